@@ -1,0 +1,2 @@
+//! The ecq command.
+fn main() {}

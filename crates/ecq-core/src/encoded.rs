@@ -1,0 +1,242 @@
+use crate::{CoreError, FloatType, Limits};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a tensor is to the model; sizes are reported by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A projection inside a block (q, k, v, o, gate, up, down and their like).
+    Linear,
+    /// The token embedding or the output head.
+    Embedding,
+    /// Everything else: norms, biases, tables.
+    Other,
+}
+
+/// How the codes are laid down in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coding {
+    /// Fixed width: `ceil(log2(alphabet))` bits a code, rows padded to whole bytes.
+    Packed,
+    /// Interleaved rANS, one static table per tile.
+    Rans,
+    /// Multi-symbol prefix code, one static table per tile.
+    Prefix,
+    /// rANS with a static table per symbol context: smallest, slowest, for storage.
+    Archive,
+}
+
+/// Which symbol goes to which lane of a tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Lane `l` holds rows `l`, `l + lanes`, `l + 2 lanes`, ... of the tile, each from its first column on.
+    Rows,
+    /// Symbol `i` of the tile (row-major) goes to lane `i mod lanes`.
+    Interleaved,
+}
+
+/// The unit that decodes alone: `rows x cols` of the matrix, cut from the top left in row-major order of
+/// tiles; tiles at the right and bottom edge are smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Tile {
+    /// Rows of a full tile.
+    pub rows: usize,
+    /// Columns of a full tile.
+    pub cols: usize,
+    /// Interleaved coder states that share the tile's stream, 1 to 256.
+    pub lanes: u16,
+    /// Which symbol goes to which lane.
+    pub order: Order,
+}
+
+impl Tile {
+    /// Tiles of a matrix of `rows x cols`.
+    pub fn count(&self, rows: usize, cols: usize) -> usize {
+        rows.div_ceil(self.rows) * cols.div_ceil(self.cols)
+    }
+
+    /// First row, first column, rows and columns of tile `index` of a matrix of `rows x cols`.
+    pub fn place(&self, index: usize, rows: usize, cols: usize) -> (usize, usize, usize, usize) {
+        let across = cols.div_ceil(self.cols);
+        let (row, col) = ((index / across) * self.rows, (index % across) * self.cols);
+        (row, col, self.rows.min(rows - row), self.cols.min(cols - col))
+    }
+
+    /// Checks that no dimension is zero and lanes are 1 to 256.
+    ///
+    /// # Errors
+    /// Names the parameter that is out of range.
+    pub fn check(&self) -> Result<(), CoreError> {
+        let facts = [
+            ("tile rows", self.rows as u64, u64::MAX, "1 or more"),
+            ("tile columns", self.cols as u64, u64::MAX, "1 or more"),
+            ("lanes", self.lanes.into(), 256, "1..=256"),
+        ];
+        match facts.into_iter().find(|&(_, n, most, _)| n == 0 || n > most) {
+            Some((what, found, _, expected)) => Err(CoreError::Parameter { what, found, expected }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The facts of a grid that are not side data.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum GridEntry {
+    /// See [`AffineGroups`](crate::AffineGroups). Scales are in part `scales`; biases in part `biases`
+    /// unless `zero` is given.
+    AffineGroups {
+        /// Width of a code in bits.
+        bits: u8,
+        /// Columns per group.
+        group_size: usize,
+        /// Element type of scales and biases.
+        dtype: FloatType,
+        /// The code that means zero, where there is no bias part.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        zero: Option<u8>,
+    },
+}
+
+/// A tensor without codes, carried as the bytes of its source under the byte-plane coder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawEntry {
+    /// Source type, `f32`, `f16`, `bf16`, or a GGUF block type such as `gguf:q4_k`.
+    pub dtype: String,
+    /// Length in bytes once decoded.
+    pub bytes: u64,
+}
+
+/// What the bytes of an encoded tensor hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "content", rename_all = "snake_case")]
+pub enum Content {
+    /// Integer codes on a grid.
+    Codes {
+        /// Layout of the stream.
+        coding: Coding,
+        /// Alphabet size, 2 to 256.
+        alphabet: u16,
+        /// The unit that decodes alone.
+        tile: Tile,
+        /// How codes become weights.
+        grid: GridEntry,
+    },
+    /// Bytes of a float or block type that ecq does not split into codes.
+    Raw(RawEntry),
+}
+
+/// A named byte string of an encoded tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// Coded symbols.
+    Stream,
+    /// Where each tile (and lane) starts in the stream.
+    Index,
+    /// Frequency or code-length tables, and which tile uses which.
+    Table,
+    /// Scales of the grid, under the byte-plane coder.
+    Scales,
+    /// Biases of the grid, under the byte-plane coder.
+    Biases,
+}
+
+impl Part {
+    /// All parts, in the order in which they lie in a file.
+    pub const ALL: [Self; 5] = [Self::Table, Self::Index, Self::Scales, Self::Biases, Self::Stream];
+
+    /// The name in a container: `<tensor>.ecq.<name>`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Index => "index",
+            Self::Table => "table",
+            Self::Scales => "scales",
+            Self::Biases => "biases",
+        }
+    }
+}
+
+/// The byte strings of an encoded tensor; cheap to clone (reference-counted, possibly memory-mapped).
+pub type Parts = BTreeMap<Part, Bytes>;
+
+/// What is known of an encoded tensor without its bytes; the JSON entry of the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What the tensor is to the model.
+    pub kind: Kind,
+    /// Rows, columns.
+    pub shape: [usize; 2],
+    /// What the bytes hold.
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+impl Entry {
+    /// Number of weights.
+    pub fn weights(&self) -> u64 {
+        self.shape[0] as u64 * self.shape[1] as u64
+    }
+
+    /// Checks every fact that does not need the bytes.
+    ///
+    /// # Errors
+    /// When the shape is empty or passes `limits`, or alphabet, tile or grid are out of range.
+    pub fn check(&self, limits: &Limits) -> Result<(), CoreError> {
+        let [rows, cols] = self.shape;
+        match (rows as u64).checked_mul(cols as u64) {
+            Some(n) if n > 0 && n <= limits.tensor_weights && usize::try_from(n).is_ok() => {}
+            _ => return Err(CoreError::Shape { rows, cols }),
+        }
+        let Content::Codes { alphabet, tile, grid, .. } = &self.content else {
+            return Ok(());
+        };
+        if !(2..=256).contains(alphabet) {
+            return Err(CoreError::Alphabet(*alphabet));
+        }
+        tile.check()?;
+        let GridEntry::AffineGroups { bits, group_size, zero, .. } = *grid;
+        if !(2..=8).contains(&bits) || u32::from(*alphabet) > 1 << bits {
+            return Err(CoreError::Parameter {
+                what: "bits",
+                found: bits.into(),
+                expected: "2..=8 and wide enough for the alphabet",
+            });
+        }
+        if group_size == 0 || !cols.is_multiple_of(group_size) {
+            return Err(CoreError::Parameter {
+                what: "group size",
+                found: group_size as u64,
+                expected: "a divisor of the columns",
+            });
+        }
+        match zero {
+            Some(zero) if u32::from(zero) >= 1 << bits => {
+                Err(CoreError::Parameter { what: "zero", found: zero.into(), expected: "a code" })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One weight matrix in its encoded form: facts and bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedTensor {
+    /// The facts.
+    pub entry: Entry,
+    /// The bytes.
+    pub parts: Parts,
+}
+
+impl EncodedTensor {
+    /// Bytes of all parts.
+    pub fn bytes(&self) -> u64 {
+        self.parts.values().map(|part| part.len() as u64).sum()
+    }
+}

@@ -1,0 +1,1 @@
+//! The .ecq container and the GGUF reader and writer.

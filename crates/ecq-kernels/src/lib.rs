@@ -1,0 +1,1 @@
+//! Kernels of ecq by stem: CPU decode of encoded tensors.

@@ -1,0 +1,1 @@
+//! The offline pipeline of ecq: read, encode, write, verify, export, diff, analyze.

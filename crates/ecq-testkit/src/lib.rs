@@ -1,0 +1,1 @@
+//! Oracles, generators and fixtures shared by the tests of ecq (unpublished).

@@ -1,0 +1,1 @@
+//! Entropy-coded quantization: run large language models from entropy-coded weights.
