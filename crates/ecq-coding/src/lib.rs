@@ -1,1 +1,14 @@
 //! Entropy coders for small alphabets: interleaved rANS, multi-symbol prefix codes, byte planes; SIMD decode.
+
+mod alias;
+mod bits;
+mod error;
+mod isa;
+mod layout;
+pub mod rans;
+mod table;
+
+pub use error::CodingError;
+pub use isa::IsaKind;
+pub use layout::{Layout, Order};
+pub use table::{Counts, FrequencyTable};

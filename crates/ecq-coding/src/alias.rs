@@ -1,0 +1,136 @@
+//! Which of the `2^precision` slots belong to which symbol: the alias method.
+//!
+//! Cumulative frequencies put a symbol's slots side by side, so that finding a slot's symbol takes a search
+//! or a table of all slots. Walker's and Vose's alias method cuts the slots into as many equal buckets as
+//! there are symbols and gives each bucket to at most two of them: a symbol is found by one lookup of the
+//! bucket and one comparison, and the whole decoder of a 16-symbol alphabet fits in three 512-bit registers.
+//! For its use with rANS see F. Giesen, "rANS with static probability distributions" (2014).
+
+use crate::table::FrequencyTable;
+
+/// The slots of one frequency table.
+#[derive(Debug, Clone)]
+pub(crate) struct Slots {
+    pub(crate) precision: u32,
+    /// log2 of slots per bucket.
+    pub(crate) bucket_bits: u32,
+    /// First slot of each bucket that belongs to its alias.
+    pub(crate) dividers: Vec<u32>,
+    /// Decoder entries: bucket's own symbol, then (at `buckets +`) its alias.
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// What a decoder needs to know of a slot: `frequency << 20 | symbol << 12 | bias` where
+/// `rank = (slot + bias) mod 2^precision`. Only tables of at most 12 bits pack so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) frequency: u16,
+    pub(crate) bias: u16,
+    pub(crate) symbol: u8,
+}
+
+impl Entry {
+    pub(crate) fn packed(self) -> u32 {
+        u32::from(self.frequency) << 20 | u32::from(self.symbol) << 12 | u32::from(self.bias)
+    }
+}
+
+impl Slots {
+    /// Deals the slots out; the rule is part of the format (`docs/format.md`).
+    pub(crate) fn new(table: &FrequencyTable) -> Self {
+        let precision = u32::from(table.precision());
+        let mask = (1u32 << precision) - 1;
+        let buckets = table.alphabet().next_power_of_two();
+        let bucket_bits = precision - buckets.trailing_zeros();
+        let width = 1u32 << bucket_bits;
+        let frequency = |s: usize| table.frequencies().get(s).map_or(0, |&f| u32::from(f));
+
+        // Buckets whose symbol cannot fill them take the rest from one that has too many slots.
+        let mut own: Vec<u32> = (0..buckets).map(frequency).collect();
+        let mut alias: Vec<usize> = (0..buckets).collect();
+        let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..buckets).partition(|&b| own[b] < width);
+        while let (Some(bucket), Some(&donor)) = (small.pop(), large.last()) {
+            alias[bucket] = donor;
+            own[donor] -= width - own[bucket];
+            if own[donor] < width {
+                large.pop();
+                small.push(donor);
+            }
+        }
+        for bucket in large {
+            own[bucket] = width;
+        }
+
+        // Ranks: a symbol's own bucket first, then the buckets it fills up, ascending.
+        let mut next_rank = own.clone();
+        let mut dividers = vec![0; buckets];
+        let mut entries = vec![Entry { frequency: 0, bias: 0, symbol: 0 }; 2 * buckets];
+        for bucket in 0..buckets {
+            let first = (bucket as u32) << bucket_bits;
+            dividers[bucket] = first + own[bucket];
+            let donor = alias[bucket];
+            for (at, symbol, rank, slot) in
+                [(bucket, bucket, 0, first), (buckets + bucket, donor, next_rank[donor], dividers[bucket])]
+            {
+                entries[at] = Entry {
+                    frequency: frequency(symbol) as u16,
+                    bias: (rank.wrapping_sub(slot) & mask) as u16,
+                    symbol: symbol as u8,
+                };
+            }
+            next_rank[donor] += width - own[bucket];
+        }
+        Self { precision, bucket_bits, dividers, entries }
+    }
+
+    /// The entry of a slot.
+    #[inline(always)]
+    pub(crate) fn entry(&self, slot: u32) -> Entry {
+        let bucket = (slot >> self.bucket_bits) as usize;
+        let aliased = usize::from(slot >= self.dividers[bucket]);
+        self.entries[bucket + aliased * self.dividers.len()]
+    }
+
+    /// The slot of every (symbol, rank), symbols one after the other: `slots[first[symbol] + rank]`.
+    pub(crate) fn by_rank(&self, table: &FrequencyTable) -> (Vec<u32>, Vec<u16>) {
+        let mut first = vec![0u32; table.alphabet() + 1];
+        for (symbol, &f) in table.frequencies().iter().enumerate() {
+            first[symbol + 1] = first[symbol] + u32::from(f);
+        }
+        let mask = (1u32 << self.precision) - 1;
+        let mut slots = vec![0u16; 1 << self.precision];
+        for slot in 0..1u32 << self.precision {
+            let entry = self.entry(slot);
+            let rank = (slot + u32::from(entry.bias)) & mask;
+            slots[(first[usize::from(entry.symbol)] + rank) as usize] = slot as u16;
+        }
+        (first, slots)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Counts;
+
+    #[test]
+    fn every_slot_is_one_rank_of_one_symbol() {
+        for alphabet in [2usize, 3, 16, 17, 31, 64, 100, 256] {
+            for precision in 8..=14u8 {
+                let symbols: Vec<u8> = (0..5000).map(|i| ((i * i) % alphabet) as u8).collect();
+                let table = FrequencyTable::new(&Counts::of(&symbols), alphabet as u16, precision).unwrap();
+                let slots = Slots::new(&table);
+                let mut seen: Vec<Vec<bool>> =
+                    table.frequencies().iter().map(|&f| vec![false; f.into()]).collect();
+                for slot in 0..1u32 << precision {
+                    let entry = slots.entry(slot);
+                    let rank = (slot + u32::from(entry.bias)) & ((1 << precision) - 1);
+                    assert_eq!(entry.frequency, table.frequencies()[usize::from(entry.symbol)]);
+                    let seen = &mut seen[usize::from(entry.symbol)][rank as usize];
+                    assert!(!*seen, "alphabet {alphabet} precision {precision} slot {slot}");
+                    *seen = true;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Which symbol of a tile goes to which lane, and in which order the lanes take their turns.
+
+use crate::error::{CodingError, Result};
+
+/// Which symbol goes to which lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Lane `l` holds rows `l`, `l + lanes`, `l + 2 lanes`, ...: a consumer that multiplies by a vector
+    /// broadcasts one column to all lanes.
+    Rows,
+    /// Symbol `i` (row-major) goes to lane `i mod lanes`.
+    Interleaved,
+}
+
+/// Shape of a tile and how its symbols are dealt to lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Layout {
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    pub(crate) lanes: usize,
+    pub(crate) order: Order,
+}
+
+/// A run of turns in which the same lanes take part, one symbol each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    /// Turns.
+    pub(crate) steps: usize,
+    /// Lanes `0..active` take part.
+    pub(crate) active: usize,
+}
+
+impl Layout {
+    /// A tile of `rows x cols` symbols over `lanes` (1 to 256) lanes.
+    ///
+    /// # Errors
+    /// When the tile is empty, its size overflows, or `lanes` is out of range.
+    pub fn new(rows: usize, cols: usize, lanes: usize, order: Order) -> Result<Self> {
+        if !(1..=256).contains(&lanes) {
+            return Err(CodingError::Parameter { what: "lanes", found: lanes as u64, expected: "1 to 256" });
+        }
+        match rows.checked_mul(cols) {
+            None | Some(0) => Err(CodingError::Parameter {
+                what: "tile size",
+                found: 0,
+                expected: "at least one symbol and no overflow",
+            }),
+            Some(_) => Ok(Self { rows, cols, lanes, order }),
+        }
+    }
+
+    /// Symbols in the tile.
+    pub fn symbols(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    /// Lanes that hold at least one symbol.
+    pub fn lanes_used(&self) -> usize {
+        match self.order {
+            Order::Rows => self.lanes.min(self.rows),
+            Order::Interleaved => self.lanes.min(self.symbols()),
+        }
+    }
+
+    /// The turns, in decoding order.
+    pub(crate) fn runs(self) -> impl DoubleEndedIterator<Item = Run> {
+        let (full, rest, steps) = match self.order {
+            Order::Rows => (self.rows / self.lanes, self.rows % self.lanes, self.cols),
+            Order::Interleaved => (1, self.symbols() % self.lanes, self.symbols() / self.lanes),
+        };
+        let rest_steps = if self.order == Order::Rows { self.cols } else { 1 };
+        let whole = (0..full).map(move |_| Run { steps, active: self.lanes });
+        whole.chain([Run { steps: rest_steps, active: rest }]).filter(|run| run.steps * run.active > 0)
+    }
+}
+
+impl Layout {
+    /// Checks that `len` symbols hold all rows of the tile when rows are `stride` apart.
+    pub(crate) fn check_rows(&self, len: usize, stride: usize) -> Result<()> {
+        let needed = stride.checked_mul(self.rows - 1).and_then(|n| n.checked_add(self.cols));
+        match needed {
+            Some(needed) if stride >= self.cols && len >= needed => Ok(()),
+            _ => Err(CodingError::Parameter {
+                what: "symbols in the slice",
+                found: len as u64,
+                expected: "rows that lie `stride` (at least the columns) apart",
+            }),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use super::lanes::{Lookup, Vector, turns_of_any_width};
+use crate::alias::Slots;
+use crate::rans::decode::Words;
+use core::arch::x86_64::*;
+
+/// # Safety
+/// The machine has AVX2; `slots.precision` is at most 12; `by_slot` has an entry a slot.
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn turns(
+    slots: &Slots,
+    by_slot: &[u32],
+    states: &mut [u32],
+    words: &mut Words,
+    out: &mut [u8],
+) -> usize {
+    assert_eq!(by_slot.len(), 1 << slots.precision);
+    // SAFETY: this function enables the instruction set.
+    unsafe { turns_of_any_width(BySlot(by_slot.as_ptr()), slots.precision, states, words, out) }
+}
+
+/// For each set of lanes, which word each lane takes: lane `i` the one numbered by the set lanes below it.
+static EXPAND: [[u8; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut set = 0;
+    while set < 256 {
+        let (mut lane, mut word) = (0, 0);
+        while lane < 8 {
+            table[set][lane] = word;
+            word += (set >> lane & 1) as u8;
+            lane += 1;
+        }
+        set += 1;
+    }
+    table
+};
+
+// SAFETY: every intrinsic is of the instruction sets that `turns` enables.
+unsafe impl Vector for __m256i {
+    const WIDTH: usize = 8;
+    #[inline(always)]
+    unsafe fn splat(value: u32) -> Self {
+        unsafe { _mm256_set1_epi32(value as i32) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const u32) -> Self {
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut u32) {
+        unsafe { _mm256_storeu_si256(to.cast(), self) }
+    }
+    #[inline(always)]
+    unsafe fn and(self, other: Self) -> Self {
+        unsafe { _mm256_and_si256(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        unsafe { _mm256_add_epi32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        unsafe { _mm256_mullo_epi32(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn shr(self, by: Self) -> Self {
+        unsafe { _mm256_srlv_epi32(self, by) }
+    }
+    #[inline(always)]
+    unsafe fn shr_const<const BY: u32>(self) -> Self {
+        // The count is a generic u32 here and an i32 there; the variable shift takes either.
+        unsafe { _mm256_srlv_epi32(self, _mm256_set1_epi32(BY as i32)) }
+    }
+    #[inline(always)]
+    unsafe fn refill(self, words: *const u8) -> (Self, usize) {
+        unsafe {
+            let low = _mm256_cmpeq_epi32(_mm256_srli_epi32::<16>(self), _mm256_setzero_si256());
+            let set = _mm256_movemask_ps(_mm256_castsi256_ps(low)) as usize;
+            let order = _mm256_cvtepu8_epi32(_mm_loadl_epi64(EXPAND[set].as_ptr().cast()));
+            let next = _mm256_cvtepu16_epi32(_mm_loadu_si128(words.cast()));
+            let next = _mm256_permutevar8x32_epi32(next, order);
+            let filled = _mm256_or_si256(_mm256_slli_epi32::<16>(self), next);
+            (_mm256_blendv_epi8(self, filled, low), set.count_ones() as usize)
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_symbols(self, to: *mut u8) {
+        unsafe {
+            let symbols = _mm256_and_si256(_mm256_srli_epi32::<12>(self), Self::splat(0xff));
+            let halves = _mm256_packus_epi32(symbols, symbols);
+            let bytes = _mm256_packus_epi16(halves, halves);
+            // Each 128-bit half holds its four lanes as its lowest four bytes.
+            let low = _mm_cvtsi128_si32(_mm256_castsi256_si128(bytes)) as u32;
+            let high = _mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(bytes)) as u32;
+            to.cast::<u64>().write_unaligned(u64::from(high) << 32 | u64::from(low));
+        }
+    }
+}
+
+/// One gather from a table of all slots.
+#[derive(Clone, Copy)]
+struct BySlot(*const u32);
+
+// SAFETY: as `Vector`; the masked slot is below the table's length.
+unsafe impl Lookup<__m256i> for BySlot {
+    #[inline(always)]
+    unsafe fn entry(self, state: __m256i, mask: __m256i) -> __m256i {
+        unsafe { _mm256_i32gather_epi32::<4>(self.0.cast(), state.and(mask)) }
+    }
+}

@@ -1,0 +1,146 @@
+use super::*;
+use crate::error::CodingError;
+use crate::isa::IsaKind;
+use crate::layout::{Layout, Order};
+use crate::table::{Counts, FrequencyTable};
+
+/// Symbols with a skewed distribution that touches the whole alphabet.
+fn symbols(n: usize, alphabet: usize, seed: u64) -> Vec<u8> {
+    let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        x >> 11
+    };
+    (0..n)
+        .map(|_| {
+            let sum: u64 = (0..4).map(|_| next() % alphabet as u64).sum();
+            (sum / 4) as u8
+        })
+        .collect()
+}
+
+fn layouts() -> Vec<Layout> {
+    let mut all = Vec::new();
+    for (rows, cols) in [(1, 1), (1, 7), (3, 5), (32, 64), (33, 65), (64, 100), (70, 576), (128, 576), (5, 1000)] {
+        for lanes in [1, 2, 3, 8, 16, 17, 31, 32, 64, 100, 128, 256] {
+            for order in [Order::Rows, Order::Interleaved] {
+                all.push(Layout::new(rows, cols, lanes, order).unwrap());
+            }
+        }
+    }
+    all
+}
+
+/// The slow and obvious coder: one state after the other over a list of symbols dealt to lanes.
+fn oracle_decode(table: &FrequencyTable, bytes: &[u8], layout: Layout) -> Vec<u8> {
+    let slots = crate::alias::Slots::new(table);
+    let mask = (1u64 << slots.precision) - 1;
+    let lanes = layout.lanes_used();
+    let mut states: Vec<u64> =
+        (0..lanes).map(|l| u32::from_le_bytes(bytes[4 * l..4 * l + 4].try_into().unwrap()).into()).collect();
+    let mut words =
+        bytes[4 * lanes..].chunks(2).map(|w| u64::from(u16::from_le_bytes(w.try_into().unwrap())));
+    let (rows, cols) = (layout.rows, layout.cols);
+    let mut out = vec![0; rows * cols];
+    // Every symbol in decoding order, as (row, column, lane).
+    let order: Vec<(usize, usize, usize)> = match layout.order {
+        Order::Interleaved => (0..rows * cols).map(|i| (i / cols, i % cols, i % layout.lanes)).collect(),
+        Order::Rows => (0..rows.div_ceil(layout.lanes))
+            .flat_map(|group| (0..cols).map(move |col| (group, col)))
+            .flat_map(|(group, col)| (0..layout.lanes).map(move |lane| (group * layout.lanes + lane, col, lane)))
+            .filter(|&(row, _, _)| row < rows)
+            .collect(),
+    };
+    for (row, col, lane) in order {
+        let entry = slots.entry((states[lane] & mask) as u32);
+        let rank = (states[lane] + u64::from(entry.bias)) & mask;
+        states[lane] = u64::from(entry.frequency) * (states[lane] >> slots.precision) + rank;
+        if states[lane] < 1 << 16 {
+            states[lane] = states[lane] << 16 | words.next().unwrap();
+        }
+        out[row * cols + col] = entry.symbol;
+    }
+    assert!(states.iter().all(|&s| s == 1 << 16) && words.next().is_none());
+    out
+}
+
+#[test]
+fn every_instruction_set_agrees_with_the_oracle() {
+    let mut runs = 0;
+    for alphabet in [2usize, 16, 17, 32, 33, 256] {
+        for precision in [8u8, 12, 13, 14] {
+            for layout in layouts() {
+                let symbols = symbols(layout.symbols(), alphabet, layout.lanes as u64 + alphabet as u64);
+                let table = FrequencyTable::new(&Counts::of(&symbols), alphabet as u16, precision).unwrap();
+                let bytes = Encoder::new(&table).encode(&symbols, layout.cols, layout).unwrap();
+                if layout.symbols() < 8000 {
+                    assert_eq!(oracle_decode(&table, &bytes, layout), symbols, "oracle {layout:?}");
+                }
+                for isa in IsaKind::ALL.into_iter().filter(|&isa| isa <= IsaKind::detect()) {
+                    // Rows further apart than they are long: what lies between must stay.
+                    let stride = layout.cols + 3;
+                    let mut out = vec![0xee; stride * layout.rows];
+                    Decoder::with_isa(&table, isa).decode(&bytes, layout, &mut out, stride).unwrap();
+                    for (row, expected) in out.chunks(stride).zip(symbols.chunks(layout.cols)) {
+                        assert_eq!(&row[..layout.cols], expected, "{isa:?} {layout:?}");
+                        assert_eq!(row[layout.cols..], [0xee; 3]);
+                    }
+                    let mut out = vec![0xee; symbols.len()];
+                    Decoder::with_isa(&table, isa).decode(&bytes, layout, &mut out, layout.cols).unwrap();
+                    assert_eq!(out, symbols, "{isa:?} {layout:?}");
+                    runs += 1;
+                }
+            }
+        }
+    }
+    println!("{runs} decodes, instruction sets up to {:?}", IsaKind::detect());
+}
+
+#[test]
+fn rate_is_within_half_a_percent_of_the_cross_entropy() {
+    for alphabet in [16usize, 24, 256] {
+        let layout = Layout::new(1536, 576, 32, Order::Interleaved).unwrap();
+        let symbols = symbols(layout.symbols(), alphabet, 1);
+        let counts = Counts::of(&symbols);
+        let table = FrequencyTable::new(&counts, alphabet as u16, 12).unwrap();
+        let bits = 8 * Encoder::new(&table).encode(&symbols, 576, layout).unwrap().len();
+        assert!((bits as f64) < 1.005 * table.cost_bits(&counts), "{alphabet}");
+        assert!(table.cross_entropy_bits(&counts) < 1.005 * counts.entropy_bits());
+    }
+}
+
+#[test]
+fn damaged_streams_are_refused() {
+    let layout = Layout::new(40, 50, 32, Order::Rows).unwrap();
+    let symbols = symbols(2000, 16, 5);
+    let table = FrequencyTable::new(&Counts::of(&symbols), 16, 12).unwrap();
+    let bytes = Encoder::new(&table).encode(&symbols, 50, layout).unwrap();
+    for isa in IsaKind::ALL {
+        let decoder = Decoder::with_isa(&table, isa);
+        let decode = |bytes: &[u8]| decoder.decode(bytes, layout, &mut vec![0; 2000], 50);
+        for len in 0..bytes.len() {
+            assert!(decode(&bytes[..len]).is_err(), "{len} of {} bytes", bytes.len());
+        }
+        assert!(matches!(decode(&bytes[..9]), Err(CodingError::Truncated { what: "rANS start states", .. })));
+        let mut longer = bytes.clone();
+        longer.extend([0, 0]);
+        assert!(matches!(decode(&longer), Err(CodingError::LeftOver { left: 2, .. })));
+        let mut flipped = bytes.clone();
+        let last = flipped.len() - 1;
+        flipped[last] ^= 0x10;
+        assert!(decode(&flipped).is_err());
+        let mut zeros = vec![0; bytes.len()];
+        assert!(decode(&zeros).is_err());
+        zeros.fill(0xff);
+        assert!(decode(&zeros).is_err());
+    }
+    let short = Decoder::new(&table).decode(&bytes, layout, &mut [0; 1999], 50);
+    assert!(matches!(short, Err(CodingError::Parameter { .. })));
+    let missing = FrequencyTable::new(&Counts::of(&[1, 2]), 16, 12).unwrap();
+    assert!(matches!(
+        Encoder::new(&missing).encode(&[1, 2, 5], 3, Layout::new(1, 3, 1, Order::Rows).unwrap()),
+        Err(CodingError::UncodedSymbol { symbol: 5, .. })
+    ));
+}
