@@ -52,6 +52,16 @@ pub enum CodingError {
         /// The state expected.
         expected: u32,
     },
+    /// A lane of prefix codewords does not end where its length says.
+    #[error("lane {lane} ends at bit {bit} of its tile, expected in the last byte before {expected_byte}: corrupt")]
+    LaneEnd {
+        /// The lane.
+        lane: usize,
+        /// First bit after its last codeword.
+        bit: usize,
+        /// First byte after the lane.
+        expected_byte: usize,
+    },
     /// A serialised table is not one that an encoder writes.
     #[error("table at byte {at}: {why}")]
     Table {

@@ -5,6 +5,7 @@ mod bits;
 mod error;
 mod isa;
 mod layout;
+pub mod prefix;
 pub mod rans;
 mod table;
 

@@ -1,10 +1,11 @@
-use super::lanes::{Lookup, Vector, turns_of_any_width};
+use super::lanes::{Lookup, Vector, tables, turns_of_any_width};
 use crate::alias::Slots;
 use crate::rans::decode::Words;
 use core::arch::x86_64::*;
 
 /// # Safety
-/// The machine has AVX2; `slots.precision` is at most 12; `by_slot` has an entry a slot.
+/// The machine has AVX2; `slots.precision` is at most 12; `by_slot` has an entry a slot unless the tables
+/// fit registers.
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 pub(super) unsafe fn turns(
     slots: &Slots,
@@ -13,9 +14,16 @@ pub(super) unsafe fn turns(
     words: &mut Words,
     out: &mut [u8],
 ) -> usize {
-    assert_eq!(by_slot.len(), 1 << slots.precision);
+    let precision = slots.precision;
     // SAFETY: this function enables the instruction set.
-    unsafe { turns_of_any_width(BySlot(by_slot.as_ptr()), slots.precision, states, words, out) }
+    unsafe {
+        if slots.dividers.len() <= 16 {
+            turns_of_any_width(Small::new(slots), precision, states, words, out)
+        } else {
+            assert_eq!(by_slot.len(), 1 << precision);
+            turns_of_any_width(BySlot(by_slot.as_ptr()), precision, states, words, out)
+        }
+    }
 }
 
 /// For each set of lanes, which word each lane takes: lane `i` the one numbered by the set lanes below it.
@@ -92,6 +100,53 @@ unsafe impl Vector for __m256i {
             let low = _mm_cvtsi128_si32(_mm256_castsi256_si128(bytes)) as u32;
             let high = _mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(bytes)) as u32;
             to.cast::<u64>().write_unaligned(u64::from(high) << 32 | u64::from(low));
+        }
+    }
+}
+
+/// Up to 16 buckets: six registers, two for each table.
+#[derive(Clone, Copy)]
+struct Small {
+    bucket_bits: __m256i,
+    dividers: [__m256i; 2],
+    own: [__m256i; 2],
+    alias: [__m256i; 2],
+}
+
+impl Small {
+    #[inline(always)]
+    unsafe fn new(slots: &Slots) -> Self {
+        let [dividers, own, alias] = tables::<16>(slots);
+        // SAFETY: arrays of 16; the caller has AVX2.
+        unsafe {
+            let pair = |t: &[u32; 16]| [__m256i::load(t.as_ptr()), __m256i::load(t.as_ptr().add(8))];
+            Self {
+                bucket_bits: __m256i::splat(slots.bucket_bits),
+                dividers: pair(&dividers),
+                own: pair(&own),
+                alias: pair(&alias),
+            }
+        }
+    }
+}
+
+// SAFETY: as `Vector`.
+unsafe impl Lookup<__m256i> for Small {
+    #[inline(always)]
+    unsafe fn entry(self, state: __m256i, mask: __m256i) -> __m256i {
+        unsafe {
+            let bucket = state.shr(self.bucket_bits);
+            // Bit 3 of the bucket picks the register; a blend looks at bit 31.
+            let upper = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(bucket));
+            let pick = |table: [__m256i; 2]| {
+                let low = _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(table[0], bucket));
+                let high = _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(table[1], bucket));
+                _mm256_blendv_ps(low, high, upper)
+            };
+            // Slots are below 2^12: a signed comparison does.
+            let divider = _mm256_castps_si256(pick(self.dividers));
+            let own = _mm256_castsi256_ps(_mm256_cmpgt_epi32(divider, state.and(mask)));
+            _mm256_castps_si256(_mm256_blendv_ps(pick(self.alias), pick(self.own), own))
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::lanes::{Lookup, Vector, turns_of_any_width};
+use super::lanes::{Lookup, Vector, tables, turns_of_any_width};
 use crate::alias::Slots;
 use crate::rans::decode::Words;
 use core::arch::x86_64::*;
@@ -102,20 +102,6 @@ impl Small {
             }
         }
     }
-}
-
-/// Dividers, own entries and alias entries, repeated to `N` so that bits of the state above the bucket
-/// number select the same entry: then the number needs no mask.
-fn tables<const N: usize>(slots: &Slots) -> [[u32; N]; 3] {
-    let buckets = slots.dividers.len();
-    let mut tables = [[0; N]; 3];
-    for i in 0..N {
-        let bucket = i % buckets;
-        tables[0][i] = slots.dividers[bucket];
-        tables[1][i] = slots.entries[bucket].packed();
-        tables[2][i] = slots.entries[buckets + bucket].packed();
-    }
-    tables
 }
 
 // SAFETY: as `Vector`.

@@ -6,8 +6,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(target_arch = "x86_64")]
 mod lanes;
+mod portable;
 
 use super::decode::Words;
 use crate::alias::Slots;
@@ -15,7 +15,12 @@ use crate::isa::IsaKind;
 
 /// Whether the tables of `slots` stay in registers, so that no table of all slots is needed.
 pub(super) fn fits_registers(isa: IsaKind, slots: &Slots) -> bool {
-    isa == IsaKind::Avx512 && slots.dividers.len() <= 32 && slots.precision <= 12
+    let most = match isa {
+        IsaKind::Avx512 => 32,
+        IsaKind::Avx2 => 16,
+        IsaKind::Portable => 0,
+    };
+    slots.dividers.len() <= most && slots.precision <= 12
 }
 
 /// Decodes as many leading turns of `out` (`[turns][states.len()]`) as can be done with whole vectors and
@@ -28,19 +33,19 @@ pub(super) fn turns(
     words: &mut Words,
     out: &mut [u8],
 ) -> usize {
-    #[cfg(target_arch = "x86_64")]
-    if slots.precision <= 12 {
-        // SAFETY: `isa` is never above what `IsaKind::detect` found on this machine.
-        unsafe {
-            match isa {
-                IsaKind::Avx512 => return avx512::turns(slots, by_slot, states, words, out),
-                IsaKind::Avx2 => return avx2::turns(slots, by_slot, states, words, out),
-                IsaKind::Portable => {}
-            }
-        }
+    // Entries of more than 12 bits do not pack into a lane.
+    if slots.precision > 12 {
+        return 0;
     }
-    let _ = (isa, slots, by_slot, states, words, out);
-    0
+    match isa {
+        // SAFETY: `isa` is never above what `IsaKind::detect` found on this machine.
+        #[cfg(target_arch = "x86_64")]
+        IsaKind::Avx512 => unsafe { avx512::turns(slots, by_slot, states, words, out) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        IsaKind::Avx2 => unsafe { avx2::turns(slots, by_slot, states, words, out) },
+        _ => portable::turns(slots, by_slot, states, words, out),
+    }
 }
 
 /// Transposes the leading `(lanes, steps)` that come in whole blocks of 16 by 16.
