@@ -91,6 +91,32 @@ impl Slots {
         self.entries[bucket + aliased * self.dividers.len()]
     }
 
+    /// Slots of a symbol; `None` when it has none.
+    #[inline(always)]
+    pub(crate) fn frequency(&self, symbol: u8) -> Option<u32> {
+        // The own entry of a bucket carries the symbol's whole frequency.
+        let entry = self.entries[..self.dividers.len()].get(usize::from(symbol))?;
+        (entry.frequency > 0).then_some(entry.frequency.into())
+    }
+
+    /// The slot of one rank of one symbol: a search through the buckets that the symbol fills up.
+    pub(crate) fn slot(&self, symbol: u8, rank: u32) -> u32 {
+        let mask = (1u32 << self.precision) - 1;
+        let (own, aliases) = self.entries.split_at(self.dividers.len());
+        let slot = |entry: &Entry| rank.wrapping_sub(entry.bias.into()) & mask;
+        let in_own = slot(&own[usize::from(symbol)]);
+        let first = u32::from(symbol) << self.bucket_bits;
+        if (first..self.dividers[usize::from(symbol)]).contains(&in_own) {
+            return in_own;
+        }
+        let mut shared = (0..aliases.len()).filter(|&bucket| aliases[bucket].symbol == symbol);
+        let found = shared.find(|&bucket| {
+            let end = (bucket as u32 + 1) << self.bucket_bits;
+            (self.dividers[bucket]..end).contains(&slot(&aliases[bucket]))
+        });
+        found.map_or(in_own, |bucket| slot(&aliases[bucket]))
+    }
+
     /// The slot of every (symbol, rank), symbols one after the other: `slots[first[symbol] + rank]`.
     pub(crate) fn by_rank(&self, table: &FrequencyTable) -> (Vec<u32>, Vec<u16>) {
         let mut first = vec![0u32; table.alphabet() + 1];
@@ -127,6 +153,8 @@ mod tests {
                     let rank = (slot + u32::from(entry.bias)) & ((1 << precision) - 1);
                     assert_eq!(entry.frequency, table.frequencies()[usize::from(entry.symbol)]);
                     let seen = &mut seen[usize::from(entry.symbol)][rank as usize];
+                    assert_eq!(slots.slot(entry.symbol, rank), slot);
+                    assert_eq!(slots.frequency(entry.symbol), Some(entry.frequency.into()));
                     assert!(!*seen, "alphabet {alphabet} precision {precision} slot {slot}");
                     *seen = true;
                 }

@@ -2,13 +2,17 @@
 
 mod alias;
 mod bits;
+mod cluster;
+pub mod context;
 mod error;
 mod isa;
 mod layout;
+pub mod planes;
 pub mod prefix;
 pub mod rans;
 mod table;
 
+pub use cluster::cluster;
 pub use error::CodingError;
 pub use isa::IsaKind;
 pub use layout::{Layout, Order};

@@ -194,8 +194,14 @@ impl Entry {
             Some(n) if n > 0 && n <= limits.tensor_weights && usize::try_from(n).is_ok() => {}
             _ => return Err(CoreError::Shape { rows, cols }),
         }
-        let Content::Codes { alphabet, tile, grid, .. } = &self.content else {
-            return Ok(());
+        let (alphabet, tile, grid) = match &self.content {
+            Content::Codes { alphabet, tile, grid, .. } => (alphabet, tile, grid),
+            // No source type spends more than 8 bytes on a weight.
+            Content::Raw(raw) if raw.bytes <= 8 * self.weights() => return Ok(()),
+            Content::Raw(raw) => {
+                let expected = "at most 8 bytes a weight";
+                return Err(CoreError::Parameter { what: "raw bytes", found: raw.bytes, expected });
+            }
         };
         if !(2..=256).contains(alphabet) {
             return Err(CoreError::Alphabet(*alphabet));

@@ -44,19 +44,7 @@ impl Decoder {
     /// end in its start state. `out` then holds unspecified symbols.
     pub fn decode(&self, stream: &[u8], layout: Layout, out: &mut [u8], stride: usize) -> Result<()> {
         layout.check_rows(out.len(), stride)?;
-        let lanes = layout.lanes_used();
-        let Some((heads, words)) = stream.split_at_checked(4 * lanes) else {
-            return Err(CodingError::Truncated {
-                what: "rANS start states",
-                at: stream.len(),
-                needed: 4 * lanes - stream.len(),
-            });
-        };
-        let mut states = [LOWER; 256];
-        for (state, head) in states.iter_mut().zip(heads.as_chunks::<4>().0) {
-            *state = u32::from_le_bytes(*head);
-        }
-        let mut words = Words { bytes: words, at: 0 };
+        let (mut states, mut words) = Words::split(stream, layout.lanes_used())?;
         let contiguous = layout.order == Order::Interleaved && (stride == layout.cols || layout.rows == 1);
         let mut chunk = [0u8; CHUNK * 256];
         let (mut group, mut index) = (0, 0);
@@ -89,13 +77,7 @@ impl Decoder {
             }
             group += 1;
         }
-        if let Some(lane) = states[..lanes].iter().position(|&state| state != LOWER) {
-            return Err(CodingError::FinalState { lane, state: states[lane], expected: LOWER });
-        }
-        match words.bytes.len() - words.at {
-            0 => Ok(()),
-            left => Err(CodingError::LeftOver { what: "a rANS stream", left, len: stream.len() }),
-        }
+        words.finish(&states[..layout.lanes_used()])
     }
 
     /// Decodes `out.len() / states.len()` turns of all lanes into `out`, turn-major.
@@ -104,21 +86,23 @@ impl Decoder {
         let done = simd::turns(self.isa, &self.slots, &self.by_slot, states, words, out);
         for turn in out[done * lanes..].chunks_exact_mut(lanes) {
             for (state, symbol) in states.iter_mut().zip(turn) {
-                *symbol = self.pop(state, words)?;
+                *symbol = self.slots.pop(state, words)?;
             }
         }
         Ok(())
     }
+}
 
+impl Slots {
     /// The decoding step, as every instruction set must do it.
     #[inline(always)]
-    fn pop(&self, state: &mut u32, words: &mut Words) -> Result<u8> {
-        let mask = (1u32 << self.slots.precision) - 1;
+    pub(crate) fn pop(&self, state: &mut u32, words: &mut Words) -> Result<u8> {
+        let mask = (1u32 << self.precision) - 1;
         let slot = *state & mask;
-        let entry = self.slots.entry(slot);
+        let entry = self.entry(slot);
         let rank = (slot + u32::from(entry.bias)) & mask;
         // A state from a hostile stream may be below LOWER; the product still fits: f < 2^p, x >> p < 2^(32-p).
-        *state = u32::from(entry.frequency) * (*state >> self.slots.precision) + rank;
+        *state = u32::from(entry.frequency) * (*state >> self.precision) + rank;
         if *state < LOWER {
             *state = *state << 16 | u32::from(words.next()?);
         }
@@ -127,13 +111,40 @@ impl Decoder {
 }
 
 /// The words of a stream, little endian, unaligned.
-pub(super) struct Words<'a> {
+pub(crate) struct Words<'a> {
     pub(super) bytes: &'a [u8],
     /// Next byte.
     pub(super) at: usize,
 }
 
-impl Words<'_> {
+impl<'a> Words<'a> {
+    /// The start states of `lanes` lanes and the words behind them.
+    pub(crate) fn split(stream: &'a [u8], lanes: usize) -> Result<([u32; 256], Self)> {
+        let Some((heads, bytes)) = stream.split_at_checked(4 * lanes) else {
+            return Err(CodingError::Truncated {
+                what: "rANS start states",
+                at: stream.len(),
+                needed: 4 * lanes - stream.len(),
+            });
+        };
+        let mut states = [LOWER; 256];
+        for (state, head) in states.iter_mut().zip(heads.as_chunks::<4>().0) {
+            *state = u32::from_le_bytes(*head);
+        }
+        Ok((states, Self { bytes, at: 0 }))
+    }
+
+    /// Checks that all words were taken and that every lane is back where its encoder began.
+    pub(crate) fn finish(&self, states: &[u32]) -> Result<()> {
+        if let Some(lane) = states.iter().position(|&state| state != LOWER) {
+            return Err(CodingError::FinalState { lane, state: states[lane], expected: LOWER });
+        }
+        match self.bytes.len() - self.at {
+            0 => Ok(()),
+            left => Err(CodingError::LeftOver { what: "rANS words", left, len: self.bytes.len() }),
+        }
+    }
+
     #[inline(always)]
     fn next(&mut self) -> Result<u16> {
         let Some(word) = self.bytes.get(self.at..self.at + 2) else {

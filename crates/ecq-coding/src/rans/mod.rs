@@ -10,6 +10,7 @@ mod encode;
 pub(crate) mod simd;
 
 pub use decode::Decoder;
+pub(crate) use decode::Words;
 pub use encode::Encoder;
 
 /// A state is at least this between symbols, and equals it before the first symbol is encoded.
