@@ -53,6 +53,11 @@ impl Counts {
         self.0[symbol as usize] += 1;
     }
 
+    /// Counts `symbol` as often as `count` says.
+    pub fn add_many(&mut self, symbol: u8, count: u64) {
+        self.0[symbol as usize] += count;
+    }
+
     /// Count of each symbol.
     pub fn as_array(&self) -> &[u64; 256] {
         &self.0

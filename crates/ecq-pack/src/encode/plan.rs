@@ -1,0 +1,260 @@
+use crate::error::{PackError, Result};
+use ecq_coding::prefix::PrefixCode;
+use ecq_coding::{Counts, FrequencyTable, cluster};
+use ecq_core::{Codes, Coding, Grid, Order, Tile};
+
+/// Which coding a tensor gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodingChoice {
+    /// This one.
+    Only(Coding),
+    /// The smallest of those that are no slower to decode than this one.
+    Smallest {
+        /// The slowest coding allowed, in the order packed, prefix, rans, archive.
+        slowest: Coding,
+    },
+}
+
+/// The tile of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TileChoice {
+    /// Row blocks with one lane per row, high enough that start states cost little (see [`plan`]).
+    Auto,
+    /// The whole matrix.
+    Matrix,
+    /// One row.
+    Row,
+    /// A block of this many rows, one lane per row.
+    Rows(usize),
+    /// A block of rows by columns.
+    Block(usize, usize),
+}
+
+/// How codes are encoded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EncodeOptions {
+    /// Which coding.
+    pub coding: CodingChoice,
+    /// Which tile.
+    pub tile: TileChoice,
+    /// Lanes of a tile, 1 to 256; `None` for the tile's default.
+    pub lanes: Option<u16>,
+    /// A coding that saves less than this many percent of the packed codes is not worth its decoding.
+    pub hybrid_percent: f64,
+    /// Frequency tables a tensor may have at most, 1 to 256.
+    pub tables: usize,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        Self {
+            coding: CodingChoice::Smallest { slowest: Coding::Rans },
+            tile: TileChoice::Auto,
+            lanes: None,
+            hybrid_percent: 1.0,
+            tables: 8,
+        }
+    }
+}
+
+/// What a coding would cost, all of its parts counted, side data not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// The coding.
+    pub coding: Coding,
+    /// Its bits; an estimate within a percent.
+    pub bits: f64,
+}
+
+/// What was decided for a tensor, and why.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The coding chosen.
+    pub coding: Coding,
+    /// The tile.
+    pub tile: Tile,
+    /// The choice in words.
+    pub reason: String,
+    /// What each coding considered would cost.
+    pub estimates: Vec<Estimate>,
+    /// Order-0 entropy of the codes in bits.
+    pub entropy_bits: f64,
+    /// Frequency tables.
+    pub(crate) tables: Vec<FrequencyTable>,
+    /// The table of each tile.
+    pub(crate) ids: Vec<u8>,
+}
+
+/// Symbols of a lane at least, so that its start state (about 24 bits more than it carries) costs less than
+/// half a percent at three bits a symbol.
+const LANE_SYMBOLS: usize = 2048;
+/// Lanes of a tile: what the widest instruction sets and GPU subgroups divide.
+const LANES: u16 = 32;
+/// What a prefix code may lose to take more symbols per lookup.
+pub(crate) const PREFIX_TOLERANCE: f64 = 0.01;
+
+/// Decides coding, tile and tables for a tensor: a pure function of its codes and the options.
+///
+/// # Errors
+/// When the tile or the lanes are out of range.
+pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan> {
+    let tile = tile(codes, options);
+    tile.check()?;
+    let tiles = tile.count(codes.rows(), codes.cols());
+    let counts = count_tiles(codes, tile);
+    let mut total = Counts::default();
+    counts.iter().for_each(|c| total.merge(c));
+    let (tables, ids) = tables(&counts, &total, codes.alphabet(), options.tables)?;
+
+    let lanes: usize =
+        (0..tiles).map(|index| lanes_of(tile, tile.place(index, codes.rows(), codes.cols()))).sum();
+    let table_bits = tables.iter().map(|t| 8.0 * t.to_bytes().len() as f64).sum::<f64>()
+        + if tables.len() > 1 { 8.0 * tiles as f64 } else { 0.0 };
+    let ideal: f64 = counts.iter().zip(&ids).map(|(c, &id)| tables[usize::from(id)].cost_bits(c)).sum();
+    let estimate = |coding: Coding| -> Result<Option<Estimate>> {
+        let width = f64::from((u32::from(codes.alphabet()) - 1).ilog2() + 1);
+        let bits = match coding {
+            Coding::Packed => 8.0 * (codes.cols() as f64 * width / 8.0).ceil() * codes.rows() as f64,
+            Coding::Rans => ideal + table_bits + 24.0 * lanes as f64 + 32.0 * tiles as f64,
+            Coding::Prefix => {
+                let rates = tables
+                    .iter()
+                    .map(|table| PrefixCode::best(table, PREFIX_TOLERANCE).map(|code| code.bits_per_symbol()))
+                    .collect::<std::result::Result<Vec<_>, _>>()?;
+                let coded: f64 =
+                    counts.iter().zip(&ids).map(|(c, &id)| rates[usize::from(id)] * c.total() as f64).sum();
+                coded + table_bits + 12.0 * lanes as f64 + 72.0 * tiles as f64
+            }
+            // Fitted when it is encoded; it never loses to one table a tile by more than its tables.
+            Coding::Archive if super::archive::fits(grid) => 0.98 * ideal + table_bits,
+            Coding::Archive => return Ok(None),
+        };
+        Ok(Some(Estimate { coding, bits }))
+    };
+    let considered: Vec<Coding> = match options.coding {
+        CodingChoice::Only(coding) => vec![coding, Coding::Packed],
+        CodingChoice::Smallest { slowest } => {
+            let all = [Coding::Packed, Coding::Prefix, Coding::Rans, Coding::Archive];
+            let end = all.iter().position(|&c| c == slowest).unwrap_or(0);
+            all[..=end].to_vec()
+        }
+    };
+    let mut estimates = Vec::new();
+    for coding in considered {
+        estimates.extend(estimate(coding)?);
+    }
+    let best = estimates.iter().copied().min_by(|a, b| a.bits.total_cmp(&b.bits));
+    let packed = estimates.iter().find(|e| e.coding == Coding::Packed).map_or(f64::INFINITY, |e| e.bits);
+    let (coding, reason) = match (options.coding, best) {
+        (CodingChoice::Only(Coding::Archive), _) if !super::archive::fits(grid) => {
+            (Coding::Rans, "archive needs smaller groups: rans".to_owned())
+        }
+        (CodingChoice::Only(coding), _) if options.hybrid_percent <= 0.0 || coding == Coding::Packed => {
+            (coding, "asked for".to_owned())
+        }
+        (_, Some(best)) => {
+            let gain = 100.0 * (1.0 - best.bits / packed);
+            if best.coding != Coding::Packed && gain < options.hybrid_percent {
+                let reason = format!(
+                    "{} would save {gain:.2}% of the packed codes, below {}%",
+                    name(best.coding),
+                    options.hybrid_percent
+                );
+                (Coding::Packed, reason)
+            } else {
+                (best.coding, format!("saves {gain:.2}% of the packed codes"))
+            }
+        }
+        (_, None) => (Coding::Packed, "nothing else was allowed".to_owned()),
+    };
+    let entropy_bits = total.entropy_bits() * total.total() as f64;
+    Ok(Plan { coding, tile, reason, estimates, entropy_bits, tables, ids })
+}
+
+/// Lower-case name of a coding.
+pub(crate) fn name(coding: Coding) -> &'static str {
+    match coding {
+        Coding::Packed => "packed",
+        Coding::Rans => "rans",
+        Coding::Prefix => "prefix",
+        Coding::Archive => "archive",
+    }
+}
+
+fn tile(codes: &Codes, options: &EncodeOptions) -> Tile {
+    let (rows, cols) = (codes.rows(), codes.cols());
+    let archive = options.coding == CodingChoice::Only(Coding::Archive);
+    let lanes = options.lanes.unwrap_or(LANES);
+    let by_rows = |rows_per_lane: usize| {
+        let tile_rows = (usize::from(lanes) * rows_per_lane).min(rows.max(1));
+        Tile { rows: tile_rows, cols, lanes, order: Order::Rows }
+    };
+    let interleaved = |rows: usize, cols: usize, lanes: u16| Tile { rows, cols, lanes, order: Order::Interleaved };
+    match options.tile {
+        // An archive is decoded whole: the larger a tile, the fewer start states.
+        TileChoice::Auto if archive => by_rows((8 * LANE_SYMBOLS).div_ceil(cols.max(1))),
+        TileChoice::Auto => by_rows(LANE_SYMBOLS.div_ceil(cols.max(1))),
+        TileChoice::Matrix => interleaved(rows, cols, lanes),
+        // A short row pays for few start states.
+        TileChoice::Row => interleaved(1, cols, options.lanes.unwrap_or(8)),
+        TileChoice::Rows(n) => Tile { rows: n.min(rows), cols, lanes, order: Order::Rows },
+        TileChoice::Block(r, c) => interleaved(r.min(rows), c.min(cols), lanes),
+    }
+}
+
+fn lanes_of(tile: Tile, (_, _, rows, cols): (usize, usize, usize, usize)) -> usize {
+    match tile.order {
+        Order::Rows => rows.min(tile.lanes.into()),
+        Order::Interleaved => (rows * cols).min(tile.lanes.into()),
+    }
+}
+
+fn count_tiles(codes: &Codes, tile: Tile) -> Vec<Counts> {
+    use rayon::prelude::*;
+    let (rows, cols) = (codes.rows(), codes.cols());
+    let count = |index: usize| {
+        let (row, col, tile_rows, tile_cols) = tile.place(index, rows, cols);
+        let mut counts = Counts::default();
+        if tile_cols == cols {
+            counts.add(&codes.symbols()[row * cols..(row + tile_rows) * cols]);
+        } else {
+            for r in row..row + tile_rows {
+                counts.add(&codes.symbols()[r * cols + col..][..tile_cols]);
+            }
+        }
+        counts
+    };
+    (0..tile.count(rows, cols)).into_par_iter().map(count).collect()
+}
+
+/// One table, or more where they save more than they take.
+fn tables(
+    counts: &[Counts],
+    total: &Counts,
+    alphabet: u16,
+    most: usize,
+) -> Result<(Vec<FrequencyTable>, Vec<u8>)> {
+    if !(1..=256).contains(&most) {
+        return Err(PackError::Tables(most));
+    }
+    let mut best: Option<(f64, Vec<FrequencyTable>, Vec<u8>)> = None;
+    for groups in std::iter::successors(Some(1), |&g| Some(2 * g)).take_while(|&g| g <= most.min(counts.len())) {
+        let ids = if groups == 1 { vec![0; counts.len()] } else { cluster(counts, groups) };
+        let used = ids.iter().max().map_or(1, |&id| usize::from(id) + 1);
+        let mut sums = vec![Counts::default(); used];
+        counts.iter().zip(&ids).for_each(|(c, &id)| sums[usize::from(id)].merge(c));
+        if groups == 1 {
+            sums = vec![total.clone()];
+        }
+        let tables = sums
+            .iter()
+            .map(|sum| FrequencyTable::new(sum, alphabet, FrequencyTable::PRECISION))
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        let cost = tables.iter().zip(&sums).map(|(t, s)| t.cost_bits(s) + 8.0 * t.to_bytes().len() as f64);
+        let bits = cost.sum::<f64>() + if groups > 1 { 8.0 * ids.len() as f64 } else { 0.0 };
+        if best.as_ref().is_none_or(|b| bits < b.0) {
+            best = Some((bits, tables, ids));
+        }
+    }
+    best.map(|(_, tables, ids)| (tables, ids)).ok_or(PackError::Tables(most))
+}
