@@ -1,1 +1,4 @@
-//! The .ecq container and the GGUF reader and writer.
+//! The `.ecq` container and the GGUF reader and writer. Knows names and bytes, not codecs.
+
+pub mod container;
+pub mod gguf;

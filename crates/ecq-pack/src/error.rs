@@ -1,12 +1,50 @@
 use ecq_coding::CodingError;
 use ecq_core::CoreError;
+use ecq_format::container::ContainerError;
+use ecq_format::gguf::GgufError;
 use ecq_kernels::KernelError;
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// Why a model could not be packed, verified or exported.
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum PackError {
+    /// Something went wrong in a tensor.
+    #[error("tensor {tensor:?}: {source}")]
+    InTensor {
+        /// The tensor.
+        tensor: String,
+        /// What went wrong.
+        source: Box<PackError>,
+    },
+    /// Reading or writing failed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A model of no known format.
+    #[error("{}: {found}; a GGUF or .ecq file is expected", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+    },
+    /// An option that is not understood.
+    #[error("{option}: {why}")]
+    Option {
+        /// The option as given.
+        option: String,
+        /// What is wrong, and what is expected.
+        why: String,
+    },
+    /// The export asked for needs something that the file does not carry.
+    #[error("cannot export: {0}")]
+    Export(String),
     /// A grid that this version does not encode.
     #[error("this version encodes no such grid")]
     UnknownGrid,
@@ -31,6 +69,74 @@ pub enum PackError {
     /// Parts do not decode.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// The container is not sound.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// The GGUF file is not sound.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+}
+
+impl PackError {
+    /// The same error, with the tensor it is about.
+    pub(crate) fn in_tensor(tensor: &str, source: impl Into<Self>) -> Self {
+        Self::InTensor { tensor: tensor.to_owned(), source: Box::new(source.into()) }
+    }
+
+    /// A stable word for the kind of error, for scripts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::InTensor { source, .. } => source.kind(),
+            Self::Io { .. }
+            | Self::Container(ContainerError::Io { .. })
+            | Self::Gguf(GgufError::Io { .. }) => "io",
+            Self::UnknownFormat { .. } => "format",
+            Self::Option { .. } | Self::Tables(_) => "option",
+            Self::Export(_) => "export",
+            Self::Container(ContainerError::JournalKey { .. } | ContainerError::InUse { .. }) => "resume",
+            Self::UnknownGrid | Self::MixedSideData | Self::TileTooLarge { .. } => "unsupported",
+            _ => "corrupt",
+        }
+    }
+
+    /// The tensor that the error is about.
+    pub fn tensor(&self) -> Option<&str> {
+        match self {
+            Self::InTensor { tensor, .. } => Some(tensor),
+            Self::Container(
+                ContainerError::Tensor { tensor, .. }
+                | ContainerError::Entry { tensor, .. }
+                | ContainerError::Sum { name: tensor, .. },
+            ) => Some(tensor),
+            Self::Gguf(
+                GgufError::Dimensions { tensor, .. }
+                | GgufError::TensorType { tensor, .. }
+                | GgufError::Blocks { tensor, .. }
+                | GgufError::Misaligned { tensor, .. }
+                | GgufError::PastEnd { tensor, .. },
+            ) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    /// The byte offset that the error is about.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Self::InTensor { source, .. } => source.offset(),
+            Self::Container(ContainerError::Sum { offset, .. }) => Some(*offset),
+            Self::Gguf(
+                GgufError::Truncated { at: offset, .. }
+                | GgufError::TooMany { at: offset, .. }
+                | GgufError::Utf8 { at: offset, .. }
+                | GgufError::ValueType { at: offset, .. }
+                | GgufError::Misaligned { offset, .. }
+                | GgufError::PastEnd { offset, .. }
+                | GgufError::Overlap { offset, .. },
+            ) => Some(*offset),
+            Self::Kernel(KernelError::Tile { offset, .. }) => Some(*offset as u64),
+            _ => None,
+        }
+    }
 }
 
 pub(crate) type Result<T> = std::result::Result<T, PackError>;

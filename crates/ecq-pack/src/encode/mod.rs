@@ -4,6 +4,7 @@ mod archive;
 mod plan;
 mod static_tables;
 
+pub(crate) use plan::name;
 pub use plan::{CodingChoice, EncodeOptions, Estimate, Plan, TileChoice, plan};
 
 use crate::error::{PackError, Result};

@@ -1,0 +1,427 @@
+use super::Result;
+use super::error::ContainerError;
+use super::schema::{
+    ALIGNMENT, Compression, FILE_PREFIX, FileEntry, ModelEntry, SEAL, SEAL_BYTES, SummedEntry, VERSION,
+    check_name, entry_key, part_name, to_json,
+};
+use super::sum::sum;
+use ecq_core::{EncodedTensor, Part};
+use safetensors::Dtype;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Data this long may be in flight before the spool makes it durable.
+const COMMIT_BYTES: u64 = 64 << 20;
+
+/// Writes an `.ecq` file: tensors go to `<dest>.partial/` with a journal, [`finish`](Self::finish) assembles.
+///
+/// Nothing appears under the final name until it is whole and on disk. The file depends only on what was
+/// pushed and on the order given at the end, not on the order of pushes or on interruptions.
+#[derive(Debug)]
+pub struct Spool {
+    dest: PathBuf,
+    dir: PathBuf,
+    data: File,
+    journal: File,
+    data_bytes: u64,
+    durable_bytes: u64,
+    /// Journal lines whose data are not yet durable.
+    pending: String,
+    items: BTreeMap<String, Item>,
+}
+
+/// A finished tensor or file, as the journal keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Item {
+    name: String,
+    content: ItemContent,
+    /// Where its bytes begin in the spool's data.
+    offset: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ItemContent {
+    Encoded { entry: SummedEntry, lengths: BTreeMap<Part, u64> },
+    Plain { dtype: Dtype, shape: Vec<usize>, bytes: u64 },
+    File { entry: FileEntry, bytes: u64 },
+}
+
+impl ItemContent {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Encoded { lengths, .. } => lengths.values().sum(),
+            Self::Plain { bytes, .. } | Self::File { bytes, .. } => *bytes,
+        }
+    }
+}
+
+/// Where the bytes of a finished file went.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Length of the file.
+    pub file_bytes: u64,
+    /// Length of the header, its length field and padding included.
+    pub header_bytes: u64,
+    /// By tensor.
+    pub tensors: BTreeMap<String, TensorBytes>,
+    /// Ride-along files.
+    pub files: BTreeMap<String, u64>,
+}
+
+/// Bytes that a tensor takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TensorBytes {
+    /// Its data, by part (`"data"` for a plain tensor).
+    pub parts: BTreeMap<&'static str, u64>,
+    /// What names, offsets, facts and checksums take of the header.
+    pub header_bytes: u64,
+}
+
+impl TensorBytes {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.parts.values().sum::<u64>() + self.header_bytes
+    }
+}
+
+impl Spool {
+    /// Starts, or with `resume` goes on with, the spool of `dest`; `key` is a hash of source and options.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, another process holds it, or it was started with another key.
+    pub fn create(dest: &Path, key: &str, resume: bool) -> Result<Self> {
+        let mut dir = dest.as_os_str().to_owned();
+        dir.push(".partial");
+        let dir = PathBuf::from(dir);
+        fs::create_dir_all(&dir).map_err(io(&dir))?;
+        let open = |name: &str| {
+            let path = dir.join(name);
+            let options = OpenOptions::new().read(true).append(true).create(true).open(&path);
+            options.map_err(io(&path))
+        };
+        let journal = open("journal")?;
+        match journal.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(ContainerError::InUse { path: dir }),
+            Err(TryLockError::Error(source)) => return Err(ContainerError::Io { path: dir, source }),
+        }
+        let data = open("data")?;
+        let mut spool = Self {
+            dest: dest.to_owned(),
+            dir,
+            data,
+            journal,
+            data_bytes: 0,
+            durable_bytes: 0,
+            pending: String::new(),
+            items: BTreeMap::new(),
+        };
+        if resume {
+            spool.load(key)?;
+        } else {
+            spool.truncate(0, 0)?;
+        }
+        if spool.journal.metadata().map_err(io(&spool.dir))?.len() == 0 {
+            let line = journal_line(&json!({ "ecq_journal": 1, "key": key }).to_string());
+            spool.journal.write_all(line.as_bytes()).map_err(io(&spool.dir))?;
+        }
+        Ok(spool)
+    }
+
+    /// Reads the journal up to the first line that is not whole or whose data are not there.
+    fn load(&mut self, key: &str) -> Result<()> {
+        let path = self.dir.join("journal");
+        let on_disk = self.data.metadata().map_err(io(&self.dir))?.len();
+        let mut reader = BufReader::new(File::open(&path).map_err(io(&path))?);
+        let mut kept = 0u64;
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if reader.read_until(b'\n', &mut line).map_err(io(&path))? == 0 {
+                break;
+            }
+            let Some(json) = std::str::from_utf8(&line).ok().and_then(checked_line) else { break };
+            if kept == 0 {
+                let head: Value = serde_json::from_str(json).unwrap_or_default();
+                let found = head["key"].as_str().unwrap_or("none");
+                if found != key {
+                    let (found, expected) = (found.to_owned(), key.to_owned());
+                    return Err(ContainerError::JournalKey { path: self.dir.clone(), found, expected });
+                }
+            } else {
+                let Ok(item) = serde_json::from_str::<Item>(json) else { break };
+                let end = item.offset.saturating_add(item.content.bytes());
+                if item.offset != self.data_bytes || end > on_disk {
+                    break;
+                }
+                self.data_bytes = end;
+                self.items.insert(item.name.clone(), item);
+            }
+            kept += line.len() as u64;
+        }
+        self.truncate(kept, self.data_bytes)
+    }
+
+    fn truncate(&mut self, journal_bytes: u64, data_bytes: u64) -> Result<()> {
+        self.journal.set_len(journal_bytes).map_err(io(&self.dir))?;
+        self.data.set_len(data_bytes).map_err(io(&self.dir))?;
+        self.durable_bytes = data_bytes;
+        Ok(())
+    }
+
+    /// Whether this tensor is already here, from this run or the one that it resumes.
+    pub fn is_done(&self, name: &str) -> bool {
+        self.items.contains_key(name)
+    }
+
+    /// The entry and part lengths of a tensor that is already here, if it is an encoded one.
+    pub fn encoded_bytes(&self, name: &str) -> Option<u64> {
+        self.items.get(name).map(|item| item.content.bytes())
+    }
+
+    /// Adds an encoded tensor.
+    ///
+    /// # Errors
+    /// When the name is taken or reserved, or writing fails.
+    pub fn push_encoded(&mut self, name: &str, tensor: &EncodedTensor) -> Result<()> {
+        check_name(name)?;
+        let sums = tensor.parts.iter().map(|(&part, bytes)| (part, sum(bytes))).collect();
+        let entry = SummedEntry { entry: tensor.entry.clone(), sums };
+        let lengths = tensor.parts.iter().map(|(&part, bytes)| (part, bytes.len() as u64)).collect();
+        let parts: Vec<&[u8]> =
+            Part::ALL.iter().filter_map(|part| tensor.parts.get(part)).map(|bytes| &bytes[..]).collect();
+        self.push(name, ItemContent::Encoded { entry, lengths }, &parts)
+    }
+
+    /// Adds a tensor as it is.
+    ///
+    /// # Errors
+    /// When the name is taken or reserved, the bytes are not those of the shape, or writing fails.
+    pub fn push_plain(&mut self, name: &str, dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Result<()> {
+        check_name(name)?;
+        let bits = shape.iter().try_fold(dtype.bitsize(), |n, &d| n.checked_mul(d));
+        if bits != bytes.len().checked_mul(8) {
+            let why = "has another length than its shape and type";
+            return Err(ContainerError::Name { name: name.to_owned(), why });
+        }
+        let content = ItemContent::Plain { dtype, shape: shape.to_vec(), bytes: bytes.len() as u64 };
+        self.push(name, content, &[bytes])
+    }
+
+    /// Adds a file that rides along (config, tokenizer, source header), compressed if that helps.
+    ///
+    /// # Errors
+    /// When the name is taken, or writing fails.
+    pub fn push_file(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        let path = self.dir.clone();
+        encoder.write_all(bytes).map_err(io(&path))?;
+        let deflated = encoder.finish().map_err(io(&path))?;
+        let (compression, stored) = match deflated.len() < bytes.len() {
+            true => (Compression::Zlib, &deflated[..]),
+            false => (Compression::None, bytes),
+        };
+        let entry = FileEntry { bytes: bytes.len() as u64, compression, sum: sum(stored) };
+        let content = ItemContent::File { entry, bytes: stored.len() as u64 };
+        self.push(&format!("{FILE_PREFIX}{name}"), content, &[stored])
+    }
+
+    fn push(&mut self, name: &str, content: ItemContent, parts: &[&[u8]]) -> Result<()> {
+        if self.items.contains_key(name) {
+            return Err(ContainerError::Name { name: name.to_owned(), why: "was pushed twice" });
+        }
+        let item = Item { name: name.to_owned(), content, offset: self.data_bytes };
+        for part in parts {
+            self.data.write_all(part).map_err(io(&self.dir))?;
+            self.data_bytes += part.len() as u64;
+        }
+        self.pending += &journal_line(&to_json(&item));
+        self.items.insert(item.name.clone(), item);
+        if self.data_bytes - self.durable_bytes >= COMMIT_BYTES {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Makes all that was pushed durable: data first, then the journal lines that speak of them.
+    ///
+    /// # Errors
+    /// When the system does.
+    pub fn commit(&mut self) -> Result<()> {
+        self.data.sync_data().map_err(io(&self.dir))?;
+        self.journal.write_all(self.pending.as_bytes()).map_err(io(&self.dir))?;
+        self.journal.sync_data().map_err(io(&self.dir))?;
+        self.pending.clear();
+        self.durable_bytes = self.data_bytes;
+        Ok(())
+    }
+
+    /// Assembles the file, seals it, and gives it its final name.
+    ///
+    /// # Errors
+    /// When `model.order` does not list exactly the tensors pushed, or the system refuses.
+    pub fn finish(mut self, model: &ModelEntry) -> Result<Summary> {
+        self.commit()?;
+        let (header, layout, summary) = self.header(model)?;
+        let path = self.dir.join("out");
+        let mut out = File::create(&path).map_err(io(&path))?;
+        let mut hasher = blake3::Hasher::new();
+        let mut put = |bytes: &[u8]| {
+            hasher.update(bytes);
+            out.write_all(bytes).map_err(io(&path))
+        };
+        put(&header)?;
+        let mut buffer = vec![0u8; 1 << 20];
+        for (mut offset, mut left) in layout {
+            while left > 0 {
+                let take = left.min(buffer.len() as u64) as usize;
+                self.data.seek(SeekFrom::Start(offset)).map_err(io(&self.dir))?;
+                self.data.read_exact(&mut buffer[..take]).map_err(io(&self.dir))?;
+                put(&buffer[..take])?;
+                offset += take as u64;
+                left -= take as u64;
+            }
+        }
+        let seal = hasher.finalize();
+        out.write_all(seal.as_bytes()).map_err(io(&path))?;
+        out.sync_all().map_err(io(&path))?;
+        fs::rename(&path, &self.dest).map_err(io(&self.dest))?;
+        let parent = self.dest.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // The name itself must survive a power cut; not every system lets a folder be opened for that.
+        if let Ok(folder) = File::open(parent) {
+            folder.sync_all().map_err(io(parent))?;
+        }
+        fs::remove_dir_all(&self.dir).map_err(io(&self.dir))?;
+        Ok(summary)
+    }
+
+    /// The header, where in the spool the bytes behind it lie, and what takes how much.
+    fn header(&self, model: &ModelEntry) -> Result<(Vec<u8>, Vec<(u64, u64)>, Summary)> {
+        let tensors: Vec<&Item> = model
+            .order
+            .iter()
+            .map(|name| self.items.get(name).ok_or_else(|| missing("tensor", name)))
+            .collect::<Result<_>>()?;
+        let files: Vec<&Item> =
+            self.items.values().filter(|item| matches!(item.content, ItemContent::File { .. })).collect();
+        if tensors.len() + files.len() != self.items.len() {
+            let stray = self.items.keys().find(|name| {
+                !model.order.contains(name) && !name.starts_with(FILE_PREFIX)
+            });
+            let name = stray.or(model.order.first()).cloned().unwrap_or_default();
+            return Err(ContainerError::Name { name, why: "is not in the order exactly once" });
+        }
+        let mut header = HeaderWriter::default();
+        header.metadata.insert("format".into(), json!("ecq"));
+        header.metadata.insert("ecq.version".into(), json!(VERSION.to_string()));
+        header.metadata.insert("ecq.model".into(), json!(to_json(model)));
+        let mut summary = Summary::default();
+        // Wide elements first, so that each plain tensor starts at a multiple of its element size.
+        let mut plain: Vec<_> =
+            tensors.iter().filter(|item| matches!(item.content, ItemContent::Plain { .. })).collect();
+        plain.sort_by_key(|item| match &item.content {
+            ItemContent::Plain { dtype, .. } => std::cmp::Reverse(dtype.bitsize()),
+            _ => std::cmp::Reverse(0),
+        });
+        for item in plain {
+            if let ItemContent::Plain { dtype, shape, bytes } = &item.content {
+                let spent = header.tensor(&item.name, *dtype, shape, item.offset, *bytes);
+                let parts = BTreeMap::from([("data", *bytes)]);
+                summary.tensors.insert(item.name.clone(), TensorBytes { parts, header_bytes: spent });
+            }
+        }
+        for item in &tensors {
+            let ItemContent::Encoded { entry, lengths } = &item.content else { continue };
+            let mut spent = header.metadata(&entry_key(&item.name), &to_json(entry));
+            let mut offset = item.offset;
+            for part in Part::ALL {
+                let Some(&bytes) = lengths.get(&part) else { continue };
+                let name = part_name(&item.name, part);
+                spent += header.tensor(&name, Dtype::U8, &[bytes as usize], offset, bytes);
+                offset += bytes;
+            }
+            let parts = lengths.iter().map(|(part, &bytes)| (part.name(), bytes)).collect();
+            summary.tensors.insert(item.name.clone(), TensorBytes { parts, header_bytes: spent });
+        }
+        for item in files {
+            let ItemContent::File { entry, bytes } = &item.content else { continue };
+            header.metadata(&item.name, &to_json(entry));
+            header.tensor(&item.name, Dtype::U8, &[*bytes as usize], item.offset, *bytes);
+            summary.files.insert(item.name[FILE_PREFIX.len()..].to_owned(), *bytes);
+        }
+        let (bytes, layout, data_bytes) = header.finish();
+        summary.header_bytes = bytes.len() as u64;
+        summary.file_bytes = summary.header_bytes + data_bytes + SEAL_BYTES as u64;
+        Ok((bytes, layout, summary))
+    }
+}
+
+/// Collects the header of a safetensors file.
+#[derive(Default)]
+struct HeaderWriter {
+    metadata: Map<String, Value>,
+    tensors: Vec<(String, Value)>,
+    layout: Vec<(u64, u64)>,
+    data_bytes: u64,
+}
+
+impl HeaderWriter {
+    /// Adds a tensor; returns the bytes that it takes in the header.
+    fn tensor(&mut self, name: &str, dtype: Dtype, shape: &[usize], offset: u64, bytes: u64) -> u64 {
+        let end = self.data_bytes + bytes;
+        let value = json!({ "dtype": dtype, "shape": shape, "data_offsets": [self.data_bytes, end] });
+        let spent = (to_json(&name).len() + to_json(&value).len() + 2) as u64;
+        self.tensors.push((name.to_owned(), value));
+        self.layout.push((offset, bytes));
+        self.data_bytes = end;
+        spent
+    }
+
+    /// Adds an entry to `__metadata__`; returns the bytes that it takes.
+    fn metadata(&mut self, key: &str, json: &str) -> u64 {
+        self.metadata.insert(key.to_owned(), Value::from(json));
+        (to_json(&key).len() + to_json(&json).len() + 2) as u64
+    }
+
+    /// The header's bytes, the layout, and the length of the data without the seal.
+    fn finish(mut self) -> (Vec<u8>, Vec<(u64, u64)>, u64) {
+        let data_bytes = self.data_bytes;
+        self.tensor(SEAL, Dtype::U8, &[SEAL_BYTES], 0, SEAL_BYTES as u64);
+        self.layout.pop();
+        // Written piece by piece: a JSON map would sort tensors by name, and their order is that of the data.
+        let mut json = format!("{{\"__metadata__\":{}", Value::Object(self.metadata));
+        for (name, value) in &self.tensors {
+            json += &format!(",{}:{value}", to_json(name));
+        }
+        json.push('}');
+        let padded = (8 + json.len()).next_multiple_of(ALIGNMENT) - 8;
+        json.extend(std::iter::repeat_n(' ', padded - json.len()));
+        let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(json.as_bytes());
+        (bytes, self.layout, data_bytes)
+    }
+}
+
+/// `json`, a space, its checksum, a line feed.
+fn journal_line(json: &str) -> String {
+    format!("{json} {}\n", sum(json.as_bytes()))
+}
+
+/// The JSON of a line that is whole.
+fn checked_line(line: &str) -> Option<&str> {
+    let (json, found) = line.strip_suffix('\n')?.rsplit_once(' ')?;
+    (sum(json.as_bytes()) == found).then_some(json)
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> ContainerError + '_ {
+    move |source| ContainerError::Io { path: path.to_owned(), source }
+}
+
+fn missing(what: &'static str, name: &str) -> ContainerError {
+    ContainerError::Missing { what, name: name.to_owned() }
+}

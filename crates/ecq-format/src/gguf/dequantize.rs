@@ -1,0 +1,144 @@
+//! Weights of every float, simple and K block type, in f32 and in ggml's order of operations, so that each
+//! bit is the same as there.
+
+use super::Result;
+use super::error::GgufError;
+use super::types::GgmlType;
+use half::{bf16, f16};
+
+/// Writes the weights of `bytes` to `out`.
+///
+/// # Errors
+/// When the type is not dequantized here, or `bytes` is not what `out.len()` weights take.
+pub fn dequantize(ty: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
+    let expected = out.len() as u64 / ty.block_weights() as u64 * ty.block_bytes() as u64;
+    if bytes.len() as u64 != expected || !out.len().is_multiple_of(ty.block_weights()) {
+        let found = bytes.len() as u64;
+        return Err(GgufError::Length { what: "bytes of a tensor", found, expected });
+    }
+    let one: fn(&[u8], &mut [f32]) = match ty {
+        GgmlType::F32 => |b, y| y[0] = f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+        GgmlType::F16 => |b, y| y[0] = half(b, 0),
+        GgmlType::Bf16 => |b, y| y[0] = bf16::from_le_bytes([b[0], b[1]]).to_f32(),
+        GgmlType::Q4_0 => |b, y| {
+            let d = half(b, 0);
+            for j in 0..16 {
+                y[j] = (i32::from(b[2 + j] & 15) - 8) as f32 * d;
+                y[j + 16] = (i32::from(b[2 + j] >> 4) - 8) as f32 * d;
+            }
+        },
+        GgmlType::Q4_1 => |b, y| {
+            let (d, m) = (half(b, 0), half(b, 2));
+            for j in 0..16 {
+                y[j] = f32::from(b[4 + j] & 15) * d + m;
+                y[j + 16] = f32::from(b[4 + j] >> 4) * d + m;
+            }
+        },
+        GgmlType::Q5_0 => |b, y| {
+            let d = half(b, 0);
+            for j in 0..32 {
+                y[j] = (i32::from(five_bits(&b[2..], j)) - 16) as f32 * d;
+            }
+        },
+        GgmlType::Q5_1 => |b, y| {
+            let (d, m) = (half(b, 0), half(b, 2));
+            for j in 0..32 {
+                y[j] = f32::from(five_bits(&b[4..], j)) * d + m;
+            }
+        },
+        GgmlType::Q8_0 => |b, y| {
+            let d = half(b, 0);
+            y.iter_mut().zip(&b[2..]).for_each(|(y, &q)| *y = f32::from(q as i8) * d);
+        },
+        GgmlType::Q2_K => q2_k,
+        GgmlType::Q3_K => q3_k,
+        GgmlType::Q4_K => |b, y| q4_or_q5_k(b, None, &b[16..], y),
+        GgmlType::Q5_K => |b, y| q4_or_q5_k(b, Some(&b[16..48]), &b[48..], y),
+        GgmlType::Q6_K => q6_k,
+        _ => return Err(GgufError::Unsupported { found: ty.name(), why: "is not dequantized here" }),
+    };
+    for (block, y) in bytes.chunks_exact(ty.block_bytes()).zip(out.chunks_exact_mut(ty.block_weights())) {
+        one(block, y);
+    }
+    Ok(())
+}
+
+fn half(bytes: &[u8], at: usize) -> f32 {
+    f16::from_le_bytes([bytes[at], bytes[at + 1]]).to_f32()
+}
+
+/// Code `j` of four bytes of fifth bits and sixteen of nibbles.
+fn five_bits(b: &[u8], j: usize) -> u8 {
+    let nibble = if j < 16 { b[4 + j] & 15 } else { b[4 + j - 16] >> 4 };
+    nibble | (b[j / 8] >> (j % 8) & 1) << 4
+}
+
+/// Sixteen 4-bit scales and minima, 2-bit codes in four planes of 32 for each half, then two factors.
+fn q2_k(b: &[u8], y: &mut [f32]) {
+    let (d, min) = (half(b, 80), half(b, 82));
+    for (group, y) in y.chunks_exact_mut(16).enumerate() {
+        let dl = d * f32::from(b[group] & 15);
+        let ml = min * f32::from(b[group] >> 4);
+        let (q, shift) = two_bit_plane(&b[16..80], group);
+        for (y, q) in y.iter_mut().zip(q) {
+            *y = dl * f32::from(q >> shift & 3) - ml;
+        }
+    }
+}
+
+/// The bytes and the shift of group `group` (16 codes) of 256 2-bit codes.
+fn two_bit_plane(codes: &[u8], group: usize) -> (&[u8], usize) {
+    let first = group / 8 * 32 + group % 2 * 16;
+    (&codes[first..first + 16], group % 8 / 2 * 2)
+}
+
+/// Third bits, 2-bit codes, sixteen 6-bit scales in twelve bytes, a factor.
+fn q3_k(b: &[u8], y: &mut [f32]) {
+    let d = half(b, 108);
+    for (group, y) in y.chunks_exact_mut(16).enumerate() {
+        let s = &b[96..108];
+        let low = if group < 8 { s[group] & 15 } else { s[group - 8] >> 4 };
+        let high = s[8 + group % 4] >> (group / 4 * 2) & 3;
+        let dl = d * (i32::from(low | high << 4) - 32) as f32;
+        let (q, shift) = two_bit_plane(&b[32..96], group);
+        let (third, bit) = (&b[group % 2 * 16..], group / 2);
+        for (i, y) in y.iter_mut().enumerate() {
+            let missing = if third[i] >> bit & 1 == 0 { 4 } else { 0 };
+            *y = dl * (i32::from(q[i] >> shift & 3) - missing) as f32;
+        }
+    }
+}
+
+/// Two factors, eight 6-bit scales and minima in twelve bytes, maybe fifth bits, nibbles.
+fn q4_or_q5_k(b: &[u8], fifth: Option<&[u8]>, codes: &[u8], y: &mut [f32]) {
+    let (d, min) = (half(b, 0), half(b, 2));
+    let s = &b[4..16];
+    for (group, y) in y.chunks_exact_mut(32).enumerate() {
+        let (scale, minimum) = if group < 4 {
+            (s[group] & 63, s[group + 4] & 63)
+        } else {
+            let top = |at: usize| s[at] >> 6 << 4;
+            ((s[group + 4] & 15) | top(group - 4), s[group + 4] >> 4 | top(group))
+        };
+        let (d, m) = (d * f32::from(scale), min * f32::from(minimum));
+        let q = &codes[group / 2 * 32..];
+        for (i, y) in y.iter_mut().enumerate() {
+            let nibble = if group % 2 == 0 { q[i] & 15 } else { q[i] >> 4 };
+            let high = fifth.map_or(0, |fifth| (fifth[i] >> group & 1) << 4);
+            *y = d * f32::from(nibble + high) - m;
+        }
+    }
+}
+
+/// Nibbles, two more bits, sixteen signed scales, a factor.
+fn q6_k(b: &[u8], y: &mut [f32]) {
+    let d = half(b, 208);
+    for (i, y) in y.iter_mut().enumerate() {
+        let (part, quarter, l) = (i / 128, i % 128 / 32, i % 32);
+        let low = b[64 * part + quarter % 2 * 32 + l];
+        let nibble = if quarter < 2 { low & 15 } else { low >> 4 };
+        let high = b[128 + 32 * part + l] >> (2 * quarter) & 3;
+        let scale = b[192 + i / 16] as i8;
+        *y = d * f32::from(scale) * (i32::from(nibble | high << 4) - 32) as f32;
+    }
+}

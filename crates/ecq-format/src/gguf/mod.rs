@@ -1,0 +1,28 @@
+//! GGUF v2 and v3, little endian: reader, writer, block types, and the facts of the model inside.
+//!
+//! Format: `docs/gguf.md` of ggml-org/ggml; block types: `ggml-common.h` and `ggml-quants.c` there.
+
+mod blocks;
+mod dequantize;
+mod error;
+mod kind;
+mod model;
+mod read;
+mod types;
+mod value;
+mod write;
+
+pub use blocks::{join, split, type_of_grid};
+pub use dequantize::dequantize;
+pub use error::GgufError;
+pub use kind::kind;
+pub use model::{ModelConfig, TokenizerFacts, chat_template, config, tokenizer};
+pub use read::{Gguf, TensorInfo};
+pub use types::GgmlType;
+pub use value::Value;
+pub use write::{TensorToWrite, write, write_with_header};
+
+pub(crate) type Result<T> = std::result::Result<T, GgufError>;
+
+#[cfg(test)]
+mod tests;

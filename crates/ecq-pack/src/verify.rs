@@ -1,0 +1,161 @@
+//! Proving that a file is whole, and that two models are the same.
+
+use crate::error::Result;
+use crate::progress::{Progress, in_batches};
+use crate::source::{EcqSource, Source, Tensor, open};
+use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Limits};
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// One difference between two tensors of a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mismatch {
+    /// The tensor.
+    pub tensor: String,
+    /// What differs, with the first place where it does.
+    pub what: String,
+}
+
+/// What verifying found.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifyReport {
+    /// Whether seal, checksums and every tensor held.
+    pub ok: bool,
+    /// Tensors looked at.
+    pub tensors: usize,
+    /// Codes decoded, and, with a source, compared.
+    pub codes_checked: u64,
+    /// Scales and biases decoded, and, with a source, compared.
+    pub side_values_checked: u64,
+    /// Differences to the source.
+    pub mismatches: Vec<Mismatch>,
+}
+
+/// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given.
+///
+/// # Errors
+/// When the file is damaged (the error says where) or a model cannot be read. Differences to the source are no
+/// error: they are in the report.
+pub fn verify(file: &Path, against: Option<&dyn Source>, limits: &Limits, progress: &dyn Progress) -> Result<VerifyReport> {
+    let ecq = EcqSource::open(file, limits)?;
+    progress.begin("checking the seal", ecq.bytes());
+    let mut before = 0;
+    ecq.file().verify_seal(|done| {
+        progress.advance(done - before, "seal");
+        before = done;
+    })?;
+    progress.end();
+    compare(&ecq, against, progress)
+}
+
+/// Compares two models tensor by tensor.
+///
+/// # Errors
+/// When a tensor of one of them cannot be read.
+pub fn diff(a: &Path, b: &Path, limits: &Limits, progress: &dyn Progress) -> Result<VerifyReport> {
+    let (a, b) = (open(a, limits)?, open(b, limits)?);
+    compare(&*a, Some(&*b), progress)
+}
+
+fn compare(a: &dyn Source, b: Option<&dyn Source>, progress: &dyn Progress) -> Result<VerifyReport> {
+    let mut report =
+        VerifyReport { ok: true, tensors: a.tensors().len(), codes_checked: 0, side_values_checked: 0, mismatches: Vec::new() };
+    let place: Option<HashMap<&str, usize>> =
+        b.map(|b| b.tensors().iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect());
+    let all: Vec<usize> = (0..a.tensors().len()).collect();
+    progress.begin("comparing", a.tensors().iter().map(|t| t.bytes).sum());
+    in_batches(&all, |&i| a.tensors()[i].bytes, |batch| {
+        let found = batch.par_iter().map(|&i| {
+            let facts = &a.tensors()[i];
+            let ours = a.load(i)?;
+            let (codes, side) = values(&ours);
+            let what = match (b, &place) {
+                (Some(b), Some(place)) => match place.get(facts.name.as_str()) {
+                    Some(&j) => difference(&ours, &b.load(j)?),
+                    None => Some("is only in the first model".to_owned()),
+                },
+                _ => None,
+            };
+            progress.advance(facts.bytes, &facts.name);
+            Ok((codes, side, what.map(|what| Mismatch { tensor: facts.name.clone(), what })))
+        });
+        for (codes, side, mismatch) in found.collect::<Result<Vec<_>>>()? {
+            report.codes_checked += codes;
+            report.side_values_checked += side;
+            report.mismatches.extend(mismatch);
+        }
+        Ok(())
+    })?;
+    progress.end();
+    if let Some(b) = b {
+        let ours: HashSet<&str> = a.tensors().iter().map(|t| t.name.as_str()).collect();
+        for theirs in b.tensors().iter().filter(|t| !ours.contains(t.name.as_str())) {
+            let what = "is only in the second model".to_owned();
+            report.mismatches.push(Mismatch { tensor: theirs.name.clone(), what });
+        }
+    }
+    report.ok = report.mismatches.is_empty();
+    Ok(report)
+}
+
+/// Codes and side values of a tensor.
+fn values(tensor: &Tensor) -> (u64, u64) {
+    match tensor {
+        Tensor::Coded(codes, Grid::AffineGroups(grid)) => {
+            let biases = if let Biases::PerGroup(biases) = &grid.biases { biases.len() } else { 0 };
+            (codes.symbols().len() as u64, (grid.scales.len() + biases) as u64)
+        }
+        Tensor::Coded(codes, _) => (codes.symbols().len() as u64, 0),
+        Tensor::Raw { .. } => (0, 0),
+    }
+}
+
+/// How two tensors differ; `None` when every bit is the same.
+fn difference(a: &Tensor, b: &Tensor) -> Option<String> {
+    match (a, b) {
+        (Tensor::Coded(qa, ga), Tensor::Coded(qb, gb)) => {
+            if (qa.rows(), qa.cols()) != (qb.rows(), qb.cols()) {
+                return Some(format!("is {}x{} and {}x{}", qa.rows(), qa.cols(), qb.rows(), qb.cols()));
+            }
+            let differing = || qa.symbols().iter().zip(qb.symbols()).enumerate().filter(|(_, (x, y))| x != y);
+            if let Some((i, (x, y))) = differing().next() {
+                let (row, col) = (i / qa.cols(), i % qa.cols());
+                let n = differing().count();
+                return Some(format!("{n} codes differ, first at row {row}, column {col}: {x} and {y}"));
+            }
+            match (ga, gb) {
+                (Grid::AffineGroups(ga), Grid::AffineGroups(gb)) => grid_difference(ga, gb),
+                _ => (ga != gb).then(|| "has another grid".to_owned()),
+            }
+        }
+        (Tensor::Raw { dtype: ta, bytes: ba, .. }, Tensor::Raw { dtype: tb, bytes: bb, .. }) => {
+            if ta != tb || ba.len() != bb.len() {
+                return Some(format!("is {} bytes of {ta} and {} of {tb}", ba.len(), bb.len()));
+            }
+            let at = ba.iter().zip(bb).position(|(x, y)| x != y)?;
+            Some(format!("bytes differ, first at {at}: {:#04x} and {:#04x}", ba[at], bb[at]))
+        }
+        _ => Some("has codes in one model and none in the other".to_owned()),
+    }
+}
+
+fn grid_difference(a: &AffineGroups, b: &AffineGroups) -> Option<String> {
+    if (a.bits, a.group_size) != (b.bits, b.group_size) {
+        return Some(format!("has {} bits a {} and {} bits a {}", a.bits, a.group_size, b.bits, b.group_size));
+    }
+    let floats = |what: &str, a: &FloatVec, b: &FloatVec| {
+        if (a.dtype(), a.len()) != (b.dtype(), b.len()) {
+            return Some(format!("{what} have other types or counts"));
+        }
+        let width = a.dtype().bytes();
+        let mut pairs = a.as_bytes().chunks(width).zip(b.as_bytes().chunks(width));
+        let at = pairs.position(|(x, y)| x != y)?;
+        Some(format!("{what} differ, first in group {at}: {} and {}", a.get(at), b.get(at)))
+    };
+    floats("scales", &a.scales, &b.scales).or_else(|| match (&a.biases, &b.biases) {
+        (Biases::PerGroup(a), Biases::PerGroup(b)) => floats("biases", a, b),
+        (a, b) => (a != b).then(|| "has another zero point".to_owned()),
+    })
+}
