@@ -1,2 +1,48 @@
-//! The ecq command.
-fn main() {}
+//! The `ecq` command: parses, calls the library, prints.
+
+mod args;
+mod commands;
+mod json;
+mod plot;
+mod progress;
+mod table;
+
+use args::{Cli, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let json = cli.json;
+    let result = match cli.command {
+        Command::Analyze(args) => commands::analyze::run(&args, json),
+        Command::Quantize(args) => commands::quantize::run(&args, json),
+        Command::Verify(args) => commands::verify::run(&args, json),
+        Command::Inspect(args) => commands::inspect::run(&args, json),
+        Command::Export(args) => commands::export::run(&args, json),
+        Command::Diff(args) => commands::verify::diff(&args, json),
+        Command::Bench(args) => commands::bench::run(&args, json),
+        Command::Doctor => commands::doctor::run(json),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            json::report_error(&error, json);
+            ExitCode::from(json::exit_code(&error))
+        }
+    }
+}
+
+/// Usage errors follow the same rule as others: an object on standard output if `--json` was given.
+fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
+        println!("{}", json::error_object("usage", None, None, error.to_string().trim()));
+    } else {
+        // Nothing is left to do if the terminal is gone.
+        let _ = error.print();
+    }
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}

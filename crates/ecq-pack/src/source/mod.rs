@@ -120,8 +120,3 @@ fn fingerprint(path: &Path, header: &[u8]) -> Result<String> {
     hasher.update(header);
     Ok(hasher.finalize().to_hex().to_string())
 }
-
-/// Base name of a path.
-pub(crate) fn base_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}

@@ -1,0 +1,153 @@
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Makes large language models small by giving every weight only the bits that its information needs.
+#[derive(Parser)]
+#[command(name = "ecq", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Print one JSON object on standard output, errors too
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 models differ (verify --against, diff); 2 usage or options; 3 a file is damaged or of
+an unknown format; 4 reading or writing failed; 5 not supported.";
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Show what is in a model and what coding it would give
+    Analyze(AnalyzeArgs),
+    /// Write a model as an .ecq file
+    Quantize(QuantizeArgs),
+    /// Check every byte of an .ecq file, and compare it with the model it came from
+    Verify(VerifyArgs),
+    /// List what an .ecq file holds
+    Inspect(InspectArgs),
+    /// Write a model back in the format it came from
+    Export(ExportArgs),
+    /// Compare two models, tensor by tensor
+    Diff(DiffArgs),
+    /// Measure decoding
+    Bench(BenchArgs),
+    /// Say what this machine offers and what is off, and why
+    Doctor,
+}
+
+#[derive(Args)]
+pub struct AnalyzeArgs {
+    /// GGUF or .ecq file
+    pub model: PathBuf,
+    /// Also draw entropies and histograms
+    #[arg(long, value_name = "SVG")]
+    pub plot: Option<PathBuf>,
+    /// Show every tensor, not only sums
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Args)]
+pub struct QuantizeArgs {
+    /// GGUF or .ecq file
+    pub model: PathBuf,
+    /// The file to write
+    #[arg(short, long, value_name = "ECQ", required_unless_present = "dry_run")]
+    pub output: Option<PathBuf>,
+    /// Keep every code and every byte of the source
+    #[arg(long, required = true)]
+    pub lossless: bool,
+    /// rans, prefix, packed, archive, or auto: the smallest that is no slower than --slowest
+    #[arg(long, default_value = "auto")]
+    pub coding: String,
+    /// The slowest coding that auto may choose: packed, prefix, rans, archive (in that order) [default: rans]
+    #[arg(long)]
+    pub slowest: Option<String>,
+    /// The unit that decodes alone: auto, matrix, row, rows:N, block:RxC
+    #[arg(long, default_value = "auto")]
+    pub tile: String,
+    /// Interleaved coder states of a tile, 1 to 256 [default: 32; 8 for --tile row]
+    #[arg(long)]
+    pub lanes: Option<String>,
+    /// Leave a tensor packed if coding it saves less than this
+    #[arg(long, value_name = "PERCENT", default_value = "1")]
+    pub hybrid: String,
+    /// Options for tensors whose name matches, such as 'attn_(q|k)=coding:prefix,lanes:64' (repeatable)
+    #[arg(long, value_name = "REGEX=OPTIONS")]
+    pub r#override: Vec<String>,
+    /// Code everything, write nothing, report the sizes
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go on where an interrupted run stopped
+    #[arg(long, conflicts_with = "dry_run")]
+    pub resume: bool,
+    /// Show every tensor
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// .ecq file
+    pub file: PathBuf,
+    /// The model that it came from
+    #[arg(long, value_name = "MODEL")]
+    pub against: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct InspectArgs {
+    /// .ecq file
+    pub file: PathBuf,
+    /// Show every tensor
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Args)]
+pub struct ExportArgs {
+    /// .ecq file
+    pub file: PathBuf,
+    /// The format to write
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// The file to write
+    #[arg(short, long)]
+    pub output: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ExportFormat {
+    /// The GGUF file the model came from, byte for byte
+    Gguf,
+}
+
+#[derive(Args)]
+pub struct DiffArgs {
+    /// GGUF or .ecq file
+    pub a: PathBuf,
+    /// GGUF or .ecq file
+    pub b: PathBuf,
+}
+
+#[derive(Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    pub what: Bench,
+}
+
+#[derive(Subcommand)]
+pub enum Bench {
+    /// Symbols per second that each coding decodes, on the codes of a model or on synthetic ones
+    Decode {
+        /// GGUF or .ecq file; without one, Gaussian codes of several entropies
+        model: Option<PathBuf>,
+        /// Threads to measure with (repeatable) [default: 1 and all]
+        #[arg(long)]
+        threads: Vec<usize>,
+        /// Seconds for each measurement
+        #[arg(long, default_value_t = 1.0)]
+        seconds: f64,
+    },
+}

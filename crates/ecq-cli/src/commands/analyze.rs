@@ -1,0 +1,62 @@
+use crate::args::AnalyzeArgs;
+use crate::progress::Bar;
+use crate::table::{bytes, table, thousands};
+use crate::{json, plot};
+use anyhow::Context;
+use ecq::encode::EncodeOptions;
+use ecq::{Limits, analyze::analyze, source};
+use std::process::ExitCode;
+
+pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let model = source::open(&args.model, &Limits::default())?;
+    let analysis = analyze(&*model, &EncodeOptions::default(), &Bar::new(json))?;
+    if let Some(path) = &args.plot {
+        let title = args.model.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        std::fs::write(path, plot::analysis(&title, &analysis)).with_context(|| path.display().to_string())?;
+    }
+    if json {
+        json::print(&analysis)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.verbose {
+        let headings = ["tensor", "type", "coding", "shape", "stored", "entropy", "side", "coded", "saves"];
+        let mut rows = table(&headings, 3);
+        for t in &analysis.tensors {
+            rows.add_row([
+                t.name.clone(),
+                t.dtype.clone(),
+                t.coding.clone().unwrap_or_default(),
+                format!("{}x{}", t.rows, t.cols),
+                format!("{:.3}", t.source_bpw),
+                format!("{:.3}", t.entropy_bits),
+                format!("{:.3}", t.side_bpw),
+                format!("{:.3}", t.bpw),
+                format!("{:.1}%", 100.0 * (1.0 - t.bpw / t.source_bpw)),
+            ]);
+        }
+        println!("{rows}");
+    }
+    let headings = ["bits per weight", "tensors", "weights", "stored", "entropy", "side", "coded", "saves"];
+    let mut rows = table(&headings, 1);
+    for total in analysis.kinds.iter().chain([&analysis.total]) {
+        rows.add_row([
+            total.kind.map_or("all".to_owned(), |kind| format!("{kind:?}").to_lowercase()),
+            total.tensors.to_string(),
+            thousands(total.weights),
+            format!("{:.3}", total.source_bpw),
+            format!("{:.3}", total.entropy_bits),
+            format!("{:.3}", total.side_bpw),
+            format!("{:.3}", total.bpw),
+            format!("{:.1}%", 100.0 * (1.0 - total.bpw / total.source_bpw)),
+        ]);
+    }
+    println!("{rows}");
+    println!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
+    println!("entropy: of the codes, order 0; side: scales and biases, coded; coded: all of a tensor in a file");
+    match &args.plot {
+        Some(path) => println!("drew {}", path.display()),
+        None if !args.verbose => println!("(-v lists every tensor, --plot F.svg draws them)"),
+        None => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}

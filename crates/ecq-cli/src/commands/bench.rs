@@ -1,0 +1,133 @@
+use crate::args::{Bench, BenchArgs};
+use crate::json;
+use crate::table::{table, three_digits};
+use anyhow::Context;
+use ecq::encode::{CodingChoice, EncodeOptions, encode};
+use ecq::source::{self, Tensor};
+use ecq::{AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Kind, Limits};
+use ecq::kernels::cpu::decode_codes;
+use serde::Serialize;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+#[derive(Serialize)]
+struct Measured {
+    name: String,
+    threads: usize,
+    symbols_per_s: f64,
+    bits_per_symbol: f64,
+}
+
+/// Symbols of a model that a measurement takes: more than any cache holds.
+const SYMBOLS: usize = 48 << 20;
+
+pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let Bench::Decode { model, threads, seconds } = &args.what;
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if threads.is_empty() { vec![1, all] } else { threads.clone() };
+    let sets = match model {
+        Some(path) => vec![("model codes".to_owned(), from_model(path)?)],
+        None => [1.2, 2.5, 3.8].map(|bits| (format!("Gaussian, {bits} bits"), gaussian(bits))).into(),
+    };
+    let mut results = Vec::new();
+    for (set, tensors) in &sets {
+        for coding in [Coding::Packed, Coding::Prefix, Coding::Rans, Coding::Archive] {
+            let coding_options = EncodeOptions { coding: CodingChoice::Only(coding), hybrid_percent: 0.0, ..EncodeOptions::default() };
+            let encoded: Vec<EncodedTensor> = tensors
+                .iter()
+                .map(|(codes, grid)| encode(Kind::Linear, codes, grid, &coding_options).map(|(tensor, _)| tensor))
+                .collect::<Result<_, _>>()?;
+            let symbols: usize = tensors.iter().map(|(codes, _)| codes.symbols().len()).sum();
+            let streams: usize = encoded.iter().map(|t| t.parts[&ecq::Part::Stream].len()).sum();
+            for &threads in &threads {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+                let symbols_per_s = pool.install(|| rate(&encoded, symbols, *seconds))?;
+                results.push(Measured {
+                    name: format!("{} ({set})", format!("{coding:?}").to_lowercase()),
+                    threads,
+                    symbols_per_s,
+                    bits_per_symbol: 8.0 * streams as f64 / symbols as f64,
+                });
+            }
+        }
+    }
+    if json {
+        json::print(&serde_json::json!({ "results": results, "isa": ecq::coding::IsaKind::detect().name() }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = table(&["decoding", "threads", "G symbols/s", "bits/symbol"], 1);
+    for result in &results {
+        rows.add_row([
+            result.name.clone(),
+            result.threads.to_string(),
+            three_digits(result.symbols_per_s / 1e9),
+            format!("{:.3}", result.bits_per_symbol),
+        ]);
+    }
+    println!("{rows}");
+    println!("{}; whole tensors to one byte a code, best pass", ecq::coding::IsaKind::detect().name());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Symbols per second of the best pass over all tensors.
+fn rate(tensors: &[EncodedTensor], symbols: usize, seconds: f64) -> anyhow::Result<f64> {
+    let start = Instant::now();
+    let mut best = f64::INFINITY;
+    while best.is_infinite() || start.elapsed().as_secs_f64() < seconds {
+        let pass = Instant::now();
+        for tensor in tensors {
+            std::hint::black_box(decode_codes(tensor)?);
+        }
+        best = best.min(pass.elapsed().as_secs_f64());
+    }
+    Ok(symbols as f64 / best)
+}
+
+fn from_model(path: &Path) -> anyhow::Result<Vec<(Codes, Grid)>> {
+    let source = source::open(path, &Limits::default())?;
+    let mut tensors = Vec::new();
+    let mut symbols = 0;
+    for (i, facts) in source.tensors().iter().enumerate() {
+        if facts.kind == Kind::Linear && symbols < SYMBOLS {
+            if let Tensor::Coded(codes, grid) = source.load(i)? {
+                symbols += codes.symbols().len();
+                tensors.push((codes, grid));
+            }
+        }
+    }
+    (!tensors.is_empty()).then_some(tensors).with_context(|| format!("{}: no tensor has codes", path.display()))
+}
+
+/// Matrices of rounded Gaussian numbers whose entropy is about `bits`.
+fn gaussian(bits: f64) -> Vec<(Codes, Grid)> {
+    // A Gaussian of deviation s, rounded, has log2(s sqrt(2 pi e)) bits when s is not small.
+    let sigma = (2f64.powf(bits) / (2.0 * std::f64::consts::PI * std::f64::consts::E).sqrt()).max(0.3);
+    let (rows, cols) = (2048, 2048);
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut uniform = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let matrix = |uniform: &mut dyn FnMut() -> f64| {
+        let symbols = (0..rows * cols).map(|_| {
+            // Box and Muller.
+            let (a, b) = (uniform().max(1e-300), uniform());
+            let z = (-2.0 * a.ln()).sqrt() * (2.0 * std::f64::consts::PI * b).cos();
+            (16.0 + (z * sigma).round()).clamp(0.0, 31.0) as u8
+        });
+        symbols.collect::<Vec<u8>>()
+    };
+    let scales = FloatVec::new(FloatType::F16, vec![0; 2 * rows * cols / 64]);
+    let mut tensors = Vec::new();
+    for _ in 0..SYMBOLS / (rows * cols) / 2 {
+        let codes = Codes::new(rows, cols, 32, matrix(&mut uniform));
+        if let (Ok(codes), Ok(scales)) = (codes, scales.clone()) {
+            let grid = AffineGroups { bits: 5, group_size: 64, scales, biases: Biases::Zero(16) };
+            tensors.push((codes, Grid::AffineGroups(grid)));
+        }
+    }
+    tensors
+}

@@ -1,0 +1,43 @@
+use crate::json;
+use ecq::coding::IsaKind;
+use serde_json::json;
+use std::process::ExitCode;
+
+/// A thing a machine may have: its name, whether it is used, and why or why not.
+type Finding = (&'static str, bool, String);
+
+pub fn run(json: bool) -> anyhow::Result<ExitCode> {
+    let findings = findings();
+    if json {
+        let list = findings.iter().map(|(name, used, why)| json!({ "name": name, "used": used, "why": why }));
+        json::print(&json!({ "version": env!("CARGO_PKG_VERSION"), "findings": list.collect::<Vec<_>>() }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("ecq {}", env!("CARGO_PKG_VERSION"));
+    for (name, used, why) in findings {
+        println!("  {} {name:<18} {why}", if used { "+" } else { "-" });
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn findings() -> Vec<Finding> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let found = IsaKind::detect();
+    let decode = match found {
+        IsaKind::Avx512 => "rANS decodes 16 lanes at once",
+        IsaKind::Avx2 => "rANS decodes 8 lanes at once",
+        IsaKind::Portable => "decoding uses portable code: several times slower",
+    };
+    let mut findings = vec![
+        ("processor", true, format!("{} threads, {}", threads, std::env::consts::ARCH)),
+        ("instruction set", true, format!("{}: {decode}", found.name())),
+    ];
+    if found < IsaKind::Avx512 && cfg!(target_arch = "x86_64") {
+        let why = "this processor, or the virtual machine around it, does not offer F, BW, VL and DQ";
+        findings.push(("avx512", false, why.to_owned()));
+    }
+    for device in ["cuda", "wgpu"] {
+        findings.push((device, false, "this version decodes on the CPU only".to_owned()));
+    }
+    findings
+}

@@ -1,0 +1,7 @@
+pub mod analyze;
+pub mod bench;
+pub mod doctor;
+pub mod export;
+pub mod inspect;
+pub mod quantize;
+pub mod verify;

@@ -1,0 +1,108 @@
+use crate::args::QuantizeArgs;
+use crate::progress::Bar;
+use crate::table::{bytes, table};
+use crate::json;
+use ecq::encode::EncodeOptions;
+use ecq::{Kind, Limits, PackOptions, PackReport, TensorReport, options, pack, source};
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let mut encode = EncodeOptions::default();
+    options::set(&mut encode, "coding", &args.coding)?;
+    if let Some(slowest) = &args.slowest {
+        options::set(&mut encode, "slowest", slowest)?;
+    }
+    options::set(&mut encode, "tile", &args.tile)?;
+    if let Some(lanes) = &args.lanes {
+        options::set(&mut encode, "lanes", lanes)?;
+    }
+    options::set(&mut encode, "hybrid", &args.hybrid)?;
+    let mut options = PackOptions { encode, resume: args.resume, ..PackOptions::default() };
+    for text in &args.r#override {
+        options.add_override(text)?;
+    }
+    let model = source::open(&args.model, &Limits::default())?;
+    let name = args.model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let dest = if args.dry_run { None } else { args.output.as_deref() };
+    let report = pack(&*model, &name, dest, &options, &Bar::new(json))?;
+    if json {
+        json::print(&report)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.verbose {
+        print_tensors(&report);
+    }
+    print_summary(&report);
+    match &args.output {
+        Some(output) if !args.dry_run => println!("wrote {}", output.display()),
+        _ => println!("dry run: nothing written"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_tensors(report: &PackReport) {
+    let mut rows = table(&["tensor", "coding", "why", "shape", "source", "file", "bpw"], 3);
+    for t in &report.tensors {
+        rows.add_row([
+            t.name.clone(),
+            t.coding.clone().unwrap_or_else(|| t.dtype.clone()),
+            t.reason.clone().unwrap_or_default(),
+            format!("{}x{}", t.rows, t.cols),
+            bytes(t.source_bytes),
+            bytes(t.bytes),
+            format!("{:.3}", t.bpw),
+        ]);
+    }
+    println!("{rows}");
+}
+
+fn print_summary(report: &PackReport) {
+    let mut rows = table(&["what", "codings", "weights", "source", "file", "bpw", "was"], 2);
+    let groups: [(&str, Kind); 3] =
+        [("block projections", Kind::Linear), ("embedding, head", Kind::Embedding), ("others", Kind::Other)];
+    let mut counted = 0;
+    for (label, kind) in groups {
+        let of_kind: Vec<&TensorReport> = report.tensors.iter().filter(|t| t.kind == kind).collect();
+        if of_kind.is_empty() {
+            continue;
+        }
+        let mut codings = BTreeMap::new();
+        of_kind.iter().for_each(|t| *codings.entry(t.coding.as_deref().unwrap_or(&t.dtype)).or_insert(0) += 1);
+        let codings: Vec<_> = codings.iter().map(|(coding, n)| format!("{n} {coding}")).collect();
+        let sum = |value: fn(&TensorReport) -> u64| of_kind.iter().map(|t| value(t)).sum::<u64>();
+        let (weights, source, file) =
+            (sum(|t| t.rows as u64 * t.cols as u64), sum(|t| t.source_bytes), sum(|t| t.bytes));
+        counted += file;
+        rows.add_row([
+            label.to_owned(),
+            codings.join(", "),
+            weights.to_string(),
+            bytes(source),
+            bytes(file),
+            format!("{:.3}", 8.0 * file as f64 / weights as f64),
+            format!("{:.3}", 8.0 * source as f64 / weights as f64),
+        ]);
+    }
+    let weights: u64 = report.tensors.iter().map(|t| t.rows as u64 * t.cols as u64).sum();
+    if !report.dry_run {
+        let rest = report.file_bytes - counted;
+        rows.add_row(["config, tokenizer, header", "", "", "", &bytes(rest), "", ""].map(str::to_owned));
+    }
+    rows.add_row([
+        "all".to_owned(),
+        String::new(),
+        weights.to_string(),
+        bytes(report.source_bytes),
+        bytes(report.file_bytes),
+        format!("{:.3}", report.bpw_total),
+        format!("{:.3}", 8.0 * report.source_bytes as f64 / weights as f64),
+    ]);
+    println!("{rows}");
+    let rss = report.peak_rss_bytes.map(|n| format!(", peak memory {}", bytes(n))).unwrap_or_default();
+    let saved = 100.0 * (1.0 - report.file_bytes as f64 / report.source_bytes as f64);
+    println!("{saved:.1}% smaller, {:.1} s{rss}", report.seconds);
+    if report.resumed_tensors > 0 {
+        println!("{} tensors were taken over from the interrupted run", report.resumed_tensors);
+    }
+}
