@@ -1,165 +1,226 @@
 //! Block types that are integer codes on an affine grid, taken apart and put together again, bit for bit.
+//! Layouts: `block_q4_0`, `block_q4_1`, `block_q5_0`, `block_q5_1`, `block_q8_0` of ggml's `ggml-common.h`.
 
 use super::Result;
 use super::error::GgufError;
 use super::types::GgmlType;
-use ecq_core::{AffineGroups, Biases, Codes, FloatType, FloatVec};
+use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec};
 use rayon::prelude::*;
 
-/// Weights of a block of every type here.
+/// Weights of a block of every type here: the group size.
 const BLOCK: usize = 32;
+/// Blocks that a thread takes at a time.
+const BLOCKS_PER_TASK: usize = 2048;
 
-/// How a block lies in memory: `scale`, maybe `bias`, maybe 32 fifth bits, then the codes.
-struct Shape {
-    bits: u8,
-    /// The code that means zero, for types without a bias.
-    zero: Option<u8>,
+/// Bits of a code and the code that means zero (`None`: the type has a bias per block).
+fn facts(ty: GgmlType) -> Result<(u8, Option<u8>)> {
+    Ok(match ty {
+        GgmlType::Q4_0 => (4, Some(8)),
+        GgmlType::Q4_1 => (4, None),
+        GgmlType::Q5_0 => (5, Some(16)),
+        GgmlType::Q5_1 => (5, None),
+        GgmlType::Q8_0 => (8, Some(128)),
+        _ => {
+            let why = "is no integer code on an affine grid";
+            return Err(GgufError::Unsupported { found: ty.name(), why });
+        }
+    })
 }
 
-impl Shape {
-    fn of(ty: GgmlType) -> Option<Self> {
-        let (bits, zero) = match ty {
-            GgmlType::Q4_0 => (4, Some(8)),
-            GgmlType::Q4_1 => (4, None),
-            GgmlType::Q5_0 => (5, Some(16)),
-            GgmlType::Q5_1 => (5, None),
-            GgmlType::Q8_0 => (8, Some(128)),
-            _ => return None,
-        };
-        Some(Self { bits, zero })
-    }
-
-    /// Bytes before the codes: scale and bias.
-    fn head(&self) -> usize {
-        if self.zero.is_some() { 2 } else { 4 }
-    }
-}
-
-/// The type of codes on this grid, if GGUF has one.
+/// The type that stores codes on this grid, if GGUF has one; the way back from [`split`].
 pub fn type_of_grid(grid: &AffineGroups) -> Option<GgmlType> {
-    let half = grid.scales.dtype() == FloatType::F16 && grid.group_size == BLOCK;
     let zero = match &grid.biases {
         Biases::Zero(zero) => Some(*zero),
         Biases::PerGroup(biases) if biases.dtype() == FloatType::F16 => None,
         Biases::PerGroup(_) => return None,
     };
-    let types = [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q5_0, GgmlType::Q5_1, GgmlType::Q8_0];
-    types.into_iter().find(|&ty| {
-        half && Shape::of(ty).is_some_and(|shape| shape.bits == grid.bits && shape.zero == zero)
-    })
-}
-
-/// Codes (in column order) and grid of `rows x cols` weights of type `ty`; the exact inverse of [`join`].
-///
-/// # Errors
-/// When the type is no code on an affine grid, or `bytes` has not the length of the shape.
-pub fn split(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Result<(Codes, AffineGroups)> {
-    let shape = shape(ty)?;
-    let blocks = rows * cols / BLOCK;
-    check(bytes.len(), blocks * ty.block_bytes(), "bytes of a tensor")?;
-    let mut symbols = vec![0u8; blocks * BLOCK];
-    symbols
-        .par_chunks_mut(BLOCK * 1024)
-        .zip(bytes.par_chunks(ty.block_bytes() * 1024))
-        .for_each(|(out, blocks)| {
-            for (out, block) in out.as_chunks_mut::<BLOCK>().0.iter_mut().zip(blocks.chunks_exact(ty.block_bytes())) {
-                split_block(&shape, &block[shape.head()..], out);
-            }
-        });
-    let halves = |at: usize| {
-        let bytes = bytes.chunks_exact(ty.block_bytes()).flat_map(|block| [block[at], block[at + 1]]);
-        FloatVec::new(FloatType::F16, bytes.collect())
-    };
-    let core = |_| GgufError::Unsupported { found: ty.name(), why: "does not fit its shape" };
-    let biases = match shape.zero {
-        Some(zero) => Biases::Zero(zero),
-        None => Biases::PerGroup(halves(2).map_err(core)?),
-    };
-    let codes = Codes::new(rows, cols, 1 << shape.bits, symbols).map_err(core)?;
-    Ok((codes, AffineGroups { bits: shape.bits, group_size: BLOCK, scales: halves(0).map_err(core)?, biases }))
-}
-
-#[inline(always)]
-fn split_block(shape: &Shape, codes: &[u8], out: &mut [u8; BLOCK]) {
-    let nibbles = |codes: &[u8], out: &mut [u8; BLOCK]| {
-        for i in 0..16 {
-            out[i] = codes[i] & 15;
-            out[i + 16] = codes[i] >> 4;
-        }
-    };
-    match shape.bits {
-        4 => nibbles(&codes[..16], out),
-        5 => {
-            nibbles(&codes[4..20], out);
-            let fifth = u32::from_le_bytes([codes[0], codes[1], codes[2], codes[3]]);
-            for (i, q) in out.iter_mut().enumerate() {
-                *q |= ((fifth >> i & 1) as u8) << 4;
-            }
-        }
-        // Signed bytes: flipping the top bit adds 128.
-        _ => out.iter_mut().zip(codes).for_each(|(q, c)| *q = c ^ 0x80),
+    if grid.scales.dtype() != FloatType::F16 || grid.group_size != BLOCK {
+        return None;
+    }
+    match (grid.bits, zero) {
+        (4, Some(8)) => Some(GgmlType::Q4_0),
+        (4, None) => Some(GgmlType::Q4_1),
+        (5, Some(16)) => Some(GgmlType::Q5_0),
+        (5, None) => Some(GgmlType::Q5_1),
+        (8, Some(128)) => Some(GgmlType::Q8_0),
+        _ => None,
     }
 }
 
-/// The bytes of codes on a grid, as type `ty` stores them; the exact inverse of [`split`].
+/// Codes (in column order) and grid of `rows x cols` weights of type `ty`; the exact inverse of [`join`] for
+/// every bit pattern, scales and biases that are no number included.
 ///
 /// # Errors
-/// When the type is no code on an affine grid, or codes and grid are not of that type.
+/// When the type is no code on an affine grid, the shape is empty or no whole number of blocks wide, or
+/// `bytes` has not the length of the shape.
+pub fn split(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Result<(Codes, AffineGroups)> {
+    let (bits, zero) = facts(ty)?;
+    let blocks = blocks(ty, rows, cols)?;
+    check(bytes.len(), blocks * ty.block_bytes())?;
+    let mut symbols = vec![0; blocks * BLOCK];
+    let mut scales = vec![0; blocks * 2];
+    let mut biases = vec![0; if zero.is_none() { blocks * 2 } else { 0 }];
+    let parts = (&mut symbols[..], &mut scales[..], &mut biases[..]);
+    match ty {
+        GgmlType::Q4_0 => split_blocks::<18, 2>(bytes, parts, |b, q| from_nibbles(&b[2..], q)),
+        GgmlType::Q4_1 => split_blocks::<20, 4>(bytes, parts, |b, q| from_nibbles(&b[4..], q)),
+        GgmlType::Q5_0 => split_blocks::<22, 2>(bytes, parts, |b, q| from_five_bits(&b[2..], q)),
+        GgmlType::Q5_1 => split_blocks::<24, 4>(bytes, parts, |b, q| from_five_bits(&b[4..], q)),
+        _ => split_blocks::<34, 2>(bytes, parts, |b, q| flip_sign(&b[2..], q)),
+    }
+    let codes = Codes::new(rows, cols, 1 << bits, symbols)?;
+    let scales = FloatVec::new(FloatType::F16, scales)?;
+    let biases = match zero {
+        Some(zero) => Biases::Zero(zero),
+        None => Biases::PerGroup(FloatVec::new(FloatType::F16, biases)?),
+    };
+    Ok((codes, AffineGroups { bits, group_size: BLOCK, scales, biases }))
+}
+
+/// The bytes of codes on a grid as type `ty` stores them; the exact inverse of [`split`].
+///
+/// # Errors
+/// When the type is no code on an affine grid or not that of `grid`, or codes and grid contradict each other.
 pub fn join(ty: GgmlType, codes: &Codes, grid: &AffineGroups) -> Result<Vec<u8>> {
-    let shape = shape(ty)?;
-    if type_of_grid(grid) != Some(ty) || codes.alphabet() > 1 << shape.bits {
+    let (bits, _) = facts(ty)?;
+    if type_of_grid(grid) != Some(ty) || codes.alphabet() > 1 << bits {
         return Err(GgufError::Unsupported { found: ty.name(), why: "is not the type of this grid" });
     }
-    let blocks = codes.symbols().len() / BLOCK;
-    check(grid.scales.len(), blocks, "scales of a tensor")?;
-    let mut bytes = vec![0u8; blocks * ty.block_bytes()];
-    bytes
-        .par_chunks_mut(ty.block_bytes() * 1024)
-        .zip(codes.symbols().par_chunks(BLOCK * 1024))
-        .for_each(|(out, symbols)| {
-            for (out, block) in out.chunks_exact_mut(ty.block_bytes()).zip(symbols.as_chunks::<BLOCK>().0) {
-                join_block(&shape, block, &mut out[shape.head()..]);
-            }
-        });
-    let mut put = |at: usize, floats: &FloatVec| {
-        let halves = floats.as_bytes().as_chunks::<2>().0;
-        for (out, half) in bytes.chunks_exact_mut(ty.block_bytes()).zip(halves) {
-            out[at..at + 2].copy_from_slice(half);
-        }
+    grid.check(codes.rows(), codes.cols())?;
+    let mut bytes = vec![0; blocks(ty, codes.rows(), codes.cols())? * ty.block_bytes()];
+    let biases = match &grid.biases {
+        Biases::PerGroup(biases) => biases.as_bytes(),
+        Biases::Zero(_) => &[],
     };
-    put(0, &grid.scales);
-    if let Biases::PerGroup(biases) = &grid.biases {
-        check(biases.len(), blocks, "biases of a tensor")?;
-        put(2, biases);
+    let parts = (codes.symbols(), grid.scales.as_bytes(), biases);
+    match ty {
+        GgmlType::Q4_0 => join_blocks::<18, 2>(&mut bytes, parts, |q, b| to_nibbles(q, &mut b[2..])),
+        GgmlType::Q4_1 => join_blocks::<20, 4>(&mut bytes, parts, |q, b| to_nibbles(q, &mut b[4..])),
+        GgmlType::Q5_0 => join_blocks::<22, 2>(&mut bytes, parts, |q, b| to_five_bits(q, &mut b[2..])),
+        GgmlType::Q5_1 => join_blocks::<24, 4>(&mut bytes, parts, |q, b| to_five_bits(q, &mut b[4..])),
+        _ => join_blocks::<34, 2>(&mut bytes, parts, |q, b| flip_sign(q, &mut b[2..])),
     }
     Ok(bytes)
 }
 
-#[inline(always)]
-fn join_block(shape: &Shape, q: &[u8; BLOCK], out: &mut [u8]) {
-    let nibbles = |out: &mut [u8]| {
-        for i in 0..16 {
-            out[i] = (q[i] & 15) | q[i + 16] << 4;
+/// Takes blocks of `N` bytes apart, whose first `HEAD` are the scale and, where `HEAD` is 4, the bias.
+fn split_blocks<const N: usize, const HEAD: usize>(
+    bytes: &[u8],
+    (symbols, scales, biases): (&mut [u8], &mut [u8], &mut [u8]),
+    codes: impl Fn(&[u8; N], &mut [u8; BLOCK]) + Sync,
+) {
+    let tasks = bytes
+        .par_chunks(BLOCKS_PER_TASK * N)
+        .zip(symbols.par_chunks_mut(BLOCKS_PER_TASK * BLOCK))
+        .zip(scales.par_chunks_mut(BLOCKS_PER_TASK * 2));
+    let run = |bytes: &[u8], symbols: &mut [u8], scales: &mut [u8]| {
+        let (symbols, scales) = (symbols.as_chunks_mut().0, scales.as_chunks_mut().0);
+        for ((b, q), scale) in bytes.as_chunks::<N>().0.iter().zip(symbols).zip(scales) {
+            *scale = [b[0], b[1]];
+            codes(b, q);
         }
     };
-    match shape.bits {
-        4 => nibbles(&mut out[..16]),
-        5 => {
-            nibbles(&mut out[4..20]);
-            let fifth = q.iter().enumerate().fold(0u32, |all, (i, q)| all | u32::from(q >> 4 & 1) << i);
-            out[..4].copy_from_slice(&fifth.to_le_bytes());
-        }
-        _ => out.iter_mut().zip(q).for_each(|(out, q)| *out = q ^ 0x80),
+    if HEAD == 4 {
+        tasks.zip(biases.par_chunks_mut(BLOCKS_PER_TASK * 2)).for_each(|(((bytes, q), scales), biases)| {
+            run(bytes, q, scales);
+            for (b, bias) in bytes.as_chunks::<N>().0.iter().zip(biases.as_chunks_mut().0) {
+                *bias = [b[2], b[3]];
+            }
+        });
+    } else {
+        tasks.for_each(|((bytes, q), scales)| run(bytes, q, scales));
     }
 }
 
-fn shape(ty: GgmlType) -> Result<Shape> {
-    Shape::of(ty).ok_or(GgufError::Unsupported { found: ty.name(), why: "is no integer code on an affine grid" })
+/// The inverse of [`split_blocks`].
+fn join_blocks<const N: usize, const HEAD: usize>(
+    bytes: &mut [u8],
+    (symbols, scales, biases): (&[u8], &[u8], &[u8]),
+    codes: impl Fn(&[u8; BLOCK], &mut [u8; N]) + Sync,
+) {
+    let tasks = bytes
+        .par_chunks_mut(BLOCKS_PER_TASK * N)
+        .zip(symbols.par_chunks(BLOCKS_PER_TASK * BLOCK))
+        .zip(scales.par_chunks(BLOCKS_PER_TASK * 2));
+    let run = |bytes: &mut [u8], symbols: &[u8], scales: &[u8]| {
+        let (symbols, scales) = (symbols.as_chunks().0, scales.as_chunks::<2>().0);
+        for ((b, q), scale) in bytes.as_chunks_mut::<N>().0.iter_mut().zip(symbols).zip(scales) {
+            b[..2].copy_from_slice(scale);
+            codes(q, b);
+        }
+    };
+    if HEAD == 4 {
+        tasks.zip(biases.par_chunks(BLOCKS_PER_TASK * 2)).for_each(|(((bytes, q), scales), biases)| {
+            run(bytes, q, scales);
+            for (b, bias) in bytes.as_chunks_mut::<N>().0.iter_mut().zip(biases.as_chunks::<2>().0) {
+                b[2..4].copy_from_slice(bias);
+            }
+        });
+    } else {
+        tasks.for_each(|((bytes, q), scales)| run(bytes, q, scales));
+    }
 }
 
-fn check(found: usize, expected: usize, what: &'static str) -> Result<()> {
+/// Low nibbles are the first half of a block, high nibbles the second.
+#[inline(always)]
+fn from_nibbles(packed: &[u8], q: &mut [u8; BLOCK]) {
+    for (i, &byte) in packed[..BLOCK / 2].iter().enumerate() {
+        q[i] = byte & 15;
+        q[i + BLOCK / 2] = byte >> 4;
+    }
+}
+
+#[inline(always)]
+fn to_nibbles(q: &[u8; BLOCK], packed: &mut [u8]) {
+    for (i, byte) in packed[..BLOCK / 2].iter_mut().enumerate() {
+        *byte = q[i] & 15 | q[i + BLOCK / 2] << 4;
+    }
+}
+
+/// 32 fifth bits in column order, then nibbles. Eight bits spread over eight bytes at a time.
+#[inline(always)]
+fn from_five_bits(packed: &[u8], q: &mut [u8; BLOCK]) {
+    from_nibbles(&packed[4..], q);
+    for (q, &fifth) in q.as_chunks_mut::<8>().0.iter_mut().zip(packed) {
+        let one_bit_each = (u64::from(fifth) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
+        let top_if_set = (one_bit_each + 0x7f7f_7f7f_7f7f_7f7f) & 0x8080_8080_8080_8080;
+        *q = (u64::from_le_bytes(*q) | top_if_set >> 3).to_le_bytes();
+    }
+}
+
+/// Bit 4 of eight bytes is gathered by one multiplication: byte `i` lands in bit `56 + i`, without carries.
+#[inline(always)]
+fn to_five_bits(q: &[u8; BLOCK], packed: &mut [u8]) {
+    to_nibbles(q, &mut packed[4..]);
+    for (q, fifth) in q.as_chunks::<8>().0.iter().zip(packed) {
+        let lowest = u64::from_le_bytes(*q) >> 4 & 0x0101_0101_0101_0101;
+        *fifth = (lowest.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8;
+    }
+}
+
+/// Signed bytes: flipping the top bit adds 128, or takes it away.
+#[inline(always)]
+fn flip_sign(from: &[u8], to: &mut [u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = from ^ 0x80;
+    }
+}
+
+fn blocks(ty: GgmlType, rows: usize, cols: usize) -> Result<usize> {
+    if !cols.is_multiple_of(BLOCK) {
+        let expected = "a whole number of blocks of 32";
+        return Err(CoreError::Parameter { what: "columns", found: cols as u64, expected }.into());
+    }
+    let blocks = rows.checked_mul(cols / BLOCK).filter(|&n| n > 0);
+    blocks
+        .filter(|n| n.checked_mul(ty.block_bytes().max(BLOCK)).is_some())
+        .ok_or(CoreError::Shape { rows, cols }.into())
+}
+
+fn check(found: usize, expected: usize) -> Result<()> {
     if found == expected {
         return Ok(());
     }
-    Err(GgufError::Length { what, found: found as u64, expected: expected as u64 })
+    let (found, expected) = (found as u64, expected as u64);
+    Err(GgufError::Length { what: "bytes of a tensor", found, expected })
 }

@@ -1,66 +1,78 @@
-//! Weights of every float, simple and K block type, in f32 and in ggml's order of operations, so that each
-//! bit is the same as there.
+//! Weights of every float, simple and K block type, in f32 and in the order of operations of the
+//! `dequantize_row_*` functions of ggml's `ggml-quants.c`, so that each bit is the same as there.
 
 use super::Result;
 use super::error::GgufError;
 use super::types::GgmlType;
-use half::{bf16, f16};
+use half::f16;
 
-/// Writes the weights of `bytes` to `out`.
+/// Writes the weights of `bytes`, a whole number of blocks of type `ty`, to `out`, one f32 each.
 ///
 /// # Errors
 /// When the type is not dequantized here, or `bytes` is not what `out.len()` weights take.
 pub fn dequantize(ty: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
-    let expected = out.len() as u64 / ty.block_weights() as u64 * ty.block_bytes() as u64;
+    let expected = (out.len() / ty.block_weights()).saturating_mul(ty.block_bytes()) as u64;
     if bytes.len() as u64 != expected || !out.len().is_multiple_of(ty.block_weights()) {
         let found = bytes.len() as u64;
         return Err(GgufError::Length { what: "bytes of a tensor", found, expected });
     }
-    let one: fn(&[u8], &mut [f32]) = match ty {
-        GgmlType::F32 => |b, y| y[0] = f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
-        GgmlType::F16 => |b, y| y[0] = half(b, 0),
-        GgmlType::Bf16 => |b, y| y[0] = bf16::from_le_bytes([b[0], b[1]]).to_f32(),
-        GgmlType::Q4_0 => |b, y| {
+    match ty {
+        GgmlType::F32 => each(bytes, out, |b: &[u8; 4], y: &mut [f32; 1]| y[0] = f32::from_le_bytes(*b)),
+        GgmlType::F16 => each(bytes, out, |b: &[u8; 2], y: &mut [f32; 1]| y[0] = half(b, 0)),
+        GgmlType::Bf16 => each(bytes, out, |b: &[u8; 2], y: &mut [f32; 1]| {
+            // The upper half of an f32, as it is: a conversion would quiet a signalling NaN.
+            y[0] = f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
+        }),
+        GgmlType::Q4_0 => each(bytes, out, |b: &[u8; 18], y: &mut [f32; 32]| {
             let d = half(b, 0);
             for j in 0..16 {
                 y[j] = (i32::from(b[2 + j] & 15) - 8) as f32 * d;
                 y[j + 16] = (i32::from(b[2 + j] >> 4) - 8) as f32 * d;
             }
-        },
-        GgmlType::Q4_1 => |b, y| {
+        }),
+        GgmlType::Q4_1 => each(bytes, out, |b: &[u8; 20], y: &mut [f32; 32]| {
             let (d, m) = (half(b, 0), half(b, 2));
             for j in 0..16 {
                 y[j] = f32::from(b[4 + j] & 15) * d + m;
                 y[j + 16] = f32::from(b[4 + j] >> 4) * d + m;
             }
-        },
-        GgmlType::Q5_0 => |b, y| {
+        }),
+        GgmlType::Q5_0 => each(bytes, out, |b: &[u8; 22], y: &mut [f32; 32]| {
             let d = half(b, 0);
-            for j in 0..32 {
-                y[j] = (i32::from(five_bits(&b[2..], j)) - 16) as f32 * d;
+            for (j, y) in y.iter_mut().enumerate() {
+                *y = (i32::from(five_bits(&b[2..], j)) - 16) as f32 * d;
             }
-        },
-        GgmlType::Q5_1 => |b, y| {
+        }),
+        GgmlType::Q5_1 => each(bytes, out, |b: &[u8; 24], y: &mut [f32; 32]| {
             let (d, m) = (half(b, 0), half(b, 2));
-            for j in 0..32 {
-                y[j] = f32::from(five_bits(&b[4..], j)) * d + m;
+            for (j, y) in y.iter_mut().enumerate() {
+                *y = f32::from(five_bits(&b[4..], j)) * d + m;
             }
-        },
-        GgmlType::Q8_0 => |b, y| {
+        }),
+        GgmlType::Q8_0 => each(bytes, out, |b: &[u8; 34], y: &mut [f32; 32]| {
             let d = half(b, 0);
             y.iter_mut().zip(&b[2..]).for_each(|(y, &q)| *y = f32::from(q as i8) * d);
-        },
-        GgmlType::Q2_K => q2_k,
-        GgmlType::Q3_K => q3_k,
-        GgmlType::Q4_K => |b, y| q4_or_q5_k(b, None, &b[16..], y),
-        GgmlType::Q5_K => |b, y| q4_or_q5_k(b, Some(&b[16..48]), &b[48..], y),
-        GgmlType::Q6_K => q6_k,
+        }),
+        GgmlType::Q2_K => each(bytes, out, q2_k),
+        GgmlType::Q3_K => each(bytes, out, q3_k),
+        GgmlType::Q4_K => each(bytes, out, |b: &[u8; 144], y| q4_or_q5_k(b, None, &b[16..], y)),
+        GgmlType::Q5_K => each(bytes, out, |b: &[u8; 176], y| q4_or_q5_k(b, Some(&b[16..48]), &b[48..], y)),
+        GgmlType::Q6_K => each(bytes, out, q6_k),
         _ => return Err(GgufError::Unsupported { found: ty.name(), why: "is not dequantized here" }),
-    };
-    for (block, y) in bytes.chunks_exact(ty.block_bytes()).zip(out.chunks_exact_mut(ty.block_weights())) {
-        one(block, y);
     }
     Ok(())
+}
+
+/// Every block of `N` bytes to its `W` weights.
+#[inline(always)]
+fn each<const N: usize, const W: usize>(
+    bytes: &[u8],
+    out: &mut [f32],
+    one: impl Fn(&[u8; N], &mut [f32; W]),
+) {
+    for (b, y) in bytes.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
+        one(b, y);
+    }
 }
 
 fn half(bytes: &[u8], at: usize) -> f32 {
@@ -74,7 +86,7 @@ fn five_bits(b: &[u8], j: usize) -> u8 {
 }
 
 /// Sixteen 4-bit scales and minima, 2-bit codes in four planes of 32 for each half, then two factors.
-fn q2_k(b: &[u8], y: &mut [f32]) {
+fn q2_k(b: &[u8; 84], y: &mut [f32; 256]) {
     let (d, min) = (half(b, 80), half(b, 82));
     for (group, y) in y.chunks_exact_mut(16).enumerate() {
         let dl = d * f32::from(b[group] & 15);
@@ -93,7 +105,7 @@ fn two_bit_plane(codes: &[u8], group: usize) -> (&[u8], usize) {
 }
 
 /// Third bits, 2-bit codes, sixteen 6-bit scales in twelve bytes, a factor.
-fn q3_k(b: &[u8], y: &mut [f32]) {
+fn q3_k(b: &[u8; 110], y: &mut [f32; 256]) {
     let d = half(b, 108);
     for (group, y) in y.chunks_exact_mut(16).enumerate() {
         let s = &b[96..108];
@@ -110,7 +122,7 @@ fn q3_k(b: &[u8], y: &mut [f32]) {
 }
 
 /// Two factors, eight 6-bit scales and minima in twelve bytes, maybe fifth bits, nibbles.
-fn q4_or_q5_k(b: &[u8], fifth: Option<&[u8]>, codes: &[u8], y: &mut [f32]) {
+fn q4_or_q5_k(b: &[u8], fifth: Option<&[u8]>, codes: &[u8], y: &mut [f32; 256]) {
     let (d, min) = (half(b, 0), half(b, 2));
     let s = &b[4..16];
     for (group, y) in y.chunks_exact_mut(32).enumerate() {
@@ -131,7 +143,7 @@ fn q4_or_q5_k(b: &[u8], fifth: Option<&[u8]>, codes: &[u8], y: &mut [f32]) {
 }
 
 /// Nibbles, two more bits, sixteen signed scales, a factor.
-fn q6_k(b: &[u8], y: &mut [f32]) {
+fn q6_k(b: &[u8; 210], y: &mut [f32; 256]) {
     let d = half(b, 208);
     for (i, y) in y.iter_mut().enumerate() {
         let (part, quarter, l) = (i / 128, i % 128 / 32, i % 32);

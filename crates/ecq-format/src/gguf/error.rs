@@ -42,6 +42,24 @@ pub enum GgufError {
         /// The most there can be.
         most: u64,
     },
+    /// The header is longer than the limit on it.
+    #[error("header is longer than the limit of {limit} bytes")]
+    HeaderTooLong {
+        /// [`Limits::header_bytes`](ecq_core::Limits::header_bytes).
+        limit: usize,
+    },
+    /// A name is empty or too long.
+    #[error("{what} at byte {at} has {found} bytes, expected 1 to {most}")]
+    NameLength {
+        /// Metadata key or tensor name.
+        what: &'static str,
+        /// Where its characters start.
+        at: u64,
+        /// Bytes found.
+        found: u64,
+        /// Most bytes there may be.
+        most: u64,
+    },
     /// A string is not UTF-8.
     #[error("{what} at byte {at} is not UTF-8")]
     Utf8 {
@@ -50,15 +68,35 @@ pub enum GgufError {
         /// Where.
         at: u64,
     },
-    /// A metadata value of a type that does not exist, or nested too deep.
-    #[error("metadata key {key:?} at byte {at}: unknown value type {found}, or arrays nested too deep")]
+    /// A metadata value of a type that does not exist.
+    #[error("metadata key {key:?}: unknown value type {found} before byte {at}")]
     ValueType {
+        /// The key.
+        key: String,
+        /// Where the value starts.
+        at: u64,
+        /// The type found.
+        found: u32,
+    },
+    /// Arrays of arrays of arrays...
+    #[error("metadata key {key:?}: arrays nested more than {most} deep at byte {at}")]
+    Nesting {
+        /// The key.
+        key: String,
+        /// Where the array that is too deep starts.
+        at: u64,
+        /// The deepest nesting read.
+        most: u32,
+    },
+    /// A truth value is neither 0 nor 1.
+    #[error("metadata key {key:?}: truth value {found} at byte {at}, expected 0 or 1")]
+    Bool {
         /// The key.
         key: String,
         /// Where.
         at: u64,
-        /// The type found.
-        found: u32,
+        /// The byte found.
+        found: u8,
     },
     /// Two keys or two tensors of one name.
     #[error("{what} {name:?} occurs twice")]
@@ -68,16 +106,32 @@ pub enum GgufError {
         /// Its name.
         name: String,
     },
+    /// An array to be written has elements of two types.
+    #[error("metadata key {key:?}: an array has elements of two types")]
+    MixedArray {
+        /// The key.
+        key: String,
+    },
     /// `general.alignment` is no power of two from 8 on.
-    #[error("general.alignment is {0}; expected a power of two from 8 to 65536")]
+    #[error("general.alignment is {0}; expected a power of two from 8 to 1048576")]
     Alignment(u64),
-    /// A tensor has no dimension, more than four, an empty one, or too many weights.
-    #[error("tensor {tensor:?}: dimensions {dims:?} are empty, more than four, or too large")]
+    /// A tensor has no dimension or more than four.
+    #[error("tensor {tensor:?} has {found} dimensions, expected 1 to 4")]
+    DimensionCount {
+        /// The tensor.
+        tensor: String,
+        /// Dimensions found.
+        found: u32,
+    },
+    /// A dimension is zero, or the product of all passes the limit on weights.
+    #[error("tensor {tensor:?}: the product of {dims:?} is outside 1..={most}")]
     Dimensions {
         /// The tensor.
         tensor: String,
-        /// What was found.
+        /// Its dimensions as stored.
         dims: Vec<u64>,
+        /// Most weights of a tensor.
+        most: u64,
     },
     /// A tensor type that is not known.
     #[error("tensor {tensor:?}: unknown type {found}")]
@@ -137,6 +191,30 @@ pub enum GgufError {
         /// The type asked for.
         expected: &'static str,
     },
+    /// The output refused bytes.
+    #[error("writing GGUF: {0}")]
+    Write(#[from] std::io::Error),
+    /// Rows that a tensor does not have.
+    #[error("tensor {tensor:?}: rows {first}..{first}+{count} of {rows}")]
+    Rows {
+        /// The tensor.
+        tensor: String,
+        /// First row asked for.
+        first: usize,
+        /// Rows asked for.
+        count: usize,
+        /// Rows there are.
+        rows: usize,
+    },
+    /// Tensors cannot be read because only the header was parsed.
+    #[error("tensor {tensor:?} cannot be read: only the header was parsed")]
+    HeaderOnly {
+        /// The tensor.
+        tensor: String,
+    },
+    /// Codes, grid and shape contradict each other.
+    #[error(transparent)]
+    Core(#[from] ecq_core::CoreError),
     /// Bytes or codes do not have the length that shape and type ask for.
     #[error("{what}: {found} found, {expected} expected")]
     Length {

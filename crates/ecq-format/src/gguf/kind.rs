@@ -1,22 +1,28 @@
 use ecq_core::Kind;
 
-/// What a tensor of this GGUF name is to the model: projections of a block, embedding and head, or other.
+/// What a tensor of this GGUF name is to the model, after the names of llama.cpp: a projection of a block
+/// (`blk.N.attn_q.weight` and its like, of two dimensions or more), embedding or head, or other.
 pub fn kind(name: &str) -> Kind {
     if matches!(name, "token_embd.weight" | "output.weight") {
         return Kind::Embedding;
     }
-    let Some(rest) = name.strip_prefix("blk.").and_then(|n| n.strip_suffix(".weight")) else {
-        return Kind::Other;
-    };
-    match rest.split_once('.') {
-        Some((layer, part)) if layer.bytes().all(|b| b.is_ascii_digit()) && is_projection(part) => Kind::Linear,
+    let block = name.strip_prefix("blk.").and_then(|rest| rest.strip_suffix(".weight"));
+    match block.and_then(|rest| rest.split_once('.')) {
+        Some((layer, part)) if is_number(layer) && is_projection(part) => Kind::Linear,
         _ => Kind::Other,
     }
 }
 
+fn is_number(layer: &str) -> bool {
+    !layer.is_empty() && layer.bytes().all(|b| b.is_ascii_digit())
+}
+
 fn is_projection(part: &str) -> bool {
-    matches!(part, "attn_q" | "attn_k" | "attn_v" | "attn_output" | "attn_qkv")
-        || (["ffn_gate", "ffn_up", "ffn_down"].iter().any(|p| part.starts_with(p)) && !part.contains("norm"))
+    // `ffn_gate_inp` is the router of a mixture of experts, not a projection of the block.
+    matches!(
+        part,
+        "attn_q" | "attn_k" | "attn_v" | "attn_output" | "attn_qkv" | "ffn_gate" | "ffn_up" | "ffn_down"
+    ) || part.starts_with("ffn_") && part.ends_with("_exps")
 }
 
 #[cfg(test)]
@@ -25,13 +31,21 @@ mod tests {
 
     #[test]
     fn names_of_llama_cpp_are_told_apart() {
-        for name in ["blk.0.attn_q.weight", "blk.11.ffn_down.weight", "blk.3.ffn_up_exps.weight"] {
-            assert_eq!(kind(name), Kind::Linear, "{name}");
+        let linear =
+            ["attn_q", "attn_k", "attn_v", "attn_output", "attn_qkv", "ffn_gate", "ffn_up", "ffn_down"];
+        for part in linear.into_iter().chain(["ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"]) {
+            assert_eq!(kind(&format!("blk.11.{part}.weight")), Kind::Linear, "{part}");
+            assert_eq!(kind(&format!("blk.11.{part}.bias")), Kind::Other, "{part}");
+            assert_eq!(kind(&format!("blk.x.{part}.weight")), Kind::Other, "{part}");
+            assert_eq!(kind(&format!("blk..{part}.weight")), Kind::Other, "{part}");
         }
         for name in ["token_embd.weight", "output.weight"] {
-            assert_eq!(kind(name), Kind::Embedding);
+            assert_eq!(kind(name), Kind::Embedding, "{name}");
         }
-        for name in ["blk.0.attn_norm.weight", "blk.0.ffn_norm.weight", "output_norm.weight", "blk.0.attn_q.bias"] {
+        for part in ["attn_norm", "ffn_norm", "attn_q_norm", "ffn_gate_inp", "post_ffw_norm"] {
+            assert_eq!(kind(&format!("blk.0.{part}.weight")), Kind::Other, "{part}");
+        }
+        for name in ["output_norm.weight", "rope_freqs.weight", "", "blk.", "blk.0.weight"] {
             assert_eq!(kind(name), Kind::Other, "{name}");
         }
     }

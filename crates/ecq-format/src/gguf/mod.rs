@@ -1,13 +1,16 @@
 //! GGUF v2 and v3, little endian: reader, writer, block types, and the facts of the model inside.
 //!
 //! Format: `docs/gguf.md` of ggml-org/ggml; block types: `ggml-common.h` and `ggml-quants.c` there.
+//! [`Gguf::parse`] validates; everything after it relies on what it checked.
 
 mod blocks;
 mod dequantize;
 mod error;
 mod kind;
 mod model;
+mod parse;
 mod read;
+mod tokenizer;
 mod types;
 mod value;
 mod write;
@@ -16,8 +19,9 @@ pub use blocks::{join, split, type_of_grid};
 pub use dequantize::dequantize;
 pub use error::GgufError;
 pub use kind::kind;
-pub use model::{ModelConfig, TokenizerFacts, chat_template, config, tokenizer};
+pub use model::{ModelConfig, RopeScaling, config};
 pub use read::{Gguf, TensorInfo};
+pub use tokenizer::{TokenizerFacts, chat_template, tokenizer};
 pub use types::GgmlType;
 pub use value::Value;
 pub use write::{TensorToWrite, write, write_with_header};

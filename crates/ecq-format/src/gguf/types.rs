@@ -1,5 +1,6 @@
 /// Element and block types of ggml; numbers as in `ggml.h`.
 #[allow(missing_docs, non_camel_case_types)]
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GgmlType {
     F32,
@@ -34,13 +35,15 @@ pub enum GgmlType {
     Tq1_0,
     Tq2_0,
     Mxfp4,
+    Nvfp4,
+    Q1_0,
 }
 
 /// Type, number, name, weights per block, and the widths in bytes of the parts of a block. Parts of one kind
 /// (all code bytes, say) are one width: they share a distribution.
 type Row = (GgmlType, u32, &'static str, usize, &'static [usize]);
 
-const TYPES: [Row; 32] = {
+const TYPES: [Row; 34] = {
     use GgmlType::*;
     [
         (F32, 0, "f32", 1, &[1, 1, 1, 1]),
@@ -75,6 +78,8 @@ const TYPES: [Row; 32] = {
         (Tq1_0, 34, "tq1_0", 256, &[48, 4, 1, 1]),
         (Tq2_0, 35, "tq2_0", 256, &[64, 1, 1]),
         (Mxfp4, 39, "mxfp4", 32, &[1, 16]),
+        (Nvfp4, 40, "nvfp4", 64, &[4, 32]),
+        (Q1_0, 41, "q1_0", 128, &[1, 1, 16]),
     ]
 };
 
@@ -159,6 +164,8 @@ mod tests {
             (GgmlType::Tq1_0, 54),
             (GgmlType::Tq2_0, 66),
             (GgmlType::Mxfp4, 17),
+            (GgmlType::Nvfp4, 36),
+            (GgmlType::Q1_0, 18),
         ];
         for (ty, bytes) in sizes {
             assert_eq!(ty.block_bytes(), bytes, "{}", ty.name());

@@ -15,11 +15,11 @@ pub enum Value {
     I32(i32),
     /// Single precision.
     F32(f32),
-    /// One byte; anything but 0 is true.
+    /// One byte, 0 or 1.
     Bool(bool),
     /// UTF-8.
     String(String),
-    /// Values of one type.
+    /// Values of one type; arrays in an array may differ in theirs.
     Array(Vec<Value>),
     /// 64 bits, no sign.
     U64(u64),
@@ -30,7 +30,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The number in a file.
+    /// The number of this type in a file.
     pub(super) fn id(&self) -> u32 {
         match self {
             Self::U8(_) => 0,
@@ -49,7 +49,7 @@ impl Value {
         }
     }
 
-    /// A whole number that is not negative.
+    /// A whole number that is not negative, of any integer type.
     pub fn as_u64(&self) -> Option<u64> {
         match *self {
             Self::U8(v) => Some(v.into()),
@@ -64,7 +64,7 @@ impl Value {
         }
     }
 
-    /// A float, or a whole number as one.
+    /// A float, or a whole number that is not negative as one.
     pub fn as_f64(&self) -> Option<f64> {
         match *self {
             Self::F32(v) => Some(v.into()),

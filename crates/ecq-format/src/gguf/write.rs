@@ -1,11 +1,9 @@
 use super::error::GgufError;
 use super::types::GgmlType;
 use super::value::Value;
-use super::{Gguf, TensorInfo};
+use super::{Gguf, Result, TensorInfo, parse};
+use ecq_core::Limits;
 use std::io::{self, Write};
-
-/// Alignment of tensors in files that [`write`] writes.
-const ALIGNMENT: u64 = 32;
 
 /// A tensor to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,26 +12,64 @@ pub struct TensorToWrite {
     pub name: String,
     /// Its type.
     pub ty: GgmlType,
-    /// Dimensions, the one that varies fastest first.
+    /// Dimensions, 1 to 4 of them, the one that varies fastest first.
     pub dims: Vec<u64>,
 }
 
-impl TensorToWrite {
-    fn bytes(&self) -> u64 {
-        self.dims.iter().product::<u64>() / self.ty.block_weights() as u64 * self.ty.block_bytes() as u64
-    }
-}
-
-/// Writes a GGUF v3 file; `bytes(i)` gives the bytes of `tensors[i]`, one tensor at a time.
+/// Writes a GGUF v3 file with the alignment that `metadata` names (32 where it names none); `bytes(i)`
+/// gives the bytes of `tensors[i]`, one tensor at a time. An empty array is written as one of u32.
 ///
 /// # Errors
-/// When writing fails, `bytes` does, or it gives another length than type and dimensions ask for.
+/// When the reader would refuse the header, `bytes` fails or gives another length than type and dimensions
+/// ask for, or writing fails.
 pub fn write<E: From<GgufError> + From<io::Error>>(
     to: &mut impl Write,
     metadata: &[(String, Value)],
     tensors: &[TensorToWrite],
-    bytes: impl FnMut(usize) -> Result<Vec<u8>, E>,
-) -> Result<(), E> {
+    mut bytes: impl FnMut(usize) -> std::result::Result<Vec<u8>, E>,
+) -> std::result::Result<(), E> {
+    // In the order of their places, which is that of `tensors`.
+    let mut next = 0..tensors.len();
+    write_with_header(to, &layout(metadata, tensors)?, |_| next.next().map_or(Ok(Vec::new()), &mut bytes))
+}
+
+/// Writes a file with the header of `gguf` and the tensors at the places that it names, zeros between and
+/// after; with the tensors of the file that `gguf` was read from this is that file, byte for byte, as long
+/// as its padding is zeros, as the format asks for.
+///
+/// # Errors
+/// When `bytes` fails or gives another length than the header names, or writing fails.
+pub fn write_with_header<E: From<GgufError> + From<io::Error>>(
+    to: &mut impl Write,
+    gguf: &Gguf,
+    mut bytes: impl FnMut(&TensorInfo) -> std::result::Result<Vec<u8>, E>,
+) -> std::result::Result<(), E> {
+    let mut in_order: Vec<&TensorInfo> = gguf.tensors().iter().collect();
+    in_order.sort_by_key(|tensor| tensor.offset);
+    to.write_all(gguf.header_bytes())?;
+    let mut at = gguf.header_bytes().len() as u64;
+    for tensor in in_order {
+        zeros(to, tensor.offset - at)?;
+        let data = bytes(tensor)?;
+        if data.len() as u64 != tensor.bytes {
+            let found = data.len() as u64;
+            return Err(GgufError::Length { what: "bytes of a tensor", found, expected: tensor.bytes }.into());
+        }
+        to.write_all(&data)?;
+        at = tensor.offset + tensor.bytes;
+    }
+    zeros(to, gguf.file_bytes() - at)?;
+    to.flush()?;
+    Ok(())
+}
+
+fn zeros(to: &mut impl Write, count: u64) -> io::Result<u64> {
+    io::copy(&mut io::Read::take(io::repeat(0), count), to)
+}
+
+/// The header of a file to be written, parsed: what the reader refuses is never written.
+fn layout(metadata: &[(String, Value)], tensors: &[TensorToWrite]) -> Result<Gguf> {
+    let alignment = parse::alignment(metadata)?;
     let mut header = b"GGUF".to_vec();
     header.extend(3u32.to_le_bytes());
     header.extend((tensors.len() as u64).to_le_bytes());
@@ -41,68 +77,31 @@ pub fn write<E: From<GgufError> + From<io::Error>>(
     for (key, value) in metadata {
         put_string(&mut header, key);
         header.extend(value.id().to_le_bytes());
+        if !is_of_one_type(value) {
+            return Err(GgufError::MixedArray { key: key.clone() });
+        }
         put_value(&mut header, value);
     }
-    let mut offset = 0u64;
+    // Saturated sizes pass no limit, so that the parser names the tensor that is too large.
+    let mut data_bytes = 0u64;
     for tensor in tensors {
         put_string(&mut header, &tensor.name);
         header.extend((tensor.dims.len() as u32).to_le_bytes());
         tensor.dims.iter().for_each(|d| header.extend(d.to_le_bytes()));
         header.extend(tensor.ty.id().to_le_bytes());
-        header.extend(offset.to_le_bytes());
-        offset = (offset + tensor.bytes()).next_multiple_of(ALIGNMENT);
+        header.extend(data_bytes.to_le_bytes());
+        let weights = tensor.dims.iter().fold(1u64, |n, &d| n.saturating_mul(d));
+        let bytes =
+            (weights / tensor.ty.block_weights() as u64).saturating_mul(tensor.ty.block_bytes() as u64);
+        let end = data_bytes.saturating_add(bytes);
+        data_bytes = end.checked_next_multiple_of(alignment).unwrap_or(u64::MAX - alignment + 1);
     }
     if !tensors.is_empty() {
-        header.resize(header.len().next_multiple_of(ALIGNMENT as usize), 0);
+        header.resize(header.len().next_multiple_of(alignment as usize), 0);
     }
-    let mut start = header.len() as u64;
-    let places = tensors.iter().map(|tensor| {
-        let place = (start, tensor.bytes());
-        start = (start + tensor.bytes()).next_multiple_of(ALIGNMENT);
-        place
-    });
-    let places: Vec<_> = places.collect();
-    write_at_places(to, &header, &places, start, bytes)
-}
-
-/// Writes a file with the header of `gguf` and the tensors at the places that it names, zeros between; with
-/// the tensors of the file that `gguf` was read from this is that file, as long as its padding is zeros.
-///
-/// # Errors
-/// As [`write`].
-pub fn write_with_header<E: From<GgufError> + From<io::Error>>(
-    to: &mut impl Write,
-    gguf: &Gguf,
-    mut bytes: impl FnMut(&TensorInfo) -> Result<Vec<u8>, E>,
-) -> Result<(), E> {
-    let mut in_order: Vec<&TensorInfo> = gguf.tensors().iter().collect();
-    in_order.sort_by_key(|tensor| tensor.offset);
-    let places: Vec<_> = in_order.iter().map(|tensor| (tensor.offset, tensor.bytes)).collect();
-    write_at_places(to, gguf.header_bytes(), &places, gguf.file_bytes(), |i| bytes(in_order[i]))
-}
-
-fn write_at_places<E: From<GgufError> + From<io::Error>>(
-    to: &mut impl Write,
-    header: &[u8],
-    places: &[(u64, u64)],
-    end: u64,
-    mut bytes: impl FnMut(usize) -> Result<Vec<u8>, E>,
-) -> Result<(), E> {
-    to.write_all(header)?;
-    let mut at = header.len() as u64;
-    for (i, &(offset, expected)) in places.iter().enumerate() {
-        io::copy(&mut io::Read::take(io::repeat(0), offset - at), to)?;
-        let tensor = bytes(i)?;
-        if tensor.len() as u64 != expected {
-            let found = tensor.len() as u64;
-            return Err(GgufError::Length { what: "bytes of a tensor", found, expected }.into());
-        }
-        to.write_all(&tensor)?;
-        at = offset + expected;
-    }
-    io::copy(&mut io::Read::take(io::repeat(0), end.saturating_sub(at)), to)?;
-    to.flush()?;
-    Ok(())
+    let file_bytes = (header.len() as u64).saturating_add(data_bytes);
+    let limits = Limits { tensors: tensors.len(), header_bytes: header.len(), ..Limits::default() };
+    Gguf::parse(&header, file_bytes, &limits)
 }
 
 fn put_string(out: &mut Vec<u8>, string: &str) {
@@ -113,7 +112,7 @@ fn put_string(out: &mut Vec<u8>, string: &str) {
 fn put_value(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::U8(v) => out.push(*v),
-        Value::I8(v) => out.push(*v as u8),
+        Value::I8(v) => out.extend(v.to_le_bytes()),
         Value::U16(v) => out.extend(v.to_le_bytes()),
         Value::I16(v) => out.extend(v.to_le_bytes()),
         Value::U32(v) => out.extend(v.to_le_bytes()),
@@ -124,10 +123,16 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
         Value::Array(values) => {
             out.extend(values.first().map_or(4, Value::id).to_le_bytes());
             out.extend((values.len() as u64).to_le_bytes());
-            values.iter().for_each(|v| put_value(out, v));
+            values.iter().for_each(|value| put_value(out, value));
         }
         Value::U64(v) => out.extend(v.to_le_bytes()),
         Value::I64(v) => out.extend(v.to_le_bytes()),
         Value::F64(v) => out.extend(v.to_le_bytes()),
     }
+}
+
+fn is_of_one_type(value: &Value) -> bool {
+    value
+        .as_array()
+        .is_none_or(|values| values.iter().all(|value| value.id() == values[0].id() && is_of_one_type(value)))
 }
