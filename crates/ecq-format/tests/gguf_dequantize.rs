@@ -1,0 +1,57 @@
+//! Dequantization against frozen fixtures of the reference; `data/make_gguf_fixtures.py` says how they came.
+
+use ecq_format::gguf::{GgmlType, GgufError, dequantize};
+
+const FIXTURES: [(&str, &[u8]); 13] = [
+    ("f32", include_bytes!("data/gguf_f32.bin")),
+    ("f16", include_bytes!("data/gguf_f16.bin")),
+    ("bf16", include_bytes!("data/gguf_bf16.bin")),
+    ("q4_0", include_bytes!("data/gguf_q4_0.bin")),
+    ("q4_1", include_bytes!("data/gguf_q4_1.bin")),
+    ("q5_0", include_bytes!("data/gguf_q5_0.bin")),
+    ("q5_1", include_bytes!("data/gguf_q5_1.bin")),
+    ("q8_0", include_bytes!("data/gguf_q8_0.bin")),
+    ("q2_k", include_bytes!("data/gguf_q2_k.bin")),
+    ("q3_k", include_bytes!("data/gguf_q3_k.bin")),
+    ("q4_k", include_bytes!("data/gguf_q4_k.bin")),
+    ("q5_k", include_bytes!("data/gguf_q5_k.bin")),
+    ("q6_k", include_bytes!("data/gguf_q6_k.bin")),
+];
+
+#[test]
+fn every_weight_is_that_of_the_reference_bit_for_bit() {
+    for (name, fixture) in FIXTURES {
+        let ty = GgmlType::from_name(name).expect("a known name");
+        let count = u32::from_le_bytes(*fixture.first_chunk().expect("a count")) as usize;
+        let (blocks, weights) = fixture[4..].split_at(count * ty.block_bytes());
+        let expected: Vec<u32> = weights.as_chunks().0.iter().map(|&b| u32::from_le_bytes(b)).collect();
+        assert_eq!(expected.len(), count * ty.block_weights(), "{name}");
+        let mut found = vec![f32::NAN; expected.len()];
+        dequantize(ty, blocks, &mut found).expect("a type that is dequantized");
+        for (i, (found, expected)) in found.iter().map(|f| f.to_bits()).zip(expected).enumerate() {
+            assert_eq!(found, expected, "{name}, weight {i}");
+        }
+    }
+}
+
+#[test]
+fn halves_that_are_no_number_stay_none() {
+    for bits in [0x7c00u16, 0xfc00, 0x7e00, 0x7c01] {
+        let mut found = [0.0];
+        dequantize(GgmlType::F16, &bits.to_le_bytes(), &mut found).expect("one half");
+        assert_eq!((found[0].is_infinite(), found[0].is_nan()), (bits & 0x3ff == 0, bits & 0x3ff != 0));
+    }
+    let mut found = [0.0];
+    dequantize(GgmlType::Bf16, &[0x81, 0x7f], &mut found).expect("one");
+    assert_eq!(found[0].to_bits(), 0x7f81_0000);
+}
+
+#[test]
+fn wrong_lengths_and_other_types_are_refused() {
+    for (weights, bytes) in [(32, 17), (32, 19), (31, 18), (33, 18), (0, 18), (64, 18)] {
+        let error = dequantize(GgmlType::Q4_0, &vec![0; bytes], &mut vec![0.0; weights]).expect_err("wrong");
+        assert!(matches!(error, GgufError::Length { found, .. } if found == bytes as u64), "{error}");
+    }
+    let error = dequantize(GgmlType::Mxfp4, &[0; 17], &mut [0.0; 32]).expect_err("not dequantized");
+    assert!(matches!(error, GgufError::Unsupported { found: "mxfp4", .. }), "{error}");
+}

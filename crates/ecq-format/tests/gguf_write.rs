@@ -1,0 +1,178 @@
+//! The writer: what it writes the reader reads, and a file comes back byte for byte.
+
+use ecq_core::Limits;
+use ecq_format::gguf::{GgmlType, Gguf, GgufError, TensorToWrite, Value, write, write_with_header};
+use std::io::{self, Write};
+
+fn metadata() -> Vec<(String, Value)> {
+    let values = [
+        Value::U8(1),
+        Value::I8(-1),
+        Value::U16(2),
+        Value::I16(-2),
+        Value::U32(3),
+        Value::I32(-3),
+        Value::F32(0.5),
+        Value::Bool(true),
+        Value::String("s".to_owned()),
+        Value::U64(4),
+        Value::I64(-4),
+        Value::F64(0.25),
+    ];
+    let text = |s: &str| Value::String(s.to_owned());
+    let nested = [vec![Value::U8(1)], vec![text("b"), text("c")]].map(Value::Array);
+    let arrays = values.clone().map(|value| Value::Array(vec![value.clone(), value]));
+    let arrays = arrays.into_iter().chain([Value::Array(vec![]), Value::Array(nested.into())]);
+    let all = values.into_iter().chain(arrays);
+    all.enumerate().map(|(i, value)| (format!("key.{i}"), value)).collect()
+}
+
+fn tensor(name: &str, ty: GgmlType, dims: &[u64]) -> TensorToWrite {
+    TensorToWrite { name: name.to_owned(), ty, dims: dims.to_vec() }
+}
+
+fn tensors() -> [TensorToWrite; 3] {
+    [
+        tensor("a", GgmlType::Q4_0, &[32, 3]),
+        tensor("b", GgmlType::F32, &[5]),
+        tensor("c", GgmlType::F16, &[2, 3, 2, 2]),
+    ]
+}
+
+fn write_all(metadata: &[(String, Value)], tensors: &[TensorToWrite]) -> Result<Vec<u8>, GgufError> {
+    let mut file = Vec::new();
+    let bytes = [54, 20, 48];
+    write(&mut file, metadata, tensors, |i| {
+        Ok::<_, GgufError>(vec![tensors[i].name.as_bytes()[0]; bytes[i]])
+    })?;
+    Ok(file)
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let alignment = ("general.alignment".to_owned(), Value::U32(8));
+    for extra in [None, Some(alignment)] {
+        let metadata: Vec<_> = metadata().into_iter().chain(extra.clone()).collect();
+        let file = write_all(&metadata, &tensors()).expect("written");
+        let gguf = Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound");
+        assert_eq!((gguf.version(), gguf.metadata()), (3, &metadata[..]));
+        let alignment = if extra.is_some() { 8 } else { 32 };
+        assert_eq!(file.len() % alignment, 0);
+        for (info, expected) in gguf.tensors().iter().zip(tensors()) {
+            assert_eq!((&info.name, info.ty, &info.dims), (&expected.name, expected.ty, &expected.dims));
+            let data = &file[info.offset as usize..][..info.bytes as usize];
+            assert!(data.iter().all(|&byte| byte == info.name.as_bytes()[0]));
+        }
+        assert_eq!(gguf.tensors().iter().map(|t| t.bytes).collect::<Vec<_>>(), [54, 20, 48]);
+    }
+}
+
+#[test]
+fn a_file_without_tensors_is_its_header() {
+    let file = write_all(&metadata(), &[]).expect("written");
+    let gguf = Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound");
+    assert!(gguf.header_bytes() == file && gguf.tensors().is_empty());
+}
+
+#[test]
+fn header_and_tensors_give_the_file_back() {
+    let mut bytes = write_all(&metadata(), &tensors()).expect("written");
+    // Files of other writers end with the last tensor, or after more padding.
+    for len in [bytes.len() - 16, bytes.len(), bytes.len() + 100] {
+        bytes.resize(len, 0);
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(&bytes).expect("written");
+        let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
+        let mut out = Vec::new();
+        write_with_header(&mut out, &gguf, |info| gguf.read_tensor(info)).expect("written");
+        assert!(out == bytes, "{len}");
+    }
+}
+
+#[test]
+fn tensors_out_of_order_are_written_where_they_belong() {
+    let two = [tensor("a", GgmlType::F32, &[8]), tensor("b", GgmlType::F32, &[8])];
+    let mut bytes = Vec::new();
+    write(&mut bytes, &[], &two, |_| Ok::<_, GgufError>(vec![0; 32])).expect("written");
+    // The offset is the last field of a tensor: 24 bytes of counts, then 9 + 4 + 8 + 4 to the first offset.
+    bytes[49] = 32;
+    bytes[49 + 33] = 0;
+    let start = bytes.len() - 64;
+    bytes[start..start + 32].fill(b'b');
+    bytes[start + 32..].fill(b'a');
+    let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
+    assert!(gguf.tensors()[0].offset > gguf.tensors()[1].offset);
+    let mut out = Vec::new();
+    write_with_header(&mut out, &gguf, |info| Ok::<_, GgufError>(vec![info.name.as_bytes()[0]; 32]))
+        .expect("written");
+    assert!(out == bytes);
+}
+
+#[test]
+fn what_the_reader_refuses_is_not_written() {
+    let refused = |metadata: &[(String, Value)], tensors: &[TensorToWrite]| {
+        let mut file = Vec::new();
+        let error =
+            write(&mut file, metadata, tensors, |_| -> Result<_, GgufError> { panic!("not asked for") });
+        assert!(file.is_empty());
+        error.expect_err("refused")
+    };
+    let f32s = |dims: &[u64]| tensor("t", GgmlType::F32, dims);
+    assert!(matches!(refused(&[], &[f32s(&[])]), GgufError::DimensionCount { found: 0, .. }));
+    assert!(matches!(refused(&[], &[f32s(&[1; 5])]), GgufError::DimensionCount { found: 5, .. }));
+    assert!(matches!(refused(&[], &[f32s(&[0])]), GgufError::Dimensions { .. }));
+    for dims in [&[u64::MAX][..], &[1 << 40, 1 << 40]] {
+        let error = refused(&[], &[f32s(dims), tensor("u", GgmlType::F32, dims)]);
+        assert!(matches!(error, GgufError::Dimensions { .. }), "{error}");
+    }
+    let ragged = refused(&[], &[tensor("t", GgmlType::Q4_0, &[16, 2])]);
+    assert!(matches!(ragged, GgufError::Blocks { cols: 16, block: 32, .. }));
+    assert!(matches!(refused(&[], &[f32s(&[1]), f32s(&[1])]), GgufError::Duplicate { what: "tensor", .. }));
+    for mixed in [vec![Value::U8(1), Value::I8(1)], vec![Value::Array(vec![Value::U8(1), Value::Bool(true)])]]
+    {
+        let error = refused(&[("k".to_owned(), Value::Array(mixed))], &[]);
+        assert!(matches!(error, GgufError::MixedArray { key } if key == "k"));
+    }
+    let key = |value| [("general.alignment".to_owned(), value)];
+    assert!(matches!(refused(&key(Value::U32(12)), &[f32s(&[1])]), GgufError::Alignment(12)));
+    assert!(matches!(refused(&key(Value::Bool(true)), &[]), GgufError::Key { .. }));
+    // A value of 8 bytes: with a shorter one not even the count of keys is believed.
+    let empty = [(String::new(), Value::U64(0))];
+    assert!(matches!(refused(&empty, &[]), GgufError::NameLength { found: 0, .. }));
+}
+
+#[test]
+fn data_of_another_length_is_refused() {
+    let error =
+        write(&mut Vec::new(), &[], &tensors(), |_| Ok::<_, GgufError>(vec![0; 53])).expect_err("short");
+    assert!(matches!(error, GgufError::Length { found: 53, expected: 54, .. }), "{error}");
+}
+
+/// Takes `0` bytes and then fails.
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.min(bytes.len()) {
+            0 => Err(io::ErrorKind::StorageFull.into()),
+            len => {
+                self.0 -= len;
+                Ok(len)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_output_that_fails_is_named_wherever_it_fails() {
+    let whole = write_all(&[], &tensors()).expect("written").len();
+    for room in 0..whole {
+        let data = |i: usize| Ok(vec![0; [54, 20, 48][i]]);
+        let error: GgufError = write(&mut Full(room), &[], &tensors(), data).expect_err("full");
+        assert!(matches!(error, GgufError::Write(_)), "{room}: {error}");
+    }
+}
