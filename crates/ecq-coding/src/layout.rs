@@ -54,6 +54,16 @@ impl Layout {
         self.rows * self.cols
     }
 
+    /// Rows of the tile.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns of the tile.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
     /// Lanes that hold at least one symbol.
     pub fn lanes_used(&self) -> usize {
         match self.order {

@@ -167,19 +167,52 @@ impl Model {
         (missing & 1 == 0 || self.ends[0]) && (missing & 2 == 0 || self.ends[1])
     }
 
-    /// The table of a symbol in `context`, with `left` codes of its group to come (this one included), of
-    /// which `before` have come.
-    #[inline(always)]
-    pub fn table(&self, context: usize, before: &[u8], alphabet: u16, group_size: usize) -> usize {
-        let first = usize::from(self.base_of[context]) * self.states(group_size);
-        let last = (alphabet - 1) as u8;
-        let missing = usize::from(self.ends[0] && !before.contains(&0))
-            | usize::from(self.ends[1] && !before.contains(&last)) << 1;
-        if missing == 0 {
-            return first;
+    /// What chooses the table of each symbol.
+    pub fn chooser(&self, alphabet: u16, group_size: usize) -> Chooser {
+        let states = self.states(group_size);
+        let mut first = [0; 4];
+        let mut next = 1;
+        for (missing, first) in first.iter_mut().enumerate().skip(1) {
+            *first = next;
+            next += if self.possible(missing) { group_size } else { 0 };
         }
-        let earlier = (1..missing).filter(|&m| self.possible(m)).count();
-        first + 1 + earlier * group_size + (group_size - before.len() - 1)
+        Chooser {
+            first_of_context: self.base_of.iter().map(|&base| usize::from(base) * states).collect(),
+            first,
+            group_size,
+            at_start: usize::from(self.ends[0]) | usize::from(self.ends[1]) << 1,
+            last: (alphabet - 1) as u8,
+        }
+    }
+}
+
+/// Chooses tables by context and by what a group still misses; the numbers of [`Model::tables`].
+#[derive(Debug, Clone)]
+pub struct Chooser {
+    first_of_context: Vec<usize>,
+    /// First table of each set of missing ends.
+    first: [usize; 4],
+    group_size: usize,
+    at_start: usize,
+    last: u8,
+}
+
+impl Chooser {
+    /// The ends that are missing (bit 0: code 0, bit 1: the last code) before symbol `at` of a group, from those
+    /// missing before the symbol before it, and the symbols `before` it in the row.
+    #[inline(always)]
+    pub fn missing(&self, missing: usize, at: usize, before: &[u8]) -> usize {
+        match before.last() {
+            Some(&q) if at > 0 => missing & !(usize::from(q == 0) | usize::from(q == self.last) << 1),
+            _ => self.at_start,
+        }
+    }
+
+    /// The table of symbol `at` of a group in `context` that misses these ends.
+    #[inline(always)]
+    pub fn table(&self, context: usize, missing: usize, at: usize) -> usize {
+        let state = if missing == 0 { 0 } else { self.first[missing] + self.group_size - at - 1 };
+        self.first_of_context[context] + state
     }
 }
 

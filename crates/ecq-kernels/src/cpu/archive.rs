@@ -1,12 +1,12 @@
-use super::decode::{by_tile_with_place, decode_grid};
+use super::decode::{by_tile, decode_grid};
 use crate::archive::{Model, group_classes};
 use crate::error::{KernelError, Result};
 use crate::parts::facts;
 use ecq_coding::context::ContextCoder;
 use ecq_core::{EncodedTensor, Grid, Part};
 
-/// The symbols of an archived tensor.
-pub(super) fn decode(tensor: &EncodedTensor) -> Result<Vec<u8>> {
+/// The symbols of an archived tensor, row-major.
+pub(super) fn decode(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<()> {
     let alphabet = facts(tensor)?.alphabet;
     let model = Model::parse(tensor)?;
     let Grid::AffineGroups(grid) = decode_grid(tensor)? else {
@@ -16,13 +16,17 @@ pub(super) fn decode(tensor: &EncodedTensor) -> Result<Vec<u8>> {
     let tables =
         model.tables(group_size).map_err(|source| KernelError::Part { part: Part::Table, source })?;
     let coder = ContextCoder::new(&tables);
+    let chooser = model.chooser(alphabet, group_size);
     let classes = group_classes(&grid);
     let per_row = tensor.entry.shape[1] / group_size;
-    by_tile_with_place(tensor, |_, first_row, stream, layout, out, _| {
-        coder.decode(stream, layout, out, |row, col, row_so_far| {
-            let group = col / group_size;
-            let context = model.context(classes[(first_row + row) * per_row + group], col);
-            model.table(context, &row_so_far[group * group_size..], alphabet, group_size)
+    by_tile(tensor, symbols, |_, first_row, stream, layout, out, _| {
+        // What each row's group still misses; the coder goes through the columns in order.
+        let mut missing = vec![0; layout.rows()];
+        coder.decode(stream, layout, out, |row, col, before| {
+            let (group, at) = (col / group_size, col % group_size);
+            let missing = &mut missing[row];
+            *missing = chooser.missing(*missing, at, before);
+            chooser.table(model.context(classes[(first_row + row) * per_row + group], col), *missing, at)
         })
     })
 }

@@ -3,7 +3,7 @@ use crate::error::{KernelError, Result};
 use crate::parts::{Facts, Tables, facts, part, tile_layout, tile_ranges};
 use ecq_coding::{CodingError, Layout, planes, prefix, rans};
 use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, Content, EncodedTensor, FloatVec, Grid, GridEntry, Part,
+    AffineGroups, Biases, Codes, Coding, Content, CoreError, EncodedTensor, FloatVec, Grid, GridEntry, Part,
 };
 use rayon::prelude::*;
 
@@ -12,55 +12,68 @@ use rayon::prelude::*;
 /// # Errors
 /// When the tensor holds no codes, or a part is missing, has the wrong length, or is corrupt.
 pub fn decode_codes(tensor: &EncodedTensor) -> Result<Codes> {
+    let [rows, cols] = tensor.entry.shape;
+    let mut symbols = vec![0; rows * cols];
+    decode_codes_into(tensor, &mut symbols)?;
+    Ok(Codes::new(rows, cols, facts(tensor)?.alphabet, symbols)?)
+}
+
+/// As [`decode_codes`], row-major into a buffer of `rows * cols` symbols that the caller keeps; packed codes are
+/// not checked against the alphabet.
+///
+/// # Errors
+/// As [`decode_codes`], and when the buffer has another length; it then holds unspecified symbols.
+pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<()> {
     let Facts { coding, alphabet, .. } = facts(tensor)?;
     let [rows, cols] = tensor.entry.shape;
-    let symbols = match coding {
+    if symbols.len() != rows * cols {
+        let (found, expected) = (symbols.len(), rows * cols);
+        return Err(CoreError::Length { what: "symbols in the buffer", found, expected }.into());
+    }
+    match coding {
         Coding::Packed => {
             let stream = part(tensor, Part::Stream)?;
             let expected = rows.saturating_mul(packed_row_bytes(cols, width(alphabet)));
             if stream.len() != expected {
                 return Err(KernelError::PartLength { part: Part::Stream, found: stream.len(), expected });
             }
-            unpack(stream, cols, alphabet)
+            let row_bytes = packed_row_bytes(cols, width(alphabet));
+            symbols
+                .par_chunks_mut(cols)
+                .zip(stream.par_chunks(row_bytes))
+                .with_min_len((1 << 16) / cols.clamp(1, 1 << 16))
+                .for_each(|(row, packed)| unpack(packed, alphabet, row));
+            Ok(())
         }
         Coding::Rans => {
             let tables = Tables::rans(tensor)?;
             let decoders: Vec<_> = tables.tables.iter().map(rans::Decoder::new).collect();
-            by_tile(tensor, |index, stream, layout, out, stride| {
+            by_tile(tensor, symbols, |index, _, stream, layout, out, stride| {
                 decoders[tables.id(index)].decode(stream, layout, out, stride)
-            })?
+            })
         }
         Coding::Prefix => {
             let tables = Tables::prefix(tensor)?;
             let decoders: Vec<_> = tables.tables.iter().map(prefix::Decoder::new).collect();
-            by_tile(tensor, |index, stream, layout, out, stride| {
+            by_tile(tensor, symbols, |index, _, stream, layout, out, stride| {
                 decoders[tables.id(index)].decode(stream, layout, out, stride)
-            })?
+            })
         }
-        Coding::Archive => super::archive::decode(tensor)?,
-    };
-    Ok(Codes::new(rows, cols, alphabet, symbols)?)
+        Coding::Archive => super::archive::decode(tensor, symbols),
+    }
 }
 
-/// Decodes every tile by `one(tile, stream, layout, out, stride)`; bands of tiles in parallel.
-fn by_tile(
+/// Decodes every tile by `one(tile, first row, stream, layout, out, stride)`; bands of tiles in parallel.
+pub(super) fn by_tile(
     tensor: &EncodedTensor,
-    one: impl Fn(usize, &[u8], Layout, &mut [u8], usize) -> std::result::Result<(), CodingError> + Sync,
-) -> Result<Vec<u8>> {
-    by_tile_with_place(tensor, |tile, _, stream, layout, out, stride| one(tile, stream, layout, out, stride))
-}
-
-/// The same, by `one(tile, first row, stream, layout, out, stride)`.
-pub(super) fn by_tile_with_place(
-    tensor: &EncodedTensor,
+    symbols: &mut [u8],
     one: impl Fn(usize, usize, &[u8], Layout, &mut [u8], usize) -> std::result::Result<(), CodingError> + Sync,
-) -> Result<Vec<u8>> {
+) -> Result<()> {
     let tile = facts(tensor)?.tile;
     let [rows, cols] = tensor.entry.shape;
     let ranges = tile_ranges(tensor)?;
     let stream = part(tensor, Part::Stream)?;
     let across = cols.div_ceil(tile.cols);
-    let mut symbols = vec![0u8; rows * cols];
     symbols.par_chunks_mut(tile.rows.min(rows) * cols).enumerate().try_for_each(|(band, out)| {
         for index in band * across..(band + 1) * across {
             let (row, col, tile_rows, tile_cols) = tile.place(index, rows, cols);
@@ -70,9 +83,8 @@ pub(super) fn by_tile_with_place(
             one(index, row, &stream[range], layout, &mut out[col..], cols)
                 .map_err(|source| KernelError::Tile { tile: index, offset, source })?;
         }
-        Ok::<(), KernelError>(())
-    })?;
-    Ok(symbols)
+        Ok(())
+    })
 }
 
 /// The grid of a tensor, its side data decoded.

@@ -4,5 +4,5 @@ mod archive;
 mod decode;
 mod packed;
 
-pub use decode::{decode_codes, decode_grid, decode_raw};
+pub use decode::{decode_codes, decode_codes_into, decode_grid, decode_raw};
 pub use packed::{pack, packed_row_bytes, unpack};

@@ -32,26 +32,32 @@ pub fn pack(symbols: &[u8], cols: usize, alphabet: u16) -> Vec<u8> {
     out
 }
 
-/// Unpacks rows of `cols` symbols; `packed` holds whole rows.
-pub fn unpack(packed: &[u8], cols: usize, alphabet: u16) -> Vec<u8> {
-    let bits = width(alphabet);
-    let mask = (1u32 << bits) - 1;
-    let row_bytes = packed_row_bytes(cols, bits);
-    let mut out = Vec::with_capacity(packed.len() / row_bytes * cols);
-    for row in packed.chunks_exact(row_bytes) {
-        let mut bytes = row.iter();
-        let (mut buffer, mut filled) = (0u32, 0);
-        for _ in 0..cols {
-            if filled < bits {
-                buffer |= u32::from(bytes.next().copied().unwrap_or(0)) << filled;
-                filled += 8;
+/// Unpacks a row of `row.len()` symbols.
+pub fn unpack(packed: &[u8], alphabet: u16, row: &mut [u8]) {
+    match width(alphabet) {
+        8 => row.copy_from_slice(&packed[..row.len()]),
+        4 => {
+            let (pairs, last) = row.as_chunks_mut::<2>();
+            for (pair, byte) in pairs.iter_mut().zip(packed) {
+                *pair = [byte & 15, byte >> 4];
             }
-            out.push((buffer & mask) as u8);
-            buffer >>= bits;
-            filled -= bits;
+            if let ([symbol], Some(byte)) = (last, packed.last()) {
+                *symbol = byte & 15;
+            }
+        }
+        bits => {
+            // Eight codes of any width are that many bytes.
+            let bits = bits as usize;
+            for (symbols, bytes) in row.chunks_mut(8).zip(packed.chunks(bits)) {
+                let mut word = [0u8; 8];
+                word[..bytes.len()].copy_from_slice(bytes);
+                let word = u64::from_le_bytes(word);
+                for (i, symbol) in symbols.iter_mut().enumerate() {
+                    *symbol = (word >> (bits * i)) as u8 & ((1 << bits) - 1);
+                }
+            }
         }
     }
-    out
 }
 
 #[cfg(test)]
@@ -65,7 +71,12 @@ mod tests {
                 let symbols: Vec<u8> = (0..5 * cols).map(|i| (i * 37 % usize::from(alphabet)) as u8).collect();
                 let packed = pack(&symbols, cols, alphabet);
                 assert_eq!(packed.len(), 5 * packed_row_bytes(cols, width(alphabet)));
-                assert_eq!(unpack(&packed, cols, alphabet), symbols);
+                let row_bytes = packed_row_bytes(cols, width(alphabet));
+                let mut row = vec![0xee; cols];
+                for (expected, packed) in symbols.chunks(cols).zip(packed.chunks(row_bytes)) {
+                    unpack(packed, alphabet, &mut row);
+                    assert_eq!(row, expected);
+                }
             }
         }
     }

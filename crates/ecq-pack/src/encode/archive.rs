@@ -54,6 +54,7 @@ pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Resul
         return Err(PackError::UnknownGrid);
     };
     let coder = ContextCoder::new(&model.tables(groups.group_size)?);
+    let chooser = model.chooser(codes.alphabet(), groups.group_size);
     let (rows, cols) = (codes.rows(), codes.cols());
     let streams = (0..plan.tile.count(rows, cols)).into_par_iter().map(|index| {
         let (row, _, tile_rows, tile_cols) = plan.tile.place(index, rows, cols);
@@ -63,10 +64,10 @@ pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Resul
         for (group, members) in symbols.chunks_exact(groups.group_size).enumerate() {
             let class = classes[row * cols / groups.group_size + group];
             let first_col = group * groups.group_size % cols;
-            for i in 0..members.len() {
-                let context = model.context(class, first_col + i);
-                let id = model.table(context, &members[..i], codes.alphabet(), groups.group_size);
-                ids.push(id as u16);
+            let mut missing = 0;
+            for at in 0..members.len() {
+                missing = chooser.missing(missing, at, &members[..at]);
+                ids.push(chooser.table(model.context(class, first_col + at), missing, at) as u16);
             }
         }
         coder.encode(symbols, &ids, layout).map_err(PackError::from)

@@ -1,0 +1,131 @@
+//! A model in, an `.ecq` out, and back: every coding, tile and lane count.
+
+use ecq_core::{Coding, Limits};
+use ecq_pack::encode::{CodingChoice, EncodeOptions, TileChoice};
+use ecq_pack::{PackOptions, export_gguf, pack, source, verify};
+use std::path::{Path, PathBuf};
+
+struct Model {
+    folder: tempfile::TempDir,
+    gguf: PathBuf,
+}
+
+fn model(width: u64) -> Model {
+    let folder = tempfile::tempdir().unwrap();
+    let gguf = folder.path().join("small.gguf");
+    std::fs::write(&gguf, ecq_testkit::small_gguf(width, width)).unwrap();
+    Model { folder, gguf }
+}
+
+fn pack_to(model: &Model, dest: &Path, encode: EncodeOptions) -> ecq_pack::PackReport {
+    let source = source::open(&model.gguf, &Limits::default()).unwrap();
+    let options = PackOptions { encode, ..PackOptions::default() };
+    pack(&*source, "small.gguf", Some(dest), &options, &()).unwrap()
+}
+
+fn options(coding: Coding) -> EncodeOptions {
+    EncodeOptions { coding: CodingChoice::Only(coding), hybrid_percent: 0.0, ..EncodeOptions::default() }
+}
+
+#[test]
+fn every_coding_and_tile_comes_back_byte_for_byte() {
+    let model = model(256);
+    let limits = Limits::default();
+    let original = source::open(&model.gguf, &limits).unwrap();
+    let tiles = [
+        TileChoice::Auto,
+        TileChoice::Matrix,
+        TileChoice::Row,
+        TileChoice::Rows(32),
+        TileChoice::Rows(50),
+        TileChoice::Block(64, 100),
+    ];
+    let mut cases = Vec::new();
+    for coding in [Coding::Packed, Coding::Rans, Coding::Prefix] {
+        for tile in tiles {
+            for lanes in [None, Some(1), Some(7), Some(64), Some(256)] {
+                cases.push(EncodeOptions { tile, lanes, ..options(coding) });
+            }
+        }
+    }
+    cases.push(options(Coding::Archive));
+    cases.push(EncodeOptions { lanes: Some(5), tile: TileChoice::Rows(40), ..options(Coding::Archive) });
+    cases.push(EncodeOptions::default());
+    for encode in cases {
+        let dest = model.folder.path().join("x.ecq");
+        let report = pack_to(&model, &dest, encode);
+        assert_eq!(report.file_bytes, std::fs::metadata(&dest).unwrap().len(), "{encode:?}");
+        let found = verify(&dest, Some(&*original), &limits, &()).unwrap();
+        assert!(found.ok, "{encode:?}: {:?}", found.mismatches);
+        // Seven coded matrices of 256 x 256; Q4_1 and Q5_1 have biases.
+        assert_eq!(found.codes_checked, 6 * 256 * 256);
+        assert_eq!(found.side_values_checked, 9 * 256 * 256 / 32);
+        let back = model.folder.path().join("back.gguf");
+        export_gguf(&dest, &back, &limits, &()).unwrap();
+        assert!(std::fs::read(&back).unwrap() == std::fs::read(&model.gguf).unwrap(), "{encode:?}");
+    }
+}
+
+#[test]
+fn an_ecq_can_be_coded_again_from_itself() {
+    let model = model(256);
+    let limits = Limits::default();
+    let (first, second) = (model.folder.path().join("1.ecq"), model.folder.path().join("2.ecq"));
+    pack_to(&model, &first, options(Coding::Packed));
+    let source = source::open(&first, &limits).unwrap();
+    let again = PackOptions { encode: options(Coding::Archive), ..PackOptions::default() };
+    let report = pack(&*source, "1.ecq", Some(&second), &again, &()).unwrap();
+    assert!(report.file_bytes < std::fs::metadata(&first).unwrap().len());
+    let original = source::open(&model.gguf, &limits).unwrap();
+    assert!(verify(&second, Some(&*original), &limits, &()).unwrap().ok);
+}
+
+#[test]
+fn the_report_counts_every_byte_of_the_file() {
+    let model = model(512);
+    let dest = model.folder.path().join("x.ecq");
+    let report = pack_to(&model, &dest, EncodeOptions::default());
+    let tensors: u64 = report.tensors.iter().map(|t| t.bytes).sum();
+    let file = ecq_format::container::EcqFile::open(&dest, &Limits::default()).unwrap();
+    let summary = file.summary();
+    assert_eq!(summary.file_bytes, report.file_bytes);
+    assert_eq!(summary.tensors.values().map(|t| t.total()).sum::<u64>(), tensors);
+    let dry = PackOptions::default();
+    let source = source::open(&model.gguf, &Limits::default()).unwrap();
+    let dry = pack(&*source, "small.gguf", None, &dry, &()).unwrap();
+    let of = |report: &ecq_pack::PackReport| report.bpw_linear.unwrap();
+    assert!((of(&dry) / of(&report) - 1.0).abs() < 0.05, "{} {}", of(&dry), of(&report));
+}
+
+#[test]
+fn overrides_hybrid_and_auto_choose_codings() {
+    let model = model(512);
+    let source = source::open(&model.gguf, &Limits::default()).unwrap();
+    let coding = |options: &PackOptions, name: &str| {
+        let report = pack(&*source, "small.gguf", None, options, &()).unwrap();
+        report.tensors.iter().find(|t| t.name == name).unwrap().coding.clone()
+    };
+    let mut options = PackOptions::default();
+    // Random nibbles: nothing to gain.
+    assert_eq!(coding(&options, "blk.0.attn_k.weight").as_deref(), Some("packed"));
+    assert_eq!(coding(&options, "blk.0.attn_q.weight").as_deref(), Some("rans"));
+    options.encode.hybrid_percent = 20.0;
+    assert_eq!(coding(&options, "blk.0.attn_q.weight").as_deref(), Some("packed"));
+    options.add_override("attn_q=coding:prefix,hybrid:0").unwrap();
+    assert_eq!(coding(&options, "blk.0.attn_q.weight").as_deref(), Some("prefix"));
+    // Floats and blocks without codes have none.
+    assert_eq!(coding(&options, "blk.0.ffn_gate.weight"), None);
+}
+
+#[test]
+fn a_source_that_is_no_model_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    for (bytes, word) in [(&b""[..], "empty"), (b"PK\x03\x04zip", "starts with"), (b"\x02\0\0\0\0\0\0\0{}", "not an .ecq")] {
+        std::fs::write(&path, bytes).unwrap();
+        let error = source::open(&path, &Limits::default()).err().unwrap().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+    let error = source::open(folder.path(), &Limits::default()).err().unwrap().to_string();
+    assert!(error.contains("a folder"), "{error}");
+}

@@ -1,0 +1,54 @@
+use anyhow::Context;
+use ecq::coding::prefix::{self, PrefixCode};
+use ecq::coding::{Counts, FrequencyTable, Layout, Order, rans};
+use ecq::encode::{CodingChoice, EncodeOptions};
+use ecq::{Coding, Limits, PackOptions, pack, source};
+use std::fs;
+use std::path::Path;
+
+/// Writes seeds for every fuzz target.
+pub fn write() -> anyhow::Result<()> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let folder = |name: &str| -> anyhow::Result<_> {
+        let folder = corpus.join(name);
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        Ok(folder)
+    };
+    let gguf = ecq_testkit::small_gguf(2, 256);
+    // The tensors of a GGUF file are of no interest to its parser.
+    fs::write(folder("gguf")?.join("small"), &gguf[..gguf.len().min(4096)])?;
+    for ty in [2u8, 3, 6, 7, 8, 10, 11, 12, 13, 14] {
+        let bytes: Vec<u8> = [ty].into_iter().chain((0..440u32).map(|i| (i * 37 % 251) as u8)).collect();
+        fs::write(folder("gguf")?.join(format!("blocks-{ty}")), bytes)?;
+    }
+
+    let container = folder("container")?;
+    let model = container.join("small.gguf");
+    fs::write(&model, &gguf)?;
+    for coding in [Coding::Packed, Coding::Rans, Coding::Prefix, Coding::Archive] {
+        let encode =
+            EncodeOptions { coding: CodingChoice::Only(coding), hybrid_percent: 0.0, ..EncodeOptions::default() };
+        let source = source::open(&model, &Limits::default())?;
+        let dest = container.join(format!("{coding:?}").to_lowercase());
+        pack(&*source, "small.gguf", Some(&dest), &PackOptions { encode, ..PackOptions::default() }, &())?;
+    }
+    fs::remove_file(&model)?;
+
+    let (rows, cols, lanes) = (40u8, 50u8, 32u8);
+    let symbols: Vec<u8> = (0..2000u32).map(|i| (i * i % 97 % 13) as u8).collect();
+    let layout = Layout::new(rows.into(), cols.into(), lanes.into(), Order::Rows)?;
+    let table = FrequencyTable::new(&Counts::of(&symbols), 16, FrequencyTable::PRECISION)?;
+    let head = [rows, cols, lanes - 1, 0];
+    let stream = rans::Encoder::new(&table).encode(&symbols, cols.into(), layout)?;
+    fs::write(folder("rans")?.join("tile"), [&head[..], &table.to_bytes(), &stream].concat())?;
+    fs::write(folder("rans")?.join("symbols"), [&head[..], &symbols].concat())?;
+    for tuple in 1..=4 {
+        let code = PrefixCode::new(table.clone(), tuple, 1)?;
+        let tile = prefix::Encoder::new(&code).encode(&symbols, cols.into(), layout)?;
+        let bytes = [&head[..], &[0], &code.to_bytes(), &tile].concat();
+        fs::write(folder("prefix")?.join(format!("tile-{tuple}")), bytes)?;
+    }
+    fs::write(folder("prefix")?.join("symbols"), [&head[..], &[1], &symbols].concat())?;
+    println!("wrote seeds to {}", corpus.display());
+    Ok(())
+}
