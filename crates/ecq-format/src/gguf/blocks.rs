@@ -179,7 +179,7 @@ fn to_nibbles(q: &[u8; BLOCK], packed: &mut [u8]) {
 
 /// 32 fifth bits in column order, then nibbles. Eight bits spread over eight bytes at a time.
 #[inline(always)]
-fn from_five_bits(packed: &[u8], q: &mut [u8; BLOCK]) {
+pub(super) fn from_five_bits(packed: &[u8], q: &mut [u8; BLOCK]) {
     from_nibbles(&packed[4..], q);
     for (q, &fifth) in q.as_chunks_mut::<8>().0.iter_mut().zip(packed) {
         let one_bit_each = (u64::from(fifth) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;

@@ -2,6 +2,7 @@
 //! `dequantize_row_*` functions of ggml's `ggml-quants.c`, so that each bit is the same as there.
 
 use super::Result;
+use super::blocks::from_five_bits;
 use super::error::GgufError;
 use super::types::GgmlType;
 use half::f16;
@@ -38,16 +39,12 @@ pub fn dequantize(ty: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
             }
         }),
         GgmlType::Q5_0 => each(bytes, out, |b: &[u8; 22], y: &mut [f32; 32]| {
-            let d = half(b, 0);
-            for (j, y) in y.iter_mut().enumerate() {
-                *y = (i32::from(five_bits(&b[2..], j)) - 16) as f32 * d;
-            }
+            let (d, q) = (half(b, 0), five_bits(&b[2..]));
+            y.iter_mut().zip(q).for_each(|(y, q)| *y = (i32::from(q) - 16) as f32 * d);
         }),
         GgmlType::Q5_1 => each(bytes, out, |b: &[u8; 24], y: &mut [f32; 32]| {
-            let (d, m) = (half(b, 0), half(b, 2));
-            for (j, y) in y.iter_mut().enumerate() {
-                *y = f32::from(five_bits(&b[4..], j)) * d + m;
-            }
+            let (d, m, q) = (half(b, 0), half(b, 2), five_bits(&b[4..]));
+            y.iter_mut().zip(q).for_each(|(y, q)| *y = f32::from(q) * d + m);
         }),
         GgmlType::Q8_0 => each(bytes, out, |b: &[u8; 34], y: &mut [f32; 32]| {
             let d = half(b, 0);
@@ -79,10 +76,10 @@ fn half(bytes: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([bytes[at], bytes[at + 1]]).to_f32()
 }
 
-/// Code `j` of four bytes of fifth bits and sixteen of nibbles.
-fn five_bits(b: &[u8], j: usize) -> u8 {
-    let nibble = if j < 16 { b[4 + j] & 15 } else { b[4 + j - 16] >> 4 };
-    nibble | (b[j / 8] >> (j % 8) & 1) << 4
+fn five_bits(packed: &[u8]) -> [u8; 32] {
+    let mut q = [0; 32];
+    from_five_bits(packed, &mut q);
+    q
 }
 
 /// Sixteen 4-bit scales and minima, 2-bit codes in four planes of 32 for each half, then two factors.
@@ -122,10 +119,11 @@ fn q3_k(b: &[u8; 110], y: &mut [f32; 256]) {
 }
 
 /// Two factors, eight 6-bit scales and minima in twelve bytes, maybe fifth bits, nibbles.
+#[inline(always)]
 fn q4_or_q5_k(b: &[u8], fifth: Option<&[u8]>, codes: &[u8], y: &mut [f32; 256]) {
     let (d, min) = (half(b, 0), half(b, 2));
     let s = &b[4..16];
-    for (group, y) in y.chunks_exact_mut(32).enumerate() {
+    for (group, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
         let (scale, minimum) = if group < 4 {
             (s[group] & 63, s[group + 4] & 63)
         } else {
@@ -133,24 +131,29 @@ fn q4_or_q5_k(b: &[u8], fifth: Option<&[u8]>, codes: &[u8], y: &mut [f32; 256]) 
             ((s[group + 4] & 15) | top(group - 4), s[group + 4] >> 4 | top(group))
         };
         let (d, m) = (d * f32::from(scale), min * f32::from(minimum));
-        let q = &codes[group / 2 * 32..];
-        for (i, y) in y.iter_mut().enumerate() {
-            let nibble = if group % 2 == 0 { q[i] & 15 } else { q[i] >> 4 };
-            let high = fifth.map_or(0, |fifth| (fifth[i] >> group & 1) << 4);
-            *y = d * f32::from(nibble + high) - m;
+        let (q, shift) = (&codes[group / 2 * 32..][..32], group % 2 * 4);
+        let mut code = [0; 32];
+        code.iter_mut().zip(q).for_each(|(code, q)| *code = q >> shift & 15);
+        if let Some(fifth) = fifth {
+            code.iter_mut().zip(&fifth[..32]).for_each(|(code, high)| *code |= (high >> group & 1) << 4);
         }
+        y.iter_mut().zip(code).for_each(|(y, code)| *y = d * f32::from(code) - m);
     }
 }
 
 /// Nibbles, two more bits, sixteen signed scales, a factor.
 fn q6_k(b: &[u8; 210], y: &mut [f32; 256]) {
     let d = half(b, 208);
-    for (i, y) in y.iter_mut().enumerate() {
-        let (part, quarter, l) = (i / 128, i % 128 / 32, i % 32);
-        let low = b[64 * part + quarter % 2 * 32 + l];
-        let nibble = if quarter < 2 { low & 15 } else { low >> 4 };
-        let high = b[128 + 32 * part + l] >> (2 * quarter) & 3;
-        let scale = b[192 + i / 16] as i8;
-        *y = d * f32::from(scale) * (i32::from(nibble | high << 4) - 32) as f32;
+    for (group, y) in y.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+        // Halves of 128 weights, in each four quarters of 32 that share bytes, in each two groups.
+        let (part, quarter, first) = (group / 8, group % 8 / 2, group % 2 * 16);
+        let low = &b[64 * part + quarter % 2 * 32 + first..][..16];
+        let high = &b[128 + 32 * part + first..][..16];
+        let (low_shift, high_shift) = (quarter / 2 * 4, 2 * quarter);
+        let scale = d * f32::from(b[192 + group] as i8);
+        for ((y, low), high) in y.iter_mut().zip(low).zip(high) {
+            let code = (low >> low_shift & 15) | (high >> high_shift & 3) << 4;
+            *y = scale * (i32::from(code) - 32) as f32;
+        }
     }
 }
