@@ -2,6 +2,8 @@
 
 use ecq_format::gguf::{GgmlType, GgufError, TensorToWrite, Value, write};
 use half::f16;
+use std::path::Path;
+use std::{fs, io};
 
 /// A small deterministic generator (xorshift64): tests need the same bytes everywhere, not randomness.
 #[derive(Debug, Clone)]
@@ -139,4 +141,25 @@ impl From<GgufError> for Failed {
     fn from(_: GgufError) -> Self {
         Self
     }
+}
+
+/// Writes a GGUF file of `tensors` Q4_1 matrices of about `bytes` each, one at a time.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn big_gguf(path: &Path, tensors: usize, bytes: usize) -> io::Result<()> {
+    let cols = 4096;
+    let rows = bytes / (cols / 32 * 20);
+    // One row block of normal weights, repeated: making them all would take longer than coding them.
+    let block = q4_1(&mut Numbers::new(7), 64 * cols);
+    let infos: Vec<TensorToWrite> = (0..tensors)
+        .map(|i| TensorToWrite {
+            name: format!("blk.{i}.ffn_up.weight"),
+            ty: GgmlType::Q4_1,
+            dims: vec![cols as u64, rows as u64],
+        })
+        .collect();
+    let mut file = io::BufWriter::new(fs::File::create(path)?);
+    let one = |_| Ok(block.iter().copied().cycle().take(rows * cols / 32 * 20).collect());
+    write::<Failed>(&mut file, &[], &infos, one).map_err(|Failed| io::Error::other("cannot write the model"))
 }

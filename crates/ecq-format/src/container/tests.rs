@@ -1,1 +1,313 @@
+use super::*;
+use bytes::Bytes;
+use ecq_core::{Coding, Content, EncodedTensor, Entry, FloatType, GridEntry, Kind, Limits, Order, Part, Parts, RawEntry, Tile};
+use safetensors::{Dtype, SafeTensors};
+use std::path::{Path, PathBuf};
 
+fn encoded(seed: u8, coding: Coding) -> EncodedTensor {
+    let content = Content::Codes {
+        coding,
+        alphabet: 16,
+        tile: Tile { rows: 32, cols: 64, lanes: 32, order: Order::Rows },
+        grid: GridEntry::AffineGroups { bits: 4, group_size: 32, dtype: FloatType::F16, zero: Some(8) },
+    };
+    let wanted = match coding {
+        Coding::Packed => vec![Part::Stream, Part::Scales],
+        _ => vec![Part::Stream, Part::Scales, Part::Table, Part::Index],
+    };
+    let bytes = |i: usize| Bytes::from((0..20 + i).map(|j| (j * 31 + i) as u8 ^ seed).collect::<Vec<_>>());
+    let parts = wanted.into_iter().enumerate().map(|(i, part)| (part, bytes(i))).collect();
+    EncodedTensor { entry: Entry { kind: Kind::Linear, shape: [32, 64], content }, parts }
+}
+
+fn raw() -> EncodedTensor {
+    let content = Content::Raw(RawEntry { dtype: "q4_k".to_owned(), bytes: 144 });
+    let parts = Parts::from([(Part::Stream, Bytes::from_static(b"coded"))]);
+    EncodedTensor { entry: Entry { kind: Kind::Embedding, shape: [1, 256], content }, parts }
+}
+
+fn model() -> ModelEntry {
+    ModelEntry {
+        source: Source { format: "gguf".to_owned(), file: "small.gguf".to_owned(), bytes: 12345 },
+        order: ["b.weight", "norm.weight", "a.weight", "k.weight", "half"].map(str::to_owned).into(),
+        writer: "ecq test".to_owned(),
+    }
+}
+
+/// Pushes what is not there yet, in the given order of steps.
+fn push(spool: &mut Spool, steps: &[usize]) {
+    for step in steps {
+        match step {
+            0 if !spool.is_done("a.weight") => spool.push_encoded("a.weight", &encoded(1, Coding::Rans)),
+            1 if !spool.is_done("b.weight") => spool.push_encoded("b.weight", &encoded(2, Coding::Packed)),
+            2 if !spool.is_done("norm.weight") => {
+                spool.push_plain("norm.weight", Dtype::F32, &[3], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+            }
+            3 if !spool.is_done("k.weight") => spool.push_encoded("k.weight", &raw()),
+            4 if !spool.is_done("half") => spool.push_plain("half", Dtype::F16, &[1, 1], &[0, 60]),
+            5 if !spool.is_done("ecq.file/config.json") => spool.push_file("config.json", &[b'x'; 300]),
+            6 if !spool.is_done("ecq.file/tiny") => spool.push_file("tiny", b"y"),
+            _ => Ok(()),
+        }
+        .unwrap();
+    }
+}
+
+const ALL: [usize; 7] = [0, 1, 2, 3, 4, 5, 6];
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+fn written(dest: &Path) -> (Vec<u8>, Summary) {
+    let mut spool = Spool::create(dest, "key", false).unwrap();
+    push(&mut spool, &ALL);
+    let summary = spool.finish(&model()).unwrap();
+    (std::fs::read(dest).unwrap(), summary)
+}
+
+fn parse(bytes: &[u8]) -> Result<EcqFile> {
+    EcqFile::parse(Bytes::copy_from_slice(bytes), &Limits::default())
+}
+
+#[test]
+fn what_was_pushed_comes_back() {
+    let folder = Folder::new();
+    let (bytes, summary) = written(&folder.path("x.ecq"));
+    assert!(!folder.path("x.ecq.partial").exists());
+    let file = EcqFile::open(&folder.path("x.ecq"), &Limits::default()).unwrap();
+    file.verify_seal(|_| {}).unwrap();
+    assert_eq!(file.model(), &model());
+    assert_eq!(file.encoded("a.weight").unwrap(), encoded(1, Coding::Rans));
+    assert_eq!(file.encoded("b.weight").unwrap(), encoded(2, Coding::Packed));
+    assert_eq!(file.encoded("k.weight").unwrap(), raw());
+    ["a.weight", "b.weight", "k.weight"].iter().for_each(|name| file.check(name).unwrap());
+    let norm = file.plain("norm.weight").unwrap();
+    assert_eq!((norm.dtype, &norm.shape[..], norm.bytes.len()), (Dtype::F32, &[3][..], 12));
+    assert_eq!(file.file("config.json").unwrap(), [b'x'; 300]);
+    assert_eq!(file.file("tiny").unwrap(), b"y");
+    assert_eq!(file.files().collect::<Vec<_>>(), ["config.json", "tiny"]);
+    assert_eq!(file.summary(), summary);
+    assert_eq!(summary.file_bytes, bytes.len() as u64);
+    assert!(summary.files["config.json"] < 300, "compressed");
+}
+
+#[test]
+fn it_is_a_safetensors_file_with_aligned_data() {
+    let folder = Folder::new();
+    let (bytes, summary) = written(&folder.path("x.ecq"));
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.tensor("norm.weight").unwrap().dtype(), Dtype::F32);
+    assert_eq!(file.tensor("a.weight.ecq.stream").unwrap().data(), &encoded(1, Coding::Rans).parts[&Part::Stream]);
+    assert_eq!(summary.header_bytes % 64, 0);
+    // The widest elements lie first: every plain tensor is aligned.
+    assert_eq!(bytes[summary.header_bytes as usize..][..4], [1, 2, 3, 4]);
+}
+
+#[test]
+fn the_order_of_pushes_does_not_show() {
+    let folder = Folder::new();
+    let (expected, _) = written(&folder.path("x.ecq"));
+    let mut spool = Spool::create(&folder.path("y.ecq"), "other", false).unwrap();
+    push(&mut spool, &[6, 4, 2, 0, 5, 3, 1]);
+    spool.finish(&model()).unwrap();
+    assert_eq!(std::fs::read(folder.path("y.ecq")).unwrap(), expected);
+}
+
+#[test]
+fn a_run_cut_anywhere_resumes_to_the_same_bytes() {
+    let folder = Folder::new();
+    let (expected, _) = written(&folder.path("x.ecq"));
+    let dest = folder.path("y.ecq");
+    let partial = folder.path("y.ecq.partial");
+    let mut spool = Spool::create(&dest, "key", false).unwrap();
+    push(&mut spool, &ALL);
+    spool.commit().unwrap();
+    drop(spool);
+    let (journal, data) =
+        (std::fs::read(partial.join("journal")).unwrap(), std::fs::read(partial.join("data")).unwrap());
+    let mut kept = std::collections::BTreeSet::new();
+    let cuts = (0..=journal.len()).map(|j| (j, data.len())).chain((0..=data.len()).map(|d| (journal.len(), d)));
+    let whole = [(journal.len(), data.len())];
+    for (journal_bytes, data_bytes) in cuts.step_by(7).chain(whole) {
+        std::fs::create_dir_all(&partial).unwrap();
+        std::fs::write(partial.join("journal"), &journal[..journal_bytes]).unwrap();
+        std::fs::write(partial.join("data"), &data[..data_bytes]).unwrap();
+        let mut spool = Spool::create(&dest, "key", true).unwrap();
+        kept.insert(ALL.len() - [0, 1, 2, 3, 4, 5, 6].iter().filter(|&&s| !done(&spool, s)).count());
+        push(&mut spool, &ALL);
+        spool.finish(&model()).unwrap();
+        assert_eq!(std::fs::read(&dest).unwrap(), expected, "journal {journal_bytes}, data {data_bytes}");
+    }
+    assert_eq!(kept.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 7], "every number of finished tensors");
+}
+
+fn done(spool: &Spool, step: usize) -> bool {
+    let names = ["a.weight", "b.weight", "norm.weight", "k.weight", "half", "ecq.file/config.json", "ecq.file/tiny"];
+    spool.is_done(names[step])
+}
+
+#[test]
+fn a_spool_refuses_other_keys_other_processes_and_bad_names() {
+    let folder = Folder::new();
+    let dest = folder.path("x.ecq");
+    let mut spool = Spool::create(&dest, "one", false).unwrap();
+    push(&mut spool, &[0]);
+    spool.commit().unwrap();
+    assert!(matches!(Spool::create(&dest, "one", true), Err(ContainerError::InUse { .. })));
+    for name in ["", "ecq.seal", "x.ecq.stream", "__metadata__"] {
+        assert!(matches!(spool.push_encoded(name, &raw()), Err(ContainerError::Name { .. })), "{name:?}");
+    }
+    assert!(matches!(spool.push_encoded("a.weight", &raw()), Err(ContainerError::Name { .. })));
+    assert!(matches!(spool.push_plain("n", Dtype::F32, &[2], &[0; 7]), Err(ContainerError::Name { .. })));
+    drop(spool);
+    assert!(matches!(Spool::create(&dest, "two", true), Err(ContainerError::JournalKey { .. })));
+    assert!(Spool::create(&dest, "one", true).unwrap().is_done("a.weight"));
+    // Without resume all is thrown away.
+    let mut spool = Spool::create(&dest, "two", false).unwrap();
+    assert!(!spool.is_done("a.weight"));
+    push(&mut spool, &[0, 1]);
+    let mut wrong = model();
+    wrong.order = vec!["a.weight".to_owned()];
+    assert!(matches!(spool.finish(&wrong), Err(ContainerError::Name { .. })));
+    assert!(!dest.exists());
+    let spool = Spool::create(&dest, "two", true).unwrap();
+    assert!(matches!(spool.finish(&model()), Err(ContainerError::Missing { .. })));
+    let nowhere = Spool::create(&folder.path("x.ecq.partial/journal/y"), "k", false);
+    assert!(matches!(nowhere, Err(ContainerError::Io { .. })));
+}
+
+#[test]
+fn every_cut_and_every_flipped_bit_is_refused() {
+    let folder = Folder::new();
+    let (bytes, _) = written(&folder.path("x.ecq"));
+    let refused = |bytes: &[u8]| parse(bytes).and_then(|file| file.verify_seal(|_| {})).is_err();
+    assert!(!refused(&bytes));
+    for len in 0..bytes.len() {
+        assert!(refused(&bytes[..len]), "cut to {len} bytes");
+    }
+    let mut flipped = bytes.clone();
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            flipped[at] ^= 1 << bit;
+            assert!(refused(&flipped), "byte {at}, bit {bit}");
+            flipped[at] ^= 1 << bit;
+        }
+    }
+    flipped.push(0);
+    assert!(refused(&flipped), "one byte more");
+}
+
+#[test]
+fn damage_is_named_where_it_is() {
+    let folder = Folder::new();
+    let (mut bytes, summary) = written(&folder.path("x.ecq"));
+    let stream = encoded(1, Coding::Rans).parts[&Part::Stream].clone();
+    let at = bytes.windows(stream.len()).position(|window| window == &stream[..]).unwrap();
+    bytes[at + 3] ^= 1;
+    let file = parse(&bytes).unwrap();
+    match file.check("a.weight") {
+        Err(ContainerError::Sum { name, offset, .. }) => {
+            assert_eq!((name.as_str(), offset), ("a.weight.ecq.stream", at as u64));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(file.verify_seal(|_| {}), Err(ContainerError::Seal(_))));
+    assert!(matches!(file.encoded("zzz"), Err(ContainerError::Missing { .. })));
+    assert!(matches!(file.plain("a.weight"), Err(ContainerError::Missing { .. })));
+    assert!(matches!(file.check("norm.weight"), Err(ContainerError::Missing { .. })));
+    assert!(matches!(file.file("zzz"), Err(ContainerError::Missing { .. })));
+    let small = Limits { header_bytes: 100, ..Limits::default() };
+    let limited = |limits| EcqFile::parse(Bytes::copy_from_slice(&bytes), &limits);
+    assert!(matches!(limited(small), Err(ContainerError::HeaderTooLarge { .. })));
+    let few = Limits { tensors: 3, ..Limits::default() };
+    assert!(matches!(limited(few), Err(ContainerError::TooManyTensors { .. })));
+    let tiny = Limits { file_bytes: 10, ..Limits::default() };
+    assert!(matches!(limited(tiny).unwrap().file("config.json"), Err(ContainerError::Inflate { .. })));
+    let light = Limits { tensor_weights: 100, ..Limits::default() };
+    assert!(matches!(limited(light), Err(ContainerError::Entry { .. })));
+    assert!(matches!(EcqFile::open(&folder.path("none"), &Limits::default()), Err(ContainerError::Io { .. })));
+    assert!(summary.file_bytes > 0);
+}
+
+/// Writes a file whose header went through `edit`, sealed anew: only the lie is wrong with it.
+fn with_header(edit: impl Fn(String) -> String) -> Vec<u8> {
+    let folder = Folder::new();
+    let (bytes, summary) = written(&folder.path("x.ecq"));
+    let json = String::from_utf8(bytes[8..summary.header_bytes as usize].to_vec()).unwrap();
+    let edited = edit(json);
+    let mut out = (edited.len() as u64).to_le_bytes().to_vec();
+    out.extend(edited.as_bytes());
+    out.extend(&bytes[summary.header_bytes as usize..bytes.len() - 32]);
+    let seal = blake3::hash(&out);
+    out.extend(seal.as_bytes());
+    out
+}
+
+#[test]
+fn every_lie_of_a_header_has_its_own_error() {
+    let lie = |from: &str, to: &str| {
+        parse(&with_header(|json| {
+            assert!(json.contains(from), "{from} is not in {json}");
+            json.replace(from, to)
+        }))
+    };
+    assert!(parse(&with_header(|json| json)).is_ok());
+    assert!(matches!(parse(b"short"), Err(ContainerError::TooShort { .. })));
+    assert!(matches!(lie("\"format\":\"ecq\"", "\"format\":\"pt\""), Err(ContainerError::NotEcq(Some(_)))));
+    assert!(matches!(lie("\"ecq.version\":\"1\"", "\"ecq.version\":\"2\""), Err(ContainerError::Version { .. })));
+    assert!(matches!(lie("\"ecq.version\":\"1\"", "\"ecq.version\":\"x\""), Err(ContainerError::Version { .. })));
+    assert!(matches!(lie("\"ecq.model\"", "\"ecq.nodel\""), Err(ContainerError::Missing { .. })));
+    assert!(matches!(lie("\\\"writer\\\"", "\\\"water\\\""), Err(ContainerError::Metadata { .. })));
+    assert!(matches!(lie("\"a.weight.ecq\"", "\"z.weight.ecq\""), Err(ContainerError::Tensor { .. })));
+    assert!(matches!(lie("a.weight.ecq.index", "a.weight.ecq.indox"), Err(ContainerError::Tensor { .. })));
+    assert!(matches!(lie("\\\"alphabet\\\":16", "\\\"alphabet\\\":99"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(lie("\\\"alphabet\\\":16", "\\\"alphabet\\\":1"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(lie("\\\"lanes\\\":32", "\\\"lanes\\\":0"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(lie("\\\"lanes\\\":32", "\\\"lanes\\\":257"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(lie("\\\"group_size\\\":32", "\\\"group_size\\\":0"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(lie("\\\"group_size\\\":32", "\\\"group_size\\\":33"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(lie("\\\"bits\\\":4", "\\\"bits\\\":9"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(lie("\\\"zero\\\":8", "\\\"zero\\\":16"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(lie("\\\"shape\\\":[32,64]", "\\\"shape\\\":[0,64]"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(lie("\\\"rans\\\"", "\\\"zip\\\""), Err(ContainerError::Metadata { .. })));
+    assert!(matches!(lie("\\\"rans\\\"", "\\\"packed\\\""), Err(ContainerError::Tensor { .. })));
+    assert!(matches!(lie("\\\"bytes\\\":144", "\\\"bytes\\\":99999"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(lie("\\\"bytes\\\":300", "\\\"bytes\\\":301").unwrap().file("config.json"), Err(ContainerError::Inflate { .. })));
+    assert!(matches!(lie("\\\"bytes\\\":300", "\\\"bytes\\\":299").unwrap().file("config.json"), Err(ContainerError::Inflate { .. })));
+    assert!(matches!(lie("\\\"half\\\"]", "\\\"norm.weight\\\"]"), Err(ContainerError::Tensor { .. })));
+    assert!(matches!(lie("\"ecq.seal\":", "\"ecq.seel\":"), Err(ContainerError::Tensor { .. })));
+    assert!(matches!(lie("\"half\":", "\"norm.weight\":"), Err(ContainerError::Header(_))));
+    assert!(matches!(lie("\"dtype\":\"F32\"", "\"dtype\":\"F64\""), Err(ContainerError::Header(_))));
+    assert!(matches!(lie("{\"__metadata__\"", "[\"__metadata__\""), Err(ContainerError::Header(_))));
+    assert!(matches!(lie("ecq.file/tiny\":\"", "stray\":\""), Err(ContainerError::Metadata { .. })));
+}
+
+/// The file that the first release of this schema writes for these tensors. Never to be rewritten: a reader
+/// must read it, and a writer must write it, for as long as the schema's version is 1.
+const GOLDEN: &[u8] = include_bytes!("../../tests/data/golden-v1.ecq");
+
+#[test]
+fn the_golden_file_is_read_and_written_as_ever() {
+    let file = parse(GOLDEN).unwrap();
+    file.verify_seal(|_| {}).unwrap();
+    assert_eq!(file.encoded("a.weight").unwrap(), encoded(1, Coding::Rans));
+    let folder = Folder::new();
+    let (bytes, _) = written(&folder.path("x.ecq"));
+    // Deflated bytes are the compressor's choice: only the reader is bound to them.
+    let header = |bytes: &[u8]| u64::from_le_bytes(bytes[..8].try_into().unwrap());
+    assert_eq!(header(&bytes), header(GOLDEN));
+    let read_again = parse(&bytes).unwrap();
+    for name in file.names() {
+        assert_eq!(file.encoded(name).ok(), read_again.encoded(name).ok());
+        assert_eq!(file.plain(name).ok(), read_again.plain(name).ok());
+    }
+}

@@ -28,5 +28,3 @@ pub use write::{TensorToWrite, write, write_with_header};
 
 pub(crate) type Result<T> = std::result::Result<T, GgufError>;
 
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,196 @@
+//! The command as scripts and people meet it: objects, exit codes, interruptions, memory.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+fn ecq(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ecq")).args(args).output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "one object: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn with_model(rows: u64, cols: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("m.gguf"), ecq_testkit::small_gguf(rows, cols)).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn name(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn objects_have_the_promised_names() {
+    let files = Files::with_model(64, 256);
+    let (model, packed, back) = (files.name("m.gguf"), files.name("m.ecq"), files.name("b.gguf"));
+
+    let report = json(&ecq(&["quantize", &model, "-o", &packed, "--lossless", "--json"]));
+    for name in ["file_bytes", "source_bytes", "bpw_linear", "bpw_embedding", "bpw_total", "seconds"] {
+        assert!(report[name].as_f64().unwrap() > 0.0, "{name} in {report}");
+    }
+    assert_eq!(report["file_bytes"].as_u64().unwrap(), std::fs::metadata(&packed).unwrap().len());
+    assert!(report.get("peak_rss_bytes").is_some());
+
+    let verified = ecq(&["verify", &packed, "--against", &model, "--json"]);
+    assert_eq!(verified.status.code(), Some(0));
+    let report = json(&verified);
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["tensors"], 10);
+    assert_eq!(report["codes_checked"], 6 * 64 * 256);
+    assert_eq!(report["mismatches"].as_array().unwrap().len(), 0);
+
+    let report = json(&ecq(&["analyze", &model, "--json"]));
+    let tensor = &report["tensors"][2];
+    assert_eq!(tensor["name"], "blk.0.attn_q.weight");
+    assert_eq!(tensor["kind"], "linear");
+    assert_eq!((&tensor["rows"], &tensor["cols"]), (&Value::from(64), &Value::from(256)));
+    assert!(tensor["entropy_bits"].as_f64().unwrap() < 4.0 && tensor["bpw"].as_f64().unwrap() > 0.0);
+    assert!(report["total"]["bpw"].as_f64().unwrap() > 0.0);
+
+    let report = json(&ecq(&["bench", "decode", &model, "--threads", "1", "--seconds", "0.01", "--json"]));
+    let result = &report["results"][0];
+    assert!(result["name"].is_string() && result["threads"] == 1 && result["symbols_per_s"].as_f64().unwrap() > 0.0);
+
+    assert_eq!(json(&ecq(&["inspect", &packed, "--json"]))["tensors"].as_array().unwrap().len(), 10);
+    assert!(json(&ecq(&["doctor", "--json"]))["findings"].is_array());
+    assert_eq!(json(&ecq(&["export", &packed, "--format", "gguf", "-o", &back, "--json"]))["file_bytes"], std::fs::metadata(&model).unwrap().len());
+    assert_eq!(std::fs::read(&back).unwrap(), std::fs::read(&model).unwrap());
+    assert_eq!(json(&ecq(&["diff", &packed, &back, "--json"]))["ok"], true);
+}
+
+#[test]
+fn people_get_words() {
+    let files = Files::with_model(64, 256);
+    let (model, packed, plot) = (files.name("m.gguf"), files.name("m.ecq"), files.name("m.svg"));
+    let said = |args: &[&str]| {
+        let output = ecq(args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stderr.is_empty(), "quiet when piped");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(said(&["quantize", &model, "-o", &packed, "--lossless", "-v"]).contains("block projections"));
+    assert!(said(&["quantize", &model, "--lossless", "--dry-run"]).contains("nothing written"));
+    assert!(said(&["verify", &packed]).contains("seal and checksums hold"));
+    assert!(said(&["verify", &packed, "--against", &model]).contains("identical to"));
+    assert!(said(&["inspect", &packed, "-v"]).contains("blk.0.ffn_down.weight"));
+    assert!(said(&["diff", &packed, &model]).contains("the same"));
+    assert!(said(&["analyze", &model, "-v", "--plot", &plot]).contains("entropy"));
+    let svg = std::fs::read_to_string(&plot).unwrap();
+    assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n") && svg.contains("blk.0.attn_q.weight"));
+}
+
+#[test]
+fn errors_say_what_where_and_how_badly() {
+    let files = Files::with_model(64, 256);
+    let (model, packed, none) = (files.name("m.gguf"), files.name("m.ecq"), files.name("none"));
+    ecq(&["quantize", &model, "-o", &packed, "--lossless"]);
+    let fails = |args: &[&str], code: i32, kind: &str| -> Value {
+        let output = ecq(&[args, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
+        let error = json(&output)["error"].clone();
+        assert_eq!(error["kind"], kind, "{error}");
+        assert!(!error["message"].as_str().unwrap().is_empty());
+        assert!(error.get("tensor").is_some() && error.get("offset").is_some());
+        error
+    };
+    fails(&["analyze", &none], 4, "io");
+    fails(&["quantize", &model, "-o", &none], 2, "usage");
+    fails(&["quantize", &model, "-o", &none, "--lossless", "--coding", "zip"], 2, "option");
+    fails(&["quantize", &model, "-o", &none, "--lossless", "--override", "x"], 2, "option");
+    assert!(!Path::new(&none).exists());
+
+    // Another model: exit code 1 and the places.
+    let other = files.name("o.gguf");
+    std::fs::write(&other, ecq_testkit::small_gguf(65, 256)).unwrap();
+    let output = ecq(&["verify", &packed, "--against", &other, "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!json(&output)["mismatches"].as_array().unwrap().is_empty());
+
+    // One bit of one stream: named by tensor and offset where the checksum tells.
+    let mut bytes = std::fs::read(&packed).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 4;
+    std::fs::write(&packed, &bytes).unwrap();
+    fails(&["verify", &packed], 3, "corrupt");
+    let back = files.name("b.gguf");
+    let error = fails(&["export", &packed, "--format", "gguf", "-o", &back], 3, "corrupt");
+    assert!(error["tensor"].is_string() && error["offset"].as_u64().unwrap() <= at as u64, "{error}");
+    assert!(!Path::new(&back).exists() && !files.path("b.gguf.partial").exists(), "nothing half-written");
+    std::fs::write(&packed, b"not a model").unwrap();
+    fails(&["analyze", &packed], 3, "format");
+}
+
+#[test]
+fn killed_at_any_moment_nothing_is_half_done_and_resume_gives_the_same_bytes() {
+    let files = Files::with_model(1024, 1024);
+    let (model, undisturbed, dest) = (files.name("m.gguf"), files.name("u.ecq"), files.name("d.ecq"));
+    let start = Instant::now();
+    assert!(ecq(&["quantize", &model, "-o", &undisturbed, "--lossless"]).status.success());
+    let took = start.elapsed();
+    let expected = std::fs::read(&undisturbed).unwrap();
+    let mut numbers = ecq_testkit::Numbers::new(u64::from(std::process::id()));
+    let (mut killed, mut resumed) = (0, 0);
+    while killed < 50 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ecq"))
+            .args(["quantize", &model, "-o", &dest, "--lossless", "--resume"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_micros(numbers.below(took.as_micros() as u64 * 11 / 10)));
+        // SIGKILL on Unix: no handler runs.
+        child.kill().unwrap();
+        if child.wait().unwrap().success() {
+            // It was faster than the kill.
+            assert!(std::fs::read(&dest).unwrap() == expected);
+            std::fs::remove_file(&dest).unwrap();
+            continue;
+        }
+        killed += 1;
+        if let Ok(bytes) = std::fs::read(&dest) {
+            // Killed between the rename and its exit: then the file is whole.
+            assert!(bytes == expected, "a half-written file under the final name");
+            std::fs::remove_file(&dest).unwrap();
+            continue;
+        }
+        if killed % 5 == 0 {
+            let report = json(&ecq(&["quantize", &model, "-o", &dest, "--lossless", "--resume", "--json"]));
+            resumed += report["resumed_tensors"].as_u64().unwrap();
+            assert!(std::fs::read(&dest).unwrap() == expected, "resumed to other bytes");
+            std::fs::remove_file(&dest).unwrap();
+        }
+    }
+    println!("{killed} kills, {resumed} tensors taken over by the resuming runs");
+}
+
+#[test]
+fn memory_stays_bounded_by_the_largest_tensor() {
+    // Four tensors of 60 MB each as codes of four bits.
+    let files = Files(tempfile::tempdir().unwrap());
+    let model = files.path("big.gguf");
+    ecq_testkit::big_gguf(&model, 4, 60_000_000).unwrap();
+    for coding in ["rans", "archive"] {
+        let dest = files.name("big.ecq");
+        let args = ["quantize", model.to_str().unwrap(), "-o", &dest, "--lossless", "--coding", coding, "--json"];
+        let report = json(&ecq(&args));
+        let Some(peak) = report["peak_rss_bytes"].as_u64() else {
+            println!("skipped: this system does not tell the peak memory of a process");
+            return;
+        };
+        println!("{coding}: peak {} MB", peak / 1_000_000);
+        assert!(peak <= 320_000_000, "{peak}");
+    }
+}
