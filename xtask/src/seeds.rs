@@ -26,8 +26,11 @@ pub fn write() -> anyhow::Result<()> {
     let model = container.join("small.gguf");
     fs::write(&model, &gguf)?;
     for coding in [Coding::Packed, Coding::Rans, Coding::Prefix, Coding::Archive] {
-        let encode =
-            EncodeOptions { coding: CodingChoice::Only(coding), hybrid_percent: 0.0, ..EncodeOptions::default() };
+        let encode = EncodeOptions {
+            coding: CodingChoice::Only(coding),
+            hybrid_percent: 0.0,
+            ..EncodeOptions::default()
+        };
         let source = source::open(&model, &Limits::default())?;
         let dest = container.join(format!("{coding:?}").to_lowercase());
         pack(&*source, "small.gguf", Some(&dest), &PackOptions { encode, ..PackOptions::default() }, &())?;

@@ -63,11 +63,18 @@ fn objects_have_the_promised_names() {
 
     let report = json(&ecq(&["bench", "decode", &model, "--threads", "1", "--seconds", "0.01", "--json"]));
     let result = &report["results"][0];
-    assert!(result["name"].is_string() && result["threads"] == 1 && result["symbols_per_s"].as_f64().unwrap() > 0.0);
+    assert!(
+        result["name"].is_string()
+            && result["threads"] == 1
+            && result["symbols_per_s"].as_f64().unwrap() > 0.0
+    );
 
     assert_eq!(json(&ecq(&["inspect", &packed, "--json"]))["tensors"].as_array().unwrap().len(), 10);
     assert!(json(&ecq(&["doctor", "--json"]))["findings"].is_array());
-    assert_eq!(json(&ecq(&["export", &packed, "--format", "gguf", "-o", &back, "--json"]))["file_bytes"], std::fs::metadata(&model).unwrap().len());
+    assert_eq!(
+        json(&ecq(&["export", &packed, "--format", "gguf", "-o", &back, "--json"]))["file_bytes"],
+        std::fs::metadata(&model).unwrap().len()
+    );
     assert_eq!(std::fs::read(&back).unwrap(), std::fs::read(&model).unwrap());
     assert_eq!(json(&ecq(&["diff", &packed, &back, "--json"]))["ok"], true);
 }
@@ -184,7 +191,8 @@ fn memory_stays_bounded_by_the_largest_tensor() {
     ecq_testkit::big_gguf(&model, 4, 60_000_000).unwrap();
     for coding in ["rans", "archive"] {
         let dest = files.name("big.ecq");
-        let args = ["quantize", model.to_str().unwrap(), "-o", &dest, "--lossless", "--coding", coding, "--json"];
+        let args =
+            ["quantize", model.to_str().unwrap(), "-o", &dest, "--lossless", "--coding", coding, "--json"];
         let report = json(&ecq(&args));
         let Some(peak) = report["peak_rss_bytes"].as_u64() else {
             println!("skipped: this system does not tell the peak memory of a process");

@@ -43,7 +43,9 @@ pub enum CodingError {
         len: usize,
     },
     /// A lane did not end in the state that every encoder starts from.
-    #[error("lane {lane} ends in state {state:#x}, expected {expected:#x}: the stream or its table is corrupt")]
+    #[error(
+        "lane {lane} ends in state {state:#x}, expected {expected:#x}: the stream or its table is corrupt"
+    )]
     FinalState {
         /// The lane.
         lane: usize,
@@ -53,7 +55,9 @@ pub enum CodingError {
         expected: u32,
     },
     /// A lane of prefix codewords does not end where its length says.
-    #[error("lane {lane} ends at bit {bit} of its tile, expected in the last byte before {expected_byte}: corrupt")]
+    #[error(
+        "lane {lane} ends at bit {bit} of its tile, expected in the last byte before {expected_byte}: corrupt"
+    )]
     LaneEnd {
         /// The lane.
         lane: usize,

@@ -5,7 +5,7 @@
 pub enum IsaKind {
     /// No assumption about the processor.
     Portable,
-    /// x86-64 with AVX2, BMI1 and BMI2.
+    /// x86-64 with AVX2, BMI1, BMI2 and LZCNT.
     Avx2,
     /// x86-64 with AVX-512 F, BW, VL, DQ.
     Avx512,
@@ -23,6 +23,7 @@ impl IsaKind {
             static FOUND: LazyLock<IsaKind> = LazyLock::new(|| {
                 let avx2 = is_x86_feature_detected!("avx2")
                     && is_x86_feature_detected!("bmi1")
+                    && is_x86_feature_detected!("lzcnt")
                     && is_x86_feature_detected!("bmi2");
                 let avx512 = is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")

@@ -155,6 +155,13 @@ impl FrequencyTable {
         &self.frequencies
     }
 
+    /// Entropy in bits per symbol of symbols that follow the table.
+    pub fn entropy_bits(&self) -> f64 {
+        let slots = f64::from(1u32 << self.precision);
+        let bits = |&f: &u16| if f == 0 { 0.0 } else { f64::from(f) / slots * (slots / f64::from(f)).log2() };
+        self.frequencies.iter().map(bits).sum()
+    }
+
     /// Bits that an ideal coder spends on symbols counted in `counts`; infinite when one has no slot.
     pub fn cost_bits(&self, counts: &Counts) -> f64 {
         let cost = |(symbol, &count): (usize, &u64)| match (count, self.frequencies.get(symbol)) {
@@ -349,7 +356,8 @@ mod tests {
     fn sixteen_symbols_take_at_most_forty_bytes() {
         for precision in 8..=14 {
             for shape in 1..40u64 {
-                let c: Vec<u64> = (0..16u64).map(|i| 1 + (i * i * i * shape) % (1 << shape.min(20))).collect();
+                let c: Vec<u64> =
+                    (0..16u64).map(|i| 1 + (i * i * i * shape) % (1 << shape.min(20))).collect();
                 let table = FrequencyTable::new(&counts(&c), 16, precision).unwrap();
                 assert!(table.to_bytes().len() <= 40, "{}", table.to_bytes().len());
             }

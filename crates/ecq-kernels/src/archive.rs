@@ -77,11 +77,15 @@ impl Model {
             return Err(KernelError::Content { found: "an unknown grid", expected: "affine groups" });
         };
         if tile.cols < tensor.entry.shape[1] || tile.order != Order::Rows {
-            return Err(KernelError::Content { found: "tiles of part rows", expected: "tiles of whole rows" });
+            return Err(KernelError::Content {
+                found: "tiles of part rows",
+                expected: "tiles of whole rows",
+            });
         }
         let corrupt = |source| KernelError::Part { part: Part::Table, source };
         let bytes = part(tensor, Part::Table)?;
-        let short = |needed| corrupt(CodingError::Truncated { what: "archive model", at: bytes.len(), needed });
+        let short =
+            |needed| corrupt(CodingError::Truncated { what: "archive model", at: bytes.len(), needed });
         let Some((&[flags, last, widths, lowest], mut rest)) = bytes.split_first_chunk::<4>() else {
             return Err(short(4 - bytes.len()));
         };
@@ -263,8 +267,8 @@ impl<'a> Chances<'a> {
     fn weights(&self, missing: usize, left: usize) -> Vec<u64> {
         let after = left - 1;
         let holds = |which: usize| (1u64 << 32) - self.none[which][after];
-        let both = ((1u64 << 32) + self.none[2][after])
-            .saturating_sub(self.none[0][after] + self.none[1][after]);
+        let both =
+            ((1u64 << 32) + self.none[2][after]).saturating_sub(self.none[0][after] + self.none[1][after]);
         // What must still come if this code is 0, is the last, is another.
         let (if_low, if_high, otherwise) = match missing {
             1 => (1 << 32, holds(0), holds(0)),
@@ -273,7 +277,14 @@ impl<'a> Chances<'a> {
         };
         let last = self.base.alphabet() - 1;
         let weight = |(s, &f): (usize, &u16)| {
-            u64::from(f) * if s == 0 { if_low } else if s == last { if_high } else { otherwise }
+            u64::from(f)
+                * if s == 0 {
+                    if_low
+                } else if s == last {
+                    if_high
+                } else {
+                    otherwise
+                }
         };
         self.base.frequencies().iter().enumerate().map(weight).collect()
     }

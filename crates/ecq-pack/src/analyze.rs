@@ -79,18 +79,22 @@ pub fn analyze(source: &dyn Source, options: &EncodeOptions, progress: &dyn Prog
     let all: Vec<usize> = (0..facts.len()).collect();
     let mut tensors = Vec::new();
     progress.begin("analyzing", facts.iter().map(|t| t.bytes).sum());
-    in_batches(&all, |&i| facts[i].bytes, |batch| {
-        let found = batch.par_iter().map(|&i| {
-            let found = one(source, i, options);
-            progress.advance(facts[i].bytes, &facts[i].name);
-            found.map_err(|error| match error {
-                named @ PackError::InTensor { .. } => named,
-                error => PackError::in_tensor(&facts[i].name, error),
-            })
-        });
-        tensors.extend(found.collect::<Result<Vec<_>>>()?);
-        Ok(())
-    })?;
+    in_batches(
+        &all,
+        |&i| facts[i].bytes,
+        |batch| {
+            let found = batch.par_iter().map(|&i| {
+                let found = one(source, i, options);
+                progress.advance(facts[i].bytes, &facts[i].name);
+                found.map_err(|error| match error {
+                    named @ PackError::InTensor { .. } => named,
+                    error => PackError::in_tensor(&facts[i].name, error),
+                })
+            });
+            tensors.extend(found.collect::<Result<Vec<_>>>()?);
+            Ok(())
+        },
+    )?;
     progress.end();
     let kinds = [Kind::Linear, Kind::Embedding, Kind::Other]
         .map(|kind| total(&tensors, Some(kind)))
@@ -126,7 +130,8 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
             analysis.coding = Some(crate::encode::name(plan.coding).to_owned());
             let Grid::AffineGroups(groups) = &grid else { return Err(PackError::UnknownGrid) };
             analysis.code_bits = Some(groups.bits);
-            let coded = |floats: &FloatVec| planes::encode(floats.as_bytes(), &vec![1; floats.dtype().bytes()]);
+            let coded =
+                |floats: &FloatVec| planes::encode(floats.as_bytes(), &vec![1; floats.dtype().bytes()]);
             let mut side = coded(&groups.scales)?.len();
             if let Biases::PerGroup(biases) = &groups.biases {
                 side += coded(biases)?.len();

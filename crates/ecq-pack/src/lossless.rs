@@ -53,39 +53,44 @@ pub fn pack(
 
     let mut plans = HashMap::new();
     let mut dry = HashMap::new();
-    in_batches(&todo, |&i| tensors[i].bytes, |batch| {
-        let packed = batch.par_iter().map(|&i| {
-            let packed = pack_one(source, i, options);
-            progress.advance(tensors[i].bytes, &tensors[i].name);
-            packed.map_err(|error| match error {
-                named @ PackError::InTensor { .. } => named,
-                error => PackError::in_tensor(&tensors[i].name, error),
-            })
-        });
-        let packed = packed.collect::<Result<Vec<_>>>()?;
-        for (&i, packed) in batch.iter().zip(packed) {
-            let name = &tensors[i].name;
-            match (&mut spool, packed) {
-                (Some(spool), Packed::Encoded(tensor, plan)) => {
-                    spool.push_encoded(name, &tensor)?;
-                    plans.insert(name.clone(), plan);
-                }
-                (Some(spool), Packed::Plain(dtype, shape, bytes)) => {
-                    spool.push_plain(name, dtype, &shape, &bytes)?;
-                }
-                (None, Packed::Encoded(tensor, plan)) => {
-                    let parts = tensor.parts.iter().map(|(part, bytes)| (part.name(), bytes.len() as u64));
-                    dry.insert(name.clone(), TensorBytes { parts: parts.collect(), header_bytes: 0 });
-                    plans.insert(name.clone(), plan);
-                }
-                (None, Packed::Plain(_, _, bytes)) => {
-                    let parts = [("data", bytes.len() as u64)].into();
-                    dry.insert(name.clone(), TensorBytes { parts, header_bytes: 0 });
+    in_batches(
+        &todo,
+        |&i| tensors[i].bytes,
+        |batch| {
+            let packed = batch.par_iter().map(|&i| {
+                let packed = pack_one(source, i, options);
+                progress.advance(tensors[i].bytes, &tensors[i].name);
+                packed.map_err(|error| match error {
+                    named @ PackError::InTensor { .. } => named,
+                    error => PackError::in_tensor(&tensors[i].name, error),
+                })
+            });
+            let packed = packed.collect::<Result<Vec<_>>>()?;
+            for (&i, packed) in batch.iter().zip(packed) {
+                let name = &tensors[i].name;
+                match (&mut spool, packed) {
+                    (Some(spool), Packed::Encoded(tensor, plan)) => {
+                        spool.push_encoded(name, &tensor)?;
+                        plans.insert(name.clone(), plan);
+                    }
+                    (Some(spool), Packed::Plain(dtype, shape, bytes)) => {
+                        spool.push_plain(name, dtype, &shape, &bytes)?;
+                    }
+                    (None, Packed::Encoded(tensor, plan)) => {
+                        let parts =
+                            tensor.parts.iter().map(|(part, bytes)| (part.name(), bytes.len() as u64));
+                        dry.insert(name.clone(), TensorBytes { parts: parts.collect(), header_bytes: 0 });
+                        plans.insert(name.clone(), plan);
+                    }
+                    (None, Packed::Plain(_, _, bytes)) => {
+                        let parts = [("data", bytes.len() as u64)].into();
+                        dry.insert(name.clone(), TensorBytes { parts, header_bytes: 0 });
+                    }
                 }
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     progress.end();
 
     let files = source.ride_along()?;

@@ -64,7 +64,8 @@ impl PackOptions {
 /// # Errors
 /// When option or value is not understood; the message lists what is.
 pub fn set(options: &mut EncodeOptions, key: &str, value: &str) -> Result<()> {
-    let bad = |why: &str| PackError::Option { option: format!("{key} {value}"), why: format!("expected {why}") };
+    let bad =
+        |why: &str| PackError::Option { option: format!("{key} {value}"), why: format!("expected {why}") };
     match key {
         "coding" => {
             options.coding = match (value, coding(value)) {
@@ -129,7 +130,10 @@ mod tests {
         options.add_override(r"attn_q\.=tile:block:64x128,hybrid:3.5,tables:2").unwrap();
         assert_eq!(options.of("blk.0.ffn_up.weight").unwrap(), EncodeOptions::default());
         let k = options.of("blk.0.attn_k.weight").unwrap();
-        assert_eq!((k.coding, k.lanes, k.tile), (CodingChoice::Only(Coding::Prefix), Some(64), TileChoice::Auto));
+        assert_eq!(
+            (k.coding, k.lanes, k.tile),
+            (CodingChoice::Only(Coding::Prefix), Some(64), TileChoice::Auto)
+        );
         let q = options.of("blk.0.attn_q.weight").unwrap();
         assert_eq!((q.tile, q.hybrid_percent, q.tables), (TileChoice::Block(64, 128), 3.5, 2));
     }
@@ -137,10 +141,20 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_refused() {
         let mut options = PackOptions::default();
-        for text in
-            ["nothing", "(=coding:rans", "a=coding", "a=coding:zip", "a=lanes:0", "a=lanes:257", "a=tile:rows:0",
-             "a=tile:block:3", "a=hybrid:x", "a=tables:0", "a=slowest:auto", "a=speed:9"]
-        {
+        for text in [
+            "nothing",
+            "(=coding:rans",
+            "a=coding",
+            "a=coding:zip",
+            "a=lanes:0",
+            "a=lanes:257",
+            "a=tile:rows:0",
+            "a=tile:block:3",
+            "a=hybrid:x",
+            "a=tables:0",
+            "a=slowest:auto",
+            "a=speed:9",
+        ] {
             assert!(matches!(options.add_override(text), Err(PackError::Option { .. })), "{text}");
         }
     }

@@ -82,8 +82,7 @@ impl PackReport {
 
 fn bpw(tensors: &[TensorReport], kind: Option<Kind>) -> Option<f64> {
     let of_kind = tensors.iter().filter(|t| kind.is_none_or(|kind| t.kind == kind));
-    let (bytes, weights) =
-        of_kind.fold((0, 0), |(b, w), t| (b + t.bytes, w + t.rows as u64 * t.cols as u64));
+    let (bytes, weights) = of_kind.fold((0, 0), |(b, w), t| (b + t.bytes, w + t.rows as u64 * t.cols as u64));
     (weights > 0).then(|| 8.0 * bytes as f64 / weights as f64)
 }
 

@@ -38,7 +38,12 @@ pub struct VerifyReport {
 /// # Errors
 /// When the file is damaged (the error says where) or a model cannot be read. Differences to the source are no
 /// error: they are in the report.
-pub fn verify(file: &Path, against: Option<&dyn Source>, limits: &Limits, progress: &dyn Progress) -> Result<VerifyReport> {
+pub fn verify(
+    file: &Path,
+    against: Option<&dyn Source>,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<VerifyReport> {
     let ecq = EcqSource::open(file, limits)?;
     progress.begin("checking the seal", ecq.bytes());
     let mut before = 0;
@@ -60,34 +65,43 @@ pub fn diff(a: &Path, b: &Path, limits: &Limits, progress: &dyn Progress) -> Res
 }
 
 fn compare(a: &dyn Source, b: Option<&dyn Source>, progress: &dyn Progress) -> Result<VerifyReport> {
-    let mut report =
-        VerifyReport { ok: true, tensors: a.tensors().len(), codes_checked: 0, side_values_checked: 0, mismatches: Vec::new() };
+    let mut report = VerifyReport {
+        ok: true,
+        tensors: a.tensors().len(),
+        codes_checked: 0,
+        side_values_checked: 0,
+        mismatches: Vec::new(),
+    };
     let place: Option<HashMap<&str, usize>> =
         b.map(|b| b.tensors().iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect());
     let all: Vec<usize> = (0..a.tensors().len()).collect();
     progress.begin("comparing", a.tensors().iter().map(|t| t.bytes).sum());
-    in_batches(&all, |&i| a.tensors()[i].bytes, |batch| {
-        let found = batch.par_iter().map(|&i| {
-            let facts = &a.tensors()[i];
-            let ours = a.load(i)?;
-            let (codes, side) = values(&ours);
-            let what = match (b, &place) {
-                (Some(b), Some(place)) => match place.get(facts.name.as_str()) {
-                    Some(&j) => difference(&ours, &b.load(j)?),
-                    None => Some("is only in the first model".to_owned()),
-                },
-                _ => None,
-            };
-            progress.advance(facts.bytes, &facts.name);
-            Ok((codes, side, what.map(|what| Mismatch { tensor: facts.name.clone(), what })))
-        });
-        for (codes, side, mismatch) in found.collect::<Result<Vec<_>>>()? {
-            report.codes_checked += codes;
-            report.side_values_checked += side;
-            report.mismatches.extend(mismatch);
-        }
-        Ok(())
-    })?;
+    in_batches(
+        &all,
+        |&i| a.tensors()[i].bytes,
+        |batch| {
+            let found = batch.par_iter().map(|&i| {
+                let facts = &a.tensors()[i];
+                let ours = a.load(i)?;
+                let (codes, side) = values(&ours);
+                let what = match (b, &place) {
+                    (Some(b), Some(place)) => match place.get(facts.name.as_str()) {
+                        Some(&j) => difference(&ours, &b.load(j)?),
+                        None => Some("is only in the first model".to_owned()),
+                    },
+                    _ => None,
+                };
+                progress.advance(facts.bytes, &facts.name);
+                Ok((codes, side, what.map(|what| Mismatch { tensor: facts.name.clone(), what })))
+            });
+            for (codes, side, mismatch) in found.collect::<Result<Vec<_>>>()? {
+                report.codes_checked += codes;
+                report.side_values_checked += side;
+                report.mismatches.extend(mismatch);
+            }
+            Ok(())
+        },
+    )?;
     progress.end();
     if let Some(b) = b {
         let ours: HashSet<&str> = a.tensors().iter().map(|t| t.name.as_str()).collect();
@@ -143,7 +157,10 @@ fn difference(a: &Tensor, b: &Tensor) -> Option<String> {
 
 fn grid_difference(a: &AffineGroups, b: &AffineGroups) -> Option<String> {
     if (a.bits, a.group_size) != (b.bits, b.group_size) {
-        return Some(format!("has {} bits a {} and {} bits a {}", a.bits, a.group_size, b.bits, b.group_size));
+        return Some(format!(
+            "has {} bits a {} and {} bits a {}",
+            a.bits, a.group_size, b.bits, b.group_size
+        ));
     }
     let floats = |what: &str, a: &FloatVec, b: &FloatVec| {
         if (a.dtype(), a.len()) != (b.dtype(), b.len()) {

@@ -23,6 +23,6 @@ pub use ecq_core::{
 pub use ecq_format as format;
 pub use ecq_kernels as kernels;
 pub use ecq_pack::{
-    Mismatch, PackError, PackOptions, PackReport, Progress, TensorReport, VerifyReport, analyze, diff, encode,
-    export_gguf, options, pack, peak_rss_bytes, source, verify,
+    Mismatch, PackError, PackOptions, PackReport, Progress, TensorReport, VerifyReport, analyze, diff,
+    encode, export_gguf, options, pack, peak_rss_bytes, source, verify,
 };

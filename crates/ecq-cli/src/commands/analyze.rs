@@ -12,7 +12,8 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
     let analysis = analyze(&*model, &EncodeOptions::default(), &Bar::new(json))?;
     if let Some(path) = &args.plot {
         let title = args.model.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        std::fs::write(path, plot::analysis(&title, &analysis)).with_context(|| path.display().to_string())?;
+        std::fs::write(path, plot::analysis(&title, &analysis))
+            .with_context(|| path.display().to_string())?;
     }
     if json {
         json::print(&analysis)?;
@@ -52,7 +53,9 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     println!("{rows}");
     println!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
-    println!("entropy: of the codes, order 0; side: scales and biases, coded; coded: all of a tensor in a file");
+    println!(
+        "entropy: of the codes, order 0; side: scales and biases, coded; coded: all of a tensor in a file"
+    );
     match &args.plot {
         Some(path) => println!("drew {}", path.display()),
         None if !args.verbose => println!("(-v lists every tensor, --plot F.svg draws them)"),

@@ -3,9 +3,9 @@ use crate::json;
 use crate::table::{table, three_digits};
 use anyhow::Context;
 use ecq::encode::{CodingChoice, EncodeOptions, encode};
+use ecq::kernels::cpu::decode_codes_into;
 use ecq::source::{self, Tensor};
 use ecq::{AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Kind, Limits};
-use ecq::kernels::cpu::decode_codes_into;
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -33,10 +33,16 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     let mut results = Vec::new();
     for (set, tensors) in &sets {
         for coding in [Coding::Packed, Coding::Prefix, Coding::Rans, Coding::Archive] {
-            let coding_options = EncodeOptions { coding: CodingChoice::Only(coding), hybrid_percent: 0.0, ..EncodeOptions::default() };
+            let coding_options = EncodeOptions {
+                coding: CodingChoice::Only(coding),
+                hybrid_percent: 0.0,
+                ..EncodeOptions::default()
+            };
             let encoded: Vec<EncodedTensor> = tensors
                 .iter()
-                .map(|(codes, grid)| encode(Kind::Linear, codes, grid, &coding_options).map(|(tensor, _)| tensor))
+                .map(|(codes, grid)| {
+                    encode(Kind::Linear, codes, grid, &coding_options).map(|(tensor, _)| tensor)
+                })
                 .collect::<Result<_, _>>()?;
             let symbols: usize = tensors.iter().map(|(codes, _)| codes.symbols().len()).sum();
             let streams: usize = encoded.iter().map(|t| t.parts[&ecq::Part::Stream].len()).sum();
@@ -53,7 +59,9 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         }
     }
     if json {
-        json::print(&serde_json::json!({ "results": results, "isa": ecq::coding::IsaKind::detect().name() }))?;
+        json::print(
+            &serde_json::json!({ "results": results, "isa": ecq::coding::IsaKind::detect().name() }),
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = table(&["decoding", "threads", "G symbols/s", "bits/symbol"], 1);
@@ -66,7 +74,10 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         ]);
     }
     println!("{rows}");
-    println!("{}; whole tensors to one byte a code, into one buffer, best pass", ecq::coding::IsaKind::detect().name());
+    println!(
+        "{}; whole tensors to one byte a code, into one buffer, best pass",
+        ecq::coding::IsaKind::detect().name()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -98,7 +109,9 @@ fn from_model(path: &Path) -> anyhow::Result<Vec<(Codes, Grid)>> {
             }
         }
     }
-    (!tensors.is_empty()).then_some(tensors).with_context(|| format!("{}: no tensor has codes", path.display()))
+    (!tensors.is_empty())
+        .then_some(tensors)
+        .with_context(|| format!("{}: no tensor has codes", path.display()))
 }
 
 /// Matrices of rounded Gaussian numbers whose entropy is about `bits`.

@@ -35,7 +35,8 @@ pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
         println!("  rides along: {name} ({} stored)", bytes(*n));
     }
     if args.verbose {
-        let headings = ["tensor", "kind", "coding", "tile", "shape", "stream", "index", "table", "side", "bpw"];
+        let headings =
+            ["tensor", "kind", "coding", "tile", "shape", "stream", "index", "table", "side", "bpw"];
         let mut rows = table(&headings, 4);
         for t in source.tensors() {
             let parts = &summary.tensors[&t.name];

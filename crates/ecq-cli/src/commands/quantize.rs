@@ -1,7 +1,7 @@
 use crate::args::QuantizeArgs;
+use crate::json;
 use crate::progress::Bar;
 use crate::table::{bytes, table};
-use crate::json;
 use ecq::encode::EncodeOptions;
 use ecq::{Kind, Limits, PackOptions, PackReport, TensorReport, options, pack, source};
 use std::collections::BTreeMap;
@@ -68,7 +68,9 @@ fn print_summary(report: &PackReport) {
             continue;
         }
         let mut codings = BTreeMap::new();
-        of_kind.iter().for_each(|t| *codings.entry(t.coding.as_deref().unwrap_or(&t.dtype)).or_insert(0) += 1);
+        of_kind
+            .iter()
+            .for_each(|t| *codings.entry(t.coding.as_deref().unwrap_or(&t.dtype)).or_insert(0) += 1);
         let codings: Vec<_> = codings.iter().map(|(coding, n)| format!("{n} {coding}")).collect();
         let sum = |value: fn(&TensorReport) -> u64| of_kind.iter().map(|t| value(t)).sum::<u64>();
         let (weights, source, file) =

@@ -5,6 +5,8 @@ use crate::table::{Counts, FrequencyTable};
 
 /// Longest codeword in bits, so that the decoding table (2^12 entries of 4 bytes) fits a first-level cache.
 pub(super) const MAX_WIDTH: u32 = 12;
+/// What a code may lose to have fewer escapes, as a ratio.
+const ESCAPE_TOLERANCE: f64 = 0.005;
 /// Most tuples that a code may be built over.
 const MAX_TUPLES: usize = 1 << 16;
 
@@ -95,19 +97,22 @@ impl PrefixCode {
     /// # Errors
     /// When no code over this alphabet can be built: never for alphabets of 2 to 256.
     pub fn best(table: &FrequencyTable, tolerance: f64) -> Result<Self> {
+        let entropy = table.entropy_bits();
         let mut codes = Vec::new();
-        for tuple in 1..=4 {
-            let Ok(all) = Self::new(table.clone(), tuple, 15) else { continue };
-            // Without escapes decoding is simpler; it is worth a thousandth.
-            let (mut best_bits, mut best) = (0.999 * all.bits_per_symbol(), all);
-            for rarity in 0..4 {
-                let code = Self::new(table.clone(), tuple, rarity)?;
-                let bits = code.bits_per_symbol();
-                if bits < best_bits {
-                    (best_bits, best) = (bits, code);
-                }
+        for tuple in 1..=4u32 {
+            // Codewords end at 12 bits: tuples that carry nearly as many on average code badly, and late.
+            if tuple > 1 && entropy * f64::from(tuple) > f64::from(MAX_WIDTH) - 1.0 {
+                break;
             }
-            codes.push(best);
+            let mut by_rarity = Vec::new();
+            for rarity in [0, 1, 2, 3, 4, 5, 6, 15] {
+                let Ok(code) = Self::new(table.clone(), tuple as usize, rarity) else { continue };
+                by_rarity.push((code.bits_per_symbol(), code));
+            }
+            // The rarer a tuple must be to be escaped, the fewer escapes, and each of them stalls a decoder.
+            let least = by_rarity.iter().map(|(bits, _)| *bits).fold(f64::INFINITY, f64::min);
+            let fewest = by_rarity.into_iter().rfind(|(bits, _)| *bits <= (1.0 + ESCAPE_TOLERANCE) * least);
+            codes.extend(fewest.map(|(_, code)| code));
         }
         let least = codes.iter().map(Self::bits_per_symbol).fold(f64::INFINITY, f64::min);
         codes.retain(|code| code.bits_per_symbol() <= least * (1.0 + tolerance));

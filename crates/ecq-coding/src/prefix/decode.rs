@@ -8,7 +8,7 @@ use crate::layout::{Layout, Order};
 /// Set in the low byte of a table entry that stands for the escape codeword.
 const ESCAPE: u64 = 0x80;
 /// Lanes decoded side by side, so that one lookup's latency hides behind the others'.
-const SIDE_BY_SIDE: usize = 4;
+const SIDE_BY_SIDE: usize = 8;
 /// Lookups between two refills: 4 codewords of 12 bits fit the 57 bits that a refill gives at least.
 const LOOKUPS: usize = 4;
 
@@ -182,7 +182,7 @@ impl Decoder {
 
     /// The same, with shifts by a register that need no flags: the lookup's critical path.
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "bmi1,bmi2,avx2")]
+    #[target_feature(enable = "bmi1,bmi2,lzcnt,avx2")]
     unsafe fn side_by_side_bmi2(
         &self,
         bytes: &[u8],
@@ -204,13 +204,27 @@ impl Decoder {
         lookups: usize,
     ) -> Result<()> {
         match (&self.entries, self.tuple, self.has_escape) {
-            (Entries::Narrow(e), 1, false) => self.lookups::<_, 1, false>(e, bytes, bits, rows, stride, lookups),
-            (Entries::Narrow(e), 1, true) => self.lookups::<_, 1, true>(e, bytes, bits, rows, stride, lookups),
-            (Entries::Narrow(e), 2, false) => self.lookups::<_, 2, false>(e, bytes, bits, rows, stride, lookups),
-            (Entries::Narrow(e), 2, true) => self.lookups::<_, 2, true>(e, bytes, bits, rows, stride, lookups),
-            (Entries::Narrow(e), _, false) => self.lookups::<_, 3, false>(e, bytes, bits, rows, stride, lookups),
-            (Entries::Narrow(e), _, true) => self.lookups::<_, 3, true>(e, bytes, bits, rows, stride, lookups),
-            (Entries::Wide(e), _, false) => self.lookups::<_, 4, false>(e, bytes, bits, rows, stride, lookups),
+            (Entries::Narrow(e), 1, false) => {
+                self.lookups::<_, 1, false>(e, bytes, bits, rows, stride, lookups)
+            }
+            (Entries::Narrow(e), 1, true) => {
+                self.lookups::<_, 1, true>(e, bytes, bits, rows, stride, lookups)
+            }
+            (Entries::Narrow(e), 2, false) => {
+                self.lookups::<_, 2, false>(e, bytes, bits, rows, stride, lookups)
+            }
+            (Entries::Narrow(e), 2, true) => {
+                self.lookups::<_, 2, true>(e, bytes, bits, rows, stride, lookups)
+            }
+            (Entries::Narrow(e), _, false) => {
+                self.lookups::<_, 3, false>(e, bytes, bits, rows, stride, lookups)
+            }
+            (Entries::Narrow(e), _, true) => {
+                self.lookups::<_, 3, true>(e, bytes, bits, rows, stride, lookups)
+            }
+            (Entries::Wide(e), _, false) => {
+                self.lookups::<_, 4, false>(e, bytes, bits, rows, stride, lookups)
+            }
             (Entries::Wide(e), _, true) => self.lookups::<_, 4, true>(e, bytes, bits, rows, stride, lookups),
         }
     }
@@ -235,27 +249,23 @@ impl Decoder {
         let mut at = *bits;
         let mut column = 0;
         for _ in 0..lookups / LOOKUPS {
+            // A set bit on top of each buffer moves down with the bits that are taken, and so counts them.
             let mut buffers = [0u64; SIDE_BY_SIDE];
-            let mut taken = [0u64; SIDE_BY_SIDE];
             for lane in 0..SIDE_BY_SIDE {
-                buffers[lane] = refill(bytes, at[lane], last);
+                buffers[lane] = refill(bytes, at[lane], last) | 1 << 63;
             }
-            for _ in 0..LOOKUPS {
+            let mut seen = [0u64; SIDE_BY_SIDE];
+            for lookup in 0..LOOKUPS {
                 for lane in 0..SIDE_BY_SIDE {
-                    let mut entry = entries[buffers[lane] as usize & ((1 << MAX_WIDTH) - 1)].bits();
-                    if ESCAPES && entry & ESCAPE != 0 {
-                        at[lane] += (taken[lane] & 0xff) as usize;
-                        entry = self.one(bytes, &mut at[lane])? << 8;
-                        taken[lane] = 0;
-                        buffers[lane] = refill(bytes, at[lane], last);
-                    }
-                    // The low six bits of an entry are its length; a shift looks at no others. Lengths add
-                    // up in the low byte: 4 times 12 is below 256.
+                    let entry = entries[buffers[lane] as usize & ((1 << MAX_WIDTH) - 1)].bits();
+                    // The low six bits of an entry are its length; a shift looks at no others.
                     buffers[lane] >>= entry & 63;
-                    taken[lane] = taken[lane].wrapping_add(entry);
+                    if ESCAPES {
+                        seen[lane] |= entry;
+                    }
                     // SAFETY: the assertion above covers the store of the last lane's last tuple.
                     unsafe {
-                        let to = rows.as_mut_ptr().add(lane * stride + column);
+                        let to = rows.as_mut_ptr().add(lane * stride + column + lookup * TUPLE);
                         match TUPLE {
                             1 => to.write((entry >> 8) as u8),
                             2 => to.cast::<[u8; 2]>().write(((entry >> 8) as u16).to_le_bytes()),
@@ -263,11 +273,20 @@ impl Decoder {
                         }
                     }
                 }
-                column += TUPLE;
             }
             for lane in 0..SIDE_BY_SIDE {
-                at[lane] += (taken[lane] & 0xff) as usize;
+                if ESCAPES && seen[lane] & ESCAPE != 0 {
+                    // Rare: what was decoded after the escape codeword is wrong. Again, one by one.
+                    let row = &mut rows[lane * stride + column..];
+                    for tuple in row.chunks_exact_mut(TUPLE).take(LOOKUPS) {
+                        let symbols = self.one(bytes, &mut at[lane])?;
+                        tuple.copy_from_slice(&symbols.to_le_bytes()[..TUPLE]);
+                    }
+                } else {
+                    at[lane] += buffers[lane].leading_zeros() as usize;
+                }
             }
+            column += LOOKUPS * TUPLE;
         }
         *bits = at;
         Ok(())
@@ -294,7 +313,10 @@ impl Decoder {
         for i in 0..self.tuple {
             let symbol = refill(bytes, *bit, bytes.len() - 8) & ((1 << self.raw_bits) - 1);
             if symbol as usize >= self.alphabet {
-                return Err(CodingError::Table { at: *bit / 8, why: "an escaped symbol is outside the alphabet" });
+                return Err(CodingError::Table {
+                    at: *bit / 8,
+                    why: "an escaped symbol is outside the alphabet",
+                });
             }
             *bit += self.raw_bits as usize;
             symbols |= symbol << (8 * i);
@@ -322,7 +344,8 @@ struct Range {
 
 /// Reads the lengths of `count` lanes.
 fn read_head(tile: &[u8], count: usize) -> Result<Vec<Range>> {
-    let short = |needed: usize| CodingError::Truncated { what: "a prefix-coded tile", at: tile.len(), needed };
+    let short =
+        |needed: usize| CodingError::Truncated { what: "a prefix-coded tile", at: tile.len(), needed };
     let Some((head, rest)) = tile.split_at_checked(5) else {
         return Err(short(5 - tile.len()));
     };

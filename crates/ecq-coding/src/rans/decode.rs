@@ -9,13 +9,13 @@ use crate::table::FrequencyTable;
 #[derive(Debug, Clone)]
 pub struct Decoder {
     slots: Slots,
-    /// One packed entry a slot; only where an entry packs and the small tables do not do.
-    by_slot: Vec<u32>,
+    /// What vectors look entries up in; absent where an entry takes more than a lane.
+    tables: Option<simd::Tables>,
     isa: IsaKind,
 }
 
 /// Symbols decoded turn by turn wait here before they are transposed to rows; in turns.
-const CHUNK: usize = 64;
+const CHUNK: usize = 128;
 
 impl Decoder {
     /// Prepares lookup tables.
@@ -29,12 +29,8 @@ impl Decoder {
     pub fn with_isa(table: &FrequencyTable, isa: IsaKind) -> Self {
         let slots = Slots::new(table);
         let isa = isa.min(IsaKind::detect());
-        let by_slot = if slots.precision <= 12 && !simd::fits_registers(isa, &slots) {
-            (0..1u32 << slots.precision).map(|slot| slots.entry(slot).packed()).collect()
-        } else {
-            Vec::new()
-        };
-        Self { slots, by_slot, isa }
+        let tables = simd::Tables::new(isa, &slots);
+        Self { slots, tables, isa }
     }
 
     /// Decodes the stream of one tile; row `r` goes to `out[r * stride..][..cols]`.
@@ -83,7 +79,10 @@ impl Decoder {
     /// Decodes `out.len() / states.len()` turns of all lanes into `out`, turn-major.
     fn turns(&self, states: &mut [u32], words: &mut Words, out: &mut [u8]) -> Result<()> {
         let lanes = states.len();
-        let done = simd::turns(self.isa, &self.slots, &self.by_slot, states, words, out);
+        let done = match &self.tables {
+            Some(tables) => simd::turns(self.isa, tables, states, words, out),
+            None => 0,
+        };
         for turn in out[done * lanes..].chunks_exact_mut(lanes) {
             for (state, symbol) in states.iter_mut().zip(turn) {
                 *symbol = self.slots.pop(state, words)?;

@@ -56,9 +56,8 @@ impl Encoder {
                             (end / layout.cols) * stride + end % layout.cols
                         }
                     };
-                    self.push(&mut states[lane], symbols[index], &mut words).ok_or(
-                        CodingError::UncodedSymbol { symbol: symbols[index], index },
-                    )?;
+                    self.push(&mut states[lane], symbols[index], &mut words)
+                        .ok_or(CodingError::UncodedSymbol { symbol: symbols[index], index })?;
                 }
             }
         }

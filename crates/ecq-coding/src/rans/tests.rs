@@ -23,7 +23,9 @@ fn symbols(n: usize, alphabet: usize, seed: u64) -> Vec<u8> {
 
 fn layouts() -> Vec<Layout> {
     let mut all = Vec::new();
-    for (rows, cols) in [(1, 1), (1, 7), (3, 5), (32, 64), (33, 65), (64, 100), (70, 576), (128, 576), (5, 1000)] {
+    for (rows, cols) in
+        [(1, 1), (1, 7), (3, 5), (32, 64), (33, 65), (64, 100), (70, 576), (128, 576), (5, 1000)]
+    {
         for lanes in [1, 2, 3, 8, 16, 17, 31, 32, 64, 100, 128, 256] {
             for order in [Order::Rows, Order::Interleaved] {
                 all.push(Layout::new(rows, cols, lanes, order).unwrap());
@@ -49,7 +51,9 @@ fn oracle_decode(table: &FrequencyTable, bytes: &[u8], layout: Layout) -> Vec<u8
         Order::Interleaved => (0..rows * cols).map(|i| (i / cols, i % cols, i % layout.lanes)).collect(),
         Order::Rows => (0..rows.div_ceil(layout.lanes))
             .flat_map(|group| (0..cols).map(move |col| (group, col)))
-            .flat_map(|(group, col)| (0..layout.lanes).map(move |lane| (group * layout.lanes + lane, col, lane)))
+            .flat_map(|(group, col)| {
+                (0..layout.lanes).map(move |lane| (group * layout.lanes + lane, col, lane))
+            })
             .filter(|&(row, _, _)| row < rows)
             .collect(),
     };

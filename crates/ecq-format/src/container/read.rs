@@ -2,7 +2,7 @@ use super::Result;
 use super::error::ContainerError;
 use super::schema::{
     Compression, FILE_PREFIX, FileEntry, ModelEntry, SEAL, SEAL_BYTES, SummedEntry, VERSION, check_name,
-    entry_key, part_name, parse, parts, to_json,
+    entry_key, parse, part_name, parts, to_json,
 };
 use super::spool::{Summary, TensorBytes};
 use super::sum::sum;
@@ -65,13 +65,16 @@ impl EcqFile {
         let Some((head, _)) = bytes.split_first_chunk::<8>() else { return Err(short(8)) };
         let json_bytes = u64::from_le_bytes(*head);
         if json_bytes > limits.header_bytes as u64 {
-            return Err(ContainerError::HeaderTooLarge { found: json_bytes, most: limits.header_bytes as u64 });
+            return Err(ContainerError::HeaderTooLarge {
+                found: json_bytes,
+                most: limits.header_bytes as u64,
+            });
         }
         let header_bytes = 8 + json_bytes as usize;
         let Some(json) = bytes.get(8..header_bytes) else { return Err(short(header_bytes as u64)) };
         reject_duplicate_keys(json)?;
-        let (_, metadata) = SafeTensors::read_metadata(&bytes)
-            .map_err(|error| ContainerError::Header(error.to_string()))?;
+        let (_, metadata) =
+            SafeTensors::read_metadata(&bytes).map_err(|error| ContainerError::Header(error.to_string()))?;
         let needed = header_bytes as u64 + metadata.data_len() as u64;
         if found != needed {
             return Err(short(needed));
@@ -273,7 +276,11 @@ impl EcqFile {
             done += chunk.len() as u64;
             progress(done);
         }
-        if hasher.finalize().as_bytes() == seal { Ok(()) } else { Err(ContainerError::Seal(sealed.len() as u64)) }
+        if hasher.finalize().as_bytes() == seal {
+            Ok(())
+        } else {
+            Err(ContainerError::Seal(sealed.len() as u64))
+        }
     }
 
     /// Where the bytes of the file go; the same as the writer's.

@@ -92,7 +92,8 @@ pub(super) fn entry_key(tensor: &str) -> String {
 pub(super) fn check_name(name: &str) -> Result<()> {
     let why = if name.is_empty() {
         "is no name"
-    } else if name.contains(".ecq") || name.starts_with("ecq.") || name == "__metadata__" || name == "format" {
+    } else if name.contains(".ecq") || name.starts_with("ecq.") || name == "__metadata__" || name == "format"
+    {
         "is a name that the container keeps for itself"
     } else {
         return Ok(());

@@ -310,9 +310,8 @@ impl Spool {
         let files: Vec<&Item> =
             self.items.values().filter(|item| matches!(item.content, ItemContent::File { .. })).collect();
         if tensors.len() + files.len() != self.items.len() {
-            let stray = self.items.keys().find(|name| {
-                !model.order.contains(name) && !name.starts_with(FILE_PREFIX)
-            });
+            let stray =
+                self.items.keys().find(|name| !model.order.contains(name) && !name.starts_with(FILE_PREFIX));
             let name = stray.or(model.order.first()).cloned().unwrap_or_default();
             return Err(ContainerError::Name { name, why: "is not in the order exactly once" });
         }

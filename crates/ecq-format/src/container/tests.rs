@@ -1,6 +1,9 @@
 use super::*;
 use bytes::Bytes;
-use ecq_core::{Coding, Content, EncodedTensor, Entry, FloatType, GridEntry, Kind, Limits, Order, Part, Parts, RawEntry, Tile};
+use ecq_core::{
+    Coding, Content, EncodedTensor, Entry, FloatType, GridEntry, Kind, Limits, Order, Part, Parts, RawEntry,
+    Tile,
+};
 use safetensors::{Dtype, SafeTensors};
 use std::path::{Path, PathBuf};
 
@@ -106,7 +109,10 @@ fn it_is_a_safetensors_file_with_aligned_data() {
     let (bytes, summary) = written(&folder.path("x.ecq"));
     let file = SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(file.tensor("norm.weight").unwrap().dtype(), Dtype::F32);
-    assert_eq!(file.tensor("a.weight.ecq.stream").unwrap().data(), &encoded(1, Coding::Rans).parts[&Part::Stream]);
+    assert_eq!(
+        file.tensor("a.weight.ecq.stream").unwrap().data(),
+        &encoded(1, Coding::Rans).parts[&Part::Stream]
+    );
     assert_eq!(summary.header_bytes % 64, 0);
     // The widest elements lie first: every plain tensor is aligned.
     assert_eq!(bytes[summary.header_bytes as usize..][..4], [1, 2, 3, 4]);
@@ -135,7 +141,8 @@ fn a_run_cut_anywhere_resumes_to_the_same_bytes() {
     let (journal, data) =
         (std::fs::read(partial.join("journal")).unwrap(), std::fs::read(partial.join("data")).unwrap());
     let mut kept = std::collections::BTreeSet::new();
-    let cuts = (0..=journal.len()).map(|j| (j, data.len())).chain((0..=data.len()).map(|d| (journal.len(), d)));
+    let cuts =
+        (0..=journal.len()).map(|j| (j, data.len())).chain((0..=data.len()).map(|d| (journal.len(), d)));
     let whole = [(journal.len(), data.len())];
     for (journal_bytes, data_bytes) in cuts.step_by(7).chain(whole) {
         std::fs::create_dir_all(&partial).unwrap();
@@ -147,11 +154,16 @@ fn a_run_cut_anywhere_resumes_to_the_same_bytes() {
         spool.finish(&model()).unwrap();
         assert_eq!(std::fs::read(&dest).unwrap(), expected, "journal {journal_bytes}, data {data_bytes}");
     }
-    assert_eq!(kept.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 7], "every number of finished tensors");
+    assert_eq!(
+        kept.into_iter().collect::<Vec<_>>(),
+        [0, 1, 2, 3, 4, 5, 6, 7],
+        "every number of finished tensors"
+    );
 }
 
 fn done(spool: &Spool, step: usize) -> bool {
-    let names = ["a.weight", "b.weight", "norm.weight", "k.weight", "half", "ecq.file/config.json", "ecq.file/tiny"];
+    let names =
+        ["a.weight", "b.weight", "norm.weight", "k.weight", "half", "ecq.file/config.json", "ecq.file/tiny"];
     spool.is_done(names[step])
 }
 
@@ -234,7 +246,10 @@ fn damage_is_named_where_it_is() {
     assert!(matches!(limited(tiny).unwrap().file("config.json"), Err(ContainerError::Inflate { .. })));
     let light = Limits { tensor_weights: 100, ..Limits::default() };
     assert!(matches!(limited(light), Err(ContainerError::Entry { .. })));
-    assert!(matches!(EcqFile::open(&folder.path("none"), &Limits::default()), Err(ContainerError::Io { .. })));
+    assert!(matches!(
+        EcqFile::open(&folder.path("none"), &Limits::default()),
+        Err(ContainerError::Io { .. })
+    ));
     assert!(summary.file_bytes > 0);
 }
 
@@ -263,8 +278,14 @@ fn every_lie_of_a_header_has_its_own_error() {
     assert!(parse(&with_header(|json| json)).is_ok());
     assert!(matches!(parse(b"short"), Err(ContainerError::TooShort { .. })));
     assert!(matches!(lie("\"format\":\"ecq\"", "\"format\":\"pt\""), Err(ContainerError::NotEcq(Some(_)))));
-    assert!(matches!(lie("\"ecq.version\":\"1\"", "\"ecq.version\":\"2\""), Err(ContainerError::Version { .. })));
-    assert!(matches!(lie("\"ecq.version\":\"1\"", "\"ecq.version\":\"x\""), Err(ContainerError::Version { .. })));
+    assert!(matches!(
+        lie("\"ecq.version\":\"1\"", "\"ecq.version\":\"2\""),
+        Err(ContainerError::Version { .. })
+    ));
+    assert!(matches!(
+        lie("\"ecq.version\":\"1\"", "\"ecq.version\":\"x\""),
+        Err(ContainerError::Version { .. })
+    ));
     assert!(matches!(lie("\"ecq.model\"", "\"ecq.nodel\""), Err(ContainerError::Missing { .. })));
     assert!(matches!(lie("\\\"writer\\\"", "\\\"water\\\""), Err(ContainerError::Metadata { .. })));
     assert!(matches!(lie("\"a.weight.ecq\"", "\"z.weight.ecq\""), Err(ContainerError::Tensor { .. })));
@@ -273,16 +294,31 @@ fn every_lie_of_a_header_has_its_own_error() {
     assert!(matches!(lie("\\\"alphabet\\\":16", "\\\"alphabet\\\":1"), Err(ContainerError::Entry { .. })));
     assert!(matches!(lie("\\\"lanes\\\":32", "\\\"lanes\\\":0"), Err(ContainerError::Entry { .. })));
     assert!(matches!(lie("\\\"lanes\\\":32", "\\\"lanes\\\":257"), Err(ContainerError::Entry { .. })));
-    assert!(matches!(lie("\\\"group_size\\\":32", "\\\"group_size\\\":0"), Err(ContainerError::Entry { .. })));
-    assert!(matches!(lie("\\\"group_size\\\":32", "\\\"group_size\\\":33"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(
+        lie("\\\"group_size\\\":32", "\\\"group_size\\\":0"),
+        Err(ContainerError::Entry { .. })
+    ));
+    assert!(matches!(
+        lie("\\\"group_size\\\":32", "\\\"group_size\\\":33"),
+        Err(ContainerError::Entry { .. })
+    ));
     assert!(matches!(lie("\\\"bits\\\":4", "\\\"bits\\\":9"), Err(ContainerError::Entry { .. })));
     assert!(matches!(lie("\\\"zero\\\":8", "\\\"zero\\\":16"), Err(ContainerError::Entry { .. })));
-    assert!(matches!(lie("\\\"shape\\\":[32,64]", "\\\"shape\\\":[0,64]"), Err(ContainerError::Entry { .. })));
+    assert!(matches!(
+        lie("\\\"shape\\\":[32,64]", "\\\"shape\\\":[0,64]"),
+        Err(ContainerError::Entry { .. })
+    ));
     assert!(matches!(lie("\\\"rans\\\"", "\\\"zip\\\""), Err(ContainerError::Metadata { .. })));
     assert!(matches!(lie("\\\"rans\\\"", "\\\"packed\\\""), Err(ContainerError::Tensor { .. })));
     assert!(matches!(lie("\\\"bytes\\\":144", "\\\"bytes\\\":99999"), Err(ContainerError::Entry { .. })));
-    assert!(matches!(lie("\\\"bytes\\\":300", "\\\"bytes\\\":301").unwrap().file("config.json"), Err(ContainerError::Inflate { .. })));
-    assert!(matches!(lie("\\\"bytes\\\":300", "\\\"bytes\\\":299").unwrap().file("config.json"), Err(ContainerError::Inflate { .. })));
+    assert!(matches!(
+        lie("\\\"bytes\\\":300", "\\\"bytes\\\":301").unwrap().file("config.json"),
+        Err(ContainerError::Inflate { .. })
+    ));
+    assert!(matches!(
+        lie("\\\"bytes\\\":300", "\\\"bytes\\\":299").unwrap().file("config.json"),
+        Err(ContainerError::Inflate { .. })
+    ));
     assert!(matches!(lie("\\\"half\\\"]", "\\\"norm.weight\\\"]"), Err(ContainerError::Tensor { .. })));
     assert!(matches!(lie("\"ecq.seal\":", "\"ecq.seel\":"), Err(ContainerError::Tensor { .. })));
     assert!(matches!(lie("\"half\":", "\"norm.weight\":"), Err(ContainerError::Header(_))));

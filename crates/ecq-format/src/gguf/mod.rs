@@ -27,4 +27,3 @@ pub use value::Value;
 pub use write::{TensorToWrite, write, write_with_header};
 
 pub(crate) type Result<T> = std::result::Result<T, GgufError>;
-

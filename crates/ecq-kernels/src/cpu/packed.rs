@@ -68,7 +68,8 @@ mod tests {
     fn every_width_round_trips() {
         for alphabet in [2u16, 3, 4, 8, 9, 16, 31, 32, 64, 100, 128, 200, 256] {
             for cols in [1, 2, 7, 8, 33] {
-                let symbols: Vec<u8> = (0..5 * cols).map(|i| (i * 37 % usize::from(alphabet)) as u8).collect();
+                let symbols: Vec<u8> =
+                    (0..5 * cols).map(|i| (i * 37 % usize::from(alphabet)) as u8).collect();
                 let packed = pack(&symbols, cols, alphabet);
                 assert_eq!(packed.len(), 5 * packed_row_bytes(cols, width(alphabet)));
                 let row_bytes = packed_row_bytes(cols, width(alphabet));

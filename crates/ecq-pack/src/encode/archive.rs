@@ -107,8 +107,8 @@ fn column_sizes(codes: &Codes, groups: &AffineGroups, classes: &[GroupClass]) ->
     }
     let sizes: Vec<u8> = squares.iter().map(|s| size_code((s / codes.rows() as f64).sqrt() as f32)).collect();
     // The classes are centred on the mean difference.
-    let scale_mean: f64 =
-        (0..classes.len()).map(|g| f64::from(size_code(groups.scales.get(g)))).sum::<f64>() / classes.len() as f64;
+    let scale_mean: f64 = (0..classes.len()).map(|g| f64::from(size_code(groups.scales.get(g)))).sum::<f64>()
+        / classes.len() as f64;
     let size_mean: f64 = sizes.iter().map(|&s| f64::from(s)).sum::<f64>() / sizes.len() as f64;
     let lowest = (size_mean - scale_mean).round() - (WIDTH_CLASSES / 2) as f64;
     (sizes, lowest.clamp(-128.0, 127.0) as i8)
@@ -118,16 +118,17 @@ fn count_contexts(codes: &Codes, group_size: usize, classes: &[GroupClass], mode
     let per_row = codes.cols() / group_size;
     let contexts = model.base_of.len();
     let rows_at_once = codes.rows().div_ceil(4);
-    let partial = codes.symbols().par_chunks(rows_at_once * codes.cols()).enumerate().map(|(part, symbols)| {
-        let mut counts = vec![Counts::default(); contexts];
-        for (group, members) in symbols.chunks_exact(group_size).enumerate() {
-            let class = classes[part * rows_at_once * per_row + group];
-            for (i, &q) in members.iter().enumerate() {
-                counts[model.context(class, group % per_row * group_size + i)].push(q);
+    let partial =
+        codes.symbols().par_chunks(rows_at_once * codes.cols()).enumerate().map(|(part, symbols)| {
+            let mut counts = vec![Counts::default(); contexts];
+            for (group, members) in symbols.chunks_exact(group_size).enumerate() {
+                let class = classes[part * rows_at_once * per_row + group];
+                for (i, &q) in members.iter().enumerate() {
+                    counts[model.context(class, group % per_row * group_size + i)].push(q);
+                }
             }
-        }
-        counts
-    });
+            counts
+        });
     let sum = |mut a: Vec<Counts>, b: Vec<Counts>| {
         a.iter_mut().zip(&b).for_each(|(a, b)| a.merge(b));
         a

@@ -189,7 +189,8 @@ fn tile(codes: &Codes, options: &EncodeOptions) -> Tile {
         let tile_rows = (usize::from(lanes) * rows_per_lane).min(rows.max(1));
         Tile { rows: tile_rows, cols, lanes, order: Order::Rows }
     };
-    let interleaved = |rows: usize, cols: usize, lanes: u16| Tile { rows, cols, lanes, order: Order::Interleaved };
+    let interleaved =
+        |rows: usize, cols: usize, lanes: u16| Tile { rows, cols, lanes, order: Order::Interleaved };
     match options.tile {
         // An archive is decoded whole: the larger a tile, the fewer start states.
         TileChoice::Auto if archive => by_rows((8 * LANE_SYMBOLS).div_ceil(cols.max(1))),
@@ -238,7 +239,9 @@ fn tables(
         return Err(PackError::Tables(most));
     }
     let mut best: Option<(f64, Vec<FrequencyTable>, Vec<u8>)> = None;
-    for groups in std::iter::successors(Some(1), |&g| Some(2 * g)).take_while(|&g| g <= most.min(counts.len())) {
+    for groups in
+        std::iter::successors(Some(1), |&g| Some(2 * g)).take_while(|&g| g <= most.min(counts.len()))
+    {
         let ids = if groups == 1 { vec![0; counts.len()] } else { cluster(counts, groups) };
         let used = ids.iter().max().map_or(1, |&id| usize::from(id) + 1);
         let mut sums = vec![Counts::default(); used];

@@ -1,29 +1,19 @@
-use super::lanes::{Lookup, Vector, tables, turns_of_any_width};
-use crate::alias::Slots;
+use super::Tables;
+use super::lanes::{Lookup, Vector, turns_of_any_width};
 use crate::rans::decode::Words;
 use core::arch::x86_64::*;
 
 /// # Safety
-/// The machine has AVX-512 F, BW, VL and DQ; `slots.precision` is at most 12; `by_slot` has an entry a slot
-/// unless the tables fit registers.
+/// The machine has AVX-512 F, BW, VL and DQ.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,bmi1,bmi2,popcnt")]
-pub(super) unsafe fn turns(
-    slots: &Slots,
-    by_slot: &[u32],
-    states: &mut [u32],
-    words: &mut Words,
-    out: &mut [u8],
-) -> usize {
-    let precision = slots.precision;
+pub(super) unsafe fn turns(tables: &Tables, states: &mut [u32], words: &mut Words, out: &mut [u8]) -> usize {
+    let precision = tables.precision;
     // SAFETY: this function enables the instruction set.
     unsafe {
-        match slots.dividers.len() {
-            ..=16 => turns_of_any_width(Small::new(slots), precision, states, words, out),
-            17..=32 => turns_of_any_width(Medium::new(slots), precision, states, words, out),
-            _ => {
-                assert_eq!(by_slot.len(), 1 << precision);
-                turns_of_any_width(BySlot(by_slot.as_ptr()), precision, states, words, out)
-            }
+        match tables.buckets {
+            ..=16 => turns_of_any_width(Small::new(tables), precision, states, words, out),
+            17..=32 => turns_of_any_width(Medium::new(tables), precision, states, words, out),
+            _ => turns_of_any_width(BySlot(tables.by_slot()), precision, states, words, out),
         }
     }
 }
@@ -90,12 +80,12 @@ struct Small {
 
 impl Small {
     #[inline(always)]
-    unsafe fn new(slots: &Slots) -> Self {
-        let [dividers, own, alias] = tables::<16>(slots);
-        // SAFETY: arrays of 16; the caller has AVX-512.
+    unsafe fn new(tables: &Tables) -> Self {
+        let [dividers, own, alias] = &tables.registers;
+        // SAFETY: arrays of 32; the caller has AVX-512.
         unsafe {
             Self {
-                bucket_bits: __m512i::splat(slots.bucket_bits),
+                bucket_bits: __m512i::splat(tables.bucket_bits),
                 dividers: __m512i::load(dividers.as_ptr()),
                 own: __m512i::load(own.as_ptr()),
                 alias: __m512i::load(alias.as_ptr()),
@@ -129,16 +119,16 @@ struct Medium {
 
 impl Medium {
     #[inline(always)]
-    unsafe fn new(slots: &Slots) -> Self {
-        let [dividers, own, alias] = tables::<32>(slots);
+    unsafe fn new(tables: &Tables) -> Self {
+        let [dividers, own, alias] = &tables.registers;
         // SAFETY: arrays of 32; the caller has AVX-512.
         unsafe {
             let pair = |t: &[u32; 32]| [__m512i::load(t.as_ptr()), __m512i::load(t.as_ptr().add(16))];
             Self {
-                bucket_bits: __m512i::splat(slots.bucket_bits),
-                dividers: pair(&dividers),
-                own: pair(&own),
-                alias: pair(&alias),
+                bucket_bits: __m512i::splat(tables.bucket_bits),
+                dividers: pair(dividers),
+                own: pair(own),
+                alias: pair(alias),
             }
         }
     }

@@ -1,4 +1,3 @@
-use crate::alias::Slots;
 use crate::rans::decode::Words;
 
 /// A register of 32-bit lanes.
@@ -110,19 +109,3 @@ pub(super) unsafe fn turns_of_any_width<V: Vector, L: Lookup<V>>(
         }
     }
 }
-
-/// Dividers, own entries and alias entries, repeated to `N` so that bits of the state above the bucket
-/// number select the same entry: then the number needs no mask.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn tables<const N: usize>(slots: &Slots) -> [[u32; N]; 3] {
-    let buckets = slots.dividers.len();
-    let mut tables = [[0; N]; 3];
-    for i in 0..N {
-        let bucket = i % buckets;
-        tables[0][i] = slots.dividers[bucket];
-        tables[1][i] = slots.entries[bucket].packed();
-        tables[2][i] = slots.entries[buckets + bucket].packed();
-    }
-    tables
-}
-

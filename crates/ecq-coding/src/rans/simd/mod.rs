@@ -13,38 +13,71 @@ use super::decode::Words;
 use crate::alias::Slots;
 use crate::isa::IsaKind;
 
-/// Whether the tables of `slots` stay in registers, so that no table of all slots is needed.
-pub(super) fn fits_registers(isa: IsaKind, slots: &Slots) -> bool {
-    let most = match isa {
-        IsaKind::Avx512 => 32,
-        IsaKind::Avx2 => 16,
-        IsaKind::Portable => 0,
-    };
-    slots.dividers.len() <= most && slots.precision <= 12
+/// What the vectors of one instruction set look entries up in.
+#[derive(Debug, Clone)]
+pub(super) struct Tables {
+    precision: u32,
+    bucket_bits: u32,
+    buckets: usize,
+    /// Dividers, own entries and alias entries, repeated to 32 so that bits of the state above the bucket
+    /// number select the same entry: then the number needs no mask.
+    registers: [[u32; 32]; 3],
+    /// One packed entry a slot; empty where the tables above stay in registers.
+    by_slot: Vec<u32>,
+}
+
+impl Tables {
+    /// The tables of `slots` for `isa`; `None` where entries do not pack into a lane.
+    pub(super) fn new(isa: IsaKind, slots: &Slots) -> Option<Self> {
+        if slots.precision > 12 {
+            return None;
+        }
+        let buckets = slots.dividers.len();
+        let in_registers = match isa {
+            IsaKind::Avx512 => 32,
+            IsaKind::Avx2 => 16,
+            IsaKind::Portable => 0,
+        };
+        let mut registers = [[0; 32]; 3];
+        let mut by_slot = Vec::new();
+        if buckets <= in_registers {
+            for i in 0..32 {
+                let bucket = i % buckets;
+                registers[0][i] = slots.dividers[bucket];
+                registers[1][i] = slots.entries[bucket].packed();
+                registers[2][i] = slots.entries[buckets + bucket].packed();
+            }
+        } else {
+            by_slot = (0..1u32 << slots.precision).map(|slot| slots.entry(slot).packed()).collect();
+        }
+        Some(Self { precision: slots.precision, bucket_bits: slots.bucket_bits, buckets, registers, by_slot })
+    }
+
+    /// The table of all slots, checked to be as long as a masked slot can ask for.
+    #[inline(always)]
+    fn by_slot(&self) -> *const u32 {
+        assert_eq!(self.by_slot.len(), 1 << self.precision);
+        self.by_slot.as_ptr()
+    }
 }
 
 /// Decodes as many leading turns of `out` (`[turns][states.len()]`) as can be done with whole vectors and
 /// without reading past the words; returns how many. The caller does the rest one symbol at a time.
 pub(super) fn turns(
     isa: IsaKind,
-    slots: &Slots,
-    by_slot: &[u32],
+    tables: &Tables,
     states: &mut [u32],
     words: &mut Words,
     out: &mut [u8],
 ) -> usize {
-    // Entries of more than 12 bits do not pack into a lane.
-    if slots.precision > 12 {
-        return 0;
-    }
     match isa {
         // SAFETY: `isa` is never above what `IsaKind::detect` found on this machine.
         #[cfg(target_arch = "x86_64")]
-        IsaKind::Avx512 => unsafe { avx512::turns(slots, by_slot, states, words, out) },
+        IsaKind::Avx512 => unsafe { avx512::turns(tables, states, words, out) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        IsaKind::Avx2 => unsafe { avx2::turns(slots, by_slot, states, words, out) },
-        _ => portable::turns(slots, by_slot, states, words, out),
+        IsaKind::Avx2 => unsafe { avx2::turns(tables, states, words, out) },
+        _ => portable::turns(tables, states, words, out),
     }
 }
 

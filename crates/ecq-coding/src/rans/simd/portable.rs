@@ -1,18 +1,11 @@
+use super::Tables;
 use super::lanes::{Lookup, Vector, turns_of_any_width};
-use crate::alias::Slots;
 use crate::rans::decode::Words;
 
 /// The decoding step without an instruction set of its own; loops that a compiler may turn into vectors.
-pub(super) fn turns(
-    slots: &Slots,
-    by_slot: &[u32],
-    states: &mut [u32],
-    words: &mut Words,
-    out: &mut [u8],
-) -> usize {
-    assert_eq!(by_slot.len(), 1 << slots.precision);
+pub(super) fn turns(tables: &Tables, states: &mut [u32], words: &mut Words, out: &mut [u8]) -> usize {
     // SAFETY: no instruction set is needed.
-    unsafe { turns_of_any_width(BySlot(by_slot.as_ptr()), slots.precision, states, words, out) }
+    unsafe { turns_of_any_width(BySlot(tables.by_slot()), tables.precision, states, words, out) }
 }
 
 #[derive(Clone, Copy)]

@@ -1,0 +1,4 @@
+//! Finds htscodecs (Debian: libhtscodecs-dev).
+fn main() {
+    println!("cargo:rustc-link-lib=htscodecs");
+}
