@@ -139,6 +139,17 @@ pub struct BenchArgs {
 
 #[derive(Subcommand)]
 pub enum Bench {
+    /// Write the codes of some matrices of one shape, a byte each, for other programs to measure on
+    Codes {
+        /// GGUF or .ecq file
+        model: PathBuf,
+        /// Take tensors whose name contains this
+        #[arg(long)]
+        name: String,
+        /// The file to write
+        #[arg(short, long)]
+        output: PathBuf,
+    },
     /// Symbols per second that each coding decodes, on the codes of a model or on synthetic ones
     Decode {
         /// GGUF or .ecq file; without one, Gaussian codes of several entropies

@@ -6,7 +6,7 @@ use crate::options::PackOptions;
 use crate::progress::{Progress, in_batches};
 use crate::report::{PackReport, TensorReport};
 use crate::source::{Source, Tensor, TensorFacts};
-use ecq_core::{EncodedTensor, Kind};
+use ecq_core::{EncodedTensor, Kind, Part};
 use ecq_format::container::{ModelEntry, Source as SourceEntry, Spool, TensorBytes};
 use rayon::prelude::*;
 use safetensors::Dtype;
@@ -130,6 +130,10 @@ pub fn pack(
 }
 
 fn tensor_report(facts: &TensorFacts, bytes: &TensorBytes, plan: Option<&Plan>) -> TensorReport {
+    let weights = facts.weights() as f64;
+    let codes =
+        [Part::Stream, Part::Index, Part::Table].map(|part| bytes.parts.get(part.name()).unwrap_or(&0));
+    let codes_bits = 8.0 * codes.into_iter().sum::<u64>() as f64;
     TensorReport {
         name: facts.name.clone(),
         kind: facts.kind,
@@ -138,7 +142,9 @@ fn tensor_report(facts: &TensorFacts, bytes: &TensorBytes, plan: Option<&Plan>) 
         dtype: facts.dtype.clone(),
         source_bytes: facts.bytes,
         bytes: bytes.total(),
-        bpw: 8.0 * bytes.total() as f64 / facts.weights() as f64,
+        bpw: 8.0 * bytes.total() as f64 / weights,
+        cross_entropy_bpw: plan.map(|plan| plan.cross_entropy_bits / weights),
+        codes_bpw: plan.map(|_| codes_bits / weights),
         coding: plan.map(|plan| coding_name(plan.coding).to_owned()),
         reason: plan.map(|plan| plan.reason.clone()),
     }

@@ -23,6 +23,11 @@ pub struct TensorReport {
     pub bytes: u64,
     /// The same in bits per weight.
     pub bpw: f64,
+    /// Cross entropy of its codes under its tables in bits per weight: the least that a coder with one table a
+    /// tile can reach.
+    pub cross_entropy_bpw: Option<f64>,
+    /// What its codes take, streams, tables and index, in bits per weight.
+    pub codes_bpw: Option<f64>,
     /// Coding of its codes; absent when it has none, or was already there when a run resumed.
     pub coding: Option<String>,
     /// Why that coding.

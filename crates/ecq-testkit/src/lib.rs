@@ -2,7 +2,7 @@
 
 use ecq_format::gguf::{GgmlType, GgufError, TensorToWrite, Value, write};
 use half::f16;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// A small deterministic generator (xorshift64): tests need the same bytes everywhere, not randomness.
@@ -128,11 +128,26 @@ pub fn small_gguf(rows: u64, cols: u64) -> Vec<u8> {
     file
 }
 
+/// A real model that `cargo xtask models` installed, by file name; `None`, said aloud, when it is not there.
+pub fn installed(file: &str) -> Option<PathBuf> {
+    let cache = std::env::var_os("ECQ_CACHE").map(PathBuf::from).or_else(|| {
+        let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+        base.or_else(home).map(|base| base.join("ecq"))
+    })?;
+    let path = cache.join(file);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("SKIPPED: {file} is not installed (cargo xtask models installs it)");
+    None
+}
+
 /// Why a file in memory could not be written: never.
 struct Failed;
 
-impl From<std::io::Error> for Failed {
-    fn from(_: std::io::Error) -> Self {
+impl From<io::Error> for Failed {
+    fn from(_: io::Error) -> Self {
         Self
     }
 }

@@ -7,6 +7,7 @@ use ecq::kernels::cpu::decode_codes_into;
 use ecq::source::{self, Tensor};
 use ecq::{AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Kind, Limits};
 use serde::Serialize;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -23,9 +24,40 @@ struct Measured {
 const SYMBOLS: usize = 48 << 20;
 
 pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let Bench::Decode { model, threads, seconds } = &args.what;
+    match &args.what {
+        Bench::Codes { model, name, output } => codes(model, name, output, json),
+        Bench::Decode { model, threads, seconds } => decode(model.as_deref(), threads, *seconds, json),
+    }
+}
+
+/// Writes the codes of all matrices whose name contains `name` and that have the shape of the first.
+fn codes(model: &Path, name: &str, output: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let source = source::open(model, &Limits::default())?;
+    let mut file =
+        std::io::BufWriter::new(std::fs::File::create(output).with_context(|| output.display().to_string())?);
+    let (mut shape, mut matrices) = (None, 0);
+    for (i, facts) in source.tensors().iter().enumerate().filter(|(_, facts)| facts.name.contains(name)) {
+        if *shape.get_or_insert((facts.rows, facts.cols)) != (facts.rows, facts.cols) {
+            continue;
+        }
+        if let Tensor::Coded(codes, _) = source.load(i)? {
+            file.write_all(codes.symbols())?;
+            matrices += 1;
+        }
+    }
+    file.flush()?;
+    let (rows, cols) = shape.with_context(|| format!("no tensor's name contains {name:?}"))?;
+    if json {
+        json::print(&serde_json::json!({ "matrices": matrices, "rows": rows, "cols": cols }))?;
+    } else {
+        println!("wrote {matrices} matrices of {rows} x {cols} to {}", output.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> anyhow::Result<ExitCode> {
     let all = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if threads.is_empty() { vec![1, all] } else { threads.clone() };
+    let threads = if threads.is_empty() { vec![1, all] } else { threads.to_vec() };
     let sets = match model {
         Some(path) => vec![("model codes".to_owned(), from_model(path)?)],
         None => [1.2, 2.5, 3.8].map(|bits| (format!("Gaussian, {bits} bits"), gaussian(bits))).into(),
@@ -48,7 +80,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
             let streams: usize = encoded.iter().map(|t| t.parts[&ecq::Part::Stream].len()).sum();
             for &threads in &threads {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-                let symbols_per_s = pool.install(|| rate(&encoded, symbols, *seconds))?;
+                let symbols_per_s = pool.install(|| rate(&encoded, symbols, seconds))?;
                 results.push(Measured {
                     name: format!("{} ({set})", format!("{coding:?}").to_lowercase()),
                     threads,

@@ -79,6 +79,8 @@ pub struct Plan {
     pub estimates: Vec<Estimate>,
     /// Order-0 entropy of the codes in bits.
     pub entropy_bits: f64,
+    /// Cross entropy of the codes under the tables in bits: what an ideal coder would spend.
+    pub cross_entropy_bits: f64,
     /// Frequency tables.
     pub(crate) tables: Vec<FrequencyTable>,
     /// The table of each tile.
@@ -168,7 +170,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
         (_, None) => (Coding::Packed, "nothing else was allowed".to_owned()),
     };
     let entropy_bits = total.entropy_bits() * total.total() as f64;
-    Ok(Plan { coding, tile, reason, estimates, entropy_bits, tables, ids })
+    Ok(Plan { coding, tile, reason, estimates, entropy_bits, cross_entropy_bits: ideal, tables, ids })
 }
 
 /// Lower-case name of a coding.
