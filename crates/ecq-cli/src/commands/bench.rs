@@ -134,11 +134,12 @@ fn from_model(path: &Path) -> anyhow::Result<Vec<(Codes, Grid)>> {
     let mut tensors = Vec::new();
     let mut symbols = 0;
     for (i, facts) in source.tensors().iter().enumerate() {
-        if facts.kind == Kind::Linear && symbols < SYMBOLS {
-            if let Tensor::Coded(codes, grid) = source.load(i)? {
-                symbols += codes.symbols().len();
-                tensors.push((codes, grid));
-            }
+        if facts.kind == Kind::Linear
+            && symbols < SYMBOLS
+            && let Tensor::Coded(codes, grid) = source.load(i)?
+        {
+            symbols += codes.symbols().len();
+            tensors.push((codes, grid));
         }
     }
     (!tensors.is_empty())

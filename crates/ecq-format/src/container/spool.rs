@@ -60,6 +60,9 @@ impl ItemContent {
     }
 }
 
+/// Offset in the spool's data and length of everything behind the header, in the order of the file.
+type Layout = Vec<(u64, u64)>;
+
 /// Where the bytes of a finished file went.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
@@ -301,7 +304,7 @@ impl Spool {
     }
 
     /// The header, where in the spool the bytes behind it lie, and what takes how much.
-    fn header(&self, model: &ModelEntry) -> Result<(Vec<u8>, Vec<(u64, u64)>, Summary)> {
+    fn header(&self, model: &ModelEntry) -> Result<(Vec<u8>, Layout, Summary)> {
         let tensors: Vec<&Item> = model
             .order
             .iter()
@@ -365,7 +368,7 @@ impl Spool {
 struct HeaderWriter {
     metadata: Map<String, Value>,
     tensors: Vec<(String, Value)>,
-    layout: Vec<(u64, u64)>,
+    layout: Layout,
     data_bytes: u64,
 }
 
@@ -388,7 +391,7 @@ impl HeaderWriter {
     }
 
     /// The header's bytes, the layout, and the length of the data without the seal.
-    fn finish(mut self) -> (Vec<u8>, Vec<(u64, u64)>, u64) {
+    fn finish(mut self) -> (Vec<u8>, Layout, u64) {
         let data_bytes = self.data_bytes;
         self.tensor(SEAL, Dtype::U8, &[SEAL_BYTES], 0, SEAL_BYTES as u64);
         self.layout.pop();

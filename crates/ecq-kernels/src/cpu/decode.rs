@@ -75,12 +75,11 @@ pub(super) fn by_tile(
     let stream = part(tensor, Part::Stream)?;
     let across = cols.div_ceil(tile.cols);
     symbols.par_chunks_mut(tile.rows.min(rows) * cols).enumerate().try_for_each(|(band, out)| {
-        for index in band * across..(band + 1) * across {
+        for (index, range) in ranges.iter().enumerate().skip(band * across).take(across) {
             let (row, col, tile_rows, tile_cols) = tile.place(index, rows, cols);
             let layout = tile_layout(tile, tile_rows, tile_cols)?;
-            let range = ranges[index].clone();
             let offset = range.start;
-            one(index, row, &stream[range], layout, &mut out[col..], cols)
+            one(index, row, &stream[range.clone()], layout, &mut out[col..], cols)
                 .map_err(|source| KernelError::Tile { tile: index, offset, source })?;
         }
         Ok(())

@@ -41,12 +41,13 @@ impl Tables {
         let mut registers = [[0; 32]; 3];
         let mut by_slot = Vec::new();
         if buckets <= in_registers {
-            for i in 0..32 {
-                let bucket = i % buckets;
-                registers[0][i] = slots.dividers[bucket];
-                registers[1][i] = slots.entries[bucket].packed();
-                registers[2][i] = slots.entries[buckets + bucket].packed();
-            }
+            let (own, alias) = slots.entries.split_at(buckets);
+            let bucket = |i: usize| i % buckets;
+            registers = [
+                std::array::from_fn(|i| slots.dividers[bucket(i)]),
+                std::array::from_fn(|i| own[bucket(i)].packed()),
+                std::array::from_fn(|i| alias[bucket(i)].packed()),
+            ];
         } else {
             by_slot = (0..1u32 << slots.precision).map(|slot| slots.entry(slot).packed()).collect();
         }

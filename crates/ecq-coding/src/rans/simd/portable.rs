@@ -1,3 +1,6 @@
+// Every block of the implementations below has the reason stated once on its `unsafe impl`.
+#![allow(clippy::undocumented_unsafe_blocks)]
+
 use super::Tables;
 use super::lanes::{Lookup, Vector, turns_of_any_width};
 use crate::rans::decode::Words;
