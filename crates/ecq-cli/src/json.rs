@@ -1,12 +1,13 @@
 //! Objects for scripts, and what an error means to them.
 
+use crate::out::say;
 use ecq::PackError;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Prints a value as one line of JSON.
 pub fn print(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string(value)?);
+    say!("{}", serde_json::to_string(value)?);
     Ok(())
 }
 
@@ -17,14 +18,16 @@ pub fn error_object(kind: &str, tensor: Option<&str>, offset: Option<u64>, messa
 
 /// Prints an error as JSON on standard output, or as a sentence on standard error.
 pub fn report_error(error: &anyhow::Error, json: bool) {
+    let pack = error.downcast_ref::<PackError>();
+    // Errors of the library say all in one sentence; others carry theirs in a chain.
+    let message = pack.map_or_else(|| format!("{error:#}"), PackError::to_string);
     if !json {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {message}");
         return;
     }
-    let pack = error.downcast_ref::<PackError>();
     let kind = pack.map_or("io", PackError::kind);
     let (tensor, offset) = (pack.and_then(PackError::tensor), pack.and_then(PackError::offset));
-    println!("{}", error_object(kind, tensor, offset, &format!("{error:#}")));
+    say!("{}", error_object(kind, tensor, offset, &message));
 }
 
 /// The exit code of an error.

@@ -3,10 +3,12 @@
 mod args;
 mod commands;
 mod json;
+mod out;
 mod plot;
 mod progress;
 mod table;
 
+use crate::out::say;
 use args::{Cli, Command};
 use clap::Parser;
 use std::process::ExitCode;
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
 /// Usage errors follow the same rule as others: an object on standard output if `--json` was given.
 fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
-        println!("{}", json::error_object("usage", None, None, error.to_string().trim()));
+        say!("{}", json::error_object("usage", None, None, error.to_string().trim()));
     } else {
         // Nothing is left to do if the terminal is gone.
         let _ = error.print();

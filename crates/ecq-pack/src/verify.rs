@@ -47,10 +47,17 @@ pub fn verify(
     let ecq = EcqSource::open(file, limits)?;
     progress.begin("checking the seal", ecq.bytes());
     let mut before = 0;
-    ecq.file().verify_seal(|done| {
+    let sealed = ecq.file().verify_seal(|done| {
         progress.advance(done - before, "seal");
         before = done;
-    })?;
+    });
+    if let Err(broken) = sealed {
+        // The seal says that a bit is wrong, the checksums of parts say where.
+        for name in ecq.file().names().iter().filter(|name| ecq.file().entry(name).is_some()) {
+            ecq.file().check(name)?;
+        }
+        return Err(broken.into());
+    }
     progress.end();
     compare(&ecq, against, progress)
 }

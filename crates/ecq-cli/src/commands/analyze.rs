@@ -1,4 +1,5 @@
 use crate::args::AnalyzeArgs;
+use crate::out::say;
 use crate::progress::Bar;
 use crate::table::{bytes, table, thousands};
 use crate::{json, plot};
@@ -35,7 +36,7 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
                 format!("{:.1}%", 100.0 * (1.0 - t.bpw / t.source_bpw)),
             ]);
         }
-        println!("{rows}");
+        say!("{rows}");
     }
     let headings = ["bits per weight", "tensors", "weights", "stored", "entropy", "side", "coded", "saves"];
     let mut rows = table(&headings, 1);
@@ -51,14 +52,12 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
             format!("{:.1}%", 100.0 * (1.0 - total.bpw / total.source_bpw)),
         ]);
     }
-    println!("{rows}");
-    println!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
-    println!(
-        "entropy: of the codes, order 0; side: scales and biases, coded; coded: all of a tensor in a file"
-    );
+    say!("{rows}");
+    say!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
+    say!("entropy: of the codes, order 0; side: scales and biases, coded; coded: all of a tensor in a file");
     match &args.plot {
-        Some(path) => println!("drew {}", path.display()),
-        None if !args.verbose => println!("(-v lists every tensor, --plot F.svg draws them)"),
+        Some(path) => say!("drew {}", path.display()),
+        None if !args.verbose => say!("(-v lists every tensor, --plot F.svg draws them)"),
         None => {}
     }
     Ok(ExitCode::SUCCESS)

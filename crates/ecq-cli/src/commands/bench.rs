@@ -1,5 +1,6 @@
 use crate::args::{Bench, BenchArgs};
 use crate::json;
+use crate::out::say;
 use crate::table::{table, three_digits};
 use anyhow::Context;
 use ecq::encode::{CodingChoice, EncodeOptions, encode};
@@ -50,7 +51,7 @@ fn codes(model: &Path, name: &str, output: &Path, json: bool) -> anyhow::Result<
     if json {
         json::print(&serde_json::json!({ "matrices": matrices, "rows": rows, "cols": cols }))?;
     } else {
-        println!("wrote {matrices} matrices of {rows} x {cols} to {}", output.display());
+        say!("wrote {matrices} matrices of {rows} x {cols} to {}", output.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -105,8 +106,8 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
             format!("{:.3}", result.bits_per_symbol),
         ]);
     }
-    println!("{rows}");
-    println!(
+    say!("{rows}");
+    say!(
         "{}; whole tensors to one byte a code, into one buffer, best pass",
         ecq::coding::IsaKind::detect().name()
     );

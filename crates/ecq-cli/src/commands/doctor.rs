@@ -1,4 +1,5 @@
 use crate::json;
+use crate::out::say;
 use ecq::coding::IsaKind;
 use serde_json::json;
 use std::process::ExitCode;
@@ -13,9 +14,9 @@ pub fn run(json: bool) -> anyhow::Result<ExitCode> {
         json::print(&json!({ "version": env!("CARGO_PKG_VERSION"), "findings": list.collect::<Vec<_>>() }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("ecq {}", env!("CARGO_PKG_VERSION"));
+    say!("ecq {}", env!("CARGO_PKG_VERSION"));
     for (name, used, why) in findings {
-        println!("  {} {name:<18} {why}", if used { "+" } else { "-" });
+        say!("  {} {name:<18} {why}", if used { "+" } else { "-" });
     }
     Ok(ExitCode::SUCCESS)
 }

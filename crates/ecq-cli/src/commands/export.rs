@@ -1,5 +1,6 @@
 use crate::args::{ExportArgs, ExportFormat};
 use crate::json;
+use crate::out::say;
 use crate::progress::Bar;
 use crate::table::bytes;
 use ecq::{Limits, export_gguf};
@@ -12,7 +13,7 @@ pub fn run(args: &ExportArgs, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         json::print(&json!({ "file_bytes": written, "file": args.output }))?;
     } else {
-        println!("wrote {} ({})", args.output.display(), bytes(written));
+        say!("wrote {} ({})", args.output.display(), bytes(written));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 use crate::args::InspectArgs;
 use crate::json;
+use crate::out::say;
 use crate::table::{bytes, table};
 use ecq::format::container::TensorBytes;
 use ecq::source::{EcqSource, Source};
@@ -27,12 +28,12 @@ pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let model = file.model();
-    println!("{}", args.file.display());
-    println!("  {} in {} tensors, written by {}", bytes(summary.file_bytes), model.order.len(), model.writer);
-    println!("  from {} ({}, {})", model.source.file, model.source.format, bytes(model.source.bytes));
-    println!("  header {}", bytes(summary.header_bytes));
+    say!("{}", args.file.display());
+    say!("  {} in {} tensors, written by {}", bytes(summary.file_bytes), model.order.len(), model.writer);
+    say!("  from {} ({}, {})", model.source.file, model.source.format, bytes(model.source.bytes));
+    say!("  header {}", bytes(summary.header_bytes));
     for (name, n) in &summary.files {
-        println!("  rides along: {name} ({} stored)", bytes(*n));
+        say!("  rides along: {name} ({} stored)", bytes(*n));
     }
     if args.verbose {
         let headings =
@@ -58,9 +59,9 @@ pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
                 format!("{:.3}", 8.0 * TensorBytes::total(parts) as f64 / t.weights() as f64),
             ]);
         }
-        println!("{rows}");
+        say!("{rows}");
     } else {
-        println!("  (-v lists every tensor)");
+        say!("  (-v lists every tensor)");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 use crate::args::QuantizeArgs;
 use crate::json;
+use crate::out::say;
 use crate::progress::Bar;
 use crate::table::{bytes, table};
 use ecq::encode::EncodeOptions;
@@ -35,8 +36,8 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     print_summary(&report);
     match &args.output {
-        Some(output) if !args.dry_run => println!("wrote {}", output.display()),
-        _ => println!("dry run: nothing written"),
+        Some(output) if !args.dry_run => say!("wrote {}", output.display()),
+        _ => say!("dry run: nothing written"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -54,7 +55,7 @@ fn print_tensors(report: &PackReport) {
             format!("{:.3}", t.bpw),
         ]);
     }
-    println!("{rows}");
+    say!("{rows}");
 }
 
 fn print_summary(report: &PackReport) {
@@ -100,11 +101,11 @@ fn print_summary(report: &PackReport) {
         format!("{:.3}", report.bpw_total),
         format!("{:.3}", 8.0 * report.source_bytes as f64 / weights as f64),
     ]);
-    println!("{rows}");
+    say!("{rows}");
     let rss = report.peak_rss_bytes.map(|n| format!(", peak memory {}", bytes(n))).unwrap_or_default();
     let saved = 100.0 * (1.0 - report.file_bytes as f64 / report.source_bytes as f64);
-    println!("{saved:.1}% smaller, {:.1} s{rss}", report.seconds);
+    say!("{saved:.1}% smaller, {:.1} s{rss}", report.seconds);
     if report.resumed_tensors > 0 {
-        println!("{} tensors were taken over from the interrupted run", report.resumed_tensors);
+        say!("{} tensors were taken over from the interrupted run", report.resumed_tensors);
     }
 }

@@ -1,5 +1,6 @@
 use crate::args::{DiffArgs, VerifyArgs};
 use crate::json;
+use crate::out::say;
 use crate::progress::Bar;
 use crate::table::thousands;
 use ecq::{Limits, VerifyReport, source};
@@ -13,10 +14,10 @@ pub fn run(args: &VerifyArgs, json: bool) -> anyhow::Result<ExitCode> {
         json::print(&report)?;
         return Ok(code(&report));
     }
-    println!("seal and checksums hold; {} tensors decode", report.tensors);
+    say!("seal and checksums hold; {} tensors decode", report.tensors);
     match (&args.against, report.ok) {
-        (None, _) => println!("{} codes, {} scales and biases", codes(&report), side(&report)),
-        (Some(path), true) => println!(
+        (None, _) => say!("{} codes, {} scales and biases", codes(&report), side(&report)),
+        (Some(path), true) => say!(
             "identical to {}: {} codes, {} scales and biases, every other byte",
             path.display(),
             codes(&report),
@@ -32,7 +33,7 @@ pub fn diff(args: &DiffArgs, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         json::print(&report)?;
     } else if report.ok {
-        println!(
+        say!(
             "the same: {} tensors, {} codes, {} scales and biases",
             report.tensors,
             codes(&report),
@@ -45,12 +46,12 @@ pub fn diff(args: &DiffArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn print_mismatches(report: &VerifyReport, what: &str) {
-    println!("{what}: {} of {} tensors", report.mismatches.len(), report.tensors);
+    say!("{what}: {} of {} tensors", report.mismatches.len(), report.tensors);
     for mismatch in report.mismatches.iter().take(20) {
-        println!("  {}: {}", mismatch.tensor, mismatch.what);
+        say!("  {}: {}", mismatch.tensor, mismatch.what);
     }
     if report.mismatches.len() > 20 {
-        println!("  and {} more (--json lists all)", report.mismatches.len() - 20);
+        say!("  and {} more (--json lists all)", report.mismatches.len() - 20);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Length-limited prefix codes over tuples of symbols; each lane is a bit string of its own.
 //!
 //! A tile is a head with the length of each lane, then the lanes. Tuples run along a row (the last one of a
-//! row is padded); with [`Order::Rows`](crate::Order::Rows) lane `l` holds rows `l`, `l + lanes`, ...; with
-//! [`Order::Interleaved`](crate::Order::Interleaved) tuple `i` of the tile goes to lane `i mod lanes`.
+//! row is padded); with [`Order::Rows`] lane `l` holds rows `l`, `l + lanes`, ...; with
+//! [`Order::Interleaved`] tuple `i` of the tile goes to lane `i mod lanes`.
 
 mod code;
 mod decode;
