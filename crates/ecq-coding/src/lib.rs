@@ -1,4 +1,37 @@
-//! Entropy coders for small alphabets: interleaved rANS, multi-symbol prefix codes, byte planes; SIMD decode.
+//! Entropy coders for small alphabets (2 to 256 symbols), made for the integer codes of neural network weights.
+//!
+//! | module | coder | decodes | rate above the entropy |
+//! |---|---|---|---|
+//! | [`rans`] | interleaved rANS, one table a tile | all lanes at once, by AVX-512, AVX2 or portable code | 0.1 to 0.3% |
+//! | [`prefix`] | prefix code over tuples of 1 to 4 symbols | a tuple a lookup | 0.5 to 1.5% |
+//! | [`context`] | rANS, a table chosen for each symbol | a symbol at a time | below that of one table |
+//! | [`planes`] | byte fields of fixed-size elements, by rANS | as `rans` | 0.1% and a table each |
+//!
+//! The unit that decodes alone is a tile: rows and columns of a matrix, dealt to lanes as a [`Layout`] says. Count the
+//! symbols, make a table, encode, decode:
+//!
+//! ```
+//! use ecq_coding::{Counts, FrequencyTable, Layout, Order, rans};
+//!
+//! // A matrix of 64 x 256 symbols below 16.
+//! let symbols: Vec<u8> = (0..64 * 256u32).map(|i| (i.wrapping_mul(i) % 31 % 11) as u8).collect();
+//! let counts = Counts::of(&symbols);
+//! let table = FrequencyTable::new(&counts, 16, FrequencyTable::PRECISION)?;
+//!
+//! let layout = Layout::new(64, 256, 32, Order::Rows)?;
+//! let stream = rans::Encoder::new(&table).encode(&symbols, 256, layout)?;
+//! assert!(8.0 * (stream.len() as f64) < 1.03 * table.cost_bits(&counts) + 32.0 * 32.0);
+//!
+//! // What a decoder needs besides the stream: the layout and the table, in at most 40 bytes for 16 symbols.
+//! let (table, _) = FrequencyTable::from_bytes(&table.to_bytes())?;
+//! let mut out = vec![0; symbols.len()];
+//! rans::Decoder::new(&table).decode(&stream, layout, &mut out, 256)?;
+//! assert_eq!(out, symbols);
+//! # Ok::<(), ecq_coding::CodingError>(())
+//! ```
+//!
+//! Streams are hostile until decoded: no stream or table panics, reads out of bounds or makes work beyond its
+//! layout; one that an encoder did not write is an error or decodes to some symbols of the right number.
 
 mod alias;
 mod bits;
