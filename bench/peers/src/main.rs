@@ -13,12 +13,15 @@ use ecq_coding::prefix::{self, PrefixCode};
 use ecq_coding::{Counts, FrequencyTable, IsaKind, Layout, Order, rans};
 use std::time::Instant;
 
+/// Decodes all matrices of a set, one after the other, into one buffer.
+type Pass<'a> = Box<dyn FnMut(&mut [u8]) + 'a>;
+
 /// One coder on one set of matrices: its name, the bytes it takes, and one pass over all of them.
 struct Runner<'a> {
     name: String,
     bytes: usize,
     symbols: usize,
-    pass: Box<dyn FnMut(&mut [u8]) + 'a>,
+    pass: Pass<'a>,
     best: f64,
 }
 

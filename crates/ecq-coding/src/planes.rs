@@ -4,6 +4,7 @@
 //! field of an element (a byte or a run of bytes of one kind) gets an order-0 rANS table of its own, or stays
 //! as it is where coding gains nothing.
 
+use crate::MAX_SYMBOLS_PER_BYTE;
 use crate::error::{CodingError, Result};
 use crate::layout::{Layout, Order};
 use crate::rans;
@@ -50,6 +51,9 @@ pub fn encode(bytes: &[u8], fields: &[usize]) -> Result<Vec<u8>> {
 /// When the bytes end early, are left over, or are not such a string of that length.
 pub fn decode(bytes: &[u8], len: usize) -> Result<Vec<u8>> {
     let mut input = Input { bytes, at: 0 };
+    if len / MAX_SYMBOLS_PER_BYTE > bytes.len() {
+        return Err(input.bad("so few bytes cannot hold so many"));
+    }
     let count = input.varint()?;
     if count == 0 || count > MAX_FIELDS {
         return Err(input.bad("fields of an element are not 1 to 256"));
@@ -226,6 +230,10 @@ mod tests {
         for bad in [&[0u8][..], &[1, 0], &[0xff; 12], &[2, 1, 1, 1, 0xff, 0xff]] {
             assert!(decode(bad, 100).is_err());
         }
+        assert!(
+            matches!(decode(&coded, usize::MAX), Err(CodingError::Table { .. })),
+            "no room is made for a lie"
+        );
         for byte in 0..coded.len() {
             for bit in 0..8 {
                 let mut flipped = coded.clone();

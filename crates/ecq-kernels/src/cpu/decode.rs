@@ -1,7 +1,7 @@
 use super::packed::{packed_row_bytes, unpack, width};
 use crate::error::{KernelError, Result};
 use crate::parts::{Facts, Tables, facts, part, tile_layout, tile_ranges};
-use ecq_coding::{CodingError, Layout, planes, prefix, rans};
+use ecq_coding::{CodingError, Layout, MAX_SYMBOLS_PER_BYTE, planes, prefix, rans};
 use ecq_core::{
     AffineGroups, Biases, Codes, Coding, Content, CoreError, EncodedTensor, FloatVec, Grid, GridEntry, Part,
 };
@@ -13,6 +13,12 @@ use rayon::prelude::*;
 /// When the tensor holds no codes, or a part is missing, has the wrong length, or is corrupt.
 pub fn decode_codes(tensor: &EncodedTensor) -> Result<Codes> {
     let [rows, cols] = tensor.entry.shape;
+    let stream = part(tensor, Part::Stream)?;
+    // Before room is made: a small file that claims a huge tensor must not exhaust memory.
+    if rows * cols / MAX_SYMBOLS_PER_BYTE > stream.len() {
+        let expected = rows * cols / MAX_SYMBOLS_PER_BYTE;
+        return Err(KernelError::PartLength { part: Part::Stream, found: stream.len(), expected });
+    }
     let mut symbols = vec![0; rows * cols];
     decode_codes_into(tensor, &mut symbols)?;
     Ok(Codes::new(rows, cols, facts(tensor)?.alphabet, symbols)?)

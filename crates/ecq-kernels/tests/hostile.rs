@@ -1,0 +1,170 @@
+//! Parts that lie: each lie has its own error, and none costs memory or time beyond the parts.
+
+use bytes::Bytes;
+use ecq_coding::{Counts, FrequencyTable, Layout, rans};
+use ecq_core::{
+    Coding, Content, EncodedTensor, Entry, FloatType, GridEntry, Kind, Order, Part, Parts, RawEntry, Tile,
+};
+use ecq_kernels::KernelError;
+use ecq_kernels::cpu::{decode_codes, decode_codes_into, decode_grid, decode_raw};
+
+const ROWS: usize = 40;
+const COLS: usize = 64;
+
+/// A sound tensor in two tiles with two tables.
+fn tensor() -> EncodedTensor {
+    let symbols: Vec<u8> = (0..ROWS * COLS).map(|i| (i * i % 11) as u8).collect();
+    let tables = [&symbols[..32 * COLS], &symbols[32 * COLS..]]
+        .map(|half| FrequencyTable::new(&Counts::of(half), 16, 12).unwrap());
+    let tile = |rows, table: &FrequencyTable, symbols: &[u8]| {
+        let layout = Layout::new(rows, COLS, 32, ecq_coding::Order::Rows).unwrap();
+        rans::Encoder::new(table).encode(symbols, COLS, layout).unwrap()
+    };
+    let streams = [tile(32, &tables[0], &symbols), tile(8, &tables[1], &symbols[32 * COLS..])];
+    let index: Vec<u8> = streams.iter().flat_map(|s| (s.len() as u32).to_le_bytes()).collect();
+    let table = [vec![1], tables[0].to_bytes(), tables[1].to_bytes(), vec![0, 1]].concat();
+    let scales = ecq_coding::planes::encode(&[0; ROWS * COLS / 32 * 2], &[1, 1]).unwrap();
+    let content = Content::Codes {
+        coding: Coding::Rans,
+        alphabet: 16,
+        tile: Tile { rows: 32, cols: COLS, lanes: 32, order: Order::Rows },
+        grid: GridEntry::AffineGroups { bits: 4, group_size: 32, dtype: FloatType::F16, zero: Some(8) },
+    };
+    EncodedTensor {
+        entry: Entry { kind: Kind::Linear, shape: [ROWS, COLS], content },
+        parts: Parts::from([
+            (Part::Stream, Bytes::from(streams.concat())),
+            (Part::Index, index.into()),
+            (Part::Table, table.into()),
+            (Part::Scales, scales.into()),
+        ]),
+    }
+}
+
+fn edited(edit: impl Fn(&mut EncodedTensor)) -> EncodedTensor {
+    let mut tensor = tensor();
+    edit(&mut tensor);
+    tensor
+}
+
+fn bytes(tensor: &mut EncodedTensor, part: Part, edit: impl Fn(&mut Vec<u8>)) {
+    let mut bytes = tensor.parts[&part].to_vec();
+    edit(&mut bytes);
+    tensor.parts.insert(part, bytes.into());
+}
+
+#[test]
+fn the_sound_tensor_decodes() {
+    let codes = decode_codes(&tensor()).unwrap();
+    assert!(codes.symbols().iter().enumerate().all(|(i, &q)| usize::from(q) == i * i % 11));
+    assert!(decode_grid(&tensor()).is_ok());
+}
+
+#[test]
+fn every_lie_has_its_own_error() {
+    use KernelError as E;
+    let decode = |edit: &dyn Fn(&mut EncodedTensor)| decode_codes(&edited(edit));
+    for part in [Part::Stream, Part::Index, Part::Table] {
+        let missing = decode(&|t| drop(t.parts.remove(&part)));
+        assert!(matches!(missing, Err(E::MissingPart(p)) if p == part));
+    }
+    let no_scales = edited(|t| drop(t.parts.remove(&Part::Scales)));
+    assert!(matches!(decode_grid(&no_scales), Err(E::MissingPart(Part::Scales))));
+    assert!(matches!(
+        decode(&|t| bytes(t, Part::Index, |b| b.truncate(7))),
+        Err(E::PartLength { part: Part::Index, .. })
+    ));
+    assert!(matches!(
+        decode(&|t| bytes(t, Part::Index, |b| b[0] ^= 1)),
+        Err(E::PartLength { part: Part::Stream, .. })
+    ));
+    assert!(matches!(decode(&|t| bytes(t, Part::Stream, |b| b[300] ^= 1)), Err(E::Tile { .. })));
+    assert!(matches!(
+        decode(&|t| bytes(t, Part::Table, |b| b.clear())),
+        Err(E::Part { part: Part::Table, .. })
+    ));
+    assert!(matches!(
+        decode(&|t| bytes(t, Part::Table, |b| b.push(0))),
+        Err(E::PartLength { part: Part::Table, .. })
+    ));
+    let last = |b: &mut Vec<u8>| *b.last_mut().unwrap() = 2;
+    assert!(matches!(
+        decode(&|t| bytes(t, Part::Table, last)),
+        Err(E::TableId { tile: 1, table: 2, tables: 2 })
+    ));
+    let wider = |t: &mut EncodedTensor| {
+        if let Content::Codes { alphabet, .. } = &mut t.entry.content {
+            *alphabet = 15;
+        }
+    };
+    assert!(matches!(decode(&wider), Err(E::TableAlphabet { found: 16, expected: 15, .. })));
+    // Packed codes above the alphabet.
+    let packed = |t: &mut EncodedTensor| {
+        if let Content::Codes { coding, alphabet, .. } = &mut t.entry.content {
+            (*coding, *alphabet) = (Coding::Packed, 9);
+        }
+        t.parts.insert(Part::Stream, vec![0xff; ROWS * COLS / 2].into());
+    };
+    assert!(matches!(decode(&packed), Err(E::Core(_))));
+    assert!(matches!(decode_codes_into(&tensor(), &mut [0; 7]), Err(E::Core(_))));
+    // A matrix of 2^34 weights in a kilobyte.
+    let huge = decode(&|t| t.entry.shape = [1 << 20, 1 << 14]);
+    assert!(matches!(huge, Err(E::PartLength { part: Part::Stream, .. })));
+    let raw = edited(|t| {
+        t.entry.content = Content::Raw(RawEntry { dtype: "f32".to_owned(), bytes: u64::MAX });
+    });
+    assert!(matches!(decode_raw(&raw), Err(E::Part { part: Part::Stream, .. })));
+    assert!(matches!(decode_codes(&raw), Err(E::Content { .. })));
+    assert!(matches!(decode_raw(&tensor()), Err(E::Content { .. })));
+}
+
+#[test]
+fn archives_check_their_model_before_they_grow_it() {
+    use KernelError as E;
+    let archive = |t: &mut EncodedTensor| {
+        if let Content::Codes { coding, .. } = &mut t.entry.content {
+            *coding = Coding::Archive;
+        }
+    };
+    let with_table = |table: &[u8]| {
+        let table = table.to_vec();
+        decode_codes(&edited(|t| {
+            archive(t);
+            t.parts.insert(Part::Table, table.clone().into());
+        }))
+    };
+    assert!(matches!(with_table(&[]), Err(E::Part { part: Part::Table, .. })));
+    assert!(matches!(with_table(&[4, 0, 1, 0]), Err(E::Part { .. })));
+    assert!(matches!(with_table(&[0, 0, 17, 0]), Err(E::Part { .. })));
+    let coarse = FrequencyTable::new(&Counts::of(&[1, 2, 3]), 16, 12).unwrap().to_bytes();
+    assert!(matches!(with_table(&[&[0, 0, 1, 0][..], &coarse].concat()), Err(E::TableAlphabet { .. })));
+    // 256 bases for groups of 8192 codes would be millions of tables.
+    let many = edited(|t| {
+        archive(t);
+        t.entry.shape = [1, 8192];
+        t.entry.content = match t.entry.content.clone() {
+            Content::Codes { coding, alphabet, .. } => Content::Codes {
+                coding,
+                alphabet,
+                tile: Tile { rows: 32, cols: 8192, lanes: 32, order: Order::Rows },
+                grid: GridEntry::AffineGroups {
+                    bits: 4,
+                    group_size: 8192,
+                    dtype: FloatType::F16,
+                    zero: Some(8),
+                },
+            },
+            raw => raw,
+        };
+        t.parts.insert(Part::Table, vec![0, 255, 1, 0].into());
+        t.parts.insert(Part::Scales, ecq_coding::planes::encode(&[0; 2], &[1, 1]).unwrap().into());
+    });
+    assert!(matches!(decode_codes(&many), Err(E::Part { part: Part::Table, .. })));
+    let narrow = edited(|t| {
+        archive(t);
+        if let Content::Codes { tile, .. } = &mut t.entry.content {
+            tile.cols = 32;
+        }
+    });
+    assert!(matches!(decode_codes(&narrow), Err(E::Content { .. })));
+}
