@@ -113,6 +113,12 @@ fn overrides_hybrid_and_auto_choose_codings() {
     assert_eq!(coding(&options, "blk.0.attn_q.weight").as_deref(), Some("packed"));
     options.add_override("attn_q=coding:prefix,hybrid:0").unwrap();
     assert_eq!(coding(&options, "blk.0.attn_q.weight").as_deref(), Some("prefix"));
+    // An archive needs whole rows: asked for, the tile is refused; left to choose, something else is taken.
+    options.add_override("attn_q=tile:row,coding:archive").unwrap();
+    let refused = pack(&*source, "small.gguf", None, &options, &()).unwrap_err();
+    assert_eq!((refused.kind(), refused.tensor()), ("option", Some("blk.0.attn_q.weight")));
+    options.add_override("attn_q=lanes:1,slowest:archive").unwrap();
+    assert_eq!(coding(&options, "blk.0.attn_q.weight").as_deref(), Some("rans"));
     // Floats and blocks without codes have none.
     assert_eq!(coding(&options, "blk.0.ffn_gate.weight"), None);
 }

@@ -102,6 +102,13 @@ pub(crate) const PREFIX_TOLERANCE: f64 = 0.01;
 pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan> {
     let tile = tile(codes, options);
     tile.check()?;
+    let by_rows = tile.order == Order::Rows;
+    if options.coding == CodingChoice::Only(Coding::Archive) && !by_rows {
+        return Err(PackError::Option {
+            option: "coding archive".to_owned(),
+            why: "needs tiles of whole rows: tile auto or rows:N".to_owned(),
+        });
+    }
     let tiles = tile.count(codes.rows(), codes.cols());
     let counts = count_tiles(codes, tile);
     let mut total = Counts::default();
@@ -128,7 +135,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
                 coded + table_bits + 12.0 * lanes as f64 + 72.0 * tiles as f64
             }
             // Fitted when it is encoded; it never loses to one table a tile by more than its tables.
-            Coding::Archive if super::archive::fits(grid) => 0.98 * ideal + table_bits,
+            Coding::Archive if by_rows && super::archive::fits(grid) => 0.98 * ideal + table_bits,
             Coding::Archive => return Ok(None),
         };
         Ok(Some(Estimate { coding, bits }))
