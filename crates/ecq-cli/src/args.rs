@@ -13,8 +13,13 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 models differ (verify --against, diff); 2 usage or options; 3 a file is damaged or of
-an unknown format; 4 reading or writing failed; 5 not supported.";
+Exit codes:
+  0  done
+  1  models differ (verify --against, diff)
+  2  usage or options
+  3  a file is damaged or of an unknown format
+  4  reading or writing failed
+  5  not supported";
 
 #[derive(Subcommand)]
 pub enum Command {
