@@ -101,6 +101,89 @@ pub enum GridEntry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         zero: Option<u8>,
     },
+    /// See [`UniformRows`](crate::UniformRows). Steps are in part `scales`.
+    UniformRows {
+        /// The code that means zero.
+        zero: u8,
+        /// Element type of the steps.
+        dtype: FloatType,
+        /// Whether there is a step for each row, not one for the tensor.
+        per_row: bool,
+        /// Element type of the column scales, in part `columns`; absent without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        columns: Option<FloatType>,
+        /// Element type of the levels, in part `levels`; absent without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        levels: Option<FloatType>,
+        /// How many outliers there are, in part `outliers`; absent without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outliers: Option<u64>,
+    },
+}
+
+impl GridEntry {
+    /// The parts that hold the grid's side data.
+    pub fn parts(&self) -> Vec<Part> {
+        let mut parts = vec![Part::Scales];
+        match *self {
+            Self::AffineGroups { zero: Some(_), .. } => {}
+            Self::AffineGroups { zero: None, .. } => parts.push(Part::Biases),
+            Self::UniformRows { columns, levels, outliers, .. } => {
+                let optional = [
+                    (columns.is_some(), Part::Columns),
+                    (levels.is_some(), Part::Levels),
+                    (outliers.is_some(), Part::Outliers),
+                ];
+                parts.extend(optional.into_iter().filter(|(there, _)| *there).map(|(_, part)| part));
+            }
+        }
+        parts
+    }
+
+    /// Checks what does not need the bytes.
+    fn check(&self, [rows, cols]: [usize; 2], alphabet: u16) -> Result<(), CoreError> {
+        match *self {
+            Self::AffineGroups { bits, group_size, zero, .. } => {
+                if !(2..=8).contains(&bits) || u32::from(alphabet) > 1 << bits {
+                    return Err(CoreError::Parameter {
+                        what: "bits",
+                        found: bits.into(),
+                        expected: "2..=8 and wide enough for the alphabet",
+                    });
+                }
+                if group_size == 0 || !cols.is_multiple_of(group_size) {
+                    return Err(CoreError::Parameter {
+                        what: "group size",
+                        found: group_size as u64,
+                        expected: "a divisor of the columns",
+                    });
+                }
+                match zero {
+                    Some(zero) if u32::from(zero) >= 1 << bits => {
+                        Err(CoreError::Parameter { what: "zero", found: zero.into(), expected: "a code" })
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Self::UniformRows { zero, outliers, .. } => {
+                if u16::from(zero) >= alphabet {
+                    return Err(CoreError::Parameter {
+                        what: "zero",
+                        found: zero.into(),
+                        expected: "a code of the alphabet",
+                    });
+                }
+                match outliers {
+                    Some(n) if n == 0 || n > rows as u64 * cols as u64 => Err(CoreError::Parameter {
+                        what: "outliers",
+                        found: n,
+                        expected: "1 or more, at most one for each weight",
+                    }),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
 }
 
 /// A tensor without codes, carried as the bytes of its source under the byte-plane coder.
@@ -141,15 +224,30 @@ pub enum Part {
     Index,
     /// Frequency or code-length tables, and which tile uses which.
     Table,
-    /// Scales of the grid, under the byte-plane coder.
+    /// Scales or steps of the grid, under the byte-plane coder.
     Scales,
     /// Biases of the grid, under the byte-plane coder.
     Biases,
+    /// Column scales of the grid, under the byte-plane coder.
+    Columns,
+    /// The value of each code, under the byte-plane coder.
+    Levels,
+    /// Integers outside the alphabet, tile by tile, under the byte-plane coder.
+    Outliers,
 }
 
 impl Part {
     /// All parts, in the order in which they lie in a file.
-    pub const ALL: [Self; 5] = [Self::Table, Self::Index, Self::Scales, Self::Biases, Self::Stream];
+    pub const ALL: [Self; 8] = [
+        Self::Table,
+        Self::Index,
+        Self::Scales,
+        Self::Biases,
+        Self::Columns,
+        Self::Levels,
+        Self::Outliers,
+        Self::Stream,
+    ];
 
     /// The name in a container: `<tensor>.ecq.<name>`.
     pub fn name(self) -> &'static str {
@@ -159,6 +257,9 @@ impl Part {
             Self::Table => "table",
             Self::Scales => "scales",
             Self::Biases => "biases",
+            Self::Columns => "columns",
+            Self::Levels => "levels",
+            Self::Outliers => "outliers",
         }
     }
 }
@@ -207,27 +308,7 @@ impl Entry {
             return Err(CoreError::Alphabet(*alphabet));
         }
         tile.check()?;
-        let GridEntry::AffineGroups { bits, group_size, zero, .. } = *grid;
-        if !(2..=8).contains(&bits) || u32::from(*alphabet) > 1 << bits {
-            return Err(CoreError::Parameter {
-                what: "bits",
-                found: bits.into(),
-                expected: "2..=8 and wide enough for the alphabet",
-            });
-        }
-        if group_size == 0 || !cols.is_multiple_of(group_size) {
-            return Err(CoreError::Parameter {
-                what: "group size",
-                found: group_size as u64,
-                expected: "a divisor of the columns",
-            });
-        }
-        match zero {
-            Some(zero) if u32::from(zero) >= 1 << bits => {
-                Err(CoreError::Parameter { what: "zero", found: zero.into(), expected: "a code" })
-            }
-            _ => Ok(()),
-        }
+        grid.check(self.shape, *alphabet)
     }
 }
 

@@ -1,5 +1,6 @@
 use crate::CoreError;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// How integer codes become weights.
 #[non_exhaustive]
@@ -7,6 +8,33 @@ use serde::{Deserialize, Serialize};
 pub enum Grid {
     /// `w = scale * q + bias` per group of consecutive columns (MLX affine, GGUF Q4_0/Q4_1/Q5_0/Q5_1/Q8_0).
     AffineGroups(AffineGroups),
+    /// `w = step[row] * (q - zero) * scale[column]`, the entropy-constrained grid: its integers are unbounded.
+    UniformRows(UniformRows),
+}
+
+impl Grid {
+    /// Checks counts and ranges against a matrix of `rows x cols` whose codes are below `alphabet`.
+    ///
+    /// # Errors
+    /// When a parameter is out of range, or a count does not follow from the shape.
+    pub fn check(&self, rows: usize, cols: usize, alphabet: u16) -> Result<(), CoreError> {
+        match self {
+            Self::AffineGroups(groups) => groups.check(rows, cols),
+            Self::UniformRows(uniform) => uniform.check(rows, cols, alphabet),
+        }
+    }
+
+    /// The weights of row `row` of the matrix, whose codes are `symbols`, in f32.
+    ///
+    /// # Panics
+    /// When the grid is not one of the matrix (see [`check`](Self::check)), or the lengths differ.
+    pub fn dequantize_row(&self, row: usize, symbols: &[u8], weights: &mut [f32]) {
+        assert_eq!(symbols.len(), weights.len(), "a weight for each code");
+        match self {
+            Self::AffineGroups(groups) => groups.dequantize_row(row, symbols, weights),
+            Self::UniformRows(uniform) => uniform.dequantize_row(row, symbols, weights),
+        }
+    }
 }
 
 /// The affine grid: groups of `group_size` consecutive columns of a row share a scale and a bias.
@@ -41,6 +69,27 @@ impl AffineGroups {
         }
     }
 
+    fn dequantize_row(&self, row: usize, symbols: &[u8], weights: &mut [f32]) {
+        let first = row * (symbols.len() / self.group_size);
+        let groups = symbols.chunks(self.group_size).zip(weights.chunks_mut(self.group_size));
+        for (group, (symbols, weights)) in groups.enumerate() {
+            let scale = self.scales.get(first + group);
+            match &self.biases {
+                Biases::PerGroup(biases) => {
+                    let bias = biases.get(first + group);
+                    for (weight, &q) in weights.iter_mut().zip(symbols) {
+                        *weight = scale * f32::from(q) + bias;
+                    }
+                }
+                Biases::Zero(zero) => {
+                    for (weight, &q) in weights.iter_mut().zip(symbols) {
+                        *weight = scale * (f32::from(q) - f32::from(*zero));
+                    }
+                }
+            }
+        }
+    }
+
     /// Checks the counts against a matrix of `rows x cols`.
     ///
     /// # Errors
@@ -65,6 +114,97 @@ impl AffineGroups {
             Some((what, found)) => Err(CoreError::Length { what, found, expected }),
             None => Ok(()),
         }
+    }
+}
+
+/// The uniform grid: a step for the tensor or for each row, perhaps a scale for each column.
+///
+/// The weight of code `q` at row `n` and column `k` is `(step[n] * v) * scale[k]` in single precision, where `v`
+/// is `levels[q]` or, without levels, `q - zero`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniformRows {
+    /// The code that means zero; below the alphabet.
+    pub zero: u8,
+    /// One step for the tensor, or one for each row.
+    pub steps: FloatVec,
+    /// One scale for each column.
+    pub col_scales: Option<FloatVec>,
+    /// The value of each code in steps (its centroid), where it is not the grid point.
+    pub levels: Option<FloatVec>,
+    /// Integers outside the alphabet, in ascending order of place.
+    pub outliers: Vec<Outlier>,
+}
+
+/// An integer of the uniform grid outside the alphabet: its code is the nearest one inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outlier {
+    /// Row-major index of the weight.
+    pub index: u64,
+    /// What must be added to its code; the weight is on the grid point `q + delta - zero`, whatever the levels.
+    pub delta: i32,
+}
+
+impl UniformRows {
+    /// The step of a row.
+    pub fn step(&self, row: usize) -> f32 {
+        self.steps.get(if self.steps.len() == 1 { 0 } else { row })
+    }
+
+    /// The value of a code in steps.
+    pub fn level(&self, q: u8) -> f32 {
+        match &self.levels {
+            Some(levels) => levels.get(q.into()),
+            None => f32::from(q) - f32::from(self.zero),
+        }
+    }
+
+    /// The outliers of rows `rows` of a matrix of `cols` columns.
+    pub fn outliers_of(&self, rows: Range<usize>, cols: usize) -> &[Outlier] {
+        let before = |row: usize| self.outliers.partition_point(|o| o.index < row as u64 * cols as u64);
+        &self.outliers[before(rows.start)..before(rows.end)]
+    }
+
+    fn dequantize_row(&self, row: usize, symbols: &[u8], weights: &mut [f32]) {
+        let (step, cols) = (self.step(row), symbols.len());
+        for (weight, &q) in weights.iter_mut().zip(symbols) {
+            *weight = step * self.level(q);
+        }
+        for outlier in self.outliers_of(row..row + 1, cols) {
+            let col = (outlier.index % cols as u64) as usize;
+            let value = i64::from(symbols[col]) + i64::from(outlier.delta) - i64::from(self.zero);
+            weights[col] = step * value as f32;
+        }
+        if let Some(scales) = &self.col_scales {
+            weights.iter_mut().enumerate().for_each(|(col, weight)| *weight *= scales.get(col));
+        }
+    }
+
+    fn check(&self, rows: usize, cols: usize, alphabet: u16) -> Result<(), CoreError> {
+        if u16::from(self.zero) >= alphabet {
+            let found = self.zero.into();
+            return Err(CoreError::Parameter { what: "zero", found, expected: "a code of the alphabet" });
+        }
+        let per_row = self.steps.len() != 1;
+        let counts = [
+            ("steps", self.steps.len(), if per_row { rows } else { 1 }),
+            ("column scales", self.col_scales.as_ref().map_or(cols, FloatVec::len), cols),
+            ("levels", self.levels.as_ref().map_or(alphabet.into(), FloatVec::len), alphabet.into()),
+        ];
+        if let Some((what, found, expected)) =
+            counts.into_iter().find(|(_, found, expected)| found != expected)
+        {
+            return Err(CoreError::Length { what, found, expected });
+        }
+        let weights = rows as u64 * cols as u64;
+        let mut next = 0;
+        for outlier in &self.outliers {
+            if outlier.index < next || outlier.index >= weights {
+                let (found, expected) = (outlier.index, "ascending and inside the matrix");
+                return Err(CoreError::Parameter { what: "index of an outlier", found, expected });
+            }
+            next = outlier.index + 1;
+        }
+        Ok(())
     }
 }
 
@@ -111,6 +251,21 @@ impl FloatVec {
             });
         }
         Ok(Self { dtype, bytes })
+    }
+
+    /// Rounds `values` to the nearest of `dtype`, ties to even.
+    pub fn of(dtype: FloatType, values: &[f32]) -> Self {
+        let bytes = match dtype {
+            FloatType::F16 => values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect(),
+            FloatType::Bf16 => values.iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()).collect(),
+            FloatType::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        };
+        Self { dtype, bytes }
+    }
+
+    /// All elements in f32.
+    pub fn to_f32(&self) -> Vec<f32> {
+        (0..self.len()).map(|i| self.get(i)).collect()
     }
 
     /// Element type.

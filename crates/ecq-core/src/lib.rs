@@ -14,5 +14,5 @@ pub use encoded::{
     Coding, Content, EncodedTensor, Entry, GridEntry, Kind, Order, Part, Parts, RawEntry, Tile,
 };
 pub use error::CoreError;
-pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid};
+pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid, Outlier, UniformRows};
 pub use limits::Limits;

@@ -47,6 +47,14 @@ pub enum KernelError {
         /// What the coder found.
         source: CodingError,
     },
+    /// An outlier is not where one can be.
+    #[error("part `outliers`, outlier {outlier}: {why}")]
+    Outlier {
+        /// How many come before it.
+        outlier: usize,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// The stream of a tile is corrupt.
     #[error("tile {tile} at stream byte {offset}: {source}")]
     Tile {

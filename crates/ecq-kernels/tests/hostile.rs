@@ -1,12 +1,13 @@
 //! Parts that lie: each lie has its own error, and none costs memory or time beyond the parts.
 
 use bytes::Bytes;
-use ecq_coding::{Counts, FrequencyTable, Layout, rans};
+use ecq_coding::{Counts, FrequencyTable, Layout, planes, rans};
 use ecq_core::{
-    Coding, Content, EncodedTensor, Entry, FloatType, GridEntry, Kind, Order, Part, Parts, RawEntry, Tile,
+    Coding, Content, EncodedTensor, Entry, FloatType, FloatVec, Grid, GridEntry, Kind, Order, Outlier, Part,
+    Parts, RawEntry, Tile, UniformRows,
 };
 use ecq_kernels::KernelError;
-use ecq_kernels::cpu::{decode_codes, decode_codes_into, decode_grid, decode_raw};
+use ecq_kernels::cpu::{decode_codes, decode_codes_into, decode_grid, decode_raw, encode_outliers};
 
 const ROWS: usize = 40;
 const COLS: usize = 64;
@@ -23,7 +24,7 @@ fn tensor() -> EncodedTensor {
     let streams = [tile(32, &tables[0], &symbols), tile(8, &tables[1], &symbols[32 * COLS..])];
     let index: Vec<u8> = streams.iter().flat_map(|s| (s.len() as u32).to_le_bytes()).collect();
     let table = [vec![1], tables[0].to_bytes(), tables[1].to_bytes(), vec![0, 1]].concat();
-    let scales = ecq_coding::planes::encode(&[0; ROWS * COLS / 32 * 2], &[1, 1]).unwrap();
+    let scales = planes::encode(&[0; ROWS * COLS / 32 * 2], &[1, 1]).unwrap();
     let content = Content::Codes {
         coding: Coding::Rans,
         alphabet: 16,
@@ -118,6 +119,109 @@ fn every_lie_has_its_own_error() {
     assert!(matches!(decode_raw(&tensor()), Err(E::Content { .. })));
 }
 
+/// The sound tensor's codes on a uniform grid with every kind of side data.
+fn uniform() -> (EncodedTensor, UniformRows) {
+    let grid = UniformRows {
+        zero: 5,
+        steps: FloatVec::of(FloatType::Bf16, &(1..=ROWS).map(|i| i as f32 / 64.0).collect::<Vec<_>>()),
+        col_scales: Some(FloatVec::of(
+            FloatType::F16,
+            &(1..=COLS).map(|i| 2.0 / i as f32).collect::<Vec<_>>(),
+        )),
+        levels: Some(FloatVec::of(FloatType::F32, &(0..16).map(|i| i as f32 - 4.9).collect::<Vec<_>>())),
+        outliers: [(3, -700), (64, 12), (32 * 64, i32::MAX), (40 * 64 - 1, i32::MIN)]
+            .map(|(index, delta)| Outlier { index, delta })
+            .to_vec(),
+    };
+    let tensor = edited(|t| {
+        let Content::Codes { grid: entry, tile, .. } = &mut t.entry.content else { panic!() };
+        *entry = GridEntry::UniformRows {
+            zero: 5,
+            dtype: FloatType::Bf16,
+            per_row: true,
+            columns: Some(FloatType::F16),
+            levels: Some(FloatType::F32),
+            outliers: Some(4),
+        };
+        let floats = |v: &FloatVec| Bytes::from(planes::encode(v.as_bytes(), &[1, 1]).unwrap());
+        t.parts.insert(Part::Scales, floats(&grid.steps));
+        t.parts.insert(Part::Columns, floats(grid.col_scales.as_ref().unwrap()));
+        t.parts.insert(Part::Levels, floats(grid.levels.as_ref().unwrap()));
+        let outliers = encode_outliers(&grid.outliers, *tile, [ROWS, COLS]).unwrap();
+        t.parts.insert(Part::Outliers, outliers.into());
+    });
+    (tensor, grid)
+}
+
+#[test]
+fn uniform_grids_come_back_and_mean_what_they_say() {
+    let (tensor, expected) = uniform();
+    tensor.entry.check(&ecq_core::Limits::default()).unwrap();
+    assert_eq!(decode_grid(&tensor).unwrap(), Grid::UniformRows(expected.clone()));
+    // Tiles side by side hold the outliers of a row apart.
+    let tile = Tile { rows: 16, cols: 24, lanes: 4, order: Order::Interleaved };
+    let beside = edited(|t| {
+        *t = tensor.clone();
+        let Content::Codes { tile: of_tensor, .. } = &mut t.entry.content else { panic!() };
+        *of_tensor = tile;
+        let outliers = encode_outliers(&expected.outliers, tile, [ROWS, COLS]).unwrap();
+        t.parts.insert(Part::Outliers, outliers.into());
+    });
+    assert_eq!(decode_grid(&beside).unwrap(), Grid::UniformRows(expected.clone()));
+    let symbols: Vec<u8> = (0..COLS).map(|i| (i % 16) as u8).collect();
+    let mut weights = vec![0.0; COLS];
+    Grid::UniformRows(expected).dequantize_row(0, &symbols, &mut weights);
+    assert_eq!(weights[0], 1.0 / 64.0 * -4.9f32 * 2.0);
+    assert_eq!(
+        weights[3],
+        1.0 / 64.0 * (3.0 - 700.0 - 5.0) * 0.5,
+        "an outlier is on the grid, not on a level"
+    );
+}
+
+#[test]
+fn lies_of_a_uniform_grid_have_their_own_errors() {
+    use KernelError as E;
+    let (tensor, grid) = uniform();
+    let with = |edit: &dyn Fn(&mut EncodedTensor)| {
+        let mut tensor = tensor.clone();
+        edit(&mut tensor);
+        decode_grid(&tensor)
+    };
+    for part in [Part::Scales, Part::Columns, Part::Levels, Part::Outliers] {
+        assert!(matches!(with(&|t| drop(t.parts.remove(&part))), Err(E::MissingPart(p)) if p == part));
+        let cut = with(&|t| bytes(t, part, |b| b.truncate(b.len() - 1)));
+        assert!(matches!(cut, Err(E::Part { part: p, .. }) if p == part), "{part:?}");
+    }
+    let count = |n: u64| {
+        with(&|t| {
+            let Content::Codes { grid: GridEntry::UniformRows { outliers, .. }, .. } = &mut t.entry.content
+            else {
+                panic!()
+            };
+            *outliers = Some(n);
+        })
+    };
+    assert!(matches!(count(3), Err(E::Part { .. })) && matches!(count(5), Err(E::Part { .. })));
+    let tile = Tile { rows: 32, cols: COLS, lanes: 32, order: Order::Rows };
+    let places = |counts: [u32; 2], places: [u32; 4]| {
+        let counts: Vec<u8> = counts.iter().flat_map(|n| n.to_le_bytes()).collect();
+        let entries: Vec<u8> =
+            places.iter().flat_map(|p| [p.to_le_bytes(), [1, 0, 0, 0]]).flatten().collect();
+        let counts = planes::encode(&counts, &[1; 4]).unwrap();
+        let mut part = (counts.len() as u32).to_le_bytes().to_vec();
+        part.extend(counts);
+        part.extend(planes::encode(&entries, &[1; 8]).unwrap());
+        with(&|t| drop(t.parts.insert(Part::Outliers, part.clone().into())))
+    };
+    assert!(places([2, 2], [3, 64, 0, 511]).is_ok());
+    assert!(matches!(places([2, 1], [3, 64, 0, 511]), Err(E::Outlier { outlier: 3, .. })));
+    assert!(matches!(places([2, 3], [3, 64, 0, 511]), Err(E::Outlier { outlier: 4, .. })));
+    assert!(matches!(places([2, 2], [3, 3, 0, 511]), Err(E::Outlier { outlier: 1, .. })));
+    assert!(matches!(places([2, 2], [3, 64, 0, 512]), Err(E::Outlier { outlier: 3, .. })));
+    assert_eq!(encode_outliers(&grid.outliers, tile, [ROWS, COLS]).unwrap(), tensor.parts[&Part::Outliers]);
+}
+
 #[test]
 fn archives_check_their_model_before_they_grow_it() {
     use KernelError as E;
@@ -157,7 +261,7 @@ fn archives_check_their_model_before_they_grow_it() {
             raw => raw,
         };
         t.parts.insert(Part::Table, vec![0, 255, 1, 0].into());
-        t.parts.insert(Part::Scales, ecq_coding::planes::encode(&[0; 2], &[1, 1]).unwrap().into());
+        t.parts.insert(Part::Scales, planes::encode(&[0; 2], &[1, 1]).unwrap().into());
     });
     assert!(matches!(decode_codes(&many), Err(E::Part { part: Part::Table, .. })));
     let narrow = edited(|t| {

@@ -1,11 +1,12 @@
 //! What is in a model, and what coding it would give.
 
-use crate::encode::{EncodeOptions, plan};
+use crate::encode::{EncodeOptions, plan, side_data};
 use crate::error::{PackError, Result};
 use crate::progress::{Progress, in_batches};
 use crate::source::{Source, Tensor};
+use bytes::Bytes;
 use ecq_coding::{Counts, planes};
-use ecq_core::{Biases, FloatVec, Grid, Kind};
+use ecq_core::{Grid, Kind};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -128,15 +129,11 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
             analysis.histogram = counts.as_array()[..codes.alphabet().into()].to_vec();
             analysis.entropy_bits = counts.entropy_bits();
             analysis.coding = Some(crate::encode::name(plan.coding).to_owned());
-            let Grid::AffineGroups(groups) = &grid else { return Err(PackError::UnknownGrid) };
-            analysis.code_bits = Some(groups.bits);
-            let coded =
-                |floats: &FloatVec| planes::encode(floats.as_bytes(), &vec![1; floats.dtype().bytes()]);
-            let mut side = coded(&groups.scales)?.len();
-            if let Biases::PerGroup(biases) = &groups.biases {
-                side += coded(biases)?.len();
+            if let Grid::AffineGroups(groups) = &grid {
+                analysis.code_bits = Some(groups.bits);
             }
-            analysis.side_bpw = 8.0 * side as f64 / weights;
+            let (_, side) = side_data(&grid, plan.tile, [codes.rows(), codes.cols()])?;
+            analysis.side_bpw = 8.0 * side.values().map(Bytes::len).sum::<usize>() as f64 / weights;
             let chosen = plan.estimates.iter().find(|e| e.coding == plan.coding);
             analysis.bpw = chosen.map_or(0.0, |e| e.bits) / weights + analysis.side_bpw;
         }

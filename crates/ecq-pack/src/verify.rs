@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::progress::{Progress, in_batches};
 use crate::source::{EcqSource, Source, Tensor, open};
-use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Limits};
+use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Limits, UniformRows};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -128,6 +128,11 @@ fn values(tensor: &Tensor) -> (u64, u64) {
             let biases = if let Biases::PerGroup(biases) = &grid.biases { biases.len() } else { 0 };
             (codes.symbols().len() as u64, (grid.scales.len() + biases) as u64)
         }
+        Tensor::Coded(codes, Grid::UniformRows(grid)) => {
+            let optional = [&grid.col_scales, &grid.levels].into_iter().flatten().map(FloatVec::len);
+            let side = grid.steps.len() + optional.sum::<usize>() + grid.outliers.len();
+            (codes.symbols().len() as u64, side as u64)
+        }
         Tensor::Coded(codes, _) => (codes.symbols().len() as u64, 0),
         Tensor::Raw { .. } => (0, 0),
     }
@@ -148,7 +153,8 @@ fn difference(a: &Tensor, b: &Tensor) -> Option<String> {
             }
             match (ga, gb) {
                 (Grid::AffineGroups(ga), Grid::AffineGroups(gb)) => grid_difference(ga, gb),
-                _ => (ga != gb).then(|| "has another grid".to_owned()),
+                (Grid::UniformRows(ga), Grid::UniformRows(gb)) => uniform_difference(ga, gb),
+                _ => Some("has another grid".to_owned()),
             }
         }
         (Tensor::Raw { dtype: ta, bytes: ba, .. }, Tensor::Raw { dtype: tb, bytes: bb, .. }) => {
@@ -169,17 +175,30 @@ fn grid_difference(a: &AffineGroups, b: &AffineGroups) -> Option<String> {
             a.bits, a.group_size, b.bits, b.group_size
         ));
     }
-    let floats = |what: &str, a: &FloatVec, b: &FloatVec| {
-        if (a.dtype(), a.len()) != (b.dtype(), b.len()) {
-            return Some(format!("{what} have other types or counts"));
-        }
-        let width = a.dtype().bytes();
-        let mut pairs = a.as_bytes().chunks(width).zip(b.as_bytes().chunks(width));
-        let at = pairs.position(|(x, y)| x != y)?;
-        Some(format!("{what} differ, first in group {at}: {} and {}", a.get(at), b.get(at)))
-    };
-    floats("scales", &a.scales, &b.scales).or_else(|| match (&a.biases, &b.biases) {
-        (Biases::PerGroup(a), Biases::PerGroup(b)) => floats("biases", a, b),
+    float_difference("scales", &a.scales, &b.scales).or_else(|| match (&a.biases, &b.biases) {
+        (Biases::PerGroup(a), Biases::PerGroup(b)) => float_difference("biases", a, b),
         (a, b) => (a != b).then(|| "has another zero point".to_owned()),
     })
+}
+
+fn uniform_difference(a: &UniformRows, b: &UniformRows) -> Option<String> {
+    let optional = |what: &str, a: &Option<FloatVec>, b: &Option<FloatVec>| match (a, b) {
+        (Some(a), Some(b)) => float_difference(what, a, b),
+        (a, b) => (a != b).then(|| format!("only one model has {what}")),
+    };
+    (a.zero != b.zero)
+        .then(|| format!("has zero points {} and {}", a.zero, b.zero))
+        .or_else(|| float_difference("steps", &a.steps, &b.steps))
+        .or_else(|| optional("column scales", &a.col_scales, &b.col_scales))
+        .or_else(|| optional("levels", &a.levels, &b.levels))
+        .or_else(|| (a.outliers != b.outliers).then(|| "has other outliers".to_owned()))
+}
+
+fn float_difference(what: &str, a: &FloatVec, b: &FloatVec) -> Option<String> {
+    if (a.dtype(), a.len()) != (b.dtype(), b.len()) {
+        return Some(format!("{what} have other types or counts"));
+    }
+    let width = a.dtype().bytes();
+    let at = a.as_bytes().chunks(width).zip(b.as_bytes().chunks(width)).position(|(x, y)| x != y)?;
+    Some(format!("{what} differ, first at {at}: {} and {}", a.get(at), b.get(at)))
 }

@@ -2,7 +2,7 @@
 
 use super::Result;
 use super::error::ContainerError;
-use ecq_core::{Content, Entry, GridEntry, Part};
+use ecq_core::{Content, Entry, Part};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -70,12 +70,12 @@ pub(super) fn parts(content: &Content) -> Vec<Part> {
     let Content::Codes { coding, grid, .. } = content else {
         return vec![Part::Stream];
     };
-    let has = |part: &Part| match part {
-        Part::Stream | Part::Scales => true,
-        Part::Table | Part::Index => *coding != Coding::Packed,
-        Part::Biases => !matches!(grid, GridEntry::AffineGroups { zero: Some(_), .. }),
-    };
-    Part::ALL.into_iter().filter(has).collect()
+    let mut parts = grid.parts();
+    parts.push(Part::Stream);
+    if *coding != Coding::Packed {
+        parts.extend([Part::Table, Part::Index]);
+    }
+    parts
 }
 
 /// The name of a part in the file.

@@ -1,4 +1,5 @@
-use super::decode::{by_tile, decode_grid};
+use super::decode::by_tile;
+use super::grid::decode_grid;
 use crate::archive::{Model, group_classes};
 use crate::error::{KernelError, Result};
 use crate::parts::facts;

@@ -2,9 +2,7 @@ use super::packed::{packed_row_bytes, unpack, width};
 use crate::error::{KernelError, Result};
 use crate::parts::{Facts, Tables, facts, part, tile_layout, tile_ranges};
 use ecq_coding::{CodingError, Layout, MAX_SYMBOLS_PER_BYTE, planes, prefix, rans};
-use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, Content, CoreError, EncodedTensor, FloatVec, Grid, GridEntry, Part,
-};
+use ecq_core::{Codes, Coding, Content, CoreError, EncodedTensor, Part};
 use rayon::prelude::*;
 
 /// The integer codes of a tensor, bit for bit those that were encoded; tiles decode in parallel.
@@ -90,30 +88,6 @@ pub(super) fn by_tile(
         }
         Ok(())
     })
-}
-
-/// The grid of a tensor, its side data decoded.
-///
-/// # Errors
-/// When the tensor holds no codes, or its side data are missing or corrupt.
-pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
-    let [rows, cols] = tensor.entry.shape;
-    let GridEntry::AffineGroups { bits, group_size, dtype, zero } = facts(tensor)?.grid else {
-        return Err(KernelError::Content { found: "an unknown grid", expected: "affine groups" });
-    };
-    let floats = |which: Part| -> Result<FloatVec> {
-        let len = rows * (cols / group_size) * dtype.bytes();
-        let bytes = planes::decode(part(tensor, which)?, len)
-            .map_err(|source| KernelError::Part { part: which, source })?;
-        Ok(FloatVec::new(dtype, bytes)?)
-    };
-    let biases = match zero {
-        Some(zero) => Biases::Zero(zero),
-        None => Biases::PerGroup(floats(Part::Biases)?),
-    };
-    let grid = AffineGroups { bits, group_size, scales: floats(Part::Scales)?, biases };
-    grid.check(rows, cols)?;
-    Ok(Grid::AffineGroups(grid))
 }
 
 /// The bytes of a tensor that is carried without codes.

@@ -2,7 +2,9 @@
 
 mod archive;
 mod decode;
+mod grid;
 mod packed;
 
-pub use decode::{decode_codes, decode_codes_into, decode_grid, decode_raw};
+pub use decode::{decode_codes, decode_codes_into, decode_raw};
+pub use grid::{decode_grid, encode_outliers};
 pub use packed::{pack, packed_row_bytes, unpack};

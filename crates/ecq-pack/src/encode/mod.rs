@@ -11,9 +11,10 @@ use crate::error::{PackError, Result};
 use bytes::Bytes;
 use ecq_coding::planes;
 use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, Content, EncodedTensor, Entry, Grid, GridEntry, Kind, Part, Parts,
-    RawEntry,
+    AffineGroups, Biases, Codes, Coding, Content, EncodedTensor, Entry, FloatType, FloatVec, Grid, GridEntry,
+    Kind, Part, Parts, RawEntry, Tile,
 };
+use ecq_kernels::cpu::encode_outliers;
 
 /// Encodes codes and their grid as `options` say; returns the tensor and why its coding was chosen.
 ///
@@ -25,9 +26,6 @@ pub fn encode(
     grid: &Grid,
     options: &EncodeOptions,
 ) -> Result<(EncodedTensor, Plan)> {
-    let Grid::AffineGroups(groups) = grid else {
-        return Err(PackError::UnknownGrid);
-    };
     let plan = plan(codes, grid, options)?;
     let mut parts = match plan.coding {
         Coding::Packed => {
@@ -36,9 +34,12 @@ pub fn encode(
         }
         Coding::Rans => static_tables::rans(codes, &plan)?,
         Coding::Prefix => static_tables::prefix(codes, &plan)?,
-        Coding::Archive => archive::encode(codes, groups, &plan)?,
+        Coding::Archive => match grid {
+            Grid::AffineGroups(groups) => archive::encode(codes, groups, &plan)?,
+            _ => return Err(PackError::UnknownGrid),
+        },
     };
-    let (entry, side) = side_data(groups)?;
+    let (entry, side) = side_data(grid, plan.tile, [codes.rows(), codes.cols()])?;
     parts.extend(side);
     let content =
         Content::Codes { coding: plan.coding, alphabet: codes.alphabet(), tile: plan.tile, grid: entry };
@@ -64,20 +65,50 @@ pub fn encode_raw(
     Ok(EncodedTensor { entry: Entry { kind, shape, content }, parts })
 }
 
-/// Scales and biases as byte planes: one field a byte of a float.
-fn side_data(groups: &AffineGroups) -> Result<(GridEntry, Parts)> {
-    let dtype = groups.scales.dtype();
-    let fields = vec![1; dtype.bytes()];
-    let mut parts = Parts::from([(Part::Scales, planes::encode(groups.scales.as_bytes(), &fields)?.into())]);
-    let zero = match &groups.biases {
-        Biases::Zero(zero) => Some(*zero),
-        Biases::PerGroup(biases) if biases.dtype() == dtype => {
-            parts.insert(Part::Biases, planes::encode(biases.as_bytes(), &fields)?.into());
-            None
-        }
-        Biases::PerGroup(_) => return Err(PackError::MixedSideData),
+/// The side data of a grid: floats as byte planes, one field a byte; outliers tile by tile.
+pub(crate) fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntry, Parts)> {
+    let mut parts = Parts::new();
+    let mut floats = |part: Part, floats: &FloatVec| -> Result<FloatType> {
+        let fields = vec![1; floats.dtype().bytes()];
+        parts.insert(part, planes::encode(floats.as_bytes(), &fields)?.into());
+        Ok(floats.dtype())
     };
-    Ok((GridEntry::AffineGroups { bits: groups.bits, group_size: groups.group_size, dtype, zero }, parts))
+    let entry = match grid {
+        Grid::AffineGroups(AffineGroups { bits, group_size, scales, biases }) => {
+            let dtype = floats(Part::Scales, scales)?;
+            let zero = match biases {
+                Biases::Zero(zero) => Some(*zero),
+                Biases::PerGroup(biases) if biases.dtype() == dtype => {
+                    floats(Part::Biases, biases)?;
+                    None
+                }
+                Biases::PerGroup(_) => return Err(PackError::MixedSideData),
+            };
+            GridEntry::AffineGroups { bits: *bits, group_size: *group_size, dtype, zero }
+        }
+        Grid::UniformRows(uniform) => {
+            let dtype = floats(Part::Scales, &uniform.steps)?;
+            let columns = uniform.col_scales.as_ref().map(|v| floats(Part::Columns, v)).transpose()?;
+            let levels = uniform.levels.as_ref().map(|v| floats(Part::Levels, v)).transpose()?;
+            let outliers = &uniform.outliers;
+            if !outliers.is_empty() {
+                if tile.rows as u64 * tile.cols as u64 > 1 << 32 {
+                    return Err(PackError::TileTooLarge { tile: 0 });
+                }
+                parts.insert(Part::Outliers, encode_outliers(outliers, tile, shape)?.into());
+            }
+            GridEntry::UniformRows {
+                zero: uniform.zero,
+                dtype,
+                per_row: uniform.steps.len() != 1,
+                columns,
+                levels,
+                outliers: (!outliers.is_empty()).then_some(outliers.len() as u64),
+            }
+        }
+        _ => return Err(PackError::UnknownGrid),
+    };
+    Ok((entry, parts))
 }
 
 /// `count - 1`, the tables one after the other, and, if there are several, each tile's table.
