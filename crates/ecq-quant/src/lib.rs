@@ -1,0 +1,32 @@
+//! Quantizers: floats in, integer codes on a grid out, and how many bits they should take.
+//!
+//! Everything here is a pure function of [`Weights`] and a [`RateModel`]; nothing reads files or imports a coder.
+//!
+//! - [`affine`]: groups with a scale and a bias, bit for bit those of MLX's `mx.quantize`.
+//! - [`absmax`]: symmetric, one scale a tensor, a row or a group.
+//! - [`uniform`]: the unbounded uniform grid for an entropy coder; [`Sketch`] and [`solve`] find its steps for a
+//!   number of bits without touching the weights again.
+
+mod absmax;
+mod affine;
+mod distortion;
+mod error;
+mod rate;
+mod round;
+mod sketch;
+mod solve;
+mod uniform;
+mod weights;
+
+pub use absmax::{Span, absmax};
+pub use affine::affine;
+pub use distortion::Distortion;
+pub use error::QuantError;
+pub use rate::{Alphabet, RateModel, Spectrum};
+pub use sketch::{Sketch, StepSpan};
+pub use solve::solve;
+pub use uniform::{Levels, uniform};
+pub use weights::{Blocks, Floats, Quantized, Weights};
+
+/// A quantized matrix: its codes and how they become weights.
+pub type Coded = (ecq_core::Codes, ecq_core::Grid);

@@ -1,0 +1,173 @@
+//! What a matrix looks like at any step, from one pass over its weights.
+
+use crate::error::{QuantError, Result};
+use crate::rate::Spectrum;
+use crate::weights::{Blocks, Weights};
+use ecq_core::{FloatType, FloatVec};
+use std::ops::Range;
+
+/// What shares a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepSpan {
+    /// The tensor: its step follows its root mean square.
+    Tensor,
+    /// Each row: its step follows the row's root mean square.
+    Row,
+}
+
+/// Bins of a unit.
+const FINENESS: f64 = 512.0;
+/// Bins reach so many units to both sides; what is further out is kept as it is.
+const REACH: usize = 16;
+const BINS: usize = 2 * REACH * FINENESS as usize;
+
+/// The weights of a matrix as a histogram in units of their root mean square, fine enough to tell how often each integer
+/// occurs at any step from about a fortieth of a unit on.
+#[derive(Debug, Clone)]
+pub struct Sketch {
+    shape: [usize; 2],
+    /// One for the tensor or for each row; positive.
+    units: Vec<f32>,
+    bins: Vec<u64>,
+    /// Weights beyond the bins, in units.
+    far: Vec<f32>,
+    energy: f64,
+}
+
+impl Sketch {
+    /// Looks at all weights, once or, for one unit a tensor, twice.
+    ///
+    /// # Errors
+    /// When a weight is not finite, or the weights cannot be read.
+    pub fn of(weights: &dyn Weights, span: StepSpan) -> Result<Self> {
+        let shape @ [rows, cols] = weights.shape();
+        let blocks = Blocks::new(shape);
+        let unit = |energy: f64, count: usize| ((energy / count as f64).sqrt() as f32).max(f32::MIN_POSITIVE);
+        let energies = |block: &[f32]| -> Vec<f64> {
+            block
+                .chunks_exact(cols)
+                .map(|row| row.iter().map(|&w| f64::from(w) * f64::from(w)).sum())
+                .collect()
+        };
+        let (units, energy, histogram) = match span {
+            StepSpan::Row => {
+                let count =
+                    |sum: &mut (Vec<(usize, Vec<f64>)>, Histogram), rows: Range<usize>, block: &[f32]| {
+                        let energies = energies(block);
+                        for (row, &energy) in block.chunks_exact(cols).zip(&energies) {
+                            sum.1.add(row, unit(energy, cols));
+                        }
+                        sum.0.push((rows.start, energies));
+                        Ok(())
+                    };
+                let merge = |mut a: (Vec<_>, Histogram), b: (Vec<_>, Histogram)| {
+                    a.0.extend(b.0);
+                    (a.0, a.1.merged(b.1))
+                };
+                let (mut energies, histogram) = blocks.fold(weights, count, merge)?;
+                energies.sort_unstable_by_key(|&(row, _)| row);
+                let energies: Vec<f64> = energies.into_iter().flat_map(|(_, energies)| energies).collect();
+                let units = energies.iter().map(|&energy| unit(energy, cols)).collect();
+                (units, energies.iter().sum::<f64>(), histogram)
+            }
+            StepSpan::Tensor => {
+                let energy =
+                    blocks.map(weights, |_, block| Ok(energies(block).iter().sum::<f64>()))?.iter().sum();
+                let unit = unit(energy, rows * cols);
+                let count = |sum: &mut Histogram, _: Range<usize>, block: &[f32]| {
+                    sum.add(block, unit);
+                    Ok(())
+                };
+                (vec![unit], energy, blocks.fold(weights, count, Histogram::merged)?)
+            }
+        };
+        Ok(Self { shape, units, bins: histogram.bins, far: histogram.far, energy })
+    }
+
+    /// Rows, columns.
+    pub fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Number of weights.
+    pub fn weights(&self) -> u64 {
+        self.shape[0] as u64 * self.shape[1] as u64
+    }
+
+    /// Sum of squared weights.
+    pub fn energy(&self) -> f64 {
+        self.energy
+    }
+
+    /// The steps that are `scale` times the units: f32 for a tensor, bf16 (any range, 8 bits of precision, and the quantizer
+    /// uses what is stored) for rows.
+    ///
+    /// # Errors
+    /// When `scale` is not positive and finite.
+    pub fn steps(&self, scale: f64) -> Result<FloatVec> {
+        if !(scale.is_finite() && scale > 0.0) {
+            let expected = "positive and finite";
+            return Err(QuantError::Parameter { what: "step", found: scale, expected });
+        }
+        let dtype = if self.units.len() == 1 { FloatType::F32 } else { FloatType::Bf16 };
+        // Rows of zeros have any step, but not zero.
+        let steps = self.units.iter().map(|&unit| ((f64::from(unit) * scale) as f32).max(1e-30));
+        Ok(FloatVec::of(dtype, &steps.collect::<Vec<_>>()))
+    }
+
+    /// How often each integer occurs at steps of `scale` units. A bin on the border of two integers counts for both in
+    /// proportion.
+    pub fn spectrum(&self, scale: f64) -> Spectrum {
+        let reach = (REACH as f64 / scale + 0.5).floor() as i64 + 1;
+        let integer = |w: f32| (f64::from(w) / scale).round_ties_even() as i64;
+        // Far integers are so many steps out that they are outliers wherever they lie: the last ones stand for all.
+        let mut counts = vec![0.0; 2 * reach as usize + 1];
+        let bin = |i: usize| (i as f64 / FINENESS - REACH as f64) / scale;
+        for (i, &n) in self.bins.iter().enumerate().filter(|&(_, &n)| n > 0) {
+            let (start, end) = (bin(i), bin(i + 1));
+            let (first, last) = ((start + 0.5).floor() as i64, (end + 0.5).floor() as i64);
+            for q in first..=last {
+                let share = (end.min(q as f64 + 0.5) - start.max(q as f64 - 0.5)) / (end - start);
+                if share > 0.0 {
+                    counts[(q + reach) as usize] += share * n as f64;
+                }
+            }
+        }
+        for &w in &self.far {
+            counts[(integer(w).clamp(-reach, reach) + reach) as usize] += 1.0;
+        }
+        let first = counts.iter().position(|&n| n > 0.0).unwrap_or(0);
+        let end = counts.iter().rposition(|&n| n > 0.0).map_or(0, |last| last + 1);
+        Spectrum { lowest: first as i64 - reach, counts: counts[first..end.max(first)].to_vec() }
+    }
+}
+
+/// Weights in bins; empty until the first ones come.
+#[derive(Default)]
+struct Histogram {
+    bins: Vec<u64>,
+    far: Vec<f32>,
+}
+
+impl Histogram {
+    fn add(&mut self, weights: &[f32], unit: f32) {
+        self.bins.resize(BINS, 0);
+        let scale = FINENESS as f32 / unit;
+        let middle = (BINS / 2) as f32;
+        for &w in weights {
+            let at = w * scale + middle;
+            match self.bins.get_mut(at as usize) {
+                // A cast saturates: what lies below comes as 0.
+                Some(bin) if at >= 0.0 => *bin += 1,
+                _ => self.far.push(w / unit),
+            }
+        }
+    }
+
+    fn merged(mut self, other: Self) -> Self {
+        self.bins.resize(BINS, 0);
+        self.bins.iter_mut().zip(&other.bins).for_each(|(sum, n)| *sum += n);
+        self.far.extend(other.far);
+        self
+    }
+}
