@@ -55,14 +55,34 @@ pub struct AnalyzeArgs {
 
 #[derive(Args)]
 pub struct QuantizeArgs {
-    /// GGUF or .ecq file
+    /// GGUF or .ecq file, safetensors file or checkpoint folder
     pub model: PathBuf,
     /// The file to write
     #[arg(short, long, value_name = "ECQ", required_unless_present = "dry_run")]
     pub output: Option<PathBuf>,
     /// Keep every code and every byte of the source
-    #[arg(long, required = true)]
+    #[arg(long, conflicts_with_all = ["bpw", "size", "grid", "embedding", "steps", "levels"])]
     pub lossless: bool,
+    /// Bits per weight of the block projections, all their bytes counted [default: 4]
+    #[arg(long, value_name = "BITS", conflicts_with = "size")]
+    pub bpw: Option<String>,
+    /// Length of the whole file at most, such as 1.2GB or 75MiB
+    #[arg(long, value_name = "BYTES")]
+    pub size: Option<String>,
+    /// Grid of block projections: uniform (for --bpw or --size), uniform:BPW, affine:BITS[:GROUP] (MLX's),
+    /// absmax:BITS[:tensor|row|GROUP], keep
+    #[arg(long, default_value = "uniform")]
+    pub grid: String,
+    /// Grid of embedding and head: keep, a number of BITS (symmetric rows), or a grid as above
+    #[arg(long, value_name = "GRID", default_value = "8")]
+    pub embedding: String,
+    /// What shares a step of a uniform grid: row, or tensor (less error, but worse text)
+    #[arg(long, default_value = "row")]
+    pub steps: String,
+    /// What a code of a uniform grid stands for: its grid point, or the centroid of its weights (less error at low
+    /// rates, slower)
+    #[arg(long, default_value = "grid")]
+    pub levels: String,
     /// rans, prefix, packed, archive, or auto: the smallest that is no slower than --slowest
     #[arg(long, default_value = "auto")]
     pub coding: String,
@@ -78,7 +98,7 @@ pub struct QuantizeArgs {
     /// Leave a tensor packed if coding it saves less than this
     #[arg(long, value_name = "PERCENT", default_value = "1")]
     pub hybrid: String,
-    /// Options for tensors whose name matches, such as 'attn_(q|k)=coding:prefix,lanes:64' (repeatable)
+    /// Options for tensors whose name matches, such as 'attn_(q|k)=grid:uniform:3.5,coding:prefix' (repeatable)
     #[arg(long, value_name = "REGEX=OPTIONS")]
     pub r#override: Vec<String>,
     /// Code everything, write nothing, report the sizes

@@ -3,6 +3,7 @@ use ecq_core::CoreError;
 use ecq_format::container::ContainerError;
 use ecq_format::gguf::GgufError;
 use ecq_kernels::KernelError;
+use ecq_quant::QuantError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -45,6 +46,9 @@ pub enum PackError {
     /// The export asked for needs something that the file does not carry.
     #[error("cannot export: {0}")]
     Export(String),
+    /// A tensor could not be quantized.
+    #[error(transparent)]
+    Quant(#[from] QuantError),
     /// A grid that this version does not encode.
     #[error("this version encodes no such grid")]
     UnknownGrid,
@@ -91,7 +95,7 @@ impl PackError {
             | Self::Container(ContainerError::Io { .. })
             | Self::Gguf(GgufError::Io { .. }) => "io",
             Self::UnknownFormat { .. } => "format",
-            Self::Option { .. } | Self::Tables(_) => "option",
+            Self::Option { .. } | Self::Tables(_) | Self::Quant(QuantError::Unreachable { .. }) => "option",
             Self::Export(_) => "export",
             Self::Container(ContainerError::JournalKey { .. } | ContainerError::InUse { .. }) => "resume",
             Self::UnknownGrid | Self::MixedSideData | Self::TileTooLarge { .. } => "unsupported",

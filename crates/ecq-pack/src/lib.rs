@@ -1,21 +1,26 @@
-//! The offline pipeline of ecq: read a model, encode it without loss, write it; verify, export, compare, analyze.
+//! The offline pipeline of ecq: read a model, quantize it or not, code it without loss, write it; verify, export, compare,
+//! analyze.
 
 pub mod analyze;
 pub mod encode;
 mod error;
 mod export;
-mod lossless;
+pub mod grids;
 pub mod options;
+mod pack;
 mod progress;
+mod rates;
 mod report;
 pub mod source;
 mod verify;
+mod weights;
 
 pub use analyze::analyze;
 pub use error::PackError;
 pub use export::export_gguf;
-pub use lossless::pack;
-pub use options::PackOptions;
+pub use grids::GridChoice;
+pub use options::{PackOptions, Target};
+pub use pack::pack;
 pub use progress::Progress;
 pub use report::{PackReport, TensorReport, peak_rss_bytes};
 pub use verify::{Mismatch, VerifyReport, diff, verify};

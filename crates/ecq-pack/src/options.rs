@@ -1,13 +1,31 @@
-//! Options of lossless packing, as words: one grammar for the command line and for overrides.
+//! Options of packing, as words: one grammar for the command line and for overrides.
 
 use crate::encode::{CodingChoice, EncodeOptions, TileChoice};
 use crate::error::{PackError, Result};
-use ecq_core::Coding;
+use crate::grids::GridChoice;
+use crate::source::TensorFacts;
+use ecq_core::{Coding, Kind};
+use ecq_quant::{Levels, Span, StepSpan};
 use regex::Regex;
 
-/// Options for a model: a default and overrides by name.
-#[derive(Debug, Clone, Default)]
+/// How small the tensors on uniform grids become together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// So many bits per weight: all of their bytes, side data and header too.
+    Bpw(f64),
+    /// As many as leave the whole file at most so many bytes long.
+    Size(u64),
+}
+
+/// Options for a model: defaults and overrides by name.
+#[derive(Debug, Clone)]
 pub struct PackOptions {
+    /// The grid of block projections.
+    pub linear: GridChoice,
+    /// The grid of embedding and head.
+    pub embedding: GridChoice,
+    /// What tensors on uniform grids without a rate of their own aim at.
+    pub target: Target,
     /// For every tensor.
     pub encode: EncodeOptions,
     /// For tensors whose name the expression matches; later ones win.
@@ -16,7 +34,66 @@ pub struct PackOptions {
     pub resume: bool,
 }
 
+impl Default for PackOptions {
+    /// Lossless.
+    fn default() -> Self {
+        Self {
+            linear: GridChoice::Keep,
+            embedding: GridChoice::Keep,
+            target: Target::Bpw(4.0),
+            encode: EncodeOptions::default(),
+            overrides: Vec::new(),
+            resume: false,
+        }
+    }
+}
+
 impl PackOptions {
+    /// Uniform grids of 4 bits a weight for block projections; embedding and head on 8-bit symmetric rows, their codes
+    /// entropy coded.
+    pub fn quantizing() -> Self {
+        Self {
+            linear: GridChoice::Uniform { bpw: None, steps: StepSpan::Row, levels: Levels::Grid },
+            embedding: GridChoice::Absmax { bits: 8, span: Span::Row },
+            ..Self::default()
+        }
+    }
+
+    /// The grid of a tensor: overrides first, then its kind's. Norms, biases and tables are kept.
+    ///
+    /// # Errors
+    /// Never for overrides that [`add_override`](Self::add_override) took.
+    pub fn grid_of(&self, tensor: &TensorFacts) -> Result<GridChoice> {
+        let mut choice = match tensor.kind {
+            Kind::Linear => self.linear,
+            Kind::Embedding => self.embedding,
+            Kind::Other => GridChoice::Keep,
+        };
+        for (_, pairs) in self.overrides.iter().filter(|(regex, _)| regex.is_match(&tensor.name)) {
+            for (key, value) in pairs {
+                set_grid(&mut choice, key, value)?;
+            }
+        }
+        Ok(choice)
+    }
+
+    /// How a model is quantized, in words.
+    pub fn recipe(&self) -> String {
+        let mut words = format!("linear {}, embedding {}", self.linear, self.embedding);
+        let shares = |choice: &GridChoice| matches!(choice, GridChoice::Uniform { bpw: None, .. });
+        if shares(&self.linear) || shares(&self.embedding) {
+            words += &match self.target {
+                Target::Bpw(bpw) => format!(", {bpw} bits a weight"),
+                Target::Size(bytes) => format!(", {bytes} bytes"),
+            };
+        }
+        for (regex, pairs) in &self.overrides {
+            let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+            words += &format!(", {}={}", regex.as_str(), pairs.join(","));
+        }
+        words
+    }
+
     /// Adds an override `REGEX=OPTION:VALUE[,OPTION:VALUE...]`, such as `attn_(q|k)=coding:prefix,lanes:64`.
     ///
     /// # Errors
@@ -32,7 +109,9 @@ impl PackOptions {
             let Some((key, value)) = option.split_once(':') else {
                 return Err(bad(format!("{option:?} is not OPTION:VALUE")));
             };
-            set(&mut EncodeOptions::default(), key, value)?;
+            if !set_grid(&mut GridChoice::Keep, key, value)? {
+                set(&mut EncodeOptions::default(), key, value)?;
+            }
             pairs.push((key.to_owned(), value.to_owned()));
         }
         self.overrides.push((regex, pairs));
@@ -47,7 +126,9 @@ impl PackOptions {
         let mut options = self.encode;
         for (_, pairs) in self.overrides.iter().filter(|(regex, _)| regex.is_match(tensor)) {
             for (key, value) in pairs {
-                set(&mut options, key, value)?;
+                if !set_grid(&mut GridChoice::Keep, key, value)? {
+                    set(&mut options, key, value)?;
+                }
             }
         }
         Ok(options)
@@ -55,8 +136,22 @@ impl PackOptions {
 
     /// A text that is equal for equal options, for the journal's key.
     pub(crate) fn fingerprint(&self) -> String {
-        format!("{:?} {:?}", self.encode, self.overrides)
+        format!(
+            "{:?} {:?} {:?} {:?} {:?}",
+            self.encode, self.overrides, self.linear, self.embedding, self.target
+        )
     }
+}
+
+/// Sets an option of a grid from its words: `grid`, `steps`, `levels`; false if the option is none of them.
+fn set_grid(choice: &mut GridChoice, key: &str, value: &str) -> Result<bool> {
+    match key {
+        "grid" => *choice = GridChoice::parse(value)?,
+        "steps" => choice.set_steps(value)?,
+        "levels" => choice.set_levels(value)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// Sets one option from its words: `coding`, `slowest`, `tile`, `lanes`, `hybrid`, `tables`.
@@ -91,7 +186,11 @@ pub fn set(options: &mut EncodeOptions, key: &str, value: &str) -> Result<()> {
             let tables = value.parse().ok().filter(|n| (1..=256).contains(n));
             options.tables = tables.ok_or_else(|| bad("1 to 256"))?;
         }
-        _ => return Err(bad("one of the options coding, slowest, tile, lanes, hybrid, tables")),
+        _ => {
+            return Err(bad(
+                "one of the options coding, slowest, tile, lanes, hybrid, tables, grid, steps, levels",
+            ));
+        }
     }
     Ok(())
 }

@@ -23,6 +23,8 @@ pub struct TensorReport {
     pub bytes: u64,
     /// The same in bits per weight.
     pub bpw: f64,
+    /// Order-0 entropy of its codes in bits per weight.
+    pub entropy_bpw: Option<f64>,
     /// Cross entropy of its codes under its tables in bits per weight: the least that a coder with one table a
     /// tile can reach.
     pub cross_entropy_bpw: Option<f64>,
@@ -30,7 +32,9 @@ pub struct TensorReport {
     pub codes_bpw: Option<f64>,
     /// Coding of its codes; absent when it has none, or was already there when a run resumed.
     pub coding: Option<String>,
-    /// Why that coding.
+    /// Signal to quantization noise against the source in decibels; absent where nothing was quantized.
+    pub sqnr_db: Option<f64>,
+    /// Why that coding, or why not the grid asked for.
     pub reason: Option<String>,
 }
 
@@ -45,6 +49,10 @@ pub struct PackReport {
     pub bpw_linear: Option<f64>,
     /// The same for embedding and head.
     pub bpw_embedding: Option<f64>,
+    /// Signal to quantization noise of the block projections in decibels; absent where nothing was quantized.
+    pub sqnr_linear_db: Option<f64>,
+    /// The same for embedding and head.
+    pub sqnr_embedding_db: Option<f64>,
     /// The whole file, in bits over all weights.
     pub bpw_total: f64,
     /// Seconds it took.
@@ -66,6 +74,8 @@ impl PackReport {
             source_bytes,
             bpw_linear: None,
             bpw_embedding: None,
+            sqnr_linear_db: None,
+            sqnr_embedding_db: None,
             bpw_total: 0.0,
             seconds: 0.0,
             peak_rss_bytes: None,
@@ -96,4 +106,9 @@ pub fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// JSON knows no infinities.
+pub(crate) fn finite(x: f64) -> Option<f64> {
+    Some(x).filter(|x| x.is_finite())
 }

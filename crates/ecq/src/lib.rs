@@ -18,11 +18,12 @@
 pub use ecq_coding as coding;
 pub use ecq_core::{
     AffineGroups, Biases, Codes, Coding, Content, CoreError, EncodedTensor, Entry, FloatType, FloatVec, Grid,
-    GridEntry, Kind, Limits, Order, Part, Parts, RawEntry, Tile,
+    GridEntry, Kind, Limits, Order, Outlier, Part, Parts, RawEntry, Tile, UniformRows,
 };
 pub use ecq_format as format;
 pub use ecq_kernels as kernels;
 pub use ecq_pack::{
-    Mismatch, PackError, PackOptions, PackReport, Progress, TensorReport, VerifyReport, analyze, diff,
-    encode, export_gguf, options, pack, peak_rss_bytes, source, verify,
+    GridChoice, Mismatch, PackError, PackOptions, PackReport, Progress, Target, TensorReport, VerifyReport,
+    analyze, diff, encode, export_gguf, options, pack, peak_rss_bytes, source, verify,
 };
+pub use ecq_quant as quant;

@@ -3,8 +3,11 @@ use crate::json;
 use crate::out::say;
 use crate::progress::Bar;
 use crate::table::{bytes, table};
+use bytesize::ByteSize;
 use ecq::encode::EncodeOptions;
-use ecq::{Kind, Limits, PackOptions, PackReport, TensorReport, options, pack, source};
+use ecq::{
+    GridChoice, Kind, Limits, PackError, PackOptions, PackReport, Target, TensorReport, options, pack, source,
+};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -19,7 +22,7 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
         options::set(&mut encode, "lanes", lanes)?;
     }
     options::set(&mut encode, "hybrid", &args.hybrid)?;
-    let mut options = PackOptions { encode, resume: args.resume, ..PackOptions::default() };
+    let mut options = PackOptions { encode, resume: args.resume, ..grids(args)? };
     for text in &args.r#override {
         options.add_override(text)?;
     }
@@ -42,8 +45,39 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The grids and the target that were asked for.
+fn grids(args: &QuantizeArgs) -> anyhow::Result<PackOptions> {
+    if args.lossless {
+        return Ok(PackOptions::default());
+    }
+    let mut options = PackOptions::quantizing();
+    options.linear = GridChoice::parse(&args.grid)?;
+    options.embedding = match args.embedding.parse::<u8>() {
+        Ok(bits) => GridChoice::parse(&format!("absmax:{bits}:row"))?,
+        Err(_) => GridChoice::parse(&args.embedding)?,
+    };
+    for choice in [&mut options.linear, &mut options.embedding] {
+        choice.set_steps(&args.steps)?;
+        choice.set_levels(&args.levels)?;
+    }
+    let bad = |option: &str, value: &str, why: &str| PackError::Option {
+        option: format!("--{option} {value}"),
+        why: format!("expected {why}"),
+    };
+    if let Some(bpw) = &args.bpw {
+        let bits = bpw.parse().ok().filter(|bits| (0.1..=16.0).contains(bits));
+        options.target = Target::Bpw(bits.ok_or_else(|| bad("bpw", bpw, "0.1 to 16 bits a weight"))?);
+    }
+    if let Some(size) = &args.size {
+        let bytes = size.parse::<ByteSize>().ok().filter(|bytes| bytes.0 > 0);
+        let bytes = bytes.ok_or_else(|| bad("size", size, "bytes, such as 75000000, 75MB or 75MiB"))?;
+        options.target = Target::Size(bytes.0);
+    }
+    Ok(options)
+}
+
 fn print_tensors(report: &PackReport) {
-    let mut rows = table(&["tensor", "coding", "why", "shape", "source", "file", "bpw"], 3);
+    let mut rows = table(&["tensor", "coding", "why", "shape", "source", "file", "bpw", "SQNR dB"], 3);
     for t in &report.tensors {
         rows.add_row([
             t.name.clone(),
@@ -53,13 +87,18 @@ fn print_tensors(report: &PackReport) {
             bytes(t.source_bytes),
             bytes(t.bytes),
             format!("{:.3}", t.bpw),
+            decibels(t.sqnr_db),
         ]);
     }
     say!("{rows}");
 }
 
+fn decibels(sqnr_db: Option<f64>) -> String {
+    sqnr_db.map(|db| format!("{db:.2}")).unwrap_or_default()
+}
+
 fn print_summary(report: &PackReport) {
-    let mut rows = table(&["what", "codings", "weights", "source", "file", "bpw", "was"], 2);
+    let mut rows = table(&["what", "codings", "weights", "source", "file", "bpw", "was", "SQNR dB"], 2);
     let groups: [(&str, Kind); 3] =
         [("block projections", Kind::Linear), ("embedding, head", Kind::Embedding), ("others", Kind::Other)];
     let mut counted = 0;
@@ -85,13 +124,16 @@ fn print_summary(report: &PackReport) {
             bytes(file),
             format!("{:.3}", 8.0 * file as f64 / weights as f64),
             format!("{:.3}", 8.0 * source as f64 / weights as f64),
+            decibels(match kind {
+                Kind::Linear => report.sqnr_linear_db,
+                Kind::Embedding => report.sqnr_embedding_db,
+                Kind::Other => None,
+            }),
         ]);
     }
     let weights: u64 = report.tensors.iter().map(|t| t.rows as u64 * t.cols as u64).sum();
-    if !report.dry_run {
-        let rest = report.file_bytes - counted;
-        rows.add_row(["config, tokenizer, header", "", "", "", &bytes(rest), "", ""].map(str::to_owned));
-    }
+    let rest = report.file_bytes - counted;
+    rows.add_row(["config, tokenizer, header", "", "", "", &bytes(rest), "", "", ""].map(str::to_owned));
     rows.add_row([
         "all".to_owned(),
         String::new(),
@@ -100,6 +142,7 @@ fn print_summary(report: &PackReport) {
         bytes(report.file_bytes),
         format!("{:.3}", report.bpw_total),
         format!("{:.3}", 8.0 * report.source_bytes as f64 / weights as f64),
+        String::new(),
     ]);
     say!("{rows}");
     let rss = report.peak_rss_bytes.map(|n| format!(", peak memory {}", bytes(n))).unwrap_or_default();

@@ -37,6 +37,9 @@ pub struct ModelEntry {
     pub order: Vec<String>,
     /// Program and version that wrote the file.
     pub writer: String,
+    /// How the model was quantized, in words; absent when every tensor is that of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
 }
 
 /// The facts of an encoded tensor and the checksums of its parts.

@@ -23,15 +23,22 @@ const COMMIT_BYTES: u64 = 64 << 20;
 /// pushed and on the order given at the end, not on the order of pushes or on interruptions.
 #[derive(Debug)]
 pub struct Spool {
+    /// Absent when bytes are only counted.
+    disk: Option<Disk>,
+    data_bytes: u64,
+    items: BTreeMap<String, Item>,
+}
+
+/// The spool's folder and its two files.
+#[derive(Debug)]
+struct Disk {
     dest: PathBuf,
     dir: PathBuf,
     data: File,
     journal: File,
-    data_bytes: u64,
     durable_bytes: u64,
     /// Journal lines whose data are not yet durable.
     pending: String,
-    items: BTreeMap<String, Item>,
 }
 
 /// A finished tensor or file, as the journal keeps it.
@@ -114,77 +121,25 @@ impl Spool {
             Err(TryLockError::Error(source)) => return Err(ContainerError::Io { path: dir, source }),
         }
         let data = open("data")?;
-        let mut spool = Self {
-            dest: dest.to_owned(),
-            dir,
-            data,
-            journal,
-            data_bytes: 0,
-            durable_bytes: 0,
-            pending: String::new(),
-            items: BTreeMap::new(),
-        };
-        if resume {
-            spool.load(key)?;
-        } else {
-            spool.truncate(0, 0)?;
-        }
-        if spool.journal.metadata().map_err(io(&spool.dir))?.len() == 0 {
+        let dest = dest.to_owned();
+        let mut disk = Disk { dest, dir, data, journal, durable_bytes: 0, pending: String::new() };
+        let (items, data_bytes) =
+            if resume { disk.load(key)? } else { disk.truncate(0, 0).map(|()| Default::default())? };
+        if disk.journal.metadata().map_err(io(&disk.dir))?.len() == 0 {
             let line = journal_line(&json!({ "ecq_journal": 1, "key": key }).to_string());
-            spool.journal.write_all(line.as_bytes()).map_err(io(&spool.dir))?;
+            disk.journal.write_all(line.as_bytes()).map_err(io(&disk.dir))?;
         }
-        Ok(spool)
+        Ok(Self { disk: Some(disk), data_bytes, items })
     }
 
-    /// Reads the journal up to the first line that is not whole or whose data are not there.
-    fn load(&mut self, key: &str) -> Result<()> {
-        let path = self.dir.join("journal");
-        let on_disk = self.data.metadata().map_err(io(&self.dir))?.len();
-        let mut reader = BufReader::new(File::open(&path).map_err(io(&path))?);
-        let mut kept = 0u64;
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if reader.read_until(b'\n', &mut line).map_err(io(&path))? == 0 {
-                break;
-            }
-            let Some(json) = std::str::from_utf8(&line).ok().and_then(checked_line) else { break };
-            if kept == 0 {
-                let head: Value = serde_json::from_str(json).unwrap_or_default();
-                let found = head["key"].as_str().unwrap_or("none");
-                if found != key {
-                    let (found, expected) = (found.to_owned(), key.to_owned());
-                    return Err(ContainerError::JournalKey { path: self.dir.clone(), found, expected });
-                }
-            } else {
-                let Ok(item) = serde_json::from_str::<Item>(json) else { break };
-                let end = item.offset.saturating_add(item.content.bytes());
-                if item.offset != self.data_bytes || end > on_disk {
-                    break;
-                }
-                self.data_bytes = end;
-                self.items.insert(item.name.clone(), item);
-            }
-            kept += line.len() as u64;
-        }
-        self.truncate(kept, self.data_bytes)
-    }
-
-    fn truncate(&mut self, journal_bytes: u64, data_bytes: u64) -> Result<()> {
-        self.journal.set_len(journal_bytes).map_err(io(&self.dir))?;
-        self.data.set_len(data_bytes).map_err(io(&self.dir))?;
-        self.durable_bytes = data_bytes;
-        Ok(())
+    /// A spool that writes nothing: [`finish`](Self::finish) tells how long the file would be, to the byte.
+    pub fn counting() -> Self {
+        Self { disk: None, data_bytes: 0, items: BTreeMap::new() }
     }
 
     /// Whether this tensor is already here, from this run or the one that it resumes.
     pub fn is_done(&self, name: &str) -> bool {
         self.items.contains_key(name)
-    }
-
-    /// The entry and part lengths of a tensor that is already here, if it is an encoded one.
-    pub fn encoded_bytes(&self, name: &str) -> Option<u64> {
-        self.items.get(name).map(|item| item.content.bytes())
     }
 
     /// Adds an encoded tensor.
@@ -222,9 +177,9 @@ impl Spool {
     /// When the name is taken, or writing fails.
     pub fn push_file(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-        let path = self.dir.clone();
-        encoder.write_all(bytes).map_err(io(&path))?;
-        let deflated = encoder.finish().map_err(io(&path))?;
+        let memory = Path::new(name);
+        encoder.write_all(bytes).map_err(io(memory))?;
+        let deflated = encoder.finish().map_err(io(memory))?;
         let (compression, stored) = match deflated.len() < bytes.len() {
             true => (Compression::Zlib, &deflated[..]),
             false => (Compression::None, bytes),
@@ -239,15 +194,11 @@ impl Spool {
             return Err(ContainerError::Name { name: name.to_owned(), why: "was pushed twice" });
         }
         let item = Item { name: name.to_owned(), content, offset: self.data_bytes };
-        for part in parts {
-            self.data.write_all(part).map_err(io(&self.dir))?;
-            self.data_bytes += part.len() as u64;
+        self.data_bytes += item.content.bytes();
+        if let Some(disk) = &mut self.disk {
+            disk.push(&item, parts, self.data_bytes)?;
         }
-        self.pending += &journal_line(&to_json(&item));
         self.items.insert(item.name.clone(), item);
-        if self.data_bytes - self.durable_bytes >= COMMIT_BYTES {
-            self.commit()?;
-        }
         Ok(())
     }
 
@@ -256,12 +207,7 @@ impl Spool {
     /// # Errors
     /// When the system does.
     pub fn commit(&mut self) -> Result<()> {
-        self.data.sync_data().map_err(io(&self.dir))?;
-        self.journal.write_all(self.pending.as_bytes()).map_err(io(&self.dir))?;
-        self.journal.sync_data().map_err(io(&self.dir))?;
-        self.pending.clear();
-        self.durable_bytes = self.data_bytes;
-        Ok(())
+        self.disk.as_mut().map_or(Ok(()), |disk| disk.commit(self.data_bytes))
     }
 
     /// Assembles the file, seals it, and gives it its final name.
@@ -271,35 +217,9 @@ impl Spool {
     pub fn finish(mut self, model: &ModelEntry) -> Result<Summary> {
         self.commit()?;
         let (header, layout, summary) = self.header(model)?;
-        let path = self.dir.join("out");
-        let mut out = File::create(&path).map_err(io(&path))?;
-        let mut hasher = blake3::Hasher::new();
-        let mut put = |bytes: &[u8]| {
-            hasher.update(bytes);
-            out.write_all(bytes).map_err(io(&path))
-        };
-        put(&header)?;
-        let mut buffer = vec![0u8; 1 << 20];
-        for (mut offset, mut left) in layout {
-            while left > 0 {
-                let take = left.min(buffer.len() as u64) as usize;
-                self.data.seek(SeekFrom::Start(offset)).map_err(io(&self.dir))?;
-                self.data.read_exact(&mut buffer[..take]).map_err(io(&self.dir))?;
-                put(&buffer[..take])?;
-                offset += take as u64;
-                left -= take as u64;
-            }
+        if let Some(disk) = self.disk {
+            disk.assemble(&header, layout)?;
         }
-        let seal = hasher.finalize();
-        out.write_all(seal.as_bytes()).map_err(io(&path))?;
-        out.sync_all().map_err(io(&path))?;
-        fs::rename(&path, &self.dest).map_err(io(&self.dest))?;
-        let parent = self.dest.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // The name itself must survive a power cut; not every system lets a folder be opened for that.
-        if let Ok(folder) = File::open(parent) {
-            folder.sync_all().map_err(io(parent))?;
-        }
-        fs::remove_dir_all(&self.dir).map_err(io(&self.dir))?;
         Ok(summary)
     }
 
@@ -360,6 +280,104 @@ impl Spool {
         summary.header_bytes = bytes.len() as u64;
         summary.file_bytes = summary.header_bytes + data_bytes + SEAL_BYTES as u64;
         Ok((bytes, layout, summary))
+    }
+}
+
+impl Disk {
+    /// Reads the journal up to the first line that is not whole or whose data are not there.
+    fn load(&mut self, key: &str) -> Result<(BTreeMap<String, Item>, u64)> {
+        let path = self.dir.join("journal");
+        let on_disk = self.data.metadata().map_err(io(&self.dir))?.len();
+        let mut reader = BufReader::new(File::open(&path).map_err(io(&path))?);
+        let (mut kept, mut data_bytes) = (0u64, 0u64);
+        let mut items = BTreeMap::new();
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if reader.read_until(b'\n', &mut line).map_err(io(&path))? == 0 {
+                break;
+            }
+            let Some(json) = std::str::from_utf8(&line).ok().and_then(checked_line) else { break };
+            if kept == 0 {
+                let head: Value = serde_json::from_str(json).unwrap_or_default();
+                let found = head["key"].as_str().unwrap_or("none");
+                if found != key {
+                    let (found, expected) = (found.to_owned(), key.to_owned());
+                    return Err(ContainerError::JournalKey { path: self.dir.clone(), found, expected });
+                }
+            } else {
+                let Ok(item) = serde_json::from_str::<Item>(json) else { break };
+                let end = item.offset.saturating_add(item.content.bytes());
+                if item.offset != data_bytes || end > on_disk {
+                    break;
+                }
+                data_bytes = end;
+                items.insert(item.name.clone(), item);
+            }
+            kept += line.len() as u64;
+        }
+        self.truncate(kept, data_bytes)?;
+        Ok((items, data_bytes))
+    }
+
+    fn truncate(&mut self, journal_bytes: u64, data_bytes: u64) -> Result<()> {
+        self.journal.set_len(journal_bytes).map_err(io(&self.dir))?;
+        self.data.set_len(data_bytes).map_err(io(&self.dir))?;
+        self.durable_bytes = data_bytes;
+        Ok(())
+    }
+
+    fn push(&mut self, item: &Item, parts: &[&[u8]], data_bytes: u64) -> Result<()> {
+        for part in parts {
+            self.data.write_all(part).map_err(io(&self.dir))?;
+        }
+        self.pending += &journal_line(&to_json(item));
+        if data_bytes - self.durable_bytes >= COMMIT_BYTES {
+            self.commit(data_bytes)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, data_bytes: u64) -> Result<()> {
+        self.data.sync_data().map_err(io(&self.dir))?;
+        self.journal.write_all(self.pending.as_bytes()).map_err(io(&self.dir))?;
+        self.journal.sync_data().map_err(io(&self.dir))?;
+        self.pending.clear();
+        self.durable_bytes = data_bytes;
+        Ok(())
+    }
+
+    /// Writes header, data and seal beside the spool, then gives the whole its final name.
+    fn assemble(mut self, header: &[u8], layout: Layout) -> Result<()> {
+        let path = self.dir.join("out");
+        let mut out = File::create(&path).map_err(io(&path))?;
+        let mut hasher = blake3::Hasher::new();
+        let mut put = |bytes: &[u8]| {
+            hasher.update(bytes);
+            out.write_all(bytes).map_err(io(&path))
+        };
+        put(header)?;
+        let mut buffer = vec![0u8; 1 << 20];
+        for (mut offset, mut left) in layout {
+            while left > 0 {
+                let take = left.min(buffer.len() as u64) as usize;
+                self.data.seek(SeekFrom::Start(offset)).map_err(io(&self.dir))?;
+                self.data.read_exact(&mut buffer[..take]).map_err(io(&self.dir))?;
+                put(&buffer[..take])?;
+                offset += take as u64;
+                left -= take as u64;
+            }
+        }
+        let seal = hasher.finalize();
+        out.write_all(seal.as_bytes()).map_err(io(&path))?;
+        out.sync_all().map_err(io(&path))?;
+        fs::rename(&path, &self.dest).map_err(io(&self.dest))?;
+        let parent = self.dest.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // The name itself must survive a power cut; not every system lets a folder be opened for that.
+        if let Ok(folder) = File::open(parent) {
+            folder.sync_all().map_err(io(parent))?;
+        }
+        fs::remove_dir_all(&self.dir).map_err(io(&self.dir))
     }
 }
 

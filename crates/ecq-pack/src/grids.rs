@@ -1,0 +1,180 @@
+//! Which grid a tensor gets, as words: one grammar for the command line and for overrides.
+
+use crate::error::{PackError, Result};
+use crate::rates::CoderRates;
+use ecq_core::{Codes, FloatVec, Grid};
+use ecq_quant::{Distortion, Levels, Span, StepSpan, Weights, absmax, affine, uniform};
+use std::fmt;
+
+/// The grid of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum GridChoice {
+    /// As it is in the source, every bit.
+    Keep,
+    /// MLX's affine groups.
+    Affine {
+        /// Width of a code: 2, 3, 4, 5, 6 or 8.
+        bits: u8,
+        /// Columns of a group: 32, 64 or 128.
+        group_size: usize,
+    },
+    /// Symmetric.
+    Absmax {
+        /// Width of a code, 2 to 8.
+        bits: u8,
+        /// What shares a scale.
+        span: Span,
+    },
+    /// The unbounded uniform grid, its steps found for a rate.
+    Uniform {
+        /// Bits per weight of this tensor alone; `None` if it shares the model's target.
+        bpw: Option<f64>,
+        /// What shares a step.
+        steps: StepSpan,
+        /// What a code stands for.
+        levels: Levels,
+    },
+}
+
+impl GridChoice {
+    /// Reads `keep`, `uniform`, `uniform:BPW`, `affine:BITS[:GROUP]` (groups of 64), or `absmax:BITS[:tensor|row|GROUP]` (rows).
+    ///
+    /// Steps of a uniform grid are a row's, its codes stand for grid points.
+    ///
+    /// # Errors
+    /// Lists what is understood.
+    pub fn parse(word: &str) -> Result<Self> {
+        let bad = || PackError::Option {
+            option: format!("grid {word}"),
+            why: "expected uniform, uniform:BPW, affine:BITS[:GROUP], absmax:BITS[:tensor|row|GROUP] or keep"
+                .to_owned(),
+        };
+        let mut parts = word.split(':');
+        let (name, first, second) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        let bits = |allowed: fn(&u8) -> bool| {
+            first.and_then(|bits| bits.parse().ok()).filter(allowed).ok_or_else(bad)
+        };
+        let choice = match (name, first, second) {
+            ("keep", None, None) => Self::Keep,
+            ("uniform", bpw, None) => {
+                let bpw = bpw.map(|bpw| positive(bpw).ok_or_else(bad)).transpose()?;
+                Self::Uniform { bpw, steps: StepSpan::Row, levels: Levels::Grid }
+            }
+            ("affine", _, group) => {
+                let group_size = group.unwrap_or("64").parse().ok().filter(|n| matches!(n, 32 | 64 | 128));
+                Self::Affine {
+                    bits: bits(|b| matches!(b, 2..=6 | 8))?,
+                    group_size: group_size.ok_or_else(bad)?,
+                }
+            }
+            ("absmax", _, span) => {
+                let span = match span.unwrap_or("row") {
+                    "tensor" => Span::Tensor,
+                    "row" => Span::Row,
+                    group => Span::Group(group.parse().ok().filter(|&n| n > 0).ok_or_else(bad)?),
+                };
+                Self::Absmax { bits: bits(|b| (2..=8).contains(b))?, span }
+            }
+            _ => return Err(bad()),
+        };
+        if parts.next().is_some() { Err(bad()) } else { Ok(choice) }
+    }
+
+    /// Sets what shares a step: `tensor` or `row`. Other grids have none.
+    ///
+    /// # Errors
+    /// When the word is neither.
+    pub fn set_steps(&mut self, word: &str) -> Result<()> {
+        let span = match word {
+            "tensor" => StepSpan::Tensor,
+            "row" => StepSpan::Row,
+            _ => {
+                return Err(PackError::Option {
+                    option: format!("steps {word}"),
+                    why: "expected tensor or row".into(),
+                });
+            }
+        };
+        if let Self::Uniform { steps, .. } = self {
+            *steps = span;
+        }
+        Ok(())
+    }
+
+    /// Sets what a code stands for: `grid` or `centroid`. Other grids have none.
+    ///
+    /// # Errors
+    /// When the word is neither.
+    pub fn set_levels(&mut self, word: &str) -> Result<()> {
+        let choice = match word {
+            "grid" => Levels::Grid,
+            "centroid" => Levels::Centroid,
+            _ => {
+                return Err(PackError::Option {
+                    option: format!("levels {word}"),
+                    why: "expected grid or centroid".into(),
+                });
+            }
+        };
+        if let Self::Uniform { levels, .. } = self {
+            *levels = choice;
+        }
+        Ok(())
+    }
+
+    /// Why a matrix of `cols` columns cannot have this grid, if it cannot.
+    pub(crate) fn misfit(&self, cols: usize) -> Option<String> {
+        match *self {
+            Self::Affine { group_size, .. } | Self::Absmax { span: Span::Group(group_size), .. }
+                if !cols.is_multiple_of(group_size) =>
+            {
+                Some(format!("kept: groups of {group_size} do not divide {cols} columns"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Quantizes; `steps` are those that [`crate::rates`] found for a uniform grid.
+    pub(crate) fn quantize(&self, weights: &dyn Weights, steps: Option<&FloatVec>) -> Result<Requantized> {
+        let (codes, grid) = match *self {
+            Self::Keep => return Err(PackError::UnknownGrid),
+            Self::Affine { bits, group_size } => affine(weights, bits, group_size)?,
+            Self::Absmax { bits, span } => absmax(weights, bits, span)?,
+            Self::Uniform { levels, .. } => {
+                uniform(weights, steps.ok_or(PackError::UnknownGrid)?, None, levels, &CoderRates)?
+            }
+        };
+        let distortion = Distortion::of(weights, &codes, &grid)?;
+        Ok(Requantized { codes, grid, distortion })
+    }
+}
+
+impl fmt::Display for GridChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Keep => f.write_str("keep"),
+            Self::Affine { bits, group_size } => write!(f, "affine:{bits}:{group_size}"),
+            Self::Absmax { bits, span: Span::Tensor } => write!(f, "absmax:{bits}:tensor"),
+            Self::Absmax { bits, span: Span::Row } => write!(f, "absmax:{bits}:row"),
+            Self::Absmax { bits, span: Span::Group(n) } => write!(f, "absmax:{bits}:{n}"),
+            Self::Uniform { bpw, steps, levels } => {
+                f.write_str("uniform")?;
+                bpw.map_or(Ok(()), |bpw| write!(f, ":{bpw}"))?;
+                f.write_str(if steps == StepSpan::Row { " (row steps" } else { " (one step" })?;
+                f.write_str(if levels == Levels::Centroid { ", centroids)" } else { ")" })
+            }
+        }
+    }
+}
+
+/// A positive number.
+pub(crate) fn positive(word: &str) -> Option<f64> {
+    word.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0)
+}
+
+/// A tensor on its new grid.
+pub(crate) struct Requantized {
+    pub(crate) codes: Codes,
+    pub(crate) grid: Grid,
+    pub(crate) distortion: Distortion,
+}

@@ -1,0 +1,254 @@
+//! A model in, an `.ecq` out: every tensor kept as it is or put on a grid, then coded without loss.
+
+use crate::encode::{Plan, encode, encode_raw, name as coding_name};
+use crate::error::{PackError, Result};
+use crate::grids::{GridChoice, Requantized};
+use crate::options::PackOptions;
+use crate::progress::{Progress, in_batches};
+use crate::report::{PackReport, TensorReport};
+use crate::source::{Source, Tensor, TensorFacts};
+use crate::weights::weights;
+use crate::{rates, report};
+use ecq_core::{EncodedTensor, FloatVec, Kind, Part};
+use ecq_format::container::{ModelEntry, Source as SourceEntry, Spool, TensorBytes};
+use ecq_quant::Distortion;
+use rayon::prelude::*;
+use safetensors::Dtype;
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Instant;
+
+/// Vectors and small matrices of floats ride along as they are, so that any safetensors tool can read them.
+const PLAIN_WEIGHTS: u64 = 1 << 16;
+
+/// A tensor on its way into the file.
+pub(crate) struct Packed {
+    form: Form,
+    facts: Facts,
+}
+
+enum Form {
+    Encoded(EncodedTensor),
+    Plain(Dtype, Vec<usize>, Vec<u8>),
+}
+
+/// What packing decided for a tensor.
+#[derive(Default)]
+struct Facts {
+    plan: Option<Plan>,
+    distortion: Option<Distortion>,
+    /// Why its grid is not the one asked for.
+    kept: Option<String>,
+}
+
+/// Packs `source` into `dest`, or with `dest` absent only counts what it would take.
+///
+/// Tensors are read, quantized, coded and written a batch at a time; the codes of no more than one batch are in memory.
+///
+/// # Errors
+/// When a tensor cannot be read, quantized or coded, the rate asked for is out of reach, or the file cannot be written;
+/// nothing is left under the final name.
+pub fn pack(
+    source: &dyn Source,
+    source_name: &str,
+    dest: Option<&Path>,
+    options: &PackOptions,
+    progress: &dyn Progress,
+) -> Result<PackReport> {
+    let start = Instant::now();
+    let tensors = source.tensors();
+    let choices = tensors.iter().map(|facts| options.grid_of(facts)).collect::<Result<Vec<_>>>()?;
+    let mut spool = match dest {
+        None => Spool::counting(),
+        Some(dest) => {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(source.fingerprint().as_bytes());
+            hasher.update(options.fingerprint().as_bytes());
+            hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+            Spool::create(dest, &hasher.finalize().to_hex()[..32], options.resume)?
+        }
+    };
+    let todo: Vec<usize> = (0..tensors.len()).filter(|&i| !spool.is_done(&tensors[i].name)).collect();
+    let mut report = PackReport::new(source.bytes(), tensors.len() - todo.len());
+    report.dry_run = dest.is_none();
+    // Of all tensors, done or not: steps follow from the whole model.
+    let steps =
+        if todo.is_empty() { HashMap::new() } else { rates::steps(source, &choices, options, progress)? };
+
+    progress.begin("packing", todo.iter().map(|&i| tensors[i].bytes).sum());
+    let mut facts = HashMap::new();
+    in_batches(
+        &todo,
+        |&i| tensors[i].bytes,
+        |batch| {
+            let packed = batch.par_iter().map(|&i| {
+                let packed = pack_one(source, i, choices[i], steps.get(&i), options);
+                progress.advance(tensors[i].bytes, &tensors[i].name);
+                packed
+            });
+            let packed = packed.collect::<Result<Vec<_>>>()?;
+            for (&i, packed) in batch.iter().zip(packed) {
+                push(&mut spool, &tensors[i].name, &packed)?;
+                facts.insert(i, packed.facts);
+            }
+            Ok(())
+        },
+    )?;
+    progress.end();
+
+    for (name, bytes) in source.ride_along()? {
+        if !spool.is_done(&format!("ecq.file/{name}")) {
+            spool.push_file(&name, &bytes)?;
+        }
+    }
+    progress.begin("assembling", 0);
+    let order = tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    let lossless = choices.iter().all(|choice| *choice == GridChoice::Keep);
+    let recipe = (!lossless).then(|| options.recipe());
+    let summary = spool.finish(&model_entry(source, source_name, order, recipe))?;
+    progress.end();
+    report.file_bytes = summary.file_bytes;
+    for (i, tensor) in tensors.iter().enumerate() {
+        let bytes = summary.tensors.get(&tensor.name).cloned().unwrap_or_default();
+        report.tensors.push(tensor_report(tensor, &bytes, facts.get(&i).unwrap_or(&Facts::default())));
+    }
+    let of_kind = |kind: Kind| {
+        let mut sum = Distortion::default();
+        let all = tensors.iter().enumerate().filter(|(_, tensor)| tensor.kind == kind);
+        all.filter_map(|(i, _)| facts.get(&i)?.distortion).for_each(|distortion| sum.add(distortion));
+        report::finite(sum.sqnr_db())
+    };
+    (report.sqnr_linear_db, report.sqnr_embedding_db) = (of_kind(Kind::Linear), of_kind(Kind::Embedding));
+    report.close(start);
+    Ok(report)
+}
+
+/// Facts of the whole file.
+pub(crate) fn model_entry(
+    source: &dyn Source,
+    source_name: &str,
+    order: Vec<String>,
+    recipe: Option<String>,
+) -> ModelEntry {
+    ModelEntry {
+        source: SourceEntry {
+            format: source.format().to_owned(),
+            file: source_name.to_owned(),
+            bytes: source.bytes(),
+        },
+        order,
+        writer: concat!("ecq ", env!("CARGO_PKG_VERSION")).to_owned(),
+        recipe,
+    }
+}
+
+/// Adds a packed tensor to the file.
+pub(crate) fn push(spool: &mut Spool, name: &str, packed: &Packed) -> Result<()> {
+    match &packed.form {
+        Form::Encoded(tensor) => spool.push_encoded(name, tensor)?,
+        Form::Plain(dtype, shape, bytes) => spool.push_plain(name, *dtype, shape, bytes)?,
+    }
+    Ok(())
+}
+
+fn tensor_report(tensor: &TensorFacts, bytes: &TensorBytes, facts: &Facts) -> TensorReport {
+    let weights = tensor.weights() as f64;
+    let plan = facts.plan.as_ref();
+    let codes =
+        [Part::Stream, Part::Index, Part::Table].map(|part| bytes.parts.get(part.name()).unwrap_or(&0));
+    let codes_bits = 8.0 * codes.into_iter().sum::<u64>() as f64;
+    TensorReport {
+        name: tensor.name.clone(),
+        kind: tensor.kind,
+        rows: tensor.rows,
+        cols: tensor.cols,
+        dtype: tensor.dtype.clone(),
+        source_bytes: tensor.bytes,
+        bytes: bytes.total(),
+        bpw: 8.0 * bytes.total() as f64 / weights,
+        entropy_bpw: plan.map(|plan| plan.entropy_bits / weights),
+        cross_entropy_bpw: plan.map(|plan| plan.cross_entropy_bits / weights),
+        codes_bpw: plan.map(|_| codes_bits / weights),
+        coding: plan.map(|plan| coding_name(plan.coding).to_owned()),
+        sqnr_db: facts.distortion.and_then(|distortion| report::finite(distortion.sqnr_db())),
+        reason: facts.kept.clone().or_else(|| plan.map(|plan| plan.reason.clone())),
+    }
+}
+
+/// Loads, quantizes and codes tensor `index`.
+pub(crate) fn pack_one(
+    source: &dyn Source,
+    index: usize,
+    choice: GridChoice,
+    steps: Option<&FloatVec>,
+    options: &PackOptions,
+) -> Result<Packed> {
+    let facts = &source.tensors()[index];
+    load_and_pack(source, index, choice, steps, options).map_err(|error| match error {
+        named @ PackError::InTensor { .. } => named,
+        error => PackError::in_tensor(&facts.name, error),
+    })
+}
+
+fn load_and_pack(
+    source: &dyn Source,
+    index: usize,
+    choice: GridChoice,
+    steps: Option<&FloatVec>,
+    options: &PackOptions,
+) -> Result<Packed> {
+    let facts = &source.tensors()[index];
+    let encode_options = options.of(&facts.name)?;
+    let tensor = source.load(index)?;
+    let mut kept = None;
+    if choice != GridChoice::Keep {
+        kept = match (choice.misfit(facts.cols), weights(&tensor, facts, source.format())) {
+            (Some(why), _) => Some(why),
+            (None, None) => Some(format!("kept: {} holds no weights", facts.dtype)),
+            (None, Some(weights)) => {
+                let Requantized { codes, grid, distortion } = choice.quantize(&*weights, steps)?;
+                let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
+                let facts = Facts { plan: Some(plan), distortion: Some(distortion), kept };
+                return Ok(Packed { form: Form::Encoded(tensor), facts });
+            }
+        };
+    }
+    match tensor {
+        Tensor::Coded(codes, grid) => {
+            let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
+            let facts = Facts { plan: Some(plan), distortion: None, kept };
+            Ok(Packed { form: Form::Encoded(tensor), facts })
+        }
+        Tensor::Raw { dtype, fields, bytes } => {
+            let plain = plain_dtype(&dtype);
+            let small = facts.kind == Kind::Other || facts.weights() < PLAIN_WEIGHTS;
+            let shape = if facts.rows == 1 { vec![facts.cols] } else { vec![facts.rows, facts.cols] };
+            let of_form = |form| Packed { form, facts: Facts { kept, ..Facts::default() } };
+            if let (Some(plain), true) = (plain, small) {
+                return Ok(of_form(Form::Plain(plain, shape, bytes)));
+            }
+            let tensor = encode_raw(facts.kind, [facts.rows, facts.cols], &dtype, &bytes, &fields)?;
+            let gain = 100.0 * (1.0 - tensor.bytes() as f64 / bytes.len() as f64);
+            Ok(of_form(match plain {
+                Some(plain) if gain < encode_options.hybrid_percent => Form::Plain(plain, shape, bytes),
+                _ => Form::Encoded(tensor),
+            }))
+        }
+    }
+}
+
+/// The safetensors type of a lower-case name.
+fn plain_dtype(name: &str) -> Option<Dtype> {
+    Some(match name {
+        "f64" => Dtype::F64,
+        "f32" => Dtype::F32,
+        "f16" => Dtype::F16,
+        "bf16" => Dtype::BF16,
+        "i64" => Dtype::I64,
+        "i32" => Dtype::I32,
+        "i16" => Dtype::I16,
+        "i8" => Dtype::I8,
+        "u8" => Dtype::U8,
+        _ => return None,
+    })
+}

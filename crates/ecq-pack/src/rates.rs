@@ -1,0 +1,263 @@
+//! Finding the steps of uniform grids that make a model as small as was asked, in real bytes.
+//!
+//! A pass over the weights leaves a sketch of every tensor, from which the bits at any step follow in a millisecond. What the
+//! sketch does not know (several tables a tensor, start states, side data, the header) is measured: some tensors of each shape
+//! are packed for real at the steps first found, and the difference is added to the estimates of their shape.
+
+use crate::encode::CodingChoice;
+use crate::error::{PackError, Result};
+use crate::grids::GridChoice;
+use crate::options::{PackOptions, Target};
+use crate::pack::{Packed, model_entry, pack_one, push};
+use crate::progress::{Progress, in_batches};
+use crate::source::Source;
+use crate::weights::weights;
+use ecq_core::{Coding, FloatVec};
+use ecq_format::container::Spool;
+use ecq_quant::{Alphabet, RateModel, Sketch, Spectrum, solve};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+
+/// What the static tables of this crate's coders take for codes, without what [`measured`](steps) adds.
+pub(crate) struct CoderRates;
+
+/// No probability is below one slot of a table.
+const LEAST_PROBABILITY: f64 = 1.0 / 4096.0;
+
+impl RateModel for CoderRates {
+    fn code_bits(&self, counts: &[f64]) -> f64 {
+        let total: f64 = counts.iter().sum();
+        if total == 0.0 {
+            return 0.0;
+        }
+        let present = counts.iter().filter(|&&n| n > 0.0);
+        let probabilities = present.map(|&n| (n, (n / total).max(LEAST_PROBABILITY)));
+        let (sum, table_bits) = probabilities.clone().fold((0.0, 32.0), |(s, t), (_, p)| (s + p, t + 7.0));
+        probabilities.map(|(n, p)| n * (sum / p).log2()).sum::<f64>() + table_bits
+    }
+
+    fn outlier_bits(&self) -> f64 {
+        // A place in a tile of some ten thousand weights and a small delta, byte by byte.
+        32.0
+    }
+}
+
+/// Tensors of one shape that are packed for real before the steps are fixed.
+const PROBED: usize = 16;
+/// A file must not be longer than was asked: what estimates may miss.
+const SIZE_MARGIN: f64 = 0.9995;
+
+/// A tensor whose step is looked for.
+struct Measured {
+    index: usize,
+    sketch: Sketch,
+    /// What it takes beyond its sketch's estimate, in bits.
+    beyond: f64,
+}
+
+impl Measured {
+    fn bits(&self, scale: f64) -> f64 {
+        let spectrum: Spectrum = self.sketch.spectrum(scale);
+        Alphabet::cheapest(&spectrum, &CoderRates).bits(&spectrum, &CoderRates) + self.beyond
+    }
+}
+
+/// The steps of every tensor with a uniform grid, by index.
+///
+/// # Errors
+/// When a tensor cannot be read, or the rate or size asked for is out of reach.
+pub(crate) fn steps(
+    source: &dyn Source,
+    choices: &[GridChoice],
+    options: &PackOptions,
+    progress: &dyn Progress,
+) -> Result<HashMap<usize, FloatVec>> {
+    let tensors = source.tensors();
+    let uniform: Vec<usize> =
+        (0..tensors.len()).filter(|&i| matches!(choices[i], GridChoice::Uniform { .. })).collect();
+    if uniform.is_empty() {
+        return Ok(HashMap::new());
+    }
+    for &i in &uniform {
+        if options.of(&tensors[i].name)?.coding == CodingChoice::Only(Coding::Packed) {
+            return Err(PackError::Option {
+                option: "coding packed".to_owned(),
+                why: "takes whole bits a weight, so no step hits a rate: use rans, prefix or auto".to_owned(),
+            });
+        }
+    }
+    let mut alone = Vec::new();
+    let mut shared = Vec::new();
+    for measured in measure(source, &uniform, choices, progress)? {
+        match choices[measured.index] {
+            GridChoice::Uniform { bpw: Some(bpw), .. } => alone.push((measured, bpw)),
+            _ => shared.push(measured),
+        }
+    }
+
+    let mut steps = HashMap::new();
+    for (measured, bpw) in alone {
+        let mut one = [measured];
+        let wanted = bpw * one[0].sketch.weights() as f64;
+        let scale = calibrated(&mut one, wanted, source, choices, options, &())?;
+        steps.insert(one[0].index, one[0].sketch.steps(scale)?);
+    }
+    if !shared.is_empty() {
+        let weights: u64 = shared.iter().map(|m| m.sketch.weights()).sum();
+        let wanted = match options.target {
+            Target::Bpw(bpw) => bpw * weights as f64,
+            Target::Size(bytes) => {
+                let rest: Vec<usize> =
+                    (0..tensors.len()).filter(|i| !shared.iter().any(|m| m.index == *i)).collect();
+                let taken = rest_bytes(source, &rest, choices, options, &steps, progress)?;
+                let left = SIZE_MARGIN * bytes as f64 - taken as f64;
+                if left <= 0.0 {
+                    return Err(PackError::Option {
+                        option: format!("size {bytes}"),
+                        why: format!("embedding, norms, tokenizer and header take {taken} bytes alone"),
+                    });
+                }
+                8.0 * left
+            }
+        };
+        let scale = calibrated(&mut shared, wanted, source, choices, options, progress)?;
+        for measured in shared {
+            steps.insert(measured.index, measured.sketch.steps(scale)?);
+        }
+    }
+    Ok(steps)
+}
+
+/// Sketches of the tensors `indices`.
+fn measure(
+    source: &dyn Source,
+    indices: &[usize],
+    choices: &[GridChoice],
+    progress: &dyn Progress,
+) -> Result<Vec<Measured>> {
+    let tensors = source.tensors();
+    let mut measured = Vec::new();
+    progress.begin("measuring", indices.iter().map(|&i| tensors[i].bytes).sum());
+    in_batches(
+        indices,
+        |&i| tensors[i].bytes,
+        |batch| {
+            let sketches = batch.par_iter().map(|&index| {
+                let GridChoice::Uniform { steps, .. } = choices[index] else {
+                    return Err(PackError::UnknownGrid);
+                };
+                let tensor = source.load(index)?;
+                let named = |error| PackError::in_tensor(&tensors[index].name, error);
+                let floats = weights(&tensor, &tensors[index], source.format())
+                    .ok_or_else(|| named(PackError::UnknownGrid))?;
+                let sketch = Sketch::of(&*floats, steps).map_err(|error| named(error.into()))?;
+                progress.advance(tensors[index].bytes, &tensors[index].name);
+                Ok(Measured { index, sketch, beyond: 0.0 })
+            });
+            measured.extend(sketches.collect::<Result<Vec<_>>>()?);
+            Ok(())
+        },
+    )?;
+    progress.end();
+    Ok(measured)
+}
+
+/// The scale at which `measured` take `wanted` bits, after some of them were packed for real.
+fn calibrated(
+    measured: &mut [Measured],
+    wanted: f64,
+    source: &dyn Source,
+    choices: &[GridChoice],
+    options: &PackOptions,
+    progress: &dyn Progress,
+) -> Result<f64> {
+    let weights: f64 = measured.iter().map(|m| m.sketch.weights() as f64).sum();
+    let solved = |measured: &[Measured]| {
+        let bits =
+            |scale: f64| measured.par_iter().map(|m| m.bits(scale)).collect::<Vec<_>>().iter().sum::<f64>();
+        solve(bits, wanted, weights).map_err(PackError::from)
+    };
+    let mut shapes: BTreeMap<[usize; 2], Vec<usize>> = BTreeMap::new();
+    for (at, m) in measured.iter().enumerate() {
+        shapes.entry(m.sketch.shape()).or_default().push(at);
+    }
+    // Spread over the depth of the model.
+    let probed: Vec<Vec<usize>> = shapes
+        .values()
+        .map(|all| (0..all.len().min(PROBED)).map(|i| all[i * all.len() / all.len().min(PROBED)]).collect())
+        .collect();
+    // A rate so low that only what a sketch does not know takes it is told apart once that is known.
+    let first = solved(measured)?;
+    let flat: Vec<usize> = probed.iter().flatten().copied().collect();
+    let tensors = source.tensors();
+    progress.begin("probing", flat.iter().map(|&at| tensors[measured[at].index].bytes).sum());
+    let mut spool = Spool::counting();
+    let mut order = Vec::new();
+    in_batches(
+        &flat,
+        |&at| tensors[measured[at].index].bytes,
+        |batch| {
+            let packed = batch.par_iter().map(|&at| {
+                let Measured { index, sketch, .. } = &measured[at];
+                let packed = pack_one(source, *index, choices[*index], Some(&sketch.steps(first)?), options)?;
+                progress.advance(tensors[*index].bytes, &tensors[*index].name);
+                Ok((*index, packed))
+            });
+            for (index, packed) in packed.collect::<Result<Vec<(usize, Packed)>>>()? {
+                push(&mut spool, &tensors[index].name, &packed)?;
+                order.push(tensors[index].name.clone());
+            }
+            Ok(())
+        },
+    )?;
+    progress.end();
+    let summary = spool.finish(&model_entry(source, "", order, None))?;
+    for (all, probed) in shapes.values().zip(&probed) {
+        let mut beyond = 0.0;
+        for &at in probed {
+            let real = 8.0 * summary.tensors[&tensors[measured[at].index].name].total() as f64;
+            let own = real - measured[at].bits(first);
+            measured[at].beyond = own;
+            beyond += own / probed.len() as f64;
+        }
+        for at in all.iter().filter(|at| !probed.contains(at)) {
+            measured[*at].beyond = beyond;
+        }
+    }
+    solved(measured)
+}
+
+/// Bytes of a file without the tensors that share the target.
+fn rest_bytes(
+    source: &dyn Source,
+    rest: &[usize],
+    choices: &[GridChoice],
+    options: &PackOptions,
+    steps: &HashMap<usize, FloatVec>,
+    progress: &dyn Progress,
+) -> Result<u64> {
+    let tensors = source.tensors();
+    let mut spool = Spool::counting();
+    progress.begin("sizing the rest", rest.iter().map(|&i| tensors[i].bytes).sum());
+    in_batches(
+        rest,
+        |&i| tensors[i].bytes,
+        |batch| {
+            let packed = batch.par_iter().map(|&i| {
+                let packed = pack_one(source, i, choices[i], steps.get(&i), options)?;
+                progress.advance(tensors[i].bytes, &tensors[i].name);
+                Ok((i, packed))
+            });
+            for (i, packed) in packed.collect::<Result<Vec<(usize, Packed)>>>()? {
+                push(&mut spool, &tensors[i].name, &packed)?;
+            }
+            Ok(())
+        },
+    )?;
+    progress.end();
+    for (name, bytes) in source.ride_along()? {
+        spool.push_file(&name, &bytes)?;
+    }
+    let order = rest.iter().map(|&i| tensors[i].name.clone()).collect();
+    Ok(spool.finish(&model_entry(source, "", order, None))?.file_bytes)
+}
