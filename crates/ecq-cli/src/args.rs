@@ -25,8 +25,10 @@ Exit codes:
 pub enum Command {
     /// Show what is in a model and what coding it would give
     Analyze(AnalyzeArgs),
+    /// Write a page that shows what is in a model and what grids and coding give
+    Report(ReportArgs),
     /// Write a model as an .ecq file
-    Quantize(QuantizeArgs),
+    Quantize(Box<QuantizeArgs>),
     /// Check every byte of an .ecq file, and compare it with the model it came from
     Verify(VerifyArgs),
     /// List what an .ecq file holds
@@ -48,9 +50,27 @@ pub struct AnalyzeArgs {
     /// Also draw entropies and histograms
     #[arg(long, value_name = "SVG")]
     pub plot: Option<PathBuf>,
+    /// Also put the block projections on several grids, and show what each takes and how near it comes
+    #[arg(long)]
+    pub grids: bool,
+    /// With --grids, take all block projections of a large model, not a sample
+    #[arg(long, requires = "grids")]
+    pub all: bool,
     /// Show every tensor, not only sums
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    /// GGUF or .ecq file, safetensors file or checkpoint folder
+    pub model: PathBuf,
+    /// The page to write
+    #[arg(short, long, value_name = "HTML")]
+    pub output: PathBuf,
+    /// Compare grids on all block projections of a large model, not on a sample
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Args)]

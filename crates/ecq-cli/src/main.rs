@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod json;
 mod out;
+mod page;
 mod plot;
 mod progress;
 mod table;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let json = cli.json;
     let result = match cli.command {
         Command::Analyze(args) => commands::analyze::run(&args, json),
+        Command::Report(args) => commands::report::run(&args, json),
         Command::Quantize(args) => commands::quantize::run(&args, json),
         Command::Verify(args) => commands::verify::run(&args, json),
         Command::Inspect(args) => commands::inspect::run(&args, json),

@@ -66,7 +66,8 @@ fn bars(svg: &mut String, tensors: &[&TensorAnalysis], top: f64, height: f64) {
             rect(svg, x + 0.1 * step, y(to), 0.8 * step, y(from) - y(to), colour, &label(tensor));
         }
     }
-    let legend = [(STORED, "stored"), (CODES, "codes, coded"), (SIDE, "scales and biases, coded")];
+    let legend =
+        [(STORED, "stored"), (CODES, "codes (or floats), coded"), (SIDE, "scales and biases, coded")];
     let mut x = LEFT;
     for (colour, words) in legend {
         rect(svg, x, top - 24.0, 12.0, 12.0, colour, words);
@@ -78,7 +79,15 @@ fn bars(svg: &mut String, tensors: &[&TensorAnalysis], top: f64, height: f64) {
         text(svg, LEFT, top + height + 18.0, "start", 11, PALE, &first.name);
         text(svg, WIDTH - RIGHT, top + height + 18.0, "end", 11, PALE, &last.name);
     }
-    text(svg, LEFT, top + height + 58.0, "start", 14, INK, "How often each code occurs");
+    text(
+        svg,
+        LEFT,
+        top + height + 58.0,
+        "start",
+        14,
+        INK,
+        "How often each code (or each tenth of the root mean square) occurs",
+    );
 }
 
 fn histogram(svg: &mut String, tensor: &TensorAnalysis, x: f64, top: f64, width: f64, height: f64) {
@@ -86,12 +95,17 @@ fn histogram(svg: &mut String, tensor: &TensorAnalysis, x: f64, top: f64, width:
     let step = width / tensor.histogram.len() as f64;
     for (code, &count) in tensor.histogram.iter().enumerate() {
         let tall = height * count as f64 / most;
-        let words = format!("code {code}: {count}");
+        let words = match tensor.code_bits.is_some() || tensor.coding.is_some() {
+            true => format!("code {code}: {count}"),
+            false => format!("{:.1} rms: {count}", (code as f64 - 50.0) / 10.0),
+        };
         rect(svg, x + step * code as f64, top + height - tall, (0.9 * step).max(0.5), tall, CODES, &words);
     }
     text(svg, x, top + height + 16.0, "start", 11, INK, &tensor.name);
-    let last = tensor.histogram.len() - 1;
-    let facts = format!("codes 0 to {last}, entropy {:.3} bits", tensor.entropy_bits);
+    let facts = match (&tensor.coding, tensor.rms) {
+        (None, Some(rms)) => format!("weights from -5 to 5 rms, rms {rms:.4}"),
+        _ => format!("codes 0 to {}, entropy {:.3} bits", tensor.histogram.len() - 1, tensor.entropy_bits),
+    };
     text(svg, x, top + height + 31.0, "start", 11, PALE, &facts);
 }
 
@@ -119,6 +133,7 @@ fn text(svg: &mut String, x: f64, y: f64, anchor: &str, size: u32, colour: &str,
     );
 }
 
-fn escape(words: &str) -> String {
+/// Text as HTML and SVG hold it.
+pub fn escape(words: &str) -> String {
     words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

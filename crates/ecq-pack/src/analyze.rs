@@ -7,6 +7,7 @@ use crate::source::{Source, Tensor};
 use bytes::Bytes;
 use ecq_coding::{Counts, planes};
 use ecq_core::{Grid, Kind};
+use ecq_quant::{Sketch, Spectrum, StepSpan};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -35,7 +36,10 @@ pub struct TensorAnalysis {
     pub bpw: f64,
     /// The coding that takes so little.
     pub coding: Option<String>,
-    /// How often each code occurs.
+    /// Root mean square of the weights; absent where there are none.
+    pub rms: Option<f64>,
+    /// How often each code occurs; without codes, how many weights lie in each tenth of the root mean square, from -5 of them
+    /// to 5 (the ends hold all beyond).
     pub histogram: Vec<u64>,
 }
 
@@ -120,9 +124,19 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
         side_bpw: 0.0,
         bpw: 0.0,
         coding: None,
+        rms: None,
         histogram: Vec::new(),
     };
-    match source.load(index)? {
+    let tensor = source.load(index)?;
+    let shaped = matches!(facts.kind, Kind::Linear | Kind::Embedding);
+    if let (true, Some(floats)) = (shaped, crate::weights::weights(&tensor, facts, source.format())) {
+        let sketch = Sketch::of(&*floats, StepSpan::Tensor)?;
+        analysis.rms = Some((sketch.energy() / weights).sqrt());
+        if matches!(tensor, Tensor::Raw { .. }) {
+            analysis.histogram = tenths(&sketch.spectrum(0.1));
+        }
+    }
+    match tensor {
         Tensor::Coded(codes, grid) => {
             let plan = plan(&codes, &grid, options)?;
             let counts = Counts::of(codes.symbols());
@@ -144,6 +158,15 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
         }
     }
     Ok(analysis)
+}
+
+/// Counts of the integers -50 to 50, those beyond at the ends.
+fn tenths(spectrum: &Spectrum) -> Vec<u64> {
+    let mut counts = vec![0.0; 101];
+    for (q, n) in (spectrum.lowest..).zip(&spectrum.counts) {
+        counts[(q.clamp(-50, 50) + 50) as usize] += n;
+    }
+    counts.into_iter().map(|n| n.round() as u64).collect()
 }
 
 fn total(tensors: &[TensorAnalysis], kind: Option<Kind>) -> AnalysisTotal {

@@ -2,6 +2,7 @@
 //! analyze.
 
 pub mod analyze;
+mod compare;
 pub mod encode;
 mod error;
 mod export;
@@ -16,6 +17,7 @@ mod verify;
 mod weights;
 
 pub use analyze::analyze;
+pub use compare::{GridComparison, GridRow, SAMPLE_WEIGHTS, compare_grids};
 pub use error::PackError;
 pub use export::export_gguf;
 pub use grids::GridChoice;

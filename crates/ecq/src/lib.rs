@@ -23,7 +23,8 @@ pub use ecq_core::{
 pub use ecq_format as format;
 pub use ecq_kernels as kernels;
 pub use ecq_pack::{
-    GridChoice, Mismatch, PackError, PackOptions, PackReport, Progress, Target, TensorReport, VerifyReport,
-    analyze, diff, encode, export_gguf, options, pack, peak_rss_bytes, source, verify,
+    GridChoice, GridComparison, GridRow, Mismatch, PackError, PackOptions, PackReport, Progress,
+    SAMPLE_WEIGHTS, Target, TensorReport, VerifyReport, analyze, compare_grids, diff, encode, export_gguf,
+    options, pack, peak_rss_bytes, source, verify,
 };
 pub use ecq_quant as quant;

@@ -5,7 +5,7 @@ use crate::table::{bytes, table, thousands};
 use crate::{json, plot};
 use anyhow::Context;
 use ecq::encode::EncodeOptions;
-use ecq::{Limits, analyze::analyze, source};
+use ecq::{GridComparison, Limits, SAMPLE_WEIGHTS, analyze::analyze, compare_grids, source};
 use std::process::ExitCode;
 
 pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
@@ -16,8 +16,17 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
         std::fs::write(path, plot::analysis(&title, &analysis))
             .with_context(|| path.display().to_string())?;
     }
+    let grids = if args.grids {
+        let most = if args.all { u64::MAX } else { SAMPLE_WEIGHTS };
+        Some(compare_grids(&*model, most, &Bar::new(json))?)
+    } else {
+        None
+    };
     if json {
-        json::print(&analysis)?;
+        match &grids {
+            Some(grids) => json::print(&serde_json::json!({ "analysis": analysis, "grids": grids }))?,
+            None => json::print(&analysis)?,
+        }
         return Ok(ExitCode::SUCCESS);
     }
     if args.verbose {
@@ -55,10 +64,34 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
     say!("{rows}");
     say!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
     say!("entropy: of the codes, order 0; side: scales and biases, coded; coded: all of a tensor in a file");
+    if let Some(grids) = &grids {
+        print_grids(grids);
+    }
     match &args.plot {
         Some(path) => say!("drew {}", path.display()),
         None if !args.verbose => say!("(-v lists every tensor, --plot F.svg draws them)"),
         None => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The block projections on several grids, as a table with the words that it needs.
+pub fn print_grids(comparison: &GridComparison) {
+    let headings = ["block projections on a grid", "grid", "entropy", "in the file", "SQNR dB"];
+    let mut rows = table(&headings, 2);
+    for row in &comparison.grids {
+        rows.add_row([
+            row.what.clone(),
+            row.grid.clone(),
+            format!("{:.3}", row.entropy_bpw),
+            format!("{:.3}", row.bpw),
+            row.sqnr_db.map_or("exact".to_owned(), |db| format!("{db:.2}")),
+        ]);
+    }
+    say!("{rows}");
+    if comparison.weights < comparison.all_weights {
+        let (some, all) = (thousands(comparison.weights), thousands(comparison.all_weights));
+        say!("a sample: {some} of {all} weights of block projections (--all takes them all)");
+    }
+    say!("entropy and file in bits per weight; SQNR: signal to quantization noise, 6 dB are a bit");
 }

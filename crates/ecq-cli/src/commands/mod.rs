@@ -4,4 +4,5 @@ pub mod doctor;
 pub mod export;
 pub mod inspect;
 pub mod quantize;
+pub mod report;
 pub mod verify;
