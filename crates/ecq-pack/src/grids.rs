@@ -57,7 +57,7 @@ impl GridChoice {
         let choice = match (name, first, second) {
             ("keep", None, None) => Self::Keep,
             ("uniform", bpw, None) => {
-                let bpw = bpw.map(|bpw| positive(bpw).ok_or_else(bad)).transpose()?;
+                let bpw = bpw.map(|bpw| rate(bpw).ok_or_else(bad)).transpose()?;
                 Self::Uniform { bpw, steps: StepSpan::Row, levels: Levels::Grid }
             }
             ("affine", _, group) => {
@@ -167,9 +167,9 @@ impl fmt::Display for GridChoice {
     }
 }
 
-/// A positive number.
-pub(crate) fn positive(word: &str) -> Option<f64> {
-    word.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0)
+/// Bits per weight that a uniform grid may aim at: with more, codes of a byte do not hold it.
+pub fn rate(word: &str) -> Option<f64> {
+    word.parse().ok().filter(|bits| (0.1..=8.0).contains(bits))
 }
 
 /// A tensor on its new grid.

@@ -2,8 +2,11 @@
 
 use crate::error::Result;
 use crate::progress::{Progress, in_batches};
-use crate::source::{EcqSource, Source, Tensor, open};
+use crate::report::finite;
+use crate::source::{EcqSource, Source, Tensor, TensorFacts, open};
+use crate::weights::weights;
 use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Limits, UniformRows};
+use ecq_quant::Distortion;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -29,8 +32,28 @@ pub struct VerifyReport {
     pub codes_checked: u64,
     /// Scales and biases decoded, and, with a source, compared.
     pub side_values_checked: u64,
-    /// Differences to the source.
+    /// Tensors that the file holds on another grid than the source, which its recipe allows.
+    pub quantized: Vec<QuantizedTensor>,
+    /// Signal to quantization noise of all of them in decibels.
+    pub sqnr_db: Option<f64>,
+    /// Differences to the source that nothing allows.
     pub mismatches: Vec<Mismatch>,
+}
+
+/// A tensor that is not the source's, but stands for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QuantizedTensor {
+    /// The tensor.
+    pub tensor: String,
+    /// Signal to quantization noise in decibels; absent without noise.
+    pub sqnr_db: Option<f64>,
+}
+
+/// How a tensor stands to that of the source.
+enum Outcome {
+    Same,
+    Quantized(Distortion),
+    Differs(String),
 }
 
 /// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given.
@@ -59,7 +82,8 @@ pub fn verify(
         return Err(broken.into());
     }
     progress.end();
-    compare(&ecq, against, progress)
+    let quantized = ecq.file().model().recipe.is_some();
+    compare(&ecq, against, quantized, progress)
 }
 
 /// Compares two models tensor by tensor.
@@ -68,17 +92,26 @@ pub fn verify(
 /// When a tensor of one of them cannot be read.
 pub fn diff(a: &Path, b: &Path, limits: &Limits, progress: &dyn Progress) -> Result<VerifyReport> {
     let (a, b) = (open(a, limits)?, open(b, limits)?);
-    compare(&*a, Some(&*b), progress)
+    compare(&*a, Some(&*b), false, progress)
 }
 
-fn compare(a: &dyn Source, b: Option<&dyn Source>, progress: &dyn Progress) -> Result<VerifyReport> {
+/// Compares `a` with `b`; with `quantized`, a tensor of `a` may be that of `b` on another grid.
+fn compare(
+    a: &dyn Source,
+    b: Option<&dyn Source>,
+    quantized: bool,
+    progress: &dyn Progress,
+) -> Result<VerifyReport> {
     let mut report = VerifyReport {
         ok: true,
         tensors: a.tensors().len(),
         codes_checked: 0,
         side_values_checked: 0,
+        quantized: Vec::new(),
+        sqnr_db: None,
         mismatches: Vec::new(),
     };
+    let mut noise = Distortion::default();
     let place: Option<HashMap<&str, usize>> =
         b.map(|b| b.tensors().iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect());
     let all: Vec<usize> = (0..a.tensors().len()).collect();
@@ -91,20 +124,37 @@ fn compare(a: &dyn Source, b: Option<&dyn Source>, progress: &dyn Progress) -> R
                 let facts = &a.tensors()[i];
                 let ours = a.load(i)?;
                 let (codes, side) = values(&ours);
-                let what = match (b, &place) {
+                let outcome = match (b, &place) {
                     (Some(b), Some(place)) => match place.get(facts.name.as_str()) {
-                        Some(&j) => difference(&ours, &b.load(j)?),
-                        None => Some("is only in the first model".to_owned()),
+                        Some(&j) => {
+                            let theirs = b.load(j)?;
+                            match difference(&ours, &theirs) {
+                                None => Outcome::Same,
+                                Some(what) if quantized => {
+                                    stands_for(&ours, &theirs, &b.tensors()[j], b.format(), what)?
+                                }
+                                Some(what) => Outcome::Differs(what),
+                            }
+                        }
+                        None => Outcome::Differs("is only in the first model".to_owned()),
                     },
-                    _ => None,
+                    _ => Outcome::Same,
                 };
                 progress.advance(facts.bytes, &facts.name);
-                Ok((codes, side, what.map(|what| Mismatch { tensor: facts.name.clone(), what })))
+                Ok((codes, side, facts.name.clone(), outcome))
             });
-            for (codes, side, mismatch) in found.collect::<Result<Vec<_>>>()? {
+            for (codes, side, tensor, outcome) in found.collect::<Result<Vec<_>>>()? {
                 report.codes_checked += codes;
                 report.side_values_checked += side;
-                report.mismatches.extend(mismatch);
+                match outcome {
+                    Outcome::Same => {}
+                    Outcome::Differs(what) => report.mismatches.push(Mismatch { tensor, what }),
+                    Outcome::Quantized(distortion) => {
+                        noise.add(distortion);
+                        let sqnr_db = finite(distortion.sqnr_db());
+                        report.quantized.push(QuantizedTensor { tensor, sqnr_db });
+                    }
+                }
             }
             Ok(())
         },
@@ -117,8 +167,33 @@ fn compare(a: &dyn Source, b: Option<&dyn Source>, progress: &dyn Progress) -> R
             report.mismatches.push(Mismatch { tensor: theirs.name.clone(), what });
         }
     }
+    report.sqnr_db = finite(noise.sqnr_db());
     report.ok = report.mismatches.is_empty();
     Ok(report)
+}
+
+/// Whether codes stand for a tensor of the source: on no grid that ecq writes is the noise above the signal.
+fn stands_for(
+    ours: &Tensor,
+    theirs: &Tensor,
+    facts: &TensorFacts,
+    format: &str,
+    difference: String,
+) -> Result<Outcome> {
+    let (Tensor::Coded(codes, grid), Some(weights)) = (ours, weights(theirs, facts, format)) else {
+        return Ok(Outcome::Differs(difference));
+    };
+    if weights.shape() != [codes.rows(), codes.cols()] {
+        return Ok(Outcome::Differs(difference));
+    }
+    let distortion = Distortion::of(&*weights, codes, grid)?;
+    match distortion.noise <= distortion.signal {
+        true => Ok(Outcome::Quantized(distortion)),
+        false => Ok(Outcome::Differs(format!(
+            "is no quantized form: noise {:.2} dB above the signal",
+            -distortion.sqnr_db()
+        ))),
+    }
 }
 
 /// Codes and side values of a tensor.

@@ -68,7 +68,18 @@ pub fn q8_0(numbers: &mut Numbers, weights: usize) -> Vec<u8> {
 
 /// A GGUF file of a model with one block, matrices of `rows x cols` (`cols` a multiple of 256), that has every
 /// way in which a tensor can be stored: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 codes, a K block type, floats, norms.
+///
+/// Some of its scales are NaN: bytes that must come back, and weights that nobody can quantize.
 pub fn small_gguf(rows: u64, cols: u64) -> Vec<u8> {
+    one_block(rows, cols, false)
+}
+
+/// As [`small_gguf`], all weights finite.
+pub fn finite_gguf(rows: u64, cols: u64) -> Vec<u8> {
+    one_block(rows, cols, true)
+}
+
+fn one_block(rows: u64, cols: u64, finite: bool) -> Vec<u8> {
     let width = cols;
     let mut numbers = Numbers::new(rows * cols);
     let weights = (rows * cols) as usize;
@@ -77,6 +88,9 @@ pub fn small_gguf(rows: u64, cols: u64) -> Vec<u8> {
         let mut bytes = numbers.bytes(weights / ty.block_weights() * ty.block_bytes());
         for block in bytes.chunks_exact_mut(ty.block_bytes()) {
             block[1] = 0x20 | (block[1] & 3);
+            if finite && matches!(ty, GgmlType::Q5_1 | GgmlType::Q4_K) {
+                block[3] = 0xa0 | (block[3] & 3);
+            }
         }
         bytes
     };

@@ -5,6 +5,7 @@ use crate::progress::Bar;
 use crate::table::{bytes, table};
 use bytesize::ByteSize;
 use ecq::encode::EncodeOptions;
+use ecq::grids::rate;
 use ecq::{
     GridChoice, Kind, Limits, PackError, PackOptions, PackReport, Target, TensorReport, options, pack, source,
 };
@@ -65,8 +66,8 @@ fn grids(args: &QuantizeArgs) -> anyhow::Result<PackOptions> {
         why: format!("expected {why}"),
     };
     if let Some(bpw) = &args.bpw {
-        let bits = bpw.parse().ok().filter(|bits| (0.1..=16.0).contains(bits));
-        options.target = Target::Bpw(bits.ok_or_else(|| bad("bpw", bpw, "0.1 to 16 bits a weight"))?);
+        let why = "0.1 to 8 bits a weight";
+        options.target = Target::Bpw(rate(bpw).ok_or_else(|| bad("bpw", bpw, why))?);
     }
     if let Some(size) = &args.size {
         let bytes = size.parse::<ByteSize>().ok().filter(|bytes| bytes.0 > 0);

@@ -17,6 +17,15 @@ pub fn run(args: &VerifyArgs, json: bool) -> anyhow::Result<ExitCode> {
     say!("seal and checksums hold; {} tensors decode", report.tensors);
     match (&args.against, report.ok) {
         (None, _) => say!("{} codes, {} scales and biases", codes(&report), side(&report)),
+        (Some(path), true) if !report.quantized.is_empty() => {
+            let noise = report.sqnr_db.map(|db| format!(" (SQNR {db:.2} dB)")).unwrap_or_default();
+            say!(
+                "stands for {}: {} tensors quantized{noise}, {} identical",
+                path.display(),
+                report.quantized.len(),
+                report.tensors - report.quantized.len()
+            );
+        }
         (Some(path), true) => say!(
             "identical to {}: {} codes, {} scales and biases, every other byte",
             path.display(),

@@ -1,0 +1,120 @@
+//! Quantizing a model: rates and sizes asked for are those of the file, and every way of asking wrong is told.
+
+use ecq_core::Limits;
+use ecq_pack::source::{Source, open};
+use ecq_pack::{GridChoice, PackError, PackOptions, PackReport, Target, pack, verify};
+use std::path::{Path, PathBuf};
+
+struct Model {
+    folder: tempfile::TempDir,
+    source: Box<dyn Source>,
+}
+
+fn model() -> Model {
+    let folder = tempfile::tempdir().unwrap();
+    let gguf = folder.path().join("small.gguf");
+    std::fs::write(&gguf, ecq_testkit::finite_gguf(768, 768)).unwrap();
+    Model { source: open(&gguf, &Limits::default()).unwrap(), folder }
+}
+
+impl Model {
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn pack(&self, dest: Option<&Path>, options: &PackOptions) -> Result<PackReport, PackError> {
+        pack(&*self.source, "small.gguf", dest, options, &())
+    }
+}
+
+fn at(target: Target) -> PackOptions {
+    PackOptions { target, ..PackOptions::quantizing() }
+}
+
+#[test]
+fn the_rate_asked_for_is_that_of_the_file() {
+    let model = model();
+    for bpw in [1.5, 2.25, 3.1, 4.0, 5.5] {
+        for (steps, levels) in [("row", "grid"), ("tensor", "centroid")] {
+            let mut options = at(Target::Bpw(bpw));
+            options.linear.set_steps(steps).unwrap();
+            options.linear.set_levels(levels).unwrap();
+            let dest = model.file("x.ecq");
+            let report = model.pack(Some(&dest), &options).unwrap();
+            let found = report.bpw_linear.unwrap();
+            assert!((found - bpw).abs() < 0.01, "{found} for {bpw} with steps of a {steps}");
+            assert_eq!(report.file_bytes, std::fs::metadata(&dest).unwrap().len());
+            let dry = model.pack(None, &options).unwrap();
+            assert_eq!((dry.file_bytes, dry.bpw_linear), (report.file_bytes, report.bpw_linear));
+            let verified = verify(&dest, Some(&*model.source), &Limits::default(), &()).unwrap();
+            assert!(
+                verified.ok && verified.quantized.len() == verified.tensors - 2,
+                "{:?}",
+                verified.mismatches
+            );
+            assert!((verified.sqnr_db.unwrap() - report.sqnr_linear_db.unwrap()).abs() < 3.0);
+        }
+    }
+}
+
+#[test]
+fn a_file_is_no_longer_than_asked_and_hardly_shorter() {
+    let model = model();
+    let most = model.pack(None, &at(Target::Bpw(6.0))).unwrap().file_bytes;
+    for share in [0.5, 0.7, 0.9] {
+        let bytes = (share * most as f64) as u64;
+        let found = model.pack(None, &at(Target::Size(bytes))).unwrap().file_bytes;
+        assert!(found <= bytes && found as f64 > 0.995 * bytes as f64, "{found} of {bytes}");
+    }
+}
+
+#[test]
+fn grids_are_chosen_by_kind_and_by_name() {
+    let model = model();
+    let mut options = PackOptions::quantizing();
+    options.linear = GridChoice::parse("affine:4:64").unwrap();
+    options.embedding = GridChoice::Keep;
+    options.add_override("attn_q=grid:uniform:2.5,coding:prefix").unwrap();
+    options.add_override("attn_k=grid:absmax:3:tensor").unwrap();
+    let dest = model.file("x.ecq");
+    let report = model.pack(Some(&dest), &options).unwrap();
+    let of = |part: &str| report.tensors.iter().find(|t| t.name.contains(part)).unwrap();
+    assert!((of("attn_q").bpw - 2.5).abs() < 0.02 && of("attn_q").coding.as_deref() == Some("prefix"));
+    assert!(of("attn_k").bpw < 3.2 && of("attn_k").sqnr_db.unwrap() < 20.0);
+    assert!((3.5..4.6).contains(&of("attn_v").bpw));
+    assert!(of("token_embd").sqnr_db.is_none());
+    let verified = verify(&dest, Some(&*model.source), &Limits::default(), &()).unwrap();
+    assert!(verified.ok && verified.quantized.iter().all(|t| !t.tensor.contains("token_embd")));
+}
+
+#[test]
+fn what_cannot_be_had_is_told() {
+    let model = model();
+    let told = |options: &PackOptions, words: &str| {
+        let dest = model.file("none.ecq");
+        let error = model.pack(Some(&dest), options).unwrap_err();
+        assert!(error.kind() == "option" && error.to_string().contains(words), "{error}");
+        assert!(!dest.exists());
+    };
+    told(&at(Target::Bpw(0.01)), "out of reach");
+    told(&at(Target::Size(1000)), "take");
+    let mut packed = at(Target::Bpw(3.0));
+    packed.encode.coding = ecq_pack::encode::CodingChoice::Only(ecq_core::Coding::Packed);
+    told(&packed, "whole bits");
+    for word in [
+        "",
+        "uniform:x",
+        "uniform:-1",
+        "uniform:9",
+        "affine",
+        "affine:7",
+        "affine:4:16",
+        "absmax:9",
+        "absmax:4:0",
+        "keep:1",
+        "a:4:64:1",
+    ] {
+        assert!(GridChoice::parse(word).is_err(), "{word}");
+    }
+    assert!(packed.linear.set_steps("column").is_err() && packed.linear.set_levels("mean").is_err());
+}
