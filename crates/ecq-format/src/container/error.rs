@@ -1,3 +1,4 @@
+use crate::header::HeaderError;
 use ecq_core::CoreError;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -14,25 +15,9 @@ pub enum ContainerError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The file is shorter than its header says it is.
-    #[error("file has {found} bytes, at least {needed} expected")]
-    TooShort {
-        /// Length of the file.
-        found: u64,
-        /// Length asked for.
-        needed: u64,
-    },
-    /// The header passes the limit.
-    #[error("header of {found} bytes, at most {most} allowed")]
-    HeaderTooLarge {
-        /// Its length.
-        found: u64,
-        /// The limit.
-        most: u64,
-    },
-    /// The header is no safetensors header.
-    #[error("header is not one of a safetensors file: {0}")]
-    Header(String),
+    /// The header is not that of a sound safetensors file.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
     /// `__metadata__` lacks `format: ecq`.
     #[error("a safetensors file, but not an .ecq: __metadata__[\"format\"] is {0:?}, expected \"ecq\"")]
     NotEcq(Option<String>),
@@ -43,14 +28,6 @@ pub enum ContainerError {
         found: Option<String>,
         /// The newest known.
         known: u32,
-    },
-    /// More tensors than the limit.
-    #[error("{found} tensors, at most {most} allowed")]
-    TooManyTensors {
-        /// How many.
-        found: usize,
-        /// The limit.
-        most: usize,
     },
     /// An entry of `__metadata__` is not what it must be.
     #[error("__metadata__[{key:?}]: {why}")]

@@ -6,10 +6,10 @@ use super::schema::{
 };
 use super::spool::{Summary, TensorBytes};
 use super::sum::sum;
+use crate::header::Header;
 use bytes::Bytes;
 use ecq_core::{EncodedTensor, Entry, Limits, Part, Parts};
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::tensor::{Dtype, TensorInfo};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
@@ -60,29 +60,11 @@ impl EcqFile {
     /// # Errors
     /// When it is not that of a sound `.ecq` file.
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self> {
-        let found = bytes.len() as u64;
-        let short = |needed: u64| ContainerError::TooShort { found, needed };
-        let Some((head, _)) = bytes.split_first_chunk::<8>() else { return Err(short(8)) };
-        let json_bytes = u64::from_le_bytes(*head);
-        if json_bytes > limits.header_bytes as u64 {
-            return Err(ContainerError::HeaderTooLarge {
-                found: json_bytes,
-                most: limits.header_bytes as u64,
-            });
-        }
-        let header_bytes = 8 + json_bytes as usize;
-        let Some(json) = bytes.get(8..header_bytes) else { return Err(short(header_bytes as u64)) };
-        reject_duplicate_keys(json)?;
-        let (_, metadata) =
-            SafeTensors::read_metadata(&bytes).map_err(|error| ContainerError::Header(error.to_string()))?;
-        let needed = header_bytes as u64 + metadata.data_len() as u64;
-        if found != needed {
-            return Err(short(needed));
-        }
-        let (strings, tensors) = unpack(&metadata);
-        if tensors.len() > limits.tensors {
-            return Err(ContainerError::TooManyTensors { found: tensors.len(), most: limits.tensors });
-        }
+        let Header { metadata: strings, tensors, data_start } =
+            Header::parse(&bytes, bytes.len() as u64, limits)?;
+        // The bytes are in memory: their offsets are numbers of this machine.
+        let header_bytes = data_start as usize;
+        let tensors = tensors.into_iter().collect();
         match strings.get("format").map(String::as_str) {
             Some("ecq") => {}
             other => return Err(ContainerError::NotEcq(other.map(str::to_owned))),
@@ -109,7 +91,7 @@ impl EcqFile {
     }
 
     /// Checks that entries and tensors explain each other exactly.
-    fn explain(&mut self, strings: &HashMap<String, String>) -> Result<()> {
+    fn explain(&mut self, strings: &BTreeMap<String, String>) -> Result<()> {
         let tensor = |tensor: &str, why| ContainerError::Tensor { tensor: tensor.to_owned(), why };
         let mut explained = HashSet::new();
         for name in &self.model.order {
@@ -321,8 +303,7 @@ impl EcqFile {
             return Err(ContainerError::Missing { what: "tensor", name: name.to_owned() });
         };
         let (start, end) = info.data_offsets;
-        // The safetensors crate checked that offsets are ascending without holes, and `parse` that they end
-        // with the file.
+        // The header was checked: offsets ascend without holes and end with the file.
         Ok(self.bytes.slice(self.header_bytes + start..self.header_bytes + end))
     }
 
@@ -341,45 +322,4 @@ fn sorted(parts: &[Part]) -> Vec<Part> {
     let mut parts = parts.to_vec();
     parts.sort_unstable();
     parts
-}
-
-fn unpack(metadata: &Metadata) -> (HashMap<String, String>, HashMap<String, TensorInfo>) {
-    let strings = metadata.metadata().clone().unwrap_or_default();
-    let tensors = metadata.tensors().into_iter().map(|(name, info)| (name, info.clone())).collect();
-    (strings, tensors)
-}
-
-/// JSON maps keep the last of two equal keys: a header could say two things. It must not.
-fn reject_duplicate_keys(json: &[u8]) -> Result<()> {
-    use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-    struct Keys;
-    impl<'de> Deserialize<'de> for Keys {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-            struct V;
-            impl<'de> Visitor<'de> for V {
-                type Value = Keys;
-                fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                    f.write_str("a map without duplicate keys")
-                }
-                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Keys, A::Error> {
-                    let mut seen = HashSet::new();
-                    while let Some(key) = map.next_key::<String>()? {
-                        if key == "__metadata__" {
-                            map.next_value::<Keys>()?;
-                        } else {
-                            map.next_value::<serde::de::IgnoredAny>()?;
-                        }
-                        if !seen.insert(key) {
-                            return Err(serde::de::Error::custom("a key occurs twice"));
-                        }
-                    }
-                    Ok(Keys)
-                }
-            }
-            deserializer.deserialize_map(V)
-        }
-    }
-    serde_json::from_slice::<Keys>(json)
-        .map(|_| ())
-        .map_err(|error| ContainerError::Header(error.to_string()))
 }

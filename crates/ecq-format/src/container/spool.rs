@@ -9,7 +9,7 @@ use ecq_core::{EncodedTensor, Part};
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -225,18 +225,19 @@ impl Spool {
 
     /// The header, where in the spool the bytes behind it lie, and what takes how much.
     fn header(&self, model: &ModelEntry) -> Result<(Vec<u8>, Layout, Summary)> {
-        let tensors: Vec<&Item> = model
-            .order
-            .iter()
-            .map(|name| self.items.get(name).ok_or_else(|| missing("tensor", name)))
-            .collect::<Result<_>>()?;
-        let files: Vec<&Item> =
-            self.items.values().filter(|item| matches!(item.content, ItemContent::File { .. })).collect();
-        if tensors.len() + files.len() != self.items.len() {
-            let stray =
-                self.items.keys().find(|name| !model.order.contains(name) && !name.starts_with(FILE_PREFIX));
-            let name = stray.or(model.order.first()).cloned().unwrap_or_default();
-            return Err(ContainerError::Name { name, why: "is not in the order exactly once" });
+        let is_file = |item: &Item| matches!(item.content, ItemContent::File { .. });
+        let mut listed = HashSet::new();
+        let mut tensors = Vec::new();
+        for name in &model.order {
+            let item = self.items.get(name).filter(|item| !is_file(item));
+            tensors.push(item.ok_or_else(|| missing("tensor", name))?);
+            if !listed.insert(name) {
+                return Err(ContainerError::Name { name: name.clone(), why: "is in the order twice" });
+            }
+        }
+        let (files, pushed): (Vec<&Item>, Vec<&Item>) = self.items.values().partition(|item| is_file(item));
+        if let Some(stray) = pushed.into_iter().find(|item| !listed.contains(&item.name)) {
+            return Err(ContainerError::Name { name: stray.name.clone(), why: "is not in the order" });
         }
         let mut header = HeaderWriter::default();
         header.metadata.insert("format".into(), json!("ecq"));

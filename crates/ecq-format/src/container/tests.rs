@@ -1,4 +1,5 @@
 use super::*;
+use crate::header::HeaderError;
 use bytes::Bytes;
 use ecq_core::{
     Coding, Content, EncodedTensor, Entry, FloatType, GridEntry, Kind, Limits, Order, Part, Parts, RawEntry,
@@ -191,6 +192,13 @@ fn a_spool_refuses_other_keys_other_processes_and_bad_names() {
     let mut wrong = model();
     wrong.order = vec!["a.weight".to_owned()];
     assert!(matches!(spool.finish(&wrong), Err(ContainerError::Name { .. })));
+    for order in [["a.weight", "a.weight"], ["a.weight", "ecq.file/tiny"]] {
+        let mut spool = Spool::create(&dest, "two", true).unwrap();
+        push(&mut spool, &[6]);
+        wrong.order = order.map(str::to_owned).into();
+        // As many names as tensors, and yet not each of them.
+        assert!(spool.finish(&wrong).is_err(), "{order:?}");
+    }
     assert!(!dest.exists());
     let spool = Spool::create(&dest, "two", true).unwrap();
     assert!(matches!(spool.finish(&model()), Err(ContainerError::Missing { .. })));
@@ -240,9 +248,9 @@ fn damage_is_named_where_it_is() {
     assert!(matches!(file.file("zzz"), Err(ContainerError::Missing { .. })));
     let small = Limits { header_bytes: 100, ..Limits::default() };
     let limited = |limits| EcqFile::parse(Bytes::copy_from_slice(&bytes), &limits);
-    assert!(matches!(limited(small), Err(ContainerError::HeaderTooLarge { .. })));
+    assert!(matches!(limited(small), Err(ContainerError::Header(HeaderError::TooLarge { .. }))));
     let few = Limits { tensors: 3, ..Limits::default() };
-    assert!(matches!(limited(few), Err(ContainerError::TooManyTensors { .. })));
+    assert!(matches!(limited(few), Err(ContainerError::Header(HeaderError::TooManyTensors { .. }))));
     let tiny = Limits { file_bytes: 10, ..Limits::default() };
     assert!(matches!(limited(tiny).unwrap().file("config.json"), Err(ContainerError::Inflate { .. })));
     let light = Limits { tensor_weights: 100, ..Limits::default() };
@@ -277,7 +285,7 @@ fn every_lie_of_a_header_has_its_own_error() {
         }))
     };
     assert!(parse(&with_header(|json| json)).is_ok());
-    assert!(matches!(parse(b"short"), Err(ContainerError::TooShort { .. })));
+    assert!(matches!(parse(b"short"), Err(ContainerError::Header(HeaderError::TooShort { .. }))));
     assert!(matches!(lie("\"format\":\"ecq\"", "\"format\":\"pt\""), Err(ContainerError::NotEcq(Some(_)))));
     assert!(matches!(
         lie("\"ecq.version\":\"1\"", "\"ecq.version\":\"2\""),
