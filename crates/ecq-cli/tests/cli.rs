@@ -101,6 +101,51 @@ fn people_get_words() {
 }
 
 #[test]
+fn a_model_is_quantized_for_a_rate_or_a_size_and_explained() {
+    let files = Files::with_model(64, 256);
+    let (model, packed, page) = (files.name("f.gguf"), files.name("f.ecq"), files.name("f.html"));
+    std::fs::write(&model, ecq_testkit::finite_gguf(256, 1024)).unwrap();
+    let report = json(&ecq(&["quantize", &model, "-o", &packed, "--bpw", "3.25", "--json"]));
+    assert!((report["bpw_linear"].as_f64().unwrap() - 3.25).abs() < 0.01, "{report}");
+    assert!(report["sqnr_linear_db"].as_f64().unwrap() > 10.0);
+    let verified = json(&ecq(&["verify", &packed, "--against", &model, "--json"]));
+    assert!(verified["ok"] == true && verified["quantized"].as_array().unwrap().len() == 8);
+    let words = String::from_utf8(ecq(&["verify", &packed, "--against", &model]).stdout).unwrap();
+    assert!(words.contains("8 tensors quantized (SQNR"), "{words}");
+
+    let size = report["file_bytes"].as_u64().unwrap() / 1000 * 1000;
+    let sized = json(&ecq(&["quantize", &model, "--dry-run", "--size", &size.to_string(), "--json"]));
+    assert!(sized["file_bytes"].as_u64().unwrap() <= size);
+
+    let grids = json(&ecq(&["analyze", &model, "--grids", "--json"]))["grids"].clone();
+    let rows = grids["grids"].as_array().unwrap();
+    let of = |grid: &str| rows.iter().find(|row| row["grid"] == grid).unwrap();
+    assert!(
+        of("affine:4:64")["sqnr_db"].as_f64().unwrap() > of("absmax:4:tensor")["sqnr_db"].as_f64().unwrap()
+    );
+    assert!(ecq(&["report", &model, "-o", &page]).status.success());
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(page.contains("<svg") && page.contains("affine:4:64") && page.ends_with("</html>\n"));
+    assert!(!page.contains("http-equiv") && !page.contains(" src="), "one page that needs nothing else");
+
+    // NaN weights have a place, and no file.
+    let (bad, none) = (files.name("m.gguf"), files.name("none.ecq"));
+    let error = json(&ecq(&["quantize", &bad, "-o", &none, "--json"]))["error"].clone();
+    assert!(error["message"].as_str().unwrap().contains("is NaN; finite numbers are expected"), "{error}");
+    assert!(error["tensor"].as_str().is_some() && !Path::new(&none).exists());
+    for (option, value) in
+        [("--bpw", "9"), ("--bpw", "x"), ("--size", "10 apples"), ("--grid", "q4"), ("--steps", "col")]
+    {
+        let output = ecq(&["quantize", &model, "-o", &none, option, value, "--json"]);
+        assert_eq!(
+            (output.status.code(), &json(&output)["error"]["kind"]),
+            (Some(2), &Value::from("option"))
+        );
+    }
+    assert_eq!(ecq(&["quantize", &model, "-o", &none, "--lossless", "--bpw", "3"]).status.code(), Some(2));
+}
+
+#[test]
 fn errors_say_what_where_and_how_badly() {
     let files = Files::with_model(64, 256);
     let (model, packed, none) = (files.name("m.gguf"), files.name("m.ecq"), files.name("none"));
@@ -115,7 +160,7 @@ fn errors_say_what_where_and_how_badly() {
         error
     };
     fails(&["analyze", &none], 4, "io");
-    fails(&["quantize", &model, "-o", &none], 2, "usage");
+    fails(&["quantize", &model, "--lossless"], 2, "usage");
     fails(&["quantize", &model, "-o", &none, "--lossless", "--coding", "zip"], 2, "option");
     fails(&["quantize", &model, "-o", &none, "--lossless", "--override", "x"], 2, "option");
     assert!(!Path::new(&none).exists());

@@ -7,7 +7,7 @@ use crate::source::{Source, Tensor};
 use bytes::Bytes;
 use ecq_coding::{Counts, planes};
 use ecq_core::{Grid, Kind};
-use ecq_quant::{Sketch, Spectrum, StepSpan};
+use ecq_quant::{QuantError, Sketch, Spectrum, StepSpan};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -36,7 +36,7 @@ pub struct TensorAnalysis {
     pub bpw: f64,
     /// The coding that takes so little.
     pub coding: Option<String>,
-    /// Root mean square of the weights; absent where there are none.
+    /// Root mean square of the weights; absent where there are none, or some are NaN or infinite.
     pub rms: Option<f64>,
     /// How often each code occurs; without codes, how many weights lie in each tenth of the root mean square, from -5 of them
     /// to 5 (the ends hold all beyond).
@@ -130,10 +130,16 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
     let tensor = source.load(index)?;
     let shaped = matches!(facts.kind, Kind::Linear | Kind::Embedding);
     if let (true, Some(floats)) = (shaped, crate::weights::weights(&tensor, facts, source.format())) {
-        let sketch = Sketch::of(&*floats, StepSpan::Tensor)?;
-        analysis.rms = Some((sketch.energy() / weights).sqrt());
-        if matches!(tensor, Tensor::Raw { .. }) {
-            analysis.histogram = tenths(&sketch.spectrum(0.1));
+        match Sketch::of(&*floats, StepSpan::Tensor) {
+            Ok(sketch) => {
+                analysis.rms = Some((sketch.energy() / weights).sqrt());
+                if matches!(tensor, Tensor::Raw { .. }) {
+                    analysis.histogram = tenths(&sketch.spectrum(0.1));
+                }
+            }
+            // Nothing can quantize it, but what it takes can be told.
+            Err(QuantError::NotFinite { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     match tensor {

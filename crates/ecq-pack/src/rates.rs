@@ -44,6 +44,10 @@ impl RateModel for CoderRates {
 
 /// Tensors of one shape that are packed for real before the steps are fixed.
 const PROBED: usize = 16;
+/// Rounds of packing some tensors for real; one is enough unless they are all.
+const ROUNDS: usize = 4;
+/// What counts as hitting a rate.
+const NEAR: f64 = 0.0008;
 /// A file must not be longer than was asked: what estimates may miss.
 const SIZE_MARGIN: f64 = 0.9995;
 
@@ -175,7 +179,7 @@ fn calibrated(
     let solved = |measured: &[Measured]| {
         let bits =
             |scale: f64| measured.par_iter().map(|m| m.bits(scale)).collect::<Vec<_>>().iter().sum::<f64>();
-        solve(bits, wanted, weights).map_err(PackError::from)
+        solve(bits, wanted * (1.0 - 0.5 * NEAR), weights).map_err(PackError::from)
     };
     let mut shapes: BTreeMap<[usize; 2], Vec<usize>> = BTreeMap::new();
     for (at, m) in measured.iter().enumerate() {
@@ -186,20 +190,57 @@ fn calibrated(
         .values()
         .map(|all| (0..all.len().min(PROBED)).map(|i| all[i * all.len() / all.len().min(PROBED)]).collect())
         .collect();
-    // A rate so low that only what a sketch does not know takes it is told apart once that is known.
-    let first = solved(measured)?;
     let flat: Vec<usize> = probed.iter().flatten().copied().collect();
+    let all_probed = flat.len() == measured.len();
+    let mut scale = solved(measured)?;
+    for _ in 0..ROUNDS {
+        let bits = probe(measured, &flat, scale, source, choices, options, progress)?;
+        // Where all were packed for real, what they take is known; it may be a little less than wanted, not more.
+        let share = bits.values().sum::<f64>() / wanted;
+        if all_probed && (1.0 - NEAR..=1.0).contains(&share) {
+            break;
+        }
+        for (all, probed) in shapes.values().zip(&probed) {
+            let mut beyond = 0.0;
+            for &at in probed {
+                let own = bits[&at] - (measured[at].bits(scale) - measured[at].beyond);
+                measured[at].beyond = own;
+                beyond += own / probed.len() as f64;
+            }
+            for at in all.iter().filter(|at| !probed.contains(at)) {
+                measured[*at].beyond = beyond;
+            }
+        }
+        // Alphabets and tables change by jumps: aim at the middle of what is near enough.
+        scale = solved(measured)?;
+        if !all_probed {
+            break;
+        }
+    }
+    Ok(scale)
+}
+
+/// What the tensors at `places` really take at a scale, in bits.
+fn probe(
+    measured: &[Measured],
+    places: &[usize],
+    scale: f64,
+    source: &dyn Source,
+    choices: &[GridChoice],
+    options: &PackOptions,
+    progress: &dyn Progress,
+) -> Result<HashMap<usize, f64>> {
     let tensors = source.tensors();
-    progress.begin("probing", flat.iter().map(|&at| tensors[measured[at].index].bytes).sum());
+    progress.begin("probing", places.iter().map(|&at| tensors[measured[at].index].bytes).sum());
     let mut spool = Spool::counting();
     let mut order = Vec::new();
     in_batches(
-        &flat,
+        places,
         |&at| tensors[measured[at].index].bytes,
         |batch| {
             let packed = batch.par_iter().map(|&at| {
                 let Measured { index, sketch, .. } = &measured[at];
-                let packed = pack_one(source, *index, choices[*index], Some(&sketch.steps(first)?), options)?;
+                let packed = pack_one(source, *index, choices[*index], Some(&sketch.steps(scale)?), options)?;
                 progress.advance(tensors[*index].bytes, &tensors[*index].name);
                 Ok((*index, packed))
             });
@@ -212,19 +253,8 @@ fn calibrated(
     )?;
     progress.end();
     let summary = spool.finish(&model_entry(source, "", order, None))?;
-    for (all, probed) in shapes.values().zip(&probed) {
-        let mut beyond = 0.0;
-        for &at in probed {
-            let real = 8.0 * summary.tensors[&tensors[measured[at].index].name].total() as f64;
-            let own = real - measured[at].bits(first);
-            measured[at].beyond = own;
-            beyond += own / probed.len() as f64;
-        }
-        for at in all.iter().filter(|at| !probed.contains(at)) {
-            measured[*at].beyond = beyond;
-        }
-    }
-    solved(measured)
+    let bits = |&at: &usize| (at, 8.0 * summary.tensors[&tensors[measured[at].index].name].total() as f64);
+    Ok(places.iter().map(bits).collect())
 }
 
 /// Bytes of a file without the tensors that share the target.

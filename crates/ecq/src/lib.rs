@@ -25,6 +25,6 @@ pub use ecq_kernels as kernels;
 pub use ecq_pack::{
     GridChoice, GridComparison, GridRow, Mismatch, PackError, PackOptions, PackReport, Progress,
     SAMPLE_WEIGHTS, Target, TensorReport, VerifyReport, analyze, compare_grids, diff, encode, export_gguf,
-    options, pack, peak_rss_bytes, source, verify,
+    grids, options, pack, peak_rss_bytes, source, verify,
 };
 pub use ecq_quant as quant;

@@ -1,5 +1,6 @@
 pub mod analyze;
 pub mod bench;
+
 pub mod doctor;
 pub mod export;
 pub mod inspect;
