@@ -157,15 +157,35 @@ pub struct ExportArgs {
     /// The format to write
     #[arg(long, value_enum)]
     pub format: ExportFormat,
-    /// The file to write
+    /// The file (gguf) or the folder (mlx, safetensors) to write
     #[arg(short, long)]
     pub output: PathBuf,
+    /// Type of floats in a folder [default: that of the source; f16 for a GGUF source]
+    #[arg(long, value_enum)]
+    pub dtype: Option<ExportFloat>,
+    /// Longest safetensors file in a folder
+    #[arg(long, value_name = "BYTES", default_value = "5GB")]
+    pub shard_size: String,
+    /// Fail where codes would have to become floats
+    #[arg(long)]
+    pub strict: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum ExportFormat {
-    /// The GGUF file the model came from, byte for byte
+    /// The GGUF file the model came from, byte for byte; requantized tensors in types that GGUF has
     Gguf,
+    /// A folder that mlx-lm reads: codes of affine groups without loss, other tensors as floats
+    Mlx,
+    /// A folder of floats that transformers reads
+    Safetensors,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ExportFloat {
+    F16,
+    Bf16,
+    F32,
 }
 
 #[derive(Args)]

@@ -2,6 +2,8 @@ use ecq_coding::CodingError;
 use ecq_core::CoreError;
 use ecq_format::container::ContainerError;
 use ecq_format::gguf::GgufError;
+use ecq_format::hf::HfError;
+use ecq_format::shards::ShardError;
 use ecq_kernels::KernelError;
 use ecq_quant::QuantError;
 use std::path::PathBuf;
@@ -76,6 +78,12 @@ pub enum PackError {
     /// The container is not sound.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// Hugging Face's conventions have no place for it.
+    #[error(transparent)]
+    Hf(#[from] HfError),
+    /// A checkpoint could not be written.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
     /// The GGUF file is not sound.
     #[error(transparent)]
     Gguf(#[from] GgufError),
@@ -93,10 +101,11 @@ impl PackError {
             Self::InTensor { source, .. } => source.kind(),
             Self::Io { .. }
             | Self::Container(ContainerError::Io { .. })
+            | Self::Shard(ShardError::Io { .. } | ShardError::Exists { .. })
             | Self::Gguf(GgufError::Io { .. }) => "io",
             Self::UnknownFormat { .. } => "format",
             Self::Option { .. } | Self::Tables(_) | Self::Quant(QuantError::Unreachable { .. }) => "option",
-            Self::Export(_) => "export",
+            Self::Export(_) | Self::Hf(_) => "export",
             Self::Container(ContainerError::JournalKey { .. } | ContainerError::InUse { .. }) => "resume",
             Self::UnknownGrid | Self::MixedSideData | Self::TileTooLarge { .. } => "unsupported",
             _ => "corrupt",

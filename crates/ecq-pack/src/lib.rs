@@ -19,7 +19,7 @@ mod weights;
 pub use analyze::analyze;
 pub use compare::{GridComparison, GridRow, SAMPLE_WEIGHTS, compare_grids};
 pub use error::PackError;
-pub use export::export_gguf;
+pub use export::{CheckpointFormat, CheckpointOptions, ExportReport, export_checkpoint, export_gguf};
 pub use grids::GridChoice;
 pub use options::{PackOptions, Target};
 pub use pack::pack;

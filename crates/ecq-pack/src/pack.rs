@@ -238,7 +238,7 @@ fn load_and_pack(
 }
 
 /// The safetensors type of a lower-case name.
-fn plain_dtype(name: &str) -> Option<Dtype> {
+pub(crate) fn plain_dtype(name: &str) -> Option<Dtype> {
     Some(match name {
         "f64" => Dtype::F64,
         "f32" => Dtype::F32,

@@ -23,8 +23,9 @@ pub use ecq_core::{
 pub use ecq_format as format;
 pub use ecq_kernels as kernels;
 pub use ecq_pack::{
-    GridChoice, GridComparison, GridRow, Mismatch, PackError, PackOptions, PackReport, Progress,
-    SAMPLE_WEIGHTS, Target, TensorReport, VerifyReport, analyze, compare_grids, diff, encode, export_gguf,
-    grids, options, pack, peak_rss_bytes, source, verify,
+    CheckpointFormat, CheckpointOptions, ExportReport, GridChoice, GridComparison, GridRow, Mismatch,
+    PackError, PackOptions, PackReport, Progress, SAMPLE_WEIGHTS, Target, TensorReport, VerifyReport,
+    analyze, compare_grids, diff, encode, export_checkpoint, export_gguf, grids, options, pack,
+    peak_rss_bytes, source, verify,
 };
 pub use ecq_quant as quant;

@@ -4,7 +4,7 @@
 use super::Result;
 use super::error::GgufError;
 use super::types::GgmlType;
-use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec};
+use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec, GridEntry};
 use rayon::prelude::*;
 
 /// Weights of a block of every type here: the group size.
@@ -31,13 +31,19 @@ fn facts(ty: GgmlType) -> Result<(u8, Option<u8>)> {
 pub fn type_of_grid(grid: &AffineGroups) -> Option<GgmlType> {
     let zero = match &grid.biases {
         Biases::Zero(zero) => Some(*zero),
-        Biases::PerGroup(biases) if biases.dtype() == FloatType::F16 => None,
+        Biases::PerGroup(biases) if biases.dtype() == grid.scales.dtype() => None,
         Biases::PerGroup(_) => return None,
     };
-    if grid.scales.dtype() != FloatType::F16 || grid.group_size != BLOCK {
+    let (bits, group_size, dtype) = (grid.bits, grid.group_size, grid.scales.dtype());
+    type_of_entry(&GridEntry::AffineGroups { bits, group_size, dtype, zero })
+}
+
+/// As [`type_of_grid`], from the facts of a grid alone.
+pub fn type_of_entry(grid: &GridEntry) -> Option<GgmlType> {
+    let GridEntry::AffineGroups { bits, group_size: BLOCK, dtype: FloatType::F16, zero } = *grid else {
         return None;
-    }
-    match (grid.bits, zero) {
+    };
+    match (bits, zero) {
         (4, Some(8)) => Some(GgmlType::Q4_0),
         (4, None) => Some(GgmlType::Q4_1),
         (5, Some(16)) => Some(GgmlType::Q5_0),

@@ -15,7 +15,7 @@ mod types;
 mod value;
 mod write;
 
-pub use blocks::{join, split, type_of_grid};
+pub use blocks::{join, split, type_of_entry, type_of_grid};
 pub use dequantize::dequantize;
 pub use error::GgufError;
 pub use kind::kind;

@@ -29,6 +29,18 @@ impl EcqSource {
         Ok(Self { file, tensors, fingerprint })
     }
 
+    /// The shape of a tensor as it was in the source: that of a plain one as stored, else rows and columns.
+    ///
+    /// # Errors
+    /// When the file has no such tensor.
+    pub fn shape(&self, index: usize) -> Result<Vec<usize>> {
+        let facts = &self.tensors[index];
+        match self.file.entry(&facts.name) {
+            None => Ok(self.file.plain(&facts.name)?.shape),
+            Some(entry) => Ok(entry.shape.to_vec()),
+        }
+    }
+
     /// The file below.
     pub fn file(&self) -> &EcqFile {
         &self.file

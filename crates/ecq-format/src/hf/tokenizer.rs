@@ -1,0 +1,219 @@
+use super::{HfError, Result};
+use crate::gguf::TokenizerFacts;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+
+/// Token types of GGUF.
+const UNKNOWN: i32 = 2;
+const CONTROL: i32 = 3;
+const USER_DEFINED: i32 = 4;
+
+/// How Llama 3 cuts text (its `tokenizer.json`).
+const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+/// How Qwen 2 cuts text: as Llama 3, digits one by one.
+const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+/// The space of SentencePiece.
+const SPACE: char = '\u{2581}';
+
+/// `tokenizer.json` (the format of the `tokenizers` library) from the facts of a GGUF file.
+///
+/// Byte-level BPE (`gpt2`) with the pre-tokenizers `gpt-2`, `smollm`, `llama-bpe`, `qwen2`; SentencePiece BPE (`llama`: Llama 2,
+/// Gemma), whose merges follow from scores.
+///
+/// # Errors
+/// When model or pre-tokenizer are none of these.
+pub fn tokenizer_json(facts: &TokenizerFacts) -> Result<Value> {
+    let parts = match facts.model.as_str() {
+        "gpt2" => byte_level(facts)?,
+        "llama" => sentence_piece(facts),
+        _ => return Err(unknown(facts)),
+    };
+    Ok(json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": added_tokens(facts),
+        "normalizer": parts.normalizer,
+        "pre_tokenizer": parts.pre_tokenizer,
+        "post_processor": post_processor(facts),
+        "decoder": parts.decoder,
+        "model": parts.model,
+    }))
+}
+
+/// `tokenizer_config.json`: special tokens and the chat template.
+pub fn tokenizer_config_json(facts: &TokenizerFacts, chat_template: Option<&str>, context: u64) -> Value {
+    let mut out = Map::new();
+    out.insert("tokenizer_class".to_owned(), json!("PreTrainedTokenizerFast"));
+    out.insert("clean_up_tokenization_spaces".to_owned(), json!(false));
+    out.insert("model_max_length".to_owned(), json!(context));
+    let token = |id: Option<u32>| id.and_then(|id| facts.tokens.get(id as usize));
+    for (key, id) in [
+        ("bos_token", facts.bos),
+        ("eos_token", facts.eos),
+        ("unk_token", facts.unk),
+        ("pad_token", facts.pad),
+    ] {
+        if let Some(token) = token(id) {
+            out.insert(key.to_owned(), json!(token));
+        }
+    }
+    for (key, flag) in [("add_bos_token", facts.add_bos), ("add_eos_token", facts.add_eos)] {
+        if let Some(flag) = flag {
+            out.insert(key.to_owned(), json!(flag));
+        }
+    }
+    if let Some(template) = chat_template {
+        out.insert("chat_template".to_owned(), json!(template));
+    }
+    Value::Object(out)
+}
+
+struct Parts {
+    normalizer: Value,
+    pre_tokenizer: Value,
+    decoder: Value,
+    model: Value,
+}
+
+fn unknown(facts: &TokenizerFacts) -> HfError {
+    HfError::Tokenizer { model: facts.model.clone(), pre: facts.pre.clone().unwrap_or_default() }
+}
+
+fn byte_level(facts: &TokenizerFacts) -> Result<Parts> {
+    let bytes = |use_regex: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex });
+    let sequence = |first: Value, last: Value| json!({ "type": "Sequence", "pretokenizers": [first, last] });
+    let split = |regex: &str| {
+        let split = json!({ "type": "Split", "pattern": { "Regex": regex }, "behavior": "Isolated", "invert": false });
+        sequence(split, bytes(false))
+    };
+    let (mut normalizer, mut ignore_merges) = (Value::Null, false);
+    let pre_tokenizer = match facts.pre.as_deref().unwrap_or("gpt-2") {
+        "gpt-2" | "default" => bytes(true),
+        "smollm" => sequence(json!({ "type": "Digits", "individual_digits": true }), bytes(true)),
+        "llama-bpe" => {
+            ignore_merges = true;
+            split(LLAMA3)
+        }
+        "qwen2" => {
+            normalizer = json!({ "type": "NFC" });
+            split(QWEN2)
+        }
+        _ => return Err(unknown(facts)),
+    };
+    let merges: Vec<Value> = facts
+        .merges
+        .iter()
+        // Byte-level tokens hold no space, so the first one parts the two.
+        .filter_map(|merge| merge.split_once(' '))
+        .map(|(left, right)| json!([left, right]))
+        .collect();
+    let model = json!({
+        "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+        "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": ignore_merges,
+        "vocab": vocabulary(facts), "merges": merges,
+    });
+    let decoder =
+        json!({ "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true });
+    Ok(Parts { normalizer, pre_tokenizer, decoder, model })
+}
+
+fn sentence_piece(facts: &TokenizerFacts) -> Parts {
+    let prefix = facts.add_space_prefix.unwrap_or(true);
+    let space = SPACE.to_string();
+    let replace = json!({ "type": "Replace", "pattern": { "String": " " }, "content": space });
+    let normalizer = match prefix {
+        true => {
+            json!({ "type": "Sequence", "normalizers": [{ "type": "Prepend", "prepend": space }, replace] })
+        }
+        false => replace,
+    };
+    let mut decoders = vec![
+        json!({ "type": "Replace", "pattern": { "String": space }, "content": " " }),
+        json!({ "type": "ByteFallback" }),
+        json!({ "type": "Fuse" }),
+    ];
+    if prefix {
+        decoders.push(json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
+    }
+    let unknown = facts.unk.and_then(|id| facts.tokens.get(id as usize));
+    let model = json!({
+        "type": "BPE", "dropout": null, "unk_token": unknown, "continuing_subword_prefix": null,
+        "end_of_word_suffix": null, "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
+        "vocab": vocabulary(facts), "merges": merges_of_scores(facts),
+    });
+    Parts {
+        normalizer,
+        pre_tokenizer: Value::Null,
+        decoder: json!({ "type": "Sequence", "decoders": decoders }),
+        model,
+    }
+}
+
+/// Two tokens merge if together they are one; the better the score of that one, the earlier. Tokens that a user defined come
+/// first.
+fn merges_of_scores(facts: &TokenizerFacts) -> Vec<Value> {
+    let ids: HashMap<&str, usize> = facts.tokens.iter().enumerate().map(|(id, t)| (t.as_str(), id)).collect();
+    let mut merges = Vec::new();
+    for (id, token) in facts.tokens.iter().enumerate() {
+        let ty = facts.token_types.get(id).copied().unwrap_or(1);
+        if matches!(ty, UNKNOWN | CONTROL) {
+            continue;
+        }
+        let score = match ty {
+            USER_DEFINED => 0.0,
+            _ => facts.scores.get(id).copied().unwrap_or(0.0),
+        };
+        let mut own: Vec<(usize, usize)> = token
+            .char_indices()
+            .skip(1)
+            .filter_map(|(at, _)| Some((*ids.get(&token[..at])?, *ids.get(&token[at..])?)))
+            .collect();
+        own.sort_unstable();
+        merges.extend(own.into_iter().map(|pair| (score, pair)));
+    }
+    // Stable: of equal scores the token with the lower id first.
+    merges.sort_by(|a, b| b.0.total_cmp(&a.0));
+    merges.into_iter().map(|(_, (left, right))| json!([facts.tokens[left], facts.tokens[right]])).collect()
+}
+
+fn vocabulary(facts: &TokenizerFacts) -> Map<String, Value> {
+    facts.tokens.iter().enumerate().map(|(id, token)| (token.clone(), json!(id))).collect()
+}
+
+/// Tokens that are found in a text before anything else.
+fn added_tokens(facts: &TokenizerFacts) -> Vec<Value> {
+    let types = facts.token_types.iter().zip(&facts.tokens).enumerate();
+    types
+        .filter(|(_, (ty, token))| match **ty {
+            CONTROL | UNKNOWN => true,
+            // Runs of spaces reach the model as runs of its own sign, which merge there.
+            USER_DEFINED => !token.chars().all(|c| c == SPACE),
+            _ => false,
+        })
+        .map(|(id, (ty, token))| {
+            json!({
+                "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": false, "special": *ty != USER_DEFINED,
+            })
+        })
+        .collect()
+}
+
+/// A prompt begins with the token for that, if the file says so; Llama 2's and Gemma's files may leave it unsaid.
+fn post_processor(facts: &TokenizerFacts) -> Value {
+    let begins = facts.add_bos.unwrap_or(facts.model == "llama");
+    let Some((id, bos)) =
+        facts.bos.filter(|_| begins).and_then(|id| Some((id, facts.tokens.get(id as usize)?)))
+    else {
+        return Value::Null;
+    };
+    let special = json!({ "SpecialToken": { "id": bos, "type_id": 0 } });
+    let sequence = |id: &str| json!({ "Sequence": { "id": id, "type_id": 0 } });
+    json!({
+        "type": "TemplateProcessing",
+        "single": [special.clone(), sequence("A")],
+        "pair": [special, sequence("A"), sequence("B")],
+        "special_tokens": { bos.as_str(): { "id": bos, "ids": [id], "tokens": [bos] } },
+    })
+}

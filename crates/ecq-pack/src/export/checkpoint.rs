@@ -1,0 +1,370 @@
+//! Checkpoint folders as Hugging Face and MLX have them.
+
+use super::{ExportReport, floats};
+use crate::error::{PackError, Result};
+use crate::progress::Progress;
+use crate::source::{EcqSource, HEADER_FILE, RideAlong, Source, Tensor, TensorFacts};
+use ecq_core::{AffineGroups, Biases, Content, FloatType, FloatVec, Grid, GridEntry, Limits};
+use ecq_format::gguf::{Gguf, ModelConfig, chat_template, config, tokenizer};
+use ecq_format::hf::{Change, apply_to_rows, config_json, hf_tensor, tokenizer_config_json, tokenizer_json};
+use ecq_format::shards::{Planned, write_checkpoint};
+use safetensors::Dtype;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// Which conventions a checkpoint follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckpointFormat {
+    /// Floats, as `transformers` reads them.
+    Safetensors,
+    /// MLX's quantized layers (`weight` of u32, `scales`, `biases`), where it has the grid; others are floats.
+    Mlx,
+}
+
+/// How a checkpoint is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointOptions {
+    /// Its conventions.
+    pub format: CheckpointFormat,
+    /// Type of floats; `None` for that of the source (halves for a GGUF source).
+    pub dtype: Option<FloatType>,
+    /// Longest shard in bytes, unless one tensor alone is longer.
+    pub shard_bytes: u64,
+    /// Fail where codes would have to become floats.
+    pub strict: bool,
+}
+
+/// The shard size that Hugging Face's tools default to.
+pub const SHARD_BYTES: u64 = 5_000_000_000;
+
+impl CheckpointOptions {
+    /// Shards of 5 GB, the source's floats, not strict.
+    pub fn new(format: CheckpointFormat) -> Self {
+        Self { format, dtype: None, shard_bytes: SHARD_BYTES, strict: false }
+    }
+}
+
+/// Where names and values come from.
+enum Origin {
+    /// Names of llama.cpp; what its converter did is undone.
+    Gguf(Box<ModelConfig>),
+    /// Names are those of the checkpoint already.
+    Checkpoint,
+}
+
+/// A tensor of the file on its way out.
+struct Outgoing {
+    index: usize,
+    name: String,
+    change: Change,
+    form: Form,
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    /// Bytes as they are.
+    Bytes,
+    Floats(FloatType),
+    /// MLX's three arrays.
+    Packed {
+        bits: u8,
+        group_size: usize,
+        dtype: FloatType,
+    },
+}
+
+/// Writes an `.ecq` as a checkpoint folder `dest`; one tensor is in memory at a time.
+///
+/// # Errors
+/// When the file is damaged, a tensor has no place in the conventions, `dest` is there, or cannot be written; nothing is left
+/// under `dest`.
+pub fn export_checkpoint(
+    file: &Path,
+    dest: &Path,
+    options: &CheckpointOptions,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<ExportReport> {
+    let source = EcqSource::open(file, limits)?;
+    let (origin, mut config, mut files) = conventions(&source, options, limits)?;
+    let float = options.dtype.unwrap_or_else(|| float_of_config(&config));
+    let mut outgoing = Vec::new();
+    for (index, facts) in source.tensors().iter().enumerate() {
+        let (name, change) = match &origin {
+            Origin::Checkpoint => (facts.name.clone(), Change::None),
+            Origin::Gguf(config) => match hf_tensor(config, &facts.name)? {
+                Some(tensor) => (tensor.name, tensor.change),
+                // Computed from the configuration there.
+                None => continue,
+            },
+        };
+        let form = form(&source, facts, &name, change, float, options);
+        outgoing.push(Outgoing { index, name, change, form });
+    }
+    let mut report = ExportReport::default();
+    for out in &outgoing {
+        let coded = source.file().entry(&source.tensors()[out.index].name);
+        let is_coded = matches!(coded.map(|entry| &entry.content), Some(Content::Codes { .. }));
+        match (&out.form, is_coded) {
+            (Form::Floats(_), true) => report.dequantized.push(out.name.clone()),
+            _ => report.exact += 1,
+        }
+    }
+    if let (true, Some(first)) = (options.strict, report.dequantized.first()) {
+        let all = report.dequantized.len();
+        return Err(PackError::Export(format!("{all} tensors would become floats, {first:?} first")));
+    }
+    if options.format == CheckpointFormat::Mlx {
+        note_quantization(&mut config, &outgoing);
+    }
+    files.push(("config.json".to_owned(), format!("{:#}\n", Value::Object(config)).into_bytes()));
+
+    let groups: Vec<Vec<Planned>> =
+        outgoing.iter().map(|out| planned(&source, out)).collect::<Result<_>>()?;
+    progress.begin("exporting", source.tensors().iter().map(|t| t.bytes).sum());
+    report.bytes = write_checkpoint(dest, &groups, &files, options.shard_bytes, |group| {
+        let out = &outgoing[group];
+        let facts = &source.tensors()[out.index];
+        let bytes = bytes(&source, out).map_err(|error| match error {
+            named @ PackError::InTensor { .. } => named,
+            error => PackError::in_tensor(&facts.name, error),
+        });
+        progress.advance(facts.bytes, &facts.name);
+        bytes
+    })?;
+    progress.end();
+    Ok(report)
+}
+
+/// Origin, `config.json`, and the other files of the checkpoint.
+fn conventions(
+    source: &EcqSource,
+    options: &CheckpointOptions,
+    limits: &Limits,
+) -> Result<(Origin, Map<String, Value>, Vec<RideAlong>)> {
+    let file = source.file();
+    if !file.files().any(|name| name == HEADER_FILE) {
+        let mut files = source.ride_along()?;
+        let at = files.iter().position(|(name, _)| name == "config.json");
+        let mut config = match at {
+            Some(at) => serde_json::from_slice::<Map<String, Value>>(&files.remove(at).1)
+                .map_err(|error| PackError::Export(format!("config.json that rides along: {error}")))?,
+            None => Map::new(),
+        };
+        if options.format == CheckpointFormat::Mlx {
+            // What an earlier quantizer wrote of itself no longer holds.
+            config.remove("quantization_config");
+        }
+        return Ok((Origin::Checkpoint, config, files));
+    }
+    let gguf = Gguf::parse(&file.file(HEADER_FILE)?, file.model().source.bytes, limits)?;
+    let model = config(&gguf)?;
+    let facts = tokenizer(&gguf)?;
+    let dtype = match options.dtype.unwrap_or(FloatType::F16) {
+        FloatType::F16 => "float16",
+        FloatType::Bf16 => "bfloat16",
+        FloatType::F32 => "float32",
+    };
+    let Value::Object(json) = config_json(&model, Some(&facts), dtype)? else {
+        return Err(PackError::UnknownGrid);
+    };
+    let text = |value: &Value| format!("{value:#}\n").into_bytes();
+    let files = vec![
+        ("tokenizer.json".to_owned(), text(&tokenizer_json(&facts)?)),
+        (
+            "tokenizer_config.json".to_owned(),
+            text(&tokenizer_config_json(&facts, chat_template(&gguf), model.max_position_embeddings)),
+        ),
+    ];
+    Ok((Origin::Gguf(Box::new(model)), json, files))
+}
+
+/// The float type that a checkpoint says it has.
+fn float_of_config(config: &Map<String, Value>) -> FloatType {
+    let said = config.get("torch_dtype").or_else(|| config.get("dtype")).and_then(Value::as_str);
+    match said {
+        Some("float32") => FloatType::F32,
+        Some("bfloat16") => FloatType::Bf16,
+        _ => FloatType::F16,
+    }
+}
+
+fn form(
+    source: &EcqSource,
+    facts: &TensorFacts,
+    name: &str,
+    change: Change,
+    float: FloatType,
+    options: &CheckpointOptions,
+) -> Form {
+    let content = source.file().entry(&facts.name).map(|entry| &entry.content);
+    let untouched = matches!(change, Change::None | Change::HeadRows { .. });
+    match content {
+        Some(Content::Codes { grid: GridEntry::AffineGroups { bits, group_size, dtype, .. }, .. })
+            if options.format == CheckpointFormat::Mlx
+                && matches!(bits, 2..=6 | 8)
+                && matches!(group_size, 32 | 64 | 128)
+                && untouched
+                && name.ends_with(".weight") =>
+        {
+            Form::Packed { bits: *bits, group_size: *group_size, dtype: *dtype }
+        }
+        Some(Content::Codes { .. }) => Form::Floats(float),
+        _ if plain(&facts.dtype).is_none() => Form::Floats(float),
+        // MLX computes in the type of the weights: norms of another would widen everything.
+        _ if options.format == CheckpointFormat::Mlx
+            && matches!(facts.dtype.as_str(), "f32" | "f16" | "bf16") =>
+        {
+            Form::Floats(float)
+        }
+        _ if matches!(change, Change::PlusOne) => Form::Floats(float_named(&facts.dtype).unwrap_or(float)),
+        _ => match (options.dtype, float_named(&facts.dtype)) {
+            (Some(dtype), Some(_)) => Form::Floats(dtype),
+            _ => Form::Bytes,
+        },
+    }
+}
+
+fn float_named(dtype: &str) -> Option<FloatType> {
+    match dtype {
+        "f32" => Some(FloatType::F32),
+        "f16" => Some(FloatType::F16),
+        "bf16" => Some(FloatType::Bf16),
+        _ => None,
+    }
+}
+
+fn plain(dtype: &str) -> Option<Dtype> {
+    crate::pack::plain_dtype(dtype)
+}
+
+fn of_float(dtype: FloatType) -> Dtype {
+    match dtype {
+        FloatType::F16 => Dtype::F16,
+        FloatType::Bf16 => Dtype::BF16,
+        FloatType::F32 => Dtype::F32,
+    }
+}
+
+/// Names, types and shapes of what a tensor becomes.
+fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<Planned>> {
+    let facts = &source.tensors()[out.index];
+    let mut shape = source.shape(out.index)?;
+    if out.change == Change::Transposed {
+        shape.reverse();
+    }
+    let one = |name: String, dtype: Dtype, shape: Vec<usize>| Planned { name, dtype, shape };
+    Ok(match out.form {
+        Form::Bytes => {
+            let dtype = plain(&facts.dtype).ok_or(PackError::UnknownGrid)?;
+            vec![one(out.name.clone(), dtype, shape)]
+        }
+        Form::Floats(dtype) => vec![one(out.name.clone(), of_float(dtype), shape)],
+        Form::Packed { bits, group_size, dtype } => {
+            let (rows, cols) = (facts.rows, facts.cols);
+            let base = out.name.trim_end_matches(".weight");
+            let side =
+                |part: &str| one(format!("{base}.{part}"), of_float(dtype), vec![rows, cols / group_size]);
+            let words = vec![rows, cols * usize::from(bits) / 32];
+            vec![one(out.name.clone(), Dtype::U32, words), side("scales"), side("biases")]
+        }
+    })
+}
+
+/// The bytes of what [`planned`] announced.
+fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
+    let facts = &source.tensors()[out.index];
+    let tensor = source.load(out.index)?;
+    let order = match out.change {
+        Change::HeadRows { heads } => {
+            Some(apply_to_rows(if facts.rows == 1 { facts.cols } else { facts.rows }, heads)?)
+        }
+        _ => None,
+    };
+    let ordered = |bytes: Vec<u8>| match &order {
+        None => bytes,
+        Some(order) => {
+            let row = bytes.len() / order.len();
+            order.iter().flat_map(|&at| &bytes[at * row..(at + 1) * row]).copied().collect()
+        }
+    };
+    match (out.form, tensor) {
+        (Form::Bytes, Tensor::Raw { bytes, .. }) => Ok(vec![ordered(bytes)]),
+        (Form::Floats(dtype), tensor) => {
+            let bytes = match out.change {
+                Change::PlusOne => {
+                    let ones = floats(&tensor, facts, FloatType::F32)?;
+                    let values = ones.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b) - 1.0);
+                    FloatVec::of(dtype, &values.collect::<Vec<_>>()).as_bytes().to_vec()
+                }
+                Change::Transposed => transposed(&floats(&tensor, facts, dtype)?, facts, dtype.bytes()),
+                _ => ordered(floats(&tensor, facts, dtype)?),
+            };
+            Ok(vec![bytes])
+        }
+        (Form::Packed { bits, .. }, Tensor::Coded(codes, Grid::AffineGroups(grid))) => {
+            let biases = biases(&grid)?;
+            // MLX's words are little endian and its codes run on within a row, least significant bit first: the packed coding.
+            let packed = ecq_kernels::cpu::pack(codes.symbols(), codes.cols(), 1 << bits);
+            Ok(vec![
+                ordered(packed),
+                ordered(grid.scales.as_bytes().to_vec()),
+                ordered(biases.as_bytes().to_vec()),
+            ])
+        }
+        _ => Err(PackError::UnknownGrid),
+    }
+}
+
+/// Biases as MLX wants them: where the grid has a zero point, `-scale * zero`.
+fn biases(grid: &AffineGroups) -> Result<FloatVec> {
+    match &grid.biases {
+        Biases::PerGroup(biases) => Ok(biases.clone()),
+        Biases::Zero(zero) => {
+            let exact: Vec<f32> =
+                grid.scales.to_f32().iter().map(|scale| -scale * f32::from(*zero)).collect();
+            let biases = FloatVec::of(grid.scales.dtype(), &exact);
+            match biases.to_f32().iter().zip(&exact).position(|(a, b)| a != b && !b.is_nan()) {
+                None => Ok(biases),
+                Some(group) => Err(PackError::Export(format!(
+                    "the bias {} of group {group} is no number of the scales' type",
+                    exact[group]
+                ))),
+            }
+        }
+    }
+}
+
+fn transposed(bytes: &[u8], facts: &TensorFacts, width: usize) -> Vec<u8> {
+    let (rows, cols) = (facts.rows, facts.cols);
+    let mut out = Vec::with_capacity(bytes.len());
+    for col in 0..cols {
+        for row in 0..rows {
+            out.extend(&bytes[(row * cols + col) * width..][..width]);
+        }
+    }
+    out
+}
+
+/// What `mlx-lm` reads to build quantized layers: the commonest grid for all, others by the path of their layer.
+fn note_quantization(config: &mut Map<String, Value>, outgoing: &[Outgoing]) {
+    let packed: Vec<(&str, (usize, u8))> = outgoing
+        .iter()
+        .filter_map(|out| match out.form {
+            Form::Packed { bits, group_size, .. } => {
+                Some((out.name.trim_end_matches(".weight"), (group_size, bits)))
+            }
+            _ => None,
+        })
+        .collect();
+    let mut counts = std::collections::BTreeMap::new();
+    packed.iter().for_each(|(_, grid)| *counts.entry(*grid).or_insert(0) += 1);
+    let Some((&(group_size, bits), _)) = counts.iter().max_by_key(|(_, n)| **n) else { return };
+    let mut quantization = Map::new();
+    quantization.insert("group_size".to_owned(), json!(group_size));
+    quantization.insert("bits".to_owned(), json!(bits));
+    for (layer, (group_size, bits)) in packed.iter().filter(|(_, grid)| *grid != (group_size, bits)) {
+        quantization.insert((*layer).to_owned(), json!({ "group_size": group_size, "bits": bits }));
+    }
+    config.insert("quantization".to_owned(), Value::Object(quantization));
+}
