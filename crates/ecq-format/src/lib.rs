@@ -1,7 +1,9 @@
-//! The `.ecq` container, GGUF, and what Hugging Face calls things. Knows names and bytes, not codecs.
+//! The `.ecq` container; GGUF, Hugging Face and MLX checkpoints, in and out. Knows names and bytes, not codecs.
 
+mod bit_stream;
 pub mod container;
 pub mod gguf;
 pub mod header;
 pub mod hf;
+pub mod mlx;
 pub mod shards;
