@@ -131,6 +131,21 @@ pub enum HeaderError {
     },
 }
 
+impl HeaderError {
+    /// The tensor that the error is about.
+    pub fn tensor(&self) -> Option<&str> {
+        match self {
+            Self::Dtype { tensor, .. }
+            | Self::Shape { tensor, .. }
+            | Self::Backwards { tensor, .. }
+            | Self::Length { tensor, .. }
+            | Self::Overlap { tensor, .. }
+            | Self::Hole { tensor, .. } => Some(tensor),
+            _ => None,
+        }
+    }
+}
+
 type Result<T> = std::result::Result<T, HeaderError>;
 
 /// A header whose every claim holds: tensors follow each other without holes from the header to the file's end.

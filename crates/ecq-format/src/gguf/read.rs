@@ -3,6 +3,7 @@ use super::parse;
 use super::types::GgmlType;
 use super::value::Value;
 use super::{Result, parse::Header};
+use crate::positioned::read_exact_at;
 use ecq_core::Limits;
 use std::fs::File;
 use std::io::Read;
@@ -154,22 +155,8 @@ impl Gguf {
             return Err(GgufError::PastEnd { tensor, offset, bytes: len, file_bytes });
         }
         let mut bytes = vec![0; len as usize];
-        read_at(file, &mut bytes, offset).map_err(|source| GgufError::Io { path: path.clone(), source })?;
+        read_exact_at(file, &mut bytes, offset)
+            .map_err(|source| GgufError::Io { path: path.clone(), source })?;
         Ok(bytes)
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
-}
-
-#[cfg(not(unix))]
-fn read_at(mut file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-    use std::io::{Seek, SeekFrom};
-    // A file has one cursor, and threads share it: seek and read must not be torn apart.
-    static CURSOR: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _turn = CURSOR.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(bytes)
 }
