@@ -7,7 +7,7 @@ use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use thiserror::Error;
 
 /// Why a checkpoint could not be written.
@@ -37,6 +37,12 @@ pub enum ShardError {
         found: u64,
         /// Bytes of the shape.
         expected: u64,
+    },
+    /// A file whose name would lead out of the folder.
+    #[error("{name:?} is no name of a file in the folder")]
+    FileName {
+        /// The name.
+        name: String,
     },
     /// Two tensors of one name.
     #[error("tensor {tensor:?} is written twice")]
@@ -71,7 +77,7 @@ impl Planned {
 /// A shard ends before the group that would make its data longer than `most_bytes`.
 ///
 /// # Errors
-/// When `dest` is there and not empty, a name occurs twice, data have another length than planned, the system refuses, or `data`
+/// When `dest` is there and not empty, a name occurs twice or leads out of the folder, data have another length than planned, the system refuses, or `data`
 /// does. Nothing is left under `dest` then.
 pub fn write_checkpoint<E: From<ShardError>>(
     dest: &Path,
@@ -124,7 +130,17 @@ fn write_into<E: From<ShardError>>(
     fs::create_dir_all(folder).map_err(io(folder))?;
     let mut written = 0;
     for (name, bytes) in files {
+        // Names come from a file: they may not lead anywhere else.
+        let inside = !name.is_empty()
+            && !name.contains(['\\', ':', '\0'])
+            && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+        if !inside {
+            return Err(ShardError::FileName { name: name.clone() }.into());
+        }
         let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(io(parent))?;
+        }
         fs::write(&path, bytes).map_err(io(&path))?;
         written += bytes.len() as u64;
     }
@@ -221,14 +237,17 @@ mod tests {
         let dest = folder.path().join("out");
         let groups =
             vec![vec![planned("a", 30), planned("b", 30)], vec![planned("c", 50)], vec![planned("d", 500)]];
-        let files = [("config.json".to_owned(), b"{}".to_vec())];
+        let files = [("config.json", &b"{}"[..]), ("1_Pooling/config.json", &b"[]"[..])];
+        let files = files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec()));
         for most in [1000, 120, 1] {
             let written =
                 write_checkpoint::<ShardError>(&dest, &groups, &files, most, |g| Ok(bytes(&groups[g])))
                     .unwrap();
             let paths: Vec<PathBuf> =
                 fs::read_dir(&dest).unwrap().map(|entry| entry.unwrap().path()).collect();
-            assert_eq!(written, paths.iter().map(|p| p.metadata().unwrap().len()).sum::<u64>());
+            let folder_bytes = fs::read(dest.join("1_Pooling/config.json")).unwrap().len() as u64;
+            let files = paths.iter().filter(|p| p.is_file()).map(|p| p.metadata().unwrap().len());
+            assert_eq!(written, files.sum::<u64>() + folder_bytes);
             let shards: Vec<_> =
                 paths.iter().filter(|p| p.extension().is_some_and(|e| e == "safetensors")).collect();
             assert_eq!(shards.len(), [(1000, 1), (120, 2), (1, 3)].iter().find(|s| s.0 == most).unwrap().1);
@@ -265,6 +284,15 @@ mod tests {
         fs::create_dir(&dest).unwrap();
         assert!(write(&[one("a")], 4).is_ok());
         assert!(matches!(write(&[one("a")], 4), Err(ShardError::Exists { .. })));
+        for name in ["", "..", "../x", "/x", "a/../../x", "a\\..\\x", "c:x", "a/./../b"] {
+            let files = [(name.to_owned(), vec![1])];
+            let elsewhere = folder.path().join("elsewhere");
+            let error = write_checkpoint::<ShardError>(&elsewhere, &[one("a")], &files, 100, |_| {
+                Ok(vec![vec![0; 4]])
+            });
+            assert!(matches!(error, Err(ShardError::FileName { .. })), "{name:?}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
         let nowhere = folder.path().join("out/model.safetensors/x");
         let error = write_checkpoint::<ShardError>(&nowhere, &[one("a")], &[], 100, |_| Ok(vec![vec![0; 4]]));
         assert!(matches!(error, Err(ShardError::Io { .. } | ShardError::Exists { .. })));
