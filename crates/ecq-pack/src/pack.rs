@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Vectors and small matrices of floats ride along as they are, so that any safetensors tool can read them.
-const PLAIN_WEIGHTS: u64 = 1 << 16;
+const PLAIN_WEIGHTS: u64 = 1 << 14;
 
 /// A tensor on its way into the file.
 pub(crate) struct Packed {
