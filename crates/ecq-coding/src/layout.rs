@@ -97,4 +97,18 @@ impl Layout {
             }),
         }
     }
+
+    /// Checks that `rows` rows after the first `done` can be decoded into `len` symbols, rows `stride` apart.
+    pub(crate) fn check_next(&self, done: usize, rows: usize, len: usize, stride: usize) -> Result<()> {
+        let left = self.rows - done;
+        let together = self.order == Order::Interleaved || rows.is_multiple_of(self.lanes) || rows == left;
+        if rows == 0 || rows > left || !together {
+            return Err(CodingError::Parameter {
+                what: "rows to decode",
+                found: rows as u64,
+                expected: "at least one and at most those left; by row a multiple of the lanes or all",
+            });
+        }
+        Self { rows, ..*self }.check_rows(len, stride)
+    }
 }

@@ -1,9 +1,11 @@
 use super::code::{MAX_WIDTH, PrefixCode};
-use super::{lane_tuples, lanes_used};
+use super::lanes_used;
 use crate::bits::BitReader;
 use crate::error::{CodingError, Result};
 use crate::isa::IsaKind;
 use crate::layout::{Layout, Order};
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// Set in the low byte of a table entry that stands for the escape codeword.
 const ESCAPE: u64 = 0x80;
@@ -95,73 +97,23 @@ impl Decoder {
     /// When `out` is too short for the layout, the bytes end early or are left over, or a lane does not end
     /// where its length says. `out` then holds unspecified symbols.
     pub fn decode(&self, tile: &[u8], layout: Layout, out: &mut [u8], stride: usize) -> Result<()> {
-        layout.check_rows(out.len(), stride)?;
-        let lanes = read_head(tile, lanes_used(layout, self.tuple))?;
-        // A refill reads 8 bytes; a tile shorter than that is moved to where they exist.
-        let padded: Vec<u8>;
-        let bytes = if tile.len() >= 8 {
-            tile
-        } else {
-            padded = tile.iter().copied().chain([0; 8]).collect();
-            &padded
-        };
-        if layout.order == Order::Rows {
-            for first in (0..lanes.len()).step_by(SIDE_BY_SIDE) {
-                let group = &lanes[first..lanes.len().min(first + SIDE_BY_SIDE)];
-                self.rows_of_lanes(bytes, group, first, layout, out, stride)?;
-            }
-            return Ok(());
-        }
-        for (lane, range) in lanes.iter().enumerate() {
-            let mut bit = 8 * range.start;
-            for (row, col) in lane_tuples(layout, self.tuple, lane) {
-                let symbols = self.one(bytes, &mut bit)?;
-                let take = self.tuple.min(layout.cols - col);
-                out[row * stride + col..][..take].copy_from_slice(&symbols.to_le_bytes()[..take]);
-            }
-            check_end(bytes, lane, bit, range)?;
-        }
-        Ok(())
+        let mut reader = self.open(tile, layout)?;
+        reader.rows(layout.rows, out, stride)
     }
 
-    /// Decodes the rows of a group of lanes, all lanes in step.
-    fn rows_of_lanes(
-        &self,
-        bytes: &[u8],
-        lanes: &[Range],
-        first: usize,
-        layout: Layout,
-        out: &mut [u8],
-        stride: usize,
-    ) -> Result<()> {
-        let mut bits = [0; SIDE_BY_SIDE];
-        for (bit, range) in bits.iter_mut().zip(lanes) {
-            *bit = 8 * range.start;
-        }
-        // Whole lookups that may write their full store without leaving the row.
-        let store = if self.tuple > 2 { 4 } else { self.tuple };
-        let whole = (layout.cols + self.tuple).saturating_sub(store) / self.tuple / LOOKUPS * LOOKUPS;
-        for base in (first..layout.rows).step_by(layout.lanes) {
-            // In the last group of rows the last lanes may have none.
-            let active = lanes.len().min(layout.rows - base);
-            let mut done = 0;
-            if active == SIDE_BY_SIDE {
-                let rows = &mut out[base * stride..][..(SIDE_BY_SIDE - 1) * stride + layout.cols];
-                self.side_by_side(bytes, &mut bits, rows, stride, whole)?;
-                done = whole;
-            }
-            for (lane, bit) in bits[..active].iter_mut().enumerate() {
-                let row = &mut out[(base + lane) * stride..][..layout.cols];
-                for tuple in row[done * self.tuple..].chunks_mut(self.tuple) {
-                    let symbols = self.one(bytes, bit)?;
-                    tuple.copy_from_slice(&symbols.to_le_bytes()[..tuple.len()]);
-                }
-            }
-        }
-        for (i, (&bit, range)) in bits.iter().zip(lanes).enumerate() {
-            check_end(bytes, first + i, bit, range)?;
-        }
-        Ok(())
+    /// Opens the bytes of one tile, to decode it some rows at a time.
+    ///
+    /// # Errors
+    /// When the lengths of the lanes do not fit the bytes.
+    pub fn open<'a>(&'a self, tile: &'a [u8], layout: Layout) -> Result<Reader<'a>> {
+        let lanes = read_head(tile, lanes_used(layout, self.tuple))?;
+        // A refill reads 8 bytes; a tile shorter than that is moved to where they exist.
+        let bytes = match tile.len() {
+            8.. => Cow::Borrowed(tile),
+            _ => Cow::Owned(tile.iter().copied().chain([0; 8]).collect()),
+        };
+        let bits = lanes.iter().map(|lane| 8 * lane.start).collect();
+        Ok(Reader { decoder: self, layout, bytes, lanes, bits, row: 0 })
     }
 
     fn side_by_side(
@@ -293,7 +245,6 @@ impl Decoder {
     }
 
     /// One tuple from bit `bit` on, escaped or not; symbols as little-endian bytes.
-    #[cold]
     fn one(&self, bytes: &[u8], bit: &mut usize) -> Result<u64> {
         let buffer = refill(bytes, *bit, bytes.len() - 8);
         let index = buffer as usize & ((1 << MAX_WIDTH) - 1);
@@ -325,6 +276,93 @@ impl Decoder {
     }
 }
 
+/// A tile that is being decoded, from its first row on.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    decoder: &'a Decoder,
+    layout: Layout,
+    /// At least eight.
+    bytes: Cow<'a, [u8]>,
+    lanes: Vec<Range<usize>>,
+    /// Next bit of each lane.
+    bits: Vec<usize>,
+    /// Rows decoded.
+    row: usize,
+}
+
+impl Reader<'_> {
+    /// Rows not yet decoded.
+    pub fn rows_left(&self) -> usize {
+        self.layout.rows - self.row
+    }
+
+    /// Decodes the next `rows` rows; the one `r` after the last goes to `out[r * stride..][..cols]`.
+    ///
+    /// Lanes by row take their rows together: there `rows` is a multiple of the lanes, or all that are left.
+    ///
+    /// # Errors
+    /// When `out` is too short, `rows` is not such a number, or a codeword does not exist; with the last row also
+    /// when a lane does not end where its length says. `out` then holds unspecified symbols.
+    pub fn rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> Result<()> {
+        self.layout.check_next(self.row, rows, out.len(), stride)?;
+        match self.layout.order {
+            Order::Rows => {
+                for group in (0..rows).step_by(self.layout.lanes) {
+                    let active = self.layout.lanes.min(rows - group);
+                    self.group(active, &mut out[group * stride..], stride)?;
+                }
+            }
+            Order::Interleaved => {
+                for row in 0..rows {
+                    self.interleaved(self.row + row, &mut out[row * stride..][..self.layout.cols])?;
+                }
+            }
+        }
+        self.row += rows;
+        if self.rows_left() > 0 {
+            return Ok(());
+        }
+        let ends = self.lanes.iter().zip(&self.bits).enumerate();
+        ends.into_iter().try_for_each(|(lane, (range, &bit))| check_end(&self.bytes, lane, bit, range))
+    }
+
+    /// The next row of each of `active` lanes, eight lanes in step.
+    fn group(&mut self, active: usize, out: &mut [u8], stride: usize) -> Result<()> {
+        let (decoder, cols, tuple) = (self.decoder, self.layout.cols, self.decoder.tuple);
+        // Whole lookups that may write their full store without leaving the row.
+        let store = if tuple > 2 { 4 } else { tuple };
+        let whole = (cols + tuple).saturating_sub(store) / tuple / LOOKUPS * LOOKUPS;
+        for (bits, first) in self.bits[..active].chunks_mut(SIDE_BY_SIDE).zip((0..).step_by(SIDE_BY_SIDE)) {
+            let mut done = 0;
+            if let Ok(bits) = <&mut [usize; SIDE_BY_SIDE]>::try_from(&mut *bits) {
+                let rows = &mut out[first * stride..][..(SIDE_BY_SIDE - 1) * stride + cols];
+                decoder.side_by_side(&self.bytes, bits, rows, stride, whole)?;
+                done = whole;
+            }
+            for (lane, bit) in bits.iter_mut().enumerate() {
+                let row = &mut out[(first + lane) * stride..][..cols];
+                for tuple in row[done * tuple..].chunks_mut(tuple) {
+                    let symbols = decoder.one(&self.bytes, bit)?;
+                    tuple.copy_from_slice(&symbols.to_le_bytes()[..tuple.len()]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Row `row`, whose tuples are dealt to lanes in turn.
+    fn interleaved(&mut self, row: usize, out: &mut [u8]) -> Result<()> {
+        let per_row = self.layout.cols.div_ceil(self.decoder.tuple);
+        let mut lane = row * per_row % self.layout.lanes;
+        for tuple in out.chunks_mut(self.decoder.tuple) {
+            let symbols = self.decoder.one(&self.bytes, &mut self.bits[lane])?;
+            tuple.copy_from_slice(&symbols.to_le_bytes()[..tuple.len()]);
+            lane = if lane + 1 == self.layout.lanes { 0 } else { lane + 1 };
+        }
+        Ok(())
+    }
+}
+
 /// At least 57 bits from `bit` on while they lie within the bytes, then zeros (or, past the end, anything:
 /// the check of the lane's end finds it). `last` is `bytes.len() - 8`.
 #[inline(always)]
@@ -336,14 +374,8 @@ fn refill(bytes: &[u8], bit: usize, last: usize) -> u64 {
     word >> ((bit - 8 * byte) & 63)
 }
 
-/// Where a lane lies in a tile, in bytes.
-struct Range {
-    start: usize,
-    end: usize,
-}
-
-/// Reads the lengths of `count` lanes.
-fn read_head(tile: &[u8], count: usize) -> Result<Vec<Range>> {
+/// Where each of `count` lanes lies in a tile, in bytes.
+fn read_head(tile: &[u8], count: usize) -> Result<Vec<Range<usize>>> {
     let short =
         |needed: usize| CodingError::Truncated { what: "a prefix-coded tile", at: tile.len(), needed };
     let Some((head, rest)) = tile.split_at_checked(5) else {
@@ -366,7 +398,7 @@ fn read_head(tile: &[u8], count: usize) -> Result<Vec<Range>> {
         if end > tile.len() {
             return Err(short(end - tile.len()));
         }
-        lanes.push(Range { start, end });
+        lanes.push(start..end);
         start = end;
     }
     match tile.len() - start {
@@ -376,7 +408,7 @@ fn read_head(tile: &[u8], count: usize) -> Result<Vec<Range>> {
 }
 
 /// A lane ends within its last byte, and the rest of that byte is zero.
-fn check_end(bytes: &[u8], lane: usize, bit: usize, range: &Range) -> Result<()> {
+fn check_end(bytes: &[u8], lane: usize, bit: usize, range: &Range<usize>) -> Result<()> {
     let padding = (8 * range.end).wrapping_sub(bit);
     let clean = padding == 0 || (padding < 8 && u32::from(bytes[range.end - 1]) >> (8 - padding) == 0);
     if clean { Ok(()) } else { Err(CodingError::LaneEnd { lane, bit, expected_byte: range.end }) }

@@ -9,7 +9,7 @@ mod decode;
 mod encode;
 
 pub use code::PrefixCode;
-pub use decode::Decoder;
+pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
 
 use crate::layout::{Layout, Order};

@@ -4,6 +4,7 @@ use crate::error::{CodingError, Result};
 use crate::isa::IsaKind;
 use crate::layout::{Layout, Order};
 use crate::table::FrequencyTable;
+use std::ops::Range;
 
 /// Decodes tiles with one frequency table, by the widest instruction set that this machine has.
 #[derive(Debug, Clone)]
@@ -39,41 +40,17 @@ impl Decoder {
     /// When `out` is too short for the layout, the stream ends early, bytes are left over, or a lane does not
     /// end in its start state. `out` then holds unspecified symbols.
     pub fn decode(&self, stream: &[u8], layout: Layout, out: &mut [u8], stride: usize) -> Result<()> {
-        layout.check_rows(out.len(), stride)?;
-        let (mut states, mut words) = Words::split(stream, layout.lanes_used())?;
-        let contiguous = layout.order == Order::Interleaved && (stride == layout.cols || layout.rows == 1);
-        let mut chunk = [0u8; CHUNK * 256];
-        let (mut group, mut index) = (0, 0);
-        for run in layout.runs() {
-            if contiguous {
-                let symbols = run.steps * run.active;
-                let out = &mut out[index..index + symbols];
-                self.turns(&mut states[..run.active], &mut words, out)?;
-                index += symbols;
-                continue;
-            }
-            let mut step = 0;
-            while step < run.steps {
-                let steps = CHUNK.min(run.steps - step);
-                let chunk = &mut chunk[..steps * run.active];
-                self.turns(&mut states[..run.active], &mut words, chunk)?;
-                match layout.order {
-                    Order::Rows => {
-                        let out = &mut out[group * layout.lanes * stride + step..];
-                        transpose(chunk, run.active, out, stride);
-                    }
-                    Order::Interleaved => {
-                        for &symbol in chunk.iter() {
-                            out[(index / layout.cols) * stride + index % layout.cols] = symbol;
-                            index += 1;
-                        }
-                    }
-                }
-                step += steps;
-            }
-            group += 1;
-        }
-        words.finish(&states[..layout.lanes_used()])
+        let mut reader = self.open(stream, layout)?;
+        reader.rows(layout.rows, out, stride)
+    }
+
+    /// Opens the stream of one tile, to decode it some rows at a time.
+    ///
+    /// # Errors
+    /// When the start states are not there.
+    pub fn open<'a>(&'a self, stream: &'a [u8], layout: Layout) -> Result<Reader<'a>> {
+        let (states, words) = Words::split(stream, layout.lanes_used())?;
+        Ok(Reader { decoder: self, layout, states, words, row: 0, turn: [0; 256], waiting: 0..0 })
     }
 
     /// Decodes `out.len() / states.len()` turns of all lanes into `out`, turn-major.
@@ -87,6 +64,92 @@ impl Decoder {
             for (state, symbol) in states.iter_mut().zip(turn) {
                 *symbol = self.slots.pop(state, words)?;
             }
+        }
+        Ok(())
+    }
+}
+
+/// A tile that is being decoded, from its first row on.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    decoder: &'a Decoder,
+    layout: Layout,
+    states: [u32; 256],
+    words: Words<'a>,
+    /// Rows decoded.
+    row: usize,
+    /// Interleaved lanes: symbols of the last turn, those of the next rows still waiting.
+    turn: [u8; 256],
+    waiting: Range<usize>,
+}
+
+impl Reader<'_> {
+    /// Rows not yet decoded.
+    pub fn rows_left(&self) -> usize {
+        self.layout.rows - self.row
+    }
+
+    /// Decodes the next `rows` rows; the one `r` after the last goes to `out[r * stride..][..cols]`.
+    ///
+    /// Lanes by row take their rows together: there `rows` is a multiple of the lanes, or all that are left.
+    ///
+    /// # Errors
+    /// When `out` is too short, `rows` is not such a number, or the stream ends early; with the last row also
+    /// when bytes are left over or a lane does not end in its start state. `out` then holds unspecified symbols.
+    pub fn rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> Result<()> {
+        self.layout.check_next(self.row, rows, out.len(), stride)?;
+        let (cols, lanes) = (self.layout.cols, self.layout.lanes);
+        match self.layout.order {
+            Order::Rows => {
+                for group in (0..rows).step_by(lanes) {
+                    self.group(lanes.min(rows - group), &mut out[group * stride..], stride)?;
+                }
+                self.row += rows;
+            }
+            // Rows without gaps are one run of symbols.
+            Order::Interleaved if stride == cols || rows == 1 => {
+                self.row += rows;
+                self.run(&mut out[..rows * cols])?;
+            }
+            Order::Interleaved => {
+                for row in 0..rows {
+                    self.row += 1;
+                    self.run(&mut out[row * stride..][..cols])?;
+                }
+            }
+        }
+        if self.rows_left() > 0 {
+            return Ok(());
+        }
+        self.words.finish(&self.states[..self.layout.lanes_used()])
+    }
+
+    /// The next row of each of `active` lanes.
+    fn group(&mut self, active: usize, out: &mut [u8], stride: usize) -> Result<()> {
+        let mut chunk = [0u8; CHUNK * 256];
+        for step in (0..self.layout.cols).step_by(CHUNK) {
+            let chunk = &mut chunk[..CHUNK.min(self.layout.cols - step) * active];
+            self.decoder.turns(&mut self.states[..active], &mut self.words, chunk)?;
+            transpose(chunk, active, &mut out[step..], stride);
+        }
+        Ok(())
+    }
+
+    /// The next symbols, row-major, of lanes that take turns symbol by symbol; `row` is already behind them.
+    fn run(&mut self, out: &mut [u8]) -> Result<()> {
+        let waiting = out.len().min(self.waiting.len());
+        let (first, out) = out.split_at_mut(waiting);
+        first.copy_from_slice(&self.turn[self.waiting.start..][..waiting]);
+        self.waiting.start += waiting;
+        let lanes = self.layout.lanes_used();
+        let (turns, last) = out.split_at_mut(out.len() / lanes * lanes);
+        self.decoder.turns(&mut self.states[..lanes], &mut self.words, turns)?;
+        if !last.is_empty() {
+            // In the last turn of the tile the last lanes may have no symbol.
+            let active = lanes.min(last.len() + self.rows_left() * self.layout.cols);
+            self.decoder.turns(&mut self.states[..active], &mut self.words, &mut self.turn[..active])?;
+            last.copy_from_slice(&self.turn[..last.len()]);
+            self.waiting = last.len()..active;
         }
         Ok(())
     }
@@ -110,6 +173,7 @@ impl Slots {
 }
 
 /// The words of a stream, little endian, unaligned.
+#[derive(Debug)]
 pub(crate) struct Words<'a> {
     pub(super) bytes: &'a [u8],
     /// Next byte.

@@ -9,8 +9,8 @@ mod decode;
 mod encode;
 pub(crate) mod simd;
 
-pub use decode::Decoder;
 pub(crate) use decode::Words;
+pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
 
 /// A state is at least this between symbols, and equals it before the first symbol is encoded.

@@ -70,6 +70,39 @@ fn oracle_decode(table: &FrequencyTable, bytes: &[u8], layout: Layout) -> Vec<u8
     out
 }
 
+/// Decoded a few rows at a time, the rows of each step apart from each other in every other step.
+fn in_steps(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
+    let mut reader = decoder.open(bytes, layout).unwrap();
+    let mut out = Vec::new();
+    let mut step = if layout.order == Order::Rows { layout.lanes } else { 1 };
+    while reader.rows_left() > 0 {
+        let rows = step.min(reader.rows_left());
+        let stride = layout.cols + step % 2;
+        let mut some = vec![0xee; rows * stride];
+        reader.rows(rows, &mut some, stride).unwrap();
+        some.chunks(stride).for_each(|row| out.extend(&row[..layout.cols]));
+        step += if layout.order == Order::Rows { layout.lanes } else { 1 };
+    }
+    out
+}
+
+#[test]
+fn rows_that_are_not_there_are_refused() {
+    let layout = Layout::new(5, 3, 2, Order::Rows).unwrap();
+    let symbols = symbols(15, 4, 1);
+    let table = FrequencyTable::new(&Counts::of(&symbols), 4, 12).unwrap();
+    let bytes = Encoder::new(&table).encode(&symbols, 3, layout).unwrap();
+    let decoder = Decoder::new(&table);
+    let mut reader = decoder.open(&bytes, layout).unwrap();
+    for rows in [0, 1, 3, 6] {
+        let refused = reader.rows(rows, &mut [0; 18], 3);
+        assert!(matches!(refused, Err(CodingError::Parameter { what: "rows to decode", .. })), "{rows}");
+    }
+    reader.rows(4, &mut [0; 12], 3).unwrap();
+    reader.rows(1, &mut [0; 3], 3).unwrap();
+    assert!(reader.rows(1, &mut [0; 3], 3).is_err());
+}
+
 #[test]
 fn every_instruction_set_agrees_with_the_oracle() {
     let mut runs = 0;
@@ -94,6 +127,7 @@ fn every_instruction_set_agrees_with_the_oracle() {
                     let mut out = vec![0xee; symbols.len()];
                     Decoder::with_isa(&table, isa).decode(&bytes, layout, &mut out, layout.cols).unwrap();
                     assert_eq!(out, symbols, "{isa:?} {layout:?}");
+                    assert_eq!(in_steps(&Decoder::with_isa(&table, isa), &bytes, layout), symbols);
                     runs += 1;
                 }
             }
