@@ -83,6 +83,11 @@ impl Slots {
         Self { precision, bucket_bits, dividers, entries }
     }
 
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&self.dividers[..]) + size_of_val(&self.entries[..])
+    }
+
     /// The entry of a slot.
     #[inline(always)]
     pub(crate) fn entry(&self, slot: u32) -> Entry {

@@ -116,6 +116,14 @@ impl Decoder {
         Ok(Reader { decoder: self, layout, bytes, lanes, bits, row: 0 })
     }
 
+    /// Bytes that the lookup table takes.
+    pub fn bytes(&self) -> usize {
+        match &self.entries {
+            Entries::Narrow(entries) => size_of_val(&entries[..]),
+            Entries::Wide(entries) => size_of_val(&entries[..]),
+        }
+    }
+
     fn side_by_side(
         &self,
         bytes: &[u8],

@@ -53,6 +53,11 @@ impl Decoder {
         Ok(Reader { decoder: self, layout, states, words, row: 0, turn: [0; 256], waiting: 0..0 })
     }
 
+    /// Bytes that the tables take.
+    pub fn bytes(&self) -> usize {
+        self.slots.bytes() + self.tables.as_ref().map_or(0, simd::Tables::bytes)
+    }
+
     /// Decodes `out.len() / states.len()` turns of all lanes into `out`, turn-major.
     fn turns(&self, states: &mut [u32], words: &mut Words, out: &mut [u8]) -> Result<()> {
         let lanes = states.len();

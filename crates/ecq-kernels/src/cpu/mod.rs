@@ -3,6 +3,7 @@
 mod archive;
 mod decode;
 mod grid;
+pub mod linear;
 mod packed;
 
 pub use decode::{decode_codes, decode_codes_into, decode_raw};

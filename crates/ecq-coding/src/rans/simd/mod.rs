@@ -54,6 +54,11 @@ impl Tables {
         Some(Self { precision: slots.precision, bucket_bits: slots.bucket_bits, buckets, registers, by_slot })
     }
 
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.registers) + size_of_val(&self.by_slot[..])
+    }
+
     /// The table of all slots, checked to be as long as a masked slot can ask for.
     #[inline(always)]
     fn by_slot(&self) -> *const u32 {

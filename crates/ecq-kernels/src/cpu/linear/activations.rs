@@ -1,0 +1,218 @@
+//! What a product reads: rows of activations, as floats or as blocks of eight-bit integers.
+
+/// Columns that share a scale; also the columns of a block of packed codes.
+pub(super) const BLOCK: usize = 32;
+/// The largest integer of a block: symmetric, so that its negation fits too.
+const LARGEST: f32 = 127.0;
+
+/// In which numbers a product is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// Weights and activations in single precision.
+    F32,
+    /// Activations as eight-bit integers in blocks of 32 columns with a scale each, codes as they are, exact integer
+    /// sums within a block.
+    I8,
+}
+
+/// Rows of activations, prepared once for all products that read them; buffers are kept from one use to the next.
+#[derive(Debug, Clone)]
+pub struct Activations {
+    precision: Precision,
+    rows: usize,
+    cols: usize,
+    /// `[rows][cols]`.
+    floats: Vec<f32>,
+    /// `[rows][blocks * 32]`, zeros behind the last column; empty in single precision, as the next two.
+    integers: Vec<i8>,
+    /// `[rows][blocks]`: what an integer of the block is worth.
+    scales: Vec<f32>,
+    /// `[rows][blocks]`: the sum of the integers of the block.
+    sums: Vec<i32>,
+}
+
+impl Default for Activations {
+    fn default() -> Self {
+        Self {
+            precision: Precision::F32,
+            rows: 0,
+            cols: 0,
+            floats: Vec::new(),
+            integers: Vec::new(),
+            scales: Vec::new(),
+            sums: Vec::new(),
+        }
+    }
+}
+
+impl Activations {
+    /// No rows yet; see [`set`](Self::set).
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Rows for products in single precision.
+    ///
+    /// # Panics
+    /// When `x` does not hold `rows * cols` numbers.
+    pub fn f32(x: &[f32], rows: usize, cols: usize) -> Self {
+        let mut activations = Self::new();
+        activations.set(Precision::F32, x, rows, cols, None);
+        activations
+    }
+
+    /// Rows for products of integers.
+    ///
+    /// # Panics
+    /// As [`f32`](Self::f32).
+    pub fn i8(x: &[f32], rows: usize, cols: usize) -> Self {
+        let mut activations = Self::new();
+        activations.set(Precision::I8, x, rows, cols, None);
+        activations
+    }
+
+    /// Takes `x`, `[rows][cols]`, each column times its scale where there are `col_scales`: those of the matrices that
+    /// will read it (see [`Linear::col_scales`](super::Linear::col_scales)).
+    ///
+    /// An integer is `round(127 x / m)`, ties to even, with `m` the largest magnitude of its block; its scale is
+    /// `m / 127`. A number that is not finite makes the sums of its block not finite.
+    ///
+    /// # Panics
+    /// When `x` does not hold `rows * cols` numbers, or there are not `cols` scales.
+    pub fn set(
+        &mut self,
+        precision: Precision,
+        x: &[f32],
+        rows: usize,
+        cols: usize,
+        col_scales: Option<&[f32]>,
+    ) {
+        assert_eq!(x.len(), rows * cols, "activations: {rows} rows of {cols} columns");
+        (self.precision, self.rows, self.cols) = (precision, rows, cols);
+        self.floats.clear();
+        self.floats.extend_from_slice(x);
+        if let Some(scales) = col_scales {
+            assert_eq!(scales.len(), cols, "a scale for each column");
+            for row in self.floats.chunks_exact_mut(cols) {
+                row.iter_mut().zip(scales).for_each(|(x, scale)| *x *= scale);
+            }
+        }
+        let blocks = match precision {
+            Precision::F32 => 0,
+            Precision::I8 => cols.div_ceil(BLOCK),
+        };
+        self.integers.resize(rows * blocks * BLOCK, 0);
+        self.scales.resize(rows * blocks, 0.0);
+        self.sums.resize(rows * blocks, 0);
+        if blocks == 0 {
+            return;
+        }
+        let scales = self.scales.chunks_exact_mut(blocks).zip(self.sums.chunks_exact_mut(blocks));
+        let rows = self.floats.chunks_exact(cols).zip(self.integers.chunks_exact_mut(blocks * BLOCK));
+        for ((x, integers), (scales, sums)) in rows.zip(scales) {
+            quantize(x, integers, scales, sums);
+        }
+    }
+
+    /// In which numbers products are computed.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Blocks of a row; 0 in single precision.
+    pub(super) fn blocks(&self) -> usize {
+        self.scales.len() / self.rows.max(1)
+    }
+
+    /// A row as floats.
+    pub(super) fn floats(&self, row: usize) -> &[f32] {
+        &self.floats[row * self.cols..][..self.cols]
+    }
+
+    /// The integers of a row, `32 * blocks`.
+    pub(super) fn integers(&self, row: usize) -> &[i8] {
+        let len = self.blocks() * BLOCK;
+        &self.integers[row * len..][..len]
+    }
+
+    /// What an integer of each block of a row is worth.
+    pub(super) fn scales(&self, row: usize) -> &[f32] {
+        &self.scales[row * self.blocks()..][..self.blocks()]
+    }
+
+    /// The sum of the integers of each block of a row.
+    pub(super) fn sums(&self, row: usize) -> &[i32] {
+        &self.sums[row * self.blocks()..][..self.blocks()]
+    }
+}
+
+/// One row to blocks.
+fn quantize(x: &[f32], integers: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
+    let (integers, _) = integers.as_chunks_mut::<BLOCK>();
+    for (((x, out), scale), sum) in x.chunks(BLOCK).zip(integers).zip(scales).zip(sums) {
+        let mut block = [0f32; BLOCK];
+        block[..x.len()].copy_from_slice(x);
+        // As bits without the sign, numbers order as their magnitudes, and a NaN is above all.
+        let largest = block.iter().map(|x| x.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
+        let largest = f32::from_bits(largest);
+        // Numbers so small that the quotient would not be finite are zero.
+        let inverse = if largest < 1e-30 { 0.0 } else { LARGEST / largest };
+        *scale = if inverse == 0.0 && largest.is_finite() { 0.0 } else { largest / LARGEST };
+        // Adding 1.5 * 2^23 rounds to the nearest whole number, ties to even, and leaves it in the low bits.
+        let rounded = block.map(|x| (x * inverse + 12_582_912.0).to_bits() as i8);
+        *sum = rounded.iter().map(|&x| i32::from(x)).sum();
+        *out = rounded;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_the_nearest() {
+        let x: Vec<f32> = (0..75).map(|i| ((i * 37 % 64) as f32 - 31.5) * 0.37).collect();
+        let activations = Activations::i8(&x, 1, 75);
+        assert_eq!((activations.blocks(), activations.integers(0).len()), (3, 96));
+        for (block, x) in x.chunks(BLOCK).enumerate() {
+            let largest = x.iter().fold(0f32, |m, x| m.max(x.abs()));
+            let scale = activations.scales(0)[block];
+            assert_eq!(scale, largest / 127.0);
+            let integers = &activations.integers(0)[block * BLOCK..][..BLOCK];
+            assert_eq!(activations.sums(0)[block], integers.iter().map(|&q| i32::from(q)).sum::<i32>());
+            for (i, &q) in integers.iter().enumerate() {
+                let x = x.get(i).copied().unwrap_or(0.0);
+                assert!((x - f32::from(q) * scale).abs() <= 0.5001 * scale, "{x} {q} {scale}");
+            }
+        }
+    }
+
+    #[test]
+    fn odd_numbers_stay_visible() {
+        let mut x = vec![0f32; 96];
+        x[3] = f32::NAN;
+        x[40] = f32::INFINITY;
+        x[70] = 1e-40;
+        let activations = Activations::i8(&x, 1, 96);
+        assert!(activations.scales(0)[0].is_nan() && activations.scales(0)[1].is_infinite());
+        assert_eq!((activations.scales(0)[2], activations.sums(0)[2]), (0.0, 0));
+    }
+
+    #[test]
+    fn buffers_are_kept_and_columns_scaled() {
+        let mut activations = Activations::i8(&[1.0; 320], 5, 64);
+        activations.set(Precision::F32, &[1.0, 2.0, 3.0, 4.0], 2, 2, Some(&[2.0, 10.0]));
+        assert_eq!((activations.floats(0), activations.floats(1)), (&[2.0, 20.0][..], &[6.0, 40.0][..]));
+        assert_eq!((activations.rows(), activations.cols(), activations.blocks()), (2, 2, 0));
+    }
+}

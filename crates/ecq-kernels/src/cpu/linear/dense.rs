@@ -1,0 +1,106 @@
+use super::activations::Activations;
+use super::side::PANEL;
+use super::vector::Isa;
+use super::{Linear, Scratch, check_product, float, panels};
+use crate::error::Result;
+use ecq_core::{CoreError, FloatType};
+use std::ops::Range;
+
+/// Weights as plain floats, widened to f32 in the product; activations are read as floats in either precision.
+#[derive(Debug, Clone)]
+pub struct DenseLinear {
+    shape: [usize; 2],
+    dtype: FloatType,
+    /// `[panels][cols][16]`, zeros behind the last row.
+    weights: Vec<u8>,
+    isa: Isa,
+}
+
+impl DenseLinear {
+    /// Lays out weights that are little-endian `bytes`, `[rows, cols]` row-major.
+    ///
+    /// # Errors
+    /// When the shape is empty or overflows, or there are not as many weights.
+    pub fn new(shape: [usize; 2], dtype: FloatType, bytes: &[u8]) -> Result<Self> {
+        Self::with_isa(shape, dtype, bytes, Isa::detect())
+    }
+
+    /// As [`new`](Self::new), for one instruction set, to compare them; one that this machine lacks falls to the best
+    /// it has.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_isa(shape: [usize; 2], dtype: FloatType, bytes: &[u8], isa: Isa) -> Result<Self> {
+        let ([rows, cols], size) = (shape, dtype.bytes());
+        let expected = match rows.checked_mul(cols).and_then(|n| n.checked_mul(size)) {
+            Some(n) if n > 0 => n,
+            _ => return Err(CoreError::Shape { rows, cols }.into()),
+        };
+        if bytes.len() != expected {
+            let what = "bytes of the weights";
+            return Err(CoreError::Length { what, found: bytes.len(), expected }.into());
+        }
+        let mut weights = vec![0; rows.next_multiple_of(PANEL) * cols * size];
+        for (row, source) in bytes.chunks_exact(cols * size).enumerate() {
+            let panel = &mut weights[row / PANEL * PANEL * cols * size..];
+            for (col, value) in source.chunks_exact(size).enumerate() {
+                panel[(col * PANEL + row % PANEL) * size..][..size].copy_from_slice(value);
+            }
+        }
+        Ok(Self { shape, dtype, weights, isa: isa.min(Isa::detect()) })
+    }
+
+    fn panel(&self, number: usize) -> &[u8] {
+        let len = PANEL * self.shape[1] * self.dtype.bytes();
+        &self.weights[number * len..][..len]
+    }
+}
+
+impl Linear for DenseLinear {
+    fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    fn row_granularity(&self) -> usize {
+        PANEL
+    }
+
+    fn col_scales(&self) -> Option<&[f32]> {
+        None
+    }
+
+    fn matmul(
+        &self,
+        x: &Activations,
+        rows: Range<usize>,
+        y: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        check_product(self, x, &rows, y);
+        for (panel, at) in panels(&rows) {
+            let weights = self.panel(panel);
+            let widen = |columns: Range<usize>, out: &mut [f32]| {
+                float::widen(self.isa, self.dtype, weights, columns, out);
+            };
+            let there = PANEL.min(self.shape[0] - panel * PANEL);
+            float::panel(self.isa, x, &mut scratch.float, widen, None, there, (y, at, rows.len()));
+        }
+        Ok(())
+    }
+
+    fn row(&self, row: usize, weights: &mut [f32], _: &mut Scratch) -> Result<()> {
+        let [rows, cols] = self.shape;
+        assert!(row < rows && weights.len() == cols, "row {row} of {:?}", self.shape);
+        let panel = self.panel(row / PANEL);
+        let mut column = [0.0; PANEL];
+        for (col, weight) in weights.iter_mut().enumerate() {
+            float::widen(self.isa, self.dtype, panel, col..col + 1, &mut column);
+            *weight = column[row % PANEL];
+        }
+        Ok(())
+    }
+
+    fn bytes_resident(&self) -> usize {
+        self.weights.len()
+    }
+}

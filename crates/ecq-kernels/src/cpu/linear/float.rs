@@ -1,0 +1,269 @@
+//! Products in single precision: a panel of 16 rows is expanded, some columns at a time, to weights that stay in the
+//! first-level cache, and multiplied with every row of activations.
+//!
+//! Each row has four sums, column `k` goes to sum `k mod 4`, ascending; then `(s0 + s1) + (s2 + s3)`, and on the uniform
+//! grid times the step. Products and sums are rounded apart, so that every instruction set gives the same bits.
+
+use super::activations::Activations;
+use super::side::{PANEL, Side};
+use super::vector::{Isa, Vector};
+use ecq_core::FloatType;
+use std::ops::Range;
+
+/// Columns that are expanded together, a multiple of [`SUMS`]: 16 KiB of weights.
+const COLUMNS: usize = 256;
+/// Sums of a row.
+const SUMS: usize = 4;
+
+/// Room for expanded weights and running sums.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FloatScratch {
+    /// `[columns][16]`.
+    weights: Vec<f32>,
+    /// For each row of activations.
+    sums: Vec<[[f32; PANEL]; SUMS]>,
+}
+
+impl FloatScratch {
+    pub(super) fn bytes(&self) -> usize {
+        4 * self.weights.capacity() + size_of::<[[f32; PANEL]; SUMS]>() * self.sums.capacity()
+    }
+}
+
+/// Multiplies a panel of `rows` rows with every row of `x` into `y[row of x][at..]`, each `stride` long; `expand` makes
+/// the weights of some columns, `[columns][16]`, and `factors` scale the rows at the end.
+pub(super) fn panel(
+    isa: Isa,
+    x: &Activations,
+    scratch: &mut FloatScratch,
+    mut expand: impl FnMut(Range<usize>, &mut [f32]),
+    factors: Option<&[f32; PANEL]>,
+    rows: usize,
+    (y, at, stride): (&mut [f32], usize, usize),
+) {
+    scratch.sums.clear();
+    scratch.sums.resize(x.rows(), [[0.0; PANEL]; SUMS]);
+    scratch.weights.resize(COLUMNS * PANEL, 0.0);
+    for first in (0..x.cols()).step_by(COLUMNS) {
+        let columns = first..x.cols().min(first + COLUMNS);
+        let weights = &mut scratch.weights[..columns.len() * PANEL];
+        expand(columns.clone(), weights);
+        for (row, sums) in scratch.sums.iter_mut().enumerate() {
+            let x = &x.floats(row)[columns.clone()];
+            match isa {
+                // SAFETY: the instruction set is one of this machine.
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512Vnni => unsafe { avx512::accumulate(weights, x, sums) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => unsafe { avx2::accumulate(weights, x, sums) },
+                // SAFETY: no instruction set is needed.
+                _ => unsafe { accumulate::<super::vector::portable::Portable>(weights, x, sums) },
+            }
+        }
+    }
+    for (row, [a, b, c, d]) in scratch.sums.iter().enumerate() {
+        let out = &mut y[row * stride + at..][..rows];
+        for (i, y) in out.iter_mut().enumerate() {
+            *y = (a[i] + b[i]) + (c[i] + d[i]);
+            if let Some(factors) = factors {
+                *y *= factors[i];
+            }
+        }
+    }
+}
+
+/// The weights of columns `columns` of panel `number`, whose codes lie in quads at one byte a code; those of the uniform
+/// grid without step and column scale.
+pub(super) fn expand_codes(
+    isa: Isa,
+    side: &Side,
+    number: usize,
+    quads: &[u8],
+    columns: Range<usize>,
+    weights: &mut [f32],
+) {
+    if let Some(levels) = &side.levels {
+        for (col, weights) in columns.clone().zip(weights.chunks_exact_mut(PANEL)) {
+            for (row, weight) in weights.iter_mut().enumerate() {
+                *weight = levels[usize::from(quads[quad_at(row, col)])];
+            }
+        }
+    } else {
+        match isa {
+            // SAFETY: the instruction set is one of this machine.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni => unsafe { avx512::expand(side, number, quads, columns.clone(), weights) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { avx2::expand(side, number, quads, columns.clone(), weights) },
+            // SAFETY: no instruction set is needed.
+            _ => unsafe {
+                expand::<super::vector::portable::Portable>(side, number, quads, columns.clone(), weights);
+            },
+        }
+    }
+    for outlier in side.outliers(number) {
+        let (row, col) = (outlier.row as usize % PANEL, outlier.col as usize);
+        if columns.contains(&col) {
+            let value = side.outlying(quads[quad_at(row, col)], outlier.delta);
+            weights[(col - columns.start) * PANEL + row] = value;
+        }
+    }
+}
+
+/// The weights of a panel of plain floats, `[columns][16]` as `dtype`.
+pub(super) fn widen(isa: Isa, dtype: FloatType, panel: &[u8], columns: Range<usize>, weights: &mut [f32]) {
+    match isa {
+        // SAFETY: the instruction set is one of this machine.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni => unsafe { avx512::widen(dtype, panel, columns, weights) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { avx2::widen(dtype, panel, columns, weights) },
+        // SAFETY: no instruction set is needed.
+        _ => unsafe { widen_with::<super::vector::portable::Portable>(dtype, panel, columns, weights) },
+    }
+}
+
+/// Where the code of a row and column of a panel lies when every code is a byte.
+pub(super) fn quad_at(row: usize, col: usize) -> usize {
+    col / 4 * (4 * PANEL) + row * 4 + col % 4
+}
+
+/// The same functions with an instruction set enabled.
+macro_rules! with_features {
+    ($name:ident, $vector:ty, $features:literal) => {
+        #[cfg(target_arch = "x86_64")]
+        mod $name {
+            use super::{FloatType, PANEL, Range, SUMS, Side};
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn accumulate(weights: &[f32], x: &[f32], sums: &mut [[f32; PANEL]; SUMS]) {
+                // SAFETY: this function enables the instruction set.
+                unsafe { super::accumulate::<$vector>(weights, x, sums) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn expand(
+                side: &Side,
+                number: usize,
+                quads: &[u8],
+                columns: Range<usize>,
+                weights: &mut [f32],
+            ) {
+                // SAFETY: this function enables the instruction set.
+                unsafe { super::expand::<$vector>(side, number, quads, columns, weights) }
+            }
+
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn widen(
+                dtype: FloatType,
+                panel: &[u8],
+                columns: Range<usize>,
+                weights: &mut [f32],
+            ) {
+                // SAFETY: this function enables the instruction set.
+                unsafe { super::widen_with::<$vector>(dtype, panel, columns, weights) }
+            }
+        }
+    };
+}
+with_features!(avx2, crate::cpu::linear::vector::avx2::Avx2, "avx2,f16c");
+with_features!(
+    avx512,
+    crate::cpu::linear::vector::avx512::Avx512Vnni,
+    "avx512f,avx512bw,avx512vl,avx512vnni"
+);
+
+/// # Safety
+/// The caller enables the instruction set of `V`.
+#[inline(always)]
+unsafe fn accumulate<V: Vector>(weights: &[f32], x: &[f32], sums: &mut [[f32; PANEL]; SUMS]) {
+    assert_eq!(weights.len(), x.len() * PANEL);
+    let halves = PANEL / V::LANES;
+    // SAFETY: loads of weights end at `column * 16 + 16 <= weights.len()`; sums are arrays of 16.
+    unsafe {
+        let mut totals = [[V::zero(); 2]; SUMS];
+        for (total, sums) in totals.iter_mut().zip(&*sums) {
+            for (half, total) in total[..halves].iter_mut().enumerate() {
+                *total = V::load_float(sums.as_ptr().add(half * V::LANES));
+            }
+        }
+        let mut from = weights.as_ptr();
+        for x in x.chunks(SUMS) {
+            for (total, &x) in totals.iter_mut().zip(x) {
+                let x = V::splat_float(x);
+                for (half, total) in total[..halves].iter_mut().enumerate() {
+                    let weight = V::load_float(from.add(half * V::LANES));
+                    *total = V::add_float(*total, V::mul_float(weight, x));
+                }
+                from = from.add(PANEL);
+            }
+        }
+        for (total, sums) in totals.iter().zip(sums) {
+            for (half, &total) in total[..halves].iter().enumerate() {
+                V::store_float(sums.as_mut_ptr().add(half * V::LANES), total);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The caller enables the instruction set of `V`.
+#[inline(always)]
+unsafe fn expand<V: Vector>(
+    side: &Side,
+    number: usize,
+    quads: &[u8],
+    columns: Range<usize>,
+    weights: &mut [f32],
+) {
+    assert!(quads.len() >= columns.end.next_multiple_of(4) * PANEL && columns.end <= side.cols);
+    assert_eq!(weights.len(), columns.len() * PANEL);
+    let scales = side.scales.panel(number);
+    let biases = side.biases.as_ref().map(|biases| (biases.dtype, biases.panel(number)));
+    // SAFETY: the assertions cover quads and weights; a column inside the matrix has its group in the panel's side data.
+    unsafe {
+        let zero = V::splat(-side.zero);
+        let mut col = columns.start;
+        let mut to = weights.as_mut_ptr();
+        while col < columns.end {
+            let group = col / side.group_size;
+            let end = columns.end.min((group + 1) * side.group_size);
+            for col in col..end {
+                for half in 0..PANEL / V::LANES {
+                    let quad = V::load(quads.as_ptr().add(quad_at(half * V::LANES, col) & !3));
+                    let code = V::and_lanes(V::shr(quad, 8 * (col % 4) as u32), 0xff);
+                    let mut weight = V::float(V::add(code, zero));
+                    if !side.is_uniform() {
+                        let at = group * PANEL + half * V::LANES;
+                        let scale = V::load_as(side.scales.dtype, scales.as_ptr(), at);
+                        weight = V::mul_float(scale, weight);
+                        if let Some((dtype, biases)) = biases {
+                            weight = V::add_float(weight, V::load_as(dtype, biases.as_ptr(), at));
+                        }
+                    }
+                    V::store_float(to.add(half * V::LANES), weight);
+                }
+                to = to.add(PANEL);
+            }
+            col = end;
+        }
+    }
+}
+
+/// # Safety
+/// The caller enables the instruction set of `V`.
+#[inline(always)]
+unsafe fn widen_with<V: Vector>(dtype: FloatType, panel: &[u8], columns: Range<usize>, weights: &mut [f32]) {
+    assert!(panel.len() >= columns.end * PANEL * dtype.bytes());
+    assert_eq!(weights.len(), columns.len() * PANEL);
+    // SAFETY: the assertions cover both.
+    unsafe {
+        for at in (0..weights.len()).step_by(V::LANES) {
+            let value = V::load_as(dtype, panel.as_ptr(), columns.start * PANEL + at);
+            V::store_float(weights.as_mut_ptr().add(at), value);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use super::activations::{Activations, BLOCK};
+use super::rows::{Streams, to_quads};
+use super::side::{PANEL, Side};
+use super::vector::Isa;
+use super::{Linear, PanelProduct, Scratch, blocks_of, check_product, panels, quad_bytes};
+use crate::cpu::decode_grid;
+use crate::error::Result;
+use crate::parts::facts;
+use ecq_core::EncodedTensor;
+use std::ops::Range;
+
+/// Coded streams that are decoded inside each product, some rows at a time: the form of mode `fused`.
+///
+/// Tables are expanded and side data decoded once; of the weights no more exists at a time than the rows that the lanes of
+/// a tile hold together (at least a panel of 16).
+#[derive(Debug, Clone)]
+pub struct FusedLinear {
+    streams: Streams,
+    side: Side,
+    isa: Isa,
+}
+
+impl FusedLinear {
+    /// Prepares an encoded tensor, packed, rANS or prefix, of any tile; its streams are kept as they are.
+    ///
+    /// # Errors
+    /// When the tensor holds no codes or archived ones, or a part is missing, has the wrong length, or is corrupt.
+    pub fn new(tensor: &EncodedTensor) -> Result<Self> {
+        Self::with_isa(tensor, Isa::detect())
+    }
+
+    /// As [`new`](Self::new), for one instruction set of the product, to compare them; one that this machine lacks falls
+    /// to the best it has.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_isa(tensor: &EncodedTensor, isa: Isa) -> Result<Self> {
+        let streams = Streams::new(tensor)?;
+        let side = Side::new(&decode_grid(tensor)?, tensor.entry.shape, facts(tensor)?.alphabet)?;
+        Ok(Self { streams, side, isa: isa.min(Isa::detect()) })
+    }
+
+    fn stride(&self) -> usize {
+        blocks_of(self.side.cols) * BLOCK
+    }
+}
+
+impl Linear for FusedLinear {
+    fn shape(&self) -> [usize; 2] {
+        [self.side.rows, self.side.cols]
+    }
+
+    fn row_granularity(&self) -> usize {
+        let tile = self.streams.rows_of_tile();
+        // Whole tiles and whole panels.
+        let (mut a, mut b) = (tile, PANEL);
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        (tile / a).saturating_mul(PANEL).min(self.side.rows)
+    }
+
+    fn col_scales(&self) -> Option<&[f32]> {
+        self.side.col_scales.as_deref()
+    }
+
+    fn matmul(
+        &self,
+        x: &Activations,
+        rows: Range<usize>,
+        y: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        check_product(self, x, &rows, y);
+        let Scratch { offsets, start, quads, rows: buffer, float } = scratch;
+        quads.resize(quad_bytes(self.side.cols), 0);
+        let bits = self.streams.code_bits();
+        let mut product = PanelProduct::new(self.isa, x, &self.side, bits, offsets, float);
+        let mut reader = self.streams.read(rows.start, self.stride(), buffer);
+        for (panel, at) in panels(&rows) {
+            let codes = reader.take(PANEL.min(rows.len() - at))?;
+            to_quads(self.isa, codes, self.stride(), quads);
+            product.panel(panel, quads, start, (y, at, rows.len()));
+        }
+        Ok(())
+    }
+
+    fn row(&self, row: usize, weights: &mut [f32], scratch: &mut Scratch) -> Result<()> {
+        assert!(row < self.side.rows && weights.len() == self.side.cols, "row {row} of {:?}", self.shape());
+        let tile = self.streams.rows_of_tile();
+        let mut reader = self.streams.read(row / tile * tile, self.stride(), &mut scratch.rows);
+        for _ in 0..row % tile {
+            reader.take(1)?;
+        }
+        let codes = reader.take(1)?;
+        self.side.dequantize_row(row, &codes[..weights.len()], weights);
+        Ok(())
+    }
+
+    fn bytes_resident(&self) -> usize {
+        self.streams.bytes() + self.side.bytes()
+    }
+}

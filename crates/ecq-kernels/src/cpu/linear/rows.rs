@@ -1,0 +1,239 @@
+//! The rows of an encoded matrix, one after the other, a few at a time.
+
+use super::side::PANEL;
+use super::vector::Isa;
+use crate::cpu::packed::{packed_row_bytes, unpack, width};
+use crate::error::{KernelError, Result};
+use crate::parts::{Facts, Tables, facts, part, tile_layout, tile_ranges};
+use bytes::Bytes;
+use ecq_coding::{CodingError, Layout, prefix, rans};
+use ecq_core::{Coding, EncodedTensor, Order, Part, Tile};
+use std::ops::Range;
+
+/// The streams of a matrix and what decodes them.
+#[derive(Debug, Clone)]
+pub(super) struct Streams {
+    rows: usize,
+    cols: usize,
+    alphabet: u16,
+    tile: Tile,
+    stream: Bytes,
+    /// Where each tile lies in the stream; none where codes are packed.
+    ranges: Vec<Range<usize>>,
+    decoders: Decoders,
+}
+
+#[derive(Debug, Clone)]
+enum Decoders {
+    Packed,
+    Rans(Tables<rans::Decoder>),
+    Prefix(Tables<prefix::Decoder>),
+}
+
+/// A tile that is being decoded.
+enum TileReader<'a> {
+    Rans(Box<rans::Reader<'a>>),
+    Prefix(prefix::Reader<'a>),
+}
+
+impl TileReader<'_> {
+    fn rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> std::result::Result<(), CodingError> {
+        match self {
+            Self::Rans(reader) => reader.rows(rows, out, stride),
+            Self::Prefix(reader) => reader.rows(rows, out, stride),
+        }
+    }
+}
+
+impl Streams {
+    /// # Errors
+    /// When a part is missing, has the wrong length or is corrupt, or the coding cannot be decoded by rows.
+    pub(super) fn new(tensor: &EncodedTensor) -> Result<Self> {
+        let Facts { coding, alphabet, tile, .. } = facts(tensor)?;
+        let [rows, cols] = tensor.entry.shape;
+        let stream = part(tensor, Part::Stream)?.clone();
+        let (decoders, ranges) = match coding {
+            Coding::Packed => {
+                let expected = rows.saturating_mul(packed_row_bytes(cols, width(alphabet)));
+                if stream.len() != expected {
+                    return Err(KernelError::PartLength {
+                        part: Part::Stream,
+                        found: stream.len(),
+                        expected,
+                    });
+                }
+                (Decoders::Packed, Vec::new())
+            }
+            Coding::Rans => {
+                let Tables { tables, ids } = Tables::rans(tensor)?;
+                let tables = tables.iter().map(rans::Decoder::new).collect();
+                (Decoders::Rans(Tables { tables, ids }), tile_ranges(tensor)?)
+            }
+            Coding::Prefix => {
+                let Tables { tables, ids } = Tables::prefix(tensor)?;
+                let tables = tables.iter().map(prefix::Decoder::new).collect();
+                (Decoders::Prefix(Tables { tables, ids }), tile_ranges(tensor)?)
+            }
+            Coding::Archive => {
+                return Err(KernelError::Content {
+                    found: "archived codes",
+                    expected: "packed, rans or prefix",
+                });
+            }
+        };
+        Ok(Self { rows, cols, alphabet, tile, stream, ranges, decoders })
+    }
+
+    /// Bits such that every code is below `2^bits`.
+    pub(super) fn code_bits(&self) -> usize {
+        width(self.alphabet) as usize
+    }
+
+    /// Rows that decode together with the first of them.
+    pub(super) fn rows_of_tile(&self) -> usize {
+        match self.decoders {
+            Decoders::Packed => 1,
+            _ => self.tile.rows.min(self.rows),
+        }
+    }
+
+    /// Bytes held: the stream, where tiles lie in it, tables expanded.
+    pub(super) fn bytes(&self) -> usize {
+        let tables = match &self.decoders {
+            Decoders::Packed => 0,
+            Decoders::Rans(tables) => {
+                tables.ids.len() + tables.tables.iter().map(rans::Decoder::bytes).sum::<usize>()
+            }
+            Decoders::Prefix(tables) => {
+                tables.ids.len() + tables.tables.iter().map(prefix::Decoder::bytes).sum::<usize>()
+            }
+        };
+        self.stream.len() + size_of::<Range<usize>>() * self.ranges.len() + tables
+    }
+
+    /// Rows from `first`, the first row of a tile, on; they are decoded into `buffer`, `stride` apart.
+    pub(super) fn read<'a>(&'a self, first: usize, stride: usize, buffer: &'a mut Vec<u8>) -> RowReader<'a> {
+        buffer.clear();
+        RowReader { streams: self, next: first, tiles: Vec::new(), left: 0, buffer, stride, taken: 0 }
+    }
+
+    /// Opens the tiles of the band that begins at row `row`.
+    fn open<'a>(&'a self, row: usize, tiles: &mut Vec<(usize, TileReader<'a>)>) -> Result<usize> {
+        tiles.clear();
+        let across = self.cols.div_ceil(self.tile.cols);
+        let first = row / self.tile.rows * across;
+        for index in first..first + across {
+            let (_, _, rows, cols) = self.tile.place(index, self.rows, self.cols);
+            let layout = tile_layout(self.tile, rows, cols)?;
+            let stream = &self.stream[self.ranges[index].clone()];
+            tiles.push((index, self.open_tile(index, stream, layout).map_err(|e| self.error(index, e))?));
+        }
+        Ok(self.tile.rows.min(self.rows - row))
+    }
+
+    fn open_tile<'a>(
+        &'a self,
+        index: usize,
+        stream: &'a [u8],
+        layout: Layout,
+    ) -> std::result::Result<TileReader<'a>, CodingError> {
+        match &self.decoders {
+            Decoders::Rans(tables) => {
+                tables.tables[tables.id(index)].open(stream, layout).map(Box::new).map(TileReader::Rans)
+            }
+            Decoders::Prefix(tables) => {
+                tables.tables[tables.id(index)].open(stream, layout).map(TileReader::Prefix)
+            }
+            Decoders::Packed => unreachable!("packed codes have no tiles"),
+        }
+    }
+
+    fn error(&self, tile: usize, source: CodingError) -> KernelError {
+        KernelError::Tile { tile, offset: self.ranges[tile].start, source }
+    }
+}
+
+/// Reads rows in order.
+pub(super) struct RowReader<'a> {
+    streams: &'a Streams,
+    /// The next row to decode.
+    next: usize,
+    /// The tiles of its band, with their numbers, and how many rows they still have.
+    tiles: Vec<(usize, TileReader<'a>)>,
+    left: usize,
+    /// Decoded rows, `stride` apart; the first `taken` were given out.
+    buffer: &'a mut Vec<u8>,
+    stride: usize,
+    taken: usize,
+}
+
+impl RowReader<'_> {
+    /// The next `rows` rows.
+    ///
+    /// # Errors
+    /// When a stream is corrupt.
+    pub(super) fn take(&mut self, rows: usize) -> Result<&[u8]> {
+        let waiting = self.buffer.len() / self.stride - self.taken;
+        if waiting < rows {
+            // What waits moves to the front.
+            self.buffer.copy_within(self.taken * self.stride.., 0);
+            self.buffer.truncate(waiting * self.stride);
+            self.taken = 0;
+            while self.buffer.len() < rows * self.stride {
+                self.decode()?;
+            }
+        }
+        self.taken += rows;
+        Ok(&self.buffer[(self.taken - rows) * self.stride..self.taken * self.stride])
+    }
+
+    /// Decodes some more rows: a panel, or what the lanes of a tile hold together.
+    fn decode(&mut self) -> Result<()> {
+        let streams = self.streams;
+        let at = self.buffer.len();
+        if matches!(streams.decoders, Decoders::Packed) {
+            let rows = PANEL.min(streams.rows - self.next);
+            self.buffer.resize(at + rows * self.stride, 0);
+            let row_bytes = packed_row_bytes(streams.cols, width(streams.alphabet));
+            let packed = streams.stream[self.next * row_bytes..].chunks_exact(row_bytes);
+            for (row, packed) in self.buffer[at..].chunks_exact_mut(self.stride).zip(packed) {
+                unpack(packed, streams.alphabet, &mut row[..streams.cols]);
+            }
+            self.next += rows;
+            return Ok(());
+        }
+        if self.left == 0 {
+            self.left = streams.open(self.next, &mut self.tiles)?;
+        }
+        let together = match streams.tile.order {
+            Order::Rows => usize::from(streams.tile.lanes),
+            Order::Interleaved => 1,
+        };
+        let rows = PANEL.next_multiple_of(together).min(self.left);
+        self.buffer.resize(at + rows * self.stride, 0);
+        for (across, (index, tile)) in self.tiles.iter_mut().enumerate() {
+            let out = &mut self.buffer[at + across * streams.tile.cols..];
+            tile.rows(rows, out, self.stride).map_err(|e| streams.error(*index, e))?;
+        }
+        self.left -= rows;
+        self.next += rows;
+        Ok(())
+    }
+}
+
+/// Sixteen rows (fewer at the end), `stride` apart, to the quads of a panel; `stride` is a multiple of 4.
+pub(super) fn to_quads(_isa: Isa, rows: &[u8], stride: usize, quads: &mut [u8]) {
+    let there = rows.len() / stride;
+    for (quad, out) in quads.chunks_exact_mut(4 * PANEL).enumerate() {
+        let (out, _) = out.as_chunks_mut::<4>();
+        for (row, out) in out.iter_mut().enumerate() {
+            *out = match row < there {
+                true => {
+                    let from = row * stride + 4 * quad;
+                    [rows[from], rows[from + 1], rows[from + 2], rows[from + 3]]
+                }
+                false => [0; 4],
+            };
+        }
+    }
+}

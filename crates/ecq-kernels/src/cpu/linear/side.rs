@@ -1,0 +1,230 @@
+//! The side data of a grid, laid out by panels of 16 rows.
+
+use super::activations::BLOCK;
+use crate::error::Result;
+use ecq_core::{Biases, FloatType, FloatVec, Grid};
+
+/// Rows of a panel: what the widest vector holds.
+pub(super) const PANEL: usize = 16;
+
+/// A matrix of floats `[rows, groups]` as `[panels][groups][16]`, in the type of its source.
+#[derive(Debug, Clone)]
+pub(super) struct FloatPanels {
+    pub(super) dtype: FloatType,
+    groups: usize,
+    bytes: Vec<u8>,
+}
+
+impl FloatPanels {
+    fn new(values: &FloatVec, rows: usize, groups: usize) -> Self {
+        let size = values.dtype().bytes();
+        let mut bytes = vec![0; rows.div_ceil(PANEL) * groups * PANEL * size];
+        for (i, value) in values.as_bytes().chunks_exact(size).enumerate() {
+            let (row, group) = (i / groups, i % groups);
+            let at = (row / PANEL * groups + group) * PANEL + row % PANEL;
+            bytes[at * size..][..size].copy_from_slice(value);
+        }
+        Self { dtype: values.dtype(), groups, bytes }
+    }
+
+    /// Those of a panel, `[groups][16]`.
+    pub(super) fn panel(&self, panel: usize) -> &[u8] {
+        let len = self.groups * PANEL * self.dtype.bytes();
+        &self.bytes[panel * len..][..len]
+    }
+
+    fn get(&self, row: usize, group: usize) -> f32 {
+        let at = (row / PANEL * self.groups + group) * PANEL + row % PANEL;
+        match self.dtype {
+            FloatType::F16 => half::f16::from_le_bytes([self.bytes[2 * at], self.bytes[2 * at + 1]]).to_f32(),
+            FloatType::Bf16 => {
+                half::bf16::from_le_bytes([self.bytes[2 * at], self.bytes[2 * at + 1]]).to_f32()
+            }
+            FloatType::F32 => {
+                let bytes = &self.bytes[4 * at..][..4];
+                f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+            }
+        }
+    }
+}
+
+/// A weight whose integer is not its code.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outlier {
+    pub(super) row: u32,
+    pub(super) col: u32,
+    pub(super) delta: i32,
+}
+
+/// How the codes of a matrix become weights: `scale[row][group] * v + bias[row][group]`, `v` the code less `zero`,
+/// or its level, or an outlier's integer.
+#[derive(Debug, Clone)]
+pub(super) struct Side {
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    /// Columns of a group; all of them on the uniform grid, whose steps are the scales.
+    pub(super) group_size: usize,
+    pub(super) scales: FloatPanels,
+    pub(super) biases: Option<FloatPanels>,
+    pub(super) zero: i32,
+    pub(super) levels: Option<Box<[f32; 256]>>,
+    pub(super) col_scales: Option<Vec<f32>>,
+    /// By row, then column.
+    outliers: Vec<Outlier>,
+    /// The first outlier of each panel, and their number.
+    first_outlier: Vec<usize>,
+    uniform: bool,
+}
+
+impl Side {
+    /// # Errors
+    /// When the grid does not fit a matrix of this shape.
+    pub(super) fn new(grid: &Grid, [rows, cols]: [usize; 2], alphabet: u16) -> Result<Self> {
+        grid.check(rows, cols, alphabet)?;
+        match grid {
+            Grid::AffineGroups(grid) => {
+                let groups = cols / grid.group_size;
+                let (biases, zero) = match &grid.biases {
+                    Biases::PerGroup(biases) => (Some(FloatPanels::new(biases, rows, groups)), 0),
+                    Biases::Zero(zero) => (None, i32::from(*zero)),
+                };
+                Ok(Self {
+                    rows,
+                    cols,
+                    group_size: grid.group_size,
+                    scales: FloatPanels::new(&grid.scales, rows, groups),
+                    biases,
+                    zero,
+                    levels: None,
+                    col_scales: None,
+                    outliers: Vec::new(),
+                    first_outlier: Vec::new(),
+                    uniform: false,
+                })
+            }
+            Grid::UniformRows(grid) => {
+                let steps: Vec<f32> = (0..rows).map(|row| grid.step(row)).collect();
+                let outliers: Vec<Outlier> = grid
+                    .outliers
+                    .iter()
+                    .map(|o| Outlier {
+                        row: (o.index / cols as u64) as u32,
+                        col: (o.index % cols as u64) as u32,
+                        delta: o.delta,
+                    })
+                    .collect();
+                let panels = rows.div_ceil(PANEL);
+                let before = |panel: usize| outliers.partition_point(|o| (o.row as usize) < panel * PANEL);
+                Ok(Self {
+                    rows,
+                    cols,
+                    group_size: cols,
+                    scales: FloatPanels::new(&FloatVec::of(FloatType::F32, &steps), rows, 1),
+                    biases: None,
+                    zero: grid.zero.into(),
+                    levels: grid.levels.as_ref().map(|levels| {
+                        let level = |q| if q < levels.len() { levels.get(q) } else { 0.0 };
+                        Box::new(std::array::from_fn(level))
+                    }),
+                    col_scales: grid.col_scales.as_ref().map(FloatVec::to_f32),
+                    first_outlier: (0..=panels).map(before).collect(),
+                    outliers,
+                    uniform: true,
+                })
+            }
+            _ => Err(crate::KernelError::Content {
+                found: "an unknown grid",
+                expected: "affine groups or uniform rows",
+            }),
+        }
+    }
+
+    /// Groups of a row.
+    pub(super) fn groups(&self) -> usize {
+        self.cols / self.group_size
+    }
+
+    /// Blocks of a group, where integers can be summed group by group.
+    pub(super) fn blocks_per_group(&self) -> Option<usize> {
+        let whole = self.group_size.is_multiple_of(BLOCK) || self.groups() == 1;
+        (whole && self.levels.is_none()).then(|| self.group_size.div_ceil(BLOCK))
+    }
+
+    /// The outliers of a panel.
+    pub(super) fn outliers(&self, panel: usize) -> &[Outlier] {
+        match self.first_outlier.get(panel..panel + 2) {
+            Some(&[first, end]) => &self.outliers[first..end],
+            _ => &[],
+        }
+    }
+
+    /// Whether there is any outlier.
+    pub(super) fn has_outliers(&self) -> bool {
+        !self.outliers.is_empty()
+    }
+
+    /// Whether steps scale whole rows (and need not be in the weights of single precision).
+    pub(super) fn is_uniform(&self) -> bool {
+        self.uniform
+    }
+
+    /// The steps of a panel of the uniform grid.
+    pub(super) fn steps(&self, panel: usize) -> [f32; PANEL] {
+        let (bytes, _) = self.scales.panel(panel).as_chunks::<4>();
+        std::array::from_fn(|row| bytes.get(row).map_or(0.0, |&bytes| f32::from_le_bytes(bytes)))
+    }
+
+    /// The weights of a row in f32, as [`Grid::dequantize_row`] makes them.
+    pub(super) fn dequantize_row(&self, row: usize, codes: &[u8], weights: &mut [f32]) {
+        if !self.uniform {
+            let groups = codes.chunks(self.group_size).zip(weights.chunks_mut(self.group_size));
+            for (group, (codes, weights)) in groups.enumerate() {
+                let scale = self.scales.get(row, group);
+                let bias = self.biases.as_ref().map_or(0.0, |biases| biases.get(row, group));
+                for (weight, &q) in weights.iter_mut().zip(codes) {
+                    *weight = scale * (i32::from(q) - self.zero) as f32;
+                    if self.biases.is_some() {
+                        *weight += bias;
+                    }
+                }
+            }
+            return;
+        }
+        let step = self.scales.get(row, 0);
+        for (weight, &q) in weights.iter_mut().zip(codes) {
+            *weight = step * self.value(q);
+        }
+        let panel = self.outliers(row / PANEL);
+        for outlier in panel.iter().filter(|outlier| outlier.row as usize == row) {
+            let col = outlier.col as usize;
+            weights[col] = step * self.outlying(codes[col], outlier.delta);
+        }
+        if let Some(scales) = &self.col_scales {
+            weights.iter_mut().zip(scales).for_each(|(weight, scale)| *weight *= scale);
+        }
+    }
+
+    /// The value of a code in steps.
+    pub(super) fn value(&self, q: u8) -> f32 {
+        match &self.levels {
+            Some(levels) => levels[usize::from(q)],
+            None => (i32::from(q) - self.zero) as f32,
+        }
+    }
+
+    /// The value of an outlier in steps.
+    pub(super) fn outlying(&self, q: u8, delta: i32) -> f32 {
+        (i64::from(q) + i64::from(delta) - i64::from(self.zero)) as f32
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let floats = |panels: &FloatPanels| panels.bytes.len();
+        floats(&self.scales)
+            + self.biases.as_ref().map_or(0, floats)
+            + self.levels.as_ref().map_or(0, |levels| size_of_val(&**levels))
+            + self.col_scales.as_ref().map_or(0, |scales| 4 * scales.len())
+            + size_of::<Outlier>() * self.outliers.len()
+            + size_of::<usize>() * self.first_outlier.len()
+    }
+}

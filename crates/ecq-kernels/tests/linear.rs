@@ -1,0 +1,382 @@
+//! Products of every form: bit for bit one another, and near an oracle in double precision.
+
+use ecq_core::{
+    AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Kind, Outlier, UniformRows,
+};
+use ecq_kernels::cpu::linear::{
+    Activations, DenseLinear, FusedLinear, Isa, Linear, PackedLinear, Precision, Scratch,
+};
+use ecq_pack::encode::{CodingChoice, EncodeOptions, TileChoice, encode};
+use ecq_testkit::Numbers;
+
+/// Codes about normal around the middle of the alphabet.
+fn codes(rows: usize, cols: usize, alphabet: u16, numbers: &mut Numbers) -> Codes {
+    let (middle, spread) = (f32::from(alphabet - 1) / 2.0, f32::from(alphabet) / 6.0);
+    let symbol =
+        |n: &mut Numbers| (middle + spread * n.normal()).round().clamp(0.0, f32::from(alphabet - 1)) as u8;
+    let symbols = (0..rows * cols).map(|_| symbol(numbers)).collect();
+    Codes::new(rows, cols, alphabet, symbols).unwrap()
+}
+
+fn floats(n: usize, dtype: FloatType, numbers: &mut Numbers, f: impl Fn(f32) -> f32) -> FloatVec {
+    FloatVec::of(dtype, &(0..n).map(|_| f(numbers.normal())).collect::<Vec<f32>>())
+}
+
+fn affine(codes: &Codes, group_size: usize, dtype: FloatType, zero: bool, numbers: &mut Numbers) -> Grid {
+    let groups = codes.rows() * codes.cols() / group_size;
+    let bits = ((codes.alphabet() - 1).ilog2() + 1).max(2) as u8;
+    let scales = floats(groups, dtype, numbers, |x| 0.02 + 0.003 * x);
+    let biases = match zero {
+        true => Biases::Zero((codes.alphabet() / 2) as u8),
+        false => Biases::PerGroup(floats(groups, dtype, numbers, |x| -0.1 + 0.03 * x)),
+    };
+    Grid::AffineGroups(AffineGroups { bits, group_size, scales, biases })
+}
+
+fn uniform(
+    codes: &Codes,
+    per_row: bool,
+    columns: bool,
+    levels: bool,
+    outliers: bool,
+    n: &mut Numbers,
+) -> Grid {
+    let (rows, cols, alphabet) = (codes.rows(), codes.cols(), codes.alphabet());
+    let zero = (alphabet / 2) as u8;
+    let mut outlying: Vec<Outlier> = Vec::new();
+    for index in 0..(rows * cols) as u64 {
+        let q = u16::from(codes.symbols()[index as usize]);
+        if outliers && (q == 0 || q == alphabet - 1) && n.below(3) == 0 {
+            let far = 1 + n.below(900) as i32;
+            outlying.push(Outlier { index, delta: if q == 0 { -far } else { far } });
+        }
+    }
+    Grid::UniformRows(UniformRows {
+        zero,
+        steps: floats(if per_row { rows } else { 1 }, FloatType::F32, n, |x| 0.01 + 0.001 * x),
+        col_scales: columns.then(|| floats(cols, FloatType::F16, n, |x| 1.0 + 0.1 * x)),
+        levels: levels.then(|| {
+            let level = |q| f32::from(q) - f32::from(zero) + 0.1 * n.normal();
+            FloatVec::of(FloatType::F16, &(0..alphabet).map(level).collect::<Vec<f32>>())
+        }),
+        outliers: outlying,
+    })
+}
+
+fn activations(rows: usize, cols: usize, numbers: &mut Numbers) -> Vec<f32> {
+    // Some columns are far larger than the others, as in real models.
+    let mut of = |i: usize| numbers.normal() * if i % cols % 61 == 7 { 20.0 } else { 1.0 };
+    (0..rows * cols).map(&mut of).collect()
+}
+
+fn weights(codes: &Codes, grid: &Grid) -> Vec<f32> {
+    let cols = codes.cols();
+    let mut weights = vec![0.0; codes.rows() * cols];
+    for (row, (symbols, weights)) in codes.symbols().chunks(cols).zip(weights.chunks_mut(cols)).enumerate() {
+        grid.dequantize_row(row, symbols, weights);
+    }
+    weights
+}
+
+/// What a product of integers reads: each block of 32 columns rounded to 127ths of its largest magnitude.
+fn rounded(x: &[f32], cols: usize) -> Vec<f64> {
+    let mut out = Vec::new();
+    for block in x.chunks(cols).flat_map(|row| row.chunks(32)) {
+        let largest = block.iter().fold(0f32, |m, x| m.max(x.abs()));
+        let scale = f64::from(largest) / 127.0;
+        out.extend(block.iter().map(|&x| (f64::from(x) / scale).round_ties_even() * scale));
+    }
+    out
+}
+
+/// `|y - sum w x| <= tolerance * sum |w x|` for every product.
+fn check(y: &[f32], weights: &[f32], x: &[f64], cols: usize, tolerance: f64, what: &str) {
+    for (x, y) in x.chunks(cols).zip(y.chunks(weights.len() / cols)) {
+        for (row, (w, &y)) in weights.chunks(cols).zip(y).enumerate() {
+            let (mut sum, mut size) = (0.0, 1e-30);
+            for (&w, &x) in w.iter().zip(x) {
+                sum += f64::from(w) * x;
+                size += (f64::from(w) * x).abs();
+            }
+            let error = (f64::from(y) - sum).abs() / size;
+            assert!(error <= tolerance, "{what} row {row}: {y} {sum} {error}");
+        }
+    }
+}
+
+fn prepare(linear: &dyn Linear, precision: Precision, x: &[f32]) -> Activations {
+    let mut activations = Activations::new();
+    let cols = linear.shape()[1];
+    activations.set(precision, x, x.len() / cols, cols, linear.col_scales());
+    activations
+}
+
+fn product(linear: &dyn Linear, x: &Activations) -> Vec<f32> {
+    let mut y = vec![f32::NAN; x.rows() * linear.shape()[0]];
+    linear.matmul(x, 0..linear.shape()[0], &mut y, &mut Scratch::new()).unwrap();
+    y
+}
+
+fn bits(y: &[f32]) -> Vec<u32> {
+    y.iter().map(|y| y.to_bits()).collect()
+}
+
+/// The product again: activations one row at a time, and the weights' rows in pieces.
+fn product_in_pieces(linear: &dyn Linear, precision: Precision, x: &[f32]) -> Vec<f32> {
+    let [rows, cols] = linear.shape();
+    let step = linear.row_granularity();
+    let mut scratch = Scratch::new();
+    let mut y = Vec::new();
+    for (i, x) in x.chunks(cols).enumerate() {
+        let x = prepare(linear, precision, x);
+        let step = step * (1 + i % 3);
+        for first in (0..rows).step_by(step) {
+            let mut piece = vec![f32::NAN; step.min(rows - first)];
+            linear.matmul(&x, first..rows.min(first + step), &mut piece, &mut scratch).unwrap();
+            y.extend(piece);
+        }
+    }
+    y
+}
+
+fn encoded(codes: &Codes, grid: &Grid, coding: Coding, tile: TileChoice, lanes: u16) -> EncodedTensor {
+    let options = EncodeOptions {
+        coding: CodingChoice::Only(coding),
+        tile,
+        lanes: Some(lanes),
+        hybrid_percent: 0.0,
+        tables: 2,
+    };
+    let (tensor, plan) = encode(Kind::Linear, codes, grid, &options).unwrap();
+    assert_eq!(plan.coding, coding);
+    tensor
+}
+
+/// Every tile shape, lanes that fit the vectors and lanes that do not.
+fn tiles() -> [(TileChoice, u16); 8] {
+    [
+        (TileChoice::Auto, 32),
+        (TileChoice::Matrix, 32),
+        (TileChoice::Matrix, 5),
+        (TileChoice::Row, 8),
+        (TileChoice::Rows(17), 32),
+        (TileChoice::Rows(24), 5),
+        (TileChoice::Block(16, 48), 16),
+        (TileChoice::Block(7, 33), 8),
+    ]
+}
+
+/// Every form of a matrix on every instruction set gives the same bits; returns how many products were compared.
+fn all_agree(codes: &Codes, grid: &Grid, x_rows: &[usize], what: &str) -> usize {
+    let cols = codes.cols();
+    let mut numbers = Numbers::new(x_rows.len() as u64 + cols as u64);
+    let mut compared = 0;
+    let portable = PackedLinear::with_isa(codes, grid, Isa::Portable).unwrap();
+    let weights = weights(codes, grid);
+    for (&rows, precision) in
+        x_rows.iter().flat_map(|rows| [Precision::I8, Precision::F32].map(|precision| (rows, precision)))
+    {
+        let x = activations(rows, cols, &mut numbers);
+        let expected = product(&portable, &prepare(&portable, precision, &x));
+        let integers = precision == Precision::I8 && is_integer(grid, cols);
+        let mut read = x.clone();
+        if let Some(scales) = portable.col_scales() {
+            read.chunks_mut(cols).for_each(|x| x.iter_mut().zip(scales).for_each(|(x, s)| *x *= s));
+        }
+        let of_columns: Vec<f32> = match portable.col_scales() {
+            Some(scales) => weights.iter().enumerate().map(|(i, w)| w / scales[i % cols]).collect(),
+            None => weights.clone(),
+        };
+        let read = match integers {
+            true => rounded(&read, cols),
+            false => read.iter().map(|&x| x.into()).collect(),
+        };
+        check(&expected, &of_columns, &read, cols, 4e-6, what);
+        let mut compare = |linear: &dyn Linear, form: &str| {
+            let whole = product(linear, &prepare(linear, precision, &x));
+            assert_eq!(bits(&whole), bits(&expected), "{what}, {form}, {rows} x {precision:?}");
+            let pieces = product_in_pieces(linear, precision, &x);
+            assert_eq!(bits(&pieces), bits(&expected), "{what}, {form} in pieces, {rows} x {precision:?}");
+            compared += 2;
+        };
+        for isa in Isa::ALL.into_iter().filter(|&isa| isa <= Isa::detect()) {
+            compare(&PackedLinear::with_isa(codes, grid, isa).unwrap(), &format!("packed {isa:?}"));
+        }
+        for coding in [Coding::Packed, Coding::Rans, Coding::Prefix] {
+            for (tile, lanes) in tiles() {
+                let tensor = encoded(codes, grid, coding, tile, lanes);
+                let fused = FusedLinear::new(&tensor).unwrap();
+                compare(&fused, &format!("{coding:?} {tile:?} {lanes}"));
+                if coding == Coding::Packed {
+                    break;
+                }
+            }
+        }
+    }
+    compared
+}
+
+/// Whether the grid lets integers be summed by blocks.
+fn is_integer(grid: &Grid, cols: usize) -> bool {
+    match grid {
+        Grid::AffineGroups(grid) => grid.group_size.is_multiple_of(32) || grid.group_size == cols,
+        Grid::UniformRows(grid) => grid.levels.is_none(),
+        _ => unreachable!("the tests know all grids"),
+    }
+}
+
+#[test]
+fn forms_agree_bit_for_bit_on_affine_groups() {
+    let mut numbers = Numbers::new(1);
+    let mut compared = 0;
+    let alphabets = [2u16, 4, 7, 8, 16, 32, 50, 64, 128, 200, 256];
+    for (i, alphabet) in alphabets.into_iter().enumerate() {
+        let (rows, cols) = [(33, 128), (1, 64), (17, 192), (70, 64)][i % 4];
+        let codes = codes(rows, cols, alphabet, &mut numbers);
+        let group_size = [32, 64, 32][i % 3];
+        let dtype = [FloatType::F16, FloatType::Bf16, FloatType::F32][i / 2 % 3];
+        for zero in [false, true] {
+            let grid = affine(&codes, group_size, dtype, zero, &mut numbers);
+            let what = format!("{alphabet} codes {rows}x{cols} g{group_size} {dtype:?} zero {zero}");
+            compared += all_agree(&codes, &grid, &[1, 5], &what);
+        }
+    }
+    println!("{compared} products, instruction sets up to {:?}", Isa::detect());
+}
+
+#[test]
+fn forms_agree_bit_for_bit_on_uniform_rows() {
+    let mut numbers = Numbers::new(2);
+    let mut compared = 0;
+    for (i, alphabet) in [3u16, 8, 13, 31, 60, 100, 256].into_iter().enumerate() {
+        let (rows, cols) = [(37, 100), (16, 31), (2, 65), (64, 576)][i % 4];
+        let codes = codes(rows, cols, alphabet, &mut numbers);
+        for [per_row, columns, levels, outliers] in [
+            [false, false, false, false],
+            [true, true, false, true],
+            [true, false, true, true],
+            [false, true, false, false],
+        ] {
+            let grid = uniform(&codes, per_row, columns, levels, outliers, &mut numbers);
+            let what = format!(
+                "{alphabet} codes {rows}x{cols} rows {per_row} columns {columns} levels {levels} outliers {outliers}"
+            );
+            compared += all_agree(&codes, &grid, &[1, 3], &what);
+        }
+    }
+    println!("{compared} products, instruction sets up to {:?}", Isa::detect());
+}
+
+#[test]
+fn forms_agree_for_any_number_of_rows_of_activations() {
+    let mut numbers = Numbers::new(3);
+    let codes = codes(48, 96, 16, &mut numbers);
+    let grid = affine(&codes, 32, FloatType::F16, false, &mut numbers);
+    let compared = all_agree(&codes, &grid, &[1, 2, 8, 17, 33, 256], "16 codes 48x96");
+    println!("{compared} products, instruction sets up to {:?}", Isa::detect());
+}
+
+#[test]
+fn groups_that_are_no_whole_blocks_are_multiplied_in_single_precision() {
+    let mut numbers = Numbers::new(4);
+    let codes = codes(20, 144, 16, &mut numbers);
+    for (group_size, zero) in [(16, false), (48, true), (9, false), (144, true)] {
+        let grid = affine(&codes, group_size, FloatType::F16, zero, &mut numbers);
+        all_agree(&codes, &grid, &[1, 3], &format!("groups of {group_size}"));
+    }
+}
+
+#[test]
+fn dense_products_are_near_the_oracle_and_the_same_everywhere() {
+    let mut numbers = Numbers::new(5);
+    for (rows, cols, dtype) in [
+        (33, 100, FloatType::F16),
+        (16, 577, FloatType::Bf16),
+        (1, 3, FloatType::F32),
+        (50, 256, FloatType::F16),
+    ] {
+        let values = floats(rows * cols, dtype, &mut numbers, |x| 0.02 * x);
+        let weights = values.to_f32();
+        for x_rows in [1, 2, 17] {
+            let x = activations(x_rows, cols, &mut numbers);
+            let dense = |isa| DenseLinear::with_isa([rows, cols], dtype, values.as_bytes(), isa).unwrap();
+            let expected = product(&dense(Isa::Portable), &Activations::f32(&x, x_rows, cols));
+            let wide: Vec<f64> = x.iter().map(|&x| x.into()).collect();
+            check(&expected, &weights, &wide, cols, 1e-6, "dense");
+            for isa in Isa::ALL {
+                let found = product(&dense(isa), &Activations::i8(&x, x_rows, cols));
+                assert_eq!(bits(&found), bits(&expected), "{isa:?}");
+                let pieces = product_in_pieces(&dense(isa), Precision::F32, &x);
+                assert_eq!(bits(&pieces), bits(&expected), "{isa:?}");
+            }
+        }
+        let dense = DenseLinear::new([rows, cols], dtype, values.as_bytes()).unwrap();
+        let mut row = vec![0.0; cols];
+        dense.row(rows - 1, &mut row, &mut Scratch::new()).unwrap();
+        assert_eq!(row, weights[(rows - 1) * cols..]);
+    }
+}
+
+#[test]
+fn single_rows_are_the_dequantized_ones() {
+    let mut numbers = Numbers::new(6);
+    let codes = codes(70, 100, 40, &mut numbers);
+    let grids = [
+        affine(&codes, 20, FloatType::F16, false, &mut numbers),
+        affine(&codes, 50, FloatType::F32, true, &mut numbers),
+        uniform(&codes, true, true, true, true, &mut numbers),
+        uniform(&codes, false, false, false, true, &mut numbers),
+    ];
+    let mut scratch = Scratch::new();
+    for grid in &grids {
+        let mut forms: Vec<Box<dyn Linear>> = vec![Box::new(PackedLinear::new(&codes, grid).unwrap())];
+        for coding in [Coding::Packed, Coding::Rans, Coding::Prefix] {
+            for (tile, lanes) in tiles() {
+                let tensor = encoded(&codes, grid, coding, tile, lanes);
+                forms.push(Box::new(FusedLinear::new(&tensor).unwrap()));
+            }
+        }
+        let weights = weights(&codes, grid);
+        for form in &forms {
+            for row in [0, 69, 1, 16, 33, 31, 64] {
+                let mut found = vec![f32::NAN; 100];
+                form.row(row, &mut found, &mut scratch).unwrap();
+                assert_eq!(bits(&found), bits(&weights[row * 100..][..100]), "row {row} of {grid:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_held_is_what_was_encoded_and_little_more() {
+    let mut numbers = Numbers::new(7);
+    let codes = codes(512, 576, 16, &mut numbers);
+    let grid = affine(&codes, 32, FloatType::F16, false, &mut numbers);
+    let packed = PackedLinear::new(&codes, &grid).unwrap();
+    assert_eq!(packed.bytes_resident(), 512 * 576 / 2 + 2 * 2 * 512 * 576 / 32);
+    let tensor = encoded(&codes, &grid, Coding::Rans, TileChoice::Auto, 32);
+    let fused = FusedLinear::new(&tensor).unwrap();
+    let side = 2 * 2 * 512 * 576 / 32;
+    let stream = tensor.parts[&ecq_core::Part::Stream].len();
+    assert!((side + stream..side + stream + 4096).contains(&fused.bytes_resident()));
+}
+
+#[test]
+fn a_corrupt_stream_is_an_error_of_the_product() {
+    let mut numbers = Numbers::new(8);
+    let codes = codes(64, 64, 16, &mut numbers);
+    let grid = affine(&codes, 32, FloatType::F16, false, &mut numbers);
+    for coding in [Coding::Rans, Coding::Prefix] {
+        let mut tensor = encoded(&codes, &grid, coding, TileChoice::Auto, 32);
+        let mut stream = tensor.parts[&ecq_core::Part::Stream].to_vec();
+        let last = stream.len() - 1;
+        stream[last] ^= 0x80;
+        tensor.parts.insert(ecq_core::Part::Stream, stream.into());
+        let fused = FusedLinear::new(&tensor).unwrap();
+        let x = Activations::i8(&[1.0; 64], 1, 64);
+        let refused = fused.matmul(&x, 0..64, &mut [0.0; 64], &mut Scratch::new());
+        assert!(matches!(refused, Err(ecq_kernels::KernelError::Tile { tile: 0, .. })), "{refused:?}");
+    }
+    let tensor = encoded(&codes, &grid, Coding::Archive, TileChoice::Auto, 32);
+    assert!(matches!(FusedLinear::new(&tensor), Err(ecq_kernels::KernelError::Content { .. })));
+}
