@@ -8,7 +8,7 @@
 //!
 //! Rows stand side by side in panels of 16, one a lane of 32 bits with four columns (a quad), so that a sum needs no
 //! reduction at its end and scales load as vectors. The form, the tile, the split of rows over threads and the number of
-//! rows of activations never change a bit of the result, nor does the instruction set: see [`integer`] and [`float`] for
+//! rows of activations never change a bit of the result, nor does the instruction set: `integer.rs` and `float.rs` state
 //! the order of sums. Nothing here starts a thread.
 
 mod activations;
