@@ -1,5 +1,6 @@
 use ecq_coding::CodingError;
 use ecq_core::CoreError;
+use ecq_format::checkpoint::CheckpointError;
 use ecq_format::container::ContainerError;
 use ecq_format::gguf::GgufError;
 use ecq_format::hf::HfError;
@@ -30,7 +31,7 @@ pub enum PackError {
         source: std::io::Error,
     },
     /// A model of no known format.
-    #[error("{}: {found}; a GGUF or .ecq file is expected", path.display())]
+    #[error("{}: {found}; a GGUF, safetensors or .ecq file, or a folder of safetensors, is expected", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
@@ -84,6 +85,12 @@ pub enum PackError {
     /// A checkpoint could not be written.
     #[error(transparent)]
     Shard(#[from] ShardError),
+    /// A quantized layer that is not laid out as its format says.
+    #[error("{0}")]
+    Layout(String),
+    /// The checkpoint is not sound.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// The GGUF file is not sound.
     #[error(transparent)]
     Gguf(#[from] GgufError),
@@ -101,6 +108,7 @@ impl PackError {
             Self::InTensor { source, .. } => source.kind(),
             Self::Io { .. }
             | Self::Container(ContainerError::Io { .. })
+            | Self::Checkpoint(CheckpointError::Io { .. })
             | Self::Shard(ShardError::Io { .. } | ShardError::Exists { .. })
             | Self::Gguf(GgufError::Io { .. }) => "io",
             Self::UnknownFormat { .. } => "format",
@@ -121,6 +129,7 @@ impl PackError {
                 | ContainerError::Entry { tensor, .. }
                 | ContainerError::Sum { name: tensor, .. },
             ) => Some(tensor),
+            Self::Checkpoint(error) => error.tensor(),
             Self::Gguf(
                 GgufError::Dimensions { tensor, .. }
                 | GgufError::TensorType { tensor, .. }

@@ -14,7 +14,7 @@ use ecq_format::container::{ModelEntry, Source as SourceEntry, Spool, TensorByte
 use ecq_quant::Distortion;
 use rayon::prelude::*;
 use safetensors::Dtype;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -136,10 +136,20 @@ pub(crate) fn model_entry(
             file: source_name.to_owned(),
             bytes: source.bytes(),
         },
+        shapes: shapes(source, &order),
         order,
         writer: concat!("ecq ", env!("CARGO_PKG_VERSION")).to_owned(),
         recipe,
     }
+}
+
+/// Shapes that rows and columns do not tell.
+fn shapes(source: &dyn Source, order: &[String]) -> BTreeMap<String, Vec<usize>> {
+    let listed: HashSet<&str> = order.iter().map(String::as_str).collect();
+    let other = |t: &&TensorFacts| {
+        t.shape != [t.rows, t.cols] && t.kind != Kind::Other && listed.contains(t.name.as_str())
+    };
+    source.tensors().iter().filter(other).map(|t| (t.name.clone(), t.shape.clone())).collect()
 }
 
 /// Adds a packed tensor to the file.
@@ -222,7 +232,7 @@ fn load_and_pack(
         Tensor::Raw { dtype, fields, bytes } => {
             let plain = plain_dtype(&dtype);
             let small = facts.kind == Kind::Other || facts.weights() < PLAIN_WEIGHTS;
-            let shape = if facts.rows == 1 { vec![facts.cols] } else { vec![facts.rows, facts.cols] };
+            let shape = facts.shape.clone();
             let of_form = |form| Packed { form, facts: Facts { kept, ..Facts::default() } };
             if let (Some(plain), true) = (plain, small) {
                 return Ok(of_form(Form::Plain(plain, shape, bytes)));

@@ -37,6 +37,9 @@ pub struct ModelEntry {
     pub order: Vec<String>,
     /// Program and version that wrote the file.
     pub writer: String,
+    /// Shapes of encoded tensors that are not `[rows, columns]` in the source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shapes: BTreeMap<String, Vec<usize>>,
     /// How the model was quantized, in words; absent when every tensor is that of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,

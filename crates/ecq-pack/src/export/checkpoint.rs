@@ -249,7 +249,7 @@ fn of_float(dtype: FloatType) -> Dtype {
 /// Names, types and shapes of what a tensor becomes.
 fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<Planned>> {
     let facts = &source.tensors()[out.index];
-    let mut shape = source.shape(out.index)?;
+    let mut shape = facts.shape.clone();
     if out.change == Change::Transposed {
         shape.reverse();
     }

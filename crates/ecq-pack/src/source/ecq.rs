@@ -29,18 +29,6 @@ impl EcqSource {
         Ok(Self { file, tensors, fingerprint })
     }
 
-    /// The shape of a tensor as it was in the source: that of a plain one as stored, else rows and columns.
-    ///
-    /// # Errors
-    /// When the file has no such tensor.
-    pub fn shape(&self, index: usize) -> Result<Vec<usize>> {
-        let facts = &self.tensors[index];
-        match self.file.entry(&facts.name) {
-            None => Ok(self.file.plain(&facts.name)?.shape),
-            Some(entry) => Ok(entry.shape.to_vec()),
-        }
-    }
-
     /// The file below.
     pub fn file(&self) -> &EcqFile {
         &self.file
@@ -48,22 +36,23 @@ impl EcqSource {
 }
 
 fn facts(file: &EcqFile, name: &str, bytes: u64) -> Result<TensorFacts> {
-    let (kind, rows, cols, dtype) = match file.entry(name) {
+    let (kind, rows, cols, shape, dtype) = match file.entry(name) {
         None => {
             let plain = file.plain(name)?;
             let cols = plain.shape.last().copied().unwrap_or(1);
             let rows = plain.shape.iter().rev().skip(1).product();
-            (Kind::Other, rows, cols, dtype_name(plain.dtype))
+            (Kind::Other, rows, cols, plain.shape, dtype_name(plain.dtype))
         }
         Some(entry) => {
             let dtype = match &entry.content {
                 Content::Codes { alphabet, .. } => format!("codes of {alphabet}"),
                 Content::Raw(raw) => raw.dtype.clone(),
             };
-            (entry.kind, entry.shape[0], entry.shape[1], dtype)
+            let shape = file.model().shapes.get(name).cloned().unwrap_or_else(|| entry.shape.to_vec());
+            (entry.kind, entry.shape[0], entry.shape[1], shape, dtype)
         }
     };
-    Ok(TensorFacts { name: name.to_owned(), kind, rows, cols, dtype, bytes })
+    Ok(TensorFacts { name: name.to_owned(), kind, rows, cols, shape, dtype, bytes })
 }
 
 /// Lower-case name of a safetensors type, as GGUF would call it.

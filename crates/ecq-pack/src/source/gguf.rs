@@ -27,6 +27,7 @@ impl GgufSource {
             kind: kind(&tensor.name),
             rows: tensor.rows(),
             cols: tensor.cols(),
+            shape: tensor.dims.iter().rev().map(|&d| d as usize).collect(),
             dtype: tensor.ty.name().to_owned(),
             bytes: tensor.bytes,
         });

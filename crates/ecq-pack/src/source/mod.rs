@@ -1,9 +1,12 @@
 //! Models as a list of tensors that load one at a time, wherever they come from.
 
+mod checkpoint;
 mod ecq;
 mod gguf;
 
+pub use checkpoint::CheckpointSource;
 pub use ecq::EcqSource;
+pub(crate) use ecq::{dtype_name, fields};
 pub use gguf::GgufSource;
 pub(crate) use gguf::HEADER_FILE;
 
@@ -24,6 +27,8 @@ pub struct TensorFacts {
     pub rows: usize,
     /// Columns (input features).
     pub cols: usize,
+    /// Shape in the source; its last dimension is the columns.
+    pub shape: Vec<usize>,
     /// Type in the source, lower case.
     pub dtype: String,
     /// Bytes that it takes in the source.
@@ -58,7 +63,7 @@ pub type RideAlong = (String, Vec<u8>);
 
 /// A model whose tensors load one at a time.
 pub trait Source: Sync {
-    /// Name of the format: `gguf`, `ecq`.
+    /// Name of the format: `gguf`, `safetensors`, `mlx`, `ecq`.
     fn format(&self) -> &'static str;
     /// All tensors, in file order.
     fn tensors(&self) -> &[TensorFacts];
@@ -84,8 +89,8 @@ pub trait Source: Sync {
 /// When it cannot be read or is of no known format.
 pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn Source>> {
     let io = |source| PackError::Io { path: path.to_owned(), source };
-    if path.is_dir() {
-        return Err(PackError::UnknownFormat { path: path.to_owned(), found: "a folder".to_owned() });
+    if path.is_dir() || path.extension().is_some_and(|extension| extension == "json") {
+        return Ok(Box::new(CheckpointSource::open(path, limits)?));
     }
     let mut head = Vec::new();
     std::fs::File::open(path).map_err(io)?.take(16).read_to_end(&mut head).map_err(io)?;
@@ -96,8 +101,7 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn Source>> {
     if head.get(8) == Some(&b'{') {
         return match EcqSource::open(path, limits) {
             Err(PackError::Container(container::ContainerError::NotEcq(_))) => {
-                let found = "a safetensors file that is not an .ecq".to_owned();
-                Err(PackError::UnknownFormat { path: path.to_owned(), found })
+                Ok(Box::new(CheckpointSource::open(path, limits)?))
             }
             other => Ok(Box::new(other?)),
         };
