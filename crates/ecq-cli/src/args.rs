@@ -96,7 +96,7 @@ pub struct QuantizeArgs {
     /// Grid of embedding and head: keep, a number of BITS (symmetric rows), or a grid as above
     #[arg(long, value_name = "GRID", default_value = "8")]
     pub embedding: String,
-    /// What shares a step of a uniform grid: row, or tensor (less error, but worse text)
+    /// What shares a step of a uniform grid: row, tensor, or model (less squared error, but worse text)
     #[arg(long, default_value = "row")]
     pub steps: String,
     /// What a code of a uniform grid stands for: its grid point, or the centroid of its weights (less error at low

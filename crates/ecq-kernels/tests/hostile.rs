@@ -147,7 +147,7 @@ fn uniform() -> (EncodedTensor, UniformRows) {
         t.parts.insert(Part::Scales, floats(&grid.steps));
         t.parts.insert(Part::Columns, floats(grid.col_scales.as_ref().unwrap()));
         t.parts.insert(Part::Levels, floats(grid.levels.as_ref().unwrap()));
-        let outliers = encode_outliers(&grid.outliers, *tile, [ROWS, COLS]).unwrap();
+        let outliers = encode_outliers(&grid.outliers, *tile, [ROWS, COLS]);
         t.parts.insert(Part::Outliers, outliers.into());
     });
     (tensor, grid)
@@ -164,7 +164,7 @@ fn uniform_grids_come_back_and_mean_what_they_say() {
         *t = tensor.clone();
         let Content::Codes { tile: of_tensor, .. } = &mut t.entry.content else { panic!() };
         *of_tensor = tile;
-        let outliers = encode_outliers(&expected.outliers, tile, [ROWS, COLS]).unwrap();
+        let outliers = encode_outliers(&expected.outliers, tile, [ROWS, COLS]);
         t.parts.insert(Part::Outliers, outliers.into());
     });
     assert_eq!(decode_grid(&beside).unwrap(), Grid::UniformRows(expected.clone()));
@@ -191,7 +191,10 @@ fn lies_of_a_uniform_grid_have_their_own_errors() {
     for part in [Part::Scales, Part::Columns, Part::Levels, Part::Outliers] {
         assert!(matches!(with(&|t| drop(t.parts.remove(&part))), Err(E::MissingPart(p)) if p == part));
         let cut = with(&|t| bytes(t, part, |b| b.truncate(b.len() - 1)));
-        assert!(matches!(cut, Err(E::Part { part: p, .. }) if p == part), "{part:?}");
+        match part {
+            Part::Outliers => assert!(matches!(cut, Err(E::Outlier { outlier: 3, .. }))),
+            _ => assert!(matches!(cut, Err(E::Part { part: p, .. }) if p == part), "{part:?}"),
+        }
     }
     let count = |n: u64| {
         with(&|t| {
@@ -202,24 +205,23 @@ fn lies_of_a_uniform_grid_have_their_own_errors() {
             *outliers = Some(n);
         })
     };
-    assert!(matches!(count(3), Err(E::Part { .. })) && matches!(count(5), Err(E::Part { .. })));
-    let tile = Tile { rows: 32, cols: COLS, lanes: 32, order: Order::Rows };
-    let places = |counts: [u32; 2], places: [u32; 4]| {
-        let counts: Vec<u8> = counts.iter().flat_map(|n| n.to_le_bytes()).collect();
-        let entries: Vec<u8> =
-            places.iter().flat_map(|p| [p.to_le_bytes(), [1, 0, 0, 0]]).flatten().collect();
-        let counts = planes::encode(&counts, &[1; 4]).unwrap();
-        let mut part = (counts.len() as u32).to_le_bytes().to_vec();
-        part.extend(counts);
-        part.extend(planes::encode(&entries, &[1; 8]).unwrap());
-        with(&|t| drop(t.parts.insert(Part::Outliers, part.clone().into())))
-    };
-    assert!(places([2, 2], [3, 64, 0, 511]).is_ok());
-    assert!(matches!(places([2, 1], [3, 64, 0, 511]), Err(E::Outlier { outlier: 3, .. })));
-    assert!(matches!(places([2, 3], [3, 64, 0, 511]), Err(E::Outlier { outlier: 4, .. })));
-    assert!(matches!(places([2, 2], [3, 3, 0, 511]), Err(E::Outlier { outlier: 1, .. })));
-    assert!(matches!(places([2, 2], [3, 64, 0, 512]), Err(E::Outlier { outlier: 3, .. })));
-    assert_eq!(encode_outliers(&grid.outliers, tile, [ROWS, COLS]).unwrap(), tensor.parts[&Part::Outliers]);
+    assert!(matches!(count(3), Err(E::Outlier { .. })) && matches!(count(5), Err(E::Outlier { .. })));
+    assert!(matches!(count(1 << 40), Err(E::PartLength { part: Part::Outliers, .. })));
+    let part = |part: &[u8]| with(&|t| drop(t.parts.insert(Part::Outliers, part.to_vec().into())));
+    // Two tiles of 32 x 64 and 8 x 64.
+    let sound = [2, 3, 2, 60, 2, 2, 0, 2, 0x80, 1, 2];
+    assert!(part(&sound).is_ok());
+    assert!(matches!(part(&sound[..10]), Err(E::Outlier { outlier: 3, .. })));
+    assert!(matches!(part(&[&sound[..], &[0]].concat()), Err(E::Outlier { outlier: 4, .. })));
+    assert!(matches!(part(&[3, 3, 2, 60, 2, 0, 0, 2, 0, 2]), Err(E::Outlier { outlier: 3, .. })));
+    assert!(matches!(part(&[5, 0, 2, 0, 2, 0, 2, 0, 2, 0, 2]), Err(E::Outlier { outlier: 0, .. })));
+    assert!(matches!(part(&[2, 3, 2, 60, 2, 2, 0, 2, 0xff, 3, 2]), Err(E::Outlier { outlier: 3, .. })));
+    assert!(matches!(
+        part(&[2, 3, 2, 60, 2, 2, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 2]),
+        Err(E::Outlier { outlier: 2, .. })
+    ));
+    assert!(matches!(part(&[0xff; 40]), Err(E::Outlier { outlier: 0, .. })));
+    assert_eq!(grid.outliers.len(), 4);
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub fn compare_grids(
         let Some(wanted) = report.sqnr_linear_db else { continue };
         // Six decibels are a bit.
         let mut bpw = 0.16 * wanted + 0.4;
-        let uniform = GridChoice::Uniform { bpw: None, steps: StepSpan::Tensor, levels: Levels::Grid };
+        let uniform = GridChoice::Uniform { bpw: None, steps: StepSpan::Model, levels: Levels::Grid };
         for last in [false, false, true] {
             let report = run(uniform, Target::Bpw(bpw))?;
             let off = wanted - report.sqnr_linear_db.unwrap_or(wanted);

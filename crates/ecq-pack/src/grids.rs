@@ -80,18 +80,19 @@ impl GridChoice {
         if parts.next().is_some() { Err(bad()) } else { Ok(choice) }
     }
 
-    /// Sets what shares a step: `tensor` or `row`. Other grids have none.
+    /// Sets what shares a step: `model`, `tensor` or `row`. Other grids have none.
     ///
     /// # Errors
-    /// When the word is neither.
+    /// When the word is none of them.
     pub fn set_steps(&mut self, word: &str) -> Result<()> {
         let span = match word {
+            "model" => StepSpan::Model,
             "tensor" => StepSpan::Tensor,
             "row" => StepSpan::Row,
             _ => {
                 return Err(PackError::Option {
                     option: format!("steps {word}"),
-                    why: "expected tensor or row".into(),
+                    why: "expected model, tensor or row".into(),
                 });
             }
         };
@@ -160,7 +161,11 @@ impl fmt::Display for GridChoice {
             Self::Uniform { bpw, steps, levels } => {
                 f.write_str("uniform")?;
                 bpw.map_or(Ok(()), |bpw| write!(f, ":{bpw}"))?;
-                f.write_str(if steps == StepSpan::Row { " (row steps" } else { " (one step" })?;
+                f.write_str(match steps {
+                    StepSpan::Row => " (a step a row",
+                    StepSpan::Tensor => " (a step a tensor",
+                    StepSpan::Model => " (one step",
+                })?;
                 f.write_str(if levels == Levels::Centroid { ", centroids)" } else { ")" })
             }
         }

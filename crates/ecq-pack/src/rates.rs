@@ -14,7 +14,7 @@ use crate::source::Source;
 use crate::weights::weights;
 use ecq_core::{Coding, FloatVec};
 use ecq_format::container::Spool;
-use ecq_quant::{Alphabet, RateModel, Sketch, Spectrum, solve};
+use ecq_quant::{Alphabet, RateModel, Sketch, Spectrum, StepSpan, solve};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,8 +37,8 @@ impl RateModel for CoderRates {
     }
 
     fn outlier_bits(&self) -> f64 {
-        // A place in a tile of some ten thousand weights and a small delta, byte by byte.
-        32.0
+        // Two varints: how many weights after the one before, and a small delta.
+        24.0
     }
 }
 
@@ -99,6 +99,8 @@ pub(crate) fn steps(
         }
     }
 
+    share_units(&mut shared, choices);
+
     let mut steps = HashMap::new();
     for (measured, bpw) in alone {
         let mut one = [measured];
@@ -130,6 +132,18 @@ pub(crate) fn steps(
         }
     }
     Ok(steps)
+}
+
+/// Gives tensors with one step for the model the unit of all of them.
+fn share_units(measured: &mut [Measured], choices: &[GridChoice]) {
+    let shares =
+        |m: &&mut Measured| matches!(choices[m.index], GridChoice::Uniform { steps: StepSpan::Model, .. });
+    let sum = |value: fn(&Sketch) -> f64, measured: &mut [Measured]| -> f64 {
+        measured.iter_mut().filter(shares).map(|m| value(&m.sketch)).sum()
+    };
+    let (energy, weights) = (sum(Sketch::energy, measured), sum(|sketch| sketch.weights() as f64, measured));
+    let unit = (energy / weights).sqrt() as f32;
+    measured.iter_mut().filter(shares).for_each(|m| m.sketch.share_unit(unit));
 }
 
 /// Sketches of the tensors `indices`.

@@ -9,6 +9,8 @@ use std::ops::Range;
 /// What shares a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepSpan {
+    /// The model: one step for all tensors, the least squared error for a number of bits.
+    Model,
     /// The tensor: its step follows its root mean square.
     Tensor,
     /// Each row: its step follows the row's root mean square.
@@ -32,6 +34,8 @@ pub struct Sketch {
     /// Weights beyond the bins, in units.
     far: Vec<f32>,
     energy: f64,
+    /// What steps follow in place of the tensor's unit.
+    shared_unit: Option<f32>,
 }
 
 impl Sketch {
@@ -70,7 +74,7 @@ impl Sketch {
                 let units = energies.iter().map(|&energy| unit(energy, cols)).collect();
                 (units, energies.iter().sum::<f64>(), histogram)
             }
-            StepSpan::Tensor => {
+            StepSpan::Tensor | StepSpan::Model => {
                 let energy =
                     blocks.map(weights, |_, block| Ok(energies(block).iter().sum::<f64>()))?.iter().sum();
                 let unit = unit(energy, rows * cols);
@@ -81,7 +85,7 @@ impl Sketch {
                 (vec![unit], energy, blocks.fold(weights, count, Histogram::merged)?)
             }
         };
-        Ok(Self { shape, units, bins: histogram.bins, far: histogram.far, energy })
+        Ok(Self { shape, units, bins: histogram.bins, far: histogram.far, energy, shared_unit: None })
     }
 
     /// Rows, columns.
@@ -99,6 +103,11 @@ impl Sketch {
         self.energy
     }
 
+    /// Lets steps follow `unit`, that of the whole model, in place of the tensor's own.
+    pub fn share_unit(&mut self, unit: f32) {
+        self.shared_unit = Some(unit.max(f32::MIN_POSITIVE));
+    }
+
     /// The steps that are `scale` times the units: f32 for a tensor, bf16 (any range, 8 bits of precision, and the quantizer
     /// uses what is stored) for rows.
     ///
@@ -111,13 +120,17 @@ impl Sketch {
         }
         let dtype = if self.units.len() == 1 { FloatType::F32 } else { FloatType::Bf16 };
         // Rows of zeros have any step, but not zero.
-        let steps = self.units.iter().map(|&unit| ((f64::from(unit) * scale) as f32).max(1e-30));
+        let units = self.shared_unit.as_slice();
+        let steps = if units.is_empty() { &self.units } else { units }
+            .iter()
+            .map(|&unit| ((f64::from(unit) * scale) as f32).max(1e-30));
         Ok(FloatVec::of(dtype, &steps.collect::<Vec<_>>()))
     }
 
     /// How often each integer occurs at steps of `scale` units. A bin on the border of two integers counts for both in
     /// proportion.
     pub fn spectrum(&self, scale: f64) -> Spectrum {
+        let scale = self.shared_unit.map_or(scale, |unit| scale * f64::from(unit) / f64::from(self.units[0]));
         let reach = (REACH as f64 / scale + 0.5).floor() as i64 + 1;
         let integer = |w: f32| (f64::from(w) / scale).round_ties_even() as i64;
         // Far integers are so many steps out that they are outliers wherever they lie: the last ones stand for all.

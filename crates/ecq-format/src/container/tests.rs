@@ -35,7 +35,7 @@ fn model() -> ModelEntry {
         source: Source { format: "gguf".to_owned(), file: "small.gguf".to_owned(), bytes: 12345 },
         order: ["b.weight", "norm.weight", "a.weight", "k.weight", "half"].map(str::to_owned).into(),
         writer: "ecq test".to_owned(),
-        shapes: BTreeMap::new(),
+        shapes: std::collections::BTreeMap::new(),
         recipe: None,
     }
 }

@@ -1,13 +1,10 @@
 use crate::error::{KernelError, Result};
 use crate::parts::{Facts, facts, part};
-use ecq_coding::{CodingError, planes};
+use ecq_coding::planes;
 use ecq_core::{
     AffineGroups, Biases, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, Outlier, Part, Tile,
     UniformRows,
 };
-
-/// Bytes of an outlier in its part: `u32` place in the tile, `i32` delta.
-const OUTLIER_BYTES: usize = 8;
 
 /// The grid of a tensor, its side data decoded.
 ///
@@ -55,80 +52,87 @@ pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
     Ok(grid)
 }
 
-/// The part `outliers`: `u32` length of the coded counts, a `u32` count for each tile as byte planes, then the
-/// outliers of all tiles, each tile's in ascending order of place, as byte planes.
+/// The part `outliers`: for each tile a varint count, then for each of its outliers two varints: how many weights (row-major in the
+/// tile) lie between it and the one before or the start, and its delta, zigzag.
 ///
-/// # Errors
-/// When the planes refuse.
-pub fn encode_outliers(
-    outliers: &[Outlier],
-    tile: Tile,
-    [rows, cols]: [usize; 2],
-) -> std::result::Result<Vec<u8>, CodingError> {
+/// # Panics
+/// When an outlier is outside the matrix.
+pub fn encode_outliers(outliers: &[Outlier], tile: Tile, [rows, cols]: [usize; 2]) -> Vec<u8> {
     let across = cols.div_ceil(tile.cols);
-    let mut placed: Vec<(usize, u32, i32)> = outliers
-        .iter()
-        .map(|outlier| {
-            let (row, col) = ((outlier.index / cols as u64) as usize, (outlier.index % cols as u64) as usize);
-            let index = row / tile.rows * across + col / tile.cols;
-            let (first_row, first_col, _, tile_cols) = tile.place(index, rows, cols);
-            (index, ((row - first_row) * tile_cols + col - first_col) as u32, outlier.delta)
-        })
-        .collect();
-    placed.sort_unstable();
-    let mut counts = vec![0u32; tile.count(rows, cols)];
-    placed.iter().for_each(|&(index, ..)| counts[index] += 1);
-    let counts: Vec<u8> = counts.iter().flat_map(|n| n.to_le_bytes()).collect();
-    let entries: Vec<u8> =
-        placed.iter().flat_map(|(_, at, delta)| [at.to_le_bytes(), delta.to_le_bytes()]).flatten().collect();
-    let counts = planes::encode(&counts, &[1; 4])?;
-    let mut out = (counts.len() as u32).to_le_bytes().to_vec();
-    out.extend(counts);
-    out.extend(planes::encode(&entries, &[1; OUTLIER_BYTES])?);
-    Ok(out)
+    let mut tiles = vec![Vec::new(); tile.count(rows, cols)];
+    for outlier in outliers {
+        let (row, col) = ((outlier.index / cols as u64) as usize, (outlier.index % cols as u64) as usize);
+        let index = row / tile.rows * across + col / tile.cols;
+        let (first_row, first_col, _, tile_cols) = tile.place(index, rows, cols);
+        tiles[index].push(((row - first_row) * tile_cols + col - first_col, outlier.delta));
+    }
+    let mut out = Vec::new();
+    for tile in tiles {
+        put_varint(&mut out, tile.len() as u64);
+        let mut next = 0;
+        for (at, delta) in tile {
+            put_varint(&mut out, (at - next) as u64);
+            put_varint(&mut out, u64::from((delta << 1 ^ delta >> 31) as u32));
+            next = at + 1;
+        }
+    }
+    out
 }
 
 fn decode_outliers(bytes: &[u8], count: u64, tile: Tile, [rows, cols]: [usize; 2]) -> Result<Vec<Outlier>> {
-    let corrupt = |source| KernelError::Part { part: Part::Outliers, source };
-    let needed = |at, needed| corrupt(CodingError::Truncated { what: "outliers", at, needed });
-    let (len, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| needed(0, 4))?;
-    let len = u32::from_le_bytes(*len) as usize;
-    let (counts, entries) = rest.split_at_checked(len).ok_or_else(|| needed(4, len))?;
-    let tiles = tile.count(rows, cols);
-    let counts = planes::decode(counts, tiles.saturating_mul(4)).map_err(corrupt)?;
-    // At most one for each weight (the entry was checked), so this fits in memory if the weights do.
-    let entries = planes::decode(entries, count as usize * OUTLIER_BYTES).map_err(corrupt)?;
-    let mut entries = entries.as_chunks::<OUTLIER_BYTES>().0.iter();
-    let mut outliers = Vec::with_capacity(entries.len());
-    for (index, n) in counts.as_chunks::<4>().0.iter().enumerate() {
+    // An outlier takes two bytes at least.
+    if count > bytes.len() as u64 {
+        let (found, expected) = (bytes.len(), usize::try_from(count.saturating_mul(2)).unwrap_or(usize::MAX));
+        return Err(KernelError::PartLength { part: Part::Outliers, found, expected });
+    }
+    let mut bytes = bytes.iter();
+    let mut outliers = Vec::with_capacity(count as usize);
+    for index in 0..tile.count(rows, cols) {
         let (row, col, tile_rows, tile_cols) = tile.place(index, rows, cols);
-        let mut next = 0;
-        for _ in 0..u32::from_le_bytes(*n) {
-            let Some(&[a, b, c, d, delta @ ..]) = entries.next() else {
-                return Err(KernelError::Outlier {
-                    outlier: outliers.len(),
-                    why: "the counts of tiles do not add up to the outliers",
-                });
-            };
-            let at = u32::from_le_bytes([a, b, c, d]) as usize;
-            if at < next || at >= tile_rows * tile_cols {
-                return Err(KernelError::Outlier {
-                    outlier: outliers.len(),
-                    why: "is outside its tile or out of order",
-                });
-            }
-            next = at + 1;
+        let lie = |outlier: usize, why| KernelError::Outlier { outlier, why };
+        let ends = || lie(outliers.len(), "the part ends before it does");
+        let in_tile = varint(&mut bytes).ok_or_else(ends)?;
+        if in_tile > count - outliers.len() as u64 {
+            return Err(lie(outliers.len(), "tiles have more than the tensor"));
+        }
+        let mut next = 0u64;
+        for _ in 0..in_tile {
+            let ends = || lie(outliers.len(), "the part ends before it does");
+            let (gap, zigzag) = (varint(&mut bytes).ok_or_else(ends)?, varint(&mut bytes).ok_or_else(ends)?);
+            let at = next.checked_add(gap).filter(|&at| at < (tile_rows * tile_cols) as u64);
+            let at = at.ok_or(lie(outliers.len(), "is outside its tile"))? as usize;
+            let zigzag = u32::try_from(zigzag).map_err(|_| lie(outliers.len(), "has more than 32 bits"))?;
+            next = at as u64 + 1;
             let index = (row + at / tile_cols) as u64 * cols as u64 + (col + at % tile_cols) as u64;
-            outliers.push(Outlier { index, delta: i32::from_le_bytes(delta) });
+            outliers.push(Outlier { index, delta: (zigzag >> 1) as i32 ^ -((zigzag & 1) as i32) });
         }
     }
-    if entries.next().is_some() {
-        return Err(KernelError::Outlier {
-            outlier: outliers.len(),
-            why: "the counts of tiles do not add up to the outliers",
-        });
+    if outliers.len() as u64 != count || bytes.next().is_some() {
+        let why = "counts of tiles, the tensor's count and the part's length do not agree";
+        return Err(KernelError::Outlier { outlier: outliers.len(), why });
     }
     // Tiles that stand side by side interleave the rows.
     outliers.sort_unstable_by_key(|outlier| outlier.index);
     Ok(outliers)
+}
+
+fn put_varint(out: &mut Vec<u8>, mut n: u64) {
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+}
+
+/// Seven bits a byte, least significant first; `None` where bytes end or 63 bits are passed.
+fn varint(bytes: &mut std::slice::Iter<'_, u8>) -> Option<u64> {
+    let mut n = 0;
+    for shift in (0..63).step_by(7) {
+        let byte = *bytes.next()?;
+        n |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(n);
+        }
+    }
+    None
 }

@@ -92,10 +92,7 @@ pub(crate) fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(G
             let levels = uniform.levels.as_ref().map(|v| floats(Part::Levels, v)).transpose()?;
             let outliers = &uniform.outliers;
             if !outliers.is_empty() {
-                if tile.rows as u64 * tile.cols as u64 > 1 << 32 {
-                    return Err(PackError::TileTooLarge { tile: 0 });
-                }
-                parts.insert(Part::Outliers, encode_outliers(outliers, tile, shape)?.into());
+                parts.insert(Part::Outliers, encode_outliers(outliers, tile, shape).into());
             }
             GridEntry::UniformRows {
                 zero: uniform.zero,
