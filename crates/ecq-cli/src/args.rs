@@ -23,6 +23,8 @@ Exit codes:
 
 #[derive(Subcommand)]
 pub enum Command {
+    /// Show all of it on a small model that lies in this program: no download, no arguments
+    Demo(DemoArgs),
     /// Show what is in a model and what coding it would give
     Analyze(AnalyzeArgs),
     /// Write a page that shows what is in a model and what grids and coding give
@@ -41,6 +43,13 @@ pub enum Command {
     Bench(BenchArgs),
     /// Say what this machine offers and what is off, and why
     Doctor,
+}
+
+#[derive(Args)]
+pub struct DemoArgs {
+    /// Keep the files that it makes in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub keep: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     };
     let json = cli.json;
     let result = match cli.command {
+        Command::Demo(args) => commands::demo::run(&args, json),
         Command::Analyze(args) => commands::analyze::run(&args, json),
         Command::Report(args) => commands::report::run(&args, json),
         Command::Quantize(args) => commands::quantize::run(&args, json),

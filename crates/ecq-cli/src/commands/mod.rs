@@ -1,6 +1,6 @@
 pub mod analyze;
 pub mod bench;
-
+pub mod demo;
 pub mod doctor;
 pub mod export;
 pub mod inspect;

@@ -1,0 +1,151 @@
+use crate::args::DemoArgs;
+use crate::json;
+use crate::out::say;
+use crate::progress::Bar;
+use crate::table::{bytes, table, thousands};
+use anyhow::{Context, ensure};
+use ecq::source::{self, Source};
+use ecq::{GridChoice, Kind, Limits, PackOptions, Target, pack, verify};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// A small language model, coded without loss by `ecq` itself; `training/` in the repository made it.
+const MODEL: &[u8] = include_bytes!("../../assets/tiny.ecq");
+
+/// The model on one grid.
+#[derive(Serialize)]
+struct Row {
+    what: &'static str,
+    grid: String,
+    file: PathBuf,
+    file_bytes: u64,
+    bpw_linear: Option<f64>,
+    sqnr_linear_db: Option<f64>,
+    verified: bool,
+}
+
+pub fn run(args: &DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let temporary = tempfile::tempdir()?;
+    let folder = match &args.keep {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+            folder.as_path()
+        }
+        None => temporary.path(),
+    };
+    let original = folder.join("tiny.ecq");
+    std::fs::write(&original, MODEL).with_context(|| original.display().to_string())?;
+    let model = source::open(&original, &Limits::default())?;
+    if !json {
+        introduce(&*model);
+    }
+    let mut rows = Vec::new();
+    for (what, options) in recipes()? {
+        rows.push(one(&*model, folder, what, &options, json)?);
+    }
+    if json {
+        json::print(&serde_json::json!({ "model_bytes": MODEL.len(), "grids": rows }))?;
+    } else {
+        conclude(&rows, args.keep.as_deref());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The grids that are shown, from everything to nothing.
+fn recipes() -> anyhow::Result<Vec<(&'static str, PackOptions)>> {
+    let grid = |word: &str| -> anyhow::Result<PackOptions> {
+        Ok(PackOptions { linear: GridChoice::parse(word)?, ..PackOptions::quantizing() })
+    };
+    let uniform = |bpw: f64| PackOptions { target: Target::Bpw(bpw), ..PackOptions::quantizing() };
+    Ok(vec![
+        ("as it was trained (16-bit floats), coded without loss", PackOptions::default()),
+        ("MLX 4-bit, groups of 64, its codes entropy coded", grid("affine:4:64")?),
+        ("ecq at 4 bits a weight", uniform(4.0)),
+        ("ecq at 3.5 bits", uniform(3.5)),
+        ("ecq at 3 bits", uniform(3.0)),
+        ("ecq at 2.5 bits", uniform(2.5)),
+        ("4-bit codes, one scale a tensor (do not)", grid("absmax:4:tensor")?),
+    ])
+}
+
+fn one(
+    model: &dyn Source,
+    folder: &Path,
+    what: &'static str,
+    options: &PackOptions,
+    json: bool,
+) -> anyhow::Result<Row> {
+    let grid = match options.linear {
+        GridChoice::Uniform { .. } => match options.target {
+            Target::Bpw(bpw) => format!("uniform, {bpw} bits"),
+            Target::Size(size) => format!("uniform, {size} bytes"),
+        },
+        other => other.to_string(),
+    };
+    let name: String =
+        grid.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    let file = folder.join(format!("tiny-{}.ecq", name.replace("--", "-")));
+    let report = pack(model, "tiny.ecq", Some(&file), options, &Bar::new(json))?;
+    let verified = verify(&file, Some(model), &Limits::default(), &Bar::new(json))?;
+    ensure!(verified.ok, "{} does not verify", file.display());
+    Ok(Row {
+        what,
+        grid,
+        file,
+        file_bytes: report.file_bytes,
+        bpw_linear: report.bpw_linear,
+        sqnr_linear_db: report.sqnr_linear_db,
+        verified: verified.ok,
+    })
+}
+
+fn introduce(model: &dyn Source) {
+    let weights = |kind: Kind| -> u64 {
+        model.tensors().iter().filter(|t| t.kind == kind).map(source::TensorFacts::weights).sum()
+    };
+    let all: u64 = model.tensors().iter().map(source::TensorFacts::weights).sum();
+    say!(
+        "ecq {} carries a small language model of its own: {} weights ({} in block projections), {}.",
+        env!("CARGO_PKG_VERSION"),
+        thousands(all),
+        thousands(weights(Kind::Linear)),
+        bytes(MODEL.len() as u64)
+    );
+    say!(
+        "A weight is a number; quantizing rounds it to a grid of few values, and entropy coding then gives frequent\n\
+         values fewer bits than rare ones. What follows puts the model on several grids, writes each as one .ecq file,\n\
+         reads every file back and compares it with the original.\n"
+    );
+}
+
+fn conclude(rows: &[Row], kept: Option<&Path>) {
+    let mut out = table(&["the model", "grid", "file", "bits per weight", "SQNR dB", "verified"], 2);
+    for row in rows {
+        out.add_row([
+            row.what.to_owned(),
+            row.grid.clone(),
+            bytes(row.file_bytes),
+            row.bpw_linear.map_or(String::new(), |bpw| format!("{bpw:.3}")),
+            row.sqnr_linear_db.map_or("exact".to_owned(), |db| format!("{db:.2}")),
+            if row.verified { "yes".to_owned() } else { "NO".to_owned() },
+        ]);
+    }
+    say!("{out}");
+    say!(
+        "bits per weight: of the block projections, every byte of the file that they take counted\n\
+         SQNR: signal to quantization noise, more is better; six decibels are one bit\n\
+         embedding and head are on 8-bit rows, entropy coded, in all but the first; the last line shows that a small file\n\
+         alone proves nothing\n"
+    );
+    match kept {
+        Some(folder) => say!(
+            "The files are in {}: try `ecq inspect`, `ecq report`, `ecq diff` on them.",
+            folder.display()
+        ),
+        None => say!("`--keep FOLDER` keeps the files: try `ecq inspect`, `ecq report`, `ecq diff` on them."),
+    }
+    say!(
+        "For a model of yours: `ecq quantize MODEL --bpw 3.5 -o MODEL.ecq`, then `ecq verify MODEL.ecq --against MODEL`."
+    );
+}
