@@ -1,0 +1,148 @@
+//! Softmax attention of one query head over cached keys and values.
+
+use super::per_isa::per_isa;
+use super::vector::{exp, product};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use std::ops::Range;
+
+/// Cached keys or values: position `p` is row `p % capacity` of `[capacity, heads * head_dim]`.
+#[derive(Debug, Clone, Copy)]
+pub enum Cached<'a> {
+    /// Single precision.
+    F32(&'a [f32]),
+    /// Half precision.
+    F16(&'a [f16]),
+}
+
+/// Where the values of one head lie in a cache.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadPlace {
+    /// Rows of the cache.
+    pub capacity: usize,
+    /// Values of a row, all heads.
+    pub width: usize,
+    /// First value of the head in a row.
+    pub first: usize,
+    /// Values of a head.
+    pub head_dim: usize,
+}
+
+impl Cached<'_> {
+    /// The head's values at `position`, in f32: in place or through `buffer`.
+    #[inline(always)]
+    fn row<'b>(&'b self, place: HeadPlace, position: usize, buffer: &'b mut [f32]) -> &'b [f32] {
+        let start = position % place.capacity * place.width + place.first;
+        match self {
+            Self::F32(rows) => &rows[start..start + place.head_dim],
+            Self::F16(rows) => {
+                rows[start..start + place.head_dim].convert_to_f32_slice(buffer);
+                buffer
+            }
+        }
+    }
+}
+
+/// Scratch of [`attend`], kept by the caller between calls.
+#[derive(Debug, Clone, Default)]
+pub struct AttentionScratch {
+    scores: Vec<f32>,
+    row: Vec<f32>,
+}
+
+/// `y = softmax(q K^T * scale) V` over the cached `positions`, for one query of one head.
+#[allow(clippy::too_many_arguments)]
+pub fn attend(
+    query: &[f32],
+    keys: Cached,
+    values: Cached,
+    place: HeadPlace,
+    positions: Range<usize>,
+    scale: f32,
+    scratch: &mut AttentionScratch,
+    y: &mut [f32],
+) {
+    scratch.scores.resize(positions.len(), 0.0);
+    scratch.row.resize(place.head_dim, 0.0);
+    weigh(query, keys, values, place, positions.start, scale, &mut scratch.scores, &mut scratch.row, y);
+}
+
+per_isa! {
+    fn weigh(
+        query: &[f32],
+        keys: Cached,
+        values: Cached,
+        place: HeadPlace,
+        first: usize,
+        scale: f32,
+        scores: &mut [f32],
+        row: &mut [f32],
+        y: &mut [f32],
+    ) {
+        let mut most = f32::NEG_INFINITY;
+        for (i, score) in scores.iter_mut().enumerate() {
+            *score = product(query, keys.row(place, first + i, row)) * scale;
+            most = most.max(*score);
+        }
+        scores.iter_mut().for_each(|score| *score = exp(*score - most));
+        let total: f32 = super::vector::sum(scores);
+        y.fill(0.0);
+        for (i, &score) in scores.iter().enumerate() {
+            for (y, &v) in y.iter_mut().zip(values.row(place, first + i, row)) {
+                *y += score * v;
+            }
+        }
+        let scale = 1.0 / total;
+        y.iter_mut().for_each(|y| *y *= scale);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_of_halves_or_singles_is_attended_as_written() {
+        let place = HeadPlace { capacity: 8, width: 40, first: 20, head_dim: 20 };
+        let value = |seed: usize, i: usize| f16::from_f32(((i * 31 + seed * 17) % 23) as f32 / 11.0 - 1.0);
+        let half_keys: Vec<f16> = (0..8 * 40).map(|i| value(1, i)).collect();
+        let half_values: Vec<f16> = (0..8 * 40).map(|i| value(5, i)).collect();
+        let keys: Vec<f32> = half_keys.iter().map(|x| x.to_f32()).collect();
+        let values: Vec<f32> = half_values.iter().map(|x| x.to_f32()).collect();
+        let query: Vec<f32> = (0..20).map(|i| value(9, i).to_f32()).collect();
+        // Positions 5 to 11 wrap around the ring.
+        let rows: Vec<usize> = (5..12).map(|p| p % 8 * 40 + 20).collect();
+        let scores: Vec<f64> = rows
+            .iter()
+            .map(|&r| (0..20).map(|i| f64::from(query[i]) * f64::from(keys[r + i])).sum::<f64>() * 0.3)
+            .collect();
+        let total: f64 = scores.iter().map(|s| s.exp()).sum();
+        let mut scratch = AttentionScratch::default();
+        let (mut single, mut half) = ([0.0; 20], [0.0; 20]);
+        attend(
+            &query,
+            Cached::F32(&keys),
+            Cached::F32(&values),
+            place,
+            5..12,
+            0.3,
+            &mut scratch,
+            &mut single,
+        );
+        attend(
+            &query,
+            Cached::F16(&half_keys),
+            Cached::F16(&half_values),
+            place,
+            5..12,
+            0.3,
+            &mut scratch,
+            &mut half,
+        );
+        for i in 0..20 {
+            let weighted = rows.iter().zip(&scores).map(|(&r, s)| s.exp() * f64::from(values[r + i]));
+            assert!((f64::from(single[i]) - weighted.sum::<f64>() / total).abs() < 1e-5);
+        }
+        assert_eq!(single, half);
+    }
+}

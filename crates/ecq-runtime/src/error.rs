@@ -1,0 +1,196 @@
+use ecq_core::CoreError;
+use ecq_format::container::ContainerError;
+use ecq_format::gguf::GgufError;
+use ecq_kernels::KernelError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why a model cannot be loaded or run.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum RuntimeError {
+    /// The file is not an `.ecq`.
+    #[error("{}: {found}; only .ecq files run, `ecq quantize --lossless` makes one of it", path.display())]
+    NotEcq {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+    },
+    /// The file lacks something without which a model cannot run.
+    #[error("the file carries no {what}")]
+    Absent {
+        /// What is not there.
+        what: &'static str,
+    },
+    /// An architecture that is not known.
+    #[error("architecture {found:?} is not known; known are {known}")]
+    Architecture {
+        /// What the configuration names.
+        found: String,
+        /// The ones that run.
+        known: &'static str,
+    },
+    /// A key of the configuration is missing or not what it must be.
+    #[error("configuration key {key:?}: {why}")]
+    Config {
+        /// The key.
+        key: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A tensor that the architecture needs is not in the file.
+    #[error("tensor {name:?} is missing; {architecture} needs it")]
+    MissingTensor {
+        /// Its Hugging Face name.
+        name: String,
+        /// The architecture.
+        architecture: String,
+    },
+    /// A tensor of a block that the architecture does not explain.
+    #[error("tensor {name:?} is no part of {architecture}: the model would run without it")]
+    StrayTensor {
+        /// The tensor.
+        name: String,
+        /// The architecture.
+        architecture: String,
+    },
+    /// A tensor has not the shape that the configuration asks for.
+    #[error("tensor {name:?} has shape {found:?}, {expected:?} expected")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape expected.
+        expected: Vec<usize>,
+    },
+    /// A tensor is of a type that cannot be multiplied.
+    #[error("tensor {name:?} is of type {dtype}, which does not run")]
+    TensorType {
+        /// The tensor.
+        name: String,
+        /// Its type.
+        dtype: String,
+    },
+    /// A tensor does not decode.
+    #[error("tensor {name:?}: {source}")]
+    InTensor {
+        /// The tensor.
+        name: String,
+        /// What went wrong.
+        source: Box<RuntimeError>,
+    },
+    /// A decode mode that this device or this budget does not allow.
+    #[error("mode {mode}: {why}")]
+    Mode {
+        /// The mode.
+        mode: &'static str,
+        /// The reason, and what to use instead.
+        why: String,
+    },
+    /// More tokens than the context holds.
+    #[error("{tokens} tokens do not fit into the context of {context}")]
+    ContextFull {
+        /// Tokens asked for.
+        tokens: usize,
+        /// Positions there are.
+        context: usize,
+    },
+    /// A token id outside the vocabulary.
+    #[error(
+        "token {token} is not one of the {vocabulary} of the model; the tokenizer does not match the model"
+    )]
+    Token {
+        /// The token.
+        token: u32,
+        /// Rows of the embedding.
+        vocabulary: usize,
+    },
+    /// The tokenizer cannot be built, or has more tokens than the model.
+    #[error("tokenizer: {0}")]
+    Tokenizer(String),
+    /// The chat template fails.
+    #[error("chat template: {0}")]
+    ChatTemplate(String),
+    /// A sampling option out of range.
+    #[error("{option} is {found}, expected {expected}")]
+    Sampling {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        found: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// There is nothing to run on or to evaluate.
+    #[error("{0}")]
+    Empty(&'static str),
+    /// Logits that are not numbers: weights or activations are damaged.
+    #[error("the logits after position {position} are not numbers: the weights are damaged")]
+    NotFinite {
+        /// Position of the token.
+        position: usize,
+    },
+    /// Two models whose vocabularies cannot be compared.
+    #[error("the reference has {reference} tokens, the model {model}: they cannot be compared")]
+    Vocabularies {
+        /// Tokens of the reference.
+        reference: usize,
+        /// Tokens of the model.
+        model: usize,
+    },
+    /// A handle of another backend, or a buffer too small: a mistake in a recording.
+    #[error("recording: {0}")]
+    Recording(String),
+    /// Threads could not be started.
+    #[error("threads: {0}")]
+    Threads(String),
+    /// The container is not sound.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// The GGUF header that rides along is not sound.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    /// Parts do not decode.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// A noun refused its facts.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+}
+
+impl RuntimeError {
+    /// The same error, with the tensor it is about.
+    pub(crate) fn in_tensor(name: &str, source: impl Into<Self>) -> Self {
+        Self::InTensor { name: name.to_owned(), source: Box::new(source.into()) }
+    }
+
+    /// A stable word for the kind of error, for scripts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::InTensor { source, .. } => source.kind(),
+            Self::Container(ContainerError::Io { .. }) => "io",
+            Self::NotEcq { .. } => "format",
+            Self::Mode { .. } | Self::Sampling { .. } | Self::ContextFull { .. } | Self::Empty(_) => "option",
+            Self::Architecture { .. } | Self::TensorType { .. } | Self::Vocabularies { .. } => "unsupported",
+            Self::Recording(_) | Self::Threads(_) => "internal",
+            _ => "corrupt",
+        }
+    }
+
+    /// The tensor that the error is about.
+    pub fn tensor(&self) -> Option<&str> {
+        match self {
+            Self::InTensor { name, .. }
+            | Self::MissingTensor { name, .. }
+            | Self::StrayTensor { name, .. }
+            | Self::Shape { name, .. }
+            | Self::TensorType { name, .. } => Some(name),
+            Self::Container(ContainerError::Sum { name, .. }) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) type Result<T> = std::result::Result<T, RuntimeError>;

@@ -1,0 +1,25 @@
+//! Runs transformers from `.ecq` files: decode plans and modes, backends, sampling, evaluation.
+//!
+//! A [`Checkpoint`] names tensors, a [`Model`] is its weights on a [`Backend`](backend::Backend), a [`Session`] a text
+//! in progress.
+
+pub mod backend;
+mod checkpoint;
+pub mod config;
+mod error;
+mod generate;
+mod gguf;
+mod model;
+mod plan;
+mod sample;
+mod tokenizer;
+mod weights;
+
+pub use checkpoint::Checkpoint;
+pub use error::RuntimeError;
+pub use generate::{Generated, Stop, generate};
+pub use model::{CacheType, LoadOptions, Model, PlannedTensor, Residency, Session, SessionOptions};
+pub use plan::{DecodePlan, How, MatrixFacts, Mode, Place, Sizes, pinned, plan, resolve};
+pub use sample::{SampleOptions, Sampler};
+pub use tokenizer::{TextStream, Tokenizer};
+pub use weights::{Form, Matrix, Stored};

@@ -1,0 +1,143 @@
+//! Weight matrices as a checkpoint holds them.
+
+use crate::error::{Result, RuntimeError};
+use bytes::Bytes;
+use ecq_core::{Coding, Content, EncodedTensor, FloatType};
+use ecq_format::gguf::{GgmlType, dequantize};
+use ecq_kernels::cpu::decode_raw;
+
+/// A weight matrix: its name and what the file holds of it.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    /// Name in the file.
+    pub name: String,
+    /// Rows (output features), columns (input features).
+    pub shape: [usize; 2],
+    /// What the file holds.
+    pub stored: Stored,
+}
+
+/// How a matrix is stored.
+#[derive(Debug, Clone)]
+pub enum Stored {
+    /// Codes on a grid.
+    Codes(EncodedTensor),
+    /// Floats or blocks of bytes, coded as bytes: there are no codes to multiply.
+    Bytes {
+        /// `f32`, `f16`, `bf16`, or a GGUF block type.
+        dtype: String,
+        /// The coded bytes.
+        tensor: EncodedTensor,
+    },
+    /// Floats as they are, in the file.
+    Plain {
+        /// Element type.
+        dtype: FloatType,
+        /// Little-endian elements.
+        bytes: Bytes,
+    },
+    /// The transpose of another matrix (Conv1D of GPT-2 is stored input-major).
+    Transposed(Box<Matrix>),
+}
+
+impl Matrix {
+    /// How it is stored, in a few words.
+    pub fn form(&self) -> Form {
+        match &self.stored {
+            Stored::Codes(tensor) => match tensor.entry.content {
+                Content::Codes { coding, alphabet, .. } => Form::Codes { coding, alphabet },
+                Content::Raw(_) => Form::Floats,
+            },
+            Stored::Bytes { dtype, .. } if float_type(dtype).is_none() => Form::Blocks,
+            Stored::Bytes { .. } | Stored::Plain { .. } => Form::Floats,
+            Stored::Transposed(_) => Form::InputMajor,
+        }
+    }
+
+    /// Bytes that it takes in the file.
+    pub fn stored_bytes(&self) -> u64 {
+        match &self.stored {
+            Stored::Codes(tensor) | Stored::Bytes { tensor, .. } => tensor.bytes(),
+            Stored::Plain { bytes, .. } => bytes.len() as u64,
+            Stored::Transposed(matrix) => matrix.stored_bytes(),
+        }
+    }
+
+    /// All weights in f32, row-major: the reference that every faster path is compared with.
+    ///
+    /// # Errors
+    /// When the tensor does not decode.
+    pub fn to_f32(&self) -> Result<Vec<f32>> {
+        let [rows, cols] = self.shape;
+        let mut weights = vec![0.0; rows * cols];
+        match &self.stored {
+            Stored::Codes(tensor) => {
+                let codes = ecq_kernels::cpu::decode_codes(tensor)?;
+                let grid = ecq_kernels::cpu::decode_grid(tensor)?;
+                let rows = codes.symbols().chunks_exact(cols).zip(weights.chunks_exact_mut(cols));
+                rows.enumerate()
+                    .for_each(|(row, (symbols, weights))| grid.dequantize_row(row, symbols, weights));
+            }
+            Stored::Bytes { dtype, tensor } => {
+                let ty = GgmlType::from_name(dtype).ok_or_else(|| self.unsupported(dtype))?;
+                dequantize(ty, &decode_raw(tensor)?, &mut weights)?;
+            }
+            Stored::Plain { dtype, bytes } => {
+                let ty = match dtype {
+                    FloatType::F16 => GgmlType::F16,
+                    FloatType::Bf16 => GgmlType::Bf16,
+                    FloatType::F32 => GgmlType::F32,
+                };
+                dequantize(ty, bytes, &mut weights)?;
+            }
+            Stored::Transposed(matrix) => {
+                let source = matrix.to_f32()?;
+                for (row, out) in weights.chunks_exact_mut(cols).enumerate() {
+                    out.iter_mut().enumerate().for_each(|(col, w)| *w = source[col * rows + row]);
+                }
+            }
+        }
+        Ok(weights)
+    }
+
+    /// The narrowest float type that holds every weight exactly, or what blocks are kept in.
+    pub fn float_type(&self) -> FloatType {
+        match &self.stored {
+            Stored::Plain { dtype, .. } => *dtype,
+            Stored::Bytes { dtype, .. } => float_type(dtype).unwrap_or(FloatType::F32),
+            Stored::Codes(_) => FloatType::F32,
+            Stored::Transposed(matrix) => matrix.float_type(),
+        }
+    }
+
+    fn unsupported(&self, dtype: &str) -> RuntimeError {
+        RuntimeError::TensorType { name: self.name.clone(), dtype: dtype.to_owned() }
+    }
+}
+
+fn float_type(dtype: &str) -> Option<FloatType> {
+    match dtype {
+        "f32" => Some(FloatType::F32),
+        "f16" => Some(FloatType::F16),
+        "bf16" => Some(FloatType::Bf16),
+        _ => None,
+    }
+}
+
+/// How a matrix is stored, as far as a plan needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Codes on a grid.
+    Codes {
+        /// How they are laid down.
+        coding: Coding,
+        /// Their number.
+        alphabet: u16,
+    },
+    /// Floats.
+    Floats,
+    /// GGUF blocks without codes of their own.
+    Blocks,
+    /// The transpose of what is multiplied.
+    InputMajor,
+}
