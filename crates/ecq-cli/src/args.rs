@@ -39,6 +39,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Compare two models, tensor by tensor
     Diff(DiffArgs),
+    /// Continue a text
+    Run(Box<RunArgs>),
     /// Measure decoding
     Bench(BenchArgs),
     /// Say what this machine offers and what is off, and why
@@ -235,4 +237,133 @@ pub enum Bench {
         #[arg(long, default_value_t = 1.0)]
         seconds: f64,
     },
+}
+
+/// How a model is loaded and run.
+#[derive(Args)]
+pub struct EngineArgs {
+    /// .ecq file
+    pub model: PathBuf,
+    /// How weights come from their coded form: fused, cached, lru, prefetch, async, auto
+    #[arg(long, default_value = "auto")]
+    pub mode: String,
+    /// The device: cpu
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// What decoded layers may take, such as 64MiB or 2GB
+    #[arg(long, value_name = "BYTES", value_parser = byte_count)]
+    pub memory: Option<u64>,
+    /// Threads [default: one for each core]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub threads: usize,
+    /// Precision in which activations enter a product: f32, i8
+    #[arg(long, default_value = "f32")]
+    pub activations: ActivationsArg,
+    /// Precision of cached keys and values: f16, f32
+    #[arg(long, default_value = "f16")]
+    pub cache: CacheArg,
+    /// Longest text in tokens [default: what the model was made for]
+    #[arg(long, value_name = "TOKENS")]
+    pub context: Option<usize>,
+    /// Say what was decided for each tensor, and why
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ActivationsArg {
+    F32,
+    I8,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum CacheArg {
+    F16,
+    F32,
+}
+
+/// How tokens are chosen.
+#[derive(Args)]
+pub struct SampleArgs {
+    /// Take the likeliest token, always
+    #[arg(long)]
+    pub greedy: bool,
+    /// Divide logits by this; 0 is --greedy
+    #[arg(long, default_value_t = 0.8)]
+    pub temperature: f32,
+    /// Only this many of the likeliest tokens; 0 for all
+    #[arg(long, default_value_t = 40)]
+    pub top_k: usize,
+    /// Only the likeliest tokens that together have this probability
+    #[arg(long, default_value_t = 0.95)]
+    pub top_p: f32,
+    /// Only tokens at least this likely, as a part of the likeliest one's probability
+    #[arg(long, default_value_t = 0.0)]
+    pub min_p: f32,
+    /// Make tokens of the last 64 less likely; 1 leaves them as they are
+    #[arg(long, default_value_t = 1.0)]
+    pub repetition_penalty: f32,
+    /// Where random numbers start
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+#[derive(Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    #[command(flatten)]
+    pub sample: SampleArgs,
+    /// The text to continue
+    #[arg(short, long)]
+    pub prompt: String,
+    /// New tokens at most
+    #[arg(long, default_value_t = 128)]
+    pub tokens: usize,
+    /// Go on after tokens that end a text
+    #[arg(long)]
+    pub ignore_end: bool,
+}
+
+/// Bytes with an optional unit: powers of 1024 for KiB, MiB, GiB, TiB, of 1000 for kB, MB, GB, TB.
+fn byte_count(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1000,
+        "m" | "mb" => 1000 * 1000,
+        "g" | "gb" => 1000 * 1000 * 1000,
+        "t" | "tb" => 1000 * 1000 * 1000 * 1000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(format!("unknown unit {unit:?}; B, kB, MB, GB, TB, KiB, MiB, GiB, TiB are known")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("{number:?} is not a number"))?;
+    Ok((number * factor as f64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn byte_counts_have_units_of_both_kinds() {
+        let known = [
+            ("0", 0),
+            ("17", 17),
+            ("64MiB", 64 << 20),
+            ("2GB", 2_000_000_000),
+            ("1.5 KiB", 1536),
+            ("3k", 3000),
+        ];
+        for (text, bytes) in known {
+            assert_eq!(byte_count(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "x", "12XB", "1.2.3", "-5"] {
+            assert!(byte_count(text).is_err(), "{text}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::out::say;
 use ecq::PackError;
+use ecq::runtime::RuntimeError;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,23 +17,37 @@ pub fn error_object(kind: &str, tensor: Option<&str>, offset: Option<u64>, messa
     json!({ "error": { "kind": kind, "tensor": tensor, "offset": offset, "message": message } })
 }
 
+/// What the library says of an error.
+struct Facts<'a> {
+    kind: &'static str,
+    tensor: Option<&'a str>,
+    offset: Option<u64>,
+}
+
+fn facts(error: &anyhow::Error) -> Option<Facts<'_>> {
+    if let Some(error) = error.downcast_ref::<PackError>() {
+        return Some(Facts { kind: error.kind(), tensor: error.tensor(), offset: error.offset() });
+    }
+    let error = error.downcast_ref::<RuntimeError>()?;
+    Some(Facts { kind: error.kind(), tensor: error.tensor(), offset: error.offset() })
+}
+
 /// Prints an error as JSON on standard output, or as a sentence on standard error.
 pub fn report_error(error: &anyhow::Error, json: bool) {
-    let pack = error.downcast_ref::<PackError>();
+    let facts = facts(error);
     // Errors of the library say all in one sentence; others carry theirs in a chain.
-    let message = pack.map_or_else(|| format!("{error:#}"), PackError::to_string);
+    let message = if facts.is_some() { error.to_string() } else { format!("{error:#}") };
     if !json {
         eprintln!("error: {message}");
         return;
     }
-    let kind = pack.map_or("io", PackError::kind);
-    let (tensor, offset) = (pack.and_then(PackError::tensor), pack.and_then(PackError::offset));
+    let Facts { kind, tensor, offset } = facts.unwrap_or(Facts { kind: "io", tensor: None, offset: None });
     say!("{}", error_object(kind, tensor, offset, &message));
 }
 
 /// The exit code of an error.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    match error.downcast_ref::<PackError>().map(PackError::kind) {
+    match facts(error).map(|facts| facts.kind) {
         Some("option" | "resume") => 2,
         Some("corrupt" | "format") => 3,
         Some("unsupported" | "export") => 5,

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => commands::inspect::run(&args, json),
         Command::Export(args) => commands::export::run(&args, json),
         Command::Diff(args) => commands::verify::diff(&args, json),
+        Command::Run(args) => commands::run::run(&args, json),
         Command::Bench(args) => commands::bench::run(&args, json),
         Command::Doctor => commands::doctor::run(json),
     };

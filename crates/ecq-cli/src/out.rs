@@ -15,3 +15,11 @@ macro_rules! say {
     ($($arg:tt)*) => { crate::out::line(format_args!($($arg)*)) };
 }
 pub(crate) use say;
+
+/// Prints text as it comes, without a line's end.
+pub fn write(text: &str) {
+    let mut out = std::io::stdout();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}

@@ -1,15 +1,15 @@
 //! An `.ecq` file as named tensors of known shapes.
 
-use crate::config::{Config, Naming};
+use crate::config::{Config, Naming, Scaling};
 use crate::error::{Result, RuntimeError};
-use crate::gguf;
 use crate::weights::{Matrix, Stored};
 use ecq_core::{Content, FloatType, Limits};
 use ecq_format::container::{ContainerError, EcqFile, PlainTensor};
-use ecq_format::gguf::Gguf;
+use ecq_format::gguf::{self, Gguf, chat_template};
+use ecq_format::hf::{self, Change};
 use ecq_kernels::cpu::Pairs;
 use safetensors::Dtype;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -21,18 +21,25 @@ use std::sync::{Mutex, PoisonError};
 pub struct Checkpoint {
     file: EcqFile,
     config: Config,
-    /// The header of the GGUF file that the model came from; its tensors have GGUF names.
+    /// The header of the GGUF file that the model came from; converting to it changed names and some values.
     gguf: Option<Gguf>,
-    /// Names that were asked for.
+    /// From names of Hugging Face to those in the file, and what a converter changed.
+    names: HashMap<String, (String, Change)>,
+    /// Names in the file that were asked for.
     used: Mutex<HashSet<String>>,
 }
 
-/// The configuration of a Hugging Face model, as a file that rides along.
+/// Files that ride along.
 const CONFIG_FILE: &str = "config.json";
-/// The header of a GGUF source, as a file that rides along.
+const GENERATION_FILE: &str = "generation_config.json";
+const TOKENIZER_FILE: &str = "tokenizer.json";
+const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
+const TEMPLATE_FILE: &str = "chat_template.jinja";
 const GGUF_FILE: &str = "gguf.header";
-/// What may stand in front of a name: checkpoints of bare or multi-modal models.
-const PREFIXES: [&str; 4] = ["", "language_model.", "model.language_model.", "model."];
+/// Divisors of the rotary frequencies in GGUF files; Hugging Face computes them.
+const DIVISORS: &str = "rope_freqs.weight";
+/// What stands in front of names in checkpoints of multi-modal models.
+const PREFIXES: [&str; 2] = ["model.language_model.", "language_model."];
 
 impl Checkpoint {
     /// Opens an `.ecq` file and reads its configuration; no tensor is read.
@@ -47,16 +54,14 @@ impl Checkpoint {
         }
         let mut head = Vec::new();
         std::fs::File::open(path).map_err(io)?.take(16).read_to_end(&mut head).map_err(io)?;
-        if head.starts_with(b"GGUF") {
-            return not("a GGUF file");
+        match (head.starts_with(b"GGUF"), head.get(8)) {
+            (true, _) => return not("a GGUF file"),
+            // A safetensors file begins with a length and a brace.
+            (false, Some(b'{')) => {}
+            _ => return not("a file of no known format"),
         }
         match EcqFile::open(path, limits) {
             Err(ContainerError::NotEcq(_)) => not("a safetensors file that is not an .ecq"),
-            Err(error @ (ContainerError::TooShort { .. } | ContainerError::HeaderTooLarge { .. }))
-                if head.get(8) != Some(&b'{') =>
-            {
-                not(&format!("not of a known format ({error})"))
-            }
             file => Self::new(file?, limits),
         }
     }
@@ -67,19 +72,59 @@ impl Checkpoint {
     /// When there is none, or it is of an architecture that is not known.
     pub fn new(file: EcqFile, limits: &Limits) -> Result<Self> {
         let has = |name: &str| file.files().any(|file| file == name);
+        let mut names = HashMap::new();
         let (config, gguf) = if has(CONFIG_FILE) {
-            let text = String::from_utf8_lossy(&file.file(CONFIG_FILE)?).into_owned();
-            (Config::from_json(&text)?, None)
+            let canonical = |name: &String| {
+                let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+                // Bare models (without a head) leave out the first word.
+                let first = bare.split('.').next().unwrap_or_default();
+                match first {
+                    "embed_tokens" | "layers" | "norm" => format!("model.{bare}"),
+                    "wte" | "wpe" | "h" | "ln_f" => format!("transformer.{bare}"),
+                    _ => bare.to_owned(),
+                }
+            };
+            names.extend(file.names().iter().map(|name| (canonical(name), (name.clone(), Change::None))));
+            let generation = has(GENERATION_FILE).then(|| file.file(GENERATION_FILE)).transpose()?;
+            let mut config = Config::from_json(&text(&file.file(CONFIG_FILE)?))?;
+            config
+                .end_tokens
+                .extend(generation.map_or(Vec::new(), |json| Config::end_tokens_of(&text(&json))));
+            (config, None)
         } else if has(GGUF_FILE) {
             // Its tensors lie in the source's file: as far as the header knows, it is as long as it was.
             let gguf = Gguf::parse(&file.file(GGUF_FILE)?, file.model().source.bytes, limits)?;
-            (gguf::config(&gguf)?, Some(gguf))
+            let facts = gguf::config(&gguf)?;
+            let json = hf::config_json(&facts, Some(&gguf::tokenizer(&gguf)?), "float32")?;
+            for name in file.names() {
+                if let Some(tensor) = hf::hf_tensor(&facts, name)? {
+                    names.insert(tensor.name, (name.clone(), tensor.change));
+                }
+            }
+            (Config::from_json(&json.to_string())?, Some(gguf))
         } else {
             return Err(RuntimeError::Absent {
                 what: "config.json and no GGUF header: how its layers fit together is not known",
             });
         };
-        Ok(Self { file, config, gguf, used: Mutex::default() })
+        let mut checkpoint = Self { file, config, gguf, names, used: Mutex::default() };
+        checkpoint.divisors()?;
+        Ok(checkpoint)
+    }
+
+    /// GGUF files of Llama 3.1 and later carry what their frequencies are divided by.
+    fn divisors(&mut self) -> Result<()> {
+        let stored = self.file.names().iter().any(|name| name == DIVISORS);
+        if let (true, Some(dim)) =
+            (stored && self.gguf.is_some(), self.config.rope.as_ref().map(|rope| rope.dim))
+        {
+            self.names.insert(DIVISORS.to_owned(), (DIVISORS.to_owned(), Change::None));
+            let divisors = self.vector(DIVISORS, dim / 2)?;
+            if let Some(rope) = &mut self.config.rope {
+                rope.scaling = Scaling::Divisors(divisors);
+            }
+        }
+        Ok(())
     }
 
     /// Shape and variants of the model.
@@ -92,48 +137,69 @@ impl Checkpoint {
         &self.file
     }
 
-    /// The header of the GGUF source, where there was one.
-    pub fn gguf(&self) -> Option<&Gguf> {
-        self.gguf.as_ref()
+    /// The text of `tokenizer.json`, or one rebuilt from the GGUF header.
+    ///
+    /// # Errors
+    /// When there is none, or it is of a kind that cannot be rebuilt.
+    pub fn tokenizer_json(&self) -> Result<Vec<u8>> {
+        match &self.gguf {
+            Some(gguf) => Ok(hf::tokenizer_json(&gguf::tokenizer(gguf)?)?.to_string().into_bytes()),
+            None => self.optional_file(TOKENIZER_FILE)?.ok_or(RuntimeError::Absent { what: TOKENIZER_FILE }),
+        }
+    }
+
+    /// What a `tokenizer_config.json` says: special tokens, perhaps the chat template.
+    ///
+    /// # Errors
+    /// When it is there and not JSON.
+    pub fn tokenizer_config(&self) -> Result<serde_json::Value> {
+        if let Some(gguf) = &self.gguf {
+            let facts = gguf::tokenizer(gguf)?;
+            return Ok(hf::tokenizer_config_json(&facts, chat_template(gguf), self.config.context as u64));
+        }
+        let json = self.optional_file(TOKENIZER_CONFIG_FILE)?.unwrap_or_else(|| b"{}".to_vec());
+        serde_json::from_slice(&json)
+            .map_err(|error| RuntimeError::Tokenizer(format!("{TOKENIZER_CONFIG_FILE}: {error}")))
+    }
+
+    /// The chat template (Jinja), where there is one.
+    ///
+    /// # Errors
+    /// When a file does not decode.
+    pub fn chat_template(&self) -> Result<Option<String>> {
+        if let Some(template) = self.optional_file(TEMPLATE_FILE)? {
+            return Ok(Some(text(&template)));
+        }
+        let config = self.tokenizer_config()?;
+        let of_list = |list: &Vec<serde_json::Value>| {
+            let default = list.iter().find(|item| item["name"] == "default").or(list.first())?;
+            default["template"].as_str().map(str::to_owned)
+        };
+        Ok(match &config["chat_template"] {
+            serde_json::Value::String(template) => Some(template.clone()),
+            serde_json::Value::Array(list) => of_list(list),
+            _ => None,
+        })
+    }
+
+    fn optional_file(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let there = self.file.files().any(|file| file == name);
+        Ok(there.then(|| self.file.file(name)).transpose()?)
     }
 
     /// Which values of a head rotate together: converters to GGUF reorder Llama's queries and keys.
     pub fn pairs(&self) -> Pairs {
-        match &self.gguf {
-            Some(_) if self.config.architecture == "llama" => Pairs::Neighbours,
-            _ => Pairs::Halves,
-        }
+        let interleaved = |(_, change): &(String, Change)| matches!(change, Change::HeadRows { .. });
+        if self.names.values().any(interleaved) { Pairs::Neighbours } else { Pairs::Halves }
     }
 
-    /// Whether norm weights are stored less one.
-    pub fn norms_less_one(&self) -> bool {
-        self.config.norms_less_one && self.gguf.is_none()
-    }
-
-    /// The name in the file of the tensor that Hugging Face calls `name`.
-    fn stored_name(&self, name: &str) -> Option<String> {
-        let there = |name: &String| self.file.names().iter().any(|n| n == name);
-        let candidates: Vec<String> = if self.gguf.is_some() {
-            vec![gguf::name(name, self.config.output_norms)?]
-        } else {
-            let bare = name.strip_prefix("transformer.").or(name.strip_prefix("model."));
-            PREFIXES.iter().map(|prefix| format!("{prefix}{name}")).chain(bare.map(str::to_owned)).collect()
-        };
-        candidates.into_iter().find(there)
-    }
-
-    /// Whether there is a tensor that Hugging Face calls `name`.
-    pub fn has(&self, name: &str) -> bool {
-        self.stored_name(name).is_some()
-    }
-
-    fn find(&self, name: &str) -> Result<String> {
+    fn find(&self, name: &str) -> Result<&(String, Change)> {
         let missing = || RuntimeError::MissingTensor {
             name: name.to_owned(),
             architecture: self.config.architecture.clone(),
         };
-        let stored = self.stored_name(name).ok_or_else(missing)?;
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(stored.clone());
+        let stored = self.names.get(name).ok_or_else(missing)?;
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(stored.0.clone());
         Ok(stored)
     }
 
@@ -142,7 +208,7 @@ impl Checkpoint {
     /// # Errors
     /// Names the tensor that is missing, has another shape, or does not match its checksum.
     pub fn matrix(&self, name: &str, shape: [usize; 2]) -> Result<Matrix> {
-        self.stored(name, &self.find(name)?, shape)
+        self.stored(name, &self.find(name)?.0, shape)
     }
 
     /// A projection of a block: as [`matrix`](Self::matrix), whichever way round the checkpoint stores it.
@@ -150,7 +216,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`matrix`](Self::matrix).
     pub fn projection(&self, name: &str, [rows, cols]: [usize; 2]) -> Result<Matrix> {
-        if self.config.naming == Naming::Llama || self.gguf.is_some() {
+        if self.config.naming == Naming::Llama || self.find(name)?.1 == Change::Transposed {
             return self.matrix(name, [rows, cols]);
         }
         let matrix = self.matrix(name, [cols, rows])?;
@@ -190,16 +256,28 @@ impl Checkpoint {
     /// # Errors
     /// As [`matrix`](Self::matrix).
     pub fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>> {
-        let stored = self.find(name)?;
-        if self.file.entry(&stored).is_some() {
-            return self.stored(name, &stored, [1, len])?.to_f32();
+        let stored = &self.find(name)?.0;
+        if self.file.entry(stored).is_some() {
+            return self.stored(name, stored, [1, len])?.to_f32();
         }
-        let PlainTensor { dtype, shape, bytes } = self.file.plain(&stored)?;
+        let PlainTensor { dtype, shape, bytes } = self.file.plain(stored)?;
         if shape.iter().product::<usize>() != len || shape.iter().any(|&n| n != 1 && n != len) {
-            return Err(RuntimeError::Shape { name: stored, found: shape, expected: vec![len] });
+            return Err(RuntimeError::Shape { name: stored.clone(), found: shape, expected: vec![len] });
         }
-        let dtype = plain_type(&stored, dtype)?;
-        Matrix { name: stored, shape: [1, len], stored: Stored::Plain { dtype, bytes } }.to_f32()
+        let dtype = plain_type(stored, dtype)?;
+        Matrix { name: name.to_owned(), shape: [1, len], stored: Stored::Plain { dtype, bytes } }.to_f32()
+    }
+
+    /// The weights of a norm, as they are multiplied.
+    ///
+    /// # Errors
+    /// As [`matrix`](Self::matrix).
+    pub fn norm(&self, name: &str, len: usize) -> Result<Vec<f32>> {
+        let mut weights = self.vector(name, len)?;
+        if self.config.norms_less_one && self.find(name)?.1 != Change::PlusOne {
+            weights.iter_mut().for_each(|w| *w += 1.0);
+        }
+        Ok(weights)
     }
 
     /// Checks that every tensor of a block was asked for: one that was not is a part of the model that would be left out.
@@ -208,8 +286,7 @@ impl Checkpoint {
     /// Names the first tensor that the architecture does not explain.
     pub fn all_used(&self) -> Result<()> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_block =
-            |name: &str| name.contains("layers.") || name.starts_with("blk.") || name.contains("h.");
+        let of_block = |name: &str| ["layers.", "blk.", "h."].iter().any(|part| name.contains(part));
         // Constants that old checkpoints carry along, and the eyes and ears of multi-modal ones.
         let constant = |name: &str| {
             [".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias"].iter().any(|end| name.ends_with(end))
@@ -236,4 +313,8 @@ fn plain_type(name: &str, dtype: Dtype) -> Result<FloatType> {
             dtype: format!("{other:?}").to_lowercase(),
         }),
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,6 +1,7 @@
 use ecq_core::CoreError;
 use ecq_format::container::ContainerError;
 use ecq_format::gguf::GgufError;
+use ecq_format::hf::HfError;
 use ecq_kernels::KernelError;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -149,6 +150,9 @@ pub enum RuntimeError {
     /// The container is not sound.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// The GGUF header has no counterpart at Hugging Face.
+    #[error(transparent)]
+    Hf(#[from] HfError),
     /// The GGUF header that rides along is not sound.
     #[error(transparent)]
     Gguf(#[from] GgufError),
@@ -173,7 +177,9 @@ impl RuntimeError {
             Self::Container(ContainerError::Io { .. }) => "io",
             Self::NotEcq { .. } => "format",
             Self::Mode { .. } | Self::Sampling { .. } | Self::ContextFull { .. } | Self::Empty(_) => "option",
-            Self::Architecture { .. } | Self::TensorType { .. } | Self::Vocabularies { .. } => "unsupported",
+            Self::Architecture { .. } | Self::Hf(_) | Self::TensorType { .. } | Self::Vocabularies { .. } => {
+                "unsupported"
+            }
             Self::Recording(_) | Self::Threads(_) => "internal",
             _ => "corrupt",
         }
@@ -188,6 +194,16 @@ impl RuntimeError {
             | Self::Shape { name, .. }
             | Self::TensorType { name, .. } => Some(name),
             Self::Container(ContainerError::Sum { name, .. }) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The byte offset that the error is about.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Self::InTensor { source, .. } => source.offset(),
+            Self::Container(ContainerError::Sum { offset, .. }) => Some(*offset),
+            Self::Kernel(KernelError::Tile { offset, .. }) => Some(*offset as u64),
             _ => None,
         }
     }

@@ -4,21 +4,24 @@
 //! in progress.
 
 pub mod backend;
+mod chat;
 mod checkpoint;
 pub mod config;
 mod error;
 mod generate;
-mod gguf;
 mod model;
 mod plan;
 mod sample;
 mod tokenizer;
 mod weights;
 
+pub use chat::{ChatTemplate, Message};
 pub use checkpoint::Checkpoint;
 pub use error::RuntimeError;
 pub use generate::{Generated, Stop, generate};
-pub use model::{CacheType, LoadOptions, Model, PlannedTensor, Residency, Session, SessionOptions};
+pub use model::{
+    CacheType, LoadOptions, Model, PlannedTensor, Residency, Session, SessionOptions, free_bytes,
+};
 pub use plan::{DecodePlan, How, MatrixFacts, Mode, Place, Sizes, pinned, plan, resolve};
 pub use sample::{SampleOptions, Sampler};
 pub use tokenizer::{TextStream, Tokenizer};

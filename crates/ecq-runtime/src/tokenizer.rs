@@ -2,14 +2,11 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Result, RuntimeError};
-use crate::gguf;
 
 /// A tokenizer of a model, and what belongs to its use.
 #[derive(Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// Put before a text, where the tokenizer does not do it itself.
-    begin: Option<u32>,
     end_tokens: Vec<u32>,
 }
 
@@ -24,14 +21,7 @@ impl Tokenizer {
     /// When there is none, it cannot be built, or it has more tokens than the model.
     pub fn of(checkpoint: &Checkpoint) -> Result<Self> {
         let config = checkpoint.config();
-        let (json, begin) = match checkpoint.gguf() {
-            Some(gguf) => gguf::tokenizer_json(gguf)?,
-            None if checkpoint.file().files().any(|file| file == "tokenizer.json") => {
-                (checkpoint.file().file("tokenizer.json")?, None)
-            }
-            None => return Err(RuntimeError::Absent { what: "tokenizer.json" }),
-        };
-        let inner = tokenizers::Tokenizer::from_bytes(&json).map_err(wrong)?;
+        let inner = tokenizers::Tokenizer::from_bytes(checkpoint.tokenizer_json()?).map_err(wrong)?;
         // Ids, not a count: they need not be dense.
         let tokens = inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
         if tokens > config.vocabulary {
@@ -45,7 +35,7 @@ impl Tokenizer {
         end_tokens.extend(TURN_ENDS.iter().filter_map(|token| inner.token_to_id(token)));
         end_tokens.sort_unstable();
         end_tokens.dedup();
-        Ok(Self { inner, begin, end_tokens })
+        Ok(Self { inner, end_tokens })
     }
 
     /// Tokens of a text, with those that stand at its beginning if `whole`.
@@ -54,13 +44,7 @@ impl Tokenizer {
     /// When the tokenizer refuses.
     pub fn encode(&self, text: &str, whole: bool) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, whole).map_err(wrong)?;
-        let mut ids = encoding.get_ids().to_vec();
-        if let (true, Some(begin)) = (whole, self.begin)
-            && ids.first() != Some(&begin)
-        {
-            ids.insert(0, begin);
-        }
-        Ok(ids)
+        Ok(encoding.get_ids().to_vec())
     }
 
     /// The text of tokens, special ones left out.

@@ -12,6 +12,25 @@
 //! # Ok::<(), ecq::PackError>(())
 //! ```
 //!
+//! An `.ecq` file runs through [`runtime`]: open a checkpoint, load it on a backend, continue a text.
+//!
+//! ```no_run
+//! use ecq::runtime::{self, backend, Checkpoint, Model, Sampler, Session, Tokenizer};
+//! use std::{ops::ControlFlow, path::Path, sync::Arc};
+//!
+//! let checkpoint = Checkpoint::open(Path::new("model.ecq"), &ecq::Limits::default())?;
+//! let tokenizer = Tokenizer::of(&checkpoint)?;
+//! let cpu = Arc::new(backend::Cpu::new(backend::CpuOptions::default())?);
+//! let model = Arc::new(Model::load(&checkpoint, cpu, runtime::LoadOptions::default())?);
+//! let mut session = Session::new(model, runtime::SessionOptions::default())?;
+//! let mut sampler = Sampler::new(runtime::SampleOptions::GREEDY)?;
+//! let prompt = tokenizer.encode("The capital of France is", true)?;
+//! let ends = tokenizer.end_tokens();
+//! let text = runtime::generate(&mut session, &prompt, &mut sampler, 64, ends, |_| ControlFlow::Continue(()))?;
+//! println!("{}", tokenizer.decode(&text.tokens)?);
+//! # Ok::<(), runtime::RuntimeError>(())
+//! ```
+//!
 //! The crates below can be used alone: [`coding`] (the entropy coders), [`format`](mod@format) (container and GGUF),
 //! [`kernels`] (decoding on the CPU).
 
@@ -29,3 +48,4 @@ pub use ecq_pack::{
     peak_rss_bytes, source, verify,
 };
 pub use ecq_quant as quant;
+pub use ecq_runtime as runtime;

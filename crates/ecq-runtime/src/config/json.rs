@@ -30,6 +30,12 @@ impl Config {
         .checked()
     }
 
+    /// Tokens that end a text, of a `generation_config.json`; none if it names none.
+    pub(crate) fn end_tokens_of(text: &str) -> Vec<u32> {
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        Keys(&value).tokens("eos_token_id").unwrap_or_default()
+    }
+
     fn checked(self) -> Result<Self> {
         if self.kv_heads > self.heads || !self.heads.is_multiple_of(self.kv_heads) {
             return Err(wrong("num_key_value_heads", "does not divide the query heads"));

@@ -19,6 +19,19 @@ pub struct LoadOptions {
     pub free: Option<u64>,
 }
 
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { mode: Mode::Auto, budget: None, free: free_bytes() }
+    }
+}
+
+/// Memory that the machine has left, in bytes, where the system says.
+pub fn free_bytes() -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
 /// A tensor and the decision for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedTensor {
@@ -272,10 +285,7 @@ impl Loader<'_> {
 
     fn norm(&self, name: &str, width: usize) -> Result<Norm> {
         let config = self.checkpoint.config();
-        let mut weight = self.checkpoint.vector(name, width)?;
-        if self.checkpoint.norms_less_one() {
-            weight.iter_mut().for_each(|w| *w += 1.0);
-        }
+        let weight = self.checkpoint.norm(name, width)?;
         let (weight, eps) = (self.floats(&weight)?, config.eps);
         Ok(match config.norm {
             NormKind::Rms => Norm::Rms { weight, eps },

@@ -5,6 +5,6 @@ mod load;
 mod schedule;
 mod session;
 
-pub use load::{LoadOptions, Model, PlannedTensor};
+pub use load::{LoadOptions, Model, PlannedTensor, free_bytes};
 pub use schedule::Residency;
 pub use session::{CacheType, Session, SessionOptions};

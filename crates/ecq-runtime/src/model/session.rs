@@ -33,6 +33,12 @@ pub struct SessionOptions {
     pub context: Option<usize>,
 }
 
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self { cache: CacheType::F16, context: None }
+    }
+}
+
 /// A text in progress.
 pub struct Session {
     model: Arc<Model>,

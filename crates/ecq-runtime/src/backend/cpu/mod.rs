@@ -33,6 +33,12 @@ pub struct CpuOptions {
     pub activations: ActivationType,
 }
 
+impl Default for CpuOptions {
+    fn default() -> Self {
+        Self { threads: 0, activations: ActivationType::F32 }
+    }
+}
+
 /// The CPU.
 pub struct Cpu {
     shared: Arc<Shared>,

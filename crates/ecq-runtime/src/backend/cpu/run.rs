@@ -151,7 +151,11 @@ fn normalise(norm: &Norm, x: &View, rows: usize, y: &View) -> Result<()> {
     if x.buffer.same(&y.buffer) {
         // Heads are normed in place, through a copy of each task's rows.
         return with_mut(y, rows * width, |y| {
-            y.par_chunks_mut(at_once).for_each(|y| one(&y.to_vec(), y, &weight, bias));
+            y.par_chunks_mut(at_once).for_each_init(Vec::new, |copy: &mut Vec<f32>, y| {
+                copy.clear();
+                copy.extend_from_slice(y);
+                one(copy, y, &weight, bias);
+            });
         });
     }
     let x_data = read(f32s(&x.buffer)?);
