@@ -42,8 +42,11 @@ impl RateModel for CoderRates {
     }
 }
 
-/// Tensors of one shape that are packed for real before the steps are fixed.
+/// Tensors of one shape that are packed for real before the steps are fixed: so many, or fewer if these hold [`PROBED_WEIGHTS`], but
+/// never fewer than [`LEAST_PROBED`].
 const PROBED: usize = 16;
+const LEAST_PROBED: usize = 4;
+const PROBED_WEIGHTS: usize = 1 << 24;
 /// Rounds of packing some tensors for real; one is enough unless they are all.
 const ROUNDS: usize = 4;
 /// What counts as hitting a rate.
@@ -199,10 +202,13 @@ fn calibrated(
     for (at, m) in measured.iter().enumerate() {
         shapes.entry(m.sketch.shape()).or_default().push(at);
     }
-    // Spread over the depth of the model.
     let probed: Vec<Vec<usize>> = shapes
-        .values()
-        .map(|all| (0..all.len().min(PROBED)).map(|i| all[i * all.len() / all.len().min(PROBED)]).collect())
+        .iter()
+        .map(|([rows, cols], all)| {
+            let enough = PROBED_WEIGHTS.div_ceil(rows * cols).clamp(LEAST_PROBED, PROBED).min(all.len());
+            // Spread over the depth of the model.
+            (0..enough).map(|i| all[i * all.len() / enough]).collect()
+        })
         .collect();
     let flat: Vec<usize> = probed.iter().flatten().copied().collect();
     let all_probed = flat.len() == measured.len();
