@@ -88,8 +88,8 @@ impl Tile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum GridEntry {
-    /// See [`AffineGroups`](crate::AffineGroups). Scales are in part `scales`; biases in part `biases`
-    /// unless `zero` is given.
+    /// See [`AffineGroups`](crate::AffineGroups). Scales are in part `scales`; biases, or with `zeros` the zero points
+    /// of groups, in part `biases` unless `zero` is given.
     AffineGroups {
         /// Width of a code in bits.
         bits: u8,
@@ -100,6 +100,9 @@ pub enum GridEntry {
         /// The code that means zero, where there is no bias part.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         zero: Option<u8>,
+        /// Whether part `biases` holds an integer zero point (`u8`) for each group instead of a bias.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        zeros: bool,
     },
     /// See [`UniformRows`](crate::UniformRows). Steps are in part `scales`.
     UniformRows {
@@ -143,7 +146,7 @@ impl GridEntry {
     /// Checks what does not need the bytes.
     fn check(&self, [rows, cols]: [usize; 2], alphabet: u16) -> Result<(), CoreError> {
         match *self {
-            Self::AffineGroups { bits, group_size, zero, .. } => {
+            Self::AffineGroups { bits, group_size, zero, zeros, .. } => {
                 if !(2..=8).contains(&bits) || u32::from(alphabet) > 1 << bits {
                     return Err(CoreError::Parameter {
                         what: "bits",
@@ -159,6 +162,11 @@ impl GridEntry {
                     });
                 }
                 match zero {
+                    Some(zero) if zeros => Err(CoreError::Parameter {
+                        what: "zero",
+                        found: zero.into(),
+                        expected: "absent where each group has its own",
+                    }),
                     Some(zero) if u32::from(zero) >= 1 << bits => {
                         Err(CoreError::Parameter { what: "zero", found: zero.into(), expected: "a code" })
                     }

@@ -57,6 +57,8 @@ pub enum Biases {
     PerGroup(FloatVec),
     /// The code that means zero: `bias = -scale * zero` (Q4_0: 8, Q5_0: 16, Q8_0: 128).
     Zero(u8),
+    /// The integer that means zero in each group, shaped as the scales: `bias = -scale * zero` (GPTQ, AWQ).
+    Zeros(Vec<u8>),
 }
 
 impl AffineGroups {
@@ -66,6 +68,7 @@ impl AffineGroups {
         match &self.biases {
             Biases::PerGroup(biases) => scale * f32::from(q) + biases.get(group),
             Biases::Zero(zero) => scale * (f32::from(q) - f32::from(*zero)),
+            Biases::Zeros(zeros) => scale * (f32::from(q) - f32::from(zeros[group])),
         }
     }
 
@@ -74,18 +77,19 @@ impl AffineGroups {
         let groups = symbols.chunks(self.group_size).zip(weights.chunks_mut(self.group_size));
         for (group, (symbols, weights)) in groups.enumerate() {
             let scale = self.scales.get(first + group);
-            match &self.biases {
+            let zero = match &self.biases {
                 Biases::PerGroup(biases) => {
                     let bias = biases.get(first + group);
                     for (weight, &q) in weights.iter_mut().zip(symbols) {
                         *weight = scale * f32::from(q) + bias;
                     }
+                    continue;
                 }
-                Biases::Zero(zero) => {
-                    for (weight, &q) in weights.iter_mut().zip(symbols) {
-                        *weight = scale * (f32::from(q) - f32::from(*zero));
-                    }
-                }
+                Biases::Zero(zero) => f32::from(*zero),
+                Biases::Zeros(zeros) => f32::from(zeros[first + group]),
+            };
+            for (weight, &q) in weights.iter_mut().zip(symbols) {
+                *weight = scale * (f32::from(q) - zero);
             }
         }
     }
@@ -107,8 +111,10 @@ impl AffineGroups {
         }
         let expected = rows.checked_mul(cols / self.group_size).ok_or(CoreError::Shape { rows, cols })?;
         let mut found = vec![("scales", self.scales.len())];
-        if let Biases::PerGroup(biases) = &self.biases {
-            found.push(("biases", biases.len()));
+        match &self.biases {
+            Biases::PerGroup(biases) => found.push(("biases", biases.len())),
+            Biases::Zeros(zeros) => found.push(("zero points", zeros.len())),
+            Biases::Zero(_) => {}
         }
         match found.into_iter().find(|&(_, n)| n != expected) {
             Some((what, found)) => Err(CoreError::Length { what, found, expected }),

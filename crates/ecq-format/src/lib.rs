@@ -1,11 +1,14 @@
-//! The `.ecq` container; GGUF, Hugging Face and MLX checkpoints, in and out. Knows names and bytes, not codecs.
+//! The `.ecq` container; GGUF, Hugging Face, MLX, GPTQ and AWQ checkpoints, in and out. Knows names and bytes, not codecs.
 
+pub mod awq;
 mod bit_stream;
 pub mod checkpoint;
 pub mod container;
 pub mod gguf;
+pub mod gptq;
 pub mod header;
 pub mod hf;
 pub mod mlx;
 mod positioned;
 pub mod shards;
+mod transpose;

@@ -236,6 +236,7 @@ pub fn group_classes(grid: &AffineGroups) -> Vec<GroupClass> {
             // One division and one product, both rounded as IEEE 754 says: the same on every machine. A NaN
             // becomes class 0.
             Biases::PerGroup(biases) => -biases.get(group) / scale * (ZERO_CLASSES as f32 / codes),
+            Biases::Zeros(zeros) => f32::from(zeros[group]) * (ZERO_CLASSES as f32 / codes),
             Biases::Zero(_) => 0.0,
         };
         GroupClass { zero: zero.clamp(0.0, (ZERO_CLASSES - 1) as f32) as u8, size: size_code(scale) }

@@ -29,7 +29,13 @@ fn tensor() -> EncodedTensor {
         coding: Coding::Rans,
         alphabet: 16,
         tile: Tile { rows: 32, cols: COLS, lanes: 32, order: Order::Rows },
-        grid: GridEntry::AffineGroups { bits: 4, group_size: 32, dtype: FloatType::F16, zero: Some(8) },
+        grid: GridEntry::AffineGroups {
+            bits: 4,
+            group_size: 32,
+            dtype: FloatType::F16,
+            zero: Some(8),
+            zeros: false,
+        },
     };
     EncodedTensor {
         entry: Entry { kind: Kind::Linear, shape: [ROWS, COLS], content },
@@ -258,6 +264,7 @@ fn archives_check_their_model_before_they_grow_it() {
                     group_size: 8192,
                     dtype: FloatType::F16,
                     zero: Some(8),
+                    zeros: false,
                 },
             },
             raw => raw,

@@ -200,7 +200,11 @@ fn stands_for(
 fn values(tensor: &Tensor) -> (u64, u64) {
     match tensor {
         Tensor::Coded(codes, Grid::AffineGroups(grid)) => {
-            let biases = if let Biases::PerGroup(biases) = &grid.biases { biases.len() } else { 0 };
+            let biases = match &grid.biases {
+                Biases::PerGroup(biases) => biases.len(),
+                Biases::Zeros(zeros) => zeros.len(),
+                Biases::Zero(_) => 0,
+            };
             (codes.symbols().len() as u64, (grid.scales.len() + biases) as u64)
         }
         Tensor::Coded(codes, Grid::UniformRows(grid)) => {

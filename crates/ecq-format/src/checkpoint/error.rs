@@ -139,6 +139,12 @@ pub enum CheckpointError {
         /// The tensor that is not there.
         part: String,
     },
+    /// A weight is there quantized and as it is.
+    #[error("tensor {tensor:?} is there twice: quantized and as it is")]
+    Both {
+        /// The weight.
+        tensor: String,
+    },
     /// Rows that the tensor does not have.
     #[error("tensor {tensor:?}: rows {first}..{first}+{count} asked for, it has {rows}")]
     Rows {
@@ -201,6 +207,7 @@ impl CheckpointError {
             | Self::Empty { tensor, .. }
             | Self::TooManyWeights { tensor, .. }
             | Self::MissingPart { tensor, .. }
+            | Self::Both { tensor, .. }
             | Self::Rows { tensor, .. }
             | Self::Dtype { tensor, .. }
             | Self::Shape { tensor, .. }

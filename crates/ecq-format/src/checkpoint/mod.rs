@@ -8,11 +8,15 @@ mod files;
 mod index;
 mod kind;
 mod open;
+mod quantization;
 mod read;
+mod weights;
 
 pub use error::CheckpointError;
 pub use files::RIDE_ALONG;
 pub use kind::kind;
+pub use quantization::{MlxGroups, Quantization};
 pub use read::{Checkpoint, Shard, TensorInfo};
+pub use weights::{Form, Loaded, Weight};
 
 pub(crate) type Result<T> = std::result::Result<T, CheckpointError>;

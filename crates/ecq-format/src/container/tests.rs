@@ -13,7 +13,13 @@ fn encoded(seed: u8, coding: Coding) -> EncodedTensor {
         coding,
         alphabet: 16,
         tile: Tile { rows: 32, cols: 64, lanes: 32, order: Order::Rows },
-        grid: GridEntry::AffineGroups { bits: 4, group_size: 32, dtype: FloatType::F16, zero: Some(8) },
+        grid: GridEntry::AffineGroups {
+            bits: 4,
+            group_size: 32,
+            dtype: FloatType::F16,
+            zero: Some(8),
+            zeros: false,
+        },
     };
     let wanted = match coding {
         Coding::Packed => vec![Part::Stream, Part::Scales],

@@ -32,15 +32,17 @@ pub fn type_of_grid(grid: &AffineGroups) -> Option<GgmlType> {
     let zero = match &grid.biases {
         Biases::Zero(zero) => Some(*zero),
         Biases::PerGroup(biases) if biases.dtype() == grid.scales.dtype() => None,
-        Biases::PerGroup(_) => return None,
+        Biases::PerGroup(_) | Biases::Zeros(_) => return None,
     };
     let (bits, group_size, dtype) = (grid.bits, grid.group_size, grid.scales.dtype());
-    type_of_entry(&GridEntry::AffineGroups { bits, group_size, dtype, zero })
+    type_of_entry(&GridEntry::AffineGroups { bits, group_size, dtype, zero, zeros: false })
 }
 
 /// As [`type_of_grid`], from the facts of a grid alone.
 pub fn type_of_entry(grid: &GridEntry) -> Option<GgmlType> {
-    let GridEntry::AffineGroups { bits, group_size: BLOCK, dtype: FloatType::F16, zero } = *grid else {
+    let GridEntry::AffineGroups { bits, group_size: BLOCK, dtype: FloatType::F16, zero, zeros: false } =
+        *grid
+    else {
         return None;
     };
     match (bits, zero) {
@@ -96,7 +98,7 @@ pub fn join(ty: GgmlType, codes: &Codes, grid: &AffineGroups) -> Result<Vec<u8>>
     let mut bytes = vec![0; blocks(ty, codes.rows(), codes.cols())? * ty.block_bytes()];
     let biases = match &grid.biases {
         Biases::PerGroup(biases) => biases.as_bytes(),
-        Biases::Zero(_) => &[],
+        Biases::Zero(_) | Biases::Zeros(_) => &[],
     };
     let parts = (codes.symbols(), grid.scales.as_bytes(), biases);
     match ty {

@@ -13,16 +13,19 @@ use ecq_core::{
 pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
     let [rows, cols] = tensor.entry.shape;
     let Facts { alphabet, tile, grid, .. } = facts(tensor)?;
+    let bytes = |which: Part, len: usize| {
+        let decoded = planes::decode(part(tensor, which)?, len);
+        decoded.map_err(|source| KernelError::Part { part: which, source })
+    };
     let floats = |which: Part, dtype: FloatType, len: usize| -> Result<FloatVec> {
-        let bytes = planes::decode(part(tensor, which)?, len.saturating_mul(dtype.bytes()))
-            .map_err(|source| KernelError::Part { part: which, source })?;
-        Ok(FloatVec::new(dtype, bytes)?)
+        Ok(FloatVec::new(dtype, bytes(which, len.saturating_mul(dtype.bytes()))?)?)
     };
     let grid = match grid {
-        GridEntry::AffineGroups { bits, group_size, dtype, zero } => {
+        GridEntry::AffineGroups { bits, group_size, dtype, zero, zeros } => {
             let groups = rows * (cols / group_size);
             let biases = match zero {
                 Some(zero) => Biases::Zero(zero),
+                None if zeros => Biases::Zeros(bytes(Part::Biases, groups)?),
                 None => Biases::PerGroup(floats(Part::Biases, dtype, groups)?),
             };
             let scales = floats(Part::Scales, dtype, groups)?;

@@ -98,6 +98,7 @@ fn column_sizes(codes: &Codes, groups: &AffineGroups, classes: &[GroupClass]) ->
         let bias = match &groups.biases {
             Biases::PerGroup(biases) => biases.get(group),
             Biases::Zero(zero) => -scale * f32::from(*zero),
+            Biases::Zeros(zeros) => -scale * f32::from(zeros[group]),
         };
         let first_col = group % per_row * groups.group_size;
         for (sum, &q) in squares[first_col..].iter_mut().zip(members) {

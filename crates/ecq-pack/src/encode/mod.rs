@@ -76,15 +76,19 @@ pub(crate) fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(G
     let entry = match grid {
         Grid::AffineGroups(AffineGroups { bits, group_size, scales, biases }) => {
             let dtype = floats(Part::Scales, scales)?;
-            let zero = match biases {
-                Biases::Zero(zero) => Some(*zero),
+            let (zero, zeros) = match biases {
+                Biases::Zero(zero) => (Some(*zero), false),
                 Biases::PerGroup(biases) if biases.dtype() == dtype => {
                     floats(Part::Biases, biases)?;
-                    None
+                    (None, false)
                 }
                 Biases::PerGroup(_) => return Err(PackError::MixedSideData),
+                Biases::Zeros(zeros) => {
+                    parts.insert(Part::Biases, planes::encode(zeros, &[1])?.into());
+                    (None, true)
+                }
             };
-            GridEntry::AffineGroups { bits: *bits, group_size: *group_size, dtype, zero }
+            GridEntry::AffineGroups { bits: *bits, group_size: *group_size, dtype, zero, zeros }
         }
         Grid::UniformRows(uniform) => {
             let dtype = floats(Part::Scales, &uniform.steps)?;

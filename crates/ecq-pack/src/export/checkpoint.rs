@@ -200,12 +200,14 @@ fn form(
     let content = source.file().entry(&facts.name).map(|entry| &entry.content);
     let untouched = matches!(change, Change::None | Change::HeadRows { .. });
     match content {
-        Some(Content::Codes { grid: GridEntry::AffineGroups { bits, group_size, dtype, .. }, .. })
-            if options.format == CheckpointFormat::Mlx
-                && matches!(bits, 2..=6 | 8)
-                && matches!(group_size, 32 | 64 | 128)
-                && untouched
-                && name.ends_with(".weight") =>
+        Some(Content::Codes {
+            grid: GridEntry::AffineGroups { bits, group_size, dtype, zeros: false, .. },
+            ..
+        }) if options.format == CheckpointFormat::Mlx
+            && matches!(bits, 2..=6 | 8)
+            && matches!(group_size, 32 | 64 | 128)
+            && untouched
+            && name.ends_with(".weight") =>
         {
             Form::Packed { bits: *bits, group_size: *group_size, dtype: *dtype }
         }
@@ -320,6 +322,8 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
 fn biases(grid: &AffineGroups) -> Result<FloatVec> {
     match &grid.biases {
         Biases::PerGroup(biases) => Ok(biases.clone()),
+        // Their products with the scale are seldom numbers of its type.
+        Biases::Zeros(_) => Err(PackError::UnknownGrid),
         Biases::Zero(zero) => {
             let exact: Vec<f32> =
                 grid.scales.to_f32().iter().map(|scale| -scale * f32::from(*zero)).collect();
