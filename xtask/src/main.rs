@@ -1,11 +1,12 @@
 //! Chores: `tour` shows the main job on a real model, `models` installs models and texts, `fuzz-seeds` writes
-//! fuzzing seeds, `big-gguf` a large model.
+//! fuzzing seeds, `big-gguf` and `big-checkpoint` large models.
 
 mod models;
 mod seeds;
 mod tour;
 
 use clap::{Parser, Subcommand};
+use ecq_testkit::checkpoint::{Big, Float, big_checkpoint};
 use std::path::PathBuf;
 
 /// Chores of the ecq repository.
@@ -36,8 +37,34 @@ enum Chore {
         #[arg(long, default_value_t = 60)]
         megabytes: usize,
     },
+    /// Write a checkpoint of equal matrices in shards; most of each is a hole of the file, so that it takes little disk
+    BigCheckpoint {
+        /// The folder to write
+        output: PathBuf,
+        /// Matrices
+        #[arg(long, default_value_t = 200)]
+        tensors: usize,
+        /// Millions of bytes of each
+        #[arg(long, default_value_t = 60)]
+        megabytes: usize,
+        /// f32, f16 or bf16
+        #[arg(long, default_value = "bf16", value_parser = float)]
+        float: Float,
+        /// Files
+        #[arg(long, default_value_t = 3)]
+        shards: usize,
+        /// Weights everywhere, no holes
+        #[arg(long)]
+        dense: bool,
+    },
     /// Write small valid inputs to fuzz/corpus, for fuzzers to start from
     FuzzSeeds,
+}
+
+fn float(word: &str) -> Result<Float, String> {
+    let all = [Float::F32, Float::F16, Float::Bf16];
+    let found = all.into_iter().find(|float| float.name().eq_ignore_ascii_case(word));
+    found.ok_or_else(|| "expected f32, f16 or bf16".to_owned())
 }
 
 fn main() -> anyhow::Result<()> {
@@ -46,6 +73,10 @@ fn main() -> anyhow::Result<()> {
         Chore::Tour => tour::run(),
         Chore::BigGguf { output, tensors, megabytes } => {
             Ok(ecq_testkit::big_gguf(&output, tensors, megabytes * 1_000_000)?)
+        }
+        Chore::BigCheckpoint { output, tensors, megabytes, float, shards, dense } => {
+            let big = Big { tensors, tensor_bytes: megabytes * 1_000_000, float, shards, dense };
+            Ok(big_checkpoint(&output, &big)?)
         }
         Chore::FuzzSeeds => seeds::write(),
     }

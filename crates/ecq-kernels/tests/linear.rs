@@ -318,6 +318,20 @@ fn dense_products_are_near_the_oracle_and_the_same_everywhere() {
 }
 
 #[test]
+fn groups_may_have_zero_points_of_their_own() {
+    let mut numbers = Numbers::new(5);
+    let codes = codes(40, 96, 16, &mut numbers);
+    for dtype in [FloatType::F16, FloatType::F32] {
+        let Grid::AffineGroups(grid) = affine(&codes, 32, dtype, true, &mut numbers) else {
+            panic!("affine")
+        };
+        let zeros = (0..grid.scales.len()).map(|_| numbers.below(16) as u8).collect();
+        let grid = Grid::AffineGroups(AffineGroups { biases: Biases::Zeros(zeros), ..grid });
+        all_agree(&codes, &grid, &[1, 5], "zero points of groups");
+    }
+}
+
+#[test]
 fn single_rows_are_the_dequantized_ones() {
     let mut numbers = Numbers::new(6);
     let codes = codes(70, 100, 40, &mut numbers);

@@ -85,9 +85,6 @@ pub enum PackError {
     /// A checkpoint could not be written.
     #[error(transparent)]
     Shard(#[from] ShardError),
-    /// A quantized layer that is not laid out as its format says.
-    #[error("{0}")]
-    Layout(String),
     /// The checkpoint is not sound.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -115,7 +112,11 @@ impl PackError {
             Self::Option { .. } | Self::Tables(_) | Self::Quant(QuantError::Unreachable { .. }) => "option",
             Self::Export(_) | Self::Hf(_) => "export",
             Self::Container(ContainerError::JournalKey { .. } | ContainerError::InUse { .. }) => "resume",
-            Self::UnknownGrid | Self::MixedSideData | Self::TileTooLarge { .. } => "unsupported",
+            Self::UnknownGrid
+            | Self::MixedSideData
+            | Self::TileTooLarge { .. }
+            | Self::Checkpoint(CheckpointError::Quantization { .. }) => "unsupported",
+            Self::Checkpoint(CheckpointError::Folder { .. }) => "format",
             _ => "corrupt",
         }
     }

@@ -210,7 +210,7 @@ fn load_and_pack(
     let facts = &source.tensors()[index];
     let encode_options = options.of(&facts.name)?;
     let tensor = source.load(index)?;
-    let mut kept = None;
+    let mut kept = facts.note.clone();
     if choice != GridChoice::Keep {
         kept = match (choice.misfit(facts.cols), weights(&tensor, facts, source.format())) {
             (Some(why), _) => Some(why),
@@ -259,6 +259,11 @@ pub(crate) fn plain_dtype(name: &str) -> Option<Dtype> {
         "i16" => Dtype::I16,
         "i8" => Dtype::I8,
         "u8" => Dtype::U8,
+        "u16" => Dtype::U16,
+        "u32" => Dtype::U32,
+        "u64" => Dtype::U64,
+        "bool" => Dtype::BOOL,
+        "c64" => Dtype::C64,
         _ => return None,
     })
 }

@@ -1,4 +1,7 @@
-//! Generators shared by the tests of ecq (unpublished): deterministic numbers, and a small model as a GGUF file.
+//! Generators shared by the tests of ecq (unpublished): deterministic numbers, a small model as a GGUF file,
+//! checkpoints of floats.
+
+pub mod checkpoint;
 
 use ecq_format::gguf::{GgmlType, GgufError, TensorToWrite, Value, write};
 use half::f16;

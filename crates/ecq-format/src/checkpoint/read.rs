@@ -49,7 +49,8 @@ pub struct Shard {
     pub header: Vec<u8>,
     /// `__metadata__` of the file.
     pub metadata: BTreeMap<String, String>,
-    pub(super) path: PathBuf,
+    /// Where the file is.
+    pub path: PathBuf,
     /// `None` where only the header was parsed.
     pub(super) file: Option<File>,
 }

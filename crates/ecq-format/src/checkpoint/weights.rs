@@ -17,6 +17,8 @@ pub struct Weight {
     pub rows: usize,
     /// Columns (input features): the last dimension.
     pub cols: usize,
+    /// Shape without quantization; its last dimension is the columns.
+    pub shape: Vec<usize>,
     /// Bytes that all its tensors take.
     pub bytes: u64,
     /// Which tensors it is.
@@ -124,6 +126,7 @@ impl Checkpoint {
                     name: tensor.name.clone(),
                     rows: tensor.rows(),
                     cols: tensor.cols(),
+                    shape: tensor.shape.clone(),
                     bytes: tensor.bytes,
                     form: Form::Plain(place),
                     note: notes[place].take(),
@@ -206,7 +209,10 @@ impl Checkpoint {
             return Err(wrong_dtype(&tensors[biases], "that of the scales"));
         }
         let name = codes.name.clone();
-        Ok(self.weight(name, rows, cols, &parts, Form::Mlx { parts, groups }))
+        let mut shape = codes.shape.clone();
+        shape.pop();
+        shape.push(cols);
+        Ok(Weight { shape, ..self.weight(name, rows, cols, &parts, Form::Mlx { parts, groups }) })
     }
 
     /// The weight of a GPTQ layer, or why its tensors stay as they are.
@@ -308,7 +314,7 @@ impl Checkpoint {
 
     fn weight(&self, name: String, rows: usize, cols: usize, parts: &[usize], form: Form) -> Weight {
         let bytes = parts.iter().map(|&part| self.tensors()[part].bytes).sum();
-        Weight { name, rows, cols, bytes, form, note: None }
+        Weight { name, rows, cols, shape: vec![rows, cols], bytes, form, note: None }
     }
 }
 

@@ -52,7 +52,7 @@ fn facts(file: &EcqFile, name: &str, bytes: u64) -> Result<TensorFacts> {
             (entry.kind, entry.shape[0], entry.shape[1], shape, dtype)
         }
     };
-    Ok(TensorFacts { name: name.to_owned(), kind, rows, cols, shape, dtype, bytes })
+    Ok(TensorFacts { name: name.to_owned(), kind, rows, cols, shape, dtype, bytes, note: None })
 }
 
 /// Lower-case name of a safetensors type, as GGUF would call it.

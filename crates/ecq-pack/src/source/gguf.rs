@@ -30,6 +30,7 @@ impl GgufSource {
             shape: tensor.dims.iter().rev().map(|&d| d as usize).collect(),
             dtype: tensor.ty.name().to_owned(),
             bytes: tensor.bytes,
+            note: None,
         });
         let tensors = facts.collect();
         let fingerprint = fingerprint(path, gguf.header_bytes())?;

@@ -33,6 +33,8 @@ pub struct TensorFacts {
     pub dtype: String,
     /// Bytes that it takes in the source.
     pub bytes: u64,
+    /// Why it is carried as it is although it is part of a quantized layer.
+    pub note: Option<String>,
 }
 
 impl TensorFacts {
@@ -63,7 +65,7 @@ pub type RideAlong = (String, Vec<u8>);
 
 /// A model whose tensors load one at a time.
 pub trait Source: Sync {
-    /// Name of the format: `gguf`, `safetensors`, `mlx`, `ecq`.
+    /// Name of the format: `gguf`, `safetensors`, `mlx`, `gptq`, `awq`, `ecq`.
     fn format(&self) -> &'static str;
     /// All tensors, in file order.
     fn tensors(&self) -> &[TensorFacts];

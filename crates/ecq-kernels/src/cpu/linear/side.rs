@@ -87,6 +87,12 @@ impl Side {
                 let (biases, zero) = match &grid.biases {
                     Biases::PerGroup(biases) => (Some(FloatPanels::new(biases, rows, groups)), 0),
                     Biases::Zero(zero) => (None, i32::from(*zero)),
+                    Biases::Zeros(zeros) => {
+                        // Exact in single precision where scales are halves or bfloat16.
+                        let bias = |(group, &zero): (usize, &u8)| -grid.scales.get(group) * f32::from(zero);
+                        let biases: Vec<f32> = zeros.iter().enumerate().map(bias).collect();
+                        (Some(FloatPanels::new(&FloatVec::of(FloatType::F32, &biases), rows, groups)), 0)
+                    }
                 };
                 Ok(Self {
                     rows,

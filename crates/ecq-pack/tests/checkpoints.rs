@@ -1,0 +1,188 @@
+//! Checkpoints in, an `.ecq` out, every bit of every tensor kept: Hugging Face, MLX, GPTQ, AWQ.
+
+use ecq_core::{Biases, Coding, Grid, Kind, Limits};
+use ecq_pack::encode::{CodingChoice, EncodeOptions};
+use ecq_pack::source::{Source, Tensor};
+use ecq_pack::{PackError, PackOptions, PackReport, pack, source, verify};
+use ecq_testkit::checkpoint::{Float, Matrix, write_sharded};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A fixture of the format crate: written by MLX, AutoGPTQ, AutoAWQ.
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecq-format/tests/data").join(name)
+}
+
+fn open(path: &Path) -> Box<dyn Source> {
+    source::open(path, &Limits::default()).unwrap()
+}
+
+/// Packs without loss in every coding, and holds each file to its source.
+fn round_trip(path: &Path) -> PackReport {
+    let folder = tempfile::tempdir().unwrap();
+    let source = open(path);
+    let mut last = None;
+    for coding in [Coding::Packed, Coding::Rans, Coding::Prefix, Coding::Archive] {
+        let encode = EncodeOptions {
+            coding: CodingChoice::Only(coding),
+            hybrid_percent: 0.0,
+            ..EncodeOptions::default()
+        };
+        let options = PackOptions { encode, ..PackOptions::default() };
+        let dest = folder.path().join("x.ecq");
+        let report = pack(&*source, "x", Some(&dest), &options, &()).unwrap();
+        let found = verify(&dest, Some(&*source), &Limits::default(), &()).unwrap();
+        assert!(found.ok, "{} {coding:?}: {:?}", path.display(), found.mismatches);
+        let back = open(&dest);
+        for (ours, theirs) in back.tensors().iter().zip(source.tensors()) {
+            assert_eq!((&ours.name, &ours.shape), (&theirs.name, &theirs.shape));
+        }
+        // What rides along is what was beside the weights.
+        assert_eq!(back.ride_along().unwrap(), sorted(source.ride_along().unwrap()));
+        last = Some(report);
+    }
+    last.unwrap()
+}
+
+fn sorted(mut files: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+    files.sort();
+    files
+}
+
+fn grid_of(source: &dyn Source, end: &str) -> Option<Biases> {
+    let index = source.tensors().iter().position(|tensor| tensor.name.ends_with(end)).unwrap();
+    match source.load(index).unwrap() {
+        Tensor::Coded(_, Grid::AffineGroups(grid)) => Some(grid.biases),
+        _ => None,
+    }
+}
+
+#[test]
+fn floats_in_shards_come_back_bit_for_bit() {
+    for float in [Float::F32, Float::F16, Float::Bf16] {
+        let folder = tempfile::tempdir().unwrap();
+        let matrices = [
+            Matrix::new("model.embed_tokens.weight", &[500, 64]),
+            Matrix::new("model.layers.0.self_attn.q_proj.weight", &[320, 256]),
+            Matrix::new("model.layers.0.mlp.experts.gate_up_proj", &[3, 128, 256]),
+            Matrix::new("model.layers.0.conv.weight", &[8, 1, 4]),
+            Matrix::new("model.layers.0.row.weight", &[1, 64]),
+            Matrix::new("model.norm.weight", &[64]),
+            Matrix::new("logit_scale", &[]),
+        ];
+        write_sharded(folder.path(), float, &matrices, 3).unwrap();
+        fs::write(folder.path().join("config.json"), r#"{"model_type": "llama"}"#).unwrap();
+        fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
+        let source = open(folder.path());
+        assert_eq!((source.format(), source.tensors().len()), ("safetensors", matrices.len()));
+        let report = round_trip(folder.path());
+        let kinds = |kind| report.tensors.iter().filter(|tensor| tensor.kind == kind).count();
+        assert_eq!((kinds(Kind::Linear), kinds(Kind::Embedding)), (2, 1));
+        let of_file = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let files = of_file.filter(|path| path.extension().is_some_and(|end| end == "safetensors"));
+        assert_eq!(source.bytes(), files.map(|path| path.metadata().unwrap().len()).sum::<u64>());
+    }
+}
+
+#[test]
+fn layers_that_mlx_quantized_come_back_bit_for_bit() {
+    let report = round_trip(&fixture("mlx-tiny"));
+    assert_eq!(open(&fixture("mlx-tiny")).format(), "mlx");
+    let coded = report.tensors.iter().filter(|tensor| tensor.coding.is_some()).count();
+    assert_eq!((coded, report.tensors.len()), (7, 11));
+    // The weights and their scales and biases are one tensor.
+    assert!(report.tensors.iter().all(|tensor| !tensor.name.ends_with("scales")));
+    let q = report.tensors.iter().find(|tensor| tensor.name.ends_with("q_proj.weight")).unwrap();
+    assert_eq!((q.rows, q.cols, q.dtype.as_str(), q.kind), (64, 64, "mlx 4-bit g64", Kind::Linear));
+    assert_eq!(q.source_bytes, 64 * 32 + 2 * 2 * 64);
+}
+
+#[test]
+fn layers_that_gptq_and_awq_quantized_come_back_bit_for_bit() {
+    let report = round_trip(&fixture("gptq-tiny"));
+    let source = open(&fixture("gptq-tiny"));
+    assert_eq!(source.format(), "gptq");
+    assert!(matches!(grid_of(&*source, "q_proj.weight"), Some(Biases::Zeros(_))));
+    // The layer in act-order is carried as it is, and the report says why.
+    let kept: Vec<_> = report
+        .tensors
+        .iter()
+        .filter(|tensor| tensor.reason.as_deref().is_some_and(|reason| reason.contains("act-order")))
+        .collect();
+    assert_eq!(kept.len(), 4);
+    assert!(kept.iter().all(|tensor| tensor.name.contains("k_proj.") && tensor.coding.is_none()));
+
+    let report = round_trip(&fixture("awq-tiny"));
+    assert_eq!(open(&fixture("awq-tiny")).format(), "awq");
+    assert_eq!(report.tensors.iter().filter(|tensor| tensor.coding.is_some()).count(), 3);
+}
+
+/// Files of the first release with zero points of groups, never to be rewritten: they must decode to what they were made
+/// from for as long as the schema's version is 1.
+#[test]
+fn golden_files_with_zero_points_decode_to_what_they_were_made_from() {
+    for coding in ["packed", "rans", "archive"] {
+        let golden = format!("{}/tests/data/zeros-{coding}-v1.ecq", env!("CARGO_MANIFEST_DIR"));
+        let source = open(&fixture("awq-tiny"));
+        let found = verify(golden.as_ref(), Some(&*source), &Limits::default(), &()).unwrap();
+        assert!(found.ok, "{coding}: {:?}", found.mismatches);
+        assert!(matches!(grid_of(&*open(golden.as_ref()), "q_proj.weight"), Some(Biases::Zeros(_))));
+    }
+}
+
+#[test]
+fn a_checkpoint_that_changed_has_another_fingerprint() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        for file in ["model.safetensors", "config.json"] {
+            fs::copy(fixture("mlx-tiny").join(file), path.join(file)).unwrap();
+        }
+        path
+    };
+    let path = write("a");
+    let before = open(&path).fingerprint().to_owned();
+    assert_eq!(open(&path).fingerprint(), before);
+    let config = fs::read_to_string(path.join("config.json")).unwrap();
+    fs::write(path.join("config.json"), config.replace("\"down_proj", "\"other")).unwrap();
+    let file = path.join("model.safetensors");
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, [&bytes[..bytes.len() - 1], &[!bytes[bytes.len() - 1]]].concat()).unwrap();
+    // Another time of change, even where the clock is coarse.
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(10);
+    fs::File::options().write(true).open(&file).unwrap().set_modified(later).unwrap();
+    assert_ne!(open(&path).fingerprint(), before);
+}
+
+#[test]
+fn what_is_no_model_is_refused_by_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |path: &Path| source::open(path, &Limits::default()).map(|_| ()).unwrap_err();
+    assert!(matches!(refused(folder.path()), PackError::Checkpoint(_)));
+    assert_eq!(refused(&folder.path().join("none.json")).kind(), "io");
+    fs::write(folder.path().join("model.safetensors"), b"\x02\0\0\0\0\0\0\0[]").unwrap();
+    assert!(matches!(refused(folder.path()), PackError::Checkpoint(_)));
+    fs::write(folder.path().join("config.json"), r#"{"quantization_config": {"quant_method": "fp8"}}"#)
+        .unwrap();
+    fs::write(folder.path().join("model.safetensors"), b"\x02\0\0\0\0\0\0\0{}").unwrap();
+    let error = refused(folder.path());
+    assert_eq!(
+        (error.kind(), error.to_string().contains("\"fp8\" is not read")),
+        ("unsupported", true),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_real_encoder_comes_back_bit_for_bit() {
+    let Some(path) = ecq_testkit::installed("all-MiniLM-L6-v2.safetensors") else { return };
+    let source = open(&path);
+    let dest = tempfile::tempdir().unwrap();
+    let file = dest.path().join("x.ecq");
+    let report = pack(&*source, "x", Some(&file), &PackOptions::default(), &()).unwrap();
+    assert_eq!(report.tensors.iter().filter(|tensor| tensor.kind == Kind::Linear).count(), 6 * 6);
+    assert_eq!(report.tensors.iter().filter(|tensor| tensor.kind == Kind::Embedding).count(), 1);
+    let found = verify(&file, Some(&*source), &Limits::default(), &()).unwrap();
+    assert!(found.ok, "{:?}", found.mismatches);
+}

@@ -1,0 +1,183 @@
+//! Checkpoints of Hugging Face made up from deterministic normal weights, small or large.
+
+use crate::Numbers;
+use half::{bf16, f16};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// Element type of a checkpoint's floats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Float {
+    /// IEEE single precision.
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// bfloat16.
+    Bf16,
+}
+
+impl Float {
+    /// The type as a safetensors header names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+        }
+    }
+
+    /// Bytes of one element.
+    pub fn bytes(self) -> usize {
+        if self == Self::F32 { 4 } else { 2 }
+    }
+
+    /// Little-endian elements.
+    fn encode(self, values: &[f32]) -> Vec<u8> {
+        match self {
+            Self::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Self::F16 => values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect(),
+            Self::Bf16 => values.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect(),
+        }
+    }
+}
+
+/// A tensor of a checkpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matrix {
+    /// Its name, which its weights follow from.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Weights that are not normal, by row-major index: a NaN, an infinity.
+    pub odd: Vec<(usize, f32)>,
+}
+
+impl Matrix {
+    /// A tensor of normal weights.
+    pub fn new(name: &str, shape: &[usize]) -> Self {
+        Self { name: name.to_owned(), shape: shape.to_vec(), odd: Vec::new() }
+    }
+
+    /// The same with weight `index` (row-major) replaced.
+    pub fn with(mut self, index: usize, weight: f32) -> Self {
+        self.odd.push((index, weight));
+        self
+    }
+
+    /// Its weights before they are rounded to the checkpoint's type.
+    pub fn weights(&self) -> Vec<f32> {
+        let seed = self.name.bytes().fold(1u64, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
+        let mut numbers = Numbers::new(seed);
+        let mut weights: Vec<f32> =
+            (0..self.shape.iter().product()).map(|_| 0.02 * numbers.normal()).collect();
+        self.odd.iter().for_each(|&(index, weight)| weights[index] = weight);
+        weights
+    }
+}
+
+/// Writes `matrices`, dealt to `shards` files and an index, or to `model.safetensors` where that is one.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_sharded(folder: &Path, float: Float, matrices: &[Matrix], shards: usize) -> io::Result<()> {
+    let named: Vec<(&str, &[usize])> =
+        matrices.iter().map(|matrix| (matrix.name.as_str(), matrix.shape.as_slice())).collect();
+    write(folder, float, &named, shards, |file, index| {
+        file.write_all(&float.encode(&matrices[index].weights()))
+    })
+}
+
+/// A checkpoint of equal matrices of 4096 columns, to see how much memory and time reading it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Big {
+    /// Matrices.
+    pub tensors: usize,
+    /// Bytes of each, about.
+    pub tensor_bytes: usize,
+    /// Element type.
+    pub float: Float,
+    /// Files.
+    pub shards: usize,
+    /// Whether weights are everywhere; else most of each matrix is a hole of the file, which reads as zeros.
+    pub dense: bool,
+}
+
+/// Weights of a big checkpoint that are made: the others repeat them.
+const BLOCK_ROWS: usize = 64;
+/// Of how many blocks one is written where the others are holes.
+const HOLES: usize = 32;
+
+/// Writes a big checkpoint.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn big_checkpoint(folder: &Path, big: &Big) -> io::Result<()> {
+    let cols = 4096;
+    let rows = (big.tensor_bytes / (cols * big.float.bytes())).max(1);
+    let names: Vec<String> =
+        (0..big.tensors).map(|i| format!("model.layers.{i}.mlp.up_proj.weight")).collect();
+    let shape = [rows, cols];
+    let named: Vec<(&str, &[usize])> = names.iter().map(|name| (name.as_str(), &shape[..])).collect();
+    let block = big.float.encode(&Matrix::new("block", &[BLOCK_ROWS, cols]).weights());
+    let row_bytes = cols * big.float.bytes();
+    write(folder, big.float, &named, big.shards, |file, _| {
+        for (number, first) in (0..rows).step_by(BLOCK_ROWS).enumerate() {
+            let bytes = (rows - first).min(BLOCK_ROWS) * row_bytes;
+            if big.dense || number % HOLES == 0 {
+                file.write_all(&block[..bytes])?;
+            } else {
+                file.seek(SeekFrom::Current(bytes as i64))?;
+            }
+        }
+        Ok(())
+    })?;
+    fs::write(folder.join("config.json"), "{\"model_type\": \"llama\"}\n")
+}
+
+/// Writes headers, and has `data` write each tensor.
+fn write(
+    folder: &Path,
+    float: Float,
+    tensors: &[(&str, &[usize])],
+    shards: usize,
+    mut data: impl FnMut(&mut BufWriter<File>, usize) -> io::Result<()>,
+) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let per_shard = tensors.len().div_ceil(shards).max(1);
+    let files = tensors.len().div_ceil(per_shard);
+    let mut map = Vec::new();
+    for (number, chunk) in tensors.chunks(per_shard).enumerate() {
+        let name = match files {
+            1 => "model.safetensors".to_owned(),
+            all => format!("model-{:05}-of-{all:05}.safetensors", number + 1),
+        };
+        let (mut infos, mut end) = (Vec::new(), 0);
+        for (tensor, shape) in chunk {
+            let start = end;
+            end += shape.iter().product::<usize>() * float.bytes();
+            let dtype = float.name();
+            infos.push(format!(
+                "{tensor:?}:{{\"dtype\":\"{dtype}\",\"shape\":{shape:?},\"data_offsets\":[{start},{end}]}}"
+            ));
+            map.push(format!("    {tensor:?}: {name:?}"));
+        }
+        let mut json = format!("{{\"__metadata__\":{{\"format\":\"pt\"}},{}}}", infos.join(","));
+        json.extend(std::iter::repeat_n(' ', json.len().next_multiple_of(8) - json.len()));
+        let mut file = BufWriter::new(File::create(folder.join(&name))?);
+        file.write_all(&(json.len() as u64).to_le_bytes())?;
+        file.write_all(json.as_bytes())?;
+        for index in 0..chunk.len() {
+            data(&mut file, number * per_shard + index)?;
+        }
+        // A hole at the end is no bytes until the file is that long.
+        let file = file.into_inner().map_err(|error| error.into_error())?;
+        file.set_len((8 + json.len() + end) as u64)?;
+    }
+    if files > 1 {
+        let index =
+            format!("{{\n  \"metadata\": {{}},\n  \"weight_map\": {{\n{}\n  }}\n}}\n", map.join(",\n"));
+        fs::write(folder.join("model.safetensors.index.json"), index)?;
+    }
+    Ok(())
+}
