@@ -146,6 +146,21 @@ fn a_model_is_quantized_for_a_rate_or_a_size_and_explained() {
 }
 
 #[test]
+fn the_demo_needs_nothing_and_its_files_are_those_it_speaks_of() {
+    let files = Files::with_model(64, 256);
+    let folder = files.name("demo");
+    let demo = json(&ecq(&["demo", "--keep", &folder, "--json"]));
+    let rows = demo["grids"].as_array().unwrap();
+    assert!(rows.len() >= 6 && rows.iter().all(|row| row["verified"] == true), "{demo}");
+    for row in rows {
+        let length = std::fs::metadata(row["file"].as_str().unwrap()).unwrap().len();
+        assert_eq!(row["file_bytes"], length);
+    }
+    // Coded again without loss, the model that rides in the program is itself.
+    assert_eq!(demo["model_bytes"], rows[0]["file_bytes"]);
+}
+
+#[test]
 fn errors_say_what_where_and_how_badly() {
     let files = Files::with_model(64, 256);
     let (model, packed, none) = (files.name("m.gguf"), files.name("m.ecq"), files.name("none"));

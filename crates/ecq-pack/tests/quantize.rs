@@ -118,3 +118,39 @@ fn what_cannot_be_had_is_told() {
     }
     assert!(packed.linear.set_steps("column").is_err() && packed.linear.set_levels("mean").is_err());
 }
+
+/// A checkpoint of one projection, 4 x 64 bf16 values of 0.25 but for one.
+fn checkpoint(folder: &Path, odd: u16) -> PathBuf {
+    let name = "model.layers.0.mlp.up_proj.weight";
+    let json = format!(r#"{{"{name}":{{"dtype":"BF16","shape":[4,64],"data_offsets":[0,512]}}}}"#);
+    let mut file = (json.len() as u64).to_le_bytes().to_vec();
+    file.extend(json.as_bytes());
+    let values = (0..256).map(|i| if i == 2 * 64 + 17 { odd } else { 0x3e80 });
+    file.extend(values.flat_map(u16::to_le_bytes));
+    let path = folder.join("model.safetensors");
+    std::fs::write(&path, file).unwrap();
+    path
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let dest = folder.path().join("x.ecq");
+    for (bits, word) in [(0x7fc0u16, "NaN"), (0x7f80, "inf"), (0xff80, "-inf")] {
+        let path = checkpoint(folder.path(), bits);
+        let source = open(&path, &Limits::default()).unwrap();
+        for grid in ["uniform:3", "affine:4:32", "absmax:4:row"] {
+            let options =
+                PackOptions { linear: GridChoice::parse(grid).unwrap(), ..PackOptions::quantizing() };
+            let error = pack(&*source, "m", Some(&dest), &options, &()).unwrap_err();
+            assert_eq!(error.tensor(), Some("model.layers.0.mlp.up_proj.weight"));
+            let words = error.to_string();
+            assert!(words.contains(&format!("at row 2, column 17 is {word};")), "{grid}: {words}");
+            assert!(!dest.exists());
+        }
+        // Without loss every bit pattern is carried.
+        pack(&*source, "m", Some(&dest), &PackOptions::default(), &()).unwrap();
+        assert!(verify(&dest, Some(&*source), &Limits::default(), &()).unwrap().ok);
+        std::fs::remove_file(&dest).unwrap();
+    }
+}
