@@ -110,7 +110,7 @@ pub fn plan(matrix: &MatrixFacts, device: &Facts, mode: Mode, rows: usize) -> De
     let coding = match matrix.form {
         Form::Codes { coding, .. } => coding,
         Form::Floats => return resident("holds floats: there are no codes to decode"),
-        Form::Blocks => return resident("its blocks have no codes of their own: kept as floats"),
+        Form::Blocks => return resident("its blocks have no codes of their own: kept in half precision"),
         Form::InputMajor => return resident("stored input-major: transposed once, kept as floats"),
     };
     let fused = |reason: String| {
@@ -119,8 +119,8 @@ pub fn plan(matrix: &MatrixFacts, device: &Facts, mode: Mode, rows: usize) -> De
         DecodePlan { how: if rows == 1 { How::FusedGemv } else { How::TileThenGemm }, scratch_bytes, reason }
     };
     match (mode, coding) {
-        (_, Coding::Packed) => resident("stored packed: nothing to decode"),
         (Mode::Cached, _) => resident("decoded once at load"),
+        (_, Coding::Packed) => fused("stored packed: unpacked inside the product".to_owned()),
         (_, Coding::Archive) => {
             resident("coded for storage (a table for each symbol): does not decode inside a product")
         }

@@ -2,7 +2,7 @@
 
 use crate::error::{Result, RuntimeError};
 use bytes::Bytes;
-use ecq_core::{Coding, Content, EncodedTensor, FloatType};
+use ecq_core::{Coding, Content, EncodedTensor, FloatType, FloatVec};
 use ecq_format::gguf::{GgmlType, dequantize};
 use ecq_kernels::cpu::decode_raw;
 
@@ -100,11 +100,26 @@ impl Matrix {
         Ok(weights)
     }
 
-    /// The narrowest float type that holds every weight exactly, or what blocks are kept in.
+    /// The weights as floats, little endian, and their type: as stored where it is one, half precision for blocks.
+    ///
+    /// # Errors
+    /// As [`to_f32`](Self::to_f32).
+    pub fn floats(&self) -> Result<(FloatType, Vec<u8>)> {
+        let dtype = self.float_type();
+        match &self.stored {
+            Stored::Plain { bytes, .. } => Ok((dtype, bytes.to_vec())),
+            Stored::Bytes { dtype: name, tensor } if float_type(name).is_some() => {
+                Ok((dtype, decode_raw(tensor)?))
+            }
+            _ => Ok((dtype, FloatVec::of(dtype, &self.to_f32()?).as_bytes().to_vec())),
+        }
+    }
+
+    /// The type in which it is kept where there are no codes: that of the file, half precision for blocks.
     pub fn float_type(&self) -> FloatType {
         match &self.stored {
             Stored::Plain { dtype, .. } => *dtype,
-            Stored::Bytes { dtype, .. } => float_type(dtype).unwrap_or(FloatType::F32),
+            Stored::Bytes { dtype, .. } => float_type(dtype).unwrap_or(FloatType::F16),
             Stored::Codes(_) => FloatType::F32,
             Stored::Transposed(matrix) => matrix.float_type(),
         }

@@ -1,94 +1,158 @@
 //! Products of several matrices with the same activations, over all threads.
 
-use super::weight::cpu_weight;
+use super::stash::{Stashes, Taken};
+use super::weight::{CpuWeight, cpu_weight};
 use super::{CpuOptions, f32s, read, write};
 use crate::backend::{Output, View};
 use crate::error::Result;
+use ecq_kernels::cpu::linear::Activations;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Rows of a matrix that a task takes at least: a multiple of what kernels take at once.
-const TASK_ROWS: usize = 32;
+/// Weights that a task takes at least: less is not worth handing over.
+const TASK_WEIGHTS: usize = 1 << 15;
 /// Tasks for each thread: more than one, so that a thread that was held up does not hold up all.
 const TASKS_PER_THREAD: usize = 4;
 
-/// Rows `range` of matrix `output`, and where their part of the result goes.
-struct Task<'a> {
-    output: usize,
-    range: Range<usize>,
-    y: &'a mut [f32],
+/// A product, and the rows that are computed for it.
+struct Product<'a> {
+    output: &'a Output,
+    weight: &'a CpuWeight,
+    /// The output's rows, and what must be added to begin and end where the weight's form allows.
+    cover: Range<usize>,
+    /// Rows of a task.
+    step: usize,
+    /// Which activations it reads.
+    x: usize,
 }
 
-pub(super) fn run(x: &View, rows: usize, outputs: &[Output], _options: CpuOptions) -> Result<()> {
-    let total: usize = outputs.iter().map(|output| output.range.len()).sum();
-    let most = (total / (TASKS_PER_THREAD * rayon::current_num_threads()).max(1)).next_multiple_of(TASK_ROWS);
-    let cols = outputs.first().map_or(0, |output| output.weight.shape()[1]);
+/// Rows `rows` of a product, and where they go, `[rows of x][rows]`.
+struct Task<'a, 'b> {
+    product: &'a Product<'a>,
+    rows: Range<usize>,
+    y: &'b mut [f32],
+}
+
+pub(super) fn run(
+    x: &View,
+    rows: usize,
+    outputs: &[Output],
+    options: CpuOptions,
+    stashes: &Stashes,
+) -> Result<()> {
     let x_data = read(f32s(&x.buffer)?);
+    let cols = outputs.first().map_or(0, |output| output.weight.shape()[1]);
     let x = &x_data[x.start..x.start + rows * cols];
-    let multiply = |task: Task| -> Result<()> {
-        let output = &outputs[task.output];
-        cpu_weight(&output.weight)?.with(|form| form.multiply(x, task.range.clone(), task.y))?;
-        if let Some(bias) = &output.bias {
-            let bias = read(f32s(bias)?);
-            let bias = &bias[task.range.start - output.range.start..][..task.range.len()];
-            for y in task.y.chunks_exact_mut(task.range.len()) {
-                y.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
-            }
-        }
-        Ok(())
+    let mut inputs = Vec::new();
+    let products = products(x, rows, outputs, options, stashes, &mut inputs)?;
+    let multiply = |scratch: &mut _, task: Task| -> Result<()> {
+        let weight = task.product.weight;
+        let x = &inputs[task.product.x];
+        weight.with(|form| form.matmul(x, task.rows, task.y, scratch).map_err(|error| weight.named(error)))
     };
     let mut ys = Vec::new();
     for output in outputs {
         ys.push(write(f32s(&output.y.buffer)?));
     }
-    if rows == 1 {
+    let exact = products.iter().all(|product| product.cover == product.output.range);
+    if rows == 1 && exact {
         // A row of results is contiguous: tasks write to where they belong.
         let mut tasks = Vec::new();
-        for (i, (output, y)) in outputs.iter().zip(&mut ys).enumerate() {
-            let y = &mut y[output.y.start..output.y.start + output.range.len()];
-            cut(i, &output.range, most, 1, y, &mut tasks);
+        for (product, y) in products.iter().zip(&mut ys) {
+            let start = product.output.y.start;
+            cut(product, 1, &mut y[start..start + product.cover.len()], &mut tasks);
         }
-        return tasks.into_par_iter().try_for_each(multiply);
+        tasks.into_par_iter().try_for_each_init(|| stashes.scratch.take(), |s, task| multiply(s, task))?;
+    } else {
+        // Tasks write to blocks of their own, which are then dealt to the rows.
+        let mut blocks = stashes.blocks.take();
+        blocks.clear();
+        blocks.resize(rows * products.iter().map(|product| product.cover.len()).sum::<usize>(), 0.0);
+        let (mut tasks, mut rest) = (Vec::new(), blocks.as_mut_slice());
+        for product in &products {
+            let (own, after) = rest.split_at_mut(rows * product.cover.len());
+            cut(product, rows, own, &mut tasks);
+            rest = after;
+        }
+        tasks.into_par_iter().try_for_each_init(|| stashes.scratch.take(), |s, task| multiply(s, task))?;
+        let mut rest = blocks.as_slice();
+        for (product, y) in products.iter().zip(&mut ys) {
+            let (own, after) = rest.split_at(rows * product.cover.len());
+            let (start, width) = (product.output.y.start, product.output.range.len());
+            deal(product, rows, own, &mut y[start..start + rows * width]);
+            rest = after;
+        }
     }
-    // Tasks write to blocks of their own, which are then dealt to the rows.
-    let mut blocks = vec![0.0; rows * total];
-    let (mut tasks, mut rest) = (Vec::new(), blocks.as_mut_slice());
-    for (i, output) in outputs.iter().enumerate() {
-        let (own, after) = rest.split_at_mut(rows * output.range.len());
-        cut(i, &output.range, most, rows, own, &mut tasks);
-        rest = after;
-    }
-    tasks.into_par_iter().try_for_each(multiply)?;
-    let mut rest = blocks.as_slice();
     for (output, y) in outputs.iter().zip(&mut ys) {
-        let width = output.range.len();
-        let (own, after) = rest.split_at(rows * width);
-        let y = &mut y[output.y.start..output.y.start + rows * width];
-        y.par_chunks_exact_mut(width).enumerate().for_each(|(row, y)| {
-            let mut first = 0;
-            for (y, block) in y.chunks_mut(most).zip(own.chunks(rows * most)) {
-                let len = y.len();
-                y.copy_from_slice(&block[row * len..(row + 1) * len]);
-                first += len;
+        if let Some(bias) = &output.bias {
+            let bias = read(f32s(bias)?);
+            for y in y[output.y.start..][..rows * output.range.len()].chunks_exact_mut(output.range.len()) {
+                y.iter_mut().zip(&**bias).for_each(|(y, b)| *y += b);
             }
-            debug_assert_eq!(first, width);
-        });
-        rest = after;
+        }
     }
     Ok(())
 }
 
-/// Cuts `range` into tasks of at most `most` rows of the matrix, and `y` with it.
-fn cut<'a>(
-    output: usize,
-    range: &Range<usize>,
-    most: usize,
+/// What is computed, and the activations for it: those that have column scales read their own.
+fn products<'a, 's>(
+    x: &[f32],
     rows: usize,
-    y: &'a mut [f32],
-    tasks: &mut Vec<Task<'a>>,
-) {
-    for (part, y) in y.chunks_mut(rows * most).enumerate() {
-        let start = range.start + part * most;
-        tasks.push(Task { output, range: start..range.end.min(start + most), y });
+    outputs: &'a [Output],
+    options: CpuOptions,
+    stashes: &'s Stashes,
+    inputs: &mut Vec<Taken<'s, Activations>>,
+) -> Result<Vec<Product<'a>>> {
+    let total: usize = outputs.iter().map(|output| output.range.len()).sum();
+    let most = total / (TASKS_PER_THREAD * rayon::current_num_threads());
+    let (precision, mut plain) = (options.activations.precision(), None);
+    let set = |inputs: &mut Vec<Taken<'s, Activations>>, cols, scales: Option<&[f32]>| {
+        let mut prepared = stashes.activations.take();
+        prepared.set(precision, x, rows, cols, scales);
+        inputs.push(prepared);
+        inputs.len() - 1
+    };
+    let one = |output: &'a Output| {
+        let weight = cpu_weight(&output.weight)?;
+        weight.with(|form| {
+            let [all, cols] = form.shape();
+            let grain = form.row_granularity();
+            let Range { start, end } = output.range;
+            let cover = start / grain * grain..all.min(end.next_multiple_of(grain));
+            let least = TASK_WEIGHTS.div_ceil(cols * rows.min(16));
+            let step = most.max(least).next_multiple_of(grain);
+            let x = match (form.col_scales(), plain) {
+                (None, Some(plain)) => plain,
+                (None, None) => *plain.insert(set(inputs, cols, None)),
+                (scales, _) => set(inputs, cols, scales),
+            };
+            Ok(Product { output, weight, cover, step, x })
+        })
+    };
+    outputs.iter().map(one).collect()
+}
+
+/// Cuts a product into tasks, and its result `[rows of x][rows]` with it: each task has a block of its own.
+fn cut<'a, 'b>(product: &'a Product<'a>, x_rows: usize, y: &'b mut [f32], tasks: &mut Vec<Task<'a, 'b>>) {
+    let cover = &product.cover;
+    for (part, y) in y.chunks_mut(x_rows * product.step).enumerate() {
+        let start = cover.start + part * product.step;
+        tasks.push(Task { product, rows: start..cover.end.min(start + product.step), y });
     }
+}
+
+/// Deals the blocks of a product's tasks to the rows that they are parts of.
+fn deal(product: &Product, x_rows: usize, blocks: &[f32], y: &mut [f32]) {
+    let (wanted, cover) = (&product.output.range, &product.cover);
+    y.par_chunks_exact_mut(wanted.len()).enumerate().for_each(|(row, y)| {
+        for (part, block) in blocks.chunks(x_rows * product.step).enumerate() {
+            let first = cover.start + part * product.step;
+            let len = block.len() / x_rows;
+            let (from, to) = (wanted.start.max(first), wanted.end.min(first + len));
+            if from < to {
+                let block = &block[row * len..(row + 1) * len];
+                y[from - wanted.start..to - wanted.start].copy_from_slice(&block[from - first..to - first]);
+            }
+        }
+    });
 }

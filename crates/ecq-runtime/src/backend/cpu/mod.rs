@@ -2,12 +2,14 @@
 
 mod linear;
 mod run;
+mod stash;
 mod weight;
 
 use super::{Backend, Buffer, Command, Element, Event, Facts, Queue, Recording, Weight};
 use crate::error::{Result, RuntimeError};
 use crate::plan::DecodePlan;
 use crate::weights::Matrix;
+use ecq_kernels::cpu::linear::{Isa, Precision};
 use half::f16;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{
@@ -22,6 +24,15 @@ pub enum ActivationType {
     F32,
     /// Blocks of 8-bit integers with a scale.
     I8,
+}
+
+impl ActivationType {
+    fn precision(self) -> Precision {
+        match self {
+            Self::F32 => Precision::F32,
+            Self::I8 => Precision::I8,
+        }
+    }
 }
 
 /// What to build a [`Cpu`] with.
@@ -49,6 +60,13 @@ pub struct Cpu {
 struct Shared {
     pool: rayon::ThreadPool,
     options: CpuOptions,
+    stashes: stash::Stashes,
+}
+
+impl Shared {
+    fn run(&self, commands: &[Command]) -> Result<()> {
+        self.pool.install(|| commands.iter().try_for_each(|c| run::one(c, self.options, &self.stashes)))
+    }
 }
 
 /// The thread of the second queue.
@@ -71,7 +89,10 @@ impl Cpu {
     pub fn new(options: CpuOptions) -> Result<Self> {
         let refused = |error: rayon::ThreadPoolBuildError| RuntimeError::Threads(error.to_string());
         let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build().map_err(refused)?;
-        Ok(Self { shared: Arc::new(Shared { pool, options }), decoder: OnceLock::new() })
+        Ok(Self {
+            shared: Arc::new(Shared { pool, options, stashes: stash::Stashes::default() }),
+            decoder: OnceLock::new(),
+        })
     }
 
     fn decoder(&self) -> &Decoder {
@@ -81,9 +102,7 @@ impl Cpu {
             let thread = std::thread::spawn(move || {
                 for Job { recording, after, done } in work {
                     let before = after.map_or(Ok(()), |event| wait(&event));
-                    done.set(
-                        before.and_then(|()| shared.pool.install(|| run::run(&recording, shared.options))),
-                    );
+                    done.set(before.and_then(|()| shared.run(&recording)));
                 }
             });
             Decoder { jobs: Some(jobs), thread: Some(thread) }
@@ -104,7 +123,7 @@ impl Drop for Decoder {
 impl Backend for Cpu {
     fn facts(&self) -> Facts {
         let threads = self.shared.pool.current_num_threads();
-        let isa = ecq_coding::IsaKind::detect().name();
+        let isa = Isa::detect().name();
         Facts {
             name: format!("CPU, {isa}, {threads} thread{}", if threads == 1 { "" } else { "s" }),
             kind: "cpu",
@@ -156,7 +175,7 @@ impl Backend for Cpu {
             // The caller's thread is the compute queue: it waits here, and so has no need to be woken.
             Queue::Compute => {
                 after.map_or(Ok(()), wait)?;
-                self.shared.pool.install(|| run::run(&recording, self.shared.options))?;
+                self.shared.run(&recording)?;
                 done.set(Ok(()));
             }
             Queue::Decode => {

@@ -1,5 +1,6 @@
 //! Commands carried out by the kernels of `ecq-kernels`.
 
+use super::stash::Stashes;
 use super::weight::{CpuWeight, cpu_weight};
 use super::{CpuOptions, Data, data, f32s, linear, read, u32s, write};
 use crate::backend::command::Attend;
@@ -22,15 +23,14 @@ pub(super) fn own(command: &Command) -> Result<()> {
     command.weights().into_iter().try_for_each(|weight| cpu_weight(weight).map(|_| ()))
 }
 
-pub(super) fn run(commands: &[Command], options: CpuOptions) -> Result<()> {
-    commands.iter().try_for_each(|command| one(command, options))
-}
-
-fn one(command: &Command, options: CpuOptions) -> Result<()> {
+/// Carries out a command.
+pub(super) fn one(command: &Command, options: CpuOptions, stashes: &Stashes) -> Result<()> {
     match command {
-        Command::Embed { table, index, rows, scale, add, y } => embed(table, index, *rows, *scale, *add, y),
+        Command::Embed { table, index, rows, scale, add, y } => {
+            embed(table, index, *rows, *scale, *add, y, stashes)
+        }
         Command::Norm { norm, x, rows, y } => normalise(norm, x, *rows, y),
-        Command::Linear { x, rows, outputs } => linear::run(x, *rows, outputs, options),
+        Command::Linear { x, rows, outputs } => linear::run(x, *rows, outputs, options, stashes),
         Command::Angles { positions, rows, frequencies, scale, table } => {
             let (positions, frequencies) = (read(u32s(positions)?), read(f32s(frequencies)?));
             angles(&positions[..*rows], &frequencies, *scale, &mut write(f32s(table)?));
@@ -107,6 +107,7 @@ fn with_mut<T>(view: &View, len: usize, f: impl FnOnce(&mut [f32]) -> T) -> Resu
     Ok(f(&mut data[view.start..view.start + len]))
 }
 
+#[allow(clippy::too_many_arguments)]
 fn embed(
     table: &Weight,
     index: &crate::backend::Buffer,
@@ -114,16 +115,18 @@ fn embed(
     scale: f32,
     add: bool,
     y: &View,
+    stashes: &Stashes,
 ) -> Result<()> {
     let [vocabulary, width] = table.shape();
     let (weight, index): (&CpuWeight, _) = (cpu_weight(table)?, read(u32s(index)?));
-    let mut row = vec![0.0; width];
+    let (mut row, mut scratch) = (vec![0.0; width], stashes.scratch.take());
     with_mut(y, rows * width, |y| {
         for (y, &token) in y.chunks_exact_mut(width).zip(index.iter()) {
             if token as usize >= vocabulary {
                 return Err(RuntimeError::Token { token, vocabulary });
             }
-            weight.with(|form| form.row(token as usize, &mut row))?;
+            weight
+                .with(|form| form.row(token as usize, &mut row, &mut scratch).map_err(|e| weight.named(e)))?;
             let values = y.iter_mut().zip(&row);
             if add {
                 values.for_each(|(y, w)| *y += w * scale);

@@ -4,46 +4,40 @@ use super::{read, write};
 use crate::backend::{Weight, WeightForm};
 use crate::error::{Result, RuntimeError};
 use crate::plan::{DecodePlan, How};
-use crate::weights::Matrix;
+use crate::weights::{Matrix, Stored};
+use ecq_kernels::cpu::linear::{DenseLinear, FusedLinear, Linear, PackedLinear};
+use ecq_kernels::cpu::{decode_codes, decode_grid};
 use std::any::Any;
-use std::ops::Range;
-use std::sync::{RwLock, RwLockReadGuard};
+use std::sync::RwLock;
 
 /// A weight matrix of the CPU.
 pub(super) struct CpuWeight {
     name: String,
     /// What it is decoded from, again and again, where the plan says so.
     source: Option<Matrix>,
-    /// Bytes of the source that stay mapped.
-    mapped_bytes: u64,
-    form: RwLock<Option<Form>>,
-}
-
-/// What is multiplied.
-pub(super) enum Form {
-    /// All weights in f32.
-    Dense { cols: usize, weights: Vec<f32> },
+    form: RwLock<Option<Box<dyn Linear>>>,
 }
 
 impl CpuWeight {
     pub(super) fn load(matrix: &Matrix, plan: &DecodePlan) -> Result<Self> {
         let name = matrix.name.clone();
-        Ok(match plan.how {
-            How::Host => Self {
-                name,
-                source: Some(matrix.clone()),
-                mapped_bytes: matrix.stored_bytes(),
-                form: RwLock::new(None),
-            },
-            _ => Self { name, source: None, mapped_bytes: 0, form: RwLock::new(Some(Form::decode(matrix)?)) },
-        })
+        let form: Box<dyn Linear> = match (plan.how, &matrix.stored) {
+            (How::Host, _) => {
+                return Ok(Self { name, source: Some(matrix.clone()), form: RwLock::new(None) });
+            }
+            (How::FusedGemv | How::TileThenGemm, Stored::Codes(tensor)) => {
+                Box::new(FusedLinear::new(tensor)?)
+            }
+            _ => decoded(matrix)?,
+        };
+        Ok(Self { name, source: None, form: RwLock::new(Some(form)) })
     }
 
     /// Decodes, if it is not decoded.
     pub(super) fn decode(&self) -> Result<()> {
         let mut form = write(&self.form);
         if let (None, Some(matrix)) = (&*form, &self.source) {
-            *form = Some(Form::decode(matrix).map_err(|error| RuntimeError::in_tensor(&self.name, error))?);
+            *form = Some(decoded(matrix).map_err(|error| self.named(error))?);
         }
         Ok(())
     }
@@ -55,19 +49,24 @@ impl CpuWeight {
         }
     }
 
-    /// Gives `f` the form that is multiplied.
-    pub(super) fn with<T>(&self, f: impl FnOnce(&Form) -> Result<T>) -> Result<T> {
-        let form: RwLockReadGuard<Option<Form>> = read(&self.form);
-        let Some(form) = &*form else {
-            return Err(RuntimeError::Recording(format!("{} is used before it is decoded", self.name)));
-        };
-        f(form).map_err(|error| RuntimeError::in_tensor(&self.name, error))
+    /// Gives `f` what is multiplied.
+    pub(super) fn with<T>(&self, f: impl FnOnce(&dyn Linear) -> Result<T>) -> Result<T> {
+        match &*read(&self.form) {
+            Some(form) => f(&**form),
+            None => Err(RuntimeError::Recording(format!("{} is used before it is decoded", self.name))),
+        }
+    }
+
+    /// The same error, with the tensor's name.
+    pub(super) fn named(&self, error: impl Into<RuntimeError>) -> RuntimeError {
+        RuntimeError::in_tensor(&self.name, error)
     }
 }
 
 impl WeightForm for CpuWeight {
     fn bytes(&self) -> u64 {
-        self.mapped_bytes + read(&self.form).as_ref().map_or(0, Form::bytes)
+        let mapped = self.source.as_ref().map_or(0, Matrix::stored_bytes);
+        mapped + read(&self.form).as_ref().map_or(0, |form| form.bytes_resident() as u64)
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -79,35 +78,11 @@ pub(super) fn cpu_weight(weight: &Weight) -> Result<&CpuWeight> {
     weight.inner().ok_or_else(|| RuntimeError::Recording("weight of another backend".to_owned()))
 }
 
-impl Form {
-    fn decode(matrix: &Matrix) -> Result<Self> {
-        Ok(Self::Dense { cols: matrix.shape[1], weights: matrix.to_f32()? })
+/// Codes packed, anything else as floats.
+fn decoded(matrix: &Matrix) -> Result<Box<dyn Linear>> {
+    if let Stored::Codes(tensor) = &matrix.stored {
+        return Ok(Box::new(PackedLinear::new(&decode_codes(tensor)?, &decode_grid(tensor)?)?));
     }
-
-    fn bytes(&self) -> u64 {
-        match self {
-            Self::Dense { weights, .. } => 4 * weights.len() as u64,
-        }
-    }
-
-    /// `y[r][i] = x[r] . w[range.start + i]`, `y` of `[rows of x, range.len()]`.
-    pub(super) fn multiply(&self, x: &[f32], range: Range<usize>, y: &mut [f32]) -> Result<()> {
-        match self {
-            Self::Dense { cols, weights } => {
-                for (x, y) in x.chunks_exact(*cols).zip(y.chunks_exact_mut(range.len())) {
-                    let rows = weights[range.start * cols..range.end * cols].chunks_exact(*cols);
-                    y.iter_mut().zip(rows).for_each(|(y, w)| *y = ecq_kernels::cpu::dot(x, w));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The weights of one row.
-    pub(super) fn row(&self, row: usize, out: &mut [f32]) -> Result<()> {
-        match self {
-            Self::Dense { cols, weights } => out.copy_from_slice(&weights[row * cols..(row + 1) * cols]),
-        }
-        Ok(())
-    }
+    let (dtype, bytes) = matrix.floats()?;
+    Ok(Box::new(DenseLinear::new(matrix.shape, dtype, &bytes)?))
 }
