@@ -1,6 +1,7 @@
 use super::{HfError, Result};
 use crate::gguf::TokenizerFacts;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Token types of GGUF.
@@ -23,6 +24,7 @@ const SPACE: char = '\u{2581}';
 /// # Errors
 /// When model or pre-tokenizer are none of these.
 pub fn tokenizer_json(facts: &TokenizerFacts) -> Result<Value> {
+    let facts = &with_signs_for_spaces(facts);
     let parts = match facts.model.as_str() {
         "gpt2" => byte_level(facts)?,
         "llama" => sentence_piece(facts),
@@ -150,8 +152,29 @@ fn sentence_piece(facts: &TokenizerFacts) -> Parts {
     }
 }
 
+/// Runs of spaces that a user defined, with SentencePiece's sign again, which llama.cpp's converter took from them: by the time that a
+/// text is cut into tokens its spaces are signs.
+fn with_signs_for_spaces(facts: &TokenizerFacts) -> Cow<'_, TokenizerFacts> {
+    let ty = |id: usize| facts.token_types.get(id).copied();
+    let is_run = |id: usize, token: &str| {
+        ty(id) == Some(USER_DEFINED) && !token.is_empty() && token.bytes().all(|b| b == b' ')
+    };
+    let runs: Vec<usize> = match facts.model.as_str() {
+        "llama" => (0..facts.tokens.len()).filter(|&id| is_run(id, &facts.tokens[id])).collect(),
+        _ => Vec::new(),
+    };
+    if runs.is_empty() {
+        return Cow::Borrowed(facts);
+    }
+    let mut facts = facts.clone();
+    for id in runs {
+        facts.tokens[id] = facts.tokens[id].replace(' ', &SPACE.to_string());
+    }
+    Cow::Owned(facts)
+}
+
 /// Two tokens merge if together they are one; the better the score of that one, the earlier. Tokens that a user defined come
-/// first.
+/// first; of equal scores the longer left part, so that runs grow to their full length one by one (the order of `transformers`).
 fn merges_of_scores(facts: &TokenizerFacts) -> Vec<Value> {
     let ids: HashMap<&str, usize> = facts.tokens.iter().enumerate().map(|(id, t)| (t.as_str(), id)).collect();
     let mut merges = Vec::new();
@@ -172,8 +195,13 @@ fn merges_of_scores(facts: &TokenizerFacts) -> Vec<Value> {
         own.sort_unstable();
         merges.extend(own.into_iter().map(|pair| (score, pair)));
     }
-    // Stable: of equal scores the token with the lower id first.
-    merges.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let lengths: Vec<usize> = facts.tokens.iter().map(|token| token.chars().count()).collect();
+    let rank = |&(score, (left, right)): &(f32, (usize, usize))| (score, lengths[left], lengths[right]);
+    // Stable: after that the token with the lower id first.
+    merges.sort_by(|a, b| {
+        let (a, b) = (rank(a), rank(b));
+        b.0.total_cmp(&a.0).then((b.1, b.2).cmp(&(a.1, a.2)))
+    });
     merges.into_iter().map(|(_, (left, right))| json!([facts.tokens[left], facts.tokens[right]])).collect()
 }
 
@@ -185,12 +213,7 @@ fn vocabulary(facts: &TokenizerFacts) -> Map<String, Value> {
 fn added_tokens(facts: &TokenizerFacts) -> Vec<Value> {
     let types = facts.token_types.iter().zip(&facts.tokens).enumerate();
     types
-        .filter(|(_, (ty, token))| match **ty {
-            CONTROL | UNKNOWN => true,
-            // Runs of spaces reach the model as runs of its own sign, which merge there.
-            USER_DEFINED => !token.chars().all(|c| c == SPACE),
-            _ => false,
-        })
+        .filter(|(_, (ty, _))| matches!(**ty, CONTROL | UNKNOWN | USER_DEFINED))
         .map(|(id, (ty, token))| {
             json!({
                 "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
@@ -200,20 +223,22 @@ fn added_tokens(facts: &TokenizerFacts) -> Vec<Value> {
         .collect()
 }
 
-/// A prompt begins with the token for that, if the file says so; Llama 2's and Gemma's files may leave it unsaid.
+/// A prompt begins with the token for that, if the file says so; Llama's and Gemma's files may leave it unsaid (defaults of
+/// llama.cpp's `llama-vocab.cpp`).
 fn post_processor(facts: &TokenizerFacts) -> Value {
-    let begins = facts.add_bos.unwrap_or(facts.model == "llama");
+    let unsaid = facts.model == "llama" || facts.pre.as_deref() == Some("llama-bpe");
+    let begins = facts.add_bos.unwrap_or(unsaid);
     let Some((id, bos)) =
         facts.bos.filter(|_| begins).and_then(|id| Some((id, facts.tokens.get(id as usize)?)))
     else {
         return Value::Null;
     };
-    let special = json!({ "SpecialToken": { "id": bos, "type_id": 0 } });
-    let sequence = |id: &str| json!({ "Sequence": { "id": id, "type_id": 0 } });
+    let special = |ty: u32| json!({ "SpecialToken": { "id": bos, "type_id": ty } });
+    let sequence = |id: &str, ty: u32| json!({ "Sequence": { "id": id, "type_id": ty } });
     json!({
         "type": "TemplateProcessing",
-        "single": [special.clone(), sequence("A")],
-        "pair": [special, sequence("A"), sequence("B")],
+        "single": [special(0), sequence("A", 0)],
+        "pair": [special(0), sequence("A", 0), special(1), sequence("B", 1)],
         "special_tokens": { bos.as_str(): { "id": bos, "ids": [id], "tokens": [bos] } },
     })
 }
