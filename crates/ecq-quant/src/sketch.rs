@@ -165,7 +165,8 @@ struct Histogram {
 impl Histogram {
     fn add(&mut self, weights: &[f32], unit: f32) {
         self.bins.resize(BINS, 0);
-        let scale = FINENESS as f32 / unit;
+        // A row of zeros has the least of units, and zeros are to stay zeros.
+        let scale = (FINENESS as f32 / unit).min(f32::MAX);
         let middle = (BINS / 2) as f32;
         for &w in weights {
             let at = w * scale + middle;
@@ -182,5 +183,23 @@ impl Histogram {
         self.bins.iter_mut().zip(&other.bins).for_each(|(sum, n)| *sum += n);
         self.far.extend(other.far);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::Floats;
+
+    #[test]
+    fn rows_of_zeros_take_no_room() {
+        let mut bytes = vec![0; 4 * 100 * 64];
+        bytes[..4].copy_from_slice(&1f32.to_le_bytes());
+        let floats = Floats::new(FloatType::F32, [100, 64], &bytes).unwrap();
+        for span in [StepSpan::Row, StepSpan::Tensor, StepSpan::Model] {
+            let sketch = Sketch::of(&floats, span).unwrap();
+            assert!(sketch.far.len() <= 1, "{span:?}: {} weights beyond the bins", sketch.far.len());
+            assert_eq!(sketch.spectrum(0.3).total(), 6400.0);
+        }
     }
 }
