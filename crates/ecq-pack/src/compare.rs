@@ -41,6 +41,9 @@ pub struct GridComparison {
 pub const SAMPLE_WEIGHTS: u64 = 1 << 28;
 /// Decibels that count as equal.
 const EQUAL_DB: f64 = 0.02;
+/// Bits per weight between which equal error is looked for.
+const LEAST_BPW: f64 = 0.5;
+const MOST_BPW: f64 = 8.0;
 
 /// Packs block projections on several grids without writing anything: the source's own, symmetric grids with one scale for the tensor
 /// and for each row, MLX's affine groups, and uniform grids of about the same bits, and of about the same error, as MLX's 4 bits.
@@ -92,7 +95,7 @@ pub fn compare_grids(
         add(&grid, what, &report);
         let Some(wanted) = report.sqnr_linear_db else { continue };
         // Six decibels are a bit.
-        let mut bpw = 0.16 * wanted + 0.4;
+        let mut bpw = (0.16 * wanted + 0.4).clamp(LEAST_BPW, MOST_BPW);
         let uniform = GridChoice::Uniform { bpw: None, steps: StepSpan::Model, levels: Levels::Grid };
         for last in [false, false, true] {
             let report = run(uniform, Target::Bpw(bpw))?;
@@ -101,7 +104,8 @@ pub fn compare_grids(
                 add(&uniform, &format!("uniform, the error of MLX {bits}-bit"), &report);
                 break;
             }
-            bpw += off / 6.02;
+            // Weights far from a bell, a few of which carry all the energy, need not follow: stay within what can be packed.
+            bpw = (bpw + off / 6.02).clamp(LEAST_BPW, MOST_BPW);
         }
     }
     Ok(GridComparison { weights: sample.weights(), all_weights: linear_weights(source.tensors()), grids })
