@@ -22,6 +22,25 @@ pub fn write() -> anyhow::Result<()> {
         fs::write(folder("gguf")?.join(format!("blocks-{ty}")), bytes)?;
     }
 
+    let checkpoint = folder("checkpoint")?;
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/ecq-format/tests/data");
+    for name in ["mlx-tiny", "gptq-tiny", "awq-tiny"] {
+        let config = fs::read(fixtures.join(name).join("config.json"))?;
+        let file = fs::read(fixtures.join(name).join("model.safetensors"))?;
+        // Data are of no interest to a parser of headers: only the length of the file is.
+        let header = &file[..8 + u64::from_le_bytes(*file.first_chunk().context("a header")?) as usize];
+        fs::write(checkpoint.join(name), seed_of_checkpoint(&[], header, file.len() as u32, &[], 0))?;
+        fs::write(checkpoint.join(format!("{name}-config")), seed_of_checkpoint(&config, &[], 0, &[], 0))?;
+    }
+    let shard = |tensor: &str| {
+        let json = format!(r#"{{"{tensor}":{{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}}}"#);
+        [&(json.len() as u64).to_le_bytes()[..], json.as_bytes()].concat()
+    };
+    let (first, second) = (shard("a"), shard("b"));
+    let index = br#"{"metadata":{},"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}"#;
+    let lens = [&first, &second].map(|shard| shard.len() as u32 + 12);
+    fs::write(checkpoint.join("sharded"), seed_of_checkpoint(index, &first, lens[0], &second, lens[1]))?;
+
     let container = folder("container")?;
     let model = container.join("small.gguf");
     fs::write(&model, &gguf)?;
@@ -54,4 +73,13 @@ pub fn write() -> anyhow::Result<()> {
     fs::write(folder("prefix")?.join("symbols"), [&head[..], &[1], &symbols].concat())?;
     println!("wrote seeds to {}", corpus.display());
     Ok(())
+}
+
+/// The layout of the target `checkpoint`: lengths of index and first shard, lengths of both files, index, shards.
+fn seed_of_checkpoint(index: &[u8], first: &[u8], first_len: u32, second: &[u8], second_len: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    [index, first].iter().for_each(|part| out.extend((part.len() as u16).to_le_bytes()));
+    [first_len, second_len].iter().for_each(|len| out.extend(len.to_le_bytes()));
+    [index, first, second].iter().for_each(|part| out.extend(*part));
+    out
 }

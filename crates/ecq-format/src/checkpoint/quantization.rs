@@ -5,6 +5,8 @@ use crate::gptq;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
+const CONFIG: &str = "config.json";
+
 /// What a checkpoint says of its quantization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Quantization {
@@ -50,20 +52,10 @@ impl Checkpoint {
     /// # Errors
     /// When a file cannot be read or is not what it must be, or the quantization is none that is read.
     pub fn quantization(&self) -> Result<Quantization> {
-        let file = "config.json";
-        if let Some(config) = self.json(file)? {
-            if let Some(Value::Object(mlx)) = config.get("quantization") {
-                return of_mlx(file, mlx);
-            }
-            // Models with pictures keep it with their language model.
-            let text = config.get("text_config").and_then(Value::as_object);
-            let quantization = config.get("quantization_config");
-            let nested = || text.and_then(|text| text.get("quantization_config"));
-            if let Some(Value::Object(settings)) = quantization.or_else(nested) {
-                return match settings.get("quant_method") {
-                    None if settings.contains_key("group_size") => of_mlx(file, settings),
-                    method => of_method(file, text_of(method), settings),
-                };
+        if let Some(config) = self.json(CONFIG)? {
+            let said = Quantization::of_config(&config)?;
+            if said != Quantization::None {
+                return Ok(said);
             }
         }
         for (file, method) in [("quantize_config.json", "gptq"), ("quant_config.json", "awq")] {
@@ -73,6 +65,28 @@ impl Checkpoint {
             }
         }
         Ok(Quantization::None)
+    }
+}
+
+impl Quantization {
+    /// What a `config.json` says of the quantization.
+    ///
+    /// # Errors
+    /// When it says what cannot be, or the quantization is none that is read.
+    pub fn of_config(config: &Map<String, Value>) -> Result<Self> {
+        if let Some(Value::Object(mlx)) = config.get("quantization") {
+            return of_mlx(CONFIG, mlx);
+        }
+        // Models with pictures keep it with their language model.
+        let text = config.get("text_config").and_then(Value::as_object);
+        let nested = || text.and_then(|text| text.get("quantization_config"));
+        match config.get("quantization_config").or_else(nested) {
+            Some(Value::Object(settings)) => match settings.get("quant_method") {
+                None if settings.contains_key("group_size") => of_mlx(CONFIG, settings),
+                method => of_method(CONFIG, text_of(method), settings),
+            },
+            _ => Ok(Self::None),
+        }
     }
 }
 

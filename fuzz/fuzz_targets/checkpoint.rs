@@ -1,0 +1,78 @@
+//! Any bytes as the index and the headers of a checkpoint, as its configuration, and as the layers of quantizers.
+#![no_main]
+
+use ecq::Limits;
+use ecq::format::checkpoint::{Checkpoint, MlxGroups, Quantization, kind};
+use ecq::format::{awq, gptq, mlx};
+use ecq::{FloatType, FloatVec};
+use libfuzzer_sys::fuzz_target;
+use std::collections::BTreeMap;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((&[a, b, c, d, e, f, g, h, i, j, k, l], rest)) = bytes.split_first_chunk::<12>() else { return };
+    let (index, rest) = rest.split_at(rest.len().min(u16::from_le_bytes([a, b]).into()));
+    let (first, second) = rest.split_at(rest.len().min(u16::from_le_bytes([c, d]).into()));
+    let lens = [[e, f, g, h], [i, j, k, l]].map(|len| u64::from(u32::from_le_bytes(len)));
+    let limits = Limits { tensor_weights: 1 << 30, tensors: 64, header_bytes: 1 << 16, file_bytes: 1 << 16 };
+
+    let shards = [("1.safetensors", first, lens[0]), ("2.safetensors", second, lens[1])];
+    let parsed = match index {
+        [] => Checkpoint::parse(None, &shards[..1], &limits),
+        index => Checkpoint::parse(Some(index), &shards, &limits),
+    };
+    if let Ok(checkpoint) = parsed {
+        for tensor in checkpoint.tensors() {
+            let _ = (tensor.rows(), tensor.cols(), kind(&tensor.name));
+            assert!(tensor.offset + tensor.bytes <= checkpoint.shards()[tensor.shard].file_bytes);
+        }
+        let group_size = usize::from(a).max(1);
+        let default = MlxGroups { bits: b % 9, group_size };
+        let of_gptq = |version, dynamic| Quantization::Gptq {
+            bits: if dynamic { 4 } else { b % 9 },
+            group_size: Some(group_size),
+            version,
+            dynamic,
+        };
+        for quantization in [
+            Quantization::None,
+            Quantization::Mlx { default, layers: BTreeMap::new() },
+            of_gptq(gptq::Version::V1, true),
+            of_gptq(gptq::Version::V2, false),
+            Quantization::Awq { group_size: None },
+        ] {
+            let _ = checkpoint.weights(&quantization);
+        }
+    }
+    if let Ok(config) = serde_json::from_slice(index) {
+        let _ = Quantization::of_config(&config);
+    }
+    layers(first, second, [a, b, e, f]);
+});
+
+/// What a layout takes apart it puts together again.
+fn layers(codes: &[u8], zeros: &[u8], [bits, group_size, inputs, outputs]: [u8; 4]) {
+    if let Ok(unpacked) = mlx::unpack(bits, group_size.into(), codes)
+        && unpacked.cols().is_multiple_of(32)
+    {
+        assert_eq!(mlx::pack(bits, &unpacked).expect("what was unpacked packs"), codes);
+    }
+    let (group_size, inputs, outputs) = (usize::from(group_size), inputs.into(), outputs.into());
+    let groups = inputs / group_size.max(1);
+    let scales = FloatVec::new(FloatType::F16, vec![0; 2 * groups * outputs]).expect("whole halves");
+    let take = |bytes: &[u8], bits: usize| bytes.get(..bits / 8).unwrap_or(bytes).to_vec();
+    let (weights, points) = (inputs * outputs, groups * outputs);
+    for version in [gptq::Version::V1, gptq::Version::V2] {
+        let layer = gptq::Layer { bits, group_size, inputs, outputs, version };
+        let width = usize::from(bits);
+        let (qweight, qzeros) = (take(codes, weights * width), take(zeros, points * width));
+        let packed = gptq::Packed { qweight, qzeros, scales: scales.clone() };
+        if let Ok((codes, grid)) = layer.unpack(&packed) {
+            assert_eq!(layer.pack(&codes, &grid).expect("what was unpacked packs"), packed);
+        }
+    }
+    let layer = awq::Layer { group_size, inputs, outputs };
+    let packed = awq::Packed { qweight: take(codes, weights * 4), qzeros: take(zeros, points * 4), scales };
+    if let Ok((codes, grid)) = layer.unpack(&packed) {
+        assert_eq!(layer.pack(&codes, &grid).expect("what was unpacked packs"), packed);
+    }
+}
