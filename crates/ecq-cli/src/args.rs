@@ -237,6 +237,35 @@ pub enum Bench {
         #[arg(long, default_value_t = 1.0)]
         seconds: f64,
     },
+    /// Weights per second that each form of a matrix multiplies, on the codes of a model or on synthetic ones
+    Gemv(GemvArgs),
+}
+
+#[derive(Args)]
+pub struct GemvArgs {
+    /// A checkpoint; without one, Gaussian codes of several entropies
+    pub model: Option<PathBuf>,
+    /// Take tensors whose name contains this, not all projections
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Rows of activations: 1 for decoding, more for prefill (repeatable) [default: 1]
+    #[arg(long)]
+    pub rows: Vec<usize>,
+    /// The tile of coded forms: auto, matrix, row, rows:N, block:RxC
+    #[arg(long, default_value = "auto")]
+    pub tile: String,
+    /// Lanes of a tile [default: 32; 8 for --tile row]
+    #[arg(long)]
+    pub lanes: Option<String>,
+    /// Threads to measure with (repeatable) [default: 1 and all]
+    #[arg(long)]
+    pub threads: Vec<usize>,
+    /// Measure only forms whose name contains this
+    #[arg(long)]
+    pub form: Option<String>,
+    /// Seconds for each measurement
+    #[arg(long, default_value_t = 1.0)]
+    pub seconds: f64,
 }
 
 /// How a model is loaded and run.

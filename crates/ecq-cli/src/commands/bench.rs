@@ -22,12 +22,13 @@ struct Measured {
 }
 
 /// Symbols of a model that a measurement takes: more than any cache holds.
-const SYMBOLS: usize = 48 << 20;
+pub(super) const SYMBOLS: usize = 48 << 20;
 
 pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     match &args.what {
         Bench::Codes { model, name, output } => codes(model, name, output, json),
         Bench::Decode { model, threads, seconds } => decode(model.as_deref(), threads, *seconds, json),
+        Bench::Gemv(args) => super::gemv::run(args, json),
     }
 }
 
@@ -149,7 +150,7 @@ fn from_model(path: &Path) -> anyhow::Result<Vec<(Codes, Grid)>> {
 }
 
 /// Matrices of rounded Gaussian numbers whose entropy is about `bits`.
-fn gaussian(bits: f64) -> Vec<(Codes, Grid)> {
+pub(super) fn gaussian(bits: f64) -> Vec<(Codes, Grid)> {
     // A Gaussian of deviation s, rounded, has log2(s sqrt(2 pi e)) bits when s is not small.
     let sigma = (2f64.powf(bits) / (2.0 * std::f64::consts::PI * std::f64::consts::E).sqrt()).max(0.3);
     let (rows, cols) = (2048, 2048);

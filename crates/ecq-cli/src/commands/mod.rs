@@ -4,6 +4,7 @@ pub mod demo;
 pub mod doctor;
 mod engine;
 pub mod export;
+mod gemv;
 pub mod inspect;
 pub mod quantize;
 pub mod report;

@@ -55,6 +55,11 @@ impl Placement {
         placement
     }
 
+    /// Piece `i` of code `code`, or nothing.
+    pub(super) const fn piece(&self, code: usize, i: usize) -> Piece {
+        self.pieces[code][i]
+    }
+
     /// The pieces of code `code`.
     #[inline(always)]
     pub(super) const fn of(&self, code: usize) -> &[Piece] {

@@ -13,6 +13,14 @@ const fn pairs_in_16_bits(bits: usize) -> usize {
     32767 / (2 * 127 * ((1 << bits) - 1))
 }
 
+/// Four integers in every lane.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn quad(x: *const i8, i: usize) -> __m256i {
+    // SAFETY: callers have eight quads at `x`.
+    unsafe { _mm256_set1_epi32(x.cast::<i32>().add(i).read_unaligned()) }
+}
+
 // SAFETY: every intrinsic is of AVX2 or F16C, which callers enable; pointers are used as the trait states.
 unsafe impl Vector for Avx2 {
     type Int = __m256i;
@@ -61,14 +69,13 @@ unsafe impl Vector for Avx2 {
     #[inline(always)]
     unsafe fn dot<const BITS: usize>(codes: [__m256i; QUADS], x: *const i8) -> __m256i {
         unsafe {
-            let quad = |i: usize| _mm256_set1_epi32(x.cast::<i32>().add(i).read_unaligned());
             let ones = _mm256_set1_epi16(1);
             let mut sums = _mm256_setzero_si256();
             if BITS == 8 {
                 for (i, &codes) in codes.iter().enumerate() {
                     // |code| as the unsigned factor, its sign on the other: at most 2 * 128 * 127 in 16 bits.
                     let signed = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
-                    let x = _mm256_sign_epi8(quad(i), signed);
+                    let x = _mm256_sign_epi8(quad(x, i), signed);
                     let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(signed), x);
                     sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, ones));
                 }
@@ -77,10 +84,10 @@ unsafe impl Vector for Avx2 {
             let run = const { if pairs_in_16_bits(BITS) < QUADS { pairs_in_16_bits(BITS) } else { QUADS } };
             let mut i = 0;
             while i < QUADS {
-                let mut pairs = _mm256_maddubs_epi16(codes[i], quad(i));
+                let mut pairs = _mm256_maddubs_epi16(codes[i], quad(x, i));
                 let mut next = i + 1;
                 while next < i + run && next < QUADS {
-                    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(codes[next], quad(next)));
+                    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(codes[next], quad(x, next)));
                     next += 1;
                 }
                 let run_sums = _mm256_madd_epi16(pairs, ones);

@@ -54,11 +54,11 @@ unsafe impl Vector for Avx512Vnni {
     #[inline(always)]
     unsafe fn dot<const BITS: usize>(codes: [__m512i; QUADS], x: *const i8) -> __m512i {
         unsafe {
-            let quad = |i: usize| _mm512_set1_epi32(x.cast::<i32>().add(i).read_unaligned());
             // Two chains: the product has a latency of several cycles.
             let mut sums = [_mm512_setzero_si512(); 2];
             for i in 0..QUADS {
-                sums[i % 2] = _mm512_dpbusd_epi32(sums[i % 2], codes[i], quad(i));
+                let quad = _mm512_set1_epi32(x.cast::<i32>().add(i).read_unaligned());
+                sums[i % 2] = _mm512_dpbusd_epi32(sums[i % 2], codes[i], quad);
             }
             _mm512_add_epi32(sums[0], sums[1])
         }

@@ -110,28 +110,66 @@ pub(super) unsafe trait Vector: Copy {
     /// The codes of a block: `W` rows of 64 bytes, those of this vector at `from`.
     #[inline(always)]
     unsafe fn unpack<const W: usize>(from: *const u8) -> [Self::Int; QUADS] {
-        let placement = const { Placement::new(W) };
+        // Plain loops: closures would not have the instruction set, and so could not be compiled into their callers.
         // SAFETY: as the trait's.
         unsafe {
-            let bytes: [Self::Int; W] = std::array::from_fn(|i| Self::load(from.add(64 * i)));
-            std::array::from_fn(|code| {
-                let piece = |i: usize| {
-                    let piece = placement.of(code)[i];
-                    let moved = match piece.from >= piece.to {
-                        true => Self::shr(bytes[piece.byte], piece.from - piece.to),
-                        false => Self::shl(bytes[piece.byte], piece.to - piece.from),
-                    };
-                    match piece.bits {
-                        8 => moved,
-                        bits => Self::and_bytes(moved, (((1u32 << bits) - 1) << piece.to) as u8),
-                    }
-                };
-                let mut value = piece(0);
-                for i in 1..placement.of(code).len() {
-                    value = Self::or(value, piece(i));
-                }
-                value
-            })
+            let mut bytes = [Self::splat(0); W];
+            for (i, bytes) in bytes.iter_mut().enumerate() {
+                *bytes = Self::load(from.add(64 * i));
+            }
+            [
+                code::<Self, W, 0>(&bytes),
+                code::<Self, W, 1>(&bytes),
+                code::<Self, W, 2>(&bytes),
+                code::<Self, W, 3>(&bytes),
+                code::<Self, W, 4>(&bytes),
+                code::<Self, W, 5>(&bytes),
+                code::<Self, W, 6>(&bytes),
+                code::<Self, W, 7>(&bytes),
+            ]
         }
+    }
+}
+
+/// Code `CODE` of the eight of `W` bits that lie in `bytes`; all shifts and masks are constants.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn code<V: Vector, const W: usize, const CODE: usize>(bytes: &[V::Int; W]) -> V::Int {
+    // SAFETY: as the trait's.
+    unsafe {
+        let mut value = piece::<V, W, CODE, 0>(bytes);
+        macro_rules! more {
+            ($($i:literal)*) => {$(
+                if const { $i < Placement::new(W).of(CODE).len() } {
+                    value = V::or(value, piece::<V, W, CODE, $i>(bytes));
+                }
+            )*};
+        }
+        more!(1 2 3 4 5 6 7);
+        value
+    }
+}
+
+/// Piece `I` of a code.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn piece<V: Vector, const W: usize, const CODE: usize, const I: usize>(bytes: &[V::Int; W]) -> V::Int {
+    let piece = const { Placement::new(W).piece(CODE, I) };
+    // SAFETY: as the trait's.
+    unsafe {
+        let mut part = bytes[piece.byte];
+        if piece.from > piece.to {
+            part = V::shr(part, piece.from - piece.to);
+        } else if piece.to > piece.from {
+            part = V::shl(part, piece.to - piece.from);
+        }
+        if piece.bits < 8 {
+            part = V::and_bytes(part, (((1u32 << piece.bits) - 1) << piece.to) as u8);
+        }
+        part
     }
 }
