@@ -1,5 +1,5 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Makes large language models small by giving every weight only the bits that its information needs.
 #[derive(Parser)]
@@ -41,6 +41,10 @@ pub enum Command {
     Diff(DiffArgs),
     /// Continue a text
     Run(Box<RunArgs>),
+    /// Talk with a model
+    Chat(Box<ChatArgs>),
+    /// Say how well a model predicts a text, and how far it is from another
+    Eval(Box<EvalArgs>),
     /// Measure decoding
     Bench(BenchArgs),
     /// Say what this machine offers and what is off, and why
@@ -269,7 +273,7 @@ pub struct GemvArgs {
 }
 
 /// How a model is loaded and run.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct EngineArgs {
     /// .ecq file
     pub model: PathBuf,
@@ -297,6 +301,13 @@ pub struct EngineArgs {
     /// Say what was decided for each tensor, and why
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+impl EngineArgs {
+    /// The same options for another model and mode.
+    pub fn with(&self, model: &Path, mode: &str) -> Self {
+        Self { model: model.to_owned(), mode: mode.to_owned(), ..self.clone() }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -352,6 +363,41 @@ pub struct RunArgs {
     /// Go on after tokens that end a text
     #[arg(long)]
     pub ignore_end: bool,
+}
+
+#[derive(Args)]
+pub struct ChatArgs {
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    #[command(flatten)]
+    pub sample: SampleArgs,
+    /// What the model is told about itself
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Tokens of an answer at most
+    #[arg(long, default_value_t = 512)]
+    pub tokens: usize,
+}
+
+#[derive(Args)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// A text in UTF-8
+    #[arg(long, value_name = "FILE")]
+    pub text: PathBuf,
+    /// An .ecq file to compare with: KL(reference || model), and how often both think the same token likeliest
+    #[arg(long, value_name = "ECQ")]
+    pub reference: Option<PathBuf>,
+    /// Tokens of the text that are read at most [default: all]
+    #[arg(long, value_name = "TOKENS")]
+    pub max_tokens: Option<usize>,
+    /// Tokens of a window; windows do not overlap
+    #[arg(long, value_name = "TOKENS", default_value_t = 512)]
+    pub window: usize,
+    /// Evaluate in each of these modes (commas between them), or in all
+    #[arg(long)]
+    pub modes: Option<String>,
 }
 
 /// Bytes with an optional unit: powers of 1024 for KiB, MiB, GiB, TiB, of 1000 for kB, MB, GB, TB.

@@ -30,6 +30,8 @@ fn main() -> ExitCode {
         Command::Export(args) => commands::export::run(&args, json),
         Command::Diff(args) => commands::verify::diff(&args, json),
         Command::Run(args) => commands::run::run(&args, json),
+        Command::Chat(args) => commands::chat::run(&args, json),
+        Command::Eval(args) => commands::eval::run(&args, json),
         Command::Bench(args) => commands::bench::run(&args, json),
         Command::Doctor => commands::doctor::run(json),
     };

@@ -8,6 +8,7 @@ mod chat;
 mod checkpoint;
 pub mod config;
 mod error;
+mod evaluate;
 mod generate;
 mod model;
 mod plan;
@@ -18,6 +19,7 @@ mod weights;
 pub use chat::{ChatTemplate, Message};
 pub use checkpoint::Checkpoint;
 pub use error::RuntimeError;
+pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate};
 pub use generate::{Generated, Stop, generate};
 pub use model::{
     CacheType, LoadOptions, Model, PlannedTensor, Residency, Session, SessionOptions, free_bytes,

@@ -2,6 +2,7 @@
 //! checkpoints of floats.
 
 pub mod checkpoint;
+pub mod conformance;
 
 use ecq_format::gguf::{GgmlType, GgufError, TensorToWrite, Value, write};
 use half::f16;

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A model, its tokenizer, and the file they came from.
 pub struct Engine {
-    #[allow(dead_code)]
     pub checkpoint: Checkpoint,
     pub tokenizer: Tokenizer,
     pub model: Arc<Model>,

@@ -1,8 +1,10 @@
 pub mod analyze;
 pub mod bench;
+pub mod chat;
 pub mod demo;
 pub mod doctor;
 mod engine;
+pub mod eval;
 pub mod export;
 mod gemv;
 pub mod inspect;

@@ -80,6 +80,8 @@ pub struct Facts {
     pub threads: usize,
     /// Whether [`Queue::Decode`] runs on the device itself, beside [`Queue::Compute`] (`async`).
     pub decodes_aside: bool,
+    /// Whether a product has the same bits in whatever form its weights are held.
+    pub same_bits: bool,
     /// Bytes that weights may take, where the device knows.
     pub memory_bytes: Option<u64>,
 }

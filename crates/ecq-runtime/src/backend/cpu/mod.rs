@@ -129,6 +129,7 @@ impl Backend for Cpu {
             kind: "cpu",
             threads,
             decodes_aside: false,
+            same_bits: true,
             memory_bytes: None,
         }
     }
