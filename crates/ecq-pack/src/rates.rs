@@ -47,8 +47,9 @@ impl RateModel for CoderRates {
 const PROBED: usize = 16;
 const LEAST_PROBED: usize = 4;
 const PROBED_WEIGHTS: usize = 1 << 24;
-/// Rounds of packing some tensors for real; one is enough unless they are all.
+/// Rounds of packing some tensors for real; one is enough unless they are all, or took quite other bits than were estimated.
 const ROUNDS: usize = 4;
+const FAR: f64 = 0.03;
 /// What counts as hitting a rate.
 const NEAR: f64 = 0.0008;
 /// A file must not be longer than was asked: what estimates may miss.
@@ -58,14 +59,45 @@ const SIZE_MARGIN: f64 = 0.9995;
 struct Measured {
     index: usize,
     sketch: Sketch,
-    /// What it takes beyond its sketch's estimate, in bits.
-    beyond: f64,
+    miss: Miss,
+}
+
+/// What a tensor takes beside its sketch's estimate. What is more is side data, about the same at every rate; what is less is a
+/// matrix of unlike parts with tables of their own, which take about the same share at every rate.
+#[derive(Debug, Clone, Copy)]
+enum Miss {
+    Bits(f64),
+    Share(f64),
+}
+
+impl Miss {
+    fn of(real: f64, estimate: f64) -> Self {
+        if real >= estimate { Self::Bits(real - estimate) } else { Self::Share(real / estimate) }
+    }
+
+    fn mean(all: &[Self]) -> Self {
+        let (mut bits, mut share) = (0.0, 0.0);
+        for miss in all {
+            match miss {
+                Self::Bits(more) => bits += more / all.len() as f64,
+                Self::Share(less) => share += (1.0 - less) / all.len() as f64,
+            }
+        }
+        if share > 0.0 { Self::Share(1.0 - share) } else { Self::Bits(bits) }
+    }
 }
 
 impl Measured {
-    fn bits(&self, scale: f64) -> f64 {
+    fn estimate(&self, scale: f64) -> f64 {
         let spectrum: Spectrum = self.sketch.spectrum(scale);
-        Alphabet::cheapest(&spectrum, &CoderRates).bits(&spectrum, &CoderRates) + self.beyond
+        Alphabet::cheapest(&spectrum, &CoderRates).bits(&spectrum, &CoderRates)
+    }
+
+    fn bits(&self, scale: f64) -> f64 {
+        match self.miss {
+            Miss::Bits(more) => self.estimate(scale) + more,
+            Miss::Share(share) => self.estimate(scale) * share,
+        }
     }
 }
 
@@ -173,7 +205,7 @@ fn measure(
                     .ok_or_else(|| named(PackError::UnknownGrid))?;
                 let sketch = Sketch::of(&*floats, steps).map_err(|error| named(error.into()))?;
                 progress.advance(tensors[index].bytes, &tensors[index].name);
-                Ok(Measured { index, sketch, beyond: 0.0 })
+                Ok(Measured { index, sketch, miss: Miss::Bits(0.0) })
             });
             measured.extend(sketches.collect::<Result<Vec<_>>>()?);
             Ok(())
@@ -220,20 +252,20 @@ fn calibrated(
         if all_probed && (1.0 - NEAR..=1.0).contains(&share) {
             break;
         }
+        let estimated: f64 = flat.iter().map(|&at| measured[at].bits(scale)).sum();
+        let far = (bits.values().sum::<f64>() / estimated - 1.0).abs() > FAR;
         for (all, probed) in shapes.values().zip(&probed) {
-            let mut beyond = 0.0;
             for &at in probed {
-                let own = bits[&at] - (measured[at].bits(scale) - measured[at].beyond);
-                measured[at].beyond = own;
-                beyond += own / probed.len() as f64;
+                measured[at].miss = Miss::of(bits[&at], measured[at].estimate(scale));
             }
+            let misses: Vec<Miss> = probed.iter().map(|&at| measured[at].miss).collect();
             for at in all.iter().filter(|at| !probed.contains(at)) {
-                measured[*at].beyond = beyond;
+                measured[*at].miss = Miss::mean(&misses);
             }
         }
         // Alphabets and tables change by jumps: aim at the middle of what is near enough.
         scale = solved(measured)?;
-        if !all_probed {
+        if !all_probed && !far {
             break;
         }
     }

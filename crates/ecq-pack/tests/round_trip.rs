@@ -128,12 +128,12 @@ fn a_source_that_is_no_model_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x");
     for (bytes, word) in
-        [(&b""[..], "empty"), (b"PK\x03\x04zip", "starts with"), (b"\x02\0\0\0\0\0\0\0{}", "not an .ecq")]
+        [(&b""[..], "empty"), (b"PK\x03\x04zip", "starts with"), (b"\x02\0\0\0\0\0\0\0{}", "no tensors")]
     {
         std::fs::write(&path, bytes).unwrap();
         let error = source::open(&path, &Limits::default()).err().unwrap().to_string();
         assert!(error.contains(word), "{error}");
     }
     let error = source::open(folder.path(), &Limits::default()).err().unwrap().to_string();
-    assert!(error.contains("a folder"), "{error}");
+    assert!(error.contains("expected model.safetensors, an index, or one file"), "{error}");
 }

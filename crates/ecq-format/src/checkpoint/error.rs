@@ -105,6 +105,12 @@ pub enum CheckpointError {
         /// The shard.
         shard: String,
     },
+    /// A checkpoint without tensors.
+    #[error("{file}: no tensors")]
+    NoTensors {
+        /// The first shard.
+        file: String,
+    },
     /// More tensors than the limit.
     #[error("more than {most} tensors")]
     TooManyTensors {

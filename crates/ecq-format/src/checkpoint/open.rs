@@ -107,6 +107,10 @@ impl Checkpoint {
             }
             shards.push(shard);
         }
+        if tensors.is_empty() {
+            let file = shards.first().map_or_else(String::new, |shard: &Shard| shard.name.clone());
+            return Err(CheckpointError::NoTensors { file });
+        }
         let index = match index {
             None => None,
             Some((name, json, index)) => {
