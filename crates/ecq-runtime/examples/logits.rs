@@ -23,14 +23,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = SessionOptions { cache: CacheType::F32, context: None };
     let mut session = Session::new(model, options)?;
     let mut out = std::io::BufWriter::new(std::fs::File::create(out)?);
+    let mut logits = Vec::new();
     for tokens in tokens {
         session.truncate(0);
-        let mut written = Ok(());
-        session.feed_all(&tokens, |_, logits| {
-            written =
-                std::mem::replace(&mut written, Ok(())).and(out.write_all(bytemuck::cast_slice(logits)));
-        })?;
-        written?;
+        for tokens in tokens.chunks(session.pass_rows()) {
+            session.append(tokens)?;
+            session.logits(0..tokens.len(), &mut logits)?;
+            out.write_all(bytemuck::cast_slice(&logits))?;
+        }
     }
     Ok(out.flush()?)
 }

@@ -4,9 +4,6 @@ use crate::error::{Result, RuntimeError};
 use crate::model::Session;
 use rayon::prelude::*;
 
-/// Tokens whose logits are held at once.
-const ROWS: usize = 32;
-
 /// What a text is cut into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EvalOptions {
@@ -73,8 +70,15 @@ pub fn evaluate(
     if step < 2 || text.len() + begin.len() < 2 {
         return Err(RuntimeError::Empty("the text or the window is too short: there is no token to predict"));
     }
+    let vocabulary = session.model().config().vocabulary;
+    if let Some(&token) = begin.iter().chain(text).find(|&&token| token as usize >= vocabulary) {
+        return Err(RuntimeError::Token { token, vocabulary });
+    }
     let (mut nll, mut kl, mut top1) = (Sum::default(), Sum::default(), Sum::default());
     let mut windows = 0;
+    let others_rows = reference.as_ref().map_or(usize::MAX, |reference| reference.pass_rows());
+    // Logits of some rows, `[rows][vocabulary]`.
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for part in text.chunks(step) {
         let window = [begin, part].concat();
         if window.len() < 2 {
@@ -87,21 +91,31 @@ pub fn evaluate(
         }
         // The last token predicts nothing, the tokens of `begin` are not predicted.
         let mut at = 0;
-        for inputs in window[..window.len() - 1].chunks(ROWS) {
-            let theirs = reference.as_mut().map(|reference| rows(reference, inputs)).transpose()?;
-            let ours = rows(session, inputs)?;
-            let compared: Vec<Compared> = (0..inputs.len())
-                .into_par_iter()
-                .map(|i| compare(window[at + i + 1], &ours[i], theirs.as_ref().map(|theirs| &*theirs[i])))
-                .collect();
-            for (i, compared) in compared.into_iter().enumerate() {
-                if !compared.nll.is_finite() {
-                    return Err(RuntimeError::NotFinite { position: at + i });
+        for inputs in window[..window.len() - 1].chunks(session.pass_rows().min(others_rows)) {
+            if let Some(reference) = &mut reference {
+                reference.append(inputs)?;
+            }
+            session.append(inputs)?;
+            for first in (0..inputs.len()).step_by(session.logits_rows()) {
+                let rows = first..inputs.len().min(first + session.logits_rows());
+                if let Some(reference) = &mut reference {
+                    reference.logits(rows.clone(), &mut theirs)?;
                 }
-                if at + i + 1 >= begin.len() {
-                    nll.add(compared.nll);
-                    kl.add(compared.kl);
-                    top1.add(f64::from(u8::from(compared.same)));
+                session.logits(rows.clone(), &mut ours)?;
+                let one = |i: usize| {
+                    let row = i * vocabulary..(i + 1) * vocabulary;
+                    compare(window[at + rows.start + i + 1], &ours[row.clone()], theirs.get(row))
+                };
+                let compared: Vec<Compared> = (0..rows.len()).into_par_iter().map(one).collect();
+                for (position, compared) in (at + rows.start..).zip(compared) {
+                    if !compared.nll.is_finite() {
+                        return Err(RuntimeError::NotFinite { position });
+                    }
+                    if position + 1 >= begin.len() {
+                        nll.add(compared.nll);
+                        kl.add(compared.kl);
+                        top1.add(f64::from(u8::from(compared.same)));
+                    }
                 }
             }
             at += inputs.len();
@@ -117,36 +131,31 @@ pub fn evaluate(
     })
 }
 
-fn rows(session: &mut Session, tokens: &[u32]) -> Result<Vec<Vec<f32>>> {
-    let mut rows = Vec::new();
-    session.feed_all(tokens, |_, logits| rows.push(logits.to_vec()))?;
-    Ok(rows)
-}
-
 struct Compared {
     nll: f64,
     kl: f64,
     same: bool,
 }
 
+/// With `T` and `O` the logarithms of the sums of `e^theirs` and `e^ours`, and `p` the reference's probabilities,
+/// KL = sum of `p (theirs - ours)` - (T - O).
 fn compare(next: u32, ours: &[f32], theirs: Option<&[f32]>) -> Compared {
-    let log_sum = |logits: &[f32]| {
-        let most = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        most + logits.iter().map(|&l| (f64::from(l) - most).exp()).sum::<f64>().ln()
-    };
-    let our_sum = log_sum(ours);
+    let most = |logits: &[f32]| f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let our_most = most(ours);
+    let our_sum = our_most + ours.iter().map(|&l| (f64::from(l) - our_most).exp()).sum::<f64>().ln();
     let nll = our_sum - f64::from(ours[next as usize]);
     let Some(theirs) = theirs else { return Compared { nll, kl: 0.0, same: true } };
-    let their_sum = log_sum(theirs);
-    let one = |(&ours, &theirs): (&f32, &f32)| {
-        let (q, p) = (f64::from(ours) - our_sum, f64::from(theirs) - their_sum);
-        p.exp() * (p - q)
-    };
-    let best = |logits: &[f32]| {
-        let better = |best: usize, i: usize| if logits[i] > logits[best] { i } else { best };
-        (0..logits.len()).reduce(better)
-    };
-    Compared { nll, kl: ours.iter().zip(theirs).map(one).sum(), same: best(ours) == best(theirs) }
+    let their_most = most(theirs);
+    let (mut sum, mut differences) = (0.0, 0.0);
+    for (&ours, &theirs) in ours.iter().zip(theirs) {
+        let weight = (f64::from(theirs) - their_most).exp();
+        sum += weight;
+        differences += weight * (f64::from(theirs) - f64::from(ours));
+    }
+    let their_sum = their_most + sum.ln();
+    let first = |logits: &[f32], most: f64| logits.iter().position(|&l| f64::from(l) == most);
+    let same = first(ours, our_most) == first(theirs, their_most);
+    Compared { nll, kl: differences / sum - (their_sum - our_sum), same }
 }
 
 /// A running mean and variance (Welford, 1962).

@@ -332,12 +332,21 @@ pub fn attention(backend: &dyn Backend) {
     };
     let (keys, values) = (rounded(&mut numbers, total * width), rounded(&mut numbers, total * width));
     let queries = random(&mut numbers, total * heads * head_dim);
-    for (window, capacity) in [(None, 32), (Some(5), 9), (Some(1), 6)] {
+    // Window, positions of the ring, rows at a time: as few positions as the window and the rows need.
+    let cases = [
+        (None, 32, 5),
+        (Some(5), 9, 5),
+        (Some(1), 6, 5),
+        (None, 23, 11),
+        (Some(5), 15, 11),
+        (Some(1), 11, 11),
+    ];
+    for (window, capacity, step) in cases {
         for element in [Element::F32, Element::F16] {
             let rings = [(); 2].map(|()| backend.alloc(element, capacity * width).unwrap());
             // Some rows at a time, as a text grows.
-            for first in (0..total).step_by(5) {
-                let rows = 5.min(total - first);
+            for first in (0..total).step_by(step) {
+                let rows = step.min(total - first);
                 let positions =
                     upload_u32(backend, &(first as u32..(first + rows) as u32).collect::<Vec<_>>());
                 let part =

@@ -43,6 +43,20 @@ impl Cached<'_> {
     }
 }
 
+impl Cached<'_> {
+    /// The head's values at `positions`, one after another, in f32: what many queries look at is unrolled once.
+    pub fn unroll(&self, place: HeadPlace, positions: Range<usize>, to: &mut Vec<f32>) {
+        to.resize(positions.len() * place.head_dim, 0.0);
+        for (position, to) in positions.zip(to.chunks_exact_mut(place.head_dim)) {
+            let start = position % place.capacity * place.width + place.first;
+            match self {
+                Self::F32(rows) => to.copy_from_slice(&rows[start..start + place.head_dim]),
+                Self::F16(rows) => rows[start..start + place.head_dim].convert_to_f32_slice(to),
+            }
+        }
+    }
+}
+
 /// Scratch of [`attend`], kept by the caller between calls.
 #[derive(Debug, Clone, Default)]
 pub struct AttentionScratch {
@@ -88,8 +102,11 @@ per_isa! {
         let total: f32 = super::vector::sum(scores);
         y.fill(0.0);
         for (i, &score) in scores.iter().enumerate() {
-            for (y, &v) in y.iter_mut().zip(values.row(place, first + i, row)) {
-                *y += score * v;
+            let values = values.row(place, first + i, row);
+            let (n, values) = (y.len(), &values[..y.len()]);
+            // By index: see `vector.rs`.
+            for d in 0..n {
+                y[d] += score * values[d];
             }
         }
         let scale = 1.0 / total;
@@ -144,5 +161,22 @@ mod tests {
             assert!((f64::from(single[i]) - weighted.sum::<f64>() / total).abs() < 1e-5);
         }
         assert_eq!(single, half);
+        // The same from what is unrolled.
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        Cached::F16(&half_keys).unroll(place, 5..12, &mut keys);
+        Cached::F16(&half_values).unroll(place, 5..12, &mut values);
+        let flat = HeadPlace { capacity: 7, width: 20, first: 0, head_dim: 20 };
+        let mut unrolled = [0.0; 20];
+        attend(
+            &query,
+            Cached::F32(&keys),
+            Cached::F32(&values),
+            flat,
+            0..7,
+            0.3,
+            &mut scratch,
+            &mut unrolled,
+        );
+        assert_eq!(unrolled, half);
     }
 }

@@ -3,28 +3,59 @@
 /// Lanes that a sum is dealt to; the same everywhere, so that every machine adds in the same order.
 const LANES: usize = 16;
 
-/// The sum of `f(a, b)` over pairs, in a fixed order.
+/// Half of the lanes. Loops go by index: inside a function that is compiled for an instruction set, adapters of iterators
+/// that return pairs are not inlined.
+#[derive(Clone, Copy)]
+struct Half([f32; LANES / 2]);
+
+impl Half {
+    const LANES: usize = LANES / 2;
+
+    #[inline(always)]
+    fn load(from: &[f32], at: usize) -> Self {
+        let mut lanes = [0.0; Self::LANES];
+        lanes.copy_from_slice(&from[at..at + Self::LANES]);
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    fn with(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        let mut lanes = [0.0; Self::LANES];
+        for i in 0..Self::LANES {
+            lanes[i] = f(self.0[i], other.0[i]);
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.with(other, |a, b| a + b)
+    }
+}
+
+/// The sum of `f(a, b)` over pairs, in a fixed order: lane by lane, then the upper half of the lanes onto the lower one
+/// again and again.
 #[inline(always)]
 fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut lanes = [0f32; LANES];
-    let (a, a_rest) = a.as_chunks::<LANES>();
-    let (b, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a.iter().zip(b) {
-        for i in 0..LANES {
-            lanes[i] += f(a[i], b[i]);
+    let n = a.len().min(b.len());
+    let (mut low, mut high) = (Half([0.0; Half::LANES]), Half([0.0; Half::LANES]));
+    let mut at = 0;
+    while at + LANES <= n {
+        low = low.plus(Half::load(a, at).with(Half::load(b, at), &f));
+        high = high.plus(Half::load(a, at + Half::LANES).with(Half::load(b, at + Half::LANES), &f));
+        at += LANES;
+    }
+    for i in at..n {
+        let lane = i - at;
+        if lane < Half::LANES {
+            low.0[lane] += f(a[i], b[i]);
+        } else {
+            high.0[lane - Half::LANES] += f(a[i], b[i]);
         }
     }
-    for (lane, (&a, &b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-        *lane += f(a, b);
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] += lanes[i + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
+    let s = low.plus(high).0;
+    let s = [s[0] + s[4], s[1] + s[5], s[2] + s[6], s[3] + s[7]];
+    (s[0] + s[2]) + (s[1] + s[3])
 }
 
 super::per_isa::per_isa! {

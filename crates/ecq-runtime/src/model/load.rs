@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::plan::{DecodePlan, How, MatrixFacts, Mode, Place, Sizes, pinned, plan, resolve};
 use crate::weights::{Form, Matrix};
 use ecq_kernels::cpu::Pairs;
+use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -102,20 +103,31 @@ impl Model {
             (Mode::Lru, Some(budget)) => pinned(&sizes.blocks, budget),
             _ => vec![false; config.layers],
         };
-        let mut loader = Loader { checkpoint, backend: &*backend, mode, plans: Vec::new(), stored_bytes: 0 };
+        let loader = || Loader { checkpoint, backend: &*backend, mode, plans: Vec::new(), stored_bytes: 0 };
+        // Blocks come to the backend side by side: much of what it does with one matrix has no threads of its own.
+        let names = Names(config.naming);
+        let blocks = matrices.blocks.par_iter().enumerate().map(|(i, block)| {
+            let mut loader = loader();
+            let block = loader.block(&names, i, block)?;
+            Ok((block, loader.plans, loader.stored_bytes))
+        });
+        let loaded = blocks.collect::<Result<Vec<_>>>()?;
+        let mut loader = loader();
         let embedding = loader.matrix(&matrices.embedding, Place::Ends)?;
         let positions = matrices.positions.as_ref().map(|m| loader.matrix(m, Place::Ends)).transpose()?;
         let head = match &matrices.head {
             Some(head) => loader.matrix(head, Place::Ends)?,
             None => embedding.clone(),
         };
-        let names = Names(config.naming);
         let final_norm = loader.norm(&names.top("norm"), config.hidden)?;
-        let blocks = matrices.blocks.iter().enumerate();
-        let blocks =
-            blocks.map(|(i, block)| loader.block(&names, i, block)).collect::<Result<Vec<Block>>>()?;
         checkpoint.all_used()?;
-        let Loader { plans, stored_bytes, .. } = loader;
+        let Loader { mut plans, mut stored_bytes, .. } = loader;
+        let mut blocks = Vec::new();
+        for (block, its_plans, its_bytes) in loaded {
+            blocks.push(block);
+            plans.extend(its_plans);
+            stored_bytes += its_bytes;
+        }
         Ok(Self {
             pairs: checkpoint.pairs(),
             embedding,

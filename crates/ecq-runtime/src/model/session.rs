@@ -6,12 +6,13 @@ use super::schedule::{Residency, Schedule};
 use crate::backend::{Buffer, Command, Element, Output, Queue, Recording, View};
 use crate::error::{Result, RuntimeError};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows of activations that run at once at most.
 const MOST_ROWS: usize = 256;
-/// Rows of logits that are computed at once when all are asked for.
-const HEAD_ROWS: usize = 32;
+/// Logits that are computed at once when all are asked for: 32 MiB, so that a head is decoded for many rows at a time.
+const MOST_LOGITS: usize = 1 << 23;
 /// Positions that a cache has at first; it doubles.
 const FIRST_POSITIONS: usize = 256;
 
@@ -158,39 +159,67 @@ impl Session {
     /// When they do not fit into the context, a token is unknown, or a weight turns out to be damaged.
     pub fn feed(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
         self.check(tokens)?;
-        for chunk in tokens.chunks(self.rows()) {
+        for chunk in tokens.chunks(self.pass_rows()) {
             self.pass(chunk)?;
         }
-        self.head(self.last_rows(tokens.len()) - 1, 1)
+        let (last, mut logits) = ((tokens.len() - 1) % self.pass_rows(), Vec::new());
+        self.logits(last..last + 1, &mut logits)?;
+        Ok(logits)
     }
 
-    /// Appends tokens, and gives the logits after each of them to `each`, with the token's index.
-    ///
-    /// # Errors
-    /// As [`feed`](Self::feed).
-    pub fn feed_all(&mut self, tokens: &[u32], mut each: impl FnMut(usize, &[f32])) -> Result<()> {
-        self.check(tokens)?;
-        let vocabulary = self.model.config.vocabulary;
-        let mut done = 0;
-        for chunk in tokens.chunks(self.rows()) {
-            self.pass(chunk)?;
-            for first in (0..chunk.len()).step_by(HEAD_ROWS) {
-                let logits = self.head(first, HEAD_ROWS.min(chunk.len() - first))?;
-                for logits in logits.chunks_exact(vocabulary) {
-                    each(done, logits);
-                    done += 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn rows(&self) -> usize {
+    /// Tokens that [`append`](Self::append) takes at once at most.
+    pub fn pass_rows(&self) -> usize {
         self.token_ids.len()
     }
 
-    fn last_rows(&self, tokens: usize) -> usize {
-        (tokens - 1) % self.rows() + 1
+    /// Rows of logits that are best asked for at once.
+    pub fn logits_rows(&self) -> usize {
+        (MOST_LOGITS / self.model.config.vocabulary).clamp(1, self.pass_rows())
+    }
+
+    /// Appends up to [`pass_rows`](Self::pass_rows) tokens; [`logits`](Self::logits) then gives what comes after each.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn append(&mut self, tokens: &[u32]) -> Result<()> {
+        self.check(tokens)?;
+        if tokens.len() > self.pass_rows() {
+            let what = format!("a pass of {} rows, {} at most", tokens.len(), self.pass_rows());
+            return Err(RuntimeError::Recording(what));
+        }
+        self.pass(tokens)
+    }
+
+    /// The logits after tokens `rows` of those that were appended last, `[rows][vocabulary]`, into `to`.
+    ///
+    /// # Errors
+    /// When there are no such rows, or a weight turns out to be damaged.
+    pub fn logits(&mut self, rows: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
+        let (first, count) = (rows.start, rows.len());
+        if rows.is_empty() || rows.end > self.pass_rows() {
+            return Err(RuntimeError::Recording(format!("logits of rows {rows:?}")));
+        }
+        let (model, backend) = (&self.model, &self.model.backend);
+        let config = &model.config;
+        if self.logits.len() < count * config.vocabulary {
+            self.logits = backend.alloc(Element::F32, count * config.vocabulary)?;
+        }
+        let a = &self.activations;
+        let normed: View = (&a.normed).into();
+        let head = Output {
+            weight: model.head.clone(),
+            range: 0..config.vocabulary,
+            bias: None,
+            y: (&self.logits).into(),
+        };
+        let x = View::at(&a.x, first * config.hidden);
+        let recording = backend.record(vec![
+            Command::Norm { norm: model.final_norm.clone(), x, rows: count, y: normed.clone() },
+            Command::Linear { x: normed, rows: count, outputs: vec![head] },
+        ])?;
+        backend.submit(Queue::Compute, &recording, None)?;
+        to.resize(count * config.vocabulary, 0.0);
+        backend.download(&self.logits, 0, bytemuck::cast_slice_mut(to))
     }
 
     fn check(&self, tokens: &[u32]) -> Result<()> {
@@ -230,32 +259,6 @@ impl Session {
         }
         self.tokens.extend(tokens);
         Ok(())
-    }
-
-    /// Logits of `count` rows of the last pass.
-    fn head(&mut self, first: usize, count: usize) -> Result<Vec<f32>> {
-        let (model, backend) = (&self.model, &self.model.backend);
-        let config = &model.config;
-        if self.logits.len() < count * config.vocabulary {
-            self.logits = backend.alloc(Element::F32, count * config.vocabulary)?;
-        }
-        let a = &self.activations;
-        let normed: View = (&a.normed).into();
-        let head = Output {
-            weight: model.head.clone(),
-            range: 0..config.vocabulary,
-            bias: None,
-            y: (&self.logits).into(),
-        };
-        let x = View::at(&a.x, first * config.hidden);
-        let recording = backend.record(vec![
-            Command::Norm { norm: model.final_norm.clone(), x, rows: count, y: normed.clone() },
-            Command::Linear { x: normed, rows: count, outputs: vec![head] },
-        ])?;
-        backend.submit(Queue::Compute, &recording, None)?;
-        let mut logits = vec![0f32; count * config.vocabulary];
-        backend.download(&self.logits, 0, bytemuck::cast_slice_mut(&mut logits))?;
-        Ok(logits)
     }
 
     /// Records a pass of `rows` rows.
@@ -320,7 +323,7 @@ impl Session {
         let mut moves = Vec::new();
         let caches = (0..model.config.layers).map(|layer| {
             // A layer with a window needs no more than it sees, and the rows that come in at once.
-            let most = model.config.window_of(layer).map_or(usize::MAX, |window| window + self.rows());
+            let most = model.config.window_of(layer).map_or(usize::MAX, |window| window + self.pass_rows());
             let values = positions.min(most) * model.config.kv_width();
             match self.caches.get(layer) {
                 Some(cache) if cache.keys.len() == values => Ok(cache.clone()),

@@ -48,18 +48,16 @@ pub(super) fn panel(
         let columns = first..x.cols().min(first + COLUMNS);
         let weights = &mut scratch.weights[..columns.len() * PANEL];
         expand(columns.clone(), weights);
-        for (row, sums) in scratch.sums.iter_mut().enumerate() {
-            let x = &x.floats(row)[columns.clone()];
-            match isa {
-                // SAFETY: the instruction set is one of this machine.
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512Vnni => unsafe { avx512::accumulate(weights, x, sums) },
-                // SAFETY: as above.
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => unsafe { avx2::accumulate(weights, x, sums) },
-                // SAFETY: no instruction set is needed.
-                _ => unsafe { accumulate::<super::vector::portable::Portable>(weights, x, sums) },
-            }
+        let sums = &mut scratch.sums;
+        match isa {
+            // SAFETY: the instruction set is one of this machine.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni => unsafe { avx512::accumulate(weights, x, columns, sums) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { avx2::accumulate(weights, x, columns, sums) },
+            // SAFETY: no instruction set is needed.
+            _ => unsafe { accumulate::<super::vector::portable::Portable>(weights, x, columns, sums) },
         }
     }
     for (row, [a, b, c, d]) in scratch.sums.iter().enumerate() {
@@ -136,12 +134,17 @@ macro_rules! with_features {
     ($name:ident, $vector:ty, $features:literal) => {
         #[cfg(target_arch = "x86_64")]
         mod $name {
-            use super::{FloatType, PANEL, Range, SUMS, Side};
+            use super::{Activations, FloatType, PANEL, Range, SUMS, Side};
 
             #[target_feature(enable = $features)]
-            pub(super) unsafe fn accumulate(weights: &[f32], x: &[f32], sums: &mut [[f32; PANEL]; SUMS]) {
+            pub(super) unsafe fn accumulate(
+                weights: &[f32],
+                x: &Activations,
+                columns: Range<usize>,
+                sums: &mut [[[f32; PANEL]; SUMS]],
+            ) {
                 // SAFETY: this function enables the instruction set.
-                unsafe { super::accumulate::<$vector>(weights, x, sums) }
+                unsafe { super::accumulate::<$vector>(weights, x, columns, sums) }
             }
 
             #[target_feature(enable = $features)]
@@ -176,34 +179,86 @@ with_features!(
     "avx512f,avx512bw,avx512vl,avx512vnni"
 );
 
+/// Adds the products of some columns with every row of activations to its sums; rows go together, so that they share what
+/// is loaded of the weights.
+///
 /// # Safety
 /// The caller enables the instruction set of `V`.
 #[inline(always)]
-unsafe fn accumulate<V: Vector>(weights: &[f32], x: &[f32], sums: &mut [[f32; PANEL]; SUMS]) {
-    assert_eq!(weights.len(), x.len() * PANEL);
-    let halves = PANEL / V::LANES;
+unsafe fn accumulate<V: Vector>(
+    weights: &[f32],
+    x: &Activations,
+    columns: Range<usize>,
+    sums: &mut [[[f32; PANEL]; SUMS]],
+) {
+    let mut row = 0;
+    let (threes, rest) = sums.as_chunks_mut::<3>();
+    for sums in threes {
+        let x = [
+            &x.floats(row)[columns.clone()],
+            &x.floats(row + 1)[columns.clone()],
+            &x.floats(row + 2)[columns.clone()],
+        ];
+        // SAFETY: as the caller says.
+        unsafe { accumulate_rows::<V, 3>(weights, x, sums) };
+        row += 3;
+    }
+    for sums in rest {
+        let x = [&x.floats(row)[columns.clone()]];
+        // SAFETY: as the caller says.
+        unsafe { accumulate_rows::<V, 1>(weights, x, std::array::from_mut(sums)) };
+        row += 1;
+    }
+}
+
+/// Three rows of four sums are twelve registers of the sixteen that AVX2 has.
+///
+/// # Safety
+/// The caller enables the instruction set of `V`.
+#[inline(always)]
+unsafe fn accumulate_rows<V: Vector, const ROWS: usize>(
+    weights: &[f32],
+    x: [&[f32]; ROWS],
+    sums: &mut [[[f32; PANEL]; SUMS]; ROWS],
+) {
+    let columns = weights.len() / PANEL;
+    for x in x {
+        assert_eq!(x.len(), columns);
+    }
+    let (whole, left) = (columns / SUMS * SUMS, columns % SUMS);
     // SAFETY: loads of weights end at `column * 16 + 16 <= weights.len()`; sums are arrays of 16.
     unsafe {
-        let mut totals = [[V::zero(); 2]; SUMS];
-        for (total, sums) in totals.iter_mut().zip(&*sums) {
-            for (half, total) in total[..halves].iter_mut().enumerate() {
-                *total = V::load_float(sums.as_ptr().add(half * V::LANES));
-            }
-        }
-        let mut from = weights.as_ptr();
-        for x in x.chunks(SUMS) {
-            for (total, &x) in totals.iter_mut().zip(x) {
-                let x = V::splat_float(x);
-                for (half, total) in total[..halves].iter_mut().enumerate() {
-                    let weight = V::load_float(from.add(half * V::LANES));
-                    *total = V::add_float(*total, V::mul_float(weight, x));
+        for from in (0..PANEL).step_by(V::LANES) {
+            let mut totals = [[V::zero(); SUMS]; ROWS];
+            for row in 0..ROWS {
+                for sum in 0..SUMS {
+                    totals[row][sum] = V::load_float(sums[row][sum].as_ptr().add(from));
                 }
-                from = from.add(PANEL);
             }
-        }
-        for (total, sums) in totals.iter().zip(sums) {
-            for (half, &total) in total[..halves].iter().enumerate() {
-                V::store_float(sums.as_mut_ptr().add(half * V::LANES), total);
+            let mut column = 0;
+            while column < whole {
+                for sum in 0..SUMS {
+                    let weight = V::load_float(weights.as_ptr().add((column + sum) * PANEL + from));
+                    for row in 0..ROWS {
+                        let x = V::splat_float(*x[row].get_unchecked(column + sum));
+                        totals[row][sum] = V::add_float(totals[row][sum], V::mul_float(weight, x));
+                    }
+                }
+                column += SUMS;
+            }
+            for sum in 0..SUMS {
+                if sum < left {
+                    let weight = V::load_float(weights.as_ptr().add((column + sum) * PANEL + from));
+                    for row in 0..ROWS {
+                        let x = V::splat_float(*x[row].get_unchecked(column + sum));
+                        totals[row][sum] = V::add_float(totals[row][sum], V::mul_float(weight, x));
+                    }
+                }
+            }
+            for row in 0..ROWS {
+                for sum in 0..SUMS {
+                    V::store_float(sums[row][sum].as_mut_ptr().add(from), totals[row][sum]);
+                }
             }
         }
     }

@@ -56,19 +56,16 @@ impl PackedLinear {
         let side = Side::new(grid, [rows, cols], codes.alphabet())?;
         let width = (width(codes.alphabet()) as usize).max(2);
         let mut lines = vec![Line([0; 64]); rows.div_ceil(PANEL) * blocks_of(cols) * width];
-        for (row, symbols) in codes.symbols().chunks_exact(cols).enumerate() {
-            let panel = &mut lines[row / PANEL * blocks_of(cols) * width..][..blocks_of(cols) * width];
-            for (block, symbols) in panel.chunks_exact_mut(width).zip(symbols.chunks(BLOCK)) {
-                for column in 0..4 {
-                    // Columns behind the last are zeros.
-                    let of_quads = |quad: usize| symbols.get(4 * quad + column).copied().unwrap_or(0);
-                    let bytes = place(width, std::array::from_fn(of_quads));
-                    for (line, byte) in block.iter_mut().zip(bytes) {
-                        line.0[row % PANEL * 4 + column] = byte;
-                    }
-                }
-            }
-        }
+        let lay = match width {
+            2 => lay::<2>,
+            3 => lay::<3>,
+            4 => lay::<4>,
+            5 => lay::<5>,
+            6 => lay::<6>,
+            7 => lay::<7>,
+            _ => lay::<8>,
+        };
+        lay(codes, &mut lines);
         Ok(Self { side, width, codes: Lines(lines), isa: isa.min(Isa::detect()) })
     }
 
@@ -137,6 +134,26 @@ impl Linear for PackedLinear {
 
     fn bytes_resident(&self) -> usize {
         self.codes.bytes().len() + self.side.bytes()
+    }
+}
+
+/// Puts codes at `W` bits where [`PackedLinear`] says.
+fn lay<const W: usize>(codes: &Codes, lines: &mut [Line]) {
+    let cols = codes.cols();
+    let panel_lines = blocks_of(cols) * W;
+    for (row, symbols) in codes.symbols().chunks_exact(cols).enumerate() {
+        let panel = &mut lines[row / PANEL * panel_lines..][..panel_lines];
+        for (block, symbols) in panel.chunks_exact_mut(W).zip(symbols.chunks(BLOCK)) {
+            // Columns behind the last are zeros.
+            let mut quads = [0; BLOCK];
+            quads[..symbols.len()].copy_from_slice(symbols);
+            for column in 0..4 {
+                let bytes = place::<W>(std::array::from_fn(|quad| quads[4 * quad + column]));
+                for (line, byte) in block.iter_mut().zip(bytes) {
+                    line.0[row % PANEL * 4 + column] = byte;
+                }
+            }
+        }
     }
 }
 

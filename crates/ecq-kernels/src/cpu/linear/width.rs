@@ -67,9 +67,9 @@ impl Placement {
     }
 }
 
-/// Puts eight codes of `width` bits, one for each quad of a block, into `width` bytes.
-pub(super) fn place(width: usize, codes: [u8; QUADS]) -> [u8; QUADS] {
-    let placement = Placement::new(width);
+/// Puts eight codes of `W` bits, one for each quad of a block, into `W` bytes.
+pub(super) fn place<const W: usize>(codes: [u8; QUADS]) -> [u8; QUADS] {
+    let placement = const { Placement::new(W) };
     let mut bytes = [0; QUADS];
     for (code, &value) in codes.iter().enumerate() {
         for piece in placement.of(code) {
@@ -84,23 +84,31 @@ pub(super) fn place(width: usize, codes: [u8; QUADS]) -> [u8; QUADS] {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_bit_of_every_width_has_its_own_place() {
-        for width in 2..=8 {
-            let mut seen = [[false; 8]; 8];
-            for code in 0..QUADS {
-                for bit in 0..width {
-                    let mut codes = [0; QUADS];
-                    codes[code] = 1 << bit;
-                    let bytes = place(width, codes);
-                    let ones: Vec<(usize, u32)> = (0..8)
-                        .flat_map(|byte| (0..8).map(move |at| (byte, at)))
-                        .filter(|&(byte, at)| bytes[byte] >> at & 1 == 1)
-                        .collect();
-                    let [(byte, at)] = ones[..] else { panic!("width {width}: {ones:?}") };
-                    assert!(byte < width && !std::mem::replace(&mut seen[byte][at as usize], true));
-                }
+    fn every_bit_has_its_own_place<const W: usize>() {
+        let mut seen = [[false; 8]; 8];
+        for code in 0..QUADS {
+            for bit in 0..W {
+                let mut codes = [0; QUADS];
+                codes[code] = 1 << bit;
+                let bytes = place::<W>(codes);
+                let ones: Vec<(usize, u32)> = (0..8)
+                    .flat_map(|byte| (0..8).map(move |at| (byte, at)))
+                    .filter(|&(byte, at)| bytes[byte] >> at & 1 == 1)
+                    .collect();
+                let [(byte, at)] = ones[..] else { panic!("width {W}: {ones:?}") };
+                assert!(byte < W && !std::mem::replace(&mut seen[byte][at as usize], true));
             }
         }
+    }
+
+    #[test]
+    fn every_bit_of_every_width_has_its_own_place() {
+        every_bit_has_its_own_place::<2>();
+        every_bit_has_its_own_place::<3>();
+        every_bit_has_its_own_place::<4>();
+        every_bit_has_its_own_place::<5>();
+        every_bit_has_its_own_place::<6>();
+        every_bit_has_its_own_place::<7>();
+        every_bit_has_its_own_place::<8>();
     }
 }

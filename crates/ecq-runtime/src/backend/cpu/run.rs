@@ -16,6 +16,10 @@ use std::ops::Range;
 
 /// Values that are worth a task of their own.
 const TASK_VALUES: usize = 1 << 14;
+/// Rows of queries for which keys and values are converted before use, at least.
+const LEAST_UNROLLED: usize = 8;
+/// Rows of queries that share a conversion at most.
+const MOST_UNROLLED: usize = 32;
 
 /// Checks that a command's handles are the CPU's.
 pub(super) fn own(command: &Command) -> Result<()> {
@@ -207,17 +211,45 @@ fn all_heads(command: &Attend) -> Result<()> {
         return Err(RuntimeError::ContextFull { tokens: position as usize + 1, context: capacity });
     }
     let longest = positions[..rows].iter().map(|&p| seen(p as usize, window).len()).max().unwrap_or(1);
+    let place = |kv_head: usize| HeadPlace { capacity, width, first: kv_head * head_dim, head_dim };
+    let group = heads / kv_heads;
+    if rows < LEAST_UNROLLED {
+        return with_mut(&command.y, rows * heads * head_dim, |y| {
+            let tasks = y.par_chunks_exact_mut(head_dim).zip(queries.par_chunks_exact(head_dim)).enumerate();
+            tasks.with_min_len((TASK_VALUES / (longest * head_dim)).max(1)).for_each_init(
+                AttentionScratch::default,
+                |scratch, (i, (y, query))| {
+                    let (row, place) = (i / heads, place(i % heads / group));
+                    let seen = seen(positions[row] as usize, window);
+                    attend(query, keys.cached(), values.cached(), place, seen, scale, scratch, y);
+                },
+            );
+        });
+    }
+    // Rows and heads that look at the same keys share their conversion.
+    let at_once = rows.div_ceil(2 * rayon::current_num_threads()).clamp(1, MOST_UNROLLED);
     with_mut(&command.y, rows * heads * head_dim, |y| {
-        let tasks = y.par_chunks_exact_mut(head_dim).zip(queries.par_chunks_exact(head_dim)).enumerate();
-        tasks.with_min_len((TASK_VALUES / (longest * head_dim)).max(1)).for_each_init(
-            AttentionScratch::default,
-            |scratch, (i, (y, query))| {
-                let (row, head) = (i / heads, i % heads);
-                let first = head / (heads / kv_heads) * head_dim;
-                let place = HeadPlace { capacity, width, first, head_dim };
-                let seen = seen(positions[row] as usize, window);
-                attend(query, keys.cached(), values.cached(), place, seen, scale, scratch, y);
-            },
-        );
+        let tasks = y.par_chunks_mut(at_once * heads * head_dim).enumerate();
+        tasks.for_each_init(Default::default, |(scratch, k, v): &mut (_, Vec<f32>, Vec<f32>), (i, y)| {
+            let positions = &positions[i * at_once..rows.min((i + 1) * at_once)];
+            let queries = &queries[i * at_once * heads * head_dim..];
+            let range = |p: &u32| seen(*p as usize, window);
+            let first = positions.iter().map(|p| range(p).start).min().unwrap_or(0);
+            let end = positions.iter().map(|p| range(p).end).max().unwrap_or(0);
+            let flat = HeadPlace { capacity: end - first, width: head_dim, first: 0, head_dim };
+            for kv_head in 0..kv_heads {
+                keys.cached().unroll(place(kv_head), first..end, k);
+                values.cached().unroll(place(kv_head), first..end, v);
+                for (row, position) in positions.iter().enumerate() {
+                    let Range { start, end } = range(position);
+                    for head in kv_head * group..(kv_head + 1) * group {
+                        let at = (row * heads + head) * head_dim;
+                        let (query, y) = (&queries[at..at + head_dim], &mut y[at..at + head_dim]);
+                        let (k, v) = (Cached::F32(k), Cached::F32(v));
+                        attend(query, k, v, flat, start - first..end - first, scale, scratch, y);
+                    }
+                }
+            }
+        });
     })
 }
