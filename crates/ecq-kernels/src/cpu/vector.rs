@@ -18,6 +18,7 @@ impl Half {
         Self(lanes)
     }
 
+    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     fn with(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
         let mut lanes = [0.0; Self::LANES];

@@ -215,6 +215,7 @@ unsafe fn accumulate<V: Vector>(
 ///
 /// # Safety
 /// The caller enables the instruction set of `V`.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 unsafe fn accumulate_rows<V: Vector, const ROWS: usize>(
     weights: &[f32],
