@@ -98,6 +98,18 @@ impl Layout {
         }
     }
 
+    /// Checks that `len` bytes hold the panels, `stride` apart, of the next row of each lane; returns how many rows
+    /// that are.
+    pub(crate) fn check_group(&self, done: usize, len: usize, stride: usize) -> Result<usize> {
+        let active = self.lanes.min(self.rows - done);
+        if self.order != Order::Rows || active == 0 {
+            let expected = "rows, with some left to decode";
+            return Err(CodingError::Parameter { what: "order", found: self.order as u64, expected });
+        }
+        crate::quads::check(active, self.cols, len, stride)?;
+        Ok(active)
+    }
+
     /// Checks that `rows` rows after the first `done` can be decoded into `len` symbols, rows `stride` apart.
     pub(crate) fn check_next(&self, done: usize, rows: usize, len: usize, stride: usize) -> Result<()> {
         let left = self.rows - done;

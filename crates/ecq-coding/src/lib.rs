@@ -42,6 +42,7 @@ mod isa;
 mod layout;
 pub mod planes;
 pub mod prefix;
+pub mod quads;
 pub mod rans;
 mod table;
 

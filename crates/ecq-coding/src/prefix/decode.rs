@@ -1,55 +1,28 @@
-use super::code::{MAX_WIDTH, PrefixCode};
+use super::code::PrefixCode;
 use super::lanes_used;
+use super::lookups::{FILLED, LANES, Tables};
 use crate::bits::BitReader;
 use crate::error::{CodingError, Result};
 use crate::isa::IsaKind;
 use crate::layout::{Layout, Order};
+use crate::quads;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Set in the low byte of a table entry that stands for the escape codeword.
-const ESCAPE: u64 = 0x80;
-/// Lanes decoded side by side, so that one lookup's latency hides behind the others'.
-const SIDE_BY_SIDE: usize = 8;
-/// Lookups between two refills: 4 codewords of 12 bits fit the 57 bits that a refill gives at least.
-const LOOKUPS: usize = 4;
+/// Lookups of eight lanes that wait for their place when a tuple has three symbols.
+const WAITING: usize = 96;
+/// Columns of eight rows that wait for their place when rows are asked for.
+const COLUMNS: usize = 1536;
 
 /// Decodes tiles with one prefix code: a table lookup gives a whole tuple and the length of its codeword.
 #[derive(Debug, Clone)]
 pub struct Decoder {
-    /// `symbols << 8 | length`, by the next 12 bits.
-    entries: Entries,
-    tuple: usize,
+    tables: Tables,
+    /// Length and codeword of the escape.
+    escape: Option<(u8, u16)>,
     raw_bits: u32,
     alphabet: usize,
-    has_escape: bool,
-    isa: IsaKind,
-}
-
-/// Four symbols and a length do not fit 32 bits; fewer do, and then the table takes half the cache.
-#[derive(Debug, Clone)]
-enum Entries {
-    Narrow(Vec<u32>),
-    Wide(Vec<u64>),
-}
-
-/// An entry of the table.
-trait Entry: Copy {
-    fn bits(self) -> u64;
-}
-
-impl Entry for u32 {
-    #[inline(always)]
-    fn bits(self) -> u64 {
-        self.into()
-    }
-}
-
-impl Entry for u64 {
-    #[inline(always)]
-    fn bits(self) -> u64 {
-        self
-    }
+    bmi2: bool,
 }
 
 impl Decoder {
@@ -60,34 +33,13 @@ impl Decoder {
 
     /// As [`new`](Self::new), for one instruction set, to compare them.
     pub fn with_isa(code: &PrefixCode, isa: IsaKind) -> Self {
-        let alphabet = code.table.alphabet();
-        let mut entries = vec![0u64; 1 << MAX_WIDTH];
-        let mut fill = |length: u8, codeword: u16, entry: u64| {
-            for high in 0..1usize << (MAX_WIDTH - u32::from(length)) {
-                entries[usize::from(codeword) | high << length] = entry;
-            }
-        };
-        for (index, (&length, &codeword)) in code.lengths.iter().zip(&code.codewords).enumerate() {
-            if length > 0 {
-                let digits = (0..code.tuple).map(|i| index / alphabet.pow(i as u32) % alphabet);
-                let symbols = digits.enumerate().fold(0, |all, (i, s)| all | (s as u64) << (8 * i));
-                fill(length, codeword, symbols << 8 | u64::from(length));
-            }
-        }
-        if let Some((length, codeword)) = code.escape {
-            fill(length, codeword, u64::from(length) | ESCAPE);
-        }
-        let narrow = code.tuple < 4;
         Self {
-            entries: match narrow {
-                true => Entries::Narrow(entries.iter().map(|&e| e as u32).collect()),
-                false => Entries::Wide(entries),
-            },
-            tuple: code.tuple,
+            tables: Tables::new(code),
+            escape: code.escape,
             raw_bits: code.raw_bits(),
-            alphabet,
-            has_escape: code.escape.is_some(),
-            isa: isa.min(IsaKind::detect()),
+            alphabet: code.table.alphabet(),
+            // Part of that level, as is LZCNT.
+            bmi2: isa.min(IsaKind::detect()) >= IsaKind::Avx2,
         }
     }
 
@@ -106,7 +58,7 @@ impl Decoder {
     /// # Errors
     /// When the lengths of the lanes do not fit the bytes.
     pub fn open<'a>(&'a self, tile: &'a [u8], layout: Layout) -> Result<Reader<'a>> {
-        let lanes = read_head(tile, lanes_used(layout, self.tuple))?;
+        let lanes = read_head(tile, lanes_used(layout, self.tables.tuple))?;
         // A refill reads 8 bytes; a tile shorter than that is moved to where they exist.
         let bytes = match tile.len() {
             8.. => Cow::Borrowed(tile),
@@ -118,159 +70,104 @@ impl Decoder {
 
     /// Bytes that the lookup table takes.
     pub fn bytes(&self) -> usize {
-        match &self.entries {
-            Entries::Narrow(entries) => size_of_val(&entries[..]),
-            Entries::Wide(entries) => size_of_val(&entries[..]),
+        self.tables.bytes()
+    }
+
+    /// `cols` columns of up to eight lanes, to quads: those of lane `l` from `out[4 * l]` on.
+    fn columns(&self, bytes: &[u8], bits: &mut [usize], cols: usize, out: &mut [u8]) -> Result<()> {
+        assert!(bits.len() <= LANES && out.len() >= quads::place(LANES - 1, cols - 1) + 1);
+        let mut done = 0;
+        if let Ok(bits) = <&mut [usize; LANES]>::try_from(&mut *bits) {
+            done = self.in_step(bytes, bits, cols / self.tables.tuple, out)?;
         }
-    }
-
-    fn side_by_side(
-        &self,
-        bytes: &[u8],
-        bits: &mut [usize; SIDE_BY_SIDE],
-        rows: &mut [u8],
-        stride: usize,
-        lookups: usize,
-    ) -> Result<()> {
-        #[cfg(target_arch = "x86_64")]
-        if self.isa >= IsaKind::Avx2 {
-            // SAFETY: BMI2 is part of that level.
-            return unsafe { self.side_by_side_bmi2(bytes, bits, rows, stride, lookups) };
+        for (lane, bit) in bits.iter_mut().enumerate() {
+            for col in (done * self.tables.tuple..cols).step_by(self.tables.tuple) {
+                let symbols = self.one(bytes, bit)?;
+                scatter(symbols, lane, col, cols, self.tables.tuple, out);
+            }
         }
-        self.side_by_side_of_tuple(bytes, bits, rows, stride, lookups)
+        Ok(())
     }
 
-    /// The same, with shifts by a register that need no flags: the lookup's critical path.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "bmi1,bmi2,lzcnt,avx2")]
-    unsafe fn side_by_side_bmi2(
+    /// Up to `tuples` tuples of eight lanes; returns how many of each were decoded.
+    fn in_step(
         &self,
         bytes: &[u8],
-        bits: &mut [usize; SIDE_BY_SIDE],
-        rows: &mut [u8],
-        stride: usize,
-        lookups: usize,
-    ) -> Result<()> {
-        self.side_by_side_of_tuple(bytes, bits, rows, stride, lookups)
-    }
-
-    #[inline(always)]
-    fn side_by_side_of_tuple(
-        &self,
-        bytes: &[u8],
-        bits: &mut [usize; SIDE_BY_SIDE],
-        rows: &mut [u8],
-        stride: usize,
-        lookups: usize,
-    ) -> Result<()> {
-        match (&self.entries, self.tuple, self.has_escape) {
-            (Entries::Narrow(e), 1, false) => {
-                self.lookups::<_, 1, false>(e, bytes, bits, rows, stride, lookups)
+        bits: &mut [usize; LANES],
+        tuples: usize,
+        out: &mut [u8],
+    ) -> Result<usize> {
+        let tables = &self.tables;
+        let mut waiting = [0u8; WAITING * 4 * LANES];
+        let (mut done, mut first) = (0, 0);
+        loop {
+            // A refill may read up to the last eight bytes, and a batch takes at most 57 bits.
+            let last = 8 * (bytes.len() - 8) + 7;
+            let furthest = bits.iter().copied().max().unwrap_or(0);
+            let safe = if furthest > last { 0 } else { (last - furthest) / FILLED + 1 };
+            let left = ((tuples - done) / tables.batch).min(safe);
+            let room = match tables.tuple {
+                3 => (WAITING - (done - first)) / tables.batch,
+                _ => left,
+            };
+            if tables.tuple == 3 && (left == 0 || room == 0) {
+                triples_to_quads(&waiting, first, done - first, out);
+                first = done;
             }
-            (Entries::Narrow(e), 1, true) => {
-                self.lookups::<_, 1, true>(e, bytes, bits, rows, stride, lookups)
+            if left == 0 {
+                return Ok(done);
             }
-            (Entries::Narrow(e), 2, false) => {
-                self.lookups::<_, 2, false>(e, bytes, bits, rows, stride, lookups)
-            }
-            (Entries::Narrow(e), 2, true) => {
-                self.lookups::<_, 2, true>(e, bytes, bits, rows, stride, lookups)
-            }
-            (Entries::Narrow(e), _, false) => {
-                self.lookups::<_, 3, false>(e, bytes, bits, rows, stride, lookups)
-            }
-            (Entries::Narrow(e), _, true) => {
-                self.lookups::<_, 3, true>(e, bytes, bits, rows, stride, lookups)
-            }
-            (Entries::Wide(e), _, false) => {
-                self.lookups::<_, 4, false>(e, bytes, bits, rows, stride, lookups)
-            }
-            (Entries::Wide(e), _, true) => self.lookups::<_, 4, true>(e, bytes, bits, rows, stride, lookups),
-        }
-    }
-
-    /// `lookups` (a multiple of `LOOKUPS`) tuples of each of four lanes, lane `l` to `rows[l * stride..]`.
-    #[inline(always)]
-    fn lookups<E: Entry, const TUPLE: usize, const ESCAPES: bool>(
-        &self,
-        entries: &[E],
-        bytes: &[u8],
-        bits: &mut [usize; SIDE_BY_SIDE],
-        rows: &mut [u8],
-        stride: usize,
-        lookups: usize,
-    ) -> Result<()> {
-        let Ok(entries) = <&[E; 1 << MAX_WIDTH]>::try_from(entries) else {
-            unreachable!("the table has 2^12 entries by construction")
-        };
-        let store = if TUPLE == 3 { 4 } else { TUPLE };
-        let last = bytes.len() - 8;
-        assert!(lookups == 0 || rows.len() >= (SIDE_BY_SIDE - 1) * stride + (lookups - 1) * TUPLE + store);
-        let mut at = *bits;
-        let mut column = 0;
-        for _ in 0..lookups / LOOKUPS {
-            // A set bit on top of each buffer moves down with the bits that are taken, and so counts them.
-            let mut buffers = [0u64; SIDE_BY_SIDE];
-            for lane in 0..SIDE_BY_SIDE {
-                buffers[lane] = refill(bytes, at[lane], last) | 1 << 63;
-            }
-            let mut seen = [0u64; SIDE_BY_SIDE];
-            for lookup in 0..LOOKUPS {
-                for lane in 0..SIDE_BY_SIDE {
-                    let entry = entries[buffers[lane] as usize & ((1 << MAX_WIDTH) - 1)].bits();
-                    // The low six bits of an entry are its length; a shift looks at no others.
-                    buffers[lane] >>= entry & 63;
-                    if ESCAPES {
-                        seen[lane] |= entry;
-                    }
-                    // SAFETY: the assertion above covers the store of the last lane's last tuple.
-                    unsafe {
-                        let to = rows.as_mut_ptr().add(lane * stride + column + lookup * TUPLE);
-                        match TUPLE {
-                            1 => to.write((entry >> 8) as u8),
-                            2 => to.cast::<[u8; 2]>().write(((entry >> 8) as u16).to_le_bytes()),
-                            _ => to.cast::<[u8; 4]>().write(((entry >> 8) as u32).to_le_bytes()),
-                        }
+            let to = match tables.tuple {
+                3 => &mut waiting[(done - first) * 4 * LANES..],
+                tuple => &mut out[done * tuple / 4 * quads::STEP..],
+            };
+            let batches = left.min(room);
+            // SAFETY: every lane's first byte is far enough from the end, see above; a lookup's symbols lie in the
+            // quads of `cols` columns, which `out` holds, or among those that wait.
+            let (count, taken) = unsafe { tables.decode(self.bmi2, bytes, bits, batches, to.as_mut_ptr()) };
+            done += count * tables.batch;
+            if count < batches {
+                let to = &mut to[count * tables.step()..];
+                for (lane, (bit, taken)) in bits.iter_mut().zip(taken).enumerate() {
+                    match taken {
+                        ..=FILLED => *bit += taken,
+                        // An escape, or codewords that are all long: once more, one by one.
+                        _ => self.again(bytes, bit, lane, to)?,
                     }
                 }
+                done += tables.batch;
             }
-            for lane in 0..SIDE_BY_SIDE {
-                if ESCAPES && seen[lane] & ESCAPE != 0 {
-                    // Rare: what was decoded after the escape codeword is wrong. Again, one by one.
-                    let row = &mut rows[lane * stride + column..];
-                    for tuple in row.chunks_exact_mut(TUPLE).take(LOOKUPS) {
-                        let symbols = self.one(bytes, &mut at[lane])?;
-                        tuple.copy_from_slice(&symbols.to_le_bytes()[..TUPLE]);
-                    }
-                } else {
-                    at[lane] += buffers[lane].leading_zeros() as usize;
-                }
-            }
-            column += LOOKUPS * TUPLE;
         }
-        *bits = at;
+    }
+
+    /// A batch of one lane, one lookup after the other.
+    #[cold]
+    fn again(&self, bytes: &[u8], bit: &mut usize, lane: usize, to: &mut [u8]) -> Result<()> {
+        for lookup in 0..self.tables.batch {
+            let symbols = self.one(bytes, bit)?.to_le_bytes();
+            let size = if self.tables.tuple == 3 { 4 } else { self.tables.tuple };
+            to[self.tables.place(lookup, lane)..][..size].copy_from_slice(&symbols[..size]);
+        }
         Ok(())
     }
 
     /// One tuple from bit `bit` on, escaped or not; symbols as little-endian bytes.
-    fn one(&self, bytes: &[u8], bit: &mut usize) -> Result<u64> {
+    fn one(&self, bytes: &[u8], bit: &mut usize) -> Result<u32> {
         let buffer = refill(bytes, *bit, bytes.len() - 8);
-        let index = buffer as usize & ((1 << MAX_WIDTH) - 1);
-        let entry = match &self.entries {
-            Entries::Narrow(entries) => entries[index].bits(),
-            Entries::Wide(entries) => entries[index],
-        };
-        let length = entry & 63;
-        if length == 0 {
-            return Err(CodingError::Table { at: *bit / 8, why: "no codeword starts with these bits" });
+        if let Some((symbols, length)) = self.tables.entry(buffer) {
+            *bit += length;
+            return Ok(symbols);
         }
-        *bit += length as usize;
-        if entry & ESCAPE == 0 {
-            return Ok(entry >> 8);
+        let mask = |bits: u32| (1u64 << bits) - 1;
+        match self.escape {
+            Some((length, codeword)) if buffer & mask(length.into()) == codeword.into() => {
+                *bit += usize::from(length);
+            }
+            _ => return Err(CodingError::Table { at: *bit / 8, why: "no codeword starts with these bits" }),
         }
         let mut symbols = 0;
-        for i in 0..self.tuple {
-            let symbol = refill(bytes, *bit, bytes.len() - 8) & ((1 << self.raw_bits) - 1);
+        for i in 0..self.tables.tuple {
+            let symbol = (refill(bytes, *bit, bytes.len() - 8) & mask(self.raw_bits)) as u32;
             if symbol as usize >= self.alphabet {
                 return Err(CodingError::Table {
                     at: *bit / 8,
@@ -281,6 +178,43 @@ impl Decoder {
             symbols |= symbol << (8 * i);
         }
         Ok(symbols)
+    }
+}
+
+/// The symbols of one tuple to their places.
+fn scatter(symbols: u32, lane: usize, col: usize, cols: usize, tuple: usize, out: &mut [u8]) {
+    for (i, symbol) in symbols.to_le_bytes()[..tuple.min(cols - col)].iter().enumerate() {
+        out[quads::place(lane, col + i)] = *symbol;
+    }
+}
+
+/// `count` lookups of three symbols each, `[lookups][lanes]`, to the quads of columns `3 * first..`: four lookups make
+/// three quads.
+fn triples_to_quads(waiting: &[u8], first: usize, count: usize, out: &mut [u8]) {
+    let (lanes, _) = waiting.as_chunks::<4>();
+    let whole = if first.is_multiple_of(4) { count / 4 * 4 } else { 0 };
+    for lookup in (0..whole).step_by(4) {
+        let quads = &mut out[quads::place(0, 3 * (first + lookup))..];
+        let row = |i: usize| -> [u32; LANES] {
+            let lanes = &lanes[(lookup + i) * LANES..][..LANES];
+            std::array::from_fn(|lane| u32::from_le_bytes(lanes[lane]))
+        };
+        let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
+        let made = [
+            std::array::from_fn(|lane| a[lane] | b[lane] << 24),
+            std::array::from_fn(|lane| b[lane] >> 8 | c[lane] << 16),
+            std::array::from_fn(|lane| c[lane] >> 16 | d[lane] << 8),
+        ];
+        for (quad, made) in made.iter().enumerate() {
+            let made: [[u8; 4]; LANES] = made.map(u32::to_le_bytes);
+            quads[quad * quads::STEP..][..4 * LANES].copy_from_slice(made.as_flattened());
+        }
+    }
+    for lookup in whole..count {
+        for lane in 0..LANES {
+            let symbols = u32::from_le_bytes(lanes[lookup * LANES + lane]);
+            scatter(symbols, lane, 3 * (first + lookup), usize::MAX, 3, out);
+        }
     }
 }
 
@@ -315,9 +249,10 @@ impl Reader<'_> {
         self.layout.check_next(self.row, rows, out.len(), stride)?;
         match self.layout.order {
             Order::Rows => {
+                let mut waiting = vec![0; quads::panel_bytes(COLUMNS.min(self.layout.cols))];
                 for group in (0..rows).step_by(self.layout.lanes) {
                     let active = self.layout.lanes.min(rows - group);
-                    self.group(active, &mut out[group * stride..], stride)?;
+                    self.group(active, &mut waiting, &mut out[group * stride..], stride)?;
                 }
             }
             Order::Interleaved => {
@@ -326,43 +261,53 @@ impl Reader<'_> {
                 }
             }
         }
-        self.row += rows;
-        if self.rows_left() > 0 {
-            return Ok(());
-        }
-        let ends = self.lanes.iter().zip(&self.bits).enumerate();
-        ends.into_iter().try_for_each(|(lane, (range, &bit))| check_end(&self.bytes, lane, bit, range))
+        self.done(rows)
     }
 
-    /// The next row of each of `active` lanes, eight lanes in step.
-    fn group(&mut self, active: usize, out: &mut [u8], stride: usize) -> Result<()> {
-        let (decoder, cols, tuple) = (self.decoder, self.layout.cols, self.decoder.tuple);
-        // Whole lookups that may write their full store without leaving the row.
-        let store = if tuple > 2 { 4 } else { tuple };
-        let whole = (cols + tuple).saturating_sub(store) / tuple / LOOKUPS * LOOKUPS;
-        for (bits, first) in self.bits[..active].chunks_mut(SIDE_BY_SIDE).zip((0..).step_by(SIDE_BY_SIDE)) {
-            let mut done = 0;
-            if let Ok(bits) = <&mut [usize; SIDE_BY_SIDE]>::try_from(&mut *bits) {
-                let rows = &mut out[first * stride..][..(SIDE_BY_SIDE - 1) * stride + cols];
-                decoder.side_by_side(&self.bytes, bits, rows, stride, whole)?;
-                done = whole;
-            }
-            for (lane, bit) in bits.iter_mut().enumerate() {
-                let row = &mut out[(first + lane) * stride..][..cols];
-                for tuple in row[done * tuple..].chunks_mut(tuple) {
-                    let symbols = decoder.one(&self.bytes, bit)?;
-                    tuple.copy_from_slice(&symbols.to_le_bytes()[..tuple.len()]);
-                }
+    /// Decodes the next row of each lane (of those that have one) to panels of 16 rows, `stride` bytes apart, laid out as
+    /// [`quads`](crate::quads) says; only where lanes hold rows. Returns how many rows that were.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn quads(&mut self, out: &mut [u8], stride: usize) -> Result<usize> {
+        let active = self.layout.check_group(self.row, out.len(), stride)?;
+        let cols = self.layout.cols;
+        for (bits, lane) in self.bits[..active].chunks_mut(LANES).zip((0..).step_by(LANES)) {
+            let out = &mut out[lane / quads::ROWS * stride + lane % quads::ROWS * 4..];
+            self.decoder.columns(&self.bytes, bits, cols, out)?;
+        }
+        self.done(active)?;
+        Ok(active)
+    }
+
+    /// The next row of each of `active` lanes, eight lanes in step; whole lookups and whole quads at a time, which wait
+    /// in `waiting`.
+    fn group(&mut self, active: usize, waiting: &mut [u8], out: &mut [u8], stride: usize) -> Result<()> {
+        for (bits, lane) in self.bits[..active].chunks_mut(LANES).zip((0..).step_by(LANES)) {
+            for col in (0..self.layout.cols).step_by(COLUMNS) {
+                let cols = COLUMNS.min(self.layout.cols - col);
+                self.decoder.columns(&self.bytes, bits, cols, waiting)?;
+                quads::to_rows(waiting, bits.len(), cols, &mut out[lane * stride + col..], stride);
             }
         }
         Ok(())
     }
 
+    /// `rows` more rows are decoded; after the last one, lanes must end where their lengths say.
+    fn done(&mut self, rows: usize) -> Result<()> {
+        self.row += rows;
+        if self.rows_left() > 0 {
+            return Ok(());
+        }
+        let mut ends = self.lanes.iter().zip(&self.bits).enumerate();
+        ends.try_for_each(|(lane, (range, &bit))| check_end(&self.bytes, lane, bit, range))
+    }
+
     /// Row `row`, whose tuples are dealt to lanes in turn.
     fn interleaved(&mut self, row: usize, out: &mut [u8]) -> Result<()> {
-        let per_row = self.layout.cols.div_ceil(self.decoder.tuple);
+        let per_row = self.layout.cols.div_ceil(self.decoder.tables.tuple);
         let mut lane = row * per_row % self.layout.lanes;
-        for tuple in out.chunks_mut(self.decoder.tuple) {
+        for tuple in out.chunks_mut(self.decoder.tables.tuple) {
             let symbols = self.decoder.one(&self.bytes, &mut self.bits[lane])?;
             tuple.copy_from_slice(&symbols.to_le_bytes()[..tuple.len()]);
             lane = if lane + 1 == self.layout.lanes { 0 } else { lane + 1 };

@@ -7,6 +7,9 @@
 mod code;
 mod decode;
 mod encode;
+mod lookups;
+#[cfg(target_arch = "x86_64")]
+mod lookups_x86;
 
 pub use code::PrefixCode;
 pub use decode::{Decoder, Reader};

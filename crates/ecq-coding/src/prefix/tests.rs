@@ -1,6 +1,7 @@
 use super::*;
 use crate::error::CodingError;
 use crate::isa::IsaKind;
+use crate::quads;
 use crate::table::{Counts, FrequencyTable};
 
 fn symbols(n: usize, alphabet: usize, spread: u64) -> Vec<u8> {
@@ -12,6 +13,22 @@ fn symbols(n: usize, alphabet: usize, spread: u64) -> Vec<u8> {
         x >> 11
     };
     (0..n).map(|_| ((0..spread).map(|_| next() % alphabet as u64).sum::<u64>() / spread) as u8).collect()
+}
+
+/// Decoded to panels, a row of each lane at a time.
+fn by_quads(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
+    let mut reader = decoder.open(bytes, layout).unwrap();
+    let stride = quads::panel_bytes(layout.cols) + 64;
+    let mut out = Vec::new();
+    let mut panels = vec![0xee; layout.lanes.div_ceil(quads::ROWS) * stride];
+    while reader.rows_left() > 0 {
+        for row in 0..reader.quads(&mut panels, stride).unwrap() {
+            let panel = &panels[row / quads::ROWS * stride..];
+            out.extend((0..layout.cols).map(|col| panel[quads::place(row % quads::ROWS, col)]));
+        }
+    }
+    assert!(panels.chunks(stride).all(|panel| panel[stride - 64..] == [0xee; 64]));
+    out
 }
 
 /// Decoded a few rows at a time.
@@ -54,7 +71,11 @@ fn every_tuple_layout_and_instruction_set_round_trips() {
                                 assert_eq!(&row[..cols], expected, "{tuple} {rarity} {layout:?} {isa:?}");
                                 assert_eq!(row[cols..], [0xee; 5]);
                             }
-                            assert_eq!(in_steps(&Decoder::with_isa(&code, isa), &bytes, layout), symbols);
+                            let decoder = Decoder::with_isa(&code, isa);
+                            assert_eq!(in_steps(&decoder, &bytes, layout), symbols);
+                            if order == Order::Rows {
+                                assert_eq!(by_quads(&decoder, &bytes, layout), symbols, "{layout:?} {isa:?}");
+                            }
                             runs += 1;
                         }
                     }

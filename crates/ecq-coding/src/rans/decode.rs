@@ -3,6 +3,7 @@ use crate::alias::Slots;
 use crate::error::{CodingError, Result};
 use crate::isa::IsaKind;
 use crate::layout::{Layout, Order};
+use crate::quads;
 use crate::table::FrequencyTable;
 use std::ops::Range;
 
@@ -15,8 +16,8 @@ pub struct Decoder {
     isa: IsaKind,
 }
 
-/// Symbols decoded turn by turn wait here before they are transposed to rows; in turns.
-const CHUNK: usize = 128;
+/// Symbols decoded turn by turn that wait before they are dealt to rows: at least 16 turns of the most lanes.
+const CHUNK: usize = 16 * 256;
 
 impl Decoder {
     /// Prepares lookup tables.
@@ -123,21 +124,49 @@ impl Reader<'_> {
                 }
             }
         }
-        if self.rows_left() > 0 {
-            return Ok(());
-        }
-        self.words.finish(&self.states[..self.layout.lanes_used()])
+        self.finish()
+    }
+
+    /// Decodes the next row of each lane (of those that have one) to panels of 16 rows, `stride` bytes apart, laid out as
+    /// [`quads`](crate::quads) says; only where lanes hold rows. Returns how many rows that were.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn quads(&mut self, out: &mut [u8], stride: usize) -> Result<usize> {
+        let active = self.layout.check_group(self.row, out.len(), stride)?;
+        self.chunks(active, |step, chunk| {
+            for (first, panel) in (0..active).step_by(quads::ROWS).zip(out.chunks_mut(stride)) {
+                quads::from_turns(chunk, active, first, &mut panel[quads::place(0, step)..]);
+            }
+        })?;
+        self.row += active;
+        self.finish()?;
+        Ok(active)
     }
 
     /// The next row of each of `active` lanes.
     fn group(&mut self, active: usize, out: &mut [u8], stride: usize) -> Result<()> {
-        let mut chunk = [0u8; CHUNK * 256];
-        for step in (0..self.layout.cols).step_by(CHUNK) {
-            let chunk = &mut chunk[..CHUNK.min(self.layout.cols - step) * active];
+        self.chunks(active, |step, chunk| transpose(chunk, active, &mut out[step..], stride))
+    }
+
+    /// The next row of each of `active` lanes, some turns at a time: the column of the first and the turns' symbols.
+    fn chunks(&mut self, active: usize, mut take: impl FnMut(usize, &[u8])) -> Result<()> {
+        let mut chunk = [0u8; CHUNK];
+        let turns = CHUNK / active / 16 * 16;
+        for step in (0..self.layout.cols).step_by(turns) {
+            let chunk = &mut chunk[..turns.min(self.layout.cols - step) * active];
             self.decoder.turns(&mut self.states[..active], &mut self.words, chunk)?;
-            transpose(chunk, active, &mut out[step..], stride);
+            take(step, chunk);
         }
         Ok(())
+    }
+
+    /// After the last row, nothing may be left.
+    fn finish(&self) -> Result<()> {
+        match self.rows_left() {
+            0 => self.words.finish(&self.states[..self.layout.lanes_used()]),
+            _ => Ok(()),
+        }
     }
 
     /// The next symbols, row-major, of lanes that take turns symbol by symbol; `row` is already behind them.

@@ -1,8 +1,8 @@
 use super::activations::{Activations, BLOCK};
-use super::rows::{Streams, to_quads};
+use super::rows::Streams;
 use super::side::{PANEL, Side};
 use super::vector::Isa;
-use super::{Linear, PanelProduct, Scratch, blocks_of, check_product, panels, quad_bytes};
+use super::{Linear, PanelProduct, Scratch, blocks_of, check_product, panels};
 use crate::cpu::decode_grid;
 use crate::error::Result;
 use crate::parts::facts;
@@ -73,14 +73,12 @@ impl Linear for FusedLinear {
     ) -> Result<()> {
         check_product(self, x, &rows, y);
         let Scratch { offsets, start, quads, rows: buffer, float } = scratch;
-        quads.resize(quad_bytes(self.side.cols), 0);
         let bits = self.streams.code_bits();
         let mut product = PanelProduct::new(self.isa, x, &self.side, bits, offsets, float);
-        let mut reader = self.streams.read(rows.start, self.stride(), buffer);
+        let mut reader = self.streams.panels(rows.start, buffer, quads);
         for (panel, at) in panels(&rows) {
             let codes = reader.take(PANEL.min(rows.len() - at))?;
-            to_quads(self.isa, codes, self.stride(), quads);
-            product.panel(panel, quads, start, (y, at, rows.len()));
+            product.panel(panel, codes, start, (y, at, rows.len()));
         }
         Ok(())
     }

@@ -1,12 +1,14 @@
-//! The rows of an encoded matrix, one after the other, a few at a time.
+//! The rows of an encoded matrix, one after the other, a few at a time, and panels of them.
 
+use super::activations::BLOCK;
+use super::blocks_of;
+use super::integer::BLOCK_BYTES;
 use super::side::PANEL;
-use super::vector::Isa;
 use crate::cpu::packed::{packed_row_bytes, unpack, width};
 use crate::error::{KernelError, Result};
 use crate::parts::{Facts, Tables, facts, part, tile_layout, tile_ranges};
 use bytes::Bytes;
-use ecq_coding::{CodingError, Layout, prefix, rans};
+use ecq_coding::{CodingError, Layout, prefix, quads, rans};
 use ecq_core::{Coding, EncodedTensor, Order, Part, Tile};
 use std::ops::Range;
 
@@ -41,6 +43,13 @@ impl TileReader<'_> {
         match self {
             Self::Rans(reader) => reader.rows(rows, out, stride),
             Self::Prefix(reader) => reader.rows(rows, out, stride),
+        }
+    }
+
+    fn quads(&mut self, out: &mut [u8], stride: usize) -> std::result::Result<usize, CodingError> {
+        match self {
+            Self::Rans(reader) => reader.quads(out, stride),
+            Self::Prefix(reader) => reader.quads(out, stride),
         }
     }
 }
@@ -117,6 +126,26 @@ impl Streams {
         RowReader { streams: self, next: first, tiles: Vec::new(), left: 0, buffer, stride, taken: 0 }
     }
 
+    /// Panels from row `first`, the first row of a tile and of a panel, on; see [`PanelReader::take`].
+    pub(super) fn panels<'a>(
+        &'a self,
+        first: usize,
+        rows: &'a mut Vec<u8>,
+        panels: &'a mut Vec<u8>,
+    ) -> PanelReader<'a> {
+        let lanes = usize::from(self.tile.lanes);
+        // Lanes are rows of whole panels, and no other tile has columns of them.
+        let direct = !matches!(self.decoders, Decoders::Packed)
+            && self.tile.order == Order::Rows
+            && self.tile.cols >= self.cols
+            && lanes.is_multiple_of(PANEL)
+            && (self.tile.rows.is_multiple_of(PANEL) || self.tile.rows >= self.rows);
+        let bytes = blocks_of(self.cols) * BLOCK_BYTES;
+        panels.resize(bytes * if direct { lanes / PANEL } else { 1 }, 0);
+        let rows = self.read(first, blocks_of(self.cols) * BLOCK, rows);
+        PanelReader { rows, direct, panels, bytes, waiting: 0..0 }
+    }
+
     /// Opens the tiles of the band that begins at row `row`.
     fn open<'a>(&'a self, row: usize, tiles: &mut Vec<(usize, TileReader<'a>)>) -> Result<usize> {
         tiles.clear();
@@ -150,6 +179,43 @@ impl Streams {
 
     fn error(&self, tile: usize, source: CodingError) -> KernelError {
         KernelError::Tile { tile, offset: self.ranges[tile].start, source }
+    }
+}
+
+/// Reads panels in order: as the lanes of tiles give them, or put together from rows.
+pub(super) struct PanelReader<'a> {
+    rows: RowReader<'a>,
+    direct: bool,
+    /// Panels of `bytes` bytes; those of `waiting` were decoded and not yet taken.
+    panels: &'a mut [u8],
+    bytes: usize,
+    waiting: Range<usize>,
+}
+
+impl PanelReader<'_> {
+    /// The next panel, of `rows` rows, in quads.
+    ///
+    /// # Errors
+    /// When a stream is corrupt.
+    pub(super) fn take(&mut self, rows: usize) -> Result<&[u8]> {
+        if !self.direct {
+            let (stride, cols) = (self.rows.stride, self.rows.streams.cols);
+            quads::from_rows(
+                self.rows.take(rows)?,
+                stride,
+                cols,
+                &mut self.panels[..quads::panel_bytes(cols)],
+            );
+            return Ok(self.panels);
+        }
+        let panel = match self.waiting.next() {
+            Some(panel) => panel,
+            None => {
+                self.waiting = 1..self.rows.quads(self.panels, self.bytes)?.div_ceil(PANEL);
+                0
+            }
+        };
+        Ok(&self.panels[panel * self.bytes..][..self.bytes])
     }
 }
 
@@ -187,6 +253,19 @@ impl RowReader<'_> {
         Ok(&self.buffer[(self.taken - rows) * self.stride..self.taken * self.stride])
     }
 
+    /// Decodes the next row of each lane to panels, `stride` apart; returns how many rows that were.
+    fn quads(&mut self, panels: &mut [u8], stride: usize) -> Result<usize> {
+        let streams = self.streams;
+        if self.left == 0 {
+            self.left = streams.open(self.next, &mut self.tiles)?;
+        }
+        let (index, tile) = &mut self.tiles[0];
+        let rows = tile.quads(panels, stride).map_err(|e| streams.error(*index, e))?;
+        self.left -= rows;
+        self.next += rows;
+        Ok(rows)
+    }
+
     /// Decodes some more rows: a panel, or what the lanes of a tile hold together.
     fn decode(&mut self) -> Result<()> {
         let streams = self.streams;
@@ -218,22 +297,5 @@ impl RowReader<'_> {
         self.left -= rows;
         self.next += rows;
         Ok(())
-    }
-}
-
-/// Sixteen rows (fewer at the end), `stride` apart, to the quads of a panel; `stride` is a multiple of 4.
-pub(super) fn to_quads(_isa: Isa, rows: &[u8], stride: usize, quads: &mut [u8]) {
-    let there = rows.len() / stride;
-    for (quad, out) in quads.chunks_exact_mut(4 * PANEL).enumerate() {
-        let (out, _) = out.as_chunks_mut::<4>();
-        for (row, out) in out.iter_mut().enumerate() {
-            *out = match row < there {
-                true => {
-                    let from = row * stride + 4 * quad;
-                    [rows[from], rows[from + 1], rows[from + 2], rows[from + 3]]
-                }
-                false => [0; 4],
-            };
-        }
     }
 }
