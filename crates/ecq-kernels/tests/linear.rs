@@ -207,6 +207,8 @@ fn all_agree(codes: &Codes, grid: &Grid, x_rows: &[usize], what: &str) -> usize 
                 let tensor = encoded(codes, grid, coding, tile, lanes);
                 let fused = FusedLinear::new(&tensor).unwrap();
                 compare(&fused, &format!("{coding:?} {tile:?} {lanes}"));
+                let packed = PackedLinear::decode(&tensor).unwrap();
+                compare(&packed, &format!("{coding:?} {tile:?} {lanes} to packed"));
                 if coding == Coding::Packed {
                     break;
                 }

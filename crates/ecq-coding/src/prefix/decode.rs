@@ -75,7 +75,7 @@ impl Decoder {
 
     /// `cols` columns of up to eight lanes, to quads: those of lane `l` from `out[4 * l]` on.
     fn columns(&self, bytes: &[u8], bits: &mut [usize], cols: usize, out: &mut [u8]) -> Result<()> {
-        assert!(bits.len() <= LANES && out.len() >= quads::place(LANES - 1, cols - 1) + 1);
+        assert!(bits.len() <= LANES && out.len() > quads::place(LANES - 1, cols - 1));
         let mut done = 0;
         if let Ok(bits) = <&mut [usize; LANES]>::try_from(&mut *bits) {
             done = self.in_step(bytes, bits, cols / self.tables.tuple, out)?;

@@ -51,13 +51,7 @@ impl Linear for FusedLinear {
     }
 
     fn row_granularity(&self) -> usize {
-        let tile = self.streams.rows_of_tile();
-        // Whole tiles and whole panels.
-        let (mut a, mut b) = (tile, PANEL);
-        while b > 0 {
-            (a, b) = (b, a % b);
-        }
-        (tile / a).saturating_mul(PANEL).min(self.side.rows)
+        self.streams.row_granularity()
     }
 
     fn col_scales(&self) -> Option<&[f32]> {

@@ -1,13 +1,18 @@
-use super::activations::{Activations, BLOCK, Precision};
+use super::activations::{Activations, Precision};
 use super::float::quad_at;
 use super::integer::{BLOCK_BYTES, IntegerProduct};
+use super::rows::Streams;
 use super::side::{PANEL, Side};
 use super::vector::{Isa, Vector};
-use super::width::{QUADS, place};
+use super::width::{self, QUADS};
 use super::{Linear, PanelProduct, Scratch, blocks_of, check_product, panels, quad_bytes};
 use crate::cpu::packed::width;
-use crate::error::Result;
-use ecq_core::{Codes, Grid};
+use crate::cpu::{decode_codes, decode_grid};
+use crate::error::{KernelError, Result};
+use crate::parts::{Facts, facts};
+use ecq_coding::quads;
+use ecq_core::{Codes, Coding, EncodedTensor, Grid};
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// Codes at their own width (2 to 8 bits), laid out so that vectors unpack them: the form of mode `cached`.
@@ -35,6 +40,11 @@ impl Lines {
         // SAFETY: a line is 64 bytes without padding.
         unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), 64 * self.0.len()) }
     }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above; any bytes are a line.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), 64 * self.0.len()) }
+    }
 }
 
 impl PackedLinear {
@@ -52,21 +62,55 @@ impl PackedLinear {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_isa(codes: &Codes, grid: &Grid, isa: Isa) -> Result<Self> {
-        let (rows, cols) = (codes.rows(), codes.cols());
-        let side = Side::new(grid, [rows, cols], codes.alphabet())?;
-        let width = (width(codes.alphabet()) as usize).max(2);
-        let mut lines = vec![Line([0; 64]); rows.div_ceil(PANEL) * blocks_of(cols) * width];
-        let lay = match width {
-            2 => lay::<2>,
-            3 => lay::<3>,
-            4 => lay::<4>,
-            5 => lay::<5>,
-            6 => lay::<6>,
-            7 => lay::<7>,
-            _ => lay::<8>,
-        };
-        lay(codes, &mut lines);
-        Ok(Self { side, width, codes: Lines(lines), isa: isa.min(Isa::detect()) })
+        let cols = codes.cols();
+        let mut packed = Self::empty(grid, [codes.rows(), cols], codes.alphabet(), isa)?;
+        let (width, bytes) = (packed.width, packed.panel_bytes());
+        let mut quads = vec![0; quad_bytes(cols)];
+        let panels = packed.codes.bytes_mut().chunks_exact_mut(bytes);
+        for (panel, rows) in panels.zip(codes.symbols().chunks(PANEL * cols)) {
+            quads::from_rows(rows, cols, cols, &mut quads[..quads::panel_bytes(cols)]);
+            pack(width, &quads, panel);
+        }
+        Ok(packed)
+    }
+
+    /// Decodes a tensor and lays its codes out for products, panel by panel; in parallel.
+    ///
+    /// # Errors
+    /// When the tensor holds no codes, or a part is missing, has the wrong length, or is corrupt.
+    pub fn decode(tensor: &EncodedTensor) -> Result<Self> {
+        let Facts { coding, alphabet, .. } = facts(tensor)?;
+        let grid = decode_grid(tensor)?;
+        if !matches!(coding, Coding::Rans | Coding::Prefix) {
+            return Self::new(&decode_codes(tensor)?, &grid);
+        }
+        let streams = Streams::new(tensor)?;
+        let mut packed = Self::empty(&grid, tensor.entry.shape, alphabet, Isa::detect())?;
+        let (width, bytes, [rows, _]) = (packed.width, packed.panel_bytes(), tensor.entry.shape);
+        // The least number of whole panels that is one of whole tiles.
+        let share = streams.row_granularity().div_ceil(PANEL);
+        let shares = packed.codes.bytes_mut().par_chunks_mut(share * bytes).enumerate();
+        shares.try_for_each_init(
+            || (Vec::new(), Vec::new()),
+            |(waiting, quads), (i, panels)| {
+                let first = i * share * PANEL;
+                let mut reader = streams.panels(first, waiting, quads);
+                for (row, panel) in (first..rows).step_by(PANEL).zip(panels.chunks_exact_mut(bytes)) {
+                    pack(width, reader.take(PANEL.min(rows - row))?, panel);
+                }
+                Ok::<(), KernelError>(())
+            },
+        )?;
+        Ok(packed)
+    }
+
+    /// All codes zero.
+    fn empty(grid: &Grid, shape: [usize; 2], alphabet: u16, isa: Isa) -> Result<Self> {
+        let side = Side::new(grid, shape, alphabet)?;
+        let width = (width(alphabet) as usize).max(2);
+        let lines = shape[0].div_ceil(PANEL) * blocks_of(shape[1]) * width;
+        let codes = Lines(vec![Line([0; 64]); lines]);
+        Ok(Self { side, width, codes, isa: isa.min(Isa::detect()) })
     }
 
     /// Bits that a code takes.
@@ -74,8 +118,12 @@ impl PackedLinear {
         self.width
     }
 
+    fn panel_bytes(&self) -> usize {
+        blocks_of(self.side.cols) * BLOCK_BYTES / 8 * self.width
+    }
+
     fn panel(&self, number: usize) -> &[u8] {
-        let len = blocks_of(self.side.cols) * BLOCK_BYTES / 8 * self.width;
+        let len = self.panel_bytes();
         &self.codes.bytes()[number * len..][..len]
     }
 }
@@ -137,23 +185,16 @@ impl Linear for PackedLinear {
     }
 }
 
-/// Puts codes at `W` bits where [`PackedLinear`] says.
-fn lay<const W: usize>(codes: &Codes, lines: &mut [Line]) {
-    let cols = codes.cols();
-    let panel_lines = blocks_of(cols) * W;
-    for (row, symbols) in codes.symbols().chunks_exact(cols).enumerate() {
-        let panel = &mut lines[row / PANEL * panel_lines..][..panel_lines];
-        for (block, symbols) in panel.chunks_exact_mut(W).zip(symbols.chunks(BLOCK)) {
-            // Columns behind the last are zeros.
-            let mut quads = [0; BLOCK];
-            quads[..symbols.len()].copy_from_slice(symbols);
-            for column in 0..4 {
-                let bytes = place::<W>(std::array::from_fn(|quad| quads[4 * quad + column]));
-                for (line, byte) in block.iter_mut().zip(bytes) {
-                    line.0[row % PANEL * 4 + column] = byte;
-                }
-            }
-        }
+/// A panel of codes of one byte each to `width` bits.
+fn pack(width: usize, quads: &[u8], packed: &mut [u8]) {
+    match width {
+        2 => width::pack::<2>(quads, packed),
+        3 => width::pack::<3>(quads, packed),
+        4 => width::pack::<4>(quads, packed),
+        5 => width::pack::<5>(quads, packed),
+        6 => width::pack::<6>(quads, packed),
+        7 => width::pack::<7>(quads, packed),
+        _ => width::pack::<8>(quads, packed),
     }
 }
 

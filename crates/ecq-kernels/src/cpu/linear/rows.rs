@@ -106,6 +106,16 @@ impl Streams {
         }
     }
 
+    /// Rows of whole tiles and whole panels.
+    pub(super) fn row_granularity(&self) -> usize {
+        let tile = self.rows_of_tile();
+        let (mut a, mut b) = (tile, PANEL);
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        (tile / a).saturating_mul(PANEL).min(self.rows)
+    }
+
     /// Bytes held: the stream, where tiles lie in it, tables expanded.
     pub(super) fn bytes(&self) -> usize {
         let tables = match &self.decoders {

@@ -67,48 +67,56 @@ impl Placement {
     }
 }
 
-/// Puts eight codes of `W` bits, one for each quad of a block, into `W` bytes.
-pub(super) fn place<const W: usize>(codes: [u8; QUADS]) -> [u8; QUADS] {
-    let placement = const { Placement::new(W) };
-    let mut bytes = [0; QUADS];
-    for (code, &value) in codes.iter().enumerate() {
-        for piece in placement.of(code) {
-            let part = value >> piece.to & (u16::MAX >> (16 - piece.bits)) as u8;
-            bytes[piece.byte] |= part << piece.from;
+/// Packs blocks, each of [`QUADS`] rows of 64 codes a byte each, to `W` rows of 64 bytes: codes of `W` bits, eight of
+/// which share the `W` bytes of one place.
+pub(super) fn pack<const W: usize>(quads: &[u8], packed: &mut [u8]) {
+    let (blocks, _) = quads.as_chunks::<64>().0.as_chunks::<QUADS>();
+    let (packed, _) = packed.as_chunks_mut::<64>().0.as_chunks_mut::<W>();
+    for (quads, packed) in blocks.iter().zip(packed) {
+        let mut rows = [[0u8; 64]; W];
+        for (code, quad) in quads.iter().enumerate() {
+            for piece in const { Placement::new(W) }.of(code) {
+                let mask = (u16::MAX >> (16 - piece.bits)) as u8;
+                for (byte, code) in rows[piece.byte].iter_mut().zip(quad) {
+                    *byte |= (code >> piece.to & mask) << piece.from;
+                }
+            }
         }
+        *packed = rows;
     }
-    bytes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn every_bit_has_its_own_place<const W: usize>() {
-        let mut seen = [[false; 8]; 8];
+    fn places<const W: usize>() {
+        let mut seen = [[false; 8]; W];
         for code in 0..QUADS {
             for bit in 0..W {
-                let mut codes = [0; QUADS];
-                codes[code] = 1 << bit;
-                let bytes = place::<W>(codes);
-                let ones: Vec<(usize, u32)> = (0..8)
+                let mut quads = [0; 64 * QUADS];
+                quads[64 * code + 5] = 1 << bit;
+                let mut packed = [0xee; 512];
+                pack::<W>(&quads, &mut packed[..64 * W]);
+                let ones: Vec<(usize, u32)> = (0..64 * W)
                     .flat_map(|byte| (0..8).map(move |at| (byte, at)))
-                    .filter(|&(byte, at)| bytes[byte] >> at & 1 == 1)
+                    .filter(|&(byte, at)| packed[byte] >> at & 1 == 1)
                     .collect();
                 let [(byte, at)] = ones[..] else { panic!("width {W}: {ones:?}") };
-                assert!(byte < W && !std::mem::replace(&mut seen[byte][at as usize], true));
+                assert_eq!(byte % 64, 5);
+                assert!(!std::mem::replace(&mut seen[byte / 64][at as usize], true));
             }
         }
     }
 
     #[test]
     fn every_bit_of_every_width_has_its_own_place() {
-        every_bit_has_its_own_place::<2>();
-        every_bit_has_its_own_place::<3>();
-        every_bit_has_its_own_place::<4>();
-        every_bit_has_its_own_place::<5>();
-        every_bit_has_its_own_place::<6>();
-        every_bit_has_its_own_place::<7>();
-        every_bit_has_its_own_place::<8>();
+        places::<2>();
+        places::<3>();
+        places::<4>();
+        places::<5>();
+        places::<6>();
+        places::<7>();
+        places::<8>();
     }
 }

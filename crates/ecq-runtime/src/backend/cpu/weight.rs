@@ -6,7 +6,6 @@ use crate::error::{Result, RuntimeError};
 use crate::plan::{DecodePlan, How};
 use crate::weights::{Matrix, Stored};
 use ecq_kernels::cpu::linear::{DenseLinear, FusedLinear, Linear, PackedLinear};
-use ecq_kernels::cpu::{decode_codes, decode_grid};
 use std::any::Any;
 use std::sync::RwLock;
 
@@ -81,7 +80,7 @@ pub(super) fn cpu_weight(weight: &Weight) -> Result<&CpuWeight> {
 /// Codes packed, anything else as floats.
 fn decoded(matrix: &Matrix) -> Result<Box<dyn Linear>> {
     if let Stored::Codes(tensor) = &matrix.stored {
-        return Ok(Box::new(PackedLinear::new(&decode_codes(tensor)?, &decode_grid(tensor)?)?));
+        return Ok(Box::new(PackedLinear::decode(tensor)?));
     }
     let (dtype, bytes) = matrix.floats()?;
     Ok(Box::new(DenseLinear::new(matrix.shape, dtype, &bytes)?))
