@@ -45,8 +45,10 @@ pub enum Command {
     Chat(Box<ChatArgs>),
     /// Say how well a model predicts a text, and how far it is from another
     Eval(Box<EvalArgs>),
-    /// Measure decoding
+    /// Measure: decoding, products, whole models
     Bench(BenchArgs),
+    /// Draw recorded measurements as SVG
+    Plot(PlotArgs),
     /// Say what this machine offers and what is off, and why
     Doctor,
 }
@@ -241,6 +243,8 @@ pub enum Bench {
         #[arg(long, default_value_t = 1.0)]
         seconds: f64,
     },
+    /// Tokens per second and memory of a model in each mode
+    Model(Box<ModelBenchArgs>),
     /// Weights per second that each form of a matrix multiplies, on the codes of a model or on synthetic ones
     Gemv(GemvArgs),
 }
@@ -270,6 +274,76 @@ pub struct GemvArgs {
     /// Seconds for each measurement
     #[arg(long, default_value_t = 1.0)]
     pub seconds: f64,
+}
+
+#[derive(Args)]
+pub struct ModelBenchArgs {
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Modes to measure (commas between them) [default: all that this device runs]
+    #[arg(long)]
+    pub modes: Option<String>,
+    /// Tokens of the prompt
+    #[arg(long, default_value_t = 128)]
+    pub prompt_tokens: usize,
+    /// Tokens after it
+    #[arg(long, default_value_t = 64)]
+    pub tokens: usize,
+    /// Times that each is measured; the best counts
+    #[arg(long, default_value_t = 3)]
+    pub repeat: usize,
+}
+
+#[derive(Args)]
+pub struct PlotArgs {
+    #[command(subcommand)]
+    pub what: Plot,
+}
+
+#[derive(Subcommand)]
+pub enum Plot {
+    /// Rate against quality, from what `ecq eval --json` prints
+    Rd {
+        /// Files of records (an object, a list, or one a line), each a series of its own: FILE or NAME=FILE
+        #[arg(required = true, value_name = "RECORDS")]
+        records: Vec<String>,
+        /// The drawing to write
+        #[arg(short, long, value_name = "SVG")]
+        output: PathBuf,
+        /// What a model takes
+        #[arg(long, value_enum, default_value = "linear")]
+        x: Rate,
+        /// How good it is
+        #[arg(long, value_enum, default_value = "kl")]
+        y: Quality,
+    },
+    /// Memory against speed of each mode, from what `ecq bench model --json` prints
+    Modes {
+        /// Files of records, each a series of its own: FILE or NAME=FILE
+        #[arg(required = true, value_name = "RECORDS")]
+        records: Vec<String>,
+        /// The drawing to write
+        #[arg(short, long, value_name = "SVG")]
+        output: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Rate {
+    /// Bits per weight of the block projections
+    Linear,
+    /// Bits per weight of the whole file
+    Total,
+    /// Bytes of the file
+    Bytes,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Quality {
+    Kl,
+    Nll,
+    Perplexity,
+    Top1,
 }
 
 /// How a model is loaded and run.
@@ -304,9 +378,19 @@ pub struct EngineArgs {
 }
 
 impl EngineArgs {
-    /// The same options for another model and mode.
-    pub fn with(&self, model: &Path, mode: &str) -> Self {
-        Self { model: model.to_owned(), mode: mode.to_owned(), ..self.clone() }
+    /// What the options are when none is given.
+    pub fn new(model: &Path) -> Self {
+        Self {
+            model: model.to_owned(),
+            mode: "auto".to_owned(),
+            device: "cpu".to_owned(),
+            memory: None,
+            threads: 0,
+            activations: ActivationsArg::F32,
+            cache: CacheArg::F16,
+            context: None,
+            verbose: false,
+        }
     }
 }
 
@@ -314,6 +398,16 @@ impl EngineArgs {
 pub enum ActivationsArg {
     F32,
     I8,
+}
+
+impl ActivationsArg {
+    /// As it is written in the option.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::I8 => "i8",
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -386,8 +480,9 @@ pub struct EvalArgs {
     /// A text in UTF-8
     #[arg(long, value_name = "FILE")]
     pub text: PathBuf,
-    /// An .ecq file to compare with: KL(reference || model), and how often both think the same token likeliest
-    #[arg(long, value_name = "ECQ")]
+    /// A model to compare with (.ecq, GGUF, safetensors file or checkpoint folder): KL(reference || model), and how
+    /// often both think the same token likeliest
+    #[arg(long, value_name = "MODEL")]
     pub reference: Option<PathBuf>,
     /// Tokens of the text that are read at most [default: all]
     #[arg(long, value_name = "TOKENS")]

@@ -1,6 +1,7 @@
 //! The `ecq` command: parses, calls the library, prints.
 
 mod args;
+mod chart;
 mod commands;
 mod json;
 mod out;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args, json),
         Command::Chat(args) => commands::chat::run(&args, json),
         Command::Eval(args) => commands::eval::run(&args, json),
+        Command::Plot(args) => commands::plot::run(&args, json),
         Command::Bench(args) => commands::bench::run(&args, json),
         Command::Doctor => commands::doctor::run(json),
     };

@@ -6,8 +6,8 @@ use std::fmt::Write;
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 60.0;
 const RIGHT: f64 = 20.0;
-const INK: &str = "#1f2933";
-const PALE: &str = "#9aa5b1";
+pub const INK: &str = "#1f2933";
+pub const PALE: &str = "#9aa5b1";
 const STORED: &str = "#cbd2d9";
 const SIDE: &str = "#f0b429";
 const CODES: &str = "#2680c2";
@@ -125,7 +125,8 @@ fn rect(svg: &mut String, x: f64, y: f64, width: f64, height: f64, colour: &str,
     );
 }
 
-fn text(svg: &mut String, x: f64, y: f64, anchor: &str, size: u32, colour: &str, words: &str) {
+/// Words at a place.
+pub fn text(svg: &mut String, x: f64, y: f64, anchor: &str, size: u32, colour: &str, words: &str) {
     let _ = writeln!(
         svg,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\" fill=\"{colour}\">{}</text>",

@@ -141,6 +141,9 @@ pub enum RuntimeError {
         /// Tokens of the model.
         model: usize,
     },
+    /// Two models that cut a text into different tokens.
+    #[error("the tokenizers of model and reference differ: they cannot be compared token by token")]
+    Tokenizers,
     /// A handle of another backend, or a buffer too small: a mistake in a recording.
     #[error("recording: {0}")]
     Recording(String),
@@ -177,9 +180,11 @@ impl RuntimeError {
             Self::Container(ContainerError::Io { .. }) => "io",
             Self::NotEcq { .. } => "format",
             Self::Mode { .. } | Self::Sampling { .. } | Self::ContextFull { .. } | Self::Empty(_) => "option",
-            Self::Architecture { .. } | Self::Hf(_) | Self::TensorType { .. } | Self::Vocabularies { .. } => {
-                "unsupported"
-            }
+            Self::Architecture { .. }
+            | Self::Hf(_)
+            | Self::TensorType { .. }
+            | Self::Vocabularies { .. }
+            | Self::Tokenizers => "unsupported",
             Self::Recording(_) | Self::Threads(_) => "internal",
             _ => "corrupt",
         }

@@ -28,6 +28,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     match &args.what {
         Bench::Codes { model, name, output } => codes(model, name, output, json),
         Bench::Decode { model, threads, seconds } => decode(model.as_deref(), threads, *seconds, json),
+        Bench::Model(args) => super::model::run(args, json),
         Bench::Gemv(args) => super::gemv::run(args, json),
     }
 }

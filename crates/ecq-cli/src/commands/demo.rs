@@ -1,4 +1,6 @@
-use crate::args::DemoArgs;
+use super::engine::{Engine, modes};
+use super::model::{self, Measured};
+use crate::args::{DemoArgs, EngineArgs};
 use crate::json;
 use crate::out::say;
 use crate::progress::Bar;
@@ -9,6 +11,7 @@ use ecq::{GridChoice, Kind, Limits, PackOptions, Target, pack, verify};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// A small language model, coded without loss by `ecq` itself; `training/` in the repository made it.
 const MODEL: &[u8] = include_bytes!("../../assets/tiny.ecq");
@@ -44,12 +47,59 @@ pub fn run(args: &DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
     for (what, options) in recipes()? {
         rows.push(one(&*model, folder, what, &options, json)?);
     }
+    let shown = rows.iter().find(|row| row.what == SHOWN).context("the grid that is run")?;
+    let text = generate(&shown.file)?;
     if json {
-        json::print(&serde_json::json!({ "model_bytes": MODEL.len(), "grids": rows }))?;
+        json::print(&serde_json::json!({
+            "model_bytes": MODEL.len(), "grids": rows, "prompt": PROMPT, "text": text.text, "modes": text.modes,
+        }))?;
     } else {
-        conclude(&rows, args.keep.as_deref());
+        conclude(&rows);
+        speak(shown, &text);
+        invite(args.keep.as_deref());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the small model is asked to continue, and for how long.
+const PROMPT: &str = "The Debian project is";
+const TOKENS: usize = 48;
+/// The grid that is run.
+const SHOWN: &str = "ecq at 4 bits a weight";
+
+/// A text, and what it took to write it in every mode.
+struct Text {
+    text: String,
+    modes: Vec<Measured>,
+}
+
+/// Continues the prompt in every mode, and makes sure that all say the same.
+fn generate(file: &Path) -> anyhow::Result<Text> {
+    let mut text = None;
+    let mut rows: Vec<Measured> = Vec::new();
+    for mode in modes(None, "all") {
+        let start = Instant::now();
+        let engine = Engine::open_in(&EngineArgs::new(file), &mode)?;
+        let prompt = engine.tokenizer.encode(PROMPT, true)?;
+        let row = model::measure(&engine, &prompt, TOKENS, 1, start.elapsed().as_secs_f64())?;
+        text.get_or_insert(engine.tokenizer.decode(&row.tokens)?);
+        if let Some(first) = rows.first() {
+            ensure!(first.tokens == row.tokens, "modes {} and {mode} write different texts", first.mode);
+        }
+        rows.push(row);
+    }
+    Ok(Text { text: text.unwrap_or_default(), modes: rows })
+}
+
+fn speak(shown: &Row, text: &Text) {
+    say!("{} ({}) continues a prompt, the likeliest token each time:\n", shown.what, bytes(shown.file_bytes));
+    say!("  {PROMPT}{}\n", text.text.replace('\n', "\n  "));
+    say!("Every mode writes these {TOKENS} tokens; they differ in what they keep in memory and in speed:");
+    model::print(&text.modes);
+    say!(
+        "fused: decoded inside the product; cached: decoded at load; lru: half of the layers stay decoded; prefetch: the\n\
+         next layer is decoded while one computes (docs/runtime.md)\n"
+    );
 }
 
 /// The grids that are shown, from everything to nothing.
@@ -119,7 +169,7 @@ fn introduce(model: &dyn Source) {
     );
 }
 
-fn conclude(rows: &[Row], kept: Option<&Path>) {
+fn conclude(rows: &[Row]) {
     let mut out = table(&["the model", "grid", "file", "bits per weight", "SQNR dB", "verified"], 2);
     for row in rows {
         out.add_row([
@@ -138,9 +188,12 @@ fn conclude(rows: &[Row], kept: Option<&Path>) {
          embedding and head are on 8-bit rows, entropy coded, in all but the first; the last line shows that a small file\n\
          alone proves nothing\n"
     );
+}
+
+fn invite(kept: Option<&Path>) {
     match kept {
         Some(folder) => say!(
-            "The files are in {}: try `ecq inspect`, `ecq report`, `ecq diff` on them.",
+            "The files are in {}: try `ecq inspect`, `ecq report`, `ecq diff`, `ecq run` on them.",
             folder.display()
         ),
         None => say!("`--keep FOLDER` keeps the files: try `ecq inspect`, `ecq report`, `ecq diff` on them."),

@@ -16,17 +16,42 @@ pub struct Engine {
     pub checkpoint: Checkpoint,
     pub tokenizer: Tokenizer,
     pub model: Arc<Model>,
+    /// Bytes that decoded layers may take, where that was said.
+    pub budget: Option<u64>,
     session: SessionOptions,
+}
+
+/// The modes of a list with commas; `all` are those that the CPU runs.
+pub fn modes(list: Option<&str>, default: &str) -> Vec<String> {
+    match list.unwrap_or(default) {
+        "all" => [Mode::Fused, Mode::Cached, Mode::Lru, Mode::Prefetch].map(|mode| mode.to_string()).into(),
+        list => list.split(',').map(|mode| mode.trim().to_owned()).collect(),
+    }
 }
 
 impl Engine {
     /// Opens, plans and loads a model.
     pub fn open(args: &EngineArgs) -> anyhow::Result<Self> {
-        let mode: Mode = args.mode.parse().map_err(option("mode", &args.mode))?;
+        Self::load(args, &args.mode, false)
+    }
+
+    /// The same in another mode; `lru` without a budget has half of what all layers take decoded.
+    pub fn open_in(args: &EngineArgs, mode: &str) -> anyhow::Result<Self> {
+        Self::load(args, mode, true)
+    }
+
+    fn load(args: &EngineArgs, mode: &str, half: bool) -> anyhow::Result<Self> {
+        let mode: Mode = mode.parse().map_err(option("mode", mode))?;
         let backend = device(args)?;
         let checkpoint = Checkpoint::open(&args.model, &Limits::default())?;
+        let mut budget = args.memory;
+        if half && mode == Mode::Lru && budget.is_none() {
+            let blocks = Model::sizes(&checkpoint)?.blocks;
+            let largest = blocks.iter().copied().max().unwrap_or(0);
+            budget = Some((blocks.iter().sum::<u64>() / 2).max(largest));
+        }
         // Tokenizers of large vocabularies take as long to build as weights to load.
-        let options = LoadOptions { mode, budget: args.memory, free: free_bytes() };
+        let options = LoadOptions { mode, budget, free: free_bytes() };
         let (tokenizer, model) =
             rayon::join(|| Tokenizer::of(&checkpoint), || Model::load(&checkpoint, backend, options));
         let (tokenizer, model) = (tokenizer?, Arc::new(model?));
@@ -34,8 +59,13 @@ impl Engine {
             CacheArg::F16 => CacheType::F16,
             CacheArg::F32 => CacheType::F32,
         };
-        let engine =
-            Self { checkpoint, tokenizer, model, session: SessionOptions { cache, context: args.context } };
+        let engine = Self {
+            checkpoint,
+            tokenizer,
+            model,
+            budget,
+            session: SessionOptions { cache, context: args.context },
+        };
         if args.verbose {
             engine.explain();
         }

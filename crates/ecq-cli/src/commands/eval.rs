@@ -1,34 +1,39 @@
-use super::engine::Engine;
-use crate::args::EvalArgs;
+use super::engine::{Engine, modes};
+use crate::args::{EngineArgs, EvalArgs};
 use crate::json;
 use crate::out::say;
+use crate::progress::Bar;
 use crate::table::{bytes, table};
 use anyhow::Context;
-use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, evaluate};
+use ecq::encode::{CodingChoice, EncodeOptions};
+use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate};
+use ecq::source::{self, EcqSource, Source, TensorFacts};
+use ecq::{Coding, Kind, Limits, PackOptions, pack};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(&args.text).with_context(|| args.text.display().to_string())?;
-    let modes = match args.modes.as_deref() {
-        None => vec![args.engine.mode.clone()],
-        Some("all") => [Mode::Fused, Mode::Cached, Mode::Lru, Mode::Prefetch].map(|m| m.to_string()).into(),
-        Some(list) => list.split(',').map(str::to_owned).collect(),
-    };
+    let rate = Rate::of(&args.engine.model)?;
+    // Kept to the end: the reference may lie in it.
+    let folder = tempfile::tempdir()?;
+    let reference = args.reference.as_ref();
     let reference =
-        args.reference.as_ref().map(|path| Engine::open(&args.engine.with(path, "auto"))).transpose()?;
+        reference.map(|path| reference_of(path, &args.engine, folder.path(), json)).transpose()?;
     let mut rows = Vec::new();
-    for mode in &modes {
-        let engine = Engine::open(&args.engine.with(&args.engine.model, mode))?;
+    for mode in modes(args.modes.as_deref(), &args.engine.mode) {
+        let engine = match args.modes {
+            Some(_) => Engine::open_in(&args.engine, &mode)?,
+            None => Engine::open(&args.engine)?,
+        };
         let begin = engine.tokenizer.encode("", true)?;
         let tokens = engine.tokenizer.encode(&text, false)?;
         if let Some(reference) = &reference
             && reference.tokenizer.encode(&text, false)? != tokens
         {
-            anyhow::bail!(
-                "the tokenizers of model and reference differ: they cannot be compared token by token"
-            );
+            return Err(RuntimeError::Tokenizers.into());
         }
         let options = EvalOptions { window: args.window, most_tokens: args.max_tokens.unwrap_or(usize::MAX) };
         let mut other = reference.as_ref().map(Engine::session).transpose()?;
@@ -40,18 +45,54 @@ pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
         rows.push(Row { mode: engine.model.mode().0, evaluation, tokens_per_s, weight_bytes });
     }
     if json {
-        let objects: Vec<Value> = rows.iter().map(|row| object(row, args.window)).collect();
-        match (&args.modes, objects.into_iter().next()) {
-            (None, Some(one)) => json::print(&one)?,
-            _ => {
-                let objects: Vec<Value> = rows.iter().map(|row| object(row, args.window)).collect();
-                json::print(&json!({ "modes": objects }))?;
-            }
+        let mut objects: Vec<Value> = rows.iter().map(|row| object(row, &rate, args)).collect();
+        match (&args.modes, objects.len()) {
+            (None, 1) => json::print(&objects.remove(0))?,
+            _ => json::print(&json!({ "modes": objects }))?,
         }
     } else {
         print(&rows, args);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The reference as a model that runs: what is no `.ecq` is packed without loss into `folder` first.
+fn reference_of(path: &Path, args: &EngineArgs, folder: &Path, json: bool) -> anyhow::Result<Engine> {
+    let source = source::open(path, &Limits::default())?;
+    let mut packed = path.to_owned();
+    if source.format() != "ecq" {
+        packed = folder.join("reference.ecq");
+        // Packed codes are the quickest to write and to load; how large the file is does not matter.
+        let encode = EncodeOptions { coding: CodingChoice::Only(Coding::Packed), ..EncodeOptions::default() };
+        let options = PackOptions { encode, ..PackOptions::default() };
+        pack(&*source, &path.display().to_string(), Some(&packed), &options, &Bar::new(json))?;
+    }
+    // Not within the budget of the model that it is compared with.
+    Engine::open(&EngineArgs { model: packed, mode: Mode::Cached.to_string(), memory: None, ..args.clone() })
+}
+
+/// What a model takes.
+struct Rate {
+    file_bytes: u64,
+    bpw_linear: Option<f64>,
+    bpw_total: f64,
+}
+
+impl Rate {
+    fn of(path: &Path) -> anyhow::Result<Self> {
+        let file_bytes = std::fs::metadata(path).with_context(|| path.display().to_string())?.len();
+        // Whether it is a model that runs is for the engine to say.
+        let Ok(source) = EcqSource::open(path, &Limits::default()) else {
+            return Ok(Self { file_bytes, bpw_linear: None, bpw_total: 0.0 });
+        };
+        let sum = |of: fn(&TensorFacts) -> u64, linear: bool| -> u64 {
+            source.tensors().iter().filter(|t| !linear || t.kind == Kind::Linear).map(of).sum()
+        };
+        let weights = sum(TensorFacts::weights, true);
+        let linear = 8.0 * sum(|t| t.bytes, true) as f64 / weights.max(1) as f64;
+        let bpw_total = 8.0 * file_bytes as f64 / sum(TensorFacts::weights, false).max(1) as f64;
+        Ok(Self { file_bytes, bpw_linear: (weights > 0).then_some(linear), bpw_total })
+    }
 }
 
 /// The result of one mode.
@@ -62,17 +103,20 @@ struct Row {
     weight_bytes: u64,
 }
 
-fn object(row: &Row, window: usize) -> Value {
+fn object(row: &Row, rate: &Rate, args: &EvalArgs) -> Value {
     let e = &row.evaluation;
     let mean = |m: &Option<Mean>| m.map(|m| m.mean);
     let error = |m: &Option<Mean>| m.map(|m| m.stderr);
     json!({
         "perplexity": e.perplexity().mean, "nll": e.nll.mean, "kl": mean(&e.kl), "top1": mean(&e.top1),
-        "tokens": e.tokens, "windows": e.windows, "window": window,
-        "stderr": {
+        "tokens": e.tokens, "windows": e.windows, "window": args.window, "stderr": e.nll.stderr,
+        "stderrs": {
             "perplexity": e.perplexity().stderr, "nll": e.nll.stderr, "kl": error(&e.kl), "top1": error(&e.top1),
         },
-        "mode": row.mode.name(), "tokens_per_s": row.tokens_per_s, "weight_bytes_resident": row.weight_bytes,
+        "model": args.engine.model, "reference": args.reference, "text": args.text,
+        "file_bytes": rate.file_bytes, "bpw_linear": rate.bpw_linear, "bpw_total": rate.bpw_total,
+        "mode": row.mode.name(), "activations": args.engine.activations.name(),
+        "tokens_per_s": row.tokens_per_s, "weight_bytes_resident": row.weight_bytes,
     })
 }
 

@@ -8,6 +8,8 @@ pub mod eval;
 pub mod export;
 mod gemv;
 pub mod inspect;
+mod model;
+pub mod plot;
 pub mod quantize;
 pub mod report;
 pub mod run;

@@ -145,6 +145,14 @@ impl Model {
         })
     }
 
+    /// What the matrices of a checkpoint take decoded.
+    ///
+    /// # Errors
+    /// Names the tensor that is missing or damaged.
+    pub fn sizes(checkpoint: &Checkpoint) -> Result<Sizes> {
+        Ok(Matrices::collect(checkpoint)?.sizes())
+    }
+
     /// Shape and variants.
     pub fn config(&self) -> &Config {
         &self.config

@@ -1,0 +1,164 @@
+use crate::args::{Plot, PlotArgs, Quality, Rate};
+use crate::chart::{Chart, Point, Series, draw};
+use crate::json;
+use crate::out::say;
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let (svg, output, points) = match &args.what {
+        Plot::Rd { records, output, x, y } => {
+            let series = series(records, |record| rate_and_quality(record, *x, *y))?;
+            let chart = Chart { title: "Rate against quality", x: x.axis(), y: y.axis(), joined: true };
+            (draw(&chart, &series), output, count(&series))
+        }
+        Plot::Modes { records, output } => {
+            let series = series(records, memory_and_speed)?;
+            let chart = Chart {
+                title: "Memory against speed",
+                x: "weights in memory, MB",
+                y: "tokens per second, one after another",
+                joined: false,
+            };
+            (draw(&chart, &series), output, count(&series))
+        }
+    };
+    std::fs::write(output, svg).with_context(|| output.display().to_string())?;
+    if json {
+        json::print(&json!({ "plot": output, "points": points }))?;
+    } else {
+        say!("wrote {} with {points} points", output.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn count(series: &[Series]) -> usize {
+    series.iter().map(|series| series.points.len()).sum()
+}
+
+/// A series for each name; files of one name go together, and a record may name its own.
+fn series(records: &[String], point: impl Fn(&Value) -> Option<Point>) -> anyhow::Result<Vec<Series>> {
+    let mut all: Vec<Series> = Vec::new();
+    for record in records {
+        let (name, path) = match record.split_once('=') {
+            Some((name, path)) => (name.to_owned(), PathBuf::from(path)),
+            None => {
+                let stem = Path::new(record).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+                (stem.unwrap_or_default(), PathBuf::from(record))
+            }
+        };
+        let objects = read(&path)?;
+        let mut found = 0;
+        for object in &objects {
+            let Some(point) = point(object) else { continue };
+            found += 1;
+            let name = object["series"].as_str().unwrap_or(&name);
+            match all.iter_mut().find(|series| series.name == name) {
+                Some(series) => series.points.push(point),
+                None => all.push(Series { name: name.to_owned(), points: vec![point] }),
+            }
+        }
+        if found == 0 {
+            bail!("{}: none of its {} records has what the axes show", path.display(), objects.len());
+        }
+    }
+    for series in &mut all {
+        series.points.sort_by(|a, b| a.x.total_cmp(&b.x));
+    }
+    Ok(all)
+}
+
+/// The records of a file: one object, a list of them, or one a line; objects that hold lists of results are taken apart.
+fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+    let values = values.collect::<Result<Vec<Value>, _>>();
+    let mut objects = Vec::new();
+    for value in values.with_context(|| format!("{}: not JSON", path.display()))? {
+        match value {
+            Value::Array(list) => objects.extend(list),
+            other => objects.push(other),
+        }
+    }
+    let apart = |object: Value| {
+        let list = ["results", "modes"].iter().find_map(|key| object[*key].as_array());
+        match list {
+            Some(list) => {
+                let whole = |one: &Value| {
+                    let mut one = one.clone();
+                    if let (Some(one), Some(outer)) = (one.as_object_mut(), object.as_object()) {
+                        let rest = outer.iter().filter(|(_, value)| !value.is_array());
+                        rest.for_each(|(key, value)| {
+                            one.entry(key.clone()).or_insert_with(|| value.clone());
+                        });
+                    }
+                    one
+                };
+                list.iter().map(whole).collect()
+            }
+            None => vec![object],
+        }
+    };
+    Ok(objects.into_iter().flat_map(apart).collect())
+}
+
+/// The last part of a path in a record.
+fn name(record: &Value, key: &str) -> String {
+    let path = record[key].as_str().unwrap_or_default();
+    Path::new(path).file_name().map_or(path.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn rate_and_quality(record: &Value, x: Rate, y: Quality) -> Option<Point> {
+    let number = |key: &str| record[key].as_f64();
+    let rate = match x {
+        Rate::Linear => number("bpw_linear")?,
+        Rate::Total => number("bpw_total")?,
+        Rate::Bytes => number("file_bytes")? / 1e6,
+    };
+    let value = number(y.key())?;
+    let error = record["stderrs"][y.key()].as_f64().unwrap_or(0.0);
+    Some(Point { x: rate, y: value, error, label: name(record, "model") })
+}
+
+fn memory_and_speed(record: &Value) -> Option<Point> {
+    let label = record["mode"].as_str()?.to_owned();
+    Some(Point {
+        x: record["weight_bytes_resident"].as_f64()? / 1e6,
+        y: record["decode_tokens_per_s"].as_f64()?,
+        error: 0.0,
+        label,
+    })
+}
+
+impl Rate {
+    fn axis(self) -> &'static str {
+        match self {
+            Self::Linear => "bits per weight of the block projections, every byte counted",
+            Self::Total => "bits per weight of the whole file",
+            Self::Bytes => "file, MB",
+        }
+    }
+}
+
+impl Quality {
+    /// Its name in a record.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Kl => "kl",
+            Self::Nll => "nll",
+            Self::Perplexity => "perplexity",
+            Self::Top1 => "top1",
+        }
+    }
+
+    fn axis(self) -> &'static str {
+        match self {
+            Self::Kl => "KL(reference || model), nats per token",
+            Self::Nll => "negative log-likelihood, nats per token",
+            Self::Perplexity => "perplexity",
+            Self::Top1 => "same top token as the reference",
+        }
+    }
+}
