@@ -1,5 +1,5 @@
 use super::engine::{Engine, modes};
-use crate::args::{EngineArgs, EvalArgs};
+use crate::args::{ActivationsArg, CacheArg, EngineArgs, EvalArgs};
 use crate::json;
 use crate::out::say;
 use crate::progress::Bar;
@@ -67,8 +67,16 @@ fn reference_of(path: &Path, args: &EngineArgs, folder: &Path, json: bool) -> an
         let options = PackOptions { encode, ..PackOptions::default() };
         pack(&*source, &path.display().to_string(), Some(&packed), &options, &Bar::new(json))?;
     }
-    // Not within the budget of the model that it is compared with.
-    Engine::open(&EngineArgs { model: packed, mode: Mode::Cached.to_string(), memory: None, ..args.clone() })
+    // As exact as it can be, and not within the budget of the model that is compared with it.
+    Engine::open(&EngineArgs {
+        model: packed,
+        mode: Mode::Cached.to_string(),
+        memory: None,
+        activations: ActivationsArg::F32,
+        cache: CacheArg::F32,
+        verbose: false,
+        ..args.clone()
+    })
 }
 
 /// What a model takes.

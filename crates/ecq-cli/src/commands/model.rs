@@ -116,9 +116,9 @@ pub fn print(rows: &[Measured]) {
             three_digits(row.decode_tokens_per_s),
             bytes(row.weight_bytes_resident),
             format!("{part:.0}%"),
-            match row.uses {
-                0 => String::new(),
-                uses => format!("{:.1}%", 100.0 * row.hits as f64 / uses as f64),
+            match (row.mode, row.uses) {
+                ("lru", uses) if uses > 0 => format!("{:.1}%", 100.0 * row.hits as f64 / uses as f64),
+                _ => String::new(),
             },
             if row.uses == 0 { String::new() } else { format!("{:.3} s", row.stall_s) },
         ]);
