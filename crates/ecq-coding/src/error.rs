@@ -22,6 +22,38 @@ pub enum CodingError {
         /// Its row-major index in the tile.
         index: usize,
     },
+    /// A row or a column is of a class that is not there.
+    #[error("{what}: number {index} is of class {class}, there are {classes}")]
+    Class {
+        /// Classes of rows, or of columns.
+        what: &'static str,
+        /// Which row or column.
+        index: usize,
+        /// The class it names.
+        class: usize,
+        /// Classes there are.
+        classes: usize,
+    },
+    /// A pair of classes names a table that is not there.
+    #[error("pair {pair} of classes uses table {table} of {tables}")]
+    TableOfClasses {
+        /// The pair: row class times column classes plus column class.
+        pair: usize,
+        /// The table it names.
+        table: usize,
+        /// Tables there are.
+        tables: usize,
+    },
+    /// Tables that lanes use side by side have not the same precision.
+    #[error("table {table} has {found} bits of precision, the first one {expected}")]
+    Precision {
+        /// The table.
+        table: usize,
+        /// Its precision in bits.
+        found: u8,
+        /// That of the first table.
+        expected: u8,
+    },
     /// The bytes end too early.
     #[error("{what} ends at byte {at}: {needed} more bytes needed")]
     Truncated {

@@ -1,4 +1,4 @@
-use super::{LOWER, simd};
+use super::{Classes, LOWER, simd};
 use crate::alias::Slots;
 use crate::error::{CodingError, Result};
 use crate::isa::IsaKind;
@@ -7,10 +7,13 @@ use crate::quads;
 use crate::table::FrequencyTable;
 use std::ops::Range;
 
-/// Decodes tiles with one frequency table, by the widest instruction set that this machine has.
+/// Decodes tiles with one frequency table, or with the one of each symbol's place, by the widest instruction set that
+/// this machine has.
 #[derive(Debug, Clone)]
 pub struct Decoder {
-    slots: Slots,
+    /// Of each table.
+    slots: Vec<Slots>,
+    classes: Option<Classes>,
     /// What vectors look entries up in; absent where an entry takes more than a lane.
     tables: Option<simd::Tables>,
     isa: IsaKind,
@@ -29,10 +32,31 @@ impl Decoder {
     ///
     /// An instruction set that this machine lacks falls to the best one it has.
     pub fn with_isa(table: &FrequencyTable, isa: IsaKind) -> Self {
-        let slots = Slots::new(table);
+        Self::of(vec![Slots::new(table)], None, isa)
+    }
+
+    /// Prepares the lookup tables of a matrix whose symbols are coded with the table of their row's and column's class.
+    ///
+    /// # Errors
+    /// When a table that `classes` name is not there, there are more tables than pairs of classes, or their precisions
+    /// differ.
+    pub fn with_classes(tables: &[FrequencyTable], classes: Classes) -> Result<Self> {
+        Self::with_classes_and_isa(tables, classes, IsaKind::detect())
+    }
+
+    /// As [`with_classes`](Self::with_classes), for one instruction set, to compare them.
+    ///
+    /// # Errors
+    /// As [`with_classes`](Self::with_classes).
+    pub fn with_classes_and_isa(tables: &[FrequencyTable], classes: Classes, isa: IsaKind) -> Result<Self> {
+        classes.check_tables(tables)?;
+        Ok(Self::of(tables.iter().map(Slots::new).collect(), Some(classes), isa))
+    }
+
+    fn of(slots: Vec<Slots>, classes: Option<Classes>, isa: IsaKind) -> Self {
         let isa = isa.min(IsaKind::detect());
-        let tables = simd::Tables::new(isa, &slots);
-        Self { slots, tables, isa }
+        let tables = simd::Tables::new(isa, &slots, classes.is_some());
+        Self { slots, classes, tables, isa }
     }
 
     /// Decodes the stream of one tile; row `r` goes to `out[r * stride..][..cols]`.
@@ -41,8 +65,23 @@ impl Decoder {
     /// When `out` is too short for the layout, the stream ends early, bytes are left over, or a lane does not
     /// end in its start state. `out` then holds unspecified symbols.
     pub fn decode(&self, stream: &[u8], layout: Layout, out: &mut [u8], stride: usize) -> Result<()> {
-        let mut reader = self.open(stream, layout)?;
-        reader.rows(layout.rows, out, stride)
+        self.decode_at([0, 0], stream, layout, out, stride)
+    }
+
+    /// As [`decode`](Self::decode), of the tile whose first symbol is at row and column `corner` of the matrix: where
+    /// symbols have classes it is the place that tells them.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode), and when symbols have classes and the tile is not inside their matrix.
+    pub fn decode_at(
+        &self,
+        corner: [usize; 2],
+        stream: &[u8],
+        layout: Layout,
+        out: &mut [u8],
+        stride: usize,
+    ) -> Result<()> {
+        self.open_at(corner, stream, layout)?.rows(layout.rows, out, stride)
     }
 
     /// Opens the stream of one tile, to decode it some rows at a time.
@@ -50,28 +89,63 @@ impl Decoder {
     /// # Errors
     /// When the start states are not there.
     pub fn open<'a>(&'a self, stream: &'a [u8], layout: Layout) -> Result<Reader<'a>> {
+        self.open_at([0, 0], stream, layout)
+    }
+
+    /// As [`open`](Self::open), of the tile at `corner` of the matrix (see [`decode_at`](Self::decode_at)).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when symbols have classes and the tile is not inside their matrix.
+    pub fn open_at<'a>(&'a self, corner: [usize; 2], stream: &'a [u8], layout: Layout) -> Result<Reader<'a>> {
+        if let Some(classes) = &self.classes {
+            classes.check_tile(corner, [layout.rows, layout.cols])?;
+        }
         let (states, words) = Words::split(stream, layout.lanes_used())?;
-        Ok(Reader { decoder: self, layout, states, words, row: 0, turn: [0; 256], waiting: 0..0 })
+        Ok(Reader {
+            decoder: self,
+            layout,
+            corner,
+            states,
+            words,
+            row: 0,
+            next: 0,
+            firsts: Vec::new(),
+            turn: [0; 256],
+            waiting: 0..0,
+        })
     }
 
     /// Bytes that the tables take.
     pub fn bytes(&self) -> usize {
-        self.slots.bytes() + self.tables.as_ref().map_or(0, simd::Tables::bytes)
+        self.slots.iter().map(Slots::bytes).sum::<usize>()
+            + self.tables.as_ref().map_or(0, simd::Tables::bytes)
+            + self.classes.as_ref().map_or(0, Classes::bytes)
     }
 
-    /// Decodes `out.len() / states.len()` turns of all lanes into `out`, turn-major.
-    fn turns(&self, states: &mut [u32], words: &mut Words, out: &mut [u8]) -> Result<()> {
+    /// Decodes `out.len() / states.len()` turns of all lanes into `out`, turn-major; `places` where symbols have classes.
+    fn turns(
+        &self,
+        places: Option<simd::Places>,
+        states: &mut [u32],
+        words: &mut Words,
+        out: &mut [u8],
+    ) -> Result<()> {
         let lanes = states.len();
         let done = match &self.tables {
-            Some(tables) => simd::turns(self.isa, tables, states, words, out),
+            Some(tables) => simd::turns(self.isa, tables, places, states, words, out),
             None => 0,
         };
-        for turn in out[done * lanes..].chunks_exact_mut(lanes) {
-            for (state, symbol) in states.iter_mut().zip(turn) {
-                *symbol = self.slots.pop(state, words)?;
+        for (turn, out) in out.chunks_exact_mut(lanes).enumerate().skip(done) {
+            for (lane, (state, symbol)) in states.iter_mut().zip(out).enumerate() {
+                let table = places.map_or(0, |places| places.first(turn, lane, lanes) >> self.precision());
+                *symbol = self.slots[table as usize].pop(state, words)?;
             }
         }
         Ok(())
+    }
+
+    fn precision(&self) -> u32 {
+        self.slots[0].precision
     }
 }
 
@@ -80,10 +154,16 @@ impl Decoder {
 pub struct Reader<'a> {
     decoder: &'a Decoder,
     layout: Layout,
+    /// Row and column of the matrix where the tile begins.
+    corner: [usize; 2],
     states: [u32; 256],
     words: Words<'a>,
     /// Rows decoded.
     row: usize,
+    /// Interleaved lanes: symbols decoded, those that wait too.
+    next: usize,
+    /// Where tables begin for the next turns, where symbols have classes.
+    firsts: Vec<u32>,
     /// Interleaved lanes: symbols of the last turn, those of the next rows still waiting.
     turn: [u8; 256],
     waiting: Range<usize>,
@@ -108,9 +188,10 @@ impl Reader<'_> {
         match self.layout.order {
             Order::Rows => {
                 for group in (0..rows).step_by(lanes) {
-                    self.group(lanes.min(rows - group), &mut out[group * stride..], stride)?;
+                    let active = lanes.min(rows - group);
+                    self.group(active, &mut out[group * stride..], stride)?;
+                    self.row += active;
                 }
-                self.row += rows;
             }
             // Rows without gaps are one run of symbols.
             Order::Interleaved if stride == cols || rows == 1 => {
@@ -151,11 +232,26 @@ impl Reader<'_> {
 
     /// The next row of each of `active` lanes, some turns at a time: the column of the first and the turns' symbols.
     fn chunks(&mut self, active: usize, mut take: impl FnMut(usize, &[u8])) -> Result<()> {
+        let Self { decoder, layout, corner, states, words, row, firsts, .. } = self;
+        let classes = decoder.classes.as_ref();
+        if let Some(classes) = classes {
+            // A column's class is the same in all lanes: it picks one of these rows.
+            firsts.clear();
+            for class in 0..classes.counts()[1] {
+                let table = |lane: usize| u32::from(classes.of_row(corner[0] + *row + lane)[class]);
+                firsts.extend((0..active).map(|lane| table(lane) << decoder.precision()));
+            }
+        }
         let mut chunk = [0u8; CHUNK];
         let turns = CHUNK / active / 16 * 16;
-        for step in (0..self.layout.cols).step_by(turns) {
-            let chunk = &mut chunk[..turns.min(self.layout.cols - step) * active];
-            self.decoder.turns(&mut self.states[..active], &mut self.words, chunk)?;
+        for step in (0..layout.cols).step_by(turns) {
+            let turns = turns.min(layout.cols - step);
+            let places = classes.map(|classes| simd::Places {
+                turns: Some(&classes.cols()[corner[1] + step..][..turns]),
+                firsts,
+            });
+            let chunk = &mut chunk[..turns * active];
+            decoder.turns(places, &mut states[..active], words, chunk)?;
             take(step, chunk);
         }
         Ok(())
@@ -177,13 +273,38 @@ impl Reader<'_> {
         self.waiting.start += waiting;
         let lanes = self.layout.lanes_used();
         let (turns, last) = out.split_at_mut(out.len() / lanes * lanes);
-        self.decoder.turns(&mut self.states[..lanes], &mut self.words, turns)?;
+        self.in_order(lanes, turns)?;
         if !last.is_empty() {
             // In the last turn of the tile the last lanes may have no symbol.
             let active = lanes.min(last.len() + self.rows_left() * self.layout.cols);
-            self.decoder.turns(&mut self.states[..active], &mut self.words, &mut self.turn[..active])?;
+            let mut turn = self.turn;
+            self.in_order(active, &mut turn[..active])?;
+            self.turn = turn;
             last.copy_from_slice(&self.turn[..last.len()]);
             self.waiting = last.len()..active;
+        }
+        Ok(())
+    }
+
+    /// Whole turns of lanes that take turns symbol by symbol.
+    fn in_order(&mut self, lanes: usize, out: &mut [u8]) -> Result<()> {
+        let Self { decoder, layout, corner, states, words, next, firsts, .. } = self;
+        let states = &mut states[..lanes];
+        let Some(classes) = &decoder.classes else {
+            return decoder.turns(None, states, words, out);
+        };
+        for out in out.chunks_mut(CHUNK / lanes * lanes) {
+            firsts.clear();
+            while firsts.len() < out.len() {
+                let (row, col) = (*next / layout.cols, *next % layout.cols);
+                let count = (layout.cols - col).min(out.len() - firsts.len());
+                let tables = classes.of_row(corner[0] + row);
+                let cols = &classes.cols()[corner[1] + col..][..count];
+                let first = |&class: &u8| u32::from(tables[usize::from(class)]) << decoder.precision();
+                firsts.extend(cols.iter().map(first));
+                *next += count;
+            }
+            decoder.turns(Some(simd::Places { turns: None, firsts }), states, words, out)?;
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
-use super::LOWER;
+use super::{Classes, LOWER};
 use crate::alias::Slots;
 use crate::error::{CodingError, Result};
 use crate::layout::{Layout, Order};
 use crate::table::FrequencyTable;
 
-/// Encodes tiles with one frequency table.
+/// Encodes tiles with one frequency table, or with the one of each symbol's place.
 ///
 /// ```
 /// use ecq_coding::{Counts, FrequencyTable, Layout, Order, rans};
@@ -22,16 +22,39 @@ use crate::table::FrequencyTable;
 #[derive(Debug, Clone)]
 pub struct Encoder {
     precision: u32,
+    tables: Vec<Ranks>,
+    classes: Option<Classes>,
+}
+
+/// The slots of a table in the order of symbols and ranks.
+#[derive(Debug, Clone)]
+struct Ranks {
     frequencies: Vec<u16>,
     first: Vec<u32>,
     slots: Vec<u16>,
 }
 
+impl Ranks {
+    fn new(table: &FrequencyTable) -> Self {
+        let (first, slots) = Slots::new(table).by_rank(table);
+        Self { frequencies: table.frequencies().to_vec(), first, slots }
+    }
+}
+
 impl Encoder {
     /// Prepares the slot of every rank of every symbol.
     pub fn new(table: &FrequencyTable) -> Self {
-        let (first, slots) = Slots::new(table).by_rank(table);
-        Self { precision: table.precision().into(), frequencies: table.frequencies().to_vec(), first, slots }
+        Self { precision: table.precision().into(), tables: vec![Ranks::new(table)], classes: None }
+    }
+
+    /// Prepares the tables of a matrix whose symbols are coded with the table of their row's and column's class.
+    ///
+    /// # Errors
+    /// As [`Decoder::with_classes`](super::Decoder::with_classes).
+    pub fn with_classes(tables: &[FrequencyTable], classes: Classes) -> Result<Self> {
+        classes.check_tables(tables)?;
+        let precision = tables[0].precision().into();
+        Ok(Self { precision, tables: tables.iter().map(Ranks::new).collect(), classes: Some(classes) })
     }
 
     /// The stream of the tile whose row `r` is `symbols[r * stride..][..cols]`.
@@ -39,7 +62,24 @@ impl Encoder {
     /// # Errors
     /// When a symbol has no slot in the table, or `symbols` is too short for the layout.
     pub fn encode(&self, symbols: &[u8], stride: usize, layout: Layout) -> Result<Vec<u8>> {
+        self.encode_at([0, 0], symbols, stride, layout)
+    }
+
+    /// As [`encode`](Self::encode), of the tile whose first symbol is at row and column `corner` of the matrix.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode), and when symbols have classes and the tile is not inside their matrix.
+    pub fn encode_at(
+        &self,
+        corner: [usize; 2],
+        symbols: &[u8],
+        stride: usize,
+        layout: Layout,
+    ) -> Result<Vec<u8>> {
         layout.check_rows(symbols.len(), stride)?;
+        if let Some(classes) = &self.classes {
+            classes.check_tile(corner, [layout.rows, layout.cols])?;
+        }
         let mut states = vec![LOWER; layout.lanes_used()];
         let mut words: Vec<u16> = Vec::with_capacity(layout.symbols() / 3);
         // rANS is a stack: encode in the reverse of the decoding order, then reverse the words.
@@ -49,14 +89,17 @@ impl Encoder {
             group = group.saturating_sub(1);
             for step in (0..run.steps).rev() {
                 for lane in (0..run.active).rev() {
-                    let index = match layout.order {
-                        Order::Rows => (group * layout.lanes + lane) * stride + step,
+                    let (row, col) = match layout.order {
+                        Order::Rows => (group * layout.lanes + lane, step),
                         Order::Interleaved => {
                             end -= 1;
-                            (end / layout.cols) * stride + end % layout.cols
+                            (end / layout.cols, end % layout.cols)
                         }
                     };
-                    self.push(&mut states[lane], symbols[index], &mut words)
+                    let index = row * stride + col;
+                    let classes = self.classes.as_ref();
+                    let table = classes.map_or(0, |classes| classes.table(corner[0] + row, corner[1] + col));
+                    self.push(&self.tables[table], &mut states[lane], symbols[index], &mut words)
                         .ok_or(CodingError::UncodedSymbol { symbol: symbols[index], index })?;
                 }
             }
@@ -68,8 +111,8 @@ impl Encoder {
     }
 
     #[inline(always)]
-    fn push(&self, state: &mut u32, symbol: u8, words: &mut Vec<u16>) -> Option<()> {
-        let frequency = u32::from(*self.frequencies.get(usize::from(symbol))?);
+    fn push(&self, table: &Ranks, state: &mut u32, symbol: u8, words: &mut Vec<u16>) -> Option<()> {
+        let frequency = u32::from(*table.frequencies.get(usize::from(symbol))?);
         if frequency == 0 {
             return None;
         }
@@ -79,7 +122,7 @@ impl Encoder {
             x >>= 16;
         }
         let rank = x % frequency;
-        let slot = self.slots[(self.first[usize::from(symbol)] + rank) as usize];
+        let slot = table.slots[(table.first[usize::from(symbol)] + rank) as usize];
         *state = ((x / frequency) << self.precision) + u32::from(slot);
         Some(())
     }

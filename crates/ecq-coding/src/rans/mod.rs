@@ -5,10 +5,12 @@
 //! needs no memory. The stream of a tile is the start state of each used lane (`u32`, little endian), then
 //! 16-bit words in the order in which lanes `0..lanes`, turn by turn, ask for them.
 
+mod classes;
 mod decode;
 mod encode;
 pub(crate) mod simd;
 
+pub use classes::Classes;
 pub(crate) use decode::Words;
 pub use decode::{Decoder, Reader};
 pub use encode::Encoder;

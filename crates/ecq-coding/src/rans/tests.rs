@@ -38,8 +38,17 @@ fn layouts() -> Vec<Layout> {
 
 /// The slow and obvious coder: one state after the other over a list of symbols dealt to lanes.
 fn oracle_decode(table: &FrequencyTable, bytes: &[u8], layout: Layout) -> Vec<u8> {
-    let slots = crate::alias::Slots::new(table);
-    let mask = (1u64 << slots.precision) - 1;
+    oracle_decode_by(&|_, _| table, bytes, layout)
+}
+
+/// As above; `table` is that of a row and a column.
+fn oracle_decode_by<'a>(
+    table: &dyn Fn(usize, usize) -> &'a FrequencyTable,
+    bytes: &[u8],
+    layout: Layout,
+) -> Vec<u8> {
+    let precision = table(0, 0).precision();
+    let mask = (1u64 << precision) - 1;
     let lanes = layout.lanes_used();
     let mut states: Vec<u64> =
         (0..lanes).map(|l| u32::from_le_bytes(bytes[4 * l..4 * l + 4].try_into().unwrap()).into()).collect();
@@ -59,9 +68,9 @@ fn oracle_decode(table: &FrequencyTable, bytes: &[u8], layout: Layout) -> Vec<u8
             .collect(),
     };
     for (row, col, lane) in order {
-        let entry = slots.entry((states[lane] & mask) as u32);
+        let entry = crate::alias::Slots::new(table(row, col)).entry((states[lane] & mask) as u32);
         let rank = (states[lane] + u64::from(entry.bias)) & mask;
-        states[lane] = u64::from(entry.frequency) * (states[lane] >> slots.precision) + rank;
+        states[lane] = u64::from(entry.frequency) * (states[lane] >> precision) + rank;
         if states[lane] < 1 << 16 {
             states[lane] = states[lane] << 16 | words.next().unwrap();
         }
@@ -72,8 +81,7 @@ fn oracle_decode(table: &FrequencyTable, bytes: &[u8], layout: Layout) -> Vec<u8
 }
 
 /// Decoded to panels, a row of each lane at a time.
-fn by_quads(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
-    let mut reader = decoder.open(bytes, layout).unwrap();
+fn by_quads(mut reader: Reader, layout: Layout) -> Vec<u8> {
     let stride = quads::panel_bytes(layout.cols) + 64;
     let mut out = Vec::new();
     let mut panels = vec![0xee; layout.lanes.div_ceil(quads::ROWS) * stride];
@@ -88,8 +96,7 @@ fn by_quads(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
 }
 
 /// Decoded a few rows at a time, the rows of each step apart from each other in every other step.
-fn in_steps(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
-    let mut reader = decoder.open(bytes, layout).unwrap();
+fn in_steps(mut reader: Reader, layout: Layout) -> Vec<u8> {
     let mut out = Vec::new();
     let mut step = if layout.order == Order::Rows { layout.lanes } else { 1 };
     while reader.rows_left() > 0 {
@@ -145,9 +152,10 @@ fn every_instruction_set_agrees_with_the_oracle() {
                     Decoder::with_isa(&table, isa).decode(&bytes, layout, &mut out, layout.cols).unwrap();
                     assert_eq!(out, symbols, "{isa:?} {layout:?}");
                     let decoder = Decoder::with_isa(&table, isa);
-                    assert_eq!(in_steps(&decoder, &bytes, layout), symbols);
+                    assert_eq!(in_steps(decoder.open(&bytes, layout).unwrap(), layout), symbols);
                     if layout.order == Order::Rows {
-                        assert_eq!(by_quads(&decoder, &bytes, layout), symbols, "{isa:?} {layout:?}");
+                        let reader = decoder.open(&bytes, layout).unwrap();
+                        assert_eq!(by_quads(reader, layout), symbols, "{isa:?} {layout:?}");
                     }
                     runs += 1;
                 }
@@ -202,4 +210,141 @@ fn damaged_streams_are_refused() {
         Encoder::new(&missing).encode(&[1, 2, 5], 3, Layout::new(1, 3, 1, Order::Rows).unwrap()),
         Err(CodingError::UncodedSymbol { symbol: 5, .. })
     ));
+}
+
+/// A matrix of 80 x 600 in classes, one more than a tile can be of, and its tables; symbols are wider where classes are higher.
+fn classed(alphabet: usize, precision: u8, [r, c]: [usize; 2]) -> (Vec<u8>, Vec<FrequencyTable>, Classes) {
+    let (rows, cols) = (MATRIX[0], MATRIX[1]);
+    let class_of = |i: usize, classes: usize| ((i * 7 + i / 5) % classes) as u8;
+    let row_classes: Vec<u8> = (0..rows).map(|row| class_of(row, r)).collect();
+    let col_classes: Vec<u8> = (0..cols).map(|col| class_of(col, c)).collect();
+    // Pairs of equal sum share a table, the last two sums too.
+    let tables: Vec<u8> =
+        (0..r * c).map(|pair| (pair / c + pair % c).min((r + c - 2).max(2) - 1) as u8).collect();
+    let count = usize::from(*tables.iter().max().unwrap()) + 1;
+    let classes = Classes::new([r, c], row_classes, col_classes, tables).unwrap();
+    let mut counts = vec![Counts::default(); count];
+    let mut symbols = symbols(rows * cols, alphabet, (alphabet + r * 8 + c) as u64);
+    for (i, symbol) in symbols.iter_mut().enumerate() {
+        let table = classes.table(i / cols, i % cols);
+        *symbol = (usize::from(*symbol) * (table + 1) / count) as u8;
+        counts[table].push(*symbol);
+    }
+    let table = |c: &Counts| FrequencyTable::new(c, alphabet as u16, precision).unwrap();
+    (symbols, counts.iter().map(table).collect(), classes)
+}
+
+const MATRIX: [usize; 2] = [80, 600];
+
+#[test]
+fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
+    let mut runs = 0;
+    for (alphabet, precision) in
+        [(2, 8), (5, 12), (16, 12), (17, 10), (33, 12), (256, 12), (16, 13), (40, 14)]
+    {
+        for counts in [[1, 1], [1, 8], [8, 1], [2, 3], [4, 4], [8, 8]] {
+            let (symbols, tables, classes) = classed(alphabet, precision, counts);
+            let encoder = Encoder::with_classes(&tables, classes.clone()).unwrap();
+            let decoders = IsaKind::ALL.into_iter().filter(|&isa| isa <= IsaKind::detect());
+            let decoders: Vec<Decoder> = decoders
+                .map(|isa| Decoder::with_classes_and_isa(&tables, classes.clone(), isa).unwrap())
+                .collect();
+            for (rows, cols, lanes, corner) in [
+                (1, 1, 1, [79, 599]),
+                (3, 5, 2, [4, 8]),
+                (64, 100, 32, [0, 0]),
+                (70, 576, 32, [10, 24]),
+                (80, 600, 16, [0, 0]),
+                (33, 131, 64, [17, 300]),
+                (9, 200, 8, [50, 13]),
+                (20, 64, 31, [60, 100]),
+            ] {
+                for order in [Order::Rows, Order::Interleaved] {
+                    let layout = Layout::new(rows, cols, lanes, order).unwrap();
+                    let from = &symbols[corner[0] * MATRIX[1] + corner[1]..];
+                    let expected: Vec<u8> =
+                        (0..rows).flat_map(|row| &from[row * MATRIX[1]..][..cols]).copied().collect();
+                    let bytes = encoder.encode_at(corner, from, MATRIX[1], layout).unwrap();
+                    if layout.symbols() < 1000 {
+                        let table = |row, col| &tables[classes.table(corner[0] + row, corner[1] + col)];
+                        assert_eq!(oracle_decode_by(&table, &bytes, layout), expected, "oracle {layout:?}");
+                    }
+                    for decoder in &decoders {
+                        let mut out = vec![0xee; rows * (cols + 3)];
+                        decoder.decode_at(corner, &bytes, layout, &mut out, cols + 3).unwrap();
+                        for (row, expected) in out.chunks(cols + 3).zip(expected.chunks(cols)) {
+                            assert_eq!(&row[..cols], expected, "{layout:?} {counts:?}");
+                            assert_eq!(row[cols..], [0xee; 3]);
+                        }
+                        let mut out = vec![0; rows * cols];
+                        decoder.decode_at(corner, &bytes, layout, &mut out, cols).unwrap();
+                        assert_eq!(out, expected, "{layout:?} {counts:?}");
+                        let reader = decoder.open_at(corner, &bytes, layout).unwrap();
+                        assert_eq!(in_steps(reader, layout), expected, "{layout:?} {counts:?}");
+                        if order == Order::Rows {
+                            let reader = decoder.open_at(corner, &bytes, layout).unwrap();
+                            assert_eq!(by_quads(reader, layout), expected, "{layout:?} {counts:?}");
+                        }
+                        runs += 1;
+                    }
+                }
+            }
+        }
+    }
+    println!("{runs} decodes, instruction sets up to {:?}", IsaKind::detect());
+}
+
+#[test]
+fn one_class_is_the_table_alone() {
+    let layout = Layout::new(80, 600, 32, Order::Rows).unwrap();
+    let (symbols, tables, classes) = classed(16, 12, [1, 1]);
+    let bytes = Encoder::with_classes(&tables, classes).unwrap().encode(&symbols, 600, layout).unwrap();
+    assert_eq!(bytes, Encoder::new(&tables[0]).encode(&symbols, 600, layout).unwrap());
+}
+
+#[test]
+fn classes_that_lie_are_refused() {
+    use CodingError as E;
+    let of = |counts, rows: &[u8], cols: &[u8], tables: &[u8]| {
+        Classes::new(counts, rows.to_vec(), cols.to_vec(), tables.to_vec())
+    };
+    let sound = of([2, 3], &[0, 1, 1], &[2, 1, 0, 0], &[0, 1, 1, 0, 1, 0]).unwrap();
+    assert!(matches!(of([0, 3], &[], &[], &[]), Err(E::Parameter { what: "classes of rows", .. })));
+    assert!(matches!(of([1, 9], &[], &[], &[]), Err(E::Parameter { what: "classes of columns", .. })));
+    assert!(matches!(
+        of([2, 1], &[0, 2], &[0], &[0, 0]),
+        Err(E::Class { what: "classes of rows", index: 1, class: 2, classes: 2 })
+    ));
+    assert!(matches!(
+        of([1, 2], &[0], &[0, 1, 7], &[0, 0]),
+        Err(E::Class { what: "classes of columns", index: 2, class: 7, classes: 2 })
+    ));
+    assert!(matches!(of([1, 2], &[0], &[0], &[0]), Err(E::Parameter { what: "tables of classes", .. })));
+
+    let table = |precision| FrequencyTable::new(&Counts::of(&[1, 2, 3]), 4, precision).unwrap();
+    let with = |tables: &[FrequencyTable]| {
+        let decoder = Decoder::with_classes(tables, sound.clone()).map(drop);
+        assert_eq!(decoder, Encoder::with_classes(tables, sound.clone()).map(drop));
+        decoder
+    };
+    with(&[table(12), table(12)]).unwrap();
+    assert!(matches!(with(&[]), Err(E::TableOfClasses { pair: 0, table: 0, tables: 0 })));
+    assert!(matches!(with(&[table(12)]), Err(E::TableOfClasses { pair: 1, table: 1, tables: 1 })));
+    assert!(matches!(with(&vec![table(12); 7]), Err(E::Parameter { what: "tables", .. })));
+    assert!(matches!(with(&[table(12), table(11)]), Err(E::Precision { table: 1, found: 11, expected: 12 })));
+
+    let tables = [table(12), table(12)];
+    let encoder = Encoder::with_classes(&tables, sound.clone()).unwrap();
+    let decoder = Decoder::with_classes(&tables, sound).unwrap();
+    let layout = Layout::new(2, 3, 2, Order::Rows).unwrap();
+    let bytes = encoder.encode_at([1, 1], &[1; 6], 3, layout).unwrap();
+    decoder.decode_at([1, 1], &bytes, layout, &mut [0; 6], 3).unwrap();
+    for corner in [[2, 1], [1, 2], [usize::MAX, 0]] {
+        let outside = |r: Result<(), E>| matches!(r, Err(E::Parameter { what: "tile", .. }));
+        assert!(outside(encoder.encode_at(corner, &[1; 6], 3, layout).map(drop)));
+        assert!(outside(decoder.open_at(corner, &bytes, layout).map(drop)));
+    }
+    for len in 0..bytes.len() {
+        assert!(decoder.decode_at([1, 1], &bytes[..len], layout, &mut [0; 6], 3).is_err());
+    }
 }

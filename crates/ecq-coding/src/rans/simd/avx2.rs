@@ -1,21 +1,32 @@
 // Every block of the implementations below has the reason stated once on its `unsafe impl`.
 #![allow(clippy::undocumented_unsafe_blocks)]
 
-use super::Tables;
-use super::lanes::{Lookup, Vector, turns_of_any_width};
+use super::lanes::{BySlot, Lookup, Vector, turns_of_any_width};
+use super::{Places, Tables};
 use crate::rans::decode::Words;
 use core::arch::x86_64::*;
 
 /// # Safety
 /// The machine has AVX2.
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-pub(super) unsafe fn turns(tables: &Tables, states: &mut [u32], words: &mut Words, out: &mut [u8]) -> usize {
+pub(super) unsafe fn turns(
+    tables: &Tables,
+    places: Option<Places>,
+    states: &mut [u32],
+    words: &mut Words,
+    out: &mut [u8],
+) -> usize {
     let precision = tables.precision;
+    if let Some(places) = places {
+        let lookup = tables.by_place(places, out.len() / states.len(), states.len());
+        // SAFETY: this function enables the instruction set.
+        return unsafe { turns_of_any_width::<__m256i, _>(lookup, precision, states, words, out) };
+    }
     // SAFETY: this function enables the instruction set.
     unsafe {
         match tables.buckets {
             ..=16 => turns_of_any_width(Small::new(tables), precision, states, words, out),
-            _ => turns_of_any_width(BySlot(tables.by_slot()), precision, states, words, out),
+            _ => turns_of_any_width::<__m256i, _>(BySlot(tables.by_slot()), precision, states, words, out),
         }
     }
 }
@@ -73,6 +84,10 @@ unsafe impl Vector for __m256i {
         unsafe { _mm256_srlv_epi32(self, _mm256_set1_epi32(BY as i32)) }
     }
     #[inline(always)]
+    unsafe fn gather(from: *const u32, index: Self) -> Self {
+        unsafe { _mm256_i32gather_epi32::<4>(from.cast(), index) }
+    }
+    #[inline(always)]
     unsafe fn refill(self, words: *const u8) -> (Self, usize) {
         unsafe {
             let low = _mm256_cmpeq_epi32(_mm256_srli_epi32::<16>(self), _mm256_setzero_si256());
@@ -127,7 +142,7 @@ impl Small {
 // SAFETY: as `Vector`.
 unsafe impl Lookup<__m256i> for Small {
     #[inline(always)]
-    unsafe fn entry(self, state: __m256i, mask: __m256i) -> __m256i {
+    unsafe fn entry(self, state: __m256i, mask: __m256i, _turn: usize, _lane: usize) -> __m256i {
         unsafe {
             let bucket = state.shr(self.bucket_bits);
             // Bit 3 of the bucket picks the register; a blend looks at bit 31.
@@ -142,17 +157,5 @@ unsafe impl Lookup<__m256i> for Small {
             let own = _mm256_castsi256_ps(_mm256_cmpgt_epi32(divider, state.and(mask)));
             _mm256_castps_si256(_mm256_blendv_ps(pick(self.alias), pick(self.own), own))
         }
-    }
-}
-
-/// One gather from a table of all slots.
-#[derive(Clone, Copy)]
-struct BySlot(*const u32);
-
-// SAFETY: as `Vector`; the masked slot is below the table's length.
-unsafe impl Lookup<__m256i> for BySlot {
-    #[inline(always)]
-    unsafe fn entry(self, state: __m256i, mask: __m256i) -> __m256i {
-        unsafe { _mm256_i32gather_epi32::<4>(self.0.cast(), state.and(mask)) }
     }
 }

@@ -1,22 +1,33 @@
 // Every block of the implementations below has the reason stated once on its `unsafe impl`.
 #![allow(clippy::undocumented_unsafe_blocks)]
 
-use super::Tables;
-use super::lanes::{Lookup, Vector, turns_of_any_width};
+use super::lanes::{BySlot, Lookup, Vector, turns_of_any_width};
+use super::{Places, Tables};
 use crate::rans::decode::Words;
 use core::arch::x86_64::*;
 
 /// # Safety
 /// The machine has AVX-512 F, BW, VL and DQ.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,bmi1,bmi2,popcnt")]
-pub(super) unsafe fn turns(tables: &Tables, states: &mut [u32], words: &mut Words, out: &mut [u8]) -> usize {
+pub(super) unsafe fn turns(
+    tables: &Tables,
+    places: Option<Places>,
+    states: &mut [u32],
+    words: &mut Words,
+    out: &mut [u8],
+) -> usize {
     let precision = tables.precision;
+    if let Some(places) = places {
+        let lookup = tables.by_place(places, out.len() / states.len(), states.len());
+        // SAFETY: this function enables the instruction set.
+        return unsafe { turns_of_any_width::<__m512i, _>(lookup, precision, states, words, out) };
+    }
     // SAFETY: this function enables the instruction set.
     unsafe {
         match tables.buckets {
             ..=16 => turns_of_any_width(Small::new(tables), precision, states, words, out),
             17..=32 => turns_of_any_width(Medium::new(tables), precision, states, words, out),
-            _ => turns_of_any_width(BySlot(tables.by_slot()), precision, states, words, out),
+            _ => turns_of_any_width::<__m512i, _>(BySlot(tables.by_slot()), precision, states, words, out),
         }
     }
 }
@@ -55,6 +66,10 @@ unsafe impl Vector for __m512i {
     #[inline(always)]
     unsafe fn shr_const<const BY: u32>(self) -> Self {
         unsafe { _mm512_srli_epi32::<BY>(self) }
+    }
+    #[inline(always)]
+    unsafe fn gather(from: *const u32, index: Self) -> Self {
+        unsafe { _mm512_i32gather_epi32::<4>(index, from.cast()) }
     }
     #[inline(always)]
     unsafe fn refill(self, words: *const u8) -> (Self, usize) {
@@ -100,7 +115,7 @@ impl Small {
 // SAFETY: as `Vector`.
 unsafe impl Lookup<__m512i> for Small {
     #[inline(always)]
-    unsafe fn entry(self, state: __m512i, mask: __m512i) -> __m512i {
+    unsafe fn entry(self, state: __m512i, mask: __m512i, _turn: usize, _lane: usize) -> __m512i {
         unsafe {
             let bucket = state.shr(self.bucket_bits);
             let divider = _mm512_permutexvar_epi32(bucket, self.dividers);
@@ -140,7 +155,7 @@ impl Medium {
 // SAFETY: as `Vector`.
 unsafe impl Lookup<__m512i> for Medium {
     #[inline(always)]
-    unsafe fn entry(self, state: __m512i, mask: __m512i) -> __m512i {
+    unsafe fn entry(self, state: __m512i, mask: __m512i, _turn: usize, _lane: usize) -> __m512i {
         unsafe {
             let bucket = state.shr(self.bucket_bits);
             let divider = _mm512_permutex2var_epi32(self.dividers[0], bucket, self.dividers[1]);
@@ -149,17 +164,5 @@ unsafe impl Lookup<__m512i> for Medium {
             let alias = _mm512_permutex2var_epi32(self.alias[0], bucket, self.alias[1]);
             _mm512_mask_mov_epi32(own, aliased, alias)
         }
-    }
-}
-
-/// Any alphabet: one gather from a table of all slots.
-#[derive(Clone, Copy)]
-struct BySlot(*const u32);
-
-// SAFETY: as `Vector`; the masked slot is below the table's length.
-unsafe impl Lookup<__m512i> for BySlot {
-    #[inline(always)]
-    unsafe fn entry(self, state: __m512i, mask: __m512i) -> __m512i {
-        unsafe { _mm512_i32gather_epi32::<4>(state.and(mask), self.0.cast()) }
     }
 }

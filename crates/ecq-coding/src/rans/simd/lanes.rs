@@ -1,3 +1,7 @@
+// Every block of the lookups below has the reason stated once on its `unsafe impl`.
+#![allow(clippy::undocumented_unsafe_blocks)]
+
+use super::Places;
 use crate::rans::decode::Words;
 
 /// A register of 32-bit lanes.
@@ -18,6 +22,8 @@ pub(super) unsafe trait Vector: Copy {
     /// Each lane shifted right by the same lane of `by`.
     unsafe fn shr(self, by: Self) -> Self;
     unsafe fn shr_const<const BY: u32>(self) -> Self;
+    /// `from[index]` of each lane.
+    unsafe fn gather(from: *const u32, index: Self) -> Self;
     /// Lanes below 2^16 become `lane << 16 | next word`; returns the lanes and the number of words taken.
     /// May read `WIDTH` words whatever it takes.
     unsafe fn refill(self, words: *const u8) -> (Self, usize);
@@ -30,8 +36,60 @@ pub(super) unsafe trait Vector: Copy {
 /// # Safety
 /// As [`Vector`].
 pub(super) unsafe trait Lookup<V: Vector>: Copy {
-    /// The entry of the slot in the low bits of each state.
-    unsafe fn entry(self, state: V, mask: V) -> V;
+    /// The entry of the slot in the low bits of each state; `turn` and `lane` (of the first state) tell which symbols
+    /// they are.
+    unsafe fn entry(self, state: V, mask: V, turn: usize, lane: usize) -> V;
+}
+
+/// One gather from a table of all slots.
+#[derive(Clone, Copy)]
+pub(super) struct BySlot(pub(super) *const u32);
+
+// SAFETY: as `Vector`; the masked slot is below the table's length.
+unsafe impl<V: Vector> Lookup<V> for BySlot {
+    #[inline(always)]
+    unsafe fn entry(self, state: V, mask: V, _turn: usize, _lane: usize) -> V {
+        unsafe { V::gather(self.0, state.and(mask)) }
+    }
+}
+
+/// One gather from the tables of all slots of several tables: the one of each symbol's place.
+#[derive(Clone, Copy)]
+pub(super) struct ByPlace<'a> {
+    by_slot: *const u32,
+    places: Places<'a>,
+    lanes: usize,
+}
+
+impl<'a> ByPlace<'a> {
+    /// Checks that every one of `turns` turns of `lanes` lanes has a place, and that tables begin `slots` apart in
+    /// `by_slot`.
+    pub(super) fn new(by_slot: &[u32], slots: usize, places: Places<'a>, turns: usize, lanes: usize) -> Self {
+        let Places { turns: classes, firsts } = places;
+        let rows = classes.map_or(turns, |classes| {
+            assert!(classes.len() >= turns, "a class for each turn");
+            classes[..turns].iter().max().map_or(0, |&class| usize::from(class) + 1)
+        });
+        assert!(firsts.len() >= rows * lanes, "a table for each symbol");
+        let last = firsts[..rows * lanes].iter().max().map_or(0, |&first| first as usize);
+        assert!(last + slots <= by_slot.len(), "every table is there");
+        Self { by_slot: by_slot.as_ptr(), places, lanes }
+    }
+}
+
+// SAFETY: as `Vector`; `new` checked the places of all turns and that a masked slot of any of their tables is there.
+unsafe impl<V: Vector> Lookup<V> for ByPlace<'_> {
+    #[inline(always)]
+    unsafe fn entry(self, state: V, mask: V, turn: usize, lane: usize) -> V {
+        unsafe {
+            let row = match self.places.turns {
+                Some(classes) => usize::from(*classes.get_unchecked(turn)),
+                None => turn,
+            };
+            let first = V::load(self.places.firsts.as_ptr().add(row * self.lanes + lane));
+            V::gather(self.by_slot, state.and(mask).add(first))
+        }
+    }
 }
 
 /// Decodes turns of `GROUPS` vectors while a whole turn's words are left; returns the turns done.
@@ -65,8 +123,8 @@ pub(super) unsafe fn turns<V: Vector, L: Lookup<V>, const GROUPS: usize>(
         let mut at = words.at;
         let mut to = out.as_mut_ptr();
         while done < total && len - at >= 2 * lanes {
-            for x in &mut x {
-                let entry = lookup.entry(*x, mask);
+            for (i, x) in x.iter_mut().enumerate() {
+                let entry = lookup.entry(*x, mask, done, i * V::WIDTH);
                 let rank = x.add(entry).and(mask);
                 let moved = entry.shr_const::<20>().mul(x.shr(shift)).add(rank);
                 let (next, taken) = moved.refill(base.add(at));

@@ -22,16 +22,15 @@ pub(super) struct Tables {
     /// Dividers, own entries and alias entries, repeated to 32 so that bits of the state above the bucket
     /// number select the same entry: then the number needs no mask.
     registers: [[u32; 32]; 3],
-    /// One packed entry a slot; empty where the tables above stay in registers.
+    /// One packed entry a slot, table after table; empty where the tables above stay in registers.
     by_slot: Vec<u32>,
 }
 
 impl Tables {
-    /// The tables of `slots` for `isa`; `None` where entries do not pack into a lane.
-    pub(super) fn new(isa: IsaKind, slots: &Slots) -> Option<Self> {
-        if slots.precision > 12 {
-            return None;
-        }
+    /// The tables of `all` (of one precision) for `isa`, chosen `by_place` or one alone; `None` where entries do not pack
+    /// into a lane.
+    pub(super) fn new(isa: IsaKind, all: &[Slots], by_place: bool) -> Option<Self> {
+        let slots = all.first().filter(|slots| slots.precision <= 12)?;
         let buckets = slots.dividers.len();
         let in_registers = match isa {
             IsaKind::Avx512 => 32,
@@ -40,7 +39,7 @@ impl Tables {
         };
         let mut registers = [[0; 32]; 3];
         let mut by_slot = Vec::new();
-        if buckets <= in_registers {
+        if !by_place && buckets <= in_registers {
             let (own, alias) = slots.entries.split_at(buckets);
             let bucket = |i: usize| i % buckets;
             registers = [
@@ -49,7 +48,10 @@ impl Tables {
                 std::array::from_fn(|i| alias[bucket(i)].packed()),
             ];
         } else {
-            by_slot = (0..1u32 << slots.precision).map(|slot| slots.entry(slot).packed()).collect();
+            let entries = |slots: &Slots| {
+                (0..1u32 << slots.precision).map(|slot| slots.entry(slot).packed()).collect::<Vec<_>>()
+            };
+            by_slot = all.iter().flat_map(entries).collect();
         }
         Some(Self { precision: slots.precision, bucket_bits: slots.bucket_bits, buckets, registers, by_slot })
     }
@@ -65,6 +67,28 @@ impl Tables {
         assert_eq!(self.by_slot.len(), 1 << self.precision);
         self.by_slot.as_ptr()
     }
+
+    /// The tables of all slots, each symbol's by its place.
+    #[inline(always)]
+    fn by_place<'a>(&self, places: Places<'a>, turns: usize, lanes: usize) -> lanes::ByPlace<'a> {
+        lanes::ByPlace::new(&self.by_slot, 1 << self.precision, places, turns, lanes)
+    }
+}
+
+/// Which table each symbol of some turns is decoded with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places<'a> {
+    /// The row of `firsts` of each turn, where that is not the turn itself.
+    pub(super) turns: Option<&'a [u8]>,
+    /// Where the table of each lane begins, `[rows][lanes]`: its number times the slots of a table.
+    pub(super) firsts: &'a [u32],
+}
+
+impl Places<'_> {
+    /// Where the table of a symbol begins.
+    pub(super) fn first(&self, turn: usize, lane: usize, lanes: usize) -> u32 {
+        self.firsts[self.turns.map_or(turn, |classes| classes[turn].into()) * lanes + lane]
+    }
 }
 
 /// Decodes as many leading turns of `out` (`[turns][states.len()]`) as can be done with whole vectors and
@@ -72,6 +96,7 @@ impl Tables {
 pub(super) fn turns(
     isa: IsaKind,
     tables: &Tables,
+    places: Option<Places>,
     states: &mut [u32],
     words: &mut Words,
     out: &mut [u8],
@@ -79,11 +104,11 @@ pub(super) fn turns(
     match isa {
         // SAFETY: `isa` is never above what `IsaKind::detect` found on this machine.
         #[cfg(target_arch = "x86_64")]
-        IsaKind::Avx512 => unsafe { avx512::turns(tables, states, words, out) },
+        IsaKind::Avx512 => unsafe { avx512::turns(tables, places, states, words, out) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        IsaKind::Avx2 => unsafe { avx2::turns(tables, states, words, out) },
-        _ => portable::turns(tables, states, words, out),
+        IsaKind::Avx2 => unsafe { avx2::turns(tables, places, states, words, out) },
+        _ => portable::turns(tables, places, states, words, out),
     }
 }
 

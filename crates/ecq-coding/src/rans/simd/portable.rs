@@ -1,14 +1,29 @@
 // Every block of the implementations below has the reason stated once on its `unsafe impl`.
 #![allow(clippy::undocumented_unsafe_blocks)]
 
-use super::Tables;
-use super::lanes::{Lookup, Vector, turns_of_any_width};
+use super::lanes::{BySlot, Vector, turns_of_any_width};
+use super::{Places, Tables};
 use crate::rans::decode::Words;
 
 /// The decoding step without an instruction set of its own; loops that a compiler may turn into vectors.
-pub(super) fn turns(tables: &Tables, states: &mut [u32], words: &mut Words, out: &mut [u8]) -> usize {
+pub(super) fn turns(
+    tables: &Tables,
+    places: Option<Places>,
+    states: &mut [u32],
+    words: &mut Words,
+    out: &mut [u8],
+) -> usize {
+    let precision = tables.precision;
     // SAFETY: no instruction set is needed.
-    unsafe { turns_of_any_width(BySlot(tables.by_slot()), tables.precision, states, words, out) }
+    unsafe {
+        match places {
+            Some(places) => {
+                let lookup = tables.by_place(places, out.len() / states.len(), states.len());
+                turns_of_any_width::<Lanes, _>(lookup, precision, states, words, out)
+            }
+            None => turns_of_any_width::<Lanes, _>(BySlot(tables.by_slot()), precision, states, words, out),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -57,6 +72,10 @@ unsafe impl Vector for Lanes {
         Self(self.0.map(|lane| lane >> BY))
     }
     #[inline(always)]
+    unsafe fn gather(from: *const u32, index: Self) -> Self {
+        Self(index.0.map(|index| unsafe { *from.add(index as usize) }))
+    }
+    #[inline(always)]
     unsafe fn refill(self, words: *const u8) -> (Self, usize) {
         let mut taken = 0;
         let filled = self.0.map(|lane| {
@@ -71,17 +90,5 @@ unsafe impl Vector for Lanes {
     #[inline(always)]
     unsafe fn store_symbols(self, to: *mut u8) {
         unsafe { to.cast::<[u8; 8]>().write(self.0.map(|lane| (lane >> 12) as u8)) }
-    }
-}
-
-/// One load from a table of all slots.
-#[derive(Clone, Copy)]
-struct BySlot(*const u32);
-
-// SAFETY: the masked slot is below the table's length.
-unsafe impl Lookup<Lanes> for BySlot {
-    #[inline(always)]
-    unsafe fn entry(self, state: Lanes, mask: Lanes) -> Lanes {
-        Lanes(unsafe { state.and(mask) }.0.map(|slot| unsafe { *self.0.add(slot as usize) }))
     }
 }
