@@ -1,6 +1,6 @@
 use super::code::PrefixCode;
 use super::lanes_used;
-use super::lookups::{FILLED, LANES, Tables};
+use super::lookups::{FILLED, LANES, Tables, scatter};
 use crate::bits::BitReader;
 use crate::error::{CodingError, Result};
 use crate::isa::IsaKind;
@@ -9,7 +9,7 @@ use crate::quads;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Lookups of eight lanes that wait for their place when a tuple has three symbols.
+/// Lookups of eight lanes that wait until they are made quads: a multiple of four and of any batch.
 const WAITING: usize = 96;
 /// Columns of eight rows that wait for their place when rows are asked for.
 const COLUMNS: usize = 1536;
@@ -106,20 +106,20 @@ impl Decoder {
             let furthest = bits.iter().copied().max().unwrap_or(0);
             let safe = if furthest > last { 0 } else { (last - furthest) / FILLED + 1 };
             let left = ((tuples - done) / tables.batch).min(safe);
-            let room = match tables.tuple {
-                3 => (WAITING - (done - first)) / tables.batch,
-                _ => left,
-            };
-            if tables.tuple == 3 && (left == 0 || room == 0) {
-                triples_to_quads(&waiting, first, done - first, out);
+            let room = if tables.waits() { (WAITING - (done - first)) / tables.batch } else { left };
+            if tables.waits() && (left == 0 || room == 0) {
+                tables.settle(&waiting, first, done - first, out);
                 first = done;
             }
             if left == 0 {
                 return Ok(done);
             }
-            let to = match tables.tuple {
-                3 => &mut waiting[(done - first) * 4 * LANES..],
-                tuple => &mut out[done * tuple / 4 * quads::STEP..],
+            if room == 0 {
+                continue;
+            }
+            let to = match tables.waits() {
+                true => &mut waiting[tables.place(done - first, 0)..],
+                false => &mut out[tables.place(done, 0)..],
             };
             let batches = left.min(room);
             // SAFETY: every lane's first byte is far enough from the end, see above; a lookup's symbols lie in the
@@ -144,9 +144,8 @@ impl Decoder {
     #[cold]
     fn again(&self, bytes: &[u8], bit: &mut usize, lane: usize, to: &mut [u8]) -> Result<()> {
         for lookup in 0..self.tables.batch {
-            let symbols = self.one(bytes, bit)?.to_le_bytes();
-            let size = if self.tables.tuple == 3 { 4 } else { self.tables.tuple };
-            to[self.tables.place(lookup, lane)..][..size].copy_from_slice(&symbols[..size]);
+            let symbols = self.one(bytes, bit)?;
+            self.tables.write(symbols, lookup, lane, to);
         }
         Ok(())
     }
@@ -178,43 +177,6 @@ impl Decoder {
             symbols |= symbol << (8 * i);
         }
         Ok(symbols)
-    }
-}
-
-/// The symbols of one tuple to their places.
-fn scatter(symbols: u32, lane: usize, col: usize, cols: usize, tuple: usize, out: &mut [u8]) {
-    for (i, symbol) in symbols.to_le_bytes()[..tuple.min(cols - col)].iter().enumerate() {
-        out[quads::place(lane, col + i)] = *symbol;
-    }
-}
-
-/// `count` lookups of three symbols each, `[lookups][lanes]`, to the quads of columns `3 * first..`: four lookups make
-/// three quads.
-fn triples_to_quads(waiting: &[u8], first: usize, count: usize, out: &mut [u8]) {
-    let (lanes, _) = waiting.as_chunks::<4>();
-    let whole = if first.is_multiple_of(4) { count / 4 * 4 } else { 0 };
-    for lookup in (0..whole).step_by(4) {
-        let quads = &mut out[quads::place(0, 3 * (first + lookup))..];
-        let row = |i: usize| -> [u32; LANES] {
-            let lanes = &lanes[(lookup + i) * LANES..][..LANES];
-            std::array::from_fn(|lane| u32::from_le_bytes(lanes[lane]))
-        };
-        let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
-        let made = [
-            std::array::from_fn(|lane| a[lane] | b[lane] << 24),
-            std::array::from_fn(|lane| b[lane] >> 8 | c[lane] << 16),
-            std::array::from_fn(|lane| c[lane] >> 16 | d[lane] << 8),
-        ];
-        for (quad, made) in made.iter().enumerate() {
-            let made: [[u8; 4]; LANES] = made.map(u32::to_le_bytes);
-            quads[quad * quads::STEP..][..4 * LANES].copy_from_slice(made.as_flattened());
-        }
-    }
-    for lookup in whole..count {
-        for lane in 0..LANES {
-            let symbols = u32::from_le_bytes(lanes[lookup * LANES + lane]);
-            scatter(symbols, lane, 3 * (first + lookup), usize::MAX, 3, out);
-        }
     }
 }
 

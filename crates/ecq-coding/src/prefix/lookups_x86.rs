@@ -37,7 +37,7 @@ macro_rules! fill {
 
 /// One lookup of one lane: `$load` brings the symbols of entry `t` to `t`, `$store` writes them.
 macro_rules! lookup {
-    ($lane:literal, $place:literal, ($lengths:literal, $load:literal, $store:literal, $symbols:literal)) => {
+    ($lane:literal, $place:literal, ($lengths:literal, $apart:literal, $load:literal, $store:literal, $symbols:literal)) => {
         concat!(
             "mov {t:e}, {b",
             $lane,
@@ -56,7 +56,9 @@ macro_rules! lookup {
             $store,
             " [{out} + ",
             $place,
-            " + 4 * ",
+            " + ",
+            $apart,
+            " * ",
             $lane,
             "], ",
             $symbols,
@@ -142,32 +144,43 @@ macro_rules! batches {
     };
 }
 
-/// Where lengths lie in the table, how symbols come from entry `t` to `t`, and how they are written.
-macro_rules! of_tuple {
-    (1, $name:ident, $places:tt) => {
-        batches_at!($name, (4096, "movzx {t:e}, byte ptr [{table} + {t}]", "mov byte ptr", "{t:l}"), $places);
-    };
-    (2, $name:ident, $places:tt) => {
+/// For tables whose entries have so many bytes: where lengths lie, how far apart lanes write, how symbols come from entry
+/// `t` to `t`, and how they are written.
+macro_rules! of_size {
+    (1, $apart:literal, $name:ident, $places:tt) => {
         batches_at!(
             $name,
-            (8192, "movzx {t:e}, word ptr [{table} + 2 * {t}]", "mov word ptr", "{t:x}"),
+            (4096, $apart, "movzx {t:e}, byte ptr [{table} + {t}]", "mov byte ptr", "{t:l}"),
             $places
         );
     };
-    (4, $name:ident, $places:tt) => {
-        batches_at!($name, (16384, "mov {t:e}, [{table} + 4 * {t}]", "mov dword ptr", "{t:e}"), $places);
+    (2, $apart:literal, $name:ident, $places:tt) => {
+        batches_at!(
+            $name,
+            (8192, $apart, "movzx {t:e}, word ptr [{table} + 2 * {t}]", "mov word ptr", "{t:x}"),
+            $places
+        );
+    };
+    (4, $apart:literal, $name:ident, $places:tt) => {
+        batches_at!(
+            $name,
+            (16384, $apart, "mov {t:e}, [{table} + 4 * {t}]", "mov dword ptr", "{t:e}"),
+            $places
+        );
     };
 }
 macro_rules! batches_at {
     ($name:ident, $how:tt, [$($place:literal)*]) => { batches!($name, $how, $($place)*); };
 }
-of_tuple!(1, ones, [0 1 2 3]);
-of_tuple!(2, pairs_4, [0 2 64 66]);
-of_tuple!(2, pairs_6, [0 2 64 66 128 130]);
-of_tuple!(4, triples_4, [0 32 64 96]);
-of_tuple!(4, triples_6, [0 32 64 96 128 160]);
-of_tuple!(4, quadruples_4, [0 64 128 192]);
-of_tuple!(4, quadruples_6, [0 64 128 192 256 320]);
+of_size!(1, 4, ones, [0 1 2 3]);
+of_size!(2, 4, pairs_4, [0 2 64 66]);
+of_size!(2, 4, pairs_6, [0 2 64 66 128 130]);
+of_size!(4, 4, triples_4, [0 32 64 96]);
+of_size!(4, 4, triples_6, [0 32 64 96 128 160]);
+of_size!(1, 2, halved_pairs_4, [0 1 16 17]);
+of_size!(1, 2, halved_pairs_6, [0 1 16 17 32 33]);
+of_size!(2, 2, halved_4, [0 16 32 48]);
+of_size!(2, 2, halved_6, [0 16 32 48 64 80]);
 
 /// As [`Tables::decode`].
 ///
@@ -184,15 +197,19 @@ pub(super) unsafe fn decode(
     // Addresses in bits: the stream's first bit, and the lanes' from there.
     let first = (bytes.as_ptr().expose_provenance() as u64) << 3;
     let mut state = State { at: at.map(|bit| first + bit as u64), top: 1 << 63, taken: [0; LANES] };
-    let decode = match (tables.tuple, tables.batch) {
-        (1, _) => ones,
-        (2, 6) => pairs_6,
-        (2, _) => pairs_4,
-        (3, 6) => triples_6,
-        (3, _) => triples_4,
-        (_, 6) => quadruples_6,
-        _ => quadruples_4,
+    let decode = match (tables.tuple, tables.nibbles, tables.batch) {
+        (1, ..) => ones,
+        (2, false, 6) => pairs_6,
+        (2, false, _) => pairs_4,
+        // Four symbols have tables only where they fit half bytes.
+        (_, false, 6) => triples_6,
+        (_, false, _) => triples_4,
+        (2, true, 6) => halved_pairs_6,
+        (2, true, _) => halved_pairs_4,
+        (_, true, 6) => halved_6,
+        (_, true, _) => halved_4,
     };
+    debug_assert!(tables.tuple < 4 || tables.nibbles);
     // SAFETY: as this function's.
     let done = unsafe { decode(table.as_ptr(), &mut state, batches, out, tables.step()) };
     *at = state.at.map(|bit| (bit - first) as usize);
