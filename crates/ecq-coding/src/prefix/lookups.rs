@@ -74,10 +74,15 @@ impl Tables {
     #[inline(always)]
     pub(super) fn entry(&self, bits: u64) -> Option<(u32, usize)> {
         let index = bits as usize % ENTRIES;
-        let mut symbols = [0; 4];
-        symbols[..self.size].copy_from_slice(&self.bytes[index * self.size..][..self.size]);
         let length = self.bytes[ENTRIES * self.size + index];
-        let mut symbols = u32::from_le_bytes(symbols);
+        let entry = &self.bytes[index * self.size..][..self.size];
+        // Each size by itself: a copy of variable length is a call.
+        let mut symbols = match *entry {
+            [a] => a.into(),
+            [a, b] => u16::from_le_bytes([a, b]).into(),
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+            _ => 0,
+        };
         if self.nibbles {
             symbols = spread(symbols);
         }
@@ -90,7 +95,11 @@ impl Tables {
             true => symbols.to_le_bytes().iter().rev().fold(0, |all, &s| all << NIBBLE | u32::from(s)),
             false => symbols,
         };
-        to[self.place(lookup, lane)..][..self.size].copy_from_slice(&symbols.to_le_bytes()[..self.size]);
+        match &mut to[self.place(lookup, lane)..][..self.size] {
+            [a] => *a = symbols as u8,
+            [a, b] => [*a, *b] = (symbols as u16).to_le_bytes(),
+            out => out.copy_from_slice(&symbols.to_le_bytes()),
+        }
     }
 
     /// Whether what lookups write must yet be made quads of bytes.
