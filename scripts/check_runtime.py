@@ -92,7 +92,9 @@ def check_architectures():
             norm = "norm" in key or ".ln_" in key
             centre = 1.0 if norm and key.endswith("weight") and not gemma else 0.0
             torch.nn.init.normal_(parameter, centre, 0.2 if norm or key.endswith("bias") else 0.3)
-        model = model.to(torch.bfloat16).float()
+        # Parameters alone: `model.to` would round the rotary frequencies too, which are no weights.
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(torch.bfloat16).float()
         tokens = torch.randint(2, 64, (60,)).tolist()
         with torch.no_grad():
             theirs = model(torch.tensor([tokens])).logits[0].numpy()
@@ -148,7 +150,7 @@ def check_model():
         tokens_differ += agreed != end
         if agreed != end:
             print(f"  {text!r}: differs from token {agreed} on")
-    print(f"greedy continuations of 64 tokens: {same} of {len(PROMPTS)} identical")
+    print(f"greedy continuations of 64 tokens: {same} of {len(PROMPTS)} identical", flush=True)
     if OPTIONS.text:
         perplexities(model, tokenizer)
 
@@ -179,8 +181,8 @@ def perplexities(model, tokenizer):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     target = ROOT / "target"
-    parser.add_argument("--ecq", type=Path, default=target / "release/ecq")
-    parser.add_argument("--logits", type=Path, default=target / "release/examples/logits")
+    parser.add_argument("--ecq", type=lambda path: Path(path).resolve(), default=target / "release/ecq")
+    parser.add_argument("--logits", type=lambda path: Path(path).resolve(), default=target / "release/examples/logits")
     parser.add_argument("--mode", default="cached")
     commands = parser.add_subparsers(dest="command", required=True)
     small = commands.add_parser("architectures")

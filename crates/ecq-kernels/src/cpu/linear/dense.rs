@@ -41,11 +41,9 @@ impl DenseLinear {
             return Err(CoreError::Length { what, found: bytes.len(), expected }.into());
         }
         let mut weights = vec![0; rows.next_multiple_of(PANEL) * cols * size];
-        for (row, source) in bytes.chunks_exact(cols * size).enumerate() {
-            let panel = &mut weights[row / PANEL * PANEL * cols * size..];
-            for (col, value) in source.chunks_exact(size).enumerate() {
-                panel[(col * PANEL + row % PANEL) * size..][..size].copy_from_slice(value);
-            }
+        match size {
+            2 => lay::<2>(cols, bytes, &mut weights),
+            _ => lay::<4>(cols, bytes, &mut weights),
         }
         Ok(Self { shape, dtype, weights, isa: isa.min(Isa::detect()) })
     }
@@ -53,6 +51,18 @@ impl DenseLinear {
     fn panel(&self, number: usize) -> &[u8] {
         let len = PANEL * self.shape[1] * self.dtype.bytes();
         &self.weights[number * len..][..len]
+    }
+}
+
+/// Puts weights of `SIZE` bytes where [`DenseLinear`] says.
+fn lay<const SIZE: usize>(cols: usize, bytes: &[u8], weights: &mut [u8]) {
+    let (values, _) = bytes.as_chunks::<SIZE>();
+    let (weights, _) = weights.as_chunks_mut::<SIZE>();
+    for (row, values) in values.chunks_exact(cols).enumerate() {
+        let panel = &mut weights[row / PANEL * PANEL * cols..][..PANEL * cols];
+        for (column, value) in panel.chunks_exact_mut(PANEL).zip(values) {
+            column[row % PANEL] = *value;
+        }
     }
 }
 
