@@ -193,6 +193,11 @@ impl Checkpoint {
         if self.names.values().any(interleaved) { Pairs::Neighbours } else { Pairs::Halves }
     }
 
+    /// The name in the file of a tensor of Hugging Face's name, if it is there.
+    pub fn stored_name(&self, name: &str) -> Option<&str> {
+        self.names.get(name).map(|(stored, _)| stored.as_str())
+    }
+
     fn find(&self, name: &str) -> Result<&(String, Change)> {
         let missing = || RuntimeError::MissingTensor {
             name: name.to_owned(),

@@ -11,6 +11,7 @@ mod error;
 mod evaluate;
 mod generate;
 mod model;
+mod names;
 mod plan;
 mod sample;
 mod tokenizer;
@@ -24,6 +25,7 @@ pub use generate::{Generated, Stop, generate};
 pub use model::{
     CacheType, LoadOptions, Model, PlannedTensor, Residency, Session, SessionOptions, free_bytes,
 };
+pub use names::Names;
 pub use plan::{DecodePlan, How, MatrixFacts, Mode, Place, Sizes, pinned, plan, resolve};
 pub use sample::{SampleOptions, Sampler};
 pub use tokenizer::{TextStream, Tokenizer};

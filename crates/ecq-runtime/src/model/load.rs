@@ -2,6 +2,7 @@ use crate::backend::{Backend, Buffer, Element, Norm, Weight};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, Naming, NormKind};
 use crate::error::Result;
+use crate::names::Names;
 use crate::plan::{DecodePlan, How, MatrixFacts, Mode, Place, Sizes, pinned, plan, resolve};
 use crate::weights::{Form, Matrix};
 use ecq_kernels::cpu::Pairs;
@@ -187,27 +188,6 @@ impl Model {
     }
 }
 
-/// Names of tensors in a checkpoint of Hugging Face.
-struct Names(Naming);
-
-impl Names {
-    fn top(&self, part: &str) -> String {
-        match (self.0, part) {
-            (Naming::Llama, part) => format!("model.{part}.weight"),
-            (Naming::Gpt2, "embed_tokens") => "transformer.wte.weight".to_owned(),
-            (Naming::Gpt2, "norm") => "transformer.ln_f.weight".to_owned(),
-            (Naming::Gpt2, part) => format!("transformer.{part}.weight"),
-        }
-    }
-
-    fn block(&self, layer: usize, part: &str) -> String {
-        match self.0 {
-            Naming::Llama => format!("model.layers.{layer}.{part}.weight"),
-            Naming::Gpt2 => format!("transformer.h.{layer}.{part}.weight"),
-        }
-    }
-}
-
 /// All matrices of a model, checked and not yet loaded.
 struct Matrices {
     embedding: Matrix,
@@ -224,28 +204,7 @@ impl Matrices {
         let ends = [c.vocabulary, c.hidden];
         let head = (!c.tied).then(|| checkpoint.matrix("lm_head.weight", ends)).transpose()?;
         let learned = c.rope.is_none().then(|| checkpoint.matrix(&names.top("wpe"), [c.context, c.hidden]));
-        let parts: Vec<(&str, [usize; 2])> = match c.naming {
-            Naming::Llama => {
-                let gate = c.gated.then_some(("mlp.gate_proj", [c.intermediate, c.hidden]));
-                [
-                    ("self_attn.q_proj", [c.q_width(), c.hidden]),
-                    ("self_attn.k_proj", [c.kv_width(), c.hidden]),
-                    ("self_attn.v_proj", [c.kv_width(), c.hidden]),
-                    ("self_attn.o_proj", [c.hidden, c.q_width()]),
-                    ("mlp.up_proj", [c.intermediate, c.hidden]),
-                    ("mlp.down_proj", [c.hidden, c.intermediate]),
-                ]
-                .into_iter()
-                .chain(gate)
-                .collect()
-            }
-            Naming::Gpt2 => vec![
-                ("attn.c_attn", [3 * c.hidden, c.hidden]),
-                ("attn.c_proj", [c.hidden, c.hidden]),
-                ("mlp.c_fc", [c.intermediate, c.hidden]),
-                ("mlp.c_proj", [c.hidden, c.intermediate]),
-            ],
-        };
+        let parts = Names::parts(c);
         let block = |layer: usize| -> Result<Vec<Matrix>> {
             parts
                 .iter()
@@ -310,7 +269,7 @@ impl Loader<'_> {
         Ok(match config.norm {
             NormKind::Rms => Norm::Rms { weight, eps },
             NormKind::Layer => {
-                let bias = self.checkpoint.vector(&bias_of(name), width)?;
+                let bias = self.checkpoint.vector(&Names::bias_of(name), width)?;
                 Norm::Layer { weight, bias: self.floats(&bias)?, eps }
             }
         })
@@ -327,7 +286,7 @@ impl Loader<'_> {
         let part = |i: usize, range: Range<usize>, biased: bool| -> Result<Projection> {
             let rows = matrices[i].shape[0];
             let bias = if biased {
-                let bias = self.checkpoint.vector(&bias_of(&matrices[i].name), rows)?;
+                let bias = self.checkpoint.vector(&Names::bias_of(&matrices[i].name), rows)?;
                 Some(self.floats(&bias[range.clone()])?)
             } else {
                 None
@@ -376,8 +335,4 @@ impl Loader<'_> {
             },
         })
     }
-}
-
-fn bias_of(weight: &str) -> String {
-    format!("{}.bias", weight.strip_suffix(".weight").unwrap_or(weight))
 }
