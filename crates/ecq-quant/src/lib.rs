@@ -6,11 +6,13 @@
 //! - [`absmax`]: symmetric, one scale a tensor, a row or a group.
 //! - [`uniform`]: the unbounded uniform grid for an entropy coder; [`Sketch`] and [`solve`] find its steps for a
 //!   number of bits without touching the weights again.
+//! - [`feedback`](fn@feedback): the same grid with error feedback, for a model whose inputs were watched.
 
 mod absmax;
 mod affine;
 mod distortion;
 mod error;
+mod feedback;
 mod rate;
 mod round;
 mod sketch;
@@ -22,6 +24,7 @@ pub use absmax::{Span, absmax};
 pub use affine::affine;
 pub use distortion::Distortion;
 pub use error::QuantError;
+pub use feedback::{Feedback, feedback};
 pub use rate::{Alphabet, RateModel, Spectrum};
 pub use sketch::{Sketch, StepSpan};
 pub use solve::solve;

@@ -28,14 +28,14 @@ const BINS: usize = 2 * REACH * FINENESS as usize;
 #[derive(Debug, Clone)]
 pub struct Sketch {
     shape: [usize; 2],
-    /// One for the tensor or for each row; positive.
+    /// What steps follow: one for the tensor or for each row; positive.
     units: Vec<f32>,
+    /// Units that a unit of the bins is long.
+    bin_units: f64,
     bins: Vec<u64>,
     /// Weights beyond the bins, in units.
     far: Vec<f32>,
     energy: f64,
-    /// What steps follow in place of the tensor's unit.
-    shared_unit: Option<f32>,
 }
 
 impl Sketch {
@@ -85,7 +85,61 @@ impl Sketch {
                 (vec![unit], energy, blocks.fold(weights, count, Histogram::merged)?)
             }
         };
-        Ok(Self { shape, units, bins: histogram.bins, far: histogram.far, energy, shared_unit: None })
+        Ok(Self { shape, units, bin_units: 1.0, bins: histogram.bins, far: histogram.far, energy })
+    }
+
+    /// Looks twice at weights whose steps are `rows[row] * cols[col]` times a scale.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of), or when a count does not fit the shape or a unit is not positive.
+    pub fn spaced(weights: &dyn Weights, rows: &[f32], cols: &[f32]) -> Result<Self> {
+        let shape = weights.shape();
+        if [rows.len(), cols.len()] != shape {
+            let expected = "one unit for each row and each column";
+            return Err(QuantError::Parameter { what: "units", found: rows.len() as f64, expected });
+        }
+        if let Some(&unit) = rows.iter().chain(cols).find(|unit| !(unit.is_finite() && **unit > 0.0)) {
+            return Err(QuantError::Parameter { what: "unit", found: unit.into(), expected: "positive" });
+        }
+        let blocks = Blocks::new(shape);
+        let spaced = |row: usize, w: &[f32], out: &mut [f32]| {
+            let inverse = 1.0 / rows[row];
+            for ((out, &w), &col) in out.iter_mut().zip(w).zip(cols) {
+                *out = w * inverse / col;
+            }
+        };
+        let sums = blocks.map(weights, |range, block| {
+            let (mut energies, mut energy, mut row_of) = (vec![0f64; cols.len()], 0.0, vec![0.0; cols.len()]);
+            for (row, w) in range.zip(block.chunks_exact(cols.len())) {
+                spaced(row, w, &mut row_of);
+                for ((sum, &v), &w) in energies.iter_mut().zip(&row_of).zip(w) {
+                    *sum += f64::from(v) * f64::from(v);
+                    energy += f64::from(w) * f64::from(w);
+                }
+            }
+            Ok((energies, energy))
+        })?;
+        let mut energies: Vec<f64> =
+            (0..cols.len()).map(|col| sums.iter().map(|(energies, _)| energies[col]).sum()).collect();
+        let energy = sums.iter().map(|(_, energy)| energy).sum();
+        // A few columns may be very finely spaced: they are not what bins are made for.
+        energies.sort_by(f64::total_cmp);
+        let bin = ((energies[cols.len() / 2] / rows.len() as f64).sqrt() as f32).max(f32::MIN_POSITIVE);
+        let histogram = blocks.fold(
+            weights,
+            |sum: &mut Histogram, range, block| {
+                let mut row_of = vec![0.0; cols.len()];
+                for (row, w) in range.zip(block.chunks_exact(cols.len())) {
+                    spaced(row, w, &mut row_of);
+                    sum.add(&row_of, bin);
+                }
+                Ok(())
+            },
+            Histogram::merged,
+        )?;
+        let units = rows.to_vec();
+        let (bin_units, Histogram { bins, far }) = (f64::from(bin), histogram);
+        Ok(Self { shape, units, bin_units, bins, far, energy })
     }
 
     /// Rows, columns.
@@ -105,7 +159,25 @@ impl Sketch {
 
     /// Lets steps follow `unit`, that of the whole model, in place of the tensor's own.
     pub fn share_unit(&mut self, unit: f32) {
-        self.shared_unit = Some(unit.max(f32::MIN_POSITIVE));
+        let unit = unit.max(f32::MIN_POSITIVE);
+        self.bin_units *= f64::from(self.units[0]) / f64::from(unit);
+        self.units = vec![unit];
+    }
+
+    /// The unit that the first row's step follows.
+    pub fn unit(&self) -> f64 {
+        self.units[0].into()
+    }
+
+    /// How many units wide the weights typically are.
+    pub fn spread(&self) -> f64 {
+        self.bin_units
+    }
+
+    /// Makes all units `factor` times as long.
+    pub fn stretch(&mut self, factor: f64) {
+        self.units.iter_mut().for_each(|unit| *unit = (f64::from(*unit) * factor) as f32);
+        self.bin_units /= factor;
     }
 
     /// The steps that are `scale` times the units: f32 for a tensor, bf16 (any range, 8 bits of precision, and the quantizer
@@ -120,17 +192,14 @@ impl Sketch {
         }
         let dtype = if self.units.len() == 1 { FloatType::F32 } else { FloatType::Bf16 };
         // Rows of zeros have any step, but not zero.
-        let units = self.shared_unit.as_slice();
-        let steps = if units.is_empty() { &self.units } else { units }
-            .iter()
-            .map(|&unit| ((f64::from(unit) * scale) as f32).max(1e-30));
+        let steps = self.units.iter().map(|&unit| ((f64::from(unit) * scale) as f32).max(1e-30));
         Ok(FloatVec::of(dtype, &steps.collect::<Vec<_>>()))
     }
 
     /// How often each integer occurs at steps of `scale` units. A bin on the border of two integers counts for both in
     /// proportion.
     pub fn spectrum(&self, scale: f64) -> Spectrum {
-        let scale = self.shared_unit.map_or(scale, |unit| scale * f64::from(unit) / f64::from(self.units[0]));
+        let scale = scale / self.bin_units;
         let reach = (REACH as f64 / scale + 0.5).floor() as i64 + 1;
         let integer = |w: f32| (f64::from(w) / scale).round_ties_even() as i64;
         // Far integers are so many steps out that they are outliers wherever they lie: the last ones stand for all.

@@ -117,7 +117,7 @@ pub fn uniform(
     Ok((Codes::new(rows, cols, alphabet.size(), symbols)?, Grid::UniformRows(grid)))
 }
 
-fn inverses(what: &'static str, floats: &FloatVec) -> Result<Vec<f32>> {
+pub(crate) fn inverses(what: &'static str, floats: &FloatVec) -> Result<Vec<f32>> {
     let inverse = |value: f32| match 1.0 / value {
         inverse if value > 0.0 && inverse.is_finite() && inverse > 0.0 => Ok(inverse),
         _ => {
@@ -125,6 +125,36 @@ fn inverses(what: &'static str, floats: &FloatVec) -> Result<Vec<f32>> {
         }
     };
     floats.to_f32().into_iter().map(inverse).collect()
+}
+
+/// Integers of a matrix as codes of the cheapest alphabet, those outside it as outliers.
+///
+/// # Errors
+/// When a noun refuses its facts.
+pub(crate) fn coded(
+    integers: &[i32],
+    [rows, cols]: [usize; 2],
+    steps: &FloatVec,
+    col_scales: &FloatVec,
+    rate: &dyn RateModel,
+) -> Result<Coded> {
+    let mut counts = Counts::default();
+    counts.add(integers);
+    let alphabet = Alphabet::cheapest(&counts.spectrum(), rate);
+    let inside = |q: i32| q.clamp(alphabet.low, alphabet.high);
+    let symbols = integers.iter().map(|&q| (inside(q) - alphabet.low) as u8).collect();
+    let outlier = |(index, &q): (usize, &i32)| {
+        let delta = q - inside(q);
+        (delta != 0).then_some(Outlier { index: index as u64, delta })
+    };
+    let grid = UniformRows {
+        zero: alphabet.zero(),
+        steps: steps.clone(),
+        col_scales: Some(col_scales.clone()),
+        levels: None,
+        outliers: integers.iter().enumerate().filter_map(outlier).collect(),
+    };
+    Ok((Codes::new(rows, cols, alphabet.size(), symbols)?, Grid::UniformRows(grid)))
 }
 
 /// Weights as integers.
