@@ -120,6 +120,19 @@ pub struct QuantizeArgs {
     /// rates, slower)
     #[arg(long, default_value = "grid")]
     pub levels: String,
+    /// Run the model to learn what errors cost, and quantize with that: on FILES of text (several: mixed), on `default` (a mixed text that
+    /// ships with ecq), or on `none` (text that the model writes itself: no data)
+    #[arg(long, value_name = "FILE|default|none", num_args = 1.., conflicts_with_all = ["lossless", "levels"])]
+    pub calibrate: Vec<String>,
+    /// Tokens to calibrate on
+    #[arg(long, value_name = "N", default_value_t = 16384, requires = "calibrate")]
+    pub calibration_tokens: usize,
+    /// Tokens of a sequence in calibration
+    #[arg(long, value_name = "N", default_value_t = 512, requires = "calibrate")]
+    pub calibration_window: usize,
+    /// Where random numbers of calibration start
+    #[arg(long, default_value_t = 0, requires = "calibrate")]
+    pub seed: u64,
     /// rans, prefix, packed, archive, or auto: the smallest that is no slower than --slowest
     #[arg(long, default_value = "auto")]
     pub coding: String,

@@ -262,3 +262,31 @@ fn memory_stays_bounded_by_the_largest_tensor() {
         assert!(peak <= 320_000_000, "{peak}");
     }
 }
+
+#[test]
+fn calibration_makes_a_model_better_at_equal_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |file: &str| folder.path().join(file).display().to_string();
+    let (kept, text) = (name("kept"), name("text.txt"));
+    json(&ecq(&["demo", "--keep", &kept, "--json"]));
+    let model = std::fs::read_dir(&kept)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().display().to_string())
+        .find(|path| path.contains("keep"))
+        .unwrap();
+    // Not from the text that ships for calibration.
+    std::fs::write(&text, include_str!("../../../docs/design.md")).unwrap();
+    let kl = |calibrate: &[&str]| {
+        let out = name("q.ecq");
+        let all = [&["quantize", &model, "-o", &out, "--bpw", "2.5", "--embedding", "keep"][..], calibrate];
+        let report = json(&ecq(&[&all.concat()[..], &["--json"]].concat()));
+        assert!((report["bpw_linear"].as_f64().unwrap() - 2.5).abs() < 0.02, "{report}");
+        let eval = ["eval", &out, "--text", &text, "--reference", &model, "--max-tokens", "512", "--json"];
+        json(&ecq(&eval))["kl"].as_f64().unwrap()
+    };
+    let plain = kl(&[]);
+    let calibrated = kl(&["--calibrate", "default", "--calibration-window", "128"]);
+    assert!(calibrated < 0.8 * plain, "{calibrated} of {plain}");
+    let own = kl(&["--calibrate", "none", "--calibration-tokens", "8192", "--calibration-window", "128"]);
+    assert!(own < plain, "{own} of {plain}");
+}

@@ -7,6 +7,7 @@ use ecq_format::hf::HfError;
 use ecq_format::shards::ShardError;
 use ecq_kernels::KernelError;
 use ecq_quant::QuantError;
+use ecq_runtime::RuntimeError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -52,6 +53,12 @@ pub enum PackError {
     /// A tensor could not be quantized.
     #[error(transparent)]
     Quant(#[from] QuantError),
+    /// Running the model failed.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The model cannot be calibrated.
+    #[error("calibration: {0}")]
+    Calibration(String),
     /// A grid that this version does not encode.
     #[error("this version encodes no such grid")]
     UnknownGrid,
@@ -103,6 +110,8 @@ impl PackError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::InTensor { source, .. } => source.kind(),
+            Self::Runtime(error) => error.kind(),
+            Self::Calibration(_) => "calibration",
             Self::Io { .. }
             | Self::Container(ContainerError::Io { .. })
             | Self::Checkpoint(CheckpointError::Io { .. })

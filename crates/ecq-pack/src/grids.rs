@@ -2,8 +2,11 @@
 
 use crate::error::{PackError, Result};
 use crate::rates::CoderRates;
-use ecq_core::{Codes, FloatVec, Grid};
-use ecq_quant::{Distortion, Levels, Span, StepSpan, Weights, absmax, affine, uniform};
+use crate::spacing::Steps;
+use ecq_core::{Codes, Grid};
+use ecq_quant::{
+    Distortion, Feedback, Floats, Levels, Span, StepSpan, Weights, absmax, affine, feedback, uniform,
+};
 use std::fmt;
 
 /// The grid of a tensor.
@@ -135,14 +138,28 @@ impl GridChoice {
         }
     }
 
-    /// Quantizes; `steps` are those that [`crate::rates`] found for a uniform grid.
-    pub(crate) fn quantize(&self, weights: &dyn Weights, steps: Option<&FloatVec>) -> Result<Requantized> {
+    /// Quantizes; `steps` are those that [`crate::rates`] found for a uniform grid, `aim` is what is quantized with error feedback in place of
+    /// `weights`, to which the result is compared.
+    pub(crate) fn quantize(
+        &self,
+        weights: &dyn Weights,
+        aim: Option<&Floats<'_>>,
+        steps: Option<&Steps>,
+        errors: Option<&Feedback>,
+    ) -> Result<Requantized> {
         let (codes, grid) = match *self {
             Self::Keep => return Err(PackError::UnknownGrid),
             Self::Affine { bits, group_size } => affine(weights, bits, group_size)?,
             Self::Absmax { bits, span } => absmax(weights, bits, span)?,
             Self::Uniform { levels, .. } => {
-                uniform(weights, steps.ok_or(PackError::UnknownGrid)?, None, levels, &CoderRates)?
+                let steps = steps.ok_or(PackError::UnknownGrid)?;
+                match (&steps.col_scales, errors) {
+                    (Some(scales), Some(errors)) => {
+                        let aim = aim.map_or(weights, |aim| aim as &dyn Weights);
+                        feedback(aim, &steps.rows, scales, errors, &CoderRates)?
+                    }
+                    (scales, _) => uniform(weights, &steps.rows, scales.as_ref(), levels, &CoderRates)?,
+                }
             }
         };
         let distortion = Distortion::of(weights, &codes, &grid)?;

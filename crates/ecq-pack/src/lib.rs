@@ -2,6 +2,8 @@
 //! analyze.
 
 pub mod analyze;
+pub mod calibrate;
+mod calibrated;
 mod compare;
 pub mod encode;
 mod error;
@@ -13,10 +15,13 @@ mod progress;
 mod rates;
 mod report;
 pub mod source;
+mod spacing;
 mod verify;
 mod weights;
 
 pub use analyze::analyze;
+pub use calibrate::Calibration;
+pub use calibrated::{CalibrationOptions, CalibrationText, pack_calibrated};
 pub use compare::{GridComparison, GridRow, SAMPLE_WEIGHTS, compare_grids};
 pub use error::PackError;
 pub use export::{CheckpointFormat, CheckpointOptions, ExportReport, export_checkpoint, export_gguf};

@@ -1,5 +1,6 @@
 //! Options of packing, as words: one grammar for the command line and for overrides.
 
+use crate::calibrate::Calibration;
 use crate::encode::{CodingChoice, EncodeOptions, TileChoice};
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
@@ -7,6 +8,7 @@ use crate::source::TensorFacts;
 use ecq_core::{Coding, Kind};
 use ecq_quant::{Levels, Span, StepSpan};
 use regex::Regex;
+use std::sync::Arc;
 
 /// How small the tensors on uniform grids become together.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +32,8 @@ pub struct PackOptions {
     pub encode: EncodeOptions,
     /// For tensors whose name the expression matches; later ones win.
     pub overrides: Vec<(Regex, Vec<(String, String)>)>,
+    /// What errors cost, where the model was watched: uniform grids follow it.
+    pub calibration: Option<Arc<Calibration>>,
     /// Go on where an interrupted run stopped.
     pub resume: bool,
 }
@@ -43,6 +47,7 @@ impl Default for PackOptions {
             target: Target::Bpw(4.0),
             encode: EncodeOptions::default(),
             overrides: Vec::new(),
+            calibration: None,
             resume: false,
         }
     }
@@ -86,6 +91,9 @@ impl PackOptions {
                 Target::Bpw(bpw) => format!(", {bpw} bits a weight"),
                 Target::Size(bytes) => format!(", {bytes} bytes"),
             };
+        }
+        if let Some(calibration) = &self.calibration {
+            words += &format!(", calibrated on {}", calibration.description());
         }
         for (regex, pairs) in &self.overrides {
             let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}:{value}")).collect();
@@ -137,8 +145,13 @@ impl PackOptions {
     /// A text that is equal for equal options, for the journal's key.
     pub(crate) fn fingerprint(&self) -> String {
         format!(
-            "{:?} {:?} {:?} {:?} {:?}",
-            self.encode, self.overrides, self.linear, self.embedding, self.target
+            "{:?} {:?} {:?} {:?} {:?} {:?}",
+            self.encode,
+            self.overrides,
+            self.linear,
+            self.embedding,
+            self.target,
+            self.calibration.as_ref().map(|calibration| calibration.description())
         )
     }
 }

@@ -7,11 +7,12 @@ use crate::options::PackOptions;
 use crate::progress::{Progress, in_batches};
 use crate::report::{PackReport, TensorReport};
 use crate::source::{Source, Tensor, TensorFacts};
+use crate::spacing::{Aim, Steps, aim};
 use crate::weights::weights;
 use crate::{rates, report};
-use ecq_core::{EncodedTensor, FloatVec, Kind, Part};
+use ecq_core::{EncodedTensor, Kind, Part};
 use ecq_format::container::{ModelEntry, Source as SourceEntry, Spool, TensorBytes};
-use ecq_quant::Distortion;
+use ecq_quant::{Distortion, Feedback};
 use rayon::prelude::*;
 use safetensors::Dtype;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -190,7 +191,7 @@ pub(crate) fn pack_one(
     source: &dyn Source,
     index: usize,
     choice: GridChoice,
-    steps: Option<&FloatVec>,
+    steps: Option<&Steps>,
     options: &PackOptions,
 ) -> Result<Packed> {
     let facts = &source.tensors()[index];
@@ -200,11 +201,24 @@ pub(crate) fn pack_one(
     })
 }
 
+/// How errors are made good in a matrix whose columns have scales of their own.
+fn feedback_of(
+    facts: &TensorFacts,
+    steps: Option<&Steps>,
+    options: &PackOptions,
+) -> Result<Option<Feedback>> {
+    let (Some(calibration), Some(Steps { col_scales: Some(_), .. })) = (&options.calibration, steps) else {
+        return Ok(None);
+    };
+    let moments = calibration.moments(&facts.name, [facts.rows, facts.cols])?;
+    Ok(moments.map(|moments| Feedback::new(&moments.inputs, facts.cols)).transpose()?)
+}
+
 fn load_and_pack(
     source: &dyn Source,
     index: usize,
     choice: GridChoice,
-    steps: Option<&FloatVec>,
+    steps: Option<&Steps>,
     options: &PackOptions,
 ) -> Result<Packed> {
     let facts = &source.tensors()[index];
@@ -216,7 +230,11 @@ fn load_and_pack(
             (Some(why), _) => Some(why),
             (None, None) => Some(format!("kept: {} holds no weights", facts.dtype)),
             (None, Some(weights)) => {
-                let Requantized { codes, grid, distortion } = choice.quantize(&*weights, steps)?;
+                let feedback = feedback_of(facts, steps, options)?;
+                let aim = aim(options.calibration.as_deref(), facts)?;
+                let aim = aim.as_ref().map(Aim::floats).transpose()?;
+                let Requantized { codes, grid, distortion } =
+                    choice.quantize(&*weights, aim.as_ref(), steps, feedback.as_ref())?;
                 let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
                 let facts = Facts { plan: Some(plan), distortion: Some(distortion), kept };
                 return Ok(Packed { form: Form::Encoded(tensor), facts });

@@ -11,10 +11,11 @@ use crate::options::{PackOptions, Target};
 use crate::pack::{Packed, model_entry, pack_one, push};
 use crate::progress::{Progress, in_batches};
 use crate::source::Source;
+use crate::spacing::{Spacing, Steps, aim};
 use crate::weights::weights;
-use ecq_core::{Coding, FloatVec};
+use ecq_core::Coding;
 use ecq_format::container::Spool;
-use ecq_quant::{Alphabet, RateModel, Sketch, Spectrum, StepSpan, solve};
+use ecq_quant::{Alphabet, RateModel, Sketch, Spectrum, StepSpan, Weights, solve};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
@@ -59,6 +60,8 @@ const SIZE_MARGIN: f64 = 0.9995;
 struct Measured {
     index: usize,
     sketch: Sketch,
+    /// Where the model was watched.
+    spacing: Option<Spacing>,
     miss: Miss,
 }
 
@@ -88,6 +91,17 @@ impl Miss {
 }
 
 impl Measured {
+    fn steps(&self, scale: f64) -> Result<Steps> {
+        Ok(match &self.spacing {
+            None => Steps { rows: self.sketch.steps(scale)?, col_scales: None, factor: None },
+            Some(spacing) => {
+                let factor = scale * self.sketch.unit() / f64::from(spacing.rows[0]);
+                let col_scales = Some(spacing.col_scales.clone());
+                Steps { rows: spacing.steps(factor), col_scales, factor: Some(factor) }
+            }
+        })
+    }
+
     fn estimate(&self, scale: f64) -> f64 {
         let spectrum: Spectrum = self.sketch.spectrum(scale);
         Alphabet::cheapest(&spectrum, &CoderRates).bits(&spectrum, &CoderRates)
@@ -110,7 +124,7 @@ pub(crate) fn steps(
     choices: &[GridChoice],
     options: &PackOptions,
     progress: &dyn Progress,
-) -> Result<HashMap<usize, FloatVec>> {
+) -> Result<HashMap<usize, Steps>> {
     let tensors = source.tensors();
     let uniform: Vec<usize> =
         (0..tensors.len()).filter(|&i| matches!(choices[i], GridChoice::Uniform { .. })).collect();
@@ -127,7 +141,7 @@ pub(crate) fn steps(
     }
     let mut alone = Vec::new();
     let mut shared = Vec::new();
-    for measured in measure(source, &uniform, choices, progress)? {
+    for measured in measure(source, &uniform, choices, options, progress)? {
         match choices[measured.index] {
             GridChoice::Uniform { bpw: Some(bpw), .. } => alone.push((measured, bpw)),
             _ => shared.push(measured),
@@ -141,7 +155,7 @@ pub(crate) fn steps(
         let mut one = [measured];
         let wanted = bpw * one[0].sketch.weights() as f64;
         let scale = calibrated(&mut one, wanted, source, choices, options, &())?;
-        steps.insert(one[0].index, one[0].sketch.steps(scale)?);
+        steps.insert(one[0].index, one[0].steps(scale)?);
     }
     if !shared.is_empty() {
         let weights: u64 = shared.iter().map(|m| m.sketch.weights()).sum();
@@ -163,7 +177,7 @@ pub(crate) fn steps(
         };
         let scale = calibrated(&mut shared, wanted, source, choices, options, progress)?;
         for measured in shared {
-            steps.insert(measured.index, measured.sketch.steps(scale)?);
+            steps.insert(measured.index, measured.steps(scale)?);
         }
     }
     Ok(steps)
@@ -171,8 +185,15 @@ pub(crate) fn steps(
 
 /// Gives tensors with one step for the model the unit of all of them.
 fn share_units(measured: &mut [Measured], choices: &[GridChoice]) {
-    let shares =
-        |m: &&mut Measured| matches!(choices[m.index], GridChoice::Uniform { steps: StepSpan::Model, .. });
+    // Where the model was watched, units say what errors cost: they stay as they are to each other.
+    let watched = |m: &&mut Measured| m.spacing.is_some();
+    let spreads: Vec<f64> = measured.iter_mut().filter(watched).map(|m| m.sketch.spread().ln()).collect();
+    let typical = (spreads.iter().sum::<f64>() / spreads.len().max(1) as f64).exp();
+    measured.iter_mut().filter(watched).for_each(|m| m.sketch.stretch(typical));
+
+    let shares = |m: &&mut Measured| {
+        m.spacing.is_none() && matches!(choices[m.index], GridChoice::Uniform { steps: StepSpan::Model, .. })
+    };
     let sum = |value: fn(&Sketch) -> f64, measured: &mut [Measured]| -> f64 {
         measured.iter_mut().filter(shares).map(|m| value(&m.sketch)).sum()
     };
@@ -186,6 +207,7 @@ fn measure(
     source: &dyn Source,
     indices: &[usize],
     choices: &[GridChoice],
+    options: &PackOptions,
     progress: &dyn Progress,
 ) -> Result<Vec<Measured>> {
     let tensors = source.tensors();
@@ -201,11 +223,21 @@ fn measure(
                 };
                 let tensor = source.load(index)?;
                 let named = |error| PackError::in_tensor(&tensors[index].name, error);
-                let floats = weights(&tensor, &tensors[index], source.format())
-                    .ok_or_else(|| named(PackError::UnknownGrid))?;
-                let sketch = Sketch::of(&*floats, steps).map_err(|error| named(error.into()))?;
+                let calibration = options.calibration.as_deref();
+                let aim = aim(calibration, &tensors[index]).map_err(named)?;
+                let floats = match &aim {
+                    Some(aim) => Some(Box::new(aim.floats()?) as Box<dyn Weights>),
+                    None => weights(&tensor, &tensors[index], source.format()),
+                };
+                let floats = floats.ok_or_else(|| named(PackError::UnknownGrid))?;
+                let spacing = Spacing::of(calibration, &tensors[index]).map_err(named)?;
+                let sketch = match &spacing {
+                    Some(spacing) => Sketch::spaced(&*floats, &spacing.rows, &spacing.col_scales.to_f32()),
+                    None => Sketch::of(&*floats, steps),
+                };
+                let sketch = sketch.map_err(|error| named(error.into()))?;
                 progress.advance(tensors[index].bytes, &tensors[index].name);
-                Ok(Measured { index, sketch, miss: Miss::Bits(0.0) })
+                Ok(Measured { index, sketch, spacing, miss: Miss::Bits(0.0) })
             });
             measured.extend(sketches.collect::<Result<Vec<_>>>()?);
             Ok(())
@@ -291,8 +323,9 @@ fn probe(
         |&at| tensors[measured[at].index].bytes,
         |batch| {
             let packed = batch.par_iter().map(|&at| {
-                let Measured { index, sketch, .. } = &measured[at];
-                let packed = pack_one(source, *index, choices[*index], Some(&sketch.steps(scale)?), options)?;
+                let index = &measured[at].index;
+                let steps = measured[at].steps(scale)?;
+                let packed = pack_one(source, *index, choices[*index], Some(&steps), options)?;
                 progress.advance(tensors[*index].bytes, &tensors[*index].name);
                 Ok((*index, packed))
             });
@@ -315,7 +348,7 @@ fn rest_bytes(
     rest: &[usize],
     choices: &[GridChoice],
     options: &PackOptions,
-    steps: &HashMap<usize, FloatVec>,
+    steps: &HashMap<usize, Steps>,
     progress: &dyn Progress,
 ) -> Result<u64> {
     let tensors = source.tensors();

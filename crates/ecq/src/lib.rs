@@ -42,10 +42,10 @@ pub use ecq_core::{
 pub use ecq_format as format;
 pub use ecq_kernels as kernels;
 pub use ecq_pack::{
-    CheckpointFormat, CheckpointOptions, ExportReport, GridChoice, GridComparison, GridRow, Mismatch,
-    PackError, PackOptions, PackReport, Progress, SAMPLE_WEIGHTS, Target, TensorReport, VerifyReport,
-    analyze, compare_grids, diff, encode, export_checkpoint, export_gguf, grids, options, pack,
-    peak_rss_bytes, source, verify,
+    Calibration, CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, ExportReport,
+    GridChoice, GridComparison, GridRow, Mismatch, PackError, PackOptions, PackReport, Progress,
+    SAMPLE_WEIGHTS, Target, TensorReport, VerifyReport, analyze, compare_grids, diff, encode,
+    export_checkpoint, export_gguf, grids, options, pack, pack_calibrated, peak_rss_bytes, source, verify,
 };
 pub use ecq_quant as quant;
 pub use ecq_runtime as runtime;

@@ -3,13 +3,16 @@ use crate::json;
 use crate::out::say;
 use crate::progress::Bar;
 use crate::table::{bytes, table};
+use anyhow::Context;
 use bytesize::ByteSize;
 use ecq::encode::EncodeOptions;
 use ecq::grids::rate;
 use ecq::{
-    GridChoice, Kind, Limits, PackError, PackOptions, PackReport, Target, TensorReport, options, pack, source,
+    CalibrationOptions, CalibrationText, GridChoice, Kind, Limits, PackError, PackOptions, PackReport,
+    Target, TensorReport, options, pack, pack_calibrated, source,
 };
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
@@ -30,7 +33,19 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
     let model = source::open(&args.model, &Limits::default())?;
     let name = args.model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let dest = if args.dry_run { None } else { args.output.as_deref() };
-    let report = pack(&*model, &name, dest, &options, &Bar::new(json))?;
+    let report = match calibration(args)? {
+        None => pack(&*model, &name, dest, &options, &Bar::new(json))?,
+        Some(calibration) => {
+            // Beside the file, for it is as large as the model and outlives an interruption.
+            let kept = dest.map(|dest| PathBuf::from(format!("{}.calibration", dest.display())));
+            let passing = tempfile::tempdir()?;
+            let folder = kept.as_deref().unwrap_or(passing.path());
+            let report =
+                pack_calibrated(&*model, &name, dest, folder, options, &calibration, &Bar::new(json))?;
+            std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+            report
+        }
+    };
     if json {
         json::print(&report)?;
         return Ok(ExitCode::SUCCESS);
@@ -44,6 +59,35 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
         _ => say!("dry run: nothing written"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What to calibrate on, if that was asked for.
+fn calibration(args: &QuantizeArgs) -> anyhow::Result<Option<CalibrationOptions>> {
+    let words: Vec<&str> = args.calibrate.iter().map(String::as_str).collect();
+    let text = match words[..] {
+        [] => return Ok(None),
+        ["none"] => CalibrationText::Own,
+        ["default"] => CalibrationOptions::default_text(),
+        _ => {
+            let mut texts = Vec::new();
+            for word in words {
+                match (word, CalibrationOptions::default_text()) {
+                    ("default", CalibrationText::Texts(default)) => texts.extend(default),
+                    _ => texts.push((
+                        word.to_owned(),
+                        std::fs::read_to_string(word).with_context(|| word.to_owned())?,
+                    )),
+                }
+            }
+            CalibrationText::Texts(texts)
+        }
+    };
+    Ok(Some(CalibrationOptions {
+        text,
+        tokens: args.calibration_tokens,
+        length: args.calibration_window,
+        seed: args.seed,
+    }))
 }
 
 /// The grids and the target that were asked for.

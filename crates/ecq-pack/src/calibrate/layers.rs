@@ -1,0 +1,307 @@
+//! What stands between the matrices of a block, forwards and backwards.
+
+use super::products::{add_product, add_transposed, by_transposed};
+use ecq_kernels::cpu::{Activation, Pairs};
+use faer::Par;
+use rayon::prelude::*;
+
+/// A norm of rows.
+#[derive(Debug, Clone)]
+pub(super) struct Norm {
+    pub(super) weight: Vec<f32>,
+    /// Mean and variance are taken out where it is there (Ba et al., 2016), the root mean square where it is not.
+    pub(super) bias: Option<Vec<f32>>,
+    pub(super) eps: f32,
+}
+
+impl Norm {
+    fn mean_and_scale(&self, x: &[f32]) -> (f32, f32) {
+        let n = x.len() as f64;
+        let mean = match self.bias {
+            Some(_) => x.iter().map(|&x| f64::from(x)).sum::<f64>() / n,
+            None => 0.0,
+        };
+        let variance = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+        (mean as f32, (1.0 / (variance + f64::from(self.eps)).sqrt()) as f32)
+    }
+
+    /// Each row normed.
+    pub(super) fn forward(&self, x: &[f32]) -> Vec<f32> {
+        let mut y = vec![0.0; x.len()];
+        let cols = self.weight.len();
+        y.par_chunks_mut(cols).zip(x.par_chunks(cols)).for_each(|(y, x)| {
+            let (mean, scale) = self.mean_and_scale(x);
+            for ((y, &x), &w) in y.iter_mut().zip(x).zip(&self.weight) {
+                *y = (x - mean) * scale * w;
+            }
+            for (y, &b) in y.iter_mut().zip(self.bias.iter().flatten()) {
+                *y += b;
+            }
+        });
+        y
+    }
+
+    /// Adds to `dx` what the gradient `dy` of the normed rows is at `x`.
+    pub(super) fn backward(&self, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+        let cols = self.weight.len();
+        let rows = dx.par_chunks_mut(cols).zip(x.par_chunks(cols)).zip(dy.par_chunks(cols));
+        rows.for_each(|((dx, x), dy)| {
+            let (mean, scale) = self.mean_and_scale(x);
+            let (mut along, mut total) = (0f64, 0f64);
+            for ((&x, &dy), &w) in x.iter().zip(dy).zip(&self.weight) {
+                along += f64::from(dy * w) * f64::from((x - mean) * scale);
+                total += f64::from(dy * w);
+            }
+            let n = cols as f64;
+            let (along, level) =
+                ((along / n) as f32, if self.bias.is_some() { (total / n) as f32 } else { 0.0 });
+            for (((dx, &x), &dy), &w) in dx.iter_mut().zip(x).zip(dy).zip(&self.weight) {
+                *dx += scale * (dy * w - level - (x - mean) * scale * along);
+            }
+        });
+    }
+}
+
+/// Cosines and sines of a run of positions, [`ecq_kernels::cpu::angles`] laid out, and which values they turn.
+#[derive(Debug, Clone)]
+pub(super) struct Rotation {
+    forward: Vec<f32>,
+    backward: Vec<f32>,
+    frequencies: usize,
+    pairs: Pairs,
+}
+
+impl Rotation {
+    pub(super) fn new(positions: usize, frequencies: &[f32], scale: f32, pairs: Pairs) -> Self {
+        let n = frequencies.len();
+        let mut forward = vec![0.0; positions * 2 * n];
+        let all: Vec<u32> = (0..positions as u32).collect();
+        ecq_kernels::cpu::angles(&all, frequencies, scale, &mut forward);
+        // The transpose of a turn is the turn back.
+        let mut backward = forward.clone();
+        backward.chunks_exact_mut(2 * n).for_each(|row| row[n..].iter_mut().for_each(|sin| *sin = -*sin));
+        Self { forward, backward, frequencies: n, pairs }
+    }
+
+    fn turn(&self, table: &[f32], x: &mut [f32], rows: usize, head_dim: usize) {
+        let width = x.len() / rows;
+        // Every sequence begins at position 0.
+        for part in x.chunks_mut(table.len() / (2 * self.frequencies) * width) {
+            ecq_kernels::cpu::rotate(part, table, self.frequencies, width / head_dim, head_dim, self.pairs);
+        }
+    }
+
+    /// Turns the heads of `rows` rows, sequences of the run's length one after another.
+    pub(super) fn forward(&self, x: &mut [f32], rows: usize, head_dim: usize) {
+        self.turn(&self.forward, x, rows, head_dim);
+    }
+
+    /// Turns gradients back.
+    pub(super) fn backward(&self, dx: &mut [f32], rows: usize, head_dim: usize) {
+        self.turn(&self.backward, dx, rows, head_dim);
+    }
+}
+
+/// Causal attention within sequences of `length` rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attention {
+    pub(super) length: usize,
+    pub(super) heads: usize,
+    pub(super) kv_heads: usize,
+    pub(super) head_dim: usize,
+    pub(super) window: Option<usize>,
+    pub(super) scale: f32,
+}
+
+/// A head of a sequence, `[length, head_dim]`.
+fn head_of(x: &[f32], width: usize, head: usize, dim: usize) -> Vec<f32> {
+    x.chunks_exact(width).flat_map(|row| &row[head * dim..(head + 1) * dim]).copied().collect()
+}
+
+fn put_head(x: &mut [f32], width: usize, head: usize, dim: usize, values: &[f32]) {
+    for (row, values) in x.chunks_exact_mut(width).zip(values.chunks_exact(dim)) {
+        row[head * dim..(head + 1) * dim].copy_from_slice(values);
+    }
+}
+
+impl Attention {
+    fn q_width(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    fn kv_width(&self) -> usize {
+        self.kv_heads * self.head_dim
+    }
+
+    /// Softmax of the scores of a head, `[length, length]`; zero where a row does not look.
+    fn weights(&self, q: &[f32], k: &[f32]) -> Vec<f32> {
+        let n = q.len() / self.head_dim;
+        let mut scores = vec![0.0; n * n];
+        by_transposed(q, k, self.head_dim, &mut scores, Par::Seq);
+        for (row, scores) in scores.chunks_exact_mut(n).enumerate() {
+            let first = self.window.map_or(0, |window| (row + 1).saturating_sub(window));
+            let (seen, later) = scores.split_at_mut(row + 1);
+            later.fill(0.0);
+            let (forgotten, seen) = seen.split_at_mut(first);
+            forgotten.fill(0.0);
+            let most = seen.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            seen.iter_mut().for_each(|s| *s = ((*s - most) * self.scale).exp());
+            let sum: f32 = seen.iter().sum();
+            seen.iter_mut().for_each(|s| *s /= sum);
+        }
+        scores
+    }
+
+    /// What all heads give, `[rows, heads * head_dim]`.
+    pub(super) fn forward(&self, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f32> {
+        let (dim, group) = (self.head_dim, self.heads / self.kv_heads);
+        let (qw, kw) = (self.q_width(), self.kv_width());
+        let mut out = vec![0.0; q.len()];
+        let sequences = out.chunks_mut(self.length * qw).zip(q.chunks(self.length * qw));
+        for ((out, q), (k, v)) in sequences.zip(k.chunks(self.length * kw).zip(v.chunks(self.length * kw))) {
+            let heads: Vec<Vec<f32>> = (0..self.heads)
+                .into_par_iter()
+                .map(|head| {
+                    let (k, v) = (head_of(k, kw, head / group, dim), head_of(v, kw, head / group, dim));
+                    let weights = self.weights(&head_of(q, qw, head, dim), &k);
+                    let mut y = vec![0.0; q.len() / self.heads];
+                    add_product(&weights, &v, dim, &mut y, Par::Seq);
+                    y
+                })
+                .collect();
+            heads.iter().enumerate().for_each(|(head, y)| put_head(out, qw, head, dim, y));
+        }
+        out
+    }
+
+    /// Gradients of queries, keys and values for the gradient `dy` of what all heads give.
+    pub(super) fn backward(&self, q: &[f32], k: &[f32], v: &[f32], dy: &[f32]) -> [Vec<f32>; 3] {
+        let (dim, group) = (self.head_dim, self.heads / self.kv_heads);
+        let (qw, kw) = (self.q_width(), self.kv_width());
+        let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
+        for first in (0..q.len() / qw).step_by(self.length) {
+            let rows = self.length.min(q.len() / qw - first);
+            let (of_q, of_kv) = (first * qw..(first + rows) * qw, first * kw..(first + rows) * kw);
+            let (q, dy) = (&q[of_q.clone()], &dy[of_q.clone()]);
+            let (k, v) = (&k[of_kv.clone()], &v[of_kv.clone()]);
+            let of_head = |kv: usize| {
+                let (k, v) = (head_of(k, kw, kv, dim), head_of(v, kw, kv, dim));
+                let (mut dk, mut dv) = (vec![0.0; rows * dim], vec![0.0; rows * dim]);
+                let mut dqs = Vec::new();
+                for head in kv * group..(kv + 1) * group {
+                    let (q, dy) = (head_of(q, qw, head, dim), head_of(dy, qw, head, dim));
+                    let weights = self.weights(&q, &k);
+                    add_transposed(&weights, rows, &dy, dim, &mut dv, Par::Seq);
+                    let mut scores = vec![0.0; rows * rows];
+                    by_transposed(&dy, &v, dim, &mut scores, Par::Seq);
+                    for (ds, p) in scores.chunks_exact_mut(rows).zip(weights.chunks_exact(rows)) {
+                        let along: f32 = ds.iter().zip(p).map(|(ds, p)| ds * p).sum();
+                        ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - along) * self.scale);
+                    }
+                    let mut dq = vec![0.0; rows * dim];
+                    add_product(&scores, &k, dim, &mut dq, Par::Seq);
+                    add_transposed(&scores, rows, &q, dim, &mut dk, Par::Seq);
+                    dqs.push(dq);
+                }
+                (dqs, dk, dv)
+            };
+            let parts: Vec<_> = (0..self.kv_heads).into_par_iter().map(of_head).collect();
+            for (kv, (dqs, dk_head, dv_head)) in parts.into_iter().enumerate() {
+                put_head(&mut dk[of_kv.clone()], kw, kv, dim, &dk_head);
+                put_head(&mut dv[of_kv.clone()], kw, kv, dim, &dv_head);
+                for (i, dq_head) in dqs.iter().enumerate() {
+                    put_head(&mut dq[of_q.clone()], qw, kv * group + i, dim, dq_head);
+                }
+            }
+        }
+        [dq, dk, dv]
+    }
+}
+
+/// Value and slope of a nonlinearity.
+pub(super) fn activation(kind: Activation, x: f32) -> (f32, f32) {
+    match kind {
+        Activation::Silu => {
+            let s = 1.0 / (1.0 + (-x).exp());
+            (x * s, s * (1.0 + x * (1.0 - s)))
+        }
+        Activation::GeluTanh => {
+            const SQRT_2_OVER_PI: f32 = 0.797_884_6;
+            let t = (SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x)).tanh();
+            let inner = SQRT_2_OVER_PI * (1.0 + 3.0 * 0.044_715 * x * x);
+            (0.5 * x * (1.0 + t), 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * inner)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(n: usize, seed: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 37 + seed * 101) % 83) as f32 / 41.0 - 1.0).collect()
+    }
+
+    /// Holds `gradient` to differences of `sum(y * dy)` at a few places of `x`.
+    fn check(x: &[f32], dy: &[f32], gradient: &[f32], forward: &dyn Fn(&[f32]) -> Vec<f32>) {
+        let value = |x: &[f32]| -> f64 {
+            forward(x).iter().zip(dy).map(|(&y, &dy)| f64::from(y) * f64::from(dy)).sum()
+        };
+        for at in (0..x.len()).step_by(x.len() / 7 + 1) {
+            let (mut up, mut down) = (x.to_vec(), x.to_vec());
+            (up[at], down[at]) = (x[at] + 1e-2, x[at] - 1e-2);
+            let slope = (value(&up) - value(&down)) / f64::from(up[at] - down[at]);
+            let found = f64::from(gradient[at]);
+            assert!((found - slope).abs() < 2e-3 * (1.0 + slope.abs()), "{at}: {found} for {slope}");
+        }
+    }
+
+    #[test]
+    fn norms_have_the_slopes_that_they_show() {
+        for bias in [None, Some(values(6, 3))] {
+            let norm = Norm { weight: values(6, 1), bias, eps: 1e-3 };
+            let (x, dy) = (values(18, 2), values(18, 4));
+            let mut dx = vec![0.0; 18];
+            norm.backward(&x, &dy, &mut dx);
+            check(&x, &dy, &dx, &|x| norm.forward(x));
+        }
+    }
+
+    #[test]
+    fn attention_has_the_slopes_that_it_shows() {
+        for window in [None, Some(2)] {
+            let attention = Attention { length: 5, heads: 4, kv_heads: 2, head_dim: 3, window, scale: 0.7 };
+            // Two sequences, the second one short.
+            let (q, k, v, dy) = (values(8 * 12, 1), values(8 * 6, 2), values(8 * 6, 3), values(8 * 12, 4));
+            let [dq, dk, dv] = attention.backward(&q, &k, &v, &dy);
+            check(&q, &dy, &dq, &|q| attention.forward(q, &k, &v));
+            check(&k, &dy, &dk, &|k| attention.forward(&q, k, &v));
+            check(&v, &dy, &dv, &|v| attention.forward(&q, &k, v));
+        }
+    }
+
+    #[test]
+    fn rotations_have_the_slopes_that_they_show() {
+        for pairs in [Pairs::Halves, Pairs::Neighbours] {
+            let rotation = Rotation::new(3, &[1.0, 0.3], 1.2, pairs);
+            let (x, dy) = (values(6 * 10, 1), values(6 * 10, 2));
+            let mut dx = dy.clone();
+            rotation.backward(&mut dx, 6, 5);
+            check(&x, &dy, &dx, &|x| {
+                let mut y = x.to_vec();
+                rotation.forward(&mut y, 6, 5);
+                y
+            });
+        }
+    }
+
+    #[test]
+    fn nonlinearities_have_the_slopes_that_they_show() {
+        for kind in [Activation::Silu, Activation::GeluTanh] {
+            for x in [-3.0, -0.4, 0.0, 0.9, 4.0] {
+                let slope = (activation(kind, x + 1e-2).0 - activation(kind, x - 1e-2).0) / 2e-2;
+                assert!((activation(kind, x).1 - slope).abs() < 1e-3, "{kind:?} {x}");
+            }
+        }
+    }
+}

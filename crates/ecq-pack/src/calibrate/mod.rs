@@ -1,0 +1,361 @@
+//! Running a model on text to learn what errors in its weights cost.
+//!
+//! Blocks are loaded one at a time, first to last and then last to first; between them the residual stream of all tokens lies in a file. So
+//! memory is bounded by one block and one batch, whatever the model. Going backwards, the gradients are those of the log-likelihood of tokens
+//! drawn from the model's own distribution: their second moments are the Fisher information, the curvature of the KL to the unquantized model.
+
+mod block;
+mod layers;
+mod moments;
+mod products;
+mod sequential;
+mod spill;
+
+pub use moments::Moments;
+
+use crate::error::{PackError, Result};
+use crate::progress::Progress;
+use block::{Block, Observer, norm};
+use ecq_runtime::{Checkpoint, Names};
+use layers::Norm;
+use moments::Sums;
+use products::{add_product, all, by_transposed};
+use rayon::prelude::*;
+use spill::Spill;
+use std::path::{Path, PathBuf};
+
+/// Tokens that a batch goes through a block with.
+const BATCH_TOKENS: usize = 1024;
+/// Tokens whose logits are held at once.
+const HEAD_TOKENS: usize = 128;
+/// The file that says that all is there, and from what.
+const DONE: &str = "done";
+
+/// Text as tokens, cut into sequences of equal length.
+#[derive(Debug, Clone)]
+pub struct Sequences {
+    /// Tokens of a sequence.
+    pub length: usize,
+    /// The sequences, one after another.
+    pub tokens: Vec<u32>,
+    /// Where random numbers start.
+    pub seed: u64,
+}
+
+/// What errors in the matrices of a model cost, in files of a folder: one for each matrix of a block and for the head.
+#[derive(Debug, Clone)]
+pub struct Calibration {
+    folder: PathBuf,
+    description: String,
+}
+
+impl Calibration {
+    /// The moments of a tensor by its name in the file, if it was seen.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn moments(&self, tensor: &str, shape: [usize; 2]) -> Result<Option<Moments>> {
+        Moments::load(&file_of(&self.folder, tensor, "moments"), shape)
+    }
+
+    /// The weights to aim at in place of the model's, if they were found.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) fn weights(&self, tensor: &str, [rows, cols]: [usize; 2]) -> Result<Option<Vec<f32>>> {
+        moments::load(&file_of(&self.folder, tensor, "weights"), rows * cols)
+    }
+
+    /// What it was made from, in words.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// What was kept in `folder` of a run that came to its end, if it was made from what `description` says.
+    pub(crate) fn reopen(folder: &Path, description: &str, resume: bool) -> Result<Option<Self>> {
+        let path = folder.join(DONE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) if resume && text == description => {
+                Ok(Some(Self { folder: folder.to_owned(), description: text }))
+            }
+            Ok(_) => {
+                std::fs::remove_file(&path).map(|()| None).map_err(|source| PackError::Io { path, source })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(PackError::Io { path, source }),
+        }
+    }
+
+    /// Says that all is there.
+    fn close(self) -> Result<Self> {
+        let path = self.folder.join(DONE);
+        std::fs::write(&path, &self.description).map_err(|source| PackError::Io { path, source })?;
+        Ok(self)
+    }
+
+    /// Runs a model on sequences and writes the moments of its matrices to `folder`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or damaged, a token is unknown, gradients are not finite, or files cannot be written.
+    pub fn collect(
+        checkpoint: &Checkpoint,
+        sequences: &Sequences,
+        folder: &Path,
+        description: &str,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let config = checkpoint.config();
+        let (hidden, layers, length) = (config.hidden, config.layers, sequences.length);
+        let tokens = &sequences.tokens;
+        if let Some(&token) = tokens.iter().find(|&&token| token as usize >= config.vocabulary) {
+            return Err(ecq_runtime::RuntimeError::Token { token, vocabulary: config.vocabulary }.into());
+        }
+        let batch = length * (BATCH_TOKENS / length).max(1);
+        let starts: Vec<usize> = (0..tokens.len()).step_by(batch).collect();
+        let rows_at = |start: usize| batch.min(tokens.len() - start);
+        let mut spill = Spill::new(folder, tokens.len(), hidden)?;
+
+        progress.begin("calibrating", (tokens.len() * (3 * layers + 2)) as u64);
+        let ends = Ends::load(checkpoint)?;
+        for &start in &starts {
+            spill.write(0, start, &ends.embed(&tokens[start..start + rows_at(start)], length))?;
+        }
+        for layer in 0..layers {
+            let block = Block::load(checkpoint, layer, length)?;
+            for &start in &starts {
+                let x = spill.read(layer, start, rows_at(start))?;
+                spill.write(layer + 1, start, &block.forward(&x))?;
+                progress.advance(rows_at(start) as u64, &format!("forward, block {layer}"));
+            }
+        }
+        let mut head = Sums::new([config.vocabulary, hidden]);
+        let mut random = sequences.seed;
+        let mut gradients = Vec::with_capacity(tokens.len() * hidden);
+        for start in (0..tokens.len()).step_by(HEAD_TOKENS) {
+            let rows = HEAD_TOKENS.min(tokens.len() - start);
+            let x = spill.read(layers, start, rows)?;
+            gradients.extend(ends.backward(&x, &mut random, &mut head));
+            progress.advance(2 * rows as u64, "head");
+        }
+        if gradients.iter().any(|g| !g.is_finite()) {
+            return Err(PackError::Calibration("the model's logits are not finite".to_owned()));
+        }
+        head.moments().save(&file_of(folder, &ends.head_name, "moments"))?;
+        drop(ends);
+        for layer in (0..layers).rev() {
+            let block = Block::load(checkpoint, layer, length)?;
+            let mut sums = BlockSums(block.matrices.iter().map(|m| Sums::new(m.shape)).collect());
+            for &start in &starts {
+                let x = spill.read(layer, start, rows_at(start))?;
+                let dy = &mut gradients[start * hidden..(start + rows_at(start)) * hidden];
+                let dx = block.backward(&x, dy, &mut sums)?;
+                dy.copy_from_slice(&dx);
+                progress.advance(2 * rows_at(start) as u64, &format!("backward, block {layer}"));
+            }
+            for (matrix, sums) in block.matrices.iter().zip(sums.0) {
+                sums.moments().save(&file_of(folder, &matrix.name, "moments"))?;
+            }
+        }
+        progress.end();
+        Self { folder: folder.to_owned(), description: description.to_owned() }.close()
+    }
+}
+
+fn file_of(folder: &Path, tensor: &str, what: &str) -> PathBuf {
+    // Names of tensors may hold anything.
+    folder.join(format!("{}.{what}", &blake3::hash(tensor.as_bytes()).to_hex()[..32]))
+}
+
+struct BlockSums(Vec<Sums>);
+
+impl Observer for BlockSums {
+    fn linear(&mut self, matrix: usize, x: &[f32], dy: &[&[f32]]) -> Result<()> {
+        self.0[matrix].add(x, dy);
+        Ok(())
+    }
+}
+
+/// What comes before the first block and after the last.
+struct Ends {
+    embedding: Vec<f32>,
+    embedding_scale: f32,
+    positions: Option<Vec<f32>>,
+    final_norm: Norm,
+    /// Where it is not the embedding.
+    head: Option<Vec<f32>>,
+    head_name: String,
+    hidden: usize,
+}
+
+impl Ends {
+    fn load(checkpoint: &Checkpoint) -> Result<Self> {
+        let c = checkpoint.config();
+        let names = Names(c.naming);
+        let table = |name: &str, rows: usize| checkpoint.matrix(name, [rows, c.hidden])?.to_f32();
+        let (embedding, head) = (names.top("embed_tokens"), "lm_head.weight");
+        let head_name = if c.tied { embedding.as_str() } else { head };
+        let learned = c.rope.is_none().then(|| table(&names.top("wpe"), c.context));
+        let final_norm = names.top("norm");
+        Ok(Self {
+            embedding: table(&embedding, c.vocabulary)?,
+            embedding_scale: c.embedding_scale,
+            positions: learned.transpose()?,
+            final_norm: norm(checkpoint, &final_norm, c.hidden)?,
+            head: (!c.tied).then(|| table(head, c.vocabulary)).transpose()?,
+            head_name: checkpoint.stored_name(head_name).unwrap_or(head_name).to_owned(),
+            hidden: c.hidden,
+        })
+    }
+
+    fn embed(&self, tokens: &[u32], length: usize) -> Vec<f32> {
+        let mut x = Vec::with_capacity(tokens.len() * self.hidden);
+        for (t, &token) in tokens.iter().enumerate() {
+            let row = |table: &[f32], row: usize| table[row * self.hidden..(row + 1) * self.hidden].to_vec();
+            let first = x.len();
+            x.extend(row(&self.embedding, token as usize).iter().map(|v| v * self.embedding_scale));
+            if let Some(positions) = &self.positions {
+                x[first..].iter_mut().zip(row(positions, t % length)).for_each(|(x, p)| *x += p);
+            }
+        }
+        x
+    }
+
+    /// The gradient at rows of the residual stream after the last block, for one token drawn after each.
+    fn backward(&self, x: &[f32], random: &mut u64, sums: &mut Sums) -> Vec<f32> {
+        let table = self.head.as_ref().unwrap_or(&self.embedding);
+        let (vocabulary, rows) = (table.len() / self.hidden, x.len() / self.hidden);
+        let normed = self.final_norm.forward(x);
+        let mut logits = vec![0.0; rows * vocabulary];
+        by_transposed(&normed, table, self.hidden, &mut logits, all());
+        let draws: Vec<f64> = (0..rows).map(|_| draw(random)).collect();
+        logits.par_chunks_mut(vocabulary).zip(draws).for_each(|(logits, drawn)| {
+            let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            logits.iter_mut().for_each(|l| *l = (*l - most).exp());
+            let sum: f64 = logits.iter().map(|&p| f64::from(p)).sum();
+            let mut left = drawn * sum;
+            let token = logits.iter().position(|&p| {
+                left -= f64::from(p);
+                left < 0.0
+            });
+            logits.iter_mut().for_each(|p| *p = (f64::from(*p) / sum) as f32);
+            logits[token.unwrap_or(0)] -= 1.0;
+        });
+        sums.add(&normed, &[&logits]);
+        let mut d_normed = vec![0.0; x.len()];
+        add_product(&logits, table, self.hidden, &mut d_normed, all());
+        let mut dx = vec![0.0; x.len()];
+        self.final_norm.backward(x, &d_normed, &mut dx);
+        dx
+    }
+}
+
+/// A number in 0..1 (SplitMix64: Steele, Lea and Flood, 2014).
+fn draw(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ecq_core::Limits;
+    use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
+    use ecq_runtime::{CacheType, LoadOptions, Mode, Model, Session, SessionOptions};
+    use std::sync::Arc;
+
+    fn tiny() -> Checkpoint {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecq-cli/assets/tiny.ecq");
+        Checkpoint::open(&path, &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn blocks_give_the_logits_that_the_runtime_gives() {
+        let checkpoint = tiny();
+        let tokens: Vec<u32> = (0..24).map(|i| i * 131 % 997 + 5).collect();
+        let ends = Ends::load(&checkpoint).unwrap();
+        let mut x = ends.embed(&tokens, 12);
+        for layer in 0..checkpoint.config().layers {
+            x = Block::load(&checkpoint, layer, 12).unwrap().forward(&x);
+        }
+        let normed = ends.final_norm.forward(&x);
+        let vocabulary = checkpoint.config().vocabulary;
+        let mut logits = vec![0.0; tokens.len() * vocabulary];
+        by_transposed(&normed, &ends.embedding, ends.hidden, &mut logits, all());
+
+        let options = CpuOptions { activations: ActivationType::F32, ..CpuOptions::default() };
+        let backend = Arc::new(Cpu::new(options).unwrap());
+        let load = LoadOptions { mode: Mode::Cached, budget: None, free: None };
+        let model = Arc::new(Model::load(&checkpoint, backend, load).unwrap());
+        let options = SessionOptions { cache: CacheType::F32, ..SessionOptions::default() };
+        // Two sequences of twelve tokens.
+        for (sequence, logits) in tokens.chunks(12).zip(logits.chunks_exact(12 * vocabulary)) {
+            let mut session = Session::new(model.clone(), options).unwrap();
+            let mut off = 0f32;
+            for (&token, ours) in sequence.iter().zip(logits.chunks_exact(vocabulary)) {
+                let theirs = session.feed(&[token]).unwrap();
+                off = ours.iter().zip(&theirs).fold(off, |off, (a, b)| off.max((a - b).abs()));
+            }
+            assert!(off < 2e-3, "{off}");
+        }
+    }
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn linear(&mut self, _: usize, _: &[f32], _: &[&[f32]]) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn blocks_have_the_slopes_that_they_show() {
+        let checkpoint = tiny();
+        let hidden = checkpoint.config().hidden;
+        let block = Block::load(&checkpoint, 1, 5).unwrap();
+        let value = |i: usize| ((i * 37) % 83) as f32 / 41.0 - 1.0;
+        let x: Vec<f32> = (0..5 * hidden).map(value).collect();
+        let dy: Vec<f32> = (7..7 + 5 * hidden).map(value).collect();
+        let dx = block.backward(&x, &dy, &mut Nobody).unwrap();
+        let along = |x: &[f32]| -> f64 {
+            block.forward(x).iter().zip(&dy).map(|(&y, &d)| f64::from(y) * f64::from(d)).sum()
+        };
+        for at in [3, hidden + 10, 3 * hidden + 77, 5 * hidden - 1] {
+            let (mut up, mut down) = (x.clone(), x.clone());
+            (up[at], down[at]) = (x[at] + 2e-2, x[at] - 2e-2);
+            let slope = (along(&up) - along(&down)) / f64::from(up[at] - down[at]);
+            assert!(
+                (f64::from(dx[at]) - slope).abs() < 0.02 * (1.0 + slope.abs()),
+                "{at}: {} {slope}",
+                dx[at]
+            );
+        }
+    }
+
+    #[test]
+    fn a_model_is_watched_the_same_way_twice() {
+        let checkpoint = tiny();
+        let sequences =
+            Sequences { length: 16, tokens: (0..64).map(|i| i * 31 % 900 + 3).collect(), seed: 4 };
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let seen: Vec<Calibration> = folders
+            .iter()
+            .map(|folder| Calibration::collect(&checkpoint, &sequences, folder.path(), "tiny", &()).unwrap())
+            .collect();
+        let names = Names(checkpoint.config().naming);
+        for (part, shape) in Names::parts(checkpoint.config()) {
+            let name = names.block(0, part);
+            let name = checkpoint.stored_name(&name).unwrap();
+            let moments = seen[0].moments(name, shape).unwrap().unwrap();
+            assert!(moments.outputs.iter().any(|&g| g > 0.0));
+            assert_eq!(Some(moments), seen[1].moments(name, shape).unwrap());
+        }
+        assert!(Calibration::reopen(folders[0].path(), "tiny", true).unwrap().is_some());
+        assert!(Calibration::reopen(folders[0].path(), "another", true).unwrap().is_none());
+        let wrong = Sequences { tokens: vec![u32::MAX], ..sequences };
+        let error = Calibration::collect(&checkpoint, &wrong, folders[1].path(), "", &()).unwrap_err();
+        assert!(matches!(error, PackError::Runtime(ecq_runtime::RuntimeError::Token { .. })), "{error}");
+    }
+}
