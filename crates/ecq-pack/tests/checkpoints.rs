@@ -166,6 +166,10 @@ fn what_is_no_model_is_refused_by_kind() {
     fs::write(folder.path().join("config.json"), r#"{"quantization_config": {"quant_method": "fp8"}}"#)
         .unwrap();
     fs::write(folder.path().join("model.safetensors"), b"\x02\0\0\0\0\0\0\0{}").unwrap();
+    assert!(refused(folder.path()).to_string().contains("no tensors"));
+    let header = br#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let one = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat();
+    fs::write(folder.path().join("model.safetensors"), one).unwrap();
     let error = refused(folder.path());
     assert_eq!(
         (error.kind(), error.to_string().contains("\"fp8\" is not read")),
