@@ -1,6 +1,6 @@
 //! What every backend must do, as tests that it joins with one line:
 //!
-//! ```ignore
+//! ```text
 //! ecq_testkit::backend_conformance!(Arc::new(Cpu::new(CpuOptions::default()).unwrap()));
 //! ```
 //!
