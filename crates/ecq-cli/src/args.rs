@@ -1,7 +1,8 @@
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::{Path, PathBuf};
 // Comments are the help of the command line, where brackets mean what may be left out.
 #![allow(rustdoc::broken_intra_doc_links)]
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::{Path, PathBuf};
 
 /// Makes large language models small by giving every weight only the bits that its information needs.
 #[derive(Parser)]
