@@ -2,12 +2,13 @@ use super::activations::{Activations, BLOCK};
 use super::rows::Streams;
 use super::side::{PANEL, Side};
 use super::vector::Isa;
-use super::{Linear, PanelProduct, Scratch, blocks_of, check_product, panels};
+use super::{Linear, PackedLinear, PanelProduct, Scratch, blocks_of, check_product, panels};
 use crate::cpu::decode_grid;
 use crate::error::Result;
 use crate::parts::facts;
 use ecq_core::EncodedTensor;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Coded streams that are decoded inside each product, some rows at a time: the form of mode `fused`.
 ///
@@ -16,7 +17,7 @@ use std::ops::Range;
 #[derive(Debug, Clone)]
 pub struct FusedLinear {
     streams: Streams,
-    side: Side,
+    side: Arc<Side>,
     isa: Isa,
 }
 
@@ -37,7 +38,16 @@ impl FusedLinear {
     pub fn with_isa(tensor: &EncodedTensor, isa: Isa) -> Result<Self> {
         let streams = Streams::new(tensor)?;
         let side = Side::new(&decode_grid(tensor)?, tensor.entry.shape, facts(tensor)?.alphabet)?;
-        Ok(Self { streams, side, isa: isa.min(Isa::detect()) })
+        Ok(Self { streams, side: Arc::new(side), isa: isa.min(Isa::detect()) })
+    }
+
+    /// Decodes all codes to packed ones, which share the side data; in parallel. Nothing but the codes is made anew, so that a
+    /// matrix can be decoded and forgotten for every token.
+    ///
+    /// # Errors
+    /// When a stream is corrupt.
+    pub fn unpack(&self) -> Result<PackedLinear> {
+        PackedLinear::of_streams(&self.streams, self.side.clone(), self.streams.alphabet(), self.isa)
     }
 
     fn stride(&self) -> usize {

@@ -5,15 +5,16 @@ use super::rows::Streams;
 use super::side::{PANEL, Side};
 use super::vector::{Isa, Vector};
 use super::width::{self, QUADS};
-use super::{Linear, PanelProduct, Scratch, blocks_of, check_product, panels, quad_bytes};
+use super::{FusedLinear, Linear, PanelProduct, Scratch, blocks_of, check_product, panels, quad_bytes};
 use crate::cpu::packed::width;
 use crate::cpu::{decode_codes, decode_grid};
 use crate::error::{KernelError, Result};
-use crate::parts::{Facts, facts};
+use crate::parts::facts;
 use ecq_coding::quads;
 use ecq_core::{Codes, Coding, EncodedTensor, Grid};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Codes at their own width (2 to 8 bits), laid out so that vectors unpack them: the form of mode `cached`.
 ///
@@ -21,7 +22,7 @@ use std::ops::Range;
 /// column `c` of a quad, `c = 0..4`. Eight quads' codes share the `width` bytes of one place (see `width.rs`).
 #[derive(Debug, Clone)]
 pub struct PackedLinear {
-    side: Side,
+    side: Arc<Side>,
     width: usize,
     codes: Lines,
     isa: Isa,
@@ -63,7 +64,8 @@ impl PackedLinear {
     /// As [`new`](Self::new).
     pub fn with_isa(codes: &Codes, grid: &Grid, isa: Isa) -> Result<Self> {
         let cols = codes.cols();
-        let mut packed = Self::empty(grid, [codes.rows(), cols], codes.alphabet(), isa)?;
+        let side = Arc::new(Side::new(grid, [codes.rows(), cols], codes.alphabet())?);
+        let mut packed = Self::empty(side, codes.alphabet(), isa);
         let (width, bytes) = (packed.width, packed.panel_bytes());
         let mut quads = vec![0; quad_bytes(cols)];
         let panels = packed.codes.bytes_mut().chunks_exact_mut(bytes);
@@ -79,14 +81,17 @@ impl PackedLinear {
     /// # Errors
     /// When the tensor holds no codes, or a part is missing, has the wrong length, or is corrupt.
     pub fn decode(tensor: &EncodedTensor) -> Result<Self> {
-        let Facts { coding, alphabet, .. } = facts(tensor)?;
-        let grid = decode_grid(tensor)?;
-        if !matches!(coding, Coding::Rans | Coding::Prefix) {
-            return Self::new(&decode_codes(tensor)?, &grid);
+        if !matches!(facts(tensor)?.coding, Coding::Rans | Coding::Prefix) {
+            return Self::new(&decode_codes(tensor)?, &decode_grid(tensor)?);
         }
-        let streams = Streams::new(tensor)?;
-        let mut packed = Self::empty(&grid, tensor.entry.shape, alphabet, Isa::detect())?;
-        let (width, bytes, [rows, _]) = (packed.width, packed.panel_bytes(), tensor.entry.shape);
+        FusedLinear::new(tensor)?.unpack()
+    }
+
+    /// The codes of streams that hold `[rows, cols]` of them, below `alphabet`; panels in parallel.
+    pub(super) fn of_streams(streams: &Streams, side: Arc<Side>, alphabet: u16, isa: Isa) -> Result<Self> {
+        let rows = side.rows;
+        let mut packed = Self::empty(side, alphabet, isa);
+        let (width, bytes) = (packed.width, packed.panel_bytes());
         // The least number of whole panels that is one of whole tiles.
         let share = streams.row_granularity().div_ceil(PANEL);
         let shares = packed.codes.bytes_mut().par_chunks_mut(share * bytes).enumerate();
@@ -104,13 +109,16 @@ impl PackedLinear {
         Ok(packed)
     }
 
+    /// Bytes of the codes alone; side data may be shared with the streams that they were decoded from.
+    pub fn code_bytes(&self) -> usize {
+        self.codes.bytes().len()
+    }
+
     /// All codes zero.
-    fn empty(grid: &Grid, shape: [usize; 2], alphabet: u16, isa: Isa) -> Result<Self> {
-        let side = Side::new(grid, shape, alphabet)?;
+    fn empty(side: Arc<Side>, alphabet: u16, isa: Isa) -> Self {
         let width = (width(alphabet) as usize).max(2);
-        let lines = shape[0].div_ceil(PANEL) * blocks_of(shape[1]) * width;
-        let codes = Lines(vec![Line([0; 64]); lines]);
-        Ok(Self { side, width, codes, isa: isa.min(Isa::detect()) })
+        let lines = side.rows.div_ceil(PANEL) * blocks_of(side.cols) * width;
+        Self { side, width, codes: Lines(vec![Line([0; 64]); lines]), isa: isa.min(Isa::detect()) }
     }
 
     /// Bits that a code takes.

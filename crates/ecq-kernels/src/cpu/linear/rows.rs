@@ -98,6 +98,11 @@ impl Streams {
         width(self.alphabet) as usize
     }
 
+    /// Codes are below this.
+    pub(super) fn alphabet(&self) -> u16 {
+        self.alphabet
+    }
+
     /// Rows that decode together with the first of them.
     pub(super) fn rows_of_tile(&self) -> usize {
         match self.decoders {

@@ -13,30 +13,35 @@ use std::sync::RwLock;
 pub(super) struct CpuWeight {
     name: String,
     /// What it is decoded from, again and again, where the plan says so.
-    source: Option<Matrix>,
-    form: RwLock<Option<Box<dyn Linear>>>,
+    source: Option<FusedLinear>,
+    /// None while it is not decoded, and its bytes beside the source's.
+    form: RwLock<Option<(Box<dyn Linear>, u64)>>,
 }
 
 impl CpuWeight {
     pub(super) fn load(matrix: &Matrix, plan: &DecodePlan) -> Result<Self> {
         let name = matrix.name.clone();
         let form: Box<dyn Linear> = match (plan.how, &matrix.stored) {
-            (How::Host, _) => {
-                return Ok(Self { name, source: Some(matrix.clone()), form: RwLock::new(None) });
+            (How::Host, Stored::Codes(tensor)) => {
+                let source = Some(FusedLinear::new(tensor)?);
+                return Ok(Self { name, source, form: RwLock::new(None) });
             }
             (How::FusedGemv | How::TileThenGemm, Stored::Codes(tensor)) => {
                 Box::new(FusedLinear::new(tensor)?)
             }
             _ => decoded(matrix)?,
         };
-        Ok(Self { name, source: None, form: RwLock::new(Some(form)) })
+        let bytes = form.bytes_resident() as u64;
+        Ok(Self { name, source: None, form: RwLock::new(Some((form, bytes))) })
     }
 
     /// Decodes, if it is not decoded.
     pub(super) fn decode(&self) -> Result<()> {
         let mut form = write(&self.form);
-        if let (None, Some(matrix)) = (&*form, &self.source) {
-            *form = Some(decoded(matrix).map_err(|error| self.named(error))?);
+        if let (None, Some(source)) = (&*form, &self.source) {
+            let codes = source.unpack().map_err(|error| self.named(error))?;
+            let bytes = codes.code_bytes() as u64;
+            *form = Some((Box::new(codes), bytes));
         }
         Ok(())
     }
@@ -51,7 +56,7 @@ impl CpuWeight {
     /// Gives `f` what is multiplied.
     pub(super) fn with<T>(&self, f: impl FnOnce(&dyn Linear) -> Result<T>) -> Result<T> {
         match &*read(&self.form) {
-            Some(form) => f(&**form),
+            Some((form, _)) => f(&**form),
             None => Err(RuntimeError::Recording(format!("{} is used before it is decoded", self.name))),
         }
     }
@@ -64,8 +69,8 @@ impl CpuWeight {
 
 impl WeightForm for CpuWeight {
     fn bytes(&self) -> u64 {
-        let mapped = self.source.as_ref().map_or(0, Matrix::stored_bytes);
-        mapped + read(&self.form).as_ref().map_or(0, |form| form.bytes_resident() as u64)
+        let source = self.source.as_ref().map_or(0, |source| source.bytes_resident() as u64);
+        source + read(&self.form).as_ref().map_or(0, |(_, bytes)| *bytes)
     }
 
     fn as_any(&self) -> &dyn Any {
