@@ -22,6 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(decode(isa), portable);
         }
     }
+    by_class(layout, rest);
     let _ = planes::decode(rest, 4096);
 
     let n = layout.symbols();
@@ -34,3 +35,36 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(out, symbols);
     }
 });
+
+/// Two tables chosen by classes that any bytes name: all instruction sets agree, and what is encoded comes back.
+fn by_class(layout: Layout, bytes: &[u8]) {
+    let Some((&[r, c, map], rest)) = bytes.split_first_chunk::<3>() else { return };
+    let counts = [usize::from(r % 9), usize::from(c % 9)];
+    let class = |i: usize| rest.get(i).map_or(0, |byte| byte & 7);
+    let (rows, cols) = (layout.rows(), layout.cols());
+    let tables = (0..counts[0] * counts[1]).map(|pair| map >> (pair % 8) & 1).collect();
+    let of_cols = (0..cols).map(|col| class(rows + col)).collect();
+    let Ok(classes) = rans::Classes::new(counts, (0..rows).map(class).collect(), of_cols, tables) else { return };
+    let Ok((first, used)) = FrequencyTable::from_bytes(rest) else { return };
+    let Ok((second, more)) = FrequencyTable::from_bytes(&rest[used..]) else { return };
+    let (tables, stream) = ([first, second], &rest[used + more..]);
+    let decode = |stream: &[u8], isa| {
+        let decoder = rans::Decoder::with_classes_and_isa(&tables, classes.clone(), isa)?;
+        let mut out = vec![0; layout.symbols()];
+        decoder.decode(stream, layout, &mut out, cols).map(|()| out)
+    };
+    let agree = |stream: &[u8]| {
+        let portable = decode(stream, IsaKind::Portable);
+        for isa in [IsaKind::Avx2, IsaKind::Avx512] {
+            assert_eq!(decode(stream, isa), portable);
+        }
+        portable
+    };
+    let _ = agree(stream);
+    let symbols: Vec<u8> = (0..layout.symbols()).map(|i| stream.get(i).copied().unwrap_or(0)).collect();
+    if let Ok(encoder) = rans::Encoder::with_classes(&tables, classes.clone())
+        && let Ok(coded) = encoder.encode(&symbols, cols, layout)
+    {
+        assert_eq!(agree(&coded), Ok(symbols));
+    }
+}

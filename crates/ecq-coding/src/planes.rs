@@ -218,6 +218,26 @@ mod tests {
     }
 
     #[test]
+    fn steps_of_few_values_take_few_bits() {
+        // bfloat16 steps 2^(k/4), k about normal with a deviation of three: 3.6 bits of entropy.
+        let mut state = 1u32;
+        let mut uniform = || {
+            state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+            (state >> 8) as f32 / (1 << 24) as f32
+        };
+        let mut step = || {
+            let k = 3.0 * ((0..12).map(|_| uniform()).sum::<f32>() - 6.0);
+            ((2f32.powf(k.round() / 4.0 - 7.0).to_bits() + 0x8000) >> 16) as u16
+        };
+        for (n, most) in [(576, 5.5), (1536, 5.0), (8192, 4.8)] {
+            let steps: Vec<u8> = (0..n).flat_map(|_| step().to_le_bytes()).collect();
+            let bits = 8.0 * encode(&steps, &[1, 1]).unwrap().len() as f64 / n as f64;
+            println!("{n} steps: {bits:.2} bits each");
+            assert!(bits < most, "{bits} bits for each of {n}");
+        }
+    }
+
+    #[test]
     fn truncation_and_hostile_bytes_are_refused() {
         let bytes = halves(3000);
         let coded = encode(&bytes, &[1, 1]).unwrap();

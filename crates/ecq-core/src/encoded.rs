@@ -215,6 +215,10 @@ pub enum Content {
         alphabet: u16,
         /// The unit that decodes alone.
         tile: Tile,
+        /// Classes of rows and of columns, 1 to 8 each, that choose each symbol's table where the coding is `rans`;
+        /// absent where a tile has one table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        classes: Option<[u8; 2]>,
         /// How codes become weights.
         grid: GridEntry,
     },
@@ -303,8 +307,10 @@ impl Entry {
             Some(n) if n > 0 && n <= limits.tensor_weights && usize::try_from(n).is_ok() => {}
             _ => return Err(CoreError::Shape { rows, cols }),
         }
-        let (alphabet, tile, grid) = match &self.content {
-            Content::Codes { alphabet, tile, grid, .. } => (alphabet, tile, grid),
+        let (coding, alphabet, tile, classes, grid) = match &self.content {
+            Content::Codes { coding, alphabet, tile, classes, grid } => {
+                (coding, alphabet, tile, classes, grid)
+            }
             // No source type spends more than 8 bytes on a weight.
             Content::Raw(raw) if raw.bytes <= 8 * self.weights() => return Ok(()),
             Content::Raw(raw) => {
@@ -316,6 +322,19 @@ impl Entry {
             return Err(CoreError::Alphabet(*alphabet));
         }
         tile.check()?;
+        if let Some(classes) = classes {
+            let (what, found) = ("classes", classes.iter().copied().max().unwrap_or(0).into());
+            if *coding != Coding::Rans {
+                return Err(CoreError::Parameter {
+                    what,
+                    found,
+                    expected: "absent where the coding is not rans",
+                });
+            }
+            if !classes.iter().all(|n| (1..=8).contains(n)) {
+                return Err(CoreError::Parameter { what, found, expected: "1 to 8 of rows and of columns" });
+            }
+        }
         grid.check(self.shape, *alphabet)
     }
 }

@@ -9,4 +9,4 @@ mod error;
 mod parts;
 
 pub use error::KernelError;
-pub use parts::{Tables, tile_layout, tile_ranges};
+pub use parts::{Tables, encode_classes, tile_layout, tile_ranges};

@@ -1,7 +1,8 @@
 use crate::error::{KernelError, Result};
 use bytes::Bytes;
 use ecq_coding::prefix::PrefixCode;
-use ecq_coding::{CodingError, FrequencyTable, Layout};
+use ecq_coding::rans::{Classes, Decoder};
+use ecq_coding::{CodingError, FrequencyTable, Layout, MAX_SYMBOLS_PER_BYTE};
 use ecq_core::{Coding, Content, EncodedTensor, GridEntry, Order, Part, Tile};
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use std::ops::Range;
 pub struct Tables<T> {
     /// One to 256 tables.
     pub tables: Vec<T>,
-    /// A table's number for each tile; empty when there is one table.
+    /// A table's number for each tile; empty when there is one table, or rows and columns have classes.
     pub ids: Vec<u8>,
 }
 
@@ -27,21 +28,8 @@ impl<T> Tables<T> {
         alphabet: u16,
         one: impl Fn(&[u8]) -> std::result::Result<(T, usize, usize), CodingError>,
     ) -> Result<Self> {
-        let part = Part::Table;
-        let corrupt = |source| KernelError::Part { part, source };
-        let Some((&last, mut rest)) = bytes.split_first() else {
-            return Err(corrupt(CodingError::Truncated { what: "tables", at: 0, needed: 1 }));
-        };
-        let count = usize::from(last) + 1;
-        let mut tables = Vec::with_capacity(count);
-        for table in 0..count {
-            let (parsed, found, used) = one(rest).map_err(corrupt)?;
-            if found != usize::from(alphabet) {
-                return Err(KernelError::TableAlphabet { table, found, expected: alphabet.into() });
-            }
-            tables.push(parsed);
-            rest = &rest[used..];
-        }
+        let (tables, rest) = Self::parse_tables(bytes, alphabet, one)?;
+        let (part, count) = (Part::Table, tables.len());
         let expected = if count > 1 { tiles } else { 0 };
         if rest.len() != expected {
             let read = bytes.len() - rest.len();
@@ -52,22 +40,124 @@ impl<T> Tables<T> {
         }
         Ok(Self { tables, ids: rest.to_vec() })
     }
+
+    /// The tables, and the bytes behind them.
+    fn parse_tables(
+        bytes: &[u8],
+        alphabet: u16,
+        one: impl Fn(&[u8]) -> std::result::Result<(T, usize, usize), CodingError>,
+    ) -> Result<(Vec<T>, &[u8])> {
+        let Some((&last, mut rest)) = bytes.split_first() else {
+            return Err(corrupt_table(CodingError::Truncated { what: "tables", at: 0, needed: 1 }));
+        };
+        let count = usize::from(last) + 1;
+        let mut tables = Vec::with_capacity(count);
+        for table in 0..count {
+            let (parsed, found, used) = one(rest).map_err(corrupt_table)?;
+            if found != usize::from(alphabet) {
+                return Err(KernelError::TableAlphabet { table, found, expected: alphabet.into() });
+            }
+            tables.push(parsed);
+            rest = &rest[used..];
+        }
+        Ok((tables, rest))
+    }
 }
 
 impl Tables<FrequencyTable> {
-    /// The frequency tables of a rANS-coded tensor.
+    /// The frequency tables of a rANS-coded tensor, and the classes that choose among them where there are such.
     ///
     /// # Errors
     /// When the part is missing or corrupt.
-    pub fn rans(tensor: &EncodedTensor) -> Result<Self> {
+    pub fn rans(tensor: &EncodedTensor) -> Result<(Self, Option<Classes>)> {
         let (alphabet, tiles) = alphabet_and_tiles(tensor)?;
-        Self::parse(part(tensor, Part::Table)?, tiles, alphabet, |bytes| {
+        let bytes = part(tensor, Part::Table)?;
+        let table = |bytes: &[u8]| {
             FrequencyTable::from_bytes(bytes).map(|(table, used)| {
                 let alphabet = table.alphabet();
                 (table, alphabet, used)
             })
-        })
+        };
+        let Some(counts) = facts(tensor)?.classes else {
+            return Ok((Self::parse(bytes, tiles, alphabet, table)?, None));
+        };
+        let (tables, rest) = Self::parse_tables(bytes, alphabet, table)?;
+        let counts = counts.map(usize::from);
+        let [rows, cols] = tensor.entry.shape;
+        let stream = part(tensor, Part::Stream)?.len();
+        // Before room is made: one class takes no byte of the part, however many rows there are.
+        if rows * cols / MAX_SYMBOLS_PER_BYTE > stream {
+            let expected = rows * cols / MAX_SYMBOLS_PER_BYTE;
+            return Err(KernelError::PartLength { part: Part::Stream, found: stream, expected });
+        }
+        let needed = class_bits(counts, tensor.entry.shape, tables.len()).div_ceil(8);
+        if rest.len() != needed {
+            let expected = bytes.len() - rest.len() + needed;
+            return Err(KernelError::PartLength { part: Part::Table, found: bytes.len(), expected });
+        }
+        let mut at = 0;
+        let mut take = |n: usize, most: usize| -> Vec<u8> {
+            let width = bit_width(most);
+            let mut number = || {
+                let bit = |i: usize| (rest[(at + i) / 8] >> ((at + i) % 8) & 1) << i;
+                let number = (0..width).map(bit).sum::<u8>();
+                at += width;
+                number
+            };
+            (0..n).map(|_| number()).collect()
+        };
+        let map = take(counts[0] * counts[1], tables.len());
+        let (rows, cols) = (take(rows, counts[0]), take(cols, counts[1]));
+        let classes = Classes::new(counts, rows, cols, map).map_err(corrupt_table)?;
+        Ok((Self { tables, ids: Vec::new() }, Some(classes)))
     }
+}
+
+impl Tables<Decoder> {
+    /// What decodes the tiles of a rANS-coded tensor.
+    ///
+    /// # Errors
+    /// As [`Tables::rans`].
+    pub(crate) fn decoders(tensor: &EncodedTensor) -> Result<Self> {
+        let (Tables { tables, ids }, classes) = Tables::rans(tensor)?;
+        let tables = match classes {
+            None => tables.iter().map(Decoder::new).collect(),
+            Some(classes) => vec![Decoder::with_classes(&tables, classes).map_err(corrupt_table)?],
+        };
+        Ok(Self { tables, ids })
+    }
+}
+
+/// The end of the `table` part of a tensor with classes: the number of the table of each pair, the class of each row and of
+/// each column, each in as few bits as tell them apart, least significant bit first.
+pub fn encode_classes(classes: &Classes, tables: usize) -> Vec<u8> {
+    let (rows, cols) = (classes.rows(), classes.cols());
+    let mut out = vec![0; class_bits(classes.counts(), [rows.len(), cols.len()], tables).div_ceil(8)];
+    let mut at = 0;
+    for (numbers, most) in
+        [(classes.tables(), tables), (rows, classes.counts()[0]), (cols, classes.counts()[1])]
+    {
+        let width = bit_width(most);
+        for &number in numbers {
+            (0..width).for_each(|i| out[(at + i) / 8] |= (number >> i & 1) << ((at + i) % 8));
+            at += width;
+        }
+    }
+    out
+}
+
+/// Bits of [`encode_classes`].
+fn class_bits(counts: [usize; 2], [rows, cols]: [usize; 2], tables: usize) -> usize {
+    counts[0] * counts[1] * bit_width(tables) + rows * bit_width(counts[0]) + cols * bit_width(counts[1])
+}
+
+/// Bits that tell `n` numbers apart.
+fn bit_width(n: usize) -> usize {
+    n.next_power_of_two().trailing_zeros() as usize
+}
+
+fn corrupt_table(source: CodingError) -> KernelError {
+    KernelError::Part { part: Part::Table, source }
 }
 
 impl Tables<PrefixCode> {
@@ -96,12 +186,15 @@ pub(crate) struct Facts {
     pub(crate) coding: Coding,
     pub(crate) alphabet: u16,
     pub(crate) tile: Tile,
+    pub(crate) classes: Option<[u8; 2]>,
     pub(crate) grid: GridEntry,
 }
 
 pub(crate) fn facts(tensor: &EncodedTensor) -> Result<Facts> {
     match tensor.entry.content {
-        Content::Codes { coding, alphabet, tile, grid } => Ok(Facts { coding, alphabet, tile, grid }),
+        Content::Codes { coding, alphabet, tile, classes, grid } => {
+            Ok(Facts { coding, alphabet, tile, classes, grid })
+        }
         Content::Raw(_) => Err(KernelError::Content { found: "raw bytes", expected: "codes" }),
     }
 }

@@ -1,13 +1,13 @@
 //! Parts that lie: each lie has its own error, and none costs memory or time beyond the parts.
 
 use bytes::Bytes;
-use ecq_coding::{Counts, FrequencyTable, Layout, planes, rans};
+use ecq_coding::{CodingError, Counts, FrequencyTable, Layout, planes, rans};
 use ecq_core::{
     Coding, Content, EncodedTensor, Entry, FloatType, FloatVec, Grid, GridEntry, Kind, Order, Outlier, Part,
     Parts, RawEntry, Tile, UniformRows,
 };
-use ecq_kernels::KernelError;
 use ecq_kernels::cpu::{decode_codes, decode_codes_into, decode_grid, decode_raw, encode_outliers};
+use ecq_kernels::{KernelError, encode_classes};
 
 const ROWS: usize = 40;
 const COLS: usize = 64;
@@ -29,6 +29,7 @@ fn tensor() -> EncodedTensor {
         coding: Coding::Rans,
         alphabet: 16,
         tile: Tile { rows: 32, cols: COLS, lanes: 32, order: Order::Rows },
+        classes: None,
         grid: GridEntry::AffineGroups {
             bits: 4,
             group_size: 32,
@@ -259,6 +260,7 @@ fn archives_check_their_model_before_they_grow_it() {
                 coding,
                 alphabet,
                 tile: Tile { rows: 32, cols: 8192, lanes: 32, order: Order::Rows },
+                classes: None,
                 grid: GridEntry::AffineGroups {
                     bits: 4,
                     group_size: 8192,
@@ -280,4 +282,122 @@ fn archives_check_their_model_before_they_grow_it() {
         }
     });
     assert!(matches!(decode_codes(&narrow), Err(E::Content { .. })));
+}
+
+/// The sound tensor's codes with three classes of rows and two of columns.
+fn classed() -> (EncodedTensor, usize) {
+    let symbols: Vec<u8> = (0..ROWS * COLS).map(|i| (i * i % 11) as u8).collect();
+    let class = |i: usize, n: usize| (i / 3 % n) as u8;
+    let classes = rans::Classes::new(
+        [3, 2],
+        (0..ROWS).map(|row| class(row, 3)).collect(),
+        (0..COLS).map(|col| class(col, 2)).collect(),
+        vec![0, 1, 2, 0, 1, 2],
+    )
+    .unwrap();
+    let table = |shift: u8| {
+        let mut counts = Counts::of(&symbols);
+        counts.add_many(shift, 5000);
+        FrequencyTable::new(&counts, 16, 12).unwrap()
+    };
+    let tables = [table(0), table(4), table(9)];
+    let encoder = rans::Encoder::with_classes(&tables, classes.clone()).unwrap();
+    let tile = |row: usize, rows| {
+        let layout = Layout::new(rows, COLS, 32, ecq_coding::Order::Rows).unwrap();
+        encoder.encode_at([row, 0], &symbols[row * COLS..], COLS, layout).unwrap()
+    };
+    let streams = [tile(0, 32), tile(32, 8)];
+    let index: Vec<u8> = streams.iter().flat_map(|s| (s.len() as u32).to_le_bytes()).collect();
+    let tables: Vec<u8> = tables.iter().flat_map(FrequencyTable::to_bytes).collect();
+    let choice = encode_classes(&classes, 3);
+    // Six pairs at two bits, forty rows at two, sixty-four columns at one.
+    assert_eq!(choice.len(), (6 * 2 + 40 * 2 + 64usize).div_ceil(8));
+    let first = 1 + tables.len();
+    let tensor = edited(|t| {
+        set_classes(t, Some([3, 2]));
+        t.parts.insert(Part::Stream, streams.concat().into());
+        t.parts.insert(Part::Index, index.clone().into());
+        t.parts.insert(Part::Table, [&[2][..], &tables, &choice].concat().into());
+    });
+    (tensor, first)
+}
+
+fn set_classes(tensor: &mut EncodedTensor, to: Option<[u8; 2]>) {
+    let Content::Codes { classes, .. } = &mut tensor.entry.content else { panic!() };
+    *classes = to;
+}
+
+#[test]
+fn classes_choose_tables_and_lies_about_them_have_their_own_errors() {
+    use KernelError as E;
+    let (tensor, first) = classed();
+    let limits = ecq_core::Limits::default();
+    tensor.entry.check(&limits).unwrap();
+    let codes = decode_codes(&tensor).unwrap();
+    assert!(codes.symbols().iter().enumerate().all(|(i, &q)| usize::from(q) == i * i % 11));
+    let with = |edit: &dyn Fn(&mut EncodedTensor)| {
+        let mut tensor = tensor.clone();
+        edit(&mut tensor);
+        let found = decode_codes(&tensor);
+        let fused = ecq_kernels::cpu::linear::FusedLinear::new(&tensor).map(drop);
+        assert!(fused.is_ok() || found.is_err(), "{fused:?}");
+        (found.map(drop), tensor.entry.check(&limits).is_ok())
+    };
+    let table = |edit: &dyn Fn(&mut Vec<u8>)| with(&|t| bytes(t, Part::Table, edit)).0;
+    let of_table = |result, is: fn(&CodingError) -> bool| match result {
+        Err(E::Part { part: Part::Table, source }) => is(&source),
+        _ => false,
+    };
+    // The number 3 as the first pair's table, and as the class of row 0 (bits 12 and 13).
+    let pair = table(&|b| b[first] |= 3);
+    assert!(of_table(pair, |e| matches!(e, CodingError::TableOfClasses { pair: 0, table: 3, tables: 3 })));
+    let row = table(&|b| b[first + 1] |= 0x30);
+    assert!(of_table(row, |e| matches!(e, CodingError::Class { index: 0, class: 3, classes: 3, .. })));
+    let wrong_length = |result| matches!(result, Err(E::PartLength { part: Part::Table, .. }));
+    assert!(wrong_length(table(&|b| b.truncate(b.len() - 1))));
+    assert!(wrong_length(table(&|b| b.push(0))));
+    for len in 0..tensor.parts[&Part::Table].len() {
+        assert!(table(&|b| b.truncate(len)).is_err(), "{len}");
+    }
+    // Other numbers of classes ask for other lengths, or are none.
+    assert!(wrong_length(with(&|t| set_classes(t, Some([3, 3]))).0));
+    assert!(wrong_length(with(&|t| set_classes(t, None)).0));
+    for classes in [[0, 2], [3, 9], [255, 255]] {
+        let (decoded, sound) = with(&|t| set_classes(t, Some(classes)));
+        assert!(decoded.is_err() && !sound, "{classes:?}");
+    }
+    let prefix = |t: &mut EncodedTensor| {
+        let Content::Codes { coding, .. } = &mut t.entry.content else { panic!() };
+        *coding = Coding::Prefix;
+    };
+    assert!(!with(&prefix).1, "only rANS has classes");
+    // More tables than pairs; tables of unlike precision.
+    let coarse = FrequencyTable::new(&Counts::of(&[1, 2, 3]), 16, 9).unwrap();
+    let tables = |count: usize, table: &FrequencyTable, choice: &[u8]| {
+        let fine = FrequencyTable::new(&Counts::of(&[1, 2, 3]), 16, 12).unwrap().to_bytes();
+        [&[count as u8][..], &fine.repeat(count), &table.to_bytes(), choice].concat()
+    };
+    let one_pair = |part: Vec<u8>| {
+        with(&|t| {
+            set_classes(t, Some([1, 1]));
+            t.parts.insert(Part::Table, part.clone().into());
+        })
+        .0
+    };
+    let crowded = one_pair(tables(1, &coarse, &[0]));
+    assert!(of_table(crowded, |e| matches!(e, CodingError::Parameter { what: "tables", .. })));
+    let unlike = with(&|t| {
+        set_classes(t, Some([1, 2]));
+        // Two pairs at one bit, 64 columns at one.
+        t.parts.insert(Part::Table, tables(1, &coarse, &[0b10, 0, 0, 0, 0, 0, 0, 0, 0]).into());
+    })
+    .0;
+    assert!(of_table(unlike, |e| matches!(e, CodingError::Precision { table: 1, found: 9, expected: 12 })));
+    // A matrix of 2^34 weights, all of one class, in a kilobyte.
+    let huge = with(&|t| {
+        set_classes(t, Some([1, 1]));
+        t.entry.shape = [1 << 34, 1];
+    })
+    .0;
+    assert!(matches!(huge, Err(E::PartLength { part: Part::Stream, .. })));
 }

@@ -6,7 +6,7 @@ use ecq_core::{
 use ecq_kernels::cpu::linear::{
     Activations, DenseLinear, FusedLinear, Isa, Linear, PackedLinear, Precision, Scratch,
 };
-use ecq_pack::encode::{CodingChoice, EncodeOptions, TileChoice, encode};
+use ecq_pack::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice, encode};
 use ecq_testkit::Numbers;
 
 /// Codes about normal around the middle of the alphabet.
@@ -140,12 +140,24 @@ fn product_in_pieces(linear: &dyn Linear, precision: Precision, x: &[f32]) -> Ve
 }
 
 fn encoded(codes: &Codes, grid: &Grid, coding: Coding, tile: TileChoice, lanes: u16) -> EncodedTensor {
+    encoded_in_classes(codes, grid, coding, tile, lanes, ClassChoice::Off)
+}
+
+fn encoded_in_classes(
+    codes: &Codes,
+    grid: &Grid,
+    coding: Coding,
+    tile: TileChoice,
+    lanes: u16,
+    classes: ClassChoice,
+) -> EncodedTensor {
     let options = EncodeOptions {
         coding: CodingChoice::Only(coding),
         tile,
         lanes: Some(lanes),
         hybrid_percent: 0.0,
         tables: 2,
+        classes,
     };
     let (tensor, plan) = encode(Kind::Linear, codes, grid, &options).unwrap();
     assert_eq!(plan.coding, coding);
@@ -209,9 +221,17 @@ fn all_agree(codes: &Codes, grid: &Grid, x_rows: &[usize], what: &str) -> usize 
                 compare(&fused, &format!("{coding:?} {tile:?} {lanes}"));
                 let packed = PackedLinear::decode(&tensor).unwrap();
                 compare(&packed, &format!("{coding:?} {tile:?} {lanes} to packed"));
-                if coding == Coding::Packed {
-                    break;
+                match coding {
+                    Coding::Packed => break,
+                    Coding::Rans => {}
+                    _ => continue,
                 }
+                let classes = ClassChoice::Only([3, 4]);
+                let tensor = encoded_in_classes(codes, grid, coding, tile, lanes, classes);
+                let fused = FusedLinear::new(&tensor).unwrap();
+                compare(&fused, &format!("{tile:?} {lanes} in classes"));
+                let packed = PackedLinear::decode(&tensor).unwrap();
+                compare(&packed, &format!("{tile:?} {lanes} in classes to packed"));
             }
         }
     }
@@ -351,6 +371,11 @@ fn single_rows_are_the_dequantized_ones() {
                 let tensor = encoded(&codes, grid, coding, tile, lanes);
                 forms.push(Box::new(FusedLinear::new(&tensor).unwrap()));
             }
+        }
+        for (tile, lanes) in tiles() {
+            let classes = ClassChoice::Only([8, 2]);
+            let tensor = encoded_in_classes(&codes, grid, Coding::Rans, tile, lanes, classes);
+            forms.push(Box::new(FusedLinear::new(&tensor).unwrap()));
         }
         let weights = weights(&codes, grid);
         for form in &forms {

@@ -1,7 +1,7 @@
 //! Options of packing, as words: one grammar for the command line and for overrides.
 
 use crate::calibrate::Calibration;
-use crate::encode::{CodingChoice, EncodeOptions, TileChoice};
+use crate::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::source::TensorFacts;
@@ -167,7 +167,7 @@ fn set_grid(choice: &mut GridChoice, key: &str, value: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Sets one option from its words: `coding`, `slowest`, `tile`, `lanes`, `hybrid`, `tables`.
+/// Sets one option from its words: `coding`, `slowest`, `tile`, `lanes`, `hybrid`, `tables`, `classes`.
 ///
 /// # Errors
 /// When option or value is not understood; the message lists what is.
@@ -199,9 +199,13 @@ pub fn set(options: &mut EncodeOptions, key: &str, value: &str) -> Result<()> {
             let tables = value.parse().ok().filter(|n| (1..=256).contains(n));
             options.tables = tables.ok_or_else(|| bad("1 to 256"))?;
         }
+        "classes" => {
+            options.classes =
+                classes(value).ok_or_else(|| bad("auto, off or RxC, 1 to 8 of rows and columns"))?;
+        }
         _ => {
             return Err(bad(
-                "one of the options coding, slowest, tile, lanes, hybrid, tables, grid, steps, levels",
+                "one of the options coding, slowest, tile, lanes, hybrid, tables, classes, grid, steps, levels",
             ));
         }
     }
@@ -212,6 +216,18 @@ fn coding(word: &str) -> Option<Coding> {
     [Coding::Packed, Coding::Prefix, Coding::Rans, Coding::Archive]
         .into_iter()
         .find(|&coding| crate::encode::name(coding) == word)
+}
+
+fn classes(word: &str) -> Option<ClassChoice> {
+    let count = |word: &str| word.parse::<u8>().ok().filter(|n| (1..=8).contains(n));
+    match word {
+        "auto" => Some(ClassChoice::Auto),
+        "off" => Some(ClassChoice::Off),
+        _ => {
+            let (rows, cols) = word.split_once('x')?;
+            Some(ClassChoice::Only([count(rows)?, count(cols)?]))
+        }
+    }
 }
 
 fn tile(word: &str) -> Option<TileChoice> {
@@ -239,7 +255,7 @@ mod tests {
     fn overrides_apply_in_order_to_the_names_they_match() {
         let mut options = PackOptions::default();
         options.add_override("attn=coding:prefix,lanes:64").unwrap();
-        options.add_override(r"attn_q\.=tile:block:64x128,hybrid:3.5,tables:2").unwrap();
+        options.add_override(r"attn_q\.=tile:block:64x128,hybrid:3.5,tables:2,classes:2x4").unwrap();
         assert_eq!(options.of("blk.0.ffn_up.weight").unwrap(), EncodeOptions::default());
         let k = options.of("blk.0.attn_k.weight").unwrap();
         assert_eq!(
@@ -248,6 +264,7 @@ mod tests {
         );
         let q = options.of("blk.0.attn_q.weight").unwrap();
         assert_eq!((q.tile, q.hybrid_percent, q.tables), (TileChoice::Block(64, 128), 3.5, 2));
+        assert_eq!((k.classes, q.classes), (ClassChoice::Auto, ClassChoice::Only([2, 4])));
     }
 
     #[test]
@@ -264,6 +281,9 @@ mod tests {
             "a=tile:block:3",
             "a=hybrid:x",
             "a=tables:0",
+            "a=classes:9x1",
+            "a=classes:4",
+            "a=classes:0x4",
             "a=slowest:auto",
             "a=speed:9",
         ] {

@@ -68,25 +68,25 @@ struct Measured {
 /// What a tensor takes beside its sketch's estimate. What is more is side data, about the same at every rate; what is less is a
 /// matrix of unlike parts with tables of their own, which take about the same share at every rate.
 #[derive(Debug, Clone, Copy)]
-enum Miss {
-    Bits(f64),
-    Share(f64),
+struct Miss {
+    share: f64,
+    bits: f64,
 }
 
 impl Miss {
+    const NONE: Self = Self { share: 1.0, bits: 0.0 };
+
     fn of(real: f64, estimate: f64) -> Self {
-        if real >= estimate { Self::Bits(real - estimate) } else { Self::Share(real / estimate) }
+        match real >= estimate {
+            true => Self { bits: real - estimate, ..Self::NONE },
+            false => Self { share: real / estimate, ..Self::NONE },
+        }
     }
 
+    /// Some tensors of a shape may take more, others less: both count.
     fn mean(all: &[Self]) -> Self {
-        let (mut bits, mut share) = (0.0, 0.0);
-        for miss in all {
-            match miss {
-                Self::Bits(more) => bits += more / all.len() as f64,
-                Self::Share(less) => share += (1.0 - less) / all.len() as f64,
-            }
-        }
-        if share > 0.0 { Self::Share(1.0 - share) } else { Self::Bits(bits) }
+        let mean = |value: fn(&Self) -> f64| all.iter().map(value).sum::<f64>() / all.len() as f64;
+        Self { share: mean(|miss| miss.share), bits: mean(|miss| miss.bits) }
     }
 }
 
@@ -108,10 +108,7 @@ impl Measured {
     }
 
     fn bits(&self, scale: f64) -> f64 {
-        match self.miss {
-            Miss::Bits(more) => self.estimate(scale) + more,
-            Miss::Share(share) => self.estimate(scale) * share,
-        }
+        self.estimate(scale) * self.miss.share + self.miss.bits
     }
 }
 
@@ -237,7 +234,7 @@ fn measure(
                 };
                 let sketch = sketch.map_err(|error| named(error.into()))?;
                 progress.advance(tensors[index].bytes, &tensors[index].name);
-                Ok(Measured { index, sketch, spacing, miss: Miss::Bits(0.0) })
+                Ok(Measured { index, sketch, spacing, miss: Miss::NONE })
             });
             measured.extend(sketches.collect::<Result<Vec<_>>>()?);
             Ok(())

@@ -1,7 +1,9 @@
 //! Files of the first release of the schema, never to be rewritten: what they hold must come back for as long
 //! as the schema's version is 1. `small_gguf(2, 256)` in every coding.
 
-use ecq_core::Limits;
+use ecq_core::{Content, Limits, Part};
+use ecq_format::container::EcqFile;
+use ecq_kernels::cpu::decode_codes;
 use ecq_pack::{export_gguf, source, verify};
 
 #[test]
@@ -19,4 +21,30 @@ fn golden_files_decode_to_what_they_were_made_from() {
         export_gguf(golden.as_ref(), &back, &limits, &()).unwrap();
         assert!(std::fs::read(&back).unwrap() == std::fs::read(&gguf).unwrap(), "{coding}");
     }
+}
+
+/// `classes-v1.ecq` holds one matrix of 96 x 120 codes below 19, a uniform grid of step 1 and zero 9, rANS with three
+/// classes of rows and four of columns: codes are wider in some rows and columns than in others.
+fn symbols_in_classes() -> Vec<u8> {
+    let mut state = 12345u32;
+    let mut symbol = |row: i32, col: i32| {
+        state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+        let noise = (0..4).map(|i| (state >> (24 + 2 * i) & 3) as i32).sum::<i32>() - 6;
+        (9 + noise * (1 + row % 3) * (1 + col % 4) / 8) as u8
+    };
+    (0..96 * 120).map(|i| symbol(i / 120, i % 120)).collect()
+}
+
+#[test]
+fn the_golden_file_with_classes_decodes_to_its_codes() {
+    let golden = format!("{}/tests/data/classes-v1.ecq", env!("CARGO_MANIFEST_DIR"));
+    let file = EcqFile::open(golden.as_ref(), &Limits::default()).unwrap();
+    file.verify_seal(|_| {}).unwrap();
+    file.check("w").unwrap();
+    let tensor = file.encoded("w").unwrap();
+    assert!(matches!(tensor.entry.content, Content::Codes { classes: Some([3, 4]), .. }));
+    assert!(tensor.parts[&Part::Table][0] >= 3, "four tables or more");
+    let codes = decode_codes(&tensor).unwrap();
+    assert_eq!((codes.rows(), codes.cols(), codes.alphabet()), (96, 120, 19));
+    assert_eq!(codes.symbols(), symbols_in_classes());
 }

@@ -1,7 +1,7 @@
 //! A model in, an `.ecq` out, and back: every coding, tile and lane count.
 
 use ecq_core::{Coding, Limits};
-use ecq_pack::encode::{CodingChoice, EncodeOptions, TileChoice};
+use ecq_pack::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use ecq_pack::{PackOptions, export_gguf, pack, source, verify};
 use std::path::{Path, PathBuf};
 
@@ -47,6 +47,9 @@ fn every_coding_and_tile_comes_back_byte_for_byte() {
                 cases.push(EncodeOptions { tile, lanes, ..options(coding) });
             }
         }
+    }
+    for (tile, classes) in tiles.into_iter().zip([[1, 1], [1, 8], [8, 1], [2, 3], [4, 4], [8, 8]]) {
+        cases.push(EncodeOptions { tile, classes: ClassChoice::Only(classes), ..options(Coding::Rans) });
     }
     cases.push(options(Coding::Archive));
     cases.push(EncodeOptions { lanes: Some(5), tile: TileChoice::Rows(40), ..options(Coding::Archive) });

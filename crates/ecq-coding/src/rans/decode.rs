@@ -298,10 +298,13 @@ impl Reader<'_> {
             while firsts.len() < out.len() {
                 let (row, col) = (*next / layout.cols, *next % layout.cols);
                 let count = (layout.cols - col).min(out.len() - firsts.len());
-                let tables = classes.of_row(corner[0] + row);
+                let mut tables = [0; Classes::MOST];
+                for (first, &table) in tables.iter_mut().zip(classes.of_row(corner[0] + row)) {
+                    *first = u32::from(table) << decoder.precision();
+                }
                 let cols = &classes.cols()[corner[1] + col..][..count];
-                let first = |&class: &u8| u32::from(tables[usize::from(class)]) << decoder.precision();
-                firsts.extend(cols.iter().map(first));
+                // Classes are below their number: what is cut off spares a check each.
+                firsts.extend(cols.iter().map(|&class| tables[usize::from(class) % Classes::MOST]));
                 *next += count;
             }
             decoder.turns(Some(simd::Places { turns: None, firsts }), states, words, out)?;

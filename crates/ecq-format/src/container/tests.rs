@@ -13,6 +13,7 @@ fn encoded(seed: u8, coding: Coding) -> EncodedTensor {
         coding,
         alphabet: 16,
         tile: Tile { rows: 32, cols: 64, lanes: 32, order: Order::Rows },
+        classes: None,
         grid: GridEntry::AffineGroups {
             bits: 4,
             group_size: 32,

@@ -20,7 +20,7 @@ pub(super) fn decode(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<()> {
     let chooser = model.chooser(alphabet, group_size);
     let classes = group_classes(&grid);
     let per_row = tensor.entry.shape[1] / group_size;
-    by_tile(tensor, symbols, |_, first_row, stream, layout, out, _| {
+    by_tile(tensor, symbols, |_, [first_row, _], stream, layout, out, _| {
         // What each row's group still misses; the coder goes through the columns in order.
         let mut missing = vec![0; layout.rows()];
         coder.decode(stream, layout, out, |row, col, before| {

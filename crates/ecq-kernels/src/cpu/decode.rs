@@ -1,7 +1,7 @@
 use super::packed::{packed_row_bytes, unpack, width};
 use crate::error::{KernelError, Result};
 use crate::parts::{Facts, Tables, facts, part, tile_layout, tile_ranges};
-use ecq_coding::{CodingError, Layout, MAX_SYMBOLS_PER_BYTE, planes, prefix, rans};
+use ecq_coding::{CodingError, Layout, MAX_SYMBOLS_PER_BYTE, planes, prefix};
 use ecq_core::{Codes, Coding, Content, CoreError, EncodedTensor, Part};
 use rayon::prelude::*;
 
@@ -50,10 +50,9 @@ pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<(
             Ok(())
         }
         Coding::Rans => {
-            let tables = Tables::rans(tensor)?;
-            let decoders: Vec<_> = tables.tables.iter().map(rans::Decoder::new).collect();
-            by_tile(tensor, symbols, |index, _, stream, layout, out, stride| {
-                decoders[tables.id(index)].decode(stream, layout, out, stride)
+            let decoders = Tables::decoders(tensor)?;
+            by_tile(tensor, symbols, |index, corner, stream, layout, out, stride| {
+                decoders.tables[decoders.id(index)].decode_at(corner, stream, layout, out, stride)
             })
         }
         Coding::Prefix => {
@@ -67,11 +66,12 @@ pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<(
     }
 }
 
-/// Decodes every tile by `one(tile, first row, stream, layout, out, stride)`; bands of tiles in parallel.
+/// Decodes every tile by `one(tile, first row and column, stream, layout, out, stride)`; bands of tiles in parallel.
 pub(super) fn by_tile(
     tensor: &EncodedTensor,
     symbols: &mut [u8],
-    one: impl Fn(usize, usize, &[u8], Layout, &mut [u8], usize) -> std::result::Result<(), CodingError> + Sync,
+    one: impl Fn(usize, [usize; 2], &[u8], Layout, &mut [u8], usize) -> std::result::Result<(), CodingError>
+    + Sync,
 ) -> Result<()> {
     let tile = facts(tensor)?.tile;
     let [rows, cols] = tensor.entry.shape;
@@ -83,7 +83,7 @@ pub(super) fn by_tile(
             let (row, col, tile_rows, tile_cols) = tile.place(index, rows, cols);
             let layout = tile_layout(tile, tile_rows, tile_cols)?;
             let offset = range.start;
-            one(index, row, &stream[range.clone()], layout, &mut out[col..], cols)
+            one(index, [row, col], &stream[range.clone()], layout, &mut out[col..], cols)
                 .map_err(|source| KernelError::Tile { tile: index, offset, source })?;
         }
         Ok(())

@@ -1,11 +1,12 @@
 //! Codes and grids to encoded tensors.
 
 mod archive;
+mod classes;
 mod plan;
 mod static_tables;
 
 pub(crate) use plan::name;
-pub use plan::{CodingChoice, EncodeOptions, Estimate, Plan, TileChoice, plan};
+pub use plan::{ClassChoice, CodingChoice, EncodeOptions, Estimate, LEAST_SAVED, Plan, TileChoice, plan};
 
 use crate::error::{PackError, Result};
 use bytes::Bytes;
@@ -41,8 +42,9 @@ pub fn encode(
     };
     let (entry, side) = side_data(grid, plan.tile, [codes.rows(), codes.cols()])?;
     parts.extend(side);
-    let content =
-        Content::Codes { coding: plan.coding, alphabet: codes.alphabet(), tile: plan.tile, grid: entry };
+    let classes = plan.classed.as_ref().map(|classed| classed.classes.counts().map(|n| n as u8));
+    let (coding, alphabet, tile) = (plan.coding, codes.alphabet(), plan.tile);
+    let content = Content::Codes { coding, alphabet, tile, classes, grid: entry };
     let entry = Entry { kind, shape: [codes.rows(), codes.cols()], content };
     Ok((EncodedTensor { entry, parts }, plan))
 }
@@ -112,13 +114,11 @@ pub(crate) fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(G
     Ok((entry, parts))
 }
 
-/// `count - 1`, the tables one after the other, and, if there are several, each tile's table.
-fn table_part(tables: &[Vec<u8>], ids: &[u8]) -> Bytes {
+/// `count - 1`, the tables one after the other, and what tells which symbol uses which.
+fn table_part(tables: &[Vec<u8>], choice: &[u8]) -> Bytes {
     let mut out = vec![(tables.len() - 1) as u8];
     tables.iter().for_each(|table| out.extend(table));
-    if tables.len() > 1 {
-        out.extend(ids);
-    }
+    out.extend(choice);
     out.into()
 }
 

@@ -1,3 +1,4 @@
+use super::classes::Classed;
 use crate::error::{PackError, Result};
 use ecq_coding::prefix::PrefixCode;
 use ecq_coding::{Counts, FrequencyTable, cluster};
@@ -30,6 +31,20 @@ pub enum TileChoice {
     Block(usize, usize),
 }
 
+/// Classes of rows and columns that choose each symbol's table, where the coding is rANS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClassChoice {
+    /// On uniform grids, as many as take the fewest bits, where that saves [`LEAST_SAVED`] of the stream.
+    Auto,
+    /// A table a tile.
+    Off,
+    /// So many of rows and of columns, 1 to 8 each.
+    Only([u8; 2]),
+}
+
+/// The share of a stream that classes must save.
+pub const LEAST_SAVED: f64 = 0.003;
+
 /// How codes are encoded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EncodeOptions {
@@ -43,6 +58,8 @@ pub struct EncodeOptions {
     pub hybrid_percent: f64,
     /// Frequency tables a tensor may have at most, 1 to 256.
     pub tables: usize,
+    /// Classes of rows and columns.
+    pub classes: ClassChoice,
 }
 
 impl Default for EncodeOptions {
@@ -53,6 +70,7 @@ impl Default for EncodeOptions {
             lanes: None,
             hybrid_percent: 1.0,
             tables: 8,
+            classes: ClassChoice::Auto,
         }
     }
 }
@@ -85,6 +103,8 @@ pub struct Plan {
     pub(crate) tables: Vec<FrequencyTable>,
     /// The table of each tile.
     pub(crate) ids: Vec<u8>,
+    /// What chooses a symbol's table and the tables in place of those of tiles, where the coding is rANS and they save bits.
+    pub(crate) classed: Option<Classed>,
 }
 
 /// Symbols of a lane at least, so that its start state (about 24 bits more than it carries) costs less than
@@ -119,12 +139,20 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
         (0..tiles).map(|index| lanes_of(tile, tile.place(index, codes.rows(), codes.cols()))).sum();
     let table_bits = tables.iter().map(|t| 8.0 * t.to_bytes().len() as f64).sum::<f64>()
         + if tables.len() > 1 { 8.0 * tiles as f64 } else { 0.0 };
-    let ideal: f64 = counts.iter().zip(&ids).map(|(c, &id)| tables[usize::from(id)].cost_bits(c)).sum();
+    let by_tile: f64 = counts.iter().zip(&ids).map(|(c, &id)| tables[usize::from(id)].cost_bits(c)).sum();
+    let considered = considered(options);
+    let classed = match considered.contains(&Coding::Rans) {
+        true => classed(codes, grid, options.classes, by_tile + table_bits)?,
+        false => None,
+    };
     let estimate = |coding: Coding| -> Result<Option<Estimate>> {
         let width = f64::from((u32::from(codes.alphabet()) - 1).ilog2() + 1);
         let bits = match coding {
             Coding::Packed => 8.0 * (codes.cols() as f64 * width / 8.0).ceil() * codes.rows() as f64,
-            Coding::Rans => ideal + table_bits + 24.0 * lanes as f64 + 32.0 * tiles as f64,
+            Coding::Rans => {
+                let coded = classed.as_ref().map_or(by_tile + table_bits, Classed::bits);
+                coded + 24.0 * lanes as f64 + 32.0 * tiles as f64
+            }
             Coding::Prefix => {
                 let rates = tables
                     .iter()
@@ -135,18 +163,10 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
                 coded + table_bits + 12.0 * lanes as f64 + 72.0 * tiles as f64
             }
             // Fitted when it is encoded; it never loses to one table a tile by more than its tables.
-            Coding::Archive if by_rows && super::archive::fits(grid) => 0.98 * ideal + table_bits,
+            Coding::Archive if by_rows && super::archive::fits(grid) => 0.98 * by_tile + table_bits,
             Coding::Archive => return Ok(None),
         };
         Ok(Some(Estimate { coding, bits }))
-    };
-    let considered: Vec<Coding> = match options.coding {
-        CodingChoice::Only(coding) => vec![coding, Coding::Packed],
-        CodingChoice::Smallest { slowest } => {
-            let all = [Coding::Packed, Coding::Prefix, Coding::Rans, Coding::Archive];
-            let end = all.iter().position(|&c| c == slowest).unwrap_or(0);
-            all[..=end].to_vec()
-        }
     };
     let mut estimates = Vec::new();
     for coding in considered {
@@ -154,7 +174,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
     }
     let best = estimates.iter().copied().min_by(|a, b| a.bits.total_cmp(&b.bits));
     let packed = estimates.iter().find(|e| e.coding == Coding::Packed).map_or(f64::INFINITY, |e| e.bits);
-    let (coding, reason) = match (options.coding, best) {
+    let (coding, mut reason) = match (options.coding, best) {
         (CodingChoice::Only(Coding::Archive), _) if !super::archive::fits(grid) => {
             (Coding::Rans, "archive needs smaller groups: rans".to_owned())
         }
@@ -177,7 +197,39 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
         (_, None) => (Coding::Packed, "nothing else was allowed".to_owned()),
     };
     let entropy_bits = total.entropy_bits() * total.total() as f64;
-    Ok(Plan { coding, tile, reason, estimates, entropy_bits, cross_entropy_bits: ideal, tables, ids })
+    let classed = classed.filter(|_| coding == Coding::Rans);
+    if let Some(classed) = &classed {
+        let [rows, cols] = classed.classes.counts();
+        let saved = 100.0 * (1.0 - classed.bits() / (by_tile + table_bits));
+        let tables = classed.tables.len();
+        reason += &format!("; {rows}x{cols} classes of rows and columns save {saved:.2}%, {tables} tables");
+    }
+    let cross_entropy_bits = classed.as_ref().map_or(by_tile, |classed| classed.ideal);
+    Ok(Plan { coding, tile, reason, estimates, entropy_bits, cross_entropy_bits, tables, ids, classed })
+}
+
+/// The codings that the options allow to compare.
+fn considered(options: &EncodeOptions) -> Vec<Coding> {
+    match options.coding {
+        CodingChoice::Only(coding) => vec![coding, Coding::Packed],
+        CodingChoice::Smallest { slowest } => {
+            let all = [Coding::Packed, Coding::Prefix, Coding::Rans, Coding::Archive];
+            let end = all.iter().position(|&c| c == slowest).unwrap_or(0);
+            all[..=end].to_vec()
+        }
+    }
+}
+
+/// Classes as the choice asks, where it asks for any and they are worth it; `by_tile` is what tables of tiles take, in bits.
+fn classed(codes: &Codes, grid: &Grid, choice: ClassChoice, by_tile: f64) -> Result<Option<Classed>> {
+    match choice {
+        ClassChoice::Only(counts) => Classed::of(codes, counts.map(usize::from)).map(Some),
+        ClassChoice::Auto if matches!(grid, Grid::UniformRows(_)) => {
+            let best = Classed::best(codes, by_tile)?;
+            Ok(Some(best).filter(|classed| classed.bits() < (1.0 - LEAST_SAVED) * by_tile))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Lower-case name of a coding.

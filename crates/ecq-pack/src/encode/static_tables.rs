@@ -1,16 +1,27 @@
+use super::classes::Classed;
 use super::plan::PREFIX_TOLERANCE;
 use super::{Plan, stream_parts, table_part};
 use crate::error::{PackError, Result};
 use ecq_coding::prefix::{self, PrefixCode};
 use ecq_coding::{CodingError, Layout, rans};
 use ecq_core::{Codes, Part, Parts};
-use ecq_kernels::tile_layout;
+use ecq_kernels::{encode_classes, tile_layout};
 use rayon::prelude::*;
 
 /// Table, index and stream of a rANS-coded tensor.
 pub(super) fn rans(codes: &Codes, plan: &Plan) -> Result<Parts> {
+    if let Some(Classed { classes, tables, .. }) = &plan.classed {
+        let encoder = rans::Encoder::with_classes(tables, classes.clone())?;
+        let streams = by_tile(codes, plan, |_, corner, symbols, stride, layout| {
+            encoder.encode_at(corner, symbols, stride, layout)
+        })?;
+        let bytes: Vec<_> = tables.iter().map(|table| table.to_bytes()).collect();
+        let mut parts = Parts::from(stream_parts(&streams)?);
+        parts.insert(Part::Table, table_part(&bytes, &encode_classes(classes, tables.len())));
+        return Ok(parts);
+    }
     let encoders: Vec<_> = plan.tables.iter().map(rans::Encoder::new).collect();
-    let streams = by_tile(codes, plan, |table, symbols, stride, layout| {
+    let streams = by_tile(codes, plan, |table, _, symbols, stride, layout| {
         encoders[table].encode(symbols, stride, layout)
     })?;
     let tables: Vec<_> = plan.tables.iter().map(|table| table.to_bytes()).collect();
@@ -22,7 +33,7 @@ pub(super) fn prefix(codes: &Codes, plan: &Plan) -> Result<Parts> {
     let best = |table| PrefixCode::best(table, PREFIX_TOLERANCE);
     let prefix_codes = plan.tables.iter().map(best).collect::<std::result::Result<Vec<_>, _>>()?;
     let encoders: Vec<_> = prefix_codes.iter().map(prefix::Encoder::new).collect();
-    let streams = by_tile(codes, plan, |table, symbols, stride, layout| {
+    let streams = by_tile(codes, plan, |table, _, symbols, stride, layout| {
         encoders[table].encode(symbols, stride, layout)
     })?;
     let tables: Vec<_> = prefix_codes.iter().map(|code| code.to_bytes()).collect();
@@ -31,15 +42,15 @@ pub(super) fn prefix(codes: &Codes, plan: &Plan) -> Result<Parts> {
 
 fn parts(tables: &[Vec<u8>], plan: &Plan, streams: &[Vec<u8>]) -> Result<Parts> {
     let mut parts = Parts::from(stream_parts(streams)?);
-    parts.insert(Part::Table, table_part(tables, &plan.ids));
+    parts.insert(Part::Table, table_part(tables, if tables.len() > 1 { &plan.ids } else { &[] }));
     Ok(parts)
 }
 
-/// The stream of every tile by `one(table, symbols from the tile's corner on, stride, layout)`.
+/// The stream of every tile by `one(table, row and column of its corner, symbols from there on, stride, layout)`.
 fn by_tile(
     codes: &Codes,
     plan: &Plan,
-    one: impl Fn(usize, &[u8], usize, Layout) -> std::result::Result<Vec<u8>, CodingError> + Sync,
+    one: impl Fn(usize, [usize; 2], &[u8], usize, Layout) -> std::result::Result<Vec<u8>, CodingError> + Sync,
 ) -> Result<Vec<Vec<u8>>> {
     let (rows, cols) = (codes.rows(), codes.cols());
     let tiles = plan.tile.count(rows, cols);
@@ -47,7 +58,7 @@ fn by_tile(
         let (row, col, tile_rows, tile_cols) = plan.tile.place(index, rows, cols);
         let layout = tile_layout(plan.tile, tile_rows, tile_cols)?;
         let symbols = &codes.symbols()[row * cols + col..];
-        one(plan.ids[index].into(), symbols, cols, layout).map_err(PackError::from)
+        one(plan.ids[index].into(), [row, col], symbols, cols, layout).map_err(PackError::from)
     };
     (0..tiles).into_par_iter().map(encode).collect()
 }

@@ -73,11 +73,7 @@ impl Streams {
                 }
                 (Decoders::Packed, Vec::new())
             }
-            Coding::Rans => {
-                let Tables { tables, ids } = Tables::rans(tensor)?;
-                let tables = tables.iter().map(rans::Decoder::new).collect();
-                (Decoders::Rans(Tables { tables, ids }), tile_ranges(tensor)?)
-            }
+            Coding::Rans => (Decoders::Rans(Tables::decoders(tensor)?), tile_ranges(tensor)?),
             Coding::Prefix => {
                 let Tables { tables, ids } = Tables::prefix(tensor)?;
                 let tables = tables.iter().map(prefix::Decoder::new).collect();
@@ -167,10 +163,11 @@ impl Streams {
         let across = self.cols.div_ceil(self.tile.cols);
         let first = row / self.tile.rows * across;
         for index in first..first + across {
-            let (_, _, rows, cols) = self.tile.place(index, self.rows, self.cols);
+            let (row, col, rows, cols) = self.tile.place(index, self.rows, self.cols);
             let layout = tile_layout(self.tile, rows, cols)?;
             let stream = &self.stream[self.ranges[index].clone()];
-            tiles.push((index, self.open_tile(index, stream, layout).map_err(|e| self.error(index, e))?));
+            let tile = self.open_tile(index, [row, col], stream, layout);
+            tiles.push((index, tile.map_err(|e| self.error(index, e))?));
         }
         Ok(self.tile.rows.min(self.rows - row))
     }
@@ -178,12 +175,14 @@ impl Streams {
     fn open_tile<'a>(
         &'a self,
         index: usize,
+        corner: [usize; 2],
         stream: &'a [u8],
         layout: Layout,
     ) -> std::result::Result<TileReader<'a>, CodingError> {
         match &self.decoders {
             Decoders::Rans(tables) => {
-                tables.tables[tables.id(index)].open(stream, layout).map(Box::new).map(TileReader::Rans)
+                let decoder = &tables.tables[tables.id(index)];
+                decoder.open_at(corner, stream, layout).map(Box::new).map(TileReader::Rans)
             }
             Decoders::Prefix(tables) => {
                 tables.tables[tables.id(index)].open(stream, layout).map(TileReader::Prefix)
