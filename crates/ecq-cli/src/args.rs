@@ -113,9 +113,10 @@ pub struct QuantizeArgs {
     /// absmax:BITS[:tensor|row|GROUP], keep
     #[arg(long, default_value = "uniform")]
     pub grid: String,
-    /// Grid of embedding and head: keep, a number of BITS (symmetric rows), or a grid as above
-    #[arg(long, value_name = "GRID", default_value = "8")]
-    pub embedding: String,
+    /// Grid of embedding and head: keep, a number of BITS (symmetric rows), or a grid as above; `uniform` takes the steps that go with
+    /// those of the block projections [default: 8; uniform with --calibrate]
+    #[arg(long, value_name = "GRID")]
+    pub embedding: Option<String>,
     /// What shares a step of a uniform grid: row, tensor, or model (less squared error, but worse text)
     #[arg(long, default_value = "row")]
     pub steps: String,
@@ -133,6 +134,9 @@ pub struct QuantizeArgs {
     /// Tokens of a sequence in calibration
     #[arg(long, value_name = "N", default_value_t = 512, requires = "calibrate")]
     pub calibration_window: usize,
+    /// Keep what is learned of the model here, for other rates [default: beside the output until it is done]
+    #[arg(long, value_name = "DIR", requires = "calibrate")]
+    pub calibration_folder: Option<PathBuf>,
     /// Where random numbers of calibration start
     #[arg(long, default_value_t = 0, requires = "calibrate")]
     pub seed: u64,
@@ -493,6 +497,9 @@ pub struct ChatArgs {
 pub struct EvalArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
+    /// More models to evaluate: the reference runs once for all
+    #[arg(long, value_name = "MODEL", num_args = 1.., conflicts_with = "modes")]
+    pub also: Vec<PathBuf>,
     /// A text in UTF-8
     #[arg(long, value_name = "FILE")]
     pub text: PathBuf,

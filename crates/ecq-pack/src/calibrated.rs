@@ -43,6 +43,8 @@ pub struct CalibrationOptions {
     pub length: usize,
     /// Where random numbers start, and which parts of long texts are taken.
     pub seed: u64,
+    /// Take over what the folder holds of earlier runs: of this one, interrupted, or of ones at other rates.
+    pub reuse: bool,
 }
 
 /// A mixed text that ships with ecq: novels, speeches, scripture, physics, manuals of free software, source code.
@@ -75,8 +77,8 @@ impl CalibrationOptions {
 /// Packs `source` as [`pack`] does, its uniform grids calibrated: steps follow what errors cost, rounding feeds errors back, and every
 /// matrix is fitted to what the quantized ones before it give.
 ///
-/// `folder` holds what is learned on the way, some four bytes a weight and more; with `options.resume` what is there already is not learned
-/// again.
+/// `folder` holds what is learned on the way: the model as it runs, and some four bytes a weight. What is learned of the model (not of the rate)
+/// stays there for other rates.
 ///
 /// # Errors
 /// As [`pack`]; when the model cannot be run; when the texts are too short.
@@ -90,18 +92,23 @@ pub fn pack_calibrated(
     progress: &dyn Progress,
 ) -> Result<PackReport> {
     std::fs::create_dir_all(folder).map_err(|source| PackError::Io { path: folder.to_owned(), source })?;
-    let reference = runnable(source, folder, options.resume, progress)?;
+    let model = &blake3::hash(source.fingerprint().as_bytes()).to_hex()[..16];
+    let reference =
+        runnable(source, &folder.join(format!("model-{model}.ecq")), calibration.reuse, progress)?;
     let checkpoint = Checkpoint::open(&reference, &Limits::default())?;
     let sequences = sequences(&checkpoint, calibration, progress)?;
     let description = calibration.description();
     let few = Sequences { tokens: every_fourth(&sequences.tokens, sequences.length), ..sequences.clone() };
-    let seen = [folder.join("seen"), folder.join("fitted")];
-    for folder in &seen {
-        std::fs::create_dir_all(folder).map_err(|source| PackError::Io { path: folder.clone(), source })?;
-    }
-    let watched = match Calibration::reopen(&seen[0], &description, options.resume)? {
+    let place = |what: &str, of: &str| -> Result<PathBuf> {
+        let key = &blake3::hash(format!("{model} {of}").as_bytes()).to_hex()[..16];
+        let folder = folder.join(format!("{what}-{key}"));
+        std::fs::create_dir_all(&folder).map_err(|source| PackError::Io { path: folder.clone(), source })?;
+        Ok(folder)
+    };
+    let seen = place("seen", &description)?;
+    let watched = match Calibration::reopen(&seen, &description, calibration.reuse)? {
         Some(watched) => watched,
-        None => Calibration::collect(&checkpoint, &few, &seen[0], &description, progress)?,
+        None => Calibration::collect(&checkpoint, &few, &seen, &description, progress)?,
     };
 
     // Where steps stand for the rate asked for, found without fitting in turn.
@@ -132,24 +139,27 @@ pub fn pack_calibrated(
         }
         Ok(Some(weights))
     };
-    let fitted = match Calibration::reopen(&seen[1], &description, options.resume)? {
+    // What is fitted depends on the rate too.
+    let fit = place("fitted", &format!("{description} {}", options.fingerprint()))?;
+    let fitted = match Calibration::reopen(&fit, &description, calibration.reuse)? {
         Some(fitted) => fitted,
-        None => watched.sequential(&checkpoint, &sequences, &seen[1], &quantize, progress)?,
+        None => watched.sequential(&checkpoint, &sequences, &fit, &quantize, progress)?,
     };
     drop(checkpoint);
     options.calibration = Some(Arc::new(fitted));
-    pack(source, source_name, dest, &options, progress)
+    let report = pack(source, source_name, dest, &options, progress)?;
+    std::fs::remove_dir_all(&fit).map_err(|source| PackError::Io { path: fit, source })?;
+    Ok(report)
 }
 
 /// The source as an `.ecq` that runs: packed codes, quick to write and to load.
-fn runnable(source: &dyn Source, folder: &Path, resume: bool, progress: &dyn Progress) -> Result<PathBuf> {
-    let path = folder.join("reference.ecq");
-    if !(resume && path.exists()) {
+fn runnable(source: &dyn Source, path: &Path, reuse: bool, progress: &dyn Progress) -> Result<PathBuf> {
+    if !(reuse && path.exists()) {
         let encode = EncodeOptions { coding: CodingChoice::Only(Coding::Packed), ..EncodeOptions::default() };
-        let options = PackOptions { encode, resume, ..PackOptions::default() };
-        pack(source, "reference", Some(&path), &options, progress)?;
+        let options = PackOptions { encode, resume: reuse, ..PackOptions::default() };
+        pack(source, "reference", Some(path), &options, progress)?;
     }
-    Ok(path)
+    Ok(path.to_owned())
 }
 
 /// Every fourth sequence, but one at least.

@@ -1,8 +1,8 @@
 //! Finding the steps of uniform grids that make a model as small as was asked, in real bytes.
 //!
 //! A pass over the weights leaves a sketch of every tensor, from which the bits at any step follow in a millisecond. What the
-//! sketch does not know (several tables a tensor, start states, side data, the header) is measured: some tensors of each shape
-//! are packed for real at the steps first found, and the difference is added to the estimates of their shape.
+//! sketch does not know (several tables a tensor, start states, side data, the header) is measured: some tensors of each role
+//! are packed for real at the steps first found, and the difference is added to the estimates of their role.
 
 use crate::encode::CodingChoice;
 use crate::error::{PackError, Result};
@@ -13,7 +13,7 @@ use crate::progress::{Progress, in_batches};
 use crate::source::Source;
 use crate::spacing::{Spacing, Steps, aim};
 use crate::weights::weights;
-use ecq_core::Coding;
+use ecq_core::{Coding, Kind};
 use ecq_format::container::Spool;
 use ecq_quant::{Alphabet, RateModel, Sketch, Spectrum, StepSpan, Weights, solve};
 use rayon::prelude::*;
@@ -43,9 +43,9 @@ impl RateModel for CoderRates {
     }
 }
 
-/// Tensors of one shape that are packed for real before the steps are fixed: so many, or fewer if these hold [`PROBED_WEIGHTS`], but
-/// never fewer than [`LEAST_PROBED`].
-const PROBED: usize = 16;
+/// Tensors of one role and shape that are packed for real before the steps are fixed: so many, or fewer if these hold
+/// [`PROBED_WEIGHTS`], but never fewer than [`LEAST_PROBED`].
+const PROBED: usize = 8;
 const LEAST_PROBED: usize = 4;
 const PROBED_WEIGHTS: usize = 1 << 24;
 /// Rounds of packing some tensors for real; one is enough unless they are all, or took quite other bits than were estimated.
@@ -146,6 +146,13 @@ pub(crate) fn steps(
     }
 
     share_units(&mut shared, choices);
+    // A rate is that of the block projections: embedding and head take the steps that go with it.
+    let is_linear = |m: &Measured| tensors[m.index].kind == Kind::Linear;
+    let counts = |m: &Measured| matches!(options.target, Target::Size(_)) || is_linear(m);
+    let followers: Vec<Measured> = match shared.iter().any(is_linear) {
+        true => shared.extract_if(.., |m| !counts(m)).collect(),
+        false => Vec::new(),
+    };
 
     let mut steps = HashMap::new();
     for (measured, bpw) in alone {
@@ -160,7 +167,7 @@ pub(crate) fn steps(
             Target::Bpw(bpw) => bpw * weights as f64,
             Target::Size(bytes) => {
                 let rest: Vec<usize> =
-                    (0..tensors.len()).filter(|i| !shared.iter().any(|m| m.index == *i)).collect();
+                    (0..tensors.len()).filter(|i| shared.iter().all(|m| m.index != *i)).collect();
                 let taken = rest_bytes(source, &rest, choices, options, &steps, progress)?;
                 let left = SIZE_MARGIN * bytes as f64 - taken as f64;
                 if left <= 0.0 {
@@ -173,7 +180,7 @@ pub(crate) fn steps(
             }
         };
         let scale = calibrated(&mut shared, wanted, source, choices, options, progress)?;
-        for measured in shared {
+        for measured in shared.into_iter().chain(followers) {
             steps.insert(measured.index, measured.steps(scale)?);
         }
     }
@@ -259,16 +266,16 @@ fn calibrated(
             |scale: f64| measured.par_iter().map(|m| m.bits(scale)).collect::<Vec<_>>().iter().sum::<f64>();
         solve(bits, wanted * (1.0 - 0.5 * NEAR), weights).map_err(PackError::from)
     };
-    let mut shapes: BTreeMap<[usize; 2], Vec<usize>> = BTreeMap::new();
+    let mut alike: BTreeMap<(String, [usize; 2]), Vec<usize>> = BTreeMap::new();
     for (at, m) in measured.iter().enumerate() {
-        shapes.entry(m.sketch.shape()).or_default().push(at);
+        alike.entry((role(&source.tensors()[m.index].name), m.sketch.shape())).or_default().push(at);
     }
-    let probed: Vec<Vec<usize>> = shapes
+    let probed: Vec<Vec<usize>> = alike
         .iter()
-        .map(|([rows, cols], all)| {
+        .map(|((_, [rows, cols]), all)| {
             let enough = PROBED_WEIGHTS.div_ceil(rows * cols).clamp(LEAST_PROBED, PROBED).min(all.len());
-            // Spread over the depth of the model.
-            (0..enough).map(|i| all[i * all.len() / enough]).collect()
+            // Spread over the depth of the model, its ends no more than the rest.
+            (0..enough).map(|i| all[(2 * i + 1) * all.len() / (2 * enough)]).collect()
         })
         .collect();
     let flat: Vec<usize> = probed.iter().flatten().copied().collect();
@@ -283,7 +290,7 @@ fn calibrated(
         }
         let estimated: f64 = flat.iter().map(|&at| measured[at].bits(scale)).sum();
         let far = (bits.values().sum::<f64>() / estimated - 1.0).abs() > FAR;
-        for (all, probed) in shapes.values().zip(&probed) {
+        for (all, probed) in alike.values().zip(&probed) {
             for &at in probed {
                 measured[at].miss = Miss::of(bits[&at], measured[at].estimate(scale));
             }
@@ -299,6 +306,11 @@ fn calibrated(
         }
     }
     Ok(scale)
+}
+
+/// What a tensor does in its block: its name without the block's number.
+fn role(name: &str) -> String {
+    name.replace(|c: char| c.is_ascii_digit(), "")
 }
 
 /// What the tensors at `places` really take at a scale, in bits.

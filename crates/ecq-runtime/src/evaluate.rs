@@ -45,7 +45,7 @@ impl Evaluation {
     }
 }
 
-/// Evaluates a model on a text, and compares it with a reference.
+/// Evaluates models on a text, and compares them with a reference, which runs once for all of them.
 ///
 /// Each window is `begin` (what the tokenizer puts in front of a text) and the next tokens of the text; predicted are all of
 /// these that have a token before them.
@@ -53,16 +53,19 @@ impl Evaluation {
 /// # Errors
 /// When the text is too short, the window does not fit the context, or the vocabularies differ.
 pub fn evaluate(
-    session: &mut Session,
+    sessions: &mut [Session],
     mut reference: Option<&mut Session>,
     begin: &[u32],
     text: &[u32],
     options: EvalOptions,
-) -> Result<Evaluation> {
-    if let Some(reference) = &reference {
-        let (reference, model) = (reference.model().config().vocabulary, session.model().config().vocabulary);
-        if reference != model {
-            return Err(RuntimeError::Vocabularies { reference, model });
+) -> Result<Vec<Evaluation>> {
+    let Some(vocabulary) = sessions.first().map(|session| session.model().config().vocabulary) else {
+        return Ok(Vec::new());
+    };
+    for other in sessions.iter().chain(reference.as_deref()) {
+        let reference = other.model().config().vocabulary;
+        if reference != vocabulary {
+            return Err(RuntimeError::Vocabularies { reference, model: vocabulary });
         }
     }
     let text = &text[..text.len().min(options.most_tokens)];
@@ -70,13 +73,14 @@ pub fn evaluate(
     if step < 2 || text.len() + begin.len() < 2 {
         return Err(RuntimeError::Empty("the text or the window is too short: there is no token to predict"));
     }
-    let vocabulary = session.model().config().vocabulary;
     if let Some(&token) = begin.iter().chain(text).find(|&&token| token as usize >= vocabulary) {
         return Err(RuntimeError::Token { token, vocabulary });
     }
-    let (mut nll, mut kl, mut top1) = (Sum::default(), Sum::default(), Sum::default());
+    let mut sums: Vec<Sums> = sessions.iter().map(|_| Sums::default()).collect();
     let mut windows = 0;
-    let others_rows = reference.as_ref().map_or(usize::MAX, |reference| reference.pass_rows());
+    let all = || sessions.iter().chain(reference.as_deref());
+    let pass_rows = all().map(Session::pass_rows).min().unwrap_or(1);
+    let logits_rows = all().map(Session::logits_rows).min().unwrap_or(1);
     // Logits of some rows, `[rows][vocabulary]`.
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for part in text.chunks(step) {
@@ -85,36 +89,34 @@ pub fn evaluate(
             break;
         }
         windows += 1;
-        session.truncate(0);
-        if let Some(reference) = &mut reference {
-            reference.truncate(0);
-        }
+        sessions.iter_mut().chain(reference.as_deref_mut()).for_each(|session| session.truncate(0));
         // The last token predicts nothing, the tokens of `begin` are not predicted.
         let mut at = 0;
-        for inputs in window[..window.len() - 1].chunks(session.pass_rows().min(others_rows)) {
-            if let Some(reference) = &mut reference {
-                reference.append(inputs)?;
+        for inputs in window[..window.len() - 1].chunks(pass_rows) {
+            for session in sessions.iter_mut().chain(reference.as_deref_mut()) {
+                session.append(inputs)?;
             }
-            session.append(inputs)?;
-            for first in (0..inputs.len()).step_by(session.logits_rows()) {
-                let rows = first..inputs.len().min(first + session.logits_rows());
+            for first in (0..inputs.len()).step_by(logits_rows) {
+                let rows = first..inputs.len().min(first + logits_rows);
                 if let Some(reference) = &mut reference {
                     reference.logits(rows.clone(), &mut theirs)?;
                 }
-                session.logits(rows.clone(), &mut ours)?;
-                let one = |i: usize| {
-                    let row = i * vocabulary..(i + 1) * vocabulary;
-                    compare(window[at + rows.start + i + 1], &ours[row.clone()], theirs.get(row))
-                };
-                let compared: Vec<Compared> = (0..rows.len()).into_par_iter().map(one).collect();
-                for (position, compared) in (at + rows.start..).zip(compared) {
-                    if !compared.nll.is_finite() {
-                        return Err(RuntimeError::NotFinite { position });
-                    }
-                    if position + 1 >= begin.len() {
-                        nll.add(compared.nll);
-                        kl.add(compared.kl);
-                        top1.add(f64::from(u8::from(compared.same)));
+                for (session, sums) in sessions.iter_mut().zip(&mut sums) {
+                    session.logits(rows.clone(), &mut ours)?;
+                    let one = |i: usize| {
+                        let row = i * vocabulary..(i + 1) * vocabulary;
+                        compare(window[at + rows.start + i + 1], &ours[row.clone()], theirs.get(row))
+                    };
+                    let compared: Vec<Compared> = (0..rows.len()).into_par_iter().map(one).collect();
+                    for (position, compared) in (at + rows.start..).zip(compared) {
+                        if !compared.nll.is_finite() {
+                            return Err(RuntimeError::NotFinite { position });
+                        }
+                        if position + 1 >= begin.len() {
+                            sums.nll.add(compared.nll);
+                            sums.kl.add(compared.kl);
+                            sums.top1.add(f64::from(u8::from(compared.same)));
+                        }
                     }
                 }
             }
@@ -122,13 +124,22 @@ pub fn evaluate(
         }
     }
     let compared = reference.is_some();
-    Ok(Evaluation {
+    let evaluation = |Sums { nll, kl, top1 }: Sums| Evaluation {
         tokens: nll.n,
         windows,
         nll: nll.mean(),
         kl: compared.then(|| kl.mean()),
         top1: compared.then(|| top1.mean()),
-    })
+    };
+    Ok(sums.into_iter().map(evaluation).collect())
+}
+
+/// What is summed up over tokens.
+#[derive(Default)]
+struct Sums {
+    nll: Sum,
+    kl: Sum,
+    top1: Sum,
 }
 
 struct Compared {

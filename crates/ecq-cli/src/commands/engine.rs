@@ -8,11 +8,13 @@ use ecq::runtime::{
     CacheType, Checkpoint, LoadOptions, Mode, Model, RuntimeError, SampleOptions, Sampler, Session,
     SessionOptions, Tokenizer, free_bytes,
 };
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A model, its tokenizer, and the file they came from.
 pub struct Engine {
+    pub path: PathBuf,
     pub checkpoint: Checkpoint,
     pub tokenizer: Tokenizer,
     pub model: Arc<Model>,
@@ -60,6 +62,7 @@ impl Engine {
             CacheArg::F32 => CacheType::F32,
         };
         let engine = Self {
+            path: args.model.clone(),
             checkpoint,
             tokenizer,
             model,

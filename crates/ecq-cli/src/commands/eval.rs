@@ -10,50 +10,82 @@ use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate};
 use ecq::source::{self, EcqSource, Source, TensorFacts};
 use ecq::{Coding, Kind, Limits, PackOptions, pack};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(&args.text).with_context(|| args.text.display().to_string())?;
-    let rate = Rate::of(&args.engine.model)?;
     // Kept to the end: the reference may lie in it.
     let folder = tempfile::tempdir()?;
     let reference = args.reference.as_ref();
     let reference =
         reference.map(|path| reference_of(path, &args.engine, folder.path(), json)).transpose()?;
     let mut rows = Vec::new();
-    for mode in modes(args.modes.as_deref(), &args.engine.mode) {
-        let engine = match args.modes {
-            Some(_) => Engine::open_in(&args.engine, &mode)?,
-            None => Engine::open(&args.engine)?,
-        };
-        let begin = engine.tokenizer.encode("", true)?;
-        let tokens = engine.tokenizer.encode(&text, false)?;
-        if let Some(reference) = &reference
-            && reference.tokenizer.encode(&text, false)? != tokens
-        {
-            return Err(RuntimeError::Tokenizers.into());
+    match &args.modes {
+        // A mode at a time, for what it takes is measured.
+        Some(_) => {
+            for mode in modes(args.modes.as_deref(), &args.engine.mode) {
+                rows.extend(evaluated(
+                    args,
+                    vec![Engine::open_in(&args.engine, &mode)?],
+                    reference.as_ref(),
+                    &text,
+                )?);
+            }
         }
-        let options = EvalOptions { window: args.window, most_tokens: args.max_tokens.unwrap_or(usize::MAX) };
-        let mut other = reference.as_ref().map(Engine::session).transpose()?;
-        let mut session = engine.session()?;
-        let start = Instant::now();
-        let evaluation = evaluate(&mut session, other.as_mut(), &begin, &tokens, options)?;
-        let tokens_per_s = evaluation.tokens as f64 / start.elapsed().as_secs_f64();
-        let weight_bytes = engine.model.weight_bytes().max(session.residency().peak_bytes);
-        rows.push(Row { mode: engine.model.mode().0, evaluation, tokens_per_s, weight_bytes });
+        None => {
+            let of =
+                |model: &PathBuf| Engine::open(&EngineArgs { model: model.clone(), ..args.engine.clone() });
+            let engines = std::iter::once(&args.engine.model).chain(&args.also).map(of);
+            rows = evaluated(args, engines.collect::<anyhow::Result<_>>()?, reference.as_ref(), &text)?;
+        }
     }
     if json {
-        let mut objects: Vec<Value> = rows.iter().map(|row| object(row, &rate, args)).collect();
+        let mut objects: Vec<Value> = rows.iter().map(|row| object(row, args)).collect();
         match (&args.modes, objects.len()) {
             (None, 1) => json::print(&objects.remove(0))?,
-            _ => json::print(&json!({ "modes": objects }))?,
+            (None, _) => json::print(&json!({ "results": objects }))?,
+            (Some(_), _) => json::print(&json!({ "modes": objects }))?,
         }
     } else {
         print(&rows, args);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Evaluates models side by side.
+fn evaluated(
+    args: &EvalArgs,
+    engines: Vec<Engine>,
+    reference: Option<&Engine>,
+    text: &str,
+) -> anyhow::Result<Vec<Row>> {
+    let Some(first) = engines.first() else { return Ok(Vec::new()) };
+    let begin = first.tokenizer.encode("", true)?;
+    let tokens = first.tokenizer.encode(text, false)?;
+    for other in engines[1..].iter().chain(reference) {
+        if other.tokenizer.encode(text, false)? != tokens {
+            return Err(RuntimeError::Tokenizers.into());
+        }
+    }
+    let options = EvalOptions { window: args.window, most_tokens: args.max_tokens.unwrap_or(usize::MAX) };
+    let mut other = reference.map(Engine::session).transpose()?;
+    let mut sessions = engines.iter().map(Engine::session).collect::<anyhow::Result<Vec<_>>>()?;
+    let start = Instant::now();
+    let evaluations = evaluate(&mut sessions, other.as_mut(), &begin, &tokens, options)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let rows = engines.iter().zip(&sessions).zip(evaluations).map(|((engine, session), evaluation)| {
+        Ok(Row {
+            model: engine.path.clone(),
+            rate: Rate::of(&engine.path)?,
+            mode: engine.model.mode().0,
+            tokens_per_s: evaluation.tokens as f64 / seconds,
+            weight_bytes: engine.model.weight_bytes().max(session.residency().peak_bytes),
+            evaluation,
+        })
+    });
+    rows.collect()
 }
 
 /// The reference as a model that runs: what is no `.ecq` is packed without loss into `folder` first.
@@ -103,16 +135,18 @@ impl Rate {
     }
 }
 
-/// The result of one mode.
+/// The result of one model in one mode.
 struct Row {
+    model: PathBuf,
+    rate: Rate,
     mode: Mode,
     evaluation: Evaluation,
     tokens_per_s: f64,
     weight_bytes: u64,
 }
 
-fn object(row: &Row, rate: &Rate, args: &EvalArgs) -> Value {
-    let e = &row.evaluation;
+fn object(row: &Row, args: &EvalArgs) -> Value {
+    let (e, rate) = (&row.evaluation, &row.rate);
     let mean = |m: &Option<Mean>| m.map(|m| m.mean);
     let error = |m: &Option<Mean>| m.map(|m| m.stderr);
     json!({
@@ -121,7 +155,7 @@ fn object(row: &Row, rate: &Rate, args: &EvalArgs) -> Value {
         "stderrs": {
             "perplexity": e.perplexity().stderr, "nll": e.nll.stderr, "kl": error(&e.kl), "top1": error(&e.top1),
         },
-        "model": args.engine.model, "reference": args.reference, "text": args.text,
+        "model": row.model, "reference": args.reference, "text": args.text,
         "file_bytes": rate.file_bytes, "bpw_linear": rate.bpw_linear, "bpw_total": rate.bpw_total,
         "mode": row.mode.name(), "activations": args.engine.activations.name(),
         "tokens_per_s": row.tokens_per_s, "weight_bytes_resident": row.weight_bytes,
@@ -129,12 +163,24 @@ fn object(row: &Row, rate: &Rate, args: &EvalArgs) -> Value {
 }
 
 fn print(rows: &[Row], args: &EvalArgs) {
-    let headings = ["mode", "perplexity", "nll", "KL to reference", "same top token", "tokens/s", "weights"];
-    let mut out = table(&headings, 1);
+    let headings = [
+        "model",
+        "mode",
+        "bpw",
+        "perplexity",
+        "nll",
+        "KL to reference",
+        "same top token",
+        "tokens/s",
+        "weights",
+    ];
+    let mut out = table(&headings, 2);
     let of = |m: Mean, digits: usize| format!("{:.digits$} ± {:.digits$}", m.mean, m.stderr);
-    for Row { mode, evaluation: e, tokens_per_s, weight_bytes } in rows {
+    for Row { model, rate, mode, evaluation: e, tokens_per_s, weight_bytes } in rows {
         out.add_row([
+            model.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             mode.to_string(),
+            rate.bpw_linear.map_or(String::new(), |bpw| format!("{bpw:.3}")),
             of(e.perplexity(), 3),
             of(e.nll, 4),
             e.kl.map_or(String::new(), |m| of(m, 4)),

@@ -37,12 +37,15 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
         None => pack(&*model, &name, dest, &options, &Bar::new(json))?,
         Some(calibration) => {
             // Beside the file, for it is as large as the model and outlives an interruption.
-            let kept = dest.map(|dest| PathBuf::from(format!("{}.calibration", dest.display())));
+            let kept = args.calibration_folder.clone();
+            let beside = dest.map(|dest| PathBuf::from(format!("{}.calibration", dest.display())));
             let passing = tempfile::tempdir()?;
-            let folder = kept.as_deref().unwrap_or(passing.path());
+            let folder = kept.as_deref().or(beside.as_deref()).unwrap_or(passing.path());
             let report =
                 pack_calibrated(&*model, &name, dest, folder, options, &calibration, &Bar::new(json))?;
-            std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+            if kept.is_none() {
+                std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+            }
             report
         }
     };
@@ -87,6 +90,7 @@ fn calibration(args: &QuantizeArgs) -> anyhow::Result<Option<CalibrationOptions>
         tokens: args.calibration_tokens,
         length: args.calibration_window,
         seed: args.seed,
+        reuse: args.resume || args.calibration_folder.is_some(),
     }))
 }
 
@@ -97,9 +101,12 @@ fn grids(args: &QuantizeArgs) -> anyhow::Result<PackOptions> {
     }
     let mut options = PackOptions::quantizing();
     options.linear = GridChoice::parse(&args.grid)?;
-    options.embedding = match args.embedding.parse::<u8>() {
+    // Where the model is watched, the embedding's errors are weighed as all others are.
+    let default = if args.calibrate.is_empty() { "8" } else { "uniform" };
+    let embedding = args.embedding.as_deref().unwrap_or(default);
+    options.embedding = match embedding.parse::<u8>() {
         Ok(bits) => GridChoice::parse(&format!("absmax:{bits}:row"))?,
-        Err(_) => GridChoice::parse(&args.embedding)?,
+        Err(_) => GridChoice::parse(embedding)?,
     };
     for choice in [&mut options.linear, &mut options.embedding] {
         choice.set_steps(&args.steps)?;

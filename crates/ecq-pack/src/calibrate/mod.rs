@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use block::{Block, Observer, norm};
 use ecq_runtime::{Checkpoint, Names};
 use layers::Norm;
-use moments::Sums;
+use moments::{Gram, Sums};
 use products::{add_product, all, by_transposed};
 use rayon::prelude::*;
 use spill::Spill;
@@ -72,10 +72,10 @@ impl Calibration {
     }
 
     /// What was kept in `folder` of a run that came to its end, if it was made from what `description` says.
-    pub(crate) fn reopen(folder: &Path, description: &str, resume: bool) -> Result<Option<Self>> {
+    pub(crate) fn reopen(folder: &Path, description: &str, reuse: bool) -> Result<Option<Self>> {
         let path = folder.join(DONE);
         match std::fs::read_to_string(&path) {
-            Ok(text) if resume && text == description => {
+            Ok(text) if reuse && text == description => {
                 Ok(Some(Self { folder: folder.to_owned(), description: text }))
             }
             Ok(_) => {
@@ -128,7 +128,7 @@ impl Calibration {
                 progress.advance(rows_at(start) as u64, &format!("forward, block {layer}"));
             }
         }
-        let mut head = Sums::new([config.vocabulary, hidden]);
+        let mut head = HeadSums::new(config.vocabulary, hidden);
         let mut random = sequences.seed;
         let mut gradients = Vec::with_capacity(tokens.len() * hidden);
         for start in (0..tokens.len()).step_by(HEAD_TOKENS) {
@@ -140,7 +140,8 @@ impl Calibration {
         if gradients.iter().any(|g| !g.is_finite()) {
             return Err(PackError::Calibration("the model's logits are not finite".to_owned()));
         }
-        head.moments().save(&file_of(folder, &ends.head_name, "moments"))?;
+        let (embedding_name, head_name) = (ends.embedding_name.clone(), ends.head_name.clone());
+        let embedding_scale = ends.embedding_scale;
         drop(ends);
         for layer in (0..layers).rev() {
             let block = Block::load(checkpoint, layer, length)?;
@@ -155,6 +156,14 @@ impl Calibration {
             for (matrix, sums) in block.matrices.iter().zip(sums.0) {
                 sums.moments().save(&file_of(folder, &matrix.name, "moments"))?;
             }
+        }
+        let mut slopes = Gram::new(hidden);
+        gradients.iter_mut().for_each(|g| *g *= embedding_scale);
+        slopes.add(&gradients);
+        for (name, moments) in
+            [&embedding_name, &head_name].into_iter().zip(head.moments(tokens, slopes, config.tied))
+        {
+            moments.save(&file_of(folder, name, "moments"))?;
         }
         progress.end();
         Self { folder: folder.to_owned(), description: description.to_owned() }.close()
@@ -175,9 +184,59 @@ impl Observer for BlockSums {
     }
 }
 
+/// Sums over tokens from which the moments of embedding and head follow.
+///
+/// An error `e` in the row of a token costs `p (1 - p) (e x)^2 / 2` at the head, on average over final states `x` and the token's probability `p`, and
+/// `f (e g)^2 / 2` where it is read, `f` being how often that is and `g` the slope there. Texts of calibration hold few of the tokens that there
+/// are; how often the model expects one stands in for how often it is seen.
+struct HeadSums {
+    inputs: Gram,
+    /// Of `p`, and of `p (1 - p)`.
+    expected: Vec<f64>,
+    spread: Vec<f64>,
+}
+
+impl HeadSums {
+    fn new(vocabulary: usize, hidden: usize) -> Self {
+        Self { inputs: Gram::new(hidden), expected: vec![0.0; vocabulary], spread: vec![0.0; vocabulary] }
+    }
+
+    /// Adds rows of final states and of probabilities.
+    fn add(&mut self, x: &[f32], probabilities: &[f32]) {
+        self.inputs.add(x);
+        for row in probabilities.chunks_exact(self.expected.len()) {
+            for ((&p, expected), spread) in row.iter().zip(&mut self.expected).zip(&mut self.spread) {
+                *expected += f64::from(p);
+                *spread += f64::from(p) * (1.0 - f64::from(p));
+            }
+        }
+    }
+
+    /// The moments of the embedding, then those of the head if that is another matrix.
+    fn moments(self, tokens: &[u32], slopes: Gram, tied: bool) -> Vec<Moments> {
+        let n = tokens.len() as f64;
+        // Half from how often a token is seen, half from how often it is expected.
+        let mut frequencies: Vec<f64> = self.expected.iter().map(|p| 0.5 * p / n).collect();
+        tokens.iter().for_each(|&token| frequencies[token as usize] += 0.5 / n);
+        let of = |inputs: &[f32], outputs: &[f64]| {
+            let shape = [outputs.len(), inputs.len().isqrt()];
+            Moments { shape, inputs: inputs.to_vec(), outputs: outputs.iter().map(|&g| g as f32).collect() }
+        };
+        let (states, slopes) = (self.inputs.mean(), slopes.mean());
+        if tied {
+            // p (1 - p) is nearly p for nearly all tokens, so that one number a row serves both.
+            let both: Vec<f32> = states.iter().zip(&slopes).map(|(x, g)| x + g).collect();
+            return vec![of(&both, &frequencies)];
+        }
+        let spread: Vec<f64> = self.spread.iter().map(|p| p / n).collect();
+        vec![of(&slopes, &frequencies), of(&states, &spread)]
+    }
+}
+
 /// What comes before the first block and after the last.
 struct Ends {
     embedding: Vec<f32>,
+    embedding_name: String,
     embedding_scale: f32,
     positions: Option<Vec<f32>>,
     final_norm: Norm,
@@ -202,6 +261,7 @@ impl Ends {
             positions: learned.transpose()?,
             final_norm: norm(checkpoint, &final_norm, c.hidden)?,
             head: (!c.tied).then(|| table(head, c.vocabulary)).transpose()?,
+            embedding_name: checkpoint.stored_name(&embedding).unwrap_or(&embedding).to_owned(),
             head_name: checkpoint.stored_name(head_name).unwrap_or(head_name).to_owned(),
             hidden: c.hidden,
         })
@@ -221,14 +281,14 @@ impl Ends {
     }
 
     /// The gradient at rows of the residual stream after the last block, for one token drawn after each.
-    fn backward(&self, x: &[f32], random: &mut u64, sums: &mut Sums) -> Vec<f32> {
+    fn backward(&self, x: &[f32], random: &mut u64, sums: &mut HeadSums) -> Vec<f32> {
         let table = self.head.as_ref().unwrap_or(&self.embedding);
         let (vocabulary, rows) = (table.len() / self.hidden, x.len() / self.hidden);
         let normed = self.final_norm.forward(x);
         let mut logits = vec![0.0; rows * vocabulary];
         by_transposed(&normed, table, self.hidden, &mut logits, all());
         let draws: Vec<f64> = (0..rows).map(|_| draw(random)).collect();
-        logits.par_chunks_mut(vocabulary).zip(draws).for_each(|(logits, drawn)| {
+        let drawn = logits.par_chunks_mut(vocabulary).zip(draws).map(|(logits, drawn)| {
             let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             logits.iter_mut().for_each(|l| *l = (*l - most).exp());
             let sum: f64 = logits.iter().map(|&p| f64::from(p)).sum();
@@ -238,9 +298,11 @@ impl Ends {
                 left < 0.0
             });
             logits.iter_mut().for_each(|p| *p = (f64::from(*p) / sum) as f32);
-            logits[token.unwrap_or(0)] -= 1.0;
+            token.unwrap_or(0)
         });
-        sums.add(&normed, &[&logits]);
+        let drawn: Vec<usize> = drawn.collect();
+        sums.add(&normed, &logits);
+        logits.chunks_exact_mut(vocabulary).zip(drawn).for_each(|(p, token)| p[token] -= 1.0);
         let mut d_normed = vec![0.0; x.len()];
         add_product(&logits, table, self.hidden, &mut d_normed, all());
         let mut dx = vec![0.0; x.len()];

@@ -60,10 +60,15 @@ impl Calibration {
             batches: (0..tokens.len()).step_by(batch).map(|at| (at, batch.min(tokens.len() - at))).collect(),
         };
         progress.begin("quantizing in turn", (tokens.len() * config.layers) as u64);
-        let ends = Ends::load(checkpoint)?;
-        for &(start, rows) in &streams.batches {
-            let x = ends.embed(&tokens[start..start + rows], length);
-            streams.x.iter_mut().try_for_each(|spill| spill.write(0, start, &x))?;
+        let mut ends = Ends::load(checkpoint)?;
+        for real in [true, false] {
+            for &(start, rows) in &streams.batches {
+                let x = ends.embed(&tokens[start..start + rows], length);
+                streams.x[usize::from(!real)].write(0, start, &x)?;
+            }
+            if real {
+                self.ends(&mut ends, folder, quantize)?;
+            }
         }
         drop(ends);
         for layer in 0..config.layers {
@@ -83,6 +88,29 @@ impl Calibration {
         }
         progress.end();
         Self { folder: folder.to_owned(), ..self.clone() }.close()
+    }
+
+    /// Quantizes embedding and head; what is read of the embedding from now on is what came of it.
+    fn ends(&self, ends: &mut Ends, folder: &Path, quantize: Quantize<'_>) -> Result<()> {
+        let hidden = ends.hidden;
+        let matrices = [
+            Some((&ends.embedding_name, &ends.embedding)),
+            ends.head.as_ref().map(|head| (&ends.head_name, head)),
+        ];
+        let mut embedding = None;
+        for (i, (name, weights)) in matrices.into_iter().enumerate().filter_map(|(i, m)| Some((i, m?))) {
+            let Some(moments) = self.moments(name, [weights.len() / hidden, hidden])? else { continue };
+            moments.save(&file_of(folder, name, "moments"))?;
+            let quantized =
+                quantize(name, weights, &moments).map_err(|error| PackError::in_tensor(name, error))?;
+            if i == 0 {
+                embedding = quantized;
+            }
+        }
+        if let Some(embedding) = embedding {
+            ends.embedding = embedding;
+        }
+        Ok(())
     }
 
     /// Takes both streams to the inputs of a stage's matrices, and quantizes these.

@@ -1,8 +1,8 @@
 //! Products in single precision: a panel of 16 rows is expanded, some columns at a time, to weights that stay in the
 //! first-level cache, and multiplied with every row of activations.
 //!
-//! Each row has four sums, column `k` goes to sum `k mod 4`, ascending; then `(s0 + s1) + (s2 + s3)`, and on the uniform
-//! grid times the step. Products and sums are rounded apart, so that every instruction set gives the same bits.
+//! Each row has two sums, column `k` goes to sum `k mod 2`, ascending, product and sum rounded once; then `s0 + s1`, and on the
+//! uniform grid times the step. Every instruction set gives the same bits.
 
 use super::activations::Activations;
 use super::side::{PANEL, Side};
@@ -13,7 +13,7 @@ use std::ops::Range;
 /// Columns that are expanded together, a multiple of [`SUMS`]: 16 KiB of weights.
 const COLUMNS: usize = 256;
 /// Sums of a row.
-const SUMS: usize = 4;
+const SUMS: usize = 2;
 
 /// Room for expanded weights and running sums.
 #[derive(Debug, Clone, Default)]
@@ -60,10 +60,10 @@ pub(super) fn panel(
             _ => unsafe { accumulate::<super::vector::portable::Portable>(weights, x, columns, sums) },
         }
     }
-    for (row, [a, b, c, d]) in scratch.sums.iter().enumerate() {
+    for (row, [a, b]) in scratch.sums.iter().enumerate() {
         let out = &mut y[row * stride + at..][..rows];
         for (i, y) in out.iter_mut().enumerate() {
-            *y = (a[i] + b[i]) + (c[i] + d[i]);
+            *y = a[i] + b[i];
             if let Some(factors) = factors {
                 *y *= factors[i];
             }
@@ -172,7 +172,7 @@ macro_rules! with_features {
         }
     };
 }
-with_features!(avx2, crate::cpu::linear::vector::avx2::Avx2, "avx2,f16c");
+with_features!(avx2, crate::cpu::linear::vector::avx2::Avx2, "avx2,fma,f16c");
 with_features!(
     avx512,
     crate::cpu::linear::vector::avx512::Avx512Vnni,
@@ -211,7 +211,7 @@ unsafe fn accumulate<V: Vector>(
     }
 }
 
-/// Three rows of four sums are twelve registers of the sixteen that AVX2 has.
+/// Three rows of two sums of sixteen lanes are twelve registers of the sixteen that AVX2 has.
 ///
 /// # Safety
 /// The caller enables the instruction set of `V`.
@@ -222,43 +222,55 @@ unsafe fn accumulate_rows<V: Vector, const ROWS: usize>(
     x: [&[f32]; ROWS],
     sums: &mut [[[f32; PANEL]; SUMS]; ROWS],
 ) {
-    let columns = weights.len() / PANEL;
+    // Vectors of a panel: one or two.
+    const MOST: usize = 2;
+    let (columns, parts) = (weights.len() / PANEL, PANEL / V::LANES);
+    assert!(parts <= MOST);
     for x in x {
         assert_eq!(x.len(), columns);
     }
     let (whole, left) = (columns / SUMS * SUMS, columns % SUMS);
     // SAFETY: loads of weights end at `column * 16 + 16 <= weights.len()`; sums are arrays of 16.
     unsafe {
-        for from in (0..PANEL).step_by(V::LANES) {
-            let mut totals = [[V::zero(); SUMS]; ROWS];
-            for row in 0..ROWS {
-                for sum in 0..SUMS {
-                    totals[row][sum] = V::load_float(sums[row][sum].as_ptr().add(from));
-                }
-            }
-            let mut column = 0;
-            while column < whole {
-                for sum in 0..SUMS {
-                    let weight = V::load_float(weights.as_ptr().add((column + sum) * PANEL + from));
-                    for row in 0..ROWS {
-                        let x = V::splat_float(*x[row].get_unchecked(column + sum));
-                        totals[row][sum] = V::add_float(totals[row][sum], V::mul_float(weight, x));
-                    }
-                }
-                column += SUMS;
-            }
+        let mut totals = [[[V::zero(); MOST]; SUMS]; ROWS];
+        for row in 0..ROWS {
             for sum in 0..SUMS {
-                if sum < left {
-                    let weight = V::load_float(weights.as_ptr().add((column + sum) * PANEL + from));
-                    for row in 0..ROWS {
-                        let x = V::splat_float(*x[row].get_unchecked(column + sum));
-                        totals[row][sum] = V::add_float(totals[row][sum], V::mul_float(weight, x));
+                for part in 0..parts {
+                    totals[row][sum][part] = V::load_float(sums[row][sum].as_ptr().add(part * V::LANES));
+                }
+            }
+        }
+        let mut column = 0;
+        while column < whole {
+            for sum in 0..SUMS {
+                let at = weights.as_ptr().add((column + sum) * PANEL);
+                let mut weight = [V::zero(); MOST];
+                for part in 0..parts {
+                    weight[part] = V::load_float(at.add(part * V::LANES));
+                }
+                for row in 0..ROWS {
+                    let x = V::splat_float(*x[row].get_unchecked(column + sum));
+                    for part in 0..parts {
+                        totals[row][sum][part] = V::mul_add(weight[part], x, totals[row][sum][part]);
                     }
                 }
             }
+            column += SUMS;
+        }
+        for sum in 0..left {
+            let at = weights.as_ptr().add((column + sum) * PANEL);
             for row in 0..ROWS {
-                for sum in 0..SUMS {
-                    V::store_float(sums[row][sum].as_mut_ptr().add(from), totals[row][sum]);
+                let x = V::splat_float(*x[row].get_unchecked(column + sum));
+                for part in 0..parts {
+                    let weight = V::load_float(at.add(part * V::LANES));
+                    totals[row][sum][part] = V::mul_add(weight, x, totals[row][sum][part]);
+                }
+            }
+        }
+        for row in 0..ROWS {
+            for sum in 0..SUMS {
+                for part in 0..parts {
+                    V::store_float(sums[row][sum].as_mut_ptr().add(part * V::LANES), totals[row][sum][part]);
                 }
             }
         }

@@ -158,7 +158,7 @@ unsafe fn avx512<const W: usize, const BITS: usize>(product: &IntegerProduct, of
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,f16c")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn avx2<const W: usize, const BITS: usize>(product: &IntegerProduct, of: &Panel, y: &mut [f32]) {
     // SAFETY: this function enables the instruction set.
     unsafe { panel::<super::vector::avx2::Avx2, W, BITS>(product, of, y) }

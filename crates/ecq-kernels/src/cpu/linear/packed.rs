@@ -241,7 +241,7 @@ unsafe fn unpack_avx512<const W: usize>(packed: &[u8], quads: &mut [u8]) {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,f16c")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn unpack_avx2<const W: usize>(packed: &[u8], quads: &mut [u8]) {
     // SAFETY: this function enables the instruction set.
     unsafe { unpack_with::<super::vector::avx2::Avx2, W>(packed, quads) }

@@ -21,7 +21,7 @@ unsafe fn quad(x: *const i8, i: usize) -> __m256i {
     unsafe { _mm256_set1_epi32(x.cast::<i32>().add(i).read_unaligned()) }
 }
 
-// SAFETY: every intrinsic is of AVX2 or F16C, which callers enable; pointers are used as the trait states.
+// SAFETY: every intrinsic is of AVX2, FMA or F16C, which callers enable; pointers are used as the trait states.
 unsafe impl Vector for Avx2 {
     type Int = __m256i;
     type Float = __m256;
@@ -131,6 +131,10 @@ unsafe impl Vector for Avx2 {
     #[inline(always)]
     unsafe fn mul_float(a: __m256, b: __m256) -> __m256 {
         unsafe { _mm256_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+        unsafe { _mm256_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
     unsafe fn add_float(a: __m256, b: __m256) -> __m256 {

@@ -14,7 +14,7 @@ use ecq_core::FloatType;
 pub enum Isa {
     /// No assumption about the processor.
     Portable,
-    /// x86-64 with AVX2 and F16C.
+    /// x86-64 with AVX2, FMA and F16C.
     Avx2,
     /// x86-64 with AVX-512 F, BW, VL and VNNI.
     Avx512Vnni,
@@ -28,7 +28,9 @@ impl Isa {
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c");
+            let avx2 = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("f16c");
             let vnni = is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vl")
@@ -92,6 +94,8 @@ pub(super) unsafe trait Vector: Copy {
     unsafe fn load_bf16(from: *const u16) -> Self::Float;
     unsafe fn store_float(to: *mut f32, a: Self::Float);
     unsafe fn mul_float(a: Self::Float, b: Self::Float) -> Self::Float;
+    /// `a * b + c`, rounded once.
+    unsafe fn mul_add(a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
     unsafe fn add_float(a: Self::Float, b: Self::Float) -> Self::Float;
 
     /// `LANES` elements of type `dtype` from element `at` on, exactly.

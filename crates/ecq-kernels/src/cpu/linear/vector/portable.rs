@@ -101,6 +101,10 @@ unsafe impl Vector for Portable {
         each(a, b, |a, b| a * b)
     }
     #[inline(always)]
+    unsafe fn mul_add(a: [f32; 8], b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+    }
+    #[inline(always)]
     unsafe fn add_float(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
         each(a, b, |a, b| a + b)
     }
