@@ -4,7 +4,8 @@ use crate::calibrate::{Calibration, Moments, Sequences};
 use crate::encode::{CodingChoice, EncodeOptions};
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
-use crate::options::PackOptions;
+use crate::matching::matching;
+use crate::options::{PackOptions, Target};
 use crate::pack::pack;
 use crate::progress::Progress;
 use crate::rates::{CoderRates, steps};
@@ -43,6 +44,8 @@ pub struct CalibrationOptions {
     pub length: usize,
     /// Where random numbers start, and which parts of long texts are taken.
     pub seed: u64,
+    /// In place of a target: as small as is possible without costing more than this grid, by the estimate of [`Moments`].
+    pub like: Option<GridChoice>,
     /// Take over what the folder holds of earlier runs: of this one, interrupted, or of ones at other rates.
     pub reuse: bool,
 }
@@ -115,7 +118,13 @@ pub fn pack_calibrated(
     options.calibration = Some(Arc::new(watched.clone()));
     let tensors = source.tensors();
     let choices = tensors.iter().map(|facts| options.grid_of(facts)).collect::<Result<Vec<_>>>()?;
-    let found = steps(source, &choices, &options, progress)?;
+    if let Some(like) = calibration.like {
+        let shares = |i: &usize| matches!(choices[*i], GridChoice::Uniform { bpw: None, .. });
+        let shared: Vec<usize> = (0..tensors.len()).filter(shares).collect();
+        let found = matching(source, &shared, like, &options, progress)?;
+        options.target = Target::Factor(found.factor);
+    }
+    let found = steps(source, &choices, &options, false, progress)?;
     let places: HashMap<&str, usize> =
         tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();
     let quantize = |name: &str, aim: &[f32], moments: &Moments| -> Result<Option<Vec<f32>>> {
@@ -196,7 +205,7 @@ fn sequences(
             "the texts are too short: not one of them has {length} tokens; give longer ones, or --calibrate default"
         )));
     }
-    Ok(Sequences { length, tokens, seed: options.seed })
+    Ok(Sequences { length, occurring: tokens.clone(), tokens, seed: options.seed })
 }
 
 /// `count` parts, from all texts in turn, spread over each; the seed says where each begins.

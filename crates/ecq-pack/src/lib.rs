@@ -9,6 +9,7 @@ pub mod encode;
 mod error;
 mod export;
 pub mod grids;
+mod matching;
 pub mod options;
 mod pack;
 mod progress;

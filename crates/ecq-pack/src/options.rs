@@ -17,6 +17,8 @@ pub enum Target {
     Bpw(f64),
     /// As many as leave the whole file at most so many bytes long.
     Size(u64),
+    /// Where the model was watched: steps so many times those at which an error costs a unit.
+    Factor(f64),
 }
 
 /// Options for a model: defaults and overrides by name.
@@ -90,6 +92,7 @@ impl PackOptions {
             words += &match self.target {
                 Target::Bpw(bpw) => format!(", {bpw} bits a weight"),
                 Target::Size(bytes) => format!(", {bytes} bytes"),
+                Target::Factor(factor) => format!(", steps of {factor}"),
             };
         }
         if let Some(calibration) = &self.calibration {

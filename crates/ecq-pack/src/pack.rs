@@ -11,7 +11,7 @@ use crate::spacing::{Aim, Steps, aim};
 use crate::weights::weights;
 use crate::{rates, report};
 use ecq_core::{EncodedTensor, Kind, Part};
-use ecq_format::container::{ModelEntry, Source as SourceEntry, Spool, TensorBytes};
+use ecq_format::container::{ModelEntry, Spool, TensorBytes};
 use ecq_quant::{Distortion, Feedback};
 use rayon::prelude::*;
 use safetensors::Dtype;
@@ -38,8 +38,8 @@ enum Form {
 struct Facts {
     plan: Option<Plan>,
     distortion: Option<Distortion>,
-    /// Why its grid is not the one asked for.
-    kept: Option<String>,
+    /// Why its grid is not the one asked for, or what calibration did not see.
+    note: Option<String>,
 }
 
 /// Packs `source` into `dest`, or with `dest` absent only counts what it would take.
@@ -73,8 +73,11 @@ pub fn pack(
     let mut report = PackReport::new(source.bytes(), tensors.len() - todo.len());
     report.dry_run = dest.is_none();
     // Of all tensors, done or not: steps follow from the whole model.
-    let steps =
-        if todo.is_empty() { HashMap::new() } else { rates::steps(source, &choices, options, progress)? };
+    let steps = if todo.is_empty() {
+        HashMap::new()
+    } else {
+        rates::steps(source, &choices, options, true, progress)?
+    };
 
     progress.begin("packing", todo.iter().map(|&i| tensors[i].bytes).sum());
     let mut facts = HashMap::new();
@@ -132,11 +135,7 @@ pub(crate) fn model_entry(
     recipe: Option<String>,
 ) -> ModelEntry {
     ModelEntry {
-        source: SourceEntry {
-            format: source.format().to_owned(),
-            file: source_name.to_owned(),
-            bytes: source.bytes(),
-        },
+        source: source.origin(source_name),
         shapes: shapes(source, &order),
         order,
         writer: concat!("ecq ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -182,7 +181,7 @@ fn tensor_report(tensor: &TensorFacts, bytes: &TensorBytes, facts: &Facts) -> Te
         codes_bpw: plan.map(|_| codes_bits / weights),
         coding: plan.map(|plan| coding_name(plan.coding).to_owned()),
         sqnr_db: facts.distortion.and_then(|distortion| report::finite(distortion.sqnr_db())),
-        reason: facts.kept.clone().or_else(|| plan.map(|plan| plan.reason.clone())),
+        reason: facts.note.clone().or_else(|| plan.map(|plan| plan.reason.clone())),
     }
 }
 
@@ -224,19 +223,23 @@ fn load_and_pack(
     let facts = &source.tensors()[index];
     let encode_options = options.of(&facts.name)?;
     let tensor = source.load(index)?;
-    let mut kept = facts.note.clone();
+    let mut note = facts.note.clone();
     if choice != GridChoice::Keep {
-        kept = match (choice.misfit(facts.cols), weights(&tensor, facts, source.format())) {
+        note = match (choice.misfit(facts.cols), weights(&tensor, facts, source.format())) {
             (Some(why), _) => Some(why),
             (None, None) => Some(format!("kept: {} holds no weights", facts.dtype)),
             (None, Some(weights)) => {
                 let feedback = feedback_of(facts, steps, options)?;
+                let dead = feedback.as_ref().map_or(0, Feedback::dead);
+                if dead > 0 {
+                    note = Some(format!("{dead} of {} inputs hardly ever moved", facts.cols));
+                }
                 let aim = aim(options.calibration.as_deref(), facts)?;
                 let aim = aim.as_ref().map(Aim::floats).transpose()?;
                 let Requantized { codes, grid, distortion } =
                     choice.quantize(&*weights, aim.as_ref(), steps, feedback.as_ref())?;
                 let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
-                let facts = Facts { plan: Some(plan), distortion: Some(distortion), kept };
+                let facts = Facts { plan: Some(plan), distortion: Some(distortion), note };
                 return Ok(Packed { form: Form::Encoded(tensor), facts });
             }
         };
@@ -244,14 +247,14 @@ fn load_and_pack(
     match tensor {
         Tensor::Coded(codes, grid) => {
             let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
-            let facts = Facts { plan: Some(plan), distortion: None, kept };
+            let facts = Facts { plan: Some(plan), distortion: None, note };
             Ok(Packed { form: Form::Encoded(tensor), facts })
         }
         Tensor::Raw { dtype, fields, bytes } => {
             let plain = plain_dtype(&dtype);
             let small = facts.kind == Kind::Other || facts.weights() < PLAIN_WEIGHTS;
             let shape = facts.shape.clone();
-            let of_form = |form| Packed { form, facts: Facts { kept, ..Facts::default() } };
+            let of_form = |form| Packed { form, facts: Facts { note, ..Facts::default() } };
             if let (Some(plain), true) = (plain, small) {
                 return Ok(of_form(Form::Plain(plain, shape, bytes)));
             }

@@ -95,11 +95,16 @@ impl Measured {
         Ok(match &self.spacing {
             None => Steps { rows: self.sketch.steps(scale)?, col_scales: None, factor: None },
             Some(spacing) => {
-                let factor = scale * self.sketch.unit() / f64::from(spacing.rows[0]);
+                let factor = self.factor(scale, spacing);
                 let col_scales = Some(spacing.col_scales.clone());
                 Steps { rows: spacing.steps(factor), col_scales, factor: Some(factor) }
             }
         })
+    }
+
+    /// What the units of its spacing are multiplied with at a scale.
+    fn factor(&self, scale: f64, spacing: &Spacing) -> f64 {
+        scale * self.sketch.unit() / f64::from(spacing.rows[0])
     }
 
     fn estimate(&self, scale: f64) -> f64 {
@@ -112,7 +117,7 @@ impl Measured {
     }
 }
 
-/// The steps of every tensor with a uniform grid, by index.
+/// The steps of every tensor with a uniform grid, by index; where the model was watched and not `exactly`, to some thousandths of the rate.
 ///
 /// # Errors
 /// When a tensor cannot be read, or the rate or size asked for is out of reach.
@@ -120,6 +125,7 @@ pub(crate) fn steps(
     source: &dyn Source,
     choices: &[GridChoice],
     options: &PackOptions,
+    exactly: bool,
     progress: &dyn Progress,
 ) -> Result<HashMap<usize, Steps>> {
     let tensors = source.tensors();
@@ -148,7 +154,7 @@ pub(crate) fn steps(
     share_units(&mut shared, choices);
     // A rate is that of the block projections: embedding and head take the steps that go with it.
     let is_linear = |m: &Measured| tensors[m.index].kind == Kind::Linear;
-    let counts = |m: &Measured| matches!(options.target, Target::Size(_)) || is_linear(m);
+    let counts = |m: &Measured| !matches!(options.target, Target::Bpw(_)) || is_linear(m);
     let followers: Vec<Measured> = match shared.iter().any(is_linear) {
         true => shared.extract_if(.., |m| !counts(m)).collect(),
         false => Vec::new(),
@@ -158,13 +164,14 @@ pub(crate) fn steps(
     for (measured, bpw) in alone {
         let mut one = [measured];
         let wanted = bpw * one[0].sketch.weights() as f64;
-        let scale = calibrated(&mut one, wanted, source, choices, options, &())?;
+        let scale = calibrated(&mut one, wanted, source, choices, options, exactly, &())?;
         steps.insert(one[0].index, one[0].steps(scale)?);
     }
     if !shared.is_empty() {
         let weights: u64 = shared.iter().map(|m| m.sketch.weights()).sum();
         let wanted = match options.target {
-            Target::Bpw(bpw) => bpw * weights as f64,
+            Target::Bpw(bpw) => Some(bpw * weights as f64),
+            Target::Factor(_) => None,
             Target::Size(bytes) => {
                 let rest: Vec<usize> =
                     (0..tensors.len()).filter(|i| shared.iter().all(|m| m.index != *i)).collect();
@@ -176,10 +183,20 @@ pub(crate) fn steps(
                         why: format!("embedding, norms, tokenizer and header take {taken} bytes alone"),
                     });
                 }
-                8.0 * left
+                Some(8.0 * left)
             }
         };
-        let scale = calibrated(&mut shared, wanted, source, choices, options, progress)?;
+        let scale = match (wanted, options.target) {
+            (Some(wanted), _) => {
+                calibrated(&mut shared, wanted, source, choices, options, exactly, progress)?
+            }
+            // One scale for the model is one factor for all that was watched.
+            (None, Target::Factor(factor)) => {
+                let one = shared.iter().find_map(|m| Some(m.factor(1.0, m.spacing.as_ref()?)));
+                factor / one.ok_or(PackError::UnknownGrid)?
+            }
+            (None, _) => return Err(PackError::UnknownGrid),
+        };
         for measured in shared.into_iter().chain(followers) {
             steps.insert(measured.index, measured.steps(scale)?);
         }
@@ -258,9 +275,11 @@ fn calibrated(
     source: &dyn Source,
     choices: &[GridChoice],
     options: &PackOptions,
+    exactly: bool,
     progress: &dyn Progress,
 ) -> Result<f64> {
     let weights: f64 = measured.iter().map(|m| m.sketch.weights() as f64).sum();
+    let watched = measured.iter().any(|m| m.spacing.is_some());
     let solved = |measured: &[Measured]| {
         let bits =
             |scale: f64| measured.par_iter().map(|m| m.bits(scale)).collect::<Vec<_>>().iter().sum::<f64>();
@@ -270,7 +289,7 @@ fn calibrated(
     for (at, m) in measured.iter().enumerate() {
         alike.entry((role(&source.tensors()[m.index].name), m.sketch.shape())).or_default().push(at);
     }
-    let probed: Vec<Vec<usize>> = alike
+    let mut probed: Vec<Vec<usize>> = alike
         .iter()
         .map(|((_, [rows, cols]), all)| {
             let enough = PROBED_WEIGHTS.div_ceil(rows * cols).clamp(LEAST_PROBED, PROBED).min(all.len());
@@ -278,10 +297,10 @@ fn calibrated(
             (0..enough).map(|i| all[(2 * i + 1) * all.len() / (2 * enough)]).collect()
         })
         .collect();
-    let flat: Vec<usize> = probed.iter().flatten().copied().collect();
-    let all_probed = flat.len() == measured.len();
     let mut scale = solved(measured)?;
     for _ in 0..ROUNDS {
+        let flat: Vec<usize> = probed.iter().flatten().copied().collect();
+        let all_probed = flat.len() == measured.len();
         let bits = probe(measured, &flat, scale, source, choices, options, progress)?;
         // Where all were packed for real, what they take is known; it may be a little less than wanted, not more.
         let share = bits.values().sum::<f64>() / wanted;
@@ -301,8 +320,13 @@ fn calibrated(
         }
         // Alphabets and tables change by jumps: aim at the middle of what is near enough.
         scale = solved(measured)?;
-        if !all_probed && !far {
-            break;
+        if !far {
+            // Errors that are fed back make tensors less alike: all are packed once before the last step.
+            match exactly && watched && !all_probed {
+                true => probed = alike.values().cloned().collect(),
+                false if all_probed && !watched => {}
+                false => break,
+            }
         }
     }
     Ok(scale)

@@ -2,7 +2,8 @@
 
 use ecq_core::{Coding, Limits};
 use ecq_pack::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
-use ecq_pack::{PackOptions, export_gguf, pack, source, verify};
+use ecq_pack::source::{self, EcqSource};
+use ecq_pack::{PackOptions, export_gguf, pack, verify};
 use std::path::{Path, PathBuf};
 
 struct Model {
@@ -81,6 +82,9 @@ fn an_ecq_can_be_coded_again_from_itself() {
     assert!(report.file_bytes < std::fs::metadata(&first).unwrap().len());
     let original = source::open(&model.gguf, &limits).unwrap();
     assert!(verify(&second, Some(&*original), &limits, &()).unwrap().ok);
+    // The header that rides along is that of the first source, and so is what is said of it.
+    let origin = |path| EcqSource::open(path, &limits).unwrap().file().model().source.clone();
+    assert_eq!(origin(&second), origin(&first));
 }
 
 #[test]

@@ -380,6 +380,24 @@ mod tests {
     }
 
     #[test]
+    fn inputs_that_say_the_same_are_taken() {
+        // Constant inputs, and inputs that are copies of each other: moments without an inverse.
+        for inputs in [
+            vec![1.0; 16],
+            (0..16).map(|i| [1.0f32, 2.0, 1.0, 2.0][i / 4] * [1.0, 2.0, 1.0, 2.0][i % 4]).collect(),
+        ] {
+            let factor = Feedback::new(&inputs, 4).unwrap();
+            assert!(factor.spacing().iter().all(|s| s.is_finite() && *s > 0.0));
+            let bytes: Vec<u8> = noise(8, 2).iter().flat_map(|w| w.to_le_bytes()).collect();
+            let floats = Floats::new(FloatType::F32, [2, 4], &bytes).unwrap();
+            let (scales, step) =
+                (FloatVec::of(FloatType::F32, &[1.0; 4]), FloatVec::of(FloatType::F32, &[0.1]));
+            let (codes, _) = feedback(&floats, &step, &scales, &factor, &Entropy).unwrap();
+            assert_eq!(codes.symbols().len(), 8);
+        }
+    }
+
+    #[test]
     fn what_are_no_moments_is_refused() {
         let told = |inputs: &[f32], cols: usize| Feedback::new(inputs, cols).unwrap_err().to_string();
         assert!(told(&[1.0; 3], 2).contains("one for each pair"));

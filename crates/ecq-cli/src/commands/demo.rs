@@ -130,6 +130,7 @@ fn one(
         GridChoice::Uniform { .. } => match options.target {
             Target::Bpw(bpw) => format!("uniform, {bpw} bits"),
             Target::Size(size) => format!("uniform, {size} bytes"),
+            Target::Factor(factor) => format!("uniform, steps of {factor}"),
         },
         other => other.to_string(),
     };

@@ -85,8 +85,18 @@ fn calibration(args: &QuantizeArgs) -> anyhow::Result<Option<CalibrationOptions>
             CalibrationText::Texts(texts)
         }
     };
+    let like = args.r#match.as_deref().map(|word| match word.strip_prefix("mlx") {
+        Some(bits) => GridChoice::parse(&format!("affine:{bits}:64")),
+        None => GridChoice::parse(word),
+    });
+    let like = like.transpose()?;
+    if let (Some(GridChoice::Keep | GridChoice::Uniform { .. }), Some(word)) = (like, &args.r#match) {
+        let why = "expected mlx2 to mlx8, affine:BITS[:GROUP] or absmax:BITS[:tensor|row|GROUP]".to_owned();
+        return Err(PackError::Option { option: format!("--match {word}"), why }.into());
+    }
     Ok(Some(CalibrationOptions {
         text,
+        like,
         tokens: args.calibration_tokens,
         length: args.calibration_window,
         seed: args.seed,

@@ -19,4 +19,4 @@ pub use grid::{decode_grid, encode_outliers};
 pub use norm::{layer_norm, rms_norm};
 pub use packed::{pack, packed_row_bytes, unpack};
 pub use rope::{Pairs, angles, rotate};
-pub use vector::dot;
+pub use vector::{dot, softmax};

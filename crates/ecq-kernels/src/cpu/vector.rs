@@ -66,6 +66,19 @@ super::per_isa::per_isa! {
     }
 }
 
+super::per_isa::per_isa! {
+    /// `x = softmax(x * scale)`.
+    pub fn softmax(x: &mut [f32], scale: f32) {
+        let mut most = f32::NEG_INFINITY;
+        for &x in x.iter() {
+            most = most.max(x);
+        }
+        x.iter_mut().for_each(|x| *x = exp((*x - most) * scale));
+        let inverse = 1.0 / sum(x);
+        x.iter_mut().for_each(|x| *x *= inverse);
+    }
+}
+
 /// The scalar product, for loops that are compiled for an instruction set already.
 #[inline(always)]
 pub(super) fn product(a: &[f32], b: &[f32]) -> f32 {
@@ -118,6 +131,20 @@ mod tests {
         assert_eq!(exp(f32::NEG_INFINITY), 0.0);
         assert!(exp(1e30) > 1e38);
         assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn softmax_is_its_formula() {
+        for n in [1, 7, 16, 45] {
+            let x: Vec<f32> = (0..n).map(|i| ((i * 37) % 23) as f32 / 3.0 - 4.0).collect();
+            let mut found = x.clone();
+            softmax(&mut found, 0.7);
+            let total: f64 = x.iter().map(|&x| (0.7 * f64::from(x)).exp()).sum();
+            for (x, p) in x.iter().zip(found) {
+                let expected = (0.7 * f64::from(*x)).exp() / total;
+                assert!((f64::from(p) / expected - 1.0).abs() < 2e-6, "{n}: {p} {expected}");
+            }
+        }
     }
 
     #[test]

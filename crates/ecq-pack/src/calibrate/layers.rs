@@ -1,7 +1,7 @@
 //! What stands between the matrices of a block, forwards and backwards.
 
 use super::products::{add_product, add_transposed, by_transposed};
-use ecq_kernels::cpu::{Activation, Pairs};
+use ecq_kernels::cpu::{Activation, Pairs, softmax};
 use faer::Par;
 use rayon::prelude::*;
 
@@ -144,10 +144,7 @@ impl Attention {
             later.fill(0.0);
             let (forgotten, seen) = seen.split_at_mut(first);
             forgotten.fill(0.0);
-            let most = seen.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            seen.iter_mut().for_each(|s| *s = ((*s - most) * self.scale).exp());
-            let sum: f32 = seen.iter().sum();
-            seen.iter_mut().for_each(|s| *s /= sum);
+            softmax(seen, self.scale);
         }
         scores
     }

@@ -38,6 +38,8 @@ pub struct Sequences {
     pub length: usize,
     /// The sequences, one after another.
     pub tokens: Vec<u32>,
+    /// Tokens that say how often each occurs: at least these.
+    pub occurring: Vec<u32>,
     /// Where random numbers start.
     pub seed: u64,
 }
@@ -160,9 +162,11 @@ impl Calibration {
         let mut slopes = Gram::new(hidden);
         gradients.iter_mut().for_each(|g| *g *= embedding_scale);
         slopes.add(&gradients);
-        for (name, moments) in
-            [&embedding_name, &head_name].into_iter().zip(head.moments(tokens, slopes, config.tied))
-        {
+        for (name, moments) in [&embedding_name, &head_name].into_iter().zip(head.moments(
+            &sequences.occurring,
+            slopes,
+            config.tied,
+        )) {
             moments.save(&file_of(folder, name, "moments"))?;
         }
         progress.end();
@@ -213,11 +217,21 @@ impl HeadSums {
     }
 
     /// The moments of the embedding, then those of the head if that is another matrix.
-    fn moments(self, tokens: &[u32], slopes: Gram, tied: bool) -> Vec<Moments> {
-        let n = tokens.len() as f64;
+    fn moments(self, occurring: &[u32], slopes: Gram, tied: bool) -> Vec<Moments> {
+        let (n, vocabulary) = (self.inputs.rows.max(1) as f64, self.expected.len());
+        let mut seen = vec![0u32; vocabulary];
+        for &token in occurring.iter().filter(|&&token| (token as usize) < vocabulary) {
+            seen[token as usize] += 1;
+        }
+        let total = occurring.len().max(1) as f64;
+        // As many as are seen once, other texts have of tokens that were not seen (Good, 1953); any of them.
+        let unseen = seen.iter().filter(|&&count| count == 1).count() as f64 / total;
         // Half from how often a token is seen, half from how often it is expected.
-        let mut frequencies: Vec<f64> = self.expected.iter().map(|p| 0.5 * p / n).collect();
-        tokens.iter().for_each(|&token| frequencies[token as usize] += 0.5 / n);
+        let frequency = |(&count, expected): (&u32, &f64)| {
+            let known = 0.5 * f64::from(count) / total + 0.5 * expected / n;
+            (1.0 - unseen) * known + unseen / vocabulary as f64
+        };
+        let frequencies: Vec<f64> = seen.iter().zip(&self.expected).map(frequency).collect();
         let of = |inputs: &[f32], outputs: &[f64]| {
             let shape = [outputs.len(), inputs.len().isqrt()];
             Moments { shape, inputs: inputs.to_vec(), outputs: outputs.iter().map(|&g| g as f32).collect() }
@@ -399,8 +413,12 @@ mod tests {
     #[test]
     fn a_model_is_watched_the_same_way_twice() {
         let checkpoint = tiny();
-        let sequences =
-            Sequences { length: 16, tokens: (0..64).map(|i| i * 31 % 900 + 3).collect(), seed: 4 };
+        let sequences = Sequences {
+            length: 16,
+            tokens: (0..64).map(|i| i * 31 % 900 + 3).collect(),
+            occurring: vec![7, 7, 9],
+            seed: 4,
+        };
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let seen: Vec<Calibration> = folders
             .iter()

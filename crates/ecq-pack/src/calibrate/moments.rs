@@ -57,7 +57,7 @@ pub(super) struct Gram {
     cols: usize,
     /// Lower triangle.
     sums: Vec<f32>,
-    rows: usize,
+    pub(super) rows: usize,
 }
 
 impl Gram {

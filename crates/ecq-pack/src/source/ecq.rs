@@ -1,4 +1,4 @@
-use super::{RideAlong, Source, Tensor, TensorFacts, fingerprint};
+use super::{Origin, RideAlong, Source, Tensor, TensorFacts, fingerprint};
 use crate::error::{PackError, Result};
 use ecq_core::{Content, Kind, Limits};
 use ecq_format::container::EcqFile;
@@ -105,5 +105,10 @@ impl Source for EcqSource {
 
     fn bytes(&self) -> u64 {
         self.file.summary().file_bytes
+    }
+
+    fn origin(&self, _: &str) -> Origin {
+        // The first source's header rides along, and fits that source.
+        self.file.model().source.clone()
     }
 }

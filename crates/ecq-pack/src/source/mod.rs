@@ -12,7 +12,7 @@ pub(crate) use gguf::HEADER_FILE;
 
 use crate::error::{PackError, Result};
 use ecq_core::{Codes, Grid, Kind, Limits};
-use ecq_format::container;
+use ecq_format::container::{self, Source as Origin};
 use std::io::Read;
 use std::path::Path;
 
@@ -83,6 +83,10 @@ pub trait Source: Sync {
     fn fingerprint(&self) -> &str;
     /// Bytes of the source.
     fn bytes(&self) -> u64;
+    /// What a file that is made of it says it was made of; `name` is the source's file name.
+    fn origin(&self, name: &str) -> Origin {
+        Origin { format: self.format().to_owned(), file: name.to_owned(), bytes: self.bytes() }
+    }
 }
 
 /// Opens a model by what its first bytes say.
