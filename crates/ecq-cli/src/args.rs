@@ -109,8 +109,8 @@ pub struct QuantizeArgs {
     /// Length of the whole file at most, such as 1.2GB or 75MiB
     #[arg(long, value_name = "BYTES")]
     pub size: Option<String>,
-    /// In place of --bpw or --size: the smallest file that calibration expects to be no further from the model than this grid would take
-    /// it: mlx2 to mlx8 (MLX's affine groups of 64), or a grid as below
+    /// In place of --bpw or --size: block projections as small as can be while calibration expects them to take the text no further from the model's than
+    /// this grid would: mlx2 to mlx8 (MLX's affine groups of 64), or a grid as below
     #[arg(long, value_name = "GRID", requires = "calibrate", conflicts_with_all = ["bpw", "size"])]
     pub r#match: Option<String>,
     /// Grid of block projections: uniform (for --bpw or --size), uniform:BPW, affine:BITS[:GROUP] (MLX's),

@@ -276,17 +276,27 @@ fn calibration_makes_a_model_better_at_equal_bits() {
         .unwrap();
     // Not from the text that ships for calibration.
     std::fs::write(&text, include_str!("../../../docs/design.md")).unwrap();
-    let kl = |calibrate: &[&str]| {
+    let learned = name("learned");
+    let rate_and_kl = |options: &[&str]| {
         let out = name("q.ecq");
-        let all = [&["quantize", &model, "-o", &out, "--bpw", "2.5", "--embedding", "keep"][..], calibrate];
-        let report = json(&ecq(&[&all.concat()[..], &["--json"]].concat()));
-        assert!((report["bpw_linear"].as_f64().unwrap() - 2.5).abs() < 0.02, "{report}");
+        let all = [&["quantize", &model, "-o", &out, "--embedding", "keep", "--json"][..], options];
+        let report = json(&ecq(&all.concat()));
         let eval = ["eval", &out, "--text", &text, "--reference", &model, "--max-tokens", "512", "--json"];
-        json(&ecq(&eval))["kl"].as_f64().unwrap()
+        (report["bpw_linear"].as_f64().unwrap(), json(&ecq(&eval))["kl"].as_f64().unwrap())
     };
+    let kl = |options: &[&str]| {
+        let (bpw, kl) = rate_and_kl(&[&["--bpw", "2.5"], options].concat());
+        assert!((bpw - 2.5).abs() < 0.02, "{bpw}");
+        kl
+    };
+    let default = ["--calibrate", "default", "--calibration-window", "128", "--calibration-folder", &learned];
     let plain = kl(&[]);
-    let calibrated = kl(&["--calibrate", "default", "--calibration-window", "128"]);
+    let calibrated = kl(&default);
     assert!(calibrated < 0.8 * plain, "{calibrated} of {plain}");
     let own = kl(&["--calibrate", "none", "--calibration-tokens", "8192", "--calibration-window", "128"]);
     assert!(own < plain, "{own} of {plain}");
+    // As far off as MLX's four bits, and smaller; from what was learned before.
+    let (mlx_bpw, mlx) = rate_and_kl(&["--grid", "affine:4:64"]);
+    let (bpw, matched) = rate_and_kl(&[&["--match", "mlx4"], &default[..]].concat());
+    assert!(bpw < 0.9 * mlx_bpw && matched < 1.3 * mlx, "{bpw} of {mlx_bpw}, {matched} of {mlx}");
 }

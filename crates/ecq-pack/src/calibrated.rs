@@ -12,7 +12,7 @@ use crate::rates::{CoderRates, steps};
 use crate::report::PackReport;
 use crate::source::Source;
 use crate::spacing::Spacing;
-use ecq_core::{Coding, FloatType, Limits};
+use ecq_core::{Coding, FloatType, Kind, Limits};
 use ecq_quant::{Feedback, Floats, feedback};
 use ecq_runtime::backend::{Cpu, CpuOptions};
 use ecq_runtime::{
@@ -44,7 +44,8 @@ pub struct CalibrationOptions {
     pub length: usize,
     /// Where random numbers start, and which parts of long texts are taken.
     pub seed: u64,
-    /// In place of a target: as small as is possible without costing more than this grid, by the estimate of [`Moments`].
+    /// In place of a target: block projections as small as is possible without costing more than on this grid, by the estimate of
+    /// [`Moments`].
     pub like: Option<GridChoice>,
     /// Take over what the folder holds of earlier runs: of this one, interrupted, or of ones at other rates.
     pub reuse: bool,
@@ -119,7 +120,10 @@ pub fn pack_calibrated(
     let tensors = source.tensors();
     let choices = tensors.iter().map(|facts| options.grid_of(facts)).collect::<Result<Vec<_>>>()?;
     if let Some(like) = calibration.like {
-        let shares = |i: &usize| matches!(choices[*i], GridChoice::Uniform { bpw: None, .. });
+        // Estimates for embeddings are too hopeful by a factor of two or three: the tokens of other texts are other ones.
+        let shares = |i: &usize| {
+            tensors[*i].kind == Kind::Linear && matches!(choices[*i], GridChoice::Uniform { bpw: None, .. })
+        };
         let shared: Vec<usize> = (0..tensors.len()).filter(shares).collect();
         let found = matching(source, &shared, like, &options, progress)?;
         options.target = Target::Factor(found.factor);
