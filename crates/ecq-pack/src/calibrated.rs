@@ -4,7 +4,7 @@ use crate::calibrate::{Calibration, Moments, Sequences};
 use crate::encode::{CodingChoice, EncodeOptions};
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
-use crate::matching::matching;
+use crate::matching::{dequantized, matching};
 use crate::options::{PackOptions, Target};
 use crate::pack::pack;
 use crate::progress::Progress;
@@ -125,8 +125,7 @@ pub fn pack_calibrated(
             tensors[*i].kind == Kind::Linear && matches!(choices[*i], GridChoice::Uniform { bpw: None, .. })
         };
         let shared: Vec<usize> = (0..tensors.len()).filter(shares).collect();
-        let found = matching(source, &shared, like, &options, progress)?;
-        options.target = Target::Factor(found.factor);
+        options.target = Target::Factor(matching(source, &shared, like, &options, progress)?);
     }
     let found = steps(source, &choices, &options, false, progress)?;
     let places: HashMap<&str, usize> =
@@ -146,11 +145,7 @@ pub fn pack_calibrated(
         let floats = Floats::new(FloatType::F32, [rows, cols], &bytes)?;
         let steps = spacing.steps(factor);
         let (codes, grid) = feedback(&floats, &steps, &spacing.col_scales, &errors, &CoderRates)?;
-        let mut weights = vec![0.0; rows * cols];
-        for (row, out) in weights.chunks_exact_mut(cols).enumerate() {
-            grid.dequantize_row(row, &codes.symbols()[row * cols..(row + 1) * cols], out);
-        }
-        Ok(Some(weights))
+        Ok(Some(dequantized(&codes, &grid, 0..rows)))
     };
     // What is fitted depends on the rate too.
     let fit = place("fitted", &format!("{description} {}", options.fingerprint()))?;

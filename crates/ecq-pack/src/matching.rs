@@ -14,6 +14,7 @@ use ecq_quant::{Feedback, Floats, feedback};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Rows of a matrix that are quantized to learn what a factor costs.
 const ROWS: usize = 96;
@@ -25,15 +26,6 @@ const ROUNDS: usize = 8;
 /// Nats that an error of a uniformly spaced grid costs in units of its steps: half of a twelfth.
 const NATS_PER_WEIGHT: f64 = 1.0 / 24.0;
 
-/// What a model costs on a grid, and the factor of the spacings of uniform grids at which these cost the same.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Match {
-    /// The factor.
-    pub(crate) factor: f64,
-    /// The expected KL of the model on the other grid, in nats per token: of errors that are small and do not add up.
-    pub(crate) nats: f64,
-}
-
 /// The factor at which `indices` on uniform grids, rounded with feedback, cost what they do on the grid `like`.
 ///
 /// # Errors
@@ -44,54 +36,35 @@ pub(crate) fn matching(
     like: GridChoice,
     options: &PackOptions,
     progress: &dyn Progress,
-) -> Result<Match> {
+) -> Result<f64> {
     let tensors = source.tensors();
-    let mut costs = Vec::new();
-    let mut weighed = 0u64;
-    let bytes: u64 = indices.iter().map(|&i| tensors[i].bytes).sum();
-    progress.begin("weighing the other grid", bytes);
-    in_batches(
+    let (mut nats, mut weighed) = (0.0, 0);
+    each(
+        source,
         indices,
-        |&i| tensors[i].bytes,
-        |batch| {
-            let all = batch.par_iter().map(|&i| {
-                let cost = cost_on(source, i, like, options)
-                    .map_err(|e| PackError::in_tensor(&tensors[i].name, e))?;
-                progress.advance(tensors[i].bytes, &tensors[i].name);
-                Ok(cost.map(|cost| (tensors[i].weights(), cost)))
-            });
-            for (n, cost) in all.collect::<Result<Vec<_>>>()?.into_iter().flatten() {
-                weighed += n;
-                costs.push(cost);
-            }
-            Ok(())
+        "weighing the other grid",
+        progress,
+        |i| cost_on(source, i, like, options),
+        |i, cost| {
+            nats += cost;
+            weighed += tensors[i].weights();
         },
     )?;
-    progress.end();
-    let nats: f64 = costs.iter().sum();
     if !(nats > 0.0 && nats.is_finite()) {
         let option = format!("match {like}");
         return Err(PackError::Option { option, why: "costs nothing that calibration could see".to_owned() });
     }
     let mut factor = (nats / NATS_PER_WEIGHT / weighed as f64).sqrt();
     for _ in 0..ROUNDS {
-        progress.begin("matching", bytes);
         let mut ours = 0.0;
-        in_batches(
+        each(
+            source,
             indices,
-            |&i| tensors[i].bytes,
-            |batch| {
-                let all = batch.par_iter().map(|&i| {
-                    let cost = cost_at(source, i, factor, options)
-                        .map_err(|e| PackError::in_tensor(&tensors[i].name, e))?;
-                    progress.advance(tensors[i].bytes, &tensors[i].name);
-                    Ok(cost.unwrap_or(0.0))
-                });
-                ours += all.collect::<Result<Vec<_>>>()?.iter().sum::<f64>();
-                Ok(())
-            },
+            "matching",
+            progress,
+            |i| cost_at(source, i, factor, options),
+            |_, cost| ours += cost,
         )?;
-        progress.end();
         let ratio = nats / ours;
         // Costs grow with the square of steps at most.
         factor *= ratio.sqrt();
@@ -99,10 +72,38 @@ pub(crate) fn matching(
             break;
         }
     }
-    Ok(Match { factor, nats })
+    Ok(factor)
 }
 
-/// What the rows `from..` cost of which `of` are the weights and `approximate` what became of them.
+/// Gives `add` what `cost` finds of every tensor that was watched, in their order.
+fn each(
+    source: &dyn Source,
+    indices: &[usize],
+    stage: &'static str,
+    progress: &dyn Progress,
+    cost: impl Fn(usize) -> Result<Option<f64>> + Sync,
+    mut add: impl FnMut(usize, f64),
+) -> Result<()> {
+    let tensors = source.tensors();
+    progress.begin(stage, indices.iter().map(|&i| tensors[i].bytes).sum());
+    in_batches(
+        indices,
+        |&i| tensors[i].bytes,
+        |batch| {
+            let all = batch.par_iter().map(|&i| {
+                let cost = cost(i).map_err(|error| PackError::in_tensor(&tensors[i].name, error))?;
+                progress.advance(tensors[i].bytes, &tensors[i].name);
+                Ok(cost.map(|cost| (i, cost)))
+            });
+            all.collect::<Result<Vec<_>>>()?.into_iter().flatten().for_each(|(i, cost)| add(i, cost));
+            Ok(())
+        },
+    )?;
+    progress.end();
+    Ok(())
+}
+
+/// What rows cost of which `of` are the weights and `approximate` what became of them.
 fn cost(of: &[f32], approximate: &[f32], outputs: &[f32], inputs: &[f32]) -> f64 {
     let cols = inputs.len().isqrt();
     let error: Vec<f32> = of.iter().zip(approximate).map(|(w, a)| w - a).collect();
@@ -174,7 +175,8 @@ fn cost_at(source: &dyn Source, index: usize, factor: f64, options: &PackOptions
     Ok(Some(share * cost(&of, &approximate, &outputs, &moments.inputs)))
 }
 
-fn dequantized(codes: &Codes, grid: &Grid, rows: std::ops::Range<usize>) -> Vec<f32> {
+/// The weights of some rows.
+pub(crate) fn dequantized(codes: &Codes, grid: &Grid, rows: Range<usize>) -> Vec<f32> {
     let cols = codes.cols();
     let mut weights = vec![0f32; rows.len() * cols];
     for (row, weights) in rows.zip(weights.chunks_exact_mut(cols)) {
