@@ -123,13 +123,7 @@ struct Attended {
 /// What a block computes on its way.
 struct Trace {
     normed: Vec<f32>,
-    /// Before norms and turns.
-    raw_q: Vec<f32>,
-    raw_k: Vec<f32>,
-    q: Vec<f32>,
-    k: Vec<f32>,
-    v: Vec<f32>,
-    heads: Vec<f32>,
+    attended: Attended,
     attention_output: Vec<f32>,
     middle: Vec<f32>,
     mlp_normed: Vec<f32>,
@@ -278,28 +272,13 @@ impl Block {
 
     fn trace(&self, x: &[f32]) -> Trace {
         let normed = self.attention_inputs(x);
-        let Attended { raw_q, raw_k, q, k, v, heads } = self.attend(&normed);
-        let attention_output = self.linear(&self.o, &heads);
+        let attended = self.attend(&normed);
+        let attention_output = self.linear(&self.o, &attended.heads);
         let middle = added(x, &attention_output, self.attention_output_norm.as_ref());
         let mlp_normed = self.mlp_inputs(&middle);
         let [gate, up, product] = self.gate_and_up(&mlp_normed);
         let mlp_output = self.linear(&self.down, &product);
-        Trace {
-            normed,
-            raw_q,
-            raw_k,
-            q,
-            k,
-            v,
-            heads,
-            attention_output,
-            middle,
-            mlp_normed,
-            gate,
-            up,
-            product,
-            mlp_output,
-        }
+        Trace { normed, attended, attention_output, middle, mlp_normed, gate, up, product, mlp_output }
     }
 
     /// The residual stream after the block: `x` is `[rows, hidden]`, sequences one after another.
@@ -337,11 +316,14 @@ impl Block {
         self.mlp_norm.backward(&t.middle, &d_mlp_normed, &mut d_middle);
 
         let d_attention = through(self.attention_output_norm.as_ref(), &t.attention_output, &d_middle);
-        observer.linear(self.o.matrix, &t.heads, &[&d_attention])?;
-        let mut d_heads = vec![0.0; t.heads.len()];
+        observer.linear(self.o.matrix, &t.attended.heads, &[&d_attention])?;
+        let mut d_heads = vec![0.0; t.attended.heads.len()];
         self.matrices[self.o.matrix].backward(&d_attention, &self.o.range, &mut d_heads);
-        let [mut dq, mut dk, dv] = self.attention.backward(&t.q, &t.k, &t.v, &d_heads);
-        for (d, raw, norm) in [(&mut dq, &t.raw_q, &self.q_norm), (&mut dk, &t.raw_k, &self.k_norm)] {
+        let [mut dq, mut dk, dv] =
+            self.attention.backward(&t.attended.q, &t.attended.k, &t.attended.v, &d_heads);
+        for (d, raw, norm) in
+            [(&mut dq, &t.attended.raw_q, &self.q_norm), (&mut dk, &t.attended.raw_k, &self.k_norm)]
+        {
             if let Some(rotation) = &self.rotation {
                 rotation.backward(d, rows, self.attention.head_dim);
             }
