@@ -1,17 +1,18 @@
 //! Quantizing a model whose errors were weighed by running it on text.
 
-use crate::calibrate::{Calibration, Moments, Sequences};
-use crate::encode::{CodingChoice, EncodeOptions};
+use crate::budget::Budget;
+use crate::calibrate::{Calibration, Fitted, Moments, Place, Quantized, Quantizer, Sequences};
+use crate::encode::{CodingChoice, EncodeOptions, encode};
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::matching::{dequantized, matching};
 use crate::options::{PackOptions, Target};
-use crate::pack::pack;
+use crate::pack::{file_bytes, pack, pack_at};
 use crate::progress::Progress;
-use crate::rates::{CoderRates, steps};
+use crate::rates::{CoderRates, Found, find};
 use crate::report::PackReport;
 use crate::source::Source;
-use crate::spacing::Spacing;
+use crate::spacing::{Spacing, Steps};
 use ecq_core::{Coding, FloatType, Kind, Limits};
 use ecq_quant::{Feedback, Floats, feedback};
 use ecq_runtime::backend::{Cpu, CpuOptions};
@@ -23,6 +24,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Text to calibrate on.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +76,7 @@ impl CalibrationOptions {
                 format!("{} texts ({})", texts.len(), &hasher.finalize().to_hex()[..12])
             }
         };
-        format!("{} tokens of {on}, seed {}", self.tokens, self.seed)
+        format!("{} tokens of {on} in windows of {}, seed {}", self.tokens, self.length, self.seed)
     }
 }
 
@@ -95,6 +97,7 @@ pub fn pack_calibrated(
     calibration: &CalibrationOptions,
     progress: &dyn Progress,
 ) -> Result<PackReport> {
+    let start = Instant::now();
     std::fs::create_dir_all(folder).map_err(|source| PackError::Io { path: folder.to_owned(), source })?;
     let model = &blake3::hash(source.fingerprint().as_bytes()).to_hex()[..16];
     let reference =
@@ -102,7 +105,7 @@ pub fn pack_calibrated(
     let checkpoint = Checkpoint::open(&reference, &Limits::default())?;
     let sequences = sequences(&checkpoint, calibration, progress)?;
     let description = calibration.description();
-    let few = Sequences { tokens: every_fourth(&sequences.tokens, sequences.length), ..sequences.clone() };
+    let few = Sequences { tokens: a_fourth(&sequences.tokens, sequences.length), ..sequences.clone() };
     let place = |what: &str, of: &str| -> Result<PathBuf> {
         let key = &blake3::hash(format!("{model} {of}").as_bytes()).to_hex()[..16];
         let folder = folder.join(format!("{what}-{key}"));
@@ -110,10 +113,8 @@ pub fn pack_calibrated(
         Ok(folder)
     };
     let seen = place("seen", &description)?;
-    let watched = match Calibration::reopen(&seen, &description, calibration.reuse)? {
-        Some(watched) => watched,
-        None => Calibration::collect(&checkpoint, &few, &seen, &description, progress)?,
-    };
+    let kept = Place { folder: &seen, description: &description, resume: calibration.reuse };
+    let watched = Calibration::collect(&checkpoint, &few, kept, progress)?;
 
     // Where steps stand for the rate asked for, found without fitting in turn.
     options.calibration = Some(Arc::new(watched.clone()));
@@ -127,37 +128,97 @@ pub fn pack_calibrated(
         let shared: Vec<usize> = (0..tensors.len()).filter(shares).collect();
         options.target = Target::Factor(matching(source, &shared, like, &options, progress)?);
     }
-    let found = steps(source, &choices, &options, false, progress)?;
+    let Found { mut steps, budgets } = find(source, &choices, &options, progress)?;
     let places: HashMap<&str, usize> =
         tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();
-    let quantize = |name: &str, aim: &[f32], moments: &Moments| -> Result<Option<Vec<f32>>> {
-        let Some(&index) = places.get(name) else { return Ok(None) };
-        let [rows, cols] = moments.shape;
-        let (facts, found) = (&tensors[index], found.get(&index));
-        let Some(factor) = found.and_then(|steps| steps.factor) else { return Ok(None) };
-        if [facts.rows, facts.cols] != moments.shape || !matches!(choices[index], GridChoice::Uniform { .. })
+    let mut rounding =
+        Rounding { source, choices: &choices, options: &options, places, steps: &steps, budgets };
+    // What is fitted depends on the rate too.
+    let fit = place("fitted", &format!("{description} {}", options.fingerprint()))?;
+    let (fitted, all) = watched.sequential(
+        &checkpoint,
+        &sequences,
+        Place { folder: &fit, ..kept },
+        &mut rounding,
+        progress,
+    )?;
+    drop(checkpoint);
+    // What was fitted is packed as it was rounded then.
+    for (&index, steps) in &mut steps {
+        let facts = &tensors[index];
+        if let (Some(fit), Some(spacing)) = (all.get(&facts.name), Spacing::of(Some(&fitted), facts)?) {
+            *steps = spacing.at(f64::from(fit.factor));
+        }
+    }
+    options.calibration = Some(Arc::new(fitted));
+    let mut report = pack_at(source, source_name, dest, Some(steps), &options, progress)?;
+    report.seconds = start.elapsed().as_secs_f64();
+    for tensor in &report.tensors {
+        // Offsets in the header have more or fewer digits.
+        let as_fitted = |fit: &Fitted| (8.0 * tensor.bytes as f64 - fit.bits).abs() < 8.0 * 64.0;
+        debug_assert!(all.get(&tensor.name).is_none_or(as_fitted), "{tensor:?}");
+    }
+    std::fs::remove_dir_all(&fit).map_err(|source| PackError::Io { path: fit, source })?;
+    Ok(report)
+}
+
+/// Rounds matrices onto uniform grids as they come, at steps that keep the rate.
+struct Rounding<'a> {
+    source: &'a dyn Source,
+    choices: &'a [GridChoice],
+    options: &'a PackOptions,
+    places: HashMap<&'a str, usize>,
+    steps: &'a HashMap<usize, Steps>,
+    budgets: Vec<Budget>,
+}
+
+impl Rounding<'_> {
+    /// The factor at which matrix `index` is to be rounded, and which budget pays for it.
+    fn factor(&self, index: usize) -> Option<(f64, Option<usize>)> {
+        let payer = self.budgets.iter().position(|budget| budget.holds(index));
+        let found = self.steps.get(&index)?.factor?;
+        Some(match payer {
+            Some(payer) => (self.budgets[payer].factor(index)?, Some(payer)),
+            // Embedding and head follow the block projections where those alone have a rate.
+            None => (found * self.budgets.first().map_or(1.0, |shared| shared.octaves().exp2()), None),
+        })
+    }
+}
+
+impl Quantizer for Rounding<'_> {
+    fn quantize(&mut self, name: &str, aim: &[f32], moments: &Moments) -> Result<Option<Quantized>> {
+        let Some(&index) = self.places.get(name) else { return Ok(None) };
+        let facts = &self.source.tensors()[index];
+        if [facts.rows, facts.cols] != moments.shape
+            || !matches!(self.choices[index], GridChoice::Uniform { .. })
         {
             return Ok(None);
         }
-        let errors = Feedback::new(&moments.inputs, cols)?;
+        let errors = Feedback::new(&moments.inputs, facts.cols)?;
         let Some(spacing) = Spacing::new(&errors, moments) else { return Ok(None) };
-        let bytes: Vec<u8> = bytemuck::cast_slice(aim).to_vec();
-        let floats = Floats::new(FloatType::F32, [rows, cols], &bytes)?;
-        let steps = spacing.steps(factor);
-        let (codes, grid) = feedback(&floats, &steps, &spacing.col_scales, &errors, &CoderRates)?;
-        Ok(Some(dequantized(&codes, &grid, 0..rows)))
-    };
-    // What is fitted depends on the rate too.
-    let fit = place("fitted", &format!("{description} {}", options.fingerprint()))?;
-    let fitted = match Calibration::reopen(&fit, &description, calibration.reuse)? {
-        Some(fitted) => fitted,
-        None => watched.sequential(&checkpoint, &sequences, &fit, &quantize, progress)?,
-    };
-    drop(checkpoint);
-    options.calibration = Some(Arc::new(fitted));
-    let report = pack(source, source_name, dest, &options, progress)?;
-    std::fs::remove_dir_all(&fit).map_err(|source| PackError::Io { path: fit, source })?;
-    Ok(report)
+        let bytes: &[u8] = bytemuck::cast_slice(aim);
+        let floats = Floats::new(FloatType::F32, moments.shape, bytes)?;
+        let encode_options = self.options.of(name)?;
+        loop {
+            let Some((factor, payer)) = self.factor(index) else { return Ok(None) };
+            let factor = factor as f32;
+            let Steps { rows, .. } = spacing.at(factor.into());
+            let (codes, grid) = feedback(&floats, &rows, &spacing.col_scales, &errors, &CoderRates)?;
+            let (tensor, _) = encode(facts.kind, &codes, &grid, &encode_options)?;
+            let bits = 8.0 * file_bytes(self.source, name, &tensor)? as f64;
+            if payer.is_none_or(|payer| self.budgets[payer].spend(index, factor.into(), bits)) {
+                let weights = dequantized(&codes, &grid, 0..facts.rows);
+                return Ok(Some(Quantized { weights, fitted: Fitted { factor, bits } }));
+            }
+        }
+    }
+
+    fn resume(&mut self, name: &str, fitted: Fitted) {
+        let Some(&index) = self.places.get(name) else { return };
+        for budget in self.budgets.iter_mut().filter(|budget| budget.holds(index)) {
+            while !budget.spend(index, fitted.factor.into(), fitted.bits) {}
+        }
+    }
 }
 
 /// The source as an `.ecq` that runs: packed codes, quick to write and to load.
@@ -170,9 +231,10 @@ fn runnable(source: &dyn Source, path: &Path, reuse: bool, progress: &dyn Progre
     Ok(path.to_owned())
 }
 
-/// Every fourth sequence, but one at least.
-fn every_fourth(tokens: &[u32], length: usize) -> Vec<u32> {
-    tokens.chunks(length).step_by(4).flatten().copied().collect()
+/// One of every four sequences, another one each time: they come from texts in turn, and all texts are to be among them.
+fn a_fourth(tokens: &[u32], length: usize) -> Vec<u32> {
+    let fours = tokens.chunks(4 * length).enumerate();
+    fours.flat_map(|(i, four)| four.chunks(length).cycle().nth(i % 4).unwrap_or(four)).copied().collect()
 }
 
 /// The text as sequences of equal length, each beginning as a text does.
@@ -292,6 +354,15 @@ mod tests {
             assert_eq!(sorted.len(), 8, "{taken:?}");
         }
         assert_eq!(spread(&texts, 100, 1).len(), 13);
+    }
+
+    #[test]
+    fn gradients_come_from_all_texts() {
+        // Twelve sequences of two tokens, from two texts in turn.
+        let tokens: Vec<u32> = (0..12).flat_map(|i| [i % 2, i]).collect();
+        assert_eq!(a_fourth(&tokens, 2), [0, 0, 1, 5, 0, 10]);
+        assert_eq!(a_fourth(&tokens[..6], 2), [0, 0]);
+        assert_eq!(a_fourth(&tokens[..12], 2), [0, 0, 1, 5]);
     }
 
     #[test]

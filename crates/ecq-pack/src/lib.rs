@@ -2,6 +2,7 @@
 //! analyze.
 
 pub mod analyze;
+mod budget;
 pub mod calibrate;
 mod calibrated;
 mod compare;

@@ -158,7 +158,7 @@ fn cost_at(source: &dyn Source, index: usize, factor: f64, options: &PackOptions
     let cols = facts.cols;
     let errors = Feedback::new(&moments.inputs, cols)?;
     let Some(spacing) = Spacing::new(&errors, &moments) else { return Ok(None) };
-    let all = spacing.steps(factor).to_f32();
+    let all = spacing.at(factor).rows.to_f32();
     let rows: Vec<usize> = (0..facts.rows).step_by(facts.rows.div_ceil(ROWS)).collect();
     let mut of = vec![0f32; rows.len() * cols];
     for (&row, of) in rows.iter().zip(of.chunks_exact_mut(cols)) {

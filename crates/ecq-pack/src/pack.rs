@@ -56,6 +56,18 @@ pub fn pack(
     options: &PackOptions,
     progress: &dyn Progress,
 ) -> Result<PackReport> {
+    pack_at(source, source_name, dest, None, options, progress)
+}
+
+/// Packs as [`pack`] does, at steps that are known already if they are given.
+pub(crate) fn pack_at(
+    source: &dyn Source,
+    source_name: &str,
+    dest: Option<&Path>,
+    steps: Option<HashMap<usize, Steps>>,
+    options: &PackOptions,
+    progress: &dyn Progress,
+) -> Result<PackReport> {
     let start = Instant::now();
     let tensors = source.tensors();
     let choices = tensors.iter().map(|facts| options.grid_of(facts)).collect::<Result<Vec<_>>>()?;
@@ -73,10 +85,10 @@ pub fn pack(
     let mut report = PackReport::new(source.bytes(), tensors.len() - todo.len());
     report.dry_run = dest.is_none();
     // Of all tensors, done or not: steps follow from the whole model.
-    let steps = if todo.is_empty() {
-        HashMap::new()
-    } else {
-        rates::steps(source, &choices, options, true, progress)?
+    let steps = match steps {
+        Some(steps) => steps,
+        None if todo.is_empty() => HashMap::new(),
+        None => rates::find(source, &choices, options, progress)?.steps,
     };
 
     progress.begin("packing", todo.iter().map(|&i| tensors[i].bytes).sum());
@@ -159,6 +171,14 @@ pub(crate) fn push(spool: &mut Spool, name: &str, packed: &Packed) -> Result<()>
         Form::Plain(dtype, shape, bytes) => spool.push_plain(name, *dtype, shape, bytes)?,
     }
     Ok(())
+}
+
+/// What a tensor takes in a file, its share of the header included.
+pub(crate) fn file_bytes(source: &dyn Source, name: &str, tensor: &EncodedTensor) -> Result<u64> {
+    let mut spool = Spool::counting();
+    spool.push_encoded(name, tensor)?;
+    let summary = spool.finish(&model_entry(source, "", vec![name.to_owned()], None))?;
+    Ok(summary.tensors.get(name).map_or(0, TensorBytes::total))
 }
 
 fn tensor_report(tensor: &TensorFacts, bytes: &TensorBytes, facts: &Facts) -> TensorReport {

@@ -4,6 +4,7 @@
 //! sketch does not know (several tables a tensor, start states, side data, the header) is measured: some tensors of each role
 //! are packed for real at the steps first found, and the difference is added to the estimates of their role.
 
+use crate::budget::{Budget, Share};
 use crate::encode::CodingChoice;
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
@@ -94,11 +95,7 @@ impl Measured {
     fn steps(&self, scale: f64) -> Result<Steps> {
         Ok(match &self.spacing {
             None => Steps { rows: self.sketch.steps(scale)?, col_scales: None, factor: None },
-            Some(spacing) => {
-                let factor = self.factor(scale, spacing);
-                let col_scales = Some(spacing.col_scales.clone());
-                Steps { rows: spacing.steps(factor), col_scales, factor: Some(factor) }
-            }
+            Some(spacing) => spacing.at(self.factor(scale, spacing)),
         })
     }
 
@@ -117,22 +114,31 @@ impl Measured {
     }
 }
 
-/// The steps of every tensor with a uniform grid, by index; where the model was watched and not `exactly`, to some thousandths of the rate.
+/// Steps for a model.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Of every tensor with a uniform grid, by index.
+    pub(crate) steps: HashMap<usize, Steps>,
+    /// What tensors may take that will be quantized one after another: for those that share a target, then for each that has a rate of its own.
+    pub(crate) budgets: Vec<Budget>,
+}
+
+/// Finds the steps of tensors with uniform grids: where the model was watched, to some hundredths of the rate, for what is quantized one after
+/// another takes other bits than it would by itself.
 ///
 /// # Errors
 /// When a tensor cannot be read, or the rate or size asked for is out of reach.
-pub(crate) fn steps(
+pub(crate) fn find(
     source: &dyn Source,
     choices: &[GridChoice],
     options: &PackOptions,
-    exactly: bool,
     progress: &dyn Progress,
-) -> Result<HashMap<usize, Steps>> {
+) -> Result<Found> {
     let tensors = source.tensors();
     let uniform: Vec<usize> =
         (0..tensors.len()).filter(|&i| matches!(choices[i], GridChoice::Uniform { .. })).collect();
     if uniform.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Found::default());
     }
     for &i in &uniform {
         if options.of(&tensors[i].name)?.coding == CodingChoice::Only(Coding::Packed) {
@@ -160,13 +166,15 @@ pub(crate) fn steps(
         false => Vec::new(),
     };
 
-    let mut steps = HashMap::new();
+    let (mut steps, mut own) = (HashMap::new(), Vec::new());
     for (measured, bpw) in alone {
         let mut one = [measured];
         let wanted = bpw * one[0].sketch.weights() as f64;
-        let scale = calibrated(&mut one, wanted, source, choices, options, exactly, &())?;
+        let scale = calibrated(&mut one, wanted, source, choices, options, &())?;
+        own.push(budget(&one, scale, wanted, source));
         steps.insert(one[0].index, one[0].steps(scale)?);
     }
+    let mut budgets = Vec::new();
     if !shared.is_empty() {
         let weights: u64 = shared.iter().map(|m| m.sketch.weights()).sum();
         let wanted = match options.target {
@@ -188,7 +196,9 @@ pub(crate) fn steps(
         };
         let scale = match (wanted, options.target) {
             (Some(wanted), _) => {
-                calibrated(&mut shared, wanted, source, choices, options, exactly, progress)?
+                let scale = calibrated(&mut shared, wanted, source, choices, options, progress)?;
+                budgets.push(budget(&shared, scale, wanted, source));
+                scale
             }
             // One scale for the model is one factor for all that was watched.
             (None, Target::Factor(factor)) => {
@@ -201,7 +211,26 @@ pub(crate) fn steps(
             steps.insert(measured.index, measured.steps(scale)?);
         }
     }
-    Ok(steps)
+    budgets.extend(own);
+    Ok(Found { steps, budgets })
+}
+
+/// What those of `measured` that were watched may take of `wanted` bits.
+fn budget(measured: &[Measured], scale: f64, wanted: f64, source: &dyn Source) -> Budget {
+    let mut most = wanted;
+    let mut shares = BTreeMap::new();
+    for m in measured {
+        match &m.spacing {
+            Some(spacing) => {
+                let (factor, bits) = (m.factor(scale, spacing), m.bits(scale));
+                let per_octave = bits - m.bits(2.0 * scale);
+                let role = role(&source.tensors()[m.index].name);
+                shares.insert(m.index, Share { role, factor, bits, per_octave });
+            }
+            None => most -= m.bits(scale),
+        }
+    }
+    Budget::new(shares, most, NEAR)
 }
 
 /// Gives tensors with one step for the model the unit of all of them.
@@ -275,7 +304,6 @@ fn calibrated(
     source: &dyn Source,
     choices: &[GridChoice],
     options: &PackOptions,
-    exactly: bool,
     progress: &dyn Progress,
 ) -> Result<f64> {
     let weights: f64 = measured.iter().map(|m| m.sketch.weights() as f64).sum();
@@ -289,7 +317,7 @@ fn calibrated(
     for (at, m) in measured.iter().enumerate() {
         alike.entry((role(&source.tensors()[m.index].name), m.sketch.shape())).or_default().push(at);
     }
-    let mut probed: Vec<Vec<usize>> = alike
+    let probed: Vec<Vec<usize>> = alike
         .iter()
         .map(|((_, [rows, cols]), all)| {
             let enough = PROBED_WEIGHTS.div_ceil(rows * cols).clamp(LEAST_PROBED, PROBED).min(all.len());
@@ -320,13 +348,8 @@ fn calibrated(
         }
         // Alphabets and tables change by jumps: aim at the middle of what is near enough.
         scale = solved(measured)?;
-        if !far {
-            // Errors that are fed back make tensors less alike: all are packed once before the last step.
-            match exactly && watched && !all_probed {
-                true => probed = alike.values().cloned().collect(),
-                false if all_probed && !watched => {}
-                false => break,
-            }
+        if !far && (watched || !all_probed) {
+            break;
         }
     }
     Ok(scale)

@@ -63,10 +63,14 @@ impl Spacing {
         })
     }
 
-    /// The steps of rows that are `factor` times the units.
-    pub(crate) fn steps(&self, factor: f64) -> FloatVec {
-        let steps: Vec<f32> = self.rows.iter().map(|&unit| (f64::from(unit) * factor) as f32).collect();
-        FloatVec::of(FloatType::Bf16, &steps)
+    /// Steps that are `factor` times the units.
+    pub(crate) fn at(&self, factor: f64) -> Steps {
+        let rows: Vec<f32> = self.rows.iter().map(|&unit| (f64::from(unit) * factor) as f32).collect();
+        Steps {
+            rows: FloatVec::of(FloatType::Bf16, &rows),
+            col_scales: Some(self.col_scales.clone()),
+            factor: Some(factor),
+        }
     }
 }
 

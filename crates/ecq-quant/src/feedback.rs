@@ -16,7 +16,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 /// A part of each input's own moment that is added to it.
-const DAMPING: f64 = 0.02;
+const DAMPING: f64 = 0.05;
 /// Inputs are taken to move at least this much of the median input.
 const LEAST_INPUT: f64 = 1e-4;
 /// Columns whose errors are passed on together.
@@ -26,7 +26,7 @@ const BLOCK_ROWS: usize = 64;
 /// Rows from which the bits of integers are learned.
 const LEARN_ROWS: usize = 128;
 /// Squared steps that a bit may cost.
-const STEPS_PER_BIT: f64 = 0.06;
+const STEPS_PER_BIT: f64 = 0.075;
 /// Integers this near to zero have bits of their own.
 const NEAR: i32 = 96;
 
@@ -45,7 +45,7 @@ pub struct Feedback {
 impl Feedback {
     /// Factors the second moments of inputs, `[cols, cols]`, symmetric.
     ///
-    /// Two hundredths of each input's own moment is added to it; inputs that hardly ever move are taken to move a little.
+    /// A twentieth of each input's own moment is added to it; inputs that hardly ever move are taken to move a little.
     ///
     /// # Errors
     /// When a moment is not finite, or they are no moments (not positive definite even so).

@@ -5,6 +5,7 @@ use super::products::{add_product, all, by_transposed};
 use crate::error::Result;
 use ecq_runtime::config::{Config, Naming, NormKind};
 use ecq_runtime::{Checkpoint, Names};
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// A matrix of a block, and its name in the file.
@@ -252,10 +253,12 @@ impl Block {
     fn gate_and_up(&self, normed: &[f32]) -> [Vec<f32>; 3] {
         let up = self.linear(&self.up, normed);
         let gate = self.gate.as_ref().map_or(Vec::new(), |gate| self.linear(gate, normed));
-        let product = match self.gate {
-            Some(_) => gate.iter().zip(&up).map(|(&g, &u)| activation(self.activation, g).0 * u).collect(),
-            None => up.iter().map(|&u| activation(self.activation, u).0).collect(),
-        };
+        let value = |x: f32| activation(self.activation, x).0;
+        let mut product = up.clone();
+        match self.gate {
+            Some(_) => product.par_iter_mut().zip(&gate).for_each(|(u, &g)| *u *= value(g)),
+            None => product.par_iter_mut().for_each(|u| *u = value(*u)),
+        }
         [gate, up, product]
     }
 
@@ -301,10 +304,11 @@ impl Block {
         let mut d_up = d_product;
         if let Some(gate) = &self.gate {
             let mut d_gate = vec![0.0; d_up.len()];
-            for (((dg, du), &g), &u) in d_gate.iter_mut().zip(&mut d_up).zip(&t.gate).zip(&t.up) {
+            let each = d_gate.par_iter_mut().zip(&mut d_up).zip(&t.gate).zip(&t.up);
+            each.for_each(|(((dg, du), &g), &u)| {
                 let (value, slope) = activation(self.activation, g);
                 (*dg, *du) = (*du * u * slope, *du * value);
-            }
+            });
             observer.linear(gate.matrix, &t.mlp_normed, &[&d_gate])?;
             self.matrices[gate.matrix].backward(&d_gate, &gate.range, &mut d_mlp_normed);
         } else {

@@ -5,22 +5,27 @@
 //! drawn from the model's own distribution: their second moments are the Fisher information, the curvature of the KL to the unquantized model.
 
 mod block;
+mod journal;
 mod layers;
 mod moments;
 mod products;
 mod sequential;
 mod spill;
 
+pub(crate) use journal::Place;
 pub use moments::Moments;
+pub(crate) use sequential::{Fitted, Quantized, Quantizer};
 
 use crate::error::{PackError, Result};
 use crate::progress::Progress;
 use block::{Block, Observer, norm};
 use ecq_runtime::{Checkpoint, Names};
+use journal::Journal;
 use layers::Norm;
 use moments::{Gram, Sums};
 use products::{add_product, all, by_transposed};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use spill::Spill;
 use std::path::{Path, PathBuf};
 
@@ -28,8 +33,8 @@ use std::path::{Path, PathBuf};
 const BATCH_TOKENS: usize = 1024;
 /// Tokens whose logits are held at once.
 const HEAD_TOKENS: usize = 128;
-/// The file that says that all is there, and from what.
-const DONE: &str = "done";
+/// The file of residual streams between blocks.
+const STREAM: &str = "stream";
 
 /// Text as tokens, cut into sequences of equal length.
 #[derive(Debug, Clone)]
@@ -73,95 +78,91 @@ impl Calibration {
         &self.description
     }
 
-    /// What was kept in `folder` of a run that came to its end, if it was made from what `description` says.
-    pub(crate) fn reopen(folder: &Path, description: &str, reuse: bool) -> Result<Option<Self>> {
-        let path = folder.join(DONE);
-        match std::fs::read_to_string(&path) {
-            Ok(text) if reuse && text == description => {
-                Ok(Some(Self { folder: folder.to_owned(), description: text }))
-            }
-            Ok(_) => {
-                std::fs::remove_file(&path).map(|()| None).map_err(|source| PackError::Io { path, source })
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(PackError::Io { path, source }),
-        }
+    fn at(place: Place<'_>) -> Self {
+        Self { folder: place.folder.to_owned(), description: place.description.to_owned() }
     }
 
-    /// Says that all is there.
-    fn close(self) -> Result<Self> {
-        let path = self.folder.join(DONE);
-        std::fs::write(&path, &self.description).map_err(|source| PackError::Io { path, source })?;
-        Ok(self)
-    }
-
-    /// Runs a model on sequences and writes the moments of its matrices to `folder`.
+    /// Runs a model on sequences and writes the moments of its matrices to a place; goes on where an interrupted run stopped.
     ///
     /// # Errors
     /// When a tensor is missing or damaged, a token is unknown, gradients are not finite, or files cannot be written.
-    pub fn collect(
+    pub(crate) fn collect(
         checkpoint: &Checkpoint,
         sequences: &Sequences,
-        folder: &Path,
-        description: &str,
+        place: Place<'_>,
         progress: &dyn Progress,
     ) -> Result<Self> {
+        let mut journal = Journal::<Watched>::open(place)?;
+        if journal.is_done() {
+            return Ok(Self::at(place));
+        }
         let config = checkpoint.config();
         let (hidden, layers, length) = (config.hidden, config.layers, sequences.length);
-        let tokens = &sequences.tokens;
+        let (tokens, folder) = (&sequences.tokens, place.folder);
         if let Some(&token) = tokens.iter().find(|&&token| token as usize >= config.vocabulary) {
             return Err(ecq_runtime::RuntimeError::Token { token, vocabulary: config.vocabulary }.into());
         }
         let batch = length * (BATCH_TOKENS / length).max(1);
         let starts: Vec<usize> = (0..tokens.len()).step_by(batch).collect();
         let rows_at = |start: usize| batch.min(tokens.len() - start);
-        let mut spill = Spill::new(folder, tokens.len(), hidden)?;
+        let mut spill = Spill::named(folder, STREAM, tokens.len(), hidden)?;
+        // Behind the streams between blocks: the gradients before a block and after it, in turn.
+        let gradients_at = |layer: usize| layers + 1 + layer % 2;
 
         progress.begin("calibrating", (tokens.len() * (3 * layers + 2)) as u64);
         let ends = Ends::load(checkpoint)?;
-        for &start in &starts {
-            spill.write(0, start, &ends.embed(&tokens[start..start + rows_at(start)], length))?;
+        let Watched { forward, backward } = *journal.state();
+        if forward == 0 {
+            for &start in &starts {
+                spill.write(0, start, &ends.embed(&tokens[start..start + rows_at(start)], length))?;
+            }
         }
-        for layer in 0..layers {
+        for layer in forward..layers {
             let block = Block::load(checkpoint, layer, length)?;
             for &start in &starts {
                 let x = spill.read(layer, start, rows_at(start))?;
                 spill.write(layer + 1, start, &block.forward(&x))?;
                 progress.advance(rows_at(start) as u64, &format!("forward, block {layer}"));
             }
+            journal.set(Watched { forward: layer + 1, backward })?;
         }
         let mut head = HeadSums::new(config.vocabulary, hidden);
         let mut random = sequences.seed;
-        let mut gradients = Vec::with_capacity(tokens.len() * hidden);
         for start in (0..tokens.len()).step_by(HEAD_TOKENS) {
             let rows = HEAD_TOKENS.min(tokens.len() - start);
             let x = spill.read(layers, start, rows)?;
-            gradients.extend(ends.backward(&x, &mut random, &mut head));
+            let gradients = ends.backward(&x, &mut random, &mut head);
+            if gradients.iter().any(|g| !g.is_finite()) {
+                return Err(PackError::Calibration("the model's logits are not finite".to_owned()));
+            }
+            if backward == 0 {
+                spill.write(gradients_at(layers), start, &gradients)?;
+            }
             progress.advance(2 * rows as u64, "head");
-        }
-        if gradients.iter().any(|g| !g.is_finite()) {
-            return Err(PackError::Calibration("the model's logits are not finite".to_owned()));
         }
         let (embedding_name, head_name) = (ends.embedding_name.clone(), ends.head_name.clone());
         let embedding_scale = ends.embedding_scale;
         drop(ends);
-        for layer in (0..layers).rev() {
+        for layer in (0..layers - backward).rev() {
             let block = Block::load(checkpoint, layer, length)?;
             let mut sums = BlockSums(block.matrices.iter().map(|m| Sums::new(m.shape)).collect());
             for &start in &starts {
                 let x = spill.read(layer, start, rows_at(start))?;
-                let dy = &mut gradients[start * hidden..(start + rows_at(start)) * hidden];
-                let dx = block.backward(&x, dy, &mut sums)?;
-                dy.copy_from_slice(&dx);
+                let dy = spill.read(gradients_at(layer + 1), start, rows_at(start))?;
+                spill.write(gradients_at(layer), start, &block.backward(&x, &dy, &mut sums)?)?;
                 progress.advance(2 * rows_at(start) as u64, &format!("backward, block {layer}"));
             }
             for (matrix, sums) in block.matrices.iter().zip(sums.0) {
                 sums.moments().save(&file_of(folder, &matrix.name, "moments"))?;
             }
+            journal.set(Watched { forward: layers, backward: layers - layer })?;
         }
         let mut slopes = Gram::new(hidden);
-        gradients.iter_mut().for_each(|g| *g *= embedding_scale);
-        slopes.add(&gradients);
+        for &start in &starts {
+            let mut gradients = spill.read(gradients_at(0), start, rows_at(start))?;
+            gradients.iter_mut().for_each(|g| *g *= embedding_scale);
+            slopes.add(&gradients);
+        }
         for (name, moments) in [&embedding_name, &head_name].into_iter().zip(head.moments(
             &sequences.occurring,
             slopes,
@@ -170,8 +171,22 @@ impl Calibration {
             moments.save(&file_of(folder, name, "moments"))?;
         }
         progress.end();
-        Self { folder: folder.to_owned(), description: description.to_owned() }.close()
+        journal.close()?;
+        remove(folder, STREAM)?;
+        Ok(Self::at(place))
     }
+}
+
+/// How many blocks a model was watched through, first to last and then last to first.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Watched {
+    forward: usize,
+    backward: usize,
+}
+
+fn remove(folder: &Path, name: &str) -> Result<()> {
+    let path = folder.join(name);
+    std::fs::remove_file(&path).map_err(|source| PackError::Io { path, source })
 }
 
 fn file_of(folder: &Path, tensor: &str, what: &str) -> PathBuf {
@@ -340,7 +355,9 @@ mod tests {
     use ecq_core::Limits;
     use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
     use ecq_runtime::{CacheType, LoadOptions, Mode, Model, Session, SessionOptions};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn tiny() -> Checkpoint {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecq-cli/assets/tiny.ecq");
@@ -410,6 +427,17 @@ mod tests {
         }
     }
 
+    /// Panics at every fourth step.
+    struct Breaks(AtomicUsize);
+
+    impl Progress for Breaks {
+        fn begin(&self, _: &str, _: u64) {}
+        fn advance(&self, _: u64, _: &str) {
+            assert!(self.0.fetch_add(1, Ordering::Relaxed) % 4 != 3, "interrupted");
+        }
+        fn end(&self) {}
+    }
+
     #[test]
     fn a_model_is_watched_the_same_way_twice() {
         let checkpoint = tiny();
@@ -420,10 +448,19 @@ mod tests {
             seed: 4,
         };
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let seen: Vec<Calibration> = folders
-            .iter()
-            .map(|folder| Calibration::collect(&checkpoint, &sequences, folder.path(), "tiny", &()).unwrap())
-            .collect();
+        let place = |i: usize| Place { folder: folders[i].path(), description: "tiny", resume: true };
+        // The second run is interrupted again and again.
+        let breaks = Breaks(AtomicUsize::new(0));
+        let broken = || Calibration::collect(&checkpoint, &sequences, place(1), &breaks);
+        let mut second = catch_unwind(AssertUnwindSafe(broken));
+        let mut runs = 1;
+        while second.is_err() {
+            second = catch_unwind(AssertUnwindSafe(broken));
+            runs += 1;
+        }
+        assert!(runs > 3, "{runs}");
+        let seen =
+            [Calibration::collect(&checkpoint, &sequences, place(0), &()).unwrap(), second.unwrap().unwrap()];
         let names = Names(checkpoint.config().naming);
         for (part, shape) in Names::parts(checkpoint.config()) {
             let name = names.block(0, part);
@@ -432,10 +469,11 @@ mod tests {
             assert!(moments.outputs.iter().any(|&g| g > 0.0));
             assert_eq!(Some(moments), seen[1].moments(name, shape).unwrap());
         }
-        assert!(Calibration::reopen(folders[0].path(), "tiny", true).unwrap().is_some());
-        assert!(Calibration::reopen(folders[0].path(), "another", true).unwrap().is_none());
+        assert!(Journal::<Watched>::open(place(0)).unwrap().is_done());
+        let other = Place { description: "another", ..place(0) };
+        assert!(!Journal::<Watched>::open(other).unwrap().is_done());
         let wrong = Sequences { tokens: vec![u32::MAX], ..sequences };
-        let error = Calibration::collect(&checkpoint, &wrong, folders[1].path(), "", &()).unwrap_err();
+        let error = Calibration::collect(&checkpoint, &wrong, other, &()).unwrap_err();
         assert!(matches!(error, PackError::Runtime(ecq_runtime::RuntimeError::Token { .. })), "{error}");
     }
 }

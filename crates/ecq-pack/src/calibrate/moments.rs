@@ -18,10 +18,15 @@ pub struct Moments {
 
 /// Writes floats to `path`, whole or not at all.
 pub(super) fn save(path: &Path, parts: &[&[f32]]) -> Result<()> {
-    let io = |source| PackError::Io { path: path.to_owned(), source };
-    let part = path.with_extension("partial");
     let bytes: Vec<u8> =
         parts.iter().flat_map(|part| bytemuck::cast_slice::<f32, u8>(part)).copied().collect();
+    save_bytes(path, &bytes)
+}
+
+/// Writes bytes to `path`, whole or not at all.
+pub(super) fn save_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    let io = |source| PackError::Io { path: path.to_owned(), source };
+    let part = path.with_extension("partial");
     fs::write(&part, bytes).map_err(io)?;
     fs::rename(&part, path).map_err(io)
 }

@@ -1,4 +1,4 @@
-//! The residual stream of every token between blocks, in a file without a name.
+//! The residual stream of every token between blocks, in a file.
 
 use crate::error::{PackError, Result};
 use std::fs::File;
@@ -14,6 +14,14 @@ pub(super) struct Spill {
 }
 
 impl Spill {
+    /// Tables of `rows` rows of `width` floats in the file `name` of `folder`, which may be there from an earlier run.
+    pub(super) fn named(folder: &Path, name: &str, rows: usize, width: usize) -> Result<Self> {
+        let path = folder.join(name);
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|source| PackError::Io { path, source })?;
+        Ok(Self { file, folder: folder.to_owned(), rows, width })
+    }
+
     /// Makes room in `folder` for tables of `rows` rows of `width` floats. The file vanishes with the process.
     pub(super) fn new(folder: &Path, rows: usize, width: usize) -> Result<Self> {
         let file = tempfile::tempfile_in(folder)
