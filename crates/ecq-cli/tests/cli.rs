@@ -286,7 +286,7 @@ fn calibration_makes_a_model_better_at_equal_bits() {
     };
     let kl = |options: &[&str]| {
         let (bpw, kl) = rate_and_kl(&[&["--bpw", "2.5"], options].concat());
-        assert!((bpw - 2.5).abs() < 0.02, "{bpw}");
+        assert!((2.495..=2.5).contains(&bpw), "{bpw}");
         kl
     };
     let default = ["--calibrate", "default", "--calibration-window", "128", "--calibration-folder", &learned];
@@ -299,4 +299,10 @@ fn calibration_makes_a_model_better_at_equal_bits() {
     let (mlx_bpw, mlx) = rate_and_kl(&["--grid", "affine:4:64"]);
     let (bpw, matched) = rate_and_kl(&[&["--match", "mlx4"], &default[..]].concat());
     assert!(bpw < 0.9 * mlx_bpw && matched < 1.3 * mlx, "{bpw} of {mlx_bpw}, {matched} of {mlx}");
+    // A file of a size, embedding and all.
+    let out = name("size.ecq");
+    let size = ["quantize", &model, "-o", &out, "--size", "2000000", "--json"];
+    json(&ecq(&[&size[..], &default].concat()));
+    let bytes = std::fs::metadata(&out).unwrap().len();
+    assert!((1_990_000..=2_000_000).contains(&bytes), "{bytes}");
 }

@@ -15,7 +15,7 @@ use crate::source::Source;
 use crate::spacing::{Spacing, Steps};
 use ecq_core::{Coding, FloatType, Kind, Limits};
 use ecq_quant::{Feedback, Floats, feedback};
-use ecq_runtime::backend::{Cpu, CpuOptions};
+use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_runtime::{
     Checkpoint, LoadOptions, Mode, Model, SampleOptions, Sampler, Session, SessionOptions, Tokenizer,
     generate,
@@ -313,7 +313,9 @@ fn own_text(
         (None, Some(&end)) => vec![end],
         (None, None) => vec![0],
     };
-    let backend = Arc::new(Cpu::new(CpuOptions::default())?);
+    // What is drawn is noise anyway: the fast products will do.
+    let cpu = CpuOptions { activations: ActivationType::I8, ..CpuOptions::default() };
+    let backend = Arc::new(Cpu::new(cpu)?);
     let options = LoadOptions { mode: Mode::Cached, budget: None, free: None };
     let model = Arc::new(Model::load(checkpoint, backend, options)?);
     let mut session = Session::new(model, SessionOptions::default())?;

@@ -173,12 +173,16 @@ pub(crate) fn push(spool: &mut Spool, name: &str, packed: &Packed) -> Result<()>
     Ok(())
 }
 
-/// What a tensor takes in a file, its share of the header included.
+/// Digits that offsets of a part have in a file, beyond those of a file with a single tensor.
+const OFFSET_DIGITS: u64 = 9;
+
+/// What a tensor takes in a file among others, its share of the header included.
 pub(crate) fn file_bytes(source: &dyn Source, name: &str, tensor: &EncodedTensor) -> Result<u64> {
     let mut spool = Spool::counting();
     spool.push_encoded(name, tensor)?;
     let summary = spool.finish(&model_entry(source, "", vec![name.to_owned()], None))?;
-    Ok(summary.tensors.get(name).map_or(0, TensorBytes::total))
+    let digits = OFFSET_DIGITS * tensor.parts.len() as u64;
+    Ok(summary.tensors.get(name).map_or(0, TensorBytes::total) + digits)
 }
 
 fn tensor_report(tensor: &TensorFacts, bytes: &TensorBytes, facts: &Facts) -> TensorReport {
