@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_comes_late_pays_for_what_came_early() {
-        for (most, count) in [(8000.0, 40), (7000.0, 40), (9500.0, 40), (420.0, 2), (110.0, 1), (60.0, 1)] {
+        for (most, count) in [(8000.0, 40), (7000.0, 40), (9500.0, 40), (420.0, 2), (110.0, 1), (75.0, 1)] {
             let mut budget = budget(most, count);
             let (mut total, mut factors) = (0.0, Vec::new());
             for i in 0..count {
