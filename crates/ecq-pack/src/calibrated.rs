@@ -269,6 +269,9 @@ fn sequences(
     Ok(Sequences { length, occurring: tokens.clone(), tokens, seed: options.seed })
 }
 
+/// Parts of a text that is more than a passage.
+const LONG: u64 = 32;
+
 /// `count` parts, from all texts in turn, spread over each; the seed says where each begins.
 fn spread(texts: &[Vec<Vec<u32>>], count: usize, seed: u64) -> Vec<Vec<u32>> {
     let mut taken = Vec::new();
@@ -283,7 +286,9 @@ fn spread(texts: &[Vec<Vec<u32>>], count: usize, seed: u64) -> Vec<Vec<u32>> {
                     .rev()
                     .find(|s| gcd(*s, n) == 1 && *s as f64 <= 0.618 * n as f64 + 1.0)
                     .unwrap_or(1);
-                taken.push(text[((seed.wrapping_mul(7919) + *used as u64 * stride) % n) as usize].clone());
+                // Long texts begin with titles and contents, of which there is enough elsewhere: the middle comes first.
+                let first = seed.wrapping_mul(7919).wrapping_add(if n > LONG { n / 2 } else { 0 });
+                taken.push(text[((first + *used as u64 * stride) % n) as usize].clone());
                 *used += 1;
             }
         }
