@@ -45,7 +45,7 @@ impl Budget {
     /// A budget of at most `most` bits, to be spent up to a part of `near`.
     pub(crate) fn new(left: BTreeMap<usize, Share>, most: f64, near: f64) -> Self {
         let expected = 0.05 * left.values().map(|share| share.bits).sum::<f64>();
-        let all = [MORE * expected, expected];
+        let all = [MORE * expected.max(1.0), expected.max(1.0)];
         Self { left, most, near, spent: 0.0, seen: HashMap::new(), all, tries: 0 }
     }
 
@@ -65,7 +65,9 @@ impl Budget {
             self.left.values().map(|share| self.more(&share.role) * value(share)).sum()
         };
         let rest = self.most * (1.0 - 0.5 * self.near) - self.spent;
-        ((sum(|share| share.bits) - rest) / sum(|share| share.per_octave)).clamp(-FARTHEST, FARTHEST)
+        // Of nothing but zeros, steps change nothing.
+        let per_octave = sum(|share| share.per_octave).max(1.0);
+        ((sum(|share| share.bits) - rest) / per_octave).clamp(-FARTHEST, FARTHEST)
     }
 
     /// The factor at which matrix `index` is to be quantized now.
@@ -87,7 +89,7 @@ impl Budget {
             return false;
         }
         for [taken, sum] in [self.seen.entry(share.role).or_default(), &mut self.all] {
-            (*taken, *sum) = (FADING * *taken + bits, FADING * *sum + share.bits - moved);
+            (*taken, *sum) = (FADING * *taken + bits, FADING * *sum + (share.bits - moved).max(1.0));
         }
         self.spent += bits;
         self.tries = 0;
@@ -135,6 +137,19 @@ mod tests {
             assert!((0.999 * most..=most).contains(&total), "{total} of {most}");
             let (least, largest) = factors.iter().fold((f64::MAX, 0f64), |(l, h), &f| (l.min(f), h.max(f)));
             assert!(largest / least < 1.3, "{factors:?}");
+        }
+    }
+
+    #[test]
+    fn zeros_have_a_factor_too() {
+        let zeros = Share { role: "q".to_owned(), factor: 0.1, bits: 0.0, per_octave: 0.0 };
+        let mut budget = Budget::new(BTreeMap::from([(0, zeros.clone()), (1, zeros)]), 10.0, 0.001);
+        for i in 0..2 {
+            let mut factor = budget.factor(i).unwrap();
+            while !budget.spend(i, factor, 0.0) {
+                factor = budget.factor(i).unwrap();
+            }
+            assert!(factor.is_finite() && factor > 0.0, "{factor}");
         }
     }
 

@@ -106,8 +106,10 @@ pub fn pack_calibrated(
     let sequences = sequences(&checkpoint, calibration, progress)?;
     let description = calibration.description();
     let few = Sequences { tokens: a_fourth(&sequences.tokens, sequences.length), ..sequences.clone() };
+    // Which tokens a text and a seed come to may change from one version to the next.
+    let tokens = blake3::hash(bytemuck::cast_slice(&few.tokens)).to_hex();
     let place = |what: &str, of: &str| -> Result<PathBuf> {
-        let key = &blake3::hash(format!("{model} {of}").as_bytes()).to_hex()[..16];
+        let key = &blake3::hash(format!("{model} {tokens} {of}").as_bytes()).to_hex()[..16];
         let folder = folder.join(format!("{what}-{key}"));
         std::fs::create_dir_all(&folder).map_err(|source| PackError::Io { path: folder.clone(), source })?;
         Ok(folder)
@@ -361,6 +363,9 @@ mod tests {
             assert_eq!(sorted.len(), 8, "{taken:?}");
         }
         assert_eq!(spread(&texts, 100, 1).len(), 13);
+        // Long ones from their middle on.
+        let long: Vec<Vec<u32>> = (0..40).map(|i| vec![i]).collect();
+        assert_eq!(spread(&[long], 40, 0)[0], [20]);
     }
 
     #[test]
