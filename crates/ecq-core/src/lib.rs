@@ -4,12 +4,14 @@
 //! makes it (the container reader or the encoder), immutable afterwards.
 
 mod codes;
+mod element;
 mod encoded;
 mod error;
 mod grid;
 mod limits;
 
 pub use codes::Codes;
+pub use element::{Activation, Element, RotaryPairs};
 pub use encoded::{
     Coding, Content, EncodedTensor, Entry, GridEntry, Kind, Order, Part, Parts, RawEntry, Tile,
 };

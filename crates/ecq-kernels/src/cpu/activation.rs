@@ -2,15 +2,7 @@
 
 use super::per_isa::per_isa;
 use super::vector::exp;
-
-/// A nonlinearity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// `x / (1 + e^-x)`.
-    Silu,
-    /// `x / 2 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, the usual approximation of GELU.
-    GeluTanh,
-}
+use ecq_core::Activation;
 
 #[inline(always)]
 fn silu(x: f32) -> f32 {

@@ -1,43 +1,153 @@
-//! Softmax attention of one query head over cached keys and values.
+//! Softmax attention of one query head over cached keys and values that lie in blocks (Kwon et al., 2023).
 
 use super::per_isa::per_isa;
-use super::vector::{exp, product};
-use half::f16;
+use super::vector::{exp, product, sum};
 use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
 use std::ops::Range;
 
-/// Cached keys or values: position `p` is row `p % capacity` of `[capacity, heads * head_dim]`.
+/// Cached keys or values of a layer, `[blocks, block_positions, heads * head_dim]`.
 #[derive(Debug, Clone, Copy)]
 pub enum Cached<'a> {
     /// Single precision.
     F32(&'a [f32]),
     /// Half precision.
     F16(&'a [f16]),
+    /// bfloat16.
+    Bf16(&'a [bf16]),
+    /// Integers and the scale of each head of each position, `[blocks, block_positions, heads]`.
+    I8(&'a [i8], &'a [bf16]),
 }
 
-/// Where the values of one head lie in a cache.
+/// As [`Cached`], to write to.
+#[derive(Debug)]
+pub enum CachedMut<'a> {
+    /// Single precision.
+    F32(&'a mut [f32]),
+    /// Half precision.
+    F16(&'a mut [f16]),
+    /// bfloat16.
+    Bf16(&'a mut [bf16]),
+    /// Integers and scales.
+    I8(&'a mut [i8], &'a mut [bf16]),
+}
+
+/// The blocks of a sequence: position `p` is row `p % block_positions` of block `table[p / block_positions]`.
+#[derive(Debug, Clone, Copy)]
+pub struct BlockTable<'a> {
+    /// Block numbers.
+    pub table: &'a [u32],
+    /// Positions of a block as a power of two.
+    pub shift: u32,
+}
+
+impl BlockTable<'_> {
+    /// The row of a position in the cache.
+    #[inline(always)]
+    pub fn row(&self, position: usize) -> usize {
+        ((self.table[position >> self.shift] as usize) << self.shift) + (position & ((1 << self.shift) - 1))
+    }
+
+    /// Positions from `position` on whose rows follow one another.
+    #[inline(always)]
+    fn run(&self, position: usize) -> usize {
+        (1 << self.shift) - (position & ((1 << self.shift) - 1))
+    }
+}
+
+/// Which head of a row.
 #[derive(Debug, Clone, Copy)]
 pub struct HeadPlace {
-    /// Rows of the cache.
-    pub capacity: usize,
-    /// Values of a row, all heads.
-    pub width: usize,
-    /// First value of the head in a row.
-    pub first: usize,
+    /// Heads of a row.
+    pub heads: usize,
+    /// Which of them.
+    pub head: usize,
     /// Values of a head.
     pub head_dim: usize,
 }
 
-impl Cached<'_> {
-    /// The head's values at `position`, in f32: in place or through `buffer`.
+/// Cached rows of one element type: the loops over positions are compiled for each.
+trait CachedRows: Copy {
+    /// Values `at * head_dim` on, of one head of one position, in f32: in place or through `buffer`.
+    fn head<'b>(&'b self, at: usize, head_dim: usize, buffer: &'b mut [f32]) -> &'b [f32];
+}
+
+impl CachedRows for &[f32] {
     #[inline(always)]
-    fn row<'b>(&'b self, place: HeadPlace, position: usize, buffer: &'b mut [f32]) -> &'b [f32] {
-        let start = position % place.capacity * place.width + place.first;
+    fn head<'b>(&'b self, at: usize, head_dim: usize, _: &'b mut [f32]) -> &'b [f32] {
+        &self[at * head_dim..(at + 1) * head_dim]
+    }
+}
+
+impl CachedRows for &[f16] {
+    #[inline(always)]
+    fn head<'b>(&'b self, at: usize, head_dim: usize, buffer: &'b mut [f32]) -> &'b [f32] {
+        widen(&self[at * head_dim..(at + 1) * head_dim], buffer);
+        buffer
+    }
+}
+
+impl CachedRows for &[bf16] {
+    #[inline(always)]
+    fn head<'b>(&'b self, at: usize, head_dim: usize, buffer: &'b mut [f32]) -> &'b [f32] {
+        widen_bf16(&self[at * head_dim..(at + 1) * head_dim], buffer);
+        buffer
+    }
+}
+
+impl CachedRows for (&[i8], &[bf16]) {
+    #[inline(always)]
+    fn head<'b>(&'b self, at: usize, head_dim: usize, buffer: &'b mut [f32]) -> &'b [f32] {
+        dequantize(&self.0[at * head_dim..(at + 1) * head_dim], self.1[at], buffer);
+        buffer
+    }
+}
+
+impl Cached<'_> {
+    fn name(&self) -> &'static str {
         match self {
-            Self::F32(rows) => &rows[start..start + place.head_dim],
-            Self::F16(rows) => {
-                widen(&rows[start..start + place.head_dim], buffer);
-                buffer
+            Self::F32(_) => "f32",
+            Self::F16(_) => "f16",
+            Self::Bf16(_) => "bf16",
+            Self::I8(..) => "i8",
+        }
+    }
+
+    /// The head's values at `positions`, one after another, in f32: what many queries look at is converted once.
+    pub fn unroll(&self, blocks: BlockTable, place: HeadPlace, positions: Range<usize>, to: &mut Vec<f32>) {
+        to.resize(positions.len() * place.head_dim, 0.0);
+        for (position, to) in positions.zip(to.chunks_exact_mut(place.head_dim)) {
+            let at = blocks.row(position) * place.heads + place.head;
+            let values = at * place.head_dim..(at + 1) * place.head_dim;
+            match self {
+                Self::F32(rows) => to.copy_from_slice(&rows[values]),
+                Self::F16(rows) => rows[values].convert_to_f32_slice(to),
+                Self::Bf16(rows) => widen_bf16(&rows[values], to),
+                Self::I8(rows, scales) => dequantize(&rows[values], scales[at], to),
+            }
+        }
+    }
+}
+
+impl CachedMut<'_> {
+    /// Writes `x`, the heads of a position, to a row. Integers round to nearest on a scale of a 127th of the head's
+    /// largest magnitude.
+    pub fn store(&mut self, x: &[f32], heads: usize, row: usize) {
+        let values = row * x.len()..(row + 1) * x.len();
+        match self {
+            Self::F32(rows) => rows[values].copy_from_slice(x),
+            Self::F16(rows) => rows[values].convert_from_f32_slice(x),
+            Self::Bf16(rows) => rows[values].convert_from_f32_slice(x),
+            Self::I8(rows, scales) => {
+                let head_dim = x.len() / heads;
+                let codes = rows[values].chunks_exact_mut(head_dim).zip(x.chunks_exact(head_dim));
+                for ((codes, x), scale) in codes.zip(&mut scales[row * heads..]) {
+                    let most = x.iter().fold(0f32, |most, x| most.max(x.abs()));
+                    *scale = bf16::from_f32(most / 127.0);
+                    let inverse = if scale.to_f32() > 0.0 { 1.0 / scale.to_f32() } else { 0.0 };
+                    // A scale that was rounded down takes the largest value a little beyond 127: `as` saturates.
+                    codes.iter_mut().zip(x).for_each(|(code, x)| *code = (x * inverse).round() as i8);
+                }
             }
         }
     }
@@ -59,17 +169,22 @@ fn widen(from: &[f16], to: &mut [f32]) {
     }
 }
 
-impl Cached<'_> {
-    /// The head's values at `positions`, one after another, in f32: what many queries look at is unrolled once.
-    pub fn unroll(&self, place: HeadPlace, positions: Range<usize>, to: &mut Vec<f32>) {
-        to.resize(positions.len() * place.head_dim, 0.0);
-        for (position, to) in positions.zip(to.chunks_exact_mut(place.head_dim)) {
-            let start = position % place.capacity * place.width + place.first;
-            match self {
-                Self::F32(rows) => to.copy_from_slice(&rows[start..start + place.head_dim]),
-                Self::F16(rows) => rows[start..start + place.head_dim].convert_to_f32_slice(to),
-            }
-        }
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+fn widen_bf16(from: &[bf16], to: &mut [f32]) {
+    let (n, from) = (to.len(), &from[..to.len()]);
+    for i in 0..n {
+        to[i] = f32::from_bits(u32::from(from[i].to_bits()) << 16);
+    }
+}
+
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+fn dequantize(from: &[i8], scale: bf16, to: &mut [f32]) {
+    let (n, from) = (to.len(), &from[..to.len()]);
+    let scale = f32::from_bits(u32::from(scale.to_bits()) << 16);
+    for i in 0..n {
+        to[i] = f32::from(from[i]) * scale;
     }
 }
 
@@ -81,11 +196,17 @@ pub struct AttentionScratch {
 }
 
 /// `y = softmax(q K^T * scale) V` over the cached `positions`, for one query of one head.
+///
+/// The order of sums follows from the positions alone, not from the blocks that hold them. Keys and values have one type.
+///
+/// # Panics
+/// When keys and values have different types.
 #[allow(clippy::too_many_arguments)]
 pub fn attend(
     query: &[f32],
     keys: Cached,
     values: Cached,
+    blocks: BlockTable,
     place: HeadPlace,
     positions: Range<usize>,
     scale: f32,
@@ -94,40 +215,92 @@ pub fn attend(
 ) {
     scratch.scores.resize(positions.len(), 0.0);
     scratch.row.resize(place.head_dim, 0.0);
-    weigh(query, keys, values, place, positions.start, scale, &mut scratch.scores, &mut scratch.row, y);
+    let AttentionScratch { scores, row } = scratch;
+    let first = positions.start;
+    match (keys, values) {
+        (Cached::F32(k), Cached::F32(v)) => {
+            weigh_f32(query, k, v, blocks, place, first, scale, scores, row, y)
+        }
+        (Cached::F16(k), Cached::F16(v)) => {
+            weigh_f16(query, k, v, blocks, place, first, scale, scores, row, y)
+        }
+        (Cached::Bf16(k), Cached::Bf16(v)) => {
+            weigh_bf16(query, k, v, blocks, place, first, scale, scores, row, y);
+        }
+        (Cached::I8(k, ks), Cached::I8(v, vs)) => {
+            weigh_i8(query, (k, ks), (v, vs), blocks, place, first, scale, scores, row, y);
+        }
+        (keys, values) => panic!("keys are {} and values {}", keys.name(), values.name()),
+    }
 }
 
-per_isa! {
-    fn weigh(
-        query: &[f32],
-        keys: Cached,
-        values: Cached,
-        place: HeadPlace,
-        first: usize,
-        scale: f32,
-        scores: &mut [f32],
-        row: &mut [f32],
-        y: &mut [f32],
-    ) {
-        let mut most = f32::NEG_INFINITY;
-        for (i, score) in scores.iter_mut().enumerate() {
-            *score = product(query, keys.row(place, first + i, row)) * scale;
-            most = most.max(*score);
+/// One function for each element type, each compiled for every instruction set.
+macro_rules! weigh {
+    ($($name:ident: $rows:ty),+) => {
+        $(per_isa! {
+            fn $name(
+                query: &[f32],
+                keys: $rows,
+                values: $rows,
+                blocks: BlockTable,
+                place: HeadPlace,
+                first: usize,
+                scale: f32,
+                scores: &mut [f32],
+                row: &mut [f32],
+                y: &mut [f32],
+            ) {
+                weigh(query, keys, values, blocks, place, first, scale, scores, row, y);
+            }
+        })+
+    };
+}
+
+weigh!(weigh_f32: &[f32], weigh_f16: &[f16], weigh_bf16: &[bf16], weigh_i8: (&[i8], &[bf16]));
+
+#[allow(clippy::too_many_arguments)]
+#[inline(always)]
+fn weigh(
+    query: &[f32],
+    keys: impl CachedRows,
+    values: impl CachedRows,
+    blocks: BlockTable,
+    place: HeadPlace,
+    first: usize,
+    scale: f32,
+    scores: &mut [f32],
+    row: &mut [f32],
+    y: &mut [f32],
+) {
+    let HeadPlace { heads, head, head_dim } = place;
+    let mut most = f32::NEG_INFINITY;
+    let (mut i, total) = (0, scores.len());
+    while i < total {
+        let (at, end) = (blocks.row(first + i), total.min(i + blocks.run(first + i)));
+        for j in i..end {
+            let key = keys.head((at + j - i) * heads + head, head_dim, row);
+            scores[j] = product(query, key) * scale;
+            most = most.max(scores[j]);
         }
-        scores.iter_mut().for_each(|score| *score = exp(*score - most));
-        let total: f32 = super::vector::sum(scores);
-        y.fill(0.0);
-        for (i, &score) in scores.iter().enumerate() {
-            let values = values.row(place, first + i, row);
+        i = end;
+    }
+    scores.iter_mut().for_each(|score| *score = exp(*score - most));
+    let scale = 1.0 / sum(scores);
+    y.fill(0.0);
+    i = 0;
+    while i < total {
+        let (at, end) = (blocks.row(first + i), total.min(i + blocks.run(first + i)));
+        for j in i..end {
+            let (score, values) = (scores[j], values.head((at + j - i) * heads + head, head_dim, row));
             let (n, values) = (y.len(), &values[..y.len()]);
             // By index: see `vector.rs`.
             for d in 0..n {
                 y[d] += score * values[d];
             }
         }
-        let scale = 1.0 / total;
-        y.iter_mut().for_each(|y| *y *= scale);
+        i = end;
     }
+    y.iter_mut().for_each(|y| *y *= scale);
 }
 
 #[cfg(test)]
@@ -144,65 +317,97 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_ring_of_halves_or_singles_is_attended_as_written() {
-        let place = HeadPlace { capacity: 8, width: 40, first: 20, head_dim: 20 };
-        let value = |seed: usize, i: usize| f16::from_f32(((i * 31 + seed * 17) % 23) as f32 / 11.0 - 1.0);
-        let half_keys: Vec<f16> = (0..8 * 40).map(|i| value(1, i)).collect();
-        let half_values: Vec<f16> = (0..8 * 40).map(|i| value(5, i)).collect();
-        let keys: Vec<f32> = half_keys.iter().map(|x| x.to_f32()).collect();
-        let values: Vec<f32> = half_values.iter().map(|x| x.to_f32()).collect();
-        let query: Vec<f32> = (0..20).map(|i| value(9, i).to_f32()).collect();
-        // Positions 5 to 11 wrap around the ring.
-        let rows: Vec<usize> = (5..12).map(|p| p % 8 * 40 + 20).collect();
-        let scores: Vec<f64> = rows
-            .iter()
-            .map(|&r| (0..20).map(|i| f64::from(query[i]) * f64::from(keys[r + i])).sum::<f64>() * 0.3)
-            .collect();
-        let total: f64 = scores.iter().map(|s| s.exp()).sum();
-        let mut scratch = AttentionScratch::default();
-        let (mut single, mut half) = ([0.0; 20], [0.0; 20]);
-        attend(
-            &query,
-            Cached::F32(&keys),
-            Cached::F32(&values),
-            place,
-            5..12,
-            0.3,
-            &mut scratch,
-            &mut single,
-        );
-        attend(
-            &query,
-            Cached::F16(&half_keys),
-            Cached::F16(&half_values),
-            place,
-            5..12,
-            0.3,
-            &mut scratch,
-            &mut half,
-        );
-        for i in 0..20 {
-            let weighted = rows.iter().zip(&scores).map(|(&r, s)| s.exp() * f64::from(values[r + i]));
-            assert!((f64::from(single[i]) - weighted.sum::<f64>() / total).abs() < 1e-5);
+    const PLACE: HeadPlace = HeadPlace { heads: 2, head: 1, head_dim: 20 };
+
+    /// A value that every element type but integers holds exactly.
+    fn value(seed: usize, i: usize) -> f32 {
+        ((i * 31 + seed * 17) % 23) as f32 / 16.0 - 0.7109375
+    }
+
+    /// Rows 0 to 15 of two heads, in every element type; integers have errors of their own.
+    fn caches(seed: usize, f: impl Fn(&[Cached])) {
+        let x: Vec<f32> = (0..16 * 40).map(|i| value(seed, i)).collect();
+        let (mut f32s, mut f16s) = (vec![0.0; x.len()], vec![f16::ZERO; x.len()]);
+        let (mut bf16s, mut i8s, mut scales) =
+            (f16s.iter().map(|_| bf16::ZERO).collect::<Vec<_>>(), vec![0; x.len()], vec![bf16::ZERO; 32]);
+        let all = [
+            CachedMut::F32(&mut f32s),
+            CachedMut::F16(&mut f16s),
+            CachedMut::Bf16(&mut bf16s),
+            CachedMut::I8(&mut i8s, &mut scales),
+        ];
+        for mut cache in all {
+            x.chunks_exact(40).enumerate().for_each(|(row, x)| cache.store(x, 2, row));
         }
-        assert_eq!(single, half);
-        // The same from what is unrolled.
-        let (mut keys, mut values) = (Vec::new(), Vec::new());
-        Cached::F16(&half_keys).unroll(place, 5..12, &mut keys);
-        Cached::F16(&half_values).unroll(place, 5..12, &mut values);
-        let flat = HeadPlace { capacity: 7, width: 20, first: 0, head_dim: 20 };
-        let mut unrolled = [0.0; 20];
-        attend(
-            &query,
-            Cached::F32(&keys),
-            Cached::F32(&values),
-            flat,
-            0..7,
-            0.3,
-            &mut scratch,
-            &mut unrolled,
-        );
-        assert_eq!(unrolled, half);
+        f(&[Cached::F32(&f32s), Cached::F16(&f16s), Cached::Bf16(&bf16s), Cached::I8(&i8s, &scales)]);
+    }
+
+    #[test]
+    fn blocks_of_every_type_are_attended_as_written() {
+        // Positions 5 to 11 lie in blocks 1, 3 and 0 of four rows.
+        let blocks = BlockTable { table: &[2, 1, 3, 0], shift: 2 };
+        let query: Vec<f32> = (0..20).map(|i| value(9, i)).collect();
+        caches(1, |keys| {
+            caches(5, |values| {
+                for (i, (&keys, &values)) in keys.iter().zip(values).enumerate() {
+                    let rows = (5..12).map(|p| [2, 1, 3, 0][p / 4] * 4 + p % 4);
+                    let mut row = Vec::new();
+                    let at = |cache: Cached, r: usize, row: &mut Vec<f32>| {
+                        let one = BlockTable { table: &[0], shift: 30 };
+                        cache.unroll(one, PLACE, r..r + 1, row);
+                        row.clone()
+                    };
+                    let weighted: Vec<(f64, Vec<f32>)> = rows
+                        .map(|r| {
+                            let key = at(keys, r, &mut row);
+                            let score: f64 = query.iter().zip(&key).map(|(q, k)| f64::from(q * k)).sum();
+                            ((0.3 * score).exp(), at(values, r, &mut row))
+                        })
+                        .collect();
+                    let total: f64 = weighted.iter().map(|(w, _)| w).sum();
+                    let (mut y, mut scratch) = ([0.0; 20], AttentionScratch::default());
+                    attend(&query, keys, values, blocks, PLACE, 5..12, 0.3, &mut scratch, &mut y);
+                    for d in 0..20 {
+                        let expected = weighted.iter().map(|(w, v)| w * f64::from(v[d])).sum::<f64>() / total;
+                        assert!((f64::from(y[d]) - expected).abs() < 1e-5, "type {i}, value {d}");
+                    }
+                    // The same bits from what is unrolled: one block that holds all positions.
+                    let (mut k, mut v) = (Vec::new(), Vec::new());
+                    keys.unroll(blocks, PLACE, 5..12, &mut k);
+                    values.unroll(blocks, PLACE, 5..12, &mut v);
+                    let (one, place) =
+                        (BlockTable { table: &[0], shift: 30 }, HeadPlace { heads: 1, head: 0, ..PLACE });
+                    let mut unrolled = [0.0; 20];
+                    let (k, v) = (Cached::F32(&k), Cached::F32(&v));
+                    attend(&query, k, v, one, place, 0..7, 0.3, &mut scratch, &mut unrolled);
+                    assert_eq!(unrolled, y, "type {i}");
+                }
+            })
+        });
+    }
+
+    #[test]
+    fn values_come_back_within_the_precision_of_their_type() {
+        caches(3, |all| {
+            for row in 0..16 {
+                let x: Vec<f32> = (0..20).map(|i| value(3, row * 40 + 20 + i)).collect();
+                let most = x.iter().fold(0f32, |m, x| m.max(x.abs()));
+                for (cache, within) in all.iter().zip([0.0, 0.0, 0.0, most / 127.0 * 0.51 + most / 256.0]) {
+                    let (one, mut found) = (BlockTable { table: &[0], shift: 30 }, Vec::new());
+                    cache.unroll(one, PLACE, row..row + 1, &mut found);
+                    for (x, found) in x.iter().zip(&found) {
+                        assert!((x - found).abs() <= within, "{cache:?} row {row}: {found} for {x}");
+                    }
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_head_of_zeros_is_stored_as_zeros() {
+        let (mut codes, mut scales) = ([3i8; 8], [bf16::ONE; 2]);
+        CachedMut::I8(&mut codes, &mut scales).store(&[0.0, 0.0, 0.0, 0.0, 2.0, -1.0, 0.5, 0.0], 2, 0);
+        assert_eq!((codes[..4].to_vec(), scales[0]), (vec![0; 4], bf16::ZERO));
+        assert_eq!(codes[4], 127);
     }
 }

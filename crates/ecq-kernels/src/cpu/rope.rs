@@ -1,15 +1,7 @@
 //! Rotary position embedding (Su et al., 2021).
 
 use super::per_isa::per_isa;
-
-/// Which two values of a head make a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pairs {
-    /// `i` and `i + n / 2` of the `n` rotated ones (Hugging Face's order).
-    Halves,
-    /// `2i` and `2i + 1` (the order of Llama-family GGUF files).
-    Neighbours,
-}
+use ecq_core::RotaryPairs;
 
 /// Writes for each position `frequencies.len()` cosines, then as many sines, all times `scale`.
 pub fn angles(positions: &[u32], frequencies: &[f32], scale: f32, table: &mut [f32]) {
@@ -25,19 +17,19 @@ pub fn angles(positions: &[u32], frequencies: &[f32], scale: f32, table: &mut [f
 
 per_isa! {
     /// Rotates the first `2 * frequencies` values of each head of `x`, rows of `heads * head_dim`, by the [`angles`] of its row.
-    pub fn rotate(x: &mut [f32], table: &[f32], frequencies: usize, heads: usize, head_dim: usize, pairs: Pairs) {
+    pub fn rotate(x: &mut [f32], table: &[f32], frequencies: usize, heads: usize, head_dim: usize, pairs: RotaryPairs) {
         for (x, angles) in x.chunks_exact_mut(heads * head_dim).zip(table.chunks_exact(2 * frequencies)) {
             let (cos, sin) = angles.split_at(frequencies);
             for head in x.chunks_exact_mut(head_dim) {
                 let rotated = &mut head[..2 * frequencies];
                 match pairs {
-                    Pairs::Halves => {
+                    RotaryPairs::Halves => {
                         let (a, b) = rotated.split_at_mut(frequencies);
                         for i in 0..frequencies {
                             (a[i], b[i]) = (a[i] * cos[i] - b[i] * sin[i], b[i] * cos[i] + a[i] * sin[i]);
                         }
                     }
-                    Pairs::Neighbours => {
+                    RotaryPairs::Neighbours => {
                         for (i, pair) in rotated.as_chunks_mut::<2>().0.iter_mut().enumerate() {
                             let [a, b] = *pair;
                             *pair = [a * cos[i] - b * sin[i], b * cos[i] + a * sin[i]];
@@ -61,10 +53,10 @@ mod tests {
         assert_eq!(table[..4], [2.0, 2.0, 0.0, 0.0]);
         let head = [1.0, 2.0, 3.0, 4.0, 9.0];
         let mut halves = [head, head].concat();
-        rotate(&mut halves, &table, 2, 1, 5, Pairs::Halves);
+        rotate(&mut halves, &table, 2, 1, 5, RotaryPairs::Halves);
         let shuffled = [1.0, 3.0, 2.0, 4.0, 9.0];
         let mut neighbours = [shuffled, shuffled].concat();
-        rotate(&mut neighbours, &table, 2, 1, 5, Pairs::Neighbours);
+        rotate(&mut neighbours, &table, 2, 1, 5, RotaryPairs::Neighbours);
         assert_eq!(halves[..5], [2.0, 4.0, 6.0, 8.0, 9.0]);
         let turned = |a: f64, b: f64, angle: f64| {
             [2.0 * (a * angle.cos() - b * angle.sin()), 2.0 * (b * angle.cos() + a * angle.sin())]

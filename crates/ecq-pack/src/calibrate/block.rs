@@ -107,7 +107,7 @@ pub(super) struct Block {
     mlp_output_norm: Option<Norm>,
     rotation: Option<Rotation>,
     attention: Attention,
-    activation: ecq_kernels::cpu::Activation,
+    activation: ecq_core::Activation,
 }
 
 /// What attention computes on its way.

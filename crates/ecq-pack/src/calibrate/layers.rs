@@ -1,7 +1,8 @@
 //! What stands between the matrices of a block, forwards and backwards.
 
 use super::products::{add_product, add_transposed, by_transposed};
-use ecq_kernels::cpu::{Activation, Pairs, softmax};
+use ecq_core::{Activation, RotaryPairs};
+use ecq_kernels::cpu::softmax;
 use faer::Par;
 use rayon::prelude::*;
 
@@ -68,11 +69,11 @@ pub(super) struct Rotation {
     forward: Vec<f32>,
     backward: Vec<f32>,
     frequencies: usize,
-    pairs: Pairs,
+    pairs: RotaryPairs,
 }
 
 impl Rotation {
-    pub(super) fn new(positions: usize, frequencies: &[f32], scale: f32, pairs: Pairs) -> Self {
+    pub(super) fn new(positions: usize, frequencies: &[f32], scale: f32, pairs: RotaryPairs) -> Self {
         let n = frequencies.len();
         let mut forward = vec![0.0; positions * 2 * n];
         let all: Vec<u32> = (0..positions as u32).collect();
@@ -279,7 +280,7 @@ mod tests {
 
     #[test]
     fn rotations_have_the_slopes_that_they_show() {
-        for pairs in [Pairs::Halves, Pairs::Neighbours] {
+        for pairs in [RotaryPairs::Halves, RotaryPairs::Neighbours] {
             let rotation = Rotation::new(3, &[1.0, 0.3], 1.2, pairs);
             let (x, dy) = (values(6 * 10, 1), values(6 * 10, 2));
             let mut dx = dy.clone();

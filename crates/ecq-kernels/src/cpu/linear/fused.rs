@@ -1,8 +1,9 @@
 use super::activations::{Activations, BLOCK};
+use super::packed::packed_bytes;
 use super::rows::Streams;
 use super::side::{PANEL, Side};
 use super::vector::Isa;
-use super::{Linear, PackedLinear, PanelProduct, Scratch, blocks_of, check_product, panels};
+use super::{Linear, PackedBuffer, PackedLinear, PanelProduct, Scratch, blocks_of, check_product, panels};
 use crate::cpu::decode_grid;
 use crate::error::Result;
 use crate::parts::facts;
@@ -41,13 +42,19 @@ impl FusedLinear {
         Ok(Self { streams, side: Arc::new(side), isa: isa.min(Isa::detect()) })
     }
 
-    /// Decodes all codes to packed ones, which share the side data; in parallel. Nothing but the codes is made anew, so that a
-    /// matrix can be decoded and forgotten for every token.
+    /// Decodes all codes to packed ones, in parallel; they share the side data and go into `buffer`, so that a matrix can be
+    /// decoded into the same memory for every token. `PackedBuffer::default()` allocates.
     ///
     /// # Errors
     /// When a stream is corrupt.
-    pub fn unpack(&self) -> Result<PackedLinear> {
-        PackedLinear::of_streams(&self.streams, self.side.clone(), self.streams.alphabet(), self.isa)
+    pub fn unpack(&self, buffer: PackedBuffer) -> Result<PackedLinear> {
+        let alphabet = self.streams.alphabet();
+        PackedLinear::of_streams(&self.streams, self.side.clone(), alphabet, self.isa, buffer)
+    }
+
+    /// Bytes of the codes that [`unpack`](Self::unpack) makes.
+    pub fn packed_bytes(&self) -> usize {
+        packed_bytes(self.shape(), self.streams.alphabet())
     }
 
     fn stride(&self) -> usize {

@@ -25,7 +25,7 @@ mod width;
 pub use activations::{Activations, Precision};
 pub use dense::DenseLinear;
 pub use fused::FusedLinear;
-pub use packed::PackedLinear;
+pub use packed::{PackedBuffer, PackedLinear};
 pub use vector::Isa;
 
 use crate::error::Result;

@@ -28,8 +28,19 @@ pub struct PackedLinear {
     isa: Isa,
 }
 
+/// Memory for packed codes that outlives them: a slot into which one matrix after another is decoded.
+#[derive(Debug, Clone, Default)]
+pub struct PackedBuffer(Lines);
+
+impl PackedBuffer {
+    /// Room for `bytes` of packed codes, see [`FusedLinear::packed_bytes`].
+    pub fn with_bytes(bytes: usize) -> Self {
+        Self(Lines(vec![Line([0; 64]); bytes.div_ceil(64)]))
+    }
+}
+
 /// Bytes that begin at a cache line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Lines(Vec<Line>);
 
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +76,7 @@ impl PackedLinear {
     pub fn with_isa(codes: &Codes, grid: &Grid, isa: Isa) -> Result<Self> {
         let cols = codes.cols();
         let side = Arc::new(Side::new(grid, [codes.rows(), cols], codes.alphabet())?);
-        let mut packed = Self::empty(side, codes.alphabet(), isa);
+        let mut packed = Self::within(Lines::default(), side, codes.alphabet(), isa);
         let (width, bytes) = (packed.width, packed.panel_bytes());
         let mut quads = vec![0; quad_bytes(cols)];
         let panels = packed.codes.bytes_mut().chunks_exact_mut(bytes);
@@ -84,13 +95,21 @@ impl PackedLinear {
         if !matches!(facts(tensor)?.coding, Coding::Rans | Coding::Prefix) {
             return Self::new(&decode_codes(tensor)?, &decode_grid(tensor)?);
         }
-        FusedLinear::new(tensor)?.unpack()
+        FusedLinear::new(tensor)?.unpack(PackedBuffer::default())
     }
 
     /// The codes of streams that hold `[rows, cols]` of them, below `alphabet`; panels in parallel.
-    pub(super) fn of_streams(streams: &Streams, side: Arc<Side>, alphabet: u16, isa: Isa) -> Result<Self> {
+    ///
+    /// `buffer` is where they go; it grows where it is too small.
+    pub(super) fn of_streams(
+        streams: &Streams,
+        side: Arc<Side>,
+        alphabet: u16,
+        isa: Isa,
+        PackedBuffer(codes): PackedBuffer,
+    ) -> Result<Self> {
         let rows = side.rows;
-        let mut packed = Self::empty(side, alphabet, isa);
+        let mut packed = Self::within(codes, side, alphabet, isa);
         let (width, bytes) = (packed.width, packed.panel_bytes());
         // The least number of whole panels that is one of whole tiles.
         let share = streams.row_granularity().div_ceil(PANEL);
@@ -114,11 +133,16 @@ impl PackedLinear {
         self.codes.bytes().len()
     }
 
-    /// All codes zero.
-    fn empty(side: Arc<Side>, alphabet: u16, isa: Isa) -> Self {
+    /// Codes that are still to be written, in memory that may hold others.
+    fn within(mut codes: Lines, side: Arc<Side>, alphabet: u16, isa: Isa) -> Self {
         let width = (width(alphabet) as usize).max(2);
-        let lines = side.rows.div_ceil(PANEL) * blocks_of(side.cols) * width;
-        Self { side, width, codes: Lines(vec![Line([0; 64]); lines]), isa: isa.min(Isa::detect()) }
+        codes.0.resize(lines_of([side.rows, side.cols], alphabet), Line([0; 64]));
+        Self { side, width, codes, isa: isa.min(Isa::detect()) }
+    }
+
+    /// The memory of the codes, for the next matrix.
+    pub fn into_buffer(self) -> PackedBuffer {
+        PackedBuffer(self.codes)
     }
 
     /// Bits that a code takes.
@@ -134,6 +158,16 @@ impl PackedLinear {
         let len = self.panel_bytes();
         &self.codes.bytes()[number * len..][..len]
     }
+}
+
+/// Cache lines that the packed codes of a matrix take.
+fn lines_of([rows, cols]: [usize; 2], alphabet: u16) -> usize {
+    rows.div_ceil(PANEL) * blocks_of(cols) * (width(alphabet) as usize).max(2)
+}
+
+/// Bytes that the packed codes of a matrix take.
+pub(super) fn packed_bytes(shape: [usize; 2], alphabet: u16) -> usize {
+    64 * lines_of(shape, alphabet)
 }
 
 impl Linear for PackedLinear {
