@@ -1,0 +1,156 @@
+//! The device memory of cached keys and values, a block of it for each number that a [`BlockPool`] deals.
+
+use super::{BlockPool, GroupSpec, GroupUsage};
+use crate::backend::{Backend, Bindings};
+use crate::config::Config;
+use crate::error::{Result, RuntimeError};
+use crate::program::{CacheView, Layout};
+use ecq_core::Element;
+
+/// Positions behind a window that are kept, so that a few tokens can be taken back.
+const SLACK_POSITIONS: usize = 32;
+
+/// How keys and values are cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KvOptions {
+    /// `f32`, `f16`, `bf16`, or `i8` with a `bf16` scale for each head of each position.
+    pub element: Element,
+    /// Positions of a block, a power of two: prefixes are reused in steps of it.
+    pub block_positions: usize,
+    /// Positions that the cache has room for, all sequences together; the model's context if `None`.
+    pub positions: Option<usize>,
+    /// Sequences that layers with a window have room for at once.
+    pub sequences: usize,
+}
+
+impl Default for KvOptions {
+    fn default() -> Self {
+        Self { element: Element::F16, block_positions: 16, positions: None, sequences: 1 }
+    }
+}
+
+/// Cached keys and values of one model, all sequences together.
+#[derive(Debug)]
+pub struct KvPool {
+    blocks: BlockPool,
+    /// For each group.
+    windows: Vec<Option<usize>>,
+    /// Blocks of each group.
+    totals: Vec<usize>,
+    /// Bytes of a block, for each group.
+    block_bytes: Vec<u64>,
+    positions: usize,
+}
+
+/// Where the layers have their keys and values, for programs.
+#[derive(Debug)]
+pub(crate) struct KvViews {
+    pub(crate) layers: Vec<KvLayer>,
+    pub(crate) block_positions: usize,
+    /// Blocks of a sequence at most.
+    pub(crate) table_width: usize,
+    pub(crate) groups: usize,
+}
+
+/// The cache of a layer.
+#[derive(Debug)]
+pub(crate) struct KvLayer {
+    pub(crate) group: usize,
+    pub(crate) keys: CacheView,
+    pub(crate) values: CacheView,
+}
+
+impl KvPool {
+    /// Allocates the cache of a model; `rows` is how many rows a step has at most.
+    pub(crate) fn new(
+        config: &Config,
+        options: &KvOptions,
+        [context, rows]: [usize; 2],
+        backend: &dyn Backend,
+        layout: &mut Layout,
+        bindings: &mut Bindings,
+    ) -> Result<(Self, KvViews)> {
+        let size = options.block_positions;
+        if !size.is_power_of_two() || !(8..=256).contains(&size) {
+            let (option, found) = ("positions of a cache block", size as f64);
+            return Err(RuntimeError::OutOfRange { option, found, expected: "a power of two from 8 to 256" });
+        }
+        let positions = options.positions.unwrap_or(context).max(1);
+        // A block more for each sequence: a fork has a last block of its own.
+        let full = positions.div_ceil(size) + options.sequences;
+        let mut windows: Vec<Option<usize>> =
+            (0..config.layers).map(|layer| config.window_of(layer)).collect();
+        windows.sort_unstable();
+        windows.dedup();
+        let groups = windows.iter().map(|&window| {
+            let few = |window: usize| {
+                let one = (window + SLACK_POSITIONS + rows).div_ceil(size) + 2;
+                full.min(one * options.sequences)
+            };
+            GroupSpec { window, blocks: window.map_or(full, few) }
+        });
+        let groups: Vec<GroupSpec> = groups.collect();
+        let (heads, head_dim) = (config.kv_heads, config.head_dim);
+        let mut layers = Vec::new();
+        let mut block_bytes = vec![0; groups.len()];
+        for layer in 0..config.layers {
+            let window = config.window_of(layer);
+            let group = windows.iter().position(|&other| other == window).unwrap_or(0);
+            let mut view = |what: &str| -> Result<CacheView> {
+                let mut buffer = |name: String, element: Element, width: usize| {
+                    let len = groups[group].blocks * size * width;
+                    bindings.buffers.push(backend.alloc(element, len)?);
+                    block_bytes[group] += (size * width * element.bytes()) as u64;
+                    Ok::<_, RuntimeError>(layout.buffer(name, element, len))
+                };
+                let data = buffer(format!("{what}{layer}"), options.element, heads * head_dim)?;
+                let scales = (options.element == Element::I8)
+                    .then(|| buffer(format!("{what}{layer}.scales"), Element::Bf16, heads))
+                    .transpose()?;
+                Ok(CacheView { data, scales })
+            };
+            layers.push(KvLayer { group, keys: view("keys")?, values: view("values")? });
+        }
+        let views = KvViews {
+            layers,
+            block_positions: size,
+            table_width: context.div_ceil(size),
+            groups: groups.len(),
+        };
+        let totals = groups.iter().map(|group| group.blocks).collect();
+        let blocks = BlockPool::new(size, SLACK_POSITIONS, groups);
+        Ok((Self { blocks, windows, totals, block_bytes, positions }, views))
+    }
+
+    /// The blocks, by number.
+    pub fn blocks(&self) -> &BlockPool {
+        &self.blocks
+    }
+
+    /// The windows of the groups of layers.
+    pub fn windows(&self) -> &[Option<usize>] {
+        &self.windows
+    }
+
+    /// Positions that it has room for, all sequences together.
+    pub fn positions(&self) -> usize {
+        self.positions
+    }
+
+    /// How the blocks are used, for each group of layers with the same window.
+    pub fn usage(&self) -> Vec<GroupUsage> {
+        self.blocks.usage()
+    }
+
+    /// Bytes of the blocks that sequences hold at this moment; a block that several share counts once.
+    pub fn used_bytes(&self) -> u64 {
+        let free = self.blocks.free_blocks();
+        let used = self.totals.iter().zip(free).map(|(total, free)| (total - free) as u64);
+        used.zip(&self.block_bytes).map(|(used, bytes)| used * bytes).sum()
+    }
+
+    /// Bytes of all blocks.
+    pub fn total_bytes(&self) -> u64 {
+        self.totals.iter().zip(&self.block_bytes).map(|(&total, bytes)| total as u64 * bytes).sum()
+    }
+}
