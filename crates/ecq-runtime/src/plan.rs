@@ -1,4 +1,5 @@
-//! Decode modes and plans: decide first, as pure functions to data, then do.
+//! Decode modes, and the two decisions for each matrix: where it lives from load on ([`residence`]), and how a product of
+//! some rows uses it ([`consumption`]). Both are pure functions to data.
 
 use crate::backend::Facts;
 use crate::error::{Result, RuntimeError};
@@ -79,65 +80,109 @@ pub struct MatrixFacts {
     pub place: Place,
 }
 
-/// How a matrix gets to the product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
-    /// Decoded inside the product of one row.
-    FusedGemv,
-    /// A tile at a time decoded, then multiplied with all rows.
-    TileThenGemm,
-    /// In memory from load on: packed codes, or floats where there are no codes.
-    Resident,
-    /// Decoded by host threads into memory before use, and forgotten after.
-    Host,
+/// Where a matrix lives from load on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Residence {
+    /// Its coded streams.
+    Streams,
+    /// Its codes at a fixed width, decoded at load.
+    Packed,
+    /// Floats.
+    Dense,
+    /// Its coded streams; before each use it is decoded into a slot, which other matrices use too.
+    Slot,
 }
 
-/// The decision for one matrix, and why.
+/// How a product uses a matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Consumption {
+    /// Streams are decoded inside the product of one row.
+    FusedGemv,
+    /// A tile at a time of the streams is decoded, once for all rows.
+    FusedGemm,
+    /// Packed codes are unpacked into registers.
+    PackedGemv,
+    /// A tile at a time of packed codes is unpacked, once for all rows.
+    PackedGemm,
+    /// Floats are multiplied as they are.
+    Dense,
+}
+
+impl fmt::Display for Consumption {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::FusedGemv => "fused gemv",
+            Self::FusedGemm => "fused gemm",
+            Self::PackedGemv => "packed gemv",
+            Self::PackedGemm => "packed gemm",
+            Self::Dense => "dense",
+        })
+    }
+}
+
+/// A decision and its reason in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DecodePlan {
-    /// How it gets to the product.
-    pub how: How,
-    /// Scratch that the product needs, in bytes.
+pub struct Decision<T> {
+    /// What was decided.
+    pub choice: T,
+    /// Scratch that it needs, in bytes.
     pub scratch_bytes: u64,
-    /// The reason in words.
+    /// The reason.
     pub reason: String,
 }
 
-/// Plans one matrix for a mode (not `auto`, see [`resolve`]) and a number of rows of activations.
-pub fn plan(matrix: &MatrixFacts, device: &Facts, mode: Mode, rows: usize) -> DecodePlan {
-    let resident =
-        |reason: &str| DecodePlan { how: How::Resident, scratch_bytes: 0, reason: reason.to_owned() };
-    let coding = match matrix.form {
-        Form::Codes { coding, .. } => coding,
-        Form::Floats => return resident("holds floats: there are no codes to decode"),
-        Form::Blocks => return resident("its blocks have no codes of their own: kept in half precision"),
-        Form::InputMajor => return resident("stored input-major: transposed once, kept as floats"),
-    };
-    let fused = |reason: String| {
-        // A row of one-byte codes for each thread; kernels decode no more at once.
-        let scratch_bytes = (matrix.shape[1] * device.threads) as u64;
-        DecodePlan { how: if rows == 1 { How::FusedGemv } else { How::TileThenGemm }, scratch_bytes, reason }
-    };
-    match (mode, coding) {
-        (Mode::Cached, _) => resident("decoded once at load"),
-        (_, Coding::Packed) => fused("stored packed: unpacked inside the product".to_owned()),
-        (_, Coding::Archive) => {
-            resident("coded for storage (a table for each symbol): does not decode inside a product")
+/// Decides where a matrix lives, for a mode that [`resolve`] gave. `kept`: whether [`pinned`] keeps its block decoded.
+pub fn residence(matrix: &MatrixFacts, mode: Mode, kept: bool) -> Decision<Residence> {
+    let (choice, reason) = match (matrix.form, mode) {
+        (Form::Floats, _) => (Residence::Dense, "holds floats: there are no codes to decode"),
+        (Form::Blocks, _) => {
+            (Residence::Dense, "its blocks have no codes of their own: kept in half precision")
         }
-        (Mode::Lru | Mode::Prefetch | Mode::Async, _) if matrix.place == Place::Block => DecodePlan {
-            how: How::Host,
-            scratch_bytes: matrix.shape[0] as u64 * matrix.shape[1] as u64,
-            reason: match mode {
-                Mode::Lru => "decoded on use, kept while the budget has room".to_owned(),
-                _ => "decoded while the layer before computes".to_owned(),
-            },
-        },
-        (Mode::Lru | Mode::Prefetch | Mode::Async, _) => {
-            fused("larger than a block and used once a token: decoded inside the product".to_owned())
+        (Form::InputMajor, _) => (Residence::Dense, "stored input-major: transposed once, kept as floats"),
+        (Form::Codes { .. }, Mode::Cached) => (Residence::Packed, "decoded once at load"),
+        (Form::Codes { coding: Coding::Packed, .. }, _) => {
+            (Residence::Streams, "stored packed: unpacked inside the product")
         }
-        (Mode::Fused | Mode::Auto, _) if rows == 1 => fused("decoded inside the product".to_owned()),
-        (Mode::Fused | Mode::Auto, _) => fused(format!("each tile decoded once for all {rows} rows")),
-    }
+        (Form::Codes { coding: Coding::Archive, .. }, _) => (
+            Residence::Packed,
+            "coded for storage (a table for each symbol): does not decode inside a product",
+        ),
+        (_, Mode::Fused | Mode::Auto) => (Residence::Streams, "decoded inside the product"),
+        _ if matrix.place == Place::Ends => {
+            (Residence::Streams, "larger than a block and used once a token: decoded inside the product")
+        }
+        (_, Mode::Lru) if kept => {
+            (Residence::Packed, "decoded once at load: the budget has room for its layer")
+        }
+        (_, Mode::Lru) => (Residence::Slot, "decoded on use: the budget has no room to keep its layer"),
+        (_, Mode::Prefetch | Mode::Async) => (Residence::Slot, "decoded while the layer before computes"),
+    };
+    Decision { choice, scratch_bytes: 0, reason: reason.to_owned() }
+}
+
+/// Decides how a product of up to `rows` rows uses a matrix of this residence and shape.
+pub fn consumption(
+    residence: Residence,
+    [_, cols]: [usize; 2],
+    device: &Facts,
+    rows: usize,
+) -> Decision<Consumption> {
+    // A row of one-byte codes for each thread; kernels decode no more at once.
+    let a_row = (cols * device.threads) as u64;
+    let (choice, scratch_bytes, reason) = match (residence, rows) {
+        (Residence::Dense, _) => (Consumption::Dense, 0, "floats".to_owned()),
+        (Residence::Streams, 1) => (Consumption::FusedGemv, a_row, "decoded inside the product".to_owned()),
+        (Residence::Streams, _) => {
+            (Consumption::FusedGemm, a_row, format!("each tile decoded once for all {rows} rows"))
+        }
+        (Residence::Packed | Residence::Slot, 1) => {
+            (Consumption::PackedGemv, 0, "unpacked into registers".to_owned())
+        }
+        (Residence::Packed | Residence::Slot, _) => {
+            (Consumption::PackedGemm, a_row, format!("each tile unpacked once for all {rows} rows"))
+        }
+    };
+    Decision { choice, scratch_bytes, reason }
 }
 
 /// Bytes of a model's decoded blocks, as [`resolve`] and [`pinned`] need them.
@@ -171,7 +216,7 @@ pub fn resolve(
             device.name
         )),
         Mode::Lru => match budget {
-            None => refused("needs --memory BYTES, what decoded layers may take".to_owned()),
+            None => refused("needs a memory budget: what decoded layers may take".to_owned()),
             Some(budget) if budget < largest => refused(format!(
                 "a budget of {budget} bytes does not hold one decoded layer of {largest}; fused needs none"
             )),

@@ -2,7 +2,10 @@
 
 use ecq_core::Coding;
 use ecq_runtime::backend::Facts;
-use ecq_runtime::{Form, How, MatrixFacts, Mode, Place, RuntimeError, Sizes, pinned, plan, resolve};
+use ecq_runtime::{
+    Consumption, Form, MatrixFacts, Mode, Place, Residence, RuntimeError, Sizes, consumption, pinned,
+    residence, resolve,
+};
 
 fn device(decodes_aside: bool) -> Facts {
     let name = "a device".to_owned();
@@ -14,34 +17,57 @@ fn codes(coding: Coding) -> Form {
 }
 
 #[test]
-fn every_form_and_mode_has_a_plan_with_a_reason() {
+fn every_form_and_mode_has_a_residence_with_a_reason() {
     let (block, ends) = (Place::Block, Place::Ends);
     let (rans, packed, archive) = (codes(Coding::Rans), codes(Coding::Packed), codes(Coding::Archive));
+    let prefix = codes(Coding::Prefix);
+    // Form, place, mode, whether its block is kept decoded, where it lives, why.
     let table = [
-        (rans, block, Mode::Fused, 1, How::FusedGemv, "inside the product"),
-        (rans, block, Mode::Fused, 33, How::TileThenGemm, "all 33 rows"),
-        (codes(Coding::Prefix), ends, Mode::Fused, 1, How::FusedGemv, "inside the product"),
-        (rans, block, Mode::Cached, 1, How::Resident, "once at load"),
-        (archive, block, Mode::Cached, 1, How::Resident, "once at load"),
-        (archive, block, Mode::Fused, 1, How::Resident, "for storage"),
-        (archive, block, Mode::Lru, 1, How::Resident, "for storage"),
-        (packed, block, Mode::Cached, 1, How::Resident, "once at load"),
-        (packed, block, Mode::Fused, 1, How::FusedGemv, "stored packed"),
-        (packed, block, Mode::Prefetch, 1, How::FusedGemv, "stored packed"),
-        (rans, block, Mode::Lru, 1, How::Host, "while the budget has room"),
-        (rans, block, Mode::Prefetch, 9, How::Host, "while the layer before computes"),
-        (rans, block, Mode::Async, 1, How::Host, "while the layer before computes"),
-        (rans, ends, Mode::Lru, 1, How::FusedGemv, "larger than a block"),
-        (rans, ends, Mode::Prefetch, 7, How::TileThenGemm, "larger than a block"),
-        (Form::Floats, block, Mode::Fused, 1, How::Resident, "no codes"),
-        (Form::Blocks, block, Mode::Lru, 1, How::Resident, "half precision"),
-        (Form::InputMajor, block, Mode::Fused, 1, How::Resident, "transposed"),
+        (rans, block, Mode::Fused, false, Residence::Streams, "inside the product"),
+        (prefix, ends, Mode::Fused, false, Residence::Streams, "inside the product"),
+        (rans, block, Mode::Cached, false, Residence::Packed, "once at load"),
+        (archive, block, Mode::Cached, false, Residence::Packed, "once at load"),
+        (archive, block, Mode::Fused, false, Residence::Packed, "for storage"),
+        (archive, block, Mode::Lru, false, Residence::Packed, "for storage"),
+        (packed, block, Mode::Cached, false, Residence::Packed, "once at load"),
+        (packed, block, Mode::Fused, false, Residence::Streams, "stored packed"),
+        (packed, block, Mode::Prefetch, false, Residence::Streams, "stored packed"),
+        (packed, block, Mode::Lru, true, Residence::Streams, "stored packed"),
+        (rans, block, Mode::Lru, false, Residence::Slot, "no room to keep its layer"),
+        (rans, block, Mode::Lru, true, Residence::Packed, "the budget has room"),
+        (rans, block, Mode::Prefetch, false, Residence::Slot, "while the layer before computes"),
+        (rans, block, Mode::Async, false, Residence::Slot, "while the layer before computes"),
+        (rans, ends, Mode::Lru, false, Residence::Streams, "larger than a block"),
+        (rans, ends, Mode::Prefetch, false, Residence::Streams, "larger than a block"),
+        (Form::Floats, block, Mode::Fused, false, Residence::Dense, "no codes"),
+        (Form::Blocks, block, Mode::Lru, false, Residence::Dense, "half precision"),
+        (Form::InputMajor, block, Mode::Cached, false, Residence::Dense, "transposed"),
     ];
-    for (form, place, mode, rows, how, reason) in table {
-        let plan = plan(&MatrixFacts { shape: [64, 96], form, place }, &device(true), mode, rows);
-        assert_eq!(plan.how, how, "{form:?} {place:?} {mode} {rows}");
-        assert!(plan.reason.contains(reason), "{form:?} {mode}: {}", plan.reason);
-        assert_eq!(plan.scratch_bytes > 0, how != How::Resident, "{form:?} {mode}");
+    for (form, place, mode, kept, expected, reason) in table {
+        let found = residence(&MatrixFacts { shape: [64, 96], form, place }, mode, kept);
+        assert_eq!(found.choice, expected, "{form:?} {place:?} {mode} {kept}");
+        assert!(found.reason.contains(reason), "{form:?} {mode}: {}", found.reason);
+    }
+}
+
+#[test]
+fn every_residence_and_number_of_rows_has_a_product_with_a_reason() {
+    let (a_row, none) = (2 * 96, 0);
+    let table = [
+        (Residence::Streams, 1, Consumption::FusedGemv, a_row, "inside the product"),
+        (Residence::Streams, 2, Consumption::FusedGemm, a_row, "all 2 rows"),
+        (Residence::Streams, 256, Consumption::FusedGemm, a_row, "all 256 rows"),
+        (Residence::Packed, 1, Consumption::PackedGemv, none, "into registers"),
+        (Residence::Packed, 8, Consumption::PackedGemm, a_row, "all 8 rows"),
+        (Residence::Slot, 1, Consumption::PackedGemv, none, "into registers"),
+        (Residence::Slot, 33, Consumption::PackedGemm, a_row, "all 33 rows"),
+        (Residence::Dense, 1, Consumption::Dense, none, "floats"),
+        (Residence::Dense, 64, Consumption::Dense, none, "floats"),
+    ];
+    for (residence, rows, expected, scratch, reason) in table {
+        let found = consumption(residence, [64, 96], &device(true), rows);
+        assert_eq!((found.choice, found.scratch_bytes), (expected, scratch), "{residence:?} {rows}");
+        assert!(found.reason.contains(reason), "{residence:?} {rows}: {}", found.reason);
     }
 }
 
@@ -64,7 +90,7 @@ fn modes_are_resolved_or_refused_with_a_reason() {
         other => panic!("{other:?}"),
     };
     assert!(refused(Mode::Async, None).contains("nearest is prefetch"));
-    assert!(refused(Mode::Lru, None).contains("--memory"));
+    assert!(refused(Mode::Lru, None).contains("memory budget"));
     assert!(refused(Mode::Lru, Some(119)).contains("fused needs none"));
     assert!(refused(Mode::Lru, Some(0)).contains("0 bytes"));
 }

@@ -1,11 +1,12 @@
 //! Products of several matrices with the same activations, over all threads.
 
-use super::stash::{Stashes, Taken};
-use super::weight::{CpuWeight, cpu_weight};
-use super::{CpuOptions, f32s, read, write};
-use crate::backend::{Output, View};
+use super::lock::{read, write};
+use super::program::Env;
+use super::scratch::Taken;
+use super::weight::{CpuWeight, SlotLinear};
 use crate::error::Result;
-use ecq_kernels::cpu::linear::Activations;
+use crate::program::{BufferId, Operand, Output};
+use ecq_kernels::cpu::linear::{Activations, Linear};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -14,10 +15,23 @@ const TASK_WEIGHTS: usize = 1 << 15;
 /// Tasks for each thread: more than one, so that a thread that was held up does not hold up all.
 const TASKS_PER_THREAD: usize = 4;
 
+/// A matrix and what errors of it are called by.
+struct Source<'a> {
+    weight: &'a CpuWeight,
+    slot: Option<SlotLinear<'a>>,
+}
+
+impl Source<'_> {
+    fn linear(&self) -> Result<&dyn Linear> {
+        self.slot.as_ref().map_or_else(|| self.weight.linear(), |slot| Ok(slot.get()))
+    }
+}
+
 /// A product, and the rows that are computed for it.
 struct Product<'a> {
     output: &'a Output,
     weight: &'a CpuWeight,
+    linear: &'a dyn Linear,
     /// The output's rows, and what must be added to begin and end where the weight's form allows.
     cover: Range<usize>,
     /// Rows of a task.
@@ -33,39 +47,43 @@ struct Task<'a, 'b> {
     y: &'b mut [f32],
 }
 
-pub(super) fn run(
-    x: &View,
-    rows: usize,
-    outputs: &[Output],
-    options: CpuOptions,
-    stashes: &Stashes,
-) -> Result<()> {
-    let x_data = read(f32s(&x.buffer)?);
-    let cols = outputs.first().map_or(0, |output| output.weight.shape()[1]);
-    let x = &x_data[x.start..x.start + rows * cols];
+pub(super) fn run(env: &Env, rows: usize, x: BufferId, outputs: &[Output]) -> Result<()> {
+    let sources = outputs.iter().map(|output| {
+        let slot = match output.operand {
+            Operand::Slot(slot, _) => Some(env.slot(slot).linear()?),
+            Operand::Weight(_) => None,
+        };
+        Ok(Source { weight: env.weight(output.operand.weight()), slot })
+    });
+    let sources = sources.collect::<Result<Vec<_>>>()?;
+    let Some(cols) =
+        sources.first().map(|source| source.linear().map(|linear| linear.shape()[1])).transpose()?
+    else {
+        return Ok(());
+    };
+    let x_data = read(env.buffer(x).f32s()?);
+    let scratch = &env.shared.scratch;
     let mut inputs = Vec::new();
-    let products = products(x, rows, outputs, options, stashes, &mut inputs)?;
+    let products = products(env, &x_data[..rows * cols], rows, outputs, &sources, &mut inputs)?;
     let multiply = |scratch: &mut _, task: Task| -> Result<()> {
-        let weight = task.product.weight;
-        let x = &inputs[task.product.x];
-        weight.with(|form| form.matmul(x, task.rows, task.y, scratch).map_err(|error| weight.named(error)))
+        let Product { linear, weight, x, .. } = *task.product;
+        linear.matmul(&inputs[x], task.rows, task.y, scratch).map_err(|error| weight.named(error))
     };
     let mut ys = Vec::new();
     for output in outputs {
-        ys.push(write(f32s(&output.y.buffer)?));
+        ys.push(write(env.buffer(output.y).f32s()?));
     }
     let exact = products.iter().all(|product| product.cover == product.output.range);
     if rows == 1 && exact {
         // A row of results is contiguous: tasks write to where they belong.
         let mut tasks = Vec::new();
         for (product, y) in products.iter().zip(&mut ys) {
-            let start = product.output.y.start;
-            cut(product, 1, &mut y[start..start + product.cover.len()], &mut tasks);
+            cut(product, 1, &mut y[..product.cover.len()], &mut tasks);
         }
-        tasks.into_par_iter().try_for_each_init(|| stashes.scratch.take(), |s, task| multiply(s, task))?;
+        tasks.into_par_iter().try_for_each_init(|| scratch.products.take(), |s, task| multiply(s, task))?;
     } else {
         // Tasks write to blocks of their own, which are then dealt to the rows.
-        let mut blocks = stashes.blocks.take();
+        let mut blocks = scratch.blocks.take();
         blocks.clear();
         blocks.resize(rows * products.iter().map(|product| product.cover.len()).sum::<usize>(), 0.0);
         let (mut tasks, mut rest) = (Vec::new(), blocks.as_mut_slice());
@@ -74,19 +92,18 @@ pub(super) fn run(
             cut(product, rows, own, &mut tasks);
             rest = after;
         }
-        tasks.into_par_iter().try_for_each_init(|| stashes.scratch.take(), |s, task| multiply(s, task))?;
+        tasks.into_par_iter().try_for_each_init(|| scratch.products.take(), |s, task| multiply(s, task))?;
         let mut rest = blocks.as_slice();
         for (product, y) in products.iter().zip(&mut ys) {
             let (own, after) = rest.split_at(rows * product.cover.len());
-            let (start, width) = (product.output.y.start, product.output.range.len());
-            deal(product, rows, own, &mut y[start..start + rows * width]);
+            deal(product, rows, own, &mut y[..rows * product.output.range.len()]);
             rest = after;
         }
     }
     for (output, y) in outputs.iter().zip(&mut ys) {
-        if let Some(bias) = &output.bias {
-            let bias = read(f32s(bias)?);
-            for y in y[output.y.start..][..rows * output.range.len()].chunks_exact_mut(output.range.len()) {
+        if let Some(bias) = output.bias {
+            let bias = read(env.buffer(bias).f32s()?);
+            for y in y[..rows * output.range.len()].chunks_exact_mut(output.range.len()) {
                 y.iter_mut().zip(&**bias).for_each(|(y, b)| *y += b);
             }
         }
@@ -96,40 +113,38 @@ pub(super) fn run(
 
 /// What is computed, and the activations for it: those that have column scales read their own.
 fn products<'a, 's>(
+    env: &'s Env,
     x: &[f32],
     rows: usize,
     outputs: &'a [Output],
-    options: CpuOptions,
-    stashes: &'s Stashes,
+    sources: &'a [Source],
     inputs: &mut Vec<Taken<'s, Activations>>,
 ) -> Result<Vec<Product<'a>>> {
     let total: usize = outputs.iter().map(|output| output.range.len()).sum();
     let most = total / (TASKS_PER_THREAD * rayon::current_num_threads());
-    let (precision, mut plain) = (options.activations.precision(), None);
+    let (precision, mut plain) = (env.shared.options.activations.precision(), None);
     let set = |inputs: &mut Vec<Taken<'s, Activations>>, cols, scales: Option<&[f32]>| {
-        let mut prepared = stashes.activations.take();
+        let mut prepared = env.shared.scratch.activations.take();
         prepared.set(precision, x, rows, cols, scales);
         inputs.push(prepared);
         inputs.len() - 1
     };
-    let one = |output: &'a Output| {
-        let weight = cpu_weight(&output.weight)?;
-        weight.with(|form| {
-            let [all, cols] = form.shape();
-            let grain = form.row_granularity();
-            let Range { start, end } = output.range;
-            let cover = start / grain * grain..all.min(end.next_multiple_of(grain));
-            let least = TASK_WEIGHTS.div_ceil(cols * rows.min(16));
-            let step = most.max(least).next_multiple_of(grain);
-            let x = match (form.col_scales(), plain) {
-                (None, Some(plain)) => plain,
-                (None, None) => *plain.insert(set(inputs, cols, None)),
-                (scales, _) => set(inputs, cols, scales),
-            };
-            Ok(Product { output, weight, cover, step, x })
-        })
+    let one = |(output, source): (&'a Output, &'a Source)| {
+        let linear = source.linear()?;
+        let [all, cols] = linear.shape();
+        let grain = linear.row_granularity();
+        let Range { start, end } = output.range;
+        let cover = start / grain * grain..all.min(end.next_multiple_of(grain));
+        let least = TASK_WEIGHTS.div_ceil(cols * rows.min(16));
+        let step = most.max(least).next_multiple_of(grain);
+        let x = match (linear.col_scales(), plain) {
+            (None, Some(plain)) => plain,
+            (None, None) => *plain.insert(set(inputs, cols, None)),
+            (scales, _) => set(inputs, cols, scales),
+        };
+        Ok(Product { output, weight: source.weight, linear, cover, step, x })
     };
-    outputs.iter().map(one).collect()
+    outputs.iter().zip(sources).map(one).collect()
 }
 
 /// Cuts a product into tasks, and its result `[rows of x][rows]` with it: each task has a block of its own.

@@ -1,136 +1,154 @@
-//! Commands carried out by the kernels of `ecq-kernels`.
+//! Commands carried out by the kernels of `ecq-kernels`. A program was checked: what is missing here is a mistake of the
+//! checks, and what tokens and tables say is the batch's to get right.
 
-use super::stash::Stashes;
-use super::weight::{CpuWeight, cpu_weight};
-use super::{CpuOptions, Data, data, f32s, linear, read, u32s, write};
-use crate::backend::command::Attend;
-use crate::backend::{Command, Norm, View, Weight};
+use super::attention;
+use super::data::{Data, other_type};
+use super::linear;
+use super::lock::{read, write};
+use super::program::{Env, Live};
 use crate::error::{Result, RuntimeError};
-use ecq_kernels::cpu::{
-    AttentionScratch, Cached, HeadPlace, activate, angles, attend, glu, layer_norm, rms_norm, rotate,
-};
-use half::f16;
-use half::slice::HalfFloatSliceExt;
+use crate::program::{BlockTables, BufferId, CacheView, Command, Norm, Rows, WeightId};
+use crate::sample::{Draw, argmax, draw};
+use ecq_kernels::cpu::{BlockTable, CachedMut, activate, angles, glu, layer_norm, rms_norm, rotate};
 use rayon::prelude::*;
-use std::ops::Range;
 
 /// Values that are worth a task of their own.
-const TASK_VALUES: usize = 1 << 14;
-/// Rows of queries for which keys and values are converted before use, at least.
-const LEAST_UNROLLED: usize = 8;
-/// Rows of queries that share a conversion at most.
-const MOST_UNROLLED: usize = 32;
-
-/// Checks that a command's handles are the CPU's.
-pub(super) fn own(command: &Command) -> Result<()> {
-    command.buffers().into_iter().try_for_each(|buffer| data(buffer).map(|_| ()))?;
-    command.weights().into_iter().try_for_each(|weight| cpu_weight(weight).map(|_| ()))
-}
+pub(super) const TASK_VALUES: usize = 1 << 14;
 
 /// Carries out a command.
-pub(super) fn one(command: &Command, options: CpuOptions, stashes: &Stashes) -> Result<()> {
-    match command {
-        Command::Embed { table, index, rows, scale, add, y } => {
-            embed(table, index, *rows, *scale, *add, y, stashes)
-        }
-        Command::Norm { norm, x, rows, y } => normalise(norm, x, *rows, y),
-        Command::Linear { x, rows, outputs } => linear::run(x, *rows, outputs, options, stashes),
-        Command::Angles { positions, rows, frequencies, scale, table } => {
-            let (positions, frequencies) = (read(u32s(positions)?), read(f32s(frequencies)?));
-            angles(&positions[..*rows], &frequencies, *scale, &mut write(f32s(table)?));
+pub(super) fn one(command: &Command, env: &Env, live: Live) -> Result<()> {
+    let count = |rows: Rows| match rows {
+        Rows::Batch => live.rows,
+        Rows::Wanted => live.wanted,
+    };
+    match *command {
+        Command::Embed { table, index, scale, add, y } => embed(env, table, index, live.rows, scale, add, y),
+        Command::Norm { ref norm, rows, heads, x, y } => normalise(env, norm, count(rows) * heads, x, y),
+        Command::Linear { rows, x, ref outputs } => match count(rows) {
+            0 => Ok(()),
+            rows => linear::run(env, rows, x, outputs),
+        },
+        Command::Angles { positions, frequencies, count, per_row, scale, table } => {
+            let positions = read(env.buffer(positions).u32s()?);
+            let frequencies = read(env.buffer(frequencies).f32s()?);
+            let mut table = write(env.buffer(table).f32s()?);
+            for (row, table) in table.chunks_exact_mut(2 * count).take(live.rows).enumerate() {
+                let first = if per_row { row * count } else { 0 };
+                angles(&positions[row..=row], &frequencies[first..first + count], scale, table);
+            }
             Ok(())
         }
-        &Command::Rotate { ref x, rows, heads, head_dim, ref table, frequencies, pairs } => {
-            let (width, table) = (heads * head_dim, read(f32s(table)?));
-            with_mut(x, rows * width, |x| {
+        Command::Rotate { x, heads, head_dim, table, frequencies, pairs } => {
+            let (width, table) = (heads * head_dim, read(env.buffer(table).f32s()?));
+            with_mut(env, x, live.rows * width, |x| {
                 let rows = x.par_chunks_exact_mut(width).zip(table.par_chunks_exact(2 * frequencies));
                 rows.with_min_len(TASK_VALUES / width.min(TASK_VALUES))
                     .for_each(|(x, angles)| rotate(x, angles, frequencies, heads, head_dim, pairs));
             })
         }
-        Command::Append { x, rows, width, positions, ring } => {
-            let (x_data, positions) = (read(f32s(&x.buffer)?), read(u32s(positions)?));
-            let capacity = ring.len() / width;
-            let x_rows = x_data[x.start..x.start + rows * width].chunks_exact(*width);
-            let place = |position: u32| {
-                let row = position as usize % capacity;
-                row * width..(row + 1) * width
-            };
-            let moves = x_rows.zip(positions.iter());
-            match data(ring)? {
-                Data::F32(ring) => {
-                    let mut ring = write(ring);
-                    moves.for_each(|(x, &position)| ring[place(position)].copy_from_slice(x));
-                }
-                Data::F16(ring) => {
-                    let mut ring = write(ring);
-                    moves.for_each(|(x, &position)| ring[place(position)].convert_from_f32_slice(x));
-                }
-                Data::U32(_) => return Err(RuntimeError::Recording("a ring of u32".to_owned())),
-            }
-            Ok(())
+        Command::Append { x, heads, head_dim, positions, tables, cache } => {
+            append(env, live.rows, x, heads, head_dim, positions, tables, cache)
         }
-        Command::Attend(command) => all_heads(command),
-        Command::Activate { activation, x, up, len } => {
-            let up = up
-                .as_ref()
-                .map(|up| Ok::<_, RuntimeError>((read(f32s(&up.buffer)?), up.start)))
-                .transpose()?;
-            with_mut(x, *len, |x| {
+        Command::Attend(ref attend) => attention::run(env, live.rows, attend),
+        Command::Activate { activation, x, up, width } => {
+            let up = up.map(|up| env.buffer(up).f32s().map(read)).transpose()?;
+            with_mut(env, x, live.rows * width, |x| {
                 let parts = x.par_chunks_mut(TASK_VALUES).enumerate();
                 parts.for_each(|(i, x)| match &up {
-                    None => activate(*activation, x),
-                    Some((up, start)) => glu(*activation, x, &up[start + i * TASK_VALUES..][..x.len()]),
+                    None => activate(activation, x),
+                    Some(up) => glu(activation, x, &up[i * TASK_VALUES..][..x.len()]),
                 });
             })
         }
-        Command::Add { x, y, len } => {
-            let x_data = read(f32s(&x.buffer)?);
-            let x = &x_data[x.start..x.start + len];
-            with_mut(y, *len, |y| y.iter_mut().zip(x).for_each(|(y, x)| *y += x))
+        Command::Add { x, y, width } => {
+            let (x, len) = (read(env.buffer(x).f32s()?), live.rows * width);
+            with_mut(env, y, len, |y| y.iter_mut().zip(&x[..len]).for_each(|(y, x)| *y += x))
         }
-        Command::Copy { from, to, len } => {
-            match (data(from)?, data(to)?) {
-                (Data::F32(from), Data::F32(to)) => write(to)[..*len].copy_from_slice(&read(from)[..*len]),
-                (Data::F16(from), Data::F16(to)) => write(to)[..*len].copy_from_slice(&read(from)[..*len]),
-                (Data::U32(from), Data::U32(to)) => write(to)[..*len].copy_from_slice(&read(from)[..*len]),
-                _ => return Err(RuntimeError::Recording(format!("a copy from {from:?} to {to:?}"))),
+        Command::Gather { x, index, width, y } => {
+            let (x, index) = (read(env.buffer(x).f32s()?), read(env.buffer(index).u32s()?));
+            with_mut(env, y, live.wanted * width, |y| {
+                for (y, &row) in y.chunks_exact_mut(width).zip(index.iter()) {
+                    y.copy_from_slice(&x[row as usize * width..][..width]);
+                }
+            })
+        }
+        Command::Argmax { logits, width, y } => {
+            let logits = read(env.buffer(logits).f32s()?);
+            let mut y = write(env.buffer(y).u32s()?);
+            let rows = y[..live.wanted].par_iter_mut().zip(logits.par_chunks_exact(width));
+            rows.for_each(|(y, logits)| *y = argmax(logits).unwrap_or(u32::MAX));
+            Ok(())
+        }
+        Command::Sample { logits, width, draws, y } => {
+            let (logits, draws) = (read(env.buffer(logits).f32s()?), read(env.buffer(draws).f32s()?));
+            let mut y = write(env.buffer(y).u32s()?);
+            let rows = y[..live.wanted].par_iter_mut().zip(logits.par_chunks_exact(width));
+            rows.zip(draws.par_chunks_exact(Draw::LEN)).for_each_init(
+                Vec::new,
+                |candidates, ((y, logits), d)| {
+                    *y = draw(logits, &Draw::of_floats(d), candidates).unwrap_or(u32::MAX);
+                },
+            );
+            Ok(())
+        }
+        Command::Advance { chosen, index, tokens, positions, history, count } => {
+            let (chosen, index) = (read(env.buffer(chosen).u32s()?), read(env.buffer(index).u32s()?));
+            let mut tokens = write(env.buffer(tokens).u32s()?);
+            let mut positions = write(env.buffer(positions).u32s()?);
+            let mut history = write(env.buffer(history).u32s()?);
+            let mut count = write(env.buffer(count).u32s()?);
+            let capacity = chosen.len();
+            for (i, (&token, &row)) in chosen.iter().zip(index.iter()).take(live.wanted).enumerate() {
+                if let Some(entry) = history.get_mut(count[0] as usize * capacity + i) {
+                    *entry = token;
+                }
+                tokens[row as usize] = token;
+                positions[row as usize] += 1;
+            }
+            count[0] += 1;
+            Ok(())
+        }
+        Command::CopyBlocks { pairs, block_positions, heads, head_dim, cache } => {
+            let pairs = read(env.buffer(pairs).u32s()?);
+            for pair in pairs.chunks_exact(2).take(live.rows) {
+                let copy = |buffer: BufferId, width: usize| {
+                    let len = block_positions * width;
+                    env.buffer(buffer).copy_within(pair[0] as usize * len, pair[1] as usize * len, len);
+                };
+                copy(cache.data, heads * head_dim);
+                if let Some(scales) = cache.scales {
+                    copy(scales, heads);
+                }
             }
             Ok(())
         }
-        Command::Decode(weight) => cpu_weight(weight)?.decode(),
-        Command::Release(weight) => {
-            cpu_weight(weight)?.release();
-            Ok(())
-        }
+        Command::Decode { weight, into } => env.slot(into).decode(env.weight(weight)),
     }
 }
 
-fn with_mut<T>(view: &View, len: usize, f: impl FnOnce(&mut [f32]) -> T) -> Result<T> {
-    let mut data = write(f32s(&view.buffer)?);
-    Ok(f(&mut data[view.start..view.start + len]))
+fn with_mut<T>(env: &Env, buffer: BufferId, len: usize, f: impl FnOnce(&mut [f32]) -> T) -> Result<T> {
+    Ok(f(&mut write(env.buffer(buffer).f32s()?)[..len]))
 }
 
-#[allow(clippy::too_many_arguments)]
 fn embed(
-    table: &Weight,
-    index: &crate::backend::Buffer,
+    env: &Env,
+    table: WeightId,
+    index: BufferId,
     rows: usize,
     scale: f32,
     add: bool,
-    y: &View,
-    stashes: &Stashes,
+    y: BufferId,
 ) -> Result<()> {
-    let [vocabulary, width] = table.shape();
-    let (weight, index): (&CpuWeight, _) = (cpu_weight(table)?, read(u32s(index)?));
-    let (mut row, mut scratch) = (vec![0.0; width], stashes.scratch.take());
-    with_mut(y, rows * width, |y| {
+    let (weight, index) = (env.weight(table), read(env.buffer(index).u32s()?));
+    let linear = weight.linear()?;
+    let [vocabulary, width] = linear.shape();
+    let (mut row, mut scratch) = (vec![0.0; width], env.shared.scratch.products.take());
+    with_mut(env, y, rows * width, |y| {
         for (y, &token) in y.chunks_exact_mut(width).zip(index.iter()) {
             if token as usize >= vocabulary {
                 return Err(RuntimeError::Token { token, vocabulary });
             }
-            weight
-                .with(|form| form.row(token as usize, &mut row, &mut scratch).map_err(|e| weight.named(e)))?;
+            linear.row(token as usize, &mut row, &mut scratch).map_err(|e| weight.named(e))?;
             let values = y.iter_mut().zip(&row);
             if add {
                 values.for_each(|(y, w)| *y += w * scale);
@@ -142,22 +160,21 @@ fn embed(
     })?
 }
 
-fn normalise(norm: &Norm, x: &View, rows: usize, y: &View) -> Result<()> {
+fn normalise(env: &Env, norm: &Norm, rows: usize, x: BufferId, y: BufferId) -> Result<()> {
     let one = |x: &[f32], y: &mut [f32], weight: &[f32], bias: &[f32]| match *norm {
         Norm::Rms { eps, .. } => rms_norm(x, weight, eps, y),
         Norm::Layer { eps, .. } => layer_norm(x, weight, bias, eps, y),
     };
-    let (Norm::Rms { weight, .. } | Norm::Layer { weight, .. }) = norm;
-    let weight = read(f32s(weight)?);
-    let bias = match norm {
-        Norm::Layer { bias, .. } => Some(read(f32s(bias)?)),
+    let weight = read(env.buffer(norm.weight()).f32s()?);
+    let bias = match *norm {
+        Norm::Layer { bias, .. } => Some(read(env.buffer(bias).f32s()?)),
         Norm::Rms { .. } => None,
     };
     let (width, bias): (usize, &[f32]) = (weight.len(), bias.as_deref().map_or(&[], Vec::as_slice));
     let at_once = (TASK_VALUES / width.min(TASK_VALUES)) * width;
-    if x.buffer.same(&y.buffer) {
+    if x == y {
         // Heads are normed in place, through a copy of each task's rows.
-        return with_mut(y, rows * width, |y| {
+        return with_mut(env, y, rows * width, |y| {
             y.par_chunks_mut(at_once).for_each_init(Vec::new, |copy: &mut Vec<f32>, y| {
                 copy.clear();
                 copy.extend_from_slice(y);
@@ -165,91 +182,44 @@ fn normalise(norm: &Norm, x: &View, rows: usize, y: &View) -> Result<()> {
             });
         });
     }
-    let x_data = read(f32s(&x.buffer)?);
-    let x = &x_data[x.start..x.start + rows * width];
-    with_mut(y, rows * width, |y| {
+    let x = read(env.buffer(x).f32s()?);
+    let x = &x[..rows * width];
+    with_mut(env, y, rows * width, |y| {
         y.par_chunks_mut(at_once).zip(x.par_chunks(at_once)).for_each(|(y, x)| one(x, y, &weight, bias));
     })
 }
 
-/// Keys or values under their lock.
-enum Ring<'a> {
-    F32(std::sync::RwLockReadGuard<'a, Vec<f32>>),
-    F16(std::sync::RwLockReadGuard<'a, Vec<f16>>),
-}
-
-impl Ring<'_> {
-    fn cached(&self) -> Cached<'_> {
-        match self {
-            Self::F32(rows) => Cached::F32(rows),
-            Self::F16(rows) => Cached::F16(rows),
+#[allow(clippy::too_many_arguments)]
+fn append(
+    env: &Env,
+    rows: usize,
+    x: BufferId,
+    heads: usize,
+    head_dim: usize,
+    positions: BufferId,
+    tables: BlockTables,
+    cache: CacheView,
+) -> Result<()> {
+    let width = heads * head_dim;
+    let (x, positions) = (read(env.buffer(x).f32s()?), read(env.buffer(positions).u32s()?));
+    let sequences = read(env.buffer(tables.sequences).u32s()?);
+    let table = read(env.buffer(tables.tables).u32s()?);
+    let store = |cache: &mut CachedMut| {
+        for (row, x) in x[..rows * width].chunks_exact(width).enumerate() {
+            let table = &table[sequences[row] as usize * tables.width..][..tables.width];
+            let blocks = BlockTable { table, shift: tables.block_positions.trailing_zeros() };
+            cache.store(x, heads, blocks.row(positions[row] as usize));
         }
+    };
+    match env.buffer(cache.data) {
+        Data::F32(data) => store(&mut CachedMut::F32(&mut write(data))),
+        Data::F16(data) => store(&mut CachedMut::F16(&mut write(data))),
+        Data::Bf16(data) => store(&mut CachedMut::Bf16(&mut write(data))),
+        Data::I8(data) => {
+            let mut scales = write(env.buffer(cache.scales.ok_or_else(other_type)?).bf16s()?);
+            store(&mut CachedMut::I8(&mut write(data), &mut scales));
+        }
+        Data::U32(_) => return Err(other_type()),
     }
-}
-
-fn ring(buffer: &crate::backend::Buffer) -> Result<Ring<'_>> {
-    match data(buffer)? {
-        Data::F32(rows) => Ok(Ring::F32(read(rows))),
-        Data::F16(rows) => Ok(Ring::F16(read(rows))),
-        Data::U32(_) => Err(RuntimeError::Recording("a ring of u32".to_owned())),
-    }
-}
-
-/// The positions that the row at `position` sees.
-fn seen(position: usize, window: Option<usize>) -> Range<usize> {
-    window.map_or(0, |window| (position + 1).saturating_sub(window))..position + 1
-}
-
-fn all_heads(command: &Attend) -> Result<()> {
-    let &Attend { rows, heads, kv_heads, head_dim, window, scale, .. } = command;
-    let width = kv_heads * head_dim;
-    let capacity = command.keys.len() / width;
-    let (keys, values) = (ring(&command.keys)?, ring(&command.values)?);
-    let (positions, queries) = (read(u32s(&command.positions)?), read(f32s(&command.queries.buffer)?));
-    let queries = &queries[command.queries.start..][..rows * heads * head_dim];
-    if let Some(&position) = positions[..rows].iter().find(|&&p| seen(p as usize, window).len() > capacity) {
-        return Err(RuntimeError::ContextFull { tokens: position as usize + 1, context: capacity });
-    }
-    let longest = positions[..rows].iter().map(|&p| seen(p as usize, window).len()).max().unwrap_or(1);
-    let place = |kv_head: usize| HeadPlace { capacity, width, first: kv_head * head_dim, head_dim };
-    let group = heads / kv_heads;
-    if rows < LEAST_UNROLLED {
-        return with_mut(&command.y, rows * heads * head_dim, |y| {
-            let tasks = y.par_chunks_exact_mut(head_dim).zip(queries.par_chunks_exact(head_dim)).enumerate();
-            tasks.with_min_len((TASK_VALUES / (longest * head_dim)).max(1)).for_each_init(
-                AttentionScratch::default,
-                |scratch, (i, (y, query))| {
-                    let (row, place) = (i / heads, place(i % heads / group));
-                    let seen = seen(positions[row] as usize, window);
-                    attend(query, keys.cached(), values.cached(), place, seen, scale, scratch, y);
-                },
-            );
-        });
-    }
-    // Rows and heads that look at the same keys share their conversion.
-    let at_once = rows.div_ceil(2 * rayon::current_num_threads()).clamp(1, MOST_UNROLLED);
-    with_mut(&command.y, rows * heads * head_dim, |y| {
-        let tasks = y.par_chunks_mut(at_once * heads * head_dim).enumerate();
-        tasks.for_each_init(Default::default, |(scratch, k, v): &mut (_, Vec<f32>, Vec<f32>), (i, y)| {
-            let positions = &positions[i * at_once..rows.min((i + 1) * at_once)];
-            let queries = &queries[i * at_once * heads * head_dim..];
-            let range = |p: &u32| seen(*p as usize, window);
-            let first = positions.iter().map(|p| range(p).start).min().unwrap_or(0);
-            let end = positions.iter().map(|p| range(p).end).max().unwrap_or(0);
-            let flat = HeadPlace { capacity: end - first, width: head_dim, first: 0, head_dim };
-            for kv_head in 0..kv_heads {
-                keys.cached().unroll(place(kv_head), first..end, k);
-                values.cached().unroll(place(kv_head), first..end, v);
-                for (row, position) in positions.iter().enumerate() {
-                    let Range { start, end } = range(position);
-                    for head in kv_head * group..(kv_head + 1) * group {
-                        let at = (row * heads + head) * head_dim;
-                        let (query, y) = (&queries[at..at + head_dim], &mut y[at..at + head_dim]);
-                        let (k, v) = (Cached::F32(k), Cached::F32(v));
-                        attend(query, k, v, flat, start - first..end - first, scale, scratch, y);
-                    }
-                }
-            }
-        });
-    })
+    Ok(())
 }

@@ -1,63 +1,59 @@
-//! The forms in which the CPU holds a weight matrix.
+//! The forms in which the CPU holds a weight matrix, and the slots into which it decodes.
 
-use super::{read, write};
-use crate::backend::{Weight, WeightForm};
+use super::lock::{read, write};
+use crate::backend::{Slot, Weight};
 use crate::error::{Result, RuntimeError};
-use crate::plan::{DecodePlan, How};
+use crate::plan::Residence;
 use crate::weights::{Matrix, Stored};
-use ecq_kernels::cpu::linear::{DenseLinear, FusedLinear, Linear, PackedLinear};
-use std::any::Any;
-use std::sync::RwLock;
+use ecq_kernels::cpu::linear::{DenseLinear, FusedLinear, Linear, PackedBuffer, PackedLinear};
+use std::ops::Deref;
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 /// A weight matrix of the CPU.
 pub(super) struct CpuWeight {
     name: String,
-    /// What it is decoded from, again and again, where the plan says so.
-    source: Option<FusedLinear>,
-    /// None while it is not decoded, and its bytes beside the source's.
-    form: RwLock<Option<(Box<dyn Linear>, u64)>>,
+    form: Form,
+}
+
+enum Form {
+    /// Multiplied as it is.
+    Linear(Box<dyn Linear>),
+    /// Decoded into a slot before each use.
+    Streams(Box<FusedLinear>),
 }
 
 impl CpuWeight {
-    pub(super) fn load(matrix: &Matrix, plan: &DecodePlan) -> Result<Self> {
+    pub(super) fn load(matrix: &Matrix, residence: Residence) -> Result<Weight> {
         let name = matrix.name.clone();
-        let form: Box<dyn Linear> = match (plan.how, &matrix.stored) {
-            (How::Host, Stored::Codes(tensor)) => {
-                let source = Some(FusedLinear::new(tensor)?);
-                return Ok(Self { name, source, form: RwLock::new(None) });
+        let form = match (residence, &matrix.stored) {
+            (Residence::Slot, Stored::Codes(tensor)) => Form::Streams(Box::new(FusedLinear::new(tensor)?)),
+            (Residence::Streams, Stored::Codes(tensor)) => Form::Linear(Box::new(FusedLinear::new(tensor)?)),
+            (Residence::Packed, Stored::Codes(tensor)) => {
+                Form::Linear(Box::new(PackedLinear::decode(tensor)?))
             }
-            (How::FusedGemv | How::TileThenGemm, Stored::Codes(tensor)) => {
-                Box::new(FusedLinear::new(tensor)?)
+            (Residence::Dense, _) => {
+                let (dtype, bytes) = matrix.floats()?;
+                Form::Linear(Box::new(DenseLinear::new(matrix.shape, dtype, &bytes)?))
             }
-            _ => decoded(matrix)?,
+            _ => {
+                let what = format!("{name} has no codes to keep as {residence:?}");
+                return Err(RuntimeError::Binding(what));
+            }
         };
-        let bytes = form.bytes_resident() as u64;
-        Ok(Self { name, source: None, form: RwLock::new(Some((form, bytes))) })
+        let (bytes, slot_bytes) = match &form {
+            Form::Linear(linear) => (linear.bytes_resident(), 0),
+            Form::Streams(streams) => (streams.bytes_resident(), streams.packed_bytes()),
+        };
+        Ok(Weight::new(matrix.shape, bytes as u64, slot_bytes, Arc::new(Self { name, form })))
     }
 
-    /// Decodes, if it is not decoded.
-    pub(super) fn decode(&self) -> Result<()> {
-        let mut form = write(&self.form);
-        if let (None, Some(source)) = (&*form, &self.source) {
-            let codes = source.unpack().map_err(|error| self.named(error))?;
-            let bytes = codes.code_bytes() as u64;
-            *form = Some((Box::new(codes), bytes));
-        }
-        Ok(())
-    }
-
-    /// Forgets what was decoded.
-    pub(super) fn release(&self) {
-        if self.source.is_some() {
-            write(&self.form).take();
-        }
-    }
-
-    /// Gives `f` what is multiplied.
-    pub(super) fn with<T>(&self, f: impl FnOnce(&dyn Linear) -> Result<T>) -> Result<T> {
-        match &*read(&self.form) {
-            Some((form, _)) => f(&**form),
-            None => Err(RuntimeError::Recording(format!("{} is used before it is decoded", self.name))),
+    /// What is multiplied, where it needs no slot.
+    pub(super) fn linear(&self) -> Result<&dyn Linear> {
+        match &self.form {
+            Form::Linear(linear) => Ok(&**linear),
+            Form::Streams(_) => {
+                Err(RuntimeError::Binding(format!("{} is multiplied from a slot", self.name)))
+            }
         }
     }
 
@@ -67,26 +63,59 @@ impl CpuWeight {
     }
 }
 
-impl WeightForm for CpuWeight {
-    fn bytes(&self) -> u64 {
-        let source = self.source.as_ref().map_or(0, |source| source.bytes_resident() as u64);
-        source + read(&self.form).as_ref().map_or(0, |(_, bytes)| *bytes)
+pub(super) fn cpu_weight(weight: &Weight) -> Result<Arc<CpuWeight>> {
+    weight.inner().ok_or_else(|| RuntimeError::Binding("a weight of another backend".to_owned()))
+}
+
+/// Memory for one decoded matrix at a time.
+pub(super) struct CpuSlot(RwLock<Held>);
+
+enum Held {
+    Nothing(PackedBuffer),
+    Decoded(PackedLinear),
+}
+
+impl CpuSlot {
+    pub(super) fn with_bytes(bytes: usize) -> Self {
+        Self(RwLock::new(Held::Nothing(PackedBuffer::with_bytes(bytes))))
     }
 
-    fn as_any(&self) -> &dyn Any {
-        self
+    pub(super) fn decode(&self, weight: &CpuWeight) -> Result<()> {
+        let Form::Streams(streams) = &weight.form else {
+            return Err(RuntimeError::Binding(format!("{} does not go into slots", weight.name)));
+        };
+        let mut held = write(&self.0);
+        let before = std::mem::replace(&mut *held, Held::Nothing(PackedBuffer::default()));
+        let buffer = match before {
+            Held::Nothing(buffer) => buffer,
+            Held::Decoded(linear) => linear.into_buffer(),
+        };
+        *held = Held::Decoded(streams.unpack(buffer).map_err(|error| weight.named(error))?);
+        Ok(())
+    }
+
+    /// What is multiplied.
+    pub(super) fn linear(&self) -> Result<SlotLinear<'_>> {
+        let held = read(&self.0);
+        match &*held {
+            Held::Decoded(_) => Ok(SlotLinear(held)),
+            Held::Nothing(_) => Err(RuntimeError::Binding("an empty slot is multiplied".to_owned())),
+        }
     }
 }
 
-pub(super) fn cpu_weight(weight: &Weight) -> Result<&CpuWeight> {
-    weight.inner().ok_or_else(|| RuntimeError::Recording("weight of another backend".to_owned()))
+/// A decoded matrix in its slot.
+pub(super) struct SlotLinear<'a>(RwLockReadGuard<'a, Held>);
+
+impl SlotLinear<'_> {
+    pub(super) fn get(&self) -> &dyn Linear {
+        match self.0.deref() {
+            Held::Decoded(linear) => linear,
+            Held::Nothing(_) => unreachable!("checked when the guard was made; nobody writes while it lives"),
+        }
+    }
 }
 
-/// Codes packed, anything else as floats.
-fn decoded(matrix: &Matrix) -> Result<Box<dyn Linear>> {
-    if let Stored::Codes(tensor) = &matrix.stored {
-        return Ok(Box::new(PackedLinear::decode(tensor)?));
-    }
-    let (dtype, bytes) = matrix.floats()?;
-    Ok(Box::new(DenseLinear::new(matrix.shape, dtype, &bytes)?))
+pub(super) fn cpu_slot(slot: &Slot) -> Result<Arc<CpuSlot>> {
+    slot.inner().ok_or_else(|| RuntimeError::Binding("a slot of another backend".to_owned()))
 }

@@ -1,0 +1,78 @@
+//! The memory of a buffer.
+
+use super::lock::write;
+use crate::error::{Result, RuntimeError};
+use bytemuck::Zeroable;
+use bytemuck::allocation::try_zeroed_vec;
+use ecq_core::Element;
+use half::{bf16, f16};
+use std::sync::RwLock;
+
+/// The elements of a buffer. Locks, not cells: several programs may name it.
+pub(super) enum Data {
+    F32(RwLock<Vec<f32>>),
+    F16(RwLock<Vec<f16>>),
+    Bf16(RwLock<Vec<bf16>>),
+    I8(RwLock<Vec<i8>>),
+    U32(RwLock<Vec<u32>>),
+}
+
+impl Data {
+    /// Zeros. The system gives zeroed pages as they are first touched, so that what is never used costs nothing.
+    pub(super) fn zeros(element: Element, len: usize) -> Result<Self> {
+        fn zeros<T: Zeroable>(len: usize) -> Result<RwLock<Vec<T>>> {
+            let vec = try_zeroed_vec(len)
+                .map_err(|()| RuntimeError::OutOfMemory { bytes: len * size_of::<T>() })?;
+            Ok(RwLock::new(vec))
+        }
+        Ok(match element {
+            Element::F32 => Self::F32(zeros(len)?),
+            Element::F16 => Self::F16(zeros(len)?),
+            Element::Bf16 => Self::Bf16(zeros(len)?),
+            Element::I8 => Self::I8(zeros(len)?),
+            Element::U32 => Self::U32(zeros(len)?),
+        })
+    }
+
+    /// Gives `f` the bytes `at..at + len`, or nothing where there are no such.
+    pub(super) fn with_bytes<T>(&self, at: usize, len: usize, f: impl FnOnce(&mut [u8]) -> T) -> Option<T> {
+        fn part(bytes: &mut [u8], at: usize, len: usize) -> Option<&mut [u8]> {
+            bytes.get_mut(at..at.checked_add(len)?)
+        }
+        match self {
+            Self::F32(data) => part(bytemuck::cast_slice_mut(&mut write(data)), at, len).map(f),
+            Self::F16(data) => part(bytemuck::cast_slice_mut(&mut write(data)), at, len).map(f),
+            Self::Bf16(data) => part(bytemuck::cast_slice_mut(&mut write(data)), at, len).map(f),
+            Self::I8(data) => part(bytemuck::cast_slice_mut(&mut write(data)), at, len).map(f),
+            Self::U32(data) => part(bytemuck::cast_slice_mut(&mut write(data)), at, len).map(f),
+        }
+    }
+
+    pub(super) fn f32s(&self) -> Result<&RwLock<Vec<f32>>> {
+        if let Self::F32(data) = self { Ok(data) } else { Err(other_type()) }
+    }
+
+    pub(super) fn bf16s(&self) -> Result<&RwLock<Vec<bf16>>> {
+        if let Self::Bf16(data) = self { Ok(data) } else { Err(other_type()) }
+    }
+
+    pub(super) fn u32s(&self) -> Result<&RwLock<Vec<u32>>> {
+        if let Self::U32(data) = self { Ok(data) } else { Err(other_type()) }
+    }
+
+    /// Copies elements inside the buffer.
+    pub(super) fn copy_within(&self, from: usize, to: usize, len: usize) {
+        match self {
+            Self::F32(data) => write(data).copy_within(from..from + len, to),
+            Self::F16(data) => write(data).copy_within(from..from + len, to),
+            Self::Bf16(data) => write(data).copy_within(from..from + len, to),
+            Self::I8(data) => write(data).copy_within(from..from + len, to),
+            Self::U32(data) => write(data).copy_within(from..from + len, to),
+        }
+    }
+}
+
+/// What cannot be after a program was checked.
+pub(super) fn other_type() -> RuntimeError {
+    RuntimeError::Binding("a buffer of another element type than the program was checked with".to_owned())
+}

@@ -1,0 +1,260 @@
+//! Programs as the CPU runs them: a list of parts for each queue, the calling thread being one of them.
+
+use super::data::Data;
+use super::lock::lock;
+use super::run;
+use super::weight::{CpuSlot, CpuWeight, cpu_slot, cpu_weight};
+use super::{Shared, data};
+use crate::backend::{Bindings, Inputs, Timing};
+use crate::error::{Result, RuntimeError};
+use crate::program::{BufferId, Command, Program, Queue, SlotId, Step, WeightId};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A program with everything that it names.
+pub(super) struct CpuProgram {
+    compute: Vec<Part>,
+    decode: Vec<Part>,
+    edges: Vec<Latch>,
+    /// Set when the decode queue is through.
+    decoded: Latch,
+    decode_error: Mutex<Option<RuntimeError>>,
+    env: Env,
+    /// A program runs once at a time: its edges are its own.
+    running: Mutex<()>,
+}
+
+/// What commands name.
+pub(super) struct Env {
+    buffers: Vec<Arc<Data>>,
+    weights: Vec<Arc<CpuWeight>>,
+    slots: Vec<Arc<CpuSlot>>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Env {
+    pub(super) fn buffer(&self, id: BufferId) -> &Data {
+        &self.buffers[id.0 as usize]
+    }
+
+    pub(super) fn weight(&self, id: WeightId) -> &CpuWeight {
+        &self.weights[id.0 as usize]
+    }
+
+    pub(super) fn slot(&self, id: SlotId) -> &CpuSlot {
+        &self.slots[id.0 as usize]
+    }
+}
+
+/// How many rows are in use.
+#[derive(Clone, Copy)]
+pub(super) struct Live {
+    pub(super) rows: usize,
+    pub(super) wanted: usize,
+}
+
+/// Why a queue ended early.
+enum Stop {
+    Error(RuntimeError),
+    /// The other queue has failed, and says why.
+    OtherQueue,
+}
+
+impl From<RuntimeError> for Stop {
+    fn from(error: RuntimeError) -> Self {
+        Self::Error(error)
+    }
+}
+
+fn other_queue() -> RuntimeError {
+    RuntimeError::Threads("the other queue has failed".to_owned())
+}
+
+/// Commands between two edges, or an edge by its place in the list.
+enum Part {
+    Run(Vec<Command>),
+    Signal(usize),
+    Wait(usize),
+}
+
+impl CpuProgram {
+    pub(super) fn new(program: &Program, bindings: &Bindings, shared: Arc<Shared>) -> Result<Self> {
+        let (mut compute, mut decode) = (Vec::new(), Vec::new());
+        let mut edges = HashMap::new();
+        for step in program.steps() {
+            let (Step::Run(queue, _) | Step::Signal(queue, _) | Step::Wait(queue, _)) = step;
+            let parts = match queue {
+                Queue::Compute => &mut compute,
+                Queue::Decode => &mut decode,
+            };
+            let count = edges.len();
+            match step {
+                Step::Run(_, command) => match parts.last_mut() {
+                    Some(Part::Run(commands)) => commands.push(command.clone()),
+                    _ => parts.push(Part::Run(vec![command.clone()])),
+                },
+                Step::Signal(_, edge) => parts.push(Part::Signal(*edges.entry(*edge).or_insert(count))),
+                Step::Wait(_, edge) => parts.push(Part::Wait(*edges.entry(*edge).or_insert(count))),
+            }
+        }
+        let env = Env {
+            buffers: bindings.buffers.iter().map(data).collect::<Result<_>>()?,
+            weights: bindings.weights.iter().map(cpu_weight).collect::<Result<_>>()?,
+            slots: bindings.slots.iter().map(cpu_slot).collect::<Result<_>>()?,
+            shared,
+        };
+        let edges = edges.iter().map(|_| Latch::default()).collect();
+        let (decoded, decode_error, running) = (Latch::default(), Mutex::new(None), Mutex::new(()));
+        Ok(Self { compute, decode, edges, decoded, decode_error, env, running })
+    }
+
+    pub(super) fn run<'a>(
+        program: &Arc<Self>,
+        inputs: &Inputs,
+        decoder: impl FnOnce() -> &'a Decoder,
+    ) -> Result<Timing> {
+        let _running = lock(&program.running);
+        for &(buffer, bytes) in inputs.writes {
+            let written =
+                program.env.buffer(buffer).with_bytes(0, bytes.len(), |to| to.copy_from_slice(bytes));
+            written.ok_or_else(|| RuntimeError::Binding(format!("an input longer than {buffer:?}")))?;
+        }
+        let live = Live { rows: inputs.rows, wanted: inputs.wanted };
+        let mut timing = Timing::default();
+        if program.decode.is_empty() {
+            return match program.queue(&program.compute, live, &mut timing.stalled) {
+                Ok(()) => Ok(timing),
+                Err(Stop::Error(error)) => Err(error),
+                Err(Stop::OtherQueue) => Err(other_queue()),
+            };
+        }
+        program.edges.iter().chain([&program.decoded]).for_each(Latch::reset);
+        decoder().send(program.clone())?;
+        let computed = program.queue(&program.compute, live, &mut timing.stalled);
+        if computed.is_err() {
+            // The other queue must not wait for edges that will not come.
+            program.edges.iter().for_each(|edge| edge.set(false));
+        }
+        program.decoded.wait();
+        let decoded = lock(&program.decode_error).take();
+        match (computed, decoded) {
+            (Err(Stop::Error(error)), _) | (_, Some(error)) => Err(error),
+            (Err(Stop::OtherQueue), None) => Err(other_queue()),
+            (Ok(()), None) => Ok(timing),
+        }
+    }
+
+    /// Runs one queue's part; an edge that failed ends it.
+    fn queue(&self, parts: &[Part], live: Live, stalled: &mut Duration) -> std::result::Result<(), Stop> {
+        for part in parts {
+            match part {
+                // A part at a time: the pool's threads are shared with the other queue, and must never wait for it.
+                Part::Run(commands) => {
+                    *stalled += self.env.shared.pool.install(|| self.part(commands, live))?
+                }
+                Part::Signal(edge) => self.edges[*edge].set(true),
+                Part::Wait(edge) => {
+                    let start = Instant::now();
+                    if !self.edges[*edge].wait() {
+                        return Err(Stop::OtherQueue);
+                    }
+                    *stalled += start.elapsed();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs commands, and says how much of the time was decoding into slots.
+    fn part(&self, commands: &[Command], live: Live) -> Result<Duration> {
+        let mut decoding = Duration::ZERO;
+        for command in commands {
+            if matches!(command, Command::Decode { .. }) {
+                let start = Instant::now();
+                run::one(command, &self.env, live)?;
+                decoding += start.elapsed();
+            } else {
+                run::one(command, &self.env, live)?;
+            }
+        }
+        Ok(decoding)
+    }
+
+    /// The decode queue of a submission.
+    fn decode_queue(&self) {
+        let live = Live { rows: 0, wanted: 0 };
+        let decoded = AssertUnwindSafe(|| self.queue(&self.decode, live, &mut Duration::default()));
+        // Whoever waits for an edge would wait for ever if a panic ended this thread.
+        let panicked = |_| Err(RuntimeError::Threads("the decoding thread panicked".to_owned()).into());
+        if let Err(stop) = catch_unwind(decoded).unwrap_or_else(panicked) {
+            // That this queue had to stop is not the cause.
+            if let Stop::Error(error) = stop {
+                *lock(&self.decode_error) = Some(error);
+            }
+            self.edges.iter().for_each(|edge| edge.set(false));
+        }
+        self.decoded.set(true);
+    }
+}
+
+/// Something that happens once in a submission, well or not.
+#[derive(Default)]
+struct Latch {
+    state: Mutex<Option<bool>>,
+    changed: Condvar,
+}
+
+impl Latch {
+    fn reset(&self) {
+        *lock(&self.state) = None;
+    }
+
+    /// The first word counts.
+    fn set(&self, well: bool) {
+        lock(&self.state).get_or_insert(well);
+        self.changed.notify_all();
+    }
+
+    fn wait(&self) -> bool {
+        let mut state = lock(&self.state);
+        loop {
+            match *state {
+                Some(well) => return well,
+                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+/// The thread of the second queue.
+pub(super) struct Decoder {
+    jobs: Option<Sender<Arc<CpuProgram>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Decoder {
+    pub(super) fn start() -> Self {
+        let (jobs, work) = channel::<Arc<CpuProgram>>();
+        let thread = std::thread::spawn(move || work.into_iter().for_each(|program| program.decode_queue()));
+        Self { jobs: Some(jobs), thread: Some(thread) }
+    }
+
+    fn send(&self, program: Arc<CpuProgram>) -> Result<()> {
+        let gone = || RuntimeError::Threads("the decoding thread is gone".to_owned());
+        self.jobs.as_ref().ok_or_else(gone)?.send(program).map_err(|_| gone())
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        self.jobs.take();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was already printed, and there is nobody to tell.
+            let _ = thread.join();
+        }
+    }
+}

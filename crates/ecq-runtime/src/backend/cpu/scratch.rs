@@ -1,0 +1,51 @@
+//! Buffers that commands need for a while, kept from one to the next.
+
+use super::lock::lock;
+use ecq_kernels::cpu::linear::{Activations, Scratch};
+use std::ops::{Deref, DerefMut};
+use std::sync::Mutex;
+
+/// All scratch of a device.
+#[derive(Default)]
+pub(super) struct ScratchPools {
+    pub(super) activations: ScratchPool<Activations>,
+    pub(super) products: ScratchPool<Scratch>,
+    pub(super) blocks: ScratchPool<Vec<f32>>,
+}
+
+/// Buffers that are made once and used by whoever needs one.
+#[derive(Default)]
+pub(super) struct ScratchPool<T>(Mutex<Vec<T>>);
+
+impl<T: Default> ScratchPool<T> {
+    /// One of them, until it is dropped.
+    pub(super) fn take(&self) -> Taken<'_, T> {
+        Taken { pool: self, item: lock(&self.0).pop().unwrap_or_default() }
+    }
+}
+
+/// A buffer that goes back to its pool.
+pub(super) struct Taken<'a, T: Default> {
+    pool: &'a ScratchPool<T>,
+    item: T,
+}
+
+impl<T: Default> Deref for Taken<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.item
+    }
+}
+
+impl<T: Default> DerefMut for Taken<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.item
+    }
+}
+
+impl<T: Default> Drop for Taken<'_, T> {
+    fn drop(&mut self) {
+        lock(&self.pool.0).push(std::mem::take(&mut self.item));
+    }
+}
