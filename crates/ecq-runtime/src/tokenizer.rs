@@ -2,6 +2,7 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Result, RuntimeError};
+use std::sync::Arc;
 
 /// A tokenizer of a model, and what belongs to its use.
 #[derive(Debug)]
@@ -60,50 +61,372 @@ impl Tokenizer {
         &self.end_tokens
     }
 
+    /// Whether both have the same tokens, by number.
+    pub fn same_tokens(&self, other: &Self) -> bool {
+        self.inner.get_vocab(true) == other.inner.get_vocab(true)
+    }
+
     /// The text of a token id, special or not.
     pub fn token(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
     }
 
     /// The text of tokens as they come: whole characters only.
-    pub fn stream(&self) -> TextStream<'_> {
-        TextStream { tokenizer: self, tokens: Vec::new(), given: String::new() }
+    pub fn stream(self: &Arc<Self>) -> TextStream {
+        TextStream { tokenizer: Arc::clone(self), tokens: Vec::new(), known: 0, given: String::new() }
+    }
+
+    /// The text of tokens that come behind others, whose text is not given.
+    ///
+    /// Tokenizers that strip a space at the beginning of a text keep it here.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses.
+    pub fn stream_after(self: &Arc<Self>, before: &[u32]) -> Result<TextStream> {
+        let visible = before.iter().rev().copied().filter(|&token| self.is_visible(token));
+        let mut tokens: Vec<u32> = visible.take(CONTEXT).collect();
+        tokens.reverse();
+        let mut given = self.decode(&tokens)?;
+        // Context that begins in the middle of a character would make U+FFFD of the byte tokens that follow.
+        while given.starts_with(char::REPLACEMENT_CHARACTER) {
+            tokens.remove(0);
+            given = self.decode(&tokens)?;
+        }
+        Ok(TextStream { tokenizer: Arc::clone(self), known: tokens.len(), tokens, given })
+    }
+
+    /// Whether a token reaches the decoder: it is in the vocabulary and not special.
+    fn is_visible(&self, token: u32) -> bool {
+        let special = |text: String| self.inner.get_added_vocabulary().is_special_token(&text);
+        self.inner.id_to_token(token).is_some_and(|text| !special(text))
     }
 }
 
+/// How many of the tokens before it a stream looks at: enough to contain a whole character.
+const CONTEXT: usize = 6;
+
+/// How many tokens are held back for one character: it has up to four bytes, and a token at least one.
+const HELD: usize = 5;
+
 /// Text of tokens that come one at a time.
-#[derive(Debug)]
-pub struct TextStream<'a> {
-    tokenizer: &'a Tokenizer,
-    /// Tokens since the last one that ended a line of text that was given.
+///
+/// Only the tokens since the last piece but one are kept: as context, since the text of a token can depend on
+/// what is before it, and because a character can be spread over several tokens.
+#[derive(Debug, Clone)]
+pub struct TextStream {
+    tokenizer: Arc<Tokenizer>,
+    /// Tokens that were given, as context, and then those that were not, or not entirely.
     tokens: Vec<u32>,
-    /// What was given of them.
+    /// How many of `tokens` were given entirely.
+    known: usize,
+    /// What was given of the text of `tokens`.
     given: String,
 }
 
-impl TextStream<'_> {
+impl TextStream {
     /// What a token adds to the text; empty while a character is incomplete.
+    ///
+    /// Bytes that do not become a character within four further tokens are given as U+FFFD.
     ///
     /// # Errors
     /// When the tokenizer refuses.
     pub fn push(&mut self, token: u32) -> Result<String> {
-        self.tokens.push(token);
-        let text = self.tokenizer.decode(&self.tokens)?;
-        if text.ends_with(char::REPLACEMENT_CHARACTER) || !text.starts_with(&self.given) {
+        if !self.tokenizer.is_visible(token) {
             return Ok(String::new());
         }
-        let new = text[self.given.len()..].to_owned();
-        // Decoding again from the start of the text would grow with its square; the last tokens are context enough.
-        if self.tokens.len() > 64 && new.contains(char::is_whitespace) {
-            self.tokens.drain(..self.tokens.len() - 8);
-            self.given = self.tokenizer.decode(&self.tokens)?;
-        } else {
-            self.given = text;
+        self.tokens.push(token);
+        let mut pieces = String::new();
+        loop {
+            let text = self.tokenizer.decode(&self.tokens)?;
+            let whole = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
+            let complete = whole.len() == text.len();
+            match whole.strip_prefix(self.given.as_str()) {
+                // A token without text; it would only make the context longer.
+                Some("") if complete && !self.given.is_empty() => {
+                    self.tokens.pop();
+                    return Ok(pieces);
+                }
+                Some(piece) if complete || !piece.is_empty() => {
+                    pieces.push_str(piece);
+                    self.advance(complete)?;
+                    return Ok(pieces);
+                }
+                // The decoders of byte tokens turn a run of them with one invalid byte into U+FFFD
+                // altogether, with it bytes that were given as characters before. Without them the run is
+                // only what is new.
+                None if complete => self.forget(self.known),
+                _ if self.tokens.len() - self.known <= HELD => return Ok(pieces),
+                _ => {
+                    pieces.push_str(&self.unknown(self.known + 1)?);
+                    self.forget(self.known + 1);
+                }
+            }
         }
-        Ok(new)
+    }
+
+    /// What is still held back, when no further token comes.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses.
+    pub fn finish(&mut self) -> Result<String> {
+        if self.known == self.tokens.len() {
+            return Ok(String::new());
+        }
+        let piece = self.unknown(self.tokens.len())?;
+        self.forget(self.tokens.len());
+        Ok(piece)
+    }
+
+    /// What the text of the first `end` tokens has beyond what was given.
+    fn unknown(&self, end: usize) -> Result<String> {
+        let text = self.tokenizer.decode(&self.tokens[..end])?;
+        match text.strip_prefix(self.given.as_str()) {
+            Some(piece) => Ok(piece.to_owned()),
+            None => self.tokenizer.decode(&self.tokens[self.known..end]),
+        }
+    }
+
+    /// Makes context of the tokens whose text was given; if not `complete`, the last one also begins a
+    /// character.
+    fn advance(&mut self, complete: bool) -> Result<()> {
+        self.tokens.drain(..self.known);
+        self.known = self.tokens.len() - usize::from(!complete);
+        // Where the context begins in the middle of a character, its text begins with U+FFFD: now and in
+        // every later decode, so that it is part of the prefix that is left out.
+        self.given = self.tokenizer.decode(&self.tokens)?;
+        self.given.truncate(self.given.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
+        Ok(())
+    }
+
+    /// Drops the first tokens, and with them all context.
+    fn forget(&mut self, tokens: usize) {
+        self.tokens.drain(..tokens);
+        self.known = 0;
+        self.given.clear();
     }
 }
 
 fn wrong(error: impl ToString) -> RuntimeError {
     RuntimeError::Tokenizer(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::collections::BTreeMap;
+
+    /// The character that stands for a byte in byte-level vocabularies.
+    fn byte_character(byte: u8) -> char {
+        let printable = |b: &u8| matches!(b, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+        if printable(&byte) {
+            return char::from(byte);
+        }
+        let earlier = (0..byte).filter(|b| !printable(b)).count() as u32;
+        char::from_u32(256 + earlier).unwrap()
+    }
+
+    fn tokenizer(vocabulary: &[String], model: Value, decoder: Value) -> Arc<Tokenizer> {
+        let ids: BTreeMap<&str, usize> = vocabulary.iter().map(String::as_str).zip(0..).collect();
+        assert_eq!(ids.len(), vocabulary.len());
+        let mut model = model;
+        model["type"] = json!("BPE");
+        model["vocab"] = json!(ids);
+        model["merges"] = json!([]);
+        let special = json!({
+            "id": ids["<s>"], "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true
+        });
+        let file = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [special],
+            "normalizer": null, "pre_tokenizer": null, "post_processor": null,
+            "decoder": decoder, "model": model
+        });
+        let inner = tokenizers::Tokenizer::from_bytes(file.to_string()).unwrap();
+        Arc::new(Tokenizer { inner, end_tokens: Vec::new() })
+    }
+
+    const WORDS: [&str; 8] = ["▁", "▁Hello", "▁world", "lo", "é", "世界", "😀", "\u{fffd}"];
+
+    /// Like Llama 2: token 0 is special, 1 to 256 are bytes, then come words.
+    fn byte_fallback() -> Arc<Tokenizer> {
+        let mut vocabulary = vec!["<s>".to_owned()];
+        vocabulary.extend((0..=255u8).map(|b| format!("<0x{b:02X}>")));
+        vocabulary.extend(WORDS.map(str::to_owned));
+        let decoder = json!({"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+            {"type": "ByteFallback"},
+            {"type": "Fuse"},
+            {"type": "Strip", "content": " ", "start": 1, "stop": 0}
+        ]});
+        tokenizer(&vocabulary, json!({"byte_fallback": true, "fuse_unk": true, "unk_token": "<s>"}), decoder)
+    }
+
+    /// Byte tokens that begin or end in the middle of characters.
+    const PARTS: [&[u8]; 9] = [
+        b" Hello",
+        b" world",
+        "é".as_bytes(),
+        "世界".as_bytes(),
+        b"\x9f\x98\x80\xf0",
+        b" \xf0\x9f",
+        b"\x98\x80\xf0\x9f",
+        b"\x98\x80 and",
+        "\u{fffd}".as_bytes(),
+    ];
+
+    /// Like GPT-2: token 0 is special, 1 to 256 are bytes, then come `PARTS`.
+    fn byte_level() -> Arc<Tokenizer> {
+        let mut vocabulary = vec!["<s>".to_owned()];
+        vocabulary.extend((0..=255u8).map(|b| byte_character(b).to_string()));
+        vocabulary.extend(PARTS.map(|part| part.iter().map(|&b| byte_character(b)).collect()));
+        let decoder =
+            json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
+        tokenizer(&vocabulary, json!({}), decoder)
+    }
+
+    fn bytes(bytes: &[u8]) -> Vec<u32> {
+        bytes.iter().map(|&b| u32::from(b) + 1).collect()
+    }
+
+    fn word(word: &str) -> u32 {
+        257 + WORDS.iter().position(|w| *w == word).unwrap() as u32
+    }
+
+    fn part(part: &[u8]) -> u32 {
+        257 + PARTS.iter().position(|p| *p == part).unwrap() as u32
+    }
+
+    /// The pieces of tokens, what `finish` gives last.
+    fn pieces(mut stream: TextStream, tokens: &[u32]) -> Vec<String> {
+        let mut pieces: Vec<String> = tokens.iter().map(|&token| stream.push(token).unwrap()).collect();
+        pieces.push(stream.finish().unwrap());
+        assert_eq!(stream.finish().unwrap(), "");
+        pieces
+    }
+
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % n
+        }
+    }
+
+    #[test]
+    fn characters_of_several_tokens_come_whole() {
+        for tokenizer in [byte_fallback(), byte_level()] {
+            let tokens = [bytes("a😀".as_bytes()), vec![0], bytes("😀é".as_bytes())].concat();
+            let expected = ["a", "", "", "", "😀", "", "", "", "", "😀", "", "é", ""];
+            assert_eq!(pieces(tokenizer.stream(), &tokens), expected);
+        }
+        let straddling: [&[u8]; 4] =
+            [b" \xf0\x9f", b"\x98\x80\xf0\x9f", b"\x98\x80\xf0\x9f", b"\x98\x80 and"];
+        assert_eq!(pieces(byte_level().stream(), &straddling.map(part)), [" ", "😀", "😀", "😀 and", ""]);
+    }
+
+    #[test]
+    fn invalid_bytes_do_not_silence_the_rest() {
+        let (fallback, level) = (byte_fallback(), byte_level());
+        // One invalid byte waits for the next token, which shows that it is none.
+        let tokens = [bytes(b"a\xff"), vec![word("lo"), word("▁world")]].concat();
+        assert_eq!(pieces(fallback.stream(), &tokens), ["a", "", "\u{fffd}lo", " world", ""]);
+        let tokens = [bytes(b"a\xff"), vec![part(b" world")]].concat();
+        assert_eq!(pieces(level.stream(), &tokens), ["a", "", "\u{fffd} world", ""]);
+        // Bytes that never become a character come after four further tokens, and the next characters whole.
+        for (tokenizer, next) in [(fallback, word("世界")), (level, part("世界".as_bytes()))] {
+            let tokens = [bytes(&[0xff; 8]), vec![next], bytes("😀".as_bytes())].concat();
+            let bad = "\u{fffd}";
+            let expected =
+                ["", "", "", "", "", bad, bad, bad, "\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}世界"];
+            let found = pieces(tokenizer.stream(), &tokens);
+            assert_eq!(found[..9], expected);
+            assert_eq!(found[9..], ["", "", "", "😀", ""]);
+            // An incomplete character at the end comes with `finish`.
+            assert_eq!(pieces(tokenizer.stream(), &bytes(b"a\xc3")), ["a", "", "\u{fffd}"]);
+            // Valid characters between invalid bytes are never held back for ever.
+            let mut stream = tokenizer.stream();
+            let mut random = Random(3);
+            for _ in 0..300 {
+                for _ in 0..random.below(9) {
+                    stream.push(1 + random.below(256) as u32).unwrap();
+                }
+                assert!(stream.push(next).unwrap().ends_with("世界"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_leading_space_is_kept_after_context() {
+        let tokenizer = byte_fallback();
+        let answer = [word("▁Hello"), word("▁world")];
+        assert_eq!(pieces(tokenizer.stream(), &answer), ["Hello", " world", ""]);
+        for before in
+            [vec![word("lo")], vec![word("▁"), 0, 0], bytes(b"\n"), (0..50).map(|_| word("lo")).collect()]
+        {
+            let stream = tokenizer.stream_after(&before).unwrap();
+            assert_eq!(pieces(stream, &answer), [" Hello", " world", ""], "{before:?}");
+        }
+        // Special tokens have no text, so behind them a text begins.
+        for before in [&[][..], &[0, 0]] {
+            assert_eq!(pieces(tokenizer.stream_after(before).unwrap(), &answer), ["Hello", " world", ""]);
+        }
+        let spaces = [word("▁"), word("▁"), word("▁Hello")];
+        assert_eq!(pieces(tokenizer.stream(), &spaces).concat(), "  Hello");
+    }
+
+    #[test]
+    fn pieces_make_up_the_text_of_all_tokens() {
+        let characters = ["a", " ", "\n", "é", "世", "😀", "👩", "🏽"];
+        let mut random = Random(5);
+        for round in 0..2000 {
+            for (tokenizer, straddles) in [(byte_fallback(), false), (byte_level(), true)] {
+                // Bytes, words and special tokens in an order that gives whole characters.
+                let mut tokens = Vec::new();
+                while tokens.len() < 1 + round % 30 {
+                    match random.below(8) {
+                        0 => tokens.push(0),
+                        1..=3 => tokens.extend(bytes(characters[random.below(8)].as_bytes())),
+                        4 if straddles => {
+                            tokens.push(part(b" \xf0\x9f"));
+                            tokens.extend(vec![part(b"\x98\x80\xf0\x9f"); random.below(40)]);
+                            tokens.push(part(b"\x98\x80 and"));
+                        }
+                        _ if straddles => tokens.push(257 + [0, 1, 2, 3, 8][random.below(5)]),
+                        _ => tokens.push(257 + random.below(8) as u32),
+                    }
+                }
+                let whole = tokenizer.decode(&tokens).unwrap();
+                let mut stream = tokenizer.stream();
+                let mut text = String::new();
+                for (i, &token) in tokens.iter().enumerate() {
+                    text += &stream.push(token).unwrap();
+                    assert!(whole.starts_with(&text), "{tokens:?} {i}: {text:?} {whole:?}");
+                }
+                text += &stream.finish().unwrap();
+                assert_eq!(text, whole, "{tokens:?}");
+                // Behind a part of the tokens comes the rest of the text, if the cut is not within a
+                // character.
+                let (before, after) = tokens.split_at(random.below(tokens.len() + 1));
+                let start = tokenizer.decode(before).unwrap();
+                if !start.is_empty() && !start.contains('\u{fffd}') {
+                    let text = pieces(tokenizer.stream_after(before).unwrap(), after).concat();
+                    assert_eq!(start + &text, whole, "{before:?} {after:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn memory_stays_bounded_whatever_comes() {
+        let mut random = Random(7);
+        for tokenizer in [byte_fallback(), byte_level()] {
+            let mut stream = tokenizer.stream();
+            for _ in 0..20_000 {
+                stream.push(random.below(270) as u32).unwrap();
+                assert!(stream.tokens.len() <= 2 * (HELD + 1), "{} tokens are kept", stream.tokens.len());
+            }
+        }
+    }
 }

@@ -1,0 +1,160 @@
+//! Strings that end a text.
+
+/// Holds text back while it could still become a stop string.
+///
+/// The match that starts first wins, whichever is complete first: with the stop strings `abcd` and `bc`, the
+/// text `abc` waits for its next character, and `abcd` shows nothing, `abcx` shows `a`. So what is shown does
+/// not depend on how the text is cut into pieces. Of matches that start together the shortest counts; what is
+/// shown is the same.
+#[derive(Debug, Clone)]
+pub struct StopMatcher {
+    stops: Vec<String>,
+    /// What was not shown yet: empty, or a proper prefix of a stop string.
+    held: String,
+    stopped: bool,
+}
+
+impl StopMatcher {
+    /// A matcher for these strings; empty ones are ignored.
+    pub fn new(mut stops: Vec<String>) -> Self {
+        stops.retain(|stop| !stop.is_empty());
+        Self { stops, held: String::new(), stopped: false }
+    }
+
+    /// Adds a piece of text; gives what may be shown now, and whether a stop string was completed.
+    ///
+    /// The stop string and what follows it are not shown; pieces after it give `("", true)`.
+    pub fn push(&mut self, piece: &str) -> (String, bool) {
+        if self.stopped {
+            return (String::new(), true);
+        }
+        self.held.push_str(piece);
+        for (start, _) in self.held.char_indices() {
+            let rest = &self.held[start..];
+            if self.stops.iter().any(|stop| rest.starts_with(stop.as_str())) {
+                self.stopped = true;
+                self.held.truncate(start);
+                return (std::mem::take(&mut self.held), true);
+            }
+            if self.stops.iter().any(|stop| stop.starts_with(rest)) {
+                let held = self.held.split_off(start);
+                return (std::mem::replace(&mut self.held, held), false);
+            }
+        }
+        (std::mem::take(&mut self.held), false)
+    }
+
+    /// The text that was held back, when the text ends otherwise.
+    ///
+    /// It is cut before a stop string that waited for an earlier match.
+    pub fn finish(&mut self) -> String {
+        let mut held = std::mem::take(&mut self.held);
+        if let Some(start) = self.stops.iter().filter_map(|stop| held.find(stop.as_str())).min() {
+            self.stopped = true;
+            held.truncate(start);
+        }
+        held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % n
+        }
+
+        fn text(&mut self, least: usize, most: usize, alphabet: &[char]) -> String {
+            let length = least + self.below(most - least + 1);
+            (0..length).map(|_| alphabet[self.below(alphabet.len())]).collect()
+        }
+    }
+
+    /// Start of the first occurrence of any stop string.
+    fn first(text: &str, stops: &[String]) -> Option<usize> {
+        (0..=text.len())
+            .filter(|&i| text.is_char_boundary(i))
+            .find(|&i| stops.iter().any(|stop| text[i..].starts_with(stop.as_str())))
+    }
+
+    /// How much of a text may be shown whatever follows, and whether it is decided that it ended.
+    fn certain(text: &str, stops: &[String]) -> (usize, bool) {
+        let possible = (0..text.len())
+            .filter(|&i| text.is_char_boundary(i))
+            .find(|&i| stops.iter().any(|stop| stop.len() > text.len() - i && stop.starts_with(&text[i..])));
+        match (first(text, stops), possible) {
+            (Some(found), possible) if possible.is_none_or(|p| found <= p) => (found, true),
+            (_, possible) => (possible.unwrap_or(text.len()), false),
+        }
+    }
+
+    #[test]
+    fn any_cut_of_any_text_shows_what_the_whole_text_says() {
+        let mut random = Random(1);
+        let (mut stopped, mut waited) = (0, 0);
+        for round in 0..20_000 {
+            // Two characters make stop strings overlap often; é and è share their first byte.
+            let alphabet = &['é', 'è', '😀', 'a', 'b'][..[2, 5][round % 2]];
+            let stops: Vec<String> = (0..random.below(4)).map(|_| random.text(1, 4, alphabet)).collect();
+            let text = random.text(0, 20, alphabet);
+            let characters: Vec<char> = text.chars().collect();
+            let mut matcher = StopMatcher::new(stops.clone());
+            let (mut shown, mut given, mut ended) = (String::new(), String::new(), false);
+            let mut rest = &characters[..];
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(random.below(rest.len().min(6) + 1));
+                let piece: String = piece.iter().collect();
+                let (new, now_ended) = matcher.push(&piece);
+                rest = after;
+                if ended {
+                    assert_eq!((new.as_str(), now_ended), ("", true));
+                    continue;
+                }
+                given += &piece;
+                shown += &new;
+                ended = now_ended;
+                let (length, expected) = certain(&given, &stops);
+                assert_eq!(
+                    (shown.as_str(), ended),
+                    (&given[..length], expected),
+                    "{round}: {stops:?} {given:?}"
+                );
+                waited += usize::from(!ended && first(&given, &stops).is_some());
+            }
+            shown += &matcher.finish();
+            let whole = &text[..first(&text, &stops).unwrap_or(text.len())];
+            assert_eq!(shown, whole, "{round}: {stops:?} {text:?}");
+            stopped += usize::from(ended);
+        }
+        assert!(stopped > 1000 && waited > 100, "{stopped} {waited}: the cases that matter came up");
+    }
+
+    #[test]
+    fn the_documented_examples_hold() {
+        let stops = ["abcd", "bc", ""].map(str::to_owned).to_vec();
+        let run = |pieces: &[&str]| {
+            let mut matcher = StopMatcher::new(stops.clone());
+            let pushed: Vec<(String, bool)> = pieces.iter().map(|piece| matcher.push(piece)).collect();
+            (pushed, matcher.finish())
+        };
+        let shows = |text: &str, ended| (text.to_owned(), ended);
+        assert_eq!(run(&["abc", "d"]), (vec![shows("", false), shows("", true)], String::new()));
+        assert_eq!(run(&["xabc", "x", "y"]).0, [shows("x", false), shows("a", true), shows("", true)]);
+        assert_eq!(run(&["abc"]), (vec![shows("", false)], "a".to_owned()));
+        assert_eq!(run(&["ab"]), (vec![shows("", false)], "ab".to_owned()));
+        assert_eq!(run(&["", "bd"]), (vec![shows("", false), shows("bd", false)], String::new()));
+    }
+
+    #[test]
+    fn a_long_piece_is_shown_at_once() {
+        let mut matcher = StopMatcher::new(vec!["\n\n".to_owned()]);
+        let text = "line\n".repeat(1000);
+        assert_eq!(matcher.push(&text), (text[..text.len() - 1].to_owned(), false));
+        assert_eq!(matcher.push("x"), ("\nx".to_owned(), false));
+    }
+}
