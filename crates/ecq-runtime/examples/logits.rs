@@ -4,10 +4,14 @@
 //!
 //! `TOKENS.json` is a list of lists of token ids; `OUT` becomes the logits of all their positions, f32, little endian.
 
-use ecq_core::Limits;
+use ecq_core::{Element, Limits};
 use ecq_runtime::backend::{Cpu, CpuOptions};
-use ecq_runtime::{CacheType, Checkpoint, LoadOptions, Mode, Model, Session, SessionOptions};
+use ecq_runtime::kv::KvOptions;
+use ecq_runtime::{
+    Checkpoint, Engine, EngineOptions, EventKind, ExecutorOptions, LoadOptions, Mode, Model, Request,
+};
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,17 +24,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let checkpoint = Checkpoint::open(model.as_ref(), &Limits::default())?;
     let cpu = Arc::new(Cpu::new(CpuOptions::default())?);
     let model = Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, ..LoadOptions::default() })?);
-    let options = SessionOptions { cache: CacheType::F32, context: None };
-    let mut session = Session::new(model, options)?;
+    let kv = KvOptions { element: Element::F32, ..KvOptions::default() };
+    let executor = ExecutorOptions { kv, ..ExecutorOptions::default() };
+    let mut engine = Engine::new(model, None, EngineOptions { executor, ..EngineOptions::default() })?;
     let mut out = std::io::BufWriter::new(std::fs::File::create(out)?);
-    let mut logits = Vec::new();
     for tokens in tokens {
-        session.truncate(0);
-        for tokens in tokens.chunks(session.pass_rows()) {
-            session.append(tokens)?;
-            session.logits(0..tokens.len(), &mut logits)?;
-            out.write_all(bytemuck::cast_slice(&logits))?;
-        }
+        let request = Request { prompt_logits: true, ..Request::new(tokens, 0) };
+        let mut written = Ok(());
+        engine.complete(request, |event| {
+            if let (Ok(()), EventKind::PromptLogits { logits, .. }) = (&written, &event.kind) {
+                written = out.write_all(bytemuck::cast_slice(logits));
+            }
+            ControlFlow::Continue(())
+        })?;
+        written?;
     }
     Ok(out.flush()?)
 }

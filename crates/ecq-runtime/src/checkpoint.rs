@@ -3,11 +3,11 @@
 use crate::config::{Config, Naming, Scaling};
 use crate::error::{Result, RuntimeError};
 use crate::weights::{Matrix, Stored};
+use ecq_core::RotaryPairs;
 use ecq_core::{Content, FloatType, Limits};
 use ecq_format::container::{ContainerError, EcqFile, PlainTensor};
 use ecq_format::gguf::{self, Gguf, chat_template};
 use ecq_format::hf::{self, Change};
-use ecq_kernels::cpu::Pairs;
 use safetensors::Dtype;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -188,9 +188,9 @@ impl Checkpoint {
     }
 
     /// Which values of a head rotate together: converters to GGUF reorder Llama's queries and keys.
-    pub fn pairs(&self) -> Pairs {
+    pub fn pairs(&self) -> RotaryPairs {
         let interleaved = |(_, change): &(String, Change)| matches!(change, Change::HeadRows { .. });
-        if self.names.values().any(interleaved) { Pairs::Neighbours } else { Pairs::Halves }
+        if self.names.values().any(interleaved) { RotaryPairs::Neighbours } else { RotaryPairs::Halves }
     }
 
     /// The name in the file of a tensor of Hugging Face's name, if it is there.

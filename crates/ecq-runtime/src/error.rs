@@ -4,6 +4,7 @@ use ecq_format::gguf::GgufError;
 use ecq_format::hf::HfError;
 use ecq_kernels::KernelError;
 use std::path::PathBuf;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why a model cannot be loaded or run.
@@ -11,7 +12,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum RuntimeError {
     /// The file is not an `.ecq`.
-    #[error("{}: {found}; only .ecq files run, `ecq quantize --lossless` makes one of it", path.display())]
+    #[error("{}: {found}; only .ecq files run", path.display())]
     NotEcq {
         /// The file.
         path: PathBuf,
@@ -114,9 +115,9 @@ pub enum RuntimeError {
     /// The chat template fails.
     #[error("chat template: {0}")]
     ChatTemplate(String),
-    /// A sampling option out of range.
+    /// An option out of range.
     #[error("{option} is {found}, expected {expected}")]
-    Sampling {
+    OutOfRange {
         /// The option.
         option: &'static str,
         /// Its value.
@@ -144,9 +145,34 @@ pub enum RuntimeError {
     /// Two models that cut a text into different tokens.
     #[error("the tokenizers of model and reference differ: they cannot be compared token by token")]
     Tokenizers,
-    /// A handle of another backend, or a buffer too small: a mistake in a recording.
-    #[error("recording: {0}")]
-    Recording(String),
+    /// A program that is not sound: a mistake of whoever built it.
+    #[error("step {step} of the program {program:?}: {why}")]
+    Program {
+        /// Its name.
+        program: String,
+        /// The step.
+        step: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// What a program names is bound to something else than was checked.
+    #[error("bindings of a program: {0}")]
+    Binding(String),
+    /// Rows that cannot run together.
+    #[error("batch: {0}")]
+    Batch(String),
+    /// The device has no room.
+    #[error("there is no room for {bytes} bytes")]
+    OutOfMemory {
+        /// What was asked for.
+        bytes: usize,
+    },
+    /// An error that several sequences have in common.
+    #[error(transparent)]
+    Shared(Arc<RuntimeError>),
+    /// A draft model that cannot propose tokens for the model.
+    #[error("the draft model does not fit: {0}")]
+    Draft(String),
     /// Threads could not be started.
     #[error("threads: {0}")]
     Threads(String),
@@ -173,19 +199,29 @@ impl RuntimeError {
         Self::InTensor { name: name.to_owned(), source: Box::new(source.into()) }
     }
 
+    /// An error that may be shared with other sequences, as one of its own.
+    pub(crate) fn of_shared(error: Arc<Self>) -> Self {
+        Arc::try_unwrap(error).unwrap_or_else(Self::Shared)
+    }
+
     /// A stable word for the kind of error, for scripts.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::InTensor { source, .. } => source.kind(),
+            Self::Shared(error) => error.kind(),
             Self::Container(ContainerError::Io { .. }) => "io",
+            Self::OutOfMemory { .. } => "memory",
             Self::NotEcq { .. } => "format",
-            Self::Mode { .. } | Self::Sampling { .. } | Self::ContextFull { .. } | Self::Empty(_) => "option",
+            Self::Mode { .. } | Self::OutOfRange { .. } | Self::ContextFull { .. } | Self::Empty(_) => {
+                "option"
+            }
             Self::Architecture { .. }
             | Self::Hf(_)
             | Self::TensorType { .. }
             | Self::Vocabularies { .. }
+            | Self::Draft(_)
             | Self::Tokenizers => "unsupported",
-            Self::Recording(_) | Self::Threads(_) => "internal",
+            Self::Program { .. } | Self::Binding(_) | Self::Batch(_) | Self::Threads(_) => "internal",
             _ => "corrupt",
         }
     }
@@ -199,6 +235,7 @@ impl RuntimeError {
             | Self::Shape { name, .. }
             | Self::TensorType { name, .. } => Some(name),
             Self::Container(ContainerError::Sum { name, .. }) => Some(name),
+            Self::Shared(error) => error.tensor(),
             _ => None,
         }
     }
@@ -207,6 +244,7 @@ impl RuntimeError {
     pub fn offset(&self) -> Option<u64> {
         match self {
             Self::InTensor { source, .. } => source.offset(),
+            Self::Shared(error) => error.offset(),
             Self::Container(ContainerError::Sum { offset, .. }) => Some(*offset),
             Self::Kernel(KernelError::Tile { offset, .. }) => Some(*offset as u64),
             _ => None,

@@ -1,7 +1,7 @@
 //! How well a model predicts a text, and how far it is from another model.
 
+use crate::engine::{Engine, EventKind, Request};
 use crate::error::{Result, RuntimeError};
-use crate::model::Session;
 use rayon::prelude::*;
 
 /// What a text is cut into.
@@ -53,16 +53,16 @@ impl Evaluation {
 /// # Errors
 /// When the text is too short, the window does not fit the context, or the vocabularies differ.
 pub fn evaluate(
-    sessions: &mut [Session],
-    mut reference: Option<&mut Session>,
+    engines: &mut [Engine],
+    reference: Option<&mut Engine>,
     begin: &[u32],
     text: &[u32],
     options: EvalOptions,
 ) -> Result<Vec<Evaluation>> {
-    let Some(vocabulary) = sessions.first().map(|session| session.model().config().vocabulary) else {
+    let Some(vocabulary) = engines.first().map(|engine| engine.model().config().vocabulary) else {
         return Ok(Vec::new());
     };
-    for other in sessions.iter().chain(reference.as_deref()) {
+    for other in engines.iter().chain(reference.as_deref()) {
         let reference = other.model().config().vocabulary;
         if reference != vocabulary {
             return Err(RuntimeError::Vocabularies { reference, model: vocabulary });
@@ -73,57 +73,51 @@ pub fn evaluate(
     if step < 2 || text.len() + begin.len() < 2 {
         return Err(RuntimeError::Empty("the text or the window is too short: there is no token to predict"));
     }
-    if let Some(&token) = begin.iter().chain(text).find(|&&token| token as usize >= vocabulary) {
-        return Err(RuntimeError::Token { token, vocabulary });
-    }
-    let mut sums: Vec<Sums> = sessions.iter().map(|_| Sums::default()).collect();
+    let mut sums: Vec<Sums> = engines.iter().map(|_| Sums::default()).collect();
     let mut windows = 0;
-    let all = || sessions.iter().chain(reference.as_deref());
-    let pass_rows = all().map(Session::pass_rows).min().unwrap_or(1);
-    let logits_rows = all().map(Session::logits_rows).min().unwrap_or(1);
-    // Logits of some rows, `[rows][vocabulary]`.
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let compared = reference.is_some();
+    let mut feeds: Vec<Feed> = engines.iter_mut().chain(reference).map(|engine| Feed::new(engine)).collect();
     for part in text.chunks(step) {
         let window = [begin, part].concat();
         if window.len() < 2 {
             break;
         }
         windows += 1;
-        sessions.iter_mut().chain(reference.as_deref_mut()).for_each(|session| session.truncate(0));
         // The last token predicts nothing, the tokens of `begin` are not predicted.
+        let inputs = &window[..window.len() - 1];
+        for feed in &mut feeds {
+            let request = Request { prompt_logits: true, ..Request::new(inputs.to_vec(), 0) };
+            feed.engine.submit(request)?;
+        }
         let mut at = 0;
-        for inputs in window[..window.len() - 1].chunks(pass_rows) {
-            for session in sessions.iter_mut().chain(reference.as_deref_mut()) {
-                session.append(inputs)?;
+        while at < inputs.len() {
+            let mut rows = inputs.len() - at;
+            for feed in &mut feeds {
+                rows = rows.min(feed.fill(vocabulary)?);
             }
-            for first in (0..inputs.len()).step_by(logits_rows) {
-                let rows = first..inputs.len().min(first + logits_rows);
-                if let Some(reference) = &mut reference {
-                    reference.logits(rows.clone(), &mut theirs)?;
-                }
-                for (session, sums) in sessions.iter_mut().zip(&mut sums) {
-                    session.logits(rows.clone(), &mut ours)?;
-                    let one = |i: usize| {
-                        let row = i * vocabulary..(i + 1) * vocabulary;
-                        compare(window[at + rows.start + i + 1], &ours[row.clone()], theirs.get(row))
-                    };
-                    let compared: Vec<Compared> = (0..rows.len()).into_par_iter().map(one).collect();
-                    for (position, compared) in (at + rows.start..).zip(compared) {
-                        if !compared.nll.is_finite() {
-                            return Err(RuntimeError::NotFinite { position });
-                        }
-                        if position + 1 >= begin.len() {
-                            sums.nll.add(compared.nll);
-                            sums.kl.add(compared.kl);
-                            sums.top1.add(f64::from(u8::from(compared.same)));
-                        }
+            let (ours, theirs) = feeds.split_at(sums.len());
+            let theirs = theirs.first().map(|feed| feed.held.as_slice());
+            for (feed, sums) in ours.iter().zip(&mut sums) {
+                let one = |i: usize| {
+                    let row = i * vocabulary..(i + 1) * vocabulary;
+                    compare(window[at + i + 1], &feed.held[row.clone()], theirs.map(|theirs| &theirs[row]))
+                };
+                let all: Vec<Compared> = (0..rows).into_par_iter().map(one).collect();
+                for (position, compared) in (at..).zip(all) {
+                    if !compared.nll.is_finite() {
+                        return Err(RuntimeError::NotFinite { position });
+                    }
+                    if position + 1 >= begin.len() {
+                        sums.nll.add(compared.nll);
+                        sums.kl.add(compared.kl);
+                        sums.top1.add(f64::from(u8::from(compared.same)));
                     }
                 }
             }
-            at += inputs.len();
+            feeds.iter_mut().for_each(|feed| drop(feed.held.drain(..rows * vocabulary)));
+            at += rows;
         }
     }
-    let compared = reference.is_some();
     let evaluation = |Sums { nll, kl, top1 }: Sums| Evaluation {
         tokens: nll.n,
         windows,
@@ -132,6 +126,35 @@ pub fn evaluate(
         top1: compared.then(|| top1.mean()),
     };
     Ok(sums.into_iter().map(evaluation).collect())
+}
+
+/// Logits of an engine as they come, until they are compared.
+struct Feed<'a> {
+    engine: &'a mut Engine,
+    held: Vec<f32>,
+}
+
+impl<'a> Feed<'a> {
+    fn new(engine: &'a mut Engine) -> Self {
+        Self { engine, held: Vec::new() }
+    }
+
+    /// Steps until there are some rows, and says how many.
+    fn fill(&mut self, vocabulary: usize) -> Result<usize> {
+        while self.held.is_empty() && !self.engine.is_idle() {
+            for event in self.engine.step() {
+                match event.kind {
+                    EventKind::PromptLogits { logits, .. } => self.held.extend(logits),
+                    EventKind::Failed { error, .. } => return Err(RuntimeError::of_shared(error)),
+                    EventKind::Token { .. } | EventKind::Finished { .. } => {}
+                }
+            }
+        }
+        match self.held.len() / vocabulary {
+            0 => Err(RuntimeError::Empty("the text does not fit into the context")),
+            rows => Ok(rows),
+        }
+    }
 }
 
 /// What is summed up over tokens.

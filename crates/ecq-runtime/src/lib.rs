@@ -1,32 +1,47 @@
-//! Runs transformers from `.ecq` files: decode plans and modes, backends, sampling, evaluation.
+//! Runs transformers from `.ecq` files.
 //!
-//! A [`Checkpoint`] names tensors, a [`Model`] is its weights on a [`Backend`](backend::Backend), a [`Session`] a text
-//! in progress.
+//! A [`Checkpoint`] names tensors. A [`Model`] is its weights on a [`Backend`](backend::Backend). An [`Executor`] runs batches of
+//! rows on it, with the keys and values of all [`Sequence`](kv::Sequence)s in one [`KvPool`](kv::KvPool); what it runs are
+//! [`program`]s, which backends compile. An [`Engine`] continues many texts at once, a step at a time, and says what happens
+//! as [`Event`]s.
 
 pub mod backend;
+mod batch;
 mod chat;
 mod checkpoint;
 pub mod config;
+mod engine;
 mod error;
 mod evaluate;
-mod generate;
+mod executor;
+pub mod kv;
+mod logprobs;
 mod model;
 mod names;
 mod plan;
+pub mod program;
 mod sample;
+mod stop;
 mod tokenizer;
 mod weights;
 
+pub use batch::{Batch, Wanted};
 pub use chat::{ChatTemplate, Message};
 pub use checkpoint::Checkpoint;
+pub use engine::{
+    Completion, Engine, EngineOptions, Event, EventKind, FinishReason, Request, RequestId, Usage,
+};
 pub use error::RuntimeError;
 pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate};
-pub use generate::{Generated, Stop, generate};
-pub use model::{
-    CacheType, LoadOptions, Model, PlannedTensor, Residency, Session, SessionOptions, free_bytes,
-};
+pub use executor::{Executor, ExecutorOptions, MOST_STEPS_AHEAD, Residency};
+pub use logprobs::{LogProbs, log_probabilities};
+pub use model::{LoadOptions, Model, PlannedTensor, free_bytes};
 pub use names::Names;
-pub use plan::{DecodePlan, How, MatrixFacts, Mode, Place, Sizes, pinned, plan, resolve};
-pub use sample::{SampleOptions, Sampler};
+pub use plan::{
+    Consumption, Decision, MatrixFacts, Mode, Place, Residence, Sizes, consumption, pinned, residence,
+    resolve,
+};
+pub use sample::{Draw, SampleOptions, Sampler, TokenMask, argmax, draw};
+pub use stop::StopMatcher;
 pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::{Form, Matrix, Stored};

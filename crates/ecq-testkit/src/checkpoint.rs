@@ -181,3 +181,42 @@ fn write(
     }
     Ok(())
 }
+
+/// Writes the checkpoint of a small Gemma 3 whose layers have windows of 24 positions but for each third: 6 layers, a
+/// vocabulary of 384, a context of 512. It carries no tokenizer.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn windowed_model(folder: &Path) -> io::Result<()> {
+    let (hidden, intermediate, heads, kv_heads, head_dim, vocabulary) = (96, 160, 4, 2, 32, 384);
+    let mut matrices = vec![
+        Matrix::new("model.embed_tokens.weight", &[vocabulary, hidden]),
+        Matrix::new("model.norm.weight", &[hidden]),
+    ];
+    for layer in 0..6 {
+        let mut add = |part: &str, shape: &[usize]| {
+            matrices.push(Matrix::new(&format!("model.layers.{layer}.{part}.weight"), shape));
+        };
+        add("self_attn.q_proj", &[heads * head_dim, hidden]);
+        add("self_attn.k_proj", &[kv_heads * head_dim, hidden]);
+        add("self_attn.v_proj", &[kv_heads * head_dim, hidden]);
+        add("self_attn.o_proj", &[hidden, heads * head_dim]);
+        add("self_attn.q_norm", &[head_dim]);
+        add("self_attn.k_norm", &[head_dim]);
+        add("mlp.gate_proj", &[intermediate, hidden]);
+        add("mlp.up_proj", &[intermediate, hidden]);
+        add("mlp.down_proj", &[hidden, intermediate]);
+        for norm in ["input", "post_attention", "pre_feedforward", "post_feedforward"] {
+            add(&format!("{norm}_layernorm"), &[hidden]);
+        }
+    }
+    write_sharded(folder, Float::F32, &matrices, 1)?;
+    let config = format!(
+        "{{\"model_type\": \"gemma3_text\", \"hidden_size\": {hidden}, \"intermediate_size\": {intermediate},\n\
+         \"num_hidden_layers\": 6, \"num_attention_heads\": {heads}, \"num_key_value_heads\": {kv_heads},\n\
+         \"head_dim\": {head_dim}, \"vocab_size\": {vocabulary}, \"max_position_embeddings\": 512,\n\
+         \"sliding_window\": 24, \"sliding_window_pattern\": 3, \"query_pre_attn_scalar\": {head_dim},\n\
+         \"rope_theta\": 10000.0, \"rope_local_base_freq\": 1000.0, \"tie_word_embeddings\": true}}\n"
+    );
+    fs::write(folder.join("config.json"), config)
+}

@@ -2,7 +2,7 @@
 
 use super::{Biases, Config, Naming, NormKind, Rope, Scaling};
 use crate::error::{Result, RuntimeError};
-use ecq_kernels::cpu::Activation;
+use ecq_core::Activation;
 use serde_json::Value;
 
 const KNOWN: &str = "llama, mistral, qwen2, qwen3, gemma3_text (gemma3), gpt2";

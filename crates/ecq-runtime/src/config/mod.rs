@@ -5,7 +5,7 @@ mod rope;
 
 pub use rope::{Rope, Scaling};
 
-use ecq_kernels::cpu::Activation;
+use ecq_core::Activation;
 
 /// Shape, constants and variants of a transformer; a block is parameterised by these alone.
 #[derive(Debug, Clone, PartialEq)]

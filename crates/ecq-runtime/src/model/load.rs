@@ -1,14 +1,17 @@
-use crate::backend::{Backend, Buffer, Element, Norm, Weight};
+use super::ring::Ring;
+use crate::backend::{Backend, Bindings, Weight};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, Naming, NormKind};
 use crate::error::Result;
 use crate::names::Names;
-use crate::plan::{DecodePlan, How, MatrixFacts, Mode, Place, Sizes, pinned, plan, resolve};
+use crate::plan::{Decision, MatrixFacts, Mode, Place, Residence, Sizes, pinned, residence, resolve};
+use crate::program::{BufferId, Layout, Norm, WeightId, WeightInfo};
 use crate::weights::{Form, Matrix};
-use ecq_kernels::cpu::Pairs;
+use ecq_core::{Element, RotaryPairs};
 use rayon::prelude::*;
+use std::cell::RefCell;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a model is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +32,10 @@ impl Default for LoadOptions {
 
 /// Memory that the machine has left, in bytes, where the system says.
 pub fn free_bytes() -> Option<u64> {
-    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+    let memory =
+        sysinfo::RefreshKind::nothing().with_memory(sysinfo::MemoryRefreshKind::nothing().with_ram());
+    let system = sysinfo::System::new_with_specifics(memory);
+    Some(system.available_memory()).filter(|&bytes| bytes > 0)
 }
 
 /// A tensor and the decision for it.
@@ -39,25 +43,37 @@ pub fn free_bytes() -> Option<u64> {
 pub struct PlannedTensor {
     /// Its Hugging Face name.
     pub name: String,
-    /// For one row of activations.
-    pub plan: DecodePlan,
+    /// Where it lives, and why.
+    pub plan: Decision<Residence>,
 }
 
-/// A transformer on a backend.
+/// A transformer on a backend: configuration, weights, and the slots into which layers are decoded, whatever the number of
+/// sequences and executors that use it.
 pub struct Model {
-    pub(super) backend: Arc<dyn Backend>,
-    pub(super) config: Config,
-    pub(super) pairs: Pairs,
-    pub(super) embedding: Weight,
-    pub(super) positions: Option<Weight>,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) config: Config,
+    pub(super) pairs: RotaryPairs,
+    /// What all programs of the model name: weights, norms and biases, slots.
+    pub(crate) layout: Layout,
+    pub(crate) bindings: Bindings,
+    pub(super) embedding: WeightId,
+    pub(super) positions: Option<WeightId>,
     pub(super) blocks: Vec<Block>,
     pub(super) final_norm: Norm,
-    pub(super) head: Weight,
+    pub(super) head: WeightId,
     pub(super) mode: Mode,
-    pub(super) pinned: Vec<bool>,
+    pub(crate) ring: Ring,
+    turn: Mutex<Turn>,
     reason: String,
     plans: Vec<PlannedTensor>,
     stored_bytes: u64,
+}
+
+/// The right to run a program that decodes into the model's slots.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// Whether the first block that goes through slots lies in its slots.
+    pub(crate) primed: bool,
 }
 
 /// The weights of a block.
@@ -75,21 +91,17 @@ pub(super) struct Block {
     pub(super) up: Projection,
     pub(super) down: Projection,
     pub(super) mlp_output_norm: Option<Norm>,
-    /// All matrices, each once.
-    pub(super) weights: Vec<Weight>,
-    /// Whether some are decoded by the host before use.
-    pub(super) hosted: bool,
 }
 
 /// A matrix, or some rows of it, and biases.
 pub(super) struct Projection {
-    pub(super) weight: Weight,
+    pub(super) weight: WeightId,
     pub(super) range: Range<usize>,
-    pub(super) bias: Option<Buffer>,
+    pub(super) bias: Option<BufferId>,
 }
 
 impl Model {
-    /// Plans every tensor and brings it to the backend.
+    /// Decides where every tensor lives and brings it to the backend.
     ///
     /// # Errors
     /// Names the tensor that is missing, of a wrong shape, or damaged; [`Mode`](crate::RuntimeError::Mode) tells why a
@@ -100,47 +112,70 @@ impl Model {
         let sizes = matrices.sizes();
         let facts = backend.facts();
         let (mode, reason) = resolve(options.mode, &facts, &sizes, options.budget, options.free)?;
-        let pinned = match (mode, options.budget.or(options.free.map(|free| free / 2))) {
+        let kept = match (mode, options.budget.or(options.free.map(|free| free / 2))) {
             (Mode::Lru, Some(budget)) => pinned(&sizes.blocks, budget),
             _ => vec![false; config.layers],
         };
-        let loader = || Loader { checkpoint, backend: &*backend, mode, plans: Vec::new(), stored_bytes: 0 };
-        // Blocks come to the backend side by side: much of what it does with one matrix has no threads of its own.
-        let names = Names(config.naming);
-        let blocks = matrices.blocks.par_iter().enumerate().map(|(i, block)| {
-            let mut loader = loader();
-            let block = loader.block(&names, i, block)?;
-            Ok((block, loader.plans, loader.stored_bytes))
-        });
-        let loaded = blocks.collect::<Result<Vec<_>>>()?;
-        let mut loader = loader();
-        let embedding = loader.matrix(&matrices.embedding, Place::Ends)?;
-        let positions = matrices.positions.as_ref().map(|m| loader.matrix(m, Place::Ends)).transpose()?;
-        let head = match &matrices.head {
-            Some(head) => loader.matrix(head, Place::Ends)?,
-            None => embedding.clone(),
+        let load = |matrix: &Matrix, place: Place, kept: bool| -> Result<Loaded> {
+            let facts = MatrixFacts { shape: matrix.shape, form: matrix.form(), place };
+            let decision = residence(&facts, mode, kept);
+            let weight = backend.load(matrix, decision.choice)?;
+            let (name, shape) = (matrix.name.clone(), matrix.shape);
+            let info =
+                WeightInfo { name, shape, residence: decision.choice, slot_bytes: weight.slot_bytes() };
+            Ok(Loaded { info, weight, decision })
         };
+        // Blocks come to the backend side by side: much of what it does with one matrix has no threads of its own.
+        let blocks = matrices.blocks.par_iter().zip(&kept);
+        let blocks = blocks.map(|(block, &kept)| {
+            block.iter().map(|matrix| load(matrix, Place::Block, kept)).collect::<Result<Vec<_>>>()
+        });
+        let blocks = blocks.collect::<Result<Vec<_>>>()?;
+        let mut loader = Loader {
+            checkpoint,
+            backend: &*backend,
+            layout: Layout::default(),
+            bindings: Bindings::default(),
+            plans: Vec::new(),
+        };
+        let ends = |matrix: &Matrix| load(matrix, Place::Ends, false);
+        let embedding = loader.weight(ends(&matrices.embedding)?);
+        let positions =
+            matrices.positions.as_ref().map(ends).transpose()?.map(|loaded| loader.weight(loaded));
+        let head = match &matrices.head {
+            Some(head) => loader.weight(ends(head)?),
+            None => embedding,
+        };
+        let names = Names(config.naming);
         let final_norm = loader.norm(&names.top("norm"), config.hidden)?;
+        let mut weights = Vec::new();
+        let mut loaded = Vec::new();
+        for (layer, (block, matrices)) in blocks.into_iter().zip(&matrices.blocks).enumerate() {
+            let ids: Vec<WeightId> = block.into_iter().map(|matrix| loader.weight(matrix)).collect();
+            loaded.push(loader.block(&names, layer, matrices, &ids)?);
+            weights.push(ids);
+        }
         checkpoint.all_used()?;
-        let Loader { mut plans, mut stored_bytes, .. } = loader;
-        let mut blocks = Vec::new();
-        for (block, its_plans, its_bytes) in loaded {
-            blocks.push(block);
-            plans.extend(its_plans);
-            stored_bytes += its_bytes;
+        let Loader { mut layout, mut bindings, plans, .. } = loader;
+        let ring = Ring::new(mode, &weights, &kept, &mut layout);
+        for slot in &layout.slots {
+            bindings.slots.push(backend.slot(slot.bytes)?);
         }
         Ok(Self {
             pairs: checkpoint.pairs(),
+            layout,
+            bindings,
             embedding,
             positions,
-            blocks,
+            blocks: loaded,
             final_norm,
             head,
             mode,
-            pinned,
+            ring,
+            turn: Mutex::default(),
             reason,
             plans,
-            stored_bytes,
+            stored_bytes: matrices.all().map(Matrix::stored_bytes).sum(),
             config,
             backend,
         })
@@ -174,18 +209,28 @@ impl Model {
         &self.plans
     }
 
-    /// Bytes that all weight matrices hold at this moment: mapped streams, tables, side data, decoded codes.
+    /// Bytes that all weight matrices and slots hold: mapped streams, tables, side data, decoded codes.
     pub fn weight_bytes(&self) -> u64 {
-        let head = if self.config.tied { None } else { Some(&self.head) };
-        let ends = [Some(&self.embedding), self.positions.as_ref(), head];
-        let blocks = self.blocks.iter().flat_map(|block| &block.weights);
-        ends.into_iter().flatten().chain(blocks).map(Weight::bytes).sum()
+        let weights: u64 = self.bindings.weights.iter().map(Weight::bytes).sum();
+        weights + self.bindings.slots.iter().map(|slot| slot.bytes() as u64).sum::<u64>()
     }
 
     /// Bytes that the same matrices take in the file.
     pub fn stored_bytes(&self) -> u64 {
         self.stored_bytes
     }
+
+    /// Waits for the right to use the model's slots; who runs a program that needs none need not ask.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A matrix that the backend has loaded.
+struct Loaded {
+    info: WeightInfo,
+    weight: Weight,
+    decision: Decision<Residence>,
 }
 
 /// All matrices of a model, checked and not yet loaded.
@@ -219,6 +264,12 @@ impl Matrices {
         })
     }
 
+    /// All of them.
+    fn all(&self) -> impl Iterator<Item = &Matrix> {
+        let ends = [Some(&self.embedding), self.positions.as_ref(), self.head.as_ref()];
+        ends.into_iter().flatten().chain(self.blocks.iter().flatten())
+    }
+
     /// Decoded bytes: packed codes, or floats.
     fn sizes(&self) -> Sizes {
         let bytes = |matrix: &Matrix| {
@@ -238,60 +289,74 @@ impl Matrices {
     }
 }
 
+/// Gives ids to what is loaded.
 struct Loader<'a> {
     checkpoint: &'a Checkpoint,
     backend: &'a dyn Backend,
-    mode: Mode,
+    layout: Layout,
+    bindings: Bindings,
     plans: Vec<PlannedTensor>,
-    stored_bytes: u64,
 }
 
 impl Loader<'_> {
-    fn matrix(&mut self, matrix: &Matrix, place: Place) -> Result<Weight> {
-        let facts = MatrixFacts { shape: matrix.shape, form: matrix.form(), place };
-        let plan = plan(&facts, &self.backend.facts(), self.mode, 1);
-        let weight = self.backend.load(matrix, &plan)?;
-        self.plans.push(PlannedTensor { name: matrix.name.clone(), plan });
-        self.stored_bytes += matrix.stored_bytes();
-        Ok(weight)
+    fn weight(&mut self, Loaded { info, weight, decision }: Loaded) -> WeightId {
+        self.plans.push(PlannedTensor { name: info.name.clone(), plan: decision });
+        self.bindings.weights.push(weight);
+        self.layout.weight(info)
     }
 
-    fn floats(&self, values: &[f32]) -> Result<Buffer> {
+    fn floats(&mut self, name: &str, values: &[f32]) -> Result<BufferId> {
         let buffer = self.backend.alloc(Element::F32, values.len())?;
         self.backend.upload(&buffer, 0, bytemuck::cast_slice(values))?;
-        Ok(buffer)
+        self.bindings.buffers.push(buffer);
+        Ok(self.layout.buffer(name, Element::F32, values.len()))
     }
 
-    fn norm(&self, name: &str, width: usize) -> Result<Norm> {
+    fn norm(&mut self, name: &str, width: usize) -> Result<Norm> {
         let config = self.checkpoint.config();
-        let weight = self.checkpoint.norm(name, width)?;
-        let (weight, eps) = (self.floats(&weight)?, config.eps);
+        let (weight, eps) = (self.checkpoint.norm(name, width)?, config.eps);
+        let weight = self.floats(name, &weight)?;
         Ok(match config.norm {
             NormKind::Rms => Norm::Rms { weight, eps },
             NormKind::Layer => {
-                let bias = self.checkpoint.vector(&Names::bias_of(name), width)?;
-                Norm::Layer { weight, bias: self.floats(&bias)?, eps }
+                let name = Names::bias_of(name);
+                let bias = self.checkpoint.vector(&name, width)?;
+                Norm::Layer { weight, bias: self.floats(&name, &bias)?, eps }
             }
         })
     }
 
-    fn block(&mut self, names: &Names, layer: usize, matrices: &[Matrix]) -> Result<Block> {
+    /// A part of a matrix, with its biases if it has any.
+    fn part(
+        &mut self,
+        matrix: &Matrix,
+        weight: WeightId,
+        range: Range<usize>,
+        biased: bool,
+    ) -> Result<Projection> {
+        let bias = if biased {
+            let name = Names::bias_of(&matrix.name);
+            let bias = self.checkpoint.vector(&name, matrix.shape[0])?;
+            Some(self.floats(&name, &bias[range.clone()])?)
+        } else {
+            None
+        };
+        Ok(Projection { weight, range, bias })
+    }
+
+    fn block(
+        &mut self,
+        names: &Names,
+        layer: usize,
+        matrices: &[Matrix],
+        weights: &[WeightId],
+    ) -> Result<Block> {
         let config = self.checkpoint.config();
-        let weights =
-            matrices.iter().map(|m| self.matrix(m, Place::Block)).collect::<Result<Vec<Weight>>>()?;
-        let hosted = self.plans[self.plans.len() - matrices.len()..].iter().any(|p| p.plan.how == How::Host);
-        let norm = |part: &str, width: usize| self.norm(&names.block(layer, part), width);
+        let this = RefCell::new(self);
+        let norm = |part: &str, width: usize| this.borrow_mut().norm(&names.block(layer, part), width);
         let some = |wanted: bool, part: &str, width: usize| wanted.then(|| norm(part, width)).transpose();
-        // A part of matrix `i`, with its biases if it has any.
-        let part = |i: usize, range: Range<usize>, biased: bool| -> Result<Projection> {
-            let rows = matrices[i].shape[0];
-            let bias = if biased {
-                let bias = self.checkpoint.vector(&Names::bias_of(&matrices[i].name), rows)?;
-                Some(self.floats(&bias[range.clone()])?)
-            } else {
-                None
-            };
-            Ok(Projection { weight: weights[i].clone(), range, bias })
+        let part = |i: usize, range: Range<usize>, biased: bool| {
+            this.borrow_mut().part(&matrices[i], weights[i], range, biased)
         };
         let whole = |i: usize, biased: bool| part(i, 0..matrices[i].shape[0], biased);
         let (hidden, biases) = (config.hidden, config.biases);
@@ -313,8 +378,6 @@ impl Loader<'_> {
                 up: whole(4, biases.mlp)?,
                 down: whole(5, biases.mlp)?,
                 mlp_output_norm: some(config.output_norms, "post_feedforward_layernorm", hidden)?,
-                weights,
-                hosted,
             },
             Naming::Gpt2 => Block {
                 attention_norm: norm("ln_1", hidden)?,
@@ -330,8 +393,6 @@ impl Loader<'_> {
                 up: whole(2, biases.mlp)?,
                 down: whole(3, biases.mlp)?,
                 mlp_output_norm: None,
-                weights,
-                hosted,
             },
         })
     }

@@ -1,10 +1,8 @@
-//! A transformer on a backend: its weights, and the commands of its blocks.
+//! A transformer on a backend: its weights, the slots that its layers pass through, and the steps of its programs.
 
-mod block;
 mod load;
-mod schedule;
-mod session;
+mod ring;
+mod steps;
 
 pub use load::{LoadOptions, Model, PlannedTensor, free_bytes};
-pub use schedule::Residency;
-pub use session::{CacheType, Session, SessionOptions};
+pub(crate) use steps::{Builder, Tail, Wires};

@@ -1,42 +1,27 @@
 //! The same tokens in every mode, from every coding and tile: on the CPU every form of the same codes gives the same bits.
 
+use super::models::{MODES, embedded, engine, load, tokenizer};
 use ecq_core::{Coding, Limits};
 use ecq_pack::encode::{CodingChoice, EncodeOptions, TileChoice};
 use ecq_pack::source::{self, Source};
 use ecq_pack::{GridChoice, PackOptions, pack};
-use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
-use ecq_runtime::{
-    Checkpoint, LoadOptions, Mode, Model, Residency, SampleOptions, Sampler, Session, SessionOptions,
-    Tokenizer, generate,
-};
+use ecq_runtime::backend::ActivationType;
+use ecq_runtime::{Mode, Request, Residency};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 /// Tiles of every kind: the whole matrix, rows, blocks of rows, blocks that end inside a row.
 const TILES: [TileChoice; 5] =
     [TileChoice::Auto, TileChoice::Matrix, TileChoice::Row, TileChoice::Rows(48), TileChoice::Block(40, 96)];
 
-fn embedded() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecq-cli/assets/tiny.ecq")
-}
-
 /// What `tokens` greedy tokens are, and what decoding cost.
 fn tokens_of(file: &Path, mode: Mode, tokens: usize, activations: ActivationType) -> (Vec<u32>, Residency) {
-    let checkpoint = Checkpoint::open(file, &Limits::default()).unwrap();
-    let tokenizer = Tokenizer::of(&checkpoint).unwrap();
-    let blocks = Model::sizes(&checkpoint).unwrap().blocks;
-    // Room for half of the layers, one of which passes through.
-    let budget = Some(blocks.iter().sum::<u64>() / 2);
-    let cpu = Arc::new(Cpu::new(CpuOptions { threads: 2, activations }).unwrap());
-    let model = Model::load(&checkpoint, cpu, LoadOptions { mode, budget, free: None }).unwrap();
-    let mut session = Session::new(Arc::new(model), SessionOptions::default()).unwrap();
-    let prompt = tokenizer.encode("In the beginning", true).unwrap();
-    let mut greedy = Sampler::new(SampleOptions::GREEDY).unwrap();
-    let text =
-        generate(&mut session, &prompt, &mut greedy, tokens, &[], |_| ControlFlow::Continue(())).unwrap();
-    assert_eq!(text.tokens.len(), tokens);
-    (text.tokens, session.residency())
+    let model = load(file, mode, activations, 2);
+    let mut engine = engine(&model, None, 1);
+    let prompt = tokenizer(file).encode("In the beginning", true).unwrap();
+    let done = engine.complete(Request::new(prompt, tokens), |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(done[0].tokens.len(), tokens);
+    (done[0].tokens.clone(), engine.executor().residency())
 }
 
 fn every_mode_agrees(source: &dyn Source, tokens: usize, forms: &[(Coding, TileChoice)], grid: &str) {
@@ -54,12 +39,14 @@ fn every_mode_agrees(source: &dyn Source, tokens: usize, forms: &[(Coding, TileC
         let options = PackOptions { linear: grid, embedding: grid, encode, ..PackOptions::default() };
         pack(source, "m", Some(&file), &options, &()).unwrap();
         // Other modes decode by the same decoders: one tile of each coding is enough.
-        let all = [Mode::Fused, Mode::Cached, Mode::Lru, Mode::Prefetch, Mode::Auto];
-        for &mode in if tile == TileChoice::Auto { &all[..] } else { &all[..1] } {
+        for &mode in if tile == TileChoice::Auto { &MODES[..] } else { &MODES[..1] } {
             for (first, activations) in first.iter_mut().zip([ActivationType::F32, ActivationType::I8]) {
                 let (found, residency) = tokens_of(&file, mode, tokens, activations);
                 let first = first.get_or_insert_with(|| found.clone());
                 assert_eq!(*first, found, "{mode} {coding:?} {tile:?} {activations:?}");
+                if mode == Mode::Prefetch && coding != Coding::Packed {
+                    assert!(residency.uses > 0, "blocks pass through slots");
+                }
                 if mode == Mode::Lru && coding != Coding::Packed {
                     let Residency { hits, uses, .. } = residency;
                     assert!(0 < hits && hits < uses, "some layers stay, some pass: {hits} of {uses}");

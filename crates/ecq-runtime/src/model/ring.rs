@@ -1,0 +1,199 @@
+//! Slots through which blocks pass that do not stay decoded, and the order in which they are decoded.
+
+use crate::plan::{Mode, Residence};
+use crate::program::{Command, Edge, Layout, Operand, Queue, SlotId, Step, WeightId};
+
+/// The blocks that are decoded before each use, and the slots that they share.
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    /// For each block of the model that passes through slots, its matrices and their slots.
+    blocks: Vec<Option<Vec<(SlotId, WeightId)>>>,
+    /// Numbers of these blocks.
+    passing: Vec<usize>,
+    /// Which set of slots each of them uses.
+    places: Vec<usize>,
+    /// Whether the next block is decoded while one computes.
+    ahead: bool,
+    /// Blocks that stay decoded though the mode decodes on use.
+    pub(crate) kept: usize,
+}
+
+impl Ring {
+    /// Adds the slots to the layout: one set of them, or, where blocks are decoded ahead, two that take turns; the last of an
+    /// odd number of blocks then has a set of its own, so that the first can be decoded for the next step beside it.
+    pub(super) fn new(mode: Mode, blocks: &[Vec<WeightId>], kept: &[bool], layout: &mut Layout) -> Self {
+        let ahead = matches!(mode, Mode::Prefetch | Mode::Async);
+        let through = |id: &&WeightId| layout.weights[id.0 as usize].residence == Residence::Slot;
+        let matrices: Vec<Vec<WeightId>> =
+            blocks.iter().map(|block| block.iter().filter(through).copied().collect()).collect();
+        let passing: Vec<usize> = (0..blocks.len()).filter(|&block| !matrices[block].is_empty()).collect();
+        let place = |i: usize| match (ahead, i + 1 == passing.len() && i > 0 && i.is_multiple_of(2)) {
+            (false, _) => 0,
+            (true, true) => 2,
+            (true, false) => i % 2,
+        };
+        let places: Vec<usize> = (0..passing.len()).map(place).collect();
+        let mut all = vec![None; blocks.len()];
+        for set in 0..3 {
+            let users: Vec<usize> = passing
+                .iter()
+                .zip(&places)
+                .filter(|&(_, &place)| place == set)
+                .map(|(&block, _)| block)
+                .collect();
+            // Matrix `i` of each block goes into slot `i` of its set.
+            let most = users.iter().map(|&block| matrices[block].len()).max().unwrap_or(0);
+            let slots: Vec<SlotId> = (0..most)
+                .map(|i| {
+                    let bytes = |&block: &usize| {
+                        matrices[block].get(i).map_or(0, |id| layout.weights[id.0 as usize].slot_bytes)
+                    };
+                    let bytes = users.iter().map(bytes).max().unwrap_or(0);
+                    layout.slot(format!("slot {set}.{i}"), bytes)
+                })
+                .collect();
+            for block in users {
+                all[block] = Some(slots.iter().copied().zip(matrices[block].iter().copied()).collect());
+            }
+        }
+        let coded = |block: &Vec<WeightId>| {
+            block.iter().any(|id| layout.weights[id.0 as usize].residence == Residence::Packed)
+        };
+        let kept = kept.iter().zip(blocks).filter(|&(&kept, block)| kept && coded(block)).count();
+        Self { blocks: all, passing, places, ahead, kept }
+    }
+
+    /// Blocks that pass through slots.
+    pub(crate) fn passing(&self) -> usize {
+        self.passing.len()
+    }
+
+    /// From where a product of a block takes a matrix.
+    pub(super) fn operand(&self, block: usize, weight: WeightId) -> Operand {
+        let slots = self.blocks[block].iter().flatten();
+        match slots.into_iter().find(|(_, id)| *id == weight) {
+            Some(&(slot, _)) => Operand::Slot(slot, weight),
+            None => Operand::Weight(weight),
+        }
+    }
+
+    /// What must lie in its slots before a step, because the step before it has put it there.
+    pub(crate) fn entry(&self) -> &[(SlotId, WeightId)] {
+        match self.passing.first() {
+            Some(&block) if self.ahead => self.blocks[block].as_deref().unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    fn decode(&self, queue: Queue, i: usize, steps: &mut Vec<Step>) {
+        for &(into, weight) in self.blocks[self.passing[i]].iter().flatten() {
+            steps.push(Step::Run(queue, Command::Decode { weight, into }));
+        }
+    }
+
+    /// The steps that bring the first block into its slots.
+    pub(crate) fn prime(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if !self.entry().is_empty() {
+            self.decode(Queue::Compute, 0, &mut steps);
+        }
+        steps
+    }
+}
+
+/// Puts the decoding of blocks between their computing, for one program.
+pub(super) struct Decoding<'a> {
+    ring: &'a Ring,
+    /// The next block to be decoded, by its place in the order 1, 2 ... n - 1, 0.
+    next: usize,
+    edges: u32,
+    /// The edge that says that block `i` is in its slots.
+    ready: Vec<Option<Edge>>,
+    /// The edge that says that block `i` is computed.
+    done: Vec<Option<Edge>>,
+}
+
+impl<'a> Decoding<'a> {
+    pub(super) fn new(ring: &'a Ring) -> Self {
+        let n = ring.passing.len();
+        Self { ring, next: 1, edges: 0, ready: vec![None; n], done: vec![None; n] }
+    }
+
+    fn edge(&mut self) -> Edge {
+        self.edges += 1;
+        Edge(self.edges - 1)
+    }
+
+    /// Whether anything is decoded on the other queue: one block alone stays in its slots.
+    fn runs_ahead(&self) -> bool {
+        self.ring.ahead && self.ring.passing.len() > 1
+    }
+
+    pub(super) fn begin(&mut self, steps: &mut Vec<Step>) {
+        if self.runs_ahead() {
+            let fork = self.edge();
+            steps.extend([Step::Signal(Queue::Compute, fork), Step::Wait(Queue::Decode, fork)]);
+            self.decode_ahead(None, steps);
+        }
+    }
+
+    pub(super) fn before(&mut self, block: usize, steps: &mut Vec<Step>) {
+        let Some(i) = self.ring.passing.iter().position(|&passing| passing == block) else { return };
+        if !self.ring.ahead {
+            self.ring.decode(Queue::Compute, i, steps);
+        } else if let Some(edge) = self.ready[i] {
+            steps.push(Step::Wait(Queue::Compute, edge));
+        }
+    }
+
+    pub(super) fn after(&mut self, block: usize, steps: &mut Vec<Step>) {
+        let Some(i) = self.ring.passing.iter().position(|&passing| passing == block) else { return };
+        if self.runs_ahead() && self.is_awaited(i) {
+            let edge = self.edge();
+            self.done[i] = Some(edge);
+            steps.push(Step::Signal(Queue::Compute, edge));
+            self.decode_ahead(Some(i), steps);
+        }
+    }
+
+    /// All decoding is over when the program is.
+    pub(super) fn end(&mut self, steps: &mut Vec<Step>) {
+        if self.runs_ahead()
+            && let Some(edge) = self.ready[0]
+        {
+            steps.push(Step::Wait(Queue::Compute, edge));
+        }
+    }
+
+    /// Whether another block goes into the slots of block `i` once it is computed.
+    fn is_awaited(&self, i: usize) -> bool {
+        (1..=self.ring.passing.len()).any(|order| self.before_in_slots(order) == Some(i))
+    }
+
+    /// The block that was in the slots of the one at `order` before it, in the same step.
+    fn before_in_slots(&self, order: usize) -> Option<usize> {
+        let n = self.ring.passing.len();
+        let place = self.ring.places[order % n];
+        (0..order).rev().find(|&i| self.ring.places[i] == place)
+    }
+
+    /// Decodes as many blocks, in order, as have their slots free once block `computed` is.
+    fn decode_ahead(&mut self, computed: Option<usize>, steps: &mut Vec<Step>) {
+        let n = self.ring.passing.len();
+        while self.next <= n {
+            let before = self.before_in_slots(self.next);
+            if before.is_some_and(|before| computed.is_none_or(|computed| before > computed)) {
+                return;
+            }
+            if let Some(edge) = before.and_then(|before| self.done[before]) {
+                steps.push(Step::Wait(Queue::Decode, edge));
+            }
+            let i = self.next % n;
+            self.ring.decode(Queue::Decode, i, steps);
+            let edge = self.edge();
+            steps.push(Step::Signal(Queue::Decode, edge));
+            self.ready[i] = Some(edge);
+            self.next += 1;
+        }
+    }
+}

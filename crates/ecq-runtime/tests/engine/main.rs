@@ -1,0 +1,8 @@
+//! The engine from outside: what it says, and that nothing but a request decides its tokens.
+
+mod cache;
+mod events;
+mod models;
+mod modes;
+mod schedules;
+mod threads;

@@ -1,0 +1,204 @@
+//! Any interleaving of requests gives each of them exactly the tokens, and the log-probabilities, that it has alone.
+
+use super::models::{MODES, embedded, load, packed, windowed};
+use ecq_runtime::backend::ActivationType;
+use ecq_runtime::kv::KvOptions;
+use ecq_runtime::{
+    Engine, EngineOptions, EventKind, ExecutorOptions, FinishReason, Mode, Model, Request, RequestId,
+    SampleOptions,
+};
+use ecq_testkit::Numbers;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Schedules of each model in each mode.
+const SCHEDULES: u64 = 26;
+/// Different requests of a model, so that what each gives alone is computed once.
+const KINDS: u64 = 24;
+
+/// A token and, where asked for, the bits of its log-probability.
+type Text = Vec<(u32, Option<u32>)>;
+
+/// Request number `kind` of a model: some share beginnings, some are drawn, some have several sequences.
+fn request(kind: u64, vocabulary: usize) -> Request {
+    let mut numbers = Numbers::new(1000 + kind);
+    let mut beginning = Numbers::new(kind % 3);
+    let shared = [0, 17, 40][kind as usize % 3];
+    let mut prompt: Vec<u32> = (0..shared).map(|_| beginning.below(vocabulary as u64) as u32).collect();
+    prompt.extend((0..1 + numbers.below(28)).map(|_| numbers.below(vocabulary as u64) as u32));
+    let sampling = match kind % 4 {
+        0 | 1 => SampleOptions::GREEDY,
+        2 => SampleOptions { temperature: 0.9, top_p: 0.9, seed: kind, ..SampleOptions::GREEDY },
+        _ => SampleOptions { temperature: 0.7, repetition_penalty: 1.2, seed: kind, ..SampleOptions::GREEDY },
+    };
+    Request {
+        sampling,
+        sequences: if kind.is_multiple_of(5) { 3 } else { 1 },
+        log_probs: kind.is_multiple_of(3).then_some(2),
+        end_tokens: (0..vocabulary as u32 / 60).collect::<Vec<u32>>().into(),
+        ..Request::new(prompt, 1 + numbers.below(24) as usize)
+    }
+}
+
+/// What happened in all schedules: each must have been seen.
+#[derive(Debug, Default)]
+struct Seen {
+    preempted: usize,
+    reused: usize,
+    forked: usize,
+    cancelled: usize,
+    accepted: usize,
+    rejected: usize,
+    several: usize,
+}
+
+/// A model, and what its requests give alone.
+struct Subject {
+    vocabulary: usize,
+    alone: Vec<Vec<(Text, FinishReason)>>,
+}
+
+impl Subject {
+    fn new(model: &Arc<Model>) -> Self {
+        let vocabulary = model.config().vocabulary;
+        let alone = (0..KINDS).map(|kind| {
+            // One sequence at a time, a cache of its own: nothing is shared with anything.
+            let mut engine = Engine::new(model.clone(), None, EngineOptions::default()).unwrap();
+            let mut request = request(kind, vocabulary);
+            request.salt = 77;
+            let mut texts = vec![Text::new(); request.sequences];
+            let done = engine.complete(request, |event| {
+                if let EventKind::Token { token, log_probs, .. } = &event.kind {
+                    texts[event.sequence].push((*token, log_probs.as_ref().map(|p| p.token.to_bits())));
+                }
+                ControlFlow::Continue(())
+            });
+            texts.into_iter().zip(done.unwrap().into_iter().map(|done| done.reason)).collect()
+        });
+        Self { vocabulary, alone: alone.collect() }
+    }
+
+    /// Runs one random schedule.
+    fn run(&self, model: &Arc<Model>, drafts: &[Arc<Model>], seed: u64, seen: &mut Seen) {
+        let mut numbers = Numbers::new(seed);
+        let kv = KvOptions {
+            block_positions: [8, 16][numbers.below(2) as usize],
+            // Room for the longest request and little more, so that some are preempted.
+            positions: Some(92 + 24 * numbers.below(3) as usize),
+            sequences: [1, 4, 8][numbers.below(3) as usize],
+            ..KvOptions::default()
+        };
+        let rows = [8, 16, 64, 256][numbers.below(4) as usize];
+        let options = EngineOptions {
+            executor: ExecutorOptions { kv, rows, ..ExecutorOptions::default() },
+            draft_tokens: 1 + numbers.below(5) as usize,
+            steps_ahead: [1, 1, 4][numbers.below(3) as usize],
+        };
+        let mut engine = Engine::new(model.clone(), None, options).unwrap();
+        if let Some(draft) = drafts.get(numbers.below(2 * drafts.len() as u64) as usize) {
+            engine = engine.with_draft(draft.clone()).unwrap();
+        }
+        let mut arrivals: Vec<(u64, u64)> =
+            (0..4 + numbers.below(8)).map(|_| (numbers.below(12), numbers.below(KINDS))).collect();
+        arrivals.sort_unstable();
+        let mut kinds: HashMap<RequestId, u64> = HashMap::new();
+        let mut texts: HashMap<(RequestId, usize), Text> = HashMap::new();
+        let mut cancelled = Vec::new();
+        let mut step = 0;
+        while !engine.is_idle() || !arrivals.is_empty() {
+            while arrivals.first().is_some_and(|(at, _)| *at <= step) {
+                let (_, kind) = arrivals.remove(0);
+                kinds.insert(engine.submit(request(kind, self.vocabulary)).unwrap(), kind);
+            }
+            if numbers.below(30) == 0
+                && let Some(&id) = kinds.keys().min()
+                && engine.cancel(id)
+            {
+                cancelled.push(id);
+            }
+            seen.several += usize::from(engine.load().0 > 1);
+            for event in engine.step() {
+                let kind = kinds[&event.request];
+                let (alone, why) = &self.alone[kind as usize][event.sequence];
+                let text = texts.entry((event.request, event.sequence)).or_default();
+                let (mode, _) = model.mode();
+                match event.kind {
+                    EventKind::PromptLogits { .. } => panic!("nobody asked for these"),
+                    EventKind::Token { token, log_probs, .. } => {
+                        text.push((token, log_probs.map(|p| p.token.to_bits())));
+                        seen.forked += usize::from(event.sequence > 0);
+                        assert!(alone.starts_with(text), "{mode}, schedule {seed}, request {kind}");
+                    }
+                    EventKind::Finished { reason: FinishReason::Cancelled, .. } => {
+                        assert!(cancelled.contains(&event.request));
+                        seen.cancelled += 1;
+                    }
+                    EventKind::Finished { reason, usage, .. } => {
+                        assert_eq!(
+                            (&*text, reason),
+                            (alone, *why),
+                            "{mode}, schedule {seed}, request {kind}"
+                        );
+                        seen.preempted += usage.preemptions;
+                        seen.reused += usage.cached_tokens;
+                        seen.accepted += usage.accepted_tokens;
+                        seen.rejected += usage.drafted_tokens - usage.accepted_tokens;
+                    }
+                    EventKind::Failed { error, .. } => panic!("{mode}, schedule {seed}: {error}"),
+                }
+            }
+            step += 1;
+            assert!(step < 5000, "schedule {seed} comes to an end");
+        }
+        let ended = texts.len();
+        assert!(ended >= kinds.len() - cancelled.len(), "every request has an end");
+        let used: usize = engine.executor().pool().usage().iter().map(|group| group.used).sum();
+        assert_eq!(used, 0, "schedule {seed}: no block stays behind");
+    }
+}
+
+/// All schedules of a model.
+fn schedules(file: &Path, other: &Path) {
+    let cached = load(file, Mode::Cached, ActivationType::F32, 2);
+    let subject = Subject::new(&cached);
+    let ended = subject.alone.iter().flatten().filter(|(_, why)| *why == FinishReason::EndToken).count();
+    assert!(ended > 0, "some texts end before their length");
+    // A draft that is always right, and one that often is not.
+    let drafts = [cached.clone(), load(other, Mode::Cached, ActivationType::F32, 2)];
+    let mut seen = Seen::default();
+    for (number, mode) in MODES.into_iter().enumerate() {
+        let model = load(file, mode, ActivationType::F32, 2);
+        for schedule in 0..SCHEDULES {
+            subject.run(&model, &drafts, 100 * number as u64 + schedule, &mut seen);
+        }
+    }
+    println!("{} schedules of {}: {seen:?}", MODES.len() as u64 * SCHEDULES, file.display());
+    let Seen { preempted, reused, forked, cancelled, accepted, rejected, several } = seen;
+    for (what, count) in [
+        ("preemptions", preempted),
+        ("reused prefixes", reused),
+        ("forks", forked),
+        ("cancels", cancelled),
+        ("accepted drafts", accepted),
+        ("rejected drafts", rejected),
+        ("company", several),
+    ] {
+        assert!(count > 0, "the schedules have no {what}");
+    }
+}
+
+#[test]
+fn company_changes_no_token_of_the_embedded_model() {
+    let (file, _folder) = packed(&embedded(), "affine:4:64");
+    let (other, _other) = packed(&embedded(), "uniform:3");
+    schedules(&file, &other);
+}
+
+#[test]
+fn company_changes_no_token_of_a_model_with_windows() {
+    let (file, _folder) = windowed("affine:4:32");
+    let (other, _other) = windowed("affine:3:32");
+    schedules(&file, &other);
+}
