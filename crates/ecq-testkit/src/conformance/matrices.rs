@@ -1,0 +1,241 @@
+//! Matrices stored in every way, and their products in double precision.
+
+use super::{ProductTolerance, Rounding, random};
+use crate::Numbers;
+use ecq_core::{
+    AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Kind, Outlier, Part, UniformRows,
+};
+use ecq_pack::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
+use ecq_runtime::{Matrix, Residence, Stored};
+use std::ops::Range;
+
+/// A matrix of a test.
+#[derive(Clone)]
+pub(super) struct Case {
+    pub(super) matrix: Matrix,
+    /// In f32, row-major.
+    pub(super) weights: Vec<f32>,
+    /// What activations are multiplied with before they may be rounded.
+    columns: Option<Vec<f32>>,
+}
+
+impl Case {
+    fn codes(name: String, codes: &Codes, grid: &Grid, coding: Coding, tile: TileChoice) -> Self {
+        let coding = CodingChoice::Only(coding);
+        let options = EncodeOptions { coding, tile, hybrid_percent: 0.0, ..EncodeOptions::default() };
+        let (tensor, _) = encode(Kind::Linear, codes, grid, &options).unwrap();
+        let matrix = Matrix { name, shape: [codes.rows(), codes.cols()], stored: Stored::Codes(tensor) };
+        let columns = match grid {
+            Grid::UniformRows(UniformRows { col_scales: Some(scales), .. }) => {
+                Some((0..scales.len()).map(|i| scales.get(i)).collect())
+            }
+            _ => None,
+        };
+        Self { weights: matrix.to_f32().unwrap(), matrix, columns }
+    }
+
+    fn floats(name: String, shape: [usize; 2], stored: Stored) -> Self {
+        let matrix = Matrix { name, shape, stored };
+        let (dtype, bytes) = matrix.floats().unwrap();
+        let weights = FloatVec::new(dtype, bytes).unwrap();
+        Self { weights: (0..weights.len()).map(|i| weights.get(i)).collect(), matrix, columns: None }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.matrix.name
+    }
+
+    /// Where it can live.
+    pub(super) fn residences(&self) -> &'static [Residence] {
+        match &self.matrix.stored {
+            Stored::Codes(tensor) if tensor.parts.contains_key(&Part::Stream) && self.is_archived() => {
+                &[Residence::Packed]
+            }
+            Stored::Codes(_) => &[Residence::Streams, Residence::Packed, Residence::Slot],
+            _ => &[Residence::Dense],
+        }
+    }
+
+    fn is_archived(&self) -> bool {
+        matches!(self.matrix.form(), ecq_runtime::Form::Codes { coding: Coding::Archive, .. })
+    }
+}
+
+fn symbols(numbers: &mut Numbers, n: usize, alphabet: u16) -> Vec<u8> {
+    let (middle, last) = (0.5 * f32::from(alphabet), f32::from(alphabet) - 1.0);
+    (0..n).map(|_| (numbers.normal() * 0.3 * middle + middle).clamp(0.0, last) as u8).collect()
+}
+
+fn halves(numbers: &mut Numbers, n: usize, scale: f32) -> FloatVec {
+    let values: Vec<f32> = (0..n).map(|_| scale * (1.5 + 0.3 * numbers.normal())).collect();
+    FloatVec::of(FloatType::F16, &values)
+}
+
+/// A matrix of codes below `alphabet`, on a grid with a step for each row.
+pub(super) fn coded(
+    numbers: &mut Numbers,
+    [rows, cols]: [usize; 2],
+    alphabet: u16,
+    coding: Coding,
+    tile: TileChoice,
+) -> Case {
+    let codes = Codes::new(rows, cols, alphabet, symbols(numbers, rows * cols, alphabet)).unwrap();
+    let grid = UniformRows {
+        zero: (alphabet / 2) as u8,
+        steps: halves(numbers, rows, 0.5 / f32::from(alphabet)),
+        col_scales: None,
+        levels: None,
+        outliers: Vec::new(),
+    };
+    let name = format!("{coding:?} {tile:?} alphabet {alphabet} without columns, {rows} x {cols}");
+    Case::codes(name, &codes, &Grid::UniformRows(grid), coding, tile)
+}
+
+/// Matrices of `rows x cols` in every way of storing.
+pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<Case> {
+    let group_size = if cols.is_multiple_of(32) { 32 } else { cols };
+    let groups = rows * cols / group_size;
+    let affine = Grid::AffineGroups(AffineGroups {
+        bits: 4,
+        group_size,
+        scales: halves(numbers, groups, 0.02),
+        biases: Biases::PerGroup(halves(numbers, groups, -0.1)),
+    });
+    let uniform = Grid::UniformRows(UniformRows {
+        zero: 6,
+        steps: halves(numbers, rows, 0.05),
+        col_scales: Some(halves(numbers, cols, 0.7)),
+        levels: None,
+        outliers: vec![Outlier { index: (rows * cols / 2) as u64, delta: 900 }],
+    });
+    let tiles = [
+        TileChoice::Auto,
+        TileChoice::Matrix,
+        TileChoice::Row,
+        TileChoice::Rows(48),
+        TileChoice::Block(20, 24),
+    ];
+    let mut all = Vec::new();
+    for (grid, alphabet) in [(affine, 16), (uniform, 13)] {
+        let mut symbols = symbols(numbers, rows * cols, alphabet);
+        let has_groups = matches!(grid, Grid::AffineGroups(_));
+        if !has_groups {
+            // An outlier's code is the nearest one inside the alphabet.
+            symbols[rows * cols / 2] = alphabet as u8 - 1;
+        }
+        let codes = Codes::new(rows, cols, alphabet, symbols).unwrap();
+        for (coding, tiles) in [
+            (Coding::Packed, &tiles[..1]),
+            (Coding::Rans, &tiles),
+            (Coding::Prefix, &tiles),
+            // The coding for storage knows groups alone.
+            (Coding::Archive, &tiles[..usize::from(has_groups)]),
+        ] {
+            for &tile in tiles {
+                let name = format!("{coding:?} {tile:?} alphabet {alphabet}, {rows} x {cols}");
+                all.push(Case::codes(name, &codes, &grid, coding, tile));
+            }
+        }
+    }
+    for alphabet in [3, 200] {
+        all.push(coded(numbers, [rows, cols], alphabet, Coding::Rans, TileChoice::Auto));
+    }
+    for dtype in [FloatType::F32, FloatType::F16, FloatType::Bf16] {
+        let weights = FloatVec::of(dtype, &random(numbers, rows * cols));
+        let stored = Stored::Plain { dtype, bytes: weights.as_bytes().to_vec().into() };
+        all.push(Case::floats(format!("{dtype:?}, {rows} x {cols}"), [rows, cols], stored));
+    }
+    let weights = FloatVec::of(FloatType::F16, &random(numbers, rows * cols));
+    let (dtype, bytes) = ("f16".to_owned(), weights.as_bytes());
+    let tensor = encode_raw(Kind::Linear, [rows, cols], &dtype, bytes, &[1, 1]).unwrap();
+    let name = format!("F16 coded as bytes, {rows} x {cols}");
+    all.push(Case::floats(name.clone(), [rows, cols], Stored::Bytes { dtype, tensor }));
+    let stored = Stored::Plain { dtype: FloatType::F16, bytes: bytes.to_vec().into() };
+    let source = Box::new(Matrix { name, shape: [cols, rows], stored });
+    let name = format!("F16 transposed, {rows} x {cols}");
+    all.push(Case::floats(name, [rows, cols], Stored::Transposed(source)));
+    all
+}
+
+/// Products of some rows with all rows of a matrix, `[rows of x][rows of the matrix]`.
+pub(super) struct Reference {
+    outputs: usize,
+    expected: Vec<Expected>,
+}
+
+struct Expected {
+    sum: f64,
+    /// What single precision may be off.
+    float: f64,
+    /// What rounded activations may be off at most.
+    rounded: f64,
+    /// And its square on average.
+    variance: f64,
+}
+
+/// Results from which on squares of errors are near their average.
+const MANY_RESULTS: usize = 2000;
+
+impl Reference {
+    pub(super) fn new(case: &Case, x: &[f32], tolerance: &ProductTolerance) -> Self {
+        let [outputs, cols] = case.matrix.shape;
+        let scale = |col: usize| case.columns.as_ref().map_or(1.0, |scales| f64::from(scales[col]));
+        // Without rounding one block that takes no part.
+        let Rounding { columns, largest } =
+            tolerance.rounding.unwrap_or(Rounding { columns: cols, largest: f64::INFINITY });
+        let sums = |values: &[f32], f: &dyn Fn(f64, f64) -> f64, add: fn(f64, f64) -> f64| -> Vec<f64> {
+            let blocks = values.chunks(columns).enumerate();
+            let one = |(block, values): (usize, &[f32])| {
+                let values = values.iter().enumerate();
+                values.map(|(i, &v)| f(v.into(), scale(block * columns + i))).fold(0.0, add)
+            };
+            blocks.map(one).collect()
+        };
+        let sides: Vec<[Vec<f64>; 2]> = case
+            .weights
+            .chunks_exact(cols)
+            .map(|w| {
+                [sums(w, &|w, s| (w / s).abs(), |a, b| a + b), sums(w, &|w, s| (w / s).powi(2), |a, b| a + b)]
+            })
+            .collect();
+        let mut expected = Vec::with_capacity(x.len() / cols * outputs);
+        for x in x.chunks_exact(cols) {
+            let steps: Vec<f64> =
+                sums(x, &|x, s| (x * s).abs(), f64::max).into_iter().map(|most| most / largest).collect();
+            for (w, [sizes, squares]) in case.weights.chunks_exact(cols).zip(&sides) {
+                let terms = x.iter().zip(w).map(|(&x, &w)| f64::from(x) * f64::from(w));
+                let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), t| (sum + t, size + t.abs()));
+                let rounded = steps.iter().zip(sizes).map(|(step, size)| step / 2.0 * size).sum();
+                let variance = steps.iter().zip(squares).map(|(step, square)| step.powi(2) / 12.0 * square);
+                let float = tolerance.relative * size + tolerance.absolute;
+                expected.push(Expected { sum, float, rounded, variance: variance.sum() });
+            }
+        }
+        Self { outputs, expected }
+    }
+
+    /// Checks products with rows `range` of the matrix of the rows of `x` from `first` on.
+    pub(super) fn check(
+        &self,
+        found: &[f32],
+        first: usize,
+        range: Range<usize>,
+        bias: Option<&[f32]>,
+        what: &dyn Fn() -> String,
+    ) {
+        let (mut squares, mut allowed) = (0.0, 0.0);
+        for (i, found) in found.chunks_exact(range.len()).enumerate() {
+            let expected = &self.expected[(first + i) * self.outputs..][range.clone()];
+            for (j, (&found, expected)) in found.iter().zip(expected).enumerate() {
+                let sum = expected.sum + bias.map_or(0.0, |bias| f64::from(bias[j]));
+                let error = (f64::from(found) - sum).abs();
+                let bound = expected.float + expected.rounded;
+                assert!(error <= bound, "{}, row {i}, output {j}: {found} not {sum} +- {bound:e}", what());
+                squares += error.powi(2);
+                allowed += expected.float.powi(2) + 2.0 * expected.variance;
+            }
+        }
+        let enough = found.len() >= MANY_RESULTS;
+        assert!(!enough || squares <= allowed, "{}: errors are larger than those of rounding", what());
+    }
+}

@@ -1,0 +1,169 @@
+//! A small layout that a test builds, everything in it bound and filled.
+
+use super::Joined;
+use bytemuck::Pod;
+use ecq_core::Element;
+use ecq_runtime::backend::{Backend, Bindings, Compiled, Inputs};
+use ecq_runtime::program::{
+    BufferId, Command, Layout, Operand, Output, Program, Queue, SlotId, Step, WeightId, WeightInfo,
+};
+use ecq_runtime::{Matrix, Residence, RuntimeError, consumption};
+use half::{bf16, f16};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What buffers hold, as types.
+pub(super) trait Item: Pod {
+    const ELEMENT: Element;
+}
+
+impl Item for f32 {
+    const ELEMENT: Element = Element::F32;
+}
+impl Item for f16 {
+    const ELEMENT: Element = Element::F16;
+}
+impl Item for bf16 {
+    const ELEMENT: Element = Element::Bf16;
+}
+impl Item for i8 {
+    const ELEMENT: Element = Element::I8;
+}
+impl Item for u32 {
+    const ELEMENT: Element = Element::U32;
+}
+
+/// A layout and its bindings, kept in step.
+pub(super) struct Rig<'a> {
+    pub(super) backend: &'a dyn Backend,
+    pub(super) layout: Layout,
+    pub(super) bindings: Bindings,
+}
+
+/// A matrix as products use it, and what must run before where it goes through a slot.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) operand: Operand,
+    pub(super) decode: Option<Command>,
+}
+
+impl<'a> Rig<'a> {
+    pub(super) fn new(joined: &'a Joined) -> Self {
+        Self { backend: &*joined.backend, layout: Layout::default(), bindings: Bindings::default() }
+    }
+
+    /// A buffer as the backend gives it.
+    pub(super) fn zeros(&mut self, element: Element, len: usize) -> BufferId {
+        self.bindings.buffers.push(self.backend.alloc(element, len).unwrap());
+        self.layout.buffer(format!("buffer {}", self.layout.buffers.len()), element, len)
+    }
+
+    pub(super) fn filled<T: Item>(&mut self, values: &[T]) -> BufferId {
+        let id = self.zeros(T::ELEMENT, values.len());
+        self.write(id, values);
+        id
+    }
+
+    /// A buffer of results, full of what no result is.
+    pub(super) fn results(&mut self, len: usize) -> BufferId {
+        self.filled(&vec![f32::NAN; len])
+    }
+
+    pub(super) fn write<T: Item>(&self, id: BufferId, values: &[T]) {
+        let buffer = &self.bindings.buffers[id.0 as usize];
+        assert_eq!(buffer.element(), T::ELEMENT);
+        self.backend.upload(buffer, 0, bytemuck::cast_slice(values)).unwrap();
+    }
+
+    pub(super) fn read<T: Item>(&self, id: BufferId) -> Vec<T> {
+        self.part(id, 0..self.bindings.buffers[id.0 as usize].len())
+    }
+
+    pub(super) fn part<T: Item>(&self, id: BufferId, range: Range<usize>) -> Vec<T> {
+        let buffer = &self.bindings.buffers[id.0 as usize];
+        assert_eq!(buffer.element(), T::ELEMENT);
+        let mut values = vec![T::zeroed(); range.len()];
+        self.backend.download(buffer, range.start, bytemuck::cast_slice_mut(&mut values)).unwrap();
+        values
+    }
+
+    /// What a buffer holds, of whatever element.
+    pub(super) fn bytes(&self, id: BufferId) -> Vec<u8> {
+        let buffer = &self.bindings.buffers[id.0 as usize];
+        let mut bytes = vec![0; buffer.len() * buffer.element().bytes()];
+        self.backend.download(buffer, 0, &mut bytes).unwrap();
+        bytes
+    }
+
+    pub(super) fn load(&mut self, matrix: &Matrix, residence: Residence) -> WeightId {
+        self.try_load(matrix, residence).unwrap()
+    }
+
+    pub(super) fn try_load(
+        &mut self,
+        matrix: &Matrix,
+        residence: Residence,
+    ) -> Result<WeightId, RuntimeError> {
+        let weight = self.backend.load(matrix, residence)?;
+        assert_eq!(weight.shape(), matrix.shape, "{}", matrix.name);
+        assert!(weight.bytes() > 0, "{}", matrix.name);
+        let (name, shape, slot_bytes) = (matrix.name.clone(), matrix.shape, weight.slot_bytes());
+        self.bindings.weights.push(weight);
+        Ok(self.layout.weight(WeightInfo { name, shape, residence, slot_bytes }))
+    }
+
+    /// A slot for any of some weights.
+    pub(super) fn slot(&mut self, weights: &[WeightId]) -> SlotId {
+        let bytes = |id: &WeightId| self.layout.weights[id.0 as usize].slot_bytes;
+        let bytes = weights.iter().map(bytes).max().unwrap_or(0);
+        self.bindings.slots.push(self.backend.slot(bytes).unwrap());
+        self.layout.slot(format!("slot {}", self.layout.slots.len()), bytes)
+    }
+
+    /// Loads a matrix, with a slot of its own where it needs one.
+    pub(super) fn hold(&mut self, matrix: &Matrix, residence: Residence) -> Held {
+        let weight = self.load(matrix, residence);
+        if residence != Residence::Slot {
+            return Held { operand: Operand::Weight(weight), decode: None };
+        }
+        let into = self.slot(&[weight]);
+        Held { operand: Operand::Slot(into, weight), decode: Some(Command::Decode { weight, into }) }
+    }
+
+    /// A product of up to `rows` rows as the model would ask for it.
+    pub(super) fn output(&self, operand: Operand, rows: usize, range: Range<usize>, y: BufferId) -> Output {
+        let weight = &self.layout.weights[operand.weight().0 as usize];
+        let consumption = consumption(weight.residence, weight.shape, &self.backend.facts(), rows).choice;
+        Output { operand, consumption, range, bias: None, y }
+    }
+
+    pub(super) fn program(&self, rows: [usize; 2], steps: Vec<Step>) -> Result<Program, RuntimeError> {
+        Program::new("a test", Arc::new(self.layout.clone()), rows, &[], steps)
+    }
+
+    pub(super) fn compile(&self, rows: [usize; 2], steps: Vec<Step>) -> Compiled {
+        let program = self.program(rows, steps).unwrap();
+        self.backend.compile(&program, &self.bindings).unwrap()
+    }
+
+    /// Runs a program for rows of the batch and wanted ones.
+    pub(super) fn submit(
+        &self,
+        program: &Compiled,
+        [rows, wanted]: [usize; 2],
+        writes: &[(BufferId, &[u8])],
+    ) -> Result<(), RuntimeError> {
+        let event = self.backend.submit(program, &Inputs { rows, wanted, writes })?;
+        self.backend.wait(&event).map(|_| ())
+    }
+
+    /// Runs commands once, with all rows in use that there is room for.
+    pub(super) fn run(&self, rows: [usize; 2], commands: Vec<Command>) {
+        self.submit(&self.compile(rows, compute(commands)), rows, &[]).unwrap();
+    }
+}
+
+/// Commands one after the other.
+pub(super) fn compute(commands: Vec<Command>) -> Vec<Step> {
+    commands.into_iter().map(|command| Step::Run(Queue::Compute, command)).collect()
+}
