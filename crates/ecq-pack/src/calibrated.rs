@@ -16,12 +16,12 @@ use crate::spacing::{Spacing, Steps};
 use ecq_core::{Coding, FloatType, Kind, Limits};
 use ecq_quant::{Feedback, Floats, feedback};
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
+use ecq_runtime::kv::KvOptions;
 use ecq_runtime::{
-    Checkpoint, LoadOptions, Mode, Model, SampleOptions, Sampler, Session, SessionOptions, Tokenizer,
-    generate,
+    Checkpoint, Engine, EngineOptions, EventKind, ExecutorOptions, LoadOptions, Mode, Model, Request,
+    SampleOptions, Tokenizer,
 };
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -305,6 +305,9 @@ fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+/// Sequences that the model writes side by side: more would share little more of each decoded tile.
+const SEQUENCES_AT_ONCE: usize = 16;
+
 /// Sequences that the model writes, drawn as it thinks likely.
 fn own_text(
     checkpoint: &Checkpoint,
@@ -325,21 +328,35 @@ fn own_text(
     let backend = Arc::new(Cpu::new(cpu)?);
     let options = LoadOptions { mode: Mode::Cached, budget: None, free: None };
     let model = Arc::new(Model::load(checkpoint, backend, options)?);
-    let mut session = Session::new(model, SessionOptions::default())?;
-    let mut tokens = Vec::new();
+    let at_once = count.min(SEQUENCES_AT_ONCE);
+    let kv = KvOptions { sequences: at_once, positions: Some(at_once * length), ..KvOptions::default() };
+    let executor = ExecutorOptions { kv, context: Some(length), ..ExecutorOptions::default() };
+    let mut engine = Engine::new(model, None, EngineOptions { executor, ..EngineOptions::default() })?;
+    let mut sequences = vec![start.clone(); count];
+    let mut numbers = HashMap::new();
     progress.begin("writing", (count * length) as u64);
     for i in 0..count {
-        let sample =
-            SampleOptions { temperature: 1.0, seed: seed.wrapping_add(i as u64), ..SampleOptions::GREEDY };
-        let mut sampler = Sampler::new(sample)?;
-        session.truncate(0);
-        let more = length - start.len();
-        let text = generate(&mut session, &start, &mut sampler, more, &[], |_| ControlFlow::Continue(()))?;
-        tokens.extend(start.iter().chain(&text.tokens).take(length));
-        progress.advance(length as u64, "calibration text");
+        let seed = seed.wrapping_add(i as u64);
+        let sampling = SampleOptions { temperature: 1.0, seed, ..SampleOptions::GREEDY };
+        let request = Request { sampling, ..Request::new(start.clone(), length - start.len()) };
+        numbers.insert(engine.submit(request)?, i);
+    }
+    while !engine.is_idle() {
+        for event in engine.step() {
+            match event.kind {
+                EventKind::Token { token, .. } => {
+                    sequences[numbers[&event.request]].push(token);
+                    progress.advance(1, "calibration text");
+                }
+                EventKind::Failed { error, .. } => {
+                    return Err(ecq_runtime::RuntimeError::Shared(error).into());
+                }
+                EventKind::PromptLogits { .. } | EventKind::Finished { .. } => {}
+            }
+        }
     }
     progress.end();
-    Ok(tokens)
+    Ok(sequences.concat())
 }
 
 #[cfg(test)]

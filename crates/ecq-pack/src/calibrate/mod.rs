@@ -354,7 +354,8 @@ mod tests {
     use super::*;
     use ecq_core::Limits;
     use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
-    use ecq_runtime::{CacheType, LoadOptions, Mode, Model, Session, SessionOptions};
+    use ecq_runtime::kv::KvOptions;
+    use ecq_runtime::{Batch, Executor, ExecutorOptions, LoadOptions, Mode, Model, Wanted};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -382,15 +383,16 @@ mod tests {
         let backend = Arc::new(Cpu::new(options).unwrap());
         let load = LoadOptions { mode: Mode::Cached, budget: None, free: None };
         let model = Arc::new(Model::load(&checkpoint, backend, load).unwrap());
-        let options = SessionOptions { cache: CacheType::F32, ..SessionOptions::default() };
+        let kv = KvOptions { element: ecq_core::Element::F32, ..KvOptions::default() };
+        let mut executor =
+            Executor::new(model, ExecutorOptions { kv, ..ExecutorOptions::default() }).unwrap();
         // Two sequences of twelve tokens.
-        for (sequence, logits) in tokens.chunks(12).zip(logits.chunks_exact(12 * vocabulary)) {
-            let mut session = Session::new(model.clone(), options).unwrap();
-            let mut off = 0f32;
-            for (&token, ours) in sequence.iter().zip(logits.chunks_exact(vocabulary)) {
-                let theirs = session.feed(&[token]).unwrap();
-                off = ours.iter().zip(&theirs).fold(off, |off, (a, b)| off.max((a - b).abs()));
-            }
+        for (tokens, ours) in tokens.chunks(12).zip(logits.chunks_exact(12 * vocabulary)) {
+            let (mut sequence, mut batch) = (executor.sequence(), Batch::new());
+            batch.push(&mut sequence, tokens, tokens.len(), Wanted::All).unwrap();
+            let mut theirs = Vec::new();
+            executor.logits(&batch, |_, logits| theirs.extend_from_slice(logits)).unwrap();
+            let off = ours.iter().zip(&theirs).fold(0f32, |off, (a, b)| off.max((a - b).abs()));
             assert!(off < 2e-3, "{off}");
         }
     }
