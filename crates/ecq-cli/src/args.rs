@@ -1,7 +1,9 @@
 // Comments are the help of the command line, where brackets mean what may be left out.
 #![allow(rustdoc::broken_intra_doc_links)]
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ecq::Element;
 use std::path::{Path, PathBuf};
 
 /// Makes large language models small by giving every weight only the bits that its information needs.
@@ -189,6 +191,15 @@ pub struct InspectArgs {
     /// Show every tensor
     #[arg(short, long)]
     pub verbose: bool,
+    /// List the commands of one step of this many rows instead, as the model runs it
+    #[arg(long, value_name = "ROWS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
+    pub program: Option<usize>,
+    /// With --program, the mode of the step [default: auto]
+    #[arg(long, requires = "program")]
+    pub mode: Option<String>,
+    /// With --program, what decoded layers may take, such as 64MiB or 2GB
+    #[arg(long, value_name = "BYTES", value_parser = byte_count, requires = "program")]
+    pub memory: Option<u64>,
 }
 
 #[derive(Args)]
@@ -307,6 +318,10 @@ pub struct ModelBenchArgs {
     /// Modes to measure (commas between them) [default: all that this device runs]
     #[arg(long)]
     pub modes: Option<String>,
+    /// Numbers of texts that are written side by side (commas between them); each is measured in every mode
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
+    pub sequences: Vec<usize>,
     /// Tokens of the prompt
     #[arg(long, default_value_t = 128)]
     pub prompt_tokens: usize,
@@ -390,7 +405,7 @@ pub struct EngineArgs {
     /// Precision in which activations enter a product: f32, i8
     #[arg(long, default_value = "f32")]
     pub activations: ActivationsArg,
-    /// Precision of cached keys and values: f16, f32
+    /// Type of cached keys and values: f32, f16, bf16, i8
     #[arg(long, default_value = "f16")]
     pub cache: CacheArg,
     /// Longest text in tokens [default: what the model was made for]
@@ -436,8 +451,22 @@ impl ActivationsArg {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum CacheArg {
-    F16,
     F32,
+    F16,
+    Bf16,
+    I8,
+}
+
+impl CacheArg {
+    /// The type that the option names.
+    pub fn element(self) -> Element {
+        match self {
+            Self::F32 => Element::F32,
+            Self::F16 => Element::F16,
+            Self::Bf16 => Element::Bf16,
+            Self::I8 => Element::I8,
+        }
+    }
 }
 
 /// How tokens are chosen.
@@ -466,12 +495,26 @@ pub struct SampleArgs {
     pub seed: u64,
 }
 
+/// A model that proposes tokens.
+#[derive(Args)]
+pub struct DraftArgs {
+    /// A smaller .ecq with the same tokenizer. It proposes tokens, and the model checks several of them in
+    /// one step: the text stays the same and may come faster
+    #[arg(long, value_name = "ECQ")]
+    pub draft: Option<PathBuf>,
+    /// Tokens that the draft model proposes at once
+    #[arg(long, value_name = "N", default_value_t = 4, requires = "draft")]
+    pub draft_tokens: usize,
+}
+
 #[derive(Args)]
 pub struct RunArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
     pub sample: SampleArgs,
+    #[command(flatten)]
+    pub draft: DraftArgs,
     /// The text to continue
     #[arg(short, long)]
     pub prompt: String,
@@ -481,6 +524,15 @@ pub struct RunArgs {
     /// Go on after tokens that end a text
     #[arg(long)]
     pub ignore_end: bool,
+    /// End the text before this string (repeatable)
+    #[arg(long, value_name = "STRING")]
+    pub stop: Vec<String>,
+    /// Continuations to write; the prompt runs once for all of them
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1)]
+    pub sequences: usize,
+    /// With --json, give the log-probability of each token, and those of the N likeliest tokens in its place
+    #[arg(long, value_name = "N")]
+    pub log_probs: Option<usize>,
 }
 
 #[derive(Args)]
@@ -489,12 +541,17 @@ pub struct ChatArgs {
     pub engine: EngineArgs,
     #[command(flatten)]
     pub sample: SampleArgs,
+    #[command(flatten)]
+    pub draft: DraftArgs,
     /// What the model is told about itself
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
     /// Tokens of an answer at most
     #[arg(long, default_value_t = 512)]
     pub tokens: usize,
+    /// End an answer before this string (repeatable)
+    #[arg(long, value_name = "STRING")]
+    pub stop: Vec<String>,
 }
 
 #[derive(Args)]

@@ -32,11 +32,29 @@ fn facts(error: &anyhow::Error) -> Option<Facts<'_>> {
     Some(Facts { kind: error.kind(), tensor: error.tensor(), offset: error.offset() })
 }
 
+/// What of this command helps against an error: the library knows no flags.
+fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    let mut error = error.downcast_ref::<RuntimeError>()?;
+    while let RuntimeError::Shared(shared) = error {
+        error = shared;
+    }
+    match error {
+        RuntimeError::Mode { mode: "lru", .. } => Some("`--memory BYTES` sets it"),
+        RuntimeError::NotEcq { found, .. } if !found.contains("no known format") => {
+            Some("`ecq quantize --lossless MODEL -o MODEL.ecq`")
+        }
+        _ => None,
+    }
+}
+
 /// Prints an error as JSON on standard output, or as a sentence on standard error.
 pub fn report_error(error: &anyhow::Error, json: bool) {
     let facts = facts(error);
     // Errors of the library say all in one sentence; others carry theirs in a chain.
-    let message = if facts.is_some() { error.to_string() } else { format!("{error:#}") };
+    let mut message = if facts.is_some() { error.to_string() } else { format!("{error:#}") };
+    if let Some(hint) = hint(error) {
+        message = format!("{message} ({hint})");
+    }
     if !json {
         eprintln!("error: {message}");
         return;

@@ -79,8 +79,20 @@ fn run_tells_scripts_what_it_promises() {
     assert!(run["text"].as_str().unwrap().len() > 12, "{run}");
     assert_eq!(run["tokens"].as_array().unwrap().len(), 12);
     assert!(run["prompt_tokens"].as_u64().unwrap() >= 4);
-    for name in ["prefill_tokens_per_s", "decode_tokens_per_s", "weight_bytes_resident", "peak_rss_bytes"] {
+    let positive = [
+        "prefill_tokens_per_s",
+        "decode_tokens_per_s",
+        "weight_bytes_resident",
+        "weight_bytes_stored",
+        "cache_bytes",
+        "peak_rss_bytes",
+    ];
+    for name in positive {
         assert!(run[name].as_f64().unwrap() > 0.0, "{name} in {run}");
+    }
+    assert_eq!(run["finish_reason"], "length");
+    for name in ["sequences", "log_probs", "drafted", "accepted"] {
+        assert!(run.get(name).is_none(), "{name}, which nobody asked for, in {run}");
     }
     assert_eq!((&run["mode"], &run["device"]), (&Value::from("cached"), &Value::from("cpu")));
     // People get the text on standard output, and what it took on standard error.
@@ -102,6 +114,191 @@ fn sampling_follows_its_seed() {
     };
     assert_eq!(text("7"), text("7"));
     assert_ne!(text("7"), text("8"));
+}
+
+#[test]
+fn a_stop_string_ends_the_text_before_it() {
+    let model = embedded();
+    let run = ["run", &model, "-p", "The Debian project is", "--greedy", "--tokens", "24"];
+    let whole = object(&run);
+    let text = whole["text"].as_str().unwrap();
+    // Two words of the text: a stop string of several tokens. One that does not come up changes nothing.
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let stop = format!("{} {}", words[4], words[5]);
+    let shown = &text[..text.find(&stop).unwrap()];
+    let stops = ["--stop", "nowhere in it", "--stop", &stop];
+    let cut = object(&[&run[..], &stops].concat());
+    assert_eq!((cut["text"].as_str(), &cut["finish_reason"]), (Some(shown), &Value::from("stop")));
+    assert!(cut["tokens"].as_array().unwrap().len() < 24);
+    let said = ecq(&[&run[..], &stops].concat());
+    assert_eq!(String::from_utf8(said.stdout).unwrap(), format!("The Debian project is{shown}\n"));
+    // What is held back because it may become a stop string is shown when the text ends otherwise.
+    let longer = format!("{text} and more");
+    let rest = object(&[&run[..], &["--stop", &longer]].concat());
+    assert_eq!((&rest["text"], &rest["finish_reason"]), (&whole["text"], &Value::from("length")));
+}
+
+#[test]
+fn several_continuations_begin_with_the_one() {
+    let model = embedded();
+    let run = ["run", &model, "-p", "It was", "--tokens", "16", "--seed", "7"];
+    let (one, three) = (object(&run), object(&[&run[..], &["-n", "3"]].concat()));
+    let sequences = three["sequences"].as_array().unwrap();
+    assert_eq!(sequences.len(), 3);
+    for name in ["text", "tokens", "finish_reason"] {
+        assert_eq!((&three[name], &sequences[0][name]), (&one[name], &one[name]), "{name}");
+    }
+    for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+        assert_ne!(sequences[a]["tokens"], sequences[b]["tokens"]);
+    }
+    // The same for people, each under its number.
+    let said = String::from_utf8(ecq(&[&run[..], &["-n", "3"]].concat()).stdout).unwrap();
+    let texts = sequences.iter().enumerate();
+    let expected = texts.map(|(i, s)| format!("--- {}\nIt was{}\n", i + 1, s["text"].as_str().unwrap()));
+    assert_eq!(said, expected.collect::<String>());
+    // The likeliest tokens are the same for all.
+    let greedy = object(&["run", &model, "-p", "It was", "--tokens", "16", "--greedy", "-n", "2"]);
+    assert_eq!(greedy["sequences"][0], greedy["sequences"][1]);
+    let refused = refusal(&[&run[..], &["-n", "0"]].concat(), 2, "option");
+    assert_eq!(refused, "sequences at once is 0, expected 1 or more");
+}
+
+#[test]
+fn a_draft_model_changes_no_token() {
+    let folder = Folder::new();
+    let (model, small) = (embedded(), folder.name("tiny3.ecq"));
+    object(&["quantize", &model, "--bpw", "3", "-o", &small]);
+    for sampling in [&["--greedy"][..], &["--seed", "3"], &["--seed", "4", "--repetition-penalty", "1.2"]] {
+        let run = [&["run", &model, "-p", "The Debian project is", "--tokens", "40"], sampling].concat();
+        let plain = object(&run);
+        for (draft, tokens) in [(&model, "4"), (&small, "4"), (&small, "7")] {
+            let drafted = object(&[&run[..], &["--draft", draft, "--draft-tokens", tokens]].concat());
+            assert_eq!(drafted["tokens"], plain["tokens"], "{sampling:?} {draft} {tokens}");
+            assert_eq!(drafted["text"], plain["text"]);
+            let (proposed, accepted) =
+                (drafted["drafted"].as_u64().unwrap(), drafted["accepted"].as_u64().unwrap());
+            assert!(proposed > 10 && accepted <= proposed, "{drafted}");
+            if sampling == ["--greedy"] {
+                // The model agrees with itself, and in part with what it was rounded to.
+                assert!(accepted > 0 && (draft != &model || accepted == proposed), "{drafted}");
+            }
+        }
+    }
+    let run = ["run", &model, "-p", "The Debian project is", "--greedy", "--tokens", "40"];
+    let said = String::from_utf8(ecq(&[&run[..], &["--draft", &model]].concat()).stderr).unwrap();
+    assert!(said.contains("draft: accepted 100% of "), "{said}");
+    let refused = refusal(&[&run[..], &["--draft", &model, "--draft-tokens", "33"]].concat(), 2, "option");
+    assert_eq!(refused, "draft tokens is 33, expected 1 to 32");
+}
+
+#[test]
+fn keys_and_values_are_cached_in_every_type() {
+    let model = embedded();
+    let run = |cache: &str| {
+        object(&["run", &model, "-p", "In the beginning", "--greedy", "--tokens", "12", "--cache", cache])
+    };
+    let bytes = |run: &Value| run["cache_bytes"].as_u64().unwrap();
+    let f16 = run("f16");
+    for cache in ["f32", "bf16", "i8"] {
+        let other = run(cache);
+        assert_eq!(other["tokens"].as_array().unwrap().len(), 12, "{cache}");
+        // Integers have a scale for each head beside them.
+        let (least, most) = match cache {
+            "f32" => (2.0, 2.0),
+            "bf16" => (1.0, 1.0),
+            _ => (0.5, 0.6),
+        };
+        let ratio = bytes(&other) as f64 / bytes(&f16) as f64;
+        assert!((least..=most).contains(&ratio), "{cache}: {ratio}");
+    }
+    assert!(refusal(&["run", &model, "-p", "x", "--cache", "u32"], 2, "usage").contains("bf16"));
+}
+
+#[test]
+fn log_probabilities_are_those_of_the_tokens() {
+    let run = ["run", &embedded(), "-p", "It was", "--tokens", "8", "--log-probs", "3"];
+    let tokens_and_probabilities = |object: &Value| {
+        let tokens = object["tokens"].as_array().unwrap().clone();
+        let of_tokens = object["log_probs"].as_array().unwrap().clone();
+        assert_eq!((tokens.len(), of_tokens.len()), (8, 8));
+        for (token, of_token) in tokens.iter().zip(&of_tokens) {
+            assert_eq!(&of_token["token"], token);
+            let top = of_token["top"].as_array().unwrap();
+            let logprob = |value: &Value| value["logprob"].as_f64().unwrap();
+            assert_eq!(top.len(), 3);
+            assert!(top.windows(2).all(|pair| logprob(&pair[0]) >= logprob(&pair[1])));
+            assert!(logprob(of_token) < 0.0 && logprob(of_token) <= logprob(&top[0]));
+            for other in top.iter().filter(|other| other["token"] == of_token["token"]) {
+                assert_eq!(logprob(other), logprob(of_token));
+            }
+        }
+        (tokens, of_tokens)
+    };
+    let greedy = object(&[&run[..], &["--greedy"]].concat());
+    let (tokens, of_tokens) = tokens_and_probabilities(&greedy);
+    assert!(tokens.iter().zip(&of_tokens).all(|(token, of_token)| of_token["top"][0]["token"] == *token));
+    let two = object(&[&run[..], &["--seed", "5", "-n", "2"]].concat());
+    assert_eq!(two["log_probs"], two["sequences"][0]["log_probs"]);
+    two["sequences"].as_array().unwrap().iter().for_each(|sequence| drop(tokens_and_probabilities(sequence)));
+    // There is no place for them among words.
+    let said = ecq(&run);
+    assert_eq!(said.status.code(), Some(2));
+    assert_eq!(String::from_utf8(said.stderr).unwrap(), "error: --log-probs 3: needs --json\n");
+}
+
+#[test]
+fn inspect_lists_the_commands_of_a_step() {
+    let folder = Folder::new();
+    let file = folder.quantized();
+    let listing = |args: &[&str]| {
+        let output = ecq(&[&["inspect", &file, "--program"], args].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let lines = |text: &str, queue: &str| text.lines().filter(|l| l.trim_start().starts_with(queue)).count();
+    let fused = listing(&["1", "--mode", "fused"]);
+    assert!(fused.starts_with("program step of llama in mode fused: up to 1 rows, 1 of them"), "{fused}");
+    assert!(lines(&fused, "compute ") > 50 && lines(&fused, "decode ") == 0, "{fused}");
+    assert!(fused.contains("model.layers.0.mlp.down_proj.weight (fused gemv)"), "{fused}");
+    let prefetch = listing(&["5", "--mode", "prefetch"]);
+    assert!(prefetch.contains("mode prefetch: up to 8 rows"), "{prefetch}");
+    assert!(lines(&prefetch, "compute ") > 50 && lines(&prefetch, "decode ") > 10, "{prefetch}");
+    assert!(listing(&["1", "--mode", "lru", "--memory", "900kB"]).contains(" decoded\n"));
+    let object = object(&["inspect", &file, "--program", "1", "--mode", "fused"]);
+    assert_eq!(object["program"].as_str().unwrap(), fused);
+    assert!(object["tensors"].is_array());
+    refusal(&["inspect", &file, "--program", "257"], 2, "usage");
+    refusal(&["inspect", &file, "--mode", "fused"], 2, "usage");
+}
+
+#[test]
+fn texts_side_by_side_are_measured_in_every_mode() {
+    let folder = Folder::new();
+    let file = folder.quantized();
+    let bench = ["bench", "model", &file, "--prompt-tokens", "24", "--tokens", "6", "--repeat", "2"];
+    let measured = object(&[&bench[..], &["--modes", "fused,prefetch", "--sequences", "1,3"]].concat());
+    let rows = measured["results"].as_array().unwrap();
+    let of = |row: &Value| (row["mode"].as_str().unwrap().to_owned(), row["sequences"].as_u64().unwrap());
+    let expected = [("fused", 1), ("fused", 3), ("prefetch", 1), ("prefetch", 3)];
+    assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), expected.map(|(mode, n)| (mode.to_owned(), n)));
+    for row in rows {
+        for name in ["prefill_tokens_per_s", "decode_tokens_per_s", "cache_bytes", "weight_bytes_resident"] {
+            assert!(row[name].as_f64().unwrap() > 0.0, "{name} in {row}");
+        }
+    }
+    // No prompt shares keys and values with another.
+    assert_eq!(rows[1]["cache_bytes"].as_u64().unwrap(), 3 * rows[0]["cache_bytes"].as_u64().unwrap());
+    let said =
+        String::from_utf8(ecq(&[&bench[..], &["--modes", "fused", "--sequences", "2"]].concat()).stdout);
+    let said = said.unwrap();
+    for words in ["sequences", "tokens/s in total", "tokens/s of each", "kv memory"] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    let full = refusal(&[&bench[..], &["--modes", "fused", "--context", "28"]].concat(), 4, "io");
+    assert!(full.contains("the context of 28 tokens is full before every text has 6 new tokens"), "{full}");
+    // The last token needs no place in the context.
+    object(&[&bench[..], &["--modes", "fused", "--context", "29"]].concat());
+    refusal(&[&bench[..], &["--sequences", "1,0"]].concat(), 2, "usage");
 }
 
 #[test]
@@ -168,6 +365,7 @@ fn evaluations_and_measurements_become_drawings() {
         results.iter().map(|r| r["mode"].as_str().unwrap()).collect::<Vec<_>>(),
         ["fused", "cached", "lru", "prefetch"]
     );
+    assert!(results.iter().all(|r| r["sequences"] == 1 && r["decode_tokens_per_s"].as_f64().unwrap() > 0.0));
     std::fs::write(folder.path("bench.json"), bench.to_string()).unwrap();
     let plot = object(&["plot", "modes", &folder.name("bench.json"), "-o", &drawing]);
     assert_eq!(plot["points"], 4);
@@ -196,14 +394,14 @@ fn modes_are_refused_with_the_reason_and_the_nearest() {
     );
     assert_eq!(
         run(&["--mode", "lru"], 2, "option"),
-        "mode lru: needs --memory BYTES, what decoded layers may take"
+        "mode lru: needs a memory budget: what decoded layers may take (`--memory BYTES` sets it)"
     );
     let refused = run(&["--mode", "lru", "--memory", "0"], 2, "option");
     assert!(
         refused.starts_with("mode lru: a budget of 0 bytes does not hold one decoded layer of "),
         "{refused}"
     );
-    assert!(refused.ends_with("; fused needs none"), "{refused}");
+    assert!(refused.ends_with("; fused needs none (`--memory BYTES` sets it)"), "{refused}");
     assert_eq!(run(&["--device", "tpu"], 2, "option"), "--device tpu: this build knows cpu");
     assert_eq!(run(&["--top-p", "0"], 2, "option"), "top-p is 0, expected above 0, at most 1");
     assert!(run(&["--memory", "12XB"], 2, "usage").contains("unknown unit \"XB\""));
@@ -220,10 +418,10 @@ fn files_that_do_not_run_are_named_with_what_is_wrong() {
 
     assert!(run(&folder.name("none.ecq"), 4, "io").contains("none.ecq"));
     std::fs::write(folder.path("m.gguf"), ecq_testkit::small_gguf(64, 256)).unwrap();
-    assert!(
-        run(&folder.name("m.gguf"), 3, "format")
-            .ends_with("a GGUF file; only .ecq files run, `ecq quantize --lossless` makes one of it")
-    );
+    assert!(run(&folder.name("m.gguf"), 3, "format").ends_with(
+        "a GGUF file; only .ecq files run: quantize it first, without loss if it is to stay as it is \
+         (`ecq quantize --lossless MODEL -o MODEL.ecq`)"
+    ));
 
     // Truncated at some places, and one flipped bit in the largest stream.
     let bytes = std::fs::read(embedded()).unwrap();
@@ -297,6 +495,24 @@ fn conversations_follow_the_template_and_obey_commands() {
     let answers: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(answers.len(), 2);
     assert!(answers.iter().all(|answer| !answer["tokens"].as_array().unwrap().is_empty()));
+    // A draft model changes no answer; a stop string that is in the first one cuts it.
+    let (drafted, _) = talk("What is it?\nAnd then?\n", &["--json", "--draft", &file]);
+    assert_eq!(drafted, out);
+    let text = answers[0]["text"].as_str().unwrap();
+    let stop = text.trim().chars().last().unwrap().to_string();
+    let (cut, _) = talk("What is it?\n", &["--json", "--stop", &stop]);
+    let cut: Value = serde_json::from_str(cut.trim_end()).unwrap();
+    assert_eq!(cut["text"].as_str(), text.split_once(&stop).map(|(before, _)| before));
+    // Keys and values of the conversation so far are found again; the same question may get another answer.
+    let question = "What is a package of the system, and how is it installed? ".repeat(3);
+    let (_, said) = talk(&format!("{question}\n/stats\n/undo\n{question}\n/stats\n"), &[]);
+    let read = |line: &str| {
+        let mut numbers = line.split(' ').filter_map(|word| word.parse::<usize>().ok());
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    };
+    let reads: Vec<(usize, usize)> = said.lines().filter(|l| l.starts_with("read ")).map(read).collect();
+    assert!(reads[0].0 == reads[0].1 && reads[1].1 == reads[0].1, "{said}");
+    assert!(reads[1].0 <= 16 && reads[1].1 > 32, "all but the last block is known: {said}");
     // What does not fit is said, and the conversation goes on.
     let (_, said) = talk(&format!("{}\n/reset\nHi\n", "word ".repeat(100)), &["--context", "32"]);
     assert!(said.contains("of 32: /reset or /undo makes room"), "{said}");

@@ -15,19 +15,23 @@
 //! An `.ecq` file runs through [`runtime`]: open a checkpoint, load it on a backend, continue a text.
 //!
 //! ```no_run
-//! use ecq::runtime::{self, backend, Checkpoint, Model, Sampler, Session, Tokenizer};
+//! use ecq::runtime::{self, backend, Checkpoint, Engine, EventKind, Model, Request, Tokenizer};
 //! use std::{ops::ControlFlow, path::Path, sync::Arc};
 //!
 //! let checkpoint = Checkpoint::open(Path::new("model.ecq"), &ecq::Limits::default())?;
-//! let tokenizer = Tokenizer::of(&checkpoint)?;
+//! let tokenizer = Arc::new(Tokenizer::of(&checkpoint)?);
 //! let cpu = Arc::new(backend::Cpu::new(backend::CpuOptions::default())?);
 //! let model = Arc::new(Model::load(&checkpoint, cpu, runtime::LoadOptions::default())?);
-//! let mut session = Session::new(model, runtime::SessionOptions::default())?;
-//! let mut sampler = Sampler::new(runtime::SampleOptions::GREEDY)?;
+//! let mut engine = Engine::new(model, Some(tokenizer.clone()), runtime::EngineOptions::default())?;
 //! let prompt = tokenizer.encode("The capital of France is", true)?;
-//! let ends = tokenizer.end_tokens();
-//! let text = runtime::generate(&mut session, &prompt, &mut sampler, 64, ends, |_| ControlFlow::Continue(()))?;
-//! println!("{}", tokenizer.decode(&text.tokens)?);
+//! let request = Request { end_tokens: tokenizer.end_tokens().into(), ..Request::new(prompt, 64) };
+//! let texts = engine.complete(request, |event| {
+//!     if let EventKind::Token { text, .. } = &event.kind {
+//!         print!("{text}");
+//!     }
+//!     ControlFlow::Continue(())
+//! })?;
+//! println!("\n{} tokens", texts[0].tokens.len());
 //! # Ok::<(), runtime::RuntimeError>(())
 //! ```
 //!
@@ -36,8 +40,8 @@
 
 pub use ecq_coding as coding;
 pub use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, Content, CoreError, EncodedTensor, Entry, FloatType, FloatVec, Grid,
-    GridEntry, Kind, Limits, Order, Outlier, Part, Parts, RawEntry, Tile, UniformRows,
+    AffineGroups, Biases, Codes, Coding, Content, CoreError, Element, EncodedTensor, Entry, FloatType,
+    FloatVec, Grid, GridEntry, Kind, Limits, Order, Outlier, Part, Parts, RawEntry, Tile, UniformRows,
 };
 pub use ecq_format as format;
 pub use ecq_kernels as kernels;

@@ -1,12 +1,14 @@
-use super::engine::{Engine, catch_interrupt, interrupted, sampler};
+use super::complete::complete;
+use super::engine::{Loaded, catch_interrupt, sampling};
 use crate::args::ChatArgs;
 use crate::json;
 use crate::out::{say, write};
 use crate::table::three_digits;
-use ecq::runtime::{ChatTemplate, Generated, Message, RuntimeError, Sampler, Session, Stop, generate};
+use ecq::runtime::{
+    ChatTemplate, Engine, FinishReason, Message, Request, RuntimeError, SampleOptions, Usage,
+};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal};
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -20,14 +22,15 @@ Ctrl-C stops an answer.";
 
 pub fn run(args: &ChatArgs, json: bool) -> anyhow::Result<ExitCode> {
     catch_interrupt()?;
-    let engine = Engine::open(&args.engine)?;
+    let sampling = sampling(&args.sample)?;
+    let loaded = Loaded::open(&args.engine)?;
     let mut chat = Chat {
-        template: ChatTemplate::of(&engine.checkpoint)?,
-        session: engine.session()?,
-        sampler: sampler(&args.sample)?,
+        template: ChatTemplate::of(&loaded.checkpoint)?,
+        engine: loaded.text_engine(1, usize::MAX, &args.draft)?,
+        sampling,
         messages: Vec::new(),
         last: None,
-        engine: &engine,
+        loaded: &loaded,
         args,
         json,
     };
@@ -65,13 +68,16 @@ pub fn run(args: &ChatArgs, json: bool) -> anyhow::Result<ExitCode> {
 
 /// A conversation.
 struct Chat<'a> {
-    engine: &'a Engine,
+    loaded: &'a Loaded,
     args: &'a ChatArgs,
     template: ChatTemplate,
-    session: Session,
-    sampler: Sampler,
+    /// Its cache still has the keys and values of the conversation so far.
+    engine: Engine,
+    /// How the next answer is sampled.
+    sampling: SampleOptions,
     messages: Vec<Message>,
-    last: Option<Generated>,
+    /// What the last answer took.
+    last: Option<Usage>,
     json: bool,
 }
 
@@ -83,25 +89,21 @@ impl Chat<'_> {
     fn answer(&mut self, question: &str) -> anyhow::Result<()> {
         self.messages.push(Message::new("user", question));
         // Templates write their special tokens themselves.
-        let prompt = self.engine.tokenizer.encode(&self.template.render(&self.messages)?, false)?;
-        let tokenizer = &self.engine.tokenizer;
-        let (mut text, mut answer, json) = (tokenizer.stream(), String::new(), self.json);
-        let mut failed = Ok(());
-        let (most, ends) = (self.args.tokens, tokenizer.end_tokens());
-        let generated = generate(&mut self.session, &prompt, &mut self.sampler, most, ends, |token| {
-            match text.push(token) {
-                Ok(new) => {
-                    if !json {
-                        write(&new);
-                    }
-                    answer.push_str(&new);
-                }
-                Err(error) => failed = Err(error),
+        let tokenizer = &self.loaded.tokenizer;
+        let prompt = tokenizer.encode(&self.template.render(&self.messages)?, false)?;
+        let request = Request {
+            sampling: self.sampling,
+            end_tokens: tokenizer.end_tokens().into(),
+            stop: self.args.stop.clone(),
+            ..Request::new(prompt, self.args.tokens)
+        };
+        let json = self.json;
+        let completed = complete(&mut self.engine, request, |_, text| {
+            if !json {
+                write(text);
             }
-            if failed.is_err() || interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        failed?;
-        let generated = match generated {
+        let answer = match completed {
             Err(RuntimeError::ContextFull { tokens, context }) => {
                 self.messages.pop();
                 eprintln!(
@@ -109,32 +111,43 @@ impl Chat<'_> {
                 );
                 return Ok(());
             }
-            other => other?,
+            other => other?.sequences.remove(0),
         };
+        // The same question once more may be answered in another way.
+        self.sampling.seed = self.sampling.seed.wrapping_add(1);
         if self.json {
-            json::print(&json!({ "text": answer, "tokens": generated.tokens }))?;
+            json::print(&json!({ "text": answer.text, "tokens": answer.tokens }))?;
         } else {
             say!("");
-            if generated.stop == Stop::Length {
-                eprintln!("(stopped after {most} tokens)");
+            match answer.reason {
+                FinishReason::MaxTokens => eprintln!("(stopped after {} tokens)", self.args.tokens),
+                FinishReason::ContextFull => {
+                    eprintln!("(stopped: the context is full; /reset or /undo makes room)")
+                }
+                FinishReason::EndToken | FinishReason::StopString | FinishReason::Cancelled => {}
             }
         }
-        self.messages.push(Message::new("assistant", &answer));
-        self.last = Some(generated);
+        self.messages.push(Message::new("assistant", &answer.text));
+        self.last = Some(answer.usage);
         Ok(())
     }
 
     fn stats(&self) {
         let Some(last) = &self.last else { return eprintln!("nothing was answered yet") };
+        let context = self.engine.executor().context();
         eprintln!(
             "read {} of {} tokens at {} tokens/s, wrote {} at {} tokens/s; the text has {} of {} tokens",
-            last.prefilled,
+            last.prompt_tokens - last.cached_tokens,
             last.prompt_tokens,
             three_digits(last.prefill_tokens_per_s()),
-            last.tokens.len(),
+            last.new_tokens,
             three_digits(last.decode_tokens_per_s()),
-            self.session.tokens().len(),
-            self.session.context()
+            // The token that finds the context full has no place in it.
+            (last.prompt_tokens + last.new_tokens).min(context),
+            context
         );
+        if let Some(part) = last.acceptance() {
+            eprintln!("draft: accepted {:.0}% of {} proposed tokens", 100.0 * part, last.drafted_tokens);
+        }
     }
 }

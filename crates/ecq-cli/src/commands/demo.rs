@@ -1,4 +1,4 @@
-use super::engine::{Engine, modes};
+use super::engine::{Loaded, modes};
 use super::model::{self, Measured};
 use crate::args::{DemoArgs, EngineArgs};
 use crate::json;
@@ -79,10 +79,10 @@ fn generate(file: &Path) -> anyhow::Result<Text> {
     let mut rows: Vec<Measured> = Vec::new();
     for mode in modes(None, "all") {
         let start = Instant::now();
-        let engine = Engine::open_in(&EngineArgs::new(file), &mode)?;
-        let prompt = engine.tokenizer.encode(PROMPT, true)?;
-        let row = model::measure(&engine, &prompt, TOKENS, 1, start.elapsed().as_secs_f64())?;
-        text.get_or_insert(engine.tokenizer.decode(&row.tokens)?);
+        let loaded = Loaded::open_in(&EngineArgs::new(file), &mode)?;
+        let prompt = loaded.tokenizer.encode(PROMPT, true)?;
+        let row = model::measure(&loaded, &[prompt], TOKENS, 1, start.elapsed().as_secs_f64())?;
+        text.get_or_insert(loaded.tokenizer.decode(&row.tokens)?);
         if let Some(first) = rows.first() {
             ensure!(first.tokens == row.tokens, "modes {} and {mode} write different texts", first.mode);
         }

@@ -1,26 +1,29 @@
 //! A model made ready to run, as the options say.
 
-use crate::args::{ActivationsArg, CacheArg, EngineArgs, SampleArgs};
+use crate::args::{ActivationsArg, DraftArgs, EngineArgs, SampleArgs};
 use crate::table::bytes;
-use ecq::Limits;
 use ecq::runtime::backend::{ActivationType, Backend, Cpu, CpuOptions};
+use ecq::runtime::kv::KvOptions;
 use ecq::runtime::{
-    CacheType, Checkpoint, LoadOptions, Mode, Model, RuntimeError, SampleOptions, Sampler, Session,
-    SessionOptions, Tokenizer, free_bytes,
+    Checkpoint, Engine, EngineOptions, ExecutorOptions, LoadOptions, Mode, Model, RuntimeError,
+    SampleOptions, Sampler, Tokenizer, free_bytes,
 };
+use ecq::{Element, Limits};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A model, its tokenizer, and the file they came from.
-pub struct Engine {
+pub struct Loaded {
     pub path: PathBuf,
     pub checkpoint: Checkpoint,
-    pub tokenizer: Tokenizer,
+    pub tokenizer: Arc<Tokenizer>,
     pub model: Arc<Model>,
     /// Bytes that decoded layers may take, where that was said.
     pub budget: Option<u64>,
-    session: SessionOptions,
+    backend: Arc<dyn Backend>,
+    cache: Element,
+    context: Option<usize>,
 }
 
 /// The modes of a list with commas; `all` are those that the CPU runs.
@@ -31,7 +34,7 @@ pub fn modes(list: Option<&str>, default: &str) -> Vec<String> {
     }
 }
 
-impl Engine {
+impl Loaded {
     /// Opens, plans and loads a model.
     pub fn open(args: &EngineArgs) -> anyhow::Result<Self> {
         Self::load(args, &args.mode, false)
@@ -55,29 +58,52 @@ impl Engine {
         // Tokenizers of large vocabularies take as long to build as weights to load.
         let options = LoadOptions { mode, budget, free: free_bytes() };
         let (tokenizer, model) =
-            rayon::join(|| Tokenizer::of(&checkpoint), || Model::load(&checkpoint, backend, options));
-        let (tokenizer, model) = (tokenizer?, Arc::new(model?));
-        let cache = match args.cache {
-            CacheArg::F16 => CacheType::F16,
-            CacheArg::F32 => CacheType::F32,
-        };
-        let engine = Self {
+            rayon::join(|| Tokenizer::of(&checkpoint), || Model::load(&checkpoint, backend.clone(), options));
+        let loaded = Self {
             path: args.model.clone(),
+            tokenizer: Arc::new(tokenizer?),
+            model: Arc::new(model?),
             checkpoint,
-            tokenizer,
-            model,
             budget,
-            session: SessionOptions { cache, context: args.context },
+            backend,
+            cache: args.cache.element(),
+            context: args.context,
         };
         if args.verbose {
-            engine.explain();
+            loaded.explain();
         }
-        Ok(engine)
+        Ok(loaded)
     }
 
-    /// An empty text.
-    pub fn session(&self) -> anyhow::Result<Session> {
-        Ok(Session::new(self.model.clone(), self.session)?)
+    /// An engine with room for this many texts of up to `longest` tokens; its events carry no text.
+    pub fn token_engine(&self, sequences: usize, longest: usize) -> anyhow::Result<Engine> {
+        Ok(Engine::new(self.model.clone(), None, self.engine_options(sequences, longest))?)
+    }
+
+    /// The same with text in its events, and with the draft model if one is named.
+    pub fn text_engine(&self, sequences: usize, longest: usize, draft: &DraftArgs) -> anyhow::Result<Engine> {
+        let options =
+            EngineOptions { draft_tokens: draft.draft_tokens, ..self.engine_options(sequences, longest) };
+        let engine = Engine::new(self.model.clone(), Some(self.tokenizer.clone()), options)?;
+        let Some(path) = &draft.draft else { return Ok(engine) };
+        let checkpoint = Checkpoint::open(path, &Limits::default())?;
+        if !Tokenizer::of(&checkpoint)?.same_tokens(&self.tokenizer) {
+            let why = format!("{} has other tokens than {}", path.display(), self.path.display());
+            return Err(RuntimeError::Draft(why).into());
+        }
+        // On the threads of the model: the two take turns.
+        let model = Model::load(&checkpoint, self.backend.clone(), LoadOptions::default())?;
+        Ok(engine.with_draft(Arc::new(model))?)
+    }
+
+    fn engine_options(&self, sequences: usize, longest: usize) -> EngineOptions {
+        // The context of a model may need more memory than there is, and most texts are shorter.
+        let context = self.context.unwrap_or(usize::MAX).min(self.model.config().context);
+        let positions = sequences.saturating_mul(context.min(longest));
+        let kv =
+            KvOptions { element: self.cache, positions: Some(positions), sequences, ..KvOptions::default() };
+        let executor = ExecutorOptions { kv, context: self.context, ..ExecutorOptions::default() };
+        EngineOptions { executor, ..EngineOptions::default() }
     }
 
     /// Says on standard error what was decided, and why.
@@ -87,8 +113,8 @@ impl Engine {
         let stored = self.model.stored_bytes();
         eprintln!("weights take {} of {} in the file", bytes(self.model.weight_bytes()), bytes(stored));
         for planned in self.model.plans() {
-            let how = format!("{:?}", planned.plan.how);
-            eprintln!("  {:<48} {how:<10} {}", planned.name, planned.plan.reason);
+            let residence = format!("{:?}", planned.plan.choice).to_lowercase();
+            eprintln!("  {:<48} {residence:<10} {}", planned.name, planned.plan.reason);
         }
     }
 }
@@ -105,15 +131,15 @@ fn device(args: &EngineArgs) -> anyhow::Result<Arc<dyn Backend>> {
 }
 
 /// An option that is not understood, as an error of the library.
-fn option(name: &str, found: &str) -> impl FnOnce(String) -> ecq::PackError {
+pub fn option(name: &str, found: &str) -> impl FnOnce(String) -> ecq::PackError {
     let option = format!("--{name} {found}");
     move |why| ecq::PackError::Option { option, why }
 }
 
-/// The sampler that the options ask for.
-pub fn sampler(args: &SampleArgs) -> Result<Sampler, RuntimeError> {
+/// How tokens are chosen, as the options say. Checked before a model is loaded, which takes time.
+pub fn sampling(args: &SampleArgs) -> Result<SampleOptions, RuntimeError> {
     let temperature = if args.greedy { 0.0 } else { args.temperature };
-    Sampler::new(SampleOptions {
+    let options = SampleOptions {
         temperature,
         top_k: args.top_k,
         top_p: args.top_p,
@@ -121,7 +147,8 @@ pub fn sampler(args: &SampleArgs) -> Result<Sampler, RuntimeError> {
         repetition_penalty: args.repetition_penalty,
         seed: args.seed,
         ..SampleOptions::GREEDY
-    })
+    };
+    Sampler::new(options).map(|_| options)
 }
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);

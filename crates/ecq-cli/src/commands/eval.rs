@@ -1,4 +1,4 @@
-use super::engine::{Engine, modes};
+use super::engine::{Loaded, modes};
 use crate::args::{ActivationsArg, CacheArg, EngineArgs, EvalArgs};
 use crate::json;
 use crate::out::say;
@@ -28,7 +28,7 @@ pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
             for mode in modes(args.modes.as_deref(), &args.engine.mode) {
                 rows.extend(evaluated(
                     args,
-                    vec![Engine::open_in(&args.engine, &mode)?],
+                    vec![Loaded::open_in(&args.engine, &mode)?],
                     reference.as_ref(),
                     &text,
                 )?);
@@ -36,9 +36,9 @@ pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
         }
         None => {
             let of =
-                |model: &PathBuf| Engine::open(&EngineArgs { model: model.clone(), ..args.engine.clone() });
-            let engines = std::iter::once(&args.engine.model).chain(&args.also).map(of);
-            rows = evaluated(args, engines.collect::<anyhow::Result<_>>()?, reference.as_ref(), &text)?;
+                |model: &PathBuf| Loaded::open(&EngineArgs { model: model.clone(), ..args.engine.clone() });
+            let models = std::iter::once(&args.engine.model).chain(&args.also).map(of);
+            rows = evaluated(args, models.collect::<anyhow::Result<_>>()?, reference.as_ref(), &text)?;
         }
     }
     if json {
@@ -57,31 +57,32 @@ pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
 /// Evaluates models side by side.
 fn evaluated(
     args: &EvalArgs,
-    engines: Vec<Engine>,
-    reference: Option<&Engine>,
+    models: Vec<Loaded>,
+    reference: Option<&Loaded>,
     text: &str,
 ) -> anyhow::Result<Vec<Row>> {
-    let Some(first) = engines.first() else { return Ok(Vec::new()) };
+    let Some(first) = models.first() else { return Ok(Vec::new()) };
     let begin = first.tokenizer.encode("", true)?;
     let tokens = first.tokenizer.encode(text, false)?;
-    for other in engines[1..].iter().chain(reference) {
+    for other in models[1..].iter().chain(reference) {
         if other.tokenizer.encode(text, false)? != tokens {
             return Err(RuntimeError::Tokenizers.into());
         }
     }
     let options = EvalOptions { window: args.window, most_tokens: args.max_tokens.unwrap_or(usize::MAX) };
-    let mut other = reference.map(Engine::session).transpose()?;
-    let mut sessions = engines.iter().map(Engine::session).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut other = reference.map(|reference| reference.token_engine(1, args.window)).transpose()?;
+    let engines = models.iter().map(|model| model.token_engine(1, args.window));
+    let mut engines = engines.collect::<anyhow::Result<Vec<_>>>()?;
     let start = Instant::now();
-    let evaluations = evaluate(&mut sessions, other.as_mut(), &begin, &tokens, options)?;
+    let evaluations = evaluate(&mut engines, other.as_mut(), &begin, &tokens, options)?;
     let seconds = start.elapsed().as_secs_f64();
-    let rows = engines.iter().zip(&sessions).zip(evaluations).map(|((engine, session), evaluation)| {
+    let rows = models.iter().zip(evaluations).map(|(loaded, evaluation)| {
         Ok(Row {
-            model: engine.path.clone(),
-            rate: Rate::of(&engine.path)?,
-            mode: engine.model.mode().0,
+            model: loaded.path.clone(),
+            rate: Rate::of(&loaded.path)?,
+            mode: loaded.model.mode().0,
             tokens_per_s: evaluation.tokens as f64 / seconds,
-            weight_bytes: engine.model.weight_bytes().max(session.residency().peak_bytes),
+            weight_bytes: loaded.model.weight_bytes(),
             evaluation,
         })
     });
@@ -89,7 +90,7 @@ fn evaluated(
 }
 
 /// The reference as a model that runs: what is no `.ecq` is packed without loss into `folder` first.
-fn reference_of(path: &Path, args: &EngineArgs, folder: &Path, json: bool) -> anyhow::Result<Engine> {
+fn reference_of(path: &Path, args: &EngineArgs, folder: &Path, json: bool) -> anyhow::Result<Loaded> {
     let source = source::open(path, &Limits::default())?;
     let mut packed = path.to_owned();
     if source.format() != "ecq" {
@@ -100,7 +101,7 @@ fn reference_of(path: &Path, args: &EngineArgs, folder: &Path, json: bool) -> an
         pack(&*source, &path.display().to_string(), Some(&packed), &options, &Bar::new(json))?;
     }
     // As exact as it can be, and not within the budget of the model that is compared with it.
-    Engine::open(&EngineArgs {
+    Loaded::open(&EngineArgs {
         model: packed,
         mode: Mode::Cached.to_string(),
         memory: None,

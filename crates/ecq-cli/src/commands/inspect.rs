@@ -1,4 +1,5 @@
-use crate::args::InspectArgs;
+use super::engine::Loaded;
+use crate::args::{EngineArgs, InspectArgs};
 use crate::json;
 use crate::out::say;
 use crate::table::{bytes, table};
@@ -9,6 +10,7 @@ use serde_json::json;
 use std::process::ExitCode;
 
 pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let program = args.program.map(|rows| program(args, rows)).transpose()?;
     let source = EcqSource::open(&args.file, &Limits::default())?;
     let (file, summary) = (source.file(), source.file().summary());
     if json {
@@ -21,10 +23,18 @@ pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
             })
         });
         let tensors: Vec<_> = tensors.collect();
-        json::print(&json!({
+        let mut object = json!({
             "file_bytes": summary.file_bytes, "header_bytes": summary.header_bytes, "model": file.model(),
             "files": summary.files, "tensors": tensors,
-        }))?;
+        });
+        if let Some(program) = program {
+            object["program"] = program.into();
+        }
+        json::print(&object)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(program) = program {
+        say!("{}", program.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     let model = file.model();
@@ -64,6 +74,13 @@ pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
         say!("  (-v lists every tensor)");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The commands of a step of this many rows, the last of which gives logits.
+fn program(args: &InspectArgs, rows: usize) -> anyhow::Result<String> {
+    let options = EngineArgs { memory: args.memory, ..EngineArgs::new(&args.file) };
+    let loaded = Loaded::open_in(&options, args.mode.as_deref().unwrap_or("auto"))?;
+    Ok(loaded.token_engine(1, usize::MAX)?.executor().program(rows, 1)?.to_string())
 }
 
 fn coding_and_tile(source: &EcqSource, name: &str, dtype: &str) -> (String, String) {

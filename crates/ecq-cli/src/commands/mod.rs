@@ -1,6 +1,7 @@
 pub mod analyze;
 pub mod bench;
 pub mod chat;
+mod complete;
 pub mod demo;
 pub mod doctor;
 mod engine;

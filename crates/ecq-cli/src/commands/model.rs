@@ -1,25 +1,27 @@
 //! How fast a model runs in each mode, and what memory that takes.
 
-use super::engine::{Engine, modes};
+use super::engine::{Loaded, modes};
 use crate::args::ModelBenchArgs;
 use crate::json;
 use crate::out::say;
 use crate::table::{bytes, table, three_digits};
-use anyhow::Context;
-use ecq::runtime::{Generated, Residency, SampleOptions, Sampler, generate};
+use anyhow::{Context, bail};
+use ecq::runtime::{Engine, EventKind, Request, RuntimeError};
 use serde::Serialize;
 use serde_json::json;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// What one mode gives.
+/// What one mode gives for some texts side by side.
 #[derive(Serialize)]
 pub struct Measured {
     pub mode: &'static str,
+    sequences: usize,
     /// From the command's start to a model that can be fed.
     load_s: f64,
+    /// Tokens of all prompts over the time until each of them has its first new token.
     prefill_tokens_per_s: f64,
+    /// New tokens of all texts after that, over their time.
     decode_tokens_per_s: f64,
     weight_bytes_resident: u64,
     weight_bytes_stored: u64,
@@ -30,6 +32,7 @@ pub struct Measured {
     hits: u64,
     uses: u64,
     stall_s: f64,
+    /// The first text.
     #[serde(skip)]
     pub tokens: Vec<u32>,
 }
@@ -39,14 +42,14 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     let mut device = String::new();
     for mode in modes(args.modes.as_deref(), "all") {
         let start = Instant::now();
-        let engine = Engine::open_in(&args.engine, &mode)?;
+        let loaded = Loaded::open_in(&args.engine, &mode)?;
         let load_s = start.elapsed().as_secs_f64();
-        device = engine.model.backend().facts().name;
-        let vocabulary = engine.model.config().vocabulary as u64;
-        // Any tokens are as good as others: a step of a generator that visits all.
-        let prompt: Vec<u32> =
-            (1..=args.prompt_tokens as u64).map(|i| (i * 7919 % vocabulary) as u32).collect();
-        rows.push(measure(&engine, &prompt, args.tokens, args.repeat, load_s)?);
+        device = loaded.model.backend().facts().name;
+        for &sequences in &args.sequences {
+            let prompts: Vec<Vec<u32>> =
+                (0..sequences).map(|number| prompt(&loaded, number, args.prompt_tokens)).collect();
+            rows.push(measure(&loaded, &prompts, args.tokens, args.repeat, load_s)?);
+        }
     }
     let file_bytes =
         std::fs::metadata(&args.engine.model).with_context(|| args.engine.model.display().to_string())?.len();
@@ -60,7 +63,7 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     print(&rows);
     say!(
-        "{}; file {}, activations {}; prompt of {} tokens, then {}; best of {}",
+        "{}; file {}, activations {}; prompts of {} tokens, then {}; best of {}",
         device,
         bytes(file_bytes),
         args.engine.activations.name(),
@@ -68,59 +71,179 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         args.tokens,
         args.repeat
     );
+    if args.sequences.iter().any(|&sequences| sequences > 1) {
+        say!(
+            "prefill: until every text has its first token, while others are written; tokens/s: from there on"
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs a prompt and some tokens `repeat` times; the best speed of each counts.
+/// A prompt. Any tokens are as good as others, but those of two sequences differ from the first on, so that
+/// they share no keys and values.
+fn prompt(loaded: &Loaded, number: usize, tokens: usize) -> Vec<u32> {
+    let vocabulary = loaded.model.config().vocabulary as u64;
+    (1..=tokens as u64).map(|i| ((i * 7919 + number as u64) % vocabulary) as u32).collect()
+}
+
+/// Continues prompts side by side by some tokens, `repeat` times; the best speed of each counts.
 pub fn measure(
-    engine: &Engine,
-    prompt: &[u32],
+    loaded: &Loaded,
+    prompts: &[Vec<u32>],
     tokens: usize,
     repeat: usize,
     load_s: f64,
 ) -> anyhow::Result<Measured> {
-    let (mut session, mut passes) = (engine.session()?, Vec::new());
-    for _ in 0..repeat.max(1) {
-        session.truncate(0);
-        let mut greedy = Sampler::new(SampleOptions::GREEDY)?;
-        passes.push(generate(&mut session, prompt, &mut greedy, tokens, &[], |_| ControlFlow::Continue(()))?);
+    let mut engine = loaded.token_engine(prompts.len(), usize::MAX)?;
+    let mut passes = Vec::new();
+    for number in 0..repeat.max(1) {
+        passes.push(pass(&mut engine, prompts, tokens, number as u64)?);
     }
-    let best = |speed: fn(&Generated) -> f64| passes.iter().map(speed).fold(0.0, f64::max);
-    let Residency { hits, uses, stall, peak_bytes } = session.residency();
+    let best = |speed: fn(&Pass) -> f64| passes.iter().map(speed).fold(0.0, f64::max);
+    let residency = engine.executor().residency();
     Ok(Measured {
-        mode: engine.model.mode().0.name(),
+        mode: loaded.model.mode().0.name(),
+        sequences: prompts.len(),
         load_s,
-        prefill_tokens_per_s: best(Generated::prefill_tokens_per_s),
-        decode_tokens_per_s: best(Generated::decode_tokens_per_s),
-        weight_bytes_resident: engine.model.weight_bytes().max(peak_bytes),
-        weight_bytes_stored: engine.model.stored_bytes(),
-        cache_bytes: session.cache_bytes(),
-        memory: engine.budget,
-        hits,
-        uses,
-        stall_s: stall.as_secs_f64(),
-        tokens: passes.pop().map(|pass| pass.tokens).unwrap_or_default(),
+        prefill_tokens_per_s: best(|pass| pass.prefill_tokens_per_s),
+        decode_tokens_per_s: best(|pass| pass.decode_tokens_per_s),
+        weight_bytes_resident: loaded.model.weight_bytes(),
+        weight_bytes_stored: loaded.model.stored_bytes(),
+        cache_bytes: passes.iter().map(|pass| pass.cache_bytes).max().unwrap_or(0),
+        memory: loaded.budget,
+        hits: residency.hits,
+        uses: residency.uses,
+        stall_s: residency.stall.as_secs_f64(),
+        tokens: passes.pop().map(|pass| pass.first).unwrap_or_default(),
     })
 }
 
-/// A table with a row for each mode.
+/// What one pass over all prompts took.
+struct Pass {
+    prefill_tokens_per_s: f64,
+    decode_tokens_per_s: f64,
+    cache_bytes: u64,
+    first: Vec<u32>,
+}
+
+/// Runs all prompts and writes until each text has `tokens` new tokens. None stops before, so that all are
+/// written side by side while time is taken.
+fn pass(engine: &mut Engine, prompts: &[Vec<u32>], tokens: usize, salt: u64) -> anyhow::Result<Pass> {
+    let start = Instant::now();
+    // Without tokens to write, a request ends after its prompt.
+    let most = if tokens == 0 { 0 } else { usize::MAX };
+    let mut ids = Vec::new();
+    for prompt in prompts {
+        // Another salt than in the pass before: no prompt may be found in the cache.
+        ids.push(engine.submit(Request { salt, ..Request::new(prompt.clone(), most) })?);
+    }
+    let mut written = vec![Vec::new(); prompts.len()];
+    let (mut begun, mut later, mut finished) = (None, 0, 0);
+    loop {
+        for event in engine.step() {
+            let Some(number) = ids.iter().position(|&id| id == event.request) else { continue };
+            match event.kind {
+                EventKind::Token { token, .. } => {
+                    written[number].push(token);
+                    later += usize::from(begun.is_some());
+                }
+                EventKind::Finished { .. } => finished += 1,
+                EventKind::Failed { error, .. } => return Err(RuntimeError::Shared(error).into()),
+                EventKind::PromptLogits { .. } => {}
+            }
+        }
+        let all_have = |tokens: usize| written.iter().all(|text| text.len() >= tokens);
+        let prompts_ended = tokens == 0 && finished == prompts.len();
+        if begun.is_none() && (prompts_ended || all_have(1)) {
+            begun = Some(Instant::now());
+        }
+        if prompts_ended || tokens > 0 && all_have(tokens) {
+            break;
+        }
+        if tokens > 0 && finished > 0 {
+            let context = engine.executor().context();
+            bail!("the context of {context} tokens is full before every text has {tokens} new tokens");
+        }
+    }
+    let end = Instant::now();
+    let begun = begun.unwrap_or(end);
+    let cache_bytes = engine.executor().pool().used_bytes();
+    for id in ids {
+        engine.cancel(id);
+    }
+    while !engine.is_idle() {
+        engine.step();
+    }
+    let rate = |tokens: usize, from: Instant, to: Instant| {
+        if tokens == 0 { 0.0 } else { tokens as f64 / (to - from).as_secs_f64().max(1e-9) }
+    };
+    Ok(Pass {
+        prefill_tokens_per_s: rate(prompts.iter().map(Vec::len).sum(), start, begun),
+        decode_tokens_per_s: rate(later, begun, end),
+        cache_bytes,
+        first: written.swap_remove(0),
+    })
+}
+
+/// A table with a row for each measurement. For several texts it has the speeds of all and of each, for one
+/// what decoding of layers cost.
 pub fn print(rows: &[Measured]) {
-    let headings =
-        ["mode", "prefill tokens/s", "tokens/s", "weights", "of file", "layers found decoded", "waited"];
-    let mut out = table(&headings, 1);
+    let several = rows.iter().any(|row| row.sequences > 1);
+    let headings: &[&str] = if several {
+        &[
+            "mode",
+            "sequences",
+            "prefill tokens/s",
+            "tokens/s in total",
+            "tokens/s of each",
+            "weights",
+            "kv memory",
+        ]
+    } else {
+        &[
+            "mode",
+            "prefill tokens/s",
+            "tokens/s",
+            "weights",
+            "of file",
+            "kv memory",
+            "found decoded",
+            "waited",
+        ]
+    };
+    let mut out = table(headings, 1);
     for row in rows {
+        let (prefill, decode) =
+            (three_digits(row.prefill_tokens_per_s), three_digits(row.decode_tokens_per_s));
+        let (weights, cache) = (bytes(row.weight_bytes_resident), bytes(row.cache_bytes));
+        if several {
+            let each = three_digits(row.decode_tokens_per_s / row.sequences as f64);
+            out.add_row([
+                row.mode.to_owned(),
+                row.sequences.to_string(),
+                prefill,
+                decode,
+                each,
+                weights,
+                cache,
+            ]);
+            continue;
+        }
         let part = 100.0 * row.weight_bytes_resident as f64 / row.weight_bytes_stored.max(1) as f64;
+        let found = match (row.mode, row.uses) {
+            ("lru", uses) if uses > 0 => format!("{:.1}%", 100.0 * row.hits as f64 / uses as f64),
+            _ => String::new(),
+        };
+        let waited = if row.uses == 0 { String::new() } else { format!("{:.3} s", row.stall_s) };
         out.add_row([
             row.mode.to_owned(),
-            three_digits(row.prefill_tokens_per_s),
-            three_digits(row.decode_tokens_per_s),
-            bytes(row.weight_bytes_resident),
+            prefill,
+            decode,
+            weights,
             format!("{part:.0}%"),
-            match (row.mode, row.uses) {
-                ("lru", uses) if uses > 0 => format!("{:.1}%", 100.0 * row.hits as f64 / uses as f64),
-                _ => String::new(),
-            },
-            if row.uses == 0 { String::new() } else { format!("{:.3} s", row.stall_s) },
+            cache,
+            found,
+            waited,
         ]);
     }
     say!("{out}");

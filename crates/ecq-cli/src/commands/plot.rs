@@ -19,7 +19,7 @@ pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
             let chart = Chart {
                 title: "Memory against speed",
                 x: "weights in memory, MB",
-                y: "tokens per second, one after another",
+                y: "tokens per second after the prompts",
                 joined: false,
             };
             (draw(&chart, &series), output, count(&series))
@@ -123,7 +123,11 @@ fn rate_and_quality(record: &Value, x: Rate, y: Quality) -> Option<Point> {
 }
 
 fn memory_and_speed(record: &Value) -> Option<Point> {
-    let label = record["mode"].as_str()?.to_owned();
+    let mode = record["mode"].as_str()?;
+    let label = match record["sequences"].as_u64() {
+        Some(sequences) if sequences > 1 => format!("{mode}, {sequences} texts"),
+        _ => mode.to_owned(),
+    };
     Some(Point {
         x: record["weight_bytes_resident"].as_f64()? / 1e6,
         y: record["decode_tokens_per_s"].as_f64()?,

@@ -1,70 +1,131 @@
-use super::engine::{Engine, catch_interrupt, interrupted, sampler};
+use super::complete::{Completed, Sequence, complete};
+use super::engine::{Loaded, catch_interrupt, option, sampling};
 use crate::args::RunArgs;
 use crate::json;
 use crate::out::{say, write};
 use crate::table::{bytes, three_digits};
-use ecq::runtime::{Generated, Session, Stop, generate};
-use serde_json::json;
-use std::ops::ControlFlow;
+use ecq::runtime::{Engine, FinishReason, Request, Usage};
+use serde_json::{Value, json};
 use std::process::ExitCode;
+use std::time::Duration;
 
 pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
     catch_interrupt()?;
-    let mut sampler = sampler(&args.sample)?;
-    let engine = Engine::open(&args.engine)?;
-    let mut session = engine.session()?;
-    let prompt = engine.tokenizer.encode(&args.prompt, true)?;
-    let ends = if args.ignore_end { &[] } else { engine.tokenizer.end_tokens() };
-    let mut text = engine.tokenizer.stream();
-    let mut failed = Ok(());
+    if let Some(n) = args.log_probs
+        && !json
+    {
+        return Err(option("log-probs", &n.to_string())("needs --json".to_owned()).into());
+    }
+    let sampling = sampling(&args.sample)?;
+    let loaded = Loaded::open(&args.engine)?;
+    let prompt = loaded.tokenizer.encode(&args.prompt, true)?;
+    let longest = prompt.len().saturating_add(args.tokens);
+    let mut engine = loaded.text_engine(args.sequences, longest, &args.draft)?;
+    let ends = if args.ignore_end { &[] } else { loaded.tokenizer.end_tokens() };
+    let request = Request {
+        sampling,
+        end_tokens: ends.into(),
+        stop: args.stop.clone(),
+        sequences: args.sequences,
+        log_probs: args.log_probs,
+        ..Request::new(prompt, args.tokens)
+    };
+    let several = args.sequences > 1;
     if !json {
+        if several {
+            say!("--- 1");
+        }
         write(&args.prompt);
     }
-    let generated = generate(&mut session, &prompt, &mut sampler, args.tokens, ends, |token| {
-        match text.push(token) {
-            Ok(new) if !json => write(&new),
-            Ok(_) => {}
-            Err(error) => failed = Err(error),
+    // The first text is shown as it comes, others when all are complete.
+    let completed = complete(&mut engine, request, |sequence, text| {
+        if !json && sequence == 0 {
+            write(text);
         }
-        if failed.is_err() || interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    failed?;
     if json {
-        let (mode, _) = engine.model.mode();
-        let residency = session.residency();
-        json::print(&json!({
-            "text": engine.tokenizer.decode(&generated.tokens)?,
-            "tokens": generated.tokens,
-            "prompt_tokens": generated.prompt_tokens,
-            "prefill_tokens_per_s": generated.prefill_tokens_per_s(),
-            "decode_tokens_per_s": generated.decode_tokens_per_s(),
-            "weight_bytes_resident": engine.model.weight_bytes().max(residency.peak_bytes),
-            "weight_bytes_stored": engine.model.stored_bytes(),
-            "cache_bytes": session.cache_bytes(),
-            "peak_rss_bytes": ecq::peak_rss_bytes(),
-            "hits": residency.hits, "uses": residency.uses, "stall_s": residency.stall.as_secs_f64(),
-            "mode": mode.name(),
-            "device": engine.model.backend().facts().kind,
-        }))?;
+        json::print(&object(args, &loaded, &engine, &completed))?;
     } else {
         say!("");
-        report(&engine, &session, &generated);
+        for (i, sequence) in completed.sequences.iter().enumerate().skip(1) {
+            say!("--- {}\n{}{}", i + 1, args.prompt, sequence.text);
+        }
+        report(args, &loaded, &engine, &completed);
     }
-    Ok(if generated.stop == Stop::Interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS })
+    let interrupted = completed.sequences.iter().any(|s| s.reason == FinishReason::Cancelled);
+    Ok(if interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS })
+}
+
+/// What scripts get: facts of the first sequence, and what differs from one to the next.
+fn object(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Completed) -> Value {
+    let first = &completed.sequences[0];
+    let residency = engine.executor().residency();
+    let mut object = json!({
+        "prompt_tokens": first.usage.prompt_tokens,
+        "prefill_tokens_per_s": first.usage.prefill_tokens_per_s(),
+        "decode_tokens_per_s": first.usage.decode_tokens_per_s(),
+        "weight_bytes_resident": loaded.model.weight_bytes(),
+        "weight_bytes_stored": loaded.model.stored_bytes(),
+        "cache_bytes": completed.cache_bytes,
+        "peak_rss_bytes": ecq::peak_rss_bytes(),
+        "hits": residency.hits, "uses": residency.uses, "stall_s": residency.stall.as_secs_f64(),
+        "mode": loaded.model.mode().0.name(),
+        "device": loaded.model.backend().facts().kind,
+    });
+    let of = |sequence: &Sequence| {
+        let Sequence { tokens, text, log_probs, reason, .. } = sequence;
+        let mut object = json!({ "text": text, "tokens": tokens, "finish_reason": reason.name() });
+        if args.log_probs.is_some() {
+            let tokens = tokens.iter().zip(log_probs).map(|(token, of_token)| {
+                let top =
+                    of_token.top.iter().map(|(token, logprob)| json!({ "token": token, "logprob": logprob }));
+                json!({ "token": token, "logprob": of_token.token, "top": top.collect::<Vec<_>>() })
+            });
+            object["log_probs"] = tokens.collect();
+        }
+        object
+    };
+    if let (Value::Object(object), Value::Object(first)) = (&mut object, of(first)) {
+        object.extend(first);
+    }
+    if completed.sequences.len() > 1 {
+        object["sequences"] = completed.sequences.iter().map(of).collect();
+    }
+    if args.draft.draft.is_some() {
+        let (drafted, accepted) = drafted(completed);
+        object["drafted"] = drafted.into();
+        object["accepted"] = accepted.into();
+    }
+    object
+}
+
+/// Tokens that the draft model proposed, and how many of them the model chose too.
+fn drafted(completed: &Completed) -> (usize, usize) {
+    let usages = completed.sequences.iter().map(|sequence| &sequence.usage);
+    usages.fold((0, 0), |(d, a), usage| (d + usage.drafted_tokens, a + usage.accepted_tokens))
 }
 
 /// Says on standard error how fast it went and what it took.
-fn report(engine: &Engine, session: &Session, generated: &Generated) {
-    let (mode, _) = engine.model.mode();
-    let residency = session.residency();
+fn report(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Completed) {
+    let residency = engine.executor().residency();
+    let usages = || completed.sequences.iter().map(|sequence| sequence.usage);
+    let first = completed.sequences[0].usage;
+    // Sequences are written side by side: together they take as long as the one that ends last.
+    let decode = usages().map(|usage| usage.decode).max().unwrap_or(Duration::ZERO);
+    let all = |of: fn(&Usage) -> usize| usages().map(|usage| of(&usage)).sum::<usize>();
+    let after_first = all(|usage| usage.new_tokens.saturating_sub(1));
+    let speed = if after_first == 0 { 0.0 } else { after_first as f64 / decode.as_secs_f64().max(1e-9) };
+    let count = completed.sequences.len();
     eprintln!(
-        "{mode}: prompt {} tokens at {} tokens/s, then {} at {} tokens/s; weights {}, keys and values {}{}",
-        generated.prompt_tokens,
-        three_digits(generated.prefill_tokens_per_s()),
-        generated.tokens.len(),
-        three_digits(generated.decode_tokens_per_s()),
-        bytes(engine.model.weight_bytes().max(residency.peak_bytes)),
-        bytes(session.cache_bytes()),
+        "{}: prompt {} tokens at {} tokens/s, then {}{} at {} tokens/s; weights {}, keys and values {}{}",
+        loaded.model.mode().0,
+        first.prompt_tokens,
+        three_digits(first.prefill_tokens_per_s()),
+        all(|usage| usage.new_tokens),
+        if count > 1 { format!(" in {count} texts") } else { String::new() },
+        three_digits(speed),
+        bytes(loaded.model.weight_bytes()),
+        bytes(completed.cache_bytes),
         ecq::peak_rss_bytes().map_or(String::new(), |n| format!(", at most {} of the process", bytes(n))),
     );
     if residency.uses > 0 {
@@ -77,9 +138,16 @@ fn report(engine: &Engine, session: &Session, generated: &Generated) {
             residency.stall.as_secs_f64()
         );
     }
-    match generated.stop {
-        Stop::Context => eprintln!("stopped: the context of {} tokens is full", session.context()),
-        Stop::Interrupted => eprintln!("stopped: interrupted"),
-        Stop::End | Stop::Length => {}
+    if args.draft.draft.is_some() {
+        let (drafted, accepted) = drafted(completed);
+        let part = 100.0 * accepted as f64 / drafted.max(1) as f64;
+        eprintln!("draft: accepted {part:.0}% of {drafted} proposed tokens");
+    }
+    let ended = |reason| completed.sequences.iter().any(|sequence| sequence.reason == reason);
+    if ended(FinishReason::ContextFull) {
+        eprintln!("stopped: the context of {} tokens is full", engine.executor().context());
+    }
+    if ended(FinishReason::Cancelled) {
+        eprintln!("stopped: interrupted");
     }
 }
