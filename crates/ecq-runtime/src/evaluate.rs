@@ -76,7 +76,7 @@ pub fn evaluate(
     let mut sums: Vec<Sums> = engines.iter().map(|_| Sums::default()).collect();
     let mut windows = 0;
     let compared = reference.is_some();
-    let mut feeds: Vec<Feed> = engines.iter_mut().chain(reference).map(|engine| Feed::new(engine)).collect();
+    let mut feeds: Vec<Feed> = engines.iter_mut().chain(reference).map(Feed::new).collect();
     for part in text.chunks(step) {
         let window = [begin, part].concat();
         if window.len() < 2 {

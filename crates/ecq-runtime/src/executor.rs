@@ -74,6 +74,9 @@ enum Key {
     Prime,
 }
 
+/// Takes what a step gives for some of the wanted rows: logits, or chosen tokens.
+type Sink<'a> = dyn FnMut(Range<usize>, &[f32], &[u32]) + 'a;
+
 /// What becomes of the logits of a step.
 enum Choice<'a> {
     Logits,
@@ -263,12 +266,7 @@ impl Executor {
         }
     }
 
-    fn run(
-        &mut self,
-        batch: &Batch,
-        choice: &Choice,
-        sink: &mut dyn FnMut(Range<usize>, &[f32], &[u32]),
-    ) -> Result<()> {
+    fn run(&mut self, batch: &Batch, choice: &Choice, sink: &mut Sink) -> Result<()> {
         self.check(batch)?;
         self.copy_blocks(batch)?;
         let tail = match choice {
@@ -301,12 +299,7 @@ impl Executor {
     }
 
     /// Reads what a program left of some wanted rows.
-    fn give(
-        &mut self,
-        part: Range<usize>,
-        tail: Tail,
-        sink: &mut dyn FnMut(Range<usize>, &[f32], &[u32]),
-    ) -> Result<()> {
+    fn give(&mut self, part: Range<usize>, tail: Tail, sink: &mut Sink) -> Result<()> {
         let buffer = |id: BufferId| &self.bindings.buffers[id.0 as usize];
         if tail == Tail::Logits {
             self.logits.resize(part.len() * self.model.config.vocabulary, 0.0);

@@ -1,4 +1,4 @@
-//! The CPU does what every backend must do, on one thread and on several, with activations in both precisions.
+//! The CPU does what every backend must do, on one thread and on several, with both types of activations.
 
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_testkit::conformance::{Joined, Rounding};

@@ -68,38 +68,91 @@ pub struct HeadPlace {
 
 /// Cached rows of one element type: the loops over positions are compiled for each.
 trait CachedRows: Copy {
-    /// Values `at * head_dim` on, of one head of one position, in f32: in place or through `buffer`.
-    fn head<'b>(&'b self, at: usize, head_dim: usize, buffer: &'b mut [f32]) -> &'b [f32];
+    /// One head of one position.
+    type Head: Copy;
+
+    /// Head `at` of all, heads of a position side by side.
+    fn head(self, at: usize, head_dim: usize) -> Self::Head;
+
+    /// A value of a head, in f32.
+    fn value(head: Self::Head, d: usize) -> f32;
+
+    /// All values of a head, in place or in `buffer`, which is as long.
+    #[allow(clippy::needless_range_loop)]
+    #[inline(always)]
+    fn floats<'b>(head: Self::Head, buffer: &'b mut [f32]) -> &'b [f32]
+    where
+        Self: 'b,
+    {
+        // By index: see `vector.rs`.
+        for d in 0..buffer.len() {
+            buffer[d] = Self::value(head, d);
+        }
+        buffer
+    }
 }
 
-impl CachedRows for &[f32] {
+impl<'a> CachedRows for &'a [f32] {
+    type Head = &'a [f32];
+
     #[inline(always)]
-    fn head<'b>(&'b self, at: usize, head_dim: usize, _: &'b mut [f32]) -> &'b [f32] {
+    fn head(self, at: usize, head_dim: usize) -> Self::Head {
         &self[at * head_dim..(at + 1) * head_dim]
     }
-}
 
-impl CachedRows for &[f16] {
     #[inline(always)]
-    fn head<'b>(&'b self, at: usize, head_dim: usize, buffer: &'b mut [f32]) -> &'b [f32] {
-        widen(&self[at * head_dim..(at + 1) * head_dim], buffer);
-        buffer
+    fn value(head: Self::Head, d: usize) -> f32 {
+        head[d]
+    }
+
+    #[inline(always)]
+    fn floats<'b>(head: Self::Head, _: &'b mut [f32]) -> &'b [f32]
+    where
+        Self: 'b,
+    {
+        head
     }
 }
 
-impl CachedRows for &[bf16] {
+impl<'a> CachedRows for &'a [f16] {
+    type Head = &'a [f16];
+
     #[inline(always)]
-    fn head<'b>(&'b self, at: usize, head_dim: usize, buffer: &'b mut [f32]) -> &'b [f32] {
-        widen_bf16(&self[at * head_dim..(at + 1) * head_dim], buffer);
-        buffer
+    fn head(self, at: usize, head_dim: usize) -> Self::Head {
+        &self[at * head_dim..(at + 1) * head_dim]
+    }
+
+    #[inline(always)]
+    fn value(head: Self::Head, d: usize) -> f32 {
+        widened(head[d])
     }
 }
 
-impl CachedRows for (&[i8], &[bf16]) {
+impl<'a> CachedRows for &'a [bf16] {
+    type Head = &'a [bf16];
+
     #[inline(always)]
-    fn head<'b>(&'b self, at: usize, head_dim: usize, buffer: &'b mut [f32]) -> &'b [f32] {
-        dequantize(&self.0[at * head_dim..(at + 1) * head_dim], self.1[at], buffer);
-        buffer
+    fn head(self, at: usize, head_dim: usize) -> Self::Head {
+        &self[at * head_dim..(at + 1) * head_dim]
+    }
+
+    #[inline(always)]
+    fn value(head: Self::Head, d: usize) -> f32 {
+        widened_bf16(head[d])
+    }
+}
+
+impl<'a> CachedRows for (&'a [i8], &'a [bf16]) {
+    type Head = (&'a [i8], f32);
+
+    #[inline(always)]
+    fn head(self, at: usize, head_dim: usize) -> Self::Head {
+        (&self.0[at * head_dim..(at + 1) * head_dim], widened_bf16(self.1[at]))
+    }
+
+    #[inline(always)]
+    fn value((codes, scale): Self::Head, d: usize) -> f32 {
+        f32::from(codes[d]) * scale
     }
 }
 
@@ -122,8 +175,11 @@ impl Cached<'_> {
             match self {
                 Self::F32(rows) => to.copy_from_slice(&rows[values]),
                 Self::F16(rows) => rows[values].convert_to_f32_slice(to),
-                Self::Bf16(rows) => widen_bf16(&rows[values], to),
-                Self::I8(rows, scales) => dequantize(&rows[values], scales[at], to),
+                Self::Bf16(rows) => rows[values].convert_to_f32_slice(to),
+                Self::I8(rows, scales) => {
+                    let scale = scales[at].to_f32();
+                    to.iter_mut().zip(&rows[values]).for_each(|(to, &code)| *to = f32::from(code) * scale);
+                }
             }
         }
     }
@@ -153,39 +209,20 @@ impl CachedMut<'_> {
     }
 }
 
-/// Halves to singles by their bits, which is compiled for the instruction set of the loop around it; the conversion of
+/// A half as a single by its bits, which is compiled for the instruction set of the loop around it; the conversion of
 /// `half` asks for the processor again at every row, a tenth of attention's time.
-#[allow(clippy::needless_range_loop)]
 #[inline(always)]
-fn widen(from: &[f16], to: &mut [f32]) {
-    let (n, from) = (to.len(), &from[..to.len()]);
-    // By index: see `vector.rs`.
-    for i in 0..n {
-        let bits = u32::from(from[i].to_bits());
-        // Exponents are 112 apart; the product is exact and makes subnormal numbers normal.
-        let size = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
-        let beyond = if bits & 0x7c00 == 0x7c00 { 0x7f80_0000 } else { 0 };
-        to[i] = f32::from_bits(size.to_bits() | beyond | (bits & 0x8000) << 16);
-    }
+fn widened(half: f16) -> f32 {
+    let bits = u32::from(half.to_bits());
+    // Exponents are 112 apart; the product is exact and makes subnormal numbers normal.
+    let size = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
+    let beyond = if bits & 0x7c00 == 0x7c00 { 0x7f80_0000 } else { 0 };
+    f32::from_bits(size.to_bits() | beyond | (bits & 0x8000) << 16)
 }
 
-#[allow(clippy::needless_range_loop)]
 #[inline(always)]
-fn widen_bf16(from: &[bf16], to: &mut [f32]) {
-    let (n, from) = (to.len(), &from[..to.len()]);
-    for i in 0..n {
-        to[i] = f32::from_bits(u32::from(from[i].to_bits()) << 16);
-    }
-}
-
-#[allow(clippy::needless_range_loop)]
-#[inline(always)]
-fn dequantize(from: &[i8], scale: bf16, to: &mut [f32]) {
-    let (n, from) = (to.len(), &from[..to.len()]);
-    let scale = f32::from_bits(u32::from(scale.to_bits()) << 16);
-    for i in 0..n {
-        to[i] = f32::from(from[i]) * scale;
-    }
+fn widened_bf16(value: bf16) -> f32 {
+    f32::from_bits(u32::from(value.to_bits()) << 16)
 }
 
 /// Scratch of [`attend`], kept by the caller between calls.
@@ -258,12 +295,13 @@ macro_rules! weigh {
 
 weigh!(weigh_f32: &[f32], weigh_f16: &[f16], weigh_bf16: &[bf16], weigh_i8: (&[i8], &[bf16]));
 
-#[allow(clippy::too_many_arguments)]
+// Loops go by index: see `vector.rs`.
+#[allow(clippy::too_many_arguments, clippy::needless_range_loop)]
 #[inline(always)]
-fn weigh(
+fn weigh<R: CachedRows>(
     query: &[f32],
-    keys: impl CachedRows,
-    values: impl CachedRows,
+    keys: R,
+    values: R,
     blocks: BlockTable,
     place: HeadPlace,
     first: usize,
@@ -273,14 +311,15 @@ fn weigh(
     y: &mut [f32],
 ) {
     let HeadPlace { heads, head, head_dim } = place;
+    let (row, y) = (&mut row[..head_dim], &mut y[..head_dim]);
     let mut most = f32::NEG_INFINITY;
     let (mut i, total) = (0, scores.len());
     while i < total {
         let (at, end) = (blocks.row(first + i), total.min(i + blocks.run(first + i)));
-        for j in i..end {
-            let key = keys.head((at + j - i) * heads + head, head_dim, row);
-            scores[j] = product(query, key) * scale;
-            most = most.max(scores[j]);
+        for (k, score) in scores[i..end].iter_mut().enumerate() {
+            let key = keys.head((at + k) * heads + head, head_dim);
+            *score = product(query, R::floats(key, row)) * scale;
+            most = most.max(*score);
         }
         i = end;
     }
@@ -290,13 +329,26 @@ fn weigh(
     i = 0;
     while i < total {
         let (at, end) = (blocks.row(first + i), total.min(i + blocks.run(first + i)));
-        for j in i..end {
-            let (score, values) = (scores[j], values.head((at + j - i) * heads + head, head_dim, row));
-            let (n, values) = (y.len(), &values[..y.len()]);
-            // By index: see `vector.rs`.
-            for d in 0..n {
-                y[d] += score * values[d];
+        let value = |j: usize| values.head((at + j - i) * heads + head, head_dim);
+        let mut j = i;
+        // Four positions at a time, added one after the other: the result is loaded and stored once for them.
+        while j + 4 <= end {
+            let (a, b, c, e) = (value(j), value(j + 1), value(j + 2), value(j + 3));
+            let (sa, sb, sc, se) = (scores[j], scores[j + 1], scores[j + 2], scores[j + 3]);
+            for d in 0..head_dim {
+                let mut sum = y[d] + sa * R::value(a, d);
+                sum += sb * R::value(b, d);
+                sum += sc * R::value(c, d);
+                y[d] = sum + se * R::value(e, d);
             }
+            j += 4;
+        }
+        while j < end {
+            let (score, a) = (scores[j], value(j));
+            for d in 0..head_dim {
+                y[d] += score * R::value(a, d);
+            }
+            j += 1;
         }
         i = end;
     }
@@ -310,9 +362,7 @@ mod tests {
     #[test]
     fn every_half_widens_to_its_value() {
         let halves: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
-        let mut singles = vec![0.0; halves.len()];
-        widen(&halves, &mut singles);
-        for (half, single) in halves.iter().zip(singles) {
+        for (half, single) in halves.iter().map(|&half| (half, widened(half))) {
             assert!(half.to_f32().to_bits() == single.to_bits() || half.is_nan() && single.is_nan());
         }
     }

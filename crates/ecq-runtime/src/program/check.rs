@@ -100,7 +100,24 @@ impl Check<'_> {
         self.u32s(tables.tables, tables.width)
     }
 
+    /// Refuses widths and counts of 0.
+    fn sizes(command: &Command) -> Checked {
+        let sizes: &[usize] = match command {
+            Command::Norm { heads, .. } => &[*heads],
+            Command::Angles { count, .. } => &[*count],
+            Command::Rotate { heads, head_dim, frequencies, .. } => &[*heads, *head_dim, *frequencies],
+            Command::Activate { width, .. }
+            | Command::Add { width, .. }
+            | Command::Gather { width, .. }
+            | Command::Argmax { width, .. }
+            | Command::Sample { width, .. } => &[*width],
+            _ => &[],
+        };
+        if sizes.contains(&0) { Err("a width or a count of 0".to_owned()) } else { Ok(()) }
+    }
+
     fn command(&self, queue: Queue, command: &Command) -> Checked {
+        Self::sizes(command)?;
         if queue == Queue::Decode && !matches!(command, Command::Decode { .. }) {
             return Err("a queue that only decodes is asked to compute".to_owned());
         }

@@ -142,7 +142,7 @@ pub enum Command {
         y: BufferId,
     },
     /// Makes the chosen tokens the next inputs, so that the program can run again without the host: for wanted row `i`,
-    /// `history[count[0] * capacity + i] = chosen[i]`, `tokens[index[i]] = chosen[i]`, `positions[index[i]] += 1`; then
+    /// `history[count[0] * chosen.len() + i] = chosen[i]`, `tokens[index[i]] = chosen[i]`, `positions[index[i]] += 1`; then
     /// `count[0] += 1`. Steps beyond the end of `history` write nothing to it.
     Advance {
         /// A `u32` for each wanted row.
@@ -153,12 +153,13 @@ pub enum Command {
         tokens: BufferId,
         /// A `u32` for each row.
         positions: BufferId,
-        /// `[steps, wanted rows]`.
+        /// `[steps, chosen.len()]`.
         history: BufferId,
         /// One `u32`.
         count: BufferId,
     },
-    /// Copies whole blocks of a cache: row `r` of `pairs` is a source and a target.
+    /// Copies whole blocks of a cache: row `r` of `pairs` is a source and a target. Rows take effect in order: what one
+    /// writes, a later one may read or write.
     CopyBlocks {
         /// Two `u32` for each row.
         pairs: BufferId,

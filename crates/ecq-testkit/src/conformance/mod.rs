@@ -65,8 +65,8 @@ macro_rules! backend_conformance {
         const CONFORMANCE_TESTS: &[&str] = &[$(stringify!($test)),*];
         $(#[test]
         fn $test() {
-            let joined = $crate::conformance::Joined::from($backend);
-            $crate::conformance::run(stringify!($test), CONFORMANCE_TESTS, joined, $crate::conformance::$test);
+            use $crate::conformance::{self as suite, Joined};
+            suite::run(stringify!($test), CONFORMANCE_TESTS, Joined::from($backend), suite::$test);
         })*
     };
 }

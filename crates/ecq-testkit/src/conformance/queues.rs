@@ -58,10 +58,10 @@ pub fn slots(joined: &Joined) -> usize {
     rig.run([rows, 0], commands.collect());
     check(&rig, "one program");
     // What one program decodes another one multiplies, more than once.
-    for i in 0..all.len() {
+    for (i, &weight) in weights.iter().enumerate() {
         rig.run([rows, 0], vec![decode(i)]);
         let (layout, steps) = (Arc::new(rig.layout.clone()), compute(vec![linear(&rig, i)]));
-        let program = Program::new("a test", layout, [rows, 0], &[(slot, weights[i])], steps).unwrap();
+        let program = Program::new("a test", layout, [rows, 0], &[(slot, weight)], steps).unwrap();
         let program = rig.backend.compile(&program, &rig.bindings).unwrap();
         (0..2).for_each(|_| rig.submit(&program, [rows, 0], &[]).unwrap());
     }

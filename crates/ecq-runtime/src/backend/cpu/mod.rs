@@ -18,7 +18,7 @@ use data::Data;
 use ecq_core::Element;
 use ecq_kernels::cpu::linear::{Isa, Precision};
 use program::{CpuProgram, Decoder};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use weight::{CpuSlot, CpuWeight};
 
 /// In what precision activations enter a product.
@@ -65,6 +65,8 @@ struct Shared {
     pool: rayon::ThreadPool,
     options: CpuOptions,
     scratch: scratch::ScratchPools,
+    /// Held by the submission that runs.
+    compute: Mutex<()>,
 }
 
 impl Cpu {
@@ -76,7 +78,10 @@ impl Cpu {
         let refused = |error: rayon::ThreadPoolBuildError| RuntimeError::Threads(error.to_string());
         let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build().map_err(refused)?;
         let scratch = scratch::ScratchPools::default();
-        Ok(Self { shared: Arc::new(Shared { pool, options, scratch }), decoder: OnceLock::new() })
+        Ok(Self {
+            shared: Arc::new(Shared { pool, options, scratch, compute: Mutex::new(()) }),
+            decoder: OnceLock::new(),
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::backend::{Bindings, Inputs, Timing};
 use crate::error::{Result, RuntimeError};
 use crate::program::{BufferId, Command, Program, Queue, SlotId, Step, WeightId};
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -24,8 +24,6 @@ pub(super) struct CpuProgram {
     decoded: Latch,
     decode_error: Mutex<Option<RuntimeError>>,
     env: Env,
-    /// A program runs once at a time: its edges are its own.
-    running: Mutex<()>,
 }
 
 /// What commands name.
@@ -108,8 +106,8 @@ impl CpuProgram {
             shared,
         };
         let edges = edges.iter().map(|_| Latch::default()).collect();
-        let (decoded, decode_error, running) = (Latch::default(), Mutex::new(None), Mutex::new(()));
-        Ok(Self { compute, decode, edges, decoded, decode_error, env, running })
+        let (decoded, decode_error) = (Latch::default(), Mutex::new(None));
+        Ok(Self { compute, decode, edges, decoded, decode_error, env })
     }
 
     pub(super) fn run<'a>(
@@ -117,11 +115,13 @@ impl CpuProgram {
         inputs: &Inputs,
         decoder: impl FnOnce() -> &'a Decoder,
     ) -> Result<Timing> {
-        let _running = lock(&program.running);
-        for &(buffer, bytes) in inputs.writes {
-            let written =
-                program.env.buffer(buffer).with_bytes(0, bytes.len(), |to| to.copy_from_slice(bytes));
-            written.ok_or_else(|| RuntimeError::Binding(format!("an input longer than {buffer:?}")))?;
+        // One program at a time, as a queue of a device runs them: two that name the same buffers could wait for each
+        // other's locks, and the edges of a program are those of one submission.
+        let _queue = lock(&program.env.shared.compute);
+        for &(id, bytes) in inputs.writes {
+            let buffer = program.env.buffers.get(id.0 as usize);
+            let written = buffer.and_then(|to| to.with_bytes(0, bytes.len(), |to| to.copy_from_slice(bytes)));
+            written.ok_or_else(|| RuntimeError::Binding(format!("an input that does not fit {id:?}")))?;
         }
         let live = Live { rows: inputs.rows, wanted: inputs.wanted };
         let mut timing = Timing::default();
@@ -134,12 +134,14 @@ impl CpuProgram {
         }
         program.edges.iter().chain([&program.decoded]).for_each(Latch::reset);
         decoder().send(program.clone())?;
-        let computed = program.queue(&program.compute, live, &mut timing.stalled);
-        if computed.is_err() {
+        let compute = AssertUnwindSafe(|| program.queue(&program.compute, live, &mut timing.stalled));
+        let computed = catch_unwind(compute);
+        if !matches!(computed, Ok(Ok(()))) {
             // The other queue must not wait for edges that will not come.
             program.edges.iter().for_each(|edge| edge.set(false));
         }
         program.decoded.wait();
+        let computed = computed.unwrap_or_else(|panic| resume_unwind(panic));
         let decoded = lock(&program.decode_error).take();
         match (computed, decoded) {
             (Err(Stop::Error(error)), _) | (_, Some(error)) => Err(error),
