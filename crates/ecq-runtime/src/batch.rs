@@ -37,7 +37,7 @@ impl Batch {
 
     /// Adds rows for the next `tokens` of a sequence, and room for them; they count as its tokens once the step has run and
     /// [`Sequence::commit`] was called with them. `prompt` is how long the text was when it was given, see
-    /// [`Rope::grows`](crate::config::Rope::grows).
+    /// [`Rope::grows`](crate::arch::Rope::grows).
     ///
     /// # Errors
     /// When the cache has no room; nothing has changed then.

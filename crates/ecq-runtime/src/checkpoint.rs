@@ -1,6 +1,6 @@
 //! An `.ecq` file as named tensors of known shapes.
 
-use crate::config::{Config, Naming, Scaling};
+use crate::arch::{Config, LinearSpec, NormSpec, Scaling};
 use crate::error::{Result, RuntimeError};
 use crate::weights::{Matrix, Stored};
 use ecq_core::RotaryPairs;
@@ -216,15 +216,16 @@ impl Checkpoint {
         self.stored(name, &self.find(name)?.0, shape)
     }
 
-    /// A projection of a block: as [`matrix`](Self::matrix), whichever way round the checkpoint stores it.
+    /// The tensor of a matrix of a block: as [`matrix`](Self::matrix), whichever way round the checkpoint stores it.
     ///
     /// # Errors
     /// As [`matrix`](Self::matrix).
-    pub fn projection(&self, name: &str, [rows, cols]: [usize; 2]) -> Result<Matrix> {
-        if self.config.naming == Naming::Llama || self.find(name)?.1 == Change::Transposed {
-            return self.matrix(name, [rows, cols]);
+    pub fn linear(&self, spec: &LinearSpec) -> Result<Matrix> {
+        let (name, [rows, cols]) = (spec.weight(), spec.shape);
+        if !spec.input_major || self.find(&name)?.1 == Change::Transposed {
+            return self.matrix(&name, [rows, cols]);
         }
-        let matrix = self.matrix(name, [cols, rows])?;
+        let matrix = self.matrix(&name, [cols, rows])?;
         Ok(Matrix {
             name: matrix.name.clone(),
             shape: [rows, cols],
@@ -273,13 +274,23 @@ impl Checkpoint {
         Matrix { name: name.to_owned(), shape: [1, len], stored: Stored::Plain { dtype, bytes } }.to_f32()
     }
 
+    /// The biases of a matrix of a block, those of its own rows, if it has any.
+    ///
+    /// # Errors
+    /// As [`matrix`](Self::matrix).
+    pub fn bias(&self, spec: &LinearSpec) -> Result<Option<Vec<f32>>> {
+        let all = spec.bias.then(|| self.vector(&spec.bias_name(), spec.shape[0])).transpose()?;
+        Ok(all.map(|all| all[spec.rows.clone()].to_vec()))
+    }
+
     /// The weights of a norm, as they are multiplied.
     ///
     /// # Errors
     /// As [`matrix`](Self::matrix).
-    pub fn norm(&self, name: &str, len: usize) -> Result<Vec<f32>> {
-        let mut weights = self.vector(name, len)?;
-        if self.config.norms_less_one && self.find(name)?.1 != Change::PlusOne {
+    pub fn norm(&self, spec: &NormSpec) -> Result<Vec<f32>> {
+        let name = spec.weight();
+        let mut weights = self.vector(&name, spec.width)?;
+        if spec.less_one && self.find(&name)?.1 != Change::PlusOne {
             weights.iter_mut().for_each(|w| *w += 1.0);
         }
         Ok(weights)

@@ -31,7 +31,7 @@ pub enum RuntimeError {
         /// What the configuration names.
         found: String,
         /// The ones that run.
-        known: &'static str,
+        known: String,
     },
     /// A key of the configuration is missing or not what it must be.
     #[error("configuration key {key:?}: {why}")]

@@ -41,6 +41,10 @@ pub struct Residency {
     pub hits: u64,
     /// Uses of a block, where the mode decodes before use.
     pub uses: u64,
+    /// Uses of an expert that lay in its slots already.
+    pub expert_hits: u64,
+    /// Uses of an expert that is decoded before use: once for all rows of a step that chose it.
+    pub expert_uses: u64,
     /// Time that computing waited for decoding.
     pub stall: Duration,
 }
@@ -373,7 +377,8 @@ impl Executor {
         let inputs = Inputs { rows, wanted, writes };
         let model = self.model.clone();
         let passing = model.ring.passing() as u64;
-        if passing + model.ring.kept as u64 == 0 || !matches!(key, Key::Step { .. }) {
+        let slots = passing > 0 || model.ring.kept > 0 || !model.expert_slots.is_empty();
+        if !slots || !matches!(key, Key::Step { .. }) {
             let event = model.backend.submit(&program, &inputs)?;
             model.backend.wait(&event)?;
             return Ok(());
@@ -387,8 +392,11 @@ impl Executor {
         }
         turn.primed = false;
         let event = model.backend.submit(&program, &inputs)?;
-        self.residency.stall += model.backend.wait(&event)?.stalled;
+        let timing = model.backend.wait(&event)?;
         turn.primed = true;
+        self.residency.stall += timing.stalled;
+        self.residency.expert_hits += timing.expert_hits;
+        self.residency.expert_uses += timing.expert_uses;
         self.residency.hits += model.ring.kept as u64;
         self.residency.uses += passing + model.ring.kept as u64;
         Ok(())

@@ -5,11 +5,11 @@
 //! [`program`]s, which backends compile. An [`Engine`] continues many texts at once, a step at a time, and says what happens
 //! as [`Event`]s.
 
+pub mod arch;
 pub mod backend;
 mod batch;
 mod chat;
 mod checkpoint;
-pub mod config;
 mod engine;
 mod error;
 mod evaluate;
@@ -17,7 +17,6 @@ mod executor;
 pub mod kv;
 mod logprobs;
 mod model;
-mod names;
 mod plan;
 pub mod program;
 mod sample;
@@ -36,7 +35,6 @@ pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate};
 pub use executor::{Executor, ExecutorOptions, MOST_STEPS_AHEAD, Residency};
 pub use logprobs::{LogProbs, log_probabilities};
 pub use model::{LoadOptions, Model, PlannedTensor, free_bytes};
-pub use names::Names;
 pub use plan::{
     Consumption, Decision, MatrixFacts, Mode, Place, Residence, Sizes, consumption, pinned, residence,
     resolve,

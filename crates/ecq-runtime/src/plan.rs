@@ -65,6 +65,8 @@ impl FromStr for Mode {
 pub enum Place {
     /// A projection inside a block.
     Block,
+    /// A matrix of one of the experts of a block.
+    Expert,
     /// The embedding or the head: larger than a block, and used once a token.
     Ends,
 }
@@ -151,6 +153,9 @@ pub fn residence(matrix: &MatrixFacts, mode: Mode, kept: bool) -> Decision<Resid
         _ if matrix.place == Place::Ends => {
             (Residence::Streams, "larger than a block and used once a token: decoded inside the product")
         }
+        (_, Mode::Lru | Mode::Prefetch | Mode::Async) if matrix.place == Place::Expert => {
+            (Residence::Slot, "decoded when a router chooses its expert, and kept while there is room")
+        }
         (_, Mode::Lru) if kept => {
             (Residence::Packed, "decoded once at load: the budget has room for its layer")
         }
@@ -188,10 +193,38 @@ pub fn consumption(
 /// Bytes of a model's decoded blocks, as [`resolve`] and [`pinned`] need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sizes {
-    /// Decoded bytes of each block.
+    /// Decoded bytes of each block without its experts.
     pub blocks: Vec<u64>,
     /// Decoded bytes of embedding and head.
     pub ends: u64,
+    /// Decoded bytes of the largest expert.
+    pub expert: u64,
+    /// Experts of all blocks.
+    pub experts: usize,
+}
+
+impl Sizes {
+    /// Decoded bytes of the whole model.
+    pub fn all(&self) -> u64 {
+        self.blocks.iter().sum::<u64>() + self.ends + self.expert * self.experts as u64
+    }
+
+    /// Bytes that must be there at once, at least: a block and an expert.
+    pub fn least(&self) -> u64 {
+        self.blocks.iter().copied().max().unwrap_or(0) + self.expert
+    }
+
+    /// Which blocks stay decoded under a budget (see [`pinned`]), and how many experts have room in what is left.
+    pub fn within(&self, budget: u64) -> (Vec<bool>, usize) {
+        let kept = pinned(&self.blocks, budget.saturating_sub(self.expert));
+        let of = |kept_ones: bool| {
+            let blocks = self.blocks.iter().zip(&kept).filter(move |(_, kept)| **kept == kept_ones);
+            blocks.map(|(&bytes, _)| bytes)
+        };
+        let blocks = of(true).sum::<u64>() + of(false).max().unwrap_or(0);
+        let experts = budget.saturating_sub(blocks).checked_div(self.expert).unwrap_or(0);
+        (kept, (experts as usize).clamp(1, self.experts.max(1)))
+    }
 }
 
 /// The mode that runs, and why: `auto` is decided here, and what the device cannot do is refused.
@@ -208,8 +241,7 @@ pub fn resolve(
     free: Option<u64>,
 ) -> Result<(Mode, String)> {
     let refused = |why: String| Err(RuntimeError::Mode { mode: mode.name(), why });
-    let largest = sizes.blocks.iter().copied().max().unwrap_or(0);
-    let all = sizes.blocks.iter().sum::<u64>() + sizes.ends;
+    let (largest, all) = (sizes.least(), sizes.all());
     match mode {
         Mode::Async if !device.decodes_aside => refused(format!(
             "{} has no second queue to decode on; the nearest is prefetch (host threads decode ahead)",

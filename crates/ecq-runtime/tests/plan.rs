@@ -73,7 +73,7 @@ fn every_residence_and_number_of_rows_has_a_product_with_a_reason() {
 
 #[test]
 fn modes_are_resolved_or_refused_with_a_reason() {
-    let sizes = Sizes { blocks: vec![100, 120, 100], ends: 80 };
+    let sizes = Sizes { blocks: vec![100, 120, 100], ends: 80, expert: 0, experts: 0 };
     let of = |mode, aside, budget, free| resolve(mode, &device(aside), &sizes, budget, free);
     let chosen = |budget, free| of(Mode::Auto, false, budget, free).unwrap().0;
     assert_eq!(chosen(Some(400), None), Mode::Cached);
@@ -103,6 +103,31 @@ fn some_blocks_stay_and_the_rest_take_turns() {
     // Room for the largest of all is left to those that take turns.
     assert_eq!(pinned(&[10, 50, 10], 65), [true, false, false]);
     assert!(pinned(&[], 5).is_empty());
+}
+
+#[test]
+fn experts_have_what_a_budget_leaves() {
+    let sizes = Sizes { blocks: vec![10, 10, 10, 10], ends: 5, expert: 7, experts: 12 };
+    assert_eq!((sizes.all(), sizes.least()), (129, 17));
+    let within = |budget| {
+        let (kept, experts) = sizes.within(budget);
+        (kept.iter().filter(|&&kept| kept).count(), experts)
+    };
+    // One expert and one block that passes, then blocks, then more experts.
+    assert_eq!(
+        [17, 26, 27, 37, 47, 53, 54].map(within),
+        [(0, 1), (0, 2), (1, 1), (2, 1), (4, 1), (4, 1), (4, 2)]
+    );
+    assert_eq!(within(1000), (4, 12));
+    let expert = |mode, coding| {
+        let facts = MatrixFacts { shape: [64, 96], form: codes(coding), place: Place::Expert };
+        residence(&facts, mode, true).choice
+    };
+    assert_eq!(expert(Mode::Lru, Coding::Rans), Residence::Slot);
+    assert_eq!(expert(Mode::Prefetch, Coding::Prefix), Residence::Slot);
+    assert_eq!(expert(Mode::Fused, Coding::Rans), Residence::Streams);
+    assert_eq!(expert(Mode::Cached, Coding::Rans), Residence::Packed);
+    assert_eq!(expert(Mode::Lru, Coding::Packed), Residence::Streams);
 }
 
 #[test]

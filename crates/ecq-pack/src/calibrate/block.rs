@@ -2,9 +2,11 @@
 
 use super::layers::{Attention, Norm, Rotation, activation};
 use super::products::{add_product, all, by_transposed};
-use crate::error::Result;
-use ecq_runtime::config::{Config, Naming, NormKind};
-use ecq_runtime::{Checkpoint, Names};
+use crate::error::{PackError, Result};
+use ecq_runtime::Checkpoint;
+use ecq_runtime::arch::{
+    AttentionSpec, BlockSpec, Config, LinearSpec, Mixer, NormKind, NormSpec, Rotary, Sublayer,
+};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -19,10 +21,12 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    fn load(checkpoint: &Checkpoint, name: &str, shape: [usize; 2], biased: bool) -> Result<Self> {
-        let weight = checkpoint.projection(name, shape)?.to_f32()?;
-        let bias = biased.then(|| checkpoint.vector(&Names::bias_of(name), shape[0])).transpose()?;
-        let name = checkpoint.stored_name(name).unwrap_or(name).to_owned();
+    /// A tensor of a block, all its rows.
+    fn load(checkpoint: &Checkpoint, spec: &LinearSpec) -> Result<Self> {
+        let (name, shape) = (spec.weight(), spec.shape);
+        let weight = checkpoint.linear(spec)?.to_f32()?;
+        let bias = spec.bias.then(|| checkpoint.vector(&spec.bias_name(), shape[0])).transpose()?;
+        let name = checkpoint.stored_name(&name).unwrap_or(&name).to_owned();
         Ok(Self { name, shape, weight, bias })
     }
 
@@ -105,6 +109,8 @@ pub(super) struct Block {
     up: Part,
     down: Part,
     mlp_output_norm: Option<Norm>,
+    /// Factors of what attention and feed-forward layer add.
+    residual_scales: [f32; 2],
     rotation: Option<Rotation>,
     attention: Attention,
     activation: ecq_core::Activation,
@@ -138,62 +144,74 @@ impl Block {
     /// Loads block `layer` for sequences of `length` tokens.
     pub(super) fn load(checkpoint: &Checkpoint, layer: usize, length: usize) -> Result<Self> {
         let c = checkpoint.config();
-        let names = Names(c.naming);
-        let llama = c.naming == Naming::Llama;
-        let biased = |part: &str| match part {
-            "self_attn.o_proj" | "attn.c_proj" => c.biases.output,
-            part if part.starts_with("mlp.") => c.biases.mlp,
-            _ => c.biases.qkv,
+        let [first, second] = c.blocks[layer].sublayers.as_slice() else { return Err(unsupported(c)) };
+        let (Mixer::Attention(heads), Mixer::Dense(dense)) = (&first.mixer, &second.mixer) else {
+            return Err(unsupported(c));
         };
-        let matrices = Names::parts(c)
-            .into_iter()
-            .map(|(part, shape)| Matrix::load(checkpoint, &names.block(layer, part), shape, biased(part)))
-            .collect::<Result<Vec<_>>>()?;
-        let norm = |part: &str, width: usize| norm(checkpoint, &names.block(layer, part), width);
-        let some = |wanted: bool, part: &str, width: usize| wanted.then(|| norm(part, width)).transpose();
-        let whole = |matrix: usize| Part { matrix, range: 0..matrices[matrix].shape[0] };
-        let third = |i: usize| Part { matrix: 0, range: i * c.hidden..(i + 1) * c.hidden };
-        let local = c.window_of(layer).and(c.local_rope.as_ref());
-        let rotation = local.or(c.rope.as_ref()).map(|rope| {
+        // In this order their moments are kept.
+        let AttentionSpec { q, k, v, o, .. } = heads;
+        let linears = [q, k, v, o, &dense.up, &dense.down].into_iter().chain(&dense.gate);
+        let mut matrices: Vec<Matrix> = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
+        for spec in linears {
+            if !names.contains(&spec.name.as_str()) {
+                names.push(&spec.name);
+                matrices.push(Matrix::load(checkpoint, spec)?);
+            }
+        }
+        let part = |spec: &LinearSpec| {
+            let matrix = names.iter().position(|name| *name == spec.name).unwrap_or(0);
+            Part { matrix, range: spec.rows.clone() }
+        };
+        let some = |spec: &Option<NormSpec>| spec.as_ref().map(|spec| norm(checkpoint, spec)).transpose();
+        let rope = match heads.rotary {
+            Rotary::None => None,
+            Rotary::Global => c.rope.as_ref(),
+            Rotary::Local => c.local_rope.as_ref(),
+        };
+        let rotation = rope.map(|rope| {
             let (frequencies, scale) = rope.frequencies(length);
             Rotation::new(length, &frequencies, scale, checkpoint.pairs())
         });
         let attention = Attention {
             length,
-            heads: c.heads,
-            kv_heads: c.kv_heads,
-            head_dim: c.head_dim,
-            window: c.window_of(layer),
-            scale: c.attention_scale,
+            heads: heads.heads,
+            kv_heads: heads.kv_heads,
+            head_dim: heads.head_dim,
+            window: heads.window,
+            scale: heads.scale,
         };
-        let before_mlp = match (llama, c.output_norms) {
-            (false, _) => "ln_2",
-            (true, true) => "pre_feedforward_layernorm",
-            (true, false) => "post_attention_layernorm",
-        };
-        let first = if llama { [0, 1, 2].map(whole) } else { [0, 1, 2].map(third) };
-        let [q, k, v] = first;
-        let rest = if llama { [3, 4, 5] } else { [1, 2, 3] }.map(whole);
-        let [o, up, down] = rest;
         Ok(Self {
-            attention_norm: norm(if llama { "input_layernorm" } else { "ln_1" }, c.hidden)?,
-            q_norm: some(c.head_norms, "self_attn.q_norm", c.head_dim)?,
-            k_norm: some(c.head_norms, "self_attn.k_norm", c.head_dim)?,
-            attention_output_norm: some(c.output_norms, "post_attention_layernorm", c.hidden)?,
-            mlp_norm: norm(before_mlp, c.hidden)?,
-            mlp_output_norm: some(c.output_norms, "post_feedforward_layernorm", c.hidden)?,
-            gate: (llama && c.gated).then(|| whole(6)),
-            activation: c.activation,
+            attention_norm: norm(checkpoint, &first.norm)?,
+            q_norm: some(&heads.q_norm)?,
+            k_norm: some(&heads.k_norm)?,
+            attention_output_norm: some(&first.output_norm)?,
+            mlp_norm: norm(checkpoint, &second.norm)?,
+            mlp_output_norm: some(&second.output_norm)?,
+            residual_scales: [first.residual_scale, second.residual_scale],
+            gate: dense.gate.as_ref().map(part),
+            activation: dense.activation,
+            q: part(q),
+            k: part(k),
+            v: part(v),
+            o: part(o),
+            up: part(&dense.up),
+            down: part(&dense.down),
             matrices,
-            q,
-            k,
-            v,
-            o,
-            up,
-            down,
             rotation,
             attention,
         })
+    }
+
+    /// Refuses models whose blocks calibration does not know.
+    pub(super) fn check(config: &Config) -> Result<()> {
+        let known = |block: &BlockSpec| {
+            matches!(
+                block.sublayers.as_slice(),
+                [Sublayer { mixer: Mixer::Attention(_), .. }, Sublayer { mixer: Mixer::Dense(_), .. }]
+            )
+        };
+        if config.blocks.iter().all(known) { Ok(()) } else { Err(unsupported(config)) }
     }
 
     fn linear(&self, part: &Part, x: &[f32]) -> Vec<f32> {
@@ -242,7 +260,7 @@ impl Block {
 
     /// The residual stream after attention.
     pub(super) fn after_output(&self, x: &[f32], heads: &[f32]) -> Vec<f32> {
-        added(x, &self.linear(&self.o, heads), self.attention_output_norm.as_ref())
+        added(x, &self.linear(&self.o, heads), self.attention_output_norm.as_ref(), self.residual_scales[0])
     }
 
     /// What gate and up read, from the residual stream after attention.
@@ -270,14 +288,20 @@ impl Block {
 
     /// The residual stream after the block.
     pub(super) fn after_down(&self, middle: &[f32], product: &[f32]) -> Vec<f32> {
-        added(middle, &self.linear(&self.down, product), self.mlp_output_norm.as_ref())
+        added(
+            middle,
+            &self.linear(&self.down, product),
+            self.mlp_output_norm.as_ref(),
+            self.residual_scales[1],
+        )
     }
 
     fn trace(&self, x: &[f32]) -> Trace {
         let normed = self.attention_inputs(x);
         let attended = self.attend(&normed);
         let attention_output = self.linear(&self.o, &attended.heads);
-        let middle = added(x, &attention_output, self.attention_output_norm.as_ref());
+        let middle =
+            added(x, &attention_output, self.attention_output_norm.as_ref(), self.residual_scales[0]);
         let mlp_normed = self.mlp_inputs(&middle);
         let [gate, up, product] = self.gate_and_up(&mlp_normed);
         let mlp_output = self.linear(&self.down, &product);
@@ -296,7 +320,8 @@ impl Block {
         let hidden = self.attention_norm.weight.len();
         let rows = x.len() / hidden;
 
-        let d_mlp = through(self.mlp_output_norm.as_ref(), &t.mlp_output, dy);
+        let [attention_scale, mlp_scale] = self.residual_scales;
+        let d_mlp = through(self.mlp_output_norm.as_ref(), &t.mlp_output, &scaled(dy, mlp_scale));
         observer.linear(self.down.matrix, &t.product, &[&d_mlp])?;
         let mut d_product = vec![0.0; t.product.len()];
         self.matrices[self.down.matrix].backward(&d_mlp, &self.down.range, &mut d_product);
@@ -319,7 +344,11 @@ impl Block {
         let mut d_middle = dy.to_vec();
         self.mlp_norm.backward(&t.middle, &d_mlp_normed, &mut d_middle);
 
-        let d_attention = through(self.attention_output_norm.as_ref(), &t.attention_output, &d_middle);
+        let d_attention = through(
+            self.attention_output_norm.as_ref(),
+            &t.attention_output,
+            &scaled(&d_middle, attention_scale),
+        );
         observer.linear(self.o.matrix, &t.attended.heads, &[&d_attention])?;
         let mut d_heads = vec![0.0; t.attended.heads.len()];
         self.matrices[self.o.matrix].backward(&d_attention, &self.o.range, &mut d_heads);
@@ -351,10 +380,14 @@ impl Block {
     }
 }
 
-/// `x` and what a sublayer gives, normed where the architecture does that.
-fn added(x: &[f32], y: &[f32], norm: Option<&Norm>) -> Vec<f32> {
+/// `x` and `scale` times what a sublayer gives, normed where the architecture does that.
+fn added(x: &[f32], y: &[f32], norm: Option<&Norm>, scale: f32) -> Vec<f32> {
     let normed = norm.map(|norm| norm.forward(y));
-    x.iter().zip(normed.as_deref().unwrap_or(y)).map(|(x, y)| x + y).collect()
+    x.iter().zip(normed.as_deref().unwrap_or(y)).map(|(x, y)| x + scale * y).collect()
+}
+
+fn scaled(x: &[f32], scale: f32) -> Vec<f32> {
+    x.iter().map(|x| scale * x).collect()
 }
 
 /// The gradient before a norm, if there is one.
@@ -370,10 +403,16 @@ fn through(norm: Option<&Norm>, x: &[f32], dy: &[f32]) -> Vec<f32> {
 }
 
 /// A norm of a checkpoint.
-pub(super) fn norm(checkpoint: &Checkpoint, name: &str, width: usize) -> Result<Norm> {
-    let c: &Config = checkpoint.config();
-    let weight = checkpoint.norm(name, width)?;
-    let layer = c.norm == NormKind::Layer;
-    let bias = layer.then(|| checkpoint.vector(&Names::bias_of(name), width)).transpose()?;
-    Ok(Norm { weight, bias, eps: c.eps })
+pub(super) fn norm(checkpoint: &Checkpoint, spec: &NormSpec) -> Result<Norm> {
+    let weight = checkpoint.norm(spec)?;
+    let layer = spec.kind == NormKind::Layer;
+    let bias = layer.then(|| checkpoint.vector(&spec.bias_name(), spec.width)).transpose()?;
+    Ok(Norm { weight, bias, eps: spec.eps })
+}
+
+fn unsupported(config: &Config) -> PackError {
+    PackError::Calibration(format!(
+        "blocks of {} are not calibrated yet: they have experts",
+        config.architecture
+    ))
 }

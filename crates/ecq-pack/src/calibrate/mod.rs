@@ -19,7 +19,7 @@ pub(crate) use sequential::{Fitted, Quantized, Quantizer};
 use crate::error::{PackError, Result};
 use crate::progress::Progress;
 use block::{Block, Observer, norm};
-use ecq_runtime::{Checkpoint, Names};
+use ecq_runtime::Checkpoint;
 use journal::Journal;
 use layers::Norm;
 use moments::{Gram, Sums};
@@ -97,7 +97,8 @@ impl Calibration {
             return Ok(Self::at(place));
         }
         let config = checkpoint.config();
-        let (hidden, layers, length) = (config.hidden, config.layers, sequences.length);
+        let (hidden, layers, length) = (config.hidden, config.blocks.len(), sequences.length);
+        Block::check(config)?;
         let (tokens, folder) = (&sequences.tokens, place.folder);
         if let Some(&token) = tokens.iter().find(|&&token| token as usize >= config.vocabulary) {
             return Err(ecq_runtime::RuntimeError::Token { token, vocabulary: config.vocabulary }.into());
@@ -166,7 +167,7 @@ impl Calibration {
         for (name, moments) in [&embedding_name, &head_name].into_iter().zip(head.moments(
             &sequences.occurring,
             slopes,
-            config.tied,
+            config.tied(),
         )) {
             moments.save(&file_of(folder, name, "moments"))?;
         }
@@ -278,20 +279,20 @@ struct Ends {
 impl Ends {
     fn load(checkpoint: &Checkpoint) -> Result<Self> {
         let c = checkpoint.config();
-        let names = Names(c.naming);
         let table = |name: &str, rows: usize| checkpoint.matrix(name, [rows, c.hidden])?.to_f32();
-        let (embedding, head) = (names.top("embed_tokens"), "lm_head.weight");
-        let head_name = if c.tied { embedding.as_str() } else { head };
-        let learned = c.rope.is_none().then(|| table(&names.top("wpe"), c.context));
-        let final_norm = names.top("norm");
+        let head_name = c.head.as_ref().unwrap_or(&c.embedding);
+        let stored = |name: &str| checkpoint.stored_name(name).unwrap_or(name).to_owned();
+        let mut final_norm = norm(checkpoint, &c.final_norm)?;
+        final_norm.weight.iter_mut().for_each(|weight| *weight /= c.logits_divisor);
+        final_norm.bias.iter_mut().flatten().for_each(|bias| *bias /= c.logits_divisor);
         Ok(Self {
-            embedding: table(&embedding, c.vocabulary)?,
+            embedding: table(&c.embedding, c.vocabulary)?,
             embedding_scale: c.embedding_scale,
-            positions: learned.transpose()?,
-            final_norm: norm(checkpoint, &final_norm, c.hidden)?,
-            head: (!c.tied).then(|| table(head, c.vocabulary)).transpose()?,
-            embedding_name: checkpoint.stored_name(&embedding).unwrap_or(&embedding).to_owned(),
-            head_name: checkpoint.stored_name(head_name).unwrap_or(head_name).to_owned(),
+            positions: c.positions.as_ref().map(|name| table(name, c.context)).transpose()?,
+            final_norm,
+            head: c.head.as_ref().map(|name| table(name, c.vocabulary)).transpose()?,
+            embedding_name: stored(&c.embedding),
+            head_name: stored(head_name),
             hidden: c.hidden,
         })
     }
@@ -371,7 +372,7 @@ mod tests {
         let tokens: Vec<u32> = (0..24).map(|i| i * 131 % 997 + 5).collect();
         let ends = Ends::load(&checkpoint).unwrap();
         let mut x = ends.embed(&tokens, 12);
-        for layer in 0..checkpoint.config().layers {
+        for layer in 0..checkpoint.config().blocks.len() {
             x = Block::load(&checkpoint, layer, 12).unwrap().forward(&x);
         }
         let normed = ends.final_norm.forward(&x);
@@ -463,9 +464,8 @@ mod tests {
         assert!(runs > 3, "{runs}");
         let seen =
             [Calibration::collect(&checkpoint, &sequences, place(0), &()).unwrap(), second.unwrap().unwrap()];
-        let names = Names(checkpoint.config().naming);
-        for (part, shape) in Names::parts(checkpoint.config()) {
-            let name = names.block(0, part);
+        for linear in checkpoint.config().blocks[0].tensors() {
+            let (name, shape) = (linear.weight(), linear.shape);
             let name = checkpoint.stored_name(&name).unwrap();
             let moments = seen[0].moments(name, shape).unwrap().unwrap();
             assert!(moments.outputs.iter().any(|&g| g > 0.0));

@@ -13,6 +13,7 @@ use super::{BATCH_TOKENS, Calibration, Ends, STREAM, Sequences, file_of};
 use crate::error::{PackError, Result};
 use crate::progress::Progress;
 use ecq_runtime::Checkpoint;
+use ecq_runtime::arch::{BlockSpec, Config, Role};
 use faer::linalg::matmul::matmul;
 use faer::prelude::*;
 use faer::{Accum, Mat, MatMut, MatRef};
@@ -107,18 +108,18 @@ impl Calibration {
         let of_coded = format!("{STREAM}-coded");
         let streams = Streams {
             x: [stream(STREAM)?, stream(&of_coded)?],
-            heads: scratch(config.q_width())?,
-            product: scratch(config.intermediate)?,
+            heads: scratch(widest(config, Role::Output))?,
+            product: scratch(widest(config, Role::Down))?,
             batches: (0..tokens.len()).step_by(batch).map(|at| (at, batch.min(tokens.len() - at))).collect(),
         };
         let Turn { blocks, fitted } = std::mem::take(journal.state_mut());
         fitted.iter().for_each(|(name, fitted)| quantizer.resume(name, *fitted));
         let mut work = Work { watched: self, place, streams, quantizer, fitted };
-        progress.begin("quantizing in turn", (tokens.len() * config.layers) as u64);
+        progress.begin("quantizing in turn", (tokens.len() * config.blocks.len()) as u64);
         if blocks == 0 {
             work.embed(checkpoint, sequences)?;
         }
-        for layer in blocks..config.layers {
+        for layer in blocks..config.blocks.len() {
             work.block(checkpoint, layer, length, progress)?;
             journal.set(Turn { blocks: layer + 1, fitted: work.fitted.clone() })?;
         }
@@ -304,10 +305,15 @@ fn moved(weights: &[f32], cols: usize, moving: &Mat<f32>) -> Vec<f32> {
     aim
 }
 
+/// The most inputs that a matrix of a role has.
+fn widest(config: &Config, role: Role) -> usize {
+    let linears = config.blocks.iter().flat_map(BlockSpec::linears);
+    linears.filter(|linear| linear.role == role).map(|linear| linear.shape[1]).max().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ecq_runtime::Names;
     use std::path::Path;
 
     #[test]
@@ -360,7 +366,7 @@ mod tests {
         };
         let quantizer = |fails_at| Hundredths { calls: 0, fails_at, resumed: Vec::new() };
         let (whole, fitted) = run(1, &mut quantizer(&[])).unwrap();
-        let of_block = Names::parts(checkpoint.config()).len();
+        let of_block = checkpoint.config().blocks[0].tensors().len();
         let mut broken = quantizer(&[1, 9, 18]);
         for _ in 0..3 {
             assert!(run(2, &mut broken).is_err());
@@ -370,10 +376,9 @@ mod tests {
         // Block 0, and the embedding before it.
         assert_eq!(broken.resumed.len(), of_block + 1);
         assert_eq!(fitted, again);
-        let names = Names(checkpoint.config().naming);
-        for layer in 0..checkpoint.config().layers {
-            for (part, shape) in Names::parts(checkpoint.config()) {
-                let name = names.block(layer, part);
+        for block in &checkpoint.config().blocks {
+            for linear in block.tensors() {
+                let (name, shape) = (linear.weight(), linear.shape);
                 let name = checkpoint.stored_name(&name).unwrap();
                 assert_eq!(whole.moments(name, shape).unwrap(), parts.moments(name, shape).unwrap());
                 let aims = [&whole, &parts].map(|c| c.weights(name, shape).unwrap());

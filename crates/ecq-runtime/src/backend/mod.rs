@@ -109,6 +109,10 @@ pub struct Inputs<'a> {
 pub struct Timing {
     /// Time that computing waited for decoding into slots.
     pub stalled: Duration,
+    /// Experts that were chosen and have slots, counted once a command.
+    pub expert_uses: u64,
+    /// Of these, experts that lay in their slots already.
+    pub expert_hits: u64,
 }
 
 /// What the ids of a [`Layout`] are bound to, in its order.

@@ -162,7 +162,7 @@ impl Engine {
             sampler = sampler.with_mask(mask);
         }
         // Where rotary frequencies grow with the text, keys depend on the length of the prompt.
-        let grows = config.rope.iter().chain(&config.local_rope).any(crate::config::Rope::grows);
+        let grows = config.rope.iter().chain(&config.local_rope).any(crate::arch::Rope::grows);
         let salt = if grows { request.salt ^ (prompt as u64) << 32 } else { request.salt };
         let text = match &self.tokenizer {
             Some(tokenizer) => {
@@ -351,7 +351,7 @@ impl Engine {
                 && job.max_tokens - job.generated() >= most
                 && job.tokens.len() + most <= context
         };
-        let grows = |rope: &crate::config::Rope| rope.grows();
+        let grows = |rope: &crate::arch::Rope| rope.grows();
         let config = self.model().config();
         let fixed = !config.rope.iter().chain(&config.local_rope).any(grows);
         let few = self.running.len() <= self.executor.logits_rows();

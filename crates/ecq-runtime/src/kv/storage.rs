@@ -1,8 +1,8 @@
 //! The device memory of cached keys and values, a block of it for each number that a [`BlockPool`] deals.
 
 use super::{BlockPool, GroupSpec, GroupUsage};
+use crate::arch::{AttentionSpec, Config};
 use crate::backend::{Backend, Bindings};
-use crate::config::Config;
 use crate::error::{Result, RuntimeError};
 use crate::program::{CacheView, Layout};
 use ecq_core::Element;
@@ -45,6 +45,7 @@ pub struct KvPool {
 /// Where the layers have their keys and values, for programs.
 #[derive(Debug)]
 pub(crate) struct KvViews {
+    /// One for each attention layer, in order.
     pub(crate) layers: Vec<KvLayer>,
     pub(crate) block_positions: usize,
     /// Blocks of a sequence at most.
@@ -52,10 +53,12 @@ pub(crate) struct KvViews {
     pub(crate) groups: usize,
 }
 
-/// The cache of a layer.
+/// The cache of an attention layer.
 #[derive(Debug)]
 pub(crate) struct KvLayer {
     pub(crate) group: usize,
+    pub(crate) kv_heads: usize,
+    pub(crate) head_dim: usize,
     pub(crate) keys: CacheView,
     pub(crate) values: CacheView,
 }
@@ -78,8 +81,9 @@ impl KvPool {
         let positions = options.positions.unwrap_or(context).max(1);
         // A block more for each sequence: a fork has a last block of its own.
         let full = positions.div_ceil(size) + options.sequences;
-        let mut windows: Vec<Option<usize>> =
-            (0..config.layers).map(|layer| config.window_of(layer)).collect();
+        let attention: Vec<&AttentionSpec> =
+            config.blocks.iter().flat_map(|block| block.attention()).collect();
+        let mut windows: Vec<Option<usize>> = attention.iter().map(|layer| layer.window).collect();
         windows.sort_unstable();
         windows.dedup();
         let groups = windows.iter().map(|&window| {
@@ -90,11 +94,9 @@ impl KvPool {
             GroupSpec { window, blocks: window.map_or(full, few) }
         });
         let groups: Vec<GroupSpec> = groups.collect();
-        let (heads, head_dim) = (config.kv_heads, config.head_dim);
         let mut layers = Vec::new();
         let mut block_bytes = vec![0; groups.len()];
-        for layer in 0..config.layers {
-            let window = config.window_of(layer);
+        for (layer, &&AttentionSpec { window, kv_heads, head_dim, .. }) in attention.iter().enumerate() {
             let group = windows.iter().position(|&other| other == window).unwrap_or(0);
             let mut view = |what: &str| -> Result<CacheView> {
                 let mut buffer = |name: String, element: Element, width: usize| {
@@ -103,13 +105,13 @@ impl KvPool {
                     block_bytes[group] += (size * width * element.bytes()) as u64;
                     Ok::<_, RuntimeError>(layout.buffer(name, element, len))
                 };
-                let data = buffer(format!("{what}{layer}"), options.element, heads * head_dim)?;
+                let data = buffer(format!("{what}{layer}"), options.element, kv_heads * head_dim)?;
                 let scales = (options.element == Element::I8)
-                    .then(|| buffer(format!("{what}{layer}.scales"), Element::Bf16, heads))
+                    .then(|| buffer(format!("{what}{layer}.scales"), Element::Bf16, kv_heads))
                     .transpose()?;
                 Ok(CacheView { data, scales })
             };
-            layers.push(KvLayer { group, keys: view("keys")?, values: view("values")? });
+            layers.push(KvLayer { group, kv_heads, head_dim, keys: view("keys")?, values: view("values")? });
         }
         let views = KvViews {
             layers,

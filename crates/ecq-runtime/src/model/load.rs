@@ -1,16 +1,16 @@
 use super::ring::Ring;
+use crate::arch::{
+    AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Sublayer,
+};
 use crate::backend::{Backend, Bindings, Weight};
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, Naming, NormKind};
 use crate::error::Result;
-use crate::names::Names;
-use crate::plan::{Decision, MatrixFacts, Mode, Place, Residence, Sizes, pinned, residence, resolve};
-use crate::program::{BufferId, Layout, Norm, WeightId, WeightInfo};
+use crate::plan::{Decision, MatrixFacts, Mode, Place, Residence, Sizes, residence, resolve};
+use crate::program::{BufferId, Layout, SlotId, WeightId, WeightInfo};
 use crate::weights::{Form, Matrix};
 use ecq_core::{Element, RotaryPairs};
 use rayon::prelude::*;
-use std::cell::RefCell;
-use std::ops::Range;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a model is loaded.
@@ -56,13 +56,11 @@ pub struct Model {
     /// What all programs of the model name: weights, norms and biases, slots.
     pub(crate) layout: Layout,
     pub(crate) bindings: Bindings,
-    pub(super) embedding: WeightId,
-    pub(super) positions: Option<WeightId>,
-    pub(super) blocks: Vec<Block>,
-    pub(super) final_norm: Norm,
-    pub(super) head: WeightId,
+    pub(super) ids: Ids,
     pub(super) mode: Mode,
     pub(crate) ring: Ring,
+    /// Sets of slots that experts share, where they are decoded before use.
+    pub(crate) expert_slots: Vec<Vec<SlotId>>,
     turn: Mutex<Turn>,
     reason: String,
     plans: Vec<PlannedTensor>,
@@ -74,30 +72,6 @@ pub struct Model {
 pub(crate) struct Turn {
     /// Whether the first block that goes through slots lies in its slots.
     pub(crate) primed: bool,
-}
-
-/// The weights of a block.
-pub(super) struct Block {
-    pub(super) attention_norm: Norm,
-    pub(super) q: Projection,
-    pub(super) k: Projection,
-    pub(super) v: Projection,
-    pub(super) q_norm: Option<Norm>,
-    pub(super) k_norm: Option<Norm>,
-    pub(super) o: Projection,
-    pub(super) attention_output_norm: Option<Norm>,
-    pub(super) mlp_norm: Norm,
-    pub(super) gate: Option<Projection>,
-    pub(super) up: Projection,
-    pub(super) down: Projection,
-    pub(super) mlp_output_norm: Option<Norm>,
-}
-
-/// A matrix, or some rows of it, and biases.
-pub(super) struct Projection {
-    pub(super) weight: WeightId,
-    pub(super) range: Range<usize>,
-    pub(super) bias: Option<BufferId>,
 }
 
 impl Model {
@@ -112,11 +86,11 @@ impl Model {
         let sizes = matrices.sizes();
         let facts = backend.facts();
         let (mode, reason) = resolve(options.mode, &facts, &sizes, options.budget, options.free)?;
-        let kept = match (mode, options.budget.or(options.free.map(|free| free / 2))) {
-            (Mode::Lru, Some(budget)) => pinned(&sizes.blocks, budget),
-            _ => vec![false; config.layers],
+        let (kept, experts) = match (mode, options.budget.or(options.free.map(|free| free / 2))) {
+            (Mode::Lru, Some(budget)) => sizes.within(budget),
+            _ => (vec![false; config.blocks.len()], 1),
         };
-        let load = |matrix: &Matrix, place: Place, kept: bool| -> Result<Loaded> {
+        let load = |(matrix, place, kept): (&Matrix, Place, bool)| -> Result<Loaded> {
             let facts = MatrixFacts { shape: matrix.shape, form: matrix.form(), place };
             let decision = residence(&facts, mode, kept);
             let weight = backend.load(matrix, decision.choice)?;
@@ -125,39 +99,32 @@ impl Model {
                 WeightInfo { name, shape, residence: decision.choice, slot_bytes: weight.slot_bytes() };
             Ok(Loaded { info, weight, decision })
         };
-        // Blocks come to the backend side by side: much of what it does with one matrix has no threads of its own.
-        let blocks = matrices.blocks.par_iter().zip(&kept);
-        let blocks = blocks.map(|(block, &kept)| {
-            block.iter().map(|matrix| load(matrix, Place::Block, kept)).collect::<Result<Vec<_>>>()
-        });
-        let blocks = blocks.collect::<Result<Vec<_>>>()?;
+        // Matrices come to the backend side by side: much of what it does with one has no threads of its own.
+        let ends = matrices.ends().map(|matrix| (matrix, Place::Ends, false));
+        let blocks = matrices.blocks.iter().zip(&kept);
+        let blocks = blocks.flat_map(|(block, &kept)| block.iter().map(move |(m, place)| (m, *place, kept)));
+        let all: Vec<_> = ends.chain(blocks).collect();
+        let loaded = all.into_par_iter().map(load).collect::<Result<Vec<_>>>()?;
         let mut loader = Loader {
             checkpoint,
             backend: &*backend,
             layout: Layout::default(),
             bindings: Bindings::default(),
             plans: Vec::new(),
+            ids: Ids::default(),
         };
-        let ends = |matrix: &Matrix| load(matrix, Place::Ends, false);
-        let embedding = loader.weight(ends(&matrices.embedding)?);
-        let positions =
-            matrices.positions.as_ref().map(ends).transpose()?.map(|loaded| loader.weight(loaded));
-        let head = match &matrices.head {
-            Some(head) => loader.weight(ends(head)?),
-            None => embedding,
-        };
-        let names = Names(config.naming);
-        let final_norm = loader.norm(&names.top("norm"), config.hidden)?;
-        let mut weights = Vec::new();
-        let mut loaded = Vec::new();
-        for (layer, (block, matrices)) in blocks.into_iter().zip(&matrices.blocks).enumerate() {
-            let ids: Vec<WeightId> = block.into_iter().map(|matrix| loader.weight(matrix)).collect();
-            loaded.push(loader.block(&names, layer, matrices, &ids)?);
-            weights.push(ids);
+        loaded.into_iter().for_each(|loaded| loader.weight(loaded));
+        loader.norm(&config.final_norm, config.logits_divisor)?;
+        for block in &config.blocks {
+            loader.block(block)?;
         }
         checkpoint.all_used()?;
-        let Loader { mut layout, mut bindings, plans, .. } = loader;
+        let Loader { mut layout, mut bindings, plans, ids, .. } = loader;
+        let id = |linear: &LinearSpec| ids.weights[&linear.weight()];
+        let weights: Vec<Vec<WeightId>> =
+            config.blocks.iter().map(|block| block.tensors().into_iter().map(id).collect()).collect();
         let ring = Ring::new(mode, &weights, &kept, &mut layout);
+        let expert_slots = expert_slots(&config, &ids, experts, &mut layout);
         for slot in &layout.slots {
             bindings.slots.push(backend.slot(slot.bytes)?);
         }
@@ -165,13 +132,10 @@ impl Model {
             pairs: checkpoint.pairs(),
             layout,
             bindings,
-            embedding,
-            positions,
-            blocks: loaded,
-            final_norm,
-            head,
+            ids,
             mode,
             ring,
+            expert_slots,
             turn: Mutex::default(),
             reason,
             plans,
@@ -233,41 +197,73 @@ struct Loaded {
     decision: Decision<Residence>,
 }
 
+/// Ids of what a specification names.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    /// By name of the tensor.
+    pub(super) weights: HashMap<String, WeightId>,
+    /// Weights of norms and biases, by name of the tensor and first row.
+    pub(super) vectors: HashMap<(String, usize), BufferId>,
+}
+
+/// Adds `count` sets of slots to the layout, each for one expert, if experts need any.
+fn expert_slots(config: &Config, ids: &Ids, count: usize, layout: &mut Layout) -> Vec<Vec<SlotId>> {
+    let mut bytes: Vec<usize> = Vec::new();
+    for expert in config.blocks.iter().flat_map(BlockSpec::experts) {
+        for (place, linear) in expert.linears().enumerate() {
+            let own = layout.weights[ids.weights[&linear.weight()].0 as usize].slot_bytes;
+            match bytes.get_mut(place) {
+                Some(most) => *most = (*most).max(own),
+                None => bytes.push(own),
+            }
+        }
+    }
+    if bytes.iter().all(|&bytes| bytes == 0) {
+        return Vec::new();
+    }
+    let mut set = |number: usize| {
+        let slot =
+            |(place, &bytes): (usize, &usize)| layout.slot(format!("expert slot {number}.{place}"), bytes);
+        bytes.iter().enumerate().map(slot).collect()
+    };
+    (0..count).map(&mut set).collect()
+}
+
 /// All matrices of a model, checked and not yet loaded.
 struct Matrices {
     embedding: Matrix,
     positions: Option<Matrix>,
     head: Option<Matrix>,
-    /// In the order of their parts.
-    blocks: Vec<Vec<Matrix>>,
+    /// Of each block, each tensor once.
+    blocks: Vec<Vec<(Matrix, Place)>>,
 }
 
 impl Matrices {
     fn collect(checkpoint: &Checkpoint) -> Result<Self> {
         let c = checkpoint.config();
-        let names = Names(c.naming);
         let ends = [c.vocabulary, c.hidden];
-        let head = (!c.tied).then(|| checkpoint.matrix("lm_head.weight", ends)).transpose()?;
-        let learned = c.rope.is_none().then(|| checkpoint.matrix(&names.top("wpe"), [c.context, c.hidden]));
-        let parts = Names::parts(c);
-        let block = |layer: usize| -> Result<Vec<Matrix>> {
-            parts
-                .iter()
-                .map(|(part, shape)| checkpoint.projection(&names.block(layer, part), *shape))
-                .collect()
+        let head = c.head.as_ref().map(|name| checkpoint.matrix(name, ends)).transpose()?;
+        let learned = c.positions.as_ref().map(|name| checkpoint.matrix(name, [c.context, c.hidden]));
+        let block = |block: &BlockSpec| -> Result<Vec<(Matrix, Place)>> {
+            let own = block.tensors().into_iter().map(|linear| (linear, Place::Block));
+            let experts = block.experts().flat_map(FeedForwardSpec::linears);
+            let experts = experts.map(|linear| (linear, Place::Expert));
+            own.chain(experts).map(|(linear, place)| Ok((checkpoint.linear(linear)?, place))).collect()
         };
         Ok(Self {
-            embedding: checkpoint.matrix(&names.top("embed_tokens"), ends)?,
+            embedding: checkpoint.matrix(&c.embedding, ends)?,
             positions: learned.transpose()?,
             head,
-            blocks: (0..c.layers).map(block).collect::<Result<_>>()?,
+            blocks: c.blocks.iter().map(block).collect::<Result<_>>()?,
         })
     }
 
-    /// All of them.
+    fn ends(&self) -> impl Iterator<Item = &Matrix> {
+        [Some(&self.embedding), self.positions.as_ref(), self.head.as_ref()].into_iter().flatten()
+    }
+
     fn all(&self) -> impl Iterator<Item = &Matrix> {
-        let ends = [Some(&self.embedding), self.positions.as_ref(), self.head.as_ref()];
-        ends.into_iter().flatten().chain(self.blocks.iter().flatten())
+        self.ends().chain(self.blocks.iter().flatten().map(|(matrix, _)| matrix))
     }
 
     /// Decoded bytes: packed codes, or floats.
@@ -280,11 +276,18 @@ impl Matrices {
             };
             (weights * bits).div_ceil(8)
         };
-        let all = |matrices: &[Matrix]| matrices.iter().map(bytes).sum();
-        let ends = [Some(&self.embedding), self.positions.as_ref(), self.head.as_ref()];
+        let of = |block: &[(Matrix, Place)], wanted: Place| {
+            let matrices = block.iter().filter(|(_, place)| *place == wanted);
+            matrices.map(|(matrix, _)| bytes(matrix)).collect::<Vec<u64>>()
+        };
+        // An expert has three matrices, or two without a gate; all have one shape, and about one size.
+        let experts: Vec<u64> = self.blocks.iter().flat_map(|block| of(block, Place::Expert)).collect();
+        let each = if experts.len().is_multiple_of(3) { 3 } else { 2 };
         Sizes {
-            blocks: self.blocks.iter().map(|block| all(block)).collect(),
-            ends: ends.into_iter().flatten().map(bytes).sum(),
+            blocks: self.blocks.iter().map(|block| of(block, Place::Block).iter().sum()).collect(),
+            ends: self.ends().map(bytes).sum(),
+            expert: experts.chunks(each).map(|expert| expert.iter().sum()).max().unwrap_or(0),
+            experts: experts.len() / each,
         }
     }
 }
@@ -296,104 +299,54 @@ struct Loader<'a> {
     layout: Layout,
     bindings: Bindings,
     plans: Vec<PlannedTensor>,
+    ids: Ids,
 }
 
 impl Loader<'_> {
-    fn weight(&mut self, Loaded { info, weight, decision }: Loaded) -> WeightId {
+    fn weight(&mut self, Loaded { info, weight, decision }: Loaded) {
         self.plans.push(PlannedTensor { name: info.name.clone(), plan: decision });
         self.bindings.weights.push(weight);
-        self.layout.weight(info)
+        let name = info.name.clone();
+        self.ids.weights.insert(name, self.layout.weight(info));
     }
 
-    fn floats(&mut self, name: &str, values: &[f32]) -> Result<BufferId> {
+    /// A vector that may stand in the checkpoint with others: `first` is where it begins.
+    fn vector(&mut self, name: String, first: usize, values: &[f32]) -> Result<()> {
         let buffer = self.backend.alloc(Element::F32, values.len())?;
         self.backend.upload(&buffer, 0, bytemuck::cast_slice(values))?;
         self.bindings.buffers.push(buffer);
-        Ok(self.layout.buffer(name, Element::F32, values.len()))
+        let id = self.layout.buffer(&name, Element::F32, values.len());
+        self.ids.vectors.insert((name, first), id);
+        Ok(())
     }
 
-    fn norm(&mut self, name: &str, width: usize) -> Result<Norm> {
-        let config = self.checkpoint.config();
-        let (weight, eps) = (self.checkpoint.norm(name, width)?, config.eps);
-        let weight = self.floats(name, &weight)?;
-        Ok(match config.norm {
-            NormKind::Rms => Norm::Rms { weight, eps },
-            NormKind::Layer => {
-                let name = Names::bias_of(name);
-                let bias = self.checkpoint.vector(&name, width)?;
-                Norm::Layer { weight, bias: self.floats(&name, &bias)?, eps }
+    /// A norm whose output is divided by `divisor`.
+    fn norm(&mut self, spec: &NormSpec, divisor: f32) -> Result<()> {
+        let divided =
+            |values: Vec<f32>| values.into_iter().map(|value| value / divisor).collect::<Vec<f32>>();
+        let weight = divided(self.checkpoint.norm(spec)?);
+        self.vector(spec.weight(), 0, &weight)?;
+        if spec.kind == NormKind::Layer {
+            let bias = divided(self.checkpoint.vector(&spec.bias_name(), spec.width)?);
+            self.vector(spec.bias_name(), 0, &bias)?;
+        }
+        Ok(())
+    }
+
+    /// Norms and biases of a block.
+    fn block(&mut self, block: &BlockSpec) -> Result<()> {
+        for linear in block.linears() {
+            if let Some(bias) = self.checkpoint.bias(linear)? {
+                self.vector(linear.bias_name(), linear.rows.start, &bias)?;
             }
-        })
-    }
-
-    /// A part of a matrix, with its biases if it has any.
-    fn part(
-        &mut self,
-        matrix: &Matrix,
-        weight: WeightId,
-        range: Range<usize>,
-        biased: bool,
-    ) -> Result<Projection> {
-        let bias = if biased {
-            let name = Names::bias_of(&matrix.name);
-            let bias = self.checkpoint.vector(&name, matrix.shape[0])?;
-            Some(self.floats(&name, &bias[range.clone()])?)
-        } else {
-            None
-        };
-        Ok(Projection { weight, range, bias })
-    }
-
-    fn block(
-        &mut self,
-        names: &Names,
-        layer: usize,
-        matrices: &[Matrix],
-        weights: &[WeightId],
-    ) -> Result<Block> {
-        let config = self.checkpoint.config();
-        let this = RefCell::new(self);
-        let norm = |part: &str, width: usize| this.borrow_mut().norm(&names.block(layer, part), width);
-        let some = |wanted: bool, part: &str, width: usize| wanted.then(|| norm(part, width)).transpose();
-        let part = |i: usize, range: Range<usize>, biased: bool| {
-            this.borrow_mut().part(&matrices[i], weights[i], range, biased)
-        };
-        let whole = |i: usize, biased: bool| part(i, 0..matrices[i].shape[0], biased);
-        let (hidden, biases) = (config.hidden, config.biases);
-        Ok(match config.naming {
-            Naming::Llama => Block {
-                attention_norm: norm("input_layernorm", hidden)?,
-                q: whole(0, biases.qkv)?,
-                k: whole(1, biases.qkv)?,
-                v: whole(2, biases.qkv)?,
-                q_norm: some(config.head_norms, "self_attn.q_norm", config.head_dim)?,
-                k_norm: some(config.head_norms, "self_attn.k_norm", config.head_dim)?,
-                o: whole(3, biases.output)?,
-                attention_output_norm: some(config.output_norms, "post_attention_layernorm", hidden)?,
-                mlp_norm: match config.output_norms {
-                    true => norm("pre_feedforward_layernorm", hidden)?,
-                    false => norm("post_attention_layernorm", hidden)?,
-                },
-                gate: config.gated.then(|| whole(6, biases.mlp)).transpose()?,
-                up: whole(4, biases.mlp)?,
-                down: whole(5, biases.mlp)?,
-                mlp_output_norm: some(config.output_norms, "post_feedforward_layernorm", hidden)?,
-            },
-            Naming::Gpt2 => Block {
-                attention_norm: norm("ln_1", hidden)?,
-                q: part(0, 0..hidden, biases.qkv)?,
-                k: part(0, hidden..2 * hidden, biases.qkv)?,
-                v: part(0, 2 * hidden..3 * hidden, biases.qkv)?,
-                q_norm: None,
-                k_norm: None,
-                o: whole(1, biases.output)?,
-                attention_output_norm: None,
-                mlp_norm: norm("ln_2", hidden)?,
-                gate: None,
-                up: whole(2, biases.mlp)?,
-                down: whole(3, biases.mlp)?,
-                mlp_output_norm: None,
-            },
-        })
+        }
+        for Sublayer { norm, mixer, output_norm, .. } in &block.sublayers {
+            self.norm(norm, 1.0)?;
+            output_norm.iter().try_for_each(|norm| self.norm(norm, 1.0))?;
+            if let Mixer::Attention(AttentionSpec { q_norm, k_norm, .. }) = mixer {
+                q_norm.iter().chain(k_norm).try_for_each(|norm| self.norm(norm, 1.0))?;
+            }
+        }
+        Ok(())
     }
 }

@@ -1,12 +1,17 @@
-//! The steps of a program: the same for every architecture, parameterised by the configuration.
+//! The steps of a program, from the specification of the architecture.
 
-use super::load::{Block, Model, Projection};
+use super::load::Model;
 use super::ring::Decoding;
+use crate::arch::{
+    AttentionSpec, Config, ExpertsSpec, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Rotary,
+    Routing,
+};
 use crate::backend::Facts;
 use crate::kv::KvViews;
 use crate::plan::{Residence, consumption};
 use crate::program::{
-    Attend, BlockTables, BufferId, Command, Layout, Norm, Operand, Output, Queue, Rows, Step,
+    Attend, BlockTables, BufferId, Command, ExpertWeights, Experts, Layout, Norm, Operand, Output, Queue,
+    Rows, Step, WeightId,
 };
 use ecq_core::Element;
 
@@ -31,6 +36,7 @@ pub(crate) struct Wires {
     out: BufferId,
     gate: BufferId,
     up: BufferId,
+    experts: Option<ExpertWires>,
     pub(crate) rope: Option<Angles>,
     /// For layers with a window, where theirs differ.
     pub(crate) local_rope: Option<Angles>,
@@ -46,6 +52,47 @@ pub(crate) struct Wires {
     pub(crate) count: BufferId,
     /// Sources and targets of copied blocks.
     pub(crate) pairs: BufferId,
+}
+
+/// Buffers of layers with experts.
+#[derive(Debug)]
+struct ExpertWires {
+    /// `[rows, experts]`.
+    scores: BufferId,
+    /// `[rows, experts of a row]`.
+    choices: BufferId,
+    /// As `choices`.
+    weights: BufferId,
+}
+
+/// Widths of activations: the largest of all blocks.
+#[derive(Default)]
+struct Widths {
+    q: usize,
+    kv: usize,
+    inner: usize,
+    experts: usize,
+    top_k: usize,
+}
+
+impl Widths {
+    fn of(config: &Config) -> Self {
+        let mut widths = Self::default();
+        for sublayer in config.blocks.iter().flat_map(|block| &block.sublayers) {
+            match &sublayer.mixer {
+                Mixer::Attention(AttentionSpec { q, k, .. }) => {
+                    widths.q = widths.q.max(q.rows.len());
+                    widths.kv = widths.kv.max(k.rows.len());
+                }
+                Mixer::Dense(dense) => widths.inner = widths.inner.max(dense.inner()),
+                Mixer::Experts(ExpertsSpec { routing: Routing { top_k, .. }, experts, .. }) => {
+                    widths.experts = widths.experts.max(experts.len());
+                    widths.top_k = widths.top_k.max(*top_k);
+                }
+            }
+        }
+        widths
+    }
 }
 
 /// Rotary angles.
@@ -68,7 +115,7 @@ impl Wires {
         layout: &mut Layout,
     ) -> Self {
         let config = &model.config;
-        let angles = |name: &str, rope: &crate::config::Rope, layout: &mut Layout| {
+        let angles = |name: &str, rope: &crate::arch::Rope, layout: &mut Layout| {
             let (values, scale) = rope.frequencies(1);
             let (count, per_row) = (values.len(), rope.grows());
             let frequencies = if per_row { rows * count } else { count };
@@ -85,6 +132,12 @@ impl Wires {
         let tables = (0..views.groups)
             .map(|group| layout.buffer(format!("tables{group}"), Element::U32, rows * views.table_width));
         let tables = tables.collect();
+        let widths = Widths::of(config);
+        let experts = (widths.experts > 0).then(|| ExpertWires {
+            scores: layout.buffer("scores", Element::F32, rows * widths.experts),
+            choices: layout.buffer("choices", Element::U32, rows * widths.top_k),
+            weights: layout.buffer("expert weights", Element::F32, rows * widths.top_k),
+        });
         let mut u32s = |name: &str, len: usize| layout.buffer(name, Element::U32, len);
         let (tokens, positions) = (u32s("tokens", rows), u32s("positions", rows));
         let (sequences, wanted) = (u32s("sequences", rows), u32s("wanted", rows));
@@ -98,13 +151,14 @@ impl Wires {
             tables,
             x: f32s("x", config.hidden),
             normed: f32s("normed", config.hidden),
-            q: f32s("q", config.q_width()),
-            k: f32s("k", config.kv_width()),
-            v: f32s("v", config.kv_width()),
-            heads: f32s("heads", config.q_width()),
+            q: f32s("q", widths.q),
+            k: f32s("k", widths.kv),
+            v: f32s("v", widths.kv),
+            heads: f32s("heads", widths.q),
             out: f32s("out", config.hidden),
-            gate: f32s("gate", config.intermediate),
-            up: f32s("up", if config.gated { config.intermediate } else { 1 }),
+            gate: f32s("gate", widths.inner),
+            up: f32s("up", widths.inner),
+            experts,
             rope,
             local_rope,
             wanted,
@@ -150,18 +204,20 @@ impl Builder<'_> {
         let mut decoding = Decoding::new(&model.ring);
         decoding.begin(&mut steps);
         let embed = |table, index, scale, add| Command::Embed { table, index, scale, add, y: w.x };
-        compute(&mut steps, embed(model.embedding, w.tokens, model.config.embedding_scale, false));
-        if let Some(learned) = model.positions {
-            compute(&mut steps, embed(learned, w.positions, 1.0, true));
+        let (config, id) = (&model.config, |name: &String| model.ids.weights[name]);
+        compute(&mut steps, embed(id(&config.embedding), w.tokens, config.embedding_scale, false));
+        if let Some(learned) = &config.positions {
+            compute(&mut steps, embed(id(learned), w.positions, 1.0, true));
         }
         for angles in w.rope.iter().chain(&w.local_rope) {
             let &Angles { table, frequencies, count, per_row, scale } = angles;
             let positions = w.positions;
             compute(&mut steps, Command::Angles { positions, frequencies, count, per_row, scale, table });
         }
-        for layer in 0..model.blocks.len() {
+        let mut attention = 0;
+        for layer in 0..config.blocks.len() {
             decoding.before(layer, &mut steps);
-            self.block(layer, &mut steps);
+            self.block(layer, &mut attention, &mut steps);
             decoding.after(layer, &mut steps);
         }
         if self.wanted > 0 {
@@ -176,9 +232,10 @@ impl Builder<'_> {
         let (model, w) = (self.model, self.wires);
         let (hidden, width) = (model.config.hidden, model.config.vocabulary);
         compute(steps, Command::Gather { x: w.x, index: w.wanted, width: hidden, y: w.gathered });
-        let (norm, rows, x) = (model.final_norm, Rows::Wanted, w.gathered);
+        let (norm, rows, x) = (self.norm(&model.config.final_norm), Rows::Wanted, w.gathered);
         compute(steps, Command::Norm { norm, rows, heads: 1, x, y: x });
-        let operand = Operand::Weight(model.head);
+        let head = model.config.head.as_ref().unwrap_or(&model.config.embedding);
+        let operand = Operand::Weight(model.ids.weights[head]);
         let consumption = self.consumption(operand, self.wanted);
         let output = Output { operand, consumption, range: 0..width, bias: None, y: w.logits };
         compute(steps, Command::Linear { rows, x, outputs: vec![output] });
@@ -197,10 +254,11 @@ impl Builder<'_> {
 
     /// Copies blocks of a group, whose number is that of the batch's rows.
     pub(crate) fn copy_blocks(&self, group: usize) -> Vec<Step> {
-        let (config, views, pairs) = (&self.model.config, self.views, self.wires.pairs);
-        let (heads, head_dim, block_positions) = (config.kv_heads, config.head_dim, views.block_positions);
+        let (views, pairs) = (self.views, self.wires.pairs);
+        let block_positions = views.block_positions;
         let mut steps = Vec::new();
         for layer in views.layers.iter().filter(|layer| layer.group == group) {
+            let (heads, head_dim) = (layer.kv_heads, layer.head_dim);
             for cache in [layer.keys, layer.values] {
                 compute(&mut steps, Command::CopyBlocks { pairs, block_positions, heads, head_dim, cache });
             }
@@ -214,90 +272,139 @@ impl Builder<'_> {
         consumption(residence, info.shape, self.facts, rows).choice
     }
 
-    fn linear(&self, layer: usize, x: BufferId, outputs: &[(&Projection, BufferId)]) -> Command {
-        let outputs = outputs.iter().map(|&(projection, y)| {
-            let operand = self.model.ring.operand(layer, projection.weight);
-            let (range, bias) = (projection.range.clone(), projection.bias);
-            Output { operand, consumption: self.consumption(operand, self.rows), range, bias, y }
+    fn norm(&self, spec: &NormSpec) -> Norm {
+        let id = |name: String| self.model.ids.vectors[&(name, 0)];
+        let (weight, eps) = (id(spec.weight()), spec.eps);
+        match spec.kind {
+            NormKind::Rms => Norm::Rms { weight, eps },
+            NormKind::Layer => Norm::Layer { weight, bias: id(spec.bias_name()), eps },
+        }
+    }
+
+    fn weight(&self, spec: &LinearSpec) -> WeightId {
+        self.model.ids.weights[&spec.weight()]
+    }
+
+    fn linear(&self, layer: usize, x: BufferId, outputs: &[(&LinearSpec, BufferId)]) -> Command {
+        let outputs = outputs.iter().map(|&(spec, y)| {
+            let operand = self.model.ring.operand(layer, self.weight(spec));
+            let bias = spec.bias.then(|| self.model.ids.vectors[&(spec.bias_name(), spec.rows.start)]);
+            let consumption = self.consumption(operand, self.rows);
+            Output { operand, consumption, range: spec.rows.clone(), bias, y }
         });
         Command::Linear { rows: Rows::Batch, x, outputs: outputs.collect() }
     }
 
-    fn block(&self, layer: usize, steps: &mut Vec<Step>) {
-        let (config, w, block): (_, _, &Block) = (&self.model.config, self.wires, &self.model.blocks[layer]);
-        let norm = |norm: Norm, x, heads, y| Command::Norm { norm, rows: Rows::Batch, heads, x, y };
-        let local = config.window_of(layer).and(w.local_rope.as_ref());
-        let angles = local.or(w.rope.as_ref());
-        let cache = &self.views.layers[layer];
+    /// The steps of a block; `attention` counts attention layers.
+    fn block(&self, layer: usize, attention: &mut usize, steps: &mut Vec<Step>) {
+        let (hidden, w) = (self.model.config.hidden, self.wires);
+        for sublayer in &self.model.config.blocks[layer].sublayers {
+            let (rows, heads) = (Rows::Batch, 1);
+            let norm = self.norm(&sublayer.norm);
+            compute(steps, Command::Norm { norm, rows, heads, x: w.x, y: w.normed });
+            match &sublayer.mixer {
+                Mixer::Attention(spec) => {
+                    self.attention(layer, spec, *attention, steps);
+                    *attention += 1;
+                }
+                Mixer::Dense(spec) => self.feed_forward(layer, spec, steps),
+                Mixer::Experts(spec) => self.experts(layer, spec, steps),
+            }
+            let x = match &sublayer.output_norm {
+                Some(norm) => {
+                    let norm = self.norm(norm);
+                    compute(steps, Command::Norm { norm, rows, heads, x: w.out, y: w.normed });
+                    w.normed
+                }
+                None => w.out,
+            };
+            compute(steps, Command::Add { x, scale: sublayer.residual_scale, y: w.x, width: hidden });
+        }
+    }
+
+    fn attention(&self, layer: usize, spec: &AttentionSpec, number: usize, steps: &mut Vec<Step>) {
+        let w = self.wires;
+        let cache = &self.views.layers[number];
+        let &AttentionSpec { heads, kv_heads, head_dim, window, scale, .. } = spec;
+        let angles = match spec.rotary {
+            Rotary::None => None,
+            Rotary::Global => w.rope.as_ref(),
+            Rotary::Local => w.local_rope.as_ref(),
+        };
         let tables = BlockTables {
             tables: w.tables[cache.group],
             width: self.views.table_width,
             sequences: w.sequences,
             block_positions: self.views.block_positions,
         };
-
-        compute(steps, norm(block.attention_norm, w.x, 1, w.normed));
-        compute(steps, self.linear(layer, w.normed, &[(&block.q, w.q), (&block.k, w.k), (&block.v, w.v)]));
-        for (head_norm, x, heads) in [(block.q_norm, w.q, config.heads), (block.k_norm, w.k, config.kv_heads)]
-        {
+        compute(steps, self.linear(layer, w.normed, &[(&spec.q, w.q), (&spec.k, w.k), (&spec.v, w.v)]));
+        for (head_norm, x, heads) in [(&spec.q_norm, w.q, heads), (&spec.k_norm, w.k, kv_heads)] {
             if let Some(head_norm) = head_norm {
-                compute(steps, norm(head_norm, x, heads, x));
+                let norm = self.norm(head_norm);
+                compute(steps, Command::Norm { norm, rows: Rows::Batch, heads, x, y: x });
             }
             if let Some(&Angles { table, count: frequencies, .. }) = angles {
-                let (head_dim, pairs) = (config.head_dim, self.model.pairs);
+                let pairs = self.model.pairs;
                 compute(steps, Command::Rotate { x, heads, head_dim, table, frequencies, pairs });
             }
         }
-        let (heads, head_dim, positions) = (config.kv_heads, config.head_dim, w.positions);
+        let positions = w.positions;
         for (x, cache) in [(w.k, cache.keys), (w.v, cache.values)] {
+            let heads = kv_heads;
             compute(steps, Command::Append { x, heads, head_dim, positions, tables, cache });
         }
+        let (keys, values) = (cache.keys, cache.values);
         let attend = Attend {
             queries: w.q,
-            heads: config.heads,
-            kv_heads: config.kv_heads,
+            heads,
+            kv_heads,
             head_dim,
-            keys: cache.keys,
-            values: cache.values,
+            keys,
+            values,
             tables,
             positions,
-            window: config.window_of(layer),
-            scale: config.attention_scale,
+            window,
+            scale,
             y: w.heads,
         };
         compute(steps, Command::Attend(Box::new(attend)));
-        compute(steps, self.linear(layer, w.heads, &[(&block.o, w.out)]));
-        self.add(block.attention_output_norm, steps);
+        compute(steps, self.linear(layer, w.heads, &[(&spec.o, w.out)]));
+    }
 
-        compute(steps, norm(block.mlp_norm, w.x, 1, w.normed));
-        let (activation, x, width) = (config.activation, w.gate, config.intermediate);
-        let up = match &block.gate {
+    fn feed_forward(&self, layer: usize, spec: &FeedForwardSpec, steps: &mut Vec<Step>) {
+        let w = self.wires;
+        let (activation, x, width) = (spec.activation, w.gate, spec.inner());
+        let up = match &spec.gate {
             Some(gate) => {
-                compute(steps, self.linear(layer, w.normed, &[(gate, w.gate), (&block.up, w.up)]));
+                compute(steps, self.linear(layer, w.normed, &[(gate, w.gate), (&spec.up, w.up)]));
                 Some(w.up)
             }
             None => {
-                compute(steps, self.linear(layer, w.normed, &[(&block.up, w.gate)]));
+                compute(steps, self.linear(layer, w.normed, &[(&spec.up, w.gate)]));
                 None
             }
         };
         compute(steps, Command::Activate { activation, x, up, width });
-        compute(steps, self.linear(layer, w.gate, &[(&block.down, w.out)]));
-        self.add(block.mlp_output_norm, steps);
+        compute(steps, self.linear(layer, w.gate, &[(&spec.down, w.out)]));
     }
 
-    /// The output of a sublayer, normed where the architecture does that, onto the residual stream.
-    fn add(&self, norm: Option<Norm>, steps: &mut Vec<Step>) {
+    fn experts(&self, layer: usize, spec: &ExpertsSpec, steps: &mut Vec<Step>) {
         let w = self.wires;
-        let x = match norm {
-            Some(norm) => {
-                let (x, y) = (w.out, w.normed);
-                compute(steps, Command::Norm { norm, rows: Rows::Batch, heads: 1, x, y });
-                w.normed
-            }
-            None => w.out,
+        let (routing, experts) = (spec.routing, spec.experts.len());
+        let Some(wires) = &w.experts else { return };
+        let &ExpertWires { scores: logits, choices, weights } = wires;
+        compute(steps, self.linear(layer, w.normed, &[(&spec.router, logits)]));
+        compute(steps, Command::Route { logits, experts, routing, choices, weights });
+        let one = |spec: &FeedForwardSpec| ExpertWeights {
+            gate: spec.gate.as_ref().map(|gate| self.weight(gate)),
+            up: self.weight(&spec.up),
+            down: self.weight(&spec.down),
         };
-        compute(steps, Command::Add { x, y: w.x, width: self.model.config.hidden });
+        let Some(activation) = spec.experts.first().map(|expert| expert.activation) else { return };
+        let (experts, slots) = (spec.experts.iter().map(one).collect(), self.model.expert_slots.clone());
+        let (x, y, top_k) = (w.normed, w.out, routing.top_k);
+        let experts = Experts { x, choices, weights, top_k, experts, slots, activation, y };
+        compute(steps, Command::Experts(Box::new(experts)));
     }
 }
 

@@ -1,8 +1,8 @@
 //! What every program is checked for, once and above all backends.
 
 use super::{
-    Attend, BlockTables, BufferId, CacheView, Command, Edge, Norm, Operand, Output, Program, Queue, Rows,
-    SlotId, Step, WeightId, WeightInfo,
+    Attend, BlockTables, BufferId, CacheView, Command, Edge, Experts, Norm, Operand, Output, Program, Queue,
+    Rows, SlotId, Step, WeightId, WeightInfo,
 };
 use crate::error::{Result, RuntimeError};
 use crate::plan::Residence;
@@ -177,7 +177,17 @@ impl Check<'_> {
                 }
                 self.f32s(x, batch * width)
             }
-            Command::Add { x, y, width } => {
+            Command::Route { logits, experts, routing, choices, weights } => {
+                if routing.top_k == 0 || routing.top_k > experts {
+                    return Err(format!("{} of {experts} experts are chosen", routing.top_k));
+                }
+                self.apart(&[logits], weights)?;
+                self.f32s(logits, batch * experts)?;
+                self.u32s(choices, batch * routing.top_k)?;
+                self.f32s(weights, batch * routing.top_k)
+            }
+            Command::Experts(ref experts) => self.experts(experts, batch),
+            Command::Add { x, y, width, .. } => {
                 self.apart(&[x], y)?;
                 self.f32s(x, batch * width)?;
                 self.f32s(y, batch * width)
@@ -261,6 +271,36 @@ impl Check<'_> {
         Ok(())
     }
 
+    fn experts(&self, e: &Experts, rows: usize) -> Checked {
+        let Some(first) = e.experts.first() else { return Err("no expert to choose from".to_owned()) };
+        let [inner, hidden] = self.weight(first.up)?.shape;
+        for expert in &e.experts {
+            let gate = expert.gate.map(|gate| (gate, [inner, hidden]));
+            let all = gate.into_iter().chain([(expert.up, [inner, hidden]), (expert.down, [hidden, inner])]);
+            for (i, (id, shape)) in all.enumerate() {
+                let weight = self.weight(id)?;
+                if weight.shape != shape {
+                    return Err(format!("{} has another shape than the first expert's", weight.name));
+                }
+                if weight.residence != Residence::Slot {
+                    continue;
+                }
+                if e.slots.is_empty() {
+                    return Err(format!("{} has no slot to be decoded into", weight.name));
+                }
+                for set in &e.slots {
+                    let slot = set.get(i).ok_or("a set of slots is too small for an expert")?;
+                    self.slot(*slot, id)?;
+                }
+            }
+        }
+        self.apart(&[e.x, e.weights], e.y)?;
+        self.u32s(e.choices, rows * e.top_k)?;
+        self.f32s(e.weights, rows * e.top_k)?;
+        self.f32s(e.x, rows * hidden)?;
+        self.f32s(e.y, rows * hidden)
+    }
+
     fn attend(&self, a: &Attend, rows: usize) -> Checked {
         if a.kv_heads == 0 || !a.heads.is_multiple_of(a.kv_heads) {
             return Err(format!("{} query heads share {} heads of keys", a.heads, a.kv_heads));
@@ -320,12 +360,7 @@ impl Order {
         let now = self.tick(queue);
         match command {
             Command::Decode { weight, into } => {
-                if let Some(used) = self.slots.get(into) {
-                    let before = used.last.iter().chain(&used.written);
-                    if !before.into_iter().all(|&step| self.knows(queue, step)) {
-                        return Err(format!("slot {} is decoded into while it may be in use", into.0));
-                    }
-                }
+                self.free(queue, *into)?;
                 let used = SlotUse { holds: Some(*weight), last: Vec::new(), written: Some(now) };
                 self.slots.insert(*into, used);
             }
@@ -344,9 +379,25 @@ impl Order {
                     }
                 }
             }
+            // What such a command leaves in its slots is its own affair.
+            Command::Experts(experts) => {
+                for &slot in experts.slots.iter().flatten() {
+                    self.free(queue, slot)?;
+                    self.slots.insert(slot, SlotUse { holds: None, last: Vec::new(), written: Some(now) });
+                }
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether all that was done with a slot is over.
+    fn free(&self, queue: usize, slot: SlotId) -> Checked {
+        let Some(used) = self.slots.get(&slot) else { return Ok(()) };
+        match used.last.iter().chain(&used.written).all(|&step| self.knows(queue, step)) {
+            true => Ok(()),
+            false => Err(format!("slot {} is decoded into while it may be in use", slot.0)),
+        }
     }
 
     fn signal(&mut self, queue: Queue, edge: Edge) -> Checked {

@@ -1,4 +1,5 @@
 use super::{BufferId, Rows, SlotId, WeightId};
+use crate::arch::Routing;
 use crate::plan::Consumption;
 use ecq_core::{Activation, RotaryPairs};
 use std::ops::Range;
@@ -101,10 +102,28 @@ pub enum Command {
         /// Values of a row.
         width: usize,
     },
-    /// `y = y + x`.
+    /// The experts of each row and their weights: a softmax over `logits`, the `top_k` largest, of equals the first, their
+    /// weights perhaps divided by their sum.
+    Route {
+        /// `[rows, experts]`.
+        logits: BufferId,
+        /// Experts.
+        experts: usize,
+        /// How many are chosen.
+        routing: Routing,
+        /// Numbers of experts, ascending: `[rows, top_k]`.
+        choices: BufferId,
+        /// `[rows, top_k]`.
+        weights: BufferId,
+    },
+    /// `y = sum of weights * expert(x)` over the chosen experts of each row, in ascending order.
+    Experts(Box<Experts>),
+    /// `y = y + scale * x`.
     Add {
         /// `[rows, width]`.
         x: BufferId,
+        /// Factor.
+        scale: f32,
         /// `[rows, width]`.
         y: BufferId,
         /// Values of a row.
@@ -228,6 +247,47 @@ pub struct Attend {
     pub scale: f32,
     /// `[rows, heads * head_dim]`.
     pub y: BufferId,
+}
+
+/// Feed-forward layers of which each row runs some.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Experts {
+    /// `[rows, inputs]`.
+    pub x: BufferId,
+    /// Numbers of experts, ascending: `[rows, top_k]`.
+    pub choices: BufferId,
+    /// `[rows, top_k]`.
+    pub weights: BufferId,
+    /// Experts of a row.
+    pub top_k: usize,
+    /// The experts, by number.
+    pub experts: Vec<ExpertWeights>,
+    /// Sets of slots for one expert each, where its weights live in streams that are decoded before use: an expert that was
+    /// chosen is decoded into the set that was used least recently, unless one holds it. Sets may be shared with other
+    /// commands of this kind. Empty where experts are multiplied from where they live.
+    pub slots: Vec<Vec<SlotId>>,
+    /// The nonlinearity.
+    pub activation: Activation,
+    /// `[rows, inputs]`.
+    pub y: BufferId,
+}
+
+/// The matrices of an expert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpertWeights {
+    /// The gate, if there is one.
+    pub gate: Option<WeightId>,
+    /// To the inner width.
+    pub up: WeightId,
+    /// From the inner width.
+    pub down: WeightId,
+}
+
+impl ExpertWeights {
+    /// All of them, in the order of a set of slots.
+    pub fn all(&self) -> impl Iterator<Item = WeightId> + use<> {
+        self.gate.into_iter().chain([self.up, self.down])
+    }
 }
 
 /// One product of a [`Command::Linear`].

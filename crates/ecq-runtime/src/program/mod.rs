@@ -12,7 +12,7 @@ mod check;
 mod command;
 mod print;
 
-pub use command::{Attend, BlockTables, CacheView, Command, Norm, Operand, Output};
+pub use command::{Attend, BlockTables, CacheView, Command, ExpertWeights, Experts, Norm, Operand, Output};
 
 use crate::error::Result;
 use crate::plan::Residence;

@@ -116,7 +116,21 @@ impl fmt::Display for Shown<'_> {
                 write!(f, "{} = {activation:?}({})", name(x), name(x))?;
                 up.map_or(Ok(()), |up| write!(f, " * {}", name(up)))
             }
-            Command::Add { x, y, .. } => write!(f, "{} += {}", name(y), name(x)),
+            Command::Route { logits, experts, routing, choices, weights } => {
+                let (choices, weights, top_k) = (name(choices), name(weights), routing.top_k);
+                write!(f, "{choices}, {weights} = {top_k} of {experts} experts by {}", name(logits))
+            }
+            Command::Experts(ref e) => {
+                let first = e.experts.first().map_or("?", |expert| self.weight(expert.up));
+                let (y, x, choices) = (name(e.y), name(e.x), name(e.choices));
+                write!(f, "{y} = {choices} of {} experts ({first} ...) of {x}", e.experts.len())?;
+                match e.slots.len() {
+                    0 => Ok(()),
+                    sets => write!(f, ", decoded into {sets} sets of slots"),
+                }
+            }
+            Command::Add { x, scale: 1.0, y, .. } => write!(f, "{} += {}", name(y), name(x)),
+            Command::Add { x, scale, y, .. } => write!(f, "{} += {scale} * {}", name(y), name(x)),
             Command::Gather { x, index, y, .. } => write!(f, "{} = {}[{}]", name(y), name(x), name(index)),
             Command::Argmax { logits, y, .. } => write!(f, "{} = argmax of {}", name(y), name(logits)),
             Command::Sample { logits, draws, y, .. } => {

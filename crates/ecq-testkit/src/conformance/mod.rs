@@ -15,6 +15,7 @@
 mod attention;
 mod bindings;
 mod blocks;
+mod experts;
 mod matrices;
 mod orders;
 mod padding;
@@ -32,6 +33,7 @@ mod world;
 pub use attention::attention;
 pub use bindings::{bindings, foreign_handles, transfers};
 pub use blocks::copy_blocks;
+pub use experts::{experts, routing};
 pub use orders::orders;
 pub use padding::padding;
 pub use pointwise::{elementwise, gather, norms, rotations};
@@ -56,6 +58,7 @@ macro_rules! backend_conformance {
         $crate::backend_conformance!(@ $backend;
             products embeddings norms rotations elementwise gather
             attention copy_blocks padding
+            routing experts
             argmax sample advance
             slots queues failures replay two_programs threads
             refusals orders bindings foreign_handles transfers cut_streams);

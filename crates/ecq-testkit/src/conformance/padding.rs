@@ -148,7 +148,7 @@ impl<'a> Step<'a> {
             append(new_values, caches[1]),
             Command::Attend(Box::new(attend)),
             Command::Activate { activation: Activation::Silu, x: heads, up: Some(q), width: WIDTH },
-            Command::Add { x: heads, y: x, width: WIDTH },
+            Command::Add { x: heads, scale: 1.0, y: x, width: WIDTH },
             Command::Gather { x, index, width: WIDTH, y: gathered },
             Command::Norm { norm, rows: last, heads: 2, x: gathered, y: gathered },
             Command::Linear { rows: last, x: gathered, outputs: vec![output] },

@@ -136,7 +136,7 @@ pub fn elementwise(joined: &Joined) -> usize {
         }
         let mut rig = Rig::new(joined);
         let (from, to) = (rig.filled(&x), rig.filled(&up));
-        rig.run([rows, 0], vec![Command::Add { x: from, y: to, width }]);
+        rig.run([rows, 0], vec![Command::Add { x: from, scale: 1.0, y: to, width }]);
         let sums: Vec<f32> = x.iter().zip(&up).map(|(x, y)| y + x).collect();
         assert_eq!((rig.read(from), rig.read(to)), (x, sums));
         cases += 1;

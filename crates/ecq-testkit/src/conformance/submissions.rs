@@ -52,7 +52,7 @@ impl<'a> Fibonacci<'a> {
     fn new(joined: &'a Joined) -> Self {
         let mut rig = Rig::new(joined);
         let [a, b] = [(); 2].map(|()| rig.filled(&[1.0f32; FIBONACCI_WIDTH]));
-        let add = |x, y| vec![Command::Add { x, y, width: FIBONACCI_WIDTH }];
+        let add = |x, y| vec![Command::Add { x, scale: 1.0, y, width: FIBONACCI_WIDTH }];
         let programs = [add(a, b), add(b, a)].map(|commands| rig.compile([1, 0], compute(commands)));
         Self { rig, a, b, programs }
     }

@@ -2,9 +2,10 @@
 //! no longer.
 
 use ecq_core::{Activation, Element, RotaryPairs};
+use ecq_runtime::arch::Routing;
 use ecq_runtime::program::{
-    Attend, BlockTables, BufferId, CacheView, Command, Layout, Norm, Operand, Output, Program, Rows, SlotId,
-    Step, WeightId, WeightInfo,
+    Attend, BlockTables, BufferId, CacheView, Command, ExpertWeights, Experts, Layout, Norm, Operand, Output,
+    Program, Rows, SlotId, Step, WeightId, WeightInfo,
 };
 use ecq_runtime::{Consumption, Residence, RuntimeError};
 use std::sync::Arc;
@@ -121,6 +122,23 @@ impl World {
         Attend { queries, heads, kv_heads, head_dim, keys, values, tables, positions, window, scale, y }
     }
 
+    /// Two experts of two matrices, and sets of slots for them.
+    pub(super) fn experts(&mut self, residence: Residence, sets: usize) -> Experts {
+        let batch = ROWS[0];
+        let bytes = if residence == Residence::Slot { SLOT_BYTES } else { 0 };
+        let experts = [(); 2].map(|()| ExpertWeights {
+            gate: None,
+            up: self.weight([5, 4], residence, bytes),
+            down: self.weight([4, 5], residence, bytes),
+        });
+        let mut slot = |i: usize| self.layout.slot(format!("expert slot {i}"), SLOT_BYTES);
+        let slots = (0..sets).map(|set| vec![slot(2 * set), slot(2 * set + 1)]).collect();
+        let (x, y) = (self.f32s(batch * 4), self.f32s(batch * 4));
+        let (choices, weights) = (self.u32s(batch * 2), self.f32s(batch * 2));
+        let (top_k, activation, experts) = (2, Activation::Silu, experts.to_vec());
+        Experts { x, choices, weights, top_k, experts, slots, activation, y }
+    }
+
     /// One of every kind that runs on the compute queue.
     pub(super) fn sound(&mut self) -> Vec<Command> {
         let [batch, wanted] = ROWS;
@@ -154,7 +172,17 @@ impl World {
         }
         let up = Some(self.f32s(batch * 6));
         commands.push(Command::Activate { activation, x: self.f32s(batch * 6), up, width: 6 });
-        commands.push(Command::Add { x: self.f32s(batch * 6), y: self.f32s(batch * 6), width: 6 });
+        commands.push(Command::Add {
+            x: self.f32s(batch * 6),
+            scale: 0.5,
+            y: self.f32s(batch * 6),
+            width: 6,
+        });
+        let (logits, choices, weights) = (self.f32s(batch * 7), self.u32s(batch * 2), self.f32s(batch * 2));
+        let routing = Routing { top_k: 2, renormalize: true };
+        commands.push(Command::Route { logits, experts: 7, routing, choices, weights });
+        commands.push(Command::Experts(Box::new(self.experts(Residence::Packed, 0))));
+        commands.push(Command::Experts(Box::new(self.experts(Residence::Slot, 2))));
         let (x, index, y) = (self.f32s(batch * 6), self.u32s(wanted), self.f32s(wanted * 6));
         commands.push(Command::Gather { x, index, width: 6, y });
         let (logits, draws) = (self.f32s(wanted * 7), self.f32s(wanted * 5));
@@ -209,6 +237,13 @@ pub(super) fn wires(command: &mut Command) -> Vec<Wire<'_>> {
         Command::Activate { x, up, .. } => {
             read.extend(up);
             written.push(x);
+        }
+        Command::Route { logits, choices, weights, .. } => {
+            (read, written) = (vec![logits], vec![choices, weights]);
+        }
+        Command::Experts(experts) => {
+            let Experts { x, choices, weights, y, .. } = &mut **experts;
+            (read, written) = (vec![x, choices, weights], vec![y]);
         }
         Command::Add { x, y, .. } => (read, written) = (vec![x], vec![y]),
         Command::Gather { x, index, y, .. } => (read, written) = (vec![x, index], vec![y]),

@@ -5,7 +5,7 @@ use super::program::Env;
 use super::scratch::Taken;
 use super::weight::{CpuWeight, SlotLinear};
 use crate::error::Result;
-use crate::program::{BufferId, Operand, Output};
+use crate::program::{BufferId, Operand, Output, SlotId, WeightId};
 use ecq_kernels::cpu::linear::{Activations, Linear};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -15,24 +15,30 @@ const TASK_WEIGHTS: usize = 1 << 15;
 /// Tasks for each thread: more than one, so that a thread that was held up does not hold up all.
 const TASKS_PER_THREAD: usize = 4;
 
-/// A matrix and what errors of it are called by.
-struct Source<'a> {
+/// A matrix, where it lives or in the slot that it was decoded into.
+pub(super) struct Source<'a> {
     weight: &'a CpuWeight,
     slot: Option<SlotLinear<'a>>,
 }
 
-impl Source<'_> {
-    fn linear(&self) -> Result<&dyn Linear> {
+impl<'a> Source<'a> {
+    pub(super) fn new(env: &'a Env, weight: WeightId, slot: Option<SlotId>) -> Result<Self> {
+        let slot = slot.map(|slot| env.slot(slot).linear()).transpose()?;
+        Ok(Self { weight: env.weight(weight), slot })
+    }
+
+    pub(super) fn linear(&self) -> Result<&dyn Linear> {
         self.slot.as_ref().map_or_else(|| self.weight.linear(), |slot| Ok(slot.get()))
     }
 }
 
 /// A product, and the rows that are computed for it.
 struct Product<'a> {
-    output: &'a Output,
     weight: &'a CpuWeight,
     linear: &'a dyn Linear,
-    /// The output's rows, and what must be added to begin and end where the weight's form allows.
+    /// The rows that are wanted.
+    range: Range<usize>,
+    /// These, and what must be added to begin and end where the weight's form allows.
     cover: Range<usize>,
     /// Rows of a task.
     step: usize,
@@ -48,65 +54,76 @@ struct Task<'a, 'b> {
 }
 
 pub(super) fn run(env: &Env, rows: usize, x: BufferId, outputs: &[Output]) -> Result<()> {
-    let sources = outputs.iter().map(|output| {
-        let slot = match output.operand {
-            Operand::Slot(slot, _) => Some(env.slot(slot).linear()?),
-            Operand::Weight(_) => None,
-        };
-        Ok(Source { weight: env.weight(output.operand.weight()), slot })
+    let sources = outputs.iter().map(|output| match output.operand {
+        Operand::Slot(slot, weight) => Source::new(env, weight, Some(slot)),
+        Operand::Weight(weight) => Source::new(env, weight, None),
     });
     let sources = sources.collect::<Result<Vec<_>>>()?;
-    let Some(cols) =
-        sources.first().map(|source| source.linear().map(|linear| linear.shape()[1])).transpose()?
-    else {
-        return Ok(());
-    };
-    let x_data = read(env.buffer(x).f32s()?);
-    let scratch = &env.shared.scratch;
-    let mut inputs = Vec::new();
-    let products = products(env, &x_data[..rows * cols], rows, outputs, &sources, &mut inputs)?;
-    let multiply = |scratch: &mut _, task: Task| -> Result<()> {
-        let Product { linear, weight, x, .. } = *task.product;
-        linear.matmul(&inputs[x], task.rows, task.y, scratch).map_err(|error| weight.named(error))
-    };
+    let Some(first) = sources.first() else { return Ok(()) };
+    let cols = first.linear()?.shape()[1];
+    let x = read(env.buffer(x).f32s()?);
     let mut ys = Vec::new();
     for output in outputs {
         ys.push(write(env.buffer(output.y).f32s()?));
     }
-    let exact = products.iter().all(|product| product.cover == product.output.range);
-    if rows == 1 && exact {
-        // A row of results is contiguous: tasks write to where they belong.
-        let mut tasks = Vec::new();
-        for (product, y) in products.iter().zip(&mut ys) {
-            cut(product, 1, &mut y[..product.cover.len()], &mut tasks);
-        }
-        tasks.into_par_iter().try_for_each_init(|| scratch.products.take(), |s, task| multiply(s, task))?;
-    } else {
-        // Tasks write to blocks of their own, which are then dealt to the rows.
-        let mut blocks = scratch.blocks.take();
-        blocks.clear();
-        blocks.resize(rows * products.iter().map(|product| product.cover.len()).sum::<usize>(), 0.0);
-        let (mut tasks, mut rest) = (Vec::new(), blocks.as_mut_slice());
-        for product in &products {
-            let (own, after) = rest.split_at_mut(rows * product.cover.len());
-            cut(product, rows, own, &mut tasks);
-            rest = after;
-        }
-        tasks.into_par_iter().try_for_each_init(|| scratch.products.take(), |s, task| multiply(s, task))?;
-        let mut rest = blocks.as_slice();
-        for (product, y) in products.iter().zip(&mut ys) {
-            let (own, after) = rest.split_at(rows * product.cover.len());
-            deal(product, rows, own, &mut y[..rows * product.output.range.len()]);
-            rest = after;
-        }
-    }
-    for (output, y) in outputs.iter().zip(&mut ys) {
+    let ranges: Vec<Range<usize>> = outputs.iter().map(|output| output.range.clone()).collect();
+    let mut parts: Vec<&mut [f32]> =
+        ys.iter_mut().zip(&ranges).map(|(y, range)| &mut y[..rows * range.len()]).collect();
+    multiply(env, &x[..rows * cols], rows, &sources, &ranges, &mut parts)?;
+    for (output, y) in outputs.iter().zip(&mut parts) {
         if let Some(bias) = output.bias {
             let bias = read(env.buffer(bias).f32s()?);
-            for y in y[..rows * output.range.len()].chunks_exact_mut(output.range.len()) {
+            for y in y.chunks_exact_mut(output.range.len()) {
                 y.iter_mut().zip(&**bias).for_each(|(y, b)| *y += b);
             }
         }
+    }
+    Ok(())
+}
+
+/// The products of rows of `x` with rows `ranges` of matrices that have the same columns, `[rows of x][range]` each.
+pub(super) fn multiply(
+    env: &Env,
+    x: &[f32],
+    rows: usize,
+    sources: &[Source],
+    ranges: &[Range<usize>],
+    ys: &mut [&mut [f32]],
+) -> Result<()> {
+    let scratch = &env.shared.scratch;
+    let mut inputs = Vec::new();
+    let products = products(env, x, rows, sources, ranges, &mut inputs)?;
+    let multiply = |scratch: &mut _, task: Task| -> Result<()> {
+        let Product { linear, weight, x, .. } = *task.product;
+        linear.matmul(&inputs[x], task.rows, task.y, scratch).map_err(|error| weight.named(error))
+    };
+    let exact = products.iter().all(|product| product.cover == product.range);
+    if rows == 1 && exact {
+        // A row of results is contiguous: tasks write to where they belong.
+        let mut tasks = Vec::new();
+        for (product, y) in products.iter().zip(ys) {
+            cut(product, 1, y, &mut tasks);
+        }
+        return tasks
+            .into_par_iter()
+            .try_for_each_init(|| scratch.products.take(), |s, task| multiply(s, task));
+    }
+    // Tasks write to blocks of their own, which are then dealt to the rows.
+    let mut blocks = scratch.blocks.take();
+    blocks.clear();
+    blocks.resize(rows * products.iter().map(|product| product.cover.len()).sum::<usize>(), 0.0);
+    let (mut tasks, mut rest) = (Vec::new(), blocks.as_mut_slice());
+    for product in &products {
+        let (own, after) = rest.split_at_mut(rows * product.cover.len());
+        cut(product, rows, own, &mut tasks);
+        rest = after;
+    }
+    tasks.into_par_iter().try_for_each_init(|| scratch.products.take(), |s, task| multiply(s, task))?;
+    let mut rest = blocks.as_slice();
+    for (product, y) in products.iter().zip(ys) {
+        let (own, after) = rest.split_at(rows * product.cover.len());
+        deal(product, rows, own, y);
+        rest = after;
     }
     Ok(())
 }
@@ -116,11 +133,11 @@ fn products<'a, 's>(
     env: &'s Env,
     x: &[f32],
     rows: usize,
-    outputs: &'a [Output],
     sources: &'a [Source],
+    ranges: &[Range<usize>],
     inputs: &mut Vec<Taken<'s, Activations>>,
 ) -> Result<Vec<Product<'a>>> {
-    let total: usize = outputs.iter().map(|output| output.range.len()).sum();
+    let total: usize = ranges.iter().map(Range::len).sum();
     let most = total / (TASKS_PER_THREAD * rayon::current_num_threads());
     let (precision, mut plain) = (env.shared.options.activations.precision(), None);
     let set = |inputs: &mut Vec<Taken<'s, Activations>>, cols, scales: Option<&[f32]>| {
@@ -129,11 +146,11 @@ fn products<'a, 's>(
         inputs.push(prepared);
         inputs.len() - 1
     };
-    let one = |(output, source): (&'a Output, &'a Source)| {
+    let one = |(source, range): (&'a Source, &Range<usize>)| {
         let linear = source.linear()?;
         let [all, cols] = linear.shape();
         let grain = linear.row_granularity();
-        let Range { start, end } = output.range;
+        let Range { start, end } = *range;
         let cover = start / grain * grain..all.min(end.next_multiple_of(grain));
         let least = TASK_WEIGHTS.div_ceil(cols * rows.min(16));
         let step = most.max(least).next_multiple_of(grain);
@@ -142,9 +159,9 @@ fn products<'a, 's>(
             (None, None) => *plain.insert(set(inputs, cols, None)),
             (scales, _) => set(inputs, cols, scales),
         };
-        Ok(Product { output, weight: source.weight, linear, cover, step, x })
+        Ok(Product { weight: source.weight, linear, range: range.clone(), cover, step, x })
     };
-    outputs.iter().zip(sources).map(one).collect()
+    sources.iter().zip(ranges).map(one).collect()
 }
 
 /// Cuts a product into tasks, and its result `[rows of x][rows]` with it: each task has a block of its own.
@@ -158,7 +175,7 @@ fn cut<'a, 'b>(product: &'a Product<'a>, x_rows: usize, y: &'b mut [f32], tasks:
 
 /// Deals the blocks of a product's tasks to the rows that they are parts of.
 fn deal(product: &Product, x_rows: usize, blocks: &[f32], y: &mut [f32]) {
-    let (wanted, cover) = (&product.output.range, &product.cover);
+    let (wanted, cover) = (&product.range, &product.cover);
     y.par_chunks_exact_mut(wanted.len()).enumerate().for_each(|(row, y)| {
         for (part, block) in blocks.chunks(x_rows * product.step).enumerate() {
             let first = cover.start + part * product.step;

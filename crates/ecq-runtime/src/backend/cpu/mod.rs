@@ -2,6 +2,7 @@
 
 mod attention;
 mod data;
+mod experts;
 mod linear;
 mod lock;
 mod program;

@@ -5,11 +5,12 @@ use super::lock::lock;
 use super::run;
 use super::weight::{CpuSlot, CpuWeight, cpu_slot, cpu_weight};
 use super::{Shared, data};
-use crate::backend::{Bindings, Inputs, Timing};
+use crate::backend::{Bindings, Inputs, Timing, Weight};
 use crate::error::{Result, RuntimeError};
 use crate::program::{BufferId, Command, Program, Queue, SlotId, Step, WeightId};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -30,8 +31,12 @@ pub(super) struct CpuProgram {
 pub(super) struct Env {
     buffers: Vec<Arc<Data>>,
     weights: Vec<Arc<CpuWeight>>,
+    shapes: Vec<[usize; 2]>,
     slots: Vec<Arc<CpuSlot>>,
     pub(super) shared: Arc<Shared>,
+    /// Of the submission that runs.
+    pub(super) expert_uses: AtomicU64,
+    pub(super) expert_hits: AtomicU64,
 }
 
 impl Env {
@@ -41,6 +46,10 @@ impl Env {
 
     pub(super) fn weight(&self, id: WeightId) -> &CpuWeight {
         &self.weights[id.0 as usize]
+    }
+
+    pub(super) fn shape(&self, id: WeightId) -> [usize; 2] {
+        self.shapes[id.0 as usize]
     }
 
     pub(super) fn slot(&self, id: SlotId) -> &CpuSlot {
@@ -66,10 +75,6 @@ impl From<RuntimeError> for Stop {
     fn from(error: RuntimeError) -> Self {
         Self::Error(error)
     }
-}
-
-fn other_queue() -> RuntimeError {
-    RuntimeError::Threads("the other queue has failed".to_owned())
 }
 
 /// Commands between two edges, or an edge by its place in the list.
@@ -102,8 +107,11 @@ impl CpuProgram {
         let env = Env {
             buffers: bindings.buffers.iter().map(data).collect::<Result<_>>()?,
             weights: bindings.weights.iter().map(cpu_weight).collect::<Result<_>>()?,
+            shapes: bindings.weights.iter().map(Weight::shape).collect(),
             slots: bindings.slots.iter().map(cpu_slot).collect::<Result<_>>()?,
             shared,
+            expert_uses: AtomicU64::new(0),
+            expert_hits: AtomicU64::new(0),
         };
         let edges = edges.iter().map(|_| Latch::default()).collect();
         let (decoded, decode_error) = (Latch::default(), Mutex::new(None));
@@ -126,11 +134,7 @@ impl CpuProgram {
         let live = Live { rows: inputs.rows, wanted: inputs.wanted };
         let mut timing = Timing::default();
         if program.decode.is_empty() {
-            return match program.queue(&program.compute, live, &mut timing.stalled) {
-                Ok(()) => Ok(timing),
-                Err(Stop::Error(error)) => Err(error),
-                Err(Stop::OtherQueue) => Err(other_queue()),
-            };
+            return program.outcome(program.queue(&program.compute, live, &mut timing.stalled), None, timing);
         }
         program.edges.iter().chain([&program.decoded]).for_each(Latch::reset);
         decoder().send(program.clone())?;
@@ -143,9 +147,23 @@ impl CpuProgram {
         program.decoded.wait();
         let computed = computed.unwrap_or_else(|panic| resume_unwind(panic));
         let decoded = lock(&program.decode_error).take();
+        program.outcome(computed, decoded, timing)
+    }
+
+    /// What a submission comes to: an error is that of the queue which failed first.
+    fn outcome(
+        &self,
+        computed: std::result::Result<(), Stop>,
+        decoded: Option<RuntimeError>,
+        mut timing: Timing,
+    ) -> Result<Timing> {
+        timing.expert_uses = self.env.expert_uses.swap(0, Ordering::Relaxed);
+        timing.expert_hits = self.env.expert_hits.swap(0, Ordering::Relaxed);
         match (computed, decoded) {
             (Err(Stop::Error(error)), _) | (_, Some(error)) => Err(error),
-            (Err(Stop::OtherQueue), None) => Err(other_queue()),
+            (Err(Stop::OtherQueue), None) => {
+                Err(RuntimeError::Threads("the other queue has failed".to_owned()))
+            }
             (Ok(()), None) => Ok(timing),
         }
     }

@@ -3,6 +3,7 @@
 
 use super::attention;
 use super::data::{Data, other_type};
+use super::experts;
 use super::linear;
 use super::lock::{read, write};
 use super::program::{Env, Live};
@@ -60,9 +61,27 @@ pub(super) fn one(command: &Command, env: &Env, live: Live) -> Result<()> {
                 });
             })
         }
-        Command::Add { x, y, width } => {
+        Command::Route { logits, experts, routing, choices, weights } => {
+            let logits = read(env.buffer(logits).f32s()?);
+            let mut choices = write(env.buffer(choices).u32s()?);
+            let mut weights = write(env.buffer(weights).f32s()?);
+            let rows = logits.chunks_exact(experts).take(live.rows);
+            let chosen = choices.chunks_exact_mut(routing.top_k).zip(weights.chunks_exact_mut(routing.top_k));
+            rows.zip(chosen)
+                .for_each(|(logits, (choices, weights))| experts::route(logits, routing, choices, weights));
+            Ok(())
+        }
+        Command::Experts(ref experts) => experts::run(env, live.rows, experts),
+        Command::Add { x, scale, y, width } => {
             let (x, len) = (read(env.buffer(x).f32s()?), live.rows * width);
-            with_mut(env, y, len, |y| y.iter_mut().zip(&x[..len]).for_each(|(y, x)| *y += x))
+            with_mut(env, y, len, |y| {
+                let values = y.iter_mut().zip(&x[..len]);
+                if scale == 1.0 {
+                    values.for_each(|(y, x)| *y += x);
+                } else {
+                    values.for_each(|(y, x)| *y += scale * x);
+                }
+            })
         }
         Command::Gather { x, index, width, y } => {
             let (x, index) = (read(env.buffer(x).f32s()?), read(env.buffer(index).u32s()?));

@@ -11,6 +11,7 @@ pub(super) struct ScratchPools {
     pub(super) activations: ScratchPool<Activations>,
     pub(super) products: ScratchPool<Scratch>,
     pub(super) blocks: ScratchPool<Vec<f32>>,
+    pub(super) experts: ScratchPool<[Vec<f32>; 3]>,
 }
 
 /// Buffers that are made once and used by whoever needs one.

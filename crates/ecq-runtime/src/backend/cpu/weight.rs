@@ -7,10 +7,13 @@ use crate::plan::Residence;
 use crate::weights::{Matrix, Stored};
 use ecq_kernels::cpu::linear::{DenseLinear, FusedLinear, Linear, PackedBuffer, PackedLinear};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 /// A weight matrix of the CPU.
 pub(super) struct CpuWeight {
+    /// Tells it from all other weights.
+    number: u64,
     name: String,
     form: Form,
 }
@@ -40,11 +43,13 @@ impl CpuWeight {
                 return Err(RuntimeError::Binding(what));
             }
         };
+        static LOADED: AtomicU64 = AtomicU64::new(0);
+        let number = LOADED.fetch_add(1, Ordering::Relaxed);
         let (bytes, slot_bytes) = match &form {
             Form::Linear(linear) => (linear.bytes_resident(), 0),
             Form::Streams(streams) => (streams.bytes_resident(), streams.packed_bytes()),
         };
-        Ok(Weight::new(matrix.shape, bytes as u64, slot_bytes, Arc::new(Self { name, form })))
+        Ok(Weight::new(matrix.shape, bytes as u64, slot_bytes, Arc::new(Self { number, name, form })))
     }
 
     /// What is multiplied, where it needs no slot.
@@ -55,6 +60,11 @@ impl CpuWeight {
                 Err(RuntimeError::Binding(format!("{} is multiplied from a slot", self.name)))
             }
         }
+    }
+
+    /// Whether it is decoded into a slot before each use.
+    pub(super) fn needs_slot(&self) -> bool {
+        matches!(self.form, Form::Streams(_))
     }
 
     /// The same error, with the tensor's name.
@@ -68,37 +78,57 @@ pub(super) fn cpu_weight(weight: &Weight) -> Result<Arc<CpuWeight>> {
 }
 
 /// Memory for one decoded matrix at a time.
-pub(super) struct CpuSlot(RwLock<Held>);
+pub(super) struct CpuSlot {
+    held: RwLock<Held>,
+    /// When it was used last, as told by [`use_at`](Self::use_at).
+    used: AtomicU64,
+}
 
 enum Held {
     Nothing(PackedBuffer),
-    Decoded(PackedLinear),
+    /// The number of a weight, and what was decoded of it.
+    Decoded(u64, PackedLinear),
 }
 
 impl CpuSlot {
     pub(super) fn with_bytes(bytes: usize) -> Self {
-        Self(RwLock::new(Held::Nothing(PackedBuffer::with_bytes(bytes))))
+        Self { held: RwLock::new(Held::Nothing(PackedBuffer::with_bytes(bytes))), used: AtomicU64::new(0) }
     }
 
     pub(super) fn decode(&self, weight: &CpuWeight) -> Result<()> {
         let Form::Streams(streams) = &weight.form else {
             return Err(RuntimeError::Binding(format!("{} does not go into slots", weight.name)));
         };
-        let mut held = write(&self.0);
+        let mut held = write(&self.held);
         let before = std::mem::replace(&mut *held, Held::Nothing(PackedBuffer::default()));
         let buffer = match before {
             Held::Nothing(buffer) => buffer,
-            Held::Decoded(linear) => linear.into_buffer(),
+            Held::Decoded(_, linear) => linear.into_buffer(),
         };
-        *held = Held::Decoded(streams.unpack(buffer).map_err(|error| weight.named(error))?);
+        *held = Held::Decoded(weight.number, streams.unpack(buffer).map_err(|error| weight.named(error))?);
         Ok(())
+    }
+
+    /// Whether it holds what was decoded of a weight.
+    pub(super) fn holds(&self, weight: &CpuWeight) -> bool {
+        matches!(&*read(&self.held), Held::Decoded(number, _) if *number == weight.number)
+    }
+
+    /// Notes a use.
+    pub(super) fn use_at(&self, time: u64) {
+        self.used.store(time, Ordering::Relaxed);
+    }
+
+    /// The time of the last use.
+    pub(super) fn last_use(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
     }
 
     /// What is multiplied.
     pub(super) fn linear(&self) -> Result<SlotLinear<'_>> {
-        let held = read(&self.0);
+        let held = read(&self.held);
         match &*held {
-            Held::Decoded(_) => Ok(SlotLinear(held)),
+            Held::Decoded(..) => Ok(SlotLinear(held)),
             Held::Nothing(_) => Err(RuntimeError::Binding("an empty slot is multiplied".to_owned())),
         }
     }
@@ -110,7 +140,7 @@ pub(super) struct SlotLinear<'a>(RwLockReadGuard<'a, Held>);
 impl SlotLinear<'_> {
     pub(super) fn get(&self) -> &dyn Linear {
         match self.0.deref() {
-            Held::Decoded(linear) => linear,
+            Held::Decoded(_, linear) => linear,
             Held::Nothing(_) => unreachable!("checked when the guard was made; nobody writes while it lives"),
         }
     }

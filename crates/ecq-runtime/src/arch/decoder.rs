@@ -1,0 +1,203 @@
+//! The plan that most families share: RMS norms, rotary embedding, grouped heads, a gated feed-forward layer, and the names
+//! of tensors that Llama's checkpoints have.
+
+use super::keys::{Keys, wrong};
+use super::{
+    AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Role, Rope,
+    Rotary, Sublayer,
+};
+use crate::error::Result;
+use ecq_core::Activation;
+
+/// What a family reads from its configuration, before it is put into blocks; a family changes what it does differently.
+pub(super) struct Decoder {
+    pub(super) architecture: String,
+    pub(super) hidden: usize,
+    pub(super) intermediate: usize,
+    pub(super) heads: usize,
+    pub(super) kv_heads: usize,
+    pub(super) head_dim: usize,
+    pub(super) vocabulary: usize,
+    pub(super) context: usize,
+    pub(super) eps: f32,
+    /// Whether the stored weights of norms are less one.
+    pub(super) norms_less_one: bool,
+    /// Whether the outputs of sublayers are normed too.
+    pub(super) output_norms: bool,
+    /// Whether queries and keys are normed head by head.
+    pub(super) head_norms: bool,
+    pub(super) activation: Activation,
+    pub(super) biases: Biases,
+    pub(super) rope: Rope,
+    pub(super) local_rope: Option<Rope>,
+    /// For each layer.
+    pub(super) windows: Vec<Option<usize>>,
+    /// For each layer.
+    pub(super) rotary: Vec<Rotary>,
+    pub(super) attention_scale: f32,
+    pub(super) embedding_scale: f32,
+    pub(super) residual_scale: f32,
+    pub(super) logits_divisor: f32,
+    pub(super) tied: bool,
+    pub(super) end_tokens: Vec<u32>,
+}
+
+/// Which projections have biases.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Biases {
+    pub(super) qkv: bool,
+    pub(super) output: bool,
+    pub(super) mlp: bool,
+}
+
+impl Decoder {
+    /// Reads the keys that all of them have, with Llama's defaults: no windows, no biases unless asked for.
+    pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Self> {
+        let (hidden, heads) = (keys.needed("hidden_size")?, keys.needed("num_attention_heads")?);
+        let layers = keys.needed("num_hidden_layers")?;
+        let head_dim = keys.whole("head_dim")?.unwrap_or(hidden / heads);
+        let context = keys.needed("max_position_embeddings")?;
+        let bias = keys.flag("attention_bias")?.unwrap_or(false);
+        let mlp = keys.flag("mlp_bias")?.unwrap_or(false);
+        Ok(Self {
+            architecture: model_type.to_owned(),
+            hidden,
+            intermediate: keys.needed("intermediate_size")?,
+            heads,
+            kv_heads: keys.whole("num_key_value_heads")?.unwrap_or(heads),
+            head_dim,
+            vocabulary: keys.needed("vocab_size")?,
+            context,
+            eps: keys.float("rms_norm_eps")?.unwrap_or(1e-6) as f32,
+            norms_less_one: false,
+            output_norms: false,
+            head_norms: false,
+            activation: keys.activation("hidden_act", "silu")?,
+            biases: Biases { qkv: bias, output: bias, mlp },
+            rope: keys.rope(None, head_dim, context, 10_000.0)?,
+            local_rope: None,
+            windows: vec![None; layers],
+            rotary: vec![Rotary::Global; layers],
+            attention_scale: (head_dim as f32).powf(-0.5),
+            embedding_scale: 1.0,
+            residual_scale: 1.0,
+            logits_divisor: 1.0,
+            tied: keys.flag("tie_word_embeddings")?.unwrap_or(false),
+            end_tokens: keys.tokens("eos_token_id")?,
+        })
+    }
+
+    /// Number of layers.
+    pub(super) fn layers(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// Gives a window to the layers that `layer_types` names, or without that key to those that `otherwise` does.
+    pub(super) fn set_windows(&mut self, keys: &Keys, otherwise: impl Fn(usize) -> bool) -> Result<()> {
+        let window = keys.whole("sliding_window")?;
+        let listed = keys.windowed_layers(self.layers())?;
+        let strict = listed.is_some();
+        let windowed = listed.unwrap_or_else(|| (0..self.layers()).map(otherwise).collect());
+        if strict && window.is_none() && windowed.contains(&true) {
+            return Err(wrong("sliding_window", "is missing, and layers ask for it"));
+        }
+        self.windows = windowed.into_iter().map(|windowed| window.filter(|_| windowed)).collect();
+        Ok(())
+    }
+
+    /// The name of a part of a layer.
+    pub(super) fn part(layer: usize, part: &str) -> String {
+        format!("model.layers.{layer}.{part}")
+    }
+
+    fn norm(&self, name: String, width: usize) -> NormSpec {
+        NormSpec { name, width, kind: NormKind::Rms, eps: self.eps, less_one: self.norms_less_one }
+    }
+
+    /// A gated feed-forward layer of some inner width, whose tensors begin with `prefix`.
+    pub(super) fn gated(&self, prefix: &str, names: [&str; 3], inner: usize) -> FeedForwardSpec {
+        let [gate, up, down] = names.map(|name| format!("{prefix}.{name}"));
+        let (hidden, bias) = (self.hidden, self.biases.mlp);
+        FeedForwardSpec {
+            gate: Some(LinearSpec::new(Role::Gate, gate, [inner, hidden], bias)),
+            up: LinearSpec::new(Role::Up, up, [inner, hidden], bias),
+            down: LinearSpec::new(Role::Down, down, [hidden, inner], bias),
+            activation: self.activation,
+        }
+    }
+
+    /// The feed-forward layer that dense families have.
+    pub(super) fn dense(&self, layer: usize) -> Mixer {
+        let names = ["gate_proj", "up_proj", "down_proj"];
+        Mixer::Dense(self.gated(&Self::part(layer, "mlp"), names, self.intermediate))
+    }
+
+    /// The whole, with a dense feed-forward layer in each block.
+    pub(super) fn build(self) -> Config {
+        self.build_with(Self::dense)
+    }
+
+    /// The whole, with the feed-forward layers that `feed_forward` gives.
+    pub(super) fn build_with(self, feed_forward: impl Fn(&Self, usize) -> Mixer) -> Config {
+        let blocks = (0..self.layers()).map(|layer| BlockSpec {
+            sublayers: vec![self.attention(layer), self.feed_forward(layer, feed_forward(&self, layer))],
+        });
+        let blocks = blocks.collect();
+        let final_norm = self.norm("model.norm".to_owned(), self.hidden);
+        Config {
+            architecture: self.architecture,
+            hidden: self.hidden,
+            vocabulary: self.vocabulary,
+            context: self.context,
+            embedding: "model.embed_tokens.weight".to_owned(),
+            embedding_scale: self.embedding_scale,
+            positions: None,
+            blocks,
+            final_norm,
+            head: (!self.tied).then(|| "lm_head.weight".to_owned()),
+            logits_divisor: self.logits_divisor,
+            rope: Some(self.rope),
+            local_rope: self.local_rope,
+            end_tokens: self.end_tokens,
+        }
+    }
+
+    fn attention(&self, layer: usize) -> Sublayer {
+        let part = |name: &str| Self::part(layer, name);
+        let linear = |role, name: &str, shape, bias| LinearSpec::new(role, part(name), shape, bias);
+        let (hidden, head_dim) = (self.hidden, self.head_dim);
+        let (q_width, kv_width) = (self.heads * head_dim, self.kv_heads * head_dim);
+        let Biases { qkv, output, .. } = self.biases;
+        let head_norm = |name: &str| self.head_norms.then(|| self.norm(part(name), head_dim));
+        let attention = AttentionSpec {
+            q: linear(Role::Query, "self_attn.q_proj", [q_width, hidden], qkv),
+            k: linear(Role::Key, "self_attn.k_proj", [kv_width, hidden], qkv),
+            v: linear(Role::Value, "self_attn.v_proj", [kv_width, hidden], qkv),
+            o: linear(Role::Output, "self_attn.o_proj", [hidden, q_width], output),
+            q_norm: head_norm("self_attn.q_norm"),
+            k_norm: head_norm("self_attn.k_norm"),
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            head_dim,
+            window: self.windows[layer],
+            rotary: self.rotary[layer],
+            scale: self.attention_scale,
+        };
+        let output = "post_attention_layernorm";
+        Sublayer {
+            norm: self.norm(part("input_layernorm"), hidden),
+            mixer: Mixer::Attention(attention),
+            output_norm: self.output_norms.then(|| self.norm(part(output), hidden)),
+            residual_scale: self.residual_scale,
+        }
+    }
+
+    fn feed_forward(&self, layer: usize, mixer: Mixer) -> Sublayer {
+        let norm = |name: &str| self.norm(Self::part(layer, name), self.hidden);
+        let (before, after) = match self.output_norms {
+            true => ("pre_feedforward_layernorm", Some(norm("post_feedforward_layernorm"))),
+            false => ("post_attention_layernorm", None),
+        };
+        Sublayer { norm: norm(before), mixer, output_norm: after, residual_scale: self.residual_scale }
+    }
+}

@@ -1,0 +1,84 @@
+//! Architectures as data: one file for each family, which reads a `config.json` and says what the blocks are made of.
+//!
+//! A new family is a file beside the others and a line of the list below.
+
+mod decoder;
+mod keys;
+mod rope;
+mod spec;
+
+pub use rope::{Rope, Scaling};
+pub use spec::{
+    AttentionSpec, BlockSpec, Config, ExpertsSpec, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec,
+    Role, Rotary, Routing, Sublayer,
+};
+
+use crate::error::{Result, RuntimeError};
+use keys::{Keys, wrong};
+use serde_json::Value;
+
+/// Lists the files of the families, and the `model_type`s that each reads.
+macro_rules! families {
+    ($($file:ident: $($name:literal),+;)+) => {
+        $(mod $file;)+
+
+        /// What reads a configuration, by `model_type`.
+        const FAMILIES: &[(&str, fn(&Keys, &str) -> Result<Config>)] = &[$($(($name, $file::read)),+),+];
+    };
+}
+
+families! {
+    llama: "llama";
+    mistral: "mistral";
+    qwen: "qwen2", "qwen3";
+    gemma3: "gemma3_text", "gemma3";
+    gpt2: "gpt2";
+    mixtral: "mixtral";
+    qwen3_moe: "qwen3_moe";
+}
+
+impl Config {
+    /// Reads the text of a `config.json`.
+    ///
+    /// # Errors
+    /// Names the architecture that is not known, or the key that is missing or out of range.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let value: Value = serde_json::from_str(text).map_err(|error| wrong("config.json", error))?;
+        let root = Keys(&value);
+        // Multi-modal checkpoints keep the language model's part apart.
+        let keys = value.get("text_config").map_or(Keys(&value), Keys);
+        let named = keys.text("model_type")?.or(root.text("model_type")?);
+        let Some(model_type) = named else { return Err(wrong("model_type", "is missing")) };
+        match FAMILIES.iter().find(|(name, _)| *name == model_type) {
+            Some((name, read)) => read(&keys, name)?.checked(),
+            None => {
+                let known: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
+                Err(RuntimeError::Architecture { found: model_type.to_owned(), known: known.join(", ") })
+            }
+        }
+    }
+
+    /// Tokens that end a text, of a `generation_config.json`; none if it names none.
+    pub(crate) fn end_tokens_of(text: &str) -> Vec<u32> {
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        Keys(&value).tokens("eos_token_id").unwrap_or_default()
+    }
+
+    fn checked(self) -> Result<Self> {
+        for attention in self.blocks.iter().flat_map(BlockSpec::attention) {
+            let AttentionSpec { heads, kv_heads, head_dim, rotary, .. } = *attention;
+            if kv_heads > heads || !heads.is_multiple_of(kv_heads) {
+                return Err(wrong("num_key_value_heads", "does not divide the query heads"));
+            }
+            let rope = match rotary {
+                Rotary::None => None,
+                Rotary::Global => self.rope.as_ref(),
+                Rotary::Local => self.local_rope.as_ref(),
+            };
+            if rope.is_some_and(|rope| !rope.dim.is_multiple_of(2) || rope.dim > head_dim || rope.dim < 4) {
+                return Err(wrong("head_dim", "the rotated part must be even and within the head"));
+            }
+        }
+        Ok(self)
+    }
+}

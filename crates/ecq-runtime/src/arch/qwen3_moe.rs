@@ -1,0 +1,35 @@
+//! Qwen3 with experts.
+
+use super::decoder::Decoder;
+use super::keys::{Keys, wrong};
+use super::{Config, ExpertsSpec, LinearSpec, Mixer, Role, Routing, qwen};
+use crate::error::Result;
+
+pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
+    let decoder = qwen::decoder(keys, model_type)?;
+    let experts = keys.whole("num_experts")?.unwrap_or(128);
+    let top_k = keys.whole("num_experts_per_tok")?.unwrap_or(8).min(experts);
+    let inner = keys.whole("moe_intermediate_size")?.unwrap_or(768);
+    let renormalize = keys.flag("norm_topk_prob")?.unwrap_or(false);
+    // Every so many layers have experts; layers may be listed that have none.
+    let step = keys.whole("decoder_sparse_step")?.unwrap_or(1);
+    let dense = match keys.get("mlp_only_layers") {
+        None => Vec::new(),
+        Some(list) => {
+            let numbers = list.as_array().map(|list| list.iter().map(serde_json::Value::as_u64).collect());
+            let numbers: Option<Vec<u64>> = numbers.flatten();
+            numbers.ok_or_else(|| wrong("mlp_only_layers", "is no list of layer numbers"))?
+        }
+    };
+    Ok(decoder.build_with(|decoder, layer| {
+        if dense.contains(&(layer as u64)) || !(layer + 1).is_multiple_of(step) {
+            return decoder.dense(layer);
+        }
+        let part = Decoder::part(layer, "mlp");
+        let router = LinearSpec::new(Role::Router, format!("{part}.gate"), [experts, decoder.hidden], false);
+        let names = ["gate_proj", "up_proj", "down_proj"];
+        let one = |expert: usize| decoder.gated(&format!("{part}.experts.{expert}"), names, inner);
+        let routing = Routing { top_k, renormalize };
+        Mixer::Experts(ExpertsSpec { router, routing, experts: (0..experts).map(one).collect() })
+    }))
+}

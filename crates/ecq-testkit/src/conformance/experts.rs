@@ -1,0 +1,189 @@
+//! Feed-forward layers of which each row runs some.
+
+use super::matrices::{Case, matrices};
+use super::rig::{Held, Rig};
+use super::{Joined, bits, random};
+use crate::Numbers;
+use ecq_core::{Activation, Element};
+use ecq_runtime::Residence;
+use ecq_runtime::arch::Routing;
+use ecq_runtime::program::{BufferId, Command, ExpertWeights, Experts, Rows, SlotId};
+
+/// The largest scores, their numbers in ascending order, and a softmax over all of them.
+pub fn routing(joined: &Joined) -> usize {
+    let mut numbers = Numbers::new(31);
+    let mut cases = 0;
+    for (experts, top_k) in [(2, 1), (8, 2), (9, 9), (128, 8)] {
+        for renormalize in [false, true] {
+            for rows in [1, 3, 40] {
+                let mut scores = random(&mut numbers, rows * experts);
+                // Of equals the first.
+                scores[experts - 1] = scores[0];
+                let mut rig = Rig::new(joined);
+                let logits = rig.filled(&scores);
+                let choices = rig.zeros(Element::U32, rows * top_k);
+                let weights = rig.results(rows * top_k);
+                let routing = Routing { top_k, renormalize };
+                rig.run([rows, 0], vec![Command::Route { logits, experts, routing, choices, weights }]);
+                let (choices, weights) = (rig.read::<u32>(choices), rig.read::<f32>(weights));
+                for (row, scores) in scores.chunks_exact(experts).enumerate() {
+                    let mut order: Vec<usize> = (0..experts).collect();
+                    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+                    order.truncate(top_k);
+                    order.sort_unstable();
+                    let all: f64 = scores.iter().map(|&s| f64::from(s).exp()).sum();
+                    let mut expected: Vec<f64> =
+                        order.iter().map(|&expert| f64::from(scores[expert]).exp() / all).collect();
+                    if renormalize {
+                        let sum: f64 = expected.iter().sum();
+                        expected.iter_mut().for_each(|weight| *weight /= sum);
+                    }
+                    let part = row * top_k..(row + 1) * top_k;
+                    let found: Vec<usize> = choices[part.clone()].iter().map(|&c| c as usize).collect();
+                    assert_eq!(found, order, "{top_k} of {experts}, row {row}");
+                    for (found, expected) in weights[part].iter().zip(expected) {
+                        assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} not {expected}");
+                    }
+                }
+                cases += 1;
+            }
+        }
+    }
+    cases
+}
+
+const EXPERTS: usize = 5;
+const TOP_K: usize = 2;
+const SHAPE: [usize; 2] = [50, 96];
+
+/// An expert, matrix by matrix: up, down, and perhaps a gate before them.
+struct Expert {
+    gate: Option<Held>,
+    up: Held,
+    down: Held,
+}
+
+/// Rows that choose experts against the same products one after another, for every residence; each row the same
+/// whatever the others choose, and whichever experts lie in slots.
+pub fn experts(joined: &Joined) -> usize {
+    let mut numbers = Numbers::new(32);
+    let [inner, hidden] = SHAPE;
+    let first = matrices(&mut numbers, inner, hidden);
+    let second = matrices(&mut numbers, hidden, inner);
+    let mut cases = 0;
+    for residence in [Residence::Streams, Residence::Packed, Residence::Slot, Residence::Dense] {
+        let takes = |case: &&Case| case.residences().contains(&residence);
+        let wide: Vec<&Case> = first.iter().filter(takes).collect();
+        let tall: Vec<&Case> = second.iter().filter(takes).collect();
+        for gated in [false, true] {
+            let mut rig = Rig::new(joined);
+            let mut hold =
+                |cases: &[&Case], i: usize| rig.hold(&cases[i * 3 % cases.len()].matrix, residence);
+            let all: Vec<Expert> = (0..EXPERTS)
+                .map(|i| Expert {
+                    gate: gated.then(|| hold(&wide, i + 1)),
+                    up: hold(&wide, i),
+                    down: hold(&tall, i),
+                })
+                .collect();
+            let ids: Vec<ExpertWeights> = all
+                .iter()
+                .map(|expert| ExpertWeights {
+                    gate: expert.gate.as_ref().map(|gate| gate.operand.weight()),
+                    up: expert.up.operand.weight(),
+                    down: expert.down.operand.weight(),
+                })
+                .collect();
+            let mut sets: Vec<Vec<SlotId>> = Vec::new();
+            if residence == Residence::Slot {
+                for _ in 0..2 {
+                    let places = ids[0].all().count();
+                    let of = |place: usize| ids.iter().filter_map(move |expert| expert.all().nth(place));
+                    sets.push((0..places).map(|place| rig.slot(&of(place).collect::<Vec<_>>())).collect());
+                }
+            }
+            for rows in [1, 6, 33] {
+                let x = random(&mut numbers, rows * hidden);
+                let choices: Vec<u32> = (0..rows).flat_map(|_| two(&mut numbers)).collect();
+                let weights: Vec<f32> = (0..rows * TOP_K).map(|_| numbers.normal()).collect();
+                let expected: Vec<Vec<f32>> = (0..rows)
+                    .map(|row| {
+                        let part = row * TOP_K..(row + 1) * TOP_K;
+                        let chosen = choices[part.clone()].iter().zip(&weights[part]);
+                        alone(&mut rig, &all, chosen, &x[row * hidden..(row + 1) * hidden])
+                    })
+                    .collect();
+                let y = rig.results(rows * hidden);
+                let command = Experts {
+                    x: rig.filled(&x),
+                    choices: rig.filled(&choices),
+                    weights: rig.filled(&weights),
+                    top_k: TOP_K,
+                    experts: ids.clone(),
+                    slots: sets.clone(),
+                    activation: Activation::Silu,
+                    y,
+                };
+                rig.run([rows, 0], vec![Command::Experts(Box::new(command))]);
+                let found = rig.read::<f32>(y);
+                for (row, (found, expected)) in found.chunks_exact(hidden).zip(&expected).enumerate() {
+                    let what = format!("{residence:?}, gated {gated}, row {row} of {rows}");
+                    if joined.backend.facts().same_bits {
+                        assert_eq!(bits(found), bits(expected), "{what}");
+                    }
+                    for (found, expected) in found.iter().zip(expected) {
+                        assert!((found - expected).abs() <= 1e-4 * (1.0 + expected.abs()), "{what}");
+                    }
+                }
+                cases += 1;
+            }
+        }
+    }
+    cases
+}
+
+/// Two different experts, ascending.
+fn two(numbers: &mut Numbers) -> [u32; 2] {
+    let first = numbers.below(EXPERTS as u64 - 1) as u32;
+    [first, first + 1 + numbers.below(EXPERTS as u64 - 1 - u64::from(first)) as u32]
+}
+
+/// What one row gives, by commands that are tested on their own.
+fn alone<'a>(
+    rig: &mut Rig,
+    all: &[Expert],
+    chosen: impl Iterator<Item = (&'a u32, &'a f32)>,
+    x: &[f32],
+) -> Vec<f32> {
+    let [inner, hidden] = SHAPE;
+    let mut sum = vec![0f32; hidden];
+    for (&expert, &weight) in chosen {
+        let expert = &all[expert as usize];
+        let x = rig.filled(x);
+        let [gate, up] = [(); 2].map(|()| rig.results(inner));
+        let y = rig.results(hidden);
+        let mut commands = Vec::new();
+        let mut product = |rig: &Rig, held: &Held, x: BufferId, len: usize, y: BufferId| {
+            commands.extend(held.decode.clone());
+            let output = rig.output(held.operand, 1, 0..len, y);
+            commands.push(Command::Linear { rows: Rows::Batch, x, outputs: vec![output] });
+        };
+        product(rig, &expert.up, x, inner, up);
+        let middle = match &expert.gate {
+            Some(held) => {
+                product(rig, held, x, inner, gate);
+                gate
+            }
+            None => up,
+        };
+        let factor = expert.gate.as_ref().map(|_| up);
+        let activation = Activation::Silu;
+        commands.push(Command::Activate { activation, x: middle, up: factor, width: inner });
+        commands.extend(expert.down.decode.clone());
+        let output = rig.output(expert.down.operand, 1, 0..hidden, y);
+        commands.push(Command::Linear { rows: Rows::Batch, x: middle, outputs: vec![output] });
+        rig.run([1, 0], commands);
+        sum.iter_mut().zip(rig.read::<f32>(y)).for_each(|(sum, y)| *sum += weight * y);
+    }
+    sum
+}
