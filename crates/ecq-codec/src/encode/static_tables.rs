@@ -1,11 +1,11 @@
 use super::classes::Classed;
 use super::plan::PREFIX_TOLERANCE;
 use super::{Plan, stream_parts, table_part};
-use crate::error::{PackError, Result};
+use crate::error::{CodecError, Result};
+use crate::parts::{encode_classes, tile_layout};
 use ecq_coding::prefix::{self, PrefixCode};
 use ecq_coding::{CodingError, Layout, rans};
 use ecq_core::{Codes, Part, Parts};
-use ecq_kernels::{encode_classes, tile_layout};
 use rayon::prelude::*;
 
 /// Table, index and stream of a rANS-coded tensor.
@@ -58,7 +58,7 @@ fn by_tile(
         let (row, col, tile_rows, tile_cols) = plan.tile.place(index, rows, cols);
         let layout = tile_layout(plan.tile, tile_rows, tile_cols)?;
         let symbols = &codes.symbols()[row * cols + col..];
-        one(plan.ids[index].into(), [row, col], symbols, cols, layout).map_err(PackError::from)
+        one(plan.ids[index].into(), [row, col], symbols, cols, layout).map_err(CodecError::from)
     };
     (0..tiles).into_par_iter().map(encode).collect()
 }

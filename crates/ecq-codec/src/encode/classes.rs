@@ -1,10 +1,10 @@
 //! Classes of rows and columns whose codes are alike, so that a few tables fit a matrix better than one.
 
 use crate::error::Result;
+use crate::parts::encode_classes;
 use ecq_coding::rans::Classes;
 use ecq_coding::{Counts, FrequencyTable, cluster};
 use ecq_core::Codes;
-use ecq_kernels::encode_classes;
 use rayon::prelude::*;
 
 /// Rounds in which rows, then columns, move to the class that codes them in the fewest bits.
@@ -238,7 +238,7 @@ mod tests {
 
     /// Rounded numbers of a deviation that is a row's times a column's.
     fn codes(rows: usize, cols: usize, spread: f32) -> (Codes, Grid) {
-        let mut numbers = ecq_testkit::Numbers::new(11);
+        let mut numbers = ecq_fixtures::Numbers::new(11);
         let factor = |i: usize| if i.is_multiple_of(3) { 1.0 + spread } else { 1.0 };
         let symbol = |i: usize| {
             let deviation = 1.2 * factor(i / cols) * factor(i % cols);
