@@ -7,8 +7,8 @@ use std::process::Command;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Graph(BTreeMap<String, BTreeMap<String, BTreeSet<String>>>);
 
-/// Prints the crates of the workspace in layers, each of crates that depend only on layers before it; dependencies of
-/// tests and build scripts count.
+/// Prints the crates of the workspace in layers, each of crates that depend only on layers before it;
+/// dependencies of tests and build scripts count.
 ///
 /// # Errors
 /// When crates depend on each other in a circle: the error names it.

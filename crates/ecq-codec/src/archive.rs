@@ -199,8 +199,8 @@ pub struct Chooser {
 }
 
 impl Chooser {
-    /// The ends that are missing (bit 0: code 0, bit 1: the last code) before symbol `at` of a group, from those
-    /// missing before the symbol before it, and the symbols `before` it in the row.
+    /// The ends that are missing (bit 0: code 0, bit 1: the last code) before symbol `at` of a group, from
+    /// those missing before the symbol before it, and the symbols `before` it in the row.
     #[inline(always)]
     pub fn missing(&self, missing: usize, at: usize, before: &[u8]) -> usize {
         match before.last() {

@@ -57,8 +57,8 @@ pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
     Ok(grid)
 }
 
-/// The part `outliers`: for each tile a varint count, then for each of its outliers two varints: how many weights (row-major in the
-/// tile) lie between it and the one before or the start, and its delta, zigzag.
+/// The part `outliers`: for each tile a varint count, then for each of its outliers two varints: how many
+/// weights (row-major in the tile) lie between it and the one before or the start, and its delta, zigzag.
 ///
 /// # Panics
 /// When an outlier is outside the matrix.

@@ -1,4 +1,5 @@
-//! The codec of one weight matrix: codes and their grid to an [`EncodedTensor`](ecq_core::EncodedTensor) and back.
+//! The codec of one weight matrix: codes and their grid to an [`EncodedTensor`](ecq_core::EncodedTensor) and
+//! back.
 //!
 //! ```
 //! use ecq_codec::{decode_codes, decode_grid, encode};
@@ -18,9 +19,9 @@
 //! # Ok::<(), ecq_codec::CodecError>(())
 //! ```
 //!
-//! Parts are laid out as `docs/format.md` says; this crate is the one place that writes and reads them. Its decoders are
-//! the reference; a product that decodes on its way takes tables and places of tiles from here ([`Tables`],
-//! [`tile_ranges`], [`tile_layout`]).
+//! Parts are laid out as `docs/format.md` says; this crate is the one place that writes and reads them. Its
+//! decoders are the reference; a product that decodes on its way takes tables and places of tiles from here
+//! ([`Tables`], [`tile_ranges`], [`tile_layout`]).
 
 mod archive;
 mod decode;

@@ -64,7 +64,8 @@ impl<T> Tables<T> {
 }
 
 impl Tables<FrequencyTable> {
-    /// The frequency tables of a rANS-coded tensor, and the classes that choose among them where there are such.
+    /// The frequency tables of a rANS-coded tensor, and the classes that choose among them where there are
+    /// such.
     ///
     /// # Errors
     /// When the part is missing or corrupt.
@@ -127,8 +128,8 @@ impl Tables<Decoder> {
     }
 }
 
-/// The end of the `table` part of a tensor with classes: the number of the table of each pair, the class of each row and of
-/// each column, each in as few bits as tell them apart, least significant bit first.
+/// The end of the `table` part of a tensor with classes: the number of the table of each pair, the class of
+/// each row and of each column, each in as few bits as tell them apart, least significant bit first.
 pub fn encode_classes(classes: &Classes, tables: usize) -> Vec<u8> {
     let (rows, cols) = (classes.rows(), classes.cols());
     let mut out = vec![0; class_bits(classes.counts(), [rows.len(), cols.len()], tables).div_ceil(8)];

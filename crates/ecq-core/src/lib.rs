@@ -1,7 +1,7 @@
 //! Nouns of ecq: [`Codes`], [`Grid`], [`EncodedTensor`], [`Limits`]. No I/O, no device, no algorithm.
 //!
-//! An [`EncodedTensor`] is the only weight type that crosses crates: plain data, checked once by its constructor,
-//! immutable afterwards.
+//! An [`EncodedTensor`] is the only weight type that crosses crates: plain data, checked once by its
+//! constructor, immutable afterwards.
 
 mod codes;
 mod element;

@@ -7,9 +7,9 @@ pub type Parts = BTreeMap<Part, Bytes>;
 
 /// One weight matrix in its encoded form: facts and bytes.
 ///
-/// Who checks: the constructor, all that can be checked without decoding. Every tensor has the parts that its content
-/// asks for and no other, and each part whose length follows from the facts has that length. What the bytes say is
-/// checked by whoever decodes them.
+/// Who checks: the constructor, all that can be checked without decoding. Every tensor has the parts that its
+/// content asks for and no other, and each part whose length follows from the facts has that length. What the
+/// bytes say is checked by whoever decodes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedTensor {
     entry: Entry,
@@ -20,8 +20,8 @@ impl EncodedTensor {
     /// Checks facts and bytes, under the default limits.
     ///
     /// # Errors
-    /// When the facts do not hold (see [`Entry::check`]), a part is missing, a part belongs to no such content, or a
-    /// part has not the length that follows from the facts.
+    /// When the facts do not hold (see [`Entry::check`]), a part is missing, a part belongs to no such
+    /// content, or a part has not the length that follows from the facts.
     pub fn new(entry: Entry, parts: Parts) -> Result<Self, CoreError> {
         Self::within(entry, parts, &Limits::default())
     }

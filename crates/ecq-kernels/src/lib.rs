@@ -1,7 +1,7 @@
 //! Kernels of ecq by stem. Here: the CPU's, which are also the readable twin of every other device's.
 //!
-//! Products take the parts of an [`EncodedTensor`](ecq_core::EncodedTensor) through `ecq-codec`, and what they find wrong
-//! with them is its [`CodecError`](ecq_codec::CodecError).
+//! Products take the parts of an [`EncodedTensor`](ecq_core::EncodedTensor) through `ecq-codec`, and what
+//! they find wrong with them is its [`CodecError`](ecq_codec::CodecError).
 
 pub mod cpu;
 

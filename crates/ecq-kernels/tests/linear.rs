@@ -448,5 +448,5 @@ fn what_no_decoder_takes_no_product_takes() {
             }
         }
     }
-    assert!(refused > 100, "{refused}");
+    assert!(refused >= sound.parts()[&Part::Table].len(), "every cut of the tables is refused: {refused}");
 }

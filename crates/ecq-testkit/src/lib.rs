@@ -1,3 +1,4 @@
-//! The conformance suite of backends (unpublished), and tests of the engine on packed models: what needs everything.
+//! The conformance suite of backends (unpublished), and tests of the engine on packed models: what needs
+//! everything.
 
 pub mod conformance;

@@ -26,8 +26,8 @@ pub fn decode_codes(tensor: &EncodedTensor) -> Result<Codes> {
     Ok(Codes::new(rows, cols, CodesEntry::of(tensor)?.alphabet, symbols)?)
 }
 
-/// As [`decode_codes`], row-major into a buffer of `rows * cols` symbols that the caller keeps; packed codes are
-/// not checked against the alphabet.
+/// As [`decode_codes`], row-major into a buffer of `rows * cols` symbols that the caller keeps; packed codes
+/// are not checked against the alphabet.
 ///
 /// # Errors
 /// As [`decode_codes`], and when the buffer has another length; it then holds unspecified symbols.
@@ -67,7 +67,8 @@ pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<(
     }
 }
 
-/// Decodes every tile by `one(tile, first row and column, stream, layout, out, stride)`; bands of tiles in parallel.
+/// Decodes every tile by `one(tile, first row and column, stream, layout, out, stride)`; bands of tiles in
+/// parallel.
 fn by_tile(
     tensor: &EncodedTensor,
     symbols: &mut [u8],

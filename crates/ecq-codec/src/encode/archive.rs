@@ -137,8 +137,8 @@ fn count_contexts(codes: &Codes, group_size: usize, classes: &[GroupClass], mode
 
 /// The distribution of independent codes that, once groups without an end are left out, shows `counts`.
 ///
-/// A group that must hold an end shows it more often than independent draws would. The chance `p` of an end is
-/// found by scaling it with (seen / expected) until they agree.
+/// A group that must hold an end shows it more often than independent draws would. The chance `p` of an end
+/// is found by scaling it with (seen / expected) until they agree.
 fn base(counts: &Counts, alphabet: u16, ends: [bool; 2], group_size: usize) -> Result<FrequencyTable> {
     let last = usize::from(alphabet) - 1;
     let total = counts.total().max(1) as f64;

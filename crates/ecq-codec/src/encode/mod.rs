@@ -67,7 +67,8 @@ pub fn encode_raw(
     Ok(EncodedTensor::new(Entry { kind, shape, content }, parts)?)
 }
 
-/// The facts of a grid and the parts of its side data: floats as byte planes, one field a byte; outliers tile by tile.
+/// The facts of a grid and the parts of its side data: floats as byte planes, one field a byte; outliers tile
+/// by tile.
 ///
 /// # Errors
 /// When scales and biases have different types, or this version encodes no such grid.

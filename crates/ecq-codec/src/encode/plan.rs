@@ -103,7 +103,8 @@ pub struct Plan {
     pub(crate) tables: Vec<FrequencyTable>,
     /// The table of each tile.
     pub(crate) ids: Vec<u8>,
-    /// What chooses a symbol's table and the tables in place of those of tiles, where the coding is rANS and they save bits.
+    /// What chooses a symbol's table and the tables in place of those of tiles, where the coding is rANS and
+    /// they save bits.
     pub(crate) classed: Option<Classed>,
 }
 
@@ -219,7 +220,8 @@ fn considered(options: &EncodeOptions) -> Vec<Coding> {
     }
 }
 
-/// Classes as the choice asks, where it asks for any and they are worth it; `by_tile` is what tables of tiles take, in bits.
+/// Classes as the choice asks, where it asks for any and they are worth it; `by_tile` is what tables of tiles
+/// take, in bits.
 fn classed(codes: &Codes, grid: &Grid, choice: ClassChoice, by_tile: f64) -> Result<Option<Classed>> {
     match choice {
         ClassChoice::Only(counts) => Classed::of(codes, counts.map(usize::from)).map(Some),

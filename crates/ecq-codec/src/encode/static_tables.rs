@@ -46,7 +46,8 @@ fn parts(tables: &[Vec<u8>], plan: &Plan, streams: &[Vec<u8>]) -> Result<Parts> 
     Ok(parts)
 }
 
-/// The stream of every tile by `one(table, row and column of its corner, symbols from there on, stride, layout)`.
+/// The stream of every tile by `one(table, row and column of its corner, symbols from there on, stride,
+/// layout)`.
 fn by_tile(
     codes: &Codes,
     plan: &Plan,

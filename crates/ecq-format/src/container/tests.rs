@@ -8,8 +8,8 @@ use ecq_core::{
 use safetensors::{Dtype, SafeTensors};
 use std::path::{Path, PathBuf};
 
-/// Facts and bytes that the container carries as they are; the golden file holds them, so lengths are not those that the
-/// facts ask for.
+/// Facts and bytes that the container carries as they are; the golden file holds them, so lengths are not
+/// those that the facts ask for.
 fn encoded(seed: u8, coding: Coding) -> (Entry, Parts) {
     let content = Content::Codes {
         coding,

@@ -9,8 +9,8 @@ use ecq_fixtures::Numbers;
 use ecq_runtime::program::{Command, Rows};
 use ecq_runtime::{Matrix, Residence, RuntimeError, Stored};
 
-/// A matrix that is cut short is refused when it is loaded, or when it is decoded, with its name. One that lacks a part,
-/// or has one of another length than its entry asks for, cannot be made.
+/// A matrix that is cut short is refused when it is loaded, or when it is decoded, with its name. One that
+/// lacks a part, or has one of another length than its entry asks for, cannot be made.
 pub fn cut_streams(joined: &Joined) -> usize {
     let mut cases = 0;
     for case in matrices(&mut Numbers::new(8), 50, 96) {
