@@ -2,8 +2,8 @@
 //! claims much is refused for what it claims, not for the memory of this machine.
 #![no_main]
 
+use ecq::codec::{decode_codes, decode_grid, decode_raw};
 use ecq::format::container::EcqFile;
-use ecq::kernels::cpu::{decode_codes, decode_grid, decode_raw};
 use ecq::{Content, Limits};
 use libfuzzer_sys::fuzz_target;
 
@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     for name in file.names() {
         let _ = file.check(name);
         match file.encoded(name) {
-            Ok(tensor) if matches!(tensor.entry.content, Content::Codes { .. }) => {
+            Ok(tensor) if matches!(tensor.entry().content, Content::Codes { .. }) => {
                 let _ = decode_grid(&tensor);
                 let _ = decode_codes(&tensor);
             }

@@ -1,12 +1,13 @@
 //! Chores: `tour` shows the main job on a real model, `models` installs models and texts, `fuzz-seeds` writes
-//! fuzzing seeds, `big-gguf` and `big-checkpoint` large models.
+//! fuzzing seeds, `big-gguf` and `big-checkpoint` large models, `cycles` shows which crate depends on which.
 
+mod cycles;
 mod models;
 mod seeds;
 mod tour;
 
 use clap::{Parser, Subcommand};
-use ecq_testkit::checkpoint::{Big, Float, big_checkpoint};
+use ecq_fixtures::checkpoint::{Big, Float, big_checkpoint};
 use std::path::PathBuf;
 
 /// Chores of the ecq repository.
@@ -59,6 +60,8 @@ enum Chore {
     },
     /// Write small valid inputs to fuzz/corpus, for fuzzers to start from
     FuzzSeeds,
+    /// Print the crates of the workspace in layers; fail where they depend on each other in a circle
+    Cycles,
 }
 
 fn float(word: &str) -> Result<Float, String> {
@@ -72,12 +75,13 @@ fn main() -> anyhow::Result<()> {
         Chore::Models { into } => models::install(into),
         Chore::Tour => tour::run(),
         Chore::BigGguf { output, tensors, megabytes } => {
-            Ok(ecq_testkit::big_gguf(&output, tensors, megabytes * 1_000_000)?)
+            Ok(ecq_fixtures::big_gguf(&output, tensors, megabytes * 1_000_000)?)
         }
         Chore::BigCheckpoint { output, tensors, megabytes, float, shards, dense } => {
             let big = Big { tensors, tensor_bytes: megabytes * 1_000_000, float, shards, dense };
             Ok(big_checkpoint(&output, &big)?)
         }
         Chore::FuzzSeeds => seeds::write(),
+        Chore::Cycles => cycles::run(),
     }
 }

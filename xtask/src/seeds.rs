@@ -14,7 +14,7 @@ pub fn write() -> anyhow::Result<()> {
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         Ok(folder)
     };
-    let gguf = ecq_testkit::small_gguf(2, 256);
+    let gguf = ecq_fixtures::small_gguf(2, 256);
     // The tensors of a GGUF file are of no interest to its parser.
     fs::write(folder("gguf")?.join("small"), &gguf[..gguf.len().min(4096)])?;
     for ty in [2u8, 3, 6, 7, 8, 10, 11, 12, 13, 14] {

@@ -20,7 +20,7 @@ struct Files(tempfile::TempDir);
 impl Files {
     fn with_model(rows: u64, cols: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("m.gguf"), ecq_testkit::small_gguf(rows, cols)).unwrap();
+        std::fs::write(folder.path().join("m.gguf"), ecq_fixtures::small_gguf(rows, cols)).unwrap();
         Self(folder)
     }
 
@@ -104,7 +104,7 @@ fn people_get_words() {
 fn a_model_is_quantized_for_a_rate_or_a_size_and_explained() {
     let files = Files::with_model(64, 256);
     let (model, packed, page) = (files.name("f.gguf"), files.name("f.ecq"), files.name("f.html"));
-    std::fs::write(&model, ecq_testkit::finite_gguf(256, 1024)).unwrap();
+    std::fs::write(&model, ecq_fixtures::finite_gguf(256, 1024)).unwrap();
     let report = json(&ecq(&["quantize", &model, "-o", &packed, "--bpw", "3.25", "--json"]));
     assert!((report["bpw_linear"].as_f64().unwrap() - 3.25).abs() < 0.01, "{report}");
     assert!(report["sqnr_linear_db"].as_f64().unwrap() > 10.0);
@@ -182,7 +182,7 @@ fn errors_say_what_where_and_how_badly() {
 
     // Another model: exit code 1 and the places.
     let other = files.name("o.gguf");
-    std::fs::write(&other, ecq_testkit::small_gguf(65, 256)).unwrap();
+    std::fs::write(&other, ecq_fixtures::small_gguf(65, 256)).unwrap();
     let output = ecq(&["verify", &packed, "--against", &other, "--json"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(!json(&output)["mismatches"].as_array().unwrap().is_empty());
@@ -209,7 +209,7 @@ fn killed_at_any_moment_nothing_is_half_done_and_resume_gives_the_same_bytes() {
     assert!(ecq(&["quantize", &model, "-o", &undisturbed, "--lossless"]).status.success());
     let took = start.elapsed();
     let expected = std::fs::read(&undisturbed).unwrap();
-    let mut numbers = ecq_testkit::Numbers::new(u64::from(std::process::id()));
+    let mut numbers = ecq_fixtures::Numbers::new(u64::from(std::process::id()));
     let (mut killed, mut resumed) = (0, 0);
     while killed < 50 {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ecq"))
@@ -248,7 +248,7 @@ fn memory_stays_bounded_by_the_largest_tensor() {
     // Four tensors of 60 MB each as codes of four bits.
     let files = Files(tempfile::tempdir().unwrap());
     let model = files.path("big.gguf");
-    ecq_testkit::big_gguf(&model, 4, 60_000_000).unwrap();
+    ecq_fixtures::big_gguf(&model, 4, 60_000_000).unwrap();
     for coding in ["rans", "archive"] {
         let dest = files.name("big.ecq");
         let args =

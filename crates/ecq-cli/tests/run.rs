@@ -417,7 +417,7 @@ fn files_that_do_not_run_are_named_with_what_is_wrong() {
         |file: &str, code: i32, kind: &str| refusal(&["run", file, "-p", "x", "--tokens", "1"], code, kind);
 
     assert!(run(&folder.name("none.ecq"), 4, "io").contains("none.ecq"));
-    std::fs::write(folder.path("m.gguf"), ecq_testkit::small_gguf(64, 256)).unwrap();
+    std::fs::write(folder.path("m.gguf"), ecq_fixtures::small_gguf(64, 256)).unwrap();
     assert!(run(&folder.name("m.gguf"), 3, "format").ends_with(
         "a GGUF file; only .ecq files run: quantize it first, without loss if it is to stay as it is \
          (`ecq quantize --lossless MODEL -o MODEL.ecq`)"

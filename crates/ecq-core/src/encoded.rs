@@ -1,7 +1,5 @@
 use crate::{CoreError, FloatType, Limits};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// What a tensor is to the model; sizes are reported by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +25,31 @@ pub enum Coding {
     Prefix,
     /// rANS with a static table per symbol context: smallest, slowest, for storage.
     Archive,
+}
+
+impl Coding {
+    /// All codings, the fastest to decode first.
+    pub const ALL: [Self; 4] = [Self::Packed, Self::Prefix, Self::Rans, Self::Archive];
+
+    /// The name that files and options use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Packed => "packed",
+            Self::Rans => "rans",
+            Self::Prefix => "prefix",
+            Self::Archive => "archive",
+        }
+    }
+}
+
+/// Bits of a code of fixed width below `alphabet`, which is 2 or more.
+pub fn code_bits(alphabet: u16) -> u32 {
+    (u32::from(alphabet) - 1).ilog2() + 1
+}
+
+/// Bytes of a row of `cols` codes of `bits` bits, padded to whole bytes.
+pub fn packed_row_bytes(cols: usize, bits: u32) -> usize {
+    cols.saturating_mul(bits as usize).div_ceil(8)
 }
 
 /// Which symbol goes to which lane of a tile.
@@ -226,6 +249,22 @@ pub enum Content {
     Raw(RawEntry),
 }
 
+impl Content {
+    /// The parts that a tensor of this content has, in ascending order.
+    pub fn parts(&self) -> Vec<Part> {
+        let Self::Codes { coding, grid, .. } = self else {
+            return vec![Part::Stream];
+        };
+        let mut parts = grid.parts();
+        parts.push(Part::Stream);
+        if *coding != Coding::Packed {
+            parts.extend([Part::Table, Part::Index]);
+        }
+        parts.sort_unstable();
+        parts
+    }
+}
+
 /// A named byte string of an encoded tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -275,9 +314,6 @@ impl Part {
         }
     }
 }
-
-/// The byte strings of an encoded tensor; cheap to clone (reference-counted, possibly memory-mapped).
-pub type Parts = BTreeMap<Part, Bytes>;
 
 /// What is known of an encoded tensor without its bytes; the JSON entry of the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -337,20 +373,18 @@ impl Entry {
         }
         grid.check(self.shape, *alphabet)
     }
-}
 
-/// One weight matrix in its encoded form: facts and bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EncodedTensor {
-    /// The facts.
-    pub entry: Entry,
-    /// The bytes.
-    pub parts: Parts,
-}
-
-impl EncodedTensor {
-    /// Bytes of all parts.
-    pub fn bytes(&self) -> u64 {
-        self.parts.values().map(|part| part.len() as u64).sum()
+    /// The length in bytes of a part where it follows from these facts alone; they must have passed
+    /// [`check`](Self::check).
+    pub(crate) fn part_bytes(&self, part: Part) -> Option<usize> {
+        let [rows, cols] = self.shape;
+        let Content::Codes { coding, alphabet, tile, .. } = &self.content else { return None };
+        match (part, coding) {
+            (Part::Stream, Coding::Packed) => {
+                Some(rows.saturating_mul(packed_row_bytes(cols, code_bits(*alphabet))))
+            }
+            (Part::Index, _) => Some(tile.count(rows, cols).saturating_mul(4)),
+            _ => None,
+        }
     }
 }

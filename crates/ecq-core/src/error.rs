@@ -1,3 +1,4 @@
+use crate::Part;
 use thiserror::Error;
 
 /// What can be wrong with the facts a noun is made from.
@@ -44,5 +45,21 @@ pub enum CoreError {
         found: u64,
         /// The allowed range in words.
         expected: &'static str,
+    },
+    /// A part that the content asks for is not there.
+    #[error("part `{}` is missing", .0.name())]
+    MissingPart(Part),
+    /// A part is there that the content does not ask for.
+    #[error("part `{}` belongs to no such content", .0.name())]
+    StrayPart(Part),
+    /// A part has not the length that the facts ask for.
+    #[error("part `{}` has {found} bytes, {expected} expected", part.name())]
+    PartLength {
+        /// The part.
+        part: Part,
+        /// Its length in bytes.
+        found: usize,
+        /// The length expected in bytes.
+        expected: usize,
     },
 }

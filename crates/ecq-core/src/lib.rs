@@ -1,7 +1,7 @@
 //! Nouns of ecq: [`Codes`], [`Grid`], [`EncodedTensor`], [`Limits`]. No I/O, no device, no algorithm.
 //!
-//! An [`EncodedTensor`] is the only weight type that crosses crates: plain data, checked once by whoever
-//! makes it (the container reader or the encoder), immutable afterwards.
+//! An [`EncodedTensor`] is the only weight type that crosses crates: plain data, checked once by its
+//! constructor, immutable afterwards.
 
 mod codes;
 mod element;
@@ -9,12 +9,14 @@ mod encoded;
 mod error;
 mod grid;
 mod limits;
+mod tensor;
 
 pub use codes::Codes;
 pub use element::{Activation, Element, RotaryPairs};
 pub use encoded::{
-    Coding, Content, EncodedTensor, Entry, GridEntry, Kind, Order, Part, Parts, RawEntry, Tile,
+    Coding, Content, Entry, GridEntry, Kind, Order, Part, RawEntry, Tile, code_bits, packed_row_bytes,
 };
 pub use error::CoreError;
 pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid, Outlier, UniformRows};
 pub use limits::Limits;
+pub use tensor::{EncodedTensor, Parts};

@@ -1,13 +1,15 @@
 //! Products of every form: bit for bit one another, and near an oracle in double precision.
 
+use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice, encode};
+use ecq_codec::{CodecError, decode_codes};
 use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Kind, Outlier, UniformRows,
+    AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Kind, Outlier, Part,
+    UniformRows,
 };
+use ecq_fixtures::Numbers;
 use ecq_kernels::cpu::linear::{
     Activations, DenseLinear, FusedLinear, Isa, Linear, PackedLinear, Precision, Scratch,
 };
-use ecq_pack::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice, encode};
-use ecq_testkit::Numbers;
 
 /// Codes about normal around the middle of the alphabet.
 fn codes(rows: usize, cols: usize, alphabet: u16, numbers: &mut Numbers) -> Codes {
@@ -398,7 +400,7 @@ fn what_is_held_is_what_was_encoded_and_little_more() {
     let tensor = encoded(&codes, &grid, Coding::Rans, TileChoice::Auto, 32);
     let fused = FusedLinear::new(&tensor).unwrap();
     let side = 2 * 2 * 512 * 576 / 32;
-    let stream = tensor.parts[&ecq_core::Part::Stream].len();
+    let stream = tensor.parts()[&Part::Stream].len();
     assert!((side + stream..side + stream + 4096).contains(&fused.bytes_resident()));
 }
 
@@ -408,16 +410,43 @@ fn a_corrupt_stream_is_an_error_of_the_product() {
     let codes = codes(64, 64, 16, &mut numbers);
     let grid = affine(&codes, 32, FloatType::F16, false, &mut numbers);
     for coding in [Coding::Rans, Coding::Prefix] {
-        let mut tensor = encoded(&codes, &grid, coding, TileChoice::Auto, 32);
-        let mut stream = tensor.parts[&ecq_core::Part::Stream].to_vec();
-        let last = stream.len() - 1;
-        stream[last] ^= 0x80;
-        tensor.parts.insert(ecq_core::Part::Stream, stream.into());
+        let (entry, mut parts) = encoded(&codes, &grid, coding, TileChoice::Auto, 32).into_parts();
+        let mut stream = parts[&Part::Stream].to_vec();
+        *stream.last_mut().unwrap() ^= 0x80;
+        parts.insert(Part::Stream, stream.into());
+        let tensor = EncodedTensor::new(entry, parts).unwrap();
         let fused = FusedLinear::new(&tensor).unwrap();
         let x = Activations::i8(&[1.0; 64], 1, 64);
         let refused = fused.matmul(&x, 0..64, &mut [0.0; 64], &mut Scratch::new());
-        assert!(matches!(refused, Err(ecq_kernels::KernelError::Tile { tile: 0, .. })), "{refused:?}");
+        assert!(matches!(refused, Err(CodecError::Tile { tile: 0, .. })), "{refused:?}");
     }
     let tensor = encoded(&codes, &grid, Coding::Archive, TileChoice::Auto, 32);
-    assert!(matches!(FusedLinear::new(&tensor), Err(ecq_kernels::KernelError::Content { .. })));
+    assert!(matches!(FusedLinear::new(&tensor), Err(CodecError::Content { .. })));
+}
+
+#[test]
+fn what_no_decoder_takes_no_product_takes() {
+    let mut numbers = Numbers::new(9);
+    let codes = codes(40, 64, 13, &mut numbers);
+    let grid = uniform(&codes, true, true, false, true, &mut numbers);
+    let sound =
+        encoded_in_classes(&codes, &grid, Coding::Rans, TileChoice::Auto, 32, ClassChoice::Only([3, 2]));
+    let mut refused = 0;
+    for part in [Part::Table, Part::Index] {
+        let bytes = &sound.parts()[&part];
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.to_vec();
+            flipped[at] ^= 1 << (at % 8);
+            for edited in [bytes[..at].to_vec(), flipped] {
+                let (entry, mut parts) = sound.clone().into_parts();
+                parts.insert(part, edited.into());
+                let Ok(tensor) = EncodedTensor::new(entry, parts) else { continue };
+                let decoded = decode_codes(&tensor);
+                let fused = FusedLinear::new(&tensor);
+                assert!(fused.is_ok() || decoded.is_err(), "{part:?} {at}: {fused:?}");
+                refused += usize::from(fused.is_err());
+            }
+        }
+    }
+    assert!(refused >= sound.parts()[&Part::Table].len(), "every cut of the tables is refused: {refused}");
 }

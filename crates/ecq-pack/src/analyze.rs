@@ -1,10 +1,10 @@
 //! What is in a model, and what coding it would give.
 
-use crate::encode::{EncodeOptions, plan, side_data};
 use crate::error::{PackError, Result};
 use crate::progress::{Progress, in_batches};
 use crate::source::{Source, Tensor};
 use bytes::Bytes;
+use ecq_codec::encode::{EncodeOptions, plan, side_data};
 use ecq_coding::{Counts, planes};
 use ecq_core::{Grid, Kind};
 use ecq_quant::{QuantError, Sketch, Spectrum, StepSpan};
@@ -148,7 +148,7 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
             let counts = Counts::of(codes.symbols());
             analysis.histogram = counts.as_array()[..codes.alphabet().into()].to_vec();
             analysis.entropy_bits = counts.entropy_bits();
-            analysis.coding = Some(crate::encode::name(plan.coding).to_owned());
+            analysis.coding = Some(plan.coding.name().to_owned());
             if let Grid::AffineGroups(groups) = &grid {
                 analysis.code_bits = Some(groups.bits);
             }

@@ -2,7 +2,6 @@
 
 use crate::budget::Budget;
 use crate::calibrate::{Calibration, Fitted, Moments, Place, Quantized, Quantizer, Sequences};
-use crate::encode::{CodingChoice, EncodeOptions, encode};
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::matching::{dequantized, matching};
@@ -13,6 +12,7 @@ use crate::rates::{CoderRates, Found, find};
 use crate::report::PackReport;
 use crate::source::Source;
 use crate::spacing::{Spacing, Steps};
+use ecq_codec::encode::{CodingChoice, EncodeOptions, encode};
 use ecq_core::{Coding, FloatType, Kind, Limits};
 use ecq_quant::{Feedback, Floats, feedback};
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};

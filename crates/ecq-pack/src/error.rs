@@ -1,3 +1,4 @@
+use ecq_codec::CodecError;
 use ecq_coding::CodingError;
 use ecq_core::CoreError;
 use ecq_format::checkpoint::CheckpointError;
@@ -5,7 +6,6 @@ use ecq_format::container::ContainerError;
 use ecq_format::gguf::GgufError;
 use ecq_format::hf::HfError;
 use ecq_format::shards::ShardError;
-use ecq_kernels::KernelError;
 use ecq_quant::QuantError;
 use ecq_runtime::RuntimeError;
 use std::path::PathBuf;
@@ -62,27 +62,15 @@ pub enum PackError {
     /// A grid that this version does not encode.
     #[error("this version encodes no such grid")]
     UnknownGrid,
-    /// Scales and biases of different types.
-    #[error("scales and biases have different element types")]
-    MixedSideData,
-    /// A tile's stream passes 4 GiB.
-    #[error("the stream of tile {tile} passes 4 GiB; choose smaller tiles")]
-    TileTooLarge {
-        /// The tile.
-        tile: usize,
-    },
-    /// Tables per tensor out of range.
-    #[error("{0} tables per tensor; expected 1 to 256")]
-    Tables(usize),
     /// A coder refused.
     #[error(transparent)]
     Coding(#[from] CodingError),
     /// A noun refused its facts.
     #[error(transparent)]
     Core(#[from] CoreError),
-    /// Parts do not decode.
+    /// A tensor does not encode or decode.
     #[error(transparent)]
-    Kernel(#[from] KernelError),
+    Codec(#[from] CodecError),
     /// The container is not sound.
     #[error(transparent)]
     Container(#[from] ContainerError),
@@ -111,6 +99,7 @@ impl PackError {
         match self {
             Self::InTensor { source, .. } => source.kind(),
             Self::Runtime(error) => error.kind(),
+            Self::Codec(error) => error.kind(),
             Self::Calibration(_) => "calibration",
             Self::Io { .. }
             | Self::Container(ContainerError::Io { .. })
@@ -118,13 +107,10 @@ impl PackError {
             | Self::Shard(ShardError::Io { .. } | ShardError::Exists { .. })
             | Self::Gguf(GgufError::Io { .. }) => "io",
             Self::UnknownFormat { .. } => "format",
-            Self::Option { .. } | Self::Tables(_) | Self::Quant(QuantError::Unreachable { .. }) => "option",
+            Self::Option { .. } | Self::Quant(QuantError::Unreachable { .. }) => "option",
             Self::Export(_) | Self::Hf(_) => "export",
             Self::Container(ContainerError::JournalKey { .. } | ContainerError::InUse { .. }) => "resume",
-            Self::UnknownGrid
-            | Self::MixedSideData
-            | Self::TileTooLarge { .. }
-            | Self::Checkpoint(CheckpointError::Quantization { .. }) => "unsupported",
+            Self::UnknownGrid | Self::Checkpoint(CheckpointError::Quantization { .. }) => "unsupported",
             Self::Checkpoint(CheckpointError::Folder { .. }) => "format",
             _ => "corrupt",
         }
@@ -165,7 +151,7 @@ impl PackError {
                 | GgufError::PastEnd { offset, .. }
                 | GgufError::Overlap { offset, .. },
             ) => Some(*offset),
-            Self::Kernel(KernelError::Tile { offset, .. }) => Some(*offset as u64),
+            Self::Codec(error) => error.offset(),
             _ => None,
         }
     }

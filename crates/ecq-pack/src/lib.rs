@@ -6,7 +6,6 @@ mod budget;
 pub mod calibrate;
 mod calibrated;
 mod compare;
-pub mod encode;
 mod error;
 mod export;
 pub mod grids;

@@ -1,10 +1,10 @@
 //! Options of packing, as words: one grammar for the command line and for overrides.
 
 use crate::calibrate::Calibration;
-use crate::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::source::TensorFacts;
+use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use ecq_core::{Coding, Kind};
 use ecq_quant::{Levels, Span, StepSpan};
 use regex::Regex;
@@ -216,9 +216,7 @@ pub fn set(options: &mut EncodeOptions, key: &str, value: &str) -> Result<()> {
 }
 
 fn coding(word: &str) -> Option<Coding> {
-    [Coding::Packed, Coding::Prefix, Coding::Rans, Coding::Archive]
-        .into_iter()
-        .find(|&coding| crate::encode::name(coding) == word)
+    Coding::ALL.into_iter().find(|coding| coding.name() == word)
 }
 
 fn classes(word: &str) -> Option<ClassChoice> {

@@ -1,6 +1,5 @@
 //! A model in, an `.ecq` out: every tensor kept as it is or put on a grid, then coded without loss.
 
-use crate::encode::{Plan, encode, encode_raw, name as coding_name};
 use crate::error::{PackError, Result};
 use crate::grids::{GridChoice, Requantized};
 use crate::options::PackOptions;
@@ -10,6 +9,7 @@ use crate::source::{Source, Tensor, TensorFacts};
 use crate::spacing::{Aim, Steps, aim};
 use crate::weights::weights;
 use crate::{rates, report};
+use ecq_codec::encode::{Plan, encode, encode_raw};
 use ecq_core::{EncodedTensor, Kind, Part};
 use ecq_format::container::{ModelEntry, Spool, TensorBytes};
 use ecq_quant::{Distortion, Feedback};
@@ -181,7 +181,7 @@ pub(crate) fn file_bytes(source: &dyn Source, name: &str, tensor: &EncodedTensor
     let mut spool = Spool::counting();
     spool.push_encoded(name, tensor)?;
     let summary = spool.finish(&model_entry(source, "", vec![name.to_owned()], None))?;
-    let digits = OFFSET_DIGITS * tensor.parts.len() as u64;
+    let digits = OFFSET_DIGITS * tensor.parts().len() as u64;
     Ok(summary.tensors.get(name).map_or(0, TensorBytes::total) + digits)
 }
 
@@ -203,7 +203,7 @@ fn tensor_report(tensor: &TensorFacts, bytes: &TensorBytes, facts: &Facts) -> Te
         entropy_bpw: plan.map(|plan| plan.entropy_bits / weights),
         cross_entropy_bpw: plan.map(|plan| plan.cross_entropy_bits / weights),
         codes_bpw: plan.map(|_| codes_bits / weights),
-        coding: plan.map(|plan| coding_name(plan.coding).to_owned()),
+        coding: plan.map(|plan| plan.coding.name().to_owned()),
         sqnr_db: facts.distortion.and_then(|distortion| report::finite(distortion.sqnr_db())),
         reason: facts.note.clone().or_else(|| plan.map(|plan| plan.reason.clone())),
     }

@@ -5,7 +5,6 @@
 //! are packed for real at the steps first found, and the difference is added to the estimates of their role.
 
 use crate::budget::{Budget, Share};
-use crate::encode::CodingChoice;
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::options::{PackOptions, Target};
@@ -14,6 +13,7 @@ use crate::progress::{Progress, in_batches};
 use crate::source::Source;
 use crate::spacing::{Spacing, Steps, aim};
 use crate::weights::weights;
+use ecq_codec::encode::CodingChoice;
 use ecq_core::{Coding, Kind};
 use ecq_format::container::Spool;
 use ecq_quant::{Alphabet, RateModel, Sketch, Spectrum, StepSpan, Weights, solve};

@@ -1,10 +1,10 @@
 //! Checkpoints in, an `.ecq` out, every bit of every tensor kept: Hugging Face, MLX, GPTQ, AWQ.
 
+use ecq_codec::encode::{CodingChoice, EncodeOptions};
 use ecq_core::{Biases, Coding, Grid, Kind, Limits};
-use ecq_pack::encode::{CodingChoice, EncodeOptions};
+use ecq_fixtures::checkpoint::{Float, Matrix, write_sharded};
 use ecq_pack::source::{Source, Tensor};
 use ecq_pack::{PackError, PackOptions, PackReport, pack, source, verify};
-use ecq_testkit::checkpoint::{Float, Matrix, write_sharded};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -180,7 +180,7 @@ fn what_is_no_model_is_refused_by_kind() {
 
 #[test]
 fn a_real_encoder_comes_back_bit_for_bit() {
-    let Some(path) = ecq_testkit::installed("all-MiniLM-L6-v2.safetensors") else { return };
+    let Some(path) = ecq_fixtures::installed("all-MiniLM-L6-v2.safetensors") else { return };
     let source = open(&path);
     let dest = tempfile::tempdir().unwrap();
     let file = dest.path().join("x.ecq");

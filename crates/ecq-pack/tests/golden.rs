@@ -1,16 +1,16 @@
 //! Files of the first release of the schema, never to be rewritten: what they hold must come back for as long
 //! as the schema's version is 1. `small_gguf(2, 256)` in every coding.
 
+use ecq_codec::decode_codes;
 use ecq_core::{Content, Limits, Part};
 use ecq_format::container::EcqFile;
-use ecq_kernels::cpu::decode_codes;
 use ecq_pack::{export_gguf, source, verify};
 
 #[test]
 fn golden_files_decode_to_what_they_were_made_from() {
     let folder = tempfile::tempdir().unwrap();
     let gguf = folder.path().join("small.gguf");
-    std::fs::write(&gguf, ecq_testkit::small_gguf(2, 256)).unwrap();
+    std::fs::write(&gguf, ecq_fixtures::small_gguf(2, 256)).unwrap();
     let limits = Limits::default();
     let original = source::open(&gguf, &limits).unwrap();
     for coding in ["packed", "rans", "prefix", "archive"] {
@@ -42,8 +42,8 @@ fn the_golden_file_with_classes_decodes_to_its_codes() {
     file.verify_seal(|_| {}).unwrap();
     file.check("w").unwrap();
     let tensor = file.encoded("w").unwrap();
-    assert!(matches!(tensor.entry.content, Content::Codes { classes: Some([3, 4]), .. }));
-    assert!(tensor.parts[&Part::Table][0] >= 3, "four tables or more");
+    assert!(matches!(tensor.entry().content, Content::Codes { classes: Some([3, 4]), .. }));
+    assert!(tensor.part(Part::Table).unwrap()[0] >= 3, "four tables or more");
     let codes = decode_codes(&tensor).unwrap();
     assert_eq!((codes.rows(), codes.cols(), codes.alphabet()), (96, 120, 19));
     assert_eq!(codes.symbols(), symbols_in_classes());

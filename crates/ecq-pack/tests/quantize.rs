@@ -13,7 +13,7 @@ struct Model {
 fn model() -> Model {
     let folder = tempfile::tempdir().unwrap();
     let gguf = folder.path().join("small.gguf");
-    std::fs::write(&gguf, ecq_testkit::finite_gguf(768, 768)).unwrap();
+    std::fs::write(&gguf, ecq_fixtures::finite_gguf(768, 768)).unwrap();
     Model { source: open(&gguf, &Limits::default()).unwrap(), folder }
 }
 
@@ -99,7 +99,7 @@ fn what_cannot_be_had_is_told() {
     told(&at(Target::Bpw(0.01)), "out of reach");
     told(&at(Target::Size(1000)), "take");
     let mut packed = at(Target::Bpw(3.0));
-    packed.encode.coding = ecq_pack::encode::CodingChoice::Only(ecq_core::Coding::Packed);
+    packed.encode.coding = ecq_codec::encode::CodingChoice::Only(ecq_core::Coding::Packed);
     told(&packed, "whole bits");
     for word in [
         "",

@@ -1,14 +1,14 @@
 //! SmolLM2-135M (GGUF Q4_1) where it is installed: sizes that the README promises, and every bit back.
 
+use ecq_codec::encode::{CodingChoice, EncodeOptions};
 use ecq_core::{Coding, Limits};
-use ecq_pack::encode::{CodingChoice, EncodeOptions};
 use ecq_pack::{PackOptions, PackReport, export_gguf, pack, source, verify};
 
 const FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 
 #[test]
 fn smollm2_is_as_small_as_promised_and_comes_back() {
-    let Some(model) = ecq_testkit::installed(FILE) else { return };
+    let Some(model) = ecq_fixtures::installed(FILE) else { return };
     let limits = Limits::default();
     let folder = tempfile::tempdir().unwrap();
     let original = source::open(&model, &limits).unwrap();

@@ -1,7 +1,7 @@
 //! A model in, an `.ecq` out, and back: every coding, tile and lane count.
 
+use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use ecq_core::{Coding, Limits};
-use ecq_pack::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use ecq_pack::source::{self, EcqSource};
 use ecq_pack::{PackOptions, export_gguf, pack, verify};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ struct Model {
 fn model(width: u64) -> Model {
     let folder = tempfile::tempdir().unwrap();
     let gguf = folder.path().join("small.gguf");
-    std::fs::write(&gguf, ecq_testkit::small_gguf(width, width)).unwrap();
+    std::fs::write(&gguf, ecq_fixtures::small_gguf(width, width)).unwrap();
     Model { folder, gguf }
 }
 

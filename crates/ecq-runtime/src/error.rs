@@ -1,8 +1,8 @@
+use ecq_codec::CodecError;
 use ecq_core::CoreError;
 use ecq_format::container::ContainerError;
 use ecq_format::gguf::GgufError;
 use ecq_format::hf::HfError;
-use ecq_kernels::KernelError;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
@@ -187,7 +187,7 @@ pub enum RuntimeError {
     Gguf(#[from] GgufError),
     /// Parts do not decode.
     #[error(transparent)]
-    Kernel(#[from] KernelError),
+    Codec(#[from] CodecError),
     /// A noun refused its facts.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -246,7 +246,7 @@ impl RuntimeError {
             Self::InTensor { source, .. } => source.offset(),
             Self::Shared(error) => error.offset(),
             Self::Container(ContainerError::Sum { offset, .. }) => Some(*offset),
-            Self::Kernel(KernelError::Tile { offset, .. }) => Some(*offset as u64),
+            Self::Codec(error) => error.offset(),
             _ => None,
         }
     }

@@ -2,9 +2,9 @@
 
 use crate::error::{Result, RuntimeError};
 use bytes::Bytes;
+use ecq_codec::decode_raw;
 use ecq_core::{Coding, Content, EncodedTensor, FloatType, FloatVec};
 use ecq_format::gguf::{GgmlType, dequantize};
-use ecq_kernels::cpu::decode_raw;
 
 /// A weight matrix: its name and what the file holds of it.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ impl Matrix {
     /// How it is stored, in a few words.
     pub fn form(&self) -> Form {
         match &self.stored {
-            Stored::Codes(tensor) => match tensor.entry.content {
+            Stored::Codes(tensor) => match tensor.entry().content {
                 Content::Codes { coding, alphabet, .. } => Form::Codes { coding, alphabet },
                 Content::Raw(_) => Form::Floats,
             },
@@ -72,8 +72,8 @@ impl Matrix {
         let mut weights = vec![0.0; rows * cols];
         match &self.stored {
             Stored::Codes(tensor) => {
-                let codes = ecq_kernels::cpu::decode_codes(tensor)?;
-                let grid = ecq_kernels::cpu::decode_grid(tensor)?;
+                let codes = ecq_codec::decode_codes(tensor)?;
+                let grid = ecq_codec::decode_grid(tensor)?;
                 let rows = codes.symbols().chunks_exact(cols).zip(weights.chunks_exact_mut(cols));
                 rows.enumerate()
                     .for_each(|(row, (symbols, weights))| grid.dequantize_row(row, symbols, weights));

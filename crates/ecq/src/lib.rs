@@ -35,9 +35,11 @@
 //! # Ok::<(), runtime::RuntimeError>(())
 //! ```
 //!
-//! The crates below can be used alone: [`coding`] (the entropy coders), [`format`](mod@format) (container and GGUF),
-//! [`kernels`] (decoding on the CPU).
+//! The crates below can be used alone: [`coding`] (the entropy coders), [`codec`] (one weight matrix to an
+//! encoded tensor and back), [`format`](mod@format) (container and GGUF), [`kernels`] (products on the CPU).
 
+pub use ecq_codec as codec;
+pub use ecq_codec::encode;
 pub use ecq_coding as coding;
 pub use ecq_core::{
     AffineGroups, Biases, Codes, Coding, Content, CoreError, Element, EncodedTensor, Entry, FloatType,
@@ -48,8 +50,8 @@ pub use ecq_kernels as kernels;
 pub use ecq_pack::{
     Calibration, CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, ExportReport,
     GridChoice, GridComparison, GridRow, Mismatch, PackError, PackOptions, PackReport, Progress,
-    SAMPLE_WEIGHTS, Target, TensorReport, VerifyReport, analyze, compare_grids, diff, encode,
-    export_checkpoint, export_gguf, grids, options, pack, pack_calibrated, peak_rss_bytes, source, verify,
+    SAMPLE_WEIGHTS, Target, TensorReport, VerifyReport, analyze, compare_grids, diff, export_checkpoint,
+    export_gguf, grids, options, pack, pack_calibrated, peak_rss_bytes, source, verify,
 };
 pub use ecq_quant as quant;
 pub use ecq_runtime as runtime;

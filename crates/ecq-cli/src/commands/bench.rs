@@ -3,8 +3,8 @@ use crate::json;
 use crate::out::say;
 use crate::table::{table, three_digits};
 use anyhow::Context;
+use ecq::codec::decode_codes_into;
 use ecq::encode::{CodingChoice, EncodeOptions, encode};
-use ecq::kernels::cpu::decode_codes_into;
 use ecq::source::{self, Tensor};
 use ecq::{AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Kind, Limits};
 use serde::Serialize;
@@ -80,7 +80,7 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
                 })
                 .collect::<Result<_, _>>()?;
             let symbols: usize = tensors.iter().map(|(codes, _)| codes.symbols().len()).sum();
-            let streams: usize = encoded.iter().map(|t| t.parts[&ecq::Part::Stream].len()).sum();
+            let streams: usize = encoded.iter().map(|t| t.parts()[&ecq::Part::Stream].len()).sum();
             for &threads in &threads {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
                 let symbols_per_s = pool.install(|| rate(&encoded, symbols, seconds))?;
@@ -120,12 +120,12 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
 fn rate(tensors: &[EncodedTensor], symbols: usize, seconds: f64) -> anyhow::Result<f64> {
     let start = Instant::now();
     let mut best = f64::INFINITY;
-    let most = tensors.iter().map(|t| t.entry.weights()).max().unwrap_or(0);
+    let most = tensors.iter().map(|t| t.entry().weights()).max().unwrap_or(0);
     let mut buffer = vec![0; most as usize];
     while best.is_infinite() || start.elapsed().as_secs_f64() < seconds {
         let pass = Instant::now();
         for tensor in tensors {
-            decode_codes_into(tensor, &mut buffer[..tensor.entry.weights() as usize])?;
+            decode_codes_into(tensor, &mut buffer[..tensor.entry().weights() as usize])?;
         }
         best = best.min(pass.elapsed().as_secs_f64());
     }

@@ -2,7 +2,7 @@ use super::Result;
 use super::error::ContainerError;
 use super::schema::{
     Compression, FILE_PREFIX, FileEntry, ModelEntry, SEAL, SEAL_BYTES, SummedEntry, VERSION, check_name,
-    entry_key, parse, part_name, parts, to_json,
+    entry_key, parse, part_name, to_json,
 };
 use super::spool::{Summary, TensorBytes};
 use super::sum::sum;
@@ -111,8 +111,8 @@ impl EcqFile {
                 .entry
                 .check(&self.limits)
                 .map_err(|source| ContainerError::Entry { tensor: name.clone(), source })?;
-            let expected = parts(&summed.entry.content);
-            if !summed.sums.keys().copied().eq(sorted(&expected)) {
+            let expected = summed.entry.content.parts();
+            if !summed.sums.keys().eq(&expected) {
                 return Err(tensor(name, "has checksums of other parts than its coding asks for"));
             }
             for part in expected {
@@ -177,14 +177,20 @@ impl EcqFile {
     /// An encoded tensor, its parts in place.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// When there is none of this name, or a part has not the length that the entry asks for.
     pub fn encoded(&self, name: &str) -> Result<EncodedTensor> {
+        let (entry, parts) = self.entry_and_parts(name)?;
+        EncodedTensor::within(entry.clone(), parts, &self.limits)
+            .map_err(|source| ContainerError::Entry { tensor: name.to_owned(), source })
+    }
+
+    /// The facts and the bytes of an encoded tensor, their lengths not compared.
+    pub(super) fn entry_and_parts(&self, name: &str) -> Result<(&Entry, Parts)> {
         let Some(summed) = self.encoded.get(name) else {
             return Err(ContainerError::Missing { what: "encoded tensor", name: name.to_owned() });
         };
         let part = |part: &Part| self.data(&part_name(name, *part)).map(|bytes| (*part, bytes));
-        let parts = summed.sums.keys().map(part).collect::<Result<Parts>>()?;
-        Ok(EncodedTensor { entry: summed.entry.clone(), parts })
+        Ok((&summed.entry, summed.sums.keys().map(part).collect::<Result<Parts>>()?))
     }
 
     /// A tensor that is stored as it is.
@@ -316,10 +322,4 @@ impl EcqFile {
         let offset = self.tensors.get(name).map_or(0, |info| self.header_bytes + info.data_offsets.0) as u64;
         Err(ContainerError::Sum { name: name.to_owned(), offset, found, expected: expected.to_owned() })
     }
-}
-
-fn sorted(parts: &[Part]) -> Vec<Part> {
-    let mut parts = parts.to_vec();
-    parts.sort_unstable();
-    parts
 }

@@ -2,7 +2,7 @@
 
 use super::Result;
 use super::error::ContainerError;
-use ecq_core::{Content, Entry, Part};
+use ecq_core::{Entry, Part};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -68,20 +68,6 @@ pub(super) struct FileEntry {
 pub(super) enum Compression {
     None,
     Zlib,
-}
-
-/// The parts that an encoded tensor of this content has.
-pub(super) fn parts(content: &Content) -> Vec<Part> {
-    use ecq_core::Coding;
-    let Content::Codes { coding, grid, .. } = content else {
-        return vec![Part::Stream];
-    };
-    let mut parts = grid.parts();
-    parts.push(Part::Stream);
-    if *coding != Coding::Packed {
-        parts.extend([Part::Table, Part::Index]);
-    }
-    parts
 }
 
 /// The name of a part in the file.

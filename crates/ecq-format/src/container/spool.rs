@@ -5,7 +5,7 @@ use super::schema::{
     check_name, entry_key, part_name, to_json,
 };
 use super::sum::sum;
-use ecq_core::{EncodedTensor, Part};
+use ecq_core::{EncodedTensor, Entry, Part, Parts};
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -147,12 +147,17 @@ impl Spool {
     /// # Errors
     /// When the name is taken or reserved, or writing fails.
     pub fn push_encoded(&mut self, name: &str, tensor: &EncodedTensor) -> Result<()> {
+        self.push_parts(name, tensor.entry(), tensor.parts())
+    }
+
+    /// Adds the facts and the bytes of an encoded tensor, whatever their lengths.
+    pub(super) fn push_parts(&mut self, name: &str, entry: &Entry, parts: &Parts) -> Result<()> {
         check_name(name)?;
-        let sums = tensor.parts.iter().map(|(&part, bytes)| (part, sum(bytes))).collect();
-        let entry = SummedEntry { entry: tensor.entry.clone(), sums };
-        let lengths = tensor.parts.iter().map(|(&part, bytes)| (part, bytes.len() as u64)).collect();
+        let sums = parts.iter().map(|(&part, bytes)| (part, sum(bytes))).collect();
+        let entry = SummedEntry { entry: entry.clone(), sums };
+        let lengths = parts.iter().map(|(&part, bytes)| (part, bytes.len() as u64)).collect();
         let parts: Vec<&[u8]> =
-            Part::ALL.iter().filter_map(|part| tensor.parts.get(part)).map(|bytes| &bytes[..]).collect();
+            Part::ALL.iter().filter_map(|part| parts.get(part)).map(|bytes| &bytes[..]).collect();
         self.push(name, ItemContent::Encoded { entry, lengths }, &parts)
     }
 

@@ -2,13 +2,15 @@ use super::*;
 use crate::header::HeaderError;
 use bytes::Bytes;
 use ecq_core::{
-    Coding, Content, EncodedTensor, Entry, FloatType, GridEntry, Kind, Limits, Order, Part, Parts, RawEntry,
-    Tile,
+    Coding, Content, CoreError, EncodedTensor, Entry, FloatType, GridEntry, Kind, Limits, Order, Part, Parts,
+    RawEntry, Tile,
 };
 use safetensors::{Dtype, SafeTensors};
 use std::path::{Path, PathBuf};
 
-fn encoded(seed: u8, coding: Coding) -> EncodedTensor {
+/// Facts and bytes that the container carries as they are; the golden file holds them, so lengths are not
+/// those that the facts ask for.
+fn encoded(seed: u8, coding: Coding) -> (Entry, Parts) {
     let content = Content::Codes {
         coding,
         alphabet: 16,
@@ -28,13 +30,24 @@ fn encoded(seed: u8, coding: Coding) -> EncodedTensor {
     };
     let bytes = |i: usize| Bytes::from((0..20 + i).map(|j| (j * 31 + i) as u8 ^ seed).collect::<Vec<_>>());
     let parts = wanted.into_iter().enumerate().map(|(i, part)| (part, bytes(i))).collect();
-    EncodedTensor { entry: Entry { kind: Kind::Linear, shape: [32, 64], content }, parts }
+    (Entry { kind: Kind::Linear, shape: [32, 64], content }, parts)
 }
 
-fn raw() -> EncodedTensor {
+fn raw() -> (Entry, Parts) {
     let content = Content::Raw(RawEntry { dtype: "q4_k".to_owned(), bytes: 144 });
     let parts = Parts::from([(Part::Stream, Bytes::from_static(b"coded"))]);
-    EncodedTensor { entry: Entry { kind: Kind::Embedding, shape: [1, 256], content }, parts }
+    (Entry { kind: Kind::Embedding, shape: [1, 256], content }, parts)
+}
+
+/// The same facts with parts of the lengths that they ask for.
+fn sound(coding: Coding) -> EncodedTensor {
+    let (entry, mut parts) = encoded(3, coding);
+    let (part, bytes) = match coding {
+        Coding::Packed => (Part::Stream, 32 * 64 / 2),
+        _ => (Part::Index, 4),
+    };
+    parts.insert(part, vec![7; bytes].into());
+    EncodedTensor::new(entry, parts).unwrap()
 }
 
 fn model() -> ModelEntry {
@@ -51,12 +64,12 @@ fn model() -> ModelEntry {
 fn push(spool: &mut Spool, steps: &[usize]) {
     for step in steps {
         match step {
-            0 if !spool.is_done("a.weight") => spool.push_encoded("a.weight", &encoded(1, Coding::Rans)),
-            1 if !spool.is_done("b.weight") => spool.push_encoded("b.weight", &encoded(2, Coding::Packed)),
+            0 if !spool.is_done("a.weight") => push_parts(spool, "a.weight", encoded(1, Coding::Rans)),
+            1 if !spool.is_done("b.weight") => push_parts(spool, "b.weight", encoded(2, Coding::Packed)),
             2 if !spool.is_done("norm.weight") => {
                 spool.push_plain("norm.weight", Dtype::F32, &[3], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
             }
-            3 if !spool.is_done("k.weight") => spool.push_encoded("k.weight", &raw()),
+            3 if !spool.is_done("k.weight") => push_parts(spool, "k.weight", raw()),
             4 if !spool.is_done("half") => spool.push_plain("half", Dtype::F16, &[1, 1], &[0, 60]),
             5 if !spool.is_done("ecq.file/config.json") => spool.push_file("config.json", &[b'x'; 300]),
             6 if !spool.is_done("ecq.file/tiny") => spool.push_file("tiny", b"y"),
@@ -64,6 +77,14 @@ fn push(spool: &mut Spool, steps: &[usize]) {
         }
         .unwrap();
     }
+}
+
+fn push_parts(spool: &mut Spool, name: &str, (entry, parts): (Entry, Parts)) -> Result<()> {
+    spool.push_parts(name, &entry, &parts)
+}
+
+fn parts_of(file: &EcqFile, name: &str) -> Result<(Entry, Parts)> {
+    file.entry_and_parts(name).map(|(entry, parts)| (entry.clone(), parts))
 }
 
 const ALL: [usize; 7] = [0, 1, 2, 3, 4, 5, 6];
@@ -99,9 +120,9 @@ fn what_was_pushed_comes_back() {
     let file = EcqFile::open(&folder.path("x.ecq"), &Limits::default()).unwrap();
     file.verify_seal(|_| {}).unwrap();
     assert_eq!(file.model(), &model());
-    assert_eq!(file.encoded("a.weight").unwrap(), encoded(1, Coding::Rans));
-    assert_eq!(file.encoded("b.weight").unwrap(), encoded(2, Coding::Packed));
-    assert_eq!(file.encoded("k.weight").unwrap(), raw());
+    assert_eq!(parts_of(&file, "a.weight").unwrap(), encoded(1, Coding::Rans));
+    assert_eq!(parts_of(&file, "b.weight").unwrap(), encoded(2, Coding::Packed));
+    assert_eq!(file.encoded("k.weight").unwrap().into_parts(), raw());
     ["a.weight", "b.weight", "k.weight"].iter().for_each(|name| file.check(name).unwrap());
     let norm = file.plain("norm.weight").unwrap();
     assert_eq!((norm.dtype, &norm.shape[..], norm.bytes.len()), (Dtype::F32, &[3][..], 12));
@@ -114,6 +135,32 @@ fn what_was_pushed_comes_back() {
 }
 
 #[test]
+fn tensors_come_back_and_lengths_that_do_not_follow_from_the_entry_are_refused() {
+    let folder = Folder::new();
+    let dest = folder.path("x.ecq");
+    let mut spool = Spool::create(&dest, "key", false).unwrap();
+    spool.push_encoded("a", &sound(Coding::Rans)).unwrap();
+    spool.push_encoded("b", &sound(Coding::Packed)).unwrap();
+    push_parts(&mut spool, "c", encoded(1, Coding::Rans)).unwrap();
+    push_parts(&mut spool, "d", encoded(2, Coding::Packed)).unwrap();
+    let order = ["a", "b", "c", "d"].map(str::to_owned).into();
+    spool.finish(&ModelEntry { order, ..model() }).unwrap();
+    let file = EcqFile::open(&dest, &Limits::default()).unwrap();
+    file.verify_seal(|_| {}).unwrap();
+    assert_eq!(file.encoded("a").unwrap(), sound(Coding::Rans));
+    assert_eq!(file.encoded("b").unwrap(), sound(Coding::Packed));
+    for (name, part, found, expected) in [("c", Part::Index, 23, 4), ("d", Part::Stream, 20, 1024)] {
+        match file.encoded(name) {
+            Err(ContainerError::Entry { tensor, source }) => {
+                assert_eq!(tensor, name);
+                assert_eq!(source, CoreError::PartLength { part, found, expected });
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn it_is_a_safetensors_file_with_aligned_data() {
     let folder = Folder::new();
     let (bytes, summary) = written(&folder.path("x.ecq"));
@@ -121,7 +168,7 @@ fn it_is_a_safetensors_file_with_aligned_data() {
     assert_eq!(file.tensor("norm.weight").unwrap().dtype(), Dtype::F32);
     assert_eq!(
         file.tensor("a.weight.ecq.stream").unwrap().data(),
-        &encoded(1, Coding::Rans).parts[&Part::Stream]
+        &encoded(1, Coding::Rans).1[&Part::Stream]
     );
     assert_eq!(summary.header_bytes % 64, 0);
     // The widest elements lie first: every plain tensor is aligned.
@@ -186,9 +233,9 @@ fn a_spool_refuses_other_keys_other_processes_and_bad_names() {
     spool.commit().unwrap();
     assert!(matches!(Spool::create(&dest, "one", true), Err(ContainerError::InUse { .. })));
     for name in ["", "ecq.seal", "x.ecq.stream", "__metadata__"] {
-        assert!(matches!(spool.push_encoded(name, &raw()), Err(ContainerError::Name { .. })), "{name:?}");
+        assert!(matches!(push_parts(&mut spool, name, raw()), Err(ContainerError::Name { .. })), "{name:?}");
     }
-    assert!(matches!(spool.push_encoded("a.weight", &raw()), Err(ContainerError::Name { .. })));
+    assert!(matches!(push_parts(&mut spool, "a.weight", raw()), Err(ContainerError::Name { .. })));
     assert!(matches!(spool.push_plain("n", Dtype::F32, &[2], &[0; 7]), Err(ContainerError::Name { .. })));
     drop(spool);
     assert!(matches!(Spool::create(&dest, "two", true), Err(ContainerError::JournalKey { .. })));
@@ -239,7 +286,7 @@ fn every_cut_and_every_flipped_bit_is_refused() {
 fn damage_is_named_where_it_is() {
     let folder = Folder::new();
     let (mut bytes, summary) = written(&folder.path("x.ecq"));
-    let stream = encoded(1, Coding::Rans).parts[&Part::Stream].clone();
+    let stream = encoded(1, Coding::Rans).1[&Part::Stream].clone();
     let at = bytes.windows(stream.len()).position(|window| window == &stream[..]).unwrap();
     bytes[at + 3] ^= 1;
     let file = parse(&bytes).unwrap();
@@ -352,7 +399,7 @@ const GOLDEN: &[u8] = include_bytes!("../../tests/data/golden-v1.ecq");
 fn the_golden_file_is_read_and_written_as_ever() {
     let file = parse(GOLDEN).unwrap();
     file.verify_seal(|_| {}).unwrap();
-    assert_eq!(file.encoded("a.weight").unwrap(), encoded(1, Coding::Rans));
+    assert_eq!(parts_of(&file, "a.weight").unwrap(), encoded(1, Coding::Rans));
     let folder = Folder::new();
     let (bytes, _) = written(&folder.path("x.ecq"));
     // Deflated bytes are the compressor's choice: only the reader is bound to them.
@@ -360,7 +407,7 @@ fn the_golden_file_is_read_and_written_as_ever() {
     assert_eq!(header(&bytes), header(GOLDEN));
     let read_again = parse(&bytes).unwrap();
     for name in file.names() {
-        assert_eq!(file.encoded(name).ok(), read_again.encoded(name).ok());
+        assert_eq!(parts_of(&file, name).ok(), parts_of(&read_again, name).ok());
         assert_eq!(file.plain(name).ok(), read_again.plain(name).ok());
     }
 }

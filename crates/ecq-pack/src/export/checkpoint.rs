@@ -307,7 +307,7 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
         (Form::Packed { bits, .. }, Tensor::Coded(codes, Grid::AffineGroups(grid))) => {
             let biases = biases(&grid)?;
             // MLX's words are little endian and its codes run on within a row, least significant bit first: the packed coding.
-            let packed = ecq_kernels::cpu::pack(codes.symbols(), codes.cols(), 1 << bits);
+            let packed = ecq_codec::pack(codes.symbols(), codes.cols(), 1 << bits);
             Ok(vec![
                 ordered(packed),
                 ordered(grid.scales.as_bytes().to_vec()),

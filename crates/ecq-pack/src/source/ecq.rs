@@ -1,9 +1,9 @@
 use super::{Origin, RideAlong, Source, Tensor, TensorFacts, fingerprint};
 use crate::error::{PackError, Result};
+use ecq_codec::{decode_codes, decode_grid, decode_raw};
 use ecq_core::{Content, Kind, Limits};
 use ecq_format::container::EcqFile;
 use ecq_format::gguf::GgmlType;
-use ecq_kernels::cpu::{decode_codes, decode_grid, decode_raw};
 use std::path::Path;
 
 /// An `.ecq` file.

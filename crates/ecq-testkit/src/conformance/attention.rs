@@ -3,8 +3,8 @@
 use super::paging::{Cache, Paging, Row, Texts};
 use super::rig::{Rig, compute};
 use super::{Joined, bits};
-use crate::Numbers;
 use ecq_core::Element;
+use ecq_fixtures::Numbers;
 use ecq_runtime::program::{Attend, BufferId, Command};
 
 /// Lengths of the sequences.

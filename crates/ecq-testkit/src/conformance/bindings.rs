@@ -3,9 +3,9 @@
 use super::Joined;
 use super::matrices::{coded, matrices};
 use super::rig::{Held, Item, Rig, compute};
-use crate::Numbers;
+use ecq_codec::encode::TileChoice;
 use ecq_core::{Coding, Element};
-use ecq_pack::encode::TileChoice;
+use ecq_fixtures::Numbers;
 use ecq_runtime::backend::{Bindings, Buffer, Compiled, Event, Inputs, Slot, Weight};
 use ecq_runtime::program::{BufferId, Command, Program, Rows};
 use ecq_runtime::{Residence, RuntimeError};

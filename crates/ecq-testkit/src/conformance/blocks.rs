@@ -2,8 +2,8 @@
 
 use super::Joined;
 use super::rig::{Item, Rig, compute};
-use crate::Numbers;
 use ecq_core::Element;
+use ecq_fixtures::Numbers;
 use ecq_runtime::program::{BufferId, CacheView, Command};
 use half::{bf16, f16};
 

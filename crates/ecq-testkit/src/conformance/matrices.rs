@@ -1,11 +1,9 @@
 //! Matrices stored in every way, and their products in double precision.
 
 use super::{ProductTolerance, Rounding, random};
-use crate::Numbers;
-use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Kind, Outlier, Part, UniformRows,
-};
-use ecq_pack::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
+use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
+use ecq_core::{AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Kind, Outlier, UniformRows};
+use ecq_fixtures::Numbers;
 use ecq_runtime::{Matrix, Residence, Stored};
 use std::ops::Range;
 
@@ -48,9 +46,7 @@ impl Case {
     /// Where it can live.
     pub(super) fn residences(&self) -> &'static [Residence] {
         match &self.matrix.stored {
-            Stored::Codes(tensor) if tensor.parts.contains_key(&Part::Stream) && self.is_archived() => {
-                &[Residence::Packed]
-            }
+            Stored::Codes(_) if self.is_archived() => &[Residence::Packed],
             Stored::Codes(_) => &[Residence::Streams, Residence::Packed, Residence::Slot],
             _ => &[Residence::Dense],
         }

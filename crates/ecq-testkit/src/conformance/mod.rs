@@ -44,7 +44,7 @@ pub use streams::cut_streams;
 pub use submissions::{replay, threads, two_programs};
 pub use tokens::{advance, argmax, sample};
 
-use crate::Numbers;
+use ecq_fixtures::Numbers;
 use ecq_runtime::backend::Backend;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, channel};

@@ -3,7 +3,7 @@
 use super::Joined;
 use super::queues::{Ring, ring_cases};
 use super::world::World;
-use crate::Numbers;
+use ecq_fixtures::Numbers;
 use ecq_runtime::RuntimeError;
 use ecq_runtime::program::{Command, Edge, Queue, SlotId, Step, WeightId};
 

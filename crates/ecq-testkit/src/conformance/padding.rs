@@ -3,9 +3,9 @@
 use super::Joined;
 use super::matrices::{coded, matrices};
 use super::rig::{Rig, compute};
-use crate::Numbers;
+use ecq_codec::encode::TileChoice;
 use ecq_core::{Activation, Coding, Element, RotaryPairs};
-use ecq_pack::encode::TileChoice;
+use ecq_fixtures::Numbers;
 use ecq_runtime::backend::Compiled;
 use ecq_runtime::program::{Attend, BlockTables, BufferId, CacheView, Command, Norm, Rows};
 use ecq_runtime::{Draw, Residence};

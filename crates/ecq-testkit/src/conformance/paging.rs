@@ -3,8 +3,8 @@
 
 use super::random;
 use super::rig::Rig;
-use crate::Numbers;
 use ecq_core::Element;
+use ecq_fixtures::Numbers;
 use ecq_runtime::kv::NO_BLOCK;
 use ecq_runtime::program::{BlockTables, BufferId, CacheView};
 use half::{bf16, f16};

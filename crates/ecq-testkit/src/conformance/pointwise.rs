@@ -2,8 +2,8 @@
 
 use super::rig::Rig;
 use super::{Joined, bits, random};
-use crate::Numbers;
 use ecq_core::{Activation, Element, RotaryPairs};
+use ecq_fixtures::Numbers;
 use ecq_runtime::program::{Command, Norm, Rows};
 
 /// Norms of rows and of heads, of all rows and of the wanted ones, into another buffer and in place.

@@ -3,7 +3,7 @@
 use super::matrices::{Case, Reference, matrices};
 use super::rig::Rig;
 use super::{Joined, bits, random};
-use crate::Numbers;
+use ecq_fixtures::Numbers;
 use ecq_runtime::Residence;
 use ecq_runtime::program::{Command, Output, Rows};
 use std::ops::Range;

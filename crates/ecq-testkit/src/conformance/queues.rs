@@ -3,10 +3,10 @@
 use super::matrices::{Case, Reference, coded, matrices};
 use super::rig::{Rig, compute};
 use super::{Joined, random};
-use crate::Numbers;
 use bytes::Bytes;
-use ecq_core::{Coding, Part};
-use ecq_pack::encode::TileChoice;
+use ecq_codec::encode::TileChoice;
+use ecq_core::{Coding, EncodedTensor, Part};
+use ecq_fixtures::Numbers;
 use ecq_runtime::program::{BufferId, Command, Edge, Operand, Program, Queue, Rows, SlotId, Step, WeightId};
 use ecq_runtime::{Matrix, Residence, RuntimeError, Stored};
 use std::sync::Arc;
@@ -171,11 +171,12 @@ pub fn queues(joined: &Joined) -> usize {
 pub(super) fn damaged(case: &Case) -> Matrix {
     let mut matrix = case.matrix.clone();
     let Stored::Codes(tensor) = &mut matrix.stored else { panic!("only codes have streams") };
-    let stream = tensor.parts.get_mut(&Part::Stream).expect("codes have a stream");
-    let mut bytes = stream.to_vec();
+    let (entry, mut parts) = tensor.clone().into_parts();
+    let mut bytes = parts[&Part::Stream].to_vec();
     let middle = bytes.len() / 2;
     bytes[middle..].iter_mut().take(8).for_each(|byte| *byte = !*byte);
-    *stream = Bytes::from(bytes);
+    parts.insert(Part::Stream, Bytes::from(bytes));
+    *tensor = EncodedTensor::new(entry, parts).expect("the stream is as long as it was");
     matrix.name = "the damaged one".to_owned();
     matrix
 }

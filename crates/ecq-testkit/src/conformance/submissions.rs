@@ -4,7 +4,7 @@ use super::matrices::{Case, Reference, matrices};
 use super::queues::{COLS, Ring, ring_cases};
 use super::rig::{Rig, compute};
 use super::{Joined, random};
-use crate::Numbers;
+use ecq_fixtures::Numbers;
 use ecq_runtime::backend::Compiled;
 use ecq_runtime::program::{BufferId, Command, Rows};
 use std::thread;

@@ -2,8 +2,8 @@
 
 use super::rig::{Rig, compute};
 use super::{Joined, random};
-use crate::Numbers;
 use ecq_core::{Element, FloatType, FloatVec, RotaryPairs};
+use ecq_fixtures::Numbers;
 use ecq_runtime::program::{BufferId, Command, Rows};
 use ecq_runtime::{Draw, Matrix, Residence, Stored, draw};
 

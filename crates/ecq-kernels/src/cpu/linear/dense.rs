@@ -2,7 +2,7 @@ use super::activations::Activations;
 use super::side::PANEL;
 use super::vector::Isa;
 use super::{Linear, Scratch, check_product, float, panels};
-use crate::error::Result;
+use crate::Result;
 use ecq_core::{CoreError, FloatType};
 use std::ops::Range;
 

@@ -4,9 +4,8 @@ use super::rows::Streams;
 use super::side::{PANEL, Side};
 use super::vector::Isa;
 use super::{Linear, PackedBuffer, PackedLinear, PanelProduct, Scratch, blocks_of, check_product, panels};
-use crate::cpu::decode_grid;
-use crate::error::Result;
-use crate::parts::facts;
+use crate::Result;
+use ecq_codec::{CodesEntry, decode_grid};
 use ecq_core::EncodedTensor;
 use std::ops::Range;
 use std::sync::Arc;
@@ -26,7 +25,7 @@ impl FusedLinear {
     /// Prepares an encoded tensor, packed, rANS or prefix, of any tile; its streams are kept as they are.
     ///
     /// # Errors
-    /// When the tensor holds no codes or archived ones, or a part is missing, has the wrong length, or is corrupt.
+    /// When the tensor holds no codes or archived ones, or a part is corrupt.
     pub fn new(tensor: &EncodedTensor) -> Result<Self> {
         Self::with_isa(tensor, Isa::detect())
     }
@@ -38,7 +37,7 @@ impl FusedLinear {
     /// As [`new`](Self::new).
     pub fn with_isa(tensor: &EncodedTensor, isa: Isa) -> Result<Self> {
         let streams = Streams::new(tensor)?;
-        let side = Side::new(&decode_grid(tensor)?, tensor.entry.shape, facts(tensor)?.alphabet)?;
+        let side = Side::new(&decode_grid(tensor)?, tensor.shape(), CodesEntry::of(tensor)?.alphabet)?;
         Ok(Self { streams, side: Arc::new(side), isa: isa.min(Isa::detect()) })
     }
 

@@ -28,7 +28,7 @@ pub use fused::FusedLinear;
 pub use packed::{PackedBuffer, PackedLinear};
 pub use vector::Isa;
 
-use crate::error::Result;
+use crate::Result;
 use activations::BLOCK;
 use float::FloatScratch;
 use integer::{BLOCK_BYTES, IntegerProduct, Offsets};

@@ -6,12 +6,10 @@ use super::side::{PANEL, Side};
 use super::vector::{Isa, Vector};
 use super::width::{self, QUADS};
 use super::{FusedLinear, Linear, PanelProduct, Scratch, blocks_of, check_product, panels, quad_bytes};
-use crate::cpu::packed::width;
-use crate::cpu::{decode_codes, decode_grid};
-use crate::error::{KernelError, Result};
-use crate::parts::facts;
+use crate::Result;
+use ecq_codec::{CodecError, CodesEntry, decode_codes, decode_grid};
 use ecq_coding::quads;
-use ecq_core::{Codes, Coding, EncodedTensor, Grid};
+use ecq_core::{Codes, Coding, EncodedTensor, Grid, code_bits};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -90,9 +88,9 @@ impl PackedLinear {
     /// Decodes a tensor and lays its codes out for products, panel by panel; in parallel.
     ///
     /// # Errors
-    /// When the tensor holds no codes, or a part is missing, has the wrong length, or is corrupt.
+    /// When the tensor holds no codes, or a part is corrupt.
     pub fn decode(tensor: &EncodedTensor) -> Result<Self> {
-        if !matches!(facts(tensor)?.coding, Coding::Rans | Coding::Prefix) {
+        if !matches!(CodesEntry::of(tensor)?.coding, Coding::Rans | Coding::Prefix) {
             return Self::new(&decode_codes(tensor)?, &decode_grid(tensor)?);
         }
         FusedLinear::new(tensor)?.unpack(PackedBuffer::default())
@@ -122,7 +120,7 @@ impl PackedLinear {
                 for (row, panel) in (first..rows).step_by(PANEL).zip(panels.chunks_exact_mut(bytes)) {
                     pack(width, reader.take(PANEL.min(rows - row))?, panel);
                 }
-                Ok::<(), KernelError>(())
+                Ok::<(), CodecError>(())
             },
         )?;
         Ok(packed)
@@ -135,7 +133,7 @@ impl PackedLinear {
 
     /// Codes that are still to be written, in memory that may hold others.
     fn within(mut codes: Lines, side: Arc<Side>, alphabet: u16, isa: Isa) -> Self {
-        let width = (width(alphabet) as usize).max(2);
+        let width = (code_bits(alphabet) as usize).max(2);
         codes.0.resize(lines_of([side.rows, side.cols], alphabet), Line([0; 64]));
         Self { side, width, codes, isa: isa.min(Isa::detect()) }
     }
@@ -162,7 +160,7 @@ impl PackedLinear {
 
 /// Cache lines that the packed codes of a matrix take.
 fn lines_of([rows, cols]: [usize; 2], alphabet: u16) -> usize {
-    rows.div_ceil(PANEL) * blocks_of(cols) * (width(alphabet) as usize).max(2)
+    rows.div_ceil(PANEL) * blocks_of(cols) * (code_bits(alphabet) as usize).max(2)
 }
 
 /// Bytes that the packed codes of a matrix take.

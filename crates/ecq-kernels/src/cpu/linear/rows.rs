@@ -4,12 +4,11 @@ use super::activations::BLOCK;
 use super::blocks_of;
 use super::integer::BLOCK_BYTES;
 use super::side::PANEL;
-use crate::cpu::packed::{packed_row_bytes, unpack, width};
-use crate::error::{KernelError, Result};
-use crate::parts::{Facts, Tables, facts, part, tile_layout, tile_ranges};
+use crate::Result;
 use bytes::Bytes;
+use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges, unpack};
 use ecq_coding::{CodingError, Layout, prefix, quads, rans};
-use ecq_core::{Coding, EncodedTensor, Order, Part, Tile};
+use ecq_core::{Coding, EncodedTensor, Order, Part, Tile, code_bits, packed_row_bytes};
 use std::ops::Range;
 
 /// The streams of a matrix and what decodes them.
@@ -56,23 +55,13 @@ impl TileReader<'_> {
 
 impl Streams {
     /// # Errors
-    /// When a part is missing, has the wrong length or is corrupt, or the coding cannot be decoded by rows.
+    /// When a part is corrupt, or the coding cannot be decoded by rows.
     pub(super) fn new(tensor: &EncodedTensor) -> Result<Self> {
-        let Facts { coding, alphabet, tile, .. } = facts(tensor)?;
-        let [rows, cols] = tensor.entry.shape;
-        let stream = part(tensor, Part::Stream)?.clone();
+        let CodesEntry { coding, alphabet, tile, .. } = CodesEntry::of(tensor)?;
+        let [rows, cols] = tensor.shape();
+        let stream = tensor.part(Part::Stream)?.clone();
         let (decoders, ranges) = match coding {
-            Coding::Packed => {
-                let expected = rows.saturating_mul(packed_row_bytes(cols, width(alphabet)));
-                if stream.len() != expected {
-                    return Err(KernelError::PartLength {
-                        part: Part::Stream,
-                        found: stream.len(),
-                        expected,
-                    });
-                }
-                (Decoders::Packed, Vec::new())
-            }
+            Coding::Packed => (Decoders::Packed, Vec::new()),
             Coding::Rans => (Decoders::Rans(Tables::decoders(tensor)?), tile_ranges(tensor)?),
             Coding::Prefix => {
                 let Tables { tables, ids } = Tables::prefix(tensor)?;
@@ -80,7 +69,7 @@ impl Streams {
                 (Decoders::Prefix(Tables { tables, ids }), tile_ranges(tensor)?)
             }
             Coding::Archive => {
-                return Err(KernelError::Content {
+                return Err(CodecError::Content {
                     found: "archived codes",
                     expected: "packed, rans or prefix",
                 });
@@ -91,7 +80,7 @@ impl Streams {
 
     /// Bits such that every code is below `2^bits`.
     pub(super) fn code_bits(&self) -> usize {
-        width(self.alphabet) as usize
+        code_bits(self.alphabet) as usize
     }
 
     /// Codes are below this.
@@ -191,8 +180,8 @@ impl Streams {
         }
     }
 
-    fn error(&self, tile: usize, source: CodingError) -> KernelError {
-        KernelError::Tile { tile, offset: self.ranges[tile].start, source }
+    fn error(&self, tile: usize, source: CodingError) -> CodecError {
+        CodecError::Tile { tile, offset: self.ranges[tile].start, source }
     }
 }
 
@@ -287,7 +276,7 @@ impl RowReader<'_> {
         if matches!(streams.decoders, Decoders::Packed) {
             let rows = PANEL.min(streams.rows - self.next);
             self.buffer.resize(at + rows * self.stride, 0);
-            let row_bytes = packed_row_bytes(streams.cols, width(streams.alphabet));
+            let row_bytes = packed_row_bytes(streams.cols, code_bits(streams.alphabet));
             let packed = streams.stream[self.next * row_bytes..].chunks_exact(row_bytes);
             for (row, packed) in self.buffer[at..].chunks_exact_mut(self.stride).zip(packed) {
                 unpack(packed, streams.alphabet, &mut row[..streams.cols]);

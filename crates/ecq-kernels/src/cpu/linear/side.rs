@@ -1,7 +1,7 @@
 //! The side data of a grid, laid out by panels of 16 rows.
 
 use super::activations::BLOCK;
-use crate::error::Result;
+use crate::Result;
 use ecq_core::{Biases, FloatType, FloatVec, Grid};
 
 /// Rows of a panel: what the widest vector holds.
@@ -138,7 +138,7 @@ impl Side {
                     uniform: true,
                 })
             }
-            _ => Err(crate::KernelError::Content {
+            _ => Err(ecq_codec::CodecError::Content {
                 found: "an unknown grid",
                 expected: "affine groups or uniform rows",
             }),

@@ -1,18 +1,18 @@
 //! Classes of rows and columns whose codes are alike, so that a few tables fit a matrix better than one.
 
 use crate::error::Result;
+use crate::parts::encode_classes;
 use ecq_coding::rans::Classes;
 use ecq_coding::{Counts, FrequencyTable, cluster};
 use ecq_core::Codes;
-use ecq_kernels::encode_classes;
 use rayon::prelude::*;
 
 /// Rounds in which rows, then columns, move to the class that codes them in the fewest bits.
 const ROUNDS: usize = 3;
 /// Rows or columns that a thread counts at a time.
 const BAND: usize = 256;
-/// Tables that share a cache with what else a decoder needs: 8 of 2^11 slots are 64 KiB. Precision 12 would take twice as
-/// much for 0.03% of the rate (`bench/record/2026-11-21-classes.md`).
+/// Tables that share a cache with what else a decoder needs: 8 of 2^11 slots are 64 KiB. Precision 12 would
+/// take twice as much for 0.03% of the rate (`bench/record/2026-11-21-classes.md`).
 const MOST_TABLES: usize = 8;
 const PRECISION: u8 = 11;
 
@@ -37,8 +37,8 @@ impl Classed {
     pub(super) fn best(codes: &Codes, by_tile: f64) -> Result<Self> {
         let first = Self::of(codes, [4, 4])?;
         let saved = 1.0 - first.bits() / by_tile;
-        // Classes are worth their passes where the first show that rows or columns differ; where they hardly do, fewer
-        // may be cheaper.
+        // Classes are worth their passes where the first show that rows or columns differ; where they hardly
+        // do, fewer may be cheaper.
         let more: &[[usize; 2]] = match saved {
             0.02.. => &[[8, 8]],
             0.0..0.01 => &[[1, 4], [4, 1]],
@@ -50,8 +50,8 @@ impl Classed {
         })
     }
 
-    /// So many classes of rows and of columns that code `codes` in few bits: Lloyd's algorithm, rows and columns in turn,
-    /// started from quantiles of their variance; then pairs of classes share tables.
+    /// So many classes of rows and of columns that code `codes` in few bits: Lloyd's algorithm, rows and
+    /// columns in turn, started from quantiles of their variance; then pairs of classes share tables.
     pub(super) fn of(codes: &Codes, counts @ [row_classes, col_classes]: [usize; 2]) -> Result<Self> {
         let [of_rows, of_cols] = variances(codes);
         let (mut of_rows, mut of_cols) = (quantiles(&of_rows, row_classes), quantiles(&of_cols, col_classes));
@@ -186,7 +186,8 @@ fn moved_cols(codes: &Codes, of_rows: &[u8], pairs: &[u64], counts: [usize; 2]) 
     (classes, transposed(&sums, [counts[1], counts[0]], alphabet))
 }
 
-/// The class (of `bits`, `[classes][counted]`) in which what was counted takes the fewest bits; counts it there.
+/// The class (of `bits`, `[classes][counted]`) in which what was counted takes the fewest bits; counts it
+/// there.
 fn moved(counted: &[u32], bits: &[f32], sums: &mut [u64]) -> u8 {
     let cost = |bits: &[f32]| counted.iter().zip(bits).map(|(&n, bits)| n as f32 * bits).sum::<f32>();
     let costs = bits.chunks_exact(counted.len()).map(cost).enumerate();
@@ -238,7 +239,7 @@ mod tests {
 
     /// Rounded numbers of a deviation that is a row's times a column's.
     fn codes(rows: usize, cols: usize, spread: f32) -> (Codes, Grid) {
-        let mut numbers = ecq_testkit::Numbers::new(11);
+        let mut numbers = ecq_fixtures::Numbers::new(11);
         let factor = |i: usize| if i.is_multiple_of(3) { 1.0 + spread } else { 1.0 };
         let symbol = |i: usize| {
             let deviation = 1.2 * factor(i / cols) * factor(i % cols);

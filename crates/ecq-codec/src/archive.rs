@@ -6,10 +6,10 @@
 //! must still come. The last fact needs no table of its own: from probabilities `p` of independent codes,
 //! those of codes that are known to contain both ends follow by Bayes' rule, here in integers.
 
-use crate::error::{KernelError, Result};
-use crate::parts::{Facts, facts, part};
+use crate::error::{CodecError, Result};
+use crate::parts::CodesEntry;
 use ecq_coding::{CodingError, FrequencyTable, planes};
-use ecq_core::{AffineGroups, Biases, EncodedTensor, GridEntry, Order, Part};
+use ecq_core::{AffineGroups, Biases, CoreError, EncodedTensor, GridEntry, Order, Part};
 
 /// Classes of zero points.
 pub const ZERO_CLASSES: usize = 16;
@@ -72,18 +72,15 @@ impl Model {
     /// # Errors
     /// When the part is missing or corrupt.
     pub fn parse(tensor: &EncodedTensor) -> Result<Self> {
-        let Facts { alphabet, tile, grid, .. } = facts(tensor)?;
+        let CodesEntry { alphabet, tile, grid, .. } = CodesEntry::of(tensor)?;
         let GridEntry::AffineGroups { group_size, .. } = grid else {
-            return Err(KernelError::Content { found: "an unknown grid", expected: "affine groups" });
+            return Err(CodecError::Content { found: "an unknown grid", expected: "affine groups" });
         };
-        if tile.cols < tensor.entry.shape[1] || tile.order != Order::Rows {
-            return Err(KernelError::Content {
-                found: "tiles of part rows",
-                expected: "tiles of whole rows",
-            });
+        if tile.cols < tensor.shape()[1] || tile.order != Order::Rows {
+            return Err(CodecError::Content { found: "tiles of part rows", expected: "tiles of whole rows" });
         }
-        let corrupt = |source| KernelError::Part { part: Part::Table, source };
-        let bytes = part(tensor, Part::Table)?;
+        let corrupt = |source| CodecError::Part { part: Part::Table, source };
+        let bytes = tensor.part(Part::Table)?;
         let short =
             |needed| corrupt(CodingError::Truncated { what: "archive model", at: bytes.len(), needed });
         let Some((&[flags, last, widths, lowest], mut rest)) = bytes.split_first_chunk::<4>() else {
@@ -102,7 +99,7 @@ impl Model {
             let (base, used) = FrequencyTable::from_bytes(rest).map_err(corrupt)?;
             if base.alphabet() != usize::from(alphabet) || base.precision() != BASE_PRECISION {
                 let expected = alphabet.into();
-                return Err(KernelError::TableAlphabet { table, found: base.alphabet(), expected });
+                return Err(CodecError::TableAlphabet { table, found: base.alphabet(), expected });
             }
             bases.push(base);
             rest = &rest[used..];
@@ -114,14 +111,14 @@ impl Model {
             rest = tail;
             planes::decode(coded, len).map_err(corrupt)
         };
-        let columns = take(if widths > 1 { tensor.entry.shape[1] } else { 0 })?;
+        let columns = take(if widths > 1 { tensor.shape()[1] } else { 0 })?;
         let base_of = take(ZERO_CLASSES * widths)?;
         if !rest.is_empty() {
             let (found, expected) = (bytes.len(), bytes.len() - rest.len());
-            return Err(KernelError::PartLength { part: Part::Table, found, expected });
+            return Err(CoreError::PartLength { part: Part::Table, found, expected }.into());
         }
         if let Some(tile) = base_of.iter().position(|&b| usize::from(b) >= bases.len()) {
-            return Err(KernelError::TableId { tile, table: base_of[tile].into(), tables: bases.len() });
+            return Err(CodecError::TableId { tile, table: base_of[tile].into(), tables: bases.len() });
         }
         let ends = [flags & 1 > 0, flags & 2 > 0];
         Ok(Self { ends, bases, columns, lowest: lowest as i8, base_of })
@@ -202,8 +199,8 @@ pub struct Chooser {
 }
 
 impl Chooser {
-    /// The ends that are missing (bit 0: code 0, bit 1: the last code) before symbol `at` of a group, from those
-    /// missing before the symbol before it, and the symbols `before` it in the row.
+    /// The ends that are missing (bit 0: code 0, bit 1: the last code) before symbol `at` of a group, from
+    /// those missing before the symbol before it, and the symbols `before` it in the row.
     #[inline(always)]
     pub fn missing(&self, missing: usize, at: usize, before: &[u8]) -> usize {
         match before.last() {

@@ -1,13 +1,13 @@
 //! Any interleaving of requests gives each of them exactly the tokens, and the log-probabilities, that it has alone.
 
 use super::models::{MODES, embedded, load, packed, windowed};
+use ecq_fixtures::Numbers;
 use ecq_runtime::backend::ActivationType;
 use ecq_runtime::kv::KvOptions;
 use ecq_runtime::{
     Engine, EngineOptions, EventKind, ExecutorOptions, FinishReason, Mode, Model, Request, RequestId,
     SampleOptions,
 };
-use ecq_testkit::Numbers;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;

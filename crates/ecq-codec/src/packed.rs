@@ -1,18 +1,10 @@
 //! Fixed-width codes: `bits` a code, least significant first, each row padded to whole bytes.
 
-/// Bytes of a row of `cols` codes of `bits` bits.
-pub fn packed_row_bytes(cols: usize, bits: u32) -> usize {
-    (cols * bits as usize).div_ceil(8)
-}
-
-/// Width of the codes of an alphabet.
-pub(crate) fn width(alphabet: u16) -> u32 {
-    (u32::from(alphabet) - 1).ilog2() + 1
-}
+use ecq_core::{code_bits, packed_row_bytes};
 
 /// Packs rows of `cols` symbols, each below the alphabet size.
 pub fn pack(symbols: &[u8], cols: usize, alphabet: u16) -> Vec<u8> {
-    let bits = width(alphabet);
+    let bits = code_bits(alphabet);
     let mut out = Vec::with_capacity(symbols.len() / cols * packed_row_bytes(cols, bits));
     for row in symbols.chunks_exact(cols) {
         let (mut buffer, mut filled) = (0u32, 0);
@@ -34,7 +26,7 @@ pub fn pack(symbols: &[u8], cols: usize, alphabet: u16) -> Vec<u8> {
 
 /// Unpacks a row of `row.len()` symbols.
 pub fn unpack(packed: &[u8], alphabet: u16, row: &mut [u8]) {
-    match width(alphabet) {
+    match code_bits(alphabet) {
         8 => row.copy_from_slice(&packed[..row.len()]),
         4 => {
             let (pairs, last) = row.as_chunks_mut::<2>();
@@ -71,8 +63,8 @@ mod tests {
                 let symbols: Vec<u8> =
                     (0..5 * cols).map(|i| (i * 37 % usize::from(alphabet)) as u8).collect();
                 let packed = pack(&symbols, cols, alphabet);
-                assert_eq!(packed.len(), 5 * packed_row_bytes(cols, width(alphabet)));
-                let row_bytes = packed_row_bytes(cols, width(alphabet));
+                assert_eq!(packed.len(), 5 * packed_row_bytes(cols, code_bits(alphabet)));
+                let row_bytes = packed_row_bytes(cols, code_bits(alphabet));
                 let mut row = vec![0xee; cols];
                 for (expected, packed) in symbols.chunks(cols).zip(packed.chunks(row_bytes)) {
                     unpack(packed, alphabet, &mut row);

@@ -1,21 +1,23 @@
-use crate::error::{KernelError, Result};
-use crate::parts::{Facts, facts, part};
+//! The side data of grids.
+
+use crate::error::{CodecError, Result};
+use crate::parts::CodesEntry;
 use ecq_coding::planes;
 use ecq_core::{
-    AffineGroups, Biases, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, Outlier, Part, Tile,
-    UniformRows,
+    AffineGroups, Biases, CoreError, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, Outlier, Part,
+    Tile, UniformRows,
 };
 
 /// The grid of a tensor, its side data decoded.
 ///
 /// # Errors
-/// When the tensor holds no codes, or its side data are missing or corrupt.
+/// When the tensor holds no codes, or its side data are corrupt.
 pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
-    let [rows, cols] = tensor.entry.shape;
-    let Facts { alphabet, tile, grid, .. } = facts(tensor)?;
+    let [rows, cols] = tensor.shape();
+    let CodesEntry { alphabet, tile, grid, .. } = CodesEntry::of(tensor)?;
     let bytes = |which: Part, len: usize| {
-        let decoded = planes::decode(part(tensor, which)?, len);
-        decoded.map_err(|source| KernelError::Part { part: which, source })
+        let decoded = planes::decode(tensor.part(which)?, len);
+        decoded.map_err(|source| CodecError::Part { part: which, source })
     };
     let floats = |which: Part, dtype: FloatType, len: usize| -> Result<FloatVec> {
         Ok(FloatVec::new(dtype, bytes(which, len.saturating_mul(dtype.bytes()))?)?)
@@ -38,14 +40,14 @@ pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
                 col_scales: columns.map(|dtype| floats(Part::Columns, dtype, cols)).transpose()?,
                 levels: levels.map(|dtype| floats(Part::Levels, dtype, alphabet.into())).transpose()?,
                 outliers: match outliers {
-                    Some(count) => decode_outliers(part(tensor, Part::Outliers)?, count, tile, [rows, cols])?,
+                    Some(count) => decode_outliers(tensor.part(Part::Outliers)?, count, tile, [rows, cols])?,
                     None => Vec::new(),
                 },
             };
             Grid::UniformRows(uniform)
         }
         _ => {
-            return Err(KernelError::Content {
+            return Err(CodecError::Content {
                 found: "an unknown grid",
                 expected: "affine groups or uniform rows",
             });
@@ -55,8 +57,8 @@ pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
     Ok(grid)
 }
 
-/// The part `outliers`: for each tile a varint count, then for each of its outliers two varints: how many weights (row-major in the
-/// tile) lie between it and the one before or the start, and its delta, zigzag.
+/// The part `outliers`: for each tile a varint count, then for each of its outliers two varints: how many
+/// weights (row-major in the tile) lie between it and the one before or the start, and its delta, zigzag.
 ///
 /// # Panics
 /// When an outlier is outside the matrix.
@@ -86,13 +88,13 @@ fn decode_outliers(bytes: &[u8], count: u64, tile: Tile, [rows, cols]: [usize; 2
     // An outlier takes two bytes at least.
     if count > bytes.len() as u64 {
         let (found, expected) = (bytes.len(), usize::try_from(count.saturating_mul(2)).unwrap_or(usize::MAX));
-        return Err(KernelError::PartLength { part: Part::Outliers, found, expected });
+        return Err(CoreError::PartLength { part: Part::Outliers, found, expected }.into());
     }
     let mut bytes = bytes.iter();
     let mut outliers = Vec::with_capacity(count as usize);
     for index in 0..tile.count(rows, cols) {
         let (row, col, tile_rows, tile_cols) = tile.place(index, rows, cols);
-        let lie = |outlier: usize, why| KernelError::Outlier { outlier, why };
+        let lie = |outlier: usize, why| CodecError::Outlier { outlier, why };
         let ends = || lie(outliers.len(), "the part ends before it does");
         let in_tile = varint(&mut bytes).ok_or_else(ends)?;
         if in_tile > count - outliers.len() as u64 {
@@ -112,7 +114,7 @@ fn decode_outliers(bytes: &[u8], count: u64, tile: Tile, [rows, cols]: [usize; 2
     }
     if outliers.len() as u64 != count || bytes.next().is_some() {
         let why = "counts of tiles, the tensor's count and the part's length do not agree";
-        return Err(KernelError::Outlier { outlier: outliers.len(), why });
+        return Err(CodecError::Outlier { outlier: outliers.len(), why });
     }
     // Tiles that stand side by side interleave the rows.
     outliers.sort_unstable_by_key(|outlier| outlier.index);

@@ -1,25 +1,24 @@
-use super::decode::by_tile;
-use super::grid::decode_grid;
+use super::by_tile;
 use crate::archive::{Model, group_classes};
-use crate::error::{KernelError, Result};
-use crate::parts::facts;
+use crate::error::{CodecError, Result};
+use crate::grid::decode_grid;
+use crate::parts::CodesEntry;
 use ecq_coding::context::ContextCoder;
 use ecq_core::{EncodedTensor, Grid, Part};
 
 /// The symbols of an archived tensor, row-major.
 pub(super) fn decode(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<()> {
-    let alphabet = facts(tensor)?.alphabet;
+    let alphabet = CodesEntry::of(tensor)?.alphabet;
     let model = Model::parse(tensor)?;
     let Grid::AffineGroups(grid) = decode_grid(tensor)? else {
-        return Err(KernelError::Content { found: "an unknown grid", expected: "affine groups" });
+        return Err(CodecError::Content { found: "an unknown grid", expected: "affine groups" });
     };
     let group_size = grid.group_size;
-    let tables =
-        model.tables(group_size).map_err(|source| KernelError::Part { part: Part::Table, source })?;
+    let tables = model.tables(group_size).map_err(|source| CodecError::Part { part: Part::Table, source })?;
     let coder = ContextCoder::new(&tables);
     let chooser = model.chooser(alphabet, group_size);
     let classes = group_classes(&grid);
-    let per_row = tensor.entry.shape[1] / group_size;
+    let per_row = tensor.shape()[1] / group_size;
     by_tile(tensor, symbols, |_, [first_row, _], stream, layout, out, _| {
         // What each row's group still misses; the coder goes through the columns in order.
         let mut missing = vec![0; layout.rows()];

@@ -1,8 +1,8 @@
 use super::classes::Classed;
-use crate::error::{PackError, Result};
+use crate::error::{CodecError, Result};
 use ecq_coding::prefix::PrefixCode;
 use ecq_coding::{Counts, FrequencyTable, cluster};
-use ecq_core::{Codes, Coding, Grid, Order, Tile};
+use ecq_core::{Codes, Coding, Grid, Order, Tile, code_bits};
 
 /// Which coding a tensor gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,8 @@ pub struct Plan {
     pub(crate) tables: Vec<FrequencyTable>,
     /// The table of each tile.
     pub(crate) ids: Vec<u8>,
-    /// What chooses a symbol's table and the tables in place of those of tiles, where the coding is rANS and they save bits.
+    /// What chooses a symbol's table and the tables in place of those of tiles, where the coding is rANS and
+    /// they save bits.
     pub(crate) classed: Option<Classed>,
 }
 
@@ -124,9 +125,9 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
     tile.check()?;
     let by_rows = tile.order == Order::Rows;
     if options.coding == CodingChoice::Only(Coding::Archive) && !by_rows {
-        return Err(PackError::Option {
-            option: "coding archive".to_owned(),
-            why: "needs tiles of whole rows: tile auto or rows:N".to_owned(),
+        return Err(CodecError::Option {
+            option: "coding archive",
+            why: "needs tiles of whole rows: tile auto or rows:N",
         });
     }
     let tiles = tile.count(codes.rows(), codes.cols());
@@ -146,7 +147,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
         false => None,
     };
     let estimate = |coding: Coding| -> Result<Option<Estimate>> {
-        let width = f64::from((u32::from(codes.alphabet()) - 1).ilog2() + 1);
+        let width = f64::from(code_bits(codes.alphabet()));
         let bits = match coding {
             Coding::Packed => 8.0 * (codes.cols() as f64 * width / 8.0).ceil() * codes.rows() as f64,
             Coding::Rans => {
@@ -186,7 +187,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
             if best.coding != Coding::Packed && gain < options.hybrid_percent {
                 let reason = format!(
                     "{} would save {gain:.2}% of the packed codes, below {}%",
-                    name(best.coding),
+                    best.coding.name(),
                     options.hybrid_percent
                 );
                 (Coding::Packed, reason)
@@ -213,14 +214,14 @@ fn considered(options: &EncodeOptions) -> Vec<Coding> {
     match options.coding {
         CodingChoice::Only(coding) => vec![coding, Coding::Packed],
         CodingChoice::Smallest { slowest } => {
-            let all = [Coding::Packed, Coding::Prefix, Coding::Rans, Coding::Archive];
-            let end = all.iter().position(|&c| c == slowest).unwrap_or(0);
-            all[..=end].to_vec()
+            let end = Coding::ALL.iter().position(|&c| c == slowest).unwrap_or(0);
+            Coding::ALL[..=end].to_vec()
         }
     }
 }
 
-/// Classes as the choice asks, where it asks for any and they are worth it; `by_tile` is what tables of tiles take, in bits.
+/// Classes as the choice asks, where it asks for any and they are worth it; `by_tile` is what tables of tiles
+/// take, in bits.
 fn classed(codes: &Codes, grid: &Grid, choice: ClassChoice, by_tile: f64) -> Result<Option<Classed>> {
     match choice {
         ClassChoice::Only(counts) => Classed::of(codes, counts.map(usize::from)).map(Some),
@@ -229,16 +230,6 @@ fn classed(codes: &Codes, grid: &Grid, choice: ClassChoice, by_tile: f64) -> Res
             Ok(Some(best).filter(|classed| classed.bits() < (1.0 - LEAST_SAVED) * by_tile))
         }
         _ => Ok(None),
-    }
-}
-
-/// Lower-case name of a coding.
-pub(crate) fn name(coding: Coding) -> &'static str {
-    match coding {
-        Coding::Packed => "packed",
-        Coding::Rans => "rans",
-        Coding::Prefix => "prefix",
-        Coding::Archive => "archive",
     }
 }
 
@@ -297,7 +288,7 @@ fn tables(
     most: usize,
 ) -> Result<(Vec<FrequencyTable>, Vec<u8>)> {
     if !(1..=256).contains(&most) {
-        return Err(PackError::Tables(most));
+        return Err(CodecError::Tables(most));
     }
     let mut best: Option<(f64, Vec<FrequencyTable>, Vec<u8>)> = None;
     for groups in
@@ -320,5 +311,5 @@ fn tables(
             best = Some((bits, tables, ids));
         }
     }
-    best.map(|(_, tables, ids)| (tables, ids)).ok_or(PackError::Tables(most))
+    best.map(|(_, tables, ids)| (tables, ids)).ok_or(CodecError::Tables(most))
 }

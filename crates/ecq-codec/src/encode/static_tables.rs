@@ -1,11 +1,11 @@
 use super::classes::Classed;
 use super::plan::PREFIX_TOLERANCE;
 use super::{Plan, stream_parts, table_part};
-use crate::error::{PackError, Result};
+use crate::error::{CodecError, Result};
+use crate::parts::{encode_classes, tile_layout};
 use ecq_coding::prefix::{self, PrefixCode};
 use ecq_coding::{CodingError, Layout, rans};
 use ecq_core::{Codes, Part, Parts};
-use ecq_kernels::{encode_classes, tile_layout};
 use rayon::prelude::*;
 
 /// Table, index and stream of a rANS-coded tensor.
@@ -46,7 +46,8 @@ fn parts(tables: &[Vec<u8>], plan: &Plan, streams: &[Vec<u8>]) -> Result<Parts> 
     Ok(parts)
 }
 
-/// The stream of every tile by `one(table, row and column of its corner, symbols from there on, stride, layout)`.
+/// The stream of every tile by `one(table, row and column of its corner, symbols from there on, stride,
+/// layout)`.
 fn by_tile(
     codes: &Codes,
     plan: &Plan,
@@ -58,7 +59,7 @@ fn by_tile(
         let (row, col, tile_rows, tile_cols) = plan.tile.place(index, rows, cols);
         let layout = tile_layout(plan.tile, tile_rows, tile_cols)?;
         let symbols = &codes.symbols()[row * cols + col..];
-        one(plan.ids[index].into(), [row, col], symbols, cols, layout).map_err(PackError::from)
+        one(plan.ids[index].into(), [row, col], symbols, cols, layout).map_err(CodecError::from)
     };
     (0..tiles).into_par_iter().map(encode).collect()
 }

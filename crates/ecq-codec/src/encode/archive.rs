@@ -1,12 +1,10 @@
 use super::{Plan, stream_parts};
-use crate::error::{PackError, Result};
+use crate::archive::{BASE_PRECISION, GroupClass, MAX_TABLES, Model, ZERO_CLASSES, group_classes, size_code};
+use crate::error::{CodecError, Result};
+use crate::parts::tile_layout;
 use ecq_coding::context::ContextCoder;
 use ecq_coding::{Counts, FrequencyTable, cluster};
 use ecq_core::{AffineGroups, Biases, Codes, Grid, Part, Parts};
-use ecq_kernels::archive::{
-    BASE_PRECISION, GroupClass, MAX_TABLES, Model, ZERO_CLASSES, group_classes, size_code,
-};
-use ecq_kernels::tile_layout;
 use rayon::prelude::*;
 
 /// Classes of a column's size against its group's scale, where they are told apart.
@@ -51,7 +49,7 @@ pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Resul
         }
     }
     let Some((_, model)) = best else {
-        return Err(PackError::UnknownGrid);
+        return Err(CodecError::UnknownGrid);
     };
     let coder = ContextCoder::new(&model.tables(groups.group_size)?);
     let chooser = model.chooser(codes.alphabet(), groups.group_size);
@@ -70,7 +68,7 @@ pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Resul
                 ids.push(chooser.table(model.context(class, first_col + at), missing, at) as u16);
             }
         }
-        coder.encode(symbols, &ids, layout).map_err(PackError::from)
+        coder.encode(symbols, &ids, layout).map_err(CodecError::from)
     });
     let mut parts = Parts::from(stream_parts(&streams.collect::<Result<Vec<_>>>()?)?);
     parts.insert(Part::Table, model.to_bytes()?.into());
@@ -139,8 +137,8 @@ fn count_contexts(codes: &Codes, group_size: usize, classes: &[GroupClass], mode
 
 /// The distribution of independent codes that, once groups without an end are left out, shows `counts`.
 ///
-/// A group that must hold an end shows it more often than independent draws would. The chance `p` of an end is
-/// found by scaling it with (seen / expected) until they agree.
+/// A group that must hold an end shows it more often than independent draws would. The chance `p` of an end
+/// is found by scaling it with (seen / expected) until they agree.
 fn base(counts: &Counts, alphabet: u16, ends: [bool; 2], group_size: usize) -> Result<FrequencyTable> {
     let last = usize::from(alphabet) - 1;
     let total = counts.total().max(1) as f64;

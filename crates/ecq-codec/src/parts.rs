@@ -1,9 +1,8 @@
-use crate::error::{KernelError, Result};
-use bytes::Bytes;
+use crate::error::{CodecError, Result};
 use ecq_coding::prefix::PrefixCode;
 use ecq_coding::rans::{Classes, Decoder};
 use ecq_coding::{CodingError, FrequencyTable, Layout, MAX_SYMBOLS_PER_BYTE};
-use ecq_core::{Coding, Content, EncodedTensor, GridEntry, Order, Part, Tile};
+use ecq_core::{Coding, Content, CoreError, EncodedTensor, GridEntry, Order, Part, Tile};
 use std::ops::Range;
 
 /// The tables of a tensor and which tile uses which.
@@ -33,10 +32,10 @@ impl<T> Tables<T> {
         let expected = if count > 1 { tiles } else { 0 };
         if rest.len() != expected {
             let read = bytes.len() - rest.len();
-            return Err(KernelError::PartLength { part, found: bytes.len(), expected: read + expected });
+            return Err(CoreError::PartLength { part, found: bytes.len(), expected: read + expected }.into());
         }
         if let Some(tile) = rest.iter().position(|&id| usize::from(id) >= count) {
-            return Err(KernelError::TableId { tile, table: rest[tile].into(), tables: count });
+            return Err(CodecError::TableId { tile, table: rest[tile].into(), tables: count });
         }
         Ok(Self { tables, ids: rest.to_vec() })
     }
@@ -55,7 +54,7 @@ impl<T> Tables<T> {
         for table in 0..count {
             let (parsed, found, used) = one(rest).map_err(corrupt_table)?;
             if found != usize::from(alphabet) {
-                return Err(KernelError::TableAlphabet { table, found, expected: alphabet.into() });
+                return Err(CodecError::TableAlphabet { table, found, expected: alphabet.into() });
             }
             tables.push(parsed);
             rest = &rest[used..];
@@ -65,35 +64,36 @@ impl<T> Tables<T> {
 }
 
 impl Tables<FrequencyTable> {
-    /// The frequency tables of a rANS-coded tensor, and the classes that choose among them where there are such.
+    /// The frequency tables of a rANS-coded tensor, and the classes that choose among them where there are
+    /// such.
     ///
     /// # Errors
     /// When the part is missing or corrupt.
     pub fn rans(tensor: &EncodedTensor) -> Result<(Self, Option<Classes>)> {
         let (alphabet, tiles) = alphabet_and_tiles(tensor)?;
-        let bytes = part(tensor, Part::Table)?;
+        let bytes = tensor.part(Part::Table)?;
         let table = |bytes: &[u8]| {
             FrequencyTable::from_bytes(bytes).map(|(table, used)| {
                 let alphabet = table.alphabet();
                 (table, alphabet, used)
             })
         };
-        let Some(counts) = facts(tensor)?.classes else {
+        let Some(counts) = CodesEntry::of(tensor)?.classes else {
             return Ok((Self::parse(bytes, tiles, alphabet, table)?, None));
         };
         let (tables, rest) = Self::parse_tables(bytes, alphabet, table)?;
         let counts = counts.map(usize::from);
-        let [rows, cols] = tensor.entry.shape;
-        let stream = part(tensor, Part::Stream)?.len();
+        let [rows, cols] = tensor.shape();
+        let stream = tensor.part(Part::Stream)?.len();
         // Before room is made: one class takes no byte of the part, however many rows there are.
         if rows * cols / MAX_SYMBOLS_PER_BYTE > stream {
             let expected = rows * cols / MAX_SYMBOLS_PER_BYTE;
-            return Err(KernelError::PartLength { part: Part::Stream, found: stream, expected });
+            return Err(CoreError::PartLength { part: Part::Stream, found: stream, expected }.into());
         }
-        let needed = class_bits(counts, tensor.entry.shape, tables.len()).div_ceil(8);
+        let needed = class_bits(counts, tensor.shape(), tables.len()).div_ceil(8);
         if rest.len() != needed {
             let expected = bytes.len() - rest.len() + needed;
-            return Err(KernelError::PartLength { part: Part::Table, found: bytes.len(), expected });
+            return Err(CoreError::PartLength { part: Part::Table, found: bytes.len(), expected }.into());
         }
         let mut at = 0;
         let mut take = |n: usize, most: usize| -> Vec<u8> {
@@ -118,7 +118,7 @@ impl Tables<Decoder> {
     ///
     /// # Errors
     /// As [`Tables::rans`].
-    pub(crate) fn decoders(tensor: &EncodedTensor) -> Result<Self> {
+    pub fn decoders(tensor: &EncodedTensor) -> Result<Self> {
         let (Tables { tables, ids }, classes) = Tables::rans(tensor)?;
         let tables = match classes {
             None => tables.iter().map(Decoder::new).collect(),
@@ -128,8 +128,8 @@ impl Tables<Decoder> {
     }
 }
 
-/// The end of the `table` part of a tensor with classes: the number of the table of each pair, the class of each row and of
-/// each column, each in as few bits as tell them apart, least significant bit first.
+/// The end of the `table` part of a tensor with classes: the number of the table of each pair, the class of
+/// each row and of each column, each in as few bits as tell them apart, least significant bit first.
 pub fn encode_classes(classes: &Classes, tables: usize) -> Vec<u8> {
     let (rows, cols) = (classes.rows(), classes.cols());
     let mut out = vec![0; class_bits(classes.counts(), [rows.len(), cols.len()], tables).div_ceil(8)];
@@ -156,8 +156,8 @@ fn bit_width(n: usize) -> usize {
     n.next_power_of_two().trailing_zeros() as usize
 }
 
-fn corrupt_table(source: CodingError) -> KernelError {
-    KernelError::Part { part: Part::Table, source }
+fn corrupt_table(source: CodingError) -> CodecError {
+    CodecError::Part { part: Part::Table, source }
 }
 
 impl Tables<PrefixCode> {
@@ -167,7 +167,7 @@ impl Tables<PrefixCode> {
     /// When the part is missing or corrupt.
     pub fn prefix(tensor: &EncodedTensor) -> Result<Self> {
         let (alphabet, tiles) = alphabet_and_tiles(tensor)?;
-        Self::parse(part(tensor, Part::Table)?, tiles, alphabet, |bytes| {
+        Self::parse(tensor.part(Part::Table)?, tiles, alphabet, |bytes| {
             PrefixCode::from_bytes(bytes).map(|(code, used)| {
                 let alphabet = code.table().alphabet();
                 (code, alphabet, used)
@@ -176,47 +176,51 @@ impl Tables<PrefixCode> {
     }
 }
 
-/// The bytes of a part.
-pub(crate) fn part(tensor: &EncodedTensor, part: Part) -> Result<&Bytes> {
-    tensor.parts.get(&part).ok_or(KernelError::MissingPart(part))
+/// The facts of a tensor that holds codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodesEntry {
+    /// Layout of the stream.
+    pub coding: Coding,
+    /// Codes are below this.
+    pub alphabet: u16,
+    /// The unit that decodes alone.
+    pub tile: Tile,
+    /// Classes of rows and of columns, where they choose tables.
+    pub classes: Option<[u8; 2]>,
+    /// How codes become weights.
+    pub grid: GridEntry,
 }
 
-/// Facts of the codes of a tensor.
-pub(crate) struct Facts {
-    pub(crate) coding: Coding,
-    pub(crate) alphabet: u16,
-    pub(crate) tile: Tile,
-    pub(crate) classes: Option<[u8; 2]>,
-    pub(crate) grid: GridEntry,
-}
-
-pub(crate) fn facts(tensor: &EncodedTensor) -> Result<Facts> {
-    match tensor.entry.content {
-        Content::Codes { coding, alphabet, tile, classes, grid } => {
-            Ok(Facts { coding, alphabet, tile, classes, grid })
+impl CodesEntry {
+    /// The facts of `tensor`.
+    ///
+    /// # Errors
+    /// When the tensor holds raw bytes.
+    pub fn of(tensor: &EncodedTensor) -> Result<Self> {
+        match tensor.entry().content {
+            Content::Codes { coding, alphabet, tile, classes, grid } => {
+                Ok(Self { coding, alphabet, tile, classes, grid })
+            }
+            Content::Raw(_) => Err(CodecError::Content { found: "raw bytes", expected: "codes" }),
         }
-        Content::Raw(_) => Err(KernelError::Content { found: "raw bytes", expected: "codes" }),
     }
 }
 
 fn alphabet_and_tiles(tensor: &EncodedTensor) -> Result<(u16, usize)> {
-    let facts = facts(tensor)?;
-    let [rows, cols] = tensor.entry.shape;
+    let facts = CodesEntry::of(tensor)?;
+    let [rows, cols] = tensor.shape();
     Ok((facts.alphabet, facts.tile.count(rows, cols)))
 }
 
 /// Where each tile lies in the `stream` part: the `index` part is a `u32` length in bytes for each.
 ///
 /// # Errors
-/// When a part is missing, or the lengths do not add up to the stream.
+/// When the tensor holds no tiles, or the lengths do not add up to the stream.
 pub fn tile_ranges(tensor: &EncodedTensor) -> Result<Vec<Range<usize>>> {
     let (_, tiles) = alphabet_and_tiles(tensor)?;
-    let index = part(tensor, Part::Index)?;
-    let stream = part(tensor, Part::Stream)?;
-    if tiles.checked_mul(4) != Some(index.len()) {
-        let expected = tiles.saturating_mul(4);
-        return Err(KernelError::PartLength { part: Part::Index, found: index.len(), expected });
-    }
+    // Who checks that there is a length for each tile: the tensor's constructor.
+    let index = tensor.part(Part::Index)?;
+    let stream = tensor.part(Part::Stream)?;
     let mut start = 0usize;
     let mut ranges = Vec::with_capacity(tiles);
     for len in index.as_chunks::<4>().0 {
@@ -225,7 +229,7 @@ pub fn tile_ranges(tensor: &EncodedTensor) -> Result<Vec<Range<usize>>> {
         start = end;
     }
     if start != stream.len() {
-        return Err(KernelError::PartLength { part: Part::Stream, found: stream.len(), expected: start });
+        return Err(CoreError::PartLength { part: Part::Stream, found: stream.len(), expected: start }.into());
     }
     Ok(ranges)
 }
@@ -240,5 +244,5 @@ pub fn tile_layout(tile: Tile, rows: usize, cols: usize) -> Result<Layout> {
         Order::Interleaved => ecq_coding::Order::Interleaved,
     };
     Layout::new(rows, cols, tile.lanes.into(), order)
-        .map_err(|source| KernelError::Part { part: Part::Index, source })
+        .map_err(|source| CodecError::Part { part: Part::Index, source })
 }

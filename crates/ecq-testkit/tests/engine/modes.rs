@@ -1,8 +1,8 @@
 //! The same tokens in every mode, from every coding and tile: on the CPU every form of the same codes gives the same bits.
 
 use super::models::{MODES, embedded, engine, load, tokenizer};
+use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice};
 use ecq_core::{Coding, Limits};
-use ecq_pack::encode::{CodingChoice, EncodeOptions, TileChoice};
 use ecq_pack::source::{self, Source};
 use ecq_pack::{GridChoice, PackOptions, pack};
 use ecq_runtime::backend::ActivationType;
@@ -67,7 +67,7 @@ fn every_mode_coding_and_tile_writes_the_same_text() {
 
 #[test]
 fn every_mode_writes_the_same_text_with_a_real_model() {
-    if let Some(path) = ecq_testkit::installed("SmolLM2-135M-Instruct.Q4_1.gguf") {
+    if let Some(path) = ecq_fixtures::installed("SmolLM2-135M-Instruct.Q4_1.gguf") {
         let source = source::open(&path, &Limits::default()).unwrap();
         every_mode_agrees(&*source, 4, &[(Coding::Rans, TileChoice::Auto)], "keep");
     }

@@ -1,26 +1,26 @@
-//! Codes and grids to encoded tensors.
+//! Codes and grids to encoded tensors: which coding, tile and tables, and the parts that follow.
 
 mod archive;
 mod classes;
 mod plan;
 mod static_tables;
 
-pub(crate) use plan::name;
 pub use plan::{ClassChoice, CodingChoice, EncodeOptions, Estimate, LEAST_SAVED, Plan, TileChoice, plan};
 
-use crate::error::{PackError, Result};
+use crate::error::{CodecError, Result};
+use crate::grid::encode_outliers;
+use crate::packed::pack;
 use bytes::Bytes;
 use ecq_coding::planes;
 use ecq_core::{
     AffineGroups, Biases, Codes, Coding, Content, EncodedTensor, Entry, FloatType, FloatVec, Grid, GridEntry,
     Kind, Part, Parts, RawEntry, Tile,
 };
-use ecq_kernels::cpu::encode_outliers;
 
 /// Encodes codes and their grid as `options` say; returns the tensor and why its coding was chosen.
 ///
 /// # Errors
-/// When the options do not fit the tensor, or a stream passes 4 GiB a tile.
+/// When the options or the grid do not fit the codes, or a stream passes 4 GiB a tile.
 pub fn encode(
     kind: Kind,
     codes: &Codes,
@@ -30,14 +30,14 @@ pub fn encode(
     let plan = plan(codes, grid, options)?;
     let mut parts = match plan.coding {
         Coding::Packed => {
-            let packed = ecq_kernels::cpu::pack(codes.symbols(), codes.cols(), codes.alphabet());
+            let packed = pack(codes.symbols(), codes.cols(), codes.alphabet());
             Parts::from([(Part::Stream, Bytes::from(packed))])
         }
         Coding::Rans => static_tables::rans(codes, &plan)?,
         Coding::Prefix => static_tables::prefix(codes, &plan)?,
         Coding::Archive => match grid {
             Grid::AffineGroups(groups) => archive::encode(codes, groups, &plan)?,
-            _ => return Err(PackError::UnknownGrid),
+            _ => return Err(CodecError::UnknownGrid),
         },
     };
     let (entry, side) = side_data(grid, plan.tile, [codes.rows(), codes.cols()])?;
@@ -46,14 +46,14 @@ pub fn encode(
     let (coding, alphabet, tile) = (plan.coding, codes.alphabet(), plan.tile);
     let content = Content::Codes { coding, alphabet, tile, classes, grid: entry };
     let entry = Entry { kind, shape: [codes.rows(), codes.cols()], content };
-    Ok((EncodedTensor { entry, parts }, plan))
+    Ok((EncodedTensor::new(entry, parts)?, plan))
 }
 
 /// Encodes the bytes of a tensor that has no codes; `fields` are the parts of an element (see
 /// [`ecq_coding::planes`]).
 ///
 /// # Errors
-/// When `fields` is not a list of 1 to 256 widths.
+/// When `fields` is not a list of 1 to 256 widths, or there are more than eight bytes a weight.
 pub fn encode_raw(
     kind: Kind,
     shape: [usize; 2],
@@ -64,11 +64,15 @@ pub fn encode_raw(
     let stream = planes::encode(bytes, fields)?;
     let content = Content::Raw(RawEntry { dtype: dtype.to_owned(), bytes: bytes.len() as u64 });
     let parts = Parts::from([(Part::Stream, Bytes::from(stream))]);
-    Ok(EncodedTensor { entry: Entry { kind, shape, content }, parts })
+    Ok(EncodedTensor::new(Entry { kind, shape, content }, parts)?)
 }
 
-/// The side data of a grid: floats as byte planes, one field a byte; outliers tile by tile.
-pub(crate) fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntry, Parts)> {
+/// The facts of a grid and the parts of its side data: floats as byte planes, one field a byte; outliers tile
+/// by tile.
+///
+/// # Errors
+/// When scales and biases have different types, or this version encodes no such grid.
+pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntry, Parts)> {
     let mut parts = Parts::new();
     let mut floats = |part: Part, floats: &FloatVec| -> Result<FloatType> {
         let fields = vec![1; floats.dtype().bytes()];
@@ -84,7 +88,7 @@ pub(crate) fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(G
                     floats(Part::Biases, biases)?;
                     (None, false)
                 }
-                Biases::PerGroup(_) => return Err(PackError::MixedSideData),
+                Biases::PerGroup(_) => return Err(CodecError::MixedSideData),
                 Biases::Zeros(zeros) => {
                     parts.insert(Part::Biases, planes::encode(zeros, &[1])?.into());
                     (None, true)
@@ -109,7 +113,7 @@ pub(crate) fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(G
                 outliers: (!outliers.is_empty()).then_some(outliers.len() as u64),
             }
         }
-        _ => return Err(PackError::UnknownGrid),
+        _ => return Err(CodecError::UnknownGrid),
     };
     Ok((entry, parts))
 }
@@ -126,7 +130,7 @@ fn table_part(tables: &[Vec<u8>], choice: &[u8]) -> Bytes {
 fn stream_parts(streams: &[Vec<u8>]) -> Result<[(Part, Bytes); 2]> {
     let mut index = Vec::with_capacity(4 * streams.len());
     for (tile, stream) in streams.iter().enumerate() {
-        let len = u32::try_from(stream.len()).map_err(|_| PackError::TileTooLarge { tile })?;
+        let len = u32::try_from(stream.len()).map_err(|_| CodecError::TileTooLarge { tile })?;
         index.extend(len.to_le_bytes());
     }
     Ok([(Part::Index, index.into()), (Part::Stream, streams.concat().into())])

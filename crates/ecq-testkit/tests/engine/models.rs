@@ -32,7 +32,7 @@ pub fn packed(checkpoint: &Path, grid: &str) -> (PathBuf, TempDir) {
 /// A random model some of whose layers have windows, on a grid.
 pub fn windowed(grid: &str) -> (PathBuf, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    ecq_testkit::checkpoint::windowed_model(folder.path()).unwrap();
+    ecq_fixtures::checkpoint::windowed_model(folder.path()).unwrap();
     packed(folder.path(), grid)
 }
 

@@ -1,47 +1,48 @@
-use super::packed::{packed_row_bytes, unpack, width};
-use crate::error::{KernelError, Result};
-use crate::parts::{Facts, Tables, facts, part, tile_layout, tile_ranges};
+//! Encoded tensors to codes: the reference that every faster path agrees with.
+
+mod archive;
+
+use crate::error::{CodecError, Result};
+use crate::packed::unpack;
+use crate::parts::{CodesEntry, Tables, tile_layout, tile_ranges};
 use ecq_coding::{CodingError, Layout, MAX_SYMBOLS_PER_BYTE, planes, prefix};
-use ecq_core::{Codes, Coding, Content, CoreError, EncodedTensor, Part};
+use ecq_core::{Codes, Coding, Content, CoreError, EncodedTensor, Part, code_bits, packed_row_bytes};
 use rayon::prelude::*;
 
 /// The integer codes of a tensor, bit for bit those that were encoded; tiles decode in parallel.
 ///
 /// # Errors
-/// When the tensor holds no codes, or a part is missing, has the wrong length, or is corrupt.
+/// When the tensor holds no codes, or a part is corrupt.
 pub fn decode_codes(tensor: &EncodedTensor) -> Result<Codes> {
-    let [rows, cols] = tensor.entry.shape;
-    let stream = part(tensor, Part::Stream)?;
+    let [rows, cols] = tensor.shape();
+    let stream = tensor.part(Part::Stream)?;
     // Before room is made: a small file that claims a huge tensor must not exhaust memory.
     if rows * cols / MAX_SYMBOLS_PER_BYTE > stream.len() {
         let expected = rows * cols / MAX_SYMBOLS_PER_BYTE;
-        return Err(KernelError::PartLength { part: Part::Stream, found: stream.len(), expected });
+        return Err(CoreError::PartLength { part: Part::Stream, found: stream.len(), expected }.into());
     }
     let mut symbols = vec![0; rows * cols];
     decode_codes_into(tensor, &mut symbols)?;
-    Ok(Codes::new(rows, cols, facts(tensor)?.alphabet, symbols)?)
+    Ok(Codes::new(rows, cols, CodesEntry::of(tensor)?.alphabet, symbols)?)
 }
 
-/// As [`decode_codes`], row-major into a buffer of `rows * cols` symbols that the caller keeps; packed codes are
-/// not checked against the alphabet.
+/// As [`decode_codes`], row-major into a buffer of `rows * cols` symbols that the caller keeps; packed codes
+/// are not checked against the alphabet.
 ///
 /// # Errors
 /// As [`decode_codes`], and when the buffer has another length; it then holds unspecified symbols.
 pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<()> {
-    let Facts { coding, alphabet, .. } = facts(tensor)?;
-    let [rows, cols] = tensor.entry.shape;
+    let CodesEntry { coding, alphabet, .. } = CodesEntry::of(tensor)?;
+    let [rows, cols] = tensor.shape();
     if symbols.len() != rows * cols {
         let (found, expected) = (symbols.len(), rows * cols);
         return Err(CoreError::Length { what: "symbols in the buffer", found, expected }.into());
     }
     match coding {
         Coding::Packed => {
-            let stream = part(tensor, Part::Stream)?;
-            let expected = rows.saturating_mul(packed_row_bytes(cols, width(alphabet)));
-            if stream.len() != expected {
-                return Err(KernelError::PartLength { part: Part::Stream, found: stream.len(), expected });
-            }
-            let row_bytes = packed_row_bytes(cols, width(alphabet));
+            // Who checks that there are so many bytes: the tensor's constructor.
+            let stream = tensor.part(Part::Stream)?;
+            let row_bytes = packed_row_bytes(cols, code_bits(alphabet));
             symbols
                 .par_chunks_mut(cols)
                 .zip(stream.par_chunks(row_bytes))
@@ -62,21 +63,22 @@ pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<(
                 decoders[tables.id(index)].decode(stream, layout, out, stride)
             })
         }
-        Coding::Archive => super::archive::decode(tensor, symbols),
+        Coding::Archive => archive::decode(tensor, symbols),
     }
 }
 
-/// Decodes every tile by `one(tile, first row and column, stream, layout, out, stride)`; bands of tiles in parallel.
-pub(super) fn by_tile(
+/// Decodes every tile by `one(tile, first row and column, stream, layout, out, stride)`; bands of tiles in
+/// parallel.
+fn by_tile(
     tensor: &EncodedTensor,
     symbols: &mut [u8],
     one: impl Fn(usize, [usize; 2], &[u8], Layout, &mut [u8], usize) -> std::result::Result<(), CodingError>
     + Sync,
 ) -> Result<()> {
-    let tile = facts(tensor)?.tile;
-    let [rows, cols] = tensor.entry.shape;
+    let tile = CodesEntry::of(tensor)?.tile;
+    let [rows, cols] = tensor.shape();
     let ranges = tile_ranges(tensor)?;
-    let stream = part(tensor, Part::Stream)?;
+    let stream = tensor.part(Part::Stream)?;
     let across = cols.div_ceil(tile.cols);
     symbols.par_chunks_mut(tile.rows.min(rows) * cols).enumerate().try_for_each(|(band, out)| {
         for (index, range) in ranges.iter().enumerate().skip(band * across).take(across) {
@@ -84,7 +86,7 @@ pub(super) fn by_tile(
             let layout = tile_layout(tile, tile_rows, tile_cols)?;
             let offset = range.start;
             one(index, [row, col], &stream[range.clone()], layout, &mut out[col..], cols)
-                .map_err(|source| KernelError::Tile { tile: index, offset, source })?;
+                .map_err(|source| CodecError::Tile { tile: index, offset, source })?;
         }
         Ok(())
     })
@@ -93,12 +95,12 @@ pub(super) fn by_tile(
 /// The bytes of a tensor that is carried without codes.
 ///
 /// # Errors
-/// When the tensor holds codes, or its stream is missing or corrupt.
+/// When the tensor holds codes, or its stream is corrupt.
 pub fn decode_raw(tensor: &EncodedTensor) -> Result<Vec<u8>> {
-    let Content::Raw(raw) = &tensor.entry.content else {
-        return Err(KernelError::Content { found: "codes", expected: "raw bytes" });
+    let Content::Raw(raw) = &tensor.entry().content else {
+        return Err(CodecError::Content { found: "codes", expected: "raw bytes" });
     };
     let len = usize::try_from(raw.bytes).unwrap_or(usize::MAX);
-    planes::decode(part(tensor, Part::Stream)?, len)
-        .map_err(|source| KernelError::Part { part: Part::Stream, source })
+    planes::decode(tensor.part(Part::Stream)?, len)
+        .map_err(|source| CodecError::Part { part: Part::Stream, source })
 }

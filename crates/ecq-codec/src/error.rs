@@ -2,23 +2,10 @@ use ecq_coding::CodingError;
 use ecq_core::{CoreError, Part};
 use thiserror::Error;
 
-/// Why the parts of an encoded tensor could not be decoded.
+/// Why a tensor could not be encoded or decoded.
 #[non_exhaustive]
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum KernelError {
-    /// A part that the coding needs is not there.
-    #[error("part `{}` is missing", .0.name())]
-    MissingPart(Part),
-    /// A part has not the length that shape and coding ask for.
-    #[error("part `{}` has {found} bytes, {expected} expected", part.name())]
-    PartLength {
-        /// The part.
-        part: Part,
-        /// Its length in bytes.
-        found: usize,
-        /// The length expected in bytes.
-        expected: usize,
-    },
+pub enum CodecError {
     /// A tile names a table that the tensor has not.
     #[error("tile {tile} uses table {table} of {tables}")]
     TableId {
@@ -73,9 +60,54 @@ pub enum KernelError {
         /// What was asked for.
         expected: &'static str,
     },
-    /// A fact of the entry does not hold.
+    /// An option that does not fit the tensor.
+    #[error("{option}: {why}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What is wrong, and what is expected.
+        why: &'static str,
+    },
+    /// A grid that this version does not encode.
+    #[error("this version encodes no such grid")]
+    UnknownGrid,
+    /// Scales and biases of different types.
+    #[error("scales and biases have different element types")]
+    MixedSideData,
+    /// A tile's stream passes 4 GiB.
+    #[error("the stream of tile {tile} passes 4 GiB; choose smaller tiles")]
+    TileTooLarge {
+        /// The tile.
+        tile: usize,
+    },
+    /// Tables per tensor out of range.
+    #[error("{0} tables per tensor; expected 1 to 256")]
+    Tables(usize),
+    /// An encoder refused.
+    #[error(transparent)]
+    Coding(#[from] CodingError),
+    /// A fact of the entry does not hold, or a part is not what the entry asks for.
     #[error(transparent)]
     Core(#[from] CoreError),
 }
 
-pub(crate) type Result<T> = std::result::Result<T, KernelError>;
+impl CodecError {
+    /// A stable word for the kind of error, for scripts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Option { .. } | Self::Tables(_) => "option",
+            Self::UnknownGrid | Self::MixedSideData | Self::TileTooLarge { .. } => "unsupported",
+            _ => "corrupt",
+        }
+    }
+
+    /// The byte of the stream that the error is about.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Self::Tile { offset, .. } => Some(*offset as u64),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) type Result<T> = std::result::Result<T, CodecError>;

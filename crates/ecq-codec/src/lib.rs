@@ -1,0 +1,38 @@
+//! The codec of one weight matrix: codes and their grid to an [`EncodedTensor`](ecq_core::EncodedTensor) and
+//! back.
+//!
+//! ```
+//! use ecq_codec::{decode_codes, decode_grid, encode};
+//! use ecq_core::{AffineGroups, Biases, Codes, FloatType, FloatVec, Grid, Kind};
+//!
+//! let codes = Codes::new(64, 256, 16, (0..64 * 256).map(|i| (i * i % 11) as u8).collect())?;
+//! let grid = Grid::AffineGroups(AffineGroups {
+//!     bits: 4,
+//!     group_size: 32,
+//!     scales: FloatVec::of(FloatType::F16, &[0.01; 64 * 256 / 32]),
+//!     biases: Biases::Zero(8),
+//! });
+//! let (tensor, plan) = encode::encode(Kind::Linear, &codes, &grid, &encode::EncodeOptions::default())?;
+//! println!("{} bytes of {} codes: {}", tensor.bytes(), codes.symbols().len(), plan.reason);
+//! assert_eq!(decode_codes(&tensor)?, codes);
+//! assert_eq!(decode_grid(&tensor)?, grid);
+//! # Ok::<(), ecq_codec::CodecError>(())
+//! ```
+//!
+//! Parts are laid out as `docs/format.md` says; this crate is the one place that writes and reads them. Its
+//! decoders are the reference; a product that decodes on its way takes tables and places of tiles from here
+//! ([`Tables`], [`tile_ranges`], [`tile_layout`]).
+
+mod archive;
+mod decode;
+pub mod encode;
+mod error;
+mod grid;
+mod packed;
+mod parts;
+
+pub use decode::{decode_codes, decode_codes_into, decode_raw};
+pub use error::CodecError;
+pub use grid::{decode_grid, encode_outliers};
+pub use packed::{pack, unpack};
+pub use parts::{CodesEntry, Tables, encode_classes, tile_layout, tile_ranges};
