@@ -119,6 +119,7 @@ impl Calibration {
             work.embed(checkpoint, sequences)?;
         }
         for layer in blocks..config.layers {
+            crate::progress::check(progress)?;
             work.block(checkpoint, layer, length, progress)?;
             journal.set(Turn { blocks: layer + 1, fitted: work.fitted.clone() })?;
         }
