@@ -1,4 +1,5 @@
-//! Decodes tensors without a model: `cargo run --example read_tensor --no-default-features -- MODEL.ecq [TENSOR]`.
+//! Decodes tensors without a model: `cargo run --example read_tensor --no-default-features -- MODEL.ecq
+//! [TENSOR]`.
 
 use std::error::Error;
 

@@ -12,8 +12,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why an operation failed: one sentence to print, and facts to act on.
 ///
-/// [`source`](StdError::source) is the cause below, such as an [`io::Error`]. The error of the crate in which it arose can be
-/// had by [`get_ref`](Self::get_ref).
+/// [`source`](StdError::source) is the cause below, such as an [`io::Error`]. The error of the crate in which
+/// it arose can be had by [`get_ref`](Self::get_ref).
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -70,8 +70,8 @@ impl Error {
         self.0.tensor.as_deref()
     }
 
-    /// Where the error is, as an offset in bytes: into the file, or into the stream of [`tensor`](Self::tensor) where a coder
-    /// found it.
+    /// Where the error is, as an offset in bytes: into the file, or into the stream of
+    /// [`tensor`](Self::tensor) where a coder found it.
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }

@@ -25,8 +25,8 @@ impl File {
     ///
     /// # Errors
     /// [`Export`](crate::ErrorKind::Export) when the file does not hold what the format needs,
-    /// [`Damaged`](crate::ErrorKind::Damaged) when a tensor does not decode, [`Io`](crate::ErrorKind::Io) when `dest` cannot be
-    /// written; nothing is left under `dest`.
+    /// [`Damaged`](crate::ErrorKind::Damaged) when a tensor does not decode, [`Io`](crate::ErrorKind::Io)
+    /// when `dest` cannot be written; nothing is left under `dest`.
     pub fn export(&self, dest: impl AsRef<Path>, format: ExportFormat) -> Result<ExportReport> {
         self.export_by(dest.as_ref(), format, None)
     }
@@ -62,7 +62,8 @@ impl File {
         })
     }
 
-    /// Verifies the file as [`verify`](Self::verify) does, and compares every tensor with the checkpoint that it was made of.
+    /// Verifies the file as [`verify`](Self::verify) does, and compares every tensor with the checkpoint that
+    /// it was made of.
     ///
     /// Differences are no error: they are in the report.
     ///

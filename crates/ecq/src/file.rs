@@ -115,8 +115,9 @@ impl File {
     /// The file is mapped into memory and must not be changed while it is open.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) or [`Io`](ErrorKind::Io) when it cannot be read, [`WrongFormat`](ErrorKind::WrongFormat)
-    /// when it is no `.ecq` file, [`Damaged`](ErrorKind::Damaged) when its header is not sound.
+    /// [`NotFound`](ErrorKind::NotFound) or [`Io`](ErrorKind::Io) when it cannot be read,
+    /// [`WrongFormat`](ErrorKind::WrongFormat) when it is no `.ecq` file, [`Damaged`](ErrorKind::Damaged)
+    /// when its header is not sound.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let limits = Limits::default();
@@ -175,8 +176,8 @@ impl File {
     /// The bytes of a file that rides along, such as `config.json`.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when there is none of this name, [`Damaged`](ErrorKind::Damaged) when it does not match
-    /// its checksum.
+    /// [`NotFound`](ErrorKind::NotFound) when there is none of this name, [`Damaged`](ErrorKind::Damaged)
+    /// when it does not match its checksum.
     pub fn attached(&self, name: &str) -> Result<Vec<u8>> {
         if !self.file.files().any(|file| file == name) {
             let what = format!("{} carries no file {name:?}", self.path.display());
@@ -188,8 +189,8 @@ impl File {
     /// Checks every byte of the file against its seal, and decodes every tensor.
     ///
     /// # Errors
-    /// [`Damaged`](ErrorKind::Damaged) when a bit is not the one that was written; the error names tensor and offset where a
-    /// checksum tells them.
+    /// [`Damaged`](ErrorKind::Damaged) when a bit is not the one that was written; the error names tensor and
+    /// offset where a checksum tells them.
     pub fn verify(&self) -> Result<Verification> {
         self.verify_by(None)
     }
@@ -299,8 +300,8 @@ impl<'a> Tensor<'a> {
     /// The integer codes, `[rows, cols]`, bit for bit those that were encoded.
     ///
     /// # Errors
-    /// [`Unsupported`](ErrorKind::Unsupported) when the tensor has no codes, [`Damaged`](ErrorKind::Damaged) when it does not
-    /// match its checksums or does not decode.
+    /// [`Unsupported`](ErrorKind::Unsupported) when the tensor has no codes, [`Damaged`](ErrorKind::Damaged)
+    /// when it does not match its checksums or does not decode.
     pub fn codes(&self) -> Result<Codes> {
         let encoded = self.encoded()?;
         decode_codes(&encoded).map_err(|error| Error::from(error).in_tensor(&self.info.name))
@@ -318,8 +319,8 @@ impl<'a> Tensor<'a> {
     /// The little-endian elements or blocks of a tensor without codes, as the checkpoint had them.
     ///
     /// # Errors
-    /// [`Unsupported`](ErrorKind::Unsupported) when the tensor has codes, [`Damaged`](ErrorKind::Damaged) when it does not match
-    /// its checksums or does not decode.
+    /// [`Unsupported`](ErrorKind::Unsupported) when the tensor has codes, [`Damaged`](ErrorKind::Damaged)
+    /// when it does not match its checksums or does not decode.
     pub fn bytes(&self) -> Result<Vec<u8>> {
         if self.file.entry(&self.info.name).is_none() {
             return Ok(self.file.plain(&self.info.name)?.bytes.to_vec());

@@ -1,7 +1,7 @@
 //! Entropy-coded quantization: large language models in the bits that their information needs.
 //!
-//! A checkpoint is quantized to integer codes, the codes are entropy coded without loss, and the result is one `.ecq` file from
-//! which a model runs: weights are decoded inside the matrix product.
+//! A checkpoint is quantized to integer codes, the codes are entropy coded without loss, and the result is
+//! one `.ecq` file from which a model runs: weights are decoded inside the matrix product.
 //!
 //! Make a file of a checkpoint (GGUF, safetensors, MLX, GPTQ, AWQ) with a [`Quantizer`]:
 //!
@@ -41,8 +41,8 @@
 //! # Ok::<(), ecq::Error>(())
 //! ```
 //!
-//! Every function fails with an [`Error`], whose [`kind`](Error::kind) says what to do about it. All types can be sent to and
-//! shared between threads.
+//! Every function fails with an [`Error`], whose [`kind`](Error::kind) says what to do about it. All types
+//! can be sent to and shared between threads.
 //!
 //! # Features
 //!
@@ -55,9 +55,10 @@
 //!
 //! # The crates below
 //!
-//! What the types above do not offer is in the crates that they are made of: [`format`](mod@format) (containers and checkpoints),
-//! [`kernels`] (decoding on the CPU), [`coding`] (entropy coders), and with features `quant` (quantizers), `pack` (the offline
-//! pipeline) and `runtime` (engine, programs, backends). Their interfaces change more often than that of this crate.
+//! What the types above do not offer is in the crates that they are made of: [`format`](mod@format)
+//! (containers and checkpoints), [`kernels`] (decoding on the CPU), [`coding`] (entropy coders), and with
+//! features `quant` (quantizers), `pack` (the offline pipeline) and `runtime` (engine, programs, backends).
+//! Their interfaces change more often than that of this crate.
 
 mod error;
 #[cfg(feature = "quantize")]

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 /// How far long work is.
 ///
 /// It goes to a function that is given to [`Quantizer::progress`](crate::Quantizer::progress) or
-/// [`File::verify_with`](crate::File::verify_with). Where that returns [`ControlFlow::Break`], the work ends with an error of
-/// kind [`Cancelled`](crate::ErrorKind::Cancelled).
+/// [`File::verify_with`](crate::File::verify_with). Where that returns [`ControlFlow::Break`], the work ends
+/// with an error of kind [`Cancelled`](crate::ErrorKind::Cancelled).
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProgressUpdate<'a> {

@@ -31,8 +31,9 @@ pub enum Text {
 
 /// Makes an `.ecq` file of a checkpoint.
 ///
-/// Without further options, block projections take 4 bits per weight on uniform grids, and embedding and head 8-bit codes on
-/// symmetric rows before entropy coding. Options are checked when [`write`](Self::write) or [`dry_run`](Self::dry_run) begins.
+/// Without further options, block projections take 4 bits per weight on uniform grids, and embedding and head
+/// 8-bit codes on symmetric rows before entropy coding. Options are checked when [`write`](Self::write) or
+/// [`dry_run`](Self::dry_run) begins.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -71,12 +72,13 @@ pub struct Quantizer {
 }
 
 impl Quantizer {
-    /// Opens a checkpoint: a GGUF, safetensors or `.ecq` file, or a folder of safetensors (floats, MLX, GPTQ, AWQ). No tensor is
-    /// read yet.
+    /// Opens a checkpoint: a GGUF, safetensors or `.ecq` file, or a folder of safetensors (floats, MLX, GPTQ,
+    /// AWQ). No tensor is read yet.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) or [`Io`](ErrorKind::Io) when it cannot be read, [`WrongFormat`](ErrorKind::WrongFormat)
-    /// when it is of no known format, [`Damaged`](ErrorKind::Damaged) when its header is not sound.
+    /// [`NotFound`](ErrorKind::NotFound) or [`Io`](ErrorKind::Io) when it cannot be read,
+    /// [`WrongFormat`](ErrorKind::WrongFormat) when it is of no known format, [`Damaged`](ErrorKind::Damaged)
+    /// when its header is not sound.
     pub fn new(checkpoint: impl AsRef<Path>) -> Result<Self> {
         let path = checkpoint.as_ref();
         Ok(Self {
@@ -116,7 +118,8 @@ impl Quantizer {
         self
     }
 
-    /// In place of a rate, the most bytes that the whole file may take: a `u64`, or text such as `"75MB"`.
+    /// In place of a rate, the bytes that the whole file is to take: a `u64`, or text such as `"75MB"`. The
+    /// file comes within a tenth of a percent of it.
     #[must_use]
     pub fn size(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.target = None;
@@ -131,16 +134,16 @@ impl Quantizer {
         self
     }
 
-    /// The grid of block projections: `uniform`, `uniform:BPW`, `affine:BITS[:GROUP]`, `absmax:BITS[:tensor|row|GROUP]` or
-    /// `keep`. Without it, `uniform`.
+    /// The grid of block projections: `uniform`, `uniform:BPW`, `affine:BITS[:GROUP]`,
+    /// `absmax:BITS[:tensor|row|GROUP]` or `keep`. Without it, `uniform`.
     #[must_use]
     pub fn grid(mut self, grid: &str) -> Self {
         self.linear = self.parse(GridChoice::parse(grid));
         self
     }
 
-    /// The grid of embedding and head, in the same words. Without it, `absmax:8:row`, and `uniform` where the model is
-    /// calibrated.
+    /// The grid of embedding and head, in the same words. Without it, `absmax:8:row`, and `uniform` where the
+    /// model is calibrated.
     #[must_use]
     pub fn embedding(mut self, grid: &str) -> Self {
         self.embedding = self.parse(GridChoice::parse(grid));
@@ -154,15 +157,16 @@ impl Quantizer {
         self
     }
 
-    /// What a code of a uniform grid stands for: its grid point, or the mean of the weights that have it. Without it, its grid
-    /// point.
+    /// What a code of a uniform grid stands for: its grid point, or the mean of the weights that have it.
+    /// Without it, its grid point.
     #[must_use]
     pub fn levels(mut self, levels: Levels) -> Self {
         self.levels = Some(levels);
         self
     }
 
-    /// Runs the model on text first, so that steps follow what errors cost and rounding makes good for earlier errors.
+    /// Runs the model on text first, so that steps follow what errors cost and rounding makes good for
+    /// earlier errors.
     ///
     /// This takes time and, until the file is written, a folder of about four bytes per weight
     /// ([`calibration_folder`](Self::calibration_folder)).
@@ -192,29 +196,30 @@ impl Quantizer {
         self
     }
 
-    /// Keeps what is learned of the model in this folder, for runs at other rates. Without it, a folder beside the file is used
-    /// and removed at the end.
+    /// Keeps what is learned of the model in this folder, for runs at other rates. Without it, a folder
+    /// beside the file is used and removed at the end.
     #[must_use]
     pub fn calibration_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
-    /// In place of a rate, makes block projections as small as they can be at no larger error than on this grid, for
-    /// instance `affine:4:64`. It needs [`calibrate`](Self::calibrate).
+    /// In place of a rate, makes block projections as small as they can be at no larger error than on this
+    /// grid, for instance `affine:4:64`. It needs [`calibrate`](Self::calibrate).
     #[must_use]
     pub fn no_worse_than(mut self, grid: &str) -> Self {
         self.calibration.like = self.parse(GridChoice::parse(grid));
         if let Some(GridChoice::Keep | GridChoice::Uniform { .. }) = self.calibration.like {
             self.refuse(format!(
-                "the grid to be no worse than is {grid}, expected affine:BITS[:GROUP] or absmax:BITS[:tensor|row|GROUP]"
+                "the grid to be no worse than is {grid}, expected affine:BITS[:GROUP] or \
+                 absmax:BITS[:tensor|row|GROUP]"
             ));
         }
         self
     }
 
-    /// Where random numbers start: which passages are calibrated on, and which tokens the model writes for itself. Without it,
-    /// 0; the same seed gives the same file.
+    /// Where random numbers start: which passages are calibrated on, and which tokens the model writes for
+    /// itself. Without it, 0; the same seed gives the same file.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.calibration.seed = seed;
@@ -269,7 +274,8 @@ impl Quantizer {
         self
     }
 
-    /// What an entropy coder must save, in percent of the packed codes, to be used in place of packed codes. Without it, 1.
+    /// What an entropy coder must save, in percent of the packed codes, to be used in place of packed codes.
+    /// Without it, 1.
     #[must_use]
     pub fn least_saving(mut self, percent: f64) -> Self {
         self.base.encode.hybrid_percent = percent;
@@ -279,12 +285,13 @@ impl Quantizer {
         self
     }
 
-    /// Sets options for the tensors whose name a regular expression matches; of several overrides of an option the last one
-    /// wins.
+    /// Sets options for the tensors whose name a regular expression matches; of several overrides of an
+    /// option the last one wins.
     ///
-    /// `options` is a list such as `grid:uniform:3.5,coding:prefix`, of the options `grid`, `steps` (`model`, `tensor`, `row`),
-    /// `levels` (`grid`, `centroid`), `coding` and `slowest` (`packed`, `prefix`, `rans`, `archive`), `tile` (`auto`, `matrix`,
-    /// `row`, `rows:N`, `block:RxC`), `lanes`, `hybrid` (percent), `tables` and `classes` (`auto`, `off`, `RxC`).
+    /// `options` is a list such as `grid:uniform:3.5,coding:prefix`, of the options `grid`, `steps` (`model`,
+    /// `tensor`, `row`), `levels` (`grid`, `centroid`), `coding` and `slowest` (`packed`, `prefix`, `rans`,
+    /// `archive`), `tile` (`auto`, `matrix`, `row`, `rows:N`, `block:RxC`), `lanes`, `hybrid` (percent),
+    /// `tables` and `classes` (`auto`, `off`, `RxC`).
     #[must_use]
     pub fn override_tensors(mut self, pattern: &str, options: &str) -> Self {
         let added = self.base.add_override(&format!("{pattern}={options}"));
@@ -311,14 +318,15 @@ impl Quantizer {
 
     /// Writes the file.
     ///
-    /// Work in progress lies in the folder `DEST.partial`; `dest` appears when it is complete. The folder stays behind when the
-    /// work is cancelled or fails, for [`resume`](Self::resume).
+    /// Work in progress lies in the folder `DEST.partial`; `dest` appears when it is complete. The folder
+    /// stays behind when the work is cancelled or fails, for [`resume`](Self::resume).
     ///
     /// # Errors
-    /// [`InvalidOption`](ErrorKind::InvalidOption) when an option has a value that it cannot have or the rate is out of reach,
-    /// [`Cancelled`](ErrorKind::Cancelled), [`Damaged`](ErrorKind::Damaged) when a tensor of the checkpoint cannot be read,
-    /// [`Calibration`](ErrorKind::Calibration) when the model cannot be calibrated, [`Resume`](ErrorKind::Resume) when
-    /// `DEST.partial` belongs to a run with other options or is in use, [`Io`](ErrorKind::Io). Nothing is left under `dest`.
+    /// [`InvalidOption`](ErrorKind::InvalidOption) when an option has a value that it cannot have or the rate
+    /// is out of reach, [`Cancelled`](ErrorKind::Cancelled), [`Damaged`](ErrorKind::Damaged) when a tensor of
+    /// the checkpoint cannot be read, [`Calibration`](ErrorKind::Calibration) when the model cannot be
+    /// calibrated, [`Resume`](ErrorKind::Resume) when `DEST.partial` belongs to a run with other options or
+    /// is in use, [`Io`](ErrorKind::Io). Nothing is left under `dest`.
     pub fn write(&self, dest: impl AsRef<Path>) -> Result<PackReport> {
         self.run(Some(dest.as_ref()))
     }

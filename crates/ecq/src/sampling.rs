@@ -5,7 +5,8 @@ use ecq_runtime::{Request, RuntimeError, SampleOptions, Tokenizer};
 
 /// How tokens are chosen from logits, and what ends a text.
 ///
-/// Values are checked when a text begins. The same seed gives the same tokens on every machine of the same kind of device.
+/// Values are checked when a text begins. The same seed gives the same tokens on every machine of the same
+/// kind of device.
 ///
 /// ```
 /// let sampling = ecq::Sampling::new().temperature(0.7).top_p(0.9).seed(42).max_tokens(200).stop("\n\n");
@@ -66,7 +67,8 @@ impl Sampling {
         self
     }
 
-    /// What logits of tokens among the last 64 are divided by, or multiplied where negative: above 0; 1 for none.
+    /// What logits of tokens among the last 64 are divided by, or multiplied where negative: above 0; 1 for
+    /// none.
     #[must_use]
     pub fn repetition_penalty(mut self, penalty: f32) -> Self {
         self.options.repetition_penalty = penalty;
@@ -87,7 +89,8 @@ impl Sampling {
         self
     }
 
-    /// New tokens at most. Without it, a text ends at an end token, at a stop string, or where the context is full.
+    /// New tokens at most. Without it, a text ends at an end token, at a stop string, or where the context is
+    /// full.
     #[must_use]
     pub fn max_tokens(mut self, tokens: usize) -> Self {
         self.max_tokens = Some(tokens);

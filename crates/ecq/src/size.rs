@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 
-/// An amount of bytes: a `u64`, or text such as `"4GiB"`, `"750 MB"` or `"1.5GB"` (`MB` is 10^6 bytes, `MiB` 2^20).
+/// An amount of bytes: a `u64`, or text such as `"4GiB"`, `"750 MB"` or `"1.5GB"` (`MB` is 10^6 bytes, `MiB`
+/// 2^20).
 ///
 /// Text is read where the amount is used; what is not understood is an error of kind
 /// [`InvalidOption`](crate::ErrorKind::InvalidOption) then.

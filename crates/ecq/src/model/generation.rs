@@ -6,12 +6,13 @@ use std::iter::FusedIterator;
 
 /// A text that a [`Model`] writes: an iterator of pieces, each of which runs the model when it is asked for.
 ///
-/// There is an item for each new token, in order. Its piece may be empty: the token may end in the middle of a character, or
-/// begin what may become a stop string. What was held back comes in a later piece, at the latest in one after the last token. All
-/// pieces together are the text. After an error there are no more items.
+/// There is an item for each new token, in order. Its piece may be empty: the token may end in the middle of
+/// a character, or begin what may become a stop string. What was held back comes in a later piece, at the
+/// latest in one after the last token. All pieces together are the text. After an error there are no more
+/// items.
 ///
-/// A generation that is not read waits, unless others of the same model are read: then it goes on with them. Dropping it cancels
-/// it. To have the whole text, collect it:
+/// A generation that is not read waits, unless others of the same model are read: then it goes on with them.
+/// Dropping it cancels it. To have the whole text, collect it:
 ///
 /// ```
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ecq-cli/assets/tiny.ecq");

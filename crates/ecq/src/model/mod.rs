@@ -25,14 +25,16 @@ const WINDOW: usize = 512;
 
 /// A model that is loaded: weights, tokenizer, and one engine that all clones and threads share.
 ///
-/// Texts that are generated at the same time run in the same batches, each weight decoded once for all of them. What a text
-/// becomes never depends on which other texts run beside it. A call that runs the model waits for the step that is running, some
-/// milliseconds to seconds, and steps go round among the threads that wait.
+/// Texts that are generated at the same time run in the same batches, each weight decoded once for all of
+/// them. What a text becomes never depends on which other texts run beside it. A call that runs the model
+/// waits for the step that is running, some milliseconds to seconds, and steps go round among the threads
+/// that wait.
 ///
 /// ```
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ecq-cli/assets/tiny.ecq");
 /// let model = ecq::Model::open(path)?;
-/// let text: String = model.generate("Once upon a time", ecq::Sampling::greedy().max_tokens(8))?.collect::<Result<_, _>>()?;
+/// let sampling = ecq::Sampling::greedy().max_tokens(8);
+/// let text: String = model.generate("Once upon a time", sampling)?.collect::<Result<_, _>>()?;
 /// assert!(!text.is_empty());
 /// # Ok::<(), ecq::Error>(())
 /// ```
@@ -67,8 +69,9 @@ impl Model {
     /// Begins to continue a prompt; the model runs when the [`Generation`] is read.
     ///
     /// # Errors
-    /// [`InvalidOption`](ErrorKind::InvalidOption) when an option of `sampling` is out of range or the prompt has no token,
-    /// [`ContextFull`](ErrorKind::ContextFull) when the prompt has more tokens than the context.
+    /// [`InvalidOption`](ErrorKind::InvalidOption) when an option of `sampling` is out of range or the prompt
+    /// has no token, [`ContextFull`](ErrorKind::ContextFull) when the prompt has more tokens than the
+    /// context.
     pub fn generate(&self, prompt: &str, sampling: Sampling) -> Result<Generation> {
         self.generate_tokens(self.tokenize(prompt)?, sampling)
     }
@@ -76,7 +79,8 @@ impl Model {
     /// As [`generate`](Self::generate), of tokens as they are: nothing is put in front of them.
     ///
     /// # Errors
-    /// As [`generate`](Self::generate), and [`InvalidOption`](ErrorKind::InvalidOption) when a token is not in the vocabulary.
+    /// As [`generate`](Self::generate), and [`InvalidOption`](ErrorKind::InvalidOption) when a token is not
+    /// in the vocabulary.
     pub fn generate_tokens(&self, prompt: Vec<u32>, sampling: Sampling) -> Result<Generation> {
         let request = sampling.request(prompt, &self.0.tokenizer, self.vocabulary())?;
         Generation::begin(self.clone(), request)
@@ -87,8 +91,8 @@ impl Model {
     /// Keys and values of the messages before are found again where they still are in memory.
     ///
     /// # Errors
-    /// As [`generate`](Self::generate), and [`Unsupported`](ErrorKind::Unsupported) when the model has no chat template or that
-    /// refuses the conversation.
+    /// As [`generate`](Self::generate), and [`Unsupported`](ErrorKind::Unsupported) when the model has no
+    /// chat template or that refuses the conversation.
     pub fn chat(&self, messages: &[Message], sampling: Sampling) -> Result<Generation> {
         let template = ChatTemplate::of(&self.0.checkpoint)?;
         // Templates write their special tokens themselves.
@@ -112,7 +116,8 @@ impl Model {
         Ok(self.0.tokenizer.decode(tokens)?)
     }
 
-    /// The logits after the last token of a prompt, one for each token of the [`vocabulary`](Self::vocabulary).
+    /// The logits after the last token of a prompt, one for each token of the
+    /// [`vocabulary`](Self::vocabulary).
     ///
     /// # Errors
     /// As [`generate`](Self::generate), and [`Damaged`](ErrorKind::Damaged) when they are not finite.
@@ -129,11 +134,13 @@ impl Model {
 
     /// How well the model predicts a text, and how far it is from a reference model with the same tokenizer.
     ///
-    /// The text is cut into windows of 512 tokens (the context where that is shorter), which know nothing of each other.
+    /// The text is cut into windows of 512 tokens (the context where that is shorter), which know nothing of
+    /// each other.
     ///
     /// # Errors
-    /// [`InvalidOption`](ErrorKind::InvalidOption) when the text is too short, [`Unsupported`](ErrorKind::Unsupported) when the
-    /// tokenizers differ, [`Damaged`](ErrorKind::Damaged) when logits are not finite.
+    /// [`InvalidOption`](ErrorKind::InvalidOption) when the text is too short,
+    /// [`Unsupported`](ErrorKind::Unsupported) when the tokenizers differ, [`Damaged`](ErrorKind::Damaged)
+    /// when logits are not finite.
     pub fn evaluate(&self, text: &str, reference: Option<&Self>) -> Result<Evaluation> {
         let begin = self.0.tokenizer.encode("", true)?;
         let tokens = self.0.tokenizer.encode(text, false)?;
@@ -203,7 +210,8 @@ impl fmt::Debug for Model {
     }
 }
 
-/// A mask that forbids nothing and keeps what it sees: the logits of one row, without those of the whole prompt.
+/// A mask that forbids nothing and keeps what it sees: the logits of one row, without those of the whole
+/// prompt.
 struct Capture(Arc<Mutex<Vec<f32>>>);
 
 impl TokenMask for Capture {

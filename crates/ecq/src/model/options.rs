@@ -53,7 +53,8 @@ impl Default for ModelOptions {
 }
 
 impl ModelOptions {
-    /// Bytes that decoded weights may take: a `u64`, or text such as `"4GiB"`. Without it, half of the free memory.
+    /// Bytes that decoded weights may take: a `u64`, or text such as `"4GiB"`. Without it, half of the free
+    /// memory.
     #[must_use]
     pub fn memory(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory = Some(bytes.into());
@@ -88,11 +89,11 @@ impl ModelOptions {
         self
     }
 
-    /// Positions of the longest text, prompt and new tokens together: 1 to the model's context. Without it, 8192 or the
-    /// model's context if that is shorter.
+    /// Positions of the longest text, prompt and new tokens together: 1 to the model's context. Without it,
+    /// 8192 or the model's context if that is shorter.
     ///
-    /// Keys and values of [`sequences`](Self::sequences) texts of this length are set aside; the system gives memory as they
-    /// grow.
+    /// Keys and values of [`sequences`](Self::sequences) texts of this length are set aside; the system gives
+    /// memory as they grow.
     #[must_use]
     pub fn context(mut self, tokens: usize) -> Self {
         self.context = Some(tokens);
@@ -106,8 +107,8 @@ impl ModelOptions {
         self
     }
 
-    /// A smaller model with the same tokenizer that proposes tokens, which are then checked several at a time. The tokens are
-    /// the same as without it.
+    /// A smaller model with the same tokenizer that proposes tokens, which are then checked several at a
+    /// time. The tokens are the same as without it.
     #[must_use]
     pub fn draft(mut self, path: impl Into<PathBuf>) -> Self {
         self.draft = Some(path.into());
@@ -125,10 +126,11 @@ impl ModelOptions {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) or [`Io`](crate::ErrorKind::Io) when the file cannot be read,
-    /// [`WrongFormat`](crate::ErrorKind::WrongFormat) when it is no `.ecq` file, [`Damaged`](crate::ErrorKind::Damaged) when a
-    /// tensor does not match its checksums, [`Unsupported`](crate::ErrorKind::Unsupported) when its architecture is not known,
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when an option is out of range or the mode does not run,
-    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
+    /// [`WrongFormat`](crate::ErrorKind::WrongFormat) when it is no `.ecq` file,
+    /// [`Damaged`](crate::ErrorKind::Damaged) when a tensor does not match its checksums,
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when its architecture is not known,
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when an option is out of range or the mode does not
+    /// run, [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
     pub fn open(self, path: impl AsRef<Path>) -> Result<Model> {
         let path = path.as_ref();
         let budget = self.memory.as_ref().map(|memory| memory.bytes("memory")).transpose()?;

@@ -6,8 +6,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 /// An engine, and events that wait for whoever asked for them.
 ///
-/// Who needs an event steps the engine, for all requests at once. Threads take turns in the order in which they came: a plain
-/// mutex would let the one that just stepped step again before others wake up.
+/// Who needs an event steps the engine, for all requests at once. Threads take turns in the order in which
+/// they came: a plain mutex would let the one that just stepped step again before others wake up.
 pub(super) struct Queue {
     tickets: Mutex<Tickets>,
     next_turn: Condvar,
@@ -61,7 +61,8 @@ impl Queue {
         })
     }
 
-    /// The next event of a request; `None` when there will be no more. Others get their turn between two steps.
+    /// The next event of a request; `None` when there will be no more. Others get their turn between two
+    /// steps.
     pub(super) fn next(&self, id: RequestId) -> Option<EventKind> {
         loop {
             let (event, idle) = self.with(|state| {
