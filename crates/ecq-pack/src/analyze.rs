@@ -85,6 +85,7 @@ pub fn analyze(source: &dyn Source, options: &EncodeOptions, progress: &dyn Prog
     let mut tensors = Vec::new();
     progress.begin("analyzing", facts.iter().map(|t| t.bytes).sum());
     in_batches(
+        progress,
         &all,
         |&i| facts[i].bytes,
         |batch| {

@@ -7,7 +7,7 @@ use crate::grids::GridChoice;
 use crate::matching::{dequantized, matching};
 use crate::options::{PackOptions, Target};
 use crate::pack::{file_bytes, pack, pack_at};
-use crate::progress::Progress;
+use crate::progress::{Progress, check};
 use crate::rates::{CoderRates, Found, find};
 use crate::report::PackReport;
 use crate::source::Source;
@@ -265,7 +265,7 @@ fn sequences(
     };
     if tokens.is_empty() {
         return Err(PackError::Calibration(format!(
-            "the texts are too short: not one of them has {length} tokens; give longer ones, or --calibrate default"
+            "the texts are too short: not one of them has {length} tokens; give longer ones, or take the default text"
         )));
     }
     Ok(Sequences { length, occurring: tokens.clone(), tokens, seed: options.seed })
@@ -342,6 +342,7 @@ fn own_text(
         numbers.insert(engine.submit(request)?, i);
     }
     while !engine.is_idle() {
+        check(progress)?;
         for event in engine.step() {
             match event.kind {
                 EventKind::Token { token, .. } => {

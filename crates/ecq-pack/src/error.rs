@@ -47,6 +47,9 @@ pub enum PackError {
         /// What is wrong, and what is expected.
         why: String,
     },
+    /// The caller's [`Progress`](crate::Progress) asked to stop.
+    #[error("the work was cancelled")]
+    Cancelled,
     /// The export asked for needs something that the file does not carry.
     #[error("cannot export: {0}")]
     Export(String),
@@ -101,6 +104,7 @@ impl PackError {
             Self::Runtime(error) => error.kind(),
             Self::Codec(error) => error.kind(),
             Self::Calibration(_) => "calibration",
+            Self::Cancelled => "cancelled",
             Self::Io { .. }
             | Self::Container(ContainerError::Io { .. })
             | Self::Checkpoint(CheckpointError::Io { .. })

@@ -87,6 +87,7 @@ fn each(
     let tensors = source.tensors();
     progress.begin(stage, indices.iter().map(|&i| tensors[i].bytes).sum());
     in_batches(
+        progress,
         indices,
         |&i| tensors[i].bytes,
         |batch| {

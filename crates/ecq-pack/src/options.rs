@@ -110,7 +110,7 @@ impl PackOptions {
     /// # Errors
     /// When it has no `=`, the expression does not compile, or an option is not understood.
     pub fn add_override(&mut self, text: &str) -> Result<()> {
-        let bad = |why: String| PackError::Option { option: format!("--override {text}"), why };
+        let bad = |why: String| PackError::Option { option: format!("override {text}"), why };
         let Some((regex, options)) = text.rsplit_once('=') else {
             return Err(bad("expected REGEX=OPTION:VALUE[,OPTION:VALUE...]".to_owned()));
         };

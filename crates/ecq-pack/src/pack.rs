@@ -3,7 +3,7 @@
 use crate::error::{PackError, Result};
 use crate::grids::{GridChoice, Requantized};
 use crate::options::PackOptions;
-use crate::progress::{Progress, in_batches};
+use crate::progress::{Progress, check, in_batches};
 use crate::report::{PackReport, TensorReport};
 use crate::source::{Source, Tensor, TensorFacts};
 use crate::spacing::{Aim, Steps, aim};
@@ -93,11 +93,13 @@ pub(crate) fn pack_at(
 
     progress.begin("packing", todo.iter().map(|&i| tensors[i].bytes).sum());
     let mut facts = HashMap::new();
-    in_batches(
+    let packed = in_batches(
+        progress,
         &todo,
         |&i| tensors[i].bytes,
         |batch| {
             let packed = batch.par_iter().map(|&i| {
+                check(progress)?;
                 let packed = pack_one(source, i, choices[i], steps.get(&i), options);
                 progress.advance(tensors[i].bytes, &tensors[i].name);
                 packed
@@ -109,7 +111,13 @@ pub(crate) fn pack_at(
             }
             Ok(())
         },
-    )?;
+    )
+    .and_then(|()| check(progress));
+    if packed.is_err() {
+        // A run that resumes this one finds what is done; that it cannot be kept is the lesser news.
+        let _ = spool.commit();
+    }
+    packed?;
     progress.end();
 
     for (name, bytes) in source.ride_along()? {
@@ -118,6 +126,7 @@ pub(crate) fn pack_at(
         }
     }
     progress.begin("assembling", 0);
+    check(progress)?;
     let order = tensors.iter().map(|tensor| tensor.name.clone()).collect();
     let lossless = choices.iter().all(|choice| *choice == GridChoice::Keep);
     let recipe = (!lossless).then(|| options.recipe());

@@ -1,6 +1,6 @@
 //! Telling how far long work is, and cutting it into pieces that fit in memory.
 
-use crate::error::Result;
+use crate::error::{PackError, Result};
 
 /// Hears how far long work is; called from several threads.
 pub trait Progress: Sync {
@@ -10,6 +10,16 @@ pub trait Progress: Sync {
     fn advance(&self, bytes: u64, tensor: &str);
     /// The stage ends.
     fn end(&self);
+    /// Whether the work is to stop. It is asked before each piece of work; the work then ends with
+    /// [`PackError::Cancelled`].
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// Stops work that is cancelled.
+pub(crate) fn check(progress: &dyn Progress) -> Result<()> {
+    if progress.is_cancelled() { Err(PackError::Cancelled) } else { Ok(()) }
 }
 
 /// Tells nobody.
@@ -23,8 +33,9 @@ impl Progress for () {
 /// threads busy, few enough that their codes fit beside each other.
 const BATCH_BYTES: u64 = 24 << 20;
 
-/// Calls `one` with runs of `items` whose sizes add up to at most a batch.
+/// Calls `one` with runs of `items` whose sizes add up to at most a batch, until the work is cancelled.
 pub(crate) fn in_batches<T>(
+    progress: &dyn Progress,
     items: &[T],
     bytes: impl Fn(&T) -> u64,
     mut one: impl FnMut(&[T]) -> Result<()>,
@@ -37,6 +48,7 @@ pub(crate) fn in_batches<T>(
             sum <= BATCH_BYTES
         });
         let (batch, after) = rest.split_at(fits.count().max(1));
+        check(progress)?;
         one(batch)?;
         rest = after;
     }

@@ -264,6 +264,7 @@ fn measure(
     let mut measured = Vec::new();
     progress.begin("measuring", indices.iter().map(|&i| tensors[i].bytes).sum());
     in_batches(
+        progress,
         indices,
         |&i| tensors[i].bytes,
         |batch| {
@@ -375,6 +376,7 @@ fn probe(
     let mut spool = Spool::counting();
     let mut order = Vec::new();
     in_batches(
+        progress,
         places,
         |&at| tensors[measured[at].index].bytes,
         |batch| {
@@ -411,6 +413,7 @@ fn rest_bytes(
     let mut spool = Spool::counting();
     progress.begin("sizing the rest", rest.iter().map(|&i| tensors[i].bytes).sum());
     in_batches(
+        progress,
         rest,
         |&i| tensors[i].bytes,
         |batch| {

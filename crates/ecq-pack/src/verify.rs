@@ -117,6 +117,7 @@ fn compare(
     let all: Vec<usize> = (0..a.tensors().len()).collect();
     progress.begin("comparing", a.tensors().iter().map(|t| t.bytes).sum());
     in_batches(
+        progress,
         &all,
         |&i| a.tensors()[i].bytes,
         |batch| {

@@ -25,6 +25,21 @@ impl Message {
     pub fn new(role: &str, content: &str) -> Self {
         Self { role: role.to_owned(), content: content.to_owned() }
     }
+
+    /// Instructions to the model, at the beginning of a conversation.
+    pub fn system(content: &str) -> Self {
+        Self::new("system", content)
+    }
+
+    /// What the user says.
+    pub fn user(content: &str) -> Self {
+        Self::new("user", content)
+    }
+
+    /// What the model answered.
+    pub fn assistant(content: &str) -> Self {
+        Self::new("assistant", content)
+    }
 }
 
 /// The chat template of a model.

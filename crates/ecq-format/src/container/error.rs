@@ -91,7 +91,7 @@ pub enum ContainerError {
     /// The spool was started with another source or other options.
     #[error(
         "{} was started from another source or with other options (key {found}, now {expected}); \
-         remove it or run without --resume",
+         remove it, or start anew instead of resuming",
         path.display()
     )]
     JournalKey {

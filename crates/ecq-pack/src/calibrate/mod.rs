@@ -123,6 +123,7 @@ impl Calibration {
             for &start in &starts {
                 let x = spill.read(layer, start, rows_at(start))?;
                 spill.write(layer + 1, start, &block.forward(&x))?;
+                crate::progress::check(progress)?;
                 progress.advance(rows_at(start) as u64, &format!("forward, block {layer}"));
             }
             journal.set(Watched { forward: layer + 1, backward })?;
@@ -139,6 +140,7 @@ impl Calibration {
             if backward == 0 {
                 spill.write(gradients_at(layers), start, &gradients)?;
             }
+            crate::progress::check(progress)?;
             progress.advance(2 * rows as u64, "head");
         }
         let (embedding_name, head_name) = (ends.embedding_name.clone(), ends.head_name.clone());
@@ -151,6 +153,7 @@ impl Calibration {
                 let x = spill.read(layer, start, rows_at(start))?;
                 let dy = spill.read(gradients_at(layer + 1), start, rows_at(start))?;
                 spill.write(gradients_at(layer), start, &block.backward(&x, &dy, &mut sums)?)?;
+                crate::progress::check(progress)?;
                 progress.advance(2 * rows_at(start) as u64, &format!("backward, block {layer}"));
             }
             for (matrix, sums) in block.matrices.iter().zip(sums.0) {

@@ -120,6 +120,7 @@ impl Calibration {
             work.embed(checkpoint, sequences)?;
         }
         for layer in blocks..config.blocks.len() {
+            crate::progress::check(progress)?;
             work.block(checkpoint, layer, length, progress)?;
             journal.set(Turn { blocks: layer + 1, fitted: work.fitted.clone() })?;
         }

@@ -2,7 +2,7 @@
 
 use super::{ExportReport, floats};
 use crate::error::{PackError, Result};
-use crate::progress::Progress;
+use crate::progress::{Progress, check};
 use crate::source::{EcqSource, HEADER_FILE, RideAlong, Source, Tensor, TensorFacts};
 use ecq_core::{AffineGroups, Biases, Content, FloatType, FloatVec, Grid, GridEntry, Limits};
 use ecq_format::gguf::{Gguf, ModelConfig, chat_template, config, tokenizer};
@@ -123,6 +123,7 @@ pub fn export_checkpoint(
         outgoing.iter().map(|out| planned(&source, out)).collect::<Result<_>>()?;
     progress.begin("exporting", source.tensors().iter().map(|t| t.bytes).sum());
     report.bytes = write_checkpoint(dest, &groups, &files, options.shard_bytes, |group| {
+        check(progress)?;
         let out = &outgoing[group];
         let facts = &source.tensors()[out.index];
         let bytes = bytes(&source, out).map_err(|error| match error {

@@ -2,7 +2,7 @@
 
 use super::{ExportReport, floats};
 use crate::error::{PackError, Result};
-use crate::progress::Progress;
+use crate::progress::{Progress, check};
 use crate::source::{EcqSource, HEADER_FILE, Source, Tensor};
 use ecq_core::{Content, FloatType, Grid, Limits};
 use ecq_format::gguf::{
@@ -61,6 +61,7 @@ fn write_file(source: &EcqSource, gguf: &Gguf, path: &Path, progress: &dyn Progr
     progress.begin("exporting", gguf.tensors().iter().map(|tensor| tensor.bytes).sum());
     let written = if source.file().model().recipe.is_none() {
         write_with_header(&mut out, gguf, |info| {
+            check(progress)?;
             let (_, tensor) = load(&info.name)?;
             report.exact += 1;
             progress.advance(info.bytes, &info.name);
@@ -86,6 +87,7 @@ fn write_file(source: &EcqSource, gguf: &Gguf, path: &Path, progress: &dyn Progr
             })
             .collect();
         write(&mut out, &metadata, &infos, |i| -> std::result::Result<_, WriteError> {
+            check(progress)?;
             let TensorToWrite { name, ty, .. } = &infos[i];
             let (index, tensor) = load(name)?;
             progress.advance(gguf.tensors()[i].bytes, name);

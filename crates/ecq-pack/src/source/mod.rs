@@ -64,7 +64,7 @@ pub enum Tensor {
 pub type RideAlong = (String, Vec<u8>);
 
 /// A model whose tensors load one at a time.
-pub trait Source: Sync {
+pub trait Source: Send + Sync {
     /// Name of the format: `gguf`, `safetensors`, `mlx`, `gptq`, `awq`, `ecq`.
     fn format(&self) -> &'static str;
     /// All tensors, in file order.

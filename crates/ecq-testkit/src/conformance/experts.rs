@@ -3,8 +3,8 @@
 use super::matrices::{Case, matrices};
 use super::rig::{Held, Rig};
 use super::{Joined, bits, random};
-use crate::Numbers;
 use ecq_core::{Activation, Element};
+use ecq_fixtures::Numbers;
 use ecq_runtime::Residence;
 use ecq_runtime::arch::Routing;
 use ecq_runtime::program::{BufferId, Command, ExpertWeights, Experts, Rows, SlotId};

@@ -1,0 +1,294 @@
+//! One error for everything that the library does.
+
+use ecq_codec::CodecError;
+use ecq_core::CoreError;
+use ecq_format::container::ContainerError;
+use ecq_format::gguf::GgufError;
+use std::error::Error as StdError;
+use std::{fmt, io};
+
+/// A result of this library.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation failed: one sentence to print, and facts to act on.
+///
+/// [`source`](StdError::source) is the cause below, such as an [`io::Error`]. The error of the crate in which
+/// it arose can be had by [`get_ref`](Self::get_ref).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    /// In place of the text of `cause`.
+    message: Option<String>,
+    tensor: Option<String>,
+    offset: Option<u64>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What kind of failure an [`Error`] is.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// There is no such file or folder.
+    NotFound,
+    /// Reading or writing failed.
+    Io,
+    /// The file is of another format than the operation reads.
+    WrongFormat,
+    /// The bytes of a file are not those that were written, or contradict each other.
+    Damaged,
+    /// The model or the tensor is of a sort that this version does not handle.
+    Unsupported,
+    /// The file has no tensor of this name.
+    UnknownTensor,
+    /// An option has a value that it cannot have.
+    InvalidOption,
+    /// There are more tokens than the context has positions.
+    ContextFull,
+    /// There is not enough memory.
+    OutOfMemory,
+    /// The caller asked to stop.
+    Cancelled,
+    /// The model cannot be calibrated on the given text.
+    Calibration,
+    /// The unfinished work that is there belongs to another run, or another process is at it.
+    Resume,
+    /// The file does not hold what the export needs.
+    Export,
+    /// A fault of this library.
+    Internal,
+}
+
+impl Error {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The tensor that the error is about, by its name in the file.
+    pub fn tensor(&self) -> Option<&str> {
+        self.0.tensor.as_deref()
+    }
+
+    /// Where the error is, as an offset in bytes: into the file, or into the stream of
+    /// [`tensor`](Self::tensor) where a coder found it.
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    /// The error of the crate in which it arose, for instance a `ecq::runtime::RuntimeError`.
+    pub fn get_ref(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.cause.as_deref()
+    }
+
+    fn new(
+        kind: ErrorKind,
+        tensor: Option<&str>,
+        offset: Option<u64>,
+        cause: impl StdError + Send + Sync + 'static,
+    ) -> Self {
+        // Checksums are of parts, which are named after their tensor.
+        let tensor = tensor.map(|name| name.split(".ecq.").next().unwrap_or(name).to_owned());
+        Self(Box::new(Inner { kind, message: None, tensor, offset, cause: Some(Box::new(cause)) }))
+    }
+
+    pub(crate) fn of_kind(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let message = Some(message.into());
+        Self(Box::new(Inner { kind, message, tensor: None, offset: None, cause: None }))
+    }
+
+    /// An option that has a value it cannot have.
+    #[cfg(any(feature = "quantize", feature = "runtime"))]
+    pub(crate) fn option(option: &str, found: impl fmt::Display, expected: &str) -> Self {
+        Self::of_kind(ErrorKind::InvalidOption, format!("{option} is {found}, expected {expected}"))
+    }
+
+    /// The same error, about a tensor, whose name begins its text.
+    pub(crate) fn in_tensor(mut self, name: &str) -> Self {
+        if self.0.tensor.is_none() {
+            self.0.message = Some(format!("tensor {name:?}: {self}"));
+        }
+        self.0.tensor = Some(name.to_owned());
+        self
+    }
+
+    /// The same error and text, about a tensor.
+    pub(crate) fn in_tensor_named(mut self, name: &str) -> Self {
+        self.0.tensor = Some(name.to_owned());
+        self
+    }
+
+    /// The same error, about a file, whose name begins its text unless it is there.
+    pub(crate) fn in_file(mut self, path: &std::path::Path) -> Self {
+        if !matches!(self.0.kind, ErrorKind::Io | ErrorKind::NotFound) {
+            self.0.message = Some(format!("{}: {self}", path.display()));
+        }
+        self
+    }
+
+    pub(crate) fn of_io(path: &std::path::Path, source: io::Error) -> Self {
+        ContainerError::Io { path: path.to_owned(), source }.into()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.0.message, &self.0.cause) {
+            (Some(message), _) => f.write_str(message),
+            (None, Some(cause)) => cause.fmt(f),
+            (None, None) => write!(f, "{:?}", self.0.kind),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, message, tensor, offset, cause } = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", kind)
+            .field("message", message)
+            .field("tensor", tensor)
+            .field("offset", offset)
+            .field("cause", cause)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        // The text of `cause` is already that of this error.
+        self.0.cause.as_ref()?.source()
+    }
+}
+
+/// The kind of a failed read or write, found among the causes of `error`.
+fn io_kind(error: &(dyn StdError + 'static)) -> ErrorKind {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return match error.kind() {
+                io::ErrorKind::NotFound => ErrorKind::NotFound,
+                io::ErrorKind::OutOfMemory => ErrorKind::OutOfMemory,
+                _ => ErrorKind::Io,
+            };
+        }
+        next = error.source();
+    }
+    ErrorKind::Io
+}
+
+fn container_kind(error: &ContainerError) -> ErrorKind {
+    match error {
+        ContainerError::Io { .. } => io_kind(error),
+        ContainerError::NotEcq(_) => ErrorKind::WrongFormat,
+        ContainerError::Version { .. } => ErrorKind::Unsupported,
+        ContainerError::JournalKey { .. } | ContainerError::InUse { .. } => ErrorKind::Resume,
+        _ => ErrorKind::Damaged,
+    }
+}
+
+impl From<ContainerError> for Error {
+    fn from(error: ContainerError) -> Self {
+        let kind = container_kind(&error);
+        let (tensor, offset) = match &error {
+            ContainerError::Tensor { tensor, .. } | ContainerError::Entry { tensor, .. } => {
+                (Some(tensor.clone()), None)
+            }
+            ContainerError::Sum { name, offset, .. } => (Some(name.clone()), Some(*offset)),
+            _ => (None, None),
+        };
+        Self::new(kind, tensor.as_deref(), offset, error)
+    }
+}
+
+impl From<CodecError> for Error {
+    fn from(error: CodecError) -> Self {
+        let offset = match &error {
+            CodecError::Tile { offset, .. } => Some(*offset as u64),
+            _ => None,
+        };
+        let kind = match &error {
+            CodecError::Content { .. } => ErrorKind::Unsupported,
+            _ => ErrorKind::Damaged,
+        };
+        Self::new(kind, None, offset, error)
+    }
+}
+
+impl From<CoreError> for Error {
+    fn from(error: CoreError) -> Self {
+        Self::new(ErrorKind::Damaged, None, None, error)
+    }
+}
+
+impl From<GgufError> for Error {
+    fn from(error: GgufError) -> Self {
+        let kind = match &error {
+            GgufError::Io { .. } => io_kind(&error),
+            GgufError::Unsupported { .. } => ErrorKind::Unsupported,
+            _ => ErrorKind::Damaged,
+        };
+        Self::new(kind, None, None, error)
+    }
+}
+
+/// The kind that a crate's word for it names.
+#[cfg(any(feature = "quantize", feature = "runtime"))]
+fn named_kind(word: &str, error: &(dyn StdError + 'static)) -> ErrorKind {
+    match word {
+        "io" => io_kind(error),
+        "format" => ErrorKind::WrongFormat,
+        "option" => ErrorKind::InvalidOption,
+        "unsupported" => ErrorKind::Unsupported,
+        "memory" => ErrorKind::OutOfMemory,
+        "cancelled" => ErrorKind::Cancelled,
+        "calibration" => ErrorKind::Calibration,
+        "resume" => ErrorKind::Resume,
+        "export" => ErrorKind::Export,
+        "internal" => ErrorKind::Internal,
+        _ => ErrorKind::Damaged,
+    }
+}
+
+#[cfg(feature = "runtime")]
+fn runtime_kind(error: &ecq_runtime::RuntimeError) -> ErrorKind {
+    use ecq_runtime::RuntimeError;
+    match error {
+        RuntimeError::InTensor { source, .. } => runtime_kind(source),
+        RuntimeError::Shared(error) => runtime_kind(error),
+        RuntimeError::Container(error) => container_kind(error),
+        RuntimeError::ContextFull { .. } => ErrorKind::ContextFull,
+        // What was asked for, not what is in the file.
+        RuntimeError::Token { .. } => ErrorKind::InvalidOption,
+        RuntimeError::Absent { .. } | RuntimeError::ChatTemplate(_) => ErrorKind::Unsupported,
+        other => named_kind(other.kind(), other),
+    }
+}
+
+#[cfg(feature = "runtime")]
+impl From<ecq_runtime::RuntimeError> for Error {
+    fn from(error: ecq_runtime::RuntimeError) -> Self {
+        let (tensor, offset) = (error.tensor().map(str::to_owned), error.offset());
+        Self::new(runtime_kind(&error), tensor.as_deref(), offset, error)
+    }
+}
+
+#[cfg(feature = "quantize")]
+fn pack_kind(error: &ecq_pack::PackError) -> ErrorKind {
+    use ecq_pack::PackError;
+    match error {
+        PackError::InTensor { source, .. } => pack_kind(source),
+        PackError::Container(error) => container_kind(error),
+        #[cfg(feature = "runtime")]
+        PackError::Runtime(error) => runtime_kind(error),
+        other => named_kind(other.kind(), other),
+    }
+}
+
+#[cfg(feature = "quantize")]
+impl From<ecq_pack::PackError> for Error {
+    fn from(error: ecq_pack::PackError) -> Self {
+        let (tensor, offset) = (error.tensor().map(str::to_owned), error.offset());
+        Self::new(pack_kind(&error), tensor.as_deref(), offset, error)
+    }
+}
