@@ -61,6 +61,9 @@
 //! features `quant` (quantizers), `pack` (the offline pipeline) and `runtime` (engine, programs, backends).
 //! Their interfaces change more often than that of this crate.
 
+// Pages link to types of all features; docs.rs has them all.
+#![cfg_attr(not(all(feature = "quantize", feature = "runtime")), allow(rustdoc::broken_intra_doc_links))]
+
 mod error;
 #[cfg(feature = "quantize")]
 mod export;
