@@ -60,6 +60,10 @@ def architectures():
     yield "gpt2", c.GPT2Config(
         vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=64, bos_token_id=0, eos_token_id=1
     )
+    yield "mixtral", c.MixtralConfig(**SMALL, num_local_experts=6, num_experts_per_tok=2, sliding_window=7)
+    experts = dict(num_experts=8, num_experts_per_tok=3, moe_intermediate_size=24)
+    yield "qwen3-moe", c.Qwen3MoeConfig(**SMALL, **experts, norm_topk_prob=True)
+    yield "qwen3-moe-mixed", c.Qwen3MoeConfig(**SMALL, **experts, norm_topk_prob=False, mlp_only_layers=[1])
 
 
 def ecq(*args):

@@ -220,3 +220,42 @@ pub fn windowed_model(folder: &Path) -> io::Result<()> {
     );
     fs::write(folder.join("config.json"), config)
 }
+
+/// Writes the checkpoint of a small Mixtral: 4 layers of 6 experts, of which 2 are chosen, a vocabulary of 384, a context of
+/// 256. It carries no tokenizer.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn experts_model(folder: &Path) -> io::Result<()> {
+    let (hidden, intermediate, heads, kv_heads, head_dim, vocabulary) = (96, 128, 4, 2, 24, 384);
+    let mut matrices = vec![
+        Matrix::new("model.embed_tokens.weight", &[vocabulary, hidden]),
+        Matrix::new("model.norm.weight", &[hidden]),
+        Matrix::new("lm_head.weight", &[vocabulary, hidden]),
+    ];
+    for layer in 0..4 {
+        let mut add = |part: &str, shape: &[usize]| {
+            matrices.push(Matrix::new(&format!("model.layers.{layer}.{part}.weight"), shape));
+        };
+        add("self_attn.q_proj", &[heads * head_dim, hidden]);
+        add("self_attn.k_proj", &[kv_heads * head_dim, hidden]);
+        add("self_attn.v_proj", &[kv_heads * head_dim, hidden]);
+        add("self_attn.o_proj", &[hidden, heads * head_dim]);
+        add("block_sparse_moe.gate", &[6, hidden]);
+        for expert in 0..6 {
+            add(&format!("block_sparse_moe.experts.{expert}.w1"), &[intermediate, hidden]);
+            add(&format!("block_sparse_moe.experts.{expert}.w2"), &[hidden, intermediate]);
+            add(&format!("block_sparse_moe.experts.{expert}.w3"), &[intermediate, hidden]);
+        }
+        add("input_layernorm", &[hidden]);
+        add("post_attention_layernorm", &[hidden]);
+    }
+    write_sharded(folder, Float::F32, &matrices, 1)?;
+    let config = format!(
+        "{{\"model_type\": \"mixtral\", \"hidden_size\": {hidden}, \"intermediate_size\": {intermediate},\n\
+         \"num_hidden_layers\": 4, \"num_attention_heads\": {heads}, \"num_key_value_heads\": {kv_heads},\n\
+         \"head_dim\": {head_dim}, \"vocab_size\": {vocabulary}, \"max_position_embeddings\": 256,\n\
+         \"num_local_experts\": 6, \"num_experts_per_tok\": 2, \"rope_theta\": 10000.0}}\n"
+    );
+    fs::write(folder.join("config.json"), config)
+}

@@ -2,6 +2,7 @@
 
 mod cache;
 mod events;
+mod experts;
 mod models;
 mod modes;
 mod schedules;
