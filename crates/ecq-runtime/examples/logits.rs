@@ -23,7 +23,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tokens: Vec<Vec<u32>> = serde_json::from_slice(&std::fs::read(tokens)?)?;
     let checkpoint = Checkpoint::open(model.as_ref(), &Limits::default())?;
     let cpu = Arc::new(Cpu::new(CpuOptions::default())?);
-    let model = Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, ..LoadOptions::default() })?);
+    // In `lru` about half of the layers stay decoded.
+    let sizes = Model::sizes(&checkpoint)?;
+    let budget = (mode == Mode::Lru).then(|| sizes.least().max(sizes.all() / 2));
+    let options = LoadOptions { mode, budget, ..LoadOptions::default() };
+    let model = Arc::new(Model::load(&checkpoint, cpu, options)?);
     let kv = KvOptions { element: Element::F32, ..KvOptions::default() };
     let executor = ExecutorOptions { kv, ..ExecutorOptions::default() };
     let mut engine = Engine::new(model, None, EngineOptions { executor, ..EngineOptions::default() })?;

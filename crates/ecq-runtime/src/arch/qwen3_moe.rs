@@ -7,7 +7,8 @@ use crate::error::Result;
 
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     let decoder = qwen::decoder(keys, model_type)?;
-    let experts = keys.whole("num_experts")?.unwrap_or(128);
+    // Newer versions of transformers write the name that all its families share.
+    let experts = keys.whole("num_experts")?.or(keys.whole("num_local_experts")?).unwrap_or(128);
     let top_k = keys.whole("num_experts_per_tok")?.unwrap_or(8).min(experts);
     let inner = keys.whole("moe_intermediate_size")?.unwrap_or(768);
     let renormalize = keys.flag("norm_topk_prob")?.unwrap_or(false);
