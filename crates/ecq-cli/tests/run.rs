@@ -418,10 +418,15 @@ fn files_that_do_not_run_are_named_with_what_is_wrong() {
 
     assert!(run(&folder.name("none.ecq"), 4, "io").contains("none.ecq"));
     std::fs::write(folder.path("m.gguf"), ecq_fixtures::small_gguf(64, 256)).unwrap();
-    assert!(run(&folder.name("m.gguf"), 3, "format").ends_with(
-        "a GGUF file; only .ecq files run: quantize it first, without loss if it is to stay as it is \
-         (`ecq quantize --lossless MODEL -o MODEL.ecq`)"
-    ));
+    assert!(
+        run(&folder.name("m.gguf"), 3, "format")
+            .ends_with("a GGUF file; only .ecq files run (`ecq quantize --lossless MODEL -o MODEL.ecq`)")
+    );
+    // What cannot be quantized has no such hint.
+    std::fs::write(folder.path("text"), "not a model at all, but some text").unwrap();
+    assert!(
+        run(&folder.name("text"), 3, "format").ends_with("a file of no known format; only .ecq files run")
+    );
 
     // Truncated at some places, and one flipped bit in the largest stream.
     let bytes = std::fs::read(embedded()).unwrap();
