@@ -130,14 +130,16 @@ fn transfer<T: Item + PartialEq + Debug>(joined: &Joined, values: [T; 3]) -> usi
     3 + 2 * places.len()
 }
 
-/// Inputs of a submission that are longer than their buffer.
+/// Inputs of a submission that are longer than their buffer, or have none.
 fn inputs(joined: &Joined) -> usize {
     let (rig, program) = rig(joined);
     let compiled = rig.backend.compile(&program, &rig.bindings).unwrap();
     let writes: &[(BufferId, &[u8])] = &[(BufferId(0), &[0; 97 * 4])];
-    refused(rig.submit(&compiled, [1, 0], writes), "an input longer than");
+    refused(rig.submit(&compiled, [1, 0], writes), "an input that does not fit");
+    let nowhere: &[(BufferId, &[u8])] = &[(BufferId(1 << 20), &[0; 4])];
+    refused(rig.submit(&compiled, [1, 0], nowhere), "an input that does not fit");
     rig.submit(&compiled, [1, 0], &[(BufferId(0), &[0; 96 * 4])]).unwrap();
-    1
+    2
 }
 
 fn refused<T: Debug>(result: Result<T, RuntimeError>, words: &str) {
