@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::program::{ExpertWeights, Experts, SlotId, WeightId};
 use ecq_kernels::cpu::{activate, glu};
 use std::collections::BTreeMap;
+use std::slice::from_ref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Chooses experts by their scores: ascending numbers, and weights that are a softmax over all scores.
@@ -73,13 +74,13 @@ pub(super) fn run(env: &Env, rows: usize, command: &Experts) -> Result<()> {
                 std::mem::swap(gates, ups);
             }
             None => {
-                multiply(env, gathered, rows.len(), &[up], &[0..inner], &mut [ups.as_mut_slice()])?;
+                multiply(env, gathered, rows.len(), &[up], from_ref(&(0..inner)), &mut [ups.as_mut_slice()])?;
                 activate(activation, ups);
             }
         }
         let down = source(weights.down, first_place + 1)?;
         gathered.resize(rows.len() * hidden, 0.0);
-        multiply(env, ups, rows.len(), &[down], &[0..hidden], &mut [gathered.as_mut_slice()])?;
+        multiply(env, ups, rows.len(), &[down], from_ref(&(0..hidden)), &mut [gathered.as_mut_slice()])?;
         for (&(row, weight), out) in rows.iter().zip(gathered.chunks_exact(hidden)) {
             let y = &mut y[row * hidden..(row + 1) * hidden];
             y.iter_mut().zip(out).for_each(|(y, out)| *y += weight * out);
