@@ -38,7 +38,8 @@ enum Chore {
         #[arg(long, default_value_t = 60)]
         megabytes: usize,
     },
-    /// Write a checkpoint of equal matrices in shards; most of each is a hole of the file, so that it takes little disk
+    /// Write a checkpoint of equal matrices in shards; most of each is a hole of the file, so that it takes
+    /// little disk
     BigCheckpoint {
         /// The folder to write
         output: PathBuf,

@@ -75,7 +75,8 @@ pub fn write() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The layout of the target `checkpoint`: lengths of index and first shard, lengths of both files, index, shards.
+/// The layout of the target `checkpoint`: lengths of index and first shard, lengths of both files, index,
+/// shards.
 fn seed_of_checkpoint(index: &[u8], first: &[u8], first_len: u32, second: &[u8], second_len: u32) -> Vec<u8> {
     let mut out = Vec::new();
     [index, first].iter().for_each(|part| out.extend((part.len() as u16).to_le_bytes()));

@@ -111,27 +111,29 @@ pub struct QuantizeArgs {
     /// Length of the whole file at most, such as 1.2GB or 75MiB
     #[arg(long, value_name = "BYTES")]
     pub size: Option<String>,
-    /// In place of --bpw or --size: block projections as small as can be while calibration expects them to take the text no further from the model's than
-    /// this grid would: mlx2 to mlx8 (MLX's affine groups of 64), or a grid as below
+    /// In place of --bpw or --size: block projections as small as can be while calibration expects them to
+    /// take the text no further from the model's than this grid would: mlx2 to mlx8 (MLX's affine groups of
+    /// 64), or a grid as below
     #[arg(long, value_name = "GRID", requires = "calibrate", conflicts_with_all = ["bpw", "size"])]
     pub r#match: Option<String>,
     /// Grid of block projections: uniform (for --bpw or --size), uniform:BPW, affine:BITS[:GROUP] (MLX's),
     /// absmax:BITS[:tensor|row|GROUP], keep
     #[arg(long, default_value = "uniform")]
     pub grid: String,
-    /// Grid of embedding and head: keep, a number of BITS (symmetric rows), or a grid as above; `uniform` takes the steps that go with
-    /// those of the block projections [default: 8; uniform with --calibrate]
+    /// Grid of embedding and head: keep, a number of BITS (symmetric rows), or a grid as above; `uniform`
+    /// takes the steps that go with those of the block projections [default: 8; uniform with --calibrate]
     #[arg(long, value_name = "GRID")]
     pub embedding: Option<String>,
     /// What shares a step of a uniform grid: row, tensor, or model (less squared error, but worse text)
     #[arg(long, default_value = "row")]
     pub steps: String,
-    /// What a code of a uniform grid stands for: its grid point, or the centroid of its weights (less error at low
-    /// rates, slower)
+    /// What a code of a uniform grid stands for: its grid point, or the centroid of its weights (less error
+    /// at low rates, slower)
     #[arg(long, default_value = "grid")]
     pub levels: String,
-    /// Run the model to learn what errors cost, and quantize with that: on FILES of text (several: mixed), on `default` (a mixed text that
-    /// ships with ecq), or on `none` (text that the model writes itself: no data)
+    /// Run the model to learn what errors cost, and quantize with that: on FILES of text (several: mixed), on
+    /// `default` (a mixed text that ships with ecq), or on `none` (text that the model writes itself: no
+    /// data)
     #[arg(long, value_name = "FILE|default|none", num_args = 1.., conflicts_with_all = ["lossless", "levels"])]
     pub calibrate: Vec<String>,
     /// Tokens to calibrate on
@@ -161,7 +163,8 @@ pub struct QuantizeArgs {
     /// Leave a tensor packed if coding it saves less than this
     #[arg(long, value_name = "PERCENT", default_value = "1")]
     pub hybrid: String,
-    /// Options for tensors whose name matches, such as 'attn_(q|k)=grid:uniform:3.5,coding:prefix' (repeatable)
+    /// Options for tensors whose name matches, such as 'attn_(q|k)=grid:uniform:3.5,coding:prefix'
+    /// (repeatable)
     #[arg(long, value_name = "REGEX=OPTIONS")]
     pub r#override: Vec<String>,
     /// Code everything, write nothing, report the sizes
@@ -564,8 +567,8 @@ pub struct EvalArgs {
     /// A text in UTF-8
     #[arg(long, value_name = "FILE")]
     pub text: PathBuf,
-    /// A model to compare with (.ecq, GGUF, safetensors file or checkpoint folder): KL(reference || model), and how
-    /// often both think the same token likeliest
+    /// A model to compare with (.ecq, GGUF, safetensors file or checkpoint folder): KL(reference || model),
+    /// and how often both think the same token likeliest
     #[arg(long, value_name = "MODEL")]
     pub reference: Option<PathBuf>,
     /// Tokens of the text that are read at most [default: all]

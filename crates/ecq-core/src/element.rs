@@ -3,7 +3,8 @@
 use crate::FloatType;
 use std::fmt;
 
-/// Type of the elements of a buffer or of cached keys and values; [`FloatType`] is the part of it that files store.
+/// Type of the elements of a buffer or of cached keys and values; [`FloatType`] is the part of it that files
+/// store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Element {
     /// IEEE single precision.

@@ -111,8 +111,8 @@ impl Tile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum GridEntry {
-    /// See [`AffineGroups`](crate::AffineGroups). Scales are in part `scales`; biases, or with `zeros` the zero points
-    /// of groups, in part `biases` unless `zero` is given.
+    /// See [`AffineGroups`](crate::AffineGroups). Scales are in part `scales`; biases, or with `zeros` the
+    /// zero points of groups, in part `biases` unless `zero` is given.
     AffineGroups {
         /// Width of a code in bits.
         bits: u8,
@@ -238,8 +238,8 @@ pub enum Content {
         alphabet: u16,
         /// The unit that decodes alone.
         tile: Tile,
-        /// Classes of rows and of columns, 1 to 8 each, that choose each symbol's table where the coding is `rans`;
-        /// absent where a tile has one table.
+        /// Classes of rows and of columns, 1 to 8 each, that choose each symbol's table where the coding is
+        /// `rans`; absent where a tile has one table.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         classes: Option<[u8; 2]>,
         /// How codes become weights.

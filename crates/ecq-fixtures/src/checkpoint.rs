@@ -182,8 +182,8 @@ fn write(
     Ok(())
 }
 
-/// Writes the checkpoint of a small Gemma 3 whose layers have windows of 24 positions but for each third: 6 layers, a
-/// vocabulary of 384, a context of 512. It carries no tokenizer.
+/// Writes the checkpoint of a small Gemma 3 whose layers have windows of 24 positions but for each third: 6
+/// layers, a vocabulary of 384, a context of 512. It carries no tokenizer.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -221,7 +221,8 @@ pub fn windowed_model(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("config.json"), config)
 }
 
-/// Writes the checkpoint of a small Mixtral: 4 layers of 6 experts, of which 2 are chosen, a vocabulary of 384, a context of
+/// Writes the checkpoint of a small Mixtral: 4 layers of 6 experts, of which 2 are chosen, a vocabulary of
+/// 384, a context of
 /// 256. It carries no tokenizer.
 ///
 /// # Errors

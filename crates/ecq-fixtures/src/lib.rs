@@ -69,8 +69,9 @@ pub fn q8_0(numbers: &mut Numbers, weights: usize) -> Vec<u8> {
     bytes
 }
 
-/// A GGUF file of a model with one block, matrices of `rows x cols` (`cols` a multiple of 256), that has every
-/// way in which a tensor can be stored: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 codes, a K block type, floats, norms.
+/// A GGUF file of a model with one block, matrices of `rows x cols` (`cols` a multiple of 256), that has
+/// every way in which a tensor can be stored: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 codes, a K block type, floats,
+/// norms.
 ///
 /// Some of its scales are NaN: bytes that must come back, and weights that nobody can quantize.
 pub fn small_gguf(rows: u64, cols: u64) -> Vec<u8> {

@@ -180,7 +180,8 @@ fn tiles() -> [(TileChoice, u16); 8] {
     ]
 }
 
-/// Every form of a matrix on every instruction set gives the same bits; returns how many products were compared.
+/// Every form of a matrix on every instruction set gives the same bits; returns how many products were
+/// compared.
 fn all_agree(codes: &Codes, grid: &Grid, x_rows: &[usize], what: &str) -> usize {
     let cols = codes.cols();
     let mut numbers = Numbers::new(x_rows.len() as u64 + cols as u64);

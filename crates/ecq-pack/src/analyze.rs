@@ -38,8 +38,8 @@ pub struct TensorAnalysis {
     pub coding: Option<String>,
     /// Root mean square of the weights; absent where there are none, or some are NaN or infinite.
     pub rms: Option<f64>,
-    /// How often each code occurs; without codes, how many weights lie in each tenth of the root mean square, from -5 of them
-    /// to 5 (the ends hold all beyond).
+    /// How often each code occurs; without codes, how many weights lie in each tenth of the root mean square,
+    /// from -5 of them to 5 (the ends hold all beyond).
     pub histogram: Vec<u64>,
 }
 

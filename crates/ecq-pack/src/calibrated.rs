@@ -46,14 +46,16 @@ pub struct CalibrationOptions {
     pub length: usize,
     /// Where random numbers start, and which parts of long texts are taken.
     pub seed: u64,
-    /// In place of a target: block projections as small as is possible without costing more than on this grid, by the estimate of
+    /// In place of a target: block projections as small as is possible without costing more than on this
+    /// grid, by the estimate of
     /// [`Moments`].
     pub like: Option<GridChoice>,
     /// Take over what the folder holds of earlier runs: of this one, interrupted, or of ones at other rates.
     pub reuse: bool,
 }
 
-/// A mixed text that ships with ecq: novels, speeches, scripture, physics, manuals of free software, source code.
+/// A mixed text that ships with ecq: novels, speeches, scripture, physics, manuals of free software, source
+/// code.
 pub const DEFAULT_TEXT: &str = include_str!("../assets/calibration.txt");
 /// What stands between the documents of [`DEFAULT_TEXT`].
 pub const DOCUMENT: &str = "\n\n\u{c}\n";
@@ -80,11 +82,11 @@ impl CalibrationOptions {
     }
 }
 
-/// Packs `source` as [`pack`] does, its uniform grids calibrated: steps follow what errors cost, rounding feeds errors back, and every
-/// matrix is fitted to what the quantized ones before it give.
+/// Packs `source` as [`pack`] does, its uniform grids calibrated: steps follow what errors cost, rounding
+/// feeds errors back, and every matrix is fitted to what the quantized ones before it give.
 ///
-/// `folder` holds what is learned on the way: the model as it runs, and some four bytes a weight. What is learned of the model (not of the rate)
-/// stays there for other rates.
+/// `folder` holds what is learned on the way: the model as it runs, and some four bytes a weight. What is
+/// learned of the model (not of the rate) stays there for other rates.
 ///
 /// # Errors
 /// As [`pack`]; when the model cannot be run; when the texts are too short.
@@ -123,7 +125,8 @@ pub fn pack_calibrated(
     let tensors = source.tensors();
     let choices = tensors.iter().map(|facts| options.grid_of(facts)).collect::<Result<Vec<_>>>()?;
     if let Some(like) = calibration.like {
-        // Estimates for embeddings are too hopeful by a factor of two or three: the tokens of other texts are other ones.
+        // Estimates for embeddings are too hopeful by a factor of two or three: the tokens of other texts are
+        // other ones.
         let shares = |i: &usize| {
             tensors[*i].kind == Kind::Linear && matches!(choices[*i], GridChoice::Uniform { bpw: None, .. })
         };
@@ -233,7 +236,8 @@ fn runnable(source: &dyn Source, path: &Path, reuse: bool, progress: &dyn Progre
     Ok(path.to_owned())
 }
 
-/// One of every four sequences, another one each time: they come from texts in turn, and all texts are to be among them.
+/// One of every four sequences, another one each time: they come from texts in turn, and all texts are to be
+/// among them.
 fn a_fourth(tokens: &[u32], length: usize) -> Vec<u32> {
     let fours = tokens.chunks(4 * length).enumerate();
     fours.flat_map(|(i, four)| four.chunks(length).cycle().nth(i % 4).unwrap_or(four)).copied().collect()
@@ -288,7 +292,8 @@ fn spread(texts: &[Vec<Vec<u32>>], count: usize, seed: u64) -> Vec<Vec<u32>> {
                     .rev()
                     .find(|s| gcd(*s, n) == 1 && *s as f64 <= 0.618 * n as f64 + 1.0)
                     .unwrap_or(1);
-                // Long texts begin with titles and contents, of which there is enough elsewhere: the middle comes first.
+                // Long texts begin with titles and contents, of which there is enough elsewhere: the middle
+                // comes first.
                 let first = seed.wrapping_mul(7919).wrapping_add(if n > LONG { n / 2 } else { 0 });
                 taken.push(text[((first + *used as u64 * stride) % n) as usize].clone());
                 *used += 1;

@@ -1,5 +1,5 @@
-//! The offline pipeline of ecq: read a model, quantize it or not, code it without loss, write it; verify, export, compare,
-//! analyze.
+//! The offline pipeline of ecq: read a model, quantize it or not, code it without loss, write it; verify,
+//! export, compare, analyze.
 
 pub mod analyze;
 mod budget;

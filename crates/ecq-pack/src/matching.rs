@@ -26,7 +26,8 @@ const ROUNDS: usize = 8;
 /// Nats that an error of a uniformly spaced grid costs in units of its steps: half of a twelfth.
 const NATS_PER_WEIGHT: f64 = 1.0 / 24.0;
 
-/// The factor at which `indices` on uniform grids, rounded with feedback, cost what they do on the grid `like`.
+/// The factor at which `indices` on uniform grids, rounded with feedback, cost what they do on the grid
+/// `like`.
 ///
 /// # Errors
 /// When `like` does not fit the columns of a tensor, or no tensor was watched.

@@ -56,8 +56,8 @@ impl Default for PackOptions {
 }
 
 impl PackOptions {
-    /// Uniform grids of 4 bits a weight for block projections; embedding and head on 8-bit symmetric rows, their codes
-    /// entropy coded.
+    /// Uniform grids of 4 bits a weight for block projections; embedding and head on 8-bit symmetric rows,
+    /// their codes entropy coded.
     pub fn quantizing() -> Self {
         Self {
             linear: GridChoice::Uniform { bpw: None, steps: StepSpan::Row, levels: Levels::Grid },

@@ -44,11 +44,12 @@ struct Facts {
 
 /// Packs `source` into `dest`, or with `dest` absent only counts what it would take.
 ///
-/// Tensors are read, quantized, coded and written a batch at a time; the codes of no more than one batch are in memory.
+/// Tensors are read, quantized, coded and written a batch at a time; the codes of no more than one batch are
+/// in memory.
 ///
 /// # Errors
-/// When a tensor cannot be read, quantized or coded, the rate asked for is out of reach, or the file cannot be written;
-/// nothing is left under the final name.
+/// When a tensor cannot be read, quantized or coded, the rate asked for is out of reach, or the file cannot
+/// be written; nothing is left under the final name.
 pub fn pack(
     source: &dyn Source,
     source_name: &str,

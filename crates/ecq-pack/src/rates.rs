@@ -1,8 +1,9 @@
 //! Finding the steps of uniform grids that make a model as small as was asked, in real bytes.
 //!
-//! A pass over the weights leaves a sketch of every tensor, from which the bits at any step follow in a millisecond. What the
-//! sketch does not know (several tables a tensor, start states, side data, the header) is measured: some tensors of each role
-//! are packed for real at the steps first found, and the difference is added to the estimates of their role.
+//! A pass over the weights leaves a sketch of every tensor, from which the bits at any step follow in a
+//! millisecond. What the sketch does not know (several tables a tensor, start states, side data, the header)
+//! is measured: some tensors of each role are packed for real at the steps first found, and the difference is
+//! added to the estimates of their role.
 
 use crate::budget::{Budget, Share};
 use crate::error::{PackError, Result};
@@ -44,12 +45,14 @@ impl RateModel for CoderRates {
     }
 }
 
-/// Tensors of one role and shape that are packed for real before the steps are fixed: so many, or fewer if these hold
+/// Tensors of one role and shape that are packed for real before the steps are fixed: so many, or fewer if
+/// these hold
 /// [`PROBED_WEIGHTS`], but never fewer than [`LEAST_PROBED`].
 const PROBED: usize = 8;
 const LEAST_PROBED: usize = 4;
 const PROBED_WEIGHTS: usize = 1 << 24;
-/// Rounds of packing some tensors for real; one is enough unless they are all, or took quite other bits than were estimated.
+/// Rounds of packing some tensors for real; one is enough unless they are all, or took quite other bits than
+/// were estimated.
 const ROUNDS: usize = 4;
 const FAR: f64 = 0.03;
 /// What counts as hitting a rate.
@@ -66,8 +69,9 @@ struct Measured {
     miss: Miss,
 }
 
-/// What a tensor takes beside its sketch's estimate. What is more is side data, about the same at every rate; what is less is a
-/// matrix of unlike parts with tables of their own, which take about the same share at every rate.
+/// What a tensor takes beside its sketch's estimate. What is more is side data, about the same at every rate;
+/// what is less is a matrix of unlike parts with tables of their own, which take about the same share at
+/// every rate.
 #[derive(Debug, Clone, Copy)]
 struct Miss {
     share: f64,
@@ -119,12 +123,13 @@ impl Measured {
 pub(crate) struct Found {
     /// Of every tensor with a uniform grid, by index.
     pub(crate) steps: HashMap<usize, Steps>,
-    /// What tensors may take that will be quantized one after another: for those that share a target, then for each that has a rate of its own.
+    /// What tensors may take that will be quantized one after another: for those that share a target, then
+    /// for each that has a rate of its own.
     pub(crate) budgets: Vec<Budget>,
 }
 
-/// Finds the steps of tensors with uniform grids: where the model was watched, to some hundredths of the rate, for what is quantized one after
-/// another takes other bits than it would by itself.
+/// Finds the steps of tensors with uniform grids: where the model was watched, to some hundredths of the
+/// rate, for what is quantized one after another takes other bits than it would by itself.
 ///
 /// # Errors
 /// When a tensor cannot be read, or the rate or size asked for is out of reach.
@@ -331,7 +336,8 @@ fn calibrated(
         let flat: Vec<usize> = probed.iter().flatten().copied().collect();
         let all_probed = flat.len() == measured.len();
         let bits = probe(measured, &flat, scale, source, choices, options, progress)?;
-        // Where all were packed for real, what they take is known; it may be a little less than wanted, not more.
+        // Where all were packed for real, what they take is known; it may be a little less than wanted, not
+        // more.
         let share = bits.values().sum::<f64>() / wanted;
         if all_probed && (1.0 - NEAR..=1.0).contains(&share) {
             break;

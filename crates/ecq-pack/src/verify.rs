@@ -59,8 +59,8 @@ enum Outcome {
 /// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given.
 ///
 /// # Errors
-/// When the file is damaged (the error says where) or a model cannot be read. Differences to the source are no
-/// error: they are in the report.
+/// When the file is damaged (the error says where) or a model cannot be read. Differences to the source are
+/// no error: they are in the report.
 pub fn verify(
     file: &Path,
     against: Option<&dyn Source>,

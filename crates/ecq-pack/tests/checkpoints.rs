@@ -117,8 +117,8 @@ fn layers_that_gptq_and_awq_quantized_come_back_bit_for_bit() {
     assert_eq!(report.tensors.iter().filter(|tensor| tensor.coding.is_some()).count(), 3);
 }
 
-/// Files of the first release with zero points of groups, never to be rewritten: they must decode to what they were made
-/// from for as long as the schema's version is 1.
+/// Files of the first release with zero points of groups, never to be rewritten: they must decode to what
+/// they were made from for as long as the schema's version is 1.
 #[test]
 fn golden_files_with_zero_points_decode_to_what_they_were_made_from() {
     for coding in ["packed", "rans", "archive"] {

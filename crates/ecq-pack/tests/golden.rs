@@ -23,8 +23,8 @@ fn golden_files_decode_to_what_they_were_made_from() {
     }
 }
 
-/// `classes-v1.ecq` holds one matrix of 96 x 120 codes below 19, a uniform grid of step 1 and zero 9, rANS with three
-/// classes of rows and four of columns: codes are wider in some rows and columns than in others.
+/// `classes-v1.ecq` holds one matrix of 96 x 120 codes below 19, a uniform grid of step 1 and zero 9, rANS
+/// with three classes of rows and four of columns: codes are wider in some rows and columns than in others.
 fn symbols_in_classes() -> Vec<u8> {
     let mut state = 12345u32;
     let mut symbol = |row: i32, col: i32| {

@@ -1,4 +1,5 @@
-//! Quantizing a model: rates and sizes asked for are those of the file, and every way of asking wrong is told.
+//! Quantizing a model: rates and sizes asked for are those of the file, and every way of asking wrong is
+//! told.
 
 use ecq_core::Limits;
 use ecq_pack::source::{Source, open};

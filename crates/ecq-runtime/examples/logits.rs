@@ -2,7 +2,8 @@
 //!
 //!     logits MODEL.ecq TOKENS.json OUT [MODE]
 //!
-//! `TOKENS.json` is a list of lists of token ids; `OUT` becomes the logits of all their positions, f32, little endian.
+//! `TOKENS.json` is a list of lists of token ids; `OUT` becomes the logits of all their positions, f32,
+//! little endian.
 
 use ecq_core::{Element, Limits};
 use ecq_runtime::backend::{Cpu, CpuOptions};

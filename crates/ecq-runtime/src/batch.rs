@@ -13,7 +13,8 @@ pub enum Wanted {
     All,
 }
 
-/// Rows of several sequences that run in one step: a token, its position, its sequence, and where that has its blocks.
+/// Rows of several sequences that run in one step: a token, its position, its sequence, and where that has
+/// its blocks.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(crate) tokens: Vec<u32>,
@@ -35,7 +36,8 @@ impl Batch {
         Self::default()
     }
 
-    /// Adds rows for the next `tokens` of a sequence, and room for them; they count as its tokens once the step has run and
+    /// Adds rows for the next `tokens` of a sequence, and room for them; they count as its tokens once the
+    /// step has run and
     /// [`Sequence::commit`] was called with them. `prompt` is how long the text was when it was given, see
     /// [`Rope::grows`](crate::arch::Rope::grows).
     ///

@@ -216,7 +216,8 @@ impl Checkpoint {
         self.stored(name, &self.find(name)?.0, shape)
     }
 
-    /// The tensor of a matrix of a block: as [`matrix`](Self::matrix), whichever way round the checkpoint stores it.
+    /// The tensor of a matrix of a block: as [`matrix`](Self::matrix), whichever way round the checkpoint
+    /// stores it.
     ///
     /// # Errors
     /// As [`matrix`](Self::matrix).
@@ -296,7 +297,8 @@ impl Checkpoint {
         Ok(weights)
     }
 
-    /// Checks that every tensor of a block was asked for: one that was not is a part of the model that would be left out.
+    /// Checks that every tensor of a block was asked for: one that was not is a part of the model that would
+    /// be left out.
     ///
     /// # Errors
     /// Names the first tensor that the architecture does not explain.

@@ -47,8 +47,8 @@ impl Evaluation {
 
 /// Evaluates models on a text, and compares them with a reference, which runs once for all of them.
 ///
-/// Each window is `begin` (what the tokenizer puts in front of a text) and the next tokens of the text; predicted are all of
-/// these that have a token before them.
+/// Each window is `begin` (what the tokenizer puts in front of a text) and the next tokens of the text;
+/// predicted are all of these that have a token before them.
 ///
 /// # Errors
 /// When the text is too short, the window does not fit the context, or the vocabularies differ.
@@ -171,8 +171,8 @@ struct Compared {
     same: bool,
 }
 
-/// With `T` and `O` the logarithms of the sums of `e^theirs` and `e^ours`, and `p` the reference's probabilities,
-/// KL = sum of `p (theirs - ours)` - (T - O).
+/// With `T` and `O` the logarithms of the sums of `e^theirs` and `e^ours`, and `p` the reference's
+/// probabilities, KL = sum of `p (theirs - ours)` - (T - O).
 fn compare(next: u32, ours: &[f32], theirs: Option<&[f32]>) -> Compared {
     let most = |logits: &[f32]| f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let our_most = most(ours);

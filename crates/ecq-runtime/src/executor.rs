@@ -176,18 +176,18 @@ impl Executor {
         self.residency
     }
 
-    /// Runs a batch; `sink` gets the logits of the wanted rows, some rows at a time: which of the wanted rows, and
-    /// `[rows, vocabulary]`.
+    /// Runs a batch; `sink` gets the logits of the wanted rows, some rows at a time: which of the wanted
+    /// rows, and `[rows, vocabulary]`.
     ///
     /// # Errors
-    /// When there are too many rows, a token is unknown, a text too long, or a weight turns out to be damaged. The cache then
-    /// holds nothing new, and no sequence may be committed.
+    /// When there are too many rows, a token is unknown, a text too long, or a weight turns out to be
+    /// damaged. The cache then holds nothing new, and no sequence may be committed.
     pub fn logits(&mut self, batch: &Batch, mut sink: impl FnMut(Range<usize>, &[f32])) -> Result<()> {
         self.run(batch, &Choice::Logits, &mut |rows, logits, _| sink(rows, logits))
     }
 
-    /// Runs a batch, and gives the likeliest token for each wanted row, or the one that its draw gives; `None` where no logit
-    /// is finite.
+    /// Runs a batch, and gives the likeliest token for each wanted row, or the one that its draw gives;
+    /// `None` where no logit is finite.
     ///
     /// # Errors
     /// As [`logits`](Self::logits).
@@ -198,12 +198,14 @@ impl Executor {
         Ok(tokens)
     }
 
-    /// Runs a batch whose every row is the last of its sequence and wanted, and then steps for the tokens that it gives, the
-    /// likeliest each time, without the host between them. Gives for each step a token for each row. Sequences have reserved
-    /// room for all steps; committed are the batch's tokens and all that were given but the last.
+    /// Runs a batch whose every row is the last of its sequence and wanted, and then steps for the tokens
+    /// that it gives, the likeliest each time, without the host between them. Gives for each step a token for
+    /// each row. Sequences have reserved room for all steps; committed are the batch's tokens and all that
+    /// were given but the last.
     ///
     /// # Errors
-    /// As [`logits`](Self::logits); when the batch is not so, or there are more than [`MOST_STEPS_AHEAD`] steps.
+    /// As [`logits`](Self::logits); when the batch is not so, or there are more than [`MOST_STEPS_AHEAD`]
+    /// steps.
     pub fn greedy_steps(&mut self, batch: &Batch, steps: usize) -> Result<Vec<Vec<Option<u32>>>> {
         self.check(batch)?;
         let rows = batch.rows();

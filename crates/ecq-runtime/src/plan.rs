@@ -1,5 +1,5 @@
-//! Decode modes, and the two decisions for each matrix: where it lives from load on ([`residence`]), and how a product of
-//! some rows uses it ([`consumption`]). Both are pure functions to data.
+//! Decode modes, and the two decisions for each matrix: where it lives from load on ([`residence`]), and how
+//! a product of some rows uses it ([`consumption`]). Both are pure functions to data.
 
 use crate::backend::Facts;
 use crate::error::{Result, RuntimeError};
@@ -133,7 +133,8 @@ pub struct Decision<T> {
     pub reason: String,
 }
 
-/// Decides where a matrix lives, for a mode that [`resolve`] gave. `kept`: whether [`pinned`] keeps its block decoded.
+/// Decides where a matrix lives, for a mode that [`resolve`] gave. `kept`: whether [`pinned`] keeps its block
+/// decoded.
 pub fn residence(matrix: &MatrixFacts, mode: Mode, kept: bool) -> Decision<Residence> {
     let (choice, reason) = match (matrix.form, mode) {
         (Form::Floats, _) => (Residence::Dense, "holds floats: there are no codes to decode"),
@@ -214,7 +215,8 @@ impl Sizes {
         self.blocks.iter().copied().max().unwrap_or(0) + self.expert
     }
 
-    /// Which blocks stay decoded under a budget (see [`pinned`]), and how many experts have room in what is left.
+    /// Which blocks stay decoded under a budget (see [`pinned`]), and how many experts have room in what is
+    /// left.
     pub fn within(&self, budget: u64) -> (Vec<bool>, usize) {
         let kept = pinned(&self.blocks, budget.saturating_sub(self.expert));
         let of = |kept_ones: bool| {
@@ -278,10 +280,11 @@ pub fn resolve(
     }
 }
 
-/// Which blocks stay decoded under a budget. The others take turns in what is left, which holds at least the largest of them.
+/// Which blocks stay decoded under a budget. The others take turns in what is left, which holds at least the
+/// largest of them.
 ///
-/// A pass over all layers in order evicts every layer from a plain LRU cache just before it is used again; the best that
-/// any policy can do is to keep some and let the rest pass through (Belady, 1966).
+/// A pass over all layers in order evicts every layer from a plain LRU cache just before it is used again;
+/// the best that any policy can do is to keep some and let the rest pass through (Belady, 1966).
 pub fn pinned(blocks: &[u64], budget: u64) -> Vec<bool> {
     if blocks.iter().sum::<u64>() <= budget {
         return vec![true; blocks.len()];

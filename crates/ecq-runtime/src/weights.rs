@@ -100,7 +100,8 @@ impl Matrix {
         Ok(weights)
     }
 
-    /// The weights as floats, little endian, and their type: as stored where it is one, half precision for blocks.
+    /// The weights as floats, little endian, and their type: as stored where it is one, half precision for
+    /// blocks.
     ///
     /// # Errors
     /// As [`to_f32`](Self::to_f32).

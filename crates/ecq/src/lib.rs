@@ -56,8 +56,8 @@
 //! # The crates below
 //!
 //! What the types above do not offer is in the crates that they are made of: [`format`](mod@format)
-//! (containers and checkpoints), [`codec`] (one weight matrix to an encoded tensor and back), [`coding`] (entropy
-//! coders), [`kernels`] (products on the CPU), and with
+//! (containers and checkpoints), [`codec`] (one weight matrix to an encoded tensor and back), [`coding`]
+//! (entropy coders), [`kernels`] (products on the CPU), and with
 //! features `quant` (quantizers), `pack` (the offline pipeline) and `runtime` (engine, programs, backends).
 //! Their interfaces change more often than that of this crate.
 

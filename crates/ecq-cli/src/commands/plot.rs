@@ -70,7 +70,8 @@ fn series(records: &[String], point: impl Fn(&Value) -> Option<Point>) -> anyhow
     Ok(all)
 }
 
-/// The records of a file: one object, a list of them, or one a line; objects that hold lists of results are taken apart.
+/// The records of a file: one object, a list of them, or one a line; objects that hold lists of results are
+/// taken apart.
 fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();

@@ -166,7 +166,8 @@ impl Cached<'_> {
         }
     }
 
-    /// The head's values at `positions`, one after another, in f32: what many queries look at is converted once.
+    /// The head's values at `positions`, one after another, in f32: what many queries look at is converted
+    /// once.
     pub fn unroll(&self, blocks: BlockTable, place: HeadPlace, positions: Range<usize>, to: &mut Vec<f32>) {
         to.resize(positions.len() * place.head_dim, 0.0);
         for (position, to) in positions.zip(to.chunks_exact_mut(place.head_dim)) {
@@ -186,8 +187,8 @@ impl Cached<'_> {
 }
 
 impl CachedMut<'_> {
-    /// Writes `x`, the heads of a position, to a row. Integers round to nearest on a scale of a 127th of the head's
-    /// largest magnitude.
+    /// Writes `x`, the heads of a position, to a row. Integers round to nearest on a scale of a 127th of the
+    /// head's largest magnitude.
     pub fn store(&mut self, x: &[f32], heads: usize, row: usize) {
         let values = row * x.len()..(row + 1) * x.len();
         match self {
@@ -201,7 +202,8 @@ impl CachedMut<'_> {
                     let most = x.iter().fold(0f32, |most, x| most.max(x.abs()));
                     *scale = bf16::from_f32(most / 127.0);
                     let inverse = if scale.to_f32() > 0.0 { 1.0 / scale.to_f32() } else { 0.0 };
-                    // A scale that was rounded down takes the largest value a little beyond 127: `as` saturates.
+                    // A scale that was rounded down takes the largest value a little beyond 127: `as`
+                    // saturates.
                     codes.iter_mut().zip(x).for_each(|(code, x)| *code = (x * inverse).round() as i8);
                 }
             }
@@ -209,8 +211,8 @@ impl CachedMut<'_> {
     }
 }
 
-/// A half as a single by its bits, which is compiled for the instruction set of the loop around it; the conversion of
-/// `half` asks for the processor again at every row, a tenth of attention's time.
+/// A half as a single by its bits, which is compiled for the instruction set of the loop around it; the
+/// conversion of `half` asks for the processor again at every row, a tenth of attention's time.
 #[inline(always)]
 fn widened(half: f16) -> f32 {
     let bits = u32::from(half.to_bits());
@@ -234,7 +236,8 @@ pub struct AttentionScratch {
 
 /// `y = softmax(q K^T * scale) V` over the cached `positions`, for one query of one head.
 ///
-/// The order of sums follows from the positions alone, not from the blocks that hold them. Keys and values have one type.
+/// The order of sums follows from the positions alone, not from the blocks that hold them. Keys and values
+/// have one type.
 ///
 /// # Panics
 /// When keys and values have different types.

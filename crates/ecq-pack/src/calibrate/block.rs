@@ -1,4 +1,5 @@
-//! A block of a transformer in f32, forwards and backwards: the same for every architecture, as in the runtime.
+//! A block of a transformer in f32, forwards and backwards: the same for every architecture, as in the
+//! runtime.
 
 use super::layers::{Attention, Norm, Rotation, activation};
 use super::products::{add_product, all, by_transposed};
@@ -71,7 +72,8 @@ struct Part {
 
 /// Who looks at the inputs and the gradients of the outputs of matrices while a block goes backwards.
 pub(super) trait Observer {
-    /// Rows of inputs of matrix `matrix` of the block, and the gradients of its outputs, runs of columns side by side.
+    /// Rows of inputs of matrix `matrix` of the block, and the gradients of its outputs, runs of columns side
+    /// by side.
     fn linear(&mut self, matrix: usize, x: &[f32], dy: &[&[f32]]) -> Result<()>;
 }
 

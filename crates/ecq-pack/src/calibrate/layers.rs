@@ -10,7 +10,8 @@ use rayon::prelude::*;
 #[derive(Debug, Clone)]
 pub(super) struct Norm {
     pub(super) weight: Vec<f32>,
-    /// Mean and variance are taken out where it is there (Ba et al., 2016), the root mean square where it is not.
+    /// Mean and variance are taken out where it is there (Ba et al., 2016), the root mean square where it is
+    /// not.
     pub(super) bias: Option<Vec<f32>>,
     pub(super) eps: f32,
 }
@@ -63,7 +64,8 @@ impl Norm {
     }
 }
 
-/// Cosines and sines of a run of positions, [`ecq_kernels::cpu::angles`] laid out, and which values they turn.
+/// Cosines and sines of a run of positions, [`ecq_kernels::cpu::angles`] laid out, and which values they
+/// turn.
 #[derive(Debug, Clone)]
 pub(super) struct Rotation {
     forward: Vec<f32>,

@@ -1,8 +1,10 @@
 //! Running a model on text to learn what errors in its weights cost.
 //!
-//! Blocks are loaded one at a time, first to last and then last to first; between them the residual stream of all tokens lies in a file. So
-//! memory is bounded by one block and one batch, whatever the model. Going backwards, the gradients are those of the log-likelihood of tokens
-//! drawn from the model's own distribution: their second moments are the Fisher information, the curvature of the KL to the unquantized model.
+//! Blocks are loaded one at a time, first to last and then last to first; between them the residual stream of
+//! all tokens lies in a file. So memory is bounded by one block and one batch, whatever the model. Going
+//! backwards, the gradients are those of the log-likelihood of tokens drawn from the model's own
+//! distribution: their second moments are the Fisher information, the curvature of the KL to the unquantized
+//! model.
 
 mod block;
 mod journal;
@@ -49,7 +51,8 @@ pub struct Sequences {
     pub seed: u64,
 }
 
-/// What errors in the matrices of a model cost, in files of a folder: one for each matrix of a block and for the head.
+/// What errors in the matrices of a model cost, in files of a folder: one for each matrix of a block and for
+/// the head.
 #[derive(Debug, Clone)]
 pub struct Calibration {
     folder: PathBuf,
@@ -82,10 +85,12 @@ impl Calibration {
         Self { folder: place.folder.to_owned(), description: place.description.to_owned() }
     }
 
-    /// Runs a model on sequences and writes the moments of its matrices to a place; goes on where an interrupted run stopped.
+    /// Runs a model on sequences and writes the moments of its matrices to a place; goes on where an
+    /// interrupted run stopped.
     ///
     /// # Errors
-    /// When a tensor is missing or damaged, a token is unknown, gradients are not finite, or files cannot be written.
+    /// When a tensor is missing or damaged, a token is unknown, gradients are not finite, or files cannot be
+    /// written.
     pub(crate) fn collect(
         checkpoint: &Checkpoint,
         sequences: &Sequences,
@@ -209,9 +214,10 @@ impl Observer for BlockSums {
 
 /// Sums over tokens from which the moments of embedding and head follow.
 ///
-/// An error `e` in the row of a token costs `p (1 - p) (e x)^2 / 2` at the head, on average over final states `x` and the token's probability `p`, and
-/// `f (e g)^2 / 2` where it is read, `f` being how often that is and `g` the slope there. Texts of calibration hold few of the tokens that there
-/// are; how often the model expects one stands in for how often it is seen.
+/// An error `e` in the row of a token costs `p (1 - p) (e x)^2 / 2` at the head, on average over final states
+/// `x` and the token's probability `p`, and `f (e g)^2 / 2` where it is read, `f` being how often that is and
+/// `g` the slope there. Texts of calibration hold few of the tokens that there are; how often the model
+/// expects one stands in for how often it is seen.
 struct HeadSums {
     inputs: Gram,
     /// Of `p`, and of `p (1 - p)`.

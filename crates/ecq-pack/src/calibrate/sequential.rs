@@ -1,8 +1,9 @@
 //! Quantizing block after block, each on what the quantized ones before it give.
 //!
-//! Errors of earlier matrices reach later ones as inputs that are a little off. Their moments are taken of what really comes in, and the
-//! weights that are aimed at are moved part of the way to those that would make good for what is off (in the manner of GPTAQ, arXiv 2504.02692).
-//! That holds for the very errors that were made: what is quantized here must not be rounded anew afterwards.
+//! Errors of earlier matrices reach later ones as inputs that are a little off. Their moments are taken of
+//! what really comes in, and the weights that are aimed at are moved part of the way to those that would make
+//! good for what is off (in the manner of GPTAQ, arXiv 2504.02692). That holds for the very errors that were
+//! made: what is quantized here must not be rounded anew afterwards.
 
 use super::block::{Block, Stage};
 use super::journal::{Journal, Place};
@@ -45,7 +46,8 @@ pub(crate) struct Quantized {
 
 /// Who quantizes matrices one after another.
 pub(crate) trait Quantizer {
-    /// Quantizes the matrix with this name in the file: the weights to aim at, and what errors cost. `None` if it is kept.
+    /// Quantizes the matrix with this name in the file: the weights to aim at, and what errors cost. `None`
+    /// if it is kept.
     fn quantize(&mut self, name: &str, aim: &[f32], moments: &Moments) -> Result<Option<Quantized>>;
 
     /// Takes note of what an interrupted run made of a matrix.
@@ -80,8 +82,9 @@ struct Work<'a> {
 }
 
 impl Calibration {
-    /// Quantizes all matrices in turn; keeps the moments of the inputs that they get, and the weights that were aimed at, in a place. Says
-    /// how each was quantized. Goes on behind the last block of an interrupted run.
+    /// Quantizes all matrices in turn; keeps the moments of the inputs that they get, and the weights that
+    /// were aimed at, in a place. Says how each was quantized. Goes on behind the last block of an
+    /// interrupted run.
     ///
     /// # Errors
     /// As [`collect`](Self::collect), or when `quantizer` fails.
@@ -279,7 +282,8 @@ impl Work<'_> {
     }
 }
 
-/// What weights are multiplied with to make good, part of the way, for inputs that are off: `WAY off (inputs + damping)^-1`.
+/// What weights are multiplied with to make good, part of the way, for inputs that are off: `WAY off (inputs
+/// + damping)^-1`.
 fn moving(off: &[f32], inputs: &[f32], cols: usize) -> Result<Mat<f32>> {
     let diagonal: Vec<f64> = (0..cols).map(|i| f64::from(inputs[i * cols + i])).collect();
     let mean = diagonal.iter().sum::<f64>() / cols as f64;

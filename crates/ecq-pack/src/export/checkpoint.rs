@@ -17,7 +17,8 @@ use std::path::Path;
 pub enum CheckpointFormat {
     /// Floats, as `transformers` reads them.
     Safetensors,
-    /// MLX's quantized layers (`weight` of u32, `scales`, `biases`), where it has the grid; others are floats.
+    /// MLX's quantized layers (`weight` of u32, `scales`, `biases`), where it has the grid; others are
+    /// floats.
     Mlx,
 }
 
@@ -76,8 +77,8 @@ enum Form {
 /// Writes an `.ecq` as a checkpoint folder `dest`; one tensor is in memory at a time.
 ///
 /// # Errors
-/// When the file is damaged, a tensor has no place in the conventions, `dest` is there, or cannot be written; nothing is left
-/// under `dest`.
+/// When the file is damaged, a tensor has no place in the conventions, `dest` is there, or cannot be written;
+/// nothing is left under `dest`.
 pub fn export_checkpoint(
     file: &Path,
     dest: &Path,
@@ -307,7 +308,8 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
         }
         (Form::Packed { bits, .. }, Tensor::Coded(codes, Grid::AffineGroups(grid))) => {
             let biases = biases(&grid)?;
-            // MLX's words are little endian and its codes run on within a row, least significant bit first: the packed coding.
+            // MLX's words are little endian and its codes run on within a row, least significant bit first:
+            // the packed coding.
             let packed = ecq_codec::pack(codes.symbols(), codes.cols(), 1 << bits);
             Ok(vec![
                 ordered(packed),
@@ -351,7 +353,8 @@ fn transposed(bytes: &[u8], facts: &TensorFacts, width: usize) -> Vec<u8> {
     out
 }
 
-/// What `mlx-lm` reads to build quantized layers: the commonest grid for all, others by the path of their layer.
+/// What `mlx-lm` reads to build quantized layers: the commonest grid for all, others by the path of their
+/// layer.
 fn note_quantization(config: &mut Map<String, Value>, outgoing: &[Outgoing]) {
     let packed: Vec<(&str, (usize, u8))> = outgoing
         .iter()

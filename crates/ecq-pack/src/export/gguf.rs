@@ -1,4 +1,5 @@
-//! GGUF: the file that a model came from, byte for byte; on other grids, the same model in types that GGUF has.
+//! GGUF: the file that a model came from, byte for byte; on other grids, the same model in types that GGUF
+//! has.
 
 use super::{ExportReport, floats};
 use crate::error::{PackError, Result};
@@ -16,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// Writes a model that came from GGUF back to a GGUF file `dest`.
 ///
-/// Without a recipe that is the source, byte for byte. A requantized tensor is written in the type that holds its codes, where there is
-/// one, else as halves (vectors as f32).
+/// Without a recipe that is the source, byte for byte. A requantized tensor is written in the type that holds
+/// its codes, where there is one, else as halves (vectors as f32).
 ///
 /// # Errors
 /// When the file is damaged, did not come from GGUF, or cannot be written; nothing is left under `dest`.

@@ -1,5 +1,5 @@
-//! The plan that most families share: RMS norms, rotary embedding, grouped heads, a gated feed-forward layer, and the names
-//! of tensors that Llama's checkpoints have.
+//! The plan that most families share: RMS norms, rotary embedding, grouped heads, a gated feed-forward layer,
+//! and the names of tensors that Llama's checkpoints have.
 
 use super::keys::{Keys, wrong};
 use super::{
@@ -9,7 +9,8 @@ use super::{
 use crate::error::Result;
 use ecq_core::Activation;
 
-/// What a family reads from its configuration, before it is put into blocks; a family changes what it does differently.
+/// What a family reads from its configuration, before it is put into blocks; a family changes what it does
+/// differently.
 pub(super) struct Decoder {
     pub(super) architecture: String,
     pub(super) hidden: usize,
@@ -92,7 +93,8 @@ impl Decoder {
         self.windows.len()
     }
 
-    /// Gives a window to the layers that `layer_types` names, or without that key to those that `otherwise` does.
+    /// Gives a window to the layers that `layer_types` names, or without that key to those that `otherwise`
+    /// does.
     pub(super) fn set_windows(&mut self, keys: &Keys, otherwise: impl Fn(usize) -> bool) -> Result<()> {
         let window = keys.whole("sliding_window")?;
         let listed = keys.windowed_layers(self.layers())?;

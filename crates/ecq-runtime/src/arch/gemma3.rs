@@ -1,4 +1,5 @@
-//! Gemma 3: windows in five of six layers, which have a rotary embedding of their own, norms around each sublayer.
+//! Gemma 3: windows in five of six layers, which have a rotary embedding of their own, norms around each
+//! sublayer.
 
 use super::decoder::Decoder;
 use super::keys::Keys;

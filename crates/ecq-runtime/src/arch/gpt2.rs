@@ -1,4 +1,5 @@
-//! GPT-2: learned positions, layer norms with biases, queries, keys and values in one tensor that is stored input-major.
+//! GPT-2: learned positions, layer norms with biases, queries, keys and values in one tensor that is stored
+//! input-major.
 
 use super::keys::{Keys, wrong};
 use super::{

@@ -1,4 +1,5 @@
-//! Keys of a `config.json`. A key that an architecture leaves out has the default of its class in transformers.
+//! Keys of a `config.json`. A key that an architecture leaves out has the default of its class in
+//! transformers.
 
 use super::{Rope, Scaling};
 use crate::error::{Result, RuntimeError};
@@ -25,7 +26,8 @@ impl Keys<'_> {
         types.iter().map(one).collect::<Result<_>>().map(Some)
     }
 
-    /// The rotary embedding: `rope_parameters` (perhaps one for each type of layer) or `rope_theta` and `rope_scaling`.
+    /// The rotary embedding: `rope_parameters` (perhaps one for each type of layer) or `rope_theta` and
+    /// `rope_scaling`.
     pub(super) fn rope(
         &self,
         layer_type: Option<&str>,

@@ -1,4 +1,5 @@
-//! Architectures as data: one file for each family, which reads a `config.json` and says what the blocks are made of.
+//! Architectures as data: one file for each family, which reads a `config.json` and says what the blocks are
+//! made of.
 //!
 //! A new family is a file beside the others and a line of the list below.
 

@@ -1,5 +1,5 @@
-//! Rotary frequencies and their scalings beyond the trained context, as `modeling_rope_utils.py` of transformers
-//! computes them.
+//! Rotary frequencies and their scalings beyond the trained context, as `modeling_rope_utils.py` of
+//! transformers computes them.
 
 use std::f64::consts::TAU;
 
@@ -62,7 +62,8 @@ pub enum Scaling {
 }
 
 impl Rope {
-    /// The `dim / 2` frequencies in radians per position for a text of `length` tokens, and the factor of cosines and sines.
+    /// The `dim / 2` frequencies in radians per position for a text of `length` tokens, and the factor of
+    /// cosines and sines.
     pub fn frequencies(&self, length: usize) -> (Vec<f32>, f32) {
         let base =
             |theta: f64| (0..self.dim / 2).map(move |i| theta.powf(-((2 * i) as f64) / self.dim as f64));

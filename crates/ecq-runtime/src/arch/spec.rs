@@ -1,4 +1,5 @@
-//! What a transformer is made of, as data: read by the loader, the programs, the calibrator and the size estimates alike.
+//! What a transformer is made of, as data: read by the loader, the programs, the calibrator and the size
+//! estimates alike.
 
 use super::Rope;
 use ecq_core::Activation;
@@ -281,7 +282,8 @@ impl BlockSpec {
         self.dense_linears().into_iter().chain(experts).collect()
     }
 
-    /// Its tensors with more than one dimension but those of experts, each once: one of several matrices stands for all.
+    /// Its tensors with more than one dimension but those of experts, each once: one of several matrices
+    /// stands for all.
     pub fn tensors(&self) -> Vec<&LinearSpec> {
         let mut all: Vec<&LinearSpec> = Vec::new();
         for linear in self.dense_linears() {

@@ -1,12 +1,14 @@
 //! The seam between models and devices.
 //!
-//! A backend holds buffers, weights and slots, and compiles a [`Program`], which is one whole step, into whatever its
-//! device replays: the CPU keeps a list of commands, a device that captures graphs captures one, one that encodes commands
-//! encodes them. What differs from step to step enters with the submission.
+//! A backend holds buffers, weights and slots, and compiles a [`Program`], which is one whole step, into
+//! whatever its device replays: the CPU keeps a list of commands, a device that captures graphs captures one,
+//! one that encodes commands encodes them. What differs from step to step enters with the submission.
 //!
-//! Who checks: [`Backend::load`] checks bytes of a file; [`Program::new`] has checked every command against the layout, and
+//! Who checks: [`Backend::load`] checks bytes of a file; [`Program::new`] has checked every command against
+//! the layout, and
 //! [`Backend::compile`] that the bindings are what the layout says ([`Bindings::check`]) and its own; a compiled program only
-//! runs. What a submission says of rows and blocks is the caller's to get right ([`Batch`](crate::Batch) does).
+//! runs. What a submission says of rows and blocks is the caller's to get right ([`Batch`](crate::Batch)
+//! does).
 
 mod cpu;
 
@@ -85,7 +87,8 @@ pub struct Facts {
     pub kind: &'static str,
     /// Threads that compute; 1 where the word has no meaning.
     pub threads: usize,
-    /// Whether [`Queue::Decode`](crate::program::Queue::Decode) runs on the device itself, beside the other queue (`async`).
+    /// Whether [`Queue::Decode`](crate::program::Queue::Decode) runs on the device itself, beside the other
+    /// queue (`async`).
     pub decodes_aside: bool,
     /// Whether a product has the same bits wherever its weights live and however many rows it has.
     pub same_bits: bool,
@@ -211,8 +214,8 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// A handle to what a backend keeps for a matrix of `[rows, cols]`: how many bytes it holds, mapped ones included, and how
-    /// many it takes in a slot (0 where it needs none).
+    /// A handle to what a backend keeps for a matrix of `[rows, cols]`: how many bytes it holds, mapped ones
+    /// included, and how many it takes in a slot (0 where it needs none).
     pub fn new(shape: [usize; 2], bytes: u64, slot_bytes: usize, inner: Arc<dyn Any + Send + Sync>) -> Self {
         Self { shape, bytes, slot_bytes, inner }
     }

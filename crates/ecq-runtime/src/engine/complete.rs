@@ -18,8 +18,8 @@ pub struct Completion {
 }
 
 impl Engine {
-    /// Takes a request and steps until all of its sequences have ended; `listener` hears of each event of it, and may cancel
-    /// it. What happens to other requests meanwhile is not heard.
+    /// Takes a request and steps until all of its sequences have ended; `listener` hears of each event of it,
+    /// and may cancel it. What happens to other requests meanwhile is not heard.
     ///
     /// # Errors
     /// As [`submit`](Self::submit), or when the model turns out to be damaged.

@@ -15,8 +15,8 @@ impl Draft {
         Self { executor }
     }
 
-    /// Proposes up to `most` tokens for each job that waits for one. Whatever fails here costs speed, never a token: the
-    /// job then goes on without proposals.
+    /// Proposes up to `most` tokens for each job that waits for one. Whatever fails here costs speed, never a
+    /// token: the job then goes on without proposals.
     pub(super) fn propose(&mut self, jobs: &mut [Job], most: usize, context: usize) {
         let context = context.min(self.executor.context());
         let wanted = |job: &Job| {
@@ -28,7 +28,8 @@ impl Draft {
         let writes = |job: &Job| job.pending() == 1 && wanted(job) > 0 && alone(job);
         for job in jobs.iter_mut().filter(|job| writes(job)) {
             job.drafted.clear();
-            // The draft has seen its own proposals; what was not accepted is taken back. The last token always runs.
+            // The draft has seen its own proposals; what was not accepted is taken back. The last token
+            // always runs.
             let cache = job.draft_cache.get_or_insert_with(|| {
                 self.executor.pool().blocks().sequence_with_prefix(job.salt, &job.tokens)
             });

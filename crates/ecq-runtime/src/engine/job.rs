@@ -77,7 +77,8 @@ impl Job {
         Event { request: self.request, sequence: self.number, kind }
     }
 
-    /// Takes the token that a device has chosen, or chooses from logits; says how the sequence ends if it does.
+    /// Takes the token that a device has chosen, or chooses from logits; says how the sequence ends if it
+    /// does.
     pub(super) fn take_token(
         &mut self,
         chosen: Option<Option<u32>>,

@@ -1,9 +1,9 @@
 //! A step machine that continues many texts at once.
 //!
-//! Each step gives every text that is being written a row, and the rest of a row budget to the oldest prompts, some rows of
-//! each at a time (continuous batching, Yu et al., 2022; chunked prefill, Agrawal et al., 2023). A text that finds no room
-//! for its keys and values takes that of the youngest, which is computed again later. None of this changes a token: the
-//! sums of a row do not depend on the other rows.
+//! Each step gives every text that is being written a row, and the rest of a row budget to the oldest
+//! prompts, some rows of each at a time (continuous batching, Yu et al., 2022; chunked prefill, Agrawal et
+//! al., 2023). A text that finds no room for its keys and values takes that of the youngest, which is
+//! computed again later. None of this changes a token: the sums of a row do not depend on the other rows.
 
 mod complete;
 mod draft;
@@ -35,7 +35,8 @@ pub struct EngineOptions {
     pub executor: ExecutorOptions,
     /// Tokens that a draft model proposes at once.
     pub draft_tokens: usize,
-    /// Steps that run without the host where all texts take their likeliest tokens: for devices where a step is short.
+    /// Steps that run without the host where all texts take their likeliest tokens: for devices where a step
+    /// is short.
     pub steps_ahead: usize,
 }
 
@@ -101,12 +102,12 @@ impl Engine {
         })
     }
 
-    /// Lets a smaller model propose tokens, which the model then checks several at a time (Leviathan et al., 2023). Chosen
-    /// are the same tokens as without it.
+    /// Lets a smaller model propose tokens, which the model then checks several at a time (Leviathan et al.,
+    /// 2023). Chosen are the same tokens as without it.
     ///
     /// # Errors
-    /// When its vocabulary has another size, or the device has no room. Whether the tokens are the same is the caller's to
-    /// check ([`Tokenizer::same_tokens`]).
+    /// When its vocabulary has another size, or the device has no room. Whether the tokens are the same is
+    /// the caller's to check ([`Tokenizer::same_tokens`]).
     pub fn with_draft(mut self, model: Arc<Model>) -> Result<Self> {
         let (ours, theirs) = (self.model().config().vocabulary, model.config().vocabulary);
         if ours != theirs {
@@ -280,8 +281,8 @@ impl Engine {
         }
     }
 
-    /// The rows of the next step: one for each text that is being written (and its drafted tokens), the rest of the budget
-    /// for prompts. Oldest first; where there is no room, the youngest loses its own.
+    /// The rows of the next step: one for each text that is being written (and its drafted tokens), the rest
+    /// of the budget for prompts. Oldest first; where there is no room, the youngest loses its own.
     fn gather(&mut self, events: &mut Vec<Event>) -> (Batch, Vec<Part>, usize) {
         let (mut batch, mut parts) = (Batch::new(), Vec::<Part>::new());
         let budget = self.executor.rows();

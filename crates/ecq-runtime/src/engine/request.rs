@@ -31,7 +31,8 @@ pub struct Request {
     pub sequences: usize,
     /// Log-probabilities of each token, and of this many of the likeliest ones beside it.
     pub log_probs: Option<usize>,
-    /// Whether the logits after each token of the prompt are wanted: then no part of it is taken from the cache.
+    /// Whether the logits after each token of the prompt are wanted: then no part of it is taken from the
+    /// cache.
     pub prompt_logits: bool,
     /// Requests of different salts share no cached keys and values.
     pub salt: u64,

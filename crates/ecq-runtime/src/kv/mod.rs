@@ -3,7 +3,8 @@
 //! The method is paged attention (Kwon et al., "Efficient Memory Management for Large Language Model Serving
 //! with PagedAttention", 2023): keys and values live in blocks of a fixed number of positions, and a table
 //! for each sequence names the blocks that hold its positions. Sequences that start with the same tokens
-//! share blocks. But for `storage.rs`, which allocates them, this module has no device memory: a block is a number.
+//! share blocks. But for `storage.rs`, which allocates them, this module has no device memory: a block is a
+//! number.
 //!
 //! Layers that attend to the same positions share their tables and form a group: one for full attention, one
 //! for each window. A step of a sequence is [`Sequence::reserve`], the copies that it returns, the writes to

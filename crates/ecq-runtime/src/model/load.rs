@@ -47,8 +47,8 @@ pub struct PlannedTensor {
     pub plan: Decision<Residence>,
 }
 
-/// A transformer on a backend: configuration, weights, and the slots into which layers are decoded, whatever the number of
-/// sequences and executors that use it.
+/// A transformer on a backend: configuration, weights, and the slots into which layers are decoded, whatever
+/// the number of sequences and executors that use it.
 pub struct Model {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) config: Config,
@@ -78,8 +78,8 @@ impl Model {
     /// Decides where every tensor lives and brings it to the backend.
     ///
     /// # Errors
-    /// Names the tensor that is missing, of a wrong shape, or damaged; [`Mode`](crate::RuntimeError::Mode) tells why a
-    /// mode does not run.
+    /// Names the tensor that is missing, of a wrong shape, or damaged; [`Mode`](crate::RuntimeError::Mode)
+    /// tells why a mode does not run.
     pub fn load(checkpoint: &Checkpoint, backend: Arc<dyn Backend>, options: LoadOptions) -> Result<Self> {
         let config = checkpoint.config().clone();
         let matrices = Matrices::collect(checkpoint)?;

@@ -1,4 +1,5 @@
-//! A transformer on a backend: its weights, the slots that its layers pass through, and the steps of its programs.
+//! A transformer on a backend: its weights, the slots that its layers pass through, and the steps of its
+//! programs.
 
 mod load;
 mod ring;

@@ -19,8 +19,9 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// Adds the slots to the layout: one set of them, or, where blocks are decoded ahead, two that take turns; the last of an
-    /// odd number of blocks then has a set of its own, so that the first can be decoded for the next step beside it.
+    /// Adds the slots to the layout: one set of them, or, where blocks are decoded ahead, two that take
+    /// turns; the last of an odd number of blocks then has a set of its own, so that the first can be decoded
+    /// for the next step beside it.
     pub(super) fn new(mode: Mode, blocks: &[Vec<WeightId>], kept: &[bool], layout: &mut Layout) -> Self {
         let ahead = matches!(mode, Mode::Prefetch | Mode::Async);
         let through = |id: &&WeightId| layout.weights[id.0 as usize].residence == Residence::Slot;

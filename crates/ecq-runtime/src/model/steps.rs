@@ -107,7 +107,8 @@ pub(crate) struct Angles {
 }
 
 impl Wires {
-    /// Adds the buffers to a layout: for `rows` rows, `logits_rows` of logits at once, and `ahead` steps without the host.
+    /// Adds the buffers to a layout: for `rows` rows, `logits_rows` of logits at once, and `ahead` steps
+    /// without the host.
     pub(crate) fn new(
         model: &Model,
         views: &KvViews,

@@ -323,8 +323,8 @@ impl Check<'_> {
     }
 }
 
-/// What has happened before what, as clocks of both queues (Fidge, 1988; Mattern, 1989): entry `[a][b]` is how many steps of
-/// queue `b` are known to be done by the last step of queue `a`.
+/// What has happened before what, as clocks of both queues (Fidge, 1988; Mattern, 1989): entry `[a][b]` is
+/// how many steps of queue `b` are known to be done by the last step of queue `a`.
 struct Order {
     clocks: [[usize; 2]; 2],
     edges: HashMap<Edge, (Queue, [usize; 2])>,

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 /// One kernel, its operands, its parameters.
 ///
-/// Matrices of activations are row-major, one row for each row of the batch, and begin at the start of their buffer.
+/// Matrices of activations are row-major, one row for each row of the batch, and begin at the start of their
+/// buffer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// `y[r] = table[index[r]] * scale`, or added to `y`; over the rows of the batch.
@@ -102,8 +103,8 @@ pub enum Command {
         /// Values of a row.
         width: usize,
     },
-    /// The experts of each row and their weights: a softmax over `logits`, the `top_k` largest, of equals the first, their
-    /// weights perhaps divided by their sum.
+    /// The experts of each row and their weights: a softmax over `logits`, the `top_k` largest, of equals the
+    /// first, their weights perhaps divided by their sum.
     Route {
         /// `[rows, experts]`.
         logits: BufferId,
@@ -160,9 +161,10 @@ pub enum Command {
         /// A `u32` for each wanted row.
         y: BufferId,
     },
-    /// Makes the chosen tokens the next inputs, so that the program can run again without the host: for wanted row `i`,
-    /// `history[count[0] * chosen.len() + i] = chosen[i]`, `tokens[index[i]] = chosen[i]`, `positions[index[i]] += 1`; then
-    /// `count[0] += 1`. Steps beyond the end of `history` write nothing to it.
+    /// Makes the chosen tokens the next inputs, so that the program can run again without the host: for
+    /// wanted row `i`, `history[count[0] * chosen.len() + i] = chosen[i]`, `tokens[index[i]] = chosen[i]`,
+    /// `positions[index[i]] += 1`; then `count[0] += 1`. Steps beyond the end of `history` write nothing to
+    /// it.
     Advance {
         /// A `u32` for each wanted row.
         chosen: BufferId,
@@ -177,8 +179,8 @@ pub enum Command {
         /// One `u32`.
         count: BufferId,
     },
-    /// Copies whole blocks of a cache: row `r` of `pairs` is a source and a target. Rows take effect in order: what one
-    /// writes, a later one may read or write.
+    /// Copies whole blocks of a cache: row `r` of `pairs` is a source and a target. Rows take effect in
+    /// order: what one writes, a later one may read or write.
     CopyBlocks {
         /// Two `u32` for each row.
         pairs: BufferId,
@@ -262,9 +264,10 @@ pub struct Experts {
     pub top_k: usize,
     /// The experts, by number.
     pub experts: Vec<ExpertWeights>,
-    /// Sets of slots for one expert each, where its weights live in streams that are decoded before use: an expert that was
-    /// chosen is decoded into the set that was used least recently, unless one holds it. Sets may be shared with other
-    /// commands of this kind. Empty where experts are multiplied from where they live.
+    /// Sets of slots for one expert each, where its weights live in streams that are decoded before use: an
+    /// expert that was chosen is decoded into the set that was used least recently, unless one holds it. Sets
+    /// may be shared with other commands of this kind. Empty where experts are multiplied from where they
+    /// live.
     pub slots: Vec<Vec<SlotId>>,
     /// The nonlinearity.
     pub activation: Activation,

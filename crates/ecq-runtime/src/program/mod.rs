@@ -1,10 +1,11 @@
 //! Programs: what a device does for one step of a model, from the embedding to the logits, as plain data.
 //!
 //! Commands name buffers, weights and slots by ids of a [`Layout`]. A program is checked once, by [`Program::new`], and then
-//! compiled by a backend, which need not check it again; it can be printed. What changes from step to step (tokens,
-//! positions, block tables, how many rows are in use) enters with the submission.
+//! compiled by a backend, which need not check it again; it can be printed. What changes from step to step
+//! (tokens, positions, block tables, how many rows are in use) enters with the submission.
 //!
-//! Commands stand in the order in which one thread could run them. Those of [`Queue::Decode`] may run beside those of
+//! Commands stand in the order in which one thread could run them. Those of [`Queue::Decode`] may run beside
+//! those of
 //! [`Queue::Compute`]; [`Step::Signal`] and [`Step::Wait`] are the edges between both, so that a device can capture the whole
 //! step as one graph.
 
@@ -108,8 +109,9 @@ pub enum Queue {
     Decode,
 }
 
-/// Rows that a command works on. How many of them are in use is said with each submission; a device computes nothing for
-/// the others, or writes what it computes for them nowhere but into their own rows of activations.
+/// Rows that a command works on. How many of them are in use is said with each submission; a device computes
+/// nothing for the others, or writes what it computes for them nowhere but into their own rows of
+/// activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rows {
     /// The rows of the batch.
@@ -140,10 +142,10 @@ pub struct Program {
 }
 
 impl Program {
-    /// Checks that every command stays inside its buffers for `rows` rows of the batch and `wanted` rows of logits, that
-    /// element types fit, that nothing is written while it is read, and that a slot is read only after it was decoded and
-    /// decoded only after its readers are done, on whichever queue. `decoded` are slots that hold a weight when the program
-    /// starts.
+    /// Checks that every command stays inside its buffers for `rows` rows of the batch and `wanted` rows of
+    /// logits, that element types fit, that nothing is written while it is read, and that a slot is read only
+    /// after it was decoded and decoded only after its readers are done, on whichever queue. `decoded` are
+    /// slots that hold a weight when the program starts.
     ///
     /// # Errors
     /// [`Program`](crate::RuntimeError::Program) says which command is wrong, and how.

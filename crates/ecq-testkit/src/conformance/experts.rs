@@ -63,8 +63,8 @@ struct Expert {
     down: Held,
 }
 
-/// Rows that choose experts against the same products one after another, for every residence; each row the same
-/// whatever the others choose, and whichever experts lie in slots.
+/// Rows that choose experts against the same products one after another, for every residence; each row the
+/// same whatever the others choose, and whichever experts lie in slots.
 pub fn experts(joined: &Joined) -> usize {
     let mut numbers = Numbers::new(32);
     let [inner, hidden] = SHAPE;

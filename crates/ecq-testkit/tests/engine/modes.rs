@@ -1,4 +1,5 @@
-//! The same tokens in every mode, from every coding and tile: on the CPU every form of the same codes gives the same bits.
+//! The same tokens in every mode, from every coding and tile: on the CPU every form of the same codes gives
+//! the same bits.
 
 use super::models::{MODES, embedded, engine, load, tokenizer};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice};

@@ -1,4 +1,5 @@
-//! Any interleaving of requests gives each of them exactly the tokens, and the log-probabilities, that it has alone.
+//! Any interleaving of requests gives each of them exactly the tokens, and the log-probabilities, that it has
+//! alone.
 
 use super::models::{MODES, embedded, load, packed, windowed};
 use ecq_fixtures::Numbers;

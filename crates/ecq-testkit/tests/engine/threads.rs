@@ -1,4 +1,5 @@
-//! Several engines and threads on one model: slots belong to the model, and nobody takes another's layer away.
+//! Several engines and threads on one model: slots belong to the model, and nobody takes another's layer
+//! away.
 
 use super::models::{MODES, embedded, engine, load, packed};
 use ecq_runtime::backend::ActivationType;

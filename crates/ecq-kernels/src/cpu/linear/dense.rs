@@ -6,7 +6,8 @@ use crate::Result;
 use ecq_core::{CoreError, FloatType};
 use std::ops::Range;
 
-/// Weights as plain floats, widened to f32 in the product; activations are read as floats in either precision.
+/// Weights as plain floats, widened to f32 in the product; activations are read as floats in either
+/// precision.
 #[derive(Debug, Clone)]
 pub struct DenseLinear {
     shape: [usize; 2],
@@ -25,8 +26,8 @@ impl DenseLinear {
         Self::with_isa(shape, dtype, bytes, Isa::detect())
     }
 
-    /// As [`new`](Self::new), for one instruction set, to compare them; one that this machine lacks falls to the best
-    /// it has.
+    /// As [`new`](Self::new), for one instruction set, to compare them; one that this machine lacks falls to
+    /// the best it has.
     ///
     /// # Errors
     /// As [`new`](Self::new).

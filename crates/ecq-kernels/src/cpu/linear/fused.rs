@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 /// Coded streams that are decoded inside each product, some rows at a time: the form of mode `fused`.
 ///
-/// Tables are expanded and side data decoded once; of the weights no more exists at a time than the rows that the lanes of
-/// a tile hold together (at least a panel of 16).
+/// Tables are expanded and side data decoded once; of the weights no more exists at a time than the rows that
+/// the lanes of a tile hold together (at least a panel of 16).
 #[derive(Debug, Clone)]
 pub struct FusedLinear {
     streams: Streams,
@@ -30,8 +30,8 @@ impl FusedLinear {
         Self::with_isa(tensor, Isa::detect())
     }
 
-    /// As [`new`](Self::new), for one instruction set of the product, to compare them; one that this machine lacks falls
-    /// to the best it has.
+    /// As [`new`](Self::new), for one instruction set of the product, to compare them; one that this machine
+    /// lacks falls to the best it has.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -41,8 +41,8 @@ impl FusedLinear {
         Ok(Self { streams, side: Arc::new(side), isa: isa.min(Isa::detect()) })
     }
 
-    /// Decodes all codes to packed ones, in parallel; they share the side data and go into `buffer`, so that a matrix can be
-    /// decoded into the same memory for every token. `PackedBuffer::default()` allocates.
+    /// Decodes all codes to packed ones, in parallel; they share the side data and go into `buffer`, so that
+    /// a matrix can be decoded into the same memory for every token. `PackedBuffer::default()` allocates.
     ///
     /// # Errors
     /// When a stream is corrupt.

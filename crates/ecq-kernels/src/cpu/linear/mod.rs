@@ -1,4 +1,5 @@
-//! Matrix products with weights that are held as codes: `y = x W^T`, `W` being `[rows, cols]`, row = output feature.
+//! Matrix products with weights that are held as codes: `y = x W^T`, `W` being `[rows, cols]`, row = output
+//! feature.
 //!
 //! | form | what it holds | what a product does |
 //! |---|---|---|
@@ -6,10 +7,10 @@
 //! | [`FusedLinear`] | the coded streams, memory-mapped or not | decodes some rows into the first-level cache |
 //! | [`DenseLinear`] | f16, bf16 or f32 weights | widens |
 //!
-//! Rows stand side by side in panels of 16, one a lane of 32 bits with four columns (a quad), so that a sum needs no
-//! reduction at its end and scales load as vectors. The form, the tile, the split of rows over threads and the number of
-//! rows of activations never change a bit of the result, nor does the instruction set: `integer.rs` and `float.rs` state
-//! the order of sums. Nothing here starts a thread.
+//! Rows stand side by side in panels of 16, one a lane of 32 bits with four columns (a quad), so that a sum
+//! needs no reduction at its end and scales load as vectors. The form, the tile, the split of rows over
+//! threads and the number of rows of activations never change a bit of the result, nor does the instruction
+//! set: `integer.rs` and `float.rs` state the order of sums. Nothing here starts a thread.
 
 mod activations;
 mod dense;
@@ -37,14 +38,14 @@ use std::ops::Range;
 
 /// A weight matrix that can be multiplied.
 ///
-/// Who checks: a constructor, whatever comes from a file; the caller of a method, what its `# Panics` lists, which no
-/// file can bring about.
+/// Who checks: a constructor, whatever comes from a file; the caller of a method, what its `# Panics` lists,
+/// which no file can bring about.
 pub trait Linear: Send + Sync {
     /// Rows (output features), columns (input features).
     fn shape(&self) -> [usize; 2];
 
-    /// A range of rows begins at a multiple of this and ends at one or at the last row; rows up to there share a panel
-    /// or a tile, and are the least that is worth a thread's while.
+    /// A range of rows begins at a multiple of this and ends at one or at the last row; rows up to there
+    /// share a panel or a tile, and are the least that is worth a thread's while.
     fn row_granularity(&self) -> usize;
 
     /// What the columns of activations must be multiplied with before a product; see [`Activations::set`].
@@ -61,7 +62,8 @@ pub trait Linear: Send + Sync {
     fn matmul(&self, x: &Activations, rows: Range<usize>, y: &mut [f32], scratch: &mut Scratch)
     -> Result<()>;
 
-    /// The weights of one row in f32, column scales included: an embedding. No more is decoded than the coding asks for.
+    /// The weights of one row in f32, column scales included: an embedding. No more is decoded than the
+    /// coding asks for.
     ///
     /// # Errors
     /// As [`matmul`](Self::matmul).

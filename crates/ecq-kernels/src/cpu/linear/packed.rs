@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 /// Codes at their own width (2 to 8 bits), laid out so that vectors unpack them: the form of mode `cached`.
 ///
-/// `[panels of 16 rows][blocks of 32 columns][width]` rows of 64 bytes, four bytes to a row of the panel: the places of
-/// column `c` of a quad, `c = 0..4`. Eight quads' codes share the `width` bytes of one place (see `width.rs`).
+/// `[panels of 16 rows][blocks of 32 columns][width]` rows of 64 bytes, four bytes to a row of the panel: the
+/// places of column `c` of a quad, `c = 0..4`. Eight quads' codes share the `width` bytes of one place (see
+/// `width.rs`).
 #[derive(Debug, Clone)]
 pub struct PackedLinear {
     side: Arc<Side>,
@@ -66,8 +67,8 @@ impl PackedLinear {
         Self::with_isa(codes, grid, Isa::detect())
     }
 
-    /// As [`new`](Self::new), for one instruction set, to compare them; one that this machine lacks falls to the best
-    /// it has.
+    /// As [`new`](Self::new), for one instruction set, to compare them; one that this machine lacks falls to
+    /// the best it has.
     ///
     /// # Errors
     /// As [`new`](Self::new).

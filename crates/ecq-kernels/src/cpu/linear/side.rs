@@ -56,8 +56,8 @@ pub(super) struct Outlier {
     pub(super) delta: i32,
 }
 
-/// How the codes of a matrix become weights: `scale[row][group] * v + bias[row][group]`, `v` the code less `zero`,
-/// or its level, or an outlier's integer.
+/// How the codes of a matrix become weights: `scale[row][group] * v + bias[row][group]`, `v` the code less
+/// `zero`, or its level, or an outlier's integer.
 #[derive(Debug, Clone)]
 pub(super) struct Side {
     pub(super) rows: usize,

@@ -54,7 +54,8 @@ fn seen(position: u32, window: Option<usize>) -> Range<usize> {
     window.map_or(0, |window| end.saturating_sub(window))..end
 }
 
-/// What one thread does: some rows of one sequence, whose keys and values it converts once, or one head of one row.
+/// What one thread does: some rows of one sequence, whose keys and values it converts once, or one head of
+/// one row.
 enum Task<'a> {
     Rows(Range<usize>, &'a mut [f32]),
     Head(usize, usize, &'a mut [f32]),

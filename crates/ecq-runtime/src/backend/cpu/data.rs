@@ -18,7 +18,8 @@ pub(super) enum Data {
 }
 
 impl Data {
-    /// Zeros. The system gives zeroed pages as they are first touched, so that what is never used costs nothing.
+    /// Zeros. The system gives zeroed pages as they are first touched, so that what is never used costs
+    /// nothing.
     pub(super) fn zeros(element: Element, len: usize) -> Result<Self> {
         fn zeros<T: Zeroable>(len: usize) -> Result<RwLock<Vec<T>>> {
             let vec = try_zeroed_vec(len)

@@ -89,7 +89,8 @@ pub(super) fn run(env: &Env, rows: usize, command: &Experts) -> Result<()> {
     Ok(())
 }
 
-/// Brings an expert into a set of slots, if it needs one: the one that holds it, or the one that was used least recently.
+/// Brings an expert into a set of slots, if it needs one: the one that holds it, or the one that was used
+/// least recently.
 fn prepare<'a>(env: &Env, command: &'a Experts, weights: &ExpertWeights) -> Result<Option<&'a [SlotId]>> {
     static CLOCK: AtomicU64 = AtomicU64::new(1);
     let coded = || weights.all().zip(0..).filter(|(id, _)| env.weight(*id).needs_slot());

@@ -81,7 +81,8 @@ pub(super) fn run(env: &Env, rows: usize, x: BufferId, outputs: &[Output]) -> Re
     Ok(())
 }
 
-/// The products of rows of `x` with rows `ranges` of matrices that have the same columns, `[rows of x][range]` each.
+/// The products of rows of `x` with rows `ranges` of matrices that have the same columns, `[rows of
+/// x][range]` each.
 pub(super) fn multiply(
     env: &Env,
     x: &[f32],

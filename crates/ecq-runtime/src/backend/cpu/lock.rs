@@ -1,4 +1,5 @@
-//! Locks whose poison is no news: a panic of another thread was printed already, and data behind them stays valid.
+//! Locks whose poison is no news: a panic of another thread was printed already, and data behind them stays
+//! valid.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

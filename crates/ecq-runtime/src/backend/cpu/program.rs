@@ -123,8 +123,8 @@ impl CpuProgram {
         inputs: &Inputs,
         decoder: impl FnOnce() -> &'a Decoder,
     ) -> Result<Timing> {
-        // One program at a time, as a queue of a device runs them: two that name the same buffers could wait for each
-        // other's locks, and the edges of a program are those of one submission.
+        // One program at a time, as a queue of a device runs them: two that name the same buffers could wait
+        // for each other's locks, and the edges of a program are those of one submission.
         let _queue = lock(&program.env.shared.compute);
         for &(id, bytes) in inputs.writes {
             let buffer = program.env.buffers.get(id.0 as usize);
@@ -172,7 +172,8 @@ impl CpuProgram {
     fn queue(&self, parts: &[Part], live: Live, stalled: &mut Duration) -> std::result::Result<(), Stop> {
         for part in parts {
             match part {
-                // A part at a time: the pool's threads are shared with the other queue, and must never wait for it.
+                // A part at a time: the pool's threads are shared with the other queue, and must never wait
+                // for it.
                 Part::Run(commands) => {
                     *stalled += self.env.shared.pool.install(|| self.part(commands, live))?
                 }

@@ -1,5 +1,5 @@
-//! Commands carried out by the kernels of `ecq-kernels`. A program was checked: what is missing here is a mistake of the
-//! checks, and what tokens and tables say is the batch's to get right.
+//! Commands carried out by the kernels of `ecq-kernels`. A program was checked: what is missing here is a
+//! mistake of the checks, and what tokens and tables say is the batch's to get right.
 
 use super::attention;
 use super::data::{Data, other_type};
