@@ -1,5 +1,6 @@
 //! Softmax attention of one query head over cached keys and values that lie in blocks (Kwon et al., 2023).
 
+use super::AlignedVec;
 use super::per_isa::per_isa;
 use super::vector::{exp, product, sum};
 use half::slice::HalfFloatSliceExt;
@@ -168,8 +169,14 @@ impl Cached<'_> {
 
     /// The head's values at `positions`, one after another, in f32: what many queries look at is converted
     /// once.
-    pub fn unroll(&self, blocks: BlockTable, place: HeadPlace, positions: Range<usize>, to: &mut Vec<f32>) {
-        to.resize(positions.len() * place.head_dim, 0.0);
+    pub fn unroll(
+        &self,
+        blocks: BlockTable,
+        place: HeadPlace,
+        positions: Range<usize>,
+        to: &mut AlignedVec<f32>,
+    ) {
+        to.set_len(positions.len() * place.head_dim);
         for (position, to) in positions.zip(to.chunks_exact_mut(place.head_dim)) {
             let at = blocks.row(position) * place.heads + place.head;
             let values = at * place.head_dim..(at + 1) * place.head_dim;
@@ -231,7 +238,7 @@ fn widened_bf16(value: bf16) -> f32 {
 #[derive(Debug, Clone, Default)]
 pub struct AttentionScratch {
     scores: Vec<f32>,
-    row: Vec<f32>,
+    row: AlignedVec<f32>,
 }
 
 /// `y = softmax(q K^T * scale) V` over the cached `positions`, for one query of one head.
@@ -254,7 +261,7 @@ pub fn attend(
     y: &mut [f32],
 ) {
     scratch.scores.resize(positions.len(), 0.0);
-    scratch.row.resize(place.head_dim, 0.0);
+    scratch.row.set_len(place.head_dim);
     let AttentionScratch { scores, row } = scratch;
     let first = positions.start;
     match (keys, values) {

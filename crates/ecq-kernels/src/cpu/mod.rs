@@ -1,6 +1,7 @@
 //! Kernels of the CPU.
 
 mod activation;
+mod aligned;
 mod attention;
 pub mod linear;
 mod norm;
@@ -9,6 +10,7 @@ mod rope;
 mod vector;
 
 pub use activation::{activate, glu};
+pub use aligned::{AlignedVec, OutOfMemory};
 pub use attention::{AttentionScratch, BlockTable, Cached, CachedMut, HeadPlace, attend};
 pub use norm::{layer_norm, rms_norm};
 pub use rope::{angles, rotate};

@@ -1,5 +1,7 @@
 //! What a product reads: rows of activations, as floats or as blocks of eight-bit integers.
 
+use crate::cpu::AlignedVec;
+
 /// Columns that share a scale; also the columns of a block of packed codes.
 pub(super) const BLOCK: usize = 32;
 /// The largest integer of a block: symmetric, so that its negation fits too.
@@ -22,9 +24,9 @@ pub struct Activations {
     rows: usize,
     cols: usize,
     /// `[rows][cols]`.
-    floats: Vec<f32>,
+    floats: AlignedVec<f32>,
     /// `[rows][blocks * 32]`, zeros behind the last column; empty in single precision, as the next two.
-    integers: Vec<i8>,
+    integers: AlignedVec<i8>,
     /// `[rows][blocks]`: what an integer of the block is worth.
     scales: Vec<f32>,
     /// `[rows][blocks]`: the sum of the integers of the block.
@@ -37,8 +39,8 @@ impl Default for Activations {
             precision: Precision::F32,
             rows: 0,
             cols: 0,
-            floats: Vec::new(),
-            integers: Vec::new(),
+            floats: AlignedVec::default(),
+            integers: AlignedVec::default(),
             scales: Vec::new(),
             sums: Vec::new(),
         }
@@ -89,8 +91,8 @@ impl Activations {
     ) {
         assert_eq!(x.len(), rows * cols, "activations: {rows} rows of {cols} columns");
         (self.precision, self.rows, self.cols) = (precision, rows, cols);
-        self.floats.clear();
-        self.floats.extend_from_slice(x);
+        self.floats.set_len(x.len());
+        self.floats.copy_from_slice(x);
         if let Some(scales) = col_scales {
             assert_eq!(scales.len(), cols, "a scale for each column");
             for row in self.floats.chunks_exact_mut(cols) {
@@ -101,7 +103,7 @@ impl Activations {
             Precision::F32 => 0,
             Precision::I8 => cols.div_ceil(BLOCK),
         };
-        self.integers.resize(rows * blocks * BLOCK, 0);
+        self.integers.set_len(rows * blocks * BLOCK);
         self.scales.resize(rows * blocks, 0.0);
         self.sums.resize(rows * blocks, 0);
         if blocks == 0 {

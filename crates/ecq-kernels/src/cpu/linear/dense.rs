@@ -3,6 +3,7 @@ use super::side::PANEL;
 use super::vector::Isa;
 use super::{Linear, Scratch, check_product, float, panels};
 use crate::Result;
+use crate::cpu::AlignedVec;
 use ecq_core::{CoreError, FloatType};
 use std::ops::Range;
 
@@ -13,7 +14,7 @@ pub struct DenseLinear {
     shape: [usize; 2],
     dtype: FloatType,
     /// `[panels][cols][16]`, zeros behind the last row.
-    weights: Vec<u8>,
+    weights: AlignedVec<u8>,
     isa: Isa,
 }
 
@@ -41,7 +42,8 @@ impl DenseLinear {
             let what = "bytes of the weights";
             return Err(CoreError::Length { what, found: bytes.len(), expected }.into());
         }
-        let mut weights = vec![0; rows.next_multiple_of(PANEL) * cols * size];
+        let mut weights = AlignedVec::default();
+        weights.set_len(rows.next_multiple_of(PANEL) * cols * size);
         match size {
             2 => lay::<2>(cols, bytes, &mut weights),
             _ => lay::<4>(cols, bytes, &mut weights),

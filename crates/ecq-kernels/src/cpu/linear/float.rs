@@ -7,6 +7,7 @@
 use super::activations::Activations;
 use super::side::{PANEL, Side};
 use super::vector::{Isa, Vector};
+use crate::cpu::AlignedVec;
 use ecq_core::FloatType;
 use std::ops::Range;
 
@@ -19,7 +20,7 @@ const SUMS: usize = 2;
 #[derive(Debug, Clone, Default)]
 pub(super) struct FloatScratch {
     /// `[columns][16]`.
-    weights: Vec<f32>,
+    weights: AlignedVec<f32>,
     /// For each row of activations.
     sums: Vec<[[f32; PANEL]; SUMS]>,
 }
@@ -43,7 +44,7 @@ pub(super) fn panel(
 ) {
     scratch.sums.clear();
     scratch.sums.resize(x.rows(), [[0.0; PANEL]; SUMS]);
-    scratch.weights.resize(COLUMNS * PANEL, 0.0);
+    scratch.weights.set_len(COLUMNS * PANEL);
     for first in (0..x.cols()).step_by(COLUMNS) {
         let columns = first..x.cols().min(first + COLUMNS);
         let weights = &mut scratch.weights[..columns.len() * PANEL];

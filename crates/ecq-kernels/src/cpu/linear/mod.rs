@@ -29,6 +29,7 @@ pub use fused::FusedLinear;
 pub use packed::{PackedBuffer, PackedLinear};
 pub use vector::Isa;
 
+use super::AlignedVec;
 use crate::Result;
 use activations::BLOCK;
 use float::FloatScratch;
@@ -82,7 +83,7 @@ pub struct Scratch {
     offsets: Offsets,
     start: Vec<[f32; PANEL]>,
     /// A panel of codes at one byte each.
-    quads: Vec<u8>,
+    quads: AlignedVec<u8>,
     /// Decoded rows that wait for their panel.
     rows: Vec<u8>,
     float: FloatScratch,

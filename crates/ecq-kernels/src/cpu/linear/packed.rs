@@ -7,6 +7,7 @@ use super::vector::{Isa, Vector};
 use super::width::{self, QUADS};
 use super::{FusedLinear, Linear, PanelProduct, Scratch, blocks_of, check_product, panels, quad_bytes};
 use crate::Result;
+use crate::cpu::AlignedVec;
 use ecq_codec::{CodecError, CodesEntry, decode_codes, decode_grid};
 use ecq_coding::quads;
 use ecq_core::{Codes, Coding, EncodedTensor, Grid, code_bits};
@@ -23,38 +24,20 @@ use std::sync::Arc;
 pub struct PackedLinear {
     side: Arc<Side>,
     width: usize,
-    codes: Lines,
+    codes: AlignedVec<u8>,
     isa: Isa,
 }
 
 /// Memory for packed codes that outlives them: a slot into which one matrix after another is decoded.
 #[derive(Debug, Clone, Default)]
-pub struct PackedBuffer(Lines);
+pub struct PackedBuffer(AlignedVec<u8>);
 
 impl PackedBuffer {
     /// Room for `bytes` of packed codes, see [`FusedLinear::packed_bytes`].
     pub fn with_bytes(bytes: usize) -> Self {
-        Self(Lines(vec![Line([0; 64]); bytes.div_ceil(64)]))
-    }
-}
-
-/// Bytes that begin at a cache line.
-#[derive(Debug, Clone, Default)]
-struct Lines(Vec<Line>);
-
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
-
-impl Lines {
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: a line is 64 bytes without padding.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), 64 * self.0.len()) }
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above; any bytes are a line.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), 64 * self.0.len()) }
+        let mut buffer = AlignedVec::default();
+        buffer.set_len(bytes);
+        Self(buffer)
     }
 }
 
@@ -75,10 +58,10 @@ impl PackedLinear {
     pub fn with_isa(codes: &Codes, grid: &Grid, isa: Isa) -> Result<Self> {
         let cols = codes.cols();
         let side = Arc::new(Side::new(grid, [codes.rows(), cols], codes.alphabet())?);
-        let mut packed = Self::within(Lines::default(), side, codes.alphabet(), isa);
+        let mut packed = Self::within(AlignedVec::default(), side, codes.alphabet(), isa);
         let (width, bytes) = (packed.width, packed.panel_bytes());
         let mut quads = vec![0; quad_bytes(cols)];
-        let panels = packed.codes.bytes_mut().chunks_exact_mut(bytes);
+        let panels = packed.codes.chunks_exact_mut(bytes);
         for (panel, rows) in panels.zip(codes.symbols().chunks(PANEL * cols)) {
             quads::from_rows(rows, cols, cols, &mut quads[..quads::panel_bytes(cols)]);
             pack(width, &quads, panel);
@@ -112,9 +95,9 @@ impl PackedLinear {
         let (width, bytes) = (packed.width, packed.panel_bytes());
         // The least number of whole panels that is one of whole tiles.
         let share = streams.row_granularity().div_ceil(PANEL);
-        let shares = packed.codes.bytes_mut().par_chunks_mut(share * bytes).enumerate();
+        let shares = packed.codes.par_chunks_mut(share * bytes).enumerate();
         shares.try_for_each_init(
-            || (Vec::new(), Vec::new()),
+            || (Vec::new(), AlignedVec::default()),
             |(waiting, quads), (i, panels)| {
                 let first = i * share * PANEL;
                 let mut reader = streams.panels(first, waiting, quads);
@@ -129,13 +112,13 @@ impl PackedLinear {
 
     /// Bytes of the codes alone; side data may be shared with the streams that they were decoded from.
     pub fn code_bytes(&self) -> usize {
-        self.codes.bytes().len()
+        self.codes.len()
     }
 
     /// Codes that are still to be written, in memory that may hold others.
-    fn within(mut codes: Lines, side: Arc<Side>, alphabet: u16, isa: Isa) -> Self {
+    fn within(mut codes: AlignedVec<u8>, side: Arc<Side>, alphabet: u16, isa: Isa) -> Self {
         let width = (code_bits(alphabet) as usize).max(2);
-        codes.0.resize(lines_of([side.rows, side.cols], alphabet), Line([0; 64]));
+        codes.set_len(packed_bytes([side.rows, side.cols], alphabet));
         Self { side, width, codes, isa: isa.min(Isa::detect()) }
     }
 
@@ -155,18 +138,13 @@ impl PackedLinear {
 
     fn panel(&self, number: usize) -> &[u8] {
         let len = self.panel_bytes();
-        &self.codes.bytes()[number * len..][..len]
+        &self.codes[number * len..][..len]
     }
 }
 
-/// Cache lines that the packed codes of a matrix take.
-fn lines_of([rows, cols]: [usize; 2], alphabet: u16) -> usize {
-    rows.div_ceil(PANEL) * blocks_of(cols) * (code_bits(alphabet) as usize).max(2)
-}
-
 /// Bytes that the packed codes of a matrix take.
-pub(super) fn packed_bytes(shape: [usize; 2], alphabet: u16) -> usize {
-    64 * lines_of(shape, alphabet)
+pub(super) fn packed_bytes([rows, cols]: [usize; 2], alphabet: u16) -> usize {
+    64 * rows.div_ceil(PANEL) * blocks_of(cols) * (code_bits(alphabet) as usize).max(2)
 }
 
 impl Linear for PackedLinear {
@@ -202,7 +180,7 @@ impl Linear for PackedLinear {
             return Ok(());
         }
         // Several rows of activations share what is unpacked.
-        quads.resize(quad_bytes(self.side.cols), 0);
+        quads.set_len(quad_bytes(self.side.cols));
         let mut product = PanelProduct::new(self.isa, x, &self.side, self.width, offsets, float);
         for (panel, at) in panels(&rows) {
             unpack(self.isa, self.width, self.panel(panel), quads);
@@ -213,7 +191,7 @@ impl Linear for PackedLinear {
 
     fn row(&self, row: usize, weights: &mut [f32], scratch: &mut Scratch) -> Result<()> {
         assert!(row < self.side.rows && weights.len() == self.side.cols, "row {row} of {:?}", self.shape());
-        scratch.quads.resize(quad_bytes(self.side.cols), 0);
+        scratch.quads.set_len(quad_bytes(self.side.cols));
         unpack(self.isa, self.width, self.panel(row / PANEL), &mut scratch.quads);
         scratch.rows.clear();
         scratch.rows.extend((0..self.side.cols).map(|col| scratch.quads[quad_at(row % PANEL, col)]));
@@ -222,7 +200,7 @@ impl Linear for PackedLinear {
     }
 
     fn bytes_resident(&self) -> usize {
-        self.codes.bytes().len() + self.side.bytes()
+        self.codes.len() + self.side.bytes()
     }
 }
 

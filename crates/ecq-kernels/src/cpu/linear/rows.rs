@@ -5,6 +5,7 @@ use super::blocks_of;
 use super::integer::BLOCK_BYTES;
 use super::side::PANEL;
 use crate::Result;
+use crate::cpu::AlignedVec;
 use bytes::Bytes;
 use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges, unpack};
 use ecq_coding::{CodingError, Layout, prefix, quads, rans};
@@ -131,7 +132,7 @@ impl Streams {
         &'a self,
         first: usize,
         rows: &'a mut Vec<u8>,
-        panels: &'a mut Vec<u8>,
+        panels: &'a mut AlignedVec<u8>,
     ) -> PanelReader<'a> {
         let lanes = usize::from(self.tile.lanes);
         // Lanes are rows of whole panels, and no other tile has columns of them.
@@ -141,7 +142,7 @@ impl Streams {
             && lanes.is_multiple_of(PANEL)
             && (self.tile.rows.is_multiple_of(PANEL) || self.tile.rows >= self.rows);
         let bytes = blocks_of(self.cols) * BLOCK_BYTES;
-        panels.resize(bytes * if direct { lanes / PANEL } else { 1 }, 0);
+        panels.set_len(bytes * if direct { lanes / PANEL } else { 1 });
         let rows = self.read(first, blocks_of(self.cols) * BLOCK, rows);
         PanelReader { rows, direct, panels, bytes, waiting: 0..0 }
     }

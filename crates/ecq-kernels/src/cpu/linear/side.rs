@@ -2,6 +2,7 @@
 
 use super::activations::BLOCK;
 use crate::Result;
+use crate::cpu::AlignedVec;
 use ecq_core::{Biases, FloatType, FloatVec, Grid};
 
 /// Rows of a panel: what the widest vector holds.
@@ -12,13 +13,14 @@ pub(super) const PANEL: usize = 16;
 pub(super) struct FloatPanels {
     pub(super) dtype: FloatType,
     groups: usize,
-    bytes: Vec<u8>,
+    bytes: AlignedVec<u8>,
 }
 
 impl FloatPanels {
     fn new(values: &FloatVec, rows: usize, groups: usize) -> Self {
         let size = values.dtype().bytes();
-        let mut bytes = vec![0; rows.div_ceil(PANEL) * groups * PANEL * size];
+        let mut bytes = AlignedVec::default();
+        bytes.set_len(rows.div_ceil(PANEL) * groups * PANEL * size);
         for (i, value) in values.as_bytes().chunks_exact(size).enumerate() {
             let (row, group) = (i / groups, i % groups);
             let at = (row / PANEL * groups + group) * PANEL + row % PANEL;

@@ -6,7 +6,7 @@ use super::program::Env;
 use super::run::TASK_VALUES;
 use crate::error::Result;
 use crate::program::{Attend, CacheView};
-use ecq_kernels::cpu::{AttentionScratch, BlockTable, Cached, HeadPlace, attend};
+use ecq_kernels::cpu::{AlignedVec, AttentionScratch, BlockTable, Cached, HeadPlace, attend};
 use half::{bf16, f16};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -19,10 +19,10 @@ const MOST_UNROLLED: usize = 32;
 
 /// Cached keys or values under their locks.
 enum Held<'a> {
-    F32(RwLockReadGuard<'a, Vec<f32>>),
-    F16(RwLockReadGuard<'a, Vec<f16>>),
-    Bf16(RwLockReadGuard<'a, Vec<bf16>>),
-    I8(RwLockReadGuard<'a, Vec<i8>>, RwLockReadGuard<'a, Vec<bf16>>),
+    F32(RwLockReadGuard<'a, AlignedVec<f32>>),
+    F16(RwLockReadGuard<'a, AlignedVec<f16>>),
+    Bf16(RwLockReadGuard<'a, AlignedVec<bf16>>),
+    I8(RwLockReadGuard<'a, AlignedVec<i8>>, RwLockReadGuard<'a, AlignedVec<bf16>>),
 }
 
 impl<'a> Held<'a> {
@@ -124,8 +124,8 @@ pub(super) fn run(env: &Env, rows: usize, command: &Attend) -> Result<()> {
 #[derive(Default)]
 struct Scratch {
     attention: AttentionScratch,
-    keys: Vec<f32>,
-    values: Vec<f32>,
+    keys: AlignedVec<f32>,
+    values: AlignedVec<f32>,
 }
 
 impl Inputs<'_> {

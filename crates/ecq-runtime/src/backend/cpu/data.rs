@@ -2,29 +2,29 @@
 
 use super::lock::write;
 use crate::error::{Result, RuntimeError};
-use bytemuck::Zeroable;
-use bytemuck::allocation::try_zeroed_vec;
+use bytemuck::{NoUninit, Zeroable};
 use ecq_core::Element;
+use ecq_kernels::cpu::AlignedVec;
 use half::{bf16, f16};
 use std::sync::RwLock;
 
 /// The elements of a buffer. Locks, not cells: several programs may name it.
 pub(super) enum Data {
-    F32(RwLock<Vec<f32>>),
-    F16(RwLock<Vec<f16>>),
-    Bf16(RwLock<Vec<bf16>>),
-    I8(RwLock<Vec<i8>>),
-    U32(RwLock<Vec<u32>>),
+    F32(RwLock<AlignedVec<f32>>),
+    F16(RwLock<AlignedVec<f16>>),
+    Bf16(RwLock<AlignedVec<bf16>>),
+    I8(RwLock<AlignedVec<i8>>),
+    U32(RwLock<AlignedVec<u32>>),
 }
 
 impl Data {
     /// Zeros. The system gives zeroed pages as they are first touched, so that what is never used costs
     /// nothing.
     pub(super) fn zeros(element: Element, len: usize) -> Result<Self> {
-        fn zeros<T: Zeroable>(len: usize) -> Result<RwLock<Vec<T>>> {
-            let vec = try_zeroed_vec(len)
-                .map_err(|()| RuntimeError::OutOfMemory { bytes: len * size_of::<T>() })?;
-            Ok(RwLock::new(vec))
+        fn zeros<T: Zeroable + NoUninit>(len: usize) -> Result<RwLock<AlignedVec<T>>> {
+            let elements = AlignedVec::zeroed(len);
+            let elements = elements.map_err(|error| RuntimeError::OutOfMemory { bytes: error.bytes })?;
+            Ok(RwLock::new(elements))
         }
         Ok(match element {
             Element::F32 => Self::F32(zeros(len)?),
@@ -41,23 +41,23 @@ impl Data {
             bytes.get_mut(at..at.checked_add(len)?)
         }
         match self {
-            Self::F32(data) => part(bytemuck::cast_slice_mut(&mut write(data)), at, len).map(f),
-            Self::F16(data) => part(bytemuck::cast_slice_mut(&mut write(data)), at, len).map(f),
-            Self::Bf16(data) => part(bytemuck::cast_slice_mut(&mut write(data)), at, len).map(f),
-            Self::I8(data) => part(bytemuck::cast_slice_mut(&mut write(data)), at, len).map(f),
-            Self::U32(data) => part(bytemuck::cast_slice_mut(&mut write(data)), at, len).map(f),
+            Self::F32(data) => part(bytemuck::cast_slice_mut(&mut write(data)[..]), at, len).map(f),
+            Self::F16(data) => part(bytemuck::cast_slice_mut(&mut write(data)[..]), at, len).map(f),
+            Self::Bf16(data) => part(bytemuck::cast_slice_mut(&mut write(data)[..]), at, len).map(f),
+            Self::I8(data) => part(bytemuck::cast_slice_mut(&mut write(data)[..]), at, len).map(f),
+            Self::U32(data) => part(bytemuck::cast_slice_mut(&mut write(data)[..]), at, len).map(f),
         }
     }
 
-    pub(super) fn f32s(&self) -> Result<&RwLock<Vec<f32>>> {
+    pub(super) fn f32s(&self) -> Result<&RwLock<AlignedVec<f32>>> {
         if let Self::F32(data) = self { Ok(data) } else { Err(other_type()) }
     }
 
-    pub(super) fn bf16s(&self) -> Result<&RwLock<Vec<bf16>>> {
+    pub(super) fn bf16s(&self) -> Result<&RwLock<AlignedVec<bf16>>> {
         if let Self::Bf16(data) = self { Ok(data) } else { Err(other_type()) }
     }
 
-    pub(super) fn u32s(&self) -> Result<&RwLock<Vec<u32>>> {
+    pub(super) fn u32s(&self) -> Result<&RwLock<AlignedVec<u32>>> {
         if let Self::U32(data) = self { Ok(data) } else { Err(other_type()) }
     }
 

@@ -60,27 +60,29 @@ pub(super) fn run(env: &Env, rows: usize, command: &Experts) -> Result<()> {
         };
         let first_place = usize::from(weights.gate.is_some());
         let inner = env.shape(weights.up)[0];
-        gathered.clear();
-        rows.iter().for_each(|&(row, _)| gathered.extend_from_slice(&x[row * hidden..(row + 1) * hidden]));
-        ups.resize(rows.len() * inner, 0.0);
+        gathered.set_len(rows.len() * hidden);
+        for (to, &(row, _)) in gathered.chunks_exact_mut(hidden).zip(&rows) {
+            to.copy_from_slice(&x[row * hidden..(row + 1) * hidden]);
+        }
+        ups.set_len(rows.len() * inner);
         let up = source(weights.up, first_place)?;
         match weights.gate {
             Some(gate) => {
-                gates.resize(rows.len() * inner, 0.0);
+                gates.set_len(rows.len() * inner);
                 let sources = [source(gate, 0)?, up];
-                let (ranges, mut ys) = ([0..inner, 0..inner], [gates.as_mut_slice(), ups.as_mut_slice()]);
+                let (ranges, mut ys) = ([0..inner, 0..inner], [&mut gates[..], &mut ups[..]]);
                 multiply(env, gathered, rows.len(), &sources, &ranges, &mut ys)?;
                 glu(activation, gates, ups);
                 std::mem::swap(gates, ups);
             }
             None => {
-                multiply(env, gathered, rows.len(), &[up], from_ref(&(0..inner)), &mut [ups.as_mut_slice()])?;
+                multiply(env, gathered, rows.len(), &[up], from_ref(&(0..inner)), &mut [&mut ups[..]])?;
                 activate(activation, ups);
             }
         }
         let down = source(weights.down, first_place + 1)?;
-        gathered.resize(rows.len() * hidden, 0.0);
-        multiply(env, ups, rows.len(), &[down], from_ref(&(0..hidden)), &mut [gathered.as_mut_slice()])?;
+        gathered.set_len(rows.len() * hidden);
+        multiply(env, ups, rows.len(), &[down], from_ref(&(0..hidden)), &mut [&mut gathered[..]])?;
         for (&(row, weight), out) in rows.iter().zip(gathered.chunks_exact(hidden)) {
             let y = &mut y[row * hidden..(row + 1) * hidden];
             y.iter_mut().zip(out).for_each(|(y, out)| *y += weight * out);

@@ -111,16 +111,15 @@ pub(super) fn multiply(
     }
     // Tasks write to blocks of their own, which are then dealt to the rows.
     let mut blocks = scratch.blocks.take();
-    blocks.clear();
-    blocks.resize(rows * products.iter().map(|product| product.cover.len()).sum::<usize>(), 0.0);
-    let (mut tasks, mut rest) = (Vec::new(), blocks.as_mut_slice());
+    blocks.set_len(rows * products.iter().map(|product| product.cover.len()).sum::<usize>());
+    let (mut tasks, mut rest) = (Vec::new(), &mut blocks[..]);
     for product in &products {
         let (own, after) = rest.split_at_mut(rows * product.cover.len());
         cut(product, rows, own, &mut tasks);
         rest = after;
     }
     tasks.into_par_iter().try_for_each_init(|| scratch.products.take(), |s, task| multiply(s, task))?;
-    let mut rest = blocks.as_slice();
+    let mut rest = &blocks[..];
     for (product, y) in products.iter().zip(ys) {
         let (own, after) = rest.split_at(rows * product.cover.len());
         deal(product, rows, own, y);

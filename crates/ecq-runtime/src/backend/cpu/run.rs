@@ -189,7 +189,7 @@ fn normalise(env: &Env, norm: &Norm, rows: usize, x: BufferId, y: BufferId) -> R
         Norm::Layer { bias, .. } => Some(read(env.buffer(bias).f32s()?)),
         Norm::Rms { .. } => None,
     };
-    let (width, bias): (usize, &[f32]) = (weight.len(), bias.as_deref().map_or(&[], Vec::as_slice));
+    let (width, bias): (usize, &[f32]) = (weight.len(), bias.as_ref().map_or(&[], |bias| &bias[..]));
     let at_once = (TASK_VALUES / width.min(TASK_VALUES)) * width;
     if x == y {
         // Heads are normed in place, through a copy of each task's rows.

@@ -1,6 +1,7 @@
 //! Buffers that commands need for a while, kept from one to the next.
 
 use super::lock::lock;
+use ecq_kernels::cpu::AlignedVec;
 use ecq_kernels::cpu::linear::{Activations, Scratch};
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
@@ -10,8 +11,8 @@ use std::sync::Mutex;
 pub(super) struct ScratchPools {
     pub(super) activations: ScratchPool<Activations>,
     pub(super) products: ScratchPool<Scratch>,
-    pub(super) blocks: ScratchPool<Vec<f32>>,
-    pub(super) experts: ScratchPool<[Vec<f32>; 3]>,
+    pub(super) blocks: ScratchPool<AlignedVec<f32>>,
+    pub(super) experts: ScratchPool<[AlignedVec<f32>; 3]>,
 }
 
 /// Buffers that are made once and used by whoever needs one.
