@@ -10,5 +10,7 @@ pub mod header;
 pub mod hf;
 pub mod mlx;
 mod positioned;
+pub mod python_json;
+pub mod recognize;
 pub mod shards;
 mod transpose;

@@ -8,6 +8,7 @@ use ecq_core::{Content, FloatType, Limits};
 use ecq_format::container::{ContainerError, EcqFile, PlainTensor};
 use ecq_format::gguf::{self, Gguf, chat_template};
 use ecq_format::hf::{self, Change};
+use ecq_format::python_json;
 use safetensors::Dtype;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -158,7 +159,7 @@ impl Checkpoint {
             return Ok(hf::tokenizer_config_json(&facts, chat_template(gguf), self.config.context as u64));
         }
         let json = self.optional_file(TOKENIZER_CONFIG_FILE)?.unwrap_or_else(|| b"{}".to_vec());
-        serde_json::from_slice(&json)
+        python_json::parse(&json)
             .map_err(|error| RuntimeError::Tokenizer(format!("{TOKENIZER_CONFIG_FILE}: {error}")))
     }
 

@@ -7,6 +7,7 @@ use crate::source::{EcqSource, HEADER_FILE, RideAlong, Source, Tensor, TensorFac
 use ecq_core::{AffineGroups, Biases, Content, FloatType, FloatVec, Grid, GridEntry, Limits};
 use ecq_format::gguf::{Gguf, ModelConfig, chat_template, config, tokenizer};
 use ecq_format::hf::{Change, apply_to_rows, config_json, hf_tensor, tokenizer_config_json, tokenizer_json};
+use ecq_format::python_json;
 use ecq_format::shards::{Planned, write_checkpoint};
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
@@ -118,7 +119,8 @@ pub fn export_checkpoint(
     if options.format == CheckpointFormat::Mlx {
         note_quantization(&mut config, &outgoing);
     }
-    files.push(("config.json".to_owned(), format!("{:#}\n", Value::Object(config)).into_bytes()));
+    let config = format!("{}\n", python_json::to_string_pretty(&Value::Object(config)));
+    files.push(("config.json".to_owned(), config.into_bytes()));
 
     let groups: Vec<Vec<Planned>> =
         outgoing.iter().map(|out| planned(&source, out)).collect::<Result<_>>()?;
@@ -149,7 +151,7 @@ fn conventions(
         let mut files = source.ride_along()?;
         let at = files.iter().position(|(name, _)| name == "config.json");
         let mut config = match at {
-            Some(at) => serde_json::from_slice::<Map<String, Value>>(&files.remove(at).1)
+            Some(at) => python_json::parse_object(&files.remove(at).1)
                 .map_err(|error| PackError::Export(format!("config.json that rides along: {error}")))?,
             None => Map::new(),
         };
