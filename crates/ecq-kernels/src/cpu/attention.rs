@@ -98,7 +98,7 @@ impl<'a> CachedRows for &'a [f32] {
 
     #[inline(always)]
     fn head(self, at: usize, head_dim: usize) -> Self::Head {
-        &self[at * head_dim..(at + 1) * head_dim]
+        &self[at * head_dim..][..head_dim]
     }
 
     #[inline(always)]
@@ -120,7 +120,7 @@ impl<'a> CachedRows for &'a [f16] {
 
     #[inline(always)]
     fn head(self, at: usize, head_dim: usize) -> Self::Head {
-        &self[at * head_dim..(at + 1) * head_dim]
+        &self[at * head_dim..][..head_dim]
     }
 
     #[inline(always)]
@@ -134,7 +134,7 @@ impl<'a> CachedRows for &'a [bf16] {
 
     #[inline(always)]
     fn head(self, at: usize, head_dim: usize) -> Self::Head {
-        &self[at * head_dim..(at + 1) * head_dim]
+        &self[at * head_dim..][..head_dim]
     }
 
     #[inline(always)]
@@ -148,7 +148,7 @@ impl<'a> CachedRows for (&'a [i8], &'a [bf16]) {
 
     #[inline(always)]
     fn head(self, at: usize, head_dim: usize) -> Self::Head {
-        (&self.0[at * head_dim..(at + 1) * head_dim], widened_bf16(self.1[at]))
+        (&self.0[at * head_dim..][..head_dim], widened_bf16(self.1[at]))
     }
 
     #[inline(always)]
