@@ -36,6 +36,7 @@ families! {
     gpt2: "gpt2";
     mixtral: "mixtral";
     qwen3_moe: "qwen3_moe";
+    smollm3: "smollm3";
 }
 
 impl Config {

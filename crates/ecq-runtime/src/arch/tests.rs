@@ -1,4 +1,4 @@
-use super::{AttentionSpec, Config, Mixer, Scaling};
+use super::{AttentionSpec, Config, Mixer, Rotary, Scaling};
 use crate::error::RuntimeError;
 use serde_json::{Value, json};
 
@@ -40,6 +40,7 @@ fn keys_that_are_left_out_have_the_defaults_of_the_class() {
         ("gemma3_text", [26, 2304, 8, 4, 256, 9216, 262_208, 131_072], 1e6, 1e-6, true),
         ("mixtral", [32, 4096, 32, 8, 128, 14_336, 32_000, 131_072], 1e6, 1e-5, false),
         ("qwen3_moe", [24, 2048, 32, 4, 64, 768, 151_936, 32_768], 1e4, 1e-6, false),
+        ("smollm3", [36, 2048, 16, 4, 128, 11_008, 128_256, 32_768], 2e6, 1e-6, true),
     ];
     for (name, shape, theta, eps, tied) in classes {
         let config = read(&json!({ "model_type": name }));
@@ -129,6 +130,21 @@ fn windows_follow_the_family() {
         windows(&small("gemma3_text", json!({ "sliding_window_pattern": 2 }))),
         [1, 0, 1, 0, 1, 0, 1, 0]
     );
+    let windowed = json!({ "use_sliding_window": true, "sliding_window": 4 });
+    assert_eq!(windows(&small("smollm3", windowed)), [0, 0, 0, 1, 0, 0, 0, 1]);
+}
+
+#[test]
+fn smollm3_has_layers_without_rotary_embedding() {
+    let rotated = |changes| {
+        let config = read(&small("smollm3", changes));
+        (0..8).map(|layer| attention(&config, layer).rotary != Rotary::None).collect::<Vec<_>>()
+    };
+    let (y, n) = (true, false);
+    assert_eq!(rotated(json!({})), [y, y, y, n, y, y, y, n]);
+    assert_eq!(rotated(json!({ "no_rope_layer_interval": 2 })), [y, n, y, n, y, n, y, n]);
+    assert_eq!(rotated(json!({ "no_rope_layers": [1, 0, 0, 1, 1, 1, 1, 0] })), [y, n, n, y, y, y, y, n]);
+    assert_eq!(refused(&small("smollm3", json!({ "no_rope_layers": [1] }))), "no_rope_layers");
 }
 
 #[test]
