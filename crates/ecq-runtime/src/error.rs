@@ -41,6 +41,14 @@ pub enum RuntimeError {
         /// What is wrong.
         why: String,
     },
+    /// A key of the configuration asks for what is not implemented.
+    #[error("configuration key {key:?}: {why}, which is not implemented")]
+    Unsupported {
+        /// The key.
+        key: String,
+        /// What it asks for.
+        why: String,
+    },
     /// A tensor that the architecture needs is not in the file.
     #[error("tensor {name:?} is missing; {architecture} needs it")]
     MissingTensor {
@@ -128,8 +136,20 @@ pub enum RuntimeError {
     /// There is nothing to run on or to evaluate.
     #[error("{0}")]
     Empty(&'static str),
-    /// Logits that are not numbers: weights or activations are damaged.
-    #[error("the logits after position {position} are not numbers: the weights are damaged")]
+    /// A key or value that the element type of the cache does not hold.
+    #[error(
+        "a key or value of magnitude {largest:.3e} does not fit a cache of f16, which ends at 65504; a cache \
+         of bf16 or f32 holds it"
+    )]
+    CacheRange {
+        /// The largest magnitude of the row.
+        largest: f32,
+    },
+    /// Logits that are not numbers: a weight is, or sums pass the range of f32.
+    #[error(
+        "the logits after position {position} are not numbers: a weight is damaged, or activations pass the \
+         range of f32 (checking the file against its checksums tells which)"
+    )]
     NotFinite {
         /// Position of the token.
         position: usize,
@@ -212,10 +232,13 @@ impl RuntimeError {
             Self::Container(ContainerError::Io { .. }) => "io",
             Self::OutOfMemory { .. } => "memory",
             Self::NotEcq { .. } => "format",
-            Self::Mode { .. } | Self::OutOfRange { .. } | Self::ContextFull { .. } | Self::Empty(_) => {
-                "option"
-            }
+            Self::Mode { .. }
+            | Self::OutOfRange { .. }
+            | Self::ContextFull { .. }
+            | Self::CacheRange { .. }
+            | Self::Empty(_) => "option",
             Self::Architecture { .. }
+            | Self::Unsupported { .. }
             | Self::Hf(_)
             | Self::TensorType { .. }
             | Self::Vocabularies { .. }

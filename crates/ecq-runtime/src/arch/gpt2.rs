@@ -2,7 +2,7 @@
 //! input-major.
 
 use super::decoder::NOT_IMPLEMENTED;
-use super::keys::{Keys, wrong};
+use super::keys::{Keys, unsupported, wrong};
 use super::{
     AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Role, Rotary, Sublayer,
 };
@@ -19,7 +19,7 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     }
     for (key, plain) in [("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false)] {
         if keys.flag(key)?.is_some_and(|found| found != plain) {
-            return Err(wrong(key, format!("only {plain} runs")));
+            return Err(unsupported(key, (!plain).to_string()));
         }
     }
     let head_dim = hidden / heads;

@@ -40,8 +40,7 @@ impl Keys<'_> {
         let parameters = match (self.get("rope_parameters"), layer_type) {
             (Some(all), Some(layer_type)) if of_types(&all) => all.get(layer_type),
             (Some(all), None) if of_types(&all) => {
-                let why = "differs from layer to layer, which is not implemented for this architecture";
-                return Err(wrong("rope_parameters", why));
+                return Err(unsupported("rope_parameters", "differs from layer to layer"));
             }
             (all, _) => all,
         };
@@ -96,7 +95,7 @@ impl Keys<'_> {
                 }
                 Scaling::Llama3 { factor: factor()?, original, low, high }
             }
-            other => return Err(wrong("rope_scaling.rope_type", format!("{other:?} is not known"))),
+            other => return Err(unsupported("rope_scaling.rope_type", format!("{other:?}"))),
         })
     }
 
@@ -104,7 +103,7 @@ impl Keys<'_> {
         match self.text(key)?.or(self.text("hidden_act")?).unwrap_or(default) {
             "silu" | "swish" => Ok(Activation::Silu),
             "gelu_pytorch_tanh" | "gelu_new" | "gelu_fast" => Ok(Activation::GeluTanh),
-            other => Err(wrong(key, format!("{other:?} is not known"))),
+            other => Err(unsupported(key, format!("{other:?}"))),
         }
     }
 
@@ -187,9 +186,7 @@ impl Keys<'_> {
             })
         };
         match keys.iter().find(changes).and_then(|(key, _)| Some((key, self.get(key)?))) {
-            Some((key, value)) => {
-                Err(wrong(*key, format!("{value} would change the results, and is not implemented")))
-            }
+            Some((key, value)) => Err(unsupported(*key, format!("{value} changes the results"))),
             None => Ok(()),
         }
     }
@@ -222,6 +219,10 @@ impl Keys<'_> {
 fn whole(value: &Value) -> Option<i64> {
     let of_float = |float: f64| (float.fract() == 0.0 && float.abs() < 1e15).then_some(float as i64);
     value.as_i64().or_else(|| value.as_f64().and_then(of_float))
+}
+
+pub(super) fn unsupported(key: impl Into<String>, why: impl ToString) -> RuntimeError {
+    RuntimeError::Unsupported { key: key.into(), why: why.to_string() }
 }
 
 pub(super) fn wrong(key: impl Into<String>, why: impl ToString) -> RuntimeError {

@@ -9,7 +9,7 @@ fn read(config: &Value) -> Config {
 /// The key that a refusal names.
 fn refused(config: &Value) -> String {
     match Config::from_json(&config.to_string()) {
-        Err(RuntimeError::Config { key, .. }) => key,
+        Err(RuntimeError::Config { key, .. } | RuntimeError::Unsupported { key, .. }) => key,
         other => panic!("{config}: {other:?}"),
     }
 }
@@ -115,9 +115,12 @@ fn windows_follow_the_family() {
         (0..8).map(|layer| usize::from(config.window_of(layer).is_some())).collect::<Vec<_>>()
     };
     let used = |changes: Value| {
-        let mut config = small("qwen2", json!({
-            "use_sliding_window": true, "sliding_window": 16, "num_key_value_heads": 8,
-        }));
+        let mut config = small(
+            "qwen2",
+            json!({
+                "use_sliding_window": true, "sliding_window": 16, "num_key_value_heads": 8,
+            }),
+        );
         config.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         windows(&config)
     };
