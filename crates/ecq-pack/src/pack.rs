@@ -196,7 +196,7 @@ pub(crate) fn file_bytes(source: &dyn Source, name: &str, tensor: &EncodedTensor
 }
 
 fn tensor_report(tensor: &TensorFacts, bytes: &TensorBytes, facts: &Facts) -> TensorReport {
-    let weights = tensor.weights() as f64;
+    let weights = tensor.weights().max(1) as f64;
     let plan = facts.plan.as_ref();
     let codes =
         [Part::Stream, Part::Index, Part::Table].map(|part| bytes.parts.get(part.name()).unwrap_or(&0));

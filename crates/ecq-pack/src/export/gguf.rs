@@ -4,10 +4,10 @@
 use super::{ExportReport, floats};
 use crate::error::{PackError, Result};
 use crate::progress::{Progress, check};
-use crate::source::{EcqSource, HEADER_FILE, Source, Tensor};
+use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, Tensor};
 use ecq_core::{Content, FloatType, Grid, Limits};
 use ecq_format::gguf::{
-    GgmlType, Gguf, GgufError, TensorToWrite, Value, join, type_of_entry, type_of_grid, write,
+    Gaps, GgmlType, Gguf, GgufError, TensorToWrite, Value, join, type_of_entry, type_of_grid, write,
     write_with_header,
 };
 use std::collections::HashMap;
@@ -61,7 +61,11 @@ fn write_file(source: &EcqSource, gguf: &Gguf, path: &Path, progress: &dyn Progr
     let mut report = ExportReport::default();
     progress.begin("exporting", gguf.tensors().iter().map(|tensor| tensor.bytes).sum());
     let written = if source.file().model().recipe.is_none() {
-        write_with_header(&mut out, gguf, |info| {
+        let gaps = match source.file().files().any(|name| name == GAPS_FILE) {
+            true => Gaps::parse(&source.file().file(GAPS_FILE)?, gguf)?,
+            false => Gaps::default(),
+        };
+        write_with_header(&mut out, gguf, &gaps, |info| {
             check(progress)?;
             let (_, tensor) = load(&info.name)?;
             report.exact += 1;

@@ -55,8 +55,12 @@ fn facts(checkpoint: &Checkpoint, weight: &Weight) -> TensorFacts {
     };
     TensorFacts {
         name: weight.name.clone(),
-        // A vector is no matrix, whatever its name.
-        kind: if weight.shape.len() < 2 { Kind::Other } else { kind(&weight.name) },
+        // A vector is no matrix, whatever its name, and neither is what has no elements.
+        kind: if weight.shape.len() < 2 || weight.shape.contains(&0) {
+            Kind::Other
+        } else {
+            kind(&weight.name)
+        },
         rows: weight.rows,
         cols: weight.cols,
         shape: weight.shape.clone(),
