@@ -207,7 +207,7 @@ pub enum CheckpointError {
         expected: String,
     },
     /// A quantization that this version does not read.
-    #[error("{file}: {what} is not read; MLX affine, GPTQ and AWQ (gemm) are")]
+    #[error("{file}: {what} is not read; MLX affine, GPTQ, AWQ (gemm) and MXFP4 are")]
     Quantization {
         /// The file that says so.
         file: String,
