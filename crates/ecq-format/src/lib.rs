@@ -9,6 +9,7 @@ pub mod gptq;
 pub mod header;
 pub mod hf;
 pub mod mlx;
+pub mod mxfp4;
 mod positioned;
 pub mod python_json;
 pub mod recognize;

@@ -10,7 +10,7 @@ use crate::pack::{file_bytes, pack, pack_at};
 use crate::progress::{Progress, check};
 use crate::rates::{CoderRates, Found, find};
 use crate::report::PackReport;
-use crate::source::Source;
+use crate::source::{Source, for_options};
 use crate::spacing::{Spacing, Steps};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, encode};
 use ecq_core::{Coding, FloatType, Kind, Limits};
@@ -100,6 +100,7 @@ pub fn pack_calibrated(
     progress: &dyn Progress,
 ) -> Result<PackReport> {
     let start = Instant::now();
+    let source = for_options(source, &options)?;
     std::fs::create_dir_all(folder).map_err(|source| PackError::Io { path: folder.to_owned(), source })?;
     let model = &blake3::hash(source.fingerprint().as_bytes()).to_hex()[..16];
     let reference =

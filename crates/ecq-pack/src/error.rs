@@ -110,11 +110,15 @@ impl PackError {
             | Self::Checkpoint(CheckpointError::Io { .. })
             | Self::Shard(ShardError::Io { .. } | ShardError::Exists { .. })
             | Self::Gguf(GgufError::Io { .. }) => "io",
-            Self::UnknownFormat { .. } => "format",
+            Self::UnknownFormat { .. }
+            | Self::Container(ContainerError::NotTheFile { .. })
+            | Self::Gguf(GgufError::NotGguf { .. }) => "format",
             Self::Option { .. } | Self::Quant(QuantError::Unreachable { .. }) => "option",
             Self::Export(_) | Self::Hf(_) => "export",
             Self::Container(ContainerError::JournalKey { .. } | ContainerError::InUse { .. }) => "resume",
-            Self::UnknownGrid | Self::Checkpoint(CheckpointError::Quantization { .. }) => "unsupported",
+            Self::UnknownGrid
+            | Self::Checkpoint(CheckpointError::Quantization { .. })
+            | Self::Gguf(GgufError::Unsupported { .. } | GgufError::Unimplemented { .. }) => "unsupported",
             Self::Checkpoint(CheckpointError::Folder { .. }) => "format",
             _ => "corrupt",
         }
@@ -135,6 +139,7 @@ impl PackError {
                 | GgufError::TensorType { tensor, .. }
                 | GgufError::Blocks { tensor, .. }
                 | GgufError::Misaligned { tensor, .. }
+                | GgufError::FileTruncated { tensor, .. }
                 | GgufError::PastEnd { tensor, .. },
             ) => Some(tensor),
             _ => None,

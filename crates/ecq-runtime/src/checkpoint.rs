@@ -11,7 +11,6 @@ use ecq_format::hf::{self, Change};
 use ecq_format::python_json;
 use safetensors::Dtype;
 use std::collections::{HashMap, HashSet};
-use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -26,6 +25,8 @@ pub struct Checkpoint {
     gguf: Option<Gguf>,
     /// From names of Hugging Face to those in the file, and what a converter changed.
     names: HashMap<String, (String, Change)>,
+    /// Whether biases that the configuration speaks of may be absent.
+    biases_may_lack: bool,
     /// Names in the file that were asked for.
     used: Mutex<HashSet<String>>,
 }
@@ -39,6 +40,8 @@ const TEMPLATE_FILE: &str = "chat_template.jinja";
 const GGUF_FILE: &str = "gguf.header";
 /// Divisors of the rotary frequencies in GGUF files; Hugging Face computes them.
 const DIVISORS: &str = "rope_freqs.weight";
+/// Architectures whose biases are optional, each by itself, in GGUF files (`create_tensor` of llama.cpp).
+const OPTIONAL_BIASES: [&str; 3] = ["llama", "qwen3", "gemma3_text"];
 /// What stands in front of names in checkpoints of multi-modal models.
 const PREFIXES: [&str; 2] = ["model.language_model.", "language_model."];
 
@@ -48,21 +51,10 @@ impl Checkpoint {
     /// # Errors
     /// When it is no sound `.ecq` file, carries no configuration, or is of an architecture that is not known.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        let io = |source| ContainerError::Io { path: path.to_owned(), source };
-        let not = |found: &str| Err(RuntimeError::NotEcq { path: path.to_owned(), found: found.to_owned() });
-        if path.is_dir() {
-            return not("a folder");
-        }
-        let mut head = Vec::new();
-        std::fs::File::open(path).map_err(io)?.take(16).read_to_end(&mut head).map_err(io)?;
-        match (head.starts_with(b"GGUF"), head.get(8)) {
-            (true, _) => return not("a GGUF file"),
-            // A safetensors file begins with a length and a brace.
-            (false, Some(b'{')) => {}
-            _ => return not("a file of no known format"),
-        }
         match EcqFile::open(path, limits) {
-            Err(ContainerError::NotEcq(_)) => not("a safetensors file that is not an .ecq"),
+            Err(ContainerError::NotTheFile { path, what: found }) => {
+                Err(RuntimeError::NotEcq { path, found })
+            }
             file => Self::new(file?, limits),
         }
     }
@@ -108,7 +100,8 @@ impl Checkpoint {
                 what: "config.json and no GGUF header: how its layers fit together is not known",
             });
         };
-        let mut checkpoint = Self { file, config, gguf, names, used: Mutex::default() };
+        let biases_may_lack = gguf.is_some() && OPTIONAL_BIASES.contains(&config.architecture.as_str());
+        let mut checkpoint = Self { file, config, gguf, names, biases_may_lack, used: Mutex::default() };
         checkpoint.divisors()?;
         Ok(checkpoint)
     }
@@ -122,7 +115,16 @@ impl Checkpoint {
             self.names.insert(DIVISORS.to_owned(), (DIVISORS.to_owned(), Change::None));
             let divisors = self.vector(DIVISORS, dim / 2)?;
             if let Some(rope) = &mut self.config.rope {
-                rope.scaling = Scaling::Divisors(divisors);
+                // llama.cpp divides by them first and scales then.
+                rope.scaling = Scaling::Divisors(match rope.scaling {
+                    Scaling::Default => divisors,
+                    Scaling::Linear { factor } => divisors.iter().map(|d| d * factor as f32).collect(),
+                    _ => {
+                        let (key, why) =
+                            (DIVISORS.to_owned(), "together with yarn it does not run".to_owned());
+                        return Err(RuntimeError::Config { key, why });
+                    }
+                });
             }
         }
         Ok(())
@@ -200,9 +202,15 @@ impl Checkpoint {
     }
 
     fn find(&self, name: &str) -> Result<&(String, Change)> {
-        let missing = || RuntimeError::MissingTensor {
-            name: name.to_owned(),
-            architecture: self.config.architecture.clone(),
+        let missing = || {
+            let codes = name.strip_suffix(".weight").map(|layer| format!("{layer}.qweight"));
+            match codes.and_then(|codes| self.names.get(&codes)) {
+                Some((found, _)) => RuntimeError::KeptLayer { name: name.to_owned(), found: found.clone() },
+                None => RuntimeError::MissingTensor {
+                    name: name.to_owned(),
+                    architecture: self.config.architecture.clone(),
+                },
+            }
         };
         let stored = self.names.get(name).ok_or_else(missing)?;
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(stored.0.clone());
@@ -281,7 +289,10 @@ impl Checkpoint {
     /// # Errors
     /// As [`matrix`](Self::matrix).
     pub fn bias(&self, spec: &LinearSpec) -> Result<Option<Vec<f32>>> {
-        let all = spec.bias.then(|| self.vector(&spec.bias_name(), spec.shape[0])).transpose()?;
+        let name = spec.bias_name();
+        // The class at Hugging Face has biases everywhere or nowhere; a GGUF file may lack some: they are zero.
+        let zero = self.biases_may_lack && !self.names.contains_key(&name);
+        let all = (spec.bias && !zero).then(|| self.vector(&name, spec.shape[0])).transpose()?;
         Ok(all.map(|all| all[spec.rows.clone()].to_vec()))
     }
 
@@ -312,13 +323,39 @@ impl Checkpoint {
                 || ["vision", "audio", "multi_modal"].iter().any(|part| name.contains(part))
         };
         let stray = |name: &&String| !used.contains(*name) && of_block(name) && !constant(name);
-        match self.file.names().iter().find(stray) {
-            Some(name) => Err(RuntimeError::StrayTensor {
-                name: name.clone(),
-                architecture: self.config.architecture.clone(),
-            }),
-            None => Ok(()),
+        for name in self.file.names().iter().filter(stray) {
+            if !self.changes_nothing(name)? {
+                let architecture = self.config.architecture.clone();
+                return Err(RuntimeError::StrayTensor { name: name.clone(), architecture });
+            }
         }
+        Ok(())
+    }
+
+    /// Whether a model without this tensor computes the same: it has no elements, or is a bias of zeros, as
+    /// AutoGPTQ gave every layer.
+    fn changes_nothing(&self, name: &str) -> Result<bool> {
+        let elements = match self.file.entry(name) {
+            Some(entry) => entry.shape[0].saturating_mul(entry.shape[1]),
+            None => self.file.plain(name)?.shape.iter().product(),
+        };
+        if elements == 0 || !name.ends_with(".bias") {
+            return Ok(elements == 0);
+        }
+        let PlainTensor { dtype, shape, bytes } = match self.file.entry(name) {
+            // Biases of more than a few elements are coded all the same where that is shorter.
+            Some(_) => {
+                let values = self.stored(name, name, [1, elements])?.to_f32()?;
+                return Ok(values.iter().all(|&value| value == 0.0));
+            }
+            None => self.file.plain(name)?,
+        };
+        let values = Matrix {
+            name: name.to_owned(),
+            shape: [1, shape.iter().product()],
+            stored: Stored::Plain { dtype: plain_type(name, dtype)?, bytes },
+        };
+        Ok(values.to_f32()?.iter().all(|&value| value == 0.0))
     }
 }
 

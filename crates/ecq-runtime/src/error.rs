@@ -57,6 +57,17 @@ pub enum RuntimeError {
         /// The architecture.
         architecture: String,
     },
+    /// A weight whose quantized form is carried as the bytes that it was.
+    #[error(
+        "tensor {name:?} is carried as the tensors of its quantizer ({found:?} and others), which do not run: \
+         quantize the model anew, with a rate (--bpw) instead of --lossless"
+    )]
+    KeptLayer {
+        /// Its name without quantization.
+        name: String,
+        /// The tensor that holds its codes.
+        found: String,
+    },
     /// A tensor of a block that the architecture does not explain.
     #[error("tensor {name:?} is no part of {architecture}: the model would run without it")]
     StrayTensor {
@@ -231,7 +242,7 @@ impl RuntimeError {
             Self::Shared(error) => error.kind(),
             Self::Container(ContainerError::Io { .. }) => "io",
             Self::OutOfMemory { .. } => "memory",
-            Self::NotEcq { .. } => "format",
+            Self::NotEcq { .. } | Self::Container(ContainerError::NotTheFile { .. }) => "format",
             Self::Mode { .. }
             | Self::OutOfRange { .. }
             | Self::ContextFull { .. }
@@ -241,6 +252,8 @@ impl RuntimeError {
             | Self::Unsupported { .. }
             | Self::Hf(_)
             | Self::TensorType { .. }
+            | Self::KeptLayer { .. }
+            | Self::Gguf(GgufError::Unsupported { .. } | GgufError::Unimplemented { .. })
             | Self::Vocabularies { .. }
             | Self::Draft(_)
             | Self::Tokenizers => "unsupported",
@@ -254,6 +267,7 @@ impl RuntimeError {
         match self {
             Self::InTensor { name, .. }
             | Self::MissingTensor { name, .. }
+            | Self::KeptLayer { name, .. }
             | Self::StrayTensor { name, .. }
             | Self::Shape { name, .. }
             | Self::TensorType { name, .. } => Some(name),

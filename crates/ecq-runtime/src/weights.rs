@@ -80,7 +80,8 @@ impl Matrix {
             }
             Stored::Bytes { dtype, tensor } => {
                 let ty = GgmlType::from_name(dtype).ok_or_else(|| self.unsupported(dtype))?;
-                dequantize(ty, &decode_raw(tensor)?, &mut weights)?;
+                dequantize(ty, &decode_raw(tensor)?, &mut weights)
+                    .map_err(|error| RuntimeError::in_tensor(&self.name, error))?;
             }
             Stored::Plain { dtype, bytes } => {
                 let ty = match dtype {
@@ -120,6 +121,8 @@ impl Matrix {
     pub fn float_type(&self) -> FloatType {
         match &self.stored {
             Stored::Plain { dtype, .. } => *dtype,
+            // Its scales are powers of two past the range of half precision, its values have one bit of mantissa.
+            Stored::Bytes { dtype, .. } if dtype == "mxfp4" => FloatType::Bf16,
             Stored::Bytes { dtype, .. } => float_type(dtype).unwrap_or(FloatType::F16),
             Stored::Codes(_) => FloatType::F32,
             Stored::Transposed(matrix) => matrix.float_type(),

@@ -180,7 +180,7 @@ fn io_kind(error: &(dyn StdError + 'static)) -> ErrorKind {
 fn container_kind(error: &ContainerError) -> ErrorKind {
     match error {
         ContainerError::Io { .. } => io_kind(error),
-        ContainerError::NotEcq(_) => ErrorKind::WrongFormat,
+        ContainerError::NotEcq(_) | ContainerError::NotTheFile { .. } => ErrorKind::WrongFormat,
         ContainerError::Version { .. } => ErrorKind::Unsupported,
         ContainerError::JournalKey { .. } | ContainerError::InUse { .. } => ErrorKind::Resume,
         _ => ErrorKind::Damaged,
@@ -225,7 +225,8 @@ impl From<GgufError> for Error {
     fn from(error: GgufError) -> Self {
         let kind = match &error {
             GgufError::Io { .. } => io_kind(&error),
-            GgufError::Unsupported { .. } => ErrorKind::Unsupported,
+            GgufError::Unsupported { .. } | GgufError::Unimplemented { .. } => ErrorKind::Unsupported,
+            GgufError::NotGguf { .. } => ErrorKind::WrongFormat,
             _ => ErrorKind::Damaged,
         };
         Self::new(kind, None, None, error)

@@ -32,6 +32,14 @@ pub enum HfError {
         /// The architecture.
         architecture: String,
     },
+    /// Biases that the architecture's class at Hugging Face does not have.
+    #[error("biases of {which} have no place in {architecture}")]
+    Biases {
+        /// The class.
+        architecture: String,
+        /// Which layers have them.
+        which: &'static str,
+    },
     /// A tokenizer that is not covered.
     #[error("tokenizer model {model:?} with pre-tokenizer {pre:?} is not covered")]
     Tokenizer {
