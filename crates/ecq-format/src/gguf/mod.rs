@@ -21,7 +21,7 @@ pub use error::GgufError;
 pub use kind::kind;
 pub use model::{ModelConfig, RopeScaling, config};
 pub use read::{Gguf, TensorInfo};
-pub use tokenizer::{TokenizerFacts, chat_template, tokenizer};
+pub use tokenizer::{TokenizerFacts, chat_template, named_chat_templates, tokenizer};
 pub use types::GgmlType;
 pub use value::Value;
 pub use write::{TensorToWrite, write, write_with_header};
