@@ -92,6 +92,13 @@ impl ChatTemplate {
         Ok(Self { environment, special_tokens })
     }
 
+    /// The same template, with a special token that it may name: `pad_token`, ...
+    #[must_use]
+    pub fn with_special_token(mut self, name: &str, text: &str) -> Self {
+        self.special_tokens.insert(name.to_owned(), text.into());
+        self
+    }
+
     /// The text of a conversation, up to where the model's next message begins.
     ///
     /// # Errors
@@ -123,4 +130,79 @@ impl ChatTemplate {
 
 fn wrong(error: Error) -> RuntimeError {
     RuntimeError::ChatTemplate(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(template: &str) -> Result<String> {
+        let template = ChatTemplate::new(template, "<s>".to_owned(), "</s>".to_owned())?;
+        template.render(&[Message::new("user", " Hello "), Message::new("assistant", "Hi")])
+    }
+
+    #[test]
+    fn templates_run_as_in_transformers() {
+        let template = "{{ bos_token }}{% for m in messages %}\n  {% if m['role'] == 'user' %}\nU:{{ m.content.strip() }}\n  \
+            {% else %}\nA:{{ m['content'] + eos_token }}\n{% endif %}{% endfor %}\n{% if add_generation_prompt %}A:{% endif %}";
+        assert_eq!(render(template).unwrap(), "<s>U:Hello\nA:Hi</s>\nA:");
+        let message = |template| render(template).unwrap_err().to_string();
+        assert!(message("{{ raise_exception('no system role') }}").contains("no system role"));
+        assert!(message("{% for x in y").starts_with("chat template: "));
+    }
+
+    #[test]
+    fn templates_that_never_end_are_stopped() {
+        let message = |template: &str| render(template).unwrap_err().to_string();
+        let loops = |inside: &str| {
+            format!("{{% set ns = namespace(x='ab', l=[]) %}}{{% for a in range(9999) %}}{{% for b in range(9999) %}}{inside}{{% endfor %}}{{% endfor %}}")
+        };
+        for inside in [
+            "{{ b }}",
+            "{% set ns.x = ns.x + ns.x %}",
+            "{% set ns.x = ns.x ~ ns.x %}",
+            "{% set ns.x = ns.x * 9 %}",
+            "{% set ns.x = ns.x | replace('a', ns.x) %}",
+            "{% set ns.x = ns.x.replace('a', ns.x) %}",
+            "{% set ns.x = ns.x | join(ns.x) %}",
+            "{% set ns.x = '%s%s' % (ns.x, ns.x) %}",
+            "{% set ns.x = '{0}{0}'.format(ns.x) %}",
+            "{% set ns.x = ns.x | indent(900, true) %}",
+            "{% set ns.x = ns.x | center(99999999) %}",
+            "{% set x %}{{ ns.x }}{{ ns.x }}{% endset %}{% set ns.x = x %}",
+            "{% set ns.l = [ns.l] %}",
+            "{% set ns.l = [ns.l, ns.l] %}",
+            "{% set ns.l = ns.l + [1] %}",
+            "{% set ns.l = {'a': ns.l} %}",
+            "{% set ns.l = ns.l | map('string') %}",
+            "{% set ns.x = [ns.x, ns.x] | tojson %}",
+            "A long text between two tags that is written again and again and again.",
+        ] {
+            let message = message(&loops(inside));
+            assert!(message.contains("stopped") || message.contains("fuel"), "{inside}: {message}");
+        }
+        for template in [
+            "{{ 'x' * 999999999999 }}",
+            "{{ '%999999999d' % 1 }}",
+            "{{ '%*d' % (999999999, 1) }}",
+            "{{ '{:999999999}'.format(1) }}",
+            "{{ '{:{}}'.format(1, 999999999) }}",
+            "{{ 'x'.ljust(9999999999) }}",
+            "{{ 'x' | center(9999999999) }}",
+            "{{ [1] | batch(999999999, 'x') }}",
+            "{{ [1] | slice(999999999) | list }}",
+            "{{ [1] * 999999999 }}",
+            "{{ [1] | tojson(indent=999999999) }}",
+            "{{ range(999999999) }}",
+            "{{ strftime_now('%999999999d') }}",
+            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+            "{% set l = [1] %}{% for x in l recursive %}{{ loop(l) }}{% endfor %}",
+        ] {
+            assert!(render(template).is_err(), "{template}");
+        }
+        let deep = format!("{{{{ {}1{} }}}}", "[".repeat(5000), "]".repeat(5000));
+        assert!(message(&deep).contains("chat template"));
+        let chain = format!("{{{{ 1{} }}}}", " + 1".repeat(500));
+        assert_eq!(render(&chain).unwrap(), "501");
+    }
 }

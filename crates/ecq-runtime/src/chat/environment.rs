@@ -6,7 +6,7 @@ use super::python::{self, JsonStyle, text, wrong};
 use super::source::functions;
 use minijinja::formatting::FormatStyle;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{Kwargs, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, Output, State, Value};
 
 type Result<T> = std::result::Result<T, Error>;
@@ -55,14 +55,31 @@ fn operators(environment: &mut Environment<'static>) {
         };
         formatted(state, FormatStyle::Printf, format, &args).map(Value::from)
     });
-    environment.add_function(functions::METHOD, |state: &mut State, value: Value, name: String, args: Rest<Value>| {
-        methods::of_value(state, &value, &name, &args)
+    environment.add_function(functions::METHOD, |state: &mut State, value: Value, name: String, args: Arguments| {
+        methods::of_value(state, &value, &name, &values(args))
+    });
+    environment.add_function(functions::ITEMS, |value: Value| match value.kind() {
+        ValueKind::String => {
+            let characters = value.as_str().unwrap_or_default().chars();
+            Ok(Value::from(characters.map(Value::from).collect::<Vec<_>>()))
+        }
+        ValueKind::None | ValueKind::Bool | ValueKind::Number => {
+            Err(wrong(format!("{} has no items to go through", value.kind())))
+        }
+        _ => Ok(value),
     });
     environment.add_function(functions::KEPT, |state: &mut State, value: Value| kept(state, value));
     environment.add_function(functions::MADE, |state: &mut State, bytes: usize| {
         made(state, bytes)?;
         Ok::<_, Error>(Value::from(""))
     });
+}
+
+/// Arguments of a function, the last of which may be named ones.
+type Arguments = Rest<ValueOrKwargs>;
+
+fn values(arguments: Arguments) -> Vec<Value> {
+    arguments.0.into_iter().map(Value::from).collect()
 }
 
 fn named(state: &mut State, map: &Value) -> Result<Kwargs> {
@@ -104,8 +121,8 @@ fn wide(format: &str) -> bool {
 fn filters(environment: &mut Environment<'static>) {
     environment.add_filter("tojson", to_json);
     environment.add_filter("string", |state: &mut State, value: Value| text(state, &value));
-    environment.add_filter("replace", |state: &mut State, value: Value, old: Value, new: Value, args: Rest<Value>| {
-        let count = match args.first() {
+    environment.add_filter("replace", |state: &mut State, value: Value, old: Value, new: Value, args: Arguments| {
+        let count = match values(args).first() {
             Some(count) if count.is_kwargs() => Kwargs::try_from(count.clone())?.get::<Option<i64>>("count")?,
             Some(count) => count.as_i64(),
             None => None,
@@ -123,9 +140,44 @@ fn filters(environment: &mut Environment<'static>) {
         let value = text(state, &value)?;
         justified(state, &value, width.unwrap_or(80), " ", Side::Both)
     });
-    environment.add_filter("format", |state: &mut State, value: Value, args: Rest<Value>| {
+    environment.add_filter("format", |state: &mut State, value: Value, args: Arguments| {
         let value = text(state, &value)?;
-        formatted(state, FormatStyle::Printf, &value, &args)
+        formatted(state, FormatStyle::Printf, &value, &values(args))
+    });
+    for name in ["length", "count"] {
+        environment.add_filter(name, |value: &Value| match value.len() {
+            Some(length) => Ok(length),
+            None if value.is_undefined() => Ok(0),
+            None => value.try_iter().map(Iterator::count),
+        });
+    }
+    environment.add_filter("int", |value: Value, args: Arguments| {
+        let args = values(args);
+        let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
+        let argument = |place: usize, name: &str| match places.get(place) {
+            Some(value) => Ok(Some(value.clone())),
+            None => names.get::<Option<Value>>(name),
+        };
+        let base = argument(1, "base")?.and_then(|base| u32::try_from(base).ok()).filter(|base| (2..=36).contains(base));
+        let found = match value.as_str() {
+            Some(text) => {
+                let text = text.trim().replace('_', "");
+                let whole = i64::from_str_radix(&text, base.unwrap_or(10)).ok();
+                whole.or_else(|| text.parse::<f64>().ok().filter(|f| f.is_finite()).map(|f| f as i64))
+            }
+            None if value.kind() == ValueKind::Bool => Some(i64::from(value.is_true())),
+            None => value.as_i64().or_else(|| f64::try_from(value).ok().filter(|f| f.is_finite()).map(|f| f as i64)),
+        };
+        let default = argument(0, "default")?;
+        Ok::<_, Error>(found.map_or_else(|| default.unwrap_or(Value::from(0)), Value::from))
+    });
+    environment.add_filter("float", |value: Value, default: Option<Value>| {
+        let found = match value.as_str() {
+            Some(text) => text.trim().replace('_', "").parse::<f64>().ok(),
+            None if value.kind() == ValueKind::Bool => Some(f64::from(u8::from(value.is_true()))),
+            None => f64::try_from(value).ok(),
+        };
+        found.map_or_else(|| default.unwrap_or(Value::from(0.0)), Value::from)
     });
     environment.add_filter("wordcount", |state: &mut State, value: Value| {
         Ok::<_, Error>(text(state, &value)?.split_whitespace().count())
@@ -153,7 +205,8 @@ fn apply_builtin(state: &mut State, name: &str, args: &[Value]) -> Result<Value>
     builtin.call(state, args)
 }
 
-fn to_json(state: &mut State, value: Value, args: Rest<Value>) -> Result<String> {
+fn to_json(state: &mut State, value: Value, args: Arguments) -> Result<String> {
+    let args = values(args);
     let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
     let argument = |place: usize, name: &str| match places.get(place) {
         Some(value) => Ok(value.clone()),
@@ -185,7 +238,8 @@ fn to_json(state: &mut State, value: Value, args: Rest<Value>) -> Result<String>
     python::json(state, &value, &style)
 }
 
-fn join(state: &mut State, value: Value, args: Rest<Value>) -> Result<String> {
+fn join(state: &mut State, value: Value, args: Arguments) -> Result<String> {
+    let args = values(args);
     let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
     let separator = match places.first() {
         Some(separator) => text(state, separator)?,
@@ -213,7 +267,8 @@ fn join(state: &mut State, value: Value, args: Rest<Value>) -> Result<String> {
 }
 
 /// `jinja2.filters.do_indent`.
-fn indent(state: &mut State, value: Value, args: Rest<Value>) -> Result<String> {
+fn indent(state: &mut State, value: Value, args: Arguments) -> Result<String> {
+    let args = values(args);
     let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
     let argument = |place: usize, name: &str| match places.get(place) {
         Some(value) => Ok(value.clone()),

@@ -10,9 +10,9 @@ pub(super) const FUEL: u64 = 10_000_000;
 /// Bytes of one text or list that it may make.
 pub(super) const MOST_TEXT: usize = 64 << 20;
 /// Bytes of text and lists that it may make altogether, most of which live only for a moment.
-const MOST_MADE: usize = 1 << 30;
+const MOST_MADE: usize = 512 << 20;
 /// Values that it may look at to find out how large others are.
-const MOST_VISITS: usize = 100_000_000;
+const MOST_VISITS: usize = 20_000_000;
 /// Bytes of a template; the largest known ones have some 30 thousand.
 pub(super) const MOST_SOURCE: usize = 4 << 20;
 /// Calls within calls: macros, recursive loops.

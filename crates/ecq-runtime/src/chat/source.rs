@@ -2,7 +2,7 @@
 //!
 //! minijinja fixes what its operators do. Here they become calls of our own functions: `a + b`, `a ~ b`, `a * b`
 //! and `a % b` (formats strings, concatenates tuples, counts what is made), methods of mappings that a key of the
-//! same name would hide, and values that are kept in a namespace. `{% generation %}` of transformers becomes
+//! same name would hide, what a loop goes through, and values that are kept in a namespace. `{% generation %}` of transformers becomes
 //! `{% with %}`, which also is a scope of its own. Line breaks are `\n`, as Jinja2's lexer makes them.
 //!
 //! Grammar: `jinja2/parser.py` and `jinja2/lexer.py` of Jinja2 3.1. A tag that this grammar does not accept stays
@@ -17,6 +17,7 @@ pub(super) mod functions {
     pub(in super::super) const MULTIPLY: &str = "__multiply";
     pub(in super::super) const REMAINDER: &str = "__remainder";
     pub(in super::super) const METHOD: &str = "__method";
+    pub(in super::super) const ITEMS: &str = "__items";
     pub(in super::super) const KEPT: &str = "__kept";
     pub(in super::super) const MADE: &str = "__made";
 }
@@ -391,7 +392,7 @@ impl<'a> Parser<'a> {
             }
         }
         let items = if items.len() == 1 { items.remove(0) } else { format!("({})", items.join(", ")) };
-        let mut out = format!("for {targets}in {items}");
+        let mut out = format!("for {targets}in {}({items})", functions::ITEMS);
         if self.skip_name("if") {
             let _ = write!(out, " if {}", self.expression()?);
         }
@@ -717,7 +718,7 @@ mod tests {
             ("{{ a + b ~ c }}", "{{ __add(a, __concat(b, c)) }}"),
             ("{{- 'a' 'b\\'' % x -}}", "{{- __remainder(\"ab'\", x) -}}"),
             ("{% if a is not none and b in c %}", "{% if a is not none and b in c %}"),
-            ("{%- for k, v in d.items() if k recursive %}", "{%- for k , v in __method(d, \"items\") if k recursive %}"),
+            ("{%- for k, v in d.items() if k recursive %}", "{%- for k , v in __items(__method(d, \"items\")) if k recursive %}"),
             ("{% set ns.a = ns.a + [x] %}", "{% set ns.a = __kept((__add(ns.a, [x]))) %}"),
             ("{% set a, b = 1, 2 %}", "{% set a, b = (1, 2) %}"),
             ("{% generation %}{% endgeneration -%}", "{% with %}{% endwith -%}"),
