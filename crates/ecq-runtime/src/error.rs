@@ -128,6 +128,19 @@ pub enum RuntimeError {
         /// Rows of the embedding.
         vocabulary: usize,
     },
+    /// A text with a token that the tokenizer has and the model has not.
+    #[error(
+        "the text holds {token:?} (token {id}), for which the model has no row: its embedding has {rows}; \
+         leave it out of the text"
+    )]
+    TokenBeyond {
+        /// The text of the token.
+        token: String,
+        /// Its id.
+        id: u32,
+        /// Rows of the embedding.
+        rows: usize,
+    },
     /// The tokenizer cannot be built, or has more tokens than the model.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
@@ -247,6 +260,7 @@ impl RuntimeError {
             | Self::OutOfRange { .. }
             | Self::ContextFull { .. }
             | Self::CacheRange { .. }
+            | Self::TokenBeyond { .. }
             | Self::Empty(_) => "option",
             Self::Architecture { .. }
             | Self::Unsupported { .. }

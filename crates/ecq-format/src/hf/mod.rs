@@ -6,6 +6,7 @@
 
 mod config;
 mod names;
+mod pre_tokenizers;
 mod tokenizer;
 
 pub use config::config_json;
@@ -41,7 +42,11 @@ pub enum HfError {
         which: &'static str,
     },
     /// A tokenizer that is not covered.
-    #[error("tokenizer model {model:?} with pre-tokenizer {pre:?} is not covered")]
+    #[error(
+        "tokenizer model {model:?} with pre-tokenizer {pre:?} is not covered; covered are the models llama and gemma4, \
+         and gpt2 with one of the pre-tokenizers {}",
+        pre_tokenizers::known()
+    )]
     Tokenizer {
         /// `tokenizer.ggml.model`.
         model: String,
