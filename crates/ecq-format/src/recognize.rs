@@ -36,6 +36,10 @@ pub fn recognize(head: &[u8], file_bytes: u64) -> Option<String> {
     if file_bytes == 0 {
         return Some("an empty file".to_owned());
     }
+    // A safetensors file: a length, and the brace of its header. Lengths may look like any signature.
+    if head.get(4..9) == Some(b"\0\0\0\0{") {
+        return None;
+    }
     if head.starts_with(b"PK\x03\x04") {
         // PyTorch writes its pickle first, in a folder of the archive's name.
         let pickle = head.windows(9).any(|name| name == b"/data.pkl")
@@ -158,6 +162,11 @@ mod tests {
         assert_eq!(recognize(b"", 0).unwrap(), "an empty file");
         for head in [&b"\x40\0\0\0\0\0\0\0{\"a\":"[..], &[0; 64], &[0xff; 20], b"\0\x01"] {
             assert_eq!(recognize(head, 1000), None);
+        }
+        // Lengths of headers that look like signatures of gzip, pickle, ONNX and zip.
+        for length in [0x8b1f_u64, 0x0280, 0x0012_0708, 0x0403_4b50] {
+            let head = [&length.to_le_bytes()[..], b"{\"a\""].concat();
+            assert_eq!(recognize(&head, 1 << 40), None, "{length:#x}");
         }
         // A character cut at the end is still a text.
         assert_eq!(recognize(b"caf\xc3", 1000).unwrap(), "a text");

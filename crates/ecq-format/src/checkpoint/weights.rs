@@ -270,7 +270,8 @@ impl Checkpoint {
         let parts = [place, scales, biases];
         let MlxGroups { bits, group_size } = groups;
         let (rows, words) = (codes.rows(), codes.cols());
-        let Some(cols) = mlx::cols(words, bits).filter(|cols| cols.is_multiple_of(group_size)) else {
+        let whole = |cols: &usize| cols.is_multiple_of(group_size) && codes.bytes > 0;
+        let Some(cols) = mlx::cols(words, bits).filter(whole) else {
             let expected = format!("rows of whole groups of {group_size} codes of {bits} bits");
             return Err(wrong_shape(codes, expected));
         };
@@ -407,8 +408,9 @@ impl Checkpoint {
         let Some((cols, rows)) = of_rows.split_last().filter(|(_, rows)| !rows.is_empty()) else {
             return Err(wrong_shape(blocks, "rows of blocks".to_owned()));
         };
-        // The bytes of the blocks are counted: twice as many weights are a number, too.
-        let cols = cols * mxfp4::BLOCK;
+        let Some(cols) = cols.checked_mul(mxfp4::BLOCK).filter(|_| blocks.bytes > 0) else {
+            return Err(wrong_shape(blocks, "blocks".to_owned()));
+        };
         let shape: Vec<usize> = rows.iter().copied().chain([cols]).collect();
         let (rows, parts) = (rows.iter().product(), [place, scales]);
         Ok(Weight { shape, ..self.weight(layer.to_owned(), rows, cols, &parts, Form::Mxfp4 { parts }) })
@@ -451,7 +453,10 @@ fn matrix(tensor: &TensorInfo, dtype: Dtype) -> Result<[usize; 2]> {
     if tensor.dtype != dtype {
         return Err(wrong_dtype(tensor, "I32"));
     }
-    <[usize; 2]>::try_from(&tensor.shape[..]).map_err(|_| wrong_shape(tensor, "a matrix".to_owned()))
+    match <[usize; 2]>::try_from(&tensor.shape[..]) {
+        Ok(shape) if !shape.contains(&0) => Ok(shape),
+        _ => Err(wrong_shape(tensor, "a matrix".to_owned())),
+    }
 }
 
 fn float_matrix(tensor: &TensorInfo) -> Result<[usize; 2]> {

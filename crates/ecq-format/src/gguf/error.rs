@@ -191,6 +191,16 @@ pub enum GgufError {
         /// Length that the header asks for.
         expected: u64,
     },
+    /// The file ends before its header does.
+    #[error("{} is truncated: it has {found} bytes and ends in {what}; download or copy it again", path.display())]
+    HeaderCut {
+        /// The file.
+        path: PathBuf,
+        /// What it ends in.
+        what: &'static str,
+        /// Length of the file.
+        found: u64,
+    },
     /// A file of another kind.
     #[error("{} is {what}, expected a GGUF file", path.display())]
     NotGguf {

@@ -73,6 +73,11 @@ impl Gguf {
         let mut want = FIRST_READ_BYTES.min(limits.header_bytes);
         loop {
             (&mut file).take((want - bytes.len()) as u64).read_to_end(&mut bytes).map_err(io)?;
+            if !bytes.starts_with(b"GGUF")
+                && let Some(what) = recognize(&bytes, file_bytes)
+            {
+                return Err(GgufError::NotGguf { path: path.to_owned(), what });
+            }
             match Self::parse(&bytes, file_bytes, limits) {
                 Err(GgufError::Truncated { .. }) if bytes.len() == want && want < limits.header_bytes => {
                     want = want.saturating_mul(2).min(limits.header_bytes);
@@ -80,11 +85,8 @@ impl Gguf {
                 Err(GgufError::Truncated { .. }) if (bytes.len() as u64) < file_bytes => {
                     return Err(GgufError::HeaderTooLong { limit: limits.header_bytes });
                 }
-                Err(GgufError::Magic { found }) => {
-                    return Err(match recognize(&bytes, file_bytes) {
-                        Some(what) => GgufError::NotGguf { path: path.to_owned(), what },
-                        None => GgufError::Magic { found },
-                    });
+                Err(GgufError::Truncated { what, .. }) => {
+                    return Err(GgufError::HeaderCut { path: path.to_owned(), what, found: file_bytes });
                 }
                 // Offsets are of one file: the one that reaches furthest says how long it was.
                 Err(GgufError::PastEnd { tensor, needed, file_bytes, .. }) if needed < MOST_FILE_BYTES => {

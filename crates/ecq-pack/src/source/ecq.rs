@@ -39,8 +39,9 @@ fn facts(file: &EcqFile, name: &str, bytes: u64) -> Result<TensorFacts> {
     let (kind, rows, cols, shape, dtype) = match file.entry(name) {
         None => {
             let plain = file.plain(name)?;
-            let cols = plain.shape.last().copied().unwrap_or(1);
-            let rows = plain.shape.iter().rev().skip(1).product();
+            // From the front, as the header was checked: a zero comes before what would pass a number.
+            let (cols, rows) =
+                plain.shape.split_last().map_or((1, 1), |(&cols, rows)| (cols, rows.iter().product()));
             (Kind::Other, rows, cols, plain.shape, dtype_name(plain.dtype))
         }
         Some(entry) => {
