@@ -88,7 +88,8 @@ impl ChatTemplate {
         let mut environment = environment::environment().map_err(wrong)?;
         environment.add_template_owned(NAME, source::rewritten(template)).map_err(wrong)?;
         let tokens = [("bos_token", bos), ("eos_token", eos)];
-        let special_tokens = tokens.into_iter().map(|(name, token)| (name.to_owned(), token.into())).collect();
+        let special_tokens =
+            tokens.into_iter().map(|(name, token)| (name.to_owned(), token.into())).collect();
         Ok(Self { environment, special_tokens })
     }
 
@@ -155,7 +156,9 @@ mod tests {
     fn templates_that_never_end_are_stopped() {
         let message = |template: &str| render(template).unwrap_err().to_string();
         let loops = |inside: &str| {
-            format!("{{% set ns = namespace(x='ab', l=[]) %}}{{% for a in range(9999) %}}{{% for b in range(9999) %}}{inside}{{% endfor %}}{{% endfor %}}")
+            format!(
+                "{{% set ns = namespace(x='ab', l=[]) %}}{{% for a in range(9999) %}}{{% for b in range(9999) %}}{inside}{{% endfor %}}{{% endfor %}}"
+            )
         };
         for inside in [
             "{{ b }}",

@@ -180,7 +180,8 @@ impl Checkpoint {
         }
         let named = self.gguf.as_ref().map(gguf::named_chat_templates).unwrap_or_default();
         if !named.is_empty() {
-            let list = named.iter().map(|(name, template)| json!({ "name": name, "template": template })).collect();
+            let list =
+                named.iter().map(|(name, template)| json!({ "name": name, "template": template })).collect();
             return default_template(&Value::Array(list));
         }
         match self.optional_json(TEMPLATE_JSON_FILE)? {
@@ -242,9 +243,9 @@ impl Checkpoint {
         for name in [CONFIG_FILE, GENERATION_FILE] {
             let json = self.optional_json(name)?.unwrap_or_default();
             for part in [Some(&json), json.get("text_config")].into_iter().flatten() {
-                let one = part.get("eos_token_id").map_or(&[][..], |ids| {
-                    ids.as_array().map_or(std::slice::from_ref(ids), Vec::as_slice)
-                });
+                let one = part
+                    .get("eos_token_id")
+                    .map_or(&[][..], |ids| ids.as_array().map_or(std::slice::from_ref(ids), Vec::as_slice));
                 ids.extend(one.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok()));
             }
         }
@@ -420,19 +421,11 @@ const CLASS_TOKENS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "GPT2Tokenizer",
-        &[
-            ("bos_token", "<|endoftext|>"),
-            ("eos_token", "<|endoftext|>"),
-            ("unk_token", "<|endoftext|>"),
-        ],
+        &[("bos_token", "<|endoftext|>"), ("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>")],
     ),
     (
         "Qwen2Tokenizer",
-        &[
-            ("eos_token", "<|endoftext|>"),
-            ("unk_token", "<|endoftext|>"),
-            ("pad_token", "<|endoftext|>"),
-        ],
+        &[("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>"), ("pad_token", "<|endoftext|>")],
     ),
     (
         "CohereTokenizer",
@@ -461,10 +454,13 @@ fn named_tokens(file: &Value) -> impl Iterator<Item = (String, &Value)> {
 fn default_template(value: &Value) -> Result<Option<String>> {
     let named: Vec<(&str, &str)> = match value {
         Value::String(template) => return Ok(Some(template.clone())),
-        Value::Array(list) => {
-            list.iter().filter_map(|item| Some((item["name"].as_str()?, item["template"].as_str()?))).collect()
+        Value::Array(list) => list
+            .iter()
+            .filter_map(|item| Some((item["name"].as_str()?, item["template"].as_str()?)))
+            .collect(),
+        Value::Object(map) => {
+            map.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect()
         }
-        Value::Object(map) => map.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect(),
         _ => return Ok(None),
     };
     match (named.iter().find(|(name, _)| *name == "default"), named.as_slice()) {

@@ -98,7 +98,8 @@ impl Tokenizer {
     fn first_added(&self, text: &str) -> Option<u32> {
         let text = text.trim_start();
         let all = self.inner.get_added_tokens_decoder();
-        let found = all.iter().filter(|(_, token)| !token.content.is_empty() && text.starts_with(&token.content));
+        let found =
+            all.iter().filter(|(_, token)| !token.content.is_empty() && text.starts_with(&token.content));
         found.max_by_key(|(_, token)| token.content.len()).map(|(&id, _)| id)
     }
 

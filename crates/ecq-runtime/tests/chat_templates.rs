@@ -32,7 +32,10 @@ fn templates_of_known_families_render_as_in_transformers() {
         for (conversation, expected) in conversations.iter().zip(template["expected"].as_array().unwrap()) {
             let found = render(&file["tokens"], template["template"].as_str().unwrap(), conversation);
             if found.as_deref().ok() != expected.as_str() {
-                wrong.push(format!("{}: {conversation:?}\n  found    {found:?}\n  expected {expected}", template["name"]));
+                wrong.push(format!(
+                    "{}: {conversation:?}\n  found    {found:?}\n  expected {expected}",
+                    template["name"]
+                ));
             }
         }
     }

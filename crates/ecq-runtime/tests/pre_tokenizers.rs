@@ -106,7 +106,9 @@ fn texts_are_cut_as_the_models_cut_them() {
 fn a_text_begins_as_its_pre_tokenizer_says() {
     let begins = |pre: &str| !tokenizer(pre).encode("", true).unwrap().get_ids().is_empty();
     assert!(["llama-bpe", "llama3", "falcon3", "pixtral", "tekken", "chameleon"].into_iter().all(begins));
-    assert!(!["gpt-2", "qwen2", "smollm", "dbrx", "smaug-bpe", "deepseek-llm", "gpt-4o"].into_iter().any(begins));
+    assert!(
+        !["gpt-2", "qwen2", "smollm", "dbrx", "smaug-bpe", "deepseek-llm", "gpt-4o"].into_iter().any(begins)
+    );
 }
 
 #[test]

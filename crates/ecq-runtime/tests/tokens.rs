@@ -55,7 +55,8 @@ fn tokenizer_json() -> Value {
         })
     };
     let own: BTreeMap<&str, usize> = TOKENS[..ROWS].iter().copied().zip(0..).collect();
-    let added: Vec<Value> = ["<s>", "</t>", "<|end|>", "<|turn|>", "<image>"].into_iter().map(special).collect();
+    let added: Vec<Value> =
+        ["<s>", "</t>", "<|end|>", "<|turn|>", "<image>"].into_iter().map(special).collect();
     json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
         "pre_tokenizer": null, "post_processor": null, "decoder": null,
@@ -166,17 +167,29 @@ fn every_file_may_say_which_tokens_end_a_text() {
 #[test]
 fn what_a_template_writes_behind_an_answer_ends_a_turn() {
     for (template, expected) in [
-        ("{% for m in messages %}{{ m.role }}: {{ m.content }}<|turn|>{% endfor %}", vec!["<|end|>", "<|turn|>"]),
-        ("{% for m in messages %}{{ m.content | trim }}\n<|turn|>\n{% endfor %}", vec!["<|end|>", "<|turn|>"]),
+        (
+            "{% for m in messages %}{{ m.role }}: {{ m.content }}<|turn|>{% endfor %}",
+            vec!["<|end|>", "<|turn|>"],
+        ),
+        (
+            "{% for m in messages %}{{ m.content | trim }}\n<|turn|>\n{% endfor %}",
+            vec!["<|end|>", "<|turn|>"],
+        ),
         ("{% for m in messages %}{{ m.content + eos_token }}{% endfor %}", vec!["</t>", "<|end|>"]),
         ("{% for m in messages %}<|turn|>{{ m.content }}{% endfor %}", vec!["<|end|>"]),
-        ("{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|turn|>{% endif %}", vec!["<|end|>"]),
+        (
+            "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|turn|>{% endif %}",
+            vec!["<|end|>"],
+        ),
         ("{{ raise_exception('no') }}", vec!["<|end|>"]),
         ("{% broken", vec!["<|end|>"]),
     ] {
         let files = [
             ("chat_template.jinja", json!(template)),
-            ("tokenizer_config.json", json!({ "bos_token": "<s>", "eos_token": if template.contains("eos") { json!("</t>") } else { Value::Null } })),
+            (
+                "tokenizer_config.json",
+                json!({ "bos_token": "<s>", "eos_token": if template.contains("eos") { json!("</t>") } else { Value::Null } }),
+            ),
         ];
         assert_eq!(ends(&files), expected, "{template}");
     }
@@ -223,14 +236,16 @@ fn templates_name_the_special_tokens_of_every_file() {
     let template = "[{{ bos_token }}][{{ eos_token }}][{{ unk_token }}][{{ pad_token }}][{{ sep_token }}][{{ cls_token }}]\
         [{{ mask_token }}][{{ image_token }}][{{ additional_special_tokens | join('+') }}][{{ pad_token is defined }}]";
     let render = |files: &[(&str, Value)]| {
-        let files: Vec<_> = [("chat_template.jinja", json!(template))].into_iter().chain(files.iter().cloned()).collect();
+        let files: Vec<_> =
+            [("chat_template.jinja", json!(template))].into_iter().chain(files.iter().cloned()).collect();
         ChatTemplate::of(&checkpoint(&files)).unwrap().render(&[Message::user("a")]).unwrap()
     };
     let config = json!({
         "bos_token": "<s>", "eos_token": { "content": "</t>" }, "unk_token": null, "pad_token": "P", "image_token": "I",
         "additional_special_tokens": ["x", { "content": "y" }], "tokenizer_class": "LlamaTokenizerFast"
     });
-    let map = json!({ "pad_token": "Q", "sep_token": "S", "cls_token": { "content": "C" }, "mask_token": "M" });
+    let map =
+        json!({ "pad_token": "Q", "sep_token": "S", "cls_token": { "content": "C" }, "mask_token": "M" });
     assert_eq!(render(&[("tokenizer_config.json", config.clone())]), "[<s>][</t>][][P][][][][I][x+y][True]");
     let both = [("tokenizer_config.json", config.clone()), ("special_tokens_map.json", map.clone())];
     assert_eq!(render(&both), "[<s>][</t>][][Q][S][C][M][I][x+y][True]");
@@ -252,10 +267,13 @@ fn templates_name_the_special_tokens_of_every_file() {
 fn of_several_templates_the_default_renders() {
     let of = |files: &[(&str, Value)]| {
         let template = ChatTemplate::of(&checkpoint(files));
-        template.and_then(|template| template.render(&[Message::user("a")])).map_err(|error| error.to_string())
+        template
+            .and_then(|template| template.render(&[Message::user("a")]))
+            .map_err(|error| error.to_string())
     };
     let list = |names: &[&str]| {
-        let items: Vec<Value> = names.iter().map(|name| json!({ "name": name, "template": format!("<{name}>") })).collect();
+        let items: Vec<Value> =
+            names.iter().map(|name| json!({ "name": name, "template": format!("<{name}>") })).collect();
         json!({ "chat_template": items })
     };
     let config = |json: Value| ("tokenizer_config.json", json);
@@ -266,7 +284,10 @@ fn of_several_templates_the_default_renders() {
     let error = of(&[config(list(&["tool_use", "rag"]))]).unwrap_err();
     assert!(error.contains("tool_use, rag"), "{error}");
     assert_eq!(of(&[config(json!({ "chat_template": { "default": "D", "x": "X" } }))]), Ok("D".to_owned()));
-    assert_eq!(of(&[config(json!({ "chat_template": "C" })), file.clone(), processor(json!("P"))]), Ok("file".to_owned()));
+    assert_eq!(
+        of(&[config(json!({ "chat_template": "C" })), file.clone(), processor(json!("P"))]),
+        Ok("file".to_owned())
+    );
     assert_eq!(of(&[config(json!({ "chat_template": "C" })), processor(json!("P"))]), Ok("C".to_owned()));
     assert_eq!(of(&[processor(json!("P"))]), Ok("P".to_owned()));
     assert_eq!(of(&[config(json!({ "chat_template": null })), processor(json!("P"))]), Ok("P".to_owned()));
@@ -282,9 +303,17 @@ fn templates_get_the_date_and_no_tools() {
     let today = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
     let found = render("{{ strftime_now('%Y-%m-%d') }}");
     assert!(found == today || jiff::Zoned::now().strftime("%Y-%m-%d").to_string() == found);
-    assert_eq!(render("{{ strftime_now('%Y')|length }}{{ strftime_now('%d %b %Y')|length }}{{ strftime_now('%%') }}"), "411%");
+    assert_eq!(
+        render(
+            "{{ strftime_now('%Y')|length }}{{ strftime_now('%d %b %Y')|length }}{{ strftime_now('%%') }}"
+        ),
+        "411%"
+    );
     assert_eq!(render("{{ strftime_now('%-d')|int > 0 }}{{ strftime_now('100 %Q') }}"), "True100 %Q");
-    assert_eq!(render("{% if tools is not none or documents is not none %}T{% endif %}{{ messages[0].content }}"), "Hello");
+    assert_eq!(
+        render("{% if tools is not none or documents is not none %}T{% endif %}{{ messages[0].content }}"),
+        "Hello"
+    );
     assert_eq!(render("{{ tools is defined and documents is defined }}{{ tools }}"), "TrueNone");
 }
 
@@ -321,7 +350,11 @@ fn gguf(keys: &[(&str, GgufValue)]) -> Checkpoint {
     ];
     metadata.extend(keys.iter().cloned());
     let metadata: Vec<_> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let tensor = TensorToWrite { name: "token_embd.weight".to_owned(), ty: GgmlType::F32, dims: vec![64, ROWS as u64] };
+    let tensor = TensorToWrite {
+        name: "token_embd.weight".to_owned(),
+        ty: GgmlType::F32,
+        dims: vec![64, ROWS as u64],
+    };
     let mut file = Vec::new();
     assert!(write::<Failed>(&mut file, &metadata, &[tensor], |_| Ok(vec![0; 64 * ROWS * 4])).is_ok());
     let bytes = file.len() as u64;
@@ -353,7 +386,8 @@ fn gguf_files_may_have_several_templates() {
     ];
     let error = ChatTemplate::of(&gguf(&named)).unwrap_err().to_string();
     assert!(error.contains("tool_use, rag"), "{error}");
-    let with_default: Vec<_> = named.into_iter().chain([("tokenizer.chat_template", text("{{ bos_token }}D"))]).collect();
+    let with_default: Vec<_> =
+        named.into_iter().chain([("tokenizer.chat_template", text("{{ bos_token }}D"))]).collect();
     let template = ChatTemplate::of(&gguf(&with_default)).unwrap();
     assert_eq!(template.render(&[Message::user("a")]).unwrap(), "<s>D");
 }

@@ -91,7 +91,17 @@ const YOUTU_SCRIPTS: &str = "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，�
 /// All that are known; of each the name that converters write today comes first.
 const TABLE: &[PreTokenizer] = &[
     PreTokenizer::new(
-        &["llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano"],
+        &[
+            "llama-bpe",
+            "llama3",
+            "llama-v3",
+            "falcon3",
+            "falcon-h1",
+            "pixtral",
+            "midm-2.0",
+            "lfm2",
+            "jina-v5-nano",
+        ],
         Cuts::Regexes(&[LLAMA3]),
     )
     .ignoring_merges()
@@ -164,10 +174,7 @@ const TABLE: &[PreTokenizer] = &[
         &["deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"],
         Cuts::Regexes(&[r"\p{N}{1,3}", CHINESE_AND_JAPANESE, DEEPSEEK3]),
     ),
-    PreTokenizer::new(
-        &["spark2_5"],
-        Cuts::Regexes(&[r"\p{N}{1,3}", CHINESE_AND_JAPANESE, SPARK, r"\p{N}"]),
-    ),
+    PreTokenizer::new(&["spark2_5"], Cuts::Regexes(&[r"\p{N}{1,3}", CHINESE_AND_JAPANESE, SPARK, r"\p{N}"])),
     PreTokenizer::new(&["youtu"], Cuts::Regexes(&[YOUTU_SCRIPTS, YOUTU])).ignoring_merges(),
     PreTokenizer::new(&["afmoe"], Cuts::Regexes(&[AFMOE_DIGITS, AFMOE_SCRIPTS, DEEPSEEK3])),
     PreTokenizer::new(&["falcon"], Cuts::Regexes(&[r"[\p{P}\$\+<=>\^~\|`]+", WORDS, r"[0-9][0-9][0-9]"])),

@@ -124,7 +124,8 @@ fn merges(facts: &TokenizerFacts) -> Vec<Value> {
 
 /// As SentencePiece, but the file has the merges, and no score says which comes first (Gemma 4).
 fn sentence_piece_with_merges(facts: &TokenizerFacts) -> Parts {
-    let facts = &TokenizerFacts { add_space_prefix: Some(facts.add_space_prefix.unwrap_or(false)), ..facts.clone() };
+    let facts =
+        &TokenizerFacts { add_space_prefix: Some(facts.add_space_prefix.unwrap_or(false)), ..facts.clone() };
     let mut parts = sentence_piece(facts);
     parts.model["merges"] = json!(merges(facts));
     // No token holds a line break and something else.

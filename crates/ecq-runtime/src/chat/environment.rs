@@ -55,9 +55,19 @@ fn operators(environment: &mut Environment<'static>) {
         };
         formatted(state, FormatStyle::Printf, format, &args).map(Value::from)
     });
-    environment.add_function(functions::METHOD, |state: &mut State, value: Value, name: String, args: Arguments| {
-        methods::of_value(state, &value, &name, &values(args))
-    });
+    environment.add_function(
+        functions::METHOD,
+        |state: &mut State, value: Value, name: String, args: Arguments| {
+            methods::of_value(state, &value, &name, &values(args))
+        },
+    );
+    environment.add_function(
+        functions::SLICE,
+        |state: &mut State, value: Value, start: Value, stop: Value, step: Option<Value>| {
+            let step = step.unwrap_or_default();
+            python::slice(state, &value, &start, &stop, &step)
+        },
+    );
     environment.add_function(functions::ITEMS, |value: Value| match value.kind() {
         ValueKind::String => {
             let characters = value.as_str().unwrap_or_default().chars();
@@ -136,15 +146,20 @@ fn now(format: &str) -> Result<String> {
 fn filters(environment: &mut Environment<'static>) {
     environment.add_filter("tojson", to_json);
     environment.add_filter("string", |state: &mut State, value: Value| text(state, &value));
-    environment.add_filter("replace", |state: &mut State, value: Value, old: Value, new: Value, args: Arguments| {
-        let count = match values(args).first() {
-            Some(count) if count.is_kwargs() => Kwargs::try_from(count.clone())?.get::<Option<i64>>("count")?,
-            Some(count) => count.as_i64(),
-            None => None,
-        };
-        let (value, old, new) = (text(state, &value)?, text(state, &old)?, text(state, &new)?);
-        replaced(state, &value, &old, &new, count.unwrap_or(-1))
-    });
+    environment.add_filter(
+        "replace",
+        |state: &mut State, value: Value, old: Value, new: Value, args: Arguments| {
+            let count = match values(args).first() {
+                Some(count) if count.is_kwargs() => {
+                    Kwargs::try_from(count.clone())?.get::<Option<i64>>("count")?
+                }
+                Some(count) => count.as_i64(),
+                None => None,
+            };
+            let (value, old, new) = (text(state, &value)?, text(state, &old)?, text(state, &new)?);
+            replaced(state, &value, &old, &new, count.unwrap_or(-1))
+        },
+    );
     environment.add_filter("trim", |state: &mut State, value: Value, chars: Option<String>| {
         let value = text(state, &value)?;
         Ok::<_, Error>(stripped(&value, chars.as_deref(), true, true).to_owned())
@@ -173,7 +188,9 @@ fn filters(environment: &mut Environment<'static>) {
             Some(value) => Ok(Some(value.clone())),
             None => names.get::<Option<Value>>(name),
         };
-        let base = argument(1, "base")?.and_then(|base| u32::try_from(base).ok()).filter(|base| (2..=36).contains(base));
+        let base = argument(1, "base")?
+            .and_then(|base| u32::try_from(base).ok())
+            .filter(|base| (2..=36).contains(base));
         let found = match value.as_str() {
             Some(text) => {
                 let text = text.trim().replace('_', "");
@@ -181,7 +198,9 @@ fn filters(environment: &mut Environment<'static>) {
                 whole.or_else(|| text.parse::<f64>().ok().filter(|f| f.is_finite()).map(|f| f as i64))
             }
             None if value.kind() == ValueKind::Bool => Some(i64::from(value.is_true())),
-            None => value.as_i64().or_else(|| f64::try_from(value).ok().filter(|f| f.is_finite()).map(|f| f as i64)),
+            None => value
+                .as_i64()
+                .or_else(|| f64::try_from(value).ok().filter(|f| f.is_finite()).map(|f| f as i64)),
         };
         let default = argument(0, "default")?;
         Ok::<_, Error>(found.map_or_else(|| default.unwrap_or(Value::from(0)), Value::from))
@@ -313,7 +332,8 @@ fn indent(state: &mut State, value: Value, args: Arguments) -> Result<String> {
 
 /// `jinja2/tests.py`, where minijinja's tests say something else.
 fn tests(environment: &mut Environment<'static>) {
-    let listed = |value: &Value| matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map);
+    let listed =
+        |value: &Value| matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map);
     // An undefined value has a length and can be iterated over.
     environment.add_test("sequence", move |value: &Value| {
         listed(value) || value.as_str().is_some() || value.is_undefined()

@@ -74,7 +74,10 @@ impl<'a> Arguments<'a> {
 }
 
 fn string(value: &Value) -> Result<String> {
-    value.as_str().map(str::to_owned).ok_or_else(|| wrong(format!("a string is expected, not {}", value.kind())))
+    value
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| wrong(format!("a string is expected, not {}", value.kind())))
 }
 
 /// White space as Python's strings know it.
@@ -107,7 +110,8 @@ fn titled(text: &str, words: bool) -> String {
         } else {
             out.extend(c.to_uppercase());
         }
-        inside = if words { c.is_alphabetic() } else { true };
+        // Letters without case end a word, as CPython has it.
+        inside = !words || c.is_lowercase() || c.is_uppercase();
     }
     out
 }
@@ -145,7 +149,12 @@ fn split(text: &str, separator: Option<&str>, most: i64, from_right: bool) -> Ve
 
 /// Lines at the ends that Python knows, `\r\n` among them.
 fn lines(text: &str, keep_ends: bool) -> Vec<Value> {
-    let ends = |c: char| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let ends = |c: char| {
+        matches!(
+            c,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
+    };
     let mut out = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -153,7 +162,11 @@ fn lines(text: &str, keep_ends: bool) -> Vec<Value> {
             out.push(Value::from(rest));
             break;
         };
-        let length = if rest[at..].starts_with("\r\n") { 2 } else { rest[at..].chars().next().map_or(1, char::len_utf8) };
+        let length = if rest[at..].starts_with("\r\n") {
+            2
+        } else {
+            rest[at..].chars().next().map_or(1, char::len_utf8)
+        };
         out.push(Value::from(&rest[..if keep_ends { at + length } else { at }]));
         rest = &rest[at + length..];
     }
@@ -188,18 +201,32 @@ pub(super) enum Side {
 }
 
 /// Text with values in it; widths in the format are bounded.
-pub(super) fn formatted(state: &mut State, style: FormatStyle, text: &str, args: &[Value]) -> Result<String> {
+pub(super) fn formatted(
+    state: &mut State,
+    style: FormatStyle,
+    pattern: &str,
+    args: &[Value],
+) -> Result<String> {
     // A width or a precision is a run of digits, or another argument.
-    let digits = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+    let digits = pattern.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
     let named = match style {
-        FormatStyle::Printf => text.contains('*'),
-        FormatStyle::StrFormat => text.split('}').any(|field| field.trim_start_matches("{{").matches('{').count() > 1),
+        FormatStyle::Printf => pattern.contains('*'),
+        FormatStyle::StrFormat => {
+            pattern.split('}').any(|field| field.trim_start_matches("{{").matches('{').count() > 1)
+        }
     };
     let large = |value: &Value| value.as_i64().is_none_or(|n| n.unsigned_abs() > 1 << 10);
     if digits > 4 || (named && args.iter().any(large)) {
         return Err(refused("a width or a precision of a format is too large"));
     }
-    let formatted = format(style, text, args)?;
+    // Other values are written as Python writes them.
+    let written = |state: &mut State, value: &Value| match value.kind() {
+        ValueKind::String | ValueKind::Number | ValueKind::Bool => Ok(value.clone()),
+        _ if value.is_kwargs() => Ok(value.clone()),
+        _ => text(state, value).map(Value::from),
+    };
+    let args: Vec<Value> = args.iter().map(|value| written(state, value)).collect::<Result<_>>()?;
+    let formatted = format(style, pattern, &args)?;
     made(state, formatted.len())?;
     Ok(formatted)
 }
@@ -207,9 +234,8 @@ pub(super) fn formatted(state: &mut State, style: FormatStyle, text: &str, args:
 fn of_string(state: &mut State, this: &str, method: &str, args: &[Value]) -> Result<Value> {
     let mut arguments = Arguments::new(args)?;
     let all = |test: fn(char) -> bool| !this.is_empty() && this.chars().all(test);
-    let cased = |test: fn(char) -> bool, other: fn(char) -> bool| {
-        this.chars().any(test) && !this.chars().any(other)
-    };
+    let cased =
+        |test: fn(char) -> bool, other: fn(char) -> bool| this.chars().any(test) && !this.chars().any(other);
     let value = match method {
         "upper" => Value::from(this.to_uppercase()),
         "lower" | "casefold" => Value::from(this.to_lowercase()),
@@ -290,7 +316,11 @@ fn of_string(state: &mut State, this: &str, method: &str, args: &[Value]) -> Res
             let part = sliced(this, start, end);
             if method == "count" {
                 let empty = wanted.is_empty();
-                Value::from(if empty { part.chars().count() + 1 } else { part.matches(wanted.as_str()).count() })
+                Value::from(if empty {
+                    part.chars().count() + 1
+                } else {
+                    part.matches(wanted.as_str()).count()
+                })
             } else {
                 let at = if method.starts_with('r') { part.rfind(&wanted) } else { part.find(&wanted) };
                 let before = this[..part.as_ptr() as usize - this.as_ptr() as usize].chars().count();
@@ -353,7 +383,9 @@ fn of_string(state: &mut State, this: &str, method: &str, args: &[Value]) -> Res
         "isascii" => Value::from(this.is_ascii()),
         "isdigit" | "isdecimal" | "isnumeric" => Value::from(all(char::is_numeric)),
         "isspace" => Value::from(all(is_space)),
-        "isprintable" => Value::from(this.chars().all(|c| !c.is_control() && (c == ' ' || !c.is_whitespace()))),
+        "isprintable" => {
+            Value::from(this.chars().all(|c| !c.is_control() && (c == ' ' || !c.is_whitespace())))
+        }
         "isidentifier" => {
             let first = this.chars().next().is_some_and(|c| c == '_' || c.is_alphabetic());
             Value::from(first && this.chars().all(|c| c == '_' || c.is_alphanumeric()))
