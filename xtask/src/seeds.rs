@@ -71,7 +71,25 @@ pub fn write() -> anyhow::Result<()> {
         fs::write(folder("prefix")?.join(format!("tile-{tuple}")), bytes)?;
     }
     fs::write(folder("prefix")?.join("symbols"), [&head[..], &[1], &symbols].concat())?;
+    seeds_of_chat(&folder("chat")?)?;
     println!("wrote seeds to {}", corpus.display());
+    Ok(())
+}
+
+/// A tokenizer, and the templates that the tests have.
+fn seeds_of_chat(folder: &Path) -> anyhow::Result<()> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/ecq-runtime/tests/data");
+    let file: serde_json::Value = serde_json::from_slice(&fs::read(tests.join("chat_templates.json"))?)?;
+    let tokenizer = br#"{"version":"1.0","added_tokens":[{"id":0,"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\p{L}+"},"behavior":"Isolated","invert":false},"post_processor":null,"decoder":{"type":"ByteFallback"},"model":{"type":"BPE","byte_fallback":true,"vocab":{"<s>":0,"<0x0A>":1,"H":2,"e":3,"He":4},"merges":["H e"]}}"#;
+    let of = |key: &str| file[key].as_array().cloned().unwrap_or_default();
+    let templates = of("templates").into_iter().map(|item| item["template"].clone());
+    for (i, template) in
+        templates.chain(of("expressions").into_iter().map(|item| item[0].clone())).enumerate()
+    {
+        let template = template.as_str().unwrap_or_default().as_bytes();
+        let bytes = [&(tokenizer.len() as u16).to_le_bytes()[..], tokenizer, template].concat();
+        fs::write(folder.join(format!("template-{i}")), bytes)?;
+    }
     Ok(())
 }
 

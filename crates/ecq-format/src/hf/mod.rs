@@ -11,6 +11,7 @@ mod tokenizer;
 
 pub use config::config_json;
 pub use names::{Change, HfTensor, apply_to_rows, hf_tensor};
+pub use pre_tokenizers::known_pre_tokenizers;
 pub use tokenizer::{tokenizer_config_json, tokenizer_json};
 
 use thiserror::Error;
@@ -45,7 +46,7 @@ pub enum HfError {
     #[error(
         "tokenizer model {model:?} with pre-tokenizer {pre:?} is not covered; covered are the models llama and gemma4, \
          and gpt2 with one of the pre-tokenizers {}",
-        pre_tokenizers::known()
+        pre_tokenizers::known_pre_tokenizers().join(", ")
     )]
     Tokenizer {
         /// `tokenizer.ggml.model`.

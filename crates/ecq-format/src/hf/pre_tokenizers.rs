@@ -55,11 +55,11 @@ pub(super) fn find(name: &str) -> Option<&'static PreTokenizer> {
     TABLE.iter().find(|pre| pre.names.contains(&name))
 }
 
-/// All names, with commas between.
-pub(super) fn known() -> String {
+/// All names and aliases of pre-tokenizers (`tokenizer.ggml.pre`) from which a `tokenizer.json` can be made.
+pub fn known_pre_tokenizers() -> Vec<&'static str> {
     let mut names: Vec<&str> = TABLE.iter().flat_map(|pre| pre.names).copied().collect();
     names.sort_unstable();
-    names.join(", ")
+    names
 }
 
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -209,9 +209,8 @@ mod tests {
 
     #[test]
     fn no_name_stands_for_two() {
-        let mut names: Vec<&str> = TABLE.iter().flat_map(|pre| pre.names).copied().collect();
+        let mut names = known_pre_tokenizers();
         let count = names.len();
-        names.sort_unstable();
         names.dedup();
         assert_eq!((count, count > 80), (names.len(), true));
     }

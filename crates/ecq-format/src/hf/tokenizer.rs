@@ -15,7 +15,7 @@ const SPACE: char = '\u{2581}';
 
 /// `tokenizer.json` (the format of the `tokenizers` library) from the facts of a GGUF file.
 ///
-/// Byte-level BPE (`gpt2`) with the pre-tokenizers of [`pre_tokenizers`]; SentencePiece BPE (`llama`: Llama 2, Gemma),
+/// Byte-level BPE (`gpt2`) with the pre-tokenizers of [`known_pre_tokenizers`](super::known_pre_tokenizers); SentencePiece BPE (`llama`: Llama 2, Gemma),
 /// whose merges follow from scores, and with merges of its own (`gemma4`).
 ///
 /// # Errors

@@ -61,6 +61,13 @@ fn operators(environment: &mut Environment<'static>) {
             methods::of_value(state, &value, &name, &values(args))
         },
     );
+    environment.add_function(
+        functions::SLICE,
+        |state: &mut State, value: Value, start: Value, stop: Value, step: Option<Value>| {
+            let step = step.unwrap_or_default();
+            python::slice(state, &value, &start, &stop, &step)
+        },
+    );
     environment.add_function(functions::ITEMS, |value: Value| match value.kind() {
         ValueKind::String => {
             let characters = value.as_str().unwrap_or_default().chars();
@@ -99,28 +106,41 @@ fn globals(environment: &mut Environment<'static>) {
         Err::<Value, _>(wrong(text(state, &message)?))
     });
     environment.add_function("strftime_now", |format: String| now(&format));
-    environment.add_function("cycler", minijinja_contrib::globals::cycler);
+    environment.add_function("cycler", |items: Rest<Value>| match items.0.as_slice() {
+        [] => Err(wrong("cycler has no items")),
+        _ => minijinja_contrib::globals::cycler(items.0),
+    });
     environment.add_function("joiner", minijinja_contrib::globals::joiner);
 }
 
 /// The local date and time; what is no directive stays, as in C.
 fn now(format: &str) -> Result<String> {
-    if format.len() > 1 << 10
-        || format.bytes().any(|b| b.is_ascii_digit()) && format.contains('%') && wide(format)
-    {
-        return Err(refused("a width of a date is too large"));
+    const DIRECTIVES: &str = "aAwdbBmyYHIpMSfzZjUWcxX%GuVeDFTRrnthCgklsP";
+    let mut out = String::new();
+    let mut rest = format;
+    while let Some(at) = rest.find('%') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        out.push_str(before);
+        let flags = after.find(|c: char| !"-_0^#".contains(c) && !c.is_ascii_digit()).unwrap_or(after.len());
+        if after[..flags].bytes().filter(u8::is_ascii_digit).count() > 3 {
+            return Err(refused("a width of a date is too large"));
+        }
+        match after[flags..].chars().next().filter(|c| DIRECTIVES.contains(*c)) {
+            // Python's microseconds.
+            Some('f') => out.push_str("%6f"),
+            Some(directive) => out.extend(["%", &after[..flags], directive.encode_utf8(&mut [0; 4])]),
+            None => {
+                out.push_str("%%");
+                rest = after;
+                continue;
+            }
+        }
+        rest = &after[flags + 1..];
     }
+    out.push_str(rest);
     let config = jiff::fmt::strtime::Config::new().lenient(true);
     let time = jiff::fmt::strtime::BrokenDownTime::from(&jiff::Zoned::now());
-    time.to_string_with_config(&config, format).map_err(|error| wrong(format!("strftime_now: {error}")))
-}
-
-/// Whether a format asks for a field of a thousand characters or more.
-fn wide(format: &str) -> bool {
-    format.split('%').skip(1).any(|directive| {
-        let flags = directive.trim_start_matches(['-', '_', '0', '^', '#', ':', '.']);
-        flags.bytes().take_while(u8::is_ascii_digit).count() > 3
-    })
+    time.to_string_with_config(&config, &out).map_err(|error| wrong(format!("strftime_now: {error}")))
 }
 
 fn filters(environment: &mut Environment<'static>) {

@@ -110,7 +110,8 @@ fn titled(text: &str, words: bool) -> String {
         } else {
             out.extend(c.to_uppercase());
         }
-        inside = if words { c.is_alphabetic() } else { true };
+        // Letters without case end a word, as CPython has it.
+        inside = !words || c.is_lowercase() || c.is_uppercase();
     }
     out
 }
@@ -200,20 +201,32 @@ pub(super) enum Side {
 }
 
 /// Text with values in it; widths in the format are bounded.
-pub(super) fn formatted(state: &mut State, style: FormatStyle, text: &str, args: &[Value]) -> Result<String> {
+pub(super) fn formatted(
+    state: &mut State,
+    style: FormatStyle,
+    pattern: &str,
+    args: &[Value],
+) -> Result<String> {
     // A width or a precision is a run of digits, or another argument.
-    let digits = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+    let digits = pattern.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
     let named = match style {
-        FormatStyle::Printf => text.contains('*'),
+        FormatStyle::Printf => pattern.contains('*'),
         FormatStyle::StrFormat => {
-            text.split('}').any(|field| field.trim_start_matches("{{").matches('{').count() > 1)
+            pattern.split('}').any(|field| field.trim_start_matches("{{").matches('{').count() > 1)
         }
     };
     let large = |value: &Value| value.as_i64().is_none_or(|n| n.unsigned_abs() > 1 << 10);
     if digits > 4 || (named && args.iter().any(large)) {
         return Err(refused("a width or a precision of a format is too large"));
     }
-    let formatted = format(style, text, args)?;
+    // Other values are written as Python writes them.
+    let written = |state: &mut State, value: &Value| match value.kind() {
+        ValueKind::String | ValueKind::Number | ValueKind::Bool => Ok(value.clone()),
+        _ if value.is_kwargs() => Ok(value.clone()),
+        _ => text(state, value).map(Value::from),
+    };
+    let args: Vec<Value> = args.iter().map(|value| written(state, value)).collect::<Result<_>>()?;
+    let formatted = format(style, pattern, &args)?;
     made(state, formatted.len())?;
     Ok(formatted)
 }

@@ -307,10 +307,60 @@ pub(super) fn remainder(left: &Value, right: &Value) -> Result<Value> {
         (Some(_), Some(0.0)) => Err(wrong("a remainder of a division by zero")),
         (Some(a), Some(b)) => {
             let rest = a % b;
-            Ok(Value::from(if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }))
+            let shifted = if (rest < 0.0) == (b < 0.0) { rest } else { rest + b };
+            Ok(Value::from(if rest == 0.0 { 0f64.copysign(b) } else { shifted }))
         }
         _ => Err(unsupported("%", left, right)),
     }
+}
+
+/// `value[start:stop:step]`; what has no slices gives an undefined value, as Jinja2 does.
+pub(super) fn slice(
+    state: &mut State,
+    value: &Value,
+    start: &Value,
+    stop: &Value,
+    step: &Value,
+) -> Result<Value> {
+    let bound = |value: &Value| match value.is_none() || value.is_undefined() {
+        true => Ok(None),
+        false => integer(value).map(Some).ok_or_else(|| wrong("bounds of a slice are whole numbers")),
+    };
+    let (start, stop, step) = (bound(start)?, bound(stop)?, bound(step)?.unwrap_or(1));
+    if value.is_undefined() {
+        return Err(wrong("an undefined value has no slices"));
+    }
+    if value.as_str().is_none() && !is_list(value) {
+        return Ok(Value::UNDEFINED);
+    }
+    let items: Vec<Value> = match value.as_str() {
+        Some(text) => text.chars().map(Value::from).collect(),
+        None => value.try_iter()?.checked().collect::<Result<_>>()?,
+    };
+    made(state, items.len() * size_of::<Value>())?;
+    let length = items.len() as i128;
+    // Where a bound is missing or lies outside (`PySlice_AdjustIndices`).
+    let (first, last) = if step < 0 { (-1, length - 1) } else { (0, length) };
+    let place = |bound: Option<i128>, missing: i128| match bound {
+        None => missing,
+        Some(at) if at < 0 => (at.saturating_add(length)).max(first),
+        Some(at) => at.min(last),
+    };
+    let (mut at, end) = match step {
+        0 => return Err(wrong("the step of a slice is zero")),
+        1.. => (place(start, first), place(stop, last)),
+        _ => (place(start, last), place(stop, first)),
+    };
+    let mut taken = Vec::new();
+    while if step > 0 { at < end } else { at > end } {
+        taken.extend(usize::try_from(at).ok().and_then(|at| items.get(at)).cloned());
+        at = at.saturating_add(step);
+    }
+    Ok(match value.as_str() {
+        Some(_) => Value::from(taken.iter().filter_map(Value::as_str).collect::<String>()),
+        None if value.is_tuple() => Value::from(Tuple::from(taken)),
+        None => Value::from(taken),
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Rewrites the source of a template so that expressions mean what they mean in Python.
 //!
 //! minijinja fixes what its operators do. Here they become calls of our own functions: `a + b`, `a ~ b`, `a * b`
-//! and `a % b` (formats strings, concatenates tuples, counts what is made), methods of mappings that a key of the
+//! and `a % b` (they format strings and count what is made), slices, methods of mappings that a key of the
 //! same name would hide, what a loop goes through, and values that are kept in a namespace. `{% generation %}` of transformers becomes
 //! `{% with %}`, which also is a scope of its own. Line breaks are `\n`, as Jinja2's lexer makes them.
 //!
@@ -18,6 +18,7 @@ pub(super) mod functions {
     pub(in super::super) const REMAINDER: &str = "__remainder";
     pub(in super::super) const METHOD: &str = "__method";
     pub(in super::super) const ITEMS: &str = "__items";
+    pub(in super::super) const SLICE: &str = "__slice";
     pub(in super::super) const KEPT: &str = "__kept";
     pub(in super::super) const MADE: &str = "__made";
 }
@@ -79,30 +80,54 @@ fn comment(out: &mut String, rest: &str) -> Option<usize> {
     Some(end)
 }
 
-/// `{% raw %}` to `{% endraw %}` as it is.
+/// `{% raw %}` to `{% endraw %}` as a string within an `if`: minijinja trims raw text in other places than Jinja2.
 fn raw_block(out: &mut String, rest: &str) -> Option<usize> {
     let open = named_tag(rest, "raw")?;
-    let mut at = open;
-    loop {
+    let mut at = open.length;
+    let close = loop {
         at += rest[at..].find("{%")?;
         match named_tag(&rest[at..], "endraw") {
-            Some(length) => {
-                out.push_str(&rest[..at + length]);
-                return Some(at + length);
-            }
+            Some(close) => break close,
             None => at += 2,
         }
-    }
+    };
+    let text = &rest[open.length..at];
+    let text = if open.close_sign == "-" { text.trim_start() } else { text };
+    let text = match close.open_sign {
+        "-" => text.trim_end(),
+        "+" => text,
+        _ => match text.rsplit_once('\n') {
+            // The rest of a line before a tag, if it is white space.
+            Some((lines, blank)) if blank.trim().is_empty() => &text[..=lines.len()],
+            _ => text,
+        },
+    };
+    let lines = "\n".repeat(rest[..at + close.length].matches('\n').count());
+    let _ = write!(
+        out,
+        "{{%{} if true %}}{{{{ {} }}}}{{% endif {lines}{}%}}",
+        open.open_sign,
+        quoted(text),
+        close.close_sign
+    );
+    Some(at + close.length)
 }
 
-/// The length of a tag that holds only this name.
-fn named_tag(rest: &str, name: &str) -> Option<usize> {
-    let body = rest.strip_prefix("{%")?;
-    let body = body.strip_prefix(['-', '+']).unwrap_or(body).trim_start();
-    let body = body.strip_prefix(name)?.trim_start();
-    let body = body.strip_prefix(['-', '+']).unwrap_or(body);
-    let after = body.strip_prefix("%}")?;
-    Some(rest.len() - after.len())
+/// A tag that holds only a name.
+struct NamedTag<'a> {
+    length: usize,
+    open_sign: &'a str,
+    close_sign: &'a str,
+}
+
+fn named_tag<'a>(rest: &'a str, name: &str) -> Option<NamedTag<'a>> {
+    fn sign(text: &str) -> (&str, &str) {
+        text.split_at(usize::from(text.starts_with(['-', '+'])))
+    }
+    let (open_sign, body) = sign(rest.strip_prefix("{%")?);
+    let (close_sign, after) = sign(body.trim_start().strip_prefix(name)?.trim_start());
+    let length = rest.len() - after.strip_prefix("%}")?.len();
+    Some(NamedTag { length, open_sign, close_sign })
 }
 
 /// A tag, rewritten if possible; how long it is.
@@ -650,18 +675,24 @@ impl<'a> Parser<'a> {
                     _ => return None,
                 }
             } else if self.sign("[").is_some() {
-                out.push('[');
+                let mut parts = vec![None];
                 while self.sign("]").is_none() {
                     if self.sign(":").is_some() {
-                        out.push(':');
+                        parts.push(None);
                     } else {
-                        out += &self.expression()?;
-                        if !self.is_sign(":") && !self.is_sign("]") {
-                            return None;
-                        }
+                        let part = parts.last_mut().filter(|part| part.is_none())?;
+                        *part = Some(self.expression()?);
                     }
                 }
-                out.push(']');
+                out = match parts.as_slice() {
+                    [subscript] => format!("{out}[{}]", subscript.as_ref()?),
+                    [_, _] | [_, _, _] => {
+                        let parts: Vec<&str> =
+                            parts.iter().map(|part| part.as_deref().unwrap_or("none")).collect();
+                        format!("{}({out}, {})", functions::SLICE, parts.join(", "))
+                    }
+                    _ => return None,
+                };
             } else if self.is_sign("(") {
                 out += &self.arguments()?;
             } else {
@@ -726,10 +757,11 @@ mod tests {
             ("{% set ns.a = ns.a + [x] %}", "{% set ns.a = __kept((__add(ns.a, [x]))) %}"),
             ("{% set a, b = 1, 2 %}", "{% set a, b = (1, 2) %}"),
             ("{% generation %}{% endgeneration -%}", "{% with %}{% endwith -%}"),
-            ("{% raw %}{{ a + b }}{% endraw %}", "{% raw %}{{ a + b }}{% endraw %}"),
+            ("{%- raw %} {{ a + b }}{% endraw -%}", "{%- if true %}{{ \" {{ a + b }}\" }}{% endif -%}"),
             ("{# a + b #}", "{# a + b #}"),
             ("{{ {'a': {'b': 1}} }}", "{{ { \"a\": { \"b\": 1 } } }}"),
-            ("{{ a[1:]|length - 1 }}\r\n", "{{ a[1:] | length - 1 }}\n"),
+            ("{{ a[1:]|length - 1 }}\r\n", "{{ __slice(a, 1, none) | length - 1 }}\n"),
+            ("{{ a[::-1][0] }}", "{{ __slice(a, none, none, -1)[0] }}"),
             ("{{ a\n+ b }}", "{{ __add(a, b) \n}}"),
             ("{{ a ? b }}", "{{ a ? b }}"),
             ("{{ x is divisibleby 3 }}{{ unclosed", "{{ x is divisibleby(3) }}{{ unclosed"),
