@@ -17,7 +17,7 @@ pub fn write() -> anyhow::Result<()> {
     let gguf = ecq_fixtures::small_gguf(2, 256);
     // The tensors of a GGUF file are of no interest to its parser.
     fs::write(folder("gguf")?.join("small"), &gguf[..gguf.len().min(4096)])?;
-    for ty in [2u8, 3, 6, 7, 8, 10, 11, 12, 13, 14] {
+    for ty in [2u8, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20, 23, 34, 35, 39] {
         let bytes: Vec<u8> = [ty].into_iter().chain((0..440u32).map(|i| (i * 37 % 251) as u8)).collect();
         fs::write(folder("gguf")?.join(format!("blocks-{ty}")), bytes)?;
     }
@@ -31,6 +31,31 @@ pub fn write() -> anyhow::Result<()> {
         let header = &file[..8 + u64::from_le_bytes(*file.first_chunk().context("a header")?) as usize];
         fs::write(checkpoint.join(name), seed_of_checkpoint(&[], header, file.len() as u32, &[], 0))?;
         fs::write(checkpoint.join(format!("{name}-config")), seed_of_checkpoint(&config, &[], 0, &[], 0))?;
+    }
+    let config = folder("config")?;
+    for name in ["mlx-tiny", "gptq-tiny", "awq-tiny"] {
+        fs::copy(fixtures.join(name).join("config.json"), config.join(name))?;
+    }
+    // Each a family, with keys that others lack.
+    for (name, keys) in [
+        ("llama", r#""attention_bias":true,"rope_scaling":{"rope_type":"llama3","factor":8.0}"#),
+        (
+            "mistral",
+            r#""sliding_window":8,"rope_scaling":{"type":"yarn","factor":4.0,"attention_factor":Infinity}"#,
+        ),
+        ("qwen2", r#""use_sliding_window":true,"max_window_layers":1,"rope_theta":1e400"#),
+        (
+            "gemma3_text",
+            r#""query_pre_attn_scalar":168,"layer_types":["sliding_attention","full_attention"]"#,
+        ),
+        ("gpt2", r#""n_embd":8,"n_head":2,"n_layer":1,"n_positions":16,"layer_norm_epsilon":NaN"#),
+        ("mixtral", r#""num_local_experts":2,"num_experts_per_tok":1"#),
+    ] {
+        let json = format!(
+            r#"{{"model_type":"{name}","hidden_size":8,"intermediate_size":16,"num_hidden_layers":2,
+            "num_attention_heads":2,"vocab_size":4,"max_position_embeddings":16,"time_step_limit":[0,Infinity],{keys}}}"#
+        );
+        fs::write(config.join(name), json)?;
     }
     let shard = |tensor: &str| {
         let json = format!(r#"{{"{tensor}":{{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}}}"#);

@@ -23,6 +23,14 @@ pub enum PackError {
         /// What went wrong.
         source: Box<PackError>,
     },
+    /// Something is wrong in a file.
+    #[error("{}: {source}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<PackError>,
+    },
     /// Reading or writing failed.
     #[error("{}: {source}", path.display())]
     Io {
@@ -100,7 +108,7 @@ impl PackError {
     /// A stable word for the kind of error, for scripts.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::InTensor { source, .. } => source.kind(),
+            Self::InTensor { source, .. } | Self::InFile { source, .. } => source.kind(),
             Self::Runtime(error) => error.kind(),
             Self::Codec(error) => error.kind(),
             Self::Calibration(_) => "calibration",
@@ -128,6 +136,7 @@ impl PackError {
     pub fn tensor(&self) -> Option<&str> {
         match self {
             Self::InTensor { tensor, .. } => Some(tensor),
+            Self::InFile { source, .. } => source.tensor(),
             Self::Container(
                 ContainerError::Tensor { tensor, .. }
                 | ContainerError::Entry { tensor, .. }
@@ -149,7 +158,7 @@ impl PackError {
     /// The byte offset that the error is about.
     pub fn offset(&self) -> Option<u64> {
         match self {
-            Self::InTensor { source, .. } => source.offset(),
+            Self::InTensor { source, .. } | Self::InFile { source, .. } => source.offset(),
             Self::Container(ContainerError::Sum { offset, .. }) => Some(*offset),
             Self::Gguf(
                 GgufError::Truncated { at: offset, .. }

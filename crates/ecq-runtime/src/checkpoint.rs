@@ -374,11 +374,15 @@ impl Checkpoint {
     /// # Errors
     /// As [`matrix`](Self::matrix).
     pub fn bias(&self, spec: &LinearSpec) -> Result<Option<Vec<f32>>> {
+        if !spec.bias {
+            return Ok(None);
+        }
         let name = spec.bias_name();
         // The class at Hugging Face has biases everywhere or nowhere; a GGUF file may lack some: they are zero.
-        let zero = self.biases_may_lack && !self.names.contains_key(&name);
-        let all = (spec.bias && !zero).then(|| self.vector(&name, spec.shape[0])).transpose()?;
-        Ok(all.map(|all| all[spec.rows.clone()].to_vec()))
+        if self.biases_may_lack && !self.names.contains_key(&name) {
+            return Ok(Some(vec![0.0; spec.rows.len()]));
+        }
+        Ok(Some(self.vector(&name, spec.shape[0])?[spec.rows.clone()].to_vec()))
     }
 
     /// The weights of a norm, as they are multiplied.

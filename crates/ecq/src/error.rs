@@ -278,7 +278,7 @@ impl From<ecq_runtime::RuntimeError> for Error {
 fn pack_kind(error: &ecq_pack::PackError) -> ErrorKind {
     use ecq_pack::PackError;
     match error {
-        PackError::InTensor { source, .. } => pack_kind(source),
+        PackError::InTensor { source, .. } | PackError::InFile { source, .. } => pack_kind(source),
         PackError::Container(error) => container_kind(error),
         #[cfg(feature = "runtime")]
         PackError::Runtime(error) => runtime_kind(error),

@@ -332,3 +332,19 @@ pub enum GgufError {
         why: &'static str,
     },
 }
+
+impl GgufError {
+    /// Whether the text names the file.
+    pub fn names_file(&self) -> bool {
+        matches!(
+            self,
+            Self::Io { .. }
+                | Self::FileTruncated { .. }
+                | Self::HeaderCut { .. }
+                | Self::NotGguf { .. }
+                | Self::PartName { .. }
+                | Self::MissingPart { .. }
+                | Self::Part { .. }
+        )
+    }
+}

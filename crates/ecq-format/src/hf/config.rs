@@ -42,7 +42,7 @@ pub fn config_json(config: &ModelConfig, tokenizer: Option<&TokenizerFacts>, dty
         put("n_layer", json!(config.num_hidden_layers));
         put("n_head", json!(config.num_attention_heads));
         put("n_positions", json!(config.max_position_embeddings));
-        put("layer_norm_epsilon", json!(config.rms_norm_eps));
+        put("layer_norm_epsilon", json!(shortest(config.rms_norm_eps)));
         put("activation_function", json!("gelu_new"));
         return Ok(Value::Object(out));
     }
@@ -73,7 +73,9 @@ pub fn config_json(config: &ModelConfig, tokenizer: Option<&TokenizerFacts>, dty
         let mut rope = Map::new();
         rope.insert("rope_type".to_owned(), json!(scaling.rope_type));
         rope.insert("factor".to_owned(), json!(shortest(scaling.factor)));
-        if let Some(context) = scaling.original_max_position_embeddings {
+        // llama.cpp scales from the context of the model where the file names no other.
+        let context = scaling.original_max_position_embeddings.unwrap_or(config.max_position_embeddings);
+        if scaling.rope_type == "yarn" {
             rope.insert("original_max_position_embeddings".to_owned(), json!(context));
         }
         if let Some(factor) = scaling.attention_factor {

@@ -297,3 +297,89 @@ pub(super) fn gguf(
     progress.end();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ecq_core::Kind;
+
+    fn facts(rows: usize, cols: usize, dtype: &str) -> TensorFacts {
+        TensorFacts {
+            name: "x".to_owned(),
+            kind: Kind::Linear,
+            rows,
+            cols,
+            shape: vec![rows, cols],
+            dtype: dtype.to_owned(),
+            bytes: 0,
+            note: None,
+        }
+    }
+
+    fn raw(dtype: FloatType, values: &[f32]) -> Tensor {
+        let bytes = FloatVec::of(dtype, values).as_bytes().to_vec();
+        let (dtype, width) = if dtype == FloatType::F32 { ("f32", 4) } else { ("f16", 2) };
+        Tensor::Raw { dtype: dtype.to_owned(), fields: vec![1; width], bytes }
+    }
+
+    /// What is told of an export of `ours` (`[rows, cols]`) as the halves `theirs`.
+    fn differs(change: Change, [rows, cols]: [usize; 2], ours: &[f32], theirs: &[f32]) -> Option<String> {
+        let turned = change == Change::Transposed;
+        let (r, c) = if turned { (cols, rows) } else { (rows, cols) };
+        let (ours, theirs) = (raw(FloatType::F32, ours), raw(FloatType::F16, theirs));
+        values_differ(
+            change,
+            FloatType::F16,
+            (&ours, &facts(rows, cols, "f32")),
+            (&theirs, &facts(r, c, "f16")),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn values_are_held_to_what_the_change_makes_of_them() {
+        let values: Vec<f32> = (0..8).map(|i| 0.1 + i as f32).collect();
+        assert_eq!(differs(Change::None, [2, 4], &values, &values), None);
+        let turned = [0.1, 4.1, 1.1, 5.1, 2.1, 6.1, 3.1, 7.1];
+        assert_eq!(differs(Change::Transposed, [2, 4], &values, &turned), None);
+        assert!(differs(Change::Transposed, [2, 4], &values, &values).is_some());
+        let less: Vec<f32> = values.iter().map(|v| v - 1.0).collect();
+        assert_eq!(differs(Change::PlusOne, [1, 8], &values, &less), None);
+        assert!(differs(Change::PlusOne, [1, 8], &values, &values).is_some());
+        // Two heads of four rows, and the same for a vector of biases.
+        let heads = Change::HeadRows { heads: 2 };
+        let halves = [0.1, 2.1, 1.1, 3.1, 4.1, 6.1, 5.1, 7.1];
+        for shape in [[8, 1], [1, 8]] {
+            assert_eq!(differs(heads, shape, &values, &halves), None, "{shape:?}");
+            assert!(differs(heads, shape, &values, &values).is_some(), "{shape:?}");
+        }
+        let mut wrong = values.clone();
+        wrong[5] = 5.2;
+        let told = differs(Change::None, [2, 4], &values, &wrong).unwrap();
+        assert!(told.contains("row 1, column 1"), "{told}");
+        wrong[5] = f32::NAN;
+        assert!(differs(Change::None, [2, 4], &values, &wrong).is_some());
+        assert_eq!(differs(Change::None, [2, 4], &wrong, &wrong), None);
+    }
+
+    #[test]
+    fn configurations_are_held_to_the_same_frequencies() {
+        let config = |scaling: &str| {
+            let json = format!(
+                r#"{{"model_type": "llama", "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
+                "num_attention_heads": 2, "vocab_size": 8, "max_position_embeddings": 64, "rms_norm_eps": 1e-5
+                {scaling}}}"#
+            );
+            Config::from_json(&json).unwrap()
+        };
+        let linear = config(r#", "rope_scaling": {"rope_type": "linear", "factor": 2.0}"#);
+        assert_eq!(config_differs(linear.clone(), linear.clone()), None);
+        assert_eq!(config_differs(linear.clone(), config("")), Some("rotary frequencies"));
+        let mut divided = config("");
+        if let Some(rope) = &mut divided.rope {
+            rope.scaling = ecq_runtime::arch::Scaling::Divisors(vec![2.0; 16]);
+        }
+        assert_eq!(config_differs(linear, divided), None);
+        assert!(config_differs(config(""), config(r#", "attention_bias": true"#)).is_some());
+    }
+}

@@ -379,7 +379,9 @@ fn form(
         {
             Form::Floats(float)
         }
-        _ if matches!(change, Change::PlusOne) => Form::Floats(float_named(&facts.dtype).unwrap_or(float)),
+        _ if matches!(change, Change::PlusOne | Change::Transposed) => {
+            Form::Floats(float_named(&facts.dtype).unwrap_or(float))
+        }
         _ => match (options.dtype, float_named(&facts.dtype)) {
             (Some(dtype), Some(_)) => Form::Floats(dtype),
             _ => Form::Bytes,

@@ -25,7 +25,11 @@ impl GgufSource {
     /// # Errors
     /// When it cannot be read or is not sound, or a part is missing.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        let model = GgufModel::open(path, limits)?;
+        let in_file = |error: GgufError| match error.names_file() {
+            true => error.into(),
+            false => PackError::InFile { path: path.to_owned(), source: Box::new(error.into()) },
+        };
+        let model = GgufModel::open(path, limits).map_err(in_file)?;
         let facts = model.whole().tensors().iter().map(|tensor| TensorFacts {
             name: tensor.name.clone(),
             kind: if tensor.bytes == 0 { Kind::Other } else { kind(&tensor.name) },
@@ -37,7 +41,7 @@ impl GgufSource {
             note: None,
         });
         let tensors = facts.collect();
-        let gaps = model.gaps(limits)?;
+        let gaps = model.gaps(limits).map_err(in_file)?;
         let mut hasher = blake3::Hasher::new();
         let files = model.files();
         for (path, gguf) in &files {
