@@ -1,4 +1,5 @@
-//! Any bytes as a tokenizer and as a chat template, which come with a model: no panic, and an end within bounds.
+//! Any bytes as a tokenizer and as a chat template, which come with a model: no panic, and an end within
+//! bounds.
 #![no_main]
 
 use ecq::runtime::{ChatTemplate, Message, Tokenizer};

@@ -3,6 +3,7 @@ use ecq::coding::prefix::{self, PrefixCode};
 use ecq::coding::{Counts, FrequencyTable, Layout, Order, rans};
 use ecq::encode::{CodingChoice, EncodeOptions};
 use ecq::{Coding, Limits, PackOptions, pack, source};
+use serde_json::json;
 use std::fs;
 use std::path::Path;
 
@@ -105,7 +106,23 @@ pub fn write() -> anyhow::Result<()> {
 fn seeds_of_chat(folder: &Path) -> anyhow::Result<()> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/ecq-runtime/tests/data");
     let file: serde_json::Value = serde_json::from_slice(&fs::read(tests.join("chat_templates.json"))?)?;
-    let tokenizer = br#"{"version":"1.0","added_tokens":[{"id":0,"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\p{L}+"},"behavior":"Isolated","invert":false},"post_processor":null,"decoder":{"type":"ByteFallback"},"model":{"type":"BPE","byte_fallback":true,"vocab":{"<s>":0,"<0x0A>":1,"H":2,"e":3,"He":4},"merges":["H e"]}}"#;
+    let special = json!({
+        "id": 0, "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false,
+        "normalized": false, "special": true
+    });
+    let tokenizer = json!({
+        "version": "1.0", "added_tokens": [special], "normalizer": { "type": "NFC" },
+        "pre_tokenizer": {
+            "type": "Split", "pattern": { "Regex": "\\p{L}+" }, "behavior": "Isolated", "invert": false
+        },
+        "post_processor": null, "decoder": { "type": "ByteFallback" },
+        "model": {
+            "type": "BPE", "byte_fallback": true, "merges": ["H e"],
+            "vocab": { "<s>": 0, "<0x0A>": 1, "H": 2, "e": 3, "He": 4 }
+        }
+    });
+    let tokenizer = tokenizer.to_string();
+    let tokenizer = tokenizer.as_bytes();
     let of = |key: &str| file[key].as_array().cloned().unwrap_or_default();
     let templates = of("templates").into_iter().map(|item| item["template"].clone());
     for (i, template) in

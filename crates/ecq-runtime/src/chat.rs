@@ -46,8 +46,9 @@ impl Message {
 
 /// The chat template of a model.
 ///
-/// It runs in the environment that transformers gives to Jinja2: the same functions, filters and tests, Python's
-/// methods and operators, the special tokens by name. Steps and text are bounded, since it comes from a file.
+/// It runs in the environment that transformers gives to Jinja2: the same functions, filters and tests,
+/// Python's methods and operators, the special tokens by name. Steps and text are bounded, since it comes
+/// from a file.
 #[derive(Debug)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
@@ -144,8 +145,9 @@ mod tests {
 
     #[test]
     fn templates_run_as_in_transformers() {
-        let template = "{{ bos_token }}{% for m in messages %}\n  {% if m['role'] == 'user' %}\nU:{{ m.content.strip() }}\n  \
-            {% else %}\nA:{{ m['content'] + eos_token }}\n{% endif %}{% endfor %}\n{% if add_generation_prompt %}A:{% endif %}";
+        let template = "{{ bos_token }}{% for m in messages %}\n  {% if m['role'] == 'user' %}\n\
+            U:{{ m.content.strip() }}\n  {% else %}\nA:{{ m['content'] + eos_token }}\n{% endif %}\
+            {% endfor %}\n{% if add_generation_prompt %}A:{% endif %}";
         assert_eq!(render(template).unwrap(), "<s>U:Hello\nA:Hi</s>\nA:");
         let message = |template| render(template).unwrap_err().to_string();
         assert!(message("{{ raise_exception('no system role') }}").contains("no system role"));
@@ -156,9 +158,9 @@ mod tests {
     fn templates_that_never_end_are_stopped() {
         let message = |template: &str| render(template).unwrap_err().to_string();
         let loops = |inside: &str| {
-            format!(
-                "{{% set ns = namespace(x='ab', l=[]) %}}{{% for a in range(9999) %}}{{% for b in range(9999) %}}{inside}{{% endfor %}}{{% endfor %}}"
-            )
+            let loops = "{% for a in range(9999) %}{% for b in range(9999) %}";
+            let ends = "{% endfor %}{% endfor %}";
+            format!("{{% set ns = namespace(x='ab', l=[]) %}}{loops}{inside}{ends}")
         };
         for inside in [
             "{{ b }}",

@@ -193,11 +193,12 @@ impl Checkpoint {
         }
     }
 
-    /// Special tokens by the names that chat templates give them: `bos_token` and its like, each a string, and
-    /// `additional_special_tokens`, a list.
+    /// Special tokens by the names that chat templates give them: `bos_token` and its like, each a string,
+    /// and `additional_special_tokens`, a list.
     ///
-    /// They come from `tokenizer_config.json`; what it does not name from `special_tokens_map.json`, then from
-    /// the class of the tokenizer. As transformers does, the former comes first only if it lists added tokens.
+    /// They come from `tokenizer_config.json`; what it does not name from `special_tokens_map.json`, then
+    /// from the class of the tokenizer. As transformers does, the former comes first only if it lists added
+    /// tokens.
     ///
     /// # Errors
     /// When a file is there and not JSON.
@@ -448,7 +449,8 @@ impl Checkpoint {
     }
 }
 
-/// Special tokens that a class of transformers has where no file names them (5.24, `models/*/tokenization_*.py`).
+/// Special tokens that a class of transformers has where no file names them (5.24,
+/// `models/*/tokenization_*.py`).
 const CLASS_TOKENS: &[(&str, &[(&str, &str)])] = &[
     ("LlamaTokenizer", &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")]),
     (

@@ -229,6 +229,10 @@ impl TextStream {
             let text = self.tokenizer.decode(&self.tokens)?;
             let whole = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
             let complete = whole.len() == text.len();
+            if complete && let Some(lost) = self.lost(&text)? {
+                pieces.push_str(&self.give_up(lost)?);
+                continue;
+            }
             match whole.strip_prefix(self.given.as_str()) {
                 // A token without text; it would only make the context longer.
                 Some("") if complete && !self.given.is_empty() => {
@@ -245,10 +249,7 @@ impl TextStream {
                 // only what is new.
                 None if complete => self.forget(self.known),
                 _ if self.tokens.len() - self.known <= HELD => return Ok(pieces),
-                _ => {
-                    pieces.push_str(&self.unknown(self.known + 1)?);
-                    self.forget(self.known + 1);
-                }
+                _ => pieces.push_str(&self.give_up(1)?),
             }
         }
     }
@@ -261,8 +262,39 @@ impl TextStream {
         if self.known == self.tokens.len() {
             return Ok(String::new());
         }
-        let piece = self.unknown(self.tokens.len())?;
+        let mut pieces = String::new();
+        while let Some(lost) = self.lost(&self.tokenizer.decode(&self.tokens)?)? {
+            pieces.push_str(&self.give_up(lost)?);
+        }
+        pieces.push_str(&self.unknown(self.tokens.len())?);
         self.forget(self.tokens.len());
+        Ok(pieces)
+    }
+
+    /// How many of the tokens that were not given are no characters, so that those behind them are: a decoder
+    /// that takes a run of bytes together makes U+FFFD of all of them for the sake of one.
+    fn lost(&self, text: &str) -> Result<Option<usize>> {
+        let unknown = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
+        if unknown(text) == 0 {
+            return Ok(None);
+        }
+        let held = &self.tokens[self.known..];
+        let together = unknown(&self.tokenizer.decode(held)?);
+        for lost in 1..held.len() {
+            let (before, after) = held.split_at(lost);
+            let apart = unknown(&self.tokenizer.decode(before)?) + unknown(&self.tokenizer.decode(after)?);
+            if apart < together {
+                return Ok(Some(lost));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives up the first of the tokens that were not given: what they are on their own.
+    fn give_up(&mut self, tokens: usize) -> Result<String> {
+        let end = self.known + tokens;
+        let piece = self.unknown(end)?;
+        self.forget(end);
         Ok(piece)
     }
 
@@ -441,6 +473,29 @@ mod tests {
                     stream.push(1 + random.below(256) as u32).unwrap();
                 }
                 assert!(stream.push(next).unwrap().ends_with("世界"));
+            }
+        }
+    }
+
+    #[test]
+    fn characters_behind_broken_bytes_come_whole() {
+        let face = "😀".as_bytes();
+        for tokenizer in [byte_fallback(), byte_level()] {
+            let word =
+                if tokenizer.token(257).as_deref() == Some("▁") { word("lo") } else { part(b" world") };
+            for broken in 0..20 {
+                for end in [vec![], vec![word], bytes(b"."), bytes(b"\xf0")] {
+                    let tokens = [bytes(&vec![0xff; broken]), bytes(face), end].concat();
+                    let text = pieces(tokenizer.stream(), &tokens).concat();
+                    let expected = format!("{}😀", "\u{fffd}".repeat(broken));
+                    assert!(text.starts_with(&expected), "{broken}: {text:?}");
+                }
+            }
+            // A character that was cut off, and one that continues none.
+            for broken in [&b"\xf0\x9f"[..], b"\x80", b"\xe4\xb8", b"\xf0\x9f\xff\xc3"] {
+                let tokens = [bytes(b"a"), bytes(broken), bytes(face), vec![word], bytes(face)].concat();
+                let text = pieces(tokenizer.stream(), &tokens).concat();
+                assert_eq!(text.matches('😀').count(), 2, "{broken:?}: {text:?}");
             }
         }
     }

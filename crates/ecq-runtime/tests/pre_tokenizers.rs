@@ -50,7 +50,8 @@ fn every_known_name_makes_a_tokenizer_that_loses_nothing() {
     assert!(names.len() > 80);
     for pre in names {
         for text in [
-            "I'M sure they'll  say 1234567,\n\n x86_64 (a+b)\r\n\tüber Ünï 你好，世界 カタ 한국어 नमस्ते 🙂‍🚀 e\u{301} \u{a0} ",
+            "I'M sure they'll  say 1234567,\n\n x86_64 (a+b)\r\n\t\
+                über Ünï 你好，世界 カタ 한국어 नमस्ते 🙂‍🚀 e\u{301} \u{a0} ",
             "",
             " ",
             "   \n",

@@ -1,4 +1,5 @@
-//! What a model's files say of its tokens: which stand in front of a text, which end one, which a template may name.
+//! What a model's files say of its tokens: which stand in front of a text, which end one, which a template
+//! may name.
 
 use ecq_core::Limits;
 use ecq_format::container::{EcqFile, ModelEntry, Source, Spool};
@@ -178,7 +179,7 @@ fn what_a_template_writes_behind_an_answer_ends_a_turn() {
         ("{% for m in messages %}{{ m.content + eos_token }}{% endfor %}", vec!["</t>", "<|end|>"]),
         ("{% for m in messages %}<|turn|>{{ m.content }}{% endfor %}", vec!["<|end|>"]),
         (
-            "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|turn|>{% endif %}",
+            "{% for m in messages %}{{ m.content }}{% endfor %}{{ '<|turn|>' if add_generation_prompt }}",
             vec!["<|end|>"],
         ),
         ("{{ raise_exception('no') }}", vec!["<|end|>"]),
@@ -188,7 +189,7 @@ fn what_a_template_writes_behind_an_answer_ends_a_turn() {
             ("chat_template.jinja", json!(template)),
             (
                 "tokenizer_config.json",
-                json!({ "bos_token": "<s>", "eos_token": if template.contains("eos") { json!("</t>") } else { Value::Null } }),
+                json!({ "bos_token": "<s>", "eos_token": template.contains("eos").then_some("</t>") }),
             ),
         ];
         assert_eq!(ends(&files), expected, "{template}");
@@ -200,7 +201,8 @@ fn messages_within_a_turn_do_not_end_it() {
     let harmony = with(|json| {
         json["added_tokens"][1]["content"] = json!("<|return|>");
         json["added_tokens"][3]["content"] = json!("<|call|>");
-        json["model"]["vocab"] = json!({ "<s>": 0, "<|return|>": 1, "<|end|>": 2, "<|call|>": 3, "a": 4, "b": 5, "c": 6, "ab": 7 });
+        let tokens = ["<s>", "<|return|>", "<|end|>", "<|call|>", "a", "b", "c", "ab"];
+        json["model"]["vocab"] = json!(tokens.into_iter().zip(0..).collect::<BTreeMap<_, u32>>());
     });
     assert_eq!(tokenizer(&[harmony]).end_tokens(), [1, 3]);
 }
@@ -233,16 +235,18 @@ fn what_stands_in_front_of_a_text_is_no_end() {
 
 #[test]
 fn templates_name_the_special_tokens_of_every_file() {
-    let template = "[{{ bos_token }}][{{ eos_token }}][{{ unk_token }}][{{ pad_token }}][{{ sep_token }}][{{ cls_token }}]\
-        [{{ mask_token }}][{{ image_token }}][{{ additional_special_tokens | join('+') }}][{{ pad_token is defined }}]";
+    let template = "[{{ bos_token }}][{{ eos_token }}][{{ unk_token }}][{{ pad_token }}][{{ sep_token }}]\
+        [{{ cls_token }}][{{ mask_token }}][{{ image_token }}][{{ additional_special_tokens | join('+') }}]\
+        [{{ pad_token is defined }}]";
     let render = |files: &[(&str, Value)]| {
         let files: Vec<_> =
             [("chat_template.jinja", json!(template))].into_iter().chain(files.iter().cloned()).collect();
         ChatTemplate::of(&checkpoint(&files)).unwrap().render(&[Message::user("a")]).unwrap()
     };
     let config = json!({
-        "bos_token": "<s>", "eos_token": { "content": "</t>" }, "unk_token": null, "pad_token": "P", "image_token": "I",
-        "additional_special_tokens": ["x", { "content": "y" }], "tokenizer_class": "LlamaTokenizerFast"
+        "bos_token": "<s>", "eos_token": { "content": "</t>" }, "unk_token": null, "pad_token": "P",
+        "image_token": "I", "additional_special_tokens": ["x", { "content": "y" }],
+        "tokenizer_class": "LlamaTokenizerFast"
     });
     let map =
         json!({ "pad_token": "Q", "sep_token": "S", "cls_token": { "content": "C" }, "mask_token": "M" });

@@ -260,7 +260,7 @@ fn runtime_kind(error: &ecq_runtime::RuntimeError) -> ErrorKind {
         RuntimeError::Container(error) => container_kind(error),
         RuntimeError::ContextFull { .. } => ErrorKind::ContextFull,
         // What was asked for, not what is in the file.
-        RuntimeError::Token { .. } => ErrorKind::InvalidOption,
+        RuntimeError::Token { .. } | RuntimeError::TokenBeyond { .. } => ErrorKind::InvalidOption,
         RuntimeError::Absent { .. } | RuntimeError::ChatTemplate(_) => ErrorKind::Unsupported,
         other => named_kind(other.kind(), other),
     }

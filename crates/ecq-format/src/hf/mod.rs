@@ -1,8 +1,9 @@
-//! From the conventions of llama.cpp (GGUF) to those of Hugging Face: tensor names and what converting did to their values,
-//! `config.json`, `tokenizer.json`.
+//! From the conventions of llama.cpp (GGUF) to those of Hugging Face: tensor names and what converting did
+//! to their values, `config.json`, `tokenizer.json`.
 //!
-//! Covered are the architectures `llama` (SmolLM, TinyLlama, Llama 2 and 3, Mistral), `qwen2`, `qwen3`, `gemma3` (text) and
-//! `gpt2`; source: `convert_hf_to_gguf.py` and `gguf-py/gguf/tensor_mapping.py` of llama.cpp.
+//! Covered are the architectures `llama` (SmolLM, TinyLlama, Llama 2 and 3, Mistral), `qwen2`, `qwen3`,
+//! `gemma3` (text) and `gpt2`; source: `convert_hf_to_gguf.py` and `gguf-py/gguf/tensor_mapping.py` of
+//! llama.cpp.
 
 mod config;
 mod names;
@@ -44,8 +45,8 @@ pub enum HfError {
     },
     /// A tokenizer that is not covered.
     #[error(
-        "tokenizer model {model:?} with pre-tokenizer {pre:?} is not covered; covered are the models llama and gemma4, \
-         and gpt2 with one of the pre-tokenizers {}",
+        "tokenizer model {model:?} with pre-tokenizer {pre:?} is not covered; covered are the models \
+         llama and gemma4, and gpt2 with one of the pre-tokenizers {}",
         pre_tokenizers::known_pre_tokenizers().join(", ")
     )]
     Tokenizer {

@@ -15,7 +15,8 @@ const SPACE: char = '\u{2581}';
 
 /// `tokenizer.json` (the format of the `tokenizers` library) from the facts of a GGUF file.
 ///
-/// Byte-level BPE (`gpt2`) with the pre-tokenizers of [`known_pre_tokenizers`](super::known_pre_tokenizers); SentencePiece BPE (`llama`: Llama 2, Gemma),
+/// Byte-level BPE (`gpt2`) with the pre-tokenizers of
+/// [`known_pre_tokenizers`](super::known_pre_tokenizers); SentencePiece BPE (`llama`: Llama 2, Gemma),
 /// whose merges follow from scores, and with merges of its own (`gemma4`).
 ///
 /// # Errors
@@ -83,10 +84,13 @@ fn unknown(facts: &TokenizerFacts) -> HfError {
 }
 
 fn byte_level(facts: &TokenizerFacts) -> Result<Parts> {
-    let bytes = |use_regex: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex });
-    let split = |regex: &&str| json!({ "type": "Split", "pattern": { "Regex": regex }, "behavior": "Isolated", "invert": false });
+    let bytes = |use_regex: bool| {
+        json!({
+            "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex
+        })
+    };
     let sequence = |first: &[&str], last: Value| {
-        let all: Vec<Value> = first.iter().map(split).chain([last]).collect();
+        let all: Vec<Value> = first.iter().copied().map(isolated).chain([last]).collect();
         json!({ "type": "Sequence", "pretokenizers": all })
     };
     let name = facts.pre.as_deref().unwrap_or("gpt-2");
@@ -103,13 +107,18 @@ fn byte_level(facts: &TokenizerFacts) -> Result<Parts> {
     };
     let model = json!({
         "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-        "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": pre.ignore_merges,
-        "vocab": vocabulary(facts), "merges": merges(facts),
+        "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
+        "ignore_merges": pre.ignore_merges, "vocab": vocabulary(facts), "merges": merges(facts),
     });
     let decoder =
         json!({ "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true });
     let normalizer = if pre.composes { json!({ "type": "NFC" }) } else { Value::Null };
     Ok(Parts { normalizer, pre_tokenizer, decoder, model })
+}
+
+/// A pre-tokenizer that makes a piece of each match, and of what lies between.
+fn isolated(regex: &str) -> Value {
+    json!({ "type": "Split", "pattern": { "Regex": regex }, "behavior": "Isolated", "invert": false })
 }
 
 /// The two parts of each merge; the first space behind the first character parts them.
@@ -129,9 +138,7 @@ fn sentence_piece_with_merges(facts: &TokenizerFacts) -> Parts {
     let mut parts = sentence_piece(facts);
     parts.model["merges"] = json!(merges(facts));
     // No token holds a line break and something else.
-    parts.pre_tokenizer = json!({
-        "type": "Split", "pattern": { "Regex": r"[^\n]+|\n+" }, "behavior": "Isolated", "invert": false
-    });
+    parts.pre_tokenizer = isolated(r"[^\n]+|\n+");
     parts
 }
 
@@ -169,8 +176,8 @@ fn sentence_piece(facts: &TokenizerFacts) -> Parts {
     }
 }
 
-/// Runs of spaces that a user defined, with SentencePiece's sign again, which llama.cpp's converter took from them: by the time that a
-/// text is cut into tokens its spaces are signs.
+/// Runs of spaces that a user defined, with SentencePiece's sign again, which llama.cpp's converter took
+/// from them: by the time that a text is cut into tokens its spaces are signs.
 fn with_signs_for_spaces(facts: &TokenizerFacts) -> Cow<'_, TokenizerFacts> {
     let ty = |id: usize| facts.token_types.get(id).copied();
     let is_run = |id: usize, token: &str| {
@@ -190,8 +197,9 @@ fn with_signs_for_spaces(facts: &TokenizerFacts) -> Cow<'_, TokenizerFacts> {
     Cow::Owned(facts)
 }
 
-/// Two tokens merge if together they are one; the better the score of that one, the earlier. Tokens that a user defined come
-/// first; of equal scores the longer left part, so that runs grow to their full length one by one (the order of `transformers`).
+/// Two tokens merge if together they are one; the better the score of that one, the earlier. Tokens that a
+/// user defined come first; of equal scores the longer left part, so that runs grow to their full length
+/// one by one (the order of `transformers`).
 fn merges_of_scores(facts: &TokenizerFacts) -> Vec<Value> {
     let ids: HashMap<&str, usize> = facts.tokens.iter().enumerate().map(|(id, t)| (t.as_str(), id)).collect();
     let mut merges = Vec::new();
@@ -240,8 +248,8 @@ fn added_tokens(facts: &TokenizerFacts) -> Vec<Value> {
         .collect()
 }
 
-/// A prompt begins with the token for that, if the file says so; Llama's and Gemma's files may leave it unsaid (defaults of
-/// llama.cpp's `llama-vocab.cpp`).
+/// A prompt begins with the token for that, if the file says so; Llama's and Gemma's files may leave it
+/// unsaid (defaults of llama.cpp's `llama-vocab.cpp`).
 fn post_processor(facts: &TokenizerFacts) -> Value {
     let pre = facts.pre.as_deref().and_then(pre_tokenizers::find);
     let unsaid = facts.model == "llama" || pre.is_some_and(|pre| pre.begins);

@@ -1,4 +1,5 @@
-//! The environment that transformers gives to Jinja (`transformers/utils/chat_template_utils.py`), in minijinja.
+//! The environment that transformers gives to Jinja (`transformers/utils/chat_template_utils.py`), in
+//! minijinja.
 
 use super::limits::{self, kept, made, refused};
 use super::methods::{self, Side, formatted, justified, replaced, stripped};

@@ -6,7 +6,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 type Result<T> = std::result::Result<T, Error>;
 
 /// Steps that a template may take.
-pub(super) const FUEL: u64 = 10_000_000;
+pub(super) const FUEL: u64 = 5_000_000;
 /// Bytes of one text or list that it may make.
 pub(super) const MOST_TEXT: usize = 64 << 20;
 /// Bytes of text and lists that it may make altogether, most of which live only for a moment.

@@ -1,12 +1,13 @@
 //! Rewrites the source of a template so that expressions mean what they mean in Python.
 //!
-//! minijinja fixes what its operators do. Here they become calls of our own functions: `a + b`, `a ~ b`, `a * b`
-//! and `a % b` (they format strings and count what is made), slices, methods of mappings that a key of the
-//! same name would hide, what a loop goes through, and values that are kept in a namespace. `{% generation %}` of transformers becomes
-//! `{% with %}`, which also is a scope of its own. Line breaks are `\n`, as Jinja2's lexer makes them.
+//! minijinja fixes what its operators do. Here they become calls of our own functions: `a + b`, `a ~ b`, `a
+//! * b` and `a % b` (they format strings and count what is made), slices, methods of mappings that a key of
+//! the same name would hide, what a loop goes through, and values that are kept in a namespace. `{%
+//! generation %}` of transformers becomes `{% with %}`, which also is a scope of its own. Line breaks are
+//! `\n`, as Jinja2's lexer makes them.
 //!
-//! Grammar: `jinja2/parser.py` and `jinja2/lexer.py` of Jinja2 3.1. A tag that this grammar does not accept stays
-//! as it is, so that minijinja complains about it.
+//! Grammar: `jinja2/parser.py` and `jinja2/lexer.py` of Jinja2 3.1. A tag that this grammar does not accept
+//! stays as it is, so that minijinja complains about it.
 
 use std::fmt::Write;
 
@@ -61,8 +62,8 @@ fn tag_start(text: &str) -> Option<usize> {
 
 /// Raw text, and a call that counts it if it is long.
 fn raw_text(out: &mut String, text: &str) {
-    // Behind a character that is no white space the call changes nothing about trimming, and behind one that is
-    // no brace it is a tag of its own.
+    // Behind a character that is no white space the call changes nothing about trimming, and behind one
+    // that is no brace it is a tag of its own.
     let place = text.char_indices().find(|(_, c)| !c.is_whitespace() && *c != '{');
     match place.filter(|_| text.len() > COUNTED_TEXT) {
         Some((at, c)) => {
@@ -80,7 +81,8 @@ fn comment(out: &mut String, rest: &str) -> Option<usize> {
     Some(end)
 }
 
-/// `{% raw %}` to `{% endraw %}` as a string within an `if`: minijinja trims raw text in other places than Jinja2.
+/// `{% raw %}` to `{% endraw %}` as a string within an `if`: minijinja trims raw text in other places than
+/// Jinja2.
 fn raw_block(out: &mut String, rest: &str) -> Option<usize> {
     let open = named_tag(rest, "raw")?;
     let mut at = open.length;
