@@ -32,12 +32,50 @@ pub enum PackError {
         source: std::io::Error,
     },
     /// A model of no known format.
-    #[error("{}: {found}; a GGUF, safetensors or .ecq file, or a folder of safetensors, is expected", path.display())]
+    #[error(
+        "{} is not a model but {found} (expected GGUF, safetensors, .ecq or a checkpoint folder)",
+        path.display()
+    )]
     UnknownFormat {
         /// The file.
         path: PathBuf,
         /// What it is.
         found: String,
+    },
+    /// A file that ends before its data do.
+    #[error(
+        "{} is truncated: {} of {} MB; copy or download it again",
+        path.display(), megabytes(*found, *expected), megabytes(*expected, *expected)
+    )]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        found: u64,
+        /// The length that its header asks for, or the end of the header where that is cut.
+        expected: u64,
+    },
+    /// A file of another format where an `.ecq` is needed.
+    #[error("{} is {found}, an .ecq file is expected", path.display())]
+    NotEcq {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+    },
+    /// An output that cannot be written, or whose writing would lose something.
+    #[error("the output {} {why}", path.display())]
+    Destination {
+        /// The output.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// An output that is there already, and was not to be replaced.
+    #[error("the output {} exists already", path.display())]
+    Exists {
+        /// The output.
+        path: PathBuf,
     },
     /// An option that is not understood.
     #[error("{option}: {why}")]
@@ -110,8 +148,8 @@ impl PackError {
             | Self::Checkpoint(CheckpointError::Io { .. })
             | Self::Shard(ShardError::Io { .. } | ShardError::Exists { .. })
             | Self::Gguf(GgufError::Io { .. }) => "io",
-            Self::UnknownFormat { .. } => "format",
-            Self::Option { .. } | Self::Quant(QuantError::Unreachable { .. }) => "option",
+            Self::UnknownFormat { .. } | Self::NotEcq { .. } => "format",
+            Self::Option { .. } | Self::Destination { .. } | Self::Exists { .. } | Self::Quant(QuantError::Unreachable { .. }) => "option",
             Self::Export(_) | Self::Hf(_) => "export",
             Self::Container(ContainerError::JournalKey { .. } | ContainerError::InUse { .. }) => "resume",
             Self::UnknownGrid | Self::Checkpoint(CheckpointError::Quantization { .. }) => "unsupported",
@@ -159,6 +197,12 @@ impl PackError {
             _ => None,
         }
     }
+}
+
+/// Millions of bytes, with enough digits to tell both lengths apart.
+fn megabytes(bytes: u64, expected: u64) -> String {
+    let digits = if expected >= 10_000_000 { 1 } else { 6 };
+    format!("{:.digits$}", bytes as f64 / 1e6)
 }
 
 pub(crate) type Result<T> = std::result::Result<T, PackError>;

@@ -1,14 +1,16 @@
-use super::{Origin, RideAlong, Source, Tensor, TensorFacts, fingerprint};
+use super::length::truncation;
+use super::{Head, Origin, RideAlong, Source, Tensor, TensorFacts, fingerprint, head_of};
 use crate::error::{PackError, Result};
 use ecq_codec::{decode_codes, decode_grid, decode_raw};
 use ecq_core::{Content, Kind, Limits};
-use ecq_format::container::EcqFile;
+use ecq_format::container::{ContainerError, EcqFile};
 use ecq_format::gguf::GgmlType;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An `.ecq` file.
 #[derive(Debug)]
 pub struct EcqSource {
+    path: PathBuf,
     file: EcqFile,
     tensors: Vec<TensorFacts>,
     fingerprint: String,
@@ -20,13 +22,29 @@ impl EcqSource {
     /// # Errors
     /// When it cannot be read or is not sound.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        let file = EcqFile::open(path, limits)?;
+        if path.is_dir() {
+            return Err(PackError::NotEcq { path: path.to_owned(), found: "a folder".to_owned() });
+        }
+        let not = |found: &str| PackError::NotEcq { path: path.to_owned(), found: found.to_owned() };
+        let file = match EcqFile::open(path, limits) {
+            Ok(file) => file,
+            Err(error) => {
+                return Err(match (head_of(path), error) {
+                    (_, error @ ContainerError::Io { .. }) if path.metadata().is_err() => error.into(),
+                    (Head::Gguf, _) => not("a GGUF file"),
+                    (Head::Empty, _) => not("an empty file"),
+                    (Head::Other, _) => not("a file of no known format"),
+                    (Head::Safetensors, ContainerError::NotEcq(_)) => not("a safetensors file, but no .ecq"),
+                    (Head::Safetensors, error) => truncation(path).unwrap_or(error.into()),
+                });
+            }
+        };
         let summary = file.summary();
         let tensors = file.names().iter().map(|name| facts(&file, name, summary.tensors[name].total()));
         let tensors = tensors.collect::<Result<_>>()?;
         // The model's facts with the checksums of every part stand in the header.
         let fingerprint = fingerprint(path, format!("{:?}", file.model()).as_bytes())?;
-        Ok(Self { file, tensors, fingerprint })
+        Ok(Self { path: path.to_owned(), file, tensors, fingerprint })
     }
 
     /// The file below.
@@ -105,6 +123,10 @@ impl Source for EcqSource {
 
     fn bytes(&self) -> u64 {
         self.file.summary().file_bytes
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.path.clone()]
     }
 
     fn origin(&self, _: &str) -> Origin {

@@ -2,7 +2,7 @@ use super::{RideAlong, Source, Tensor, TensorFacts, fingerprint};
 use crate::error::{PackError, Result};
 use ecq_core::{Grid, Limits};
 use ecq_format::gguf::{Gguf, GgufError, kind, split};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Name under which the header of a GGUF source rides along.
 pub(crate) const HEADER_FILE: &str = "gguf.header";
@@ -10,6 +10,7 @@ pub(crate) const HEADER_FILE: &str = "gguf.header";
 /// A GGUF file.
 #[derive(Debug)]
 pub struct GgufSource {
+    path: PathBuf,
     gguf: Gguf,
     tensors: Vec<TensorFacts>,
     fingerprint: String,
@@ -34,7 +35,7 @@ impl GgufSource {
         });
         let tensors = facts.collect();
         let fingerprint = fingerprint(path, gguf.header_bytes())?;
-        Ok(Self { gguf, tensors, fingerprint })
+        Ok(Self { path: path.to_owned(), gguf, tensors, fingerprint })
     }
 }
 
@@ -71,5 +72,9 @@ impl Source for GgufSource {
 
     fn bytes(&self) -> u64 {
         self.gguf.file_bytes()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.path.clone()]
     }
 }

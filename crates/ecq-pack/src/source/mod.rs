@@ -3,6 +3,7 @@
 mod checkpoint;
 mod ecq;
 mod gguf;
+mod length;
 
 pub use checkpoint::CheckpointSource;
 pub use ecq::EcqSource;
@@ -12,9 +13,9 @@ pub(crate) use gguf::HEADER_FILE;
 
 use crate::error::{PackError, Result};
 use ecq_core::{Codes, Grid, Kind, Limits};
-use ecq_format::container::{self, Source as Origin};
+use ecq_format::container::Source as Origin;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is known of a tensor before it is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +84,10 @@ pub trait Source: Send + Sync {
     fn fingerprint(&self) -> &str;
     /// Bytes of the source.
     fn bytes(&self) -> u64;
+    /// The files that it is read from, so that none of them is overwritten.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
     /// What a file that is made of it says it was made of; `name` is the source's file name.
     fn origin(&self, name: &str) -> Origin {
         Origin { format: self.format().to_owned(), file: name.to_owned(), bytes: self.bytes() }
@@ -106,9 +111,7 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn Source>> {
     // A safetensors file begins with a length and a brace.
     if head.get(8) == Some(&b'{') {
         return match EcqSource::open(path, limits) {
-            Err(PackError::Container(container::ContainerError::NotEcq(_))) => {
-                Ok(Box::new(CheckpointSource::open(path, limits)?))
-            }
+            Err(PackError::NotEcq { .. }) => Ok(Box::new(CheckpointSource::open(path, limits)?)),
             other => Ok(Box::new(other?)),
         };
     }
@@ -117,6 +120,27 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn Source>> {
         n => format!("a file that starts with {:02x?}", &head[..n.min(8)]),
     };
     Err(PackError::UnknownFormat { path: path.to_owned(), found })
+}
+
+/// What the first bytes of a file say it is.
+pub(crate) enum Head {
+    Gguf,
+    /// A length and a brace.
+    Safetensors,
+    Empty,
+    Other,
+}
+
+/// Looks at the first bytes of a file; one that cannot be read is as good as empty.
+pub(crate) fn head_of(path: &Path) -> Head {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(16).read_to_end(&mut head));
+    match (read, head.starts_with(b"GGUF"), head.get(8)) {
+        (Err(_) | Ok(0), ..) => Head::Empty,
+        (_, true, _) => Head::Gguf,
+        (_, _, Some(b'{')) => Head::Safetensors,
+        _ => Head::Other,
+    }
 }
 
 /// A hash of facts that change when a file does: length, time of change, and the bytes of its header.
