@@ -3,6 +3,7 @@
 mod args;
 mod chart;
 mod commands;
+mod interrupt;
 mod json;
 mod out;
 mod page;
@@ -10,6 +11,7 @@ mod plot;
 mod progress;
 mod sources;
 mod table;
+mod texts;
 mod warnings;
 mod wrap;
 

@@ -1,5 +1,6 @@
 //! Lines on standard output, and what becomes of the program when they do not arrive.
 
+use crate::wrap::fill;
 use std::fmt::Arguments;
 use std::io::{self, Write};
 
@@ -14,6 +15,11 @@ macro_rules! say {
     ($($arg:tt)*) => { crate::out::line(format_args!($($arg)*)) };
 }
 pub(crate) use say;
+
+/// Prints a text, folded to lines.
+pub fn prose(text: &str) {
+    line(format_args!("{}", fill(text)));
+}
 
 /// Prints text as it comes, without a line's end.
 pub fn write(text: &str) {

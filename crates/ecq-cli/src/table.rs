@@ -1,11 +1,26 @@
 //! Tables and numbers as a person reads them.
 
+use crate::wrap::{COLUMNS, terminal_columns};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-/// A table with these headings; all columns but the first `left` are numbers.
+/// A table with these headings; all columns but the first `left` are numbers. Cells fold where the terminal,
+/// or a page of 80 columns, is narrower.
 pub fn table(headings: &[&str], left: usize) -> Table {
+    let columns = terminal_columns().unwrap_or(COLUMNS);
+    let mut table = list(headings, left);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
+    table
+}
+
+/// A table with a row for each tensor: cells fold on a terminal only, so that other programs find the names.
+pub fn list(headings: &[&str], left: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    if let Some(columns) = terminal_columns() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
+    }
     table.set_header(headings.to_vec());
     for (i, column) in table.column_iter_mut().enumerate() {
         if i >= left {

@@ -15,6 +15,11 @@ pub fn terminal_columns() -> Option<usize> {
     Some(size.map_or(COLUMNS, |(width, _)| usize::from(width.0)).max(20))
 }
 
+/// A text as lines that fit the terminal, or a page where there is none.
+pub fn fill(text: &str) -> String {
+    textwrap::fill(text, terminal_columns().unwrap_or(COLUMNS))
+}
+
 /// Breaks a stream of text between words where a line would pass the last column.
 ///
 /// A word is shown when it is complete: up to a blank, or the end.

@@ -125,7 +125,7 @@ pub use ecq_core::{Content, EncodedTensor, Entry, Limits, Order, Part, Parts, Ra
 #[doc(hidden)]
 pub use ecq_pack::{
     Calibration, CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, Destination, GridChoice,
-    GridComparison, GridRow, Mismatch, PackError, PackOptions, PackReport, Progress, SAMPLE_WEIGHTS, Target,
+    GridComparison, GridRow, KindErrors, Mismatch, PackError, PackOptions, PackReport, Progress, SAMPLE_WEIGHTS, Target, WeightError,
     analyze, compare_grids, diff, export_checkpoint, export_gguf, grids, options, pack, pack_calibrated,
     peak_rss_bytes, source, verify,
 };
