@@ -57,8 +57,9 @@ impl<'a> Destination<'a> {
     /// file is to be written or a file where a folder is, or when its parent folder does not exist;
     /// [`PackError::Exists`] when a file is there that may not be replaced.
     pub fn check(&self, inputs: &[PathBuf]) -> Result<()> {
-        self.check_place()?;
-        self.check_inputs(inputs)
+        // First what would be lost: that a file is there is the lesser news.
+        self.check_inputs(inputs)?;
+        self.check_place()
     }
 
     fn check_place(&self) -> Result<()> {

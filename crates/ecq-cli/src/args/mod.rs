@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 /// Makes language models small by giving every weight only the bits that its information needs
 #[derive(Parser)]
-#[command(name = "ecq", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "ecq", version, max_term_width = 80, after_help = EXIT_CODES)]
 pub struct Cli {
     /// Print one JSON object on standard output, errors too
     #[arg(long, global = true)]

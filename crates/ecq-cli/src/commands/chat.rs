@@ -157,6 +157,7 @@ impl Chat<'_> {
         if self.json {
             json::print(&json!({
                 "text": answer.text, "tokens": answer.tokens, "finish_reason": answer.reason.name(),
+                "context_full": answer.reason == FinishReason::ContextFull,
                 "prompt_tokens": answer.usage.prompt_tokens, "context": context,
             }))?;
         } else {

@@ -4,7 +4,7 @@ use crate::args::{DemoArgs, EngineArgs};
 use crate::json;
 use crate::out::{prose, say};
 use crate::progress::Bar;
-use crate::table::{bytes, table, thousands, three_digits};
+use crate::table::{bytes, table, thousands};
 use anyhow::{Context, ensure};
 use ecq::runtime::{EvalOptions, evaluate};
 use ecq::source::{self, Source};
@@ -224,7 +224,7 @@ fn conclude(rows: &[Row]) {
             bytes(row.file_bytes),
             row.bpw_linear.map_or(String::new(), |bpw| format!("{bpw:.3}")),
             row.sqnr_linear_db.map_or("exact".to_owned(), |db| format!("{db:.2}")),
-            row.kl.map_or(String::new(), three_digits),
+            row.kl.map_or(String::new(), |kl| format!("{kl:.3}")),
         ]);
     }
     say!("{out}");

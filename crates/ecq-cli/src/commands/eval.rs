@@ -2,7 +2,7 @@ use super::engine::{Loaded, modes};
 use crate::args::{ActivationsArg, CacheArg, EngineArgs, EvalArgs};
 use crate::out::{prose, say};
 use crate::progress::Bar;
-use crate::table::{bytes, table};
+use crate::table::{bytes, table, three_digits};
 use crate::{json, texts};
 use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate_with};
 use ecq::source::{self, TensorFacts};
@@ -163,10 +163,9 @@ fn print(rows: &[Row], args: &EvalArgs) {
     let compared = rows.iter().any(|row| row.evaluation.kl.is_some());
     let mut headings = vec!["model", "mode", "bpw", "perplexity"];
     headings.extend(if compared { &["KL", "same top"][..] } else { &["nll"][..] });
-    headings.push("tokens/s");
     let mut out = table(&headings, 2);
     let of = |m: Mean, digits: usize| format!("{:.digits$} ± {:.digits$}", m.mean, m.stderr);
-    for Row { model, rate, mode, evaluation: e, tokens_per_s, .. } in rows {
+    for Row { model, rate, mode, evaluation: e, .. } in rows {
         let mut cells = vec![
             model.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             mode.to_string(),
@@ -180,7 +179,6 @@ fn print(rows: &[Row], args: &EvalArgs) {
             ]),
             false => cells.push(of(e.nll, 4)),
         }
-        cells.push(format!("{tokens_per_s:.1}"));
         out.add_row(cells);
     }
     say!("{out}");
@@ -197,7 +195,8 @@ fn print(rows: &[Row], args: &EvalArgs) {
             e.windows,
             args.window
         ));
-        let weights: Vec<String> = rows.iter().map(|row| bytes(row.weight_bytes)).collect();
-        prose(&format!("weights in memory: {}", weights.join(", ")));
+        let list = |of: fn(&Row) -> String| rows.iter().map(of).collect::<Vec<_>>().join(", ");
+        prose(&format!("weights in memory: {}", list(|row| bytes(row.weight_bytes))));
+        prose(&format!("tokens/s: {}", list(|row| three_digits(row.tokens_per_s))));
     }
 }

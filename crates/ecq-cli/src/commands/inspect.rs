@@ -2,6 +2,7 @@ use super::engine::Loaded;
 use crate::args::{EngineArgs, InspectArgs};
 use crate::out::{prose, say};
 use crate::table::{bytes, list, table, thousands};
+use crate::wrap::COLUMNS;
 use crate::{json, sources};
 use ecq::format::container::TensorBytes;
 use ecq::runtime::arch::Config;
@@ -84,8 +85,9 @@ fn bpw(source: &dyn Source, kind: Option<Kind>) -> Option<f64> {
 
 /// A line of what is known: a word and what it says, folded beside it.
 fn fact(word: &str, says: &str) {
-    let says = textwrap::fill(says, textwrap::Options::new(64).subsequent_indent(&" ".repeat(15)));
-    say!("  {word:<13}{says}");
+    let margin = " ".repeat(16);
+    let beside = textwrap::Options::new(COLUMNS).initial_indent(&margin).subsequent_indent(&margin);
+    say!("  {word:<14}{}", textwrap::fill(says, beside).trim_start());
 }
 
 fn print_config(source: &dyn Source, config: Option<&Config>) {

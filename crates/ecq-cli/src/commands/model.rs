@@ -71,7 +71,7 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         args.repeat
     ));
     if args.sequences.iter().any(|&sequences| sequences > 1) {
-        prose("prefill: until every text has its first token, while others are written; tokens/s: from there on");
+        prose("t/s: tokens per second; prefill: until every text has its first token, while others are written; the others: from there on");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -191,8 +191,8 @@ pub fn print(rows: &[Measured]) {
             "mode",
             "sequences",
             "prefill t/s",
-            "tokens/s in total",
-            "tokens/s of each",
+            "t/s in total",
+            "t/s of each",
             "weights",
             "kv memory",
         ]

@@ -1,7 +1,7 @@
 use crate::args::QuantizeArgs;
 use crate::out::{prose, say};
 use crate::progress::{Bar, CALIBRATING, CODING, QUANTIZING};
-use crate::table::{bytes, list, table, thousands, three_digits};
+use crate::table::{bytes, list, table, thousands};
 use crate::{interrupt, json, sources, texts, warnings};
 use anyhow::Context;
 use bytesize::ByteSize;
@@ -421,9 +421,9 @@ fn print_summary(report: &PackReport) {
     prose(&format!("tensors: {}", codings.join(", ")));
     if let Some(kl) = report.expected_kl {
         prose(&format!(
-            "expected KL: {} nats a token. KL says how far its next-token probabilities are from the model's: 0 is \
-             the same model, less is better. `ecq eval X.ecq --text FILE --reference MODEL` measures it.",
-            three_digits(kl)
+            "expected KL: about {kl:.2} nats a token on texts like those of calibration, two or three times that on \
+             others. KL says how far its next-token probabilities are from the model's: 0 is the same model, less is \
+             better. `ecq eval X.ecq --text FILE --reference MODEL` measures it."
         ));
     }
     let rss = report.peak_rss_bytes.map(|n| format!(", peak memory {}", bytes(n))).unwrap_or_default();

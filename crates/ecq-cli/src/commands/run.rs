@@ -59,7 +59,13 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
             show(text);
         }
     })
-    .map_err(|error| loaded.advise(error))?;
+    .map_err(|error| {
+        if !json {
+            // The prompt is on the line.
+            say!("");
+        }
+        loaded.advise(error)
+    })?;
     if json {
         json::print(&object(args, &loaded, &engine, &completed))?;
     } else {
@@ -105,6 +111,9 @@ fn object(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Complete
     let of = |sequence: &Sequence| {
         let Sequence { tokens, text, log_probs, reason, .. } = sequence;
         let mut object = json!({ "text": text, "tokens": tokens, "finish_reason": reason.name() });
+        if *reason == FinishReason::ContextFull {
+            object["context_full"] = true.into();
+        }
         if args.log_probs.is_some() {
             let tokens = tokens.iter().zip(log_probs).map(|(token, of_token)| {
                 let top =
@@ -147,7 +156,7 @@ fn report(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Complete
     let speed = if after_first == 0 { 0.0 } else { after_first as f64 / decode.as_secs_f64().max(1e-9) };
     let count = completed.sequences.len();
     eprintln!(
-        "{}: prompt {} tokens at {} tokens/s, then {}{} at {} tokens/s; weights {}, keys and values {}{}",
+        "{}: prompt {} tokens at {} tokens/s, then {}{} at {} tokens/s\nweights {}, keys and values {}{}",
         loaded.model.mode().0,
         first.prompt_tokens,
         three_digits(first.prefill_tokens_per_s()),
