@@ -18,7 +18,8 @@ pub fn run() -> anyhow::Result<()> {
     let folder = model.parent().context("the model lies in a folder")?.join("tour");
     fs::create_dir_all(&folder)?;
     let at = |name: &str| folder.join(name);
-    let (small, exact, back, text) = (at("smollm2-3bit.ecq"), at("smollm2.ecq"), at("smollm2.gguf"), at("text.txt"));
+    let (small, exact, back, text) =
+        (at("smollm2-3bit.ecq"), at("smollm2.ecq"), at("smollm2.gguf"), at("text.txt"));
     fs::write(&text, include_str!("../../docs/design.md"))?;
 
     heading("to a rate: 3 bits a weight, calibrated");
@@ -43,8 +44,18 @@ pub fn run() -> anyhow::Result<()> {
     ])?;
 
     heading("without loss, and back byte for byte");
-    ecq(&[words(&["quantize"]), paths(&[&model]), words(&["--lossless", "--force", "-o"]), paths(&[&exact])])?;
-    ecq(&[words(&["export"]), paths(&[&exact]), words(&["--format", "gguf", "--force", "-o"]), paths(&[&back])])?;
+    ecq(&[
+        words(&["quantize"]),
+        paths(&[&model]),
+        words(&["--lossless", "--force", "-o"]),
+        paths(&[&exact]),
+    ])?;
+    ecq(&[
+        words(&["export"]),
+        paths(&[&exact]),
+        words(&["--format", "gguf", "--force", "-o"]),
+        paths(&[&back]),
+    ])?;
     if fs::read(&model)? != fs::read(&back)? {
         bail!("{} differs from {}", back.display(), model.display());
     }

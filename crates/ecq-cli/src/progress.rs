@@ -242,7 +242,10 @@ mod tests {
         state.begun = Instant::now() - Duration::from_secs(240);
         state.show(CALIBRATING);
         let line = state.line(CALIBRATING);
-        assert!(line.starts_with("step 4 of 6: quantizing block 7 of 30, ") && line.ends_with("left"), "{line}");
+        assert!(
+            line.starts_with("step 4 of 6: quantizing block 7 of 30, ") && line.ends_with("left"),
+            "{line}"
+        );
         assert!((0.5..0.6).contains(&state.fraction), "{}", state.fraction);
         // The same words of the library mean another step now.
         state.enter("packing", CALIBRATING);
@@ -259,6 +262,9 @@ mod tests {
 
     #[test]
     fn times_have_few_digits() {
-        assert_eq!((duration(12.3), duration(240.0), duration(9000.0)), ("12 s".into(), "4 min".into(), "2.5 h".into()));
+        assert_eq!(
+            (duration(12.3), duration(240.0), duration(9000.0)),
+            ("12 s".into(), "4 min".into(), "2.5 h".into())
+        );
     }
 }

@@ -22,7 +22,8 @@ pub fn read(path: &Path) -> anyhow::Result<String> {
 pub fn utf8(bytes: Vec<u8>, name: &str) -> anyhow::Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let why = format!("is no text in UTF-8: the byte at {at} is not; convert it, for instance with iconv");
+        let why =
+            format!("is no text in UTF-8: the byte at {at} is not; convert it, for instance with iconv");
         PackError::Option { option: name.to_owned(), why }.into()
     })
 }
@@ -68,7 +69,9 @@ mod tests {
 
     #[test]
     fn one_line_end_is_left_out() {
-        for (text, without) in [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a", "a"), ("", ""), ("\n", "")] {
+        for (text, without) in
+            [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a", "a"), ("", ""), ("\n", "")]
+        {
             assert_eq!(without_last_line_end(text.to_owned()), without);
         }
     }

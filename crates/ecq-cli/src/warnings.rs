@@ -11,7 +11,10 @@ use std::path::Path;
 
 /// Says something that a person may want to know before it is too late to stop.
 pub fn note(text: &str) {
-    eprintln!("{}", textwrap::fill(&format!("note: {text}"), textwrap::Options::new(COLUMNS).subsequent_indent("  ")));
+    eprintln!(
+        "{}",
+        textwrap::fill(&format!("note: {text}"), textwrap::Options::new(COLUMNS).subsequent_indent("  "))
+    );
 }
 
 /// Says when a model that is quantized already is quantized again.
@@ -59,10 +62,13 @@ pub fn calibrating(source: &dyn Source, tokens: usize, by_default: bool) {
     let weights: u64 = source.tensors().iter().map(|t| t.weights()).sum();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let seconds = CORE_SECONDS * tokens as f64 * weights as f64 / threads as f64;
-    let time = if seconds < 60.0 { "less than a minute".to_owned() } else { format!("about {}", duration(seconds)) };
+    let time =
+        if seconds < 60.0 { "less than a minute".to_owned() } else { format!("about {}", duration(seconds)) };
     let why = match by_default {
-        true => "below 4 bits a weight the model is run on text first, to learn what errors cost (--calibrate off \
-                 leaves that out, for much worse text)",
+        true => {
+            "below 4 bits a weight the model is run on text first, to learn what errors cost (--calibrate off \
+                 leaves that out, for much worse text)"
+        }
         false => "the model is run on text first, to learn what errors cost",
     };
     note(&format!("{why}: {tokens} tokens, {time} on {threads} threads"));

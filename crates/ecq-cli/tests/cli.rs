@@ -281,7 +281,8 @@ fn calibration_makes_a_model_better_at_equal_bits() {
     let learned = name("learned");
     let rate_and_kl = |options: &[&str]| {
         let out = name("q.ecq");
-        let all = [&["quantize", &model, "-o", &out, "--force", "--embedding", "keep", "--json"][..], options];
+        let all =
+            [&["quantize", &model, "-o", &out, "--force", "--embedding", "keep", "--json"][..], options];
         let report = json(&ecq(&all.concat()));
         let eval = ["eval", &out, "--text", &text, "--reference", &model, "--max-tokens", "512", "--json"];
         (report["bpw_linear"].as_f64().unwrap(), json(&ecq(&eval))["kl"].as_f64().unwrap())

@@ -27,7 +27,8 @@ fn said(args: &[&str]) -> (String, String) {
 /// What a command that fails with this code says on standard error.
 fn refused<S: AsRef<OsStr>>(args: &[S], code: i32) -> String {
     let output = ecq(args);
-    let [out, rest] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let [out, rest] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     assert_eq!(output.status.code(), Some(code), "{out} {rest}");
     rest
 }
@@ -107,9 +108,13 @@ fn an_input_is_never_overwritten() {
     let (model, packed) = (folder.gguf(), folder.name("m.ecq"));
     let bytes = std::fs::read(&model).unwrap();
     // By its name, through a folder, and with a will.
-    let through = folder.name("../").replace("../", &format!("../{}/m.gguf", folder.0.path().file_name().unwrap().to_str().unwrap()));
+    let through = folder
+        .name("../")
+        .replace("../", &format!("../{}/m.gguf", folder.0.path().file_name().unwrap().to_str().unwrap()));
     for output in [&model, &through] {
-        for options in [&["--bpw", "3", "--calibrate", "off"][..], &["--lossless"], &["--lossless", "--force"]] {
+        for options in
+            [&["--bpw", "3", "--calibrate", "off"][..], &["--lossless"], &["--lossless", "--force"]]
+        {
             let said = refused(&[&["quantize", &model, "-o", output], options].concat(), 2);
             assert!(said.contains("is the input"), "{said}");
         }
@@ -162,7 +167,10 @@ fn an_output_that_cannot_be_is_refused_before_any_work() {
     let before = folder.names();
     let quantize = |output: &str| refused(&["quantize", &model, "--lossless", "-o", output], 2);
     let said = quantize(&folder.name("out"));
-    assert!(said.contains("is a folder, a file is expected, such as") && said.contains("out/model.ecq"), "{said}");
+    assert!(
+        said.contains("is a folder, a file is expected, such as") && said.contains("out/model.ecq"),
+        "{said}"
+    );
     let said = quantize(&folder.name("no/such/x.ecq"));
     assert!(said.contains("does not exist; create it first"), "{said}");
     let said = quantize(&format!("{model}/x.ecq"));
@@ -172,12 +180,11 @@ fn an_output_that_cannot_be_is_refused_before_any_work() {
     let packed = folder.name("m.ecq");
     said_ok(&["quantize", &model, "--lossless", "-o", &packed]);
     std::fs::write(folder.path("out/precious"), "x").unwrap();
-    let export = |output: &str| {
-        refused(&["export", &packed, "--format", "safetensors", "--force", "-o", output], 2)
-    };
+    let export =
+        |output: &str| refused(&["export", &packed, "--format", "safetensors", "--force", "-o", output], 2);
     assert!(export(&folder.name("out")).contains("is a folder with files in it, which are never replaced"));
     assert!(export(&model).contains("is a file, a folder is expected"));
-    assert!(export(&packed).contains("is a file, a folder is expected"));
+    assert!(export(&packed).contains("is the input"));
     #[cfg(unix)]
     {
         let said = refused(&["quantize", &model, "--lossless", "--force", "-o", "/dev/null"], 2);
@@ -305,13 +312,23 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
     let (x, y) = (folder.name("x.ecq"), folder.name("y.ecq"));
     let few = ["--calibration-tokens", "1024", "--calibration-window", "64"];
     let (out, rest) = said(&[&["quantize", &embedded(), "--bpw", "3", "-o", &x], &few[..]].concat());
-    for words in ["below 4 bits a weight the model is run on text first", "1024 tokens, less than a minute on"] {
+    for words in
+        ["below 4 bits a weight the model is run on text first", "1024 tokens, less than a minute on"]
+    {
         assert!(plain(&rest).contains(words), "{words} in {rest}");
     }
     assert!(plain(&out).contains("expected KL: about 0.") && !out.contains("SQNR"), "{out}");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
     let (out, _) = said(&["inspect", &x]);
-    for words in ["calibration", "1024 tokens of", "architecture llama", "context", "parameters", "bits a weight", "recipe"] {
+    for words in [
+        "calibration",
+        "1024 tokens of",
+        "architecture llama",
+        "context",
+        "parameters",
+        "bits a weight",
+        "recipe",
+    ] {
         assert!(plain(&out).contains(words), "{words} in {out}");
     }
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
@@ -321,9 +338,25 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
     // A value each: what follows is the model.
     let z = folder.name("z.ecq");
     said(&[&["quantize", "--calibrate", "default", &embedded(), "--bpw", "3", "-o", &z], &few[..]].concat());
-    let said = refused(&["quantize", &embedded(), "--bpw", "3", "--calibrate", "none", "-o", &z, "--force"], 2);
+    let said =
+        refused(&["quantize", &embedded(), "--bpw", "3", "--calibrate", "none", "-o", &z, "--force"], 2);
     assert!(said.contains("is called `self` now"), "{said}");
-    let said = refused(&["quantize", &embedded(), "--bpw", "3", "--calibrate", "off", "--calibrate", "self", "-o", &z, "--force"], 2);
+    let said = refused(
+        &[
+            "quantize",
+            &embedded(),
+            "--bpw",
+            "3",
+            "--calibrate",
+            "off",
+            "--calibrate",
+            "self",
+            "-o",
+            &z,
+            "--force",
+        ],
+        2,
+    );
     assert!(said.contains("stand alone"), "{said}");
     // What does not run cannot be calibrated: said at once, with the way out.
     let hf = folder.checkpoint();
@@ -346,7 +379,10 @@ fn what_one_would_want_to_know_is_said_before_the_work() {
     // An override that matches nothing.
     let none = folder.name("none.ecq");
     let said = refused(&["quantize", &model, "--lossless", "--override", "attn_z=lanes:8", "-o", &none], 2);
-    assert!(said.contains("override attn_z: matches none of the 10 tensors; there is \"blk.0.attn_q.weight\""), "{said}");
+    assert!(
+        said.contains("override attn_z: matches none of the 10 tensors; there is \"blk.0.attn_q.weight\""),
+        "{said}"
+    );
     // An export several times as long as the file.
     let (small, big) = (folder.name("small.ecq"), folder.name("big"));
     said_ok(&["quantize", &embedded(), "--bpw", "2", "--calibrate", "off", "-o", &small]);
@@ -372,7 +408,8 @@ fn prompts_come_from_options_files_and_standard_input() {
         let run = ["run", &model, "--greedy", "-p", "The Debian project"];
         assert_eq!(said(&[&run[..], limit].concat()).0, expected);
     }
-    let (_, rest) = said(&["run", &model, "--greedy", "-p", "It was", "-n", "-1", "--context", "40", "--ignore-end"]);
+    let (_, rest) =
+        said(&["run", &model, "--greedy", "-p", "It was", "-n", "-1", "--context", "40", "--ignore-end"]);
     assert!(rest.contains("the context of 40 tokens is full"), "{rest}");
     // A prompt may look like an option.
     assert!(said(&["run", &model, "-p", "-5 is a number", "-n", "2"]).0.starts_with("-5 is a number"));
@@ -457,7 +494,12 @@ fn every_verb_takes_models_of_every_format() {
     let (expected, _) = run(&embedded());
     let (out, rest) = run(&hf);
     assert_eq!(out, expected);
-    assert!(rest.contains("is packed without loss first") && rest.contains("packed into ") && rest.contains(&cache), "{rest}");
+    assert!(
+        rest.contains("is packed without loss first")
+            && rest.contains("packed into ")
+            && rest.contains(&cache),
+        "{rest}"
+    );
     let (out, rest) = run(&hf);
     assert!(out == expected && rest.contains("runs from ") && !rest.contains("packed into"), "{rest}");
     assert_eq!(run(&file).0, expected);
@@ -472,7 +514,19 @@ fn every_verb_takes_models_of_every_format() {
     std::fs::write(&words, "In the beginning the system is installed from a package. ".repeat(4)).unwrap();
     let eval = said(&["eval", &hf, "--text", &words, "--max-tokens", "40", "--json"]).0;
     assert!(serde_json::from_str::<Value>(&eval).unwrap()["nll"].as_f64().unwrap() > 0.0);
-    said(&["bench", "model", &hf, "--modes", "cached", "--prompt-tokens", "4", "--tokens", "2", "--repeat", "1"]);
+    said(&[
+        "bench",
+        "model",
+        &hf,
+        "--modes",
+        "cached",
+        "--prompt-tokens",
+        "4",
+        "--tokens",
+        "2",
+        "--repeat",
+        "1",
+    ]);
     assert!(said(&["inspect", &file]).0.contains("safetensors, no .ecq"));
 }
 
@@ -485,9 +539,8 @@ fn a_conversation_survives_what_is_typed() {
         assert_eq!(code, Some(0), "{rest}");
         (out, rest)
     };
-    let objects = |out: &str| -> Vec<Value> {
-        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
+    let objects =
+        |out: &str| -> Vec<Value> { out.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
     // A line that is no text is named, and the others are answered.
     let (out, rest) = talk(b"Hello\nna\xefve\nAgain\n", &["-n", "3"]);
     assert!(rest.contains("line 2 is no text in UTF-8 (its byte 3 is not): it was not asked"), "{rest}");
@@ -529,12 +582,18 @@ fn damaged_files_are_named_with_what_is_wrong() {
     let bytes = std::fs::read(embedded()).unwrap();
     std::fs::write(&half, &bytes[..bytes.len() / 2]).unwrap();
     std::fs::write(&text, "words and no model").unwrap();
-    for args in [&["inspect", &half][..], &["verify", &half], &["run", &half, "-p", "x"], &["analyze", &half]] {
+    for args in [&["inspect", &half][..], &["verify", &half], &["run", &half, "-p", "x"], &["analyze", &half]]
+    {
         let said = refused(args, 3);
-        assert!(said.contains("half.ecq is truncated: 3.6") && said.contains(" MB; copy or download it again"), "{said}");
+        assert!(
+            said.contains("half.ecq is truncated: 3.6") && said.contains(" MB; copy or download it again"),
+            "{said}"
+        );
     }
     let expected = "(expected GGUF, safetensors, .ecq or a checkpoint folder)";
-    for args in [&["inspect", &text][..], &["run", &text, "-p", "x"], &["quantize", &text, "--lossless", "--dry-run"]] {
+    for args in
+        [&["inspect", &text][..], &["run", &text, "-p", "x"], &["quantize", &text, "--lossless", "--dry-run"]]
+    {
         let said = refused(args, 3);
         assert!(said.contains("txt.bin is not a model") && said.contains(expected), "{said}");
     }
@@ -567,11 +626,53 @@ fn an_interrupted_run_says_how_to_go_on() {
 fn help_is_short_first_and_shows_daily_options_before_knobs() {
     for verb in ["quantize", "run", "chat", "eval"] {
         let (short, long) = (said(&[verb, "-h"]).0, said(&[verb, "--help"]).0);
-        assert!(short.lines().count() < 45 && long.lines().count() > short.lines().count(), "{verb}: {short}");
+        assert!(
+            short.lines().count() < 45 && long.lines().count() > short.lines().count(),
+            "{verb}: {short}"
+        );
         assert!(!long.contains("async"), "{long}");
     }
     let (short, long) = (said(&["quantize", "-h"]).0, said(&["quantize", "--help"]).0);
     assert!(!short.contains("--lanes") && long.contains("--lanes"));
     let at = |words: &str| long.find(words).unwrap_or_else(|| panic!("{words} in {long}"));
     assert!(at("--output") < at("Calibration:") && at("Calibration:") < at("Entropy coding:"));
+}
+
+/// Multiplies the bf16 values of a tensor of a safetensors file by a power of two.
+fn scale(file: &Path, tensor: &str, exponent: i16) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let start = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..start]).unwrap();
+    assert_eq!(header[tensor]["dtype"], "BF16");
+    let [from, to] = [0, 1].map(|i| start + header[tensor]["data_offsets"][i].as_u64().unwrap() as usize);
+    for pair in bytes[from..to].chunks_exact_mut(2) {
+        let bits = u16::from_le_bytes([pair[0], pair[1]]);
+        let scaled = ((bits >> 7) & 255) as i16 + exponent;
+        let scaled =
+            if (bits >> 7) & 255 == 0 || scaled <= 0 { 0 } else { (bits & 0x807f) | (scaled as u16) << 7 };
+        pair.copy_from_slice(&scaled.to_le_bytes());
+    }
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn keys_that_pass_halves_are_named_with_the_way_out() {
+    let folder = Folder::new();
+    let hf = folder.name("hf");
+    said(&["export", &embedded(), "--format", "safetensors", "--dtype", "bf16", "-o", &hf]);
+    // Keys are a million times larger and queries smaller: the model is the same.
+    let weights = Path::new(&hf).join("model.safetensors");
+    scale(&weights, "model.layers.0.self_attn.k_proj.weight", 20);
+    scale(&weights, "model.layers.0.self_attn.q_proj.weight", -20);
+    let words = folder.name("words.txt");
+    std::fs::write(&words, "In the beginning the system is installed from a package.").unwrap();
+    for args in [&["run", &hf, "-p", "It was", "-n", "4"][..], &["eval", &hf, "--text", &words]] {
+        let said = refused(args, 3);
+        assert!(said.contains("`--cache bf16` or `--cache f32` holds them"), "{said}");
+    }
+    for cache in ["bf16", "f32"] {
+        let run =
+            |model: &str| said(&["run", model, "-p", "It was", "-n", "4", "--greedy", "--cache", cache]).0;
+        assert_eq!(run(&hf), run(&embedded()));
+    }
 }

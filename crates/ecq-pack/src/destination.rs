@@ -27,8 +27,10 @@ pub struct Destination<'a> {
     replace: bool,
 }
 
-/// What is appended to the name of an output while the work is in progress.
-const WORKING: [&str; 2] = [".partial", ".calibration"];
+/// What is appended to the name of an output while the work is in progress, and how names begin of what lies
+/// in such a folder.
+const WORKING: [(&str, &[&str]); 2] =
+    [(".partial", &["journal", "data", "out"]), (".calibration", &["model-", "seen-", "fitted-"])];
 
 impl<'a> Destination<'a> {
     /// A file to write. A file that is there is refused.
@@ -59,7 +61,36 @@ impl<'a> Destination<'a> {
     pub fn check(&self, inputs: &[PathBuf]) -> Result<()> {
         // First what would be lost: that a file is there is the lesser news.
         self.check_inputs(inputs)?;
-        self.check_place()
+        self.check_place()?;
+        self.check_work()
+    }
+
+    /// Work in progress is removed or replaced when it is done: what lies there must be left of such work.
+    fn check_work(&self) -> Result<()> {
+        for (suffix, ours) in WORKING {
+            let work = with_suffix(self.path, OsStr::new(suffix));
+            let strange = match metadata(&work)? {
+                None => continue,
+                // Only calibration has such a folder, and says itself when it cannot make it.
+                Some(there) if suffix == ".calibration" && (self.folder || there.is_file()) => continue,
+                // An export that was killed leaves one; nobody can tell it from another file or folder.
+                Some(there) if self.folder || there.is_file() => !self.replace,
+                Some(_) => {
+                    let io = |source| PackError::Io { path: work.clone(), source };
+                    let names = fs::read_dir(&work).map_err(io)?.map(|entry| entry.map(|e| e.file_name()));
+                    let names = names.collect::<io::Result<Vec<_>>>().map_err(io)?;
+                    !names.iter().all(|name| ours.iter().any(|own| name.to_string_lossy().starts_with(own)))
+                }
+            };
+            if strange {
+                let why = format!(
+                    "cannot be made: work in progress would replace {}, which is there; remove or rename it",
+                    work.display()
+                );
+                return Err(self.refused(&why));
+            }
+        }
+        Ok(())
     }
 
     fn check_place(&self) -> Result<()> {
@@ -87,7 +118,8 @@ impl<'a> Destination<'a> {
             }
             Some(there) if there.is_dir() => {
                 let entries = fs::read_dir(path);
-                let mut entries = entries.map_err(|source| PackError::Io { path: path.to_owned(), source })?;
+                let mut entries =
+                    entries.map_err(|source| PackError::Io { path: path.to_owned(), source })?;
                 if entries.next().is_some() {
                     return Err(self.refused(
                         "is a folder with files in it, which are never replaced; remove it or name another",
@@ -109,7 +141,7 @@ impl<'a> Destination<'a> {
     }
 
     fn check_inputs(&self, inputs: &[PathBuf]) -> Result<()> {
-        let working = WORKING.iter().map(|suffix| with_suffix(self.path, OsStr::new(suffix)));
+        let working = WORKING.iter().map(|(suffix, _)| with_suffix(self.path, OsStr::new(suffix)));
         let outputs: Vec<PathBuf> = std::iter::once(self.path.to_owned()).chain(working).collect();
         for input in inputs {
             // What cannot be looked at cannot be read either: that is for the reader to say.
@@ -206,7 +238,28 @@ mod tests {
         // A link that leads nowhere is as good as a new name.
         std::os::unix::fs::symlink(at("nowhere"), at("dangling")).unwrap();
         Destination::file(&at("dangling")).check(&[at("m.gguf")]).unwrap();
-        assert!(why(Destination::file(Path::new("/dev/null")).replacing(true).check(&[])).contains("neither"));
+        assert!(
+            why(Destination::file(Path::new("/dev/null")).replacing(true).check(&[])).contains("neither")
+        );
+    }
+
+    #[test]
+    fn work_in_progress_replaces_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (file, dir) = (at("m.ecq"), at("out"));
+        // Left of an interrupted run.
+        fs::create_dir_all(at("m.ecq.partial")).unwrap();
+        fs::write(at("m.ecq.partial/journal"), "").unwrap();
+        fs::create_dir_all(at("m.ecq.calibration/seen-12")).unwrap();
+        Destination::file(&file).check(&[]).unwrap();
+        // Somebody's own.
+        fs::write(at("m.ecq.calibration/thesis.txt"), "").unwrap();
+        let refused = why(Destination::file(&file).replacing(true).check(&[]));
+        assert!(refused.contains("m.ecq.calibration, which is there; remove or rename it"), "{refused}");
+        fs::create_dir(at("out.partial")).unwrap();
+        assert!(why(Destination::folder(&dir).check(&[])).contains("out.partial, which is there"));
+        Destination::folder(&dir).replacing(true).check(&[]).unwrap();
     }
 
     #[test]

@@ -69,7 +69,9 @@ impl Sums {
     pub(crate) fn error(&self) -> WeightError {
         WeightError {
             relative_error: finite((self.noise / self.reference).sqrt()),
-            sqnr_db: (self.noise > 0.0).then(|| finite(10.0 * (self.reference / self.noise).log10())).flatten(),
+            sqnr_db: (self.noise > 0.0)
+                .then(|| finite(10.0 * (self.reference / self.noise).log10()))
+                .flatten(),
         }
     }
 }
@@ -108,8 +110,10 @@ mod tests {
     use ecq_quant::Floats;
 
     fn sums(a: &[f32], b: &[f32]) -> Sums {
-        let (x, y): (Vec<u8>, Vec<u8>) =
-            (a.iter().flat_map(|w| w.to_le_bytes()).collect(), b.iter().flat_map(|w| w.to_le_bytes()).collect());
+        let (x, y): (Vec<u8>, Vec<u8>) = (
+            a.iter().flat_map(|w| w.to_le_bytes()).collect(),
+            b.iter().flat_map(|w| w.to_le_bytes()).collect(),
+        );
         let floats = |bytes| Floats::new(FloatType::F32, [a.len() / 64, 64], bytes).unwrap();
         Sums::of(&floats(&x), &floats(&y)).unwrap()
     }

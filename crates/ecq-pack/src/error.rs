@@ -149,7 +149,10 @@ impl PackError {
             | Self::Shard(ShardError::Io { .. } | ShardError::Exists { .. })
             | Self::Gguf(GgufError::Io { .. }) => "io",
             Self::UnknownFormat { .. } | Self::NotEcq { .. } => "format",
-            Self::Option { .. } | Self::Destination { .. } | Self::Exists { .. } | Self::Quant(QuantError::Unreachable { .. }) => "option",
+            Self::Option { .. }
+            | Self::Destination { .. }
+            | Self::Exists { .. }
+            | Self::Quant(QuantError::Unreachable { .. }) => "option",
             Self::Export(_) | Self::Hf(_) => "export",
             Self::Container(ContainerError::JournalKey { .. } | ContainerError::InUse { .. }) => "resume",
             Self::UnknownGrid | Self::Checkpoint(CheckpointError::Quantization { .. }) => "unsupported",

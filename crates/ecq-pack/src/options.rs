@@ -89,7 +89,8 @@ impl PackOptions {
     /// # Errors
     /// Names the first one that matches none.
     pub fn check(&self, tensors: &[TensorFacts]) -> Result<()> {
-        let useless = self.overrides.iter().find(|(regex, _)| !tensors.iter().any(|t| regex.is_match(&t.name)));
+        let useless =
+            self.overrides.iter().find(|(regex, _)| !tensors.iter().any(|t| regex.is_match(&t.name)));
         let Some((regex, _)) = useless else { return Ok(()) };
         let mut names = tensors.iter().filter(|t| t.kind == Kind::Linear).map(|t| format!("{:?}", t.name));
         let example = names.next().map_or(String::new(), |name| format!("; there is {name}, for instance"));

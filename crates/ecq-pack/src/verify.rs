@@ -153,7 +153,8 @@ fn compare(
                             match difference(&ours, &theirs) {
                                 None => Outcome::Same,
                                 Some(what) => {
-                                    let of = [(&ours, facts, a.format()), (&theirs, &b.tensors()[j], b.format())];
+                                    let of =
+                                        [(&ours, facts, a.format()), (&theirs, &b.tensors()[j], b.format())];
                                     match (sums(of)?, quantized && matches!(ours, Tensor::Coded(..))) {
                                         (Some(sums), true) => Outcome::Quantized(sums),
                                         (sums, _) => Outcome::Differs(what, sums),

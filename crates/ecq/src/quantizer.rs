@@ -7,8 +7,8 @@ use ecq_codec::encode::{ClassChoice, CodingChoice, TileChoice};
 use ecq_core::{Coding, Limits};
 use ecq_pack::source::{self, Source};
 use ecq_pack::{
-    CalibrationOptions, CalibrationText, Destination, GridChoice, PackError, PackOptions, PackReport, Target, pack,
-    pack_calibrated,
+    CalibrationOptions, CalibrationText, Destination, GridChoice, PackError, PackOptions, PackReport, Target,
+    pack, pack_calibrated,
 };
 use ecq_quant::{Levels, StepSpan};
 use std::fmt;

@@ -158,8 +158,14 @@ pub struct RunArgs {
     #[command(flatten)]
     pub draft: DraftArgs,
     /// The text to continue; - reads it from standard input
-    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true,
-        required_unless_present = "file", conflicts_with = "file")]
+    #[arg(
+        short,
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        required_unless_present = "file",
+        conflicts_with = "file"
+    )]
     pub prompt: Option<String>,
     /// A file with the text to continue; its last line end is left out
     #[arg(short, long, value_name = "FILE")]

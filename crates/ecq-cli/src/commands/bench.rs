@@ -6,7 +6,9 @@ use anyhow::Context;
 use ecq::codec::decode_codes_into;
 use ecq::encode::{CodingChoice, EncodeOptions, encode};
 use ecq::source::{self, Tensor};
-use ecq::{AffineGroups, Biases, Codes, Coding, Destination, EncodedTensor, FloatType, FloatVec, Grid, Kind, Limits};
+use ecq::{
+    AffineGroups, Biases, Codes, Coding, Destination, EncodedTensor, FloatType, FloatVec, Grid, Kind, Limits,
+};
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;

@@ -9,7 +9,8 @@ use anyhow::{Context, ensure};
 use ecq::runtime::{EvalOptions, evaluate};
 use ecq::source::{self, Source};
 use ecq::{
-    CalibrationOptions, CalibrationText, Destination, GridChoice, Kind, Limits, PackOptions, Target, pack, verify,
+    CalibrationOptions, CalibrationText, Destination, GridChoice, Kind, Limits, PackOptions, Target, pack,
+    verify,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -107,7 +108,10 @@ fn speak(shown: &Row, text: &Text) {
         bytes(shown.file_bytes)
     ));
     let whole = format!("{PROMPT}{}", text.text);
-    say!("{}\n", textwrap::fill(&whole, textwrap::Options::new(78).initial_indent("  ").subsequent_indent("  ")));
+    say!(
+        "{}\n",
+        textwrap::fill(&whole, textwrap::Options::new(78).initial_indent("  ").subsequent_indent("  "))
+    );
     prose(&format!("Every mode writes these {TOKENS} tokens; they differ in memory and in speed:"));
     model::print(&text.modes);
     prose(
@@ -163,7 +167,8 @@ const EVALUATED: EvalOptions = EvalOptions { window: 256, most_tokens: 1024 };
 /// Runs every file beside the original on a short text.
 fn measure_kl(original: &Path, rows: &mut [Row]) -> anyhow::Result<()> {
     let CalibrationText::Texts(texts) = CalibrationOptions::default_text() else { return Ok(()) };
-    let parts: String = texts.iter().map(|(_, text)| text.chars().skip(2000).take(600).collect::<String>()).collect();
+    let parts: String =
+        texts.iter().map(|(_, text)| text.chars().skip(2000).take(600).collect::<String>()).collect();
     let load = |file: &Path| Loaded::open_in(&EngineArgs::new(file), "cached");
     let reference = load(original)?;
     let begin = reference.tokenizer.encode("", true)?;
@@ -192,8 +197,10 @@ fn grid_of(options: &PackOptions) -> String {
 }
 
 fn file_of(folder: &Path, options: &PackOptions) -> PathBuf {
-    let name: String =
-        grid_of(options).chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    let name: String = grid_of(options)
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+        .collect();
     folder.join(format!("tiny-{}.ecq", name.replace("--", "-")))
 }
 
@@ -249,7 +256,9 @@ fn invite(kept: Option<&Path>) {
             "The files are in {}: try `ecq inspect`, `ecq report`, `ecq diff`, `ecq run` on them.",
             folder.display()
         )),
-        None => prose("`--keep FOLDER` keeps the files: try `ecq inspect`, `ecq report`, `ecq diff` on them."),
+        None => {
+            prose("`--keep FOLDER` keeps the files: try `ecq inspect`, `ecq report`, `ecq diff` on them.")
+        }
     }
     prose(
         "For a model of yours: `ecq quantize MODEL --bpw 3.5 -o X.ecq`, `ecq verify X.ecq --against MODEL`, then \

@@ -5,13 +5,13 @@ use crate::progress::Bar;
 use crate::sources;
 use crate::table::bytes;
 use anyhow::anyhow;
+use ecq::Element;
 use ecq::runtime::backend::{ActivationType, Backend, Cpu, CpuOptions};
 use ecq::runtime::kv::KvOptions;
 use ecq::runtime::{
     Checkpoint, Engine, EngineOptions, ExecutorOptions, LoadOptions, Mode, Model, RuntimeError,
     SampleOptions, Sampler, Tokenizer, free_bytes,
 };
-use ecq::Element;
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -72,14 +72,15 @@ fn evaluated(
     let bar = Bar::new(false);
     bar.begin("evaluating", 0);
     let mut read = 0;
-    let evaluations = evaluate_with(&mut engines, other.as_mut(), &begin, &tokens, options, &mut |done, all| {
-        if read == 0 {
-            bar.begin("evaluating", all as u64);
-        }
-        bar.advance((done - read) as u64, "");
-        read = done;
-    })
-    .map_err(|error| first.advise(error))?;
+    let evaluations =
+        evaluate_with(&mut engines, other.as_mut(), &begin, &tokens, options, &mut |done, all| {
+            if read == 0 {
+                bar.begin("evaluating", all as u64);
+            }
+            bar.advance((done - read) as u64, "");
+            read = done;
+        })
+        .map_err(|error| first.advise(error))?;
     drop(bar);
     let seconds = start.elapsed().as_secs_f64();
     let rows = models.iter().zip(evaluations).map(|(loaded, evaluation)| {
@@ -184,8 +185,10 @@ fn print(rows: &[Row], args: &EvalArgs) {
     say!("{out}");
     if let Some(Row { evaluation: e, .. }) = rows.first() {
         let kl = match compared {
-            true => "; KL in nats a token: how far next-token probabilities are from the reference's, 0 is the same \
-                     model; same top: how often both think the same token likeliest",
+            true => {
+                "; KL in nats a token: how far next-token probabilities are from the reference's, 0 is the same \
+                     model; same top: how often both think the same token likeliest"
+            }
             false => "; nll in nats a token",
         };
         prose(&format!(

@@ -28,6 +28,8 @@ trait Lines {
 enum Line {
     Text(String),
     Broken(String),
+    /// The question that has begun is not to be asked.
+    Abandoned,
     End,
 }
 
@@ -52,6 +54,7 @@ impl Input {
         let mut question = match self.0.line(false)? {
             Line::Text(line) => line,
             Line::Broken(why) => return Ok(Asked::Broken(why)),
+            Line::Abandoned => return Ok(Asked::Question(String::new())),
             Line::End => return Ok(Asked::End),
         };
         if let Some(first) = question.trim_start().strip_prefix(FENCE) {
@@ -62,6 +65,7 @@ impl Input {
             match self.0.line(true)? {
                 Line::Text(line) => question += &format!("\n{line}"),
                 Line::Broken(why) => return Ok(Asked::Broken(why)),
+                Line::Abandoned => return Ok(Asked::Question(String::new())),
                 Line::End => break,
             }
         }
@@ -79,6 +83,7 @@ impl Input {
                 Line::Text(line) => question += &format!("\n{line}"),
                 // The other lines belong to the same question, which cannot be asked.
                 Line::Broken(why) => broken = Some(why),
+                Line::Abandoned => return Ok(Asked::Question(String::new())),
                 Line::End => break,
             }
         }
@@ -90,19 +95,17 @@ struct Person(Editor<(), MemHistory>);
 
 impl Lines for Person {
     fn line(&mut self, more: bool) -> anyhow::Result<Line> {
-        loop {
-            return match self.0.readline(if more { ". " } else { "> " }) {
-                Ok(line) => {
-                    self.0.add_history_entry(&line)?;
-                    Ok(Line::Text(line))
-                }
-                Err(ReadlineError::Interrupted) => {
-                    eprintln!("(/quit or Ctrl-D ends)");
-                    continue;
-                }
-                Err(ReadlineError::Eof) => Ok(Line::End),
-                Err(error) => Err(error.into()),
-            };
+        match self.0.readline(if more { ". " } else { "> " }) {
+            Ok(line) => {
+                self.0.add_history_entry(&line)?;
+                Ok(Line::Text(line))
+            }
+            Err(ReadlineError::Interrupted) => {
+                eprintln!("({}/quit or Ctrl-D ends)", if more { "the question is not asked; " } else { "" });
+                Ok(Line::Abandoned)
+            }
+            Err(ReadlineError::Eof) => Ok(Line::End),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -137,16 +140,17 @@ impl Lines for Program {
 mod tests {
     use super::*;
 
-    struct Given(std::vec::IntoIter<&'static str>);
+    /// Lines, the last one first.
+    struct Given(Vec<&'static str>);
 
     impl Lines for Given {
         fn line(&mut self, _: bool) -> anyhow::Result<Line> {
-            Ok(self.0.next().map_or(Line::End, |line| Line::Text(line.to_owned())))
+            Ok(self.0.pop().map_or(Line::End, |line| Line::Text(line.to_owned())))
         }
     }
 
     fn questions(lines: &[&'static str]) -> Vec<String> {
-        let mut input = Input(Box::new(Given(lines.to_vec().into_iter())));
+        let mut input = Input(Box::new(Given(lines.iter().rev().copied().collect())));
         let mut questions = Vec::new();
         while let Asked::Question(question) = input.next().unwrap() {
             questions.push(question);

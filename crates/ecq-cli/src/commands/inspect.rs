@@ -107,11 +107,10 @@ fn describe(args: &InspectArgs, source: &EcqSource, config: Option<&Config>) {
     let (model, summary) = (source.file().model(), source.file().summary());
     say!("{}", args.file.display());
     print_config(source, config);
-    let of_kind = |kind: Kind, words: &str| {
-        bpw(source, Some(kind)).map(|bpw| format!("{bpw:.3} {words}"))
-    };
+    let of_kind = |kind: Kind, words: &str| bpw(source, Some(kind)).map(|bpw| format!("{bpw:.3} {words}"));
     let all = 8.0 * summary.file_bytes as f64 / parameters(source).max(1) as f64;
-    let parts = [of_kind(Kind::Linear, "in block projections"), of_kind(Kind::Embedding, "in embedding and head")];
+    let parts =
+        [of_kind(Kind::Linear, "in block projections"), of_kind(Kind::Embedding, "in embedding and head")];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     fact("bits a weight", &format!("{all:.3} in all; {}", parts.join(", ")));
     fact("grid", &grids(source));
@@ -126,7 +125,10 @@ fn describe(args: &InspectArgs, source: &EcqSource, config: Option<&Config>) {
     if let Some(calibration) = calibration {
         fact("calibration", calibration);
     }
-    fact("source", &format!("{} ({}, {})", model.source.file, model.source.format, bytes(model.source.bytes)));
+    fact(
+        "source",
+        &format!("{} ({}, {})", model.source.file, model.source.format, bytes(model.source.bytes)),
+    );
     fact("written by", &model.writer);
     print_shares(source);
 }
@@ -152,7 +154,8 @@ fn grids(source: &EcqSource) -> String {
 fn print_shares(source: &EcqSource) {
     let summary = source.file().summary();
     let mut shares: Vec<(String, u64)> = Vec::new();
-    for (kind, words) in [(Kind::Linear, "block projections"), (Kind::Embedding, "embedding, head"), (Kind::Other, "others")]
+    for (kind, words) in
+        [(Kind::Linear, "block projections"), (Kind::Embedding, "embedding, head"), (Kind::Other, "others")]
     {
         let mut parts: BTreeMap<&str, u64> = BTreeMap::new();
         for tensor in source.tensors().iter().filter(|t| t.kind == kind) {
@@ -171,20 +174,30 @@ fn print_shares(source: &EcqSource) {
     shares.push(("header: names, facts, checksums".to_owned(), summary.header_bytes));
     let mut rows = table(&["what", "takes", "of the file"], 1);
     for (what, n) in shares.into_iter().filter(|(_, n)| *n > 0) {
-        rows.add_row([what, bytes(n), format!("{:.1}%", 100.0 * n as f64 / summary.file_bytes.max(1) as f64)]);
+        rows.add_row([
+            what,
+            bytes(n),
+            format!("{:.1}%", 100.0 * n as f64 / summary.file_bytes.max(1) as f64),
+        ]);
     }
     rows.add_row(["all".to_owned(), bytes(summary.file_bytes), String::new()]);
     say!("{rows}");
 }
 
 /// What a model of another format holds.
-fn other(args: &InspectArgs, source: &dyn Source, config: Option<&Config>, json: bool) -> anyhow::Result<ExitCode> {
+fn other(
+    args: &InspectArgs,
+    source: &dyn Source,
+    config: Option<&Config>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     if json {
         let tensors = source.tensors().iter().map(|t| {
             json!({ "name": t.name, "kind": t.kind, "rows": t.rows, "cols": t.cols, "dtype": t.dtype, "bytes": t.bytes })
         });
         let tensors: Vec<_> = tensors.collect();
-        let mut object = json!({ "format": source.format(), "file_bytes": source.bytes(), "tensors": tensors });
+        let mut object =
+            json!({ "format": source.format(), "file_bytes": source.bytes(), "tensors": tensors });
         add_facts(&mut object, source, config);
         json::print(&object)?;
         return Ok(ExitCode::SUCCESS);
@@ -205,7 +218,14 @@ fn other(args: &InspectArgs, source: &dyn Source, config: Option<&Config>, json:
     let mut rows = table(&["what", "type", "tensors", "weights", "takes", "bpw"], 2);
     for ((kind, dtype), (tensors, weights, taken)) in types {
         let bpw = format!("{:.3}", 8.0 * taken as f64 / weights.max(1) as f64);
-        rows.add_row([kind.to_owned(), dtype.to_owned(), tensors.to_string(), thousands(weights), bytes(taken), bpw]);
+        rows.add_row([
+            kind.to_owned(),
+            dtype.to_owned(),
+            tensors.to_string(),
+            thousands(weights),
+            bytes(taken),
+            bpw,
+        ]);
     }
     say!("{rows}");
     if args.verbose {

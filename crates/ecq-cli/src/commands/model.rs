@@ -71,7 +71,9 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         args.repeat
     ));
     if args.sequences.iter().any(|&sequences| sequences > 1) {
-        prose("t/s: tokens per second; prefill: until every text has its first token, while others are written; the others: from there on");
+        prose(
+            "t/s: tokens per second; prefill: until every text has its first token, while others are written; the others: from there on",
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -187,26 +189,9 @@ fn pass(engine: &mut Engine, prompts: &[Vec<u32>], tokens: usize, salt: u64) -> 
 pub fn print(rows: &[Measured]) {
     let several = rows.iter().any(|row| row.sequences > 1);
     let headings: &[&str] = if several {
-        &[
-            "mode",
-            "sequences",
-            "prefill t/s",
-            "t/s in total",
-            "t/s of each",
-            "weights",
-            "kv memory",
-        ]
+        &["mode", "sequences", "prefill t/s", "t/s in total", "t/s of each", "weights", "kv memory"]
     } else {
-        &[
-            "mode",
-            "prefill t/s",
-            "tokens/s",
-            "weights",
-            "of file",
-            "kv memory",
-            "found",
-            "waited",
-        ]
+        &["mode", "prefill t/s", "tokens/s", "weights", "of file", "kv memory", "found", "waited"]
     };
     let mut out = table(headings, 1);
     for row in rows {

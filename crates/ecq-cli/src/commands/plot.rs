@@ -1,7 +1,7 @@
 use crate::args::{Plot, PlotArgs, Quality, Rate};
 use crate::chart::{Chart, Point, Series, draw};
-use crate::{json, texts};
 use crate::out::say;
+use crate::{json, texts};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

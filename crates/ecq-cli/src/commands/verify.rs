@@ -1,8 +1,8 @@
 use crate::args::{DiffArgs, VerifyArgs};
+use crate::json;
 use crate::out::{prose, say};
 use crate::progress::Bar;
 use crate::table::{list, table, thousands};
-use crate::json;
 use ecq::format::container::Source as Origin;
 use ecq::source::{EcqSource, Source};
 use ecq::{Kind, KindErrors, Limits, VerifyReport, WeightError, source};

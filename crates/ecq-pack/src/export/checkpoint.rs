@@ -88,7 +88,7 @@ pub fn export_checkpoint(
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
     let source = EcqSource::open(file, limits)?;
-    Destination::folder(dest).check(&source.files())?;
+    Destination::folder(dest).replacing(true).check(&source.files())?;
     let (origin, mut config, mut files) = conventions(&source, options, limits)?;
     let float = options.dtype.unwrap_or_else(|| float_of_config(&config));
     let mut outgoing = Vec::new();
