@@ -51,6 +51,17 @@ pub fn three_digits(value: f64) -> String {
     }
 }
 
+/// A count with three digits and a letter for its size.
+pub fn count(n: u64) -> String {
+    let (mut value, mut unit) = (n as f64, 0);
+    let units = ["", " k", " M", " G", " T"];
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { n.to_string() } else { format!("{}{}", three_digits(value), units[unit]) }
+}
+
 /// A number with thousands apart.
 pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
@@ -76,5 +87,9 @@ mod tests {
         assert_eq!(bytes(999_600_000), "1.00 GB");
         assert_eq!(thousands(134_479_872), "134,479,872");
         assert_eq!(thousands(12), "12");
+        assert_eq!(
+            (count(999), count(4_128_768), count(8_030_261_248)),
+            ("999".into(), "4.13 M".into(), "8.03 G".into())
+        );
     }
 }

@@ -335,6 +335,7 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
     let (out, rest) = said(&["quantize", &embedded(), "--bpw", "3", "--calibrate", "off", "-o", &y]);
     assert!(out.contains("SQNR dB") && rest.is_empty(), "{out} {rest}");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    assert!(!out.contains("projections  │"), "no cell folds: {out}");
     // A value each: what follows is the model.
     let z = folder.name("z.ecq");
     said(&[&["quantize", "--calibrate", "default", &embedded(), "--bpw", "3", "-o", &z], &few[..]].concat());

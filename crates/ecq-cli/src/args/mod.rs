@@ -51,7 +51,8 @@ Exit codes:
   2  usage or options
   3  a file is damaged or of an unknown format
   4  reading or writing failed
-  5  not supported";
+  5  not supported
+130  interrupted";
 
 #[derive(Subcommand)]
 pub enum Command {

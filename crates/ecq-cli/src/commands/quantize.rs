@@ -1,7 +1,7 @@
 use crate::args::QuantizeArgs;
 use crate::out::{prose, say};
 use crate::progress::{Bar, CALIBRATING, CODING, QUANTIZING};
-use crate::table::{bytes, list, table, thousands};
+use crate::table::{bytes, count, list, table};
 use crate::{interrupt, json, sources, texts, warnings};
 use anyhow::Context;
 use bytesize::ByteSize;
@@ -181,11 +181,12 @@ fn warn(
         (_, Target::Bpw(bpw)) => (weights as f64 * bpw / 8.0 * 0.9) as u64,
         (_, Target::Factor(_)) => 0,
     };
+    let about = if args.lossless { model.bytes() } else { file };
     let learned = calibration.map_or(0, |_| model.bytes() + 4 * weights);
     let folder = dest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Tensors lie in the journal's folder until the file is put together from them.
     let done = if args.resume { length_of(&with_suffix(dest, ".partial")) } else { 0 };
-    warnings::room(folder, (2 * file).saturating_sub(done), (2 * file + learned).saturating_sub(done))
+    warnings::room(folder, (2 * file).saturating_sub(done), (2 * about + learned).saturating_sub(done))
 }
 
 /// Bits per weight below which a model is calibrated unless that is turned off.
@@ -375,7 +376,8 @@ fn print_summary(report: &PackReport) {
         [("block projections", Kind::Linear), ("embedding, head", Kind::Embedding), ("others", Kind::Other)];
     let of = |kind: Kind| report.tensors.iter().filter(move |t| t.kind == kind);
     // Calibrated steps trade this noise for one that matters less: its number would mislead.
-    let with_noise = report.expected_kl.is_none();
+    let noises = [report.sqnr_linear_db, report.sqnr_embedding_db];
+    let with_noise = report.expected_kl.is_none() && noises.iter().any(Option::is_some);
     let mut headings = vec!["what", "weights", "source", "file", "bpw", "was"];
     headings.extend(with_noise.then_some("SQNR dB"));
     let mut rows = table(&headings, 1);
@@ -386,7 +388,7 @@ fn print_summary(report: &PackReport) {
         };
         let mut cells = vec![
             label.to_owned(),
-            if weights == 0 { String::new() } else { thousands(weights) },
+            if weights == 0 { String::new() } else { count(weights) },
             if source == 0 { String::new() } else { bytes(source) },
             bytes(file),
             bpw(file),
