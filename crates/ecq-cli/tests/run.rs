@@ -291,7 +291,7 @@ fn texts_side_by_side_are_measured_in_every_mode() {
     let said =
         String::from_utf8(ecq(&[&bench[..], &["--modes", "fused", "--sequences", "2"]].concat()).stdout);
     let said = said.unwrap();
-    for words in ["sequences", "t/s in total", "t/s of each", "kv memory"] {
+    for words in ["sequences", "all t/s", "each t/s", "kv memory"] {
         assert!(said.contains(words), "{words} in {said}");
     }
     let full = refusal(&[&bench[..], &["--modes", "fused", "--context", "28"]].concat(), 4, "io");

@@ -605,7 +605,7 @@ fn damaged_files_are_named_with_what_is_wrong() {
 fn an_interrupted_run_says_how_to_go_on() {
     let folder = Folder::new();
     let (model, dest) = (folder.name("big.gguf"), folder.name("big.ecq"));
-    ecq_fixtures::big_gguf(Path::new(&model), 12, 20_000_000).unwrap();
+    ecq_fixtures::big_gguf(Path::new(&model), 6, 12_000_000).unwrap();
     let args = ["quantize", &model, "--lossless", "--coding", "archive", "-o", &dest];
     let child = command().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let partial = folder.path("big.ecq.partial/journal");

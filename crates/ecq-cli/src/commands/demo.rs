@@ -115,7 +115,7 @@ fn speak(shown: &Row, text: &Text) {
     prose(&format!("Every mode writes these {TOKENS} tokens; they differ in memory and in speed:"));
     model::print(&text.modes);
     prose(
-        "fused: decoded inside the product; cached: decoded at load; lru: half of the layers stay decoded; \
+        "t/s: tokens per second after the prompt, prefill: of it. fused: decoded inside the product; cached: decoded at load; lru: half of the layers stay decoded; \
          prefetch: the next layer is decoded while one computes (docs/runtime.md)\n",
     );
 }

@@ -72,7 +72,8 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     ));
     if args.sequences.iter().any(|&sequences| sequences > 1) {
         prose(
-            "t/s: tokens per second; prefill: until every text has its first token, while others are written; the others: from there on",
+            "prefill: tokens per second until every text has its first token, while others are written; t/s: from \
+             there on",
         );
     }
     Ok(ExitCode::SUCCESS)
@@ -189,9 +190,9 @@ fn pass(engine: &mut Engine, prompts: &[Vec<u32>], tokens: usize, salt: u64) -> 
 pub fn print(rows: &[Measured]) {
     let several = rows.iter().any(|row| row.sequences > 1);
     let headings: &[&str] = if several {
-        &["mode", "sequences", "prefill t/s", "t/s in total", "t/s of each", "weights", "kv memory"]
+        &["mode", "sequences", "prefill", "all t/s", "each t/s", "weights", "kv memory"]
     } else {
-        &["mode", "prefill t/s", "tokens/s", "weights", "of file", "kv memory", "found", "waited"]
+        &["mode", "prefill", "t/s", "weights", "of file", "kv memory", "found", "waited"]
     };
     let mut out = table(headings, 1);
     for row in rows {
