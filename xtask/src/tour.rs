@@ -1,31 +1,93 @@
 use crate::models;
 use anyhow::{Context, bail};
-use std::path::Path;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs the `ecq` command as a new user would, on a real model, and shows what it says.
+/// Bits per weight of the block projections.
+const RATE: &str = "3";
+/// Tokens to calibrate on: enough to show, a few minutes on two cores.
+const CALIBRATION_TOKENS: &str = "4096";
+const PROMPT: &str = "The capital of France is";
+
+/// Runs the `ecq` command as a new user would, on a real model, and shows what it says: quantize to a rate,
+/// run, compare; then the same file without loss and back.
 pub fn run() -> anyhow::Result<()> {
     let model = models::smollm2()?;
     let folder = model.parent().context("the model lies in a folder")?.join("tour");
-    std::fs::create_dir_all(&folder)?;
-    let (coded, back) = (folder.join("smollm2.ecq"), folder.join("smollm2.gguf"));
-    ecq(&["analyze".as_ref(), &model])?;
-    ecq(&["quantize".as_ref(), &model, "--lossless".as_ref(), "-o".as_ref(), &coded])?;
-    ecq(&["verify".as_ref(), &coded, "--against".as_ref(), &model])?;
-    ecq(&["export".as_ref(), &coded, "--format".as_ref(), "gguf".as_ref(), "-o".as_ref(), &back])?;
-    if std::fs::read(&model)? != std::fs::read(&back)? {
+    fs::create_dir_all(&folder)?;
+    let at = |name: &str| folder.join(name);
+    let (small, exact, back, text) =
+        (at("smollm2-3bit.ecq"), at("smollm2.ecq"), at("smollm2.gguf"), at("text.txt"));
+    fs::write(&text, include_str!("../../docs/design.md"))?;
+
+    heading("to a rate: 3 bits a weight, calibrated");
+    let rate = ["--bpw", RATE, "--calibration-tokens", CALIBRATION_TOKENS, "--force", "-o"];
+    ecq(&[words(&["quantize"]), paths(&[&model]), words(&rate), paths(&[&small])])?;
+    ecq(&[words(&["inspect"]), paths(&[&small])])?;
+    ecq(&[words(&["verify"]), paths(&[&small]), words(&["--against"]), paths(&[&model])])?;
+
+    heading("run: the quantized model, and the one it came from");
+    let run = ["-p", PROMPT, "--greedy", "-n", "24"];
+    ecq(&[words(&["run"]), paths(&[&small]), words(&run)])?;
+    ecq(&[words(&["run"]), paths(&[&model]), words(&run)])?;
+
+    heading("compare: how far it is from the model on a text");
+    ecq(&[
+        words(&["eval"]),
+        paths(&[&small]),
+        words(&["--text"]),
+        paths(&[&text]),
+        words(&["--max-tokens", "2048", "--reference"]),
+        paths(&[&model]),
+    ])?;
+
+    heading("without loss, and back byte for byte");
+    ecq(&[
+        words(&["quantize"]),
+        paths(&[&model]),
+        words(&["--lossless", "--force", "-o"]),
+        paths(&[&exact]),
+    ])?;
+    ecq(&[
+        words(&["export"]),
+        paths(&[&exact]),
+        words(&["--format", "gguf", "--force", "-o"]),
+        paths(&[&back]),
+    ])?;
+    if fs::read(&model)? != fs::read(&back)? {
         bail!("{} differs from {}", back.display(), model.display());
     }
     println!("{} is byte for byte {}", back.display(), model.display());
+
+    heading("what it leaves");
+    for path in [&model, &small, &exact, &back, &text] {
+        println!("  {:>6.1} MB  {}", fs::metadata(path)?.len() as f64 / 1e6, path.display());
+    }
+    println!("and the model packed to run, in the folder that `ecq run` named; remove what you do not need");
     Ok(())
 }
 
-fn ecq(args: &[&Path]) -> anyhow::Result<()> {
-    let words: Vec<_> = args.iter().map(|arg| arg.display().to_string()).collect();
+fn heading(text: &str) {
+    println!("\n== {text}");
+}
+
+fn words(words: &[&str]) -> Vec<PathBuf> {
+    words.iter().map(PathBuf::from).collect()
+}
+
+fn paths(paths: &[&Path]) -> Vec<PathBuf> {
+    paths.iter().map(|path| path.to_path_buf()).collect()
+}
+
+fn ecq(args: &[Vec<PathBuf>]) -> anyhow::Result<()> {
+    let args: Vec<&OsStr> = args.iter().flatten().map(|arg| arg.as_os_str()).collect();
+    let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
     println!("\n$ ecq {}", words.join(" "));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["run", "--release", "--quiet", "--package", "ecq-cli", "--"]).args(args);
+    command.args(["run", "--release", "--quiet", "--package", "ecq-cli", "--"]).args(&args);
     if !command.status()?.success() {
         bail!("ecq {} failed", words.join(" "));
     }

@@ -2,6 +2,7 @@
 
 use crate::out::say;
 use ecq::PackError;
+use ecq::format::container::ContainerError;
 use ecq::runtime::RuntimeError;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -34,17 +35,38 @@ fn facts(error: &anyhow::Error) -> Option<Facts<'_>> {
 
 /// What of this command helps against an error: the library knows no flags.
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    if error.chain().any(is_full) {
+        return Some("no room is left there: make some; `ecq quantize --resume` goes on where it stopped");
+    }
+    match error.downcast_ref::<PackError>() {
+        Some(PackError::Exists { .. }) => return Some("`--force` replaces it once the new one is complete"),
+        Some(PackError::Runtime(_)) => {
+            return Some("`--calibrate off` quantizes without running the model, for much worse text");
+        }
+        Some(PackError::Container(ContainerError::NotTheFile { what, .. })) if is_model(what) => {
+            return Some("`ecq quantize --lossless MODEL -o MODEL.ecq` makes one");
+        }
+        _ => {}
+    }
     let mut error = error.downcast_ref::<RuntimeError>()?;
     while let RuntimeError::Shared(shared) = error {
         error = shared;
     }
     match error {
         RuntimeError::Mode { mode: "lru", .. } => Some("`--memory BYTES` sets it"),
-        RuntimeError::NotEcq { found, .. } if !found.contains("no known format") => {
-            Some("`ecq quantize --lossless MODEL -o MODEL.ecq`")
-        }
         _ => None,
     }
+}
+
+/// Whether what a file was found to be is a model of another format.
+fn is_model(found: &str) -> bool {
+    ["GGUF", "safetensors", "folder"].iter().any(|format| found.contains(format))
+}
+
+/// Whether a disk is full.
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
 }
 
 /// Prints an error as JSON on standard output, or as a sentence on standard error.
@@ -68,7 +90,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     match facts(error).map(|facts| facts.kind) {
         Some("option" | "resume") => 2,
         Some("corrupt" | "format") => 3,
-        Some("unsupported" | "export") => 5,
+        Some("unsupported" | "export" | "calibration") => 5,
+        Some("cancelled") => 130,
         _ => 4,
     }
 }

@@ -3,20 +3,24 @@
 mod args;
 mod chart;
 mod commands;
+mod interrupt;
 mod json;
 mod out;
 mod page;
 mod plot;
 mod progress;
+mod sources;
 mod table;
+mod texts;
+mod warnings;
+mod wrap;
 
 use crate::out::say;
 use args::{Cli, Command};
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -37,22 +41,31 @@ fn main() -> ExitCode {
         Command::Bench(args) => commands::bench::run(&args, json),
         Command::Doctor => commands::doctor::run(json),
     };
-    match result {
+    let code = match result {
         Ok(code) => code,
         Err(error) => {
             json::report_error(&error, json);
             ExitCode::from(json::exit_code(&error))
         }
-    }
+    };
+    out::flush();
+    code
 }
 
 /// Usage errors follow the same rule as others: an object on standard output if `--json` was given.
 fn usage(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
+    if !error.use_stderr() {
+        // Help and version.
+        out::arrived(error.print());
+        out::flush();
+        return ExitCode::SUCCESS;
+    }
+    if args::wants_json(std::env::args_os()) {
         say!("{}", json::error_object("usage", None, None, error.to_string().trim()));
+        out::flush();
     } else {
         // Nothing is left to do if the terminal is gone.
         let _ = error.print();
     }
-    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    ExitCode::from(2)
 }

@@ -1,49 +1,270 @@
+//! How far work is: one line on a terminal, for the whole job.
+
+use crate::interrupt;
 use ecq::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-/// A bar with rate and remaining time on a terminal, nothing when piped.
+/// A step of a job, as a person counts them.
+pub struct Step {
+    /// What is done, in words.
+    pub words: &'static str,
+    /// The stages of the library that belong to it, in their order.
+    pub stages: &'static [&'static str],
+    /// Its part of the time that the job takes, about.
+    pub share: f64,
+}
+
+/// The steps of quantizing without calibration.
+pub const QUANTIZING: &[Step] = &[
+    Step { words: "finding the steps", stages: &["measuring", "probing", "sizing the rest"], share: 0.4 },
+    Step { words: "quantizing and coding", stages: &["packing"], share: 0.55 },
+    Step { words: "writing the file", stages: &["assembling"], share: 0.05 },
+];
+
+/// The steps of coding without loss.
+pub const CODING: &[Step] = &[
+    Step { words: "coding", stages: &["packing"], share: 0.9 },
+    Step { words: "writing the file", stages: &["assembling"], share: 0.1 },
+];
+
+/// The steps of quantizing with calibration.
+pub const CALIBRATING: &[Step] = &[
+    Step { words: "preparing the model", stages: &["packing", "assembling"], share: 0.03 },
+    Step { words: "learning what errors cost", stages: &["writing", "calibrating"], share: 0.37 },
+    Step {
+        words: "finding the steps",
+        stages: &["weighing the other grid", "matching", "measuring", "probing", "sizing the rest"],
+        share: 0.1,
+    },
+    Step { words: "quantizing", stages: &["quantizing in turn"], share: 0.42 },
+    Step { words: "coding", stages: &["estimating", "packing"], share: 0.06 },
+    Step { words: "writing the file", stages: &["assembling"], share: 0.02 },
+];
+
+/// One line with step, place and remaining time on a terminal, nothing when piped.
 pub struct Bar {
-    bar: Mutex<ProgressBar>,
+    state: Mutex<State>,
+    steps: &'static [Step],
     visible: bool,
 }
 
+struct State {
+    bar: ProgressBar,
+    begun: Instant,
+    /// Number of the step, from 0.
+    step: usize,
+    /// Stages of the step that have begun.
+    stages: usize,
+    words: &'static str,
+    done: u64,
+    total: u64,
+    item: String,
+    /// Of the whole job; never less than before.
+    fraction: f64,
+}
+
 impl Bar {
+    /// For work of one step.
     pub fn new(json: bool) -> Self {
-        Self { bar: Mutex::new(ProgressBar::hidden()), visible: !json && std::io::stderr().is_terminal() }
+        Self::of_job(json, &[])
     }
 
-    fn with(&self, f: impl FnOnce(&mut ProgressBar)) {
+    /// For a job of several steps.
+    pub fn of_job(json: bool, steps: &'static [Step]) -> Self {
+        let state = State {
+            bar: ProgressBar::hidden(),
+            begun: Instant::now(),
+            step: 0,
+            stages: 0,
+            words: "",
+            done: 0,
+            total: 0,
+            item: String::new(),
+            fraction: 0.0,
+        };
+        Self { state: Mutex::new(state), steps, visible: !json && std::io::stderr().is_terminal() }
+    }
+
+    /// Says on a terminal that something goes on until the bar is dropped or the next stage begins.
+    pub fn waiting(words: &'static str) -> Self {
+        let bar = Self::new(false);
+        bar.begin(words, 0);
+        bar
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere while drawing leaves a bar that can still be drawn.
-        f(&mut self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The step that a stage belongs to: this one or a later one. Stages that no step names belong to this.
+    fn enter(&mut self, stage: &'static str, steps: &[Step]) {
+        let later = steps.iter().skip(self.step).position(|step| step.stages.contains(&stage));
+        let twice = |step: &Step| step.stages.len() == 1 && self.stages > 0 && step.stages.contains(&stage);
+        match later {
+            Some(0) if steps.get(self.step).is_some_and(twice) => self.stages = 1,
+            Some(0) | None => self.stages += 1,
+            Some(ahead) => {
+                self.step += ahead;
+                self.stages = 1;
+            }
+        }
+    }
+
+    fn fraction(&self, steps: &[Step]) -> f64 {
+        let of_stage = if self.total == 0 { 0.0 } else { self.done as f64 / self.total as f64 };
+        let Some(step) = steps.get(self.step) else { return of_stage };
+        let before: f64 = steps[..self.step].iter().map(|step| step.share).sum();
+        let stages = step.stages.len().max(self.stages) as f64;
+        before + step.share * (self.stages.saturating_sub(1) as f64 + of_stage.min(1.0)) / stages
+    }
+
+    fn line(&self, steps: &[Step]) -> String {
+        let mut line = match steps.get(self.step) {
+            Some(step) => format!("step {} of {}: {}", self.step + 1, steps.len(), step.words),
+            None => self.words.to_owned(),
+        };
+        if !self.item.is_empty() {
+            line += &format!(" {}", self.item);
+        } else if self.total > 0 {
+            line += &format!(" {:.0}%", 100.0 * self.done as f64 / self.total as f64);
+        }
+        let elapsed = self.begun.elapsed();
+        if self.fraction > 0.02 && elapsed > Duration::from_secs(2) {
+            let left = elapsed.as_secs_f64() * (1.0 - self.fraction) / self.fraction;
+            line += &format!(", {} left", duration(left));
+        }
+        line
+    }
+
+    fn show(&mut self, steps: &[Step]) {
+        self.fraction = self.fraction(steps).max(self.fraction);
+        self.bar.set_message(self.line(steps));
+    }
+}
+
+/// A time as a person says it.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 90.0 * 60.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
     }
 }
 
 impl Progress for Bar {
-    fn begin(&self, stage: &'static str, total_bytes: u64) {
+    fn begin(&self, stage: &'static str, total: u64) {
         if !self.visible {
             return;
         }
-        let template = match total_bytes {
-            0 => "{prefix} {spinner}",
-            _ => "{prefix} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left  {msg}",
-        };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(Some(total_bytes), ProgressDrawTarget::stderr())
-            .with_style(style.progress_chars("=> "))
-            .with_prefix(stage);
-        self.with(|old| *old = bar);
+        let mut state = self.state();
+        if state.bar.is_hidden() || state.bar.is_finished() {
+            let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            // A step may take long between two pieces of work: that it goes on is to be seen.
+            bar.enable_steady_tick(Duration::from_millis(200));
+            state.bar = bar;
+        }
+        if self.steps.is_empty() {
+            (state.begun, state.fraction) = (Instant::now(), 0.0);
+        }
+        state.enter(stage, self.steps);
+        (state.words, state.done, state.total) = (stage, 0, total);
+        state.item.clear();
+        state.show(self.steps);
     }
 
-    fn advance(&self, bytes: u64, tensor: &str) {
-        self.with(|bar| {
-            bar.inc(bytes);
-            bar.set_message(tensor.to_owned());
-        });
+    fn advance(&self, work: u64, item: &str) {
+        if !self.visible {
+            return;
+        }
+        let mut state = self.state();
+        state.done += work;
+        state.item.clear();
+        // Blocks are counted by those who run them; tensors are many, their share tells more.
+        if item.starts_with("block ") {
+            state.item.push_str(item);
+        }
+        state.show(self.steps);
     }
 
     fn end(&self) {
-        self.with(|bar| bar.finish_and_clear());
+        let state = self.state();
+        if self.steps.is_empty() {
+            state.bar.finish_and_clear();
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        interrupt::is_asked()
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.state().bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> State {
+        State {
+            bar: ProgressBar::hidden(),
+            begun: Instant::now(),
+            step: 0,
+            stages: 0,
+            words: "",
+            done: 0,
+            total: 0,
+            item: String::new(),
+            fraction: 0.0,
+        }
+    }
+
+    #[test]
+    fn a_line_counts_the_steps_of_the_whole_job() {
+        let mut state = state();
+        for stage in ["packing", "assembling", "calibrating", "measuring", "probing"] {
+            state.enter(stage, CALIBRATING);
+        }
+        assert_eq!(state.line(CALIBRATING), "step 3 of 6: finding the steps");
+        state.enter("quantizing in turn", CALIBRATING);
+        (state.done, state.total, state.item) = (6, 30, "block 7 of 30".to_owned());
+        state.begun = Instant::now() - Duration::from_secs(240);
+        state.show(CALIBRATING);
+        let line = state.line(CALIBRATING);
+        assert!(
+            line.starts_with("step 4 of 6: quantizing block 7 of 30, ") && line.ends_with("left"),
+            "{line}"
+        );
+        assert!((0.5..0.6).contains(&state.fraction), "{}", state.fraction);
+        // The same words of the library mean another step now.
+        state.enter("packing", CALIBRATING);
+        assert!(state.line(CALIBRATING).starts_with("step 5 of 6: coding"));
+    }
+
+    #[test]
+    fn shares_of_steps_are_a_whole() {
+        for steps in [QUANTIZING, CODING, CALIBRATING] {
+            let sum: f64 = steps.iter().map(|step| step.share).sum();
+            assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+        }
+    }
+
+    #[test]
+    fn times_have_few_digits() {
+        assert_eq!(
+            (duration(12.3), duration(240.0), duration(9000.0)),
+            ("12 s".into(), "4 min".into(), "2.5 h".into())
+        );
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::budget::Budget;
 use crate::calibrate::{Calibration, Fitted, Moments, Place, Quantized, Quantizer, Sequences};
+use crate::destination::Destination;
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
-use crate::matching::{dequantized, matching};
+use crate::matching::{dequantized, expected, matching};
 use crate::options::{PackOptions, Target};
 use crate::pack::{file_bytes, pack, pack_at};
 use crate::progress::{Progress, check};
@@ -100,6 +101,10 @@ pub fn pack_calibrated(
     progress: &dyn Progress,
 ) -> Result<PackReport> {
     let start = Instant::now();
+    if let Some(dest) = dest {
+        Destination::file(dest).replacing(true).check(&source.files())?;
+    }
+    options.check(source.tensors())?;
     let source = for_options(source, &options)?;
     // Said now, not when the whole reference is packed.
     if !source.ride_along()?.iter().any(|(name, _)| name == "config.json" || name == HEADER_FILE) {
@@ -156,6 +161,11 @@ pub fn pack_calibrated(
         progress,
     )?;
     drop(checkpoint);
+    let factors = tensors.iter().enumerate().filter_map(|(index, facts)| {
+        let fitted = all.get(&facts.name).map(|fit| f64::from(fit.factor));
+        Some((index, fitted.or(steps.get(&index)?.factor)?))
+    });
+    let expected_kl = expected(source, &factors.collect(), &options, progress)?;
     // What was fitted is packed as it was rounded then.
     for (&index, steps) in &mut steps {
         let facts = &tensors[index];
@@ -166,6 +176,7 @@ pub fn pack_calibrated(
     options.calibration = Some(Arc::new(fitted));
     let mut report = pack_at(source, source_name, dest, Some(steps), &options, progress)?;
     report.seconds = start.elapsed().as_secs_f64();
+    report.expected_kl = Some(expected_kl).filter(|nats| nats.is_finite());
     for tensor in &report.tensors {
         // Offsets in the header have more or fewer digits.
         let as_fitted = |fit: &Fitted| (8.0 * tensor.bytes as f64 - fit.bits).abs() < 8.0 * 64.0;

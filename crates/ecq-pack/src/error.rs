@@ -40,12 +40,29 @@ pub enum PackError {
         source: std::io::Error,
     },
     /// A model of no known format.
-    #[error("{}: {found}; a GGUF, safetensors or .ecq file, or a folder of safetensors, is expected", path.display())]
+    #[error(
+        "{} is not a model but {found} (expected GGUF, safetensors, .ecq or a checkpoint folder)",
+        path.display()
+    )]
     UnknownFormat {
         /// The file.
         path: PathBuf,
         /// What it is.
         found: String,
+    },
+    /// An output that cannot be written, or whose writing would lose something.
+    #[error("the output {} {why}", path.display())]
+    Destination {
+        /// The output.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// An output that is there already, and was not to be replaced.
+    #[error("the output {} exists already", path.display())]
+    Exists {
+        /// The output.
+        path: PathBuf,
     },
     /// An option that is not understood.
     #[error("{option}: {why}")]
@@ -121,7 +138,10 @@ impl PackError {
             Self::UnknownFormat { .. }
             | Self::Container(ContainerError::NotTheFile { .. })
             | Self::Gguf(GgufError::NotGguf { .. }) => "format",
-            Self::Option { .. } | Self::Quant(QuantError::Unreachable { .. }) => "option",
+            Self::Option { .. }
+            | Self::Destination { .. }
+            | Self::Exists { .. }
+            | Self::Quant(QuantError::Unreachable { .. }) => "option",
             Self::Export(_) | Self::Hf(_) => "export",
             Self::Container(ContainerError::JournalKey { .. } | ContainerError::InUse { .. }) => "resume",
             Self::UnknownGrid

@@ -14,6 +14,7 @@ use ecq_quant::{Feedback, Floats, feedback};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Rows of a matrix that are quantized to learn what a factor costs.
@@ -74,6 +75,26 @@ pub(crate) fn matching(
         }
     }
     Ok(factor)
+}
+
+/// Nats per token that rounding tensors at these factors costs, as far as the model was watched.
+///
+/// # Errors
+/// When a tensor cannot be read or rounded.
+pub(crate) fn expected(
+    source: &dyn Source,
+    factors: &BTreeMap<usize, f64>,
+    options: &PackOptions,
+    progress: &dyn Progress,
+) -> Result<f64> {
+    let indices: Vec<usize> = factors.keys().copied().collect();
+    let mut nats = 0.0;
+    let cost = |i: usize| match factors.get(&i) {
+        Some(&factor) => cost_at(source, i, factor, options),
+        None => Ok(None),
+    };
+    each(source, &indices, "estimating", progress, cost, |_, cost| nats += cost)?;
+    Ok(nats)
 }
 
 /// Gives `add` what `cost` finds of every tensor that was watched, in their order.

@@ -84,6 +84,20 @@ impl PackOptions {
         Ok(choice)
     }
 
+    /// Checks that every override is for some tensor.
+    ///
+    /// # Errors
+    /// Names the first one that matches none.
+    pub fn check(&self, tensors: &[TensorFacts]) -> Result<()> {
+        let useless =
+            self.overrides.iter().find(|(regex, _)| !tensors.iter().any(|t| regex.is_match(&t.name)));
+        let Some((regex, _)) = useless else { return Ok(()) };
+        let mut names = tensors.iter().filter(|t| t.kind == Kind::Linear).map(|t| format!("{:?}", t.name));
+        let example = names.next().map_or(String::new(), |name| format!("; there is {name}, for instance"));
+        let why = format!("matches none of the {} tensors{example}", tensors.len());
+        Err(PackError::Option { option: format!("override {}", regex.as_str()), why })
+    }
+
     /// How a model is quantized, in words.
     pub fn recipe(&self) -> String {
         let mut words = format!("linear {}, embedding {}", self.linear, self.embedding);

@@ -1,5 +1,6 @@
 //! A model in, an `.ecq` out: every tensor kept as it is or put on a grid, then coded without loss.
 
+use crate::destination::Destination;
 use crate::error::{PackError, Result};
 use crate::grids::{GridChoice, Requantized};
 use crate::options::PackOptions;
@@ -48,8 +49,8 @@ struct Facts {
 /// in memory.
 ///
 /// # Errors
-/// When a tensor cannot be read, quantized or coded, the rate asked for is out of reach, or the file cannot
-/// be written; nothing is left under the final name.
+/// When `dest` is a file of the source or a folder, a tensor cannot be read, quantized or coded, the rate
+/// asked for is out of reach, or the file cannot be written; nothing is left under the final name.
 pub fn pack(
     source: &dyn Source,
     source_name: &str,
@@ -70,7 +71,12 @@ pub(crate) fn pack_at(
     progress: &dyn Progress,
 ) -> Result<PackReport> {
     let start = Instant::now();
+    if let Some(dest) = dest {
+        // Whether a file that is there may be replaced is the caller's to say.
+        Destination::file(dest).replacing(true).check(&source.files())?;
+    }
     let tensors = source.tensors();
+    options.check(tensors)?;
     let choices = tensors.iter().map(|facts| options.grid_of(facts)).collect::<Result<Vec<_>>>()?;
     let mut spool = match dest {
         None => Spool::counting(),

@@ -1,24 +1,26 @@
 //! Proving that a file is whole, and that two models are the same.
 
+use crate::difference::{Sums, WeightError, layer_order};
 use crate::error::Result;
 use crate::progress::{Progress, in_batches};
-use crate::report::finite;
 use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, Tensor, TensorFacts, open};
 use crate::weights::weights;
-use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Limits, UniformRows};
-use ecq_quant::Distortion;
+use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Kind, Limits, UniformRows};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// One difference between two tensors of a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Mismatch {
     /// The tensor.
     pub tensor: String,
     /// What differs, with the first place where it does.
     pub what: String,
+    /// How far the weights are from each other, where both tensors have weights and one shape.
+    #[serde(flatten)]
+    pub error: Option<WeightError>,
 }
 
 /// What verifying found.
@@ -34,6 +36,9 @@ pub struct VerifyReport {
     pub side_values_checked: u64,
     /// Tensors that the file holds on another grid than the source, which its recipe allows.
     pub quantized: Vec<QuantizedTensor>,
+    /// How far these are from the source, by kind; where two models are compared, how far those are that
+    /// differ. It is no verdict: a calibrated file trades this error for one that the text shows less.
+    pub errors: Vec<KindErrors>,
     /// Signal to quantization noise of all of them in decibels.
     pub sqnr_db: Option<f64>,
     /// Differences to the source that nothing allows.
@@ -45,15 +50,28 @@ pub struct VerifyReport {
 pub struct QuantizedTensor {
     /// The tensor.
     pub tensor: String,
-    /// Signal to quantization noise in decibels; absent without noise.
-    pub sqnr_db: Option<f64>,
+    /// How far it is from the source.
+    #[serde(flatten)]
+    pub error: WeightError,
+}
+
+/// How far the tensors of a kind are from those of the source.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KindErrors {
+    /// What the tensors are to the model.
+    pub kind: Kind,
+    /// How many they are.
+    pub tensors: usize,
+    /// How far they are, all their weights together.
+    #[serde(flatten)]
+    pub error: WeightError,
 }
 
 /// How a tensor stands to that of the source.
 enum Outcome {
     Same,
-    Quantized(Distortion),
-    Differs(String),
+    Quantized(Sums),
+    Differs(String, Option<Sums>),
 }
 
 /// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given: tensors,
@@ -115,7 +133,7 @@ pub(crate) fn other_bytes(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mi
             let at =
                 bytes.iter().zip(other).position(|(a, b)| a != b).unwrap_or(bytes.len().min(other.len()));
             let what = format!("differs in the first model and the second, first at byte {at}");
-            mismatches.push(Mismatch { tensor: name.clone(), what });
+            mismatches.push(Mismatch { tensor: name.clone(), what, error: None });
         }
     }
     // A file from a version that kept no padding. Of other files, which ones ride along may change.
@@ -123,7 +141,7 @@ pub(crate) fn other_bytes(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mi
         let which = if ours.contains_key(GAPS_FILE) { "first" } else { "second" };
         let what =
             format!("bytes between or behind the tensors that are not zero are only in the {which} model");
-        mismatches.push(Mismatch { tensor: GAPS_FILE.to_owned(), what });
+        mismatches.push(Mismatch { tensor: GAPS_FILE.to_owned(), what, error: None });
     }
     mismatches.sort_by(|a, b| a.tensor.cmp(&b.tensor));
     Ok(mismatches)
@@ -151,10 +169,13 @@ fn compare(
         codes_checked: 0,
         side_values_checked: 0,
         quantized: Vec::new(),
+        errors: Vec::new(),
         sqnr_db: None,
         mismatches: Vec::new(),
     };
-    let mut noise = Distortion::default();
+    let mut of_kinds = [Kind::Linear, Kind::Embedding, Kind::Other].map(|kind| (kind, 0, Sums::default()));
+    let mut all_sums = Sums::default();
+    let mut cosines = Vec::new();
     let place: Option<HashMap<&str, usize>> =
         b.map(|b| b.tensors().iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect());
     let all: Vec<usize> = (0..a.tensors().len()).collect();
@@ -174,30 +195,47 @@ fn compare(
                             let theirs = b.load(j)?;
                             match difference(&ours, &theirs) {
                                 None => Outcome::Same,
-                                Some(what) if quantized => {
-                                    stands_for(&ours, &theirs, &b.tensors()[j], b.format(), what)?
+                                Some(what) => {
+                                    let of =
+                                        [(&ours, facts, a.format()), (&theirs, &b.tensors()[j], b.format())];
+                                    match (sums(of)?, quantized && matches!(ours, Tensor::Coded(..))) {
+                                        (Some(sums), true) => Outcome::Quantized(sums),
+                                        (sums, _) => Outcome::Differs(what, sums),
+                                    }
                                 }
-                                Some(what) => Outcome::Differs(what),
                             }
                         }
-                        None => Outcome::Differs("is only in the first model".to_owned()),
+                        None => Outcome::Differs("is only in the first model".to_owned(), None),
                     },
                     _ => Outcome::Same,
                 };
                 progress.advance(facts.bytes, &facts.name);
-                Ok((codes, side, facts.name.clone(), outcome))
+                Ok((codes, side, facts, outcome))
             });
-            for (codes, side, tensor, outcome) in found.collect::<Result<Vec<_>>>()? {
+            for (codes, side, facts, outcome) in found.collect::<Result<Vec<_>>>()? {
+                let tensor = facts.name.clone();
                 report.codes_checked += codes;
                 report.side_values_checked += side;
-                match outcome {
-                    Outcome::Same => {}
-                    Outcome::Differs(what) => report.mismatches.push(Mismatch { tensor, what }),
-                    Outcome::Quantized(distortion) => {
-                        noise.add(distortion);
-                        let sqnr_db = finite(distortion.sqnr_db());
-                        report.quantized.push(QuantizedTensor { tensor, sqnr_db });
+                let sums = match outcome {
+                    Outcome::Same => None,
+                    Outcome::Differs(what, sums) => {
+                        let error = sums.map(|sums| sums.error());
+                        report.mismatches.push(Mismatch { tensor, what, error });
+                        sums
                     }
+                    Outcome::Quantized(sums) => {
+                        report.quantized.push(QuantizedTensor { tensor, error: sums.error() });
+                        cosines.push(sums.cosine());
+                        Some(sums)
+                    }
+                };
+                if let Some(sums) = sums {
+                    all_sums.add(sums);
+                    let of_kind = of_kinds.iter_mut().filter(|(kind, ..)| *kind == facts.kind);
+                    of_kind.for_each(|(_, tensors, all)| {
+                        *tensors += 1;
+                        all.add(sums);
+                    });
                 }
             }
             Ok(())
@@ -208,31 +246,33 @@ fn compare(
         let ours: HashSet<&str> = a.tensors().iter().map(|t| t.name.as_str()).collect();
         for theirs in b.tensors().iter().filter(|t| !ours.contains(t.name.as_str())) {
             let what = "is only in the second model".to_owned();
-            report.mismatches.push(Mismatch { tensor: theirs.name.clone(), what });
+            report.mismatches.push(Mismatch { tensor: theirs.name.clone(), what, error: None });
         }
     }
-    report.sqnr_db = finite(noise.sqnr_db());
+    if quantized && !report.quantized.is_empty() && all_sums.is_unrelated() {
+        // Names and shapes are those of every model of the architecture.
+        for (tensor, cosine) in report.quantized.drain(..).zip(cosines) {
+            let what = format!("has nothing to do with the source's (cosine {cosine:.3})");
+            report.mismatches.push(Mismatch { tensor: tensor.tensor, what, error: Some(tensor.error) });
+        }
+    }
+    report.mismatches.sort_by_cached_key(|mismatch| layer_order(&mismatch.tensor));
+    report.quantized.sort_by_cached_key(|quantized| layer_order(&quantized.tensor));
+    let errors = of_kinds.into_iter().filter(|(_, tensors, _)| *tensors > 0);
+    report.errors =
+        errors.map(|(kind, tensors, sums)| KindErrors { kind, tensors, error: sums.error() }).collect();
+    report.sqnr_db = all_sums.error().sqnr_db;
     report.ok = report.mismatches.is_empty();
     Ok(report)
 }
 
-/// Codes on another grid stand for a tensor of the source of their shape. How near they come is told, not judged:
-/// calibrated steps are chosen for what errors do to the model, and make far larger ones where nothing depends on
-/// them. That the file was made of this source shows in what was not quantized.
-fn stands_for(
-    ours: &Tensor,
-    theirs: &Tensor,
-    facts: &TensorFacts,
-    format: &str,
-    difference: String,
-) -> Result<Outcome> {
-    let (Tensor::Coded(codes, grid), Some(weights)) = (ours, weights(theirs, facts, format)) else {
-        return Ok(Outcome::Differs(difference));
-    };
-    if weights.shape() != [codes.rows(), codes.cols()] {
-        return Ok(Outcome::Differs(difference));
+/// How far the first tensor is from the second, where both have weights and one shape.
+fn sums([ours, theirs]: [(&Tensor, &TensorFacts, &str); 2]) -> Result<Option<Sums>> {
+    let of = |(tensor, facts, format): (_, _, _)| weights(tensor, facts, format);
+    match (of(theirs), of(ours)) {
+        (Some(theirs), Some(ours)) if theirs.shape() == ours.shape() => Ok(Some(Sums::of(&*theirs, &*ours)?)),
+        _ => Ok(None),
     }
-    Ok(Outcome::Quantized(Distortion::of(&*weights, codes, grid)?))
 }
 
 /// Codes and side values of a tensor.

@@ -59,6 +59,21 @@ pub fn evaluate(
     text: &[u32],
     options: EvalOptions,
 ) -> Result<Vec<Evaluation>> {
+    evaluate_with(engines, reference, begin, text, options, &mut |_, _| {})
+}
+
+/// As [`evaluate`]; `progress` hears after each window how many tokens of the text are read, and of how many.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_with(
+    engines: &mut [Engine],
+    reference: Option<&mut Engine>,
+    begin: &[u32],
+    text: &[u32],
+    options: EvalOptions,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Evaluation>> {
     let Some(vocabulary) = engines.first().map(|engine| engine.model().config().vocabulary) else {
         return Ok(Vec::new());
     };
@@ -117,6 +132,7 @@ pub fn evaluate(
             feeds.iter_mut().for_each(|feed| drop(feed.held.drain(..rows * vocabulary)));
             at += rows;
         }
+        progress((windows * step).min(text.len()), text.len());
     }
     let evaluation = |Sums { nll, kl, top1 }: Sums| Evaluation {
         tokens: nll.n,

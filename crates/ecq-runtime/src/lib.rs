@@ -32,7 +32,7 @@ pub use engine::{
     Completion, Engine, EngineOptions, Event, EventKind, FinishReason, Request, RequestId, Usage,
 };
 pub use error::RuntimeError;
-pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate};
+pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate, evaluate_with};
 pub use executor::{Executor, ExecutorOptions, MOST_STEPS_AHEAD, Residency};
 pub use logprobs::{LogProbs, log_probabilities};
 pub use model::{LoadOptions, Model, PlannedTensor, free_bytes};

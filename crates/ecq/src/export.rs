@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::file::File;
 use crate::progress::{Listener, ProgressUpdate, Tally};
 use ecq_core::Limits;
-use ecq_pack::{CheckpointFormat, CheckpointOptions, ExportReport, VerifyReport};
+use ecq_pack::{CheckpointFormat, CheckpointOptions, Destination, ExportReport, VerifyReport};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -21,9 +21,10 @@ pub enum ExportFormat {
 }
 
 impl File {
-    /// Writes the model to `dest`: a file for GGUF, a new folder for the other formats.
+    /// Writes the model to `dest`: a new file for GGUF, a new or empty folder for the other formats.
     ///
     /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when something is at `dest` already,
     /// [`Export`](crate::ErrorKind::Export) when the file does not hold what the format needs,
     /// [`Damaged`](crate::ErrorKind::Damaged) when a tensor does not decode, [`Io`](crate::ErrorKind::Io)
     /// when `dest` cannot be written; nothing is left under `dest`.
@@ -51,6 +52,11 @@ impl File {
         listener: Option<&Listener<'_>>,
     ) -> Result<ExportReport> {
         let (tally, limits) = (Tally::new(listener), Limits::default());
+        let output = match format {
+            ExportFormat::Gguf => Destination::file(dest),
+            ExportFormat::Mlx | ExportFormat::Safetensors => Destination::folder(dest),
+        };
+        output.check(&[self.path().to_owned()])?;
         let checkpoint = |format| {
             let options = CheckpointOptions::new(format);
             ecq_pack::export_checkpoint(self.path(), dest, &options, &limits, &tally)

@@ -124,8 +124,8 @@ pub use ecq_core::{Content, EncodedTensor, Entry, Limits, Order, Part, Parts, Ra
 #[cfg(feature = "quantize")]
 #[doc(hidden)]
 pub use ecq_pack::{
-    Calibration, CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, GridChoice,
-    GridComparison, GridRow, Mismatch, PackError, PackOptions, PackReport, Progress, SAMPLE_WEIGHTS, Target,
-    analyze, compare_grids, diff, export_checkpoint, export_gguf, grids, options, pack, pack_calibrated,
-    peak_rss_bytes, source, verify,
+    Calibration, CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, Destination,
+    GridChoice, GridComparison, GridRow, KindErrors, Mismatch, PackError, PackOptions, PackReport, Progress,
+    SAMPLE_WEIGHTS, Target, WeightError, analyze, compare_grids, diff, export_checkpoint, export_gguf, grids,
+    options, pack, pack_calibrated, peak_rss_bytes, source, verify,
 };

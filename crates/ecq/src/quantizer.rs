@@ -7,8 +7,8 @@ use ecq_codec::encode::{ClassChoice, CodingChoice, TileChoice};
 use ecq_core::{Coding, Limits};
 use ecq_pack::source::{self, Source};
 use ecq_pack::{
-    CalibrationOptions, CalibrationText, GridChoice, PackError, PackOptions, PackReport, Target, pack,
-    pack_calibrated,
+    CalibrationOptions, CalibrationText, Destination, GridChoice, PackError, PackOptions, PackReport, Target,
+    pack, pack_calibrated,
 };
 use ecq_quant::{Levels, StepSpan};
 use std::fmt;
@@ -66,6 +66,7 @@ pub struct Quantizer {
     text: Option<Text>,
     calibration: CalibrationOptions,
     folder: Option<PathBuf>,
+    replace: bool,
     progress: Option<Box<Listener<'static>>>,
     /// The first option that was not understood.
     wrong: Option<String>,
@@ -102,6 +103,7 @@ impl Quantizer {
                 reuse: false,
             },
             folder: None,
+            replace: false,
             progress: None,
             wrong: None,
         })
@@ -306,6 +308,13 @@ impl Quantizer {
         self
     }
 
+    /// Replaces a file that is there, once the new one is complete. Without it, such a file is an error.
+    #[must_use]
+    pub fn replace(mut self, replace: bool) -> Self {
+        self.replace = replace;
+        self
+    }
+
     /// Hears how far the work is, one update at a time, from any thread; [`ControlFlow::Break`] cancels it.
     #[must_use]
     pub fn progress(
@@ -322,8 +331,8 @@ impl Quantizer {
     /// stays behind when the work is cancelled or fails, for [`resume`](Self::resume).
     ///
     /// # Errors
-    /// [`InvalidOption`](ErrorKind::InvalidOption) when an option has a value that it cannot have or the rate
-    /// is out of reach, [`Cancelled`](ErrorKind::Cancelled), [`Damaged`](ErrorKind::Damaged) when a tensor of
+    /// [`InvalidOption`](ErrorKind::InvalidOption) when an option has a value that it cannot have, the rate is
+    /// out of reach, or `dest` is there (see [`replace`](Self::replace)), an input, or a folder, [`Cancelled`](ErrorKind::Cancelled), [`Damaged`](ErrorKind::Damaged) when a tensor of
     /// the checkpoint cannot be read, [`Calibration`](ErrorKind::Calibration) when the model cannot be
     /// calibrated, [`Resume`](ErrorKind::Resume) when `DEST.partial` belongs to a run with other options or
     /// is in use, [`Io`](ErrorKind::Io). Nothing is left under `dest`.
@@ -341,6 +350,13 @@ impl Quantizer {
 
     fn run(&self, dest: Option<&Path>) -> Result<PackReport> {
         let options = self.options()?;
+        if let Some(dest) = dest {
+            let mut inputs = self.source.files();
+            if let Some(Text::Files(files)) = &self.text {
+                inputs.extend_from_slice(files);
+            }
+            Destination::file(dest).replacing(self.replace).check(&inputs)?;
+        }
         let tally = Tally::new(self.progress.as_deref());
         let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let source = &*self.source;

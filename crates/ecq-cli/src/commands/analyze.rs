@@ -1,20 +1,21 @@
 use crate::args::AnalyzeArgs;
-use crate::out::say;
+use crate::out::{prose, say};
 use crate::progress::Bar;
-use crate::table::{bytes, table, thousands};
-use crate::{json, plot};
-use anyhow::Context;
+use crate::table::{bytes, list, table, thousands};
+use crate::{json, plot, texts};
 use ecq::encode::EncodeOptions;
-use ecq::{GridComparison, Limits, SAMPLE_WEIGHTS, analyze::analyze, compare_grids, source};
+use ecq::{Destination, GridComparison, Limits, SAMPLE_WEIGHTS, analyze::analyze, compare_grids, source};
 use std::process::ExitCode;
 
 pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
     let model = source::open(&args.model, &Limits::default())?;
+    if let Some(path) = &args.plot {
+        Destination::file(path).replacing(args.force.force).check(&model.files())?;
+    }
     let analysis = analyze(&*model, &EncodeOptions::default(), &Bar::new(json))?;
     if let Some(path) = &args.plot {
         let title = args.model.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        std::fs::write(path, plot::analysis(&title, &analysis))
-            .with_context(|| path.display().to_string())?;
+        texts::write(path, plot::analysis(&title, &analysis).as_bytes(), &model.files(), args.force.force)?;
     }
     let grids = if args.grids {
         let most = if args.all { u64::MAX } else { SAMPLE_WEIGHTS };
@@ -31,7 +32,7 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     if args.verbose {
         let headings = ["tensor", "type", "coding", "shape", "stored", "entropy", "side", "coded", "saves"];
-        let mut rows = table(&headings, 3);
+        let mut rows = list(&headings, 3);
         for t in &analysis.tensors {
             rows.add_row([
                 t.name.clone(),
@@ -47,7 +48,7 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
         }
         say!("{rows}");
     }
-    let headings = ["bits per weight", "tensors", "weights", "stored", "entropy", "side", "coded", "saves"];
+    let headings = ["bits a weight", "tensors", "weights", "stored", "entropy", "side", "coded", "saves"];
     let mut rows = table(&headings, 1);
     for total in analysis.kinds.iter().chain([&analysis.total]) {
         rows.add_row([
@@ -63,7 +64,7 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     say!("{rows}");
     say!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
-    say!("entropy: of the codes, order 0; side: scales and biases, coded; coded: all of a tensor in a file");
+    prose("entropy: of the codes, order 0; side: scales and biases, coded; coded: all of a tensor in a file");
     if let Some(grids) = &grids {
         print_grids(grids);
     }
@@ -77,7 +78,7 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
 
 /// The block projections on several grids, as a table with the words that it needs.
 pub fn print_grids(comparison: &GridComparison) {
-    let headings = ["block projections on a grid", "grid", "entropy", "in the file", "SQNR dB"];
+    let headings = ["block projections", "grid", "entropy", "file", "SQNR dB"];
     let mut rows = table(&headings, 2);
     for row in &comparison.grids {
         rows.add_row([
@@ -93,5 +94,5 @@ pub fn print_grids(comparison: &GridComparison) {
         let (some, all) = (thousands(comparison.weights), thousands(comparison.all_weights));
         say!("a sample: {some} of {all} weights of block projections (--all takes them all)");
     }
-    say!("entropy and file in bits per weight; SQNR: signal to quantization noise, 6 dB are a bit");
+    prose("entropy and file in bits per weight; SQNR: signal to quantization noise, 6 dB are a bit");
 }

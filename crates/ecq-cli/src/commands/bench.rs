@@ -1,14 +1,15 @@
 use crate::args::{Bench, BenchArgs};
-use crate::json;
 use crate::out::say;
 use crate::table::{table, three_digits};
+use crate::{json, texts};
 use anyhow::Context;
 use ecq::codec::decode_codes_into;
 use ecq::encode::{CodingChoice, EncodeOptions, encode};
 use ecq::source::{self, Tensor};
-use ecq::{AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Kind, Limits};
+use ecq::{
+    AffineGroups, Biases, Codes, Coding, Destination, EncodedTensor, FloatType, FloatVec, Grid, Kind, Limits,
+};
 use serde::Serialize;
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -26,7 +27,7 @@ pub(super) const SYMBOLS: usize = 48 << 20;
 
 pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     match &args.what {
-        Bench::Codes { model, name, output } => codes(model, name, output, json),
+        Bench::Codes { model, name, output, force } => codes(model, name, output, force.force, json),
         Bench::Decode { model, threads, seconds } => decode(model.as_deref(), threads, *seconds, json),
         Bench::Model(args) => super::model::run(args, json),
         Bench::Gemv(args) => super::gemv::run(args, json),
@@ -34,22 +35,22 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// Writes the codes of all matrices whose name contains `name` and that have the shape of the first.
-fn codes(model: &Path, name: &str, output: &Path, json: bool) -> anyhow::Result<ExitCode> {
+fn codes(model: &Path, name: &str, output: &Path, force: bool, json: bool) -> anyhow::Result<ExitCode> {
     let source = source::open(model, &Limits::default())?;
-    let mut file =
-        std::io::BufWriter::new(std::fs::File::create(output).with_context(|| output.display().to_string())?);
+    Destination::file(output).replacing(force).check(&source.files())?;
+    let mut all = Vec::new();
     let (mut shape, mut matrices) = (None, 0);
     for (i, facts) in source.tensors().iter().enumerate().filter(|(_, facts)| facts.name.contains(name)) {
         if *shape.get_or_insert((facts.rows, facts.cols)) != (facts.rows, facts.cols) {
             continue;
         }
         if let Tensor::Coded(codes, _) = source.load(i)? {
-            file.write_all(codes.symbols())?;
+            all.extend_from_slice(codes.symbols());
             matrices += 1;
         }
     }
-    file.flush()?;
     let (rows, cols) = shape.with_context(|| format!("no tensor's name contains {name:?}"))?;
+    texts::write(output, &all, &source.files(), force)?;
     if json {
         json::print(&serde_json::json!({ "matrices": matrices, "rows": rows, "cols": cols }))?;
     } else {

@@ -1,6 +1,6 @@
 //! One request from its beginning to its end, which Ctrl-C brings forward.
 
-use super::engine::interrupted;
+use crate::interrupt;
 use ecq::runtime::{Engine, EventKind, FinishReason, LogProbs, Request, RuntimeError, Usage};
 
 /// What came of a request.
@@ -40,7 +40,7 @@ pub fn complete(
     let id = engine.submit(request)?;
     let mut running = sequences.len();
     while running > 0 {
-        if interrupted() {
+        if interrupt::take() {
             engine.cancel(id);
         }
         for event in engine.step() {

@@ -2,12 +2,16 @@ use super::engine::{Loaded, modes};
 use super::model::{self, Measured};
 use crate::args::{DemoArgs, EngineArgs};
 use crate::json;
-use crate::out::say;
+use crate::out::{prose, say};
 use crate::progress::Bar;
 use crate::table::{bytes, table, thousands};
 use anyhow::{Context, ensure};
+use ecq::runtime::{EvalOptions, evaluate};
 use ecq::source::{self, Source};
-use ecq::{GridChoice, Kind, Limits, PackOptions, Target, pack, verify};
+use ecq::{
+    CalibrationOptions, CalibrationText, Destination, GridChoice, Kind, Limits, PackOptions, Target, pack,
+    verify,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +29,8 @@ struct Row {
     file_bytes: u64,
     bpw_linear: Option<f64>,
     sqnr_linear_db: Option<f64>,
+    /// KL to the original in nats a token, on a short text.
+    kl: Option<f64>,
     verified: bool,
 }
 
@@ -38,6 +44,9 @@ pub fn run(args: &DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
         None => temporary.path(),
     };
     let original = folder.join("tiny.ecq");
+    for file in std::iter::once(original.clone()).chain(recipes()?.iter().map(|(_, o)| file_of(folder, o))) {
+        Destination::file(&file).replacing(args.force.force).check(&[])?;
+    }
     std::fs::write(&original, MODEL).with_context(|| original.display().to_string())?;
     let model = source::open(&original, &Limits::default())?;
     if !json {
@@ -47,6 +56,7 @@ pub fn run(args: &DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
     for (what, options) in recipes()? {
         rows.push(one(&*model, folder, what, &options, json)?);
     }
+    measure_kl(&original, &mut rows)?;
     let shown = rows.iter().find(|row| row.what == SHOWN).context("the grid that is run")?;
     let text = generate(&shown.file)?;
     if json {
@@ -92,13 +102,21 @@ fn generate(file: &Path) -> anyhow::Result<Text> {
 }
 
 fn speak(shown: &Row, text: &Text) {
-    say!("{} ({}) continues a prompt, the likeliest token each time:\n", shown.what, bytes(shown.file_bytes));
-    say!("  {PROMPT}{}\n", text.text.replace('\n', "\n  "));
-    say!("Every mode writes these {TOKENS} tokens; they differ in what they keep in memory and in speed:");
-    model::print(&text.modes);
+    prose(&format!(
+        "\n{} ({}) continues a prompt, the likeliest token each time:\n",
+        shown.what,
+        bytes(shown.file_bytes)
+    ));
+    let whole = format!("{PROMPT}{}", text.text);
     say!(
-        "fused: decoded inside the product; cached: decoded at load; lru: half of the layers stay decoded; prefetch: the\n\
-         next layer is decoded while one computes (docs/runtime.md)\n"
+        "{}\n",
+        textwrap::fill(&whole, textwrap::Options::new(78).initial_indent("  ").subsequent_indent("  "))
+    );
+    prose(&format!("Every mode writes these {TOKENS} tokens; they differ in memory and in speed:"));
+    model::print(&text.modes);
+    prose(
+        "t/s: tokens per second after the prompt, prefill: of it. fused: decoded inside the product; cached: decoded at load; lru: half of the layers stay decoded; \
+         prefetch: the next layer is decoded while one computes (docs/runtime.md)\n",
     );
 }
 
@@ -109,13 +127,13 @@ fn recipes() -> anyhow::Result<Vec<(&'static str, PackOptions)>> {
     };
     let uniform = |bpw: f64| PackOptions { target: Target::Bpw(bpw), ..PackOptions::quantizing() };
     Ok(vec![
-        ("as it was trained (16-bit floats), coded without loss", PackOptions::default()),
-        ("MLX 4-bit, groups of 64, its codes entropy coded", grid("affine:4:64")?),
+        ("as trained, 16-bit floats", PackOptions::default()),
+        ("MLX 4-bit, groups of 64", grid("affine:4:64")?),
         ("ecq at 4 bits a weight", uniform(4.0)),
         ("ecq at 3.5 bits", uniform(3.5)),
         ("ecq at 3 bits", uniform(3.0)),
         ("ecq at 2.5 bits", uniform(2.5)),
-        ("4-bit codes, one scale a tensor (do not)", grid("absmax:4:tensor")?),
+        ("one scale a tensor (do not)", grid("absmax:4:tensor")?),
     ])
 }
 
@@ -126,17 +144,8 @@ fn one(
     options: &PackOptions,
     json: bool,
 ) -> anyhow::Result<Row> {
-    let grid = match options.linear {
-        GridChoice::Uniform { .. } => match options.target {
-            Target::Bpw(bpw) => format!("uniform, {bpw} bits"),
-            Target::Size(size) => format!("uniform, {size} bytes"),
-            Target::Factor(factor) => format!("uniform, steps of {factor}"),
-        },
-        other => other.to_string(),
-    };
-    let name: String =
-        grid.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-    let file = folder.join(format!("tiny-{}.ecq", name.replace("--", "-")));
+    let grid = grid_of(options);
+    let file = file_of(folder, options);
     let report = pack(model, "tiny.ecq", Some(&file), options, &Bar::new(json))?;
     let verified = verify(&file, Some(model), &Limits::default(), &Bar::new(json))?;
     ensure!(verified.ok, "{} does not verify", file.display());
@@ -147,8 +156,52 @@ fn one(
         file_bytes: report.file_bytes,
         bpw_linear: report.bpw_linear,
         sqnr_linear_db: report.sqnr_linear_db,
+        kl: None,
         verified: verified.ok,
     })
+}
+
+/// Text that the files are compared on, in tokens.
+const EVALUATED: EvalOptions = EvalOptions { window: 256, most_tokens: 1024 };
+
+/// Runs every file beside the original on a short text.
+fn measure_kl(original: &Path, rows: &mut [Row]) -> anyhow::Result<()> {
+    let CalibrationText::Texts(texts) = CalibrationOptions::default_text() else { return Ok(()) };
+    let parts: String =
+        texts.iter().map(|(_, text)| text.chars().skip(2000).take(600).collect::<String>()).collect();
+    let load = |file: &Path| Loaded::open_in(&EngineArgs::new(file), "cached");
+    let reference = load(original)?;
+    let begin = reference.tokenizer.encode("", true)?;
+    let tokens = reference.tokenizer.encode(&parts, false)?;
+    let models = rows.iter().map(|row| load(&row.file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let engines = models.iter().map(|model| model.token_engine(1, EVALUATED.window));
+    let mut engines = engines.collect::<anyhow::Result<Vec<_>>>()?;
+    let mut other = reference.token_engine(1, EVALUATED.window)?;
+    let evaluations = evaluate(&mut engines, Some(&mut other), &begin, &tokens, EVALUATED)?;
+    for (row, evaluation) in rows.iter_mut().zip(evaluations) {
+        row.kl = evaluation.kl.map(|kl| kl.mean);
+    }
+    Ok(())
+}
+
+/// The grid in words.
+fn grid_of(options: &PackOptions) -> String {
+    match options.linear {
+        GridChoice::Uniform { .. } => match options.target {
+            Target::Bpw(bpw) => format!("uniform, {bpw} bits"),
+            Target::Size(size) => format!("uniform, {size} bytes"),
+            Target::Factor(factor) => format!("uniform, steps of {factor}"),
+        },
+        other => other.to_string(),
+    }
+}
+
+fn file_of(folder: &Path, options: &PackOptions) -> PathBuf {
+    let name: String = grid_of(options)
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+        .collect();
+    folder.join(format!("tiny-{}.ecq", name.replace("--", "-")))
 }
 
 fn introduce(model: &dyn Source) {
@@ -156,50 +209,59 @@ fn introduce(model: &dyn Source) {
         model.tensors().iter().filter(|t| t.kind == kind).map(source::TensorFacts::weights).sum()
     };
     let all: u64 = model.tensors().iter().map(source::TensorFacts::weights).sum();
-    say!(
+    prose(&format!(
         "ecq {} carries a small language model of its own: {} weights ({} in block projections), {}.",
         env!("CARGO_PKG_VERSION"),
         thousands(all),
         thousands(weights(Kind::Linear)),
         bytes(MODEL.len() as u64)
-    );
-    say!(
-        "A weight is a number; quantizing rounds it to a grid of few values, and entropy coding then gives frequent\n\
-         values fewer bits than rare ones. What follows puts the model on several grids, writes each as one .ecq file,\n\
-         reads every file back and compares it with the original.\n"
+    ));
+    prose(
+        "A weight is a number; quantizing rounds it to a grid of few values, and entropy coding then gives frequent \
+         values fewer bits than rare ones. What follows puts the model on several grids, writes each as one .ecq \
+         file, reads every file back and compares it with the original.\n",
     );
 }
 
 fn conclude(rows: &[Row]) {
-    let mut out = table(&["the model", "grid", "file", "bits per weight", "SQNR dB", "verified"], 2);
+    let mut out = table(&["the model", "file", "bits a weight", "SQNR dB", "KL"], 1);
     for row in rows {
         out.add_row([
             row.what.to_owned(),
-            row.grid.clone(),
             bytes(row.file_bytes),
             row.bpw_linear.map_or(String::new(), |bpw| format!("{bpw:.3}")),
             row.sqnr_linear_db.map_or("exact".to_owned(), |db| format!("{db:.2}")),
-            if row.verified { "yes".to_owned() } else { "NO".to_owned() },
+            row.kl.map_or(String::new(), |kl| format!("{kl:.3}")),
         ]);
     }
     say!("{out}");
-    say!(
-        "bits per weight: of the block projections, every byte of the file that they take counted\n\
-         SQNR: signal to quantization noise, more is better; six decibels are one bit\n\
-         embedding and head are on 8-bit rows, entropy coded, in all but the first; the last line shows that a small file\n\
-         alone proves nothing\n"
+    prose(
+        "KL is what matters to a reader: how far the probabilities of the next token are from those of the original \
+         model, in nats a token, here on a short text. 0 is the same model; the smaller, the more alike the texts.",
     );
+    prose(
+        "bits a weight: of the block projections, every byte of the file that they take counted. SQNR: signal to \
+         quantization noise of the weights alone; six decibels are one bit, but calibration (`ecq quantize --bpw 2.5` \
+         runs the model to learn which errors cost) lowers KL and SQNR both. Embedding and head are on 8-bit rows in \
+         all but the first. The last line shows that a small file alone proves nothing.",
+    );
+    if rows.iter().all(|row| row.verified) {
+        prose("Every file was read back, verified and compared with the original.");
+    }
 }
 
 fn invite(kept: Option<&Path>) {
     match kept {
-        Some(folder) => say!(
+        Some(folder) => prose(&format!(
             "The files are in {}: try `ecq inspect`, `ecq report`, `ecq diff`, `ecq run` on them.",
             folder.display()
-        ),
-        None => say!("`--keep FOLDER` keeps the files: try `ecq inspect`, `ecq report`, `ecq diff` on them."),
+        )),
+        None => {
+            prose("`--keep FOLDER` keeps the files: try `ecq inspect`, `ecq report`, `ecq diff` on them.")
+        }
     }
-    say!(
-        "For a model of yours: `ecq quantize MODEL --bpw 3.5 -o MODEL.ecq`, then `ecq verify MODEL.ecq --against MODEL`."
+    prose(
+        "For a model of yours: `ecq quantize MODEL --bpw 3.5 -o X.ecq`, `ecq verify X.ecq --against MODEL`, then \
+         `ecq run X.ecq -p TEXT` or `ecq chat X.ecq`.",
     );
 }

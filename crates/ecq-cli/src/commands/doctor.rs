@@ -16,6 +16,7 @@ pub fn run(json: bool) -> anyhow::Result<ExitCode> {
     }
     say!("ecq {}", env!("CARGO_PKG_VERSION"));
     for (name, used, why) in findings {
+        let why = textwrap::fill(&why, textwrap::Options::new(56).subsequent_indent(&" ".repeat(23)));
         say!("  {} {name:<18} {why}", if used { "+" } else { "-" });
     }
     Ok(ExitCode::SUCCESS)

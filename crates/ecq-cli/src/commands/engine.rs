@@ -1,17 +1,19 @@
 //! A model made ready to run, as the options say.
 
 use crate::args::{ActivationsArg, DraftArgs, EngineArgs, SampleArgs};
+use crate::progress::Bar;
+use crate::sources;
 use crate::table::bytes;
+use anyhow::anyhow;
+use ecq::Element;
 use ecq::runtime::backend::{ActivationType, Backend, Cpu, CpuOptions};
 use ecq::runtime::kv::KvOptions;
 use ecq::runtime::{
     Checkpoint, Engine, EngineOptions, ExecutorOptions, LoadOptions, Mode, Model, RuntimeError,
     SampleOptions, Sampler, Tokenizer, free_bytes,
 };
-use ecq::{Element, Limits};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A model, its tokenizer, and the file they came from.
 pub struct Loaded {
@@ -48,7 +50,13 @@ impl Loaded {
     fn load(args: &EngineArgs, mode: &str, half: bool) -> anyhow::Result<Self> {
         let mode: Mode = mode.parse().map_err(option("mode", mode))?;
         let backend = device(args)?;
-        let checkpoint = Checkpoint::open(&args.model, &Limits::default())?;
+        let checkpoint = sources::checkpoint(&args.model)?;
+        let longest = checkpoint.config().context;
+        if let Some(context) = args.context.filter(|&context| context > longest) {
+            let why = format!("the model was made for {longest} tokens; expected 1 to {longest}");
+            return Err(option("context", &context.to_string())(why).into());
+        }
+        let _bar = Bar::waiting("loading the model");
         let mut budget = args.memory;
         if half && mode == Mode::Lru && budget.is_none() {
             let blocks = Model::sizes(&checkpoint)?.blocks;
@@ -86,7 +94,7 @@ impl Loaded {
             EngineOptions { draft_tokens: draft.draft_tokens, ..self.engine_options(sequences, longest) };
         let engine = Engine::new(self.model.clone(), Some(self.tokenizer.clone()), options)?;
         let Some(path) = &draft.draft else { return Ok(engine) };
-        let checkpoint = Checkpoint::open(path, &Limits::default())?;
+        let checkpoint = sources::checkpoint(path)?;
         if !Tokenizer::of(&checkpoint)?.same_tokens(&self.tokenizer) {
             let why = format!("{} has other tokens than {}", path.display(), self.path.display());
             return Err(RuntimeError::Draft(why).into());
@@ -106,6 +114,24 @@ impl Loaded {
         EngineOptions { executor, ..EngineOptions::default() }
     }
 
+    /// An error of running, with what may help: keys of some models pass what halves hold.
+    pub fn advise(&self, error: RuntimeError) -> anyhow::Error {
+        let mut cause = &error;
+        while let RuntimeError::Shared(shared) = cause {
+            cause = shared;
+        }
+        let RuntimeError::NotFinite { position } = *cause else { return error.into() };
+        if self.cache != Element::F16 {
+            return error.into();
+        }
+        let words = format!(
+            "the logits after position {position} are not numbers: keys or values of this model pass what the f16 \
+             cache holds (65504); `--cache bf16` or `--cache f32` holds them. If these give no numbers either, the \
+             weights are damaged"
+        );
+        anyhow!(error).context(words)
+    }
+
     /// Says on standard error what was decided, and why.
     fn explain(&self) {
         let (mode, reason) = self.model.mode();
@@ -114,7 +140,7 @@ impl Loaded {
         eprintln!("weights take {} of {} in the file", bytes(self.model.weight_bytes()), bytes(stored));
         for planned in self.model.plans() {
             let residence = format!("{:?}", planned.plan.choice).to_lowercase();
-            eprintln!("  {:<48} {residence:<10} {}", planned.name, planned.plan.reason);
+            eprintln!("  {} {residence}: {}", planned.name, planned.plan.reason);
         }
     }
 }
@@ -125,7 +151,7 @@ fn device(args: &EngineArgs) -> anyhow::Result<Arc<dyn Backend>> {
         ActivationsArg::I8 => ActivationType::I8,
     };
     match args.device.as_str() {
-        "cpu" => Ok(Arc::new(Cpu::new(CpuOptions { threads: args.threads, activations })?)),
+        "cpu" => Ok(Arc::new(Cpu::new(CpuOptions { threads: args.threads.unwrap_or(0), activations })?)),
         other => Err(option("device", other)("this build knows cpu".to_owned()).into()),
     }
 }
@@ -149,21 +175,4 @@ pub fn sampling(args: &SampleArgs) -> Result<SampleOptions, RuntimeError> {
         ..SampleOptions::GREEDY
     };
     Sampler::new(options).map(|_| options)
-}
-
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// From now on Ctrl-C asks to stop instead of ending the program; a second one ends it.
-pub fn catch_interrupt() -> anyhow::Result<()> {
-    ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
-    Ok(())
-}
-
-/// Whether Ctrl-C was pressed since the last call.
-pub fn interrupted() -> bool {
-    INTERRUPTED.swap(false, Ordering::Relaxed)
 }

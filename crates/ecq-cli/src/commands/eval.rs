@@ -1,26 +1,21 @@
 use super::engine::{Loaded, modes};
 use crate::args::{ActivationsArg, CacheArg, EngineArgs, EvalArgs};
-use crate::json;
-use crate::out::say;
+use crate::out::{prose, say};
 use crate::progress::Bar;
-use crate::table::{bytes, table};
-use anyhow::Context;
-use ecq::encode::{CodingChoice, EncodeOptions};
-use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate};
-use ecq::source::{self, EcqSource, Source, TensorFacts};
-use ecq::{Coding, Kind, Limits, PackOptions, pack};
+use crate::table::{bytes, table, three_digits};
+use crate::{json, texts};
+use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate_with};
+use ecq::source::{self, TensorFacts};
+use ecq::{Kind, Limits, Progress};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let text = std::fs::read_to_string(&args.text).with_context(|| args.text.display().to_string())?;
-    // Kept to the end: the reference may lie in it.
-    let folder = tempfile::tempdir()?;
+    let text = texts::read(&args.text)?;
     let reference = args.reference.as_ref();
-    let reference =
-        reference.map(|path| reference_of(path, &args.engine, folder.path(), json)).transpose()?;
+    let reference = reference.map(|path| reference_of(path, &args.engine)).transpose()?;
     let mut rows = Vec::new();
     match &args.modes {
         // A mode at a time, for what it takes is measured.
@@ -74,7 +69,19 @@ fn evaluated(
     let engines = models.iter().map(|model| model.token_engine(1, args.window));
     let mut engines = engines.collect::<anyhow::Result<Vec<_>>>()?;
     let start = Instant::now();
-    let evaluations = evaluate(&mut engines, other.as_mut(), &begin, &tokens, options)?;
+    let bar = Bar::new(false);
+    bar.begin("evaluating", 0);
+    let mut read = 0;
+    let evaluations =
+        evaluate_with(&mut engines, other.as_mut(), &begin, &tokens, options, &mut |done, all| {
+            if read == 0 {
+                bar.begin("evaluating", all as u64);
+            }
+            bar.advance((done - read) as u64, "");
+            read = done;
+        })
+        .map_err(|error| first.advise(error))?;
+    drop(bar);
     let seconds = start.elapsed().as_secs_f64();
     let rows = models.iter().zip(evaluations).map(|(loaded, evaluation)| {
         Ok(Row {
@@ -89,20 +96,11 @@ fn evaluated(
     rows.collect()
 }
 
-/// The reference as a model that runs: what is no `.ecq` is packed without loss into `folder` first.
-fn reference_of(path: &Path, args: &EngineArgs, folder: &Path, json: bool) -> anyhow::Result<Loaded> {
-    let source = source::open(path, &Limits::default())?;
-    let mut packed = path.to_owned();
-    if source.format() != "ecq" {
-        packed = folder.join("reference.ecq");
-        // Packed codes are the quickest to write and to load; how large the file is does not matter.
-        let encode = EncodeOptions { coding: CodingChoice::Only(Coding::Packed), ..EncodeOptions::default() };
-        let options = PackOptions { encode, ..PackOptions::default() };
-        pack(&*source, &path.display().to_string(), Some(&packed), &options, &Bar::new(json))?;
-    }
+/// The reference as a model that runs.
+fn reference_of(path: &Path, args: &EngineArgs) -> anyhow::Result<Loaded> {
     // As exact as it can be, and not within the budget of the model that is compared with it.
     Loaded::open(&EngineArgs {
-        model: packed,
+        model: path.to_owned(),
         mode: Mode::Cached.to_string(),
         memory: None,
         activations: ActivationsArg::F32,
@@ -121,11 +119,8 @@ struct Rate {
 
 impl Rate {
     fn of(path: &Path) -> anyhow::Result<Self> {
-        let file_bytes = std::fs::metadata(path).with_context(|| path.display().to_string())?.len();
-        // Whether it is a model that runs is for the engine to say.
-        let Ok(source) = EcqSource::open(path, &Limits::default()) else {
-            return Ok(Self { file_bytes, bpw_linear: None, bpw_total: 0.0 });
-        };
+        let source = source::open(path, &Limits::default())?;
+        let file_bytes = source.bytes();
         let sum = |of: fn(&TensorFacts) -> u64, linear: bool| -> u64 {
             source.tensors().iter().filter(|t| !linear || t.kind == Kind::Linear).map(of).sum()
         };
@@ -156,7 +151,9 @@ fn object(row: &Row, args: &EvalArgs) -> Value {
         "stderrs": {
             "perplexity": e.perplexity().stderr, "nll": e.nll.stderr, "kl": error(&e.kl), "top1": error(&e.top1),
         },
-        "model": row.model, "reference": args.reference, "text": args.text,
+        "model": row.model.display().to_string(),
+        "reference": args.reference.as_ref().map(|path| path.display().to_string()),
+        "text": args.text.display().to_string(),
         "file_bytes": rate.file_bytes, "bpw_linear": rate.bpw_linear, "bpw_total": rate.bpw_total,
         "mode": row.mode.name(), "activations": args.engine.activations.name(),
         "tokens_per_s": row.tokens_per_s, "weight_bytes_resident": row.weight_bytes,
@@ -164,40 +161,45 @@ fn object(row: &Row, args: &EvalArgs) -> Value {
 }
 
 fn print(rows: &[Row], args: &EvalArgs) {
-    let headings = [
-        "model",
-        "mode",
-        "bpw",
-        "perplexity",
-        "nll",
-        "KL to reference",
-        "same top token",
-        "tokens/s",
-        "weights",
-    ];
+    let compared = rows.iter().any(|row| row.evaluation.kl.is_some());
+    let mut headings = vec!["model", "mode", "bpw", "perplexity"];
+    headings.extend(if compared { &["KL", "same top"][..] } else { &["nll"][..] });
     let mut out = table(&headings, 2);
     let of = |m: Mean, digits: usize| format!("{:.digits$} ± {:.digits$}", m.mean, m.stderr);
-    for Row { model, rate, mode, evaluation: e, tokens_per_s, weight_bytes } in rows {
-        out.add_row([
+    for Row { model, rate, mode, evaluation: e, .. } in rows {
+        let mut cells = vec![
             model.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             mode.to_string(),
             rate.bpw_linear.map_or(String::new(), |bpw| format!("{bpw:.3}")),
-            of(e.perplexity(), 3),
-            of(e.nll, 4),
-            e.kl.map_or(String::new(), |m| of(m, 4)),
-            e.top1.map_or(String::new(), |m| of(m, 4)),
-            format!("{tokens_per_s:.1}"),
-            bytes(*weight_bytes),
-        ]);
+            of(e.perplexity(), 2),
+        ];
+        match compared {
+            true => cells.extend([
+                e.kl.map_or(String::new(), |m| of(m, 4)),
+                e.top1.map_or(String::new(), |m| format!("{:.1}%", 100.0 * m.mean)),
+            ]),
+            false => cells.push(of(e.nll, 4)),
+        }
+        out.add_row(cells);
     }
     say!("{out}");
     if let Some(Row { evaluation: e, .. }) = rows.first() {
-        say!(
-            "{} tokens of {} in {} windows of {}; nats per token; standard errors as if tokens were independent",
+        let kl = match compared {
+            true => {
+                "; KL in nats a token: how far next-token probabilities are from the reference's, 0 is the same \
+                     model; same top: how often both think the same token likeliest"
+            }
+            false => "; nll in nats a token",
+        };
+        prose(&format!(
+            "{} tokens of {} in {} windows of {}; standard errors as if tokens were independent{kl}",
             e.tokens,
             args.text.display(),
             e.windows,
             args.window
-        );
+        ));
+        let list = |of: fn(&Row) -> String| rows.iter().map(of).collect::<Vec<_>>().join(", ");
+        prose(&format!("weights in memory: {}", list(|row| bytes(row.weight_bytes))));
+        prose(&format!("tokens/s: {}", list(|row| three_digits(row.tokens_per_s))));
     }
 }

@@ -1,37 +1,49 @@
 use crate::args::{ExportArgs, ExportFloat, ExportFormat};
-use crate::json;
-use crate::out::say;
+use crate::out::{prose, say};
 use crate::progress::Bar;
 use crate::table::bytes;
+use crate::{interrupt, json, warnings};
 use bytesize::ByteSize;
 use ecq::{
-    CheckpointFormat, CheckpointOptions, ExportReport, FloatType, Limits, PackError, export_checkpoint,
-    export_gguf,
+    CheckpointFormat, CheckpointOptions, Destination, ExportReport, FloatType, Limits, PackError,
+    export_checkpoint, export_gguf,
 };
 use serde_json::json;
 use std::process::ExitCode;
 
 pub fn run(args: &ExportArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let destination = match args.format {
+        ExportFormat::Gguf => Destination::file(&args.output),
+        ExportFormat::Mlx | ExportFormat::Safetensors => Destination::folder(&args.output),
+    };
+    destination.replacing(args.force.force).check(std::slice::from_ref(&args.file))?;
+    let float_bytes = match args.dtype {
+        Some(ExportFloat::F32) => 4,
+        _ => 2,
+    };
+    warnings::long_export(&args.file, args.format, float_bytes)?;
+    interrupt::catch()?;
     let (limits, progress) = (Limits::default(), Bar::new(json));
     let report = match args.format {
         ExportFormat::Gguf => export_gguf(&args.file, &args.output, &limits, &progress)?,
         ExportFormat::Mlx => checkpoint(args, CheckpointFormat::Mlx, &limits, &progress)?,
         ExportFormat::Safetensors => checkpoint(args, CheckpointFormat::Safetensors, &limits, &progress)?,
     };
+    drop(progress);
     if json {
-        let ExportReport { bytes, exact, dequantized } = &report;
+        let ExportReport { bytes, exact, dequantized, .. } = &report;
         json::print(&json!({
-            "file_bytes": bytes, "file": args.output, "exact": exact, "dequantized": dequantized,
+            "file_bytes": bytes, "file": args.output.display().to_string(), "exact": exact,
+            "dequantized": dequantized,
         }))?;
     } else {
         say!("wrote {} ({})", args.output.display(), bytes(report.bytes));
-        if !report.dequantized.is_empty() {
-            say!(
-                "{} tensors without loss; {} hold codes that the format cannot, and are floats ({} first)",
+        if let Some(first) = report.dequantized.first() {
+            prose(&format!(
+                "{} tensors without loss; {} hold codes that the format cannot, and are floats ({first} first)",
                 report.exact,
                 report.dequantized.len(),
-                report.dequantized[0]
-            );
+            ));
         }
     }
     Ok(ExitCode::SUCCESS)

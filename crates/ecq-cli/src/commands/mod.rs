@@ -8,6 +8,7 @@ mod engine;
 pub mod eval;
 pub mod export;
 mod gemv;
+mod input;
 pub mod inspect;
 mod model;
 pub mod plot;

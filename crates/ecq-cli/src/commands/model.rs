@@ -2,10 +2,10 @@
 
 use super::engine::{Loaded, modes};
 use crate::args::ModelBenchArgs;
-use crate::json;
-use crate::out::say;
+use crate::out::{prose, say};
 use crate::table::{bytes, table, three_digits};
-use anyhow::{Context, bail};
+use crate::{json, sources};
+use anyhow::bail;
 use ecq::runtime::{Engine, EventKind, Request, RuntimeError};
 use serde::Serialize;
 use serde_json::json;
@@ -51,18 +51,17 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
             rows.push(measure(&loaded, &prompts, args.tokens, args.repeat, load_s)?);
         }
     }
-    let file_bytes =
-        std::fs::metadata(&args.engine.model).with_context(|| args.engine.model.display().to_string())?.len();
+    let file_bytes = sources::bytes_of(&args.engine.model)?;
     if json {
         return json::print(&json!({
-            "model": args.engine.model, "file_bytes": file_bytes, "device": device,
+            "model": args.engine.model.display().to_string(), "file_bytes": file_bytes, "device": device,
             "prompt_tokens": args.prompt_tokens, "tokens": args.tokens, "repeat": args.repeat,
             "activations": args.engine.activations.name(), "results": rows,
         }))
         .map(|()| ExitCode::SUCCESS);
     }
     print(&rows);
-    say!(
+    prose(&format!(
         "{}; file {}, activations {}; prompts of {} tokens, then {}; best of {}",
         device,
         bytes(file_bytes),
@@ -70,10 +69,11 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         args.prompt_tokens,
         args.tokens,
         args.repeat
-    );
+    ));
     if args.sequences.iter().any(|&sequences| sequences > 1) {
-        say!(
-            "prefill: until every text has its first token, while others are written; tokens/s: from there on"
+        prose(
+            "prefill: tokens per second until every text has its first token, while others are written; t/s: from \
+             there on",
         );
     }
     Ok(ExitCode::SUCCESS)
@@ -190,26 +190,9 @@ fn pass(engine: &mut Engine, prompts: &[Vec<u32>], tokens: usize, salt: u64) -> 
 pub fn print(rows: &[Measured]) {
     let several = rows.iter().any(|row| row.sequences > 1);
     let headings: &[&str] = if several {
-        &[
-            "mode",
-            "sequences",
-            "prefill tokens/s",
-            "tokens/s in total",
-            "tokens/s of each",
-            "weights",
-            "kv memory",
-        ]
+        &["mode", "sequences", "prefill", "all t/s", "each t/s", "weights", "kv memory"]
     } else {
-        &[
-            "mode",
-            "prefill tokens/s",
-            "tokens/s",
-            "weights",
-            "of file",
-            "kv memory",
-            "found decoded",
-            "waited",
-        ]
+        &["mode", "prefill", "t/s", "weights", "of file", "kv memory", "found", "waited"]
     };
     let mut out = table(headings, 1);
     for row in rows {

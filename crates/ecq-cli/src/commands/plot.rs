@@ -1,20 +1,20 @@
 use crate::args::{Plot, PlotArgs, Quality, Rate};
 use crate::chart::{Chart, Point, Series, draw};
-use crate::json;
 use crate::out::say;
+use crate::{json, texts};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let (svg, output, points) = match &args.what {
-        Plot::Rd { records, output, x, y } => {
+    let (svg, output, points, force, inputs) = match &args.what {
+        Plot::Rd { records, output, x, y, force } => {
             let series = series(records, |record| rate_and_quality(record, *x, *y))?;
             let chart = Chart { title: "Rate against quality", x: x.axis(), y: y.axis(), joined: true };
-            (draw(&chart, &series), output, count(&series))
+            (draw(&chart, &series), output, count(&series), force, paths(records))
         }
-        Plot::Modes { records, output } => {
+        Plot::Modes { records, output, force } => {
             let series = series(records, memory_and_speed)?;
             let chart = Chart {
                 title: "Memory against speed",
@@ -22,16 +22,32 @@ pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
                 y: "tokens per second after the prompts",
                 joined: false,
             };
-            (draw(&chart, &series), output, count(&series))
+            (draw(&chart, &series), output, count(&series), force, paths(records))
         }
     };
-    std::fs::write(output, svg).with_context(|| output.display().to_string())?;
+    texts::write(output, svg.as_bytes(), &inputs, force.force)?;
     if json {
-        json::print(&json!({ "plot": output, "points": points }))?;
+        json::print(&json!({ "plot": output.display().to_string(), "points": points }))?;
     } else {
         say!("wrote {} with {points} points", output.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The files of the records.
+fn paths(records: &[String]) -> Vec<PathBuf> {
+    records.iter().map(|record| name_and_path(record).1).collect()
+}
+
+/// The name of a series and its file: NAME=FILE, or FILE alone, after which the series is named.
+fn name_and_path(record: &str) -> (String, PathBuf) {
+    match record.split_once('=') {
+        Some((name, path)) => (name.to_owned(), PathBuf::from(path)),
+        None => {
+            let stem = Path::new(record).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            (stem.unwrap_or_default(), PathBuf::from(record))
+        }
+    }
 }
 
 fn count(series: &[Series]) -> usize {
@@ -42,13 +58,7 @@ fn count(series: &[Series]) -> usize {
 fn series(records: &[String], point: impl Fn(&Value) -> Option<Point>) -> anyhow::Result<Vec<Series>> {
     let mut all: Vec<Series> = Vec::new();
     for record in records {
-        let (name, path) = match record.split_once('=') {
-            Some((name, path)) => (name.to_owned(), PathBuf::from(path)),
-            None => {
-                let stem = Path::new(record).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-                (stem.unwrap_or_default(), PathBuf::from(record))
-            }
-        };
+        let (name, path) = name_and_path(record);
         let objects = read(&path)?;
         let mut found = 0;
         for object in &objects {

@@ -1,18 +1,19 @@
 use crate::args::QuantizeArgs;
-use crate::json;
-use crate::out::say;
-use crate::progress::Bar;
-use crate::table::{bytes, table};
+use crate::out::{prose, say};
+use crate::progress::{Bar, CALIBRATING, CODING, QUANTIZING};
+use crate::table::{bytes, count, list, table};
+use crate::{interrupt, json, sources, texts, warnings};
 use anyhow::Context;
 use bytesize::ByteSize;
 use ecq::encode::EncodeOptions;
 use ecq::grids::rate;
+use ecq::source::{self, Source};
 use ecq::{
-    CalibrationOptions, CalibrationText, GridChoice, Kind, Limits, PackError, PackOptions, PackReport,
-    Target, TensorReport, options, pack, pack_calibrated, source,
+    CalibrationOptions, CalibrationText, Destination, GridChoice, Kind, Limits, PackError, PackOptions,
+    PackReport, Target, TensorReport, options, pack, pack_calibrated,
 };
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
@@ -30,24 +31,36 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
     for text in &args.r#override {
         options.add_override(text)?;
     }
+    let asked = Asked::of(args)?;
     let model = source::open(&args.model, &Limits::default())?;
-    let name = args.model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    options.check(model.tensors())?;
     let dest = if args.dry_run { None } else { args.output.as_deref() };
-    let report = match calibration(args)? {
-        None => pack(&*model, &name, dest, &options, &Bar::new(json))?,
-        Some(calibration) => {
-            // Beside the file, for it is as large as the model and outlives an interruption.
-            let kept = args.calibration_folder.clone();
-            let beside = dest.map(|dest| PathBuf::from(format!("{}.calibration", dest.display())));
-            let passing = tempfile::tempdir()?;
-            let folder = kept.as_deref().or(beside.as_deref()).unwrap_or(passing.path());
-            let report =
-                pack_calibrated(&*model, &name, dest, folder, options, &calibration, &Bar::new(json))?;
-            if kept.is_none() {
-                std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
-            }
-            report
-        }
+    if let Some(dest) = dest {
+        let inputs = [model.files(), asked.files()].concat();
+        Destination::file(dest).replacing(args.force.force).check(&inputs)?;
+    }
+    if let Some(folder) = &args.calibration_folder {
+        check_calibration_folder(folder)?;
+    }
+    let calibration = asked.calibration(args, &options, &*model)?;
+    if !args.lossless && args.embedding.is_none() && calibration.is_some() {
+        // Where the model is watched, the embedding's errors are weighed as all others are.
+        options.embedding = GridChoice::parse("uniform")?;
+        options.embedding.set_steps(&args.steps)?;
+    }
+    warn(args, &*model, &options, calibration.as_ref(), dest)?;
+    interrupt::catch()?;
+    let steps = match (&calibration, args.lossless) {
+        (Some(_), _) => CALIBRATING,
+        (None, true) => CODING,
+        (None, false) => QUANTIZING,
+    };
+    let bar = Bar::of_job(json, steps);
+    let report = packed(args, &*model, dest, options, calibration.as_ref(), &bar);
+    drop(bar);
+    let report = match report {
+        Err(error) if is_cancelled(&error) => return Err(error.context(how_to_go_on(args, dest))),
+        other => other?,
     };
     if json {
         json::print(&report)?;
@@ -64,27 +77,235 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What to calibrate on, if that was asked for.
-fn calibration(args: &QuantizeArgs) -> anyhow::Result<Option<CalibrationOptions>> {
-    let words: Vec<&str> = args.calibrate.iter().map(String::as_str).collect();
-    let text = match words[..] {
-        [] => return Ok(None),
-        ["none"] => CalibrationText::Own,
-        ["default"] => CalibrationOptions::default_text(),
-        _ => {
-            let mut texts = Vec::new();
-            for word in words {
-                match (word, CalibrationOptions::default_text()) {
-                    ("default", CalibrationText::Texts(default)) => texts.extend(default),
-                    _ => texts.push((
-                        word.to_owned(),
-                        std::fs::read_to_string(word).with_context(|| word.to_owned())?,
-                    )),
+fn packed(
+    args: &QuantizeArgs,
+    model: &dyn Source,
+    dest: Option<&Path>,
+    options: PackOptions,
+    calibration: Option<&CalibrationOptions>,
+    bar: &Bar,
+) -> anyhow::Result<PackReport> {
+    let name = args.model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some(calibration) = calibration else { return Ok(pack(model, &name, dest, &options, bar)?) };
+    // Beside the file, for it is as large as the model and outlives an interruption.
+    let kept = args.calibration_folder.clone();
+    let beside = dest.map(calibration_beside);
+    let passing = tempfile::tempdir()?;
+    let folder = kept.as_deref().or(beside.as_deref()).unwrap_or(passing.path());
+    let report = pack_calibrated(model, &name, dest, folder, options, calibration, bar)?;
+    if kept.is_none() {
+        std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    Ok(report)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn calibration_beside(dest: &Path) -> PathBuf {
+    with_suffix(dest, ".calibration")
+}
+
+fn check_calibration_folder(folder: &Path) -> Result<(), PackError> {
+    if folder.exists() && !folder.is_dir() {
+        let option = format!("--calibration-folder {}", folder.display());
+        return Err(PackError::Option { option, why: "is a file; expected a folder".to_owned() });
+    }
+    Ok(())
+}
+
+fn is_cancelled(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<PackError>(), Some(PackError::Cancelled))
+}
+
+/// What an interrupted run left, and how to go on.
+fn how_to_go_on(args: &QuantizeArgs, dest: Option<&Path>) -> String {
+    let Some(dest) = dest else { return "interrupted; nothing was written".to_owned() };
+    let left = [with_suffix(dest, ".partial"), calibration_beside(dest)];
+    let left = left.into_iter().chain(args.calibration_folder.clone()).filter(|path| path.exists());
+    let left: Vec<String> =
+        left.map(|path| format!("{} ({})", path.display(), bytes(length_of(&path)))).collect();
+    if left.is_empty() {
+        return "interrupted before anything was kept; run the same command again".to_owned();
+    }
+    format!(
+        "interrupted; what is done lies in {}. The same command with --resume goes on; remove that to start anew",
+        left.join(" and ")
+    )
+}
+
+/// Bytes of the files in a folder.
+fn length_of(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let length = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(facts) if facts.is_dir() => length_of(&entry.path()),
+        Ok(facts) => facts.len(),
+        Err(_) => 0,
+    };
+    entries.map(length).sum()
+}
+
+/// Says what a person may want to know before the work.
+fn warn(
+    args: &QuantizeArgs,
+    model: &dyn Source,
+    options: &PackOptions,
+    calibration: Option<&CalibrationOptions>,
+    dest: Option<&Path>,
+) -> anyhow::Result<()> {
+    if args.model.is_dir() {
+        warnings::no_config(model, &args.model)?;
+    }
+    if !args.lossless {
+        warnings::requantizing(model, &args.model);
+    }
+    if let Some(calibration) = calibration {
+        warnings::calibrating(model, calibration.tokens, args.calibrate.is_empty());
+    }
+    let Some(dest) = dest else { return Ok(()) };
+    if !args.resume && with_suffix(dest, ".partial").exists() {
+        let partial = with_suffix(dest, ".partial");
+        warnings::note(&format!(
+            "{} is left of an interrupted run and is overwritten now; --resume would have gone on with it",
+            partial.display()
+        ));
+    }
+    let weights: u64 = model.tensors().iter().map(|t| t.weights()).sum();
+    let file = match (args.lossless, options.target) {
+        // Coding without loss saves a third at most.
+        (true, _) => model.bytes() * 2 / 3,
+        (_, Target::Size(bytes)) => bytes * 9 / 10,
+        (_, Target::Bpw(bpw)) => (weights as f64 * bpw / 8.0 * 0.9) as u64,
+        (_, Target::Factor(_)) => 0,
+    };
+    let about = if args.lossless { model.bytes() } else { file };
+    let learned = calibration.map_or(0, |_| model.bytes() + 4 * weights);
+    let folder = dest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Tensors lie in the journal's folder until the file is put together from them.
+    let done = if args.resume { length_of(&with_suffix(dest, ".partial")) } else { 0 };
+    warnings::room(folder, (2 * file).saturating_sub(done), (2 * about + learned).saturating_sub(done))
+}
+
+/// Bits per weight below which a model is calibrated unless that is turned off.
+const CALIBRATED_BELOW: f64 = 4.0;
+
+/// What `--calibrate` asks for.
+enum Asked {
+    Default,
+    Off,
+    Own,
+    /// Names and texts, and the files they come from.
+    Texts(Vec<(String, String)>, Vec<PathBuf>),
+}
+
+impl Asked {
+    fn of(args: &QuantizeArgs) -> anyhow::Result<Self> {
+        let wrong = |why: &str| {
+            let option = format!("--calibrate {}", args.calibrate[0].display());
+            Err(PackError::Option { option, why: why.to_owned() }.into())
+        };
+        let words: Vec<&str> = args.calibrate.iter().map(|word| word.to_str().unwrap_or_default()).collect();
+        if words.contains(&"none") {
+            return wrong("is called `self` now (a text that the model writes); `off` turns calibration off");
+        }
+        match words[..] {
+            [] => return Ok(Self::Default),
+            ["off"] => return Ok(Self::Off),
+            ["self"] => return Ok(Self::Own),
+            _ if words.contains(&"off") || words.contains(&"self") => {
+                return wrong("`off` and `self` stand alone; files and `default` are mixed");
+            }
+            _ => {}
+        }
+        let (mut texts, mut files) = (Vec::new(), Vec::new());
+        for (path, word) in args.calibrate.iter().zip(words) {
+            match (word, CalibrationOptions::default_text()) {
+                ("default", CalibrationText::Texts(default)) => texts.extend(default),
+                _ => {
+                    texts.push((path.display().to_string(), texts::read(path)?));
+                    files.push(path.clone());
                 }
             }
-            CalibrationText::Texts(texts)
+        }
+        Ok(Self::Texts(texts, files))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Texts(_, files) => files.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What to calibrate on, if at all.
+    fn calibration(
+        self,
+        args: &QuantizeArgs,
+        options: &PackOptions,
+        model: &dyn Source,
+    ) -> anyhow::Result<Option<CalibrationOptions>> {
+        let like = like(args)?;
+        let text = match self {
+            Self::Off if like.is_some() => {
+                let why = "needs calibration; leave out `--calibrate off`".to_owned();
+                return Err(PackError::Option { option: "--match".to_owned(), why }.into());
+            }
+            Self::Off => return Ok(None),
+            Self::Own => CalibrationText::Own,
+            Self::Texts(texts, _) => CalibrationText::Texts(texts),
+            Self::Default => {
+                if args.lossless || like.is_none() && !calibrates_by_default(args, options, model) {
+                    return Ok(None);
+                }
+                if let Err(error) = sources::config_of(model) {
+                    let why = format!(
+                        "below 4 bits a weight the model is run to learn what errors cost, and it does not run: \
+                         {error}. `--calibrate off` quantizes without, for much worse text"
+                    );
+                    return Err(PackError::Calibration(why).into());
+                }
+                CalibrationOptions::default_text()
+            }
+        };
+        Ok(Some(CalibrationOptions {
+            text,
+            like,
+            tokens: args.calibration_tokens,
+            length: args.calibration_window,
+            seed: args.seed,
+            reuse: args.resume || args.calibration_folder.is_some(),
+        }))
+    }
+}
+
+/// Whether the block projections will have so few bits that they need calibration.
+fn calibrates_by_default(args: &QuantizeArgs, options: &PackOptions, model: &dyn Source) -> bool {
+    // Centroids are made of weights alone.
+    if args.levels != "grid" {
+        return false;
+    }
+    let GridChoice::Uniform { bpw, .. } = options.linear else { return false };
+    let bits = match (bpw, options.target) {
+        (Some(bpw), _) => bpw,
+        (None, Target::Bpw(bpw)) => bpw,
+        (None, Target::Factor(_)) => return true,
+        (None, Target::Size(bytes)) => {
+            let weights = |kind: Kind| -> u64 {
+                model.tensors().iter().filter(|t| t.kind == kind).map(|t| t.weights()).sum()
+            };
+            // Embedding and head take their eight bits first.
+            let rest = bytes.saturating_sub(weights(Kind::Embedding));
+            8.0 * rest as f64 / weights(Kind::Linear).max(1) as f64
         }
     };
+    bits < CALIBRATED_BELOW
+}
+
+/// The grid that `--match` names.
+fn like(args: &QuantizeArgs) -> anyhow::Result<Option<GridChoice>> {
     let like = args.r#match.as_deref().map(|word| match word.strip_prefix("mlx") {
         Some(bits) => GridChoice::parse(&format!("affine:{bits}:64")),
         None => GridChoice::parse(word),
@@ -94,14 +315,7 @@ fn calibration(args: &QuantizeArgs) -> anyhow::Result<Option<CalibrationOptions>
         let why = "expected mlx2 to mlx8, affine:BITS[:GROUP] or absmax:BITS[:tensor|row|GROUP]".to_owned();
         return Err(PackError::Option { option: format!("--match {word}"), why }.into());
     }
-    Ok(Some(CalibrationOptions {
-        text,
-        like,
-        tokens: args.calibration_tokens,
-        length: args.calibration_window,
-        seed: args.seed,
-        reuse: args.resume || args.calibration_folder.is_some(),
-    }))
+    Ok(like)
 }
 
 /// The grids and the target that were asked for.
@@ -111,9 +325,7 @@ fn grids(args: &QuantizeArgs) -> anyhow::Result<PackOptions> {
     }
     let mut options = PackOptions::quantizing();
     options.linear = GridChoice::parse(&args.grid)?;
-    // Where the model is watched, the embedding's errors are weighed as all others are.
-    let default = if args.calibrate.is_empty() { "8" } else { "uniform" };
-    let embedding = args.embedding.as_deref().unwrap_or(default);
+    let embedding = args.embedding.as_deref().unwrap_or("8");
     options.embedding = match embedding.parse::<u8>() {
         Ok(bits) => GridChoice::parse(&format!("absmax:{bits}:row"))?,
         Err(_) => GridChoice::parse(embedding)?,
@@ -139,7 +351,7 @@ fn grids(args: &QuantizeArgs) -> anyhow::Result<PackOptions> {
 }
 
 fn print_tensors(report: &PackReport) {
-    let mut rows = table(&["tensor", "coding", "why", "shape", "source", "file", "bpw", "SQNR dB"], 3);
+    let mut rows = list(&["tensor", "coding", "why", "shape", "source", "file", "bpw", "SQNR dB"], 3);
     for t in &report.tensors {
         rows.add_row([
             t.name.clone(),
@@ -160,56 +372,69 @@ fn decibels(sqnr_db: Option<f64>) -> String {
 }
 
 fn print_summary(report: &PackReport) {
-    let mut rows = table(&["what", "codings", "weights", "source", "file", "bpw", "was", "SQNR dB"], 2);
     let groups: [(&str, Kind); 3] =
         [("block projections", Kind::Linear), ("embedding, head", Kind::Embedding), ("others", Kind::Other)];
+    let of = |kind: Kind| report.tensors.iter().filter(move |t| t.kind == kind);
+    // Calibrated steps trade this noise for one that matters less: its number would mislead.
+    let noises = [report.sqnr_linear_db, report.sqnr_embedding_db];
+    let with_noise = report.expected_kl.is_none() && noises.iter().any(Option::is_some);
+    let mut headings = vec!["what", "weights", "source", "file", "bpw", "was"];
+    headings.extend(with_noise.then_some("SQNR dB"));
+    let mut rows = table(&headings, 1);
+    let mut add = |label: &str, weights: u64, source: u64, file: u64, noise: Option<f64>| {
+        let bpw = |bytes: u64| match weights {
+            0 => String::new(),
+            weights => format!("{:.3}", 8.0 * bytes as f64 / weights as f64),
+        };
+        let mut cells = vec![
+            label.to_owned(),
+            if weights == 0 { String::new() } else { count(weights) },
+            if source == 0 { String::new() } else { bytes(source) },
+            bytes(file),
+            bpw(file),
+            if source == 0 { String::new() } else { bpw(source) },
+        ];
+        cells.extend(with_noise.then(|| decibels(noise)));
+        rows.add_row(cells);
+    };
     let mut counted = 0;
     for (label, kind) in groups {
-        let of_kind: Vec<&TensorReport> = report.tensors.iter().filter(|t| t.kind == kind).collect();
-        if of_kind.is_empty() {
-            continue;
-        }
-        let mut codings = BTreeMap::new();
-        of_kind
-            .iter()
-            .for_each(|t| *codings.entry(t.coding.as_deref().unwrap_or(&t.dtype)).or_insert(0) += 1);
-        let codings: Vec<_> = codings.iter().map(|(coding, n)| format!("{n} {coding}")).collect();
-        let sum = |value: fn(&TensorReport) -> u64| of_kind.iter().map(|t| value(t)).sum::<u64>();
-        let (weights, source, file) =
-            (sum(|t| t.rows as u64 * t.cols as u64), sum(|t| t.source_bytes), sum(|t| t.bytes));
+        let sum = |value: fn(&TensorReport) -> u64| of(kind).map(value).sum::<u64>();
+        let (weights, file) = (sum(|t| t.rows as u64 * t.cols as u64), sum(|t| t.bytes));
+        let noise = match kind {
+            Kind::Linear => report.sqnr_linear_db,
+            Kind::Embedding => report.sqnr_embedding_db,
+            Kind::Other => None,
+        };
         counted += file;
-        rows.add_row([
-            label.to_owned(),
-            codings.join(", "),
-            weights.to_string(),
-            bytes(source),
-            bytes(file),
-            format!("{:.3}", 8.0 * file as f64 / weights as f64),
-            format!("{:.3}", 8.0 * source as f64 / weights as f64),
-            decibels(match kind {
-                Kind::Linear => report.sqnr_linear_db,
-                Kind::Embedding => report.sqnr_embedding_db,
-                Kind::Other => None,
-            }),
-        ]);
+        if of(kind).next().is_some() {
+            add(label, weights, sum(|t| t.source_bytes), file, noise);
+        }
     }
     let weights: u64 = report.tensors.iter().map(|t| t.rows as u64 * t.cols as u64).sum();
-    let rest = report.file_bytes - counted;
-    rows.add_row(["config, tokenizer, header", "", "", "", &bytes(rest), "", "", ""].map(str::to_owned));
-    rows.add_row([
-        "all".to_owned(),
-        String::new(),
-        weights.to_string(),
-        bytes(report.source_bytes),
-        bytes(report.file_bytes),
-        format!("{:.3}", report.bpw_total),
-        format!("{:.3}", 8.0 * report.source_bytes as f64 / weights as f64),
-        String::new(),
-    ]);
+    add("config, tokenizer", 0, 0, report.file_bytes.saturating_sub(counted), None);
+    add("all", weights, report.source_bytes, report.file_bytes, None);
     say!("{rows}");
+    let mut codings = BTreeMap::new();
+    for tensor in &report.tensors {
+        *codings.entry(tensor.coding.as_deref().unwrap_or(&tensor.dtype)).or_insert(0) += 1;
+    }
+    let codings: Vec<_> = codings.iter().map(|(coding, n)| format!("{n} {coding}")).collect();
+    prose(&format!("tensors: {}", codings.join(", ")));
+    if let Some(kl) = report.expected_kl {
+        prose(&format!(
+            "expected KL: about {kl:.2} nats a token on texts like those of calibration, two or three times that on \
+             others. KL says how far its next-token probabilities are from the model's: 0 is the same model, less is \
+             better. `ecq eval X.ecq --text FILE --reference MODEL` measures it."
+        ));
+    }
     let rss = report.peak_rss_bytes.map(|n| format!(", peak memory {}", bytes(n))).unwrap_or_default();
     let saved = 100.0 * (1.0 - report.file_bytes as f64 / report.source_bytes as f64);
-    say!("{saved:.1}% smaller, {:.1} s{rss}", report.seconds);
+    let saved = match saved {
+        saved if saved < 0.0 => format!("{:.1}% larger", -saved),
+        saved => format!("{saved:.1}% smaller"),
+    };
+    say!("{saved}, {:.1} s{rss}", report.seconds);
     if report.resumed_tensors > 0 {
         say!("{} tensors were taken over from the interrupted run", report.resumed_tensors);
     }

@@ -1,22 +1,24 @@
 use crate::args::ReportArgs;
 use crate::out::say;
 use crate::progress::Bar;
-use crate::{json, page};
-use anyhow::Context;
+use crate::{json, page, texts};
 use ecq::encode::EncodeOptions;
-use ecq::{Limits, SAMPLE_WEIGHTS, analyze::analyze, compare_grids, source};
+use ecq::{Destination, Limits, SAMPLE_WEIGHTS, analyze::analyze, compare_grids, source};
 use std::process::ExitCode;
 
 pub fn run(args: &ReportArgs, json: bool) -> anyhow::Result<ExitCode> {
     let model = source::open(&args.model, &Limits::default())?;
+    Destination::file(&args.output).replacing(args.force.force).check(&model.files())?;
     let analysis = analyze(&*model, &EncodeOptions::default(), &Bar::new(json))?;
     let most = if args.all { u64::MAX } else { SAMPLE_WEIGHTS };
     let grids = compare_grids(&*model, most, &Bar::new(json))?;
     let title = args.model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let page = page::report(&title, model.format(), &analysis, &grids);
-    std::fs::write(&args.output, page).with_context(|| args.output.display().to_string())?;
+    texts::write(&args.output, page.as_bytes(), &model.files(), args.force.force)?;
     if json {
-        json::print(&serde_json::json!({ "report": args.output, "analysis": analysis, "grids": grids }))?;
+        json::print(
+            &serde_json::json!({ "report": args.output.display().to_string(), "analysis": analysis, "grids": grids }),
+        )?;
     } else {
         say!("wrote {}", args.output.display());
     }

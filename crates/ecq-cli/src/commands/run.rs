@@ -1,59 +1,95 @@
 use super::complete::{Completed, Sequence, complete};
-use super::engine::{Loaded, catch_interrupt, option, sampling};
+use super::engine::{Loaded, option, sampling};
 use crate::args::RunArgs;
-use crate::json;
 use crate::out::{say, write};
 use crate::table::{bytes, three_digits};
+use crate::wrap::{Wrap, terminal_columns};
+use crate::{interrupt, json, texts, warnings};
 use ecq::runtime::{Engine, FinishReason, Request, Usage};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
-    catch_interrupt()?;
+    interrupt::catch()?;
     if let Some(n) = args.log_probs
         && !json
     {
         return Err(option("log-probs", &n.to_string())("needs --json".to_owned()).into());
     }
     let sampling = sampling(&args.sample)?;
+    let text = prompt(args)?;
+    if args.samples > 1 && sampling.temperature == 0.0 {
+        warnings::note(
+            "the likeliest token is taken each time, so all continuations will be the same; a --temperature above 0 \
+             draws different ones",
+        );
+    }
     let loaded = Loaded::open(&args.engine)?;
-    let prompt = loaded.tokenizer.encode(&args.prompt, true)?;
-    let longest = prompt.len().saturating_add(args.tokens);
-    let mut engine = loaded.text_engine(args.sequences, longest, &args.draft)?;
+    let prompt = loaded.tokenizer.encode(&text, true)?;
+    let longest = prompt.len().saturating_add(args.max_tokens);
+    let mut engine = loaded.text_engine(args.samples, longest, &args.draft)?;
     let ends = if args.ignore_end { &[] } else { loaded.tokenizer.end_tokens() };
     let request = Request {
         sampling,
         end_tokens: ends.into(),
         stop: args.stop.clone(),
-        sequences: args.sequences,
+        sequences: args.samples,
         log_probs: args.log_probs,
-        ..Request::new(prompt, args.tokens)
+        ..Request::new(prompt, args.max_tokens)
     };
-    let several = args.sequences > 1;
+    let several = args.samples > 1;
+    // On a terminal lines break between words; elsewhere the text is what it is.
+    let mut wrap = Wrap::new(terminal_columns().unwrap_or(usize::MAX), 0);
+    let wraps = terminal_columns().is_some();
+    let mut show = |piece: &str| match wraps {
+        true => write(&wrap.push(piece)),
+        false => write(piece),
+    };
     if !json {
         if several {
             say!("--- 1");
         }
-        write(&args.prompt);
+        show(&text);
     }
     // The first text is shown as it comes, others when all are complete.
     let completed = complete(&mut engine, request, |sequence, text| {
         if !json && sequence == 0 {
-            write(text);
+            show(text);
         }
+    })
+    .map_err(|error| {
+        if !json {
+            // The prompt is on the line.
+            say!("");
+        }
+        loaded.advise(error)
     })?;
     if json {
         json::print(&object(args, &loaded, &engine, &completed))?;
     } else {
-        say!("");
+        say!("{}", if wraps { wrap.finish() } else { String::new() });
         for (i, sequence) in completed.sequences.iter().enumerate().skip(1) {
-            say!("--- {}\n{}{}", i + 1, args.prompt, sequence.text);
+            let columns = terminal_columns().unwrap_or(usize::MAX);
+            let mut wrap = Wrap::new(columns, 0);
+            let whole = format!("{text}{}", sequence.text);
+            let whole = if wraps { wrap.push(&whole) + &wrap.finish() } else { whole };
+            say!("--- {}\n{whole}", i + 1);
         }
         report(args, &loaded, &engine, &completed);
     }
     let interrupted = completed.sequences.iter().any(|s| s.reason == FinishReason::Cancelled);
     Ok(if interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS })
+}
+
+/// The text to continue: given, of a file, or of standard input.
+fn prompt(args: &RunArgs) -> anyhow::Result<String> {
+    match (&args.prompt, &args.file) {
+        (Some(prompt), _) if prompt != "-" => Ok(prompt.clone()),
+        (_, Some(file)) => Ok(texts::without_last_line_end(texts::read(file)?)),
+        _ => Ok(texts::without_last_line_end(texts::read(Path::new("-"))?)),
+    }
 }
 
 /// What scripts get: facts of the first sequence, and what differs from one to the next.
@@ -75,6 +111,9 @@ fn object(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Complete
     let of = |sequence: &Sequence| {
         let Sequence { tokens, text, log_probs, reason, .. } = sequence;
         let mut object = json!({ "text": text, "tokens": tokens, "finish_reason": reason.name() });
+        if *reason == FinishReason::ContextFull {
+            object["context_full"] = true.into();
+        }
         if args.log_probs.is_some() {
             let tokens = tokens.iter().zip(log_probs).map(|(token, of_token)| {
                 let top =
@@ -117,7 +156,7 @@ fn report(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Complete
     let speed = if after_first == 0 { 0.0 } else { after_first as f64 / decode.as_secs_f64().max(1e-9) };
     let count = completed.sequences.len();
     eprintln!(
-        "{}: prompt {} tokens at {} tokens/s, then {}{} at {} tokens/s; weights {}, keys and values {}{}",
+        "{}: prompt {} tokens at {} tokens/s, then {}{} at {} tokens/s\nweights {}, keys and values {}{}",
         loaded.model.mode().0,
         first.prompt_tokens,
         three_digits(first.prefill_tokens_per_s()),

@@ -129,7 +129,7 @@ impl Calibration {
                 let x = spill.read(layer, start, rows_at(start))?;
                 spill.write(layer + 1, start, &block.forward(&x))?;
                 crate::progress::check(progress)?;
-                progress.advance(rows_at(start) as u64, &format!("forward, block {layer}"));
+                progress.advance(rows_at(start) as u64, &format!("block {} of {layers} forward", layer + 1));
             }
             journal.set(Watched { forward: layer + 1, backward })?;
         }
@@ -159,7 +159,8 @@ impl Calibration {
                 let dy = spill.read(gradients_at(layer + 1), start, rows_at(start))?;
                 spill.write(gradients_at(layer), start, &block.backward(&x, &dy, &mut sums)?)?;
                 crate::progress::check(progress)?;
-                progress.advance(2 * rows_at(start) as u64, &format!("backward, block {layer}"));
+                progress
+                    .advance(2 * rows_at(start) as u64, &format!("block {} of {layers} backward", layer + 1));
             }
             for (matrix, sums) in block.matrices.iter().zip(sums.0) {
                 sums.moments().save(&file_of(folder, &matrix.name, "moments"))?;

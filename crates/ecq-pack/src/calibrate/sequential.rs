@@ -119,7 +119,10 @@ impl Calibration {
         fitted.iter().for_each(|(name, fitted)| quantizer.resume(name, *fitted));
         let mut work = Work { watched: self, place, streams, quantizer, fitted };
         progress.begin("quantizing in turn", (tokens.len() * config.blocks.len()) as u64);
-        if blocks == 0 {
+        if blocks > 0 {
+            // Done by the run that this one resumes.
+            progress.advance((tokens.len() * blocks) as u64, &format!("block {blocks}"));
+        } else {
             work.embed(checkpoint, sequences)?;
         }
         for layer in blocks..config.blocks.len() {
@@ -195,6 +198,7 @@ impl Work<'_> {
         length: usize,
         progress: &dyn Progress,
     ) -> Result<()> {
+        let layers = checkpoint.config().blocks.len();
         let block = Block::load(checkpoint, layer, length)?;
         let mut coded = block.clone();
         let tables = [layer % 2, (layer + 1) % 2];
@@ -208,7 +212,7 @@ impl Work<'_> {
                 let product = product[i].read(0, start, rows)?;
                 x[i].write(tables[1], start, &block.after_down(&middle, &product))?;
             }
-            progress.advance(rows as u64, &format!("block {layer}"));
+            progress.advance(rows as u64, &format!("block {} of {layers}", layer + 1));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Checkpoint folders as Hugging Face and MLX have them.
 
 use super::{ExportReport, check, floats, rope};
+use crate::destination::Destination;
 use crate::error::{PackError, Result};
 use crate::progress;
 use crate::progress::Progress;
@@ -108,6 +109,7 @@ pub fn export_checkpoint(
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
     let source = EcqSource::open(file, limits)?;
+    Destination::folder(dest).replacing(true).check(&source.files())?;
     let (origin, mut config, mut files) = conventions(&source, options, limits)?;
     let float = options.dtype.unwrap_or_else(|| float_of_config(&config));
     let mut outgoing = Vec::new();

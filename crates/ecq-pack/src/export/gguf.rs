@@ -2,6 +2,7 @@
 //! has.
 
 use super::{ExportReport, check, floats};
+use crate::destination::Destination;
 use crate::error::{PackError, Result};
 use crate::progress::{self, Progress};
 use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, Tensor};
@@ -30,6 +31,7 @@ pub fn export_gguf(
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
     let source = EcqSource::open(file, limits)?;
+    Destination::file(dest).replacing(true).check(&source.files())?;
     if !source.file().files().any(|name| name == HEADER_FILE) {
         let from = &source.file().model().source.format;
         return Err(PackError::Export(format!("the model came from {from}; it carries no GGUF header")));

@@ -2,7 +2,8 @@ use super::{RideAlong, Source, Tensor, TensorFacts, dtype_name, fields, fingerpr
 use crate::error::{PackError, Result};
 use ecq_core::{Grid, Kind, Limits};
 use ecq_format::checkpoint::{Checkpoint, CheckpointError, Form, Loaded, Quantization, Weight, kind};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A checkpoint of Hugging Face: floats, or layers that MLX, GPTQ or AWQ quantized.
@@ -136,5 +137,26 @@ impl Source for CheckpointSource {
 
     fn bytes(&self) -> u64 {
         self.checkpoint.shards().iter().map(|shard| shard.file_bytes).sum()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        // Shards, and all that rides along from their folder: index, configuration, tokenizer.
+        let mut files: Vec<PathBuf> =
+            self.checkpoint.shards().iter().map(|shard| shard.path.clone()).collect();
+        let folders: BTreeSet<PathBuf> =
+            files.iter().filter_map(|path| path.parent().map(Path::to_owned)).collect();
+        for folder in folders {
+            let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+            // What cannot be listed is not read either.
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                let text = ["json", "jinja", "model", "txt"];
+                let extension = path.extension().and_then(|extension| extension.to_str());
+                if extension.is_some_and(|extension| text.contains(&extension)) {
+                    files.push(path);
+                }
+            }
+        }
+        files
     }
 }

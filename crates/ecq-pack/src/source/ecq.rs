@@ -4,11 +4,12 @@ use ecq_codec::{decode_codes, decode_grid, decode_raw};
 use ecq_core::{Content, Kind, Limits};
 use ecq_format::container::EcqFile;
 use ecq_format::gguf::GgmlType;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An `.ecq` file.
 #[derive(Debug)]
 pub struct EcqSource {
+    path: PathBuf,
     file: EcqFile,
     tensors: Vec<TensorFacts>,
     fingerprint: String,
@@ -26,7 +27,7 @@ impl EcqSource {
         let tensors = tensors.collect::<Result<_>>()?;
         // The model's facts with the checksums of every part stand in the header.
         let fingerprint = fingerprint(path, format!("{:?}", file.model()).as_bytes())?;
-        Ok(Self { file, tensors, fingerprint })
+        Ok(Self { path: path.to_owned(), file, tensors, fingerprint })
     }
 
     /// The file below.
@@ -106,6 +107,10 @@ impl Source for EcqSource {
 
     fn bytes(&self) -> u64 {
         self.file.summary().file_bytes
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.path.clone()]
     }
 
     fn origin(&self, _: &str) -> Origin {

@@ -2,7 +2,7 @@ use super::{Origin, RideAlong, Source, Tensor, TensorFacts, fingerprint};
 use crate::error::{PackError, Result};
 use ecq_core::{Grid, Kind, Limits};
 use ecq_format::gguf::{Gaps, GgufError, GgufModel, kind, split};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Name under which the header of a GGUF source rides along.
 pub(crate) const HEADER_FILE: &str = "gguf.header";
@@ -100,5 +100,9 @@ impl Source for GgufSource {
         // The header that rides along is that of one file, also where the source is several.
         let bytes = self.model.whole().file_bytes();
         Origin { format: self.format().to_owned(), file: name.to_owned(), bytes }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.model.files().into_iter().map(|(path, _)| path.to_owned()).collect()
     }
 }

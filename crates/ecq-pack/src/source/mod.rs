@@ -19,7 +19,7 @@ use ecq_format::header::LENGTH_BYTES;
 use ecq_format::recognize::{HEAD_BYTES, recognize};
 use std::collections::HashSet;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is known of a tensor before it is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +96,10 @@ pub trait Source: Send + Sync {
     fn fingerprint(&self) -> &str;
     /// Bytes of the source.
     fn bytes(&self) -> u64;
+    /// The files that it is read from, so that none of them is overwritten.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
     /// What a file that is made of it says it was made of; `name` is the source's file name.
     fn origin(&self, name: &str) -> Origin {
         Origin { format: self.format().to_owned(), file: name.to_owned(), bytes: self.bytes() }
