@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn weights_lie_in_the_order_of_both_layouts() {
         // Code i % 16 at weight i.
-        let blocks: Vec<u8> = (0..16).map(|i| (2 * i % 16) | (2 * i + 1) % 16 << 4).collect();
+        let blocks: Vec<u8> = (0..16).map(|i| (2 * i % 16) | ((2 * i + 1) % 16) << 4).collect();
         let joined = join(&blocks, &[128]).unwrap();
         let mut weights = [0.0; 32];
         dequantize(GgmlType::Mxfp4, &joined, &mut weights).unwrap();

@@ -134,9 +134,12 @@ fn overrides_hybrid_and_auto_choose_codings() {
 fn a_source_that_is_no_model_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x");
-    for (bytes, word) in
-        [(&b""[..], "empty"), (b"PK\x03\x04zip", "starts with"), (b"\x02\0\0\0\0\0\0\0{}", "no tensors")]
-    {
+    for (bytes, word) in [
+        (&b""[..], "empty"),
+        (b"PK\x03\x04zip", "zip archive"),
+        (b"\xfe\x01", "starts with"),
+        (b"\x02\0\0\0\0\0\0\0{}", "no tensors"),
+    ] {
         std::fs::write(&path, bytes).unwrap();
         let error = source::open(&path, &Limits::default()).err().unwrap().to_string();
         assert!(error.contains(word), "{error}");

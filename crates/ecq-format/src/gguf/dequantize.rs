@@ -131,7 +131,7 @@ fn tq1_0(b: &[u8; 54], y: &mut [f32; 256]) {
         for power in &POWERS[..digits] {
             for (q, y) in b[first..first + len].iter().zip(&mut y) {
                 // The byte is a fraction of 256 whose digits are wanted: the one behind the point, times three.
-                let digit = u16::from(q.wrapping_mul(*power)) * 3 >> 8;
+                let digit = (u16::from(q.wrapping_mul(*power)) * 3) >> 8;
                 *y = (i32::from(digit) - 1) as f32 * d;
             }
         }

@@ -120,12 +120,14 @@ fn ranges(gguf: &Gguf) -> Vec<Range<u64>> {
     tensors.sort_by_key(|range| (range.start, range.end));
     let mut at = gguf.header_bytes().len() as u64;
     let mut ranges = Vec::new();
-    for tensor in tensors.into_iter().chain([gguf.file_bytes()..gguf.file_bytes()]) {
-        if tensor.start > at {
-            ranges.push(at..tensor.start);
+    let mut end_at = |start: u64, end: u64| {
+        if start > at {
+            ranges.push(at..start);
         }
-        at = tensor.end;
-    }
+        at = end;
+    };
+    tensors.into_iter().for_each(|tensor| end_at(tensor.start, tensor.end));
+    end_at(gguf.file_bytes(), gguf.file_bytes());
     ranges
 }
 
