@@ -69,14 +69,9 @@ def codes(text):
 
 def streamed(text):
     """As many lines of text as the whole has, perhaps with an end of the last one."""
-    whole = re.findall(r'"text":"([^"]*)"', text)
+    whole = re.findall(r'"text":"([^"\n]*)', text)
     lines = re.findall(r"^(\d+)$", text, re.M)
     return bool(whole and lines) and int(lines[-1]) in (24, 25) and whole[-1].count("\\n") in (23, 24)
-
-
-def full(text):
-    plain, _, as_json = text.partition("{")
-    return "context" in plain and "full" in plain and ("context" in as_json)
 
 
 TODAY = datetime.date.today().isoformat()
@@ -99,7 +94,7 @@ CASES = {
     "D6_eval_begins_with_eos": reference,
     "E1_stream_byte_fallback_goes_silent": streamed,
     "E3_space_between_prompt_and_text": has("xa bc d"),
-    "E4_chat_context_full_unsaid": full,
+    "E4_chat_context_full_unsaid": has("context of 32 tokens is full", '"context_full":true'),
     "F10_chat_line_not_utf8": lambda text: codes(text) == [0],
     "F1_strftime_now": has(f"DUMP:{TODAY}:END"),
     "F2_tools_is_not_none": has("DUMP:Hello:END"),
@@ -107,7 +102,7 @@ CASES = {
     "F6_generation_tag": has("DUMP:user:Hello:END"),
     "F7_pad_and_unk_token": has("DUMP:[<pad>][<unk>]:END"),
     "F9_string_methods": has("DUMP:a-b bc xy:END"),
-    "G10_inspect_what_is_no_ecq": has("GGUF", "folder", no=("os error", "100000000")),
+    "G10_inspect_what_is_no_ecq": has("is a GGUF file; an .ecq file is expected", no=("os error", "100000000")),
     "G1_stale_index": lambda text: codes(text)[-1:] == [0],
     "G3_empty_tensor": lambda text: codes(text)[-1:] == [0],
     "G4_gptq_zero_bias": lambda text: '"nll"' in text,
@@ -118,7 +113,7 @@ CASES = {
     "G6_git_lfs_pointer": both(lambda text: codes(text) == [3], has("LFS pointer")),
     "G8_split_gguf": either(lambda text: '"nll"' in text, lambda text: codes(text) == [5]),
     "H1_export_keeps_quantization_config": lambda text: text.rstrip().endswith("{}"),
-    "H3_export_loses_rope_freqs": nll(8.36821, 2),
+    "H3_export_loses_rope_freqs": either(nll(8.36821, 2), has('cannot export: tensor "rope_freqs.weight"')),
     "H4_gguf_trailing_bytes": either(has("same"), has("not kept"), has("behind")),
     "I1_output_is_the_input": has("unharmed"),
     "I3_export_over_its_source": lambda text: not text.rstrip().endswith("GGUF"),
@@ -133,7 +128,12 @@ CASES = {
 def run(name):
     folder = OPTIONS.cases / name
     with tempfile.TemporaryDirectory() as work:
-        environment = {**os.environ, "ECQ": str(OPTIONS.ecq), "PYTHON": sys.executable, "HOME": work}
+        # Some situations write an output twice, which is refused; those of kind I are about that.
+        wrapper = Path(work) / "ecq"
+        force = "" if name.startswith("I") else 'case "$1" in quantize | export) set -- "$@" --force ;; esac'
+        wrapper.write_text(f'#!/bin/bash\n{force}\nexec "{OPTIONS.ecq}" "$@"\n')
+        wrapper.chmod(0o755)
+        environment = {**os.environ, "ECQ": str(wrapper), "PYTHON": sys.executable, "HOME": work}
         command = ["bash", str(folder / "run.sh"), str(Path(work) / "case")]
         done = subprocess.run(command, env=environment, capture_output=True, timeout=600)
     return (done.stdout + done.stderr).decode("utf-8", "replace")
