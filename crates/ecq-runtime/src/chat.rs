@@ -87,7 +87,8 @@ impl ChatTemplate {
             )));
         }
         let mut environment = environment::environment().map_err(wrong)?;
-        environment.add_template_owned(NAME, source::rewritten(template)).map_err(wrong)?;
+        let source = source::rewritten(template).map_err(RuntimeError::ChatTemplate)?;
+        environment.add_template_owned(NAME, source).map_err(wrong)?;
         let tokens = [("bos_token", bos), ("eos_token", eos)];
         let special_tokens =
             tokens.into_iter().map(|(name, token)| (name.to_owned(), token.into())).collect();

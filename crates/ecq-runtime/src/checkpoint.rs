@@ -245,7 +245,8 @@ impl Checkpoint {
         let mut ids = self.config.end_tokens.clone();
         let mut texts = Vec::new();
         for name in [CONFIG_FILE, GENERATION_FILE] {
-            let json = self.optional_json(name)?.unwrap_or_default();
+            // What is wrong with the configuration is said where it is read as a whole.
+            let json = self.optional_json(name).ok().flatten().unwrap_or_default();
             for part in [Some(&json), json.get("text_config")].into_iter().flatten() {
                 let one = part
                     .get("eos_token_id")

@@ -3,6 +3,7 @@
 use crate::chat::ChatTemplate;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Result, RuntimeError};
+use serde::de::IgnoredAny;
 use std::sync::Arc;
 
 /// A tokenizer of a model, and what belongs to its use.
@@ -64,7 +65,10 @@ impl Tokenizer {
     /// # Errors
     /// When it cannot be built, or its vocabulary is larger than the model's.
     pub fn new(json: &[u8], rows: usize) -> Result<Self> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(wrong)?;
+        // The library panics where a part of a file is no JSON, or a table of characters is cut off.
+        let _: IgnoredAny = serde_json::from_slice(json).map_err(wrong)?;
+        let read = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(json));
+        let mut inner = read.map_err(|_| wrong("tokenizer.json is damaged"))?.map_err(wrong)?;
         // They are settings of the training that the file was written in; transformers drops them as well.
         inner.with_truncation(None).map_err(wrong)?;
         inner.with_padding(None);

@@ -129,6 +129,20 @@ fn added_tokens_may_lie_beyond_the_embedding() {
 }
 
 #[test]
+fn damaged_tokenizers_are_refused() {
+    let mut json = tokenizer_json();
+    json["decoder"] = json!({ "type": "ByteFallback" });
+    let whole = json.to_string();
+    assert!(Tokenizer::new(whole.as_bytes(), ROWS).is_ok());
+    for cut in (0..whole.len()).step_by(3) {
+        assert!(Tokenizer::new(&whole.as_bytes()[..cut], ROWS).is_err(), "{}", &whole[..cut]);
+    }
+    let quoted = whole.replace(r#"{"type":"ByteFallback"}"#, r#"{"type" "ByteFallback"}"#);
+    assert!(Tokenizer::new(quoted.as_bytes(), ROWS).is_err());
+    assert!(Tokenizer::new(b"\xff\xfe", ROWS).is_err());
+}
+
+#[test]
 fn every_file_may_say_which_tokens_end_a_text() {
     let config = |key: &str, value: Value| {
         let mut config = json!({

@@ -6,8 +6,8 @@
 //! generation %}` of transformers becomes `{% with %}`, which also is a scope of its own. Line breaks are
 //! `\n`, as Jinja2's lexer makes them.
 //!
-//! Grammar: `jinja2/parser.py` and `jinja2/lexer.py` of Jinja2 3.1. A tag that this grammar does not accept
-//! stays as it is, so that minijinja complains about it.
+//! Grammar: `jinja2/parser.py` and `jinja2/lexer.py` of Jinja2 3.1. A tag that this grammar does not accept is an
+//! error: nothing else reaches minijinja, whose own slices can panic and whose own operators have no bounds.
 
 use std::fmt::Write;
 
@@ -32,7 +32,10 @@ const MOST_DEPTH: usize = 60;
 const COUNTED_TEXT: usize = 32;
 
 /// The source as minijinja shall read it.
-pub(super) fn rewritten(template: &str) -> String {
+///
+/// # Errors
+/// Says which tag this grammar does not accept.
+pub(super) fn rewritten(template: &str) -> Result<String, String> {
     let template = template.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(template.len() * 2);
     let mut rest = template.as_str();
@@ -44,15 +47,15 @@ pub(super) fn rewritten(template: &str) -> String {
             b'%' => raw_block(&mut out, rest).or_else(|| tag(&mut out, rest, "%}")),
             _ => tag(&mut out, rest, "}}"),
         };
-        match used {
-            Some(used) => rest = &rest[used..],
-            // The lexer of minijinja says what is wrong.
-            None => break,
-        }
+        let Some(used) = used else {
+            let line = template[..template.len() - rest.len()].matches('\n').count() + 1;
+            let shown: String = rest.chars().take_while(|&c| c != '\n').take(60).collect();
+            return Err(format!("syntax error in line {line}, at {shown:?}"));
+        };
+        rest = &rest[used..];
     }
-    // No tag begins in it, or one that is broken.
     out.push_str(rest);
-    out
+    Ok(out)
 }
 
 fn tag_start(text: &str) -> Option<usize> {
@@ -140,17 +143,13 @@ fn tag(out: &mut String, rest: &str, close: &str) -> Option<usize> {
         "}}" => parser.expressions(),
         _ => parser.statement(),
     };
-    match text.filter(|_| parser.at == tokens.len()) {
-        Some(text) => {
-            let lines = rest[..length].matches('\n').count();
-            let written = text.matches('\n').count();
-            // Lines keep their numbers, for messages.
-            let lines = "\n".repeat(lines.saturating_sub(written));
-            let (open, text) = (&rest[..2], text.trim());
-            let _ = write!(out, "{open}{open_sign} {text} {lines}{close_sign}{close}");
-        }
-        None => out.push_str(&rest[..length]),
-    }
+    let text = text.filter(|_| parser.at == tokens.len())?;
+    let lines = rest[..length].matches('\n').count();
+    let written = text.matches('\n').count();
+    // Lines keep their numbers, for messages.
+    let lines = "\n".repeat(lines.saturating_sub(written));
+    let (open, text) = (&rest[..2], text.trim());
+    let _ = write!(out, "{open}{open_sign} {text} {lines}{close_sign}{close}");
     Some(length)
 }
 
@@ -394,10 +393,15 @@ impl<'a> Parser<'a> {
             }
             "generation" => Some("with".to_owned()),
             "endgeneration" => Some("endwith".to_owned()),
+            // One without its end: what has one is a block.
+            "raw" => None,
             _ => {
-                // Nothing in it is an expression, or nothing that templates of conversations have.
-                let rest = std::mem::replace(&mut self.at, self.tokens.len());
-                (rest == self.tokens.len()).then(|| keyword.to_owned())
+                // Nothing in it is an expression: `else`, `endif`, `block name`.
+                let mut out = keyword.to_owned();
+                while !self.ends() {
+                    let _ = write!(out, " {}", self.name()?);
+                }
+                Some(out)
             }
         }
     }
@@ -765,11 +769,29 @@ mod tests {
             ("{{ a[1:]|length - 1 }}\r\n", "{{ __slice(a, 1, none) | length - 1 }}\n"),
             ("{{ a[::-1][0] }}", "{{ __slice(a, none, none, -1)[0] }}"),
             ("{{ a\n+ b }}", "{{ __add(a, b) \n}}"),
-            ("{{ a ? b }}", "{{ a ? b }}"),
-            ("{{ x is divisibleby 3 }}{{ unclosed", "{{ x is divisibleby(3) }}{{ unclosed"),
+            ("{{ x is divisibleby 3 }}", "{{ x is divisibleby(3) }}"),
+            ("{% block a %}{% endblock a %}", "{% block a %}{% endblock a %}"),
         ];
         for (template, expected) in cases {
-            assert_eq!(rewritten(template), expected, "{template}");
+            assert_eq!(rewritten(template).as_deref(), Ok(expected), "{template}");
+        }
+    }
+
+    #[test]
+    fn what_the_grammar_does_not_accept_is_named() {
+        let deep = format!("{{{{ {}1{} }}}}", "(".repeat(99), ")".repeat(99));
+        for template in [
+            "{{ a ? b }}",
+            "{{ unclosed",
+            "{# unclosed",
+            "{% raw %}",
+            "{% include 'x' %}",
+            "{{ a b }}",
+            "{{ }}",
+            &deep,
+        ] {
+            let error = rewritten(&format!("text\n {template}")).unwrap_err();
+            assert!(error.starts_with("syntax error in line 2, at \"{"), "{template}: {error}");
         }
     }
 
