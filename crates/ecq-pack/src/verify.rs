@@ -56,8 +56,8 @@ enum Outcome {
     Differs(String),
 }
 
-/// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given:
-/// tensors, and the files and headers that ride along.
+/// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given: tensors,
+/// and the files and headers that ride along.
 ///
 /// # Errors
 /// When the file is damaged (the error says where) or a model cannot be read. Differences to the source are
@@ -216,9 +216,9 @@ fn compare(
     Ok(report)
 }
 
-/// Codes on another grid stand for a tensor of the source of their shape. How near they come is told, not
-/// judged: calibrated steps are chosen for what errors do to the model, and make far larger ones where
-/// nothing depends on them. That the file was made of this source shows in what was not quantized.
+/// Codes on another grid stand for a tensor of the source of their shape. How near they come is told, not judged:
+/// calibrated steps are chosen for what errors do to the model, and make far larger ones where nothing depends on
+/// them. That the file was made of this source shows in what was not quantized.
 fn stands_for(
     ours: &Tensor,
     theirs: &Tensor,

@@ -1,9 +1,7 @@
-//! From the conventions of llama.cpp (GGUF) to those of Hugging Face: tensor names and what converting did to
-//! their values,
+//! From the conventions of llama.cpp (GGUF) to those of Hugging Face: tensor names and what converting did to their values,
 //! `config.json`, `tokenizer.json`.
 //!
-//! Covered are the architectures `llama` (SmolLM, TinyLlama, Llama 2 and 3, Mistral), `qwen2`, `qwen3`,
-//! `gemma3` (text) and
+//! Covered are the architectures `llama` (SmolLM, TinyLlama, Llama 2 and 3, Mistral), `qwen2`, `qwen3`, `gemma3` (text) and
 //! `gpt2`; source: `convert_hf_to_gguf.py` and `gguf-py/gguf/tensor_mapping.py` of llama.cpp.
 
 mod config;
