@@ -1,10 +1,12 @@
-//! GPTQ's layout: `qweight`, `qzeros`, `scales` and `g_idx` of a layer with `inputs` columns and `outputs` rows.
+//! GPTQ's layout: `qweight`, `qzeros`, `scales` and `g_idx` of a layer with `inputs` columns and `outputs`
+//! rows.
 //!
-//! `qweight` is `[inputs * bits / 32, outputs]` i32: the codes of an output are one string of bits down a column, least
-//! significant first. `qzeros` is `[groups, outputs * bits / 32]` i32, the zero points of a group one string along its row;
-//! version 1 stores each less one. `scales` is `[groups, outputs]`, and `w = scale * (code - zero)`. Source: `pack` in
-//! `auto_gptq/nn_modules/qlinear/qlinear_cuda_old.py` of AutoGPTQ/AutoGPTQ; versions: `gptqmodel/utils/model.py` of
-//! ModelCloud/GPTQModel.
+//! `qweight` is `[inputs * bits / 32, outputs]` i32: the codes of an output are one string of bits down a
+//! column, least significant first. `qzeros` is `[groups, outputs * bits / 32]` i32, the zero points of a
+//! group one string along its row; version 1 stores each less one. `scales` is `[groups, outputs]`, and `w =
+//! scale * (code - zero)`. Source: `pack` in
+//! `auto_gptq/nn_modules/qlinear/qlinear_cuda_old.py` of AutoGPTQ/AutoGPTQ; versions:
+//! `gptqmodel/utils/model.py` of ModelCloud/GPTQModel.
 
 use crate::bit_stream;
 use crate::transpose::transpose;
@@ -112,7 +114,8 @@ impl Layer {
         Ok(zeros)
     }
 
-    /// Takes a layer apart: codes `[outputs, inputs]` and their grid; the exact inverse of [`pack`](Self::pack).
+    /// Takes a layer apart: codes `[outputs, inputs]` and their grid; the exact inverse of
+    /// [`pack`](Self::pack).
     ///
     /// # Errors
     /// When the layout has no such layer, a length is not that of the shape, or a zero point is not plain
@@ -136,7 +139,8 @@ impl Layer {
     /// The bytes of a layer with these codes and this grid.
     ///
     /// # Errors
-    /// When the layout has no such layer, codes or grid are not of this layer, or a zero point cannot be stored.
+    /// When the layout has no such layer, codes or grid are not of this layer, or a zero point cannot be
+    /// stored.
     pub fn pack(&self, codes: &Codes, grid: &AffineGroups) -> Result<Packed, CoreError> {
         self.check()?;
         let Self { bits, group_size, inputs, outputs, version } = *self;
@@ -184,8 +188,8 @@ impl Scattered {
     /// Products are computed in single precision and rounded once: what AutoGPTQ multiplies with.
     ///
     /// # Errors
-    /// When the layout has no such layer, a length is not that of the shape, a group is none of the layer's, or a
-    /// zero point is not plain ([`zeros_are_plain`]).
+    /// When the layout has no such layer, a length is not that of the shape, a group is none of the layer's,
+    /// or a zero point is not plain ([`zeros_are_plain`]).
     pub fn dequantize(&self, packed: &Packed, group_of: &[u32]) -> Result<FloatVec, CoreError> {
         let Self { bits, groups, inputs, outputs, version } = *self;
         let one_group = Layer { bits, group_size: inputs, inputs, outputs, version };

@@ -1,4 +1,5 @@
-//! The `.ecq` container; GGUF, Hugging Face, MLX, GPTQ and AWQ checkpoints, in and out. Knows names and bytes, not codecs.
+//! The `.ecq` container; GGUF, Hugging Face, MLX, GPTQ and AWQ checkpoints, in and out. Knows names and
+//! bytes, not codecs.
 
 pub mod awq;
 mod bit_stream;

@@ -1,7 +1,8 @@
 //! MXFP4 in safetensors files, as gpt-oss has it: four-bit floats in blocks of 32 that share a power of two.
 //!
-//! `X_blocks` holds 16 bytes a block, `X_scales` one. Byte `i` of a block holds weights `2i` (its low four bits)
-//! and `2i + 1`; GGUF's block of the same type holds the scale first, and then in byte `i` weights `i` and
+//! `X_blocks` holds 16 bytes a block, `X_scales` one. Byte `i` of a block holds weights `2i` (its low four
+//! bits) and `2i + 1`; GGUF's block of the same type holds the scale first, and then in byte `i` weights `i`
+//! and
 //! `i + 16`. Source: `convert_moe_packed_tensors` in `integrations/mxfp4.py` of huggingface/transformers;
 //! `block_mxfp4` in ggml's `ggml-common.h`; OCP Microscaling Formats (MX) Specification 1.0.
 

@@ -1,9 +1,9 @@
 //! JSON as Python's `json` module writes and reads it: `NaN`, `Infinity` and `-Infinity` are numbers there.
 //!
-//! A [`Value`] of `serde_json` has no such numbers. [`parse`] keeps each as a string that no file may hold (it
-//! begins with a code point that Unicode sets aside for use inside a program), so that it stays in its place;
-//! [`as_f64`] gives the number, and [`to_string`] and [`to_string_pretty`] write it as Python does. A number
-//! that passes the range of a double is infinite, as it is in Python. Source: `json/decoder.py` and
+//! A [`Value`] of `serde_json` has no such numbers. [`parse`] keeps each as a string that no file may hold
+//! (it begins with a code point that Unicode sets aside for use inside a program), so that it stays in its
+//! place; [`as_f64`] gives the number, and [`to_string`] and [`to_string_pretty`] write it as Python does. A
+//! number that passes the range of a double is infinite, as it is in Python. Source: `json/decoder.py` and
 //! `json/encoder.py` of CPython (`parse_constant`, `allow_nan`).
 
 use serde_json::{Map, Value};
@@ -83,8 +83,8 @@ pub fn as_f64(value: &Value) -> Option<f64> {
     }
 }
 
-/// The value of a number, whether JSON has it or not; the inverse of [`as_f64`] for finite numbers, infinities
-/// and NaN.
+/// The value of a number, whether JSON has it or not; the inverse of [`as_f64`] for finite numbers,
+/// infinities and NaN.
 pub fn of_f64(number: f64) -> Value {
     let name = match number {
         n if n.is_nan() => "NaN",
@@ -105,7 +105,8 @@ pub fn to_string_pretty(value: &Value) -> String {
     unmarked(format!("{value:#}"))
 }
 
-/// Names that the parser does not know become strings with the mark; so do numbers past the range of a double.
+/// Names that the parser does not know become strings with the mark; so do numbers past the range of a
+/// double.
 fn marked(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut out = String::new();

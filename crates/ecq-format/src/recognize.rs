@@ -30,8 +30,8 @@ const TAR_AT: usize = 257;
 const PYTORCH: &str =
     "a PyTorch checkpoint (pickle; convert it to safetensors with transformers' save_pretrained)";
 
-/// What a file of `file_bytes` is that begins with `head`; `None` where it is nothing known. A safetensors file
-/// is nothing known here.
+/// What a file of `file_bytes` is that begins with `head`; `None` where it is nothing known. A safetensors
+/// file is nothing known here.
 pub fn recognize(head: &[u8], file_bytes: u64) -> Option<String> {
     if file_bytes == 0 {
         return Some("an empty file".to_owned());

@@ -1,7 +1,9 @@
-//! Writing a checkpoint folder as Hugging Face does: one safetensors file, or shards with an index when it would be long.
+//! Writing a checkpoint folder as Hugging Face does: one safetensors file, or shards with an index when it
+//! would be long.
 //!
-//! Names and lengths are known before the first byte of data, so headers are written first and data stream through, a few tensors in
-//! memory at a time. All goes to `FOLDER.partial`, which gets its final name at the end.
+//! Names and lengths are known before the first byte of data, so headers are written first and data stream
+//! through, a few tensors in memory at a time. All goes to `FOLDER.partial`, which gets its final name at the
+//! end.
 
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
@@ -71,15 +73,15 @@ impl Planned {
     }
 }
 
-/// Writes `groups` of tensors, whose bytes `data` makes a group at a time, and `files` beside them, into folder `dest`; returns all
-/// bytes written.
+/// Writes `groups` of tensors, whose bytes `data` makes a group at a time, and `files` beside them, into
+/// folder `dest`; returns all bytes written.
 ///
-/// A shard ends before the group that would make its data longer than `most_bytes`. `check` sees the whole folder
-/// before it gets its name.
+/// A shard ends before the group that would make its data longer than `most_bytes`. `check` sees the whole
+/// folder before it gets its name.
 ///
 /// # Errors
-/// When `check` refuses, `dest` is there and not empty, a name occurs twice or leads out of the folder, data have another length than planned, the system refuses, or `data`
-/// does. Nothing is left under `dest` then.
+/// When `check` refuses, `dest` is there and not empty, a name occurs twice or leads out of the folder, data
+/// have another length than planned, the system refuses, or `data` does. Nothing is left under `dest` then.
 pub fn write_checkpoint<E: From<ShardError>>(
     dest: &Path,
     groups: &[Vec<Planned>],

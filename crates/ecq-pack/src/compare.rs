@@ -45,8 +45,9 @@ const EQUAL_DB: f64 = 0.02;
 const LEAST_BPW: f64 = 0.5;
 const MOST_BPW: f64 = 8.0;
 
-/// Packs block projections on several grids without writing anything: the source's own, symmetric grids with one scale for the tensor
-/// and for each row, MLX's affine groups, and uniform grids of about the same bits, and of about the same error, as MLX's 4 bits.
+/// Packs block projections on several grids without writing anything: the source's own, symmetric grids with
+/// one scale for the tensor and for each row, MLX's affine groups, and uniform grids of about the same bits,
+/// and of about the same error, as MLX's 4 bits.
 ///
 /// At most `most_weights` are taken, spread over the depth of the model.
 ///
@@ -105,7 +106,8 @@ pub fn compare_grids(
                 add(&uniform, &format!("uniform, the error of MLX {bits}-bit"), &report);
                 break;
             }
-            // Weights far from a bell, a few of which carry all the energy, need not follow: stay within what can be packed.
+            // Weights far from a bell, a few of which carry all the energy, need not follow: stay within what
+            // can be packed.
             bpw = (bpw + off / 6.02).clamp(LEAST_BPW, MOST_BPW);
         }
     }
@@ -129,7 +131,8 @@ impl<'a> Sample<'a> {
         let all = source.tensors();
         let every = linear_weights(all).div_ceil(most_weights.max(1)).max(1) as usize;
         let linear = (0..all.len()).filter(|&i| all[i].kind == Kind::Linear);
-        // Blocks of a model repeat after a few tensors: a step that shares no factor with seven visits all kinds.
+        // Blocks of a model repeat after a few tensors: a step that shares no factor with seven visits all
+        // kinds.
         let every = if every.is_multiple_of(7) { every + 1 } else { every };
         let indices: Vec<usize> = linear.step_by(every).collect();
         Self { source, tensors: indices.iter().map(|&i| all[i].clone()).collect(), indices }

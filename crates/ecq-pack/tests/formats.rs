@@ -1,5 +1,5 @@
-//! Situations that users ran into with files of other programs: each is read as the program that made it reads
-//! it, comes back byte for byte or is refused by name, and an export is the same model.
+//! Situations that users ran into with files of other programs: each is read as the program that made it
+//! reads it, comes back byte for byte or is refused by name, and an export is the same model.
 
 use ecq_codec::encode::{CodingChoice, EncodeOptions};
 use ecq_core::{Coding, Kind, Limits};

@@ -380,7 +380,8 @@ impl Checkpoint {
             return Ok(None);
         }
         let name = spec.bias_name();
-        // The class at Hugging Face has biases everywhere or nowhere; a GGUF file may lack some: they are zero.
+        // The class at Hugging Face has biases everywhere or nowhere; a GGUF file may lack some: they are
+        // zero.
         if self.biases_may_lack && !self.names.contains_key(&name) {
             return Ok(Some(vec![0.0; spec.rows.len()]));
         }

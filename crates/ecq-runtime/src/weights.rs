@@ -115,7 +115,8 @@ impl Matrix {
             }
             _ => {
                 let weights = self.to_f32()?;
-                // Scales near the end of half precision times a code pass it: as many bytes of another type do not.
+                // Scales near the end of half precision times a code pass it: as many bytes of another type
+                // do not.
                 let most = half::f16::MAX.to_f32();
                 let passes = |weight: &f32| weight.is_finite() && weight.abs() > most;
                 let dtype = match dtype {
@@ -131,7 +132,8 @@ impl Matrix {
     pub fn float_type(&self) -> FloatType {
         match &self.stored {
             Stored::Plain { dtype, .. } => *dtype,
-            // Its scales are powers of two past the range of half precision, its values have one bit of mantissa.
+            // Its scales are powers of two past the range of half precision, its values have one bit of
+            // mantissa.
             Stored::Bytes { dtype, .. } if dtype == "mxfp4" => FloatType::Bf16,
             Stored::Bytes { dtype, .. } => float_type(dtype).unwrap_or(FloatType::F16),
             Stored::Codes(_) => FloatType::F32,

@@ -69,7 +69,8 @@ pub(super) fn read_small(path: &Path, limits: &Limits) -> Result<Option<Vec<u8>>
     // What is no plain file may give more than it says.
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(io)?;
-    // Files of Hugging Face's repositories may be pointers to where their bytes lie, large tokenizers above all.
+    // Files of Hugging Face's repositories may be pointers to where their bytes lie, large tokenizers above
+    // all.
     if bytes.starts_with(LFS_POINTER)
         && let Some(error) = of_another_kind(path, &bytes)
     {

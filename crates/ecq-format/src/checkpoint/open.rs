@@ -23,11 +23,12 @@ const SAFETENSORS: &str = "a safetensors file";
 impl Checkpoint {
     /// Opens a folder, an index (`*.json`) or a safetensors file, and checks every header and the index.
     ///
-    /// A folder's checkpoint is `model.safetensors`, else `model.safetensors.index.json`, else the only index or
-    /// file in it. Where an index and its shards differ, the shards are right.
+    /// A folder's checkpoint is `model.safetensors`, else `model.safetensors.index.json`, else the only index
+    /// or file in it. Where an index and its shards differ, the shards are right.
     ///
     /// # Errors
-    /// When there is no checkpoint, a file cannot be read, a header or the index is not sound, or they do not agree.
+    /// When there is no checkpoint, a file cannot be read, a header or the index is not sound, or they do not
+    /// agree.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let main = if path.is_dir() { in_folder(path)? } else { path.to_owned() };
         let folder = main.parent().unwrap_or(Path::new("")).to_owned();
@@ -51,8 +52,8 @@ impl Checkpoint {
         Self::assemble(folder, Some((name, json, index)), shards, limits)
     }
 
-    /// Checks an index and the headers of its shards, or one file without an index: each a name, the first bytes of the
-    /// file, and its length. Nothing can be read from the result.
+    /// Checks an index and the headers of its shards, or one file without an index: each a name, the first
+    /// bytes of the file, and its length. Nothing can be read from the result.
     ///
     /// # Errors
     /// As [`open`](Self::open).

@@ -49,7 +49,8 @@ pub struct MlxGroups {
 }
 
 impl Checkpoint {
-    /// What `config.json`, or `quantize_config.json` (GPTQ) and `quant_config.json` (AWQ) beside it, say of the quantization.
+    /// What `config.json`, or `quantize_config.json` (GPTQ) and `quant_config.json` (AWQ) beside it, say of
+    /// the quantization.
     ///
     /// # Errors
     /// When a file cannot be read or is not what it must be, or the quantization is none that is read.
@@ -169,7 +170,8 @@ fn of_mlx(file: &str, settings: &Map<String, Value>) -> Result<Quantization> {
     };
     let default = groups(None, settings, MlxGroups { bits: 4, group_size: 64 })?;
     let mut layers = BTreeMap::new();
-    // Beside numbers there are objects by the path of a layer (and `false` for a layer that is not quantized).
+    // Beside numbers there are objects by the path of a layer (and `false` for a layer that is not
+    // quantized).
     for (layer, settings) in settings {
         if let Value::Object(settings) = settings {
             layers.insert(layer.clone(), groups(Some(layer), settings, default)?);

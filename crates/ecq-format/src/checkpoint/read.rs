@@ -103,7 +103,8 @@ impl Checkpoint {
     /// The bytes of `rows` rows of a tensor from `first` on.
     ///
     /// # Errors
-    /// When the tensor does not have these rows, a row is no whole number of bytes, or the shard cannot be read.
+    /// When the tensor does not have these rows, a row is no whole number of bytes, or the shard cannot be
+    /// read.
     pub fn read_rows(&self, tensor: &TensorInfo, first: usize, rows: usize) -> Result<Vec<u8>> {
         let row_bits = tensor.cols() as u64 * tensor.dtype.bitsize() as u64;
         let has = first.checked_add(rows).is_some_and(|end| end <= tensor.rows());

@@ -98,22 +98,22 @@ enum Scattered {
 impl Checkpoint {
     /// All weights, each where its (first) tensor is in [`tensors`](Self::tensors).
     ///
-    /// Layers that GPTQ quantized in act-order, or with a last group shorter than the others, stay the tensors that they are;
-    /// their [`note`](Weight::note) says why.
+    /// Layers that GPTQ quantized in act-order, or with a last group shorter than the others, stay the
+    /// tensors that they are; their [`note`](Weight::note) says why.
     ///
     /// # Errors
-    /// When a quantized layer lacks a tensor, or has one of another type or shape than its grid asks for, or a tensor is of
-    /// floats of eight bits or fewer.
+    /// When a quantized layer lacks a tensor, or has one of another type or shape than its grid asks for, or
+    /// a tensor is of floats of eight bits or fewer.
     pub fn weights(&self, quantization: &Quantization) -> Result<Vec<Weight>> {
         self.weights_with(quantization, Scattered::Kept)
     }
 
-    /// All weights as [`weights`](Self::weights) gives them, but layers that GPTQ quantized in act-order, or with
-    /// a last group shorter than the others, are floats; `None` where there are no such layers.
+    /// All weights as [`weights`](Self::weights) gives them, but layers that GPTQ quantized in act-order, or
+    /// with a last group shorter than the others, are floats; `None` where there are no such layers.
     ///
     /// # Errors
-    /// As [`weights`](Self::weights); when such a layer holds zero points that version 1 of GPTQ stores in two
-    /// ways.
+    /// As [`weights`](Self::weights); when such a layer holds zero points that version 1 of GPTQ stores in
+    /// two ways.
     pub fn weights_as_floats(&self, quantization: &Quantization) -> Result<Option<Vec<Weight>>> {
         if !matches!(quantization, Quantization::Gptq { .. }) {
             return Ok(None);

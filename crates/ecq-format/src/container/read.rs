@@ -46,8 +46,8 @@ impl EcqFile {
     /// The file must not be changed while it is open: its bytes are read when they are used.
     ///
     /// # Errors
-    /// When it cannot be read, is of another kind ([`ContainerError::NotTheFile`] says of which), ends before its
-    /// tensors do, or its header is not that of a sound `.ecq` file.
+    /// When it cannot be read, is of another kind ([`ContainerError::NotTheFile`] says of which), ends before
+    /// its tensors do, or its header is not that of a sound `.ecq` file.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let io = |source| ContainerError::Io { path: path.to_owned(), source };
         let is = |what: String| ContainerError::NotTheFile { path: path.to_owned(), what };

@@ -1,6 +1,6 @@
-//! Weights of every float, simple, K, nonlinear four-bit and ternary block type and of MXFP4, in f32 and in the
-//! order of operations of the `dequantize_row_*` functions of ggml's `ggml-quants.c`, so that each bit is the
-//! same as there.
+//! Weights of every float, simple, K, nonlinear four-bit and ternary block type and of MXFP4, in f32 and in
+//! the order of operations of the `dequantize_row_*` functions of ggml's `ggml-quants.c`, so that each bit is
+//! the same as there.
 
 use super::Result;
 use super::blocks::from_five_bits;
@@ -85,8 +85,8 @@ pub fn dequantize(ty: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
 /// The sixteen values of IQ4_NL and IQ4_XS (`kvalues_iq4nl` of ggml's `ggml-common.h`).
 const NONLINEAR: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
-/// Twice the sixteen values of FP4 (E2M1): sign, two bits of exponent, one of mantissa. Source: OCP Microscaling
-/// Formats (MX) Specification 1.0, table of FP4; `kvalues_mxfp4` of ggml's `ggml-common.h`.
+/// Twice the sixteen values of FP4 (E2M1): sign, two bits of exponent, one of mantissa. Source: OCP
+/// Microscaling Formats (MX) Specification 1.0, table of FP4; `kvalues_mxfp4` of ggml's `ggml-common.h`.
 const TWICE_E2M1: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 /// Half of the power of two that a byte stands for (E8M0, biased by 127), so that it multiplies
@@ -130,7 +130,8 @@ fn tq1_0(b: &[u8; 54], y: &mut [f32; 256]) {
     for (first, len, digits) in runs {
         for power in &POWERS[..digits] {
             for (q, y) in b[first..first + len].iter().zip(&mut y) {
-                // The byte is a fraction of 256 whose digits are wanted: the one behind the point, times three.
+                // The byte is a fraction of 256 whose digits are wanted: the one behind the point, times
+                // three.
                 let digit = (u16::from(q.wrapping_mul(*power)) * 3) >> 8;
                 *y = (i32::from(digit) - 1) as f32 * d;
             }

@@ -1,5 +1,5 @@
-//! Bytes of a GGUF file that belong to no tensor: padding, which should be zeros and need not be, and what lies
-//! behind the last tensor.
+//! Bytes of a GGUF file that belong to no tensor: padding, which should be zeros and need not be, and what
+//! lies behind the last tensor.
 
 use super::error::GgufError;
 use super::{Gguf, Result};
@@ -73,7 +73,8 @@ impl Gaps {
     /// The inverse of [`to_bytes`](Self::to_bytes) for the file that `gguf` is the header of.
     ///
     /// # Errors
-    /// When the bytes end within a run, or a run is empty, before the one in front of it, or not between tensors.
+    /// When the bytes end within a run, or a run is empty, before the one in front of it, or not between
+    /// tensors.
     pub fn parse(mut bytes: &[u8], gguf: &Gguf) -> Result<Self> {
         let ranges = ranges(gguf);
         let (mut runs, mut least) = (Vec::new(), 0);

@@ -1,5 +1,5 @@
-//! Keys of a GGUF file that change what a model computes: those that are implemented nowhere here must hold the
-//! value that changes nothing. Names: `LLM_KV_NAMES` in `llama-arch.cpp` of llama.cpp.
+//! Keys of a GGUF file that change what a model computes: those that are implemented nowhere here must hold
+//! the value that changes nothing. Names: `LLM_KV_NAMES` in `llama-arch.cpp` of llama.cpp.
 
 use super::model::unimplemented;
 use super::value::Value;

@@ -79,12 +79,12 @@ pub struct RopeScaling {
 /// Blocks of Gemma 3 27B, whose scores alone are scaled by another width than that of a head.
 const GEMMA_27B_LAYERS: u64 = 62;
 
-/// Shape and constants of the model, from the `[llm].*` keys of the format's `docs/gguf.md`, with the defaults
-/// and conventions of `llama_model::load_hparams` of llama.cpp.
+/// Shape and constants of the model, from the `[llm].*` keys of the format's `docs/gguf.md`, with the
+/// defaults and conventions of `llama_model::load_hparams` of llama.cpp.
 ///
 /// # Errors
-/// [`GgufError::Key`] names the key that is missing or mistyped, [`GgufError::Unimplemented`] one that changes
-/// what the model computes in a way that is not implemented.
+/// [`GgufError::Key`] names the key that is missing or mistyped, [`GgufError::Unimplemented`] one that
+/// changes what the model computes in a way that is not implemented.
 pub fn config(gguf: &Gguf) -> Result<ModelConfig> {
     let architecture = need(gguf, "general.architecture", "a string", Value::as_str)?;
     let key = |name: &str| format!("{architecture}.{name}");
@@ -155,7 +155,8 @@ fn epsilon(gguf: &Gguf, architecture: &str) -> Result<f64> {
 fn rope_scaling(gguf: &Gguf, architecture: &str) -> Result<Option<RopeScaling>> {
     let key = |name: &str| format!("{architecture}.rope.{name}");
     let float = |name: &str| optional(gguf, &key(name), FLOAT, Value::as_f64);
-    // Linear is the default; files from before `scaling.type` have a factor alone, at times under an old name.
+    // Linear is the default; files from before `scaling.type` have a factor alone, at times under an old
+    // name.
     let rope_type = match optional(gguf, &key("scaling.type"), "a string", Value::as_str)? {
         Some("none") => return Ok(None),
         said => said.unwrap_or("linear"),

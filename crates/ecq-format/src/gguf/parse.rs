@@ -248,8 +248,8 @@ impl<'a> Input<'a> {
         }
         let dims = (0..found).map(|_| self.u64("a tensor's dimensions")).collect::<Result<Vec<_>>>()?;
         let most = limits.tensor_weights.min(usize::MAX as u64 / 8);
-        // Rows and columns are products of some dimensions: a zero among the others must not hide that they pass
-        // what a number holds.
+        // Rows and columns are products of some dimensions: a zero among the others must not hide that they
+        // pass what a number holds.
         let counted = |least: u64| dims.iter().try_fold(1u64, |n, &d| n.checked_mul(d.max(least)));
         let weights = match (counted(1), counted(0)) {
             (Some(bound), Some(weights)) if bound <= most => weights,

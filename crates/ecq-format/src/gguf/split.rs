@@ -39,7 +39,8 @@ impl GgufModel {
     /// Opens a file; where it is a part of a split model, all parts of it, whichever is named.
     ///
     /// # Errors
-    /// As [`Gguf::open`]; when a part is missing, is not named as gguf-split names it, or is of another model.
+    /// As [`Gguf::open`]; when a part is missing, is not named as gguf-split names it, or is of another
+    /// model.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let file = Gguf::open(path, limits)?;
         let Some(Split { number, count, .. }) = Split::of(&file)? else {
@@ -68,8 +69,8 @@ impl GgufModel {
         Ok(Self { whole, parts, places })
     }
 
-    /// Metadata and tensors. Of a split model: the keys of the first part and what others add, without those of
-    /// the split, and all tensors, placed as one file would have them.
+    /// Metadata and tensors. Of a split model: the keys of the first part and what others add, without those
+    /// of the split, and all tensors, placed as one file would have them.
     pub fn whole(&self) -> &Gguf {
         &self.whole
     }
@@ -102,8 +103,8 @@ impl GgufModel {
     /// What lies between and behind the tensors.
     ///
     /// # Errors
-    /// As [`Gaps::read`]; when a part of a split model has such bytes, since the one file that it is written back
-    /// as has no place for them.
+    /// As [`Gaps::read`]; when a part of a split model has such bytes, since the one file that it is written
+    /// back as has no place for them.
     pub fn gaps(&self, limits: &Limits) -> Result<Gaps> {
         for part in &self.parts {
             if let Some(offset) = Gaps::read(&part.gguf, limits)?.first() {

@@ -36,8 +36,8 @@ pub fn write<E: From<GgufError> + From<io::Error>>(
 }
 
 /// Writes a file with the header of `gguf` and the tensors at the places that it names, between and after
-/// them `gaps`, zeros where those are silent; with tensors and gaps of the file that `gguf` was read from this
-/// is that file, byte for byte.
+/// them `gaps`, zeros where those are silent; with tensors and gaps of the file that `gguf` was read from
+/// this is that file, byte for byte.
 ///
 /// # Errors
 /// When `bytes` fails or gives another length than the header names, or writing fails.

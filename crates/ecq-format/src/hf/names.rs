@@ -6,7 +6,8 @@ use crate::gguf::ModelConfig;
 pub enum Change {
     /// Nothing.
     None,
-    /// Rows of each of so many heads were interleaved, so that rotary halves became neighbours (see [`apply_to_rows`]).
+    /// Rows of each of so many heads were interleaved, so that rotary halves became neighbours (see
+    /// [`apply_to_rows`]).
     HeadRows {
         /// Heads that the rows divide into.
         heads: usize,

@@ -95,12 +95,12 @@ pub(super) enum Form {
 
 /// Writes an `.ecq` as a checkpoint folder `dest`; one tensor is in memory at a time.
 ///
-/// The folder gets its name once it was read again and holds the values of the file, under a configuration that
-/// computes the same with them.
+/// The folder gets its name once it was read again and holds the values of the file, under a configuration
+/// that computes the same with them.
 ///
 /// # Errors
-/// When the file is damaged, a tensor or a rule of the model has no place in the conventions, `dest` is there,
-/// cannot be written, or does not hold the model; nothing is left under `dest`.
+/// When the file is damaged, a tensor or a rule of the model has no place in the conventions, `dest` is
+/// there, cannot be written, or does not hold the model; nothing is left under `dest`.
 pub fn export_checkpoint(
     file: &Path,
     dest: &Path,

@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 
 /// Writes a model that came from GGUF back to a GGUF file `dest`.
 ///
-/// Without a recipe that is the source, byte for byte (of a split source the same in one file). The file gets its
-/// name once it was read again and holds the model. A requantized tensor is written in the type that holds
-/// its codes, where there is one, else as halves (vectors as f32).
+/// Without a recipe that is the source, byte for byte (of a split source the same in one file). The file gets
+/// its name once it was read again and holds the model. A requantized tensor is written in the type that
+/// holds its codes, where there is one, else as halves (vectors as f32).
 ///
 /// # Errors
 /// When the file is damaged, did not come from GGUF, or cannot be written; nothing is left under `dest`.

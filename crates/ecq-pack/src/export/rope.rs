@@ -1,8 +1,8 @@
 //! What the divisors of rotary frequencies in a GGUF file (`rope_freqs.weight`) are at Hugging Face: there
 //! frequencies are scaled by a rule, whose numbers are read off the divisors.
 //!
-//! Source of the rule: `_compute_llama3_parameters` in `modeling_rope_utils.py` of huggingface/transformers; of the
-//! divisors: `LlamaModel.generate_extra_tensors` in `convert_hf_to_gguf.py` of llama.cpp.
+//! Source of the rule: `_compute_llama3_parameters` in `modeling_rope_utils.py` of huggingface/transformers;
+//! of the divisors: `LlamaModel.generate_extra_tensors` in `convert_hf_to_gguf.py` of llama.cpp.
 
 use ecq_runtime::arch::{Rope, Scaling};
 use std::f64::consts::TAU;

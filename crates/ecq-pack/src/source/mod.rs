@@ -84,8 +84,8 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// When it cannot be read.
     fn ride_along(&self) -> Result<Vec<RideAlong>>;
-    /// The same model for new grids: layers that are kept as the tensors of their quantizer, because ecq has no
-    /// grid for them (GPTQ's act-order), are weights of floats. `None` where there are no such layers.
+    /// The same model for new grids: layers that are kept as the tensors of their quantizer, because ecq has
+    /// no grid for them (GPTQ's act-order), are weights of floats. `None` where there are no such layers.
     ///
     /// # Errors
     /// When such a layer can be kept, but not be read as floats.
@@ -138,8 +138,8 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn Source>> {
     unknown(format!("a file that starts with {:02x?}", &head[..head.len().min(8)]))
 }
 
-/// The form of `source` that `options` ask for: floats in place of layers that are kept as they are, if one of
-/// them is to be put on a grid.
+/// The form of `source` that `options` ask for: floats in place of layers that are kept as they are, if one
+/// of them is to be put on a grid.
 ///
 /// # Errors
 /// As [`Source::for_requantizing`], and when options do not fit a tensor.
