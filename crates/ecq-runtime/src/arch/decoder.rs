@@ -127,7 +127,7 @@ impl Decoder {
         keys.refuse(&NOT_IMPLEMENTED)?;
         let hidden = keys.whole_or("hidden_size", defaults.hidden)?;
         let heads = keys.whole_or("num_attention_heads", defaults.heads)?;
-        let layers = keys.whole_or("num_hidden_layers", defaults.layers)?;
+        let layers = keys.parts_or("num_hidden_layers", defaults.layers)?;
         let head_dim = match keys.count("head_dim")?.filter(|&width| width > 0).or(defaults.head_dim) {
             Some(head_dim) => head_dim,
             None if hidden.is_multiple_of(heads) => hidden / heads,

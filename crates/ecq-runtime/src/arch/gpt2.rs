@@ -13,7 +13,7 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     keys.refuse(&NOT_IMPLEMENTED)?;
     // The defaults are those of `GPT2Config`.
     let (hidden, heads) = (keys.whole_or("n_embd", 768)?, keys.whole_or("n_head", 12)?);
-    let layers = keys.whole_or("n_layer", 12)?;
+    let layers = keys.parts_or("n_layer", 12)?;
     if !hidden.is_multiple_of(heads) {
         return Err(wrong("n_embd", format!("{hidden} does not divide into {heads} heads")));
     }

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 /// Widths and counts past this are lies: nothing is allocated for them.
 const MOST: u64 = 1 << 24;
+/// Layers, and experts of a layer, past this are lies too: there is a description for each.
+const MOST_PARTS: usize = 4096;
 
 /// An object of a configuration.
 pub(super) struct Keys<'a>(pub(super) &'a Value);
@@ -132,6 +134,16 @@ impl Keys<'_> {
     /// A number of 1 or more; the default of the class where the key is left out or null.
     pub(super) fn whole_or(&self, key: &str, default: usize) -> Result<usize> {
         Ok(self.whole(key)?.unwrap_or(default))
+    }
+
+    /// How many layers or experts there are; the default of the class where the key is left out or null.
+    pub(super) fn parts_or(&self, key: &str, default: usize) -> Result<usize> {
+        match self.whole_or(key, default)? {
+            parts if parts > MOST_PARTS => {
+                Err(wrong(key, format!("{parts} is not a whole number from 1 to {MOST_PARTS}")))
+            }
+            parts => Ok(parts),
+        }
     }
 
     /// A number of 1 or more; `None` where the key is left out or null.

@@ -12,7 +12,7 @@ const MIXTRAL: Defaults = Defaults { eps: 1e-5, theta: 1e6, window: None, ..MIST
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     let mut decoder = Decoder::read(keys, model_type, &MIXTRAL)?;
     decoder.set_windows(keys, |_| true)?;
-    let experts = keys.whole_or("num_local_experts", 8)?;
+    let experts = keys.parts_or("num_local_experts", 8)?;
     let top_k = keys.whole_or("num_experts_per_tok", 2)?.min(experts);
     Ok(decoder.build_with(|decoder, layer| {
         let part = Decoder::part(layer, "block_sparse_moe");

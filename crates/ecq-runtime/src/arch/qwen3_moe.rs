@@ -22,7 +22,8 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
         decoder.set_windows(keys, |_| true)?;
     }
     // Newer versions of transformers write the name that all its families share.
-    let experts = keys.whole("num_experts")?.or(keys.whole("num_local_experts")?).unwrap_or(128);
+    let experts = keys.parts_or("num_local_experts", 128)?;
+    let experts = keys.parts_or("num_experts", experts)?;
     let top_k = keys.whole_or("num_experts_per_tok", 8)?.min(experts);
     let inner = keys.whole_or("moe_intermediate_size", 768)?;
     let renormalize = keys.flag("norm_topk_prob")?.unwrap_or(false);

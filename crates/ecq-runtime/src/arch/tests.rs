@@ -168,6 +168,11 @@ fn what_would_change_the_numbers_is_refused_by_name() {
         ("llama", "hidden_act", json!("gelu")),
         ("llama", "hidden_size", json!(65)),
         ("llama", "num_attention_heads", json!(0)),
+        // A description for each would take all memory.
+        ("llama", "num_hidden_layers", json!(1 << 24)),
+        ("gpt2", "n_layer", json!(1 << 20)),
+        ("mixtral", "num_local_experts", json!(1 << 20)),
+        ("qwen3_moe", "num_experts", json!(1 << 20)),
         ("llama", "rope_scaling", json!("yarn")),
         ("llama", "rope_scaling.rope_type", json!({ "rope_type": "longrope", "factor": 2.0 })),
         ("llama", "rope_parameters", json!({ "full_attention": { "rope_theta": 5e5 } })),
