@@ -63,6 +63,12 @@ def architectures():
     yield "mixtral", c.MixtralConfig(**SMALL, num_local_experts=6, num_experts_per_tok=2, sliding_window=7)
     experts = dict(num_experts=8, num_experts_per_tok=3, moe_intermediate_size=24)
     yield "qwen3-moe", c.Qwen3MoeConfig(**SMALL, **experts, norm_topk_prob=True)
+    four = {**SMALL, "num_hidden_layers": 4}
+    four.pop("head_dim")
+    yield "smollm3", c.SmolLM3Config(**four)
+    yield "smollm3-windows", c.SmolLM3Config(
+        **four, use_sliding_window=True, sliding_window=7, no_rope_layers=[1, 0, 0, 1]
+    )
     yield "qwen3-moe-mixed", c.Qwen3MoeConfig(**SMALL, **experts, norm_topk_prob=False, mlp_only_layers=[1])
 
 

@@ -3,7 +3,7 @@
 
 use ecq::Limits;
 use ecq::format::checkpoint::{Checkpoint, MlxGroups, Quantization, kind};
-use ecq::format::{awq, gptq, mlx};
+use ecq::format::{awq, gptq, mlx, mxfp4};
 use ecq::{FloatType, FloatVec};
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
@@ -39,8 +39,9 @@ fuzz_target!(|bytes: &[u8]| {
             of_gptq(gptq::Version::V1, true),
             of_gptq(gptq::Version::V2, false),
             Quantization::Awq { group_size: None },
+            Quantization::Mxfp4,
         ] {
-            let _ = checkpoint.weights(&quantization);
+            let _ = (checkpoint.weights(&quantization), checkpoint.weights_as_floats(&quantization));
         }
     }
     if let Ok(config) = serde_json::from_slice(index) {
@@ -69,6 +70,16 @@ fn layers(codes: &[u8], zeros: &[u8], [bits, group_size, inputs, outputs]: [u8; 
         if let Ok((codes, grid)) = layer.unpack(&packed) {
             assert_eq!(layer.pack(&codes, &grid).expect("what was unpacked packs"), packed);
         }
+        // Columns of any group, some of groups that are not there.
+        let layer = gptq::Scattered { bits, groups, inputs, outputs, version };
+        let group_of: Vec<u32> = codes.iter().take(inputs).map(|&group| u32::from(group >> 5)).collect();
+        let _ = layer.dequantize(&packed, &group_of);
+    }
+    if let Ok(joined) = mxfp4::join(codes, zeros) {
+        assert_eq!(mxfp4::split(&joined).expect("what was joined splits"), (codes.to_vec(), zeros.to_vec()));
+    }
+    if let Ok((blocks, scales)) = mxfp4::split(codes) {
+        assert_eq!(mxfp4::join(&blocks, &scales).expect("what was split joins"), codes);
     }
     let layer = awq::Layer { group_size, inputs, outputs };
     let packed = awq::Packed { qweight: take(codes, weights * 4), qzeros: take(zeros, points * 4), scales };

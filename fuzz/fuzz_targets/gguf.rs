@@ -1,15 +1,42 @@
-//! Any bytes as a GGUF header, and as the blocks of a tensor.
+//! Any bytes as a GGUF header, as what lies between its tensors, as parts of a split model, and as the blocks of a
+//! tensor.
 #![no_main]
 
 use ecq::Limits;
-use ecq::format::gguf::{GgmlType, Gguf, chat_template, config, dequantize, join, split, tokenizer};
+use ecq::format::gguf::{
+    Gaps, GgmlType, Gguf, chat_template, config, dequantize, join, merge, split, tokenizer,
+};
+use ecq::format::hf::{config_json, hf_tensor};
+use ecq::format::recognize::recognize;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = Limits { tensor_weights: 1 << 20, tensors: 64, header_bytes: 1 << 20, file_bytes: 1 << 20 };
     if let Ok(gguf) = Gguf::parse(bytes, 1 << 20, &limits) {
-        let _ = (config(&gguf), tokenizer(&gguf), chat_template(&gguf));
+        let _ = (tokenizer(&gguf), chat_template(&gguf));
+        if let Ok(config) = config(&gguf) {
+            // Layers are listed one by one: as many as a header of these caps can hold tensors of.
+            if config.num_hidden_layers < 1 << 10 {
+                let _ = config_json(&config, None, "float16");
+            }
+            for tensor in gguf.tensors() {
+                let _ = hf_tensor(&config, &tensor.name);
+            }
+        }
+        if let Ok(gaps) = Gaps::parse(bytes, &gguf) {
+            assert_eq!(gaps.to_bytes(), bytes);
+        }
+        for tensor in gguf.tensors() {
+            let _ = (tensor.rows(), tensor.cols(), tensor.row_bytes());
+        }
+        let parts = [("a".to_owned(), &gguf), ("b".to_owned(), &gguf)];
+        for parts in [&parts[..1], &parts] {
+            if let Ok((whole, places)) = merge(parts, &limits) {
+                assert_eq!(whole.tensors().len(), places.len());
+            }
+        }
     }
+    let _ = recognize(bytes, bytes.len() as u64);
     let Some((&id, blocks)) = bytes.split_first() else { return };
     let Some(ty) = GgmlType::from_id(id.into()) else { return };
     let rows = blocks.len() / ty.block_bytes();

@@ -3,6 +3,7 @@ use ecq::coding::prefix::{self, PrefixCode};
 use ecq::coding::{Counts, FrequencyTable, Layout, Order, rans};
 use ecq::encode::{CodingChoice, EncodeOptions};
 use ecq::{Coding, Limits, PackOptions, pack, source};
+use serde_json::json;
 use std::fs;
 use std::path::Path;
 
@@ -17,7 +18,7 @@ pub fn write() -> anyhow::Result<()> {
     let gguf = ecq_fixtures::small_gguf(2, 256);
     // The tensors of a GGUF file are of no interest to its parser.
     fs::write(folder("gguf")?.join("small"), &gguf[..gguf.len().min(4096)])?;
-    for ty in [2u8, 3, 6, 7, 8, 10, 11, 12, 13, 14] {
+    for ty in [2u8, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20, 23, 34, 35, 39] {
         let bytes: Vec<u8> = [ty].into_iter().chain((0..440u32).map(|i| (i * 37 % 251) as u8)).collect();
         fs::write(folder("gguf")?.join(format!("blocks-{ty}")), bytes)?;
     }
@@ -31,6 +32,31 @@ pub fn write() -> anyhow::Result<()> {
         let header = &file[..8 + u64::from_le_bytes(*file.first_chunk().context("a header")?) as usize];
         fs::write(checkpoint.join(name), seed_of_checkpoint(&[], header, file.len() as u32, &[], 0))?;
         fs::write(checkpoint.join(format!("{name}-config")), seed_of_checkpoint(&config, &[], 0, &[], 0))?;
+    }
+    let config = folder("config")?;
+    for name in ["mlx-tiny", "gptq-tiny", "awq-tiny"] {
+        fs::copy(fixtures.join(name).join("config.json"), config.join(name))?;
+    }
+    // Each a family, with keys that others lack.
+    for (name, keys) in [
+        ("llama", r#""attention_bias":true,"rope_scaling":{"rope_type":"llama3","factor":8.0}"#),
+        (
+            "mistral",
+            r#""sliding_window":8,"rope_scaling":{"type":"yarn","factor":4.0,"attention_factor":Infinity}"#,
+        ),
+        ("qwen2", r#""use_sliding_window":true,"max_window_layers":1,"rope_theta":1e400"#),
+        (
+            "gemma3_text",
+            r#""query_pre_attn_scalar":168,"layer_types":["sliding_attention","full_attention"]"#,
+        ),
+        ("gpt2", r#""n_embd":8,"n_head":2,"n_layer":1,"n_positions":16,"layer_norm_epsilon":NaN"#),
+        ("mixtral", r#""num_local_experts":2,"num_experts_per_tok":1"#),
+    ] {
+        let json = format!(
+            r#"{{"model_type":"{name}","hidden_size":8,"intermediate_size":16,"num_hidden_layers":2,
+            "num_attention_heads":2,"vocab_size":4,"max_position_embeddings":16,"time_step_limit":[0,Infinity],{keys}}}"#
+        );
+        fs::write(config.join(name), json)?;
     }
     let shard = |tensor: &str| {
         let json = format!(r#"{{"{tensor}":{{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}}}"#);
@@ -71,7 +97,41 @@ pub fn write() -> anyhow::Result<()> {
         fs::write(folder("prefix")?.join(format!("tile-{tuple}")), bytes)?;
     }
     fs::write(folder("prefix")?.join("symbols"), [&head[..], &[1], &symbols].concat())?;
+    seeds_of_chat(&folder("chat")?)?;
     println!("wrote seeds to {}", corpus.display());
+    Ok(())
+}
+
+/// A tokenizer, and the templates that the tests have.
+fn seeds_of_chat(folder: &Path) -> anyhow::Result<()> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/ecq-runtime/tests/data");
+    let file: serde_json::Value = serde_json::from_slice(&fs::read(tests.join("chat_templates.json"))?)?;
+    let special = json!({
+        "id": 0, "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false,
+        "normalized": false, "special": true
+    });
+    let tokenizer = json!({
+        "version": "1.0", "added_tokens": [special], "normalizer": { "type": "NFC" },
+        "pre_tokenizer": {
+            "type": "Split", "pattern": { "Regex": "\\p{L}+" }, "behavior": "Isolated", "invert": false
+        },
+        "post_processor": null, "decoder": { "type": "ByteFallback" },
+        "model": {
+            "type": "BPE", "byte_fallback": true, "merges": ["H e"],
+            "vocab": { "<s>": 0, "<0x0A>": 1, "H": 2, "e": 3, "He": 4 }
+        }
+    });
+    let tokenizer = tokenizer.to_string();
+    let tokenizer = tokenizer.as_bytes();
+    let of = |key: &str| file[key].as_array().cloned().unwrap_or_default();
+    let templates = of("templates").into_iter().map(|item| item["template"].clone());
+    for (i, template) in
+        templates.chain(of("expressions").into_iter().map(|item| item[0].clone())).enumerate()
+    {
+        let template = template.as_str().unwrap_or_default().as_bytes();
+        let bytes = [&(tokenizer.len() as u16).to_le_bytes()[..], tokenizer, template].concat();
+        fs::write(folder.join(format!("template-{i}")), bytes)?;
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::out::say;
 use ecq::PackError;
+use ecq::format::container::ContainerError;
 use ecq::runtime::RuntimeError;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -42,7 +43,11 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         Some(PackError::Runtime(_)) => {
             return Some("`--calibrate off` quantizes without running the model, for much worse text");
         }
-        Some(PackError::NotEcq { found, .. }) if !found.contains("no known") && !found.contains("empty") => {
+        Some(PackError::Container(ContainerError::NotTheFile { what, .. }))
+            if ["a GGUF file", "a folder", "a safetensors file"]
+                .iter()
+                .any(|known| what.starts_with(known)) =>
+        {
             return Some("`ecq quantize --lossless MODEL -o MODEL.ecq` makes one");
         }
         _ => {}
@@ -53,6 +58,7 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
     }
     match error {
         RuntimeError::Mode { mode: "lru", .. } => Some("`--memory BYTES` sets it"),
+        RuntimeError::CacheRange { .. } => Some("`--cache bf16` sets it"),
         _ => None,
     }
 }

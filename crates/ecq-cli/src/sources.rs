@@ -4,12 +4,11 @@ use crate::progress::{Bar, CODING};
 use crate::table::bytes;
 use anyhow::{Context, anyhow};
 use ecq::encode::{CodingChoice, EncodeOptions};
-use ecq::format::container::ContainerError;
 use ecq::format::gguf::{self, Gguf};
 use ecq::format::hf;
 use ecq::runtime::arch::Config;
 use ecq::runtime::{Checkpoint, RuntimeError};
-use ecq::source::{self, EcqSource, Source};
+use ecq::source::{self, Source};
 use ecq::{Coding, Limits, PackOptions, pack};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -24,11 +23,6 @@ pub fn checkpoint(path: &Path) -> anyhow::Result<Checkpoint> {
             config_of(&*source)?;
             let packed = packed(path, &*source)?;
             Ok(Checkpoint::open(&packed, &limits)?)
-        }
-        Err(error @ RuntimeError::Container(ContainerError::Header(_))) => {
-            // The source knows whether the file was cut.
-            EcqSource::open(path, &limits)?;
-            Err(error.into())
         }
         other => Ok(other?),
     }

@@ -97,6 +97,21 @@ impl Layer {
         }
     }
 
+    /// Zero points `[groups, outputs]` as they are subtracted.
+    fn plain_zeros(&self, qzeros: &[u8]) -> Result<Vec<u8>, CoreError> {
+        let Self { bits, version, .. } = *self;
+        let mut zeros = bit_stream::unpack(bits, qzeros);
+        if version == Version::V1 {
+            if !zeros_are_plain(bits, version, qzeros) {
+                let found = (1u64 << bits) - 1;
+                let expected = "below 2^bits - 1 where zero points are stored less one";
+                return Err(CoreError::Parameter { what: "stored zero point", found, expected });
+            }
+            zeros.iter_mut().for_each(|zero| *zero += 1);
+        }
+        Ok(zeros)
+    }
+
     /// Takes a layer apart: codes `[outputs, inputs]` and their grid; the exact inverse of [`pack`](Self::pack).
     ///
     /// # Errors
@@ -104,7 +119,7 @@ impl Layer {
     /// ([`zeros_are_plain`]).
     pub fn unpack(&self, packed: &Packed) -> Result<(Codes, AffineGroups), CoreError> {
         self.check()?;
-        let Self { bits, group_size, inputs, outputs, version } = *self;
+        let Self { bits, group_size, inputs, outputs, .. } = *self;
         let groups = self.groups();
         let row_words = inputs * usize::from(bits) / 32;
         length("bytes of qweight", packed.qweight.len(), row_words * outputs * 4)?;
@@ -112,15 +127,7 @@ impl Layer {
         length("scales", packed.scales.len(), groups * outputs)?;
         // Words down a column become words along a row; then the codes of a row are one string of bits.
         let symbols = bit_stream::unpack(bits, &transpose::<4>(&packed.qweight, row_words, outputs));
-        let mut zeros = bit_stream::unpack(bits, &packed.qzeros);
-        if version == Version::V1 {
-            if !zeros_are_plain(bits, version, &packed.qzeros) {
-                let found = (1u64 << bits) - 1;
-                let expected = "below 2^bits - 1 where zero points are stored less one";
-                return Err(CoreError::Parameter { what: "stored zero point", found, expected });
-            }
-            zeros.iter_mut().for_each(|zero| *zero += 1);
-        }
+        let zeros = self.plain_zeros(&packed.qzeros)?;
         let codes = Codes::new(outputs, inputs, 1 << bits, symbols)?;
         let scales = turned(&packed.scales, groups, outputs)?;
         Ok((codes, AffineGroups { bits, group_size, scales, biases: of_zeros(zeros, groups, outputs) }))
@@ -153,6 +160,59 @@ impl Layer {
             qzeros: bit_stream::pack(bits, &zeros),
             scales: turned(&grid.scales, outputs, groups)?,
         })
+    }
+}
+
+/// Shape of a layer whose groups may be any columns: what act-order makes, or a last group that is shorter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scattered {
+    /// Width of a code: 2, 3, 4 or 8 bits.
+    pub bits: u8,
+    /// Groups, whatever their sizes.
+    pub groups: usize,
+    /// Columns (input features).
+    pub inputs: usize,
+    /// Rows (output features).
+    pub outputs: usize,
+    /// How zero points are stored.
+    pub version: Version,
+}
+
+impl Scattered {
+    /// The weights `[outputs, inputs]` in the type of the scales, where column `i` is of group `group_of[i]`.
+    ///
+    /// Products are computed in single precision and rounded once: what AutoGPTQ multiplies with.
+    ///
+    /// # Errors
+    /// When the layout has no such layer, a length is not that of the shape, a group is none of the layer's, or a
+    /// zero point is not plain ([`zeros_are_plain`]).
+    pub fn dequantize(&self, packed: &Packed, group_of: &[u32]) -> Result<FloatVec, CoreError> {
+        let Self { bits, groups, inputs, outputs, version } = *self;
+        let one_group = Layer { bits, group_size: inputs, inputs, outputs, version };
+        one_group.check()?;
+        let row_words = inputs * usize::from(bits) / 32;
+        length("bytes of qweight", packed.qweight.len(), row_words * outputs * 4)?;
+        length(
+            "bytes of qzeros",
+            packed.qzeros.len(),
+            groups.saturating_mul(outputs * usize::from(bits) / 8),
+        )?;
+        length("scales", packed.scales.len(), groups.saturating_mul(outputs))?;
+        length("groups of columns", group_of.len(), inputs)?;
+        if let Some(&found) = group_of.iter().find(|&&group| group as usize >= groups) {
+            let expected = "a group of the layer";
+            return Err(CoreError::Parameter { what: "g_idx", found: found.into(), expected });
+        }
+        let zeros = one_group.plain_zeros(&packed.qzeros)?;
+        let symbols = bit_stream::unpack(bits, &transpose::<4>(&packed.qweight, row_words, outputs));
+        let mut weights = Vec::with_capacity(inputs * outputs);
+        for (output, symbols) in symbols.chunks_exact(inputs).enumerate() {
+            weights.extend(symbols.iter().zip(group_of).map(|(&code, &group)| {
+                let at = group as usize * outputs + output;
+                packed.scales.get(at) * (f32::from(code) - f32::from(zeros[at]))
+            }));
+        }
+        Ok(FloatVec::of(packed.scales.dtype(), &weights))
     }
 }
 

@@ -74,10 +74,11 @@ impl Planned {
 /// Writes `groups` of tensors, whose bytes `data` makes a group at a time, and `files` beside them, into folder `dest`; returns all
 /// bytes written.
 ///
-/// A shard ends before the group that would make its data longer than `most_bytes`.
+/// A shard ends before the group that would make its data longer than `most_bytes`. `check` sees the whole folder
+/// before it gets its name.
 ///
 /// # Errors
-/// When `dest` is there and not empty, a name occurs twice or leads out of the folder, data have another length than planned, the system refuses, or `data`
+/// When `check` refuses, `dest` is there and not empty, a name occurs twice or leads out of the folder, data have another length than planned, the system refuses, or `data`
 /// does. Nothing is left under `dest` then.
 pub fn write_checkpoint<E: From<ShardError>>(
     dest: &Path,
@@ -85,6 +86,7 @@ pub fn write_checkpoint<E: From<ShardError>>(
     files: &[(String, Vec<u8>)],
     most_bytes: u64,
     data: impl FnMut(usize) -> Result<Vec<Vec<u8>>, E>,
+    check: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<u64, E> {
     let occupied = match fs::read_dir(dest) {
         Ok(mut entries) => entries.next().is_some(),
@@ -103,6 +105,7 @@ pub fn write_checkpoint<E: From<ShardError>>(
     partial.push(".partial");
     let partial = PathBuf::from(partial);
     let finished = write_into(&partial, groups, files, most_bytes, data).and_then(|bytes| {
+        check(&partial)?;
         // An empty folder gives way to the whole one.
         if dest.exists() {
             fs::remove_dir(dest).map_err(io(dest))?;
@@ -240,9 +243,15 @@ mod tests {
         let files = [("config.json", &b"{}"[..]), ("1_Pooling/config.json", &b"[]"[..])];
         let files = files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec()));
         for most in [1000, 120, 1] {
-            let written =
-                write_checkpoint::<ShardError>(&dest, &groups, &files, most, |g| Ok(bytes(&groups[g])))
-                    .unwrap();
+            let written = write_checkpoint::<ShardError>(
+                &dest,
+                &groups,
+                &files,
+                most,
+                |g| Ok(bytes(&groups[g])),
+                |_| Ok(()),
+            )
+            .unwrap();
             let paths: Vec<PathBuf> =
                 fs::read_dir(&dest).unwrap().map(|entry| entry.unwrap().path()).collect();
             let folder_bytes = fs::read(dest.join("1_Pooling/config.json")).unwrap().len() as u64;
@@ -273,7 +282,7 @@ mod tests {
         let dest = folder.path().join("out");
         let one = |name: &str| vec![planned(name, 4)];
         let write = |groups: &[Vec<Planned>], len: usize| {
-            write_checkpoint::<ShardError>(&dest, groups, &[], 100, |_| Ok(vec![vec![0; len]]))
+            write_checkpoint::<ShardError>(&dest, groups, &[], 100, |_| Ok(vec![vec![0; len]]), |_| Ok(()))
         };
         assert!(matches!(write(&[one("a"), one("a")], 4), Err(ShardError::Duplicate { .. })));
         assert!(matches!(
@@ -287,14 +296,24 @@ mod tests {
         for name in ["", "..", "../x", "/x", "a/../../x", "a\\..\\x", "c:x", "a/./../b"] {
             let files = [(name.to_owned(), vec![1])];
             let elsewhere = folder.path().join("elsewhere");
-            let error = write_checkpoint::<ShardError>(&elsewhere, &[one("a")], &files, 100, |_| {
-                Ok(vec![vec![0; 4]])
-            });
+            let data = |_| Ok(vec![vec![0; 4]]);
+            let error =
+                write_checkpoint::<ShardError>(&elsewhere, &[one("a")], &files, 100, data, |_| Ok(()));
             assert!(matches!(error, Err(ShardError::FileName { .. })), "{name:?}");
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         }
         let nowhere = folder.path().join("out/model.safetensors/x");
-        let error = write_checkpoint::<ShardError>(&nowhere, &[one("a")], &[], 100, |_| Ok(vec![vec![0; 4]]));
+        let data = |_| Ok(vec![vec![0; 4]]);
+        let error = write_checkpoint::<ShardError>(&nowhere, &[one("a")], &[], 100, data, |_| Ok(()));
         assert!(matches!(error, Err(ShardError::Io { .. } | ShardError::Exists { .. })));
+        // What the check refuses gets no name.
+        let refused = folder.path().join("refused");
+        let check = |partial: &Path| {
+            assert!(partial.join("model.safetensors").exists());
+            Err(ShardError::FileName { name: "refused".to_owned() })
+        };
+        let error = write_checkpoint::<ShardError>(&refused, &[one("a")], &[], 100, data, check);
+        assert!(matches!(error, Err(ShardError::FileName { .. })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

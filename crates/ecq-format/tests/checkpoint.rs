@@ -151,15 +151,9 @@ fn an_index_that_lies_is_named() {
         }
         other => panic!("{other:?}"),
     }
-    // A tensor placed in the wrong shard, one that is nowhere, one that is not listed, one listed twice.
-    map = SOUND;
-    map[0].1 = FIRST;
-    assert!(
-        matches!(opened(&map), Err(E::NotInIndex { tensor, shard, .. }) if tensor == "e" && shard == SECOND)
-    );
+    // A tensor that is nowhere, one listed twice.
     let more = [&SOUND[..], &[("x", FIRST)]].concat();
     assert!(matches!(opened(&more), Err(E::NotInShard { tensor, .. }) if tensor == "x"));
-    assert!(matches!(opened(&SOUND[1..]), Err(E::NotInIndex { tensor, .. }) if tensor == "e"));
     let twice = [&SOUND[..], &[("n", SECOND)]].concat();
     assert!(matches!(opened(&twice), Err(E::ListedTwice { tensor, .. }) if tensor == "n"));
     for name in [
@@ -175,13 +169,109 @@ fn an_index_that_lies_is_named() {
         let folder = Folder::new(&[(INDEX, index.as_bytes())]);
         assert!(matches!(folder.open(), Err(E::ShardName { tensor, .. }) if tensor == "n"), "{name}");
     }
-    for json in
-        ["", "[]", "{}", r#"{"weight_map": 1}"#, r#"{"weight_map": {"n": 1}}"#, r#"{"weight_map": {}}"#]
-    {
+    for json in ["[]", "{}", r#"{"weight_map": 1}"#, r#"{"weight_map": {"n": 1}}"#, r#"{"weight_map": {}}"#] {
         assert!(matches!(Folder::new(&[(INDEX, json.as_bytes())]).open(), Err(E::Json { .. })), "{json}");
     }
+    let empty = Folder::new(&[(INDEX, b"")]).open();
+    assert!(matches!(empty, Err(E::NotTheFile { what, .. }) if what == "an empty file"));
     let not_utf8 = Folder::new(&[(INDEX, b"{\"weight_map\": {\"\xff\": \"a.safetensors\"}}")]);
     assert!(matches!(not_utf8.open(), Err(E::Json { why, .. }) if why.contains("UTF-8 at byte 17")));
+}
+
+/// An index is a list that another save may have left behind; transformers loads what the shards hold.
+#[test]
+fn shards_are_right_where_an_index_is_stale() {
+    let mut map = SOUND;
+    map[0].1 = FIRST;
+    for map in [&map[..], &SOUND[1..]] {
+        let checkpoint = sharded(map).open().unwrap();
+        let e = checkpoint.find("e").unwrap();
+        assert_eq!(checkpoint.read(e).unwrap(), (20..32).collect::<Vec<u8>>());
+        assert_eq!(checkpoint.tensors().len(), 4);
+    }
+    // A whole file goes before an index beside it, whatever that says.
+    for stale in [index(&[("x", "model-00001-of-00002.safetensors")]), "no JSON".to_owned()] {
+        let folder = Folder::new(&[("model.safetensors", &first()), (INDEX, stale.as_bytes())]);
+        let checkpoint = folder.open().unwrap();
+        assert_eq!((checkpoint.tensors().len(), checkpoint.index()), (2, None));
+    }
+    // Of two shards that hold a tensor, nobody knows which is meant.
+    let twice = tensors(&[("n", "F32", &[1], &[1; 4]), ("e", "I8", &[1], &[1]), ("s", "I8", &[1], &[1])]);
+    let folder = Folder::new(&[(FIRST, &first()), (SECOND, &twice), (INDEX, index(&SOUND).as_bytes())]);
+    match folder.open() {
+        Err(E::InTwoShards { tensor, first, second }) => {
+            assert_eq!((tensor.as_str(), first.as_str(), second.as_str()), ("n", FIRST, SECOND));
+        }
+        other => panic!("{other:?}"),
+    }
+    // All that is missing is counted.
+    let folder = Folder::new(&[(INDEX, index(&SOUND).as_bytes())]);
+    match folder.open() {
+        Err(error @ E::MissingShard { missing: 2, shards: 2, .. }) => {
+            assert!(error.to_string().contains("2 of 2 shards are missing, first"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn files_that_are_no_checkpoint_are_named_for_what_they_are() {
+    let said = |name: &str, bytes: &[u8]| {
+        let folder = Folder::new(&[(name, bytes)]);
+        folder.open().map(|_| ()).unwrap_err().to_string()
+    };
+    for (bytes, what) in [
+        (
+            &b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4613\n"[..],
+            "model.safetensors is a Git LFS pointer, not the file itself (run `git lfs pull`",
+        ),
+        (b"<!DOCTYPE html><html><body>Sign in", "is a web page"),
+        (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied", "is an XML document"),
+        (b"{\"error\":\"Repository not found\"}", "is an error message in JSON, \"{"),
+        (b"Entry not found", "is a text, \"Entry not found\""),
+        (b"\x80\x02}q\0X", "is a PyTorch checkpoint"),
+        (b"PK\x03\x04", "is a zip archive"),
+        (b"\x1f\x8b\x08\0", "is a gzip archive"),
+        (b"\x08\x07\x12\x07pytorch", "is an ONNX model"),
+        (b"GGUF\x03\0\0\0", "is a GGUF file"),
+        (b"", "is an empty file"),
+    ] {
+        let error = said("model.safetensors", bytes);
+        assert!(error.contains(what) && error.contains("expected a safetensors file"), "{error}");
+    }
+    let error = said(INDEX, b"version https://git-lfs.github.com/spec/v1\noid");
+    assert!(error.contains("index.json is a Git LFS pointer"), "{error}");
+    for name in ["pytorch_model.bin", "tf_model.h5", "model.onnx"] {
+        assert!(said(name, b"x").contains(&format!("but {name:?}, of a format that is not read")));
+    }
+    // What lies beside may be a pointer too: it must not ride along as if it were a tokenizer.
+    let folder = sharded(&SOUND);
+    folder.write("tokenizer.json", b"version https://git-lfs.github.com/spec/v1\noid");
+    let error = folder.open().unwrap().ride_along().unwrap_err().to_string();
+    assert!(error.contains("tokenizer.json is a Git LFS pointer"), "{error}");
+    folder.write("config.json", b"<html>");
+    let error = folder.open().unwrap().json("config.json").unwrap_err().to_string();
+    assert!(error.contains("config.json is a web page") && error.contains("expected a JSON file"), "{error}");
+    // Broken JSON is told with its place, Python's numbers are read.
+    folder.write("config.json", b"{\"a\": 1,}");
+    assert!(
+        matches!(folder.open().unwrap().json("config.json"), Err(E::Json { why, .. }) if why.contains("column"))
+    );
+    folder.write("config.json", b"{\"time_step_limit\": [0.0, Infinity], \"x\": NaN}");
+    let config = folder.open().unwrap().json("config.json").unwrap().unwrap();
+    assert_eq!(ecq_format::python_json::as_f64(&config["time_step_limit"][1]), Some(f64::INFINITY));
+}
+
+#[test]
+fn a_tensor_without_elements_is_carried() {
+    let all =
+        [("a", "F32", &[2][..], &[1; 8][..]), ("none", "F16", &[0, 4], &[]), ("more", "I8", &[3, 0], &[])];
+    let folder = Folder::new(&[("model.safetensors", &tensors(&all))]);
+    let checkpoint = folder.open().unwrap();
+    let none = checkpoint.find("none").unwrap();
+    assert_eq!((none.rows(), none.cols(), none.bytes), (0, 4, 0));
+    assert_eq!(checkpoint.read(none).unwrap(), Vec::<u8>::new());
+    assert_eq!(checkpoint.weights(&Quantization::None).unwrap().len(), 3);
 }
 
 #[test]
@@ -208,11 +298,13 @@ fn a_shard_that_lies_is_named() {
     assert!(
         matches!(header(overlapping, 12), H::Overlap { tensor, other, .. } if tensor == "b" && other == "a")
     );
-    assert!(matches!(header(&one("F16", "[4]", "[0,8]"), 7), H::FileLength { .. }));
-    // Dimensions: none, negative, too large to multiply, too large to hold.
+    assert!(matches!(header(&one("F16", "[4]", "[0,8]"), 9), H::FileLength { .. }));
+    let cut = file(&one("F16", "[4]", "[0,8]"), &[0; 7]);
+    let expected = cut.len() as u64 + 1;
     assert!(
-        matches!(opened(&file(&one("F16", "[0,4]", "[0,0]"), &[])), Err(E::Empty { tensor, .. }) if tensor == "w")
+        matches!(opened(&cut), Err(E::Truncated { found, expected: e, .. }) if (found, e) == (expected - 1, expected))
     );
+    // Dimensions: negative, too large to multiply, too large to hold.
     assert!(matches!(header(&one("F16", "[-4]", "[0,8]"), 8), H::Json(_)));
     assert!(
         matches!(header(&one("F16", "[9223372036854775807,4]", "[0,8]"), 8), H::Shape { tensor, .. } if tensor == "w")
@@ -229,13 +321,17 @@ fn a_shard_that_lies_is_named() {
     let twice = r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#;
     assert!(matches!(header(twice, 2), H::Duplicate { name } if name == "a"));
     // Headers: none, cut, endless.
-    assert!(matches!(opened(&[1, 2, 3]), Err(E::Header { source: H::TooShort { found: 3, .. }, .. })));
-    assert!(matches!(opened(&[]), Err(E::Header { source: H::TooShort { found: 0, .. }, .. })));
+    assert!(matches!(opened(&[1, 2, 3]), Err(E::Truncated { found: 3, expected: 8, .. })));
+    assert!(matches!(opened(&[]), Err(E::NotTheFile { .. })));
     assert!(matches!(opened(&[0xff; 16]), Err(E::Header { source: H::TooLarge { .. }, .. })));
     assert!(matches!(header("{", 0), H::Json(_)));
     let whole = first();
-    for len in 0..whole.len() {
-        assert!(matches!(opened(&whole[..len]), Err(E::Header { .. })), "cut to {len} bytes");
+    for len in 1..whole.len() {
+        let found = opened(&whole[..len]);
+        assert!(
+            matches!(found, Err(E::Truncated { found, .. }) if found == len as u64),
+            "cut to {len} bytes"
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ecq_format::gguf::{GgmlType, GgufError, dequantize};
 
-const FIXTURES: [(&str, &[u8]); 13] = [
+const FIXTURES: [(&str, &[u8]); 18] = [
     ("f32", include_bytes!("data/gguf_f32.bin")),
     ("f16", include_bytes!("data/gguf_f16.bin")),
     ("bf16", include_bytes!("data/gguf_bf16.bin")),
@@ -16,6 +16,11 @@ const FIXTURES: [(&str, &[u8]); 13] = [
     ("q4_k", include_bytes!("data/gguf_q4_k.bin")),
     ("q5_k", include_bytes!("data/gguf_q5_k.bin")),
     ("q6_k", include_bytes!("data/gguf_q6_k.bin")),
+    ("iq4_nl", include_bytes!("data/gguf_iq4_nl.bin")),
+    ("iq4_xs", include_bytes!("data/gguf_iq4_xs.bin")),
+    ("mxfp4", include_bytes!("data/gguf_mxfp4.bin")),
+    ("tq1_0", include_bytes!("data/gguf_tq1_0.bin")),
+    ("tq2_0", include_bytes!("data/gguf_tq2_0.bin")),
 ];
 
 #[test]
@@ -52,6 +57,27 @@ fn wrong_lengths_and_other_types_are_refused() {
         let error = dequantize(GgmlType::Q4_0, &vec![0; bytes], &mut vec![0.0; weights]).expect_err("wrong");
         assert!(matches!(error, GgufError::Length { found, .. } if found == bytes as u64), "{error}");
     }
-    let error = dequantize(GgmlType::Mxfp4, &[0; 17], &mut [0.0; 32]).expect_err("not dequantized");
-    assert!(matches!(error, GgufError::Unsupported { found: "mxfp4", .. }), "{error}");
+    for (ty, bytes, weights) in
+        [(GgmlType::Nvfp4, 36, 64), (GgmlType::Iq2Xxs, 66, 256), (GgmlType::Q8_1, 36, 32)]
+    {
+        let error = dequantize(ty, &vec![0; bytes], &mut vec![0.0; weights]).expect_err("not dequantized");
+        assert!(matches!(error, GgufError::Unsupported { found, .. } if found == ty.name()), "{error}");
+        assert!(error.to_string().contains("iq4_nl"), "{error}");
+    }
+}
+
+#[test]
+fn every_value_of_mxfp4_is_exact_in_bfloat16() {
+    // All bytes as both codes, all scales whose values are numbers of single precision.
+    for scale in 0..=250 {
+        for codes in 0..=255u8 {
+            let mut block = [codes; 17];
+            block[0] = scale;
+            let mut weights = [0.0f32; 32];
+            dequantize(GgmlType::Mxfp4, &block, &mut weights).expect("one block");
+            // One bit behind the point, of numbers that are not below those of full precision.
+            let whole = scale > 2 || weights.iter().all(|w| *w == 0.0);
+            assert!(!whole || weights.iter().all(|w| w.to_bits() & 0xffff == 0), "{scale} {codes}");
+        }
+    }
 }

@@ -54,8 +54,8 @@ fn present_keys_are_taken() {
         ("toy.attention.key_length", Some(Value::U32(32))),
         ("toy.attention.sliding_window", Some(Value::U32(512))),
         ("toy.rope.freq_base", Some(Value::F32(1e6))),
-        ("toy.rope.freq_base_swa", Some(Value::F32(1e4))),
-        ("toy.rope.dimension_count", Some(Value::U32(8))),
+        ("toy.rope.freq_base_swa", Some(Value::F32(1e6))),
+        ("toy.rope.dimension_count", Some(Value::U32(32))),
         ("toy.rope.scaling.type", Some(Value::String("yarn".to_owned()))),
         ("toy.rope.scaling.factor", Some(Value::F32(4.0))),
         ("toy.rope.scaling.original_context_length", Some(Value::U32(256))),
@@ -64,14 +64,17 @@ fn present_keys_are_taken() {
     ];
     let config = config(&gguf(&changes, &["output.weight"])).expect("whole");
     assert_eq!((config.num_key_value_heads, config.head_dim, config.sliding_window), (1, 32, Some(512)));
-    assert_eq!((config.rope_theta, config.rope_local_base_freq), (1e6, Some(1e4)));
-    assert_eq!((config.rope_dim, config.vocab_size), (Some(8), 5));
+    assert_eq!((config.rope_theta, config.rope_local_base_freq), (1e6, Some(1e6)));
+    assert_eq!((config.rope_dim, config.vocab_size), (Some(32), 5));
     assert!(!config.tie_word_embeddings);
     let scaling = RopeScaling {
         rope_type: "yarn".to_owned(),
         factor: 4.0,
         original_max_position_embeddings: Some(256),
-        attention_factor: Some(1.25),
+        // Multiplied with YaRN's own.
+        attention_factor: Some(1.25 * (1.0 + 0.1 * 4f64.ln())),
+        beta_fast: None,
+        beta_slow: None,
     };
     assert_eq!(config.rope_scaling, Some(scaling));
     let json = serde_json::to_string(&config).expect("serializable");
@@ -114,8 +117,6 @@ fn a_mistyped_key_is_named_even_if_it_may_be_absent() {
         "attention.sliding_window",
         "block_count",
         "rope.freq_base",
-        "rope.freq_base_swa",
-        "rope.dimension_count",
         "rope.scaling.type",
         "rope.scale_linear",
         "vocab_size",
@@ -184,5 +185,159 @@ fn types_and_scores_are_one_for_each_token() {
     ] {
         let error = tokenizer(&gguf(&[(key, Some(Value::Array(value)))], &[])).expect_err("another count");
         assert!(matches!(error, GgufError::Length { expected: 3, .. }), "{error}");
+    }
+}
+
+/// The base as another architecture, with keys of it.
+fn of(
+    architecture: &str,
+    changes: &[(&str, Value)],
+    tensors: &[&str],
+) -> Result<ecq_format::gguf::ModelConfig, GgufError> {
+    let mut metadata: Vec<(String, Value)> = base()
+        .into_iter()
+        .map(|(key, value)| (key.replacen("toy.", &format!("{architecture}."), 1), value))
+        .map(|(key, value)| match key.as_str() {
+            "general.architecture" => (key, Value::String(architecture.to_owned())),
+            _ => (key, value),
+        })
+        .collect();
+    for (key, value) in changes {
+        let key = format!("{architecture}.{key}");
+        metadata.retain(|(known, _)| *known != key);
+        metadata.push((key, value.clone()));
+    }
+    let tensor = |name: &&str| TensorToWrite { name: name.to_string(), ty: GgmlType::F32, dims: vec![1] };
+    let tensors: Vec<_> = tensors.iter().map(tensor).collect();
+    let mut file = Vec::new();
+    write(&mut file, &metadata, &tensors, |_| Ok::<_, GgufError>(vec![0; 4])).expect("written");
+    config(&Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound"))
+}
+
+#[test]
+fn keys_that_change_numbers_are_implemented_or_refused_by_name() {
+    let text = |s: &str| Value::String(s.to_owned());
+    let wrong = [
+        ("logit_scale", Value::F32(0.5)),
+        ("residual_scale", Value::F32(0.22)),
+        ("embedding_scale", Value::F32(12.0)),
+        ("attn_logit_softcapping", Value::F32(50.0)),
+        ("final_logit_softcapping", Value::F32(30.0)),
+        ("router_logit_softcapping", Value::F32(30.0)),
+        ("use_parallel_residual", Value::Bool(true)),
+        ("expert_count", Value::U32(8)),
+        ("attention.causal", Value::Bool(false)),
+        ("attention.clamp_kqv", Value::F32(8.0)),
+        ("attention.max_alibi_bias", Value::F32(8.0)),
+        ("attention.scale", Value::F32(0.5)),
+        ("attention.value_length", Value::U32(8)),
+        ("attention.output_scale", Value::F32(2.0)),
+        ("attention.sliding_window_pattern", Value::U32(2)),
+        ("rope.dimension_count", Value::U32(8)),
+        ("rope.dimension_sections", Value::Array([8, 4, 4, 0].map(Value::I32).into())),
+        ("rope.freq_base_swa", Value::F32(5e5)),
+        ("rope.scaling.type", text("longrope")),
+        ("rope.scaling.attn_factor", Value::F32(1.5)),
+        ("rope.scaling.yarn_log_multiplier", Value::F32(0.1)),
+        ("rope.scaling.yarn_ext_factor", Value::F32(1.0)),
+        ("rope.scaling.yarn_attn_factor", Value::F32(1.2)),
+        // Keys that nobody has yet.
+        ("attention.some_new_scale", Value::F32(1.0)),
+        ("ffn_clamp_max", Value::F32(7.0)),
+        // A value of another type is none that changes nothing.
+        ("logit_scale", text("1")),
+    ];
+    for (key, value) in wrong {
+        match of("llama", &[(key, value.clone())], &[]) {
+            Err(GgufError::Unimplemented { key: found, .. }) => assert_eq!(found, format!("llama.{key}")),
+            other => panic!("{key}: {other:?}"),
+        }
+    }
+    let neutral = [
+        ("logit_scale", Value::F32(1.0)),
+        ("residual_scale", Value::F32(0.0)),
+        ("final_logit_softcapping", Value::F32(0.0)),
+        ("use_parallel_residual", Value::Bool(false)),
+        ("expert_count", Value::U32(0)),
+        ("attention.causal", Value::Bool(true)),
+        ("attention.scale", Value::F32(0.25)),
+        ("attention.value_length", Value::U32(16)),
+        ("rope.dimension_count", Value::U32(16)),
+        ("rope.dimension_sections", Value::Array([0, 0].map(Value::I32).into())),
+        ("rope.scaling.yarn_ext_factor", Value::F32(-1.0)),
+        ("rope.scaling.finetuned", Value::Bool(true)),
+        ("expert_gating_func", Value::U32(1)),
+        ("tensor_data_layout", text("Meta AI original pth")),
+    ];
+    for (key, value) in neutral {
+        assert!(of("llama", &[(key, value)], &[]).is_ok(), "{key}");
+    }
+    // Of another architecture in the same file: nothing to this one.
+    assert!(config(&gguf(&[("other.logit_scale", Some(Value::F32(0.5)))], &[])).is_ok());
+}
+
+#[test]
+fn scaling_follows_the_defaults_of_llama_cpp() {
+    let of = |changes: &[(&str, Value)]| of("llama", changes, &[]).expect("whole").rope_scaling;
+    let factor = || ("rope.scaling.factor", Value::F32(4.0));
+    // Linear is the default, and one old key names the same factor.
+    assert_eq!(of(&[factor()]).map(|s| (s.rope_type, s.factor)), Some(("linear".to_owned(), 4.0)));
+    assert_eq!(of(&[("rope.scaling.factor", Value::F32(0.0))]), None);
+    let yarn = || ("rope.scaling.type", Value::String("yarn".to_owned()));
+    let own = of(&[yarn(), factor()]).expect("scaled");
+    assert_eq!(own.attention_factor, None);
+    // One is what a file without the key has.
+    assert_eq!(of(&[yarn(), factor(), ("rope.scaling.attn_factor", Value::F32(1.0))]), Some(own));
+    let turns =
+        [("rope.scaling.yarn_beta_fast", Value::F32(16.0)), ("rope.scaling.yarn_beta_slow", Value::F32(2.0))];
+    let found = of(&[&[yarn(), factor()][..], &turns].concat()).expect("scaled");
+    assert_eq!((found.beta_fast, found.beta_slow), (Some(16.0), Some(2.0)));
+    assert!(of(&[yarn(), factor(), ("rope.scaling.yarn_ext_factor", Value::F32(1.0))]).is_some());
+}
+
+#[test]
+fn biases_are_those_of_the_tensors() {
+    let of = |tensors: &[&str]| {
+        let config = of("llama", &[], tensors).expect("whole");
+        (config.attention_bias, config.mlp_bias)
+    };
+    assert_eq!(of(&["blk.0.attn_q.weight", "output_norm.bias", "blk.0.attn_norm.bias"]), (false, false));
+    assert_eq!(of(&["blk.1.attn_q.bias"]), (true, false));
+    assert_eq!(of(&["blk.1.attn_output.bias", "blk.0.ffn_down.bias"]), (true, true));
+}
+
+#[test]
+fn architectures_have_their_own_epsilon_and_scale() {
+    // GPT-2's norms have means: its key is that of layer norms.
+    let float = |x| Value::F32(x);
+    let gpt2 =
+        |key| of("gpt2", &[("attention.layer_norm_rms_epsilon", Value::Bool(true)), (key, float(0.25))], &[]);
+    assert_eq!(gpt2("attention.layer_norm_rms_epsilon").expect("an old file").rms_norm_eps, 0.25);
+    let both =
+        [("attention.layer_norm_epsilon", float(0.125)), ("attention.layer_norm_rms_epsilon", float(0.5))];
+    assert_eq!(of("gpt2", &both, &[]).expect("whole").rms_norm_eps, 0.125);
+    assert_eq!(of("llama", &both, &[]).expect("whole").rms_norm_eps, 0.5);
+    // GPT-2 does not rotate: keys of rotation say nothing.
+    assert!(of("gpt2", &[("rope.dimension_count", Value::U32(8))], &[]).is_ok());
+    let layers =
+        |n| of("gemma3", &[("block_count", Value::U32(n))], &[]).expect("whole").query_pre_attn_scalar;
+    assert_eq!([26, 34, 48, 62].map(layers), [None, None, None, Some(16.0)]);
+    assert_eq!(
+        of("llama", &[("block_count", Value::U32(62))], &[]).expect("whole").query_pre_attn_scalar,
+        None
+    );
+    let pattern: Vec<Value> = (1..=12).map(|layer| Value::Bool(layer % 6 != 0)).collect();
+    let key = "attention.sliding_window_pattern";
+    assert!(of("gemma3", &[(key, Value::Array(pattern)), ("rope.freq_base_swa", float(1e4))], &[]).is_ok());
+    assert!(of("gemma3", &[(key, Value::U32(4))], &[]).is_err());
+}
+
+#[test]
+fn a_list_of_equal_numbers_is_that_number() {
+    let list = |all: &[u32]| Value::Array(all.iter().map(|&n| Value::U32(n)).collect());
+    let found = of("llama", &[("attention.head_count_kv", list(&[2, 2]))], &[]).expect("whole");
+    assert_eq!(found.num_key_value_heads, 2);
+    for bad in [list(&[2, 1]), list(&[])] {
+        named(of("llama", &[("attention.head_count_kv", bad)], &[]), "llama.attention.head_count_kv");
     }
 }

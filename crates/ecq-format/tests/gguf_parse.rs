@@ -261,8 +261,12 @@ fn names_and_strings() {
     refused!(tensor(&name), GgufError::NameLength { found: 256, most: 255, .. });
     assert!(parse(&tensor(&name[1..])).is_ok());
     refused!(tensor(""), GgufError::NameLength { found: 0, .. });
+    // A value that is not UTF-8 is kept as the bytes that it is, in an array too.
     let value = Header::new(0, 1).string(b"k").u32(8).string(b"\xc3(").0;
-    refused!(value, GgufError::Utf8 { at: 45, .. });
+    assert_eq!(parse(&value).expect("sound").get("k"), Some(&Value::Bytes(b"\xc3(".to_vec())));
+    let array = Header::new(0, 1).string(b"k").u32(9).u32(8).u64(2).string(b"a").string(b"\xff").0;
+    let expected = Value::Array(vec![Value::String("a".to_owned()), Value::Bytes(vec![0xff])]);
+    assert_eq!(parse(&array).expect("sound").get("k"), Some(&expected));
 }
 
 #[test]
@@ -310,7 +314,13 @@ fn shapes_and_types() {
     for bad in [0, 5, u32::MAX] {
         refused!(count(bad), GgufError::DimensionCount { tensor, found } if tensor == "t" && found == bad);
     }
-    for bad in [&[0][..], &[4, 0], &[1 << 35], &[1 << 32, 1 << 32], &[u64::MAX, 1, 1, u64::MAX]] {
+    for bad in [
+        &[1 << 35][..],
+        &[0, 1 << 20, 1 << 20],
+        &[0, u64::MAX, u64::MAX],
+        &[1 << 32, 1 << 32],
+        &[u64::MAX, 1, 1, u64::MAX],
+    ] {
         refused!(tensor(bad, 0), GgufError::Dimensions { tensor, dims, .. } if tensor == "t" && dims == bad);
     }
     for bad in [4, 5, 31, 33, 36, 38, 42, u32::MAX] {
@@ -319,6 +329,12 @@ fn shapes_and_types() {
     // 2 x 16 weights are 32, but no row is a block.
     refused!(tensor(&[16, 2], 2), GgufError::Blocks { tensor, cols: 16, block: 32 } if tensor == "t");
     assert!(parse(&tensor(&[32, 1, 1, 2], 2)).is_ok());
+    // A dimension may be zero: such a tensor has no bytes, whatever its type.
+    for (dims, ty) in [(&[0][..], 0), (&[4, 0], 0), (&[0, 4], 2), (&[32, 0, 1, 7], 39)] {
+        let gguf = parse(&tensor(dims, ty)).expect("sound");
+        assert_eq!((gguf.tensors()[0].bytes, &gguf.tensors()[0].dims[..]), (0, dims));
+    }
+    refused!(tensor(&[16, 0], 2), GgufError::Blocks { cols: 16, .. });
 }
 
 #[test]
@@ -333,6 +349,11 @@ fn places() {
     assert!(parse(&two(32, 0)).is_ok());
     refused!(two(0, 32), GgufError::Overlap { first, second, .. } if first == "a" && second == "b");
     refused!(two(0, 0), GgufError::Overlap { .. });
+    // A tensor without bytes shares none, in whichever order the two are listed.
+    for (first, second) in [(0, 16), (16, 0)] {
+        let file = Header::new(2, 0).tensor("a", &[first], 0, 0).tensor("b", &[second], 0, 0).data(32, 128);
+        assert!(parse(&file).is_ok(), "{first} {second}");
+    }
 }
 
 fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
@@ -375,6 +396,40 @@ fn a_header_longer_than_the_first_read_is_read_whole_and_held_to_the_limit() {
     }
     let cut = file_of(&bytes[..3 << 20]);
     assert!(matches!(Gguf::open(cut.path(), &Limits::default()), Err(GgufError::TooMany { .. })));
+}
+
+#[test]
+fn files_that_are_cut_or_of_another_kind_are_named() {
+    let open = |bytes: &[u8]| {
+        let file = file_of(bytes);
+        Gguf::open(file.path(), &Limits::default()).expect_err("no GGUF file")
+    };
+    let whole = Header::new(2, 0).tensor("a", &[16], 0, 0).tensor("b", &[32], 0, 64).data(32, 192);
+    let len = whole.len() as u64;
+    for cut in [len - 1, len - 128, len - 192] {
+        match open(&whole[..cut as usize]) {
+            GgufError::FileTruncated { found, expected, .. } => assert_eq!((found, expected), (cut, len)),
+            other => panic!("{other}"),
+        }
+    }
+    let error = open(&whole[..whole.len() - 100]);
+    assert!(
+        error.to_string().contains(&format!("is truncated: {} of {len} bytes (tensor \"b\"", len - 100)),
+        "{error}"
+    );
+    let error = open(&whole[..95]);
+    assert!(matches!(error, GgufError::HeaderCut { found: 95, .. }), "{error}");
+    for (bytes, what) in [
+        (&b"version https://git-lfs.github.com/spec/v1\n"[..], "Git LFS pointer"),
+        (b"<!doctype html><html>", "web page"),
+        (b"", "empty file"),
+        (b"ggjt\x03\0\0\0", "before GGUF"),
+        (b"PK\x03\x04", "zip archive"),
+    ] {
+        let error = open(bytes);
+        assert!(matches!(error, GgufError::NotGguf { .. }) && error.to_string().contains(what), "{error}");
+    }
+    assert!(matches!(open(&[0, 1, 2, 3, 4, 5, 6, 7]), GgufError::Magic { .. }));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The writer: what it writes the reader reads, and a file comes back byte for byte.
 
 use ecq_core::Limits;
-use ecq_format::gguf::{GgmlType, Gguf, GgufError, TensorToWrite, Value, write, write_with_header};
+use ecq_format::gguf::{Gaps, GgmlType, Gguf, GgufError, TensorToWrite, Value, write, write_with_header};
 use std::io::{self, Write};
 
 fn metadata() -> Vec<(String, Value)> {
@@ -15,6 +15,7 @@ fn metadata() -> Vec<(String, Value)> {
         Value::F32(0.5),
         Value::Bool(true),
         Value::String("s".to_owned()),
+        Value::Bytes(vec![b'c', 0xe9]),
         Value::U64(4),
         Value::I64(-4),
         Value::F64(0.25),
@@ -84,7 +85,7 @@ fn header_and_tensors_give_the_file_back() {
         file.write_all(&bytes).expect("written");
         let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
         let mut out = Vec::new();
-        write_with_header(&mut out, &gguf, |info| gguf.read_tensor(info)).expect("written");
+        write_with_header(&mut out, &gguf, &Gaps::default(), |info| gguf.read_tensor(info)).expect("written");
         assert!(out == bytes, "{len}");
     }
 }
@@ -103,8 +104,10 @@ fn tensors_out_of_order_are_written_where_they_belong() {
     let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
     assert!(gguf.tensors()[0].offset > gguf.tensors()[1].offset);
     let mut out = Vec::new();
-    write_with_header(&mut out, &gguf, |info| Ok::<_, GgufError>(vec![info.name.as_bytes()[0]; 32]))
-        .expect("written");
+    write_with_header(&mut out, &gguf, &Gaps::default(), |info| {
+        Ok::<_, GgufError>(vec![info.name.as_bytes()[0]; 32])
+    })
+    .expect("written");
     assert!(out == bytes);
 }
 
@@ -120,7 +123,7 @@ fn what_the_reader_refuses_is_not_written() {
     let f32s = |dims: &[u64]| tensor("t", GgmlType::F32, dims);
     assert!(matches!(refused(&[], &[f32s(&[])]), GgufError::DimensionCount { found: 0, .. }));
     assert!(matches!(refused(&[], &[f32s(&[1; 5])]), GgufError::DimensionCount { found: 5, .. }));
-    assert!(matches!(refused(&[], &[f32s(&[0])]), GgufError::Dimensions { .. }));
+    assert!(matches!(refused(&[], &[f32s(&[0, u64::MAX, 2])]), GgufError::Dimensions { .. }));
     for dims in [&[u64::MAX][..], &[1 << 40, 1 << 40]] {
         let error = refused(&[], &[f32s(dims), tensor("u", GgmlType::F32, dims)]);
         assert!(matches!(error, GgufError::Dimensions { .. }), "{error}");
@@ -175,4 +178,89 @@ fn an_output_that_fails_is_named_wherever_it_fails() {
         let error: GgufError = write(&mut Full(room), &[], &tensors(), data).expect_err("full");
         assert!(matches!(error, GgufError::Write(_)), "{room}: {error}");
     }
+}
+
+#[test]
+fn padding_that_is_not_zero_comes_back_byte_for_byte() {
+    for alignment in [8u32, 16, 32, 64, 256, 4096] {
+        let metadata: Vec<_> =
+            metadata().into_iter().chain([("general.alignment".to_owned(), Value::U32(alignment))]).collect();
+        let empty = tensor("none", GgmlType::Q4_0, &[32, 0]);
+        let all = [&tensors()[..2], &[empty], &tensors()[2..]].concat();
+        let sizes = [54, 20, 0, 48];
+        let mut bytes = Vec::new();
+        let data = |i: usize| Ok::<_, GgufError>(vec![all[i].name.as_bytes()[0]; sizes[i]]);
+        write(&mut bytes, &metadata, &all, data).expect("written");
+        let whole = bytes.len();
+        for (len, seed) in [(whole - 48 % alignment as usize, 1u8), (whole, 7), (whole + 77, 5)] {
+            let mut bytes = bytes.clone();
+            bytes.resize(
+                len.max(whole - (alignment as usize - 48 % alignment as usize) % alignment as usize),
+                0,
+            );
+            let parsed = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
+            // All bytes that are of no tensor become others, some of them zero.
+            let mut of_tensor = vec![false; bytes.len()];
+            of_tensor[..parsed.header_bytes().len()].fill(true);
+            for info in parsed.tensors() {
+                of_tensor[info.offset as usize..(info.offset + info.bytes) as usize].fill(true);
+            }
+            for (i, byte) in bytes.iter_mut().enumerate().filter(|(i, _)| !of_tensor[*i]) {
+                *byte = (i as u8).wrapping_mul(seed) & 0x3f;
+            }
+            let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+            file.write_all(&bytes).expect("written");
+            let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
+            let gaps = Gaps::read(&gguf, &Limits::default()).expect("read");
+            let kept = Gaps::parse(&gaps.to_bytes(), &gguf).expect("what was kept is read");
+            assert_eq!(kept, gaps);
+            let mut out = Vec::new();
+            write_with_header(&mut out, &gguf, &kept, |info| gguf.read_tensor(info)).expect("written");
+            assert!(out == bytes, "alignment {alignment}, {len} bytes");
+        }
+    }
+}
+
+#[test]
+fn padding_that_lies_is_refused() {
+    let mut bytes = write_all(&metadata(), &tensors()).expect("written");
+    bytes.resize(bytes.len() + 100, 0);
+    let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
+    let first = &gguf.tensors()[0];
+    let (gap, len) = (first.offset + first.bytes, bytes.len() as u64);
+    let run = |offset: u64, claimed: u64, data: &[u8]| {
+        [&offset.to_le_bytes()[..], &claimed.to_le_bytes(), data].concat()
+    };
+    assert!(Gaps::parse(&run(gap, 2, &[1, 2]), &gguf).is_ok());
+    assert!(Gaps::parse(&run(len - 1, 1, &[1]), &gguf).is_ok());
+    assert!(Gaps::parse(&[], &gguf).expect("nothing").is_empty());
+    for (offset, claimed) in [
+        (gap - 1, 2),
+        (0, 1),
+        (first.offset, 1),
+        (gap, 11),
+        (len, 1),
+        (len - 1, 2),
+        (u64::MAX, 1),
+        (gap, 0),
+        (gap, u64::MAX),
+    ] {
+        let error = Gaps::parse(&run(offset, claimed, &[1, 2]), &gguf).expect_err("no gap");
+        assert!(matches!(error, GgufError::GapPlace { .. }), "{offset} {claimed}: {error}");
+    }
+    let twice = [run(gap, 2, &[1, 2]), run(gap + 1, 1, &[3])].concat();
+    assert!(matches!(Gaps::parse(&twice, &gguf), Err(GgufError::GapPlace { .. })));
+    for cut in [1, 15, 17] {
+        let cut = &run(gap, 2, &[1, 2])[..cut];
+        assert!(matches!(Gaps::parse(cut, &gguf), Err(GgufError::Truncated { .. })));
+    }
+    // More than can ride along.
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    bytes.fill(1);
+    let good = write_all(&metadata(), &tensors()).expect("written");
+    bytes[..good.len()].copy_from_slice(&good);
+    file.write_all(&bytes).expect("written");
+    let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
+    let limits = Limits { file_bytes: 200, ..Limits::default() };
+    assert!(matches!(Gaps::read(&gguf, &limits), Err(GgufError::Gaps { most: 100, .. })));
 }

@@ -14,8 +14,12 @@ fn facts(model: &str, tokens: &[(&str, i32, f32)]) -> TokenizerFacts {
         merges: Vec::new(),
         bos: None,
         eos: None,
+        eot: None,
+        eom: None,
         unk: None,
         pad: None,
+        sep: None,
+        mask: None,
         add_bos: None,
         add_eos: None,
         add_space_prefix: None,
@@ -110,8 +114,9 @@ fn byte_level_texts_are_cut_as_the_pre_tokenizer_says() {
     );
     assert_eq!((&llama["normalizer"], &qwen["normalizer"]["type"]), (&Value::Null, &json!("NFC")));
 
-    let unknown = HfError::Tokenizer { model: "gpt2".to_owned(), pre: "tekken".to_owned() };
-    assert_eq!(json(Some("tekken")), Err(unknown));
+    let unknown = HfError::Tokenizer { model: "gpt2".to_owned(), pre: "tekkn".to_owned() };
+    assert!(unknown.to_string().contains(" tekken, "), "{unknown}");
+    assert_eq!(json(Some("tekkn")), Err(unknown));
     let unknown = HfError::Tokenizer { model: "t5".to_owned(), pre: String::new() };
     assert_eq!(tokenizer_json(&facts("t5", &[])), Err(unknown));
 }

@@ -4,7 +4,8 @@ use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec, Grid
 use ecq_format::checkpoint::{
     Checkpoint, CheckpointError as E, Form, Loaded, MlxGroups, Quantization, Weight,
 };
-use ecq_format::{awq, gptq};
+use ecq_format::gguf::GgmlType;
+use ecq_format::{awq, gptq, mxfp4};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -377,6 +378,137 @@ fn what_gptq_cannot_say_plainly_stays_as_it_is() {
     // Without g_idx groups are consecutive.
     let plain = Edited::of("gptq-tiny").remove("k_proj.g_idx").weights().unwrap();
     assert!(plain.iter().all(|weight| weight.note.is_none()));
+}
+
+/// Weights of a GPTQ layer by the formula, one at a time, rounded to halves.
+fn by_formula(checkpoint: &Checkpoint, layer: &str, group_of: impl Fn(usize) -> usize) -> Vec<u8> {
+    let tensor = |part: &str| {
+        let info = checkpoint.find(&format!("model.layers.0.{layer}.{part}")).unwrap();
+        (checkpoint.read(info).unwrap(), info.shape.clone())
+    };
+    let ((qweight, shape), (qzeros, _), (scales, _)) =
+        (tensor("qweight"), tensor("qzeros"), tensor("scales"));
+    let (inputs, outputs) = (shape[0] * 8, shape[1]);
+    let nibble = |bytes: &[u8], word: usize, at: usize| (bytes[4 * word + at / 2] >> (at % 2 * 4)) & 15;
+    let scales = halves(&scales);
+    let mut weights = Vec::new();
+    for output in 0..outputs {
+        for input in 0..inputs {
+            let group = group_of(input);
+            let code = nibble(&qweight, input / 8 * outputs + output, input % 8);
+            let zero = nibble(&qzeros, group * outputs / 8 + output / 8, output % 8) + 1;
+            weights.push(scales.get(group * outputs + output) * (f32::from(code) - f32::from(zero)));
+        }
+    }
+    FloatVec::of(FloatType::F16, &weights).as_bytes().to_vec()
+}
+
+#[test]
+fn layers_in_act_order_are_read_as_floats_when_asked() {
+    let checkpoint = Checkpoint::open(&data("gptq-tiny"), &Limits::default()).unwrap();
+    let quantization = checkpoint.quantization().unwrap();
+    let weights = checkpoint.weights_as_floats(&quantization).unwrap().unwrap();
+    // The four tensors are one weight now, and the others what they were.
+    assert_eq!(weights.len(), 3 + 2 + 1);
+    let k = find(&weights, "k_proj.weight");
+    assert_eq!((k.rows, k.cols, k.shape.as_slice()), (32, 64, &[32, 64][..]));
+    assert!(k.note.as_deref().unwrap().contains("act-order"), "{:?}", k.note);
+    let g_idx = checkpoint.read(checkpoint.find("model.layers.0.self_attn.k_proj.g_idx").unwrap()).unwrap();
+    let group_of = |input: usize| g_idx[4 * input] as usize;
+    assert!((0..64).any(|input| group_of(input) != input / 32), "the fixture is in act-order");
+    match checkpoint.load(k).unwrap() {
+        Loaded::Plain(Dtype::F16, bytes) => {
+            assert_eq!(bytes, by_formula(&checkpoint, "self_attn.k_proj", group_of));
+        }
+        other => panic!("{other:?}"),
+    }
+    let total: u64 = checkpoint.tensors().iter().map(|tensor| tensor.bytes).sum();
+    assert!(weights.iter().map(|weight| weight.bytes).sum::<u64>() <= total);
+    // Where all groups are of consecutive columns there is nothing to ask for.
+    let plain = Edited::of("gptq-tiny").remove("k_proj.g_idx").open();
+    assert_eq!(plain.weights_as_floats(&quantization).unwrap(), None);
+    assert_eq!(plain.weights_as_floats(&Quantization::None).unwrap(), None);
+    let awq = Checkpoint::open(&data("awq-tiny"), &Limits::default()).unwrap();
+    assert_eq!(awq.weights_as_floats(&awq.quantization().unwrap()).unwrap(), None);
+}
+
+#[test]
+fn a_last_group_that_is_shorter_is_read_as_floats_when_asked() {
+    let edited = Edited::of("gptq-tiny")
+        .remove("down_proj.qweight")
+        .remove("g_idx")
+        .set("/quantization_config/group_size", json!(40));
+    let checkpoint = edited.open();
+    let quantization = checkpoint.quantization().unwrap();
+    let weights = checkpoint.weights_as_floats(&quantization).unwrap().unwrap();
+    let q = find(&weights, "q_proj.weight");
+    let Loaded::Plain(Dtype::F16, bytes) = checkpoint.load(q).unwrap() else { panic!("halves") };
+    assert_eq!(bytes, by_formula(&checkpoint, "self_attn.q_proj", |input| input / 40));
+}
+
+#[test]
+fn layers_that_no_way_of_reading_is_sure_of_are_refused_by_name() {
+    let mut doubtful = Edited::of("gptq-tiny");
+    doubtful.tensor("k_proj.qzeros").2[3] = 0xf1;
+    let checkpoint = doubtful.open();
+    let quantization = checkpoint.quantization().unwrap();
+    assert!(checkpoint.weights(&quantization).is_ok());
+    match checkpoint.weights_as_floats(&quantization) {
+        Err(error @ E::Quantization { .. }) => {
+            let error = error.to_string();
+            assert!(error.contains("k_proj.") && error.contains("in two ways"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+    // A group that the layer does not have.
+    for bad in [2i32, -1, i32::MIN] {
+        let mut wild = Edited::of("gptq-tiny");
+        wild.tensor("k_proj.g_idx").2[..4].copy_from_slice(&bad.to_le_bytes());
+        let checkpoint = wild.open();
+        let weights = checkpoint.weights_as_floats(&quantization).unwrap().unwrap();
+        let error = checkpoint.load(find(&weights, "k_proj.weight")).unwrap_err();
+        assert!(
+            matches!(error, E::Codes { source: CoreError::Parameter { what: "g_idx", .. }, .. }),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn experts_of_mxfp4_are_blocks_of_gguf() {
+    let blocks: Vec<u8> = (0..2 * 4 * 3 * 16).map(|i| (i * 37 % 251) as u8).collect();
+    let scales: Vec<u8> = (0..2 * 4 * 3).map(|i| 120 + i as u8 % 8).collect();
+    let mut edited = Edited::of("awq-tiny");
+    edited.config = json!({"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}});
+    edited.tensors.clear();
+    let stem = "model.layers.0.mlp.experts.gate_up_proj";
+    edited.tensors.insert(format!("{stem}_blocks"), (Dtype::U8, vec![2, 4, 3, 16], blocks.clone()));
+    edited.tensors.insert(format!("{stem}_scales"), (Dtype::U8, vec![2, 4, 3], scales.clone()));
+    edited.tensors.insert(format!("{stem}_bias"), (Dtype::BF16, vec![2, 4], vec![0; 16]));
+    let weights = edited.weights().unwrap();
+    assert_eq!(weights.len(), 2);
+    let experts = find(&weights, "gate_up_proj");
+    assert_eq!((experts.name.as_str(), experts.rows, experts.cols), (stem, 8, 96));
+    assert_eq!((experts.shape.as_slice(), experts.bytes), (&[2, 4, 96][..], 24 * 17));
+    let Loaded::Blocks(GgmlType::Mxfp4, bytes) = edited.open().load(experts).unwrap() else {
+        panic!("blocks")
+    };
+    assert_eq!(mxfp4::split(&bytes).unwrap(), (blocks, scales));
+    // What does not fit is named.
+    let wrong = |edit: &dyn Fn(&mut Edited), name: &str| {
+        let mut edited = Edited {
+            folder: tempfile::tempdir().unwrap(),
+            tensors: edited.tensors.clone(),
+            config: edited.config.clone(),
+        };
+        edit(&mut edited);
+        let error = edited.weights().unwrap_err();
+        assert!(error.tensor().is_some_and(|tensor| tensor.ends_with(name)), "{name}: {error}");
+    };
+    wrong(&|edited| drop(edited.tensors.remove(&format!("{stem}_scales"))), "_blocks");
+    wrong(&|edited| edited.tensor("_scales").1 = vec![2, 3, 4], "_scales");
+    wrong(&|edited| edited.tensor("_blocks").1 = vec![2, 4, 6, 8], "_blocks");
+    wrong(&|edited| edited.tensor("_scales").0 = Dtype::I8, "_scales");
 }
 
 #[test]

@@ -112,7 +112,7 @@ pub fn analyze(source: &dyn Source, options: &EncodeOptions, progress: &dyn Prog
 
 fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<TensorAnalysis> {
     let facts = &source.tensors()[index];
-    let weights = facts.weights() as f64;
+    let weights = facts.weights().max(1) as f64;
     let mut analysis = TensorAnalysis {
         name: facts.name.clone(),
         kind: facts.kind,
@@ -128,6 +128,9 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
         rms: None,
         histogram: Vec::new(),
     };
+    if facts.weights() == 0 {
+        return Ok(analysis);
+    }
     let tensor = source.load(index)?;
     let shaped = matches!(facts.kind, Kind::Linear | Kind::Embedding);
     if let (true, Some(floats)) = (shaped, crate::weights::weights(&tensor, facts, source.format())) {

@@ -11,7 +11,7 @@ use crate::pack::{file_bytes, pack, pack_at};
 use crate::progress::{Progress, check};
 use crate::rates::{CoderRates, Found, find};
 use crate::report::PackReport;
-use crate::source::Source;
+use crate::source::{HEADER_FILE, Source, for_options};
 use crate::spacing::{Spacing, Steps};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, encode};
 use ecq_core::{Coding, FloatType, Kind, Limits};
@@ -104,7 +104,15 @@ pub fn pack_calibrated(
     if let Some(dest) = dest {
         Destination::file(dest).replacing(true).check(&source.files())?;
     }
+    let source = for_options(source, &options)?;
     options.check(source.tensors())?;
+    // Said now, not when the whole reference is packed.
+    if !source.ride_along()?.iter().any(|(name, _)| name == "config.json" || name == HEADER_FILE) {
+        return Err(PackError::Calibration(format!(
+            "{source_name} has no config.json, so the model cannot be run: copy it from where the model came from, \
+             or quantize without calibration"
+        )));
+    }
     std::fs::create_dir_all(folder).map_err(|source| PackError::Io { path: folder.to_owned(), source })?;
     let model = &blake3::hash(source.fingerprint().as_bytes()).to_hex()[..16];
     let reference =

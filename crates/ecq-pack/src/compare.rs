@@ -57,6 +57,7 @@ pub fn compare_grids(
     most_weights: u64,
     progress: &dyn Progress,
 ) -> Result<GridComparison> {
+    let source = source.for_requantizing()?.unwrap_or(source);
     let sample = Sample::of(source, most_weights);
     let run = |linear: GridChoice, target: Target| -> Result<PackReport> {
         let options = PackOptions { linear, target, ..PackOptions::default() };

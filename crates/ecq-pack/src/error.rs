@@ -23,6 +23,14 @@ pub enum PackError {
         /// What went wrong.
         source: Box<PackError>,
     },
+    /// Something is wrong in a file.
+    #[error("{}: {source}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<PackError>,
+    },
     /// Reading or writing failed.
     #[error("{}: {source}", path.display())]
     Io {
@@ -37,27 +45,6 @@ pub enum PackError {
         path.display()
     )]
     UnknownFormat {
-        /// The file.
-        path: PathBuf,
-        /// What it is.
-        found: String,
-    },
-    /// A file that ends before its data do.
-    #[error(
-        "{} is truncated: {} of {} MB; copy or download it again",
-        path.display(), megabytes(*found, *expected), megabytes(*expected, *expected)
-    )]
-    Truncated {
-        /// The file.
-        path: PathBuf,
-        /// Its length in bytes.
-        found: u64,
-        /// The length that its header asks for, or the end of the header where that is cut.
-        expected: u64,
-    },
-    /// A file of another format where an `.ecq` is needed.
-    #[error("{} is {found}, an .ecq file is expected", path.display())]
-    NotEcq {
         /// The file.
         path: PathBuf,
         /// What it is.
@@ -138,7 +125,7 @@ impl PackError {
     /// A stable word for the kind of error, for scripts.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::InTensor { source, .. } => source.kind(),
+            Self::InTensor { source, .. } | Self::InFile { source, .. } => source.kind(),
             Self::Runtime(error) => error.kind(),
             Self::Codec(error) => error.kind(),
             Self::Calibration(_) => "calibration",
@@ -148,14 +135,18 @@ impl PackError {
             | Self::Checkpoint(CheckpointError::Io { .. })
             | Self::Shard(ShardError::Io { .. } | ShardError::Exists { .. })
             | Self::Gguf(GgufError::Io { .. }) => "io",
-            Self::UnknownFormat { .. } | Self::NotEcq { .. } => "format",
+            Self::UnknownFormat { .. }
+            | Self::Container(ContainerError::NotTheFile { .. })
+            | Self::Gguf(GgufError::NotGguf { .. }) => "format",
             Self::Option { .. }
             | Self::Destination { .. }
             | Self::Exists { .. }
             | Self::Quant(QuantError::Unreachable { .. }) => "option",
             Self::Export(_) | Self::Hf(_) => "export",
             Self::Container(ContainerError::JournalKey { .. } | ContainerError::InUse { .. }) => "resume",
-            Self::UnknownGrid | Self::Checkpoint(CheckpointError::Quantization { .. }) => "unsupported",
+            Self::UnknownGrid
+            | Self::Checkpoint(CheckpointError::Quantization { .. })
+            | Self::Gguf(GgufError::Unsupported { .. } | GgufError::Unimplemented { .. }) => "unsupported",
             Self::Checkpoint(CheckpointError::Folder { .. }) => "format",
             _ => "corrupt",
         }
@@ -165,6 +156,7 @@ impl PackError {
     pub fn tensor(&self) -> Option<&str> {
         match self {
             Self::InTensor { tensor, .. } => Some(tensor),
+            Self::InFile { source, .. } => source.tensor(),
             Self::Container(
                 ContainerError::Tensor { tensor, .. }
                 | ContainerError::Entry { tensor, .. }
@@ -176,6 +168,7 @@ impl PackError {
                 | GgufError::TensorType { tensor, .. }
                 | GgufError::Blocks { tensor, .. }
                 | GgufError::Misaligned { tensor, .. }
+                | GgufError::FileTruncated { tensor, .. }
                 | GgufError::PastEnd { tensor, .. },
             ) => Some(tensor),
             _ => None,
@@ -185,7 +178,7 @@ impl PackError {
     /// The byte offset that the error is about.
     pub fn offset(&self) -> Option<u64> {
         match self {
-            Self::InTensor { source, .. } => source.offset(),
+            Self::InTensor { source, .. } | Self::InFile { source, .. } => source.offset(),
             Self::Container(ContainerError::Sum { offset, .. }) => Some(*offset),
             Self::Gguf(
                 GgufError::Truncated { at: offset, .. }
@@ -200,12 +193,6 @@ impl PackError {
             _ => None,
         }
     }
-}
-
-/// Millions of bytes, with enough digits to tell both lengths apart.
-fn megabytes(bytes: u64, expected: u64) -> String {
-    let digits = if expected >= 10_000_000 { 1 } else { 6 };
-    format!("{:.digits$}", bytes as f64 / 1e6)
 }
 
 pub(crate) type Result<T> = std::result::Result<T, PackError>;

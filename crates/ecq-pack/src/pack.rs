@@ -6,7 +6,7 @@ use crate::grids::{GridChoice, Requantized};
 use crate::options::PackOptions;
 use crate::progress::{Progress, check, in_batches};
 use crate::report::{PackReport, TensorReport};
-use crate::source::{Source, Tensor, TensorFacts};
+use crate::source::{Source, Tensor, TensorFacts, for_options};
 use crate::spacing::{Aim, Steps, aim};
 use crate::weights::weights;
 use crate::{rates, report};
@@ -58,7 +58,7 @@ pub fn pack(
     options: &PackOptions,
     progress: &dyn Progress,
 ) -> Result<PackReport> {
-    pack_at(source, source_name, dest, None, options, progress)
+    pack_at(for_options(source, options)?, source_name, dest, None, options, progress)
 }
 
 /// Packs as [`pack`] does, at steps that are known already if they are given.
@@ -202,7 +202,7 @@ pub(crate) fn file_bytes(source: &dyn Source, name: &str, tensor: &EncodedTensor
 }
 
 fn tensor_report(tensor: &TensorFacts, bytes: &TensorBytes, facts: &Facts) -> TensorReport {
-    let weights = tensor.weights() as f64;
+    let weights = tensor.weights().max(1) as f64;
     let plan = facts.plan.as_ref();
     let codes =
         [Part::Stream, Part::Index, Part::Table].map(|part| bytes.parts.get(part.name()).unwrap_or(&0));

@@ -3,7 +3,7 @@
 use crate::difference::{Sums, WeightError, layer_order};
 use crate::error::Result;
 use crate::progress::{Progress, in_batches};
-use crate::source::{EcqSource, Source, Tensor, TensorFacts, open};
+use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, Tensor, TensorFacts, open};
 use crate::weights::weights;
 use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Kind, Limits, UniformRows};
 use rayon::prelude::*;
@@ -74,7 +74,8 @@ enum Outcome {
     Differs(String, Option<Sums>),
 }
 
-/// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given.
+/// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given: tensors,
+/// and the files and headers that ride along.
 ///
 /// # Errors
 /// When the file is damaged (the error says where) or a model cannot be read. Differences to the source are
@@ -101,7 +102,49 @@ pub fn verify(
     }
     progress.end();
     let quantized = ecq.file().model().recipe.is_some();
-    compare(&ecq, against, quantized, progress)
+    let against = against.map(|source| as_packed(&ecq, source)).transpose()?;
+    let mut report = compare(&ecq, against, quantized, progress)?;
+    if let Some(source) = against {
+        report.mismatches.extend(other_bytes(&ecq, source)?);
+        report.ok = report.mismatches.is_empty();
+    }
+    Ok(report)
+}
+
+/// The form of the source that the file was made of: layers of act-order are floats where they got new grids.
+fn as_packed<'a>(ecq: &EcqSource, source: &'a dyn Source) -> Result<&'a dyn Source> {
+    let names = |source: &dyn Source| -> HashSet<String> {
+        source.tensors().iter().map(|facts| facts.name.clone()).collect()
+    };
+    let (ours, kept) = (names(ecq), names(source));
+    if ours.is_subset(&kept) {
+        return Ok(source);
+    }
+    Ok(source.for_requantizing()?.filter(|floats| ours.is_subset(&names(*floats))).unwrap_or(source))
+}
+
+/// How what rides along differs from what lies beside the tensors of the source.
+pub(crate) fn other_bytes(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mismatch>> {
+    let ours: HashMap<String, Vec<u8>> = ecq.ride_along()?.into_iter().collect();
+    let theirs: HashMap<String, Vec<u8>> = source.ride_along()?.into_iter().collect();
+    let mut mismatches = Vec::new();
+    for (name, bytes) in &ours {
+        if let Some(other) = theirs.get(name).filter(|other| *other != bytes) {
+            let at =
+                bytes.iter().zip(other).position(|(a, b)| a != b).unwrap_or(bytes.len().min(other.len()));
+            let what = format!("differs in the first model and the second, first at byte {at}");
+            mismatches.push(Mismatch { tensor: name.clone(), what, error: None });
+        }
+    }
+    // A file from a version that kept no padding. Of other files, which ones ride along may change.
+    if theirs.contains_key(HEADER_FILE) && ours.contains_key(GAPS_FILE) != theirs.contains_key(GAPS_FILE) {
+        let which = if ours.contains_key(GAPS_FILE) { "first" } else { "second" };
+        let what =
+            format!("bytes between or behind the tensors that are not zero are only in the {which} model");
+        mismatches.push(Mismatch { tensor: GAPS_FILE.to_owned(), what, error: None });
+    }
+    mismatches.sort_by(|a, b| a.tensor.cmp(&b.tensor));
+    Ok(mismatches)
 }
 
 /// Compares two models tensor by tensor.
@@ -254,7 +297,7 @@ fn values(tensor: &Tensor) -> (u64, u64) {
 }
 
 /// How two tensors differ; `None` when every bit is the same.
-fn difference(a: &Tensor, b: &Tensor) -> Option<String> {
+pub(crate) fn difference(a: &Tensor, b: &Tensor) -> Option<String> {
     match (a, b) {
         (Tensor::Coded(qa, ga), Tensor::Coded(qb, gb)) => {
             if (qa.rows(), qa.cols()) != (qb.rows(), qb.cols()) {

@@ -6,11 +6,12 @@ use crate::weights::{Matrix, Stored};
 use ecq_core::RotaryPairs;
 use ecq_core::{Content, FloatType, Limits};
 use ecq_format::container::{ContainerError, EcqFile, PlainTensor};
-use ecq_format::gguf::{self, Gguf, chat_template};
+use ecq_format::gguf::{self, Gguf};
 use ecq_format::hf::{self, Change};
+use ecq_format::python_json;
 use safetensors::Dtype;
-use std::collections::{HashMap, HashSet};
-use std::io::Read;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -25,6 +26,8 @@ pub struct Checkpoint {
     gguf: Option<Gguf>,
     /// From names of Hugging Face to those in the file, and what a converter changed.
     names: HashMap<String, (String, Change)>,
+    /// Whether biases that the configuration speaks of may be absent.
+    biases_may_lack: bool,
     /// Names in the file that were asked for.
     used: Mutex<HashSet<String>>,
 }
@@ -34,10 +37,15 @@ const CONFIG_FILE: &str = "config.json";
 const GENERATION_FILE: &str = "generation_config.json";
 const TOKENIZER_FILE: &str = "tokenizer.json";
 const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
+const SPECIAL_TOKENS_FILE: &str = "special_tokens_map.json";
 const TEMPLATE_FILE: &str = "chat_template.jinja";
+/// Where processors of multi-modal models keep the template.
+const TEMPLATE_JSON_FILE: &str = "chat_template.json";
 const GGUF_FILE: &str = "gguf.header";
 /// Divisors of the rotary frequencies in GGUF files; Hugging Face computes them.
 const DIVISORS: &str = "rope_freqs.weight";
+/// Architectures whose biases are optional, each by itself, in GGUF files (`create_tensor` of llama.cpp).
+const OPTIONAL_BIASES: [&str; 3] = ["llama", "qwen3", "gemma3_text"];
 /// What stands in front of names in checkpoints of multi-modal models.
 const PREFIXES: [&str; 2] = ["model.language_model.", "language_model."];
 
@@ -47,21 +55,10 @@ impl Checkpoint {
     /// # Errors
     /// When it is no sound `.ecq` file, carries no configuration, or is of an architecture that is not known.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        let io = |source| ContainerError::Io { path: path.to_owned(), source };
-        let not = |found: &str| Err(RuntimeError::NotEcq { path: path.to_owned(), found: found.to_owned() });
-        if path.is_dir() {
-            return not("a folder");
-        }
-        let mut head = Vec::new();
-        std::fs::File::open(path).map_err(io)?.take(16).read_to_end(&mut head).map_err(io)?;
-        match (head.starts_with(b"GGUF"), head.get(8)) {
-            (true, _) => return not("a GGUF file"),
-            // A safetensors file begins with a length and a brace.
-            (false, Some(b'{')) => {}
-            _ => return not("a file of no known format"),
-        }
         match EcqFile::open(path, limits) {
-            Err(ContainerError::NotEcq(_)) => not("a safetensors file that is not an .ecq"),
+            Err(ContainerError::NotTheFile { path, what: found }) => {
+                Err(RuntimeError::NotEcq { path, found })
+            }
             file => Self::new(file?, limits),
         }
     }
@@ -107,7 +104,8 @@ impl Checkpoint {
                 what: "config.json and no GGUF header: how its layers fit together is not known",
             });
         };
-        let mut checkpoint = Self { file, config, gguf, names, used: Mutex::default() };
+        let biases_may_lack = gguf.is_some() && OPTIONAL_BIASES.contains(&config.architecture.as_str());
+        let mut checkpoint = Self { file, config, gguf, names, biases_may_lack, used: Mutex::default() };
         checkpoint.divisors()?;
         Ok(checkpoint)
     }
@@ -121,7 +119,16 @@ impl Checkpoint {
             self.names.insert(DIVISORS.to_owned(), (DIVISORS.to_owned(), Change::None));
             let divisors = self.vector(DIVISORS, dim / 2)?;
             if let Some(rope) = &mut self.config.rope {
-                rope.scaling = Scaling::Divisors(divisors);
+                // llama.cpp divides by them first and scales then.
+                rope.scaling = Scaling::Divisors(match rope.scaling {
+                    Scaling::Default => divisors,
+                    Scaling::Linear { factor } => divisors.iter().map(|d| d * factor as f32).collect(),
+                    _ => {
+                        let (key, why) =
+                            (DIVISORS.to_owned(), "together with yarn it does not run".to_owned());
+                        return Err(RuntimeError::Config { key, why });
+                    }
+                });
             }
         }
         Ok(())
@@ -152,34 +159,116 @@ impl Checkpoint {
     ///
     /// # Errors
     /// When it is there and not JSON.
-    pub fn tokenizer_config(&self) -> Result<serde_json::Value> {
+    pub fn tokenizer_config(&self) -> Result<Value> {
         if let Some(gguf) = &self.gguf {
             let facts = gguf::tokenizer(gguf)?;
-            return Ok(hf::tokenizer_config_json(&facts, chat_template(gguf), self.config.context as u64));
+            let template = gguf::chat_template(gguf);
+            return Ok(hf::tokenizer_config_json(&facts, template, self.config.context as u64));
         }
-        let json = self.optional_file(TOKENIZER_CONFIG_FILE)?.unwrap_or_else(|| b"{}".to_vec());
-        serde_json::from_slice(&json)
-            .map_err(|error| RuntimeError::Tokenizer(format!("{TOKENIZER_CONFIG_FILE}: {error}")))
+        Ok(self.optional_json(TOKENIZER_CONFIG_FILE)?.unwrap_or_else(|| json!({})))
     }
 
-    /// The chat template (Jinja), where there is one.
+    /// The chat template (Jinja), where there is one: of `chat_template.jinja`, `tokenizer_config.json` or
+    /// `chat_template.json`, and of several the one that is named `default`.
     ///
     /// # Errors
-    /// When a file does not decode.
+    /// When a file does not decode, or there are templates and none is the default.
     pub fn chat_template(&self) -> Result<Option<String>> {
         if let Some(template) = self.optional_file(TEMPLATE_FILE)? {
             return Ok(Some(text(&template)));
         }
         let config = self.tokenizer_config()?;
-        let of_list = |list: &Vec<serde_json::Value>| {
-            let default = list.iter().find(|item| item["name"] == "default").or(list.first())?;
-            default["template"].as_str().map(str::to_owned)
+        if let Some(template) = default_template(&config["chat_template"])? {
+            return Ok(Some(template));
+        }
+        let named = self.gguf.as_ref().map(gguf::named_chat_templates).unwrap_or_default();
+        if !named.is_empty() {
+            let list =
+                named.iter().map(|(name, template)| json!({ "name": name, "template": template })).collect();
+            return default_template(&Value::Array(list));
+        }
+        match self.optional_json(TEMPLATE_JSON_FILE)? {
+            Some(file) => default_template(&file["chat_template"]),
+            None => Ok(None),
+        }
+    }
+
+    /// Special tokens by the names that chat templates give them: `bos_token` and its like, each a string,
+    /// and `additional_special_tokens`, a list.
+    ///
+    /// They come from `tokenizer_config.json`; what it does not name from `special_tokens_map.json`, then
+    /// from the class of the tokenizer. As transformers does, the former comes first only if it lists added
+    /// tokens.
+    ///
+    /// # Errors
+    /// When a file is there and not JSON.
+    pub fn special_tokens(&self) -> Result<BTreeMap<String, Value>> {
+        let config = self.tokenizer_config()?;
+        let map = self.optional_json(SPECIAL_TOKENS_FILE)?.unwrap_or_default();
+        let files = match config.get("added_tokens_decoder") {
+            Some(_) => [&config, &map],
+            None => [&map, &config],
         };
-        Ok(match &config["chat_template"] {
-            serde_json::Value::String(template) => Some(template.clone()),
-            serde_json::Value::Array(list) => of_list(list),
-            _ => None,
-        })
+        let mut tokens = BTreeMap::new();
+        let mut absent = HashSet::new();
+        for (name, value) in files.into_iter().flat_map(named_tokens) {
+            match token_text(value) {
+                Some(text) => {
+                    tokens.entry(name).or_insert(Value::String(text));
+                }
+                None if value.is_null() => {
+                    absent.insert(name);
+                }
+                None => {}
+            }
+        }
+        let list = |key: &str| files.iter().find_map(|file| file.get(key)?.as_array());
+        if let Some(list) = list("additional_special_tokens").or(list("extra_special_tokens")) {
+            let texts: Vec<String> = list.iter().filter_map(token_text).collect();
+            tokens.insert("additional_special_tokens".to_owned(), json!(texts));
+        }
+        let class = config["tokenizer_class"].as_str().unwrap_or_default();
+        let class = class.trim_end_matches("Fast");
+        for (_, names) in CLASS_TOKENS.iter().filter(|(name, _)| *name == class) {
+            for (name, token) in names.iter().filter(|(name, _)| !absent.contains(*name)) {
+                tokens.entry((*name).to_owned()).or_insert(json!(token));
+            }
+        }
+        Ok(tokens)
+    }
+
+    /// Tokens that end a text, as the files beside the weights state them: ids, and texts of tokens.
+    ///
+    /// # Errors
+    /// When a file is there and not JSON.
+    pub(crate) fn end_tokens(&self) -> Result<(Vec<u32>, Vec<String>)> {
+        let mut ids = self.config.end_tokens.clone();
+        let mut texts = Vec::new();
+        for name in [CONFIG_FILE, GENERATION_FILE] {
+            let json = self.optional_json(name)?.unwrap_or_default();
+            for part in [Some(&json), json.get("text_config")].into_iter().flatten() {
+                let one = part
+                    .get("eos_token_id")
+                    .map_or(&[][..], |ids| ids.as_array().map_or(std::slice::from_ref(ids), Vec::as_slice));
+                ids.extend(one.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok()));
+            }
+        }
+        for file in [self.tokenizer_config()?, self.optional_json(SPECIAL_TOKENS_FILE)?.unwrap_or_default()] {
+            let named = ["eos_token", "eot_token", "eom_token"].into_iter();
+            texts.extend(named.filter_map(|name| token_text(file.get(name)?)));
+        }
+        if let Some(gguf) = &self.gguf {
+            let facts = gguf::tokenizer(gguf)?;
+            ids.extend([facts.eos, facts.eot, facts.eom].into_iter().flatten());
+        }
+        Ok((ids, texts))
+    }
+
+    /// A file that is JSON, if it is there.
+    fn optional_json(&self, name: &str) -> Result<Option<Value>> {
+        let Some(bytes) = self.optional_file(name)? else { return Ok(None) };
+        let json = python_json::parse(&bytes);
+        json.map(Some).map_err(|error| RuntimeError::Tokenizer(format!("{name}: {error}")))
     }
 
     fn optional_file(&self, name: &str) -> Result<Option<Vec<u8>>> {
@@ -199,9 +288,15 @@ impl Checkpoint {
     }
 
     fn find(&self, name: &str) -> Result<&(String, Change)> {
-        let missing = || RuntimeError::MissingTensor {
-            name: name.to_owned(),
-            architecture: self.config.architecture.clone(),
+        let missing = || {
+            let codes = name.strip_suffix(".weight").map(|layer| format!("{layer}.qweight"));
+            match codes.and_then(|codes| self.names.get(&codes)) {
+                Some((found, _)) => RuntimeError::KeptLayer { name: name.to_owned(), found: found.clone() },
+                None => RuntimeError::MissingTensor {
+                    name: name.to_owned(),
+                    architecture: self.config.architecture.clone(),
+                },
+            }
         };
         let stored = self.names.get(name).ok_or_else(missing)?;
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(stored.0.clone());
@@ -280,8 +375,15 @@ impl Checkpoint {
     /// # Errors
     /// As [`matrix`](Self::matrix).
     pub fn bias(&self, spec: &LinearSpec) -> Result<Option<Vec<f32>>> {
-        let all = spec.bias.then(|| self.vector(&spec.bias_name(), spec.shape[0])).transpose()?;
-        Ok(all.map(|all| all[spec.rows.clone()].to_vec()))
+        if !spec.bias {
+            return Ok(None);
+        }
+        let name = spec.bias_name();
+        // The class at Hugging Face has biases everywhere or nowhere; a GGUF file may lack some: they are zero.
+        if self.biases_may_lack && !self.names.contains_key(&name) {
+            return Ok(Some(vec![0.0; spec.rows.len()]));
+        }
+        Ok(Some(self.vector(&name, spec.shape[0])?[spec.rows.clone()].to_vec()))
     }
 
     /// The weights of a norm, as they are multiplied.
@@ -311,12 +413,109 @@ impl Checkpoint {
                 || ["vision", "audio", "multi_modal"].iter().any(|part| name.contains(part))
         };
         let stray = |name: &&String| !used.contains(*name) && of_block(name) && !constant(name);
-        match self.file.names().iter().find(stray) {
-            Some(name) => Err(RuntimeError::StrayTensor {
-                name: name.clone(),
-                architecture: self.config.architecture.clone(),
-            }),
-            None => Ok(()),
+        for name in self.file.names().iter().filter(stray) {
+            if !self.changes_nothing(name)? {
+                let architecture = self.config.architecture.clone();
+                return Err(RuntimeError::StrayTensor { name: name.clone(), architecture });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a model without this tensor computes the same: it has no elements, or is a bias of zeros, as
+    /// AutoGPTQ gave every layer.
+    fn changes_nothing(&self, name: &str) -> Result<bool> {
+        let elements = match self.file.entry(name) {
+            Some(entry) => entry.shape[0].saturating_mul(entry.shape[1]),
+            None => self.file.plain(name)?.shape.iter().product(),
+        };
+        if elements == 0 || !name.ends_with(".bias") {
+            return Ok(elements == 0);
+        }
+        let PlainTensor { dtype, shape, bytes } = match self.file.entry(name) {
+            // Biases of more than a few elements are coded all the same where that is shorter.
+            Some(_) => {
+                let values = self.stored(name, name, [1, elements])?.to_f32()?;
+                return Ok(values.iter().all(|&value| value == 0.0));
+            }
+            None => self.file.plain(name)?,
+        };
+        let values = Matrix {
+            name: name.to_owned(),
+            shape: [1, shape.iter().product()],
+            stored: Stored::Plain { dtype: plain_type(name, dtype)?, bytes },
+        };
+        Ok(values.to_f32()?.iter().all(|&value| value == 0.0))
+    }
+}
+
+/// Special tokens that a class of transformers has where no file names them (5.24,
+/// `models/*/tokenization_*.py`).
+const CLASS_TOKENS: &[(&str, &[(&str, &str)])] = &[
+    ("LlamaTokenizer", &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")]),
+    (
+        "GemmaTokenizer",
+        &[
+            ("bos_token", "<bos>"),
+            ("eos_token", "<eos>"),
+            ("unk_token", "<unk>"),
+            ("pad_token", "<pad>"),
+            ("mask_token", "<mask>"),
+        ],
+    ),
+    (
+        "GPT2Tokenizer",
+        &[("bos_token", "<|endoftext|>"), ("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>")],
+    ),
+    (
+        "Qwen2Tokenizer",
+        &[("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>"), ("pad_token", "<|endoftext|>")],
+    ),
+    (
+        "CohereTokenizer",
+        &[
+            ("bos_token", "<BOS_TOKEN>"),
+            ("eos_token", "<|END_OF_TURN_TOKEN|>"),
+            ("unk_token", "<UNK>"),
+            ("pad_token", "<PAD>"),
+        ],
+    ),
+];
+
+/// The text of a token: a string, or an object with its content.
+fn token_text(value: &Value) -> Option<String> {
+    value.as_str().or(value["content"].as_str()).map(str::to_owned)
+}
+
+/// Names and values of the special tokens of a file: all keys that end so, and named extra ones.
+fn named_tokens(file: &Value) -> impl Iterator<Item = (String, &Value)> {
+    let own = file.as_object().into_iter().flatten().filter(|(key, _)| key.ends_with("_token"));
+    let extra = file.get("extra_special_tokens").and_then(Value::as_object).into_iter().flatten();
+    own.chain(extra).map(|(key, value)| (key.clone(), value))
+}
+
+/// The template of a model that has one, or several by name: a list, or an object.
+fn default_template(value: &Value) -> Result<Option<String>> {
+    let named: Vec<(&str, &str)> = match value {
+        Value::String(template) => return Ok(Some(template.clone())),
+        Value::Array(list) => list
+            .iter()
+            .filter_map(|item| Some((item["name"].as_str()?, item["template"].as_str()?)))
+            .collect(),
+        Value::Object(map) => {
+            map.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect()
+        }
+        _ => return Ok(None),
+    };
+    match (named.iter().find(|(name, _)| *name == "default"), named.as_slice()) {
+        (Some((_, template)), _) | (None, [(_, template)]) => Ok(Some((*template).to_owned())),
+        (None, []) => Ok(None),
+        (None, _) => {
+            let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+            Err(RuntimeError::ChatTemplate(format!(
+                "the model has the templates {}, and none of them is named default",
+                names.join(", ")
+            )))
         }
     }
 }

@@ -41,6 +41,14 @@ pub enum RuntimeError {
         /// What is wrong.
         why: String,
     },
+    /// A key of the configuration asks for what is not implemented.
+    #[error("configuration key {key:?}: {why}, which is not implemented")]
+    Unsupported {
+        /// The key.
+        key: String,
+        /// What it asks for.
+        why: String,
+    },
     /// A tensor that the architecture needs is not in the file.
     #[error("tensor {name:?} is missing; {architecture} needs it")]
     MissingTensor {
@@ -48,6 +56,17 @@ pub enum RuntimeError {
         name: String,
         /// The architecture.
         architecture: String,
+    },
+    /// A weight whose quantized form is carried as the bytes that it was.
+    #[error(
+        "tensor {name:?} is carried as the tensors of its quantizer ({found:?} and others), which do not run: \
+         quantize the model anew, with a rate (--bpw) instead of --lossless"
+    )]
+    KeptLayer {
+        /// Its name without quantization.
+        name: String,
+        /// The tensor that holds its codes.
+        found: String,
     },
     /// A tensor of a block that the architecture does not explain.
     #[error("tensor {name:?} is no part of {architecture}: the model would run without it")]
@@ -109,6 +128,19 @@ pub enum RuntimeError {
         /// Rows of the embedding.
         vocabulary: usize,
     },
+    /// A text with a token that the tokenizer has and the model has not.
+    #[error(
+        "the text holds {token:?} (token {id}), for which the model has no row: its embedding has {rows}; \
+         leave it out of the text"
+    )]
+    TokenBeyond {
+        /// The text of the token.
+        token: String,
+        /// Its id.
+        id: u32,
+        /// Rows of the embedding.
+        rows: usize,
+    },
     /// The tokenizer cannot be built, or has more tokens than the model.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
@@ -128,8 +160,20 @@ pub enum RuntimeError {
     /// There is nothing to run on or to evaluate.
     #[error("{0}")]
     Empty(&'static str),
-    /// Logits that are not numbers: weights or activations are damaged.
-    #[error("the logits after position {position} are not numbers: the weights are damaged")]
+    /// A key or value that the element type of the cache does not hold.
+    #[error(
+        "a key or value of magnitude {largest:.3e} does not fit a cache of f16, which ends at 65504; a cache \
+         of bf16 or f32 holds it"
+    )]
+    CacheRange {
+        /// The largest magnitude of the row.
+        largest: f32,
+    },
+    /// Logits that are not numbers: a weight is, or sums pass the range of f32.
+    #[error(
+        "the logits after position {position} are not numbers: a weight is damaged, or activations pass the \
+         range of f32 (checking the file against its checksums tells which)"
+    )]
     NotFinite {
         /// Position of the token.
         position: usize,
@@ -211,13 +255,19 @@ impl RuntimeError {
             Self::Shared(error) => error.kind(),
             Self::Container(ContainerError::Io { .. }) => "io",
             Self::OutOfMemory { .. } => "memory",
-            Self::NotEcq { .. } => "format",
-            Self::Mode { .. } | Self::OutOfRange { .. } | Self::ContextFull { .. } | Self::Empty(_) => {
-                "option"
-            }
+            Self::NotEcq { .. } | Self::Container(ContainerError::NotTheFile { .. }) => "format",
+            Self::Mode { .. }
+            | Self::OutOfRange { .. }
+            | Self::ContextFull { .. }
+            | Self::CacheRange { .. }
+            | Self::TokenBeyond { .. }
+            | Self::Empty(_) => "option",
             Self::Architecture { .. }
+            | Self::Unsupported { .. }
             | Self::Hf(_)
             | Self::TensorType { .. }
+            | Self::KeptLayer { .. }
+            | Self::Gguf(GgufError::Unsupported { .. } | GgufError::Unimplemented { .. })
             | Self::Vocabularies { .. }
             | Self::Draft(_)
             | Self::Tokenizers => "unsupported",
@@ -231,6 +281,7 @@ impl RuntimeError {
         match self {
             Self::InTensor { name, .. }
             | Self::MissingTensor { name, .. }
+            | Self::KeptLayer { name, .. }
             | Self::StrayTensor { name, .. }
             | Self::Shape { name, .. }
             | Self::TensorType { name, .. } => Some(name),

@@ -1,5 +1,6 @@
 //! Text to tokens and back, and conversations to text.
 
+use crate::chat::ChatTemplate;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Result, RuntimeError};
 use std::sync::Arc;
@@ -8,44 +9,118 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// Rows of the model's embedding.
+    rows: usize,
+    /// What stands in front of a text.
+    begin: Vec<u32>,
     end_tokens: Vec<u32>,
 }
 
-/// Names of tokens that end a turn, in the vocabularies of the models that run here.
-const TURN_ENDS: [&str; 6] =
-    ["<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "</s>"];
+/// Names of tokens that end a text or a turn (`special_eog_ids` of llama.cpp's `llama-vocab.cpp`).
+const ENDS: [&str; 21] = [
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<|flush|>",
+    "<|calls|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "</s>",
+    "<|eom_id|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "<|end_of_text|>",
+    "<end_of_utterance>",
+    "<turn|>",
+    "<|tool_response>",
+    "<｜end▁of▁sentence｜>",
+    "[e~[",
+];
 
 impl Tokenizer {
     /// The tokenizer that rides along with a model.
     ///
     /// # Errors
-    /// When there is none, it cannot be built, or it has more tokens than the model.
+    /// When there is none, it cannot be built, or its vocabulary is larger than the model's.
     pub fn of(checkpoint: &Checkpoint) -> Result<Self> {
-        let config = checkpoint.config();
-        let inner = tokenizers::Tokenizer::from_bytes(checkpoint.tokenizer_json()?).map_err(wrong)?;
-        // Ids, not a count: they need not be dense.
-        let tokens = inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
-        if tokens > config.vocabulary {
+        let mut this = Self::new(&checkpoint.tokenizer_json()?, checkpoint.config().vocabulary)?;
+        let (ids, texts) = checkpoint.end_tokens()?;
+        this.end_tokens.extend(ids);
+        this.end_tokens.extend(texts.iter().filter_map(|text| this.inner.token_to_id(text)));
+        let template = ChatTemplate::of(checkpoint).ok();
+        if let Some(end) = template.and_then(|template| this.first_added(&template.after_answer()?)) {
+            this.end_tokens.push(end);
+        }
+        this.sort_ends();
+        Ok(this)
+    }
+
+    /// A tokenizer of a `tokenizer.json`, for a model whose embedding has so many rows.
+    ///
+    /// # Errors
+    /// When it cannot be built, or its vocabulary is larger than the model's.
+    pub fn new(json: &[u8], rows: usize) -> Result<Self> {
+        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(wrong)?;
+        // They are settings of the training that the file was written in; transformers drops them as well.
+        inner.with_truncation(None).map_err(wrong)?;
+        inner.with_padding(None);
+        // Added tokens may lie beyond the embedding: models without images have the token for one (Gemma 3).
+        let added = inner.get_added_tokens_decoder();
+        let own = inner.get_vocab(false).into_values().filter(|id| !added.contains_key(id));
+        if let Some(last) = own.max().filter(|&id| id as usize >= rows) {
             return Err(RuntimeError::Tokenizer(format!(
-                "has ids up to {}, the model's embedding {} rows: it belongs to another model",
-                tokens - 1,
-                config.vocabulary
+                "has ids up to {last}, the model's embedding {rows} rows: it belongs to another model"
             )));
         }
-        let mut end_tokens = config.end_tokens.clone();
-        end_tokens.extend(TURN_ENDS.iter().filter_map(|token| inner.token_to_id(token)));
-        end_tokens.sort_unstable();
-        end_tokens.dedup();
-        Ok(Self { inner, end_tokens })
+        let mut end_tokens: Vec<u32> = ENDS.iter().filter_map(|token| inner.token_to_id(token)).collect();
+        // In the formats of gpt-oss and Solar Open this one ends a message of several.
+        let has = |token| inner.token_to_id(token).is_some();
+        if has("<|call|>") && has("<|return|>") || has("<|calls|>") && has("<|flush|>") {
+            let message_end = inner.token_to_id("<|end|>");
+            end_tokens.retain(|&id| Some(id) != message_end);
+        }
+        let begin = begin(&inner)?;
+        let mut this = Self { inner, rows, begin, end_tokens };
+        this.sort_ends();
+        Ok(this)
+    }
+
+    fn sort_ends(&mut self) {
+        self.end_tokens.sort_unstable();
+        self.end_tokens.dedup();
+    }
+
+    /// The added token that a text begins with, white space left out.
+    fn first_added(&self, text: &str) -> Option<u32> {
+        let text = text.trim_start();
+        let all = self.inner.get_added_tokens_decoder();
+        let found =
+            all.iter().filter(|(_, token)| !token.content.is_empty() && text.starts_with(&token.content));
+        found.max_by_key(|(_, token)| token.content.len()).map(|(&id, _)| id)
     }
 
     /// Tokens of a text, with those that stand at its beginning if `whole`.
     ///
+    /// What the tokenizer would put behind a text is left out: the text goes on.
+    ///
     /// # Errors
-    /// When the tokenizer refuses.
+    /// When the tokenizer refuses, or names the token that the model has no row for.
     pub fn encode(&self, text: &str, whole: bool) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, whole).map_err(wrong)?;
-        Ok(encoding.get_ids().to_vec())
+        let encoding = self.inner.encode_fast(text, false).map_err(wrong)?;
+        let mut ids = if whole { self.begin.clone() } else { Vec::new() };
+        ids.extend_from_slice(encoding.get_ids());
+        match ids.iter().find(|&&id| id as usize >= self.rows) {
+            Some(&id) => Err(RuntimeError::TokenBeyond {
+                token: self.token(id).unwrap_or_default(),
+                id,
+                rows: self.rows,
+            }),
+            None => Ok(ids),
+        }
     }
 
     /// The text of tokens, special ones left out.
@@ -102,6 +177,20 @@ impl Tokenizer {
     }
 }
 
+/// What a tokenizer puts in front of a text.
+fn begin(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
+    // A text that has a token of its own shows where what is put in front of it ends.
+    for text in ["a", "0", ".", "\n"] {
+        let encoding = inner.encode(text, true).map_err(wrong)?;
+        let special = encoding.get_special_tokens_mask();
+        if special.contains(&0) {
+            let count = special.iter().take_while(|&&special| special == 1).count();
+            return Ok(encoding.get_ids()[..count].to_vec());
+        }
+    }
+    Ok(Vec::new())
+}
+
 /// How many of the tokens before it a stream looks at: enough to contain a whole character.
 const CONTEXT: usize = 6;
 
@@ -140,6 +229,10 @@ impl TextStream {
             let text = self.tokenizer.decode(&self.tokens)?;
             let whole = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
             let complete = whole.len() == text.len();
+            if complete && let Some(lost) = self.lost(&text)? {
+                pieces.push_str(&self.give_up(lost)?);
+                continue;
+            }
             match whole.strip_prefix(self.given.as_str()) {
                 // A token without text; it would only make the context longer.
                 Some("") if complete && !self.given.is_empty() => {
@@ -156,10 +249,7 @@ impl TextStream {
                 // only what is new.
                 None if complete => self.forget(self.known),
                 _ if self.tokens.len() - self.known <= HELD => return Ok(pieces),
-                _ => {
-                    pieces.push_str(&self.unknown(self.known + 1)?);
-                    self.forget(self.known + 1);
-                }
+                _ => pieces.push_str(&self.give_up(1)?),
             }
         }
     }
@@ -172,8 +262,39 @@ impl TextStream {
         if self.known == self.tokens.len() {
             return Ok(String::new());
         }
-        let piece = self.unknown(self.tokens.len())?;
+        let mut pieces = String::new();
+        while let Some(lost) = self.lost(&self.tokenizer.decode(&self.tokens)?)? {
+            pieces.push_str(&self.give_up(lost)?);
+        }
+        pieces.push_str(&self.unknown(self.tokens.len())?);
         self.forget(self.tokens.len());
+        Ok(pieces)
+    }
+
+    /// How many of the tokens that were not given are no characters, so that those behind them are: a decoder
+    /// that takes a run of bytes together makes U+FFFD of all of them for the sake of one.
+    fn lost(&self, text: &str) -> Result<Option<usize>> {
+        let unknown = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
+        if unknown(text) == 0 {
+            return Ok(None);
+        }
+        let held = &self.tokens[self.known..];
+        let together = unknown(&self.tokenizer.decode(held)?);
+        for lost in 1..held.len() {
+            let (before, after) = held.split_at(lost);
+            let apart = unknown(&self.tokenizer.decode(before)?) + unknown(&self.tokenizer.decode(after)?);
+            if apart < together {
+                return Ok(Some(lost));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives up the first of the tokens that were not given: what they are on their own.
+    fn give_up(&mut self, tokens: usize) -> Result<String> {
+        let end = self.known + tokens;
+        let piece = self.unknown(end)?;
+        self.forget(end);
         Ok(piece)
     }
 
@@ -242,8 +363,7 @@ mod tests {
             "normalizer": null, "pre_tokenizer": null, "post_processor": null,
             "decoder": decoder, "model": model
         });
-        let inner = tokenizers::Tokenizer::from_bytes(file.to_string()).unwrap();
-        Arc::new(Tokenizer { inner, end_tokens: Vec::new() })
+        Arc::new(Tokenizer::new(file.to_string().as_bytes(), vocabulary.len()).unwrap())
     }
 
     const WORDS: [&str; 8] = ["▁", "▁Hello", "▁world", "lo", "é", "世界", "😀", "\u{fffd}"];
@@ -353,6 +473,29 @@ mod tests {
                     stream.push(1 + random.below(256) as u32).unwrap();
                 }
                 assert!(stream.push(next).unwrap().ends_with("世界"));
+            }
+        }
+    }
+
+    #[test]
+    fn characters_behind_broken_bytes_come_whole() {
+        let face = "😀".as_bytes();
+        for tokenizer in [byte_fallback(), byte_level()] {
+            let word =
+                if tokenizer.token(257).as_deref() == Some("▁") { word("lo") } else { part(b" world") };
+            for broken in 0..20 {
+                for end in [vec![], vec![word], bytes(b"."), bytes(b"\xf0")] {
+                    let tokens = [bytes(&vec![0xff; broken]), bytes(face), end].concat();
+                    let text = pieces(tokenizer.stream(), &tokens).concat();
+                    let expected = format!("{}😀", "\u{fffd}".repeat(broken));
+                    assert!(text.starts_with(&expected), "{broken}: {text:?}");
+                }
+            }
+            // A character that was cut off, and one that continues none.
+            for broken in [&b"\xf0\x9f"[..], b"\x80", b"\xe4\xb8", b"\xf0\x9f\xff\xc3"] {
+                let tokens = [bytes(b"a"), bytes(broken), bytes(face), vec![word], bytes(face)].concat();
+                let text = pieces(tokenizer.stream(), &tokens).concat();
+                assert_eq!(text.matches('😀').count(), 2, "{broken:?}: {text:?}");
             }
         }
     }

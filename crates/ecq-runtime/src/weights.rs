@@ -80,7 +80,8 @@ impl Matrix {
             }
             Stored::Bytes { dtype, tensor } => {
                 let ty = GgmlType::from_name(dtype).ok_or_else(|| self.unsupported(dtype))?;
-                dequantize(ty, &decode_raw(tensor)?, &mut weights)?;
+                dequantize(ty, &decode_raw(tensor)?, &mut weights)
+                    .map_err(|error| RuntimeError::in_tensor(&self.name, error))?;
             }
             Stored::Plain { dtype, bytes } => {
                 let ty = match dtype {
@@ -101,7 +102,7 @@ impl Matrix {
     }
 
     /// The weights as floats, little endian, and their type: as stored where it is one, half precision for
-    /// blocks.
+    /// blocks, or bfloat16 where they pass its range.
     ///
     /// # Errors
     /// As [`to_f32`](Self::to_f32).
@@ -112,7 +113,17 @@ impl Matrix {
             Stored::Bytes { dtype: name, tensor } if float_type(name).is_some() => {
                 Ok((dtype, decode_raw(tensor)?))
             }
-            _ => Ok((dtype, FloatVec::of(dtype, &self.to_f32()?).as_bytes().to_vec())),
+            _ => {
+                let weights = self.to_f32()?;
+                // Scales near the end of half precision times a code pass it: as many bytes of another type do not.
+                let most = half::f16::MAX.to_f32();
+                let passes = |weight: &f32| weight.is_finite() && weight.abs() > most;
+                let dtype = match dtype {
+                    FloatType::F16 if weights.iter().any(passes) => FloatType::Bf16,
+                    dtype => dtype,
+                };
+                Ok((dtype, FloatVec::of(dtype, &weights).as_bytes().to_vec()))
+            }
         }
     }
 
@@ -120,6 +131,8 @@ impl Matrix {
     pub fn float_type(&self) -> FloatType {
         match &self.stored {
             Stored::Plain { dtype, .. } => *dtype,
+            // Its scales are powers of two past the range of half precision, its values have one bit of mantissa.
+            Stored::Bytes { dtype, .. } if dtype == "mxfp4" => FloatType::Bf16,
             Stored::Bytes { dtype, .. } => float_type(dtype).unwrap_or(FloatType::F16),
             Stored::Codes(_) => FloatType::F32,
             Stored::Transposed(matrix) => matrix.float_type(),

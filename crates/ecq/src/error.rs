@@ -180,7 +180,7 @@ fn io_kind(error: &(dyn StdError + 'static)) -> ErrorKind {
 fn container_kind(error: &ContainerError) -> ErrorKind {
     match error {
         ContainerError::Io { .. } => io_kind(error),
-        ContainerError::NotEcq(_) => ErrorKind::WrongFormat,
+        ContainerError::NotEcq(_) | ContainerError::NotTheFile { .. } => ErrorKind::WrongFormat,
         ContainerError::Version { .. } => ErrorKind::Unsupported,
         ContainerError::JournalKey { .. } | ContainerError::InUse { .. } => ErrorKind::Resume,
         _ => ErrorKind::Damaged,
@@ -225,7 +225,8 @@ impl From<GgufError> for Error {
     fn from(error: GgufError) -> Self {
         let kind = match &error {
             GgufError::Io { .. } => io_kind(&error),
-            GgufError::Unsupported { .. } => ErrorKind::Unsupported,
+            GgufError::Unsupported { .. } | GgufError::Unimplemented { .. } => ErrorKind::Unsupported,
+            GgufError::NotGguf { .. } => ErrorKind::WrongFormat,
             _ => ErrorKind::Damaged,
         };
         Self::new(kind, None, None, error)
@@ -259,7 +260,7 @@ fn runtime_kind(error: &ecq_runtime::RuntimeError) -> ErrorKind {
         RuntimeError::Container(error) => container_kind(error),
         RuntimeError::ContextFull { .. } => ErrorKind::ContextFull,
         // What was asked for, not what is in the file.
-        RuntimeError::Token { .. } => ErrorKind::InvalidOption,
+        RuntimeError::Token { .. } | RuntimeError::TokenBeyond { .. } => ErrorKind::InvalidOption,
         RuntimeError::Absent { .. } | RuntimeError::ChatTemplate(_) => ErrorKind::Unsupported,
         other => named_kind(other.kind(), other),
     }
@@ -277,7 +278,7 @@ impl From<ecq_runtime::RuntimeError> for Error {
 fn pack_kind(error: &ecq_pack::PackError) -> ErrorKind {
     use ecq_pack::PackError;
     match error {
-        PackError::InTensor { source, .. } => pack_kind(source),
+        PackError::InTensor { source, .. } | PackError::InFile { source, .. } => pack_kind(source),
         PackError::Container(error) => container_kind(error),
         #[cfg(feature = "runtime")]
         PackError::Runtime(error) => runtime_kind(error),

@@ -1,4 +1,5 @@
 use crate::header::HeaderError;
+use crate::recognize::of;
 use ecq_core::CoreError;
 use safetensors::Dtype;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ pub enum CheckpointError {
     },
     /// A folder without a checkpoint, or with more than one.
     #[error(
-        "{}: {found} .safetensors files and {indices} indices; expected model.safetensors, an index, or one file",
+        "{}: {found} .safetensors files and {indices} indices{others}; expected model.safetensors, an index, or \
+         one file",
         path.display()
     )]
     Folder {
@@ -28,6 +30,38 @@ pub enum CheckpointError {
         found: usize,
         /// Files that end with `.safetensors.index.json`.
         indices: usize,
+        /// Weights of other formats that are there, in words.
+        others: String,
+    },
+    /// A file that is not the one that its name promises.
+    #[error("{} is {what}, expected {expected}", path.display())]
+    NotTheFile {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+        /// What its name promises.
+        expected: &'static str,
+    },
+    /// A safetensors file that ends before its tensors do.
+    #[error("{} is truncated: {}; download or copy it again", path.display(), of(*found, *expected))]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        found: u64,
+        /// Length that its header asks for.
+        expected: u64,
+    },
+    /// Two shards hold tensors of one name.
+    #[error("tensor {tensor:?} is in both {first:?} and {second:?}; remove the one that is left over")]
+    InTwoShards {
+        /// The tensor.
+        tensor: String,
+        /// The shard that comes first by name.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// A shard's header is not sound.
     #[error("{file}: {source}")]
@@ -75,29 +109,26 @@ pub enum CheckpointError {
         /// The name found.
         shard: String,
     },
-    /// A shard that the index names is not there.
-    #[error("{index}: shard {shard:?} is missing; tensor {tensor:?} is said to be in it")]
+    /// Shards that the index names are not there.
+    #[error(
+        "{index}: {missing} of {shards} shards are missing, first {shard:?}, in which tensor {tensor:?} is said \
+         to be; download them into the same folder"
+    )]
     MissingShard {
         /// The index.
         index: String,
-        /// The shard.
+        /// The first shard that is missing.
         shard: String,
         /// The first tensor in it.
         tensor: String,
+        /// Shards that are missing.
+        missing: usize,
+        /// Shards that the index names.
+        shards: usize,
     },
-    /// The index places a tensor where it is not.
-    #[error("{index}: tensor {tensor:?} is said to be in {shard:?}, but is not")]
+    /// The index places a tensor where it is not, and no other shard has it.
+    #[error("{index}: tensor {tensor:?} is said to be in {shard:?}, but is in no shard")]
     NotInShard {
-        /// The index.
-        index: String,
-        /// The tensor.
-        tensor: String,
-        /// The shard.
-        shard: String,
-    },
-    /// A shard holds a tensor that the index does not place there.
-    #[error("{index}: {shard:?} holds tensor {tensor:?}, which the index does not place there")]
-    NotInIndex {
         /// The index.
         index: String,
         /// The tensor.
@@ -116,14 +147,6 @@ pub enum CheckpointError {
     TooManyTensors {
         /// [`Limits::tensors`](ecq_core::Limits::tensors).
         most: usize,
-    },
-    /// A tensor without elements.
-    #[error("tensor {tensor:?} of shape {shape:?} has no elements")]
-    Empty {
-        /// The tensor.
-        tensor: String,
-        /// Its shape.
-        shape: Vec<usize>,
     },
     /// More elements than the limit.
     #[error("tensor {tensor:?} of shape {shape:?} has {found} elements, at most {most} allowed")]
@@ -184,7 +207,7 @@ pub enum CheckpointError {
         expected: String,
     },
     /// A quantization that this version does not read.
-    #[error("{file}: {what} is not read; MLX affine, GPTQ and AWQ (gemm) are")]
+    #[error("{file}: {what} is not read; MLX affine, GPTQ, AWQ (gemm) and MXFP4 are")]
     Quantization {
         /// The file that says so.
         file: String,
@@ -209,8 +232,7 @@ impl CheckpointError {
             | Self::ShardName { tensor, .. }
             | Self::MissingShard { tensor, .. }
             | Self::NotInShard { tensor, .. }
-            | Self::NotInIndex { tensor, .. }
-            | Self::Empty { tensor, .. }
+            | Self::InTwoShards { tensor, .. }
             | Self::TooManyWeights { tensor, .. }
             | Self::MissingPart { tensor, .. }
             | Self::Both { tensor, .. }

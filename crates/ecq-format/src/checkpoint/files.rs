@@ -1,9 +1,13 @@
 use super::Result;
 use super::error::CheckpointError;
+use crate::recognize::{HEAD_BYTES, recognize};
 use ecq_core::Limits;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+
+/// What the pointers of Git LFS begin with.
+const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
 /// Files beside the weights that a model needs to run: configuration, tokenizer, chat template.
 pub const RIDE_ALONG: &[&str] = &[
@@ -31,6 +35,15 @@ pub const RIDE_ALONG: &[&str] = &[
     "1_Pooling/config.json",
 ];
 
+/// The error of a file that is a download gone wrong, whatever its name promises.
+pub(super) fn of_another_kind(path: &Path, bytes: &[u8]) -> Option<CheckpointError> {
+    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    // A text that begins as JSON has an error of its own, with its place.
+    let what = recognize(head, bytes.len() as u64).filter(|_| !matches!(head.first(), Some(b'{' | b'[')))?;
+    let expected = if path.extension()? == "json" { "a JSON file" } else { "a file of the checkpoint" };
+    Some(CheckpointError::NotTheFile { path: path.to_owned(), what, expected })
+}
+
 /// The bytes of a small file; `None` when it is not there.
 ///
 /// # Errors
@@ -56,5 +69,11 @@ pub(super) fn read_small(path: &Path, limits: &Limits) -> Result<Option<Vec<u8>>
     // What is no plain file may give more than it says.
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(io)?;
+    // Files of Hugging Face's repositories may be pointers to where their bytes lie, large tokenizers above all.
+    if bytes.starts_with(LFS_POINTER)
+        && let Some(error) = of_another_kind(path, &bytes)
+    {
+        return Err(error);
+    }
     if bytes.len() as u64 > most { too_large(bytes.len() as u64) } else { Ok(Some(bytes)) }
 }

@@ -1,10 +1,11 @@
 use super::Result;
 use super::error::CheckpointError;
-use super::files::read_small;
+use super::files::{of_another_kind, read_small};
 use super::index::{self, Index};
 use super::read::{Checkpoint, Shard, TensorInfo};
-use crate::header::{Header, LENGTH_BYTES, header_bytes};
+use crate::header::{Header, HeaderError, header_bytes};
 use crate::positioned::read_exact_at;
+use crate::recognize::{HEAD_BYTES, recognize};
 use ecq_core::Limits;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -15,11 +16,15 @@ const FILE_END: &str = ".safetensors";
 const INDEX_END: &str = ".safetensors.index.json";
 const FILE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+/// Ends of names of weights in other formats.
+const OTHER_ENDS: &[&str] = &[".bin", ".pth", ".pt", ".ckpt", ".h5", ".msgpack", ".onnx", ".npz", ".tflite"];
+const SAFETENSORS: &str = "a safetensors file";
 
 impl Checkpoint {
     /// Opens a folder, an index (`*.json`) or a safetensors file, and checks every header and the index.
     ///
-    /// A folder's checkpoint is `model.safetensors.index.json`, else `model.safetensors`, else the only index or file in it.
+    /// A folder's checkpoint is `model.safetensors`, else `model.safetensors.index.json`, else the only index or
+    /// file in it. Where an index and its shards differ, the shards are right.
     ///
     /// # Errors
     /// When there is no checkpoint, a file cannot be read, a header or the index is not sound, or they do not agree.
@@ -33,19 +38,16 @@ impl Checkpoint {
         }
         let not_found = || CheckpointError::Io { path: main.clone(), source: ErrorKind::NotFound.into() };
         let json = read_small(&main, limits)?.ok_or_else(not_found)?;
-        let index = index::parse(&name, &json, limits)?;
-        let mut shards = Vec::new();
-        for (shard, tensor) in &index.shards {
-            shards.push(open_shard(&folder.join(shard), shard.clone(), limits).map_err(
-                |error| match error {
-                    CheckpointError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
-                        let (index, shard, tensor) = (name.clone(), shard.clone(), tensor.clone());
-                        CheckpointError::MissingShard { index, shard, tensor }
-                    }
-                    other => other,
-                },
-            )?);
+        let index = index::parse(&name, &json, limits)
+            .map_err(|error| of_another_kind(&main, &json).unwrap_or(error))?;
+        let mut absent = index.shards.iter().filter(|(shard, _)| !folder.join(shard).exists());
+        if let Some((shard, tensor)) = absent.next() {
+            let (shard, tensor) = (shard.clone(), tensor.clone());
+            let (missing, shards) = (1 + absent.count(), index.shards.len());
+            return Err(CheckpointError::MissingShard { index: name, shard, tensor, missing, shards });
         }
+        let shards = index.shards.keys().map(|shard| open_shard(&folder.join(shard), shard.clone(), limits));
+        let shards = shards.collect::<Result<_>>()?;
         Self::assemble(folder, Some((name, json, index)), shards, limits)
     }
 
@@ -72,22 +74,28 @@ impl Checkpoint {
         parsed: Vec<(Shard, Header)>,
         limits: &Limits,
     ) -> Result<Self> {
+        if let Some((name, _, index)) = &index {
+            let is_absent = |shard: &String| parsed.iter().all(|(there, _)| there.name != *shard);
+            let mut absent = index.shards.iter().filter(|(shard, _)| is_absent(shard));
+            if let Some((shard, tensor)) = absent.next() {
+                let (index_name, shard, tensor) = (name.clone(), shard.clone(), tensor.clone());
+                let (missing, shards) = (1 + absent.count(), index.shards.len());
+                return Err(CheckpointError::MissingShard {
+                    index: index_name,
+                    shard,
+                    tensor,
+                    missing,
+                    shards,
+                });
+            }
+        }
         let (mut shards, mut tensors) = (Vec::new(), Vec::new());
         let mut places = HashMap::new();
         for (shard, header) in parsed {
             for (tensor, info) in header.tensors {
-                if let Some((name, _, index)) = &index
-                    && index.shard_of.get(&tensor) != Some(&shard.name)
-                {
-                    let (index, shard) = (name.clone(), shard.name.clone());
-                    return Err(CheckpointError::NotInIndex { index, tensor, shard });
-                }
                 // The header was checked: this product is a number of bytes.
                 let found = info.shape.iter().product::<usize>() as u64;
                 let (shape, most) = (info.shape, limits.tensor_weights);
-                if found == 0 {
-                    return Err(CheckpointError::Empty { tensor, shape });
-                }
                 if found > most {
                     return Err(CheckpointError::TooManyWeights { tensor, shape, found, most });
                 }
@@ -95,7 +103,12 @@ impl Checkpoint {
                     return Err(CheckpointError::TooManyTensors { most: limits.tensors });
                 }
                 let (start, end) = info.data_offsets;
-                places.insert(tensor.clone(), tensors.len());
+                if let Some(place) = places.insert(tensor.clone(), tensors.len()) {
+                    let of_first: &TensorInfo = &tensors[place];
+                    let shards: &[Shard] = &shards;
+                    let (first, second) = (shards[of_first.shard].name.clone(), shard.name);
+                    return Err(CheckpointError::InTwoShards { tensor, first, second });
+                }
                 tensors.push(TensorInfo {
                     name: tensor,
                     dtype: info.dtype,
@@ -114,7 +127,7 @@ impl Checkpoint {
         let index = match index {
             None => None,
             Some((name, json, index)) => {
-                // Shards hold no tensor that is not listed; is each that is listed there?
+                // What shards hold beyond the list is part of the model; what is listed must be there.
                 let absent = index.shard_of.into_iter().find(|(tensor, _)| !places.contains_key(tensor));
                 if let Some((tensor, shard)) = absent {
                     return Err(CheckpointError::NotInShard { index: name, tensor, shard });
@@ -128,13 +141,14 @@ impl Checkpoint {
 
 /// The checkpoint of a folder.
 fn in_folder(folder: &Path) -> Result<PathBuf> {
-    for name in [INDEX, FILE] {
+    // As transformers looks for them: an index beside a whole file is left over from another save.
+    for name in [FILE, INDEX] {
         if folder.join(name).exists() {
             return Ok(folder.join(name));
         }
     }
     let io = |source| CheckpointError::Io { path: folder.to_owned(), source };
-    let (mut files, mut indices) = (Vec::new(), Vec::new());
+    let (mut files, mut indices, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for entry in fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
         let name = base_name(&path);
@@ -142,30 +156,58 @@ fn in_folder(folder: &Path) -> Result<PathBuf> {
             indices.push(path);
         } else if name.ends_with(FILE_END) {
             files.push(path);
+        } else if OTHER_ENDS.iter().any(|end| name.ends_with(end)) {
+            others.push(name);
         }
     }
     match (&mut indices[..], &mut files[..]) {
         ([only], _) | ([], [only]) => Ok(std::mem::take(only)),
         (indices, files) => {
             let (found, indices) = (files.len(), indices.len());
-            Err(CheckpointError::Folder { path: folder.to_owned(), found, indices })
+            others.sort();
+            let others = match (found, others.first()) {
+                (0, Some(first)) => {
+                    format!(", but {first:?}, of a format that is not read (convert it to safetensors)")
+                }
+                _ => String::new(),
+            };
+            Err(CheckpointError::Folder { path: folder.to_owned(), found, indices, others })
         }
     }
 }
 
 fn open_shard(path: &Path, name: String, limits: &Limits) -> Result<(Shard, Header)> {
     let io = |source| CheckpointError::Io { path: path.to_owned(), source };
-    let of_header = |source| CheckpointError::Header { file: name.clone(), source };
     let file = File::open(path).map_err(io)?;
     let file_bytes = file.metadata().map_err(io)?.len();
-    let mut head = vec![0; (LENGTH_BYTES as u64).min(file_bytes) as usize];
+    let mut head = vec![0; (HEAD_BYTES as u64).min(file_bytes) as usize];
     read_exact_at(&file, &mut head, 0).map_err(io)?;
-    let mut bytes = vec![0; header_bytes(&head, file_bytes, limits).map_err(of_header)?];
+    let of_header = |error| match error {
+        CheckpointError::Header { file, source } => named(path, file, source, &head, file_bytes),
+        error => error,
+    };
+    let length = header_bytes(&head, file_bytes, limits);
+    let length = length.map_err(|source| CheckpointError::Header { file: name.clone(), source });
+    let mut bytes = vec![0; length.map_err(of_header)?];
     read_exact_at(&file, &mut bytes, 0).map_err(io)?;
-    let (mut shard, header) = parse_shard(name, bytes, file_bytes, limits)?;
+    let (mut shard, header) = parse_shard(name, bytes, file_bytes, limits).map_err(of_header)?;
     shard.path = path.to_owned();
     shard.file = Some(file);
     Ok((shard, header))
+}
+
+/// What is wrong with a file whose header is not sound: it is of another kind, it was cut, or it lies.
+fn named(path: &Path, file: String, source: HeaderError, head: &[u8], file_bytes: u64) -> CheckpointError {
+    let path = path.to_owned();
+    match (recognize(head, file_bytes), source) {
+        (Some(what), _) => CheckpointError::NotTheFile { path, what, expected: SAFETENSORS },
+        (
+            None,
+            HeaderError::TooShort { found, needed: expected }
+            | HeaderError::FileLength { found, needed: expected },
+        ) if found < expected => CheckpointError::Truncated { path, found, expected },
+        (None, source) => CheckpointError::Header { file, source },
+    }
 }
 
 fn parse_shard(

@@ -30,6 +30,8 @@ pub enum Quantization {
         /// Whether rules give some layers widths or groups of their own; shapes say which.
         dynamic: bool,
     },
+    /// MXFP4 blocks of the experts, as gpt-oss has them.
+    Mxfp4,
     /// AWQ, version `gemm`, 4 bits.
     Awq {
         /// Columns of a group; `None` for one group a row.
@@ -96,6 +98,9 @@ fn text_of(value: Option<&Value>) -> &str {
 
 fn of_method(file: &str, method: &str, settings: &Map<String, Value>) -> Result<Quantization> {
     let refused = |what: String| CheckpointError::Quantization { file: file.to_owned(), what };
+    if method == "mxfp4" {
+        return Ok(Quantization::Mxfp4);
+    }
     let key = |names: &[&str]| names.iter().find_map(|name| settings.get(*name));
     let bits = whole(file, "bits", key(&["bits", "w_bit", "wbits"]))?.unwrap_or(4);
     let group_size = match key(&["group_size", "q_group_size"]) {

@@ -1,7 +1,8 @@
 use super::Result;
 use super::error::CheckpointError;
-use super::files::{RIDE_ALONG, read_small};
+use super::files::{RIDE_ALONG, of_another_kind, read_small};
 use crate::positioned::read_exact_at;
+use crate::python_json;
 use ecq_core::Limits;
 use safetensors::Dtype;
 use serde_json::{Map, Value};
@@ -16,7 +17,7 @@ pub struct TensorInfo {
     pub name: String,
     /// Element type.
     pub dtype: Dtype,
-    /// Shape; empty for a scalar, never with a zero.
+    /// Shape; empty for a scalar, with a zero for a tensor without elements.
     pub shape: Vec<usize>,
     /// Its shard, an index into [`Checkpoint::shards`].
     pub shard: usize,
@@ -155,10 +156,11 @@ impl Checkpoint {
     /// When it cannot be read, passes the limit, or is no JSON object.
     pub fn json(&self, name: &str) -> Result<Option<Map<String, Value>>> {
         let Some(bytes) = self.small_file(name)? else { return Ok(None) };
-        let parsed = serde_json::from_slice(&bytes);
-        parsed
-            .map(Some)
-            .map_err(|error| CheckpointError::Json { file: name.to_owned(), why: error.to_string() })
+        let parsed = python_json::parse_object(&bytes);
+        parsed.map(Some).map_err(|error| {
+            let json = || CheckpointError::Json { file: name.to_owned(), why: error.to_string() };
+            of_another_kind(&self.folder.join(name), &bytes).unwrap_or_else(json)
+        })
     }
 
     fn small_file(&self, name: &str) -> Result<Option<Vec<u8>>> {

@@ -2,11 +2,14 @@ use super::Result;
 use super::error::CheckpointError;
 use super::quantization::{MlxGroups, Quantization};
 use super::read::{Checkpoint, TensorInfo};
+use crate::gguf::GgmlType;
 use crate::gptq::Version;
-use crate::{awq, gptq, mlx};
+use crate::{awq, gptq, mlx, mxfp4};
 use ecq_core::{AffineGroups, Codes, FloatType, FloatVec};
 use safetensors::Dtype;
 use std::collections::HashSet;
+
+const TWO_WAYS: &str = "holds zero points that version 1 of GPTQ stores in two ways";
 
 /// A weight as the model knows it: one tensor of the checkpoint, or those that a quantizer made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +50,22 @@ pub enum Form {
         /// Shape and grid.
         layer: gptq::Layer,
     },
+    /// GPTQ's qweight, qzeros and scales of a layer whose groups are not of consecutive columns, as floats.
+    Scattered {
+        /// Their tensors.
+        parts: [usize; 3],
+        /// The tensor that names the group of each column; consecutive ones without it.
+        g_idx: Option<usize>,
+        /// Columns of a group that is whole.
+        group_size: usize,
+        /// Shape.
+        layer: gptq::Scattered,
+    },
+    /// MXFP4's blocks and scales, as gpt-oss has them.
+    Mxfp4 {
+        /// Their tensors.
+        parts: [usize; 2],
+    },
     /// AWQ's qweight, qzeros and scales.
     Awq {
         /// Their tensors.
@@ -63,6 +82,17 @@ pub enum Loaded {
     Plain(Dtype, Vec<u8>),
     /// Codes and their grid.
     Coded(Codes, AffineGroups),
+    /// Blocks of a GGUF type.
+    Blocks(GgmlType, Vec<u8>),
+}
+
+/// How layers are read whose codes are on no grid that ecq has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scattered {
+    /// As the tensors that they are, with a note.
+    Kept,
+    /// As one weight of floats.
+    Floats,
 }
 
 impl Checkpoint {
@@ -75,6 +105,32 @@ impl Checkpoint {
     /// When a quantized layer lacks a tensor, or has one of another type or shape than its grid asks for, or a tensor is of
     /// floats of eight bits or fewer.
     pub fn weights(&self, quantization: &Quantization) -> Result<Vec<Weight>> {
+        self.weights_with(quantization, Scattered::Kept)
+    }
+
+    /// All weights as [`weights`](Self::weights) gives them, but layers that GPTQ quantized in act-order, or with
+    /// a last group shorter than the others, are floats; `None` where there are no such layers.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights); when such a layer holds zero points that version 1 of GPTQ stores in two
+    /// ways.
+    pub fn weights_as_floats(&self, quantization: &Quantization) -> Result<Option<Vec<Weight>>> {
+        if !matches!(quantization, Quantization::Gptq { .. }) {
+            return Ok(None);
+        }
+        let weights = self.weights_with(quantization, Scattered::Floats)?;
+        let scattered = weights.iter().any(|weight| matches!(weight.form, Form::Scattered { .. }));
+        if let Some(kept) =
+            weights.iter().find(|weight| weight.note.is_some() && matches!(weight.form, Form::Plain(_)))
+        {
+            let file = self.shards()[0].name.clone();
+            let what = format!("layer {:?}, which {},", kept.name, kept.note.as_deref().unwrap_or_default());
+            return Err(CheckpointError::Quantization { file, what });
+        }
+        Ok(scattered.then_some(weights))
+    }
+
+    fn weights_with(&self, quantization: &Quantization, scattered: Scattered) -> Result<Vec<Weight>> {
         let tensors = self.tensors();
         // First the quantized layers, since a layer's other tensors may lie before its codes.
         let mut layers: Vec<Option<Weight>> = vec![None; tensors.len()];
@@ -85,6 +141,7 @@ impl Checkpoint {
                 Quantization::None => continue,
                 Quantization::Mlx { .. } => tensor.name.strip_suffix(".weight"),
                 Quantization::Gptq { .. } | Quantization::Awq { .. } => tensor.name.strip_suffix(".qweight"),
+                Quantization::Mxfp4 => tensor.name.strip_suffix("_blocks"),
             };
             let Some(layer) = layer else { continue };
             let weight = match quantization {
@@ -94,12 +151,13 @@ impl Checkpoint {
                     self.mlx_weight(place, layer, *layers.get(layer).unwrap_or(default)).map(Ok)
                 }
                 Quantization::Gptq { bits, group_size, version, dynamic } => {
-                    self.gptq_weight(place, layer, (*bits, *group_size, *version, *dynamic))
+                    self.gptq_weight(place, layer, (*bits, *group_size, *version, *dynamic), scattered)
                 }
                 Quantization::Awq { group_size } => self.awq_weight(place, layer, *group_size).map(Ok),
+                Quantization::Mxfp4 => self.mxfp4_weight(place, layer).map(Ok),
             }?;
-            let others = ["scales", "biases", "qzeros", "g_idx"];
-            let others = others.iter().filter_map(|part| self.places.get(&format!("{layer}.{part}")));
+            let others = [".scales", ".biases", ".qzeros", ".g_idx", "_scales"];
+            let others = others.iter().filter_map(|part| self.places.get(&format!("{layer}{part}")));
             match weight {
                 Ok(weight) => {
                     taken.extend(others);
@@ -157,6 +215,28 @@ impl Checkpoint {
         };
         let coded = match weight.form {
             Form::Plain(place) => return Ok(Loaded::Plain(self.tensors()[place].dtype, bytes(place)?)),
+            Form::Scattered { parts: [qweight, qzeros, scales], g_idx, group_size, layer } => {
+                let packed = gptq::Packed {
+                    qweight: bytes(qweight)?,
+                    qzeros: bytes(qzeros)?,
+                    scales: floats(scales)?,
+                };
+                let group_of: Vec<u32> = match g_idx {
+                    Some(place) => bytes(place)?
+                        .as_chunks::<4>()
+                        .0
+                        .iter()
+                        .map(|&group| u32::from_le_bytes(group))
+                        .collect(),
+                    None => (0..layer.inputs).map(|input| (input / group_size) as u32).collect(),
+                };
+                let weights = layer.dequantize(&packed, &group_of).map_err(codes)?;
+                return Ok(Loaded::Plain(self.tensors()[scales].dtype, weights.as_bytes().to_vec()));
+            }
+            Form::Mxfp4 { parts: [blocks, scales] } => {
+                let blocks = mxfp4::join(&bytes(blocks)?, &bytes(scales)?).map_err(codes)?;
+                return Ok(Loaded::Blocks(GgmlType::Mxfp4, blocks));
+            }
             Form::Mlx { parts: [packed, scales, biases], groups: MlxGroups { bits, group_size } } => {
                 mlx::join(bits, group_size, weight.rows, &bytes(packed)?, floats(scales)?, floats(biases)?)
             }
@@ -190,7 +270,8 @@ impl Checkpoint {
         let parts = [place, scales, biases];
         let MlxGroups { bits, group_size } = groups;
         let (rows, words) = (codes.rows(), codes.cols());
-        let Some(cols) = mlx::cols(words, bits).filter(|cols| cols.is_multiple_of(group_size)) else {
+        let whole = |cols: &usize| cols.is_multiple_of(group_size) && codes.bytes > 0;
+        let Some(cols) = mlx::cols(words, bits).filter(whole) else {
             let expected = format!("rows of whole groups of {group_size} codes of {bits} bits");
             return Err(wrong_shape(codes, expected));
         };
@@ -221,6 +302,7 @@ impl Checkpoint {
         place: usize,
         layer: &str,
         (bits, group_size, version, dynamic): (u8, Option<usize>, Version, bool),
+        scattered: Scattered,
     ) -> Result<std::result::Result<Weight, String>> {
         let tensors = self.tensors();
         let codes = &tensors[place];
@@ -261,10 +343,27 @@ impl Checkpoint {
                 return Err(wrong_shape(&tensors[scales], format!("{of} for {inputs} inputs")));
             }
         };
+        let plain_zeros =
+            version == Version::V2 || gptq::zeros_are_plain(bits, version, &self.read(&tensors[qzeros])?);
+        let g_idx = self.places.get(&format!("{layer}.g_idx")).copied();
+        let kept = |note: String, g_idx: Option<usize>| match scattered {
+            // Zero points that are not plain are the lesser news of the two, but those that end the matter.
+            Scattered::Floats if plain_zeros => {
+                let name = format!("{layer}.weight");
+                let layer = gptq::Scattered { bits, groups, inputs, outputs, version };
+                let form = Form::Scattered { parts, g_idx, group_size, layer };
+                let all: Vec<usize> = parts.into_iter().chain(g_idx).collect();
+                let note = Some(format!("{note}: read as floats"));
+                Ok(Ok(Weight { note, ..self.weight(name, outputs, inputs, &all, form) }))
+            }
+            Scattered::Floats => Ok(Err(TWO_WAYS.to_owned())),
+            Scattered::Kept => Ok(Err(note)),
+        };
         if !inputs.is_multiple_of(group_size) {
-            return Ok(Err(format!("the last group has {} of {group_size} inputs", inputs % group_size)));
+            let note = format!("the last group has {} of {group_size} inputs", inputs % group_size);
+            return kept(note, g_idx);
         }
-        if let Some(&g_idx) = self.places.get(&format!("{layer}.g_idx")) {
+        if let Some(g_idx) = g_idx {
             let info = &tensors[g_idx];
             if info.dtype != Dtype::I32 {
                 return Err(wrong_dtype(info, "I32"));
@@ -275,15 +374,46 @@ impl Checkpoint {
             let groups = self.read(info)?;
             let plain = |(i, group): (usize, &[u8; 4])| i32::from_le_bytes(*group) as usize == i / group_size;
             if !groups.as_chunks::<4>().0.iter().enumerate().all(plain) {
-                return Ok(Err("in act-order: groups are not of consecutive inputs".to_owned()));
+                return kept("in act-order: groups are not of consecutive inputs".to_owned(), Some(g_idx));
             }
         }
-        if version == Version::V1 && !gptq::zeros_are_plain(bits, version, &self.read(&tensors[qzeros])?) {
-            return Ok(Err("holds zero points that version 1 of GPTQ stores in two ways".to_owned()));
+        if !plain_zeros {
+            return Ok(Err(TWO_WAYS.to_owned()));
         }
         let layer_facts = gptq::Layer { bits, group_size, inputs, outputs, version };
         let name = format!("{layer}.weight");
         Ok(Ok(self.weight(name, outputs, inputs, &parts, Form::Gptq { parts, layer: layer_facts })))
+    }
+
+    /// MXFP4: `X_blocks` u8 `[..., rows, blocks, 16]` and `X_scales` u8 `[..., rows, blocks]`.
+    fn mxfp4_weight(&self, place: usize, layer: &str) -> Result<Weight> {
+        let tensors = self.tensors();
+        let blocks = &tensors[place];
+        let part = format!("{layer}_scales");
+        let scales = self.places.get(&part).copied().ok_or_else(|| {
+            let tensor = blocks.name.clone();
+            CheckpointError::MissingPart { tensor, part }
+        })?;
+        for tensor in [blocks, &tensors[scales]] {
+            if tensor.dtype != Dtype::U8 {
+                return Err(wrong_dtype(tensor, "U8"));
+            }
+        }
+        let Some((&mxfp4::PACKED_BYTES, of_rows)) = blocks.shape.split_last() else {
+            return Err(wrong_shape(blocks, format!("{} bytes a block last", mxfp4::PACKED_BYTES)));
+        };
+        if tensors[scales].shape != of_rows {
+            return Err(wrong_shape(&tensors[scales], format!("{of_rows:?}, one scale a block")));
+        }
+        let Some((cols, rows)) = of_rows.split_last().filter(|(_, rows)| !rows.is_empty()) else {
+            return Err(wrong_shape(blocks, "rows of blocks".to_owned()));
+        };
+        let Some(cols) = cols.checked_mul(mxfp4::BLOCK).filter(|_| blocks.bytes > 0) else {
+            return Err(wrong_shape(blocks, "blocks".to_owned()));
+        };
+        let shape: Vec<usize> = rows.iter().copied().chain([cols]).collect();
+        let (rows, parts) = (rows.iter().product(), [place, scales]);
+        Ok(Weight { shape, ..self.weight(layer.to_owned(), rows, cols, &parts, Form::Mxfp4 { parts }) })
     }
 
     fn awq_weight(&self, place: usize, layer: &str, group_size: Option<usize>) -> Result<Weight> {
@@ -323,7 +453,10 @@ fn matrix(tensor: &TensorInfo, dtype: Dtype) -> Result<[usize; 2]> {
     if tensor.dtype != dtype {
         return Err(wrong_dtype(tensor, "I32"));
     }
-    <[usize; 2]>::try_from(&tensor.shape[..]).map_err(|_| wrong_shape(tensor, "a matrix".to_owned()))
+    match <[usize; 2]>::try_from(&tensor.shape[..]) {
+        Ok(shape) if !shape.contains(&0) => Ok(shape),
+        _ => Err(wrong_shape(tensor, "a matrix".to_owned())),
+    }
 }
 
 fn float_matrix(tensor: &TensorInfo) -> Result<[usize; 2]> {

@@ -1,4 +1,5 @@
 use crate::header::HeaderError;
+use crate::recognize::of;
 use ecq_core::CoreError;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -18,6 +19,24 @@ pub enum ContainerError {
     /// The header is not that of a sound safetensors file.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// A file of another kind, or a folder.
+    #[error("{} is {what}; an .ecq file is expected", path.display())]
+    NotTheFile {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// A file that ends before its tensors do.
+    #[error("{} is truncated: {}; copy it again", path.display(), of(*found, *expected))]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        found: u64,
+        /// Length that its header asks for.
+        expected: u64,
+    },
     /// `__metadata__` lacks `format: ecq`.
     #[error("a safetensors file, but not an .ecq: __metadata__[\"format\"] is {0:?}, expected \"ecq\"")]
     NotEcq(Option<String>),

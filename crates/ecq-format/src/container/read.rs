@@ -6,7 +6,8 @@ use super::schema::{
 };
 use super::spool::{Summary, TensorBytes};
 use super::sum::sum;
-use crate::header::Header;
+use crate::header::{Header, HeaderError, LENGTH_BYTES};
+use crate::recognize::{HEAD_BYTES, recognize};
 use bytes::Bytes;
 use ecq_core::{EncodedTensor, Entry, Limits, Part, Parts};
 use safetensors::tensor::{Dtype, TensorInfo};
@@ -45,14 +46,36 @@ impl EcqFile {
     /// The file must not be changed while it is open: its bytes are read when they are used.
     ///
     /// # Errors
-    /// When it cannot be read, or its header is not that of a sound `.ecq` file.
+    /// When it cannot be read, is of another kind ([`ContainerError::NotTheFile`] says of which), ends before its
+    /// tensors do, or its header is not that of a sound `.ecq` file.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let io = |source| ContainerError::Io { path: path.to_owned(), source };
+        let is = |what: String| ContainerError::NotTheFile { path: path.to_owned(), what };
+        if path.is_dir() {
+            return Err(is("a folder".to_owned()));
+        }
         let file = File::open(path).map_err(io)?;
+        let file_bytes = file.metadata().map_err(io)?.len();
+        let mut head = Vec::new();
+        (&file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io)?;
+        if let Some(what) = recognize(&head, file_bytes) {
+            return Err(is(what));
+        }
+        // A safetensors file begins with a length and a brace.
+        if head.get(LENGTH_BYTES).is_some_and(|&first| first != b'{') {
+            return Err(is("a file of no known format".to_owned()));
+        }
         // SAFETY: as for every reader of mapped files, a file that another process cuts short while it is
         // mapped ends this process with a bus error; the documentation above says so.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
-        Self::parse(Bytes::from_owner(map), limits)
+        Self::parse(Bytes::from_owner(map), limits).map_err(|error| match error {
+            ContainerError::NotEcq(_) => is("a safetensors file that is not an .ecq".to_owned()),
+            ContainerError::Header(
+                HeaderError::TooShort { found, needed: expected }
+                | HeaderError::FileLength { found, needed: expected },
+            ) if found < expected => ContainerError::Truncated { path: path.to_owned(), found, expected },
+            error => error,
+        })
     }
 
     /// Checks the header of a file in memory.

@@ -1,5 +1,6 @@
-//! Weights of every float, simple and K block type, in f32 and in the order of operations of the
-//! `dequantize_row_*` functions of ggml's `ggml-quants.c`, so that each bit is the same as there.
+//! Weights of every float, simple, K, nonlinear four-bit and ternary block type and of MXFP4, in f32 and in the
+//! order of operations of the `dequantize_row_*` functions of ggml's `ggml-quants.c`, so that each bit is the
+//! same as there.
 
 use super::Result;
 use super::blocks::from_five_bits;
@@ -55,9 +56,86 @@ pub fn dequantize(ty: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
         GgmlType::Q4_K => each(bytes, out, |b: &[u8; 144], y| q4_or_q5_k(b, None, &b[16..], y)),
         GgmlType::Q5_K => each(bytes, out, |b: &[u8; 176], y| q4_or_q5_k(b, Some(&b[16..48]), &b[48..], y)),
         GgmlType::Q6_K => each(bytes, out, q6_k),
-        _ => return Err(GgufError::Unsupported { found: ty.name(), why: "is not dequantized here" }),
+        GgmlType::Iq4Nl => each(bytes, out, |b: &[u8; 18], y: &mut [f32; 32]| {
+            let d = half(b, 0);
+            nibbles(&b[2..], y, |q| d * f32::from(NONLINEAR[q]));
+        }),
+        GgmlType::Iq4Xs => each(bytes, out, iq4_xs),
+        GgmlType::Mxfp4 => each(bytes, out, |b: &[u8; 17], y: &mut [f32; 32]| {
+            let d = half_of_power(b[0]);
+            nibbles(&b[1..], y, |q| d * f32::from(TWICE_E2M1[q]));
+        }),
+        GgmlType::Tq1_0 => each(bytes, out, tq1_0),
+        GgmlType::Tq2_0 => each(bytes, out, |b: &[u8; 66], y: &mut [f32; 256]| {
+            let d = half(b, 64);
+            for (i, y) in y.iter_mut().enumerate() {
+                let q = b[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+                *y = (i32::from(q) - 1) as f32 * d;
+            }
+        }),
+        _ => {
+            let why = "is not dequantized here; f32, f16, bf16, q4_0 to q8_0, q2_k to q6_k, iq4_nl, iq4_xs, mxfp4, \
+                       tq1_0 and tq2_0 are (requantize the model to one of them)";
+            return Err(GgufError::Unsupported { found: ty.name(), why });
+        }
     }
     Ok(())
+}
+
+/// The sixteen values of IQ4_NL and IQ4_XS (`kvalues_iq4nl` of ggml's `ggml-common.h`).
+const NONLINEAR: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+/// Twice the sixteen values of FP4 (E2M1): sign, two bits of exponent, one of mantissa. Source: OCP Microscaling
+/// Formats (MX) Specification 1.0, table of FP4; `kvalues_mxfp4` of ggml's `ggml-common.h`.
+const TWICE_E2M1: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+
+/// Half of the power of two that a byte stands for (E8M0, biased by 127), so that it multiplies
+/// [`TWICE_E2M1`]. Exact for every byte: the two smallest are subnormal numbers. As `ggml_e8m0_to_fp32_half`,
+/// which like it makes a number of 255, by which the MX specification means no number.
+fn half_of_power(e: u8) -> f32 {
+    match e {
+        0 | 1 => f32::from_bits(0x0020_0000 << e),
+        _ => f32::from_bits(u32::from(e - 1) << 23),
+    }
+}
+
+/// Weights of 32 nibbles: low ones are the first half, high ones the second.
+#[inline(always)]
+fn nibbles(packed: &[u8], y: &mut [f32], weight: impl Fn(usize) -> f32) {
+    for j in 0..16 {
+        y[j] = weight(usize::from(packed[j] & 15));
+        y[j + 16] = weight(usize::from(packed[j] >> 4));
+    }
+}
+
+/// A factor, two more bits of each of eight scales, four bits of each, nibbles.
+fn iq4_xs(b: &[u8; 136], y: &mut [f32; 256]) {
+    let d = half(b, 0);
+    let high = u16::from_le_bytes([b[2], b[3]]);
+    for (group, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let low = b[4 + group / 2] >> (group % 2 * 4) & 15;
+        let scale = i32::from(low) | i32::from(high >> (2 * group) & 3) << 4;
+        let dl = d * (scale - 32) as f32;
+        nibbles(&b[8 + 16 * group..], y, |q| dl * f32::from(NONLINEAR[q]));
+    }
+}
+
+/// Digits of base three, five a byte in 48 bytes and four a byte in four, then a factor.
+fn tq1_0(b: &[u8; 54], y: &mut [f32; 256]) {
+    const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
+    let d = half(b, 52);
+    // Runs of bytes whose first digits come first, then their second digits...
+    let runs = [(0, 32, 5), (32, 16, 5), (48, 4, 4)];
+    let mut y = y.iter_mut();
+    for (first, len, digits) in runs {
+        for power in &POWERS[..digits] {
+            for (q, y) in b[first..first + len].iter().zip(&mut y) {
+                // The byte is a fraction of 256 whose digits are wanted: the one behind the point, times three.
+                let digit = u16::from(q.wrapping_mul(*power)) * 3 >> 8;
+                *y = (i32::from(digit) - 1) as f32 * d;
+            }
+        }
+    }
 }
 
 /// Every block of `N` bytes to its `W` weights.

@@ -1,3 +1,4 @@
+use crate::recognize::of;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -123,8 +124,8 @@ pub enum GgufError {
         /// Dimensions found.
         found: u32,
     },
-    /// A dimension is zero, or the product of all passes the limit on weights.
-    #[error("tensor {tensor:?}: the product of {dims:?} is outside 1..={most}")]
+    /// The product of all dimensions passes the limit on weights.
+    #[error("tensor {tensor:?}: the product of {dims:?} is above {most}")]
     Dimensions {
         /// The tensor.
         tensor: String,
@@ -170,8 +171,105 @@ pub enum GgufError {
         offset: u64,
         /// Its length.
         bytes: u64,
+        /// Length of a file that holds all tensors of the header.
+        needed: u64,
         /// Length of the file.
         file_bytes: u64,
+    },
+    /// The file ends before its tensors do.
+    #[error(
+        "{} is truncated: {} (tensor {tensor:?} ends behind them); download or copy it again",
+        path.display(), of(*found, *expected)
+    )]
+    FileTruncated {
+        /// The file.
+        path: PathBuf,
+        /// The first tensor of the header that is not whole.
+        tensor: String,
+        /// Length of the file.
+        found: u64,
+        /// Length that the header asks for.
+        expected: u64,
+    },
+    /// The file ends before its header does.
+    #[error("{} is truncated: it has {found} bytes and ends in {what}; download or copy it again", path.display())]
+    HeaderCut {
+        /// The file.
+        path: PathBuf,
+        /// What it ends in.
+        what: &'static str,
+        /// Length of the file.
+        found: u64,
+    },
+    /// A file of another kind.
+    #[error("{} is {what}, expected a GGUF file", path.display())]
+    NotGguf {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// A part of a split model whose name does not say where the others are.
+    #[error(
+        "{}: split.no and split.count say that this is part {number} of {count}, so its name must end with \
+         {expected:?}; give all parts the names that gguf-split gave them",
+        path.display()
+    )]
+    PartName {
+        /// The file.
+        path: PathBuf,
+        /// Its number, from 1 on.
+        number: u64,
+        /// Parts in all.
+        count: u64,
+        /// The end that its name should have.
+        expected: String,
+    },
+    /// A part of a split model is not there.
+    #[error("{} is missing: it is part {number} of {count} of the model; put it beside the others", path.display())]
+    MissingPart {
+        /// Where it should be.
+        path: PathBuf,
+        /// Its number, from 1 on.
+        number: u64,
+        /// Parts in all.
+        count: u64,
+    },
+    /// Files that do not make one split model.
+    #[error("{part}: {why}; all parts must be of one model")]
+    Part {
+        /// The part.
+        part: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// Bytes between tensors that cannot be kept.
+    #[error(
+        "more than {most} bytes between or behind the tensors are not zero, the last of them at {offset}"
+    )]
+    Gaps {
+        /// Where the limit was passed.
+        offset: u64,
+        /// Most bytes that are kept.
+        most: u64,
+    },
+    /// Bytes that should lie between tensors do not.
+    #[error("{bytes} bytes of padding at {offset} are not between the tensors of the header")]
+    GapPlace {
+        /// Where they would go.
+        offset: u64,
+        /// How many.
+        bytes: u64,
+    },
+    /// A key that changes what the model computes, and that is not implemented.
+    #[error("metadata key {key:?} is {value}: {why}")]
+    Unimplemented {
+        /// The key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What runs.
+        why: &'static str,
     },
     /// Two tensors share bytes.
     #[error("tensors {first:?} and {second:?} overlap at file offset {offset}")]
@@ -233,4 +331,20 @@ pub enum GgufError {
         /// What it is not.
         why: &'static str,
     },
+}
+
+impl GgufError {
+    /// Whether the text names the file.
+    pub fn names_file(&self) -> bool {
+        matches!(
+            self,
+            Self::Io { .. }
+                | Self::FileTruncated { .. }
+                | Self::HeaderCut { .. }
+                | Self::NotGguf { .. }
+                | Self::PartName { .. }
+                | Self::MissingPart { .. }
+                | Self::Part { .. }
+        )
+    }
 }

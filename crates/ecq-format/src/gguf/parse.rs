@@ -87,6 +87,7 @@ pub(super) fn alignment(metadata: &[(String, Value)]) -> Result<u64> {
     };
     let found =
         value.as_u64().ok_or_else(|| GgufError::Key { key: key.clone(), expected: "a whole number" })?;
+    // The format asks for a multiple of eight, llama.cpp for a power of two.
     if found.is_power_of_two() && (8..=MOST_ALIGNMENT).contains(&found) {
         Ok(found)
     } else {
@@ -96,17 +97,22 @@ pub(super) fn alignment(metadata: &[(String, Value)]) -> Result<u64> {
 
 /// Makes offsets absolute, and checks that each tensor is inside the file and shares no byte with another.
 fn place(tensors: &mut [TensorInfo], data_start: u64, file_bytes: u64) -> Result<()> {
+    let (mut past, mut needed) = (None, 0);
     for tensor in tensors.iter_mut() {
         let offset = tensor.offset.checked_add(data_start);
         let end = offset.and_then(|offset| offset.checked_add(tensor.bytes));
         tensor.offset = offset.unwrap_or(u64::MAX);
         if end.is_none_or(|end| end > file_bytes) {
-            let TensorInfo { offset, bytes, .. } = *tensor;
-            return Err(GgufError::PastEnd { tensor: tensor.name.clone(), offset, bytes, file_bytes });
+            past.get_or_insert_with(|| tensor.clone());
         }
+        needed = needed.max(end.unwrap_or(u64::MAX));
+    }
+    if let Some(TensorInfo { name, offset, bytes, .. }) = past {
+        return Err(GgufError::PastEnd { tensor: name, offset, bytes, needed, file_bytes });
     }
     let mut in_order: Vec<&TensorInfo> = tensors.iter().collect();
-    in_order.sort_by_key(|tensor| tensor.offset);
+    // A tensor without bytes comes before its neighbour.
+    in_order.sort_by_key(|tensor| (tensor.offset, tensor.bytes));
     match in_order.windows(2).find(|pair| pair[0].offset + pair[0].bytes > pair[1].offset) {
         Some(pair) => Err(GgufError::Overlap {
             first: pair[0].name.clone(),
@@ -157,9 +163,14 @@ impl<'a> Input<'a> {
         if found > most { Err(GgufError::TooMany { what, at, found, most }) } else { Ok(found) }
     }
 
-    fn string(&mut self, what: &'static str) -> Result<String> {
+    /// A string, or the bytes of one that is not UTF-8.
+    fn string(&mut self, what: &'static str) -> Result<Value> {
         let len = self.count(what, 1, u64::MAX)?;
-        self.utf8(what, len)
+        let bytes = self.take(len, what)?;
+        Ok(match std::str::from_utf8(bytes) {
+            Ok(text) => Value::String(text.to_owned()),
+            Err(_) => Value::Bytes(bytes.to_vec()),
+        })
     }
 
     fn name(&mut self, what: &'static str, most: u64) -> Result<String> {
@@ -196,7 +207,7 @@ impl<'a> Input<'a> {
             5 => Value::I32(i32::from_le_bytes(self.array(what)?)),
             6 => Value::F32(f32::from_le_bytes(self.array(what)?)),
             7 => Value::Bool(self.bool(key)?),
-            8 => Value::String(self.string(what)?),
+            8 => self.string(what)?,
             9 => Value::Array(self.values(key, depth + 1)?),
             10 => Value::U64(u64::from_le_bytes(self.array(what)?)),
             11 => Value::I64(i64::from_le_bytes(self.array(what)?)),
@@ -237,8 +248,11 @@ impl<'a> Input<'a> {
         }
         let dims = (0..found).map(|_| self.u64("a tensor's dimensions")).collect::<Result<Vec<_>>>()?;
         let most = limits.tensor_weights.min(usize::MAX as u64 / 8);
-        let weights = match dims.iter().try_fold(1u64, |n, &d| n.checked_mul(d)) {
-            Some(weights) if (1..=most).contains(&weights) => weights,
+        // Rows and columns are products of some dimensions: a zero among the others must not hide that they pass
+        // what a number holds.
+        let counted = |least: u64| dims.iter().try_fold(1u64, |n, &d| n.checked_mul(d.max(least)));
+        let weights = match (counted(1), counted(0)) {
+            (Some(bound), Some(weights)) if bound <= most => weights,
             _ => return Err(GgufError::Dimensions { tensor, dims, most }),
         };
         let found = self.u32("a tensor's type")?;

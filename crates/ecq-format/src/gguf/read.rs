@@ -4,6 +4,7 @@ use super::types::GgmlType;
 use super::value::Value;
 use super::{Result, parse::Header};
 use crate::positioned::read_exact_at;
+use crate::recognize::recognize;
 use ecq_core::Limits;
 use std::fs::File;
 use std::io::Read;
@@ -13,6 +14,9 @@ use std::path::PathBuf;
 /// Bytes of a file that are read before the first attempt to parse its header.
 const FIRST_READ_BYTES: usize = 1 << 20;
 
+/// A header that asks for more than this lies: no such file exists.
+const MOST_FILE_BYTES: u64 = 1 << 48;
+
 /// A tensor of a GGUF file: facts, checked against the file when the header was parsed.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +25,7 @@ pub struct TensorInfo {
     pub name: String,
     /// Its type.
     pub ty: GgmlType,
-    /// Dimensions as stored, 1 to 4 of them: the first varies fastest.
+    /// Dimensions as stored, 1 to 4 of them, perhaps zero: the first varies fastest.
     pub dims: Vec<u64>,
     /// Where it starts in the file, in bytes.
     pub offset: u64,
@@ -69,12 +73,30 @@ impl Gguf {
         let mut want = FIRST_READ_BYTES.min(limits.header_bytes);
         loop {
             (&mut file).take((want - bytes.len()) as u64).read_to_end(&mut bytes).map_err(io)?;
+            if !bytes.starts_with(b"GGUF")
+                && let Some(what) = recognize(&bytes, file_bytes)
+            {
+                return Err(GgufError::NotGguf { path: path.to_owned(), what });
+            }
             match Self::parse(&bytes, file_bytes, limits) {
                 Err(GgufError::Truncated { .. }) if bytes.len() == want && want < limits.header_bytes => {
                     want = want.saturating_mul(2).min(limits.header_bytes);
                 }
                 Err(GgufError::Truncated { .. }) if (bytes.len() as u64) < file_bytes => {
                     return Err(GgufError::HeaderTooLong { limit: limits.header_bytes });
+                }
+                Err(GgufError::Truncated { what, .. }) => {
+                    return Err(GgufError::HeaderCut { path: path.to_owned(), what, found: file_bytes });
+                }
+                // Offsets are of one file: the one that reaches furthest says how long it was.
+                Err(GgufError::PastEnd { tensor, needed, file_bytes, .. }) if needed < MOST_FILE_BYTES => {
+                    let path = path.to_owned();
+                    return Err(GgufError::FileTruncated {
+                        path,
+                        tensor,
+                        found: file_bytes,
+                        expected: needed,
+                    });
                 }
                 result => {
                     let mut gguf = result?;
@@ -85,6 +107,11 @@ impl Gguf {
         }
     }
 
+    /// Bytes of the file, whatever they belong to.
+    pub(super) fn read_bytes(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
+        self.read("padding", offset, len)
+    }
+
     /// Parses the first bytes of a file that has `file_bytes` in all; tensors cannot be read from the result.
     ///
     /// # Errors
@@ -92,6 +119,11 @@ impl Gguf {
     pub fn parse(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<Self> {
         let (header, data_start) = parse::header(bytes, file_bytes, limits)?;
         Ok(Self { header, header_bytes: bytes[..data_start].to_vec(), file_bytes, source: None })
+    }
+
+    /// Where the file is; empty where only the header was parsed.
+    pub fn path(&self) -> &Path {
+        self.source.as_ref().map_or(Path::new(""), |(path, _)| path)
     }
 
     /// 2 or 3.
@@ -129,7 +161,7 @@ impl Gguf {
     /// # Errors
     /// When the file cannot be read, or this came from [`parse`](Self::parse).
     pub fn read_tensor(&self, tensor: &TensorInfo) -> Result<Vec<u8>> {
-        self.read(tensor, tensor.offset, tensor.bytes)
+        self.read(&tensor.name, tensor.offset, tensor.bytes)
     }
 
     /// The bytes of `rows` rows of a tensor from `first_row` on.
@@ -142,17 +174,18 @@ impl Gguf {
             return Err(GgufError::Rows { tensor, first, count, rows });
         }
         let row_bytes = tensor.row_bytes() as u64;
-        self.read(tensor, tensor.offset + first_row as u64 * row_bytes, rows as u64 * row_bytes)
+        self.read(&tensor.name, tensor.offset + first_row as u64 * row_bytes, rows as u64 * row_bytes)
     }
 
-    fn read(&self, tensor: &TensorInfo, offset: u64, len: u64) -> Result<Vec<u8>> {
+    fn read(&self, tensor: &str, offset: u64, len: u64) -> Result<Vec<u8>> {
         let Some((path, file)) = &self.source else {
-            return Err(GgufError::HeaderOnly { tensor: tensor.name.clone() });
+            return Err(GgufError::HeaderOnly { tensor: tensor.to_owned() });
         };
         // A tensor of another file may reach past the end of this one.
         if offset.checked_add(len).is_none_or(|end| end > self.file_bytes) {
-            let (tensor, file_bytes) = (tensor.name.clone(), self.file_bytes);
-            return Err(GgufError::PastEnd { tensor, offset, bytes: len, file_bytes });
+            let (tensor, file_bytes) = (tensor.to_owned(), self.file_bytes);
+            let needed = offset.saturating_add(len);
+            return Err(GgufError::PastEnd { tensor, offset, bytes: len, needed, file_bytes });
         }
         let mut bytes = vec![0; len as usize];
         read_exact_at(file, &mut bytes, offset)

@@ -25,10 +25,18 @@ pub struct TokenizerFacts {
     pub bos: Option<u32>,
     /// Id of the token that ends a text.
     pub eos: Option<u32>,
+    /// Id of the token that ends a turn.
+    pub eot: Option<u32>,
+    /// Id of the token that ends a message.
+    pub eom: Option<u32>,
     /// Id of the token for what is unknown.
     pub unk: Option<u32>,
     /// Id of the token that pads.
     pub pad: Option<u32>,
+    /// Id of the token between two parts of a text.
+    pub sep: Option<u32>,
+    /// Id of the token that hides another.
+    pub mask: Option<u32>,
     /// Whether a prompt starts with `bos`.
     pub add_bos: Option<bool>,
     /// Whether a prompt ends with `eos`.
@@ -72,8 +80,13 @@ pub fn tokenizer(gguf: &Gguf) -> Result<TokenizerFacts> {
         merges: merges.unwrap_or_default(),
         bos: id("bos_token_id")?,
         eos: id("eos_token_id")?,
+        eot: id("eot_token_id")?,
+        eom: id("eom_token_id")?,
         unk: id("unknown_token_id")?,
         pad: id("padding_token_id")?,
+        // Spelled so in the format.
+        sep: id("seperator_token_id")?,
+        mask: id("mask_token_id")?,
         add_bos: flag("add_bos_token")?,
         add_eos: flag("add_eos_token")?,
         add_space_prefix: flag("add_space_prefix")?,
@@ -83,6 +96,16 @@ pub fn tokenizer(gguf: &Gguf) -> Result<TokenizerFacts> {
 /// The chat template (Jinja), where the file has one.
 pub fn chat_template(gguf: &Gguf) -> Option<&str> {
     gguf.get("tokenizer.chat_template").and_then(Value::as_str)
+}
+
+/// Names and texts of the chat templates of a file that has several.
+pub fn named_chat_templates(gguf: &Gguf) -> Vec<(String, &str)> {
+    let names = gguf.get("tokenizer.chat_templates").and_then(strings).unwrap_or_default();
+    let template = |name: String| {
+        let template = gguf.get(&format!("tokenizer.chat_template.{name}"))?.as_str()?;
+        Some((name, template))
+    };
+    names.into_iter().filter_map(template).collect()
 }
 
 const STRINGS: &str = "an array of strings";

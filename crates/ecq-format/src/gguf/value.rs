@@ -19,6 +19,8 @@ pub enum Value {
     Bool(bool),
     /// UTF-8.
     String(String),
+    /// A string that is not UTF-8: to ggml strings are bytes.
+    Bytes(Vec<u8>),
     /// Values of one type; arrays in an array may differ in theirs.
     Array(Vec<Value>),
     /// 64 bits, no sign.
@@ -41,7 +43,7 @@ impl Value {
             Self::I32(_) => 5,
             Self::F32(_) => 6,
             Self::Bool(_) => 7,
-            Self::String(_) => 8,
+            Self::String(_) | Self::Bytes(_) => 8,
             Self::Array(_) => 9,
             Self::U64(_) => 10,
             Self::I64(_) => 11,

@@ -1,4 +1,5 @@
 use super::error::GgufError;
+use super::gaps::Gaps;
 use super::types::GgmlType;
 use super::value::Value;
 use super::{Gguf, Result, TensorInfo, parse};
@@ -30,26 +31,28 @@ pub fn write<E: From<GgufError> + From<io::Error>>(
 ) -> std::result::Result<(), E> {
     // In the order of their places, which is that of `tensors`.
     let mut next = 0..tensors.len();
-    write_with_header(to, &layout(metadata, tensors)?, |_| next.next().map_or(Ok(Vec::new()), &mut bytes))
+    let bytes = |_: &TensorInfo| next.next().map_or(Ok(Vec::new()), &mut bytes);
+    write_with_header(to, &layout(metadata, tensors)?, &Gaps::default(), bytes)
 }
 
-/// Writes a file with the header of `gguf` and the tensors at the places that it names, zeros between and
-/// after; with the tensors of the file that `gguf` was read from this is that file, byte for byte, as long
-/// as its padding is zeros, as the format asks for.
+/// Writes a file with the header of `gguf` and the tensors at the places that it names, between and after
+/// them `gaps`, zeros where those are silent; with tensors and gaps of the file that `gguf` was read from this
+/// is that file, byte for byte.
 ///
 /// # Errors
 /// When `bytes` fails or gives another length than the header names, or writing fails.
 pub fn write_with_header<E: From<GgufError> + From<io::Error>>(
     to: &mut impl Write,
     gguf: &Gguf,
+    gaps: &Gaps,
     mut bytes: impl FnMut(&TensorInfo) -> std::result::Result<Vec<u8>, E>,
 ) -> std::result::Result<(), E> {
     let mut in_order: Vec<&TensorInfo> = gguf.tensors().iter().collect();
-    in_order.sort_by_key(|tensor| tensor.offset);
+    in_order.sort_by_key(|tensor| (tensor.offset, tensor.bytes));
     to.write_all(gguf.header_bytes())?;
     let mut at = gguf.header_bytes().len() as u64;
     for tensor in in_order {
-        zeros(to, tensor.offset - at)?;
+        gaps.write(to, at..tensor.offset)?;
         let data = bytes(tensor)?;
         if data.len() as u64 != tensor.bytes {
             let found = data.len() as u64;
@@ -58,24 +61,20 @@ pub fn write_with_header<E: From<GgufError> + From<io::Error>>(
         to.write_all(&data)?;
         at = tensor.offset + tensor.bytes;
     }
-    zeros(to, gguf.file_bytes() - at)?;
+    gaps.write(to, at..gguf.file_bytes())?;
     to.flush()?;
     Ok(())
 }
 
-fn zeros(to: &mut impl Write, count: u64) -> io::Result<u64> {
-    io::copy(&mut io::Read::take(io::repeat(0), count), to)
-}
-
 /// The header of a file to be written, parsed: what the reader refuses is never written.
-fn layout(metadata: &[(String, Value)], tensors: &[TensorToWrite]) -> Result<Gguf> {
+pub(super) fn layout(metadata: &[(String, Value)], tensors: &[TensorToWrite]) -> Result<Gguf> {
     let alignment = parse::alignment(metadata)?;
     let mut header = b"GGUF".to_vec();
     header.extend(3u32.to_le_bytes());
     header.extend((tensors.len() as u64).to_le_bytes());
     header.extend((metadata.len() as u64).to_le_bytes());
     for (key, value) in metadata {
-        put_string(&mut header, key);
+        put_string(&mut header, key.as_bytes());
         header.extend(value.id().to_le_bytes());
         if !is_of_one_type(value) {
             return Err(GgufError::MixedArray { key: key.clone() });
@@ -85,7 +84,7 @@ fn layout(metadata: &[(String, Value)], tensors: &[TensorToWrite]) -> Result<Ggu
     // Saturated sizes pass no limit, so that the parser names the tensor that is too large.
     let mut data_bytes = 0u64;
     for tensor in tensors {
-        put_string(&mut header, &tensor.name);
+        put_string(&mut header, tensor.name.as_bytes());
         header.extend((tensor.dims.len() as u32).to_le_bytes());
         tensor.dims.iter().for_each(|d| header.extend(d.to_le_bytes()));
         header.extend(tensor.ty.id().to_le_bytes());
@@ -104,9 +103,9 @@ fn layout(metadata: &[(String, Value)], tensors: &[TensorToWrite]) -> Result<Ggu
     Gguf::parse(&header, file_bytes, &limits)
 }
 
-fn put_string(out: &mut Vec<u8>, string: &str) {
+fn put_string(out: &mut Vec<u8>, string: &[u8]) {
     out.extend((string.len() as u64).to_le_bytes());
-    out.extend(string.as_bytes());
+    out.extend(string);
 }
 
 fn put_value(out: &mut Vec<u8>, value: &Value) {
@@ -119,7 +118,8 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
         Value::I32(v) => out.extend(v.to_le_bytes()),
         Value::F32(v) => out.extend(v.to_le_bytes()),
         Value::Bool(v) => out.push(u8::from(*v)),
-        Value::String(v) => put_string(out, v),
+        Value::String(v) => put_string(out, v.as_bytes()),
+        Value::Bytes(v) => put_string(out, v),
         Value::Array(values) => {
             out.extend(values.first().map_or(4, Value::id).to_le_bytes());
             out.extend((values.len() as u64).to_le_bytes());

@@ -42,7 +42,7 @@ pub fn config_json(config: &ModelConfig, tokenizer: Option<&TokenizerFacts>, dty
         put("n_layer", json!(config.num_hidden_layers));
         put("n_head", json!(config.num_attention_heads));
         put("n_positions", json!(config.max_position_embeddings));
-        put("layer_norm_epsilon", json!(config.rms_norm_eps));
+        put("layer_norm_epsilon", json!(shortest(config.rms_norm_eps)));
         put("activation_function", json!("gelu_new"));
         return Ok(Value::Object(out));
     }
@@ -56,7 +56,16 @@ pub fn config_json(config: &ModelConfig, tokenizer: Option<&TokenizerFacts>, dty
     put("rope_theta", json!(shortest(config.rope_theta)));
     put("max_position_embeddings", json!(config.max_position_embeddings));
     put("hidden_act", json!("silu"));
-    put("attention_bias", json!(model_type == "qwen2"));
+    // Classes without biases, or with fixed ones, have no place for others.
+    let fixed = model_type == "qwen2" || model_type == "mistral";
+    if config.mlp_bias && model_type != "llama" || config.attention_bias && model_type == "mistral" {
+        let which = if config.mlp_bias { "the feed-forward layers" } else { "attention" };
+        return Err(HfError::Biases { architecture: class.to_owned(), which });
+    }
+    put("attention_bias", json!(if fixed { model_type == "qwen2" } else { config.attention_bias }));
+    if model_type == "llama" {
+        put("mlp_bias", json!(config.mlp_bias));
+    }
     if let Some(window) = config.sliding_window {
         put("sliding_window", json!(window));
     }
@@ -64,21 +73,33 @@ pub fn config_json(config: &ModelConfig, tokenizer: Option<&TokenizerFacts>, dty
         let mut rope = Map::new();
         rope.insert("rope_type".to_owned(), json!(scaling.rope_type));
         rope.insert("factor".to_owned(), json!(shortest(scaling.factor)));
-        if let Some(context) = scaling.original_max_position_embeddings {
+        // llama.cpp scales from the context of the model where the file names no other.
+        let context = scaling.original_max_position_embeddings.unwrap_or(config.max_position_embeddings);
+        if scaling.rope_type == "yarn" {
             rope.insert("original_max_position_embeddings".to_owned(), json!(context));
         }
         if let Some(factor) = scaling.attention_factor {
             rope.insert("attention_factor".to_owned(), json!(shortest(factor)));
+        }
+        for (key, turns) in [("beta_fast", scaling.beta_fast), ("beta_slow", scaling.beta_slow)] {
+            if let Some(turns) = turns {
+                rope.insert(key.to_owned(), json!(shortest(turns)));
+            }
         }
         put("rope_scaling", Value::Object(rope));
     }
     if model_type == "gemma3_text" {
         put("hidden_act", json!("gelu_pytorch_tanh"));
         put("hidden_activation", json!("gelu_pytorch_tanh"));
-        put("query_pre_attn_scalar", json!(config.head_dim));
+        let scalar = config.query_pre_attn_scalar.unwrap_or(config.head_dim as f64);
+        // A whole number, as Google's files have it, where it is one.
+        let whole = scalar.fract() == 0.0;
+        put("query_pre_attn_scalar", if whole { json!(scalar as u64) } else { json!(scalar) });
         put("rope_local_base_freq", json!(shortest(config.rope_local_base_freq.unwrap_or(10_000.0))));
-        put("sliding_window_pattern", json!(GEMMA_PATTERN));
-        let kind = |layer: u64| match (layer + 1).is_multiple_of(GEMMA_PATTERN) {
+        // Without a window all layers see all positions, and rotate alike.
+        let pattern = if config.sliding_window.is_some() { GEMMA_PATTERN } else { 1 };
+        put("sliding_window_pattern", json!(pattern));
+        let kind = |layer: u64| match (layer + 1).is_multiple_of(pattern) {
             true => "full_attention",
             false => "sliding_attention",
         };

@@ -1,15 +1,18 @@
-//! From the conventions of llama.cpp (GGUF) to those of Hugging Face: tensor names and what converting did to their values,
-//! `config.json`, `tokenizer.json`.
+//! From the conventions of llama.cpp (GGUF) to those of Hugging Face: tensor names and what converting did
+//! to their values, `config.json`, `tokenizer.json`.
 //!
-//! Covered are the architectures `llama` (SmolLM, TinyLlama, Llama 2 and 3, Mistral), `qwen2`, `qwen3`, `gemma3` (text) and
-//! `gpt2`; source: `convert_hf_to_gguf.py` and `gguf-py/gguf/tensor_mapping.py` of llama.cpp.
+//! Covered are the architectures `llama` (SmolLM, TinyLlama, Llama 2 and 3, Mistral), `qwen2`, `qwen3`,
+//! `gemma3` (text) and `gpt2`; source: `convert_hf_to_gguf.py` and `gguf-py/gguf/tensor_mapping.py` of
+//! llama.cpp.
 
 mod config;
 mod names;
+mod pre_tokenizers;
 mod tokenizer;
 
 pub use config::config_json;
 pub use names::{Change, HfTensor, apply_to_rows, hf_tensor};
+pub use pre_tokenizers::known_pre_tokenizers;
 pub use tokenizer::{tokenizer_config_json, tokenizer_json};
 
 use thiserror::Error;
@@ -32,8 +35,20 @@ pub enum HfError {
         /// The architecture.
         architecture: String,
     },
+    /// Biases that the architecture's class at Hugging Face does not have.
+    #[error("biases of {which} have no place in {architecture}")]
+    Biases {
+        /// The class.
+        architecture: String,
+        /// Which layers have them.
+        which: &'static str,
+    },
     /// A tokenizer that is not covered.
-    #[error("tokenizer model {model:?} with pre-tokenizer {pre:?} is not covered")]
+    #[error(
+        "tokenizer model {model:?} with pre-tokenizer {pre:?} is not covered; covered are the models \
+         llama and gemma4, and gpt2 with one of the pre-tokenizers {}",
+        pre_tokenizers::known_pre_tokenizers().join(", ")
+    )]
     Tokenizer {
         /// `tokenizer.ggml.model`.
         model: String,

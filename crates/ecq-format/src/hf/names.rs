@@ -132,6 +132,9 @@ mod tests {
             vocab_size: 100,
             tie_word_embeddings: true,
             sliding_window: None,
+            attention_bias: false,
+            mlp_bias: false,
+            query_pre_attn_scalar: None,
         }
     }
 

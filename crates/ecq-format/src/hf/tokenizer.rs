@@ -1,3 +1,4 @@
+use super::pre_tokenizers::{self, Cuts};
 use super::{HfError, Result};
 use crate::gguf::TokenizerFacts;
 use serde_json::{Map, Value, json};
@@ -9,17 +10,14 @@ const UNKNOWN: i32 = 2;
 const CONTROL: i32 = 3;
 const USER_DEFINED: i32 = 4;
 
-/// How Llama 3 cuts text (its `tokenizer.json`).
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// How Qwen 2 cuts text: as Llama 3, digits one by one.
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// The space of SentencePiece.
 const SPACE: char = '\u{2581}';
 
 /// `tokenizer.json` (the format of the `tokenizers` library) from the facts of a GGUF file.
 ///
-/// Byte-level BPE (`gpt2`) with the pre-tokenizers `gpt-2`, `smollm`, `llama-bpe`, `qwen2`; SentencePiece BPE (`llama`: Llama 2,
-/// Gemma), whose merges follow from scores.
+/// Byte-level BPE (`gpt2`) with the pre-tokenizers of
+/// [`known_pre_tokenizers`](super::known_pre_tokenizers); SentencePiece BPE (`llama`: Llama 2, Gemma),
+/// whose merges follow from scores, and with merges of its own (`gemma4`).
 ///
 /// # Errors
 /// When model or pre-tokenizer are none of these.
@@ -28,6 +26,7 @@ pub fn tokenizer_json(facts: &TokenizerFacts) -> Result<Value> {
     let parts = match facts.model.as_str() {
         "gpt2" => byte_level(facts)?,
         "llama" => sentence_piece(facts),
+        "gemma4" => sentence_piece_with_merges(facts),
         _ => return Err(unknown(facts)),
     };
     Ok(json!({
@@ -55,6 +54,8 @@ pub fn tokenizer_config_json(facts: &TokenizerFacts, chat_template: Option<&str>
         ("eos_token", facts.eos),
         ("unk_token", facts.unk),
         ("pad_token", facts.pad),
+        ("sep_token", facts.sep),
+        ("mask_token", facts.mask),
     ] {
         if let Some(token) = token(id) {
             out.insert(key.to_owned(), json!(token));
@@ -83,41 +84,62 @@ fn unknown(facts: &TokenizerFacts) -> HfError {
 }
 
 fn byte_level(facts: &TokenizerFacts) -> Result<Parts> {
-    let bytes = |use_regex: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex });
-    let sequence = |first: Value, last: Value| json!({ "type": "Sequence", "pretokenizers": [first, last] });
-    let split = |regex: &str| {
-        let split = json!({ "type": "Split", "pattern": { "Regex": regex }, "behavior": "Isolated", "invert": false });
-        sequence(split, bytes(false))
+    let bytes = |use_regex: bool| {
+        json!({
+            "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex
+        })
     };
-    let (mut normalizer, mut ignore_merges) = (Value::Null, false);
-    let pre_tokenizer = match facts.pre.as_deref().unwrap_or("gpt-2") {
-        "gpt-2" | "default" => bytes(true),
-        "smollm" => sequence(json!({ "type": "Digits", "individual_digits": true }), bytes(true)),
-        "llama-bpe" => {
-            ignore_merges = true;
-            split(LLAMA3)
-        }
-        "qwen2" => {
-            normalizer = json!({ "type": "NFC" });
-            split(QWEN2)
-        }
-        _ => return Err(unknown(facts)),
+    let sequence = |first: &[&str], last: Value| {
+        let all: Vec<Value> = first.iter().copied().map(isolated).chain([last]).collect();
+        json!({ "type": "Sequence", "pretokenizers": all })
     };
-    let merges: Vec<Value> = facts
-        .merges
-        .iter()
-        // Byte-level tokens hold no space, so the first one parts the two.
-        .filter_map(|merge| merge.split_once(' '))
-        .map(|(left, right)| json!([left, right]))
-        .collect();
+    let name = facts.pre.as_deref().unwrap_or("gpt-2");
+    let pre = pre_tokenizers::find(name).ok_or_else(|| unknown(facts))?;
+    let pre_tokenizer = match pre.cuts {
+        Cuts::Words => bytes(true),
+        Cuts::DigitsThenWords => {
+            let digits = json!({ "type": "Digits", "individual_digits": true });
+            json!({ "type": "Sequence", "pretokenizers": [digits, bytes(true)] })
+        }
+        Cuts::ThenWords(first) => sequence(first, bytes(true)),
+        Cuts::Regexes(all) => sequence(all, bytes(false)),
+        Cuts::SentencePiece => return Ok(sentence_piece_with_merges(facts)),
+    };
     let model = json!({
         "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-        "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": ignore_merges,
-        "vocab": vocabulary(facts), "merges": merges,
+        "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
+        "ignore_merges": pre.ignore_merges, "vocab": vocabulary(facts), "merges": merges(facts),
     });
     let decoder =
         json!({ "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true });
+    let normalizer = if pre.composes { json!({ "type": "NFC" }) } else { Value::Null };
     Ok(Parts { normalizer, pre_tokenizer, decoder, model })
+}
+
+/// A pre-tokenizer that makes a piece of each match, and of what lies between.
+fn isolated(regex: &str) -> Value {
+    json!({ "type": "Split", "pattern": { "Regex": regex }, "behavior": "Isolated", "invert": false })
+}
+
+/// The two parts of each merge; the first space behind the first character parts them.
+fn merges(facts: &TokenizerFacts) -> Vec<Value> {
+    let parts = |merge: &String| {
+        let first = merge.chars().next()?.len_utf8();
+        let space = first + merge[first..].find(' ')?;
+        Some(json!([merge[..space], merge[space + 1..]]))
+    };
+    facts.merges.iter().filter_map(parts).collect()
+}
+
+/// As SentencePiece, but the file has the merges, and no score says which comes first (Gemma 4).
+fn sentence_piece_with_merges(facts: &TokenizerFacts) -> Parts {
+    let facts =
+        &TokenizerFacts { add_space_prefix: Some(facts.add_space_prefix.unwrap_or(false)), ..facts.clone() };
+    let mut parts = sentence_piece(facts);
+    parts.model["merges"] = json!(merges(facts));
+    // No token holds a line break and something else.
+    parts.pre_tokenizer = isolated(r"[^\n]+|\n+");
+    parts
 }
 
 fn sentence_piece(facts: &TokenizerFacts) -> Parts {
@@ -138,7 +160,9 @@ fn sentence_piece(facts: &TokenizerFacts) -> Parts {
     if prefix {
         decoders.push(json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
     }
-    let unknown = facts.unk.and_then(|id| facts.tokens.get(id as usize));
+    // What no token and no byte stands for would vanish without it.
+    let of_type = || facts.token_types.iter().position(|&ty| ty == UNKNOWN);
+    let unknown = facts.unk.map(|id| id as usize).or_else(of_type).and_then(|id| facts.tokens.get(id));
     let model = json!({
         "type": "BPE", "dropout": null, "unk_token": unknown, "continuing_subword_prefix": null,
         "end_of_word_suffix": null, "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
@@ -152,8 +176,8 @@ fn sentence_piece(facts: &TokenizerFacts) -> Parts {
     }
 }
 
-/// Runs of spaces that a user defined, with SentencePiece's sign again, which llama.cpp's converter took from them: by the time that a
-/// text is cut into tokens its spaces are signs.
+/// Runs of spaces that a user defined, with SentencePiece's sign again, which llama.cpp's converter took
+/// from them: by the time that a text is cut into tokens its spaces are signs.
 fn with_signs_for_spaces(facts: &TokenizerFacts) -> Cow<'_, TokenizerFacts> {
     let ty = |id: usize| facts.token_types.get(id).copied();
     let is_run = |id: usize, token: &str| {
@@ -173,8 +197,9 @@ fn with_signs_for_spaces(facts: &TokenizerFacts) -> Cow<'_, TokenizerFacts> {
     Cow::Owned(facts)
 }
 
-/// Two tokens merge if together they are one; the better the score of that one, the earlier. Tokens that a user defined come
-/// first; of equal scores the longer left part, so that runs grow to their full length one by one (the order of `transformers`).
+/// Two tokens merge if together they are one; the better the score of that one, the earlier. Tokens that a
+/// user defined come first; of equal scores the longer left part, so that runs grow to their full length
+/// one by one (the order of `transformers`).
 fn merges_of_scores(facts: &TokenizerFacts) -> Vec<Value> {
     let ids: HashMap<&str, usize> = facts.tokens.iter().enumerate().map(|(id, t)| (t.as_str(), id)).collect();
     let mut merges = Vec::new();
@@ -223,11 +248,13 @@ fn added_tokens(facts: &TokenizerFacts) -> Vec<Value> {
         .collect()
 }
 
-/// A prompt begins with the token for that, if the file says so; Llama's and Gemma's files may leave it unsaid (defaults of
-/// llama.cpp's `llama-vocab.cpp`).
+/// A prompt begins with the token for that, if the file says so; Llama's and Gemma's files may leave it
+/// unsaid (defaults of llama.cpp's `llama-vocab.cpp`).
 fn post_processor(facts: &TokenizerFacts) -> Value {
-    let unsaid = facts.model == "llama" || facts.pre.as_deref() == Some("llama-bpe");
-    let begins = facts.add_bos.unwrap_or(unsaid);
+    let pre = facts.pre.as_deref().and_then(pre_tokenizers::find);
+    let unsaid = facts.model == "llama" || pre.is_some_and(|pre| pre.begins);
+    // Files of Gemma 4 say that they need none, and do.
+    let begins = facts.add_bos.unwrap_or(unsaid) || facts.model == "gemma4";
     let Some((id, bos)) =
         facts.bos.filter(|_| begins).and_then(|id| Some((id, facts.tokens.get(id as usize)?)))
     else {

@@ -20,12 +20,18 @@ FACTORS = {
     "F32": [], "F16": [0], "BF16": [], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2],
     "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
 }
+# Types of a later version, with numbers of their own: the files of the first are frozen.
+ADDED = {"IQ4_NL": [0], "IQ4_XS": [0], "MXFP4": [], "TQ1_0": [52], "TQ2_0": [64]}
 EDGES = np.array([0x0000, 0x8000, 0x0001, 0x83FF, 0x7BFF, 0xFBFF], dtype=np.uint16).view(np.float16)
 
 
 def main() -> None:
-    rng = np.random.default_rng(20240229)
-    for name, factors in FACTORS.items():
+    make(FACTORS, np.random.default_rng(20240229))
+    make(ADDED, np.random.default_rng(20261126))
+
+
+def make(types: dict[str, list[int]], rng: np.random.Generator) -> None:
+    for name, factors in types.items():
         qtype = GGMLQuantizationType[name]
         weights, size = GGML_QUANT_SIZES[qtype]
         count = BLOCKS if weights > 1 else 96
@@ -34,6 +40,8 @@ def main() -> None:
             blocks = rng.standard_normal(count).astype("<f4").view(np.uint8).reshape(count, size)
         if name == "BF16":
             blocks[:, 1] &= 0xBF  # no exponent of all ones: every number is finite
+        if name == "MXFP4":
+            blocks[:, 0] = [0, 1, 2, 118, 127, 250]  # powers of two, the smallest of them subnormal
         for at in factors:
             halves = (rng.standard_normal(count) * 0.05).astype("<f2")
             halves[-2:] = rng.choice(EDGES, 2)

@@ -98,7 +98,7 @@ impl<'a> CachedRows for &'a [f32] {
 
     #[inline(always)]
     fn head(self, at: usize, head_dim: usize) -> Self::Head {
-        &self[at * head_dim..(at + 1) * head_dim]
+        &self[at * head_dim..][..head_dim]
     }
 
     #[inline(always)]
@@ -120,7 +120,7 @@ impl<'a> CachedRows for &'a [f16] {
 
     #[inline(always)]
     fn head(self, at: usize, head_dim: usize) -> Self::Head {
-        &self[at * head_dim..(at + 1) * head_dim]
+        &self[at * head_dim..][..head_dim]
     }
 
     #[inline(always)]
@@ -134,7 +134,7 @@ impl<'a> CachedRows for &'a [bf16] {
 
     #[inline(always)]
     fn head(self, at: usize, head_dim: usize) -> Self::Head {
-        &self[at * head_dim..(at + 1) * head_dim]
+        &self[at * head_dim..][..head_dim]
     }
 
     #[inline(always)]
@@ -148,7 +148,7 @@ impl<'a> CachedRows for (&'a [i8], &'a [bf16]) {
 
     #[inline(always)]
     fn head(self, at: usize, head_dim: usize) -> Self::Head {
-        (&self.0[at * head_dim..(at + 1) * head_dim], widened_bf16(self.1[at]))
+        (&self.0[at * head_dim..][..head_dim], widened_bf16(self.1[at]))
     }
 
     #[inline(always)]
@@ -411,11 +411,11 @@ mod tests {
             caches(5, |values| {
                 for (i, (&keys, &values)) in keys.iter().zip(values).enumerate() {
                     let rows = (5..12).map(|p| [2, 1, 3, 0][p / 4] * 4 + p % 4);
-                    let mut row = Vec::new();
-                    let at = |cache: Cached, r: usize, row: &mut Vec<f32>| {
+                    let mut row = AlignedVec::default();
+                    let at = |cache: Cached, r: usize, row: &mut AlignedVec<f32>| {
                         let one = BlockTable { table: &[0], shift: 30 };
                         cache.unroll(one, PLACE, r..r + 1, row);
-                        row.clone()
+                        row.to_vec()
                     };
                     let weighted: Vec<(f64, Vec<f32>)> = rows
                         .map(|r| {
@@ -432,7 +432,7 @@ mod tests {
                         assert!((f64::from(y[d]) - expected).abs() < 1e-5, "type {i}, value {d}");
                     }
                     // The same bits from what is unrolled: one block that holds all positions.
-                    let (mut k, mut v) = (Vec::new(), Vec::new());
+                    let (mut k, mut v) = (AlignedVec::default(), AlignedVec::default());
                     keys.unroll(blocks, PLACE, 5..12, &mut k);
                     values.unroll(blocks, PLACE, 5..12, &mut v);
                     let (one, place) =
@@ -453,9 +453,9 @@ mod tests {
                 let x: Vec<f32> = (0..20).map(|i| value(3, row * 40 + 20 + i)).collect();
                 let most = x.iter().fold(0f32, |m, x| m.max(x.abs()));
                 for (cache, within) in all.iter().zip([0.0, 0.0, 0.0, most / 127.0 * 0.51 + most / 256.0]) {
-                    let (one, mut found) = (BlockTable { table: &[0], shift: 30 }, Vec::new());
+                    let (one, mut found) = (BlockTable { table: &[0], shift: 30 }, AlignedVec::default());
                     cache.unroll(one, PLACE, row..row + 1, &mut found);
-                    for (x, found) in x.iter().zip(&found) {
+                    for (x, found) in x.iter().zip(&found[..]) {
                         assert!((x - found).abs() <= within, "{cache:?} row {row}: {found} for {x}");
                     }
                 }

@@ -1,16 +1,20 @@
 //! Checkpoint folders as Hugging Face and MLX have them.
 
-use super::{ExportReport, floats};
+use super::{ExportReport, check, floats, rope};
 use crate::destination::Destination;
 use crate::error::{PackError, Result};
-use crate::progress::{Progress, check};
+use crate::progress;
+use crate::progress::Progress;
 use crate::source::{EcqSource, HEADER_FILE, RideAlong, Source, Tensor, TensorFacts};
 use ecq_core::{AffineGroups, Biases, Content, FloatType, FloatVec, Grid, GridEntry, Limits};
 use ecq_format::gguf::{Gguf, ModelConfig, chat_template, config, tokenizer};
 use ecq_format::hf::{Change, apply_to_rows, config_json, hf_tensor, tokenizer_config_json, tokenizer_json};
 use ecq_format::shards::{Planned, write_checkpoint};
+use ecq_format::{mxfp4, python_json};
+use ecq_runtime::arch::Scaling;
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Which conventions a checkpoint follows.
@@ -36,6 +40,15 @@ pub struct CheckpointOptions {
     pub strict: bool,
 }
 
+/// Divisors of rotary frequencies in GGUF files.
+const DIVISORS: &str = "rope_freqs.weight";
+/// The type of blocks that have two tensors in checkpoints.
+const MXFP4: &str = "mxfp4";
+/// Where configurations speak of a quantizer: transformers and MLX.
+const QUANTIZATION_KEYS: [&str; 2] = ["quantization_config", "quantization"];
+/// Files in which the first quantizers spoke of themselves.
+const QUANTIZATION_FILES: [&str; 2] = ["quantize_config.json", "quant_config.json"];
+
 /// The shard size that Hugging Face's tools default to.
 pub const SHARD_BYTES: u64 = 5_000_000_000;
 
@@ -55,18 +68,23 @@ enum Origin {
 }
 
 /// A tensor of the file on its way out.
-struct Outgoing {
-    index: usize,
-    name: String,
-    change: Change,
-    form: Form,
+pub(super) struct Outgoing {
+    /// Its index in the file; of biases that are not there, that of their matrix.
+    pub(super) index: usize,
+    pub(super) name: String,
+    pub(super) change: Change,
+    pub(super) form: Form,
 }
 
 #[derive(Clone, Copy)]
-enum Form {
+pub(super) enum Form {
     /// Bytes as they are.
     Bytes,
     Floats(FloatType),
+    /// Biases that the class at Hugging Face has and the file does not: zeros.
+    Zeros(FloatType),
+    /// MXFP4's blocks and scales.
+    Mxfp4,
     /// MLX's three arrays.
     Packed {
         bits: u8,
@@ -77,9 +95,12 @@ enum Form {
 
 /// Writes an `.ecq` as a checkpoint folder `dest`; one tensor is in memory at a time.
 ///
+/// The folder gets its name once it was read again and holds the values of the file, under a configuration that
+/// computes the same with them.
+///
 /// # Errors
-/// When the file is damaged, a tensor has no place in the conventions, `dest` is there, or cannot be written;
-/// nothing is left under `dest`.
+/// When the file is damaged, a tensor or a rule of the model has no place in the conventions, `dest` is there,
+/// cannot be written, or does not hold the model; nothing is left under `dest`.
 pub fn export_checkpoint(
     file: &Path,
     dest: &Path,
@@ -104,11 +125,20 @@ pub fn export_checkpoint(
         let form = form(&source, facts, &name, change, float, options);
         outgoing.push(Outgoing { index, name, change, form });
     }
+    if let Origin::Gguf(model) = &origin {
+        add_biases(&mut outgoing, model, float);
+        note_divisors(&mut config, &source, model)?;
+    }
+    settle_quantization(&mut config, &mut files, &source, &outgoing, options)?;
+    if let Some(dtype) = options.dtype {
+        note_dtype(&mut config, dtype);
+    }
     let mut report = ExportReport::default();
     for out in &outgoing {
         let coded = source.file().entry(&source.tensors()[out.index].name);
         let is_coded = matches!(coded.map(|entry| &entry.content), Some(Content::Codes { .. }));
         match (&out.form, is_coded) {
+            (Form::Zeros(_), _) => {}
             (Form::Floats(_), true) => report.dequantized.push(out.name.clone()),
             _ => report.exact += 1,
         }
@@ -120,13 +150,14 @@ pub fn export_checkpoint(
     if options.format == CheckpointFormat::Mlx {
         note_quantization(&mut config, &outgoing);
     }
-    files.push(("config.json".to_owned(), format!("{:#}\n", Value::Object(config)).into_bytes()));
+    let config = format!("{}\n", python_json::to_string_pretty(&Value::Object(config)));
+    files.push(("config.json".to_owned(), config.into_bytes()));
 
     let groups: Vec<Vec<Planned>> =
         outgoing.iter().map(|out| planned(&source, out)).collect::<Result<_>>()?;
     progress.begin("exporting", source.tensors().iter().map(|t| t.bytes).sum());
-    report.bytes = write_checkpoint(dest, &groups, &files, options.shard_bytes, |group| {
-        check(progress)?;
+    let data = |group: usize| {
+        progress::check(progress)?;
         let out = &outgoing[group];
         let facts = &source.tensors()[out.index];
         let bytes = bytes(&source, out).map_err(|error| match error {
@@ -135,9 +166,140 @@ pub fn export_checkpoint(
         });
         progress.advance(facts.bytes, &facts.name);
         bytes
+    };
+    report.bytes = write_checkpoint(dest, &groups, &files, options.shard_bytes, data, |folder| {
+        progress.end();
+        check::folder(file, &source, &outgoing, folder, limits, progress)
     })?;
-    progress.end();
     Ok(report)
+}
+
+/// The class at Hugging Face has biases in all layers or in none: those that the file lacks are zeros.
+fn add_biases(outgoing: &mut Vec<Outgoing>, model: &ModelConfig, float: FloatType) {
+    if !matches!(model.architecture.as_str(), "llama" | "qwen3" | "gemma3") {
+        return;
+    }
+    let there: HashSet<String> = outgoing.iter().map(|out| out.name.clone()).collect();
+    let lacks = |out: &Outgoing| {
+        let stem = out.name.strip_suffix(".weight")?;
+        let attention = ["q_proj", "k_proj", "v_proj", "o_proj"].iter().any(|part| stem.ends_with(part));
+        let mlp = ["gate_proj", "up_proj", "down_proj"].iter().any(|part| stem.ends_with(part));
+        let asked = attention && model.attention_bias || mlp && model.mlp_bias;
+        let name = format!("{stem}.bias");
+        (asked && !there.contains(&name)).then_some(Outgoing {
+            index: out.index,
+            name,
+            change: Change::None,
+            form: Form::Zeros(float),
+        })
+    };
+    let zeros: Vec<Outgoing> = outgoing.iter().filter_map(lacks).collect();
+    outgoing.extend(zeros);
+}
+
+/// Divisors of the rotary frequencies become the rule of `config.json` that gives them.
+fn note_divisors(config: &mut Map<String, Value>, source: &EcqSource, model: &ModelConfig) -> Result<()> {
+    let Some(index) = source.tensors().iter().position(|facts| facts.name == DIVISORS) else { return Ok(()) };
+    let refused =
+        |why: &str| Err(PackError::Export(format!("tensor {DIVISORS:?}: {why}; export to GGUF keeps it")));
+    let facts = &source.tensors()[index];
+    let bytes = floats(&source.load(index)?, facts, FloatType::F32)?;
+    let mut divisors: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+    match &model.rope_scaling {
+        None => {}
+        Some(scaling) if scaling.rope_type == "linear" => {
+            divisors.iter_mut().for_each(|d| *d *= scaling.factor as f32);
+        }
+        Some(_) => return refused("config.json cannot divide frequencies and scale them by yarn"),
+    }
+    if divisors.len() as u64 * 2 != model.head_dim {
+        return refused("it has not one divisor for each frequency of a head");
+    }
+    let Some(scaling) = rope::scaling_of(&divisors, model.rope_theta) else {
+        return refused(
+            "its divisors are not those of llama3's or of linear scaling, the ones config.json has",
+        );
+    };
+    let scaling = match scaling {
+        Scaling::Linear { factor } => json!({ "rope_type": "linear", "factor": factor }),
+        Scaling::Llama3 { factor, original, low, high } => json!({
+            "rope_type": "llama3",
+            "factor": factor,
+            "low_freq_factor": low,
+            "high_freq_factor": high,
+            "original_max_position_embeddings": original,
+        }),
+        _ => Value::Null,
+    };
+    config.remove("rope_scaling");
+    if !scaling.is_null() {
+        config.insert("rope_scaling".to_owned(), scaling);
+    }
+    Ok(())
+}
+
+/// What the configuration says of the source's quantizer goes, unless its tensors stay.
+fn settle_quantization(
+    config: &mut Map<String, Value>,
+    files: &mut Vec<RideAlong>,
+    source: &EcqSource,
+    outgoing: &[Outgoing],
+    options: &CheckpointOptions,
+) -> Result<()> {
+    // Layers of GPTQ in act-order, and blocks of MXFP4, are written as they were.
+    let kept = outgoing.iter().find(|out| {
+        matches!(out.form, Form::Mxfp4) || matches!(out.form, Form::Bytes) && out.name.ends_with(".qweight")
+    });
+    let Some(kept) = kept else {
+        let is_nested = |value: &&mut Value| value.is_object();
+        for nested in config.values_mut().filter(is_nested).filter_map(Value::as_object_mut) {
+            QUANTIZATION_KEYS.iter().for_each(|key| drop(nested.remove(*key)));
+        }
+        QUANTIZATION_KEYS.iter().for_each(|key| drop(config.remove(*key)));
+        files.retain(|(name, _)| !QUANTIZATION_FILES.contains(&name.as_str()));
+        return Ok(());
+    };
+    let is_coded = |out: &&Outgoing| {
+        let entry = source.file().entry(&source.tensors()[out.index].name);
+        matches!(entry.map(|entry| &entry.content), Some(Content::Codes { .. }))
+    };
+    let mixed = outgoing.iter().find(is_coded);
+    match mixed {
+        Some(other) => Err(PackError::Export(format!(
+            "tensor {:?} is kept as its quantizer's, and {:?} is not: no config.json says both; quantize the model \
+             anew, all layers to a rate",
+            kept.name, other.name
+        ))),
+        None if options.format == CheckpointFormat::Mlx => Err(PackError::Export(format!(
+            "tensor {:?} is kept as its quantizer's, which MLX does not read; quantize the model anew",
+            kept.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The type that floats were asked to have is that of the configuration too: loaders go by it.
+fn note_dtype(config: &mut Map<String, Value>, dtype: FloatType) {
+    for object in config.values_mut().filter_map(Value::as_object_mut) {
+        set_dtype(object, dtype);
+    }
+    set_dtype(config, dtype);
+}
+
+fn set_dtype(object: &mut Map<String, Value>, dtype: FloatType) {
+    for key in ["torch_dtype", "dtype"] {
+        if let Some(said) = object.get_mut(key).filter(|said| said.is_string()) {
+            *said = json!(dtype_word(dtype));
+        }
+    }
+}
+
+fn dtype_word(dtype: FloatType) -> &'static str {
+    match dtype {
+        FloatType::F16 => "float16",
+        FloatType::Bf16 => "bfloat16",
+        FloatType::F32 => "float32",
+    }
 }
 
 /// Origin, `config.json`, and the other files of the checkpoint.
@@ -150,25 +312,17 @@ fn conventions(
     if !file.files().any(|name| name == HEADER_FILE) {
         let mut files = source.ride_along()?;
         let at = files.iter().position(|(name, _)| name == "config.json");
-        let mut config = match at {
-            Some(at) => serde_json::from_slice::<Map<String, Value>>(&files.remove(at).1)
+        let config = match at {
+            Some(at) => python_json::parse_object(&files.remove(at).1)
                 .map_err(|error| PackError::Export(format!("config.json that rides along: {error}")))?,
             None => Map::new(),
         };
-        if options.format == CheckpointFormat::Mlx {
-            // What an earlier quantizer wrote of itself no longer holds.
-            config.remove("quantization_config");
-        }
         return Ok((Origin::Checkpoint, config, files));
     }
     let gguf = Gguf::parse(&file.file(HEADER_FILE)?, file.model().source.bytes, limits)?;
     let model = config(&gguf)?;
     let facts = tokenizer(&gguf)?;
-    let dtype = match options.dtype.unwrap_or(FloatType::F16) {
-        FloatType::F16 => "float16",
-        FloatType::Bf16 => "bfloat16",
-        FloatType::F32 => "float32",
-    };
+    let dtype = dtype_word(options.dtype.unwrap_or(FloatType::F16));
     let Value::Object(json) = config_json(&model, Some(&facts), dtype)? else {
         return Err(PackError::UnknownGrid);
     };
@@ -216,6 +370,10 @@ fn form(
             Form::Packed { bits: *bits, group_size: *group_size, dtype: *dtype }
         }
         Some(Content::Codes { .. }) => Form::Floats(float),
+        _ if facts.dtype == MXFP4 && name.ends_with(".weight") => {
+            Form::Floats(options.dtype.unwrap_or(FloatType::Bf16))
+        }
+        _ if facts.dtype == MXFP4 => Form::Mxfp4,
         _ if plain(&facts.dtype).is_none() => Form::Floats(float),
         // MLX computes in the type of the weights: norms of another would widen everything.
         _ if options.format == CheckpointFormat::Mlx
@@ -223,7 +381,9 @@ fn form(
         {
             Form::Floats(float)
         }
-        _ if matches!(change, Change::PlusOne) => Form::Floats(float_named(&facts.dtype).unwrap_or(float)),
+        _ if matches!(change, Change::PlusOne | Change::Transposed) => {
+            Form::Floats(float_named(&facts.dtype).unwrap_or(float))
+        }
         _ => match (options.dtype, float_named(&facts.dtype)) {
             (Some(dtype), Some(_)) => Form::Floats(dtype),
             _ => Form::Bytes,
@@ -266,6 +426,14 @@ fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<Planned>> {
             vec![one(out.name.clone(), dtype, shape)]
         }
         Form::Floats(dtype) => vec![one(out.name.clone(), of_float(dtype), shape)],
+        Form::Zeros(dtype) => vec![one(out.name.clone(), of_float(dtype), vec![facts.rows])],
+        Form::Mxfp4 => {
+            shape.pop();
+            shape.push(facts.cols / mxfp4::BLOCK);
+            let scales = one(format!("{}_scales", out.name), Dtype::U8, shape.clone());
+            shape.push(mxfp4::PACKED_BYTES);
+            vec![one(format!("{}_blocks", out.name), Dtype::U8, shape), scales]
+        }
         Form::Packed { bits, group_size, dtype } => {
             let (rows, cols) = (facts.rows, facts.cols);
             let base = out.name.trim_end_matches(".weight");
@@ -280,6 +448,9 @@ fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<Planned>> {
 /// The bytes of what [`planned`] announced.
 fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
     let facts = &source.tensors()[out.index];
+    if let Form::Zeros(dtype) = out.form {
+        return Ok(vec![vec![0; facts.rows * dtype.bytes()]]);
+    }
     let tensor = source.load(out.index)?;
     let order = match out.change {
         Change::HeadRows { heads } => {
@@ -289,6 +460,7 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
     };
     let ordered = |bytes: Vec<u8>| match &order {
         None => bytes,
+        Some(_) if bytes.is_empty() => bytes,
         Some(order) => {
             let row = bytes.len() / order.len();
             order.iter().flat_map(|&at| &bytes[at * row..(at + 1) * row]).copied().collect()
@@ -296,6 +468,10 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
     };
     match (out.form, tensor) {
         (Form::Bytes, Tensor::Raw { bytes, .. }) => Ok(vec![ordered(bytes)]),
+        (Form::Mxfp4, Tensor::Raw { bytes, .. }) => {
+            let (blocks, scales) = mxfp4::split(&bytes)?;
+            Ok(vec![blocks, scales])
+        }
         (Form::Floats(dtype), tensor) => {
             let bytes = match out.change {
                 Change::PlusOne => {
@@ -324,7 +500,7 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
 }
 
 /// Biases as MLX wants them: where the grid has a zero point, `-scale * zero`.
-fn biases(grid: &AffineGroups) -> Result<FloatVec> {
+pub(super) fn biases(grid: &AffineGroups) -> Result<FloatVec> {
     match &grid.biases {
         Biases::PerGroup(biases) => Ok(biases.clone()),
         // Their products with the scale are seldom numbers of its type.

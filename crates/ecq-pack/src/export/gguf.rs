@@ -1,14 +1,14 @@
 //! GGUF: the file that a model came from, byte for byte; on other grids, the same model in types that GGUF
 //! has.
 
-use super::{ExportReport, floats};
+use super::{ExportReport, check, floats};
 use crate::destination::Destination;
 use crate::error::{PackError, Result};
-use crate::progress::{Progress, check};
-use crate::source::{EcqSource, HEADER_FILE, Source, Tensor};
+use crate::progress::{self, Progress};
+use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, Tensor};
 use ecq_core::{Content, FloatType, Grid, Limits};
 use ecq_format::gguf::{
-    GgmlType, Gguf, GgufError, TensorToWrite, Value, join, type_of_entry, type_of_grid, write,
+    Gaps, GgmlType, Gguf, GgufError, TensorToWrite, Value, join, type_of_entry, type_of_grid, write,
     write_with_header,
 };
 use std::collections::HashMap;
@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 
 /// Writes a model that came from GGUF back to a GGUF file `dest`.
 ///
-/// Without a recipe that is the source, byte for byte. A requantized tensor is written in the type that holds
+/// Without a recipe that is the source, byte for byte (of a split source the same in one file). The file gets its
+/// name once it was read again and holds the model. A requantized tensor is written in the type that holds
 /// its codes, where there is one, else as halves (vectors as f32).
 ///
 /// # Errors
@@ -40,6 +41,8 @@ pub fn export_gguf(
     let gguf = Gguf::parse(&header, source_bytes, limits)?;
     let temporary = temporary(dest);
     let result = write_file(&source, &gguf, &temporary, progress).and_then(|report| {
+        let exact = source.file().model().recipe.is_none();
+        check::gguf(&source, &temporary, exact, limits, progress)?;
         fs::rename(&temporary, dest).map_err(io(dest))?;
         Ok(report)
     });
@@ -63,8 +66,12 @@ fn write_file(source: &EcqSource, gguf: &Gguf, path: &Path, progress: &dyn Progr
     let mut report = ExportReport::default();
     progress.begin("exporting", gguf.tensors().iter().map(|tensor| tensor.bytes).sum());
     let written = if source.file().model().recipe.is_none() {
-        write_with_header(&mut out, gguf, |info| {
-            check(progress)?;
+        let gaps = match source.file().files().any(|name| name == GAPS_FILE) {
+            true => Gaps::parse(&source.file().file(GAPS_FILE)?, gguf)?,
+            false => Gaps::default(),
+        };
+        write_with_header(&mut out, gguf, &gaps, |info| {
+            progress::check(progress)?;
             let (_, tensor) = load(&info.name)?;
             report.exact += 1;
             progress.advance(info.bytes, &info.name);
@@ -90,7 +97,7 @@ fn write_file(source: &EcqSource, gguf: &Gguf, path: &Path, progress: &dyn Progr
             })
             .collect();
         write(&mut out, &metadata, &infos, |i| -> std::result::Result<_, WriteError> {
-            check(progress)?;
+            progress::check(progress)?;
             let TensorToWrite { name, ty, .. } = &infos[i];
             let (index, tensor) = load(name)?;
             progress.advance(gguf.tensors()[i].bytes, name);

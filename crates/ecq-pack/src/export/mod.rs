@@ -1,7 +1,9 @@
 //! Out of an `.ecq`: the format a model came from, or one that other programs read.
 
+mod check;
 mod checkpoint;
 mod gguf;
+mod rope;
 
 pub use checkpoint::{CheckpointFormat, CheckpointOptions, export_checkpoint};
 pub use gguf::export_gguf;
@@ -26,6 +28,9 @@ pub struct ExportReport {
 
 /// The weights of a tensor as little-endian floats of `dtype`, row-major.
 fn floats(tensor: &Tensor, facts: &TensorFacts, dtype: FloatType) -> Result<Vec<u8>> {
+    if facts.weights() == 0 {
+        return Ok(Vec::new());
+    }
     let weights = weights(tensor, facts, "ecq").ok_or_else(|| {
         PackError::Export(format!("tensor {:?} ({}) holds no weights", facts.name, facts.dtype))
     })?;

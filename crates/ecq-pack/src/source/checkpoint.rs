@@ -1,18 +1,21 @@
 use super::{RideAlong, Source, Tensor, TensorFacts, dtype_name, fields, fingerprint};
 use crate::error::{PackError, Result};
 use ecq_core::{Grid, Kind, Limits};
-use ecq_format::checkpoint::{Checkpoint, Form, Loaded, Quantization, Weight, kind};
+use ecq_format::checkpoint::{Checkpoint, CheckpointError, Form, Loaded, Quantization, Weight, kind};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A checkpoint of Hugging Face: floats, or layers that MLX, GPTQ or AWQ quantized.
 #[derive(Debug)]
 pub struct CheckpointSource {
-    checkpoint: Checkpoint,
+    checkpoint: Arc<Checkpoint>,
     weights: Vec<Weight>,
     tensors: Vec<TensorFacts>,
     format: &'static str,
     fingerprint: String,
+    /// The same with layers of act-order as floats; the file and the layer that cannot be read so, in words.
+    requantizable: std::result::Result<Option<Box<CheckpointSource>>, (String, String)>,
 }
 
 impl CheckpointSource {
@@ -24,20 +27,36 @@ impl CheckpointSource {
         let checkpoint = Checkpoint::open(path, limits)?;
         let quantization = checkpoint.quantization()?;
         let weights = checkpoint.weights(&quantization)?;
-        let tensors = weights.iter().map(|weight| facts(&checkpoint, weight)).collect();
         let format = match quantization {
             Quantization::None => "safetensors",
             Quantization::Mlx { .. } => "mlx",
             Quantization::Gptq { .. } => "gptq",
             Quantization::Awq { .. } => "awq",
+            Quantization::Mxfp4 => "mxfp4",
         };
         let mut hasher = blake3::Hasher::new();
         hasher.update(format!("{quantization:?}").as_bytes());
         for shard in checkpoint.shards() {
             hasher.update(fingerprint(&shard.path, &shard.header)?.as_bytes());
         }
-        let fingerprint = hasher.finalize().to_hex().to_string();
-        Ok(Self { checkpoint, weights, tensors, format, fingerprint })
+        let checkpoint = Arc::new(checkpoint);
+        let of = |weights: Vec<Weight>, fingerprint: String, requantizable| {
+            let tensors = weights.iter().map(|weight| facts(&checkpoint, weight)).collect();
+            let checkpoint = Arc::clone(&checkpoint);
+            Self { checkpoint, weights, tensors, format, fingerprint, requantizable }
+        };
+        let requantizable = match checkpoint.weights_as_floats(&quantization) {
+            Ok(None) => Ok(None),
+            Ok(Some(weights)) => {
+                let mut hasher = hasher.clone();
+                hasher.update(b"floats");
+                let fingerprint = hasher.finalize().to_hex().to_string();
+                Ok(Some(Box::new(of(weights, fingerprint, Ok(None)))))
+            }
+            Err(CheckpointError::Quantization { file, what }) => Err((file, what)),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(of(weights, hasher.finalize().to_hex().to_string(), requantizable))
     }
 
     /// The checkpoint below.
@@ -51,13 +70,19 @@ fn facts(checkpoint: &Checkpoint, weight: &Weight) -> TensorFacts {
         Form::Plain(place) => dtype_name(checkpoint.tensors()[*place].dtype),
         Form::Mlx { groups, .. } => format!("mlx {}-bit g{}", groups.bits, groups.group_size),
         Form::Gptq { layer, .. } => format!("gptq {}-bit g{}", layer.bits, layer.group_size),
+        Form::Scattered { layer, .. } => format!("gptq {}-bit act-order", layer.bits),
+        Form::Mxfp4 { .. } => "mxfp4".to_owned(),
         Form::Awq { layer, .. } => format!("awq 4-bit g{}", layer.group_size),
         _ => "an unknown form".to_owned(),
     };
     TensorFacts {
         name: weight.name.clone(),
-        // A vector is no matrix, whatever its name.
-        kind: if weight.shape.len() < 2 { Kind::Other } else { kind(&weight.name) },
+        // A vector is no matrix, whatever its name, and neither is what has no elements.
+        kind: if weight.shape.len() < 2 || weight.shape.contains(&0) {
+            Kind::Other
+        } else {
+            kind(&weight.name)
+        },
         rows: weight.rows,
         cols: weight.cols,
         shape: weight.shape.clone(),
@@ -84,12 +109,26 @@ impl Source for CheckpointSource {
                 let dtype = dtype_name(dtype);
                 Tensor::Raw { fields: fields(&dtype), dtype, bytes }
             }
+            Loaded::Blocks(ty, bytes) => {
+                let (dtype, fields) = (ty.name().to_owned(), ty.block_fields().to_vec());
+                Tensor::Raw { fields, dtype, bytes }
+            }
             Loaded::Coded(codes, grid) => Tensor::Coded(codes, Grid::AffineGroups(grid)),
         })
     }
 
     fn ride_along(&self) -> Result<Vec<RideAlong>> {
         Ok(self.checkpoint.ride_along()?)
+    }
+
+    fn for_requantizing(&self) -> Result<Option<&dyn Source>> {
+        match &self.requantizable {
+            Ok(source) => Ok(source.as_deref().map(|source| source as &dyn Source)),
+            Err((file, what)) => {
+                let (file, what) = (file.clone(), what.clone());
+                Err(CheckpointError::Quantization { file, what }.into())
+            }
+        }
     }
 
     fn fingerprint(&self) -> &str {

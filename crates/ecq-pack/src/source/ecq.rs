@@ -1,9 +1,8 @@
-use super::length::truncation;
-use super::{Head, Origin, RideAlong, Source, Tensor, TensorFacts, fingerprint, head_of};
+use super::{Origin, RideAlong, Source, Tensor, TensorFacts, fingerprint};
 use crate::error::{PackError, Result};
 use ecq_codec::{decode_codes, decode_grid, decode_raw};
 use ecq_core::{Content, Kind, Limits};
-use ecq_format::container::{ContainerError, EcqFile};
+use ecq_format::container::EcqFile;
 use ecq_format::gguf::GgmlType;
 use std::path::{Path, PathBuf};
 
@@ -22,23 +21,7 @@ impl EcqSource {
     /// # Errors
     /// When it cannot be read or is not sound.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        if path.is_dir() {
-            return Err(PackError::NotEcq { path: path.to_owned(), found: "a folder".to_owned() });
-        }
-        let not = |found: &str| PackError::NotEcq { path: path.to_owned(), found: found.to_owned() };
-        let file = match EcqFile::open(path, limits) {
-            Ok(file) => file,
-            Err(error) => {
-                return Err(match (head_of(path), error) {
-                    (_, error @ ContainerError::Io { .. }) if path.metadata().is_err() => error.into(),
-                    (Head::Gguf, _) => not("a GGUF file"),
-                    (Head::Empty, _) => not("an empty file"),
-                    (Head::Other, _) => not("a file of no known format"),
-                    (Head::Safetensors, ContainerError::NotEcq(_)) => not("a safetensors file, but no .ecq"),
-                    (Head::Safetensors, error) => truncation(path).unwrap_or(error.into()),
-                });
-            }
-        };
+        let file = EcqFile::open(path, limits)?;
         let summary = file.summary();
         let tensors = file.names().iter().map(|name| facts(&file, name, summary.tensors[name].total()));
         let tensors = tensors.collect::<Result<_>>()?;
@@ -57,8 +40,9 @@ fn facts(file: &EcqFile, name: &str, bytes: u64) -> Result<TensorFacts> {
     let (kind, rows, cols, shape, dtype) = match file.entry(name) {
         None => {
             let plain = file.plain(name)?;
-            let cols = plain.shape.last().copied().unwrap_or(1);
-            let rows = plain.shape.iter().rev().skip(1).product();
+            // From the front, as the header was checked: a zero comes before what would pass a number.
+            let (cols, rows) =
+                plain.shape.split_last().map_or((1, 1), |(&cols, rows)| (cols, rows.iter().product()));
             (Kind::Other, rows, cols, plain.shape, dtype_name(plain.dtype))
         }
         Some(entry) => {

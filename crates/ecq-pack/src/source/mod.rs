@@ -3,17 +3,21 @@
 mod checkpoint;
 mod ecq;
 mod gguf;
-mod length;
 
 pub use checkpoint::CheckpointSource;
 pub use ecq::EcqSource;
 pub(crate) use ecq::{dtype_name, fields};
 pub use gguf::GgufSource;
-pub(crate) use gguf::HEADER_FILE;
+pub(crate) use gguf::{GAPS_FILE, HEADER_FILE};
 
 use crate::error::{PackError, Result};
+use crate::grids::GridChoice;
+use crate::options::PackOptions;
 use ecq_core::{Codes, Grid, Kind, Limits};
-use ecq_format::container::Source as Origin;
+use ecq_format::container::{ContainerError, Source as Origin};
+use ecq_format::header::LENGTH_BYTES;
+use ecq_format::recognize::{HEAD_BYTES, recognize};
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -80,6 +84,14 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// When it cannot be read.
     fn ride_along(&self) -> Result<Vec<RideAlong>>;
+    /// The same model for new grids: layers that are kept as the tensors of their quantizer, because ecq has no
+    /// grid for them (GPTQ's act-order), are weights of floats. `None` where there are no such layers.
+    ///
+    /// # Errors
+    /// When such a layer can be kept, but not be read as floats.
+    fn for_requantizing(&self) -> Result<Option<&dyn Source>> {
+        Ok(None)
+    }
     /// A hash (hexadecimal) of what the source is, without reading all of it.
     fn fingerprint(&self) -> &str;
     /// Bytes of the source.
@@ -103,44 +115,49 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn Source>> {
     if path.is_dir() || path.extension().is_some_and(|extension| extension == "json") {
         return Ok(Box::new(CheckpointSource::open(path, limits)?));
     }
+    let file = std::fs::File::open(path).map_err(io)?;
+    let file_bytes = file.metadata().map_err(io)?.len();
     let mut head = Vec::new();
-    std::fs::File::open(path).map_err(io)?.take(16).read_to_end(&mut head).map_err(io)?;
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io)?;
     if head.starts_with(b"GGUF") {
         return Ok(Box::new(GgufSource::open(path, limits)?));
     }
+    let unknown = |found: String| Err(PackError::UnknownFormat { path: path.to_owned(), found });
+    if let Some(what) = recognize(&head, file_bytes) {
+        return unknown(what);
+    }
     // A safetensors file begins with a length and a brace.
-    if head.get(8) == Some(&b'{') {
+    if head.get(LENGTH_BYTES) == Some(&b'{') {
         return match EcqSource::open(path, limits) {
-            Err(PackError::NotEcq { .. }) => Ok(Box::new(CheckpointSource::open(path, limits)?)),
+            Err(PackError::Container(ContainerError::NotTheFile { .. })) => {
+                Ok(Box::new(CheckpointSource::open(path, limits)?))
+            }
             other => Ok(Box::new(other?)),
         };
     }
-    let found = match head.len() {
-        0 => "an empty file".to_owned(),
-        n => format!("a file that starts with {:02x?}", &head[..n.min(8)]),
-    };
-    Err(PackError::UnknownFormat { path: path.to_owned(), found })
+    unknown(format!("a file that starts with {:02x?}", &head[..head.len().min(8)]))
 }
 
-/// What the first bytes of a file say it is.
-pub(crate) enum Head {
-    Gguf,
-    /// A length and a brace.
-    Safetensors,
-    Empty,
-    Other,
-}
-
-/// Looks at the first bytes of a file; one that cannot be read is as good as empty.
-pub(crate) fn head_of(path: &Path) -> Head {
-    let mut head = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(16).read_to_end(&mut head));
-    match (read, head.starts_with(b"GGUF"), head.get(8)) {
-        (Err(_) | Ok(0), ..) => Head::Empty,
-        (_, true, _) => Head::Gguf,
-        (_, _, Some(b'{')) => Head::Safetensors,
-        _ => Head::Other,
+/// The form of `source` that `options` ask for: floats in place of layers that are kept as they are, if one of
+/// them is to be put on a grid.
+///
+/// # Errors
+/// As [`Source::for_requantizing`], and when options do not fit a tensor.
+pub(crate) fn for_options<'a>(source: &'a dyn Source, options: &PackOptions) -> Result<&'a dyn Source> {
+    let keeps_all = options.linear == GridChoice::Keep
+        && options.embedding == GridChoice::Keep
+        && source.tensors().iter().all(|facts| matches!(options.grid_of(facts), Ok(GridChoice::Keep)));
+    if keeps_all {
+        return Ok(source);
     }
+    let Some(floats) = source.for_requantizing()? else { return Ok(source) };
+    let known: HashSet<&str> = source.tensors().iter().map(|facts| facts.name.as_str()).collect();
+    for facts in floats.tensors().iter().filter(|facts| !known.contains(facts.name.as_str())) {
+        if options.grid_of(facts)? != GridChoice::Keep {
+            return Ok(floats);
+        }
+    }
+    Ok(source)
 }
 
 /// A hash of facts that change when a file does: length, time of change, and the bytes of its header.

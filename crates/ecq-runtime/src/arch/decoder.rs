@@ -33,6 +33,8 @@ pub(super) struct Decoder {
     pub(super) local_rope: Option<Rope>,
     /// For each layer.
     pub(super) windows: Vec<Option<usize>>,
+    /// Of the layers that have one.
+    pub(super) window: Option<usize>,
     /// For each layer.
     pub(super) rotary: Vec<Rotary>,
     pub(super) attention_scale: f32,
@@ -43,6 +45,74 @@ pub(super) struct Decoder {
     pub(super) end_tokens: Vec<u32>,
 }
 
+/// What the class of a family in transformers says where a configuration leaves a key out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Defaults {
+    pub(super) vocabulary: usize,
+    pub(super) hidden: usize,
+    pub(super) intermediate: usize,
+    pub(super) layers: usize,
+    pub(super) heads: usize,
+    /// As many as query heads if `None`.
+    pub(super) kv_heads: Option<usize>,
+    /// The width of the residual stream divided by the heads if `None`.
+    pub(super) head_dim: Option<usize>,
+    pub(super) context: usize,
+    pub(super) eps: f64,
+    pub(super) theta: f64,
+    pub(super) tied: bool,
+    pub(super) window: Option<usize>,
+    /// The type of layer whose rotary embedding is the global one, where `rope_parameters` has several.
+    pub(super) rope: Option<&'static str>,
+    /// The key of the activation, and its default.
+    pub(super) activation: (&'static str, &'static str),
+}
+
+/// `LlamaConfig`.
+pub(super) const LLAMA: Defaults = Defaults {
+    vocabulary: 32_000,
+    hidden: 4096,
+    intermediate: 11_008,
+    layers: 32,
+    heads: 32,
+    kv_heads: None,
+    head_dim: None,
+    context: 2048,
+    eps: 1e-6,
+    theta: 10_000.0,
+    tied: false,
+    window: None,
+    rope: None,
+    activation: ("hidden_act", "silu"),
+};
+
+/// Keys of other architectures, which would change what the layers here compute; and the value of each that
+/// changes nothing.
+pub(super) const NOT_IMPLEMENTED: [(&str, Option<f64>); 22] = [
+    ("attn_logit_softcapping", None),
+    ("final_logit_softcapping", None),
+    ("attention_multiplier", None),
+    ("embedding_multiplier", Some(1.0)),
+    ("residual_multiplier", Some(1.0)),
+    ("logits_scaling", Some(1.0)),
+    ("logit_scale", Some(1.0)),
+    ("scale_emb", Some(1.0)),
+    ("scale_depth", None),
+    ("use_qk_norm", None),
+    ("qk_layernorm", None),
+    ("clip_qkv", None),
+    ("alibi", None),
+    ("parallel_attn", None),
+    ("use_parallel_residual", None),
+    ("attn_temperature_tuning", None),
+    ("attention_chunk_size", None),
+    ("use_bidirectional_attention", None),
+    ("num_kv_shared_layers", None),
+    ("rope_interleave", None),
+    ("rotary_dim", None),
+    ("add_cross_attention", None),
+];
+
 /// Which projections have biases.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Biases {
@@ -52,38 +122,51 @@ pub(super) struct Biases {
 }
 
 impl Decoder {
-    /// Reads the keys that all of them have, with Llama's defaults: no windows, no biases unless asked for.
-    pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Self> {
-        let (hidden, heads) = (keys.needed("hidden_size")?, keys.needed("num_attention_heads")?);
-        let layers = keys.needed("num_hidden_layers")?;
-        let head_dim = keys.whole("head_dim")?.unwrap_or(hidden / heads);
-        let context = keys.needed("max_position_embeddings")?;
+    /// Reads the keys that all of them have: no windows, no biases unless asked for.
+    pub(super) fn read(keys: &Keys, model_type: &str, defaults: &Defaults) -> Result<Self> {
+        keys.refuse(&NOT_IMPLEMENTED)?;
+        let hidden = keys.whole_or("hidden_size", defaults.hidden)?;
+        let heads = keys.whole_or("num_attention_heads", defaults.heads)?;
+        let layers = keys.whole_or("num_hidden_layers", defaults.layers)?;
+        let head_dim = match keys.count("head_dim")?.filter(|&width| width > 0).or(defaults.head_dim) {
+            Some(head_dim) => head_dim,
+            None if hidden.is_multiple_of(heads) => hidden / heads,
+            None => return Err(wrong("hidden_size", format!("{hidden} does not divide into {heads} heads"))),
+        };
+        // Null asks for as many as query heads; a key that is left out has the default of the class.
+        let kv_heads = match (keys.whole("num_key_value_heads")?, defaults.kv_heads) {
+            (Some(kv_heads), _) => kv_heads,
+            (None, Some(default)) if !keys.states("num_key_value_heads") => default,
+            (None, _) => heads,
+        };
+        let context = keys.context("max_position_embeddings", defaults.context)?;
         let bias = keys.flag("attention_bias")?.unwrap_or(false);
         let mlp = keys.flag("mlp_bias")?.unwrap_or(false);
         Ok(Self {
             architecture: model_type.to_owned(),
             hidden,
-            intermediate: keys.needed("intermediate_size")?,
+            intermediate: keys.whole_or("intermediate_size", defaults.intermediate)?,
             heads,
-            kv_heads: keys.whole("num_key_value_heads")?.unwrap_or(heads),
+            kv_heads,
             head_dim,
-            vocabulary: keys.needed("vocab_size")?,
+            vocabulary: keys.whole_or("vocab_size", defaults.vocabulary)?,
             context,
-            eps: keys.float("rms_norm_eps")?.unwrap_or(1e-6) as f32,
+            eps: keys.float("rms_norm_eps")?.unwrap_or(defaults.eps) as f32,
             norms_less_one: false,
             output_norms: false,
             head_norms: false,
-            activation: keys.activation("hidden_act", "silu")?,
+            activation: keys.activation(defaults.activation.0, defaults.activation.1)?,
             biases: Biases { qkv: bias, output: bias, mlp },
-            rope: keys.rope(None, head_dim, context, 10_000.0)?,
+            rope: keys.rope(defaults.rope, head_dim, context, defaults.theta)?,
             local_rope: None,
             windows: vec![None; layers],
+            window: keys.window(defaults.window)?,
             rotary: vec![Rotary::Global; layers],
             attention_scale: (head_dim as f32).powf(-0.5),
             embedding_scale: 1.0,
             residual_scale: 1.0,
             logits_divisor: 1.0,
-            tied: keys.flag("tie_word_embeddings")?.unwrap_or(false),
+            tied: keys.flag("tie_word_embeddings")?.unwrap_or(defaults.tied),
             end_tokens: keys.tokens("eos_token_id")?,
         })
     }
@@ -96,7 +179,7 @@ impl Decoder {
     /// Gives a window to the layers that `layer_types` names, or without that key to those that `otherwise`
     /// does.
     pub(super) fn set_windows(&mut self, keys: &Keys, otherwise: impl Fn(usize) -> bool) -> Result<()> {
-        let window = keys.whole("sliding_window")?;
+        let window = self.window;
         let listed = keys.windowed_layers(self.layers())?;
         let strict = listed.is_some();
         let windowed = listed.unwrap_or_else(|| (0..self.layers()).map(otherwise).collect());

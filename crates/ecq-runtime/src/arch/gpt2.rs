@@ -1,7 +1,8 @@
 //! GPT-2: learned positions, layer norms with biases, queries, keys and values in one tensor that is stored
 //! input-major.
 
-use super::keys::{Keys, wrong};
+use super::decoder::NOT_IMPLEMENTED;
+use super::keys::{Keys, unsupported, wrong};
 use super::{
     AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Role, Rotary, Sublayer,
 };
@@ -9,15 +10,20 @@ use crate::error::Result;
 use std::ops::Range;
 
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
-    let (hidden, heads, layers) =
-        (keys.needed("n_embd")?, keys.needed("n_head")?, keys.needed("n_layer")?);
+    keys.refuse(&NOT_IMPLEMENTED)?;
+    // The defaults are those of `GPT2Config`.
+    let (hidden, heads) = (keys.whole_or("n_embd", 768)?, keys.whole_or("n_head", 12)?);
+    let layers = keys.whole_or("n_layer", 12)?;
+    if !hidden.is_multiple_of(heads) {
+        return Err(wrong("n_embd", format!("{hidden} does not divide into {heads} heads")));
+    }
     for (key, plain) in [("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false)] {
         if keys.flag(key)?.is_some_and(|found| found != plain) {
-            return Err(wrong(key, format!("only {plain} runs")));
+            return Err(unsupported(key, (!plain).to_string()));
         }
     }
     let head_dim = hidden / heads;
-    let inner = keys.whole("n_inner")?.unwrap_or(4 * hidden);
+    let inner = keys.count("n_inner")?.filter(|&inner| inner > 0).unwrap_or(4 * hidden);
     let eps = keys.float("layer_norm_epsilon")?.unwrap_or(1e-5) as f32;
     let activation = keys.activation("activation_function", "gelu_new")?;
     let norm = |name: String| NormSpec { name, width: hidden, kind: NormKind::Layer, eps, less_one: false };
@@ -66,8 +72,8 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     Ok(Config {
         architecture: model_type.to_owned(),
         hidden,
-        vocabulary: keys.needed("vocab_size")?,
-        context: keys.needed("n_positions")?,
+        vocabulary: keys.whole_or("vocab_size", 50_257)?,
+        context: keys.context("n_positions", 1024)?,
         embedding: "transformer.wte.weight".to_owned(),
         embedding_scale: 1.0,
         positions: Some("transformer.wpe.weight".to_owned()),

@@ -4,6 +4,7 @@
 use super::{Rope, Scaling};
 use crate::error::{Result, RuntimeError};
 use ecq_core::Activation;
+use ecq_format::python_json;
 use serde_json::Value;
 
 /// Widths and counts past this are lies: nothing is allocated for them.
@@ -35,12 +36,18 @@ impl Keys<'_> {
         context: usize,
         theta: f64,
     ) -> Result<Rope> {
+        let of_types = |all: &&Value| all.as_object().is_some_and(|all| all.values().any(Value::is_object));
         let parameters = match (self.get("rope_parameters"), layer_type) {
-            (Some(all), Some(layer_type)) => all.get(layer_type),
-            (Some(all), None) => Some(all),
-            (None, _) => None,
+            (Some(all), Some(layer_type)) if of_types(&all) => all.get(layer_type),
+            (Some(all), None) if of_types(&all) => {
+                return Err(unsupported("rope_parameters", "differs from layer to layer"));
+            }
+            (all, _) => all,
         };
-        let scaling = parameters.or_else(|| self.get("rope_scaling"));
+        let scaling = parameters.filter(|value| !value.is_null()).or_else(|| self.get("rope_scaling"));
+        if let Some(other) = scaling.filter(|scaling| !scaling.is_object()) {
+            return Err(wrong("rope_scaling", format!("{other} is no object")));
+        }
         let scaling = scaling.map(Keys);
         let inner = |key: &str| scaling.as_ref().map_or(Ok(None), |keys| keys.float(key));
         let theta = inner("rope_theta")?.or(self.float("rope_theta")?).unwrap_or(theta);
@@ -88,7 +95,7 @@ impl Keys<'_> {
                 }
                 Scaling::Llama3 { factor: factor()?, original, low, high }
             }
-            other => return Err(wrong("rope_scaling.rope_type", format!("{other:?} is not known"))),
+            other => return Err(unsupported("rope_scaling.rope_type", format!("{other:?}"))),
         })
     }
 
@@ -96,16 +103,18 @@ impl Keys<'_> {
         match self.text(key)?.or(self.text("hidden_act")?).unwrap_or(default) {
             "silu" | "swish" => Ok(Activation::Silu),
             "gelu_pytorch_tanh" | "gelu_new" | "gelu_fast" => Ok(Activation::GeluTanh),
-            other => Err(wrong(key, format!("{other:?} is not known"))),
+            other => Err(unsupported(key, format!("{other:?}"))),
         }
     }
 
-    /// A token id or a list of them.
+    /// A token id or a list of them. Negative ids stand for none.
     pub(super) fn tokens(&self, key: &str) -> Result<Vec<u32>> {
-        let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+        let id = |value: &Value| whole(value).and_then(|id| u32::try_from(id).ok());
+        let none = |value: &Value| whole(value).is_some_and(|id| id < 0);
         let ids = match self.get(key) {
             None => Some(Vec::new()),
-            Some(Value::Array(list)) => list.iter().map(id).collect(),
+            Some(one) if none(one) => Some(Vec::new()),
+            Some(Value::Array(list)) => list.iter().filter(|one| !none(one)).map(id).collect(),
             Some(one) => id(one).map(|id| vec![id]),
         };
         ids.ok_or_else(|| wrong(key, "is no token id and no list of them"))
@@ -115,22 +124,82 @@ impl Keys<'_> {
         self.0.get(key).filter(|value| !value.is_null())
     }
 
-    pub(super) fn needed(&self, key: &str) -> Result<usize> {
-        self.whole(key)?.ok_or_else(|| wrong(key, "is missing"))
+    /// Whether the configuration has the key, be it null.
+    pub(super) fn states(&self, key: &str) -> bool {
+        self.0.get(key).is_some()
     }
 
+    /// A number of 1 or more; the default of the class where the key is left out or null.
+    pub(super) fn whole_or(&self, key: &str, default: usize) -> Result<usize> {
+        Ok(self.whole(key)?.unwrap_or(default))
+    }
+
+    /// A number of 1 or more; `None` where the key is left out or null.
     pub(super) fn whole(&self, key: &str) -> Result<Option<usize>> {
-        let one = |value: &Value| match value.as_u64() {
-            Some(n) if (1..=MOST).contains(&n) => Ok(n as usize),
-            _ => Err(wrong(key, format!("{value} is not a whole number from 1 to {MOST}"))),
+        match self.count(key)? {
+            Some(0) => Err(wrong(key, format!("0 is not a whole number from 1 to {MOST}"))),
+            count => Ok(count),
+        }
+    }
+
+    /// A number of 0 or more.
+    pub(super) fn count(&self, key: &str) -> Result<Option<usize>> {
+        let one = |value: &Value| match whole(value) {
+            Some(n) if (0..=MOST as i64).contains(&n) => Ok(n as usize),
+            _ => Err(wrong(key, format!("{value} is not a whole number up to {MOST}"))),
         };
         self.get(key).map(one).transpose()
     }
 
+    /// The longest text in tokens: what is beyond any memory is no limit.
+    pub(super) fn context(&self, key: &str, default: usize) -> Result<usize> {
+        match self.get(key).and_then(python_json::as_f64) {
+            Some(context) if context > MOST as f64 => Ok(MOST as usize),
+            _ => self.whole_or(key, default),
+        }
+    }
+
+    /// The width of an attention window in positions. Null, 0 and negative numbers are none; a key that is
+    /// left out has the default of the class.
+    pub(super) fn window(&self, default: Option<usize>) -> Result<Option<usize>> {
+        let key = "sliding_window";
+        if !self.states(key) {
+            return Ok(default);
+        }
+        match self.get(key).and_then(whole) {
+            Some(width) if width <= 0 => Ok(None),
+            _ => self.whole(key),
+        }
+    }
+
+    /// Refuses what is not implemented and would change the numbers: each key with the value that changes
+    /// nothing, besides null, false and 0.
+    pub(super) fn refuse(&self, keys: &[(&str, Option<f64>)]) -> Result<()> {
+        let changes = |&&(key, neutral): &&(&str, Option<f64>)| {
+            self.get(key).is_some_and(|value| match value {
+                Value::Bool(on) => *on,
+                Value::Number(number) => {
+                    let number = number.as_f64();
+                    number != Some(0.0) && (neutral.is_none() || number != neutral)
+                }
+                _ => true,
+            })
+        };
+        match keys.iter().find(changes).and_then(|(key, _)| Some((key, self.get(key)?))) {
+            Some((key, value)) => Err(unsupported(*key, format!("{value} changes the results"))),
+            None => Ok(()),
+        }
+    }
+
+    /// A finite number.
     pub(super) fn float(&self, key: &str) -> Result<Option<f64>> {
-        self.get(key)
-            .map(|v| v.as_f64().ok_or_else(|| wrong(key, format!("{v} is not a number"))))
-            .transpose()
+        let one = |value: &Value| {
+            let number = python_json::as_f64(value).filter(|number| number.is_finite());
+            number.ok_or_else(|| {
+                wrong(key, format!("{} is not a finite number", python_json::to_string(value)))
+            })
+        };
+        self.get(key).map(one).transpose()
     }
 
     pub(super) fn flag(&self, key: &str) -> Result<Option<bool>> {
@@ -144,6 +213,16 @@ impl Keys<'_> {
             .map(|v| v.as_str().ok_or_else(|| wrong(key, format!("{v} is not a string"))))
             .transpose()
     }
+}
+
+/// A whole number, also one that is written with a fraction of zero.
+fn whole(value: &Value) -> Option<i64> {
+    let of_float = |float: f64| (float.fract() == 0.0 && float.abs() < 1e15).then_some(float as i64);
+    value.as_i64().or_else(|| value.as_f64().and_then(of_float))
+}
+
+pub(super) fn unsupported(key: impl Into<String>, why: impl ToString) -> RuntimeError {
+    RuntimeError::Unsupported { key: key.into(), why: why.to_string() }
 }
 
 pub(super) fn wrong(key: impl Into<String>, why: impl ToString) -> RuntimeError {

@@ -1,16 +1,19 @@
 //! Mixtral: Mistral with experts.
 
-use super::decoder::Decoder;
+use super::decoder::{Decoder, Defaults};
 use super::keys::Keys;
+use super::mistral::MISTRAL;
 use super::{Config, ExpertsSpec, LinearSpec, Mixer, Role, Routing};
 use crate::error::Result;
 
+/// `MixtralConfig`.
+const MIXTRAL: Defaults = Defaults { eps: 1e-5, theta: 1e6, window: None, ..MISTRAL };
+
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
-    let mut decoder = Decoder::read(keys, model_type)?;
+    let mut decoder = Decoder::read(keys, model_type, &MIXTRAL)?;
     decoder.set_windows(keys, |_| true)?;
-    decoder.eps = keys.float("rms_norm_eps")?.unwrap_or(1e-5) as f32;
-    let experts = keys.whole("num_local_experts")?.unwrap_or(8);
-    let top_k = keys.whole("num_experts_per_tok")?.unwrap_or(2).min(experts);
+    let experts = keys.whole_or("num_local_experts", 8)?;
+    let top_k = keys.whole_or("num_experts_per_tok", 2)?.min(experts);
     Ok(decoder.build_with(|decoder, layer| {
         let part = Decoder::part(layer, "block_sparse_moe");
         let router = LinearSpec::new(Role::Router, format!("{part}.gate"), [experts, decoder.hidden], false);

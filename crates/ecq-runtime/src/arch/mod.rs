@@ -15,8 +15,8 @@ pub use spec::{
 };
 
 use crate::error::{Result, RuntimeError};
+use ecq_format::python_json;
 use keys::{Keys, wrong};
-use serde_json::Value;
 
 /// Lists the files of the families, and the `model_type`s that each reads.
 macro_rules! families {
@@ -36,6 +36,7 @@ families! {
     gpt2: "gpt2";
     mixtral: "mixtral";
     qwen3_moe: "qwen3_moe";
+    smollm3: "smollm3";
 }
 
 impl Config {
@@ -44,10 +45,10 @@ impl Config {
     /// # Errors
     /// Names the architecture that is not known, or the key that is missing or out of range.
     pub fn from_json(text: &str) -> Result<Self> {
-        let value: Value = serde_json::from_str(text).map_err(|error| wrong("config.json", error))?;
+        let value = python_json::parse(text.as_bytes()).map_err(|error| wrong("config.json", error))?;
         let root = Keys(&value);
         // Multi-modal checkpoints keep the language model's part apart.
-        let keys = value.get("text_config").map_or(Keys(&value), Keys);
+        let keys = root.get("text_config").map_or(Keys(&value), Keys);
         let named = keys.text("model_type")?.or(root.text("model_type")?);
         let Some(model_type) = named else { return Err(wrong("model_type", "is missing")) };
         match FAMILIES.iter().find(|(name, _)| *name == model_type) {
@@ -61,7 +62,7 @@ impl Config {
 
     /// Tokens that end a text, of a `generation_config.json`; none if it names none.
     pub(crate) fn end_tokens_of(text: &str) -> Vec<u32> {
-        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        let value = python_json::parse(text.as_bytes()).unwrap_or_default();
         Keys(&value).tokens("eos_token_id").unwrap_or_default()
     }
 
@@ -83,3 +84,6 @@ impl Config {
         Ok(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

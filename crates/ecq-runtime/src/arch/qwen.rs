@@ -1,25 +1,43 @@
 //! Qwen2, Qwen2.5 and Qwen3: biases of queries, keys and values, or norms of their heads.
 
 use super::Config;
-use super::decoder::Decoder;
+use super::decoder::{Decoder, Defaults, LLAMA};
 use super::keys::Keys;
 use crate::error::Result;
 
+/// `Qwen2Config`.
+const QWEN2: Defaults = Defaults {
+    vocabulary: 151_936,
+    intermediate: 22_016,
+    kv_heads: Some(32),
+    context: 32_768,
+    window: Some(4096),
+    ..LLAMA
+};
+
+/// `Qwen3Config`.
+pub(super) const QWEN3: Defaults = Defaults { head_dim: Some(128), ..QWEN2 };
+
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
-    Ok(decoder(keys, model_type)?.build())
+    let mut decoder = match model_type {
+        "qwen2" => {
+            let mut decoder = Decoder::read(keys, model_type, &QWEN2)?;
+            decoder.biases.qkv = true;
+            decoder.biases.output = false;
+            decoder
+        }
+        _ => with_head_norms(keys, model_type, &QWEN3)?,
+    };
+    if keys.flag("use_sliding_window")?.unwrap_or(false) {
+        let first = keys.count("max_window_layers")?.unwrap_or(28);
+        decoder.set_windows(keys, |layer| layer >= first)?;
+    }
+    Ok(decoder.build())
 }
 
-/// What Qwen's dense models have in common with those of experts.
-pub(super) fn decoder(keys: &Keys, model_type: &str) -> Result<Decoder> {
-    let mut decoder = Decoder::read(keys, model_type)?;
-    if model_type == "qwen2" {
-        decoder.biases.qkv = true;
-        decoder.biases.output = false;
-    } else {
-        decoder.head_norms = true;
-    }
-    let used = keys.flag("use_sliding_window")?.unwrap_or(false);
-    let first = keys.whole("max_window_layers")?.unwrap_or(0);
-    decoder.set_windows(keys, |layer| used && layer >= first)?;
+/// What the dense models of Qwen3 have in common with those of experts.
+pub(super) fn with_head_norms(keys: &Keys, model_type: &str, defaults: &Defaults) -> Result<Decoder> {
+    let mut decoder = Decoder::read(keys, model_type, defaults)?;
+    decoder.head_norms = true;
     Ok(decoder)
 }

@@ -1,19 +1,33 @@
 //! Qwen3 with experts.
 
-use super::decoder::Decoder;
+use super::decoder::{Decoder, Defaults};
 use super::keys::{Keys, wrong};
-use super::{Config, ExpertsSpec, LinearSpec, Mixer, Role, Routing, qwen};
+use super::qwen::{QWEN3, with_head_norms};
+use super::{Config, ExpertsSpec, LinearSpec, Mixer, Role, Routing};
 use crate::error::Result;
 
+/// `Qwen3MoeConfig`, whose heads are as wide as the residual stream allows.
+const QWEN3_MOE: Defaults = Defaults {
+    hidden: 2048,
+    intermediate: 6144,
+    layers: 24,
+    kv_heads: Some(4),
+    head_dim: None,
+    ..QWEN3
+};
+
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
-    let decoder = qwen::decoder(keys, model_type)?;
+    let mut decoder = with_head_norms(keys, model_type, &QWEN3_MOE)?;
+    if keys.flag("use_sliding_window")?.unwrap_or(false) {
+        decoder.set_windows(keys, |_| true)?;
+    }
     // Newer versions of transformers write the name that all its families share.
     let experts = keys.whole("num_experts")?.or(keys.whole("num_local_experts")?).unwrap_or(128);
-    let top_k = keys.whole("num_experts_per_tok")?.unwrap_or(8).min(experts);
-    let inner = keys.whole("moe_intermediate_size")?.unwrap_or(768);
+    let top_k = keys.whole_or("num_experts_per_tok", 8)?.min(experts);
+    let inner = keys.whole_or("moe_intermediate_size", 768)?;
     let renormalize = keys.flag("norm_topk_prob")?.unwrap_or(false);
     // Every so many layers have experts; layers may be listed that have none.
-    let step = keys.whole("decoder_sparse_step")?.unwrap_or(1);
+    let step = keys.whole_or("decoder_sparse_step", 1)?;
     let dense = match keys.get("mlp_only_layers") {
         None => Vec::new(),
         Some(list) => {

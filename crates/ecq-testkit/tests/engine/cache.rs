@@ -7,7 +7,10 @@ use ecq_runtime::kv::KvOptions;
 use ecq_runtime::{
     Batch, Completion, Engine, EngineOptions, Executor, ExecutorOptions, Mode, Request, Wanted,
 };
+use serde_json::Value;
+use std::fs;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 fn complete(engine: &mut Engine, request: Request) -> Completion {
     engine.complete(request, |_| ControlFlow::Continue(())).unwrap().remove(0)
@@ -99,5 +102,43 @@ fn every_element_type_is_near_single_precision() {
         let off = found.iter().zip(&exact).fold(0f32, |off, (a, b)| off.max((a - b).abs()));
         assert!(off > 0.0 && off <= within * spread, "{element}: {off} of {spread}");
         assert!(bytes as f64 <= part * whole as f64, "{element}: {bytes} of {whole} bytes");
+    }
+}
+
+/// Multiplies the floats of a tensor in a safetensors file.
+fn scale_tensor(file: &Path, tensor: &str, factor: f32) {
+    let mut bytes = fs::read(file).unwrap();
+    let data = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..data]).unwrap();
+    let [from, to] = [0, 1].map(|i| data + header[tensor]["data_offsets"][i].as_u64().unwrap() as usize);
+    for float in bytes[from..to].chunks_exact_mut(4) {
+        let scaled = factor * f32::from_le_bytes(float.try_into().unwrap());
+        float.copy_from_slice(&scaled.to_le_bytes());
+    }
+    fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn values_beyond_halves_are_said_and_other_types_hold_them() {
+    let folder = tempfile::tempdir().unwrap();
+    ecq_fixtures::checkpoint::windowed_model(folder.path()).unwrap();
+    let weights = folder.path().join("model.safetensors");
+    scale_tensor(&weights, "model.layers.2.self_attn.v_proj.weight", 1e8);
+    let (file, _packed) = packed(folder.path(), "affine:4:32");
+    let model = load(&file, Mode::Cached, ActivationType::F32, 1);
+    let run = |element| {
+        let kv = KvOptions { element, ..KvOptions::default() };
+        let executor = ExecutorOptions { kv, ..ExecutorOptions::default() };
+        let options = EngineOptions { executor, ..EngineOptions::default() };
+        let mut engine = Engine::new(model.clone(), None, options).unwrap();
+        engine.complete(Request::new(prompt(20, 1), 8), |_| ControlFlow::Continue(()))
+    };
+    let error = run(Element::F16).unwrap_err();
+    assert_eq!(error.kind(), "option");
+    let words = error.to_string();
+    assert!(words.contains("cache of f16") && words.contains("bf16 or f32"), "{words}");
+    let expected = run(Element::F32).unwrap().remove(0).tokens;
+    for element in [Element::Bf16, Element::I8] {
+        assert_eq!(run(element).unwrap().remove(0).tokens.len(), expected.len(), "{element:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! What a product reads: rows of activations, as floats or as blocks of eight-bit integers.
 
 use crate::cpu::AlignedVec;
+use crate::cpu::per_isa::per_isa;
 
 /// Columns that share a scale; also the columns of a block of packed codes.
 pub(super) const BLOCK: usize = 32;
@@ -158,22 +159,34 @@ impl Activations {
     }
 }
 
-/// One row to blocks.
-fn quantize(x: &[f32], integers: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
-    let (integers, _) = integers.as_chunks_mut::<BLOCK>();
-    for (((x, out), scale), sum) in x.chunks(BLOCK).zip(integers).zip(scales).zip(sums) {
-        let mut block = [0f32; BLOCK];
-        block[..x.len()].copy_from_slice(x);
-        // As bits without the sign, numbers order as their magnitudes, and a NaN is above all.
-        let largest = block.iter().map(|x| x.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
-        let largest = f32::from_bits(largest);
-        // Numbers so small that the quotient would not be finite are zero.
-        let inverse = if largest < 1e-30 { 0.0 } else { LARGEST / largest };
-        *scale = if inverse == 0.0 && largest.is_finite() { 0.0 } else { largest / LARGEST };
-        // Adding 1.5 * 2^23 rounds to the nearest whole number, ties to even, and leaves it in the low bits.
-        let rounded = block.map(|x| (x * inverse + 12_582_912.0).to_bits() as i8);
-        *sum = rounded.iter().map(|&x| i32::from(x)).sum();
-        *out = rounded;
+per_isa! {
+    /// One row to blocks.
+    fn quantize(x: &[f32], integers: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
+        // By index: see `vector.rs`.
+        for i in 0..scales.len() {
+            let (x, out) = (&x[i * BLOCK..], &mut integers[i * BLOCK..][..BLOCK]);
+            let n = x.len().min(BLOCK);
+            let mut block = [0f32; BLOCK];
+            block[..n].copy_from_slice(&x[..n]);
+            // As bits without the sign, numbers order as their magnitudes, and a NaN is above all.
+            let mut largest = 0;
+            for x in block {
+                largest = largest.max(x.to_bits() & 0x7fff_ffff);
+            }
+            let largest = f32::from_bits(largest);
+            // Numbers so small that the quotient would not be finite are zero.
+            let inverse = if largest < 1e-30 { 0.0 } else { LARGEST / largest };
+            scales[i] = if inverse == 0.0 && largest.is_finite() { 0.0 } else { largest / LARGEST };
+            // Adding 1.5 * 2^23 rounds to the nearest whole number, ties to even, and leaves it in the low
+            // bits.
+            let mut sum = 0;
+            for d in 0..BLOCK {
+                let rounded = (block[d] * inverse + 12_582_912.0).to_bits() as i8;
+                sum += i32::from(rounded);
+                out[d] = rounded;
+            }
+            sums[i] = sum;
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error::{Result, RuntimeError};
 use crate::program::{BlockTables, BufferId, CacheView, Command, Norm, Rows, WeightId};
 use crate::sample::{Draw, argmax, draw};
 use ecq_kernels::cpu::{BlockTable, CachedMut, activate, angles, glu, layer_norm, rms_norm, rotate};
+use half::f16;
 use rayon::prelude::*;
 
 /// Values that are worth a task of their own.
@@ -232,7 +233,15 @@ fn append(
     };
     match env.buffer(cache.data) {
         Data::F32(data) => store(&mut CachedMut::F32(&mut write(data))),
-        Data::F16(data) => store(&mut CachedMut::F16(&mut write(data))),
+        Data::F16(data) => {
+            let magnitudes = x[..rows * width].iter().map(|x| x.abs());
+            let largest = magnitudes.fold(0f32, f32::max);
+            // Infinities are the weights' doing, and are told from the logits.
+            if largest > f32::from(f16::MAX) && largest.is_finite() {
+                return Err(RuntimeError::CacheRange { largest });
+            }
+            store(&mut CachedMut::F16(&mut write(data)));
+        }
         Data::Bf16(data) => store(&mut CachedMut::Bf16(&mut write(data))),
         Data::I8(data) => {
             let mut scales = write(env.buffer(cache.scales.ok_or_else(other_type)?).bf16s()?);
