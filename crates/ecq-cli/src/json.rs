@@ -54,6 +54,7 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
     }
     match error {
         RuntimeError::Mode { mode: "lru", .. } => Some("`--memory BYTES` sets it"),
+        RuntimeError::CacheRange { .. } => Some("`--cache bf16` sets it"),
         _ => None,
     }
 }

@@ -423,7 +423,7 @@ fn files_that_do_not_run_are_named_with_what_is_wrong() {
     assert!(message.starts_with("tensor \"token_embd.weight\" has shape"), "{message}");
     std::fs::write(folder.path("text"), "not a model at all, but some text").unwrap();
     let message = run(&folder.name("text"), 3, "format");
-    assert!(message.contains("text is not a model but a file that starts with"), "{message}");
+    assert!(message.contains("text is not a model but a text, "), "{message}");
     assert!(message.ends_with("(expected GGUF, safetensors, .ecq or a checkpoint folder)"), "{message}");
 
     // Truncated at some places, and one flipped bit in the largest stream.

@@ -252,8 +252,8 @@ fn a_file_is_verified_by_what_it_was_made_from() {
     assert!(out.contains("differs from"), "{out}");
     // Another format is named.
     let said = refused(&["verify", &folder.gguf()], 3);
-    assert!(said.contains("is a GGUF file, an .ecq file is expected"), "{said}");
-    assert!(refused(&["verify", &hf], 3).contains("is a folder, an .ecq file is expected"));
+    assert!(said.contains("is a GGUF file; an .ecq file is expected"), "{said}");
+    assert!(refused(&["verify", &hf], 3).contains("is a folder; an .ecq file is expected"));
     let (out, _) = said_pair(&["inspect", &hf]);
     assert!(out.contains("safetensors, no .ecq") && out.contains("llama"), "{out}");
 }
@@ -586,10 +586,7 @@ fn damaged_files_are_named_with_what_is_wrong() {
     for args in [&["inspect", &half][..], &["verify", &half], &["run", &half, "-p", "x"], &["analyze", &half]]
     {
         let said = refused(args, 3);
-        assert!(
-            said.contains("half.ecq is truncated: 3.6") && said.contains(" MB; copy or download it again"),
-            "{said}"
-        );
+        assert!(said.contains("half.ecq is truncated: 3.7 of 7.4 MB; copy it again"), "{said}");
     }
     let expected = "(expected GGUF, safetensors, .ecq or a checkpoint folder)";
     for args in
@@ -668,8 +665,11 @@ fn keys_that_pass_halves_are_named_with_the_way_out() {
     let words = folder.name("words.txt");
     std::fs::write(&words, "In the beginning the system is installed from a package.").unwrap();
     for args in [&["run", &hf, "-p", "It was", "-n", "4"][..], &["eval", &hf, "--text", &words]] {
-        let said = refused(args, 3);
-        assert!(said.contains("`--cache bf16` or `--cache f32` holds them"), "{said}");
+        let said = refused(args, 2);
+        assert!(
+            said.contains("does not fit a cache of f16") && said.contains("(`--cache bf16` sets it)"),
+            "{said}"
+        );
     }
     for cache in ["bf16", "f32"] {
         let run =

@@ -104,8 +104,8 @@ pub fn pack_calibrated(
     if let Some(dest) = dest {
         Destination::file(dest).replacing(true).check(&source.files())?;
     }
-    options.check(source.tensors())?;
     let source = for_options(source, &options)?;
+    options.check(source.tensors())?;
     // Said now, not when the whole reference is packed.
     if !source.ride_along()?.iter().any(|(name, _)| name == "config.json" || name == HEADER_FILE) {
         return Err(PackError::Calibration(format!(

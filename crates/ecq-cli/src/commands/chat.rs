@@ -148,8 +148,7 @@ impl Chat<'_> {
                 );
                 return self.refuse("context_full", &why);
             }
-            Err(error) => return Err(self.loaded.advise(error)),
-            Ok(mut completed) => completed.sequences.remove(0),
+            other => other?.sequences.remove(0),
         };
         // The same question once more may be answered in another way.
         self.sampling.seed = self.sampling.seed.wrapping_add(1);

@@ -4,7 +4,6 @@ use crate::args::{ActivationsArg, DraftArgs, EngineArgs, SampleArgs};
 use crate::progress::Bar;
 use crate::sources;
 use crate::table::bytes;
-use anyhow::anyhow;
 use ecq::Element;
 use ecq::runtime::backend::{ActivationType, Backend, Cpu, CpuOptions};
 use ecq::runtime::kv::KvOptions;
@@ -112,24 +111,6 @@ impl Loaded {
             KvOptions { element: self.cache, positions: Some(positions), sequences, ..KvOptions::default() };
         let executor = ExecutorOptions { kv, context: self.context, ..ExecutorOptions::default() };
         EngineOptions { executor, ..EngineOptions::default() }
-    }
-
-    /// An error of running, with what may help: keys of some models pass what halves hold.
-    pub fn advise(&self, error: RuntimeError) -> anyhow::Error {
-        let mut cause = &error;
-        while let RuntimeError::Shared(shared) = cause {
-            cause = shared;
-        }
-        let RuntimeError::NotFinite { position } = *cause else { return error.into() };
-        if self.cache != Element::F16 {
-            return error.into();
-        }
-        let words = format!(
-            "the logits after position {position} are not numbers: keys or values of this model pass what the f16 \
-             cache holds (65504); `--cache bf16` or `--cache f32` holds them. If these give no numbers either, the \
-             weights are damaged"
-        );
-        anyhow!(error).context(words)
     }
 
     /// Says on standard error what was decided, and why.

@@ -79,8 +79,7 @@ fn evaluated(
             }
             bar.advance((done - read) as u64, "");
             read = done;
-        })
-        .map_err(|error| first.advise(error))?;
+        })?;
     drop(bar);
     let seconds = start.elapsed().as_secs_f64();
     let rows = models.iter().zip(evaluations).map(|(loaded, evaluation)| {

@@ -59,12 +59,11 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
             show(text);
         }
     })
-    .map_err(|error| {
+    .inspect_err(|_| {
         if !json {
             // The prompt is on the line.
             say!("");
         }
-        loaded.advise(error)
     })?;
     if json {
         json::print(&object(args, &loaded, &engine, &completed))?;

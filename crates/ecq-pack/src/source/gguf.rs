@@ -103,6 +103,6 @@ impl Source for GgufSource {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        self.model.files().into_iter().map(|(path, _)| path.to_owned()).collect()
+        self.model.files().into_iter().map(|(path, _)| path).collect()
     }
 }
