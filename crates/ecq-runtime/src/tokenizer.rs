@@ -66,7 +66,8 @@ impl Tokenizer {
     /// When it cannot be built, or its vocabulary is larger than the model's.
     pub fn new(json: &[u8], rows: usize) -> Result<Self> {
         // The library panics where a part of a file is no JSON, or a table of characters is cut off.
-        let _: IgnoredAny = serde_json::from_slice(json).map_err(wrong)?;
+        let text = std::str::from_utf8(json).map_err(wrong)?;
+        let _: IgnoredAny = serde_json::from_str(text).map_err(wrong)?;
         let read = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(json));
         let mut inner = read.map_err(|_| wrong("tokenizer.json is damaged"))?.map_err(wrong)?;
         // They are settings of the training that the file was written in; transformers drops them as well.

@@ -219,6 +219,9 @@ pub(super) fn formatted(
     if digits > 4 || (named && args.iter().any(large)) {
         return Err(refused("a width or a precision of a format is too large"));
     }
+    if !has_plain_fields(style, pattern) {
+        return Err(wrong("a format has a field that is incomplete or not ASCII"));
+    }
     // Other values are written as Python writes them.
     let written = |state: &mut State, value: &Value| match value.kind() {
         ValueKind::String | ValueKind::Number | ValueKind::Bool => Ok(value.clone()),
@@ -229,6 +232,31 @@ pub(super) fn formatted(
     let formatted = format(style, pattern, &args)?;
     made(state, formatted.len())?;
     Ok(formatted)
+}
+
+/// Whether all fields of a format are complete and ASCII: minijinja panics on some that are not.
+fn has_plain_fields(style: FormatStyle, pattern: &str) -> bool {
+    let (open, close) = if style == FormatStyle::Printf { ('%', None) } else { ('{', Some('}')) };
+    let mut rest = pattern;
+    while let Some(at) = rest.find(open) {
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix(open) {
+            rest = after;
+            continue;
+        }
+        let length = match close {
+            Some(close) => rest.find(close),
+            None => {
+                let key = if rest.starts_with('(') { rest.find(')').map(|end| end + 1) } else { Some(0) };
+                let conversion = |c: char| !"#0- +*.123456789hlL".contains(c);
+                key.and_then(|key| Some(key + rest[key..].find(conversion)?))
+            }
+        };
+        let field = length.and_then(|length| rest.get(..=length));
+        let Some(field) = field.filter(|field| field.is_ascii()) else { return false };
+        rest = &rest[field.len()..];
+    }
+    true
 }
 
 fn of_string(state: &mut State, this: &str, method: &str, args: &[Value]) -> Result<Value> {
