@@ -150,8 +150,7 @@ pub fn export_checkpoint(
     if options.format == CheckpointFormat::Mlx {
         note_quantization(&mut config, &outgoing);
     }
-    let config = format!("{}\n", python_json::to_string_pretty(&Value::Object(config)));
-    files.push(("config.json".to_owned(), config.into_bytes()));
+    files.push(("config.json".to_owned(), config_bytes(&source, config)?));
 
     let groups: Vec<Vec<Planned>> =
         outgoing.iter().map(|out| planned(&source, out)).collect::<Result<_>>()?;
@@ -195,6 +194,17 @@ fn add_biases(outgoing: &mut Vec<Outgoing>, model: &ModelConfig, float: FloatTyp
     };
     let zeros: Vec<Outgoing> = outgoing.iter().filter_map(lacks).collect();
     outgoing.extend(zeros);
+}
+
+/// The bytes of `config.json`: those that ride along where they say the same, since the order of keys and the
+/// digits of numbers are the author's.
+fn config_bytes(source: &EcqSource, config: Map<String, Value>) -> Result<Vec<u8>> {
+    let kept = source.ride_along()?.into_iter().find(|(name, _)| name == "config.json");
+    let kept = kept.filter(|(_, bytes)| python_json::parse_object(bytes).is_ok_and(|kept| kept == config));
+    Ok(match kept {
+        Some((_, bytes)) => bytes,
+        None => format!("{}\n", python_json::to_string_pretty(&Value::Object(config))).into_bytes(),
+    })
 }
 
 /// Divisors of the rotary frequencies become the rule of `config.json` that gives them.
