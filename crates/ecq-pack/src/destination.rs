@@ -102,10 +102,14 @@ impl<'a> Destination<'a> {
         match parent.map(fs::metadata) {
             None => {}
             Some(Ok(parent)) if parent.is_dir() => {}
-            Some(Ok(_)) => return Err(self.refused("its parent is a file; name another place")),
+            Some(Ok(_)) => {
+                return Err(self.refused("cannot be written: its parent is a file; name another place"));
+            }
             Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
                 let parent = parent.unwrap_or(path).display();
-                return Err(self.refused(&format!("the folder {parent} does not exist; create it first")));
+                return Err(self.refused(&format!(
+                    "cannot be written: the folder {parent} does not exist; create it first"
+                )));
             }
             Some(Err(source)) => return Err(PackError::Io { path: path.to_owned(), source }),
         }
