@@ -1,4 +1,5 @@
-//! Any bytes as the index and the headers of a checkpoint, as its configuration, and as the layers of quantizers.
+//! Any bytes as the index and the headers of a checkpoint, as its configuration, and as the layers of
+//! quantizers.
 #![no_main]
 
 use ecq::Limits;

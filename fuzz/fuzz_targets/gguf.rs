@@ -1,5 +1,5 @@
-//! Any bytes as a GGUF header, as what lies between its tensors, as parts of a split model, and as the blocks of a
-//! tensor.
+//! Any bytes as a GGUF header, as what lies between its tensors, as parts of a split model, and as the blocks
+//! of a tensor.
 #![no_main]
 
 use ecq::Limits;

@@ -1,4 +1,5 @@
-//! `tokenizer.json` from the facts of a GGUF file. Whole published tokenizers are compared by `scripts/check_tokenizer.py`.
+//! `tokenizer.json` from the facts of a GGUF file. Whole published tokenizers are compared by
+//! `scripts/check_tokenizer.py`.
 
 use ecq_format::gguf::TokenizerFacts;
 use ecq_format::hf::{HfError, tokenizer_config_json, tokenizer_json};

@@ -25,8 +25,8 @@ pub struct TensorReport {
     pub bpw: f64,
     /// Order-0 entropy of its codes in bits per weight.
     pub entropy_bpw: Option<f64>,
-    /// Cross entropy of its codes under its tables in bits per weight: the least that a coder with one table a
-    /// tile can reach.
+    /// Cross entropy of its codes under its tables in bits per weight: the least that a coder with one table
+    /// a tile can reach.
     pub cross_entropy_bpw: Option<f64>,
     /// What its codes take, streams, tables and index, in bits per weight.
     pub codes_bpw: Option<f64>,

@@ -74,8 +74,8 @@ enum Outcome {
     Differs(String, Option<Sums>),
 }
 
-/// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given: tensors,
-/// and the files and headers that ride along.
+/// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given:
+/// tensors, and the files and headers that ride along.
 ///
 /// # Errors
 /// When the file is damaged (the error says where) or a model cannot be read. Differences to the source are

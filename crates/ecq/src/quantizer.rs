@@ -331,11 +331,12 @@ impl Quantizer {
     /// stays behind when the work is cancelled or fails, for [`resume`](Self::resume).
     ///
     /// # Errors
-    /// [`InvalidOption`](ErrorKind::InvalidOption) when an option has a value that it cannot have, the rate is
-    /// out of reach, or `dest` is there (see [`replace`](Self::replace)), an input, or a folder, [`Cancelled`](ErrorKind::Cancelled), [`Damaged`](ErrorKind::Damaged) when a tensor of
-    /// the checkpoint cannot be read, [`Calibration`](ErrorKind::Calibration) when the model cannot be
-    /// calibrated, [`Resume`](ErrorKind::Resume) when `DEST.partial` belongs to a run with other options or
-    /// is in use, [`Io`](ErrorKind::Io). Nothing is left under `dest`.
+    /// [`InvalidOption`](ErrorKind::InvalidOption) when an option has a value that it cannot have, the rate
+    /// is out of reach, or `dest` is there (see [`replace`](Self::replace)), an input, or a folder,
+    /// [`Cancelled`](ErrorKind::Cancelled), [`Damaged`](ErrorKind::Damaged) when a tensor of the checkpoint
+    /// cannot be read, [`Calibration`](ErrorKind::Calibration) when the model cannot be calibrated,
+    /// [`Resume`](ErrorKind::Resume) when `DEST.partial` belongs to a run with other options or is in use,
+    /// [`Io`](ErrorKind::Io). Nothing is left under `dest`.
     pub fn write(&self, dest: impl AsRef<Path>) -> Result<PackReport> {
         self.run(Some(dest.as_ref()))
     }

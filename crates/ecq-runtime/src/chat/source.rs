@@ -1,13 +1,14 @@
 //! Rewrites the source of a template so that expressions mean what they mean in Python.
 //!
-//! minijinja fixes what its operators do. Here they become calls of our own functions: `a + b`, `a ~ b`,
-//! `a * b` and `a % b` (they format strings and count what is made), slices, methods of mappings that a key of
-//! the same name would hide, what a loop goes through, and values that are kept in a namespace. The tag
+//! minijinja fixes what its operators do. Here they become calls of our own functions: `a + b`, `a ~ b`, `a *
+//! b` and `a % b` (they format strings and count what is made), slices, methods of mappings that a key of the
+//! same name would hide, what a loop goes through, and values that are kept in a namespace. The tag
 //! `generation` of transformers becomes `with`, which also is a scope of its own. Line breaks are `\n`, as
 //! Jinja2's lexer makes them.
 //!
-//! Grammar: `jinja2/parser.py` and `jinja2/lexer.py` of Jinja2 3.1. A tag that this grammar does not accept is an
-//! error: nothing else reaches minijinja, whose own slices can panic and whose own operators have no bounds.
+//! Grammar: `jinja2/parser.py` and `jinja2/lexer.py` of Jinja2 3.1. A tag that this grammar does not accept
+//! is an error: nothing else reaches minijinja, whose own slices can panic and whose own operators have no
+//! bounds.
 
 use std::fmt::Write;
 

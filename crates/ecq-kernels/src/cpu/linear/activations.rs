@@ -13,12 +13,13 @@ const LARGEST: f32 = 127.0;
 pub enum Precision {
     /// Weights and activations in single precision.
     F32,
-    /// Activations as eight-bit integers in blocks of 32 columns with a scale each, codes as they are, exact integer
-    /// sums within a block.
+    /// Activations as eight-bit integers in blocks of 32 columns with a scale each, codes as they are, exact
+    /// integer sums within a block.
     I8,
 }
 
-/// Rows of activations, prepared once for all products that read them; buffers are kept from one use to the next.
+/// Rows of activations, prepared once for all products that read them; buffers are kept from one use to the
+/// next.
 #[derive(Debug, Clone)]
 pub struct Activations {
     precision: Precision,
@@ -74,11 +75,11 @@ impl Activations {
         activations
     }
 
-    /// Takes `x`, `[rows][cols]`, each column times its scale where there are `col_scales`: those of the matrices that
-    /// will read it (see [`Linear::col_scales`](super::Linear::col_scales)).
+    /// Takes `x`, `[rows][cols]`, each column times its scale where there are `col_scales`: those of the
+    /// matrices that will read it (see [`Linear::col_scales`](super::Linear::col_scales)).
     ///
-    /// An integer is `round(127 x / m)`, ties to even, with `m` the largest magnitude of its block; its scale is
-    /// `m / 127`. A number that is not finite makes the sums of its block not finite.
+    /// An integer is `round(127 x / m)`, ties to even, with `m` the largest magnitude of its block; its scale
+    /// is `m / 127`. A number that is not finite makes the sums of its block not finite.
     ///
     /// # Panics
     /// When `x` does not hold `rows * cols` numbers, or there are not `cols` scales.

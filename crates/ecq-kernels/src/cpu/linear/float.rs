@@ -1,8 +1,8 @@
-//! Products in single precision: a panel of 16 rows is expanded, some columns at a time, to weights that stay in the
-//! first-level cache, and multiplied with every row of activations.
+//! Products in single precision: a panel of 16 rows is expanded, some columns at a time, to weights that stay
+//! in the first-level cache, and multiplied with every row of activations.
 //!
-//! Each row has two sums, column `k` goes to sum `k mod 2`, ascending, product and sum rounded once; then `s0 + s1`, and on the
-//! uniform grid times the step. Every instruction set gives the same bits.
+//! Each row has two sums, column `k` goes to sum `k mod 2`, ascending, product and sum rounded once; then `s0
+//! + s1`, and on the uniform grid times the step. Every instruction set gives the same bits.
 
 use super::activations::Activations;
 use super::side::{PANEL, Side};
@@ -31,8 +31,8 @@ impl FloatScratch {
     }
 }
 
-/// Multiplies a panel of `rows` rows with every row of `x` into `y[row of x][at..]`, each `stride` long; `expand` makes
-/// the weights of some columns, `[columns][16]`, and `factors` scale the rows at the end.
+/// Multiplies a panel of `rows` rows with every row of `x` into `y[row of x][at..]`, each `stride` long;
+/// `expand` makes the weights of some columns, `[columns][16]`, and `factors` scale the rows at the end.
 pub(super) fn panel(
     isa: Isa,
     x: &Activations,
@@ -72,8 +72,8 @@ pub(super) fn panel(
     }
 }
 
-/// The weights of columns `columns` of panel `number`, whose codes lie in quads at one byte a code; those of the uniform
-/// grid without step and column scale.
+/// The weights of columns `columns` of panel `number`, whose codes lie in quads at one byte a code; those of
+/// the uniform grid without step and column scale.
 pub(super) fn expand_codes(
     isa: Isa,
     side: &Side,
@@ -180,8 +180,8 @@ with_features!(
     "avx512f,avx512bw,avx512vl,avx512vnni"
 );
 
-/// Adds the products of some columns with every row of activations to its sums; rows go together, so that they share what
-/// is loaded of the weights.
+/// Adds the products of some columns with every row of activations to its sums; rows go together, so that
+/// they share what is loaded of the weights.
 ///
 /// # Safety
 /// The caller enables the instruction set of `V`.
@@ -292,7 +292,8 @@ unsafe fn expand<V: Vector>(
     assert_eq!(weights.len(), columns.len() * PANEL);
     let scales = side.scales.panel(number);
     let biases = side.biases.as_ref().map(|biases| (biases.dtype, biases.panel(number)));
-    // SAFETY: the assertions cover quads and weights; a column inside the matrix has its group in the panel's side data.
+    // SAFETY: the assertions cover quads and weights; a column inside the matrix has its group in the panel's
+    // side data.
     unsafe {
         let zero = V::splat(-side.zero);
         let mut col = columns.start;
