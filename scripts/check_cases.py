@@ -102,7 +102,9 @@ CASES = {
     "F6_generation_tag": has("DUMP:user:Hello:END"),
     "F7_pad_and_unk_token": has("DUMP:[<pad>][<unk>]:END"),
     "F9_string_methods": has("DUMP:a-b bc xy:END"),
-    "G10_inspect_what_is_no_ecq": has("is a GGUF file; an .ecq file is expected", no=("os error", "100000000")),
+    "G10_inspect_what_is_no_ecq": has(
+        "is a GGUF file; an .ecq file is expected", no=("os error", "100000000")
+    ),
     "G1_stale_index": lambda text: codes(text)[-1:] == [0],
     "G3_empty_tensor": lambda text: codes(text)[-1:] == [0],
     "G4_gptq_zero_bias": lambda text: '"nll"' in text,
@@ -140,17 +142,21 @@ def run(name):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("cases", type=Path)
-    parser.add_argument("--ecq", type=lambda path: Path(path).resolve(), default=Path("target/debug/ecq").resolve())
+    parser.add_argument("--ecq", type=Path, default=Path("target/debug/ecq"))
     parser.add_argument("--only", nargs="+", default=sorted(CASES))
     parser.add_argument("--verbose", action="store_true", help="print what wrong ones print")
     OPTIONS = parser.parse_args()
+    OPTIONS.ecq = OPTIONS.ecq.resolve()
     with ThreadPoolExecutor(2) as pool:
         outputs = dict(zip(OPTIONS.only, pool.map(run, OPTIONS.only)))
     wrong = [name for name in OPTIONS.only if not CASES[name](outputs[name])]
     for name in OPTIONS.only:
-        said = [line for line in outputs[name].splitlines() if line.strip() and not line.startswith("reference")]
+        lines = (line for line in outputs[name].splitlines() if line.strip())
+        said = [line for line in lines if not line.startswith("reference")]
         print(f"{'WRONG' if name in wrong else 'right':6} {name:36} {(said or ['(nothing)'])[-1][-64:]}")
         if OPTIONS.verbose and name in wrong:
             print("    " + "\n    ".join(outputs[name].splitlines()[-12:]))

@@ -74,18 +74,7 @@ impl Bar {
 
     /// For a job of several steps.
     pub fn of_job(json: bool, steps: &'static [Step]) -> Self {
-        let state = State {
-            bar: ProgressBar::hidden(),
-            begun: Instant::now(),
-            step: 0,
-            stages: 0,
-            words: "",
-            done: 0,
-            total: 0,
-            item: String::new(),
-            fraction: 0.0,
-        };
-        Self { state: Mutex::new(state), steps, visible: !json && std::io::stderr().is_terminal() }
+        Self { state: Mutex::new(State::new()), steps, visible: !json && std::io::stderr().is_terminal() }
     }
 
     /// Says on a terminal that something goes on until the bar is dropped or the next stage begins.
@@ -102,6 +91,21 @@ impl Bar {
 }
 
 impl State {
+    /// Nothing has begun.
+    fn new() -> Self {
+        Self {
+            bar: ProgressBar::hidden(),
+            begun: Instant::now(),
+            step: 0,
+            stages: 0,
+            words: "",
+            done: 0,
+            total: 0,
+            item: String::new(),
+            fraction: 0.0,
+        }
+    }
+
     /// The step that a stage belongs to: this one or a later one. Stages that no step names belong to this.
     fn enter(&mut self, stage: &'static str, steps: &[Step]) {
         let later = steps.iter().skip(self.step).position(|step| step.stages.contains(&stage));
@@ -216,23 +220,9 @@ impl Drop for Bar {
 mod tests {
     use super::*;
 
-    fn state() -> State {
-        State {
-            bar: ProgressBar::hidden(),
-            begun: Instant::now(),
-            step: 0,
-            stages: 0,
-            words: "",
-            done: 0,
-            total: 0,
-            item: String::new(),
-            fraction: 0.0,
-        }
-    }
-
     #[test]
     fn a_line_counts_the_steps_of_the_whole_job() {
-        let mut state = state();
+        let mut state = State::new();
         for stage in ["packing", "assembling", "calibrating", "measuring", "probing"] {
             state.enter(stage, CALIBRATING);
         }

@@ -1,8 +1,11 @@
 //! Text, evaluation, measurements: what scripts get, and what people are told when it does not work.
 
+mod common;
+
+use common::{Folder, embedded};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,26 +32,7 @@ fn refusal(args: &[&str], code: i32, kind: &str) -> String {
     error["message"].as_str().unwrap().to_owned()
 }
 
-fn embedded() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/tiny.ecq");
-    path.to_str().unwrap().to_owned()
-}
-
-struct Folder(tempfile::TempDir);
-
 impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn name(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
     /// The embedded model on 4-bit codes.
     fn quantized(&self) -> String {
         let file = self.name("tiny4.ecq");

@@ -1,9 +1,12 @@
 //! What a first-time user meets: outputs that would overwrite, limits, defaults, prompts, conversations.
 
+mod common;
+
+use common::{Folder, embedded};
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 fn command() -> Command {
@@ -52,25 +55,7 @@ fn with_input(args: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-fn embedded() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/tiny.ecq").to_str().unwrap().to_owned()
-}
-
-struct Folder(tempfile::TempDir);
-
 impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn name(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
     /// A GGUF file that can be coded, though it is no model that runs.
     fn gguf(&self) -> String {
         let file = self.name("m.gguf");

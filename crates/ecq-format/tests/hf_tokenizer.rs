@@ -8,22 +8,10 @@ use serde_json::{Value, json};
 fn facts(model: &str, tokens: &[(&str, i32, f32)]) -> TokenizerFacts {
     TokenizerFacts {
         model: model.to_owned(),
-        pre: None,
         tokens: tokens.iter().map(|token| token.0.to_owned()).collect(),
         token_types: tokens.iter().map(|token| token.1).collect(),
         scores: tokens.iter().map(|token| token.2).collect(),
-        merges: Vec::new(),
-        bos: None,
-        eos: None,
-        eot: None,
-        eom: None,
-        unk: None,
-        pad: None,
-        sep: None,
-        mask: None,
-        add_bos: None,
-        add_eos: None,
-        add_space_prefix: None,
+        ..TokenizerFacts::default()
     }
 }
 

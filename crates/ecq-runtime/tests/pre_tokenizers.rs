@@ -10,19 +10,8 @@ fn facts(pre: &str) -> TokenizerFacts {
         pre: Some(pre.to_owned()),
         tokens: vec!["<s>".to_owned(), "a".to_owned()],
         token_types: vec![3, 1],
-        scores: Vec::new(),
-        merges: Vec::new(),
         bos: Some(0),
-        eos: None,
-        eot: None,
-        eom: None,
-        unk: None,
-        pad: None,
-        sep: None,
-        mask: None,
-        add_bos: None,
-        add_eos: None,
-        add_space_prefix: None,
+        ..TokenizerFacts::default()
     }
 }
 

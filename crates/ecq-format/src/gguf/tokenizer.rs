@@ -7,7 +7,7 @@ use super::{Gguf, Result};
 use serde::{Deserialize, Serialize};
 
 /// The `tokenizer.ggml.*` keys of a file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TokenizerFacts {
     /// `gpt2` (byte-level BPE), `llama` (SentencePiece), ...
     pub model: String,
