@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 /// What a tensor is to the model; sizes are reported by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum TensorKind {
     /// A projection inside a block (q, k, v, o, gate, up, down and their like).
     Linear,
     /// The token embedding or the output head.
@@ -55,7 +55,7 @@ pub fn packed_row_bytes(cols: usize, bits: u32) -> usize {
 /// Which symbol goes to which lane of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Order {
+pub enum LaneOrder {
     /// Lane `l` holds rows `l`, `l + lanes`, `l + 2 lanes`, ... of the tile, each from its first column on.
     Rows,
     /// Symbol `i` of the tile (row-major) goes to lane `i mod lanes`.
@@ -73,7 +73,7 @@ pub struct Tile {
     /// Interleaved coder states that share the tile's stream, 1 to 256.
     pub lanes: u16,
     /// Which symbol goes to which lane.
-    pub order: Order,
+    pub order: LaneOrder,
 }
 
 impl Tile {
@@ -149,16 +149,16 @@ pub enum GridEntry {
 
 impl GridEntry {
     /// The parts that hold the grid's side data.
-    pub fn parts(&self) -> Vec<Part> {
-        let mut parts = vec![Part::Scales];
+    pub fn parts(&self) -> Vec<TensorPart> {
+        let mut parts = vec![TensorPart::Scales];
         match *self {
             Self::AffineGroups { zero: Some(_), .. } => {}
-            Self::AffineGroups { zero: None, .. } => parts.push(Part::Biases),
+            Self::AffineGroups { zero: None, .. } => parts.push(TensorPart::Biases),
             Self::UniformRows { columns, levels, outliers, .. } => {
                 let optional = [
-                    (columns.is_some(), Part::Columns),
-                    (levels.is_some(), Part::Levels),
-                    (outliers.is_some(), Part::Outliers),
+                    (columns.is_some(), TensorPart::Columns),
+                    (levels.is_some(), TensorPart::Levels),
+                    (outliers.is_some(), TensorPart::Outliers),
                 ];
                 parts.extend(optional.into_iter().filter(|(there, _)| *there).map(|(_, part)| part));
             }
@@ -229,7 +229,7 @@ pub struct RawEntry {
 /// What the bytes of an encoded tensor hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "content", rename_all = "snake_case")]
-pub enum Content {
+pub enum TensorContent {
     /// Integer codes on a grid.
     Codes {
         /// Layout of the stream.
@@ -249,16 +249,16 @@ pub enum Content {
     Raw(RawEntry),
 }
 
-impl Content {
+impl TensorContent {
     /// The parts that a tensor of this content has, in ascending order.
-    pub fn parts(&self) -> Vec<Part> {
+    pub fn parts(&self) -> Vec<TensorPart> {
         let Self::Codes { coding, grid, .. } = self else {
-            return vec![Part::Stream];
+            return vec![TensorPart::Stream];
         };
         let mut parts = grid.parts();
-        parts.push(Part::Stream);
+        parts.push(TensorPart::Stream);
         if *coding != Coding::Packed {
-            parts.extend([Part::Table, Part::Index]);
+            parts.extend([TensorPart::Table, TensorPart::Index]);
         }
         parts.sort_unstable();
         parts
@@ -268,7 +268,7 @@ impl Content {
 /// A named byte string of an encoded tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub enum TensorPart {
     /// Coded symbols.
     Stream,
     /// Where each tile (and lane) starts in the stream.
@@ -287,7 +287,7 @@ pub enum Part {
     Outliers,
 }
 
-impl Part {
+impl TensorPart {
     /// All parts, in the order in which they lie in a file.
     pub const ALL: [Self; 8] = [
         Self::Table,
@@ -317,17 +317,17 @@ impl Part {
 
 /// What is known of an encoded tensor without its bytes; the JSON entry of the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct TensorEntry {
     /// What the tensor is to the model.
-    pub kind: Kind,
+    pub kind: TensorKind,
     /// Rows, columns.
     pub shape: [usize; 2],
     /// What the bytes hold.
     #[serde(flatten)]
-    pub content: Content,
+    pub content: TensorContent,
 }
 
-impl Entry {
+impl TensorEntry {
     /// Number of weights.
     pub fn weights(&self) -> u64 {
         self.shape[0] as u64 * self.shape[1] as u64
@@ -344,12 +344,12 @@ impl Entry {
             _ => return Err(CoreError::Shape { rows, cols }),
         }
         let (coding, alphabet, tile, classes, grid) = match &self.content {
-            Content::Codes { coding, alphabet, tile, classes, grid } => {
+            TensorContent::Codes { coding, alphabet, tile, classes, grid } => {
                 (coding, alphabet, tile, classes, grid)
             }
             // No source type spends more than 8 bytes on a weight.
-            Content::Raw(raw) if raw.bytes <= 8 * self.weights() => return Ok(()),
-            Content::Raw(raw) => {
+            TensorContent::Raw(raw) if raw.bytes <= 8 * self.weights() => return Ok(()),
+            TensorContent::Raw(raw) => {
                 let expected = "at most 8 bytes a weight";
                 return Err(CoreError::Parameter { what: "raw bytes", found: raw.bytes, expected });
             }
@@ -376,14 +376,14 @@ impl Entry {
 
     /// The length in bytes of a part where it follows from these facts alone; they must have passed
     /// [`check`](Self::check).
-    pub(crate) fn part_bytes(&self, part: Part) -> Option<usize> {
+    pub(crate) fn part_bytes(&self, part: TensorPart) -> Option<usize> {
         let [rows, cols] = self.shape;
-        let Content::Codes { coding, alphabet, tile, .. } = &self.content else { return None };
+        let TensorContent::Codes { coding, alphabet, tile, .. } = &self.content else { return None };
         match (part, coding) {
-            (Part::Stream, Coding::Packed) => {
+            (TensorPart::Stream, Coding::Packed) => {
                 Some(rows.saturating_mul(packed_row_bytes(cols, code_bits(*alphabet))))
             }
-            (Part::Index, _) => Some(tile.count(rows, cols).saturating_mul(4)),
+            (TensorPart::Index, _) => Some(tile.count(rows, cols).saturating_mul(4)),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-use crate::Part;
+use crate::TensorPart;
 use thiserror::Error;
 
 /// What can be wrong with the facts a noun is made from.
@@ -48,15 +48,15 @@ pub enum CoreError {
     },
     /// A part that the content asks for is not there.
     #[error("part `{}` is missing", .0.name())]
-    MissingPart(Part),
+    MissingPart(TensorPart),
     /// A part is there that the content does not ask for.
     #[error("part `{}` belongs to no such content", .0.name())]
-    StrayPart(Part),
+    StrayPart(TensorPart),
     /// A part has not the length that the facts ask for.
     #[error("part `{}` has {found} bytes, {expected} expected", part.name())]
     PartLength {
         /// The part.
-        part: Part,
+        part: TensorPart,
         /// Its length in bytes.
         found: usize,
         /// The length expected in bytes.

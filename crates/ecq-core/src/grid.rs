@@ -260,7 +260,7 @@ impl FloatVec {
     }
 
     /// Rounds `values` to the nearest of `dtype`, ties to even.
-    pub fn of(dtype: FloatType, values: &[f32]) -> Self {
+    pub fn from_f32(dtype: FloatType, values: &[f32]) -> Self {
         let bytes = match dtype {
             FloatType::F16 => values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect(),
             FloatType::Bf16 => values.iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()).collect(),

@@ -14,9 +14,10 @@ mod tensor;
 pub use codes::Codes;
 pub use element::{Activation, Element, RotaryPairs};
 pub use encoded::{
-    Coding, Content, Entry, GridEntry, Kind, Order, Part, RawEntry, Tile, code_bits, packed_row_bytes,
+    Coding, GridEntry, LaneOrder, RawEntry, TensorContent, TensorEntry, TensorKind, TensorPart, Tile,
+    code_bits, packed_row_bytes,
 };
 pub use error::CoreError;
 pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid, Outlier, UniformRows};
 pub use limits::Limits;
-pub use tensor::{EncodedTensor, Parts};
+pub use tensor::{EncodedTensor, TensorParts};

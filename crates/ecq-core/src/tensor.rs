@@ -1,9 +1,9 @@
-use crate::{CoreError, Entry, Limits, Part};
+use crate::{CoreError, Limits, TensorEntry, TensorPart};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// The byte strings of an encoded tensor; cheap to clone (reference-counted, possibly memory-mapped).
-pub type Parts = BTreeMap<Part, Bytes>;
+pub type TensorParts = BTreeMap<TensorPart, Bytes>;
 
 /// One weight matrix in its encoded form: facts and bytes.
 ///
@@ -12,17 +12,17 @@ pub type Parts = BTreeMap<Part, Bytes>;
 /// bytes say is checked by whoever decodes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedTensor {
-    entry: Entry,
-    parts: Parts,
+    entry: TensorEntry,
+    parts: TensorParts,
 }
 
 impl EncodedTensor {
     /// Checks facts and bytes, under the default limits.
     ///
     /// # Errors
-    /// When the facts do not hold (see [`Entry::check`]), a part is missing, a part belongs to no such
+    /// When the facts do not hold (see [`TensorEntry::check`]), a part is missing, a part belongs to no such
     /// content, or a part has not the length that follows from the facts.
-    pub fn new(entry: Entry, parts: Parts) -> Result<Self, CoreError> {
+    pub fn new(entry: TensorEntry, parts: TensorParts) -> Result<Self, CoreError> {
         Self::within(entry, parts, &Limits::default())
     }
 
@@ -30,7 +30,7 @@ impl EncodedTensor {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn within(entry: Entry, parts: Parts, limits: &Limits) -> Result<Self, CoreError> {
+    pub fn within(entry: TensorEntry, parts: TensorParts, limits: &Limits) -> Result<Self, CoreError> {
         entry.check(limits)?;
         let wanted = entry.content.parts();
         if let Some(&stray) = parts.keys().find(|part| !wanted.contains(part)) {
@@ -49,7 +49,7 @@ impl EncodedTensor {
     }
 
     /// The facts.
-    pub fn entry(&self) -> &Entry {
+    pub fn entry(&self) -> &TensorEntry {
         &self.entry
     }
 
@@ -59,7 +59,7 @@ impl EncodedTensor {
     }
 
     /// The byte strings, those that the content asks for.
-    pub fn parts(&self) -> &Parts {
+    pub fn parts(&self) -> &TensorParts {
         &self.parts
     }
 
@@ -67,12 +67,12 @@ impl EncodedTensor {
     ///
     /// # Errors
     /// When the content asks for no such part.
-    pub fn part(&self, part: Part) -> Result<&Bytes, CoreError> {
+    pub fn part(&self, part: TensorPart) -> Result<&Bytes, CoreError> {
         self.parts.get(&part).ok_or(CoreError::MissingPart(part))
     }
 
     /// Facts and bytes apart, to make another tensor of them.
-    pub fn into_parts(self) -> (Entry, Parts) {
+    pub fn into_parts(self) -> (TensorEntry, TensorParts) {
         (self.entry, self.parts)
     }
 
@@ -85,14 +85,14 @@ impl EncodedTensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Coding, Content, FloatType, GridEntry, Kind, Order, RawEntry, Tile};
+    use crate::{Coding, FloatType, GridEntry, LaneOrder, RawEntry, TensorContent, TensorKind, Tile};
 
     /// 5 x 12 codes below 9 in three tiles, the lengths of parts right.
-    fn sound(coding: Coding) -> (Entry, Parts) {
-        let content = Content::Codes {
+    fn sound(coding: Coding) -> (TensorEntry, TensorParts) {
+        let content = TensorContent::Codes {
             coding,
             alphabet: 9,
-            tile: Tile { rows: 2, cols: 12, lanes: 2, order: Order::Rows },
+            tile: Tile { rows: 2, cols: 12, lanes: 2, order: LaneOrder::Rows },
             classes: None,
             grid: GridEntry::AffineGroups {
                 bits: 4,
@@ -102,11 +102,11 @@ mod tests {
                 zeros: false,
             },
         };
-        let entry = Entry { kind: Kind::Linear, shape: [5, 12], content };
+        let entry = TensorEntry { kind: TensorKind::Linear, shape: [5, 12], content };
         // Codes below 9 take four bits.
         let length = |part| match part {
-            Part::Index => 3 * 4,
-            Part::Stream => 5 * 6,
+            TensorPart::Index => 3 * 4,
+            TensorPart::Stream => 5 * 6,
             _ => 7,
         };
         let parts = entry.content.parts().into_iter();
@@ -114,7 +114,10 @@ mod tests {
         (entry, parts)
     }
 
-    fn edited(coding: Coding, edit: impl Fn(&mut Entry, &mut Parts)) -> Result<EncodedTensor, CoreError> {
+    fn edited(
+        coding: Coding,
+        edit: impl Fn(&mut TensorEntry, &mut TensorParts),
+    ) -> Result<EncodedTensor, CoreError> {
         let (mut entry, mut parts) = sound(coding);
         edit(&mut entry, &mut parts);
         EncodedTensor::new(entry, parts)
@@ -127,7 +130,7 @@ mod tests {
             let tensor = EncodedTensor::new(entry.clone(), parts.clone()).unwrap();
             assert_eq!((tensor.entry(), tensor.parts(), tensor.shape()), (&entry, &parts, [5, 12]));
             assert_eq!(tensor.bytes(), parts.values().map(|bytes| bytes.len() as u64).sum());
-            assert_eq!(tensor.part(Part::Levels), Err(CoreError::MissingPart(Part::Levels)));
+            assert_eq!(tensor.part(TensorPart::Levels), Err(CoreError::MissingPart(TensorPart::Levels)));
             assert_eq!(tensor.into_parts(), (entry, parts));
         }
     }
@@ -136,7 +139,7 @@ mod tests {
     fn parts_are_those_that_the_content_asks_for() {
         for coding in Coding::ALL {
             let wanted = sound(coding).0.content.parts();
-            for part in Part::ALL {
+            for part in TensorPart::ALL {
                 let result = match wanted.contains(&part) {
                     true => edited(coding, |_, parts| drop(parts.remove(&part))),
                     false => edited(coding, |_, parts| drop(parts.insert(part, Bytes::new()))),
@@ -154,15 +157,18 @@ mod tests {
     fn lengths_follow_from_the_facts() {
         let with = |coding, part, n| edited(coding, |_, parts| drop(parts.insert(part, vec![0; n].into())));
         for n in (0..64).filter(|&n| n != 30) {
-            let expected = CoreError::PartLength { part: Part::Stream, found: n, expected: 30 };
-            assert_eq!(with(Coding::Packed, Part::Stream, n), Err(expected));
+            let expected = CoreError::PartLength { part: TensorPart::Stream, found: n, expected: 30 };
+            assert_eq!(with(Coding::Packed, TensorPart::Stream, n), Err(expected));
         }
         for coding in [Coding::Rans, Coding::Prefix, Coding::Archive] {
             for n in (0..64).filter(|&n| n != 12) {
-                let expected = CoreError::PartLength { part: Part::Index, found: n, expected: 12 };
-                assert_eq!(with(coding, Part::Index, n), Err(expected));
+                let expected = CoreError::PartLength { part: TensorPart::Index, found: n, expected: 12 };
+                assert_eq!(with(coding, TensorPart::Index, n), Err(expected));
             }
-            assert!(with(coding, Part::Stream, 0).is_ok(), "how long a stream is, only its decoder knows");
+            assert!(
+                with(coding, TensorPart::Stream, 0).is_ok(),
+                "how long a stream is, only its decoder knows"
+            );
         }
     }
 
@@ -177,9 +183,9 @@ mod tests {
         let refused = EncodedTensor::within(entry, parts, &limits);
         assert_eq!(refused, Err(CoreError::Shape { rows: 5, cols: 12 }));
         let raw = |bytes| {
-            let content = Content::Raw(RawEntry { dtype: "f32".to_owned(), bytes });
-            let entry = Entry { kind: Kind::Other, shape: [5, 12], content };
-            EncodedTensor::new(entry, Parts::from([(Part::Stream, Bytes::new())]))
+            let content = TensorContent::Raw(RawEntry { dtype: "f32".to_owned(), bytes });
+            let entry = TensorEntry { kind: TensorKind::Other, shape: [5, 12], content };
+            EncodedTensor::new(entry, TensorParts::from([(TensorPart::Stream, Bytes::new())]))
         };
         assert!(raw(240).is_ok());
         assert!(matches!(raw(u64::MAX), Err(CoreError::Parameter { what: "raw bytes", .. })));

@@ -19,7 +19,7 @@ const ORDER: [usize; WORD_CODES] = [0, 2, 4, 6, 1, 3, 5, 7];
 
 /// Shape and grid of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layer {
+pub struct AwqLayer {
     /// Columns of a group, all groups alike.
     pub group_size: usize,
     /// Columns (input features).
@@ -30,7 +30,7 @@ pub struct Layer {
 
 /// The bytes of a layer's tensors as they lie in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Packed {
+pub struct AwqTensors {
     /// i32 `[inputs, outputs / 8]`.
     pub qweight: Vec<u8>,
     /// i32 `[groups, outputs / 8]`.
@@ -39,7 +39,7 @@ pub struct Packed {
     pub scales: FloatVec,
 }
 
-impl Layer {
+impl AwqLayer {
     /// Groups of a row.
     pub fn groups(&self) -> usize {
         self.inputs / self.group_size
@@ -64,7 +64,7 @@ impl Layer {
     ///
     /// # Errors
     /// When the layout has no such layer, or a length is not that of the shape.
-    pub fn unpack(&self, packed: &Packed) -> Result<(Codes, AffineGroups), CoreError> {
+    pub fn unpack(&self, packed: &AwqTensors) -> Result<(Codes, AffineGroups), CoreError> {
         self.check()?;
         let Self { group_size, inputs, outputs } = *self;
         let groups = self.groups();
@@ -82,7 +82,7 @@ impl Layer {
     ///
     /// # Errors
     /// When the layout has no such layer, codes or grid are not of this layer, or a zero point is no code.
-    pub fn pack(&self, codes: &Codes, grid: &AffineGroups) -> Result<Packed, CoreError> {
+    pub fn pack(&self, codes: &Codes, grid: &AffineGroups) -> Result<AwqTensors, CoreError> {
         self.check()?;
         let Self { group_size, inputs, outputs } = *self;
         let shape = (codes.rows(), codes.cols(), grid.bits, grid.group_size);
@@ -96,7 +96,7 @@ impl Layer {
             let expected = "a code";
             return Err(CoreError::Parameter { what: "zero point", found: found.into(), expected });
         }
-        Ok(Packed {
+        Ok(AwqTensors {
             qweight: to_words(&transpose::<1>(codes.symbols(), outputs, inputs)),
             qzeros: to_words(&zeros),
             scales: turned(&grid.scales, outputs, groups)?,

@@ -14,7 +14,7 @@ use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatVec};
 
 /// How zero points are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
+pub enum GptqVersion {
     /// Less one.
     V1,
     /// As they are.
@@ -23,7 +23,7 @@ pub enum Version {
 
 /// Shape and grid of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layer {
+pub struct GptqLayer {
     /// Width of a code: 2, 3, 4 or 8 bits.
     pub bits: u8,
     /// Columns of a group, all groups alike.
@@ -33,12 +33,12 @@ pub struct Layer {
     /// Rows (output features).
     pub outputs: usize,
     /// How zero points are stored.
-    pub version: Version,
+    pub version: GptqVersion,
 }
 
 /// The bytes of a layer's tensors as they lie in a file; `g_idx` follows from the group size.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Packed {
+pub struct GptqTensors {
     /// i32 `[inputs * bits / 32, outputs]`.
     pub qweight: Vec<u8>,
     /// i32 `[groups, outputs * bits / 32]`.
@@ -48,26 +48,26 @@ pub struct Packed {
 }
 
 /// Whether GPTQ packs codes of `bits` bits.
-pub fn has_bits(bits: u8) -> bool {
+pub fn supports_bits(bits: u8) -> bool {
     matches!(bits, 2 | 3 | 4 | 8)
 }
 
 /// Whether version 1 can say the zero points in `qzeros` without doubt.
 ///
 /// It stores each less one, so the largest field means either 2^bits or 0; readers disagree on which.
-pub fn zeros_are_plain(bits: u8, version: Version, qzeros: &[u8]) -> bool {
+pub fn zeros_are_unambiguous(bits: u8, version: GptqVersion, qzeros: &[u8]) -> bool {
     let last = ((1u16 << bits) - 1) as u8;
-    version == Version::V2 || !bit_stream::unpack(bits, qzeros).contains(&last)
+    version == GptqVersion::V2 || !bit_stream::unpack(bits, qzeros).contains(&last)
 }
 
-impl Layer {
+impl GptqLayer {
     /// Groups of a row.
     pub fn groups(&self) -> usize {
         self.inputs / self.group_size
     }
 
     fn check(&self) -> Result<(), CoreError> {
-        if !has_bits(self.bits) {
+        if !supports_bits(self.bits) {
             let found = self.bits.into();
             return Err(CoreError::Parameter { what: "bits", found, expected: "2, 3, 4 or 8" });
         }
@@ -103,8 +103,8 @@ impl Layer {
     fn plain_zeros(&self, qzeros: &[u8]) -> Result<Vec<u8>, CoreError> {
         let Self { bits, version, .. } = *self;
         let mut zeros = bit_stream::unpack(bits, qzeros);
-        if version == Version::V1 {
-            if !zeros_are_plain(bits, version, qzeros) {
+        if version == GptqVersion::V1 {
+            if !zeros_are_unambiguous(bits, version, qzeros) {
                 let found = (1u64 << bits) - 1;
                 let expected = "below 2^bits - 1 where zero points are stored less one";
                 return Err(CoreError::Parameter { what: "stored zero point", found, expected });
@@ -119,8 +119,8 @@ impl Layer {
     ///
     /// # Errors
     /// When the layout has no such layer, a length is not that of the shape, or a zero point is not plain
-    /// ([`zeros_are_plain`]).
-    pub fn unpack(&self, packed: &Packed) -> Result<(Codes, AffineGroups), CoreError> {
+    /// ([`zeros_are_unambiguous`]).
+    pub fn unpack(&self, packed: &GptqTensors) -> Result<(Codes, AffineGroups), CoreError> {
         self.check()?;
         let Self { bits, group_size, inputs, outputs, .. } = *self;
         let groups = self.groups();
@@ -141,7 +141,7 @@ impl Layer {
     /// # Errors
     /// When the layout has no such layer, codes or grid are not of this layer, or a zero point cannot be
     /// stored.
-    pub fn pack(&self, codes: &Codes, grid: &AffineGroups) -> Result<Packed, CoreError> {
+    pub fn pack(&self, codes: &Codes, grid: &AffineGroups) -> Result<GptqTensors, CoreError> {
         self.check()?;
         let Self { bits, group_size, inputs, outputs, version } = *self;
         let shape = (codes.rows(), codes.cols(), grid.bits, grid.group_size);
@@ -151,7 +151,7 @@ impl Layer {
         grid.check(outputs, inputs)?;
         let groups = self.groups();
         let row_words = inputs * usize::from(bits) / 32;
-        let least = if version == Version::V1 { 1 } else { 0 };
+        let least = if version == GptqVersion::V1 { 1 } else { 0 };
         let most = ((1u16 << bits) - 1) as u8;
         let mut zeros = to_zeros(&grid.biases, groups, outputs)?;
         if let Some(&found) = zeros.iter().find(|zero| !(least..=most).contains(*zero)) {
@@ -159,7 +159,7 @@ impl Layer {
             return Err(CoreError::Parameter { what: "zero point", found: found.into(), expected });
         }
         zeros.iter_mut().for_each(|zero| *zero -= least);
-        Ok(Packed {
+        Ok(GptqTensors {
             qweight: transpose::<4>(&bit_stream::pack(bits, codes.symbols()), outputs, row_words),
             qzeros: bit_stream::pack(bits, &zeros),
             scales: turned(&grid.scales, outputs, groups)?,
@@ -169,7 +169,7 @@ impl Layer {
 
 /// Shape of a layer whose groups may be any columns: what act-order makes, or a last group that is shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ActOrderLayer {
+pub struct GptqActOrderLayer {
     /// Width of a code: 2, 3, 4 or 8 bits.
     pub bits: u8,
     /// Groups, whatever their sizes.
@@ -179,20 +179,20 @@ pub struct ActOrderLayer {
     /// Rows (output features).
     pub outputs: usize,
     /// How zero points are stored.
-    pub version: Version,
+    pub version: GptqVersion,
 }
 
-impl ActOrderLayer {
+impl GptqActOrderLayer {
     /// The weights `[outputs, inputs]` in the type of the scales, where column `i` is of group `group_of[i]`.
     ///
     /// Products are computed in single precision and rounded once: what AutoGPTQ multiplies with.
     ///
     /// # Errors
     /// When the layout has no such layer, a length is not that of the shape, a group is none of the layer's,
-    /// or a zero point is not plain ([`zeros_are_plain`]).
-    pub fn dequantize(&self, packed: &Packed, group_of: &[u32]) -> Result<FloatVec, CoreError> {
+    /// or a zero point is not plain ([`zeros_are_unambiguous`]).
+    pub fn dequantize(&self, packed: &GptqTensors, group_of: &[u32]) -> Result<FloatVec, CoreError> {
         let Self { bits, groups, inputs, outputs, version } = *self;
-        let one_group = Layer { bits, group_size: inputs, inputs, outputs, version };
+        let one_group = GptqLayer { bits, group_size: inputs, inputs, outputs, version };
         one_group.check()?;
         let row_words = inputs * usize::from(bits) / 32;
         length("bytes of qweight", packed.qweight.len(), row_words * outputs * 4)?;
@@ -216,7 +216,7 @@ impl ActOrderLayer {
                 packed.scales.get(at) * (f32::from(code) - f32::from(zeros[at]))
             }));
         }
-        Ok(FloatVec::of(packed.scales.dtype(), &weights))
+        Ok(FloatVec::from_f32(packed.scales.dtype(), &weights))
     }
 }
 

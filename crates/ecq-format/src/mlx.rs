@@ -7,14 +7,14 @@ use crate::bit_stream;
 use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatVec};
 
 /// Whether MLX has an affine grid of `bits` bits.
-pub fn has_bits(bits: u8) -> bool {
+pub fn supports_bits(bits: u8) -> bool {
     matches!(bits, 2..=6 | 8)
 }
 
 /// Columns of a row of `words` u32 words that hold codes of `bits` bits; `None` if they are no whole number of eight.
-pub fn cols(words: usize, bits: u8) -> Option<usize> {
+pub fn unpacked_cols(words: usize, bits: u8) -> Option<usize> {
     let packed_bits = words.checked_mul(32)?;
-    let whole = has_bits(bits) && packed_bits.is_multiple_of(usize::from(bits) * bit_stream::CODES);
+    let whole = supports_bits(bits) && packed_bits.is_multiple_of(usize::from(bits) * bit_stream::CODES);
     whole.then(|| packed_bits / usize::from(bits))
 }
 
@@ -25,7 +25,7 @@ pub fn cols(words: usize, bits: u8) -> Option<usize> {
 pub fn unpack(bits: u8, rows: usize, packed: &[u8]) -> Result<Codes, CoreError> {
     check_bits(bits)?;
     let row_words = packed.len() / 4 / rows.max(1);
-    let Some(cols) = cols(row_words, bits).filter(|_| packed.len() == rows * row_words * 4) else {
+    let Some(cols) = unpacked_cols(row_words, bits).filter(|_| packed.len() == rows * row_words * 4) else {
         let expected = "rows of whole words that hold a multiple of eight codes";
         return Err(CoreError::Parameter { what: "packed bytes", found: packed.len() as u64, expected });
     };
@@ -54,7 +54,7 @@ pub fn pack(bits: u8, codes: &Codes) -> Result<Vec<u8>, CoreError> {
 ///
 /// # Errors
 /// As [`unpack`], and when scales and biases are not those of groups of `group_size` columns.
-pub fn join(
+pub fn unpack_weight(
     bits: u8,
     group_size: usize,
     rows: usize,
@@ -69,7 +69,7 @@ pub fn join(
 }
 
 fn check_bits(bits: u8) -> Result<(), CoreError> {
-    if has_bits(bits) {
+    if supports_bits(bits) {
         return Ok(());
     }
     Err(CoreError::Parameter { what: "bits", found: bits.into(), expected: "2, 3, 4, 5, 6 or 8" })

@@ -16,11 +16,11 @@ pub const PACKED_BYTES: usize = BLOCK / 2;
 /// Bytes of a block of GGUF: its scale and its weights.
 const BLOCK_BYTES: usize = 1 + PACKED_BYTES;
 
-/// Blocks as GGUF has them, of the bytes of both tensors; the exact inverse of [`split`].
+/// Blocks as GGUF has them, of the bytes of both tensors; the exact inverse of [`from_gguf_blocks`].
 ///
 /// # Errors
 /// When there is not one scale for every 16 bytes of blocks.
-pub fn join(blocks: &[u8], scales: &[u8]) -> Result<Vec<u8>, CoreError> {
+pub fn to_gguf_blocks(blocks: &[u8], scales: &[u8]) -> Result<Vec<u8>, CoreError> {
     length("bytes of blocks", blocks.len(), scales.len().saturating_mul(PACKED_BYTES))?;
     let mut joined = vec![0; scales.len() * BLOCK_BYTES];
     let blocks = blocks.as_chunks::<PACKED_BYTES>().0.iter().zip(scales);
@@ -38,7 +38,7 @@ pub fn join(blocks: &[u8], scales: &[u8]) -> Result<Vec<u8>, CoreError> {
 ///
 /// # Errors
 /// When the bytes are no whole number of blocks.
-pub fn split(joined: &[u8]) -> Result<(Vec<u8>, Vec<u8>), CoreError> {
+pub fn from_gguf_blocks(joined: &[u8]) -> Result<(Vec<u8>, Vec<u8>), CoreError> {
     let count = joined.len() / BLOCK_BYTES;
     length("bytes of blocks", joined.len(), count * BLOCK_BYTES)?;
     let (mut blocks, mut scales) = (vec![0; count * PACKED_BYTES], Vec::with_capacity(count));
@@ -64,7 +64,7 @@ mod tests {
     fn weights_lie_in_the_order_of_both_layouts() {
         // Code i % 16 at weight i.
         let blocks: Vec<u8> = (0..16).map(|i| (2 * i % 16) | ((2 * i + 1) % 16) << 4).collect();
-        let joined = join(&blocks, &[128]).unwrap();
+        let joined = to_gguf_blocks(&blocks, &[128]).unwrap();
         let mut weights = [0.0; 32];
         dequantize(GgmlType::Mxfp4, &joined, &mut weights).unwrap();
         let of_codes = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0];
@@ -76,17 +76,17 @@ mod tests {
 
     #[test]
     fn lengths_that_do_not_fit_are_refused() {
-        assert!(join(&[0; 15], &[0]).is_err() && join(&[0; 16], &[]).is_err());
-        assert!(split(&[0; 16]).is_err());
-        assert_eq!(join(&[], &[]).unwrap(), Vec::<u8>::new());
+        assert!(to_gguf_blocks(&[0; 15], &[0]).is_err() && to_gguf_blocks(&[0; 16], &[]).is_err());
+        assert!(from_gguf_blocks(&[0; 16]).is_err());
+        assert_eq!(to_gguf_blocks(&[], &[]).unwrap(), Vec::<u8>::new());
     }
 
     proptest! {
         #[test]
         fn what_is_split_is_joined_again(blocks in prop::collection::vec(any::<[u8; 17]>(), 0..9)) {
             let joined = blocks.concat();
-            let (blocks, scales) = split(&joined).unwrap();
-            prop_assert_eq!(join(&blocks, &scales).unwrap(), joined);
+            let (blocks, scales) = from_gguf_blocks(&joined).unwrap();
+            prop_assert_eq!(to_gguf_blocks(&blocks, &scales).unwrap(), joined);
         }
     }
 }

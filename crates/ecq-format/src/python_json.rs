@@ -85,7 +85,7 @@ pub fn as_f64(value: &Value) -> Option<f64> {
 
 /// The value of a number, whether JSON has it or not; the inverse of [`as_f64`] for finite numbers,
 /// infinities and NaN.
-pub fn of_f64(number: f64) -> Value {
+pub fn from_f64(number: f64) -> Value {
     let name = match number {
         n if n.is_nan() => "NaN",
         n if n == f64::INFINITY => "Infinity",
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(as_f64(&value[1]), Some(f64::NEG_INFINITY));
         assert_eq!(as_f64(&value[2]), Some(0.0));
         assert_eq!(as_f64(&value[3]), Some(1e30));
-        assert_eq!(parse(format!("[1{}]", "0".repeat(400)).as_bytes()).unwrap()[0], of_f64(f64::INFINITY));
+        assert_eq!(parse(format!("[1{}]", "0".repeat(400)).as_bytes()).unwrap()[0], from_f64(f64::INFINITY));
     }
 
     #[test]
@@ -275,7 +275,7 @@ mod tests {
 
         #[test]
         fn numbers_come_back(number in any::<f64>()) {
-            let back = as_f64(&parse(to_string(&of_f64(number)).as_bytes()).unwrap()).unwrap();
+            let back = as_f64(&parse(to_string(&from_f64(number)).as_bytes()).unwrap()).unwrap();
             prop_assert!(back == number || back.is_nan() && number.is_nan());
         }
     }

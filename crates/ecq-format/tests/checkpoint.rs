@@ -2,7 +2,7 @@
 
 use ecq_core::Limits;
 use ecq_format::checkpoint::{Checkpoint, CheckpointError as E, Quantization};
-use ecq_format::header::HeaderError as H;
+use ecq_format::safetensors_header::HeaderError as H;
 use safetensors::Dtype;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -177,7 +177,7 @@ fn an_index_that_lies_is_named() {
         assert!(matches!(Folder::new(&[(INDEX, json.as_bytes())]).open(), Err(E::Json { .. })), "{json}");
     }
     let empty = Folder::new(&[(INDEX, b"")]).open();
-    assert!(matches!(empty, Err(E::NotTheFile { what, .. }) if what == "an empty file"));
+    assert!(matches!(empty, Err(E::WrongFileType { what, .. }) if what == "an empty file"));
     let not_utf8 = Folder::new(&[(INDEX, b"{\"weight_map\": {\"\xff\": \"a.safetensors\"}}")]);
     assert!(matches!(not_utf8.open(), Err(E::Json { why, .. }) if why.contains("UTF-8 at byte 17")));
 }
@@ -326,7 +326,7 @@ fn a_shard_that_lies_is_named() {
     assert!(matches!(header(twice, 2), H::Duplicate { name } if name == "a"));
     // Headers: none, cut, endless.
     assert!(matches!(opened(&[1, 2, 3]), Err(E::Truncated { found: 3, expected: 8, .. })));
-    assert!(matches!(opened(&[]), Err(E::NotTheFile { .. })));
+    assert!(matches!(opened(&[]), Err(E::WrongFileType { .. })));
     assert!(matches!(opened(&[0xff; 16]), Err(E::Header { source: H::TooLarge { .. }, .. })));
     assert!(matches!(header("{", 0), H::Json(_)));
     let whole = first();

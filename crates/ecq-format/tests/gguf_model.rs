@@ -2,7 +2,8 @@
 
 use ecq_core::Limits;
 use ecq_format::gguf::{
-    GgmlType, Gguf, GgufError, RopeScaling, TensorToWrite, Value, chat_template, config, tokenizer, write,
+    GgmlType, Gguf, GgufError, RopeScaling, TensorToWrite, Value, chat_template, model_config,
+    tokenizer_metadata, write,
 };
 
 fn base() -> Vec<(String, Value)> {
@@ -37,7 +38,7 @@ fn gguf(changes: &[(&str, Option<Value>)], tensors: &[&str]) -> Gguf {
 
 #[test]
 fn absent_keys_have_the_defaults_of_the_format() {
-    let config = config(&gguf(&[], &["token_embd.weight"])).expect("whole");
+    let config = model_config(&gguf(&[], &["token_embd.weight"])).expect("whole");
     assert_eq!(config.architecture, "toy");
     assert_eq!((config.hidden_size, config.intermediate_size, config.num_hidden_layers), (64, 256, 2));
     assert_eq!((config.num_attention_heads, config.num_key_value_heads, config.head_dim), (4, 4, 16));
@@ -62,7 +63,7 @@ fn present_keys_are_taken() {
         ("toy.rope.scaling.attn_factor", Some(Value::F32(1.25))),
         ("toy.vocab_size", Some(Value::U32(5))),
     ];
-    let config = config(&gguf(&changes, &["output.weight"])).expect("whole");
+    let config = model_config(&gguf(&changes, &["output.weight"])).expect("whole");
     assert_eq!((config.num_key_value_heads, config.head_dim, config.sliding_window), (1, 32, Some(512)));
     assert_eq!((config.rope_theta, config.rope_local_base_freq), (1e6, Some(1e6)));
     assert_eq!((config.rope_dim, config.vocab_size), (Some(32), 5));
@@ -84,7 +85,7 @@ fn present_keys_are_taken() {
 #[test]
 fn old_files_scale_positions_by_a_factor_alone() {
     let scaling =
-        |changes: &[(&str, Option<Value>)]| config(&gguf(changes, &[])).expect("whole").rope_scaling;
+        |changes: &[(&str, Option<Value>)]| model_config(&gguf(changes, &[])).expect("whole").rope_scaling;
     let old = scaling(&[("toy.rope.scale_linear", Some(Value::F32(2.0)))]).expect("scaled");
     assert_eq!((old.rope_type.as_str(), old.factor), ("linear", 2.0));
     assert_eq!(scaling(&[("toy.rope.scale_linear", Some(Value::F32(1.0)))]), None);
@@ -101,10 +102,10 @@ fn named<T: std::fmt::Debug>(result: Result<T, GgufError>, expected: &str) {
 #[test]
 fn a_missing_key_is_named() {
     for (key, _) in base().into_iter().filter(|(key, _)| !key.starts_with("tokenizer.ggml.model")) {
-        named(config(&gguf(&[(&key, None)], &[])), &key);
+        named(model_config(&gguf(&[(&key, None)], &[])), &key);
     }
     for key in ["tokenizer.ggml.model", "tokenizer.ggml.tokens"] {
-        named(tokenizer(&gguf(&[(key, None)], &[])), key);
+        named(tokenizer_metadata(&gguf(&[(key, None)], &[])), key);
     }
 }
 
@@ -122,10 +123,10 @@ fn a_mistyped_key_is_named_even_if_it_may_be_absent() {
         "vocab_size",
     ] {
         let key = format!("toy.{key}");
-        named(config(&gguf(&[(&key, wrong())], &[])), &key);
+        named(model_config(&gguf(&[(&key, wrong())], &[])), &key);
     }
     named(
-        config(&gguf(&[("toy.attention.head_count", Some(Value::U32(0)))], &[])),
+        model_config(&gguf(&[("toy.attention.head_count", Some(Value::U32(0)))], &[])),
         "toy.attention.head_count",
     );
     for key in [
@@ -143,12 +144,18 @@ fn a_mistyped_key_is_named_even_if_it_may_be_absent() {
         "add_space_prefix",
     ] {
         let key = format!("tokenizer.ggml.{key}");
-        named(tokenizer(&gguf(&[(&key, wrong())], &[])), &key);
+        named(tokenizer_metadata(&gguf(&[(&key, wrong())], &[])), &key);
     }
     let strings = Some(Value::Array(vec![Value::String("1".to_owned())]));
-    named(tokenizer(&gguf(&[("tokenizer.ggml.token_type", strings)], &[])), "tokenizer.ggml.token_type");
+    named(
+        tokenizer_metadata(&gguf(&[("tokenizer.ggml.token_type", strings)], &[])),
+        "tokenizer.ggml.token_type",
+    );
     let id = Some(Value::U64(1 << 32));
-    named(tokenizer(&gguf(&[("tokenizer.ggml.bos_token_id", id)], &[])), "tokenizer.ggml.bos_token_id");
+    named(
+        tokenizer_metadata(&gguf(&[("tokenizer.ggml.bos_token_id", id)], &[])),
+        "tokenizer.ggml.bos_token_id",
+    );
 }
 
 #[test]
@@ -167,7 +174,7 @@ fn tokenizer_facts_are_taken() {
         ("tokenizer.chat_template", Some(Value::String("{{ x }}".to_owned()))),
     ];
     let full = gguf(&changes, &[]);
-    let facts = tokenizer(&full).expect("whole");
+    let facts = tokenizer_metadata(&full).expect("whole");
     assert_eq!((facts.model.as_str(), facts.pre.as_deref()), ("gpt2", Some("smollm")));
     assert_eq!((facts.tokens.len(), facts.merges.len()), (3, 1));
     assert_eq!((facts.token_types, facts.scores), (vec![1, 1, 3], vec![0.0, -1.0, -2.0]));
@@ -183,7 +190,8 @@ fn types_and_scores_are_one_for_each_token() {
         ("tokenizer.ggml.token_type", vec![Value::I32(1); 2]),
         ("tokenizer.ggml.scores", vec![Value::F32(0.0); 4]),
     ] {
-        let error = tokenizer(&gguf(&[(key, Some(Value::Array(value)))], &[])).expect_err("another count");
+        let error =
+            tokenizer_metadata(&gguf(&[(key, Some(Value::Array(value)))], &[])).expect_err("another count");
         assert!(matches!(error, GgufError::Length { expected: 3, .. }), "{error}");
     }
 }
@@ -211,7 +219,7 @@ fn of(
     let tensors: Vec<_> = tensors.iter().map(tensor).collect();
     let mut file = Vec::new();
     write(&mut file, &metadata, &tensors, |_| Ok::<_, GgufError>(vec![0; 4])).expect("written");
-    config(&Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound"))
+    model_config(&Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound"))
 }
 
 #[test]
@@ -273,7 +281,7 @@ fn keys_that_change_numbers_are_implemented_or_refused_by_name() {
         assert!(of("llama", &[(key, value)], &[]).is_ok(), "{key}");
     }
     // Of another architecture in the same file: nothing to this one.
-    assert!(config(&gguf(&[("other.logit_scale", Some(Value::F32(0.5)))], &[])).is_ok());
+    assert!(model_config(&gguf(&[("other.logit_scale", Some(Value::F32(0.5)))], &[])).is_ok());
 }
 
 #[test]

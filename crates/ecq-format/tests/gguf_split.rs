@@ -79,7 +79,7 @@ fn whichever_part_is_named_all_are_read() {
         // Keys of the split are of the files, not of the model; what other parts add is kept.
         let keys: Vec<_> = whole.metadata().iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["general.architecture", "general.alignment", "late.key"]);
-        assert!(model.gaps(&Limits::default()).expect("zeros").is_empty());
+        assert!(model.padding(&Limits::default()).expect("zeros").is_empty());
         // Written with the header of the whole it is a file that reads as the same.
         let (mut out, mut next) = (Vec::new(), 0..4);
         let read = |_: &_| next.next().map_or(Ok(Vec::new()), |index| model.read_tensor(index));
@@ -167,7 +167,7 @@ fn what_does_not_fit_together_is_named() {
     // Bytes behind the tensors have no place in the one file that the parts become.
     let mut all = parts();
     all[1].extend(b"junk");
-    let error = Folder::of(&all).open(PARTS[0]).expect("read").gaps(&Limits::default()).expect_err("junk");
+    let error = Folder::of(&all).open(PARTS[0]).expect("read").padding(&Limits::default()).expect_err("junk");
     assert!(error.to_string().contains("cannot be kept"), "{error}");
     // The cap is on all parts together.
     let limits = Limits { tensors: 3, ..Limits::default() };

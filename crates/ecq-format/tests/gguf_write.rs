@@ -1,7 +1,9 @@
 //! The writer: what it writes the reader reads, and a file comes back byte for byte.
 
 use ecq_core::Limits;
-use ecq_format::gguf::{Gaps, GgmlType, Gguf, GgufError, TensorToWrite, Value, write, write_with_header};
+use ecq_format::gguf::{
+    GgmlType, Gguf, GgufError, NonzeroPadding, TensorToWrite, Value, write, write_with_header,
+};
 use std::io::{self, Write};
 
 fn metadata() -> Vec<(String, Value)> {
@@ -85,7 +87,8 @@ fn header_and_tensors_give_the_file_back() {
         file.write_all(&bytes).expect("written");
         let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
         let mut out = Vec::new();
-        write_with_header(&mut out, &gguf, &Gaps::default(), |info| gguf.read_tensor(info)).expect("written");
+        write_with_header(&mut out, &gguf, &NonzeroPadding::default(), |info| gguf.read_tensor(info))
+            .expect("written");
         assert!(out == bytes, "{len}");
     }
 }
@@ -104,7 +107,7 @@ fn tensors_out_of_order_are_written_where_they_belong() {
     let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
     assert!(gguf.tensors()[0].offset > gguf.tensors()[1].offset);
     let mut out = Vec::new();
-    write_with_header(&mut out, &gguf, &Gaps::default(), |info| {
+    write_with_header(&mut out, &gguf, &NonzeroPadding::default(), |info| {
         Ok::<_, GgufError>(vec![info.name.as_bytes()[0]; 32])
     })
     .expect("written");
@@ -211,8 +214,8 @@ fn padding_that_is_not_zero_comes_back_byte_for_byte() {
             let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
             file.write_all(&bytes).expect("written");
             let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
-            let gaps = Gaps::read(&gguf, &Limits::default()).expect("read");
-            let kept = Gaps::parse(&gaps.to_bytes(), &gguf).expect("what was kept is read");
+            let gaps = NonzeroPadding::read(&gguf, &Limits::default()).expect("read");
+            let kept = NonzeroPadding::parse(&gaps.to_bytes(), &gguf).expect("what was kept is read");
             assert_eq!(kept, gaps);
             let mut out = Vec::new();
             write_with_header(&mut out, &gguf, &kept, |info| gguf.read_tensor(info)).expect("written");
@@ -231,9 +234,9 @@ fn padding_that_lies_is_refused() {
     let run = |offset: u64, claimed: u64, data: &[u8]| {
         [&offset.to_le_bytes()[..], &claimed.to_le_bytes(), data].concat()
     };
-    assert!(Gaps::parse(&run(gap, 2, &[1, 2]), &gguf).is_ok());
-    assert!(Gaps::parse(&run(len - 1, 1, &[1]), &gguf).is_ok());
-    assert!(Gaps::parse(&[], &gguf).expect("nothing").is_empty());
+    assert!(NonzeroPadding::parse(&run(gap, 2, &[1, 2]), &gguf).is_ok());
+    assert!(NonzeroPadding::parse(&run(len - 1, 1, &[1]), &gguf).is_ok());
+    assert!(NonzeroPadding::parse(&[], &gguf).expect("nothing").is_empty());
     for (offset, claimed) in [
         (gap - 1, 2),
         (0, 1),
@@ -245,14 +248,14 @@ fn padding_that_lies_is_refused() {
         (gap, 0),
         (gap, u64::MAX),
     ] {
-        let error = Gaps::parse(&run(offset, claimed, &[1, 2]), &gguf).expect_err("no gap");
-        assert!(matches!(error, GgufError::GapPlace { .. }), "{offset} {claimed}: {error}");
+        let error = NonzeroPadding::parse(&run(offset, claimed, &[1, 2]), &gguf).expect_err("no gap");
+        assert!(matches!(error, GgufError::MisplacedPadding { .. }), "{offset} {claimed}: {error}");
     }
     let twice = [run(gap, 2, &[1, 2]), run(gap + 1, 1, &[3])].concat();
-    assert!(matches!(Gaps::parse(&twice, &gguf), Err(GgufError::GapPlace { .. })));
+    assert!(matches!(NonzeroPadding::parse(&twice, &gguf), Err(GgufError::MisplacedPadding { .. })));
     for cut in [1, 15, 17] {
         let cut = &run(gap, 2, &[1, 2])[..cut];
-        assert!(matches!(Gaps::parse(cut, &gguf), Err(GgufError::Truncated { .. })));
+        assert!(matches!(NonzeroPadding::parse(cut, &gguf), Err(GgufError::Truncated { .. })));
     }
     // More than can ride along.
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
@@ -262,5 +265,5 @@ fn padding_that_lies_is_refused() {
     file.write_all(&bytes).expect("written");
     let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
     let limits = Limits { file_bytes: 200, ..Limits::default() };
-    assert!(matches!(Gaps::read(&gguf, &limits), Err(GgufError::Gaps { most: 100, .. })));
+    assert!(matches!(NonzeroPadding::read(&gguf, &limits), Err(GgufError::TooMuchPadding { most: 100, .. })));
 }

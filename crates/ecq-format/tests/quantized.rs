@@ -51,17 +51,18 @@ fn gptq_is_taken_apart_and_put_together_as_autogptq_does() {
     let file = SafeTensors::deserialize(&bytes).unwrap();
     for bits in [2u8, 3, 4, 8] {
         let tensor = |name: &str| file.tensor(&format!("{bits}.{name}")).unwrap().data().to_vec();
-        let packed = gptq::Packed {
+        let packed = gptq::GptqTensors {
             qweight: tensor("qweight"),
             qzeros: tensor("qzeros"),
             scales: halves(&tensor("scales")),
         };
-        let layer = gptq::Layer { bits, group_size: 32, inputs: 64, outputs: 32, version: gptq::Version::V1 };
+        let layer =
+            gptq::GptqLayer { bits, group_size: 32, inputs: 64, outputs: 32, version: gptq::GptqVersion::V1 };
         let (codes, grid) = layer.unpack(&packed).unwrap();
         assert_is(&file, &bits.to_string(), &codes, &grid);
         assert_eq!(layer.pack(&codes, &grid).unwrap(), packed, "{bits} bits");
         // Version 2 is the same with zero points as they are.
-        let second = gptq::Layer { version: gptq::Version::V2, ..layer };
+        let second = gptq::GptqLayer { version: gptq::GptqVersion::V2, ..layer };
         let repacked = second.pack(&codes, &grid).unwrap();
         assert_ne!(repacked.qzeros, packed.qzeros);
         assert_eq!(second.unpack(&repacked).unwrap(), (codes, grid), "{bits} bits");
@@ -73,12 +74,12 @@ fn awq_is_taken_apart_and_put_together_as_autoawq_does() {
     let bytes = fs::read(data("awq-packed.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let tensor = |name: &str| file.tensor(&format!("4.{name}")).unwrap().data().to_vec();
-    let packed = awq::Packed {
+    let packed = awq::AwqTensors {
         qweight: tensor("qweight"),
         qzeros: tensor("qzeros"),
         scales: halves(&tensor("scales")),
     };
-    let layer = awq::Layer { group_size: 32, inputs: 64, outputs: 32 };
+    let layer = awq::AwqLayer { group_size: 32, inputs: 64, outputs: 32 };
     let (codes, grid) = layer.unpack(&packed).unwrap();
     assert_is(&file, "4", &codes, &grid);
     assert_eq!(layer.pack(&codes, &grid).unwrap(), packed);
@@ -86,14 +87,16 @@ fn awq_is_taken_apart_and_put_together_as_autoawq_does() {
 
 #[test]
 fn one_zero_point_for_all_is_kept_once() {
-    let layer = gptq::Layer { bits: 4, group_size: 8, inputs: 16, outputs: 8, version: gptq::Version::V1 };
-    let packed = gptq::Packed { qweight: vec![0x5a; 64], qzeros: vec![0x77; 8], scales: halves(&[0; 32]) };
+    let layer =
+        gptq::GptqLayer { bits: 4, group_size: 8, inputs: 16, outputs: 8, version: gptq::GptqVersion::V1 };
+    let packed =
+        gptq::GptqTensors { qweight: vec![0x5a; 64], qzeros: vec![0x77; 8], scales: halves(&[0; 32]) };
     let (codes, grid) = layer.unpack(&packed).unwrap();
     assert_eq!(grid.biases, Biases::Zero(8));
     assert_eq!(layer.pack(&codes, &grid).unwrap(), packed);
-    let layer = awq::Layer { group_size: 8, inputs: 16, outputs: 8 };
+    let layer = awq::AwqLayer { group_size: 8, inputs: 16, outputs: 8 };
     let (codes, grid) = layer
-        .unpack(&awq::Packed { qweight: vec![0x5a; 64], qzeros: vec![0x77; 8], scales: halves(&[0; 32]) })
+        .unpack(&awq::AwqTensors { qweight: vec![0x5a; 64], qzeros: vec![0x77; 8], scales: halves(&[0; 32]) })
         .unwrap();
     assert_eq!(grid.biases, Biases::Zero(7));
     assert_eq!(layer.pack(&codes, &grid).unwrap().qzeros, [0x77; 8]);
@@ -106,26 +109,31 @@ fn layers_that_the_layouts_do_not_have_are_refused() {
         Err(CoreError::Shape { .. }) => "shape",
         other => panic!("{other:?}"),
     };
-    let sound = gptq::Layer { bits: 4, group_size: 8, inputs: 16, outputs: 8, version: gptq::Version::V1 };
-    let packed = gptq::Packed { qweight: vec![0x11; 64], qzeros: vec![0x37; 8], scales: halves(&[0; 32]) };
+    let sound =
+        gptq::GptqLayer { bits: 4, group_size: 8, inputs: 16, outputs: 8, version: gptq::GptqVersion::V1 };
+    let packed =
+        gptq::GptqTensors { qweight: vec![0x11; 64], qzeros: vec![0x37; 8], scales: halves(&[0; 32]) };
     let (codes, grid) = sound.unpack(&packed).unwrap();
-    let unpack = |layer: gptq::Layer, packed: &gptq::Packed| what(layer.unpack(packed).map(|_| ()));
-    assert_eq!(unpack(gptq::Layer { bits: 5, ..sound }, &packed), "bits");
-    assert_eq!(unpack(gptq::Layer { group_size: 5, ..sound }, &packed), "group size");
-    assert_eq!(unpack(gptq::Layer { group_size: 0, ..sound }, &packed), "group size");
-    assert_eq!(unpack(gptq::Layer { inputs: 24, bits: 3, ..sound }, &packed), "input features");
-    assert_eq!(unpack(gptq::Layer { outputs: 12, bits: 8, ..sound }, &packed), "output features");
-    assert_eq!(unpack(gptq::Layer { outputs: 0, ..sound }, &packed), "output features");
-    let huge = gptq::Layer { outputs: 1 << 62, inputs: 1 << 60, group_size: 1 << 60, ..sound };
+    let unpack = |layer: gptq::GptqLayer, packed: &gptq::GptqTensors| what(layer.unpack(packed).map(|_| ()));
+    assert_eq!(unpack(gptq::GptqLayer { bits: 5, ..sound }, &packed), "bits");
+    assert_eq!(unpack(gptq::GptqLayer { group_size: 5, ..sound }, &packed), "group size");
+    assert_eq!(unpack(gptq::GptqLayer { group_size: 0, ..sound }, &packed), "group size");
+    assert_eq!(unpack(gptq::GptqLayer { inputs: 24, bits: 3, ..sound }, &packed), "input features");
+    assert_eq!(unpack(gptq::GptqLayer { outputs: 12, bits: 8, ..sound }, &packed), "output features");
+    assert_eq!(unpack(gptq::GptqLayer { outputs: 0, ..sound }, &packed), "output features");
+    let huge = gptq::GptqLayer { outputs: 1 << 62, inputs: 1 << 60, group_size: 1 << 60, ..sound };
     assert_eq!(unpack(huge, &packed), "output features");
-    let huge = gptq::Layer { outputs: 1 << 40, inputs: 1 << 40, ..sound };
+    let huge = gptq::GptqLayer { outputs: 1 << 40, inputs: 1 << 40, ..sound };
     assert_eq!(unpack(huge, &packed), "shape");
-    assert_eq!(unpack(sound, &gptq::Packed { qweight: vec![0; 60], ..packed.clone() }), "bytes of qweight");
-    assert_eq!(unpack(sound, &gptq::Packed { qzeros: vec![0; 4], ..packed.clone() }), "bytes of qzeros");
-    assert_eq!(unpack(sound, &gptq::Packed { scales: halves(&[0; 30]), ..packed.clone() }), "scales");
-    let doubtful = gptq::Packed { qzeros: vec![0x3f; 8], ..packed.clone() };
+    assert_eq!(
+        unpack(sound, &gptq::GptqTensors { qweight: vec![0; 60], ..packed.clone() }),
+        "bytes of qweight"
+    );
+    assert_eq!(unpack(sound, &gptq::GptqTensors { qzeros: vec![0; 4], ..packed.clone() }), "bytes of qzeros");
+    assert_eq!(unpack(sound, &gptq::GptqTensors { scales: halves(&[0; 30]), ..packed.clone() }), "scales");
+    let doubtful = gptq::GptqTensors { qzeros: vec![0x3f; 8], ..packed.clone() };
     assert_eq!(unpack(sound, &doubtful), "stored zero point");
-    assert!(gptq::Layer { version: gptq::Version::V2, ..sound }.unpack(&doubtful).is_ok());
+    assert!(gptq::GptqLayer { version: gptq::GptqVersion::V2, ..sound }.unpack(&doubtful).is_ok());
 
     let pack = |codes: &Codes, grid: &AffineGroups| what(sound.pack(codes, grid).map(|_| ()));
     let other = Codes::new(16, 8, 16, vec![0; 128]).unwrap();
@@ -136,15 +144,18 @@ fn layers_that_the_layouts_do_not_have_are_refused() {
     assert_eq!(pack(&codes, &zero(Biases::PerGroup(halves(&[0; 32])))), "biases");
     assert_eq!(pack(&codes, &zero(Biases::Zeros(vec![1; 3]))), "zero points");
 
-    let sound = awq::Layer { group_size: 8, inputs: 16, outputs: 8 };
-    let packed = awq::Packed { qweight: vec![0x11; 64], qzeros: vec![0x37; 8], scales: halves(&[0; 32]) };
-    let unpack = |layer: awq::Layer, packed: &awq::Packed| what(layer.unpack(packed).map(|_| ()));
-    assert_eq!(unpack(awq::Layer { group_size: 0, ..sound }, &packed), "group size");
-    assert_eq!(unpack(awq::Layer { outputs: 12, ..sound }, &packed), "output features");
-    assert_eq!(unpack(awq::Layer { outputs: 0, ..sound }, &packed), "shape");
-    assert_eq!(unpack(sound, &awq::Packed { qweight: vec![0; 60], ..packed.clone() }), "bytes of qweight");
-    assert_eq!(unpack(sound, &awq::Packed { qzeros: vec![0; 60], ..packed.clone() }), "bytes of qzeros");
-    assert_eq!(unpack(sound, &awq::Packed { scales: halves(&[0; 2]), ..packed.clone() }), "scales");
+    let sound = awq::AwqLayer { group_size: 8, inputs: 16, outputs: 8 };
+    let packed = awq::AwqTensors { qweight: vec![0x11; 64], qzeros: vec![0x37; 8], scales: halves(&[0; 32]) };
+    let unpack = |layer: awq::AwqLayer, packed: &awq::AwqTensors| what(layer.unpack(packed).map(|_| ()));
+    assert_eq!(unpack(awq::AwqLayer { group_size: 0, ..sound }, &packed), "group size");
+    assert_eq!(unpack(awq::AwqLayer { outputs: 12, ..sound }, &packed), "output features");
+    assert_eq!(unpack(awq::AwqLayer { outputs: 0, ..sound }, &packed), "shape");
+    assert_eq!(
+        unpack(sound, &awq::AwqTensors { qweight: vec![0; 60], ..packed.clone() }),
+        "bytes of qweight"
+    );
+    assert_eq!(unpack(sound, &awq::AwqTensors { qzeros: vec![0; 60], ..packed.clone() }), "bytes of qzeros");
+    assert_eq!(unpack(sound, &awq::AwqTensors { scales: halves(&[0; 2]), ..packed.clone() }), "scales");
     let pack = |codes: &Codes, grid: &AffineGroups| what(sound.pack(codes, grid).map(|_| ()));
     assert_eq!(pack(&other, &grid), "shape");
     assert_eq!(pack(&codes, &zero(Biases::Zero(16))), "zero point");
@@ -183,7 +194,7 @@ fn a_checkpoint_of_mlx_is_read_whole() {
     }
     // Norms and o_proj are as they were; scales and biases are no weights of their own.
     assert_eq!((quantized, weights.len()), (7, 11));
-    let groups = |end: &str| match find(&weights, end).form {
+    let groups = |end: &str| match find(&weights, end).tensors {
         WeightTensors::Mlx { groups, .. } => (groups.bits, groups.group_size),
         other => panic!("{other:?}"),
     };
@@ -210,7 +221,7 @@ fn checkpoints_of_gptq_and_awq_are_read_whole() {
     names.sort_unstable();
     assert_eq!(names, ["g_idx", "qweight", "qzeros", "scales"]);
     assert!(kept.iter().all(|weight| weight.note.as_deref().is_some_and(|note| note.contains("act-order"))));
-    assert!(kept.iter().all(|weight| matches!(weight.form, WeightTensors::Plain(_))));
+    assert!(kept.iter().all(|weight| matches!(weight.tensors, WeightTensors::Plain(_))));
     assert_eq!(weights.len(), 3 + 2 + 4);
     assert!(matches!(
         checkpoint.load(find(&weights, "o_proj.weight")).unwrap(),
@@ -221,7 +232,7 @@ fn checkpoints_of_gptq_and_awq_are_read_whole() {
     assert_eq!(weights.len(), 3 + 3);
     for end in ["q_proj.weight", "k_proj.weight", "down_proj.weight"] {
         let weight = find(&weights, end);
-        let WeightTensors::Awq { parts, layer } = weight.form else { panic!("{end}") };
+        let WeightTensors::Awq { parts, layer } = weight.tensors else { panic!("{end}") };
         let LoadedWeight::Coded(codes, grid) = checkpoint.load(weight).unwrap() else { panic!("{end}") };
         let packed = layer.pack(&codes, &grid).unwrap();
         let bytes = parts.map(|part| checkpoint.read(&checkpoint.tensors()[part]).unwrap());
@@ -400,7 +411,7 @@ fn by_formula(checkpoint: &Checkpoint, layer: &str, group_of: impl Fn(usize) -> 
             weights.push(scales.get(group * outputs + output) * (f32::from(code) - f32::from(zero)));
         }
     }
-    FloatVec::of(FloatType::F16, &weights).as_bytes().to_vec()
+    FloatVec::from_f32(FloatType::F16, &weights).as_bytes().to_vec()
 }
 
 #[test]
@@ -493,7 +504,7 @@ fn experts_of_mxfp4_are_blocks_of_gguf() {
     let LoadedWeight::Blocks(GgmlType::Mxfp4, bytes) = edited.open().load(experts).unwrap() else {
         panic!("blocks")
     };
-    assert_eq!(mxfp4::split(&bytes).unwrap(), (blocks, scales));
+    assert_eq!(mxfp4::from_gguf_blocks(&bytes).unwrap(), (blocks, scales));
     // What does not fit is named.
     let wrong = |edit: &dyn Fn(&mut Edited), name: &str| {
         let mut edited = Edited {
@@ -539,7 +550,7 @@ fn what_a_configuration_says_is_read_or_refused() {
         edited.open().quantization()
     };
     let gptq = |bits, group_size, version, dynamic| Quantization::Gptq { bits, group_size, version, dynamic };
-    let (first, second) = (gptq::Version::V1, gptq::Version::V2);
+    let (first, second) = (gptq::GptqVersion::V1, gptq::GptqVersion::V2);
     assert_eq!(of(json!({})).unwrap(), Quantization::None);
     assert_eq!(
         of(json!({"quantization_config": {"quant_method": "gptq", "bits": 3, "group_size": -1}})).unwrap(),

@@ -1,5 +1,5 @@
-use crate::header::HeaderError;
-use crate::recognize::of;
+use crate::file_type::of;
+use crate::safetensors_header::HeaderError;
 use ecq_core::CoreError;
 use safetensors::Dtype;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ pub enum CheckpointError {
     },
     /// A file that is not the one that its name promises.
     #[error("{} is {what}, expected {expected}", path.display())]
-    NotTheFile {
+    WrongFileType {
         /// The file.
         path: PathBuf,
         /// What it is.

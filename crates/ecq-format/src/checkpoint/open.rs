@@ -1,11 +1,11 @@
 use super::Result;
+use super::attached_files::{read_small_file, wrong_file_error};
 use super::error::CheckpointError;
-use super::files::{of_another_kind, read_small};
 use super::index::{self, Index};
-use super::read::{Checkpoint, Shard, TensorInfo};
-use crate::header::{Header, HeaderError, header_bytes};
-use crate::positioned::read_exact_at;
-use crate::recognize::{HEAD_BYTES, recognize};
+use super::read::{Checkpoint, CheckpointTensorInfo, Shard};
+use crate::file_type::{HEAD_BYTES, describe_file_type};
+use crate::read_at::read_exact_at;
+use crate::safetensors_header::{Header, HeaderError, header_bytes};
 use ecq_core::Limits;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -38,9 +38,9 @@ impl Checkpoint {
             return Self::assemble(folder, None, vec![shard], limits);
         }
         let not_found = || CheckpointError::Io { path: main.clone(), source: ErrorKind::NotFound.into() };
-        let json = read_small(&main, limits)?.ok_or_else(not_found)?;
+        let json = read_small_file(&main, limits)?.ok_or_else(not_found)?;
         let index = index::parse(&name, &json, limits)
-            .map_err(|error| of_another_kind(&main, &json).unwrap_or(error))?;
+            .map_err(|error| wrong_file_error(&main, &json).unwrap_or(error))?;
         let mut absent = index.shards.iter().filter(|(shard, _)| !folder.join(shard).exists());
         if let Some((shard, tensor)) = absent.next() {
             let (shard, tensor) = (shard.clone(), tensor.clone());
@@ -105,12 +105,12 @@ impl Checkpoint {
                 }
                 let (start, end) = info.data_offsets;
                 if let Some(place) = places.insert(tensor.clone(), tensors.len()) {
-                    let of_first: &TensorInfo = &tensors[place];
+                    let of_first: &CheckpointTensorInfo = &tensors[place];
                     let shards: &[Shard] = &shards;
                     let (first, second) = (shards[of_first.shard].name.clone(), shard.name);
                     return Err(CheckpointError::InTwoShards { tensor, first, second });
                 }
-                tensors.push(TensorInfo {
+                tensors.push(CheckpointTensorInfo {
                     name: tensor,
                     dtype: info.dtype,
                     shape,
@@ -200,8 +200,8 @@ fn open_shard(path: &Path, name: String, limits: &Limits) -> Result<(Shard, Head
 /// What is wrong with a file whose header is not sound: it is of another kind, it was cut, or it lies.
 fn named(path: &Path, file: String, source: HeaderError, head: &[u8], file_bytes: u64) -> CheckpointError {
     let path = path.to_owned();
-    match (recognize(head, file_bytes), source) {
-        (Some(what), _) => CheckpointError::NotTheFile { path, what, expected: SAFETENSORS },
+    match (describe_file_type(head, file_bytes), source) {
+        (Some(what), _) => CheckpointError::WrongFileType { path, what, expected: SAFETENSORS },
         (
             None,
             HeaderError::TooShort { found, needed: expected }

@@ -26,7 +26,7 @@ pub enum Quantization {
         /// Columns of a group; `None` for one group a row.
         group_size: Option<usize>,
         /// How zero points are stored.
-        version: gptq::Version,
+        version: gptq::GptqVersion,
         /// Whether rules give some layers widths or groups of their own; shapes say which.
         dynamic: bool,
     },
@@ -113,12 +113,12 @@ fn of_method(file: &str, method: &str, settings: &Map<String, Value>) -> Result<
     let narrow = u8::try_from(bits).ok();
     match (method, format.as_deref()) {
         ("gptq", None | Some("gptq" | "gptq_v2")) => {
-            let Some(bits) = narrow.filter(|&bits| gptq::has_bits(bits)) else {
+            let Some(bits) = narrow.filter(|&bits| gptq::supports_bits(bits)) else {
                 return Err(refused(format!("GPTQ of {bits} bits (2, 3, 4 and 8 are)")));
             };
             let version = match format.as_deref() {
-                Some("gptq_v2") => gptq::Version::V2,
-                _ => gptq::Version::V1,
+                Some("gptq_v2") => gptq::GptqVersion::V2,
+                _ => gptq::GptqVersion::V1,
             };
             let dynamic = settings.get("dynamic").is_some_and(|rules| !rules.is_null());
             Ok(Quantization::Gptq { bits, group_size, version, dynamic })
@@ -160,7 +160,7 @@ fn of_mlx(file: &str, settings: &Map<String, Value>) -> Result<Quantization> {
         }
         let bits = whole(file, "bits", settings.get("bits"))?.unwrap_or(default.bits.into());
         let group_size = whole(file, "group_size", settings.get("group_size"))?;
-        match u8::try_from(bits).ok().filter(|&bits| crate::mlx::has_bits(bits)) {
+        match u8::try_from(bits).ok().filter(|&bits| crate::mlx::supports_bits(bits)) {
             Some(bits) => Ok(MlxGroups {
                 bits,
                 group_size: group_size.map_or(default.group_size, |size| size as usize),

@@ -1,8 +1,8 @@
 use super::Result;
+use super::attached_files::{ATTACHED_FILES, read_small_file, wrong_file_error};
 use super::error::CheckpointError;
-use super::files::{RIDE_ALONG, of_another_kind, read_small};
-use crate::positioned::read_exact_at;
 use crate::python_json;
+use crate::read_at::read_exact_at;
 use ecq_core::Limits;
 use safetensors::Dtype;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// A tensor of a checkpoint: facts, checked against its shard when that was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorInfo {
+pub struct CheckpointTensorInfo {
     /// Its name.
     pub name: String,
     /// Element type.
@@ -27,7 +27,7 @@ pub struct TensorInfo {
     pub bytes: u64,
 }
 
-impl TensorInfo {
+impl CheckpointTensorInfo {
     /// Elements of a row: the last dimension.
     pub fn cols(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
@@ -64,7 +64,7 @@ pub struct Checkpoint {
     /// Name and bytes of the index, where there is one.
     pub(super) index: Option<(String, Vec<u8>)>,
     pub(super) shards: Vec<Shard>,
-    pub(super) tensors: Vec<TensorInfo>,
+    pub(super) tensors: Vec<CheckpointTensorInfo>,
     pub(super) places: HashMap<String, usize>,
     pub(super) limits: Limits,
 }
@@ -76,12 +76,12 @@ impl Checkpoint {
     }
 
     /// All tensors: shard after shard, in the order of their data.
-    pub fn tensors(&self) -> &[TensorInfo] {
+    pub fn tensors(&self) -> &[CheckpointTensorInfo] {
         &self.tensors
     }
 
     /// The tensor of this name.
-    pub fn find(&self, name: &str) -> Option<&TensorInfo> {
+    pub fn find(&self, name: &str) -> Option<&CheckpointTensorInfo> {
         self.places.get(name).map(|&place| &self.tensors[place])
     }
 
@@ -94,7 +94,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// When the shard cannot be read.
-    pub fn read(&self, tensor: &TensorInfo) -> Result<Vec<u8>> {
+    pub fn read(&self, tensor: &CheckpointTensorInfo) -> Result<Vec<u8>> {
         let mut bytes = vec![0; tensor.bytes as usize];
         self.read_at(tensor, 0, &mut bytes)?;
         Ok(bytes)
@@ -105,7 +105,7 @@ impl Checkpoint {
     /// # Errors
     /// When the tensor does not have these rows, a row is no whole number of bytes, or the shard cannot be
     /// read.
-    pub fn read_rows(&self, tensor: &TensorInfo, first: usize, rows: usize) -> Result<Vec<u8>> {
+    pub fn read_rows(&self, tensor: &CheckpointTensorInfo, first: usize, rows: usize) -> Result<Vec<u8>> {
         let row_bits = tensor.cols() as u64 * tensor.dtype.bitsize() as u64;
         let has = first.checked_add(rows).is_some_and(|end| end <= tensor.rows());
         if !has || !row_bits.is_multiple_of(8) {
@@ -124,7 +124,7 @@ impl Checkpoint {
     ///
     /// # Panics
     /// When the tensor is none of this checkpoint, or is shorter than that.
-    pub fn read_at(&self, tensor: &TensorInfo, start: u64, bytes: &mut [u8]) -> Result<()> {
+    pub fn read_at(&self, tensor: &CheckpointTensorInfo, start: u64, bytes: &mut [u8]) -> Result<()> {
         let shard = &self.shards[tensor.shard];
         assert!(
             start.checked_add(bytes.len() as u64).is_some_and(|end| end <= tensor.bytes),
@@ -137,13 +137,13 @@ impl Checkpoint {
         read_exact_at(file, bytes, tensor.offset + start).map_err(io)
     }
 
-    /// The files that ride along ([`RIDE_ALONG`]) and are there: name and bytes.
+    /// The files that ride along ([`ATTACHED_FILES`]) and are there: name and bytes.
     ///
     /// # Errors
     /// When one cannot be read or passes the limit.
     pub fn attached_files(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let mut files = Vec::new();
-        for name in RIDE_ALONG {
+        for name in ATTACHED_FILES {
             if let Some(bytes) = self.small_file(name)? {
                 files.push(((*name).to_owned(), bytes));
             }
@@ -160,11 +160,11 @@ impl Checkpoint {
         let parsed = python_json::parse_object(&bytes);
         parsed.map(Some).map_err(|error| {
             let json = || CheckpointError::Json { file: name.to_owned(), why: error.to_string() };
-            of_another_kind(&self.folder.join(name), &bytes).unwrap_or_else(json)
+            wrong_file_error(&self.folder.join(name), &bytes).unwrap_or_else(json)
         })
     }
 
     fn small_file(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        read_small(&self.folder.join(name), &self.limits)
+        read_small_file(&self.folder.join(name), &self.limits)
     }
 }

@@ -1,9 +1,9 @@
 use super::Result;
 use super::error::CheckpointError;
 use super::quantization::{MlxGroups, Quantization};
-use super::read::{Checkpoint, TensorInfo};
+use super::read::{Checkpoint, CheckpointTensorInfo};
 use crate::gguf::GgmlType;
-use crate::gptq::Version;
+use crate::gptq::GptqVersion;
 use crate::{awq, gptq, mlx, mxfp4};
 use ecq_core::{AffineGroups, Codes, FloatType, FloatVec};
 use safetensors::Dtype;
@@ -25,7 +25,7 @@ pub struct Weight {
     /// Bytes that all its tensors take.
     pub bytes: u64,
     /// Which tensors it is.
-    pub form: WeightTensors,
+    pub tensors: WeightTensors,
     /// Why it is carried as it is although it is part of a quantized layer.
     pub note: Option<String>,
 }
@@ -48,7 +48,7 @@ pub enum WeightTensors {
         /// Their tensors.
         parts: [usize; 3],
         /// Shape and grid.
-        layer: gptq::Layer,
+        layer: gptq::GptqLayer,
     },
     /// GPTQ's qweight, qzeros and scales of a layer whose groups are not of consecutive columns, as floats.
     ActOrder {
@@ -59,7 +59,7 @@ pub enum WeightTensors {
         /// Columns of a group that is whole.
         group_size: usize,
         /// Shape.
-        layer: gptq::ActOrderLayer,
+        layer: gptq::GptqActOrderLayer,
     },
     /// MXFP4's blocks and scales, as gpt-oss has them.
     Mxfp4 {
@@ -71,7 +71,7 @@ pub enum WeightTensors {
         /// Their tensors.
         parts: [usize; 3],
         /// Shape and grid.
-        layer: awq::Layer,
+        layer: awq::AwqLayer,
     },
 }
 
@@ -119,10 +119,10 @@ impl Checkpoint {
             return Ok(None);
         }
         let weights = self.weights_with(quantization, ActOrder::Floats)?;
-        let scattered = weights.iter().any(|weight| matches!(weight.form, WeightTensors::ActOrder { .. }));
+        let scattered = weights.iter().any(|weight| matches!(weight.tensors, WeightTensors::ActOrder { .. }));
         if let Some(kept) = weights
             .iter()
-            .find(|weight| weight.note.is_some() && matches!(weight.form, WeightTensors::Plain(_)))
+            .find(|weight| weight.note.is_some() && matches!(weight.tensors, WeightTensors::Plain(_)))
         {
             let file = self.shards()[0].name.clone();
             let what = format!("layer {:?}, which {},", kept.name, kept.note.as_deref().unwrap_or_default());
@@ -187,7 +187,7 @@ impl Checkpoint {
                     cols: tensor.cols(),
                     shape: tensor.shape.clone(),
                     bytes: tensor.bytes,
-                    form: WeightTensors::Plain(place),
+                    tensors: WeightTensors::Plain(place),
                     note: notes[place].take(),
                 });
             }
@@ -214,12 +214,12 @@ impl Checkpoint {
             let dtype = float_type(&self.tensors()[place])?;
             FloatVec::new(dtype, bytes(place)?).map_err(codes)
         };
-        let coded = match weight.form {
+        let coded = match weight.tensors {
             WeightTensors::Plain(place) => {
                 return Ok(LoadedWeight::Plain(self.tensors()[place].dtype, bytes(place)?));
             }
             WeightTensors::ActOrder { parts: [qweight, qzeros, scales], g_idx, group_size, layer } => {
-                let packed = gptq::Packed {
+                let packed = gptq::GptqTensors {
                     qweight: bytes(qweight)?,
                     qzeros: bytes(qzeros)?,
                     scales: floats(scales)?,
@@ -237,29 +237,40 @@ impl Checkpoint {
                 return Ok(LoadedWeight::Plain(self.tensors()[scales].dtype, weights.as_bytes().to_vec()));
             }
             WeightTensors::Mxfp4 { parts: [blocks, scales] } => {
-                let blocks = mxfp4::join(&bytes(blocks)?, &bytes(scales)?).map_err(codes)?;
+                let blocks = mxfp4::to_gguf_blocks(&bytes(blocks)?, &bytes(scales)?).map_err(codes)?;
                 return Ok(LoadedWeight::Blocks(GgmlType::Mxfp4, blocks));
             }
             WeightTensors::Mlx {
                 parts: [packed, scales, biases],
                 groups: MlxGroups { bits, group_size },
-            } => mlx::join(bits, group_size, weight.rows, &bytes(packed)?, floats(scales)?, floats(biases)?),
-            WeightTensors::Gptq { parts: [qweight, qzeros, scales], layer } => layer.unpack(&gptq::Packed {
-                qweight: bytes(qweight)?,
-                qzeros: bytes(qzeros)?,
-                scales: floats(scales)?,
-            }),
-            WeightTensors::Awq { parts: [qweight, qzeros, scales], layer } => layer.unpack(&awq::Packed {
-                qweight: bytes(qweight)?,
-                qzeros: bytes(qzeros)?,
-                scales: floats(scales)?,
-            }),
+            } => mlx::unpack_weight(
+                bits,
+                group_size,
+                weight.rows,
+                &bytes(packed)?,
+                floats(scales)?,
+                floats(biases)?,
+            ),
+            WeightTensors::Gptq { parts: [qweight, qzeros, scales], layer } => {
+                layer.unpack(&gptq::GptqTensors {
+                    qweight: bytes(qweight)?,
+                    qzeros: bytes(qzeros)?,
+                    scales: floats(scales)?,
+                })
+            }
+            WeightTensors::Awq { parts: [qweight, qzeros, scales], layer } => {
+                layer.unpack(&awq::AwqTensors {
+                    qweight: bytes(qweight)?,
+                    qzeros: bytes(qzeros)?,
+                    scales: floats(scales)?,
+                })
+            }
         };
         coded.map(|(symbols, grid)| LoadedWeight::Coded(symbols, grid)).map_err(codes)
     }
 
     /// The place of a part of a quantized layer.
-    fn part(&self, layer: &str, codes: &TensorInfo, part: &str) -> Result<usize> {
+    fn part(&self, layer: &str, codes: &CheckpointTensorInfo, part: &str) -> Result<usize> {
         let part = format!("{layer}.{part}");
         self.places.get(&part).copied().ok_or_else(|| {
             let tensor = codes.name.clone();
@@ -275,7 +286,7 @@ impl Checkpoint {
         let MlxGroups { bits, group_size } = groups;
         let (rows, words) = (codes.rows(), codes.cols());
         let whole = |cols: &usize| cols.is_multiple_of(group_size) && codes.bytes > 0;
-        let Some(cols) = mlx::cols(words, bits).filter(whole) else {
+        let Some(cols) = mlx::unpacked_cols(words, bits).filter(whole) else {
             let expected = format!("rows of whole groups of {group_size} codes of {bits} bits");
             return Err(wrong_shape(codes, expected));
         };
@@ -305,7 +316,7 @@ impl Checkpoint {
         &self,
         place: usize,
         layer: &str,
-        (bits, group_size, version, dynamic): (u8, Option<usize>, Version, bool),
+        (bits, group_size, version, dynamic): (u8, Option<usize>, GptqVersion, bool),
         scattered: ActOrder,
     ) -> Result<std::result::Result<Weight, String>> {
         let tensors = self.tensors();
@@ -320,7 +331,7 @@ impl Checkpoint {
         // The words of a group's zero points say how wide a code is.
         let found = (zero_words as u64).saturating_mul(32) / outputs as u64;
         let bits = match u8::try_from(found) {
-            Ok(found) if found == bits || dynamic && gptq::has_bits(found) => found,
+            Ok(found) if found == bits || dynamic && gptq::supports_bits(found) => found,
             _ => {
                 return Err(wrong_shape(
                     &tensors[qzeros],
@@ -347,14 +358,14 @@ impl Checkpoint {
                 return Err(wrong_shape(&tensors[scales], format!("{of} for {inputs} inputs")));
             }
         };
-        let plain_zeros =
-            version == Version::V2 || gptq::zeros_are_plain(bits, version, &self.read(&tensors[qzeros])?);
+        let plain_zeros = version == GptqVersion::V2
+            || gptq::zeros_are_unambiguous(bits, version, &self.read(&tensors[qzeros])?);
         let g_idx = self.places.get(&format!("{layer}.g_idx")).copied();
         let kept = |note: String, g_idx: Option<usize>| match scattered {
             // Zero points that are not plain are the lesser news of the two, but those that end the matter.
             ActOrder::Floats if plain_zeros => {
                 let name = format!("{layer}.weight");
-                let layer = gptq::ActOrderLayer { bits, groups, inputs, outputs, version };
+                let layer = gptq::GptqActOrderLayer { bits, groups, inputs, outputs, version };
                 let form = WeightTensors::ActOrder { parts, g_idx, group_size, layer };
                 let all: Vec<usize> = parts.into_iter().chain(g_idx).collect();
                 let note = Some(format!("{note}: read as floats"));
@@ -384,7 +395,7 @@ impl Checkpoint {
         if !plain_zeros {
             return Ok(Err(TWO_WAYS.to_owned()));
         }
-        let layer_facts = gptq::Layer { bits, group_size, inputs, outputs, version };
+        let layer_facts = gptq::GptqLayer { bits, group_size, inputs, outputs, version };
         let name = format!("{layer}.weight");
         Ok(Ok(self.weight(name, outputs, inputs, &parts, WeightTensors::Gptq { parts, layer: layer_facts })))
     }
@@ -445,18 +456,25 @@ impl Checkpoint {
             return Err(wrong_shape(&tensors[scales], expected));
         }
         let name = format!("{layer}.weight");
-        let form = WeightTensors::Awq { parts, layer: awq::Layer { group_size, inputs, outputs } };
+        let form = WeightTensors::Awq { parts, layer: awq::AwqLayer { group_size, inputs, outputs } };
         Ok(self.weight(name, outputs, inputs, &parts, form))
     }
 
-    fn weight(&self, name: String, rows: usize, cols: usize, parts: &[usize], form: WeightTensors) -> Weight {
+    fn weight(
+        &self,
+        name: String,
+        rows: usize,
+        cols: usize,
+        parts: &[usize],
+        tensors: WeightTensors,
+    ) -> Weight {
         let bytes = parts.iter().map(|&part| self.tensors()[part].bytes).sum();
-        Weight { name, rows, cols, shape: vec![rows, cols], bytes, form, note: None }
+        Weight { name, rows, cols, shape: vec![rows, cols], bytes, tensors, note: None }
     }
 }
 
 /// The shape of a matrix of `dtype`.
-fn matrix(tensor: &TensorInfo, dtype: Dtype) -> Result<[usize; 2]> {
+fn matrix(tensor: &CheckpointTensorInfo, dtype: Dtype) -> Result<[usize; 2]> {
     if tensor.dtype != dtype {
         return Err(wrong_dtype(tensor, "I32"));
     }
@@ -466,7 +484,7 @@ fn matrix(tensor: &TensorInfo, dtype: Dtype) -> Result<[usize; 2]> {
     }
 }
 
-fn float_matrix(tensor: &TensorInfo) -> Result<[usize; 2]> {
+fn float_matrix(tensor: &CheckpointTensorInfo) -> Result<[usize; 2]> {
     float_type(tensor)?;
     matrix(tensor, tensor.dtype)
 }
@@ -492,7 +510,7 @@ fn is_minifloat(dtype: Dtype) -> bool {
     )
 }
 
-fn float_type(tensor: &TensorInfo) -> Result<FloatType> {
+fn float_type(tensor: &CheckpointTensorInfo) -> Result<FloatType> {
     match tensor.dtype {
         Dtype::F16 => Ok(FloatType::F16),
         Dtype::BF16 => Ok(FloatType::Bf16),
@@ -501,10 +519,10 @@ fn float_type(tensor: &TensorInfo) -> Result<FloatType> {
     }
 }
 
-fn wrong_dtype(tensor: &TensorInfo, expected: &'static str) -> CheckpointError {
+fn wrong_dtype(tensor: &CheckpointTensorInfo, expected: &'static str) -> CheckpointError {
     CheckpointError::Dtype { tensor: tensor.name.clone(), found: tensor.dtype, expected }
 }
 
-fn wrong_shape(tensor: &TensorInfo, expected: String) -> CheckpointError {
+fn wrong_shape(tensor: &CheckpointTensorInfo, expected: String) -> CheckpointError {
     CheckpointError::Shape { tensor: tensor.name.clone(), found: tensor.shape.clone(), expected }
 }

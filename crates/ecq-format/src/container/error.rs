@@ -1,5 +1,5 @@
-use crate::header::HeaderError;
-use crate::recognize::of;
+use crate::file_type::of;
+use crate::safetensors_header::HeaderError;
 use ecq_core::CoreError;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -21,7 +21,7 @@ pub enum ContainerError {
     Header(#[from] HeaderError),
     /// A file of another kind, or a folder.
     #[error("{} is {what}; an .ecq file is expected", path.display())]
-    NotTheFile {
+    WrongFileType {
         /// The file.
         path: PathBuf,
         /// What it is.
@@ -82,7 +82,7 @@ pub enum ContainerError {
     },
     /// A checksum does not match the bytes.
     #[error("{name:?} at file offset {offset}: checksum {found}, expected {expected}")]
-    Sum {
+    Checksum {
         /// The part.
         name: String,
         /// Where it starts in the file.

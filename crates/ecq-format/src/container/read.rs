@@ -1,15 +1,15 @@
 use super::Result;
+use super::checksum::checksum;
 use super::error::ContainerError;
 use super::schema::{
-    Compression, FILE_PREFIX, FileEntry, ModelEntry, SEAL, SEAL_BYTES, SummedEntry, VERSION, check_name,
+    ChecksummedEntry, Compression, FILE_PREFIX, FileEntry, ModelEntry, SEAL, SEAL_BYTES, VERSION, check_name,
     entry_key, parse, part_name, to_json,
 };
-use super::spool::{Summary, TensorBytes};
-use super::sum::sum;
-use crate::header::{Header, HeaderError, LENGTH_BYTES};
-use crate::recognize::{HEAD_BYTES, recognize};
+use super::write::{SizeSummary, TensorBytes};
+use crate::file_type::{HEAD_BYTES, describe_file_type};
+use crate::safetensors_header::{Header, HeaderError, LENGTH_BYTES};
 use bytes::Bytes;
-use ecq_core::{EncodedTensor, Entry, Limits, Part, Parts};
+use ecq_core::{EncodedTensor, Limits, TensorEntry, TensorPart, TensorParts};
 use safetensors::tensor::{Dtype, TensorInfo};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -23,7 +23,7 @@ pub struct EcqFile {
     bytes: Bytes,
     header_bytes: usize,
     model: ModelEntry,
-    encoded: HashMap<String, SummedEntry>,
+    encoded: HashMap<String, ChecksummedEntry>,
     files: BTreeMap<String, FileEntry>,
     tensors: HashMap<String, TensorInfo>,
     limits: Limits,
@@ -46,11 +46,11 @@ impl EcqFile {
     /// The file must not be changed while it is open: its bytes are read when they are used.
     ///
     /// # Errors
-    /// When it cannot be read, is of another kind ([`ContainerError::NotTheFile`] says of which), ends before
+    /// When it cannot be read, is of another kind ([`ContainerError::WrongFileType`] says of which), ends before
     /// its tensors do, or its header is not that of a sound `.ecq` file.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let io = |source| ContainerError::Io { path: path.to_owned(), source };
-        let is = |what: String| ContainerError::NotTheFile { path: path.to_owned(), what };
+        let is = |what: String| ContainerError::WrongFileType { path: path.to_owned(), what };
         if path.is_dir() {
             return Err(is("a folder".to_owned()));
         }
@@ -58,7 +58,7 @@ impl EcqFile {
         let file_bytes = file.metadata().map_err(io)?.len();
         let mut head = Vec::new();
         (&file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io)?;
-        if let Some(what) = recognize(&head, file_bytes) {
+        if let Some(what) = describe_file_type(&head, file_bytes) {
             return Err(is(what));
         }
         // A safetensors file begins with a length and a brace.
@@ -129,7 +129,7 @@ impl EcqFile {
                 }
                 continue;
             };
-            let summed: SummedEntry = parse(&key, json)?;
+            let summed: ChecksummedEntry = parse(&key, json)?;
             summed
                 .entry
                 .check(&self.limits)
@@ -193,7 +193,7 @@ impl EcqFile {
     }
 
     /// The facts of an encoded tensor; `None` for a plain one.
-    pub fn entry(&self, name: &str) -> Option<&Entry> {
+    pub fn entry(&self, name: &str) -> Option<&TensorEntry> {
         self.encoded.get(name).map(|summed| &summed.entry)
     }
 
@@ -208,12 +208,12 @@ impl EcqFile {
     }
 
     /// The facts and the bytes of an encoded tensor, their lengths not compared.
-    pub(super) fn entry_and_parts(&self, name: &str) -> Result<(&Entry, Parts)> {
+    pub(super) fn entry_and_parts(&self, name: &str) -> Result<(&TensorEntry, TensorParts)> {
         let Some(summed) = self.encoded.get(name) else {
             return Err(ContainerError::Missing { what: "encoded tensor", name: name.to_owned() });
         };
-        let part = |part: &Part| self.data(&part_name(name, *part)).map(|bytes| (*part, bytes));
-        Ok((&summed.entry, summed.sums.keys().map(part).collect::<Result<Parts>>()?))
+        let part = |part: &TensorPart| self.data(&part_name(name, *part)).map(|bytes| (*part, bytes));
+        Ok((&summed.entry, summed.sums.keys().map(part).collect::<Result<TensorParts>>()?))
     }
 
     /// A tensor that is stored as it is.
@@ -295,7 +295,7 @@ impl EcqFile {
     }
 
     /// Where the bytes of the file go; the same as the writer's.
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self) -> SizeSummary {
         let info_bytes = |name: &str| {
             self.tensors.get(name).map_or(0, |info| (to_json(&name).len() + to_json(info).len() + 2) as u64)
         };
@@ -319,7 +319,7 @@ impl EcqFile {
             (name.clone(), bytes)
         };
         let file = |name: &String| (name.clone(), data_bytes(&format!("{FILE_PREFIX}{name}")));
-        Summary {
+        SizeSummary {
             file_bytes: self.bytes.len() as u64,
             header_bytes: self.header_bytes as u64,
             tensors: self.model.order.iter().map(of_tensor).collect(),
@@ -338,11 +338,11 @@ impl EcqFile {
 
     fn checked(&self, name: &str, expected: &str) -> Result<Bytes> {
         let bytes = self.data(name)?;
-        let found = sum(&bytes);
+        let found = checksum(&bytes);
         if found == expected {
             return Ok(bytes);
         }
         let offset = self.tensors.get(name).map_or(0, |info| self.header_bytes + info.data_offsets.0) as u64;
-        Err(ContainerError::Sum { name: name.to_owned(), offset, found, expected: expected.to_owned() })
+        Err(ContainerError::Checksum { name: name.to_owned(), offset, found, expected: expected.to_owned() })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Result;
 use super::error::ContainerError;
-use ecq_core::{Entry, Part};
+use ecq_core::{TensorEntry, TensorPart};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) const ALIGNMENT: usize = 64;
 
 /// Where a model came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
+pub struct SourceRecord {
     /// `gguf`, `safetensors`, ...
     pub format: String,
     /// Base name of the file or folder.
@@ -32,7 +32,7 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelEntry {
     /// Where the model came from.
-    pub source: Source,
+    pub source: SourceRecord,
     /// Names of all tensors, in the order of the source.
     pub order: Vec<String>,
     /// Program and version that wrote the file.
@@ -47,10 +47,10 @@ pub struct ModelEntry {
 
 /// The facts of an encoded tensor and the checksums of its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SummedEntry {
+pub(super) struct ChecksummedEntry {
     #[serde(flatten)]
-    pub(super) entry: Entry,
-    pub(super) sums: BTreeMap<Part, String>,
+    pub(super) entry: TensorEntry,
+    pub(super) sums: BTreeMap<TensorPart, String>,
 }
 
 /// The facts of a ride-along file.
@@ -71,7 +71,7 @@ pub(super) enum Compression {
 }
 
 /// The name of a part in the file.
-pub(super) fn part_name(tensor: &str, part: Part) -> String {
+pub(super) fn part_name(tensor: &str, part: TensorPart) -> String {
     format!("{tensor}.ecq.{}", part.name())
 }
 

@@ -1,20 +1,20 @@
 use super::*;
-use crate::header::HeaderError;
+use crate::safetensors_header::HeaderError;
 use bytes::Bytes;
 use ecq_core::{
-    Coding, Content, CoreError, EncodedTensor, Entry, FloatType, GridEntry, Kind, Limits, Order, Part, Parts,
-    RawEntry, Tile,
+    Coding, CoreError, EncodedTensor, FloatType, GridEntry, LaneOrder, Limits, RawEntry, TensorContent,
+    TensorEntry, TensorKind, TensorPart, TensorParts, Tile,
 };
 use safetensors::{Dtype, SafeTensors};
 use std::path::{Path, PathBuf};
 
 /// Facts and bytes that the container carries as they are; the golden file holds them, so lengths are not
 /// those that the facts ask for.
-fn encoded(seed: u8, coding: Coding) -> (Entry, Parts) {
-    let content = Content::Codes {
+fn encoded(seed: u8, coding: Coding) -> (TensorEntry, TensorParts) {
+    let content = TensorContent::Codes {
         coding,
         alphabet: 16,
-        tile: Tile { rows: 32, cols: 64, lanes: 32, order: Order::Rows },
+        tile: Tile { rows: 32, cols: 64, lanes: 32, order: LaneOrder::Rows },
         classes: None,
         grid: GridEntry::AffineGroups {
             bits: 4,
@@ -25,26 +25,26 @@ fn encoded(seed: u8, coding: Coding) -> (Entry, Parts) {
         },
     };
     let wanted = match coding {
-        Coding::Packed => vec![Part::Stream, Part::Scales],
-        _ => vec![Part::Stream, Part::Scales, Part::Table, Part::Index],
+        Coding::Packed => vec![TensorPart::Stream, TensorPart::Scales],
+        _ => vec![TensorPart::Stream, TensorPart::Scales, TensorPart::Table, TensorPart::Index],
     };
     let bytes = |i: usize| Bytes::from((0..20 + i).map(|j| (j * 31 + i) as u8 ^ seed).collect::<Vec<_>>());
     let parts = wanted.into_iter().enumerate().map(|(i, part)| (part, bytes(i))).collect();
-    (Entry { kind: Kind::Linear, shape: [32, 64], content }, parts)
+    (TensorEntry { kind: TensorKind::Linear, shape: [32, 64], content }, parts)
 }
 
-fn raw() -> (Entry, Parts) {
-    let content = Content::Raw(RawEntry { dtype: "q4_k".to_owned(), bytes: 144 });
-    let parts = Parts::from([(Part::Stream, Bytes::from_static(b"coded"))]);
-    (Entry { kind: Kind::Embedding, shape: [1, 256], content }, parts)
+fn raw() -> (TensorEntry, TensorParts) {
+    let content = TensorContent::Raw(RawEntry { dtype: "q4_k".to_owned(), bytes: 144 });
+    let parts = TensorParts::from([(TensorPart::Stream, Bytes::from_static(b"coded"))]);
+    (TensorEntry { kind: TensorKind::Embedding, shape: [1, 256], content }, parts)
 }
 
 /// The same facts with parts of the lengths that they ask for.
 fn sound(coding: Coding) -> EncodedTensor {
     let (entry, mut parts) = encoded(3, coding);
     let (part, bytes) = match coding {
-        Coding::Packed => (Part::Stream, 32 * 64 / 2),
-        _ => (Part::Index, 4),
+        Coding::Packed => (TensorPart::Stream, 32 * 64 / 2),
+        _ => (TensorPart::Index, 4),
     };
     parts.insert(part, vec![7; bytes].into());
     EncodedTensor::new(entry, parts).unwrap()
@@ -52,7 +52,7 @@ fn sound(coding: Coding) -> EncodedTensor {
 
 fn model() -> ModelEntry {
     ModelEntry {
-        source: Source { format: "gguf".to_owned(), file: "small.gguf".to_owned(), bytes: 12345 },
+        source: SourceRecord { format: "gguf".to_owned(), file: "small.gguf".to_owned(), bytes: 12345 },
         order: ["b.weight", "norm.weight", "a.weight", "k.weight", "half"].map(str::to_owned).into(),
         writer: "ecq test".to_owned(),
         shapes: std::collections::BTreeMap::new(),
@@ -61,7 +61,7 @@ fn model() -> ModelEntry {
 }
 
 /// Pushes what is not there yet, in the given order of steps.
-fn push(spool: &mut Spool, steps: &[usize]) {
+fn push(spool: &mut EcqWriter, steps: &[usize]) {
     for step in steps {
         match step {
             0 if !spool.is_done("a.weight") => push_parts(spool, "a.weight", encoded(1, Coding::Rans)),
@@ -79,11 +79,11 @@ fn push(spool: &mut Spool, steps: &[usize]) {
     }
 }
 
-fn push_parts(spool: &mut Spool, name: &str, (entry, parts): (Entry, Parts)) -> Result<()> {
+fn push_parts(spool: &mut EcqWriter, name: &str, (entry, parts): (TensorEntry, TensorParts)) -> Result<()> {
     spool.push_parts(name, &entry, &parts)
 }
 
-fn parts_of(file: &EcqFile, name: &str) -> Result<(Entry, Parts)> {
+fn parts_of(file: &EcqFile, name: &str) -> Result<(TensorEntry, TensorParts)> {
     file.entry_and_parts(name).map(|(entry, parts)| (entry.clone(), parts))
 }
 
@@ -101,8 +101,8 @@ impl Folder {
     }
 }
 
-fn written(dest: &Path) -> (Vec<u8>, Summary) {
-    let mut spool = Spool::create(dest, "key", false).unwrap();
+fn written(dest: &Path) -> (Vec<u8>, SizeSummary) {
+    let mut spool = EcqWriter::create(dest, "key", false).unwrap();
     push(&mut spool, &ALL);
     let summary = spool.finish(&model()).unwrap();
     (std::fs::read(dest).unwrap(), summary)
@@ -138,7 +138,7 @@ fn what_was_pushed_comes_back() {
 fn tensors_come_back_and_lengths_that_do_not_follow_from_the_entry_are_refused() {
     let folder = Folder::new();
     let dest = folder.path("x.ecq");
-    let mut spool = Spool::create(&dest, "key", false).unwrap();
+    let mut spool = EcqWriter::create(&dest, "key", false).unwrap();
     spool.push_encoded("a", &sound(Coding::Rans)).unwrap();
     spool.push_encoded("b", &sound(Coding::Packed)).unwrap();
     push_parts(&mut spool, "c", encoded(1, Coding::Rans)).unwrap();
@@ -149,7 +149,9 @@ fn tensors_come_back_and_lengths_that_do_not_follow_from_the_entry_are_refused()
     file.verify_seal(|_| {}).unwrap();
     assert_eq!(file.encoded("a").unwrap(), sound(Coding::Rans));
     assert_eq!(file.encoded("b").unwrap(), sound(Coding::Packed));
-    for (name, part, found, expected) in [("c", Part::Index, 23, 4), ("d", Part::Stream, 20, 1024)] {
+    for (name, part, found, expected) in
+        [("c", TensorPart::Index, 23, 4), ("d", TensorPart::Stream, 20, 1024)]
+    {
         match file.encoded(name) {
             Err(ContainerError::Entry { tensor, source }) => {
                 assert_eq!(tensor, name);
@@ -168,7 +170,7 @@ fn it_is_a_safetensors_file_with_aligned_data() {
     assert_eq!(file.tensor("norm.weight").unwrap().dtype(), Dtype::F32);
     assert_eq!(
         file.tensor("a.weight.ecq.stream").unwrap().data(),
-        &encoded(1, Coding::Rans).1[&Part::Stream]
+        &encoded(1, Coding::Rans).1[&TensorPart::Stream]
     );
     assert_eq!(summary.header_bytes % 64, 0);
     // The widest elements lie first: every plain tensor is aligned.
@@ -179,7 +181,7 @@ fn it_is_a_safetensors_file_with_aligned_data() {
 fn the_order_of_pushes_does_not_show() {
     let folder = Folder::new();
     let (expected, _) = written(&folder.path("x.ecq"));
-    let mut spool = Spool::create(&folder.path("y.ecq"), "other", false).unwrap();
+    let mut spool = EcqWriter::create(&folder.path("y.ecq"), "other", false).unwrap();
     push(&mut spool, &[6, 4, 2, 0, 5, 3, 1]);
     spool.finish(&model()).unwrap();
     assert_eq!(std::fs::read(folder.path("y.ecq")).unwrap(), expected);
@@ -191,7 +193,7 @@ fn a_run_cut_anywhere_resumes_to_the_same_bytes() {
     let (expected, _) = written(&folder.path("x.ecq"));
     let dest = folder.path("y.ecq");
     let partial = folder.path("y.ecq.partial");
-    let mut spool = Spool::create(&dest, "key", false).unwrap();
+    let mut spool = EcqWriter::create(&dest, "key", false).unwrap();
     push(&mut spool, &ALL);
     spool.commit().unwrap();
     drop(spool);
@@ -205,7 +207,7 @@ fn a_run_cut_anywhere_resumes_to_the_same_bytes() {
         std::fs::create_dir_all(&partial).unwrap();
         std::fs::write(partial.join("journal"), &journal[..journal_bytes]).unwrap();
         std::fs::write(partial.join("data"), &data[..data_bytes]).unwrap();
-        let mut spool = Spool::create(&dest, "key", true).unwrap();
+        let mut spool = EcqWriter::create(&dest, "key", true).unwrap();
         kept.insert(ALL.len() - [0, 1, 2, 3, 4, 5, 6].iter().filter(|&&s| !done(&spool, s)).count());
         push(&mut spool, &ALL);
         spool.finish(&model()).unwrap();
@@ -218,7 +220,7 @@ fn a_run_cut_anywhere_resumes_to_the_same_bytes() {
     );
 }
 
-fn done(spool: &Spool, step: usize) -> bool {
+fn done(spool: &EcqWriter, step: usize) -> bool {
     let names =
         ["a.weight", "b.weight", "norm.weight", "k.weight", "half", "ecq.file/config.json", "ecq.file/tiny"];
     spool.is_done(names[step])
@@ -228,36 +230,36 @@ fn done(spool: &Spool, step: usize) -> bool {
 fn a_spool_refuses_other_keys_other_processes_and_bad_names() {
     let folder = Folder::new();
     let dest = folder.path("x.ecq");
-    let mut spool = Spool::create(&dest, "one", false).unwrap();
+    let mut spool = EcqWriter::create(&dest, "one", false).unwrap();
     push(&mut spool, &[0]);
     spool.commit().unwrap();
-    assert!(matches!(Spool::create(&dest, "one", true), Err(ContainerError::InUse { .. })));
+    assert!(matches!(EcqWriter::create(&dest, "one", true), Err(ContainerError::InUse { .. })));
     for name in ["", "ecq.seal", "x.ecq.stream", "__metadata__"] {
         assert!(matches!(push_parts(&mut spool, name, raw()), Err(ContainerError::Name { .. })), "{name:?}");
     }
     assert!(matches!(push_parts(&mut spool, "a.weight", raw()), Err(ContainerError::Name { .. })));
     assert!(matches!(spool.push_plain("n", Dtype::F32, &[2], &[0; 7]), Err(ContainerError::Name { .. })));
     drop(spool);
-    assert!(matches!(Spool::create(&dest, "two", true), Err(ContainerError::JournalKey { .. })));
-    assert!(Spool::create(&dest, "one", true).unwrap().is_done("a.weight"));
+    assert!(matches!(EcqWriter::create(&dest, "two", true), Err(ContainerError::JournalKey { .. })));
+    assert!(EcqWriter::create(&dest, "one", true).unwrap().is_done("a.weight"));
     // Without resume all is thrown away.
-    let mut spool = Spool::create(&dest, "two", false).unwrap();
+    let mut spool = EcqWriter::create(&dest, "two", false).unwrap();
     assert!(!spool.is_done("a.weight"));
     push(&mut spool, &[0, 1]);
     let mut wrong = model();
     wrong.order = vec!["a.weight".to_owned()];
     assert!(matches!(spool.finish(&wrong), Err(ContainerError::Name { .. })));
     for order in [["a.weight", "a.weight"], ["a.weight", "ecq.file/tiny"]] {
-        let mut spool = Spool::create(&dest, "two", true).unwrap();
+        let mut spool = EcqWriter::create(&dest, "two", true).unwrap();
         push(&mut spool, &[6]);
         wrong.order = order.map(str::to_owned).into();
         // As many names as tensors, and yet not each of them.
         assert!(spool.finish(&wrong).is_err(), "{order:?}");
     }
     assert!(!dest.exists());
-    let spool = Spool::create(&dest, "two", true).unwrap();
+    let spool = EcqWriter::create(&dest, "two", true).unwrap();
     assert!(matches!(spool.finish(&model()), Err(ContainerError::Missing { .. })));
-    let nowhere = Spool::create(&folder.path("x.ecq.partial/journal/y"), "k", false);
+    let nowhere = EcqWriter::create(&folder.path("x.ecq.partial/journal/y"), "k", false);
     assert!(matches!(nowhere, Err(ContainerError::Io { .. })));
 }
 
@@ -286,12 +288,12 @@ fn every_cut_and_every_flipped_bit_is_refused() {
 fn damage_is_named_where_it_is() {
     let folder = Folder::new();
     let (mut bytes, summary) = written(&folder.path("x.ecq"));
-    let stream = encoded(1, Coding::Rans).1[&Part::Stream].clone();
+    let stream = encoded(1, Coding::Rans).1[&TensorPart::Stream].clone();
     let at = bytes.windows(stream.len()).position(|window| window == &stream[..]).unwrap();
     bytes[at + 3] ^= 1;
     let file = parse(&bytes).unwrap();
     match file.check("a.weight") {
-        Err(ContainerError::Sum { name, offset, .. }) => {
+        Err(ContainerError::Checksum { name, offset, .. }) => {
             assert_eq!((name.as_str(), offset), ("a.weight.ecq.stream", at as u64));
         }
         other => panic!("{other:?}"),

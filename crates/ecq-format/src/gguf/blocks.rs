@@ -27,7 +27,7 @@ fn facts(ty: GgmlType) -> Result<(u8, Option<u8>)> {
     })
 }
 
-/// The type that stores codes on this grid, if GGUF has one; the way back from [`split`].
+/// The type that stores codes on this grid, if GGUF has one; the way back from [`unpack_blocks`].
 pub fn type_of_grid(grid: &AffineGroups) -> Option<GgmlType> {
     let zero = match &grid.biases {
         Biases::Zero(zero) => Some(*zero),
@@ -55,13 +55,13 @@ pub fn type_of_entry(grid: &GridEntry) -> Option<GgmlType> {
     }
 }
 
-/// Codes (in column order) and grid of `rows x cols` weights of type `ty`; the exact inverse of [`join`] for
+/// Codes (in column order) and grid of `rows x cols` weights of type `ty`; the exact inverse of [`pack_blocks`] for
 /// every bit pattern, scales and biases that are no number included.
 ///
 /// # Errors
 /// When the type is no code on an affine grid, the shape is empty or no whole number of blocks wide, or
 /// `bytes` has not the length of the shape.
-pub fn split(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Result<(Codes, AffineGroups)> {
+pub fn unpack_blocks(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Result<(Codes, AffineGroups)> {
     let (bits, zero) = facts(ty)?;
     let blocks = blocks(ty, rows, cols)?;
     check(bytes.len(), blocks * ty.block_bytes())?;
@@ -70,11 +70,11 @@ pub fn split(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Result<(Co
     let mut biases = vec![0; if zero.is_none() { blocks * 2 } else { 0 }];
     let parts = (&mut symbols[..], &mut scales[..], &mut biases[..]);
     match ty {
-        GgmlType::Q4_0 => split_blocks::<18, 2>(bytes, parts, |b, q| from_nibbles(&b[2..], q)),
-        GgmlType::Q4_1 => split_blocks::<20, 4>(bytes, parts, |b, q| from_nibbles(&b[4..], q)),
-        GgmlType::Q5_0 => split_blocks::<22, 2>(bytes, parts, |b, q| from_five_bits(&b[2..], q)),
-        GgmlType::Q5_1 => split_blocks::<24, 4>(bytes, parts, |b, q| from_five_bits(&b[4..], q)),
-        _ => split_blocks::<34, 2>(bytes, parts, |b, q| flip_sign(&b[2..], q)),
+        GgmlType::Q4_0 => unpack_each_block::<18, 2>(bytes, parts, |b, q| from_nibbles(&b[2..], q)),
+        GgmlType::Q4_1 => unpack_each_block::<20, 4>(bytes, parts, |b, q| from_nibbles(&b[4..], q)),
+        GgmlType::Q5_0 => unpack_each_block::<22, 2>(bytes, parts, |b, q| from_five_bits(&b[2..], q)),
+        GgmlType::Q5_1 => unpack_each_block::<24, 4>(bytes, parts, |b, q| from_five_bits(&b[4..], q)),
+        _ => unpack_each_block::<34, 2>(bytes, parts, |b, q| flip_sign(&b[2..], q)),
     }
     let codes = Codes::new(rows, cols, 1 << bits, symbols)?;
     let scales = FloatVec::new(FloatType::F16, scales)?;
@@ -85,11 +85,11 @@ pub fn split(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Result<(Co
     Ok((codes, AffineGroups { bits, group_size: BLOCK, scales, biases }))
 }
 
-/// The bytes of codes on a grid as type `ty` stores them; the exact inverse of [`split`].
+/// The bytes of codes on a grid as type `ty` stores them; the exact inverse of [`unpack_blocks`].
 ///
 /// # Errors
 /// When the type is no code on an affine grid or not that of `grid`, or codes and grid contradict each other.
-pub fn join(ty: GgmlType, codes: &Codes, grid: &AffineGroups) -> Result<Vec<u8>> {
+pub fn pack_blocks(ty: GgmlType, codes: &Codes, grid: &AffineGroups) -> Result<Vec<u8>> {
     let (bits, _) = facts(ty)?;
     if type_of_grid(grid) != Some(ty) || codes.alphabet() > 1 << bits {
         return Err(GgufError::Unsupported { found: ty.name(), why: "is not the type of this grid" });
@@ -102,17 +102,17 @@ pub fn join(ty: GgmlType, codes: &Codes, grid: &AffineGroups) -> Result<Vec<u8>>
     };
     let parts = (codes.symbols(), grid.scales.as_bytes(), biases);
     match ty {
-        GgmlType::Q4_0 => join_blocks::<18, 2>(&mut bytes, parts, |q, b| to_nibbles(q, &mut b[2..])),
-        GgmlType::Q4_1 => join_blocks::<20, 4>(&mut bytes, parts, |q, b| to_nibbles(q, &mut b[4..])),
-        GgmlType::Q5_0 => join_blocks::<22, 2>(&mut bytes, parts, |q, b| to_five_bits(q, &mut b[2..])),
-        GgmlType::Q5_1 => join_blocks::<24, 4>(&mut bytes, parts, |q, b| to_five_bits(q, &mut b[4..])),
-        _ => join_blocks::<34, 2>(&mut bytes, parts, |q, b| flip_sign(q, &mut b[2..])),
+        GgmlType::Q4_0 => pack_each_block::<18, 2>(&mut bytes, parts, |q, b| to_nibbles(q, &mut b[2..])),
+        GgmlType::Q4_1 => pack_each_block::<20, 4>(&mut bytes, parts, |q, b| to_nibbles(q, &mut b[4..])),
+        GgmlType::Q5_0 => pack_each_block::<22, 2>(&mut bytes, parts, |q, b| to_five_bits(q, &mut b[2..])),
+        GgmlType::Q5_1 => pack_each_block::<24, 4>(&mut bytes, parts, |q, b| to_five_bits(q, &mut b[4..])),
+        _ => pack_each_block::<34, 2>(&mut bytes, parts, |q, b| flip_sign(q, &mut b[2..])),
     }
     Ok(bytes)
 }
 
 /// Takes blocks of `N` bytes apart, whose first `HEAD` are the scale and, where `HEAD` is 4, the bias.
-fn split_blocks<const N: usize, const HEAD: usize>(
+fn unpack_each_block<const N: usize, const HEAD: usize>(
     bytes: &[u8],
     (symbols, scales, biases): (&mut [u8], &mut [u8], &mut [u8]),
     codes: impl Fn(&[u8; N], &mut [u8; BLOCK]) + Sync,
@@ -140,8 +140,8 @@ fn split_blocks<const N: usize, const HEAD: usize>(
     }
 }
 
-/// The inverse of [`split_blocks`].
-fn join_blocks<const N: usize, const HEAD: usize>(
+/// The inverse of [`unpack_each_block`].
+fn pack_each_block<const N: usize, const HEAD: usize>(
     bytes: &mut [u8],
     (symbols, scales, biases): (&[u8], &[u8], &[u8]),
     codes: impl Fn(&[u8; BLOCK], &mut [u8; N]) + Sync,

@@ -1,4 +1,4 @@
-use crate::recognize::of;
+use crate::file_type::of;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -247,7 +247,7 @@ pub enum GgufError {
     #[error(
         "more than {most} bytes between or behind the tensors are not zero, the last of them at {offset}"
     )]
-    Gaps {
+    TooMuchPadding {
         /// Where the limit was passed.
         offset: u64,
         /// Most bytes that are kept.
@@ -255,7 +255,7 @@ pub enum GgufError {
     },
     /// Bytes that should lie between tensors do not.
     #[error("{bytes} bytes of padding at {offset} are not between the tensors of the header")]
-    GapPlace {
+    MisplacedPadding {
         /// Where they would go.
         offset: u64,
         /// How many.

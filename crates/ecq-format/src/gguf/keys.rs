@@ -1,8 +1,8 @@
 //! Keys of a GGUF file that change what a model computes: those that are implemented nowhere here must hold
 //! the value that changes nothing. Names: `LLM_KV_NAMES` in `llama-arch.cpp` of llama.cpp.
 
+use super::metadata_value::Value;
 use super::model::unimplemented;
-use super::value::Value;
 use super::{Gguf, Result};
 
 /// Which values of a key change nothing.

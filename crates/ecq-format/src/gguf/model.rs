@@ -1,7 +1,7 @@
 //! The shape of the model in a GGUF file, under the names that Hugging Face's `config.json` uses.
 
 use super::error::GgufError;
-use super::value::Value;
+use super::metadata_value::Value;
 use super::{Gguf, Result, keys};
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,7 @@ const GEMMA_27B_LAYERS: u64 = 62;
 /// # Errors
 /// [`GgufError::Key`] names the key that is missing or mistyped, [`GgufError::Unimplemented`] one that
 /// changes what the model computes in a way that is not implemented.
-pub fn config(gguf: &Gguf) -> Result<ModelConfig> {
+pub fn model_config(gguf: &Gguf) -> Result<ModelConfig> {
     let architecture = need(gguf, "general.architecture", "a string", Value::as_str)?;
     let key = |name: &str| format!("{architecture}.{name}");
     let whole = |name: &str| optional(gguf, &key(name), WHOLE, one_whole);

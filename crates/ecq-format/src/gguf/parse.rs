@@ -3,9 +3,9 @@
 
 use super::Result;
 use super::error::GgufError;
-use super::read::TensorInfo;
+use super::metadata_value::Value;
+use super::read::GgufTensorInfo;
 use super::types::GgmlType;
-use super::value::Value;
 use ecq_core::Limits;
 use std::collections::HashSet;
 
@@ -27,7 +27,7 @@ const MOST_ALIGNMENT: u64 = 1 << 20;
 pub(super) struct Header {
     pub(super) version: u32,
     pub(super) metadata: Vec<(String, Value)>,
-    pub(super) tensors: Vec<TensorInfo>,
+    pub(super) tensors: Vec<GgufTensorInfo>,
 }
 
 /// The header in `bytes` and where its data starts (where there is no tensor: where it ends).
@@ -96,7 +96,7 @@ pub(super) fn alignment(metadata: &[(String, Value)]) -> Result<u64> {
 }
 
 /// Makes offsets absolute, and checks that each tensor is inside the file and shares no byte with another.
-fn place(tensors: &mut [TensorInfo], data_start: u64, file_bytes: u64) -> Result<()> {
+fn place(tensors: &mut [GgufTensorInfo], data_start: u64, file_bytes: u64) -> Result<()> {
     let (mut past, mut needed) = (None, 0);
     for tensor in tensors.iter_mut() {
         let offset = tensor.offset.checked_add(data_start);
@@ -107,10 +107,10 @@ fn place(tensors: &mut [TensorInfo], data_start: u64, file_bytes: u64) -> Result
         }
         needed = needed.max(end.unwrap_or(u64::MAX));
     }
-    if let Some(TensorInfo { name, offset, bytes, .. }) = past {
+    if let Some(GgufTensorInfo { name, offset, bytes, .. }) = past {
         return Err(GgufError::PastEnd { tensor: name, offset, bytes, needed, file_bytes });
     }
-    let mut in_order: Vec<&TensorInfo> = tensors.iter().collect();
+    let mut in_order: Vec<&GgufTensorInfo> = tensors.iter().collect();
     // A tensor without bytes comes before its neighbour.
     in_order.sort_by_key(|tensor| (tensor.offset, tensor.bytes));
     match in_order.windows(2).find(|pair| pair[0].offset + pair[0].bytes > pair[1].offset) {
@@ -240,7 +240,7 @@ impl<'a> Input<'a> {
         Ok(values)
     }
 
-    fn tensor(&mut self, alignment: u64, limits: &Limits) -> Result<TensorInfo> {
+    fn tensor(&mut self, alignment: u64, limits: &Limits) -> Result<GgufTensorInfo> {
         let tensor = self.name("a tensor's name", TENSOR_NAME_BYTES)?;
         let found = self.u32("a tensor's dimension count")?;
         if !(1..=4).contains(&found) {
@@ -268,6 +268,6 @@ impl<'a> Input<'a> {
             return Err(GgufError::Misaligned { tensor, offset, alignment });
         }
         let bytes = weights / block * ty.block_bytes() as u64;
-        Ok(TensorInfo { name: tensor, ty, dims, offset, bytes })
+        Ok(GgufTensorInfo { name: tensor, ty, dims, offset, bytes })
     }
 }

@@ -1,10 +1,10 @@
 use super::error::GgufError;
+use super::metadata_value::Value;
 use super::parse;
 use super::types::GgmlType;
-use super::value::Value;
 use super::{Result, parse::Header};
-use crate::positioned::read_exact_at;
-use crate::recognize::recognize;
+use crate::file_type::describe_file_type;
+use crate::read_at::read_exact_at;
 use ecq_core::Limits;
 use std::fs::File;
 use std::io::Read;
@@ -20,7 +20,7 @@ const MOST_FILE_BYTES: u64 = 1 << 48;
 /// A tensor of a GGUF file: facts, checked against the file when the header was parsed.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorInfo {
+pub struct GgufTensorInfo {
     /// Its name.
     pub name: String,
     /// Its type.
@@ -33,7 +33,7 @@ pub struct TensorInfo {
     pub bytes: u64,
 }
 
-impl TensorInfo {
+impl GgufTensorInfo {
     /// Weights of a row: the first dimension.
     pub fn cols(&self) -> usize {
         self.dims[0] as usize
@@ -74,7 +74,7 @@ impl Gguf {
         loop {
             (&mut file).take((want - bytes.len()) as u64).read_to_end(&mut bytes).map_err(io)?;
             if !bytes.starts_with(b"GGUF")
-                && let Some(what) = recognize(&bytes, file_bytes)
+                && let Some(what) = describe_file_type(&bytes, file_bytes)
             {
                 return Err(GgufError::NotGguf { path: path.to_owned(), what });
             }
@@ -142,7 +142,7 @@ impl Gguf {
     }
 
     /// All tensors, in file order.
-    pub fn tensors(&self) -> &[TensorInfo] {
+    pub fn tensors(&self) -> &[GgufTensorInfo] {
         &self.header.tensors
     }
 
@@ -160,7 +160,7 @@ impl Gguf {
     ///
     /// # Errors
     /// When the file cannot be read, or this came from [`parse`](Self::parse).
-    pub fn read_tensor(&self, tensor: &TensorInfo) -> Result<Vec<u8>> {
+    pub fn read_tensor(&self, tensor: &GgufTensorInfo) -> Result<Vec<u8>> {
         self.read(&tensor.name, tensor.offset, tensor.bytes)
     }
 
@@ -168,7 +168,7 @@ impl Gguf {
     ///
     /// # Errors
     /// As [`read_tensor`](Self::read_tensor), and when the tensor does not have these rows.
-    pub fn read_rows(&self, tensor: &TensorInfo, first_row: usize, rows: usize) -> Result<Vec<u8>> {
+    pub fn read_rows(&self, tensor: &GgufTensorInfo, first_row: usize, rows: usize) -> Result<Vec<u8>> {
         if first_row.checked_add(rows).is_none_or(|end| end > tensor.rows()) {
             let (tensor, first, count, rows) = (tensor.name.clone(), first_row, rows, tensor.rows());
             return Err(GgufError::Rows { tensor, first, count, rows });

@@ -5,9 +5,9 @@
 //! `tools/gguf-split`.
 
 use super::error::GgufError;
-use super::gaps::Gaps;
+use super::metadata_value::Value;
 use super::model::optional;
-use super::value::Value;
+use super::padding::NonzeroPadding;
 use super::write::{TensorToWrite, layout};
 use super::{Gguf, Result};
 use ecq_core::Limits;
@@ -65,7 +65,7 @@ impl GgufModel {
         }
         let named: Vec<(String, &Gguf)> =
             parts.iter().map(|part| (part.path.display().to_string(), &part.gguf)).collect();
-        let (whole, places) = merge(&named, limits)?;
+        let (whole, places) = merge_parts(&named, limits)?;
         Ok(Self { whole, parts, places })
     }
 
@@ -103,16 +103,20 @@ impl GgufModel {
     /// What lies between and behind the tensors.
     ///
     /// # Errors
-    /// As [`Gaps::read`]; when a part of a split model has such bytes, since the one file that it is written
+    /// As [`NonzeroPadding::read`]; when a part of a split model has such bytes, since the one file that it is written
     /// back as has no place for them.
-    pub fn gaps(&self, limits: &Limits) -> Result<Gaps> {
+    pub fn padding(&self, limits: &Limits) -> Result<NonzeroPadding> {
         for part in &self.parts {
-            if let Some(offset) = Gaps::read(&part.gguf, limits)?.first() {
+            if let Some(offset) = NonzeroPadding::read(&part.gguf, limits)?.first() {
                 let why = format!("the byte at {offset} is of no tensor and not zero, and cannot be kept");
                 return Err(GgufError::Part { part: part.path.display().to_string(), why });
             }
         }
-        if self.parts.is_empty() { Gaps::read(&self.whole, limits) } else { Ok(Gaps::default()) }
+        if self.parts.is_empty() {
+            NonzeroPadding::read(&self.whole, limits)
+        } else {
+            Ok(NonzeroPadding::default())
+        }
     }
 }
 
@@ -145,7 +149,7 @@ fn end_of_name(number: u64, count: u64) -> String {
 ///
 /// # Errors
 /// When the parts are not those of one model, in their order.
-pub fn merge(parts: &[(String, &Gguf)], limits: &Limits) -> Result<(Gguf, Vec<(usize, usize)>)> {
+pub fn merge_parts(parts: &[(String, &Gguf)], limits: &Limits) -> Result<(Gguf, Vec<(usize, usize)>)> {
     let mut metadata: Vec<(String, Value)> = Vec::new();
     let (mut tensors, mut places) = (Vec::new(), Vec::new());
     let mut part_of: HashMap<&str, &str> = HashMap::new();

@@ -1,8 +1,8 @@
 //! What a tokenizer is made from, as a GGUF file holds it.
 
 use super::error::GgufError;
+use super::metadata_value::Value;
 use super::model::{need, optional};
-use super::value::Value;
 use super::{Gguf, Result};
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +50,7 @@ pub struct TokenizerMetadata {
 /// # Errors
 /// [`GgufError::Key`] names the key that is missing or mistyped, [`GgufError::Length`] tells of types or
 /// scores that are not one for each token.
-pub fn tokenizer(gguf: &Gguf) -> Result<TokenizerMetadata> {
+pub fn tokenizer_metadata(gguf: &Gguf) -> Result<TokenizerMetadata> {
     let key = |name: &str| format!("tokenizer.ggml.{name}");
     let id = |name: &str| {
         let as_id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());

@@ -1,8 +1,8 @@
 use super::error::GgufError;
-use super::gaps::Gaps;
+use super::metadata_value::Value;
+use super::padding::NonzeroPadding;
 use super::types::GgmlType;
-use super::value::Value;
-use super::{Gguf, Result, TensorInfo, parse};
+use super::{Gguf, GgufTensorInfo, Result, parse};
 use ecq_core::Limits;
 use std::io::{self, Write};
 
@@ -31,8 +31,8 @@ pub fn write<E: From<GgufError> + From<io::Error>>(
 ) -> std::result::Result<(), E> {
     // In the order of their places, which is that of `tensors`.
     let mut next = 0..tensors.len();
-    let bytes = |_: &TensorInfo| next.next().map_or(Ok(Vec::new()), &mut bytes);
-    write_with_header(to, &layout(metadata, tensors)?, &Gaps::default(), bytes)
+    let bytes = |_: &GgufTensorInfo| next.next().map_or(Ok(Vec::new()), &mut bytes);
+    write_with_header(to, &layout(metadata, tensors)?, &NonzeroPadding::default(), bytes)
 }
 
 /// Writes a file with the header of `gguf` and the tensors at the places that it names, between and after
@@ -44,10 +44,10 @@ pub fn write<E: From<GgufError> + From<io::Error>>(
 pub fn write_with_header<E: From<GgufError> + From<io::Error>>(
     to: &mut impl Write,
     gguf: &Gguf,
-    gaps: &Gaps,
-    mut bytes: impl FnMut(&TensorInfo) -> std::result::Result<Vec<u8>, E>,
+    gaps: &NonzeroPadding,
+    mut bytes: impl FnMut(&GgufTensorInfo) -> std::result::Result<Vec<u8>, E>,
 ) -> std::result::Result<(), E> {
-    let mut in_order: Vec<&TensorInfo> = gguf.tensors().iter().collect();
+    let mut in_order: Vec<&GgufTensorInfo> = gguf.tensors().iter().collect();
     in_order.sort_by_key(|tensor| (tensor.offset, tensor.bytes));
     to.write_all(gguf.header_bytes())?;
     let mut at = gguf.header_bytes().len() as u64;

@@ -11,7 +11,7 @@ mod pre_tokenizers;
 mod tokenizer;
 
 pub use config::config_json;
-pub use names::{Change, HfTensor, apply_to_rows, hf_tensor};
+pub use names::{GgufTransform, HfTensor, gguf_row_order, hf_tensor};
 pub use pre_tokenizers::known_pre_tokenizers;
 pub use tokenizer::{tokenizer_config_json, tokenizer_json};
 

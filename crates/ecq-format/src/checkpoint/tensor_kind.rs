@@ -1,4 +1,4 @@
-use ecq_core::Kind;
+use ecq_core::TensorKind;
 
 /// Projections of a block, by the last part of their name.
 #[rustfmt::skip]
@@ -30,7 +30,7 @@ const EMBEDDINGS: &[&str] = &[
 
 /// What a tensor of this Hugging Face name is to the model: a projection inside a numbered block, embedding or head, or
 /// other.
-pub fn kind(name: &str) -> Kind {
+pub fn tensor_kind(name: &str) -> TensorKind {
     // Experts that are fused into one tensor have no suffix.
     let stem = name.strip_suffix(".weight").unwrap_or(name);
     let fused = stem.len() == name.len();
@@ -42,9 +42,9 @@ pub fn kind(name: &str) -> Kind {
     // The original Llama names its head `output`.
     let embedding = EMBEDDINGS.contains(&last) && !in_block || stem == "output";
     match (linear, embedding && !fused) {
-        (true, _) => Kind::Linear,
-        (_, true) => Kind::Embedding,
-        _ => Kind::Other,
+        (true, _) => TensorKind::Linear,
+        (_, true) => TensorKind::Embedding,
+        _ => TensorKind::Other,
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
             "model.decoder.layers.2.fc1.weight",
             "layers.3.feed_forward.w1.weight",
         ] {
-            assert_eq!(kind(name), Kind::Linear, "{name}");
+            assert_eq!(tensor_kind(name), TensorKind::Linear, "{name}");
         }
         for name in [
             "model.embed_tokens.weight",
@@ -89,7 +89,7 @@ mod tests {
             "tok_embeddings.weight",
             "output.weight",
         ] {
-            assert_eq!(kind(name), Kind::Embedding, "{name}");
+            assert_eq!(tensor_kind(name), TensorKind::Embedding, "{name}");
         }
         for name in [
             "model.norm.weight",
@@ -112,7 +112,7 @@ mod tests {
             ".",
             ".weight",
         ] {
-            assert_eq!(kind(name), Kind::Other, "{name}");
+            assert_eq!(tensor_kind(name), TensorKind::Other, "{name}");
         }
     }
 }

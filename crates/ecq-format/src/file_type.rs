@@ -32,7 +32,7 @@ const PYTORCH: &str =
 
 /// What a file of `file_bytes` is that begins with `head`; `None` where it is nothing known. A safetensors
 /// file is nothing known here.
-pub fn recognize(head: &[u8], file_bytes: u64) -> Option<String> {
+pub fn describe_file_type(head: &[u8], file_bytes: u64) -> Option<String> {
     if file_bytes == 0 {
         return Some("an empty file".to_owned());
     }
@@ -53,7 +53,7 @@ pub fn recognize(head: &[u8], file_bytes: u64) -> Option<String> {
         return Some("a tar archive (unpack it first)".to_owned());
     }
     if head.get(TFLITE_AT..).is_some_and(|at| at.starts_with(b"TFL3")) {
-        return recognize(b"TFL3", file_bytes);
+        return describe_file_type(b"TFL3", file_bytes);
     }
     if let Some((_, what)) = SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)) {
         return Some((*what).to_owned());
@@ -156,20 +156,20 @@ mod tests {
             ("{\"error\": \"\u{e9}\u{e9}".as_bytes(), "an error message"),
         ];
         for (head, what) in cases {
-            let found = recognize(head, head.len() as u64).unwrap_or_default();
+            let found = describe_file_type(head, head.len() as u64).unwrap_or_default();
             assert!(found.starts_with(what), "{found:?} of {:?}", String::from_utf8_lossy(head));
         }
-        assert_eq!(recognize(b"", 0).unwrap(), "an empty file");
+        assert_eq!(describe_file_type(b"", 0).unwrap(), "an empty file");
         for head in [&b"\x40\0\0\0\0\0\0\0{\"a\":"[..], &[0; 64], &[0xff; 20], b"\0\x01"] {
-            assert_eq!(recognize(head, 1000), None);
+            assert_eq!(describe_file_type(head, 1000), None);
         }
         // Lengths of headers that look like signatures of gzip, pickle, ONNX and zip.
         for length in [0x8b1f_u64, 0x0280, 0x0012_0708, 0x0403_4b50] {
             let head = [&length.to_le_bytes()[..], b"{\"a\""].concat();
-            assert_eq!(recognize(&head, 1 << 40), None, "{length:#x}");
+            assert_eq!(describe_file_type(&head, 1 << 40), None, "{length:#x}");
         }
         // A character cut at the end is still a text.
-        assert_eq!(recognize(b"caf\xc3", 1000).unwrap(), "a text");
+        assert_eq!(describe_file_type(b"caf\xc3", 1000).unwrap(), "a text");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 use super::Result;
+use super::checksum::checksum;
 use super::error::ContainerError;
 use super::schema::{
-    ALIGNMENT, Compression, FILE_PREFIX, FileEntry, ModelEntry, SEAL, SEAL_BYTES, SummedEntry, VERSION,
+    ALIGNMENT, ChecksummedEntry, Compression, FILE_PREFIX, FileEntry, ModelEntry, SEAL, SEAL_BYTES, VERSION,
     check_name, entry_key, part_name, to_json,
 };
-use super::sum::sum;
-use ecq_core::{EncodedTensor, Entry, Part, Parts};
+use ecq_core::{EncodedTensor, TensorEntry, TensorPart, TensorParts};
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ const COMMIT_BYTES: u64 = 64 << 20;
 /// Nothing appears under the final name until it is whole and on disk. The file depends only on what was
 /// pushed and on the order given at the end, not on the order of pushes or on interruptions.
 #[derive(Debug)]
-pub struct Spool {
+pub struct EcqWriter {
     /// Absent when bytes are only counted.
     disk: Option<Disk>,
     data_bytes: u64,
@@ -53,7 +53,7 @@ struct Item {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ItemContent {
-    Encoded { entry: SummedEntry, lengths: BTreeMap<Part, u64> },
+    Encoded { entry: ChecksummedEntry, lengths: BTreeMap<TensorPart, u64> },
     Plain { dtype: Dtype, shape: Vec<usize>, bytes: u64 },
     File { entry: FileEntry, bytes: u64 },
 }
@@ -72,7 +72,7 @@ type Layout = Vec<(u64, u64)>;
 
 /// Where the bytes of a finished file went.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Summary {
+pub struct SizeSummary {
     /// Length of the file.
     pub file_bytes: u64,
     /// Length of the header, its length field and padding included.
@@ -99,7 +99,7 @@ impl TensorBytes {
     }
 }
 
-impl Spool {
+impl EcqWriter {
     /// Starts, or with `resume` goes on with, the spool of `dest`; `key` is a hash of source and options.
     ///
     /// # Errors
@@ -151,13 +151,13 @@ impl Spool {
     }
 
     /// Adds the facts and the bytes of an encoded tensor, whatever their lengths.
-    pub(super) fn push_parts(&mut self, name: &str, entry: &Entry, parts: &Parts) -> Result<()> {
+    pub(super) fn push_parts(&mut self, name: &str, entry: &TensorEntry, parts: &TensorParts) -> Result<()> {
         check_name(name)?;
-        let sums = parts.iter().map(|(&part, bytes)| (part, sum(bytes))).collect();
-        let entry = SummedEntry { entry: entry.clone(), sums };
+        let sums = parts.iter().map(|(&part, bytes)| (part, checksum(bytes))).collect();
+        let entry = ChecksummedEntry { entry: entry.clone(), sums };
         let lengths = parts.iter().map(|(&part, bytes)| (part, bytes.len() as u64)).collect();
         let parts: Vec<&[u8]> =
-            Part::ALL.iter().filter_map(|part| parts.get(part)).map(|bytes| &bytes[..]).collect();
+            TensorPart::ALL.iter().filter_map(|part| parts.get(part)).map(|bytes| &bytes[..]).collect();
         self.push(name, ItemContent::Encoded { entry, lengths }, &parts)
     }
 
@@ -189,7 +189,7 @@ impl Spool {
             true => (Compression::Zlib, &deflated[..]),
             false => (Compression::None, bytes),
         };
-        let entry = FileEntry { bytes: bytes.len() as u64, compression, sum: sum(stored) };
+        let entry = FileEntry { bytes: bytes.len() as u64, compression, sum: checksum(stored) };
         let content = ItemContent::File { entry, bytes: stored.len() as u64 };
         self.push(&format!("{FILE_PREFIX}{name}"), content, &[stored])
     }
@@ -219,7 +219,7 @@ impl Spool {
     ///
     /// # Errors
     /// When `model.order` does not list exactly the tensors pushed, or the system refuses.
-    pub fn finish(mut self, model: &ModelEntry) -> Result<Summary> {
+    pub fn finish(mut self, model: &ModelEntry) -> Result<SizeSummary> {
         self.commit()?;
         let (header, layout, summary) = self.header(model)?;
         if let Some(disk) = self.disk {
@@ -229,7 +229,7 @@ impl Spool {
     }
 
     /// The header, where in the spool the bytes behind it lie, and what takes how much.
-    fn header(&self, model: &ModelEntry) -> Result<(Vec<u8>, Layout, Summary)> {
+    fn header(&self, model: &ModelEntry) -> Result<(Vec<u8>, Layout, SizeSummary)> {
         let is_file = |item: &Item| matches!(item.content, ItemContent::File { .. });
         let mut listed = HashSet::new();
         let mut tensors = Vec::new();
@@ -248,7 +248,7 @@ impl Spool {
         header.metadata.insert("format".into(), json!("ecq"));
         header.metadata.insert("ecq.version".into(), json!(VERSION.to_string()));
         header.metadata.insert("ecq.model".into(), json!(to_json(model)));
-        let mut summary = Summary::default();
+        let mut summary = SizeSummary::default();
         // Wide elements first, so that each plain tensor starts at a multiple of its element size.
         let mut plain: Vec<_> =
             tensors.iter().filter(|item| matches!(item.content, ItemContent::Plain { .. })).collect();
@@ -267,7 +267,7 @@ impl Spool {
             let ItemContent::Encoded { entry, lengths } = &item.content else { continue };
             let mut spent = header.metadata(&entry_key(&item.name), &to_json(entry));
             let mut offset = item.offset;
-            for part in Part::ALL {
+            for part in TensorPart::ALL {
                 let Some(&bytes) = lengths.get(&part) else { continue };
                 let name = part_name(&item.name, part);
                 spent += header.tensor(&name, Dtype::U8, &[bytes as usize], offset, bytes);
@@ -435,13 +435,13 @@ impl HeaderWriter {
 
 /// `json`, a space, its checksum, a line feed.
 fn journal_line(json: &str) -> String {
-    format!("{json} {}\n", sum(json.as_bytes()))
+    format!("{json} {}\n", checksum(json.as_bytes()))
 }
 
 /// The JSON of a line that is whole.
 fn checked_line(line: &str) -> Option<&str> {
     let (json, found) = line.strip_suffix('\n')?.rsplit_once(' ')?;
-    (sum(json.as_bytes()) == found).then_some(json)
+    (checksum(json.as_bytes()) == found).then_some(json)
 }
 
 fn io(path: &Path) -> impl Fn(std::io::Error) -> ContainerError + '_ {

@@ -1,6 +1,6 @@
 //! Checksums: the first eight bytes of BLAKE3, in hexadecimal.
 
-pub(super) fn sum(bytes: &[u8]) -> String {
+pub(super) fn checksum(bytes: &[u8]) -> String {
     hex(&blake3::hash(bytes).as_bytes()[..8])
 }
 

@@ -14,12 +14,12 @@ const RUN_HEAD_BYTES: usize = 16;
 
 /// The bytes between and behind the tensors of a file that are not zero.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Gaps {
+pub struct NonzeroPadding {
     /// Where in the file, and which bytes; ascending.
     runs: Vec<(u64, Vec<u8>)>,
 }
 
-impl Gaps {
+impl NonzeroPadding {
     /// Reads them from the file behind `gguf`.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Gaps {
                     let run = chunk[first..=last].to_vec();
                     bytes += (run.len() + RUN_HEAD_BYTES) as u64;
                     if bytes > most {
-                        return Err(GgufError::Gaps { offset: at + first as u64, most });
+                        return Err(GgufError::TooMuchPadding { offset: at + first as u64, most });
                     }
                     runs.push((at + first as u64, run));
                 }
@@ -90,7 +90,7 @@ impl Gaps {
                 let range = ranges.partition_point(|range| range.end <= offset);
                 ranges.get(range).is_some_and(|range| range.start <= offset && end <= range.end)
             });
-            let Some(end) = inside else { return Err(GgufError::GapPlace { offset, bytes: len }) };
+            let Some(end) = inside else { return Err(GgufError::MisplacedPadding { offset, bytes: len }) };
             let run = usize::try_from(len).ok().and_then(|len| bytes[RUN_HEAD_BYTES..].split_at_checked(len));
             let Some((run, rest)) = run else {
                 return Err(GgufError::Truncated { what: "a run of padding", at: offset });

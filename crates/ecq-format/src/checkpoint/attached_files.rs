@@ -1,6 +1,6 @@
 use super::Result;
 use super::error::CheckpointError;
-use crate::recognize::{HEAD_BYTES, recognize};
+use crate::file_type::{HEAD_BYTES, describe_file_type};
 use ecq_core::Limits;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -10,7 +10,7 @@ use std::path::Path;
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
 /// Files beside the weights that a model needs to run: configuration, tokenizer, chat template.
-pub const RIDE_ALONG: &[&str] = &[
+pub const ATTACHED_FILES: &[&str] = &[
     "config.json",
     "generation_config.json",
     "tokenizer.json",
@@ -36,19 +36,20 @@ pub const RIDE_ALONG: &[&str] = &[
 ];
 
 /// The error of a file that is a download gone wrong, whatever its name promises.
-pub(super) fn of_another_kind(path: &Path, bytes: &[u8]) -> Option<CheckpointError> {
+pub(super) fn wrong_file_error(path: &Path, bytes: &[u8]) -> Option<CheckpointError> {
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];
     // A text that begins as JSON has an error of its own, with its place.
-    let what = recognize(head, bytes.len() as u64).filter(|_| !matches!(head.first(), Some(b'{' | b'[')))?;
+    let what = describe_file_type(head, bytes.len() as u64)
+        .filter(|_| !matches!(head.first(), Some(b'{' | b'[')))?;
     let expected = if path.extension()? == "json" { "a JSON file" } else { "a file of the checkpoint" };
-    Some(CheckpointError::NotTheFile { path: path.to_owned(), what, expected })
+    Some(CheckpointError::WrongFileType { path: path.to_owned(), what, expected })
 }
 
 /// The bytes of a small file; `None` when it is not there.
 ///
 /// # Errors
 /// When it cannot be read or passes `limits.file_bytes`.
-pub(super) fn read_small(path: &Path, limits: &Limits) -> Result<Option<Vec<u8>>> {
+pub(super) fn read_small_file(path: &Path, limits: &Limits) -> Result<Option<Vec<u8>>> {
     let io = |source| CheckpointError::Io { path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -72,7 +73,7 @@ pub(super) fn read_small(path: &Path, limits: &Limits) -> Result<Option<Vec<u8>>
     // Files of Hugging Face's repositories may be pointers to where their bytes lie, large tokenizers above
     // all.
     if bytes.starts_with(LFS_POINTER)
-        && let Some(error) = of_another_kind(path, &bytes)
+        && let Some(error) = wrong_file_error(path, &bytes)
     {
         return Err(error);
     }
