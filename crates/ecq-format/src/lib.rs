@@ -1,5 +1,5 @@
-//! The `.ecq` container; GGUF, Hugging Face, MLX, GPTQ and AWQ checkpoints, in and out. Knows names and
-//! bytes, not codecs.
+//! Reads and writes the `.ecq` container, GGUF files, and Hugging Face checkpoints (including the MLX, GPTQ, AWQ
+//! and MXFP4 quantizations). This crate handles names and bytes; `ecq-codec` codes tensors.
 
 pub mod awq;
 mod bit_stream;

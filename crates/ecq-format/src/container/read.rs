@@ -203,7 +203,7 @@ impl EcqFile {
     /// When there is none of this name, or a part has not the length that the entry asks for.
     pub fn encoded(&self, name: &str) -> Result<EncodedTensor> {
         let (entry, parts) = self.entry_and_parts(name)?;
-        EncodedTensor::within(entry.clone(), parts, &self.limits)
+        EncodedTensor::with_limits(entry.clone(), parts, &self.limits)
             .map_err(|source| ContainerError::Entry { tensor: name.to_owned(), source })
     }
 
