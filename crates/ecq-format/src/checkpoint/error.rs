@@ -1,4 +1,4 @@
-use crate::file_type::of;
+use crate::file_type::partial_size;
 use crate::safetensors_header::HeaderError;
 use ecq_core::CoreError;
 use safetensors::Dtype;
@@ -44,7 +44,7 @@ pub enum CheckpointError {
         expected: &'static str,
     },
     /// A safetensors file that ends before its tensors do.
-    #[error("{} is truncated: {}; download or copy it again", path.display(), of(*found, *expected))]
+    #[error("{} is truncated: {}; download or copy it again", path.display(), partial_size(*found, *expected))]
     Truncated {
         /// The file.
         path: PathBuf,

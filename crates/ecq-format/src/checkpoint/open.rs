@@ -5,7 +5,7 @@ use super::index::{self, Index};
 use super::read::{Checkpoint, CheckpointTensorInfo, Shard};
 use crate::file_type::{HEAD_BYTES, describe_file_type};
 use crate::read_at::read_exact_at;
-use crate::safetensors_header::{Header, HeaderError, header_bytes};
+use crate::safetensors_header::{HeaderError, SafetensorsHeader, header_bytes};
 use ecq_core::Limits;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -72,7 +72,7 @@ impl Checkpoint {
     fn assemble(
         folder: PathBuf,
         index: Option<(String, Vec<u8>, Index)>,
-        parsed: Vec<(Shard, Header)>,
+        parsed: Vec<(Shard, SafetensorsHeader)>,
         limits: &Limits,
     ) -> Result<Self> {
         if let Some((name, _, index)) = &index {
@@ -177,7 +177,7 @@ fn in_folder(folder: &Path) -> Result<PathBuf> {
     }
 }
 
-fn open_shard(path: &Path, name: String, limits: &Limits) -> Result<(Shard, Header)> {
+fn open_shard(path: &Path, name: String, limits: &Limits) -> Result<(Shard, SafetensorsHeader)> {
     let io = |source| CheckpointError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
     let file_bytes = file.metadata().map_err(io)?.len();
@@ -216,8 +216,8 @@ fn parse_shard(
     mut bytes: Vec<u8>,
     file_bytes: u64,
     limits: &Limits,
-) -> Result<(Shard, Header)> {
-    let header = Header::parse(&bytes, file_bytes, limits)
+) -> Result<(Shard, SafetensorsHeader)> {
+    let header = SafetensorsHeader::parse(&bytes, file_bytes, limits)
         .map_err(|source| CheckpointError::Header { file: name.clone(), source })?;
     bytes.truncate(header.data_start as usize);
     let metadata = header.metadata.clone();

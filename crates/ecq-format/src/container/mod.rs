@@ -1,6 +1,6 @@
-//! The `.ecq` container: a safetensors file whose `__metadata__` says what its byte tensors are.
+//! The `.ecq` container: a safetensors file whose `__metadata__` describes its byte tensors.
 //!
-//! See `docs/format.md` for the bytes. [`EcqWriter`] writes, [`EcqFile`] reads.
+//! `docs/format.md` specifies the format. [`EcqWriter`] writes a file, [`EcqFile`] reads one.
 
 mod checksum;
 mod error;

@@ -1,4 +1,4 @@
-use crate::file_type::of;
+use crate::file_type::partial_size;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -179,7 +179,7 @@ pub enum GgufError {
     /// The file ends before its tensors do.
     #[error(
         "{} is truncated: {} (tensor {tensor:?} ends behind them); download or copy it again",
-        path.display(), of(*found, *expected)
+        path.display(), partial_size(*found, *expected)
     )]
     FileTruncated {
         /// The file.

@@ -24,14 +24,14 @@ const MOST_ALIGNMENT: u64 = 1 << 20;
 
 /// The parsed facts of a header.
 #[derive(Debug)]
-pub(super) struct Header {
+pub(super) struct GgufHeader {
     pub(super) version: u32,
     pub(super) metadata: Vec<(String, Value)>,
     pub(super) tensors: Vec<GgufTensorInfo>,
 }
 
 /// The header in `bytes` and where its data starts (where there is no tensor: where it ends).
-pub(super) fn header(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<(Header, usize)> {
+pub(super) fn header(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<(GgufHeader, usize)> {
     let mut input = Input { bytes, at: 0, file_bytes, elements_left: ARRAY_ELEMENTS };
     let magic = input.array::<4>("the magic number")?;
     if magic != *b"GGUF" {
@@ -62,7 +62,7 @@ pub(super) fn header(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<(
         return Err(GgufError::Truncated { what: "the padding before the data", at: bytes.len() as u64 });
     }
     place(&mut tensors, data_start as u64, file_bytes)?;
-    Ok((Header { version, metadata, tensors }, data_start))
+    Ok((GgufHeader { version, metadata, tensors }, data_start))
 }
 
 fn metadata(input: &mut Input, count: u64) -> Result<Vec<(String, Value)>> {

@@ -2,7 +2,7 @@ use super::error::GgufError;
 use super::metadata_value::Value;
 use super::parse;
 use super::types::GgmlType;
-use super::{Result, parse::Header};
+use super::{Result, parse::GgufHeader};
 use crate::file_type::describe_file_type;
 use crate::read_at::read_exact_at;
 use ecq_core::Limits;
@@ -53,7 +53,7 @@ impl GgufTensorInfo {
 /// A GGUF file: its header in memory, its tensors read when asked for.
 #[derive(Debug)]
 pub struct Gguf {
-    header: Header,
+    header: GgufHeader,
     header_bytes: Vec<u8>,
     file_bytes: u64,
     source: Option<(PathBuf, File)>,
