@@ -70,7 +70,7 @@ fn whichever_part_is_named_all_are_read() {
     for name in PARTS {
         let model = folder.open(name).expect("sound");
         assert_eq!(model.files().len(), 3);
-        let whole = model.whole();
+        let whole = model.merged();
         let names: Vec<_> = whole.tensors().iter().map(|tensor| tensor.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c", "d"]);
         for (index, name) in names.iter().enumerate() {
@@ -98,7 +98,7 @@ fn a_first_part_may_hold_no_tensor() {
         file(&of_split(2, 3, 3), &["d", "e"]),
     ];
     let model = Folder::of(&parts).open(PARTS[0]).expect("sound");
-    assert_eq!(model.whole().tensors().len(), 3);
+    assert_eq!(model.merged().tensors().len(), 3);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_file_of_one_part_is_itself() {
         let bytes = file(&keys, &["a"]);
         fs::write(folder.path("any name.gguf"), &bytes).expect("written");
         let model = folder.open("any name.gguf").expect("sound");
-        assert_eq!((model.files().len(), model.whole().metadata().len()), (1, keys.len()));
+        assert_eq!((model.files().len(), model.merged().metadata().len()), (1, keys.len()));
         assert_eq!(model.read_tensor(0).expect("read"), bytes_of("a"));
     }
 }

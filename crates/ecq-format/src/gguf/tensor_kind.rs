@@ -1,7 +1,8 @@
 use ecq_core::TensorKind;
 
-/// What a tensor of this GGUF name is to the model, after the names of llama.cpp: a projection of a block
-/// (`blk.N.attn_q.weight` and its like, of two dimensions or more), embedding or head, or other.
+/// Returns the role of the tensor with this GGUF name, by the naming scheme of llama.cpp
+/// (`gguf-py/gguf/tensor_mapping.py`): a projection of a block such as `blk.N.attn_q.weight`, the embedding or the
+/// output head, or another tensor.
 pub fn tensor_kind(name: &str) -> TensorKind {
     if matches!(name, "token_embd.weight" | "output.weight") {
         return TensorKind::Embedding;
@@ -30,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_llama_cpp_are_told_apart() {
+    fn tensor_kinds_follow_from_names() {
         let linear =
             ["attn_q", "attn_k", "attn_v", "attn_output", "attn_qkv", "ffn_gate", "ffn_up", "ffn_down"];
         for part in linear.into_iter().chain(["ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"]) {

@@ -30,7 +30,7 @@ impl GgufSource {
             false => PackError::InFile { path: path.to_owned(), source: Box::new(error.into()) },
         };
         let model = GgufModel::open(path, limits).map_err(in_file)?;
-        let facts = model.whole().tensors().iter().map(|tensor| SourceTensor {
+        let facts = model.merged().tensors().iter().map(|tensor| SourceTensor {
             name: tensor.name.clone(),
             kind: if tensor.bytes == 0 { TensorKind::Other } else { tensor_kind(&tensor.name) },
             rows: tensor.rows(),
@@ -63,7 +63,7 @@ impl Source for GgufSource {
     }
 
     fn load(&self, index: usize) -> Result<Tensor> {
-        let info = &self.model.whole().tensors()[index];
+        let info = &self.model.merged().tensors()[index];
         let named = |source: GgufError| PackError::in_tensor(&info.name, source);
         let bytes = self.model.read_tensor(index).map_err(named)?;
         if bytes.is_empty() {
@@ -81,7 +81,7 @@ impl Source for GgufSource {
     }
 
     fn attached_files(&self) -> Result<Vec<AttachedFile>> {
-        let mut files = vec![(HEADER_FILE.to_owned(), self.model.whole().header_bytes().to_vec())];
+        let mut files = vec![(HEADER_FILE.to_owned(), self.model.merged().header_bytes().to_vec())];
         if !self.gaps.is_empty() {
             files.push((GAPS_FILE.to_owned(), self.gaps.to_bytes()));
         }
@@ -98,7 +98,7 @@ impl Source for GgufSource {
 
     fn origin(&self, name: &str) -> SourceRecord {
         // The header that rides along is that of one file, also where the source is several.
-        let bytes = self.model.whole().file_bytes();
+        let bytes = self.model.merged().file_bytes();
         SourceRecord { format: self.format().to_owned(), file: name.to_owned(), bytes }
     }
 
