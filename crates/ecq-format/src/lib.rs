@@ -11,6 +11,7 @@ pub mod gptq;
 pub mod hf;
 pub mod mlx;
 pub mod mxfp4;
+mod packed_layer;
 pub mod python_json;
 mod read_at;
 pub mod safetensors_header;

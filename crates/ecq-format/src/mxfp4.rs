@@ -5,7 +5,7 @@
 //! `i + 16`. Sources: `convert_moe_packed_tensors` in `integrations/mxfp4.py` of huggingface/transformers;
 //! `block_mxfp4` in ggml's `ggml-common.h`; OCP Microscaling Formats (MX) Specification 1.0.
 
-use crate::gptq::length;
+use crate::packed_layer::check_length;
 use ecq_core::CoreError;
 
 /// Number of weights in a block.
@@ -20,7 +20,7 @@ const BLOCK_BYTES: usize = 1 + PACKED_BYTES;
 /// # Errors
 /// [`CoreError::Length`] if there is not one scale per 16 bytes of blocks.
 pub fn to_gguf_blocks(blocks: &[u8], scales: &[u8]) -> Result<Vec<u8>, CoreError> {
-    length("bytes of blocks", blocks.len(), scales.len().saturating_mul(PACKED_BYTES))?;
+    check_length("bytes of blocks", blocks.len(), scales.len().saturating_mul(PACKED_BYTES))?;
     let mut joined = vec![0; scales.len() * BLOCK_BYTES];
     let blocks = blocks.as_chunks::<PACKED_BYTES>().0.iter().zip(scales);
     for ((block, &scale), out) in blocks.zip(joined.as_chunks_mut::<BLOCK_BYTES>().0) {
@@ -39,7 +39,7 @@ pub fn to_gguf_blocks(blocks: &[u8], scales: &[u8]) -> Result<Vec<u8>, CoreError
 /// [`CoreError::Length`] if the length is not a whole number of blocks.
 pub fn from_gguf_blocks(joined: &[u8]) -> Result<(Vec<u8>, Vec<u8>), CoreError> {
     let count = joined.len() / BLOCK_BYTES;
-    length("bytes of blocks", joined.len(), count * BLOCK_BYTES)?;
+    check_length("bytes of blocks", joined.len(), count * BLOCK_BYTES)?;
     let (mut blocks, mut scales) = (vec![0; count * PACKED_BYTES], Vec::with_capacity(count));
     for (block, out) in
         joined.as_chunks::<BLOCK_BYTES>().0.iter().zip(blocks.as_chunks_mut::<PACKED_BYTES>().0)

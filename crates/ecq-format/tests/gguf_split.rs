@@ -145,12 +145,15 @@ fn what_does_not_fit_together_is_named() {
     wrong(&|all| all.swap(1, 2), "is part 3 of 3, expected part 2 of 3");
     wrong(&|all| all[1] = file(&of_split(1, 2, 4), &["c"]), "is part 2 of 2, expected part 2 of 3");
     wrong(&|all| all[1] = file(&model(), &["c"]), "split.count is missing");
-    wrong(&|all| all[1] = file(&of_split(1, 3, 5), &["c"]), "split.tensors.count is 5, another part says 4");
+    wrong(
+        &|all| all[1] = file(&of_split(1, 3, 5), &["c"]),
+        "split.tensors.count is 5, expected 4 as in another part",
+    );
     wrong(
         &|all| all[1] = file(&of_split(1, 3, 4), &[]),
-        "all parts hold 3 tensors, split.tensors.count says 4",
+        "all parts hold 3 tensors, expected 4 by split.tensors.count",
     );
-    wrong(&|all| all[2] = file(&of_split(2, 3, 4), &["a"]), "holds tensor \"a\", which is in");
+    wrong(&|all| all[2] = file(&of_split(2, 3, 4), &["a"]), "tensor \"a\" is also in");
     wrong(&|all| all[0] = file(&of_split(3, 3, 4), &["a", "b"]), "split.no");
     // A part that was cut, or that is a pointer, is named as any file is.
     let mut all = parts();

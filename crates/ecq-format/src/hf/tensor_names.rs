@@ -1,36 +1,37 @@
 use super::{HfError, Result};
 use crate::gguf::ModelConfig;
 
-/// What llama.cpp's converter did to a tensor, and what undoes it.
+/// Transform that llama.cpp's converter applied to a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GgufTransform {
-    /// Nothing.
+    /// No transform.
     None,
-    /// Rows of each of so many heads were interleaved, so that rotary halves became neighbours (see
+    /// The rows of each head were interleaved, so that the two values of a rotary pair are adjacent (see
     /// [`gguf_row_order`]).
     InterleavedHeadRows {
-        /// Heads that the rows divide into.
+        /// Number of heads.
         heads: usize,
     },
-    /// One was added to every element (Gemma's norms).
+    /// One was added to each element (norms of Gemma).
     PlusOne,
-    /// The matrix was transposed (GPT-2's `Conv1D`, whose weights are `[inputs, outputs]`).
+    /// The matrix was transposed (`Conv1D` of GPT-2, whose weights are `[inputs, outputs]`).
     Transposed,
 }
 
-/// A tensor as Hugging Face names it.
+/// Hugging Face name of a tensor, and the transform of its values in a GGUF file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HfTensor {
-    /// Its name there.
+    /// Hugging Face name.
     pub name: String,
-    /// What must be undone to get its values there.
+    /// Transform to undo to get the original values.
     pub transform: GgufTransform,
 }
 
-/// The name and the change of a GGUF tensor; `None` for one that Hugging Face computes (`rope_freqs.weight`).
+/// Returns the Hugging Face name and the transform of a GGUF tensor; `None` for `rope_freqs.weight`, which Hugging Face
+/// computes.
 ///
 /// # Errors
-/// When the architecture is not covered, or has no such tensor.
+/// [`HfError::Architecture`] if the architecture is not supported, and [`HfError::Tensor`] if it has no such tensor.
 pub fn hf_tensor(config: &ModelConfig, gguf_name: &str) -> Result<Option<HfTensor>> {
     let architecture = config.architecture.as_str();
     if !matches!(architecture, "llama" | "qwen2" | "qwen3" | "gemma3" | "gpt2") {
@@ -47,7 +48,7 @@ pub fn hf_tensor(config: &ModelConfig, gguf_name: &str) -> Result<Option<HfTenso
         return Err(unknown());
     }
     let plus_one = if gemma && suffix == "weight" { GgufTransform::PlusOne } else { GgufTransform::None };
-    let of_model = match (stem, gpt2) {
+    let model_tensor = match (stem, gpt2) {
         ("token_embd", false) => Some(("model.embed_tokens", GgufTransform::None)),
         ("output", _) => Some(("lm_head", GgufTransform::None)),
         ("output_norm", false) => Some(("model.norm", plus_one)),
@@ -56,7 +57,7 @@ pub fn hf_tensor(config: &ModelConfig, gguf_name: &str) -> Result<Option<HfTenso
         ("output_norm", true) => Some(("transformer.ln_f", GgufTransform::None)),
         _ => None,
     };
-    if let Some((name, transform)) = of_model {
+    if let Some((name, transform)) = model_tensor {
         return Ok(Some(HfTensor { name: format!("{name}.{suffix}"), transform }));
     }
     let (layer, part) =
@@ -94,12 +95,13 @@ pub fn hf_tensor(config: &ModelConfig, gguf_name: &str) -> Result<Option<HfTenso
     Ok(Some(HfTensor { name: format!("{layers}.{layer}.{name}.{suffix}"), transform }))
 }
 
-/// For each row of the Hugging Face matrix, its row in the GGUF matrix, where [`GgufTransform::InterleavedHeadRows`] was done.
+/// Returns for each row of a Hugging Face matrix its row in the GGUF matrix, for
+/// [`GgufTransform::InterleavedHeadRows`].
 ///
-/// llama.cpp rotates neighbours `2i, 2i + 1` of a head, Hugging Face `i, i + width / 2`.
+/// A rotary pair is `2i, 2i + 1` of a head in llama.cpp, and `i, i + width / 2` in Hugging Face models.
 ///
 /// # Errors
-/// When the rows do not divide into heads of even width.
+/// [`HfError::Heads`] if the rows cannot be divided into heads of even width.
 pub fn gguf_row_order(rows: usize, heads: usize) -> Result<Vec<usize>> {
     let width = rows.checked_div(heads).filter(|width| width * heads == rows && width.is_multiple_of(2));
     let width = width.ok_or(HfError::Heads { rows, heads })?;
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_changes_are_those_of_the_converter() {
+    fn names_and_transforms_are_those_of_the_converter() {
         let of = |architecture: &str, name: &str| hf_tensor(&config(architecture), name).unwrap().unwrap();
         let tensor = |name: &str, transform| HfTensor { name: name.to_owned(), transform };
         let q = of("llama", "blk.3.attn_q.weight");
@@ -175,8 +177,8 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_heads_come_apart_again() {
-        // Two heads of four rows: a, b are halves of a rotary pair.
+    fn head_rows_are_deinterleaved() {
+        // Two heads of four rows.
         assert_eq!(gguf_row_order(8, 2).unwrap(), [0, 2, 1, 3, 4, 6, 5, 7]);
         assert!(
             gguf_row_order(9, 2).is_err() && gguf_row_order(6, 2).is_err() && gguf_row_order(4, 0).is_err()
