@@ -203,7 +203,7 @@ fn shards_are_right_where_an_index_is_stale() {
     let twice = tensors(&[("n", "F32", &[1], &[1; 4]), ("e", "I8", &[1], &[1]), ("s", "I8", &[1], &[1])]);
     let folder = Folder::new(&[(FIRST, &first()), (SECOND, &twice), (INDEX, index(&SOUND).as_bytes())]);
     match folder.open() {
-        Err(E::InTwoShards { tensor, first, second }) => {
+        Err(E::DuplicateTensor { tensor, first, second }) => {
             assert_eq!((tensor.as_str(), first.as_str(), second.as_str()), ("n", FIRST, SECOND));
         }
         other => panic!("{other:?}"),

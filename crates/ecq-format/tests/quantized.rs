@@ -357,7 +357,9 @@ fn malformed_quantized_checkpoints_have_their_own_errors() {
     let mut both = gptq();
     let twin = both.tensor("o_proj.weight").clone();
     both.tensors.insert("model.layers.0.self_attn.q_proj.weight".to_owned(), twin);
-    assert!(matches!(both.weights(), Err(E::Both { tensor }) if tensor.ends_with("q_proj.weight")));
+    assert!(
+        matches!(both.weights(), Err(E::QuantizedAndPlain { tensor }) if tensor.ends_with("q_proj.weight"))
+    );
 
     // AWQ.
     let awq = || Edited::of("awq-tiny");
