@@ -13,8 +13,8 @@ impl Codes {
     /// Wraps `symbols`: `rows * cols` codes in row-major order, each below `alphabet`.
     ///
     /// # Errors
-    /// [`CoreError::Alphabet`] if `alphabet` is not in `2..=256`, [`CoreError::Shape`] if the shape is empty or
-    /// its product overflows, [`CoreError::Length`] if the number of symbols is not `rows * cols`, and
+    /// [`CoreError::Alphabet`] if `alphabet` is not in `2..=256`, [`CoreError::Shape`] if the shape is empty
+    /// or its product overflows, [`CoreError::Length`] if the number of symbols is not `rows * cols`, and
     /// [`CoreError::SymbolOutsideAlphabet`] if a symbol is not below `alphabet`.
     pub fn new(rows: usize, cols: usize, alphabet: u16, symbols: Vec<u8>) -> Result<Self, CoreError> {
         if !(2..=256).contains(&alphabet) {

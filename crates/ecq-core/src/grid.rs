@@ -9,8 +9,8 @@ pub enum Grid {
     /// `w = scale * q + bias` for each group of consecutive columns (MLX affine, GPTQ, AWQ, GGUF Q4_0, Q4_1,
     /// Q5_0, Q5_1, Q8_0).
     AffineGroups(AffineGroups),
-    /// `w = step[row] * (q - zero) * scale[column]`, the grid for entropy-constrained quantization. Its integers
-    /// are unbounded: values outside the alphabet are outliers.
+    /// `w = step[row] * (q - zero) * scale[column]`, the grid for entropy-constrained quantization. Its
+    /// integers are unbounded: values outside the alphabet are outliers.
     UniformRows(UniformRows),
 }
 
@@ -18,8 +18,8 @@ impl Grid {
     /// Checks the grid against a matrix of `rows x cols` whose codes are below `alphabet`.
     ///
     /// # Errors
-    /// [`CoreError::Parameter`] if a parameter is out of range, and [`CoreError::Length`] if the number of scales,
-    /// biases, steps or levels does not match the shape.
+    /// [`CoreError::Parameter`] if a parameter is out of range, and [`CoreError::Length`] if the number of
+    /// scales, biases, steps or levels does not match the shape.
     pub fn check(&self, rows: usize, cols: usize, alphabet: u16) -> Result<(), CoreError> {
         match self {
             Self::AffineGroups(groups) => groups.check(rows, cols),
@@ -30,8 +30,8 @@ impl Grid {
     /// Dequantizes the codes `symbols` of row `row` into `weights`, in f32.
     ///
     /// # Panics
-    /// If the grid does not pass [`check`](Self::check) for the matrix, or if `symbols` and `weights` differ in
-    /// length.
+    /// If the grid does not pass [`check`](Self::check) for the matrix, or if `symbols` and `weights` differ
+    /// in length.
     pub fn dequantize_row(&self, row: usize, symbols: &[u8], weights: &mut [f32]) {
         assert_eq!(symbols.len(), weights.len(), "one weight per code");
         match self {
@@ -101,8 +101,8 @@ impl AffineGroups {
     /// Checks the grid against a matrix of `rows x cols`.
     ///
     /// # Errors
-    /// [`CoreError::Parameter`] if the bits or the group size are out of range, and [`CoreError::Length`] if the
-    /// number of scales or biases does not match the shape.
+    /// [`CoreError::Parameter`] if the bits or the group size are out of range, and [`CoreError::Length`] if
+    /// the number of scales or biases does not match the shape.
     pub fn check(&self, rows: usize, cols: usize) -> Result<(), CoreError> {
         if !(2..=8).contains(&self.bits) {
             return Err(CoreError::Parameter { what: "bits", found: self.bits.into(), expected: "2 to 8" });
@@ -130,8 +130,8 @@ impl AffineGroups {
 
 /// Uniform grid: one step for the tensor or one per row, and optionally one scale per column.
 ///
-/// The weight of code `q` at row `n` and column `k` is `(step[n] * v) * scale[k]` in single precision, where `v`
-/// is `levels[q]` or, without levels, `q - zero`.
+/// The weight of code `q` at row `n` and column `k` is `(step[n] * v) * scale[k]` in single precision, where
+/// `v` is `levels[q]` or, without levels, `q - zero`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UniformRows {
     /// The code of the value 0; below the alphabet size.
@@ -140,8 +140,8 @@ pub struct UniformRows {
     pub steps: FloatVec,
     /// Scale of each column; shape `[cols]`. `None` means 1.
     pub col_scales: Option<FloatVec>,
-    /// Value of each code in units of the step (its centroid); shape `[alphabet]`. `None` means the grid points
-    /// `q - zero`.
+    /// Value of each code in units of the step (its centroid); shape `[alphabet]`. `None` means the grid
+    /// points `q - zero`.
     pub levels: Option<FloatVec>,
     /// Integers outside the alphabet, in ascending order of their index.
     pub outliers: Vec<Outlier>,

@@ -1,8 +1,8 @@
 //! Data types of ecq: [`Codes`], [`Grid`], [`EncodedTensor`], [`Limits`]. This crate does no I/O, uses no
 //! device and contains no codec and no quantizer.
 //!
-//! An [`EncodedTensor`] is the form in which weights pass between crates. Its constructor validates it, and it
-//! is immutable afterwards.
+//! An [`EncodedTensor`] is the form in which weights pass between crates. Its constructor validates it, and
+//! it is immutable afterwards.
 
 mod codes;
 mod element;

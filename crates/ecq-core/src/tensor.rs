@@ -8,9 +8,9 @@ pub type TensorParts = BTreeMap<TensorPart, Bytes>;
 
 /// One weight matrix in encoded form: an entry and the bytes of its parts.
 ///
-/// The constructor checks everything that can be checked without decoding: a tensor has exactly the parts that
-/// its content requires, and each part whose length follows from the entry has that length. Decoders check the
-/// bytes themselves.
+/// The constructor checks everything that can be checked without decoding: a tensor has exactly the parts
+/// that its content requires, and each part whose length follows from the entry has that length. Decoders
+/// check the bytes themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedTensor {
     entry: TensorEntry,
@@ -21,9 +21,9 @@ impl EncodedTensor {
     /// Creates a tensor, with the default limits.
     ///
     /// # Errors
-    /// The errors of [`TensorEntry::check`]; [`CoreError::MissingPart`] or [`CoreError::StrayPart`] if the parts
-    /// are not those of the content; [`CoreError::PartLength`] if the length of a part differs from the one
-    /// that follows from the entry.
+    /// The errors of [`TensorEntry::check`]; [`CoreError::MissingPart`] or [`CoreError::StrayPart`] if the
+    /// parts are not those of the content; [`CoreError::PartLength`] if the length of a part differs from the
+    /// one that follows from the entry.
     pub fn new(entry: TensorEntry, parts: TensorParts) -> Result<Self, CoreError> {
         Self::with_limits(entry, parts, &Limits::default())
     }

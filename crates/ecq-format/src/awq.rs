@@ -1,13 +1,14 @@
-//! Layout of AWQ (4 bits, version `gemm`): tensors `qweight`, `qzeros` and `scales` of a layer with `inputs` columns
-//! and `outputs` rows.
+//! Layout of AWQ (4 bits, version `gemm`): tensors `qweight`, `qzeros` and `scales` of a layer with `inputs`
+//! columns and `outputs` rows.
 //!
-//! - `qweight`: i32 `[inputs, outputs / 8]`. Word `n` of an input holds the codes of outputs `8n..8n + 8`; from the
-//!   least significant four bits upwards, these are the codes of outputs 0, 2, 4, 6, 1, 3, 5, 7 of the eight.
+//! - `qweight`: i32 `[inputs, outputs / 8]`. Word `n` of an input holds the codes of outputs `8n..8n + 8`;
+//!   from the least significant four bits upwards, these are the codes of outputs 0, 2, 4, 6, 1, 3, 5, 7 of
+//!   the eight.
 //! - `qzeros`: i32 `[groups, outputs / 8]`, packed in the same way.
 //! - `scales`: floats `[groups, outputs]`.
 //!
-//! The weight is `scale * (code - zero)`. Source: `WQLinear_GEMM.from_linear` in `awq/modules/linear/gemm.py` of
-//! casper-hansen/AutoAWQ.
+//! The weight is `scale * (code - zero)`. Source: `WQLinear_GEMM.from_linear` in `awq/modules/linear/gemm.py`
+//! of casper-hansen/AutoAWQ.
 
 use crate::packed_layer::{
     biases_from_zeros, check_codes, check_group_size, check_length, transpose_floats, zeros_from_biases,
@@ -63,7 +64,8 @@ impl AwqLayer {
         }
     }
 
-    /// Unpacks a layer into codes `[outputs, inputs]` and their grid; the exact inverse of [`pack`](Self::pack).
+    /// Unpacks a layer into codes `[outputs, inputs]` and their grid; the exact inverse of
+    /// [`pack`](Self::pack).
     ///
     /// # Errors
     /// [`CoreError::Parameter`] or [`CoreError::Shape`] if the layout cannot store such a layer, and
@@ -85,8 +87,8 @@ impl AwqLayer {
     /// Packs codes and their grid; the exact inverse of [`unpack`](Self::unpack).
     ///
     /// # Errors
-    /// [`CoreError::Parameter`] if the layout cannot store such a layer or a zero point has more than 4 bits, and
-    /// [`CoreError::Shape`] if codes or grid do not match the layer.
+    /// [`CoreError::Parameter`] if the layout cannot store such a layer or a zero point has more than 4 bits,
+    /// and [`CoreError::Shape`] if codes or grid do not match the layer.
     pub fn pack(&self, codes: &Codes, grid: &AffineGroups) -> Result<AwqTensors, CoreError> {
         self.check()?;
         let Self { group_size, inputs, outputs } = *self;

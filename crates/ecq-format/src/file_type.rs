@@ -4,7 +4,8 @@
 /// Number of bytes that [`describe_file_type`] needs from the start of a file.
 pub const HEAD_BYTES: usize = 512;
 
-/// First bytes of formats, and descriptions. Sources: the specifications of the formats, and `magic` of file(1).
+/// First bytes of formats, and descriptions. Sources: the specifications of the formats, and `magic` of
+/// file(1).
 const SIGNATURES: &[(&[u8], &str)] = &[
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself (run `git lfs pull` in its folder)"),
     (b"GGUF", "a GGUF file"),
@@ -38,7 +39,8 @@ pub fn describe_file_type(head: &[u8], file_bytes: u64) -> Option<String> {
     if file_bytes == 0 {
         return Some("an empty file".to_owned());
     }
-    // A safetensors file starts with a length, which may look like any signature, and the brace of its header.
+    // A safetensors file starts with a length, which may look like any signature, and the brace of its
+    // header.
     if head.get(4..9) == Some(b"\0\0\0\0{") {
         return None;
     }

@@ -1,10 +1,10 @@
-//! Layout of GPTQ: tensors `qweight`, `qzeros`, `scales` and `g_idx` of a layer with `inputs` columns and `outputs`
-//! rows.
+//! Layout of GPTQ: tensors `qweight`, `qzeros`, `scales` and `g_idx` of a layer with `inputs` columns and
+//! `outputs` rows.
 //!
-//! - `qweight`: i32 `[inputs * bits / 32, outputs]`. The codes of an output are a bit string down a column, least
-//!   significant bit first.
-//! - `qzeros`: i32 `[groups, outputs * bits / 32]`. The zero points of a group are a bit string along its row; version
-//!   1 of the format stores each zero point minus one.
+//! - `qweight`: i32 `[inputs * bits / 32, outputs]`. The codes of an output are a bit string down a column,
+//!   least significant bit first.
+//! - `qzeros`: i32 `[groups, outputs * bits / 32]`. The zero points of a group are a bit string along its
+//!   row; version 1 of the format stores each zero point minus one.
 //! - `scales`: floats `[groups, outputs]`.
 //! - `g_idx`: i32 `[inputs]`, the group of each column.
 //!
@@ -61,8 +61,8 @@ pub fn supports_bits(bits: u8) -> bool {
 
 /// Returns whether the zero points in `qzeros` have only one interpretation.
 ///
-/// Version 1 stores zero points minus one, so the largest stored value means either `2^bits` or 0, and readers differ in
-/// which.
+/// Version 1 stores zero points minus one, so the largest stored value means either `2^bits` or 0, and
+/// readers differ in which.
 pub fn zeros_are_unambiguous(bits: u8, version: GptqVersion, qzeros: &[u8]) -> bool {
     let last = ((1u16 << bits) - 1) as u8;
     version == GptqVersion::V2 || !bit_stream::unpack(bits, qzeros).contains(&last)
@@ -81,7 +81,8 @@ impl GptqLayer {
             return Err(CoreError::Parameter { what: "bits", found, expected: "2, 3, 4 or 8" });
         }
         check_group_size(self.group_size, self.inputs)?;
-        // Rows and columns must be whole 32-bit words. The zero points of a group are unpacked in groups of eight.
+        // Rows and columns must be whole 32-bit words. The zero points of a group are unpacked in groups of
+        // eight.
         for (what, features, codes) in
             [("input features", self.inputs, 1), ("output features", self.outputs, bit_stream::CODES)]
         {
@@ -116,12 +117,13 @@ impl GptqLayer {
         Ok(zeros)
     }
 
-    /// Unpacks a layer into codes `[outputs, inputs]` and their grid; the exact inverse of [`pack`](Self::pack).
+    /// Unpacks a layer into codes `[outputs, inputs]` and their grid; the exact inverse of
+    /// [`pack`](Self::pack).
     ///
     /// # Errors
-    /// [`CoreError::Parameter`] or [`CoreError::Shape`] if the layout cannot store such a layer or a zero point is
-    /// ambiguous ([`zeros_are_unambiguous`]), and [`CoreError::Length`] if the length of a tensor does not match the
-    /// shape.
+    /// [`CoreError::Parameter`] or [`CoreError::Shape`] if the layout cannot store such a layer or a zero
+    /// point is ambiguous ([`zeros_are_unambiguous`]), and [`CoreError::Length`] if the length of a tensor
+    /// does not match the shape.
     pub fn unpack(&self, packed: &GptqTensors) -> Result<(Codes, AffineGroups), CoreError> {
         self.check()?;
         let Self { bits, group_size, inputs, outputs, .. } = *self;
@@ -144,8 +146,8 @@ impl GptqLayer {
     /// Packs codes and their grid; the exact inverse of [`unpack`](Self::unpack).
     ///
     /// # Errors
-    /// [`CoreError::Parameter`] if the layout cannot store such a layer or a zero point, and [`CoreError::Shape`] if
-    /// codes or grid do not match the layer.
+    /// [`CoreError::Parameter`] if the layout cannot store such a layer or a zero point, and
+    /// [`CoreError::Shape`] if codes or grid do not match the layer.
     pub fn pack(&self, codes: &Codes, grid: &AffineGroups) -> Result<GptqTensors, CoreError> {
         self.check()?;
         let Self { bits, group_size, inputs, outputs, version } = *self;
@@ -190,9 +192,9 @@ impl GptqActOrderLayer {
     /// Products are computed in single precision and rounded once, as in AutoGPTQ.
     ///
     /// # Errors
-    /// [`CoreError::Parameter`] if the layout cannot store such a layer, a group does not exist, or a zero point is
-    /// ambiguous ([`zeros_are_unambiguous`]), and [`CoreError::Length`] if the length of a tensor does not match the
-    /// shape.
+    /// [`CoreError::Parameter`] if the layout cannot store such a layer, a group does not exist, or a zero
+    /// point is ambiguous ([`zeros_are_unambiguous`]), and [`CoreError::Length`] if the length of a tensor
+    /// does not match the shape.
     pub fn dequantize(&self, packed: &GptqTensors, group_of: &[u32]) -> Result<FloatVec, CoreError> {
         let Self { bits, groups, inputs, outputs, version } = *self;
         let one_group = GptqLayer { bits, group_size: inputs, inputs, outputs, version };

@@ -1,5 +1,5 @@
-//! Reads and writes the `.ecq` container, GGUF files, and Hugging Face checkpoints (including the MLX, GPTQ, AWQ
-//! and MXFP4 quantizations). This crate handles names and bytes; `ecq-codec` codes tensors.
+//! Reads and writes the `.ecq` container, GGUF files, and Hugging Face checkpoints (including the MLX, GPTQ,
+//! AWQ and MXFP4 quantizations). This crate handles names and bytes; `ecq-codec` codes tensors.
 
 pub mod awq;
 mod bit_stream;

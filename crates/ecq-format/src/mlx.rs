@@ -1,4 +1,5 @@
-//! Affine quantization of MLX: a weight consists of `X.weight` (codes packed into u32), `X.scales` and `X.biases`.
+//! Affine quantization of MLX: a weight consists of `X.weight` (codes packed into u32), `X.scales` and
+//! `X.biases`.
 //!
 //! The codes of a row are a bit string, least significant bit first. Source of the layout:
 //! `mlx/backend/cpu/quantized.cpp` of ml-explore/mlx; of names and `config.json`: `mlx_lm/utils.py` of
@@ -12,8 +13,8 @@ pub fn supports_bits(bits: u8) -> bool {
     matches!(bits, 2..=6 | 8)
 }
 
-/// Returns the number of columns of a row of `words` u32 words with codes of `bits` bits; `None` if `bits` is not
-/// supported or the row does not hold a multiple of eight codes.
+/// Returns the number of columns of a row of `words` u32 words with codes of `bits` bits; `None` if `bits` is
+/// not supported or the row does not hold a multiple of eight codes.
 pub fn unpacked_cols(words: usize, bits: u8) -> Option<usize> {
     let packed_bits = words.checked_mul(32)?;
     let whole = supports_bits(bits) && packed_bits.is_multiple_of(usize::from(bits) * bit_stream::CODES);
@@ -38,8 +39,8 @@ pub fn unpack(bits: u8, rows: usize, packed: &[u8]) -> Result<Codes, CoreError> 
 /// Packs `codes` into `bits` bits each: little-endian u32 words of shape `[rows, cols * bits / 32]`.
 ///
 /// # Errors
-/// [`CoreError::Parameter`] if MLX does not support `bits`, the alphabet is larger than `2^bits`, or the number
-/// of columns is not a multiple of 32.
+/// [`CoreError::Parameter`] if MLX does not support `bits`, the alphabet is larger than `2^bits`, or the
+/// number of columns is not a multiple of 32.
 pub fn pack(bits: u8, codes: &Codes) -> Result<Vec<u8>, CoreError> {
     check_bits(bits)?;
     if codes.alphabet() > 1 << bits {
@@ -57,8 +58,8 @@ pub fn pack(bits: u8, codes: &Codes) -> Result<Vec<u8>, CoreError> {
 /// Unpacks the three tensors of a weight into codes and their grid.
 ///
 /// # Errors
-/// The errors of [`unpack`]; [`CoreError::Parameter`] or [`CoreError::Length`] if the group size or the number of
-/// scales or biases does not match the shape.
+/// The errors of [`unpack`]; [`CoreError::Parameter`] or [`CoreError::Length`] if the group size or the
+/// number of scales or biases does not match the shape.
 pub fn unpack_weight(
     bits: u8,
     group_size: usize,

@@ -1,9 +1,10 @@
 //! MXFP4 in safetensors files, as in gpt-oss: four-bit floats in blocks of 32 that share a power of two.
 //!
-//! `X_blocks` holds 16 bytes per block, `X_scales` one. Byte `i` of a block holds weights `2i` (low four bits) and
-//! `2i + 1`. The GGUF block of the same type stores the scale first; its byte `i` then holds weights `i` and
-//! `i + 16`. Sources: `convert_moe_packed_tensors` in `integrations/mxfp4.py` of huggingface/transformers;
-//! `block_mxfp4` in ggml's `ggml-common.h`; OCP Microscaling Formats (MX) Specification 1.0.
+//! `X_blocks` holds 16 bytes per block, `X_scales` one. Byte `i` of a block holds weights `2i` (low four
+//! bits) and `2i + 1`. The GGUF block of the same type stores the scale first; its byte `i` then holds
+//! weights `i` and `i + 16`. Sources: `convert_moe_packed_tensors` in `integrations/mxfp4.py` of
+//! huggingface/transformers; `block_mxfp4` in ggml's `ggml-common.h`; OCP Microscaling Formats (MX)
+//! Specification 1.0.
 
 use crate::packed_layer::check_length;
 use ecq_core::CoreError;
@@ -15,7 +16,8 @@ pub const PACKED_BYTES: usize = BLOCK / 2;
 /// Size of a GGUF block in bytes: one scale and the weights.
 const BLOCK_BYTES: usize = 1 + PACKED_BYTES;
 
-/// Combines the bytes of `X_blocks` and `X_scales` into GGUF blocks; the exact inverse of [`from_gguf_blocks`].
+/// Combines the bytes of `X_blocks` and `X_scales` into GGUF blocks; the exact inverse of
+/// [`from_gguf_blocks`].
 ///
 /// # Errors
 /// [`CoreError::Length`] if there is not one scale per 16 bytes of blocks.

@@ -17,8 +17,8 @@ pub(crate) fn check_group_size(group_size: usize, cols: usize) -> Result<(), Cor
     Err(CoreError::Parameter { what: "group size", found, expected })
 }
 
-/// Checks that codes and grid are those of a layer with `outputs` rows and `inputs` columns, whose codes have `bits`
-/// bits and whose groups have `group_size` columns.
+/// Checks that codes and grid are those of a layer with `outputs` rows and `inputs` columns, whose codes have
+/// `bits` bits and whose groups have `group_size` columns.
 pub(crate) fn check_codes(
     codes: &Codes,
     grid: &AffineGroups,

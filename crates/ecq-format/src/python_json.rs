@@ -1,10 +1,10 @@
 //! JSON as the `json` module of Python reads and writes it: `NaN`, `Infinity` and `-Infinity` are numbers.
 //!
-//! A [`Value`] of `serde_json` cannot hold these numbers. [`parse`] stores each of them as a string that starts
-//! with a Unicode noncharacter, which is refused in input. [`as_f64`] returns the number, and [`to_string`] and
-//! [`to_string_pretty`] write it as Python does. A number outside the range of a double becomes infinite, as in
-//! Python. Source: `json/decoder.py` and
-//! `json/encoder.py` of CPython (`parse_constant`, `allow_nan`).
+//! A [`Value`] of `serde_json` cannot hold these numbers. [`parse`] stores each of them as a string that
+//! starts with a Unicode noncharacter, which is refused in input. [`as_f64`] returns the number, and
+//! [`to_string`] and [`to_string_pretty`] write it as Python does. A number outside the range of a double
+//! becomes infinite, as in Python. Source: `json/decoder.py` and `json/encoder.py` of CPython
+//! (`parse_constant`, `allow_nan`).
 
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -43,8 +43,8 @@ pub enum PythonJsonError {
 /// Parses JSON as Python's `json.loads` does; skips a leading byte order mark.
 ///
 /// # Errors
-/// [`PythonJsonError`] if the bytes are not UTF-8, are not JSON (apart from the three numbers), or contain the
-/// noncharacter U+FDD0.
+/// [`PythonJsonError`] if the bytes are not UTF-8, are not JSON (apart from the three numbers), or contain
+/// the noncharacter U+FDD0.
 pub fn parse(bytes: &[u8]) -> Result<Value, PythonJsonError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text =
@@ -105,8 +105,8 @@ pub fn to_string_pretty(value: &Value) -> String {
     unmarked(format!("{value:#}"))
 }
 
-/// Replaces the names of numbers that `serde_json` does not support, and numbers outside the range of a double,
-/// by strings with the mark.
+/// Replaces the names of numbers that `serde_json` does not support, and numbers outside the range of a
+/// double, by strings with the mark.
 fn marked(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut out = String::new();
@@ -138,8 +138,8 @@ fn marked(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Returns the offset after the closing quote of the string that starts at `at`; the length of the text if the
-/// string is not closed.
+/// Returns the offset after the closing quote of the string that starts at `at`; the length of the text if
+/// the string is not closed.
 fn string_end(bytes: &[u8], at: usize) -> usize {
     let mut end = at + 1;
     while let Some(&byte) = bytes.get(end) {

@@ -1,7 +1,7 @@
 //! Writer of Hugging Face checkpoint folders: one safetensors file, or several shards and an index.
 //!
-//! Names and lengths of all tensors are known in advance, so headers are written first and only a few tensors are
-//! in memory at a time. Everything is written to `FOLDER.partial`, which is renamed at the end.
+//! Names and lengths of all tensors are known in advance, so headers are written first and only a few tensors
+//! are in memory at a time. Everything is written to `FOLDER.partial`, which is renamed at the end.
 
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
@@ -73,15 +73,15 @@ impl ShardTensor {
 
 /// Writes a checkpoint to folder `dest` and returns the number of bytes written.
 ///
-/// `groups` lists the tensors; the tensors of a group go to the same shard. `data(i)` returns the bytes of the
-/// tensors of `groups[i]`. `files` are names and bytes of further files of the folder. A shard ends before the
-/// group that would make its data longer than `most_bytes`. `check` validates the complete folder before it is
-/// renamed to `dest`.
+/// `groups` lists the tensors; the tensors of a group go to the same shard. `data(i)` returns the bytes of
+/// the tensors of `groups[i]`. `files` are names and bytes of further files of the folder. A shard ends
+/// before the group that would make its data longer than `most_bytes`. `check` validates the complete folder
+/// before it is renamed to `dest`.
 ///
 /// # Errors
-/// [`ShardError`] if `dest` exists and is not an empty folder, a name occurs twice or leads out of the folder, the
-/// data of a tensor have the wrong length, or a file cannot be written; the errors of `data` and `check`. `dest`
-/// is not changed then.
+/// [`ShardError`] if `dest` exists and is not an empty folder, a name occurs twice or leads out of the
+/// folder, the data of a tensor have the wrong length, or a file cannot be written; the errors of `data` and
+/// `check`. `dest` is not changed then.
 pub fn write_checkpoint<E: From<ShardError>>(
     dest: &Path,
     groups: &[Vec<ShardTensor>],

@@ -9,7 +9,8 @@ use std::path::Path;
 /// First bytes of a Git LFS pointer.
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
-/// Names of the files that an `.ecq` file stores with the weights: configuration, tokenizer, chat template, ...
+/// Names of the files that an `.ecq` file stores with the weights: configuration, tokenizer, chat template,
+/// ...
 pub const ATTACHED_FILES: &[&str] = &[
     "config.json",
     "generation_config.json",
@@ -35,8 +36,8 @@ pub const ATTACHED_FILES: &[&str] = &[
     "1_Pooling/config.json",
 ];
 
-/// Returns the error of a file that is not of the type of its name, such as a failed download; `None` if its type is
-/// unknown or JSON.
+/// Returns the error of a file that is not of the type of its name, such as a failed download; `None` if its
+/// type is unknown or JSON.
 pub(super) fn wrong_file_error(path: &Path, bytes: &[u8]) -> Option<CheckpointError> {
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];
     // The error of the JSON parser is more precise, because it has a position.

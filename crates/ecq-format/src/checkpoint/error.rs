@@ -19,8 +19,8 @@ pub enum CheckpointError {
     },
     /// A folder contains no checkpoint, or more than one.
     #[error(
-        "{}: {found} .safetensors files and {indices} indices{others}; expected model.safetensors, an index, or \
-         one file",
+        "{}: {found} .safetensors files and {indices} indices{others}; \
+         expected model.safetensors, an index, or one file",
         path.display()
     )]
     Folder {
@@ -44,7 +44,10 @@ pub enum CheckpointError {
         expected: &'static str,
     },
     /// A safetensors file ends before its last tensor.
-    #[error("{} is truncated: {}; download or copy it again", path.display(), partial_size(*found, *expected))]
+    #[error(
+        "{} is truncated: {}; download or copy it again",
+        path.display(), partial_size(*found, *expected)
+    )]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -99,8 +102,8 @@ pub enum CheckpointError {
     },
     /// The index contains a shard name that is not the name of a `.safetensors` file.
     #[error(
-        "{index}: shard of tensor {tensor:?} is {shard:?}, expected the name of a .safetensors file in the folder of \
-         the index"
+        "{index}: shard of tensor {tensor:?} is {shard:?}, expected the name of a .safetensors file in the \
+         folder of the index"
     )]
     ShardName {
         /// The index.
@@ -112,8 +115,8 @@ pub enum CheckpointError {
     },
     /// Shards that the index lists are missing.
     #[error(
-        "{index}: {missing} of {shards} shards are missing, first {shard:?} with tensor {tensor:?}; download them into \
-         the same folder"
+        "{index}: {missing} of {shards} shards are missing, first {shard:?} with tensor {tensor:?}; \
+         download them into the same folder"
     )]
     MissingShard {
         /// The index.
@@ -129,7 +132,8 @@ pub enum CheckpointError {
     },
     /// The index lists a tensor that no shard contains.
     #[error(
-        "{index}: tensor {tensor:?} is listed in {shard:?}, but no shard contains it; download the shards again"
+        "{index}: tensor {tensor:?} is listed in {shard:?}, but no shard contains it; \
+         download the shards again"
     )]
     NotInShard {
         /// The index.

@@ -17,8 +17,8 @@ pub(super) struct Index {
 /// Parses an index with file name `file`.
 ///
 /// # Errors
-/// [`CheckpointError`] if it is not an index, lists a tensor twice, lists too many tensors, or has a shard name that is
-/// not a plain file name.
+/// [`CheckpointError`] if it is not an index, lists a tensor twice, lists too many tensors, or has a shard
+/// name that is not a plain file name.
 pub(super) fn parse(file: &str, json: &[u8], limits: &Limits) -> Result<Index> {
     #[derive(Deserialize)]
     struct IndexJson {

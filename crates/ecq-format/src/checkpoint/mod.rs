@@ -1,8 +1,8 @@
-//! Hugging Face checkpoints: one safetensors file, or several shards and an index, with configuration and tokenizer in
-//! the same folder.
+//! Hugging Face checkpoints: one safetensors file, or several shards and an index, with configuration and
+//! tokenizer in the same folder.
 //!
-//! Conventions: `modeling_utils.py` and `hub.py` of huggingface/transformers. [`Checkpoint::open`] validates all headers
-//! and the index; tensors are read one at a time, by positioned reads.
+//! Conventions: `modeling_utils.py` and `hub.py` of huggingface/transformers. [`Checkpoint::open`] validates
+//! all headers and the index; tensors are read one at a time, by positioned reads.
 
 mod attached_files;
 mod error;

@@ -22,14 +22,16 @@ const OTHER_SUFFIXES: &[&str] =
 const SAFETENSORS: &str = "a safetensors file";
 
 impl Checkpoint {
-    /// Opens a checkpoint and validates all headers and the index. `path` is a folder, an index (`*.json`) or a
-    /// safetensors file.
+    /// Opens a checkpoint and validates all headers and the index. `path` is a folder, an index (`*.json`) or
+    /// a safetensors file.
     ///
-    /// In a folder, the checkpoint is `model.safetensors`, else `model.safetensors.index.json`, else the only index,
-    /// else the only safetensors file. Tensors that are in a shard but not in the index belong to the checkpoint.
+    /// In a folder, the checkpoint is `model.safetensors`, else `model.safetensors.index.json`, else the only
+    /// index, else the only safetensors file. Tensors that are in a shard but not in the index belong to the
+    /// checkpoint.
     ///
     /// # Errors
-    /// [`CheckpointError`] if there is no checkpoint, a file cannot be read, or a header or the index is invalid.
+    /// [`CheckpointError`] if there is no checkpoint, a file cannot be read, or a header or the index is
+    /// invalid.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let main = if path.is_dir() { find_in_folder(path)? } else { path.to_owned() };
         let folder = main.parent().unwrap_or(Path::new("")).to_owned();
@@ -53,8 +55,8 @@ impl Checkpoint {
         Self::assemble(folder, Some((name, json, index)), shards, limits)
     }
 
-    /// Validates an index and the headers of its shards, or the header of one file without an index. `shards` are the
-    /// names, first bytes and lengths of the files. Tensors cannot be read from the result.
+    /// Validates an index and the headers of its shards, or the header of one file without an index. `shards`
+    /// are the names, first bytes and lengths of the files. Tensors cannot be read from the result.
     ///
     /// # Errors
     /// The errors of [`open`](Self::open).
@@ -144,7 +146,8 @@ impl Checkpoint {
 
 /// Returns the index or the safetensors file of a folder.
 fn find_in_folder(folder: &Path) -> Result<PathBuf> {
-    // As in transformers, `model.safetensors` takes precedence over an index, which may be left from another save.
+    // As in transformers, `model.safetensors` takes precedence over an index, which may be left from another
+    // save.
     for name in [FILE, INDEX] {
         if folder.join(name).exists() {
             return Ok(folder.join(name));
@@ -200,7 +203,8 @@ fn open_shard(path: &Path, name: String, limits: &Limits) -> Result<(Shard, Safe
     Ok((shard, header))
 }
 
-/// Returns the error of a file with an invalid header: the file is of another type, is truncated, or is damaged.
+/// Returns the error of a file with an invalid header: the file is of another type, is truncated, or is
+/// damaged.
 fn header_error(
     path: &Path,
     file: String,

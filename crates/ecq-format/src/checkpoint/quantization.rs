@@ -49,12 +49,12 @@ pub struct MlxGroups {
 }
 
 impl Checkpoint {
-    /// Reads the quantization from `config.json`, or else from `quantize_config.json` (GPTQ) or `quant_config.json`
-    /// (AWQ).
+    /// Reads the quantization from `config.json`, or else from `quantize_config.json` (GPTQ) or
+    /// `quant_config.json` (AWQ).
     ///
     /// # Errors
-    /// [`CheckpointError::Quantization`] if the quantization is not supported; other variants if a file cannot be read or
-    /// is invalid.
+    /// [`CheckpointError::Quantization`] if the quantization is not supported; other variants if a file
+    /// cannot be read or is invalid.
     pub fn quantization(&self) -> Result<Quantization> {
         if let Some(config) = self.json(CONFIG)? {
             let quantization = Quantization::of_config(&config)?;
@@ -76,8 +76,8 @@ impl Quantization {
     /// Reads the quantization from the object in `config.json`.
     ///
     /// # Errors
-    /// [`CheckpointError::Quantization`] if the quantization is not supported, and [`CheckpointError::Json`] if a value is
-    /// invalid.
+    /// [`CheckpointError::Quantization`] if the quantization is not supported, and [`CheckpointError::Json`]
+    /// if a value is invalid.
     pub fn of_config(config: &Map<String, Value>) -> Result<Self> {
         if let Some(Value::Object(mlx)) = config.get("quantization") {
             return parse_mlx(CONFIG, mlx);
@@ -176,8 +176,8 @@ fn parse_mlx(file: &str, settings: &Map<String, Value>) -> Result<Quantization> 
     };
     let default = groups(None, settings, MlxGroups { bits: 4, group_size: 64 })?;
     let mut layers = BTreeMap::new();
-    // The settings also contain an object for each layer with its own settings (and `false` for a layer that is not
-    // quantized), by the path of the layer.
+    // The settings also contain an object for each layer with its own settings (and `false` for a layer that
+    // is not quantized), by the path of the layer.
     for (layer, settings) in settings {
         if let Value::Object(settings) = settings {
             layers.insert(layer.clone(), groups(Some(layer), settings, default)?);

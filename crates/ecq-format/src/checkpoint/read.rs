@@ -104,8 +104,8 @@ impl Checkpoint {
     /// Reads the bytes of `rows` rows of a tensor, starting at row `first`.
     ///
     /// # Errors
-    /// [`CheckpointError::Rows`] if the tensor does not have these rows or a row is not a whole number of bytes, and
-    /// [`CheckpointError::Io`] if the shard cannot be read.
+    /// [`CheckpointError::Rows`] if the tensor does not have these rows or a row is not a whole number of
+    /// bytes, and [`CheckpointError::Io`] if the shard cannot be read.
     pub fn read_rows(&self, tensor: &CheckpointTensorInfo, first: usize, rows: usize) -> Result<Vec<u8>> {
         let row_bits = tensor.cols() as u64 * tensor.dtype.bitsize() as u64;
         let has = first.checked_add(rows).is_some_and(|end| end <= tensor.rows());

@@ -13,8 +13,8 @@ const PROJECTIONS: &[&str] = &[
     // GPT-2 (its Conv1D keeps [inputs, outputs]).
     "c_attn", "c_proj", "c_fc", "q_attn",
     // GPT-NeoX, Falcon, BLOOM, Phi 1, ModernBERT.
-    "query_key_value", "dense_h_to_4h", "dense_4h_to_h", "dense", "fc1", "fc2", "fc_in", "fc_out", "Wqkv", "Wi",
-    "Wo",
+    "query_key_value", "dense_h_to_4h", "dense_4h_to_h", "dense", "fc1", "fc2", "fc_in", "fc_out", "Wqkv",
+    "Wi", "Wo",
     // BERT and DistilBERT.
     "query", "key", "value", "q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2",
     // T5.
@@ -26,12 +26,12 @@ const PROJECTIONS: &[&str] = &[
 /// Last components of the names of token embeddings and output heads.
 #[rustfmt::skip]
 const EMBEDDINGS: &[&str] = &[
-    "embed_tokens", "embed_tokens_per_layer", "lm_head", "wte", "word_embeddings", "tok_embeddings", "embed_in",
-    "embed_out", "embedding", "embeddings", "shared", "decoder",
+    "embed_tokens", "embed_tokens_per_layer", "lm_head", "wte", "word_embeddings", "tok_embeddings",
+    "embed_in", "embed_out", "embedding", "embeddings", "shared", "decoder",
 ];
 
-/// Returns the role of the tensor with this Hugging Face name: a projection inside a numbered block, the embedding or the
-/// output head, or another tensor.
+/// Returns the role of the tensor with this Hugging Face name: a projection inside a numbered block, the
+/// embedding or the output head, or another tensor.
 pub fn tensor_kind(name: &str) -> TensorKind {
     // Experts that are fused into one tensor have no `.weight` suffix.
     let stem = name.strip_suffix(".weight").unwrap_or(name);

@@ -103,18 +103,18 @@ impl Checkpoint {
     /// [`note`](Weight::note).
     ///
     /// # Errors
-    /// [`CheckpointError`] if a tensor of a quantized layer is missing or has the wrong type or shape, if a weight is
-    /// both quantized and plain, or if a tensor has floats of eight bits or fewer.
+    /// [`CheckpointError`] if a tensor of a quantized layer is missing or has the wrong type or shape, if a
+    /// weight is both quantized and plain, or if a tensor has floats of eight bits or fewer.
     pub fn weights(&self, quantization: &Quantization) -> Result<Vec<Weight>> {
         self.weights_with(quantization, UnsupportedGroups::Keep)
     }
 
-    /// Returns all weights as [`weights`](Self::weights) does, but with GPTQ layers with act-order or a shorter last group
-    /// as floats; `None` if there are no such layers.
+    /// Returns all weights as [`weights`](Self::weights) does, but with GPTQ layers with act-order or a
+    /// shorter last group as floats; `None` if there are no such layers.
     ///
     /// # Errors
-    /// The errors of [`weights`](Self::weights); [`CheckpointError::Quantization`] if such a layer has ambiguous zero
-    /// points ([`gptq::zeros_are_unambiguous`]).
+    /// The errors of [`weights`](Self::weights); [`CheckpointError::Quantization`] if such a layer has
+    /// ambiguous zero points ([`gptq::zeros_are_unambiguous`]).
     pub fn weights_as_floats(&self, quantization: &Quantization) -> Result<Option<Vec<Weight>>> {
         if !matches!(quantization, Quantization::Gptq { .. }) {
             return Ok(None);
@@ -182,10 +182,9 @@ impl Checkpoint {
             } else if !taken.contains(&place) {
                 let tensor = &tensors[place];
                 if is_minifloat(tensor.dtype) {
-                    return Err(wrong_dtype(
-                        tensor,
-                        "F64, F32, F16, BF16 or an integer type, because floats of 8 bits or fewer are not read",
-                    ));
+                    let expected =
+                        "F64, F32, F16, BF16 or an integer type; floats of 8 bits or fewer are not read";
+                    return Err(wrong_dtype(tensor, expected));
                 }
                 weights.push(Weight {
                     name: tensor.name.clone(),
@@ -209,7 +208,8 @@ impl Checkpoint {
     /// Reads a weight.
     ///
     /// # Errors
-    /// [`CheckpointError::Io`] if a shard cannot be read, and [`CheckpointError::Codes`] if codes and grid do not match.
+    /// [`CheckpointError::Io`] if a shard cannot be read, and [`CheckpointError::Codes`] if codes and grid do
+    /// not match.
     ///
     /// # Panics
     /// If the weight does not belong to this checkpoint.
@@ -501,8 +501,8 @@ fn float_matrix(tensor: &CheckpointTensorInfo) -> Result<[usize; 2]> {
     matrix(tensor, tensor.dtype)
 }
 
-/// Returns whether `dtype` is a float type of eight bits or fewer. Such tensors have separate scales, which ecq does not
-/// interpret.
+/// Returns whether `dtype` is a float type of eight bits or fewer. Such tensors have separate scales, which
+/// ecq does not interpret.
 fn is_minifloat(dtype: Dtype) -> bool {
     !matches!(
         dtype,

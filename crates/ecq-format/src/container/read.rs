@@ -48,9 +48,9 @@ impl EcqFile {
     /// The file must not be modified while it is open, because its bytes are read on use.
     ///
     /// # Errors
-    /// [`ContainerError::Io`] if the file cannot be read, [`ContainerError::WrongFileType`] if it is a file of
-    /// another type or a folder, [`ContainerError::Truncated`] if it ends before its last tensor, and other variants
-    /// if its header is invalid.
+    /// [`ContainerError::Io`] if the file cannot be read, [`ContainerError::WrongFileType`] if it is a file
+    /// of another type or a folder, [`ContainerError::Truncated`] if it ends before its last tensor, and
+    /// other variants if its header is invalid.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let io = |source| ContainerError::Io { path: path.to_owned(), source };
         let wrong_type = |what: String| ContainerError::WrongFileType { path: path.to_owned(), what };
@@ -68,8 +68,8 @@ impl EcqFile {
         if head.get(LENGTH_BYTES).is_some_and(|&first| first != b'{') {
             return Err(wrong_type("a file of an unknown format".to_owned()));
         }
-        // SAFETY: the mapping is read-only. It is undefined behaviour if another process modifies the file while it
-        // is mapped; the documentation of this function forbids that.
+        // SAFETY: the mapping is read-only. It is undefined behaviour if another process modifies the file
+        // while it is mapped; the documentation of this function forbids that.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
         Self::parse(Bytes::from_owner(map), limits).map_err(|error| match error {
             ContainerError::NotEcq(_) => wrong_type("a safetensors file, but not an .ecq file".to_owned()),
@@ -203,8 +203,8 @@ impl EcqFile {
     /// Returns an encoded tensor. Its parts are not copied, and their checksums are not verified.
     ///
     /// # Errors
-    /// [`ContainerError::Missing`] if there is no encoded tensor of this name, and [`ContainerError::Entry`] if a
-    /// part does not have the length that the entry requires.
+    /// [`ContainerError::Missing`] if there is no encoded tensor of this name, and [`ContainerError::Entry`]
+    /// if a part does not have the length that the entry requires.
     pub fn encoded(&self, name: &str) -> Result<EncodedTensor> {
         let (entry, parts) = self.entry_and_parts(name)?;
         EncodedTensor::with_limits(entry.clone(), parts, &self.limits)
@@ -240,9 +240,9 @@ impl EcqFile {
     /// Returns the bytes of an attached file.
     ///
     /// # Errors
-    /// [`ContainerError::Missing`] if there is no attached file of this name, [`ContainerError::Checksum`] if its
-    /// checksum is wrong, and [`ContainerError::Inflate`] if it does not decompress to its length or exceeds the
-    /// limit.
+    /// [`ContainerError::Missing`] if there is no attached file of this name, [`ContainerError::Checksum`] if
+    /// its checksum is wrong, and [`ContainerError::Inflate`] if it does not decompress to its length or
+    /// exceeds the limit.
     pub fn file(&self, name: &str) -> Result<Vec<u8>> {
         let Some(entry) = self.files.get(name) else {
             return Err(ContainerError::Missing { what: "file", name: name.to_owned() });
@@ -269,8 +269,8 @@ impl EcqFile {
     /// Verifies the checksums of the parts of an encoded tensor.
     ///
     /// # Errors
-    /// [`ContainerError::Checksum`] for the first part whose checksum is wrong, and [`ContainerError::Missing`] if
-    /// there is no encoded tensor of this name.
+    /// [`ContainerError::Checksum`] for the first part whose checksum is wrong, and
+    /// [`ContainerError::Missing`] if there is no encoded tensor of this name.
     pub fn check(&self, name: &str) -> Result<()> {
         let Some(checksummed) = self.encoded.get(name) else {
             return Err(ContainerError::Missing { what: "encoded tensor", name: name.to_owned() });
@@ -281,7 +281,8 @@ impl EcqFile {
         Ok(())
     }
 
-    /// Verifies the seal, a hash of all bytes before it. `progress` receives the number of bytes hashed so far.
+    /// Verifies the seal, a hash of all bytes before it. `progress` receives the number of bytes hashed so
+    /// far.
     ///
     /// # Errors
     /// [`ContainerError::Seal`] if any byte of the file differs from the one that was written.
@@ -301,8 +302,8 @@ impl EcqFile {
         }
     }
 
-    /// Returns the sizes of header, tensors and attached files, as [`EcqWriter::finish`](super::EcqWriter::finish)
-    /// does.
+    /// Returns the sizes of header, tensors and attached files, as
+    /// [`EcqWriter::finish`](super::EcqWriter::finish) does.
     pub fn summary(&self) -> SizeSummary {
         let info_bytes = |name: &str| {
             self.tensors.get(name).map_or(0, |info| (to_json(&name).len() + to_json(info).len() + 2) as u64)

@@ -428,8 +428,8 @@ fn every_invalid_entry_is_refused() {
     ));
 }
 
-/// The file that the first release of schema version 1 writes for these tensors. It must never be replaced: as
-/// long as the schema version is 1, readers must read it and writers must write it.
+/// The file that the first release of schema version 1 writes for these tensors. It must never be replaced:
+/// as long as the schema version is 1, readers must read it and writers must write it.
 const GOLDEN: &[u8] = include_bytes!("../../tests/data/golden-v1.ecq");
 
 #[test]

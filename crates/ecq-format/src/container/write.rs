@@ -22,9 +22,9 @@ const COMMIT_BYTES: u64 = 64 << 20;
 /// Writer of an `.ecq` file.
 ///
 /// Tensors are written to the work folder `<dest>.partial/`, which has a journal for resuming;
-/// [`finish`](Self::finish) assembles the file. The destination does not exist until the file is complete and on
-/// disk. The bytes of the file depend only on the pushed tensors and files and on the model entry, not on the order
-/// of pushes or on interruptions.
+/// [`finish`](Self::finish) assembles the file. The destination does not exist until the file is complete and
+/// on disk. The bytes of the file depend only on the pushed tensors and files and on the model entry, not on
+/// the order of pushes or on interruptions.
 #[derive(Debug)]
 pub struct EcqWriter {
     /// `None` if sizes are only counted.
@@ -104,12 +104,12 @@ impl TensorBytes {
 }
 
 impl EcqWriter {
-    /// Creates the work folder of `dest` or, with `resume`, continues with an existing one. `key` is a hash of source
-    /// and options.
+    /// Creates the work folder of `dest` or, with `resume`, continues with an existing one. `key` is a hash
+    /// of source and options.
     ///
     /// # Errors
-    /// [`ContainerError::Io`] if the work folder cannot be written, [`ContainerError::InUse`] if another process uses
-    /// it, and [`ContainerError::JournalKey`] if it was created with another key.
+    /// [`ContainerError::Io`] if the work folder cannot be written, [`ContainerError::InUse`] if another
+    /// process uses it, and [`ContainerError::JournalKey`] if it was created with another key.
     pub fn create(dest: &Path, key: &str, resume: bool) -> Result<Self> {
         let mut dir = dest.as_os_str().to_owned();
         dir.push(".partial");
@@ -155,8 +155,8 @@ impl EcqWriter {
     /// Adds an encoded tensor.
     ///
     /// # Errors
-    /// [`ContainerError::Name`] if the name is reserved or was pushed before, and [`ContainerError::Io`] if writing
-    /// fails.
+    /// [`ContainerError::Name`] if the name is reserved or was pushed before, and [`ContainerError::Io`] if
+    /// writing fails.
     pub fn push_encoded(&mut self, name: &str, tensor: &EncodedTensor) -> Result<()> {
         self.push_parts(name, tensor.entry(), tensor.parts())
     }
@@ -175,8 +175,8 @@ impl EcqWriter {
     /// Adds a tensor that is stored without coding.
     ///
     /// # Errors
-    /// [`ContainerError::Name`] if the name is reserved or was pushed before or the length of `bytes` does not match
-    /// shape and type, and [`ContainerError::Io`] if writing fails.
+    /// [`ContainerError::Name`] if the name is reserved or was pushed before or the length of `bytes` does
+    /// not match shape and type, and [`ContainerError::Io`] if writing fails.
     pub fn push_plain(&mut self, name: &str, dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Result<()> {
         check_name(name)?;
         let bits = shape.iter().try_fold(dtype.bitsize(), |n, &d| n.checked_mul(d));
@@ -188,7 +188,8 @@ impl EcqWriter {
         self.push(name, content, &[bytes])
     }
 
-    /// Attaches a file (config.json, tokenizer.json, source header, ...), compressed if that makes it smaller.
+    /// Attaches a file (config.json, tokenizer.json, source header, ...), compressed if that makes it
+    /// smaller.
     ///
     /// # Errors
     /// [`ContainerError::Name`] if the name was pushed before, and [`ContainerError::Io`] if writing fails.
@@ -230,8 +231,8 @@ impl EcqWriter {
     /// Assembles and seals the file, renames it to the destination and removes the work folder.
     ///
     /// # Errors
-    /// [`ContainerError::Name`] or [`ContainerError::Missing`] if `model.order` does not list exactly the pushed
-    /// tensors, and [`ContainerError::Io`] if writing fails.
+    /// [`ContainerError::Name`] or [`ContainerError::Missing`] if `model.order` does not list exactly the
+    /// pushed tensors, and [`ContainerError::Io`] if writing fails.
     pub fn finish(mut self, model: &ModelEntry) -> Result<SizeSummary> {
         self.commit()?;
         let (header, layout, summary) = self.header(model)?;
@@ -303,8 +304,8 @@ impl EcqWriter {
 }
 
 impl WorkFolder {
-    /// Reads the journal up to the first line that is damaged or whose data are missing, and truncates both files
-    /// there. Returns the finished items and the length of their data.
+    /// Reads the journal up to the first line that is damaged or whose data are missing, and truncates both
+    /// files there. Returns the finished items and the length of their data.
     fn load(&mut self, key: &str) -> Result<(BTreeMap<String, Item>, u64)> {
         let path = self.dir.join("journal");
         let on_disk = self.data.metadata().map_err(io(&self.dir))?.len();
@@ -367,8 +368,8 @@ impl WorkFolder {
         Ok(())
     }
 
-    /// Writes header, data and seal to a file in the work folder, renames it to the destination and removes the
-    /// work folder.
+    /// Writes header, data and seal to a file in the work folder, renames it to the destination and removes
+    /// the work folder.
     fn assemble(mut self, header: &[u8], layout: Layout) -> Result<()> {
         let path = self.dir.join("out");
         let mut out = File::create(&path).map_err(io(&path))?;

@@ -57,12 +57,13 @@ pub fn type_of_entry(grid: &GridEntry) -> Option<GgmlType> {
     }
 }
 
-/// Unpacks `rows x cols` weights of type `ty` into codes and their grid; the exact inverse of [`pack_blocks`] for
-/// every bit pattern, including NaN scales and biases.
+/// Unpacks `rows x cols` weights of type `ty` into codes and their grid; the exact inverse of [`pack_blocks`]
+/// for every bit pattern, including NaN scales and biases.
 ///
 /// # Errors
-/// [`GgufError::Unsupported`] if the type does not store codes on an affine grid, [`GgufError::Core`] if the shape is
-/// empty or `cols` is not a multiple of 32, and [`GgufError::Length`] if the length of `bytes` does not match.
+/// [`GgufError::Unsupported`] if the type does not store codes on an affine grid, [`GgufError::Core`] if the
+/// shape is empty or `cols` is not a multiple of 32, and [`GgufError::Length`] if the length of `bytes` does
+/// not match.
 pub fn unpack_blocks(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Result<(Codes, AffineGroups)> {
     let (bits, zero) = code_parameters(ty)?;
     let blocks = block_count(ty, rows, cols)?;
@@ -90,8 +91,8 @@ pub fn unpack_blocks(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Re
 /// Packs codes and their grid into blocks of type `ty`; the exact inverse of [`unpack_blocks`].
 ///
 /// # Errors
-/// [`GgufError::Unsupported`] if `ty` cannot store codes on `grid`, and [`GgufError::Core`] if codes and grid do not
-/// match.
+/// [`GgufError::Unsupported`] if `ty` cannot store codes on `grid`, and [`GgufError::Core`] if codes and grid
+/// do not match.
 pub fn pack_blocks(ty: GgmlType, codes: &Codes, grid: &AffineGroups) -> Result<Vec<u8>> {
     let (bits, _) = code_parameters(ty)?;
     if type_of_grid(grid) != Some(ty) || codes.alphabet() > 1 << bits {
@@ -114,8 +115,8 @@ pub fn pack_blocks(ty: GgmlType, codes: &Codes, grid: &AffineGroups) -> Result<V
     Ok(bytes)
 }
 
-/// Unpacks blocks of `N` bytes. The first `HEAD` bytes are the scale and, if `HEAD` is 4, the bias; `codes` unpacks
-/// the rest.
+/// Unpacks blocks of `N` bytes. The first `HEAD` bytes are the scale and, if `HEAD` is 4, the bias; `codes`
+/// unpacks the rest.
 fn unpack_each_block<const N: usize, const HEAD: usize>(
     bytes: &[u8],
     (symbols, scales, biases): (&mut [u8], &mut [u8], &mut [u8]),
@@ -190,7 +191,8 @@ fn to_nibbles(q: &[u8; BLOCK], packed: &mut [u8]) {
     }
 }
 
-/// Unpacks 32 fifth bits in column order, followed by nibbles. Eight bits are spread over eight bytes at a time.
+/// Unpacks 32 fifth bits in column order, followed by nibbles. Eight bits are spread over eight bytes at a
+/// time.
 #[inline(always)]
 pub(super) fn from_five_bits(packed: &[u8], q: &mut [u8; BLOCK]) {
     from_nibbles(&packed[4..], q);
@@ -201,8 +203,8 @@ pub(super) fn from_five_bits(packed: &[u8], q: &mut [u8; BLOCK]) {
     }
 }
 
-/// The inverse of [`from_five_bits`]. One multiplication gathers bit 4 of eight bytes: byte `i` goes to bit `56 + i`,
-/// without carries.
+/// The inverse of [`from_five_bits`]. One multiplication gathers bit 4 of eight bytes: byte `i` goes to bit
+/// `56 + i`, without carries.
 #[inline(always)]
 fn to_five_bits(q: &[u8; BLOCK], packed: &mut [u8]) {
     to_nibbles(q, &mut packed[4..]);

@@ -1,8 +1,8 @@
-//! Dequantization of float types, simple block types, K-quants, nonlinear four-bit types, ternary types and MXFP4 to
-//! f32.
+//! Dequantization of float types, simple block types, K-quants, nonlinear four-bit types, ternary types and
+//! MXFP4 to f32.
 //!
-//! The operations are those of the `dequantize_row_*` functions of ggml's `ggml-quants.c`, in the same order, so that
-//! the results are bit-identical.
+//! The operations are those of the `dequantize_row_*` functions of ggml's `ggml-quants.c`, in the same order,
+//! so that the results are bit-identical.
 
 use super::Result;
 use super::blocks::from_five_bits;
@@ -13,8 +13,8 @@ use half::f16;
 /// Dequantizes `bytes`, a whole number of blocks of type `ty`, into `out`.
 ///
 /// # Errors
-/// [`GgufError::Unsupported`] if `ty` is not supported, and [`GgufError::Length`] if `bytes` is not the size of
-/// `out.len()` weights.
+/// [`GgufError::Unsupported`] if `ty` is not supported, and [`GgufError::Length`] if `bytes` is not the size
+/// of `out.len()` weights.
 pub fn dequantize(ty: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
     let expected = (out.len() / ty.block_weights()).saturating_mul(ty.block_bytes()) as u64;
     if bytes.len() as u64 != expected || !out.len().is_multiple_of(ty.block_weights()) {
@@ -77,8 +77,8 @@ pub fn dequantize(ty: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
             }
         }),
         _ => {
-            let why = "cannot be dequantized, expected f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k to q6_k, \
-                       iq4_nl, iq4_xs, mxfp4, tq1_0 or tq2_0; convert the model to one of them";
+            let why = "cannot be dequantized, expected f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, \
+                       q2_k to q6_k, iq4_nl, iq4_xs, mxfp4, tq1_0 or tq2_0; convert the model to one of them";
             return Err(GgufError::Unsupported { found: ty.name(), why });
         }
     }
@@ -94,8 +94,8 @@ const TWICE_E2M1: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8
 
 /// Returns half of the power of two of an E8M0 byte (bias 127), the factor of [`TWICE_E2M1`].
 ///
-/// The result is exact for every byte; the two smallest are subnormal. As in `ggml_e8m0_to_fp32_half`, byte 255 is
-/// a power of two, although the MX specification defines it as NaN.
+/// The result is exact for every byte; the two smallest are subnormal. As in `ggml_e8m0_to_fp32_half`, byte
+/// 255 is a power of two, although the MX specification defines it as NaN.
 fn half_of_power(e: u8) -> f32 {
     match e {
         0 | 1 => f32::from_bits(0x0020_0000 << e),
@@ -128,7 +128,8 @@ fn iq4_xs(b: &[u8; 136], y: &mut [f32; 256]) {
 fn tq1_0(b: &[u8; 54], y: &mut [f32; 256]) {
     const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
     let d = half(b, 52);
-    // First byte, length and digits per byte of runs. A run stores all first digits, then all second digits, ...
+    // First byte, length and digits per byte of runs. A run stores all first digits, then all second digits,
+    // ...
     let runs = [(0, 32, 5), (32, 16, 5), (48, 4, 4)];
     let mut y = y.iter_mut();
     for (first, len, digits) in runs {
@@ -202,7 +203,8 @@ fn q3_k(b: &[u8; 110], y: &mut [f32; 256]) {
     }
 }
 
-/// Q4_K and Q5_K: two factors, eight 6-bit scales and minima in twelve bytes, fifth bits (Q5_K only), nibbles.
+/// Q4_K and Q5_K: two factors, eight 6-bit scales and minima in twelve bytes, fifth bits (Q5_K only),
+/// nibbles.
 #[inline(always)]
 fn q4_or_q5_k(b: &[u8], fifth: Option<&[u8]>, codes: &[u8], y: &mut [f32; 256]) {
     let (d, min) = (half(b, 0), half(b, 2));

@@ -194,7 +194,10 @@ pub enum GgufError {
         expected: u64,
     },
     /// The file ends inside its header.
-    #[error("{} is truncated: it ends after {found} bytes, inside {what}; download or copy it again", path.display())]
+    #[error(
+        "{} is truncated: it ends after {found} bytes, inside {what}; download or copy it again",
+        path.display()
+    )]
     HeaderCut {
         /// The file.
         path: PathBuf,
@@ -228,7 +231,10 @@ pub enum GgufError {
         expected: String,
     },
     /// A part of a split model is missing.
-    #[error("{} is missing: it is part {number} of {count} of the model; copy it to this folder", path.display())]
+    #[error(
+        "{} is missing: it is part {number} of {count} of the model; copy it to this folder",
+        path.display()
+    )]
     MissingPart {
         /// Path of the missing part.
         path: PathBuf,

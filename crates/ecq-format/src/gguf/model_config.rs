@@ -65,20 +65,22 @@ pub struct RopeScaling {
     /// Context length in tokens before scaling; `None` if the file does not specify it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_max_position_embeddings: Option<u64>,
-    /// Factor of cosines and sines, including the factor of the method; `None` means the factor of the method.
+    /// Factor of cosines and sines, including the factor of the method; `None` means the factor of the
+    /// method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attention_factor: Option<f64>,
-    /// Rotations within the trained context above which YaRN does not change a frequency; `None` if the file does
-    /// not specify it.
+    /// Rotations within the trained context above which YaRN does not change a frequency; `None` if the file
+    /// does not specify it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beta_fast: Option<f64>,
-    /// Rotations within the trained context below which YaRN divides a frequency by `factor`; `None` if the file
-    /// does not specify it.
+    /// Rotations within the trained context below which YaRN divides a frequency by `factor`; `None` if the
+    /// file does not specify it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beta_slow: Option<f64>,
 }
 
-/// Number of blocks of Gemma 3 27B, the only Gemma 3 model whose attention scores are not scaled by `head_dim`.
+/// Number of blocks of Gemma 3 27B, the only Gemma 3 model whose attention scores are not scaled by
+/// `head_dim`.
 const GEMMA_27B_LAYERS: u64 = 62;
 
 /// Reads the configuration of the model.
@@ -86,8 +88,9 @@ const GEMMA_27B_LAYERS: u64 = 62;
 /// Keys: `[llm].*` in `docs/gguf.md` of ggml-org/ggml; defaults: `llama_model::load_hparams` of llama.cpp.
 ///
 /// # Errors
-/// [`GgufError::Key`] if a required key is missing or a key has the wrong type, and [`GgufError::Unimplemented`] if
-/// a key changes the computation of the model in a way that is not implemented.
+/// [`GgufError::Key`] if a required key is missing or a key has the wrong type, and
+/// [`GgufError::Unimplemented`] if a key changes the computation of the model in a way that is not
+/// implemented.
 pub fn model_config(gguf: &Gguf) -> Result<ModelConfig> {
     let architecture = required(gguf, "general.architecture", "a string", Value::as_str)?;
     let key = |name: &str| format!("{architecture}.{name}");

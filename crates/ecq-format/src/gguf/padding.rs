@@ -1,5 +1,5 @@
-//! Bytes of a GGUF file that belong to no tensor: padding between tensors, which may be nonzero in real files, and
-//! bytes after the last tensor.
+//! Bytes of a GGUF file that belong to no tensor: padding between tensors, which may be nonzero in real
+//! files, and bytes after the last tensor.
 
 use super::error::GgufError;
 use super::{Gguf, Result};
@@ -24,8 +24,8 @@ impl NonzeroPadding {
     /// Reads the nonzero padding of the file of `gguf`.
     ///
     /// # Errors
-    /// [`GgufError::Io`] if the file cannot be read, and [`GgufError::TooMuchPadding`] if the runs take more than half
-    /// of [`Limits::file_bytes`].
+    /// [`GgufError::Io`] if the file cannot be read, and [`GgufError::TooMuchPadding`] if the runs take more
+    /// than half of [`Limits::file_bytes`].
     pub fn read(gguf: &Gguf, limits: &Limits) -> Result<Self> {
         let most = limits.file_bytes as u64 / 2;
         let (mut runs, mut bytes) = (Vec::new(), 0);
@@ -60,7 +60,8 @@ impl NonzeroPadding {
         self.runs.first().map(|(offset, _)| *offset)
     }
 
-    /// Serializes the runs: for each its offset in the file and its length (u64, little endian each) and its bytes.
+    /// Serializes the runs: for each its offset in the file and its length (u64, little endian each) and its
+    /// bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (offset, run) in &self.runs {
@@ -74,8 +75,8 @@ impl NonzeroPadding {
     /// Parses the output of [`to_bytes`](Self::to_bytes) for a file with the header of `gguf`.
     ///
     /// # Errors
-    /// [`GgufError::Truncated`] if the bytes end inside a run, and [`GgufError::MisplacedPadding`] if a run is empty,
-    /// not in ascending order, or overlaps a tensor or the header.
+    /// [`GgufError::Truncated`] if the bytes end inside a run, and [`GgufError::MisplacedPadding`] if a run
+    /// is empty, not in ascending order, or overlaps a tensor or the header.
     pub fn parse(mut bytes: &[u8], gguf: &Gguf) -> Result<Self> {
         let ranges = ranges(gguf);
         let (mut runs, mut least) = (Vec::new(), 0);

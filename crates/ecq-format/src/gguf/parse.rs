@@ -1,7 +1,7 @@
 //! Parser of GGUF headers.
 //!
-//! Files may be malicious: each length is checked against the remaining bytes before memory is allocated, and the
-//! parser does not panic.
+//! Files may be malicious: each length is checked against the remaining bytes before memory is allocated, and
+//! the parser does not panic.
 
 use super::Result;
 use super::error::GgufError;
@@ -13,12 +13,13 @@ use std::collections::HashSet;
 
 /// Maximum length of a metadata key in bytes (specified by the format).
 const KEY_BYTES: u64 = 65535;
-/// Maximum length of a tensor name in bytes. The format specifies 64, but some builds of ggml allow longer names.
+/// Maximum length of a tensor name in bytes. The format specifies 64, but some builds of ggml allow longer
+/// names.
 const TENSOR_NAME_BYTES: u64 = 255;
 /// Maximum nesting depth of arrays. The format has no limit; real files have no nested arrays.
 const NESTING: u32 = 4;
-/// Maximum number of elements of all arrays together, because a value takes up to 24 times as much memory as in the
-/// file. The largest vocabularies have 1 or 2 million tokens, scores, types and merges in total.
+/// Maximum number of elements of all arrays together, because a value takes up to 24 times as much memory as
+/// in the file. The largest vocabularies have 1 or 2 million tokens, scores, types and merges in total.
 const ARRAY_ELEMENTS: u64 = 1 << 23;
 /// Alignment in bytes of files without `general.alignment`.
 pub(super) const DEFAULT_ALIGNMENT: u64 = 32;
@@ -33,8 +34,8 @@ pub(super) struct GgufHeader {
     pub(super) tensors: Vec<GgufTensorInfo>,
 }
 
-/// Parses and validates the header at the start of `bytes`, the first bytes of a file of `file_bytes` bytes. Returns
-/// it with the offset of the tensor data (the end of the header if there are no tensors).
+/// Parses and validates the header at the start of `bytes`, the first bytes of a file of `file_bytes` bytes.
+/// Returns it with the offset of the tensor data (the end of the header if there are no tensors).
 pub(super) fn parse_header(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<(GgufHeader, usize)> {
     let mut input = Input { bytes, at: 0, file_bytes, elements_left: ARRAY_ELEMENTS };
     let magic = input.array::<4>("the magic number")?;
@@ -257,8 +258,8 @@ impl<'a> Input<'a> {
         }
         let dims = (0..found).map(|_| self.u64("a tensor's dimensions")).collect::<Result<Vec<_>>>()?;
         let most = limits.tensor_weights.min(usize::MAX as u64 / 8);
-        // Rows and columns are products of some of the dimensions; a zero among the others must not hide that such
-        // a product overflows.
+        // Rows and columns are products of some of the dimensions; a zero among the others must not hide that
+        // such a product overflows.
         let product = |least: u64| dims.iter().try_fold(1u64, |n, &d| n.checked_mul(d.max(least)));
         let weights = match (product(1), product(0)) {
             (Some(bound), Some(weights)) if bound <= most => weights,

@@ -65,12 +65,14 @@ impl Gguf {
     /// Opens a file and validates its header.
     ///
     /// # Errors
-    /// [`GgufError`] if the file cannot be read, is not a valid GGUF file of version 2 or 3, or exceeds `limits`.
+    /// [`GgufError`] if the file cannot be read, is not a valid GGUF file of version 2 or 3, or exceeds
+    /// `limits`.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let io = |source| GgufError::Io { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(io)?;
         let file_bytes = file.metadata().map_err(io)?.len();
-        // The format does not store the length of the header, so the read size is doubled until the header parses.
+        // The format does not store the length of the header, so the read size is doubled until the header
+        // parses.
         let mut bytes = Vec::new();
         let mut want = FIRST_READ_BYTES.min(limits.header_bytes);
         loop {
@@ -114,11 +116,12 @@ impl Gguf {
         self.read("padding", offset, len)
     }
 
-    /// Parses the header in the first bytes of a file of `file_bytes` bytes. Tensors cannot be read from the result.
+    /// Parses the header in the first bytes of a file of `file_bytes` bytes. Tensors cannot be read from the
+    /// result.
     ///
     /// # Errors
-    /// [`GgufError::Truncated`] if the header continues after `bytes`; other variants if it is invalid or exceeds
-    /// `limits`.
+    /// [`GgufError::Truncated`] if the header continues after `bytes`; other variants if it is invalid or
+    /// exceeds `limits`.
     pub fn parse(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<Self> {
         let (header, data_start) = parse::parse_header(bytes, file_bytes, limits)?;
         Ok(Self { header, header_bytes: bytes[..data_start].to_vec(), file_bytes, source: None })
@@ -162,7 +165,8 @@ impl Gguf {
     /// Reads the bytes of a tensor.
     ///
     /// # Errors
-    /// [`GgufError::Io`] if the file cannot be read, and [`GgufError::HeaderOnly`] after [`parse`](Self::parse).
+    /// [`GgufError::Io`] if the file cannot be read, and [`GgufError::HeaderOnly`] after
+    /// [`parse`](Self::parse).
     pub fn read_tensor(&self, tensor: &GgufTensorInfo) -> Result<Vec<u8>> {
         self.read(&tensor.name, tensor.offset, tensor.bytes)
     }

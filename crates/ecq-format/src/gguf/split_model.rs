@@ -1,7 +1,7 @@
 //! Models that `gguf-split` divided into parts such as `NAME-00001-of-00003.gguf`.
 //!
-//! Each part has the keys `split.no` (from 0), `split.count` and `split.tensors.count`; the first part holds the
-//! metadata of the model. Source: `llama_split_path` and `llama_model_loader` of llama.cpp, and its
+//! Each part has the keys `split.no` (from 0), `split.count` and `split.tensors.count`; the first part holds
+//! the metadata of the model. Source: `llama_split_path` and `llama_model_loader` of llama.cpp, and its
 //! `tools/gguf-split`.
 
 use super::error::GgufError;
@@ -39,8 +39,9 @@ impl GgufModel {
     /// Opens a file or, if it is a part of a split model, all parts of the model.
     ///
     /// # Errors
-    /// The errors of [`Gguf::open`]; [`GgufError::MissingPart`], [`GgufError::PartName`] or [`GgufError::Part`] if a
-    /// part is missing, is not named as gguf-split names it, or belongs to another model.
+    /// The errors of [`Gguf::open`]; [`GgufError::MissingPart`], [`GgufError::PartName`] or
+    /// [`GgufError::Part`] if a part is missing, is not named as gguf-split names it, or belongs to another
+    /// model.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let file = Gguf::open(path, limits)?;
         let Some(SplitKeys { number, count, .. }) = SplitKeys::read(&file)? else {
@@ -71,8 +72,8 @@ impl GgufModel {
 
     /// Returns metadata and tensors of the model.
     ///
-    /// For a split model these are the keys of all parts, without the `split.*` keys, and all tensors, at the offsets
-    /// that they have in a single file.
+    /// For a split model these are the keys of all parts, without the `split.*` keys, and all tensors, at the
+    /// offsets that they have in a single file.
     pub fn merged(&self) -> &Gguf {
         &self.merged
     }
@@ -105,8 +106,8 @@ impl GgufModel {
     /// Reads the nonzero padding of the model.
     ///
     /// # Errors
-    /// The errors of [`NonzeroPadding::read`]; [`GgufError::Part`] if a part of a split model has nonzero padding,
-    /// which the single file that is exported cannot represent.
+    /// The errors of [`NonzeroPadding::read`]; [`GgufError::Part`] if a part of a split model has nonzero
+    /// padding, which the single file that is exported cannot represent.
     pub fn padding(&self, limits: &Limits) -> Result<NonzeroPadding> {
         for part in &self.parts {
             if let Some(offset) = NonzeroPadding::read(&part.gguf, limits)?.first() {
@@ -149,11 +150,12 @@ fn name_suffix(number: u64, count: u64) -> String {
 
 /// Merges the headers of all parts of a split model (each with the name of its file).
 ///
-/// Returns the header of a single file with all tensors and, for each tensor, its part and its index in that part.
+/// Returns the header of a single file with all tensors and, for each tensor, its part and its index in that
+/// part.
 ///
 /// # Errors
-/// [`GgufError::Part`] if the parts do not belong to one model or are not in order, and [`GgufError::TooMany`] if they
-/// have more tensors than `limits` allow.
+/// [`GgufError::Part`] if the parts do not belong to one model or are not in order, and
+/// [`GgufError::TooMany`] if they have more tensors than `limits` allow.
 pub fn merge_parts(parts: &[(String, &Gguf)], limits: &Limits) -> Result<(Gguf, Vec<(usize, usize)>)> {
     let mut metadata: Vec<(String, Value)> = Vec::new();
     let (mut tensors, mut places) = (Vec::new(), Vec::new());

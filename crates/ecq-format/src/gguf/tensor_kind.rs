@@ -1,8 +1,8 @@
 use ecq_core::TensorKind;
 
 /// Returns the role of the tensor with this GGUF name, by the naming scheme of llama.cpp
-/// (`gguf-py/gguf/tensor_mapping.py`): a projection of a block such as `blk.N.attn_q.weight`, the embedding or the
-/// output head, or another tensor.
+/// (`gguf-py/gguf/tensor_mapping.py`): a projection of a block such as `blk.N.attn_q.weight`, the embedding
+/// or the output head, or another tensor.
 pub fn tensor_kind(name: &str) -> TensorKind {
     if matches!(name, "token_embd.weight" | "output.weight") {
         return TensorKind::Embedding;

@@ -15,8 +15,8 @@ pub struct TokenizerMetadata {
     pub pre: Option<String>,
     /// Text of each token, by id.
     pub tokens: Vec<String>,
-    /// Type of each token, by id: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte. Empty if the
-    /// file has none.
+    /// Type of each token, by id: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte. Empty if
+    /// the file has none.
     pub token_types: Vec<i32>,
     /// Score of each token, by id. Empty if the file has none.
     pub scores: Vec<f32>,
@@ -49,8 +49,8 @@ pub struct TokenizerMetadata {
 /// Reads the tokenizer metadata.
 ///
 /// # Errors
-/// [`GgufError::Key`] if a required key is missing or a key has the wrong type, and [`GgufError::Length`] if the
-/// number of token types or scores differs from the number of tokens.
+/// [`GgufError::Key`] if a required key is missing or a key has the wrong type, and [`GgufError::Length`] if
+/// the number of token types or scores differs from the number of tokens.
 pub fn tokenizer_metadata(gguf: &Gguf) -> Result<TokenizerMetadata> {
     let key = |name: &str| format!("tokenizer.ggml.{name}");
     let id = |name: &str| {

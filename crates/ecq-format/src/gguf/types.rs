@@ -39,8 +39,8 @@ pub enum GgmlType {
     Q1_0,
 }
 
-/// Type, number in a file, name, weights per block, and the widths in bytes of the fields of a block. Bytes with
-/// the same role, such as all code bytes, form one field because they share a distribution.
+/// Type, number in a file, name, weights per block, and the widths in bytes of the fields of a block. Bytes
+/// with the same role, such as all code bytes, form one field because they share a distribution.
 type Row = (GgmlType, u32, &'static str, usize, &'static [usize]);
 
 const TYPES: [Row; 34] = {

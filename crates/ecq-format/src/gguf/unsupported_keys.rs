@@ -1,5 +1,5 @@
-//! Detection of GGUF keys that change the computation of a model in ways that ecq does not implement. Such keys must
-//! have their neutral value. Names: `LLM_KV_NAMES` in `llama-arch.cpp` of llama.cpp.
+//! Detection of GGUF keys that change the computation of a model in ways that ecq does not implement. Such
+//! keys must have their neutral value. Names: `LLM_KV_NAMES` in `llama-arch.cpp` of llama.cpp.
 
 use super::metadata_value::Value;
 use super::model_config::unimplemented;
@@ -40,7 +40,8 @@ const NEUTRAL: &[(&str, NeutralValue)] = &[
     ("rope.scaling.yarn_attn_factor", NeutralValue::One),
 ];
 
-/// Keys that are read elsewhere or do not change the computation, although their names contain one of [`WORDS`].
+/// Keys that are read elsewhere or do not change the computation, although their names contain one of
+/// [`WORDS`].
 const KNOWN: &[&str] = &[
     "attention.scale",
     "attention.layer_norm_epsilon",

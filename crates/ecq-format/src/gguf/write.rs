@@ -23,8 +23,8 @@ pub struct TensorToWrite {
 /// `general.alignment` of `metadata`, or 32. An empty array is written as an array of u32.
 ///
 /// # Errors
-/// [`GgufError`] if the header would be invalid or the length of a tensor does not match its type and dimensions;
-/// the errors of `bytes` and of `to`.
+/// [`GgufError`] if the header would be invalid or the length of a tensor does not match its type and
+/// dimensions; the errors of `bytes` and of `to`.
 pub fn write<E: From<GgufError> + From<io::Error>>(
     to: &mut impl Write,
     metadata: &[(String, Value)],
@@ -37,13 +37,15 @@ pub fn write<E: From<GgufError> + From<io::Error>>(
     write_with_header(to, &layout(metadata, tensors)?, &NonzeroPadding::default(), bytes)
 }
 
-/// Writes a file with the header of `gguf`, its tensors at the offsets in the header, and `padding` between and after
-/// them; all other bytes are zero.
+/// Writes a file with the header of `gguf`, its tensors at the offsets in the header, and `padding` between
+/// and after them; all other bytes are zero.
 ///
-/// With the tensors and the padding of the file from which `gguf` was read, the result is that file, byte for byte.
+/// With the tensors and the padding of the file from which `gguf` was read, the result is that file, byte for
+/// byte.
 ///
 /// # Errors
-/// [`GgufError::Length`] if the length of a tensor does not match the header; the errors of `bytes` and of `to`.
+/// [`GgufError::Length`] if the length of a tensor does not match the header; the errors of `bytes` and of
+/// `to`.
 pub fn write_with_header<E: From<GgufError> + From<io::Error>>(
     to: &mut impl Write,
     gguf: &Gguf,
@@ -69,7 +71,8 @@ pub fn write_with_header<E: From<GgufError> + From<io::Error>>(
     Ok(())
 }
 
-/// Builds the header of a file to write. The result comes from the parser, so an invalid header is never written.
+/// Builds the header of a file to write. The result comes from the parser, so an invalid header is never
+/// written.
 pub(super) fn layout(metadata: &[(String, Value)], tensors: &[TensorToWrite]) -> Result<Gguf> {
     let alignment = parse::alignment(metadata)?;
     let mut header = b"GGUF".to_vec();

@@ -8,8 +8,8 @@ const GEMMA_PATTERN: u64 = 6;
 /// Creates `config.json` of a model whose weights are of type `dtype` (`float16`, `bfloat16` or `float32`).
 ///
 /// # Errors
-/// [`HfError::Architecture`] if the architecture is not supported, and [`HfError::Biases`] if the Hugging Face class
-/// has no biases but the model does.
+/// [`HfError::Architecture`] if the architecture is not supported, and [`HfError::Biases`] if the Hugging
+/// Face class has no biases but the model does.
 pub fn config_json(
     config: &ModelConfig,
     tokenizer: Option<&TokenizerMetadata>,

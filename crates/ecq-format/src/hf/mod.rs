@@ -1,9 +1,8 @@
-//! Conversion of GGUF metadata to Hugging Face conventions: tensor names, the transforms that llama.cpp's converter
-//! applied to tensors, `config.json` and `tokenizer.json`.
+//! Conversion of GGUF metadata to Hugging Face conventions: tensor names, the transforms that llama.cpp's
+//! converter applied to tensors, `config.json` and `tokenizer.json`.
 //!
-//! Supported architectures: `llama` (SmolLM, TinyLlama, Llama 2 and 3, Mistral), `qwen2`, `qwen3`, `gemma3` (text)
-//! and `gpt2`. Sources: `convert_hf_to_gguf.py` and `gguf-py/gguf/tensor_mapping.py` of
-//! llama.cpp.
+//! Supported architectures: `llama` (SmolLM, TinyLlama, Llama 2 and 3, Mistral), `qwen2`, `qwen3`, `gemma3`
+//! (text) and `gpt2`. Sources: `convert_hf_to_gguf.py` and `gguf-py/gguf/tensor_mapping.py` of llama.cpp.
 
 mod config;
 mod pre_tokenizers;
@@ -45,8 +44,8 @@ pub enum HfError {
     },
     /// The tokenizer is not supported.
     #[error(
-        "tokenizer model is {model:?} with pre-tokenizer {pre:?}, expected llama, gemma4, or gpt2 with one of the \
-         pre-tokenizers {}",
+        "tokenizer model is {model:?} with pre-tokenizer {pre:?}, expected llama, gemma4, or gpt2 with one \
+         of the pre-tokenizers {}",
         pre_tokenizers::known_pre_tokenizers().join(", ")
     )]
     Tokenizer {

@@ -2,9 +2,9 @@
 //! (`tokenizer.ggml.pre`).
 //!
 //! Sources of names, aliases and patterns: `src/llama-vocab.cpp` of llama.cpp (`llama_vocab::impl::load` and
-//! `llm_tokenizer_bpe`) and `convert_hf_to_gguf_update.py`. Where llama.cpp rewrites a pattern for its own regex
-//! engine, this table has the pattern of the original `tokenizer.json`, which llama.cpp quotes. Whether a
-//! pre-tokenizer normalizes to NFC is taken from its `tokenizer.json`.
+//! `llm_tokenizer_bpe`) and `convert_hf_to_gguf_update.py`. Where llama.cpp rewrites a pattern for its own
+//! regex engine, this table has the pattern of the original `tokenizer.json`, which llama.cpp quotes. Whether
+//! a pre-tokenizer normalizes to NFC is taken from its `tokenizer.json`.
 
 /// Rule that splits a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,8 @@ pub(super) fn find(name: &str) -> Option<&'static PreTokenizer> {
     TABLE.iter().find(|pre| pre.names.contains(&name))
 }
 
-/// Returns all names and aliases of pre-tokenizers (`tokenizer.ggml.pre`) that [`tokenizer_json`](super::tokenizer_json)
-/// supports, sorted.
+/// Returns all names and aliases of pre-tokenizers (`tokenizer.ggml.pre`) that
+/// [`tokenizer_json`](super::tokenizer_json) supports, sorted.
 pub fn known_pre_tokenizers() -> Vec<&'static str> {
     let mut names: Vec<&str> = TABLE.iter().flat_map(|pre| pre.names).copied().collect();
     names.sort_unstable();

@@ -27,11 +27,12 @@ pub struct HfTensor {
     pub transform: GgufTransform,
 }
 
-/// Returns the Hugging Face name and the transform of a GGUF tensor; `None` for `rope_freqs.weight`, which Hugging Face
-/// computes.
+/// Returns the Hugging Face name and the transform of a GGUF tensor; `None` for `rope_freqs.weight`, which
+/// Hugging Face computes.
 ///
 /// # Errors
-/// [`HfError::Architecture`] if the architecture is not supported, and [`HfError::Tensor`] if it has no such tensor.
+/// [`HfError::Architecture`] if the architecture is not supported, and [`HfError::Tensor`] if it has no such
+/// tensor.
 pub fn hf_tensor(config: &ModelConfig, gguf_name: &str) -> Result<Option<HfTensor>> {
     let architecture = config.architecture.as_str();
     if !matches!(architecture, "llama" | "qwen2" | "qwen3" | "gemma3" | "gpt2") {

@@ -16,8 +16,8 @@ const SPACE: char = '\u{2581}';
 /// Creates `tokenizer.json` (the format of the `tokenizers` library) from the metadata of a GGUF file.
 ///
 /// Supported models: `gpt2`, byte-level BPE with the pre-tokenizers of
-/// [`known_pre_tokenizers`](super::known_pre_tokenizers); `llama`, SentencePiece BPE whose merges follow from scores
-/// (Llama 2, Gemma); and `gemma4`, SentencePiece BPE with explicit merges.
+/// [`known_pre_tokenizers`](super::known_pre_tokenizers); `llama`, SentencePiece BPE whose merges follow from
+/// scores (Llama 2, Gemma); and `gemma4`, SentencePiece BPE with explicit merges.
 ///
 /// # Errors
 /// [`HfError::Tokenizer`] if the model or the pre-tokenizer is not supported.
@@ -188,8 +188,8 @@ fn sentence_piece(metadata: &TokenizerMetadata) -> ModelSections {
 
 /// Replaces spaces in user-defined tokens that consist of spaces by [`SPACE`].
 ///
-/// llama.cpp's converter replaced [`SPACE`] by spaces in these tokens, but the normalizer of `tokenizer.json` has
-/// already replaced the spaces of the text when tokens are matched.
+/// llama.cpp's converter replaced [`SPACE`] by spaces in these tokens, but the normalizer of `tokenizer.json`
+/// has already replaced the spaces of the text when tokens are matched.
 fn restore_space_tokens(metadata: &TokenizerMetadata) -> Cow<'_, TokenizerMetadata> {
     let ty = |id: usize| metadata.token_types.get(id).copied();
     let is_run = |id: usize, token: &str| {
@@ -209,10 +209,11 @@ fn restore_space_tokens(metadata: &TokenizerMetadata) -> Cow<'_, TokenizerMetada
     Cow::Owned(metadata)
 }
 
-/// Derives merges from scores: two tokens merge if their concatenation is a token, in descending order of its score.
+/// Derives merges from scores: two tokens merge if their concatenation is a token, in descending order of its
+/// score.
 ///
-/// User-defined tokens come first. Among equal scores, the merge with the longer left token comes first, so that runs
-/// grow one character at a time. This is the order of `transformers`.
+/// User-defined tokens come first. Among equal scores, the merge with the longer left token comes first, so
+/// that runs grow one character at a time. This is the order of `transformers`.
 fn merges_of_scores(metadata: &TokenizerMetadata) -> Vec<Value> {
     let ids: HashMap<&str, usize> =
         metadata.tokens.iter().enumerate().map(|(id, t)| (t.as_str(), id)).collect();

@@ -1,4 +1,4 @@
-//! The writer: what it writes the reader reads, and a file comes back byte for byte.
+//! Writer of GGUF files: the reader reads its output, and files are reproduced byte for byte.
 
 use ecq_core::Limits;
 use ecq_format::gguf::{
@@ -52,7 +52,7 @@ fn write_all(metadata: &[(String, Value)], tensors: &[TensorToWrite]) -> Result<
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn written_files_are_read_back() {
     let alignment = ("general.alignment".to_owned(), Value::U32(8));
     for extra in [None, Some(alignment)] {
         let metadata: Vec<_> = metadata().into_iter().chain(extra.clone()).collect();
@@ -78,9 +78,9 @@ fn a_file_without_tensors_is_its_header() {
 }
 
 #[test]
-fn header_and_tensors_give_the_file_back() {
+fn header_and_tensors_reproduce_the_file() {
     let mut bytes = write_all(&metadata(), &tensors()).expect("written");
-    // Files of other writers end with the last tensor, or after more padding.
+    // Files of other writers end with the last tensor or with more padding.
     for len in [bytes.len() - 16, bytes.len(), bytes.len() + 100] {
         bytes.resize(len, 0);
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
@@ -94,7 +94,7 @@ fn header_and_tensors_give_the_file_back() {
 }
 
 #[test]
-fn tensors_out_of_order_are_written_where_they_belong() {
+fn tensors_out_of_order_are_written_at_their_offsets() {
     let two = [tensor("a", GgmlType::F32, &[8]), tensor("b", GgmlType::F32, &[8])];
     let mut bytes = Vec::new();
     write(&mut bytes, &[], &two, |_| Ok::<_, GgufError>(vec![0; 32])).expect("written");
@@ -115,7 +115,7 @@ fn tensors_out_of_order_are_written_where_they_belong() {
 }
 
 #[test]
-fn what_the_reader_refuses_is_not_written() {
+fn invalid_headers_are_not_written() {
     let refused = |metadata: &[(String, Value)], tensors: &[TensorToWrite]| {
         let mut file = Vec::new();
         let error =
@@ -142,7 +142,7 @@ fn what_the_reader_refuses_is_not_written() {
     let key = |value| [("general.alignment".to_owned(), value)];
     assert!(matches!(refused(&key(Value::U32(12)), &[f32s(&[1])]), GgufError::Alignment(12)));
     assert!(matches!(refused(&key(Value::Bool(true)), &[]), GgufError::Key { .. }));
-    // A value of 8 bytes: with a shorter one not even the count of keys is believed.
+    // The value must have 8 bytes, because with a shorter one the count of keys exceeds the file.
     let empty = [(String::new(), Value::U64(0))];
     assert!(matches!(refused(&empty, &[]), GgufError::NameLength { found: 0, .. }));
 }
@@ -154,7 +154,7 @@ fn data_of_another_length_is_refused() {
     assert!(matches!(error, GgufError::Length { found: 53, expected: 54, .. }), "{error}");
 }
 
-/// Takes `0` bytes and then fails.
+/// Output that fails after `0` bytes.
 struct Full(usize);
 
 impl Write for Full {
@@ -174,7 +174,7 @@ impl Write for Full {
 }
 
 #[test]
-fn an_output_that_fails_is_named_wherever_it_fails() {
+fn errors_of_the_output_are_returned() {
     let whole = write_all(&[], &tensors()).expect("written").len();
     for room in 0..whole {
         let data = |i: usize| Ok(vec![0; [54, 20, 48][i]]);
@@ -184,7 +184,7 @@ fn an_output_that_fails_is_named_wherever_it_fails() {
 }
 
 #[test]
-fn padding_that_is_not_zero_comes_back_byte_for_byte() {
+fn nonzero_padding_is_reproduced() {
     for alignment in [8u32, 16, 32, 64, 256, 4096] {
         let metadata: Vec<_> =
             metadata().into_iter().chain([("general.alignment".to_owned(), Value::U32(alignment))]).collect();
@@ -225,7 +225,7 @@ fn padding_that_is_not_zero_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn padding_that_lies_is_refused() {
+fn invalid_padding_is_refused() {
     let mut bytes = write_all(&metadata(), &tensors()).expect("written");
     bytes.resize(bytes.len() + 100, 0);
     let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
@@ -257,7 +257,7 @@ fn padding_that_lies_is_refused() {
         let cut = &run(gap, 2, &[1, 2])[..cut];
         assert!(matches!(NonzeroPadding::parse(cut, &gguf), Err(GgufError::Truncated { .. })));
     }
-    // More than can ride along.
+    // More padding than the limit.
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     bytes.fill(1);
     let good = write_all(&metadata(), &tensors()).expect("written");

@@ -1,4 +1,4 @@
-//! Model and tokenizer facts: defaults where the format has them, a named key where it has not.
+//! Model configuration and tokenizer metadata: defaults of the format, and errors that name the key.
 
 use ecq_core::Limits;
 use ecq_format::gguf::{
@@ -22,7 +22,7 @@ fn base() -> Vec<(String, Value)> {
     all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// The base with `changes`: a value replaces or adds a key, `None` takes it away.
+/// Returns a file with the keys of [`base`] and `changes`: a value replaces or adds a key, `None` removes it.
 fn gguf(changes: &[(&str, Option<Value>)], tensors: &[&str]) -> Gguf {
     let mut metadata = base();
     for (key, value) in changes {
@@ -49,7 +49,7 @@ fn absent_keys_have_the_defaults_of_the_format() {
 }
 
 #[test]
-fn present_keys_are_taken() {
+fn present_keys_are_read() {
     let changes = [
         ("toy.attention.head_count_kv", Some(Value::U32(1))),
         ("toy.attention.key_length", Some(Value::U32(32))),
@@ -72,7 +72,7 @@ fn present_keys_are_taken() {
         rope_type: "yarn".to_owned(),
         factor: 4.0,
         original_max_position_embeddings: Some(256),
-        // Multiplied with YaRN's own.
+        // Multiplied with the factor of YaRN.
         attention_factor: Some(1.25 * (1.0 + 0.1 * 4f64.ln())),
         beta_fast: None,
         beta_slow: None,
@@ -83,7 +83,7 @@ fn present_keys_are_taken() {
 }
 
 #[test]
-fn old_files_scale_positions_by_a_factor_alone() {
+fn old_files_have_a_rope_factor_without_type() {
     let scaling =
         |changes: &[(&str, Option<Value>)]| model_config(&gguf(changes, &[])).expect("whole").rope_scaling;
     let old = scaling(&[("toy.rope.scale_linear", Some(Value::F32(2.0)))]).expect("scaled");
@@ -110,7 +110,7 @@ fn a_missing_key_is_named() {
 }
 
 #[test]
-fn a_mistyped_key_is_named_even_if_it_may_be_absent() {
+fn an_optional_key_of_the_wrong_type_is_named() {
     let wrong = || Some(Value::Array(vec![Value::Bool(true)]));
     for key in [
         "attention.head_count_kv",
@@ -159,7 +159,7 @@ fn a_mistyped_key_is_named_even_if_it_may_be_absent() {
 }
 
 #[test]
-fn tokenizer_facts_are_taken() {
+fn tokenizer_metadata_is_read() {
     let changes = [
         ("tokenizer.ggml.pre", Some(Value::String("smollm".to_owned()))),
         ("tokenizer.ggml.token_type", Some(Value::Array([1, 1, 3].map(Value::I32).into()))),
@@ -185,7 +185,7 @@ fn tokenizer_facts_are_taken() {
 }
 
 #[test]
-fn types_and_scores_are_one_for_each_token() {
+fn types_and_scores_must_match_the_tokens() {
     for (key, value) in [
         ("tokenizer.ggml.token_type", vec![Value::I32(1); 2]),
         ("tokenizer.ggml.scores", vec![Value::F32(0.0); 4]),
@@ -196,7 +196,7 @@ fn types_and_scores_are_one_for_each_token() {
     }
 }
 
-/// The base as another architecture, with keys of it.
+/// Reads the configuration of [`base`] with another architecture and these keys of it.
 fn of(
     architecture: &str,
     changes: &[(&str, Value)],
@@ -223,7 +223,7 @@ fn of(
 }
 
 #[test]
-fn keys_that_change_numbers_are_implemented_or_refused_by_name() {
+fn keys_that_change_the_computation_are_implemented_or_refused() {
     let text = |s: &str| Value::String(s.to_owned());
     let wrong = [
         ("logit_scale", Value::F32(0.5)),
@@ -249,10 +249,10 @@ fn keys_that_change_numbers_are_implemented_or_refused_by_name() {
         ("rope.scaling.yarn_log_multiplier", Value::F32(0.1)),
         ("rope.scaling.yarn_ext_factor", Value::F32(1.0)),
         ("rope.scaling.yarn_attn_factor", Value::F32(1.2)),
-        // Keys that nobody has yet.
+        // Unknown keys.
         ("attention.some_new_scale", Value::F32(1.0)),
         ("ffn_clamp_max", Value::F32(7.0)),
-        // A value of another type is none that changes nothing.
+        // A value of another type is not neutral.
         ("logit_scale", text("1")),
     ];
     for (key, value) in wrong {
@@ -280,7 +280,7 @@ fn keys_that_change_numbers_are_implemented_or_refused_by_name() {
     for (key, value) in neutral {
         assert!(of("llama", &[(key, value)], &[]).is_ok(), "{key}");
     }
-    // Of another architecture in the same file: nothing to this one.
+    // Keys of another architecture are ignored.
     assert!(model_config(&gguf(&[("other.logit_scale", Some(Value::F32(0.5)))], &[])).is_ok());
 }
 
@@ -288,13 +288,13 @@ fn keys_that_change_numbers_are_implemented_or_refused_by_name() {
 fn scaling_follows_the_defaults_of_llama_cpp() {
     let of = |changes: &[(&str, Value)]| of("llama", changes, &[]).expect("whole").rope_scaling;
     let factor = || ("rope.scaling.factor", Value::F32(4.0));
-    // Linear is the default, and one old key names the same factor.
+    // Linear is the default, and an older key has the same meaning.
     assert_eq!(of(&[factor()]).map(|s| (s.rope_type, s.factor)), Some(("linear".to_owned(), 4.0)));
     assert_eq!(of(&[("rope.scaling.factor", Value::F32(0.0))]), None);
     let yarn = || ("rope.scaling.type", Value::String("yarn".to_owned()));
     let own = of(&[yarn(), factor()]).expect("scaled");
     assert_eq!(own.attention_factor, None);
-    // One is what a file without the key has.
+    // The factor 1 is equivalent to an absent key.
     assert_eq!(of(&[yarn(), factor(), ("rope.scaling.attn_factor", Value::F32(1.0))]), Some(own));
     let turns =
         [("rope.scaling.yarn_beta_fast", Value::F32(16.0)), ("rope.scaling.yarn_beta_slow", Value::F32(2.0))];
@@ -316,7 +316,7 @@ fn biases_are_those_of_the_tensors() {
 
 #[test]
 fn architectures_have_their_own_epsilon_and_scale() {
-    // GPT-2's norms have means: its key is that of layer norms.
+    // GPT-2 has layer norms, which have a key of their own.
     let float = |x| Value::F32(x);
     let gpt2 =
         |key| of("gpt2", &[("attention.layer_norm_rms_epsilon", Value::Bool(true)), (key, float(0.25))], &[]);
@@ -325,7 +325,7 @@ fn architectures_have_their_own_epsilon_and_scale() {
         [("attention.layer_norm_epsilon", float(0.125)), ("attention.layer_norm_rms_epsilon", float(0.5))];
     assert_eq!(of("gpt2", &both, &[]).expect("whole").rms_norm_eps, 0.125);
     assert_eq!(of("llama", &both, &[]).expect("whole").rms_norm_eps, 0.5);
-    // GPT-2 does not rotate: keys of rotation say nothing.
+    // GPT-2 has no rotary embeddings, so their keys are ignored.
     assert!(of("gpt2", &[("rope.dimension_count", Value::U32(8))], &[]).is_ok());
     let layers =
         |n| of("gemma3", &[("block_count", Value::U32(n))], &[]).expect("whole").query_pre_attn_scalar;
@@ -341,7 +341,7 @@ fn architectures_have_their_own_epsilon_and_scale() {
 }
 
 #[test]
-fn a_list_of_equal_numbers_is_that_number() {
+fn an_array_of_equal_numbers_is_read_as_that_number() {
     let list = |all: &[u32]| Value::Array(all.iter().map(|&n| Value::U32(n)).collect());
     let found = of("llama", &[("attention.head_count_kv", list(&[2, 2]))], &[]).expect("whole");
     assert_eq!(found.num_key_value_heads, 2);

@@ -1,4 +1,4 @@
-//! MLX's packing against what MLX itself wrote and read (`data/make_mlx_fixture.py`).
+//! Packing of MLX against golden files that MLX wrote (`data/make_mlx_fixture.py`).
 
 use ecq_core::{Biases, Codes, CoreError, FloatType, FloatVec};
 use ecq_format::mlx::{pack, supports_bits, unpack, unpack_weight, unpacked_cols};
@@ -6,7 +6,7 @@ use safetensors::SafeTensors;
 
 #[test]
 fn codes_are_packed_and_unpacked_as_mlx_does() {
-    let bytes = include_bytes!("data/mlx-packed.safetensors");
+    let bytes = include_bytes!("../data/mlx-packed.safetensors");
     let file = SafeTensors::deserialize(bytes).unwrap();
     for bits in [2u8, 3, 4, 5, 6, 8] {
         let packed = file.tensor(&format!("{bits}.packed")).unwrap();
@@ -21,7 +21,7 @@ fn codes_are_packed_and_unpacked_as_mlx_does() {
 }
 
 #[test]
-fn what_mlx_does_not_have_is_refused() {
+fn unsupported_grids_of_mlx_are_refused() {
     assert_eq!((0..=16).filter(|&bits| supports_bits(bits)).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 8]);
     let parameter = |result: Result<_, CoreError>| match result {
         Err(CoreError::Parameter { what, .. }) => what,
@@ -41,7 +41,7 @@ fn what_mlx_does_not_have_is_refused() {
 }
 
 #[test]
-fn codes_scales_and_biases_must_belong_together() {
+fn codes_scales_and_biases_must_match() {
     let floats = |n: usize| FloatVec::new(FloatType::Bf16, vec![0; 2 * n]).unwrap();
     let packed = pack(3, &Codes::new(2, 64, 8, vec![5; 128]).unwrap()).unwrap();
     let (codes, grid) = unpack_weight(3, 32, 2, &packed, floats(4), floats(4)).unwrap();

@@ -1,4 +1,4 @@
-//! Codes and grids of block types: exact there and back, for every bit pattern.
+//! Packing and unpacking of block types is lossless for every bit pattern.
 
 use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec};
 use ecq_format::gguf::{GgmlType, GgufError, dequantize, pack_blocks, type_of_grid, unpack_blocks};
@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 const TYPES: [GgmlType; 5] = [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q5_0, GgmlType::Q5_1, GgmlType::Q8_0];
 
-/// Every f16 bit pattern as scale (and its complement as bias), codes that run through all bytes.
+/// Returns blocks with every f16 bit pattern as scale (and its complement as bias), and codes that cover all
+/// bytes.
 fn every_scale(ty: GgmlType) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(65536 * ty.block_bytes());
     for pattern in 0..=u16::MAX {
@@ -23,7 +24,7 @@ fn every_scale(ty: GgmlType) -> Vec<u8> {
 }
 
 #[test]
-fn every_scale_comes_back_with_its_codes() {
+fn every_scale_is_restored() {
     for ty in TYPES {
         let bytes = every_scale(ty);
         let (codes, grid) = unpack_blocks(ty, 512, 128 * 32, &bytes).expect("sound");
@@ -34,7 +35,7 @@ fn every_scale_comes_back_with_its_codes() {
 }
 
 #[test]
-fn every_byte_of_codes_comes_back_from_every_place() {
+fn every_code_byte_is_restored_at_every_offset() {
     for ty in TYPES {
         let head = if matches!(ty, GgmlType::Q4_1 | GgmlType::Q5_1) { 4 } else { 2 };
         for place in head..ty.block_bytes() {
@@ -59,7 +60,7 @@ fn codes_are_in_column_order() {
     let expected: Vec<u8> = (0..16).chain((0..16).rev()).collect();
     assert_eq!((codes.symbols(), codes.alphabet()), (&expected[..], 16));
     assert_eq!((grid.bits, grid.group_size, &grid.biases), (4, 32, &Biases::Zero(8)));
-    // Fifth bits: bit i of the word is column i's.
+    // Fifth bits: bit i of the word belongs to column i.
     for column in 0..32 {
         let mut block = vec![0, 0x3c];
         block.extend((1u32 << column).to_le_bytes());
@@ -75,7 +76,7 @@ fn codes_are_in_column_order() {
 }
 
 #[test]
-fn the_grid_gives_the_weights_of_dequantization() {
+fn the_grid_has_the_weights_of_dequantization() {
     for ty in TYPES {
         let bytes = every_scale(ty);
         let (codes, grid) = unpack_blocks(ty, 65536, 32, &bytes).expect("sound");
@@ -94,7 +95,9 @@ fn the_grid_gives_the_weights_of_dequantization() {
 
 proptest! {
     #[test]
-    fn any_bytes_come_back(ty in proptest::sample::select(TYPES.to_vec()), rows in 1usize..9, groups in 1usize..9, seed: u64) {
+    fn any_bytes_are_restored(
+        ty in proptest::sample::select(TYPES.to_vec()), rows in 1usize..9, groups in 1usize..9, seed: u64
+    ) {
         let mut state = seed;
         let bytes: Vec<u8> = (0..rows * groups * ty.block_bytes()).map(|_| {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -107,7 +110,7 @@ proptest! {
 }
 
 #[test]
-fn types_without_codes_are_named() {
+fn types_without_codes_are_refused() {
     for ty in [GgmlType::F32, GgmlType::Q4_K, GgmlType::Iq4Nl, GgmlType::Q8_1] {
         let error = unpack_blocks(ty, 1, 256, &vec![0; ty.block_bytes()]).expect_err("no codes");
         assert!(matches!(error, GgufError::Unsupported { found, .. } if found == ty.name()), "{error}");
@@ -115,7 +118,7 @@ fn types_without_codes_are_named() {
 }
 
 #[test]
-fn shapes_that_are_wrong_are_refused() {
+fn wrong_shapes_are_refused() {
     let unpack_blocks = |rows, cols, bytes| unpack_blocks(GgmlType::Q4_0, rows, cols, &vec![0; bytes]);
     for (rows, bytes) in [(1, 17), (1, 19), (2, 18), (1, 36)] {
         let error = unpack_blocks(rows, 32, bytes).expect_err("another length");
@@ -137,7 +140,7 @@ fn halves(count: usize) -> FloatVec {
 }
 
 #[test]
-fn grids_of_another_kind_have_no_type() {
+fn unsupported_grids_have_no_type() {
     let grid = |bits, group_size, scales, biases| AffineGroups { bits, group_size, scales, biases };
     let bf16 = FloatVec::new(FloatType::Bf16, vec![0; 2]).expect("one");
     let none = [
@@ -157,7 +160,7 @@ fn grids_of_another_kind_have_no_type() {
 }
 
 #[test]
-fn codes_and_grids_that_contradict_each_other_are_refused() {
+fn mismatched_codes_and_grids_are_refused() {
     let grid = |scales, biases| AffineGroups { bits: 4, group_size: 32, scales, biases };
     let codes = |cols, alphabet| Codes::new(1, cols, alphabet, vec![0; cols]).expect("sound");
     let zero = grid(halves(2), Biases::Zero(8));
