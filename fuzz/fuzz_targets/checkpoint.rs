@@ -3,7 +3,7 @@
 #![no_main]
 
 use ecq::Limits;
-use ecq::format::checkpoint::{Checkpoint, MlxGroups, Quantization, kind};
+use ecq::format::checkpoint::{Checkpoint, MlxGroups, Quantization, tensor_kind};
 use ecq::format::{awq, gptq, mlx, mxfp4};
 use ecq::{FloatType, FloatVec};
 use libfuzzer_sys::fuzz_target;
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     if let Ok(checkpoint) = parsed {
         for tensor in checkpoint.tensors() {
-            let _ = (tensor.rows(), tensor.cols(), kind(&tensor.name));
+            let _ = (tensor.rows(), tensor.cols(), tensor_kind(&tensor.name));
             assert!(tensor.offset + tensor.bytes <= checkpoint.shards()[tensor.shard].file_bytes);
         }
         let group_size = usize::from(a).max(1);
@@ -37,8 +37,8 @@ fuzz_target!(|bytes: &[u8]| {
         for quantization in [
             Quantization::None,
             Quantization::Mlx { default, layers: BTreeMap::new() },
-            of_gptq(gptq::Version::V1, true),
-            of_gptq(gptq::Version::V2, false),
+            of_gptq(gptq::GptqVersion::V1, true),
+            of_gptq(gptq::GptqVersion::V2, false),
             Quantization::Awq { group_size: None },
             Quantization::Mxfp4,
         ] {
@@ -63,27 +63,27 @@ fn layers(codes: &[u8], zeros: &[u8], [bits, group_size, inputs, outputs]: [u8; 
     let scales = FloatVec::new(FloatType::F16, vec![0; 2 * groups * outputs]).expect("whole halves");
     let take = |bytes: &[u8], bits: usize| bytes.get(..bits / 8).unwrap_or(bytes).to_vec();
     let (weights, points) = (inputs * outputs, groups * outputs);
-    for version in [gptq::Version::V1, gptq::Version::V2] {
-        let layer = gptq::Layer { bits, group_size, inputs, outputs, version };
+    for version in [gptq::GptqVersion::V1, gptq::GptqVersion::V2] {
+        let layer = gptq::GptqLayer { bits, group_size, inputs, outputs, version };
         let width = usize::from(bits);
         let (qweight, qzeros) = (take(codes, weights * width), take(zeros, points * width));
-        let packed = gptq::Packed { qweight, qzeros, scales: scales.clone() };
+        let packed = gptq::GptqTensors { qweight, qzeros, scales: scales.clone() };
         if let Ok((codes, grid)) = layer.unpack(&packed) {
             assert_eq!(layer.pack(&codes, &grid).expect("what was unpacked packs"), packed);
         }
         // Columns of any group, some of groups that are not there.
-        let layer = gptq::Scattered { bits, groups, inputs, outputs, version };
+        let layer = gptq::GptqActOrderLayer { bits, groups, inputs, outputs, version };
         let group_of: Vec<u32> = codes.iter().take(inputs).map(|&group| u32::from(group >> 5)).collect();
         let _ = layer.dequantize(&packed, &group_of);
     }
-    if let Ok(joined) = mxfp4::join(codes, zeros) {
-        assert_eq!(mxfp4::split(&joined).expect("what was joined splits"), (codes.to_vec(), zeros.to_vec()));
+    if let Ok(joined) = mxfp4::to_gguf_blocks(codes, zeros) {
+        assert_eq!(mxfp4::from_gguf_blocks(&joined).expect("what was joined splits"), (codes.to_vec(), zeros.to_vec()));
     }
-    if let Ok((blocks, scales)) = mxfp4::split(codes) {
-        assert_eq!(mxfp4::join(&blocks, &scales).expect("what was split joins"), codes);
+    if let Ok((blocks, scales)) = mxfp4::from_gguf_blocks(codes) {
+        assert_eq!(mxfp4::to_gguf_blocks(&blocks, &scales).expect("what was split joins"), codes);
     }
-    let layer = awq::Layer { group_size, inputs, outputs };
-    let packed = awq::Packed { qweight: take(codes, weights * 4), qzeros: take(zeros, points * 4), scales };
+    let layer = awq::AwqLayer { group_size, inputs, outputs };
+    let packed = awq::AwqTensors { qweight: take(codes, weights * 4), qzeros: take(zeros, points * 4), scales };
     if let Ok((codes, grid)) = layer.unpack(&packed) {
         assert_eq!(layer.pack(&codes, &grid).expect("what was unpacked packs"), packed);
     }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use ecq::format::checkpoint::Quantization;
-use ecq::format::python_json::{as_f64, of_f64, parse, parse_object, to_string, to_string_pretty};
+use ecq::format::python_json::{as_f64, from_f64, parse, parse_object, to_string, to_string_pretty};
 use ecq::runtime::arch::Config;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -41,7 +41,7 @@ fn numbers(value: &Value) {
         Value::Object(object) => object.values().for_each(numbers),
         other => {
             if let Some(number) = as_f64(other) {
-                let back = as_f64(&of_f64(number)).expect("a number");
+                let back = as_f64(&from_f64(number)).expect("a number");
                 assert!(back == number || back.is_nan() && number.is_nan());
             }
         }

@@ -4,17 +4,17 @@
 
 use ecq::Limits;
 use ecq::format::gguf::{
-    Gaps, GgmlType, Gguf, chat_template, config, dequantize, join, merge, split, tokenizer,
+    NonzeroPadding, GgmlType, Gguf, chat_template, dequantize, merge_parts, model_config, pack_blocks, tokenizer_metadata, unpack_blocks,
 };
 use ecq::format::hf::{config_json, hf_tensor};
-use ecq::format::recognize::recognize;
+use ecq::format::file_type::describe_file_type;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = Limits { tensor_weights: 1 << 20, tensors: 64, header_bytes: 1 << 20, file_bytes: 1 << 20 };
     if let Ok(gguf) = Gguf::parse(bytes, 1 << 20, &limits) {
-        let _ = (tokenizer(&gguf), chat_template(&gguf));
-        if let Ok(config) = config(&gguf) {
+        let _ = (tokenizer_metadata(&gguf), chat_template(&gguf));
+        if let Ok(config) = model_config(&gguf) {
             // Layers are listed one by one: as many as a header of these caps can hold tensors of.
             if config.num_hidden_layers < 1 << 10 {
                 let _ = config_json(&config, None, "float16");
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
                 let _ = hf_tensor(&config, &tensor.name);
             }
         }
-        if let Ok(gaps) = Gaps::parse(bytes, &gguf) {
+        if let Ok(gaps) = NonzeroPadding::parse(bytes, &gguf) {
             assert_eq!(gaps.to_bytes(), bytes);
         }
         for tensor in gguf.tensors() {
@@ -31,12 +31,12 @@ fuzz_target!(|bytes: &[u8]| {
         }
         let parts = [("a".to_owned(), &gguf), ("b".to_owned(), &gguf)];
         for parts in [&parts[..1], &parts] {
-            if let Ok((whole, places)) = merge(parts, &limits) {
+            if let Ok((whole, places)) = merge_parts(parts, &limits) {
                 assert_eq!(whole.tensors().len(), places.len());
             }
         }
     }
-    let _ = recognize(bytes, bytes.len() as u64);
+    let _ = describe_file_type(bytes, bytes.len() as u64);
     let Some((&id, blocks)) = bytes.split_first() else { return };
     let Some(ty) = GgmlType::from_id(id.into()) else { return };
     let rows = blocks.len() / ty.block_bytes();
@@ -45,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     }
     let _ = dequantize(ty, blocks, &mut vec![0.0; rows * ty.block_weights()]);
-    if let Ok((codes, grid)) = split(ty, rows, ty.block_weights(), blocks) {
-        assert_eq!(join(ty, &codes, &grid).expect("what was split joins"), blocks);
+    if let Ok((codes, grid)) = unpack_blocks(ty, rows, ty.block_weights(), blocks) {
+        assert_eq!(pack_blocks(ty, &codes, &grid).expect("what was split joins"), blocks);
     }
 });

@@ -43,7 +43,7 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         Some(PackError::Runtime(_)) => {
             return Some("`--calibrate off` quantizes without running the model, for much worse text");
         }
-        Some(PackError::Container(ContainerError::NotTheFile { what, .. })) if is_model(what) => {
+        Some(PackError::Container(ContainerError::WrongFileType { what, .. })) if is_model(what) => {
             return Some("`ecq quantize --lossless MODEL -o MODEL.ecq` makes one");
         }
         _ => {}

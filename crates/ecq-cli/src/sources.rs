@@ -42,8 +42,8 @@ pub fn config_of(source: &dyn Source) -> anyhow::Result<Config> {
     let header = of("gguf.header").ok_or(RuntimeError::Absent { what: absent })?;
     let bytes = source.origin("").bytes;
     let gguf = Gguf::parse(header, bytes, &Limits::default()).map_err(RuntimeError::Gguf)?;
-    let facts = gguf::config(&gguf).map_err(RuntimeError::Gguf)?;
-    let tokenizer = gguf::tokenizer(&gguf).map_err(RuntimeError::Gguf)?;
+    let facts = gguf::model_config(&gguf).map_err(RuntimeError::Gguf)?;
+    let tokenizer = gguf::tokenizer_metadata(&gguf).map_err(RuntimeError::Gguf)?;
     let json = hf::config_json(&facts, Some(&tokenizer), "float32").map_err(RuntimeError::Hf)?;
     Ok(Config::from_json(&json.to_string())?)
 }

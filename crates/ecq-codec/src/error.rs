@@ -1,5 +1,5 @@
 use ecq_coding::CodingError;
-use ecq_core::{CoreError, Part};
+use ecq_core::{CoreError, TensorPart};
 use thiserror::Error;
 
 /// Why a tensor could not be encoded or decoded.
@@ -30,7 +30,7 @@ pub enum CodecError {
     #[error("part `{}`: {source}", part.name())]
     Part {
         /// The part.
-        part: Part,
+        part: TensorPart,
         /// What the coder found.
         source: CodingError,
     },

@@ -1,6 +1,6 @@
 use crate::CoreError;
 
-/// Integer codes of one weight matrix, `[rows, cols]`, row = output feature, row-major.
+/// Integer codes of one weight matrix, `[rows, cols]` in row-major order; a row is an output feature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Codes {
     rows: usize,
@@ -10,11 +10,12 @@ pub struct Codes {
 }
 
 impl Codes {
-    /// Wraps `symbols` (row-major, `rows * cols` of them, each below `alphabet`).
+    /// Wraps `symbols`: `rows * cols` codes in row-major order, each below `alphabet`.
     ///
     /// # Errors
-    /// When the shape is empty or overflows, the alphabet is outside 2..=256, the count differs from the
-    /// shape, or a symbol is outside the alphabet.
+    /// [`CoreError::Alphabet`] if `alphabet` is not in `2..=256`, [`CoreError::Shape`] if the shape is empty
+    /// or its product overflows, [`CoreError::Length`] if the number of symbols is not `rows * cols`, and
+    /// [`CoreError::SymbolOutsideAlphabet`] if a symbol is not below `alphabet`.
     pub fn new(rows: usize, cols: usize, alphabet: u16, symbols: Vec<u8>) -> Result<Self, CoreError> {
         if !(2..=256).contains(&alphabet) {
             return Err(CoreError::Alphabet(alphabet));
@@ -26,7 +27,7 @@ impl Codes {
         if symbols.len() != expected {
             return Err(CoreError::Length { what: "symbols", found: symbols.len(), expected });
         }
-        // The maximum first: it vectorises, and the search for the culprit is only for the error.
+        // The maximum vectorizes; the position is needed only for the error.
         let max = symbols.iter().copied().max().unwrap_or(0);
         if u16::from(max) >= alphabet {
             let index = symbols.iter().position(|&s| u16::from(s) >= alphabet).unwrap_or(0);
@@ -35,27 +36,27 @@ impl Codes {
         Ok(Self { rows, cols, alphabet, symbols })
     }
 
-    /// Output features.
+    /// Number of rows (output features).
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Input features.
+    /// Number of columns (input features).
     pub fn cols(&self) -> usize {
         self.cols
     }
 
-    /// Number of symbols a code may take (2..=256); codes are `0..alphabet`.
+    /// Size of the alphabet, 2 to 256. Each code is in `0..alphabet`.
     pub fn alphabet(&self) -> u16 {
         self.alphabet
     }
 
-    /// All symbols, row-major.
+    /// Returns all symbols in row-major order.
     pub fn symbols(&self) -> &[u8] {
         &self.symbols
     }
 
-    /// The symbols, row-major, without a copy.
+    /// Returns the symbols in row-major order without copying them.
     pub fn into_symbols(self) -> Vec<u8> {
         self.symbols
     }

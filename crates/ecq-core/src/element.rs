@@ -1,10 +1,9 @@
-//! Types of elements, and the operations of a transformer that every device names alike.
+//! Element types, and the transformer operations that every device implements.
 
 use crate::FloatType;
 use std::fmt;
 
-/// Type of the elements of a buffer or of cached keys and values; [`FloatType`] is the part of it that files
-/// store.
+/// Element type of a buffer or of the KV cache. [`FloatType`] is the subset that files store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Element {
     /// IEEE single precision.
@@ -13,14 +12,14 @@ pub enum Element {
     F16,
     /// bfloat16.
     Bf16,
-    /// Signed bytes; where they stand for floats, scales lie in a buffer of their own.
+    /// Signed 8-bit integers. Where they represent floats, the scales are in a separate buffer.
     I8,
-    /// Unsigned integers: tokens, positions, block numbers.
+    /// Unsigned 32-bit integers: tokens, positions, block numbers.
     U32,
 }
 
 impl Element {
-    /// Bytes of one element.
+    /// Returns the size of one element in bytes.
     pub const fn bytes(self) -> usize {
         match self {
             Self::F32 | Self::U32 => 4,
@@ -29,7 +28,7 @@ impl Element {
         }
     }
 
-    /// Lower-case name.
+    /// Returns the name in lower case, such as `bf16`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -57,19 +56,19 @@ impl From<FloatType> for Element {
     }
 }
 
-/// Nonlinearity between the two halves of a feed-forward layer.
+/// Activation function of a feed-forward layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// `x / (1 + e^-x)`.
     Silu,
-    /// `x / 2 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, the usual approximation of GELU.
+    /// `x / 2 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, the tanh approximation of GELU.
     GeluTanh,
 }
 
-/// Which two values of a head make a pair of the rotary position embedding (Su et al., 2021).
+/// Which two values of a head form a pair of the rotary position embedding (Su et al., 2021).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RotaryPairs {
-    /// `i` and `i + n / 2` of the `n` rotated ones (Hugging Face's order).
+    /// `i` and `i + n / 2` of the `n` rotated values (the order of Hugging Face models).
     Halves,
     /// `2i` and `2i + 1` (the order of Llama-family GGUF files).
     Neighbours,

@@ -1,37 +1,37 @@
 use crate::{CoreError, FloatType, Limits};
 use serde::{Deserialize, Serialize};
 
-/// What a tensor is to the model; sizes are reported by kind.
+/// Role of a tensor in the model. Sizes and errors are reported by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A projection inside a block (q, k, v, o, gate, up, down and their like).
+pub enum TensorKind {
+    /// A projection inside a transformer block (q, k, v, o, gate, up, down, ...).
     Linear,
     /// The token embedding or the output head.
     Embedding,
-    /// Everything else: norms, biases, tables.
+    /// Any other tensor: a norm, a bias, a table.
     Other,
 }
 
-/// How the codes are laid down in bytes.
+/// Coding of the codes of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Coding {
-    /// Fixed width: `ceil(log2(alphabet))` bits a code, rows padded to whole bytes.
+    /// Fixed width: `ceil(log2(alphabet))` bits per code, each row padded to whole bytes.
     Packed,
-    /// Interleaved rANS, one static table per tile.
+    /// Interleaved rANS with static tables: one per tile, or one per pair of row class and column class.
     Rans,
-    /// Multi-symbol prefix code, one static table per tile.
+    /// Prefix code over tuples of symbols, one static table per tile.
     Prefix,
-    /// rANS with a static table per symbol context: smallest, slowest, for storage.
+    /// rANS with a static table per symbol context. The smallest and slowest coding, meant for storage.
     Archive,
 }
 
 impl Coding {
-    /// All codings, the fastest to decode first.
+    /// All codings, from the fastest to the slowest decoder.
     pub const ALL: [Self; 4] = [Self::Packed, Self::Prefix, Self::Rans, Self::Archive];
 
-    /// The name that files and options use.
+    /// Returns the name that files and options use.
     pub fn name(self) -> &'static str {
         match self {
             Self::Packed => "packed",
@@ -42,62 +42,64 @@ impl Coding {
     }
 }
 
-/// Bits of a code of fixed width below `alphabet`, which is 2 or more.
+/// Returns the width in bits of a fixed-width code below `alphabet`, which must be at least 2.
 pub fn code_bits(alphabet: u16) -> u32 {
     (u32::from(alphabet) - 1).ilog2() + 1
 }
 
-/// Bytes of a row of `cols` codes of `bits` bits, padded to whole bytes.
+/// Returns the size in bytes of a row of `cols` codes of `bits` bits, padded to whole bytes.
 pub fn packed_row_bytes(cols: usize, bits: u32) -> usize {
     cols.saturating_mul(bits as usize).div_ceil(8)
 }
 
-/// Which symbol goes to which lane of a tile.
+/// Assignment of the symbols of a tile to its lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Order {
-    /// Lane `l` holds rows `l`, `l + lanes`, `l + 2 lanes`, ... of the tile, each from its first column on.
+pub enum LaneOrder {
+    /// Lane `l` holds rows `l`, `l + lanes`, `l + 2 lanes`, ... of the tile, each in ascending column order.
     Rows,
-    /// Symbol `i` of the tile (row-major) goes to lane `i mod lanes`.
+    /// Lane `i mod lanes` holds symbol `i` of the tile (row-major).
     Interleaved,
 }
 
-/// The unit that decodes alone: `rows x cols` of the matrix, cut from the top left in row-major order of
-/// tiles; tiles at the right and bottom edge are smaller.
+/// Size and lanes of the tiles of a matrix. A tile can be decoded without the others.
+///
+/// Tiles are numbered in row-major order from the top left; tiles at the right and bottom edges are smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tile {
-    /// Rows of a full tile.
+    /// Number of rows of a full tile.
     pub rows: usize,
-    /// Columns of a full tile.
+    /// Number of columns of a full tile.
     pub cols: usize,
-    /// Interleaved coder states that share the tile's stream, 1 to 256.
+    /// Number of interleaved coder states that share the stream of a tile, 1 to 256.
     pub lanes: u16,
-    /// Which symbol goes to which lane.
-    pub order: Order,
+    /// Assignment of symbols to lanes.
+    pub order: LaneOrder,
 }
 
 impl Tile {
-    /// Tiles of a matrix of `rows x cols`.
+    /// Returns the number of tiles of a matrix of `rows x cols`.
     pub fn count(&self, rows: usize, cols: usize) -> usize {
         rows.div_ceil(self.rows) * cols.div_ceil(self.cols)
     }
 
-    /// First row, first column, rows and columns of tile `index` of a matrix of `rows x cols`.
+    /// Returns first row, first column, number of rows and number of columns of tile `index` of a matrix of
+    /// `rows x cols`.
     pub fn place(&self, index: usize, rows: usize, cols: usize) -> (usize, usize, usize, usize) {
         let across = cols.div_ceil(self.cols);
         let (row, col) = ((index / across) * self.rows, (index % across) * self.cols);
         (row, col, self.rows.min(rows - row), self.cols.min(cols - col))
     }
 
-    /// Checks that no dimension is zero and lanes are 1 to 256.
+    /// Checks that no dimension is zero and that there are 1 to 256 lanes.
     ///
     /// # Errors
-    /// Names the parameter that is out of range.
+    /// [`CoreError::Parameter`] for the parameter that is out of range.
     pub fn check(&self) -> Result<(), CoreError> {
         let facts = [
             ("tile rows", self.rows as u64, u64::MAX, "1 or more"),
             ("tile columns", self.cols as u64, u64::MAX, "1 or more"),
-            ("lanes", self.lanes.into(), 256, "1..=256"),
+            ("lanes", self.lanes.into(), 256, "1 to 256"),
         ];
         match facts.into_iter().find(|&(_, n, most, _)| n == 0 || n > most) {
             Some((what, found, _, expected)) => Err(CoreError::Parameter { what, found, expected }),
@@ -106,59 +108,59 @@ impl Tile {
     }
 }
 
-/// The facts of a grid that are not side data.
+/// Metadata of a grid: everything but the side data (scales, biases, levels, outliers).
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum GridEntry {
-    /// See [`AffineGroups`](crate::AffineGroups). Scales are in part `scales`; biases, or with `zeros` the
-    /// zero points of groups, in part `biases` unless `zero` is given.
+    /// [`AffineGroups`](crate::AffineGroups). The scales are in part `scales`. Unless `zero` is given, part
+    /// `biases` holds the biases or, with `zeros`, the zero points of the groups.
     AffineGroups {
-        /// Width of a code in bits.
+        /// Width of a code in bits, 2 to 8.
         bits: u8,
-        /// Columns per group.
+        /// Number of columns per group.
         group_size: usize,
         /// Element type of scales and biases.
         dtype: FloatType,
-        /// The code that means zero, where there is no bias part.
+        /// The zero point of all groups; `None` if each group has its own bias or zero point.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         zero: Option<u8>,
-        /// Whether part `biases` holds an integer zero point (`u8`) for each group instead of a bias.
+        /// Whether part `biases` holds an integer zero point (`u8`) per group instead of a bias.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         zeros: bool,
     },
-    /// See [`UniformRows`](crate::UniformRows). Steps are in part `scales`.
+    /// [`UniformRows`](crate::UniformRows). The steps are in part `scales`.
     UniformRows {
-        /// The code that means zero.
+        /// The code of the value 0.
         zero: u8,
         /// Element type of the steps.
         dtype: FloatType,
-        /// Whether there is a step for each row, not one for the tensor.
+        /// Whether each row has a step of its own; otherwise the tensor has one step.
         per_row: bool,
-        /// Element type of the column scales, in part `columns`; absent without.
+        /// Element type of the column scales in part `columns`; `None` if there are none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         columns: Option<FloatType>,
-        /// Element type of the levels, in part `levels`; absent without.
+        /// Element type of the levels in part `levels`; `None` if there are none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         levels: Option<FloatType>,
-        /// How many outliers there are, in part `outliers`; absent without.
+        /// Number of outliers in part `outliers`; `None` if there are none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outliers: Option<u64>,
     },
 }
 
 impl GridEntry {
-    /// The parts that hold the grid's side data.
-    pub fn parts(&self) -> Vec<Part> {
-        let mut parts = vec![Part::Scales];
+    /// Returns the parts that hold the side data of the grid.
+    pub fn parts(&self) -> Vec<TensorPart> {
+        let mut parts = vec![TensorPart::Scales];
         match *self {
             Self::AffineGroups { zero: Some(_), .. } => {}
-            Self::AffineGroups { zero: None, .. } => parts.push(Part::Biases),
+            Self::AffineGroups { zero: None, .. } => parts.push(TensorPart::Biases),
             Self::UniformRows { columns, levels, outliers, .. } => {
                 let optional = [
-                    (columns.is_some(), Part::Columns),
-                    (levels.is_some(), Part::Levels),
-                    (outliers.is_some(), Part::Outliers),
+                    (columns.is_some(), TensorPart::Columns),
+                    (levels.is_some(), TensorPart::Levels),
+                    (outliers.is_some(), TensorPart::Outliers),
                 ];
                 parts.extend(optional.into_iter().filter(|(there, _)| *there).map(|(_, part)| part));
             }
@@ -166,7 +168,7 @@ impl GridEntry {
         parts
     }
 
-    /// Checks what does not need the bytes.
+    /// Checks the parameters of a grid of a matrix `[rows, cols]` whose codes are below `alphabet`.
     fn check(&self, [rows, cols]: [usize; 2], alphabet: u16) -> Result<(), CoreError> {
         match *self {
             Self::AffineGroups { bits, group_size, zero, zeros, .. } => {
@@ -174,25 +176,27 @@ impl GridEntry {
                     return Err(CoreError::Parameter {
                         what: "bits",
                         found: bits.into(),
-                        expected: "2..=8 and wide enough for the alphabet",
+                        expected: "2 to 8 bits, enough for the alphabet",
                     });
                 }
                 if group_size == 0 || !cols.is_multiple_of(group_size) {
                     return Err(CoreError::Parameter {
                         what: "group size",
                         found: group_size as u64,
-                        expected: "a divisor of the columns",
+                        expected: "a divisor of the number of columns",
                     });
                 }
                 match zero {
                     Some(zero) if zeros => Err(CoreError::Parameter {
                         what: "zero",
                         found: zero.into(),
-                        expected: "absent where each group has its own",
+                        expected: "no common zero point, because each group has its own",
                     }),
-                    Some(zero) if u32::from(zero) >= 1 << bits => {
-                        Err(CoreError::Parameter { what: "zero", found: zero.into(), expected: "a code" })
-                    }
+                    Some(zero) if u32::from(zero) >= 1 << bits => Err(CoreError::Parameter {
+                        what: "zero",
+                        found: zero.into(),
+                        expected: "a code of the grid's width",
+                    }),
                     _ => Ok(()),
                 }
             }
@@ -208,7 +212,7 @@ impl GridEntry {
                     Some(n) if n == 0 || n > rows as u64 * cols as u64 => Err(CoreError::Parameter {
                         what: "outliers",
                         found: n,
-                        expected: "1 or more, at most one for each weight",
+                        expected: "1 to the number of weights",
                     }),
                     _ => Ok(()),
                 }
@@ -217,78 +221,78 @@ impl GridEntry {
     }
 }
 
-/// A tensor without codes, carried as the bytes of its source under the byte-plane coder.
+/// Metadata of a tensor without codes: the bytes of its source, coded as byte planes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RawEntry {
-    /// Source type, `f32`, `f16`, `bf16`, or a GGUF block type such as `gguf:q4_k`.
+    /// Source type: `f32`, `f16`, `bf16`, or a GGUF block type such as `q4_k`.
     pub dtype: String,
-    /// Length in bytes once decoded.
+    /// Length of the decoded tensor in bytes.
     pub bytes: u64,
 }
 
-/// What the bytes of an encoded tensor hold.
+/// Content of an encoded tensor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "content", rename_all = "snake_case")]
-pub enum Content {
+pub enum TensorContent {
     /// Integer codes on a grid.
     Codes {
-        /// Layout of the stream.
+        /// Coding of the stream.
         coding: Coding,
-        /// Alphabet size, 2 to 256.
+        /// Size of the alphabet, 2 to 256.
         alphabet: u16,
-        /// The unit that decodes alone.
+        /// Size and lanes of the tiles.
         tile: Tile,
-        /// Classes of rows and of columns, 1 to 8 each, that choose each symbol's table where the coding is
-        /// `rans`; absent where a tile has one table.
+        /// Numbers of row classes and column classes, 1 to 8 each, which choose the table of each symbol
+        /// ([`Coding::Rans`] only); `None` if each tile has one table.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         classes: Option<[u8; 2]>,
-        /// How codes become weights.
+        /// Metadata of the grid that maps codes to weights.
         grid: GridEntry,
     },
-    /// Bytes of a float or block type that ecq does not split into codes.
+    /// Bytes of a float or block type that ecq does not convert to codes.
     Raw(RawEntry),
 }
 
-impl Content {
-    /// The parts that a tensor of this content has, in ascending order.
-    pub fn parts(&self) -> Vec<Part> {
+impl TensorContent {
+    /// Returns the parts that a tensor of this content has, in ascending order.
+    pub fn parts(&self) -> Vec<TensorPart> {
         let Self::Codes { coding, grid, .. } = self else {
-            return vec![Part::Stream];
+            return vec![TensorPart::Stream];
         };
         let mut parts = grid.parts();
-        parts.push(Part::Stream);
+        parts.push(TensorPart::Stream);
         if *coding != Coding::Packed {
-            parts.extend([Part::Table, Part::Index]);
+            parts.extend([TensorPart::Table, TensorPart::Index]);
         }
         parts.sort_unstable();
         parts
     }
 }
 
-/// A named byte string of an encoded tensor.
+/// Name of a byte string of an encoded tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// Coded symbols.
+pub enum TensorPart {
+    /// The coded symbols.
     Stream,
-    /// Where each tile (and lane) starts in the stream.
+    /// Length of the stream of each tile.
     Index,
-    /// Frequency or code-length tables, and which tile uses which.
+    /// Frequency tables, and the table number of each tile.
     Table,
-    /// Scales or steps of the grid, under the byte-plane coder.
+    /// Scales or steps of the grid, coded as byte planes.
     Scales,
-    /// Biases of the grid, under the byte-plane coder.
+    /// Biases or zero points of the grid, coded as byte planes.
     Biases,
-    /// Column scales of the grid, under the byte-plane coder.
+    /// Column scales of the grid, coded as byte planes.
     Columns,
-    /// The value of each code, under the byte-plane coder.
+    /// The value of each code, coded as byte planes.
     Levels,
-    /// Integers outside the alphabet, tile by tile, under the byte-plane coder.
+    /// Deltas of the integers outside the alphabet, tile by tile, as varints.
     Outliers,
 }
 
-impl Part {
-    /// All parts, in the order in which they lie in a file.
+impl TensorPart {
+    /// All parts, in the order in which a container stores them.
     pub const ALL: [Self; 8] = [
         Self::Table,
         Self::Index,
@@ -300,7 +304,7 @@ impl Part {
         Self::Stream,
     ];
 
-    /// The name in a container: `<tensor>.ecq.<name>`.
+    /// Returns the part's name. A container stores the part as tensor `<tensor>.ecq.<name>`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stream => "stream",
@@ -315,28 +319,29 @@ impl Part {
     }
 }
 
-/// What is known of an encoded tensor without its bytes; the JSON entry of the container.
+/// Metadata of an encoded tensor; a container stores it as a JSON entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// What the tensor is to the model.
-    pub kind: Kind,
-    /// Rows, columns.
+pub struct TensorEntry {
+    /// Role of the tensor in the model.
+    pub kind: TensorKind,
+    /// `[rows, columns]`.
     pub shape: [usize; 2],
-    /// What the bytes hold.
+    /// Content of the parts.
     #[serde(flatten)]
-    pub content: Content,
+    pub content: TensorContent,
 }
 
-impl Entry {
-    /// Number of weights.
+impl TensorEntry {
+    /// Returns the number of weights.
     pub fn weights(&self) -> u64 {
         self.shape[0] as u64 * self.shape[1] as u64
     }
 
-    /// Checks every fact that does not need the bytes.
+    /// Checks the entry without the bytes of the tensor.
     ///
     /// # Errors
-    /// When the shape is empty or passes `limits`, or alphabet, tile or grid are out of range.
+    /// [`CoreError::Shape`] if the shape is empty or exceeds `limits`; [`CoreError::Alphabet`] or
+    /// [`CoreError::Parameter`] if a parameter of alphabet, tile, classes or grid is out of range.
     pub fn check(&self, limits: &Limits) -> Result<(), CoreError> {
         let [rows, cols] = self.shape;
         match (rows as u64).checked_mul(cols as u64) {
@@ -344,13 +349,13 @@ impl Entry {
             _ => return Err(CoreError::Shape { rows, cols }),
         }
         let (coding, alphabet, tile, classes, grid) = match &self.content {
-            Content::Codes { coding, alphabet, tile, classes, grid } => {
+            TensorContent::Codes { coding, alphabet, tile, classes, grid } => {
                 (coding, alphabet, tile, classes, grid)
             }
-            // No source type spends more than 8 bytes on a weight.
-            Content::Raw(raw) if raw.bytes <= 8 * self.weights() => return Ok(()),
-            Content::Raw(raw) => {
-                let expected = "at most 8 bytes a weight";
+            // The widest source types (f64, i64) take 8 bytes per weight.
+            TensorContent::Raw(raw) if raw.bytes <= 8 * self.weights() => return Ok(()),
+            TensorContent::Raw(raw) => {
+                let expected = "at most 8 bytes per weight";
                 return Err(CoreError::Parameter { what: "raw bytes", found: raw.bytes, expected });
             }
         };
@@ -364,26 +369,30 @@ impl Entry {
                 return Err(CoreError::Parameter {
                     what,
                     found,
-                    expected: "absent where the coding is not rans",
+                    expected: "no classes, because the coding is not rans",
                 });
             }
             if !classes.iter().all(|n| (1..=8).contains(n)) {
-                return Err(CoreError::Parameter { what, found, expected: "1 to 8 of rows and of columns" });
+                return Err(CoreError::Parameter {
+                    what,
+                    found,
+                    expected: "1 to 8 row classes and 1 to 8 column classes",
+                });
             }
         }
         grid.check(self.shape, *alphabet)
     }
 
-    /// The length in bytes of a part where it follows from these facts alone; they must have passed
-    /// [`check`](Self::check).
-    pub(crate) fn part_bytes(&self, part: Part) -> Option<usize> {
+    /// Returns the length of a part in bytes, or `None` if it does not follow from the entry. The entry must
+    /// have passed [`check`](Self::check).
+    pub(crate) fn part_bytes(&self, part: TensorPart) -> Option<usize> {
         let [rows, cols] = self.shape;
-        let Content::Codes { coding, alphabet, tile, .. } = &self.content else { return None };
+        let TensorContent::Codes { coding, alphabet, tile, .. } = &self.content else { return None };
         match (part, coding) {
-            (Part::Stream, Coding::Packed) => {
+            (TensorPart::Stream, Coding::Packed) => {
                 Some(rows.saturating_mul(packed_row_bytes(cols, code_bits(*alphabet))))
             }
-            (Part::Index, _) => Some(tile.count(rows, cols).saturating_mul(4)),
+            (TensorPart::Index, _) => Some(tile.count(rows, cols).saturating_mul(4)),
             _ => None,
         }
     }

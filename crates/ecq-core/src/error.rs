@@ -1,12 +1,12 @@
-use crate::Part;
+use crate::TensorPart;
 use thiserror::Error;
 
-/// What can be wrong with the facts a noun is made from.
+/// Error of constructing or validating a type of this crate.
 #[non_exhaustive]
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum CoreError {
     /// A symbol is not below the alphabet size.
-    #[error("symbol {symbol} at index {index} is outside the alphabet of {alphabet}")]
+    #[error("symbol {symbol} at index {index} is outside the alphabet, expected a symbol below {alphabet}")]
     SymbolOutsideAlphabet {
         /// The symbol found.
         symbol: u8,
@@ -15,51 +15,51 @@ pub enum CoreError {
         /// The alphabet size.
         alphabet: u16,
     },
-    /// An alphabet must have 2 to 256 symbols.
-    #[error("alphabet size {0} is outside 2..=256")]
+    /// The alphabet size is not in `2..=256`.
+    #[error("alphabet size is {0}, expected 2 to 256")]
     Alphabet(u16),
-    /// A length does not follow from the shape.
-    #[error("{what}: {found} found, {expected} expected")]
+    /// A length differs from the one that the shape requires.
+    #[error("number of {what} is {found}, expected {expected}")]
     Length {
-        /// What was counted.
+        /// The counted items, in the plural.
         what: &'static str,
-        /// The count found.
+        /// The number found.
         found: usize,
-        /// The count that the shape asks for.
+        /// The number that the shape requires.
         expected: usize,
     },
-    /// A shape is empty, or its product overflows, or passes a limit.
-    #[error("shape {rows}x{cols} is empty or too large")]
+    /// A shape is empty, or its product overflows or exceeds [`Limits::tensor_weights`](crate::Limits).
+    #[error("shape {rows}x{cols} is empty or exceeds the limit on weights")]
     Shape {
-        /// Rows (output features).
+        /// Number of rows (output features).
         rows: usize,
-        /// Columns (input features).
+        /// Number of columns (input features).
         cols: usize,
     },
     /// A parameter is outside its range.
-    #[error("{what} is {found}, outside {expected}")]
+    #[error("{what} is {found}, expected {expected}")]
     Parameter {
-        /// Which parameter.
+        /// Name of the parameter.
         what: &'static str,
         /// Its value.
         found: u64,
-        /// The allowed range in words.
+        /// The allowed values.
         expected: &'static str,
     },
-    /// A part that the content asks for is not there.
+    /// A part that the content requires is absent.
     #[error("part `{}` is missing", .0.name())]
-    MissingPart(Part),
-    /// A part is there that the content does not ask for.
-    #[error("part `{}` belongs to no such content", .0.name())]
-    StrayPart(Part),
-    /// A part has not the length that the facts ask for.
-    #[error("part `{}` has {found} bytes, {expected} expected", part.name())]
+    MissingPart(TensorPart),
+    /// A part is present that the content does not have.
+    #[error("part `{}` is not expected for this content", .0.name())]
+    StrayPart(TensorPart),
+    /// The length of a part differs from the one that the entry requires.
+    #[error("part `{}` has {found} bytes, expected {expected}", part.name())]
     PartLength {
         /// The part.
-        part: Part,
+        part: TensorPart,
         /// Its length in bytes.
         found: usize,
-        /// The length expected in bytes.
+        /// The expected length in bytes.
         expected: usize,
     },
 }

@@ -2,21 +2,24 @@ use crate::CoreError;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// How integer codes become weights.
+/// Mapping from integer codes to weights, with its side data.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grid {
-    /// `w = scale * q + bias` per group of consecutive columns (MLX affine, GGUF Q4_0/Q4_1/Q5_0/Q5_1/Q8_0).
+    /// `w = scale * q + bias` for each group of consecutive columns (MLX affine, GPTQ, AWQ, GGUF Q4_0, Q4_1,
+    /// Q5_0, Q5_1, Q8_0).
     AffineGroups(AffineGroups),
-    /// `w = step[row] * (q - zero) * scale[column]`, the entropy-constrained grid: its integers are unbounded.
+    /// `w = step[row] * (q - zero) * scale[column]`, the grid for entropy-constrained quantization. Its
+    /// integers are unbounded: values outside the alphabet are outliers.
     UniformRows(UniformRows),
 }
 
 impl Grid {
-    /// Checks counts and ranges against a matrix of `rows x cols` whose codes are below `alphabet`.
+    /// Checks the grid against a matrix of `rows x cols` whose codes are below `alphabet`.
     ///
     /// # Errors
-    /// When a parameter is out of range, or a count does not follow from the shape.
+    /// [`CoreError::Parameter`] if a parameter is out of range, and [`CoreError::Length`] if the number of
+    /// scales, biases, steps or levels does not match the shape.
     pub fn check(&self, rows: usize, cols: usize, alphabet: u16) -> Result<(), CoreError> {
         match self {
             Self::AffineGroups(groups) => groups.check(rows, cols),
@@ -24,12 +27,13 @@ impl Grid {
         }
     }
 
-    /// The weights of row `row` of the matrix, whose codes are `symbols`, in f32.
+    /// Dequantizes the codes `symbols` of row `row` into `weights`, in f32.
     ///
     /// # Panics
-    /// When the grid is not one of the matrix (see [`check`](Self::check)), or the lengths differ.
+    /// If the grid does not pass [`check`](Self::check) for the matrix, or if `symbols` and `weights` differ
+    /// in length.
     pub fn dequantize_row(&self, row: usize, symbols: &[u8], weights: &mut [f32]) {
-        assert_eq!(symbols.len(), weights.len(), "a weight for each code");
+        assert_eq!(symbols.len(), weights.len(), "one weight per code");
         match self {
             Self::AffineGroups(groups) => groups.dequantize_row(row, symbols, weights),
             Self::UniformRows(uniform) => uniform.dequantize_row(row, symbols, weights),
@@ -37,32 +41,32 @@ impl Grid {
     }
 }
 
-/// The affine grid: groups of `group_size` consecutive columns of a row share a scale and a bias.
+/// Affine grid: each group of `group_size` consecutive columns of a row has a scale and a bias.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AffineGroups {
     /// Width of a code in bits, 2 to 8; the alphabet is `2^bits`.
     pub bits: u8,
-    /// Columns per group; divides the column count.
+    /// Number of columns per group; a divisor of the number of columns.
     pub group_size: usize,
-    /// One scale per group, `[rows, cols / group_size]` row-major.
+    /// Scale of each group; shape `[rows, cols / group_size]`, row-major.
     pub scales: FloatVec,
-    /// Where the additive term comes from.
+    /// Bias of each group.
     pub biases: Biases,
 }
 
-/// The additive term of an affine group.
+/// Biases of an affine grid, stored directly or as zero points.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Biases {
-    /// One bias per group, shaped as the scales.
+    /// One bias per group; same shape as the scales.
     PerGroup(FloatVec),
-    /// The code that means zero: `bias = -scale * zero` (Q4_0: 8, Q5_0: 16, Q8_0: 128).
+    /// One zero point for all groups: `bias = -scale * zero` (Q4_0: 8, Q5_0: 16, Q8_0: 128).
     Zero(u8),
-    /// The integer that means zero in each group, shaped as the scales: `bias = -scale * zero` (GPTQ, AWQ).
+    /// One integer zero point per group; same shape as the scales: `bias = -scale * zero` (GPTQ, AWQ).
     Zeros(Vec<u8>),
 }
 
 impl AffineGroups {
-    /// The weight of code `q` in group `group` (row-major group index), in f32.
+    /// Returns the weight of code `q` in group `group` (row-major index) in f32.
     pub fn weight(&self, group: usize, q: u8) -> f32 {
         let scale = self.scales.get(group);
         match &self.biases {
@@ -94,19 +98,20 @@ impl AffineGroups {
         }
     }
 
-    /// Checks the counts against a matrix of `rows x cols`.
+    /// Checks the grid against a matrix of `rows x cols`.
     ///
     /// # Errors
-    /// When bits or group size are out of range, or a count does not follow from the shape.
+    /// [`CoreError::Parameter`] if the bits or the group size are out of range, and [`CoreError::Length`] if
+    /// the number of scales or biases does not match the shape.
     pub fn check(&self, rows: usize, cols: usize) -> Result<(), CoreError> {
         if !(2..=8).contains(&self.bits) {
-            return Err(CoreError::Parameter { what: "bits", found: self.bits.into(), expected: "2..=8" });
+            return Err(CoreError::Parameter { what: "bits", found: self.bits.into(), expected: "2 to 8" });
         }
         if self.group_size == 0 || !cols.is_multiple_of(self.group_size) {
             return Err(CoreError::Parameter {
                 what: "group size",
                 found: self.group_size as u64,
-                expected: "a divisor of the columns",
+                expected: "a divisor of the number of columns",
             });
         }
         let expected = rows.checked_mul(cols / self.group_size).ok_or(CoreError::Shape { rows, cols })?;
@@ -123,40 +128,41 @@ impl AffineGroups {
     }
 }
 
-/// The uniform grid: a step for the tensor or for each row, perhaps a scale for each column.
+/// Uniform grid: one step for the tensor or one per row, and optionally one scale per column.
 ///
-/// The weight of code `q` at row `n` and column `k` is `(step[n] * v) * scale[k]` in single precision, where `v`
-/// is `levels[q]` or, without levels, `q - zero`.
+/// The weight of code `q` at row `n` and column `k` is `(step[n] * v) * scale[k]` in single precision, where
+/// `v` is `levels[q]` or, without levels, `q - zero`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UniformRows {
-    /// The code that means zero; below the alphabet.
+    /// The code of the value 0; below the alphabet size.
     pub zero: u8,
-    /// One step for the tensor, or one for each row.
+    /// Step size of the tensor (one element), or of each row (shape `[rows]`).
     pub steps: FloatVec,
-    /// One scale for each column.
+    /// Scale of each column; shape `[cols]`. `None` means 1.
     pub col_scales: Option<FloatVec>,
-    /// The value of each code in steps (its centroid), where it is not the grid point.
+    /// Value of each code in units of the step (its centroid); shape `[alphabet]`. `None` means the grid
+    /// points `q - zero`.
     pub levels: Option<FloatVec>,
-    /// Integers outside the alphabet, in ascending order of place.
+    /// Integers outside the alphabet, in ascending order of their index.
     pub outliers: Vec<Outlier>,
 }
 
-/// An integer of the uniform grid outside the alphabet: its code is the nearest one inside.
+/// An integer of the uniform grid outside the alphabet. Its code is the nearest one of the alphabet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outlier {
     /// Row-major index of the weight.
     pub index: u64,
-    /// What must be added to its code; the weight is on the grid point `q + delta - zero`, whatever the levels.
+    /// Difference to its code `q`: the value in steps is `q + delta - zero`, even if the grid has levels.
     pub delta: i32,
 }
 
 impl UniformRows {
-    /// The step of a row.
+    /// Returns the step of a row.
     pub fn step(&self, row: usize) -> f32 {
         self.steps.get(if self.steps.len() == 1 { 0 } else { row })
     }
 
-    /// The value of a code in steps.
+    /// Returns the value of code `q` in units of the step.
     pub fn level(&self, q: u8) -> f32 {
         match &self.levels {
             Some(levels) => levels.get(q.into()),
@@ -164,8 +170,8 @@ impl UniformRows {
         }
     }
 
-    /// The outliers of rows `rows` of a matrix of `cols` columns.
-    pub fn outliers_of(&self, rows: Range<usize>, cols: usize) -> &[Outlier] {
+    /// Returns the outliers of rows `rows` of a matrix with `cols` columns.
+    pub fn row_outliers(&self, rows: Range<usize>, cols: usize) -> &[Outlier] {
         let before = |row: usize| self.outliers.partition_point(|o| o.index < row as u64 * cols as u64);
         &self.outliers[before(rows.start)..before(rows.end)]
     }
@@ -175,7 +181,7 @@ impl UniformRows {
         for (weight, &q) in weights.iter_mut().zip(symbols) {
             *weight = step * self.level(q);
         }
-        for outlier in self.outliers_of(row..row + 1, cols) {
+        for outlier in self.row_outliers(row..row + 1, cols) {
             let col = (outlier.index % cols as u64) as usize;
             let value = i64::from(symbols[col]) + i64::from(outlier.delta) - i64::from(self.zero);
             weights[col] = step * value as f32;
@@ -205,7 +211,7 @@ impl UniformRows {
         let mut next = 0;
         for outlier in &self.outliers {
             if outlier.index < next || outlier.index >= weights {
-                let (found, expected) = (outlier.index, "ascending and inside the matrix");
+                let (found, expected) = (outlier.index, "an index inside the matrix, in ascending order");
                 return Err(CoreError::Parameter { what: "index of an outlier", found, expected });
             }
             next = outlier.index + 1;
@@ -214,7 +220,7 @@ impl UniformRows {
     }
 }
 
-/// Element type of a [`FloatVec`].
+/// Float type that files store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FloatType {
@@ -227,7 +233,7 @@ pub enum FloatType {
 }
 
 impl FloatType {
-    /// Bytes of one element.
+    /// Returns the size of one element in bytes.
     pub fn bytes(self) -> usize {
         match self {
             Self::F16 | Self::Bf16 => 2,
@@ -236,7 +242,7 @@ impl FloatType {
     }
 }
 
-/// Floats kept as the little-endian bytes of their source, so that they come back bit for bit.
+/// Vector of floats, kept as the little-endian bytes of their source so that they are exported bit for bit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FloatVec {
     dtype: FloatType,
@@ -247,7 +253,7 @@ impl FloatVec {
     /// Wraps little-endian `bytes`.
     ///
     /// # Errors
-    /// When the length is no multiple of the element size.
+    /// [`CoreError::Length`] if the length is not a multiple of the element size.
     pub fn new(dtype: FloatType, bytes: Vec<u8>) -> Result<Self, CoreError> {
         if !bytes.len().is_multiple_of(dtype.bytes()) {
             return Err(CoreError::Length {
@@ -259,8 +265,8 @@ impl FloatVec {
         Ok(Self { dtype, bytes })
     }
 
-    /// Rounds `values` to the nearest of `dtype`, ties to even.
-    pub fn of(dtype: FloatType, values: &[f32]) -> Self {
+    /// Rounds `values` to the nearest values of `dtype`, ties to even.
+    pub fn from_f32(dtype: FloatType, values: &[f32]) -> Self {
         let bytes = match dtype {
             FloatType::F16 => values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect(),
             FloatType::Bf16 => values.iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()).collect(),
@@ -269,35 +275,35 @@ impl FloatVec {
         Self { dtype, bytes }
     }
 
-    /// All elements in f32.
+    /// Converts all elements to f32.
     pub fn to_f32(&self) -> Vec<f32> {
         (0..self.len()).map(|i| self.get(i)).collect()
     }
 
-    /// Element type.
+    /// Returns the element type.
     pub fn dtype(&self) -> FloatType {
         self.dtype
     }
 
-    /// Element count.
+    /// Returns the number of elements.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.dtype.bytes()
     }
 
-    /// Whether there is no element.
+    /// Returns whether the vector is empty.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The little-endian bytes.
+    /// Returns the little-endian bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Element `i` in f32 (exact for every type).
+    /// Converts element `i` to f32; the conversion is exact for every type.
     ///
     /// # Panics
-    /// When `i` is not below [`len`](Self::len).
+    /// If `i` is not below [`len`](Self::len).
     pub fn get(&self, i: usize) -> f32 {
         let at = i * self.dtype.bytes();
         match self.dtype {

@@ -1,7 +1,8 @@
-//! Nouns of ecq: [`Codes`], [`Grid`], [`EncodedTensor`], [`Limits`]. No I/O, no device, no algorithm.
+//! Data types of ecq: [`Codes`], [`Grid`], [`EncodedTensor`], [`Limits`]. This crate does no I/O, uses no
+//! device and contains no codec and no quantizer.
 //!
-//! An [`EncodedTensor`] is the only weight type that crosses crates: plain data, checked once by its
-//! constructor, immutable afterwards.
+//! An [`EncodedTensor`] is the form in which weights pass between crates. Its constructor validates it, and
+//! it is immutable afterwards.
 
 mod codes;
 mod element;
@@ -14,9 +15,10 @@ mod tensor;
 pub use codes::Codes;
 pub use element::{Activation, Element, RotaryPairs};
 pub use encoded::{
-    Coding, Content, Entry, GridEntry, Kind, Order, Part, RawEntry, Tile, code_bits, packed_row_bytes,
+    Coding, GridEntry, LaneOrder, RawEntry, TensorContent, TensorEntry, TensorKind, TensorPart, Tile,
+    code_bits, packed_row_bytes,
 };
 pub use error::CoreError;
 pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid, Outlier, UniformRows};
 pub use limits::Limits;
-pub use tensor::{EncodedTensor, Parts};
+pub use tensor::{EncodedTensor, TensorParts};

@@ -1,13 +1,14 @@
-/// Caps that a reader checks before it allocates or loops: bytes from a file are hostile.
+/// Upper bounds that a reader checks before it allocates memory or loops, because a file may be malicious.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Most weights in one tensor.
+    /// Maximum number of weights in one tensor. Default: 2^34.
     pub tensor_weights: u64,
-    /// Most tensors in one file.
+    /// Maximum number of tensors in one file. Default: 2^17.
     pub tensors: usize,
-    /// Most bytes of a file's header.
+    /// Maximum size of a file's header in bytes. Default: 100,000,000.
     pub header_bytes: usize,
-    /// Most bytes of one ride-along file (config, tokenizer) after inflation.
+    /// Maximum size of one attached file (config.json, tokenizer.json, ...) in bytes, after decompression.
+    /// Default: 2^28.
     pub file_bytes: usize,
 }
 

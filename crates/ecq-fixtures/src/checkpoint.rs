@@ -1,4 +1,4 @@
-//! Checkpoints of Hugging Face made up from deterministic normal weights, small or large.
+//! Small and large Hugging Face checkpoints with deterministic, normally distributed weights.
 
 use crate::Numbers;
 use half::{bf16, f16};
@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Element type of a checkpoint's floats.
+/// Element type of a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Float {
     /// IEEE single precision.
@@ -18,7 +18,7 @@ pub enum Float {
 }
 
 impl Float {
-    /// The type as a safetensors header names it.
+    /// Returns the name in a safetensors header.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "F32",
@@ -27,12 +27,12 @@ impl Float {
         }
     }
 
-    /// Bytes of one element.
+    /// Returns the size of one element in bytes.
     pub fn bytes(self) -> usize {
         if self == Self::F32 { 4 } else { 2 }
     }
 
-    /// Little-endian elements.
+    /// Converts `values` to little-endian elements.
     fn encode(self, values: &[f32]) -> Vec<u8> {
         match self {
             Self::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
@@ -45,41 +45,41 @@ impl Float {
 /// A tensor of a checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
-    /// Its name, which its weights follow from.
+    /// Name; it determines the weights.
     pub name: String,
-    /// Its shape.
+    /// Shape.
     pub shape: Vec<usize>,
-    /// Weights that are not normal, by row-major index: a NaN, an infinity.
-    pub odd: Vec<(usize, f32)>,
+    /// Replaced weights, such as NaN, with their row-major indices.
+    pub replaced: Vec<(usize, f32)>,
 }
 
 impl Matrix {
-    /// A tensor of normal weights.
+    /// Creates a tensor of normally distributed weights.
     pub fn new(name: &str, shape: &[usize]) -> Self {
-        Self { name: name.to_owned(), shape: shape.to_vec(), odd: Vec::new() }
+        Self { name: name.to_owned(), shape: shape.to_vec(), replaced: Vec::new() }
     }
 
-    /// The same with weight `index` (row-major) replaced.
+    /// Replaces weight `index` (row-major).
     pub fn with(mut self, index: usize, weight: f32) -> Self {
-        self.odd.push((index, weight));
+        self.replaced.push((index, weight));
         self
     }
 
-    /// Its weights before they are rounded to the checkpoint's type.
+    /// Returns the weights before they are rounded to the element type of the checkpoint.
     pub fn weights(&self) -> Vec<f32> {
         let seed = self.name.bytes().fold(1u64, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
         let mut numbers = Numbers::new(seed);
         let mut weights: Vec<f32> =
             (0..self.shape.iter().product()).map(|_| 0.02 * numbers.normal()).collect();
-        self.odd.iter().for_each(|&(index, weight)| weights[index] = weight);
+        self.replaced.iter().for_each(|&(index, weight)| weights[index] = weight);
         weights
     }
 }
 
-/// Writes `matrices`, dealt to `shards` files and an index, or to `model.safetensors` where that is one.
+/// Writes `matrices` to `shards` files and an index, or to `model.safetensors` if `shards` is 1.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// An I/O error if a file cannot be written.
 pub fn write_sharded(folder: &Path, float: Float, matrices: &[Matrix], shards: usize) -> io::Result<()> {
     let named: Vec<(&str, &[usize])> =
         matrices.iter().map(|matrix| (matrix.name.as_str(), matrix.shape.as_slice())).collect();
@@ -88,30 +88,31 @@ pub fn write_sharded(folder: &Path, float: Float, matrices: &[Matrix], shards: u
     })
 }
 
-/// A checkpoint of equal matrices of 4096 columns, to see how much memory and time reading it takes.
+/// A large checkpoint of equal matrices of 4096 columns, for measurements of memory and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Big {
-    /// Matrices.
+    /// Number of matrices.
     pub tensors: usize,
-    /// Bytes of each, about.
+    /// Approximate size of each matrix in bytes.
     pub tensor_bytes: usize,
     /// Element type.
     pub float: Float,
-    /// Files.
+    /// Number of files.
     pub shards: usize,
-    /// Whether weights are everywhere; else most of each matrix is a hole of the file, which reads as zeros.
+    /// Whether all weights are written. Otherwise most of each matrix is a hole in a sparse file, which reads
+    /// as zeros.
     pub dense: bool,
 }
 
-/// Weights of a big checkpoint that are made: the others repeat them.
+/// Number of generated rows of a large checkpoint; the other rows repeat them.
 const BLOCK_ROWS: usize = 64;
-/// Of how many blocks one is written where the others are holes.
-const HOLES: usize = 32;
+/// In a sparse checkpoint, one of this many blocks is written.
+const SPARSE_BLOCKS: usize = 32;
 
-/// Writes a big checkpoint.
+/// Writes a large checkpoint.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// An I/O error if a file cannot be written.
 pub fn big_checkpoint(folder: &Path, big: &Big) -> io::Result<()> {
     let cols = 4096;
     let rows = (big.tensor_bytes / (cols * big.float.bytes())).max(1);
@@ -124,7 +125,7 @@ pub fn big_checkpoint(folder: &Path, big: &Big) -> io::Result<()> {
     write(folder, big.float, &named, big.shards, |file, _| {
         for (number, first) in (0..rows).step_by(BLOCK_ROWS).enumerate() {
             let bytes = (rows - first).min(BLOCK_ROWS) * row_bytes;
-            if big.dense || number % HOLES == 0 {
+            if big.dense || number % SPARSE_BLOCKS == 0 {
                 file.write_all(&block[..bytes])?;
             } else {
                 file.seek(SeekFrom::Current(bytes as i64))?;
@@ -135,7 +136,7 @@ pub fn big_checkpoint(folder: &Path, big: &Big) -> io::Result<()> {
     fs::write(folder.join("config.json"), "{\"model_type\": \"llama\"}\n")
 }
 
-/// Writes headers, and has `data` write each tensor.
+/// Writes the files of a checkpoint; `data` writes the data of each tensor, given by its index.
 fn write(
     folder: &Path,
     float: Float,
@@ -170,7 +171,7 @@ fn write(
         for index in 0..chunk.len() {
             data(&mut file, number * per_shard + index)?;
         }
-        // A hole at the end is no bytes until the file is that long.
+        // A hole at the end of a file does not extend it.
         let file = file.into_inner().map_err(|error| error.into_error())?;
         file.set_len((8 + json.len() + end) as u64)?;
     }
@@ -182,81 +183,108 @@ fn write(
     Ok(())
 }
 
-/// Writes the checkpoint of a small Gemma 3 whose layers have windows of 24 positions but for each third: 6
-/// layers, a vocabulary of 384, a context of 512. It carries no tokenizer.
-///
-/// # Errors
-/// When a file cannot be written.
-pub fn windowed_model(folder: &Path) -> io::Result<()> {
-    let (hidden, intermediate, heads, kv_heads, head_dim, vocabulary) = (96, 160, 4, 2, 32, 384);
-    let mut matrices = vec![
-        Matrix::new("model.embed_tokens.weight", &[vocabulary, hidden]),
-        Matrix::new("model.norm.weight", &[hidden]),
-    ];
-    for layer in 0..6 {
-        let mut add = |part: &str, shape: &[usize]| {
-            matrices.push(Matrix::new(&format!("model.layers.{layer}.{part}.weight"), shape));
-        };
-        add("self_attn.q_proj", &[heads * head_dim, hidden]);
-        add("self_attn.k_proj", &[kv_heads * head_dim, hidden]);
-        add("self_attn.v_proj", &[kv_heads * head_dim, hidden]);
-        add("self_attn.o_proj", &[hidden, heads * head_dim]);
-        add("self_attn.q_norm", &[head_dim]);
-        add("self_attn.k_norm", &[head_dim]);
-        add("mlp.gate_proj", &[intermediate, hidden]);
-        add("mlp.up_proj", &[intermediate, hidden]);
-        add("mlp.down_proj", &[hidden, intermediate]);
-        for norm in ["input", "post_attention", "pre_feedforward", "post_feedforward"] {
-            add(&format!("{norm}_layernorm"), &[hidden]);
-        }
-    }
-    write_sharded(folder, Float::F32, &matrices, 1)?;
-    let config = format!(
-        "{{\"model_type\": \"gemma3_text\", \"hidden_size\": {hidden}, \"intermediate_size\": {intermediate},\n\
-         \"num_hidden_layers\": 6, \"num_attention_heads\": {heads}, \"num_key_value_heads\": {kv_heads},\n\
-         \"head_dim\": {head_dim}, \"vocab_size\": {vocabulary}, \"max_position_embeddings\": 512,\n\
-         \"sliding_window\": 24, \"sliding_window_pattern\": 3, \"query_pre_attn_scalar\": {head_dim},\n\
-         \"rope_theta\": 10000.0, \"rope_local_base_freq\": 1000.0, \"tie_word_embeddings\": true}}\n"
-    );
-    fs::write(folder.join("config.json"), config)
+/// Width of the residual stream of the small models.
+const HIDDEN: usize = 96;
+/// Number of query heads of the small models.
+const HEADS: usize = 4;
+/// Number of key and value heads of the small models.
+const KV_HEADS: usize = 2;
+/// Number of tokens of the vocabulary of the small models.
+const VOCABULARY: usize = 384;
+
+/// Dimensions of a small decoder model with random weights.
+struct SmallModel {
+    layers: usize,
+    intermediate: usize,
+    head_dim: usize,
+    /// Context length in tokens.
+    context: usize,
 }
 
-/// Writes the checkpoint of a small Mixtral: 4 layers of 6 experts, of which 2 are chosen, a vocabulary of
-/// 384, a context of
-/// 256. It carries no tokenizer.
+impl SmallModel {
+    /// Returns embedding, final norm, the output head if it is not `tied`, and for each layer the attention
+    /// projections and the tensors that `layer_tensors` lists by name (without `.weight`) and shape.
+    fn tensors(&self, tied: bool, layer_tensors: &[(String, Vec<usize>)]) -> Vec<Matrix> {
+        let (queries, keys) = (HEADS * self.head_dim, KV_HEADS * self.head_dim);
+        let mut tensors = vec![
+            Matrix::new("model.embed_tokens.weight", &[VOCABULARY, HIDDEN]),
+            Matrix::new("model.norm.weight", &[HIDDEN]),
+        ];
+        if !tied {
+            tensors.push(Matrix::new("lm_head.weight", &[VOCABULARY, HIDDEN]));
+        }
+        let attention = [
+            ("q_proj", [queries, HIDDEN]),
+            ("k_proj", [keys, HIDDEN]),
+            ("v_proj", [keys, HIDDEN]),
+            ("o_proj", [HIDDEN, queries]),
+        ];
+        for layer in 0..self.layers {
+            let name = |tensor: &str| format!("model.layers.{layer}.{tensor}.weight");
+            tensors.extend(
+                attention.map(|(tensor, shape)| Matrix::new(&name(&format!("self_attn.{tensor}")), &shape)),
+            );
+            tensors.extend(layer_tensors.iter().map(|(tensor, shape)| Matrix::new(&name(tensor), shape)));
+        }
+        tensors
+    }
+
+    /// Writes the tensors and a `config.json` with `more` keys.
+    fn write(&self, folder: &Path, tensors: &[Matrix], model_type: &str, more: &str) -> io::Result<()> {
+        let Self { layers, intermediate, head_dim, context } = self;
+        write_sharded(folder, Float::F32, tensors, 1)?;
+        let config = format!(
+            "{{\"model_type\": \"{model_type}\", \"hidden_size\": {HIDDEN}, \"head_dim\": {head_dim},\n\
+             \"intermediate_size\": {intermediate}, \"num_hidden_layers\": {layers},\n\
+             \"num_attention_heads\": {HEADS}, \"num_key_value_heads\": {KV_HEADS},\n\
+             \"vocab_size\": {VOCABULARY}, \"max_position_embeddings\": {context},\n\
+             \"rope_theta\": 10000.0, {more}}}\n"
+        );
+        fs::write(folder.join("config.json"), config)
+    }
+}
+
+/// Writes a small Gemma 3 checkpoint without tokenizer: 6 layers, each third one with full attention and the
+/// others with a sliding window of 24 tokens; a vocabulary of 384 tokens, a context of 512 tokens.
 ///
 /// # Errors
-/// When a file cannot be written.
-pub fn experts_model(folder: &Path) -> io::Result<()> {
-    let (hidden, intermediate, heads, kv_heads, head_dim, vocabulary) = (96, 128, 4, 2, 24, 384);
-    let mut matrices = vec![
-        Matrix::new("model.embed_tokens.weight", &[vocabulary, hidden]),
-        Matrix::new("model.norm.weight", &[hidden]),
-        Matrix::new("lm_head.weight", &[vocabulary, hidden]),
+/// An I/O error if a file cannot be written.
+pub fn windowed_model(folder: &Path) -> io::Result<()> {
+    let model = SmallModel { layers: 6, intermediate: 160, head_dim: 32, context: 512 };
+    let SmallModel { intermediate, head_dim, .. } = model;
+    let norms = ["input", "post_attention", "pre_feedforward", "post_feedforward"];
+    let mut layer = vec![
+        ("self_attn.q_norm".to_owned(), vec![head_dim]),
+        ("self_attn.k_norm".to_owned(), vec![head_dim]),
+        ("mlp.gate_proj".to_owned(), vec![intermediate, HIDDEN]),
+        ("mlp.up_proj".to_owned(), vec![intermediate, HIDDEN]),
+        ("mlp.down_proj".to_owned(), vec![HIDDEN, intermediate]),
     ];
-    for layer in 0..4 {
-        let mut add = |part: &str, shape: &[usize]| {
-            matrices.push(Matrix::new(&format!("model.layers.{layer}.{part}.weight"), shape));
-        };
-        add("self_attn.q_proj", &[heads * head_dim, hidden]);
-        add("self_attn.k_proj", &[kv_heads * head_dim, hidden]);
-        add("self_attn.v_proj", &[kv_heads * head_dim, hidden]);
-        add("self_attn.o_proj", &[hidden, heads * head_dim]);
-        add("block_sparse_moe.gate", &[6, hidden]);
-        for expert in 0..6 {
-            add(&format!("block_sparse_moe.experts.{expert}.w1"), &[intermediate, hidden]);
-            add(&format!("block_sparse_moe.experts.{expert}.w2"), &[hidden, intermediate]);
-            add(&format!("block_sparse_moe.experts.{expert}.w3"), &[intermediate, hidden]);
-        }
-        add("input_layernorm", &[hidden]);
-        add("post_attention_layernorm", &[hidden]);
-    }
-    write_sharded(folder, Float::F32, &matrices, 1)?;
-    let config = format!(
-        "{{\"model_type\": \"mixtral\", \"hidden_size\": {hidden}, \"intermediate_size\": {intermediate},\n\
-         \"num_hidden_layers\": 4, \"num_attention_heads\": {heads}, \"num_key_value_heads\": {kv_heads},\n\
-         \"head_dim\": {head_dim}, \"vocab_size\": {vocabulary}, \"max_position_embeddings\": 256,\n\
-         \"num_local_experts\": 6, \"num_experts_per_tok\": 2, \"rope_theta\": 10000.0}}\n"
+    layer.extend(norms.map(|norm| (format!("{norm}_layernorm"), vec![HIDDEN])));
+    let more = format!(
+        "\"sliding_window\": 24, \"sliding_window_pattern\": 3, \"query_pre_attn_scalar\": {head_dim},\n\
+         \"rope_local_base_freq\": 1000.0, \"tie_word_embeddings\": true"
     );
-    fs::write(folder.join("config.json"), config)
+    model.write(folder, &model.tensors(true, &layer), "gemma3_text", &more)
+}
+
+/// Writes a small Mixtral checkpoint without tokenizer: 4 layers of 6 experts, 2 of them per token; a
+/// vocabulary of 384 tokens, a context of 256 tokens.
+///
+/// # Errors
+/// An I/O error if a file cannot be written.
+pub fn experts_model(folder: &Path) -> io::Result<()> {
+    let model = SmallModel { layers: 4, intermediate: 128, head_dim: 24, context: 256 };
+    let intermediate = model.intermediate;
+    let mut layer = vec![("block_sparse_moe.gate".to_owned(), vec![6, HIDDEN])];
+    for expert in 0..6 {
+        let projections =
+            [("w1", [intermediate, HIDDEN]), ("w2", [HIDDEN, intermediate]), ("w3", [intermediate, HIDDEN])];
+        layer.extend(projections.map(|(projection, shape)| {
+            (format!("block_sparse_moe.experts.{expert}.{projection}"), shape.to_vec())
+        }));
+    }
+    layer.extend(["input_layernorm", "post_attention_layernorm"].map(|norm| (norm.to_owned(), vec![HIDDEN])));
+    let more = "\"num_local_experts\": 6, \"num_experts_per_tok\": 2";
+    model.write(folder, &model.tensors(false, &layer), "mixtral", more)
 }

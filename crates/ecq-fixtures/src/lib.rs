@@ -1,5 +1,4 @@
-//! Generators shared by the tests of ecq (unpublished): deterministic numbers, a small model as a GGUF file,
-//! checkpoints of floats.
+//! Test fixtures of ecq (unpublished): deterministic random numbers, GGUF files and checkpoints.
 
 pub mod checkpoint;
 
@@ -8,17 +7,18 @@ use half::f16;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// A small deterministic generator (xorshift64): tests need the same bytes everywhere, not randomness.
+/// Deterministic random number generator (xorshift64*; Vigna, 2016), which returns the same numbers on every
+/// platform.
 #[derive(Debug, Clone)]
 pub struct Numbers(u64);
 
 impl Numbers {
-    /// A sequence of its own for each seed.
+    /// Creates a generator; each seed has its own sequence.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -26,23 +26,24 @@ impl Numbers {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// A number below `n`.
+    /// Returns a number below `n`.
     pub fn below(&mut self, n: u64) -> u64 {
         (self.next_u64() >> 11) % n
     }
 
-    /// About normal: the sum of twelve uniform numbers.
+    /// Returns an approximately normally distributed number, the sum of twelve uniform numbers.
     pub fn normal(&mut self) -> f32 {
         (0..12).map(|_| (self.next_u64() >> 40) as f32 / (1u64 << 24) as f32).sum::<f32>() - 6.0
     }
 
-    /// Random bytes.
+    /// Returns `n` random bytes.
     pub fn bytes(&mut self, n: usize) -> Vec<u8> {
         (0..n).map(|_| self.next_u64() as u8).collect()
     }
 }
 
-/// Blocks of Q4_1 as llama.cpp makes them from normal weights: each holds its least and its greatest code.
+/// Quantizes normally distributed weights to Q4_1 blocks as llama.cpp does. Each block contains codes 0 and
+/// 15.
 pub fn q4_1(numbers: &mut Numbers, weights: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(weights / 32 * 20);
     for _ in 0..weights / 32 {
@@ -57,7 +58,7 @@ pub fn q4_1(numbers: &mut Numbers, weights: usize) -> Vec<u8> {
     bytes
 }
 
-/// Blocks of Q8_0 as llama.cpp makes them from normal weights.
+/// Quantizes normally distributed weights to Q8_0 blocks as llama.cpp does.
 pub fn q8_0(numbers: &mut Numbers, weights: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(weights / 32 * 34);
     for _ in 0..weights / 32 {
@@ -69,26 +70,26 @@ pub fn q8_0(numbers: &mut Numbers, weights: usize) -> Vec<u8> {
     bytes
 }
 
-/// A GGUF file of a model with one block, matrices of `rows x cols` (`cols` a multiple of 256), that has
-/// every way in which a tensor can be stored: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 codes, a K block type, floats,
-/// norms.
+/// Returns a GGUF file of a model with one transformer block and matrices of `rows x cols`; `cols` must be a
+/// multiple of 256. It has tensors of types Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, f16 and f32.
 ///
-/// Some of its scales are NaN: bytes that must come back, and weights that nobody can quantize.
+/// Some scales are NaN, so the file can be packed without loss but not quantized again.
 pub fn small_gguf(rows: u64, cols: u64) -> Vec<u8> {
     one_block(rows, cols, false)
 }
 
-/// As [`small_gguf`], all weights finite.
+/// Returns a file as [`small_gguf`] does, but with finite weights.
 pub fn finite_gguf(rows: u64, cols: u64) -> Vec<u8> {
     one_block(rows, cols, true)
 }
 
+/// Builds a GGUF file of a model with one transformer block.
 fn one_block(rows: u64, cols: u64, finite: bool) -> Vec<u8> {
     let width = cols;
     let mut numbers = Numbers::new(rows * cols);
     let weights = (rows * cols) as usize;
     let random = |numbers: &mut Numbers, ty: GgmlType| {
-        // Any bytes are codes; scales are kept finite, as a quantizer would.
+        // Any byte is a valid code. The upper bytes of the scales are limited to finite values.
         let mut bytes = numbers.bytes(weights / ty.block_weights() * ty.block_bytes());
         for block in bytes.chunks_exact_mut(ty.block_bytes()) {
             block[1] = 0x20 | (block[1] & 3);
@@ -142,11 +143,12 @@ fn one_block(rows: u64, cols: u64, finite: bool) -> Vec<u8> {
         .collect();
     let mut file = Vec::new();
     let written = write::<Failed>(&mut file, &metadata, &infos, |i| Ok(tensors[i].3.clone()));
-    assert!(written.is_ok(), "a GGUF file of known shape is written");
+    assert!(written.is_ok(), "cannot build the GGUF file");
     file
 }
 
-/// A real model that `cargo xtask models` installed, by file name; `None`, said aloud, when it is not there.
+/// Returns the path of a real model that `cargo xtask models` installed; prints that a test is skipped and
+/// returns `None` if it is not installed.
 pub fn installed(file: &str) -> Option<PathBuf> {
     let cache = std::env::var_os("ECQ_CACHE").map(PathBuf::from).or_else(|| {
         let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
@@ -161,7 +163,7 @@ pub fn installed(file: &str) -> Option<PathBuf> {
     None
 }
 
-/// Why a file in memory could not be written: never.
+/// Error of [`write`].
 struct Failed;
 
 impl From<io::Error> for Failed {
@@ -176,14 +178,14 @@ impl From<GgufError> for Failed {
     }
 }
 
-/// Writes a GGUF file of `tensors` Q4_1 matrices of about `bytes` each, one at a time.
+/// Writes a GGUF file of `tensors` Q4_1 matrices of about `bytes` bytes each.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// An I/O error if the file cannot be written.
 pub fn big_gguf(path: &Path, tensors: usize, bytes: usize) -> io::Result<()> {
     let cols = 4096;
     let rows = bytes / (cols / 32 * 20);
-    // One row block of normal weights, repeated: making them all would take longer than coding them.
+    // 64 rows of weights are repeated, because generating all of them would take longer than coding them.
     let block = q4_1(&mut Numbers::new(7), 64 * cols);
     let infos: Vec<TensorToWrite> = (0..tensors)
         .map(|i| TensorToWrite {

@@ -1,11 +1,12 @@
-//! Codes as one string of bits, the least significant first: how MLX lays them along a row, and GPTQ along a column.
+//! Codes as a contiguous bit string, least significant bit first. MLX packs the codes of a row in this way,
+//! GPTQ those of a column.
 //!
-//! Eight codes of `bits` bits are `bits` bytes, so that every width is read and written a whole number of bytes at a time.
+//! Eight codes of `bits` bits take `bits` bytes, so codes are packed and unpacked in groups of eight.
 
-/// Codes that are read and written together.
+/// Number of codes that are packed and unpacked together.
 pub(crate) const CODES: usize = 8;
 
-/// The codes in `packed`, `bits` (1 to 8) each; bytes after the last whole eight codes are left out.
+/// Unpacks codes of `bits` (1 to 8) bits; ignores bytes after the last complete group of eight codes.
 pub(crate) fn unpack(bits: u8, packed: &[u8]) -> Vec<u8> {
     let (width, mask) = (usize::from(bits), ((1u16 << bits) - 1) as u8);
     let mut codes = vec![0; packed.len() / width * CODES];
@@ -20,7 +21,7 @@ pub(crate) fn unpack(bits: u8, packed: &[u8]) -> Vec<u8> {
     codes
 }
 
-/// The bytes of `codes`, a multiple of eight of them, each below `2^bits`.
+/// Packs `codes`, each below `2^bits`; their number must be a multiple of eight.
 pub(crate) fn pack(bits: u8, codes: &[u8]) -> Vec<u8> {
     let width = usize::from(bits);
     let mut packed = vec![0; codes.len() / CODES * width];
@@ -37,7 +38,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_layout_is_that_of_one_long_number() {
+    fn codes_are_packed_from_the_least_significant_bit() {
         let number = 1u32 | 2 << 3 | 3 << 6 | 4 << 9 | 5 << 12 | 6 << 15 | 7 << 18;
         assert_eq!(pack(3, &[1, 2, 3, 4, 5, 6, 7, 0]), number.to_le_bytes()[..3]);
         assert_eq!(pack(4, &[1, 2, 3, 4, 5, 6, 7, 8]), [0x21, 0x43, 0x65, 0x87]);
@@ -47,8 +48,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_packed_comes_back(bits in 1u8..=8, seed in prop::collection::vec(any::<[u8; 8]>(), 0..20)) {
-            let codes: Vec<u8> = seed.concat().iter().map(|code| (u16::from(*code) % (1 << bits)) as u8).collect();
+        fn packed_codes_are_unpacked(bits in 1u8..=8, seed in prop::collection::vec(any::<[u8; 8]>(), 0..20))
+        {
+            let mask = u8::MAX >> (8 - bits);
+            let codes: Vec<u8> = seed.concat().iter().map(|byte| byte & mask).collect();
             let packed = pack(bits, &codes);
             prop_assert_eq!(packed.len() * 8, codes.len() * usize::from(bits));
             prop_assert_eq!(unpack(bits, &packed), codes);

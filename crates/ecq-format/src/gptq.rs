@@ -1,44 +1,51 @@
-//! GPTQ's layout: `qweight`, `qzeros`, `scales` and `g_idx` of a layer with `inputs` columns and `outputs`
-//! rows.
+//! Layout of GPTQ: tensors `qweight`, `qzeros`, `scales` and `g_idx` of a layer with `inputs` columns and
+//! `outputs` rows.
 //!
-//! `qweight` is `[inputs * bits / 32, outputs]` i32: the codes of an output are one string of bits down a
-//! column, least significant first. `qzeros` is `[groups, outputs * bits / 32]` i32, the zero points of a
-//! group one string along its row; version 1 stores each less one. `scales` is `[groups, outputs]`, and `w =
-//! scale * (code - zero)`. Source: `pack` in
-//! `auto_gptq/nn_modules/qlinear/qlinear_cuda_old.py` of AutoGPTQ/AutoGPTQ; versions:
+//! - `qweight`: i32 `[inputs * bits / 32, outputs]`. The codes of an output are a bit string down a column,
+//!   least significant bit first.
+//! - `qzeros`: i32 `[groups, outputs * bits / 32]`. The zero points of a group are a bit string along its
+//!   row; version 1 of the format stores each zero point minus one.
+//! - `scales`: floats `[groups, outputs]`.
+//! - `g_idx`: i32 `[inputs]`, the group of each column.
+//!
+//! The weight is `scale * (code - zero)`. Source of the layout: `pack` in
+//! `auto_gptq/nn_modules/qlinear/qlinear_cuda_old.py` of AutoGPTQ/AutoGPTQ; of the versions:
 //! `gptqmodel/utils/model.py` of ModelCloud/GPTQModel.
 
 use crate::bit_stream;
+use crate::packed_layer::{
+    biases_from_zeros, check_codes, check_group_size, check_length, transpose_floats, zeros_from_biases,
+};
 use crate::transpose::transpose;
-use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatVec};
+use ecq_core::{AffineGroups, Codes, CoreError, FloatVec};
 
-/// How zero points are stored.
+/// Version of the GPTQ format, which determines how zero points are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
-    /// Less one.
+pub enum GptqVersion {
+    /// Zero points are stored minus one.
     V1,
-    /// As they are.
+    /// Zero points are stored unchanged.
     V2,
 }
 
-/// Shape and grid of a layer.
+/// Shape and grid of a GPTQ layer whose groups have consecutive columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layer {
+pub struct GptqLayer {
     /// Width of a code: 2, 3, 4 or 8 bits.
     pub bits: u8,
-    /// Columns of a group, all groups alike.
+    /// Number of columns of each group.
     pub group_size: usize,
-    /// Columns (input features).
+    /// Number of columns (input features).
     pub inputs: usize,
-    /// Rows (output features).
+    /// Number of rows (output features).
     pub outputs: usize,
-    /// How zero points are stored.
-    pub version: Version,
+    /// Version of the format.
+    pub version: GptqVersion,
 }
 
-/// The bytes of a layer's tensors as they lie in a file; `g_idx` follows from the group size.
+/// The tensors of a GPTQ layer as stored in a file, without `g_idx`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Packed {
+pub struct GptqTensors {
     /// i32 `[inputs * bits / 32, outputs]`.
     pub qweight: Vec<u8>,
     /// i32 `[groups, outputs * bits / 32]`.
@@ -47,39 +54,35 @@ pub struct Packed {
     pub scales: FloatVec,
 }
 
-/// Whether GPTQ packs codes of `bits` bits.
-pub fn has_bits(bits: u8) -> bool {
+/// Returns whether GPTQ supports codes of `bits` bits.
+pub fn supports_bits(bits: u8) -> bool {
     matches!(bits, 2 | 3 | 4 | 8)
 }
 
-/// Whether version 1 can say the zero points in `qzeros` without doubt.
+/// Returns whether the zero points in `qzeros` have only one interpretation.
 ///
-/// It stores each less one, so the largest field means either 2^bits or 0; readers disagree on which.
-pub fn zeros_are_plain(bits: u8, version: Version, qzeros: &[u8]) -> bool {
+/// Version 1 stores zero points minus one, so the largest stored value means either `2^bits` or 0, and
+/// readers differ in which.
+pub fn zeros_are_unambiguous(bits: u8, version: GptqVersion, qzeros: &[u8]) -> bool {
     let last = ((1u16 << bits) - 1) as u8;
-    version == Version::V2 || !bit_stream::unpack(bits, qzeros).contains(&last)
+    version == GptqVersion::V2 || !bit_stream::unpack(bits, qzeros).contains(&last)
 }
 
-impl Layer {
-    /// Groups of a row.
+impl GptqLayer {
+    /// Returns the number of groups of a row.
     pub fn groups(&self) -> usize {
         self.inputs / self.group_size
     }
 
+    /// Checks that the layout can store the layer.
     fn check(&self) -> Result<(), CoreError> {
-        if !has_bits(self.bits) {
+        if !supports_bits(self.bits) {
             let found = self.bits.into();
             return Err(CoreError::Parameter { what: "bits", found, expected: "2, 3, 4 or 8" });
         }
-        if self.group_size == 0 || !self.inputs.is_multiple_of(self.group_size) {
-            let found = self.group_size as u64;
-            return Err(CoreError::Parameter {
-                what: "group size",
-                found,
-                expected: "a divisor of the columns",
-            });
-        }
-        // Eight codes are a whole number of bytes at every width, and 32 bits' worth of them one of words.
+        check_group_size(self.group_size, self.inputs)?;
+        // Rows and columns must be whole 32-bit words. The zero points of a group are unpacked in groups of
+        // eight.
         for (what, features, codes) in
             [("input features", self.inputs, 1), ("output features", self.outputs, bit_stream::CODES)]
         {
@@ -89,7 +92,7 @@ impl Layer {
                 || bits.is_none_or(|bits| !bits.is_multiple_of(32))
             {
                 let (found, expected) =
-                    (features as u64, "a whole number of 32-bit words, outputs in eights");
+                    (features as u64, "whole 32-bit words of codes, and a multiple of 8 outputs");
                 return Err(CoreError::Parameter { what, found, expected });
             }
         }
@@ -99,14 +102,14 @@ impl Layer {
         }
     }
 
-    /// Zero points `[groups, outputs]` as they are subtracted.
-    fn plain_zeros(&self, qzeros: &[u8]) -> Result<Vec<u8>, CoreError> {
+    /// Unpacks the zero points `[groups, outputs]`.
+    fn unpack_zeros(&self, qzeros: &[u8]) -> Result<Vec<u8>, CoreError> {
         let Self { bits, version, .. } = *self;
         let mut zeros = bit_stream::unpack(bits, qzeros);
-        if version == Version::V1 {
-            if !zeros_are_plain(bits, version, qzeros) {
+        if version == GptqVersion::V1 {
+            if !zeros_are_unambiguous(bits, version, qzeros) {
                 let found = (1u64 << bits) - 1;
-                let expected = "below 2^bits - 1 where zero points are stored less one";
+                let expected = "below 2^bits - 1, because version 1 stores zero points minus one";
                 return Err(CoreError::Parameter { what: "stored zero point", found, expected });
             }
             zeros.iter_mut().for_each(|zero| *zero += 1);
@@ -114,100 +117,102 @@ impl Layer {
         Ok(zeros)
     }
 
-    /// Takes a layer apart: codes `[outputs, inputs]` and their grid; the exact inverse of
+    /// Unpacks a layer into codes `[outputs, inputs]` and their grid; the exact inverse of
     /// [`pack`](Self::pack).
     ///
     /// # Errors
-    /// When the layout has no such layer, a length is not that of the shape, or a zero point is not plain
-    /// ([`zeros_are_plain`]).
-    pub fn unpack(&self, packed: &Packed) -> Result<(Codes, AffineGroups), CoreError> {
+    /// [`CoreError::Parameter`] or [`CoreError::Shape`] if the layout cannot store such a layer or a zero
+    /// point is ambiguous ([`zeros_are_unambiguous`]), and [`CoreError::Length`] if the length of a tensor
+    /// does not match the shape.
+    pub fn unpack(&self, packed: &GptqTensors) -> Result<(Codes, AffineGroups), CoreError> {
         self.check()?;
         let Self { bits, group_size, inputs, outputs, .. } = *self;
         let groups = self.groups();
         let row_words = inputs * usize::from(bits) / 32;
-        length("bytes of qweight", packed.qweight.len(), row_words * outputs * 4)?;
-        length("bytes of qzeros", packed.qzeros.len(), groups * outputs * usize::from(bits) / 8)?;
-        length("scales", packed.scales.len(), groups * outputs)?;
-        // Words down a column become words along a row; then the codes of a row are one string of bits.
+        check_length("bytes of qweight", packed.qweight.len(), row_words * outputs * 4)?;
+        check_length("bytes of qzeros", packed.qzeros.len(), groups * outputs * usize::from(bits) / 8)?;
+        check_length("scales", packed.scales.len(), groups * outputs)?;
+        // After the transposition the codes of a row are a contiguous bit string.
         let symbols = bit_stream::unpack(bits, &transpose::<4>(&packed.qweight, row_words, outputs));
-        let zeros = self.plain_zeros(&packed.qzeros)?;
+        let zeros = self.unpack_zeros(&packed.qzeros)?;
         let codes = Codes::new(outputs, inputs, 1 << bits, symbols)?;
-        let scales = turned(&packed.scales, groups, outputs)?;
-        Ok((codes, AffineGroups { bits, group_size, scales, biases: of_zeros(zeros, groups, outputs) }))
+        let scales = transpose_floats(&packed.scales, groups, outputs)?;
+        Ok((
+            codes,
+            AffineGroups { bits, group_size, scales, biases: biases_from_zeros(zeros, groups, outputs) },
+        ))
     }
 
-    /// The bytes of a layer with these codes and this grid.
+    /// Packs codes and their grid; the exact inverse of [`unpack`](Self::unpack).
     ///
     /// # Errors
-    /// When the layout has no such layer, codes or grid are not of this layer, or a zero point cannot be
-    /// stored.
-    pub fn pack(&self, codes: &Codes, grid: &AffineGroups) -> Result<Packed, CoreError> {
+    /// [`CoreError::Parameter`] if the layout cannot store such a layer or a zero point, and
+    /// [`CoreError::Shape`] if codes or grid do not match the layer.
+    pub fn pack(&self, codes: &Codes, grid: &AffineGroups) -> Result<GptqTensors, CoreError> {
         self.check()?;
         let Self { bits, group_size, inputs, outputs, version } = *self;
-        let shape = (codes.rows(), codes.cols(), grid.bits, grid.group_size);
-        if shape != (outputs, inputs, bits, group_size) || codes.alphabet() > 1 << bits {
-            return Err(CoreError::Shape { rows: codes.rows(), cols: codes.cols() });
-        }
-        grid.check(outputs, inputs)?;
+        check_codes(codes, grid, [outputs, inputs], bits, group_size)?;
         let groups = self.groups();
         let row_words = inputs * usize::from(bits) / 32;
-        let least = if version == Version::V1 { 1 } else { 0 };
-        let most = ((1u16 << bits) - 1) as u8;
-        let mut zeros = to_zeros(&grid.biases, groups, outputs)?;
-        if let Some(&found) = zeros.iter().find(|zero| !(least..=most).contains(*zero)) {
-            let expected = "a number that the version can store";
+        let offset = if version == GptqVersion::V1 { 1 } else { 0 };
+        let largest = ((1u16 << bits) - 1) as u8;
+        let mut zeros = zeros_from_biases(&grid.biases, groups, outputs)?;
+        if let Some(&found) = zeros.iter().find(|zero| !(offset..=largest).contains(*zero)) {
+            let expected = "1 to 2^bits - 1 in version 1, 0 to 2^bits - 1 in version 2";
             return Err(CoreError::Parameter { what: "zero point", found: found.into(), expected });
         }
-        zeros.iter_mut().for_each(|zero| *zero -= least);
-        Ok(Packed {
+        zeros.iter_mut().for_each(|zero| *zero -= offset);
+        Ok(GptqTensors {
             qweight: transpose::<4>(&bit_stream::pack(bits, codes.symbols()), outputs, row_words),
             qzeros: bit_stream::pack(bits, &zeros),
-            scales: turned(&grid.scales, outputs, groups)?,
+            scales: transpose_floats(&grid.scales, outputs, groups)?,
         })
     }
 }
 
-/// Shape of a layer whose groups may be any columns: what act-order makes, or a last group that is shorter.
+/// Shape of a GPTQ layer whose groups have arbitrary columns, because of act-order or a shorter last group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ActOrderLayer {
+pub struct GptqActOrderLayer {
     /// Width of a code: 2, 3, 4 or 8 bits.
     pub bits: u8,
-    /// Groups, whatever their sizes.
+    /// Number of groups.
     pub groups: usize,
-    /// Columns (input features).
+    /// Number of columns (input features).
     pub inputs: usize,
-    /// Rows (output features).
+    /// Number of rows (output features).
     pub outputs: usize,
-    /// How zero points are stored.
-    pub version: Version,
+    /// Version of the format.
+    pub version: GptqVersion,
 }
 
-impl ActOrderLayer {
-    /// The weights `[outputs, inputs]` in the type of the scales, where column `i` is of group `group_of[i]`.
+impl GptqActOrderLayer {
+    /// Dequantizes a layer to weights `[outputs, inputs]` of the type of the scales. Column `i` is in group
+    /// `group_of[i]`.
     ///
-    /// Products are computed in single precision and rounded once: what AutoGPTQ multiplies with.
+    /// Products are computed in single precision and rounded once, as in AutoGPTQ.
     ///
     /// # Errors
-    /// When the layout has no such layer, a length is not that of the shape, a group is none of the layer's,
-    /// or a zero point is not plain ([`zeros_are_plain`]).
-    pub fn dequantize(&self, packed: &Packed, group_of: &[u32]) -> Result<FloatVec, CoreError> {
+    /// [`CoreError::Parameter`] if the layout cannot store such a layer, a group does not exist, or a zero
+    /// point is ambiguous ([`zeros_are_unambiguous`]), and [`CoreError::Length`] if the length of a tensor
+    /// does not match the shape.
+    pub fn dequantize(&self, packed: &GptqTensors, group_of: &[u32]) -> Result<FloatVec, CoreError> {
         let Self { bits, groups, inputs, outputs, version } = *self;
-        let one_group = Layer { bits, group_size: inputs, inputs, outputs, version };
+        let one_group = GptqLayer { bits, group_size: inputs, inputs, outputs, version };
         one_group.check()?;
         let row_words = inputs * usize::from(bits) / 32;
-        length("bytes of qweight", packed.qweight.len(), row_words * outputs * 4)?;
-        length(
+        check_length("bytes of qweight", packed.qweight.len(), row_words * outputs * 4)?;
+        check_length(
             "bytes of qzeros",
             packed.qzeros.len(),
             groups.saturating_mul(outputs * usize::from(bits) / 8),
         )?;
-        length("scales", packed.scales.len(), groups.saturating_mul(outputs))?;
-        length("groups of columns", group_of.len(), inputs)?;
+        check_length("scales", packed.scales.len(), groups.saturating_mul(outputs))?;
+        check_length("groups of columns", group_of.len(), inputs)?;
         if let Some(&found) = group_of.iter().find(|&&group| group as usize >= groups) {
-            let expected = "a group of the layer";
+            let expected = "an index below the number of groups";
             return Err(CoreError::Parameter { what: "g_idx", found: found.into(), expected });
         }
-        let zeros = one_group.plain_zeros(&packed.qzeros)?;
+        let zeros = one_group.unpack_zeros(&packed.qzeros)?;
         let symbols = bit_stream::unpack(bits, &transpose::<4>(&packed.qweight, row_words, outputs));
         let mut weights = Vec::with_capacity(inputs * outputs);
         for (output, symbols) in symbols.chunks_exact(inputs).enumerate() {
@@ -216,39 +221,6 @@ impl ActOrderLayer {
                 packed.scales.get(at) * (f32::from(code) - f32::from(zeros[at]))
             }));
         }
-        Ok(FloatVec::of(packed.scales.dtype(), &weights))
+        Ok(FloatVec::from_f32(packed.scales.dtype(), &weights))
     }
-}
-
-/// Floats `[rows, cols]` as `[cols, rows]`.
-pub(crate) fn turned(floats: &FloatVec, rows: usize, cols: usize) -> Result<FloatVec, CoreError> {
-    let bytes = match floats.dtype().bytes() {
-        2 => transpose::<2>(floats.as_bytes(), rows, cols),
-        _ => transpose::<4>(floats.as_bytes(), rows, cols),
-    };
-    FloatVec::new(floats.dtype(), bytes)
-}
-
-/// Zero points `[groups, outputs]` as a grid keeps them; one for all where they are the same.
-pub(crate) fn of_zeros(zeros: Vec<u8>, groups: usize, outputs: usize) -> Biases {
-    match zeros.first() {
-        Some(&first) if zeros.iter().all(|&zero| zero == first) => Biases::Zero(first),
-        _ => Biases::Zeros(transpose::<1>(&zeros, groups, outputs)),
-    }
-}
-
-/// Zero points of a grid as `[groups, outputs]`.
-pub(crate) fn to_zeros(biases: &Biases, groups: usize, outputs: usize) -> Result<Vec<u8>, CoreError> {
-    match biases {
-        Biases::Zero(zero) => Ok(vec![*zero; groups * outputs]),
-        Biases::Zeros(zeros) => Ok(transpose::<1>(zeros, outputs, groups)),
-        Biases::PerGroup(biases) => {
-            let (found, expected) = (biases.len() as u64, "none: integer zero points");
-            Err(CoreError::Parameter { what: "biases", found, expected })
-        }
-    }
-}
-
-pub(crate) fn length(what: &'static str, found: usize, expected: usize) -> Result<(), CoreError> {
-    if found == expected { Ok(()) } else { Err(CoreError::Length { what, found, expected }) }
 }

@@ -1,18 +1,19 @@
-//! The `.ecq` container; GGUF, Hugging Face, MLX, GPTQ and AWQ checkpoints, in and out. Knows names and
-//! bytes, not codecs.
+//! Reads and writes the `.ecq` container, GGUF files, and Hugging Face checkpoints (including the MLX, GPTQ,
+//! AWQ and MXFP4 quantizations). This crate handles names and bytes; `ecq-codec` codes tensors.
 
 pub mod awq;
 mod bit_stream;
 pub mod checkpoint;
 pub mod container;
+pub mod file_type;
 pub mod gguf;
 pub mod gptq;
-pub mod header;
 pub mod hf;
 pub mod mlx;
 pub mod mxfp4;
-mod positioned;
+mod packed_layer;
 pub mod python_json;
-pub mod recognize;
+mod read_at;
+pub mod safetensors_header;
 pub mod shards;
 mod transpose;

@@ -1,27 +1,28 @@
-//! MXFP4 in safetensors files, as gpt-oss has it: four-bit floats in blocks of 32 that share a power of two.
+//! MXFP4 in safetensors files, as in gpt-oss: four-bit floats in blocks of 32 that share a power of two.
 //!
-//! `X_blocks` holds 16 bytes a block, `X_scales` one. Byte `i` of a block holds weights `2i` (its low four
-//! bits) and `2i + 1`; GGUF's block of the same type holds the scale first, and then in byte `i` weights `i`
-//! and
-//! `i + 16`. Source: `convert_moe_packed_tensors` in `integrations/mxfp4.py` of huggingface/transformers;
-//! `block_mxfp4` in ggml's `ggml-common.h`; OCP Microscaling Formats (MX) Specification 1.0.
+//! `X_blocks` holds 16 bytes per block, `X_scales` one. Byte `i` of a block holds weights `2i` (low four
+//! bits) and `2i + 1`. The GGUF block of the same type stores the scale first; its byte `i` then holds
+//! weights `i` and `i + 16`. Sources: `convert_moe_packed_tensors` in `integrations/mxfp4.py` of
+//! huggingface/transformers; `block_mxfp4` in ggml's `ggml-common.h`; OCP Microscaling Formats (MX)
+//! Specification 1.0.
 
-use crate::gptq::length;
+use crate::packed_layer::check_length;
 use ecq_core::CoreError;
 
-/// Weights of a block.
+/// Number of weights in a block.
 pub const BLOCK: usize = 32;
-/// Bytes of its weights.
+/// Size of the weights of a block in bytes.
 pub const PACKED_BYTES: usize = BLOCK / 2;
-/// Bytes of a block of GGUF: its scale and its weights.
+/// Size of a GGUF block in bytes: one scale and the weights.
 const BLOCK_BYTES: usize = 1 + PACKED_BYTES;
 
-/// Blocks as GGUF has them, of the bytes of both tensors; the exact inverse of [`split`].
+/// Combines the bytes of `X_blocks` and `X_scales` into GGUF blocks; the exact inverse of
+/// [`from_gguf_blocks`].
 ///
 /// # Errors
-/// When there is not one scale for every 16 bytes of blocks.
-pub fn join(blocks: &[u8], scales: &[u8]) -> Result<Vec<u8>, CoreError> {
-    length("bytes of blocks", blocks.len(), scales.len().saturating_mul(PACKED_BYTES))?;
+/// [`CoreError::Length`] if there is not one scale per 16 bytes of blocks.
+pub fn to_gguf_blocks(blocks: &[u8], scales: &[u8]) -> Result<Vec<u8>, CoreError> {
+    check_length("bytes of blocks", blocks.len(), scales.len().saturating_mul(PACKED_BYTES))?;
     let mut joined = vec![0; scales.len() * BLOCK_BYTES];
     let blocks = blocks.as_chunks::<PACKED_BYTES>().0.iter().zip(scales);
     for ((block, &scale), out) in blocks.zip(joined.as_chunks_mut::<BLOCK_BYTES>().0) {
@@ -34,13 +35,13 @@ pub fn join(blocks: &[u8], scales: &[u8]) -> Result<Vec<u8>, CoreError> {
     Ok(joined)
 }
 
-/// The bytes of `X_blocks` and of `X_scales`, of blocks as GGUF has them.
+/// Splits GGUF blocks into the bytes of `X_blocks` and `X_scales`.
 ///
 /// # Errors
-/// When the bytes are no whole number of blocks.
-pub fn split(joined: &[u8]) -> Result<(Vec<u8>, Vec<u8>), CoreError> {
+/// [`CoreError::Length`] if the length is not a whole number of blocks.
+pub fn from_gguf_blocks(joined: &[u8]) -> Result<(Vec<u8>, Vec<u8>), CoreError> {
     let count = joined.len() / BLOCK_BYTES;
-    length("bytes of blocks", joined.len(), count * BLOCK_BYTES)?;
+    check_length("bytes of blocks", joined.len(), count * BLOCK_BYTES)?;
     let (mut blocks, mut scales) = (vec![0; count * PACKED_BYTES], Vec::with_capacity(count));
     for (block, out) in
         joined.as_chunks::<BLOCK_BYTES>().0.iter().zip(blocks.as_chunks_mut::<PACKED_BYTES>().0)
@@ -61,10 +62,10 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn weights_lie_in_the_order_of_both_layouts() {
-        // Code i % 16 at weight i.
+    fn weights_keep_their_order() {
+        // Weight i has code i % 16.
         let blocks: Vec<u8> = (0..16).map(|i| (2 * i % 16) | ((2 * i + 1) % 16) << 4).collect();
-        let joined = join(&blocks, &[128]).unwrap();
+        let joined = to_gguf_blocks(&blocks, &[128]).unwrap();
         let mut weights = [0.0; 32];
         dequantize(GgmlType::Mxfp4, &joined, &mut weights).unwrap();
         let of_codes = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0];
@@ -75,18 +76,18 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_do_not_fit_are_refused() {
-        assert!(join(&[0; 15], &[0]).is_err() && join(&[0; 16], &[]).is_err());
-        assert!(split(&[0; 16]).is_err());
-        assert_eq!(join(&[], &[]).unwrap(), Vec::<u8>::new());
+    fn wrong_lengths_are_refused() {
+        assert!(to_gguf_blocks(&[0; 15], &[0]).is_err() && to_gguf_blocks(&[0; 16], &[]).is_err());
+        assert!(from_gguf_blocks(&[0; 16]).is_err());
+        assert_eq!(to_gguf_blocks(&[], &[]).unwrap(), Vec::<u8>::new());
     }
 
     proptest! {
         #[test]
-        fn what_is_split_is_joined_again(blocks in prop::collection::vec(any::<[u8; 17]>(), 0..9)) {
+        fn gguf_blocks_are_restored(blocks in prop::collection::vec(any::<[u8; 17]>(), 0..9)) {
             let joined = blocks.concat();
-            let (blocks, scales) = split(&joined).unwrap();
-            prop_assert_eq!(join(&blocks, &scales).unwrap(), joined);
+            let (blocks, scales) = from_gguf_blocks(&joined).unwrap();
+            prop_assert_eq!(to_gguf_blocks(&blocks, &scales).unwrap(), joined);
         }
     }
 }

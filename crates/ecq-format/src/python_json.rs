@@ -1,69 +1,70 @@
-//! JSON as Python's `json` module writes and reads it: `NaN`, `Infinity` and `-Infinity` are numbers there.
+//! JSON as the `json` module of Python reads and writes it: `NaN`, `Infinity` and `-Infinity` are numbers.
 //!
-//! A [`Value`] of `serde_json` has no such numbers. [`parse`] keeps each as a string that no file may hold
-//! (it begins with a code point that Unicode sets aside for use inside a program), so that it stays in its
-//! place; [`as_f64`] gives the number, and [`to_string`] and [`to_string_pretty`] write it as Python does. A
-//! number that passes the range of a double is infinite, as it is in Python. Source: `json/decoder.py` and
-//! `json/encoder.py` of CPython (`parse_constant`, `allow_nan`).
+//! A [`Value`] of `serde_json` cannot hold these numbers. [`parse`] stores each of them as a string that
+//! starts with a Unicode noncharacter, which is refused in input. [`as_f64`] returns the number, and
+//! [`to_string`] and [`to_string_pretty`] write it as Python does. A number outside the range of a double
+//! becomes infinite, as in Python. Source: `json/decoder.py` and `json/encoder.py` of CPython
+//! (`parse_constant`, `allow_nan`).
 
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use thiserror::Error;
 
-/// What stands before the name of a number that JSON does not have; Unicode calls it a noncharacter.
+/// Noncharacter before the name of a number that JSON does not support.
 const MARK: char = '\u{fdd0}';
-/// The names, as Python writes them.
+/// The numbers that JSON does not support, under the names that Python writes.
 const NAMES: [(&str, f64); 3] =
     [("NaN", f64::NAN), ("Infinity", f64::INFINITY), ("-Infinity", f64::NEG_INFINITY)];
 
-/// Why a text is not JSON as Python reads it.
+/// Error of parsing JSON as Python reads it.
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum PythonJsonError {
     /// The bytes are not UTF-8.
     #[error("not UTF-8 at byte {at}")]
     Utf8 {
-        /// Where.
+        /// Offset of the first invalid byte.
         at: usize,
     },
     /// The text is not JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// A string holds the code point that marks numbers here.
-    #[error("a string holds the noncharacter U+FDD0, which no text has a use for")]
+    /// A string contains the noncharacter that this module reserves.
+    #[error("a string contains the noncharacter U+FDD0, which is not supported")]
     Mark,
-    /// The text is another kind of value than an object.
-    #[error("it is {found}, expected an object")]
+    /// The top-level value is not an object.
+    #[error("the top-level value is {found}, expected an object")]
     NotAnObject {
-        /// The kind of value.
+        /// Kind of the value that was found.
         found: &'static str,
     },
 }
 
-/// Parses bytes as Python's `json.loads` does; a byte order mark before them is skipped.
+/// Parses JSON as Python's `json.loads` does; skips a leading byte order mark.
 ///
 /// # Errors
-/// When they are not UTF-8, or not JSON apart from the three numbers.
+/// [`PythonJsonError`] if the bytes are not UTF-8, are not JSON (apart from the three numbers), or contain
+/// the noncharacter U+FDD0.
 pub fn parse(bytes: &[u8]) -> Result<Value, PythonJsonError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text =
         std::str::from_utf8(bytes).map_err(|error| PythonJsonError::Utf8 { at: error.valid_up_to() })?;
-    // A JSON escape can spell the mark too.
+    // The mark can also be written as a JSON escape.
     if text.contains(MARK) || text.to_ascii_lowercase().contains("\\ufdd0") {
         return Err(PythonJsonError::Mark);
     }
     Ok(serde_json::from_str(&marked(text))?)
 }
 
-/// Parses bytes that must be an object, as every configuration is.
+/// Parses a JSON object, such as a configuration file.
 ///
 /// # Errors
-/// As [`parse`], and when they are another kind of value.
+/// The errors of [`parse`]; [`PythonJsonError::NotAnObject`] if the top-level value is not an object.
 pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, PythonJsonError> {
     let found = match parse(bytes)? {
         Value::Object(object) => return Ok(object),
         Value::Null => "null",
-        Value::Bool(_) => "a truth value",
+        Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
         Value::String(text) if text.starts_with(MARK) => "a number",
         Value::String(_) => "a string",
@@ -72,7 +73,7 @@ pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, PythonJsonError>
     Err(PythonJsonError::NotAnObject { found })
 }
 
-/// The number that a value is: finite, or one of the three that JSON does not have.
+/// Returns the number that a value represents, which may be NaN or infinite; `None` if it is not a number.
 pub fn as_f64(value: &Value) -> Option<f64> {
     match value {
         Value::String(text) => {
@@ -83,9 +84,8 @@ pub fn as_f64(value: &Value) -> Option<f64> {
     }
 }
 
-/// The value of a number, whether JSON has it or not; the inverse of [`as_f64`] for finite numbers,
-/// infinities and NaN.
-pub fn of_f64(number: f64) -> Value {
+/// Converts a number, which may be NaN or infinite, to a value; the inverse of [`as_f64`].
+pub fn from_f64(number: f64) -> Value {
     let name = match number {
         n if n.is_nan() => "NaN",
         n if n == f64::INFINITY => "Infinity",
@@ -95,33 +95,33 @@ pub fn of_f64(number: f64) -> Value {
     Value::String(format!("{MARK}{name}"))
 }
 
-/// The text of a value on one line, as Python reads it.
+/// Writes a value on one line, in the JSON that Python reads.
 pub fn to_string(value: &Value) -> String {
     unmarked(value.to_string())
 }
 
-/// The text of a value, indented by two spaces, as Python reads it.
+/// Writes a value, indented by two spaces, in the JSON that Python reads.
 pub fn to_string_pretty(value: &Value) -> String {
     unmarked(format!("{value:#}"))
 }
 
-/// Names that the parser does not know become strings with the mark; so do numbers past the range of a
-/// double.
+/// Replaces the names of numbers that `serde_json` does not support, and numbers outside the range of a
+/// double, by strings with the mark.
 fn marked(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut out = String::new();
     let (mut kept, mut at) = (0, 0);
     while let Some(&byte) = bytes.get(at) {
         if byte == b'"' {
-            at = end_of_string(bytes, at);
+            at = string_end(bytes, at);
             continue;
         }
-        let end = at + bytes[at..].iter().take_while(|b| is_of_word(**b)).count();
+        let end = at + bytes[at..].iter().take_while(|b| is_word_byte(**b)).count();
         if end == at {
             at += 1;
             continue;
         }
-        if let Some(name) = name_of(&text[at..end]) {
+        if let Some(name) = nonfinite_name(&text[at..end]) {
             out.push_str(&text[kept..at]);
             out.push('"');
             out.push(MARK);
@@ -138,8 +138,9 @@ fn marked(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Behind the closing quote of the string that begins at `at`; the end of the text if there is none.
-fn end_of_string(bytes: &[u8], at: usize) -> usize {
+/// Returns the offset after the closing quote of the string that starts at `at`; the length of the text if
+/// the string is not closed.
+fn string_end(bytes: &[u8], at: usize) -> usize {
     let mut end = at + 1;
     while let Some(&byte) = bytes.get(end) {
         match byte {
@@ -151,17 +152,17 @@ fn end_of_string(bytes: &[u8], at: usize) -> usize {
     bytes.len()
 }
 
-/// Bytes of names and numbers, all of one byte each.
-fn is_of_word(byte: u8) -> bool {
+/// Returns whether a byte can be part of a name or a number.
+fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_')
 }
 
-/// The name of the number that a word is, where JSON does not have it.
-fn name_of(word: &str) -> Option<&'static str> {
+/// Returns the name of the number that `word` represents if JSON does not support it.
+fn nonfinite_name(word: &str) -> Option<&'static str> {
     if let Some((name, _)) = NAMES.iter().find(|(name, _)| *name == word) {
         return Some(name);
     }
-    // `inf` and its like are numbers to Rust, not to Python's json.
+    // Rust parses `inf` and `nan` as numbers; Python's json module does not.
     let digits = word.strip_prefix('-').unwrap_or(word);
     let numeric = digits.starts_with(|c: char| c.is_ascii_digit()) && is_json_number(digits);
     match word.parse::<f64>() {
@@ -171,7 +172,7 @@ fn name_of(word: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether digits, perhaps with a fraction and an exponent, are written as JSON asks for.
+/// Returns whether `word` is an unsigned number in the syntax of JSON.
 fn is_json_number(word: &str) -> bool {
     let (mantissa, exponent) = match word.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
@@ -188,7 +189,7 @@ fn is_json_number(word: &str) -> bool {
         && exponent.is_none_or(|e| digits(e.strip_prefix(['+', '-']).unwrap_or(e)))
 }
 
-/// Strings with the mark become the names again.
+/// Replaces strings with the mark by the names of the numbers; the inverse of [`marked`].
 fn unmarked(mut text: String) -> String {
     if text.contains(MARK) {
         for (name, _) in NAMES {
@@ -204,7 +205,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn numbers_that_json_does_not_have_keep_their_place() {
+    fn nan_and_infinities_are_preserved() {
         let text = br#"{"a":[0.0,Infinity],"b":{"c":-Infinity,"d":NaN},"e":"NaN, \"Infinity\" -Infinity"}"#;
         let value = parse(text).unwrap();
         assert_eq!(as_f64(&value["a"][1]), Some(f64::INFINITY));
@@ -217,17 +218,17 @@ mod tests {
     }
 
     #[test]
-    fn numbers_past_the_range_of_a_double_are_infinite() {
+    fn numbers_outside_the_range_of_a_double_are_infinite() {
         let value = parse(b"[1e400, -2.5E+999, 1e-400, 1000000000000000019884624838656]").unwrap();
         assert_eq!(as_f64(&value[0]), Some(f64::INFINITY));
         assert_eq!(as_f64(&value[1]), Some(f64::NEG_INFINITY));
         assert_eq!(as_f64(&value[2]), Some(0.0));
         assert_eq!(as_f64(&value[3]), Some(1e30));
-        assert_eq!(parse(format!("[1{}]", "0".repeat(400)).as_bytes()).unwrap()[0], of_f64(f64::INFINITY));
+        assert_eq!(parse(format!("[1{}]", "0".repeat(400)).as_bytes()).unwrap()[0], from_f64(f64::INFINITY));
     }
 
     #[test]
-    fn what_python_refuses_is_refused() {
+    fn text_that_python_refuses_is_refused() {
         for text in [
             "",
             "{",
@@ -262,9 +263,9 @@ mod tests {
     }
 
     proptest! {
-        /// What serde_json reads is read in the same way, and what is written is read again.
+        /// JSON that serde_json parses is parsed to the same value, and written JSON is parsed again.
         #[test]
-        fn json_is_read_as_it_was(text in "[\\[\\]{}:,\"\\\\0-9eE+.aIfnNty -]{0,40}") {
+        fn json_is_parsed_as_by_serde_json(text in "[\\[\\]{}:,\"\\\\0-9eE+.aIfnNty -]{0,40}") {
             if let Ok(value) = serde_json::from_str::<Value>(&text) {
                 prop_assert_eq!(parse(text.as_bytes()).unwrap(), value);
             }
@@ -274,8 +275,8 @@ mod tests {
         }
 
         #[test]
-        fn numbers_come_back(number in any::<f64>()) {
-            let back = as_f64(&parse(to_string(&of_f64(number)).as_bytes()).unwrap()).unwrap();
+        fn numbers_are_preserved(number in any::<f64>()) {
+            let back = as_f64(&parse(to_string(&from_f64(number)).as_bytes()).unwrap()).unwrap();
             prop_assert!(back == number || back.is_nan() && number.is_nan());
         }
     }

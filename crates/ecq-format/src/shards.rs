@@ -1,9 +1,7 @@
-//! Writing a checkpoint folder as Hugging Face does: one safetensors file, or shards with an index when it
-//! would be long.
+//! Writer of Hugging Face checkpoint folders: one safetensors file, or several shards and an index.
 //!
-//! Names and lengths are known before the first byte of data, so headers are written first and data stream
-//! through, a few tensors in memory at a time. All goes to `FOLDER.partial`, which gets its final name at the
-//! end.
+//! Names and lengths of all tensors are known in advance, so headers are written first and only a few tensors
+//! are in memory at a time. Everything is written to `FOLDER.partial`, which is renamed at the end.
 
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
@@ -12,79 +10,81 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Component, Path, PathBuf};
 use thiserror::Error;
 
-/// Why a checkpoint could not be written.
+/// Error of writing a checkpoint.
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum ShardError {
-    /// The system refused.
+    /// A file or folder could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Something is there already.
-    #[error("{} exists and is no empty folder", path.display())]
+    /// The destination exists and is not an empty folder.
+    #[error("{} exists and is not an empty folder; choose another destination or remove it", path.display())]
     Exists {
         /// The folder.
         path: PathBuf,
     },
-    /// A tensor's bytes are not as many as its shape and type say.
-    #[error("tensor {tensor:?}: {found} bytes, {expected} expected")]
+    /// The data of a tensor do not have the length that follows from its shape and type.
+    #[error("tensor {tensor:?}: data have {found} bytes, expected {expected}")]
     Length {
         /// The tensor.
         tensor: String,
-        /// Bytes given.
+        /// Length of the data in bytes.
         found: u64,
-        /// Bytes of the shape.
+        /// Length that follows from shape and type, in bytes.
         expected: u64,
     },
-    /// A file whose name would lead out of the folder.
-    #[error("{name:?} is no name of a file in the folder")]
+    /// The name of a file is empty or leads out of the folder.
+    #[error("file name {name:?} is not a relative path inside the folder")]
     FileName {
         /// The name.
         name: String,
     },
-    /// Two tensors of one name.
-    #[error("tensor {tensor:?} is written twice")]
+    /// Two tensors have the same name.
+    #[error("tensor name {tensor:?} occurs twice")]
     Duplicate {
         /// The name.
         tensor: String,
     },
 }
 
-/// A tensor that will be written.
+/// Name, type and shape of a tensor to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShardPlan {
-    /// Its name.
+pub struct ShardTensor {
+    /// The tensor's name.
     pub name: String,
-    /// Its element type.
+    /// Element type.
     pub dtype: Dtype,
-    /// Its shape.
+    /// Shape.
     pub shape: Vec<usize>,
 }
 
-impl ShardPlan {
-    /// Its length in bytes; saturates, since no such tensor can be written.
+impl ShardTensor {
+    /// Returns the length of the tensor in bytes; saturates on overflow.
     pub fn bytes(&self) -> u64 {
         let bits = self.shape.iter().fold(self.dtype.bitsize() as u64, |n, &d| n.saturating_mul(d as u64));
         bits / 8
     }
 }
 
-/// Writes `groups` of tensors, whose bytes `data` makes a group at a time, and `files` beside them, into
-/// folder `dest`; returns all bytes written.
+/// Writes a checkpoint to folder `dest` and returns the number of bytes written.
 ///
-/// A shard ends before the group that would make its data longer than `most_bytes`. `check` sees the whole
-/// folder before it gets its name.
+/// `groups` lists the tensors; the tensors of a group go to the same shard. `data(i)` returns the bytes of
+/// the tensors of `groups[i]`. `files` are names and bytes of further files of the folder. A shard ends
+/// before the group that would make its data longer than `most_bytes`. `check` validates the complete folder
+/// before it is renamed to `dest`.
 ///
 /// # Errors
-/// When `check` refuses, `dest` is there and not empty, a name occurs twice or leads out of the folder, data
-/// have another length than planned, the system refuses, or `data` does. Nothing is left under `dest` then.
+/// [`ShardError`] if `dest` exists and is not an empty folder, a name occurs twice or leads out of the
+/// folder, the data of a tensor have the wrong length, or a file cannot be written; the errors of `data` and
+/// `check`. `dest` is not changed then.
 pub fn write_checkpoint<E: From<ShardError>>(
     dest: &Path,
-    groups: &[Vec<ShardPlan>],
+    groups: &[Vec<ShardTensor>],
     files: &[(String, Vec<u8>)],
     most_bytes: u64,
     data: impl FnMut(usize) -> Result<Vec<Vec<u8>>, E>,
@@ -108,7 +108,7 @@ pub fn write_checkpoint<E: From<ShardError>>(
     let partial = PathBuf::from(partial);
     let finished = write_into(&partial, groups, files, most_bytes, data).and_then(|bytes| {
         check(&partial)?;
-        // An empty folder gives way to the whole one.
+        // Not every system renames a folder over an empty one.
         if dest.exists() {
             fs::remove_dir(dest).map_err(io(dest))?;
         }
@@ -116,15 +116,16 @@ pub fn write_checkpoint<E: From<ShardError>>(
         Ok(bytes)
     });
     if finished.is_err() {
-        // The half-written folder is of no use; that it could not be removed is the lesser news.
+        // The original error is more useful than a failure to remove the incomplete folder.
         let _ = fs::remove_dir_all(&partial);
     }
     finished
 }
 
+/// Writes everything to `folder`, which is replaced if it exists.
 fn write_into<E: From<ShardError>>(
     folder: &Path,
-    groups: &[Vec<ShardPlan>],
+    groups: &[Vec<ShardTensor>],
     files: &[(String, Vec<u8>)],
     most_bytes: u64,
     mut data: impl FnMut(usize) -> Result<Vec<Vec<u8>>, E>,
@@ -135,7 +136,7 @@ fn write_into<E: From<ShardError>>(
     fs::create_dir_all(folder).map_err(io(folder))?;
     let mut written = 0;
     for (name, bytes) in files {
-        // Names come from a file: they may not lead anywhere else.
+        // Names come from an untrusted file and must not lead out of the folder.
         let inside = !name.is_empty()
             && !name.contains(['\\', ':', '\0'])
             && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
@@ -149,7 +150,7 @@ fn write_into<E: From<ShardError>>(
         fs::write(&path, bytes).map_err(io(&path))?;
         written += bytes.len() as u64;
     }
-    let shards = cut(groups, most_bytes);
+    let shards = shard_ranges(groups, most_bytes);
     let mut weight_map = Map::new();
     let mut total = 0;
     for (number, shard) in shards.iter().enumerate() {
@@ -187,12 +188,12 @@ fn write_into<E: From<ShardError>>(
     Ok(written + total)
 }
 
-/// Runs of groups that share a shard.
-fn cut(groups: &[Vec<ShardPlan>], most_bytes: u64) -> Vec<std::ops::Range<usize>> {
+/// Returns the range of groups of each shard.
+fn shard_ranges(groups: &[Vec<ShardTensor>], most_bytes: u64) -> Vec<std::ops::Range<usize>> {
     let mut shards = Vec::new();
     let (mut start, mut sum) = (0, 0u64);
     for (at, group) in groups.iter().enumerate() {
-        let bytes: u64 = group.iter().map(ShardPlan::bytes).sum();
+        let bytes: u64 = group.iter().map(ShardTensor::bytes).sum();
         if at > start && sum.saturating_add(bytes) > most_bytes {
             shards.push(start..at);
             (start, sum) = (at, 0);
@@ -203,7 +204,8 @@ fn cut(groups: &[Vec<ShardPlan>], most_bytes: u64) -> Vec<std::ops::Range<usize>
     shards
 }
 
-fn header(groups: &[Vec<ShardPlan>]) -> Vec<u8> {
+/// Returns the header of a shard: length and JSON, padded to a multiple of eight bytes.
+fn header(groups: &[Vec<ShardTensor>]) -> Vec<u8> {
     let mut json = "{\"__metadata__\":{\"format\":\"pt\"}".to_owned();
     let mut offset = 0;
     for tensor in groups.iter().flatten() {
@@ -228,16 +230,16 @@ mod tests {
     use super::*;
     use safetensors::SafeTensors;
 
-    fn planned(name: &str, elements: usize) -> ShardPlan {
-        ShardPlan { name: name.to_owned(), dtype: Dtype::U8, shape: vec![elements] }
+    fn planned(name: &str, elements: usize) -> ShardTensor {
+        ShardTensor { name: name.to_owned(), dtype: Dtype::U8, shape: vec![elements] }
     }
 
-    fn bytes(group: &[ShardPlan]) -> Vec<Vec<u8>> {
+    fn bytes(group: &[ShardTensor]) -> Vec<Vec<u8>> {
         group.iter().map(|tensor| vec![tensor.name.as_bytes()[0]; tensor.shape[0]]).collect()
     }
 
     #[test]
-    fn shards_hold_whole_groups_and_the_index_finds_them() {
+    fn shards_hold_whole_groups_and_the_index_lists_their_tensors() {
         let folder = tempfile::tempdir().unwrap();
         let dest = folder.path().join("out");
         let groups =
@@ -279,11 +281,11 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_wrong_leaves_nothing() {
+    fn errors_leave_no_files() {
         let folder = tempfile::tempdir().unwrap();
         let dest = folder.path().join("out");
         let one = |name: &str| vec![planned(name, 4)];
-        let write = |groups: &[Vec<ShardPlan>], len: usize| {
+        let write = |groups: &[Vec<ShardTensor>], len: usize| {
             write_checkpoint::<ShardError>(&dest, groups, &[], 100, |_| Ok(vec![vec![0; len]]), |_| Ok(()))
         };
         assert!(matches!(write(&[one("a"), one("a")], 4), Err(ShardError::Duplicate { .. })));
@@ -308,7 +310,7 @@ mod tests {
         let data = |_| Ok(vec![vec![0; 4]]);
         let error = write_checkpoint::<ShardError>(&nowhere, &[one("a")], &[], 100, data, |_| Ok(()));
         assert!(matches!(error, Err(ShardError::Io { .. } | ShardError::Exists { .. })));
-        // What the check refuses gets no name.
+        // A folder that `check` refuses is not renamed.
         let refused = folder.path().join("refused");
         let check = |partial: &Path| {
             assert!(partial.join("model.safetensors").exists());

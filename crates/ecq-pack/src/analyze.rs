@@ -6,7 +6,7 @@ use crate::source::{Source, Tensor};
 use bytes::Bytes;
 use ecq_codec::encode::{EncodeOptions, plan, side_data};
 use ecq_coding::{Counts, planes};
-use ecq_core::{Grid, Kind};
+use ecq_core::{Grid, TensorKind};
 use ecq_quant::{IntegerCounts, QuantError, StepGranularity, WeightHistogram};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -17,7 +17,7 @@ pub struct TensorAnalysis {
     /// Its name.
     pub name: String,
     /// What it is to the model.
-    pub kind: Kind,
+    pub kind: TensorKind,
     /// Rows.
     pub rows: usize,
     /// Columns.
@@ -47,7 +47,7 @@ pub struct TensorAnalysis {
 #[derive(Debug, Clone, Serialize)]
 pub struct AnalysisTotal {
     /// The kind; absent for all.
-    pub kind: Option<Kind>,
+    pub kind: Option<TensorKind>,
     /// Tensors.
     pub tensors: usize,
     /// Weights.
@@ -102,7 +102,7 @@ pub fn analyze(source: &dyn Source, options: &EncodeOptions, progress: &dyn Prog
         },
     )?;
     progress.end();
-    let kinds = [Kind::Linear, Kind::Embedding, Kind::Other]
+    let kinds = [TensorKind::Linear, TensorKind::Embedding, TensorKind::Other]
         .map(|kind| total(&tensors, Some(kind)))
         .into_iter()
         .filter(|total| total.tensors > 0)
@@ -132,7 +132,7 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
         return Ok(analysis);
     }
     let tensor = source.load(index)?;
-    let shaped = matches!(facts.kind, Kind::Linear | Kind::Embedding);
+    let shaped = matches!(facts.kind, TensorKind::Linear | TensorKind::Embedding);
     if let (true, Some(floats)) = (shaped, crate::weights::weights(&tensor, facts, source.format())) {
         match WeightHistogram::of(&*floats, StepGranularity::Tensor) {
             Ok(sketch) => {
@@ -179,7 +179,7 @@ fn tenths(spectrum: &IntegerCounts) -> Vec<u64> {
     counts.into_iter().map(|n| n.round() as u64).collect()
 }
 
-fn total(tensors: &[TensorAnalysis], kind: Option<Kind>) -> AnalysisTotal {
+fn total(tensors: &[TensorAnalysis], kind: Option<TensorKind>) -> AnalysisTotal {
     let of_kind: Vec<_> = tensors.iter().filter(|t| kind.is_none_or(|kind| t.kind == kind)).collect();
     let weights: u64 = of_kind.iter().map(|t| t.rows as u64 * t.cols as u64).sum();
     let mean = |value: fn(&TensorAnalysis) -> f64| {

@@ -14,7 +14,7 @@ use crate::report::PackReport;
 use crate::source::{HEADER_FILE, Source, for_options};
 use crate::spacing::{Spacing, Steps};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, encode};
-use ecq_core::{Coding, FloatType, Kind, Limits};
+use ecq_core::{Coding, FloatType, Limits, TensorKind};
 use ecq_quant::{ErrorFeedback, Floats, feedback};
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_runtime::kv::KvOptions;
@@ -141,7 +141,8 @@ pub fn pack_calibrated(
         // Estimates for embeddings are too hopeful by a factor of two or three: the tokens of other texts are
         // other ones.
         let shares = |i: &usize| {
-            tensors[*i].kind == Kind::Linear && matches!(choices[*i], GridChoice::Uniform { bpw: None, .. })
+            tensors[*i].kind == TensorKind::Linear
+                && matches!(choices[*i], GridChoice::Uniform { bpw: None, .. })
         };
         let shared: Vec<usize> = (0..tensors.len()).filter(shares).collect();
         options.target = Target::Factor(matching(source, &shared, like, &options, progress)?);

@@ -7,7 +7,7 @@ use crate::pack::pack;
 use crate::progress::Progress;
 use crate::report::PackReport;
 use crate::source::{AttachedFile, Source, SourceTensor, Tensor};
-use ecq_core::Kind;
+use ecq_core::TensorKind;
 use ecq_quant::{Granularity, Levels, StepGranularity};
 use serde::Serialize;
 
@@ -66,7 +66,7 @@ pub fn compare_grids(
     };
     let mut grids = Vec::new();
     let mut add = |grid: &GridChoice, what: &str, report: &PackReport| {
-        let coded = report.tensors.iter().filter(|t| t.kind == Kind::Linear);
+        let coded = report.tensors.iter().filter(|t| t.kind == TensorKind::Linear);
         let weights: f64 = coded.clone().map(|t| t.rows as f64 * t.cols as f64).sum();
         let entropy: f64 =
             coded.map(|t| t.entropy_bpw.unwrap_or(t.bpw) * t.rows as f64 * t.cols as f64).sum();
@@ -115,7 +115,7 @@ pub fn compare_grids(
 }
 
 fn linear_weights(tensors: &[SourceTensor]) -> u64 {
-    tensors.iter().filter(|t| t.kind == Kind::Linear).map(SourceTensor::weights).sum()
+    tensors.iter().filter(|t| t.kind == TensorKind::Linear).map(SourceTensor::weights).sum()
 }
 
 /// Some block projections of a source.
@@ -130,7 +130,7 @@ impl<'a> Sample<'a> {
     fn of(source: &'a dyn Source, most_weights: u64) -> Self {
         let all = source.tensors();
         let every = linear_weights(all).div_ceil(most_weights.max(1)).max(1) as usize;
-        let linear = (0..all.len()).filter(|&i| all[i].kind == Kind::Linear);
+        let linear = (0..all.len()).filter(|&i| all[i].kind == TensorKind::Linear);
         // Blocks of a model repeat after a few tensors: a step that shares no factor with seven visits all
         // kinds.
         let every = if every.is_multiple_of(7) { every + 1 } else { every };

@@ -136,7 +136,7 @@ impl PackError {
             | Self::Shard(ShardError::Io { .. } | ShardError::Exists { .. })
             | Self::Gguf(GgufError::Io { .. }) => "io",
             Self::UnknownFormat { .. }
-            | Self::Container(ContainerError::NotTheFile { .. })
+            | Self::Container(ContainerError::WrongFileType { .. })
             | Self::Gguf(GgufError::NotGguf { .. }) => "format",
             Self::Option { .. }
             | Self::Destination { .. }
@@ -160,7 +160,7 @@ impl PackError {
             Self::Container(
                 ContainerError::Tensor { tensor, .. }
                 | ContainerError::Entry { tensor, .. }
-                | ContainerError::Sum { name: tensor, .. },
+                | ContainerError::Checksum { name: tensor, .. },
             ) => Some(tensor),
             Self::Checkpoint(error) => error.tensor(),
             Self::Gguf(
@@ -179,7 +179,7 @@ impl PackError {
     pub fn offset(&self) -> Option<u64> {
         match self {
             Self::InTensor { source, .. } | Self::InFile { source, .. } => source.offset(),
-            Self::Container(ContainerError::Sum { offset, .. }) => Some(*offset),
+            Self::Container(ContainerError::Checksum { offset, .. }) => Some(*offset),
             Self::Gguf(
                 GgufError::Truncated { at: offset, .. }
                 | GgufError::TooMany { at: offset, .. }

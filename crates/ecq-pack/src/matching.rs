@@ -190,7 +190,7 @@ fn cost_at(source: &dyn Source, index: usize, factor: f64, options: &PackOptions
     let bytes: Vec<u8> = of.iter().flat_map(|w| w.to_le_bytes()).collect();
     let floats = Floats::new(FloatType::F32, [rows.len(), cols], &bytes)?;
     let steps: Vec<f32> = rows.iter().map(|&row| all[row]).collect();
-    let steps = FloatVec::of(FloatType::Bf16, &steps);
+    let steps = FloatVec::from_f32(FloatType::Bf16, &steps);
     let (codes, grid) = feedback(&floats, &steps, &spacing.col_scales, &errors, &CoderRates)?;
     let outputs: Vec<f32> = rows.iter().map(|&row| moments.outputs[row]).collect();
     let approximate = dequantized(&codes, &grid, 0..rows.len());

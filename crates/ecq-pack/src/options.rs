@@ -5,7 +5,7 @@ use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::source::SourceTensor;
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
-use ecq_core::{Coding, Kind};
+use ecq_core::{Coding, TensorKind};
 use ecq_quant::{Granularity, Levels, StepGranularity};
 use regex::Regex;
 use std::sync::Arc;
@@ -72,9 +72,9 @@ impl PackOptions {
     /// Never for overrides that [`add_override`](Self::add_override) took.
     pub fn grid_of(&self, tensor: &SourceTensor) -> Result<GridChoice> {
         let mut choice = match tensor.kind {
-            Kind::Linear => self.linear,
-            Kind::Embedding => self.embedding,
-            Kind::Other => GridChoice::Keep,
+            TensorKind::Linear => self.linear,
+            TensorKind::Embedding => self.embedding,
+            TensorKind::Other => GridChoice::Keep,
         };
         for (_, pairs) in self.overrides.iter().filter(|(regex, _)| regex.is_match(&tensor.name)) {
             for (key, value) in pairs {
@@ -92,7 +92,8 @@ impl PackOptions {
         let useless =
             self.overrides.iter().find(|(regex, _)| !tensors.iter().any(|t| regex.is_match(&t.name)));
         let Some((regex, _)) = useless else { return Ok(()) };
-        let mut names = tensors.iter().filter(|t| t.kind == Kind::Linear).map(|t| format!("{:?}", t.name));
+        let mut names =
+            tensors.iter().filter(|t| t.kind == TensorKind::Linear).map(|t| format!("{:?}", t.name));
         let example = names.next().map_or(String::new(), |name| format!("; there is {name}, for instance"));
         let why = format!("matches none of the {} tensors{example}", tensors.len());
         Err(PackError::Option { option: format!("override {}", regex.as_str()), why })

@@ -11,8 +11,8 @@ use crate::spacing::{Aim, Steps, aim};
 use crate::weights::weights;
 use crate::{rates, report};
 use ecq_codec::encode::{Plan, encode, encode_raw};
-use ecq_core::{EncodedTensor, Kind, Part};
-use ecq_format::container::{ModelEntry, Spool, TensorBytes};
+use ecq_core::{EncodedTensor, TensorKind, TensorPart};
+use ecq_format::container::{EcqWriter, ModelEntry, TensorBytes};
 use ecq_quant::{Distortion, ErrorFeedback};
 use rayon::prelude::*;
 use safetensors::Dtype;
@@ -79,13 +79,13 @@ pub(crate) fn pack_at(
     options.check(tensors)?;
     let choices = tensors.iter().map(|facts| options.grid_of(facts)).collect::<Result<Vec<_>>>()?;
     let mut spool = match dest {
-        None => Spool::counting(),
+        None => EcqWriter::counting(),
         Some(dest) => {
             let mut hasher = blake3::Hasher::new();
             hasher.update(source.fingerprint().as_bytes());
             hasher.update(options.fingerprint().as_bytes());
             hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
-            Spool::create(dest, &hasher.finalize().to_hex()[..32], options.resume)?
+            EcqWriter::create(dest, &hasher.finalize().to_hex()[..32], options.resume)?
         }
     };
     let todo: Vec<usize> = (0..tensors.len()).filter(|&i| !spool.is_done(&tensors[i].name)).collect();
@@ -144,13 +144,14 @@ pub(crate) fn pack_at(
         let bytes = summary.tensors.get(&tensor.name).cloned().unwrap_or_default();
         report.tensors.push(tensor_report(tensor, &bytes, facts.get(&i).unwrap_or(&Facts::default())));
     }
-    let of_kind = |kind: Kind| {
+    let of_kind = |kind: TensorKind| {
         let mut sum = Distortion::default();
         let all = tensors.iter().enumerate().filter(|(_, tensor)| tensor.kind == kind);
         all.filter_map(|(i, _)| facts.get(&i)?.distortion).for_each(|distortion| sum.add(distortion));
         report::finite(sum.sqnr_db())
     };
-    (report.sqnr_linear_db, report.sqnr_embedding_db) = (of_kind(Kind::Linear), of_kind(Kind::Embedding));
+    (report.sqnr_linear_db, report.sqnr_embedding_db) =
+        (of_kind(TensorKind::Linear), of_kind(TensorKind::Embedding));
     report.close(start);
     Ok(report)
 }
@@ -175,13 +176,13 @@ pub(crate) fn model_entry(
 fn shapes(source: &dyn Source, order: &[String]) -> BTreeMap<String, Vec<usize>> {
     let listed: HashSet<&str> = order.iter().map(String::as_str).collect();
     let other = |t: &&SourceTensor| {
-        t.shape != [t.rows, t.cols] && t.kind != Kind::Other && listed.contains(t.name.as_str())
+        t.shape != [t.rows, t.cols] && t.kind != TensorKind::Other && listed.contains(t.name.as_str())
     };
     source.tensors().iter().filter(other).map(|t| (t.name.clone(), t.shape.clone())).collect()
 }
 
 /// Adds a packed tensor to the file.
-pub(crate) fn push(spool: &mut Spool, name: &str, packed: &Packed) -> Result<()> {
+pub(crate) fn push(spool: &mut EcqWriter, name: &str, packed: &Packed) -> Result<()> {
     match &packed.form {
         Payload::Encoded(tensor) => spool.push_encoded(name, tensor)?,
         Payload::Plain(dtype, shape, bytes) => spool.push_plain(name, *dtype, shape, bytes)?,
@@ -194,7 +195,7 @@ const OFFSET_DIGITS: u64 = 9;
 
 /// What a tensor takes in a file among others, its share of the header included.
 pub(crate) fn file_bytes(source: &dyn Source, name: &str, tensor: &EncodedTensor) -> Result<u64> {
-    let mut spool = Spool::counting();
+    let mut spool = EcqWriter::counting();
     spool.push_encoded(name, tensor)?;
     let summary = spool.finish(&model_entry(source, "", vec![name.to_owned()], None))?;
     let digits = OFFSET_DIGITS * tensor.parts().len() as u64;
@@ -204,8 +205,8 @@ pub(crate) fn file_bytes(source: &dyn Source, name: &str, tensor: &EncodedTensor
 fn tensor_report(tensor: &SourceTensor, bytes: &TensorBytes, facts: &Facts) -> TensorReport {
     let weights = tensor.weights().max(1) as f64;
     let plan = facts.plan.as_ref();
-    let codes =
-        [Part::Stream, Part::Index, Part::Table].map(|part| bytes.parts.get(part.name()).unwrap_or(&0));
+    let codes = [TensorPart::Stream, TensorPart::Index, TensorPart::Table]
+        .map(|part| bytes.parts.get(part.name()).unwrap_or(&0));
     let codes_bits = 8.0 * codes.into_iter().sum::<u64>() as f64;
     TensorReport {
         name: tensor.name.clone(),
@@ -292,7 +293,7 @@ fn load_and_pack(
         }
         Tensor::Raw { dtype, fields, bytes } => {
             let plain = plain_dtype(&dtype);
-            let small = facts.kind == Kind::Other || facts.weights() < PLAIN_WEIGHTS;
+            let small = facts.kind == TensorKind::Other || facts.weights() < PLAIN_WEIGHTS;
             let shape = facts.shape.clone();
             let of_form = |form| Packed { form, facts: Facts { note, ..Facts::default() } };
             if let (Some(plain), true) = (plain, small) {

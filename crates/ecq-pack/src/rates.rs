@@ -15,8 +15,8 @@ use crate::source::Source;
 use crate::spacing::{Spacing, Steps, aim};
 use crate::weights::weights;
 use ecq_codec::encode::CodingChoice;
-use ecq_core::{Coding, Kind};
-use ecq_format::container::Spool;
+use ecq_core::{Coding, TensorKind};
+use ecq_format::container::EcqWriter;
 use ecq_quant::{Alphabet, IntegerCounts, RateModel, StepGranularity, WeightHistogram, Weights, solve};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -164,7 +164,7 @@ pub(crate) fn find(
 
     share_units(&mut shared, choices);
     // A rate is that of the block projections: embedding and head take the steps that go with it.
-    let is_linear = |m: &Measured| tensors[m.index].kind == Kind::Linear;
+    let is_linear = |m: &Measured| tensors[m.index].kind == TensorKind::Linear;
     let counts = |m: &Measured| !matches!(options.target, Target::Bpw(_)) || is_linear(m);
     let followers: Vec<Measured> = match shared.iter().any(is_linear) {
         true => shared.extract_if(.., |m| !counts(m)).collect(),
@@ -383,7 +383,7 @@ fn probe(
 ) -> Result<HashMap<usize, f64>> {
     let tensors = source.tensors();
     progress.begin("probing", places.iter().map(|&at| tensors[measured[at].index].bytes).sum());
-    let mut spool = Spool::counting();
+    let mut spool = EcqWriter::counting();
     let mut order = Vec::new();
     in_batches(
         progress,
@@ -420,7 +420,7 @@ fn rest_bytes(
     progress: &dyn Progress,
 ) -> Result<u64> {
     let tensors = source.tensors();
-    let mut spool = Spool::counting();
+    let mut spool = EcqWriter::counting();
     progress.begin("sizing the rest", rest.iter().map(|&i| tensors[i].bytes).sum());
     in_batches(
         progress,

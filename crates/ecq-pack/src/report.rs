@@ -1,6 +1,6 @@
 //! What packing, verifying and comparing found, as plain data that serialises under stable names.
 
-use ecq_core::Kind;
+use ecq_core::TensorKind;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ pub struct TensorReport {
     /// Its name.
     pub name: String,
     /// What it is to the model.
-    pub kind: Kind,
+    pub kind: TensorKind,
     /// Rows.
     pub rows: usize,
     /// Columns.
@@ -92,8 +92,8 @@ impl PackReport {
     }
 
     pub(crate) fn close(&mut self, start: Instant) {
-        self.bpw_linear = bpw(&self.tensors, Some(Kind::Linear));
-        self.bpw_embedding = bpw(&self.tensors, Some(Kind::Embedding));
+        self.bpw_linear = bpw(&self.tensors, Some(TensorKind::Linear));
+        self.bpw_embedding = bpw(&self.tensors, Some(TensorKind::Embedding));
         let weights: u64 = self.tensors.iter().map(|t| t.rows as u64 * t.cols as u64).sum();
         self.bpw_total = 8.0 * self.file_bytes as f64 / weights.max(1) as f64;
         self.seconds = start.elapsed().as_secs_f64();
@@ -101,7 +101,7 @@ impl PackReport {
     }
 }
 
-fn bpw(tensors: &[TensorReport], kind: Option<Kind>) -> Option<f64> {
+fn bpw(tensors: &[TensorReport], kind: Option<TensorKind>) -> Option<f64> {
     let of_kind = tensors.iter().filter(|t| kind.is_none_or(|kind| t.kind == kind));
     let (bytes, weights) = of_kind.fold((0, 0), |(b, w), t| (b + t.bytes, w + t.rows as u64 * t.cols as u64));
     (weights > 0).then(|| 8.0 * bytes as f64 / weights as f64)

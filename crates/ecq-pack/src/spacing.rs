@@ -59,7 +59,7 @@ impl Spacing {
         let row = |&g: &f32| rounded(middle / (f64::from(g) + LEAST_OUTPUT * mean).sqrt());
         Some(Self {
             rows: moments.outputs.iter().map(row).collect(),
-            col_scales: FloatVec::of(FloatType::Bf16, &scales),
+            col_scales: FloatVec::from_f32(FloatType::Bf16, &scales),
         })
     }
 
@@ -67,7 +67,7 @@ impl Spacing {
     pub(crate) fn at(&self, factor: f64) -> Steps {
         let rows: Vec<f32> = self.rows.iter().map(|&unit| (f64::from(unit) * factor) as f32).collect();
         Steps {
-            rows: FloatVec::of(FloatType::Bf16, &rows),
+            rows: FloatVec::from_f32(FloatType::Bf16, &rows),
             col_scales: Some(self.col_scales.clone()),
             factor: Some(factor),
         }

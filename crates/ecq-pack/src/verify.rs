@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::progress::{Progress, in_batches};
 use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, SourceTensor, Tensor, open};
 use crate::weights::weights;
-use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Kind, Limits, UniformRows};
+use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Limits, TensorKind, UniformRows};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -59,7 +59,7 @@ pub struct QuantizedTensor {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KindErrors {
     /// What the tensors are to the model.
-    pub kind: Kind,
+    pub kind: TensorKind,
     /// How many they are.
     pub tensors: usize,
     /// How far they are, all their weights together.
@@ -173,7 +173,8 @@ fn compare(
         sqnr_db: None,
         mismatches: Vec::new(),
     };
-    let mut of_kinds = [Kind::Linear, Kind::Embedding, Kind::Other].map(|kind| (kind, 0, Sums::default()));
+    let mut of_kinds =
+        [TensorKind::Linear, TensorKind::Embedding, TensorKind::Other].map(|kind| (kind, 0, Sums::default()));
     let mut all_sums = Sums::default();
     let mut cosines = Vec::new();
     let place: Option<HashMap<&str, usize>> =

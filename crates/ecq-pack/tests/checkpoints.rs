@@ -1,7 +1,7 @@
 //! Checkpoints in, an `.ecq` out, every bit of every tensor kept: Hugging Face, MLX, GPTQ, AWQ.
 
 use ecq_codec::encode::{CodingChoice, EncodeOptions};
-use ecq_core::{Biases, Coding, Grid, Kind, Limits};
+use ecq_core::{Biases, Coding, Grid, Limits, TensorKind};
 use ecq_fixtures::checkpoint::{Float, Matrix, write_sharded};
 use ecq_pack::source::{Source, Tensor};
 use ecq_pack::{PackError, PackOptions, PackReport, pack, source, verify};
@@ -77,7 +77,7 @@ fn floats_in_shards_come_back_bit_for_bit() {
         assert_eq!((source.format(), source.tensors().len()), ("safetensors", matrices.len()));
         let report = round_trip(folder.path());
         let kinds = |kind| report.tensors.iter().filter(|tensor| tensor.kind == kind).count();
-        assert_eq!((kinds(Kind::Linear), kinds(Kind::Embedding)), (2, 1));
+        assert_eq!((kinds(TensorKind::Linear), kinds(TensorKind::Embedding)), (2, 1));
         let of_file = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let files = of_file.filter(|path| path.extension().is_some_and(|end| end == "safetensors"));
         assert_eq!(source.bytes(), files.map(|path| path.metadata().unwrap().len()).sum::<u64>());
@@ -93,7 +93,7 @@ fn layers_that_mlx_quantized_come_back_bit_for_bit() {
     // The weights and their scales and biases are one tensor.
     assert!(report.tensors.iter().all(|tensor| !tensor.name.ends_with("scales")));
     let q = report.tensors.iter().find(|tensor| tensor.name.ends_with("q_proj.weight")).unwrap();
-    assert_eq!((q.rows, q.cols, q.dtype.as_str(), q.kind), (64, 64, "mlx 4-bit g64", Kind::Linear));
+    assert_eq!((q.rows, q.cols, q.dtype.as_str(), q.kind), (64, 64, "mlx 4-bit g64", TensorKind::Linear));
     assert_eq!(q.source_bytes, 64 * 32 + 2 * 2 * 64);
 }
 
@@ -185,8 +185,8 @@ fn a_real_encoder_comes_back_bit_for_bit() {
     let dest = tempfile::tempdir().unwrap();
     let file = dest.path().join("x.ecq");
     let report = pack(&*source, "x", Some(&file), &PackOptions::default(), &()).unwrap();
-    assert_eq!(report.tensors.iter().filter(|tensor| tensor.kind == Kind::Linear).count(), 6 * 6);
-    assert_eq!(report.tensors.iter().filter(|tensor| tensor.kind == Kind::Embedding).count(), 1);
+    assert_eq!(report.tensors.iter().filter(|tensor| tensor.kind == TensorKind::Linear).count(), 6 * 6);
+    assert_eq!(report.tensors.iter().filter(|tensor| tensor.kind == TensorKind::Embedding).count(), 1);
     let found = verify(&file, Some(&*source), &Limits::default(), &()).unwrap();
     assert!(found.ok, "{:?}", found.mismatches);
 }

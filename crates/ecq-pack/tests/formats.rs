@@ -2,9 +2,9 @@
 //! reads it, comes back byte for byte or is refused by name, and an export is the same model.
 
 use ecq_codec::encode::{CodingChoice, EncodeOptions};
-use ecq_core::{Coding, Kind, Limits};
+use ecq_core::{Coding, Limits, TensorKind};
 use ecq_fixtures::Numbers;
-use ecq_format::container::{EcqFile, Spool};
+use ecq_format::container::{EcqFile, EcqWriter};
 use ecq_format::gguf::{GgmlType, Gguf, GgufError, TensorToWrite, Value, write};
 use ecq_pack::source::{self, EcqSource, Source, Tensor};
 use ecq_pack::{
@@ -730,7 +730,7 @@ fn layers_in_act_order_get_new_grids_and_keep_their_bytes() {
     let file = folder.path("q.ecq");
     let report = pack(&*source, "m", Some(&file), &options, &()).unwrap();
     let k = report.tensors.iter().find(|tensor| tensor.name.contains("k_proj")).unwrap();
-    assert_eq!((k.name.as_str(), k.kind), ("model.layers.0.self_attn.k_proj.weight", Kind::Linear));
+    assert_eq!((k.name.as_str(), k.kind), ("model.layers.0.self_attn.k_proj.weight", TensorKind::Linear));
     assert!(k.sqnr_db.unwrap() > 30.0 && k.reason.as_deref().unwrap().contains("act-order"), "{k:?}");
     assert!(verify(&file, Some(&*source), &Limits::default(), &()).unwrap().ok);
     // The weights are those of the formula.
@@ -912,7 +912,7 @@ fn experts_of_mxfp4_come_back() {
     let source = open(&folder.path("m"));
     let experts = |name: &str| name == stem;
     let kinds: Vec<_> = source.tensors().iter().filter(|t| experts(&t.name)).map(|t| t.kind).collect();
-    assert_eq!((source.format(), &kinds[..]), ("mxfp4", &[Kind::Linear][..]));
+    assert_eq!((source.format(), &kinds[..]), ("mxfp4", &[TensorKind::Linear][..]));
     let file = packed(&folder.path("m"), &folder.path("m.ecq"));
     assert!(verify(&file, Some(&*source), &Limits::default(), &()).unwrap().ok);
     to_folder(&file, &folder.path("out"), CheckpointFormat::Safetensors).unwrap();
@@ -941,11 +941,11 @@ fn what_is_no_ecq_is_named_for_what_it_is() {
     for (path, what) in [
         (gguf.clone(), "is a GGUF file"),
         (folder.path("m"), "is a folder"),
-        (folder.path("m/model.safetensors"), "is a safetensors file that is not an .ecq"),
+        (folder.path("m/model.safetensors"), "is a safetensors file, but not an .ecq file"),
         (folder.path("m/config.json"), "is a JSON text"),
         (folder.put("empty", b""), "is an empty file"),
         (folder.put("page", b"<!DOCTYPE html><html>"), "is a web page"),
-        (folder.put("noise", &[0xfe; 600]), "is a file of no known format"),
+        (folder.put("noise", &[0xfe; 600]), "is a file of an unknown format"),
         (folder.put("pointer", b"version https://git-lfs.github.com/spec/v1\n"), "is a Git LFS pointer"),
     ] {
         let error = EcqSource::open(&path, &Limits::default()).map(|_| ()).unwrap_err();
@@ -998,7 +998,7 @@ fn a_stale_word_of_quantization_goes_with_the_export() {
     config["quantization"] = json!({"bits": 4, "group_size": 64});
     let ecq = EcqFile::open(&file, &Limits::default()).unwrap();
     let lying = folder.path("lying.ecq");
-    let mut spool = Spool::create(&lying, "key", false).unwrap();
+    let mut spool = EcqWriter::create(&lying, "key", false).unwrap();
     for name in ecq.names() {
         match ecq.encoded(name) {
             Ok(tensor) => spool.push_encoded(name, &tensor).unwrap(),

@@ -48,11 +48,12 @@ pub fn absmax(weights: &dyn Weights, bits: u8, span: Granularity) -> Result<Code
     let most = (1i32 << (bits - 1)) - 1;
     // Groups of zeros have any scale, but not zero.
     let scales: Vec<f32> = scales.iter().map(|&s| (s / most as f32).max(1e-30)).collect();
-    let mut scales = FloatVec::of(dtype, &scales);
+    let mut scales = FloatVec::from_f32(dtype, &scales);
     if scales.to_f32().contains(&0.0) {
         // Too small for half precision: one that is there.
         let least = if dtype == FloatType::F16 { 6e-8 } else { f32::MIN_POSITIVE };
-        scales = FloatVec::of(dtype, &scales.to_f32().iter().map(|&s| s.max(least)).collect::<Vec<_>>());
+        scales =
+            FloatVec::from_f32(dtype, &scales.to_f32().iter().map(|&s| s.max(least)).collect::<Vec<_>>());
     }
 
     let zero = 1u8 << (bits - 1);

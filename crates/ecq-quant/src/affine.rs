@@ -52,7 +52,7 @@ pub fn affine(weights: &dyn Weights, bits: u8, group_size: usize) -> Result<Code
             Ok::<_, QuantError>(())
         })
         .collect::<Result<()>>()?;
-    let (scales, biases) = (FloatVec::of(dtype, &scales), FloatVec::of(dtype, &biases));
+    let (scales, biases) = (FloatVec::from_f32(dtype, &scales), FloatVec::from_f32(dtype, &biases));
     let codes = Codes::new(rows, cols, 1 << bits, symbols)?;
     let grid = AffineGroups { bits, group_size, scales, biases: Biases::PerGroup(biases) };
     Ok((codes, Grid::AffineGroups(grid)))

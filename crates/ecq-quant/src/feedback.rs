@@ -318,9 +318,10 @@ mod tests {
         assert_eq!(factor.dead(), 0);
         let mean = factor.spacing().iter().map(|s| s.ln()).sum::<f32>() / cols as f32;
         let scales: Vec<f32> = factor.spacing().iter().map(|s| s / mean.exp()).collect();
-        let scales = FloatVec::of(FloatType::F32, &scales);
+        let scales = FloatVec::from_f32(FloatType::F32, &scales);
         // Errors that are passed on widen targets: a little coarser, it takes fewer bits.
-        let (step, coarser) = (FloatVec::of(FloatType::F32, &[0.35]), FloatVec::of(FloatType::F32, &[0.37]));
+        let (step, coarser) =
+            (FloatVec::from_f32(FloatType::F32, &[0.35]), FloatVec::from_f32(FloatType::F32, &[0.37]));
         let fed = feedback(&floats, &coarser, &scales, &factor, &Entropy).unwrap();
         let plain = crate::uniform(&floats, &step, None, crate::Levels::Grid, &Entropy).unwrap();
         let (few, many) = (entropy(&fed), entropy(&plain));
@@ -339,8 +340,8 @@ mod tests {
         let inputs: Vec<f32> =
             (0..cols * cols).map(|i| if i % (cols + 1) == 0 { 4.0 } else { 0.0 }).collect();
         let factor = ErrorFeedback::new(&inputs, cols).unwrap();
-        let scales = FloatVec::of(FloatType::F32, &vec![1.0; cols]);
-        let steps = FloatVec::of(FloatType::F32, &[0.1, 0.2, 0.3, 0.1, 0.2]);
+        let scales = FloatVec::from_f32(FloatType::F32, &vec![1.0; cols]);
+        let steps = FloatVec::from_f32(FloatType::F32, &[0.1, 0.2, 0.3, 0.1, 0.2]);
         let (codes, grid) = feedback(&floats, &steps, &scales, &factor, &Entropy).unwrap();
         for (row, w) in w.chunks_exact(cols).enumerate() {
             let mut back = vec![0.0; cols];
@@ -364,8 +365,10 @@ mod tests {
         w[5] = 3e5;
         let bytes: Vec<u8> = w.iter().flat_map(|w| w.to_le_bytes()).collect();
         let floats = Floats::new(FloatType::F32, [2, cols], &bytes).unwrap();
-        let (scales, step) =
-            (FloatVec::of(FloatType::F32, &vec![1.0; cols]), FloatVec::of(FloatType::F32, &[0.5]));
+        let (scales, step) = (
+            FloatVec::from_f32(FloatType::F32, &vec![1.0; cols]),
+            FloatVec::from_f32(FloatType::F32, &[0.5]),
+        );
         let (codes, grid) = feedback(&floats, &step, &scales, &factor, &Entropy).unwrap();
         let Grid::UniformRows(uniform) = &grid else { panic!("a uniform grid") };
         assert!(uniform.outliers.iter().any(|o| o.index == 5));
@@ -391,7 +394,7 @@ mod tests {
             let bytes: Vec<u8> = noise(8, 2).iter().flat_map(|w| w.to_le_bytes()).collect();
             let floats = Floats::new(FloatType::F32, [2, 4], &bytes).unwrap();
             let (scales, step) =
-                (FloatVec::of(FloatType::F32, &[1.0; 4]), FloatVec::of(FloatType::F32, &[0.1]));
+                (FloatVec::from_f32(FloatType::F32, &[1.0; 4]), FloatVec::from_f32(FloatType::F32, &[0.1]));
             let (codes, _) = feedback(&floats, &step, &scales, &factor, &Entropy).unwrap();
             assert_eq!(codes.symbols().len(), 8);
         }

@@ -193,7 +193,7 @@ impl WeightHistogram {
         let dtype = if self.units.len() == 1 { FloatType::F32 } else { FloatType::Bf16 };
         // Rows of zeros have any step, but not zero.
         let steps = self.units.iter().map(|&unit| ((f64::from(unit) * scale) as f32).max(1e-30));
-        Ok(FloatVec::of(dtype, &steps.collect::<Vec<_>>()))
+        Ok(FloatVec::from_f32(dtype, &steps.collect::<Vec<_>>()))
     }
 
     /// How often each integer occurs at steps of `scale` units. A bin on the border of two integers counts for both in

@@ -105,7 +105,7 @@ pub fn uniform(
             let grid = (code as i64 + i64::from(alphabet.low)) as f64;
             (if n == 0 { grid } else { sum / n as f64 }) as f32
         };
-        FloatVec::of(FloatType::F16, &(0..alphabet.size().into()).map(level).collect::<Vec<_>>())
+        FloatVec::from_f32(FloatType::F16, &(0..alphabet.size().into()).map(level).collect::<Vec<_>>())
     });
     let grid = UniformRows {
         zero: alphabet.zero(),

@@ -65,8 +65,8 @@ proptest! {
         let data = bytes(&w);
         let floats = Floats::new(FloatType::F32, [rows, cols], &data).unwrap();
         let steps: Vec<f32> = (0..if per_row { rows } else { 1 }).map(|r| step * (1.0 + r as f32 / 7.0)).collect();
-        let steps = FloatVec::of(FloatType::F32, &steps);
-        let scales = scaled.then(|| FloatVec::of(FloatType::F16, &(0..cols).map(|c| 0.5 + c as f32 / 64.0).collect::<Vec<_>>()));
+        let steps = FloatVec::from_f32(FloatType::F32, &steps);
+        let scales = scaled.then(|| FloatVec::from_f32(FloatType::F16, &(0..cols).map(|c| 0.5 + c as f32 / 64.0).collect::<Vec<_>>()));
         let (codes, grid) = uniform(&floats, &steps, scales.as_ref(), Levels::Grid, &Ideal).unwrap();
         grid.check(rows, cols, codes.alphabet()).unwrap();
         for (i, (&w, q)) in w.iter().zip(dequantized(&codes, &grid)).enumerate() {
@@ -206,7 +206,7 @@ fn what_cannot_be_quantized_is_refused() {
             assert!(found(WeightHistogram::of(&floats(data, 1000), span).unwrap_err()));
         }
         assert!(found(absmax(&floats(data, 1000), 4, Granularity::Tensor).unwrap_err()));
-        let steps = FloatVec::of(FloatType::F32, &[0.1]);
+        let steps = FloatVec::from_f32(FloatType::F32, &[0.1]);
         assert!(found(uniform(&floats(data, 1000), &steps, None, Levels::Grid, &Ideal).unwrap_err()));
     }
     let mut w = weights(4, 64);
@@ -226,7 +226,7 @@ fn what_cannot_be_quantized_is_refused() {
     assert!(matches!(absmax(&floats(data, 48), 1, Granularity::Row), Err(QuantError::Parameter { .. })));
     assert!(matches!(absmax(&floats(data, 48), 4, Granularity::Group(0)), Err(QuantError::GroupSize { .. })));
     let with = |steps: &[f32]| {
-        uniform(&floats(data, 48), &FloatVec::of(FloatType::F32, steps), None, Levels::Grid, &Ideal)
+        uniform(&floats(data, 48), &FloatVec::from_f32(FloatType::F32, steps), None, Levels::Grid, &Ideal)
     };
     for step in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-45] {
         assert!(matches!(with(&[step]), Err(QuantError::Parameter { what: "step", .. })), "{step}");

@@ -4,10 +4,10 @@ use crate::arch::{Config, LinearSpec, NormSpec, Scaling};
 use crate::error::{Result, RuntimeError};
 use crate::weights::{Matrix, MatrixStorage};
 use ecq_core::RotaryPairs;
-use ecq_core::{Content, FloatType, Limits};
+use ecq_core::{FloatType, Limits, TensorContent};
 use ecq_format::container::{ContainerError, EcqFile, PlainTensor};
 use ecq_format::gguf::{self, Gguf};
-use ecq_format::hf::{self, Change};
+use ecq_format::hf::{self, GgufTransform};
 use ecq_format::python_json;
 use safetensors::Dtype;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ pub struct Checkpoint {
     /// The header of the GGUF file that the model came from; converting to it changed names and some values.
     gguf: Option<Gguf>,
     /// From names of Hugging Face to those in the file, and what a converter changed.
-    names: HashMap<String, (String, Change)>,
+    names: HashMap<String, (String, GgufTransform)>,
     /// Whether biases that the configuration speaks of may be absent.
     biases_may_lack: bool,
     /// Names in the file that were asked for.
@@ -56,7 +56,7 @@ impl Checkpoint {
     /// When it is no sound `.ecq` file, carries no configuration, or is of an architecture that is not known.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         match EcqFile::open(path, limits) {
-            Err(ContainerError::NotTheFile { path, what: found }) => {
+            Err(ContainerError::WrongFileType { path, what: found }) => {
                 Err(RuntimeError::NotEcq { path, found })
             }
             file => Self::new(file?, limits),
@@ -81,7 +81,9 @@ impl Checkpoint {
                     _ => bare.to_owned(),
                 }
             };
-            names.extend(file.names().iter().map(|name| (canonical(name), (name.clone(), Change::None))));
+            names.extend(
+                file.names().iter().map(|name| (canonical(name), (name.clone(), GgufTransform::None))),
+            );
             let generation = has(GENERATION_FILE).then(|| file.file(GENERATION_FILE)).transpose()?;
             let mut config = Config::from_json(&text(&file.file(CONFIG_FILE)?))?;
             config
@@ -91,11 +93,11 @@ impl Checkpoint {
         } else if has(GGUF_FILE) {
             // Its tensors lie in the source's file: as far as the header knows, it is as long as it was.
             let gguf = Gguf::parse(&file.file(GGUF_FILE)?, file.model().source.bytes, limits)?;
-            let facts = gguf::config(&gguf)?;
-            let json = hf::config_json(&facts, Some(&gguf::tokenizer(&gguf)?), "float32")?;
+            let facts = gguf::model_config(&gguf)?;
+            let json = hf::config_json(&facts, Some(&gguf::tokenizer_metadata(&gguf)?), "float32")?;
             for name in file.names() {
                 if let Some(tensor) = hf::hf_tensor(&facts, name)? {
-                    names.insert(tensor.name, (name.clone(), tensor.change));
+                    names.insert(tensor.name, (name.clone(), tensor.transform));
                 }
             }
             (Config::from_json(&json.to_string())?, Some(gguf))
@@ -116,7 +118,7 @@ impl Checkpoint {
         if let (true, Some(dim)) =
             (stored && self.gguf.is_some(), self.config.rope.as_ref().map(|rope| rope.dim))
         {
-            self.names.insert(DIVISORS.to_owned(), (DIVISORS.to_owned(), Change::None));
+            self.names.insert(DIVISORS.to_owned(), (DIVISORS.to_owned(), GgufTransform::None));
             let divisors = self.vector(DIVISORS, dim / 2)?;
             if let Some(rope) = &mut self.config.rope {
                 // llama.cpp divides by them first and scales then.
@@ -150,7 +152,7 @@ impl Checkpoint {
     /// When there is none, or it is of a kind that cannot be rebuilt.
     pub fn tokenizer_json(&self) -> Result<Vec<u8>> {
         match &self.gguf {
-            Some(gguf) => Ok(hf::tokenizer_json(&gguf::tokenizer(gguf)?)?.to_string().into_bytes()),
+            Some(gguf) => Ok(hf::tokenizer_json(&gguf::tokenizer_metadata(gguf)?)?.to_string().into_bytes()),
             None => self.optional_file(TOKENIZER_FILE)?.ok_or(RuntimeError::Absent { what: TOKENIZER_FILE }),
         }
     }
@@ -161,7 +163,7 @@ impl Checkpoint {
     /// When it is there and not JSON.
     pub fn tokenizer_config(&self) -> Result<Value> {
         if let Some(gguf) = &self.gguf {
-            let facts = gguf::tokenizer(gguf)?;
+            let facts = gguf::tokenizer_metadata(gguf)?;
             let template = gguf::chat_template(gguf);
             return Ok(hf::tokenizer_config_json(&facts, template, self.config.context as u64));
         }
@@ -259,7 +261,7 @@ impl Checkpoint {
             texts.extend(named.filter_map(|name| token_text(file.get(name)?)));
         }
         if let Some(gguf) = &self.gguf {
-            let facts = gguf::tokenizer(gguf)?;
+            let facts = gguf::tokenizer_metadata(gguf)?;
             ids.extend([facts.eos, facts.eot, facts.eom].into_iter().flatten());
         }
         Ok((ids, texts))
@@ -279,7 +281,9 @@ impl Checkpoint {
 
     /// Which values of a head rotate together: converters to GGUF reorder Llama's queries and keys.
     pub fn pairs(&self) -> RotaryPairs {
-        let interleaved = |(_, change): &(String, Change)| matches!(change, Change::HeadRows { .. });
+        let interleaved = |(_, change): &(String, GgufTransform)| {
+            matches!(change, GgufTransform::InterleavedHeadRows { .. })
+        };
         if self.names.values().any(interleaved) { RotaryPairs::Neighbours } else { RotaryPairs::Halves }
     }
 
@@ -288,7 +292,7 @@ impl Checkpoint {
         self.names.get(name).map(|(stored, _)| stored.as_str())
     }
 
-    fn find(&self, name: &str) -> Result<&(String, Change)> {
+    fn find(&self, name: &str) -> Result<&(String, GgufTransform)> {
         let missing = || {
             let codes = name.strip_suffix(".weight").map(|layer| format!("{layer}.qweight"));
             match codes.and_then(|codes| self.names.get(&codes)) {
@@ -319,7 +323,7 @@ impl Checkpoint {
     /// As [`matrix`](Self::matrix).
     pub fn linear(&self, spec: &LinearSpec) -> Result<Matrix> {
         let (name, [rows, cols]) = (spec.weight(), spec.shape);
-        if !spec.input_major || self.find(&name)?.1 == Change::Transposed {
+        if !spec.input_major || self.find(&name)?.1 == GgufTransform::Transposed {
             return self.matrix(&name, [rows, cols]);
         }
         let matrix = self.matrix(&name, [cols, rows])?;
@@ -343,8 +347,8 @@ impl Checkpoint {
             self.file.check(stored)?;
             let tensor = self.file.encoded(stored)?;
             match &entry.content {
-                Content::Codes { .. } => MatrixStorage::Codes(tensor),
-                Content::Raw(raw) => MatrixStorage::Bytes { dtype: raw.dtype.clone(), tensor },
+                TensorContent::Codes { .. } => MatrixStorage::Codes(tensor),
+                TensorContent::Raw(raw) => MatrixStorage::Bytes { dtype: raw.dtype.clone(), tensor },
             }
         } else {
             let PlainTensor { dtype, shape, bytes } = self.file.plain(stored)?;
@@ -396,7 +400,7 @@ impl Checkpoint {
     pub fn norm(&self, spec: &NormSpec) -> Result<Vec<f32>> {
         let name = spec.weight();
         let mut weights = self.vector(&name, spec.width)?;
-        if spec.less_one && self.find(&name)?.1 != Change::PlusOne {
+        if spec.less_one && self.find(&name)?.1 != GgufTransform::PlusOne {
             weights.iter_mut().for_each(|w| *w += 1.0);
         }
         Ok(weights)

@@ -255,7 +255,7 @@ impl RuntimeError {
             Self::Shared(error) => error.kind(),
             Self::Container(ContainerError::Io { .. }) => "io",
             Self::OutOfMemory { .. } => "memory",
-            Self::NotEcq { .. } | Self::Container(ContainerError::NotTheFile { .. }) => "format",
+            Self::NotEcq { .. } | Self::Container(ContainerError::WrongFileType { .. }) => "format",
             Self::Mode { .. }
             | Self::OutOfRange { .. }
             | Self::ContextFull { .. }
@@ -285,7 +285,7 @@ impl RuntimeError {
             | Self::StrayTensor { name, .. }
             | Self::Shape { name, .. }
             | Self::TensorType { name, .. } => Some(name),
-            Self::Container(ContainerError::Sum { name, .. }) => Some(name),
+            Self::Container(ContainerError::Checksum { name, .. }) => Some(name),
             Self::Shared(error) => error.tensor(),
             _ => None,
         }
@@ -296,7 +296,7 @@ impl RuntimeError {
         match self {
             Self::InTensor { source, .. } => source.offset(),
             Self::Shared(error) => error.offset(),
-            Self::Container(ContainerError::Sum { offset, .. }) => Some(*offset),
+            Self::Container(ContainerError::Checksum { offset, .. }) => Some(*offset),
             Self::Codec(error) => error.offset(),
             _ => None,
         }

@@ -3,7 +3,7 @@
 use crate::error::{Result, RuntimeError};
 use bytes::Bytes;
 use ecq_codec::decode_raw;
-use ecq_core::{Coding, Content, EncodedTensor, FloatType, FloatVec};
+use ecq_core::{Coding, EncodedTensor, FloatType, FloatVec, TensorContent};
 use ecq_format::gguf::{GgmlType, dequantize};
 
 /// A weight matrix: its name and what the file holds of it.
@@ -45,8 +45,8 @@ impl Matrix {
     pub fn form(&self) -> StorageKind {
         match &self.stored {
             MatrixStorage::Codes(tensor) => match tensor.entry().content {
-                Content::Codes { coding, alphabet, .. } => StorageKind::Codes { coding, alphabet },
-                Content::Raw(_) => StorageKind::Floats,
+                TensorContent::Codes { coding, alphabet, .. } => StorageKind::Codes { coding, alphabet },
+                TensorContent::Raw(_) => StorageKind::Floats,
             },
             MatrixStorage::Bytes { dtype, .. } if float_type(dtype).is_none() => StorageKind::Blocks,
             MatrixStorage::Bytes { .. } | MatrixStorage::Plain { .. } => StorageKind::Floats,
@@ -123,7 +123,7 @@ impl Matrix {
                     FloatType::F16 if weights.iter().any(passes) => FloatType::Bf16,
                     dtype => dtype,
                 };
-                Ok((dtype, FloatVec::of(dtype, &weights).as_bytes().to_vec()))
+                Ok((dtype, FloatVec::from_f32(dtype, &weights).as_bytes().to_vec()))
             }
         }
     }

@@ -2,7 +2,7 @@
 //! may name.
 
 use ecq_core::Limits;
-use ecq_format::container::{EcqFile, ModelEntry, Source, Spool};
+use ecq_format::container::{EcqFile, EcqWriter, ModelEntry, SourceRecord};
 use ecq_format::gguf::{GgmlType, TensorToWrite, Value as GgufValue, write};
 use ecq_runtime::{ChatTemplate, Checkpoint, Message, RuntimeError, Tokenizer};
 use serde_json::{Value, json};
@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 fn with_files(files: &[(&str, Vec<u8>)], source_bytes: u64) -> Checkpoint {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.ecq");
-    let mut spool = Spool::create(&path, "key", false).unwrap();
+    let mut spool = EcqWriter::create(&path, "key", false).unwrap();
     for (name, bytes) in files {
         spool.push_file(name, bytes).unwrap();
     }
-    let source = Source { format: "safetensors".to_owned(), file: "m".to_owned(), bytes: source_bytes };
+    let source = SourceRecord { format: "safetensors".to_owned(), file: "m".to_owned(), bytes: source_bytes };
     let (writer, shapes) = ("test".to_owned(), BTreeMap::new());
     spool.finish(&ModelEntry { source, order: Vec::new(), writer, shapes, recipe: None }).unwrap();
     let file = EcqFile::parse(std::fs::read(&path).unwrap().into(), &Limits::default()).unwrap();

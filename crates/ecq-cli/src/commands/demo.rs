@@ -9,8 +9,8 @@ use anyhow::{Context, ensure};
 use ecq::runtime::{EvalOptions, evaluate};
 use ecq::source::{self, Source};
 use ecq::{
-    CalibrationOptions, CalibrationText, Destination, GridChoice, Kind, Limits, PackOptions, Target, pack,
-    verify,
+    CalibrationOptions, CalibrationText, Destination, GridChoice, Limits, PackOptions, Target, TensorKind,
+    pack, verify,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -205,7 +205,7 @@ fn file_of(folder: &Path, options: &PackOptions) -> PathBuf {
 }
 
 fn introduce(model: &dyn Source) {
-    let weights = |kind: Kind| -> u64 {
+    let weights = |kind: TensorKind| -> u64 {
         model.tensors().iter().filter(|t| t.kind == kind).map(source::SourceTensor::weights).sum()
     };
     let all: u64 = model.tensors().iter().map(source::SourceTensor::weights).sum();
@@ -213,7 +213,7 @@ fn introduce(model: &dyn Source) {
         "ecq {} carries a small language model of its own: {} weights ({} in block projections), {}.",
         env!("CARGO_PKG_VERSION"),
         thousands(all),
-        thousands(weights(Kind::Linear)),
+        thousands(weights(TensorKind::Linear)),
         bytes(MODEL.len() as u64)
     ));
     prose(

@@ -7,7 +7,7 @@ use crate::{json, sources};
 use ecq::format::container::TensorBytes;
 use ecq::runtime::arch::Config;
 use ecq::source::{self, EcqSource, Source, SourceTensor};
-use ecq::{Content, GridEntry, Kind, Limits};
+use ecq::{GridEntry, Limits, TensorContent, TensorKind};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -65,7 +65,7 @@ fn object(source: &EcqSource, config: Option<&Config>) -> Value {
 /// DeviceInfo of the model, whatever its format.
 fn add_facts(object: &mut Value, source: &dyn Source, config: Option<&Config>) {
     object["parameters"] = parameters(source).into();
-    object["bpw_linear"] = bpw(source, Some(Kind::Linear)).into();
+    object["bpw_linear"] = bpw(source, Some(TensorKind::Linear)).into();
     object["bpw_total"] = (8.0 * source.bytes() as f64 / parameters(source).max(1) as f64).into();
     object["architecture"] = config.map(|config| config.architecture.clone()).into();
     object["context"] = config.map(|config| config.context).into();
@@ -77,7 +77,7 @@ fn parameters(source: &dyn Source) -> u64 {
 }
 
 /// Bits per weight of the tensors of a kind.
-fn bpw(source: &dyn Source, kind: Option<Kind>) -> Option<f64> {
+fn bpw(source: &dyn Source, kind: Option<TensorKind>) -> Option<f64> {
     let of_kind = || source.tensors().iter().filter(|t| kind.is_none_or(|kind| t.kind == kind));
     let weights: u64 = of_kind().map(SourceTensor::weights).sum();
     (weights > 0).then(|| 8.0 * of_kind().map(|t| t.bytes).sum::<u64>() as f64 / weights as f64)
@@ -107,10 +107,13 @@ fn describe(args: &InspectArgs, source: &EcqSource, config: Option<&Config>) {
     let (model, summary) = (source.file().model(), source.file().summary());
     say!("{}", args.file.display());
     print_config(source, config);
-    let of_kind = |kind: Kind, words: &str| bpw(source, Some(kind)).map(|bpw| format!("{bpw:.3} {words}"));
+    let of_kind =
+        |kind: TensorKind, words: &str| bpw(source, Some(kind)).map(|bpw| format!("{bpw:.3} {words}"));
     let all = 8.0 * summary.file_bytes as f64 / parameters(source).max(1) as f64;
-    let parts =
-        [of_kind(Kind::Linear, "in block projections"), of_kind(Kind::Embedding, "in embedding and head")];
+    let parts = [
+        of_kind(TensorKind::Linear, "in block projections"),
+        of_kind(TensorKind::Embedding, "in embedding and head"),
+    ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     fact("bits a weight", &format!("{all:.3} in all; {}", parts.join(", ")));
     fact("grid", &grids(source));
@@ -136,12 +139,12 @@ fn describe(args: &InspectArgs, source: &EcqSource, config: Option<&Config>) {
 /// The grids that tensors are on, and how many are on each.
 fn grids(source: &EcqSource) -> String {
     let mut grids: BTreeMap<String, usize> = BTreeMap::new();
-    for tensor in source.tensors().iter().filter(|t| t.kind != Kind::Other) {
+    for tensor in source.tensors().iter().filter(|t| t.kind != TensorKind::Other) {
         let grid = match source.file().entry(&tensor.name).map(|entry| &entry.content) {
-            Some(Content::Codes { grid: GridEntry::AffineGroups { bits, group_size, .. }, .. }) => {
+            Some(TensorContent::Codes { grid: GridEntry::AffineGroups { bits, group_size, .. }, .. }) => {
                 format!("affine groups of {group_size}, {bits} bits")
             }
-            Some(Content::Codes { .. }) => "uniform".to_owned(),
+            Some(TensorContent::Codes { .. }) => "uniform".to_owned(),
             _ => format!("none ({})", tensor.dtype),
         };
         *grids.entry(grid).or_default() += 1;
@@ -154,9 +157,11 @@ fn grids(source: &EcqSource) -> String {
 fn print_shares(source: &EcqSource) {
     let summary = source.file().summary();
     let mut shares: Vec<(String, u64)> = Vec::new();
-    for (kind, words) in
-        [(Kind::Linear, "block projections"), (Kind::Embedding, "embedding, head"), (Kind::Other, "others")]
-    {
+    for (kind, words) in [
+        (TensorKind::Linear, "block projections"),
+        (TensorKind::Embedding, "embedding, head"),
+        (TensorKind::Other, "others"),
+    ] {
         let mut parts: BTreeMap<&str, u64> = BTreeMap::new();
         for tensor in source.tensors().iter().filter(|t| t.kind == kind) {
             for (part, n) in &summary.tensors[&tensor.name].parts {
@@ -208,9 +213,9 @@ fn other(
     let mut types: BTreeMap<(&str, &str), (usize, u64, u64)> = BTreeMap::new();
     for tensor in source.tensors() {
         let kind = match tensor.kind {
-            Kind::Linear => "block projections",
-            Kind::Embedding => "embedding, head",
-            Kind::Other => "others",
+            TensorKind::Linear => "block projections",
+            TensorKind::Embedding => "embedding, head",
+            TensorKind::Other => "others",
         };
         let of = types.entry((kind, &tensor.dtype)).or_default();
         *of = (of.0 + 1, of.1 + tensor.weights(), of.2 + tensor.bytes);
@@ -275,11 +280,11 @@ fn program(args: &InspectArgs, rows: usize) -> anyhow::Result<String> {
 
 fn coding_and_tile(source: &EcqSource, name: &str, dtype: &str) -> (String, String) {
     match source.file().entry(name).map(|entry| &entry.content) {
-        Some(Content::Codes { coding, alphabet, tile, .. }) => {
+        Some(TensorContent::Codes { coding, alphabet, tile, .. }) => {
             let coding = format!("{} of {alphabet}", format!("{coding:?}").to_lowercase());
             (coding, format!("{}x{} on {} lanes", tile.rows, tile.cols, tile.lanes))
         }
-        Some(Content::Raw(_)) => (format!("{dtype} bytes, coded"), String::new()),
+        Some(TensorContent::Raw(_)) => (format!("{dtype} bytes, coded"), String::new()),
         None => (format!("{dtype} as it is"), String::new()),
     }
 }

@@ -9,8 +9,8 @@ use ecq::encode::EncodeOptions;
 use ecq::grids::rate;
 use ecq::source::{self, Source};
 use ecq::{
-    CalibrationOptions, CalibrationText, Destination, GridChoice, Kind, Limits, PackError, PackOptions,
-    PackReport, Target, TensorReport, options, pack, pack_calibrated,
+    CalibrationOptions, CalibrationText, Destination, GridChoice, Limits, PackError, PackOptions, PackReport,
+    Target, TensorKind, TensorReport, options, pack, pack_calibrated,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -293,12 +293,12 @@ fn calibrates_by_default(args: &QuantizeArgs, options: &PackOptions, model: &dyn
         (None, Target::Bpw(bpw)) => bpw,
         (None, Target::Factor(_)) => return true,
         (None, Target::Size(bytes)) => {
-            let weights = |kind: Kind| -> u64 {
+            let weights = |kind: TensorKind| -> u64 {
                 model.tensors().iter().filter(|t| t.kind == kind).map(|t| t.weights()).sum()
             };
             // Embedding and head take their eight bits first.
-            let rest = bytes.saturating_sub(weights(Kind::Embedding));
-            8.0 * rest as f64 / weights(Kind::Linear).max(1) as f64
+            let rest = bytes.saturating_sub(weights(TensorKind::Embedding));
+            8.0 * rest as f64 / weights(TensorKind::Linear).max(1) as f64
         }
     };
     bits < CALIBRATED_BELOW
@@ -372,9 +372,12 @@ fn decibels(sqnr_db: Option<f64>) -> String {
 }
 
 fn print_summary(report: &PackReport) {
-    let groups: [(&str, Kind); 3] =
-        [("block projections", Kind::Linear), ("embedding, head", Kind::Embedding), ("others", Kind::Other)];
-    let of = |kind: Kind| report.tensors.iter().filter(move |t| t.kind == kind);
+    let groups: [(&str, TensorKind); 3] = [
+        ("block projections", TensorKind::Linear),
+        ("embedding, head", TensorKind::Embedding),
+        ("others", TensorKind::Other),
+    ];
+    let of = |kind: TensorKind| report.tensors.iter().filter(move |t| t.kind == kind);
     // Calibrated steps trade this noise for one that matters less: its number would mislead.
     let noises = [report.sqnr_linear_db, report.sqnr_embedding_db];
     let with_noise = report.expected_kl.is_none() && noises.iter().any(Option::is_some);
@@ -402,9 +405,9 @@ fn print_summary(report: &PackReport) {
         let sum = |value: fn(&TensorReport) -> u64| of(kind).map(value).sum::<u64>();
         let (weights, file) = (sum(|t| t.rows as u64 * t.cols as u64), sum(|t| t.bytes));
         let noise = match kind {
-            Kind::Linear => report.sqnr_linear_db,
-            Kind::Embedding => report.sqnr_embedding_db,
-            Kind::Other => None,
+            TensorKind::Linear => report.sqnr_linear_db,
+            TensorKind::Embedding => report.sqnr_embedding_db,
+            TensorKind::Other => None,
         };
         counted += file;
         if of(kind).next().is_some() {

@@ -3,9 +3,9 @@ use crate::json;
 use crate::out::{prose, say};
 use crate::progress::Bar;
 use crate::table::{list, table, thousands};
-use ecq::format::container::Source as Origin;
+use ecq::format::container::SourceRecord;
 use ecq::source::{EcqSource, Source};
-use ecq::{Kind, KindErrors, Limits, VerifyReport, WeightError, source};
+use ecq::{KindErrors, Limits, TensorKind, VerifyReport, WeightError, source};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -57,7 +57,7 @@ fn agree(report: &VerifyReport, path: &Path) {
 }
 
 /// A file of another length or format that has the same tensors is said to be one.
-fn other_origin(origin: &Origin, against: &dyn Source, path: &Path) {
+fn other_origin(origin: &SourceRecord, against: &dyn Source, path: &Path) {
     let theirs = against.origin("");
     if (&origin.format, origin.bytes) != (&theirs.format, theirs.bytes) {
         prose(&format!(
@@ -76,9 +76,9 @@ fn print_errors(errors: &[KindErrors]) {
     let mut rows = table(&["what", "tensors", "error", "SQNR dB"], 1);
     for of_kind in errors {
         let what = match of_kind.kind {
-            Kind::Linear => "block projections",
-            Kind::Embedding => "embedding, head",
-            Kind::Other => "others",
+            TensorKind::Linear => "block projections",
+            TensorKind::Embedding => "embedding, head",
+            TensorKind::Other => "others",
         };
         let [error, noise] = numbers(Some(of_kind.error));
         rows.add_row([what.to_owned(), of_kind.tensors.to_string(), error, noise]);

@@ -4,7 +4,7 @@ use crate::error::{CodecError, Result};
 use crate::parts::tile_layout;
 use ecq_coding::context::ContextCoder;
 use ecq_coding::{Counts, FrequencyTable, cluster};
-use ecq_core::{AffineGroups, Biases, Codes, Grid, Part, Parts};
+use ecq_core::{AffineGroups, Biases, Codes, Grid, TensorPart, TensorParts};
 use rayon::prelude::*;
 
 /// Classes of a column's size against its group's scale, where they are told apart.
@@ -19,7 +19,7 @@ pub(super) fn fits(grid: &Grid) -> bool {
 }
 
 /// Table, index and stream of an archived tensor: the cheapest of a few models.
-pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Result<Parts> {
+pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Result<TensorParts> {
     let classes = group_classes(groups);
     let ends = ends(codes, groups.group_size);
     let (columns, lowest) = column_sizes(codes, groups, &classes);
@@ -70,8 +70,8 @@ pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Resul
         }
         coder.encode(symbols, &ids, layout).map_err(CodecError::from)
     });
-    let mut parts = Parts::from(stream_parts(&streams.collect::<Result<Vec<_>>>()?)?);
-    parts.insert(Part::Table, model.to_bytes()?.into());
+    let mut parts = TensorParts::from(stream_parts(&streams.collect::<Result<Vec<_>>>()?)?);
+    parts.insert(TensorPart::Table, model.to_bytes()?.into());
     Ok(parts)
 }
 

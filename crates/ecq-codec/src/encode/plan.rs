@@ -2,7 +2,7 @@ use super::classes::Classed;
 use crate::error::{CodecError, Result};
 use ecq_coding::prefix::PrefixCode;
 use ecq_coding::{Counts, FrequencyTable, cluster};
-use ecq_core::{Codes, Coding, Grid, Order, Tile, code_bits};
+use ecq_core::{Codes, Coding, Grid, LaneOrder, Tile, code_bits};
 
 /// Which coding a tensor gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub(crate) const PREFIX_TOLERANCE: f64 = 0.01;
 pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan> {
     let tile = tile(codes, options);
     tile.check()?;
-    let by_rows = tile.order == Order::Rows;
+    let by_rows = tile.order == LaneOrder::Rows;
     if options.coding == CodingChoice::Only(Coding::Archive) && !by_rows {
         return Err(CodecError::Option {
             option: "coding archive",
@@ -239,10 +239,10 @@ fn tile(codes: &Codes, options: &EncodeOptions) -> Tile {
     let lanes = options.lanes.unwrap_or(LANES);
     let by_rows = |rows_per_lane: usize| {
         let tile_rows = (usize::from(lanes) * rows_per_lane).min(rows.max(1));
-        Tile { rows: tile_rows, cols, lanes, order: Order::Rows }
+        Tile { rows: tile_rows, cols, lanes, order: LaneOrder::Rows }
     };
     let interleaved =
-        |rows: usize, cols: usize, lanes: u16| Tile { rows, cols, lanes, order: Order::Interleaved };
+        |rows: usize, cols: usize, lanes: u16| Tile { rows, cols, lanes, order: LaneOrder::Interleaved };
     match options.tile {
         // An archive is decoded whole: the larger a tile, the fewer start states.
         TileChoice::Auto if archive => by_rows((8 * LANE_SYMBOLS).div_ceil(cols.max(1))),
@@ -250,15 +250,15 @@ fn tile(codes: &Codes, options: &EncodeOptions) -> Tile {
         TileChoice::Matrix => interleaved(rows, cols, lanes),
         // A short row pays for few start states.
         TileChoice::Row => interleaved(1, cols, options.lanes.unwrap_or(8)),
-        TileChoice::Rows(n) => Tile { rows: n.min(rows), cols, lanes, order: Order::Rows },
+        TileChoice::Rows(n) => Tile { rows: n.min(rows), cols, lanes, order: LaneOrder::Rows },
         TileChoice::Block(r, c) => interleaved(r.min(rows), c.min(cols), lanes),
     }
 }
 
 fn lanes_of(tile: Tile, (_, _, rows, cols): (usize, usize, usize, usize)) -> usize {
     match tile.order {
-        Order::Rows => rows.min(tile.lanes.into()),
-        Order::Interleaved => (rows * cols).min(tile.lanes.into()),
+        LaneOrder::Rows => rows.min(tile.lanes.into()),
+        LaneOrder::Interleaved => (rows * cols).min(tile.lanes.into()),
     }
 }
 

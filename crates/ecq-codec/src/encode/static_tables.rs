@@ -5,19 +5,19 @@ use crate::error::{CodecError, Result};
 use crate::parts::{encode_classes, tile_layout};
 use ecq_coding::prefix::{self, PrefixCode};
 use ecq_coding::{CodingError, Layout, rans};
-use ecq_core::{Codes, Part, Parts};
+use ecq_core::{Codes, TensorPart, TensorParts};
 use rayon::prelude::*;
 
 /// Table, index and stream of a rANS-coded tensor.
-pub(super) fn rans(codes: &Codes, plan: &Plan) -> Result<Parts> {
+pub(super) fn rans(codes: &Codes, plan: &Plan) -> Result<TensorParts> {
     if let Some(Classed { classes, tables, .. }) = &plan.classed {
         let encoder = rans::Encoder::with_classes(tables, classes.clone())?;
         let streams = by_tile(codes, plan, |_, corner, symbols, stride, layout| {
             encoder.encode_at(corner, symbols, stride, layout)
         })?;
         let bytes: Vec<_> = tables.iter().map(|table| table.to_bytes()).collect();
-        let mut parts = Parts::from(stream_parts(&streams)?);
-        parts.insert(Part::Table, table_part(&bytes, &encode_classes(classes, tables.len())));
+        let mut parts = TensorParts::from(stream_parts(&streams)?);
+        parts.insert(TensorPart::Table, table_part(&bytes, &encode_classes(classes, tables.len())));
         return Ok(parts);
     }
     let encoders: Vec<_> = plan.tables.iter().map(rans::Encoder::new).collect();
@@ -29,7 +29,7 @@ pub(super) fn rans(codes: &Codes, plan: &Plan) -> Result<Parts> {
 }
 
 /// Table, index and stream of a prefix-coded tensor.
-pub(super) fn prefix(codes: &Codes, plan: &Plan) -> Result<Parts> {
+pub(super) fn prefix(codes: &Codes, plan: &Plan) -> Result<TensorParts> {
     let best = |table| PrefixCode::best(table, PREFIX_TOLERANCE);
     let prefix_codes = plan.tables.iter().map(best).collect::<std::result::Result<Vec<_>, _>>()?;
     let encoders: Vec<_> = prefix_codes.iter().map(prefix::Encoder::new).collect();
@@ -40,9 +40,9 @@ pub(super) fn prefix(codes: &Codes, plan: &Plan) -> Result<Parts> {
     parts(&tables, plan, &streams)
 }
 
-fn parts(tables: &[Vec<u8>], plan: &Plan, streams: &[Vec<u8>]) -> Result<Parts> {
-    let mut parts = Parts::from(stream_parts(streams)?);
-    parts.insert(Part::Table, table_part(tables, if tables.len() > 1 { &plan.ids } else { &[] }));
+fn parts(tables: &[Vec<u8>], plan: &Plan, streams: &[Vec<u8>]) -> Result<TensorParts> {
+    let mut parts = TensorParts::from(stream_parts(streams)?);
+    parts.insert(TensorPart::Table, table_part(tables, if tables.len() > 1 { &plan.ids } else { &[] }));
     Ok(parts)
 }
 

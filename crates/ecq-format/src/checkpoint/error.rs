@@ -1,90 +1,93 @@
-use crate::header::HeaderError;
-use crate::recognize::of;
+use crate::file_type::partial_size;
+use crate::safetensors_header::HeaderError;
 use ecq_core::CoreError;
 use safetensors::Dtype;
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// What is wrong with a checkpoint, and where.
+/// Error of reading a checkpoint.
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum CheckpointError {
-    /// Reading failed.
+    /// A file or folder could not be read.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A folder without a checkpoint, or with more than one.
+    /// A folder contains no checkpoint, or more than one.
     #[error(
-        "{}: {found} .safetensors files and {indices} indices{others}; expected model.safetensors, an index, or \
-         one file",
+        "{}: {found} .safetensors files and {indices} indices{others}; \
+         expected model.safetensors, an index, or one file",
         path.display()
     )]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Files that end with `.safetensors`.
+        /// Number of files with extension `.safetensors`.
         found: usize,
-        /// Files that end with `.safetensors.index.json`.
+        /// Number of files with extension `.safetensors.index.json`.
         indices: usize,
-        /// Weights of other formats that are there, in words.
+        /// Description of weights in other formats in the folder.
         others: String,
     },
-    /// A file that is not the one that its name promises.
+    /// A file is not of the expected type.
     #[error("{} is {what}, expected {expected}", path.display())]
-    NotTheFile {
+    WrongFileType {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// Description of the file.
         what: String,
-        /// What its name promises.
+        /// The expected type.
         expected: &'static str,
     },
-    /// A safetensors file that ends before its tensors do.
-    #[error("{} is truncated: {}; download or copy it again", path.display(), of(*found, *expected))]
+    /// A safetensors file ends before its last tensor.
+    #[error(
+        "{} is truncated: {}; download or copy it again",
+        path.display(), partial_size(*found, *expected)
+    )]
     Truncated {
         /// The file.
         path: PathBuf,
-        /// Its length.
+        /// Length of the file in bytes.
         found: u64,
-        /// Length that its header asks for.
+        /// Length that follows from the header, in bytes.
         expected: u64,
     },
-    /// Two shards hold tensors of one name.
-    #[error("tensor {tensor:?} is in both {first:?} and {second:?}; remove the one that is left over")]
-    InTwoShards {
+    /// Two shards contain a tensor of the same name.
+    #[error("tensor {tensor:?} is in both {first:?} and {second:?}; remove the shard of another save")]
+    DuplicateTensor {
         /// The tensor.
         tensor: String,
-        /// The shard that comes first by name.
+        /// The shard with the lesser name.
         first: String,
-        /// The other.
+        /// The other shard.
         second: String,
     },
-    /// A shard's header is not sound.
+    /// The header of a shard is invalid.
     #[error("{file}: {source}")]
     Header {
         /// The shard.
         file: String,
-        /// What is wrong with it.
+        /// The error in the header.
         source: HeaderError,
     },
-    /// A JSON file is not what it must be.
+    /// A JSON file is invalid.
     #[error("{file}: {why}")]
     Json {
         /// The file.
         file: String,
-        /// What is wrong with it.
+        /// Description of the problem.
         why: String,
     },
-    /// A configuration, tokenizer or index passes the limit.
-    #[error("{file}: {found} bytes, at most {most} allowed")]
+    /// A configuration, tokenizer or index exceeds the limit.
+    #[error("{file} has {found} bytes, expected at most {most}")]
     FileTooLarge {
         /// The file.
         file: String,
-        /// Its length.
+        /// Length of the file in bytes.
         found: u64,
         /// [`Limits::file_bytes`](ecq_core::Limits::file_bytes).
         most: u64,
@@ -97,145 +100,149 @@ pub enum CheckpointError {
         /// The tensor.
         tensor: String,
     },
-    /// The index names a shard that is no file beside it.
+    /// The index contains a shard name that is not the name of a `.safetensors` file.
     #[error(
-        "{index}: tensor {tensor:?} is said to be in {shard:?}, which is no name of a .safetensors file beside the index"
+        "{index}: shard of tensor {tensor:?} is {shard:?}, expected the name of a .safetensors file in the \
+         folder of the index"
     )]
     ShardName {
         /// The index.
         index: String,
         /// The tensor.
         tensor: String,
-        /// The name found.
+        /// The shard name.
         shard: String,
     },
-    /// Shards that the index names are not there.
+    /// Shards that the index lists are missing.
     #[error(
-        "{index}: {missing} of {shards} shards are missing, first {shard:?}, in which tensor {tensor:?} is said \
-         to be; download them into the same folder"
+        "{index}: {missing} of {shards} shards are missing, first {shard:?} with tensor {tensor:?}; \
+         download them into the same folder"
     )]
     MissingShard {
         /// The index.
         index: String,
-        /// The first shard that is missing.
+        /// The first missing shard.
         shard: String,
-        /// The first tensor in it.
+        /// The first tensor of that shard.
         tensor: String,
-        /// Shards that are missing.
+        /// Number of missing shards.
         missing: usize,
-        /// Shards that the index names.
+        /// Number of shards that the index lists.
         shards: usize,
     },
-    /// The index places a tensor where it is not, and no other shard has it.
-    #[error("{index}: tensor {tensor:?} is said to be in {shard:?}, but is in no shard")]
+    /// The index lists a tensor that no shard contains.
+    #[error(
+        "{index}: tensor {tensor:?} is listed in {shard:?}, but no shard contains it; \
+         download the shards again"
+    )]
     NotInShard {
         /// The index.
         index: String,
         /// The tensor.
         tensor: String,
-        /// The shard.
+        /// The shard in the index.
         shard: String,
     },
-    /// A checkpoint without tensors.
-    #[error("{file}: no tensors")]
+    /// The checkpoint has no tensors.
+    #[error("{file} contains no tensors, expected at least one")]
     NoTensors {
         /// The first shard.
         file: String,
     },
-    /// More tensors than the limit.
-    #[error("more than {most} tensors")]
+    /// The checkpoint has more tensors than the limit.
+    #[error("the checkpoint has more than {most} tensors, the limit")]
     TooManyTensors {
         /// [`Limits::tensors`](ecq_core::Limits::tensors).
         most: usize,
     },
-    /// More elements than the limit.
-    #[error("tensor {tensor:?} of shape {shape:?} has {found} elements, at most {most} allowed")]
+    /// A tensor has more elements than the limit.
+    #[error("tensor {tensor:?} of shape {shape:?} has {found} elements, expected at most {most}")]
     TooManyWeights {
         /// The tensor.
         tensor: String,
         /// Its shape.
         shape: Vec<usize>,
-        /// Its elements.
+        /// Number of elements.
         found: u64,
         /// [`Limits::tensor_weights`](ecq_core::Limits::tensor_weights).
         most: u64,
     },
-    /// A quantized weight lacks one of its tensors.
-    #[error("tensor {tensor:?} is quantized, but {part:?} is missing")]
+    /// A tensor of a quantized weight is missing.
+    #[error("tensor {tensor:?} is quantized, but tensor {part:?} is missing")]
     MissingPart {
-        /// The tensor with the codes.
+        /// The tensor that holds the codes.
         tensor: String,
-        /// The tensor that is not there.
+        /// The missing tensor.
         part: String,
     },
-    /// A weight is there quantized and as it is.
-    #[error("tensor {tensor:?} is there twice: quantized and as it is")]
-    Both {
+    /// The checkpoint contains a weight both quantized and as floats.
+    #[error("tensor {tensor:?} is in the checkpoint twice: quantized and as floats; remove one of them")]
+    QuantizedAndPlain {
         /// The weight.
         tensor: String,
     },
-    /// Rows that the tensor does not have.
-    #[error("tensor {tensor:?}: rows {first}..{first}+{count} asked for, it has {rows}")]
+    /// The requested rows are not rows of the tensor.
+    #[error("tensor {tensor:?}: {count} rows from row {first} were requested, but it has {rows} rows")]
     Rows {
         /// The tensor.
         tensor: String,
-        /// First row asked for.
+        /// First requested row.
         first: usize,
-        /// Rows asked for.
+        /// Number of requested rows.
         count: usize,
-        /// Rows it has.
+        /// Number of rows of the tensor.
         rows: usize,
     },
-    /// A tensor of another element type than its role asks for.
+    /// A tensor does not have the element type that its role requires.
     #[error("tensor {tensor:?} is of type {found:?}, expected {expected}")]
     Dtype {
         /// The tensor.
         tensor: String,
-        /// Its type.
+        /// Type of the tensor.
         found: Dtype,
-        /// What it should be.
+        /// The expected types.
         expected: &'static str,
     },
-    /// A tensor of another shape than its role asks for.
+    /// A tensor does not have the shape that its role requires.
     #[error("tensor {tensor:?} has shape {found:?}, expected {expected}")]
     Shape {
         /// The tensor.
         tensor: String,
-        /// Its shape.
+        /// Shape of the tensor.
         found: Vec<usize>,
-        /// What it should be.
+        /// The expected shape.
         expected: String,
     },
-    /// A quantization that this version does not read.
+    /// The quantization is not supported.
     #[error("{file}: {what} is not read; MLX affine, GPTQ, AWQ (gemm) and MXFP4 are")]
     Quantization {
-        /// The file that says so.
+        /// The file that describes the quantization.
         file: String,
-        /// The quantization.
+        /// Description of the quantization.
         what: String,
     },
-    /// Codes and grid of a tensor do not belong together.
+    /// Codes and grid of a tensor do not match.
     #[error("tensor {tensor:?}: {source}")]
     Codes {
         /// The tensor.
         tensor: String,
-        /// What does not hold.
+        /// The problem.
         source: CoreError,
     },
 }
 
 impl CheckpointError {
-    /// The tensor that the error is about.
+    /// Returns the tensor that the error concerns, if it concerns one.
     pub fn tensor(&self) -> Option<&str> {
         match self {
             Self::ListedTwice { tensor, .. }
             | Self::ShardName { tensor, .. }
             | Self::MissingShard { tensor, .. }
             | Self::NotInShard { tensor, .. }
-            | Self::InTwoShards { tensor, .. }
+            | Self::DuplicateTensor { tensor, .. }
             | Self::TooManyWeights { tensor, .. }
             | Self::MissingPart { tensor, .. }
-            | Self::Both { tensor, .. }
+            | Self::QuantizedAndPlain { tensor, .. }
             | Self::Rows { tensor, .. }
             | Self::Dtype { tensor, .. }
             | Self::Shape { tensor, .. }

@@ -1,22 +1,23 @@
-//! Checkpoints of Hugging Face: one safetensors file, or shards and their index, with configuration and tokenizer beside.
+//! Hugging Face checkpoints: one safetensors file, or several shards and an index, with configuration and
+//! tokenizer in the same folder.
 //!
-//! Conventions: `modeling_utils.py` and `hub.py` of huggingface/transformers. [`Checkpoint::open`] checks every header, the
-//! index and that they agree; tensors are read one at a time, by positioned reads.
+//! Conventions: `modeling_utils.py` and `hub.py` of huggingface/transformers. [`Checkpoint::open`] validates
+//! all headers and the index; tensors are read one at a time, by positioned reads.
 
+mod attached_files;
 mod error;
-mod files;
 mod index;
-mod kind;
 mod open;
 mod quantization;
 mod read;
+mod tensor_kind;
 mod weights;
 
+pub use attached_files::ATTACHED_FILES;
 pub use error::CheckpointError;
-pub use files::RIDE_ALONG;
-pub use kind::kind;
 pub use quantization::{MlxGroups, Quantization};
-pub use read::{Checkpoint, Shard, TensorInfo};
+pub use read::{Checkpoint, CheckpointTensorInfo, Shard};
+pub use tensor_kind::tensor_kind;
 pub use weights::{LoadedWeight, Weight, WeightTensors};
 
 pub(crate) type Result<T> = std::result::Result<T, CheckpointError>;

@@ -1,8 +1,8 @@
 use super::Result;
+use super::attached_files::{ATTACHED_FILES, read_small_file, wrong_file_error};
 use super::error::CheckpointError;
-use super::files::{RIDE_ALONG, of_another_kind, read_small};
-use crate::positioned::read_exact_at;
 use crate::python_json;
+use crate::read_at::read_exact_at;
 use ecq_core::Limits;
 use safetensors::Dtype;
 use serde_json::{Map, Value};
@@ -10,30 +10,30 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
 
-/// A tensor of a checkpoint: facts, checked against its shard when that was opened.
+/// Properties of a tensor of a checkpoint, validated when its shard was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorInfo {
-    /// Its name.
+pub struct CheckpointTensorInfo {
+    /// The tensor's name.
     pub name: String,
     /// Element type.
     pub dtype: Dtype,
-    /// Shape; empty for a scalar, with a zero for a tensor without elements.
+    /// Shape; empty for a scalar.
     pub shape: Vec<usize>,
-    /// Its shard, an index into [`Checkpoint::shards`].
+    /// Index of its shard in [`Checkpoint::shards`].
     pub shard: usize,
-    /// Where it starts in the shard's file, in bytes.
+    /// Offset in the file of the shard, in bytes.
     pub offset: u64,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub bytes: u64,
 }
 
-impl TensorInfo {
-    /// Elements of a row: the last dimension.
+impl CheckpointTensorInfo {
+    /// Returns the number of elements of a row, the last dimension.
     pub fn cols(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
     }
 
-    /// Rows: the product of all dimensions but the last.
+    /// Returns the number of rows, the product of all dimensions but the last.
     pub fn rows(&self) -> usize {
         self.shape.split_last().map_or(1, |(_, rows)| rows.iter().product())
     }
@@ -46,66 +46,67 @@ pub struct Shard {
     pub name: String,
     /// Length of the file in bytes.
     pub file_bytes: u64,
-    /// The file up to its data: length and JSON.
+    /// Bytes of the file before the data: length and JSON.
     pub header: Vec<u8>,
-    /// `__metadata__` of the file.
+    /// Entries of `__metadata__`.
     pub metadata: BTreeMap<String, String>,
-    /// Where the file is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// `None` where only the header was parsed.
+    /// `None` if only the header was parsed.
     pub(super) file: Option<File>,
 }
 
-/// A checkpoint: headers in memory, tensors read when asked for.
+/// An open checkpoint. The headers are in memory; tensors are read on request.
 #[derive(Debug)]
 pub struct Checkpoint {
-    /// Where configuration and tokenizer lie.
+    /// Folder of weights, configuration and tokenizer.
     pub(super) folder: PathBuf,
-    /// Name and bytes of the index, where there is one.
+    /// Name and bytes of the index; `None` if there is none.
     pub(super) index: Option<(String, Vec<u8>)>,
     pub(super) shards: Vec<Shard>,
-    pub(super) tensors: Vec<TensorInfo>,
+    pub(super) tensors: Vec<CheckpointTensorInfo>,
+    /// Index in `tensors` of each tensor, by name.
     pub(super) places: HashMap<String, usize>,
     pub(super) limits: Limits,
 }
 
 impl Checkpoint {
-    /// All shards, by name.
+    /// Returns all shards, sorted by name.
     pub fn shards(&self) -> &[Shard] {
         &self.shards
     }
 
-    /// All tensors: shard after shard, in the order of their data.
-    pub fn tensors(&self) -> &[TensorInfo] {
+    /// Returns all tensors, shard by shard, in the order of their data.
+    pub fn tensors(&self) -> &[CheckpointTensorInfo] {
         &self.tensors
     }
 
-    /// The tensor of this name.
-    pub fn find(&self, name: &str) -> Option<&TensorInfo> {
+    /// Returns the tensor with this name.
+    pub fn find(&self, name: &str) -> Option<&CheckpointTensorInfo> {
         self.places.get(name).map(|&place| &self.tensors[place])
     }
 
-    /// Name and bytes of the index, where there is one.
+    /// Returns name and bytes of the index; `None` if there is none.
     pub fn index(&self) -> Option<(&str, &[u8])> {
         self.index.as_ref().map(|(name, json)| (name.as_str(), json.as_slice()))
     }
 
-    /// The bytes of a tensor (little-endian elements, row-major).
+    /// Reads the bytes of a tensor (little-endian elements, row-major).
     ///
     /// # Errors
-    /// When the shard cannot be read.
-    pub fn read(&self, tensor: &TensorInfo) -> Result<Vec<u8>> {
+    /// [`CheckpointError::Io`] if the shard cannot be read.
+    pub fn read(&self, tensor: &CheckpointTensorInfo) -> Result<Vec<u8>> {
         let mut bytes = vec![0; tensor.bytes as usize];
         self.read_at(tensor, 0, &mut bytes)?;
         Ok(bytes)
     }
 
-    /// The bytes of `rows` rows of a tensor from `first` on.
+    /// Reads the bytes of `rows` rows of a tensor, starting at row `first`.
     ///
     /// # Errors
-    /// When the tensor does not have these rows, a row is no whole number of bytes, or the shard cannot be
-    /// read.
-    pub fn read_rows(&self, tensor: &TensorInfo, first: usize, rows: usize) -> Result<Vec<u8>> {
+    /// [`CheckpointError::Rows`] if the tensor does not have these rows or a row is not a whole number of
+    /// bytes, and [`CheckpointError::Io`] if the shard cannot be read.
+    pub fn read_rows(&self, tensor: &CheckpointTensorInfo, first: usize, rows: usize) -> Result<Vec<u8>> {
         let row_bits = tensor.cols() as u64 * tensor.dtype.bitsize() as u64;
         let has = first.checked_add(rows).is_some_and(|end| end <= tensor.rows());
         if !has || !row_bits.is_multiple_of(8) {
@@ -117,33 +118,35 @@ impl Checkpoint {
         Ok(bytes)
     }
 
-    /// Fills `bytes` from byte `start` of a tensor on.
+    /// Fills `bytes` with the bytes of a tensor, starting at its byte `start`.
     ///
     /// # Errors
-    /// When the shard cannot be read.
+    /// [`CheckpointError::Io`] if the shard cannot be read.
     ///
     /// # Panics
-    /// When the tensor is none of this checkpoint, or is shorter than that.
-    pub fn read_at(&self, tensor: &TensorInfo, start: u64, bytes: &mut [u8]) -> Result<()> {
+    /// If the tensor does not belong to this checkpoint or does not have these bytes.
+    pub fn read_at(&self, tensor: &CheckpointTensorInfo, start: u64, bytes: &mut [u8]) -> Result<()> {
         let shard = &self.shards[tensor.shard];
         assert!(
             start.checked_add(bytes.len() as u64).is_some_and(|end| end <= tensor.bytes),
-            "a range inside the tensor"
+            "the range must be inside the tensor"
         );
         let io = |source| CheckpointError::Io { path: shard.path.clone(), source };
         let Some(file) = &shard.file else {
-            return Err(io(std::io::Error::other("only the header was parsed")));
+            return Err(io(std::io::Error::other(
+                "the tensor cannot be read, because only the header was parsed",
+            )));
         };
         read_exact_at(file, bytes, tensor.offset + start).map_err(io)
     }
 
-    /// The files that ride along ([`RIDE_ALONG`]) and are there: name and bytes.
+    /// Reads the existing files of [`ATTACHED_FILES`]; returns name and bytes of each.
     ///
     /// # Errors
-    /// When one cannot be read or passes the limit.
+    /// [`CheckpointError`] if a file cannot be read or exceeds the limit.
     pub fn attached_files(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let mut files = Vec::new();
-        for name in RIDE_ALONG {
+        for name in ATTACHED_FILES {
             if let Some(bytes) = self.small_file(name)? {
                 files.push(((*name).to_owned(), bytes));
             }
@@ -151,20 +154,20 @@ impl Checkpoint {
         Ok(files)
     }
 
-    /// A JSON object beside the weights; `None` when it is not there.
+    /// Reads the JSON object in a file of the folder; `None` if the file does not exist.
     ///
     /// # Errors
-    /// When it cannot be read, passes the limit, or is no JSON object.
+    /// [`CheckpointError`] if the file cannot be read, exceeds the limit, or is not a JSON object.
     pub fn json(&self, name: &str) -> Result<Option<Map<String, Value>>> {
         let Some(bytes) = self.small_file(name)? else { return Ok(None) };
         let parsed = python_json::parse_object(&bytes);
         parsed.map(Some).map_err(|error| {
             let json = || CheckpointError::Json { file: name.to_owned(), why: error.to_string() };
-            of_another_kind(&self.folder.join(name), &bytes).unwrap_or_else(json)
+            wrong_file_error(&self.folder.join(name), &bytes).unwrap_or_else(json)
         })
     }
 
     fn small_file(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        read_small(&self.folder.join(name), &self.limits)
+        read_small_file(&self.folder.join(name), &self.limits)
     }
 }

@@ -1,32 +1,33 @@
 use super::Result;
 use super::error::CheckpointError;
 use super::quantization::{MlxGroups, Quantization};
-use super::read::{Checkpoint, TensorInfo};
+use super::read::{Checkpoint, CheckpointTensorInfo};
 use crate::gguf::GgmlType;
-use crate::gptq::Version;
+use crate::gptq::GptqVersion;
 use crate::{awq, gptq, mlx, mxfp4};
 use ecq_core::{AffineGroups, Codes, FloatType, FloatVec};
 use safetensors::Dtype;
 use std::collections::HashSet;
 
-const TWO_WAYS: &str = "holds zero points that version 1 of GPTQ stores in two ways";
+/// Note on a layer with ambiguous zero points ([`gptq::zeros_are_unambiguous`]).
+const AMBIGUOUS_ZEROS: &str = "has zero points that version 1 of GPTQ stores in two ways";
 
-/// A weight as the model knows it: one tensor of the checkpoint, or those that a quantizer made of it.
+/// A weight of the model: one tensor of the checkpoint, or the tensors of a quantized layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Weight {
-    /// The name that it has without quantization (`X.weight` for `X.qweight` and its like).
+    /// Name without quantization, such as `X.weight` for `X.qweight`.
     pub name: String,
-    /// Rows (output features); 1 for a vector or a scalar.
+    /// Number of rows (output features); 1 for a vector or a scalar.
     pub rows: usize,
-    /// Columns (input features): the last dimension.
+    /// Number of columns (input features), the last dimension.
     pub cols: usize,
-    /// Shape without quantization; its last dimension is the columns.
+    /// Shape without quantization.
     pub shape: Vec<usize>,
-    /// Bytes that all its tensors take.
+    /// Size of all its tensors in bytes.
     pub bytes: u64,
-    /// Which tensors it is.
-    pub form: WeightTensors,
-    /// Why it is carried as it is although it is part of a quantized layer.
+    /// Its tensors.
+    pub tensors: WeightTensors,
+    /// Reason why a tensor of a quantized layer is read unchanged or as floats; `None` for other weights.
     pub note: Option<String>,
 }
 
@@ -34,106 +35,111 @@ pub struct Weight {
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WeightTensors {
-    /// One tensor, as it is.
+    /// One tensor, unchanged.
     Plain(usize),
-    /// MLX's packed codes, scales and biases.
+    /// Packed codes, scales and biases of MLX.
     Mlx {
-        /// Their tensors.
+        /// Indices of the tensors.
         parts: [usize; 3],
-        /// The grid.
+        /// Code width and group size.
         groups: MlxGroups,
     },
-    /// GPTQ's qweight, qzeros and scales.
+    /// `qweight`, `qzeros` and `scales` of GPTQ.
     Gptq {
-        /// Their tensors.
+        /// Indices of the tensors.
         parts: [usize; 3],
         /// Shape and grid.
-        layer: gptq::Layer,
+        layer: gptq::GptqLayer,
     },
-    /// GPTQ's qweight, qzeros and scales of a layer whose groups are not of consecutive columns, as floats.
+    /// `qweight`, `qzeros` and `scales` of a GPTQ layer whose groups have arbitrary columns, read as floats.
     ActOrder {
-        /// Their tensors.
+        /// Indices of the tensors.
         parts: [usize; 3],
-        /// The tensor that names the group of each column; consecutive ones without it.
+        /// The tensor with the group of each column; `None` if groups have consecutive columns.
         g_idx: Option<usize>,
-        /// Columns of a group that is whole.
+        /// Number of columns of each group but the last.
         group_size: usize,
         /// Shape.
-        layer: gptq::ActOrderLayer,
+        layer: gptq::GptqActOrderLayer,
     },
-    /// MXFP4's blocks and scales, as gpt-oss has them.
+    /// Blocks and scales of MXFP4, as in gpt-oss.
     Mxfp4 {
-        /// Their tensors.
+        /// Indices of the tensors.
         parts: [usize; 2],
     },
-    /// AWQ's qweight, qzeros and scales.
+    /// `qweight`, `qzeros` and `scales` of AWQ.
     Awq {
-        /// Their tensors.
+        /// Indices of the tensors.
         parts: [usize; 3],
         /// Shape and grid.
-        layer: awq::Layer,
+        layer: awq::AwqLayer,
     },
 }
 
-/// A weight that was read.
+/// Contents of a weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadedWeight {
-    /// Little-endian elements.
+    /// Element type and little-endian elements.
     Plain(Dtype, Vec<u8>),
     /// Codes and their grid.
     Coded(Codes, AffineGroups),
-    /// Blocks of a GGUF type.
+    /// GGUF block type and blocks.
     Blocks(GgmlType, Vec<u8>),
 }
 
-/// How layers are read whose codes are on no grid that ecq has.
+/// Handling of layers whose codes are not on a grid of ecq: GPTQ with act-order or a shorter last group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ActOrder {
-    /// As the tensors that they are, with a note.
-    Kept,
-    /// As one weight of floats.
-    Floats,
+enum UnsupportedGroups {
+    /// Read their tensors unchanged, with a note.
+    Keep,
+    /// Dequantize them to one weight.
+    Dequantize,
 }
 
 impl Checkpoint {
-    /// All weights, each where its (first) tensor is in [`tensors`](Self::tensors).
+    /// Returns all weights, in the order of the (first) tensor of each in [`tensors`](Self::tensors).
     ///
-    /// Layers that GPTQ quantized in act-order, or with a last group shorter than the others, stay the
-    /// tensors that they are; their [`note`](Weight::note) says why.
+    /// The tensors of GPTQ layers with act-order or a shorter last group are separate weights, which have a
+    /// [`note`](Weight::note).
     ///
     /// # Errors
-    /// When a quantized layer lacks a tensor, or has one of another type or shape than its grid asks for, or
-    /// a tensor is of floats of eight bits or fewer.
+    /// [`CheckpointError`] if a tensor of a quantized layer is missing or has the wrong type or shape, if a
+    /// weight is both quantized and plain, or if a tensor has floats of eight bits or fewer.
     pub fn weights(&self, quantization: &Quantization) -> Result<Vec<Weight>> {
-        self.weights_with(quantization, ActOrder::Kept)
+        self.weights_with(quantization, UnsupportedGroups::Keep)
     }
 
-    /// All weights as [`weights`](Self::weights) gives them, but layers that GPTQ quantized in act-order, or
-    /// with a last group shorter than the others, are floats; `None` where there are no such layers.
+    /// Returns all weights as [`weights`](Self::weights) does, but with GPTQ layers with act-order or a
+    /// shorter last group as floats; `None` if there are no such layers.
     ///
     /// # Errors
-    /// As [`weights`](Self::weights); when such a layer holds zero points that version 1 of GPTQ stores in
-    /// two ways.
+    /// The errors of [`weights`](Self::weights); [`CheckpointError::Quantization`] if such a layer has
+    /// ambiguous zero points ([`gptq::zeros_are_unambiguous`]).
     pub fn weights_as_floats(&self, quantization: &Quantization) -> Result<Option<Vec<Weight>>> {
         if !matches!(quantization, Quantization::Gptq { .. }) {
             return Ok(None);
         }
-        let weights = self.weights_with(quantization, ActOrder::Floats)?;
-        let scattered = weights.iter().any(|weight| matches!(weight.form, WeightTensors::ActOrder { .. }));
+        let weights = self.weights_with(quantization, UnsupportedGroups::Dequantize)?;
+        let any_act_order =
+            weights.iter().any(|weight| matches!(weight.tensors, WeightTensors::ActOrder { .. }));
         if let Some(kept) = weights
             .iter()
-            .find(|weight| weight.note.is_some() && matches!(weight.form, WeightTensors::Plain(_)))
+            .find(|weight| weight.note.is_some() && matches!(weight.tensors, WeightTensors::Plain(_)))
         {
             let file = self.shards()[0].name.clone();
             let what = format!("layer {:?}, which {},", kept.name, kept.note.as_deref().unwrap_or_default());
             return Err(CheckpointError::Quantization { file, what });
         }
-        Ok(scattered.then_some(weights))
+        Ok(any_act_order.then_some(weights))
     }
 
-    fn weights_with(&self, quantization: &Quantization, scattered: ActOrder) -> Result<Vec<Weight>> {
+    fn weights_with(
+        &self,
+        quantization: &Quantization,
+        unsupported: UnsupportedGroups,
+    ) -> Result<Vec<Weight>> {
         let tensors = self.tensors();
-        // First the quantized layers, since a layer's other tensors may lie before its codes.
+        // Quantized layers come first, because other tensors of a layer may precede its codes.
         let mut layers: Vec<Option<Weight>> = vec![None; tensors.len()];
         let mut notes: Vec<Option<String>> = vec![None; tensors.len()];
         let mut taken: HashSet<usize> = HashSet::new();
@@ -152,13 +158,13 @@ impl Checkpoint {
                     self.mlx_weight(place, layer, *layers.get(layer).unwrap_or(default)).map(Ok)
                 }
                 Quantization::Gptq { bits, group_size, version, dynamic } => {
-                    self.gptq_weight(place, layer, (*bits, *group_size, *version, *dynamic), scattered)
+                    self.gptq_weight(place, layer, (*bits, *group_size, *version, *dynamic), unsupported)
                 }
                 Quantization::Awq { group_size } => self.awq_weight(place, layer, *group_size).map(Ok),
                 Quantization::Mxfp4 => self.mxfp4_weight(place, layer).map(Ok),
             }?;
-            let others = [".scales", ".biases", ".qzeros", ".g_idx", "_scales"];
-            let others = others.iter().filter_map(|part| self.places.get(&format!("{layer}{part}")));
+            let suffixes = [".scales", ".biases", ".qzeros", ".g_idx", "_scales"];
+            let others = suffixes.iter().filter_map(|part| self.places.get(&format!("{layer}{part}")));
             match weight {
                 Ok(weight) => {
                     taken.extend(others);
@@ -176,10 +182,9 @@ impl Checkpoint {
             } else if !taken.contains(&place) {
                 let tensor = &tensors[place];
                 if is_minifloat(tensor.dtype) {
-                    return Err(wrong_dtype(
-                        tensor,
-                        "F64, F32, F16, BF16 or integers: minifloats are not read",
-                    ));
+                    let expected =
+                        "F64, F32, F16, BF16 or an integer type; floats of 8 bits or fewer are not read";
+                    return Err(wrong_dtype(tensor, expected));
                 }
                 weights.push(Weight {
                     name: tensor.name.clone(),
@@ -187,15 +192,15 @@ impl Checkpoint {
                     cols: tensor.cols(),
                     shape: tensor.shape.clone(),
                     bytes: tensor.bytes,
-                    form: WeightTensors::Plain(place),
+                    tensors: WeightTensors::Plain(place),
                     note: notes[place].take(),
                 });
             }
         }
-        // A layer may be there in both forms.
+        // A weight may be both quantized and plain.
         let mut names = HashSet::new();
         match weights.iter().find(|weight| !names.insert(weight.name.as_str())) {
-            Some(weight) => Err(CheckpointError::Both { tensor: weight.name.clone() }),
+            Some(weight) => Err(CheckpointError::QuantizedAndPlain { tensor: weight.name.clone() }),
             None => Ok(weights),
         }
     }
@@ -203,10 +208,11 @@ impl Checkpoint {
     /// Reads a weight.
     ///
     /// # Errors
-    /// When a shard cannot be read, or codes and grid do not belong together.
+    /// [`CheckpointError::Io`] if a shard cannot be read, and [`CheckpointError::Codes`] if codes and grid do
+    /// not match.
     ///
     /// # Panics
-    /// When the weight is none of this checkpoint.
+    /// If the weight does not belong to this checkpoint.
     pub fn load(&self, weight: &Weight) -> Result<LoadedWeight> {
         let codes = |source| CheckpointError::Codes { tensor: weight.name.clone(), source };
         let bytes = |place: usize| self.read(&self.tensors()[place]);
@@ -214,12 +220,12 @@ impl Checkpoint {
             let dtype = float_type(&self.tensors()[place])?;
             FloatVec::new(dtype, bytes(place)?).map_err(codes)
         };
-        let coded = match weight.form {
+        let coded = match weight.tensors {
             WeightTensors::Plain(place) => {
                 return Ok(LoadedWeight::Plain(self.tensors()[place].dtype, bytes(place)?));
             }
             WeightTensors::ActOrder { parts: [qweight, qzeros, scales], g_idx, group_size, layer } => {
-                let packed = gptq::Packed {
+                let packed = gptq::GptqTensors {
                     qweight: bytes(qweight)?,
                     qzeros: bytes(qzeros)?,
                     scales: floats(scales)?,
@@ -237,45 +243,57 @@ impl Checkpoint {
                 return Ok(LoadedWeight::Plain(self.tensors()[scales].dtype, weights.as_bytes().to_vec()));
             }
             WeightTensors::Mxfp4 { parts: [blocks, scales] } => {
-                let blocks = mxfp4::join(&bytes(blocks)?, &bytes(scales)?).map_err(codes)?;
+                let blocks = mxfp4::to_gguf_blocks(&bytes(blocks)?, &bytes(scales)?).map_err(codes)?;
                 return Ok(LoadedWeight::Blocks(GgmlType::Mxfp4, blocks));
             }
             WeightTensors::Mlx {
                 parts: [packed, scales, biases],
                 groups: MlxGroups { bits, group_size },
-            } => mlx::join(bits, group_size, weight.rows, &bytes(packed)?, floats(scales)?, floats(biases)?),
-            WeightTensors::Gptq { parts: [qweight, qzeros, scales], layer } => layer.unpack(&gptq::Packed {
-                qweight: bytes(qweight)?,
-                qzeros: bytes(qzeros)?,
-                scales: floats(scales)?,
-            }),
-            WeightTensors::Awq { parts: [qweight, qzeros, scales], layer } => layer.unpack(&awq::Packed {
-                qweight: bytes(qweight)?,
-                qzeros: bytes(qzeros)?,
-                scales: floats(scales)?,
-            }),
+            } => mlx::unpack_weight(
+                bits,
+                group_size,
+                weight.rows,
+                &bytes(packed)?,
+                floats(scales)?,
+                floats(biases)?,
+            ),
+            WeightTensors::Gptq { parts: [qweight, qzeros, scales], layer } => {
+                layer.unpack(&gptq::GptqTensors {
+                    qweight: bytes(qweight)?,
+                    qzeros: bytes(qzeros)?,
+                    scales: floats(scales)?,
+                })
+            }
+            WeightTensors::Awq { parts: [qweight, qzeros, scales], layer } => {
+                layer.unpack(&awq::AwqTensors {
+                    qweight: bytes(qweight)?,
+                    qzeros: bytes(qzeros)?,
+                    scales: floats(scales)?,
+                })
+            }
         };
         coded.map(|(symbols, grid)| LoadedWeight::Coded(symbols, grid)).map_err(codes)
     }
 
-    /// The place of a part of a quantized layer.
-    fn part(&self, layer: &str, codes: &TensorInfo, part: &str) -> Result<usize> {
-        let part = format!("{layer}.{part}");
+    /// Returns the index of tensor `part` of a quantized layer, whose codes are in tensor `codes`.
+    fn part(&self, part: String, codes: &CheckpointTensorInfo) -> Result<usize> {
         self.places.get(&part).copied().ok_or_else(|| {
             let tensor = codes.name.clone();
             CheckpointError::MissingPart { tensor, part }
         })
     }
 
+    /// Returns the weight of an MLX layer.
     fn mlx_weight(&self, place: usize, layer: &str, groups: MlxGroups) -> Result<Weight> {
         let tensors = self.tensors();
         let codes = &tensors[place];
-        let (scales, biases) = (self.part(layer, codes, "scales")?, self.part(layer, codes, "biases")?);
+        let (scales, biases) =
+            (self.part(format!("{layer}.scales"), codes)?, self.part(format!("{layer}.biases"), codes)?);
         let parts = [place, scales, biases];
         let MlxGroups { bits, group_size } = groups;
         let (rows, words) = (codes.rows(), codes.cols());
         let whole = |cols: &usize| cols.is_multiple_of(group_size) && codes.bytes > 0;
-        let Some(cols) = mlx::cols(words, bits).filter(whole) else {
+        let Some(cols) = mlx::unpacked_cols(words, bits).filter(whole) else {
             let expected = format!("rows of whole groups of {group_size} codes of {bits} bits");
             return Err(wrong_shape(codes, expected));
         };
@@ -300,27 +318,28 @@ impl Checkpoint {
         Ok(Weight { shape, ..self.weight(name, rows, cols, &parts, WeightTensors::Mlx { parts, groups }) })
     }
 
-    /// The weight of a GPTQ layer, or why its tensors stay as they are.
+    /// Returns the weight of a GPTQ layer, or the reason why its tensors are read unchanged.
     fn gptq_weight(
         &self,
         place: usize,
         layer: &str,
-        (bits, group_size, version, dynamic): (u8, Option<usize>, Version, bool),
-        scattered: ActOrder,
+        (bits, group_size, version, dynamic): (u8, Option<usize>, GptqVersion, bool),
+        unsupported: UnsupportedGroups,
     ) -> Result<std::result::Result<Weight, String>> {
         let tensors = self.tensors();
         let codes = &tensors[place];
-        let (qzeros, scales) = (self.part(layer, codes, "qzeros")?, self.part(layer, codes, "scales")?);
+        let (qzeros, scales) =
+            (self.part(format!("{layer}.qzeros"), codes)?, self.part(format!("{layer}.scales"), codes)?);
         let parts = [place, qzeros, scales];
         let ([words, outputs], [groups, zero_words], [scale_groups, scale_outputs]) = (
             matrix(codes, Dtype::I32)?,
             matrix(&tensors[qzeros], Dtype::I32)?,
             float_matrix(&tensors[scales])?,
         );
-        // The words of a group's zero points say how wide a code is.
+        // The number of words of the zero points of a group determines the width of a code.
         let found = (zero_words as u64).saturating_mul(32) / outputs as u64;
         let bits = match u8::try_from(found) {
-            Ok(found) if found == bits || dynamic && gptq::has_bits(found) => found,
+            Ok(found) if found == bits || dynamic && gptq::supports_bits(found) => found,
             _ => {
                 return Err(wrong_shape(
                     &tensors[qzeros],
@@ -347,21 +366,21 @@ impl Checkpoint {
                 return Err(wrong_shape(&tensors[scales], format!("{of} for {inputs} inputs")));
             }
         };
-        let plain_zeros =
-            version == Version::V2 || gptq::zeros_are_plain(bits, version, &self.read(&tensors[qzeros])?);
+        let unambiguous_zeros = version == GptqVersion::V2
+            || gptq::zeros_are_unambiguous(bits, version, &self.read(&tensors[qzeros])?);
         let g_idx = self.places.get(&format!("{layer}.g_idx")).copied();
-        let kept = |note: String, g_idx: Option<usize>| match scattered {
-            // Zero points that are not plain are the lesser news of the two, but those that end the matter.
-            ActOrder::Floats if plain_zeros => {
+        let kept = |note: String, g_idx: Option<usize>| match unsupported {
+            // Ambiguous zero points cannot be dequantized.
+            UnsupportedGroups::Dequantize if unambiguous_zeros => {
                 let name = format!("{layer}.weight");
-                let layer = gptq::ActOrderLayer { bits, groups, inputs, outputs, version };
+                let layer = gptq::GptqActOrderLayer { bits, groups, inputs, outputs, version };
                 let form = WeightTensors::ActOrder { parts, g_idx, group_size, layer };
                 let all: Vec<usize> = parts.into_iter().chain(g_idx).collect();
                 let note = Some(format!("{note}: read as floats"));
                 Ok(Ok(Weight { note, ..self.weight(name, outputs, inputs, &all, form) }))
             }
-            ActOrder::Floats => Ok(Err(TWO_WAYS.to_owned())),
-            ActOrder::Kept => Ok(Err(note)),
+            UnsupportedGroups::Dequantize => Ok(Err(AMBIGUOUS_ZEROS.to_owned())),
+            UnsupportedGroups::Keep => Ok(Err(note)),
         };
         if !inputs.is_multiple_of(group_size) {
             let note = format!("the last group has {} of {group_size} inputs", inputs % group_size);
@@ -376,44 +395,45 @@ impl Checkpoint {
                 return Err(wrong_shape(info, format!("[{inputs}]")));
             }
             let groups = self.read(info)?;
-            let plain = |(i, group): (usize, &[u8; 4])| i32::from_le_bytes(*group) as usize == i / group_size;
-            if !groups.as_chunks::<4>().0.iter().enumerate().all(plain) {
-                return kept("in act-order: groups are not of consecutive inputs".to_owned(), Some(g_idx));
+            let is_consecutive =
+                |(i, group): (usize, &[u8; 4])| i32::from_le_bytes(*group) as usize == i / group_size;
+            if !groups.as_chunks::<4>().0.iter().enumerate().all(is_consecutive) {
+                return kept("in act-order: groups do not have consecutive inputs".to_owned(), Some(g_idx));
             }
         }
-        if !plain_zeros {
-            return Ok(Err(TWO_WAYS.to_owned()));
+        if !unambiguous_zeros {
+            return Ok(Err(AMBIGUOUS_ZEROS.to_owned()));
         }
-        let layer_facts = gptq::Layer { bits, group_size, inputs, outputs, version };
+        let gptq_layer = gptq::GptqLayer { bits, group_size, inputs, outputs, version };
         let name = format!("{layer}.weight");
-        Ok(Ok(self.weight(name, outputs, inputs, &parts, WeightTensors::Gptq { parts, layer: layer_facts })))
+        Ok(Ok(self.weight(name, outputs, inputs, &parts, WeightTensors::Gptq { parts, layer: gptq_layer })))
     }
 
-    /// MXFP4: `X_blocks` u8 `[..., rows, blocks, 16]` and `X_scales` u8 `[..., rows, blocks]`.
+    /// Returns the weight of an MXFP4 layer: `X_blocks`, u8 `[..., rows, blocks, 16]`, and `X_scales`, u8
+    /// `[..., rows, blocks]`.
     fn mxfp4_weight(&self, place: usize, layer: &str) -> Result<Weight> {
         let tensors = self.tensors();
         let blocks = &tensors[place];
-        let part = format!("{layer}_scales");
-        let scales = self.places.get(&part).copied().ok_or_else(|| {
-            let tensor = blocks.name.clone();
-            CheckpointError::MissingPart { tensor, part }
-        })?;
+        let scales = self.part(format!("{layer}_scales"), blocks)?;
         for tensor in [blocks, &tensors[scales]] {
             if tensor.dtype != Dtype::U8 {
                 return Err(wrong_dtype(tensor, "U8"));
             }
         }
         let Some((&mxfp4::PACKED_BYTES, of_rows)) = blocks.shape.split_last() else {
-            return Err(wrong_shape(blocks, format!("{} bytes a block last", mxfp4::PACKED_BYTES)));
+            return Err(wrong_shape(
+                blocks,
+                format!("a last dimension of {} bytes per block", mxfp4::PACKED_BYTES),
+            ));
         };
         if tensors[scales].shape != of_rows {
-            return Err(wrong_shape(&tensors[scales], format!("{of_rows:?}, one scale a block")));
+            return Err(wrong_shape(&tensors[scales], format!("{of_rows:?}, one scale per block")));
         }
         let Some((cols, rows)) = of_rows.split_last().filter(|(_, rows)| !rows.is_empty()) else {
-            return Err(wrong_shape(blocks, "rows of blocks".to_owned()));
+            return Err(wrong_shape(blocks, "at least three dimensions: rows, blocks, bytes".to_owned()));
         };
         let Some(cols) = cols.checked_mul(mxfp4::BLOCK).filter(|_| blocks.bytes > 0) else {
-            return Err(wrong_shape(blocks, "blocks".to_owned()));
+            return Err(wrong_shape(blocks, "at least one block".to_owned()));
         };
         let shape: Vec<usize> = rows.iter().copied().chain([cols]).collect();
         let (rows, parts) = (rows.iter().product(), [place, scales]);
@@ -423,10 +443,12 @@ impl Checkpoint {
         })
     }
 
+    /// Returns the weight of an AWQ layer.
     fn awq_weight(&self, place: usize, layer: &str, group_size: Option<usize>) -> Result<Weight> {
         let tensors = self.tensors();
         let codes = &tensors[place];
-        let (qzeros, scales) = (self.part(layer, codes, "qzeros")?, self.part(layer, codes, "scales")?);
+        let (qzeros, scales) =
+            (self.part(format!("{layer}.qzeros"), codes)?, self.part(format!("{layer}.scales"), codes)?);
         let parts = [place, qzeros, scales];
         let ([inputs, words], zeros, [groups, outputs]) = (
             matrix(codes, Dtype::I32)?,
@@ -445,33 +467,42 @@ impl Checkpoint {
             return Err(wrong_shape(&tensors[scales], expected));
         }
         let name = format!("{layer}.weight");
-        let form = WeightTensors::Awq { parts, layer: awq::Layer { group_size, inputs, outputs } };
+        let form = WeightTensors::Awq { parts, layer: awq::AwqLayer { group_size, inputs, outputs } };
         Ok(self.weight(name, outputs, inputs, &parts, form))
     }
 
-    fn weight(&self, name: String, rows: usize, cols: usize, parts: &[usize], form: WeightTensors) -> Weight {
+    fn weight(
+        &self,
+        name: String,
+        rows: usize,
+        cols: usize,
+        parts: &[usize],
+        tensors: WeightTensors,
+    ) -> Weight {
         let bytes = parts.iter().map(|&part| self.tensors()[part].bytes).sum();
-        Weight { name, rows, cols, shape: vec![rows, cols], bytes, form, note: None }
+        Weight { name, rows, cols, shape: vec![rows, cols], bytes, tensors, note: None }
     }
 }
 
-/// The shape of a matrix of `dtype`.
-fn matrix(tensor: &TensorInfo, dtype: Dtype) -> Result<[usize; 2]> {
+/// Returns the shape of a matrix of type `dtype`.
+fn matrix(tensor: &CheckpointTensorInfo, dtype: Dtype) -> Result<[usize; 2]> {
     if tensor.dtype != dtype {
         return Err(wrong_dtype(tensor, "I32"));
     }
     match <[usize; 2]>::try_from(&tensor.shape[..]) {
         Ok(shape) if !shape.contains(&0) => Ok(shape),
-        _ => Err(wrong_shape(tensor, "a matrix".to_owned())),
+        _ => Err(wrong_shape(tensor, "a matrix that is not empty".to_owned())),
     }
 }
 
-fn float_matrix(tensor: &TensorInfo) -> Result<[usize; 2]> {
+/// Returns the shape of a matrix of floats.
+fn float_matrix(tensor: &CheckpointTensorInfo) -> Result<[usize; 2]> {
     float_type(tensor)?;
     matrix(tensor, tensor.dtype)
 }
 
-/// Floats of eight bits and fewer: without the scales that belong to them they are no weights.
+/// Returns whether `dtype` is a float type of eight bits or fewer. Such tensors have separate scales, which
+/// ecq does not interpret.
 fn is_minifloat(dtype: Dtype) -> bool {
     !matches!(
         dtype,
@@ -492,7 +523,8 @@ fn is_minifloat(dtype: Dtype) -> bool {
     )
 }
 
-fn float_type(tensor: &TensorInfo) -> Result<FloatType> {
+/// Returns the type of a tensor of floats.
+fn float_type(tensor: &CheckpointTensorInfo) -> Result<FloatType> {
     match tensor.dtype {
         Dtype::F16 => Ok(FloatType::F16),
         Dtype::BF16 => Ok(FloatType::Bf16),
@@ -501,10 +533,10 @@ fn float_type(tensor: &TensorInfo) -> Result<FloatType> {
     }
 }
 
-fn wrong_dtype(tensor: &TensorInfo, expected: &'static str) -> CheckpointError {
+fn wrong_dtype(tensor: &CheckpointTensorInfo, expected: &'static str) -> CheckpointError {
     CheckpointError::Dtype { tensor: tensor.name.clone(), found: tensor.dtype, expected }
 }
 
-fn wrong_shape(tensor: &TensorInfo, expected: String) -> CheckpointError {
+fn wrong_shape(tensor: &CheckpointTensorInfo, expected: String) -> CheckpointError {
     CheckpointError::Shape { tensor: tensor.name.clone(), found: tensor.shape.clone(), expected }
 }

@@ -1,91 +1,93 @@
-use crate::header::HeaderError;
-use crate::recognize::of;
+use crate::file_type::partial_size;
+use crate::safetensors_header::HeaderError;
 use ecq_core::CoreError;
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// What is wrong with an `.ecq` file or its spool, and where.
+/// Error of reading or writing an `.ecq` file.
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum ContainerError {
-    /// Reading or writing failed.
+    /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The header is not that of a sound safetensors file.
+    /// The header is not a valid safetensors header.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// A file of another kind, or a folder.
+    /// The path is a file of another type, or a folder.
     #[error("{} is {what}; an .ecq file is expected", path.display())]
-    NotTheFile {
+    WrongFileType {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// Description of what was found.
         what: String,
     },
-    /// A file that ends before its tensors do.
-    #[error("{} is truncated: {}; copy it again", path.display(), of(*found, *expected))]
+    /// The file ends before its last tensor.
+    #[error("{} is truncated: {}; copy it again", path.display(), partial_size(*found, *expected))]
     Truncated {
         /// The file.
         path: PathBuf,
-        /// Its length.
+        /// Length of the file in bytes.
         found: u64,
-        /// Length that its header asks for.
+        /// Length that follows from the header, in bytes.
         expected: u64,
     },
-    /// `__metadata__` lacks `format: ecq`.
-    #[error("a safetensors file, but not an .ecq: __metadata__[\"format\"] is {0:?}, expected \"ecq\"")]
+    /// The file is a safetensors file, but not an `.ecq` file.
+    #[error("a safetensors file, but not an .ecq file: __metadata__[\"format\"] is {0:?}, expected \"ecq\"")]
     NotEcq(Option<String>),
-    /// A schema version this reader does not know.
-    #[error("schema version {found:?}; this reader knows version {known}")]
+    /// The schema version of the file is not supported.
+    #[error("schema version is {found:?}, expected {known}; read the file with a newer version of ecq")]
     Version {
-        /// What the file says.
+        /// Version in the file; `None` if the file has none.
         found: Option<String>,
-        /// The newest known.
+        /// The supported version.
         known: u32,
     },
-    /// An entry of `__metadata__` is not what it must be.
+    /// An entry of `__metadata__` is invalid.
     #[error("__metadata__[{key:?}]: {why}")]
     Metadata {
-        /// The key.
+        /// Key of the entry.
         key: String,
-        /// What is wrong.
+        /// Description of the problem.
         why: String,
     },
-    /// A tensor that the metadata ask for is absent, or one that they do not explain is present.
+    /// A tensor that the metadata require is missing, or a tensor is not described by the metadata.
     #[error("tensor {tensor:?}: {why}")]
     Tensor {
         /// The tensor.
         tensor: String,
-        /// What is wrong.
+        /// Description of the problem.
         why: &'static str,
     },
-    /// The facts of a tensor do not hold.
+    /// The entry of a tensor is invalid, or does not match the lengths of its parts.
     #[error("tensor {tensor:?}: {source}")]
     Entry {
         /// The tensor.
         tensor: String,
-        /// What does not hold.
+        /// The problem.
         source: CoreError,
     },
-    /// There is no tensor or file of this name.
+    /// The file has no tensor, attached file or entry of this name.
     #[error("no {what} named {name:?}")]
     Missing {
-        /// Tensor or file.
+        /// Kind of the missing item.
         what: &'static str,
-        /// Its name.
+        /// Name of the missing item.
         name: String,
     },
     /// A checksum does not match the bytes.
-    #[error("{name:?} at file offset {offset}: checksum {found}, expected {expected}")]
-    Sum {
-        /// The part.
+    #[error(
+        "{name:?} at file offset {offset}: checksum is {found}, expected {expected}; copy the file again"
+    )]
+    Checksum {
+        /// Name of the tensor that holds the part or attached file.
         name: String,
-        /// Where it starts in the file.
+        /// Its offset in the file, in bytes.
         offset: u64,
         /// Checksum of the bytes.
         found: String,
@@ -93,46 +95,50 @@ pub enum ContainerError {
         expected: String,
     },
     /// The seal does not match the file.
-    #[error("the seal does not match the {0} bytes before it: the file was changed or cut")]
+    #[error(
+        "the seal does not match the {0} bytes before it: the file was modified or truncated; copy it again"
+    )]
     Seal(u64),
-    /// A ride-along file does not inflate to its declared length.
-    #[error("file {name:?} inflates to {found} bytes, {expected} declared (at most {most} allowed)")]
+    /// An attached file does not decompress to the length in its entry, or is longer than the limit.
+    #[error(
+        "attached file {name:?} has {found} bytes after decompression, expected {expected} (at most {most})"
+    )]
     Inflate {
         /// The file.
         name: String,
-        /// Bytes that came.
+        /// Length after decompression in bytes; 0 if it could not be decompressed.
         found: u64,
-        /// Bytes declared.
+        /// Length in the entry, in bytes.
         expected: u64,
-        /// The limit.
+        /// [`Limits::file_bytes`](ecq_core::Limits::file_bytes).
         most: u64,
     },
-    /// The spool was started with another source or other options.
+    /// The work folder belongs to another source or to other options.
     #[error(
-        "{} was started from another source or with other options (key {found}, now {expected}); \
-         remove it, or start anew instead of resuming",
+        "{} is the work folder of another source or of other options (key {found}, expected {expected}); \
+         remove it, or do not resume",
         path.display()
     )]
     JournalKey {
-        /// The spool.
+        /// The work folder.
         path: PathBuf,
-        /// Its key.
+        /// Key in its journal.
         found: String,
-        /// The key of this run.
+        /// Key of this run.
         expected: String,
     },
-    /// Another process is writing the same file.
-    #[error("{} is in use by another process", path.display())]
+    /// Another process writes the same file.
+    #[error("{} is in use by another process; wait until it ends", path.display())]
     InUse {
-        /// The spool.
+        /// The work folder.
         path: PathBuf,
     },
-    /// A name was pushed twice, or is reserved.
+    /// A name is invalid, or its tensor does not match the other tensors.
     #[error("{name:?} {why}")]
     Name {
         /// The name.
         name: String,
-        /// What is wrong with it.
+        /// Description of the problem.
         why: &'static str,
     },
 }

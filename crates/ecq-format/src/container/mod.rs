@@ -1,17 +1,17 @@
-//! The `.ecq` container: a safetensors file whose `__metadata__` says what its byte tensors are.
+//! The `.ecq` container: a safetensors file whose `__metadata__` describes its byte tensors.
 //!
-//! See `docs/format.md` for the bytes. [`Spool`] writes, [`EcqFile`] reads.
+//! `docs/format.md` specifies the format. [`EcqWriter`] writes a file, [`EcqFile`] reads one.
 
+mod checksum;
 mod error;
 mod read;
 mod schema;
-mod spool;
-mod sum;
+mod write;
 
 pub use error::ContainerError;
 pub use read::{EcqFile, PlainTensor};
-pub use schema::{ModelEntry, Source};
-pub use spool::{Spool, Summary, TensorBytes};
+pub use schema::{ModelEntry, SourceRecord};
+pub use write::{EcqWriter, SizeSummary, TensorBytes};
 
 pub(crate) type Result<T> = std::result::Result<T, ContainerError>;
 

@@ -1,68 +1,71 @@
-//! What `__metadata__` holds.
+//! Entries of `__metadata__`, and names of the container's tensors.
 
 use super::Result;
 use super::error::ContainerError;
-use ecq_core::{Entry, Part};
+use ecq_core::{TensorEntry, TensorPart};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Newest schema version.
+/// The schema version that is written, and the only one that is read.
 pub(super) const VERSION: u32 = 1;
-/// Name of the seal.
+/// Name of the tensor that holds the seal.
 pub(super) const SEAL: &str = "ecq.seal";
-/// Bytes of the seal.
+/// Length of the seal in bytes.
 pub(super) const SEAL_BYTES: usize = 32;
-/// Prefix of ride-along files.
+/// Prefix of the tensor names of attached files.
 pub(super) const FILE_PREFIX: &str = "ecq.file/";
-/// The data begin at a multiple of this many bytes.
+/// Alignment of the data in the file, in bytes.
 pub(super) const ALIGNMENT: usize = 64;
 
-/// Where a model came from.
+/// Description of the source of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// `gguf`, `safetensors`, ...
+pub struct SourceRecord {
+    /// Format of the source: `gguf`, `safetensors`, ...
     pub format: String,
-    /// Base name of the file or folder.
+    /// Base name of the source file or folder.
     pub file: String,
-    /// Its length in bytes.
+    /// Size of the source in bytes.
     pub bytes: u64,
 }
 
-/// Facts of the whole file.
+/// Metadata of the whole file, stored as entry `ecq.model`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelEntry {
-    /// Where the model came from.
-    pub source: Source,
-    /// Names of all tensors, in the order of the source.
+    /// Source of the model.
+    pub source: SourceRecord,
+    /// Names of all tensors in the order of the source.
     pub order: Vec<String>,
-    /// Program and version that wrote the file.
+    /// Name and version of the program that wrote the file.
     pub writer: String,
-    /// Shapes of encoded tensors that are not `[rows, columns]` in the source.
+    /// Shapes of encoded tensors whose shape in the source is not `[rows, columns]`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shapes: BTreeMap<String, Vec<usize>>,
-    /// How the model was quantized, in words; absent when every tensor is that of the source.
+    /// Description of the quantization; `None` if the codes and floats are those of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
 }
 
-/// The facts of an encoded tensor and the checksums of its parts.
+/// Entry of an encoded tensor, with the checksums of its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SummedEntry {
+pub(super) struct ChecksummedEntry {
     #[serde(flatten)]
-    pub(super) entry: Entry,
-    pub(super) sums: BTreeMap<Part, String>,
+    pub(super) entry: TensorEntry,
+    #[serde(rename = "sums")]
+    pub(super) checksums: BTreeMap<TensorPart, String>,
 }
 
-/// The facts of a ride-along file.
+/// Entry of an attached file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileEntry {
-    /// Length once inflated.
+    /// Length of the file in bytes after decompression.
     pub(super) bytes: u64,
     pub(super) compression: Compression,
-    /// Of the bytes as stored.
-    pub(super) sum: String,
+    /// Checksum of the stored (possibly compressed) bytes.
+    #[serde(rename = "sum")]
+    pub(super) checksum: String,
 }
 
+/// Compression of an attached file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Compression {
@@ -70,35 +73,40 @@ pub(super) enum Compression {
     Zlib,
 }
 
-/// The name of a part in the file.
-pub(super) fn part_name(tensor: &str, part: Part) -> String {
+/// Returns the name of the tensor that holds a part of `tensor`.
+pub(super) fn part_name(tensor: &str, part: TensorPart) -> String {
     format!("{tensor}.ecq.{}", part.name())
 }
 
-/// The key of a tensor's entry.
+/// Returns the key of the entry of `tensor`.
 pub(super) fn entry_key(tensor: &str) -> String {
     format!("{tensor}.ecq")
 }
 
-/// Names that would collide with those of the container.
+/// Checks that `name` is a possible name of a tensor of the model.
+///
+/// # Errors
+/// [`ContainerError::Name`] if it is empty or reserved for the container.
 pub(super) fn check_name(name: &str) -> Result<()> {
     let why = if name.is_empty() {
-        "is no name"
+        "is not a tensor name, expected a non-empty name"
     } else if name.contains(".ecq") || name.starts_with("ecq.") || name == "__metadata__" || name == "format"
     {
-        "is a name that the container keeps for itself"
+        "is a tensor name that the container reserves"
     } else {
         return Ok(());
     };
     Err(ContainerError::Name { name: name.to_owned(), why })
 }
 
+/// Parses the entry of key `key`.
 pub(super) fn parse<'a, T: Deserialize<'a>>(key: &str, json: &'a str) -> Result<T> {
     serde_json::from_str(json)
         .map_err(|error| ContainerError::Metadata { key: key.to_owned(), why: error.to_string() })
 }
 
+/// Serializes an entry.
 pub(super) fn to_json(value: &impl Serialize) -> String {
-    // Structs of numbers, strings and maps with string keys always serialise.
+    // Serialization of structs of numbers, strings and maps with string keys does not fail.
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! Block types that are integer codes on an affine grid, taken apart and put together again, bit for bit.
+//! Lossless conversion between codes on an affine grid and the GGUF block types that store them.
+//!
 //! Layouts: `block_q4_0`, `block_q4_1`, `block_q5_0`, `block_q5_1`, `block_q8_0` of ggml's `ggml-common.h`.
 
 use super::Result;
@@ -7,13 +8,13 @@ use super::types::GgmlType;
 use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec, GridEntry};
 use rayon::prelude::*;
 
-/// Weights of a block of every type here: the group size.
+/// Number of weights in a block of each type of this module, which is also the group size.
 const BLOCK: usize = 32;
-/// Blocks that a thread takes at a time.
+/// Number of blocks that a thread processes at a time.
 const BLOCKS_PER_TASK: usize = 2048;
 
-/// Bits of a code and the code that means zero (`None`: the type has a bias per block).
-fn facts(ty: GgmlType) -> Result<(u8, Option<u8>)> {
+/// Returns the width of a code in bits, and the zero point (`None` if the type has a bias per block).
+fn code_parameters(ty: GgmlType) -> Result<(u8, Option<u8>)> {
     Ok(match ty {
         GgmlType::Q4_0 => (4, Some(8)),
         GgmlType::Q4_1 => (4, None),
@@ -21,13 +22,14 @@ fn facts(ty: GgmlType) -> Result<(u8, Option<u8>)> {
         GgmlType::Q5_1 => (5, None),
         GgmlType::Q8_0 => (8, Some(128)),
         _ => {
-            let why = "is no integer code on an affine grid";
+            let why =
+                "does not store integer codes on an affine grid, expected q4_0, q4_1, q5_0, q5_1 or q8_0";
             return Err(GgufError::Unsupported { found: ty.name(), why });
         }
     })
 }
 
-/// The type that stores codes on this grid, if GGUF has one; the way back from [`split`].
+/// Returns the block type that stores codes on `grid`, if GGUF has one.
 pub fn type_of_grid(grid: &AffineGroups) -> Option<GgmlType> {
     let zero = match &grid.biases {
         Biases::Zero(zero) => Some(*zero),
@@ -38,7 +40,7 @@ pub fn type_of_grid(grid: &AffineGroups) -> Option<GgmlType> {
     type_of_entry(&GridEntry::AffineGroups { bits, group_size, dtype, zero, zeros: false })
 }
 
-/// As [`type_of_grid`], from the facts of a grid alone.
+/// Returns the block type that stores codes on a grid with this metadata, if GGUF has one.
 pub fn type_of_entry(grid: &GridEntry) -> Option<GgmlType> {
     let GridEntry::AffineGroups { bits, group_size: BLOCK, dtype: FloatType::F16, zero, zeros: false } =
         *grid
@@ -55,26 +57,27 @@ pub fn type_of_entry(grid: &GridEntry) -> Option<GgmlType> {
     }
 }
 
-/// Codes (in column order) and grid of `rows x cols` weights of type `ty`; the exact inverse of [`join`] for
-/// every bit pattern, scales and biases that are no number included.
+/// Unpacks `rows x cols` weights of type `ty` into codes and their grid; the exact inverse of [`pack_blocks`]
+/// for every bit pattern, including NaN scales and biases.
 ///
 /// # Errors
-/// When the type is no code on an affine grid, the shape is empty or no whole number of blocks wide, or
-/// `bytes` has not the length of the shape.
-pub fn split(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Result<(Codes, AffineGroups)> {
-    let (bits, zero) = facts(ty)?;
-    let blocks = blocks(ty, rows, cols)?;
-    check(bytes.len(), blocks * ty.block_bytes())?;
+/// [`GgufError::Unsupported`] if the type does not store codes on an affine grid, [`GgufError::Core`] if the
+/// shape is empty or `cols` is not a multiple of 32, and [`GgufError::Length`] if the length of `bytes` does
+/// not match.
+pub fn unpack_blocks(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Result<(Codes, AffineGroups)> {
+    let (bits, zero) = code_parameters(ty)?;
+    let blocks = block_count(ty, rows, cols)?;
+    check_length(bytes.len(), blocks * ty.block_bytes())?;
     let mut symbols = vec![0; blocks * BLOCK];
     let mut scales = vec![0; blocks * 2];
     let mut biases = vec![0; if zero.is_none() { blocks * 2 } else { 0 }];
     let parts = (&mut symbols[..], &mut scales[..], &mut biases[..]);
     match ty {
-        GgmlType::Q4_0 => split_blocks::<18, 2>(bytes, parts, |b, q| from_nibbles(&b[2..], q)),
-        GgmlType::Q4_1 => split_blocks::<20, 4>(bytes, parts, |b, q| from_nibbles(&b[4..], q)),
-        GgmlType::Q5_0 => split_blocks::<22, 2>(bytes, parts, |b, q| from_five_bits(&b[2..], q)),
-        GgmlType::Q5_1 => split_blocks::<24, 4>(bytes, parts, |b, q| from_five_bits(&b[4..], q)),
-        _ => split_blocks::<34, 2>(bytes, parts, |b, q| flip_sign(&b[2..], q)),
+        GgmlType::Q4_0 => unpack_each_block::<18, 2>(bytes, parts, |b, q| from_nibbles(&b[2..], q)),
+        GgmlType::Q4_1 => unpack_each_block::<20, 4>(bytes, parts, |b, q| from_nibbles(&b[4..], q)),
+        GgmlType::Q5_0 => unpack_each_block::<22, 2>(bytes, parts, |b, q| from_five_bits(&b[2..], q)),
+        GgmlType::Q5_1 => unpack_each_block::<24, 4>(bytes, parts, |b, q| from_five_bits(&b[4..], q)),
+        _ => unpack_each_block::<34, 2>(bytes, parts, |b, q| flip_sign(&b[2..], q)),
     }
     let codes = Codes::new(rows, cols, 1 << bits, symbols)?;
     let scales = FloatVec::new(FloatType::F16, scales)?;
@@ -85,34 +88,36 @@ pub fn split(ty: GgmlType, rows: usize, cols: usize, bytes: &[u8]) -> Result<(Co
     Ok((codes, AffineGroups { bits, group_size: BLOCK, scales, biases }))
 }
 
-/// The bytes of codes on a grid as type `ty` stores them; the exact inverse of [`split`].
+/// Packs codes and their grid into blocks of type `ty`; the exact inverse of [`unpack_blocks`].
 ///
 /// # Errors
-/// When the type is no code on an affine grid or not that of `grid`, or codes and grid contradict each other.
-pub fn join(ty: GgmlType, codes: &Codes, grid: &AffineGroups) -> Result<Vec<u8>> {
-    let (bits, _) = facts(ty)?;
+/// [`GgufError::Unsupported`] if `ty` cannot store codes on `grid`, and [`GgufError::Core`] if codes and grid
+/// do not match.
+pub fn pack_blocks(ty: GgmlType, codes: &Codes, grid: &AffineGroups) -> Result<Vec<u8>> {
+    let (bits, _) = code_parameters(ty)?;
     if type_of_grid(grid) != Some(ty) || codes.alphabet() > 1 << bits {
-        return Err(GgufError::Unsupported { found: ty.name(), why: "is not the type of this grid" });
+        return Err(GgufError::Unsupported { found: ty.name(), why: "cannot store codes on this grid" });
     }
     grid.check(codes.rows(), codes.cols())?;
-    let mut bytes = vec![0; blocks(ty, codes.rows(), codes.cols())? * ty.block_bytes()];
+    let mut bytes = vec![0; block_count(ty, codes.rows(), codes.cols())? * ty.block_bytes()];
     let biases = match &grid.biases {
         Biases::PerGroup(biases) => biases.as_bytes(),
         Biases::Zero(_) | Biases::Zeros(_) => &[],
     };
     let parts = (codes.symbols(), grid.scales.as_bytes(), biases);
     match ty {
-        GgmlType::Q4_0 => join_blocks::<18, 2>(&mut bytes, parts, |q, b| to_nibbles(q, &mut b[2..])),
-        GgmlType::Q4_1 => join_blocks::<20, 4>(&mut bytes, parts, |q, b| to_nibbles(q, &mut b[4..])),
-        GgmlType::Q5_0 => join_blocks::<22, 2>(&mut bytes, parts, |q, b| to_five_bits(q, &mut b[2..])),
-        GgmlType::Q5_1 => join_blocks::<24, 4>(&mut bytes, parts, |q, b| to_five_bits(q, &mut b[4..])),
-        _ => join_blocks::<34, 2>(&mut bytes, parts, |q, b| flip_sign(q, &mut b[2..])),
+        GgmlType::Q4_0 => pack_each_block::<18, 2>(&mut bytes, parts, |q, b| to_nibbles(q, &mut b[2..])),
+        GgmlType::Q4_1 => pack_each_block::<20, 4>(&mut bytes, parts, |q, b| to_nibbles(q, &mut b[4..])),
+        GgmlType::Q5_0 => pack_each_block::<22, 2>(&mut bytes, parts, |q, b| to_five_bits(q, &mut b[2..])),
+        GgmlType::Q5_1 => pack_each_block::<24, 4>(&mut bytes, parts, |q, b| to_five_bits(q, &mut b[4..])),
+        _ => pack_each_block::<34, 2>(&mut bytes, parts, |q, b| flip_sign(q, &mut b[2..])),
     }
     Ok(bytes)
 }
 
-/// Takes blocks of `N` bytes apart, whose first `HEAD` are the scale and, where `HEAD` is 4, the bias.
-fn split_blocks<const N: usize, const HEAD: usize>(
+/// Unpacks blocks of `N` bytes. The first `HEAD` bytes are the scale and, if `HEAD` is 4, the bias; `codes`
+/// unpacks the rest.
+fn unpack_each_block<const N: usize, const HEAD: usize>(
     bytes: &[u8],
     (symbols, scales, biases): (&mut [u8], &mut [u8], &mut [u8]),
     codes: impl Fn(&[u8; N], &mut [u8; BLOCK]) + Sync,
@@ -140,8 +145,8 @@ fn split_blocks<const N: usize, const HEAD: usize>(
     }
 }
 
-/// The inverse of [`split_blocks`].
-fn join_blocks<const N: usize, const HEAD: usize>(
+/// Packs blocks of `N` bytes; the inverse of [`unpack_each_block`].
+fn pack_each_block<const N: usize, const HEAD: usize>(
     bytes: &mut [u8],
     (symbols, scales, biases): (&[u8], &[u8], &[u8]),
     codes: impl Fn(&[u8; BLOCK], &mut [u8; N]) + Sync,
@@ -169,7 +174,7 @@ fn join_blocks<const N: usize, const HEAD: usize>(
     }
 }
 
-/// Low nibbles are the first half of a block, high nibbles the second.
+/// Unpacks nibbles: low ones are the first half of a block, high ones the second half.
 #[inline(always)]
 fn from_nibbles(packed: &[u8], q: &mut [u8; BLOCK]) {
     for (i, &byte) in packed[..BLOCK / 2].iter().enumerate() {
@@ -178,6 +183,7 @@ fn from_nibbles(packed: &[u8], q: &mut [u8; BLOCK]) {
     }
 }
 
+/// The inverse of [`from_nibbles`].
 #[inline(always)]
 fn to_nibbles(q: &[u8; BLOCK], packed: &mut [u8]) {
     for (i, byte) in packed[..BLOCK / 2].iter_mut().enumerate() {
@@ -185,7 +191,8 @@ fn to_nibbles(q: &[u8; BLOCK], packed: &mut [u8]) {
     }
 }
 
-/// 32 fifth bits in column order, then nibbles. Eight bits spread over eight bytes at a time.
+/// Unpacks 32 fifth bits in column order, followed by nibbles. Eight bits are spread over eight bytes at a
+/// time.
 #[inline(always)]
 pub(super) fn from_five_bits(packed: &[u8], q: &mut [u8; BLOCK]) {
     from_nibbles(&packed[4..], q);
@@ -196,7 +203,8 @@ pub(super) fn from_five_bits(packed: &[u8], q: &mut [u8; BLOCK]) {
     }
 }
 
-/// Bit 4 of eight bytes is gathered by one multiplication: byte `i` lands in bit `56 + i`, without carries.
+/// The inverse of [`from_five_bits`]. One multiplication gathers bit 4 of eight bytes: byte `i` goes to bit
+/// `56 + i`, without carries.
 #[inline(always)]
 fn to_five_bits(q: &[u8; BLOCK], packed: &mut [u8]) {
     to_nibbles(q, &mut packed[4..]);
@@ -206,7 +214,7 @@ fn to_five_bits(q: &[u8; BLOCK], packed: &mut [u8]) {
     }
 }
 
-/// Signed bytes: flipping the top bit adds 128, or takes it away.
+/// Converts between signed bytes and codes: flipping the top bit adds or subtracts 128.
 #[inline(always)]
 fn flip_sign(from: &[u8], to: &mut [u8]) {
     for (to, from) in to.iter_mut().zip(from) {
@@ -214,9 +222,10 @@ fn flip_sign(from: &[u8], to: &mut [u8]) {
     }
 }
 
-fn blocks(ty: GgmlType, rows: usize, cols: usize) -> Result<usize> {
+/// Returns the number of blocks of `rows x cols` weights.
+fn block_count(ty: GgmlType, rows: usize, cols: usize) -> Result<usize> {
     if !cols.is_multiple_of(BLOCK) {
-        let expected = "a whole number of blocks of 32";
+        let expected = "a multiple of the block size 32";
         return Err(CoreError::Parameter { what: "columns", found: cols as u64, expected }.into());
     }
     let blocks = rows.checked_mul(cols / BLOCK).filter(|&n| n > 0);
@@ -225,7 +234,8 @@ fn blocks(ty: GgmlType, rows: usize, cols: usize) -> Result<usize> {
         .ok_or(CoreError::Shape { rows, cols }.into())
 }
 
-fn check(found: usize, expected: usize) -> Result<()> {
+/// Checks the length of the bytes of a tensor.
+fn check_length(found: usize, expected: usize) -> Result<()> {
     if found == expected {
         return Ok(());
     }

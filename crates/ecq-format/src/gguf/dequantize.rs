@@ -1,6 +1,8 @@
-//! Weights of every float, simple, K, nonlinear four-bit and ternary block type and of MXFP4, in f32 and in
-//! the order of operations of the `dequantize_row_*` functions of ggml's `ggml-quants.c`, so that each bit is
-//! the same as there.
+//! Dequantization of float types, simple block types, K-quants, nonlinear four-bit types, ternary types and
+//! MXFP4 to f32.
+//!
+//! The operations are those of the `dequantize_row_*` functions of ggml's `ggml-quants.c`, in the same order,
+//! so that the results are bit-identical.
 
 use super::Result;
 use super::blocks::from_five_bits;
@@ -8,10 +10,11 @@ use super::error::GgufError;
 use super::types::GgmlType;
 use half::f16;
 
-/// Writes the weights of `bytes`, a whole number of blocks of type `ty`, to `out`, one f32 each.
+/// Dequantizes `bytes`, a whole number of blocks of type `ty`, into `out`.
 ///
 /// # Errors
-/// When the type is not dequantized here, or `bytes` is not what `out.len()` weights take.
+/// [`GgufError::Unsupported`] if `ty` is not supported, and [`GgufError::Length`] if `bytes` is not the size
+/// of `out.len()` weights.
 pub fn dequantize(ty: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
     let expected = (out.len() / ty.block_weights()).saturating_mul(ty.block_bytes()) as u64;
     if bytes.len() as u64 != expected || !out.len().is_multiple_of(ty.block_weights()) {
@@ -22,7 +25,7 @@ pub fn dequantize(ty: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
         GgmlType::F32 => each(bytes, out, |b: &[u8; 4], y: &mut [f32; 1]| y[0] = f32::from_le_bytes(*b)),
         GgmlType::F16 => each(bytes, out, |b: &[u8; 2], y: &mut [f32; 1]| y[0] = half(b, 0)),
         GgmlType::Bf16 => each(bytes, out, |b: &[u8; 2], y: &mut [f32; 1]| {
-            // The upper half of an f32, as it is: a conversion would quiet a signalling NaN.
+            // bf16 is the upper half of an f32. A float conversion would quiet a signaling NaN.
             y[0] = f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
         }),
         GgmlType::Q4_0 => each(bytes, out, |b: &[u8; 18], y: &mut [f32; 32]| {
@@ -74,24 +77,25 @@ pub fn dequantize(ty: GgmlType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
             }
         }),
         _ => {
-            let why = "is not dequantized here; f32, f16, bf16, q4_0 to q8_0, q2_k to q6_k, iq4_nl, iq4_xs, mxfp4, \
-                       tq1_0 and tq2_0 are (requantize the model to one of them)";
+            let why = "cannot be dequantized, expected f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, \
+                       q2_k to q6_k, iq4_nl, iq4_xs, mxfp4, tq1_0 or tq2_0; convert the model to one of them";
             return Err(GgufError::Unsupported { found: ty.name(), why });
         }
     }
     Ok(())
 }
 
-/// The sixteen values of IQ4_NL and IQ4_XS (`kvalues_iq4nl` of ggml's `ggml-common.h`).
+/// The sixteen levels of IQ4_NL and IQ4_XS (`kvalues_iq4nl` of ggml's `ggml-common.h`).
 const NONLINEAR: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
-/// Twice the sixteen values of FP4 (E2M1): sign, two bits of exponent, one of mantissa. Source: OCP
+/// The sixteen values of FP4 (E2M1: sign, two exponent bits, one mantissa bit), doubled. Source: OCP
 /// Microscaling Formats (MX) Specification 1.0, table of FP4; `kvalues_mxfp4` of ggml's `ggml-common.h`.
 const TWICE_E2M1: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
-/// Half of the power of two that a byte stands for (E8M0, biased by 127), so that it multiplies
-/// [`TWICE_E2M1`]. Exact for every byte: the two smallest are subnormal numbers. As `ggml_e8m0_to_fp32_half`,
-/// which like it makes a number of 255, by which the MX specification means no number.
+/// Returns half of the power of two of an E8M0 byte (bias 127), the factor of [`TWICE_E2M1`].
+///
+/// The result is exact for every byte; the two smallest are subnormal. As in `ggml_e8m0_to_fp32_half`, byte
+/// 255 is a power of two, although the MX specification defines it as NaN.
 fn half_of_power(e: u8) -> f32 {
     match e {
         0 | 1 => f32::from_bits(0x0020_0000 << e),
@@ -99,7 +103,7 @@ fn half_of_power(e: u8) -> f32 {
     }
 }
 
-/// Weights of 32 nibbles: low ones are the first half, high ones the second.
+/// Dequantizes 32 nibbles with `weight`: low nibbles are the first half, high nibbles the second half.
 #[inline(always)]
 fn nibbles(packed: &[u8], y: &mut [f32], weight: impl Fn(usize) -> f32) {
     for j in 0..16 {
@@ -108,7 +112,7 @@ fn nibbles(packed: &[u8], y: &mut [f32], weight: impl Fn(usize) -> f32) {
     }
 }
 
-/// A factor, two more bits of each of eight scales, four bits of each, nibbles.
+/// IQ4_XS: a factor, the upper two bits of eight scales, their lower four bits, nibbles.
 fn iq4_xs(b: &[u8; 136], y: &mut [f32; 256]) {
     let d = half(b, 0);
     let high = u16::from_le_bytes([b[2], b[3]]);
@@ -120,18 +124,19 @@ fn iq4_xs(b: &[u8; 136], y: &mut [f32; 256]) {
     }
 }
 
-/// Digits of base three, five a byte in 48 bytes and four a byte in four, then a factor.
+/// TQ1_0: base-3 digits, five per byte in 48 bytes and four per byte in 4 bytes, then a factor.
 fn tq1_0(b: &[u8; 54], y: &mut [f32; 256]) {
     const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
     let d = half(b, 52);
-    // Runs of bytes whose first digits come first, then their second digits...
+    // First byte, length and digits per byte of runs. A run stores all first digits, then all second digits,
+    // ...
     let runs = [(0, 32, 5), (32, 16, 5), (48, 4, 4)];
     let mut y = y.iter_mut();
     for (first, len, digits) in runs {
         for power in &POWERS[..digits] {
             for (q, y) in b[first..first + len].iter().zip(&mut y) {
-                // The byte is a fraction of 256 whose digits are wanted: the one behind the point, times
-                // three.
+                // The byte is a fixed-point fraction of 256; multiplying by 3 moves the next digit into the
+                // upper byte.
                 let digit = (u16::from(q.wrapping_mul(*power)) * 3) >> 8;
                 *y = (i32::from(digit) - 1) as f32 * d;
             }
@@ -139,7 +144,7 @@ fn tq1_0(b: &[u8; 54], y: &mut [f32; 256]) {
     }
 }
 
-/// Every block of `N` bytes to its `W` weights.
+/// Applies `one` to each block of `N` bytes and its `W` weights.
 #[inline(always)]
 fn each<const N: usize, const W: usize>(
     bytes: &[u8],
@@ -151,6 +156,7 @@ fn each<const N: usize, const W: usize>(
     }
 }
 
+/// Reads an f16 at byte `at`.
 fn half(bytes: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([bytes[at], bytes[at + 1]]).to_f32()
 }
@@ -161,7 +167,7 @@ fn five_bits(packed: &[u8]) -> [u8; 32] {
     q
 }
 
-/// Sixteen 4-bit scales and minima, 2-bit codes in four planes of 32 for each half, then two factors.
+/// Q2_K: sixteen 4-bit scales and minima, 2-bit codes in four planes of 32 for each half, two factors.
 fn q2_k(b: &[u8; 84], y: &mut [f32; 256]) {
     let (d, min) = (half(b, 80), half(b, 82));
     for (group, y) in y.chunks_exact_mut(16).enumerate() {
@@ -174,13 +180,13 @@ fn q2_k(b: &[u8; 84], y: &mut [f32; 256]) {
     }
 }
 
-/// The bytes and the shift of group `group` (16 codes) of 256 2-bit codes.
+/// Returns the bytes and the shift of the 16 codes of group `group` of 256 2-bit codes.
 fn two_bit_plane(codes: &[u8], group: usize) -> (&[u8], usize) {
     let first = group / 8 * 32 + group % 2 * 16;
     (&codes[first..first + 16], group % 8 / 2 * 2)
 }
 
-/// Third bits, 2-bit codes, sixteen 6-bit scales in twelve bytes, a factor.
+/// Q3_K: third bits, 2-bit codes, sixteen 6-bit scales in twelve bytes, a factor.
 fn q3_k(b: &[u8; 110], y: &mut [f32; 256]) {
     let d = half(b, 108);
     for (group, y) in y.chunks_exact_mut(16).enumerate() {
@@ -197,7 +203,8 @@ fn q3_k(b: &[u8; 110], y: &mut [f32; 256]) {
     }
 }
 
-/// Two factors, eight 6-bit scales and minima in twelve bytes, maybe fifth bits, nibbles.
+/// Q4_K and Q5_K: two factors, eight 6-bit scales and minima in twelve bytes, fifth bits (Q5_K only),
+/// nibbles.
 #[inline(always)]
 fn q4_or_q5_k(b: &[u8], fifth: Option<&[u8]>, codes: &[u8], y: &mut [f32; 256]) {
     let (d, min) = (half(b, 0), half(b, 2));
@@ -220,11 +227,11 @@ fn q4_or_q5_k(b: &[u8], fifth: Option<&[u8]>, codes: &[u8], y: &mut [f32; 256]) 
     }
 }
 
-/// Nibbles, two more bits, sixteen signed scales, a factor.
+/// Q6_K: nibbles, upper two bits, sixteen signed scales, a factor.
 fn q6_k(b: &[u8; 210], y: &mut [f32; 256]) {
     let d = half(b, 208);
     for (group, y) in y.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        // Halves of 128 weights, in each four quarters of 32 that share bytes, in each two groups.
+        // Two halves of 128 weights; each has four quarters of 32 that share bytes; each has two groups.
         let (part, quarter, first) = (group / 8, group % 8 / 2, group % 2 * 16);
         let low = &b[64 * part + quarter % 2 * 32 + first..][..16];
         let high = &b[128 + 32 * part + first..][..16];

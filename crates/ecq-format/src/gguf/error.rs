@@ -1,17 +1,17 @@
-use crate::recognize::of;
+use crate::file_type::partial_size;
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// What is wrong with a GGUF file, and where.
+/// Error of reading or writing a GGUF file.
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum GgufError {
-    /// Reading or writing failed.
+    /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The first four bytes are not `GGUF`.
@@ -20,31 +20,33 @@ pub enum GgufError {
         /// The bytes found.
         found: [u8; 4],
     },
-    /// A version that is not 2 or 3 in little endian.
-    #[error("GGUF version {0}; versions 2 and 3 (little endian) are read")]
+    /// The version is not 2 or 3, or the file is big endian.
+    #[error(
+        "GGUF version is {0}, expected 2 or 3 in little endian; convert the model with a current llama.cpp"
+    )]
     Version(u32),
-    /// The header ends in the middle of something.
-    #[error("header ends at byte {at} in {what}")]
+    /// The bytes end inside the header.
+    #[error("header ends at byte {at}, inside {what}")]
     Truncated {
-        /// What was being read.
+        /// The item that was being read.
         what: &'static str,
-        /// Where the bytes end.
+        /// Offset at which the bytes end.
         at: u64,
     },
-    /// A count or length that the file cannot hold, or that passes a limit.
-    #[error("{what} at byte {at} is {found}, at most {most} possible")]
+    /// A count or length exceeds the size of the file or a limit.
+    #[error("{what} at byte {at} is {found}, expected at most {most}")]
     TooMany {
-        /// What is counted.
+        /// Name of the count.
         what: &'static str,
-        /// Where.
+        /// Offset of the count in the file.
         at: u64,
-        /// The count found.
+        /// The count in the file.
         found: u64,
-        /// The most there can be.
+        /// The largest possible count.
         most: u64,
     },
-    /// The header is longer than the limit on it.
-    #[error("header is longer than the limit of {limit} bytes")]
+    /// The header is longer than the limit.
+    #[error("header is longer than {limit} bytes, the limit")]
     HeaderTooLong {
         /// [`Limits::header_bytes`](ecq_core::Limits::header_bytes).
         limit: usize,
@@ -52,289 +54,298 @@ pub enum GgufError {
     /// A name is empty or too long.
     #[error("{what} at byte {at} has {found} bytes, expected 1 to {most}")]
     NameLength {
-        /// Metadata key or tensor name.
+        /// Kind of name: metadata key or tensor name.
         what: &'static str,
-        /// Where its characters start.
+        /// Offset of its first byte.
         at: u64,
-        /// Bytes found.
+        /// Length in bytes.
         found: u64,
-        /// Most bytes there may be.
+        /// Maximum length in bytes.
         most: u64,
     },
     /// A string is not UTF-8.
     #[error("{what} at byte {at} is not UTF-8")]
     Utf8 {
-        /// Which string.
+        /// Kind of string.
         what: &'static str,
-        /// Where.
+        /// Offset of its first byte.
         at: u64,
     },
-    /// A metadata value of a type that does not exist.
-    #[error("metadata key {key:?}: unknown value type {found} before byte {at}")]
+    /// The type of a metadata value is unknown.
+    #[error("metadata key {key:?}: value type before byte {at} is {found}, expected 0 to 12")]
     ValueType {
         /// The key.
         key: String,
-        /// Where the value starts.
+        /// Offset of the value.
         at: u64,
-        /// The type found.
+        /// The type in the file.
         found: u32,
     },
-    /// Arrays of arrays of arrays...
-    #[error("metadata key {key:?}: arrays nested more than {most} deep at byte {at}")]
+    /// Arrays are nested too deeply.
+    #[error("metadata key {key:?}: arrays at byte {at} are nested more than {most} levels deep")]
     Nesting {
         /// The key.
         key: String,
-        /// Where the array that is too deep starts.
+        /// Offset of the innermost array.
         at: u64,
-        /// The deepest nesting read.
+        /// Maximum number of levels.
         most: u32,
     },
-    /// A truth value is neither 0 nor 1.
-    #[error("metadata key {key:?}: truth value {found} at byte {at}, expected 0 or 1")]
+    /// A boolean is neither 0 nor 1.
+    #[error("metadata key {key:?}: boolean at byte {at} is {found}, expected 0 or 1")]
     Bool {
         /// The key.
         key: String,
-        /// Where.
+        /// Offset of the boolean.
         at: u64,
-        /// The byte found.
+        /// The byte in the file.
         found: u8,
     },
-    /// Two keys or two tensors of one name.
+    /// Two metadata keys or two tensors have the same name.
     #[error("{what} {name:?} occurs twice")]
     Duplicate {
-        /// Key or tensor.
+        /// Kind of name: metadata key or tensor.
         what: &'static str,
-        /// Its name.
+        /// The name.
         name: String,
     },
-    /// An array to be written has elements of two types.
-    #[error("metadata key {key:?}: an array has elements of two types")]
+    /// An array to write has elements of different types.
+    #[error("metadata key {key:?}: the elements of an array have different types, expected one type")]
     MixedArray {
         /// The key.
         key: String,
     },
-    /// `general.alignment` is no power of two from 8 on.
-    #[error("general.alignment is {0}; expected a power of two from 8 to 1048576")]
+    /// `general.alignment` is not a power of two in the supported range.
+    #[error("general.alignment is {0}, expected a power of two from 8 to 1048576")]
     Alignment(u64),
-    /// A tensor has no dimension or more than four.
+    /// A tensor does not have 1 to 4 dimensions.
     #[error("tensor {tensor:?} has {found} dimensions, expected 1 to 4")]
     DimensionCount {
         /// The tensor.
         tensor: String,
-        /// Dimensions found.
+        /// Number of dimensions.
         found: u32,
     },
-    /// The product of all dimensions passes the limit on weights.
-    #[error("tensor {tensor:?}: the product of {dims:?} is above {most}")]
+    /// The product of the dimensions exceeds the limit on weights.
+    #[error("tensor {tensor:?}: the product of dimensions {dims:?} is above the limit of {most} weights")]
     Dimensions {
         /// The tensor.
         tensor: String,
-        /// Its dimensions as stored.
+        /// Dimensions as stored.
         dims: Vec<u64>,
-        /// Most weights of a tensor.
+        /// Maximum number of weights of a tensor.
         most: u64,
     },
-    /// A tensor type that is not known.
-    #[error("tensor {tensor:?}: unknown type {found}")]
+    /// The type of a tensor is unknown.
+    #[error("tensor {tensor:?}: unknown type {found}; a newer version of ecq may know it")]
     TensorType {
         /// The tensor.
         tensor: String,
-        /// The type's number.
+        /// Number of the type in the file.
         found: u32,
     },
-    /// A row is no whole number of blocks.
-    #[error("tensor {tensor:?}: rows of {cols} weights are no whole number of {block} weight blocks")]
+    /// The number of columns is not a multiple of the block size.
+    #[error("tensor {tensor:?}: rows have {cols} weights, expected a multiple of the block size {block}")]
     Blocks {
         /// The tensor.
         tensor: String,
-        /// Weights of a row.
+        /// Number of weights of a row.
         cols: u64,
-        /// Weights of a block.
+        /// Number of weights of a block.
         block: u64,
     },
-    /// A tensor does not start at a multiple of the alignment.
-    #[error("tensor {tensor:?}: offset {offset} is no multiple of {alignment}")]
+    /// A tensor is not aligned.
+    #[error("tensor {tensor:?}: offset is {offset}, expected a multiple of the alignment {alignment}")]
     Misaligned {
         /// The tensor.
         tensor: String,
-        /// Its offset in the data.
+        /// Offset in the tensor data, in bytes.
         offset: u64,
-        /// The alignment.
+        /// Alignment of the file in bytes.
         alignment: u64,
     },
-    /// A tensor reaches past the end of the file.
-    #[error("tensor {tensor:?}: {bytes} bytes at file offset {offset}, but the file has {file_bytes}")]
+    /// A tensor extends past the end of the file.
+    #[error("tensor {tensor:?}: {bytes} bytes at file offset {offset} exceed the file of {file_bytes} bytes")]
     PastEnd {
         /// The tensor.
         tensor: String,
-        /// Where it starts in the file.
+        /// Offset of the tensor in the file.
         offset: u64,
-        /// Its length.
+        /// Length of the tensor in bytes.
         bytes: u64,
-        /// Length of a file that holds all tensors of the header.
+        /// Length in bytes of a file that holds all tensors of the header.
         needed: u64,
-        /// Length of the file.
+        /// Length of the file in bytes.
         file_bytes: u64,
     },
-    /// The file ends before its tensors do.
+    /// The file ends before its last tensor.
     #[error(
-        "{} is truncated: {} (tensor {tensor:?} ends behind them); download or copy it again",
-        path.display(), of(*found, *expected)
+        "{} is truncated: {} (tensor {tensor:?} is incomplete); download or copy it again",
+        path.display(), partial_size(*found, *expected)
     )]
     FileTruncated {
         /// The file.
         path: PathBuf,
-        /// The first tensor of the header that is not whole.
+        /// The first tensor of the header that is incomplete.
         tensor: String,
-        /// Length of the file.
+        /// Length of the file in bytes.
         found: u64,
-        /// Length that the header asks for.
+        /// Length that follows from the header, in bytes.
         expected: u64,
     },
-    /// The file ends before its header does.
-    #[error("{} is truncated: it has {found} bytes and ends in {what}; download or copy it again", path.display())]
+    /// The file ends inside its header.
+    #[error(
+        "{} is truncated: it ends after {found} bytes, inside {what}; download or copy it again",
+        path.display()
+    )]
     HeaderCut {
         /// The file.
         path: PathBuf,
-        /// What it ends in.
+        /// The item in which the file ends.
         what: &'static str,
-        /// Length of the file.
+        /// Length of the file in bytes.
         found: u64,
     },
-    /// A file of another kind.
+    /// The file is of another type.
     #[error("{} is {what}, expected a GGUF file", path.display())]
     NotGguf {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// Description of the file.
         what: String,
     },
-    /// A part of a split model whose name does not say where the others are.
+    /// The name of a part of a split model does not have the form that gguf-split uses.
     #[error(
-        "{}: split.no and split.count say that this is part {number} of {count}, so its name must end with \
-         {expected:?}; give all parts the names that gguf-split gave them",
+        "{}: this is part {number} of {count} by split.no and split.count, expected a name that ends with \
+         {expected:?}; rename all parts as gguf-split names them",
         path.display()
     )]
     PartName {
         /// The file.
         path: PathBuf,
-        /// Its number, from 1 on.
+        /// Number of the part, from 1.
         number: u64,
-        /// Parts in all.
+        /// Number of parts.
         count: u64,
-        /// The end that its name should have.
+        /// The expected end of the name.
         expected: String,
     },
-    /// A part of a split model is not there.
-    #[error("{} is missing: it is part {number} of {count} of the model; put it beside the others", path.display())]
+    /// A part of a split model is missing.
+    #[error(
+        "{} is missing: it is part {number} of {count} of the model; copy it to this folder",
+        path.display()
+    )]
     MissingPart {
-        /// Where it should be.
+        /// Path of the missing part.
         path: PathBuf,
-        /// Its number, from 1 on.
+        /// Number of the part, from 1.
         number: u64,
-        /// Parts in all.
+        /// Number of parts.
         count: u64,
     },
-    /// Files that do not make one split model.
-    #[error("{part}: {why}; all parts must be of one model")]
+    /// The parts do not belong to the same split model, or a part has nonzero padding.
+    #[error("{part}: {why}; use the unmodified parts of one model")]
     Part {
         /// The part.
         part: String,
-        /// What does not fit.
+        /// Description of the problem.
         why: String,
     },
-    /// Bytes between tensors that cannot be kept.
+    /// The file has too much nonzero padding.
     #[error(
-        "more than {most} bytes between or behind the tensors are not zero, the last of them at {offset}"
+        "nonzero bytes between or after the tensors take more than {most} bytes, up to file offset {offset}; \
+         rewrite the file with zero padding"
     )]
-    Gaps {
-        /// Where the limit was passed.
+    TooMuchPadding {
+        /// Offset in the file at which the limit is exceeded.
         offset: u64,
-        /// Most bytes that are kept.
+        /// Maximum number of bytes.
         most: u64,
     },
-    /// Bytes that should lie between tensors do not.
-    #[error("{bytes} bytes of padding at {offset} are not between the tensors of the header")]
-    GapPlace {
-        /// Where they would go.
+    /// Recorded padding does not lie between the tensors of the header.
+    #[error(
+        "{bytes} bytes of padding at file offset {offset} are not between or after the tensors of the header"
+    )]
+    MisplacedPadding {
+        /// Offset of the padding in the file.
         offset: u64,
-        /// How many.
+        /// Length of the padding in bytes.
         bytes: u64,
     },
-    /// A key that changes what the model computes, and that is not implemented.
+    /// A key has a value that changes the computation of the model and is not implemented.
     #[error("metadata key {key:?} is {value}: {why}")]
     Unimplemented {
         /// The key.
         key: String,
-        /// Its value.
+        /// The value.
         value: String,
-        /// What runs.
+        /// The expected value, or the reason.
         why: &'static str,
     },
-    /// Two tensors share bytes.
+    /// Two tensors overlap.
     #[error("tensors {first:?} and {second:?} overlap at file offset {offset}")]
     Overlap {
-        /// The one that starts first.
+        /// The tensor that starts first.
         first: String,
-        /// The other.
+        /// The other tensor.
         second: String,
-        /// Where the other starts.
+        /// Offset in the file of the other tensor.
         offset: u64,
     },
-    /// A metadata key that is needed is absent or has another type.
-    #[error("metadata key {key:?} is missing or is not {expected}")]
+    /// A required metadata key is missing, or the value of a key has the wrong type.
+    #[error("metadata key {key:?} is missing or has the wrong type, expected {expected}")]
     Key {
         /// The key.
         key: String,
-        /// The type asked for.
+        /// The expected type.
         expected: &'static str,
     },
-    /// The output refused bytes.
-    #[error("writing GGUF: {0}")]
+    /// Writing to the output failed.
+    #[error("cannot write GGUF: {0}")]
     Write(#[from] std::io::Error),
-    /// Rows that a tensor does not have.
-    #[error("tensor {tensor:?}: rows {first}..{first}+{count} of {rows}")]
+    /// The requested rows are not rows of the tensor.
+    #[error("tensor {tensor:?}: {count} rows from row {first} were requested, but it has {rows} rows")]
     Rows {
         /// The tensor.
         tensor: String,
-        /// First row asked for.
+        /// First requested row.
         first: usize,
-        /// Rows asked for.
+        /// Number of requested rows.
         count: usize,
-        /// Rows there are.
+        /// Number of rows of the tensor.
         rows: usize,
     },
-    /// Tensors cannot be read because only the header was parsed.
-    #[error("tensor {tensor:?} cannot be read: only the header was parsed")]
+    /// A tensor cannot be read because only the header was parsed.
+    #[error("tensor {tensor:?} cannot be read, because only the header was parsed; open the file instead")]
     HeaderOnly {
         /// The tensor.
         tensor: String,
     },
-    /// Codes, grid and shape contradict each other.
+    /// Codes, grid and shape do not match.
     #[error(transparent)]
     Core(#[from] ecq_core::CoreError),
-    /// Bytes or codes do not have the length that shape and type ask for.
-    #[error("{what}: {found} found, {expected} expected")]
+    /// A length does not match shape and type, or the number of tokens.
+    #[error("number of {what} is {found}, expected {expected}")]
     Length {
-        /// What was counted.
+        /// The counted items, in the plural.
         what: &'static str,
-        /// The count found.
+        /// The number found.
         found: u64,
-        /// The count expected.
+        /// The expected number.
         expected: u64,
     },
-    /// A type that has no codes of its own, or is not dequantized here.
+    /// An operation does not support a block type.
     #[error("type {found} {why}")]
     Unsupported {
-        /// The type's name.
+        /// Name of the type.
         found: &'static str,
-        /// What it is not.
+        /// The unsupported operation, and the supported types.
         why: &'static str,
     },
 }
 
 impl GgufError {
-    /// Whether the text names the file.
+    /// Returns whether the message names the file.
     pub fn names_file(&self) -> bool {
         matches!(
             self,

@@ -1,37 +1,42 @@
-//! From header bytes to facts. Bytes are hostile: every length is checked against what is left before
-//! anything is allocated for it, and nothing here can panic.
+//! Parser of GGUF headers.
+//!
+//! Files may be malicious: each length is checked against the remaining bytes before memory is allocated, and
+//! the parser does not panic.
 
 use super::Result;
 use super::error::GgufError;
-use super::read::TensorInfo;
+use super::metadata_value::Value;
+use super::read::GgufTensorInfo;
 use super::types::GgmlType;
-use super::value::Value;
 use ecq_core::Limits;
 use std::collections::HashSet;
 
-/// Longest metadata key in bytes, as the format says.
+/// Maximum length of a metadata key in bytes (specified by the format).
 const KEY_BYTES: u64 = 65535;
-/// Longest tensor name in bytes: the format says 64, builds of ggml with longer names exist.
+/// Maximum length of a tensor name in bytes. The format specifies 64, but some builds of ggml allow longer
+/// names.
 const TENSOR_NAME_BYTES: u64 = 255;
-/// Arrays in arrays: the format has no bound, real files have no nesting.
+/// Maximum nesting depth of arrays. The format has no limit; real files have no nested arrays.
 const NESTING: u32 = 4;
-/// Most elements of all arrays together: a value takes up to 24 times the memory that it takes in the file.
-/// The largest vocabularies have 1 or 2 million tokens, scores, types and merges in all.
+/// Maximum number of elements of all arrays together, because a value takes up to 24 times as much memory as
+/// in the file. The largest vocabularies have 1 or 2 million tokens, scores, types and merges in total.
 const ARRAY_ELEMENTS: u64 = 1 << 23;
-/// Alignment of files that do not name one.
+/// Alignment in bytes of files without `general.alignment`.
 pub(super) const DEFAULT_ALIGNMENT: u64 = 32;
-const MOST_ALIGNMENT: u64 = 1 << 20;
+/// Maximum alignment in bytes.
+const MAX_ALIGNMENT: u64 = 1 << 20;
 
-/// The parsed facts of a header.
+/// The contents of a header.
 #[derive(Debug)]
-pub(super) struct Header {
+pub(super) struct GgufHeader {
     pub(super) version: u32,
     pub(super) metadata: Vec<(String, Value)>,
-    pub(super) tensors: Vec<TensorInfo>,
+    pub(super) tensors: Vec<GgufTensorInfo>,
 }
 
-/// The header in `bytes` and where its data starts (where there is no tensor: where it ends).
-pub(super) fn header(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<(Header, usize)> {
+/// Parses and validates the header at the start of `bytes`, the first bytes of a file of `file_bytes` bytes.
+/// Returns it with the offset of the tensor data (the end of the header if there are no tensors).
+pub(super) fn parse_header(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<(GgufHeader, usize)> {
     let mut input = Input { bytes, at: 0, file_bytes, elements_left: ARRAY_ELEMENTS };
     let magic = input.array::<4>("the magic number")?;
     if magic != *b"GGUF" {
@@ -41,7 +46,7 @@ pub(super) fn header(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<(
     if !(2..=3).contains(&version) {
         return Err(GgufError::Version(version));
     }
-    // A tensor takes at least 33 bytes of the header (name of one byte, one dimension), a key at least 14.
+    // A tensor takes at least 33 bytes of the header (one-byte name, one dimension), a key at least 14.
     let tensor_count = input.count("the tensor count", 33, limits.tensors as u64)?;
     let key_count = input.count("the metadata count", 14, u64::MAX)?;
     let metadata = metadata(&mut input, key_count)?;
@@ -55,16 +60,17 @@ pub(super) fn header(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<(
         }
         tensors.push(tensor);
     }
-    // Without tensors nothing needs to follow, not even padding.
+    // Without tensors no padding is required.
     let data_start =
         if tensors.is_empty() { input.at } else { input.at.next_multiple_of(alignment as usize) };
     if bytes.len() < data_start {
         return Err(GgufError::Truncated { what: "the padding before the data", at: bytes.len() as u64 });
     }
-    place(&mut tensors, data_start as u64, file_bytes)?;
-    Ok((Header { version, metadata, tensors }, data_start))
+    resolve_offsets(&mut tensors, data_start as u64, file_bytes)?;
+    Ok((GgufHeader { version, metadata, tensors }, data_start))
 }
 
+/// Parses `count` metadata keys and values.
 fn metadata(input: &mut Input, count: u64) -> Result<Vec<(String, Value)>> {
     let mut metadata = Vec::new();
     let mut seen = HashSet::new();
@@ -80,23 +86,24 @@ fn metadata(input: &mut Input, count: u64) -> Result<Vec<(String, Value)>> {
     Ok(metadata)
 }
 
-/// The alignment that `metadata` names, or the default.
+/// Returns the alignment that `metadata` specifies, or the default.
 pub(super) fn alignment(metadata: &[(String, Value)]) -> Result<u64> {
     let Some((key, value)) = metadata.iter().find(|(key, _)| key == "general.alignment") else {
         return Ok(DEFAULT_ALIGNMENT);
     };
-    let found =
-        value.as_u64().ok_or_else(|| GgufError::Key { key: key.clone(), expected: "a whole number" })?;
-    // The format asks for a multiple of eight, llama.cpp for a power of two.
-    if found.is_power_of_two() && (8..=MOST_ALIGNMENT).contains(&found) {
+    let found = value
+        .as_u64()
+        .ok_or_else(|| GgufError::Key { key: key.clone(), expected: "a non-negative integer" })?;
+    // The format requires a multiple of eight, llama.cpp a power of two.
+    if found.is_power_of_two() && (8..=MAX_ALIGNMENT).contains(&found) {
         Ok(found)
     } else {
         Err(GgufError::Alignment(found))
     }
 }
 
-/// Makes offsets absolute, and checks that each tensor is inside the file and shares no byte with another.
-fn place(tensors: &mut [TensorInfo], data_start: u64, file_bytes: u64) -> Result<()> {
+/// Converts offsets to file offsets, and checks that all tensors are inside the file and do not overlap.
+fn resolve_offsets(tensors: &mut [GgufTensorInfo], data_start: u64, file_bytes: u64) -> Result<()> {
     let (mut past, mut needed) = (None, 0);
     for tensor in tensors.iter_mut() {
         let offset = tensor.offset.checked_add(data_start);
@@ -107,11 +114,11 @@ fn place(tensors: &mut [TensorInfo], data_start: u64, file_bytes: u64) -> Result
         }
         needed = needed.max(end.unwrap_or(u64::MAX));
     }
-    if let Some(TensorInfo { name, offset, bytes, .. }) = past {
+    if let Some(GgufTensorInfo { name, offset, bytes, .. }) = past {
         return Err(GgufError::PastEnd { tensor: name, offset, bytes, needed, file_bytes });
     }
-    let mut in_order: Vec<&TensorInfo> = tensors.iter().collect();
-    // A tensor without bytes comes before its neighbour.
+    let mut in_order: Vec<&GgufTensorInfo> = tensors.iter().collect();
+    // An empty tensor sorts before the tensor that starts at the same offset.
     in_order.sort_by_key(|tensor| (tensor.offset, tensor.bytes));
     match in_order.windows(2).find(|pair| pair[0].offset + pair[0].bytes > pair[1].offset) {
         Some(pair) => Err(GgufError::Overlap {
@@ -123,6 +130,7 @@ fn place(tensors: &mut [TensorInfo], data_start: u64, file_bytes: u64) -> Result
     }
 }
 
+/// Reader of header bytes.
 struct Input<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -131,6 +139,7 @@ struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    /// Returns the next `len` bytes.
     fn take(&mut self, len: u64, what: &'static str) -> Result<&'a [u8]> {
         let end = usize::try_from(len).ok().and_then(|len| self.at.checked_add(len));
         let taken = end.and_then(|end| self.bytes.get(self.at..end));
@@ -155,7 +164,7 @@ impl<'a> Input<'a> {
         self.array(what).map(u64::from_le_bytes)
     }
 
-    /// A count of things that take at least `least` bytes each: the rest of the file bounds it.
+    /// Reads a count of items that take at least `least` bytes each; the rest of the file bounds the count.
     fn count(&mut self, what: &'static str, least: u64, limit: u64) -> Result<u64> {
         let at = self.at as u64;
         let found = self.u64(what)?;
@@ -163,7 +172,7 @@ impl<'a> Input<'a> {
         if found > most { Err(GgufError::TooMany { what, at, found, most }) } else { Ok(found) }
     }
 
-    /// A string, or the bytes of one that is not UTF-8.
+    /// Reads a string, which may not be UTF-8.
     fn string(&mut self, what: &'static str) -> Result<Value> {
         let len = self.count(what, 1, u64::MAX)?;
         let bytes = self.take(len, what)?;
@@ -173,6 +182,7 @@ impl<'a> Input<'a> {
         })
     }
 
+    /// Reads a name of 1 to `most` bytes.
     fn name(&mut self, what: &'static str, most: u64) -> Result<String> {
         let found = self.u64(what)?;
         if !(1..=most).contains(&found) {
@@ -189,7 +199,7 @@ impl<'a> Input<'a> {
 
     fn bool(&mut self, key: &str) -> Result<bool> {
         let at = self.at as u64;
-        match self.array::<1>("a truth value")?[0] {
+        match self.array::<1>("a boolean")?[0] {
             0 => Ok(false),
             1 => Ok(true),
             found => Err(GgufError::Bool { key: key.to_owned(), at, found }),
@@ -232,7 +242,7 @@ impl<'a> Input<'a> {
         };
         let count = self.count("the length of an array", least, self.elements_left)?;
         self.elements_left -= count;
-        // Grows as elements are read: a lying length meets the end of the bytes first.
+        // No capacity is reserved, because `count` may be larger than the number of elements that follow.
         let mut values = Vec::new();
         for _ in 0..count {
             values.push(self.value(key, ty, depth)?);
@@ -240,7 +250,7 @@ impl<'a> Input<'a> {
         Ok(values)
     }
 
-    fn tensor(&mut self, alignment: u64, limits: &Limits) -> Result<TensorInfo> {
+    fn tensor(&mut self, alignment: u64, limits: &Limits) -> Result<GgufTensorInfo> {
         let tensor = self.name("a tensor's name", TENSOR_NAME_BYTES)?;
         let found = self.u32("a tensor's dimension count")?;
         if !(1..=4).contains(&found) {
@@ -248,10 +258,10 @@ impl<'a> Input<'a> {
         }
         let dims = (0..found).map(|_| self.u64("a tensor's dimensions")).collect::<Result<Vec<_>>>()?;
         let most = limits.tensor_weights.min(usize::MAX as u64 / 8);
-        // Rows and columns are products of some dimensions: a zero among the others must not hide that they
-        // pass what a number holds.
-        let counted = |least: u64| dims.iter().try_fold(1u64, |n, &d| n.checked_mul(d.max(least)));
-        let weights = match (counted(1), counted(0)) {
+        // Rows and columns are products of some of the dimensions; a zero among the others must not hide that
+        // such a product overflows.
+        let product = |least: u64| dims.iter().try_fold(1u64, |n, &d| n.checked_mul(d.max(least)));
+        let weights = match (product(1), product(0)) {
             (Some(bound), Some(weights)) if bound <= most => weights,
             _ => return Err(GgufError::Dimensions { tensor, dims, most }),
         };
@@ -268,6 +278,6 @@ impl<'a> Input<'a> {
             return Err(GgufError::Misaligned { tensor, offset, alignment });
         }
         let bytes = weights / block * ty.block_bytes() as u64;
-        Ok(TensorInfo { name: tensor, ty, dims, offset, bytes })
+        Ok(GgufTensorInfo { name: tensor, ty, dims, offset, bytes })
     }
 }

@@ -1,80 +1,84 @@
+//! Reader of GGUF files.
+
 use super::error::GgufError;
+use super::metadata_value::Value;
 use super::parse;
 use super::types::GgmlType;
-use super::value::Value;
-use super::{Result, parse::Header};
-use crate::positioned::read_exact_at;
-use crate::recognize::recognize;
+use super::{Result, parse::GgufHeader};
+use crate::file_type::describe_file_type;
+use crate::read_at::read_exact_at;
 use ecq_core::Limits;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Bytes of a file that are read before the first attempt to parse its header.
+/// Number of bytes that are read before the first attempt to parse a header.
 const FIRST_READ_BYTES: usize = 1 << 20;
 
-/// A header that asks for more than this lies: no such file exists.
-const MOST_FILE_BYTES: u64 = 1 << 48;
+/// A header that requires a longer file than this is invalid; its file is not truncated.
+const MAX_FILE_BYTES: u64 = 1 << 48;
 
-/// A tensor of a GGUF file: facts, checked against the file when the header was parsed.
+/// Properties of a tensor of a GGUF file, validated when the header was parsed.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorInfo {
-    /// Its name.
+pub struct GgufTensorInfo {
+    /// The tensor's name.
     pub name: String,
-    /// Its type.
+    /// Element or block type.
     pub ty: GgmlType,
-    /// Dimensions as stored, 1 to 4 of them, perhaps zero: the first varies fastest.
+    /// 1 to 4 dimensions as stored, the fastest varying first. A dimension may be zero.
     pub dims: Vec<u64>,
-    /// Where it starts in the file, in bytes.
+    /// Offset in the file, in bytes.
     pub offset: u64,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub bytes: u64,
 }
 
-impl TensorInfo {
-    /// Weights of a row: the first dimension.
+impl GgufTensorInfo {
+    /// Returns the number of weights of a row, the first dimension.
     pub fn cols(&self) -> usize {
         self.dims[0] as usize
     }
 
-    /// Rows: the product of the other dimensions.
+    /// Returns the number of rows, the product of the other dimensions.
     pub fn rows(&self) -> usize {
         self.dims[1..].iter().product::<u64>() as usize
     }
 
-    /// Bytes of a row, a whole number of blocks.
+    /// Returns the size of a row in bytes.
     pub fn row_bytes(&self) -> usize {
         self.cols() / self.ty.block_weights() * self.ty.block_bytes()
     }
 }
 
-/// A GGUF file: its header in memory, its tensors read when asked for.
+/// An open GGUF file. The header is in memory; tensors are read on request.
 #[derive(Debug)]
 pub struct Gguf {
-    header: Header,
+    header: GgufHeader,
     header_bytes: Vec<u8>,
     file_bytes: u64,
     source: Option<(PathBuf, File)>,
 }
 
 impl Gguf {
-    /// Opens a file and checks its whole header.
+    /// Opens a file and validates its header.
     ///
     /// # Errors
-    /// When it cannot be read, is not a sound GGUF v2 or v3 file, or passes `limits`.
+    /// [`GgufError`] if the file cannot be read, is not a valid GGUF file of version 2 or 3, or exceeds
+    /// `limits`.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let io = |source| GgufError::Io { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(io)?;
         let file_bytes = file.metadata().map_err(io)?.len();
-        // The header's length is written nowhere: read twice as much until it parses.
+        // The format does not store the length of the header, so the read size is doubled until the header
+        // parses.
         let mut bytes = Vec::new();
         let mut want = FIRST_READ_BYTES.min(limits.header_bytes);
         loop {
             (&mut file).take((want - bytes.len()) as u64).read_to_end(&mut bytes).map_err(io)?;
             if !bytes.starts_with(b"GGUF")
-                && let Some(what) = recognize(&bytes, file_bytes)
+                && let Some(what) = describe_file_type(&bytes, file_bytes)
             {
                 return Err(GgufError::NotGguf { path: path.to_owned(), what });
             }
@@ -88,8 +92,8 @@ impl Gguf {
                 Err(GgufError::Truncated { what, .. }) => {
                     return Err(GgufError::HeaderCut { path: path.to_owned(), what, found: file_bytes });
                 }
-                // Offsets are of one file: the one that reaches furthest says how long it was.
-                Err(GgufError::PastEnd { tensor, needed, file_bytes, .. }) if needed < MOST_FILE_BYTES => {
+                // The tensor with the largest end offset determines the original length of a truncated file.
+                Err(GgufError::PastEnd { tensor, needed, file_bytes, .. }) if needed < MAX_FILE_BYTES => {
                     let path = path.to_owned();
                     return Err(GgufError::FileTruncated {
                         path,
@@ -107,68 +111,72 @@ impl Gguf {
         }
     }
 
-    /// Bytes of the file, whatever they belong to.
+    /// Reads a range of the file.
     pub(super) fn read_bytes(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
         self.read("padding", offset, len)
     }
 
-    /// Parses the first bytes of a file that has `file_bytes` in all; tensors cannot be read from the result.
+    /// Parses the header in the first bytes of a file of `file_bytes` bytes. Tensors cannot be read from the
+    /// result.
     ///
     /// # Errors
-    /// [`GgufError::Truncated`] when the header goes on after `bytes`; others when it is not sound.
+    /// [`GgufError::Truncated`] if the header continues after `bytes`; other variants if it is invalid or
+    /// exceeds `limits`.
     pub fn parse(bytes: &[u8], file_bytes: u64, limits: &Limits) -> Result<Self> {
-        let (header, data_start) = parse::header(bytes, file_bytes, limits)?;
+        let (header, data_start) = parse::parse_header(bytes, file_bytes, limits)?;
         Ok(Self { header, header_bytes: bytes[..data_start].to_vec(), file_bytes, source: None })
     }
 
-    /// Where the file is; empty where only the header was parsed.
+    /// Returns the path of the file; empty if only the header was parsed.
     pub fn path(&self) -> &Path {
         self.source.as_ref().map_or(Path::new(""), |(path, _)| path)
     }
 
-    /// 2 or 3.
+    /// Returns the version of the format: 2 or 3.
     pub fn version(&self) -> u32 {
         self.header.version
     }
 
-    /// All keys and values, in file order.
+    /// Returns all keys and values in the order of the file.
     pub fn metadata(&self) -> &[(String, Value)] {
         &self.header.metadata
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.metadata().iter().find(|(k, _)| k == key).map(|(_, value)| value)
     }
 
-    /// All tensors, in file order.
-    pub fn tensors(&self) -> &[TensorInfo] {
+    /// Returns all tensors in the order of the header.
+    pub fn tensors(&self) -> &[GgufTensorInfo] {
         &self.header.tensors
     }
 
-    /// The raw bytes before the tensor data, padding included.
+    /// Returns the bytes before the tensor data, including padding.
     pub fn header_bytes(&self) -> &[u8] {
         &self.header_bytes
     }
 
-    /// Length of the file in bytes.
+    /// Returns the length of the file in bytes.
     pub fn file_bytes(&self) -> u64 {
         self.file_bytes
     }
 
-    /// The bytes of a tensor, by a positioned read: nothing stays mapped.
+    /// Reads the bytes of a tensor.
     ///
     /// # Errors
-    /// When the file cannot be read, or this came from [`parse`](Self::parse).
-    pub fn read_tensor(&self, tensor: &TensorInfo) -> Result<Vec<u8>> {
+    /// [`GgufError::Io`] if the file cannot be read, and [`GgufError::HeaderOnly`] after
+    /// [`parse`](Self::parse).
+    pub fn read_tensor(&self, tensor: &GgufTensorInfo) -> Result<Vec<u8>> {
         self.read(&tensor.name, tensor.offset, tensor.bytes)
     }
 
-    /// The bytes of `rows` rows of a tensor from `first_row` on.
+    /// Reads the bytes of `rows` rows of a tensor, starting at row `first_row`.
     ///
     /// # Errors
-    /// As [`read_tensor`](Self::read_tensor), and when the tensor does not have these rows.
-    pub fn read_rows(&self, tensor: &TensorInfo, first_row: usize, rows: usize) -> Result<Vec<u8>> {
+    /// [`GgufError::Rows`] if the tensor does not have these rows, and the errors of
+    /// [`read_tensor`](Self::read_tensor).
+    pub fn read_rows(&self, tensor: &GgufTensorInfo, first_row: usize, rows: usize) -> Result<Vec<u8>> {
         if first_row.checked_add(rows).is_none_or(|end| end > tensor.rows()) {
             let (tensor, first, count, rows) = (tensor.name.clone(), first_row, rows, tensor.rows());
             return Err(GgufError::Rows { tensor, first, count, rows });
@@ -181,7 +189,7 @@ impl Gguf {
         let Some((path, file)) = &self.source else {
             return Err(GgufError::HeaderOnly { tensor: tensor.to_owned() });
         };
-        // A tensor of another file may reach past the end of this one.
+        // `tensor` may belong to another file and extend past the end of this one.
         if offset.checked_add(len).is_none_or(|end| end > self.file_bytes) {
             let (tensor, file_bytes) = (tensor.to_owned(), self.file_bytes);
             let needed = offset.saturating_add(len);

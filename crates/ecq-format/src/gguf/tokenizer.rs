@@ -1,64 +1,65 @@
-//! What a tokenizer is made from, as a GGUF file holds it.
+//! Tokenizer metadata of a GGUF file.
 
 use super::error::GgufError;
-use super::model::{need, optional};
-use super::value::Value;
+use super::metadata_value::Value;
+use super::model_config::{optional, required};
 use super::{Gguf, Result};
 use serde::{Deserialize, Serialize};
 
-/// The `tokenizer.ggml.*` keys of a file.
+/// Values of the `tokenizer.ggml.*` keys of a file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TokenizerMetadata {
-    /// `gpt2` (byte-level BPE), `llama` (SentencePiece), ...
+    /// Tokenizer model: `gpt2` (byte-level BPE), `llama` (SentencePiece), ...
     pub model: String,
     /// Name of the pre-tokenizer.
     pub pre: Option<String>,
-    /// Tokens by id.
+    /// Text of each token, by id.
     pub tokens: Vec<String>,
-    /// 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; by id, or empty.
+    /// Type of each token, by id: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte. Empty if
+    /// the file has none.
     pub token_types: Vec<i32>,
-    /// Scores by id, or empty.
+    /// Score of each token, by id. Empty if the file has none.
     pub scores: Vec<f32>,
-    /// Merges, each two tokens with a space between, by rank.
+    /// Merges in order of rank, each two tokens separated by a space.
     pub merges: Vec<String>,
-    /// Id of the token that begins a text.
+    /// Id of the beginning-of-sequence token.
     pub bos: Option<u32>,
-    /// Id of the token that ends a text.
+    /// Id of the end-of-sequence token.
     pub eos: Option<u32>,
-    /// Id of the token that ends a turn.
+    /// Id of the end-of-turn token.
     pub eot: Option<u32>,
-    /// Id of the token that ends a message.
+    /// Id of the end-of-message token.
     pub eom: Option<u32>,
-    /// Id of the token for what is unknown.
+    /// Id of the unknown token.
     pub unk: Option<u32>,
-    /// Id of the token that pads.
+    /// Id of the padding token.
     pub pad: Option<u32>,
-    /// Id of the token between two parts of a text.
+    /// Id of the separator token.
     pub sep: Option<u32>,
-    /// Id of the token that hides another.
+    /// Id of the mask token.
     pub mask: Option<u32>,
-    /// Whether a prompt starts with `bos`.
+    /// Whether `bos` is added at the start of a prompt; `None` if the file does not specify it.
     pub add_bos: Option<bool>,
-    /// Whether a prompt ends with `eos`.
+    /// Whether `eos` is added at the end of a prompt; `None` if the file does not specify it.
     pub add_eos: Option<bool>,
-    /// Whether a space is put before the text.
+    /// Whether a space is added before the text; `None` if the file does not specify it.
     pub add_space_prefix: Option<bool>,
 }
 
-/// What the tokenizer is made from.
+/// Reads the tokenizer metadata.
 ///
 /// # Errors
-/// [`GgufError::Key`] names the key that is missing or mistyped, [`GgufError::Length`] tells of types or
-/// scores that are not one for each token.
-pub fn tokenizer(gguf: &Gguf) -> Result<TokenizerMetadata> {
+/// [`GgufError::Key`] if a required key is missing or a key has the wrong type, and [`GgufError::Length`] if
+/// the number of token types or scores differs from the number of tokens.
+pub fn tokenizer_metadata(gguf: &Gguf) -> Result<TokenizerMetadata> {
     let key = |name: &str| format!("tokenizer.ggml.{name}");
     let id = |name: &str| {
         let as_id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
         optional(gguf, &key(name), "a token id", as_id)
     };
     let flag = |name: &str| optional(gguf, &key(name), "true or false", Value::as_bool);
-    let tokens = need(gguf, &key("tokens"), STRINGS, strings)?;
-    let token_types = optional(gguf, &key("token_type"), "an array of whole numbers", token_types)?;
+    let tokens = required(gguf, &key("tokens"), STRINGS, strings)?;
+    let token_types = optional(gguf, &key("token_type"), "an array of integers", token_types)?;
     let scores = optional(gguf, &key("scores"), "an array of f32", scores)?;
     let lists = [
         ("token types", token_types.as_ref().map(Vec::len)),
@@ -72,7 +73,7 @@ pub fn tokenizer(gguf: &Gguf) -> Result<TokenizerMetadata> {
     }
     let merges = optional(gguf, &key("merges"), STRINGS, strings)?;
     Ok(TokenizerMetadata {
-        model: need(gguf, &key("model"), "a string", Value::as_str)?.to_owned(),
+        model: required(gguf, &key("model"), "a string", Value::as_str)?.to_owned(),
         pre: optional(gguf, &key("pre"), "a string", Value::as_str)?.map(str::to_owned),
         tokens,
         token_types: token_types.unwrap_or_default(),
@@ -84,7 +85,7 @@ pub fn tokenizer(gguf: &Gguf) -> Result<TokenizerMetadata> {
         eom: id("eom_token_id")?,
         unk: id("unknown_token_id")?,
         pad: id("padding_token_id")?,
-        // Spelled so in the format.
+        // The format spells the key this way.
         sep: id("seperator_token_id")?,
         mask: id("mask_token_id")?,
         add_bos: flag("add_bos_token")?,
@@ -93,12 +94,12 @@ pub fn tokenizer(gguf: &Gguf) -> Result<TokenizerMetadata> {
     })
 }
 
-/// The chat template (Jinja), where the file has one.
+/// Returns the chat template (Jinja); `None` if the file has none.
 pub fn chat_template(gguf: &Gguf) -> Option<&str> {
     gguf.get("tokenizer.chat_template").and_then(Value::as_str)
 }
 
-/// Names and texts of the chat templates of a file that has several.
+/// Returns names and texts of the named chat templates; empty if the file has none.
 pub fn named_chat_templates(gguf: &Gguf) -> Vec<(String, &str)> {
     let names = gguf.get("tokenizer.chat_templates").and_then(strings).unwrap_or_default();
     let template = |name: String| {

@@ -1,5 +1,5 @@
-/// Element and block types of ggml; numbers as in `ggml.h`.
-#[allow(missing_docs, non_camel_case_types)]
+/// Element and block types of ggml (`enum ggml_type` in `ggml.h`).
+#[allow(missing_docs, non_camel_case_types, reason = "the variants have the names of ggml")]
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GgmlType {
@@ -39,8 +39,8 @@ pub enum GgmlType {
     Q1_0,
 }
 
-/// Type, number, name, weights per block, and the widths in bytes of the parts of a block. Parts of one kind
-/// (all code bytes, say) are one width: they share a distribution.
+/// Type, number in a file, name, weights per block, and the widths in bytes of the fields of a block. Bytes
+/// with the same role, such as all code bytes, form one field because they share a distribution.
 type Row = (GgmlType, u32, &'static str, usize, &'static [usize]);
 
 const TYPES: [Row; 34] = {
@@ -88,37 +88,37 @@ impl GgmlType {
         &TYPES[self as usize]
     }
 
-    /// The type of a number in a file.
+    /// Returns the type with this number in a file.
     pub fn from_id(id: u32) -> Option<Self> {
         TYPES.iter().find(|row| row.1 == id).map(|row| row.0)
     }
 
-    /// The type of a name such as `q4_k`.
+    /// Returns the type with this name, such as `q4_k`.
     pub fn from_name(name: &str) -> Option<Self> {
         TYPES.iter().find(|row| row.2 == name).map(|row| row.0)
     }
 
-    /// The number in a file.
+    /// Returns the number of the type in a file.
     pub fn id(self) -> u32 {
         self.row().1
     }
 
-    /// Lower-case name.
+    /// Returns the name in lower case, such as `q4_k`.
     pub fn name(self) -> &'static str {
         self.row().2
     }
 
-    /// Weights of a block.
+    /// Returns the number of weights in a block.
     pub fn block_weights(self) -> usize {
         self.row().3
     }
 
-    /// Bytes of a block.
+    /// Returns the size of a block in bytes.
     pub fn block_bytes(self) -> usize {
         self.block_fields().iter().sum()
     }
 
-    /// Widths in bytes of the parts of a block, each of one kind.
+    /// Returns the widths in bytes of the fields of a block.
     pub fn block_fields(self) -> &'static [usize] {
         self.row().4
     }

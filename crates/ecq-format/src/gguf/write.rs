@@ -1,58 +1,63 @@
 use super::error::GgufError;
-use super::gaps::Gaps;
+use super::metadata_value::Value;
+use super::padding::NonzeroPadding;
 use super::types::GgmlType;
-use super::value::Value;
-use super::{Gguf, Result, TensorInfo, parse};
+use super::{Gguf, GgufTensorInfo, Result, parse};
 use ecq_core::Limits;
 use std::io::{self, Write};
 
-/// A tensor to be written.
+/// Name, type and dimensions of a tensor to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorToWrite {
-    /// Its name.
+    /// The tensor's name.
     pub name: String,
-    /// Its type.
+    /// Element or block type.
     pub ty: GgmlType,
-    /// Dimensions, 1 to 4 of them, the one that varies fastest first.
+    /// 1 to 4 dimensions, the fastest varying first.
     pub dims: Vec<u64>,
 }
 
-/// Writes a GGUF v3 file with the alignment that `metadata` names (32 where it names none); `bytes(i)`
-/// gives the bytes of `tensors[i]`, one tensor at a time. An empty array is written as one of u32.
+/// Writes a GGUF file of version 3.
+///
+/// `bytes(i)` returns the bytes of `tensors[i]` and is called for one tensor at a time. The alignment is
+/// `general.alignment` of `metadata`, or 32. An empty array is written as an array of u32.
 ///
 /// # Errors
-/// When the reader would refuse the header, `bytes` fails or gives another length than type and dimensions
-/// ask for, or writing fails.
+/// [`GgufError`] if the header would be invalid or the length of a tensor does not match its type and
+/// dimensions; the errors of `bytes` and of `to`.
 pub fn write<E: From<GgufError> + From<io::Error>>(
     to: &mut impl Write,
     metadata: &[(String, Value)],
     tensors: &[TensorToWrite],
     mut bytes: impl FnMut(usize) -> std::result::Result<Vec<u8>, E>,
 ) -> std::result::Result<(), E> {
-    // In the order of their places, which is that of `tensors`.
+    // Tensors are written in the order of their offsets, which is the order of `tensors`.
     let mut next = 0..tensors.len();
-    let bytes = |_: &TensorInfo| next.next().map_or(Ok(Vec::new()), &mut bytes);
-    write_with_header(to, &layout(metadata, tensors)?, &Gaps::default(), bytes)
+    let bytes = |_: &GgufTensorInfo| next.next().map_or(Ok(Vec::new()), &mut bytes);
+    write_with_header(to, &layout(metadata, tensors)?, &NonzeroPadding::default(), bytes)
 }
 
-/// Writes a file with the header of `gguf` and the tensors at the places that it names, between and after
-/// them `gaps`, zeros where those are silent; with tensors and gaps of the file that `gguf` was read from
-/// this is that file, byte for byte.
+/// Writes a file with the header of `gguf`, its tensors at the offsets in the header, and `padding` between
+/// and after them; all other bytes are zero.
+///
+/// With the tensors and the padding of the file from which `gguf` was read, the result is that file, byte for
+/// byte.
 ///
 /// # Errors
-/// When `bytes` fails or gives another length than the header names, or writing fails.
+/// [`GgufError::Length`] if the length of a tensor does not match the header; the errors of `bytes` and of
+/// `to`.
 pub fn write_with_header<E: From<GgufError> + From<io::Error>>(
     to: &mut impl Write,
     gguf: &Gguf,
-    gaps: &Gaps,
-    mut bytes: impl FnMut(&TensorInfo) -> std::result::Result<Vec<u8>, E>,
+    padding: &NonzeroPadding,
+    mut bytes: impl FnMut(&GgufTensorInfo) -> std::result::Result<Vec<u8>, E>,
 ) -> std::result::Result<(), E> {
-    let mut in_order: Vec<&TensorInfo> = gguf.tensors().iter().collect();
+    let mut in_order: Vec<&GgufTensorInfo> = gguf.tensors().iter().collect();
     in_order.sort_by_key(|tensor| (tensor.offset, tensor.bytes));
     to.write_all(gguf.header_bytes())?;
     let mut at = gguf.header_bytes().len() as u64;
     for tensor in in_order {
-        gaps.write(to, at..tensor.offset)?;
+        padding.write(to, at..tensor.offset)?;
         let data = bytes(tensor)?;
         if data.len() as u64 != tensor.bytes {
             let found = data.len() as u64;
@@ -61,12 +66,13 @@ pub fn write_with_header<E: From<GgufError> + From<io::Error>>(
         to.write_all(&data)?;
         at = tensor.offset + tensor.bytes;
     }
-    gaps.write(to, at..gguf.file_bytes())?;
+    padding.write(to, at..gguf.file_bytes())?;
     to.flush()?;
     Ok(())
 }
 
-/// The header of a file to be written, parsed: what the reader refuses is never written.
+/// Builds the header of a file to write. The result comes from the parser, so an invalid header is never
+/// written.
 pub(super) fn layout(metadata: &[(String, Value)], tensors: &[TensorToWrite]) -> Result<Gguf> {
     let alignment = parse::alignment(metadata)?;
     let mut header = b"GGUF".to_vec();
@@ -76,12 +82,12 @@ pub(super) fn layout(metadata: &[(String, Value)], tensors: &[TensorToWrite]) ->
     for (key, value) in metadata {
         put_string(&mut header, key.as_bytes());
         header.extend(value.id().to_le_bytes());
-        if !is_of_one_type(value) {
+        if !has_one_element_type(value) {
             return Err(GgufError::MixedArray { key: key.clone() });
         }
         put_value(&mut header, value);
     }
-    // Saturated sizes pass no limit, so that the parser names the tensor that is too large.
+    // Saturated sizes exceed the limits, so the parser reports the tensor that is too large.
     let mut data_bytes = 0u64;
     for tensor in tensors {
         put_string(&mut header, tensor.name.as_bytes());
@@ -131,8 +137,9 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
-fn is_of_one_type(value: &Value) -> bool {
-    value
-        .as_array()
-        .is_none_or(|values| values.iter().all(|value| value.id() == values[0].id() && is_of_one_type(value)))
+/// Returns whether the elements of each (nested) array have one type.
+fn has_one_element_type(value: &Value) -> bool {
+    value.as_array().is_none_or(|values| {
+        values.iter().all(|value| value.id() == values[0].id() && has_one_element_type(value))
+    })
 }

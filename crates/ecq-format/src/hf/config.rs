@@ -2,20 +2,21 @@ use super::{HfError, Result};
 use crate::gguf::{ModelConfig, TokenizerMetadata};
 use serde_json::{Map, Value, json};
 
-/// Every how many layers of Gemma 3 one attends to the whole context.
+/// Gemma 3 has full attention in every sixth layer, and a sliding window in the others.
 const GEMMA_PATTERN: u64 = 6;
 
-/// `config.json` of a model, with weights of type `dtype` (`float16`, `bfloat16`, `float32`).
+/// Creates `config.json` of a model whose weights are of type `dtype` (`float16`, `bfloat16` or `float32`).
 ///
 /// # Errors
-/// When the architecture is not covered.
+/// [`HfError::Architecture`] if the architecture is not supported, and [`HfError::Biases`] if the Hugging
+/// Face class has no biases but the model does.
 pub fn config_json(
     config: &ModelConfig,
     tokenizer: Option<&TokenizerMetadata>,
     dtype: &str,
 ) -> Result<Value> {
     let (class, model_type) = match config.architecture.as_str() {
-        // The converter gives Mistral's models the name of Llama's; the window tells them apart.
+        // The converter uses `llama` for Mistral models too; only Mistral has a sliding window.
         "llama" if config.sliding_window.is_some() => ("MistralForCausalLM", "mistral"),
         "llama" => ("LlamaForCausalLM", "llama"),
         "qwen2" => ("Qwen2ForCausalLM", "qwen2"),
@@ -60,10 +61,10 @@ pub fn config_json(
     put("rope_theta", json!(shortest(config.rope_theta)));
     put("max_position_embeddings", json!(config.max_position_embeddings));
     put("hidden_act", json!("silu"));
-    // Classes without biases, or with fixed ones, have no place for others.
+    // Qwen2 always has attention biases and Mistral never has; only Llama has optional feed-forward biases.
     let fixed = model_type == "qwen2" || model_type == "mistral";
     if config.mlp_bias && model_type != "llama" || config.attention_bias && model_type == "mistral" {
-        let which = if config.mlp_bias { "the feed-forward layers" } else { "attention" };
+        let which = if config.mlp_bias { "feed-forward layers" } else { "attention" };
         return Err(HfError::Biases { architecture: class.to_owned(), which });
     }
     put("attention_bias", json!(if fixed { model_type == "qwen2" } else { config.attention_bias }));
@@ -77,7 +78,7 @@ pub fn config_json(
         let mut rope = Map::new();
         rope.insert("rope_type".to_owned(), json!(scaling.rope_type));
         rope.insert("factor".to_owned(), json!(shortest(scaling.factor)));
-        // llama.cpp scales from the context of the model where the file names no other.
+        // llama.cpp uses the context length of the model if the file has no original context length.
         let context = scaling.original_max_position_embeddings.unwrap_or(config.max_position_embeddings);
         if scaling.rope_type == "yarn" {
             rope.insert("original_max_position_embeddings".to_owned(), json!(context));
@@ -96,11 +97,11 @@ pub fn config_json(
         put("hidden_act", json!("gelu_pytorch_tanh"));
         put("hidden_activation", json!("gelu_pytorch_tanh"));
         let scalar = config.query_pre_attn_scalar.unwrap_or(config.head_dim as f64);
-        // A whole number, as Google's files have it, where it is one.
+        // The original files store an integer if the value is one.
         let whole = scalar.fract() == 0.0;
         put("query_pre_attn_scalar", if whole { json!(scalar as u64) } else { json!(scalar) });
         put("rope_local_base_freq", json!(shortest(config.rope_local_base_freq.unwrap_or(10_000.0))));
-        // Without a window all layers see all positions, and rotate alike.
+        // Without a sliding window all layers have full attention.
         let pattern = if config.sliding_window.is_some() { GEMMA_PATTERN } else { 1 };
         put("sliding_window_pattern", json!(pattern));
         let kind = |layer: u64| match (layer + 1).is_multiple_of(pattern) {
@@ -112,7 +113,8 @@ pub fn config_json(
     Ok(Value::Object(out))
 }
 
-/// GGUF keeps constants in single precision: 1e-5 there is 9.999999747378752e-06 in double.
+/// Returns the shortest decimal of a constant that was stored in single precision: 1e-5 instead of
+/// 9.999999747378752e-06.
 fn shortest(value: f64) -> f64 {
     let single = value as f32;
     match f64::from(single) == value {

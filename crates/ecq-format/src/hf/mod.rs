@@ -1,52 +1,51 @@
-//! From the conventions of llama.cpp (GGUF) to those of Hugging Face: tensor names and what converting did
-//! to their values, `config.json`, `tokenizer.json`.
+//! Conversion of GGUF metadata to Hugging Face conventions: tensor names, the transforms that llama.cpp's
+//! converter applied to tensors, `config.json` and `tokenizer.json`.
 //!
-//! Covered are the architectures `llama` (SmolLM, TinyLlama, Llama 2 and 3, Mistral), `qwen2`, `qwen3`,
-//! `gemma3` (text) and `gpt2`; source: `convert_hf_to_gguf.py` and `gguf-py/gguf/tensor_mapping.py` of
-//! llama.cpp.
+//! Supported architectures: `llama` (SmolLM, TinyLlama, Llama 2 and 3, Mistral), `qwen2`, `qwen3`, `gemma3`
+//! (text) and `gpt2`. Sources: `convert_hf_to_gguf.py` and `gguf-py/gguf/tensor_mapping.py` of llama.cpp.
 
 mod config;
-mod names;
 mod pre_tokenizers;
+mod tensor_names;
 mod tokenizer;
 
 pub use config::config_json;
-pub use names::{Change, HfTensor, apply_to_rows, hf_tensor};
 pub use pre_tokenizers::known_pre_tokenizers;
+pub use tensor_names::{GgufTransform, HfTensor, gguf_row_order, hf_tensor};
 pub use tokenizer::{tokenizer_config_json, tokenizer_json};
 
 use thiserror::Error;
 
-/// What has no counterpart at Hugging Face, as far as this crate knows.
+/// Error of converting GGUF metadata to Hugging Face conventions.
 #[non_exhaustive]
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum HfError {
-    /// An architecture that is not covered.
-    #[error("architecture {found:?} is not covered; llama, qwen2, qwen3, gemma3 and gpt2 are")]
+    /// The architecture is not supported.
+    #[error("architecture is {found:?}, expected llama, qwen2, qwen3, gemma3 or gpt2")]
     Architecture {
-        /// As the GGUF file names it.
+        /// `general.architecture` of the GGUF file.
         found: String,
     },
-    /// A tensor that is not part of the architecture.
-    #[error("tensor {tensor:?} has no place in architecture {architecture:?}")]
+    /// A tensor is not part of the architecture.
+    #[error("tensor {tensor:?} is not a tensor of architecture {architecture:?}")]
     Tensor {
-        /// Its GGUF name.
+        /// GGUF name of the tensor.
         tensor: String,
         /// The architecture.
         architecture: String,
     },
-    /// Biases that the architecture's class at Hugging Face does not have.
-    #[error("biases of {which} have no place in {architecture}")]
+    /// The model has biases that its Hugging Face class does not have.
+    #[error("the model has biases in {which}, but class {architecture} has none")]
     Biases {
-        /// The class.
+        /// Name of the Hugging Face class.
         architecture: String,
-        /// Which layers have them.
+        /// The layers with biases.
         which: &'static str,
     },
-    /// A tokenizer that is not covered.
+    /// The tokenizer is not supported.
     #[error(
-        "tokenizer model {model:?} with pre-tokenizer {pre:?} is not covered; covered are the models \
-         llama and gemma4, and gpt2 with one of the pre-tokenizers {}",
+        "tokenizer model is {model:?} with pre-tokenizer {pre:?}, expected llama, gemma4, or gpt2 with one \
+         of the pre-tokenizers {}",
         pre_tokenizers::known_pre_tokenizers().join(", ")
     )]
     Tokenizer {
@@ -55,12 +54,12 @@ pub enum HfError {
         /// `tokenizer.ggml.pre`.
         pre: String,
     },
-    /// Rows that do not divide into heads.
-    #[error("{rows} rows do not divide into {heads} heads of even width")]
+    /// The rows of a projection cannot be divided into heads of even width.
+    #[error("number of rows is {rows}, expected {heads} heads of even width")]
     Heads {
-        /// Rows of a query or key projection.
+        /// Number of rows of a query or key projection.
         rows: usize,
-        /// Its heads.
+        /// Number of heads.
         heads: usize,
     },
 }

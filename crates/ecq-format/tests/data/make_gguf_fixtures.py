@@ -1,11 +1,11 @@
-"""Makes gguf_<type>.bin: blocks of one type, then the f32 weights that the reference gives them.
+"""Writes gguf_<type>.bin: blocks of one type, and their weights by the reference implementation in f32.
 
     pip install gguf==0.19.0 && python make_gguf_fixtures.py
 
-Each file: u32 count of blocks, the blocks, one f32 per weight, all little endian. The codes of a block are
-random bytes; its f16 factors are random finite numbers, and in the last blocks zeros, subnormals and the
-largest numbers. The weights are those of gguf.quants.dequantize, which follows ggml's dequantize_row_*.
-The files are frozen: they are compared with, never written again.
+Each file: u32 number of blocks, the blocks, one f32 per weight, all little endian. The codes of a block are
+random bytes; its f16 factors are random finite numbers, and in the last blocks zeros, subnormal numbers and
+the largest numbers. The weights are those of gguf.quants.dequantize, which follows dequantize_row_* of ggml.
+The files are golden files: tests compare with them, and they are never replaced.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ FACTORS = {
     "F32": [], "F16": [0], "BF16": [], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2],
     "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
 }
-# Types of a later version, with numbers of their own: the files of the first are frozen.
+# Types that were added later, with their own seed, so that the first files do not change.
 ADDED = {"IQ4_NL": [0], "IQ4_XS": [0], "MXFP4": [], "TQ1_0": [52], "TQ2_0": [64]}
 EDGES = np.array([0x0000, 0x8000, 0x0001, 0x83FF, 0x7BFF, 0xFBFF], dtype=np.uint16).view(np.float16)
 

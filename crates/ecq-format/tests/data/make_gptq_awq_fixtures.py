@@ -1,14 +1,16 @@
-"""Writes gptq-packed.safetensors, awq-packed.safetensors and the checkpoints gptq-tiny/, awq-tiny/: how AutoGPTQ and AutoAWQ
-themselves pack codes.
+"""Writes gptq-packed.safetensors, awq-packed.safetensors and the checkpoints gptq-tiny/, awq-tiny/ with the
+packing code of AutoGPTQ and AutoAWQ.
 
     pip install torch numpy safetensors
-    pip download --no-deps auto-gptq==0.7.1 autoawq==0.2.9   # unpack both; neither need be installed
+    pip download --no-deps auto-gptq==0.7.1 autoawq==0.2.9   # unpack both; no installation is needed
     python make_gptq_awq_fixtures.py AUTO_GPTQ_FOLDER AUTOAWQ_FOLDER
 
-gptq-packed: for each width B in 2, 3, 4, 8: B.codes [out, in] and B.zeros [out, groups] (u8, the input), B.qweight, B.qzeros,
-B.scales, B.g_idx (AutoGPTQ's output), B.weight (f32 [out, in], what its own forward pass makes of an identity matrix).
-awq-packed: the same of AutoAWQ at 4 bits. The checkpoints have a Llama's names: q_proj and down_proj quantized, o_proj not; in
-gptq-tiny k_proj is in act-order.
+gptq-packed: for each width B in 2, 3, 4, 8: B.codes [out, in] and B.zeros [out, groups] (u8, the input);
+B.qweight, B.qzeros, B.scales, B.g_idx (the output of AutoGPTQ); B.weight (f32 [out, in], the output of its forward
+pass for an identity matrix).
+awq-packed: the same for AutoAWQ at 4 bits.
+The checkpoints have the tensor names of Llama. q_proj and down_proj are quantized, o_proj is not; in gptq-tiny
+k_proj has act-order.
 """
 
 import importlib.util
@@ -27,7 +29,7 @@ torch.manual_seed(11)
 
 
 def load(path, stubs):
-    """A module of a package without the rest of it: what it imports beside torch is not needed for packing."""
+    """Loads a module without its package; `stubs` replace imports that packing does not need."""
     for name, members in stubs.items():
         module = types.ModuleType(name)
         module.__dict__.update(members)
@@ -64,7 +66,7 @@ packing = load(Path(sys.argv[2], "awq/utils/packing_utils.py"), {})
 
 
 def draw(bits, rows, cols, least_zero):
-    """Codes [out, in], zero points [out, groups], scales in half precision, and the weights that they stand for."""
+    """Returns random codes [out, in], zero points [out, groups], f16 scales, and the weights of the codes."""
     groups = cols // GROUP
     codes = torch.randint(0, 1 << bits, (rows, cols))
     zeros = torch.randint(least_zero, 1 << bits, (rows, groups))
@@ -97,10 +99,14 @@ def gptq_layer(bits, rows, cols):
 def awq_layer(rows, cols):
     codes, zeros, scales, weights = draw(4, rows, cols, 0)
     layer = awq.WQLinear_GEMM.from_linear(
-        linear(weights), 4, GROUP, scales=scales.float().t().contiguous(), zeros=zeros.float().t().contiguous()
+        linear(weights),
+        4,
+        GROUP,
+        scales=scales.float().t().contiguous(),
+        zeros=zeros.float().t().contiguous(),
     )
-    back = packing.dequantize_gemm(layer.qweight, layer.qzeros, layer.scales.float(), 4, GROUP).t().contiguous()
-    assert torch.equal(back, weights)
+    back = packing.dequantize_gemm(layer.qweight, layer.qzeros, layer.scales.float(), 4, GROUP)
+    assert torch.equal(back.t().contiguous(), weights)
     tensors = {"qweight": layer.qweight, "qzeros": layer.qzeros, "scales": layer.scales}
     return {name: tensor.contiguous() for name, tensor in tensors.items()}, codes, zeros, back
 
@@ -149,7 +155,14 @@ def of_gptq(name, rows, cols):
 
 checkpoint(
     "gptq-tiny",
-    {"quant_method": "gptq", "bits": 4, "group_size": GROUP, "desc_act": True, "sym": False, "checkpoint_format": "gptq"},
+    {
+        "quant_method": "gptq",
+        "bits": 4,
+        "group_size": GROUP,
+        "desc_act": True,
+        "sym": False,
+        "checkpoint_format": "gptq",
+    },
     of_gptq,
 )
 checkpoint(

@@ -1,10 +1,11 @@
-"""Writes mlx-packed.safetensors and the checkpoint mlx-tiny/: how MLX itself packs codes and saves a model.
+"""Writes mlx-packed.safetensors and the checkpoint mlx-tiny/ with MLX.
 
     pip install 'mlx[cpu]' mlx-lm numpy safetensors
     python make_mlx_fixture.py
 
-mlx-packed: for each width B, B.codes (u8, [3, 160]) as MLX's own dequantization reads them and B.packed (u32). mlx-tiny: a
-Llama of one block, 4-bit but for overrides: down_proj at 6 bits in groups of 32, o_proj not at all; embedding at 8 bits.
+mlx-packed: for each width B, B.packed (u32) and B.codes (u8, [3, 160]), as MLX dequantizes them.
+mlx-tiny: a Llama with one block, quantized to 4 bits except for down_proj (6 bits in groups of 32), o_proj
+(not quantized) and the embedding (8 bits).
 """
 
 import json
@@ -22,7 +23,7 @@ from safetensors.numpy import save_file
 rng = np.random.default_rng(3)
 packed = {}
 for bits in (2, 3, 4, 5, 6, 8):
-    # Weights that are their own codes: scale 1 and bias 0 need the ends of the range in each group.
+    # Each group contains both ends of the range, so scale is 1, bias is 0, and the weights equal the codes.
     codes = rng.integers(0, 1 << bits, (3, 160)).astype(np.float32)
     codes[:, ::32], codes[:, 1::32] = 0, (1 << bits) - 1
     words, scales, biases = mx.quantize(mx.array(codes), group_size=32, bits=bits)
@@ -35,8 +36,8 @@ save_file(packed, "mlx-packed.safetensors", {"mlx": mx.__version__})
 mx.random.seed(7)
 config = {
     "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "num_hidden_layers": 1,
-    "intermediate_size": 128, "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "vocab_size": 32,
-    "max_position_embeddings": 64, "rope_theta": 10000.0, "tie_word_embeddings": True,
+    "intermediate_size": 128, "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-5,
+    "vocab_size": 32, "max_position_embeddings": 64, "rope_theta": 10000.0, "tie_word_embeddings": True,
 }  # fmt: skip
 model = llama.Model(llama.ModelArgs.from_dict(config))
 model.set_dtype(mx.bfloat16)

@@ -6,10 +6,12 @@ use crate::error::{PackError, Result};
 use crate::progress;
 use crate::progress::Progress;
 use crate::source::{AttachedFile, EcqSource, HEADER_FILE, Source, SourceTensor, Tensor};
-use ecq_core::{AffineGroups, Biases, Content, FloatType, FloatVec, Grid, GridEntry, Limits};
-use ecq_format::gguf::{Gguf, ModelConfig, chat_template, config, tokenizer};
-use ecq_format::hf::{Change, apply_to_rows, config_json, hf_tensor, tokenizer_config_json, tokenizer_json};
-use ecq_format::shards::{ShardPlan, write_checkpoint};
+use ecq_core::{AffineGroups, Biases, FloatType, FloatVec, Grid, GridEntry, Limits, TensorContent};
+use ecq_format::gguf::{Gguf, ModelConfig, chat_template, model_config, tokenizer_metadata};
+use ecq_format::hf::{
+    GgufTransform, config_json, gguf_row_order, hf_tensor, tokenizer_config_json, tokenizer_json,
+};
+use ecq_format::shards::{ShardTensor, write_checkpoint};
 use ecq_format::{mxfp4, python_json};
 use ecq_runtime::arch::Scaling;
 use safetensors::Dtype;
@@ -72,7 +74,7 @@ pub(super) struct Outgoing {
     /// Its index in the file; of biases that are not there, that of their matrix.
     pub(super) index: usize,
     pub(super) name: String,
-    pub(super) change: Change,
+    pub(super) change: GgufTransform,
     pub(super) form: OutputEncoding,
 }
 
@@ -115,9 +117,9 @@ pub fn export_checkpoint(
     let mut outgoing = Vec::new();
     for (index, facts) in source.tensors().iter().enumerate() {
         let (name, change) = match &origin {
-            Origin::Checkpoint => (facts.name.clone(), Change::None),
+            Origin::Checkpoint => (facts.name.clone(), GgufTransform::None),
             Origin::Gguf(config) => match hf_tensor(config, &facts.name)? {
-                Some(tensor) => (tensor.name, tensor.change),
+                Some(tensor) => (tensor.name, tensor.transform),
                 // Computed from the configuration there.
                 None => continue,
             },
@@ -136,7 +138,7 @@ pub fn export_checkpoint(
     let mut report = ExportReport::default();
     for out in &outgoing {
         let coded = source.file().entry(&source.tensors()[out.index].name);
-        let is_coded = matches!(coded.map(|entry| &entry.content), Some(Content::Codes { .. }));
+        let is_coded = matches!(coded.map(|entry| &entry.content), Some(TensorContent::Codes { .. }));
         match (&out.form, is_coded) {
             (OutputEncoding::Zeros(_), _) => {}
             (OutputEncoding::Floats(_), true) => report.dequantized.push(out.name.clone()),
@@ -152,7 +154,7 @@ pub fn export_checkpoint(
     }
     files.push(("config.json".to_owned(), config_bytes(&source, config)?));
 
-    let groups: Vec<Vec<ShardPlan>> =
+    let groups: Vec<Vec<ShardTensor>> =
         outgoing.iter().map(|out| planned(&source, out)).collect::<Result<_>>()?;
     progress.begin("exporting", source.tensors().iter().map(|t| t.bytes).sum());
     let data = |group: usize| {
@@ -188,7 +190,7 @@ fn add_biases(outgoing: &mut Vec<Outgoing>, model: &ModelConfig, float: FloatTyp
         (asked && !there.contains(&name)).then_some(Outgoing {
             index: out.index,
             name,
-            change: Change::None,
+            change: GgufTransform::None,
             form: OutputEncoding::Zeros(float),
         })
     };
@@ -272,7 +274,7 @@ fn settle_quantization(
     };
     let is_coded = |out: &&Outgoing| {
         let entry = source.file().entry(&source.tensors()[out.index].name);
-        matches!(entry.map(|entry| &entry.content), Some(Content::Codes { .. }))
+        matches!(entry.map(|entry| &entry.content), Some(TensorContent::Codes { .. }))
     };
     let mixed = outgoing.iter().find(is_coded);
     match mixed {
@@ -331,8 +333,8 @@ fn conventions(
         return Ok((Origin::Checkpoint, config, files));
     }
     let gguf = Gguf::parse(&file.file(HEADER_FILE)?, file.model().source.bytes, limits)?;
-    let model = config(&gguf)?;
-    let facts = tokenizer(&gguf)?;
+    let model = model_config(&gguf)?;
+    let facts = tokenizer_metadata(&gguf)?;
     let dtype = dtype_word(options.dtype.unwrap_or(FloatType::F16));
     let Value::Object(json) = config_json(&model, Some(&facts), dtype)? else {
         return Err(PackError::UnknownGrid);
@@ -362,14 +364,14 @@ fn form(
     source: &EcqSource,
     facts: &SourceTensor,
     name: &str,
-    change: Change,
+    change: GgufTransform,
     float: FloatType,
     options: &CheckpointOptions,
 ) -> OutputEncoding {
     let content = source.file().entry(&facts.name).map(|entry| &entry.content);
-    let untouched = matches!(change, Change::None | Change::HeadRows { .. });
+    let untouched = matches!(change, GgufTransform::None | GgufTransform::InterleavedHeadRows { .. });
     match content {
-        Some(Content::Codes {
+        Some(TensorContent::Codes {
             grid: GridEntry::AffineGroups { bits, group_size, dtype, zeros: false, .. },
             ..
         }) if options.format == CheckpointFormat::Mlx
@@ -380,7 +382,7 @@ fn form(
         {
             OutputEncoding::Packed { bits: *bits, group_size: *group_size, dtype: *dtype }
         }
-        Some(Content::Codes { .. }) => OutputEncoding::Floats(float),
+        Some(TensorContent::Codes { .. }) => OutputEncoding::Floats(float),
         _ if facts.dtype == MXFP4 && name.ends_with(".weight") => {
             OutputEncoding::Floats(options.dtype.unwrap_or(FloatType::Bf16))
         }
@@ -392,7 +394,7 @@ fn form(
         {
             OutputEncoding::Floats(float)
         }
-        _ if matches!(change, Change::PlusOne | Change::Transposed) => {
+        _ if matches!(change, GgufTransform::PlusOne | GgufTransform::Transposed) => {
             OutputEncoding::Floats(float_named(&facts.dtype).unwrap_or(float))
         }
         _ => match (options.dtype, float_named(&facts.dtype)) {
@@ -424,13 +426,13 @@ fn of_float(dtype: FloatType) -> Dtype {
 }
 
 /// Names, types and shapes of what a tensor becomes.
-fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<ShardPlan>> {
+fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<ShardTensor>> {
     let facts = &source.tensors()[out.index];
     let mut shape = facts.shape.clone();
-    if out.change == Change::Transposed {
+    if out.change == GgufTransform::Transposed {
         shape.reverse();
     }
-    let one = |name: String, dtype: Dtype, shape: Vec<usize>| ShardPlan { name, dtype, shape };
+    let one = |name: String, dtype: Dtype, shape: Vec<usize>| ShardTensor { name, dtype, shape };
     Ok(match out.form {
         OutputEncoding::Bytes => {
             let dtype = plain(&facts.dtype).ok_or(PackError::UnknownGrid)?;
@@ -464,8 +466,8 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
     }
     let tensor = source.load(out.index)?;
     let order = match out.change {
-        Change::HeadRows { heads } => {
-            Some(apply_to_rows(if facts.rows == 1 { facts.cols } else { facts.rows }, heads)?)
+        GgufTransform::InterleavedHeadRows { heads } => {
+            Some(gguf_row_order(if facts.rows == 1 { facts.cols } else { facts.rows }, heads)?)
         }
         _ => None,
     };
@@ -480,17 +482,19 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
     match (out.form, tensor) {
         (OutputEncoding::Bytes, Tensor::Raw { bytes, .. }) => Ok(vec![ordered(bytes)]),
         (OutputEncoding::Mxfp4, Tensor::Raw { bytes, .. }) => {
-            let (blocks, scales) = mxfp4::split(&bytes)?;
+            let (blocks, scales) = mxfp4::from_gguf_blocks(&bytes)?;
             Ok(vec![blocks, scales])
         }
         (OutputEncoding::Floats(dtype), tensor) => {
             let bytes = match out.change {
-                Change::PlusOne => {
+                GgufTransform::PlusOne => {
                     let ones = floats(&tensor, facts, FloatType::F32)?;
                     let values = ones.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b) - 1.0);
-                    FloatVec::of(dtype, &values.collect::<Vec<_>>()).as_bytes().to_vec()
+                    FloatVec::from_f32(dtype, &values.collect::<Vec<_>>()).as_bytes().to_vec()
                 }
-                Change::Transposed => transposed(&floats(&tensor, facts, dtype)?, facts, dtype.bytes()),
+                GgufTransform::Transposed => {
+                    transposed(&floats(&tensor, facts, dtype)?, facts, dtype.bytes())
+                }
                 _ => ordered(floats(&tensor, facts, dtype)?),
             };
             Ok(vec![bytes])
@@ -519,7 +523,7 @@ pub(super) fn biases(grid: &AffineGroups) -> Result<FloatVec> {
         Biases::Zero(zero) => {
             let exact: Vec<f32> =
                 grid.scales.to_f32().iter().map(|scale| -scale * f32::from(*zero)).collect();
-            let biases = FloatVec::of(grid.scales.dtype(), &exact);
+            let biases = FloatVec::from_f32(grid.scales.dtype(), &exact);
             match biases.to_f32().iter().zip(&exact).position(|(a, b)| a != b && !b.is_nan()) {
                 None => Ok(biases),
                 Some(group) => Err(PackError::Export(format!(

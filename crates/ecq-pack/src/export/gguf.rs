@@ -6,10 +6,10 @@ use crate::destination::Destination;
 use crate::error::{PackError, Result};
 use crate::progress::{self, Progress};
 use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, Tensor};
-use ecq_core::{Content, FloatType, Grid, Limits};
+use ecq_core::{FloatType, Grid, Limits, TensorContent};
 use ecq_format::gguf::{
-    Gaps, GgmlType, Gguf, GgufError, TensorToWrite, Value, join, type_of_entry, type_of_grid, write,
-    write_with_header,
+    GgmlType, Gguf, GgufError, NonzeroPadding, TensorToWrite, Value, pack_blocks, type_of_entry,
+    type_of_grid, write, write_with_header,
 };
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -67,8 +67,8 @@ fn write_file(source: &EcqSource, gguf: &Gguf, path: &Path, progress: &dyn Progr
     progress.begin("exporting", gguf.tensors().iter().map(|tensor| tensor.bytes).sum());
     let written = if source.file().model().recipe.is_none() {
         let gaps = match source.file().files().any(|name| name == GAPS_FILE) {
-            true => Gaps::parse(&source.file().file(GAPS_FILE)?, gguf)?,
-            false => Gaps::default(),
+            true => NonzeroPadding::parse(&source.file().file(GAPS_FILE)?, gguf)?,
+            false => NonzeroPadding::default(),
         };
         write_with_header(&mut out, gguf, &gaps, |info| {
             progress::check(progress)?;
@@ -81,7 +81,7 @@ fn write_file(source: &EcqSource, gguf: &Gguf, path: &Path, progress: &dyn Progr
         let infos = gguf.tensors().iter().map(|info| {
             let entry = source.file().entry(&info.name);
             let ty = match entry.map(|entry| &entry.content) {
-                Some(Content::Codes { grid, .. }) => type_of_entry(grid).unwrap_or(GgmlType::F16),
+                Some(TensorContent::Codes { grid, .. }) => type_of_entry(grid).unwrap_or(GgmlType::F16),
                 _ => info.ty,
             };
             TensorToWrite { name: info.name.clone(), ty, dims: info.dims.clone() }
@@ -131,7 +131,7 @@ fn in_type(ty: GgmlType, tensor: Tensor, name: &str) -> std::result::Result<Vec<
     match tensor {
         Tensor::Raw { bytes, .. } => Ok(bytes),
         Tensor::Coded(codes, Grid::AffineGroups(grid)) if type_of_grid(&grid) == Some(ty) => {
-            Ok(join(ty, &codes, &grid).map_err(|error| PackError::in_tensor(name, error))?)
+            Ok(pack_blocks(ty, &codes, &grid).map_err(|error| PackError::in_tensor(name, error))?)
         }
         Tensor::Coded(..) => {
             Err(PackError::Export(format!("tensor {name:?} is no longer {}", ty.name())).into())

@@ -1,8 +1,8 @@
 use super::{AttachedFile, Source, SourceTensor, Tensor, dtype_name, fields, fingerprint};
 use crate::error::{PackError, Result};
-use ecq_core::{Grid, Kind, Limits};
+use ecq_core::{Grid, Limits, TensorKind};
 use ecq_format::checkpoint::{
-    Checkpoint, CheckpointError, LoadedWeight, Quantization, Weight, WeightTensors, kind,
+    Checkpoint, CheckpointError, LoadedWeight, Quantization, Weight, WeightTensors, tensor_kind,
 };
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ impl CheckpointSource {
 }
 
 fn facts(checkpoint: &Checkpoint, weight: &Weight) -> SourceTensor {
-    let dtype = match &weight.form {
+    let dtype = match &weight.tensors {
         WeightTensors::Plain(place) => dtype_name(checkpoint.tensors()[*place].dtype),
         WeightTensors::Mlx { groups, .. } => format!("mlx {}-bit g{}", groups.bits, groups.group_size),
         WeightTensors::Gptq { layer, .. } => format!("gptq {}-bit g{}", layer.bits, layer.group_size),
@@ -81,9 +81,9 @@ fn facts(checkpoint: &Checkpoint, weight: &Weight) -> SourceTensor {
         name: weight.name.clone(),
         // A vector is no matrix, whatever its name, and neither is what has no elements.
         kind: if weight.shape.len() < 2 || weight.shape.contains(&0) {
-            Kind::Other
+            TensorKind::Other
         } else {
-            kind(&weight.name)
+            tensor_kind(&weight.name)
         },
         rows: weight.rows,
         cols: weight.cols,

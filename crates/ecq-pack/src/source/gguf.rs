@@ -1,19 +1,19 @@
-use super::{AttachedFile, Origin, Source, SourceTensor, Tensor, fingerprint};
+use super::{AttachedFile, Source, SourceRecord, SourceTensor, Tensor, fingerprint};
 use crate::error::{PackError, Result};
-use ecq_core::{Grid, Kind, Limits};
-use ecq_format::gguf::{Gaps, GgufError, GgufModel, kind, split};
+use ecq_core::{Grid, Limits, TensorKind};
+use ecq_format::gguf::{GgufError, GgufModel, NonzeroPadding, tensor_kind, unpack_blocks};
 use std::path::{Path, PathBuf};
 
 /// Name under which the header of a GGUF source rides along.
 pub(crate) const HEADER_FILE: &str = "gguf.header";
-/// Name under which bytes between and behind its tensors ride along, where they are not zero ([`Gaps`]).
+/// Name under which bytes between and behind its tensors ride along, where they are not zero ([`NonzeroPadding`]).
 pub(crate) const GAPS_FILE: &str = "gguf.gaps";
 
 /// A GGUF model: a file, or the parts of a split one.
 #[derive(Debug)]
 pub struct GgufSource {
     model: GgufModel,
-    gaps: Gaps,
+    gaps: NonzeroPadding,
     tensors: Vec<SourceTensor>,
     fingerprint: String,
     bytes: u64,
@@ -30,9 +30,9 @@ impl GgufSource {
             false => PackError::InFile { path: path.to_owned(), source: Box::new(error.into()) },
         };
         let model = GgufModel::open(path, limits).map_err(in_file)?;
-        let facts = model.whole().tensors().iter().map(|tensor| SourceTensor {
+        let facts = model.merged().tensors().iter().map(|tensor| SourceTensor {
             name: tensor.name.clone(),
-            kind: if tensor.bytes == 0 { Kind::Other } else { kind(&tensor.name) },
+            kind: if tensor.bytes == 0 { TensorKind::Other } else { tensor_kind(&tensor.name) },
             rows: tensor.rows(),
             cols: tensor.cols(),
             shape: tensor.dims.iter().rev().map(|&d| d as usize).collect(),
@@ -41,7 +41,7 @@ impl GgufSource {
             note: None,
         });
         let tensors = facts.collect();
-        let gaps = model.gaps(limits).map_err(in_file)?;
+        let gaps = model.padding(limits).map_err(in_file)?;
         let mut hasher = blake3::Hasher::new();
         let files = model.files();
         for (path, gguf) in &files {
@@ -63,14 +63,14 @@ impl Source for GgufSource {
     }
 
     fn load(&self, index: usize) -> Result<Tensor> {
-        let info = &self.model.whole().tensors()[index];
+        let info = &self.model.merged().tensors()[index];
         let named = |source: GgufError| PackError::in_tensor(&info.name, source);
         let bytes = self.model.read_tensor(index).map_err(named)?;
         if bytes.is_empty() {
             // Nothing, of whatever type: blocks without codes have no form of their own for it.
             return Ok(Tensor::Raw { dtype: "u8".to_owned(), fields: vec![1], bytes });
         }
-        match split(info.ty, info.rows(), info.cols(), &bytes) {
+        match unpack_blocks(info.ty, info.rows(), info.cols(), &bytes) {
             Ok((codes, grid)) => Ok(Tensor::Coded(codes, Grid::AffineGroups(grid))),
             Err(GgufError::Unsupported { .. }) => {
                 let fields = info.ty.block_fields().to_vec();
@@ -81,7 +81,7 @@ impl Source for GgufSource {
     }
 
     fn attached_files(&self) -> Result<Vec<AttachedFile>> {
-        let mut files = vec![(HEADER_FILE.to_owned(), self.model.whole().header_bytes().to_vec())];
+        let mut files = vec![(HEADER_FILE.to_owned(), self.model.merged().header_bytes().to_vec())];
         if !self.gaps.is_empty() {
             files.push((GAPS_FILE.to_owned(), self.gaps.to_bytes()));
         }
@@ -96,10 +96,10 @@ impl Source for GgufSource {
         self.bytes
     }
 
-    fn origin(&self, name: &str) -> Origin {
+    fn origin(&self, name: &str) -> SourceRecord {
         // The header that rides along is that of one file, also where the source is several.
-        let bytes = self.model.whole().file_bytes();
-        Origin { format: self.format().to_owned(), file: name.to_owned(), bytes }
+        let bytes = self.model.merged().file_bytes();
+        SourceRecord { format: self.format().to_owned(), file: name.to_owned(), bytes }
     }
 
     fn files(&self) -> Vec<PathBuf> {

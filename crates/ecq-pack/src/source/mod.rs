@@ -13,10 +13,10 @@ pub(crate) use gguf::{GAPS_FILE, HEADER_FILE};
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::options::PackOptions;
-use ecq_core::{Codes, Grid, Kind, Limits};
-use ecq_format::container::{ContainerError, Source as Origin};
-use ecq_format::header::LENGTH_BYTES;
-use ecq_format::recognize::{HEAD_BYTES, recognize};
+use ecq_core::{Codes, Grid, Limits, TensorKind};
+use ecq_format::container::{ContainerError, SourceRecord};
+use ecq_format::file_type::{HEAD_BYTES, describe_file_type};
+use ecq_format::safetensors_header::LENGTH_BYTES;
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub struct SourceTensor {
     /// Its name.
     pub name: String,
     /// What it is to the model.
-    pub kind: Kind,
+    pub kind: TensorKind,
     /// Rows (output features); 1 for a vector.
     pub rows: usize,
     /// Columns (input features).
@@ -101,8 +101,8 @@ pub trait Source: Send + Sync {
         Vec::new()
     }
     /// What a file that is made of it says it was made of; `name` is the source's file name.
-    fn origin(&self, name: &str) -> Origin {
-        Origin { format: self.format().to_owned(), file: name.to_owned(), bytes: self.bytes() }
+    fn origin(&self, name: &str) -> SourceRecord {
+        SourceRecord { format: self.format().to_owned(), file: name.to_owned(), bytes: self.bytes() }
     }
 }
 
@@ -123,13 +123,13 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn Source>> {
         return Ok(Box::new(GgufSource::open(path, limits)?));
     }
     let unknown = |found: String| Err(PackError::UnknownFormat { path: path.to_owned(), found });
-    if let Some(what) = recognize(&head, file_bytes) {
+    if let Some(what) = describe_file_type(&head, file_bytes) {
         return unknown(what);
     }
     // A safetensors file begins with a length and a brace.
     if head.get(LENGTH_BYTES) == Some(&b'{') {
         return match EcqSource::open(path, limits) {
-            Err(PackError::Container(ContainerError::NotTheFile { .. })) => {
+            Err(PackError::Container(ContainerError::WrongFileType { .. })) => {
                 Ok(Box::new(CheckpointSource::open(path, limits)?))
             }
             other => Ok(Box::new(other?)),

@@ -2,7 +2,9 @@
 
 use super::{ProductTolerance, Rounding, random};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
-use ecq_core::{AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Kind, Outlier, UniformRows};
+use ecq_core::{
+    AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Outlier, TensorKind, UniformRows,
+};
 use ecq_fixtures::Numbers;
 use ecq_runtime::{Matrix, MatrixStorage, Residence};
 use std::ops::Range;
@@ -21,7 +23,7 @@ impl Case {
     fn codes(name: String, codes: &Codes, grid: &Grid, coding: Coding, tile: TileChoice) -> Self {
         let coding = CodingChoice::Only(coding);
         let options = EncodeOptions { coding, tile, hybrid_percent: 0.0, ..EncodeOptions::default() };
-        let (tensor, _) = encode(Kind::Linear, codes, grid, &options).unwrap();
+        let (tensor, _) = encode(TensorKind::Linear, codes, grid, &options).unwrap();
         let matrix =
             Matrix { name, shape: [codes.rows(), codes.cols()], stored: MatrixStorage::Codes(tensor) };
         let columns = match grid {
@@ -65,7 +67,7 @@ fn symbols(numbers: &mut Numbers, n: usize, alphabet: u16) -> Vec<u8> {
 
 fn halves(numbers: &mut Numbers, n: usize, scale: f32) -> FloatVec {
     let values: Vec<f32> = (0..n).map(|_| scale * (1.5 + 0.3 * numbers.normal())).collect();
-    FloatVec::of(FloatType::F16, &values)
+    FloatVec::from_f32(FloatType::F16, &values)
 }
 
 /// A matrix of codes below `alphabet`, on a grid with a step for each row.
@@ -138,13 +140,13 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<C
         all.push(coded(numbers, [rows, cols], alphabet, Coding::Rans, TileChoice::Auto));
     }
     for dtype in [FloatType::F32, FloatType::F16, FloatType::Bf16] {
-        let weights = FloatVec::of(dtype, &random(numbers, rows * cols));
+        let weights = FloatVec::from_f32(dtype, &random(numbers, rows * cols));
         let stored = MatrixStorage::Plain { dtype, bytes: weights.as_bytes().to_vec().into() };
         all.push(Case::floats(format!("{dtype:?}, {rows} x {cols}"), [rows, cols], stored));
     }
-    let weights = FloatVec::of(FloatType::F16, &random(numbers, rows * cols));
+    let weights = FloatVec::from_f32(FloatType::F16, &random(numbers, rows * cols));
     let (dtype, bytes) = ("f16".to_owned(), weights.as_bytes());
-    let tensor = encode_raw(Kind::Linear, [rows, cols], &dtype, bytes, &[1, 1]).unwrap();
+    let tensor = encode_raw(TensorKind::Linear, [rows, cols], &dtype, bytes, &[1, 1]).unwrap();
     let name = format!("F16 coded as bytes, {rows} x {cols}");
     all.push(Case::floats(name.clone(), [rows, cols], MatrixStorage::Bytes { dtype, tensor }));
     let stored = MatrixStorage::Plain { dtype: FloatType::F16, bytes: bytes.to_vec().into() };

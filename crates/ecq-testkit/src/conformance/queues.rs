@@ -5,7 +5,7 @@ use super::rig::{Rig, compute};
 use super::{Joined, random};
 use bytes::Bytes;
 use ecq_codec::encode::TileChoice;
-use ecq_core::{Coding, EncodedTensor, Part};
+use ecq_core::{Coding, EncodedTensor, TensorPart};
 use ecq_fixtures::Numbers;
 use ecq_runtime::program::{BufferId, Command, Edge, Operand, Program, Queue, Rows, SlotId, Step, WeightId};
 use ecq_runtime::{Matrix, MatrixStorage, Residence, RuntimeError};
@@ -172,10 +172,10 @@ pub(super) fn damaged(case: &Case) -> Matrix {
     let mut matrix = case.matrix.clone();
     let MatrixStorage::Codes(tensor) = &mut matrix.stored else { panic!("only codes have streams") };
     let (entry, mut parts) = tensor.clone().into_parts();
-    let mut bytes = parts[&Part::Stream].to_vec();
+    let mut bytes = parts[&TensorPart::Stream].to_vec();
     let middle = bytes.len() / 2;
     bytes[middle..].iter_mut().take(8).for_each(|byte| *byte = !*byte);
-    parts.insert(Part::Stream, Bytes::from(bytes));
+    parts.insert(TensorPart::Stream, Bytes::from(bytes));
     *tensor = EncodedTensor::new(entry, parts).expect("the stream is as long as it was");
     matrix.name = "the damaged one".to_owned();
     matrix

@@ -4,7 +4,7 @@ use super::Joined;
 use super::matrices::{Case, matrices};
 use super::queues::names;
 use super::rig::Rig;
-use ecq_core::{CoreError, EncodedTensor, Part};
+use ecq_core::{CoreError, EncodedTensor, TensorPart};
 use ecq_fixtures::Numbers;
 use ecq_runtime::program::{Command, Rows};
 use ecq_runtime::{Matrix, MatrixStorage, Residence, RuntimeError};
@@ -40,7 +40,8 @@ fn broken(case: &Case) -> Vec<(Matrix, String)> {
             }
         }
         MatrixStorage::Bytes { dtype, tensor } => {
-            let cut = halved(tensor, Part::Stream).expect("how long a stream is, only its decoder knows");
+            let cut =
+                halved(tensor, TensorPart::Stream).expect("how long a stream is, only its decoder knows");
             with(MatrixStorage::Bytes { dtype: dtype.clone(), tensor: cut }, "half of it".to_owned());
         }
         MatrixStorage::Plain { dtype, bytes } => {
@@ -52,7 +53,7 @@ fn broken(case: &Case) -> Vec<(Matrix, String)> {
     all
 }
 
-fn halved(tensor: &EncodedTensor, part: Part) -> Result<EncodedTensor, CoreError> {
+fn halved(tensor: &EncodedTensor, part: TensorPart) -> Result<EncodedTensor, CoreError> {
     let (entry, mut parts) = tensor.clone().into_parts();
     parts.entry(part).and_modify(|bytes| bytes.truncate(bytes.len() / 2));
     EncodedTensor::new(entry, parts)

@@ -116,7 +116,7 @@ impl Stepper {
     fn new(rig: &mut Rig, numbers: &mut Numbers) -> Self {
         let mut table = |rig: &mut Rig| {
             let bytes =
-                FloatVec::of(FloatType::F32, &random(numbers, VOCABULARY * WIDTH)).as_bytes().to_vec();
+                FloatVec::from_f32(FloatType::F32, &random(numbers, VOCABULARY * WIDTH)).as_bytes().to_vec();
             let stored = MatrixStorage::Plain { dtype: FloatType::F32, bytes: bytes.into() };
             let matrix = Matrix { name: "a table".to_owned(), shape: [VOCABULARY, WIDTH], stored };
             rig.hold(&matrix, Residence::Dense).operand

@@ -9,7 +9,7 @@ use crate::cpu::AlignedVec;
 use bytes::Bytes;
 use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges, unpack};
 use ecq_coding::{CodingError, Layout, prefix, quads, rans};
-use ecq_core::{Coding, EncodedTensor, Order, Part, Tile, code_bits, packed_row_bytes};
+use ecq_core::{Coding, EncodedTensor, LaneOrder, TensorPart, Tile, code_bits, packed_row_bytes};
 use std::ops::Range;
 
 /// The streams of a matrix and what decodes them.
@@ -60,7 +60,7 @@ impl Streams {
     pub(super) fn new(tensor: &EncodedTensor) -> Result<Self> {
         let CodesEntry { coding, alphabet, tile, .. } = CodesEntry::of(tensor)?;
         let [rows, cols] = tensor.shape();
-        let stream = tensor.part(Part::Stream)?.clone();
+        let stream = tensor.part(TensorPart::Stream)?.clone();
         let (decoders, ranges) = match coding {
             Coding::Packed => (Decoders::Packed, Vec::new()),
             Coding::Rans => (Decoders::Rans(Tables::decoders(tensor)?), tile_ranges(tensor)?),
@@ -137,7 +137,7 @@ impl Streams {
         let lanes = usize::from(self.tile.lanes);
         // Lanes are rows of whole panels, and no other tile has columns of them.
         let direct = !matches!(self.decoders, Decoders::Packed)
-            && self.tile.order == Order::Rows
+            && self.tile.order == LaneOrder::Rows
             && self.tile.cols >= self.cols
             && lanes.is_multiple_of(PANEL)
             && (self.tile.rows.is_multiple_of(PANEL) || self.tile.rows >= self.rows);
@@ -289,8 +289,8 @@ impl RowReader<'_> {
             self.left = streams.open(self.next, &mut self.tiles)?;
         }
         let together = match streams.tile.order {
-            Order::Rows => usize::from(streams.tile.lanes),
-            Order::Interleaved => 1,
+            LaneOrder::Rows => usize::from(streams.tile.lanes),
+            LaneOrder::Interleaved => 1,
         };
         let rows = PANEL.next_multiple_of(together).min(self.left);
         self.buffer.resize(at + rows * self.stride, 0);

@@ -1,30 +1,31 @@
-//! Dequantization against frozen fixtures of the reference; `data/make_gguf_fixtures.py` says how they came.
+//! Dequantization against golden files of the reference implementation (made by
+//! `data/make_gguf_fixtures.py`).
 
 use ecq_format::gguf::{GgmlType, GgufError, dequantize};
 
 const FIXTURES: [(&str, &[u8]); 18] = [
-    ("f32", include_bytes!("data/gguf_f32.bin")),
-    ("f16", include_bytes!("data/gguf_f16.bin")),
-    ("bf16", include_bytes!("data/gguf_bf16.bin")),
-    ("q4_0", include_bytes!("data/gguf_q4_0.bin")),
-    ("q4_1", include_bytes!("data/gguf_q4_1.bin")),
-    ("q5_0", include_bytes!("data/gguf_q5_0.bin")),
-    ("q5_1", include_bytes!("data/gguf_q5_1.bin")),
-    ("q8_0", include_bytes!("data/gguf_q8_0.bin")),
-    ("q2_k", include_bytes!("data/gguf_q2_k.bin")),
-    ("q3_k", include_bytes!("data/gguf_q3_k.bin")),
-    ("q4_k", include_bytes!("data/gguf_q4_k.bin")),
-    ("q5_k", include_bytes!("data/gguf_q5_k.bin")),
-    ("q6_k", include_bytes!("data/gguf_q6_k.bin")),
-    ("iq4_nl", include_bytes!("data/gguf_iq4_nl.bin")),
-    ("iq4_xs", include_bytes!("data/gguf_iq4_xs.bin")),
-    ("mxfp4", include_bytes!("data/gguf_mxfp4.bin")),
-    ("tq1_0", include_bytes!("data/gguf_tq1_0.bin")),
-    ("tq2_0", include_bytes!("data/gguf_tq2_0.bin")),
+    ("f32", include_bytes!("../data/gguf_f32.bin")),
+    ("f16", include_bytes!("../data/gguf_f16.bin")),
+    ("bf16", include_bytes!("../data/gguf_bf16.bin")),
+    ("q4_0", include_bytes!("../data/gguf_q4_0.bin")),
+    ("q4_1", include_bytes!("../data/gguf_q4_1.bin")),
+    ("q5_0", include_bytes!("../data/gguf_q5_0.bin")),
+    ("q5_1", include_bytes!("../data/gguf_q5_1.bin")),
+    ("q8_0", include_bytes!("../data/gguf_q8_0.bin")),
+    ("q2_k", include_bytes!("../data/gguf_q2_k.bin")),
+    ("q3_k", include_bytes!("../data/gguf_q3_k.bin")),
+    ("q4_k", include_bytes!("../data/gguf_q4_k.bin")),
+    ("q5_k", include_bytes!("../data/gguf_q5_k.bin")),
+    ("q6_k", include_bytes!("../data/gguf_q6_k.bin")),
+    ("iq4_nl", include_bytes!("../data/gguf_iq4_nl.bin")),
+    ("iq4_xs", include_bytes!("../data/gguf_iq4_xs.bin")),
+    ("mxfp4", include_bytes!("../data/gguf_mxfp4.bin")),
+    ("tq1_0", include_bytes!("../data/gguf_tq1_0.bin")),
+    ("tq2_0", include_bytes!("../data/gguf_tq2_0.bin")),
 ];
 
 #[test]
-fn every_weight_is_that_of_the_reference_bit_for_bit() {
+fn weights_are_bit_identical_to_the_reference() {
     for (name, fixture) in FIXTURES {
         let ty = GgmlType::from_name(name).expect("a known name");
         let count = u32::from_le_bytes(*fixture.first_chunk().expect("a count")) as usize;
@@ -40,7 +41,7 @@ fn every_weight_is_that_of_the_reference_bit_for_bit() {
 }
 
 #[test]
-fn halves_that_are_no_number_stay_none() {
+fn nan_halves_stay_nan() {
     for bits in [0x7c00u16, 0xfc00, 0x7e00, 0x7c01] {
         let mut found = [0.0];
         dequantize(GgmlType::F16, &bits.to_le_bytes(), &mut found).expect("one half");
@@ -52,7 +53,7 @@ fn halves_that_are_no_number_stay_none() {
 }
 
 #[test]
-fn wrong_lengths_and_other_types_are_refused() {
+fn wrong_lengths_and_unsupported_types_are_refused() {
     for (weights, bytes) in [(32, 17), (32, 19), (31, 18), (33, 18), (0, 18), (64, 18)] {
         let error = dequantize(GgmlType::Q4_0, &vec![0; bytes], &mut vec![0.0; weights]).expect_err("wrong");
         assert!(matches!(error, GgufError::Length { found, .. } if found == bytes as u64), "{error}");
@@ -68,7 +69,7 @@ fn wrong_lengths_and_other_types_are_refused() {
 
 #[test]
 fn every_value_of_mxfp4_is_exact_in_bfloat16() {
-    // All bytes as both codes, all scales whose values are numbers of single precision.
+    // All bytes as codes, and all scales whose values are finite in single precision.
     for scale in 0..=250 {
         for codes in 0..=255u8 {
             let mut block = [codes; 17];

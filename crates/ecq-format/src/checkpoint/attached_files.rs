@@ -1,16 +1,17 @@
 use super::Result;
 use super::error::CheckpointError;
-use crate::recognize::{HEAD_BYTES, recognize};
+use crate::file_type::{HEAD_BYTES, describe_file_type};
 use ecq_core::Limits;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-/// What the pointers of Git LFS begin with.
+/// First bytes of a Git LFS pointer.
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
-/// Files beside the weights that a model needs to run: configuration, tokenizer, chat template.
-pub const RIDE_ALONG: &[&str] = &[
+/// Names of the files that an `.ecq` file stores with the weights: configuration, tokenizer, chat template,
+/// ...
+pub const ATTACHED_FILES: &[&str] = &[
     "config.json",
     "generation_config.json",
     "tokenizer.json",
@@ -35,20 +36,23 @@ pub const RIDE_ALONG: &[&str] = &[
     "1_Pooling/config.json",
 ];
 
-/// The error of a file that is a download gone wrong, whatever its name promises.
-pub(super) fn of_another_kind(path: &Path, bytes: &[u8]) -> Option<CheckpointError> {
+/// Returns the error of a file that is not of the type of its name, such as a failed download; `None` if its
+/// type is unknown or JSON.
+pub(super) fn wrong_file_error(path: &Path, bytes: &[u8]) -> Option<CheckpointError> {
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];
-    // A text that begins as JSON has an error of its own, with its place.
-    let what = recognize(head, bytes.len() as u64).filter(|_| !matches!(head.first(), Some(b'{' | b'[')))?;
+    // The error of the JSON parser is more precise, because it has a position.
+    let what = describe_file_type(head, bytes.len() as u64)
+        .filter(|_| !matches!(head.first(), Some(b'{' | b'[')))?;
     let expected = if path.extension()? == "json" { "a JSON file" } else { "a file of the checkpoint" };
-    Some(CheckpointError::NotTheFile { path: path.to_owned(), what, expected })
+    Some(CheckpointError::WrongFileType { path: path.to_owned(), what, expected })
 }
 
-/// The bytes of a small file; `None` when it is not there.
+/// Reads a small file; `None` if it does not exist.
 ///
 /// # Errors
-/// When it cannot be read or passes `limits.file_bytes`.
-pub(super) fn read_small(path: &Path, limits: &Limits) -> Result<Option<Vec<u8>>> {
+/// [`CheckpointError::Io`] if it cannot be read, [`CheckpointError::FileTooLarge`] if it is longer than
+/// `limits.file_bytes`, and [`CheckpointError::WrongFileType`] if it is a Git LFS pointer.
+pub(super) fn read_small_file(path: &Path, limits: &Limits) -> Result<Option<Vec<u8>>> {
     let io = |source| CheckpointError::Io { path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -66,13 +70,12 @@ pub(super) fn read_small(path: &Path, limits: &Limits) -> Result<Option<Vec<u8>>
     if found > most {
         return too_large(found);
     }
-    // What is no plain file may give more than it says.
+    // A special file may have more bytes than its metadata reports.
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(io)?;
-    // Files of Hugging Face's repositories may be pointers to where their bytes lie, large tokenizers above
-    // all.
+    // Large files of Hugging Face repositories, such as tokenizers, may be Git LFS pointers.
     if bytes.starts_with(LFS_POINTER)
-        && let Some(error) = of_another_kind(path, &bytes)
+        && let Some(error) = wrong_file_error(path, &bytes)
     {
         return Err(error);
     }

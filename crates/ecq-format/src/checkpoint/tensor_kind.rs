@@ -1,18 +1,20 @@
-use ecq_core::Kind;
+use ecq_core::TensorKind;
 
-/// Projections of a block, by the last part of their name.
+/// Last components of the names of projections.
 #[rustfmt::skip]
 const PROJECTIONS: &[&str] = &[
-    // Llama, Mistral, Qwen, Gemma, Phi, OLMo and most since.
-    "q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "gate_proj", "up_proj", "down_proj", "gate_up_proj", "out_proj",
-    // DeepSeek's latent attention.
+    // Llama, Mistral, Qwen, Gemma, Phi, OLMo and most newer models.
+    "q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "gate_proj", "up_proj", "down_proj", "gate_up_proj",
+    "out_proj",
+    // Latent attention of DeepSeek.
     "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj",
-    // Mixtral's experts; the original Llama.
+    // Experts of Mixtral; the original Llama.
     "w1", "w2", "w3", "wq", "wk", "wv", "wo", "wqkv",
     // GPT-2 (its Conv1D keeps [inputs, outputs]).
     "c_attn", "c_proj", "c_fc", "q_attn",
     // GPT-NeoX, Falcon, BLOOM, Phi 1, ModernBERT.
-    "query_key_value", "dense_h_to_4h", "dense_4h_to_h", "dense", "fc1", "fc2", "fc_in", "fc_out", "Wqkv", "Wi", "Wo",
+    "query_key_value", "dense_h_to_4h", "dense_4h_to_h", "dense", "fc1", "fc2", "fc_in", "fc_out", "Wqkv",
+    "Wi", "Wo",
     // BERT and DistilBERT.
     "query", "key", "value", "q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2",
     // T5.
@@ -21,17 +23,17 @@ const PROJECTIONS: &[&str] = &[
     "in_proj", "x_proj", "in_proj_qkv", "in_proj_qkvz", "in_proj_z",
 ];
 
-/// Token embeddings and output heads, by the last part of their name.
+/// Last components of the names of token embeddings and output heads.
 #[rustfmt::skip]
 const EMBEDDINGS: &[&str] = &[
-    "embed_tokens", "embed_tokens_per_layer", "lm_head", "wte", "word_embeddings", "tok_embeddings", "embed_in", "embed_out",
-    "embedding", "embeddings", "shared", "decoder",
+    "embed_tokens", "embed_tokens_per_layer", "lm_head", "wte", "word_embeddings", "tok_embeddings",
+    "embed_in", "embed_out", "embedding", "embeddings", "shared", "decoder",
 ];
 
-/// What a tensor of this Hugging Face name is to the model: a projection inside a numbered block, embedding or head, or
-/// other.
-pub fn kind(name: &str) -> Kind {
-    // Experts that are fused into one tensor have no suffix.
+/// Returns the role of the tensor with this Hugging Face name: a projection inside a numbered block, the
+/// embedding or the output head, or another tensor.
+pub fn tensor_kind(name: &str) -> TensorKind {
+    // Experts that are fused into one tensor have no `.weight` suffix.
     let stem = name.strip_suffix(".weight").unwrap_or(name);
     let fused = stem.len() == name.len();
     let mut parts = stem.rsplit('.');
@@ -42,9 +44,9 @@ pub fn kind(name: &str) -> Kind {
     // The original Llama names its head `output`.
     let embedding = EMBEDDINGS.contains(&last) && !in_block || stem == "output";
     match (linear, embedding && !fused) {
-        (true, _) => Kind::Linear,
-        (_, true) => Kind::Embedding,
-        _ => Kind::Other,
+        (true, _) => TensorKind::Linear,
+        (_, true) => TensorKind::Embedding,
+        _ => TensorKind::Other,
     }
 }
 
@@ -53,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_many_families_are_told_apart() {
+    fn tensor_kinds_follow_from_names() {
         for name in [
             "model.layers.0.self_attn.q_proj.weight",
             "model.layers.31.mlp.down_proj.weight",
@@ -76,7 +78,7 @@ mod tests {
             "model.decoder.layers.2.fc1.weight",
             "layers.3.feed_forward.w1.weight",
         ] {
-            assert_eq!(kind(name), Kind::Linear, "{name}");
+            assert_eq!(tensor_kind(name), TensorKind::Linear, "{name}");
         }
         for name in [
             "model.embed_tokens.weight",
@@ -89,7 +91,7 @@ mod tests {
             "tok_embeddings.weight",
             "output.weight",
         ] {
-            assert_eq!(kind(name), Kind::Embedding, "{name}");
+            assert_eq!(tensor_kind(name), TensorKind::Embedding, "{name}");
         }
         for name in [
             "model.norm.weight",
@@ -112,7 +114,7 @@ mod tests {
             ".",
             ".weight",
         ] {
-            assert_eq!(kind(name), Kind::Other, "{name}");
+            assert_eq!(tensor_kind(name), TensorKind::Other, "{name}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The reader of GGUF headers: what is sound comes back, and each way to be wrong has its error.
+//! Reader of GGUF headers: valid headers are read, and each kind of invalid header has its own error.
 
 use ecq_core::Limits;
 use ecq_format::gguf::{GgmlType, Gguf, GgufError, Value};
 use std::io::Write;
 
-/// Writes header bytes by hand, right or wrong: the writer of the crate refuses what is wrong.
+/// Builder of header bytes, which may be invalid; the writer of the crate refuses invalid headers.
 #[derive(Default)]
 struct Header(Vec<u8>);
 
@@ -47,7 +47,8 @@ fn parse(bytes: &[u8]) -> Result<Gguf, GgufError> {
     Gguf::parse(bytes, bytes.len() as u64, &Limits::default())
 }
 
-/// Every value type, a nested and an empty array, an alignment of 64, and two tensors of 4 and 2 f32.
+/// A valid file: every value type, a nested and an empty array, an alignment of 64, and two tensors of 4 and
+/// 2 f32.
 fn sound() -> Vec<u8> {
     Header::new(2, 16)
         .string(b"a.u8")
@@ -115,7 +116,7 @@ fn sound() -> Vec<u8> {
 }
 
 #[test]
-fn every_value_type_and_tensor_comes_back_in_file_order() {
+fn values_and_tensors_are_read_in_file_order() {
     let file = sound();
     let gguf = parse(&file).expect("a sound file");
     assert_eq!((gguf.version(), gguf.file_bytes()), (3, file.len() as u64));
@@ -164,7 +165,7 @@ fn a_file_without_tensors_needs_no_padding() {
 }
 
 #[test]
-fn a_file_cut_at_any_byte_is_refused() {
+fn a_file_truncated_at_any_byte_is_refused() {
     let file = sound();
     let header = parse(&file).expect("sound").header_bytes().len();
     for len in 0..file.len() {
@@ -199,7 +200,7 @@ fn no_flipped_bit_panics() {
     assert!(refused > 1000, "{refused}");
 }
 
-/// Asserts that the bytes are refused with the variant and facts of the pattern.
+/// Asserts that parsing fails with an error that matches the pattern.
 macro_rules! refused {
     ($bytes:expr, $pattern:pat $(if $guard:expr)?) => {
         match parse(&$bytes) {
@@ -218,7 +219,7 @@ fn magic_and_version() {
 }
 
 #[test]
-fn counts_that_the_file_cannot_hold() {
+fn counts_that_exceed_the_file() {
     refused!(Header::new(u64::MAX, 0).0, GgufError::TooMany { at: 8, found: u64::MAX, .. });
     refused!(Header::new(1, 0).0, GgufError::TooMany { at: 8, found: 1, most: 0, .. });
     refused!(Header::new(0, u64::MAX).0, GgufError::TooMany { at: 16, found: u64::MAX, most: 0, .. });
@@ -232,7 +233,7 @@ fn counts_that_the_file_cannot_hold() {
 }
 
 #[test]
-fn arrays_are_bounded_together() {
+fn the_total_size_of_arrays_is_limited() {
     let array = |header: Header, key: &[u8], count: usize| {
         header.string(key).u32(9).u32(0).u64(count as u64).raw(&vec![0; count])
     };
@@ -261,7 +262,7 @@ fn names_and_strings() {
     refused!(tensor(&name), GgufError::NameLength { found: 256, most: 255, .. });
     assert!(parse(&tensor(&name[1..])).is_ok());
     refused!(tensor(""), GgufError::NameLength { found: 0, .. });
-    // A value that is not UTF-8 is kept as the bytes that it is, in an array too.
+    // A value that is not UTF-8 is kept as bytes, also in an array.
     let value = Header::new(0, 1).string(b"k").u32(8).string(b"\xc3(").0;
     assert_eq!(parse(&value).expect("sound").get("k"), Some(&Value::Bytes(b"\xc3(".to_vec())));
     let array = Header::new(0, 1).string(b"k").u32(9).u32(8).u64(2).string(b"a").string(b"\xff").0;
@@ -324,12 +325,15 @@ fn shapes_and_types() {
         refused!(tensor(bad, 0), GgufError::Dimensions { tensor, dims, .. } if tensor == "t" && dims == bad);
     }
     for bad in [4, 5, 31, 33, 36, 38, 42, u32::MAX] {
-        refused!(tensor(&[32], bad), GgufError::TensorType { tensor, found } if tensor == "t" && found == bad);
+        refused!(
+            tensor(&[32], bad),
+            GgufError::TensorType { tensor, found } if tensor == "t" && found == bad
+        );
     }
-    // 2 x 16 weights are 32, but no row is a block.
+    // 2 x 16 weights are a whole block, but a row is not.
     refused!(tensor(&[16, 2], 2), GgufError::Blocks { tensor, cols: 16, block: 32 } if tensor == "t");
     assert!(parse(&tensor(&[32, 1, 1, 2], 2)).is_ok());
-    // A dimension may be zero: such a tensor has no bytes, whatever its type.
+    // A tensor with a zero dimension is empty, for every type.
     for (dims, ty) in [(&[0][..], 0), (&[4, 0], 0), (&[0, 4], 2), (&[32, 0, 1, 7], 39)] {
         let gguf = parse(&tensor(dims, ty)).expect("sound");
         assert_eq!((gguf.tensors()[0].bytes, &gguf.tensors()[0].dims[..]), (0, dims));
@@ -338,7 +342,7 @@ fn shapes_and_types() {
 }
 
 #[test]
-fn places() {
+fn offsets() {
     let one = |offset| Header::new(1, 0).tensor("t", &[4], 0, offset).data(32, 16);
     assert!(parse(&one(0)).is_ok());
     refused!(one(8), GgufError::Misaligned { tensor, offset: 8, alignment: 32 } if tensor == "t");
@@ -349,7 +353,7 @@ fn places() {
     assert!(parse(&two(32, 0)).is_ok());
     refused!(two(0, 32), GgufError::Overlap { first, second, .. } if first == "a" && second == "b");
     refused!(two(0, 0), GgufError::Overlap { .. });
-    // A tensor without bytes shares none, in whichever order the two are listed.
+    // An empty tensor does not overlap, in either order of the two tensors.
     for (first, second) in [(0, 16), (16, 0)] {
         let file = Header::new(2, 0).tensor("a", &[first], 0, 0).tensor("b", &[second], 0, 0).data(32, 128);
         assert!(parse(&file).is_ok(), "{first} {second}");
@@ -363,7 +367,7 @@ fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
 }
 
 #[test]
-fn tensors_and_rows_are_read_from_their_places() {
+fn tensors_and_rows_are_read_at_their_offsets() {
     let mut bytes = sound();
     let start = bytes.len() - 80;
     bytes[start..].iter_mut().enumerate().for_each(|(i, byte)| *byte = i as u8);
@@ -383,7 +387,7 @@ fn tensors_and_rows_are_read_from_their_places() {
 }
 
 #[test]
-fn a_header_longer_than_the_first_read_is_read_whole_and_held_to_the_limit() {
+fn a_header_longer_than_the_first_read_is_read_up_to_the_limit() {
     let long = "x".repeat(5 << 20);
     let bytes =
         Header::new(1, 1).string(b"k").u32(8).string(long.as_bytes()).tensor("t", &[4], 0, 0).data(32, 16);
@@ -399,7 +403,7 @@ fn a_header_longer_than_the_first_read_is_read_whole_and_held_to_the_limit() {
 }
 
 #[test]
-fn files_that_are_cut_or_of_another_kind_are_named() {
+fn truncated_files_and_files_of_other_types_are_described() {
     let open = |bytes: &[u8]| {
         let file = file_of(bytes);
         Gguf::open(file.path(), &Limits::default()).expect_err("no GGUF file")
@@ -433,14 +437,14 @@ fn files_that_are_cut_or_of_another_kind_are_named() {
 }
 
 #[test]
-fn what_cannot_be_read_says_so() {
+fn unreadable_tensors_are_refused() {
     let absent = std::path::Path::new("no such file.gguf");
     let error = Gguf::open(absent, &Limits::default()).expect_err("absent");
     assert!(matches!(error, GgufError::Io { path, .. } if path == absent));
     let parsed = parse(&sound()).expect("sound");
     let error = parsed.read_tensor(&parsed.tensors()[1]).expect_err("no file");
     assert!(matches!(error, GgufError::HeaderOnly { tensor } if tensor == "first"));
-    // A tensor of a longer file.
+    // A tensor of another, longer file.
     let short = file_of(&Header::new(1, 0).tensor("t", &[1], 0, 0).data(32, 4));
     let short = Gguf::open(short.path(), &Limits::default()).expect("sound");
     let error = short.read_tensor(&parsed.tensors()[0]).expect_err("another file's tensor");

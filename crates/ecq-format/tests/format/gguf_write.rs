@@ -1,7 +1,9 @@
-//! The writer: what it writes the reader reads, and a file comes back byte for byte.
+//! Writer of GGUF files: the reader reads its output, and files are reproduced byte for byte.
 
 use ecq_core::Limits;
-use ecq_format::gguf::{Gaps, GgmlType, Gguf, GgufError, TensorToWrite, Value, write, write_with_header};
+use ecq_format::gguf::{
+    GgmlType, Gguf, GgufError, NonzeroPadding, TensorToWrite, Value, write, write_with_header,
+};
 use std::io::{self, Write};
 
 fn metadata() -> Vec<(String, Value)> {
@@ -50,7 +52,7 @@ fn write_all(metadata: &[(String, Value)], tensors: &[TensorToWrite]) -> Result<
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn written_files_are_read_back() {
     let alignment = ("general.alignment".to_owned(), Value::U32(8));
     for extra in [None, Some(alignment)] {
         let metadata: Vec<_> = metadata().into_iter().chain(extra.clone()).collect();
@@ -76,22 +78,23 @@ fn a_file_without_tensors_is_its_header() {
 }
 
 #[test]
-fn header_and_tensors_give_the_file_back() {
+fn header_and_tensors_reproduce_the_file() {
     let mut bytes = write_all(&metadata(), &tensors()).expect("written");
-    // Files of other writers end with the last tensor, or after more padding.
+    // Files of other writers end with the last tensor or with more padding.
     for len in [bytes.len() - 16, bytes.len(), bytes.len() + 100] {
         bytes.resize(len, 0);
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(&bytes).expect("written");
         let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
         let mut out = Vec::new();
-        write_with_header(&mut out, &gguf, &Gaps::default(), |info| gguf.read_tensor(info)).expect("written");
+        write_with_header(&mut out, &gguf, &NonzeroPadding::default(), |info| gguf.read_tensor(info))
+            .expect("written");
         assert!(out == bytes, "{len}");
     }
 }
 
 #[test]
-fn tensors_out_of_order_are_written_where_they_belong() {
+fn tensors_out_of_order_are_written_at_their_offsets() {
     let two = [tensor("a", GgmlType::F32, &[8]), tensor("b", GgmlType::F32, &[8])];
     let mut bytes = Vec::new();
     write(&mut bytes, &[], &two, |_| Ok::<_, GgufError>(vec![0; 32])).expect("written");
@@ -104,7 +107,7 @@ fn tensors_out_of_order_are_written_where_they_belong() {
     let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
     assert!(gguf.tensors()[0].offset > gguf.tensors()[1].offset);
     let mut out = Vec::new();
-    write_with_header(&mut out, &gguf, &Gaps::default(), |info| {
+    write_with_header(&mut out, &gguf, &NonzeroPadding::default(), |info| {
         Ok::<_, GgufError>(vec![info.name.as_bytes()[0]; 32])
     })
     .expect("written");
@@ -112,7 +115,7 @@ fn tensors_out_of_order_are_written_where_they_belong() {
 }
 
 #[test]
-fn what_the_reader_refuses_is_not_written() {
+fn invalid_headers_are_not_written() {
     let refused = |metadata: &[(String, Value)], tensors: &[TensorToWrite]| {
         let mut file = Vec::new();
         let error =
@@ -139,7 +142,7 @@ fn what_the_reader_refuses_is_not_written() {
     let key = |value| [("general.alignment".to_owned(), value)];
     assert!(matches!(refused(&key(Value::U32(12)), &[f32s(&[1])]), GgufError::Alignment(12)));
     assert!(matches!(refused(&key(Value::Bool(true)), &[]), GgufError::Key { .. }));
-    // A value of 8 bytes: with a shorter one not even the count of keys is believed.
+    // The value must have 8 bytes, because with a shorter one the count of keys exceeds the file.
     let empty = [(String::new(), Value::U64(0))];
     assert!(matches!(refused(&empty, &[]), GgufError::NameLength { found: 0, .. }));
 }
@@ -151,7 +154,7 @@ fn data_of_another_length_is_refused() {
     assert!(matches!(error, GgufError::Length { found: 53, expected: 54, .. }), "{error}");
 }
 
-/// Takes `0` bytes and then fails.
+/// Output that fails after `0` bytes.
 struct Full(usize);
 
 impl Write for Full {
@@ -171,7 +174,7 @@ impl Write for Full {
 }
 
 #[test]
-fn an_output_that_fails_is_named_wherever_it_fails() {
+fn errors_of_the_output_are_returned() {
     let whole = write_all(&[], &tensors()).expect("written").len();
     for room in 0..whole {
         let data = |i: usize| Ok(vec![0; [54, 20, 48][i]]);
@@ -181,7 +184,7 @@ fn an_output_that_fails_is_named_wherever_it_fails() {
 }
 
 #[test]
-fn padding_that_is_not_zero_comes_back_byte_for_byte() {
+fn nonzero_padding_is_reproduced() {
     for alignment in [8u32, 16, 32, 64, 256, 4096] {
         let metadata: Vec<_> =
             metadata().into_iter().chain([("general.alignment".to_owned(), Value::U32(alignment))]).collect();
@@ -211,8 +214,8 @@ fn padding_that_is_not_zero_comes_back_byte_for_byte() {
             let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
             file.write_all(&bytes).expect("written");
             let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
-            let gaps = Gaps::read(&gguf, &Limits::default()).expect("read");
-            let kept = Gaps::parse(&gaps.to_bytes(), &gguf).expect("what was kept is read");
+            let gaps = NonzeroPadding::read(&gguf, &Limits::default()).expect("read");
+            let kept = NonzeroPadding::parse(&gaps.to_bytes(), &gguf).expect("what was kept is read");
             assert_eq!(kept, gaps);
             let mut out = Vec::new();
             write_with_header(&mut out, &gguf, &kept, |info| gguf.read_tensor(info)).expect("written");
@@ -222,7 +225,7 @@ fn padding_that_is_not_zero_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn padding_that_lies_is_refused() {
+fn invalid_padding_is_refused() {
     let mut bytes = write_all(&metadata(), &tensors()).expect("written");
     bytes.resize(bytes.len() + 100, 0);
     let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
@@ -231,9 +234,9 @@ fn padding_that_lies_is_refused() {
     let run = |offset: u64, claimed: u64, data: &[u8]| {
         [&offset.to_le_bytes()[..], &claimed.to_le_bytes(), data].concat()
     };
-    assert!(Gaps::parse(&run(gap, 2, &[1, 2]), &gguf).is_ok());
-    assert!(Gaps::parse(&run(len - 1, 1, &[1]), &gguf).is_ok());
-    assert!(Gaps::parse(&[], &gguf).expect("nothing").is_empty());
+    assert!(NonzeroPadding::parse(&run(gap, 2, &[1, 2]), &gguf).is_ok());
+    assert!(NonzeroPadding::parse(&run(len - 1, 1, &[1]), &gguf).is_ok());
+    assert!(NonzeroPadding::parse(&[], &gguf).expect("nothing").is_empty());
     for (offset, claimed) in [
         (gap - 1, 2),
         (0, 1),
@@ -245,16 +248,16 @@ fn padding_that_lies_is_refused() {
         (gap, 0),
         (gap, u64::MAX),
     ] {
-        let error = Gaps::parse(&run(offset, claimed, &[1, 2]), &gguf).expect_err("no gap");
-        assert!(matches!(error, GgufError::GapPlace { .. }), "{offset} {claimed}: {error}");
+        let error = NonzeroPadding::parse(&run(offset, claimed, &[1, 2]), &gguf).expect_err("no gap");
+        assert!(matches!(error, GgufError::MisplacedPadding { .. }), "{offset} {claimed}: {error}");
     }
     let twice = [run(gap, 2, &[1, 2]), run(gap + 1, 1, &[3])].concat();
-    assert!(matches!(Gaps::parse(&twice, &gguf), Err(GgufError::GapPlace { .. })));
+    assert!(matches!(NonzeroPadding::parse(&twice, &gguf), Err(GgufError::MisplacedPadding { .. })));
     for cut in [1, 15, 17] {
         let cut = &run(gap, 2, &[1, 2])[..cut];
-        assert!(matches!(Gaps::parse(cut, &gguf), Err(GgufError::Truncated { .. })));
+        assert!(matches!(NonzeroPadding::parse(cut, &gguf), Err(GgufError::Truncated { .. })));
     }
-    // More than can ride along.
+    // More padding than the limit.
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     bytes.fill(1);
     let good = write_all(&metadata(), &tensors()).expect("written");
@@ -262,5 +265,5 @@ fn padding_that_lies_is_refused() {
     file.write_all(&bytes).expect("written");
     let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
     let limits = Limits { file_bytes: 200, ..Limits::default() };
-    assert!(matches!(Gaps::read(&gguf, &limits), Err(GgufError::Gaps { most: 100, .. })));
+    assert!(matches!(NonzeroPadding::read(&gguf, &limits), Err(GgufError::TooMuchPadding { most: 100, .. })));
 }

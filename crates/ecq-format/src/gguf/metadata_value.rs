@@ -1,38 +1,38 @@
-/// A metadata value.
+/// Value of a metadata key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// 8 bits, no sign.
+    /// Unsigned 8-bit integer.
     U8(u8),
-    /// 8 bits.
+    /// Signed 8-bit integer.
     I8(i8),
-    /// 16 bits, no sign.
+    /// Unsigned 16-bit integer.
     U16(u16),
-    /// 16 bits.
+    /// Signed 16-bit integer.
     I16(i16),
-    /// 32 bits, no sign.
+    /// Unsigned 32-bit integer.
     U32(u32),
-    /// 32 bits.
+    /// Signed 32-bit integer.
     I32(i32),
-    /// Single precision.
+    /// IEEE single precision.
     F32(f32),
-    /// One byte, 0 or 1.
+    /// Boolean.
     Bool(bool),
-    /// UTF-8.
+    /// String in UTF-8.
     String(String),
-    /// A string that is not UTF-8: to ggml strings are bytes.
+    /// String that is not UTF-8; ggml does not check the encoding of strings.
     Bytes(Vec<u8>),
-    /// Values of one type; arrays in an array may differ in theirs.
+    /// Array of values of one type. The elements of nested arrays may have different types.
     Array(Vec<Value>),
-    /// 64 bits, no sign.
+    /// Unsigned 64-bit integer.
     U64(u64),
-    /// 64 bits.
+    /// Signed 64-bit integer.
     I64(i64),
-    /// Double precision.
+    /// IEEE double precision.
     F64(f64),
 }
 
 impl Value {
-    /// The number of this type in a file.
+    /// Returns the number of the type in a file.
     pub(super) fn id(&self) -> u32 {
         match self {
             Self::U8(_) => 0,
@@ -51,7 +51,7 @@ impl Value {
         }
     }
 
-    /// A whole number that is not negative, of any integer type.
+    /// Returns a non-negative integer of any integer type.
     pub fn as_u64(&self) -> Option<u64> {
         match *self {
             Self::U8(v) => Some(v.into()),
@@ -66,7 +66,7 @@ impl Value {
         }
     }
 
-    /// A float, or a whole number that is not negative as one.
+    /// Returns a float, or a non-negative integer converted to a float.
     pub fn as_f64(&self) -> Option<f64> {
         match *self {
             Self::F32(v) => Some(v.into()),
@@ -75,17 +75,17 @@ impl Value {
         }
     }
 
-    /// A truth value.
+    /// Returns a boolean.
     pub fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(v) = *self { Some(v) } else { None }
     }
 
-    /// A string.
+    /// Returns a UTF-8 string.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(v) = self { Some(v) } else { None }
     }
 
-    /// An array.
+    /// Returns the elements of an array.
     pub fn as_array(&self) -> Option<&[Value]> {
         if let Self::Array(v) = self { Some(v) } else { None }
     }

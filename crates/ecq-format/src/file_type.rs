@@ -1,47 +1,51 @@
-//! What a file is that should be a model, by its first bytes: downloads that went wrong, and formats of other
-//! programs.
+//! Detection of file types by their first bytes, for error messages: failed downloads, and model formats that
+//! ecq does not read.
 
-/// Bytes of a file that are enough to know it.
+/// Number of bytes that [`describe_file_type`] needs from the start of a file.
 pub const HEAD_BYTES: usize = 512;
 
-/// First bytes that a format has; sources: the formats' own descriptions, and `magic` of file(1).
+/// First bytes of formats, and descriptions. Sources: the specifications of the formats, and `magic` of
+/// file(1).
 const SIGNATURES: &[(&[u8], &str)] = &[
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself (run `git lfs pull` in its folder)"),
     (b"GGUF", "a GGUF file"),
-    (b"GGML", "a GGML file of before GGUF (llama.cpp's older releases convert it)"),
-    (b"ggjt", "a GGML file of before GGUF (llama.cpp's older releases convert it)"),
-    (b"tjgg", "a GGML file of before GGUF (llama.cpp's older releases convert it)"),
+    (b"GGML", "a GGML file, the predecessor of GGUF (convert it with an older release of llama.cpp)"),
+    (b"ggjt", "a GGML file, the predecessor of GGUF (convert it with an older release of llama.cpp)"),
+    (b"tjgg", "a GGML file, the predecessor of GGUF (convert it with an older release of llama.cpp)"),
     (b"\x1f\x8b", "a gzip archive (unpack it first)"),
     (b"BZh", "a bzip2 archive (unpack it first)"),
     (b"\xfd7zXZ\0", "an xz archive (unpack it first)"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive (unpack it first)"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive (unpack it first)"),
     (b"Rar!", "a RAR archive (unpack it first)"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (weights of Keras; convert them to safetensors)"),
-    (b"\x93NUMPY", "an array of NumPy (one tensor, no model)"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (such as Keras weights; convert them to safetensors)"),
+    (b"\x93NUMPY", "a NumPy array (a single tensor, not a model)"),
     (b"%PDF", "a PDF document"),
     (b"\x7fELF", "a program"),
     (b"TFL3", "a TensorFlow Lite model (convert the original to safetensors)"),
 ];
-/// Where TensorFlow Lite has its signature.
+/// Offset of the signature of TensorFlow Lite.
 const TFLITE_AT: usize = 4;
-/// Where a tar archive has its signature.
+/// Offset of the signature of a tar archive.
 const TAR_AT: usize = 257;
 const PYTORCH: &str =
     "a PyTorch checkpoint (pickle; convert it to safetensors with transformers' save_pretrained)";
 
-/// What a file of `file_bytes` is that begins with `head`; `None` where it is nothing known. A safetensors
-/// file is nothing known here.
-pub fn recognize(head: &[u8], file_bytes: u64) -> Option<String> {
+/// Describes the type of a file of `file_bytes` bytes whose first bytes are `head`, such as `a gzip archive
+/// (unpack it first)`.
+///
+/// Returns `None` if the type is unknown, and for safetensors files.
+pub fn describe_file_type(head: &[u8], file_bytes: u64) -> Option<String> {
     if file_bytes == 0 {
         return Some("an empty file".to_owned());
     }
-    // A safetensors file: a length, and the brace of its header. Lengths may look like any signature.
+    // A safetensors file starts with a length, which may look like any signature, and the brace of its
+    // header.
     if head.get(4..9) == Some(b"\0\0\0\0{") {
         return None;
     }
     if head.starts_with(b"PK\x03\x04") {
-        // PyTorch writes its pickle first, in a folder of the archive's name.
+        // PyTorch stores the pickle first, in a folder named after the archive.
         let pickle = head.windows(9).any(|name| name == b"/data.pkl")
             || head[30.min(head.len())..].starts_with(b"data.pkl");
         return Some(if pickle { PYTORCH } else { "a zip archive (unpack it first)" }.to_owned());
@@ -53,25 +57,25 @@ pub fn recognize(head: &[u8], file_bytes: u64) -> Option<String> {
         return Some("a tar archive (unpack it first)".to_owned());
     }
     if head.get(TFLITE_AT..).is_some_and(|at| at.starts_with(b"TFL3")) {
-        return recognize(b"TFL3", file_bytes);
+        return describe_file_type(b"TFL3", file_bytes);
     }
     if let Some((_, what)) = SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)) {
         return Some((*what).to_owned());
     }
-    // A model of ONNX begins with its version, one small number, and the name of what made it.
+    // An ONNX model starts with its version, a small number, and the name of its producer.
     if let [8, 1..=20, 0x12, len, rest @ ..] = head
         && rest.get(..usize::from(*len)).is_some_and(|name| name.iter().all(u8::is_ascii_graphic))
     {
-        return Some("an ONNX model (use the checkpoint that it was made from)".to_owned());
+        return Some("an ONNX model (use the checkpoint that it was converted from)".to_owned());
     }
-    of_text(head, file_bytes)
+    describe_text(head, file_bytes)
 }
 
-/// What a text is; `None` where the bytes are none.
-fn of_text(head: &[u8], file_bytes: u64) -> Option<String> {
+/// Describes a text file; `None` if the bytes are not text.
+fn describe_text(head: &[u8], file_bytes: u64) -> Option<String> {
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
-        // The head may end within a character.
+        // `head` may end inside a character.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&head[..error.valid_up_to()]).ok()?
         }
@@ -82,24 +86,24 @@ fn of_text(head: &[u8], file_bytes: u64) -> Option<String> {
         return None;
     }
     let lower = text.to_ascii_lowercase();
-    let page = "(an error of the server? download the file again)";
+    let hint = "(probably a server error; download the file again)";
     Some(if lower.starts_with("<!doctype html") || lower.starts_with("<html") {
-        format!("a web page {page}")
+        format!("a web page {hint}")
     } else if lower.starts_with("<?xml") || lower.starts_with("<error") {
-        format!("an XML document {page}")
+        format!("an XML document {hint}")
     } else if text.starts_with(['{', '[']) {
         match ["\"error\"", "\"message\"", "\"detail\""].iter().any(|key| lower.contains(key)) {
-            true => format!("an error message in JSON, {:?} {page}", first_words(text)),
+            true => format!("an error message in JSON, {:?} {hint}", first_words(text)),
             false => "a JSON text".to_owned(),
         }
     } else if file_bytes <= head.len() as u64 {
-        format!("a text, {:?} {page}", first_words(text))
+        format!("a text, {:?} {hint}", first_words(text))
     } else {
         "a text".to_owned()
     })
 }
 
-/// The beginning of a text, on one line.
+/// Returns the start of a text on one line.
 fn first_words(text: &str) -> String {
     const MOST: usize = 60;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -109,8 +113,8 @@ fn first_words(text: &str) -> String {
     }
 }
 
-/// How much of a file is there, in the unit that suits it: `31.6 of 63.2 MB`.
-pub(crate) fn of(found: u64, expected: u64) -> String {
+/// Formats the size of an incomplete file next to its expected size, such as `31.6 of 63.2 MB`.
+pub(crate) fn partial_size(found: u64, expected: u64) -> String {
     let (unit, name) = match expected {
         0..10_000 => (1.0, "bytes"),
         10_000..1_000_000 => (1e3, "kB"),
@@ -121,7 +125,7 @@ pub(crate) fn of(found: u64, expected: u64) -> String {
         true => bytes.to_string(),
         false => format!("{:.1}", bytes as f64 / unit),
     });
-    // So few bytes are missing that the unit hides them.
+    // Use bytes if both sizes round to the same number.
     if few == all { format!("{found} of {expected} bytes") } else { format!("{few} of {all} {name}") }
 }
 
@@ -130,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_are_no_models_are_known_by_their_first_bytes() {
+    fn file_types_are_detected_by_their_first_bytes() {
         let tar = [&[b'x'; 257][..], b"ustar\0"].concat();
         let cases: &[(&[u8], &str)] = &[
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a Git LFS pointer"),
@@ -156,28 +160,28 @@ mod tests {
             ("{\"error\": \"\u{e9}\u{e9}".as_bytes(), "an error message"),
         ];
         for (head, what) in cases {
-            let found = recognize(head, head.len() as u64).unwrap_or_default();
+            let found = describe_file_type(head, head.len() as u64).unwrap_or_default();
             assert!(found.starts_with(what), "{found:?} of {:?}", String::from_utf8_lossy(head));
         }
-        assert_eq!(recognize(b"", 0).unwrap(), "an empty file");
+        assert_eq!(describe_file_type(b"", 0).unwrap(), "an empty file");
         for head in [&b"\x40\0\0\0\0\0\0\0{\"a\":"[..], &[0; 64], &[0xff; 20], b"\0\x01"] {
-            assert_eq!(recognize(head, 1000), None);
+            assert_eq!(describe_file_type(head, 1000), None);
         }
-        // Lengths of headers that look like signatures of gzip, pickle, ONNX and zip.
+        // Header lengths that look like the signatures of gzip, pickle, ONNX and zip.
         for length in [0x8b1f_u64, 0x0280, 0x0012_0708, 0x0403_4b50] {
             let head = [&length.to_le_bytes()[..], b"{\"a\""].concat();
-            assert_eq!(recognize(&head, 1 << 40), None, "{length:#x}");
+            assert_eq!(describe_file_type(&head, 1 << 40), None, "{length:#x}");
         }
-        // A character cut at the end is still a text.
-        assert_eq!(recognize(b"caf\xc3", 1000).unwrap(), "a text");
+        // A text may end inside a character.
+        assert_eq!(describe_file_type(b"caf\xc3", 1000).unwrap(), "a text");
     }
 
     #[test]
-    fn parts_of_a_file_are_told_in_its_unit() {
-        assert_eq!(of(31_600_000, 63_200_000), "31.6 of 63.2 MB");
-        assert_eq!(of(0, 63_200_000_000), "0.0 of 63.2 GB");
-        assert_eq!(of(63_199_999, 63_200_000), "63199999 of 63200000 bytes");
-        assert_eq!(of(5, 9_999), "5 of 9999 bytes");
-        assert_eq!(of(5_000, 20_000), "5.0 of 20.0 kB");
+    fn partial_sizes_have_one_unit() {
+        assert_eq!(partial_size(31_600_000, 63_200_000), "31.6 of 63.2 MB");
+        assert_eq!(partial_size(0, 63_200_000_000), "0.0 of 63.2 GB");
+        assert_eq!(partial_size(63_199_999, 63_200_000), "63199999 of 63200000 bytes");
+        assert_eq!(partial_size(5, 9_999), "5 of 9999 bytes");
+        assert_eq!(partial_size(5_000, 20_000), "5.0 of 20.0 kB");
     }
 }

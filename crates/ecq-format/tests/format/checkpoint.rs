@@ -1,18 +1,18 @@
-//! Checkpoints: what is sound is read, and each way to be malformed has an error that says what and where.
+//! Checkpoints: valid ones are read, and each kind of invalid checkpoint has its own error.
 
 use ecq_core::Limits;
 use ecq_format::checkpoint::{Checkpoint, CheckpointError as E, Quantization};
-use ecq_format::header::HeaderError as H;
+use ecq_format::safetensors_header::HeaderError as H;
 use safetensors::Dtype;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A safetensors file from a JSON header and its data.
+/// Returns a safetensors file with this JSON header and data.
 fn file(json: &str, data: &[u8]) -> Vec<u8> {
     [&(json.len() as u64).to_le_bytes()[..], json.as_bytes(), data].concat()
 }
 
-/// A file of tensors, one after the other.
+/// Returns a safetensors file with these tensors.
 fn tensors(list: &[(&str, &str, &[usize], &[u8])]) -> Vec<u8> {
     let (mut json, mut data) = (String::new(), Vec::new());
     for (name, dtype, shape, bytes) in list {
@@ -116,7 +116,7 @@ fn shards_are_read_through_their_index() {
         assert_eq!(ride_along, expected.map(|(name, bytes)| (name.to_owned(), bytes)));
         assert_eq!(checkpoint.quantization().unwrap(), Quantization::None);
     }
-    // One of the shards alone is a checkpoint too.
+    // A single shard is a checkpoint, too.
     let alone = Checkpoint::open(&folder.path(SECOND), &Limits::default()).unwrap();
     assert_eq!((alone.tensors().len(), alone.index()), (2, None));
 }
@@ -144,7 +144,7 @@ fn a_folder_has_one_checkpoint() {
 }
 
 #[test]
-fn an_index_that_lies_is_named() {
+fn an_invalid_index_is_refused() {
     let opened = |map: &[(&str, &str)]| sharded(map).open();
     assert!(opened(&SOUND).is_ok());
     let mut map = SOUND;
@@ -155,7 +155,7 @@ fn an_index_that_lies_is_named() {
         }
         other => panic!("{other:?}"),
     }
-    // A tensor that is nowhere, one listed twice.
+    // A tensor that is in no shard, and a tensor that is listed twice.
     let more = [&SOUND[..], &[("x", FIRST)]].concat();
     assert!(matches!(opened(&more), Err(E::NotInShard { tensor, .. }) if tensor == "x"));
     let twice = [&SOUND[..], &[("n", SECOND)]].concat();
@@ -177,14 +177,15 @@ fn an_index_that_lies_is_named() {
         assert!(matches!(Folder::new(&[(INDEX, json.as_bytes())]).open(), Err(E::Json { .. })), "{json}");
     }
     let empty = Folder::new(&[(INDEX, b"")]).open();
-    assert!(matches!(empty, Err(E::NotTheFile { what, .. }) if what == "an empty file"));
+    assert!(matches!(empty, Err(E::WrongFileType { what, .. }) if what == "an empty file"));
     let not_utf8 = Folder::new(&[(INDEX, b"{\"weight_map\": {\"\xff\": \"a.safetensors\"}}")]);
     assert!(matches!(not_utf8.open(), Err(E::Json { why, .. }) if why.contains("UTF-8 at byte 17")));
 }
 
-/// An index is a list that another save may have left behind; transformers loads what the shards hold.
+/// An index may be left from another save; like transformers, `Checkpoint` reads the tensors that the shards
+/// contain.
 #[test]
-fn shards_are_right_where_an_index_is_stale() {
+fn shards_take_precedence_over_a_stale_index() {
     let mut map = SOUND;
     map[0].1 = FIRST;
     for map in [&map[..], &SOUND[1..]] {
@@ -193,22 +194,22 @@ fn shards_are_right_where_an_index_is_stale() {
         assert_eq!(checkpoint.read(e).unwrap(), (20..32).collect::<Vec<u8>>());
         assert_eq!(checkpoint.tensors().len(), 4);
     }
-    // A whole file goes before an index beside it, whatever that says.
+    // `model.safetensors` takes precedence over an index.
     for stale in [index(&[("x", "model-00001-of-00002.safetensors")]), "no JSON".to_owned()] {
         let folder = Folder::new(&[("model.safetensors", &first()), (INDEX, stale.as_bytes())]);
         let checkpoint = folder.open().unwrap();
         assert_eq!((checkpoint.tensors().len(), checkpoint.index()), (2, None));
     }
-    // Of two shards that hold a tensor, nobody knows which is meant.
+    // A tensor in two shards is ambiguous.
     let twice = tensors(&[("n", "F32", &[1], &[1; 4]), ("e", "I8", &[1], &[1]), ("s", "I8", &[1], &[1])]);
     let folder = Folder::new(&[(FIRST, &first()), (SECOND, &twice), (INDEX, index(&SOUND).as_bytes())]);
     match folder.open() {
-        Err(E::InTwoShards { tensor, first, second }) => {
+        Err(E::DuplicateTensor { tensor, first, second }) => {
             assert_eq!((tensor.as_str(), first.as_str(), second.as_str()), ("n", FIRST, SECOND));
         }
         other => panic!("{other:?}"),
     }
-    // All that is missing is counted.
+    // All missing shards are counted.
     let folder = Folder::new(&[(INDEX, index(&SOUND).as_bytes())]);
     match folder.open() {
         Err(error @ E::MissingShard { missing: 2, shards: 2, .. }) => {
@@ -219,7 +220,7 @@ fn shards_are_right_where_an_index_is_stale() {
 }
 
 #[test]
-fn files_that_are_no_checkpoint_are_named_for_what_they_are() {
+fn files_of_other_types_are_described() {
     let said = |name: &str, bytes: &[u8]| {
         let folder = Folder::new(&[(name, bytes)]);
         folder.open().map(|_| ()).unwrap_err().to_string()
@@ -248,7 +249,7 @@ fn files_that_are_no_checkpoint_are_named_for_what_they_are() {
     for name in ["pytorch_model.bin", "tf_model.h5", "model.onnx"] {
         assert!(said(name, b"x").contains(&format!("but {name:?}, of a format that is not read")));
     }
-    // What lies beside may be a pointer too: it must not ride along as if it were a tokenizer.
+    // A Git LFS pointer must not be attached as a tokenizer.
     let folder = sharded(&SOUND);
     folder.write("tokenizer.json", b"version https://git-lfs.github.com/spec/v1\noid");
     let error = folder.open().unwrap().attached_files().unwrap_err().to_string();
@@ -256,18 +257,17 @@ fn files_that_are_no_checkpoint_are_named_for_what_they_are() {
     folder.write("config.json", b"<html>");
     let error = folder.open().unwrap().json("config.json").unwrap_err().to_string();
     assert!(error.contains("config.json is a web page") && error.contains("expected a JSON file"), "{error}");
-    // Broken JSON is told with its place, Python's numbers are read.
+    // The error of invalid JSON has a position. NaN and Infinity are read as in Python.
     folder.write("config.json", b"{\"a\": 1,}");
-    assert!(
-        matches!(folder.open().unwrap().json("config.json"), Err(E::Json { why, .. }) if why.contains("column"))
-    );
+    let invalid = folder.open().unwrap().json("config.json");
+    assert!(matches!(invalid, Err(E::Json { why, .. }) if why.contains("column")));
     folder.write("config.json", b"{\"time_step_limit\": [0.0, Infinity], \"x\": NaN}");
     let config = folder.open().unwrap().json("config.json").unwrap().unwrap();
     assert_eq!(ecq_format::python_json::as_f64(&config["time_step_limit"][1]), Some(f64::INFINITY));
 }
 
 #[test]
-fn a_tensor_without_elements_is_carried() {
+fn an_empty_tensor_is_read() {
     let all =
         [("a", "F32", &[2][..], &[1; 8][..]), ("none", "F16", &[0, 4], &[]), ("more", "I8", &[3, 0], &[])];
     let folder = Folder::new(&[("model.safetensors", &tensors(&all))]);
@@ -279,7 +279,7 @@ fn a_tensor_without_elements_is_carried() {
 }
 
 #[test]
-fn a_shard_that_lies_is_named() {
+fn an_invalid_shard_is_refused() {
     let opened = |bytes: &[u8]| Folder::new(&[("model.safetensors", bytes)]).open();
     let header = |json: &str, data: usize| match opened(&file(json, &vec![0; data])) {
         Err(E::Header { file, source }) => {
@@ -291,28 +291,26 @@ fn a_shard_that_lies_is_named() {
     let one = |dtype: &str, shape: &str, offsets: &str| {
         format!(r#"{{"w":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}}}"#)
     };
-    // Types, lengths, places.
-    assert!(
-        matches!(header(&one("F17", "[4]", "[0,8]"), 8), H::Dtype { tensor, found } if tensor == "w" && found == "F17")
-    );
+    // Types, lengths, offsets.
+    let unknown = header(&one("F17", "[4]", "[0,8]"), 8);
+    assert!(matches!(unknown, H::Dtype { tensor, found } if tensor == "w" && found == "F17"));
     assert!(matches!(header(&one("F16", "[4]", "[0,4]"), 4), H::Length { found: 4, expected: 8, .. }));
     assert!(matches!(header(&one("F16", "[4]", "[8,0]"), 8), H::Backwards { .. }));
     assert!(matches!(header(&one("F16", "[4]", "[2,10]"), 10), H::Hole { .. }));
-    let overlapping = r#"{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[8],"data_offsets":[4,12]}}"#;
+    let overlapping = r#"{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},
+        "b":{"dtype":"U8","shape":[8],"data_offsets":[4,12]}}"#;
     assert!(
         matches!(header(overlapping, 12), H::Overlap { tensor, other, .. } if tensor == "b" && other == "a")
     );
     assert!(matches!(header(&one("F16", "[4]", "[0,8]"), 9), H::FileLength { .. }));
     let cut = file(&one("F16", "[4]", "[0,8]"), &[0; 7]);
     let expected = cut.len() as u64 + 1;
-    assert!(
-        matches!(opened(&cut), Err(E::Truncated { found, expected: e, .. }) if (found, e) == (expected - 1, expected))
-    );
-    // Dimensions: negative, too large to multiply, too large to hold.
+    let Err(E::Truncated { found, expected: needed, .. }) = opened(&cut) else { panic!("a truncated file") };
+    assert_eq!((found, needed), (expected - 1, expected));
+    // Dimensions: negative, an overflowing product, too large for a u64.
     assert!(matches!(header(&one("F16", "[-4]", "[0,8]"), 8), H::Json(_)));
-    assert!(
-        matches!(header(&one("F16", "[9223372036854775807,4]", "[0,8]"), 8), H::Shape { tensor, .. } if tensor == "w")
-    );
+    let overflow = header(&one("F16", "[9223372036854775807,4]", "[0,8]"), 8);
+    assert!(matches!(overflow, H::Shape { tensor, .. } if tensor == "w"));
     assert!(matches!(header(&one("F16", "[4611686018427387904]", "[0,8]"), 8), H::Shape { .. }));
     let limits = Limits { tensor_weights: 3, ..Limits::default() };
     let folder = Folder::new(&[("model.safetensors", &file(&one("F16", "[4]", "[0,8]"), &[0; 8]))]);
@@ -322,11 +320,12 @@ fn a_shard_that_lies_is_named() {
     let mut bytes = file(r#"{"wXw":{"dtype":"F16","shape":[4],"data_offsets":[0,8]}}"#, &[0; 8]);
     bytes[11] = 0xc3;
     assert!(matches!(opened(&bytes), Err(E::Header { source: H::Utf8 { at: 11 }, .. })));
-    let twice = r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#;
+    let twice = r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},
+        "a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#;
     assert!(matches!(header(twice, 2), H::Duplicate { name } if name == "a"));
-    // Headers: none, cut, endless.
+    // Headers: absent, truncated, too long.
     assert!(matches!(opened(&[1, 2, 3]), Err(E::Truncated { found: 3, expected: 8, .. })));
-    assert!(matches!(opened(&[]), Err(E::NotTheFile { .. })));
+    assert!(matches!(opened(&[]), Err(E::WrongFileType { .. })));
     assert!(matches!(opened(&[0xff; 16]), Err(E::Header { source: H::TooLarge { .. }, .. })));
     assert!(matches!(header("{", 0), H::Json(_)));
     let whole = first();
@@ -354,7 +353,7 @@ fn no_flipped_bit_of_a_header_or_index_panics() {
         flipped[bit / 8] ^= 1 << (bit % 8);
         sound += usize::from(parse(&flipped, &a));
     }
-    // Such as in "total_size", which nobody needs.
+    // Some flips are valid, such as those in "total_size", which is not used.
     assert!(sound < 8 * 48, "{sound}");
     for bit in 0..8 * (a.len() - 16) {
         let mut flipped = a.clone();
@@ -364,7 +363,7 @@ fn no_flipped_bit_of_a_header_or_index_panics() {
 }
 
 #[test]
-fn files_beside_are_capped() {
+fn attached_files_are_limited() {
     let folder = sharded(&SOUND);
     folder.write("tokenizer.json", &[b' '; 2000]);
     let limits = Limits { file_bytes: 1000, ..Limits::default() };
@@ -375,15 +374,14 @@ fn files_beside_are_capped() {
     let limits = Limits { tensors: 3, ..Limits::default() };
     assert!(matches!(Checkpoint::open(&folder.path(""), &limits), Err(E::TooManyTensors { most: 3 })));
     folder.write("config.json", b"[]");
-    assert!(
-        matches!(folder.open().unwrap().json("config.json"), Err(E::Json { file, .. }) if file == "config.json")
-    );
+    let list = folder.open().unwrap().json("config.json");
+    assert!(matches!(list, Err(E::Json { file, .. }) if file == "config.json"));
     let file_as_folder = Checkpoint::open(&folder.path("config.json/x.safetensors"), &Limits::default());
     assert!(matches!(file_as_folder, Err(E::Io { .. })));
 }
 
 #[test]
-fn floats_of_eight_bits_are_refused_by_name() {
+fn floats_of_eight_bits_are_refused() {
     for dtype in ["F8_E4M3", "F8_E5M2", "F8_E8M0"] {
         let folder = Folder::new(&[("model.safetensors", &tensors(&[("w", dtype, &[2, 4], &[0; 8])]))]);
         let checkpoint = folder.open().unwrap();

@@ -1,8 +1,9 @@
-//! Model and tokenizer facts: defaults where the format has them, a named key where it has not.
+//! Model configuration and tokenizer metadata: defaults of the format, and errors that name the key.
 
 use ecq_core::Limits;
 use ecq_format::gguf::{
-    GgmlType, Gguf, GgufError, RopeScaling, TensorToWrite, Value, chat_template, config, tokenizer, write,
+    GgmlType, Gguf, GgufError, RopeScaling, TensorToWrite, Value, chat_template, model_config,
+    tokenizer_metadata, write,
 };
 
 fn base() -> Vec<(String, Value)> {
@@ -21,7 +22,7 @@ fn base() -> Vec<(String, Value)> {
     all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// The base with `changes`: a value replaces or adds a key, `None` takes it away.
+/// Returns a file with the keys of [`base`] and `changes`: a value replaces or adds a key, `None` removes it.
 fn gguf(changes: &[(&str, Option<Value>)], tensors: &[&str]) -> Gguf {
     let mut metadata = base();
     for (key, value) in changes {
@@ -37,7 +38,7 @@ fn gguf(changes: &[(&str, Option<Value>)], tensors: &[&str]) -> Gguf {
 
 #[test]
 fn absent_keys_have_the_defaults_of_the_format() {
-    let config = config(&gguf(&[], &["token_embd.weight"])).expect("whole");
+    let config = model_config(&gguf(&[], &["token_embd.weight"])).expect("whole");
     assert_eq!(config.architecture, "toy");
     assert_eq!((config.hidden_size, config.intermediate_size, config.num_hidden_layers), (64, 256, 2));
     assert_eq!((config.num_attention_heads, config.num_key_value_heads, config.head_dim), (4, 4, 16));
@@ -48,7 +49,7 @@ fn absent_keys_have_the_defaults_of_the_format() {
 }
 
 #[test]
-fn present_keys_are_taken() {
+fn present_keys_are_read() {
     let changes = [
         ("toy.attention.head_count_kv", Some(Value::U32(1))),
         ("toy.attention.key_length", Some(Value::U32(32))),
@@ -62,7 +63,7 @@ fn present_keys_are_taken() {
         ("toy.rope.scaling.attn_factor", Some(Value::F32(1.25))),
         ("toy.vocab_size", Some(Value::U32(5))),
     ];
-    let config = config(&gguf(&changes, &["output.weight"])).expect("whole");
+    let config = model_config(&gguf(&changes, &["output.weight"])).expect("whole");
     assert_eq!((config.num_key_value_heads, config.head_dim, config.sliding_window), (1, 32, Some(512)));
     assert_eq!((config.rope_theta, config.rope_local_base_freq), (1e6, Some(1e6)));
     assert_eq!((config.rope_dim, config.vocab_size), (Some(32), 5));
@@ -71,7 +72,7 @@ fn present_keys_are_taken() {
         rope_type: "yarn".to_owned(),
         factor: 4.0,
         original_max_position_embeddings: Some(256),
-        // Multiplied with YaRN's own.
+        // Multiplied with the factor of YaRN.
         attention_factor: Some(1.25 * (1.0 + 0.1 * 4f64.ln())),
         beta_fast: None,
         beta_slow: None,
@@ -82,9 +83,9 @@ fn present_keys_are_taken() {
 }
 
 #[test]
-fn old_files_scale_positions_by_a_factor_alone() {
+fn old_files_have_a_rope_factor_without_type() {
     let scaling =
-        |changes: &[(&str, Option<Value>)]| config(&gguf(changes, &[])).expect("whole").rope_scaling;
+        |changes: &[(&str, Option<Value>)]| model_config(&gguf(changes, &[])).expect("whole").rope_scaling;
     let old = scaling(&[("toy.rope.scale_linear", Some(Value::F32(2.0)))]).expect("scaled");
     assert_eq!((old.rope_type.as_str(), old.factor), ("linear", 2.0));
     assert_eq!(scaling(&[("toy.rope.scale_linear", Some(Value::F32(1.0)))]), None);
@@ -101,15 +102,15 @@ fn named<T: std::fmt::Debug>(result: Result<T, GgufError>, expected: &str) {
 #[test]
 fn a_missing_key_is_named() {
     for (key, _) in base().into_iter().filter(|(key, _)| !key.starts_with("tokenizer.ggml.model")) {
-        named(config(&gguf(&[(&key, None)], &[])), &key);
+        named(model_config(&gguf(&[(&key, None)], &[])), &key);
     }
     for key in ["tokenizer.ggml.model", "tokenizer.ggml.tokens"] {
-        named(tokenizer(&gguf(&[(key, None)], &[])), key);
+        named(tokenizer_metadata(&gguf(&[(key, None)], &[])), key);
     }
 }
 
 #[test]
-fn a_mistyped_key_is_named_even_if_it_may_be_absent() {
+fn an_optional_key_of_the_wrong_type_is_named() {
     let wrong = || Some(Value::Array(vec![Value::Bool(true)]));
     for key in [
         "attention.head_count_kv",
@@ -122,10 +123,10 @@ fn a_mistyped_key_is_named_even_if_it_may_be_absent() {
         "vocab_size",
     ] {
         let key = format!("toy.{key}");
-        named(config(&gguf(&[(&key, wrong())], &[])), &key);
+        named(model_config(&gguf(&[(&key, wrong())], &[])), &key);
     }
     named(
-        config(&gguf(&[("toy.attention.head_count", Some(Value::U32(0)))], &[])),
+        model_config(&gguf(&[("toy.attention.head_count", Some(Value::U32(0)))], &[])),
         "toy.attention.head_count",
     );
     for key in [
@@ -143,16 +144,22 @@ fn a_mistyped_key_is_named_even_if_it_may_be_absent() {
         "add_space_prefix",
     ] {
         let key = format!("tokenizer.ggml.{key}");
-        named(tokenizer(&gguf(&[(&key, wrong())], &[])), &key);
+        named(tokenizer_metadata(&gguf(&[(&key, wrong())], &[])), &key);
     }
     let strings = Some(Value::Array(vec![Value::String("1".to_owned())]));
-    named(tokenizer(&gguf(&[("tokenizer.ggml.token_type", strings)], &[])), "tokenizer.ggml.token_type");
+    named(
+        tokenizer_metadata(&gguf(&[("tokenizer.ggml.token_type", strings)], &[])),
+        "tokenizer.ggml.token_type",
+    );
     let id = Some(Value::U64(1 << 32));
-    named(tokenizer(&gguf(&[("tokenizer.ggml.bos_token_id", id)], &[])), "tokenizer.ggml.bos_token_id");
+    named(
+        tokenizer_metadata(&gguf(&[("tokenizer.ggml.bos_token_id", id)], &[])),
+        "tokenizer.ggml.bos_token_id",
+    );
 }
 
 #[test]
-fn tokenizer_facts_are_taken() {
+fn tokenizer_metadata_is_read() {
     let changes = [
         ("tokenizer.ggml.pre", Some(Value::String("smollm".to_owned()))),
         ("tokenizer.ggml.token_type", Some(Value::Array([1, 1, 3].map(Value::I32).into()))),
@@ -167,7 +174,7 @@ fn tokenizer_facts_are_taken() {
         ("tokenizer.chat_template", Some(Value::String("{{ x }}".to_owned()))),
     ];
     let full = gguf(&changes, &[]);
-    let facts = tokenizer(&full).expect("whole");
+    let facts = tokenizer_metadata(&full).expect("whole");
     assert_eq!((facts.model.as_str(), facts.pre.as_deref()), ("gpt2", Some("smollm")));
     assert_eq!((facts.tokens.len(), facts.merges.len()), (3, 1));
     assert_eq!((facts.token_types, facts.scores), (vec![1, 1, 3], vec![0.0, -1.0, -2.0]));
@@ -178,17 +185,18 @@ fn tokenizer_facts_are_taken() {
 }
 
 #[test]
-fn types_and_scores_are_one_for_each_token() {
+fn types_and_scores_must_match_the_tokens() {
     for (key, value) in [
         ("tokenizer.ggml.token_type", vec![Value::I32(1); 2]),
         ("tokenizer.ggml.scores", vec![Value::F32(0.0); 4]),
     ] {
-        let error = tokenizer(&gguf(&[(key, Some(Value::Array(value)))], &[])).expect_err("another count");
+        let error =
+            tokenizer_metadata(&gguf(&[(key, Some(Value::Array(value)))], &[])).expect_err("another count");
         assert!(matches!(error, GgufError::Length { expected: 3, .. }), "{error}");
     }
 }
 
-/// The base as another architecture, with keys of it.
+/// Reads the configuration of [`base`] with another architecture and these keys of it.
 fn of(
     architecture: &str,
     changes: &[(&str, Value)],
@@ -211,11 +219,11 @@ fn of(
     let tensors: Vec<_> = tensors.iter().map(tensor).collect();
     let mut file = Vec::new();
     write(&mut file, &metadata, &tensors, |_| Ok::<_, GgufError>(vec![0; 4])).expect("written");
-    config(&Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound"))
+    model_config(&Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound"))
 }
 
 #[test]
-fn keys_that_change_numbers_are_implemented_or_refused_by_name() {
+fn keys_that_change_the_computation_are_implemented_or_refused() {
     let text = |s: &str| Value::String(s.to_owned());
     let wrong = [
         ("logit_scale", Value::F32(0.5)),
@@ -241,10 +249,10 @@ fn keys_that_change_numbers_are_implemented_or_refused_by_name() {
         ("rope.scaling.yarn_log_multiplier", Value::F32(0.1)),
         ("rope.scaling.yarn_ext_factor", Value::F32(1.0)),
         ("rope.scaling.yarn_attn_factor", Value::F32(1.2)),
-        // Keys that nobody has yet.
+        // Unknown keys.
         ("attention.some_new_scale", Value::F32(1.0)),
         ("ffn_clamp_max", Value::F32(7.0)),
-        // A value of another type is none that changes nothing.
+        // A value of another type is not neutral.
         ("logit_scale", text("1")),
     ];
     for (key, value) in wrong {
@@ -272,21 +280,21 @@ fn keys_that_change_numbers_are_implemented_or_refused_by_name() {
     for (key, value) in neutral {
         assert!(of("llama", &[(key, value)], &[]).is_ok(), "{key}");
     }
-    // Of another architecture in the same file: nothing to this one.
-    assert!(config(&gguf(&[("other.logit_scale", Some(Value::F32(0.5)))], &[])).is_ok());
+    // Keys of another architecture are ignored.
+    assert!(model_config(&gguf(&[("other.logit_scale", Some(Value::F32(0.5)))], &[])).is_ok());
 }
 
 #[test]
 fn scaling_follows_the_defaults_of_llama_cpp() {
     let of = |changes: &[(&str, Value)]| of("llama", changes, &[]).expect("whole").rope_scaling;
     let factor = || ("rope.scaling.factor", Value::F32(4.0));
-    // Linear is the default, and one old key names the same factor.
+    // Linear is the default, and an older key has the same meaning.
     assert_eq!(of(&[factor()]).map(|s| (s.rope_type, s.factor)), Some(("linear".to_owned(), 4.0)));
     assert_eq!(of(&[("rope.scaling.factor", Value::F32(0.0))]), None);
     let yarn = || ("rope.scaling.type", Value::String("yarn".to_owned()));
     let own = of(&[yarn(), factor()]).expect("scaled");
     assert_eq!(own.attention_factor, None);
-    // One is what a file without the key has.
+    // The factor 1 is equivalent to an absent key.
     assert_eq!(of(&[yarn(), factor(), ("rope.scaling.attn_factor", Value::F32(1.0))]), Some(own));
     let turns =
         [("rope.scaling.yarn_beta_fast", Value::F32(16.0)), ("rope.scaling.yarn_beta_slow", Value::F32(2.0))];
@@ -308,7 +316,7 @@ fn biases_are_those_of_the_tensors() {
 
 #[test]
 fn architectures_have_their_own_epsilon_and_scale() {
-    // GPT-2's norms have means: its key is that of layer norms.
+    // GPT-2 has layer norms, which have a key of their own.
     let float = |x| Value::F32(x);
     let gpt2 =
         |key| of("gpt2", &[("attention.layer_norm_rms_epsilon", Value::Bool(true)), (key, float(0.25))], &[]);
@@ -317,7 +325,7 @@ fn architectures_have_their_own_epsilon_and_scale() {
         [("attention.layer_norm_epsilon", float(0.125)), ("attention.layer_norm_rms_epsilon", float(0.5))];
     assert_eq!(of("gpt2", &both, &[]).expect("whole").rms_norm_eps, 0.125);
     assert_eq!(of("llama", &both, &[]).expect("whole").rms_norm_eps, 0.5);
-    // GPT-2 does not rotate: keys of rotation say nothing.
+    // GPT-2 has no rotary embeddings, so their keys are ignored.
     assert!(of("gpt2", &[("rope.dimension_count", Value::U32(8))], &[]).is_ok());
     let layers =
         |n| of("gemma3", &[("block_count", Value::U32(n))], &[]).expect("whole").query_pre_attn_scalar;
@@ -333,7 +341,7 @@ fn architectures_have_their_own_epsilon_and_scale() {
 }
 
 #[test]
-fn a_list_of_equal_numbers_is_that_number() {
+fn an_array_of_equal_numbers_is_read_as_that_number() {
     let list = |all: &[u32]| Value::Array(all.iter().map(|&n| Value::U32(n)).collect());
     let found = of("llama", &[("attention.head_count_kv", list(&[2, 2]))], &[]).expect("whole");
     assert_eq!(found.num_key_value_heads, 2);

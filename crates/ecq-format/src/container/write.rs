@@ -1,11 +1,13 @@
+//! Writer of the `.ecq` container.
+
 use super::Result;
+use super::checksum::checksum;
 use super::error::ContainerError;
 use super::schema::{
-    ALIGNMENT, Compression, FILE_PREFIX, FileEntry, ModelEntry, SEAL, SEAL_BYTES, SummedEntry, VERSION,
+    ALIGNMENT, ChecksummedEntry, Compression, FILE_PREFIX, FileEntry, ModelEntry, SEAL, SEAL_BYTES, VERSION,
     check_name, entry_key, part_name, to_json,
 };
-use super::sum::sum;
-use ecq_core::{EncodedTensor, Entry, Part, Parts};
+use ecq_core::{EncodedTensor, TensorEntry, TensorPart, TensorParts};
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -14,46 +16,48 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Data this long may be in flight before the spool makes it durable.
+/// Amount of pushed data, in bytes, after which the work folder is synchronized to disk.
 const COMMIT_BYTES: u64 = 64 << 20;
 
-/// Writes an `.ecq` file: tensors go to `<dest>.partial/` with a journal, [`finish`](Self::finish) assembles.
+/// Writer of an `.ecq` file.
 ///
-/// Nothing appears under the final name until it is whole and on disk. The file depends only on what was
-/// pushed and on the order given at the end, not on the order of pushes or on interruptions.
+/// Tensors are written to the work folder `<dest>.partial/`, which has a journal for resuming;
+/// [`finish`](Self::finish) assembles the file. The destination does not exist until the file is complete and
+/// on disk. The bytes of the file depend only on the pushed tensors and files and on the model entry, not on
+/// the order of pushes or on interruptions.
 #[derive(Debug)]
-pub struct Spool {
-    /// Absent when bytes are only counted.
-    disk: Option<Disk>,
+pub struct EcqWriter {
+    /// `None` if sizes are only counted.
+    work_folder: Option<WorkFolder>,
     data_bytes: u64,
     items: BTreeMap<String, Item>,
 }
 
-/// The spool's folder and its two files.
+/// The work folder and its two files.
 #[derive(Debug)]
-struct Disk {
+struct WorkFolder {
     dest: PathBuf,
     dir: PathBuf,
     data: File,
     journal: File,
     durable_bytes: u64,
-    /// Journal lines whose data are not yet durable.
+    /// Journal lines whose data are not yet synchronized to disk.
     pending: String,
 }
 
-/// A finished tensor or file, as the journal keeps it.
+/// A finished tensor or attached file, as recorded in the journal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Item {
     name: String,
     content: ItemContent,
-    /// Where its bytes begin in the spool's data.
+    /// Offset of its bytes in the data file of the work folder.
     offset: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ItemContent {
-    Encoded { entry: SummedEntry, lengths: BTreeMap<Part, u64> },
+    Encoded { entry: ChecksummedEntry, lengths: BTreeMap<TensorPart, u64> },
     Plain { dtype: Dtype, shape: Vec<usize>, bytes: u64 },
     File { entry: FileEntry, bytes: u64 },
 }
@@ -67,43 +71,45 @@ impl ItemContent {
     }
 }
 
-/// Offset in the spool's data and length of everything behind the header, in the order of the file.
+/// Offset (in the data file of the work folder) and length of each tensor, in the order of the `.ecq` file.
 type Layout = Vec<(u64, u64)>;
 
-/// Where the bytes of a finished file went.
+/// Sizes of an `.ecq` file and its contents, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Summary {
-    /// Length of the file.
+pub struct SizeSummary {
+    /// Size of the file.
     pub file_bytes: u64,
-    /// Length of the header, its length field and padding included.
+    /// Size of the header, including its length field and padding.
     pub header_bytes: u64,
-    /// By tensor.
+    /// Size of each tensor, by name.
     pub tensors: BTreeMap<String, TensorBytes>,
-    /// Ride-along files.
+    /// Stored size of each attached file, by name.
     pub files: BTreeMap<String, u64>,
 }
 
-/// Bytes that a tensor takes.
+/// Size of a tensor in an `.ecq` file, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TensorBytes {
-    /// Its data, by part (`"data"` for a plain tensor).
+    /// Size of the data, by part; the only part of a plain tensor is `"data"`.
     pub parts: BTreeMap<&'static str, u64>,
-    /// What names, offsets, facts and checksums take of the header.
+    /// Share of the header: names, offsets, entry and checksums.
     pub header_bytes: u64,
 }
 
 impl TensorBytes {
-    /// All of them.
+    /// Returns the size of data and header share together.
     pub fn total(&self) -> u64 {
         self.parts.values().sum::<u64>() + self.header_bytes
     }
 }
 
-impl Spool {
-    /// Starts, or with `resume` goes on with, the spool of `dest`; `key` is a hash of source and options.
+impl EcqWriter {
+    /// Creates the work folder of `dest` or, with `resume`, continues with an existing one. `key` is a hash
+    /// of source and options.
     ///
     /// # Errors
-    /// When the folder cannot be written, another process holds it, or it was started with another key.
+    /// [`ContainerError::Io`] if the work folder cannot be written, [`ContainerError::InUse`] if another
+    /// process uses it, and [`ContainerError::JournalKey`] if it was created with another key.
     pub fn create(dest: &Path, key: &str, resume: bool) -> Result<Self> {
         let mut dir = dest.as_os_str().to_owned();
         dir.push(".partial");
@@ -122,22 +128,26 @@ impl Spool {
         }
         let data = open("data")?;
         let dest = dest.to_owned();
-        let mut disk = Disk { dest, dir, data, journal, durable_bytes: 0, pending: String::new() };
-        let (items, data_bytes) =
-            if resume { disk.load(key)? } else { disk.truncate(0, 0).map(|()| Default::default())? };
-        if disk.journal.metadata().map_err(io(&disk.dir))?.len() == 0 {
+        let mut work_folder =
+            WorkFolder { dest, dir, data, journal, durable_bytes: 0, pending: String::new() };
+        let (items, data_bytes) = if resume {
+            work_folder.load(key)?
+        } else {
+            work_folder.truncate(0, 0).map(|()| Default::default())?
+        };
+        if work_folder.journal.metadata().map_err(io(&work_folder.dir))?.len() == 0 {
             let line = journal_line(&json!({ "ecq_journal": 1, "key": key }).to_string());
-            disk.journal.write_all(line.as_bytes()).map_err(io(&disk.dir))?;
+            work_folder.journal.write_all(line.as_bytes()).map_err(io(&work_folder.dir))?;
         }
-        Ok(Self { disk: Some(disk), data_bytes, items })
+        Ok(Self { work_folder: Some(work_folder), data_bytes, items })
     }
 
-    /// A spool that writes nothing: [`finish`](Self::finish) tells how long the file would be, to the byte.
+    /// Creates a writer that writes nothing; [`finish`](Self::finish) returns the exact sizes of the file.
     pub fn counting() -> Self {
-        Self { disk: None, data_bytes: 0, items: BTreeMap::new() }
+        Self { work_folder: None, data_bytes: 0, items: BTreeMap::new() }
     }
 
-    /// Whether this tensor is already here, from this run or the one that it resumes.
+    /// Returns whether this tensor was already pushed, in this run or in the run that it resumes.
     pub fn is_done(&self, name: &str) -> bool {
         self.items.contains_key(name)
     }
@@ -145,51 +155,54 @@ impl Spool {
     /// Adds an encoded tensor.
     ///
     /// # Errors
-    /// When the name is taken or reserved, or writing fails.
+    /// [`ContainerError::Name`] if the name is reserved or was pushed before, and [`ContainerError::Io`] if
+    /// writing fails.
     pub fn push_encoded(&mut self, name: &str, tensor: &EncodedTensor) -> Result<()> {
         self.push_parts(name, tensor.entry(), tensor.parts())
     }
 
-    /// Adds the facts and the bytes of an encoded tensor, whatever their lengths.
-    pub(super) fn push_parts(&mut self, name: &str, entry: &Entry, parts: &Parts) -> Result<()> {
+    /// Adds an encoded tensor without checking the lengths of its parts.
+    pub(super) fn push_parts(&mut self, name: &str, entry: &TensorEntry, parts: &TensorParts) -> Result<()> {
         check_name(name)?;
-        let sums = parts.iter().map(|(&part, bytes)| (part, sum(bytes))).collect();
-        let entry = SummedEntry { entry: entry.clone(), sums };
+        let checksums = parts.iter().map(|(&part, bytes)| (part, checksum(bytes))).collect();
+        let entry = ChecksummedEntry { entry: entry.clone(), checksums };
         let lengths = parts.iter().map(|(&part, bytes)| (part, bytes.len() as u64)).collect();
         let parts: Vec<&[u8]> =
-            Part::ALL.iter().filter_map(|part| parts.get(part)).map(|bytes| &bytes[..]).collect();
+            TensorPart::ALL.iter().filter_map(|part| parts.get(part)).map(|bytes| &bytes[..]).collect();
         self.push(name, ItemContent::Encoded { entry, lengths }, &parts)
     }
 
-    /// Adds a tensor as it is.
+    /// Adds a tensor that is stored without coding.
     ///
     /// # Errors
-    /// When the name is taken or reserved, the bytes are not those of the shape, or writing fails.
+    /// [`ContainerError::Name`] if the name is reserved or was pushed before or the length of `bytes` does
+    /// not match shape and type, and [`ContainerError::Io`] if writing fails.
     pub fn push_plain(&mut self, name: &str, dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Result<()> {
         check_name(name)?;
         let bits = shape.iter().try_fold(dtype.bitsize(), |n, &d| n.checked_mul(d));
         if bits != bytes.len().checked_mul(8) {
-            let why = "has another length than its shape and type";
+            let why = "has data of a length that does not match its shape and type";
             return Err(ContainerError::Name { name: name.to_owned(), why });
         }
         let content = ItemContent::Plain { dtype, shape: shape.to_vec(), bytes: bytes.len() as u64 };
         self.push(name, content, &[bytes])
     }
 
-    /// Adds a file that rides along (config, tokenizer, source header), compressed if that helps.
+    /// Attaches a file (config.json, tokenizer.json, source header, ...), compressed if that makes it
+    /// smaller.
     ///
     /// # Errors
-    /// When the name is taken, or writing fails.
+    /// [`ContainerError::Name`] if the name was pushed before, and [`ContainerError::Io`] if writing fails.
     pub fn push_file(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-        let memory = Path::new(name);
-        encoder.write_all(bytes).map_err(io(memory))?;
-        let deflated = encoder.finish().map_err(io(memory))?;
+        let path = Path::new(name);
+        encoder.write_all(bytes).map_err(io(path))?;
+        let deflated = encoder.finish().map_err(io(path))?;
         let (compression, stored) = match deflated.len() < bytes.len() {
             true => (Compression::Zlib, &deflated[..]),
             false => (Compression::None, bytes),
         };
-        let entry = FileEntry { bytes: bytes.len() as u64, compression, sum: sum(stored) };
+        let entry = FileEntry { bytes: bytes.len() as u64, compression, checksum: checksum(stored) };
         let content = ItemContent::File { entry, bytes: stored.len() as u64 };
         self.push(&format!("{FILE_PREFIX}{name}"), content, &[stored])
     }
@@ -200,36 +213,37 @@ impl Spool {
         }
         let item = Item { name: name.to_owned(), content, offset: self.data_bytes };
         self.data_bytes += item.content.bytes();
-        if let Some(disk) = &mut self.disk {
-            disk.push(&item, parts, self.data_bytes)?;
+        if let Some(work_folder) = &mut self.work_folder {
+            work_folder.push(&item, parts, self.data_bytes)?;
         }
         self.items.insert(item.name.clone(), item);
         Ok(())
     }
 
-    /// Makes all that was pushed durable: data first, then the journal lines that speak of them.
+    /// Synchronizes the work folder to disk: the data first, then the journal lines that refer to them.
     ///
     /// # Errors
-    /// When the system does.
+    /// [`ContainerError::Io`] if writing fails.
     pub fn commit(&mut self) -> Result<()> {
-        self.disk.as_mut().map_or(Ok(()), |disk| disk.commit(self.data_bytes))
+        self.work_folder.as_mut().map_or(Ok(()), |work_folder| work_folder.commit(self.data_bytes))
     }
 
-    /// Assembles the file, seals it, and gives it its final name.
+    /// Assembles and seals the file, renames it to the destination and removes the work folder.
     ///
     /// # Errors
-    /// When `model.order` does not list exactly the tensors pushed, or the system refuses.
-    pub fn finish(mut self, model: &ModelEntry) -> Result<Summary> {
+    /// [`ContainerError::Name`] or [`ContainerError::Missing`] if `model.order` does not list exactly the
+    /// pushed tensors, and [`ContainerError::Io`] if writing fails.
+    pub fn finish(mut self, model: &ModelEntry) -> Result<SizeSummary> {
         self.commit()?;
         let (header, layout, summary) = self.header(model)?;
-        if let Some(disk) = self.disk {
-            disk.assemble(&header, layout)?;
+        if let Some(work_folder) = self.work_folder {
+            work_folder.assemble(&header, layout)?;
         }
         Ok(summary)
     }
 
-    /// The header, where in the spool the bytes behind it lie, and what takes how much.
-    fn header(&self, model: &ModelEntry) -> Result<(Vec<u8>, Layout, Summary)> {
+    /// Returns the header, the layout of the data after it, and the sizes.
+    fn header(&self, model: &ModelEntry) -> Result<(Vec<u8>, Layout, SizeSummary)> {
         let is_file = |item: &Item| matches!(item.content, ItemContent::File { .. });
         let mut listed = HashSet::new();
         let mut tensors = Vec::new();
@@ -248,8 +262,8 @@ impl Spool {
         header.metadata.insert("format".into(), json!("ecq"));
         header.metadata.insert("ecq.version".into(), json!(VERSION.to_string()));
         header.metadata.insert("ecq.model".into(), json!(to_json(model)));
-        let mut summary = Summary::default();
-        // Wide elements first, so that each plain tensor starts at a multiple of its element size.
+        let mut summary = SizeSummary::default();
+        // Descending element size aligns each plain tensor to its element size.
         let mut plain: Vec<_> =
             tensors.iter().filter(|item| matches!(item.content, ItemContent::Plain { .. })).collect();
         plain.sort_by_key(|item| match &item.content {
@@ -258,23 +272,23 @@ impl Spool {
         });
         for item in plain {
             if let ItemContent::Plain { dtype, shape, bytes } = &item.content {
-                let spent = header.tensor(&item.name, *dtype, shape, item.offset, *bytes);
+                let header_bytes = header.tensor(&item.name, *dtype, shape, item.offset, *bytes);
                 let parts = BTreeMap::from([("data", *bytes)]);
-                summary.tensors.insert(item.name.clone(), TensorBytes { parts, header_bytes: spent });
+                summary.tensors.insert(item.name.clone(), TensorBytes { parts, header_bytes });
             }
         }
         for item in &tensors {
             let ItemContent::Encoded { entry, lengths } = &item.content else { continue };
-            let mut spent = header.metadata(&entry_key(&item.name), &to_json(entry));
+            let mut header_bytes = header.metadata(&entry_key(&item.name), &to_json(entry));
             let mut offset = item.offset;
-            for part in Part::ALL {
+            for part in TensorPart::ALL {
                 let Some(&bytes) = lengths.get(&part) else { continue };
                 let name = part_name(&item.name, part);
-                spent += header.tensor(&name, Dtype::U8, &[bytes as usize], offset, bytes);
+                header_bytes += header.tensor(&name, Dtype::U8, &[bytes as usize], offset, bytes);
                 offset += bytes;
             }
             let parts = lengths.iter().map(|(part, &bytes)| (part.name(), bytes)).collect();
-            summary.tensors.insert(item.name.clone(), TensorBytes { parts, header_bytes: spent });
+            summary.tensors.insert(item.name.clone(), TensorBytes { parts, header_bytes });
         }
         for item in files {
             let ItemContent::File { entry, bytes } = &item.content else { continue };
@@ -289,13 +303,14 @@ impl Spool {
     }
 }
 
-impl Disk {
-    /// Reads the journal up to the first line that is not whole or whose data are not there.
+impl WorkFolder {
+    /// Reads the journal up to the first line that is damaged or whose data are missing, and truncates both
+    /// files there. Returns the finished items and the length of their data.
     fn load(&mut self, key: &str) -> Result<(BTreeMap<String, Item>, u64)> {
         let path = self.dir.join("journal");
         let on_disk = self.data.metadata().map_err(io(&self.dir))?.len();
         let mut reader = BufReader::new(File::open(&path).map_err(io(&path))?);
-        let (mut kept, mut data_bytes) = (0u64, 0u64);
+        let (mut journal_bytes, mut data_bytes) = (0u64, 0u64);
         let mut items = BTreeMap::new();
         let mut line = Vec::new();
         loop {
@@ -304,7 +319,7 @@ impl Disk {
                 break;
             }
             let Some(json) = std::str::from_utf8(&line).ok().and_then(checked_line) else { break };
-            if kept == 0 {
+            if journal_bytes == 0 {
                 let head: Value = serde_json::from_str(json).unwrap_or_default();
                 let found = head["key"].as_str().unwrap_or("none");
                 if found != key {
@@ -320,9 +335,9 @@ impl Disk {
                 data_bytes = end;
                 items.insert(item.name.clone(), item);
             }
-            kept += line.len() as u64;
+            journal_bytes += line.len() as u64;
         }
-        self.truncate(kept, data_bytes)?;
+        self.truncate(journal_bytes, data_bytes)?;
         Ok((items, data_bytes))
     }
 
@@ -353,7 +368,8 @@ impl Disk {
         Ok(())
     }
 
-    /// Writes header, data and seal beside the spool, then gives the whole its final name.
+    /// Writes header, data and seal to a file in the work folder, renames it to the destination and removes
+    /// the work folder.
     fn assemble(mut self, header: &[u8], layout: Layout) -> Result<()> {
         let path = self.dir.join("out");
         let mut out = File::create(&path).map_err(io(&path))?;
@@ -379,7 +395,7 @@ impl Disk {
         out.sync_all().map_err(io(&path))?;
         fs::rename(&path, &self.dest).map_err(io(&self.dest))?;
         let parent = self.dest.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // The name itself must survive a power cut; not every system lets a folder be opened for that.
+        // Synchronizes the rename. Not every system can open a folder for this.
         if let Ok(folder) = File::open(parent) {
             folder.sync_all().map_err(io(parent))?;
         }
@@ -387,7 +403,7 @@ impl Disk {
     }
 }
 
-/// Collects the header of a safetensors file.
+/// Builder of the header of a safetensors file.
 #[derive(Default)]
 struct HeaderWriter {
     metadata: Map<String, Value>,
@@ -397,29 +413,29 @@ struct HeaderWriter {
 }
 
 impl HeaderWriter {
-    /// Adds a tensor; returns the bytes that it takes in the header.
+    /// Adds a tensor and returns the bytes that it takes in the header.
     fn tensor(&mut self, name: &str, dtype: Dtype, shape: &[usize], offset: u64, bytes: u64) -> u64 {
         let end = self.data_bytes + bytes;
         let value = json!({ "dtype": dtype, "shape": shape, "data_offsets": [self.data_bytes, end] });
-        let spent = (to_json(&name).len() + to_json(&value).len() + 2) as u64;
+        let header_bytes = (to_json(&name).len() + to_json(&value).len() + 2) as u64;
         self.tensors.push((name.to_owned(), value));
         self.layout.push((offset, bytes));
         self.data_bytes = end;
-        spent
+        header_bytes
     }
 
-    /// Adds an entry to `__metadata__`; returns the bytes that it takes.
+    /// Adds an entry to `__metadata__` and returns the bytes that it takes in the header.
     fn metadata(&mut self, key: &str, json: &str) -> u64 {
         self.metadata.insert(key.to_owned(), Value::from(json));
         (to_json(&key).len() + to_json(&json).len() + 2) as u64
     }
 
-    /// The header's bytes, the layout, and the length of the data without the seal.
+    /// Returns the bytes of the header, the layout, and the length of the data without the seal.
     fn finish(mut self) -> (Vec<u8>, Layout, u64) {
         let data_bytes = self.data_bytes;
         self.tensor(SEAL, Dtype::U8, &[SEAL_BYTES], 0, SEAL_BYTES as u64);
         self.layout.pop();
-        // Written piece by piece: a JSON map would sort tensors by name, and their order is that of the data.
+        // A JSON map would sort the tensors by name, but they are listed in the order of their data.
         let mut json = format!("{{\"__metadata__\":{}", Value::Object(self.metadata));
         for (name, value) in &self.tensors {
             json += &format!(",{}:{value}", to_json(name));
@@ -433,15 +449,15 @@ impl HeaderWriter {
     }
 }
 
-/// `json`, a space, its checksum, a line feed.
+/// Returns a journal line: `json`, a space, its checksum, a line feed.
 fn journal_line(json: &str) -> String {
-    format!("{json} {}\n", sum(json.as_bytes()))
+    format!("{json} {}\n", checksum(json.as_bytes()))
 }
 
-/// The JSON of a line that is whole.
+/// Returns the JSON of a journal line; `None` if the line is damaged.
 fn checked_line(line: &str) -> Option<&str> {
     let (json, found) = line.strip_suffix('\n')?.rsplit_once(' ')?;
-    (sum(json.as_bytes()) == found).then_some(json)
+    (checksum(json.as_bytes()) == found).then_some(json)
 }
 
 fn io(path: &Path) -> impl Fn(std::io::Error) -> ContainerError + '_ {

@@ -1,5 +1,4 @@
-//! `tokenizer.json` from the facts of a GGUF file. Whole published tokenizers are compared by
-//! `scripts/check_tokenizer.py`.
+//! `tokenizer.json` from GGUF metadata. `scripts/check_tokenizer.py` compares complete published tokenizers.
 
 use ecq_format::gguf::TokenizerMetadata;
 use ecq_format::hf::{HfError, tokenizer_config_json, tokenizer_json};
@@ -40,9 +39,9 @@ fn merges(json: &Value) -> Vec<String> {
 }
 
 #[test]
-fn merges_of_sentence_piece_follow_from_scores_and_spaces_are_signs() {
+fn sentence_piece_merges_follow_from_scores() {
     let json = tokenizer_json(&sentence_piece()).unwrap();
-    // What a user defined first, of that the longer left part; then by score.
+    // User-defined tokens come first (the longer left token before the shorter), then tokens by score.
     assert_eq!(merges(&json), ["▁▁ ▁", "▁ ▁▁", "▁ ▁", "a b", "ab c", "a bc", "b c"]);
     assert_eq!((&json["model"]["vocab"]["▁▁"], &json["model"]["vocab"]["▁▁▁"]), (&json!(2), &json!(3)));
     let added: Vec<_> = json["added_tokens"].as_array().unwrap().iter().map(|t| &t["content"]).collect();
@@ -53,7 +52,7 @@ fn merges_of_sentence_piece_follow_from_scores_and_spaces_are_signs() {
 }
 
 #[test]
-fn a_space_before_the_text_is_the_files_choice() {
+fn the_file_determines_the_space_prefix() {
     let replace = json!({ "type": "Replace", "pattern": { "String": " " }, "content": "▁" });
     let prepend = json!({ "type": "Prepend", "prepend": "▁" });
     let with = tokenizer_json(&sentence_piece()).unwrap();
@@ -66,7 +65,7 @@ fn a_space_before_the_text_is_the_files_choice() {
 }
 
 #[test]
-fn prompts_begin_as_llama_cpp_begins_them() {
+fn prompts_start_as_in_llama_cpp() {
     let begins = |facts: &TokenizerMetadata| !tokenizer_json(facts).unwrap()["post_processor"].is_null();
     assert!(begins(&sentence_piece()));
     assert!(!begins(&TokenizerMetadata { add_bos: Some(false), ..sentence_piece() }));
@@ -82,7 +81,7 @@ fn prompts_begin_as_llama_cpp_begins_them() {
 }
 
 #[test]
-fn byte_level_texts_are_cut_as_the_pre_tokenizer_says() {
+fn byte_level_texts_are_split_by_the_pre_tokenizer() {
     let json = |pre: Option<&str>| {
         let tokens = [("a", 1, 0.0), ("Ġ", 1, 0.0), ("Ġa", 1, 0.0)];
         let (pre, merges) = (pre.map(str::to_owned), vec!["Ġ a".to_owned()]);
@@ -115,8 +114,9 @@ fn special_tokens_and_the_chat_template_are_in_the_configuration() {
     let facts = TokenizerMetadata { eos: Some(5), pad: Some(99), add_bos: Some(true), ..sentence_piece() };
     let json = tokenizer_config_json(&facts, Some("{{ x }}"), 77);
     let expected = json!({
-        "tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false, "model_max_length": 77,
-        "bos_token": "<s>", "eos_token": "ab", "unk_token": "<unk>", "add_bos_token": true, "chat_template": "{{ x }}",
+        "tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false,
+        "model_max_length": 77, "bos_token": "<s>", "eos_token": "ab", "unk_token": "<unk>",
+        "add_bos_token": true, "chat_template": "{{ x }}",
     });
     assert_eq!(json, expected);
 }

@@ -1,11 +1,11 @@
-//! The shape of the model in a GGUF file, under the names that Hugging Face's `config.json` uses.
+//! Configuration of the model in a GGUF file, under the names of `config.json` of Hugging Face.
 
 use super::error::GgufError;
-use super::value::Value;
-use super::{Gguf, Result, keys};
+use super::metadata_value::Value;
+use super::{Gguf, Result, unsupported_keys};
 use serde::{Deserialize, Serialize};
 
-/// Shape and constants of a transformer.
+/// Dimensions and constants of a transformer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
     /// `general.architecture`, such as `llama` or `gemma3`.
@@ -14,11 +14,11 @@ pub struct ModelConfig {
     pub hidden_size: u64,
     /// Width of the feed-forward layer.
     pub intermediate_size: u64,
-    /// Blocks.
+    /// Number of transformer blocks.
     pub num_hidden_layers: u64,
-    /// Query heads.
+    /// Number of query heads.
     pub num_attention_heads: u64,
-    /// Key and value heads.
+    /// Number of key and value heads.
     pub num_key_value_heads: u64,
     /// Width of a query or key head.
     pub head_dim: u64,
@@ -26,79 +26,85 @@ pub struct ModelConfig {
     pub rms_norm_eps: f64,
     /// Base of the rotary frequencies.
     pub rope_theta: f64,
-    /// Base of the rotary frequencies of layers with a sliding window, where it differs.
+    /// Base of the rotary frequencies of layers with a sliding window; `None` if it is `rope_theta`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rope_local_base_freq: Option<f64>,
-    /// Dimensions of a head that are rotated, where the file says.
+    /// Number of rotated dimensions of a head; `None` if the file does not specify it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rope_dim: Option<u64>,
-    /// Scaling of the rotary positions, where there is one.
+    /// Scaling of the rotary positions; `None` if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rope_scaling: Option<RopeScaling>,
-    /// Longest context in tokens.
+    /// Maximum context length in tokens.
     pub max_position_embeddings: u64,
-    /// Tokens of the vocabulary.
+    /// Number of tokens of the vocabulary.
     pub vocab_size: u64,
-    /// Whether the head is the embedding: there is no `output.weight`.
+    /// Whether the output head shares the weights of the embedding (the file has no `output.weight`).
     pub tie_word_embeddings: bool,
-    /// Width of the attention window in tokens, where some layers have one.
+    /// Width of the sliding window in tokens; `None` if no layer has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sliding_window: Option<u64>,
-    /// Whether the projections of attention have biases (some of them in some layers, at least).
+    /// Whether any attention projection has a bias.
     #[serde(default)]
     pub attention_bias: bool,
-    /// Whether the projections of the feed-forward layer have biases.
+    /// Whether any feed-forward projection has a bias.
     #[serde(default)]
     pub mlp_bias: bool,
-    /// Attention scores are divided by the root of this, where it is not the width of a head.
+    /// Attention scores are divided by the square root of this value; `None` means `head_dim`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_pre_attn_scalar: Option<f64>,
 }
 
-/// Scaling of the rotary positions beyond the trained context.
+/// Scaling of the rotary positions for contexts longer than the trained one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RopeScaling {
-    /// `linear`, `yarn`, `longrope`.
+    /// Method: `linear` or `yarn`.
     pub rope_type: String,
-    /// Factor of the context length.
+    /// Factor by which the context is extended.
     pub factor: f64,
-    /// Context in tokens before scaling, where the file says.
+    /// Context length in tokens before scaling; `None` if the file does not specify it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_max_position_embeddings: Option<u64>,
-    /// Factor of cosines and sines, that of the method included; the method's own where it is absent.
+    /// Factor of cosines and sines, including the factor of the method; `None` means the factor of the
+    /// method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attention_factor: Option<f64>,
-    /// Turns within the trained context above which YaRN keeps a frequency, where the file says.
+    /// Rotations within the trained context above which YaRN does not change a frequency; `None` if the file
+    /// does not specify it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beta_fast: Option<f64>,
-    /// Turns below which YaRN divides a frequency by the factor, where the file says.
+    /// Rotations within the trained context below which YaRN divides a frequency by `factor`; `None` if the
+    /// file does not specify it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beta_slow: Option<f64>,
 }
 
-/// Blocks of Gemma 3 27B, whose scores alone are scaled by another width than that of a head.
+/// Number of blocks of Gemma 3 27B, the only Gemma 3 model whose attention scores are not scaled by
+/// `head_dim`.
 const GEMMA_27B_LAYERS: u64 = 62;
 
-/// Shape and constants of the model, from the `[llm].*` keys of the format's `docs/gguf.md`, with the
-/// defaults and conventions of `llama_model::load_hparams` of llama.cpp.
+/// Reads the configuration of the model.
+///
+/// Keys: `[llm].*` in `docs/gguf.md` of ggml-org/ggml; defaults: `llama_model::load_hparams` of llama.cpp.
 ///
 /// # Errors
-/// [`GgufError::Key`] names the key that is missing or mistyped, [`GgufError::Unimplemented`] one that
-/// changes what the model computes in a way that is not implemented.
-pub fn config(gguf: &Gguf) -> Result<ModelConfig> {
-    let architecture = need(gguf, "general.architecture", "a string", Value::as_str)?;
+/// [`GgufError::Key`] if a required key is missing or a key has the wrong type, and
+/// [`GgufError::Unimplemented`] if a key changes the computation of the model in a way that is not
+/// implemented.
+pub fn model_config(gguf: &Gguf) -> Result<ModelConfig> {
+    let architecture = required(gguf, "general.architecture", "a string", Value::as_str)?;
     let key = |name: &str| format!("{architecture}.{name}");
-    let whole = |name: &str| optional(gguf, &key(name), WHOLE, one_whole);
+    let optional_integer = |name: &str| optional(gguf, &key(name), INTEGER, as_integer);
     let float = |name: &str| optional(gguf, &key(name), FLOAT, Value::as_f64);
-    let needed = |name: &str| need(gguf, &key(name), WHOLE, one_whole);
-    let (hidden_size, num_attention_heads) = (needed("embedding_length")?, needed("attention.head_count")?);
-    let head_dim = match whole("attention.key_length")? {
+    let integer = |name: &str| required(gguf, &key(name), INTEGER, as_integer);
+    let (hidden_size, num_attention_heads) = (integer("embedding_length")?, integer("attention.head_count")?);
+    let head_dim = match optional_integer("attention.key_length")? {
         Some(head_dim) => Some(head_dim),
         None => hidden_size.checked_div(num_attention_heads),
     };
     let head_dim = head_dim.ok_or_else(|| missing(&key("attention.head_count"), "a positive number"))?;
-    keys::check(gguf, architecture, head_dim)?;
-    let num_hidden_layers = needed("block_count")?;
+    unsupported_keys::check(gguf, architecture, head_dim)?;
+    let num_hidden_layers = integer("block_count")?;
     let scaled_by_heads = architecture == "gemma3" && num_hidden_layers == GEMMA_27B_LAYERS;
     let has_bias = |parts: &[&str]| {
         gguf.tensors().iter().any(|tensor| {
@@ -109,19 +115,19 @@ pub fn config(gguf: &Gguf) -> Result<ModelConfig> {
     Ok(ModelConfig {
         hidden_size,
         num_attention_heads,
-        intermediate_size: needed("feed_forward_length")?,
+        intermediate_size: integer("feed_forward_length")?,
         num_hidden_layers,
-        num_key_value_heads: whole("attention.head_count_kv")?.unwrap_or(num_attention_heads),
+        num_key_value_heads: optional_integer("attention.head_count_kv")?.unwrap_or(num_attention_heads),
         head_dim,
         rms_norm_eps: epsilon(gguf, architecture)?,
         rope_theta: float("rope.freq_base")?.unwrap_or(10_000.0),
         rope_local_base_freq: float("rope.freq_base_swa")?,
-        rope_dim: whole("rope.dimension_count")?,
+        rope_dim: optional_integer("rope.dimension_count")?,
         rope_scaling: rope_scaling(gguf, architecture)?,
-        max_position_embeddings: needed("context_length")?,
+        max_position_embeddings: integer("context_length")?,
         vocab_size: vocab_size(gguf, &key("vocab_size"))?,
         tie_word_embeddings: !gguf.tensors().iter().any(|tensor| tensor.name == "output.weight"),
-        sliding_window: whole("attention.sliding_window")?.filter(|&window| window > 0),
+        sliding_window: optional_integer("attention.sliding_window")?.filter(|&window| window > 0),
         attention_bias: has_bias(&["attn_q", "attn_k", "attn_v", "attn_output", "attn_qkv"]),
         mlp_bias: has_bias(&["ffn_gate", "ffn_up", "ffn_down"]),
         query_pre_attn_scalar: scaled_by_heads.then(|| hidden_size as f64 / num_attention_heads as f64),
@@ -129,37 +135,37 @@ pub fn config(gguf: &Gguf) -> Result<ModelConfig> {
     })
 }
 
-const WHOLE: &str = "a whole number (or one for each layer, all the same)";
+const INTEGER: &str = "a non-negative integer (or an array with the same integer for each layer)";
 const FLOAT: &str = "a number";
 
-/// A whole number, or that of all layers where a list names the same for each.
-fn one_whole(value: &Value) -> Option<u64> {
+/// Returns a non-negative integer, or the common integer of an array with one for each layer.
+fn as_integer(value: &Value) -> Option<u64> {
     let Some(list) = value.as_array() else { return value.as_u64() };
     let (first, rest) = list.split_first()?;
     let first = first.as_u64()?;
     rest.iter().all(|value| value.as_u64() == Some(first)).then_some(first)
 }
 
-/// The epsilon of layer norms for architectures that have them, of RMS norms for others.
+/// Reads the epsilon of the norms: layer norms for GPT-2, RMS norms for the other architectures.
 fn epsilon(gguf: &Gguf, architecture: &str) -> Result<f64> {
     let rms = format!("{architecture}.attention.layer_norm_rms_epsilon");
     let layer = format!("{architecture}.attention.layer_norm_epsilon");
     let float = |key: &str| optional(gguf, key, FLOAT, Value::as_f64);
     match architecture {
-        // Converters of other programs gave GPT-2 the key of RMS norms.
+        // Some converters store the epsilon of GPT-2 under the key of RMS norms.
         "gpt2" => float(&layer)?.or(float(&rms)?).ok_or_else(|| missing(&layer, FLOAT)),
         _ => float(&rms)?.ok_or_else(|| missing(&rms, FLOAT)),
     }
 }
 
+/// Reads the scaling of the rotary positions.
 fn rope_scaling(gguf: &Gguf, architecture: &str) -> Result<Option<RopeScaling>> {
     let key = |name: &str| format!("{architecture}.rope.{name}");
     let float = |name: &str| optional(gguf, &key(name), FLOAT, Value::as_f64);
-    // Linear is the default; files from before `scaling.type` have a factor alone, at times under an old
-    // name.
+    // Linear is the default: older files have a factor, sometimes under an older name, but no `scaling.type`.
     let rope_type = match optional(gguf, &key("scaling.type"), "a string", Value::as_str)? {
         Some("none") => return Ok(None),
-        said => said.unwrap_or("linear"),
+        found => found.unwrap_or("linear"),
     };
     let factor = float("scaling.factor")?.or(float("scale_linear")?).filter(|&factor| factor != 0.0);
     let factor = factor.unwrap_or(1.0);
@@ -177,34 +183,38 @@ fn rope_scaling(gguf: &Gguf, architecture: &str) -> Result<Option<RopeScaling>> 
         "linear" => {}
         "yarn" => {
             let original = key("scaling.original_context_length");
-            scaling.original_max_position_embeddings = optional(gguf, &original, WHOLE, Value::as_u64)?;
+            scaling.original_max_position_embeddings = optional(gguf, &original, INTEGER, Value::as_u64)?;
             scaling.beta_fast = float("scaling.yarn_beta_fast")?;
             scaling.beta_slow = float("scaling.yarn_beta_slow")?;
-            // The file's factor multiplies the method's own (`ggml_rope_yarn`: mscale).
-            let own = if factor > 1.0 { 1.0 + 0.1 * factor.ln() } else { 1.0 };
-            scaling.attention_factor = (attn_factor != 1.0).then_some(attn_factor * own);
+            // The factor in the file multiplies the factor of the method (`mscale` in `ggml_rope_yarn`).
+            let mscale = if factor > 1.0 { 1.0 + 0.1 * factor.ln() } else { 1.0 };
+            scaling.attention_factor = (attn_factor != 1.0).then_some(attn_factor * mscale);
         }
         _ => {
-            let why = "only the scalings none, linear and yarn run";
+            let why = "expected none, linear or yarn";
             return Err(unimplemented(&key("scaling.type"), format!("{rope_type:?}"), why));
         }
     }
     Ok(Some(scaling))
 }
 
+/// Creates the error of a key whose value is not implemented.
 pub(super) fn unimplemented(key: &str, value: impl ToString, why: &'static str) -> GgufError {
     GgufError::Unimplemented { key: key.to_owned(), value: value.to_string(), why }
 }
 
-/// The number of tokens is what the embedding has rows for; the key may be absent.
+/// Reads the vocabulary size; if the key is absent, counts the tokens of the tokenizer.
 fn vocab_size(gguf: &Gguf, key: &str) -> Result<u64> {
-    if let Some(size) = optional(gguf, key, WHOLE, Value::as_u64)? {
+    if let Some(size) = optional(gguf, key, INTEGER, Value::as_u64)? {
         return Ok(size);
     }
-    Ok(need(gguf, "tokenizer.ggml.tokens", "an array of strings", Value::as_array)?.len() as u64)
+    Ok(required(gguf, "tokenizer.ggml.tokens", "an array of strings", Value::as_array)?.len() as u64)
 }
 
-/// The value of a key that may be absent, but not of another type.
+/// Reads the value of an optional key.
+///
+/// # Errors
+/// [`GgufError::Key`] if the value has the wrong type.
 pub(super) fn optional<'a, T>(
     gguf: &'a Gguf,
     key: &str,
@@ -214,8 +224,11 @@ pub(super) fn optional<'a, T>(
     gguf.get(key).map(|value| as_type(value).ok_or_else(|| missing(key, expected))).transpose()
 }
 
-/// The value of a key that must be there.
-pub(super) fn need<'a, T>(
+/// Reads the value of a required key.
+///
+/// # Errors
+/// [`GgufError::Key`] if the key is missing or its value has the wrong type.
+pub(super) fn required<'a, T>(
     gguf: &'a Gguf,
     key: &str,
     expected: &'static str,

@@ -1,4 +1,4 @@
-//! Models that were cut into parts: whichever part is named, all are read, as one file would be.
+//! Split models: opening any part reads all parts as one file.
 
 use ecq_core::Limits;
 use ecq_format::gguf::{
@@ -37,7 +37,7 @@ fn model() -> Vec<(&'static str, Value)> {
     vec![("general.architecture", Value::String("llama".to_owned())), ("general.alignment", Value::U32(64))]
 }
 
-/// The parts as gguf-split writes them: the model's keys in the first alone.
+/// The parts as gguf-split writes them: only the first part has the keys of the model.
 fn parts() -> [Vec<u8>; 3] {
     [
         file(&[model(), of_split(0, 3, 4)].concat(), &["a", "b"]),
@@ -65,22 +65,22 @@ impl Folder {
 }
 
 #[test]
-fn whichever_part_is_named_all_are_read() {
+fn opening_any_part_reads_all_parts() {
     let folder = Folder::of(&parts());
     for name in PARTS {
         let model = folder.open(name).expect("sound");
         assert_eq!(model.files().len(), 3);
-        let whole = model.whole();
+        let whole = model.merged();
         let names: Vec<_> = whole.tensors().iter().map(|tensor| tensor.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c", "d"]);
         for (index, name) in names.iter().enumerate() {
             assert_eq!(model.read_tensor(index).expect("read"), bytes_of(name));
         }
-        // Keys of the split are of the files, not of the model; what other parts add is kept.
+        // The merged model has no split.* keys. Keys of later parts are kept.
         let keys: Vec<_> = whole.metadata().iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["general.architecture", "general.alignment", "late.key"]);
-        assert!(model.gaps(&Limits::default()).expect("zeros").is_empty());
-        // Written with the header of the whole it is a file that reads as the same.
+        assert!(model.padding(&Limits::default()).expect("zeros").is_empty());
+        // The file that is written with the merged header has the same contents.
         let (mut out, mut next) = (Vec::new(), 0..4);
         let read = |_: &_| next.next().map_or(Ok(Vec::new()), |index| model.read_tensor(index));
         write_with_header(&mut out, whole, &Default::default(), read).expect("written");
@@ -91,31 +91,31 @@ fn whichever_part_is_named_all_are_read() {
 }
 
 #[test]
-fn a_first_part_may_hold_no_tensor() {
+fn the_first_part_may_have_no_tensor() {
     let parts = [
         file(&[model(), of_split(0, 3, 3)].concat(), &[]),
         file(&of_split(1, 3, 3), &["c"]),
         file(&of_split(2, 3, 3), &["d", "e"]),
     ];
     let model = Folder::of(&parts).open(PARTS[0]).expect("sound");
-    assert_eq!(model.whole().tensors().len(), 3);
+    assert_eq!(model.merged().tensors().len(), 3);
 }
 
 #[test]
-fn a_file_of_one_part_is_itself() {
+fn a_split_of_one_part_is_a_plain_file() {
     let folder = Folder::of(&parts());
     for keys in [model(), [model(), of_split(0, 1, 1)].concat(), [model(), of_split(0, 0, 1)].concat()] {
         let bytes = file(&keys, &["a"]);
         fs::write(folder.path("any name.gguf"), &bytes).expect("written");
         let model = folder.open("any name.gguf").expect("sound");
-        assert_eq!((model.files().len(), model.whole().metadata().len()), (1, keys.len()));
+        assert_eq!((model.files().len(), model.merged().metadata().len()), (1, keys.len()));
         assert_eq!(model.read_tensor(0).expect("read"), bytes_of("a"));
     }
 }
 
 #[test]
-fn what_does_not_fit_together_is_named() {
-    // A part is missing, whichever is named.
+fn mismatched_parts_are_refused() {
+    // A part is missing.
     for name in [PARTS[0], PARTS[2]] {
         let folder = Folder::of(&parts());
         fs::remove_file(folder.path(PARTS[1])).expect("removed");
@@ -145,14 +145,17 @@ fn what_does_not_fit_together_is_named() {
     wrong(&|all| all.swap(1, 2), "is part 3 of 3, expected part 2 of 3");
     wrong(&|all| all[1] = file(&of_split(1, 2, 4), &["c"]), "is part 2 of 2, expected part 2 of 3");
     wrong(&|all| all[1] = file(&model(), &["c"]), "split.count is missing");
-    wrong(&|all| all[1] = file(&of_split(1, 3, 5), &["c"]), "split.tensors.count is 5, another part says 4");
+    wrong(
+        &|all| all[1] = file(&of_split(1, 3, 5), &["c"]),
+        "split.tensors.count is 5, expected 4 as in another part",
+    );
     wrong(
         &|all| all[1] = file(&of_split(1, 3, 4), &[]),
-        "all parts hold 3 tensors, split.tensors.count says 4",
+        "all parts hold 3 tensors, expected 4 by split.tensors.count",
     );
-    wrong(&|all| all[2] = file(&of_split(2, 3, 4), &["a"]), "holds tensor \"a\", which is in");
+    wrong(&|all| all[2] = file(&of_split(2, 3, 4), &["a"]), "tensor \"a\" is also in");
     wrong(&|all| all[0] = file(&of_split(3, 3, 4), &["a", "b"]), "split.no");
-    // A part that was cut, or that is a pointer, is named as any file is.
+    // A truncated part and a Git LFS pointer are reported as for a single file.
     let mut all = parts();
     let len = all[2].len();
     all[2].truncate(len - 24);
@@ -161,15 +164,14 @@ fn what_does_not_fit_together_is_named() {
         other => panic!("{other:?}"),
     }
     all[2] = b"version https://git-lfs.github.com/spec/v1".to_vec();
-    assert!(
-        matches!(Folder::of(&all).open(PARTS[1]), Err(GgufError::NotGguf { path, .. }) if path.ends_with(PARTS[2]))
-    );
-    // Bytes behind the tensors have no place in the one file that the parts become.
+    let pointer = Folder::of(&all).open(PARTS[1]);
+    assert!(matches!(pointer, Err(GgufError::NotGguf { path, .. }) if path.ends_with(PARTS[2])));
+    // The merged file cannot represent bytes after the tensors of a part.
     let mut all = parts();
     all[1].extend(b"junk");
-    let error = Folder::of(&all).open(PARTS[0]).expect("read").gaps(&Limits::default()).expect_err("junk");
+    let error = Folder::of(&all).open(PARTS[0]).expect("read").padding(&Limits::default()).expect_err("junk");
     assert!(error.to_string().contains("cannot be kept"), "{error}");
-    // The cap is on all parts together.
+    // The limit applies to all parts together.
     let limits = Limits { tensors: 3, ..Limits::default() };
     let error = GgufModel::open(&Folder::of(&parts()).path(PARTS[0]), &limits).expect_err("four tensors");
     assert!(matches!(error, GgufError::TooMany { found: 4, most: 3, .. } | GgufError::Io { .. }), "{error}");

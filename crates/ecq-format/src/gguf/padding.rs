@@ -1,5 +1,5 @@
-//! Bytes of a GGUF file that belong to no tensor: padding, which should be zeros and need not be, and what
-//! lies behind the last tensor.
+//! Bytes of a GGUF file that belong to no tensor: padding between tensors, which may be nonzero in real
+//! files, and bytes after the last tensor.
 
 use super::error::GgufError;
 use super::{Gguf, Result};
@@ -7,24 +7,25 @@ use ecq_core::Limits;
 use std::io::{self, Write};
 use std::ops::Range;
 
-/// Bytes that are read at a time.
+/// Number of bytes that are read at a time.
 const CHUNK_BYTES: u64 = 1 << 20;
-/// Bytes of a run's place and length.
+/// Size in bytes of the offset and length before the bytes of a run.
 const RUN_HEAD_BYTES: usize = 16;
 
-/// The bytes between and behind the tensors of a file that are not zero.
+/// Nonzero bytes between and after the tensors of a file. `docs/format.md` specifies their serialization
+/// (`gguf.gaps`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Gaps {
-    /// Where in the file, and which bytes; ascending.
+pub struct NonzeroPadding {
+    /// Offset in the file and bytes of each run, in ascending order.
     runs: Vec<(u64, Vec<u8>)>,
 }
 
-impl Gaps {
-    /// Reads them from the file behind `gguf`.
+impl NonzeroPadding {
+    /// Reads the nonzero padding of the file of `gguf`.
     ///
     /// # Errors
-    /// When the file cannot be read, or they are more than half of what `limits` allow for a file that rides
-    /// along.
+    /// [`GgufError::Io`] if the file cannot be read, and [`GgufError::TooMuchPadding`] if the runs take more
+    /// than half of [`Limits::file_bytes`].
     pub fn read(gguf: &Gguf, limits: &Limits) -> Result<Self> {
         let most = limits.file_bytes as u64 / 2;
         let (mut runs, mut bytes) = (Vec::new(), 0);
@@ -39,7 +40,7 @@ impl Gaps {
                     let run = chunk[first..=last].to_vec();
                     bytes += (run.len() + RUN_HEAD_BYTES) as u64;
                     if bytes > most {
-                        return Err(GgufError::Gaps { offset: at + first as u64, most });
+                        return Err(GgufError::TooMuchPadding { offset: at + first as u64, most });
                     }
                     runs.push((at + first as u64, run));
                 }
@@ -49,17 +50,18 @@ impl Gaps {
         Ok(Self { runs })
     }
 
-    /// Whether all of them are zeros.
+    /// Returns whether all padding is zero.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// Where the first of them that is not zero lies in the file.
+    /// Returns the offset in the file of the first nonzero byte.
     pub fn first(&self) -> Option<u64> {
         self.runs.first().map(|(offset, _)| *offset)
     }
 
-    /// For each run its place in the file and its length, 64 bits little endian each, and its bytes.
+    /// Serializes the runs: for each its offset in the file and its length (u64, little endian each) and its
+    /// bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (offset, run) in &self.runs {
@@ -70,11 +72,11 @@ impl Gaps {
         bytes
     }
 
-    /// The inverse of [`to_bytes`](Self::to_bytes) for the file that `gguf` is the header of.
+    /// Parses the output of [`to_bytes`](Self::to_bytes) for a file with the header of `gguf`.
     ///
     /// # Errors
-    /// When the bytes end within a run, or a run is empty, before the one in front of it, or not between
-    /// tensors.
+    /// [`GgufError::Truncated`] if the bytes end inside a run, and [`GgufError::MisplacedPadding`] if a run
+    /// is empty, not in ascending order, or overlaps a tensor or the header.
     pub fn parse(mut bytes: &[u8], gguf: &Gguf) -> Result<Self> {
         let ranges = ranges(gguf);
         let (mut runs, mut least) = (Vec::new(), 0);
@@ -90,7 +92,7 @@ impl Gaps {
                 let range = ranges.partition_point(|range| range.end <= offset);
                 ranges.get(range).is_some_and(|range| range.start <= offset && end <= range.end)
             });
-            let Some(end) = inside else { return Err(GgufError::GapPlace { offset, bytes: len }) };
+            let Some(end) = inside else { return Err(GgufError::MisplacedPadding { offset, bytes: len }) };
             let run = usize::try_from(len).ok().and_then(|len| bytes[RUN_HEAD_BYTES..].split_at_checked(len));
             let Some((run, rest)) = run else {
                 return Err(GgufError::Truncated { what: "a run of padding", at: offset });
@@ -101,7 +103,7 @@ impl Gaps {
         Ok(Self { runs })
     }
 
-    /// Writes the bytes of a range of the file that holds no tensor.
+    /// Writes the bytes of a range of the file that belongs to no tensor.
     pub(super) fn write(&self, to: &mut impl Write, range: Range<u64>) -> io::Result<()> {
         let mut at = range.start;
         let first = self.runs.partition_point(|(offset, _)| *offset < range.start);
@@ -114,7 +116,7 @@ impl Gaps {
     }
 }
 
-/// The ranges of a file that belong to no tensor, in their order.
+/// Returns the ranges of a file that belong to no tensor, in ascending order.
 fn ranges(gguf: &Gguf) -> Vec<Range<u64>> {
     let mut tensors: Vec<Range<u64>> =
         gguf.tensors().iter().map(|tensor| tensor.offset..tensor.offset + tensor.bytes).collect();
@@ -132,6 +134,7 @@ fn ranges(gguf: &Gguf) -> Vec<Range<u64>> {
     ranges
 }
 
+/// Writes `count` zeros.
 fn zeros(to: &mut impl Write, count: u64) -> io::Result<()> {
     io::copy(&mut io::Read::take(io::repeat(0), count), to).map(|_| ())
 }

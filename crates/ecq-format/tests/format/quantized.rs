@@ -1,4 +1,5 @@
-//! MLX, GPTQ and AWQ checkpoints against what their own software wrote and read (`data/make_*_fixture*.py`).
+//! MLX, GPTQ and AWQ checkpoints against golden files that MLX, AutoGPTQ and AutoAWQ wrote
+//! (`data/make_*_fixture*.py`).
 
 use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec, Grid, Limits};
 use ecq_format::checkpoint::{
@@ -20,7 +21,7 @@ fn halves(bytes: &[u8]) -> FloatVec {
     FloatVec::new(FloatType::F16, bytes.to_vec()).unwrap()
 }
 
-/// The weights of a grid, row-major.
+/// Returns the weights of codes on a grid, row-major.
 fn dequantized(codes: &Codes, grid: &AffineGroups) -> Vec<f32> {
     let grid = Grid::AffineGroups(grid.clone());
     let mut weights = vec![0.0; codes.symbols().len()];
@@ -32,7 +33,7 @@ fn dequantized(codes: &Codes, grid: &AffineGroups) -> Vec<f32> {
     weights
 }
 
-/// Holds codes, zero points and weights to those that the fixture's software was given or made.
+/// Asserts that codes, zero points and weights are those of the golden file.
 fn assert_is(file: &SafeTensors, prefix: &str, codes: &Codes, grid: &AffineGroups) {
     let expected = |name: &str| file.tensor(&format!("{prefix}.{name}")).unwrap();
     assert_eq!([codes.rows(), codes.cols()], expected("codes").shape());
@@ -46,22 +47,23 @@ fn assert_is(file: &SafeTensors, prefix: &str, codes: &Codes, grid: &AffineGroup
 }
 
 #[test]
-fn gptq_is_taken_apart_and_put_together_as_autogptq_does() {
+fn gptq_is_unpacked_and_packed_as_by_autogptq() {
     let bytes = fs::read(data("gptq-packed.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     for bits in [2u8, 3, 4, 8] {
         let tensor = |name: &str| file.tensor(&format!("{bits}.{name}")).unwrap().data().to_vec();
-        let packed = gptq::Packed {
+        let packed = gptq::GptqTensors {
             qweight: tensor("qweight"),
             qzeros: tensor("qzeros"),
             scales: halves(&tensor("scales")),
         };
-        let layer = gptq::Layer { bits, group_size: 32, inputs: 64, outputs: 32, version: gptq::Version::V1 };
+        let layer =
+            gptq::GptqLayer { bits, group_size: 32, inputs: 64, outputs: 32, version: gptq::GptqVersion::V1 };
         let (codes, grid) = layer.unpack(&packed).unwrap();
         assert_is(&file, &bits.to_string(), &codes, &grid);
         assert_eq!(layer.pack(&codes, &grid).unwrap(), packed, "{bits} bits");
-        // Version 2 is the same with zero points as they are.
-        let second = gptq::Layer { version: gptq::Version::V2, ..layer };
+        // Version 2 differs only in the stored zero points.
+        let second = gptq::GptqLayer { version: gptq::GptqVersion::V2, ..layer };
         let repacked = second.pack(&codes, &grid).unwrap();
         assert_ne!(repacked.qzeros, packed.qzeros);
         assert_eq!(second.unpack(&repacked).unwrap(), (codes, grid), "{bits} bits");
@@ -69,63 +71,70 @@ fn gptq_is_taken_apart_and_put_together_as_autogptq_does() {
 }
 
 #[test]
-fn awq_is_taken_apart_and_put_together_as_autoawq_does() {
+fn awq_is_unpacked_and_packed_as_by_autoawq() {
     let bytes = fs::read(data("awq-packed.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let tensor = |name: &str| file.tensor(&format!("4.{name}")).unwrap().data().to_vec();
-    let packed = awq::Packed {
+    let packed = awq::AwqTensors {
         qweight: tensor("qweight"),
         qzeros: tensor("qzeros"),
         scales: halves(&tensor("scales")),
     };
-    let layer = awq::Layer { group_size: 32, inputs: 64, outputs: 32 };
+    let layer = awq::AwqLayer { group_size: 32, inputs: 64, outputs: 32 };
     let (codes, grid) = layer.unpack(&packed).unwrap();
     assert_is(&file, "4", &codes, &grid);
     assert_eq!(layer.pack(&codes, &grid).unwrap(), packed);
 }
 
 #[test]
-fn one_zero_point_for_all_is_kept_once() {
-    let layer = gptq::Layer { bits: 4, group_size: 8, inputs: 16, outputs: 8, version: gptq::Version::V1 };
-    let packed = gptq::Packed { qweight: vec![0x5a; 64], qzeros: vec![0x77; 8], scales: halves(&[0; 32]) };
+fn equal_zero_points_become_one() {
+    let layer =
+        gptq::GptqLayer { bits: 4, group_size: 8, inputs: 16, outputs: 8, version: gptq::GptqVersion::V1 };
+    let packed =
+        gptq::GptqTensors { qweight: vec![0x5a; 64], qzeros: vec![0x77; 8], scales: halves(&[0; 32]) };
     let (codes, grid) = layer.unpack(&packed).unwrap();
     assert_eq!(grid.biases, Biases::Zero(8));
     assert_eq!(layer.pack(&codes, &grid).unwrap(), packed);
-    let layer = awq::Layer { group_size: 8, inputs: 16, outputs: 8 };
+    let layer = awq::AwqLayer { group_size: 8, inputs: 16, outputs: 8 };
     let (codes, grid) = layer
-        .unpack(&awq::Packed { qweight: vec![0x5a; 64], qzeros: vec![0x77; 8], scales: halves(&[0; 32]) })
+        .unpack(&awq::AwqTensors { qweight: vec![0x5a; 64], qzeros: vec![0x77; 8], scales: halves(&[0; 32]) })
         .unwrap();
     assert_eq!(grid.biases, Biases::Zero(7));
     assert_eq!(layer.pack(&codes, &grid).unwrap().qzeros, [0x77; 8]);
 }
 
 #[test]
-fn layers_that_the_layouts_do_not_have_are_refused() {
+fn unsupported_layers_are_refused() {
     let what = |result: Result<_, CoreError>| match result {
         Err(CoreError::Parameter { what, .. } | CoreError::Length { what, .. }) => what,
         Err(CoreError::Shape { .. }) => "shape",
         other => panic!("{other:?}"),
     };
-    let sound = gptq::Layer { bits: 4, group_size: 8, inputs: 16, outputs: 8, version: gptq::Version::V1 };
-    let packed = gptq::Packed { qweight: vec![0x11; 64], qzeros: vec![0x37; 8], scales: halves(&[0; 32]) };
+    let sound =
+        gptq::GptqLayer { bits: 4, group_size: 8, inputs: 16, outputs: 8, version: gptq::GptqVersion::V1 };
+    let packed =
+        gptq::GptqTensors { qweight: vec![0x11; 64], qzeros: vec![0x37; 8], scales: halves(&[0; 32]) };
     let (codes, grid) = sound.unpack(&packed).unwrap();
-    let unpack = |layer: gptq::Layer, packed: &gptq::Packed| what(layer.unpack(packed).map(|_| ()));
-    assert_eq!(unpack(gptq::Layer { bits: 5, ..sound }, &packed), "bits");
-    assert_eq!(unpack(gptq::Layer { group_size: 5, ..sound }, &packed), "group size");
-    assert_eq!(unpack(gptq::Layer { group_size: 0, ..sound }, &packed), "group size");
-    assert_eq!(unpack(gptq::Layer { inputs: 24, bits: 3, ..sound }, &packed), "input features");
-    assert_eq!(unpack(gptq::Layer { outputs: 12, bits: 8, ..sound }, &packed), "output features");
-    assert_eq!(unpack(gptq::Layer { outputs: 0, ..sound }, &packed), "output features");
-    let huge = gptq::Layer { outputs: 1 << 62, inputs: 1 << 60, group_size: 1 << 60, ..sound };
+    let unpack = |layer: gptq::GptqLayer, packed: &gptq::GptqTensors| what(layer.unpack(packed).map(|_| ()));
+    assert_eq!(unpack(gptq::GptqLayer { bits: 5, ..sound }, &packed), "bits");
+    assert_eq!(unpack(gptq::GptqLayer { group_size: 5, ..sound }, &packed), "group size");
+    assert_eq!(unpack(gptq::GptqLayer { group_size: 0, ..sound }, &packed), "group size");
+    assert_eq!(unpack(gptq::GptqLayer { inputs: 24, bits: 3, ..sound }, &packed), "input features");
+    assert_eq!(unpack(gptq::GptqLayer { outputs: 12, bits: 8, ..sound }, &packed), "output features");
+    assert_eq!(unpack(gptq::GptqLayer { outputs: 0, ..sound }, &packed), "output features");
+    let huge = gptq::GptqLayer { outputs: 1 << 62, inputs: 1 << 60, group_size: 1 << 60, ..sound };
     assert_eq!(unpack(huge, &packed), "output features");
-    let huge = gptq::Layer { outputs: 1 << 40, inputs: 1 << 40, ..sound };
+    let huge = gptq::GptqLayer { outputs: 1 << 40, inputs: 1 << 40, ..sound };
     assert_eq!(unpack(huge, &packed), "shape");
-    assert_eq!(unpack(sound, &gptq::Packed { qweight: vec![0; 60], ..packed.clone() }), "bytes of qweight");
-    assert_eq!(unpack(sound, &gptq::Packed { qzeros: vec![0; 4], ..packed.clone() }), "bytes of qzeros");
-    assert_eq!(unpack(sound, &gptq::Packed { scales: halves(&[0; 30]), ..packed.clone() }), "scales");
-    let doubtful = gptq::Packed { qzeros: vec![0x3f; 8], ..packed.clone() };
+    assert_eq!(
+        unpack(sound, &gptq::GptqTensors { qweight: vec![0; 60], ..packed.clone() }),
+        "bytes of qweight"
+    );
+    assert_eq!(unpack(sound, &gptq::GptqTensors { qzeros: vec![0; 4], ..packed.clone() }), "bytes of qzeros");
+    assert_eq!(unpack(sound, &gptq::GptqTensors { scales: halves(&[0; 30]), ..packed.clone() }), "scales");
+    let doubtful = gptq::GptqTensors { qzeros: vec![0x3f; 8], ..packed.clone() };
     assert_eq!(unpack(sound, &doubtful), "stored zero point");
-    assert!(gptq::Layer { version: gptq::Version::V2, ..sound }.unpack(&doubtful).is_ok());
+    assert!(gptq::GptqLayer { version: gptq::GptqVersion::V2, ..sound }.unpack(&doubtful).is_ok());
 
     let pack = |codes: &Codes, grid: &AffineGroups| what(sound.pack(codes, grid).map(|_| ()));
     let other = Codes::new(16, 8, 16, vec![0; 128]).unwrap();
@@ -136,15 +145,18 @@ fn layers_that_the_layouts_do_not_have_are_refused() {
     assert_eq!(pack(&codes, &zero(Biases::PerGroup(halves(&[0; 32])))), "biases");
     assert_eq!(pack(&codes, &zero(Biases::Zeros(vec![1; 3]))), "zero points");
 
-    let sound = awq::Layer { group_size: 8, inputs: 16, outputs: 8 };
-    let packed = awq::Packed { qweight: vec![0x11; 64], qzeros: vec![0x37; 8], scales: halves(&[0; 32]) };
-    let unpack = |layer: awq::Layer, packed: &awq::Packed| what(layer.unpack(packed).map(|_| ()));
-    assert_eq!(unpack(awq::Layer { group_size: 0, ..sound }, &packed), "group size");
-    assert_eq!(unpack(awq::Layer { outputs: 12, ..sound }, &packed), "output features");
-    assert_eq!(unpack(awq::Layer { outputs: 0, ..sound }, &packed), "shape");
-    assert_eq!(unpack(sound, &awq::Packed { qweight: vec![0; 60], ..packed.clone() }), "bytes of qweight");
-    assert_eq!(unpack(sound, &awq::Packed { qzeros: vec![0; 60], ..packed.clone() }), "bytes of qzeros");
-    assert_eq!(unpack(sound, &awq::Packed { scales: halves(&[0; 2]), ..packed.clone() }), "scales");
+    let sound = awq::AwqLayer { group_size: 8, inputs: 16, outputs: 8 };
+    let packed = awq::AwqTensors { qweight: vec![0x11; 64], qzeros: vec![0x37; 8], scales: halves(&[0; 32]) };
+    let unpack = |layer: awq::AwqLayer, packed: &awq::AwqTensors| what(layer.unpack(packed).map(|_| ()));
+    assert_eq!(unpack(awq::AwqLayer { group_size: 0, ..sound }, &packed), "group size");
+    assert_eq!(unpack(awq::AwqLayer { outputs: 12, ..sound }, &packed), "output features");
+    assert_eq!(unpack(awq::AwqLayer { outputs: 0, ..sound }, &packed), "shape");
+    assert_eq!(
+        unpack(sound, &awq::AwqTensors { qweight: vec![0; 60], ..packed.clone() }),
+        "bytes of qweight"
+    );
+    assert_eq!(unpack(sound, &awq::AwqTensors { qzeros: vec![0; 60], ..packed.clone() }), "bytes of qzeros");
+    assert_eq!(unpack(sound, &awq::AwqTensors { scales: halves(&[0; 2]), ..packed.clone() }), "scales");
     let pack = |codes: &Codes, grid: &AffineGroups| what(sound.pack(codes, grid).map(|_| ()));
     assert_eq!(pack(&other, &grid), "shape");
     assert_eq!(pack(&codes, &zero(Biases::Zero(16))), "zero point");
@@ -161,7 +173,7 @@ fn find<'a>(weights: &'a [Weight], end: &str) -> &'a Weight {
 }
 
 #[test]
-fn a_checkpoint_of_mlx_is_read_whole() {
+fn a_checkpoint_of_mlx_is_read() {
     let (checkpoint, weights) = open(&data("mlx-tiny"));
     let bytes = fs::read(data("mlx-tiny-codes.safetensors")).unwrap();
     let expected = SafeTensors::deserialize(&bytes).unwrap();
@@ -181,9 +193,9 @@ fn a_checkpoint_of_mlx_is_read_whole() {
             other => panic!("{}: {other:?}", weight.name),
         }
     }
-    // Norms and o_proj are as they were; scales and biases are no weights of their own.
+    // Norms and o_proj are not quantized. Scales and biases are not separate weights.
     assert_eq!((quantized, weights.len()), (7, 11));
-    let groups = |end: &str| match find(&weights, end).form {
+    let groups = |end: &str| match find(&weights, end).tensors {
         WeightTensors::Mlx { groups, .. } => (groups.bits, groups.group_size),
         other => panic!("{other:?}"),
     };
@@ -195,22 +207,21 @@ fn a_checkpoint_of_mlx_is_read_whole() {
 }
 
 #[test]
-fn checkpoints_of_gptq_and_awq_are_read_whole() {
+fn checkpoints_of_gptq_and_awq_are_read() {
     let (checkpoint, weights) = open(&data("gptq-tiny"));
     let q = find(&weights, "q_proj.weight");
     assert_eq!((q.name.as_str(), q.rows, q.cols), ("model.layers.0.self_attn.q_proj.weight", 64, 64));
-    assert!(
-        matches!(checkpoint.load(q).unwrap(), LoadedWeight::Coded(codes, grid) if codes.rows() == 64 && grid.bits == 4)
-    );
+    let LoadedWeight::Coded(codes, grid) = checkpoint.load(q).unwrap() else { panic!("codes") };
+    assert_eq!((codes.rows(), grid.bits), (64, 4));
     let down = find(&weights, "down_proj.weight");
     assert_eq!((down.rows, down.cols), (64, 128));
-    // Act-order stays the four tensors that it is, and says why.
+    // The four tensors of a layer with act-order are separate weights with a note.
     let kept: Vec<_> = weights.iter().filter(|weight| weight.note.is_some()).collect();
     let mut names: Vec<_> = kept.iter().map(|weight| weight.name.rsplit_once("k_proj.").unwrap().1).collect();
     names.sort_unstable();
     assert_eq!(names, ["g_idx", "qweight", "qzeros", "scales"]);
     assert!(kept.iter().all(|weight| weight.note.as_deref().is_some_and(|note| note.contains("act-order"))));
-    assert!(kept.iter().all(|weight| matches!(weight.form, WeightTensors::Plain(_))));
+    assert!(kept.iter().all(|weight| matches!(weight.tensors, WeightTensors::Plain(_))));
     assert_eq!(weights.len(), 3 + 2 + 4);
     assert!(matches!(
         checkpoint.load(find(&weights, "o_proj.weight")).unwrap(),
@@ -221,7 +232,7 @@ fn checkpoints_of_gptq_and_awq_are_read_whole() {
     assert_eq!(weights.len(), 3 + 3);
     for end in ["q_proj.weight", "k_proj.weight", "down_proj.weight"] {
         let weight = find(&weights, end);
-        let WeightTensors::Awq { parts, layer } = weight.form else { panic!("{end}") };
+        let WeightTensors::Awq { parts, layer } = weight.tensors else { panic!("{end}") };
         let LoadedWeight::Coded(codes, grid) = checkpoint.load(weight).unwrap() else { panic!("{end}") };
         let packed = layer.pack(&codes, &grid).unwrap();
         let bytes = parts.map(|part| checkpoint.read(&checkpoint.tensors()[part]).unwrap());
@@ -229,7 +240,7 @@ fn checkpoints_of_gptq_and_awq_are_read_whole() {
     }
 }
 
-/// A copy of a fixture whose configuration or tensors went through `edit`.
+/// A copy of a golden checkpoint with an edited configuration or edited tensors.
 struct Edited {
     folder: tempfile::TempDir,
     tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
@@ -258,7 +269,7 @@ impl Edited {
         self
     }
 
-    /// Gives a tensor another type and shape; its bytes follow.
+    /// Changes type and shape of a tensor; its data get the matching length.
     fn shaped(mut self, end: &str, dtype: Dtype, shape: &[usize]) -> Self {
         let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
         let tensor = self.tensor(end);
@@ -291,15 +302,14 @@ impl Edited {
 }
 
 #[test]
-fn malformed_quantized_checkpoints_have_their_own_errors() {
+fn invalid_quantized_checkpoints_are_refused() {
     // MLX.
     let mlx = || Edited::of("mlx-tiny");
     assert!(mlx().weights().is_ok());
     for part in ["q_proj.scales", "q_proj.biases"] {
         let error = mlx().remove(part).weights();
-        assert!(
-            matches!(error, Err(E::MissingPart { tensor, part: p }) if tensor.ends_with("q_proj.weight") && p.ends_with(part))
-        );
+        let Err(E::MissingPart { tensor, part: missing }) = error else { panic!("{part}: {error:?}") };
+        assert!(tensor.ends_with("q_proj.weight") && missing.ends_with(part), "{tensor} {missing}");
     }
     let error = mlx().shaped("q_proj.scales", Dtype::BF16, &[64, 2]).weights();
     assert!(matches!(error, Err(E::Shape { tensor, .. }) if tensor.ends_with("q_proj.scales")));
@@ -313,7 +323,7 @@ fn malformed_quantized_checkpoints_have_their_own_errors() {
     assert!(
         matches!(error, Err(E::Shape { expected, .. }) if expected.contains("groups of 64 codes of 4 bits"))
     );
-    // Without its scales' configuration the codes are taken for another width.
+    // Without the settings of the layer, its codes are read with the default width.
     let error = mlx().set("/quantization/bits", json!(8)).weights();
     assert!(matches!(error, Err(E::Shape { .. })));
 
@@ -346,7 +356,9 @@ fn malformed_quantized_checkpoints_have_their_own_errors() {
     let mut both = gptq();
     let twin = both.tensor("o_proj.weight").clone();
     both.tensors.insert("model.layers.0.self_attn.q_proj.weight".to_owned(), twin);
-    assert!(matches!(both.weights(), Err(E::Both { tensor }) if tensor.ends_with("q_proj.weight")));
+    assert!(
+        matches!(both.weights(), Err(E::QuantizedAndPlain { tensor }) if tensor.ends_with("q_proj.weight"))
+    );
 
     // AWQ.
     let awq = || Edited::of("awq-tiny");
@@ -360,7 +372,7 @@ fn malformed_quantized_checkpoints_have_their_own_errors() {
 }
 
 #[test]
-fn what_gptq_cannot_say_plainly_stays_as_it_is() {
+fn ambiguous_and_irregular_gptq_layers_are_kept() {
     let note = |edited: Edited| {
         let weights = edited.weights().unwrap();
         weights
@@ -371,16 +383,16 @@ fn what_gptq_cannot_say_plainly_stays_as_it_is() {
     let mut doubtful = Edited::of("gptq-tiny");
     doubtful.tensor("q_proj.qzeros").2[3] = 0xf1;
     assert!(note(doubtful).unwrap().contains("in two ways"));
-    // 40 inputs a group: 64 are one group and the half of another.
+    // With 40 inputs per group, 64 inputs are one group and a shorter one.
     let short =
         Edited::of("gptq-tiny").remove("down_proj.qweight").set("/quantization_config/group_size", json!(40));
     assert!(note(short).unwrap().contains("the last group has 24 of 40"));
-    // Without g_idx groups are consecutive.
+    // Without g_idx, groups have consecutive columns.
     let plain = Edited::of("gptq-tiny").remove("k_proj.g_idx").weights().unwrap();
     assert!(plain.iter().all(|weight| weight.note.is_none()));
 }
 
-/// Weights of a GPTQ layer by the formula, one at a time, rounded to halves.
+/// Computes the weights of a GPTQ layer by the formula, one at a time, rounded to f16.
 fn by_formula(checkpoint: &Checkpoint, layer: &str, group_of: impl Fn(usize) -> usize) -> Vec<u8> {
     let tensor = |part: &str| {
         let info = checkpoint.find(&format!("model.layers.0.{layer}.{part}")).unwrap();
@@ -400,15 +412,15 @@ fn by_formula(checkpoint: &Checkpoint, layer: &str, group_of: impl Fn(usize) -> 
             weights.push(scales.get(group * outputs + output) * (f32::from(code) - f32::from(zero)));
         }
     }
-    FloatVec::of(FloatType::F16, &weights).as_bytes().to_vec()
+    FloatVec::from_f32(FloatType::F16, &weights).as_bytes().to_vec()
 }
 
 #[test]
-fn layers_in_act_order_are_read_as_floats_when_asked() {
+fn layers_with_act_order_are_read_as_floats_on_request() {
     let checkpoint = Checkpoint::open(&data("gptq-tiny"), &Limits::default()).unwrap();
     let quantization = checkpoint.quantization().unwrap();
     let weights = checkpoint.weights_as_floats(&quantization).unwrap().unwrap();
-    // The four tensors are one weight now, and the others what they were.
+    // The four tensors become one weight; the other weights do not change.
     assert_eq!(weights.len(), 3 + 2 + 1);
     let k = find(&weights, "k_proj.weight");
     assert_eq!((k.rows, k.cols, k.shape.as_slice()), (32, 64, &[32, 64][..]));
@@ -424,7 +436,7 @@ fn layers_in_act_order_are_read_as_floats_when_asked() {
     }
     let total: u64 = checkpoint.tensors().iter().map(|tensor| tensor.bytes).sum();
     assert!(weights.iter().map(|weight| weight.bytes).sum::<u64>() <= total);
-    // Where all groups are of consecutive columns there is nothing to ask for.
+    // If all groups have consecutive columns, there are no weights to read as floats.
     let plain = Edited::of("gptq-tiny").remove("k_proj.g_idx").open();
     assert_eq!(plain.weights_as_floats(&quantization).unwrap(), None);
     assert_eq!(plain.weights_as_floats(&Quantization::None).unwrap(), None);
@@ -433,7 +445,7 @@ fn layers_in_act_order_are_read_as_floats_when_asked() {
 }
 
 #[test]
-fn a_last_group_that_is_shorter_is_read_as_floats_when_asked() {
+fn a_shorter_last_group_is_read_as_floats_on_request() {
     let edited = Edited::of("gptq-tiny")
         .remove("down_proj.qweight")
         .remove("g_idx")
@@ -447,7 +459,7 @@ fn a_last_group_that_is_shorter_is_read_as_floats_when_asked() {
 }
 
 #[test]
-fn layers_that_no_way_of_reading_is_sure_of_are_refused_by_name() {
+fn ambiguous_layers_are_refused_on_request_for_floats() {
     let mut doubtful = Edited::of("gptq-tiny");
     doubtful.tensor("k_proj.qzeros").2[3] = 0xf1;
     let checkpoint = doubtful.open();
@@ -460,7 +472,7 @@ fn layers_that_no_way_of_reading_is_sure_of_are_refused_by_name() {
         }
         other => panic!("{other:?}"),
     }
-    // A group that the layer does not have.
+    // A group index that does not exist.
     for bad in [2i32, -1, i32::MIN] {
         let mut wild = Edited::of("gptq-tiny");
         wild.tensor("k_proj.g_idx").2[..4].copy_from_slice(&bad.to_le_bytes());
@@ -493,8 +505,8 @@ fn experts_of_mxfp4_are_blocks_of_gguf() {
     let LoadedWeight::Blocks(GgmlType::Mxfp4, bytes) = edited.open().load(experts).unwrap() else {
         panic!("blocks")
     };
-    assert_eq!(mxfp4::split(&bytes).unwrap(), (blocks, scales));
-    // What does not fit is named.
+    assert_eq!(mxfp4::from_gguf_blocks(&bytes).unwrap(), (blocks, scales));
+    // Mismatched tensors are named.
     let wrong = |edit: &dyn Fn(&mut Edited), name: &str| {
         let mut edited = Edited {
             folder: tempfile::tempdir().unwrap(),
@@ -532,23 +544,26 @@ fn rules_for_layers_are_read_from_their_shapes() {
 }
 
 #[test]
-fn what_a_configuration_says_is_read_or_refused() {
+fn quantization_settings_are_read_or_refused() {
     let of = |config: serde_json::Value| {
         let mut edited = Edited::of("awq-tiny");
         edited.config = config;
         edited.open().quantization()
     };
     let gptq = |bits, group_size, version, dynamic| Quantization::Gptq { bits, group_size, version, dynamic };
-    let (first, second) = (gptq::Version::V1, gptq::Version::V2);
+    let (first, second) = (gptq::GptqVersion::V1, gptq::GptqVersion::V2);
     assert_eq!(of(json!({})).unwrap(), Quantization::None);
     assert_eq!(
         of(json!({"quantization_config": {"quant_method": "gptq", "bits": 3, "group_size": -1}})).unwrap(),
         gptq(3, None, first, false)
     );
-    let nested = json!({"text_config": {"quantization_config":
-        {"quant_method": "gptq", "bits": 8, "group_size": 64, "checkpoint_format": "gptq_v2", "dynamic": {}}}});
+    let nested = json!({"text_config": {"quantization_config": {
+        "quant_method": "gptq", "bits": 8, "group_size": 64, "checkpoint_format": "gptq_v2", "dynamic": {}
+    }}});
     assert_eq!(of(nested).unwrap(), gptq(8, Some(64), second, true));
-    let old = json!({"quantization_config": {"quant_method": "awq", "w_bit": 4, "q_group_size": 64, "version": "GEMM"}});
+    let old = json!({"quantization_config": {
+        "quant_method": "awq", "w_bit": 4, "q_group_size": 64, "version": "GEMM"
+    }});
     assert_eq!(of(old).unwrap(), Quantization::Awq { group_size: Some(64) });
     let default = MlxGroups { bits: 4, group_size: 64 };
     let mlx = json!({"quantization_config": {"bits": 4, "group_size": 64, "a.b": false}});
@@ -577,7 +592,7 @@ fn what_a_configuration_says_is_read_or_refused() {
         let config = json!({"quantization_config": {"quant_method": "gptq", "group_size": bad}});
         assert!(matches!(of(config), Err(E::Json { why, .. }) if why.contains("group_size")), "{bad}");
     }
-    // Files of the first quantizers stand beside config.json.
+    // Older quantizers write a separate file.
     for (name, method) in [("quantize_config.json", "gptq"), ("quant_config.json", "awq")] {
         let edited = Edited::of("awq-tiny").set("", json!({}));
         fs::write(edited.folder.path().join(name), r#"{"bits": 4, "group_size": 128}"#).unwrap();

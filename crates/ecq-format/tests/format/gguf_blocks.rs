@@ -1,12 +1,13 @@
-//! Codes and grids of block types: exact there and back, for every bit pattern.
+//! Packing and unpacking of block types is lossless for every bit pattern.
 
 use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec};
-use ecq_format::gguf::{GgmlType, GgufError, dequantize, join, split, type_of_grid};
+use ecq_format::gguf::{GgmlType, GgufError, dequantize, pack_blocks, type_of_grid, unpack_blocks};
 use proptest::prelude::*;
 
 const TYPES: [GgmlType; 5] = [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q5_0, GgmlType::Q5_1, GgmlType::Q8_0];
 
-/// Every f16 bit pattern as scale (and its complement as bias), codes that run through all bytes.
+/// Returns blocks with every f16 bit pattern as scale (and its complement as bias), and codes that cover all
+/// bytes.
 fn every_scale(ty: GgmlType) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(65536 * ty.block_bytes());
     for pattern in 0..=u16::MAX {
@@ -23,18 +24,18 @@ fn every_scale(ty: GgmlType) -> Vec<u8> {
 }
 
 #[test]
-fn every_scale_comes_back_with_its_codes() {
+fn every_scale_is_restored() {
     for ty in TYPES {
         let bytes = every_scale(ty);
-        let (codes, grid) = split(ty, 512, 128 * 32, &bytes).expect("sound");
+        let (codes, grid) = unpack_blocks(ty, 512, 128 * 32, &bytes).expect("sound");
         assert_eq!(grid.check(512, 128 * 32), Ok(()));
         assert_eq!(type_of_grid(&grid), Some(ty));
-        assert!(join(ty, &codes, &grid).expect("sound") == bytes, "{}", ty.name());
+        assert!(pack_blocks(ty, &codes, &grid).expect("sound") == bytes, "{}", ty.name());
     }
 }
 
 #[test]
-fn every_byte_of_codes_comes_back_from_every_place() {
+fn every_code_byte_is_restored_at_every_offset() {
     for ty in TYPES {
         let head = if matches!(ty, GgmlType::Q4_1 | GgmlType::Q5_1) { 4 } else { 2 };
         for place in head..ty.block_bytes() {
@@ -44,8 +45,8 @@ fn every_byte_of_codes_comes_back_from_every_place() {
                 block[place] = byte;
                 bytes.extend(block);
             }
-            let (codes, grid) = split(ty, 256, 32, &bytes).expect("sound");
-            assert!(join(ty, &codes, &grid).expect("sound") == bytes, "{} {place}", ty.name());
+            let (codes, grid) = unpack_blocks(ty, 256, 32, &bytes).expect("sound");
+            assert!(pack_blocks(ty, &codes, &grid).expect("sound") == bytes, "{} {place}", ty.name());
         }
     }
 }
@@ -55,30 +56,30 @@ fn codes_are_in_column_order() {
     // Nibbles: byte i holds columns i and i + 16.
     let mut block = vec![0, 0x3c];
     block.extend((0..16).map(|i| i | (15 - i) << 4));
-    let (codes, grid) = split(GgmlType::Q4_0, 1, 32, &block).expect("sound");
+    let (codes, grid) = unpack_blocks(GgmlType::Q4_0, 1, 32, &block).expect("sound");
     let expected: Vec<u8> = (0..16).chain((0..16).rev()).collect();
     assert_eq!((codes.symbols(), codes.alphabet()), (&expected[..], 16));
     assert_eq!((grid.bits, grid.group_size, &grid.biases), (4, 32, &Biases::Zero(8)));
-    // Fifth bits: bit i of the word is column i's.
+    // Fifth bits: bit i of the word belongs to column i.
     for column in 0..32 {
         let mut block = vec![0, 0x3c];
         block.extend((1u32 << column).to_le_bytes());
         block.extend([0; 16]);
-        let (codes, grid) = split(GgmlType::Q5_0, 1, 32, &block).expect("sound");
+        let (codes, grid) = unpack_blocks(GgmlType::Q5_0, 1, 32, &block).expect("sound");
         let expected: Vec<u8> = (0..32).map(|i| if i == column { 16 } else { 0 }).collect();
         assert_eq!((codes.symbols(), codes.alphabet(), &grid.biases), (&expected[..], 32, &Biases::Zero(16)));
     }
     let block: Vec<u8> = [0, 0x3c].into_iter().chain((0..32).map(|i| (i * 8 - 128) as u8)).collect();
-    let (codes, grid) = split(GgmlType::Q8_0, 1, 32, &block).expect("sound");
+    let (codes, grid) = unpack_blocks(GgmlType::Q8_0, 1, 32, &block).expect("sound");
     let expected: Vec<u8> = (0..32).map(|i| i * 8).collect();
     assert_eq!((codes.symbols(), codes.alphabet(), &grid.biases), (&expected[..], 256, &Biases::Zero(128)));
 }
 
 #[test]
-fn the_grid_gives_the_weights_of_dequantization() {
+fn the_grid_has_the_weights_of_dequantization() {
     for ty in TYPES {
         let bytes = every_scale(ty);
-        let (codes, grid) = split(ty, 65536, 32, &bytes).expect("sound");
+        let (codes, grid) = unpack_blocks(ty, 65536, 32, &bytes).expect("sound");
         let mut weights = vec![0.0; 65536 * 32];
         dequantize(ty, &bytes, &mut weights).expect("sound");
         for (i, (&q, weight)) in codes.symbols().iter().zip(weights).enumerate() {
@@ -94,40 +95,42 @@ fn the_grid_gives_the_weights_of_dequantization() {
 
 proptest! {
     #[test]
-    fn any_bytes_come_back(ty in proptest::sample::select(TYPES.to_vec()), rows in 1usize..9, groups in 1usize..9, seed: u64) {
+    fn any_bytes_are_restored(
+        ty in proptest::sample::select(TYPES.to_vec()), rows in 1usize..9, groups in 1usize..9, seed: u64
+    ) {
         let mut state = seed;
         let bytes: Vec<u8> = (0..rows * groups * ty.block_bytes()).map(|_| {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (state >> 56) as u8
         }).collect();
-        let (codes, grid) = split(ty, rows, groups * 32, &bytes).unwrap();
+        let (codes, grid) = unpack_blocks(ty, rows, groups * 32, &bytes).unwrap();
         prop_assert_eq!((codes.rows(), codes.cols()), (rows, groups * 32));
-        prop_assert_eq!(join(ty, &codes, &grid).unwrap(), bytes);
+        prop_assert_eq!(pack_blocks(ty, &codes, &grid).unwrap(), bytes);
     }
 }
 
 #[test]
-fn types_without_codes_are_named() {
+fn types_without_codes_are_refused() {
     for ty in [GgmlType::F32, GgmlType::Q4_K, GgmlType::Iq4Nl, GgmlType::Q8_1] {
-        let error = split(ty, 1, 256, &vec![0; ty.block_bytes()]).expect_err("no codes");
+        let error = unpack_blocks(ty, 1, 256, &vec![0; ty.block_bytes()]).expect_err("no codes");
         assert!(matches!(error, GgufError::Unsupported { found, .. } if found == ty.name()), "{error}");
     }
 }
 
 #[test]
-fn shapes_that_are_wrong_are_refused() {
-    let split = |rows, cols, bytes| split(GgmlType::Q4_0, rows, cols, &vec![0; bytes]);
+fn wrong_shapes_are_refused() {
+    let unpack_blocks = |rows, cols, bytes| unpack_blocks(GgmlType::Q4_0, rows, cols, &vec![0; bytes]);
     for (rows, bytes) in [(1, 17), (1, 19), (2, 18), (1, 36)] {
-        let error = split(rows, 32, bytes).expect_err("another length");
+        let error = unpack_blocks(rows, 32, bytes).expect_err("another length");
         assert!(matches!(error, GgufError::Length { found, .. } if found == bytes as u64), "{error}");
     }
-    let error = split(2, 16, 18).expect_err("half a block a row");
+    let error = unpack_blocks(2, 16, 18).expect_err("half a block a row");
     assert!(
         matches!(error, GgufError::Core(CoreError::Parameter { what: "columns", found: 16, .. })),
         "{error}"
     );
     for (rows, cols) in [(0, 32), (1, 0), (usize::MAX, 32), (usize::MAX / 32 + 1, 32)] {
-        let error = split(rows, cols, 0).expect_err("an empty or huge shape");
+        let error = unpack_blocks(rows, cols, 0).expect_err("an empty or huge shape");
         assert!(matches!(error, GgufError::Core(CoreError::Shape { .. })), "{error}");
     }
 }
@@ -137,7 +140,7 @@ fn halves(count: usize) -> FloatVec {
 }
 
 #[test]
-fn grids_of_another_kind_have_no_type() {
+fn unsupported_grids_have_no_type() {
     let grid = |bits, group_size, scales, biases| AffineGroups { bits, group_size, scales, biases };
     let bf16 = FloatVec::new(FloatType::Bf16, vec![0; 2]).expect("one");
     let none = [
@@ -151,26 +154,27 @@ fn grids_of_another_kind_have_no_type() {
     let codes = Codes::new(1, 32, 16, vec![0; 32]).expect("sound");
     for grid in none {
         assert_eq!(type_of_grid(&grid), None, "{grid:?}");
-        let error = join(GgmlType::Q4_0, &codes, &grid).expect_err("not this type");
+        let error = pack_blocks(GgmlType::Q4_0, &codes, &grid).expect_err("not this type");
         assert!(matches!(error, GgufError::Unsupported { found: "q4_0", .. }), "{error}");
     }
 }
 
 #[test]
-fn codes_and_grids_that_contradict_each_other_are_refused() {
+fn mismatched_codes_and_grids_are_refused() {
     let grid = |scales, biases| AffineGroups { bits: 4, group_size: 32, scales, biases };
     let codes = |cols, alphabet| Codes::new(1, cols, alphabet, vec![0; cols]).expect("sound");
     let zero = grid(halves(2), Biases::Zero(8));
-    let join = |ty, codes, grid: &AffineGroups| join(ty, &codes, grid).expect_err("a contradiction");
-    let wide = join(GgmlType::Q4_0, codes(64, 17), &zero);
+    let pack_blocks =
+        |ty, codes, grid: &AffineGroups| pack_blocks(ty, &codes, grid).expect_err("a contradiction");
+    let wide = pack_blocks(GgmlType::Q4_0, codes(64, 17), &zero);
     assert!(matches!(wide, GgufError::Unsupported { .. }), "{wide}");
-    let few = join(GgmlType::Q4_0, codes(96, 16), &zero);
+    let few = pack_blocks(GgmlType::Q4_0, codes(96, 16), &zero);
     assert!(
         matches!(few, GgufError::Core(CoreError::Length { what: "scales", found: 2, expected: 3 })),
         "{few}"
     );
-    let biases = join(GgmlType::Q4_1, codes(64, 16), &grid(halves(2), Biases::PerGroup(halves(1))));
+    let biases = pack_blocks(GgmlType::Q4_1, codes(64, 16), &grid(halves(2), Biases::PerGroup(halves(1))));
     assert!(matches!(biases, GgufError::Core(CoreError::Length { what: "biases", .. })), "{biases}");
-    let ragged = join(GgmlType::Q4_0, codes(33, 16), &zero);
+    let ragged = pack_blocks(GgmlType::Q4_0, codes(33, 16), &zero);
     assert!(matches!(ragged, GgufError::Core(CoreError::Parameter { what: "group size", .. })), "{ragged}");
 }
