@@ -15,7 +15,7 @@ use crate::source::{HEADER_FILE, Source, for_options};
 use crate::spacing::{Spacing, Steps};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, encode};
 use ecq_core::{Coding, FloatType, Kind, Limits};
-use ecq_quant::{ErrorFeedback, Floats, feedback};
+use ecq_quant::{ErrorFeedback, Floats, quantize_with_feedback};
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_runtime::kv::KvOptions;
 use ecq_runtime::{
@@ -31,7 +31,7 @@ use std::time::Instant;
 #[derive(Debug, Clone, PartialEq)]
 pub enum CalibrationText {
     /// What the model itself writes: no data are needed.
-    Own,
+    SelfGenerated,
     /// Names and texts; tokens are taken of all in turn.
     Texts(Vec<(String, String)>),
 }
@@ -44,13 +44,13 @@ pub struct CalibrationOptions {
     /// Tokens that inputs are watched on; a quarter of them for gradients.
     pub tokens: usize,
     /// Tokens of a sequence.
-    pub length: usize,
+    pub sequence_length: usize,
     /// Where random numbers start, and which parts of long texts are taken.
     pub seed: u64,
     /// In place of a target: block projections as small as is possible without costing more than on this
     /// grid, by the estimate of
     /// [`LayerStatistics`].
-    pub like: Option<GridChoice>,
+    pub reference_grid: Option<GridChoice>,
     /// Take over what the folder holds of earlier runs: of this one, interrupted, or of ones at other rates.
     pub reuse: bool,
 }
@@ -70,7 +70,7 @@ impl CalibrationOptions {
 
     fn description(&self) -> String {
         let on = match &self.text {
-            CalibrationText::Own => "the model's own text".to_owned(),
+            CalibrationText::SelfGenerated => "the model's own text".to_owned(),
             CalibrationText::Texts(texts) => {
                 let mut hasher = blake3::Hasher::new();
                 texts.iter().for_each(|(_, text)| {
@@ -79,7 +79,7 @@ impl CalibrationOptions {
                 format!("{} texts ({})", texts.len(), &hasher.finalize().to_hex()[..12])
             }
         };
-        format!("{} tokens of {on} in windows of {}, seed {}", self.tokens, self.length, self.seed)
+        format!("{} tokens of {on} in windows of {}, seed {}", self.tokens, self.sequence_length, self.seed)
     }
 }
 
@@ -137,7 +137,7 @@ pub fn pack_calibrated(
     options.calibration = Some(Arc::new(watched.clone()));
     let tensors = source.tensors();
     let choices = tensors.iter().map(|facts| options.grid_of(facts)).collect::<Result<Vec<_>>>()?;
-    if let Some(like) = calibration.like {
+    if let Some(like) = calibration.reference_grid {
         // Estimates for embeddings are too hopeful by a factor of two or three: the tokens of other texts are
         // other ones.
         let shares = |i: &usize| {
@@ -227,7 +227,8 @@ impl Quantizer for Rounding<'_> {
             let Some((factor, payer)) = self.factor(index) else { return Ok(None) };
             let factor = factor as f32;
             let Steps { rows, .. } = spacing.at(factor.into());
-            let (codes, grid) = feedback(&floats, &rows, &spacing.col_scales, &errors, &CoderRates)?;
+            let (codes, grid) =
+                quantize_with_feedback(&floats, &rows, &spacing.col_scales, &errors, &CoderRates)?;
             let (tensor, _) = encode(facts.kind, &codes, &grid, &encode_options)?;
             let bits = 8.0 * file_bytes(self.source, name, &tensor)? as f64;
             if payer.is_none_or(|payer| self.budgets[payer].spend(index, factor.into(), bits)) {
@@ -270,10 +271,10 @@ fn sequences(
 ) -> Result<Sequences> {
     let tokenizer = Tokenizer::of(checkpoint)?;
     let begin = tokenizer.encode("", true)?;
-    let length = options.length.min(checkpoint.config().context).max(begin.len() + 1);
+    let length = options.sequence_length.min(checkpoint.config().context).max(begin.len() + 1);
     let count = (options.tokens / length).max(1);
     let tokens = match &options.text {
-        CalibrationText::Own => {
+        CalibrationText::SelfGenerated => {
             own_text(checkpoint, &tokenizer, &begin, [count, length], options.seed, progress)?
         }
         CalibrationText::Texts(texts) => {

@@ -5,8 +5,8 @@ use crate::rates::CoderRates;
 use crate::spacing::Steps;
 use ecq_core::{Codes, Grid};
 use ecq_quant::{
-    Distortion, ErrorFeedback, Floats, Granularity, Levels, StepGranularity, Weights, absmax, affine,
-    feedback, uniform,
+    Distortion, ErrorFeedback, Floats, Granularity, Levels, StepGranularity, Weights, quantize_absmax,
+    quantize_affine, quantize_uniform, quantize_with_feedback,
 };
 use std::fmt;
 
@@ -61,7 +61,7 @@ impl GridChoice {
         let choice = match (name, first, second) {
             ("keep", None, None) => Self::Keep,
             ("uniform", bpw, None) => {
-                let bpw = bpw.map(|bpw| rate(bpw).ok_or_else(bad)).transpose()?;
+                let bpw = bpw.map(|bpw| parse_bpw(bpw).ok_or_else(bad)).transpose()?;
                 Self::Uniform { bpw, steps: StepGranularity::Row, levels: Levels::Grid }
             }
             ("affine", _, group) => {
@@ -150,16 +150,18 @@ impl GridChoice {
     ) -> Result<Requantized> {
         let (codes, grid) = match *self {
             Self::Keep => return Err(PackError::UnknownGrid),
-            Self::Affine { bits, group_size } => affine(weights, bits, group_size)?,
-            Self::Absmax { bits, span } => absmax(weights, bits, span)?,
+            Self::Affine { bits, group_size } => quantize_affine(weights, bits, group_size)?,
+            Self::Absmax { bits, span } => quantize_absmax(weights, bits, span)?,
             Self::Uniform { levels, .. } => {
                 let steps = steps.ok_or(PackError::UnknownGrid)?;
                 match (&steps.col_scales, errors) {
                     (Some(scales), Some(errors)) => {
                         let aim = aim.map_or(weights, |aim| aim as &dyn Weights);
-                        feedback(aim, &steps.rows, scales, errors, &CoderRates)?
+                        quantize_with_feedback(aim, &steps.rows, scales, errors, &CoderRates)?
                     }
-                    (scales, _) => uniform(weights, &steps.rows, scales.as_ref(), levels, &CoderRates)?,
+                    (scales, _) => {
+                        quantize_uniform(weights, &steps.rows, scales.as_ref(), levels, &CoderRates)?
+                    }
                 }
             }
         };
@@ -191,7 +193,7 @@ impl fmt::Display for GridChoice {
 }
 
 /// Bits per weight that a uniform grid may aim at: with more, codes of a byte do not hold it.
-pub fn rate(word: &str) -> Option<f64> {
+pub fn parse_bpw(word: &str) -> Option<f64> {
     word.parse().ok().filter(|bits| (0.1..=8.0).contains(bits))
 }
 

@@ -10,7 +10,7 @@ use crate::source::Source;
 use crate::spacing::Spacing;
 use crate::weights::weights;
 use ecq_core::{Codes, FloatType, FloatVec, Grid};
-use ecq_quant::{ErrorFeedback, Floats, feedback};
+use ecq_quant::{ErrorFeedback, Floats, quantize_with_feedback};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
@@ -44,7 +44,7 @@ pub(crate) fn matching(
     each(
         source,
         indices,
-        "weighing the other grid",
+        "measuring the reference grid",
         progress,
         |i| cost_on(source, i, like, options),
         |i, cost| {
@@ -62,7 +62,7 @@ pub(crate) fn matching(
         each(
             source,
             indices,
-            "matching",
+            "matching the reference grid",
             progress,
             |i| cost_at(source, i, factor, options),
             |_, cost| ours += cost,
@@ -191,7 +191,7 @@ fn cost_at(source: &dyn Source, index: usize, factor: f64, options: &PackOptions
     let floats = Floats::new(FloatType::F32, [rows.len(), cols], &bytes)?;
     let steps: Vec<f32> = rows.iter().map(|&row| all[row]).collect();
     let steps = FloatVec::of(FloatType::Bf16, &steps);
-    let (codes, grid) = feedback(&floats, &steps, &spacing.col_scales, &errors, &CoderRates)?;
+    let (codes, grid) = quantize_with_feedback(&floats, &steps, &spacing.col_scales, &errors, &CoderRates)?;
     let outputs: Vec<f32> = rows.iter().map(|&row| moments.outputs[row]).collect();
     let approximate = dequantized(&codes, &grid, 0..rows.len());
     let share = facts.rows as f64 / rows.len() as f64;

@@ -105,7 +105,7 @@ pub fn verify(
     let against = against.map(|source| as_packed(&ecq, source)).transpose()?;
     let mut report = compare(&ecq, against, quantized, progress)?;
     if let Some(source) = against {
-        report.mismatches.extend(other_bytes(&ecq, source)?);
+        report.mismatches.extend(attached_file_mismatches(&ecq, source)?);
         report.ok = report.mismatches.is_empty();
     }
     Ok(report)
@@ -124,7 +124,7 @@ fn as_packed<'a>(ecq: &EcqSource, source: &'a dyn Source) -> Result<&'a dyn Sour
 }
 
 /// How what rides along differs from what lies beside the tensors of the source.
-pub(crate) fn other_bytes(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mismatch>> {
+pub(crate) fn attached_file_mismatches(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mismatch>> {
     let ours: HashMap<String, Vec<u8>> = ecq.attached_files()?.into_iter().collect();
     let theirs: HashMap<String, Vec<u8>> = source.attached_files()?.into_iter().collect();
     let mut mismatches = Vec::new();

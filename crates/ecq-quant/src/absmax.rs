@@ -1,7 +1,7 @@
-use crate::Coded;
+use crate::QuantizedMatrix;
 use crate::error::{QuantError, Result};
 use crate::round::nearest;
-use crate::weights::{Blocks, Weights};
+use crate::weights::{RowBlocks, Weights};
 use ecq_core::{AffineGroups, Biases, Codes, FloatType, FloatVec, Grid, UniformRows};
 use rayon::prelude::*;
 
@@ -23,7 +23,7 @@ pub enum Granularity {
 ///
 /// # Errors
 /// When bits are out of range, groups do not divide the columns, a weight is not finite, or the weights cannot be read.
-pub fn absmax(weights: &dyn Weights, bits: u8, span: Granularity) -> Result<Coded> {
+pub fn quantize_absmax(weights: &dyn Weights, bits: u8, span: Granularity) -> Result<QuantizedMatrix> {
     if !(2..=8).contains(&bits) {
         return Err(QuantError::Parameter { what: "bits", found: bits.into(), expected: "2 to 8" });
     }
@@ -35,7 +35,7 @@ pub fn absmax(weights: &dyn Weights, bits: u8, span: Granularity) -> Result<Code
         Granularity::Group(n) => n,
         _ => cols,
     };
-    let blocks = Blocks::new(shape);
+    let blocks = RowBlocks::new(shape);
     let largest = |block: &[f32]| -> Vec<f32> {
         let largest = |group: &[f32]| group.iter().fold(0f32, |most, w| most.max(w.abs()));
         block.chunks_exact(group_size).map(largest).collect()

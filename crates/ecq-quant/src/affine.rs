@@ -1,7 +1,7 @@
-use crate::Coded;
+use crate::QuantizedMatrix;
 use crate::error::{QuantError, Result};
 use crate::round::nearest;
-use crate::weights::{Blocks, Weights};
+use crate::weights::{RowBlocks, Weights};
 use ecq_core::{AffineGroups, Biases, Codes, FloatType, FloatVec, Grid};
 use rayon::prelude::*;
 
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 /// # Errors
 /// When bits or groups are none that MLX has, groups do not divide the columns, a weight is not finite, or the weights
 /// cannot be read.
-pub fn affine(weights: &dyn Weights, bits: u8, group_size: usize) -> Result<Coded> {
+pub fn quantize_affine(weights: &dyn Weights, bits: u8, group_size: usize) -> Result<QuantizedMatrix> {
     if !matches!(bits, 2..=6 | 8) {
         return Err(QuantError::Parameter {
             what: "bits",
@@ -30,7 +30,7 @@ pub fn affine(weights: &dyn Weights, bits: u8, group_size: usize) -> Result<Code
         return Err(QuantError::GroupSize { group_size, cols });
     }
     let dtype = weights.dtype();
-    let blocks = Blocks::new(shape);
+    let blocks = RowBlocks::new(shape);
     let mut symbols = vec![0u8; rows * cols];
     let groups = rows * (cols / group_size);
     let (mut scales, mut biases) = (vec![0f32; groups], vec![0f32; groups]);

@@ -1,5 +1,5 @@
 use crate::error::Result;
-use crate::weights::{Blocks, Weights};
+use crate::weights::{RowBlocks, Weights};
 use ecq_core::{Codes, Grid};
 
 /// Energy of weights, and of what quantizing them changed.
@@ -22,7 +22,7 @@ impl Distortion {
     pub fn of(weights: &dyn Weights, codes: &Codes, grid: &Grid) -> Result<Self> {
         assert_eq!(weights.shape(), [codes.rows(), codes.cols()], "one shape");
         let cols = codes.cols();
-        let blocks = Blocks::new(weights.shape()).map(weights, |rows, block| {
+        let blocks = RowBlocks::new(weights.shape()).map(weights, |rows, block| {
             let mut sum = Self::default();
             let mut quantized = vec![0.0; cols];
             for (row, weights) in rows.zip(block.chunks_exact(cols)) {

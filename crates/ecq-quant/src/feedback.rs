@@ -4,7 +4,7 @@
 //! 2307.13304); the column steps follow the factor's diagonal (WaterSIC, arXiv 2603.04956), so that every integer's error costs the same; among
 //! the two nearest integers the one with the least error and bits together is taken (rate-distortion optimised quantization).
 
-use crate::Coded;
+use crate::QuantizedMatrix;
 use crate::error::{QuantError, Result};
 use crate::rate::RateModel;
 use crate::uniform::{coded, inverses};
@@ -108,13 +108,13 @@ impl ErrorFeedback {
 ///
 /// # Errors
 /// When a weight is not finite, a step is not positive, a count does not fit the shape, or an integer passes 32 bits.
-pub fn feedback(
+pub fn quantize_with_feedback(
     weights: &dyn Weights,
     steps: &FloatVec,
     col_scales: &FloatVec,
     feedback: &ErrorFeedback,
     rate: &dyn RateModel,
-) -> Result<Coded> {
+) -> Result<QuantizedMatrix> {
     let shape @ [rows, cols] = weights.shape();
     if feedback.cols != cols || col_scales.len() != cols {
         let expected = "one for each column";
@@ -285,7 +285,7 @@ mod tests {
         inputs
     }
 
-    fn cost(w: &[f32], coded: &Coded, inputs: &[f32]) -> f64 {
+    fn cost(w: &[f32], coded: &QuantizedMatrix, inputs: &[f32]) -> f64 {
         let (codes, grid) = coded;
         let cols = codes.cols();
         let mut total = 0.0;
@@ -301,7 +301,7 @@ mod tests {
         total
     }
 
-    fn entropy(coded: &Coded) -> f64 {
+    fn entropy(coded: &QuantizedMatrix) -> f64 {
         let mut counts = vec![0.0; 256];
         coded.0.symbols().iter().for_each(|&s| counts[usize::from(s)] += 1.0);
         Entropy.code_bits(&counts) / coded.0.symbols().len() as f64
@@ -321,13 +321,13 @@ mod tests {
         let scales = FloatVec::of(FloatType::F32, &scales);
         // Errors that are passed on widen targets: a little coarser, it takes fewer bits.
         let (step, coarser) = (FloatVec::of(FloatType::F32, &[0.35]), FloatVec::of(FloatType::F32, &[0.37]));
-        let fed = feedback(&floats, &coarser, &scales, &factor, &Entropy).unwrap();
-        let plain = crate::uniform(&floats, &step, None, crate::Levels::Grid, &Entropy).unwrap();
+        let fed = quantize_with_feedback(&floats, &coarser, &scales, &factor, &Entropy).unwrap();
+        let plain = crate::quantize_uniform(&floats, &step, None, crate::Levels::Grid, &Entropy).unwrap();
         let (few, many) = (entropy(&fed), entropy(&plain));
         assert!(few < many, "{few} of {many}");
         let (less, more) = (cost(&w, &fed, &inputs), cost(&w, &plain, &inputs));
         assert!(less < 0.6 * more, "{less} of {more}");
-        assert_eq!(fed, feedback(&floats, &coarser, &scales, &factor, &Entropy).unwrap());
+        assert_eq!(fed, quantize_with_feedback(&floats, &coarser, &scales, &factor, &Entropy).unwrap());
     }
 
     #[test]
@@ -341,7 +341,7 @@ mod tests {
         let factor = ErrorFeedback::new(&inputs, cols).unwrap();
         let scales = FloatVec::of(FloatType::F32, &vec![1.0; cols]);
         let steps = FloatVec::of(FloatType::F32, &[0.1, 0.2, 0.3, 0.1, 0.2]);
-        let (codes, grid) = feedback(&floats, &steps, &scales, &factor, &Entropy).unwrap();
+        let (codes, grid) = quantize_with_feedback(&floats, &steps, &scales, &factor, &Entropy).unwrap();
         for (row, w) in w.chunks_exact(cols).enumerate() {
             let mut back = vec![0.0; cols];
             grid.dequantize_row(row, &codes.symbols()[row * cols..(row + 1) * cols], &mut back);
@@ -366,7 +366,7 @@ mod tests {
         let floats = Floats::new(FloatType::F32, [2, cols], &bytes).unwrap();
         let (scales, step) =
             (FloatVec::of(FloatType::F32, &vec![1.0; cols]), FloatVec::of(FloatType::F32, &[0.5]));
-        let (codes, grid) = feedback(&floats, &step, &scales, &factor, &Entropy).unwrap();
+        let (codes, grid) = quantize_with_feedback(&floats, &step, &scales, &factor, &Entropy).unwrap();
         let Grid::UniformRows(uniform) = &grid else { panic!("a uniform grid") };
         assert!(uniform.outliers.iter().any(|o| o.index == 5));
         let mut back = vec![0.0; cols];
@@ -375,7 +375,7 @@ mod tests {
         w[2] = f32::NAN;
         let bytes: Vec<u8> = w.iter().flat_map(|w| w.to_le_bytes()).collect();
         let floats = Floats::new(FloatType::F32, [2, cols], &bytes).unwrap();
-        let error = feedback(&floats, &step, &scales, &factor, &Entropy).unwrap_err();
+        let error = quantize_with_feedback(&floats, &step, &scales, &factor, &Entropy).unwrap_err();
         assert!(matches!(error, QuantError::NotFinite { row: 0, col: 2, .. }), "{error}");
     }
 
@@ -392,7 +392,7 @@ mod tests {
             let floats = Floats::new(FloatType::F32, [2, 4], &bytes).unwrap();
             let (scales, step) =
                 (FloatVec::of(FloatType::F32, &[1.0; 4]), FloatVec::of(FloatType::F32, &[0.1]));
-            let (codes, _) = feedback(&floats, &step, &scales, &factor, &Entropy).unwrap();
+            let (codes, _) = quantize_with_feedback(&floats, &step, &scales, &factor, &Entropy).unwrap();
             assert_eq!(codes.symbols().len(), 8);
         }
     }

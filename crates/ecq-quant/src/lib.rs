@@ -20,16 +20,16 @@ mod solve;
 mod uniform;
 mod weights;
 
-pub use absmax::{Granularity, absmax};
-pub use affine::affine;
+pub use absmax::{Granularity, quantize_absmax};
+pub use affine::quantize_affine;
 pub use distortion::Distortion;
 pub use error::QuantError;
-pub use feedback::{ErrorFeedback, feedback};
+pub use feedback::{ErrorFeedback, quantize_with_feedback};
 pub use rate::{Alphabet, IntegerCounts, RateModel};
 pub use sketch::{StepGranularity, WeightHistogram};
 pub use solve::solve;
-pub use uniform::{Levels, uniform};
-pub use weights::{Blocks, Floats, QuantizedWeights, Weights};
+pub use uniform::{Levels, quantize_uniform};
+pub use weights::{Floats, QuantizedWeights, RowBlocks, Weights};
 
 /// A quantized matrix: its codes and how they become weights.
-pub type Coded = (ecq_core::Codes, ecq_core::Grid);
+pub type QuantizedMatrix = (ecq_core::Codes, ecq_core::Grid);

@@ -2,7 +2,7 @@
 
 use crate::error::{QuantError, Result};
 use crate::rate::IntegerCounts;
-use crate::weights::{Blocks, Weights};
+use crate::weights::{RowBlocks, Weights};
 use ecq_core::{FloatType, FloatVec};
 use std::ops::Range;
 
@@ -45,7 +45,7 @@ impl WeightHistogram {
     /// When a weight is not finite, or the weights cannot be read.
     pub fn of(weights: &dyn Weights, span: StepGranularity) -> Result<Self> {
         let shape @ [rows, cols] = weights.shape();
-        let blocks = Blocks::new(shape);
+        let blocks = RowBlocks::new(shape);
         let unit = |energy: f64, count: usize| ((energy / count as f64).sqrt() as f32).max(f32::MIN_POSITIVE);
         let energies = |block: &[f32]| -> Vec<f64> {
             block
@@ -101,7 +101,7 @@ impl WeightHistogram {
         if let Some(&unit) = rows.iter().chain(cols).find(|unit| !(unit.is_finite() && **unit > 0.0)) {
             return Err(QuantError::Parameter { what: "unit", found: unit.into(), expected: "positive" });
         }
-        let blocks = Blocks::new(shape);
+        let blocks = RowBlocks::new(shape);
         let spaced = |row: usize, w: &[f32], out: &mut [f32]| {
             let inverse = 1.0 / rows[row];
             for ((out, &w), &col) in out.iter_mut().zip(w).zip(cols) {

@@ -1,8 +1,8 @@
-use crate::Coded;
+use crate::QuantizedMatrix;
 use crate::error::{QuantError, Result};
 use crate::rate::{Alphabet, IntegerCounts, RateModel};
 use crate::round::{EXACT, nearest};
-use crate::weights::{Blocks, Weights};
+use crate::weights::{RowBlocks, Weights};
 use ecq_core::{Codes, CoreError, FloatType, FloatVec, Grid, Outlier, UniformRows};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -24,13 +24,13 @@ pub enum Levels {
 ///
 /// # Errors
 /// When a weight is not finite, a step is not positive, a count does not fit the shape, or an integer passes 32 bits.
-pub fn uniform(
+pub fn quantize_uniform(
     weights: &dyn Weights,
     steps: &FloatVec,
     col_scales: Option<&FloatVec>,
     levels: Levels,
     rate: &dyn RateModel,
-) -> Result<Coded> {
+) -> Result<QuantizedMatrix> {
     let shape @ [rows, cols] = weights.shape();
     let count = |what, found: usize, expected: usize| match found == expected {
         true => Ok(()),
@@ -44,7 +44,7 @@ pub fn uniform(
     }
     let integers = Integers { inverse, inverse_cols, cols };
 
-    let blocks = Blocks::new(shape);
+    let blocks = RowBlocks::new(shape);
     let count_block = |counts: &mut Counts, rows: Range<usize>, block: &[f32]| {
         let mut q = vec![0; cols];
         for (row, weights) in rows.zip(block.chunks_exact(cols)) {
@@ -137,7 +137,7 @@ pub(crate) fn coded(
     steps: &FloatVec,
     col_scales: &FloatVec,
     rate: &dyn RateModel,
-) -> Result<Coded> {
+) -> Result<QuantizedMatrix> {
     let mut counts = Counts::default();
     counts.add(integers);
     let alphabet = Alphabet::cheapest(&counts.spectrum(), rate);

@@ -108,13 +108,13 @@ const BLOCK_WEIGHTS: usize = 1 << 16;
 
 /// Runs of whole rows that are worked on at once.
 #[derive(Debug, Clone, Copy)]
-pub struct Blocks {
+pub struct RowBlocks {
     rows: usize,
     cols: usize,
     block_rows: usize,
 }
 
-impl Blocks {
+impl RowBlocks {
     /// Cuts a matrix of `rows x cols`.
     pub fn new([rows, cols]: [usize; 2]) -> Self {
         Self { rows, cols, block_rows: (BLOCK_WEIGHTS / cols.max(1)).clamp(1, rows.max(1)) }

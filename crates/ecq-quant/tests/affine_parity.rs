@@ -1,7 +1,7 @@
 //! Bit parity with `mx.quantize` of MLX, on tensors of every width, group size and float type.
 
 use ecq_core::{Biases, FloatType, Grid};
-use ecq_quant::{Floats, affine};
+use ecq_quant::{Floats, quantize_affine};
 use safetensors::SafeTensors;
 
 #[test]
@@ -23,7 +23,9 @@ fn codes_scales_and_biases_are_those_of_mlx() {
         let weights = tensor("weights");
         let shape = [weights.shape()[0], weights.shape()[1]];
         let floats = Floats::new(dtype, shape, weights.data()).unwrap();
-        let (codes, Grid::AffineGroups(grid)) = affine(&floats, bits, group_size).unwrap() else { panic!() };
+        let (codes, Grid::AffineGroups(grid)) = quantize_affine(&floats, bits, group_size).unwrap() else {
+            panic!()
+        };
         let Biases::PerGroup(biases) = &grid.biases else { panic!() };
         assert_eq!(grid.scales.as_bytes(), tensor("scales").data(), "scales of {fact}");
         assert_eq!(biases.as_bytes(), tensor("biases").data(), "biases of {fact}");

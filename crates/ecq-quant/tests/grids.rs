@@ -3,7 +3,7 @@
 use ecq_core::{Codes, FloatType, FloatVec, Grid, UniformRows};
 use ecq_quant::{
     Alphabet, Distortion, Floats, Granularity, Levels, QuantError, RateModel, StepGranularity,
-    WeightHistogram, absmax, affine, solve, uniform,
+    WeightHistogram, quantize_absmax, quantize_affine, quantize_uniform, solve,
 };
 use proptest::prelude::*;
 
@@ -67,7 +67,7 @@ proptest! {
         let steps: Vec<f32> = (0..if per_row { rows } else { 1 }).map(|r| step * (1.0 + r as f32 / 7.0)).collect();
         let steps = FloatVec::of(FloatType::F32, &steps);
         let scales = scaled.then(|| FloatVec::of(FloatType::F16, &(0..cols).map(|c| 0.5 + c as f32 / 64.0).collect::<Vec<_>>()));
-        let (codes, grid) = uniform(&floats, &steps, scales.as_ref(), Levels::Grid, &Ideal).unwrap();
+        let (codes, grid) = quantize_uniform(&floats, &steps, scales.as_ref(), Levels::Grid, &Ideal).unwrap();
         grid.check(rows, cols, codes.alphabet()).unwrap();
         for (i, (&w, q)) in w.iter().zip(dequantized(&codes, &grid)).enumerate() {
             let scale = scales.as_ref().map_or(1.0, |s| s.get(i % cols));
@@ -83,7 +83,7 @@ proptest! {
         let data = bytes(&w);
         let floats = Floats::new(FloatType::F32, [rows, cols], &data).unwrap();
         let (span, run) = [(Granularity::Tensor, rows * cols), (Granularity::Row, cols), (Granularity::Group(32), 32)][span];
-        let (codes, grid) = absmax(&floats, bits, span).unwrap();
+        let (codes, grid) = quantize_absmax(&floats, bits, span).unwrap();
         grid.check(rows, cols, codes.alphabet()).unwrap();
         for (w, q) in w.chunks(run).zip(dequantized(&codes, &grid).chunks(run)) {
             let largest = w.iter().fold(0f32, |most, w| most.max(w.abs()));
@@ -105,7 +105,7 @@ fn a_sketch_knows_the_counts_at_any_step() {
         let sketch = WeightHistogram::of(&floats, span).unwrap();
         for scale in [0.05, 0.13, 0.4, 1.1, 3.0] {
             let steps = sketch.steps(scale).unwrap();
-            let real = uniform(&floats, &steps, None, Levels::Grid, &Ideal).unwrap();
+            let real = quantize_uniform(&floats, &steps, None, Levels::Grid, &Ideal).unwrap();
             let (codes, uniform) = (real.0, inside(real.1));
             let spectrum = sketch.spectrum(scale);
             assert!((spectrum.total() - (rows * cols) as f64).abs() < 1e-3);
@@ -137,7 +137,7 @@ fn a_rate_that_was_asked_for_is_found() {
     for bpw in [1.5, 2.0, 3.0, 4.0, 5.0, 6.0] {
         let scale = solve(bits, bpw * n, n).unwrap();
         let (codes, grid) =
-            uniform(&floats, &sketch.steps(scale).unwrap(), None, Levels::Grid, &Ideal).unwrap();
+            quantize_uniform(&floats, &sketch.steps(scale).unwrap(), None, Levels::Grid, &Ideal).unwrap();
         let mut counts = vec![0.0; codes.alphabet().into()];
         codes.symbols().iter().for_each(|&s| counts[usize::from(s)] += 1.0);
         let distortion = Distortion::of(&floats, &codes, &grid).unwrap();
@@ -159,7 +159,7 @@ fn centroids_lessen_the_error() {
     let floats = Floats::new(FloatType::F32, [64, 512], &data).unwrap();
     let steps = WeightHistogram::of(&floats, StepGranularity::Tensor).unwrap().steps(1.5).unwrap();
     let noise = |levels| {
-        let (codes, grid) = uniform(&floats, &steps, None, levels, &Ideal).unwrap();
+        let (codes, grid) = quantize_uniform(&floats, &steps, None, levels, &Ideal).unwrap();
         Distortion::of(&floats, &codes, &grid).unwrap().noise
     };
     assert!(noise(Levels::Centroid) < 0.97 * noise(Levels::Grid));
@@ -174,7 +174,8 @@ fn zeros_and_single_weights_quantize() {
             for span in [StepGranularity::Tensor, StepGranularity::Row] {
                 let sketch = WeightHistogram::of(&floats, span).unwrap();
                 let (codes, grid) =
-                    uniform(&floats, &sketch.steps(0.3).unwrap(), None, Levels::Centroid, &Ideal).unwrap();
+                    quantize_uniform(&floats, &sketch.steps(0.3).unwrap(), None, Levels::Centroid, &Ideal)
+                        .unwrap();
                 let back = dequantized(&codes, &grid);
                 assert!(
                     back.iter().all(|w| (w - value).abs() <= 0.16 * value.abs() + 1e-30),
@@ -183,7 +184,7 @@ fn zeros_and_single_weights_quantize() {
                 );
             }
             for span in [Granularity::Tensor, Granularity::Row] {
-                let (codes, grid) = absmax(&floats, 4, span).unwrap();
+                let (codes, grid) = quantize_absmax(&floats, 4, span).unwrap();
                 assert!(
                     dequantized(&codes, &grid)
                         .iter()
@@ -205,28 +206,42 @@ fn what_cannot_be_quantized_is_refused() {
         for span in [StepGranularity::Tensor, StepGranularity::Row] {
             assert!(found(WeightHistogram::of(&floats(data, 1000), span).unwrap_err()));
         }
-        assert!(found(absmax(&floats(data, 1000), 4, Granularity::Tensor).unwrap_err()));
+        assert!(found(quantize_absmax(&floats(data, 1000), 4, Granularity::Tensor).unwrap_err()));
         let steps = FloatVec::of(FloatType::F32, &[0.1]);
-        assert!(found(uniform(&floats(data, 1000), &steps, None, Levels::Grid, &Ideal).unwrap_err()));
+        assert!(found(
+            quantize_uniform(&floats(data, 1000), &steps, None, Levels::Grid, &Ideal).unwrap_err()
+        ));
     }
     let mut w = weights(4, 64);
     w[70] = f32::NAN;
     let data = bytes(&w).leak();
-    assert!(matches!(affine(&floats(data, 64), 4, 32), Err(QuantError::NotFinite { row: 1, col: 6, .. })));
+    assert!(matches!(
+        quantize_affine(&floats(data, 64), 4, 32),
+        Err(QuantError::NotFinite { row: 1, col: 6, .. })
+    ));
     let data = bytes(&weights(2, 48)).leak();
     assert!(matches!(
-        affine(&floats(data, 48), 4, 32),
+        quantize_affine(&floats(data, 48), 4, 32),
         Err(QuantError::GroupSize { group_size: 32, cols: 48 })
     ));
-    assert!(matches!(affine(&floats(data, 48), 7, 32), Err(QuantError::Parameter { what: "bits", .. })));
     assert!(matches!(
-        affine(&floats(data, 48), 4, 16),
+        quantize_affine(&floats(data, 48), 7, 32),
+        Err(QuantError::Parameter { what: "bits", .. })
+    ));
+    assert!(matches!(
+        quantize_affine(&floats(data, 48), 4, 16),
         Err(QuantError::Parameter { what: "group size", .. })
     ));
-    assert!(matches!(absmax(&floats(data, 48), 1, Granularity::Row), Err(QuantError::Parameter { .. })));
-    assert!(matches!(absmax(&floats(data, 48), 4, Granularity::Group(0)), Err(QuantError::GroupSize { .. })));
+    assert!(matches!(
+        quantize_absmax(&floats(data, 48), 1, Granularity::Row),
+        Err(QuantError::Parameter { .. })
+    ));
+    assert!(matches!(
+        quantize_absmax(&floats(data, 48), 4, Granularity::Group(0)),
+        Err(QuantError::GroupSize { .. })
+    ));
     let with = |steps: &[f32]| {
-        uniform(&floats(data, 48), &FloatVec::of(FloatType::F32, steps), None, Levels::Grid, &Ideal)
+        quantize_uniform(&floats(data, 48), &FloatVec::of(FloatType::F32, steps), None, Levels::Grid, &Ideal)
     };
     for step in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-45] {
         assert!(matches!(with(&[step]), Err(QuantError::Parameter { what: "step", .. })), "{step}");

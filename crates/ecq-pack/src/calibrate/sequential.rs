@@ -118,7 +118,7 @@ impl Calibration {
         let Turn { blocks, fitted } = std::mem::take(journal.state_mut());
         fitted.iter().for_each(|(name, fitted)| quantizer.resume(name, *fitted));
         let mut work = Work { watched: self, place, streams, quantizer, fitted };
-        progress.begin("quantizing in turn", (tokens.len() * config.blocks.len()) as u64);
+        progress.begin("quantizing sequentially", (tokens.len() * config.blocks.len()) as u64);
         if blocks > 0 {
             // Done by the run that this one resumes.
             progress.advance((tokens.len() * blocks) as u64, &format!("block {blocks}"));
