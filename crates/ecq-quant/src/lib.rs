@@ -1,21 +1,22 @@
-//! Quantizers: floats in, integer codes on a grid out, and how many bits they should take.
+//! Quantizers: floats to integer codes on a grid, and estimates of the bits that the codes take.
 //!
-//! Everything here is a pure function of [`Weights`] and a [`RateModel`]; nothing reads files or imports a coder.
+//! Every function depends only on [`Weights`] and a [`RateModel`]. This crate reads no files and knows no
+//! entropy coder.
 //!
-//! - [`affine`]: groups with a scale and a bias, bit for bit those of MLX's `mx.quantize`.
-//! - [`absmax`]: symmetric, one scale a tensor, a row or a group.
-//! - [`uniform`]: the unbounded uniform grid for an entropy coder; [`WeightHistogram`] and [`solve`] find its steps for a
-//!   number of bits without touching the weights again.
-//! - [`feedback`](fn@feedback): the same grid with error feedback, for a model whose inputs were watched.
+//! - [`quantize_affine`]: groups with a scale and a bias, bit-exact with MLX's `mx.quantize`.
+//! - [`quantize_absmax`]: symmetric, with one scale per tensor, row or group.
+//! - [`quantize_uniform`]: the unbounded uniform grid for an entropy coder. [`WeightHistogram`] and
+//!   [`solve_step_scale`] find its step sizes for a target rate without reading the weights again.
+//! - [`quantize_with_feedback`]: the same grid with error feedback (GPTQ), from calibration statistics.
 
 mod absmax;
 mod affine;
 mod distortion;
 mod error;
 mod feedback;
+mod histogram;
 mod rate;
 mod round;
-mod sketch;
 mod solve;
 mod uniform;
 mod weights;
@@ -25,11 +26,11 @@ pub use affine::quantize_affine;
 pub use distortion::Distortion;
 pub use error::QuantError;
 pub use feedback::{ErrorFeedback, quantize_with_feedback};
+pub use histogram::{StepGranularity, WeightHistogram};
 pub use rate::{Alphabet, IntegerCounts, RateModel};
-pub use sketch::{StepGranularity, WeightHistogram};
-pub use solve::solve;
+pub use solve::solve_step_scale;
 pub use uniform::{Levels, quantize_uniform};
 pub use weights::{Floats, QuantizedWeights, RowBlocks, Weights};
 
-/// A quantized matrix: its codes and how they become weights.
+/// A quantized matrix: its codes, and the grid that maps codes to weights.
 pub type QuantizedMatrix = (ecq_core::Codes, ecq_core::Grid);
