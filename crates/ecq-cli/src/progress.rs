@@ -36,10 +36,16 @@ pub const CALIBRATING: &[Step] = &[
     Step { words: "learning what errors cost", stages: &["writing", "calibrating"], share: 0.37 },
     Step {
         words: "finding the steps",
-        stages: &["weighing the other grid", "matching", "measuring", "probing", "sizing the rest"],
+        stages: &[
+            "measuring the reference grid",
+            "matching the reference grid",
+            "measuring",
+            "probing",
+            "sizing the rest",
+        ],
         share: 0.1,
     },
-    Step { words: "quantizing", stages: &["quantizing in turn"], share: 0.42 },
+    Step { words: "quantizing", stages: &["quantizing sequentially"], share: 0.42 },
     Step { words: "coding", stages: &["estimating", "packing"], share: 0.06 },
     Step { words: "writing the file", stages: &["assembling"], share: 0.02 },
 ];
@@ -227,7 +233,7 @@ mod tests {
             state.enter(stage, CALIBRATING);
         }
         assert_eq!(state.line(CALIBRATING), "step 3 of 6: finding the steps");
-        state.enter("quantizing in turn", CALIBRATING);
+        state.enter("quantizing sequentially", CALIBRATING);
         (state.done, state.total, state.item) = (6, 30, "block 7 of 30".to_owned());
         state.begun = Instant::now() - Duration::from_secs(240);
         state.show(CALIBRATING);

@@ -1,107 +1,98 @@
-//! What is in a model, and what coding it would give.
+//! An analysis of a model: the entropy of every tensor and the bits that coding it would take.
 
-use crate::error::{PackError, Result};
-use crate::progress::{Progress, in_batches};
+use crate::error::Result;
+use crate::progress::{Progress, map_tensors};
 use crate::source::{Source, Tensor};
 use bytes::Bytes;
 use ecq_codec::encode::{EncodeOptions, plan, side_data};
 use ecq_coding::{Counts, planes};
 use ecq_core::{Grid, TensorKind};
 use ecq_quant::{IntegerCounts, QuantError, StepGranularity, WeightHistogram};
-use rayon::prelude::*;
 use serde::Serialize;
 
-/// What is in one tensor.
+/// The analysis of one tensor.
 #[derive(Debug, Clone, Serialize)]
 pub struct TensorAnalysis {
-    /// Its name.
+    /// The tensor's name.
     pub name: String,
-    /// What it is to the model.
+    /// The tensor's role in the model.
     pub kind: TensorKind,
-    /// Rows.
+    /// Rows (output features).
     pub rows: usize,
-    /// Columns.
+    /// Columns (input features).
     pub cols: usize,
-    /// Type in the source.
+    /// Element or block type in the source.
     pub dtype: String,
     /// Bits per weight in the source.
     pub source_bpw: f64,
-    /// Width of a code in bits; absent without codes.
+    /// Bits per code; absent unless the source has affine groups.
     pub code_bits: Option<u8>,
-    /// Order-0 entropy of the codes in bits per weight; of the bytes, where there are no codes.
+    /// Order-0 entropy in bits per weight: of the codes, or of the bytes of a tensor without codes.
     pub entropy_bits: f64,
-    /// Scales and biases, coded, in bits per weight.
+    /// Bits per weight of the coded side data (scales and biases).
     pub side_bpw: f64,
-    /// What the tensor would take in a file, side data included, in bits per weight.
+    /// Estimated bits per weight in a file, side data included.
     pub bpw: f64,
-    /// The coding that takes so little.
+    /// The coding that the estimate is for; absent without codes.
     pub coding: Option<String>,
-    /// Root mean square of the weights; absent where there are none, or some are NaN or infinite.
+    /// Root mean square of the weights; absent if the tensor has no weights, or one is NaN or infinite.
     pub rms: Option<f64>,
-    /// How often each code occurs; without codes, how many weights lie in each tenth of the root mean square,
-    /// from -5 of them to 5 (the ends hold all beyond).
+    /// Counts of the codes. Without codes: counts of weights rounded to tenths of the root mean square, from
+    /// -5 to 5 times that; the first and the last count include all weights beyond.
     pub histogram: Vec<u64>,
 }
 
-/// Sums over tensors of one kind, or over all.
+/// Totals over the tensors of one kind, or over all.
 #[derive(Debug, Clone, Serialize)]
 pub struct AnalysisTotal {
-    /// The kind; absent for all.
+    /// The kind; absent for all tensors.
     pub kind: Option<TensorKind>,
-    /// Tensors.
+    /// Number of tensors.
     pub tensors: usize,
-    /// Weights.
+    /// Number of weights.
     pub weights: u64,
     /// Bits per weight in the source.
     pub source_bpw: f64,
     /// Order-0 entropy in bits per weight.
     pub entropy_bits: f64,
-    /// Coded side data in bits per weight.
+    /// Bits per weight of the coded side data.
     pub side_bpw: f64,
-    /// Bits per weight in a file.
+    /// Estimated bits per weight in a file.
     pub bpw: f64,
 }
 
-/// What is in a model.
+/// The analysis of a model.
 #[derive(Debug, Clone, Serialize)]
 pub struct Analysis {
-    /// Every tensor, in file order.
+    /// All tensors, in file order.
     pub tensors: Vec<TensorAnalysis>,
-    /// By kind.
+    /// Totals of each kind that occurs.
     pub kinds: Vec<AnalysisTotal>,
-    /// All tensors.
+    /// Totals of all tensors.
     pub total: AnalysisTotal,
-    /// Bytes of the source.
+    /// Size of the source in bytes.
     pub source_bytes: u64,
 }
 
-/// Counts the codes of every tensor and what coding them would take.
+/// Analyzes every tensor of a model.
 ///
 /// # Errors
-/// When a tensor cannot be read.
+/// [`PackError::InTensor`](crate::PackError::InTensor) if a tensor cannot be read,
+/// [`PackError::Cancelled`](crate::PackError::Cancelled).
 pub fn analyze(source: &dyn Source, options: &EncodeOptions, progress: &dyn Progress) -> Result<Analysis> {
-    let facts = source.tensors();
-    let all: Vec<usize> = (0..facts.len()).collect();
+    let all: Vec<usize> = (0..source.tensors().len()).collect();
     let mut tensors = Vec::new();
-    progress.begin("analyzing", facts.iter().map(|t| t.bytes).sum());
-    in_batches(
-        progress,
+    map_tensors(
+        source,
         &all,
-        |&i| facts[i].bytes,
-        |batch| {
-            let found = batch.par_iter().map(|&i| {
-                let found = one(source, i, options);
-                progress.advance(facts[i].bytes, &facts[i].name);
-                found.map_err(|error| match error {
-                    named @ PackError::InTensor { .. } => named,
-                    error => PackError::in_tensor(&facts[i].name, error),
-                })
-            });
-            tensors.extend(found.collect::<Result<Vec<_>>>()?);
+        "analyzing",
+        progress,
+        |i| analyze_tensor(source, i, options),
+        |_, analysis| {
+            tensors.push(analysis);
             Ok(())
         },
     )?;
-    progress.end();
     let kinds = [TensorKind::Linear, TensorKind::Embedding, TensorKind::Other]
         .map(|kind| total(&tensors, Some(kind)))
         .into_iter()
@@ -110,7 +101,7 @@ pub fn analyze(source: &dyn Source, options: &EncodeOptions, progress: &dyn Prog
     Ok(Analysis { kinds, total: total(&tensors, None), tensors, source_bytes: source.bytes() })
 }
 
-fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<TensorAnalysis> {
+fn analyze_tensor(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<TensorAnalysis> {
     let facts = &source.tensors()[index];
     let weights = facts.weights().max(1) as f64;
     let mut analysis = TensorAnalysis {
@@ -132,16 +123,16 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
         return Ok(analysis);
     }
     let tensor = source.load(index)?;
-    let shaped = matches!(facts.kind, TensorKind::Linear | TensorKind::Embedding);
-    if let (true, Some(floats)) = (shaped, crate::weights::weights(&tensor, facts, source.format())) {
-        match WeightHistogram::of(&*floats, StepGranularity::Tensor) {
-            Ok(sketch) => {
-                analysis.rms = Some((sketch.energy() / weights).sqrt());
+    let is_matrix = matches!(facts.kind, TensorKind::Linear | TensorKind::Embedding);
+    if let (true, Some(floats)) = (is_matrix, crate::weights::weights(&tensor, facts, source.format())) {
+        match WeightHistogram::new(&*floats, StepGranularity::Tensor) {
+            Ok(histogram) => {
+                analysis.rms = Some((histogram.energy() / weights).sqrt());
                 if matches!(tensor, Tensor::Raw { .. }) {
-                    analysis.histogram = tenths(&sketch.spectrum(0.1));
+                    analysis.histogram = count_tenths(&histogram.counts(0.1));
                 }
             }
-            // Nothing can quantize it, but what it takes can be told.
+            // Such a tensor cannot be quantized, but its bits can be estimated.
             Err(QuantError::NotFinite { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -170,15 +161,16 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
     Ok(analysis)
 }
 
-/// Counts of the integers -50 to 50, those beyond at the ends.
-fn tenths(spectrum: &IntegerCounts) -> Vec<u64> {
-    let mut counts = vec![0.0; 101];
-    for (q, n) in (spectrum.lowest..).zip(&spectrum.counts) {
-        counts[(q.clamp(-50, 50) + 50) as usize] += n;
+/// Returns the counts of the integers -50 to 50, with those beyond added to the ends.
+fn count_tenths(counts: &IntegerCounts) -> Vec<u64> {
+    let mut tenths = vec![0.0; 101];
+    for (q, n) in (counts.lowest..).zip(&counts.counts) {
+        tenths[(q.clamp(-50, 50) + 50) as usize] += n;
     }
-    counts.into_iter().map(|n| n.round() as u64).collect()
+    tenths.into_iter().map(|n| n.round() as u64).collect()
 }
 
+/// Sums up the tensors of one kind, or all.
 fn total(tensors: &[TensorAnalysis], kind: Option<TensorKind>) -> AnalysisTotal {
     let of_kind: Vec<_> = tensors.iter().filter(|t| kind.is_none_or(|kind| t.kind == kind)).collect();
     let weights: u64 = of_kind.iter().map(|t| t.rows as u64 * t.cols as u64).sum();

@@ -1,98 +1,113 @@
-//! Holding a rate while matrices are quantized one after another.
+//! A budget of bits for matrices that are quantized one after another.
 //!
-//! Inputs that come through quantized matrices are noisier than those on which the model was watched, so matrices take other bits at a step than was
-//! estimated. And none can be quantized again: those behind it make good for its very errors. So steps of the matrices that are left follow what
-//! those before them took.
+//! During sequential quantization, inputs come from quantized matrices and are noisier than during the
+//! collection of statistics, so matrices take other numbers of bits than estimated. A matrix cannot be
+//! quantized again later, because the corrections of the following ones compensate its actual errors. So the
+//! steps of the remaining matrices follow the bits that the previous ones took.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// How much more bits than estimated matrices take, before any was seen.
-const MORE: f64 = 1.05;
-/// What the memory of a matrix of one role weighs once another one was seen: later blocks are like the ones just before.
-const FADING: f64 = 0.5;
-/// How far, in octaves, steps may move from where they were estimated.
-const FARTHEST: f64 = 1.0;
-/// Times that the last matrix is tried.
-const TRIES: usize = 5;
+/// Ratio of actual to estimated bits that is assumed before the first matrix.
+const INITIAL_OVERRUN: f64 = 1.05;
+/// Weight of the initial ratio: this fraction of all expected bits.
+const INITIAL_WEIGHT: f64 = 0.05;
+/// Factor by which the weight of earlier matrices decays with each further one of the same role: a block is
+/// most similar to the block just before it.
+const DECAY: f64 = 0.5;
+/// Largest change of steps from their initial values, in octaves.
+const MAX_OCTAVES: f64 = 1.0;
+/// Number of times that the last matrix may be quantized to meet the budget.
+const MAX_ATTEMPTS: usize = 5;
 
-/// What a matrix is expected to take.
+/// The estimated bits of a matrix as a function of its step sizes.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Share {
-    /// What it does in its block: matrices of one role are alike.
+pub(crate) struct ExpectedBits {
+    /// The role of the matrix in its block; matrices of one role have similar errors of their estimates.
     pub(crate) role: String,
-    /// What its units of steps are multiplied with.
+    /// The initial factor of the relative steps.
     pub(crate) factor: f64,
-    /// Bits at this factor, and how many less they are at twice the factor.
+    /// Estimated bits at `factor`.
     pub(crate) bits: f64,
-    pub(crate) per_octave: f64,
+    /// Decrease of the bits if the factor doubles.
+    pub(crate) bits_per_octave: f64,
 }
 
-/// The bits that matrices may take together, and what is left of them.
+/// The bits that a set of matrices may take together, and the matrices that are not quantized yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
-    left: BTreeMap<usize, Share>,
-    most: f64,
-    /// What part of it may stay unspent.
-    near: f64,
+    /// By tensor index.
+    remaining: BTreeMap<usize, ExpectedBits>,
+    max_bits: f64,
+    /// Fraction of `max_bits` that may remain unspent.
+    tolerance: f64,
     spent: f64,
-    /// Bits taken and bits expected of the last matrices, of each role and of all.
-    seen: HashMap<String, [f64; 2]>,
-    all: [f64; 2],
-    tries: usize,
+    /// Decaying sums of actual and of expected bits, by role.
+    by_role: HashMap<String, [f64; 2]>,
+    /// The same sums over all roles.
+    overall: [f64; 2],
+    attempts: usize,
 }
 
 impl Budget {
-    /// A budget of at most `most` bits, to be spent up to a part of `near`.
-    pub(crate) fn new(left: BTreeMap<usize, Share>, most: f64, near: f64) -> Self {
-        let expected = 0.05 * left.values().map(|share| share.bits).sum::<f64>();
-        let all = [MORE * expected.max(1.0), expected.max(1.0)];
-        Self { left, most, near, spent: 0.0, seen: HashMap::new(), all, tries: 0 }
+    /// Makes a budget of at most `max_bits` bits and at least `(1 - tolerance) * max_bits`.
+    pub(crate) fn new(remaining: BTreeMap<usize, ExpectedBits>, max_bits: f64, tolerance: f64) -> Self {
+        let expected = INITIAL_WEIGHT * remaining.values().map(|matrix| matrix.bits).sum::<f64>();
+        let overall = [INITIAL_OVERRUN * expected.max(1.0), expected.max(1.0)];
+        Self { remaining, max_bits, tolerance, spent: 0.0, by_role: HashMap::new(), overall, attempts: 0 }
     }
 
-    /// Whether matrix `index` is among those that it is for, and not yet quantized.
-    pub(crate) fn holds(&self, index: usize) -> bool {
-        self.left.contains_key(&index)
+    /// Returns whether tensor `index` belongs to the budget and is not quantized yet.
+    pub(crate) fn contains(&self, index: usize) -> bool {
+        self.remaining.contains_key(&index)
     }
 
-    fn more(&self, role: &str) -> f64 {
-        let [taken, expected] = self.seen.get(role).unwrap_or(&self.all);
-        taken / expected
+    /// Returns the ratio of actual to expected bits of a role so far.
+    fn overrun(&self, role: &str) -> f64 {
+        let [actual, expected] = self.by_role.get(role).unwrap_or(&self.overall);
+        actual / expected
     }
 
-    /// Octaves by which steps move from where they were estimated.
-    pub(crate) fn octaves(&self) -> f64 {
-        let sum = |value: fn(&Share) -> f64| -> f64 {
-            self.left.values().map(|share| self.more(&share.role) * value(share)).sum()
+    /// Returns the octaves by which the steps of the remaining matrices differ from their initial values.
+    pub(crate) fn step_octaves(&self) -> f64 {
+        let sum = |value: fn(&ExpectedBits) -> f64| -> f64 {
+            self.remaining.values().map(|matrix| self.overrun(&matrix.role) * value(matrix)).sum()
         };
-        let rest = self.most * (1.0 - 0.5 * self.near) - self.spent;
-        // Of nothing but zeros, steps change nothing.
-        let per_octave = sum(|share| share.per_octave).max(1.0);
-        ((sum(|share| share.bits) - rest) / per_octave).clamp(-FARTHEST, FARTHEST)
+        let rest = self.max_bits * (1.0 - 0.5 * self.tolerance) - self.spent;
+        // Matrices of zeros take the same bits at any step, so the divisor has a lower bound.
+        let per_octave = sum(|matrix| matrix.bits_per_octave).max(1.0);
+        ((sum(|matrix| matrix.bits) - rest) / per_octave).clamp(-MAX_OCTAVES, MAX_OCTAVES)
     }
 
-    /// The factor at which matrix `index` is to be quantized now.
+    /// Returns the factor of the relative steps for matrix `index`; `None` if it is not in the budget.
     pub(crate) fn factor(&self, index: usize) -> Option<f64> {
-        Some(self.left.get(&index)?.factor * self.octaves().exp2())
+        Some(self.remaining.get(&index)?.factor * self.step_octaves().exp2())
     }
 
-    /// Takes what matrix `index` took at a factor; false if it is the last one and must be tried again for the sum to be right.
-    pub(crate) fn spend(&mut self, index: usize, factor: f64, bits: f64) -> bool {
-        let Some(mut share) = self.left.remove(&index) else { return true };
-        let moved = share.per_octave * (factor / share.factor).log2();
-        let used = (self.spent + bits) / self.most;
-        self.tries += 1;
-        if self.left.is_empty() && !(1.0 - self.near..=1.0).contains(&used) && self.tries < TRIES {
-            // From now on it is known what it takes there.
-            share.bits = bits + moved;
-            self.seen.insert(share.role.clone(), [1.0, 1.0]);
-            self.left.insert(index, share);
+    /// Records that matrix `index` takes `bits` at `factor`.
+    ///
+    /// Returns false if it is the last matrix and the total misses the budget: then nothing is recorded, and
+    /// the matrix is to be quantized again at the new [`factor`](Self::factor).
+    pub(crate) fn record(&mut self, index: usize, factor: f64, bits: f64) -> bool {
+        let Some(mut matrix) = self.remaining.remove(&index) else { return true };
+        let saved = matrix.bits_per_octave * (factor / matrix.factor).log2();
+        let used = (self.spent + bits) / self.max_bits;
+        self.attempts += 1;
+        if self.remaining.is_empty()
+            && !(1.0 - self.tolerance..=1.0).contains(&used)
+            && self.attempts < MAX_ATTEMPTS
+        {
+            // The estimate is replaced by the actual bits at this factor.
+            matrix.bits = bits + saved;
+            self.by_role.insert(matrix.role.clone(), [1.0, 1.0]);
+            self.remaining.insert(index, matrix);
             return false;
         }
-        for [taken, sum] in [self.seen.entry(share.role).or_default(), &mut self.all] {
-            (*taken, *sum) = (FADING * *taken + bits, FADING * *sum + (share.bits - moved).max(1.0));
+        for [actual, expected] in [self.by_role.entry(matrix.role).or_default(), &mut self.overall] {
+            (*actual, *expected) =
+                (DECAY * *actual + bits, DECAY * *expected + (matrix.bits - saved).max(1.0));
         }
         self.spent += bits;
-        self.tries = 0;
+        self.attempts = 0;
         true
     }
 }
@@ -101,52 +116,53 @@ impl Budget {
 mod tests {
     use super::*;
 
-    fn budget(most: f64, count: usize) -> Budget {
-        let share = |i: usize| Share {
+    fn budget(max_bits: f64, count: usize) -> Budget {
+        let expected = |i: usize| ExpectedBits {
             role: ["q", "down"][i % 2].to_owned(),
             factor: 0.1,
             bits: [100.0, 300.0][i % 2],
-            per_octave: [40.0, 90.0][i % 2],
+            bits_per_octave: [40.0, 90.0][i % 2],
         };
-        Budget::new((0..count).map(|i| (i, share(i))).collect(), most, 0.001)
+        Budget::new((0..count).map(|i| (i, expected(i))).collect(), max_bits, 0.001)
     }
 
-    /// What matrices really take: more the deeper they lie, and not quite as they were estimated to.
-    fn really(i: usize, factor: f64) -> f64 {
+    /// Returns the actual bits of a matrix: they differ from the estimate, and more so in deeper blocks.
+    fn actual_bits(i: usize, factor: f64) -> f64 {
         let octaves = (factor / 0.1).log2();
         (1.0 + 0.0015 * i as f64) * [103.0 - 37.0 * octaves, 320.0 - 99.0 * octaves][i % 2]
     }
 
     #[test]
-    fn what_comes_late_pays_for_what_came_early() {
-        for (most, count) in [(8000.0, 40), (7000.0, 40), (9500.0, 40), (420.0, 2), (110.0, 1), (75.0, 1)] {
-            let mut budget = budget(most, count);
+    fn later_matrices_compensate_the_overrun_of_earlier_ones() {
+        let cases = [(8000.0, 40), (7000.0, 40), (9500.0, 40), (420.0, 2), (110.0, 1), (75.0, 1)];
+        for (max_bits, count) in cases {
+            let mut budget = budget(max_bits, count);
             let (mut total, mut factors) = (0.0, Vec::new());
             for i in 0..count {
                 loop {
                     let factor = budget.factor(i).unwrap();
-                    let bits = really(i, factor);
-                    if budget.spend(i, factor, bits) {
+                    let bits = actual_bits(i, factor);
+                    if budget.record(i, factor, bits) {
                         total += bits;
                         factors.push(factor);
                         break;
                     }
                 }
-                assert!(!budget.holds(i));
+                assert!(!budget.contains(i));
             }
-            assert!((0.999 * most..=most).contains(&total), "{total} of {most}");
+            assert!((0.999 * max_bits..=max_bits).contains(&total), "{total} of {max_bits}");
             let (least, largest) = factors.iter().fold((f64::MAX, 0f64), |(l, h), &f| (l.min(f), h.max(f)));
             assert!(largest / least < 1.3, "{factors:?}");
         }
     }
 
     #[test]
-    fn zeros_have_a_factor_too() {
-        let zeros = Share { role: "q".to_owned(), factor: 0.1, bits: 0.0, per_octave: 0.0 };
+    fn matrices_of_zeros_have_a_finite_factor() {
+        let zeros = ExpectedBits { role: "q".to_owned(), factor: 0.1, bits: 0.0, bits_per_octave: 0.0 };
         let mut budget = Budget::new(BTreeMap::from([(0, zeros.clone()), (1, zeros)]), 10.0, 0.001);
         for i in 0..2 {
             let mut factor = budget.factor(i).unwrap();
-            while !budget.spend(i, factor, 0.0) {
+            while !budget.record(i, factor, 0.0) {
                 factor = budget.factor(i).unwrap();
             }
             assert!(factor.is_finite() && factor > 0.0, "{factor}");
@@ -154,12 +170,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_reach_ends() {
+    fn the_number_of_attempts_is_bounded() {
         let mut budget = budget(1e6, 1);
-        let mut tries = 1;
-        while !budget.spend(0, budget.factor(0).unwrap(), 100.0) {
-            tries += 1;
+        let mut attempts = 1;
+        while !budget.record(0, budget.factor(0).unwrap(), 100.0) {
+            attempts += 1;
         }
-        assert_eq!(tries, TRIES);
+        assert_eq!(attempts, MAX_ATTEMPTS);
     }
 }

@@ -1,4 +1,4 @@
-//! Where work is written, and what it must not touch.
+//! Outputs, and checks that writing them destroys no other data.
 
 use crate::error::{PackError, Result};
 use std::ffi::OsStr;
@@ -6,9 +6,9 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An output: a file or a folder that does not exist yet, or may be replaced.
+/// An output: a file or a folder that does not exist yet or may be replaced.
 ///
-/// Models are large and took hours, so an output is checked before any work:
+/// Models are large and take hours to make, so an output is checked before any work:
 ///
 /// ```
 /// use ecq_pack::Destination;
@@ -27,64 +27,66 @@ pub struct Destination<'a> {
     replace: bool,
 }
 
-/// What is appended to the name of an output while the work is in progress, and how names begin of what lies
-/// in such a folder.
-const WORKING: [(&str, &[&str]); 2] =
+/// Suffixes of the work folders of an output, and the prefixes of the names in each.
+const WORK_FOLDERS: [(&str, &[&str]); 2] =
     [(".partial", &["journal", "data", "out"]), (".calibration", &["model-", "seen-", "fitted-"])];
 
 impl<'a> Destination<'a> {
-    /// A file to write. A file that is there is refused.
+    /// Makes a destination that is a new file.
     pub fn file(path: &'a Path) -> Self {
         Self { path, folder: false, replace: false }
     }
 
-    /// A folder to write. A folder that is there is refused unless it is empty.
+    /// Makes a destination that is a new or empty folder.
     pub fn folder(path: &'a Path) -> Self {
         Self { path, folder: true, replace: false }
     }
 
-    /// Whether a file that is there may be replaced. Folders are never replaced: they may hold anything.
+    /// Sets whether an existing file may be replaced; the default is false. Folders are never replaced,
+    /// because they may hold anything.
     #[must_use]
     pub fn replacing(self, replace: bool) -> Self {
         Self { replace, ..self }
     }
 
-    /// Checks that the output can be written and that none of `inputs` is lost by it.
+    /// Checks that the output can be written and that writing it destroys none of `inputs`.
     ///
-    /// Files are compared, not their names: links, relative paths and names that differ in case on systems
-    /// that do not tell are seen through.
+    /// Files are compared by identity, not by name, so links, relative paths and case-insensitive names are
+    /// recognized.
     ///
     /// # Errors
-    /// [`PackError::Destination`] when the output is one of `inputs` or a part of one, is a folder where a
-    /// file is to be written or a file where a folder is, or when its parent folder does not exist;
-    /// [`PackError::Exists`] when a file is there that may not be replaced.
+    /// [`PackError::Destination`] if the output or its work folder is one of `inputs`, is a folder where a
+    /// file is expected or the reverse, or if its parent folder does not exist; [`PackError::Exists`] if a
+    /// file exists that may not be replaced; [`PackError::Io`].
     pub fn check(&self, inputs: &[PathBuf]) -> Result<()> {
-        // First what would be lost: that a file is there is the lesser news.
+        // The loss of an input is reported before the existence of a file.
         self.check_inputs(inputs)?;
-        self.check_place()?;
-        self.check_work()
+        self.check_path()?;
+        self.check_work_folders()
     }
 
-    /// Work in progress is removed or replaced when it is done: what lies there must be left of such work.
-    fn check_work(&self) -> Result<()> {
-        for (suffix, ours) in WORKING {
+    /// Checks that existing work folders hold only files of earlier runs, because they are removed at the
+    /// end.
+    fn check_work_folders(&self) -> Result<()> {
+        for (suffix, known) in WORK_FOLDERS {
             let work = with_suffix(self.path, OsStr::new(suffix));
-            let strange = match metadata(&work)? {
+            let is_foreign = match metadata(&work)? {
                 None => continue,
-                // Only calibration has such a folder, and says itself when it cannot make it.
-                Some(there) if suffix == ".calibration" && (self.folder || there.is_file()) => continue,
-                // An export that was killed leaves one; nobody can tell it from another file or folder.
-                Some(there) if self.folder || there.is_file() => !self.replace,
+                // Exports do not calibrate, and calibration reports itself that it cannot create its folder.
+                Some(entry) if suffix == ".calibration" && (self.folder || entry.is_file()) => continue,
+                // A killed export leaves such an entry, which cannot be told from a foreign one.
+                Some(entry) if self.folder || entry.is_file() => !self.replace,
                 Some(_) => {
                     let io = |source| PackError::Io { path: work.clone(), source };
                     let names = fs::read_dir(&work).map_err(io)?.map(|entry| entry.map(|e| e.file_name()));
                     let names = names.collect::<io::Result<Vec<_>>>().map_err(io)?;
-                    !names.iter().all(|name| ours.iter().any(|own| name.to_string_lossy().starts_with(own)))
+                    let is_known = |name: &str| known.iter().any(|prefix| name.starts_with(prefix));
+                    !names.iter().all(|name| is_known(&name.to_string_lossy()))
                 }
             };
-            if strange {
+            if is_foreign {
                 let why = format!(
-                    "cannot be made: work in progress would replace {}, which is there; remove or rename it",
+                    "cannot be written: its work folder {} exists and holds other files; remove or rename it",
                     work.display()
                 );
                 return Err(self.refused(&why));
@@ -93,17 +95,17 @@ impl<'a> Destination<'a> {
         Ok(())
     }
 
-    fn check_place(&self) -> Result<()> {
+    fn check_path(&self) -> Result<()> {
         let path = self.path;
         if path.as_os_str().is_empty() || path.file_name().is_none() {
-            return Err(self.refused("is no name of a file; name the output"));
+            return Err(self.refused("is not a file name; give a name for the output"));
         }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         match parent.map(fs::metadata) {
             None => {}
             Some(Ok(parent)) if parent.is_dir() => {}
             Some(Ok(_)) => {
-                return Err(self.refused("cannot be written: its parent is a file; name another place"));
+                return Err(self.refused("cannot be written: its parent is a file; give another path"));
             }
             Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
                 let parent = parent.unwrap_or(path).display();
@@ -115,26 +117,26 @@ impl<'a> Destination<'a> {
         }
         match metadata(path)? {
             None => {}
-            Some(there) if there.is_dir() && !self.folder => {
+            Some(entry) if entry.is_dir() && !self.folder => {
                 let inside = path.join("model.ecq");
                 let why = format!("is a folder, a file is expected, such as {}", inside.display());
                 return Err(self.refused(&why));
             }
-            Some(there) if there.is_dir() => {
+            Some(entry) if entry.is_dir() => {
                 let entries = fs::read_dir(path);
                 let mut entries =
                     entries.map_err(|source| PackError::Io { path: path.to_owned(), source })?;
                 if entries.next().is_some() {
                     return Err(self.refused(
-                        "is a folder with files in it, which are never replaced; remove it or name another",
+                        "is a folder with files in it, which are never replaced; give another path",
                     ));
                 }
             }
-            Some(there) if !there.is_file() => {
-                return Err(self.refused("is neither a file nor a folder; name a new file"));
+            Some(entry) if !entry.is_file() => {
+                return Err(self.refused("is neither a file nor a folder; give the path of a new file"));
             }
             Some(_) if self.folder => {
-                return Err(self.refused("is a file, a folder is expected; name a new folder"));
+                return Err(self.refused("is a file, a folder is expected; give the path of a new folder"));
             }
             Some(_) if !self.replace => {
                 return Err(PackError::Exists { path: path.to_owned() });
@@ -145,19 +147,19 @@ impl<'a> Destination<'a> {
     }
 
     fn check_inputs(&self, inputs: &[PathBuf]) -> Result<()> {
-        let working = WORKING.iter().map(|(suffix, _)| with_suffix(self.path, OsStr::new(suffix)));
-        let outputs: Vec<PathBuf> = std::iter::once(self.path.to_owned()).chain(working).collect();
+        let work = WORK_FOLDERS.iter().map(|(suffix, _)| with_suffix(self.path, OsStr::new(suffix)));
+        let outputs: Vec<PathBuf> = std::iter::once(self.path.to_owned()).chain(work).collect();
         for input in inputs {
-            // What cannot be looked at cannot be read either: that is for the reader to say.
+            // An input that cannot be opened is reported when it is read.
             let Ok(input_file) = same_file::Handle::from_path(input) else { continue };
             for (number, output) in outputs.iter().enumerate() {
                 let same = same_file::Handle::from_path(output).is_ok_and(|output| output == input_file);
                 if same {
                     let what = match number {
                         0 => "is the input".to_owned(),
-                        _ => format!("work in progress would go to {}, which is the input", output.display()),
+                        _ => format!("cannot be written: its work folder {} is the input", output.display()),
                     };
-                    let why = format!("{what} {}; name another output", input.display());
+                    let why = format!("{what} {}; give another path for the output", input.display());
                     return Err(self.refused(&why));
                 }
             }
@@ -170,7 +172,7 @@ impl<'a> Destination<'a> {
     }
 }
 
-/// What is at a path, if anything is; a link that leads nowhere is nothing.
+/// Returns the metadata of a path; `None` if nothing exists there or a link is dangling.
 fn metadata(path: &Path) -> Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
@@ -179,7 +181,7 @@ fn metadata(path: &Path) -> Result<Option<Metadata>> {
     }
 }
 
-/// A path with something after its last name, whatever bytes the name has.
+/// Appends a suffix to the last component of a path, which need not be UTF-8.
 fn with_suffix(path: &Path, suffix: &OsStr) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_is_there_is_replaced_only_on_request() {
+    fn an_existing_output_is_replaced_only_on_request() {
         let folder = tempfile::tempdir().unwrap();
         let (new, old) = (folder.path().join("new.ecq"), folder.path().join("old.ecq"));
         fs::write(&old, "a model").unwrap();
@@ -215,8 +217,8 @@ mod tests {
         Destination::folder(&empty).check(&[]).unwrap();
         let far = folder.path().join("no/such/x.ecq");
         assert!(why(Destination::file(&far).check(&[])).contains("does not exist; create it first"));
-        assert!(why(Destination::file(Path::new("")).check(&[])).contains("no name of a file"));
-        assert!(why(Destination::file(Path::new("..")).check(&[])).contains("no name of a file"));
+        assert!(why(Destination::file(Path::new("")).check(&[])).contains("is not a file name"));
+        assert!(why(Destination::file(Path::new("..")).check(&[])).contains("is not a file name"));
         let below = old.join("x.ecq");
         assert!(why(Destination::file(&below).check(&[])).contains("its parent is a file"));
     }
@@ -232,14 +234,14 @@ mod tests {
         std::os::unix::fs::symlink(folder.path(), at("here")).unwrap();
         for name in ["m.gguf", "link", "hard", "here/m.gguf", "here/../m.gguf"] {
             let output = at(name);
-            // The parent of a linked folder is another one.
+            // `here/..` is the parent of the link's target, which has no such file.
             if !output.exists() {
                 continue;
             }
             let why = why(Destination::file(&output).replacing(true).check(&[at("m.gguf")]));
             assert!(why.contains("is the input"), "{name}: {why}");
         }
-        // A link that leads nowhere is as good as a new name.
+        // A dangling link counts as a new name.
         std::os::unix::fs::symlink(at("nowhere"), at("dangling")).unwrap();
         Destination::file(&at("dangling")).check(&[at("m.gguf")]).unwrap();
         assert!(
@@ -248,30 +250,35 @@ mod tests {
     }
 
     #[test]
-    fn work_in_progress_replaces_nothing_else() {
+    fn work_folders_with_other_files_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let (file, dir) = (at("m.ecq"), at("out"));
-        // Left of an interrupted run.
+        // The remains of an interrupted run are accepted.
         fs::create_dir_all(at("m.ecq.partial")).unwrap();
         fs::write(at("m.ecq.partial/journal"), "").unwrap();
         fs::create_dir_all(at("m.ecq.calibration/seen-12")).unwrap();
         Destination::file(&file).check(&[]).unwrap();
-        // Somebody's own.
+        // Any other file is not.
         fs::write(at("m.ecq.calibration/thesis.txt"), "").unwrap();
         let refused = why(Destination::file(&file).replacing(true).check(&[]));
-        assert!(refused.contains("m.ecq.calibration, which is there; remove or rename it"), "{refused}");
+        assert!(
+            refused.contains("m.ecq.calibration exists and holds other files; remove or rename it"),
+            "{refused}"
+        );
         fs::create_dir(at("out.partial")).unwrap();
-        assert!(why(Destination::folder(&dir).check(&[])).contains("out.partial, which is there"));
+        assert!(
+            why(Destination::folder(&dir).check(&[])).contains("out.partial exists and holds other files")
+        );
         Destination::folder(&dir).replacing(true).check(&[]).unwrap();
     }
 
     #[test]
-    fn work_in_progress_does_not_lie_on_an_input() {
+    fn a_work_folder_that_is_an_input_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (output, input) = (folder.path().join("m.ecq"), folder.path().join("m.ecq.partial"));
         fs::write(&input, "GGUF").unwrap();
         let why = why(Destination::file(&output).check(&[input]));
-        assert!(why.contains("work in progress would go to"), "{why}");
+        assert!(why.contains("its work folder"), "{why}");
     }
 }

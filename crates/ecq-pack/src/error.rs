@@ -11,35 +11,35 @@ use ecq_runtime::RuntimeError;
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// Why a model could not be packed, verified or exported.
+/// An error of packing, verifying or exporting a model.
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum PackError {
-    /// Something went wrong in a tensor.
+    /// An error that concerns one tensor.
     #[error("tensor {tensor:?}: {source}")]
     InTensor {
-        /// The tensor.
+        /// The tensor's name.
         tensor: String,
-        /// What went wrong.
+        /// The error.
         source: Box<PackError>,
     },
-    /// Something is wrong in a file.
+    /// An error that concerns one file.
     #[error("{}: {source}", path.display())]
     InFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The error.
         source: Box<PackError>,
     },
-    /// Reading or writing failed.
+    /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A model of no known format.
+    /// The file has no known model format.
     #[error(
         "{} is not a model but {found} (expected GGUF, safetensors, .ecq or a checkpoint folder)",
         path.display()
@@ -47,82 +47,90 @@ pub enum PackError {
     UnknownFormat {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// The format that was recognized, or the first bytes.
         found: String,
     },
-    /// An output that cannot be written, or whose writing would lose something.
+    /// The output cannot be written, or writing it would destroy other data.
     #[error("the output {} {why}", path.display())]
     Destination {
         /// The output.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// The reason, and what to do about it.
         why: String,
     },
-    /// An output that is there already, and was not to be replaced.
+    /// The output exists, and replacing it was not allowed.
     #[error("the output {} exists already", path.display())]
     Exists {
         /// The output.
         path: PathBuf,
     },
-    /// An option that is not understood.
+    /// An option has an unknown or impossible value.
     #[error("{option}: {why}")]
     Option {
-        /// The option as given.
+        /// The option and its value, as given.
         option: String,
-        /// What is wrong, and what is expected.
+        /// The reason, and what is expected.
         why: String,
     },
-    /// The caller's [`Progress`](crate::Progress) asked to stop.
+    /// [`Progress::is_cancelled`](crate::Progress::is_cancelled) returned true.
     #[error("the work was cancelled")]
     Cancelled,
-    /// The export asked for needs something that the file does not carry.
+    /// The target format needs data that the file does not contain.
     #[error("cannot export: {0}")]
     Export(String),
     /// A tensor could not be quantized.
     #[error(transparent)]
     Quant(#[from] QuantError),
-    /// Running the model failed.
+    /// The model could not be run.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     /// The model cannot be calibrated.
     #[error("calibration: {0}")]
     Calibration(String),
-    /// A grid that this version does not encode.
-    #[error("this version encodes no such grid")]
+    /// This version cannot quantize to or encode the grid.
+    #[error("this version does not encode this grid; choose uniform, affine or absmax")]
     UnknownGrid,
-    /// A coder refused.
+    /// An entropy coder failed.
     #[error(transparent)]
     Coding(#[from] CodingError),
-    /// A noun refused its facts.
+    /// The properties of a tensor contradict each other.
     #[error(transparent)]
     Core(#[from] CoreError),
-    /// A tensor does not encode or decode.
+    /// A tensor could not be encoded or decoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// The container is not sound.
+    /// The `.ecq` container is damaged or not valid.
     #[error(transparent)]
     Container(#[from] ContainerError),
-    /// Hugging Face's conventions have no place for it.
+    /// The model cannot be expressed in Hugging Face's conventions.
     #[error(transparent)]
     Hf(#[from] HfError),
-    /// A checkpoint could not be written.
+    /// The shards of a checkpoint could not be written.
     #[error(transparent)]
     Shard(#[from] ShardError),
-    /// The checkpoint is not sound.
+    /// The checkpoint is damaged or not valid.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The GGUF file is not sound.
+    /// The GGUF file is damaged or not valid.
     #[error(transparent)]
     Gguf(#[from] GgufError),
 }
 
 impl PackError {
-    /// The same error, with the tensor it is about.
+    /// Makes an [`InTensor`](Self::InTensor) error.
     pub(crate) fn in_tensor(tensor: &str, source: impl Into<Self>) -> Self {
         Self::InTensor { tensor: tensor.to_owned(), source: Box::new(source.into()) }
     }
 
-    /// A stable word for the kind of error, for scripts.
+    /// Adds the name of a tensor, unless the error already has one or is a cancellation.
+    pub(crate) fn with_tensor(self, tensor: &str) -> Self {
+        match self {
+            Self::InTensor { .. } | Self::Cancelled => self,
+            error => Self::in_tensor(tensor, error),
+        }
+    }
+
+    /// Returns a stable word for the kind of error, for scripts.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::InTensor { source, .. } | Self::InFile { source, .. } => source.kind(),
@@ -152,7 +160,7 @@ impl PackError {
         }
     }
 
-    /// The tensor that the error is about.
+    /// Returns the name of the tensor that the error concerns.
     pub fn tensor(&self) -> Option<&str> {
         match self {
             Self::InTensor { tensor, .. } => Some(tensor),
@@ -175,7 +183,7 @@ impl PackError {
         }
     }
 
-    /// The byte offset that the error is about.
+    /// Returns the byte offset that the error concerns.
     pub fn offset(&self) -> Option<u64> {
         match self {
             Self::InTensor { source, .. } | Self::InFile { source, .. } => source.offset(),

@@ -1,52 +1,53 @@
-//! Which grid a tensor gets, as words: one grammar for the command line and for overrides.
+//! The choice of a grid for a tensor, and its syntax in options and overrides.
 
 use crate::error::{PackError, Result};
 use crate::rates::CoderRates;
-use crate::spacing::Steps;
+use crate::steps::StepSizes;
 use ecq_core::{Codes, Grid};
 use ecq_quant::{
-    Distortion, ErrorFeedback, Floats, Granularity, Levels, StepGranularity, Weights, absmax, affine,
-    feedback, uniform,
+    Distortion, ErrorFeedback, Floats, Granularity, Levels, StepGranularity, Weights, quantize_absmax,
+    quantize_affine, quantize_uniform, quantize_with_feedback,
 };
 use std::fmt;
 
 /// The grid of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum GridChoice {
-    /// As it is in the source, every bit.
+    /// The tensor as it is in the source, without loss.
     Keep,
-    /// MLX's affine groups.
+    /// MLX's affine groups: a scale and a bias per group.
     Affine {
-        /// Width of a code: 2, 3, 4, 5, 6 or 8.
+        /// Bits per code: 2, 3, 4, 5, 6 or 8.
         bits: u8,
-        /// Columns of a group: 32, 64 or 128.
+        /// Columns per group: 32, 64 or 128.
         group_size: usize,
     },
-    /// Symmetric.
+    /// The symmetric grid of the largest magnitude.
     Absmax {
-        /// Width of a code, 2 to 8.
+        /// Bits per code: 2 to 8.
         bits: u8,
-        /// What shares a scale.
-        span: Granularity,
+        /// The weights that share a scale.
+        granularity: Granularity,
     },
-    /// The unbounded uniform grid, its steps found for a rate.
+    /// The unbounded uniform grid, with step sizes that are solved for a target rate.
     Uniform {
-        /// Bits per weight of this tensor alone; `None` if it shares the model's target.
+        /// Target bits per weight of this tensor alone; `None` if it shares the model's target.
         bpw: Option<f64>,
-        /// What shares a step.
+        /// The weights that share a step size.
         steps: StepGranularity,
-        /// What a code stands for.
+        /// The value that a code reconstructs to.
         levels: Levels,
     },
 }
 
 impl GridChoice {
-    /// Reads `keep`, `uniform`, `uniform:BPW`, `affine:BITS[:GROUP]` (groups of 64), or `absmax:BITS[:tensor|row|GROUP]` (rows).
+    /// Parses `keep`, `uniform`, `uniform:BPW`, `affine:BITS[:GROUP]` (default group: 64) or
+    /// `absmax:BITS[:tensor|row|GROUP]` (default granularity: row).
     ///
-    /// Steps of a uniform grid are a row's, its codes stand for grid points.
+    /// A uniform grid has one step size per row and reconstructs to grid points.
     ///
     /// # Errors
-    /// Lists what is understood.
+    /// [`PackError::Option`] for any other word; the message lists the valid ones.
     pub fn parse(word: &str) -> Result<Self> {
         let bad = || PackError::Option {
             option: format!("grid {word}"),
@@ -61,7 +62,7 @@ impl GridChoice {
         let choice = match (name, first, second) {
             ("keep", None, None) => Self::Keep,
             ("uniform", bpw, None) => {
-                let bpw = bpw.map(|bpw| rate(bpw).ok_or_else(bad)).transpose()?;
+                let bpw = bpw.map(|bpw| parse_bpw(bpw).ok_or_else(bad)).transpose()?;
                 Self::Uniform { bpw, steps: StepGranularity::Row, levels: Levels::Grid }
             }
             ("affine", _, group) => {
@@ -71,25 +72,26 @@ impl GridChoice {
                     group_size: group_size.ok_or_else(bad)?,
                 }
             }
-            ("absmax", _, span) => {
-                let span = match span.unwrap_or("row") {
+            ("absmax", _, granularity) => {
+                let granularity = match granularity.unwrap_or("row") {
                     "tensor" => Granularity::Tensor,
                     "row" => Granularity::Row,
                     group => Granularity::Group(group.parse().ok().filter(|&n| n > 0).ok_or_else(bad)?),
                 };
-                Self::Absmax { bits: bits(|b| (2..=8).contains(b))?, span }
+                Self::Absmax { bits: bits(|b| (2..=8).contains(b))?, granularity }
             }
             _ => return Err(bad()),
         };
         if parts.next().is_some() { Err(bad()) } else { Ok(choice) }
     }
 
-    /// Sets what shares a step: `model`, `tensor` or `row`. Other grids have none.
+    /// Sets the granularity of step sizes of a uniform grid: `model`, `tensor` or `row`. Has no effect on
+    /// other grids.
     ///
     /// # Errors
-    /// When the word is none of them.
+    /// [`PackError::Option`] for any other word.
     pub fn set_steps(&mut self, word: &str) -> Result<()> {
-        let span = match word {
+        let granularity = match word {
             "model" => StepGranularity::Model,
             "tensor" => StepGranularity::Tensor,
             "row" => StepGranularity::Row,
@@ -101,15 +103,15 @@ impl GridChoice {
             }
         };
         if let Self::Uniform { steps, .. } = self {
-            *steps = span;
+            *steps = granularity;
         }
         Ok(())
     }
 
-    /// Sets what a code stands for: `grid` or `centroid`. Other grids have none.
+    /// Sets the levels of a uniform grid: `grid` or `centroid`. Has no effect on other grids.
     ///
     /// # Errors
-    /// When the word is neither.
+    /// [`PackError::Option`] for any other word.
     pub fn set_levels(&mut self, word: &str) -> Result<()> {
         let choice = match word {
             "grid" => Levels::Grid,
@@ -127,10 +129,11 @@ impl GridChoice {
         Ok(())
     }
 
-    /// Why a matrix of `cols` columns cannot have this grid, if it cannot.
-    pub(crate) fn misfit(&self, cols: usize) -> Option<String> {
+    /// Returns the reason if a matrix of `cols` columns cannot have this grid.
+    pub(crate) fn unsupported_reason(&self, cols: usize) -> Option<String> {
         match *self {
-            Self::Affine { group_size, .. } | Self::Absmax { span: Granularity::Group(group_size), .. }
+            Self::Affine { group_size, .. }
+            | Self::Absmax { granularity: Granularity::Group(group_size), .. }
                 if !cols.is_multiple_of(group_size) =>
             {
                 Some(format!("kept: groups of {group_size} do not divide {cols} columns"))
@@ -139,27 +142,36 @@ impl GridChoice {
         }
     }
 
-    /// Quantizes; `steps` are those that [`crate::rates`] found for a uniform grid, `aim` is what is quantized with error feedback in place of
-    /// `weights`, to which the result is compared.
+    /// Quantizes `weights`, and measures the error against them.
+    ///
+    /// A uniform grid needs `steps`, from [`solve_steps`](crate::solve_steps::solve_steps). With column
+    /// scales and `feedback` it is rounded with error feedback; then `corrected` replaces the weights that
+    /// are rounded, but not those that the error is measured against.
+    ///
+    /// # Errors
+    /// [`PackError::UnknownGrid`] for [`Keep`](Self::Keep) and for a uniform grid without `steps`,
+    /// [`PackError::Quant`] if the quantizer fails.
     pub(crate) fn quantize(
         &self,
         weights: &dyn Weights,
-        aim: Option<&Floats<'_>>,
-        steps: Option<&Steps>,
-        errors: Option<&ErrorFeedback>,
+        corrected: Option<&Floats<'_>>,
+        steps: Option<&StepSizes>,
+        feedback: Option<&ErrorFeedback>,
     ) -> Result<Requantized> {
         let (codes, grid) = match *self {
             Self::Keep => return Err(PackError::UnknownGrid),
-            Self::Affine { bits, group_size } => affine(weights, bits, group_size)?,
-            Self::Absmax { bits, span } => absmax(weights, bits, span)?,
+            Self::Affine { bits, group_size } => quantize_affine(weights, bits, group_size)?,
+            Self::Absmax { bits, granularity } => quantize_absmax(weights, bits, granularity)?,
             Self::Uniform { levels, .. } => {
                 let steps = steps.ok_or(PackError::UnknownGrid)?;
-                match (&steps.col_scales, errors) {
-                    (Some(scales), Some(errors)) => {
-                        let aim = aim.map_or(weights, |aim| aim as &dyn Weights);
-                        feedback(aim, &steps.rows, scales, errors, &CoderRates)?
+                match (&steps.col_scales, feedback) {
+                    (Some(scales), Some(feedback)) => {
+                        let rounded = corrected.map_or(weights, |corrected| corrected as &dyn Weights);
+                        quantize_with_feedback(rounded, &steps.rows, scales, feedback, &CoderRates)?
                     }
-                    (scales, _) => uniform(weights, &steps.rows, scales.as_ref(), levels, &CoderRates)?,
+                    (scales, _) => {
+                        quantize_uniform(weights, &steps.rows, scales.as_ref(), levels, &CoderRates)?
+                    }
                 }
             }
         };
@@ -173,9 +185,9 @@ impl fmt::Display for GridChoice {
         match *self {
             Self::Keep => f.write_str("keep"),
             Self::Affine { bits, group_size } => write!(f, "affine:{bits}:{group_size}"),
-            Self::Absmax { bits, span: Granularity::Tensor } => write!(f, "absmax:{bits}:tensor"),
-            Self::Absmax { bits, span: Granularity::Row } => write!(f, "absmax:{bits}:row"),
-            Self::Absmax { bits, span: Granularity::Group(n) } => write!(f, "absmax:{bits}:{n}"),
+            Self::Absmax { bits, granularity: Granularity::Tensor } => write!(f, "absmax:{bits}:tensor"),
+            Self::Absmax { bits, granularity: Granularity::Row } => write!(f, "absmax:{bits}:row"),
+            Self::Absmax { bits, granularity: Granularity::Group(n) } => write!(f, "absmax:{bits}:{n}"),
             Self::Uniform { bpw, steps, levels } => {
                 f.write_str("uniform")?;
                 bpw.map_or(Ok(()), |bpw| write!(f, ":{bpw}"))?;
@@ -190,12 +202,12 @@ impl fmt::Display for GridChoice {
     }
 }
 
-/// Bits per weight that a uniform grid may aim at: with more, codes of a byte do not hold it.
-pub fn rate(word: &str) -> Option<f64> {
+/// Parses a target rate in bits per weight, 0.1 to 8: codes are bytes, so no uniform grid takes more.
+pub fn parse_bpw(word: &str) -> Option<f64> {
     word.parse().ok().filter(|bits| (0.1..=8.0).contains(bits))
 }
 
-/// A tensor on its new grid.
+/// A tensor on its new grid, and its error against the source.
 pub(crate) struct Requantized {
     pub(crate) codes: Codes,
     pub(crate) grid: Grid,

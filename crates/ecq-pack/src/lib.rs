@@ -1,33 +1,31 @@
-//! The offline pipeline of ecq: read a model, quantize it or not, code it without loss, write it; verify,
-//! export, compare, analyze.
+//! The offline pipeline of ecq: reads a model, quantizes and entropy codes its tensors, and writes an `.ecq`
+//! file; verifies, exports, compares and analyzes such files.
 
 pub mod analyze;
 mod budget;
 pub mod calibrate;
-mod calibrated;
-mod compare;
+mod compare_grids;
 mod destination;
-mod difference;
 mod error;
 mod export;
 pub mod grids;
-mod matching;
+mod match_reference;
 pub mod options;
 mod pack;
 mod progress;
 mod rates;
 mod report;
+mod solve_steps;
 pub mod source;
-mod spacing;
+mod steps;
 mod verify;
+mod weight_error;
 mod weights;
 
 pub use analyze::analyze;
-pub use calibrate::Calibration;
-pub use calibrated::{CalibrationOptions, CalibrationText, pack_calibrated};
-pub use compare::{GridComparison, GridRow, SAMPLE_WEIGHTS, compare_grids};
+pub use calibrate::{Calibration, CalibrationOptions, CalibrationText, pack_calibrated};
+pub use compare_grids::{GridComparison, GridRow, SAMPLE_WEIGHTS, compare_grids};
 pub use destination::Destination;
-pub use difference::WeightError;
 pub use error::PackError;
 pub use export::{CheckpointFormat, CheckpointOptions, ExportReport, export_checkpoint, export_gguf};
 pub use grids::GridChoice;
@@ -36,3 +34,4 @@ pub use pack::pack;
 pub use progress::Progress;
 pub use report::{PackReport, TensorReport, peak_rss_bytes};
 pub use verify::{KindErrors, Mismatch, QuantizedTensor, VerifyReport, diff, verify};
+pub use weight_error::WeightError;

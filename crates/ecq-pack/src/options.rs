@@ -1,4 +1,4 @@
-//! Options of packing, as words: one grammar for the command line and for overrides.
+//! Options of packing, and their syntax on the command line and in overrides.
 
 use crate::calibrate::Calibration;
 use crate::error::{PackError, Result};
@@ -10,38 +10,39 @@ use ecq_quant::{Granularity, Levels, StepGranularity};
 use regex::Regex;
 use std::sync::Arc;
 
-/// How small the tensors on uniform grids become together.
+/// The target of the tensors on uniform grids together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
-    /// So many bits per weight: all of their bytes, side data and header too.
+    /// Bits per weight, all bytes of these tensors counted, with side data and their part of the header.
     Bpw(f64),
-    /// As many as leave the whole file at most so many bytes long.
+    /// The largest size of the whole file in bytes.
     Size(u64),
-    /// Where the model was watched: steps so many times those at which an error costs a unit.
+    /// With calibration: the factor between step sizes and the relative steps of
+    /// [`LayerStatistics`](crate::calibrate::LayerStatistics).
     Factor(f64),
 }
 
-/// Options for a model: defaults and overrides by name.
+/// Options of packing a model.
 #[derive(Debug, Clone)]
 pub struct PackOptions {
     /// The grid of block projections.
     pub linear: GridChoice,
     /// The grid of embedding and head.
     pub embedding: GridChoice,
-    /// What tensors on uniform grids without a rate of their own aim at.
+    /// The target of tensors on uniform grids without a rate of their own.
     pub target: Target,
-    /// For every tensor.
+    /// How codes are encoded.
     pub encode: EncodeOptions,
-    /// For tensors whose name the expression matches; later ones win.
+    /// Options, as pairs of key and value, for tensors whose name matches; later overrides take precedence.
     pub overrides: Vec<(Regex, Vec<(String, String)>)>,
-    /// What errors cost, where the model was watched: uniform grids follow it.
+    /// Calibration statistics that the step sizes of uniform grids follow.
     pub calibration: Option<Arc<Calibration>>,
-    /// Go on where an interrupted run stopped.
+    /// Whether to continue an interrupted run with the same options.
     pub resume: bool,
 }
 
 impl Default for PackOptions {
-    /// Lossless.
+    /// Keeps every tensor without loss.
     fn default() -> Self {
         Self {
             linear: GridChoice::Keep,
@@ -56,20 +57,21 @@ impl Default for PackOptions {
 }
 
 impl PackOptions {
-    /// Uniform grids of 4 bits a weight for block projections; embedding and head on 8-bit symmetric rows,
-    /// their codes entropy coded.
+    /// Returns options for block projections on uniform grids of 4 bits per weight, and embedding and head on
+    /// 8-bit symmetric rows.
     pub fn quantizing() -> Self {
         Self {
             linear: GridChoice::Uniform { bpw: None, steps: StepGranularity::Row, levels: Levels::Grid },
-            embedding: GridChoice::Absmax { bits: 8, span: Granularity::Row },
+            embedding: GridChoice::Absmax { bits: 8, granularity: Granularity::Row },
             ..Self::default()
         }
     }
 
-    /// The grid of a tensor: overrides first, then its kind's. Norms, biases and tables are kept.
+    /// Returns the grid of a tensor: that of its kind unless an override matches. Tensors other than block
+    /// projections, embedding and head are kept.
     ///
     /// # Errors
-    /// Never for overrides that [`add_override`](Self::add_override) took.
+    /// [`PackError::Option`] for an override that [`add_override`](Self::add_override) would refuse.
     pub fn grid_of(&self, tensor: &SourceTensor) -> Result<GridChoice> {
         let mut choice = match tensor.kind {
             TensorKind::Linear => self.linear,
@@ -84,26 +86,27 @@ impl PackOptions {
         Ok(choice)
     }
 
-    /// Checks that every override is for some tensor.
+    /// Checks that every override matches a tensor.
     ///
     /// # Errors
-    /// Names the first one that matches none.
+    /// [`PackError::Option`] for the first override that matches none.
     pub fn check(&self, tensors: &[SourceTensor]) -> Result<()> {
-        let useless =
+        let unmatched =
             self.overrides.iter().find(|(regex, _)| !tensors.iter().any(|t| regex.is_match(&t.name)));
-        let Some((regex, _)) = useless else { return Ok(()) };
+        let Some((regex, _)) = unmatched else { return Ok(()) };
         let mut names =
             tensors.iter().filter(|t| t.kind == TensorKind::Linear).map(|t| format!("{:?}", t.name));
-        let example = names.next().map_or(String::new(), |name| format!("; there is {name}, for instance"));
+        let example =
+            names.next().map_or(String::new(), |name| format!("; a tensor's name is {name}, for instance"));
         let why = format!("matches none of the {} tensors{example}", tensors.len());
         Err(PackError::Option { option: format!("override {}", regex.as_str()), why })
     }
 
-    /// How a model is quantized, in words.
+    /// Returns a description of the options, which the file stores as its recipe.
     pub fn recipe(&self) -> String {
         let mut words = format!("linear {}, embedding {}", self.linear, self.embedding);
-        let shares = |choice: &GridChoice| matches!(choice, GridChoice::Uniform { bpw: None, .. });
-        if shares(&self.linear) || shares(&self.embedding) {
+        let has_shared_target = |choice: &GridChoice| matches!(choice, GridChoice::Uniform { bpw: None, .. });
+        if has_shared_target(&self.linear) || has_shared_target(&self.embedding) {
             words += &match self.target {
                 Target::Bpw(bpw) => format!(", {bpw} bits a weight"),
                 Target::Size(bytes) => format!(", {bytes} bytes"),
@@ -123,7 +126,8 @@ impl PackOptions {
     /// Adds an override `REGEX=OPTION:VALUE[,OPTION:VALUE...]`, such as `attn_(q|k)=coding:prefix,lanes:64`.
     ///
     /// # Errors
-    /// When it has no `=`, the expression does not compile, or an option is not understood.
+    /// [`PackError::Option`] if there is no `=`, the regular expression is not valid, or an option or its
+    /// value is unknown.
     pub fn add_override(&mut self, text: &str) -> Result<()> {
         let bad = |why: String| PackError::Option { option: format!("override {text}"), why };
         let Some((regex, options)) = text.rsplit_once('=') else {
@@ -144,11 +148,11 @@ impl PackOptions {
         Ok(())
     }
 
-    /// The options of one tensor.
+    /// Returns the options of encoding one tensor.
     ///
     /// # Errors
-    /// Never for overrides that [`add_override`](Self::add_override) took.
-    pub fn of(&self, tensor: &str) -> Result<EncodeOptions> {
+    /// [`PackError::Option`] for an override that [`add_override`](Self::add_override) would refuse.
+    pub fn encode_options(&self, tensor: &str) -> Result<EncodeOptions> {
         let mut options = self.encode;
         for (_, pairs) in self.overrides.iter().filter(|(regex, _)| regex.is_match(tensor)) {
             for (key, value) in pairs {
@@ -160,7 +164,7 @@ impl PackOptions {
         Ok(options)
     }
 
-    /// A text that is equal for equal options, for the journal's key.
+    /// Returns a text that is equal for equal options, for the keys of resume journals.
     pub(crate) fn fingerprint(&self) -> String {
         format!(
             "{:?} {:?} {:?} {:?} {:?} {:?}",
@@ -174,7 +178,7 @@ impl PackOptions {
     }
 }
 
-/// Sets an option of a grid from its words: `grid`, `steps`, `levels`; false if the option is none of them.
+/// Sets the option `grid`, `steps` or `levels` of a grid; returns false for any other key.
 fn set_grid(choice: &mut GridChoice, key: &str, value: &str) -> Result<bool> {
     match key {
         "grid" => *choice = GridChoice::parse(value)?,
@@ -185,10 +189,10 @@ fn set_grid(choice: &mut GridChoice, key: &str, value: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Sets one option from its words: `coding`, `slowest`, `tile`, `lanes`, `hybrid`, `tables`, `classes`.
+/// Sets an encoding option: `coding`, `slowest`, `tile`, `lanes`, `hybrid`, `tables` or `classes`.
 ///
 /// # Errors
-/// When option or value is not understood; the message lists what is.
+/// [`PackError::Option`] for any other key or an invalid value; the message lists the valid ones.
 pub fn set(options: &mut EncodeOptions, key: &str, value: &str) -> Result<()> {
     let bad =
         |why: &str| PackError::Option { option: format!("{key} {value}"), why: format!("expected {why}") };
@@ -211,7 +215,7 @@ pub fn set(options: &mut EncodeOptions, key: &str, value: &str) -> Result<()> {
         }
         "hybrid" => {
             let percent = value.parse().ok().filter(|p: &f64| p.is_finite());
-            options.hybrid_percent = percent.ok_or_else(|| bad("a number of percent"))?;
+            options.hybrid_percent = percent.ok_or_else(|| bad("a percentage"))?;
         }
         "tables" => {
             let tables = value.parse().ok().filter(|n| (1..=256).contains(n));
@@ -219,12 +223,10 @@ pub fn set(options: &mut EncodeOptions, key: &str, value: &str) -> Result<()> {
         }
         "classes" => {
             options.classes =
-                classes(value).ok_or_else(|| bad("auto, off or RxC, 1 to 8 of rows and columns"))?;
+                classes(value).ok_or_else(|| bad("auto, off or RxC with 1 to 8 row and column classes"))?;
         }
         _ => {
-            return Err(bad(
-                "one of the options coding, slowest, tile, lanes, hybrid, tables, classes, grid, steps, levels",
-            ));
+            return Err(bad("coding, slowest, tile, lanes, hybrid, tables, classes, grid, steps or levels"));
         }
     }
     Ok(())
@@ -268,23 +270,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn overrides_apply_in_order_to_the_names_they_match() {
+    fn overrides_apply_in_order_to_matching_names() {
         let mut options = PackOptions::default();
         options.add_override("attn=coding:prefix,lanes:64").unwrap();
         options.add_override(r"attn_q\.=tile:block:64x128,hybrid:3.5,tables:2,classes:2x4").unwrap();
-        assert_eq!(options.of("blk.0.ffn_up.weight").unwrap(), EncodeOptions::default());
-        let k = options.of("blk.0.attn_k.weight").unwrap();
+        assert_eq!(options.encode_options("blk.0.ffn_up.weight").unwrap(), EncodeOptions::default());
+        let k = options.encode_options("blk.0.attn_k.weight").unwrap();
         assert_eq!(
             (k.coding, k.lanes, k.tile),
             (CodingChoice::Only(Coding::Prefix), Some(64), TileChoice::Auto)
         );
-        let q = options.of("blk.0.attn_q.weight").unwrap();
+        let q = options.encode_options("blk.0.attn_q.weight").unwrap();
         assert_eq!((q.tile, q.hybrid_percent, q.tables), (TileChoice::Block(64, 128), 3.5, 2));
         assert_eq!((k.classes, q.classes), (ClassChoice::Auto, ClassChoice::Only([2, 4])));
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn invalid_overrides_are_refused() {
         let mut options = PackOptions::default();
         for text in [
             "nothing",

@@ -1,56 +1,61 @@
-//! A model in, an `.ecq` out: every tensor kept as it is or put on a grid, then coded without loss.
+//! Packing: every tensor of a model is kept or quantized, entropy coded, and written to an `.ecq` file.
 
 use crate::destination::Destination;
-use crate::error::{PackError, Result};
+use crate::error::Result;
 use crate::grids::{GridChoice, Requantized};
 use crate::options::PackOptions;
-use crate::progress::{Progress, check, in_batches};
-use crate::report::{PackReport, TensorReport};
+use crate::progress::{Progress, check, map_tensors};
+use crate::report::{PackReport, TensorReport, finite};
+use crate::solve_steps::solve_steps;
 use crate::source::{Source, SourceTensor, Tensor, for_options};
-use crate::spacing::{Aim, Steps, aim};
+use crate::steps::{CorrectedWeights, StepSizes};
 use crate::weights::weights;
-use crate::{rates, report};
 use ecq_codec::encode::{Plan, encode, encode_raw};
 use ecq_core::{EncodedTensor, TensorKind, TensorPart};
 use ecq_format::container::{EcqWriter, ModelEntry, TensorBytes};
 use ecq_quant::{Distortion, ErrorFeedback};
-use rayon::prelude::*;
 use safetensors::Dtype;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
-/// Vectors and small matrices of floats ride along as they are, so that any safetensors tool can read them.
-const PLAIN_WEIGHTS: u64 = 1 << 14;
+/// Float tensors with fewer weights are stored as plain tensors, which any safetensors tool can read.
+const MIN_ENCODED_WEIGHTS: u64 = 1 << 14;
 
-/// A tensor on its way into the file.
-pub(crate) struct Packed {
-    form: Payload,
-    facts: Facts,
+/// A tensor that is ready to be written.
+pub(crate) struct PackedTensor {
+    payload: Payload,
+    summary: PackSummary,
 }
 
 enum Payload {
     Encoded(EncodedTensor),
+    /// A safetensors tensor: type, shape, little-endian bytes.
     Plain(Dtype, Vec<usize>, Vec<u8>),
 }
 
-/// What packing decided for a tensor.
+/// The decisions and the error of packing a tensor, for the report.
 #[derive(Default)]
-struct Facts {
+struct PackSummary {
+    /// `None` for a tensor without codes.
     plan: Option<Plan>,
+    /// `None` for a tensor that was not quantized.
     distortion: Option<Distortion>,
-    /// Why its grid is not the one asked for, or what calibration did not see.
+    /// The reason for a grid other than the requested one, or a remark on calibration.
     note: Option<String>,
 }
 
-/// Packs `source` into `dest`, or with `dest` absent only counts what it would take.
+/// Packs `source` into the file `dest`; without `dest`, only computes the report of that file.
 ///
-/// Tensors are read, quantized, coded and written a batch at a time; the codes of no more than one batch are
-/// in memory.
+/// Tensors are read, quantized, coded and written in batches; the codes of at most one batch are in memory.
+/// An existing file is replaced.
 ///
 /// # Errors
-/// When `dest` is a file of the source or a folder, a tensor cannot be read, quantized or coded, the rate
-/// asked for is out of reach, or the file cannot be written; nothing is left under the final name.
+/// [`Destination`](crate::PackError::Destination) if `dest` is a file of the source or cannot be written,
+/// [`InTensor`](crate::PackError::InTensor) if a tensor cannot be read, quantized or coded,
+/// [`Option`](crate::PackError::Option) or [`Quant`](crate::PackError::Quant) if the target is out of reach,
+/// [`Container`](crate::PackError::Container) if the file cannot be written,
+/// [`Cancelled`](crate::PackError::Cancelled). After an error, `dest` is not there or as it was before.
 pub fn pack(
     source: &dyn Source,
     source_name: &str,
@@ -61,23 +66,23 @@ pub fn pack(
     pack_at(for_options(source, options)?, source_name, dest, None, options, progress)
 }
 
-/// Packs as [`pack`] does, at steps that are known already if they are given.
+/// Packs as [`pack`] does, with the step sizes `steps`, by tensor index, instead of solving for them.
 pub(crate) fn pack_at(
     source: &dyn Source,
     source_name: &str,
     dest: Option<&Path>,
-    steps: Option<HashMap<usize, Steps>>,
+    steps: Option<HashMap<usize, StepSizes>>,
     options: &PackOptions,
     progress: &dyn Progress,
 ) -> Result<PackReport> {
     let start = Instant::now();
     if let Some(dest) = dest {
-        // Whether a file that is there may be replaced is the caller's to say.
+        // The caller has decided whether an existing file may be replaced.
         Destination::file(dest).replacing(true).check(&source.files())?;
     }
     let tensors = source.tensors();
     options.check(tensors)?;
-    let choices = tensors.iter().map(|facts| options.grid_of(facts)).collect::<Result<Vec<_>>>()?;
+    let choices = tensors.iter().map(|tensor| options.grid_of(tensor)).collect::<Result<Vec<_>>>()?;
     let mut spool = match dest {
         None => EcqWriter::counting(),
         Some(dest) => {
@@ -88,44 +93,30 @@ pub(crate) fn pack_at(
             EcqWriter::create(dest, &hasher.finalize().to_hex()[..32], options.resume)?
         }
     };
-    let todo: Vec<usize> = (0..tensors.len()).filter(|&i| !spool.is_done(&tensors[i].name)).collect();
-    let mut report = PackReport::new(source.bytes(), tensors.len() - todo.len());
+    let remaining: Vec<usize> = (0..tensors.len()).filter(|&i| !spool.is_done(&tensors[i].name)).collect();
+    let mut report = PackReport::new(source.bytes(), tensors.len() - remaining.len());
     report.dry_run = dest.is_none();
-    // Of all tensors, done or not: steps follow from the whole model.
+    // The steps are solved for all tensors, including those that an interrupted run has packed.
     let steps = match steps {
         Some(steps) => steps,
-        None if todo.is_empty() => HashMap::new(),
-        None => rates::find(source, &choices, options, progress)?.steps,
+        None if remaining.is_empty() => HashMap::new(),
+        None => solve_steps(source, &choices, options, progress)?.steps,
     };
 
-    progress.begin("packing", todo.iter().map(|&i| tensors[i].bytes).sum());
-    let mut facts = HashMap::new();
-    let packed = in_batches(
-        progress,
-        &todo,
-        |&i| tensors[i].bytes,
-        |batch| {
-            let packed = batch.par_iter().map(|&i| {
-                check(progress)?;
-                let packed = pack_one(source, i, choices[i], steps.get(&i), options);
-                progress.advance(tensors[i].bytes, &tensors[i].name);
-                packed
-            });
-            let packed = packed.collect::<Result<Vec<_>>>()?;
-            for (&i, packed) in batch.iter().zip(packed) {
-                push(&mut spool, &tensors[i].name, &packed)?;
-                facts.insert(i, packed.facts);
-            }
-            Ok(())
-        },
-    )
+    let mut summaries = HashMap::new();
+    let pack = |i: usize| pack_tensor(source, i, choices[i], steps.get(&i), options);
+    let packed = map_tensors(source, &remaining, "packing", progress, pack, |i, packed| {
+        push(&mut spool, &tensors[i].name, &packed)?;
+        summaries.insert(i, packed.summary);
+        Ok(())
+    })
     .and_then(|()| check(progress));
     if packed.is_err() {
-        // A run that resumes this one finds what is done; that it cannot be kept is the lesser news.
+        // The packed tensors are kept for a run that resumes this one. An error of that is not reported,
+        // because the first error is the cause.
         let _ = spool.commit();
     }
     packed?;
-    progress.end();
 
     for (name, bytes) in source.attached_files()? {
         if !spool.is_done(&format!("ecq.file/{name}")) {
@@ -142,21 +133,25 @@ pub(crate) fn pack_at(
     report.file_bytes = summary.file_bytes;
     for (i, tensor) in tensors.iter().enumerate() {
         let bytes = summary.tensors.get(&tensor.name).cloned().unwrap_or_default();
-        report.tensors.push(tensor_report(tensor, &bytes, facts.get(&i).unwrap_or(&Facts::default())));
+        report.tensors.push(tensor_report(
+            tensor,
+            &bytes,
+            summaries.get(&i).unwrap_or(&PackSummary::default()),
+        ));
     }
-    let of_kind = |kind: TensorKind| {
+    let sqnr_db = |kind: TensorKind| {
         let mut sum = Distortion::default();
         let all = tensors.iter().enumerate().filter(|(_, tensor)| tensor.kind == kind);
-        all.filter_map(|(i, _)| facts.get(&i)?.distortion).for_each(|distortion| sum.add(distortion));
-        report::finite(sum.sqnr_db())
+        all.filter_map(|(i, _)| summaries.get(&i)?.distortion).for_each(|distortion| sum.add(distortion));
+        finite(sum.sqnr_db())
     };
     (report.sqnr_linear_db, report.sqnr_embedding_db) =
-        (of_kind(TensorKind::Linear), of_kind(TensorKind::Embedding));
-    report.close(start);
+        (sqnr_db(TensorKind::Linear), sqnr_db(TensorKind::Embedding));
+    report.finish(start);
     Ok(report)
 }
 
-/// Facts of the whole file.
+/// Returns the metadata entry of the whole file, whose tensors are those of `order`.
 pub(crate) fn model_entry(
     source: &dyn Source,
     source_name: &str,
@@ -172,28 +167,28 @@ pub(crate) fn model_entry(
     }
 }
 
-/// Shapes that rows and columns do not tell.
+/// Returns the shapes of matrices that are not `[rows, cols]`, by tensor name.
 fn shapes(source: &dyn Source, order: &[String]) -> BTreeMap<String, Vec<usize>> {
     let listed: HashSet<&str> = order.iter().map(String::as_str).collect();
-    let other = |t: &&SourceTensor| {
+    let is_reshaped = |t: &&SourceTensor| {
         t.shape != [t.rows, t.cols] && t.kind != TensorKind::Other && listed.contains(t.name.as_str())
     };
-    source.tensors().iter().filter(other).map(|t| (t.name.clone(), t.shape.clone())).collect()
+    source.tensors().iter().filter(is_reshaped).map(|t| (t.name.clone(), t.shape.clone())).collect()
 }
 
-/// Adds a packed tensor to the file.
-pub(crate) fn push(spool: &mut EcqWriter, name: &str, packed: &Packed) -> Result<()> {
-    match &packed.form {
+/// Adds a packed tensor to the spool of a file.
+pub(crate) fn push(spool: &mut EcqWriter, name: &str, packed: &PackedTensor) -> Result<()> {
+    match &packed.payload {
         Payload::Encoded(tensor) => spool.push_encoded(name, tensor)?,
         Payload::Plain(dtype, shape, bytes) => spool.push_plain(name, *dtype, shape, bytes)?,
     }
     Ok(())
 }
 
-/// Digits that offsets of a part have in a file, beyond those of a file with a single tensor.
+/// Additional digits of the offsets of a part in the header of a large file, against a file with one tensor.
 const OFFSET_DIGITS: u64 = 9;
 
-/// What a tensor takes in a file among others, its share of the header included.
+/// Returns the bytes of a tensor in a file with many tensors, its entries in the header included.
 pub(crate) fn file_bytes(source: &dyn Source, name: &str, tensor: &EncodedTensor) -> Result<u64> {
     let mut spool = EcqWriter::counting();
     spool.push_encoded(name, tensor)?;
@@ -202,9 +197,9 @@ pub(crate) fn file_bytes(source: &dyn Source, name: &str, tensor: &EncodedTensor
     Ok(summary.tensors.get(name).map_or(0, TensorBytes::total) + digits)
 }
 
-fn tensor_report(tensor: &SourceTensor, bytes: &TensorBytes, facts: &Facts) -> TensorReport {
+fn tensor_report(tensor: &SourceTensor, bytes: &TensorBytes, summary: &PackSummary) -> TensorReport {
     let weights = tensor.weights().max(1) as f64;
-    let plan = facts.plan.as_ref();
+    let plan = summary.plan.as_ref();
     let codes = [TensorPart::Stream, TensorPart::Index, TensorPart::Table]
         .map(|part| bytes.parts.get(part.name()).unwrap_or(&0));
     let codes_bits = 8.0 * codes.into_iter().sum::<u64>() as f64;
@@ -221,95 +216,88 @@ fn tensor_report(tensor: &SourceTensor, bytes: &TensorBytes, facts: &Facts) -> T
         cross_entropy_bpw: plan.map(|plan| plan.cross_entropy_bits / weights),
         codes_bpw: plan.map(|_| codes_bits / weights),
         coding: plan.map(|plan| plan.coding.name().to_owned()),
-        sqnr_db: facts.distortion.and_then(|distortion| report::finite(distortion.sqnr_db())),
-        reason: facts.note.clone().or_else(|| plan.map(|plan| plan.reason.clone())),
+        sqnr_db: summary.distortion.and_then(|distortion| finite(distortion.sqnr_db())),
+        reason: summary.note.clone().or_else(|| plan.map(|plan| plan.reason.clone())),
     }
 }
 
-/// Loads, quantizes and codes tensor `index`.
-pub(crate) fn pack_one(
-    source: &dyn Source,
-    index: usize,
-    choice: GridChoice,
-    steps: Option<&Steps>,
-    options: &PackOptions,
-) -> Result<Packed> {
-    let facts = &source.tensors()[index];
-    load_and_pack(source, index, choice, steps, options).map_err(|error| match error {
-        named @ PackError::InTensor { .. } => named,
-        error => PackError::in_tensor(&facts.name, error),
-    })
-}
-
-/// How errors are made good in a matrix whose columns have scales of their own.
+/// Returns the error feedback of a matrix with column scales; `None` without calibration statistics.
 fn feedback_of(
     facts: &SourceTensor,
-    steps: Option<&Steps>,
+    steps: Option<&StepSizes>,
     options: &PackOptions,
 ) -> Result<Option<ErrorFeedback>> {
-    let (Some(calibration), Some(Steps { col_scales: Some(_), .. })) = (&options.calibration, steps) else {
+    let (Some(calibration), Some(StepSizes { col_scales: Some(_), .. })) = (&options.calibration, steps)
+    else {
         return Ok(None);
     };
-    let moments = calibration.moments(&facts.name, [facts.rows, facts.cols])?;
-    Ok(moments.map(|moments| ErrorFeedback::new(&moments.inputs, facts.cols)).transpose()?)
+    let statistics = calibration.statistics(&facts.name, [facts.rows, facts.cols])?;
+    Ok(statistics.map(|statistics| ErrorFeedback::new(&statistics.hessian, facts.cols)).transpose()?)
 }
 
-fn load_and_pack(
+/// Loads tensor `index`, quantizes it to the grid `choice`, and codes it.
+///
+/// # Errors
+/// Those of the source, the quantizer and the coder, without the name of the tensor.
+pub(crate) fn pack_tensor(
     source: &dyn Source,
     index: usize,
     choice: GridChoice,
-    steps: Option<&Steps>,
+    steps: Option<&StepSizes>,
     options: &PackOptions,
-) -> Result<Packed> {
+) -> Result<PackedTensor> {
     let facts = &source.tensors()[index];
-    let encode_options = options.of(&facts.name)?;
+    let encode_options = options.encode_options(&facts.name)?;
     let tensor = source.load(index)?;
     let mut note = facts.note.clone();
     if choice != GridChoice::Keep {
-        note = match (choice.misfit(facts.cols), weights(&tensor, facts, source.format())) {
+        note = match (choice.unsupported_reason(facts.cols), weights(&tensor, facts, source.format())) {
             (Some(why), _) => Some(why),
             (None, None) => Some(format!("kept: {} holds no weights", facts.dtype)),
             (None, Some(weights)) => {
                 let feedback = feedback_of(facts, steps, options)?;
-                let dead = feedback.as_ref().map_or(0, ErrorFeedback::dead);
-                if dead > 0 {
-                    note = Some(format!("{dead} of {} inputs hardly ever moved", facts.cols));
+                let inactive = feedback.as_ref().map_or(0, ErrorFeedback::inactive_inputs);
+                if inactive > 0 {
+                    note = Some(format!("{inactive} of {} inputs are inactive in calibration", facts.cols));
                 }
-                let aim = aim(options.calibration.as_deref(), facts)?;
-                let aim = aim.as_ref().map(Aim::floats).transpose()?;
+                let corrected = CorrectedWeights::load(options.calibration.as_deref(), facts)?;
+                let corrected = corrected.as_ref().map(CorrectedWeights::floats).transpose()?;
                 let Requantized { codes, grid, distortion } =
-                    choice.quantize(&*weights, aim.as_ref(), steps, feedback.as_ref())?;
+                    choice.quantize(&*weights, corrected.as_ref(), steps, feedback.as_ref())?;
                 let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
-                let facts = Facts { plan: Some(plan), distortion: Some(distortion), note };
-                return Ok(Packed { form: Payload::Encoded(tensor), facts });
+                let summary = PackSummary { plan: Some(plan), distortion: Some(distortion), note };
+                return Ok(PackedTensor { payload: Payload::Encoded(tensor), summary });
             }
         };
     }
     match tensor {
         Tensor::Coded(codes, grid) => {
             let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
-            let facts = Facts { plan: Some(plan), distortion: None, note };
-            Ok(Packed { form: Payload::Encoded(tensor), facts })
+            let summary = PackSummary { plan: Some(plan), distortion: None, note };
+            Ok(PackedTensor { payload: Payload::Encoded(tensor), summary })
         }
         Tensor::Raw { dtype, fields, bytes } => {
             let plain = plain_dtype(&dtype);
-            let small = facts.kind == TensorKind::Other || facts.weights() < PLAIN_WEIGHTS;
+            let small = facts.kind == TensorKind::Other || facts.weights() < MIN_ENCODED_WEIGHTS;
             let shape = facts.shape.clone();
-            let of_form = |form| Packed { form, facts: Facts { note, ..Facts::default() } };
+            let packed =
+                |payload| PackedTensor { payload, summary: PackSummary { note, ..PackSummary::default() } };
             if let (Some(plain), true) = (plain, small) {
-                return Ok(of_form(Payload::Plain(plain, shape, bytes)));
+                return Ok(packed(Payload::Plain(plain, shape, bytes)));
             }
             let tensor = encode_raw(facts.kind, [facts.rows, facts.cols], &dtype, &bytes, &fields)?;
-            let gain = 100.0 * (1.0 - tensor.bytes() as f64 / bytes.len() as f64);
-            Ok(of_form(match plain {
-                Some(plain) if gain < encode_options.hybrid_percent => Payload::Plain(plain, shape, bytes),
+            let saved_percent = 100.0 * (1.0 - tensor.bytes() as f64 / bytes.len() as f64);
+            Ok(packed(match plain {
+                Some(plain) if saved_percent < encode_options.hybrid_percent => {
+                    Payload::Plain(plain, shape, bytes)
+                }
                 _ => Payload::Encoded(tensor),
             }))
         }
     }
 }
 
-/// The safetensors type of a lower-case name.
+/// Returns the safetensors type with this lower-case name.
 pub(crate) fn plain_dtype(name: &str) -> Option<Dtype> {
     Some(match name {
         "f64" => Dtype::F64,

@@ -1,74 +1,75 @@
-//! What packing, verifying and comparing found, as plain data that serialises under stable names.
+//! Reports of packing, as plain data. Field names are stable, because they are the keys of JSON output.
 
 use ecq_core::TensorKind;
 use serde::Serialize;
 use std::time::Instant;
 
-/// What packing made of one tensor.
+/// The result of packing one tensor.
 #[derive(Debug, Clone, Serialize)]
 pub struct TensorReport {
-    /// Its name.
+    /// The tensor's name.
     pub name: String,
-    /// What it is to the model.
+    /// The tensor's role in the model.
     pub kind: TensorKind,
-    /// Rows.
+    /// Rows (output features).
     pub rows: usize,
-    /// Columns.
+    /// Columns (input features).
     pub cols: usize,
-    /// Type in the source.
+    /// Element or block type in the source.
     pub dtype: String,
     /// Bytes in the source.
     pub source_bytes: u64,
-    /// Bytes in the file: all parts, and its share of the header.
+    /// Bytes in the file: all parts, and the tensor's entries in the header.
     pub bytes: u64,
-    /// The same in bits per weight.
+    /// `bytes` in bits per weight.
     pub bpw: f64,
-    /// Order-0 entropy of its codes in bits per weight.
+    /// Order-0 entropy of the codes in bits per weight.
     pub entropy_bpw: Option<f64>,
-    /// Cross entropy of its codes under its tables in bits per weight: the least that a coder with one table
-    /// a tile can reach.
+    /// Cross entropy of the codes under their frequency tables in bits per weight: the lower bound of a coder
+    /// with one table per tile.
     pub cross_entropy_bpw: Option<f64>,
-    /// What its codes take, streams, tables and index, in bits per weight.
+    /// Bits per weight of streams, tables and index.
     pub codes_bpw: Option<f64>,
-    /// Coding of its codes; absent when it has none, or was already there when a run resumed.
+    /// The coding of the codes; absent without codes, or if an interrupted run packed the tensor.
     pub coding: Option<String>,
-    /// Signal to quantization noise against the source in decibels; absent where nothing was quantized.
+    /// Signal to quantization noise ratio against the source in decibels; absent if not quantized.
     pub sqnr_db: Option<f64>,
-    /// Why that coding, or why not the grid asked for.
+    /// The reason for the coding, or for a grid other than the requested one.
     pub reason: Option<String>,
 }
 
-/// What packing made of a model.
+/// The result of packing a model.
 #[derive(Debug, Clone, Serialize)]
 pub struct PackReport {
-    /// Length of the file.
+    /// Size of the file in bytes.
     pub file_bytes: u64,
-    /// Length of the source.
+    /// Size of the source in bytes.
     pub source_bytes: u64,
-    /// Every byte of the block projections, in bits over their weights.
+    /// Bits per weight of the block projections, all of their bytes counted.
     pub bpw_linear: Option<f64>,
-    /// The same for embedding and head.
+    /// Bits per weight of embedding and head, all of their bytes counted.
     pub bpw_embedding: Option<f64>,
-    /// Signal to quantization noise of the block projections in decibels; absent where nothing was quantized.
+    /// Signal to quantization noise ratio of the block projections in decibels; absent if none was quantized.
     pub sqnr_linear_db: Option<f64>,
-    /// The same for embedding and head.
+    /// Signal to quantization noise ratio of embedding and head in decibels; absent if neither was quantized.
     pub sqnr_embedding_db: Option<f64>,
-    /// KL to the source in nats per token that calibration expects of the quantized tensors; absent without
-    /// calibration. It is a sum over matrices of what their errors cost to second order on the text of
-    /// calibration; measured on other texts, KL was two to three times as much.
+    /// Expected KL divergence from the source in nats per token; absent without calibration.
+    ///
+    /// It is the sum over matrices of the second-order cost of their errors on the calibration text. The KL
+    /// divergence measured on other texts was two to three times as large.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_kl: Option<f64>,
-    /// The whole file, in bits over all weights.
+    /// Bits of the whole file per weight.
     pub bpw_total: f64,
-    /// Seconds it took.
+    /// Wall-clock seconds.
     pub seconds: f64,
-    /// Most memory the process held, in bytes, where the system tells.
+    /// Peak resident memory of the process in bytes; absent if the system does not report it.
     pub peak_rss_bytes: Option<u64>,
-    /// Whether nothing was written.
+    /// Whether this was a dry run that wrote nothing.
     pub dry_run: bool,
-    /// Tensors taken over from an interrupted run.
+    /// Number of tensors that an interrupted run had packed.
     pub resumed_tensors: usize,
-    /// Every tensor.
+    /// All tensors, in file order.
     pub tensors: Vec<TensorReport>,
 }
 
@@ -91,9 +92,10 @@ impl PackReport {
         }
     }
 
-    pub(crate) fn close(&mut self, start: Instant) {
-        self.bpw_linear = bpw(&self.tensors, Some(TensorKind::Linear));
-        self.bpw_embedding = bpw(&self.tensors, Some(TensorKind::Embedding));
+    /// Computes the fields that follow from the tensors, and the time since `start`.
+    pub(crate) fn finish(&mut self, start: Instant) {
+        self.bpw_linear = bpw(&self.tensors, TensorKind::Linear);
+        self.bpw_embedding = bpw(&self.tensors, TensorKind::Embedding);
         let weights: u64 = self.tensors.iter().map(|t| t.rows as u64 * t.cols as u64).sum();
         self.bpw_total = 8.0 * self.file_bytes as f64 / weights.max(1) as f64;
         self.seconds = start.elapsed().as_secs_f64();
@@ -101,20 +103,21 @@ impl PackReport {
     }
 }
 
-fn bpw(tensors: &[TensorReport], kind: Option<TensorKind>) -> Option<f64> {
-    let of_kind = tensors.iter().filter(|t| kind.is_none_or(|kind| t.kind == kind));
+/// Returns the bits per weight of all tensors of a kind; `None` if there are none.
+fn bpw(tensors: &[TensorReport], kind: TensorKind) -> Option<f64> {
+    let of_kind = tensors.iter().filter(|t| t.kind == kind);
     let (bytes, weights) = of_kind.fold((0, 0), |(b, w), t| (b + t.bytes, w + t.rows as u64 * t.cols as u64));
     (weights > 0).then(|| 8.0 * bytes as f64 / weights as f64)
 }
 
-/// Most memory this process ever held, in bytes.
+/// Returns the peak resident memory of this process in bytes; `None` if the system does not report it.
 pub fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// JSON knows no infinities.
+/// Returns `x` unless it is infinite or NaN, which JSON cannot represent.
 pub(crate) fn finite(x: f64) -> Option<f64> {
     Some(x).filter(|x| x.is_finite())
 }

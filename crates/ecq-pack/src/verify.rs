@@ -1,85 +1,86 @@
-//! Proving that a file is whole, and that two models are the same.
+//! Verification of a file against its checksums and its source, and comparison of two models.
 
-use crate::difference::{Sums, WeightError, layer_order};
 use crate::error::Result;
-use crate::progress::{Progress, in_batches};
+use crate::progress::{Progress, map_tensors};
 use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, SourceTensor, Tensor, open};
+use crate::weight_error::{ErrorSums, WeightError, layer_order};
 use crate::weights::weights;
 use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Limits, TensorKind, UniformRows};
-use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-/// One difference between two tensors of a name.
+/// A difference between two tensors of the same name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Mismatch {
-    /// The tensor.
+    /// The tensor's name, or that of an attached file.
     pub tensor: String,
-    /// What differs, with the first place where it does.
+    /// A description of the difference, with its first position.
     pub what: String,
-    /// How far the weights are from each other, where both tensors have weights and one shape.
+    /// The difference of the weights, if both tensors have weights and the same shape.
     #[serde(flatten)]
     pub error: Option<WeightError>,
 }
 
-/// What verifying found.
+/// The result of verifying a file or comparing two models.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifyReport {
-    /// Whether seal, checksums and every tensor held.
+    /// Whether all checks passed: there are no mismatches.
     pub ok: bool,
-    /// Tensors looked at.
+    /// Number of tensors that were checked.
     pub tensors: usize,
-    /// Codes decoded, and, with a source, compared.
+    /// Number of codes that were decoded and, with a source, compared.
     pub codes_checked: u64,
-    /// Scales and biases decoded, and, with a source, compared.
+    /// Number of scales, biases, levels and outliers that were decoded and, with a source, compared.
     pub side_values_checked: u64,
-    /// Tensors that the file holds on another grid than the source, which its recipe allows.
+    /// Tensors on another grid than in the source, which the recipe of a quantized file permits.
     pub quantized: Vec<QuantizedTensor>,
-    /// How far these are from the source, by kind; where two models are compared, how far those are that
-    /// differ. It is no verdict: a calibrated file trades this error for one that the text shows less.
+    /// Errors of the quantized tensors, or of those that differ between two models, by kind. They do not
+    /// indicate text quality: calibration accepts larger weight errors for a smaller KL divergence.
     pub errors: Vec<KindErrors>,
-    /// Signal to quantization noise of all of them in decibels.
+    /// Signal to quantization noise ratio of all of these tensors in decibels.
     pub sqnr_db: Option<f64>,
-    /// Differences to the source that nothing allows.
+    /// Differences that nothing permits.
     pub mismatches: Vec<Mismatch>,
 }
 
-/// A tensor that is not the source's, but stands for it.
+/// A quantized tensor of the file, compared with the source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct QuantizedTensor {
-    /// The tensor.
+    /// The tensor's name.
     pub tensor: String,
-    /// How far it is from the source.
+    /// The difference from the source.
     #[serde(flatten)]
     pub error: WeightError,
 }
 
-/// How far the tensors of a kind are from those of the source.
+/// The errors of all tensors of a kind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KindErrors {
-    /// What the tensors are to the model.
+    /// The tensors' role in the model.
     pub kind: TensorKind,
-    /// How many they are.
+    /// Number of tensors.
     pub tensors: usize,
-    /// How far they are, all their weights together.
+    /// The difference over all of their weights.
     #[serde(flatten)]
     pub error: WeightError,
 }
 
-/// How a tensor stands to that of the source.
+/// The result of comparing a tensor with that of the source.
 enum Outcome {
     Same,
-    Quantized(Sums),
-    Differs(String, Option<Sums>),
+    Quantized(ErrorSums),
+    Differs(String, Option<ErrorSums>),
 }
 
-/// Checks seal and checksums of `file`, decodes every tensor, and compares all with `against` if given:
-/// tensors, and the files and headers that ride along.
+/// Checks the seal and the checksums of `file`, decodes every tensor, and compares tensors and attached files
+/// with the source `against` if given.
 ///
 /// # Errors
-/// When the file is damaged (the error says where) or a model cannot be read. Differences to the source are
-/// no error: they are in the report.
+/// [`PackError::Container`](crate::PackError::Container) if the file is damaged,
+/// [`PackError::InTensor`](crate::PackError::InTensor) if a tensor of either model cannot be read,
+/// [`PackError::Cancelled`](crate::PackError::Cancelled). Differences from the source are not an error but
+/// part of the report.
 pub fn verify(
     file: &Path,
     against: Option<&dyn Source>,
@@ -88,13 +89,13 @@ pub fn verify(
 ) -> Result<VerifyReport> {
     let ecq = EcqSource::open(file, limits)?;
     progress.begin("checking the seal", ecq.bytes());
-    let mut before = 0;
-    let sealed = ecq.file().verify_seal(|done| {
-        progress.advance(done - before, "seal");
-        before = done;
+    let mut reported = 0;
+    let seal = ecq.file().verify_seal(|done| {
+        progress.advance(done - reported, "seal");
+        reported = done;
     });
-    if let Err(broken) = sealed {
-        // The seal says that a bit is wrong, the checksums of parts say where.
+    if let Err(broken) = seal {
+        // The seal covers the whole file; the checksum of a part gives the position of the damage.
         for name in ecq.file().names().iter().filter(|name| ecq.file().entry(name).is_some()) {
             ecq.file().check(name)?;
         }
@@ -105,26 +106,27 @@ pub fn verify(
     let against = against.map(|source| as_packed(&ecq, source)).transpose()?;
     let mut report = compare(&ecq, against, quantized, progress)?;
     if let Some(source) = against {
-        report.mismatches.extend(other_bytes(&ecq, source)?);
+        report.mismatches.extend(attached_file_mismatches(&ecq, source)?);
         report.ok = report.mismatches.is_empty();
     }
     Ok(report)
 }
 
-/// The form of the source that the file was made of: layers of act-order are floats where they got new grids.
+/// Returns the form of the source that the file was made from: its act-order layers are floats if they were
+/// requantized.
 fn as_packed<'a>(ecq: &EcqSource, source: &'a dyn Source) -> Result<&'a dyn Source> {
     let names = |source: &dyn Source| -> HashSet<String> {
         source.tensors().iter().map(|facts| facts.name.clone()).collect()
     };
-    let (ours, kept) = (names(ecq), names(source));
-    if ours.is_subset(&kept) {
+    let packed = names(ecq);
+    if packed.is_subset(&names(source)) {
         return Ok(source);
     }
-    Ok(source.for_requantizing()?.filter(|floats| ours.is_subset(&names(*floats))).unwrap_or(source))
+    Ok(source.for_requantizing()?.filter(|floats| packed.is_subset(&names(*floats))).unwrap_or(source))
 }
 
-/// How what rides along differs from what lies beside the tensors of the source.
-pub(crate) fn other_bytes(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mismatch>> {
+/// Compares the attached files of a file with those of a source.
+pub(crate) fn attached_file_mismatches(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mismatch>> {
     let ours: HashMap<String, Vec<u8>> = ecq.attached_files()?.into_iter().collect();
     let theirs: HashMap<String, Vec<u8>> = source.attached_files()?.into_iter().collect();
     let mut mismatches = Vec::new();
@@ -136,11 +138,10 @@ pub(crate) fn other_bytes(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mi
             mismatches.push(Mismatch { tensor: name.clone(), what, error: None });
         }
     }
-    // A file from a version that kept no padding. Of other files, which ones ride along may change.
+    // Only this file's presence is compared: versions differ in which other files they attach.
     if theirs.contains_key(HEADER_FILE) && ours.contains_key(GAPS_FILE) != theirs.contains_key(GAPS_FILE) {
         let which = if ours.contains_key(GAPS_FILE) { "first" } else { "second" };
-        let what =
-            format!("bytes between or behind the tensors that are not zero are only in the {which} model");
+        let what = format!("only the {which} model has nonzero padding bytes between or after the tensors");
         mismatches.push(Mismatch { tensor: GAPS_FILE.to_owned(), what, error: None });
     }
     mismatches.sort_by(|a, b| a.tensor.cmp(&b.tensor));
@@ -150,13 +151,15 @@ pub(crate) fn other_bytes(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mi
 /// Compares two models tensor by tensor.
 ///
 /// # Errors
-/// When a tensor of one of them cannot be read.
+/// The errors of [`source::open`](crate::source::open),
+/// [`PackError::InTensor`](crate::PackError::InTensor) if a tensor of either model cannot be read,
+/// [`PackError::Cancelled`](crate::PackError::Cancelled).
 pub fn diff(a: &Path, b: &Path, limits: &Limits, progress: &dyn Progress) -> Result<VerifyReport> {
     let (a, b) = (open(a, limits)?, open(b, limits)?);
     compare(&*a, Some(&*b), false, progress)
 }
 
-/// Compares `a` with `b`; with `quantized`, a tensor of `a` may be that of `b` on another grid.
+/// Compares the tensors of `a` with those of `b`; if `quantized`, a tensor of `a` may be on another grid.
 fn compare(
     a: &dyn Source,
     b: Option<&dyn Source>,
@@ -173,111 +176,100 @@ fn compare(
         sqnr_db: None,
         mismatches: Vec::new(),
     };
-    let mut of_kinds =
-        [TensorKind::Linear, TensorKind::Embedding, TensorKind::Other].map(|kind| (kind, 0, Sums::default()));
-    let mut all_sums = Sums::default();
+    let mut by_kind = [TensorKind::Linear, TensorKind::Embedding, TensorKind::Other]
+        .map(|kind| (kind, 0, ErrorSums::default()));
+    let mut total = ErrorSums::default();
     let mut cosines = Vec::new();
-    let place: Option<HashMap<&str, usize>> =
-        b.map(|b| b.tensors().iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect());
+    let indices_in_b: HashMap<&str, usize> =
+        b.iter().flat_map(|b| b.tensors().iter().enumerate().map(|(i, t)| (t.name.as_str(), i))).collect();
     let all: Vec<usize> = (0..a.tensors().len()).collect();
-    progress.begin("comparing", a.tensors().iter().map(|t| t.bytes).sum());
-    in_batches(
-        progress,
-        &all,
-        |&i| a.tensors()[i].bytes,
-        |batch| {
-            let found = batch.par_iter().map(|&i| {
-                let facts = &a.tensors()[i];
-                let ours = a.load(i)?;
-                let (codes, side) = values(&ours);
-                let outcome = match (b, &place) {
-                    (Some(b), Some(place)) => match place.get(facts.name.as_str()) {
-                        Some(&j) => {
-                            let theirs = b.load(j)?;
-                            match difference(&ours, &theirs) {
-                                None => Outcome::Same,
-                                Some(what) => {
-                                    let of =
-                                        [(&ours, facts, a.format()), (&theirs, &b.tensors()[j], b.format())];
-                                    match (sums(of)?, quantized && matches!(ours, Tensor::Coded(..))) {
-                                        (Some(sums), true) => Outcome::Quantized(sums),
-                                        (sums, _) => Outcome::Differs(what, sums),
-                                    }
-                                }
-                            }
+    let compare_one = |i: usize| {
+        let facts = &a.tensors()[i];
+        let tensor = a.load(i)?;
+        let outcome = match (b, indices_in_b.get(facts.name.as_str())) {
+            (None, _) => Outcome::Same,
+            (Some(_), None) => Outcome::Differs("is only in the first model".to_owned(), None),
+            (Some(b), Some(&j)) => {
+                let other = b.load(j)?;
+                match difference(&tensor, &other) {
+                    None => Outcome::Same,
+                    Some(what) => {
+                        let pair = [(&tensor, facts, a.format()), (&other, &b.tensors()[j], b.format())];
+                        match (error_sums(pair)?, quantized && matches!(tensor, Tensor::Coded(..))) {
+                            (Some(sums), true) => Outcome::Quantized(sums),
+                            (sums, _) => Outcome::Differs(what, sums),
                         }
-                        None => Outcome::Differs("is only in the first model".to_owned(), None),
-                    },
-                    _ => Outcome::Same,
-                };
-                progress.advance(facts.bytes, &facts.name);
-                Ok((codes, side, facts, outcome))
-            });
-            for (codes, side, facts, outcome) in found.collect::<Result<Vec<_>>>()? {
-                let tensor = facts.name.clone();
-                report.codes_checked += codes;
-                report.side_values_checked += side;
-                let sums = match outcome {
-                    Outcome::Same => None,
-                    Outcome::Differs(what, sums) => {
-                        let error = sums.map(|sums| sums.error());
-                        report.mismatches.push(Mismatch { tensor, what, error });
-                        sums
                     }
-                    Outcome::Quantized(sums) => {
-                        report.quantized.push(QuantizedTensor { tensor, error: sums.error() });
-                        cosines.push(sums.cosine());
-                        Some(sums)
-                    }
-                };
-                if let Some(sums) = sums {
-                    all_sums.add(sums);
-                    let of_kind = of_kinds.iter_mut().filter(|(kind, ..)| *kind == facts.kind);
-                    of_kind.for_each(|(_, tensors, all)| {
-                        *tensors += 1;
-                        all.add(sums);
-                    });
                 }
             }
-            Ok(())
-        },
-    )?;
-    progress.end();
+        };
+        Ok((count_values(&tensor), outcome))
+    };
+    map_tensors(a, &all, "comparing", progress, compare_one, |i, ((codes, side), outcome)| {
+        let facts = &a.tensors()[i];
+        let tensor = facts.name.clone();
+        report.codes_checked += codes;
+        report.side_values_checked += side;
+        let sums = match outcome {
+            Outcome::Same => None,
+            Outcome::Differs(what, sums) => {
+                let error = sums.map(|sums| sums.error());
+                report.mismatches.push(Mismatch { tensor, what, error });
+                sums
+            }
+            Outcome::Quantized(sums) => {
+                report.quantized.push(QuantizedTensor { tensor, error: sums.error() });
+                cosines.push(sums.cosine());
+                Some(sums)
+            }
+        };
+        if let Some(sums) = sums {
+            total.add(sums);
+            for (_, tensors, all) in by_kind.iter_mut().filter(|(kind, ..)| *kind == facts.kind) {
+                *tensors += 1;
+                all.add(sums);
+            }
+        }
+        Ok(())
+    })?;
     if let Some(b) = b {
-        let ours: HashSet<&str> = a.tensors().iter().map(|t| t.name.as_str()).collect();
-        for theirs in b.tensors().iter().filter(|t| !ours.contains(t.name.as_str())) {
+        let names: HashSet<&str> = a.tensors().iter().map(|t| t.name.as_str()).collect();
+        for other in b.tensors().iter().filter(|t| !names.contains(t.name.as_str())) {
             let what = "is only in the second model".to_owned();
-            report.mismatches.push(Mismatch { tensor: theirs.name.clone(), what, error: None });
+            report.mismatches.push(Mismatch { tensor: other.name.clone(), what, error: None });
         }
     }
-    if quantized && !report.quantized.is_empty() && all_sums.is_unrelated() {
-        // Names and shapes are those of every model of the architecture.
+    if quantized && !report.quantized.is_empty() && total.is_unrelated() {
+        // Another model of the same architecture has the same names and shapes, but unrelated weights.
         for (tensor, cosine) in report.quantized.drain(..).zip(cosines) {
-            let what = format!("has nothing to do with the source's (cosine {cosine:.3})");
+            let what = format!("is unrelated to the source's tensor (cosine {cosine:.3})");
             report.mismatches.push(Mismatch { tensor: tensor.tensor, what, error: Some(tensor.error) });
         }
     }
     report.mismatches.sort_by_cached_key(|mismatch| layer_order(&mismatch.tensor));
     report.quantized.sort_by_cached_key(|quantized| layer_order(&quantized.tensor));
-    let errors = of_kinds.into_iter().filter(|(_, tensors, _)| *tensors > 0);
+    let errors = by_kind.into_iter().filter(|(_, tensors, _)| *tensors > 0);
     report.errors =
         errors.map(|(kind, tensors, sums)| KindErrors { kind, tensors, error: sums.error() }).collect();
-    report.sqnr_db = all_sums.error().sqnr_db;
+    report.sqnr_db = total.error().sqnr_db;
     report.ok = report.mismatches.is_empty();
     Ok(report)
 }
 
-/// How far the first tensor is from the second, where both have weights and one shape.
-fn sums([ours, theirs]: [(&Tensor, &SourceTensor, &str); 2]) -> Result<Option<Sums>> {
-    let of = |(tensor, facts, format): (_, _, _)| weights(tensor, facts, format);
-    match (of(theirs), of(ours)) {
-        (Some(theirs), Some(ours)) if theirs.shape() == ours.shape() => Ok(Some(Sums::of(&*theirs, &*ours)?)),
+/// Compares the weights of a tensor with those of a reference, the second of the pair; `None` unless both
+/// have weights and the same shape.
+fn error_sums([tensor, reference]: [(&Tensor, &SourceTensor, &str); 2]) -> Result<Option<ErrorSums>> {
+    let weights_of = |(tensor, facts, format): (_, _, _)| weights(tensor, facts, format);
+    match (weights_of(reference), weights_of(tensor)) {
+        (Some(reference), Some(tensor)) if reference.shape() == tensor.shape() => {
+            Ok(Some(ErrorSums::of(&*reference, &*tensor)?))
+        }
         _ => Ok(None),
     }
 }
 
-/// Codes and side values of a tensor.
-fn values(tensor: &Tensor) -> (u64, u64) {
+/// Returns the number of codes and of side values of a tensor.
+fn count_values(tensor: &Tensor) -> (u64, u64) {
     match tensor {
         Tensor::Coded(codes, Grid::AffineGroups(grid)) => {
             let biases = match &grid.biases {
@@ -297,7 +289,7 @@ fn values(tensor: &Tensor) -> (u64, u64) {
     }
 }
 
-/// How two tensors differ; `None` when every bit is the same.
+/// Describes the first difference of two tensors; `None` if they are equal bit for bit.
 pub(crate) fn difference(a: &Tensor, b: &Tensor) -> Option<String> {
     match (a, b) {
         (Tensor::Coded(qa, ga), Tensor::Coded(qb, gb)) => {
@@ -330,7 +322,7 @@ pub(crate) fn difference(a: &Tensor, b: &Tensor) -> Option<String> {
 fn grid_difference(a: &AffineGroups, b: &AffineGroups) -> Option<String> {
     if (a.bits, a.group_size) != (b.bits, b.group_size) {
         return Some(format!(
-            "has {} bits a {} and {} bits a {}",
+            "has {} bits in groups of {} and {} bits in groups of {}",
             a.bits, a.group_size, b.bits, b.group_size
         ));
     }

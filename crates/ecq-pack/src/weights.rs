@@ -1,4 +1,4 @@
-//! Tensors of any source as rows of floats.
+//! Access to the tensors of any source as rows of f32.
 
 use crate::source::{SourceTensor, Tensor};
 use ecq_core::FloatType;
@@ -6,9 +6,10 @@ use ecq_format::gguf::{GgmlType, dequantize};
 use ecq_quant::{Floats, QuantError, QuantizedWeights, Weights};
 use std::ops::Range;
 
-/// `tensor` as a matrix of floats; `None` if it holds no weights (integers, doubles, types that are not dequantized).
+/// Returns `tensor` as a matrix of floats; `None` for types without weights (integers, doubles, block types
+/// that ecq does not dequantize).
 ///
-/// A GGUF source is taken at half precision by grids that round weights to their type first, as MLX converts them.
+/// Weights of a GGUF source report half precision as their type, because MLX converts GGUF files to it.
 pub(crate) fn weights<'a>(
     tensor: &'a Tensor,
     facts: &SourceTensor,
@@ -21,29 +22,30 @@ pub(crate) fn weights<'a>(
             "f32" => Box::new(Floats::new(FloatType::F32, shape, bytes).ok()?),
             "f16" => Box::new(Floats::new(FloatType::F16, shape, bytes).ok()?),
             "bf16" => Box::new(Floats::new(FloatType::Bf16, shape, bytes).ok()?),
-            other => Box::new(Blocks::new(GgmlType::from_name(other)?, shape, bytes)?),
+            other => Box::new(GgmlBlocks::new(GgmlType::from_name(other)?, shape, bytes)?),
         },
     };
     Some(if format == "gguf" && weights.dtype() != FloatType::F16 {
-        Box::new(AtHalf(weights))
+        Box::new(AsF16(weights))
     } else {
         weights
     })
 }
 
-/// Blocks of a GGUF type that has no codes of its own.
-struct Blocks<'a> {
+/// Weights in blocks of a GGUF type whose codes ecq does not read as codes (K-quants, IQ types).
+struct GgmlBlocks<'a> {
     ty: GgmlType,
     shape: [usize; 2],
     row_bytes: usize,
     bytes: &'a [u8],
 }
 
-impl<'a> Blocks<'a> {
+impl<'a> GgmlBlocks<'a> {
+    /// Returns `None` if the type cannot be dequantized or `bytes` does not match the shape.
     fn new(ty: GgmlType, shape: [usize; 2], bytes: &'a [u8]) -> Option<Self> {
         let [rows, cols] = shape;
         let row_bytes = cols / ty.block_weights() * ty.block_bytes();
-        // One block tells whether the type is one that is dequantized.
+        // Dequantizing one block tests whether the type is supported.
         dequantize(ty, bytes.get(..ty.block_bytes())?, &mut vec![0.0; ty.block_weights()]).ok()?;
         let whole =
             cols.is_multiple_of(ty.block_weights()) && Some(bytes.len()) == rows.checked_mul(row_bytes);
@@ -51,7 +53,7 @@ impl<'a> Blocks<'a> {
     }
 }
 
-impl Weights for Blocks<'_> {
+impl Weights for GgmlBlocks<'_> {
     fn shape(&self) -> [usize; 2] {
         self.shape
     }
@@ -66,10 +68,10 @@ impl Weights for Blocks<'_> {
     }
 }
 
-/// The same weights, said to be halves.
-struct AtHalf<'a>(Box<dyn Weights + 'a>);
+/// Weights that report half precision as their type.
+struct AsF16<'a>(Box<dyn Weights + 'a>);
 
-impl Weights for AtHalf<'_> {
+impl Weights for AsF16<'_> {
     fn shape(&self) -> [usize; 2] {
         self.0.shape()
     }

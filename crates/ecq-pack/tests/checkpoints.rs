@@ -1,4 +1,4 @@
-//! Checkpoints in, an `.ecq` out, every bit of every tensor kept: Hugging Face, MLX, GPTQ, AWQ.
+//! Lossless packing of checkpoints: Hugging Face, MLX, GPTQ and AWQ.
 
 use ecq_codec::encode::{CodingChoice, EncodeOptions};
 use ecq_core::{Biases, Coding, Grid, Limits, TensorKind};
@@ -8,7 +8,7 @@ use ecq_pack::{PackError, PackOptions, PackReport, pack, source, verify};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A fixture of the format crate: written by MLX, AutoGPTQ, AutoAWQ.
+/// Returns the path of a fixture of ecq-format, which MLX, AutoGPTQ or AutoAWQ has written.
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecq-format/tests/data").join(name)
 }
@@ -17,7 +17,7 @@ fn open(path: &Path) -> Box<dyn Source> {
     source::open(path, &Limits::default()).unwrap()
 }
 
-/// Packs without loss in every coding, and holds each file to its source.
+/// Packs without loss in every coding, and compares each file with its source.
 fn round_trip(path: &Path) -> PackReport {
     let folder = tempfile::tempdir().unwrap();
     let source = open(path);
@@ -31,14 +31,13 @@ fn round_trip(path: &Path) -> PackReport {
         let options = PackOptions { encode, ..PackOptions::default() };
         let dest = folder.path().join("x.ecq");
         let report = pack(&*source, "x", Some(&dest), &options, &()).unwrap();
-        let found = verify(&dest, Some(&*source), &Limits::default(), &()).unwrap();
-        assert!(found.ok, "{} {coding:?}: {:?}", path.display(), found.mismatches);
-        let back = open(&dest);
-        for (ours, theirs) in back.tensors().iter().zip(source.tensors()) {
-            assert_eq!((&ours.name, &ours.shape), (&theirs.name, &theirs.shape));
+        let verified = verify(&dest, Some(&*source), &Limits::default(), &()).unwrap();
+        assert!(verified.ok, "{} {coding:?}: {:?}", path.display(), verified.mismatches);
+        let packed = open(&dest);
+        for (tensor, original) in packed.tensors().iter().zip(source.tensors()) {
+            assert_eq!((&tensor.name, &tensor.shape), (&original.name, &original.shape));
         }
-        // What rides along is what was beside the weights.
-        assert_eq!(back.attached_files().unwrap(), sorted(source.attached_files().unwrap()));
+        assert_eq!(packed.attached_files().unwrap(), sorted(source.attached_files().unwrap()));
         last = Some(report);
     }
     last.unwrap()
@@ -49,8 +48,9 @@ fn sorted(mut files: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-fn grid_of(source: &dyn Source, end: &str) -> Option<Biases> {
-    let index = source.tensors().iter().position(|tensor| tensor.name.ends_with(end)).unwrap();
+/// Returns the biases of the tensor whose name ends with `suffix`, if it has affine groups.
+fn biases_of(source: &dyn Source, suffix: &str) -> Option<Biases> {
+    let index = source.tensors().iter().position(|tensor| tensor.name.ends_with(suffix)).unwrap();
     match source.load(index).unwrap() {
         Tensor::Coded(_, Grid::AffineGroups(grid)) => Some(grid.biases),
         _ => None,
@@ -58,7 +58,7 @@ fn grid_of(source: &dyn Source, end: &str) -> Option<Biases> {
 }
 
 #[test]
-fn floats_in_shards_come_back_bit_for_bit() {
+fn sharded_floats_are_packed_bit_exactly() {
     for float in [Float::F32, Float::F16, Float::Bf16] {
         let folder = tempfile::tempdir().unwrap();
         let matrices = [
@@ -78,19 +78,19 @@ fn floats_in_shards_come_back_bit_for_bit() {
         let report = round_trip(folder.path());
         let kinds = |kind| report.tensors.iter().filter(|tensor| tensor.kind == kind).count();
         assert_eq!((kinds(TensorKind::Linear), kinds(TensorKind::Embedding)), (2, 1));
-        let of_file = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
-        let files = of_file.filter(|path| path.extension().is_some_and(|end| end == "safetensors"));
+        let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let files = entries.filter(|path| path.extension().is_some_and(|end| end == "safetensors"));
         assert_eq!(source.bytes(), files.map(|path| path.metadata().unwrap().len()).sum::<u64>());
     }
 }
 
 #[test]
-fn layers_that_mlx_quantized_come_back_bit_for_bit() {
+fn layers_quantized_by_mlx_are_packed_bit_exactly() {
     let report = round_trip(&fixture("mlx-tiny"));
     assert_eq!(open(&fixture("mlx-tiny")).format(), "mlx");
     let coded = report.tensors.iter().filter(|tensor| tensor.coding.is_some()).count();
     assert_eq!((coded, report.tensors.len()), (7, 11));
-    // The weights and their scales and biases are one tensor.
+    // Weights, scales and biases of a layer are one tensor.
     assert!(report.tensors.iter().all(|tensor| !tensor.name.ends_with("scales")));
     let q = report.tensors.iter().find(|tensor| tensor.name.ends_with("q_proj.weight")).unwrap();
     assert_eq!((q.rows, q.cols, q.dtype.as_str(), q.kind), (64, 64, "mlx 4-bit g64", TensorKind::Linear));
@@ -98,12 +98,12 @@ fn layers_that_mlx_quantized_come_back_bit_for_bit() {
 }
 
 #[test]
-fn layers_that_gptq_and_awq_quantized_come_back_bit_for_bit() {
+fn layers_quantized_by_gptq_and_awq_are_packed_bit_exactly() {
     let report = round_trip(&fixture("gptq-tiny"));
     let source = open(&fixture("gptq-tiny"));
     assert_eq!(source.format(), "gptq");
-    assert!(matches!(grid_of(&*source, "q_proj.weight"), Some(Biases::Zeros(_))));
-    // The layer in act-order is carried as it is, and the report says why.
+    assert!(matches!(biases_of(&*source, "q_proj.weight"), Some(Biases::Zeros(_))));
+    // The act-order layer is kept in its original form, and the report contains the reason.
     let kept: Vec<_> = report
         .tensors
         .iter()
@@ -117,21 +117,21 @@ fn layers_that_gptq_and_awq_quantized_come_back_bit_for_bit() {
     assert_eq!(report.tensors.iter().filter(|tensor| tensor.coding.is_some()).count(), 3);
 }
 
-/// Files of the first release with zero points of groups, never to be rewritten: they must decode to what
-/// they were made from for as long as the schema's version is 1.
+/// These files of the first release have zero points per group. They are never rewritten, and must decode to
+/// their source as long as the version of the schema is 1.
 #[test]
-fn golden_files_with_zero_points_decode_to_what_they_were_made_from() {
+fn golden_files_with_zero_points_decode_to_their_source() {
     for coding in ["packed", "rans", "archive"] {
         let golden = format!("{}/tests/data/zeros-{coding}-v1.ecq", env!("CARGO_MANIFEST_DIR"));
         let source = open(&fixture("awq-tiny"));
-        let found = verify(golden.as_ref(), Some(&*source), &Limits::default(), &()).unwrap();
-        assert!(found.ok, "{coding}: {:?}", found.mismatches);
-        assert!(matches!(grid_of(&*open(golden.as_ref()), "q_proj.weight"), Some(Biases::Zeros(_))));
+        let verified = verify(golden.as_ref(), Some(&*source), &Limits::default(), &()).unwrap();
+        assert!(verified.ok, "{coding}: {:?}", verified.mismatches);
+        assert!(matches!(biases_of(&*open(golden.as_ref()), "q_proj.weight"), Some(Biases::Zeros(_))));
     }
 }
 
 #[test]
-fn a_checkpoint_that_changed_has_another_fingerprint() {
+fn a_changed_checkpoint_has_another_fingerprint() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name| {
         let path = folder.path().join(name);
@@ -149,14 +149,14 @@ fn a_checkpoint_that_changed_has_another_fingerprint() {
     let file = path.join("model.safetensors");
     let bytes = fs::read(&file).unwrap();
     fs::write(&file, [&bytes[..bytes.len() - 1], &[!bytes[bytes.len() - 1]]].concat()).unwrap();
-    // Another time of change, even where the clock is coarse.
+    // The modification time must differ even if the file system's clock is coarse.
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(10);
     fs::File::options().write(true).open(&file).unwrap().set_modified(later).unwrap();
     assert_ne!(open(&path).fingerprint(), before);
 }
 
 #[test]
-fn what_is_no_model_is_refused_by_kind() {
+fn invalid_checkpoints_are_refused_with_an_error_kind() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |path: &Path| source::open(path, &Limits::default()).map(|_| ()).unwrap_err();
     assert!(matches!(refused(folder.path()), PackError::Checkpoint(_)));
@@ -179,7 +179,7 @@ fn what_is_no_model_is_refused_by_kind() {
 }
 
 #[test]
-fn a_real_encoder_comes_back_bit_for_bit() {
+fn a_real_encoder_is_packed_bit_exactly() {
     let Some(path) = ecq_fixtures::installed("all-MiniLM-L6-v2.safetensors") else { return };
     let source = open(&path);
     let dest = tempfile::tempdir().unwrap();
@@ -187,6 +187,6 @@ fn a_real_encoder_comes_back_bit_for_bit() {
     let report = pack(&*source, "x", Some(&file), &PackOptions::default(), &()).unwrap();
     assert_eq!(report.tensors.iter().filter(|tensor| tensor.kind == TensorKind::Linear).count(), 6 * 6);
     assert_eq!(report.tensors.iter().filter(|tensor| tensor.kind == TensorKind::Embedding).count(), 1);
-    let found = verify(&file, Some(&*source), &Limits::default(), &()).unwrap();
-    assert!(found.ok, "{:?}", found.mismatches);
+    let verified = verify(&file, Some(&*source), &Limits::default(), &()).unwrap();
+    assert!(verified.ok, "{:?}", verified.mismatches);
 }

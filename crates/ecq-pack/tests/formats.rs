@@ -881,11 +881,11 @@ fn a_folder_without_a_configuration_says_so_before_the_work() {
     let error = Checkpoint::open(&file, &Limits::default()).unwrap_err().to_string();
     assert!(error.contains("no config.json"), "{error}");
     let calibration = CalibrationOptions {
-        text: CalibrationText::Own,
+        text: CalibrationText::SelfGenerated,
         tokens: 64,
-        length: 16,
+        sequence_length: 16,
         seed: 0,
-        like: None,
+        reference_grid: None,
         reuse: false,
     };
     let (source, work) = (open(&folder.path("m")), folder.path("work"));

@@ -1,5 +1,5 @@
-//! Files of the first release of the schema, never to be rewritten: what they hold must come back for as long
-//! as the schema's version is 1. `small_gguf(2, 256)` in every coding.
+//! Golden files of the first release of the schema: `small_gguf(2, 256)` in every coding. They are never
+//! rewritten, and must decode as long as the version of the schema is 1.
 
 use ecq_codec::decode_codes;
 use ecq_core::{Limits, TensorContent, TensorPart};
@@ -7,7 +7,7 @@ use ecq_format::container::EcqFile;
 use ecq_pack::{export_gguf, source, verify};
 
 #[test]
-fn golden_files_decode_to_what_they_were_made_from() {
+fn golden_files_decode_to_their_source() {
     let folder = tempfile::tempdir().unwrap();
     let gguf = folder.path().join("small.gguf");
     std::fs::write(&gguf, ecq_fixtures::small_gguf(2, 256)).unwrap();
@@ -15,16 +15,17 @@ fn golden_files_decode_to_what_they_were_made_from() {
     let original = source::open(&gguf, &limits).unwrap();
     for coding in ["packed", "rans", "prefix", "archive"] {
         let golden = format!("{}/tests/data/{coding}-v1.ecq", env!("CARGO_MANIFEST_DIR"));
-        let found = verify(golden.as_ref(), Some(&*original), &limits, &()).unwrap();
-        assert!(found.ok, "{coding}: {:?}", found.mismatches);
-        let back = folder.path().join(coding);
-        export_gguf(golden.as_ref(), &back, &limits, &()).unwrap();
-        assert!(std::fs::read(&back).unwrap() == std::fs::read(&gguf).unwrap(), "{coding}");
+        let verified = verify(golden.as_ref(), Some(&*original), &limits, &()).unwrap();
+        assert!(verified.ok, "{coding}: {:?}", verified.mismatches);
+        let exported = folder.path().join(coding);
+        export_gguf(golden.as_ref(), &exported, &limits, &()).unwrap();
+        assert!(std::fs::read(&exported).unwrap() == std::fs::read(&gguf).unwrap(), "{coding}");
     }
 }
 
-/// `classes-v1.ecq` holds one matrix of 96 x 120 codes below 19, a uniform grid of step 1 and zero 9, rANS
-/// with three classes of rows and four of columns: codes are wider in some rows and columns than in others.
+/// Returns the codes of `classes-v1.ecq`: a matrix of shape `[96, 120]` with an alphabet of 19, on a uniform
+/// grid with step 1 and zero 9, in rANS with three row classes and four column classes. The spread of the codes
+/// depends on row and column.
 fn symbols_in_classes() -> Vec<u8> {
     let mut state = 12345u32;
     let mut symbol = |row: i32, col: i32| {
@@ -43,7 +44,7 @@ fn the_golden_file_with_classes_decodes_to_its_codes() {
     file.check("w").unwrap();
     let tensor = file.encoded("w").unwrap();
     assert!(matches!(tensor.entry().content, TensorContent::Codes { classes: Some([3, 4]), .. }));
-    assert!(tensor.part(TensorPart::Table).unwrap()[0] >= 3, "four tables or more");
+    assert!(tensor.part(TensorPart::Table).unwrap()[0] >= 3, "expected more than two tables");
     let codes = decode_codes(&tensor).unwrap();
     assert_eq!((codes.rows(), codes.cols(), codes.alphabet()), (96, 120, 19));
     assert_eq!(codes.symbols(), symbols_in_classes());

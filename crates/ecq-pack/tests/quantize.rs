@@ -1,5 +1,4 @@
-//! Quantizing a model: rates and sizes asked for are those of the file, and every way of asking wrong is
-//! told.
+//! Quantization of a model: files meet their target rate or size, and invalid options are refused.
 
 use ecq_core::Limits;
 use ecq_pack::source::{Source, open};
@@ -33,7 +32,7 @@ fn at(target: Target) -> PackOptions {
 }
 
 #[test]
-fn the_rate_asked_for_is_that_of_the_file() {
+fn files_meet_the_target_rate() {
     let model = model();
     for bpw in [1.5, 2.25, 3.1, 4.0, 5.5] {
         for (steps, levels) in [("row", "grid"), ("tensor", "centroid")] {
@@ -42,8 +41,8 @@ fn the_rate_asked_for_is_that_of_the_file() {
             options.linear.set_levels(levels).unwrap();
             let dest = model.file("x.ecq");
             let report = model.pack(Some(&dest), &options).unwrap();
-            let found = report.bpw_linear.unwrap();
-            assert!((found - bpw).abs() < 0.01, "{found} for {bpw} with steps of a {steps}");
+            let actual = report.bpw_linear.unwrap();
+            assert!((actual - bpw).abs() < 0.01, "{actual} for {bpw} with one step per {steps}");
             assert_eq!(report.file_bytes, std::fs::metadata(&dest).unwrap().len());
             let dry = model.pack(None, &options).unwrap();
             assert_eq!((dry.file_bytes, dry.bpw_linear), (report.file_bytes, report.bpw_linear));
@@ -59,13 +58,13 @@ fn the_rate_asked_for_is_that_of_the_file() {
 }
 
 #[test]
-fn a_file_is_no_longer_than_asked_and_hardly_shorter() {
+fn files_are_at_most_as_large_as_their_target_size_and_hardly_smaller() {
     let model = model();
-    let most = model.pack(None, &at(Target::Bpw(6.0))).unwrap().file_bytes;
+    let largest = model.pack(None, &at(Target::Bpw(6.0))).unwrap().file_bytes;
     for share in [0.5, 0.7, 0.9] {
-        let bytes = (share * most as f64) as u64;
-        let found = model.pack(None, &at(Target::Size(bytes))).unwrap().file_bytes;
-        assert!(found <= bytes && found as f64 > 0.995 * bytes as f64, "{found} of {bytes}");
+        let bytes = (share * largest as f64) as u64;
+        let actual = model.pack(None, &at(Target::Size(bytes))).unwrap().file_bytes;
+        assert!(actual <= bytes && actual as f64 > 0.995 * bytes as f64, "{actual} of {bytes}");
     }
 }
 
@@ -89,19 +88,19 @@ fn grids_are_chosen_by_kind_and_by_name() {
 }
 
 #[test]
-fn what_cannot_be_had_is_told() {
+fn unreachable_targets_and_invalid_grids_are_refused() {
     let model = model();
-    let told = |options: &PackOptions, words: &str| {
+    let refused = |options: &PackOptions, words: &str| {
         let dest = model.file("none.ecq");
         let error = model.pack(Some(&dest), options).unwrap_err();
         assert!(error.kind() == "option" && error.to_string().contains(words), "{error}");
         assert!(!dest.exists());
     };
-    told(&at(Target::Bpw(0.01)), "out of reach");
-    told(&at(Target::Size(1000)), "take");
+    refused(&at(Target::Bpw(0.01)), "out of reach");
+    refused(&at(Target::Size(1000)), "take");
     let mut packed = at(Target::Bpw(3.0));
     packed.encode.coding = ecq_codec::encode::CodingChoice::Only(ecq_core::Coding::Packed);
-    told(&packed, "whole bits");
+    refused(&packed, "whole bits");
     for word in [
         "",
         "uniform:x",
@@ -120,7 +119,7 @@ fn what_cannot_be_had_is_told() {
     assert!(packed.linear.set_steps("column").is_err() && packed.linear.set_levels("mean").is_err());
 }
 
-/// A checkpoint of one projection, 4 x 64 bf16 values of 0.25 but for one.
+/// Writes a checkpoint of one projection of shape `[4, 64]`: bf16 values of 0.25, except for one.
 fn checkpoint(folder: &Path, odd: u16) -> PathBuf {
     let name = "model.layers.0.mlp.up_proj.weight";
     let json = format!(r#"{{"{name}":{{"dtype":"BF16","shape":[4,64],"data_offsets":[0,512]}}}}"#);
@@ -134,7 +133,7 @@ fn checkpoint(folder: &Path, odd: u16) -> PathBuf {
 }
 
 #[test]
-fn weights_that_are_no_numbers_are_named() {
+fn errors_name_the_position_of_weights_that_are_not_finite() {
     let folder = tempfile::tempdir().unwrap();
     let dest = folder.path().join("x.ecq");
     for (bits, word) in [(0x7fc0u16, "NaN"), (0x7f80, "inf"), (0xff80, "-inf")] {
@@ -149,7 +148,7 @@ fn weights_that_are_no_numbers_are_named() {
             assert!(words.contains(&format!("at row 2, column 17 is {word};")), "{grid}: {words}");
             assert!(!dest.exists());
         }
-        // Without loss every bit pattern is carried.
+        // Lossless packing keeps every bit pattern.
         pack(&*source, "m", Some(&dest), &PackOptions::default(), &()).unwrap();
         assert!(verify(&dest, Some(&*source), &Limits::default(), &()).unwrap().ok);
         std::fs::remove_file(&dest).unwrap();

@@ -1,4 +1,4 @@
-//! A model in, an `.ecq` out, and back: every coding, tile and lane count.
+//! Round trips from GGUF to `.ecq` and back, with every coding, tile and number of lanes.
 
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use ecq_core::{Coding, Limits};
@@ -29,7 +29,7 @@ fn options(coding: Coding) -> EncodeOptions {
 }
 
 #[test]
-fn every_coding_and_tile_comes_back_byte_for_byte() {
+fn every_coding_and_tile_exports_to_the_original_bytes() {
     let model = model(256);
     let limits = Limits::default();
     let original = source::open(&model.gguf, &limits).unwrap();
@@ -59,19 +59,19 @@ fn every_coding_and_tile_comes_back_byte_for_byte() {
         let dest = model.folder.path().join("x.ecq");
         let report = pack_to(&model, &dest, encode);
         assert_eq!(report.file_bytes, std::fs::metadata(&dest).unwrap().len(), "{encode:?}");
-        let found = verify(&dest, Some(&*original), &limits, &()).unwrap();
-        assert!(found.ok, "{encode:?}: {:?}", found.mismatches);
-        // Seven coded matrices of 256 x 256; Q4_1 and Q5_1 have biases.
-        assert_eq!(found.codes_checked, 6 * 256 * 256);
-        assert_eq!(found.side_values_checked, 9 * 256 * 256 / 32);
-        let back = model.folder.path().join("back.gguf");
-        export_gguf(&dest, &back, &limits, &()).unwrap();
-        assert!(std::fs::read(&back).unwrap() == std::fs::read(&model.gguf).unwrap(), "{encode:?}");
+        let verified = verify(&dest, Some(&*original), &limits, &()).unwrap();
+        assert!(verified.ok, "{encode:?}: {:?}", verified.mismatches);
+        // Six matrices of shape [256, 256] have codes; the three in Q4_1 or Q5_1 have biases.
+        assert_eq!(verified.codes_checked, 6 * 256 * 256);
+        assert_eq!(verified.side_values_checked, 9 * 256 * 256 / 32);
+        let exported = model.folder.path().join("back.gguf");
+        export_gguf(&dest, &exported, &limits, &()).unwrap();
+        assert!(std::fs::read(&exported).unwrap() == std::fs::read(&model.gguf).unwrap(), "{encode:?}");
     }
 }
 
 #[test]
-fn an_ecq_can_be_coded_again_from_itself() {
+fn an_ecq_file_can_be_packed_again() {
     let model = model(256);
     let limits = Limits::default();
     let (first, second) = (model.folder.path().join("1.ecq"), model.folder.path().join("2.ecq"));
@@ -82,7 +82,7 @@ fn an_ecq_can_be_coded_again_from_itself() {
     assert!(report.file_bytes < std::fs::metadata(&first).unwrap().len());
     let original = source::open(&model.gguf, &limits).unwrap();
     assert!(verify(&second, Some(&*original), &limits, &()).unwrap().ok);
-    // The header that rides along is that of the first source, and so is what is said of it.
+    // The attached header and the origin are those of the first source.
     let origin = |path| EcqSource::open(path, &limits).unwrap().file().model().source.clone();
     assert_eq!(origin(&second), origin(&first));
 }
@@ -113,25 +113,25 @@ fn overrides_hybrid_and_auto_choose_codings() {
         report.tensors.iter().find(|t| t.name == name).unwrap().coding.clone()
     };
     let mut options = PackOptions::default();
-    // Random nibbles: nothing to gain.
+    // Random 4-bit codes have no redundancy.
     assert_eq!(coding(&options, "blk.0.attn_k.weight").as_deref(), Some("packed"));
     assert_eq!(coding(&options, "blk.0.attn_q.weight").as_deref(), Some("rans"));
     options.encode.hybrid_percent = 20.0;
     assert_eq!(coding(&options, "blk.0.attn_q.weight").as_deref(), Some("packed"));
     options.add_override("attn_q=coding:prefix,hybrid:0").unwrap();
     assert_eq!(coding(&options, "blk.0.attn_q.weight").as_deref(), Some("prefix"));
-    // An archive needs whole rows: asked for, the tile is refused; left to choose, something else is taken.
+    // The archive coding does not support this tile: it is refused if requested, and skipped if optional.
     options.add_override("attn_q=tile:row,coding:archive").unwrap();
     let refused = pack(&*source, "small.gguf", None, &options, &()).unwrap_err();
     assert_eq!((refused.kind(), refused.tensor()), ("option", Some("blk.0.attn_q.weight")));
     options.add_override("attn_q=lanes:1,slowest:archive").unwrap();
     assert_eq!(coding(&options, "blk.0.attn_q.weight").as_deref(), Some("rans"));
-    // Floats and blocks without codes have none.
+    // Tensors without codes have no coding.
     assert_eq!(coding(&options, "blk.0.ffn_gate.weight"), None);
 }
 
 #[test]
-fn a_source_that_is_no_model_is_named() {
+fn errors_name_the_format_of_files_that_are_not_models() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x");
     for (bytes, word) in [

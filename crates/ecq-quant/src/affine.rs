@@ -1,19 +1,22 @@
-use crate::Coded;
+use crate::QuantizedMatrix;
 use crate::error::{QuantError, Result};
 use crate::round::nearest;
-use crate::weights::{Blocks, Weights};
+use crate::weights::{RowBlocks, Weights};
 use ecq_core::{AffineGroups, Biases, Codes, FloatType, FloatVec, Grid};
 use rayon::prelude::*;
 
-/// MLX's affine grid of `bits` bits (2, 3, 4, 5, 6, 8) in groups of `group_size` columns (32, 64, 128), bit for bit that of
-/// `mx.quantize`: its scale is adjusted so that the end of the group with the larger magnitude is on the grid, and zero too.
+/// Quantizes to MLX's affine grid, bit-exact with `mx.quantize`: `w = scale * q + bias` per group.
 ///
-/// Scales and biases are in the type of the weights, after which weights are rounded first (GGUF sources: half precision).
+/// `bits` is 2, 3, 4, 5, 6 or 8; `group_size` is 32, 64 or 128 columns. MLX adjusts the scale of a group so
+/// that both zero and the end of the group with the larger magnitude lie on the grid.
+///
+/// Weights are first rounded to their type (half precision for GGUF sources); scales and biases have the same
+/// type.
 ///
 /// # Errors
-/// When bits or groups are none that MLX has, groups do not divide the columns, a weight is not finite, or the weights
-/// cannot be read.
-pub fn affine(weights: &dyn Weights, bits: u8, group_size: usize) -> Result<Coded> {
+/// [`QuantError::Parameter`] if MLX has no such `bits` or `group_size`, [`QuantError::GroupSize`] if the
+/// group size does not divide the columns, [`QuantError::NotFinite`] or [`QuantError::Read`] of the weights.
+pub fn quantize_affine(weights: &dyn Weights, bits: u8, group_size: usize) -> Result<QuantizedMatrix> {
     if !matches!(bits, 2..=6 | 8) {
         return Err(QuantError::Parameter {
             what: "bits",
@@ -30,12 +33,12 @@ pub fn affine(weights: &dyn Weights, bits: u8, group_size: usize) -> Result<Code
         return Err(QuantError::GroupSize { group_size, cols });
     }
     let dtype = weights.dtype();
-    let blocks = Blocks::new(shape);
+    let blocks = RowBlocks::new(shape);
     let mut symbols = vec![0u8; rows * cols];
     let groups = rows * (cols / group_size);
     let (mut scales, mut biases) = (vec![0f32; groups], vec![0f32; groups]);
     let block_groups = blocks.block_rows() * (cols / group_size);
-    // Finite weights only.
+    // This pass only checks that all weights are finite.
     blocks.map(weights, |_, _| Ok(()))?;
     symbols
         .par_chunks_mut(blocks.block_rows() * cols)
@@ -47,7 +50,7 @@ pub fn affine(weights: &dyn Weights, bits: u8, group_size: usize) -> Result<Code
             round_to(dtype, buffer);
             let groups = buffer.chunks_exact(group_size).zip(symbols.chunks_exact_mut(group_size));
             for ((weights, symbols), (scale, bias)) in groups.zip(scales.iter_mut().zip(biases)) {
-                (*scale, *bias) = group(weights, bits, symbols);
+                (*scale, *bias) = quantize_group(weights, bits, symbols);
             }
             Ok::<_, QuantError>(())
         })
@@ -58,8 +61,8 @@ pub fn affine(weights: &dyn Weights, bits: u8, group_size: usize) -> Result<Code
     Ok((codes, Grid::AffineGroups(grid)))
 }
 
-/// Quantizes one group; returns its scale and bias before they are rounded to their type.
-fn group(weights: &[f32], bits: u8, symbols: &mut [u8]) -> (f32, f32) {
+/// Quantizes one group into `symbols`; returns its scale and bias before they are rounded to their type.
+fn quantize_group(weights: &[f32], bits: u8, symbols: &mut [u8]) -> (f32, f32) {
     let bins = (1i32 << bits) - 1;
     let (low, high) =
         weights.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &w| (low.min(w), high.max(w)));
@@ -78,6 +81,7 @@ fn group(weights: &[f32], bits: u8, symbols: &mut [u8]) -> (f32, f32) {
     (scale, bias)
 }
 
+/// Rounds every weight to the nearest value of `dtype`.
 fn round_to(dtype: FloatType, weights: &mut [f32]) {
     match dtype {
         FloatType::F32 => {}

@@ -1,8 +1,13 @@
 use crate::error::Result;
-use crate::weights::{Blocks, Weights};
+use crate::weights::{RowBlocks, Weights};
 use ecq_core::{Codes, Grid};
 
-/// Energy of weights, and of what quantizing them changed.
+/// Weights per block of f32 partial sums; the blocks are added in f64.
+const PARTIAL_SUM_WEIGHTS: usize = 1024;
+/// Independent f32 partial sums, so that the compiler vectorises the loop.
+const LANES: usize = 8;
+
+/// Energy of weights and of their quantization error.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Distortion {
     /// Sum of squared weights.
@@ -12,24 +17,25 @@ pub struct Distortion {
 }
 
 impl Distortion {
-    /// Compares `codes` on `grid` with the weights that they stand for.
+    /// Compares `codes` on `grid` with the original weights.
     ///
     /// # Errors
-    /// When the weights cannot be read.
+    /// [`Read`](crate::QuantError::Read) or [`NotFinite`](crate::QuantError::NotFinite) of the weights.
     ///
     /// # Panics
-    /// When the shapes differ.
+    /// If the shapes differ.
     pub fn of(weights: &dyn Weights, codes: &Codes, grid: &Grid) -> Result<Self> {
-        assert_eq!(weights.shape(), [codes.rows(), codes.cols()], "one shape");
+        assert_eq!(weights.shape(), [codes.rows(), codes.cols()], "shapes of weights and codes differ");
         let cols = codes.cols();
-        let blocks = Blocks::new(weights.shape()).map(weights, |rows, block| {
+        let blocks = RowBlocks::new(weights.shape()).map(weights, |rows, block| {
             let mut sum = Self::default();
             let mut quantized = vec![0.0; cols];
             for (row, weights) in rows.zip(block.chunks_exact(cols)) {
                 grid.dequantize_row(row, &codes.symbols()[row * cols..(row + 1) * cols], &mut quantized);
-                for (weights, quantized) in weights.chunks(1024).zip(quantized.chunks(1024)) {
-                    let (mut signal, mut noise) = ([0f32; 8], [0f32; 8]);
-                    for (w, q) in weights.chunks(8).zip(quantized.chunks(8)) {
+                let parts = weights.chunks(PARTIAL_SUM_WEIGHTS).zip(quantized.chunks(PARTIAL_SUM_WEIGHTS));
+                for (weights, quantized) in parts {
+                    let (mut signal, mut noise) = ([0f32; LANES], [0f32; LANES]);
+                    for (w, q) in weights.chunks(LANES).zip(quantized.chunks(LANES)) {
                         for lane in 0..w.len() {
                             signal[lane] += w[lane] * w[lane];
                             noise[lane] += (w[lane] - q[lane]) * (w[lane] - q[lane]);
@@ -46,13 +52,13 @@ impl Distortion {
         Ok(total)
     }
 
-    /// Adds another one.
+    /// Adds the sums of another comparison.
     pub fn add(&mut self, other: Self) {
         self.signal += other.signal;
         self.noise += other.noise;
     }
 
-    /// Signal to quantization noise in decibels; infinite without noise.
+    /// Returns the signal to quantization noise ratio in decibels; infinite without noise.
     pub fn sqnr_db(&self) -> f64 {
         10.0 * (self.signal / self.noise).log10()
     }

@@ -1,62 +1,62 @@
 use ecq_core::CoreError;
 use thiserror::Error;
 
-/// Why a matrix could not be quantized.
+/// An error of a quantizer.
 #[non_exhaustive]
 #[derive(Debug, Error, Clone, PartialEq)]
 pub enum QuantError {
-    /// A weight is NaN or infinite: no grid holds it.
+    /// A weight is NaN or infinite, which no grid represents.
     #[error("the weight at row {row}, column {col} is {value}; finite numbers are expected")]
     NotFinite {
-        /// Its row.
+        /// The weight's row.
         row: usize,
-        /// Its column.
+        /// The weight's column.
         col: usize,
-        /// NaN or an infinity.
+        /// The weight: NaN or an infinity.
         value: f32,
     },
-    /// A group size that does not divide the columns.
+    /// A group size does not divide the number of columns.
     #[error("groups of {group_size} do not divide {cols} columns")]
     GroupSize {
-        /// The group size.
+        /// Columns per group.
         group_size: usize,
-        /// The columns.
+        /// Columns of the matrix.
         cols: usize,
     },
     /// A parameter is outside its range.
     #[error("{what} is {found}, expected {expected}")]
     Parameter {
-        /// Which parameter.
+        /// The parameter's name.
         what: &'static str,
-        /// Its value.
+        /// The parameter's value.
         found: f64,
         /// The allowed range in words.
         expected: &'static str,
     },
-    /// A weight is so many steps from zero that no 32-bit integer counts them.
+    /// A weight divided by its step size exceeds the range of 32-bit integers.
     #[error("the weight {value} at row {row}, column {col} is too many steps of {step} from zero")]
     TooManySteps {
-        /// Its row.
+        /// The weight's row.
         row: usize,
-        /// Its column.
+        /// The weight's column.
         col: usize,
         /// The weight.
         value: f32,
-        /// The step.
+        /// The step size.
         step: f32,
     },
-    /// The bits asked for are out of reach.
-    #[error("{wanted:.3} bits a weight are out of reach: {reachable}")]
+    /// No step size reaches the target rate.
+    #[error("a rate of {target:.3} bits per weight is out of reach: {reachable}")]
     Unreachable {
-        /// Bits per weight asked for.
-        wanted: f64,
-        /// What is in reach, in words.
+        /// The target rate in bits per weight.
+        target: f64,
+        /// The reachable rates in words.
         reachable: String,
     },
     /// The weights could not be read.
     #[error("the weights could not be read: {0}")]
     Read(String),
-    /// A noun refused its facts.
+    /// The shape, length or alphabet of the result is not valid.
     #[error(transparent)]
     Core(#[from] CoreError),
 }

@@ -1,13 +1,15 @@
-//! Rounding with error feedback onto the unbounded grid, for an entropy coder.
+//! Rounding with error feedback onto the unbounded uniform grid.
 //!
-//! The order of columns and the feedback are those of GPTQ (Frantar et al., arXiv 2210.17323) in the form of LDLQ (Chee et al., arXiv
-//! 2307.13304); the column steps follow the factor's diagonal (WaterSIC, arXiv 2603.04956), so that every integer's error costs the same; among
-//! the two nearest integers the one with the least error and bits together is taken (rate-distortion optimised quantization).
+//! Columns are rounded in order, and the error of each is compensated by the columns that follow: GPTQ
+//! (Frantar et al., arXiv 2210.17323), in the form of LDLQ (Chee et al., arXiv 2307.13304). The column scales
+//! follow the diagonal of the factor (WaterSIC, arXiv 2603.04956), so that an error of one step costs the
+//! same in every column. Between the two nearest integers, the one with the lower cost in error and bits is
+//! chosen (rate-distortion optimised quantization).
 
-use crate::Coded;
+use crate::QuantizedMatrix;
 use crate::error::{QuantError, Result};
 use crate::rate::RateModel;
-use crate::uniform::{coded, inverses};
+use crate::uniform::{matrix_of_integers, reciprocals};
 use crate::weights::Weights;
 use ecq_core::FloatVec;
 use faer::linalg::cholesky::llt;
@@ -15,59 +17,63 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-/// A part of each input's own moment that is added to it.
+/// Fraction of each diagonal element of the Hessian that is added to it.
 const DAMPING: f64 = 0.05;
-/// Inputs are taken to move at least this much of the median input.
-const LEAST_INPUT: f64 = 1e-4;
-/// Columns whose errors are passed on together.
-const RUN: usize = 64;
-/// Rows that are worked on together.
+/// Lower bound of diagonal elements of the Hessian, as a fraction of their median.
+const MIN_RELATIVE_DIAGONAL: f64 = 1e-4;
+/// Columns whose errors are propagated to the later columns together.
+const BLOCK_COLS: usize = 64;
+/// Rows that are rounded together.
 const BLOCK_ROWS: usize = 64;
-/// Rows from which the bits of integers are learned.
-const LEARN_ROWS: usize = 128;
-/// Squared steps that a bit may cost.
-const STEPS_PER_BIT: f64 = 0.075;
-/// Integers this near to zero have bits of their own.
-const NEAR: i32 = 96;
+/// Rows from whose integers the bits per integer are estimated.
+const SAMPLE_ROWS: usize = 128;
+/// Rate-distortion multiplier: squared error, in squared steps, that is accepted to save one bit.
+const LAMBDA: f64 = 0.075;
+/// Integers of at most this magnitude have a bit estimate of their own.
+const MAX_ESTIMATED: i32 = 96;
 
-/// How errors of a column are made good by later ones, and how dear they are.
+/// The error feedback of a matrix, factored from the Hessian of its inputs.
 #[derive(Debug, Clone)]
 pub struct ErrorFeedback {
     cols: usize,
-    /// `[cols, cols]` row-major: what an error in column `row` adds to the target of column `col > row`.
-    carry: Vec<f32>,
-    /// The step of each column for errors of equal cost.
-    spacing: Vec<f32>,
-    /// Inputs that hardly ever move.
-    dead: usize,
+    /// `[cols, cols]` row-major, strictly upper triangular: element `(i, k)` is the factor by which an error
+    /// in column `i` changes the value that is rounded in column `k`.
+    propagation: Vec<f32>,
+    /// Step size of each column at which one step of error costs the same in all columns.
+    column_steps: Vec<f32>,
+    inactive_inputs: usize,
 }
 
 impl ErrorFeedback {
-    /// Factors the second moments of inputs, `[cols, cols]`, symmetric.
+    /// Factors the Hessian `H = E[x x^T]` of the inputs, `[cols, cols]` and symmetric, as `R R^T` with `R`
+    /// upper triangular.
     ///
-    /// A twentieth of each input's own moment is added to it; inputs that hardly ever move are taken to move a little.
+    /// A twentieth of each diagonal element is added to it (damping). Diagonal elements below 1e-4 of their
+    /// median are raised to that.
     ///
     /// # Errors
-    /// When a moment is not finite, or they are no moments (not positive definite even so).
-    pub fn new(inputs: &[f32], cols: usize) -> Result<Self> {
-        let bad = |found: f64, expected| QuantError::Parameter { what: "moment of inputs", found, expected };
-        if inputs.len() != cols * cols {
-            return Err(bad(inputs.len() as f64, "one for each pair of columns"));
+    /// [`QuantError::Parameter`] if the length is not `cols * cols`, an element is not finite, or the damped
+    /// matrix is not positive definite.
+    pub fn new(hessian: &[f32], cols: usize) -> Result<Self> {
+        let bad = |found: f64, expected| QuantError::Parameter { what: "Hessian", found, expected };
+        if hessian.len() != cols * cols {
+            return Err(bad(hessian.len() as f64, "one element for each pair of columns"));
         }
-        if let Some(value) = inputs.iter().find(|value| !value.is_finite()) {
+        if let Some(value) = hessian.iter().find(|value| !value.is_finite()) {
             return Err(bad((*value).into(), "finite"));
         }
-        let mut diagonal: Vec<f64> = (0..cols).map(|i| f64::from(inputs[i * cols + i])).collect();
+        let mut diagonal: Vec<f64> = (0..cols).map(|i| f64::from(hessian[i * cols + i])).collect();
         let mut sorted = diagonal.clone();
         sorted.sort_by(f64::total_cmp);
         let median = sorted[cols / 2].max(f64::from(f32::MIN_POSITIVE));
-        let dead = diagonal.iter().filter(|&&d| d < LEAST_INPUT * median).count();
-        diagonal.iter_mut().for_each(|d| *d = d.max(LEAST_INPUT * median));
-        // With a diagonal of ones; the last column comes first, so that the factor is an upper one.
+        let inactive_inputs = diagonal.iter().filter(|&&d| d < MIN_RELATIVE_DIAGONAL * median).count();
+        diagonal.iter_mut().for_each(|d| *d = d.max(MIN_RELATIVE_DIAGONAL * median));
+        // The matrix is scaled to a diagonal of ones for accuracy. Rows and columns are reversed because the
+        // Cholesky factor is lower triangular and an upper triangular one is needed.
         let scale: Vec<f64> = diagonal.iter().map(|d| 1.0 / d.sqrt()).collect();
         let mut factor = Mat::<f64>::from_fn(cols, cols, |i, k| {
             let (i, k) = (cols - 1 - i, cols - 1 - k);
-            if i == k { 1.0 + DAMPING } else { f64::from(inputs[i * cols + k]) * scale[i] * scale[k] }
+            if i == k { 1.0 + DAMPING } else { f64::from(hessian[i * cols + k]) * scale[i] * scale[k] }
         });
         let size = llt::factor::cholesky_in_place_scratch::<f64>(cols, Par::rayon(0), Default::default());
         let mut memory = faer::dyn_stack::MemBuffer::new(size);
@@ -78,80 +84,80 @@ impl ErrorFeedback {
             faer::dyn_stack::MemStack::new(&mut memory),
             Default::default(),
         )
-        .map_err(|_| bad(f64::NAN, "those of a positive definite matrix"))?;
-        // H = R R^T with R upper: R[i][k] = L[n-1-i][n-1-k] sqrt(diagonal[i]).
+        .map_err(|_| bad(f64::NAN, "a positive definite matrix"))?;
+        // H = R R^T: R[i][k] = L[n-1-i][n-1-k] sqrt(diagonal[i]).
         let r = |i: usize, k: usize| factor[(cols - 1 - i, cols - 1 - k)] / scale[i];
-        let mut carry = vec![0f32; cols * cols];
-        carry.par_chunks_mut(cols).enumerate().for_each(|(i, carry)| {
-            for (k, carry) in carry.iter_mut().enumerate().skip(i + 1) {
-                *carry = (r(i, k) / r(k, k)) as f32;
+        let mut propagation = vec![0f32; cols * cols];
+        propagation.par_chunks_mut(cols).enumerate().for_each(|(i, row)| {
+            for (k, element) in row.iter_mut().enumerate().skip(i + 1) {
+                *element = (r(i, k) / r(k, k)) as f32;
             }
         });
-        let spacing = (0..cols).map(|k| (1.0 / r(k, k)) as f32).collect();
-        Ok(Self { cols, carry, spacing, dead })
+        let column_steps = (0..cols).map(|k| (1.0 / r(k, k)) as f32).collect();
+        Ok(Self { cols, propagation, column_steps, inactive_inputs })
     }
 
-    /// The step of each column for errors of equal cost, in one unit.
-    pub fn spacing(&self) -> &[f32] {
-        &self.spacing
+    /// Returns the step size of each column at which one step of error costs the same in all columns, up to a
+    /// common factor.
+    pub fn column_steps(&self) -> &[f32] {
+        &self.column_steps
     }
 
-    /// Inputs that hardly ever move.
-    pub fn dead(&self) -> usize {
-        self.dead
+    /// Returns the number of inputs whose second moment is below 1e-4 of the median.
+    pub fn inactive_inputs(&self) -> usize {
+        self.inactive_inputs
     }
 }
 
-/// Rounds weights with error feedback: `w = step[row] * q * scale[col]` as nearly as the model cares, and in few bits.
+/// Rounds weights with error feedback: `w ≈ steps[row] * q * col_scales[col]`.
 ///
-/// `steps` has one element for each row (or one), `col_scales` one for each column. Deterministic, whatever the threads.
+/// `steps` has one element for the tensor or one per row, `col_scales` one per column. Bits per integer are
+/// estimated from a first pass over at most 128 rows. The result does not depend on the number of threads.
 ///
 /// # Errors
-/// When a weight is not finite, a step is not positive, a count does not fit the shape, or an integer passes 32 bits.
-pub fn feedback(
+/// [`QuantError::NotFinite`] or [`QuantError::Read`] of the weights, [`QuantError::Parameter`] if a number of
+/// elements does not match the shape or a step or scale is not positive, [`QuantError::TooManySteps`] if an
+/// integer exceeds 32 bits.
+pub fn quantize_with_feedback(
     weights: &dyn Weights,
     steps: &FloatVec,
     col_scales: &FloatVec,
     feedback: &ErrorFeedback,
     rate: &dyn RateModel,
-) -> Result<Coded> {
+) -> Result<QuantizedMatrix> {
     let shape @ [rows, cols] = weights.shape();
+    let bad = |what, found: usize, expected| QuantError::Parameter { what, found: found as f64, expected };
     if feedback.cols != cols || col_scales.len() != cols {
-        let expected = "one for each column";
-        return Err(QuantError::Parameter {
-            what: "column scales",
-            found: col_scales.len() as f64,
-            expected,
-        });
+        return Err(bad("column scales", col_scales.len(), "one for each column"));
     }
     if steps.len() != 1 && steps.len() != rows {
-        let expected = "one, or one for each row";
-        return Err(QuantError::Parameter { what: "steps", found: steps.len() as f64, expected });
+        return Err(bad("steps", steps.len(), "one, or one for each row"));
     }
-    let work = Work {
+    let rounding = FeedbackRounding {
         weights,
-        inverse_steps: inverses("step", steps)?,
-        inverse_scales: inverses("column scale", col_scales)?,
+        inverse_steps: reciprocals("step", steps)?,
+        inverse_scales: reciprocals("column scale", col_scales)?,
         scales: col_scales.to_f32(),
         feedback,
     };
-    let learned: Vec<usize> = (0..rows).step_by(rows.div_ceil(LEARN_ROWS)).collect();
-    let q: Vec<Vec<i32>> =
-        learned.par_chunks(BLOCK_ROWS / 4).map(|rows| work.round(rows, None)).collect::<Result<_>>()?;
-    let bits = Bits::of(q.iter().flatten());
+    let sample: Vec<usize> = (0..rows).step_by(rows.div_ceil(SAMPLE_ROWS)).collect();
+    let sampled: Vec<Vec<i32>> =
+        sample.par_chunks(BLOCK_ROWS / 4).map(|rows| rounding.round(rows, None)).collect::<Result<_>>()?;
+    let bits = IntegerBits::from_sample(sampled.iter().flatten());
 
     let all: Vec<usize> = (0..rows).collect();
     let mut integers = vec![0i32; rows * cols];
     integers.par_chunks_mut(BLOCK_ROWS * cols).zip(all.par_chunks(BLOCK_ROWS)).try_for_each(
         |(out, rows)| {
-            out.copy_from_slice(&work.round(rows, Some(&bits))?);
+            out.copy_from_slice(&rounding.round(rows, Some(&bits))?);
             Ok::<_, QuantError>(())
         },
     )?;
-    coded(&integers, shape, steps, col_scales, rate)
+    matrix_of_integers(&integers, shape, steps, col_scales, rate)
 }
 
-struct Work<'a> {
+/// The arguments of [`quantize_with_feedback`], prepared for rounding.
+struct FeedbackRounding<'a> {
     weights: &'a dyn Weights,
     inverse_steps: Vec<f32>,
     inverse_scales: Vec<f32>,
@@ -159,84 +165,90 @@ struct Work<'a> {
     feedback: &'a ErrorFeedback,
 }
 
-impl Work<'_> {
-    /// The integers of some rows.
-    fn round(&self, rows: &[usize], bits: Option<&Bits>) -> Result<Vec<i32>> {
+impl FeedbackRounding<'_> {
+    fn inverse_step(&self, row: usize) -> f32 {
+        self.inverse_steps[if self.inverse_steps.len() == 1 { 0 } else { row }]
+    }
+
+    /// Returns the integers of `rows`, row-major; rounds to nearest without `bits`.
+    fn round(&self, rows: &[usize], bits: Option<&IntegerBits>) -> Result<Vec<i32>> {
         let (cols, n) = (self.feedback.cols, rows.len());
-        // Targets in units of the row's step.
-        let mut target = vec![0f32; n * cols];
-        for (&row, target) in rows.iter().zip(target.chunks_exact_mut(cols)) {
-            self.weights.read(row..row + 1, target)?;
-            if let Some(col) = target.iter().position(|w| !w.is_finite()) {
-                return Err(QuantError::NotFinite { row, col, value: target[col] });
+        // The values that are rounded, in units of the row's step: weights plus the feedback of errors.
+        let mut values = vec![0f32; n * cols];
+        for (&row, values) in rows.iter().zip(values.chunks_exact_mut(cols)) {
+            self.weights.read(row..row + 1, values)?;
+            if let Some(col) = values.iter().position(|w| !w.is_finite()) {
+                return Err(QuantError::NotFinite { row, col, value: values[col] });
             }
-            let inverse = self.inverse_steps[if self.inverse_steps.len() == 1 { 0 } else { row }];
-            target.iter_mut().for_each(|w| *w *= inverse);
+            let inverse = self.inverse_step(row);
+            values.iter_mut().for_each(|w| *w *= inverse);
         }
-        let weights = target.clone();
+        let weights = values.clone();
         let mut integers = vec![0i32; n * cols];
-        let mut errors = vec![0f32; n * RUN];
-        for first in (0..cols).step_by(RUN) {
-            let run = RUN.min(cols - first);
-            for (at, &row) in rows.iter().enumerate() {
-                let target = &mut target[at * cols..(at + 1) * cols];
-                let errors = &mut errors[at * RUN..at * RUN + run];
-                for (i, kept) in errors.iter_mut().enumerate() {
-                    let col = first + i;
-                    let t = f64::from(target[col]) * f64::from(self.inverse_scales[col]);
-                    if t.abs() > f64::from(i32::MAX / 2) {
-                        let inverse = self.inverse_steps[if self.inverse_steps.len() == 1 { 0 } else { row }];
-                        let (value, step) = (target[col] / inverse, self.scales[col] / inverse);
+        let mut errors = vec![0f32; n * BLOCK_COLS];
+        for first in (0..cols).step_by(BLOCK_COLS) {
+            let width = BLOCK_COLS.min(cols - first);
+            for (i, &row) in rows.iter().enumerate() {
+                let values = &mut values[i * cols..(i + 1) * cols];
+                let errors = &mut errors[i * BLOCK_COLS..i * BLOCK_COLS + width];
+                for (offset, stored) in errors.iter_mut().enumerate() {
+                    let col = first + offset;
+                    let steps = f64::from(values[col]) * f64::from(self.inverse_scales[col]);
+                    if steps.abs() > f64::from(i32::MAX / 2) {
+                        let inverse = self.inverse_step(row);
+                        let (value, step) = (values[col] / inverse, self.scales[col] / inverse);
                         return Err(QuantError::TooManySteps { row, col, value, step });
                     }
-                    let q = bits.map_or_else(|| t.round_ties_even() as i32, |bits| bits.choose(t));
-                    integers[at * cols + col] = q;
-                    // What the weight itself is off, not its target: the factor counts that in.
-                    let error =
-                        weights[at * cols + col] - (f64::from(q) * f64::from(self.scales[col])) as f32;
-                    *kept = error;
-                    let carry = &self.feedback.carry[col * cols + col + 1..col * cols + first + run];
-                    target[col + 1..first + run].iter_mut().zip(carry).for_each(|(t, c)| *t += error * c);
+                    let q = bits.map_or_else(|| steps.round_ties_even() as i32, |bits| bits.choose(steps));
+                    integers[i * cols + col] = q;
+                    // The error of the weight, without its feedback: the factor R already accounts for that.
+                    let error = weights[i * cols + col] - (f64::from(q) * f64::from(self.scales[col])) as f32;
+                    *stored = error;
+                    let factors =
+                        &self.feedback.propagation[col * cols + col + 1..col * cols + first + width];
+                    let later = values[col + 1..first + width].iter_mut();
+                    later.zip(factors).for_each(|(value, factor)| *value += error * factor);
                 }
             }
-            let rest = cols - first - run;
+            let rest = cols - first - width;
             if rest > 0 {
-                let e = MatRef::from_row_major_slice_with_stride(&errors, n, run, RUN);
-                let carry = &self.feedback.carry[first * cols..(first + run) * cols];
-                let carry = MatRef::from_row_major_slice(carry, run, cols).subcols(first + run, rest);
-                let later = MatMut::from_row_major_slice_mut(&mut target, n, cols);
-                matmul(later.subcols_mut(first + run, rest), Accum::Add, e, carry, 1.0, Par::Seq);
+                let e = MatRef::from_row_major_slice_with_stride(&errors, n, width, BLOCK_COLS);
+                let factors = &self.feedback.propagation[first * cols..(first + width) * cols];
+                let factors = MatRef::from_row_major_slice(factors, width, cols).subcols(first + width, rest);
+                let later = MatMut::from_row_major_slice_mut(&mut values, n, cols);
+                matmul(later.subcols_mut(first + width, rest), Accum::Add, e, factors, 1.0, Par::Seq);
             }
         }
         Ok(integers)
     }
 }
 
-/// What integers cost, from how often they occur.
-struct Bits(Vec<f64>);
+/// Estimated bits of the integers `-MAX_ESTIMATED..=MAX_ESTIMATED`, from their frequencies.
+struct IntegerBits(Vec<f64>);
 
-impl Bits {
-    fn of<'a>(integers: impl Iterator<Item = &'a i32>) -> Self {
-        let mut counts = vec![0.5; 2 * NEAR as usize + 1];
+impl IntegerBits {
+    fn from_sample<'a>(integers: impl Iterator<Item = &'a i32>) -> Self {
+        // Half a count each, so that integers absent from the sample have finite bits.
+        let mut counts = vec![0.5; 2 * MAX_ESTIMATED as usize + 1];
         for &q in integers {
-            counts[(q.clamp(-NEAR, NEAR) + NEAR) as usize] += 1.0;
+            counts[(q.clamp(-MAX_ESTIMATED, MAX_ESTIMATED) + MAX_ESTIMATED) as usize] += 1.0;
         }
         let total: f64 = counts.iter().sum();
         Self(counts.iter().map(|n| (total / n).log2()).collect())
     }
 
-    /// The nearest integer or its neighbour towards zero.
-    fn choose(&self, t: f64) -> i32 {
-        let near = t.round_ties_even() as i32;
-        if near == 0 || near.abs() > NEAR {
-            return near;
+    /// Returns the cheaper of the integer nearest to `value` and its neighbour towards zero.
+    fn choose(&self, value: f64) -> i32 {
+        let nearest = value.round_ties_even() as i32;
+        if nearest == 0 || nearest.abs() > MAX_ESTIMATED {
+            return nearest;
         }
-        let other = near - near.signum();
+        let smaller = nearest - nearest.signum();
         let cost = |q: i32| {
-            let off = t - f64::from(q);
-            off * off + STEPS_PER_BIT * self.0[(q + NEAR) as usize]
+            let error = value - f64::from(q);
+            error * error + LAMBDA * self.0[(q + MAX_ESTIMATED) as usize]
         };
-        if cost(other) < cost(near) { other } else { near }
+        if cost(smaller) < cost(nearest) { smaller } else { nearest }
     }
 }
 
@@ -267,10 +279,14 @@ mod tests {
         (0..n).map(|_| next() + next() + next()).collect()
     }
 
-    /// Inputs that lean on each other.
-    fn moments(cols: usize) -> Vec<f32> {
+    fn bytes(weights: &[f32]) -> Vec<u8> {
+        weights.iter().flat_map(|w| w.to_le_bytes()).collect()
+    }
+
+    /// Returns the Hessian of inputs each of which correlates with the one before it.
+    fn correlated_hessian(cols: usize) -> Vec<f32> {
         let samples = noise(4 * cols * cols, 7);
-        let mut inputs = vec![0.0; cols * cols];
+        let mut hessian = vec![0.0; cols * cols];
         for x in samples.chunks_exact(cols) {
             let mut x = x.to_vec();
             for i in 1..cols {
@@ -278,133 +294,135 @@ mod tests {
             }
             for i in 0..cols {
                 for k in 0..cols {
-                    inputs[i * cols + k] += x[i] * x[k] / (4 * cols) as f32;
+                    hessian[i * cols + k] += x[i] * x[k] / (4 * cols) as f32;
                 }
             }
         }
-        inputs
+        hessian
     }
 
-    fn cost(w: &[f32], coded: &Coded, inputs: &[f32]) -> f64 {
-        let (codes, grid) = coded;
+    /// Returns the sum of `e H e^T` over the rows `e` of errors.
+    fn cost(w: &[f32], (codes, grid): &QuantizedMatrix, hessian: &[f32]) -> f64 {
         let cols = codes.cols();
         let mut total = 0.0;
         for (row, w) in w.chunks_exact(cols).enumerate() {
-            let mut back = vec![0.0; cols];
-            grid.dequantize_row(row, &codes.symbols()[row * cols..(row + 1) * cols], &mut back);
-            let e: Vec<f64> = w.iter().zip(&back).map(|(w, b)| f64::from(w - b)).collect();
+            let mut dequantized = vec![0.0; cols];
+            grid.dequantize_row(row, &codes.symbols()[row * cols..(row + 1) * cols], &mut dequantized);
+            let e: Vec<f64> = w.iter().zip(&dequantized).map(|(w, d)| f64::from(w - d)).collect();
             for i in 0..cols {
-                let sum: f64 = (0..cols).map(|k| e[k] * f64::from(inputs[i * cols + k])).sum();
+                let sum: f64 = (0..cols).map(|k| e[k] * f64::from(hessian[i * cols + k])).sum();
                 total += e[i] * sum;
             }
         }
         total
     }
 
-    fn entropy(coded: &Coded) -> f64 {
+    fn entropy((codes, _): &QuantizedMatrix) -> f64 {
         let mut counts = vec![0.0; 256];
-        coded.0.symbols().iter().for_each(|&s| counts[usize::from(s)] += 1.0);
-        Entropy.code_bits(&counts) / coded.0.symbols().len() as f64
+        codes.symbols().iter().for_each(|&s| counts[usize::from(s)] += 1.0);
+        Entropy.code_bits(&counts) / codes.symbols().len() as f64
     }
 
     #[test]
-    fn errors_that_matter_shrink_at_equal_bits() {
+    fn feedback_reduces_the_cost_of_errors_at_equal_bits() {
         let (rows, cols) = (96, 150);
         let w = noise(rows * cols, 1);
-        let bytes: Vec<u8> = w.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let bytes = bytes(&w);
         let floats = Floats::new(FloatType::F32, [rows, cols], &bytes).unwrap();
-        let inputs = moments(cols);
-        let factor = ErrorFeedback::new(&inputs, cols).unwrap();
-        assert_eq!(factor.dead(), 0);
-        let mean = factor.spacing().iter().map(|s| s.ln()).sum::<f32>() / cols as f32;
-        let scales: Vec<f32> = factor.spacing().iter().map(|s| s / mean.exp()).collect();
+        let hessian = correlated_hessian(cols);
+        let feedback = ErrorFeedback::new(&hessian, cols).unwrap();
+        assert_eq!(feedback.inactive_inputs(), 0);
+        let mean = feedback.column_steps().iter().map(|s| s.ln()).sum::<f32>() / cols as f32;
+        let scales: Vec<f32> = feedback.column_steps().iter().map(|s| s / mean.exp()).collect();
         let scales = FloatVec::from_f32(FloatType::F32, &scales);
-        // Errors that are passed on widen targets: a little coarser, it takes fewer bits.
+        // Feedback spreads the values that are rounded, so a slightly coarser step takes fewer bits.
         let (step, coarser) =
             (FloatVec::from_f32(FloatType::F32, &[0.35]), FloatVec::from_f32(FloatType::F32, &[0.37]));
-        let fed = feedback(&floats, &coarser, &scales, &factor, &Entropy).unwrap();
-        let plain = crate::uniform(&floats, &step, None, crate::Levels::Grid, &Entropy).unwrap();
-        let (few, many) = (entropy(&fed), entropy(&plain));
+        let with = quantize_with_feedback(&floats, &coarser, &scales, &feedback, &Entropy).unwrap();
+        let without = crate::quantize_uniform(&floats, &step, None, crate::Levels::Grid, &Entropy).unwrap();
+        let (few, many) = (entropy(&with), entropy(&without));
         assert!(few < many, "{few} of {many}");
-        let (less, more) = (cost(&w, &fed, &inputs), cost(&w, &plain, &inputs));
+        let (less, more) = (cost(&w, &with, &hessian), cost(&w, &without, &hessian));
         assert!(less < 0.6 * more, "{less} of {more}");
-        assert_eq!(fed, feedback(&floats, &coarser, &scales, &factor, &Entropy).unwrap());
+        let again = quantize_with_feedback(&floats, &coarser, &scales, &feedback, &Entropy).unwrap();
+        assert_eq!(with, again);
     }
 
     #[test]
-    fn without_correlations_it_is_rounding() {
+    fn a_diagonal_hessian_gives_no_feedback() {
         let (rows, cols) = (5, 70);
         let w = noise(rows * cols, 3);
-        let bytes: Vec<u8> = w.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let bytes = bytes(&w);
         let floats = Floats::new(FloatType::F32, [rows, cols], &bytes).unwrap();
-        let inputs: Vec<f32> =
+        let hessian: Vec<f32> =
             (0..cols * cols).map(|i| if i % (cols + 1) == 0 { 4.0 } else { 0.0 }).collect();
-        let factor = ErrorFeedback::new(&inputs, cols).unwrap();
+        let feedback = ErrorFeedback::new(&hessian, cols).unwrap();
         let scales = FloatVec::from_f32(FloatType::F32, &vec![1.0; cols]);
         let steps = FloatVec::from_f32(FloatType::F32, &[0.1, 0.2, 0.3, 0.1, 0.2]);
-        let (codes, grid) = feedback(&floats, &steps, &scales, &factor, &Entropy).unwrap();
+        let (codes, grid) = quantize_with_feedback(&floats, &steps, &scales, &feedback, &Entropy).unwrap();
         for (row, w) in w.chunks_exact(cols).enumerate() {
-            let mut back = vec![0.0; cols];
-            grid.dequantize_row(row, &codes.symbols()[row * cols..(row + 1) * cols], &mut back);
-            // At most the neighbour towards zero, a little past the middle.
-            assert!(w.iter().zip(&back).all(|(w, b)| (w - b).abs() <= 0.9 * steps.get(row)));
+            let mut dequantized = vec![0.0; cols];
+            grid.dequantize_row(row, &codes.symbols()[row * cols..(row + 1) * cols], &mut dequantized);
+            // The neighbour towards zero is chosen a little past the middle at most.
+            assert!(w.iter().zip(&dequantized).all(|(w, d)| (w - d).abs() <= 0.9 * steps.get(row)));
         }
     }
 
     #[test]
-    fn inputs_that_never_move_and_far_weights_are_taken() {
+    fn inactive_inputs_and_large_weights_are_quantized_and_nan_is_refused() {
         let cols = 8;
-        let mut inputs = moments(cols);
+        let mut hessian = correlated_hessian(cols);
         for i in 0..cols {
-            (inputs[3 * cols + i], inputs[i * cols + 3]) = (0.0, 0.0);
+            (hessian[3 * cols + i], hessian[i * cols + 3]) = (0.0, 0.0);
         }
-        let factor = ErrorFeedback::new(&inputs, cols).unwrap();
-        assert_eq!(factor.dead(), 1);
-        assert!(factor.spacing().iter().all(|s| s.is_finite() && *s > 0.0));
+        let feedback = ErrorFeedback::new(&hessian, cols).unwrap();
+        assert_eq!(feedback.inactive_inputs(), 1);
+        assert!(feedback.column_steps().iter().all(|s| s.is_finite() && *s > 0.0));
         let mut w = noise(2 * cols, 5);
         w[5] = 3e5;
-        let bytes: Vec<u8> = w.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let floats = Floats::new(FloatType::F32, [2, cols], &bytes).unwrap();
+        let large = bytes(&w);
+        let floats = Floats::new(FloatType::F32, [2, cols], &large).unwrap();
         let (scales, step) = (
             FloatVec::from_f32(FloatType::F32, &vec![1.0; cols]),
             FloatVec::from_f32(FloatType::F32, &[0.5]),
         );
-        let (codes, grid) = feedback(&floats, &step, &scales, &factor, &Entropy).unwrap();
+        let (codes, grid) = quantize_with_feedback(&floats, &step, &scales, &feedback, &Entropy).unwrap();
         let Grid::UniformRows(uniform) = &grid else { panic!("a uniform grid") };
         assert!(uniform.outliers.iter().any(|o| o.index == 5));
-        let mut back = vec![0.0; cols];
-        grid.dequantize_row(0, &codes.symbols()[..cols], &mut back);
-        assert!((back[5] - 3e5).abs() <= 0.5);
+        let mut dequantized = vec![0.0; cols];
+        grid.dequantize_row(0, &codes.symbols()[..cols], &mut dequantized);
+        assert!((dequantized[5] - 3e5).abs() <= 0.5);
         w[2] = f32::NAN;
-        let bytes: Vec<u8> = w.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let floats = Floats::new(FloatType::F32, [2, cols], &bytes).unwrap();
-        let error = feedback(&floats, &step, &scales, &factor, &Entropy).unwrap_err();
+        let with_nan = bytes(&w);
+        let floats = Floats::new(FloatType::F32, [2, cols], &with_nan).unwrap();
+        let error = quantize_with_feedback(&floats, &step, &scales, &feedback, &Entropy).unwrap_err();
         assert!(matches!(error, QuantError::NotFinite { row: 0, col: 2, .. }), "{error}");
     }
 
     #[test]
-    fn inputs_that_say_the_same_are_taken() {
-        // Constant inputs, and inputs that are copies of each other: moments without an inverse.
-        for inputs in [
+    fn singular_hessians_are_accepted() {
+        // Equal inputs, and inputs that are multiples of each other.
+        for hessian in [
             vec![1.0; 16],
             (0..16).map(|i| [1.0f32, 2.0, 1.0, 2.0][i / 4] * [1.0, 2.0, 1.0, 2.0][i % 4]).collect(),
         ] {
-            let factor = ErrorFeedback::new(&inputs, 4).unwrap();
-            assert!(factor.spacing().iter().all(|s| s.is_finite() && *s > 0.0));
-            let bytes: Vec<u8> = noise(8, 2).iter().flat_map(|w| w.to_le_bytes()).collect();
+            let feedback = ErrorFeedback::new(&hessian, 4).unwrap();
+            assert!(feedback.column_steps().iter().all(|s| s.is_finite() && *s > 0.0));
+            let bytes = bytes(&noise(8, 2));
             let floats = Floats::new(FloatType::F32, [2, 4], &bytes).unwrap();
             let (scales, step) =
                 (FloatVec::from_f32(FloatType::F32, &[1.0; 4]), FloatVec::from_f32(FloatType::F32, &[0.1]));
-            let (codes, _) = feedback(&floats, &step, &scales, &factor, &Entropy).unwrap();
+            let (codes, _) = quantize_with_feedback(&floats, &step, &scales, &feedback, &Entropy).unwrap();
             assert_eq!(codes.symbols().len(), 8);
         }
     }
 
     #[test]
-    fn what_are_no_moments_is_refused() {
-        let told = |inputs: &[f32], cols: usize| ErrorFeedback::new(inputs, cols).unwrap_err().to_string();
-        assert!(told(&[1.0; 3], 2).contains("one for each pair"));
-        assert!(told(&[1.0, f32::NAN, f32::NAN, 1.0], 2).contains("finite"));
-        assert!(told(&[1.0, 5.0, 5.0, 1.0], 2).contains("positive definite"));
+    fn a_matrix_that_is_no_hessian_is_refused() {
+        let message =
+            |hessian: &[f32], cols: usize| ErrorFeedback::new(hessian, cols).unwrap_err().to_string();
+        assert!(message(&[1.0; 3], 2).contains("one element for each pair"));
+        assert!(message(&[1.0, f32::NAN, f32::NAN, 1.0], 2).contains("finite"));
+        assert!(message(&[1.0, 5.0, 5.0, 1.0], 2).contains("positive definite"));
     }
 }

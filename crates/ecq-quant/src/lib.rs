@@ -1,35 +1,36 @@
-//! Quantizers: floats in, integer codes on a grid out, and how many bits they should take.
+//! Quantizers: floats to integer codes on a grid, and estimates of the bits that the codes take.
 //!
-//! Everything here is a pure function of [`Weights`] and a [`RateModel`]; nothing reads files or imports a coder.
+//! Every function depends only on [`Weights`] and a [`RateModel`]. This crate reads no files and knows no
+//! entropy coder.
 //!
-//! - [`affine`]: groups with a scale and a bias, bit for bit those of MLX's `mx.quantize`.
-//! - [`absmax`]: symmetric, one scale a tensor, a row or a group.
-//! - [`uniform`]: the unbounded uniform grid for an entropy coder; [`WeightHistogram`] and [`solve`] find its steps for a
-//!   number of bits without touching the weights again.
-//! - [`feedback`](fn@feedback): the same grid with error feedback, for a model whose inputs were watched.
+//! - [`quantize_affine`]: groups with a scale and a bias, bit-exact with MLX's `mx.quantize`.
+//! - [`quantize_absmax`]: symmetric, with one scale per tensor, row or group.
+//! - [`quantize_uniform`]: the unbounded uniform grid for an entropy coder. [`WeightHistogram`] and
+//!   [`solve_step_scale`] find its step sizes for a target rate without reading the weights again.
+//! - [`quantize_with_feedback`]: the same grid with error feedback (GPTQ), from calibration statistics.
 
 mod absmax;
 mod affine;
 mod distortion;
 mod error;
 mod feedback;
+mod histogram;
 mod rate;
 mod round;
-mod sketch;
 mod solve;
 mod uniform;
 mod weights;
 
-pub use absmax::{Granularity, absmax};
-pub use affine::affine;
+pub use absmax::{Granularity, quantize_absmax};
+pub use affine::quantize_affine;
 pub use distortion::Distortion;
 pub use error::QuantError;
-pub use feedback::{ErrorFeedback, feedback};
+pub use feedback::{ErrorFeedback, quantize_with_feedback};
+pub use histogram::{StepGranularity, WeightHistogram};
 pub use rate::{Alphabet, IntegerCounts, RateModel};
-pub use sketch::{StepGranularity, WeightHistogram};
-pub use solve::solve;
-pub use uniform::{Levels, uniform};
-pub use weights::{Blocks, Floats, QuantizedWeights, Weights};
+pub use solve::solve_step_scale;
+pub use uniform::{Levels, quantize_uniform};
+pub use weights::{Floats, QuantizedWeights, RowBlocks, Weights};
 
-/// A quantized matrix: its codes and how they become weights.
-pub type Coded = (ecq_core::Codes, ecq_core::Grid);
+/// A quantized matrix: its codes, and the grid that maps codes to weights.
+pub type QuantizedMatrix = (ecq_core::Codes, ecq_core::Grid);

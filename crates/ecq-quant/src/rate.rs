@@ -1,70 +1,79 @@
-//! How many bits integers will take, asked of whoever codes them.
+//! Estimates of the bits that integers take, through a trait that a coder's owner implements.
 
 use ecq_core::CoreError;
 
-/// How often each integer occurs; fractions where it was estimated.
+/// Number of occurrences of each integer; fractional if estimated.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IntegerCounts {
-    /// The integer of `counts[0]`.
+    /// The integer that `counts[0]` counts.
     pub lowest: i64,
-    /// How often `lowest`, `lowest + 1`, ... occur.
+    /// Occurrences of `lowest`, `lowest + 1`, ...
     pub counts: Vec<f64>,
 }
 
 impl IntegerCounts {
-    /// Integers counted.
+    /// Makes counts of `counts`, whose first element counts `lowest`, without the zeros at both ends.
+    pub(crate) fn trimmed(lowest: i64, counts: &[f64]) -> Self {
+        let first = counts.iter().position(|&n| n > 0.0).unwrap_or(0);
+        let end = counts.iter().rposition(|&n| n > 0.0).map_or(first, |last| last + 1);
+        Self { lowest: lowest + first as i64, counts: counts[first..end].to_vec() }
+    }
+
+    /// Returns the number of all integers.
     pub fn total(&self) -> f64 {
         self.counts.iter().sum()
     }
 
-    /// Order-0 entropy of all of them in bits.
+    /// Returns the order-0 entropy of all integers together, in bits.
     pub fn entropy_bits(&self) -> f64 {
         let total = self.total();
         self.counts.iter().filter(|&&n| n > 0.0).map(|&n| n * (total / n).log2()).sum()
     }
 
-    /// What codes of `alphabet` would count, and how many integers lie outside it.
+    /// Returns the counts of the codes of `alphabet`, and the number of outliers.
+    ///
+    /// An outlier counts for the code that is nearest to it, as it is stored as that code and a delta.
     fn within(&self, alphabet: Alphabet) -> (Vec<f64>, f64) {
         let mut counts = vec![0.0; alphabet.size().into()];
-        let mut outside = 0.0;
+        let mut outliers = 0.0;
         for (i, &n) in self.counts.iter().enumerate() {
             let q = self.lowest + i as i64;
             let inside = q.clamp(alphabet.low.into(), alphabet.high.into());
             counts[(inside - i64::from(alphabet.low)) as usize] += n;
-            outside += if q == inside { 0.0 } else { n };
+            outliers += if q == inside { 0.0 } else { n };
         }
-        (counts, outside)
+        (counts, outliers)
     }
 }
 
-/// What a coder takes for integers; implemented by whoever knows one.
+/// A model of the bits that an entropy coder takes.
 pub trait RateModel: Sync {
-    /// Bits of codes that occur as often as `counts` say (2 to 256 of them), the table to decode them with included.
+    /// Returns the bits of all codes with these counts (2 to 256 codes), including the frequency table.
     fn code_bits(&self, counts: &[f64]) -> f64;
 
-    /// Bits of an integer outside the alphabet, beyond those of its code.
+    /// Returns the bits of an outlier in addition to those of its code.
     fn outlier_bits(&self) -> f64;
 }
 
-/// The integers `low..=high` that have a code of their own: at most 256, zero among them.
+/// The integers `low..=high` that have codes: 2 to 256 of them, zero included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alphabet {
-    /// The integer of code 0; not positive.
+    /// The integer of code 0; zero or negative.
     pub low: i32,
-    /// The integer of the last code; not negative.
+    /// The integer of the last code; zero or positive.
     pub high: i32,
 }
 
-/// Shares of all integers that are tried as outliers, at both ends together.
-const OUTLIER_SHARES: [f64; 12] = [0.0, 1e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3];
-/// A larger alphabet must save at least this share of the bits: small ones decode from registers.
-const WORTH_WIDENING: f64 = 0.0005;
+/// Candidate fractions of integers that become outliers, both ends together.
+const OUTLIER_FRACTIONS: [f64; 12] = [0.0, 1e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3];
+/// Fraction of the bits that a larger alphabet must save, because small alphabets decode from registers.
+const MIN_SAVING: f64 = 0.0005;
 
 impl Alphabet {
-    /// The alphabet `low..=high`.
+    /// Makes the alphabet `low..=high`.
     ///
     /// # Errors
-    /// When it has not 2 to 256 integers, or zero is not among them.
+    /// [`CoreError::Parameter`] unless it has 2 to 256 integers with zero among them.
     pub fn new(low: i32, high: i32) -> Result<Self, CoreError> {
         if low > 0 || high < 0 || !(1..256).contains(&(i64::from(high) - i64::from(low))) {
             let found = (i64::from(high) - i64::from(low) + 1).max(0) as u64;
@@ -74,55 +83,55 @@ impl Alphabet {
         Ok(Self { low, high })
     }
 
-    /// How many codes there are, 2 to 256.
+    /// Returns the number of codes, 2 to 256.
     pub fn size(self) -> u16 {
         (self.high - self.low + 1) as u16
     }
 
-    /// The code that means zero.
+    /// Returns the code that means zero.
     pub fn zero(self) -> u8 {
         (-self.low) as u8
     }
 
-    /// The alphabet that takes the fewest bits: rare integers at the ends are cheaper as outliers than as
-    /// entries of a table whose probabilities have a least value.
-    pub fn cheapest(spectrum: &IntegerCounts, rate: &dyn RateModel) -> Self {
-        let total = spectrum.total();
+    /// Returns the alphabet that takes the fewest bits.
+    ///
+    /// Rare integers at the ends may be cheaper as outliers than as codes, because the probabilities of a
+    /// frequency table have a lower bound.
+    pub fn cheapest(counts: &IntegerCounts, rate: &dyn RateModel) -> Self {
+        let total = counts.total();
         let mut best: Option<(f64, Self)> = None;
-        // From narrow to wide.
-        for share in OUTLIER_SHARES.into_iter().rev() {
-            let alphabet = Self::covering(spectrum, share * total);
-            if best.is_some_and(|(_, tried)| tried == alphabet) {
+        // From the narrowest to the widest, so that `MIN_SAVING` applies to wider ones.
+        for fraction in OUTLIER_FRACTIONS.into_iter().rev() {
+            let alphabet = Self::covering(counts, fraction * total);
+            if best.is_some_and(|(_, previous)| previous == alphabet) {
                 continue;
             }
-            let (counts, outside) = spectrum.within(alphabet);
-            let bits = rate.code_bits(&counts) + outside * rate.outlier_bits();
-            if best.is_none_or(|(least, _)| bits < least * (1.0 - WORTH_WIDENING)) {
+            let bits = alphabet.bits(counts, rate);
+            if best.is_none_or(|(least, _)| bits < least * (1.0 - MIN_SAVING)) {
                 best = Some((bits, alphabet));
             }
         }
         best.map_or(Self { low: 0, high: 1 }, |(_, alphabet)| alphabet)
     }
 
-    /// The narrowest alphabet that leaves at most `outside` integers out, at most half of them at an end.
-    fn covering(spectrum: &IntegerCounts, outside: f64) -> Self {
-        let end = |counts: &mut dyn Iterator<Item = &f64>| {
+    /// Returns the narrowest alphabet with at most `outliers` integers outside it, half of them at each end.
+    fn covering(counts: &IntegerCounts, outliers: f64) -> Self {
+        let skipped = |counts: &mut dyn Iterator<Item = &f64>| {
             let mut passed = 0.0;
-            counts.take_while(|&&n| (passed += n, passed <= outside / 2.0).1).count() as i64
+            counts.take_while(|&&n| (passed += n, passed <= outliers / 2.0).1).count() as i64
         };
-        let low = spectrum.lowest + end(&mut spectrum.counts.iter());
-        let high =
-            spectrum.lowest + spectrum.counts.len() as i64 - 1 - end(&mut spectrum.counts.iter().rev());
+        let low = counts.lowest + skipped(&mut counts.counts.iter());
+        let high = counts.lowest + counts.counts.len() as i64 - 1 - skipped(&mut counts.counts.iter().rev());
         let (low, high) = (low.min(0), high.max(0));
-        // Of more than 256 the ones around zero, where weights are.
+        // Codes are bytes: of more than 256 integers, those around zero are the most frequent.
         let (low, high) = (low.max(-128), high.min(127));
         Self { low: low as i32, high: (high.max(low + 1)) as i32 }
     }
 
-    /// Bits of integers of this spectrum on this alphabet.
-    pub fn bits(self, spectrum: &IntegerCounts, rate: &dyn RateModel) -> f64 {
-        let (counts, outside) = spectrum.within(self);
-        rate.code_bits(&counts) + outside * rate.outlier_bits()
+    /// Returns the bits of integers with these counts on this alphabet.
+    pub fn bits(self, counts: &IntegerCounts, rate: &dyn RateModel) -> f64 {
+        let (codes, outliers) = counts.within(self);
+        rate.code_bits(&codes) + outliers * rate.outlier_bits()
     }
 }
 
@@ -130,7 +139,7 @@ impl Alphabet {
 mod tests {
     use super::*;
 
-    /// Entropy with a least probability of 1/4096, 32 bits an outlier.
+    /// Entropy with probabilities of at least 1/4096, and 32 bits per outlier.
     struct Ideal;
 
     impl RateModel for Ideal {
@@ -151,18 +160,18 @@ mod tests {
     }
 
     #[test]
-    fn tails_become_outliers_where_that_is_cheaper() {
-        let spectrum = gaussian(4.0, 1e6);
-        let alphabet = Alphabet::cheapest(&spectrum, &Ideal);
+    fn rare_integers_become_outliers_if_that_takes_fewer_bits() {
+        let counts = gaussian(4.0, 1e6);
+        let alphabet = Alphabet::cheapest(&counts, &Ideal);
         let wide = Alphabet::new(-33, 33).unwrap();
-        assert!(alphabet.bits(&spectrum, &Ideal) < wide.bits(&spectrum, &Ideal));
+        assert!(alphabet.bits(&counts, &Ideal) < wide.bits(&counts, &Ideal));
         assert!((20..60).contains(&alphabet.size()), "{alphabet:?}");
-        assert!(alphabet.bits(&spectrum, &Ideal) < 1.002 * spectrum.entropy_bits());
+        assert!(alphabet.bits(&counts, &Ideal) < 1.002 * counts.entropy_bits());
     }
 
     #[test]
-    fn alphabets_hold_zero_and_at_most_256_integers() {
-        for spectrum in [
+    fn alphabets_contain_zero_and_at_most_256_integers() {
+        for counts in [
             IntegerCounts::default(),
             IntegerCounts { lowest: 7, counts: vec![1.0] },
             IntegerCounts { lowest: -9, counts: vec![5.0, 1.0] },
@@ -170,8 +179,8 @@ mod tests {
             IntegerCounts { lowest: -5000, counts: vec![1.0; 10001] },
             IntegerCounts { lowest: 1000, counts: vec![1.0; 300] },
         ] {
-            let alphabet = Alphabet::cheapest(&spectrum, &Ideal);
-            assert!(Alphabet::new(alphabet.low, alphabet.high).is_ok(), "{alphabet:?} of {spectrum:?}");
+            let alphabet = Alphabet::cheapest(&counts, &Ideal);
+            assert!(Alphabet::new(alphabet.low, alphabet.high).is_ok(), "{alphabet:?} of {counts:?}");
         }
         assert!(
             Alphabet::new(1, 5).is_err() && Alphabet::new(-200, 56).is_err() && Alphabet::new(0, 0).is_err()

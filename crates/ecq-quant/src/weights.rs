@@ -3,22 +3,22 @@ use ecq_core::{Codes, CoreError, FloatType, Grid};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// A matrix of floats whose rows are read a block at a time, so that only its source form need be in memory.
+/// A matrix of floats that is read a few rows at a time, so that it need not be in memory as f32.
 pub trait Weights: Sync {
-    /// Rows (output features), columns (input features); neither is zero.
+    /// Returns `[rows, cols]`: output features, input features; neither is zero.
     fn shape(&self) -> [usize; 2];
 
-    /// The float type of the source; grids made from it keep their scales in it.
+    /// Returns the float type of the source. Grids made from the weights keep their scales in this type.
     fn dtype(&self) -> FloatType;
 
-    /// Writes rows `rows` in f32, row-major, to `out`, which has room for exactly these.
+    /// Writes the rows `rows` as row-major f32 to `out`, whose length is `rows.len() * cols`.
     ///
     /// # Errors
-    /// When the source refuses.
+    /// [`QuantError::Read`] if the source cannot be read or decoded.
     fn read(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()>;
 }
 
-/// Floats as the little-endian bytes of their source.
+/// Float weights as the little-endian bytes of their source.
 #[derive(Debug, Clone, Copy)]
 pub struct Floats<'a> {
     dtype: FloatType,
@@ -27,10 +27,11 @@ pub struct Floats<'a> {
 }
 
 impl<'a> Floats<'a> {
-    /// Wraps `bytes`, elements of `dtype`, row-major.
+    /// Wraps `bytes`, row-major elements of type `dtype` and shape `[rows, cols]`.
     ///
     /// # Errors
-    /// When the shape is empty or the length does not follow from it.
+    /// [`CoreError::Shape`] if the shape is empty or overflows, [`CoreError::Length`] if the number of bytes
+    /// does not match it; both as [`QuantError::Core`].
     pub fn new(dtype: FloatType, [rows, cols]: [usize; 2], bytes: &'a [u8]) -> Result<Self> {
         let expected = rows.checked_mul(cols).and_then(|n| n.checked_mul(dtype.bytes())).filter(|&n| n > 0);
         let expected = expected.ok_or(CoreError::Shape { rows, cols })?;
@@ -51,8 +52,8 @@ impl Weights for Floats<'_> {
     }
 
     fn read(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
-        let cols = self.shape[1] * self.dtype.bytes();
-        let bytes = &self.bytes[rows.start * cols..rows.end * cols];
+        let row_bytes = self.shape[1] * self.dtype.bytes();
+        let bytes = &self.bytes[rows.start * row_bytes..rows.end * row_bytes];
         match self.dtype {
             FloatType::F32 => {
                 out.iter_mut().zip(bytes.as_chunks::<4>().0).for_each(|(w, b)| *w = f32::from_le_bytes(*b));
@@ -62,7 +63,7 @@ impl Weights for Floats<'_> {
                 out.iter_mut().zip(halves).for_each(|(w, half)| *w = half.to_f32());
             }
             FloatType::Bf16 => {
-                // The upper half of an f32, as it is.
+                // A bf16 number is the upper half of an f32.
                 let halves = bytes.as_chunks::<2>().0.iter().map(|b| u32::from(u16::from_le_bytes(*b)) << 16);
                 out.iter_mut().zip(halves).for_each(|(w, bits)| *w = f32::from_bits(bits));
             }
@@ -71,12 +72,12 @@ impl Weights for Floats<'_> {
     }
 }
 
-/// A matrix that is quantized already.
+/// The dequantized weights of a matrix that is already quantized.
 #[derive(Debug, Clone, Copy)]
 pub struct QuantizedWeights<'a> {
-    /// Its codes.
+    /// The codes; shape `[rows, cols]`.
     pub codes: &'a Codes,
-    /// How they become weights; checked against them by whoever made both.
+    /// The grid that maps codes to weights. The caller has checked it against the codes.
     pub grid: &'a Grid,
 }
 
@@ -103,85 +104,92 @@ impl Weights for QuantizedWeights<'_> {
     }
 }
 
-/// Weights that a block of rows is at work on at once: a few pages, and enough blocks for all threads.
+/// Weights per block: 256 KiB of f32, small enough to give every thread several blocks.
 const BLOCK_WEIGHTS: usize = 1 << 16;
 
-/// Runs of whole rows that are worked on at once.
+/// A partition of a matrix into blocks of whole rows, the unit of parallel work.
 #[derive(Debug, Clone, Copy)]
-pub struct Blocks {
+pub struct RowBlocks {
     rows: usize,
     cols: usize,
     block_rows: usize,
 }
 
-impl Blocks {
-    /// Cuts a matrix of `rows x cols`.
+impl RowBlocks {
+    /// Partitions a matrix of shape `[rows, cols]`.
     pub fn new([rows, cols]: [usize; 2]) -> Self {
         Self { rows, cols, block_rows: (BLOCK_WEIGHTS / cols.max(1)).clamp(1, rows.max(1)) }
     }
 
-    /// Rows of a full block.
+    /// Returns the rows of a full block; the last block may have fewer.
     pub fn block_rows(&self) -> usize {
         self.block_rows
     }
 
-    /// How many blocks there are.
+    /// Returns the number of blocks.
     pub fn count(&self) -> usize {
         self.rows.div_ceil(self.block_rows)
     }
 
-    /// The rows of block `index`.
+    /// Returns the rows of block `index`.
     pub fn range(&self, index: usize) -> Range<usize> {
         let first = index * self.block_rows;
         first..(first + self.block_rows).min(self.rows)
     }
 
-    /// Calls `one(sum, rows, their weights)` for every block, in parallel, on a few sums that `merge` adds up in any order.
+    /// Reads block `index` into `buffer`, checks that it is finite, and returns its rows.
+    fn read(&self, weights: &dyn Weights, index: usize, buffer: &mut Vec<f32>) -> Result<Range<usize>> {
+        let rows = self.range(index);
+        buffer.resize(rows.len() * self.cols, 0.0);
+        weights.read(rows.clone(), buffer)?;
+        check_finite(buffer, rows.start, self.cols)?;
+        Ok(rows)
+    }
+
+    /// Calls `accumulate(sum, rows, block)` for every block in parallel, on a few sums that `merge` adds.
+    ///
+    /// `block` holds the weights of `rows`, row-major. The order of blocks and merges is not fixed.
     pub(crate) fn fold<T: Send + Default>(
         &self,
         weights: &dyn Weights,
-        one: impl Fn(&mut T, Range<usize>, &[f32]) -> Result<()> + Sync,
+        accumulate: impl Fn(&mut T, Range<usize>, &[f32]) -> Result<()> + Sync,
         merge: impl Fn(T, T) -> T + Sync,
     ) -> Result<T> {
         let start = || (T::default(), Vec::new());
         let each = |(mut sum, mut buffer): (T, Vec<f32>), index: usize| {
-            let rows = self.range(index);
-            buffer.resize(rows.len() * self.cols, 0.0);
-            weights.read(rows.clone(), &mut buffer)?;
-            check_finite(&buffer, rows.start, self.cols)?;
-            one(&mut sum, rows, &buffer)?;
+            let rows = self.read(weights, index, &mut buffer)?;
+            accumulate(&mut sum, rows, &buffer)?;
             Ok((sum, buffer))
         };
         (0..self.count())
             .into_par_iter()
-            // A sum may be large: a few blocks each.
+            // A sum may be large (a histogram), so each serves several blocks.
             .with_min_len(self.count().div_ceil(4 * rayon::current_num_threads()))
             .try_fold(start, each)
             .map(|sum: Result<_>| sum.map(|(sum, _)| sum))
             .try_reduce(T::default, |a, b| Ok(merge(a, b)))
     }
 
-    /// Calls `one(rows, their weights)` for every block, in parallel; results in order.
+    /// Calls `function(rows, block)` for every block in parallel; returns the results in block order.
+    ///
+    /// `block` holds the weights of `rows`, row-major.
     pub(crate) fn map<T: Send>(
         &self,
         weights: &dyn Weights,
-        one: impl Fn(Range<usize>, &[f32]) -> Result<T> + Sync,
+        function: impl Fn(Range<usize>, &[f32]) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
         let each = |buffer: &mut Vec<f32>, index: usize| {
-            let rows = self.range(index);
-            buffer.resize(rows.len() * self.cols, 0.0);
-            weights.read(rows.clone(), buffer)?;
-            check_finite(buffer, rows.start, self.cols)?;
-            one(rows, buffer)
+            let rows = self.read(weights, index, buffer)?;
+            function(rows, buffer)
         };
         (0..self.count()).into_par_iter().map_init(Vec::new, each).collect()
     }
 }
 
-/// Refuses NaN and infinities.
+/// Returns [`QuantError::NotFinite`] for the first weight that is NaN or infinite.
 fn check_finite(weights: &[f32], first_row: usize, cols: usize) -> Result<()> {
-    // The largest exponent of all: it vectorises, and the search for the culprit is only for the error.
-    let largest = weights.iter().fold(0, |most, w| most.max(w.to_bits() & 0x7fff_ffff));
+    // The largest magnitude as an integer: this loop vectorises, the search for the position does not.
+    let largest = weights.iter().fold(0, |max, w| max.max(w.to_bits() & 0x7fff_ffff));
     if largest < f32::INFINITY.to_bits() {
         return Ok(());
     }

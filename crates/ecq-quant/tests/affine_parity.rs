@@ -1,18 +1,18 @@
 //! Bit parity with `mx.quantize` of MLX, on tensors of every width, group size and float type.
 
 use ecq_core::{Biases, FloatType, Grid};
-use ecq_quant::{Floats, affine};
+use ecq_quant::{Floats, quantize_affine};
 use safetensors::SafeTensors;
 
 #[test]
-fn codes_scales_and_biases_are_those_of_mlx() {
+fn codes_scales_and_biases_equal_those_of_mlx() {
     let bytes = include_bytes!("data/affine.safetensors");
     let file = SafeTensors::deserialize(bytes).unwrap();
     let (_, metadata) = SafeTensors::read_metadata(bytes).unwrap();
-    let facts = metadata.metadata().as_ref().unwrap();
+    let metadata = metadata.metadata().as_ref().unwrap();
     let mut cases = 0;
-    for (name, fact) in facts.iter().filter(|(name, _)| *name != "mlx") {
-        let words: Vec<&str> = fact.split(' ').collect();
+    for (name, case) in metadata.iter().filter(|(name, _)| *name != "mlx") {
+        let words: Vec<&str> = case.split(' ').collect();
         let (bits, group_size) = (words[0].parse().unwrap(), words[1].parse().unwrap());
         let dtype = match words[2] {
             "f16" => FloatType::F16,
@@ -23,11 +23,13 @@ fn codes_scales_and_biases_are_those_of_mlx() {
         let weights = tensor("weights");
         let shape = [weights.shape()[0], weights.shape()[1]];
         let floats = Floats::new(dtype, shape, weights.data()).unwrap();
-        let (codes, Grid::AffineGroups(grid)) = affine(&floats, bits, group_size).unwrap() else { panic!() };
-        let Biases::PerGroup(biases) = &grid.biases else { panic!() };
-        assert_eq!(grid.scales.as_bytes(), tensor("scales").data(), "scales of {fact}");
-        assert_eq!(biases.as_bytes(), tensor("biases").data(), "biases of {fact}");
-        assert_eq!(codes.symbols(), tensor("codes").data(), "codes of {fact}");
+        let (codes, Grid::AffineGroups(grid)) = quantize_affine(&floats, bits, group_size).unwrap() else {
+            panic!("not an affine grid: {case}")
+        };
+        let Biases::PerGroup(biases) = &grid.biases else { panic!("no biases: {case}") };
+        assert_eq!(grid.scales.as_bytes(), tensor("scales").data(), "scales of {case}");
+        assert_eq!(biases.as_bytes(), tensor("biases").data(), "biases of {case}");
+        assert_eq!(codes.symbols(), tensor("codes").data(), "codes of {case}");
         cases += 1;
     }
     assert!(cases >= 60, "{cases} cases");

@@ -67,7 +67,7 @@ impl<'a> Tally<'a> {
     pub(crate) fn begin(&self, step: &'static str, total: u64) {
         // Calibration runs the model; everything else goes over bytes.
         let unit = match step {
-            "writing" | "calibrating" | "quantizing in turn" => Unit::Tokens,
+            "writing" | "calibrating" | "quantizing sequentially" => Unit::Tokens,
             _ => Unit::Bytes,
         };
         let total = Some(total).filter(|&total| total > 0);

@@ -95,11 +95,11 @@ impl Quantizer {
             base: PackOptions::default(),
             text: None,
             calibration: CalibrationOptions {
-                text: CalibrationText::Own,
+                text: CalibrationText::SelfGenerated,
                 tokens: 16384,
-                length: 512,
+                sequence_length: 512,
                 seed: 0,
-                like: None,
+                reference_grid: None,
                 reuse: false,
             },
             folder: None,
@@ -191,7 +191,7 @@ impl Quantizer {
     /// Tokens of a sequence that is calibrated on. Without it, 512; the model's context at most.
     #[must_use]
     pub fn calibration_window(mut self, tokens: usize) -> Self {
-        self.calibration.length = tokens;
+        self.calibration.sequence_length = tokens;
         if tokens < 2 {
             self.refuse(format!("calibration window is {tokens} tokens, expected 2 or more"));
         }
@@ -210,8 +210,8 @@ impl Quantizer {
     /// grid, for instance `affine:4:64`. It needs [`calibrate`](Self::calibrate).
     #[must_use]
     pub fn no_worse_than(mut self, grid: &str) -> Self {
-        self.calibration.like = self.parse(GridChoice::parse(grid));
-        if let Some(GridChoice::Keep | GridChoice::Uniform { .. }) = self.calibration.like {
+        self.calibration.reference_grid = self.parse(GridChoice::parse(grid));
+        if let Some(GridChoice::Keep | GridChoice::Uniform { .. }) = self.calibration.reference_grid {
             self.refuse(format!(
                 "the grid to be no worse than is {grid}, expected affine:BITS[:GROUP] or \
                  absmax:BITS[:tensor|row|GROUP]"
@@ -388,7 +388,7 @@ impl Quantizer {
         if let Some(why) = &self.wrong {
             return wrong(why);
         }
-        if self.text.is_none() && self.calibration.like.is_some() {
+        if self.text.is_none() && self.calibration.reference_grid.is_some() {
             return wrong("to be no worse than a grid needs calibration");
         }
         if self.lossless {
@@ -451,7 +451,7 @@ impl fmt::Debug for Quantizer {
 fn calibration_text(text: &Text) -> Result<CalibrationText> {
     Ok(match text {
         Text::Default => CalibrationOptions::default_text(),
-        Text::Own => CalibrationText::Own,
+        Text::Own => CalibrationText::SelfGenerated,
         Text::Files(paths) => {
             let read = |path: &PathBuf| {
                 let text = std::fs::read_to_string(path).map_err(|error| Error::of_io(path, error))?;

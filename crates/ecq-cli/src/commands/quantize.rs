@@ -6,7 +6,7 @@ use crate::{interrupt, json, sources, texts, warnings};
 use anyhow::Context;
 use bytesize::ByteSize;
 use ecq::encode::EncodeOptions;
-use ecq::grids::rate;
+use ecq::grids::parse_bpw;
 use ecq::source::{self, Source};
 use ecq::{
     CalibrationOptions, CalibrationText, Destination, GridChoice, Limits, PackError, PackOptions, PackReport,
@@ -254,7 +254,7 @@ impl Asked {
                 return Err(PackError::Option { option: "--match".to_owned(), why }.into());
             }
             Self::Off => return Ok(None),
-            Self::Own => CalibrationText::Own,
+            Self::Own => CalibrationText::SelfGenerated,
             Self::Texts(texts, _) => CalibrationText::Texts(texts),
             Self::Default => {
                 if args.lossless || like.is_none() && !calibrates_by_default(args, options, model) {
@@ -272,9 +272,9 @@ impl Asked {
         };
         Ok(Some(CalibrationOptions {
             text,
-            like,
+            reference_grid: like,
             tokens: args.calibration_tokens,
-            length: args.calibration_window,
+            sequence_length: args.calibration_window,
             seed: args.seed,
             reuse: args.resume || args.calibration_folder.is_some(),
         }))
@@ -340,7 +340,7 @@ fn grids(args: &QuantizeArgs) -> anyhow::Result<PackOptions> {
     };
     if let Some(bpw) = &args.bpw {
         let why = "0.1 to 8 bits a weight";
-        options.target = Target::Bpw(rate(bpw).ok_or_else(|| bad("bpw", bpw, why))?);
+        options.target = Target::Bpw(parse_bpw(bpw).ok_or_else(|| bad("bpw", bpw, why))?);
     }
     if let Some(size) = &args.size {
         let bytes = size.parse::<ByteSize>().ok().filter(|bytes| bytes.0 > 0);

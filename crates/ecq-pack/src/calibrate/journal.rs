@@ -1,78 +1,85 @@
-//! How far a run has come, so that one that is interrupted goes on from there.
+//! A journal of a long run in a work folder, from which an interrupted run is resumed.
 
-use super::moments::save_bytes;
+use super::statistics::save_bytes;
 use crate::error::{PackError, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 
-const NAME: &str = "progress.json";
+const FILE_NAME: &str = "progress.json";
 
-/// Where a run keeps what it learns, and from what that is learned.
+/// The work folder of a run, and the condition for resuming it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    /// Exists.
-    pub(crate) folder: &'a Path,
-    /// In words; what was learned from anything else is of no use.
-    pub(crate) description: &'a str,
-    /// Take over what the folder holds of it.
-    pub(crate) resume: bool,
+pub(super) struct JournalLocation<'a> {
+    /// An existing folder.
+    pub(super) folder: &'a Path,
+    /// A description of the run's inputs. A journal with another description is ignored.
+    pub(super) description: &'a str,
+    /// Whether to resume a run that the folder holds.
+    pub(super) resume: bool,
 }
 
+/// The contents of a journal.
 #[derive(Serialize, Deserialize)]
-struct Page<S> {
-    of: String,
+struct JournalEntry<S> {
+    #[serde(rename = "of")]
+    description: String,
     done: bool,
     state: S,
 }
 
-/// The state of a run, in a file.
+/// The state of a run, stored as JSON.
 pub(super) struct Journal<S> {
     path: PathBuf,
-    page: Page<S>,
+    entry: JournalEntry<S>,
 }
 
 impl<S: Serialize + DeserializeOwned + Default> Journal<S> {
-    /// The journal of a place: of a run that is to be taken over, or a new one.
-    pub(super) fn open(place: Place<'_>) -> Result<Self> {
-        let path = place.folder.join(NAME);
-        let found = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice::<Page<S>>(&bytes).ok(),
+    /// Opens the journal of the run to resume, or makes one in the default state.
+    ///
+    /// # Errors
+    /// [`PackError::Io`] if the file exists but cannot be read.
+    pub(super) fn open(location: JournalLocation<'_>) -> Result<Self> {
+        let path = location.folder.join(FILE_NAME);
+        let stored = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice::<JournalEntry<S>>(&bytes).ok(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(source) => return Err(PackError::Io { path, source }),
         };
-        let page = found.filter(|page| place.resume && page.of == place.description);
-        let new = || Page { of: place.description.to_owned(), done: false, state: S::default() };
-        Ok(Self { path, page: page.unwrap_or_else(new) })
+        let entry = stored.filter(|entry| location.resume && entry.description == location.description);
+        let description = location.description.to_owned();
+        let new = || JournalEntry { description, done: false, state: S::default() };
+        Ok(Self { path, entry: entry.unwrap_or_else(new) })
     }
 
     pub(super) fn state(&self) -> &S {
-        &self.page.state
+        &self.entry.state
     }
 
     pub(super) fn state_mut(&mut self) -> &mut S {
-        &mut self.page.state
+        &mut self.entry.state
     }
 
+    /// Returns whether the run is complete.
     pub(super) fn is_done(&self) -> bool {
-        self.page.done
+        self.entry.done
     }
 
-    /// Keeps a new state.
-    pub(super) fn set(&mut self, state: S) -> Result<()> {
-        self.page.state = state;
+    /// Stores a new state.
+    pub(super) fn update(&mut self, state: S) -> Result<()> {
+        self.entry.state = state;
         self.save()
     }
 
-    /// Says that all is there.
-    pub(super) fn close(mut self) -> Result<S> {
-        self.page.done = true;
+    /// Marks the run as complete and returns its state.
+    pub(super) fn finish(mut self) -> Result<S> {
+        self.entry.done = true;
         self.save()?;
-        Ok(self.page.state)
+        Ok(self.entry.state)
     }
 
     fn save(&self) -> Result<()> {
-        // Numbers, text and lists always have a JSON form.
-        let bytes = serde_json::to_vec(&self.page).unwrap_or_default();
+        let bytes = serde_json::to_vec(&self.entry)
+            .map_err(|error| PackError::Io { path: self.path.clone(), source: error.into() })?;
         save_bytes(&self.path, &bytes)
     }
 }

@@ -1,4 +1,5 @@
-//! What stands between the matrices of a block, forwards and backwards.
+//! The layers of a block between its matrices, with forward and backward passes: norms, rotary embeddings,
+//! attention, activations.
 
 use super::products::{add_product, add_transposed, by_transposed};
 use ecq_core::{Activation, RotaryPairs};
@@ -6,17 +7,18 @@ use ecq_kernels::cpu::softmax;
 use faer::Par;
 use rayon::prelude::*;
 
-/// A norm of rows.
+/// A layer norm or root mean square norm of rows.
 #[derive(Debug, Clone)]
 pub(super) struct Norm {
     pub(super) weight: Vec<f32>,
-    /// Mean and variance are taken out where it is there (Ba et al., 2016), the root mean square where it is
-    /// not.
+    /// A layer norm (Ba et al., arXiv 1607.06450) has a bias, a root mean square norm (Zhang and Sennrich,
+    /// arXiv 1910.07467) has none.
     pub(super) bias: Option<Vec<f32>>,
     pub(super) eps: f32,
 }
 
 impl Norm {
+    /// Returns the mean to subtract (zero for a root mean square norm) and the reciprocal deviation.
     fn mean_and_scale(&self, x: &[f32]) -> (f32, f32) {
         let n = x.len() as f64;
         let mean = match self.bias {
@@ -27,7 +29,7 @@ impl Norm {
         (mean as f32, (1.0 / (variance + f64::from(self.eps)).sqrt()) as f32)
     }
 
-    /// Each row normed.
+    /// Returns every row normalized.
     pub(super) fn forward(&self, x: &[f32]) -> Vec<f32> {
         let mut y = vec![0.0; x.len()];
         let cols = self.weight.len();
@@ -43,33 +45,36 @@ impl Norm {
         y
     }
 
-    /// Adds to `dx` what the gradient `dy` of the normed rows is at `x`.
+    /// Adds the gradient at the inputs `x` to `dx`, for the gradient `dy` of the outputs.
     pub(super) fn backward(&self, x: &[f32], dy: &[f32], dx: &mut [f32]) {
         let cols = self.weight.len();
         let rows = dx.par_chunks_mut(cols).zip(x.par_chunks(cols)).zip(dy.par_chunks(cols));
         rows.for_each(|((dx, x), dy)| {
             let (mean, scale) = self.mean_and_scale(x);
+            // Sums of the gradient times the normalized inputs, and of the gradient.
             let (mut along, mut total) = (0f64, 0f64);
             for ((&x, &dy), &w) in x.iter().zip(dy).zip(&self.weight) {
                 along += f64::from(dy * w) * f64::from((x - mean) * scale);
                 total += f64::from(dy * w);
             }
             let n = cols as f64;
-            let (along, level) =
+            let (along, mean_gradient) =
                 ((along / n) as f32, if self.bias.is_some() { (total / n) as f32 } else { 0.0 });
             for (((dx, &x), &dy), &w) in dx.iter_mut().zip(x).zip(dy).zip(&self.weight) {
-                *dx += scale * (dy * w - level - (x - mean) * scale * along);
+                *dx += scale * (dy * w - mean_gradient - (x - mean) * scale * along);
             }
         });
     }
 }
 
-/// Cosines and sines of a run of positions, [`ecq_kernels::cpu::angles`] laid out, and which values they
-/// turn.
+/// Rotary position embeddings (Su et al., arXiv 2104.09864) of positions from 0.
 #[derive(Debug, Clone)]
 pub(super) struct Rotation {
+    /// Cosines and sines, laid out by [`ecq_kernels::cpu::angles`].
     forward: Vec<f32>,
+    /// The same with negative sines.
     backward: Vec<f32>,
+    /// Number of frequencies: pairs of values of a head that are rotated.
     frequencies: usize,
     pairs: RotaryPairs,
 }
@@ -80,47 +85,58 @@ impl Rotation {
         let mut forward = vec![0.0; positions * 2 * n];
         let all: Vec<u32> = (0..positions as u32).collect();
         ecq_kernels::cpu::angles(&all, frequencies, scale, &mut forward);
-        // The transpose of a turn is the turn back.
+        // The transpose of a rotation is its inverse.
         let mut backward = forward.clone();
         backward.chunks_exact_mut(2 * n).for_each(|row| row[n..].iter_mut().for_each(|sin| *sin = -*sin));
         Self { forward, backward, frequencies: n, pairs }
     }
 
-    fn turn(&self, table: &[f32], x: &mut [f32], rows: usize, head_dim: usize) {
+    fn rotate(&self, table: &[f32], x: &mut [f32], rows: usize, head_dim: usize) {
         let width = x.len() / rows;
         // Every sequence begins at position 0.
-        for part in x.chunks_mut(table.len() / (2 * self.frequencies) * width) {
-            ecq_kernels::cpu::rotate(part, table, self.frequencies, width / head_dim, head_dim, self.pairs);
+        for sequence in x.chunks_mut(table.len() / (2 * self.frequencies) * width) {
+            ecq_kernels::cpu::rotate(
+                sequence,
+                table,
+                self.frequencies,
+                width / head_dim,
+                head_dim,
+                self.pairs,
+            );
         }
     }
 
-    /// Turns the heads of `rows` rows, sequences of the run's length one after another.
+    /// Rotates the heads of `rows` tokens, sequences one after another.
     pub(super) fn forward(&self, x: &mut [f32], rows: usize, head_dim: usize) {
-        self.turn(&self.forward, x, rows, head_dim);
+        self.rotate(&self.forward, x, rows, head_dim);
     }
 
-    /// Turns gradients back.
+    /// Rotates gradients back.
     pub(super) fn backward(&self, dx: &mut [f32], rows: usize, head_dim: usize) {
-        self.turn(&self.backward, dx, rows, head_dim);
+        self.rotate(&self.backward, dx, rows, head_dim);
     }
 }
 
-/// Causal attention within sequences of `length` rows.
+/// Causal attention within sequences.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attention {
+    /// Tokens per sequence; the last sequence may be shorter.
     pub(super) length: usize,
     pub(super) heads: usize,
     pub(super) kv_heads: usize,
     pub(super) head_dim: usize,
+    /// Size of the sliding window in tokens; `None` for full attention.
     pub(super) window: Option<usize>,
+    /// Factor of the scores before the softmax.
     pub(super) scale: f32,
 }
 
-/// A head of a sequence, `[length, head_dim]`.
+/// Copies one head out of a sequence `x` of `width` values per token; returns `[length, dim]`.
 fn head_of(x: &[f32], width: usize, head: usize, dim: usize) -> Vec<f32> {
     x.chunks_exact(width).flat_map(|row| &row[head * dim..(head + 1) * dim]).copied().collect()
 }
 
+/// Copies `values`, `[length, dim]`, into one head of a sequence `x`.
 fn put_head(x: &mut [f32], width: usize, head: usize, dim: usize, values: &[f32]) {
     for (row, values) in x.chunks_exact_mut(width).zip(values.chunks_exact(dim)) {
         row[head * dim..(head + 1) * dim].copy_from_slice(values);
@@ -136,23 +152,23 @@ impl Attention {
         self.kv_heads * self.head_dim
     }
 
-    /// Softmax of the scores of a head, `[length, length]`; zero where a row does not look.
+    /// Returns the attention weights of a head, `[length, length]`; zero outside the causal window.
     fn weights(&self, q: &[f32], k: &[f32]) -> Vec<f32> {
         let n = q.len() / self.head_dim;
         let mut scores = vec![0.0; n * n];
         by_transposed(q, k, self.head_dim, &mut scores, Par::Seq);
         for (row, scores) in scores.chunks_exact_mut(n).enumerate() {
             let first = self.window.map_or(0, |window| (row + 1).saturating_sub(window));
-            let (seen, later) = scores.split_at_mut(row + 1);
-            later.fill(0.0);
-            let (forgotten, seen) = seen.split_at_mut(first);
-            forgotten.fill(0.0);
-            softmax(seen, self.scale);
+            let (past, future) = scores.split_at_mut(row + 1);
+            future.fill(0.0);
+            let (outside, inside) = past.split_at_mut(first);
+            outside.fill(0.0);
+            softmax(inside, self.scale);
         }
         scores
     }
 
-    /// What all heads give, `[rows, heads * head_dim]`.
+    /// Returns the outputs of all heads, `[tokens, heads * head_dim]`.
     pub(super) fn forward(&self, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f32> {
         let (dim, group) = (self.head_dim, self.heads / self.kv_heads);
         let (qw, kw) = (self.q_width(), self.kv_width());
@@ -174,7 +190,7 @@ impl Attention {
         out
     }
 
-    /// Gradients of queries, keys and values for the gradient `dy` of what all heads give.
+    /// Returns the gradients of queries, keys and values, for the gradient `dy` of the outputs of all heads.
     pub(super) fn backward(&self, q: &[f32], k: &[f32], v: &[f32], dy: &[f32]) -> [Vec<f32>; 3] {
         let (dim, group) = (self.head_dim, self.heads / self.kv_heads);
         let (qw, kw) = (self.q_width(), self.kv_width());
@@ -218,7 +234,7 @@ impl Attention {
     }
 }
 
-/// Value and slope of a nonlinearity.
+/// Returns the value and the derivative of an activation function.
 pub(super) fn activation(kind: Activation, x: f32) -> (f32, f32) {
     match kind {
         Activation::Silu => {
@@ -242,7 +258,7 @@ mod tests {
         (0..n).map(|i| ((i * 37 + seed * 101) % 83) as f32 / 41.0 - 1.0).collect()
     }
 
-    /// Holds `gradient` to differences of `sum(y * dy)` at a few places of `x`.
+    /// Compares `gradient` with finite differences of `sum(y * dy)` at some elements of `x`.
     fn check(x: &[f32], dy: &[f32], gradient: &[f32], forward: &dyn Fn(&[f32]) -> Vec<f32>) {
         let value = |x: &[f32]| -> f64 {
             forward(x).iter().zip(dy).map(|(&y, &dy)| f64::from(y) * f64::from(dy)).sum()
@@ -251,13 +267,13 @@ mod tests {
             let (mut up, mut down) = (x.to_vec(), x.to_vec());
             (up[at], down[at]) = (x[at] + 1e-2, x[at] - 1e-2);
             let slope = (value(&up) - value(&down)) / f64::from(up[at] - down[at]);
-            let found = f64::from(gradient[at]);
-            assert!((found - slope).abs() < 2e-3 * (1.0 + slope.abs()), "{at}: {found} for {slope}");
+            let computed = f64::from(gradient[at]);
+            assert!((computed - slope).abs() < 2e-3 * (1.0 + slope.abs()), "{at}: {computed} for {slope}");
         }
     }
 
     #[test]
-    fn norms_have_the_slopes_that_they_show() {
+    fn norm_gradients_match_finite_differences() {
         for bias in [None, Some(values(6, 3))] {
             let norm = Norm { weight: values(6, 1), bias, eps: 1e-3 };
             let (x, dy) = (values(18, 2), values(18, 4));
@@ -268,10 +284,10 @@ mod tests {
     }
 
     #[test]
-    fn attention_has_the_slopes_that_it_shows() {
+    fn attention_gradients_match_finite_differences() {
         for window in [None, Some(2)] {
             let attention = Attention { length: 5, heads: 4, kv_heads: 2, head_dim: 3, window, scale: 0.7 };
-            // Two sequences, the second one short.
+            // Two sequences, of which the second one is shorter.
             let (q, k, v, dy) = (values(8 * 12, 1), values(8 * 6, 2), values(8 * 6, 3), values(8 * 12, 4));
             let [dq, dk, dv] = attention.backward(&q, &k, &v, &dy);
             check(&q, &dy, &dq, &|q| attention.forward(q, &k, &v));
@@ -281,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn rotations_have_the_slopes_that_they_show() {
+    fn rotation_gradients_match_finite_differences() {
         for pairs in [RotaryPairs::Halves, RotaryPairs::Neighbours] {
             let rotation = Rotation::new(3, &[1.0, 0.3], 1.2, pairs);
             let (x, dy) = (values(6 * 10, 1), values(6 * 10, 2));
@@ -296,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn nonlinearities_have_the_slopes_that_they_show() {
+    fn activation_derivatives_match_finite_differences() {
         for kind in [Activation::Silu, Activation::GeluTanh] {
             for x in [-3.0, -0.4, 0.0, 0.9, 4.0] {
                 let slope = (activation(kind, x + 1e-2).0 - activation(kind, x - 1e-2).0) / 2e-2;

@@ -1,11 +1,11 @@
-//! Products of row-major matrices in f32.
+//! Products of row-major f32 matrices.
 
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par};
 
-/// Threads of a product.
-pub(super) fn all() -> Par {
+/// Returns the parallelism of large products: all threads of the pool.
+pub(super) fn all_threads() -> Par {
     Par::rayon(0)
 }
 
@@ -18,28 +18,28 @@ fn mat_mut(data: &mut [f32], cols: usize) -> MatMut<'_, f32> {
     MatMut::from_row_major_slice_mut(data, rows, cols)
 }
 
-/// `y = x w^T` for `x` of `[rows, ins]` and `w` of `[outs, ins]`.
+/// Computes `y = x w^T` for `x` of shape `[rows, ins]` and `w` of shape `[outs, ins]`.
 pub(super) fn by_transposed(x: &[f32], w: &[f32], ins: usize, y: &mut [f32], par: Par) {
     let outs = w.len() / ins;
     matmul(mat_mut(y, outs), Accum::Replace, mat(x, ins), mat(w, ins).transpose(), 1.0, par);
 }
 
-/// `y += x w` for `x` of `[rows, outs]` and `w` of `[outs, ins]`.
+/// Computes `y += x w` for `x` of shape `[rows, outs]` and `w` of shape `[outs, ins]`.
 pub(super) fn add_product(x: &[f32], w: &[f32], ins: usize, y: &mut [f32], par: Par) {
     let outs = w.len() / ins;
     matmul(mat_mut(y, ins), Accum::Add, mat(x, outs), mat(w, ins), 1.0, par);
 }
 
-/// `y += x^T z` for `x` of `[rows, a]` and `z` of `[rows, b]`.
+/// Computes `y += x^T z` for `x` of shape `[rows, a]` and `z` of shape `[rows, b]`.
 pub(super) fn add_transposed(x: &[f32], a: usize, z: &[f32], b: usize, y: &mut [f32], par: Par) {
     matmul(mat_mut(y, b), Accum::Add, mat(x, a).transpose(), mat(z, b), 1.0, par);
 }
 
-/// Adds `x^T x` to the lower triangle of `h`, for `x` of `[rows, cols]`.
+/// Adds `x^T x` to the lower triangle of `h`, for `x` of shape `[rows, cols]`.
 pub(super) fn add_gram(x: &[f32], cols: usize, h: &mut [f32]) {
     let (full, lower) = (BlockStructure::Rectangular, BlockStructure::TriangularLower);
     let x = mat(x, cols);
-    triangular::matmul(mat_mut(h, cols), lower, Accum::Add, x.transpose(), full, x, full, 1.0, all());
+    triangular::matmul(mat_mut(h, cols), lower, Accum::Add, x.transpose(), full, x, full, 1.0, all_threads());
 }
 
 #[cfg(test)]
@@ -47,16 +47,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn products_are_their_sums() {
+    fn products_equal_their_definitions() {
         let value = |i: usize| (i * 7 % 11) as f32 - 5.0;
         let x: Vec<f32> = (0..3 * 4).map(value).collect();
         let w: Vec<f32> = (3..3 + 5 * 4).map(value).collect();
         let mut y = vec![0.0; 3 * 5];
-        by_transposed(&x, &w, 4, &mut y, all());
+        by_transposed(&x, &w, 4, &mut y, all_threads());
         let mut back = vec![1.0; 3 * 4];
-        add_product(&y, &w, 4, &mut back, all());
+        add_product(&y, &w, 4, &mut back, all_threads());
         let mut outer = vec![1.0; 4 * 5];
-        add_transposed(&x, 4, &y, 5, &mut outer, all());
+        add_transposed(&x, 4, &y, 5, &mut outer, all_threads());
         let mut gram = vec![1.0; 4 * 4];
         add_gram(&x, 4, &mut gram);
         for t in 0..3 {
@@ -77,7 +77,7 @@ mod tests {
                 let sum = (0..3).map(|t| x[t * 4 + i] * x[t * 4 + k]).sum::<f32>();
                 assert_eq!(gram[i * 4 + k], 1.0 + sum);
             }
-            assert!((i + 1..4).all(|k| gram[i * 4 + k] == 1.0), "the upper triangle is left alone");
+            assert!((i + 1..4).all(|k| gram[i * 4 + k] == 1.0), "the upper triangle changed");
         }
     }
 }

@@ -5,7 +5,7 @@ use super::checkpoint::{Outgoing, OutputEncoding, biases};
 use crate::error::{PackError, Result};
 use crate::progress::{self, Progress};
 use crate::source::{CheckpointSource, EcqSource, GgufSource, Source, SourceTensor, Tensor};
-use crate::verify::{difference, other_bytes};
+use crate::verify::{attached_file_mismatches, difference};
 use crate::weights::weights;
 use ecq_core::{Biases, FloatType, FloatVec, Grid, Limits};
 use ecq_format::hf::GgufTransform;
@@ -293,7 +293,7 @@ pub(super) fn gguf(
         }
         progress.advance(facts.bytes, &facts.name);
     }
-    if let (true, Some(other)) = (exact, other_bytes(source, &exported)?.first()) {
+    if let (true, Some(other)) = (exact, attached_file_mismatches(source, &exported)?.first()) {
         return Err(wrong(&other.tensor, &other.what));
     }
     progress.end();

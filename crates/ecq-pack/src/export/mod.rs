@@ -12,7 +12,7 @@ use crate::error::{PackError, Result};
 use crate::source::{SourceTensor, Tensor};
 use crate::weights::weights;
 use ecq_core::FloatType;
-use ecq_quant::Blocks;
+use ecq_quant::RowBlocks;
 use rayon::prelude::*;
 
 /// What exporting did.
@@ -35,7 +35,7 @@ fn floats(tensor: &Tensor, facts: &SourceTensor, dtype: FloatType) -> Result<Vec
         PackError::Export(format!("tensor {:?} ({}) holds no weights", facts.name, facts.dtype))
     })?;
     let cols = facts.cols;
-    let blocks = Blocks::new([facts.rows, cols]);
+    let blocks = RowBlocks::new([facts.rows, cols]);
     let mut out = vec![0; facts.rows * cols * dtype.bytes()];
     let row_bytes = cols * dtype.bytes();
     let each = |buffer: &mut Vec<f32>, (index, out): (usize, &mut [u8])| {

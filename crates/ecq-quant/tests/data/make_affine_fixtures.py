@@ -1,10 +1,10 @@
-"""Writes affine.safetensors: what mx.quantize makes of small tensors of every width, group size and type.
+"""Writes affine.safetensors: small tensors of every width, group size and type, quantized by mx.quantize.
 
     pip install 'mlx[cpu]' numpy safetensors gguf
     python make_affine_fixtures.py [SmolLM2.gguf all-MiniLM.safetensors]
 
-For each case N: N.weights, N.codes (unpacked), N.scales, N.biases; "bits group_size origin" in the metadata. With models,
-some rows of theirs are among the cases; without, only random ones.
+Each case N has the tensors N.weights, N.codes (unpacked), N.scales and N.biases, and the metadata entry
+"bits group_size type origin". Given the two models, some of their rows are added as cases.
 """
 
 import sys
@@ -16,30 +16,32 @@ from safetensors.numpy import save_file
 
 TYPES = {"f16": mx.float16, "bf16": mx.bfloat16, "f32": mx.float32}
 rng = np.random.default_rng(20261121)
-tensors, facts = {}, {"mlx": mx.__version__}
+tensors, metadata = {}, {"mlx": mx.__version__}
 
 
 def raw(array):
-    """The bits of an MLX array as unsigned integers, so that NumPy need not know bfloat16."""
+    """Returns the bits of an MLX array as unsigned integers, because NumPy has no bfloat16."""
     view = mx.uint32 if array.dtype == mx.float32 else mx.uint16
     return np.array(array.view(view))
 
 
 def unpack(packed, bits, cols):
-    """Codes of a row are one string of bits, least significant first."""
+    """Unpacks the codes of each row, which are one string of bits, least significant first."""
     bytes_ = np.ascontiguousarray(np.array(packed)).view(np.uint8).reshape(packed.shape[0], -1)
-    ones = np.unpackbits(bytes_, axis=1, bitorder="little")[:, : cols * bits].reshape(packed.shape[0], cols, bits)
+    ones = np.unpackbits(bytes_, axis=1, bitorder="little")[:, : cols * bits]
+    ones = ones.reshape(packed.shape[0], cols, bits)
     return (ones * (1 << np.arange(bits))).sum(axis=2).astype(np.uint8)
 
 
 def case(weights, bits, group_size, type_name, origin):
+    """Adds a case: `weights`, quantized by MLX in the type `type_name`."""
     w = mx.array(weights.astype(np.float32)).astype(TYPES[type_name])
     packed, scales, biases = mx.quantize(w, group_size=group_size, bits=bits)
     n = str(sum(key.endswith(".codes") for key in tensors))
     tensors[f"{n}.weights"] = raw(w)
     tensors[f"{n}.codes"] = unpack(packed, bits, weights.shape[1])
     tensors[f"{n}.scales"], tensors[f"{n}.biases"] = raw(scales), raw(biases)
-    facts[n] = f"{bits} {group_size} {type_name} {origin}"
+    metadata[n] = f"{bits} {group_size} {type_name} {origin}"
 
 
 for bits in (2, 3, 4, 5, 6, 8):
@@ -76,9 +78,9 @@ if len(sys.argv) == 3:
                 case(w, bits, 64, "f16", "SmolLM2-135M " + t.name)
     with safe_open(sys.argv[2], "numpy") as f:
         for name in f.keys():
-            if name.endswith("layer.2.output.dense.weight") or name.endswith("layer.0.attention.self.query.weight"):
+            if name.endswith(("layer.2.output.dense.weight", "layer.0.attention.self.query.weight")):
                 for bits, group_size in ((4, 64), (5, 32), (8, 128)):
                     case(f.get_tensor(name)[7:9, :384], bits, group_size, "f32", "all-MiniLM-L6-v2 " + name)
 
-save_file(tensors, "affine.safetensors", facts)
+save_file(tensors, "affine.safetensors", metadata)
 print(len([k for k in tensors if k.endswith(".codes")]), "cases")

@@ -1,4 +1,4 @@
-//! The same block projections on several grids: what each takes in a file, and how near it comes.
+//! A comparison of grids: the bits and the error of the same block projections on each of them.
 
 use crate::error::Result;
 use crate::grids::GridChoice;
@@ -11,55 +11,58 @@ use ecq_core::TensorKind;
 use ecq_quant::{Granularity, Levels, StepGranularity};
 use serde::Serialize;
 
-/// A grid, and what the block projections take on it.
+/// The bits and the error of the block projections on one grid.
 #[derive(Debug, Clone, Serialize)]
 pub struct GridRow {
-    /// The grid as the command line knows it.
+    /// The grid in the syntax of [`GridChoice`].
     pub grid: String,
-    /// What it is, in words.
+    /// A description of the grid.
     pub what: String,
-    /// Order-0 entropy of the codes in bits per weight: the number that is quoted for a file's size.
+    /// Order-0 entropy of the codes in bits per weight, without scales and header.
     pub entropy_bpw: f64,
-    /// Bits per weight in a file: streams, tables, scales, header.
+    /// Bits per weight in a file, including tables, scales and header.
     pub bpw: f64,
-    /// Signal to quantization noise in decibels; absent where nothing was quantized.
+    /// Signal to quantization noise ratio in decibels; absent if nothing was quantized.
     pub sqnr_db: Option<f64>,
 }
 
-/// What comparing grids found.
+/// The result of [`compare_grids`].
 #[derive(Debug, Clone, Serialize)]
 pub struct GridComparison {
-    /// Weights compared.
+    /// Number of weights in the sample.
     pub weights: u64,
-    /// Weights of all block projections.
+    /// Number of weights of all block projections.
     pub all_weights: u64,
-    /// A row for each grid.
+    /// One row per grid.
     pub grids: Vec<GridRow>,
 }
 
-/// Weights that are compared unless all are asked for: a sample of large models tells the same.
+/// Default size of the sample in weights: larger samples of large models give the same result.
 pub const SAMPLE_WEIGHTS: u64 = 1 << 28;
-/// Decibels that count as equal.
+/// Difference in decibels at which two errors count as equal.
 const EQUAL_DB: f64 = 0.02;
-/// Bits per weight between which equal error is looked for.
-const LEAST_BPW: f64 = 0.5;
-const MOST_BPW: f64 = 8.0;
+/// Bounds of the search for a rate of equal error, in bits per weight.
+const MIN_BPW: f64 = 0.5;
+const MAX_BPW: f64 = 8.0;
+/// Decibels of signal to noise ratio per bit.
+const DB_PER_BIT: f64 = 6.02;
 
-/// Packs block projections on several grids without writing anything: the source's own, symmetric grids with
-/// one scale for the tensor and for each row, MLX's affine groups, and uniform grids of about the same bits,
-/// and of about the same error, as MLX's 4 bits.
+/// Packs block projections on several grids without writing a file.
 ///
-/// At most `most_weights` are taken, spread over the depth of the model.
+/// The grids are the source's own, symmetric 4-bit grids with one scale per tensor and per row, MLX's affine
+/// groups of 3 and 4 bits, and for each of these the uniform grid with the same error.
+///
+/// The sample has about `max_weights` weights, spread over the depth of the model.
 ///
 /// # Errors
-/// When a tensor cannot be read or quantized.
+/// [`InTensor`](crate::PackError::InTensor) if a tensor cannot be read or quantized.
 pub fn compare_grids(
     source: &dyn Source,
-    most_weights: u64,
+    max_weights: u64,
     progress: &dyn Progress,
 ) -> Result<GridComparison> {
     let source = source.for_requantizing()?.unwrap_or(source);
-    let sample = Sample::of(source, most_weights);
+    let sample = Sample::of(source, max_weights);
     let run = |linear: GridChoice, target: Target| -> Result<PackReport> {
         let options = PackOptions { linear, target, ..PackOptions::default() };
         pack(&sample, "", None, &options, progress)
@@ -78,37 +81,36 @@ pub fn compare_grids(
             sqnr_db: report.sqnr_linear_db,
         });
     };
-    let any = Target::Bpw(4.0);
+    // Only uniform grids have a target.
+    let unused = Target::Bpw(4.0);
     let keep = GridChoice::Keep;
-    add(&keep, "the source, nothing lost", &run(keep, any)?);
-    for (span, what) in [
-        (Granularity::Tensor, "4 bits, one scale a tensor: little entropy, and the model is gone"),
-        (Granularity::Row, "4 bits, one scale a row"),
+    add(&keep, "the source, lossless", &run(keep, unused)?);
+    for (granularity, what) in [
+        (Granularity::Tensor, "4 bits, one scale per tensor: low entropy, unusable model"),
+        (Granularity::Row, "4 bits, one scale per row"),
     ] {
-        let grid = GridChoice::Absmax { bits: 4, span };
-        add(&grid, what, &run(grid, any)?);
+        let grid = GridChoice::Absmax { bits: 4, granularity };
+        add(&grid, what, &run(grid, unused)?);
     }
     for (bits, what) in [
         (3, "MLX 3-bit, groups of 64 (3.5 as MLX stores it)"),
         (4, "MLX 4-bit, groups of 64 (4.5 as MLX stores it)"),
     ] {
         let grid = GridChoice::Affine { bits, group_size: 64 };
-        let report = run(grid, any)?;
+        let report = run(grid, unused)?;
         add(&grid, what, &report);
-        let Some(wanted) = report.sqnr_linear_db else { continue };
-        // Six decibels are a bit.
-        let mut bpw = (0.16 * wanted + 0.4).clamp(LEAST_BPW, MOST_BPW);
+        let Some(target_db) = report.sqnr_linear_db else { continue };
+        let mut bpw = (0.16 * target_db + 0.4).clamp(MIN_BPW, MAX_BPW);
         let uniform = GridChoice::Uniform { bpw: None, steps: StepGranularity::Model, levels: Levels::Grid };
         for last in [false, false, true] {
             let report = run(uniform, Target::Bpw(bpw))?;
-            let off = wanted - report.sqnr_linear_db.unwrap_or(wanted);
-            if last || off.abs() < EQUAL_DB {
-                add(&uniform, &format!("uniform, the error of MLX {bits}-bit"), &report);
+            let missing_db = target_db - report.sqnr_linear_db.unwrap_or(target_db);
+            if last || missing_db.abs() < EQUAL_DB {
+                add(&uniform, &format!("uniform, same error as MLX {bits}-bit"), &report);
                 break;
             }
-            // Weights far from a bell, a few of which carry all the energy, need not follow: stay within what
-            // can be packed.
-            bpw = (bpw + off / 6.02).clamp(LEAST_BPW, MOST_BPW);
+            // Weights with a few dominant outliers do not follow this rule, so the rate stays in bounds.
+            bpw = (bpw + missing_db / DB_PER_BIT).clamp(MIN_BPW, MAX_BPW);
         }
     }
     Ok(GridComparison { weights: sample.weights(), all_weights: linear_weights(source.tensors()), grids })
@@ -118,7 +120,7 @@ fn linear_weights(tensors: &[SourceTensor]) -> u64 {
     tensors.iter().filter(|t| t.kind == TensorKind::Linear).map(SourceTensor::weights).sum()
 }
 
-/// Some block projections of a source.
+/// A source that contains some of the block projections of another one.
 struct Sample<'a> {
     source: &'a dyn Source,
     indices: Vec<usize>,
@@ -126,15 +128,14 @@ struct Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// Every so many-th, so that about `most_weights` remain.
-    fn of(source: &'a dyn Source, most_weights: u64) -> Self {
+    /// Takes block projections at a regular stride, so that about `max_weights` weights remain.
+    fn of(source: &'a dyn Source, max_weights: u64) -> Self {
         let all = source.tensors();
-        let every = linear_weights(all).div_ceil(most_weights.max(1)).max(1) as usize;
+        let stride = linear_weights(all).div_ceil(max_weights.max(1)).max(1) as usize;
         let linear = (0..all.len()).filter(|&i| all[i].kind == TensorKind::Linear);
-        // Blocks of a model repeat after a few tensors: a step that shares no factor with seven visits all
-        // kinds.
-        let every = if every.is_multiple_of(7) { every + 1 } else { every };
-        let indices: Vec<usize> = linear.step_by(every).collect();
+        // A block usually has seven projections; a stride coprime to seven visits all of their roles.
+        let stride = if stride.is_multiple_of(7) { stride + 1 } else { stride };
+        let indices: Vec<usize> = linear.step_by(stride).collect();
         Self { source, tensors: indices.iter().map(|&i| all[i].clone()).collect(), indices }
     }
 

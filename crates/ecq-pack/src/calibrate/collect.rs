@@ -1,0 +1,272 @@
+//! Collection of calibration statistics: a forward and a backward pass over the calibration text.
+
+use super::block::{Block, GradientObserver};
+use super::embedding::{EmbeddingAndHead, HeadSums};
+use super::journal::{Journal, JournalLocation};
+use super::row_file::RowFile;
+use super::statistics::{Gram, StatisticsSums};
+use super::{Calibration, STATISTICS, STREAM, Sequences, batches, file_of, remove};
+use crate::error::{PackError, Result};
+use crate::progress::{Progress, check};
+use ecq_runtime::Checkpoint;
+use serde::{Deserialize, Serialize};
+
+/// Tokens whose logits are in memory together.
+const HEAD_TOKENS: usize = 128;
+
+/// The state of a collection in its journal: the number of blocks that each pass has completed.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct CollectionState {
+    forward: usize,
+    backward: usize,
+}
+
+/// The sums of the matrices of a block.
+struct BlockSums(Vec<StatisticsSums>);
+
+impl GradientObserver for BlockSums {
+    fn observe(&mut self, matrix: usize, x: &[f32], dy: &[&[f32]]) -> Result<()> {
+        self.0[matrix].add(x, dy);
+        Ok(())
+    }
+}
+
+impl Calibration {
+    /// Runs a model on `sequences` and writes the statistics of its matrices to a folder; resumes an
+    /// interrupted run after its last block.
+    ///
+    /// # Errors
+    /// [`PackError::Runtime`] if a tensor is missing or damaged or a token is not in the vocabulary,
+    /// [`PackError::Calibration`] if the architecture is not supported or logits are not finite,
+    /// [`PackError::Io`], [`PackError::Cancelled`].
+    pub(super) fn collect(
+        checkpoint: &Checkpoint,
+        sequences: &Sequences,
+        location: JournalLocation<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let mut journal = Journal::<CollectionState>::open(location)?;
+        if journal.is_done() {
+            return Ok(Self::at(location));
+        }
+        let config = checkpoint.config();
+        let (hidden, layers, length) = (config.hidden, config.blocks.len(), sequences.length);
+        Block::check(config)?;
+        let (tokens, folder) = (&sequences.tokens, location.folder);
+        if let Some(&token) = tokens.iter().find(|&&token| token as usize >= config.vocabulary) {
+            return Err(ecq_runtime::RuntimeError::Token { token, vocabulary: config.vocabulary }.into());
+        }
+        let batches = batches(tokens.len(), length);
+        // Table `i` is the residual stream before block `i`. Two more tables, which alternate, hold the
+        // gradients after and before a block.
+        let mut stream = RowFile::open(folder, STREAM, tokens.len(), hidden)?;
+        let gradients_before = |layer: usize| layers + 1 + layer % 2;
+
+        progress.begin("calibrating", (tokens.len() * (3 * layers + 2)) as u64);
+        let ends = EmbeddingAndHead::load(checkpoint)?;
+        let CollectionState { forward, backward } = *journal.state();
+        if forward == 0 {
+            for &(start, rows) in &batches {
+                stream.write(0, start, &ends.embed(&tokens[start..start + rows], length))?;
+            }
+        }
+        for layer in forward..layers {
+            let block = Block::load(checkpoint, layer, length)?;
+            for &(start, rows) in &batches {
+                let x = stream.read(layer, start, rows)?;
+                stream.write(layer + 1, start, &block.forward(&x))?;
+                check(progress)?;
+                progress.advance(rows as u64, &format!("block {} of {layers} forward", layer + 1));
+            }
+            journal.update(CollectionState { forward: layer + 1, backward })?;
+        }
+        let mut head = HeadSums::new(config.vocabulary, hidden);
+        let mut random = sequences.seed;
+        for start in (0..tokens.len()).step_by(HEAD_TOKENS) {
+            let rows = HEAD_TOKENS.min(tokens.len() - start);
+            let x = stream.read(layers, start, rows)?;
+            let gradients = ends.backward(&x, &mut random, &mut head);
+            if gradients.iter().any(|g| !g.is_finite()) {
+                return Err(PackError::Calibration(
+                    "the model's logits are not finite; check the checkpoint, or quantize without calibration"
+                        .to_owned(),
+                ));
+            }
+            if backward == 0 {
+                stream.write(gradients_before(layers), start, &gradients)?;
+            }
+            check(progress)?;
+            progress.advance(2 * rows as u64, "head");
+        }
+        let (embedding_name, head_name) = (ends.embedding_name.clone(), ends.head_name.clone());
+        let embedding_scale = ends.embedding_scale;
+        drop(ends);
+        for layer in (0..layers - backward).rev() {
+            let block = Block::load(checkpoint, layer, length)?;
+            let mut sums = BlockSums(block.matrices.iter().map(|m| StatisticsSums::new(m.shape)).collect());
+            for &(start, rows) in &batches {
+                let x = stream.read(layer, start, rows)?;
+                let dy = stream.read(gradients_before(layer + 1), start, rows)?;
+                stream.write(gradients_before(layer), start, &block.backward(&x, &dy, &mut sums)?)?;
+                check(progress)?;
+                progress.advance(2 * rows as u64, &format!("block {} of {layers} backward", layer + 1));
+            }
+            for (matrix, sums) in block.matrices.iter().zip(sums.0) {
+                sums.statistics().save(&file_of(folder, &matrix.name, STATISTICS))?;
+            }
+            journal.update(CollectionState { forward: layers, backward: layers - layer })?;
+        }
+        let mut embedding_gradients = Gram::new(hidden);
+        for &(start, rows) in &batches {
+            let mut gradients = stream.read(gradients_before(0), start, rows)?;
+            gradients.iter_mut().for_each(|g| *g *= embedding_scale);
+            embedding_gradients.add(&gradients);
+        }
+        let statistics = head.statistics(&sequences.frequency_tokens, embedding_gradients, config.tied());
+        for (name, statistics) in [&embedding_name, &head_name].into_iter().zip(statistics) {
+            statistics.save(&file_of(folder, name, STATISTICS))?;
+        }
+        progress.end();
+        journal.finish()?;
+        remove(folder, STREAM)?;
+        Ok(Self::at(location))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::products::{all_threads, by_transposed};
+    use super::*;
+    use ecq_core::Limits;
+    use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
+    use ecq_runtime::kv::KvOptions;
+    use ecq_runtime::{Batch, Executor, ExecutorOptions, LoadOptions, LogitsSelection, Mode, Model};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn tiny() -> Checkpoint {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecq-cli/assets/tiny.ecq");
+        Checkpoint::open(&path, &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn logits_agree_with_those_of_the_runtime() {
+        let checkpoint = tiny();
+        let tokens: Vec<u32> = (0..24).map(|i| i * 131 % 997 + 5).collect();
+        let ends = EmbeddingAndHead::load(&checkpoint).unwrap();
+        let mut x = ends.embed(&tokens, 12);
+        for layer in 0..checkpoint.config().blocks.len() {
+            x = Block::load(&checkpoint, layer, 12).unwrap().forward(&x);
+        }
+        let normed = ends.final_norm.forward(&x);
+        let vocabulary = checkpoint.config().vocabulary;
+        let mut logits = vec![0.0; tokens.len() * vocabulary];
+        by_transposed(&normed, &ends.embedding, ends.hidden, &mut logits, all_threads());
+
+        let options = CpuOptions { activations: ActivationType::F32, ..CpuOptions::default() };
+        let backend = Arc::new(Cpu::new(options).unwrap());
+        let load = LoadOptions { mode: Mode::Cached, budget: None, free: None };
+        let model = Arc::new(Model::load(&checkpoint, backend, load).unwrap());
+        let kv = KvOptions { element: ecq_core::Element::F32, ..KvOptions::default() };
+        let mut executor =
+            Executor::new(model, ExecutorOptions { kv, ..ExecutorOptions::default() }).unwrap();
+        // Two sequences of twelve tokens.
+        for (tokens, logits) in tokens.chunks(12).zip(logits.chunks_exact(12 * vocabulary)) {
+            let (mut sequence, mut batch) = (executor.sequence(), Batch::new());
+            batch.push(&mut sequence, tokens, tokens.len(), LogitsSelection::All).unwrap();
+            let mut expected = Vec::new();
+            executor.logits(&batch, |_, logits| expected.extend_from_slice(logits)).unwrap();
+            let largest = logits.iter().zip(&expected).fold(0f32, |max, (a, b)| max.max((a - b).abs()));
+            assert!(largest < 2e-3, "{largest}");
+        }
+    }
+
+    struct NoObserver;
+
+    impl GradientObserver for NoObserver {
+        fn observe(&mut self, _: usize, _: &[f32], _: &[&[f32]]) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn block_gradients_match_finite_differences() {
+        let checkpoint = tiny();
+        let hidden = checkpoint.config().hidden;
+        let block = Block::load(&checkpoint, 1, 5).unwrap();
+        let value = |i: usize| ((i * 37) % 83) as f32 / 41.0 - 1.0;
+        let x: Vec<f32> = (0..5 * hidden).map(value).collect();
+        let dy: Vec<f32> = (7..7 + 5 * hidden).map(value).collect();
+        let dx = block.backward(&x, &dy, &mut NoObserver).unwrap();
+        let loss = |x: &[f32]| -> f64 {
+            block.forward(x).iter().zip(&dy).map(|(&y, &d)| f64::from(y) * f64::from(d)).sum()
+        };
+        for at in [3, hidden + 10, 3 * hidden + 77, 5 * hidden - 1] {
+            let (mut up, mut down) = (x.clone(), x.clone());
+            (up[at], down[at]) = (x[at] + 2e-2, x[at] - 2e-2);
+            let slope = (loss(&up) - loss(&down)) / f64::from(up[at] - down[at]);
+            assert!(
+                (f64::from(dx[at]) - slope).abs() < 0.02 * (1.0 + slope.abs()),
+                "{at}: {} {slope}",
+                dx[at]
+            );
+        }
+    }
+
+    /// Panics at every fourth report of progress.
+    struct Interruptions(AtomicUsize);
+
+    impl Progress for Interruptions {
+        fn begin(&self, _: &str, _: u64) {}
+        fn advance(&self, _: u64, _: &str) {
+            assert!(self.0.fetch_add(1, Ordering::Relaxed) % 4 != 3, "interrupted");
+        }
+        fn end(&self) {}
+    }
+
+    #[test]
+    fn an_interrupted_collection_resumes_to_the_same_statistics() {
+        let checkpoint = tiny();
+        let sequences = Sequences {
+            length: 16,
+            tokens: (0..64).map(|i| i * 31 % 900 + 3).collect(),
+            frequency_tokens: vec![7, 7, 9],
+            seed: 4,
+        };
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let location =
+            |i: usize| JournalLocation { folder: folders[i].path(), description: "tiny", resume: true };
+        let interruptions = Interruptions(AtomicUsize::new(0));
+        let interrupted = || Calibration::collect(&checkpoint, &sequences, location(1), &interruptions);
+        let mut second = catch_unwind(AssertUnwindSafe(interrupted));
+        let mut runs = 1;
+        while second.is_err() {
+            second = catch_unwind(AssertUnwindSafe(interrupted));
+            runs += 1;
+        }
+        assert!(runs > 3, "{runs}");
+        let first = Calibration::collect(&checkpoint, &sequences, location(0), &()).unwrap();
+        let second = second.unwrap().unwrap();
+        for linear in checkpoint.config().blocks[0].tensors() {
+            let (name, shape) = (linear.weight(), linear.shape);
+            let name = checkpoint.stored_name(&name).unwrap();
+            let statistics = first.statistics(name, shape).unwrap().unwrap();
+            assert!(statistics.gradient_moments.iter().any(|&g| g > 0.0));
+            assert_eq!(Some(statistics), second.statistics(name, shape).unwrap());
+        }
+        assert!(Journal::<CollectionState>::open(location(0)).unwrap().is_done());
+        let other = JournalLocation { description: "another", ..location(0) };
+        assert!(!Journal::<CollectionState>::open(other).unwrap().is_done());
+    }
+
+    #[test]
+    fn tokens_outside_the_vocabulary_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = JournalLocation { folder: folder.path(), description: "tiny", resume: false };
+        let sequences = Sequences { length: 16, tokens: vec![u32::MAX], frequency_tokens: vec![7], seed: 4 };
+        let error = Calibration::collect(&tiny(), &sequences, location, &()).unwrap_err();
+        assert!(matches!(error, PackError::Runtime(ecq_runtime::RuntimeError::Token { .. })), "{error}");
+    }
+}
