@@ -32,10 +32,12 @@ pub fn config_json(
     put("torch_dtype", json!(dtype));
     put("vocab_size", json!(config.vocab_size));
     put("tie_word_embeddings", json!(config.tie_word_embeddings));
-    if let Some(facts) = tokenizer {
-        for (key, id) in
-            [("bos_token_id", facts.bos), ("eos_token_id", facts.eos), ("pad_token_id", facts.pad)]
-        {
+    if let Some(tokenizer) = tokenizer {
+        for (key, id) in [
+            ("bos_token_id", tokenizer.bos),
+            ("eos_token_id", tokenizer.eos),
+            ("pad_token_id", tokenizer.pad),
+        ] {
             if let Some(id) = id {
                 put(key, json!(id));
             }

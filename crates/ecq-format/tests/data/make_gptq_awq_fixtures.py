@@ -6,11 +6,11 @@ packing code of AutoGPTQ and AutoAWQ.
     python make_gptq_awq_fixtures.py AUTO_GPTQ_FOLDER AUTOAWQ_FOLDER
 
 gptq-packed: for each width B in 2, 3, 4, 8: B.codes [out, in] and B.zeros [out, groups] (u8, the input);
-B.qweight, B.qzeros, B.scales, B.g_idx (the output of AutoGPTQ); B.weight (f32 [out, in], the output of its forward
-pass for an identity matrix).
+B.qweight, B.qzeros, B.scales, B.g_idx (the output of AutoGPTQ); B.weight (f32 [out, in], the output of its
+forward pass for an identity matrix).
 awq-packed: the same for AutoAWQ at 4 bits.
-The checkpoints have the tensor names of Llama. q_proj and down_proj are quantized, o_proj is not; in gptq-tiny
-k_proj has act-order.
+The checkpoints have the tensor names of Llama. q_proj and down_proj are quantized, o_proj is not; k_proj of
+gptq-tiny has act-order.
 """
 
 import importlib.util

@@ -347,14 +347,14 @@ fn no_flipped_bit_of_a_header_or_index_panics() {
         Checkpoint::parse(Some(json), &shards, &limits).is_ok()
     };
     assert!(parse(&json, &a));
-    let mut sound = 0;
+    let mut accepted = 0;
     for bit in 0..8 * json.len() {
         let mut flipped = json.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        sound += usize::from(parse(&flipped, &a));
+        accepted += usize::from(parse(&flipped, &a));
     }
     // Some flips are valid, such as those in "total_size", which is not used.
-    assert!(sound < 8 * 48, "{sound}");
+    assert!(accepted < 8 * 48, "{accepted}");
     for bit in 0..8 * (a.len() - 16) {
         let mut flipped = a.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);

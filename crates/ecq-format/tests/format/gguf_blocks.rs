@@ -27,10 +27,10 @@ fn every_scale(ty: GgmlType) -> Vec<u8> {
 fn every_scale_is_restored() {
     for ty in TYPES {
         let bytes = every_scale(ty);
-        let (codes, grid) = unpack_blocks(ty, 512, 128 * 32, &bytes).expect("sound");
+        let (codes, grid) = unpack_blocks(ty, 512, 128 * 32, &bytes).expect("valid");
         assert_eq!(grid.check(512, 128 * 32), Ok(()));
         assert_eq!(type_of_grid(&grid), Some(ty));
-        assert!(pack_blocks(ty, &codes, &grid).expect("sound") == bytes, "{}", ty.name());
+        assert!(pack_blocks(ty, &codes, &grid).expect("valid") == bytes, "{}", ty.name());
     }
 }
 
@@ -45,8 +45,8 @@ fn every_code_byte_is_restored_at_every_offset() {
                 block[place] = byte;
                 bytes.extend(block);
             }
-            let (codes, grid) = unpack_blocks(ty, 256, 32, &bytes).expect("sound");
-            assert!(pack_blocks(ty, &codes, &grid).expect("sound") == bytes, "{} {place}", ty.name());
+            let (codes, grid) = unpack_blocks(ty, 256, 32, &bytes).expect("valid");
+            assert!(pack_blocks(ty, &codes, &grid).expect("valid") == bytes, "{} {place}", ty.name());
         }
     }
 }
@@ -56,7 +56,7 @@ fn codes_are_in_column_order() {
     // Nibbles: byte i holds columns i and i + 16.
     let mut block = vec![0, 0x3c];
     block.extend((0..16).map(|i| i | (15 - i) << 4));
-    let (codes, grid) = unpack_blocks(GgmlType::Q4_0, 1, 32, &block).expect("sound");
+    let (codes, grid) = unpack_blocks(GgmlType::Q4_0, 1, 32, &block).expect("valid");
     let expected: Vec<u8> = (0..16).chain((0..16).rev()).collect();
     assert_eq!((codes.symbols(), codes.alphabet()), (&expected[..], 16));
     assert_eq!((grid.bits, grid.group_size, &grid.biases), (4, 32, &Biases::Zero(8)));
@@ -65,12 +65,12 @@ fn codes_are_in_column_order() {
         let mut block = vec![0, 0x3c];
         block.extend((1u32 << column).to_le_bytes());
         block.extend([0; 16]);
-        let (codes, grid) = unpack_blocks(GgmlType::Q5_0, 1, 32, &block).expect("sound");
+        let (codes, grid) = unpack_blocks(GgmlType::Q5_0, 1, 32, &block).expect("valid");
         let expected: Vec<u8> = (0..32).map(|i| if i == column { 16 } else { 0 }).collect();
         assert_eq!((codes.symbols(), codes.alphabet(), &grid.biases), (&expected[..], 32, &Biases::Zero(16)));
     }
     let block: Vec<u8> = [0, 0x3c].into_iter().chain((0..32).map(|i| (i * 8 - 128) as u8)).collect();
-    let (codes, grid) = unpack_blocks(GgmlType::Q8_0, 1, 32, &block).expect("sound");
+    let (codes, grid) = unpack_blocks(GgmlType::Q8_0, 1, 32, &block).expect("valid");
     let expected: Vec<u8> = (0..32).map(|i| i * 8).collect();
     assert_eq!((codes.symbols(), codes.alphabet(), &grid.biases), (&expected[..], 256, &Biases::Zero(128)));
 }
@@ -79,9 +79,9 @@ fn codes_are_in_column_order() {
 fn the_grid_has_the_weights_of_dequantization() {
     for ty in TYPES {
         let bytes = every_scale(ty);
-        let (codes, grid) = unpack_blocks(ty, 65536, 32, &bytes).expect("sound");
+        let (codes, grid) = unpack_blocks(ty, 65536, 32, &bytes).expect("valid");
         let mut weights = vec![0.0; 65536 * 32];
-        dequantize(ty, &bytes, &mut weights).expect("sound");
+        dequantize(ty, &bytes, &mut weights).expect("valid");
         for (i, (&q, weight)) in codes.symbols().iter().zip(weights).enumerate() {
             let found = grid.weight(i / 32, q);
             assert!(
@@ -151,7 +151,7 @@ fn unsupported_grids_have_no_type() {
         grid(4, 32, bf16.clone(), Biases::Zero(8)),
         grid(4, 32, halves(1), Biases::PerGroup(bf16)),
     ];
-    let codes = Codes::new(1, 32, 16, vec![0; 32]).expect("sound");
+    let codes = Codes::new(1, 32, 16, vec![0; 32]).expect("valid");
     for grid in none {
         assert_eq!(type_of_grid(&grid), None, "{grid:?}");
         let error = pack_blocks(GgmlType::Q4_0, &codes, &grid).expect_err("not this type");
@@ -162,7 +162,7 @@ fn unsupported_grids_have_no_type() {
 #[test]
 fn mismatched_codes_and_grids_are_refused() {
     let grid = |scales, biases| AffineGroups { bits: 4, group_size: 32, scales, biases };
-    let codes = |cols, alphabet| Codes::new(1, cols, alphabet, vec![0; cols]).expect("sound");
+    let codes = |cols, alphabet| Codes::new(1, cols, alphabet, vec![0; cols]).expect("valid");
     let zero = grid(halves(2), Biases::Zero(8));
     let pack_blocks =
         |ty, codes, grid: &AffineGroups| pack_blocks(ty, &codes, grid).expect_err("a contradiction");

@@ -76,7 +76,7 @@ fn every_value_of_mxfp4_is_exact_in_bfloat16() {
             block[0] = scale;
             let mut weights = [0.0f32; 32];
             dequantize(GgmlType::Mxfp4, &block, &mut weights).expect("one block");
-            // One bit behind the point, of numbers that are not below those of full precision.
+            // Skips numbers that are subnormal in single precision.
             let whole = scale > 2 || weights.iter().all(|w| *w == 0.0);
             assert!(!whole || weights.iter().all(|w| w.to_bits() & 0xffff == 0), "{scale} {codes}");
         }

@@ -33,7 +33,7 @@ fn gguf(changes: &[(&str, Option<Value>)], tensors: &[&str]) -> Gguf {
     let tensors: Vec<_> = tensors.iter().map(tensor).collect();
     let mut file = Vec::new();
     write(&mut file, &metadata, &tensors, |_| Ok::<_, GgufError>(vec![0; 4])).expect("written");
-    Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound")
+    Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("valid")
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn of(
     let tensors: Vec<_> = tensors.iter().map(tensor).collect();
     let mut file = Vec::new();
     write(&mut file, &metadata, &tensors, |_| Ok::<_, GgufError>(vec![0; 4])).expect("written");
-    model_config(&Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound"))
+    model_config(&Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("valid"))
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl Header {
         self.u64(value.len() as u64).raw(value)
     }
 
-    /// An f32 tensor unless `ty` says otherwise.
+    /// Adds a tensor of type `ty`.
     fn tensor(self, name: &str, dims: &[u64], ty: u32, offset: u64) -> Self {
         let start = self.string(name.as_bytes()).u32(dims.len() as u32);
         dims.iter().fold(start, |all, &dim| all.u64(dim)).u32(ty).u64(offset)
@@ -49,7 +49,7 @@ fn parse(bytes: &[u8]) -> Result<Gguf, GgufError> {
 
 /// A valid file: every value type, a nested and an empty array, an alignment of 64, and two tensors of 4 and
 /// 2 f32.
-fn sound() -> Vec<u8> {
+fn valid_file() -> Vec<u8> {
     Header::new(2, 16)
         .string(b"a.u8")
         .u32(0)
@@ -117,8 +117,8 @@ fn sound() -> Vec<u8> {
 
 #[test]
 fn values_and_tensors_are_read_in_file_order() {
-    let file = sound();
-    let gguf = parse(&file).expect("a sound file");
+    let file = valid_file();
+    let gguf = parse(&file).expect("a valid file");
     assert_eq!((gguf.version(), gguf.file_bytes()), (3, file.len() as u64));
     let nested = [vec![Value::U8(1), Value::U8(2)], vec![Value::Bool(false)]].map(Value::Array);
     let expected = [
@@ -153,7 +153,7 @@ fn values_and_tensors_are_read_in_file_order() {
 
 #[test]
 fn version_2_is_read() {
-    let mut file = sound();
+    let mut file = valid_file();
     file[4] = 2;
     assert_eq!(parse(&file).map(|gguf| gguf.version()).ok(), Some(2));
 }
@@ -166,12 +166,12 @@ fn a_file_without_tensors_needs_no_padding() {
 
 #[test]
 fn a_file_truncated_at_any_byte_is_refused() {
-    let file = sound();
-    let header = parse(&file).expect("sound").header_bytes().len();
+    let file = valid_file();
+    let header = parse(&file).expect("valid").header_bytes().len();
     for len in 0..file.len() {
         let error = parse(&file[..len]).expect_err("a cut file");
         if len < header {
-            // Counts and lengths are held against what is left of the file before anything is read.
+            // Counts and lengths are checked against the remaining bytes before anything is read.
             let named = matches!(error, GgufError::Truncated { .. } | GgufError::TooMany { .. });
             assert!(named, "cut at {len}: {error}");
             let whole = Gguf::parse(&file[..len], file.len() as u64, &Limits::default());
@@ -184,7 +184,7 @@ fn a_file_truncated_at_any_byte_is_refused() {
 
 #[test]
 fn no_flipped_bit_panics() {
-    let file = sound();
+    let file = valid_file();
     let mut refused = 0;
     for bit in 0..file.len() * 8 {
         let mut flipped = file.clone();
@@ -245,7 +245,7 @@ fn the_total_size_of_arrays_is_limited() {
 #[test]
 fn more_tensors_than_the_limit() {
     let limits = Limits { tensors: 1, ..Limits::default() };
-    let file = sound();
+    let file = valid_file();
     let error = Gguf::parse(&file, file.len() as u64, &limits).expect_err("two tensors");
     assert!(matches!(error, GgufError::TooMany { found: 2, most: 1, .. }), "{error}");
 }
@@ -264,10 +264,10 @@ fn names_and_strings() {
     refused!(tensor(""), GgufError::NameLength { found: 0, .. });
     // A value that is not UTF-8 is kept as bytes, also in an array.
     let value = Header::new(0, 1).string(b"k").u32(8).string(b"\xc3(").0;
-    assert_eq!(parse(&value).expect("sound").get("k"), Some(&Value::Bytes(b"\xc3(".to_vec())));
+    assert_eq!(parse(&value).expect("valid").get("k"), Some(&Value::Bytes(b"\xc3(".to_vec())));
     let array = Header::new(0, 1).string(b"k").u32(9).u32(8).u64(2).string(b"a").string(b"\xff").0;
     let expected = Value::Array(vec![Value::String("a".to_owned()), Value::Bytes(vec![0xff])]);
-    assert_eq!(parse(&array).expect("sound").get("k"), Some(&expected));
+    assert_eq!(parse(&array).expect("valid").get("k"), Some(&expected));
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn shapes_and_types() {
     assert!(parse(&tensor(&[32, 1, 1, 2], 2)).is_ok());
     // A tensor with a zero dimension is empty, for every type.
     for (dims, ty) in [(&[0][..], 0), (&[4, 0], 0), (&[0, 4], 2), (&[32, 0, 1, 7], 39)] {
-        let gguf = parse(&tensor(dims, ty)).expect("sound");
+        let gguf = parse(&tensor(dims, ty)).expect("valid");
         assert_eq!((gguf.tensors()[0].bytes, &gguf.tensors()[0].dims[..]), (0, dims));
     }
     refused!(tensor(&[16, 0], 2), GgufError::Blocks { cols: 16, .. });
@@ -368,11 +368,11 @@ fn file_of(bytes: &[u8]) -> tempfile::NamedTempFile {
 
 #[test]
 fn tensors_and_rows_are_read_at_their_offsets() {
-    let mut bytes = sound();
+    let mut bytes = valid_file();
     let start = bytes.len() - 80;
     bytes[start..].iter_mut().enumerate().for_each(|(i, byte)| *byte = i as u8);
     let file = file_of(&bytes);
-    let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
+    let gguf = Gguf::open(file.path(), &Limits::default()).expect("valid");
     let [second, first] = gguf.tensors() else { panic!("two tensors") };
     assert_eq!(gguf.read_tensor(first).expect("read"), (0..8).collect::<Vec<u8>>());
     assert_eq!(gguf.read_tensor(second).expect("read"), (64..80).collect::<Vec<u8>>());
@@ -392,7 +392,7 @@ fn a_header_longer_than_the_first_read_is_read_up_to_the_limit() {
     let bytes =
         Header::new(1, 1).string(b"k").u32(8).string(long.as_bytes()).tensor("t", &[4], 0, 0).data(32, 16);
     let file = file_of(&bytes);
-    let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
+    let gguf = Gguf::open(file.path(), &Limits::default()).expect("valid");
     assert_eq!(gguf.get("k").and_then(Value::as_str), Some(long.as_str()));
     for header_bytes in [0, 100, 1 << 20, 5 << 20] {
         let error = Gguf::open(file.path(), &Limits { header_bytes, ..Limits::default() }).expect_err("long");
@@ -427,7 +427,7 @@ fn truncated_files_and_files_of_other_types_are_described() {
         (&b"version https://git-lfs.github.com/spec/v1\n"[..], "Git LFS pointer"),
         (b"<!doctype html><html>", "web page"),
         (b"", "empty file"),
-        (b"ggjt\x03\0\0\0", "before GGUF"),
+        (b"ggjt\x03\0\0\0", "predecessor of GGUF"),
         (b"PK\x03\x04", "zip archive"),
     ] {
         let error = open(bytes);
@@ -441,12 +441,12 @@ fn unreadable_tensors_are_refused() {
     let absent = std::path::Path::new("no such file.gguf");
     let error = Gguf::open(absent, &Limits::default()).expect_err("absent");
     assert!(matches!(error, GgufError::Io { path, .. } if path == absent));
-    let parsed = parse(&sound()).expect("sound");
+    let parsed = parse(&valid_file()).expect("valid");
     let error = parsed.read_tensor(&parsed.tensors()[1]).expect_err("no file");
     assert!(matches!(error, GgufError::HeaderOnly { tensor } if tensor == "first"));
     // A tensor of another, longer file.
     let short = file_of(&Header::new(1, 0).tensor("t", &[1], 0, 0).data(32, 4));
-    let short = Gguf::open(short.path(), &Limits::default()).expect("sound");
+    let short = Gguf::open(short.path(), &Limits::default()).expect("valid");
     let error = short.read_tensor(&parsed.tensors()[0]).expect_err("another file's tensor");
     assert!(matches!(error, GgufError::PastEnd { tensor, .. } if tensor == "second"));
 }

@@ -68,7 +68,7 @@ impl Folder {
 fn opening_any_part_reads_all_parts() {
     let folder = Folder::of(&parts());
     for name in PARTS {
-        let model = folder.open(name).expect("sound");
+        let model = folder.open(name).expect("valid");
         assert_eq!(model.files().len(), 3);
         let whole = model.merged();
         let names: Vec<_> = whole.tensors().iter().map(|tensor| tensor.name.as_str()).collect();
@@ -84,7 +84,7 @@ fn opening_any_part_reads_all_parts() {
         let (mut out, mut next) = (Vec::new(), 0..4);
         let read = |_: &_| next.next().map_or(Ok(Vec::new()), |index| model.read_tensor(index));
         write_with_header(&mut out, whole, &Default::default(), read).expect("written");
-        let again = Gguf::parse(&out, out.len() as u64, &Limits::default()).expect("sound");
+        let again = Gguf::parse(&out, out.len() as u64, &Limits::default()).expect("valid");
         assert_eq!((again.metadata(), again.tensors()), (whole.metadata(), whole.tensors()));
         assert!(again.tensors().iter().all(|tensor| tensor.offset % 64 == 0));
     }
@@ -97,7 +97,7 @@ fn the_first_part_may_have_no_tensor() {
         file(&of_split(1, 3, 3), &["c"]),
         file(&of_split(2, 3, 3), &["d", "e"]),
     ];
-    let model = Folder::of(&parts).open(PARTS[0]).expect("sound");
+    let model = Folder::of(&parts).open(PARTS[0]).expect("valid");
     assert_eq!(model.merged().tensors().len(), 3);
 }
 
@@ -107,7 +107,7 @@ fn a_split_of_one_part_is_a_plain_file() {
     for keys in [model(), [model(), of_split(0, 1, 1)].concat(), [model(), of_split(0, 0, 1)].concat()] {
         let bytes = file(&keys, &["a"]);
         fs::write(folder.path("any name.gguf"), &bytes).expect("written");
-        let model = folder.open("any name.gguf").expect("sound");
+        let model = folder.open("any name.gguf").expect("valid");
         assert_eq!((model.files().len(), model.merged().metadata().len()), (1, keys.len()));
         assert_eq!(model.read_tensor(0).expect("read"), bytes_of("a"));
     }

@@ -57,7 +57,7 @@ fn written_files_are_read_back() {
     for extra in [None, Some(alignment)] {
         let metadata: Vec<_> = metadata().into_iter().chain(extra.clone()).collect();
         let file = write_all(&metadata, &tensors()).expect("written");
-        let gguf = Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound");
+        let gguf = Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("valid");
         assert_eq!((gguf.version(), gguf.metadata()), (3, &metadata[..]));
         let alignment = if extra.is_some() { 8 } else { 32 };
         assert_eq!(file.len() % alignment, 0);
@@ -73,7 +73,7 @@ fn written_files_are_read_back() {
 #[test]
 fn a_file_without_tensors_is_its_header() {
     let file = write_all(&metadata(), &[]).expect("written");
-    let gguf = Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("sound");
+    let gguf = Gguf::parse(&file, file.len() as u64, &Limits::default()).expect("valid");
     assert!(gguf.header_bytes() == file && gguf.tensors().is_empty());
 }
 
@@ -85,7 +85,7 @@ fn header_and_tensors_reproduce_the_file() {
         bytes.resize(len, 0);
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(&bytes).expect("written");
-        let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
+        let gguf = Gguf::open(file.path(), &Limits::default()).expect("valid");
         let mut out = Vec::new();
         write_with_header(&mut out, &gguf, &NonzeroPadding::default(), |info| gguf.read_tensor(info))
             .expect("written");
@@ -104,7 +104,7 @@ fn tensors_out_of_order_are_written_at_their_offsets() {
     let start = bytes.len() - 64;
     bytes[start..start + 32].fill(b'b');
     bytes[start + 32..].fill(b'a');
-    let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
+    let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("valid");
     assert!(gguf.tensors()[0].offset > gguf.tensors()[1].offset);
     let mut out = Vec::new();
     write_with_header(&mut out, &gguf, &NonzeroPadding::default(), |info| {
@@ -201,7 +201,7 @@ fn nonzero_padding_is_reproduced() {
                 len.max(whole - (alignment as usize - 48 % alignment as usize) % alignment as usize),
                 0,
             );
-            let parsed = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
+            let parsed = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("valid");
             // All bytes that are of no tensor become others, some of them zero.
             let mut of_tensor = vec![false; bytes.len()];
             of_tensor[..parsed.header_bytes().len()].fill(true);
@@ -213,7 +213,7 @@ fn nonzero_padding_is_reproduced() {
             }
             let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
             file.write_all(&bytes).expect("written");
-            let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
+            let gguf = Gguf::open(file.path(), &Limits::default()).expect("valid");
             let gaps = NonzeroPadding::read(&gguf, &Limits::default()).expect("read");
             let kept = NonzeroPadding::parse(&gaps.to_bytes(), &gguf).expect("what was kept is read");
             assert_eq!(kept, gaps);
@@ -228,7 +228,7 @@ fn nonzero_padding_is_reproduced() {
 fn invalid_padding_is_refused() {
     let mut bytes = write_all(&metadata(), &tensors()).expect("written");
     bytes.resize(bytes.len() + 100, 0);
-    let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("sound");
+    let gguf = Gguf::parse(&bytes, bytes.len() as u64, &Limits::default()).expect("valid");
     let first = &gguf.tensors()[0];
     let (gap, len) = (first.offset + first.bytes, bytes.len() as u64);
     let run = |offset: u64, claimed: u64, data: &[u8]| {
@@ -263,7 +263,7 @@ fn invalid_padding_is_refused() {
     let good = write_all(&metadata(), &tensors()).expect("written");
     bytes[..good.len()].copy_from_slice(&good);
     file.write_all(&bytes).expect("written");
-    let gguf = Gguf::open(file.path(), &Limits::default()).expect("sound");
+    let gguf = Gguf::open(file.path(), &Limits::default()).expect("valid");
     let limits = Limits { file_bytes: 200, ..Limits::default() };
     assert!(matches!(NonzeroPadding::read(&gguf, &limits), Err(GgufError::TooMuchPadding { most: 100, .. })));
 }

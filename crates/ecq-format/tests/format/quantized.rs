@@ -110,54 +110,54 @@ fn unsupported_layers_are_refused() {
         Err(CoreError::Shape { .. }) => "shape",
         other => panic!("{other:?}"),
     };
-    let sound =
+    let valid =
         gptq::GptqLayer { bits: 4, group_size: 8, inputs: 16, outputs: 8, version: gptq::GptqVersion::V1 };
     let packed =
         gptq::GptqTensors { qweight: vec![0x11; 64], qzeros: vec![0x37; 8], scales: halves(&[0; 32]) };
-    let (codes, grid) = sound.unpack(&packed).unwrap();
+    let (codes, grid) = valid.unpack(&packed).unwrap();
     let unpack = |layer: gptq::GptqLayer, packed: &gptq::GptqTensors| what(layer.unpack(packed).map(|_| ()));
-    assert_eq!(unpack(gptq::GptqLayer { bits: 5, ..sound }, &packed), "bits");
-    assert_eq!(unpack(gptq::GptqLayer { group_size: 5, ..sound }, &packed), "group size");
-    assert_eq!(unpack(gptq::GptqLayer { group_size: 0, ..sound }, &packed), "group size");
-    assert_eq!(unpack(gptq::GptqLayer { inputs: 24, bits: 3, ..sound }, &packed), "input features");
-    assert_eq!(unpack(gptq::GptqLayer { outputs: 12, bits: 8, ..sound }, &packed), "output features");
-    assert_eq!(unpack(gptq::GptqLayer { outputs: 0, ..sound }, &packed), "output features");
-    let huge = gptq::GptqLayer { outputs: 1 << 62, inputs: 1 << 60, group_size: 1 << 60, ..sound };
+    assert_eq!(unpack(gptq::GptqLayer { bits: 5, ..valid }, &packed), "bits");
+    assert_eq!(unpack(gptq::GptqLayer { group_size: 5, ..valid }, &packed), "group size");
+    assert_eq!(unpack(gptq::GptqLayer { group_size: 0, ..valid }, &packed), "group size");
+    assert_eq!(unpack(gptq::GptqLayer { inputs: 24, bits: 3, ..valid }, &packed), "input features");
+    assert_eq!(unpack(gptq::GptqLayer { outputs: 12, bits: 8, ..valid }, &packed), "output features");
+    assert_eq!(unpack(gptq::GptqLayer { outputs: 0, ..valid }, &packed), "output features");
+    let huge = gptq::GptqLayer { outputs: 1 << 62, inputs: 1 << 60, group_size: 1 << 60, ..valid };
     assert_eq!(unpack(huge, &packed), "output features");
-    let huge = gptq::GptqLayer { outputs: 1 << 40, inputs: 1 << 40, ..sound };
+    let huge = gptq::GptqLayer { outputs: 1 << 40, inputs: 1 << 40, ..valid };
     assert_eq!(unpack(huge, &packed), "shape");
     assert_eq!(
-        unpack(sound, &gptq::GptqTensors { qweight: vec![0; 60], ..packed.clone() }),
+        unpack(valid, &gptq::GptqTensors { qweight: vec![0; 60], ..packed.clone() }),
         "bytes of qweight"
     );
-    assert_eq!(unpack(sound, &gptq::GptqTensors { qzeros: vec![0; 4], ..packed.clone() }), "bytes of qzeros");
-    assert_eq!(unpack(sound, &gptq::GptqTensors { scales: halves(&[0; 30]), ..packed.clone() }), "scales");
+    assert_eq!(unpack(valid, &gptq::GptqTensors { qzeros: vec![0; 4], ..packed.clone() }), "bytes of qzeros");
+    assert_eq!(unpack(valid, &gptq::GptqTensors { scales: halves(&[0; 30]), ..packed.clone() }), "scales");
     let doubtful = gptq::GptqTensors { qzeros: vec![0x3f; 8], ..packed.clone() };
-    assert_eq!(unpack(sound, &doubtful), "stored zero point");
-    assert!(gptq::GptqLayer { version: gptq::GptqVersion::V2, ..sound }.unpack(&doubtful).is_ok());
+    assert_eq!(unpack(valid, &doubtful), "stored zero point");
+    assert!(gptq::GptqLayer { version: gptq::GptqVersion::V2, ..valid }.unpack(&doubtful).is_ok());
 
-    let pack = |codes: &Codes, grid: &AffineGroups| what(sound.pack(codes, grid).map(|_| ()));
+    let pack = |codes: &Codes, grid: &AffineGroups| what(valid.pack(codes, grid).map(|_| ()));
     let other = Codes::new(16, 8, 16, vec![0; 128]).unwrap();
     assert_eq!(pack(&other, &grid), "shape");
     let zero = |biases| AffineGroups { biases, ..grid.clone() };
     assert_eq!(pack(&codes, &zero(Biases::Zero(0))), "zero point");
     assert_eq!(pack(&codes, &zero(Biases::Zero(16))), "zero point");
-    assert_eq!(pack(&codes, &zero(Biases::PerGroup(halves(&[0; 32])))), "biases");
+    assert_eq!(pack(&codes, &zero(Biases::PerGroup(halves(&[0; 32])))), "number of biases");
     assert_eq!(pack(&codes, &zero(Biases::Zeros(vec![1; 3]))), "zero points");
 
-    let sound = awq::AwqLayer { group_size: 8, inputs: 16, outputs: 8 };
+    let valid = awq::AwqLayer { group_size: 8, inputs: 16, outputs: 8 };
     let packed = awq::AwqTensors { qweight: vec![0x11; 64], qzeros: vec![0x37; 8], scales: halves(&[0; 32]) };
     let unpack = |layer: awq::AwqLayer, packed: &awq::AwqTensors| what(layer.unpack(packed).map(|_| ()));
-    assert_eq!(unpack(awq::AwqLayer { group_size: 0, ..sound }, &packed), "group size");
-    assert_eq!(unpack(awq::AwqLayer { outputs: 12, ..sound }, &packed), "output features");
-    assert_eq!(unpack(awq::AwqLayer { outputs: 0, ..sound }, &packed), "shape");
+    assert_eq!(unpack(awq::AwqLayer { group_size: 0, ..valid }, &packed), "group size");
+    assert_eq!(unpack(awq::AwqLayer { outputs: 12, ..valid }, &packed), "output features");
+    assert_eq!(unpack(awq::AwqLayer { outputs: 0, ..valid }, &packed), "shape");
     assert_eq!(
-        unpack(sound, &awq::AwqTensors { qweight: vec![0; 60], ..packed.clone() }),
+        unpack(valid, &awq::AwqTensors { qweight: vec![0; 60], ..packed.clone() }),
         "bytes of qweight"
     );
-    assert_eq!(unpack(sound, &awq::AwqTensors { qzeros: vec![0; 60], ..packed.clone() }), "bytes of qzeros");
-    assert_eq!(unpack(sound, &awq::AwqTensors { scales: halves(&[0; 2]), ..packed.clone() }), "scales");
-    let pack = |codes: &Codes, grid: &AffineGroups| what(sound.pack(codes, grid).map(|_| ()));
+    assert_eq!(unpack(valid, &awq::AwqTensors { qzeros: vec![0; 60], ..packed.clone() }), "bytes of qzeros");
+    assert_eq!(unpack(valid, &awq::AwqTensors { scales: halves(&[0; 2]), ..packed.clone() }), "scales");
+    let pack = |codes: &Codes, grid: &AffineGroups| what(valid.pack(codes, grid).map(|_| ()));
     assert_eq!(pack(&other, &grid), "shape");
     assert_eq!(pack(&codes, &zero(Biases::Zero(16))), "zero point");
 }
