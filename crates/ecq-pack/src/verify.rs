@@ -127,21 +127,23 @@ fn as_packed<'a>(ecq: &EcqSource, source: &'a dyn Source) -> Result<&'a dyn Sour
 
 /// Compares the attached files of a file with those of a source.
 pub(crate) fn attached_file_mismatches(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mismatch>> {
-    let ours: HashMap<String, Vec<u8>> = ecq.attached_files()?.into_iter().collect();
-    let theirs: HashMap<String, Vec<u8>> = source.attached_files()?.into_iter().collect();
+    let attached: HashMap<String, Vec<u8>> = ecq.attached_files()?.into_iter().collect();
+    let original: HashMap<String, Vec<u8>> = source.attached_files()?.into_iter().collect();
     let mut mismatches = Vec::new();
-    for (name, bytes) in &ours {
-        if let Some(other) = theirs.get(name).filter(|other| *other != bytes) {
+    for (name, bytes) in &attached {
+        if let Some(other) = original.get(name).filter(|other| *other != bytes) {
             let at =
                 bytes.iter().zip(other).position(|(a, b)| a != b).unwrap_or(bytes.len().min(other.len()));
-            let what = format!("differs in the first model and the second, first at byte {at}");
+            let what = format!("differs between the two models, first at byte {at}");
             mismatches.push(Mismatch { tensor: name.clone(), what, error: None });
         }
     }
     // Only this file's presence is compared: versions differ in which other files they attach.
-    if theirs.contains_key(HEADER_FILE) && ours.contains_key(GAPS_FILE) != theirs.contains_key(GAPS_FILE) {
-        let which = if ours.contains_key(GAPS_FILE) { "first" } else { "second" };
-        let what = format!("only the {which} model has nonzero padding bytes between or after the tensors");
+    if original.contains_key(HEADER_FILE)
+        && attached.contains_key(GAPS_FILE) != original.contains_key(GAPS_FILE)
+    {
+        let which = if attached.contains_key(GAPS_FILE) { "first" } else { "second" };
+        let what = format!("nonzero padding between or after the tensors is only in the {which} model");
         mismatches.push(Mismatch { tensor: GAPS_FILE.to_owned(), what, error: None });
     }
     mismatches.sort_by(|a, b| a.tensor.cmp(&b.tensor));
