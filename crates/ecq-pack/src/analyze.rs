@@ -102,15 +102,15 @@ pub fn analyze(source: &dyn Source, options: &EncodeOptions, progress: &dyn Prog
 }
 
 fn analyze_tensor(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<TensorAnalysis> {
-    let facts = &source.tensors()[index];
-    let weights = facts.weights().max(1) as f64;
+    let info = &source.tensors()[index];
+    let weights = info.weights().max(1) as f64;
     let mut analysis = TensorAnalysis {
-        name: facts.name.clone(),
-        kind: facts.kind,
-        rows: facts.rows,
-        cols: facts.cols,
-        dtype: facts.dtype.clone(),
-        source_bpw: 8.0 * facts.bytes as f64 / weights,
+        name: info.name.clone(),
+        kind: info.kind,
+        rows: info.rows,
+        cols: info.cols,
+        dtype: info.dtype.clone(),
+        source_bpw: 8.0 * info.bytes as f64 / weights,
         code_bits: None,
         entropy_bits: 0.0,
         side_bpw: 0.0,
@@ -119,12 +119,12 @@ fn analyze_tensor(source: &dyn Source, index: usize, options: &EncodeOptions) ->
         rms: None,
         histogram: Vec::new(),
     };
-    if facts.weights() == 0 {
+    if info.weights() == 0 {
         return Ok(analysis);
     }
     let tensor = source.load(index)?;
-    let is_matrix = matches!(facts.kind, TensorKind::Linear | TensorKind::Embedding);
-    if let (true, Some(floats)) = (is_matrix, crate::weights::weights(&tensor, facts, source.format())) {
+    let is_matrix = matches!(info.kind, TensorKind::Linear | TensorKind::Embedding);
+    if let (true, Some(floats)) = (is_matrix, crate::weights::weights(&tensor, info, source.format())) {
         match WeightHistogram::new(&*floats, StepGranularity::Tensor) {
             Ok(histogram) => {
                 analysis.rms = Some((histogram.energy() / weights).sqrt());

@@ -86,7 +86,7 @@ impl<'a> Destination<'a> {
             };
             if is_foreign {
                 let why = format!(
-                    "cannot be written: its work folder {} exists and holds other files; remove or rename it",
+                    "cannot be written: {} exists and is not a work folder of ecq; remove or rename it",
                     work.display()
                 );
                 return Err(self.refused(&why));
@@ -263,12 +263,12 @@ mod tests {
         fs::write(at("m.ecq.calibration/thesis.txt"), "").unwrap();
         let refused = why(Destination::file(&file).replacing(true).check(&[]));
         assert!(
-            refused.contains("m.ecq.calibration exists and holds other files; remove or rename it"),
+            refused.contains("m.ecq.calibration exists and is not a work folder of ecq; remove or rename it"),
             "{refused}"
         );
         fs::create_dir(at("out.partial")).unwrap();
         assert!(
-            why(Destination::folder(&dir).check(&[])).contains("out.partial exists and holds other files")
+            why(Destination::folder(&dir).check(&[])).contains("out.partial exists and is not a work folder")
         );
         Destination::folder(&dir).replacing(true).check(&[]).unwrap();
     }

@@ -192,9 +192,9 @@ impl fmt::Display for GridChoice {
                 f.write_str("uniform")?;
                 bpw.map_or(Ok(()), |bpw| write!(f, ":{bpw}"))?;
                 f.write_str(match steps {
-                    StepGranularity::Row => " (a step a row",
-                    StepGranularity::Tensor => " (a step a tensor",
-                    StepGranularity::Model => " (one step",
+                    StepGranularity::Row => " (one step per row",
+                    StepGranularity::Tensor => " (one step per tensor",
+                    StepGranularity::Model => " (one step per model",
                 })?;
                 f.write_str(if levels == Levels::Centroid { ", centroids)" } else { ")" })
             }

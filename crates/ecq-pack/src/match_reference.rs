@@ -123,14 +123,14 @@ fn with_statistics(
     options: &PackOptions,
     function: impl FnOnce(&SourceTensor, &LayerStatistics, &dyn Weights) -> Result<Option<f64>>,
 ) -> Result<Option<f64>> {
-    let facts = &source.tensors()[index];
+    let info = &source.tensors()[index];
     let Some(calibration) = options.calibration.as_deref() else { return Ok(None) };
-    let Some(statistics) = calibration.statistics(&facts.name, [facts.rows, facts.cols])? else {
+    let Some(statistics) = calibration.statistics(&info.name, [info.rows, info.cols])? else {
         return Ok(None);
     };
     let tensor = source.load(index)?;
-    let Some(weights) = weights(&tensor, facts, source.format()) else { return Ok(None) };
-    function(facts, &statistics, &*weights)
+    let Some(weights) = weights(&tensor, info, source.format()) else { return Ok(None) };
+    function(info, &statistics, &*weights)
 }
 
 /// Returns the predicted KL divergence of a tensor on a grid, in nats per token.
@@ -140,15 +140,15 @@ fn nats_on_grid(
     grid: GridChoice,
     options: &PackOptions,
 ) -> Result<Option<f64>> {
-    with_statistics(source, index, options, |facts, statistics, weights| {
-        let cols = facts.cols;
+    with_statistics(source, index, options, |info, statistics, weights| {
+        let cols = info.cols;
         if let Some(why) = grid.unsupported_reason(cols) {
             return Err(PackError::Option { option: format!("match {grid}"), why });
         }
         let quantized = grid.quantize(weights, None, None, None)?;
-        let starts: Vec<usize> = (0..facts.rows).step_by(BLOCK_ROWS).collect();
+        let starts: Vec<usize> = (0..info.rows).step_by(BLOCK_ROWS).collect();
         let blocks = starts.par_iter().map(|&start| {
-            let rows = start..facts.rows.min(start + BLOCK_ROWS);
+            let rows = start..info.rows.min(start + BLOCK_ROWS);
             let mut block = vec![0f32; rows.len() * cols];
             weights.read(rows.clone(), &mut block)?;
             let dequantized = dequantize_rows(&quantized.codes, &quantized.grid, rows.clone());
@@ -166,12 +166,12 @@ fn nats_at_factor(
     factor: f64,
     options: &PackOptions,
 ) -> Result<Option<f64>> {
-    with_statistics(source, index, options, |facts, statistics, weights| {
-        let cols = facts.cols;
+    with_statistics(source, index, options, |info, statistics, weights| {
+        let cols = info.cols;
         let feedback = ErrorFeedback::new(&statistics.hessian, cols)?;
         let Some(relative) = RelativeSteps::new(&feedback, statistics) else { return Ok(None) };
         let all_steps = relative.scaled(factor).rows.to_f32();
-        let rows: Vec<usize> = (0..facts.rows).step_by(facts.rows.div_ceil(SAMPLE_ROWS)).collect();
+        let rows: Vec<usize> = (0..info.rows).step_by(info.rows.div_ceil(SAMPLE_ROWS)).collect();
         let mut sample = vec![0f32; rows.len() * cols];
         for (&row, sample) in rows.iter().zip(sample.chunks_exact_mut(cols)) {
             weights.read(row..row + 1, sample)?;
@@ -184,7 +184,7 @@ fn nats_at_factor(
             quantize_with_feedback(&floats, &steps, &relative.col_scales, &feedback, &CoderRates)?;
         let gradients: Vec<f32> = rows.iter().map(|&row| statistics.gradient_moments[row]).collect();
         let dequantized = dequantize_rows(&codes, &grid, 0..rows.len());
-        let rows_per_sample = facts.rows as f64 / rows.len() as f64;
+        let rows_per_sample = info.rows as f64 / rows.len() as f64;
         Ok(Some(rows_per_sample * nats(&sample, &dequantized, &gradients, &statistics.hessian)))
     })
 }

@@ -108,9 +108,9 @@ impl PackOptions {
         let has_shared_target = |choice: &GridChoice| matches!(choice, GridChoice::Uniform { bpw: None, .. });
         if has_shared_target(&self.linear) || has_shared_target(&self.embedding) {
             words += &match self.target {
-                Target::Bpw(bpw) => format!(", {bpw} bits a weight"),
+                Target::Bpw(bpw) => format!(", {bpw} bits per weight"),
                 Target::Size(bytes) => format!(", {bytes} bytes"),
-                Target::Factor(factor) => format!(", steps of {factor}"),
+                Target::Factor(factor) => format!(", step factor {factor}"),
             };
         }
         if let Some(calibration) = &self.calibration {

@@ -223,7 +223,7 @@ fn tensor_report(tensor: &SourceTensor, bytes: &TensorBytes, summary: &PackSumma
 
 /// Returns the error feedback of a matrix with column scales; `None` without calibration statistics.
 fn feedback_of(
-    facts: &SourceTensor,
+    info: &SourceTensor,
     steps: Option<&StepSizes>,
     options: &PackOptions,
 ) -> Result<Option<ErrorFeedback>> {
@@ -231,8 +231,8 @@ fn feedback_of(
     else {
         return Ok(None);
     };
-    let statistics = calibration.statistics(&facts.name, [facts.rows, facts.cols])?;
-    Ok(statistics.map(|statistics| ErrorFeedback::new(&statistics.hessian, facts.cols)).transpose()?)
+    let statistics = calibration.statistics(&info.name, [info.rows, info.cols])?;
+    Ok(statistics.map(|statistics| ErrorFeedback::new(&statistics.hessian, info.cols)).transpose()?)
 }
 
 /// Loads tensor `index`, quantizes it to the grid `choice`, and codes it.
@@ -246,25 +246,25 @@ pub(crate) fn pack_tensor(
     steps: Option<&StepSizes>,
     options: &PackOptions,
 ) -> Result<PackedTensor> {
-    let facts = &source.tensors()[index];
-    let encode_options = options.encode_options(&facts.name)?;
+    let info = &source.tensors()[index];
+    let encode_options = options.encode_options(&info.name)?;
     let tensor = source.load(index)?;
-    let mut note = facts.note.clone();
+    let mut note = info.note.clone();
     if choice != GridChoice::Keep {
-        note = match (choice.unsupported_reason(facts.cols), weights(&tensor, facts, source.format())) {
+        note = match (choice.unsupported_reason(info.cols), weights(&tensor, info, source.format())) {
             (Some(why), _) => Some(why),
-            (None, None) => Some(format!("kept: {} holds no weights", facts.dtype)),
+            (None, None) => Some(format!("kept: {} holds no weights", info.dtype)),
             (None, Some(weights)) => {
-                let feedback = feedback_of(facts, steps, options)?;
+                let feedback = feedback_of(info, steps, options)?;
                 let inactive = feedback.as_ref().map_or(0, ErrorFeedback::inactive_inputs);
                 if inactive > 0 {
-                    note = Some(format!("{inactive} of {} inputs are inactive in calibration", facts.cols));
+                    note = Some(format!("{inactive} of {} inputs are inactive in calibration", info.cols));
                 }
-                let corrected = CorrectedWeights::load(options.calibration.as_deref(), facts)?;
+                let corrected = CorrectedWeights::load(options.calibration.as_deref(), info)?;
                 let corrected = corrected.as_ref().map(CorrectedWeights::floats).transpose()?;
                 let Requantized { codes, grid, distortion } =
                     choice.quantize(&*weights, corrected.as_ref(), steps, feedback.as_ref())?;
-                let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
+                let (tensor, plan) = encode(info.kind, &codes, &grid, &encode_options)?;
                 let summary = PackSummary { plan: Some(plan), distortion: Some(distortion), note };
                 return Ok(PackedTensor { payload: Payload::Encoded(tensor), summary });
             }
@@ -272,20 +272,20 @@ pub(crate) fn pack_tensor(
     }
     match tensor {
         Tensor::Coded(codes, grid) => {
-            let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
+            let (tensor, plan) = encode(info.kind, &codes, &grid, &encode_options)?;
             let summary = PackSummary { plan: Some(plan), distortion: None, note };
             Ok(PackedTensor { payload: Payload::Encoded(tensor), summary })
         }
         Tensor::Raw { dtype, fields, bytes } => {
             let plain = plain_dtype(&dtype);
-            let small = facts.kind == TensorKind::Other || facts.weights() < MIN_ENCODED_WEIGHTS;
-            let shape = facts.shape.clone();
+            let small = info.kind == TensorKind::Other || info.weights() < MIN_ENCODED_WEIGHTS;
+            let shape = info.shape.clone();
             let packed =
                 |payload| PackedTensor { payload, summary: PackSummary { note, ..PackSummary::default() } };
             if let (Some(plain), true) = (plain, small) {
                 return Ok(packed(Payload::Plain(plain, shape, bytes)));
             }
-            let tensor = encode_raw(facts.kind, [facts.rows, facts.cols], &dtype, &bytes, &fields)?;
+            let tensor = encode_raw(info.kind, [info.rows, info.cols], &dtype, &bytes, &fields)?;
             let saved_percent = 100.0 * (1.0 - tensor.bytes() as f64 / bytes.len() as f64);
             Ok(packed(match plain {
                 Some(plain) if saved_percent < encode_options.hybrid_percent => {

@@ -244,18 +244,18 @@ impl Solver<'_> {
     fn measure(&self, indices: &[usize], progress: &dyn Progress) -> Result<Vec<TensorRate>> {
         let calibration = self.options.calibration.as_deref();
         let measure = |index: usize| {
-            let facts = &self.source.tensors()[index];
+            let info = &self.source.tensors()[index];
             let GridChoice::Uniform { steps, .. } = self.choices[index] else {
                 return Err(PackError::UnknownGrid);
             };
             let tensor = self.source.load(index)?;
-            let corrected = CorrectedWeights::load(calibration, facts)?;
+            let corrected = CorrectedWeights::load(calibration, info)?;
             let floats = match &corrected {
                 Some(corrected) => Some(Box::new(corrected.floats()?) as Box<dyn Weights>),
-                None => weights(&tensor, facts, self.source.format()),
+                None => weights(&tensor, info, self.source.format()),
             };
             let floats = floats.ok_or(PackError::UnknownGrid)?;
-            let relative_steps = RelativeSteps::of_tensor(calibration, facts)?;
+            let relative_steps = RelativeSteps::of_tensor(calibration, info)?;
             let histogram = match &relative_steps {
                 Some(relative) => {
                     WeightHistogram::with_units(&*floats, &relative.rows, &relative.col_scales.to_f32())

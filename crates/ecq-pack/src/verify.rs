@@ -116,7 +116,7 @@ pub fn verify(
 /// requantized.
 fn as_packed<'a>(ecq: &EcqSource, source: &'a dyn Source) -> Result<&'a dyn Source> {
     let names = |source: &dyn Source| -> HashSet<String> {
-        source.tensors().iter().map(|facts| facts.name.clone()).collect()
+        source.tensors().iter().map(|info| info.name.clone()).collect()
     };
     let packed = names(ecq);
     if packed.is_subset(&names(source)) {
@@ -127,21 +127,23 @@ fn as_packed<'a>(ecq: &EcqSource, source: &'a dyn Source) -> Result<&'a dyn Sour
 
 /// Compares the attached files of a file with those of a source.
 pub(crate) fn attached_file_mismatches(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mismatch>> {
-    let ours: HashMap<String, Vec<u8>> = ecq.attached_files()?.into_iter().collect();
-    let theirs: HashMap<String, Vec<u8>> = source.attached_files()?.into_iter().collect();
+    let attached: HashMap<String, Vec<u8>> = ecq.attached_files()?.into_iter().collect();
+    let original: HashMap<String, Vec<u8>> = source.attached_files()?.into_iter().collect();
     let mut mismatches = Vec::new();
-    for (name, bytes) in &ours {
-        if let Some(other) = theirs.get(name).filter(|other| *other != bytes) {
+    for (name, bytes) in &attached {
+        if let Some(other) = original.get(name).filter(|other| *other != bytes) {
             let at =
                 bytes.iter().zip(other).position(|(a, b)| a != b).unwrap_or(bytes.len().min(other.len()));
-            let what = format!("differs in the first model and the second, first at byte {at}");
+            let what = format!("differs between the two models, first at byte {at}");
             mismatches.push(Mismatch { tensor: name.clone(), what, error: None });
         }
     }
     // Only this file's presence is compared: versions differ in which other files they attach.
-    if theirs.contains_key(HEADER_FILE) && ours.contains_key(GAPS_FILE) != theirs.contains_key(GAPS_FILE) {
-        let which = if ours.contains_key(GAPS_FILE) { "first" } else { "second" };
-        let what = format!("only the {which} model has nonzero padding bytes between or after the tensors");
+    if original.contains_key(HEADER_FILE)
+        && attached.contains_key(GAPS_FILE) != original.contains_key(GAPS_FILE)
+    {
+        let which = if attached.contains_key(GAPS_FILE) { "first" } else { "second" };
+        let what = format!("nonzero padding between or after the tensors is only in the {which} model");
         mismatches.push(Mismatch { tensor: GAPS_FILE.to_owned(), what, error: None });
     }
     mismatches.sort_by(|a, b| a.tensor.cmp(&b.tensor));
@@ -184,9 +186,9 @@ fn compare(
         b.iter().flat_map(|b| b.tensors().iter().enumerate().map(|(i, t)| (t.name.as_str(), i))).collect();
     let all: Vec<usize> = (0..a.tensors().len()).collect();
     let compare_one = |i: usize| {
-        let facts = &a.tensors()[i];
+        let info = &a.tensors()[i];
         let tensor = a.load(i)?;
-        let outcome = match (b, indices_in_b.get(facts.name.as_str())) {
+        let outcome = match (b, indices_in_b.get(info.name.as_str())) {
             (None, _) => Outcome::Same,
             (Some(_), None) => Outcome::Differs("is only in the first model".to_owned(), None),
             (Some(b), Some(&j)) => {
@@ -194,7 +196,7 @@ fn compare(
                 match difference(&tensor, &other) {
                     None => Outcome::Same,
                     Some(what) => {
-                        let pair = [(&tensor, facts, a.format()), (&other, &b.tensors()[j], b.format())];
+                        let pair = [(&tensor, info, a.format()), (&other, &b.tensors()[j], b.format())];
                         match (error_sums(pair)?, quantized && matches!(tensor, Tensor::Coded(..))) {
                             (Some(sums), true) => Outcome::Quantized(sums),
                             (sums, _) => Outcome::Differs(what, sums),
@@ -206,8 +208,8 @@ fn compare(
         Ok((count_values(&tensor), outcome))
     };
     map_tensors(a, &all, "comparing", progress, compare_one, |i, ((codes, side), outcome)| {
-        let facts = &a.tensors()[i];
-        let tensor = facts.name.clone();
+        let info = &a.tensors()[i];
+        let tensor = info.name.clone();
         report.codes_checked += codes;
         report.side_values_checked += side;
         let sums = match outcome {
@@ -225,7 +227,7 @@ fn compare(
         };
         if let Some(sums) = sums {
             total.add(sums);
-            for (_, tensors, all) in by_kind.iter_mut().filter(|(kind, ..)| *kind == facts.kind) {
+            for (_, tensors, all) in by_kind.iter_mut().filter(|(kind, ..)| *kind == info.kind) {
                 *tensors += 1;
                 all.add(sums);
             }
@@ -259,7 +261,7 @@ fn compare(
 /// Compares the weights of a tensor with those of a reference, the second of the pair; `None` unless both
 /// have weights and the same shape.
 fn error_sums([tensor, reference]: [(&Tensor, &SourceTensor, &str); 2]) -> Result<Option<ErrorSums>> {
-    let weights_of = |(tensor, facts, format): (_, _, _)| weights(tensor, facts, format);
+    let weights_of = |(tensor, info, format): (_, _, _)| weights(tensor, info, format);
     match (weights_of(reference), weights_of(tensor)) {
         (Some(reference), Some(tensor)) if reference.shape() == tensor.shape() => {
             Ok(Some(ErrorSums::of(&*reference, &*tensor)?))

@@ -12,10 +12,10 @@ use std::ops::Range;
 /// Weights of a GGUF source report half precision as their type, because MLX converts GGUF files to it.
 pub(crate) fn weights<'a>(
     tensor: &'a Tensor,
-    facts: &SourceTensor,
+    info: &SourceTensor,
     format: &str,
 ) -> Option<Box<dyn Weights + 'a>> {
-    let shape = [facts.rows, facts.cols];
+    let shape = [info.rows, info.cols];
     let weights: Box<dyn Weights + 'a> = match tensor {
         Tensor::Coded(codes, grid) => Box::new(QuantizedWeights { codes, grid }),
         Tensor::Raw { dtype, bytes, .. } => match dtype.as_str() {

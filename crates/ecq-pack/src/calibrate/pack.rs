@@ -180,13 +180,13 @@ impl LayerQuantizer for BudgetedQuantizer<'_> {
         statistics: &LayerStatistics,
     ) -> Result<Option<QuantizedLayer>> {
         let Some(&index) = self.indices.get(name) else { return Ok(None) };
-        let facts = &self.source.tensors()[index];
-        if [facts.rows, facts.cols] != statistics.shape
+        let info = &self.source.tensors()[index];
+        if [info.rows, info.cols] != statistics.shape
             || !matches!(self.choices[index], GridChoice::Uniform { .. })
         {
             return Ok(None);
         }
-        let feedback = ErrorFeedback::new(&statistics.hessian, facts.cols)?;
+        let feedback = ErrorFeedback::new(&statistics.hessian, info.cols)?;
         let Some(relative) = RelativeSteps::new(&feedback, statistics) else { return Ok(None) };
         let bytes: &[u8] = bytemuck::cast_slice(corrected);
         let floats = Floats::new(FloatType::F32, statistics.shape, bytes)?;
@@ -197,10 +197,10 @@ impl LayerQuantizer for BudgetedQuantizer<'_> {
             let StepSizes { rows, .. } = relative.scaled(factor.into());
             let (codes, grid) =
                 quantize_with_feedback(&floats, &rows, &relative.col_scales, &feedback, &CoderRates)?;
-            let (tensor, _) = encode(facts.kind, &codes, &grid, &encode_options)?;
+            let (tensor, _) = encode(info.kind, &codes, &grid, &encode_options)?;
             let bits = 8.0 * file_bytes(self.source, name, &tensor)? as f64;
             if budget.is_none_or(|budget| self.budgets[budget].record(index, factor.into(), bits)) {
-                let weights = dequantize_rows(&codes, &grid, 0..facts.rows);
+                let weights = dequantize_rows(&codes, &grid, 0..info.rows);
                 return Ok(Some(QuantizedLayer { weights, outcome: QuantizationOutcome { factor, bits } }));
             }
         }
