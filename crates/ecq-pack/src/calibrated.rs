@@ -268,7 +268,7 @@ fn sequences(
     options: &CalibrationOptions,
     progress: &dyn Progress,
 ) -> Result<Sequences> {
-    let tokenizer = Tokenizer::of(checkpoint)?;
+    let tokenizer = Tokenizer::from_checkpoint(checkpoint)?;
     let begin = tokenizer.encode("", true)?;
     let length = options.length.min(checkpoint.config().context).max(begin.len() + 1);
     let count = (options.tokens / length).max(1);
@@ -350,7 +350,7 @@ fn own_text(
     // What is drawn is noise anyway: the fast products will do.
     let cpu = CpuOptions { activations: ActivationType::I8, ..CpuOptions::default() };
     let backend = Arc::new(Cpu::new(cpu)?);
-    let options = LoadOptions { mode: Mode::Cached, budget: None, free: None };
+    let options = LoadOptions { mode: Mode::Cached, budget_bytes: None, free_bytes: None };
     let model = Arc::new(Model::load(checkpoint, backend, options)?);
     let at_once = count.min(SEQUENCES_AT_ONCE);
     let kv = KvOptions { sequences: at_once, positions: Some(at_once * length), ..KvOptions::default() };

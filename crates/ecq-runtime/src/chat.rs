@@ -64,10 +64,10 @@ impl ChatTemplate {
     ///
     /// # Errors
     /// When there is none, or it does not parse.
-    pub fn of(checkpoint: &Checkpoint) -> Result<Self> {
+    pub fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self> {
         let template = checkpoint.chat_template()?;
         let template = template
-            .ok_or(RuntimeError::Absent { what: "chat template: it is no model for conversations" })?;
+            .ok_or(RuntimeError::Missing { what: "chat template: it is no model for conversations" })?;
         let mut this = Self::new(&template, String::new(), String::new())?;
         let tokens = checkpoint.special_tokens()?.into_iter();
         this.special_tokens = tokens.map(|(name, token)| (name, Value::from(Serde(token)))).collect();

@@ -100,7 +100,7 @@ impl Checkpoint {
             }
             (Config::from_json(&json.to_string())?, Some(gguf))
         } else {
-            return Err(RuntimeError::Absent {
+            return Err(RuntimeError::Missing {
                 what: "config.json and no GGUF header: how its layers fit together is not known",
             });
         };
@@ -151,7 +151,7 @@ impl Checkpoint {
     pub fn tokenizer_json(&self) -> Result<Vec<u8>> {
         match &self.gguf {
             Some(gguf) => Ok(hf::tokenizer_json(&gguf::tokenizer(gguf)?)?.to_string().into_bytes()),
-            None => self.optional_file(TOKENIZER_FILE)?.ok_or(RuntimeError::Absent { what: TOKENIZER_FILE }),
+            None => self.optional_file(TOKENIZER_FILE)?.ok_or(RuntimeError::Missing { what: TOKENIZER_FILE }),
         }
     }
 
@@ -278,7 +278,7 @@ impl Checkpoint {
     }
 
     /// Which values of a head rotate together: converters to GGUF reorder Llama's queries and keys.
-    pub fn pairs(&self) -> RotaryPairs {
+    pub fn rotary_pairs(&self) -> RotaryPairs {
         let interleaved = |(_, change): &(String, Change)| matches!(change, Change::HeadRows { .. });
         if self.names.values().any(interleaved) { RotaryPairs::Neighbours } else { RotaryPairs::Halves }
     }
@@ -292,7 +292,7 @@ impl Checkpoint {
         let missing = || {
             let codes = name.strip_suffix(".weight").map(|layer| format!("{layer}.qweight"));
             match codes.and_then(|codes| self.names.get(&codes)) {
-                Some((found, _)) => RuntimeError::KeptLayer { name: name.to_owned(), found: found.clone() },
+                Some((found, _)) => RuntimeError::ForeignQuantization { name: name.to_owned(), found: found.clone() },
                 None => RuntimeError::MissingTensor {
                     name: name.to_owned(),
                     architecture: self.config.architecture.clone(),
@@ -396,7 +396,7 @@ impl Checkpoint {
     pub fn norm(&self, spec: &NormSpec) -> Result<Vec<f32>> {
         let name = spec.weight();
         let mut weights = self.vector(&name, spec.width)?;
-        if spec.less_one && self.find(&name)?.1 != Change::PlusOne {
+        if spec.stored_minus_one && self.find(&name)?.1 != Change::PlusOne {
             weights.iter_mut().for_each(|w| *w += 1.0);
         }
         Ok(weights)
@@ -407,7 +407,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Names the first tensor that the architecture does not explain.
-    pub fn all_used(&self) -> Result<()> {
+    pub fn check_unused_tensors(&self) -> Result<()> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let of_block = |name: &str| ["layers.", "blk.", "h."].iter().any(|part| name.contains(part));
         // Constants that old checkpoints carry along, and the eyes and ears of multi-modal ones.
@@ -419,7 +419,7 @@ impl Checkpoint {
         for name in self.file.names().iter().filter(stray) {
             if !self.changes_nothing(name)? {
                 let architecture = self.config.architecture.clone();
-                return Err(RuntimeError::StrayTensor { name: name.clone(), architecture });
+                return Err(RuntimeError::UnexpectedTensor { name: name.clone(), architecture });
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ pub enum RuntimeError {
     },
     /// The file lacks something without which a model cannot run.
     #[error("the file carries no {what}")]
-    Absent {
+    Missing {
         /// What is not there.
         what: &'static str,
     },
@@ -62,7 +62,7 @@ pub enum RuntimeError {
         "tensor {name:?} is carried as the tensors of its quantizer ({found:?} and others), which do not run: \
          quantize the model anew, with a rate (--bpw) instead of --lossless"
     )]
-    KeptLayer {
+    ForeignQuantization {
         /// Its name without quantization.
         name: String,
         /// The tensor that holds its codes.
@@ -70,7 +70,7 @@ pub enum RuntimeError {
     },
     /// A tensor of a block that the architecture does not explain.
     #[error("tensor {name:?} is no part of {architecture}: the model would run without it")]
-    StrayTensor {
+    UnexpectedTensor {
         /// The tensor.
         name: String,
         /// The architecture.
@@ -96,7 +96,7 @@ pub enum RuntimeError {
     },
     /// A tensor does not decode.
     #[error("tensor {name:?}: {source}")]
-    InTensor {
+    Tensor {
         /// The tensor.
         name: String,
         /// What went wrong.
@@ -122,7 +122,7 @@ pub enum RuntimeError {
     #[error(
         "token {token} is not one of the {vocabulary} of the model; the tokenizer does not match the model"
     )]
-    Token {
+    UnknownToken {
         /// The token.
         token: u32,
         /// Rows of the embedding.
@@ -133,7 +133,7 @@ pub enum RuntimeError {
         "the text holds {token:?} (token {id}), for which the model has no row: its embedding has {rows}; \
          leave it out of the text"
     )]
-    TokenBeyond {
+    TokenWithoutEmbedding {
         /// The text of the token.
         token: String,
         /// Its id.
@@ -159,7 +159,7 @@ pub enum RuntimeError {
     },
     /// There is nothing to run on or to evaluate.
     #[error("{0}")]
-    Empty(&'static str),
+    InvalidInput(&'static str),
     /// A key or value that the element type of the cache does not hold.
     #[error(
         "a key or value of magnitude {largest:.3e} does not fit a cache of f16, which ends at 65504; a cache \
@@ -180,7 +180,7 @@ pub enum RuntimeError {
     },
     /// Two models whose vocabularies cannot be compared.
     #[error("the reference has {reference} tokens, the model {model}: they cannot be compared")]
-    Vocabularies {
+    VocabularyMismatch {
         /// Tokens of the reference.
         reference: usize,
         /// Tokens of the model.
@@ -188,7 +188,7 @@ pub enum RuntimeError {
     },
     /// Two models that cut a text into different tokens.
     #[error("the tokenizers of model and reference differ: they cannot be compared token by token")]
-    Tokenizers,
+    TokenizerMismatch,
     /// A program that is not sound: a mistake of whoever built it.
     #[error("step {step} of the program {program:?}: {why}")]
     Program {
@@ -240,7 +240,7 @@ pub enum RuntimeError {
 impl RuntimeError {
     /// The same error, with the tensor it is about.
     pub(crate) fn in_tensor(name: &str, source: impl Into<Self>) -> Self {
-        Self::InTensor { name: name.to_owned(), source: Box::new(source.into()) }
+        Self::Tensor { name: name.to_owned(), source: Box::new(source.into()) }
     }
 
     /// An error that may be shared with other sequences, as one of its own.
@@ -251,7 +251,7 @@ impl RuntimeError {
     /// A stable word for the kind of error, for scripts.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::InTensor { source, .. } => source.kind(),
+            Self::Tensor { source, .. } => source.kind(),
             Self::Shared(error) => error.kind(),
             Self::Container(ContainerError::Io { .. }) => "io",
             Self::OutOfMemory { .. } => "memory",
@@ -260,17 +260,17 @@ impl RuntimeError {
             | Self::OutOfRange { .. }
             | Self::ContextFull { .. }
             | Self::CacheRange { .. }
-            | Self::TokenBeyond { .. }
-            | Self::Empty(_) => "option",
+            | Self::TokenWithoutEmbedding { .. }
+            | Self::InvalidInput(_) => "option",
             Self::Architecture { .. }
             | Self::Unsupported { .. }
             | Self::Hf(_)
             | Self::TensorType { .. }
-            | Self::KeptLayer { .. }
+            | Self::ForeignQuantization { .. }
             | Self::Gguf(GgufError::Unsupported { .. } | GgufError::Unimplemented { .. })
-            | Self::Vocabularies { .. }
+            | Self::VocabularyMismatch { .. }
             | Self::Draft(_)
-            | Self::Tokenizers => "unsupported",
+            | Self::TokenizerMismatch => "unsupported",
             Self::Program { .. } | Self::Binding(_) | Self::Batch(_) | Self::Threads(_) => "internal",
             _ => "corrupt",
         }
@@ -279,10 +279,10 @@ impl RuntimeError {
     /// The tensor that the error is about.
     pub fn tensor(&self) -> Option<&str> {
         match self {
-            Self::InTensor { name, .. }
+            Self::Tensor { name, .. }
             | Self::MissingTensor { name, .. }
-            | Self::KeptLayer { name, .. }
-            | Self::StrayTensor { name, .. }
+            | Self::ForeignQuantization { name, .. }
+            | Self::UnexpectedTensor { name, .. }
             | Self::Shape { name, .. }
             | Self::TensorType { name, .. } => Some(name),
             Self::Container(ContainerError::Sum { name, .. }) => Some(name),
@@ -294,7 +294,7 @@ impl RuntimeError {
     /// The byte offset that the error is about.
     pub fn offset(&self) -> Option<u64> {
         match self {
-            Self::InTensor { source, .. } => source.offset(),
+            Self::Tensor { source, .. } => source.offset(),
             Self::Shared(error) => error.offset(),
             Self::Container(ContainerError::Sum { offset, .. }) => Some(*offset),
             Self::Codec(error) => error.offset(),

@@ -10,7 +10,7 @@ pub struct EvalOptions {
     /// Tokens of a window; windows do not overlap and know nothing of each other.
     pub window: usize,
     /// Tokens of the text that are read at most.
-    pub most_tokens: usize,
+    pub max_tokens: usize,
 }
 
 /// A mean over tokens and its standard error, taken as if tokens were independent.
@@ -59,14 +59,14 @@ pub fn evaluate(
     text: &[u32],
     options: EvalOptions,
 ) -> Result<Vec<Evaluation>> {
-    evaluate_with(engines, reference, begin, text, options, &mut |_, _| {})
+    evaluate_with_progress(engines, reference, begin, text, options, &mut |_, _| {})
 }
 
 /// As [`evaluate`]; `progress` hears after each window how many tokens of the text are read, and of how many.
 ///
 /// # Errors
 /// As [`evaluate`].
-pub fn evaluate_with(
+pub fn evaluate_with_progress(
     engines: &mut [Engine],
     reference: Option<&mut Engine>,
     begin: &[u32],
@@ -80,13 +80,13 @@ pub fn evaluate_with(
     for other in engines.iter().chain(reference.as_deref()) {
         let reference = other.model().config().vocabulary;
         if reference != vocabulary {
-            return Err(RuntimeError::Vocabularies { reference, model: vocabulary });
+            return Err(RuntimeError::VocabularyMismatch { reference, model: vocabulary });
         }
     }
-    let text = &text[..text.len().min(options.most_tokens)];
+    let text = &text[..text.len().min(options.max_tokens)];
     let step = options.window.saturating_sub(begin.len());
     if step < 2 || text.len() + begin.len() < 2 {
-        return Err(RuntimeError::Empty("the text or the window is too short: there is no token to predict"));
+        return Err(RuntimeError::InvalidInput("the text or the window is too short: there is no token to predict"));
     }
     let mut sums: Vec<Sums> = engines.iter().map(|_| Sums::default()).collect();
     let mut windows = 0;
@@ -167,7 +167,7 @@ impl<'a> Feed<'a> {
             }
         }
         match self.held.len() / vocabulary {
-            0 => Err(RuntimeError::Empty("the text does not fit into the context")),
+            0 => Err(RuntimeError::InvalidInput("the text does not fit into the context")),
             rows => Ok(rows),
         }
     }

@@ -62,7 +62,7 @@ pub struct Executor {
     context: usize,
     rows: usize,
     logits_rows: usize,
-    residency: DecodeStats,
+    decode_stats: DecodeStats,
     /// Most bytes that sequences held in the cache at a step.
     peak_cache_bytes: u64,
     /// Where logits come to.
@@ -119,7 +119,7 @@ impl Executor {
             }
         }
         Ok(Self {
-            facts: model.backend.facts(),
+            facts: model.backend.info(),
             model,
             pool,
             views,
@@ -130,7 +130,7 @@ impl Executor {
             context,
             rows,
             logits_rows,
-            residency: DecodeStats::default(),
+            decode_stats: DecodeStats::default(),
             peak_cache_bytes: 0,
             logits: Vec::new(),
         })
@@ -172,8 +172,8 @@ impl Executor {
     }
 
     /// What decoding of layers before their use cost so far.
-    pub fn residency(&self) -> DecodeStats {
-        self.residency
+    pub fn decode_stats(&self) -> DecodeStats {
+        self.decode_stats
     }
 
     /// Runs a batch; `sink` gets the logits of the wanted rows, some rows at a time: which of the wanted
@@ -255,7 +255,7 @@ impl Executor {
 
     fn check(&self, batch: &Batch) -> Result<()> {
         if batch.is_empty() {
-            return Err(RuntimeError::Empty("no tokens to run the model on"));
+            return Err(RuntimeError::InvalidInput("no tokens to run the model on"));
         }
         if batch.rows() > self.rows {
             return Err(RuntimeError::Batch(format!("{} rows, {} at most", batch.rows(), self.rows)));
@@ -267,7 +267,7 @@ impl Executor {
         }
         let vocabulary = self.model.config.vocabulary;
         match batch.tokens.iter().find(|&&token| token as usize >= vocabulary) {
-            Some(&token) => Err(RuntimeError::Token { token, vocabulary }),
+            Some(&token) => Err(RuntimeError::UnknownToken { token, vocabulary }),
             None => Ok(()),
         }
     }
@@ -392,17 +392,17 @@ impl Executor {
         if !turn.primed && !model.ring.entry().is_empty() {
             let prime = self.compiled(Key::Prime)?;
             let event = model.backend.submit(&prime, &Inputs { rows: 0, wanted: 0, writes: &[] })?;
-            self.residency.stall += model.backend.wait(&event)?.stalled;
+            self.decode_stats.stall += model.backend.wait(&event)?.stalled;
         }
         turn.primed = false;
         let event = model.backend.submit(&program, &inputs)?;
         let timing = model.backend.wait(&event)?;
         turn.primed = true;
-        self.residency.stall += timing.stalled;
-        self.residency.expert_hits += timing.expert_hits;
-        self.residency.expert_uses += timing.expert_uses;
-        self.residency.hits += model.ring.kept as u64;
-        self.residency.uses += passing + model.ring.kept as u64;
+        self.decode_stats.stall += timing.stalled;
+        self.decode_stats.expert_hits += timing.expert_hits;
+        self.decode_stats.expert_uses += timing.expert_uses;
+        self.decode_stats.hits += model.ring.kept as u64;
+        self.decode_stats.uses += passing + model.ring.kept as u64;
         Ok(())
     }
 

@@ -31,7 +31,7 @@ pub use engine::{
     Completion, Engine, EngineOptions, Event, EventKind, FinishReason, Request, RequestId, Usage,
 };
 pub use error::RuntimeError;
-pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate, evaluate_with};
+pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate, evaluate_with_progress};
 pub use executor::{DecodeStats, Executor, ExecutorOptions, MAX_STEPS_AHEAD};
 pub use logprobs::{LogProbs, log_probabilities};
 pub use model::{LoadOptions, Model, PlannedTensor, free_bytes};

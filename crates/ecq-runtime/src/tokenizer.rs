@@ -47,12 +47,12 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When there is none, it cannot be built, or its vocabulary is larger than the model's.
-    pub fn of(checkpoint: &Checkpoint) -> Result<Self> {
+    pub fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self> {
         let mut this = Self::new(&checkpoint.tokenizer_json()?, checkpoint.config().vocabulary)?;
         let (ids, texts) = checkpoint.end_tokens()?;
         this.end_tokens.extend(ids);
         this.end_tokens.extend(texts.iter().filter_map(|text| this.inner.token_to_id(text)));
-        let template = ChatTemplate::of(checkpoint).ok();
+        let template = ChatTemplate::from_checkpoint(checkpoint).ok();
         if let Some(end) = template.and_then(|template| this.first_added(&template.after_answer()?)) {
             this.end_tokens.push(end);
         }
@@ -119,7 +119,7 @@ impl Tokenizer {
         let mut ids = if whole { self.begin.clone() } else { Vec::new() };
         ids.extend_from_slice(encoding.get_ids());
         match ids.iter().find(|&&id| id as usize >= self.rows) {
-            Some(&id) => Err(RuntimeError::TokenBeyond {
+            Some(&id) => Err(RuntimeError::TokenWithoutEmbedding {
                 token: self.token(id).unwrap_or_default(),
                 id,
                 rows: self.rows,
@@ -142,7 +142,7 @@ impl Tokenizer {
     }
 
     /// Whether both have the same tokens, by number.
-    pub fn same_tokens(&self, other: &Self) -> bool {
+    pub fn same_vocabulary(&self, other: &Self) -> bool {
         self.inner.get_vocab(true) == other.inner.get_vocab(true)
     }
 

@@ -85,7 +85,7 @@ fn post_processor(single: &[&str]) -> Value {
 }
 
 fn tokenizer(files: &[(&str, Value)]) -> Tokenizer {
-    Tokenizer::of(&checkpoint(files)).unwrap()
+    Tokenizer::from_checkpoint(&checkpoint(files)).unwrap()
 }
 
 /// Names of the tokens that end a text.
@@ -118,14 +118,14 @@ fn added_tokens_may_lie_beyond_the_embedding() {
     let tokenizer = tokenizer(&[]);
     assert_eq!(tokenizer.encode("abc", true).unwrap(), [id("ab"), id("c")]);
     let error = tokenizer.encode("ab<image>", true).unwrap_err();
-    assert!(matches!(&error, RuntimeError::TokenBeyond { token, id: 8, rows: 8 } if token == "<image>"));
+    assert!(matches!(&error, RuntimeError::TokenWithoutEmbedding { token, id: 8, rows: 8 } if token == "<image>"));
     assert!(error.to_string().contains("\"<image>\""), "{error}");
     // A gap of ids, as some fine-tunes leave.
     let far = with(|json| json["added_tokens"][4]["id"] = json!(9));
-    assert_eq!(Tokenizer::of(&checkpoint(&[far])).unwrap().encode("a", false).unwrap(), [id("a")]);
+    assert_eq!(Tokenizer::from_checkpoint(&checkpoint(&[far])).unwrap().encode("a", false).unwrap(), [id("a")]);
     // A vocabulary that is larger than the embedding belongs to another model.
     let other = with(|json| json["model"]["vocab"]["ac"] = json!(8));
-    assert!(Tokenizer::of(&checkpoint(&[other])).unwrap_err().to_string().contains("another model"));
+    assert!(Tokenizer::from_checkpoint(&checkpoint(&[other])).unwrap_err().to_string().contains("another model"));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn templates_name_the_special_tokens_of_every_file() {
     let render = |files: &[(&str, Value)]| {
         let files: Vec<_> =
             [("chat_template.jinja", json!(template))].into_iter().chain(files.iter().cloned()).collect();
-        ChatTemplate::of(&checkpoint(&files)).unwrap().render(&[Message::user("a")]).unwrap()
+        ChatTemplate::from_checkpoint(&checkpoint(&files)).unwrap().render(&[Message::user("a")]).unwrap()
     };
     let config = json!({
         "bos_token": "<s>", "eos_token": { "content": "</t>" }, "unk_token": null, "pad_token": "P",
@@ -284,7 +284,7 @@ fn templates_name_the_special_tokens_of_every_file() {
 #[test]
 fn of_several_templates_the_default_renders() {
     let of = |files: &[(&str, Value)]| {
-        let template = ChatTemplate::of(&checkpoint(files));
+        let template = ChatTemplate::from_checkpoint(&checkpoint(files));
         template
             .and_then(|template| template.render(&[Message::user("a")]))
             .map_err(|error| error.to_string())
@@ -382,7 +382,7 @@ fn gguf(keys: &[(&str, GgufValue)]) -> Checkpoint {
 #[test]
 fn gguf_files_say_which_tokens_end_a_text_and_a_turn() {
     let ends = |keys: &[(&str, GgufValue)]| {
-        let tokenizer = Tokenizer::of(&gguf(keys)).unwrap();
+        let tokenizer = Tokenizer::from_checkpoint(&gguf(keys)).unwrap();
         tokenizer.end_tokens().iter().map(|&id| TOKENS[id as usize]).collect::<Vec<_>>()
     };
     for key in ["eos", "eot", "eom"] {
@@ -402,10 +402,10 @@ fn gguf_files_may_have_several_templates() {
         ("tokenizer.chat_template.tool_use", text("T")),
         ("tokenizer.chat_template.rag", text("R")),
     ];
-    let error = ChatTemplate::of(&gguf(&named)).unwrap_err().to_string();
+    let error = ChatTemplate::from_checkpoint(&gguf(&named)).unwrap_err().to_string();
     assert!(error.contains("tool_use, rag"), "{error}");
     let with_default: Vec<_> =
         named.into_iter().chain([("tokenizer.chat_template", text("{{ bos_token }}D"))]).collect();
-    let template = ChatTemplate::of(&gguf(&with_default)).unwrap();
+    let template = ChatTemplate::from_checkpoint(&gguf(&with_default)).unwrap();
     assert_eq!(template.render(&[Message::user("a")]).unwrap(), "<s>D");
 }

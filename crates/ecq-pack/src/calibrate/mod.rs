@@ -106,7 +106,9 @@ impl Calibration {
         Block::check(config)?;
         let (tokens, folder) = (&sequences.tokens, place.folder);
         if let Some(&token) = tokens.iter().find(|&&token| token as usize >= config.vocabulary) {
-            return Err(ecq_runtime::RuntimeError::Token { token, vocabulary: config.vocabulary }.into());
+            return Err(
+                ecq_runtime::RuntimeError::UnknownToken { token, vocabulary: config.vocabulary }.into()
+            );
         }
         let batch = length * (BATCH_TOKENS / length).max(1);
         let starts: Vec<usize> = (0..tokens.len()).step_by(batch).collect();
@@ -396,7 +398,7 @@ mod tests {
 
         let options = CpuOptions { activations: ActivationType::F32, ..CpuOptions::default() };
         let backend = Arc::new(Cpu::new(options).unwrap());
-        let load = LoadOptions { mode: Mode::Cached, budget: None, free: None };
+        let load = LoadOptions { mode: Mode::Cached, budget_bytes: None, free_bytes: None };
         let model = Arc::new(Model::load(&checkpoint, backend, load).unwrap());
         let kv = KvOptions { element: ecq_core::Element::F32, ..KvOptions::default() };
         let mut executor =
@@ -490,6 +492,9 @@ mod tests {
         assert!(!Journal::<Watched>::open(other).unwrap().is_done());
         let wrong = Sequences { tokens: vec![u32::MAX], ..sequences };
         let error = Calibration::collect(&checkpoint, &wrong, other, &()).unwrap_err();
-        assert!(matches!(error, PackError::Runtime(ecq_runtime::RuntimeError::Token { .. })), "{error}");
+        assert!(
+            matches!(error, PackError::Runtime(ecq_runtime::RuntimeError::UnknownToken { .. })),
+            "{error}"
+        );
     }
 }

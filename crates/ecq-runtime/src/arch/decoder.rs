@@ -196,7 +196,7 @@ impl Decoder {
     }
 
     fn norm(&self, name: String, width: usize) -> NormSpec {
-        NormSpec { name, width, kind: NormKind::Rms, eps: self.eps, less_one: self.norms_less_one }
+        NormSpec { name, width, kind: NormKind::Rms, eps: self.eps, stored_minus_one: self.norms_less_one }
     }
 
     /// A gated feed-forward layer of some inner width, whose tensors begin with `prefix`.

@@ -192,7 +192,7 @@ pub struct NormSpec {
     /// Added to the mean square or the variance.
     pub eps: f32,
     /// Whether the stored weights are less one (Gemma's checkpoints).
-    pub less_one: bool,
+    pub stored_minus_one: bool,
 }
 
 /// A kind of norm.

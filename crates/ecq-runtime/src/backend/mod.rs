@@ -27,7 +27,7 @@ use std::time::Duration;
 /// A device: holds buffers, weights and slots, runs programs. Object-safe, nine verbs.
 pub trait Backend: Send + Sync {
     /// What the device is and offers.
-    fn facts(&self) -> DeviceInfo;
+    fn info(&self) -> DeviceInfo;
 
     /// A buffer of `len` zeros.
     ///

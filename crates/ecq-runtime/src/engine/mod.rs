@@ -107,7 +107,7 @@ impl Engine {
     ///
     /// # Errors
     /// When its vocabulary has another size, or the device has no room. Whether the tokens are the same is
-    /// the caller's to check ([`Tokenizer::same_tokens`]).
+    /// the caller's to check ([`Tokenizer::same_vocabulary`]).
     pub fn with_draft(mut self, model: Arc<Model>) -> Result<Self> {
         let (ours, theirs) = (self.model().config().vocabulary, model.config().vocabulary);
         if ours != theirs {
@@ -134,7 +134,7 @@ impl Engine {
     }
 
     /// Sequences that have room in the cache, and sequences that wait for it.
-    pub fn load(&self) -> (usize, usize) {
+    pub fn sequence_counts(&self) -> (usize, usize) {
         (self.running.len(), self.waiting.len())
     }
 
@@ -147,16 +147,16 @@ impl Engine {
         let (prompt, vocabulary, context) =
             (request.prompt.len(), config.vocabulary, self.executor.context());
         if prompt == 0 {
-            return Err(RuntimeError::Empty("no tokens to run the model on"));
+            return Err(RuntimeError::InvalidInput("no tokens to run the model on"));
         }
         if prompt > context.min(self.executor.pool().positions()) {
             return Err(RuntimeError::ContextFull { tokens: prompt, context });
         }
         if let Some(&token) = request.prompt.iter().find(|&&token| token as usize >= vocabulary) {
-            return Err(RuntimeError::Token { token, vocabulary });
+            return Err(RuntimeError::UnknownToken { token, vocabulary });
         }
         if !request.stop.is_empty() && self.tokenizer.is_none() {
-            return Err(RuntimeError::Absent { what: "tokenizer, which stop strings need" });
+            return Err(RuntimeError::Missing { what: "tokenizer, which stop strings need" });
         }
         let mut sampler = Sampler::new(request.sampling)?.with_bias(request.logit_bias);
         if let Some(mask) = request.mask {

@@ -168,7 +168,7 @@ impl Usage {
     }
 
     /// Part of the drafted tokens that were accepted.
-    pub fn acceptance(&self) -> Option<f64> {
+    pub fn acceptance_rate(&self) -> Option<f64> {
         (self.drafted_tokens > 0).then(|| self.accepted_tokens as f64 / self.drafted_tokens as f64)
     }
 }

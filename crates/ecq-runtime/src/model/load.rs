@@ -19,14 +19,14 @@ pub struct LoadOptions {
     /// How weights come to the product.
     pub mode: Mode,
     /// What decoded layers may take, in bytes.
-    pub budget: Option<u64>,
+    pub budget_bytes: Option<u64>,
     /// What the machine has left, in bytes, where it is known: `auto` asks.
-    pub free: Option<u64>,
+    pub free_bytes: Option<u64>,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { mode: Mode::Auto, budget: None, free: free_bytes() }
+        Self { mode: Mode::Auto, budget_bytes: None, free_bytes: free_bytes() }
     }
 }
 
@@ -84,9 +84,9 @@ impl Model {
         let config = checkpoint.config().clone();
         let matrices = Matrices::collect(checkpoint)?;
         let sizes = matrices.sizes();
-        let facts = backend.facts();
-        let (mode, reason) = resolve(options.mode, &facts, &sizes, options.budget, options.free)?;
-        let (kept, experts) = match (mode, options.budget.or(options.free.map(|free| free / 2))) {
+        let facts = backend.info();
+        let (mode, reason) = resolve(options.mode, &facts, &sizes, options.budget_bytes, options.free_bytes)?;
+        let (kept, experts) = match (mode, options.budget_bytes.or(options.free_bytes.map(|free| free / 2))) {
             (Mode::Lru, Some(budget)) => sizes.within(budget),
             _ => (vec![false; config.blocks.len()], 1),
         };
@@ -118,7 +118,7 @@ impl Model {
         for block in &config.blocks {
             loader.block(block)?;
         }
-        checkpoint.all_used()?;
+        checkpoint.check_unused_tensors()?;
         let Loader { mut layout, mut bindings, plans, ids, .. } = loader;
         let id = |linear: &LinearSpec| ids.weights[&linear.weight()];
         let weights: Vec<Vec<WeightId>> =
@@ -129,7 +129,7 @@ impl Model {
             bindings.slots.push(backend.slot(slot.bytes)?);
         }
         Ok(Self {
-            pairs: checkpoint.pairs(),
+            pairs: checkpoint.rotary_pairs(),
             layout,
             bindings,
             ids,

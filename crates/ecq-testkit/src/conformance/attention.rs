@@ -105,7 +105,7 @@ pub fn attention(joined: &Joined) -> usize {
                                 assert!(close, "{}, value {i}: {found} not {expected}", what());
                             }
                         }
-                        if joined.backend.facts().same_bits {
+                        if joined.backend.info().same_bits {
                             assert!(same, "{}: other keys or values are cached", what());
                             let standard = standard.as_ref().map_or(&outcome, |(standard, _)| standard);
                             let same = outcome.y.iter().zip(&standard.y).all(|(a, b)| bits(a) == bits(b));

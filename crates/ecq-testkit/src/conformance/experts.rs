@@ -128,7 +128,7 @@ pub fn experts(joined: &Joined) -> usize {
                 let found = rig.read::<f32>(y);
                 for (row, (found, expected)) in found.chunks_exact(hidden).zip(&expected).enumerate() {
                     let what = format!("{residence:?}, gated {gated}, row {row} of {rows}");
-                    if joined.backend.facts().same_bits {
+                    if joined.backend.info().same_bits {
                         assert_eq!(bits(found), bits(expected), "{what}");
                     }
                     for (found, expected) in found.iter().zip(expected) {

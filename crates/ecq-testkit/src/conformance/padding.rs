@@ -187,7 +187,7 @@ pub fn padding(joined: &Joined) -> usize {
                         let [live, room] =
                             [live, CAPACITY].map(|r| r[(rows == Rows::LogitsSelection) as usize] * bytes);
                         let floats = step.rig.layout.buffers[id.0 as usize].element == Element::F32;
-                        let bits = !floats || joined.backend.facts().same_bits;
+                        let bits = !floats || joined.backend.info().same_bits;
                         let same = same_results(&after[..live], &exact[..live], bits);
                         assert!(same, "{what}: live rows give something else");
                         assert!(after[room..] == before[room..], "{what}: written behind all rows");

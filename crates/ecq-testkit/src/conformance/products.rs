@@ -69,7 +69,7 @@ fn one(joined: &Joined, case: &Case, places: &[(usize, usize)], numbers: &mut Nu
                 expected.check(&y, first, range.clone(), bias, &what);
                 found.push(y);
             }
-            if joined.backend.facts().same_bits {
+            if joined.backend.info().same_bits {
                 let standard = standard.get_or_insert_with(|| found.clone());
                 for ((found, standard), range) in found.iter().zip(standard).zip(&ranges) {
                     let standard = &standard[first * range.len()..][..found.len()];

@@ -133,7 +133,7 @@ impl<'a> Rig<'a> {
     /// A product of up to `rows` rows as the model would ask for it.
     pub(super) fn output(&self, operand: Operand, rows: usize, range: Range<usize>, y: BufferId) -> Output {
         let weight = &self.layout.weights[operand.weight().0 as usize];
-        let consumption = consumption(weight.residence, weight.shape, &self.backend.facts(), rows).choice;
+        let consumption = consumption(weight.residence, weight.shape, &self.backend.info(), rows).choice;
         Output { operand, consumption, range, bias: None, y }
     }
 

@@ -129,7 +129,7 @@ fn cancelling_ends_a_request_at_once_wherever_it_is() {
     let [running, waiting] =
         [(); 2].map(|()| engine.submit(Request { sequences: 2, ..request(50) }).unwrap());
     engine.step();
-    assert_eq!(engine.load(), (1, 2));
+    assert_eq!(engine.sequence_counts(), (1, 2));
     assert!(engine.cancel(waiting) && engine.cancel(running) && !engine.cancel(running));
     let ended = engine.step();
     let cancelled =
@@ -167,12 +167,12 @@ fn what_cannot_run_is_refused_when_it_is_submitted() {
     let mut engine = Engine::new(model(), None, EngineOptions::default()).unwrap();
     let context = engine.executor().context();
     let refused = |engine: &mut Engine, request: Request| engine.submit(request).unwrap_err();
-    assert!(matches!(refused(&mut engine, Request::new(vec![], 1)), RuntimeError::Empty(_)));
+    assert!(matches!(refused(&mut engine, Request::new(vec![], 1)), RuntimeError::InvalidInput(_)));
     let long = Request::new(vec![1; context + 1], 1);
     assert!(matches!(refused(&mut engine, long), RuntimeError::ContextFull { .. }));
-    assert!(matches!(refused(&mut engine, Request::new(vec![1 << 20], 1)), RuntimeError::Token { .. }));
+    assert!(matches!(refused(&mut engine, Request::new(vec![1 << 20], 1)), RuntimeError::UnknownToken { .. }));
     let stop = Request { stop: vec!["x".to_owned()], ..Request::new(vec![1], 1) };
-    assert!(matches!(refused(&mut engine, stop), RuntimeError::Absent { .. }));
+    assert!(matches!(refused(&mut engine, stop), RuntimeError::Missing { .. }));
     let sampling = SampleOptions { temperature: -1.0, ..SampleOptions::GREEDY };
     let wrong = Request { sampling, ..Request::new(vec![1], 1) };
     assert!(matches!(refused(&mut engine, wrong), RuntimeError::OutOfRange { .. }));

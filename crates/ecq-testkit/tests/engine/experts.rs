@@ -25,9 +25,9 @@ fn checkpoint() -> tempfile::TempDir {
 /// Loads a model; `part` of what it takes decoded is its budget.
 fn load(file: &Path, mode: Mode, part: u64) -> Arc<Model> {
     let checkpoint = Checkpoint::open(file, &Limits::default()).unwrap();
-    let budget = Some(Model::sizes(&checkpoint).unwrap().all() / part);
+    let budget_bytes = Some(Model::sizes(&checkpoint).unwrap().all() / part);
     let cpu = Arc::new(Cpu::new(CpuOptions { threads: 2, ..CpuOptions::default() }).unwrap());
-    Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, budget, free: None }).unwrap())
+    Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, budget_bytes, free_bytes: None }).unwrap())
 }
 
 /// Tokens of two sequences that are drawn, and what decoding cost.
@@ -37,7 +37,7 @@ fn texts(model: &Arc<Model>, tokens: usize) -> (Vec<Vec<u32>>, DecodeStats) {
     let prompt = (0..9).map(|i| i * 41 % 384).collect();
     let request = Request { sampling, sequences: 2, log_probs: Some(0), ..Request::new(prompt, tokens) };
     let done = engine.complete(request, |_| ControlFlow::Continue(())).unwrap();
-    (done.into_iter().map(|done| done.tokens).collect(), engine.executor().residency())
+    (done.into_iter().map(|done| done.tokens).collect(), engine.executor().decode_stats())
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn only_experts_that_were_chosen_are_decoded() {
         let request = Request::new(vec![17], steps as usize);
         let done = engine.complete(request, |_| ControlFlow::Continue(())).unwrap();
         assert_eq!(done[0].tokens.len() as u64, steps);
-        engine.executor().residency()
+        engine.executor().decode_stats()
     };
     let (all, some) = (run(1), run(3));
     // Two of each layer's experts a step, and not all six.

@@ -40,14 +40,14 @@ pub fn windowed(grid: &str) -> (PathBuf, TempDir) {
 pub fn load(file: &Path, mode: Mode, activations: ActivationType, threads: usize) -> Arc<Model> {
     let checkpoint = Checkpoint::open(file, &Limits::default()).unwrap();
     let blocks = Model::sizes(&checkpoint).unwrap().blocks;
-    let budget = Some(blocks.iter().sum::<u64>() / 2);
+    let budget_bytes = Some(blocks.iter().sum::<u64>() / 2);
     let cpu = Arc::new(Cpu::new(CpuOptions { threads, activations }).unwrap());
-    Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, budget, free: None }).unwrap())
+    Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, budget_bytes, free_bytes: None }).unwrap())
 }
 
 /// The tokenizer of a model file.
 pub fn tokenizer(file: &Path) -> Arc<Tokenizer> {
-    Arc::new(Tokenizer::of(&Checkpoint::open(file, &Limits::default()).unwrap()).unwrap())
+    Arc::new(Tokenizer::from_checkpoint(&Checkpoint::open(file, &Limits::default()).unwrap()).unwrap())
 }
 
 /// An engine that has room for `sequences` of 256 tokens.

@@ -22,7 +22,7 @@ fn tokens_of(file: &Path, mode: Mode, tokens: usize, activations: ActivationType
     let prompt = tokenizer(file).encode("In the beginning", true).unwrap();
     let done = engine.complete(Request::new(prompt, tokens), |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(done[0].tokens.len(), tokens);
-    (done[0].tokens.clone(), engine.executor().residency())
+    (done[0].tokens.clone(), engine.executor().decode_stats())
 }
 
 fn every_mode_agrees(source: &dyn Source, tokens: usize, forms: &[(Coding, TileChoice)], grid: &str) {

@@ -119,7 +119,7 @@ impl Subject {
             {
                 cancelled.push(id);
             }
-            seen.several += usize::from(engine.load().0 > 1);
+            seen.several += usize::from(engine.sequence_counts().0 > 1);
             for event in engine.step() {
                 let kind = kinds[&event.request];
                 let (alone, why) = &self.alone[kind as usize][event.sequence];

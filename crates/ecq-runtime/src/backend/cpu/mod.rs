@@ -87,7 +87,7 @@ impl Cpu {
 }
 
 impl Backend for Cpu {
-    fn facts(&self) -> DeviceInfo {
+    fn info(&self) -> DeviceInfo {
         let threads = self.shared.pool.current_num_threads();
         let isa = Isa::detect().name();
         DeviceInfo {

@@ -166,7 +166,7 @@ fn embed(
     with_mut(env, y, rows * width, |y| {
         for (y, &token) in y.chunks_exact_mut(width).zip(index.iter()) {
             if token as usize >= vocabulary {
-                return Err(RuntimeError::Token { token, vocabulary });
+                return Err(RuntimeError::UnknownToken { token, vocabulary });
             }
             linear.row(token as usize, &mut row, &mut scratch).map_err(|e| weight.named(e))?;
             let values = y.iter_mut().zip(&row);
