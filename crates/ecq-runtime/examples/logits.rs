@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cpu = Arc::new(Cpu::new(CpuOptions::default())?);
     // In `lru` about half of the layers stay decoded.
     let sizes = Model::sizes(&checkpoint)?;
-    let budget_bytes = (mode == Mode::Lru).then(|| sizes.least().max(sizes.all() / 2));
+    let budget_bytes = (mode == Mode::Lru).then(|| sizes.minimum().max(sizes.total() / 2));
     let options = LoadOptions { mode, budget_bytes, ..LoadOptions::default() };
     let model = Arc::new(Model::load(&checkpoint, cpu, options)?);
     let kv = KvOptions { element: Element::F32, ..KvOptions::default() };

@@ -23,7 +23,7 @@ pub struct Batch {
     /// Length of the text that each row belongs to, for rotary frequencies that depend on it.
     pub(crate) lengths: Vec<u32>,
     /// Rows whose logits are wanted.
-    pub(crate) wanted: Vec<u32>,
+    pub(crate) logits_rows: Vec<u32>,
     /// For each group, the tables of all sequences.
     pub(crate) tables: Vec<Vec<Vec<u32>>>,
     /// What must be copied before the step.
@@ -39,7 +39,7 @@ impl Batch {
     /// Adds rows for the next `tokens` of a sequence, and room for them; they count as its tokens once the
     /// step has run and
     /// [`Sequence::commit`] was called with them. `prompt` is how long the text was when it was given, see
-    /// [`Rope::grows`](crate::arch::Rope::grows).
+    /// [`Rope::depends_on_length`](crate::arch::Rope::depends_on_length).
     ///
     /// # Errors
     /// When the cache has no room; nothing has changed then.
@@ -48,9 +48,9 @@ impl Batch {
         sequence: &mut Sequence,
         tokens: &[u32],
         prompt: usize,
-        wanted: LogitsSelection,
+        selection: LogitsSelection,
     ) -> Result<(), OutOfBlocks> {
-        self.push_ahead(sequence, tokens, prompt, wanted, 0)
+        self.push_ahead(sequence, tokens, prompt, selection, 0)
     }
 
     /// As [`push`](Self::push), with room for `ahead` more tokens, which steps without the host will add.
@@ -62,7 +62,7 @@ impl Batch {
         sequence: &mut Sequence,
         tokens: &[u32],
         prompt: usize,
-        wanted: LogitsSelection,
+        selection: LogitsSelection,
         ahead: usize,
     ) -> Result<(), OutOfBlocks> {
         self.copies.extend(sequence.reserve(tokens.len() + ahead)?);
@@ -74,10 +74,10 @@ impl Batch {
             self.positions.push(position as u32);
             self.lengths.push((position + 1).max(prompt) as u32);
         }
-        match wanted {
+        match selection {
             LogitsSelection::None => {}
-            LogitsSelection::Last => self.wanted.extend(rows.last()),
-            LogitsSelection::All => self.wanted.extend(rows),
+            LogitsSelection::Last => self.logits_rows.extend(rows.last()),
+            LogitsSelection::All => self.logits_rows.extend(rows),
         }
         self.tables.push(sequence.tables());
         Ok(())
@@ -89,8 +89,8 @@ impl Batch {
     }
 
     /// Rows whose logits are wanted.
-    pub fn wanted_rows(&self) -> usize {
-        self.wanted.len()
+    pub fn logits_row_count(&self) -> usize {
+        self.logits_rows.len()
     }
 
     /// Sequences that the rows belong to.

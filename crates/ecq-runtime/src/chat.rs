@@ -79,11 +79,11 @@ impl ChatTemplate {
     /// # Errors
     /// When it does not parse.
     pub fn new(template: &str, bos: String, eos: String) -> Result<Self> {
-        if template.len() > limits::MOST_SOURCE {
+        if template.len() > limits::MAX_SOURCE {
             return Err(RuntimeError::ChatTemplate(format!(
                 "it has {} bytes; no more than {} are read",
                 template.len(),
-                limits::MOST_SOURCE
+                limits::MAX_SOURCE
             )));
         }
         let mut environment = environment::environment().map_err(wrong)?;

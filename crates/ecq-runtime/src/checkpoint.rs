@@ -27,7 +27,7 @@ pub struct Checkpoint {
     /// From names of Hugging Face to those in the file, and what a converter changed.
     names: HashMap<String, (String, Change)>,
     /// Whether biases that the configuration speaks of may be absent.
-    biases_may_lack: bool,
+    optional_biases: bool,
     /// Names in the file that were asked for.
     used: Mutex<HashSet<String>>,
 }
@@ -86,15 +86,15 @@ impl Checkpoint {
             let mut config = Config::from_json(&text(&file.file(CONFIG_FILE)?))?;
             config
                 .end_tokens
-                .extend(generation.map_or(Vec::new(), |json| Config::end_tokens_of(&text(&json))));
+                .extend(generation.map_or(Vec::new(), |json| Config::generation_end_tokens(&text(&json))));
             (config, None)
         } else if has(GGUF_FILE) {
             // Its tensors lie in the source's file: as far as the header knows, it is as long as it was.
             let gguf = Gguf::parse(&file.file(GGUF_FILE)?, file.model().source.bytes, limits)?;
-            let facts = gguf::config(&gguf)?;
-            let json = hf::config_json(&facts, Some(&gguf::tokenizer(&gguf)?), "float32")?;
+            let metadata = gguf::config(&gguf)?;
+            let json = hf::config_json(&metadata, Some(&gguf::tokenizer(&gguf)?), "float32")?;
             for name in file.names() {
-                if let Some(tensor) = hf::hf_tensor(&facts, name)? {
+                if let Some(tensor) = hf::hf_tensor(&metadata, name)? {
                     names.insert(tensor.name, (name.clone(), tensor.change));
                 }
             }
@@ -104,14 +104,14 @@ impl Checkpoint {
                 what: "config.json and no GGUF header: how its layers fit together is not known",
             });
         };
-        let biases_may_lack = gguf.is_some() && OPTIONAL_BIASES.contains(&config.architecture.as_str());
-        let mut checkpoint = Self { file, config, gguf, names, biases_may_lack, used: Mutex::default() };
-        checkpoint.divisors()?;
+        let optional_biases = gguf.is_some() && OPTIONAL_BIASES.contains(&config.architecture.as_str());
+        let mut checkpoint = Self { file, config, gguf, names, optional_biases, used: Mutex::default() };
+        checkpoint.apply_rope_divisors()?;
         Ok(checkpoint)
     }
 
     /// GGUF files of Llama 3.1 and later carry what their frequencies are divided by.
-    fn divisors(&mut self) -> Result<()> {
+    fn apply_rope_divisors(&mut self) -> Result<()> {
         let stored = self.file.names().iter().any(|name| name == DIVISORS);
         if let (true, Some(dim)) =
             (stored && self.gguf.is_some(), self.config.rope.as_ref().map(|rope| rope.dim))
@@ -161,9 +161,9 @@ impl Checkpoint {
     /// When it is there and not JSON.
     pub fn tokenizer_config(&self) -> Result<Value> {
         if let Some(gguf) = &self.gguf {
-            let facts = gguf::tokenizer(gguf)?;
+            let metadata = gguf::tokenizer(gguf)?;
             let template = gguf::chat_template(gguf);
-            return Ok(hf::tokenizer_config_json(&facts, template, self.config.context as u64));
+            return Ok(hf::tokenizer_config_json(&metadata, template, self.config.context as u64));
         }
         Ok(self.optional_json(TOKENIZER_CONFIG_FILE)?.unwrap_or_else(|| json!({})))
     }
@@ -259,8 +259,8 @@ impl Checkpoint {
             texts.extend(named.filter_map(|name| token_text(file.get(name)?)));
         }
         if let Some(gguf) = &self.gguf {
-            let facts = gguf::tokenizer(gguf)?;
-            ids.extend([facts.eos, facts.eot, facts.eom].into_iter().flatten());
+            let metadata = gguf::tokenizer(gguf)?;
+            ids.extend([metadata.eos, metadata.eot, metadata.eom].into_iter().flatten());
         }
         Ok((ids, texts))
     }
@@ -292,7 +292,9 @@ impl Checkpoint {
         let missing = || {
             let codes = name.strip_suffix(".weight").map(|layer| format!("{layer}.qweight"));
             match codes.and_then(|codes| self.names.get(&codes)) {
-                Some((found, _)) => RuntimeError::ForeignQuantization { name: name.to_owned(), found: found.clone() },
+                Some((found, _)) => {
+                    RuntimeError::ForeignQuantization { name: name.to_owned(), found: found.clone() }
+                }
                 None => RuntimeError::MissingTensor {
                     name: name.to_owned(),
                     architecture: self.config.architecture.clone(),
@@ -309,7 +311,7 @@ impl Checkpoint {
     /// # Errors
     /// Names the tensor that is missing, has another shape, or does not match its checksum.
     pub fn matrix(&self, name: &str, shape: [usize; 2]) -> Result<Matrix> {
-        self.stored(name, &self.find(name)?.0, shape)
+        self.load_matrix(name, &self.find(name)?.0, shape)
     }
 
     /// The tensor of a matrix of a block: as [`matrix`](Self::matrix), whichever way round the checkpoint
@@ -326,11 +328,11 @@ impl Checkpoint {
         Ok(Matrix {
             name: matrix.name.clone(),
             shape: [rows, cols],
-            stored: MatrixStorage::Transposed(Box::new(matrix)),
+            storage: MatrixStorage::Transposed(Box::new(matrix)),
         })
     }
 
-    fn stored(&self, name: &str, stored: &str, shape: [usize; 2]) -> Result<Matrix> {
+    fn load_matrix(&self, name: &str, stored: &str, shape: [usize; 2]) -> Result<Matrix> {
         let check = |found: &[usize]| match found == shape {
             true => Ok(()),
             false => {
@@ -338,7 +340,7 @@ impl Checkpoint {
                 Err(RuntimeError::Shape { name: stored.to_owned(), found, expected })
             }
         };
-        let stored_as = if let Some(entry) = self.file.entry(stored) {
+        let storage = if let Some(entry) = self.file.entry(stored) {
             check(&entry.shape)?;
             self.file.check(stored)?;
             let tensor = self.file.encoded(stored)?;
@@ -351,7 +353,7 @@ impl Checkpoint {
             check(&shape)?;
             MatrixStorage::Plain { dtype: plain_type(stored, dtype)?, bytes }
         };
-        Ok(Matrix { name: name.to_owned(), shape, stored: stored_as })
+        Ok(Matrix { name: name.to_owned(), shape, storage })
     }
 
     /// A vector of `len` values, in f32.
@@ -361,14 +363,14 @@ impl Checkpoint {
     pub fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>> {
         let stored = &self.find(name)?.0;
         if self.file.entry(stored).is_some() {
-            return self.stored(name, stored, [1, len])?.to_f32();
+            return self.load_matrix(name, stored, [1, len])?.to_f32();
         }
         let PlainTensor { dtype, shape, bytes } = self.file.plain(stored)?;
         if shape.iter().product::<usize>() != len || shape.iter().any(|&n| n != 1 && n != len) {
             return Err(RuntimeError::Shape { name: stored.clone(), found: shape, expected: vec![len] });
         }
         let dtype = plain_type(stored, dtype)?;
-        Matrix { name: name.to_owned(), shape: [1, len], stored: MatrixStorage::Plain { dtype, bytes } }
+        Matrix { name: name.to_owned(), shape: [1, len], storage: MatrixStorage::Plain { dtype, bytes } }
             .to_f32()
     }
 
@@ -383,7 +385,7 @@ impl Checkpoint {
         let name = spec.bias_name();
         // The class at Hugging Face has biases everywhere or nowhere; a GGUF file may lack some: they are
         // zero.
-        if self.biases_may_lack && !self.names.contains_key(&name) {
+        if self.optional_biases && !self.names.contains_key(&name) {
             return Ok(Some(vec![0.0; spec.rows.len()]));
         }
         Ok(Some(self.vector(&name, spec.shape[0])?[spec.rows.clone()].to_vec()))
@@ -417,7 +419,7 @@ impl Checkpoint {
         };
         let stray = |name: &&String| !used.contains(*name) && of_block(name) && !constant(name);
         for name in self.file.names().iter().filter(stray) {
-            if !self.changes_nothing(name)? {
+            if !self.has_no_effect(name)? {
                 let architecture = self.config.architecture.clone();
                 return Err(RuntimeError::UnexpectedTensor { name: name.clone(), architecture });
             }
@@ -427,7 +429,7 @@ impl Checkpoint {
 
     /// Whether a model without this tensor computes the same: it has no elements, or is a bias of zeros, as
     /// AutoGPTQ gave every layer.
-    fn changes_nothing(&self, name: &str) -> Result<bool> {
+    fn has_no_effect(&self, name: &str) -> Result<bool> {
         let elements = match self.file.entry(name) {
             Some(entry) => entry.shape[0].saturating_mul(entry.shape[1]),
             None => self.file.plain(name)?.shape.iter().product(),
@@ -438,7 +440,7 @@ impl Checkpoint {
         let PlainTensor { dtype, shape, bytes } = match self.file.entry(name) {
             // Biases of more than a few elements are coded all the same where that is shorter.
             Some(_) => {
-                let values = self.stored(name, name, [1, elements])?.to_f32()?;
+                let values = self.load_matrix(name, name, [1, elements])?.to_f32()?;
                 return Ok(values.iter().all(|&value| value == 0.0));
             }
             None => self.file.plain(name)?,
@@ -446,7 +448,7 @@ impl Checkpoint {
         let values = Matrix {
             name: name.to_owned(),
             shape: [1, shape.iter().product()],
-            stored: MatrixStorage::Plain { dtype: plain_type(name, dtype)?, bytes },
+            storage: MatrixStorage::Plain { dtype: plain_type(name, dtype)?, bytes },
         };
         Ok(values.to_f32()?.iter().all(|&value| value == 0.0))
     }

@@ -86,12 +86,14 @@ pub fn evaluate_with_progress(
     let text = &text[..text.len().min(options.max_tokens)];
     let step = options.window.saturating_sub(begin.len());
     if step < 2 || text.len() + begin.len() < 2 {
-        return Err(RuntimeError::InvalidInput("the text or the window is too short: there is no token to predict"));
+        return Err(RuntimeError::InvalidInput(
+            "the text or the window is too short: there is no token to predict",
+        ));
     }
     let mut sums: Vec<Sums> = engines.iter().map(|_| Sums::default()).collect();
     let mut windows = 0;
     let compared = reference.is_some();
-    let mut feeds: Vec<Feed> = engines.iter_mut().chain(reference).map(Feed::new).collect();
+    let mut queues: Vec<LogitsQueue> = engines.iter_mut().chain(reference).map(LogitsQueue::new).collect();
     for part in text.chunks(step) {
         let window = [begin, part].concat();
         if window.len() < 2 {
@@ -100,24 +102,28 @@ pub fn evaluate_with_progress(
         windows += 1;
         // The last token predicts nothing, the tokens of `begin` are not predicted.
         let inputs = &window[..window.len() - 1];
-        for feed in &mut feeds {
+        for queue in &mut queues {
             let request = Request { prompt_logits: true, ..Request::new(inputs.to_vec(), 0) };
-            feed.engine.submit(request)?;
+            queue.engine.submit(request)?;
         }
         let mut at = 0;
         while at < inputs.len() {
             let mut rows = inputs.len() - at;
-            for feed in &mut feeds {
-                rows = rows.min(feed.fill(vocabulary)?);
+            for queue in &mut queues {
+                rows = rows.min(queue.fill(vocabulary)?);
             }
-            let (ours, theirs) = feeds.split_at(sums.len());
-            let theirs = theirs.first().map(|feed| feed.held.as_slice());
-            for (feed, sums) in ours.iter().zip(&mut sums) {
+            let (ours, theirs) = queues.split_at(sums.len());
+            let theirs = theirs.first().map(|queue| queue.logits.as_slice());
+            for (queue, sums) in ours.iter().zip(&mut sums) {
                 let one = |i: usize| {
                     let row = i * vocabulary..(i + 1) * vocabulary;
-                    compare(window[at + i + 1], &feed.held[row.clone()], theirs.map(|theirs| &theirs[row]))
+                    score_token(
+                        window[at + i + 1],
+                        &queue.logits[row.clone()],
+                        theirs.map(|theirs| &theirs[row]),
+                    )
                 };
-                let all: Vec<Compared> = (0..rows).into_par_iter().map(one).collect();
+                let all: Vec<TokenScore> = (0..rows).into_par_iter().map(one).collect();
                 for (position, compared) in (at..).zip(all) {
                     if !compared.nll.is_finite() {
                         return Err(RuntimeError::NotFinite { position });
@@ -129,7 +135,7 @@ pub fn evaluate_with_progress(
                     }
                 }
             }
-            feeds.iter_mut().for_each(|feed| drop(feed.held.drain(..rows * vocabulary)));
+            queues.iter_mut().for_each(|queue| drop(queue.logits.drain(..rows * vocabulary)));
             at += rows;
         }
         progress((windows * step).min(text.len()), text.len());
@@ -145,28 +151,28 @@ pub fn evaluate_with_progress(
 }
 
 /// Logits of an engine as they come, until they are compared.
-struct Feed<'a> {
+struct LogitsQueue<'a> {
     engine: &'a mut Engine,
-    held: Vec<f32>,
+    logits: Vec<f32>,
 }
 
-impl<'a> Feed<'a> {
+impl<'a> LogitsQueue<'a> {
     fn new(engine: &'a mut Engine) -> Self {
-        Self { engine, held: Vec::new() }
+        Self { engine, logits: Vec::new() }
     }
 
     /// Steps until there are some rows, and says how many.
     fn fill(&mut self, vocabulary: usize) -> Result<usize> {
-        while self.held.is_empty() && !self.engine.is_idle() {
+        while self.logits.is_empty() && !self.engine.is_idle() {
             for event in self.engine.step() {
                 match event.kind {
-                    EventKind::PromptLogits { logits, .. } => self.held.extend(logits),
+                    EventKind::PromptLogits { logits, .. } => self.logits.extend(logits),
                     EventKind::Failed { error, .. } => return Err(RuntimeError::of_shared(error)),
                     EventKind::Token { .. } | EventKind::Finished { .. } => {}
                 }
             }
         }
-        match self.held.len() / vocabulary {
+        match self.logits.len() / vocabulary {
             0 => Err(RuntimeError::InvalidInput("the text does not fit into the context")),
             rows => Ok(rows),
         }
@@ -176,12 +182,12 @@ impl<'a> Feed<'a> {
 /// What is summed up over tokens.
 #[derive(Default)]
 struct Sums {
-    nll: Sum,
-    kl: Sum,
-    top1: Sum,
+    nll: RunningMean,
+    kl: RunningMean,
+    top1: RunningMean,
 }
 
-struct Compared {
+struct TokenScore {
     nll: f64,
     kl: f64,
     same: bool,
@@ -189,12 +195,12 @@ struct Compared {
 
 /// With `T` and `O` the logarithms of the sums of `e^theirs` and `e^ours`, and `p` the reference's
 /// probabilities, KL = sum of `p (theirs - ours)` - (T - O).
-fn compare(next: u32, ours: &[f32], theirs: Option<&[f32]>) -> Compared {
+fn score_token(next: u32, ours: &[f32], theirs: Option<&[f32]>) -> TokenScore {
     let most = |logits: &[f32]| f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let our_most = most(ours);
     let our_sum = our_most + ours.iter().map(|&l| (f64::from(l) - our_most).exp()).sum::<f64>().ln();
     let nll = our_sum - f64::from(ours[next as usize]);
-    let Some(theirs) = theirs else { return Compared { nll, kl: 0.0, same: true } };
+    let Some(theirs) = theirs else { return TokenScore { nll, kl: 0.0, same: true } };
     let their_most = most(theirs);
     let (mut sum, mut differences) = (0.0, 0.0);
     for (&ours, &theirs) in ours.iter().zip(theirs) {
@@ -205,18 +211,18 @@ fn compare(next: u32, ours: &[f32], theirs: Option<&[f32]>) -> Compared {
     let their_sum = their_most + sum.ln();
     let first = |logits: &[f32], most: f64| logits.iter().position(|&l| f64::from(l) == most);
     let same = first(ours, our_most) == first(theirs, their_most);
-    Compared { nll, kl: differences / sum - (their_sum - our_sum), same }
+    TokenScore { nll, kl: differences / sum - (their_sum - our_sum), same }
 }
 
 /// A running mean and variance (Welford, 1962).
 #[derive(Default)]
-struct Sum {
+struct RunningMean {
     n: usize,
     mean: f64,
     squares: f64,
 }
 
-impl Sum {
+impl RunningMean {
     fn add(&mut self, value: f64) {
         self.n += 1;
         let before = value - self.mean;
@@ -237,16 +243,16 @@ mod tests {
 
     #[test]
     fn means_and_distances_are_their_formulas() {
-        let mut sum = Sum::default();
+        let mut sum = RunningMean::default();
         [1.0, 2.0, 4.0, 9.0].into_iter().for_each(|v| sum.add(v));
         let Mean { mean, stderr } = sum.mean();
         assert!((mean - 4.0).abs() < 1e-12 && (stderr - (38.0f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
         // p = (1/2, 1/4, 1/4), q uniform: the distance is ln 3 - 3/2 ln 2.
         let (p, q) = ([4f32.ln(), 2f32.ln(), 2f32.ln()], [7.0; 3]);
-        let compared = compare(1, &q, Some(&p));
+        let compared = score_token(1, &q, Some(&p));
         assert!((compared.nll - 3f64.ln()).abs() < 1e-7);
         assert!((compared.kl - (3f64.ln() - 1.5 * 2f64.ln())).abs() < 1e-7);
         assert!(compared.same);
-        assert!(!compare(1, &[0.0, 1.0, 0.0], Some(&p)).same);
+        assert!(!score_token(1, &[0.0, 1.0, 0.0], Some(&p)).same);
     }
 }

@@ -36,10 +36,10 @@ pub use executor::{DecodeStats, Executor, ExecutorOptions, MAX_STEPS_AHEAD};
 pub use logprobs::{LogProbs, log_probabilities};
 pub use model::{LoadOptions, Model, PlannedTensor, free_bytes};
 pub use plan::{
-    Consumption, Decision, DecodedSizes, MatrixInfo, MatrixLocation, Mode, Residence, consumption, pinned,
-    residence, resolve,
+    Consumption, Decision, DecodedSizes, MatrixInfo, MatrixLocation, Mode, Residence, consumption,
+    pinned_blocks, residence, resolve,
 };
-pub use sample::{SampleOptions, Sampler, SamplingParams, TokenMask, argmax, draw};
+pub use sample::{SampleOptions, Sampler, SamplingParams, TokenMask, argmax, sample_token};
 pub use stop::StopMatcher;
 pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::{Matrix, MatrixStorage, StorageKind};

@@ -77,9 +77,9 @@ pub struct MatrixInfo {
     /// Rows, columns.
     pub shape: [usize; 2],
     /// How it is stored.
-    pub form: StorageKind,
+    pub storage: StorageKind,
     /// Where it is used.
-    pub place: MatrixLocation,
+    pub location: MatrixLocation,
 }
 
 /// Where a matrix lives from load on.
@@ -133,16 +133,16 @@ pub struct Decision<T> {
     pub reason: String,
 }
 
-/// Decides where a matrix lives, for a mode that [`resolve`] gave. `kept`: whether [`pinned`] keeps its block
+/// Decides where a matrix lives, for a mode that [`resolve`] gave. `pinned`: whether [`pinned_blocks`] keeps its block
 /// decoded.
-pub fn residence(matrix: &MatrixInfo, mode: Mode, kept: bool) -> Decision<Residence> {
-    let (choice, reason) = match (matrix.form, mode) {
+pub fn residence(matrix: &MatrixInfo, mode: Mode, pinned: bool) -> Decision<Residence> {
+    let (choice, reason) = match (matrix.storage, mode) {
         (StorageKind::Floats, _) => (Residence::Dense, "holds floats: there are no codes to decode"),
         (StorageKind::Blocks, _) => {
-            (Residence::Dense, "its blocks have no codes of their own: kept in half precision")
+            (Residence::Dense, "its blocks have no codes of their own: pinned in half precision")
         }
         (StorageKind::InputMajor, _) => {
-            (Residence::Dense, "stored input-major: transposed once, kept as floats")
+            (Residence::Dense, "stored input-major: transposed once, pinned as floats")
         }
         (StorageKind::Codes { .. }, Mode::Cached) => (Residence::Packed, "decoded once at load"),
         (StorageKind::Codes { coding: Coding::Packed, .. }, _) => {
@@ -153,13 +153,13 @@ pub fn residence(matrix: &MatrixInfo, mode: Mode, kept: bool) -> Decision<Reside
             "coded for storage (a table for each symbol): does not decode inside a product",
         ),
         (_, Mode::Fused | Mode::Auto) => (Residence::Streams, "decoded inside the product"),
-        _ if matrix.place == MatrixLocation::EmbeddingOrHead => {
+        _ if matrix.location == MatrixLocation::EmbeddingOrHead => {
             (Residence::Streams, "larger than a block and used once a token: decoded inside the product")
         }
-        (_, Mode::Lru | Mode::Prefetch | Mode::Async) if matrix.place == MatrixLocation::Expert => {
-            (Residence::Slot, "decoded when a router chooses its expert, and kept while there is room")
+        (_, Mode::Lru | Mode::Prefetch | Mode::Async) if matrix.location == MatrixLocation::Expert => {
+            (Residence::Slot, "decoded when a router chooses its expert, and pinned while there is room")
         }
-        (_, Mode::Lru) if kept => {
+        (_, Mode::Lru) if pinned => {
             (Residence::Packed, "decoded once at load: the budget has room for its layer")
         }
         (_, Mode::Lru) => (Residence::Slot, "decoded on use: the budget has no room to keep its layer"),
@@ -176,58 +176,62 @@ pub fn consumption(
     rows: usize,
 ) -> Decision<Consumption> {
     // A row of one-byte codes for each thread; kernels decode no more at once.
-    let a_row = (cols * device.threads) as u64;
+    let row_scratch = (cols * device.threads) as u64;
     let (choice, scratch_bytes, reason) = match (residence, rows) {
         (Residence::Dense, _) => (Consumption::Dense, 0, "floats".to_owned()),
-        (Residence::Streams, 1) => (Consumption::FusedGemv, a_row, "decoded inside the product".to_owned()),
+        (Residence::Streams, 1) => {
+            (Consumption::FusedGemv, row_scratch, "decoded inside the product".to_owned())
+        }
         (Residence::Streams, _) => {
-            (Consumption::FusedGemm, a_row, format!("each tile decoded once for all {rows} rows"))
+            (Consumption::FusedGemm, row_scratch, format!("each tile decoded once for all {rows} rows"))
         }
         (Residence::Packed | Residence::Slot, 1) => {
             (Consumption::PackedGemv, 0, "unpacked into registers".to_owned())
         }
         (Residence::Packed | Residence::Slot, _) => {
-            (Consumption::PackedGemm, a_row, format!("each tile unpacked once for all {rows} rows"))
+            (Consumption::PackedGemm, row_scratch, format!("each tile unpacked once for all {rows} rows"))
         }
     };
     Decision { choice, scratch_bytes, reason }
 }
 
-/// Bytes of a model's decoded blocks, as [`resolve`] and [`pinned`] need them.
+/// Bytes of a model's decoded blocks, as [`resolve`] and [`pinned_blocks`] need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodedSizes {
     /// Decoded bytes of each block without its experts.
     pub blocks: Vec<u64>,
     /// Decoded bytes of embedding and head.
-    pub ends: u64,
+    pub embedding_and_head: u64,
     /// Decoded bytes of the largest expert.
-    pub expert: u64,
+    pub largest_expert: u64,
     /// Experts of all blocks.
-    pub experts: usize,
+    pub expert_count: usize,
 }
 
 impl DecodedSizes {
     /// Decoded bytes of the whole model.
-    pub fn all(&self) -> u64 {
-        self.blocks.iter().sum::<u64>() + self.ends + self.expert * self.experts as u64
+    pub fn total(&self) -> u64 {
+        self.blocks.iter().sum::<u64>()
+            + self.embedding_and_head
+            + self.largest_expert * self.expert_count as u64
     }
 
     /// Bytes that must be there at once, at least: a block and an expert.
-    pub fn least(&self) -> u64 {
-        self.blocks.iter().copied().max().unwrap_or(0) + self.expert
+    pub fn minimum(&self) -> u64 {
+        self.blocks.iter().copied().max().unwrap_or(0) + self.largest_expert
     }
 
-    /// Which blocks stay decoded under a budget (see [`pinned`]), and how many experts have room in what is
+    /// Which blocks stay decoded under a budget (see [`pinned_blocks`]), and how many experts have room in what is
     /// left.
-    pub fn within(&self, budget: u64) -> (Vec<bool>, usize) {
-        let kept = pinned(&self.blocks, budget.saturating_sub(self.expert));
-        let of = |kept_ones: bool| {
-            let blocks = self.blocks.iter().zip(&kept).filter(move |(_, kept)| **kept == kept_ones);
+    pub fn fit(&self, budget: u64) -> (Vec<bool>, usize) {
+        let pinned = pinned_blocks(&self.blocks, budget.saturating_sub(self.largest_expert));
+        let of = |wanted: bool| {
+            let blocks = self.blocks.iter().zip(&pinned).filter(move |(_, pinned)| **pinned == wanted);
             blocks.map(|(&bytes, _)| bytes)
         };
         let blocks = of(true).sum::<u64>() + of(false).max().unwrap_or(0);
-        let experts = budget.saturating_sub(blocks).checked_div(self.expert).unwrap_or(0);
-        (kept, (experts as usize).clamp(1, self.experts.max(1)))
+        let experts = budget.saturating_sub(blocks).checked_div(self.largest_expert).unwrap_or(0);
+        (pinned, (experts as usize).clamp(1, self.expert_count.max(1)))
     }
 }
 
@@ -245,9 +249,9 @@ pub fn resolve(
     free: Option<u64>,
 ) -> Result<(Mode, String)> {
     let refused = |why: String| Err(RuntimeError::Mode { mode: mode.name(), why });
-    let (largest, all) = (sizes.least(), sizes.all());
+    let (largest, all) = (sizes.minimum(), sizes.total());
     match mode {
-        Mode::Async if !device.decodes_aside => refused(format!(
+        Mode::Async if !device.overlaps_decode => refused(format!(
             "{} has no second queue to decode on; the nearest is prefetch (host threads decode ahead)",
             device.name
         )),
@@ -287,7 +291,7 @@ pub fn resolve(
 ///
 /// A pass over all layers in order evicts every layer from a plain LRU cache just before it is used again;
 /// the best that any policy can do is to keep some and let the rest pass through (Belady, 1966).
-pub fn pinned(blocks: &[u64], budget: u64) -> Vec<bool> {
+pub fn pinned_blocks(blocks: &[u64], budget: u64) -> Vec<bool> {
     if blocks.iter().sum::<u64>() <= budget {
         return vec![true; blocks.len()];
     }

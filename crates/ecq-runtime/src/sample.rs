@@ -37,13 +37,13 @@ impl SampleOptions {
     };
 
     fn check(&self) -> Result<()> {
-        let facts = [
+        let checks = [
             ("temperature", self.temperature, self.temperature >= 0.0, "a number of 0 or more"),
             ("top-p", self.top_p, self.top_p > 0.0 && self.top_p <= 1.0, "above 0, at most 1"),
             ("min-p", self.min_p, (0.0..=1.0).contains(&self.min_p), "0 to 1"),
             ("repetition penalty", self.repetition_penalty, self.repetition_penalty > 0.0, "above 0"),
         ];
-        match facts.into_iter().find(|&(_, found, good, _)| !good || !found.is_finite()) {
+        match checks.into_iter().find(|&(_, found, good, _)| !good || !found.is_finite()) {
             Some((option, found, _, expected)) => {
                 Err(RuntimeError::OutOfRange { option, found: found.into(), expected })
             }
@@ -78,7 +78,7 @@ impl SamplingParams {
     }
 
     /// The draw of [`Self::LEN`] numbers.
-    pub fn of_floats(floats: &[f32]) -> Self {
+    pub fn from_floats(floats: &[f32]) -> Self {
         let top_k = floats[1] as u32;
         Self { temperature: floats[0], top_k, top_p: floats[2], min_p: floats[3], uniform: floats[4] }
     }
@@ -92,37 +92,41 @@ const NEGLIGIBLE: f32 = 17.0;
 ///
 /// With temperature 0 or top-k 1 it is the first of the largest. The values of `draw` must be in the ranges
 /// that [`SampleOptions`] allows.
-pub fn draw(logits: &[f32], draw: &SamplingParams, candidates: &mut Vec<(f32, u32)>) -> Option<u32> {
-    if draw.temperature == 0.0 || draw.top_k == 1 {
+pub fn sample_token(
+    logits: &[f32],
+    params: &SamplingParams,
+    candidates: &mut Vec<(f32, u32)>,
+) -> Option<u32> {
+    if params.temperature == 0.0 || params.top_k == 1 {
         return argmax(logits);
     }
     let most = largest(logits)?;
     // Weights are added in order of size, in f32, and the order decides how the sums round, so candidates
     // have to be sorted even for top-p 1. Those dropped here could not change a sum: the running sum has
     // reached the total before they come up, so none of them is ever chosen.
-    let least = -NEGLIGIBLE * draw.temperature;
+    let least = -NEGLIGIBLE * params.temperature;
     candidates.clear();
     candidates
         .extend(logits.iter().zip(0..).filter(|&(&l, _)| l - most >= least).map(|(&l, token)| (l, token)));
-    let top_k = draw.top_k as usize;
+    let top_k = params.top_k as usize;
     if top_k > 0 && top_k < candidates.len() {
         candidates.select_nth_unstable_by_key(top_k, rank);
         candidates.truncate(top_k);
     }
     candidates.sort_unstable_by_key(rank);
     for (logit, _) in candidates.iter_mut() {
-        *logit = ((*logit - most) / draw.temperature).exp();
+        *logit = ((*logit - most) / params.temperature).exp();
     }
     let total: f32 = candidates.iter().map(|c| c.0).sum();
     let (mut reached, mut keep) = (0.0, 0);
     for &(weight, _) in candidates.iter() {
-        if weight < draw.min_p || (reached >= draw.top_p * total && keep > 0) {
+        if weight < params.min_p || (reached >= params.top_p * total && keep > 0) {
             break;
         }
         reached += weight;
         keep += 1;
     }
-    let mut left = draw.uniform * reached;
+    let mut left = params.uniform * reached;
     let chosen = candidates[..keep].iter().find(|(weight, _)| {
         left -= weight;
         left < 0.0
@@ -266,7 +270,7 @@ impl Sampler {
 
     /// The next draw, for samplers that are plain; advances the random numbers as [`choose`](Self::choose)
     /// does.
-    pub fn next_draw(&mut self) -> SamplingParams {
+    pub fn next_params(&mut self) -> SamplingParams {
         let o = self.options;
         SamplingParams {
             temperature: o.temperature,
@@ -280,14 +284,14 @@ impl Sampler {
     /// The next token, given the logits after `before`; `None` where no logit is a finite number.
     ///
     /// The mask is told of the token.
-    pub fn choose(&mut self, logits: &[f32], before: &[u32]) -> Option<u32> {
+    pub fn sample(&mut self, logits: &[f32], before: &[u32]) -> Option<u32> {
         let state = self.state;
-        let next = self.next_draw();
+        let next = self.next_params();
         let token = if self.is_plain() {
-            draw(logits, &next, &mut self.candidates)
+            sample_token(logits, &next, &mut self.candidates)
         } else {
             self.adjust(logits, before);
-            draw(&self.adjusted, &next, &mut self.candidates)
+            sample_token(&self.adjusted, &next, &mut self.candidates)
         };
         match (token, &mut self.mask) {
             (Some(token), Some(mask)) => mask.0.accept(token),

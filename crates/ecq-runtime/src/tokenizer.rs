@@ -11,14 +11,14 @@ use std::sync::Arc;
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// Rows of the model's embedding.
-    rows: usize,
+    embedding_rows: usize,
     /// What stands in front of a text.
-    begin: Vec<u32>,
+    prefix_tokens: Vec<u32>,
     end_tokens: Vec<u32>,
 }
 
 /// Names of tokens that end a text or a turn (`special_eog_ids` of llama.cpp's `llama-vocab.cpp`).
-const ENDS: [&str; 21] = [
+const END_TOKENS: [&str; 21] = [
     "<|eot_id|>",
     "<|im_end|>",
     "<|end|>",
@@ -56,7 +56,7 @@ impl Tokenizer {
         if let Some(end) = template.and_then(|template| this.first_added(&template.after_answer()?)) {
             this.end_tokens.push(end);
         }
-        this.sort_ends();
+        this.sort_end_tokens();
         Ok(this)
     }
 
@@ -64,37 +64,39 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When it cannot be built, or its vocabulary is larger than the model's.
-    pub fn new(json: &[u8], rows: usize) -> Result<Self> {
+    pub fn new(json: &[u8], embedding_rows: usize) -> Result<Self> {
         // The library panics where a part of a file is no JSON, or a table of characters is cut off.
-        let text = std::str::from_utf8(json).map_err(wrong)?;
-        let _: IgnoredAny = serde_json::from_str(text).map_err(wrong)?;
+        let text = std::str::from_utf8(json).map_err(tokenizer_error)?;
+        let _: IgnoredAny = serde_json::from_str(text).map_err(tokenizer_error)?;
         let read = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(json));
-        let mut inner = read.map_err(|_| wrong("tokenizer.json is damaged"))?.map_err(wrong)?;
+        let mut inner =
+            read.map_err(|_| tokenizer_error("tokenizer.json is damaged"))?.map_err(tokenizer_error)?;
         // They are settings of the training that the file was written in; transformers drops them as well.
-        inner.with_truncation(None).map_err(wrong)?;
+        inner.with_truncation(None).map_err(tokenizer_error)?;
         inner.with_padding(None);
         // Added tokens may lie beyond the embedding: models without images have the token for one (Gemma 3).
         let added = inner.get_added_tokens_decoder();
         let own = inner.get_vocab(false).into_values().filter(|id| !added.contains_key(id));
-        if let Some(last) = own.max().filter(|&id| id as usize >= rows) {
+        if let Some(last) = own.max().filter(|&id| id as usize >= embedding_rows) {
             return Err(RuntimeError::Tokenizer(format!(
-                "has ids up to {last}, the model's embedding {rows} rows: it belongs to another model"
+                "has ids up to {last}, the model's embedding {embedding_rows} rows: it belongs to another model"
             )));
         }
-        let mut end_tokens: Vec<u32> = ENDS.iter().filter_map(|token| inner.token_to_id(token)).collect();
+        let mut end_tokens: Vec<u32> =
+            END_TOKENS.iter().filter_map(|token| inner.token_to_id(token)).collect();
         // In the formats of gpt-oss and Solar Open this one ends a message of several.
         let has = |token| inner.token_to_id(token).is_some();
         if has("<|call|>") && has("<|return|>") || has("<|calls|>") && has("<|flush|>") {
             let message_end = inner.token_to_id("<|end|>");
             end_tokens.retain(|&id| Some(id) != message_end);
         }
-        let begin = begin(&inner)?;
-        let mut this = Self { inner, rows, begin, end_tokens };
-        this.sort_ends();
+        let prefix_tokens = prefix_tokens(&inner)?;
+        let mut this = Self { inner, embedding_rows, prefix_tokens, end_tokens };
+        this.sort_end_tokens();
         Ok(this)
     }
 
-    fn sort_ends(&mut self) {
+    fn sort_end_tokens(&mut self) {
         self.end_tokens.sort_unstable();
         self.end_tokens.dedup();
     }
@@ -115,14 +117,14 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer refuses, or names the token that the model has no row for.
     pub fn encode(&self, text: &str, whole: bool) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, false).map_err(wrong)?;
-        let mut ids = if whole { self.begin.clone() } else { Vec::new() };
+        let encoding = self.inner.encode_fast(text, false).map_err(tokenizer_error)?;
+        let mut ids = if whole { self.prefix_tokens.clone() } else { Vec::new() };
         ids.extend_from_slice(encoding.get_ids());
-        match ids.iter().find(|&&id| id as usize >= self.rows) {
+        match ids.iter().find(|&&id| id as usize >= self.embedding_rows) {
             Some(&id) => Err(RuntimeError::TokenWithoutEmbedding {
-                token: self.token(id).unwrap_or_default(),
+                token: self.token_text(id).unwrap_or_default(),
                 id,
-                rows: self.rows,
+                rows: self.embedding_rows,
             }),
             None => Ok(ids),
         }
@@ -133,7 +135,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer refuses.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
-        self.inner.decode(tokens, true).map_err(wrong)
+        self.inner.decode(tokens, true).map_err(tokenizer_error)
     }
 
     /// Tokens that end a text or a turn.
@@ -147,13 +149,18 @@ impl Tokenizer {
     }
 
     /// The text of a token id, special or not.
-    pub fn token(&self, id: u32) -> Option<String> {
+    pub fn token_text(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
     }
 
     /// The text of tokens as they come: whole characters only.
     pub fn stream(self: &Arc<Self>) -> TextStream {
-        TextStream { tokenizer: Arc::clone(self), tokens: Vec::new(), known: 0, given: String::new() }
+        TextStream {
+            tokenizer: Arc::clone(self),
+            tokens: Vec::new(),
+            emitted_tokens: 0,
+            emitted: String::new(),
+        }
     }
 
     /// The text of tokens that come behind others, whose text is not given.
@@ -164,7 +171,7 @@ impl Tokenizer {
     /// When the tokenizer refuses.
     pub fn stream_after(self: &Arc<Self>, before: &[u32]) -> Result<TextStream> {
         let visible = before.iter().rev().copied().filter(|&token| self.is_visible(token));
-        let mut tokens: Vec<u32> = visible.take(CONTEXT).collect();
+        let mut tokens: Vec<u32> = visible.take(CONTEXT_TOKENS).collect();
         tokens.reverse();
         let mut given = self.decode(&tokens)?;
         // Context that begins in the middle of a character would make U+FFFD of the byte tokens that follow.
@@ -172,7 +179,7 @@ impl Tokenizer {
             tokens.remove(0);
             given = self.decode(&tokens)?;
         }
-        Ok(TextStream { tokenizer: Arc::clone(self), known: tokens.len(), tokens, given })
+        Ok(TextStream { tokenizer: Arc::clone(self), emitted_tokens: tokens.len(), tokens, emitted: given })
     }
 
     /// Whether a token reaches the decoder: it is in the vocabulary and not special.
@@ -183,10 +190,10 @@ impl Tokenizer {
 }
 
 /// What a tokenizer puts in front of a text.
-fn begin(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
+fn prefix_tokens(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
     // A text that has a token of its own shows where what is put in front of it ends.
     for text in ["a", "0", ".", "\n"] {
-        let encoding = inner.encode(text, true).map_err(wrong)?;
+        let encoding = inner.encode(text, true).map_err(tokenizer_error)?;
         let special = encoding.get_special_tokens_mask();
         if special.contains(&0) {
             let count = special.iter().take_while(|&&special| special == 1).count();
@@ -197,10 +204,10 @@ fn begin(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
 }
 
 /// How many of the tokens before it a stream looks at: enough to contain a whole character.
-const CONTEXT: usize = 6;
+const CONTEXT_TOKENS: usize = 6;
 
 /// How many tokens are held back for one character: it has up to four bytes, and a token at least one.
-const HELD: usize = 5;
+const MAX_HELD_TOKENS: usize = 5;
 
 /// Text of tokens that come one at a time.
 ///
@@ -212,9 +219,9 @@ pub struct TextStream {
     /// Tokens that were given, as context, and then those that were not, or not entirely.
     tokens: Vec<u32>,
     /// How many of `tokens` were given entirely.
-    known: usize,
+    emitted_tokens: usize,
     /// What was given of the text of `tokens`.
-    given: String,
+    emitted: String,
 }
 
 impl TextStream {
@@ -234,13 +241,13 @@ impl TextStream {
             let text = self.tokenizer.decode(&self.tokens)?;
             let whole = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
             let complete = whole.len() == text.len();
-            if complete && let Some(lost) = self.lost(&text)? {
-                pieces.push_str(&self.give_up(lost)?);
+            if complete && let Some(lost) = self.undecodable_prefix(&text)? {
+                pieces.push_str(&self.emit_undecodable(lost)?);
                 continue;
             }
-            match whole.strip_prefix(self.given.as_str()) {
+            match whole.strip_prefix(self.emitted.as_str()) {
                 // A token without text; it would only make the context longer.
-                Some("") if complete && !self.given.is_empty() => {
+                Some("") if complete && !self.emitted.is_empty() => {
                     self.tokens.pop();
                     return Ok(pieces);
                 }
@@ -252,9 +259,9 @@ impl TextStream {
                 // The decoders of byte tokens turn a run of them with one invalid byte into U+FFFD
                 // altogether, with it bytes that were given as characters before. Without them the run is
                 // only what is new.
-                None if complete => self.forget(self.known),
-                _ if self.tokens.len() - self.known <= HELD => return Ok(pieces),
-                _ => pieces.push_str(&self.give_up(1)?),
+                None if complete => self.discard(self.emitted_tokens),
+                _ if self.tokens.len() - self.emitted_tokens <= MAX_HELD_TOKENS => return Ok(pieces),
+                _ => pieces.push_str(&self.emit_undecodable(1)?),
             }
         }
     }
@@ -264,26 +271,26 @@ impl TextStream {
     /// # Errors
     /// When the tokenizer refuses.
     pub fn finish(&mut self) -> Result<String> {
-        if self.known == self.tokens.len() {
+        if self.emitted_tokens == self.tokens.len() {
             return Ok(String::new());
         }
         let mut pieces = String::new();
-        while let Some(lost) = self.lost(&self.tokenizer.decode(&self.tokens)?)? {
-            pieces.push_str(&self.give_up(lost)?);
+        while let Some(lost) = self.undecodable_prefix(&self.tokenizer.decode(&self.tokens)?)? {
+            pieces.push_str(&self.emit_undecodable(lost)?);
         }
-        pieces.push_str(&self.unknown(self.tokens.len())?);
-        self.forget(self.tokens.len());
+        pieces.push_str(&self.remaining_text(self.tokens.len())?);
+        self.discard(self.tokens.len());
         Ok(pieces)
     }
 
     /// How many of the tokens that were not given are no characters, so that those behind them are: a decoder
     /// that takes a run of bytes together makes U+FFFD of all of them for the sake of one.
-    fn lost(&self, text: &str) -> Result<Option<usize>> {
+    fn undecodable_prefix(&self, text: &str) -> Result<Option<usize>> {
         let unknown = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
         if unknown(text) == 0 {
             return Ok(None);
         }
-        let held = &self.tokens[self.known..];
+        let held = &self.tokens[self.emitted_tokens..];
         let together = unknown(&self.tokenizer.decode(held)?);
         for lost in 1..held.len() {
             let (before, after) = held.split_at(lost);
@@ -296,43 +303,43 @@ impl TextStream {
     }
 
     /// Gives up the first of the tokens that were not given: what they are on their own.
-    fn give_up(&mut self, tokens: usize) -> Result<String> {
-        let end = self.known + tokens;
-        let piece = self.unknown(end)?;
-        self.forget(end);
+    fn emit_undecodable(&mut self, tokens: usize) -> Result<String> {
+        let end = self.emitted_tokens + tokens;
+        let piece = self.remaining_text(end)?;
+        self.discard(end);
         Ok(piece)
     }
 
     /// What the text of the first `end` tokens has beyond what was given.
-    fn unknown(&self, end: usize) -> Result<String> {
+    fn remaining_text(&self, end: usize) -> Result<String> {
         let text = self.tokenizer.decode(&self.tokens[..end])?;
-        match text.strip_prefix(self.given.as_str()) {
+        match text.strip_prefix(self.emitted.as_str()) {
             Some(piece) => Ok(piece.to_owned()),
-            None => self.tokenizer.decode(&self.tokens[self.known..end]),
+            None => self.tokenizer.decode(&self.tokens[self.emitted_tokens..end]),
         }
     }
 
     /// Makes context of the tokens whose text was given; if not `complete`, the last one also begins a
     /// character.
     fn advance(&mut self, complete: bool) -> Result<()> {
-        self.tokens.drain(..self.known);
-        self.known = self.tokens.len() - usize::from(!complete);
+        self.tokens.drain(..self.emitted_tokens);
+        self.emitted_tokens = self.tokens.len() - usize::from(!complete);
         // Where the context begins in the middle of a character, its text begins with U+FFFD: now and in
         // every later decode, so that it is part of the prefix that is left out.
-        self.given = self.tokenizer.decode(&self.tokens)?;
-        self.given.truncate(self.given.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
+        self.emitted = self.tokenizer.decode(&self.tokens)?;
+        self.emitted.truncate(self.emitted.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
         Ok(())
     }
 
     /// Drops the first tokens, and with them all context.
-    fn forget(&mut self, tokens: usize) {
+    fn discard(&mut self, tokens: usize) {
         self.tokens.drain(..tokens);
-        self.known = 0;
-        self.given.clear();
+        self.emitted_tokens = 0;
+        self.emitted.clear();
     }
 }
 
-fn wrong(error: impl ToString) -> RuntimeError {
+fn tokenizer_error(error: impl ToString) -> RuntimeError {
     RuntimeError::Tokenizer(error.to_string())
 }
 
@@ -486,8 +493,11 @@ mod tests {
     fn characters_behind_broken_bytes_come_whole() {
         let face = "😀".as_bytes();
         for tokenizer in [byte_fallback(), byte_level()] {
-            let word =
-                if tokenizer.token(257).as_deref() == Some("▁") { word("lo") } else { part(b" world") };
+            let word = if tokenizer.token_text(257).as_deref() == Some("▁") {
+                word("lo")
+            } else {
+                part(b" world")
+            };
             for broken in 0..20 {
                 for end in [vec![], vec![word], bytes(b"."), bytes(b"\xf0")] {
                     let tokens = [bytes(&vec![0xff; broken]), bytes(face), end].concat();
@@ -573,7 +583,11 @@ mod tests {
             let mut stream = tokenizer.stream();
             for _ in 0..20_000 {
                 stream.push(random.below(270) as u32).unwrap();
-                assert!(stream.tokens.len() <= 2 * (HELD + 1), "{} tokens are kept", stream.tokens.len());
+                assert!(
+                    stream.tokens.len() <= 2 * (MAX_HELD_TOKENS + 1),
+                    "{} tokens are kept",
+                    stream.tokens.len()
+                );
             }
         }
     }

@@ -14,7 +14,7 @@ pub struct Matrix {
     /// Rows (output features), columns (input features).
     pub shape: [usize; 2],
     /// What the file holds.
-    pub stored: MatrixStorage,
+    pub storage: MatrixStorage,
 }
 
 /// How a matrix is stored.
@@ -42,8 +42,8 @@ pub enum MatrixStorage {
 
 impl Matrix {
     /// How it is stored, in a few words.
-    pub fn form(&self) -> StorageKind {
-        match &self.stored {
+    pub fn storage_kind(&self) -> StorageKind {
+        match &self.storage {
             MatrixStorage::Codes(tensor) => match tensor.entry().content {
                 Content::Codes { coding, alphabet, .. } => StorageKind::Codes { coding, alphabet },
                 Content::Raw(_) => StorageKind::Floats,
@@ -56,7 +56,7 @@ impl Matrix {
 
     /// Bytes that it takes in the file.
     pub fn stored_bytes(&self) -> u64 {
-        match &self.stored {
+        match &self.storage {
             MatrixStorage::Codes(tensor) | MatrixStorage::Bytes { tensor, .. } => tensor.bytes(),
             MatrixStorage::Plain { bytes, .. } => bytes.len() as u64,
             MatrixStorage::Transposed(matrix) => matrix.stored_bytes(),
@@ -70,7 +70,7 @@ impl Matrix {
     pub fn to_f32(&self) -> Result<Vec<f32>> {
         let [rows, cols] = self.shape;
         let mut weights = vec![0.0; rows * cols];
-        match &self.stored {
+        match &self.storage {
             MatrixStorage::Codes(tensor) => {
                 let codes = ecq_codec::decode_codes(tensor)?;
                 let grid = ecq_codec::decode_grid(tensor)?;
@@ -108,7 +108,7 @@ impl Matrix {
     /// As [`to_f32`](Self::to_f32).
     pub fn floats(&self) -> Result<(FloatType, Vec<u8>)> {
         let dtype = self.float_type();
-        match &self.stored {
+        match &self.storage {
             MatrixStorage::Plain { bytes, .. } => Ok((dtype, bytes.to_vec())),
             MatrixStorage::Bytes { dtype: name, tensor } if float_type(name).is_some() => {
                 Ok((dtype, decode_raw(tensor)?))
@@ -130,7 +130,7 @@ impl Matrix {
 
     /// The type in which it is kept where there are no codes: that of the file, half precision for blocks.
     pub fn float_type(&self) -> FloatType {
-        match &self.stored {
+        match &self.storage {
             MatrixStorage::Plain { dtype, .. } => *dtype,
             // Its scales are powers of two past the range of half precision, its values have one bit of
             // mantissa.

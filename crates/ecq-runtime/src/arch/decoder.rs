@@ -1,7 +1,7 @@
 //! The plan that most families share: RMS norms, rotary embedding, grouped heads, a gated feed-forward layer,
 //! and the names of tensors that Llama's checkpoints have.
 
-use super::keys::{Keys, wrong};
+use super::keys::{Keys, invalid};
 use super::{
     AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Role, Rope,
     Rotary, Sublayer,
@@ -11,7 +11,7 @@ use ecq_core::Activation;
 
 /// What a family reads from its configuration, before it is put into blocks; a family changes what it does
 /// differently.
-pub(super) struct Decoder {
+pub(super) struct DecoderConfig {
     pub(super) architecture: String,
     pub(super) hidden: usize,
     pub(super) intermediate: usize,
@@ -22,7 +22,7 @@ pub(super) struct Decoder {
     pub(super) context: usize,
     pub(super) eps: f32,
     /// Whether the stored weights of norms are less one.
-    pub(super) norms_less_one: bool,
+    pub(super) norms_stored_minus_one: bool,
     /// Whether the outputs of sublayers are normed too.
     pub(super) output_norms: bool,
     /// Whether queries and keys are normed head by head.
@@ -121,22 +121,24 @@ pub(super) struct Biases {
     pub(super) mlp: bool,
 }
 
-impl Decoder {
+impl DecoderConfig {
     /// Reads the keys that all of them have: no windows, no biases unless asked for.
     pub(super) fn read(keys: &Keys, model_type: &str, defaults: &Defaults) -> Result<Self> {
-        keys.refuse(&NOT_IMPLEMENTED)?;
-        let hidden = keys.whole_or("hidden_size", defaults.hidden)?;
-        let heads = keys.whole_or("num_attention_heads", defaults.heads)?;
-        let layers = keys.parts_or("num_hidden_layers", defaults.layers)?;
-        let head_dim = match keys.count("head_dim")?.filter(|&width| width > 0).or(defaults.head_dim) {
+        keys.reject_unsupported(&NOT_IMPLEMENTED)?;
+        let hidden = keys.positive_or("hidden_size", defaults.hidden)?;
+        let heads = keys.positive_or("num_attention_heads", defaults.heads)?;
+        let layers = keys.layers_or("num_hidden_layers", defaults.layers)?;
+        let head_dim = match keys.non_negative("head_dim")?.filter(|&width| width > 0).or(defaults.head_dim) {
             Some(head_dim) => head_dim,
             None if hidden.is_multiple_of(heads) => hidden / heads,
-            None => return Err(wrong("hidden_size", format!("{hidden} does not divide into {heads} heads"))),
+            None => {
+                return Err(invalid("hidden_size", format!("{hidden} does not divide into {heads} heads")));
+            }
         };
         // Null asks for as many as query heads; a key that is left out has the default of the class.
-        let kv_heads = match (keys.whole("num_key_value_heads")?, defaults.kv_heads) {
+        let kv_heads = match (keys.positive("num_key_value_heads")?, defaults.kv_heads) {
             (Some(kv_heads), _) => kv_heads,
-            (None, Some(default)) if !keys.states("num_key_value_heads") => default,
+            (None, Some(default)) if !keys.contains("num_key_value_heads") => default,
             (None, _) => heads,
         };
         let context = keys.context("max_position_embeddings", defaults.context)?;
@@ -145,14 +147,14 @@ impl Decoder {
         Ok(Self {
             architecture: model_type.to_owned(),
             hidden,
-            intermediate: keys.whole_or("intermediate_size", defaults.intermediate)?,
+            intermediate: keys.positive_or("intermediate_size", defaults.intermediate)?,
             heads,
             kv_heads,
             head_dim,
-            vocabulary: keys.whole_or("vocab_size", defaults.vocabulary)?,
+            vocabulary: keys.positive_or("vocab_size", defaults.vocabulary)?,
             context,
             eps: keys.float("rms_norm_eps")?.unwrap_or(defaults.eps) as f32,
-            norms_less_one: false,
+            norms_stored_minus_one: false,
             output_norms: false,
             head_norms: false,
             activation: keys.activation(defaults.activation.0, defaults.activation.1)?,
@@ -184,19 +186,25 @@ impl Decoder {
         let strict = listed.is_some();
         let windowed = listed.unwrap_or_else(|| (0..self.layers()).map(otherwise).collect());
         if strict && window.is_none() && windowed.contains(&true) {
-            return Err(wrong("sliding_window", "is missing, and layers ask for it"));
+            return Err(invalid("sliding_window", "is missing, and layers ask for it"));
         }
         self.windows = windowed.into_iter().map(|windowed| window.filter(|_| windowed)).collect();
         Ok(())
     }
 
     /// The name of a part of a layer.
-    pub(super) fn part(layer: usize, part: &str) -> String {
+    pub(super) fn layer_name(layer: usize, part: &str) -> String {
         format!("model.layers.{layer}.{part}")
     }
 
     fn norm(&self, name: String, width: usize) -> NormSpec {
-        NormSpec { name, width, kind: NormKind::Rms, eps: self.eps, stored_minus_one: self.norms_less_one }
+        NormSpec {
+            name,
+            width,
+            kind: NormKind::Rms,
+            eps: self.eps,
+            stored_minus_one: self.norms_stored_minus_one,
+        }
     }
 
     /// A gated feed-forward layer of some inner width, whose tensors begin with `prefix`.
@@ -214,7 +222,7 @@ impl Decoder {
     /// The feed-forward layer that dense families have.
     pub(super) fn dense(&self, layer: usize) -> Mixer {
         let names = ["gate_proj", "up_proj", "down_proj"];
-        Mixer::Dense(self.gated(&Self::part(layer, "mlp"), names, self.intermediate))
+        Mixer::Dense(self.gated(&Self::layer_name(layer, "mlp"), names, self.intermediate))
     }
 
     /// The whole, with a dense feed-forward layer in each block.
@@ -248,7 +256,7 @@ impl Decoder {
     }
 
     fn attention(&self, layer: usize) -> Sublayer {
-        let part = |name: &str| Self::part(layer, name);
+        let part = |name: &str| Self::layer_name(layer, name);
         let linear = |role, name: &str, shape, bias| LinearSpec::new(role, part(name), shape, bias);
         let (hidden, head_dim) = (self.hidden, self.head_dim);
         let (q_width, kv_width) = (self.heads * head_dim, self.kv_heads * head_dim);
@@ -278,7 +286,7 @@ impl Decoder {
     }
 
     fn feed_forward(&self, layer: usize, mixer: Mixer) -> Sublayer {
-        let norm = |name: &str| self.norm(Self::part(layer, name), self.hidden);
+        let norm = |name: &str| self.norm(Self::layer_name(layer, name), self.hidden);
         let (before, after) = match self.output_norms {
             true => ("pre_feedforward_layernorm", Some(norm("post_feedforward_layernorm"))),
             false => ("post_attention_layernorm", None),

@@ -16,7 +16,7 @@ pub use spec::{
 
 use crate::error::{Result, RuntimeError};
 use ecq_format::python_json;
-use keys::{Keys, wrong};
+use keys::{Keys, invalid};
 
 /// Lists the files of the families, and the `model_type`s that each reads.
 macro_rules! families {
@@ -45,12 +45,12 @@ impl Config {
     /// # Errors
     /// Names the architecture that is not known, or the key that is missing or out of range.
     pub fn from_json(text: &str) -> Result<Self> {
-        let value = python_json::parse(text.as_bytes()).map_err(|error| wrong("config.json", error))?;
+        let value = python_json::parse(text.as_bytes()).map_err(|error| invalid("config.json", error))?;
         let root = Keys(&value);
         // Multi-modal checkpoints keep the language model's part apart.
         let keys = root.get("text_config").map_or(Keys(&value), Keys);
         let named = keys.text("model_type")?.or(root.text("model_type")?);
-        let Some(model_type) = named else { return Err(wrong("model_type", "is missing")) };
+        let Some(model_type) = named else { return Err(invalid("model_type", "is missing")) };
         match FAMILIES.iter().find(|(name, _)| *name == model_type) {
             Some((name, read)) => read(&keys, name)?.checked(),
             None => {
@@ -61,7 +61,7 @@ impl Config {
     }
 
     /// Tokens that end a text, of a `generation_config.json`; none if it names none.
-    pub(crate) fn end_tokens_of(text: &str) -> Vec<u32> {
+    pub(crate) fn generation_end_tokens(text: &str) -> Vec<u32> {
         let value = python_json::parse(text.as_bytes()).unwrap_or_default();
         Keys(&value).tokens("eos_token_id").unwrap_or_default()
     }
@@ -70,7 +70,7 @@ impl Config {
         for attention in self.blocks.iter().flat_map(BlockSpec::attention) {
             let AttentionSpec { heads, kv_heads, head_dim, rotary, .. } = *attention;
             if kv_heads > heads || !heads.is_multiple_of(kv_heads) {
-                return Err(wrong("num_key_value_heads", "does not divide the query heads"));
+                return Err(invalid("num_key_value_heads", "does not divide the query heads"));
             }
             let rope = match rotary {
                 Rotary::None => None,
@@ -78,7 +78,7 @@ impl Config {
                 Rotary::Local => self.local_rope.as_ref(),
             };
             if rope.is_some_and(|rope| !rope.dim.is_multiple_of(2) || rope.dim > head_dim || rope.dim < 4) {
-                return Err(wrong("head_dim", "the rotated part must be even and within the head"));
+                return Err(invalid("head_dim", "the rotated part must be even and within the head"));
             }
         }
         Ok(self)

@@ -106,7 +106,7 @@ impl Rope {
     }
 
     /// Whether the frequencies change with the length of the text.
-    pub fn grows(&self) -> bool {
+    pub fn depends_on_length(&self) -> bool {
         matches!(self.scaling, Scaling::Dynamic { .. })
     }
 }

@@ -302,7 +302,7 @@ impl Config {
     }
 
     /// The window of a layer's attention.
-    pub fn window_of(&self, layer: usize) -> Option<usize> {
+    pub fn attention_window(&self, layer: usize) -> Option<usize> {
         self.blocks[layer].attention().next().and_then(|attention| attention.window)
     }
 }

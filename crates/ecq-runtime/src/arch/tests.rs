@@ -112,7 +112,7 @@ fn numbers_are_read_as_python_writes_them() {
 fn windows_follow_the_family() {
     let windows = |config: &Value| {
         let config = read(config);
-        (0..8).map(|layer| usize::from(config.window_of(layer).is_some())).collect::<Vec<_>>()
+        (0..8).map(|layer| usize::from(config.attention_window(layer).is_some())).collect::<Vec<_>>()
     };
     let used = |changes: Value| {
         let mut config = small(

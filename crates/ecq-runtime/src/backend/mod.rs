@@ -89,9 +89,9 @@ pub struct DeviceInfo {
     pub threads: usize,
     /// Whether [`Queue::Decode`](crate::program::Queue::Decode) runs on the device itself, beside the other
     /// queue (`async`).
-    pub decodes_aside: bool,
+    pub overlaps_decode: bool,
     /// Whether a product has the same bits wherever its weights live and however many rows it has.
-    pub same_bits: bool,
+    pub batch_invariant: bool,
     /// Bytes that weights may take, where the device knows.
     pub memory_bytes: Option<u64>,
 }
@@ -101,8 +101,8 @@ pub struct DeviceInfo {
 pub struct Inputs<'a> {
     /// Rows of the batch in use.
     pub rows: usize,
-    /// Rows whose logits are wanted, in use.
-    pub wanted: usize,
+    /// Rows whose logits are logits_rows, in use.
+    pub logits_rows: usize,
     /// Little-endian elements for the beginning of buffers.
     pub writes: &'a [(BufferId, &'a [u8])],
 }

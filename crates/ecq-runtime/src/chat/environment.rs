@@ -17,7 +17,7 @@ pub(super) fn environment() -> Result<Environment<'static>> {
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_fuel(Some(limits::FUEL));
-    environment.set_recursion_limit(limits::MOST_CALLS);
+    environment.set_recursion_limit(limits::MAX_CALLS);
     environment.set_unknown_method_callback(methods::call);
     environment.set_formatter(|out: &mut Output, state: &mut State, value: &Value| {
         let text = text(state, value)?;

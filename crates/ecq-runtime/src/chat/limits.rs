@@ -8,15 +8,15 @@ type Result<T> = std::result::Result<T, Error>;
 /// Steps that a template may take.
 pub(super) const FUEL: u64 = 5_000_000;
 /// Bytes of one text or list that it may make.
-pub(super) const MOST_TEXT: usize = 64 << 20;
+pub(super) const MAX_TEXT: usize = 64 << 20;
 /// Bytes of text and lists that it may make altogether, most of which live only for a moment.
-const MOST_MADE: usize = 512 << 20;
+const MAX_MADE: usize = 512 << 20;
 /// Values that it may look at to find out how large others are.
-const MOST_VISITS: usize = 20_000_000;
+const MAX_VISITS: usize = 20_000_000;
 /// Bytes of a template; the largest known ones have some 30 thousand.
-pub(super) const MOST_SOURCE: usize = 4 << 20;
+pub(super) const MAX_SOURCE: usize = 4 << 20;
 /// Calls within calls: macros, recursive loops.
-pub(super) const MOST_CALLS: usize = 200;
+pub(super) const MAX_CALLS: usize = 200;
 /// Lists within lists that a namespace may keep. Values of minijinja are dropped by recursion.
 const KEPT_DEPTH: usize = 60;
 /// Values that one value in a namespace may hold.
@@ -33,7 +33,7 @@ struct Made {
 pub(super) fn made(state: &mut State, bytes: usize) -> Result<()> {
     let Made { bytes: all, .. } = state.get_or_insert_extension(Made::default());
     *all = all.saturating_add(bytes);
-    if bytes > MOST_TEXT || *all > MOST_MADE { Err(refused("it makes too much text")) } else { Ok(()) }
+    if bytes > MAX_TEXT || *all > MAX_MADE { Err(refused("it makes too much text")) } else { Ok(()) }
 }
 
 /// The error for what would take too much memory or time.
@@ -52,7 +52,7 @@ pub(super) fn kept(state: &mut State, value: Value) -> Result<Value> {
     visit(&value, 0, &mut left)?;
     let Made { visits, .. } = state.get_or_insert_extension(Made::default());
     *visits += KEPT_VALUES - left;
-    if *visits > MOST_VISITS { Err(refused("it keeps too much in a namespace")) } else { Ok(value) }
+    if *visits > MAX_VISITS { Err(refused("it keeps too much in a namespace")) } else { Ok(value) }
 }
 
 fn visit(value: &Value, depth: usize, left: &mut usize) -> Result<()> {

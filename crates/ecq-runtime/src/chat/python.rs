@@ -8,7 +8,7 @@ use std::fmt::Write;
 type Result<T> = std::result::Result<T, Error>;
 
 /// Lists within lists, at most; Python's own limit is near a thousand.
-const MOST_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 100;
 
 pub(super) fn wrong(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, message.into())
@@ -28,10 +28,10 @@ pub(super) fn text(state: &mut State, value: &Value) -> Result<String> {
 
 /// `repr(value)` of everything but what only minijinja knows.
 fn write_repr(out: &mut String, value: &Value, depth: usize) -> Result<()> {
-    if depth > MOST_DEPTH {
+    if depth > MAX_DEPTH {
         return Err(refused("lists within lists are too deep"));
     }
-    if out.len() > super::limits::MOST_TEXT {
+    if out.len() > super::limits::MAX_TEXT {
         return Err(refused("it makes too much text"));
     }
     match value.kind() {
@@ -114,10 +114,10 @@ pub(super) fn json(state: &mut State, value: &Value, style: &JsonStyle) -> Resul
 }
 
 fn write_json(out: &mut String, value: &Value, style: &JsonStyle, depth: usize) -> Result<()> {
-    if depth > MOST_DEPTH {
+    if depth > MAX_DEPTH {
         return Err(refused("lists within lists are too deep"));
     }
-    if out.len() > super::limits::MOST_TEXT {
+    if out.len() > super::limits::MAX_TEXT {
         return Err(refused("it makes too much text"));
     }
     let line = |out: &mut String, depth: usize| {

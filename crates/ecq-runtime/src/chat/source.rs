@@ -28,7 +28,7 @@ pub(super) mod functions {
 /// Methods of a Python dict that a template may call; a key of that name does not hide them.
 const DICT_METHODS: [&str; 5] = ["get", "items", "keys", "values", "copy"];
 /// Expressions within expressions, at most: less than what minijinja's parser allows.
-const MOST_DEPTH: usize = 60;
+const MAX_DEPTH: usize = 60;
 /// Raw text longer than this is counted each time that it is written.
 const COUNTED_TEXT: usize = 32;
 
@@ -478,7 +478,7 @@ impl<'a> Parser<'a> {
 
     fn expression(&mut self) -> Option<String> {
         self.depth += 1;
-        if self.depth > MOST_DEPTH {
+        if self.depth > MAX_DEPTH {
             return None;
         }
         let mut out = self.or()?;

@@ -18,7 +18,7 @@ pub struct Completion {
 }
 
 impl Engine {
-    /// Takes a request and steps until all of its sequences have ended; `listener` hears of each event of it,
+    /// Takes a request and steps until all of its sequences have ended; `on_event` hears of each event of it,
     /// and may cancel it. What happens to other requests meanwhile is not heard.
     ///
     /// # Errors
@@ -26,7 +26,7 @@ impl Engine {
     pub fn complete(
         &mut self,
         request: Request,
-        mut listener: impl FnMut(&Event) -> ControlFlow<()>,
+        mut on_event: impl FnMut(&Event) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>> {
         let count = request.sequences.max(1);
         let id = self.submit(request)?;
@@ -36,10 +36,10 @@ impl Engine {
                 if event.request != id {
                     continue;
                 }
-                if listener(&event).is_break() {
+                if on_event(&event).is_break() {
                     self.cancel(id);
                 }
-                all[event.sequence].hear(event.kind)?;
+                all[event.sequence].apply(event.kind)?;
             }
         }
         let end = |Progress { tokens, text, ended }: Progress| {
@@ -57,7 +57,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn hear(&mut self, kind: EventKind) -> Result<()> {
+    fn apply(&mut self, kind: EventKind) -> Result<()> {
         match kind {
             EventKind::PromptLogits { .. } => {}
             EventKind::Token { token, text, .. } => {

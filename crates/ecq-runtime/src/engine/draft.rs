@@ -19,13 +19,13 @@ impl Draft {
     /// token: the job then goes on without proposals.
     pub(super) fn propose(&mut self, jobs: &mut [Job], most: usize, context: usize) {
         let context = context.min(self.executor.context());
-        let wanted = |job: &Job| {
+        let proposals = |job: &Job| {
             let left = job.max_tokens - job.generated();
             most.min(left.saturating_sub(1)).min(context.saturating_sub(job.tokens.len()))
         };
         // Sequences that fork do so with nothing behind their prompt.
         let alone = |job: &Job| job.siblings.is_empty() && !job.prompt_logits;
-        let writes = |job: &Job| job.pending() == 1 && wanted(job) > 0 && alone(job);
+        let writes = |job: &Job| job.pending() == 1 && proposals(job) > 0 && alone(job);
         for job in jobs.iter_mut().filter(|job| writes(job)) {
             job.drafted.clear();
             // The draft has seen its own proposals; what was not accepted is taken back. The last token
@@ -41,7 +41,7 @@ impl Draft {
             loop {
                 let (mut batch, mut parts) = (Batch::new(), Vec::new());
                 for (number, job) in jobs.iter_mut().enumerate() {
-                    if !writes(job) || wanted(job) <= round || job.drafted.len() != round {
+                    if !writes(job) || proposals(job) <= round || job.drafted.len() != round {
                         continue;
                     }
                     let Some(cache) = &mut job.draft_cache else { continue };

@@ -14,7 +14,7 @@ use std::time::Instant;
 pub(super) struct Job {
     pub(super) request: RequestId,
     pub(super) number: usize,
-    /// When it was submitted: the order in which room is given.
+    /// When it was submitted: the order in which room is result.
     pub(super) arrival: u64,
     /// The prompt and what was generated.
     pub(super) tokens: Vec<u32>,
@@ -22,14 +22,14 @@ pub(super) struct Job {
     /// Its keys and values; none while it waits.
     pub(super) cache: Option<Sequence>,
     pub(super) sampler: Sampler,
-    pub(super) text: Option<Text>,
+    pub(super) text: Option<TextOutput>,
     pub(super) end_tokens: Arc<[u32]>,
     pub(super) max_tokens: usize,
     pub(super) log_probs: Option<usize>,
     pub(super) prompt_logits: bool,
     pub(super) salt: u64,
     /// Further sequences of the request, which begin when the prompt has run.
-    pub(super) siblings: Vec<(Sampler, Option<Text>)>,
+    pub(super) siblings: Vec<(Sampler, Option<TextOutput>)>,
     /// The draft model's keys and values.
     pub(super) draft_cache: Option<Sequence>,
     /// Tokens that the draft model proposes to come next.
@@ -37,13 +37,13 @@ pub(super) struct Job {
     pub(super) usage: Usage,
     pub(super) started: Option<Instant>,
     /// When the logits after the prompt were there.
-    pub(super) prefilled: Option<Instant>,
+    pub(super) prefill_end: Option<Instant>,
 }
 
 /// How a job left a step.
-pub(super) enum Ended {
+pub(super) enum JobOutcome {
     /// The sequence is complete.
-    Because(FinishReason),
+    Finished(FinishReason),
     /// It cannot go on.
     Failed(RuntimeError),
     /// It goes on, and so does this other sequence of its request.
@@ -52,7 +52,7 @@ pub(super) enum Ended {
 
 /// The text of a sequence as it grows.
 #[derive(Clone)]
-pub(super) struct Text {
+pub(super) struct TextOutput {
     pub(super) stream: TextStream,
     pub(super) stop: StopMatcher,
 }
@@ -69,7 +69,7 @@ impl Job {
     }
 
     /// Whether it only ever needs its likeliest or drawn token, not logits.
-    pub(super) fn needs_no_logits(&self) -> bool {
+    pub(super) fn needs_only_token(&self) -> bool {
         self.sampler.is_plain() && self.log_probs.is_none() && !self.prompt_logits
     }
 
@@ -85,25 +85,25 @@ impl Job {
         logits: Option<&[f32]>,
         context: usize,
         events: &mut Vec<Event>,
-    ) -> Option<Ended> {
+    ) -> Option<JobOutcome> {
         let chosen = match (chosen, logits) {
             (Some(chosen), _) => chosen,
-            (None, Some(logits)) => self.sampler.choose(logits, &self.tokens),
+            (None, Some(logits)) => self.sampler.sample(logits, &self.tokens),
             (None, None) => None,
         };
         let Some(token) = chosen else {
-            return Some(Ended::Failed(RuntimeError::NotFinite { position: self.tokens.len() - 1 }));
+            return Some(JobOutcome::Failed(RuntimeError::NotFinite { position: self.tokens.len() - 1 }));
         };
         self.usage.decoded_tokens += usize::from(self.usage.steps > 0);
         if self.end_tokens.contains(&token) {
-            return Some(Ended::Because(FinishReason::EndToken));
+            return Some(JobOutcome::Finished(FinishReason::EndToken));
         }
         self.tokens.push(token);
         self.usage.new_tokens += 1;
         let (text, stopped) = match &mut self.text {
             Some(text) => match text.stream.push(token) {
                 Ok(piece) => text.stop.push(&piece),
-                Err(error) => return Some(Ended::Failed(error)),
+                Err(error) => return Some(JobOutcome::Failed(error)),
             },
             None => (String::new(), false),
         };
@@ -119,7 +119,7 @@ impl Job {
         } else {
             return None;
         };
-        Some(Ended::Because(reason))
+        Some(JobOutcome::Finished(reason))
     }
 
     /// The last event of the sequence.
@@ -148,8 +148,8 @@ impl Job {
     }
 
     fn end_usage(&mut self) -> Usage {
-        if let Some(prefilled) = self.prefilled {
-            self.usage.decode = prefilled.elapsed();
+        if let Some(prefill_end) = self.prefill_end {
+            self.usage.decode = prefill_end.elapsed();
         }
         self.usage
     }

@@ -22,7 +22,7 @@ use crate::sample::{Sampler, SamplingParams};
 use crate::stop::StopMatcher;
 use crate::tokenizer::Tokenizer;
 use draft::Draft;
-use job::{Ended, Job, Text};
+use job::{Job, JobOutcome, TextOutput};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -62,13 +62,13 @@ pub struct Engine {
 }
 
 /// The rows of a job in a batch.
-struct Part {
-    /// Its place in `running`.
+struct BatchPart {
+    /// Its index in `running`.
     job: usize,
     /// How many of its pending tokens run.
     rows: usize,
     /// LogitsSelection rows of the batch.
-    wanted: Range<usize>,
+    logits_rows: Range<usize>,
 }
 
 impl Engine {
@@ -163,12 +163,12 @@ impl Engine {
             sampler = sampler.with_mask(mask);
         }
         // Where rotary frequencies grow with the text, keys depend on the length of the prompt.
-        let grows = config.rope.iter().chain(&config.local_rope).any(crate::arch::Rope::grows);
+        let grows = config.rope.iter().chain(&config.local_rope).any(crate::arch::Rope::depends_on_length);
         let salt = if grows { request.salt ^ (prompt as u64) << 32 } else { request.salt };
         let text = match &self.tokenizer {
             Some(tokenizer) => {
                 let stream = tokenizer.stream_after(&request.prompt)?;
-                Some(Text { stream, stop: StopMatcher::new(request.stop) })
+                Some(TextOutput { stream, stop: StopMatcher::new(request.stop) })
             }
             None => None,
         };
@@ -195,7 +195,7 @@ impl Engine {
             drafted: Vec::new(),
             usage: Usage { prompt_tokens: prompt, ..Usage::default() },
             started: None,
-            prefilled: None,
+            prefill_end: None,
         };
         self.waiting.push_back(job);
         Ok(id)
@@ -227,7 +227,7 @@ impl Engine {
         if let Some(draft) = &mut self.draft {
             draft.propose(&mut self.running, self.options.draft_tokens, self.executor.context());
         }
-        let (batch, parts, ahead) = self.gather(&mut events);
+        let (batch, parts, ahead) = self.build_batch(&mut events);
         if batch.is_empty() {
             return events;
         }
@@ -236,7 +236,7 @@ impl Engine {
             steps => self.run_ahead(&batch, &parts, steps, &mut events),
         };
         match outcome {
-            Ok(ended) => self.end(ended, &mut events),
+            Ok(ended) => self.finish_jobs(ended, &mut events),
             Err(error) => {
                 // Whatever is wrong with the model is wrong for all.
                 let error = Arc::new(error);
@@ -262,7 +262,8 @@ impl Engine {
             };
             let all = job.tokens.len() - cache.len();
             // A layer with a window has room for the rows of a step, not for the whole prompt.
-            let (full, windowed) = (cache.needed(all + 1), cache.needed(all.min(self.executor.rows()) + 1));
+            let (full, windowed) =
+                (cache.blocks_needed(all + 1), cache.blocks_needed(all.min(self.executor.rows()) + 1));
             let needed = pool.windows().iter().zip(full.iter().zip(&windowed));
             let needed =
                 needed.map(|(window, (full, windowed))| if window.is_some() { windowed } else { full });
@@ -276,15 +277,15 @@ impl Engine {
             }
             job.cache = Some(cache);
             let Some(job) = self.waiting.pop_front() else { return };
-            let place = self.running.partition_point(|other| order(other) < order(&job));
-            self.running.insert(place, job);
+            let index = self.running.partition_point(|other| order(other) < order(&job));
+            self.running.insert(index, job);
         }
     }
 
     /// The rows of the next step: one for each text that is being written (and its drafted tokens), the rest
     /// of the budget for prompts. Oldest first; where there is no room, the youngest loses its own.
-    fn gather(&mut self, events: &mut Vec<Event>) -> (Batch, Vec<Part>, usize) {
-        let (mut batch, mut parts) = (Batch::new(), Vec::<Part>::new());
+    fn build_batch(&mut self, events: &mut Vec<Event>) -> (Batch, Vec<BatchPart>, usize) {
+        let (mut batch, mut parts) = (Batch::new(), Vec::<BatchPart>::new());
         let budget = self.executor.rows();
         let ahead = self.steps_ahead();
         let (mut next, mut prompt) = (0, false);
@@ -302,14 +303,14 @@ impl Engine {
             let rows = match (pending, job.prompt_logits) {
                 (1, _) => 1,
                 // What is held at a time is bounded.
-                (_, true) => pending.min(left).min(self.executor.logits_rows()),
+                (_, true) => pending.min(left).min(self.executor.max_logits_rows()),
                 (_, false) => pending.min(left),
             };
             if rows == 0 {
                 next += 1;
                 continue;
             }
-            let wanted = match (job.prompt_logits, rows == pending) {
+            let selection = match (job.prompt_logits, rows == pending) {
                 (true, _) => LogitsSelection::All,
                 (false, true) if job.max_tokens > 0 => LogitsSelection::Last,
                 _ => LogitsSelection::None,
@@ -320,11 +321,11 @@ impl Engine {
             let first = cache.len();
             let mut tokens = job.tokens[first..first + rows].to_vec();
             tokens.extend(&job.drafted);
-            let wanted = if job.drafted.is_empty() { wanted } else { LogitsSelection::All };
-            let before = batch.wanted_rows();
-            match batch.push_ahead(cache, &tokens, job.prompt, wanted, ahead - 1) {
+            let selection = if job.drafted.is_empty() { selection } else { LogitsSelection::All };
+            let before = batch.logits_row_count();
+            match batch.push_ahead(cache, &tokens, job.prompt, selection, ahead - 1) {
                 Ok(()) => {
-                    parts.push(Part { job: next, rows, wanted: before..batch.wanted_rows() });
+                    parts.push(BatchPart { job: next, rows, logits_rows: before..batch.logits_row_count() });
                     next += 1;
                 }
                 Err(_) if !job.drafted.is_empty() => job.drafted.clear(),
@@ -347,15 +348,15 @@ impl Engine {
             job.pending() == 1
                 && job.siblings.is_empty()
                 && job.drafted.is_empty()
-                && job.needs_no_logits()
+                && job.needs_only_token()
                 && job.sampler.is_greedy()
                 && job.max_tokens - job.generated() >= most
                 && job.tokens.len() + most <= context
         };
-        let grows = |rope: &crate::arch::Rope| rope.grows();
+        let grows = |rope: &crate::arch::Rope| rope.depends_on_length();
         let config = self.model().config();
         let fixed = !config.rope.iter().chain(&config.local_rope).any(grows);
-        let few = self.running.len() <= self.executor.logits_rows();
+        let few = self.running.len() <= self.executor.max_logits_rows();
         if most > 1 && self.waiting.is_empty() && fixed && few && self.running.iter().all(alone) {
             most
         } else {
@@ -370,39 +371,47 @@ impl Engine {
         job.draft_cache = None;
         job.drafted.clear();
         job.usage.preemptions += 1;
-        let place = self.waiting.partition_point(|other| order(other) < order(&job));
-        self.waiting.insert(place, job);
+        let index = self.waiting.partition_point(|other| order(other) < order(&job));
+        self.waiting.insert(index, job);
     }
 
     /// Runs a batch and takes its tokens; gives the jobs that ended, in ascending order.
-    fn run(&mut self, batch: &Batch, parts: &[Part], events: &mut Vec<Event>) -> Result<Vec<(usize, Ended)>> {
-        let choosing: Vec<&Job> =
-            parts.iter().filter(|part| !part.wanted.is_empty()).map(|part| &self.running[part.job]).collect();
-        let plain = choosing.iter().all(|job| job.needs_no_logits() && job.siblings.is_empty());
+    fn run(
+        &mut self,
+        batch: &Batch,
+        parts: &[BatchPart],
+        events: &mut Vec<Event>,
+    ) -> Result<Vec<(usize, JobOutcome)>> {
+        let choosing: Vec<&Job> = parts
+            .iter()
+            .filter(|part| !part.logits_rows.is_empty())
+            .map(|part| &self.running[part.job])
+            .collect();
+        let plain = choosing.iter().all(|job| job.needs_only_token() && job.siblings.is_empty());
         let greedy = choosing.iter().all(|job| job.sampler.is_greedy());
         // A draw for a drafted row may turn out not to be needed: such rows are drawn on the host.
         let device = plain && (greedy || choosing.iter().all(|job| job.drafted.is_empty()));
         let mut ended = Vec::new();
         if device {
             let draws: Option<Vec<SamplingParams>> = (!greedy).then(|| {
-                let jobs = parts.iter().filter(|part| !part.wanted.is_empty()).map(|part| part.job);
-                jobs.map(|job| self.running[job].sampler.next_draw()).collect()
+                let jobs = parts.iter().filter(|part| !part.logits_rows.is_empty()).map(|part| part.job);
+                jobs.map(|job| self.running[job].sampler.next_params()).collect()
             });
             let chosen = self.executor.tokens(batch, draws.as_deref())?;
             for part in parts {
-                let given = Given { chosen: Some(&chosen[part.wanted.clone()]), logits: &[] };
-                self.take(part, &given, events, &mut ended);
+                let result = StepResult { chosen: Some(&chosen[part.logits_rows.clone()]), logits: &[] };
+                self.apply_result(part, &result, events, &mut ended);
             }
             return Ok(ended);
         }
         // Logits come some rows at a time; those of a part are kept together.
         let width = self.model().config().vocabulary;
-        let mut logits = Vec::with_capacity(batch.wanted_rows() * width);
+        let mut logits = Vec::with_capacity(batch.logits_row_count() * width);
         self.executor.logits(batch, |_, rows| logits.extend_from_slice(rows))?;
         for part in parts {
-            let Range { start, end } = part.wanted;
-            let given = Given { chosen: None, logits: &logits[start * width..end * width] };
-            self.take(part, &given, events, &mut ended);
+            let Range { start, end } = part.logits_rows;
+            let result = StepResult { chosen: None, logits: &logits[start * width..end * width] };
+            self.apply_result(part, &result, events, &mut ended);
         }
         Ok(ended)
     }
@@ -411,17 +420,17 @@ impl Engine {
     fn run_ahead(
         &mut self,
         batch: &Batch,
-        parts: &[Part],
+        parts: &[BatchPart],
         steps: usize,
         events: &mut Vec<Event>,
-    ) -> Result<Vec<(usize, Ended)>> {
+    ) -> Result<Vec<(usize, JobOutcome)>> {
         let chosen = self.executor.greedy_steps(batch, steps)?;
         let mut ended = Vec::new();
         for part in parts {
             for (step, chosen) in chosen.iter().enumerate() {
-                let given = Given { chosen: Some(&chosen[part.wanted.clone()]), logits: &[] };
+                let result = StepResult { chosen: Some(&chosen[part.logits_rows.clone()]), logits: &[] };
                 let before = ended.len();
-                self.take(part, &given, events, &mut ended);
+                self.apply_result(part, &result, events, &mut ended);
                 if ended.len() > before || step + 1 == steps {
                     break;
                 }
@@ -430,50 +439,56 @@ impl Engine {
         Ok(ended)
     }
 
-    /// Commits the rows of a part, and accepts the tokens that its wanted rows give.
-    fn take(&mut self, part: &Part, given: &Given, events: &mut Vec<Event>, ended: &mut Vec<(usize, Ended)>) {
+    /// Commits the rows of a part, and accepts the tokens that its selection rows give.
+    fn apply_result(
+        &mut self,
+        part: &BatchPart,
+        result: &StepResult,
+        events: &mut Vec<Event>,
+        ended: &mut Vec<(usize, JobOutcome)>,
+    ) {
         let context = self.executor.context();
         let width = self.executor.model().config().vocabulary;
-        let row = |i: usize| given.logits.get(i * width..(i + 1) * width);
+        let row = |i: usize| result.logits.get(i * width..(i + 1) * width);
         let job = &mut self.running[part.job];
         let first = job.cache.as_ref().map_or(0, Sequence::len);
         let known = job.tokens[first..first + part.rows].to_vec();
         let drafted = std::mem::take(&mut job.drafted);
         commit(job, &known);
         if job.prompt_logits && first < job.prompt {
-            events.push(job.prompt_logits_event(first..first + part.rows, given.logits));
+            events.push(job.prompt_logits_event(first..first + part.rows, result.logits));
         }
         if job.pending() > 0 {
             return;
         }
-        match job.prefilled {
+        match job.prefill_end {
             Some(_) => job.usage.steps += 1,
             None => {
                 let now = Instant::now();
                 job.usage.prefill = job.started.map_or_else(Default::default, |started| now - started);
-                job.prefilled = Some(now);
+                job.prefill_end = Some(now);
             }
         }
         if job.max_tokens == 0 {
-            return ended.push((part.job, Ended::Because(FinishReason::MaxTokens)));
+            return ended.push((part.job, JobOutcome::Finished(FinishReason::MaxTokens)));
         }
         job.usage.drafted_tokens += drafted.len();
         // The rows of the last known token and of the drafted ones behind it.
-        for (i, at) in (part.wanted.len() - drafted.len() - 1..part.wanted.len()).enumerate() {
+        for (i, at) in (part.logits_rows.len() - drafted.len() - 1..part.logits_rows.len()).enumerate() {
             if let Some(logits) = row(at) {
                 let siblings = std::mem::take(&mut job.siblings);
                 for (number, (sampler, text)) in siblings.into_iter().enumerate() {
                     let mut sibling = sibling(job, number + 1, sampler, text);
                     sibling.cache = job.cache.as_ref().map(Sequence::fork);
                     match sibling.take_token(None, Some(logits), context, events) {
-                        None => ended.push((part.job, Ended::Forked(Box::new(sibling)))),
-                        Some(Ended::Failed(error)) => events.push(sibling.fail(Arc::new(error))),
-                        Some(Ended::Because(reason)) => events.push(sibling.finish(reason)),
-                        Some(Ended::Forked(_)) => {}
+                        None => ended.push((part.job, JobOutcome::Forked(Box::new(sibling)))),
+                        Some(JobOutcome::Failed(error)) => events.push(sibling.fail(Arc::new(error))),
+                        Some(JobOutcome::Finished(reason)) => events.push(sibling.finish(reason)),
+                        Some(JobOutcome::Forked(_)) => {}
                     }
                 }
             }
-            let chosen = given.chosen.map(|chosen| chosen[at]);
+            let chosen = result.chosen.map(|chosen| chosen[at]);
             if let Some(end) = job.take_token(chosen, row(at), context, events) {
                 return ended.push((part.job, end));
             }
@@ -485,37 +500,37 @@ impl Engine {
         }
     }
 
-    /// Removes what has ended, and gives forked sequences room or a place in the queue.
-    fn end(&mut self, ended: Vec<(usize, Ended)>, events: &mut Vec<Event>) {
+    /// Removes what has ended, and gives forked sequences room or a index in the queue.
+    fn finish_jobs(&mut self, ended: Vec<(usize, JobOutcome)>, events: &mut Vec<Event>) {
         let mut forked = Vec::new();
         // From the last on, so that numbers stay valid.
         for (number, end) in ended.into_iter().rev() {
             match end {
-                Ended::Because(reason) => events.push(self.running.remove(number).finish(reason)),
-                Ended::Failed(error) => events.push(self.running.remove(number).fail(Arc::new(error))),
-                Ended::Forked(job) => forked.push(*job),
+                JobOutcome::Finished(reason) => events.push(self.running.remove(number).finish(reason)),
+                JobOutcome::Failed(error) => events.push(self.running.remove(number).fail(Arc::new(error))),
+                JobOutcome::Forked(job) => forked.push(*job),
             }
         }
         for mut job in forked.into_iter().rev() {
             if self.running.len() < self.options.executor.kv.sequences {
-                let place = self.running.partition_point(|other| order(other) < order(&job));
-                self.running.insert(place, job);
+                let index = self.running.partition_point(|other| order(other) < order(&job));
+                self.running.insert(index, job);
             } else {
                 job.cache = None;
-                let place = self.waiting.partition_point(|other| order(other) < order(&job));
-                self.waiting.insert(place, job);
+                let index = self.waiting.partition_point(|other| order(other) < order(&job));
+                self.waiting.insert(index, job);
             }
         }
     }
 }
 
-/// What a step gave for the wanted rows of a part: tokens, or logits to choose from.
-struct Given<'a> {
+/// What a step gave for the selection rows of a part: tokens, or logits to choose from.
+struct StepResult<'a> {
     chosen: Option<&'a [Option<u32>]>,
     logits: &'a [f32],
 }
 
-/// Room is given in this order.
+/// Room is result in this order.
 fn order(job: &Job) -> (u64, usize) {
     (job.arrival, job.number)
 }
@@ -527,7 +542,7 @@ fn commit(job: &mut Job, tokens: &[u32]) {
 }
 
 /// Another sequence of a job's request, with the same prompt and without keys and values.
-fn sibling(job: &Job, number: usize, sampler: Sampler, text: Option<Text>) -> Job {
+fn sibling(job: &Job, number: usize, sampler: Sampler, text: Option<TextOutput>) -> Job {
     Job {
         request: job.request,
         number,
@@ -547,6 +562,6 @@ fn sibling(job: &Job, number: usize, sampler: Sampler, text: Option<Text>) -> Jo
         drafted: Vec::new(),
         usage: Usage { new_tokens: 0, steps: 0, decoded_tokens: 0, ..job.usage },
         started: job.started,
-        prefilled: job.prefilled,
+        prefill_end: job.prefill_end,
     }
 }

@@ -31,7 +31,7 @@ pub struct Request {
     pub sequences: usize,
     /// Log-probabilities of each token, and of this many of the likeliest ones beside it.
     pub log_probs: Option<usize>,
-    /// Whether the logits after each token of the prompt are wanted: then no part of it is taken from the
+    /// Whether the logits after each token of the prompt are selection: then no part of it is taken from the
     /// cache.
     pub prompt_logits: bool,
     /// Requests of different salts share no cached keys and values.
@@ -91,7 +91,7 @@ pub enum EventKind {
     Finished {
         /// Why.
         reason: FinishReason,
-        /// Text that was held back.
+        /// TextOutput that was held back.
         text: String,
         /// What it took.
         usage: Usage,
@@ -152,7 +152,7 @@ pub struct Usage {
     pub drafted_tokens: usize,
     /// Of these, tokens that the model chose too.
     pub accepted_tokens: usize,
-    /// Times that its keys and values were given up for others, and computed again.
+    /// Times that its keys and values were result up for others, and computed again.
     pub preemptions: usize,
 }
 
@@ -167,7 +167,7 @@ impl Usage {
         rate(self.decoded_tokens, self.decode)
     }
 
-    /// Part of the drafted tokens that were accepted.
+    /// BatchPart of the drafted tokens that were accepted.
     pub fn acceptance_rate(&self) -> Option<f64> {
         (self.drafted_tokens > 0).then(|| self.accepted_tokens as f64 / self.drafted_tokens as f64)
     }

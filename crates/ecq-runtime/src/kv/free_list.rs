@@ -28,7 +28,7 @@ impl FreeList {
     }
 
     /// The extra node: the one before the head and behind the tail.
-    fn ends(&self) -> u32 {
+    fn sentinel(&self) -> u32 {
         (self.next.len() - 1) as u32
     }
 
@@ -39,12 +39,12 @@ impl FreeList {
 
     /// Adds a block that is not in the list in front of all others.
     pub(super) fn push_front(&mut self, block: u32) {
-        self.insert(self.ends(), block, self.next[self.ends() as usize]);
+        self.insert(self.sentinel(), block, self.next[self.sentinel() as usize]);
     }
 
     /// Adds a block that is not in the list behind all others.
     pub(super) fn push_back(&mut self, block: u32) {
-        self.insert(self.previous[self.ends() as usize], block, self.ends());
+        self.insert(self.previous[self.sentinel() as usize], block, self.sentinel());
     }
 
     fn insert(&mut self, before: u32, block: u32, behind: u32) {
@@ -55,8 +55,8 @@ impl FreeList {
     }
 
     pub(super) fn pop_front(&mut self) -> Option<u32> {
-        let head = self.next[self.ends() as usize];
-        (head != self.ends()).then(|| {
+        let head = self.next[self.sentinel() as usize];
+        (head != self.sentinel()).then(|| {
             self.remove(head);
             head
         })
@@ -64,7 +64,7 @@ impl FreeList {
 
     /// Takes a block that is in the list out of it.
     pub(super) fn remove(&mut self, block: u32) {
-        debug_assert!(self.contains(block) && block != self.ends());
+        debug_assert!(self.contains(block) && block != self.sentinel());
         self.link(self.previous[block as usize], self.next[block as usize]);
         self.previous[block as usize] = NOT_LISTED;
         self.next[block as usize] = NOT_LISTED;
@@ -79,6 +79,8 @@ impl FreeList {
     #[cfg(test)]
     pub(super) fn blocks(&self) -> Vec<u32> {
         let step = |&node: &u32| Some(self.next[node as usize]);
-        std::iter::successors(step(&self.ends()), step).take_while(|&node| node != self.ends()).collect()
+        std::iter::successors(step(&self.sentinel()), step)
+            .take_while(|&node| node != self.sentinel())
+            .collect()
     }
 }

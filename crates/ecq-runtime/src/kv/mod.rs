@@ -69,15 +69,15 @@ pub struct OutOfBlocks {
     /// Index of the group.
     pub group: usize,
     /// Number of blocks that the reservation takes from this group.
-    pub wanted: usize,
+    pub needed: usize,
     /// Number of blocks that are free in this group.
     pub free: usize,
 }
 
 impl fmt::Display for OutOfBlocks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { group, wanted, free } = self;
-        write!(f, "key/value cache group {group} has {free} free blocks, but {wanted} are needed")
+        let Self { group, needed, free } = self;
+        write!(f, "key/value cache group {group} has {free} free blocks, but {needed} are needed")
     }
 }
 

@@ -67,7 +67,7 @@ impl Group {
     }
 
     /// Takes the free block that went unused longest, and forgets what it held.
-    pub(super) fn take(&mut self) -> Option<u32> {
+    pub(super) fn allocate(&mut self) -> Option<u32> {
         let block = self.free.pop_front()?;
         self.unregister(block);
         self.blocks[block as usize].references = 1;
@@ -102,7 +102,7 @@ impl Group {
     ///
     /// The last block is released first, and so taken first: a prefix stays useful without its continuation,
     /// but not the other way round.
-    pub(super) fn release_behind(&mut self, table: &mut Vec<u32>, kept: usize) {
+    pub(super) fn release_after(&mut self, table: &mut Vec<u32>, kept: usize) {
         for block in table.drain(kept.min(table.len())..).rev() {
             if block != NO_BLOCK {
                 self.release(block);
@@ -264,7 +264,7 @@ impl BlockPool {
         });
         for (group, table) in groups.iter_mut().zip(&mut sequence.tables) {
             table.resize(len / block_positions, NO_BLOCK);
-            take_up(group, table, chain, needed_blocks(len, group.window, block_positions));
+            share_cached_blocks(group, table, chain, needed_blocks(len, group.window, block_positions));
         }
         drop(groups);
         hashes.truncate(len / block_positions);
@@ -285,7 +285,12 @@ impl BlockPool {
 }
 
 /// Fills the empty ones of these table entries with the blocks that hold their content.
-pub(super) fn take_up(group: &mut Group, table: &mut [u32], chain: Chain<'_>, indices: Range<usize>) {
+pub(super) fn share_cached_blocks(
+    group: &mut Group,
+    table: &mut [u32],
+    chain: Chain<'_>,
+    indices: Range<usize>,
+) {
     for index in indices {
         if table[index] == NO_BLOCK
             && let Some(block) = group.find(chain.key(index))

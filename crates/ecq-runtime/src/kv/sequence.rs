@@ -3,7 +3,7 @@
 use std::iter;
 
 use super::hash::{Chain, ChainHash, extend_hashes};
-use super::pool::{Group, needed_blocks, resumable_len, take_up};
+use super::pool::{Group, needed_blocks, resumable_len, share_cached_blocks};
 use super::{BlockCopy, BlockPool, NO_BLOCK, OutOfBlocks};
 
 /// Tokens whose keys and values are in the cache, and the blocks that hold them; dropping it frees these.
@@ -67,9 +67,9 @@ impl Sequence {
 
         let mut groups = self.pool.lock();
         for (index, (group, table)) in groups.iter().zip(&self.tables).enumerate() {
-            let (wanted, free) = (wanted_blocks(group, table, blocks, written), group.free_blocks());
-            if wanted > free {
-                return Err(OutOfBlocks { group: index, wanted, free });
+            let (needed, free) = (blocks_to_allocate(group, table, blocks, written), group.free_blocks());
+            if needed > free {
+                return Err(OutOfBlocks { group: index, needed, free });
             }
         }
         let mut copies = Vec::new();
@@ -79,25 +79,25 @@ impl Sequence {
                 if !group.is_shared(from) {
                     // It was full before a truncation, and what its hash promises is about to be overwritten.
                     group.unregister(from);
-                } else if let Some(to) = group.take() {
+                } else if let Some(to) = group.allocate() {
                     group.release(from);
                     table[written] = to;
                     copies.push(BlockCopy { group: index, from, to, positions });
                 }
             }
             let missing = blocks.saturating_sub(table.len());
-            table.extend(iter::from_fn(|| group.take()).take(missing));
+            table.extend(iter::from_fn(|| group.allocate()).take(missing));
         }
         Ok(copies)
     }
 
     /// For each group, the number of free blocks that [`reserve`](Self::reserve) of `more` would take.
-    pub fn needed(&self, more: usize) -> Vec<usize> {
+    pub fn blocks_needed(&self, more: usize) -> Vec<usize> {
         let blocks = self.len().saturating_add(more).div_ceil(self.pool.block_positions());
         let written = self.written_block(more);
         let groups = self.pool.lock();
         let tables = groups.iter().zip(&self.tables);
-        tables.map(|(group, table)| wanted_blocks(group, table, blocks, written)).collect()
+        tables.map(|(group, table)| blocks_to_allocate(group, table, blocks, written)).collect()
     }
 
     /// The index of the partial last block, if there is one and `more` positions are written.
@@ -157,8 +157,8 @@ impl Sequence {
             self.tables[group][index] != NO_BLOCK || groups[group].find(chain.key(index)).is_some()
         });
         for (group, table) in groups.iter_mut().zip(&mut self.tables) {
-            take_up(group, table, chain, needed_blocks(kept, group.window(), block_positions));
-            group.release_behind(table, kept.div_ceil(block_positions));
+            share_cached_blocks(group, table, chain, needed_blocks(kept, group.window(), block_positions));
+            group.release_after(table, kept.div_ceil(block_positions));
         }
         drop(groups);
         self.tokens.truncate(kept);
@@ -185,13 +185,13 @@ impl Sequence {
 impl Drop for Sequence {
     fn drop(&mut self) {
         for (group, table) in self.pool.lock().iter_mut().zip(&mut self.tables) {
-            group.release_behind(table, 0);
+            group.release_after(table, 0);
         }
     }
 }
 
 /// How many blocks a group must take for `blocks` table entries of which the `written` one is not shared.
-fn wanted_blocks(group: &Group, table: &[u32], blocks: usize, written: Option<usize>) -> usize {
+fn blocks_to_allocate(group: &Group, table: &[u32], blocks: usize, written: Option<usize>) -> usize {
     let shared = written.is_some_and(|index| group.is_shared(table[index]));
     blocks.saturating_sub(table.len()) + usize::from(shared)
 }

@@ -107,18 +107,18 @@ fn reserve_and_needed_count_new_blocks() {
     let pool = full_pool(4);
     let mut sequence = pool.sequence(0);
     assert!(sequence.is_empty());
-    assert_eq!(sequence.needed(0), [0]);
-    assert_eq!(sequence.needed(5), [2]);
+    assert_eq!(sequence.blocks_needed(0), [0]);
+    assert_eq!(sequence.blocks_needed(5), [2]);
     assert_eq!(run(&mut sequence, &count(0, 5)), []);
     assert_eq!(sequence.table(0), [0, 1]);
-    assert_eq!((sequence.needed(3), sequence.needed(4)), (vec![0], vec![1]));
+    assert_eq!((sequence.blocks_needed(3), sequence.blocks_needed(4)), (vec![0], vec![1]));
     assert_eq!(sequence.reserve(7), Ok(vec![]));
-    assert_eq!(sequence.needed(7), [0]);
+    assert_eq!(sequence.blocks_needed(7), [0]);
     sequence.commit(&[5]);
     sequence.commit(&count(6, 6));
     assert_eq!((sequence.len(), sequence.tokens()), (12, &count(0, 12)[..]));
     assert_eq!(pool.free_blocks(), [1]);
-    assert_eq!(sequence.needed(usize::MAX), [usize::MAX.div_ceil(B) - 3]);
+    assert_eq!(sequence.blocks_needed(usize::MAX), [usize::MAX.div_ceil(B) - 3]);
     drop(sequence);
     assert_eq!(pool.usage(), [GroupUsage { window: None, total: 4, used: 0, cached: 3 }]);
 }
@@ -131,15 +131,15 @@ fn a_failed_reservation_changes_nothing() {
     let fork = sequence.fork();
     let before = (state(&pool), format!("{sequence:?}"));
     // Group 1 gave block 0 back: 2 of 3 are free, and the shared last block needs one of them.
-    assert_eq!(sequence.needed(6), [3, 3]);
-    assert_eq!(sequence.reserve(6), Err(OutOfBlocks { group: 0, wanted: 3, free: 2 }));
+    assert_eq!(sequence.blocks_needed(6), [3, 3]);
+    assert_eq!(sequence.reserve(6), Err(OutOfBlocks { group: 0, needed: 3, free: 2 }));
     assert_eq!(before, (state(&pool), format!("{sequence:?}")));
     drop(fork);
     // Not shared any more, so that only the number of new blocks matters.
     let registered = state(&pool);
-    assert_eq!(sequence.reserve(14), Err(OutOfBlocks { group: 0, wanted: 4, free: 2 }));
+    assert_eq!(sequence.reserve(14), Err(OutOfBlocks { group: 0, needed: 4, free: 2 }));
     assert_eq!(registered, state(&pool), "the last block is still registered");
-    let message = OutOfBlocks { group: 1, wanted: 4, free: 2 }.to_string();
+    let message = OutOfBlocks { group: 1, needed: 4, free: 2 }.to_string();
     assert_eq!(message, "key/value cache group 1 has 2 free blocks, but 4 are needed");
 }
 
@@ -148,7 +148,7 @@ fn a_failure_in_a_later_group_takes_nothing_from_an_earlier_one() {
     let pool = pool(0, &[(None, 9), (Some(4), 2)]);
     let mut sequence = pool.sequence(0);
     let before = state(&pool);
-    assert_eq!(sequence.reserve(9), Err(OutOfBlocks { group: 1, wanted: 3, free: 2 }));
+    assert_eq!(sequence.reserve(9), Err(OutOfBlocks { group: 1, needed: 3, free: 2 }));
     assert_eq!(before, state(&pool));
     assert!(sequence.table(0).is_empty());
 }
@@ -258,7 +258,10 @@ fn fork_shares_and_reserve_copies_a_partial_block() {
     let mut second = first.fork();
     assert_eq!((first.table(0), second.table(0)), (&[0, 1, 2][..], &[0, 1][..]));
     assert_eq!(pool.usage()[0].used, 3);
-    assert_eq!((second.needed(0), second.needed(2), second.needed(3)), (vec![0], vec![1], vec![2]));
+    assert_eq!(
+        (second.blocks_needed(0), second.blocks_needed(2), second.blocks_needed(3)),
+        (vec![0], vec![1], vec![2])
+    );
     assert_eq!(second.reserve(0), Ok(vec![]));
     assert_eq!(run(&mut second, &[7, 8]), [BlockCopy { group: 0, from: 1, to: 3, positions: 2 }]);
     assert_eq!(second.table(0), [0, 3]);

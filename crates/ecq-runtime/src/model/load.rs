@@ -1,4 +1,4 @@
-use super::ring::Ring;
+use super::slots::BlockSlots;
 use crate::arch::{
     AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Sublayer,
 };
@@ -58,10 +58,10 @@ pub struct Model {
     pub(crate) bindings: Bindings,
     pub(super) ids: Ids,
     pub(super) mode: Mode,
-    pub(crate) ring: Ring,
+    pub(crate) block_slots: BlockSlots,
     /// Sets of slots that experts share, where they are decoded before use.
     pub(crate) expert_slots: Vec<Vec<SlotId>>,
-    turn: Mutex<SlotState>,
+    slot_state: Mutex<SlotState>,
     reason: String,
     plans: Vec<PlannedTensor>,
     stored_bytes: u64,
@@ -71,7 +71,7 @@ pub struct Model {
 #[derive(Debug, Default)]
 pub(crate) struct SlotState {
     /// Whether the first block that goes through slots lies in its slots.
-    pub(crate) primed: bool,
+    pub(crate) first_block_decoded: bool,
 }
 
 impl Model {
@@ -84,15 +84,17 @@ impl Model {
         let config = checkpoint.config().clone();
         let matrices = Matrices::collect(checkpoint)?;
         let sizes = matrices.sizes();
-        let facts = backend.info();
-        let (mode, reason) = resolve(options.mode, &facts, &sizes, options.budget_bytes, options.free_bytes)?;
-        let (kept, experts) = match (mode, options.budget_bytes.or(options.free_bytes.map(|free| free / 2))) {
-            (Mode::Lru, Some(budget)) => sizes.within(budget),
+        let device = backend.info();
+        let (mode, reason) =
+            resolve(options.mode, &device, &sizes, options.budget_bytes, options.free_bytes)?;
+        let (pinned, experts) = match (mode, options.budget_bytes.or(options.free_bytes.map(|free| free / 2)))
+        {
+            (Mode::Lru, Some(budget)) => sizes.fit(budget),
             _ => (vec![false; config.blocks.len()], 1),
         };
-        let load = |(matrix, place, kept): (&Matrix, MatrixLocation, bool)| -> Result<Loaded> {
-            let facts = MatrixInfo { shape: matrix.shape, form: matrix.form(), place };
-            let decision = residence(&facts, mode, kept);
+        let load = |(matrix, location, pinned): (&Matrix, MatrixLocation, bool)| -> Result<Loaded> {
+            let info = MatrixInfo { shape: matrix.shape, storage: matrix.storage_kind(), location };
+            let decision = residence(&info, mode, pinned);
             let weight = backend.load(matrix, decision.choice)?;
             let (name, shape) = (matrix.name.clone(), matrix.shape);
             let info =
@@ -100,10 +102,11 @@ impl Model {
             Ok(Loaded { info, weight, decision })
         };
         // Matrices come to the backend side by side: much of what it does with one has no threads of its own.
-        let ends = matrices.ends().map(|matrix| (matrix, MatrixLocation::EmbeddingOrHead, false));
-        let blocks = matrices.blocks.iter().zip(&kept);
-        let blocks = blocks.flat_map(|(block, &kept)| block.iter().map(move |(m, place)| (m, *place, kept)));
-        let all: Vec<_> = ends.chain(blocks).collect();
+        let outer = matrices.outer().map(|matrix| (matrix, MatrixLocation::EmbeddingOrHead, false));
+        let blocks = matrices.blocks.iter().zip(&pinned);
+        let blocks =
+            blocks.flat_map(|(block, &pinned)| block.iter().map(move |(m, location)| (m, *location, pinned)));
+        let all: Vec<_> = outer.chain(blocks).collect();
         let loaded = all.into_par_iter().map(load).collect::<Result<Vec<_>>>()?;
         let mut loader = Loader {
             checkpoint,
@@ -123,7 +126,7 @@ impl Model {
         let id = |linear: &LinearSpec| ids.weights[&linear.weight()];
         let weights: Vec<Vec<WeightId>> =
             config.blocks.iter().map(|block| block.tensors().into_iter().map(id).collect()).collect();
-        let ring = Ring::new(mode, &weights, &kept, &mut layout);
+        let block_slots = BlockSlots::new(mode, &weights, &pinned, &mut layout);
         let expert_slots = expert_slots(&config, &ids, experts, &mut layout);
         for slot in &layout.slots {
             bindings.slots.push(backend.slot(slot.bytes)?);
@@ -134,9 +137,9 @@ impl Model {
             bindings,
             ids,
             mode,
-            ring,
+            block_slots,
             expert_slots,
-            turn: Mutex::default(),
+            slot_state: Mutex::default(),
             reason,
             plans,
             stored_bytes: matrices.all().map(Matrix::stored_bytes).sum(),
@@ -185,8 +188,8 @@ impl Model {
     }
 
     /// Waits for the right to use the model's slots; who runs a program that needs none need not ask.
-    pub(crate) fn turn(&self) -> MutexGuard<'_, SlotState> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock_slots(&self) -> MutexGuard<'_, SlotState> {
+        self.slot_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -241,43 +244,43 @@ struct Matrices {
 impl Matrices {
     fn collect(checkpoint: &Checkpoint) -> Result<Self> {
         let c = checkpoint.config();
-        let ends = [c.vocabulary, c.hidden];
-        let head = c.head.as_ref().map(|name| checkpoint.matrix(name, ends)).transpose()?;
+        let vocabulary_shape = [c.vocabulary, c.hidden];
+        let head = c.head.as_ref().map(|name| checkpoint.matrix(name, vocabulary_shape)).transpose()?;
         let learned = c.positions.as_ref().map(|name| checkpoint.matrix(name, [c.context, c.hidden]));
         let block = |block: &BlockSpec| -> Result<Vec<(Matrix, MatrixLocation)>> {
             let own = block.tensors().into_iter().map(|linear| (linear, MatrixLocation::Block));
             let experts = block.experts().flat_map(FeedForwardSpec::linears);
             let experts = experts.map(|linear| (linear, MatrixLocation::Expert));
-            own.chain(experts).map(|(linear, place)| Ok((checkpoint.linear(linear)?, place))).collect()
+            own.chain(experts).map(|(linear, location)| Ok((checkpoint.linear(linear)?, location))).collect()
         };
         Ok(Self {
-            embedding: checkpoint.matrix(&c.embedding, ends)?,
+            embedding: checkpoint.matrix(&c.embedding, vocabulary_shape)?,
             positions: learned.transpose()?,
             head,
             blocks: c.blocks.iter().map(block).collect::<Result<_>>()?,
         })
     }
 
-    fn ends(&self) -> impl Iterator<Item = &Matrix> {
+    fn outer(&self) -> impl Iterator<Item = &Matrix> {
         [Some(&self.embedding), self.positions.as_ref(), self.head.as_ref()].into_iter().flatten()
     }
 
     fn all(&self) -> impl Iterator<Item = &Matrix> {
-        self.ends().chain(self.blocks.iter().flatten().map(|(matrix, _)| matrix))
+        self.outer().chain(self.blocks.iter().flatten().map(|(matrix, _)| matrix))
     }
 
     /// Decoded bytes: packed codes, or floats.
     fn sizes(&self) -> DecodedSizes {
         let bytes = |matrix: &Matrix| {
             let weights = matrix.shape[0] as u64 * matrix.shape[1] as u64;
-            let bits = match matrix.form() {
+            let bits = match matrix.storage_kind() {
                 StorageKind::Codes { alphabet, .. } => u64::from((alphabet - 1).ilog2() + 1),
                 _ => 8 * matrix.float_type().bytes() as u64,
             };
             (weights * bits).div_ceil(8)
         };
-        let of = |block: &[(Matrix, MatrixLocation)], wanted: MatrixLocation| {
-            let matrices = block.iter().filter(|(_, place)| *place == wanted);
+        let of = |block: &[(Matrix, MatrixLocation)], wanted_location: MatrixLocation| {
+            let matrices = block.iter().filter(|(_, location)| *location == wanted_location);
             matrices.map(|(matrix, _)| bytes(matrix)).collect::<Vec<u64>>()
         };
         // An expert has three matrices, or two without a gate; all have one shape, and about one size.
@@ -286,9 +289,9 @@ impl Matrices {
         let each = if experts.len().is_multiple_of(3) { 3 } else { 2 };
         DecodedSizes {
             blocks: self.blocks.iter().map(|block| of(block, MatrixLocation::Block).iter().sum()).collect(),
-            ends: self.ends().map(bytes).sum(),
-            expert: experts.chunks(each).map(|expert| expert.iter().sum()).max().unwrap_or(0),
-            experts: experts.len() / each,
+            embedding_and_head: self.outer().map(bytes).sum(),
+            largest_expert: experts.chunks(each).map(|expert| expert.iter().sum()).max().unwrap_or(0),
+            expert_count: experts.len() / each,
         }
     }
 }

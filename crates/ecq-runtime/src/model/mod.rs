@@ -2,7 +2,7 @@
 //! programs.
 
 mod load;
-mod ring;
+mod slots;
 mod steps;
 
 pub use load::{LoadOptions, Model, PlannedTensor, free_bytes};

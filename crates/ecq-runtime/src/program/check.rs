@@ -122,7 +122,7 @@ impl Check<'_> {
             return Err("a queue that only decodes is asked to compute".to_owned());
         }
         let batch = self.0.capacity(Rows::Batch);
-        let wanted = self.0.capacity(Rows::LogitsSelection);
+        let logits_rows = self.0.capacity(Rows::Logits);
         match *command {
             Command::Embed { table, index, y, .. } => {
                 let table = self.weight(table)?;
@@ -194,29 +194,29 @@ impl Check<'_> {
             }
             Command::Gather { x, index, width, y } => {
                 self.apart(&[x], y)?;
-                self.u32s(index, wanted)?;
+                self.u32s(index, logits_rows)?;
                 self.f32s(x, batch * width)?;
-                self.f32s(y, wanted * width)
+                self.f32s(y, logits_rows * width)
             }
             Command::Argmax { logits, width, y } => {
-                self.f32s(logits, wanted * width)?;
-                self.u32s(y, wanted)
+                self.f32s(logits, logits_rows * width)?;
+                self.u32s(y, logits_rows)
             }
-            Command::Sample { logits, width, draws, y } => {
-                self.f32s(logits, wanted * width)?;
-                self.f32s(draws, wanted * 5)?;
-                self.u32s(y, wanted)
+            Command::Sample { logits, width, params, y } => {
+                self.f32s(logits, logits_rows * width)?;
+                self.f32s(params, logits_rows * 5)?;
+                self.u32s(y, logits_rows)
             }
             Command::Advance { chosen, index, tokens, positions, history, count } => {
                 self.apart(&[chosen, index, positions, count], tokens)?;
                 self.apart(&[chosen, index, count], positions)?;
                 self.apart(&[chosen, index, tokens, positions, count], history)?;
                 self.apart(&[chosen, index], count)?;
-                self.u32s(chosen, wanted)?;
-                self.u32s(index, wanted)?;
+                self.u32s(chosen, logits_rows)?;
+                self.u32s(index, logits_rows)?;
                 self.u32s(tokens, batch)?;
                 self.u32s(positions, batch)?;
-                self.u32s(history, wanted)?;
+                self.u32s(history, logits_rows)?;
                 self.u32s(count, 1)
             }
             Command::CopyBlocks { pairs, block_positions, heads, head_dim, cache } => {

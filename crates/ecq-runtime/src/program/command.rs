@@ -130,45 +130,45 @@ pub enum Command {
         /// Values of a row.
         width: usize,
     },
-    /// `y[i] = x[index[i]]` over the wanted rows.
+    /// `y[i] = x[index[i]]` over the logits_rows rows.
     Gather {
         /// `[rows, width]`.
         x: BufferId,
-        /// A row of the batch for each wanted row.
+        /// A row of the batch for each logits_rows row.
         index: BufferId,
         /// Values of a row.
         width: usize,
-        /// `[wanted rows, width]`.
+        /// `[logits_rows rows, width]`.
         y: BufferId,
     },
-    /// The first of the largest logits of each wanted row; `u32::MAX` where none is finite.
+    /// The first of the largest logits of each logits_rows row; `u32::MAX` where none is finite.
     Argmax {
-        /// `[wanted rows, width]`.
+        /// `[logits_rows rows, width]`.
         logits: BufferId,
         /// Logits of a row.
         width: usize,
-        /// A `u32` for each wanted row.
+        /// A `u32` for each logits_rows row.
         y: BufferId,
     },
-    /// A token for each wanted row, drawn as [`crate::draw`] does; `u32::MAX` where no logit is finite.
+    /// A token for each logits_rows row, drawn as [`crate::sample_token`] does; `u32::MAX` where no logit is finite.
     Sample {
-        /// `[wanted rows, width]`.
+        /// `[logits_rows rows, width]`.
         logits: BufferId,
         /// Logits of a row.
         width: usize,
-        /// `[wanted rows, 5]`: temperature, top-k, top-p, min-p, a uniform random number.
-        draws: BufferId,
-        /// A `u32` for each wanted row.
+        /// `[logits_rows rows, 5]`: temperature, top-k, top-p, min-p, a uniform random number.
+        params: BufferId,
+        /// A `u32` for each logits_rows row.
         y: BufferId,
     },
     /// Makes the chosen tokens the next inputs, so that the program can run again without the host: for
-    /// wanted row `i`, `history[count[0] * chosen.len() + i] = chosen[i]`, `tokens[index[i]] = chosen[i]`,
+    /// logits_rows row `i`, `history[count[0] * chosen.len() + i] = chosen[i]`, `tokens[index[i]] = chosen[i]`,
     /// `positions[index[i]] += 1`; then `count[0] += 1`. Steps beyond the end of `history` write nothing to
     /// it.
     Advance {
-        /// A `u32` for each wanted row.
+        /// A `u32` for each logits_rows row.
         chosen: BufferId,
-        /// A row of the batch for each wanted row.
+        /// A row of the batch for each logits_rows row.
         index: BufferId,
         /// A `u32` for each row.
         tokens: BufferId,

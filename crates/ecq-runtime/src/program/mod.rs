@@ -118,8 +118,8 @@ pub enum Queue {
 pub enum Rows {
     /// The rows of the batch.
     Batch,
-    /// The rows whose logits are wanted.
-    LogitsSelection,
+    /// The rows whose logits are logits_rows.
+    Logits,
 }
 
 /// One entry of a program.
@@ -139,12 +139,12 @@ pub struct Program {
     name: String,
     layout: Arc<Layout>,
     rows: usize,
-    wanted: usize,
+    logits_rows: usize,
     steps: Vec<Step>,
 }
 
 impl Program {
-    /// Checks that every command stays inside its buffers for `rows` rows of the batch and `wanted` rows of
+    /// Checks that every command stays inside its buffers for `rows` rows of the batch and `logits_rows` rows of
     /// logits, that element types fit, that nothing is written while it is read, and that a slot is read only
     /// after it was decoded and decoded only after its readers are done, on whichever queue. `decoded` are
     /// slots that hold a weight when the program starts.
@@ -154,11 +154,11 @@ impl Program {
     pub fn new(
         name: impl Into<String>,
         layout: Arc<Layout>,
-        [rows, wanted]: [usize; 2],
+        [rows, logits_rows]: [usize; 2],
         decoded: &[(SlotId, WeightId)],
         steps: Vec<Step>,
     ) -> Result<Self> {
-        let program = Self { name: name.into(), layout, rows, wanted, steps };
+        let program = Self { name: name.into(), layout, rows, logits_rows, steps };
         check::check(&program, decoded)?;
         Ok(program)
     }
@@ -177,7 +177,7 @@ impl Program {
     pub fn capacity(&self, rows: Rows) -> usize {
         match rows {
             Rows::Batch => self.rows,
-            Rows::LogitsSelection => self.wanted,
+            Rows::Logits => self.logits_rows,
         }
     }
 

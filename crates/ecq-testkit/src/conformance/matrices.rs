@@ -1,4 +1,4 @@
-//! Matrices stored in every way, and their products in double precision.
+//! Matrices storage in every way, and their products in double precision.
 
 use super::{ProductTolerance, Rounding, random};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// A matrix of a test.
 #[derive(Clone)]
-pub(super) struct Case {
+pub(super) struct TestMatrix {
     pub(super) matrix: Matrix,
     /// In f32, row-major.
     pub(super) weights: Vec<f32>,
@@ -17,13 +17,13 @@ pub(super) struct Case {
     columns: Option<Vec<f32>>,
 }
 
-impl Case {
+impl TestMatrix {
     fn codes(name: String, codes: &Codes, grid: &Grid, coding: Coding, tile: TileChoice) -> Self {
         let coding = CodingChoice::Only(coding);
         let options = EncodeOptions { coding, tile, hybrid_percent: 0.0, ..EncodeOptions::default() };
         let (tensor, _) = encode(Kind::Linear, codes, grid, &options).unwrap();
         let matrix =
-            Matrix { name, shape: [codes.rows(), codes.cols()], stored: MatrixStorage::Codes(tensor) };
+            Matrix { name, shape: [codes.rows(), codes.cols()], storage: MatrixStorage::Codes(tensor) };
         let columns = match grid {
             Grid::UniformRows(UniformRows { col_scales: Some(scales), .. }) => {
                 Some((0..scales.len()).map(|i| scales.get(i)).collect())
@@ -33,8 +33,8 @@ impl Case {
         Self { weights: matrix.to_f32().unwrap(), matrix, columns }
     }
 
-    fn floats(name: String, shape: [usize; 2], stored: MatrixStorage) -> Self {
-        let matrix = Matrix { name, shape, stored };
+    fn floats(name: String, shape: [usize; 2], storage: MatrixStorage) -> Self {
+        let matrix = Matrix { name, shape, storage };
         let (dtype, bytes) = matrix.floats().unwrap();
         let weights = FloatVec::new(dtype, bytes).unwrap();
         Self { weights: (0..weights.len()).map(|i| weights.get(i)).collect(), matrix, columns: None }
@@ -44,9 +44,9 @@ impl Case {
         &self.matrix.name
     }
 
-    /// Where it can live.
+    /// Where it can active.
     pub(super) fn residences(&self) -> &'static [Residence] {
-        match &self.matrix.stored {
+        match &self.matrix.storage {
             MatrixStorage::Codes(_) if self.is_archived() => &[Residence::Packed],
             MatrixStorage::Codes(_) => &[Residence::Streams, Residence::Packed, Residence::Slot],
             _ => &[Residence::Dense],
@@ -54,7 +54,7 @@ impl Case {
     }
 
     fn is_archived(&self) -> bool {
-        matches!(self.matrix.form(), ecq_runtime::StorageKind::Codes { coding: Coding::Archive, .. })
+        matches!(self.matrix.storage_kind(), ecq_runtime::StorageKind::Codes { coding: Coding::Archive, .. })
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn coded(
     alphabet: u16,
     coding: Coding,
     tile: TileChoice,
-) -> Case {
+) -> TestMatrix {
     let codes = Codes::new(rows, cols, alphabet, symbols(numbers, rows * cols, alphabet)).unwrap();
     let grid = UniformRows {
         zero: (alphabet / 2) as u8,
@@ -85,11 +85,11 @@ pub(super) fn coded(
         outliers: Vec::new(),
     };
     let name = format!("{coding:?} {tile:?} alphabet {alphabet} without columns, {rows} x {cols}");
-    Case::codes(name, &codes, &Grid::UniformRows(grid), coding, tile)
+    TestMatrix::codes(name, &codes, &Grid::UniformRows(grid), coding, tile)
 }
 
 /// Matrices of `rows x cols` in every way of storing.
-pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<Case> {
+pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<TestMatrix> {
     let group_size = if cols.is_multiple_of(32) { 32 } else { cols };
     let groups = rows * cols / group_size;
     let affine = Grid::AffineGroups(AffineGroups {
@@ -130,7 +130,7 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<C
         ] {
             for &tile in tiles {
                 let name = format!("{coding:?} {tile:?} alphabet {alphabet}, {rows} x {cols}");
-                all.push(Case::codes(name, &codes, &grid, coding, tile));
+                all.push(TestMatrix::codes(name, &codes, &grid, coding, tile));
             }
         }
     }
@@ -139,18 +139,18 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<C
     }
     for dtype in [FloatType::F32, FloatType::F16, FloatType::Bf16] {
         let weights = FloatVec::of(dtype, &random(numbers, rows * cols));
-        let stored = MatrixStorage::Plain { dtype, bytes: weights.as_bytes().to_vec().into() };
-        all.push(Case::floats(format!("{dtype:?}, {rows} x {cols}"), [rows, cols], stored));
+        let storage = MatrixStorage::Plain { dtype, bytes: weights.as_bytes().to_vec().into() };
+        all.push(TestMatrix::floats(format!("{dtype:?}, {rows} x {cols}"), [rows, cols], storage));
     }
     let weights = FloatVec::of(FloatType::F16, &random(numbers, rows * cols));
     let (dtype, bytes) = ("f16".to_owned(), weights.as_bytes());
     let tensor = encode_raw(Kind::Linear, [rows, cols], &dtype, bytes, &[1, 1]).unwrap();
     let name = format!("F16 coded as bytes, {rows} x {cols}");
-    all.push(Case::floats(name.clone(), [rows, cols], MatrixStorage::Bytes { dtype, tensor }));
-    let stored = MatrixStorage::Plain { dtype: FloatType::F16, bytes: bytes.to_vec().into() };
-    let source = Box::new(Matrix { name, shape: [cols, rows], stored });
+    all.push(TestMatrix::floats(name.clone(), [rows, cols], MatrixStorage::Bytes { dtype, tensor }));
+    let storage = MatrixStorage::Plain { dtype: FloatType::F16, bytes: bytes.to_vec().into() };
+    let source = Box::new(Matrix { name, shape: [cols, rows], storage });
     let name = format!("F16 transposed, {rows} x {cols}");
-    all.push(Case::floats(name, [rows, cols], MatrixStorage::Transposed(source)));
+    all.push(TestMatrix::floats(name, [rows, cols], MatrixStorage::Transposed(source)));
     all
 }
 
@@ -174,7 +174,7 @@ struct Expected {
 const MANY_RESULTS: usize = 2000;
 
 impl Reference {
-    pub(super) fn new(case: &Case, x: &[f32], tolerance: &ProductTolerance) -> Self {
+    pub(super) fn new(case: &TestMatrix, x: &[f32], tolerance: &ProductTolerance) -> Self {
         let [outputs, cols] = case.matrix.shape;
         let scale = |col: usize| case.columns.as_ref().map_or(1.0, |scales| f64::from(scales[col]));
         // Without rounding one block that takes no part.

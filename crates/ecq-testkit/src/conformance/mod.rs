@@ -4,45 +4,45 @@
 //! ecq_testkit::backend_conformance!(Box::new(Cpu::new(CpuOptions::default()).unwrap()));
 //! ```
 //!
-//! The expression is anything that becomes a [`Joined`]: a boxed backend, or one with bounds of its own and
+//! The expression is anything that becomes a [`Subject`]: a boxed backend, or one with bounds of its own and
 //! tests that it skips, each with a reason. It is evaluated once for each test.
 //!
 //! Every test builds a small layout, and goes the whole way:
 //! [`Program::new`](ecq_runtime::program::Program::new), compile, submit, wait, download. Results are
 //! compared with slow formulas in double precision, and bit for bit among themselves where the backend says
-//! that it has [the same bits](ecq_runtime::backend::DeviceInfo::same_bits).
+//! that it has [the same bits](ecq_runtime::backend::DeviceInfo::batch_invariant).
 
 mod attention;
 mod bindings;
 mod blocks;
 mod experts;
+mod harness;
+mod invalid_commands;
+mod layout_fixture;
 mod matrices;
-mod orders;
 mod padding;
 mod paging;
 mod pointwise;
 mod products;
+mod queue_order;
 mod queues;
-mod refusals;
-mod rig;
-mod streams;
 mod submissions;
 mod tokens;
-mod world;
+mod truncated_streams;
 
 pub use attention::attention;
 pub use bindings::{bindings, foreign_handles, transfers};
 pub use blocks::copy_blocks;
 pub use experts::{experts, routing};
-pub use orders::orders;
+pub use invalid_commands::invalid_commands;
 pub use padding::padding;
 pub use pointwise::{elementwise, gather, norms, rotations};
 pub use products::{embeddings, products};
+pub use queue_order::queue_order;
 pub use queues::{failures, queues, slots};
-pub use refusals::refusals;
-pub use streams::cut_streams;
 pub use submissions::{replay, threads, two_programs};
 pub use tokens::{advance, argmax, sample};
+pub use truncated_streams::truncated_streams;
 
 use ecq_fixtures::Numbers;
 use ecq_runtime::backend::Backend;
@@ -51,7 +51,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-/// The tests, for a backend made by an expression that becomes a [`Joined`].
+/// The tests, for a backend made by an expression that becomes a [`Subject`].
 #[macro_export]
 macro_rules! backend_conformance {
     ($backend:expr) => {
@@ -61,21 +61,21 @@ macro_rules! backend_conformance {
             routing experts
             argmax sample advance
             slots queues failures replay two_programs threads
-            refusals orders bindings foreign_handles transfers cut_streams);
+            invalid_commands queue_order bindings foreign_handles transfers truncated_streams);
     };
     (@ $backend:expr; $($test:ident)*) => {
         /// Names of the tests: what can be skipped.
         const CONFORMANCE_TESTS: &[&str] = &[$(stringify!($test)),*];
         $(#[test]
         fn $test() {
-            use $crate::conformance::{self as suite, Joined};
-            suite::run(stringify!($test), CONFORMANCE_TESTS, Joined::from($backend), suite::$test);
+            use $crate::conformance::{self as suite, Subject};
+            suite::run(stringify!($test), CONFORMANCE_TESTS, Subject::from($backend), suite::$test);
         })*
     };
 }
 
 /// A backend, and what is asked of it.
-pub struct Joined {
+pub struct Subject {
     /// The backend.
     pub backend: Box<dyn Backend>,
     /// How far its results may be from exact ones.
@@ -84,7 +84,7 @@ pub struct Joined {
     pub skips: Vec<(&'static str, &'static str)>,
 }
 
-impl<B: Backend + 'static> From<Box<B>> for Joined {
+impl<B: Backend + 'static> From<Box<B>> for Subject {
     /// All tests, with the bounds of single precision.
     fn from(backend: Box<B>) -> Self {
         Self { backend, tolerances: Tolerances::default(), skips: Vec::new() }
@@ -146,23 +146,23 @@ const LIMIT: Duration = Duration::from_secs(300);
 ///
 /// # Panics
 /// When the test fails or hangs, has tried nothing, or something is skipped that is no test.
-pub fn run(name: &'static str, tests: &[&str], joined: Joined, test: fn(&Joined) -> usize) {
-    for (skipped, _) in &joined.skips {
+pub fn run(name: &'static str, tests: &[&str], subject: Subject, test: fn(&Subject) -> usize) {
+    for (skipped, _) in &subject.skips {
         assert!(
             tests.contains(skipped),
             "{skipped} is skipped, but is no test; there are {}",
             tests.join(", ")
         );
     }
-    if let Some((_, reason)) = joined.skips.iter().find(|(skipped, _)| *skipped == name) {
+    if let Some((_, reason)) = subject.skips.iter().find(|(skipped, _)| *skipped == name) {
         println!("SKIPPED {name}: {reason}");
         return;
     }
     // A thread of its own, because a backend whose queues wait for each other never comes back.
     let (done, finished) = channel();
     let worker = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let cases = test(&joined);
-        drop(joined);
+        let cases = test(&subject);
+        drop(subject);
         // The receiver is gone only after the limit.
         let _ = done.send(cases);
     });
@@ -193,8 +193,8 @@ mod tests {
     use super::*;
     use ecq_runtime::backend::{Cpu, CpuOptions};
 
-    fn skipping(skips: Vec<(&'static str, &'static str)>) -> Joined {
-        Joined { skips, ..Box::new(Cpu::new(CpuOptions::default()).unwrap()).into() }
+    fn skipping(skips: Vec<(&'static str, &'static str)>) -> Subject {
+        Subject { skips, ..Box::new(Cpu::new(CpuOptions::default()).unwrap()).into() }
     }
 
     #[test]

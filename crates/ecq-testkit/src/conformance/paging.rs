@@ -1,8 +1,8 @@
-//! Texts whose keys and values lie in blocks, dealt as a [`BlockPool`](ecq_runtime::kv::BlockPool) deals
+//! SequenceData whose keys and values lie in blocks, dealt as a [`BlockPool`](ecq_runtime::kv::BlockPool) deals
 //! them.
 
+use super::harness::Harness;
 use super::random;
-use super::rig::Rig;
 use ecq_core::Element;
 use ecq_fixtures::Numbers;
 use ecq_runtime::kv::NO_BLOCK;
@@ -14,7 +14,7 @@ use std::ops::Range;
 pub(super) type Row = (usize, usize);
 
 /// Which block holds which positions of each sequence.
-pub(super) struct Paging {
+pub(super) struct BlockAllocator {
     size: usize,
     window: Option<usize>,
     /// Blocks of a sequence at most.
@@ -25,7 +25,7 @@ pub(super) struct Paging {
     pub(super) blocks: usize,
 }
 
-impl Paging {
+impl BlockAllocator {
     /// Blocks for sequences of these lengths, in no order.
     pub(super) fn new(size: usize, window: Option<usize>, lengths: &[usize], numbers: &mut Numbers) -> Self {
         let blocks = lengths.iter().map(|length| length.div_ceil(size)).sum::<usize>() + 1;
@@ -63,11 +63,11 @@ impl Paging {
     }
 
     /// Buffers that say to `rows` rows where they lie; the tables are written with each batch.
-    pub(super) fn buffers(&self, rig: &mut Rig, rows: usize) -> BlockTables {
+    pub(super) fn buffers(&self, harness: &mut Harness, rows: usize) -> BlockTables {
         BlockTables {
-            tables: rig.zeros(Element::U32, self.tables.len()),
+            tables: harness.zeros(Element::U32, self.tables.len()),
             width: self.width,
-            sequences: rig.zeros(Element::U32, rows),
+            sequences: harness.zeros(Element::U32, rows),
             block_positions: self.size,
         }
     }
@@ -75,7 +75,7 @@ impl Paging {
 
 /// Cached keys or values of a test.
 #[derive(Clone, Copy)]
-pub(super) struct Cache {
+pub(super) struct TestCache {
     pub(super) view: CacheView,
     element: Element,
     heads: usize,
@@ -88,10 +88,10 @@ pub(super) struct StoredRow {
     pub(super) steps: Option<Vec<f32>>,
 }
 
-impl Cache {
+impl TestCache {
     /// A cache of so many positions, full of what poisons every sum.
-    pub(super) fn poisoned(
-        rig: &mut Rig,
+    pub(super) fn filled_with_nan(
+        harness: &mut Harness,
         element: Element,
         positions: usize,
         [heads, head_dim]: [usize; 2],
@@ -99,30 +99,30 @@ impl Cache {
         let len = positions * heads * head_dim;
         let mut scales = None;
         let data = match element {
-            Element::F32 => rig.filled(&vec![f32::NAN; len]),
-            Element::F16 => rig.filled(&vec![f16::NAN; len]),
-            Element::Bf16 => rig.filled(&vec![bf16::NAN; len]),
+            Element::F32 => harness.filled(&vec![f32::NAN; len]),
+            Element::F16 => harness.filled(&vec![f16::NAN; len]),
+            Element::Bf16 => harness.filled(&vec![bf16::NAN; len]),
             _ => {
-                scales = Some(rig.filled(&vec![bf16::NAN; positions * heads]));
-                rig.filled(&vec![77i8; len])
+                scales = Some(harness.filled(&vec![bf16::NAN; positions * heads]));
+                harness.filled(&vec![77i8; len])
             }
         };
         Self { view: CacheView { data, scales }, element, heads, head_dim }
     }
 
     /// What a row of it holds.
-    pub(super) fn row(&self, rig: &Rig, row: usize) -> StoredRow {
+    pub(super) fn row(&self, harness: &Harness, row: usize) -> StoredRow {
         let width = self.heads * self.head_dim;
         let (data, range) = (self.view.data, row * width..(row + 1) * width);
         let mut steps = None;
         let values = match self.element {
-            Element::F32 => rig.part(data, range),
-            Element::F16 => rig.part::<f16>(data, range).into_iter().map(f16::to_f32).collect(),
-            Element::Bf16 => widened(rig, data, range),
+            Element::F32 => harness.part(data, range),
+            Element::F16 => harness.part::<f16>(data, range).into_iter().map(f16::to_f32).collect(),
+            Element::Bf16 => widened(harness, data, range),
             _ => {
                 let scales = self.view.scales.expect("integers have scales");
-                let scales = widened(rig, scales, row * self.heads..(row + 1) * self.heads);
-                let codes = rig.part::<i8>(data, range);
+                let scales = widened(harness, scales, row * self.heads..(row + 1) * self.heads);
+                let codes = harness.part::<i8>(data, range);
                 let heads = codes.chunks_exact(self.head_dim).zip(&scales);
                 let values = heads.flat_map(|(codes, s)| codes.iter().map(move |&c| f32::from(c) * s));
                 let values = values.collect();
@@ -141,8 +141,12 @@ impl Cache {
         };
         let heads = x.chunks_exact(self.head_dim).zip(stored.values.chunks_exact(self.head_dim));
         for ((x, values), &step) in heads.zip(steps) {
-            let wanted = x.iter().fold(0f32, |most, x| most.max(x.abs())) / 127.0;
-            assert!((step - wanted).abs() <= wanted / 256.0, "{}: a step of {step} not {wanted}", what());
+            let logits_rows = x.iter().fold(0f32, |most, x| most.max(x.abs())) / 127.0;
+            assert!(
+                (step - logits_rows).abs() <= logits_rows / 256.0,
+                "{}: a step of {step} not {logits_rows}",
+                what()
+            );
             for (x, value) in x.iter().zip(values) {
                 assert!((x - value).abs() <= 0.5001 * step, "{}: {value} for {x}, step {step}", what());
             }
@@ -150,18 +154,18 @@ impl Cache {
     }
 }
 
-fn widened(rig: &Rig, buffer: BufferId, range: Range<usize>) -> Vec<f32> {
-    rig.part::<bf16>(buffer, range).into_iter().map(bf16::to_f32).collect()
+fn widened(harness: &Harness, buffer: BufferId, range: Range<usize>) -> Vec<f32> {
+    harness.part::<bf16>(buffer, range).into_iter().map(bf16::to_f32).collect()
 }
 
 /// Queries, keys and values of each sequence, `[positions, heads * head_dim]`.
-pub(super) struct Texts {
+pub(super) struct SequenceData {
     pub(super) queries: Vec<Vec<f32>>,
     pub(super) keys: Vec<Vec<f32>>,
     pub(super) values: Vec<Vec<f32>>,
 }
 
-impl Texts {
+impl SequenceData {
     /// Numbers that the element holds as they are, where it is no integer.
     pub(super) fn new(
         lengths: &[usize],

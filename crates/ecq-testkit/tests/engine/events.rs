@@ -170,7 +170,10 @@ fn what_cannot_run_is_refused_when_it_is_submitted() {
     assert!(matches!(refused(&mut engine, Request::new(vec![], 1)), RuntimeError::InvalidInput(_)));
     let long = Request::new(vec![1; context + 1], 1);
     assert!(matches!(refused(&mut engine, long), RuntimeError::ContextFull { .. }));
-    assert!(matches!(refused(&mut engine, Request::new(vec![1 << 20], 1)), RuntimeError::UnknownToken { .. }));
+    assert!(matches!(
+        refused(&mut engine, Request::new(vec![1 << 20], 1)),
+        RuntimeError::UnknownToken { .. }
+    ));
     let stop = Request { stop: vec!["x".to_owned()], ..Request::new(vec![1], 1) };
     assert!(matches!(refused(&mut engine, stop), RuntimeError::Missing { .. }));
     let sampling = SampleOptions { temperature: -1.0, ..SampleOptions::GREEDY };

@@ -42,14 +42,14 @@ fn every_mode_agrees(source: &dyn Source, tokens: usize, forms: &[(Coding, TileC
         // Other modes decode by the same decoders: one tile of each coding is enough.
         for &mode in if tile == TileChoice::Auto { &MODES[..] } else { &MODES[..1] } {
             for (first, activations) in first.iter_mut().zip([ActivationType::F32, ActivationType::I8]) {
-                let (found, residency) = tokens_of(&file, mode, tokens, activations);
+                let (found, stats) = tokens_of(&file, mode, tokens, activations);
                 let first = first.get_or_insert_with(|| found.clone());
                 assert_eq!(*first, found, "{mode} {coding:?} {tile:?} {activations:?}");
                 if mode == Mode::Prefetch && coding != Coding::Packed {
-                    assert!(residency.uses > 0, "blocks pass through slots");
+                    assert!(stats.uses > 0, "blocks pass through slots");
                 }
                 if mode == Mode::Lru && coding != Coding::Packed {
-                    let DecodeStats { hits, uses, .. } = residency;
+                    let DecodeStats { hits, uses, .. } = stats;
                     assert!(0 < hits && hits < uses, "some layers stay, some pass: {hits} of {uses}");
                 }
             }

@@ -43,9 +43,9 @@ fn request(kind: u64, vocabulary: usize) -> Request {
     }
 }
 
-/// What happened in all schedules: each must have been seen.
+/// What happened in all schedules: each must have been coverage.
 #[derive(Debug, Default)]
-struct Seen {
+struct Coverage {
     preempted: usize,
     reused: usize,
     forked: usize,
@@ -56,12 +56,12 @@ struct Seen {
 }
 
 /// A model, and what its requests give alone.
-struct Subject {
+struct SoloRuns {
     vocabulary: usize,
     alone: Vec<Vec<(Text, FinishReason)>>,
 }
 
-impl Subject {
+impl SoloRuns {
     fn new(model: &Arc<Model>) -> Self {
         let vocabulary = model.config().vocabulary;
         let alone = (0..KINDS).map(|kind| {
@@ -82,7 +82,7 @@ impl Subject {
     }
 
     /// Runs one random schedule.
-    fn run(&self, model: &Arc<Model>, drafts: &[Arc<Model>], seed: u64, seen: &mut Seen) {
+    fn run(&self, model: &Arc<Model>, drafts: &[Arc<Model>], seed: u64, coverage: &mut Coverage) {
         let mut numbers = Numbers::new(seed);
         let kv = KvOptions {
             block_positions: [8, 16][numbers.below(2) as usize],
@@ -119,7 +119,7 @@ impl Subject {
             {
                 cancelled.push(id);
             }
-            seen.several += usize::from(engine.sequence_counts().0 > 1);
+            coverage.several += usize::from(engine.sequence_counts().0 > 1);
             for event in engine.step() {
                 let kind = kinds[&event.request];
                 let (alone, why) = &self.alone[kind as usize][event.sequence];
@@ -129,12 +129,12 @@ impl Subject {
                     EventKind::PromptLogits { .. } => panic!("nobody asked for these"),
                     EventKind::Token { token, log_probs, .. } => {
                         text.push((token, log_probs.map(|p| p.token.to_bits())));
-                        seen.forked += usize::from(event.sequence > 0);
+                        coverage.forked += usize::from(event.sequence > 0);
                         assert!(alone.starts_with(text), "{mode}, schedule {seed}, request {kind}");
                     }
                     EventKind::Finished { reason: FinishReason::Cancelled, .. } => {
                         assert!(cancelled.contains(&event.request));
-                        seen.cancelled += 1;
+                        coverage.cancelled += 1;
                     }
                     EventKind::Finished { reason, usage, .. } => {
                         assert_eq!(
@@ -142,10 +142,10 @@ impl Subject {
                             (alone, *why),
                             "{mode}, schedule {seed}, request {kind}"
                         );
-                        seen.preempted += usage.preemptions;
-                        seen.reused += usage.cached_tokens;
-                        seen.accepted += usage.accepted_tokens;
-                        seen.rejected += usage.drafted_tokens - usage.accepted_tokens;
+                        coverage.preempted += usage.preemptions;
+                        coverage.reused += usage.cached_tokens;
+                        coverage.accepted += usage.accepted_tokens;
+                        coverage.rejected += usage.drafted_tokens - usage.accepted_tokens;
                     }
                     EventKind::Failed { error, .. } => panic!("{mode}, schedule {seed}: {error}"),
                 }
@@ -163,20 +163,20 @@ impl Subject {
 /// All schedules of a model.
 fn schedules(file: &Path, other: &Path) {
     let cached = load(file, Mode::Cached, ActivationType::F32, 2);
-    let subject = Subject::new(&cached);
-    let ended = subject.alone.iter().flatten().filter(|(_, why)| *why == FinishReason::EndToken).count();
+    let solo = SoloRuns::new(&cached);
+    let ended = solo.alone.iter().flatten().filter(|(_, why)| *why == FinishReason::EndToken).count();
     assert!(ended > 0, "some texts end before their length");
     // A draft that is always right, and one that often is not.
     let drafts = [cached.clone(), load(other, Mode::Cached, ActivationType::F32, 2)];
-    let mut seen = Seen::default();
+    let mut coverage = Coverage::default();
     for (number, mode) in MODES.into_iter().enumerate() {
         let model = load(file, mode, ActivationType::F32, 2);
         for schedule in 0..SCHEDULES {
-            subject.run(&model, &drafts, 100 * number as u64 + schedule, &mut seen);
+            solo.run(&model, &drafts, 100 * number as u64 + schedule, &mut coverage);
         }
     }
-    println!("{} schedules of {}: {seen:?}", MODES.len() as u64 * SCHEDULES, file.display());
-    let Seen { preempted, reused, forked, cancelled, accepted, rejected, several } = seen;
+    println!("{} schedules of {}: {coverage:?}", MODES.len() as u64 * SCHEDULES, file.display());
+    let Coverage { preempted, reused, forked, cancelled, accepted, rejected, several } = coverage;
     for (what, count) in [
         ("preemptions", preempted),
         ("reused prefixes", reused),

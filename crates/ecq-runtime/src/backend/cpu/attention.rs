@@ -2,7 +2,7 @@
 
 use super::data::{Data, other_type};
 use super::lock::{read, write};
-use super::program::Env;
+use super::program::Resources;
 use super::run::TASK_VALUES;
 use crate::error::Result;
 use crate::program::{Attention, CacheView};
@@ -13,26 +13,26 @@ use std::ops::Range;
 use std::sync::RwLockReadGuard;
 
 /// Rows of one sequence for which keys and values are converted before use, at least.
-const LEAST_UNROLLED: usize = 8;
+const MIN_UNROLLED: usize = 8;
 /// Rows of queries that share a conversion at most.
-const MOST_UNROLLED: usize = 32;
+const MAX_UNROLLED: usize = 32;
 
 /// Cached keys or values under their locks.
-enum Held<'a> {
+enum LockedCache<'a> {
     F32(RwLockReadGuard<'a, AlignedVec<f32>>),
     F16(RwLockReadGuard<'a, AlignedVec<f16>>),
     Bf16(RwLockReadGuard<'a, AlignedVec<bf16>>),
     I8(RwLockReadGuard<'a, AlignedVec<i8>>, RwLockReadGuard<'a, AlignedVec<bf16>>),
 }
 
-impl<'a> Held<'a> {
-    fn new(env: &'a Env, view: CacheView) -> Result<Self> {
-        Ok(match env.buffer(view.data) {
+impl<'a> LockedCache<'a> {
+    fn new(resources: &'a Resources, view: CacheView) -> Result<Self> {
+        Ok(match resources.buffer(view.data) {
             Data::F32(data) => Self::F32(read(data)),
             Data::F16(data) => Self::F16(read(data)),
             Data::Bf16(data) => Self::Bf16(read(data)),
             Data::I8(data) => {
-                Self::I8(read(data), read(env.buffer(view.scales.ok_or_else(other_type)?).bf16s()?))
+                Self::I8(read(data), read(resources.buffer(view.scales.ok_or_else(other_type)?).bf16s()?))
             }
             Data::U32(_) => return Err(other_type()),
         })
@@ -72,14 +72,15 @@ struct Inputs<'a> {
     queries: &'a [f32],
 }
 
-pub(super) fn run(env: &Env, rows: usize, command: &Attention) -> Result<()> {
+pub(super) fn run(resources: &Resources, rows: usize, command: &Attention) -> Result<()> {
     let &Attention { heads, head_dim, window, .. } = command;
     let width = heads * head_dim;
-    let (keys, values) = (Held::new(env, command.keys)?, Held::new(env, command.values)?);
-    let tables = read(env.buffer(command.tables.tables).u32s()?);
-    let sequences = read(env.buffer(command.tables.sequences).u32s()?);
-    let positions = read(env.buffer(command.positions).u32s()?);
-    let queries = read(env.buffer(command.queries).f32s()?);
+    let (keys, values) =
+        (LockedCache::new(resources, command.keys)?, LockedCache::new(resources, command.values)?);
+    let tables = read(resources.buffer(command.tables.tables).u32s()?);
+    let sequences = read(resources.buffer(command.tables.sequences).u32s()?);
+    let positions = read(resources.buffer(command.positions).u32s()?);
+    let queries = read(resources.buffer(command.queries).f32s()?);
     let inputs = Inputs {
         command,
         keys: keys.cached(),
@@ -89,16 +90,16 @@ pub(super) fn run(env: &Env, rows: usize, command: &Attention) -> Result<()> {
         positions: &positions[..rows],
         queries: &queries[..rows * width],
     };
-    let mut y = write(env.buffer(command.y).f32s()?);
+    let mut y = write(resources.buffer(command.y).f32s()?);
     let (mut tasks, mut rest) = (Vec::new(), &mut y[..rows * width]);
     let mut first = 0;
     for group in inputs.sequences.chunk_by(|a, b| a == b) {
         let (own, after) = rest.split_at_mut(group.len() * width);
-        if group.len() < LEAST_UNROLLED {
+        if group.len() < MIN_UNROLLED {
             let all = own.chunks_exact_mut(head_dim).enumerate();
             tasks.extend(all.map(|(i, y)| Task::Head(first + i / heads, i % heads, y)));
         } else {
-            let at_once = group.len().div_ceil(2 * rayon::current_num_threads()).clamp(1, MOST_UNROLLED);
+            let at_once = group.len().div_ceil(2 * rayon::current_num_threads()).clamp(1, MAX_UNROLLED);
             let all = own.chunks_mut(at_once * width).enumerate();
             tasks.extend(all.map(|(i, y)| {
                 let start = first + i * at_once;

@@ -2,7 +2,7 @@
 
 use super::linear::{Source, multiply};
 use super::lock::{read, write};
-use super::program::Env;
+use super::program::Resources;
 use crate::arch::Routing;
 use crate::error::Result;
 use crate::program::{ExpertWeights, Experts, SlotId, WeightId};
@@ -34,32 +34,32 @@ pub(super) fn route(logits: &[f32], routing: Routing, choices: &mut [u32], weigh
 /// Rows that have chosen an expert, with its weight.
 type Chosen = BTreeMap<u32, Vec<(usize, f32)>>;
 
-pub(super) fn run(env: &Env, rows: usize, command: &Experts) -> Result<()> {
+pub(super) fn run(resources: &Resources, rows: usize, command: &Experts) -> Result<()> {
     let &Experts { top_k, activation, ref experts, .. } = command;
     let mut chosen = Chosen::new();
     {
-        let choices = read(env.buffer(command.choices).u32s()?);
-        let weights = read(env.buffer(command.weights).f32s()?);
+        let choices = read(resources.buffer(command.choices).u32s()?);
+        let weights = read(resources.buffer(command.weights).f32s()?);
         let all = choices.iter().zip(weights.iter()).take(rows * top_k).enumerate();
         all.for_each(|(i, (&expert, &weight))| chosen.entry(expert).or_default().push((i / top_k, weight)));
     }
-    let hidden = env.shape(experts[0].up)[1];
-    let x = read(env.buffer(command.x).f32s()?);
-    let mut y = write(env.buffer(command.y).f32s()?);
+    let hidden = resources.shape(experts[0].up)[1];
+    let x = read(resources.buffer(command.x).f32s()?);
+    let mut y = write(resources.buffer(command.y).f32s()?);
     let y = &mut y[..rows * hidden];
     y.fill(0.0);
-    let mut scratch = env.shared.scratch.experts.take();
+    let mut scratch = resources.shared.scratch.experts.take();
     let [gathered, gates, ups] = &mut *scratch;
     // Experts in ascending order, so that a row adds them up in the same order whatever the other rows chose.
     for (expert, rows) in chosen {
         let weights = experts[expert as usize];
-        let set = prepare(env, command, &weights)?;
+        let set = prepare(resources, command, &weights)?;
         let source = |id: WeightId, place: usize| {
-            let slot = set.filter(|_| env.weight(id).needs_slot()).map(|set| set[place]);
-            Source::new(env, id, slot)
+            let slot = set.filter(|_| resources.weight(id).needs_slot()).map(|set| set[place]);
+            Source::new(resources, id, slot)
         };
         let first_place = usize::from(weights.gate.is_some());
-        let inner = env.shape(weights.up)[0];
+        let inner = resources.shape(weights.up)[0];
         gathered.set_len(rows.len() * hidden);
         for (to, &(row, _)) in gathered.chunks_exact_mut(hidden).zip(&rows) {
             to.copy_from_slice(&x[row * hidden..(row + 1) * hidden]);
@@ -71,18 +71,18 @@ pub(super) fn run(env: &Env, rows: usize, command: &Experts) -> Result<()> {
                 gates.set_len(rows.len() * inner);
                 let sources = [source(gate, 0)?, up];
                 let (ranges, mut ys) = ([0..inner, 0..inner], [&mut gates[..], &mut ups[..]]);
-                multiply(env, gathered, rows.len(), &sources, &ranges, &mut ys)?;
+                multiply(resources, gathered, rows.len(), &sources, &ranges, &mut ys)?;
                 glu(activation, gates, ups);
                 std::mem::swap(gates, ups);
             }
             None => {
-                multiply(env, gathered, rows.len(), &[up], from_ref(&(0..inner)), &mut [&mut ups[..]])?;
+                multiply(resources, gathered, rows.len(), &[up], from_ref(&(0..inner)), &mut [&mut ups[..]])?;
                 activate(activation, ups);
             }
         }
         let down = source(weights.down, first_place + 1)?;
         gathered.set_len(rows.len() * hidden);
-        multiply(env, ups, rows.len(), &[down], from_ref(&(0..hidden)), &mut [&mut gathered[..]])?;
+        multiply(resources, ups, rows.len(), &[down], from_ref(&(0..hidden)), &mut [&mut gathered[..]])?;
         for (&(row, weight), out) in rows.iter().zip(gathered.chunks_exact(hidden)) {
             let y = &mut y[row * hidden..(row + 1) * hidden];
             y.iter_mut().zip(out).for_each(|(y, out)| *y += weight * out);
@@ -93,34 +93,39 @@ pub(super) fn run(env: &Env, rows: usize, command: &Experts) -> Result<()> {
 
 /// Brings an expert into a set of slots, if it needs one: the one that holds it, or the one that was used
 /// least recently.
-fn prepare<'a>(env: &Env, command: &'a Experts, weights: &ExpertWeights) -> Result<Option<&'a [SlotId]>> {
+fn prepare<'a>(
+    resources: &Resources,
+    command: &'a Experts,
+    weights: &ExpertWeights,
+) -> Result<Option<&'a [SlotId]>> {
     static CLOCK: AtomicU64 = AtomicU64::new(1);
-    let coded = || weights.all().zip(0..).filter(|(id, _)| env.weight(*id).needs_slot());
+    let coded = || weights.all().zip(0..).filter(|(id, _)| resources.weight(*id).needs_slot());
     if coded().next().is_none() {
         return Ok(None);
     }
-    env.expert_uses.fetch_add(1, Ordering::Relaxed);
+    resources.expert_uses.fetch_add(1, Ordering::Relaxed);
     let now = CLOCK.fetch_add(1, Ordering::Relaxed);
     let holds = |set: &&Vec<SlotId>| {
-        coded().all(|(id, place): (_, usize)| env.slot(set[place]).holds(env.weight(id)))
+        coded().all(|(id, place): (_, usize)| resources.slot(set[place]).holds(resources.weight(id)))
     };
-    let used = |set: &&Vec<SlotId>| set.iter().map(|slot| env.slot(*slot).last_use()).max().unwrap_or(0);
+    let used =
+        |set: &&Vec<SlotId>| set.iter().map(|slot| resources.slot(*slot).last_use()).max().unwrap_or(0);
     let set = match command.slots.iter().find(holds) {
         Some(set) => {
-            env.expert_hits.fetch_add(1, Ordering::Relaxed);
+            resources.expert_hits.fetch_add(1, Ordering::Relaxed);
             Some(set)
         }
         None => {
             let set = command.slots.iter().min_by_key(used);
             for (id, place) in coded() {
                 if let Some(set) = set {
-                    env.slot(set[place]).decode(env.weight(id))?;
+                    resources.slot(set[place]).decode(resources.weight(id))?;
                 }
             }
             set
         }
     };
-    set.into_iter().flatten().for_each(|slot| env.slot(*slot).use_at(now));
+    set.into_iter().flatten().for_each(|slot| resources.slot(*slot).use_at(now));
     Ok(set.map(Vec::as_slice))
 }
 

@@ -18,7 +18,7 @@ use crate::weights::Matrix;
 use data::Data;
 use ecq_core::Element;
 use ecq_kernels::cpu::linear::{Isa, Precision};
-use program::{CpuProgram, Decoder};
+use program::{CpuProgram, DecodeThread};
 use std::sync::{Arc, Mutex, OnceLock};
 use weight::{CpuSlot, CpuWeight};
 
@@ -58,7 +58,7 @@ impl Default for CpuOptions {
 /// The CPU.
 pub struct Cpu {
     shared: Arc<Shared>,
-    decoder: OnceLock<Decoder>,
+    decode_thread: OnceLock<DecodeThread>,
 }
 
 /// What both queues use.
@@ -81,7 +81,7 @@ impl Cpu {
         let scratch = scratch::ScratchPools::default();
         Ok(Self {
             shared: Arc::new(Shared { pool, options, scratch, compute: Mutex::new(()) }),
-            decoder: OnceLock::new(),
+            decode_thread: OnceLock::new(),
         })
     }
 }
@@ -94,8 +94,8 @@ impl Backend for Cpu {
             name: format!("CPU, {isa}, {threads} thread{}", if threads == 1 { "" } else { "s" }),
             kind: "cpu",
             threads,
-            decodes_aside: false,
-            same_bits: true,
+            overlaps_decode: false,
+            batch_invariant: true,
             memory_bytes: None,
         }
     }
@@ -134,8 +134,8 @@ impl Backend for Cpu {
         let foreign = || RuntimeError::Binding("a program of another backend".to_owned());
         let program = program.inner::<CpuProgram>().ok_or_else(foreign)?;
         // The caller's thread is the compute queue: when this returns, all is done.
-        let decoder = || self.decoder.get_or_init(Decoder::start);
-        Ok(Event::new(Arc::new(CpuProgram::run(&program, inputs, decoder)?)))
+        let decode_thread = || self.decode_thread.get_or_init(DecodeThread::start);
+        Ok(Event::new(Arc::new(CpuProgram::run(&program, inputs, decode_thread)?)))
     }
 
     fn wait(&self, event: &Event) -> Result<Timing> {

@@ -21,18 +21,18 @@ pub(super) struct ScratchPool<T>(Mutex<Vec<T>>);
 
 impl<T: Default> ScratchPool<T> {
     /// One of them, until it is dropped.
-    pub(super) fn take(&self) -> Taken<'_, T> {
-        Taken { pool: self, item: lock(&self.0).pop().unwrap_or_default() }
+    pub(super) fn take(&self) -> PoolGuard<'_, T> {
+        PoolGuard { pool: self, item: lock(&self.0).pop().unwrap_or_default() }
     }
 }
 
 /// A buffer that goes back to its pool.
-pub(super) struct Taken<'a, T: Default> {
+pub(super) struct PoolGuard<'a, T: Default> {
     pool: &'a ScratchPool<T>,
     item: T,
 }
 
-impl<T: Default> Deref for Taken<'_, T> {
+impl<T: Default> Deref for PoolGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -40,13 +40,13 @@ impl<T: Default> Deref for Taken<'_, T> {
     }
 }
 
-impl<T: Default> DerefMut for Taken<'_, T> {
+impl<T: Default> DerefMut for PoolGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.item
     }
 }
 
-impl<T: Default> Drop for Taken<'_, T> {
+impl<T: Default> Drop for PoolGuard<'_, T> {
     fn drop(&mut self) {
         lock(&self.pool.0).push(std::mem::take(&mut self.item));
     }

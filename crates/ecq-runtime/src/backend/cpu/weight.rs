@@ -15,7 +15,7 @@ pub(super) struct CpuWeight {
     /// Tells it from all other weights.
     number: u64,
     name: String,
-    form: PreparedMatrix,
+    matrix: PreparedMatrix,
 }
 
 enum PreparedMatrix {
@@ -28,7 +28,7 @@ enum PreparedMatrix {
 impl CpuWeight {
     pub(super) fn load(matrix: &Matrix, residence: Residence) -> Result<Weight> {
         let name = matrix.name.clone();
-        let form = match (residence, &matrix.stored) {
+        let prepared = match (residence, &matrix.storage) {
             (Residence::Slot, MatrixStorage::Codes(tensor)) => {
                 PreparedMatrix::Streams(Box::new(FusedLinear::new(tensor)?))
             }
@@ -49,16 +49,21 @@ impl CpuWeight {
         };
         static LOADED: AtomicU64 = AtomicU64::new(0);
         let number = LOADED.fetch_add(1, Ordering::Relaxed);
-        let (bytes, slot_bytes) = match &form {
+        let (bytes, slot_bytes) = match &prepared {
             PreparedMatrix::Linear(linear) => (linear.bytes_resident(), 0),
             PreparedMatrix::Streams(streams) => (streams.bytes_resident(), streams.packed_bytes()),
         };
-        Ok(Weight::new(matrix.shape, bytes as u64, slot_bytes, Arc::new(Self { number, name, form })))
+        Ok(Weight::new(
+            matrix.shape,
+            bytes as u64,
+            slot_bytes,
+            Arc::new(Self { number, name, matrix: prepared }),
+        ))
     }
 
     /// What is multiplied, where it needs no slot.
     pub(super) fn linear(&self) -> Result<&dyn Linear> {
-        match &self.form {
+        match &self.matrix {
             PreparedMatrix::Linear(linear) => Ok(&**linear),
             PreparedMatrix::Streams(_) => {
                 Err(RuntimeError::Binding(format!("{} is multiplied from a slot", self.name)))
@@ -68,7 +73,7 @@ impl CpuWeight {
 
     /// Whether it is decoded into a slot before each use.
     pub(super) fn needs_slot(&self) -> bool {
-        matches!(self.form, PreparedMatrix::Streams(_))
+        matches!(self.matrix, PreparedMatrix::Streams(_))
     }
 
     /// The same error, with the tensor's name.
@@ -83,39 +88,43 @@ pub(super) fn cpu_weight(weight: &Weight) -> Result<Arc<CpuWeight>> {
 
 /// Memory for one decoded matrix at a time.
 pub(super) struct CpuSlot {
-    held: RwLock<Held>,
+    content: RwLock<SlotContent>,
     /// When it was used last, as told by [`use_at`](Self::use_at).
     used: AtomicU64,
 }
 
-enum Held {
-    Nothing(PackedBuffer),
+enum SlotContent {
+    Empty(PackedBuffer),
     /// The number of a weight, and what was decoded of it.
     Decoded(u64, PackedLinear),
 }
 
 impl CpuSlot {
     pub(super) fn with_bytes(bytes: usize) -> Self {
-        Self { held: RwLock::new(Held::Nothing(PackedBuffer::with_bytes(bytes))), used: AtomicU64::new(0) }
+        Self {
+            content: RwLock::new(SlotContent::Empty(PackedBuffer::with_bytes(bytes))),
+            used: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn decode(&self, weight: &CpuWeight) -> Result<()> {
-        let PreparedMatrix::Streams(streams) = &weight.form else {
+        let PreparedMatrix::Streams(streams) = &weight.matrix else {
             return Err(RuntimeError::Binding(format!("{} does not go into slots", weight.name)));
         };
-        let mut held = write(&self.held);
-        let before = std::mem::replace(&mut *held, Held::Nothing(PackedBuffer::default()));
+        let mut content = write(&self.content);
+        let before = std::mem::replace(&mut *content, SlotContent::Empty(PackedBuffer::default()));
         let buffer = match before {
-            Held::Nothing(buffer) => buffer,
-            Held::Decoded(_, linear) => linear.into_buffer(),
+            SlotContent::Empty(buffer) => buffer,
+            SlotContent::Decoded(_, linear) => linear.into_buffer(),
         };
-        *held = Held::Decoded(weight.number, streams.unpack(buffer).map_err(|error| weight.named(error))?);
+        *content =
+            SlotContent::Decoded(weight.number, streams.unpack(buffer).map_err(|error| weight.named(error))?);
         Ok(())
     }
 
     /// Whether it holds what was decoded of a weight.
     pub(super) fn holds(&self, weight: &CpuWeight) -> bool {
-        matches!(&*read(&self.held), Held::Decoded(number, _) if *number == weight.number)
+        matches!(&*read(&self.content), SlotContent::Decoded(number, _) if *number == weight.number)
     }
 
     /// Notes a use.
@@ -130,22 +139,24 @@ impl CpuSlot {
 
     /// What is multiplied.
     pub(super) fn linear(&self) -> Result<SlotLinear<'_>> {
-        let held = read(&self.held);
-        match &*held {
-            Held::Decoded(..) => Ok(SlotLinear(held)),
-            Held::Nothing(_) => Err(RuntimeError::Binding("an empty slot is multiplied".to_owned())),
+        let content = read(&self.content);
+        match &*content {
+            SlotContent::Decoded(..) => Ok(SlotLinear(content)),
+            SlotContent::Empty(_) => Err(RuntimeError::Binding("an empty slot is multiplied".to_owned())),
         }
     }
 }
 
 /// A decoded matrix in its slot.
-pub(super) struct SlotLinear<'a>(RwLockReadGuard<'a, Held>);
+pub(super) struct SlotLinear<'a>(RwLockReadGuard<'a, SlotContent>);
 
 impl SlotLinear<'_> {
     pub(super) fn get(&self) -> &dyn Linear {
         match self.0.deref() {
-            Held::Decoded(_, linear) => linear,
-            Held::Nothing(_) => unreachable!("checked when the guard was made; nobody writes while it lives"),
+            SlotContent::Decoded(_, linear) => linear,
+            SlotContent::Empty(_) => {
+                unreachable!("checked when the guard was made; nobody writes while it lives")
+            }
         }
     }
 }

@@ -174,7 +174,7 @@ impl Model {
 
     fn reserve(&mut self, of: usize, more: usize) -> bool {
         let sequence = &mut self.sequences[of];
-        let (needed, free) = (sequence.needed(more), self.pool.free_blocks());
+        let (needed, free) = (sequence.blocks_needed(more), self.pool.free_blocks());
         let before = (format!("{:?}", *self.pool.lock()), format!("{sequence:?}"));
         match sequence.reserve(more) {
             Ok(copies) => {
@@ -189,8 +189,8 @@ impl Model {
                 true
             }
             Err(error) => {
-                assert_eq!((needed[error.group], free[error.group]), (error.wanted, error.free));
-                assert!(error.wanted > error.free);
+                assert_eq!((needed[error.group], free[error.group]), (error.needed, error.free));
+                assert!(error.needed > error.free);
                 assert_eq!(before, (format!("{:?}", *self.pool.lock()), format!("{sequence:?}")));
                 self.seen.exhausted += 1;
                 false

@@ -1,8 +1,8 @@
 //! Commands that leave their buffers, or ask for what cannot be.
 
-use super::Joined;
-use super::rig::compute;
-use super::world::{ROWS, SLOT_BYTES, World, wires};
+use super::Subject;
+use super::harness::compute;
+use super::layout_fixture::{LayoutFixture, ROWS, SLOT_BYTES, buffer_uses};
 use ecq_core::Element;
 use ecq_runtime::program::{
     Attention, BufferId, CacheView, Command, Norm, Operand, Program, Queue, Rows, SlotId, Step, WeightId,
@@ -11,18 +11,18 @@ use ecq_runtime::{Residence, RuntimeError};
 
 /// What was refused wrongly or not at all; all of it is told at once.
 #[derive(Default)]
-struct Verdicts {
+struct Report {
     cases: usize,
     wrong: Vec<String>,
 }
 
-impl Verdicts {
+impl Report {
     /// A command must be refused in words that hold one of `words`.
-    fn refused(&mut self, world: &World, command: Command, words: &[&str], what: &str) {
+    fn refused(&mut self, fixture: &LayoutFixture, command: Command, words: &[&str], what: &str) {
         // Behind a sound step, so that the number of the step can be wrong.
-        let decode = Command::Decode { weight: world.slotted[0], into: world.slots[0] };
+        let decode = Command::Decode { weight: fixture.slotted[0], into: fixture.slots[0] };
         let what = format!("{what}: {command:?}");
-        self.step(world.program(&[], compute(vec![decode, command])), 1, words, &what);
+        self.step(fixture.program(&[], compute(vec![decode, command])), 1, words, &what);
     }
 
     fn step(&mut self, found: Result<Program, RuntimeError>, number: usize, words: &[&str], what: &str) {
@@ -37,63 +37,63 @@ impl Verdicts {
 }
 
 /// Each rule of the check of programs is broken by one change of a sound command.
-pub fn refusals(_: &Joined) -> usize {
-    let mut world = World::new();
-    let sound = world.sound();
-    world.program(&[], compute(sound.clone())).unwrap();
-    let mut verdicts = Verdicts::default();
+pub fn invalid_commands(_: &Subject) -> usize {
+    let mut fixture = LayoutFixture::new();
+    let sound = fixture.sound();
+    fixture.program(&[], compute(sound.clone())).unwrap();
+    let mut report = Report::default();
     for command in &sound {
-        buffers(&mut verdicts, command);
+        buffers(&mut report, command);
     }
-    operands(&mut verdicts);
-    parameters(&mut verdicts);
-    caches(&mut verdicts);
-    assert!(verdicts.wrong.is_empty(), "{}", verdicts.wrong.join("\n"));
-    verdicts.cases
+    operands(&mut report);
+    parameters(&mut report);
+    caches(&mut report);
+    assert!(report.wrong.is_empty(), "{}", report.wrong.join("\n"));
+    report.cases
 }
 
 /// Each buffer of a command as one that is not there, one too short, of another element, or another one of
 /// the same command.
-fn buffers(verdicts: &mut Verdicts, sound: &Command) {
-    let mut world = World::new();
-    world.sound();
-    let count = wires(&mut sound.clone()).len();
+fn buffers(report: &mut Report, sound: &Command) {
+    let mut fixture = LayoutFixture::new();
+    fixture.sound();
+    let count = buffer_uses(&mut sound.clone()).len();
     let with = |i: usize, id: BufferId| {
         let mut command = sound.clone();
-        *wires(&mut command)[i].id = id;
+        *buffer_uses(&mut command)[i].id = id;
         command
     };
     for i in 0..count {
         let mut original = sound.clone();
-        let wire = &wires(&mut original)[i];
-        let (id, written) = (*wire.id, wire.written);
+        let buffer_use = &buffer_uses(&mut original)[i];
+        let (id, written) = (*buffer_use.id, buffer_use.written);
         let (element, len) = {
-            let info = &world.layout.buffers[id.0 as usize];
+            let info = &fixture.layout.buffers[id.0 as usize];
             (info.element, info.len)
         };
-        verdicts.refused(&world, with(i, BufferId(9999)), &["buffer 9999 does not exist"], "no buffer");
+        report.refused(&fixture, with(i, BufferId(9999)), &["buffer 9999 does not exist"], "no buffer");
         let other = if element == Element::U32 { Element::F32 } else { Element::U32 };
-        let other = world.buffer(other, len);
+        let other = fixture.buffer(other, len);
         let name = format!("buffer {}", other.0);
-        verdicts.refused(&world, with(i, other), &[&name, "a cache of u32"], "another element");
+        report.refused(&fixture, with(i, other), &[&name, "a cache of u32"], "another element");
         if bounds_itself(sound, id) {
             continue;
         }
-        let short = world.buffer(element, len - 1);
+        let short = fixture.buffer(element, len - 1);
         let name = format!("buffer {}", short.0);
-        verdicts.refused(&world, with(i, short), &[&name, "different numbers of blocks"], "a short buffer");
+        report.refused(&fixture, with(i, short), &[&name, "different numbers of blocks"], "a short buffer");
         for j in (0..count).filter(|&j| j != i && written) {
             let mut command = sound.clone();
-            let read = *wires(&mut command)[j].id;
-            let info = &world.layout.buffers[read.0 as usize];
+            let read = *buffer_uses(&mut command)[j].id;
+            let info = &fixture.layout.buffers[read.0 as usize];
             // Norms may run in place; their weights say how wide all the others are, see `parameters`.
             let other_rule =
                 matches!(*sound, Command::Norm { x, .. } if x == read) || bounds_itself(sound, read);
             if info.element == element && !other_rule {
-                let both = world.buffer(element, len.max(info.len));
-                *wires(&mut command)[i].id = both;
-                *wires(&mut command)[j].id = both;
-                verdicts.refused(&world, command, &["is read and written at once"], "one buffer twice");
+                let both = fixture.buffer(element, len.max(info.len));
+                *buffer_uses(&mut command)[i].id = both;
+                *buffer_uses(&mut command)[j].id = both;
+                report.refused(&fixture, command, &["is read and written at once"], "one buffer twice");
             }
         }
     }
@@ -110,19 +110,19 @@ fn bounds_itself(command: &Command, id: BufferId) -> bool {
 }
 
 /// Weights and slots.
-fn operands(verdicts: &mut Verdicts) {
-    let mut world = World::new();
-    let (slot, slotted, plain) = (world.slots[0], world.slotted[0], world.plain);
-    let narrow = world.weight([5, 3], Residence::Packed, 0);
-    let large = world.weight([5, 4], Residence::Slot, SLOT_BYTES + 1);
+fn operands(report: &mut Report) {
+    let mut fixture = LayoutFixture::new();
+    let (slot, slotted, plain) = (fixture.slots[0], fixture.slotted[0], fixture.plain);
+    let narrow = fixture.weight([5, 3], Residence::Packed, 0);
+    let large = fixture.weight([5, 4], Residence::Slot, SLOT_BYTES + 1);
     let (nowhere, no_slot) = (WeightId(99), SlotId(99));
 
-    let (index, y) = (world.buffer(Element::U32, ROWS[0]), world.buffer(Element::F32, ROWS[0] * 4));
+    let (index, y) = (fixture.buffer(Element::U32, ROWS[0]), fixture.buffer(Element::F32, ROWS[0] * 4));
     let embed = |table| Command::Embed { table, index, scale: 1.0, add: false, y };
-    verdicts.refused(&world, embed(nowhere), &["weight 99 does not exist"], "an embedding");
-    verdicts.refused(&world, embed(slotted), &["slotted is decoded into slots"], "an embedding");
+    report.refused(&fixture, embed(nowhere), &["weight 99 does not exist"], "an embedding");
+    report.refused(&fixture, embed(slotted), &["slotted is decoded into slots"], "an embedding");
 
-    let (x, outputs) = world.linear();
+    let (x, outputs) = fixture.linear();
     let linear = |change: &dyn Fn(&mut Vec<_>)| {
         let mut outputs = outputs.clone();
         change(&mut outputs);
@@ -138,11 +138,11 @@ fn operands(verdicts: &mut Verdicts) {
         (Operand::Slot(slot, large), "(65 bytes) does not go into first slot (64 bytes)"),
         (Operand::Weight(narrow), "other columns"),
     ] {
-        verdicts.refused(&world, operand(found), &[words], "an operand");
+        report.refused(&fixture, operand(found), &[words], "an operand");
     }
     for range in [0..6, 4..6, 2..2, 6..7] {
         let command = linear(&|outputs| outputs[0].range = range.clone());
-        verdicts.refused(&world, command, &[&format!("rows {range:?} of plain, which has 5")], "a range");
+        report.refused(&fixture, command, &[&format!("rows {range:?} of plain, which has 5")], "a range");
     }
 
     for (weight, into, words) in [
@@ -151,79 +151,79 @@ fn operands(verdicts: &mut Verdicts) {
         (plain, slot, "plain (0 bytes) does not go into first slot"),
         (large, slot, "(65 bytes) does not go into first slot (64 bytes)"),
     ] {
-        verdicts.refused(&world, Command::Decode { weight, into }, &[words], "decoding");
+        report.refused(&fixture, Command::Decode { weight, into }, &[words], "decoding");
     }
-    let compute_there = world.sound().into_iter().map(|command| vec![Step::Run(Queue::Decode, command)]);
+    let compute_there = fixture.sound().into_iter().map(|command| vec![Step::Run(Queue::Decode, command)]);
     for steps in compute_there.collect::<Vec<_>>() {
         let what = format!("{steps:?}");
-        verdicts.step(world.program(&[], steps), 0, &["only decodes is asked to compute"], &what);
+        report.step(fixture.program(&[], steps), 0, &["only decodes is asked to compute"], &what);
     }
 }
 
 /// Numbers that do not go together.
-fn parameters(verdicts: &mut Verdicts) {
-    let mut world = World::new();
-    for command in world.sound() {
+fn parameters(report: &mut Report) {
+    let mut fixture = LayoutFixture::new();
+    for command in fixture.sound() {
         let mut broken = command.clone();
         if let Command::Rotate { frequencies, .. } = &mut broken {
             *frequencies = 3;
-            verdicts.refused(&world, broken, &["3 pairs in a head of 4"], "rotation");
+            report.refused(&fixture, broken, &["3 pairs in a head of 4"], "rotation");
         }
     }
-    let weight = world.buffer(Element::F32, 4);
-    let (x, norm) = (world.buffer(Element::F32, 4), Norm::Rms { weight, eps: 0.0 });
+    let weight = fixture.buffer(Element::F32, 4);
+    let (x, norm) = (fixture.buffer(Element::F32, 4), Norm::Rms { weight, eps: 0.0 });
     let norm = Command::Norm { norm, rows: Rows::Batch, heads: 1, x, y: weight };
     let steps = vec![Step::Run(Queue::Compute, norm)];
-    verdicts.step(world.program_of([1, 1], &[], steps), 0, &["is read and written at once"], "a norm");
+    report.step(fixture.program_of([1, 1], &[], steps), 0, &["is read and written at once"], "a norm");
 
-    let attend = world.attend(Element::F32);
+    let attend = fixture.attend(Element::F32);
     let with = |change: &dyn Fn(&mut Attention)| {
         let mut attend = attend.clone();
         change(&mut attend);
         Command::Attention(Box::new(attend))
     };
     let shared = with(&|attend| attend.heads = 3);
-    verdicts.refused(&world, shared, &["3 query heads share 2 heads of keys"], "heads");
+    report.refused(&fixture, shared, &["3 query heads share 2 heads of keys"], "heads");
     let none = with(&|attend| attend.kv_heads = 0);
-    verdicts.refused(&world, none, &["4 query heads share 0 heads of keys"], "heads");
+    report.refused(&fixture, none, &["4 query heads share 0 heads of keys"], "heads");
     let window = with(&|attend| attend.window = Some(0));
-    verdicts.refused(&world, window, &["a window of no position"], "a window");
+    report.refused(&fixture, window, &["a window of no position"], "a window");
     for size in [0, 12] {
         let blocks = with(&|attend| attend.tables.block_positions = size);
-        verdicts.refused(&world, blocks, &[&format!("blocks of {size} positions")], "blocks");
+        report.refused(&fixture, blocks, &[&format!("blocks of {size} positions")], "blocks");
     }
-    let fewer = world.buffer(Element::F32, 8 * 2 * 4);
+    let fewer = fixture.buffer(Element::F32, 8 * 2 * 4);
     let values = with(&|attend| attend.values.data = fewer);
-    verdicts.refused(&world, values, &["different numbers of blocks"], "values");
+    report.refused(&fixture, values, &["different numbers of blocks"], "values");
 }
 
 /// Caches of other elements, and without what their element needs.
-fn caches(verdicts: &mut Verdicts) {
-    let mut world = World::new();
-    let (floats, integers) = (world.cache(Element::F16), world.cache(Element::I8));
+fn caches(report: &mut Report) {
+    let mut fixture = LayoutFixture::new();
+    let (floats, integers) = (fixture.cache(Element::F16), fixture.cache(Element::I8));
     let no_scales = CacheView { scales: None, ..integers };
     let needless = CacheView { scales: integers.scales, ..floats };
-    let tokens = CacheView { data: world.buffer(Element::U32, 2 * 8 * 8), scales: None };
-    let halves = CacheView { scales: Some(world.buffer(Element::F16, 2 * 8 * 2)), ..integers };
-    let few = CacheView { scales: Some(world.buffer(Element::Bf16, 2 * 8 * 2 - 1)), ..integers };
+    let tokens = CacheView { data: fixture.buffer(Element::U32, 2 * 8 * 8), scales: None };
+    let halves = CacheView { scales: Some(fixture.buffer(Element::F16, 2 * 8 * 2)), ..integers };
+    let few = CacheView { scales: Some(fixture.buffer(Element::Bf16, 2 * 8 * 2 - 1)), ..integers };
     for (view, words) in [
         (no_scales, "a cache of i8 with scales None"),
         (needless, "a cache of f16 with scales Some"),
         (tokens, "a cache of u32"),
-        (halves, "32 x bf16 wanted of"),
-        (few, "32 x bf16 wanted of"),
+        (halves, "32 x bf16 logits_rows of"),
+        (few, "32 x bf16 logits_rows of"),
     ] {
-        let mut commands = vec![world.append(Element::F32)];
-        let mut attend = world.attend(Element::F32);
+        let mut commands = vec![fixture.append(Element::F32)];
+        let mut attend = fixture.attend(Element::F32);
         (attend.keys, attend.values) = (view, view);
         commands.push(Command::Attention(Box::new(attend)));
-        let (pairs, cache) = (world.buffer(Element::U32, 2 * ROWS[0]), view);
+        let (pairs, cache) = (fixture.buffer(Element::U32, 2 * ROWS[0]), view);
         commands.push(Command::CopyBlocks { pairs, block_positions: 8, heads: 2, head_dim: 4, cache });
         if let Command::Append { cache, .. } = &mut commands[0] {
             *cache = view;
         }
         for command in commands {
-            verdicts.refused(&world, command, &[words], "a cache");
+            report.refused(&fixture, command, &[words], "a cache");
         }
     }
 }

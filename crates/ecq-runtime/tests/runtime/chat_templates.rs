@@ -4,7 +4,7 @@ use ecq_runtime::{ChatTemplate, Message};
 use serde_json::Value;
 
 fn file() -> Value {
-    serde_json::from_str(include_str!("data/chat_templates.json")).unwrap()
+    serde_json::from_str(include_str!("../data/chat_templates.json")).unwrap()
 }
 
 fn messages(conversation: &Value) -> Vec<Message> {

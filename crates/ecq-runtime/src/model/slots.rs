@@ -1,45 +1,46 @@
-//! Slots through which blocks pass that do not stay decoded, and the order in which they are decoded.
+//! Slots uses_slot which blocks pass that do not stay decoded, and the order in which they are decoded.
 
 use crate::plan::{Mode, Residence};
 use crate::program::{Command, Edge, Layout, Operand, Queue, SlotId, Step, WeightId};
 
 /// The blocks that are decoded before each use, and the slots that they share.
 #[derive(Debug, Default)]
-pub(crate) struct Ring {
-    /// For each block of the model that passes through slots, its matrices and their slots.
+pub(crate) struct BlockSlots {
+    /// For each block of the model that passes uses_slot slots, its matrices and their slots.
     blocks: Vec<Option<Vec<(SlotId, WeightId)>>>,
     /// Numbers of these blocks.
-    passing: Vec<usize>,
+    streamed: Vec<usize>,
     /// Which set of slots each of them uses.
-    places: Vec<usize>,
+    sets: Vec<usize>,
     /// Whether the next block is decoded while one computes.
-    ahead: bool,
+    double_buffered: bool,
     /// Blocks that stay decoded though the mode decodes on use.
-    pub(crate) kept: usize,
+    pub(crate) pinned: usize,
 }
 
-impl Ring {
-    /// Adds the slots to the layout: one set of them, or, where blocks are decoded ahead, two that take
+impl BlockSlots {
+    /// Adds the slots to the layout: one set of them, or, where blocks are decoded double_buffered, two that take
     /// turns; the last of an odd number of blocks then has a set of its own, so that the first can be decoded
     /// for the next step beside it.
-    pub(super) fn new(mode: Mode, blocks: &[Vec<WeightId>], kept: &[bool], layout: &mut Layout) -> Self {
-        let ahead = matches!(mode, Mode::Prefetch | Mode::Async);
-        let through = |id: &&WeightId| layout.weights[id.0 as usize].residence == Residence::Slot;
+    pub(super) fn new(mode: Mode, blocks: &[Vec<WeightId>], pinned: &[bool], layout: &mut Layout) -> Self {
+        let double_buffered = matches!(mode, Mode::Prefetch | Mode::Async);
+        let uses_slot = |id: &&WeightId| layout.weights[id.0 as usize].residence == Residence::Slot;
         let matrices: Vec<Vec<WeightId>> =
-            blocks.iter().map(|block| block.iter().filter(through).copied().collect()).collect();
-        let passing: Vec<usize> = (0..blocks.len()).filter(|&block| !matrices[block].is_empty()).collect();
-        let place = |i: usize| match (ahead, i + 1 == passing.len() && i > 0 && i.is_multiple_of(2)) {
-            (false, _) => 0,
-            (true, true) => 2,
-            (true, false) => i % 2,
-        };
-        let places: Vec<usize> = (0..passing.len()).map(place).collect();
+            blocks.iter().map(|block| block.iter().filter(uses_slot).copied().collect()).collect();
+        let streamed: Vec<usize> = (0..blocks.len()).filter(|&block| !matrices[block].is_empty()).collect();
+        let set_of =
+            |i: usize| match (double_buffered, i + 1 == streamed.len() && i > 0 && i.is_multiple_of(2)) {
+                (false, _) => 0,
+                (true, true) => 2,
+                (true, false) => i % 2,
+            };
+        let sets: Vec<usize> = (0..streamed.len()).map(set_of).collect();
         let mut all = vec![None; blocks.len()];
         for set in 0..3 {
-            let users: Vec<usize> = passing
+            let users: Vec<usize> = streamed
                 .iter()
-                .zip(&places)
-                .filter(|&(_, &place)| place == set)
+                .zip(&sets)
+                .filter(|&(_, &used)| used == set)
                 .map(|(&block, _)| block)
                 .collect();
             // Matrix `i` of each block goes into slot `i` of its set.
@@ -60,13 +61,13 @@ impl Ring {
         let coded = |block: &Vec<WeightId>| {
             block.iter().any(|id| layout.weights[id.0 as usize].residence == Residence::Packed)
         };
-        let kept = kept.iter().zip(blocks).filter(|&(&kept, block)| kept && coded(block)).count();
-        Self { blocks: all, passing, places, ahead, kept }
+        let pinned = pinned.iter().zip(blocks).filter(|&(&pinned, block)| pinned && coded(block)).count();
+        Self { blocks: all, streamed, sets, double_buffered, pinned }
     }
 
-    /// Blocks that pass through slots.
-    pub(crate) fn passing(&self) -> usize {
-        self.passing.len()
+    /// Blocks that pass uses_slot slots.
+    pub(crate) fn streamed(&self) -> usize {
+        self.streamed.len()
     }
 
     /// From where a product of a block takes a matrix.
@@ -79,23 +80,23 @@ impl Ring {
     }
 
     /// What must lie in its slots before a step, because the step before it has put it there.
-    pub(crate) fn entry(&self) -> &[(SlotId, WeightId)] {
-        match self.passing.first() {
-            Some(&block) if self.ahead => self.blocks[block].as_deref().unwrap_or_default(),
+    pub(crate) fn preloaded(&self) -> &[(SlotId, WeightId)] {
+        match self.streamed.first() {
+            Some(&block) if self.double_buffered => self.blocks[block].as_deref().unwrap_or_default(),
             _ => &[],
         }
     }
 
     fn decode(&self, queue: Queue, i: usize, steps: &mut Vec<Step>) {
-        for &(into, weight) in self.blocks[self.passing[i]].iter().flatten() {
+        for &(into, weight) in self.blocks[self.streamed[i]].iter().flatten() {
             steps.push(Step::Run(queue, Command::Decode { weight, into }));
         }
     }
 
     /// The steps that bring the first block into its slots.
-    pub(crate) fn prime(&self) -> Vec<Step> {
+    pub(crate) fn decode_first_block(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        if !self.entry().is_empty() {
+        if !self.preloaded().is_empty() {
             self.decode(Queue::Compute, 0, &mut steps);
         }
         steps
@@ -103,8 +104,8 @@ impl Ring {
 }
 
 /// Puts the decoding of blocks between their computing, for one program.
-pub(super) struct Decoding<'a> {
-    ring: &'a Ring,
+pub(super) struct DecodeScheduler<'a> {
+    block_slots: &'a BlockSlots,
     /// The next block to be decoded, by its place in the order 1, 2 ... n - 1, 0.
     next: usize,
     edges: u32,
@@ -114,10 +115,10 @@ pub(super) struct Decoding<'a> {
     done: Vec<Option<Edge>>,
 }
 
-impl<'a> Decoding<'a> {
-    pub(super) fn new(ring: &'a Ring) -> Self {
-        let n = ring.passing.len();
-        Self { ring, next: 1, edges: 0, ready: vec![None; n], done: vec![None; n] }
+impl<'a> DecodeScheduler<'a> {
+    pub(super) fn new(block_slots: &'a BlockSlots) -> Self {
+        let n = block_slots.streamed.len();
+        Self { block_slots, next: 1, edges: 0, ready: vec![None; n], done: vec![None; n] }
     }
 
     fn edge(&mut self) -> Edge {
@@ -127,7 +128,7 @@ impl<'a> Decoding<'a> {
 
     /// Whether anything is decoded on the other queue: one block alone stays in its slots.
     fn runs_ahead(&self) -> bool {
-        self.ring.ahead && self.ring.passing.len() > 1
+        self.block_slots.double_buffered && self.block_slots.streamed.len() > 1
     }
 
     pub(super) fn begin(&mut self, steps: &mut Vec<Step>) {
@@ -139,16 +140,20 @@ impl<'a> Decoding<'a> {
     }
 
     pub(super) fn before(&mut self, block: usize, steps: &mut Vec<Step>) {
-        let Some(i) = self.ring.passing.iter().position(|&passing| passing == block) else { return };
-        if !self.ring.ahead {
-            self.ring.decode(Queue::Compute, i, steps);
+        let Some(i) = self.block_slots.streamed.iter().position(|&streamed| streamed == block) else {
+            return;
+        };
+        if !self.block_slots.double_buffered {
+            self.block_slots.decode(Queue::Compute, i, steps);
         } else if let Some(edge) = self.ready[i] {
             steps.push(Step::Wait(Queue::Compute, edge));
         }
     }
 
     pub(super) fn after(&mut self, block: usize, steps: &mut Vec<Step>) {
-        let Some(i) = self.ring.passing.iter().position(|&passing| passing == block) else { return };
+        let Some(i) = self.block_slots.streamed.iter().position(|&streamed| streamed == block) else {
+            return;
+        };
         if self.runs_ahead() && self.is_awaited(i) {
             let edge = self.edge();
             self.done[i] = Some(edge);
@@ -168,19 +173,19 @@ impl<'a> Decoding<'a> {
 
     /// Whether another block goes into the slots of block `i` once it is computed.
     fn is_awaited(&self, i: usize) -> bool {
-        (1..=self.ring.passing.len()).any(|order| self.before_in_slots(order) == Some(i))
+        (1..=self.block_slots.streamed.len()).any(|order| self.before_in_slots(order) == Some(i))
     }
 
     /// The block that was in the slots of the one at `order` before it, in the same step.
     fn before_in_slots(&self, order: usize) -> Option<usize> {
-        let n = self.ring.passing.len();
-        let place = self.ring.places[order % n];
-        (0..order).rev().find(|&i| self.ring.places[i] == place)
+        let n = self.block_slots.streamed.len();
+        let set = self.block_slots.sets[order % n];
+        (0..order).rev().find(|&i| self.block_slots.sets[i] == set)
     }
 
     /// Decodes as many blocks, in order, as have their slots free once block `computed` is.
     fn decode_ahead(&mut self, computed: Option<usize>, steps: &mut Vec<Step>) {
-        let n = self.ring.passing.len();
+        let n = self.block_slots.streamed.len();
         while self.next <= n {
             let before = self.before_in_slots(self.next);
             if before.is_some_and(|before| computed.is_none_or(|computed| before > computed)) {
@@ -190,7 +195,7 @@ impl<'a> Decoding<'a> {
                 steps.push(Step::Wait(Queue::Decode, edge));
             }
             let i = self.next % n;
-            self.ring.decode(Queue::Decode, i, steps);
+            self.block_slots.decode(Queue::Decode, i, steps);
             let edge = self.edge();
             steps.push(Step::Signal(Queue::Decode, edge));
             self.ready[i] = Some(edge);

@@ -1,6 +1,6 @@
 //! What each option leaves to chance, and what not.
 
-use ecq_runtime::{RuntimeError, SampleOptions, Sampler, SamplingParams, TokenMask, argmax, draw};
+use ecq_runtime::{RuntimeError, SampleOptions, Sampler, SamplingParams, TokenMask, argmax, sample_token};
 use std::collections::BTreeMap;
 
 const PLAIN: SampleOptions = SampleOptions { temperature: 1.0, ..SampleOptions::GREEDY };
@@ -10,7 +10,7 @@ fn frequencies(options: SampleOptions, logits: &[f32]) -> BTreeMap<u32, f64> {
     let mut sampler = Sampler::new(options).unwrap();
     let mut counts = BTreeMap::new();
     for _ in 0..20_000 {
-        *counts.entry(sampler.choose(logits, &[]).unwrap()).or_insert(0.0) += 1.0 / 20_000.0;
+        *counts.entry(sampler.sample(logits, &[]).unwrap()).or_insert(0.0) += 1.0 / 20_000.0;
     }
     counts
 }
@@ -49,16 +49,16 @@ fn tokens_come_as_often_as_their_probability() {
 #[test]
 fn greedy_takes_the_first_of_the_best_and_the_penalty_moves_it() {
     let mut greedy = Sampler::new(SampleOptions::GREEDY).unwrap();
-    assert_eq!(greedy.choose(&[1.0, 3.0, 3.0, f32::NAN], &[]), Some(1));
-    assert_eq!(greedy.choose(&[-1.0, -3.0], &[]), Some(0));
-    assert_eq!(greedy.choose(&[f32::NAN; 3], &[]), None);
-    assert_eq!(greedy.choose(&[f32::NEG_INFINITY; 3], &[]), None);
-    assert_eq!(greedy.choose(&[], &[]), None);
+    assert_eq!(greedy.sample(&[1.0, 3.0, 3.0, f32::NAN], &[]), Some(1));
+    assert_eq!(greedy.sample(&[-1.0, -3.0], &[]), Some(0));
+    assert_eq!(greedy.sample(&[f32::NAN; 3], &[]), None);
+    assert_eq!(greedy.sample(&[f32::NEG_INFINITY; 3], &[]), None);
+    assert_eq!(greedy.sample(&[], &[]), None);
     let penalty = SampleOptions { repetition_penalty: 2.0, repetition_window: 2, ..SampleOptions::GREEDY };
     let mut sampler = Sampler::new(penalty).unwrap();
-    assert_eq!(sampler.choose(&[3.0, 2.0], &[0]), Some(1));
-    assert_eq!(sampler.choose(&[3.0, 2.0], &[0, 5, 6]), Some(0), "out of the window");
-    assert_eq!(sampler.choose(&[-1.0, -1.5], &[0]), Some(1), "negative logits move down too");
+    assert_eq!(sampler.sample(&[3.0, 2.0], &[0]), Some(1));
+    assert_eq!(sampler.sample(&[3.0, 2.0], &[0, 5, 6]), Some(0), "out of the window");
+    assert_eq!(sampler.sample(&[-1.0, -1.5], &[0]), Some(1), "negative logits move down too");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_seed_is_a_sequence() {
     let logits: Vec<f32> = (0..50).map(|i| (i as f32).sin()).collect();
     let sequence = |seed| {
         let mut sampler = Sampler::new(SampleOptions { seed, ..PLAIN }).unwrap();
-        (0..20).map(|_| sampler.choose(&logits, &[]).unwrap()).collect::<Vec<_>>()
+        (0..20).map(|_| sampler.sample(&logits, &[]).unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(sequence(1), sequence(1));
     assert_ne!(sequence(1), sequence(2));
@@ -202,7 +202,7 @@ fn every_choice_is_that_of_the_oracle() {
                         for _ in 0..12 {
                             let logits = random_logits(&mut random);
                             let expected = oracle.choose(&logits, &before);
-                            assert_eq!(sampler.choose(&logits, &before), expected, "{options:?} {logits:?}");
+                            assert_eq!(sampler.sample(&logits, &before), expected, "{options:?} {logits:?}");
                             none += usize::from(expected.is_none());
                             rare += usize::from(expected.is_some() && expected != argmax(&logits));
                             before.extend(expected);
@@ -226,7 +226,7 @@ fn a_large_flat_vocabulary_gives_the_oracle_choice() {
         let options = SampleOptions { top_p, temperature, seed: 9, ..PLAIN };
         let (mut sampler, mut oracle) = (Sampler::new(options).unwrap(), Oracle { options, state: 9 });
         for _ in 0..5 {
-            assert_eq!(sampler.choose(&logits, &[]), oracle.choose(&logits, &[]), "{options:?}");
+            assert_eq!(sampler.sample(&logits, &[]), oracle.choose(&logits, &[]), "{options:?}");
         }
     }
     // The smallest weights that still change a sum in f32 (above 2^-24) have to count, those below it cannot.
@@ -238,7 +238,7 @@ fn a_large_flat_vocabulary_gives_the_oracle_choice() {
         let mut chosen = 0;
         for _ in 0..300 {
             let token = oracle.choose(&logits, &[]);
-            assert_eq!(sampler.choose(&logits, &[]), token);
+            assert_eq!(sampler.sample(&logits, &[]), token);
             chosen += usize::from(token != Some(500));
         }
         assert_eq!(chosen > 0, counts, "{tail}: {chosen} of 300");
@@ -278,9 +278,13 @@ fn a_draw_and_a_choice_are_the_same() {
         assert_eq!(draws.is_greedy(), options.temperature == 0.0);
         for _ in 0..50 {
             let logits: Vec<f32> = (0..100).map(|_| random.unit() * 3.0).collect();
-            let next = draws.next_draw();
+            let next = draws.next_params();
             assert!((0.0..1.0).contains(&next.uniform));
-            assert_eq!(draw(&logits, &next, &mut candidates), chooses.choose(&logits, &[]), "{next:?}");
+            assert_eq!(
+                sample_token(&logits, &next, &mut candidates),
+                chooses.sample(&logits, &[]),
+                "{next:?}"
+            );
         }
     }
     assert!(Sampler::new(SampleOptions { top_k: 1, ..PLAIN }).unwrap().is_greedy());
@@ -299,7 +303,7 @@ fn a_draw_with_options_out_of_range_does_not_panic() {
             SamplingParams { min_p: x, ..plain },
             SamplingParams { uniform: x, ..plain },
         ] {
-            let token = draw(&[1.0, f32::MAX, -f32::MAX], &draws, &mut Vec::new());
+            let token = sample_token(&[1.0, f32::MAX, -f32::MAX], &draws, &mut Vec::new());
             assert!(token.is_none_or(|token| token < 3), "{draws:?}: {token:?}");
         }
     }
@@ -309,7 +313,7 @@ fn a_draw_with_options_out_of_range_does_not_panic() {
 fn sequences_of_a_request_differ_and_can_be_repeated() {
     let logits = [0.0; 1000];
     let tokens = |mut sampler: Sampler| -> Vec<u32> {
-        (0..30).map(|_| sampler.choose(&logits, &[]).unwrap()).collect()
+        (0..30).map(|_| sampler.sample(&logits, &[]).unwrap()).collect()
     };
     let sampler = |seed| Sampler::new(SampleOptions { seed, ..PLAIN }).unwrap();
     assert_eq!(tokens(sampler(1).for_sequence(0)), tokens(sampler(1)));
@@ -335,15 +339,15 @@ fn a_bias_is_added_before_everything_else() {
     let mut sampler = biased(SampleOptions::GREEDY, &[(1, 1.5), (7, 100.0), (1, 1.0)]);
     assert!(!sampler.is_plain() && sampler.is_greedy());
     assert_eq!(
-        sampler.choose(&[2.0, 0.0], &[]),
+        sampler.sample(&[2.0, 0.0], &[]),
         Some(1),
         "biases of one token add up, unknown ones are ignored"
     );
     let penalty = SampleOptions { repetition_penalty: 2.0, ..SampleOptions::GREEDY };
     // (1 + 4) / 2 is below 3, 1 / 2 + 4 is not.
-    assert_eq!(biased(penalty, &[(0, 4.0)]).choose(&[1.0, 3.0], &[0]), Some(1));
+    assert_eq!(biased(penalty, &[(0, 4.0)]).sample(&[1.0, 3.0], &[0]), Some(1));
     let mut never = biased(PLAIN, &[(0, f32::NEG_INFINITY)]);
-    assert!((0..200).all(|_| never.choose(&[9.0, 0.0, 0.0], &[]) != Some(0)));
+    assert!((0..200).all(|_| never.sample(&[9.0, 0.0, 0.0], &[]) != Some(0)));
 }
 
 /// Tokens have to go up; after the last one none may come.
@@ -372,18 +376,18 @@ fn a_mask_decides_what_may_come() {
     let mut sampler = ascending(SampleOptions::GREEDY);
     assert!(!sampler.is_plain());
     let logits = [9.0, 2.0, 5.0, 3.0];
-    assert_eq!(sampler.choose(&logits, &[]), Some(2));
+    assert_eq!(sampler.sample(&logits, &[]), Some(2));
     // A fork goes on from where the other one was, and neither moves the other.
     let mut fork = sampler.for_sequence(1);
     for sampler in [&mut sampler, &mut fork] {
-        assert_eq!(sampler.choose(&logits, &[]), Some(3));
-        assert_eq!(sampler.choose(&logits, &[]), None);
+        assert_eq!(sampler.sample(&logits, &[]), Some(3));
+        assert_eq!(sampler.sample(&logits, &[]), None);
     }
     // Bias and penalty cannot allow what the mask forbids.
     let odd = SampleOptions { repetition_penalty: 0.5, ..PLAIN };
     let mut sampler = ascending(odd).with_bias(vec![(0, 1000.0)]);
     let mut before = vec![];
-    while let Some(token) = sampler.choose(&[0.0; 50], &before) {
+    while let Some(token) = sampler.sample(&[0.0; 50], &before) {
         assert!(token > before.last().copied().unwrap_or(0));
         before.push(token);
     }

@@ -1,6 +1,6 @@
 //! A small layout that a test builds, everything in it bound and filled.
 
-use super::Joined;
+use super::Subject;
 use bytemuck::Pod;
 use ecq_core::Element;
 use ecq_runtime::backend::{Backend, Bindings, Compiled, Inputs};
@@ -34,7 +34,7 @@ impl Item for u32 {
 }
 
 /// A layout and its bindings, kept in step.
-pub(super) struct Rig<'a> {
+pub(super) struct Harness<'a> {
     pub(super) backend: &'a dyn Backend,
     pub(super) layout: Layout,
     pub(super) bindings: Bindings,
@@ -42,14 +42,14 @@ pub(super) struct Rig<'a> {
 
 /// A matrix as products use it, and what must run before where it goes through a slot.
 #[derive(Clone)]
-pub(super) struct Held {
+pub(super) struct LoadedMatrix {
     pub(super) operand: Operand,
     pub(super) decode: Option<Command>,
 }
 
-impl<'a> Rig<'a> {
-    pub(super) fn new(joined: &'a Joined) -> Self {
-        Self { backend: &*joined.backend, layout: Layout::default(), bindings: Bindings::default() }
+impl<'a> Harness<'a> {
+    pub(super) fn new(subject: &'a Subject) -> Self {
+        Self { backend: &*subject.backend, layout: Layout::default(), bindings: Bindings::default() }
     }
 
     /// A buffer as the backend gives it.
@@ -121,13 +121,13 @@ impl<'a> Rig<'a> {
     }
 
     /// Loads a matrix, with a slot of its own where it needs one.
-    pub(super) fn hold(&mut self, matrix: &Matrix, residence: Residence) -> Held {
+    pub(super) fn load_operand(&mut self, matrix: &Matrix, residence: Residence) -> LoadedMatrix {
         let weight = self.load(matrix, residence);
         if residence != Residence::Slot {
-            return Held { operand: Operand::Weight(weight), decode: None };
+            return LoadedMatrix { operand: Operand::Weight(weight), decode: None };
         }
         let into = self.slot(&[weight]);
-        Held { operand: Operand::Slot(into, weight), decode: Some(Command::Decode { weight, into }) }
+        LoadedMatrix { operand: Operand::Slot(into, weight), decode: Some(Command::Decode { weight, into }) }
     }
 
     /// A product of up to `rows` rows as the model would ask for it.
@@ -146,14 +146,14 @@ impl<'a> Rig<'a> {
         self.backend.compile(&program, &self.bindings).unwrap()
     }
 
-    /// Runs a program for rows of the batch and wanted ones.
+    /// Runs a program for rows of the batch and logits_rows ones.
     pub(super) fn submit(
         &self,
         program: &Compiled,
-        [rows, wanted]: [usize; 2],
+        [rows, logits_rows]: [usize; 2],
         writes: &[(BufferId, &[u8])],
     ) -> Result<(), RuntimeError> {
-        let event = self.backend.submit(program, &Inputs { rows, wanted, writes })?;
+        let event = self.backend.submit(program, &Inputs { rows, logits_rows, writes })?;
         self.backend.wait(&event).map(|_| ())
     }
 

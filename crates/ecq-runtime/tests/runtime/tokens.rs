@@ -118,14 +118,21 @@ fn added_tokens_may_lie_beyond_the_embedding() {
     let tokenizer = tokenizer(&[]);
     assert_eq!(tokenizer.encode("abc", true).unwrap(), [id("ab"), id("c")]);
     let error = tokenizer.encode("ab<image>", true).unwrap_err();
-    assert!(matches!(&error, RuntimeError::TokenWithoutEmbedding { token, id: 8, rows: 8 } if token == "<image>"));
+    assert!(
+        matches!(&error, RuntimeError::TokenWithoutEmbedding { token, id: 8, rows: 8 } if token == "<image>")
+    );
     assert!(error.to_string().contains("\"<image>\""), "{error}");
     // A gap of ids, as some fine-tunes leave.
     let far = with(|json| json["added_tokens"][4]["id"] = json!(9));
-    assert_eq!(Tokenizer::from_checkpoint(&checkpoint(&[far])).unwrap().encode("a", false).unwrap(), [id("a")]);
+    assert_eq!(
+        Tokenizer::from_checkpoint(&checkpoint(&[far])).unwrap().encode("a", false).unwrap(),
+        [id("a")]
+    );
     // A vocabulary that is larger than the embedding belongs to another model.
     let other = with(|json| json["model"]["vocab"]["ac"] = json!(8));
-    assert!(Tokenizer::from_checkpoint(&checkpoint(&[other])).unwrap_err().to_string().contains("another model"));
+    assert!(
+        Tokenizer::from_checkpoint(&checkpoint(&[other])).unwrap_err().to_string().contains("another model")
+    );
 }
 
 #[test]
