@@ -1,48 +1,48 @@
-//! The rows of one step.
+//! Rows of one step.
 
 use crate::kv::{BlockCopy, OutOfBlocks, Sequence};
 
-/// Which rows of a sequence's tokens give logits.
+/// Selects the rows of a sequence whose logits are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogitsSelection {
-    /// None.
+    /// No row.
     None,
-    /// The last.
+    /// The last row.
     Last,
-    /// All.
+    /// Every row.
     All,
 }
 
-/// Rows of several sequences that run in one step: a token, its position, its sequence, and where that has
-/// its blocks.
+/// Rows of several sequences that run in one step: for each row its token, position and sequence, and for
+/// each sequence its block tables.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(crate) tokens: Vec<u32>,
     pub(crate) positions: Vec<u32>,
     pub(crate) sequences: Vec<u32>,
-    /// Length of the text that each row belongs to, for rotary frequencies that depend on it.
+    /// Length of each row's text in tokens, for rotary frequencies that depend on it.
     pub(crate) lengths: Vec<u32>,
-    /// Rows whose logits are wanted.
+    /// Indices of the rows whose logits are computed.
     pub(crate) logits_rows: Vec<u32>,
-    /// For each group, the tables of all sequences.
+    /// Block tables, `[sequence][group][block]`.
     pub(crate) tables: Vec<Vec<Vec<u32>>>,
-    /// What must be copied before the step.
+    /// Block copies that must run before the step.
     pub(crate) copies: Vec<BlockCopy>,
 }
 
 impl Batch {
-    /// No rows.
+    /// Creates an empty batch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds rows for the next `tokens` of a sequence, and room for them; they count as its tokens once the
-    /// step has run and
-    /// [`Sequence::commit`] was called with them. `prompt` is how long the text was when it was given, see
-    /// [`Rope::depends_on_length`](crate::arch::Rope::depends_on_length).
+    /// Reserves cache positions for the next `tokens` of a sequence and adds a row for each.
+    ///
+    /// After the step has run, [`Sequence::commit`] must be called with the same tokens. `prompt` is the
+    /// length of the prompt in tokens, see [`Rope::depends_on_length`](crate::arch::Rope::depends_on_length).
     ///
     /// # Errors
-    /// When the cache has no room; nothing has changed then.
+    /// [`OutOfBlocks`] if the cache has too few free blocks; nothing has changed then.
     pub fn push(
         &mut self,
         sequence: &mut Sequence,
@@ -53,10 +53,11 @@ impl Batch {
         self.push_ahead(sequence, tokens, prompt, selection, 0)
     }
 
-    /// As [`push`](Self::push), with room for `ahead` more tokens, which steps without the host will add.
+    /// Like [`push`](Self::push), and reserves positions for `ahead` more tokens, which multi-step decoding
+    /// generates.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// Like [`push`](Self::push).
     pub fn push_ahead(
         &mut self,
         sequence: &mut Sequence,
@@ -83,22 +84,22 @@ impl Batch {
         Ok(())
     }
 
-    /// Rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Rows whose logits are wanted.
+    /// Returns the number of rows whose logits are computed.
     pub fn logits_row_count(&self) -> usize {
         self.logits_rows.len()
     }
 
-    /// Sequences that the rows belong to.
+    /// Returns the number of sequences.
     pub fn sequence_count(&self) -> usize {
         self.tables.len()
     }
 
-    /// Whether there are no rows.
+    /// Returns whether the batch has no rows.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }

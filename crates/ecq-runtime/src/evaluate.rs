@@ -167,7 +167,7 @@ impl<'a> LogitsQueue<'a> {
             for event in self.engine.step() {
                 match event.kind {
                     EventKind::PromptLogits { logits, .. } => self.logits.extend(logits),
-                    EventKind::Failed { error, .. } => return Err(RuntimeError::of_shared(error)),
+                    EventKind::Failed { error, .. } => return Err(RuntimeError::from_shared(error)),
                     EventKind::Token { .. } | EventKind::Finished { .. } => {}
                 }
             }

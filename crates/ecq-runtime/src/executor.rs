@@ -1,4 +1,4 @@
-//! Runs batches: compiles a program for each power of two of rows when it is first needed, and steps it.
+//! Runs batches with one compiled program per power of two of rows.
 
 use crate::backend::{Bindings, Compiled, DeviceInfo, Inputs};
 use crate::batch::Batch;
@@ -12,19 +12,19 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Logits that are computed at once at most: 32 MiB, so that a head is decoded for many rows at a time.
+/// Maximum number of logits computed at once (32 MiB in f32), so that the head is decoded once for many rows.
 const MAX_LOGITS: usize = 1 << 23;
-/// Steps that run without the host at most.
+/// Maximum number of steps of [`Executor::greedy_steps`].
 pub const MAX_STEPS_AHEAD: usize = 16;
 
-/// How an executor runs.
+/// Options of an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExecutorOptions {
-    /// How keys and values are cached.
+    /// KV cache options.
     pub kv: KvOptions,
-    /// Longest text in tokens; the model's context if it is shorter or `None`.
+    /// Maximum context in tokens; `None` and larger values mean the model's context.
     pub context: Option<usize>,
-    /// Rows of a step at most, a power of two up to 256.
+    /// Maximum rows of a step; a power of two up to 256.
     pub rows: usize,
 }
 
@@ -34,18 +34,18 @@ impl Default for ExecutorOptions {
     }
 }
 
-/// What decoding of layers before their use cost so far.
+/// Cost of decoding layers and experts before their use, accumulated over all steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DecodeStats {
-    /// Uses of a block that stays decoded (`lru`).
+    /// Uses of a block that stays decoded (pinned, `lru`).
     pub hits: u64,
-    /// Uses of a block, where the mode decodes before use.
+    /// Uses of a block in modes that decode before use.
     pub uses: u64,
-    /// Uses of an expert that lay in its slots already.
+    /// Uses of an expert that was already decoded in its slots.
     pub expert_hits: u64,
-    /// Uses of an expert that is decoded before use: once for all rows of a step that chose it.
+    /// Uses of an expert that is decoded before use, counted once per step and layer, not per row.
     pub expert_uses: u64,
-    /// Time that computing waited for decoding.
+    /// Time that computation waited for decoding.
     pub stall: Duration,
 }
 
@@ -63,13 +63,13 @@ pub struct Executor {
     rows: usize,
     max_logits_rows: usize,
     decode_stats: DecodeStats,
-    /// Most bytes that sequences held in the cache at a step.
+    /// Largest number of KV cache bytes in use at any step.
     peak_cache_bytes: u64,
-    /// Where logits come to.
+    /// Logits of the last step on the host.
     logits: Vec<f32>,
 }
 
-/// What there is a program for.
+/// Key of the compiled programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Step { rows: usize, logits_rows: usize, logits_use: LogitsUse },
@@ -78,10 +78,10 @@ enum Key {
     DecodeFirstBlock,
 }
 
-/// Takes what a step gives for some of the logits_rows rows: logits, or chosen tokens.
+/// Receives the output for a range of logits rows: logits, or chosen tokens.
 type Sink<'a> = dyn FnMut(Range<usize>, &[f32], &[u32]) + 'a;
 
-/// What becomes of the logits of a step.
+/// What a step returns for each logits row.
 enum StepOutput<'a> {
     Logits,
     Argmax,
@@ -89,10 +89,10 @@ enum StepOutput<'a> {
 }
 
 impl Executor {
-    /// Allocates activations and the cache of keys and values.
+    /// Creates an executor and allocates its activations and KV cache.
     ///
     /// # Errors
-    /// When the device has no room, or an option is out of range.
+    /// If the device has too little memory or an option is out of range.
     pub fn new(model: Arc<Model>, options: ExecutorOptions) -> Result<Self> {
         let config = &model.config;
         let context = options.context.map_or(config.context, |context| context.min(config.context)).max(1);
@@ -136,61 +136,61 @@ impl Executor {
         })
     }
 
-    /// The model.
+    /// Returns the model.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
     }
 
-    /// The cache of keys and values.
+    /// Returns the KV cache.
     pub fn pool(&self) -> &KvPool {
         &self.pool
     }
 
-    /// An empty sequence.
+    /// Creates an empty sequence.
     pub fn sequence(&self) -> Sequence {
         self.pool.blocks().sequence(0)
     }
 
-    /// Longest text in tokens.
+    /// Returns the maximum context in tokens.
     pub fn context(&self) -> usize {
         self.context
     }
 
-    /// Rows of a step at most.
+    /// Returns the maximum number of rows of a step.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Rows of logits that are computed at once at most.
+    /// Returns the maximum number of rows whose logits are computed at once.
     pub fn max_logits_rows(&self) -> usize {
         self.max_logits_rows
     }
 
-    /// Most bytes of keys and values that sequences held at a step so far.
+    /// Returns the largest number of KV cache bytes in use at any step so far.
     pub fn peak_cache_bytes(&self) -> u64 {
         self.peak_cache_bytes
     }
 
-    /// What decoding of layers before their use cost so far.
+    /// Returns the cost of decoding before use so far.
     pub fn decode_stats(&self) -> DecodeStats {
         self.decode_stats
     }
 
-    /// Runs a batch; `sink` gets the logits of the logits_rows rows, some rows at a time: which of the logits_rows
-    /// rows, and `[rows, vocabulary]`.
+    /// Runs a batch and passes the logits to `sink` in chunks: a range of logits rows and their logits,
+    /// `[rows, vocabulary]`.
     ///
     /// # Errors
-    /// When there are too many rows, a token is unknown, a text too long, or a weight turns out to be
-    /// damaged. The cache then holds nothing new, and no sequence may be committed.
+    /// If the batch has too many rows, a token is unknown, a position exceeds the context, or a weight does
+    /// not decode. The cache then has no new content and no sequence may be committed.
     pub fn logits(&mut self, batch: &Batch, mut sink: impl FnMut(Range<usize>, &[f32])) -> Result<()> {
         self.run(batch, &StepOutput::Logits, &mut |rows, logits, _| sink(rows, logits))
     }
 
-    /// Runs a batch, and gives the likeliest token for each logits_rows row, or the one that its draw gives;
-    /// `None` where no logit is finite.
+    /// Runs a batch and returns one token per logits row: the most likely one, or one sampled with the row's
+    /// `params`. The token is `None` if no logit is finite.
     ///
     /// # Errors
-    /// As [`logits`](Self::logits).
+    /// Like [`logits`](Self::logits).
     pub fn tokens(&mut self, batch: &Batch, params: Option<&[SamplingParams]>) -> Result<Vec<Option<u32>>> {
         let mut tokens = Vec::with_capacity(batch.logits_row_count());
         let output = params.map_or(StepOutput::Argmax, StepOutput::Sample);
@@ -198,14 +198,15 @@ impl Executor {
         Ok(tokens)
     }
 
-    /// Runs a batch whose every row is the last of its sequence and logits_rows, and then steps for the tokens
-    /// that it gives, the likeliest each time, without the host between them. Gives for each step a token for
-    /// each row. Sequences have reserved room for all steps; committed are the batch's tokens and all that
-    /// were given but the last.
+    /// Runs a batch in which every sequence has one row, and then more greedy steps without returning to the
+    /// host (multi-step decoding). Returns a token per row for each step.
+    ///
+    /// The sequences must have positions reserved for all steps ([`Batch::push_ahead`]). The caller commits
+    /// the batch's tokens and all returned tokens except those of the last step.
     ///
     /// # Errors
-    /// As [`logits`](Self::logits); when the batch is not so, or there are more than [`MAX_STEPS_AHEAD`]
-    /// steps.
+    /// Like [`logits`](Self::logits); also if the batch has other rows or `steps` exceeds
+    /// [`MAX_STEPS_AHEAD`].
     pub fn greedy_steps(&mut self, batch: &Batch, steps: usize) -> Result<Vec<Vec<Option<u32>>>> {
         self.check(batch)?;
         let rows = batch.rows();
@@ -217,7 +218,7 @@ impl Executor {
             [&self.buffers.rope, &self.buffers.local_rope].into_iter().flatten().any(|angles| angles.per_row);
         if !alone || grows || steps > MAX_STEPS_AHEAD {
             return Err(RuntimeError::Batch(
-                "these rows cannot run several steps without the host".to_owned(),
+                "multi-step decoding needs one row per sequence and rotary frequencies that do not depend on the length".to_owned(),
             ));
         }
         if longest > self.context {
@@ -240,15 +241,15 @@ impl Executor {
         Ok(history.chunks_exact(self.rows).map(|tokens| tokens[..rows].iter().map(token).collect()).collect())
     }
 
-    /// The program for a step of up to `rows` rows, `logits_rows` of them with logits, as it would run.
+    /// Returns the program of a step of up to `rows` rows, of which `logits_rows` have logits.
     ///
     /// # Errors
-    /// When there are no such programs.
+    /// [`Batch`](RuntimeError::Batch) if the numbers exceed the executor's limits.
     pub fn program(&self, rows: usize, logits_rows: usize) -> Result<Program> {
         let most = self.rows;
         if rows == 0 || rows > most || logits_rows > rows.min(self.max_logits_rows) {
             return Err(RuntimeError::Batch(format!(
-                "a program of {rows} rows, {logits_rows} with logits; {most} at most"
+                "no program for {rows} rows, {logits_rows} with logits; at most {most} rows"
             )));
         }
         let bucket = |n: usize| if n == 0 { 0 } else { n.next_power_of_two() };
@@ -261,10 +262,10 @@ impl Executor {
 
     fn check(&self, batch: &Batch) -> Result<()> {
         if batch.is_empty() {
-            return Err(RuntimeError::InvalidInput("no tokens to run the model on"));
+            return Err(RuntimeError::InvalidInput("the input has no tokens"));
         }
         if batch.rows() > self.rows {
-            return Err(RuntimeError::Batch(format!("{} rows, {} at most", batch.rows(), self.rows)));
+            return Err(RuntimeError::Batch(format!("has {} rows; at most {}", batch.rows(), self.rows)));
         }
         if let Some(&last) = batch.positions.iter().max()
             && last as usize >= self.context
@@ -324,7 +325,7 @@ impl Executor {
         Ok(())
     }
 
-    /// Reads what a program left of some logits_rows rows.
+    /// Reads the output of a program for a range of logits rows.
     fn read_output(&mut self, part: Range<usize>, logits_use: LogitsUse, sink: &mut Sink) -> Result<()> {
         let buffer = |id: BufferId| &self.bindings.buffers[id.0 as usize];
         if logits_use == LogitsUse::Logits {
@@ -357,7 +358,7 @@ impl Executor {
         Ok(())
     }
 
-    /// Submits a program with everything that a batch says.
+    /// Submits a program with the inputs of a batch.
     fn submit_step(&mut self, key: Key, batch: &Batch, params: &[f32]) -> Result<()> {
         self.peak_cache_bytes = self.peak_cache_bytes.max(self.pool.used_bytes());
         let mut tables = vec![Vec::new(); self.views.groups];
@@ -413,7 +414,7 @@ impl Executor {
             model.backend.wait(&event)?;
             return Ok(());
         }
-        // Slots belong to the model: one program at a time decodes into them.
+        // Slots belong to the model, so only one program at a time may decode into them.
         let mut slot_state = model.lock_slots();
         if !slot_state.first_block_decoded && !model.block_slots.preloaded().is_empty() {
             let prime = self.compiled(Key::DecodeFirstBlock)?;
@@ -458,7 +459,7 @@ impl Executor {
             }
             Key::Head { logits_use, .. } => {
                 builder.head(logits_use, &mut steps);
-                "logits of the step before".to_owned()
+                "logits of the previous step".to_owned()
             }
             Key::CopyBlocks { group, .. } => {
                 steps = builder.copy_blocks(group);

@@ -68,7 +68,7 @@ impl Progress {
                 self.text.push_str(&text);
                 self.ended = Some((reason, usage));
             }
-            EventKind::Failed { error, .. } => return Err(RuntimeError::of_shared(error)),
+            EventKind::Failed { error, .. } => return Err(RuntimeError::from_shared(error)),
         }
         Ok(())
     }

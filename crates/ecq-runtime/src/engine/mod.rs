@@ -147,7 +147,7 @@ impl Engine {
         let (prompt, vocabulary, context) =
             (request.prompt.len(), config.vocabulary, self.executor.context());
         if prompt == 0 {
-            return Err(RuntimeError::InvalidInput("no tokens to run the model on"));
+            return Err(RuntimeError::InvalidInput("the input has no tokens"));
         }
         if prompt > context.min(self.executor.pool().positions()) {
             return Err(RuntimeError::ContextFull { tokens: prompt, context });

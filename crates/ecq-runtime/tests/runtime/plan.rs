@@ -27,20 +27,20 @@ fn every_form_and_mode_has_a_residence_with_a_reason() {
         (prefix, ends, Mode::Fused, false, Residence::Streams, "inside the product"),
         (rans, block, Mode::Cached, false, Residence::Packed, "once at load"),
         (archive, block, Mode::Cached, false, Residence::Packed, "once at load"),
-        (archive, block, Mode::Fused, false, Residence::Packed, "for storage"),
-        (archive, block, Mode::Lru, false, Residence::Packed, "for storage"),
+        (archive, block, Mode::Fused, false, Residence::Packed, "archive coding"),
+        (archive, block, Mode::Lru, false, Residence::Packed, "archive coding"),
         (packed, block, Mode::Cached, false, Residence::Packed, "once at load"),
         (packed, block, Mode::Fused, false, Residence::Streams, "stored packed"),
         (packed, block, Mode::Prefetch, false, Residence::Streams, "stored packed"),
         (packed, block, Mode::Lru, true, Residence::Streams, "stored packed"),
-        (rans, block, Mode::Lru, false, Residence::Slot, "no room to keep its layer"),
-        (rans, block, Mode::Lru, true, Residence::Packed, "the budget has room"),
-        (rans, block, Mode::Prefetch, false, Residence::Slot, "while the layer before computes"),
-        (rans, block, Mode::Async, false, Residence::Slot, "while the layer before computes"),
+        (rans, block, Mode::Lru, false, Residence::Slot, "does not fit the budget"),
+        (rans, block, Mode::Lru, true, Residence::Packed, "fits the budget"),
+        (rans, block, Mode::Prefetch, false, Residence::Slot, "while the previous layer computes"),
+        (rans, block, Mode::Async, false, Residence::Slot, "while the previous layer computes"),
         (rans, ends, Mode::Lru, false, Residence::Streams, "larger than a block"),
         (rans, ends, Mode::Prefetch, false, Residence::Streams, "larger than a block"),
         (StorageKind::Floats, block, Mode::Fused, false, Residence::Dense, "no codes"),
-        (StorageKind::Blocks, block, Mode::Lru, false, Residence::Dense, "half precision"),
+        (StorageKind::Blocks, block, Mode::Lru, false, Residence::Dense, "half-precision"),
         (StorageKind::InputMajor, block, Mode::Cached, false, Residence::Dense, "transposed"),
     ];
     for (form, place, mode, kept, expected, reason) in table {
@@ -94,9 +94,9 @@ fn modes_are_resolved_or_refused_with_a_reason() {
         Err(RuntimeError::Mode { why, .. }) => why,
         other => panic!("{other:?}"),
     };
-    assert!(refused(Mode::Async, None).contains("nearest is prefetch"));
+    assert!(refused(Mode::Async, None).contains("use prefetch"));
     assert!(refused(Mode::Lru, None).contains("memory budget"));
-    assert!(refused(Mode::Lru, Some(119)).contains("fused needs none"));
+    assert!(refused(Mode::Lru, Some(119)).contains("use fused"));
     assert!(refused(Mode::Lru, Some(0)).contains("0 bytes"));
 }
 
