@@ -162,9 +162,7 @@ pub fn residence(matrix: &MatrixInfo, mode: Mode, pinned: bool) -> Decision<Resi
         (_, Mode::Lru | Mode::Prefetch | Mode::Async) if matrix.location == MatrixLocation::Expert => {
             (Residence::Slot, "decoded when the router chooses its expert, and reused while it is in a slot")
         }
-        (_, Mode::Lru) if pinned => {
-            (Residence::Packed, "decoded once at load: its layer fits the budget")
-        }
+        (_, Mode::Lru) if pinned => (Residence::Packed, "decoded once at load: its layer fits the budget"),
         (_, Mode::Lru) => (Residence::Slot, "decoded at each use: its layer does not fit the budget"),
         (_, Mode::Prefetch | Mode::Async) => (Residence::Slot, "decoded while the previous layer computes"),
     };
@@ -280,10 +278,15 @@ pub fn resolve(
             } else if limit >= 2 * largest && largest > 0 {
                 (
                     Mode::Lru,
-                    format!("decoded weights ({all} bytes) exceed {whose} ({limit} bytes): some layers stay decoded"),
+                    format!(
+                        "decoded weights ({all} bytes) exceed {whose} ({limit} bytes): some layers stay decoded"
+                    ),
                 )
             } else {
-                (Mode::Fused, format!("{whose} ({limit} bytes) is less than two decoded layers ({largest} bytes each)"))
+                (
+                    Mode::Fused,
+                    format!("{whose} ({limit} bytes) is less than two decoded layers ({largest} bytes each)"),
+                )
             })
         }
         _ => Ok((mode, "requested".to_owned())),

@@ -1,28 +1,30 @@
-//! One request from its beginning to its end.
+//! Runs one request to completion.
 
 use super::{Engine, Event, EventKind, FinishReason, Request, Usage};
 use crate::error::{Result, RuntimeError};
 use std::ops::ControlFlow;
 
-/// A sequence of a request when it has ended.
+/// Result of one sequence of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completion {
-    /// The new tokens; one that ended the text is not among them.
+    /// Generated tokens, without the end token.
     pub tokens: Vec<u32>,
-    /// Their text, up to a stop string.
+    /// Text of the tokens, up to a stop string.
     pub text: String,
-    /// Why it ended.
+    /// Reason for the end.
     pub reason: FinishReason,
-    /// What it took.
+    /// Token counts and times.
     pub usage: Usage,
 }
 
 impl Engine {
-    /// Takes a request and steps until all of its sequences have ended; `on_event` hears of each event of it,
-    /// and may cancel it. What happens to other requests meanwhile is not heard.
+    /// Submits a request and steps the engine until all of its sequences have ended.
+    ///
+    /// `on_event` receives each event of the request and cancels it by returning `Break`. Events of other
+    /// requests are discarded.
     ///
     /// # Errors
-    /// As [`submit`](Self::submit), or when the model turns out to be damaged.
+    /// Like [`submit`](Self::submit), or the error of a failed sequence.
     pub fn complete(
         &mut self,
         request: Request,

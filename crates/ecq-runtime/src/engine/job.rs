@@ -1,4 +1,4 @@
-//! A sequence of a request in progress.
+//! State of one sequence of a request.
 
 use super::request::{Event, EventKind, FinishReason, RequestId, Usage};
 use crate::error::RuntimeError;
@@ -10,16 +10,16 @@ use crate::tokenizer::TextStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A sequence of a request.
+/// One sequence of a request.
 pub(super) struct Job {
     pub(super) request: RequestId,
     pub(super) number: usize,
-    /// When it was submitted: the order in which room is result.
+    /// Submission order, which is the scheduling priority.
     pub(super) arrival: u64,
-    /// The prompt and what was generated.
+    /// Prompt and generated tokens.
     pub(super) tokens: Vec<u32>,
     pub(super) prompt: usize,
-    /// Its keys and values; none while it waits.
+    /// Cached keys and values; `None` while waiting.
     pub(super) cache: Option<Sequence>,
     pub(super) sampler: Sampler,
     pub(super) text: Option<TextOutput>,
@@ -28,29 +28,29 @@ pub(super) struct Job {
     pub(super) log_probs: Option<usize>,
     pub(super) prompt_logits: bool,
     pub(super) salt: u64,
-    /// Further sequences of the request, which begin when the prompt has run.
+    /// Further sequences of the request, which fork from this one after the prompt.
     pub(super) siblings: Vec<(Sampler, Option<TextOutput>)>,
-    /// The draft model's keys and values.
+    /// The draft model's cached keys and values.
     pub(super) draft_cache: Option<Sequence>,
-    /// Tokens that the draft model proposes to come next.
+    /// Proposed tokens of the draft model.
     pub(super) drafted: Vec<u32>,
     pub(super) usage: Usage,
     pub(super) started: Option<Instant>,
-    /// When the logits after the prompt were there.
+    /// Time when the logits after the prompt were available.
     pub(super) prefill_end: Option<Instant>,
 }
 
-/// How a job left a step.
+/// Effect of a step on a job.
 pub(super) enum JobOutcome {
     /// The sequence is complete.
     Finished(FinishReason),
-    /// It cannot go on.
+    /// The sequence failed.
     Failed(RuntimeError),
-    /// It goes on, and so does this other sequence of its request.
+    /// The sequence continues and another sequence of its request starts.
     Forked(Box<Job>),
 }
 
-/// The text of a sequence as it grows.
+/// Detokenizer and stop strings of a sequence.
 #[derive(Clone)]
 pub(super) struct TextOutput {
     pub(super) stream: TextStream,
@@ -58,17 +58,17 @@ pub(super) struct TextOutput {
 }
 
 impl Job {
-    /// Tokens whose keys and values are not there.
+    /// Returns the number of tokens that are not in the cache.
     pub(super) fn pending(&self) -> usize {
         self.tokens.len() - self.cache.as_ref().map_or(0, Sequence::len)
     }
 
-    /// New tokens so far.
+    /// Returns the number of generated tokens.
     pub(super) fn generated(&self) -> usize {
         self.tokens.len() - self.prompt
     }
 
-    /// Whether it only ever needs its likeliest or drawn token, not logits.
+    /// Returns whether the device can choose all tokens of the sequence, so that no logits are needed.
     pub(super) fn needs_only_token(&self) -> bool {
         self.sampler.is_plain() && self.log_probs.is_none() && !self.prompt_logits
     }
@@ -77,8 +77,8 @@ impl Job {
         Event { request: self.request, sequence: self.number, kind }
     }
 
-    /// Takes the token that a device has chosen, or chooses from logits; says how the sequence ends if it
-    /// does.
+    /// Appends the token that the device chose, or samples one from `logits`. Returns the outcome if the
+    /// sequence ends.
     pub(super) fn take_token(
         &mut self,
         chosen: Option<Option<u32>>,
@@ -114,7 +114,7 @@ impl Job {
         } else if self.generated() >= self.max_tokens {
             FinishReason::MaxTokens
         } else if self.tokens.len() > context {
-            // The newest token has no position to run at.
+            // There is no position left at which the newest token could run.
             FinishReason::ContextFull
         } else {
             return None;
@@ -122,10 +122,10 @@ impl Job {
         Some(JobOutcome::Finished(reason))
     }
 
-    /// The last event of the sequence.
+    /// Ends the sequence and returns its last event.
     pub(super) fn finish(mut self, reason: FinishReason) -> Event {
         let text = match &mut self.text {
-            // What follows a stop string is not shown.
+            // Text after a stop string is discarded.
             Some(text) if reason != FinishReason::StopString => {
                 let rest = text.stream.finish().unwrap_or_default();
                 let (shown, stopped) = text.stop.push(&rest);
@@ -137,7 +137,7 @@ impl Job {
         self.event(EventKind::Finished { reason, text, usage })
     }
 
-    /// The last event of a sequence that cannot go on.
+    /// Ends a failed sequence and returns its last event.
     pub(super) fn fail(mut self, error: Arc<RuntimeError>) -> Event {
         let usage = self.end_usage();
         self.event(EventKind::Failed { error, usage })

@@ -1,9 +1,9 @@
-//! A step machine that continues many texts at once.
+//! Continuous batching of many requests.
 //!
-//! Each step gives every text that is being written a row, and the rest of a row budget to the oldest
-//! prompts, some rows of each at a time (continuous batching, Yu et al., 2022; chunked prefill, Agrawal et
-//! al., 2023). A text that finds no room for its keys and values takes that of the youngest, which is
-//! computed again later. None of this changes a token: the sums of a row do not depend on the other rows.
+//! Each step gives every decoding sequence one row and the rest of the row budget to the oldest prompts, in
+//! chunks (continuous batching, Yu et al., 2022; chunked prefill, Agrawal et al., 2023). If a sequence finds
+//! no free cache block, the youngest sequence is preempted and recomputed later. Scheduling does not change
+//! any token, because the sums of a row do not depend on the other rows.
 
 mod complete;
 mod draft;
@@ -28,15 +28,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How an engine runs.
+/// Options of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineOptions {
-    /// How batches run. As many sequences run at once as its cache has room for (`kv.sequences`).
+    /// Executor options. `kv.sequences` is the maximum number of sequences that run at once.
     pub executor: ExecutorOptions,
-    /// Tokens that a draft model proposes at once.
+    /// Number of tokens that a draft model proposes per step, 1 to 32; default 4.
     pub draft_tokens: usize,
-    /// Steps that run without the host where all texts take their likeliest tokens: for devices where a step
-    /// is short.
+    /// Number of greedy steps that run without returning to the host (multi-step decoding), 1 to 16; default
+    /// 1. Useful on devices whose steps are short.
     pub steps_ahead: usize,
 }
 
@@ -46,36 +46,36 @@ impl Default for EngineOptions {
     }
 }
 
-/// Continues texts, many at once, a step at a time.
+/// Serves requests with continuous batching, one step at a time.
 pub struct Engine {
     executor: Executor,
     tokenizer: Option<Arc<Tokenizer>>,
     draft: Option<Draft>,
     options: EngineOptions,
-    /// Sequences without room in the cache, by arrival.
+    /// Sequences without cache blocks, by arrival.
     waiting: VecDeque<Job>,
-    /// Sequences with room, by arrival.
+    /// Sequences with cache blocks, by arrival.
     running: Vec<Job>,
-    /// Events of what happened between two steps.
+    /// Events that occurred between two steps.
     events: Vec<Event>,
     submitted: u64,
 }
 
 /// The rows of a job in a batch.
 struct BatchPart {
-    /// Its index in `running`.
+    /// Index in `running`.
     job: usize,
-    /// How many of its pending tokens run.
+    /// Number of pending tokens that run.
     rows: usize,
-    /// LogitsSelection rows of the batch.
+    /// Range of the batch's logits rows.
     logits_rows: Range<usize>,
 }
 
 impl Engine {
-    /// An engine on a model; without a tokenizer, events carry no text.
+    /// Creates an engine. Without a tokenizer, events have no text.
     ///
     /// # Errors
-    /// When the device has no room, or an option is out of range.
+    /// If the device has too little memory or an option is out of range.
     pub fn new(model: Arc<Model>, tokenizer: Option<Arc<Tokenizer>>, options: EngineOptions) -> Result<Self> {
         let range = |option, found: usize, most: usize, expected| {
             let fine = (1..=most).contains(&found);
@@ -102,12 +102,14 @@ impl Engine {
         })
     }
 
-    /// Lets a smaller model propose tokens, which the model then checks several at a time (Leviathan et al.,
-    /// 2023). Chosen are the same tokens as without it.
+    /// Adds a draft model for speculative decoding (Leviathan et al., 2023): it proposes tokens, which the
+    /// model verifies several at a time. The generated tokens do not change.
+    ///
+    /// The caller must check that the tokenizers are equal ([`Tokenizer::same_vocabulary`]).
     ///
     /// # Errors
-    /// When its vocabulary has another size, or the device has no room. Whether the tokens are the same is
-    /// the caller's to check ([`Tokenizer::same_vocabulary`]).
+    /// [`Draft`](RuntimeError::Draft) if the vocabularies have different sizes; an error of the backend if
+    /// the device has too little memory.
     pub fn with_draft(mut self, model: Arc<Model>) -> Result<Self> {
         let (ours, theirs) = (self.model().config().vocabulary, model.config().vocabulary);
         if ours != theirs {
@@ -118,30 +120,31 @@ impl Engine {
         Ok(self)
     }
 
-    /// The model.
+    /// Returns the model.
     pub fn model(&self) -> &Arc<Model> {
         self.executor.model()
     }
 
-    /// What runs the batches.
+    /// Returns the executor.
     pub fn executor(&self) -> &Executor {
         &self.executor
     }
 
-    /// Whether there is nothing to do.
+    /// Returns whether no request is active and no event is pending.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running.is_empty() && self.events.is_empty()
     }
 
-    /// Sequences that have room in the cache, and sequences that wait for it.
+    /// Returns the numbers of running and of waiting sequences.
     pub fn sequence_counts(&self) -> (usize, usize) {
         (self.running.len(), self.waiting.len())
     }
 
-    /// Takes a request.
+    /// Adds a request to the queue.
     ///
     /// # Errors
-    /// When its prompt is empty, too long or has unknown tokens, or an option is out of range.
+    /// If the prompt is empty, exceeds the context or has unknown tokens, an option is out of range, or stop
+    /// strings are given without a tokenizer.
     pub fn submit(&mut self, request: Request) -> Result<RequestId> {
         let config = self.model().config();
         let (prompt, vocabulary, context) =
@@ -162,7 +165,8 @@ impl Engine {
         if let Some(mask) = request.mask {
             sampler = sampler.with_mask(mask);
         }
-        // Where rotary frequencies grow with the text, keys depend on the length of the prompt.
+        // With such frequencies, keys depend on the length of the prompt, so prompts of other lengths must
+        // not share blocks.
         let grows = config.rope.iter().chain(&config.local_rope).any(crate::arch::Rope::depends_on_length);
         let salt = if grows { request.salt ^ (prompt as u64) << 32 } else { request.salt };
         let text = match &self.tokenizer {
@@ -201,7 +205,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// Ends all sequences of a request; the next step says so. Whether there were any.
+    /// Cancels all sequences of a request; the next step returns their last events. Returns whether the
+    /// request was active.
     pub fn cancel(&mut self, id: RequestId) -> bool {
         let of = |job: &Job| job.request == id;
         let mut ended: Vec<Job> = self.running.extract_if(.., |job| of(job)).collect();
@@ -210,7 +215,7 @@ impl Engine {
         ended.extend(gone);
         let found = !ended.is_empty();
         for mut job in ended {
-            // Those that have not begun end too.
+            // Sequences that have not forked yet end too.
             for (i, (sampler, text)) in std::mem::take(&mut job.siblings).into_iter().enumerate() {
                 let sibling = sibling(&job, i + 1, sampler, text);
                 self.events.push(sibling.finish(FinishReason::Cancelled));
@@ -220,7 +225,7 @@ impl Engine {
         found
     }
 
-    /// Runs one batch, and says what came of it. Without anything to do it does nothing.
+    /// Runs one batch and returns the events. Does nothing if the engine is idle.
     pub fn step(&mut self) -> Vec<Event> {
         let mut events = std::mem::take(&mut self.events);
         self.admit();
@@ -238,7 +243,7 @@ impl Engine {
         match outcome {
             Ok(ended) => self.finish_jobs(ended, &mut events),
             Err(error) => {
-                // Whatever is wrong with the model is wrong for all.
+                // An error of the model concerns every sequence of the batch.
                 let error = Arc::new(error);
                 let failed: Vec<usize> = parts.iter().map(|part| part.job).collect();
                 for &job in failed.iter().rev() {
@@ -249,7 +254,7 @@ impl Engine {
         events
     }
 
-    /// Gives waiting sequences room, oldest first, while there is some for all of their tokens and one more.
+    /// Starts waiting sequences, oldest first, while all their tokens and one more fit the cache.
     fn admit(&mut self) {
         let most = self.options.executor.kv.sequences;
         while self.running.len() < most
@@ -261,7 +266,7 @@ impl Engine {
                 false => pool.blocks().sequence_with_prefix(job.salt, &job.tokens),
             };
             let all = job.tokens.len() - cache.len();
-            // A layer with a window has room for the rows of a step, not for the whole prompt.
+            // Layers with a window need blocks for one step only, not for the whole prompt.
             let (full, windowed) =
                 (cache.blocks_needed(all + 1), cache.blocks_needed(all.min(self.executor.rows()) + 1));
             let needed = pool.windows().iter().zip(full.iter().zip(&windowed));
@@ -282,27 +287,27 @@ impl Engine {
         }
     }
 
-    /// The rows of the next step: one for each text that is being written (and its drafted tokens), the rest
-    /// of the budget for prompts. Oldest first; where there is no room, the youngest loses its own.
+    /// Builds the next batch: one row for each decoding sequence (and its draft tokens), the rest of the
+    /// budget for prompts, oldest first. Preempts the youngest sequence when the cache has too few blocks.
     fn build_batch(&mut self, events: &mut Vec<Event>) -> (Batch, Vec<BatchPart>, usize) {
         let (mut batch, mut parts) = (Batch::new(), Vec::<BatchPart>::new());
         let budget = self.executor.rows();
         let ahead = self.steps_ahead();
         let (mut next, mut prompt) = (0, false);
         while next < self.running.len() && batch.rows() < budget {
-            // Texts that are being written and come later: each gets a row.
+            // Later sequences that are decoding, which get one row each.
             let behind = self.running[next + 1..].iter().filter(|job| job.pending() == 1).count();
             let mut left = (budget - batch.rows()).saturating_sub(behind);
             let job = &mut self.running[next];
             let pending = job.pending();
             if pending > 1 && !prompt {
-                // However many texts are being written, the oldest prompt goes on.
+                // The oldest prompt always gets at least a quarter of the remaining rows.
                 left = left.max((budget - batch.rows()).div_ceil(4));
                 prompt = true;
             }
             let rows = match (pending, job.prompt_logits) {
                 (1, _) => 1,
-                // What is held at a time is bounded.
+                // Bounds the logits held at a time.
                 (_, true) => pending.min(left).min(self.executor.max_logits_rows()),
                 (_, false) => pending.min(left),
             };
@@ -315,7 +320,7 @@ impl Engine {
                 (false, true) if job.max_tokens > 0 => LogitsSelection::Last,
                 _ => LogitsSelection::None,
             };
-            // Drafted tokens run behind the last one while the budget has rows that no other text needs.
+            // Draft tokens only use rows that no other sequence needs.
             job.drafted.truncate(if pending == 1 { left.saturating_sub(rows) } else { 0 });
             let Some(cache) = &mut job.cache else { break };
             let first = cache.len();
@@ -329,18 +334,18 @@ impl Engine {
                     next += 1;
                 }
                 Err(_) if !job.drafted.is_empty() => job.drafted.clear(),
-                // Alone, it has come to the end of the cache.
+                // The only running sequence has filled the cache.
                 Err(_) if self.running.len() == 1 => {
                     events.push(self.running.remove(0).finish(FinishReason::ContextFull));
                 }
-                // The youngest of all makes room, and this one tries again.
+                // Preempts the youngest sequence and tries this one again.
                 Err(_) => self.preempt(self.running.len() - 1),
             }
         }
         (batch, parts, ahead)
     }
 
-    /// How many steps the next batch may run without the host.
+    /// Returns the number of steps that the next batch may run without the host.
     fn steps_ahead(&self) -> usize {
         let most = self.options.steps_ahead;
         let context = self.executor.context();
@@ -364,7 +369,7 @@ impl Engine {
         }
     }
 
-    /// Takes a sequence's room in the cache; it waits for some, and its tokens run again.
+    /// Releases the cache blocks of a sequence and queues it again; its tokens are recomputed later.
     fn preempt(&mut self, job: usize) {
         let mut job = self.running.remove(job);
         job.cache = None;
@@ -375,7 +380,7 @@ impl Engine {
         self.waiting.insert(index, job);
     }
 
-    /// Runs a batch and takes its tokens; gives the jobs that ended, in ascending order.
+    /// Runs a batch and applies its tokens. Returns the outcomes of jobs, with indices in ascending order.
     fn run(
         &mut self,
         batch: &Batch,
@@ -389,7 +394,8 @@ impl Engine {
             .collect();
         let plain = choosing.iter().all(|job| job.needs_only_token() && job.siblings.is_empty());
         let greedy = choosing.iter().all(|job| job.sampler.is_greedy());
-        // A draw for a drafted row may turn out not to be needed: such rows are drawn on the host.
+        // Random numbers must not be consumed for a draft row that turns out to be rejected, so such rows are
+        // sampled on the host.
         let device = plain && (greedy || choosing.iter().all(|job| job.drafted.is_empty()));
         let mut ended = Vec::new();
         if device {
@@ -404,7 +410,7 @@ impl Engine {
             }
             return Ok(ended);
         }
-        // Logits come some rows at a time; those of a part are kept together.
+        // The executor returns logits in chunks, but a part needs all of its rows.
         let width = self.model().config().vocabulary;
         let mut logits = Vec::with_capacity(batch.logits_row_count() * width);
         self.executor.logits(batch, |_, rows| logits.extend_from_slice(rows))?;
@@ -416,7 +422,7 @@ impl Engine {
         Ok(ended)
     }
 
-    /// The same for several steps that run without the host.
+    /// Like [`run`](Self::run), for several steps without returning to the host.
     fn run_ahead(
         &mut self,
         batch: &Batch,
@@ -439,7 +445,7 @@ impl Engine {
         Ok(ended)
     }
 
-    /// Commits the rows of a part, and accepts the tokens that its selection rows give.
+    /// Commits the rows of a part and appends the tokens of its logits rows.
     fn apply_result(
         &mut self,
         part: &BatchPart,
@@ -473,7 +479,7 @@ impl Engine {
             return ended.push((part.job, JobOutcome::Finished(FinishReason::MaxTokens)));
         }
         job.usage.drafted_tokens += drafted.len();
-        // The rows of the last known token and of the drafted ones behind it.
+        // The rows of the last known token and of the draft tokens after it.
         for (i, at) in (part.logits_rows.len() - drafted.len() - 1..part.logits_rows.len()).enumerate() {
             if let Some(logits) = row(at) {
                 let siblings = std::mem::take(&mut job.siblings);
@@ -500,10 +506,10 @@ impl Engine {
         }
     }
 
-    /// Removes what has ended, and gives forked sequences room or a index in the queue.
+    /// Removes jobs that ended, and adds forked sequences to the running or waiting ones.
     fn finish_jobs(&mut self, ended: Vec<(usize, JobOutcome)>, events: &mut Vec<Event>) {
         let mut forked = Vec::new();
-        // From the last on, so that numbers stay valid.
+        // In reverse order, so that indices stay valid.
         for (number, end) in ended.into_iter().rev() {
             match end {
                 JobOutcome::Finished(reason) => events.push(self.running.remove(number).finish(reason)),
@@ -524,13 +530,13 @@ impl Engine {
     }
 }
 
-/// What a step gave for the selection rows of a part: tokens, or logits to choose from.
+/// Output of a step for the logits rows of a part: chosen tokens, or logits.
 struct StepResult<'a> {
     chosen: Option<&'a [Option<u32>]>,
     logits: &'a [f32],
 }
 
-/// Room is result in this order.
+/// Returns the scheduling order.
 fn order(job: &Job) -> (u64, usize) {
     (job.arrival, job.number)
 }
@@ -541,7 +547,7 @@ fn commit(job: &mut Job, tokens: &[u32]) {
     }
 }
 
-/// Another sequence of a job's request, with the same prompt and without keys and values.
+/// Creates another sequence of a job's request, with the same prompt and without a cache.
 fn sibling(job: &Job, number: usize, sampler: Sampler, text: Option<TextOutput>) -> Job {
     Job {
         request: job.request,

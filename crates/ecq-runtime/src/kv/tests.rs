@@ -1,4 +1,4 @@
-//! Each rule of the bookkeeping by itself; `model` checks them together against a naive model.
+//! Unit tests of single rules; `model` tests them together against a naive model.
 
 mod model;
 
@@ -95,7 +95,7 @@ fn hashes_depend_on_everything_before_and_on_the_salt() {
 fn needed_blocks_are_those_that_the_next_position_sees() {
     assert_eq!(needed_blocks(9, None, B), 0..3);
     assert_eq!(needed_blocks(0, Some(3), B), 0..0);
-    // The next position 8 sees 4..=8.
+    // Position 8 attends to 4..=8.
     assert_eq!(needed_blocks(8, Some(5), B), 1..2);
     assert_eq!(needed_blocks(8, Some(6), B), 0..2);
     assert_eq!(needed_blocks(9, Some(1), B), 2..3);
@@ -130,12 +130,12 @@ fn a_failed_reservation_changes_nothing() {
     assert_eq!(sequence.truncate(7), 7);
     let fork = sequence.fork();
     let before = (state(&pool), format!("{sequence:?}"));
-    // Group 1 gave block 0 back: 2 of 3 are free, and the shared last block needs one of them.
+    // Group 1 released block 0: 2 of 3 blocks are free, and the shared last block needs one of them.
     assert_eq!(sequence.blocks_needed(6), [3, 3]);
     assert_eq!(sequence.reserve(6), Err(OutOfBlocks { group: 0, needed: 3, free: 2 }));
     assert_eq!(before, (state(&pool), format!("{sequence:?}")));
     drop(fork);
-    // Not shared any more, so that only the number of new blocks matters.
+    // The last block is no longer shared, so only new blocks are allocated.
     let registered = state(&pool);
     assert_eq!(sequence.reserve(14), Err(OutOfBlocks { group: 0, needed: 4, free: 2 }));
     assert_eq!(registered, state(&pool), "the last block is still registered");
@@ -207,7 +207,7 @@ fn prefix_is_found_in_whole_blocks_and_leaves_a_token() {
 fn a_hash_collision_finds_nothing() {
     let pool = full_pool(4);
     let _first = sequence_of(&pool, 0, &count(0, 5));
-    // The key of that block with one part changed at a time, as a collision would give it.
+    // The key of that block with one field changed at a time, as in a hash collision.
     let mut hashes = Vec::new();
     extend_hashes(&mut hashes, 0, &count(0, 4), B);
     let tokens = count(0, 4);
@@ -227,7 +227,7 @@ fn the_first_registration_stays() {
     run(&mut second, &count(0, 4));
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 5)).table(0), first.table(0));
     drop(second);
-    // The copy without a hash is taken first.
+    // The duplicate without a hash is allocated first.
     assert_eq!(free_order(&pool, 0), [1, 2, 3]);
     drop(first);
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 5)).table(0), [0]);
@@ -240,13 +240,13 @@ fn the_longest_unused_content_and_the_end_of_a_chain_go_first() {
     let second = sequence_of(&pool, 0, &count(50, 8));
     drop(first);
     drop(second);
-    // Block 2 was partial, then the chains from their ends: 0, 1 of the first and 3, 4 of the second.
+    // First the partial block 2, then both chains from their ends: 1, 0 and 4, 3.
     assert_eq!(free_order(&pool, 0), [2, 1, 0, 4, 3]);
     let third = sequence_of(&pool, 0, &count(90, 8));
     assert_eq!(third.table(0), [2, 1]);
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 9)).len(), 4);
     assert_eq!(pool.sequence_with_prefix(0, &count(50, 9)).len(), 8);
-    // Looking them up made them the ones used last.
+    // Lookups made these blocks the most recently used.
     assert_eq!(free_order(&pool, 0), [0, 4, 3]);
 }
 
@@ -267,7 +267,7 @@ fn fork_shares_and_reserve_copies_a_partial_block() {
     assert_eq!(second.table(0), [0, 3]);
     assert_eq!(run(&mut first, &[9, 9]), [], "nobody shares the block any more");
     assert_eq!(first.tokens(), [0, 1, 2, 3, 4, 5, 9, 9]);
-    // Both ends are found.
+    // Both branches are found.
     assert_eq!(pool.sequence_with_prefix(0, &[0, 1, 2, 3, 4, 5, 7, 8, 0]).table(0), [0, 3]);
     assert_eq!(pool.sequence_with_prefix(0, &[0, 1, 2, 3, 4, 5, 9, 9, 0]).table(0), [0, 1]);
 }
@@ -289,13 +289,13 @@ fn truncation_into_a_full_block_keeps_what_its_hash_promises() {
     assert_eq!(first.truncate(100), 8);
     assert_eq!(first.table(0).len(), 2, "truncate drops the reservation");
     assert_eq!(first.truncate(6), 6);
-    // Nothing is overwritten yet, so that the block is still found.
+    // Nothing is overwritten yet, so the block is still found.
     let second = pool.sequence_with_prefix(0, &count(0, 9));
     assert_eq!(second.len(), 8);
     assert_eq!(run(&mut first, &[9, 9]), [BlockCopy { group: 0, from: 1, to: 2, positions: 2 }]);
     drop(second);
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 9)).len(), 8);
-    // Not shared: the block is written in place and not found by the old tokens from the reservation on.
+    // The block is not shared: it is written in place and loses its hash when positions are reserved.
     assert_eq!(first.truncate(6), 6);
     assert_eq!(pool.sequence_with_prefix(0, &[0, 1, 2, 3, 4, 5, 9, 9, 0]).len(), 8);
     assert_eq!(first.reserve(1), Ok(vec![]));
@@ -306,7 +306,7 @@ fn truncation_into_a_full_block_keeps_what_its_hash_promises() {
 
 #[test]
 fn windowed_groups_give_blocks_back() {
-    // Position n sees n-4..=n; with slack 2 positions below n-6 are not needed.
+    // Position n attends to n-4..=n; with slack 2, positions below n-6 are not needed.
     let pool = pool(2, &[(None, 8), (Some(5), 8)]);
     let mut sequence = sequence_of(&pool, 0, &count(0, 9));
     assert_eq!(sequence.table(1)[0], 0);
@@ -332,7 +332,7 @@ fn a_prefix_needs_only_the_window_of_windowed_groups() {
     assert_eq!(second.len(), 16);
     assert_eq!(second.table(1), [NO_BLOCK, NO_BLOCK, NO_BLOCK, 3]);
     drop((first, second));
-    // Takes block 4, then 0, the one that was given back first, then 1 and 2; 3 was used last.
+    // Allocates block 4, then 0, which was released first, then 1 and 2; 3 was released last.
     let other = sequence_of(&pool, 0, &count(50, 15));
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 20)).len(), 16);
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 16)).len(), 0);
@@ -347,7 +347,7 @@ fn truncation_takes_given_back_blocks_up_again() {
     assert_eq!(sequence.truncate(10), 10);
     assert_eq!(sequence.table(1), [NO_BLOCK, 1, 2]);
     assert_eq!(pool.free_blocks(), [6, 3]);
-    // The block taken up is still found by its hash, until it is written.
+    // The shared block is still found by its hash until it is written.
     assert_eq!(sequence.reserve(1), Ok(vec![]));
     sequence.commit(&[77]);
     assert_eq!(sequence.tokens().last(), Some(&77));
@@ -360,19 +360,20 @@ fn truncation_keeps_less_where_blocks_are_gone() {
     let mut sequence = sequence_of(&pool, 0, &count(0, 20));
     let window = |sequence: &Sequence| sequence.table(1).to_vec();
     assert_eq!(window(&sequence), [NO_BLOCK, NO_BLOCK, NO_BLOCK, NO_BLOCK, 4]);
-    // Free are 5, 0, 1, 2, 3 in this order; the other sequence takes three and keeps the last two.
+    // Free blocks are 5, 0, 1, 2, 3 in this order; the other sequence allocates three and keeps the last two.
     let mut other = pool.sequence(0);
     run(&mut other, &count(50, 12));
     assert_eq!(free_order(&pool, 1), [2, 3, 5, 0]);
-    // Position 10 sees 6..: block 1 is gone. Length 8 needs it too, 4 needs block 0, which is gone.
+    // Position 10 attends to 6..: block 1 is lost. Length 8 needs it too; 4 needs block 0, which is also
+    // lost.
     let mut fork = sequence.fork();
     assert_eq!(fork.truncate(10), 0);
-    // Position 14 sees 10..: blocks 2 and 3 can be taken up.
+    // Position 14 attends to 10..: blocks 2 and 3 are still cached.
     let mut fork = sequence.fork();
     assert_eq!(fork.truncate(14), 14);
     assert_eq!(window(&fork), [NO_BLOCK, NO_BLOCK, 2, 3]);
     drop(fork);
-    // Without block 3, length 18, which needs it, falls to 12, which needs block 2 alone.
+    // Without block 3, length 18 is reduced to 12, which needs block 2 only.
     pool.lock()[1].unregister(3);
     assert_eq!(sequence.truncate(18), 12);
     assert_eq!(window(&sequence), [NO_BLOCK, NO_BLOCK, 2]);
