@@ -143,20 +143,20 @@ impl Bindings {
         if [self.buffers.len(), self.weights.len(), self.slots.len()]
             != [layout.buffers.len(), layout.weights.len(), layout.slots.len()]
         {
-            return wrong("the layout has other numbers of buffers, weights or slots");
+            return wrong("the numbers of buffers, weights or slots differ from the layout");
         }
         for (info, buffer) in layout.buffers.iter().zip(&self.buffers) {
             if (info.element, info.len) != (buffer.element, buffer.len) {
-                return wrong(&info.name);
+                return wrong(&format!("{} does not match the layout", info.name));
             }
         }
         for (info, weight) in layout.weights.iter().zip(&self.weights) {
             if info.shape != weight.shape || info.slot_bytes != weight.slot_bytes {
-                return wrong(&info.name);
+                return wrong(&format!("{} does not match the layout", info.name));
             }
         }
         match layout.slots.iter().zip(&self.slots).find(|(info, slot)| slot.bytes < info.bytes) {
-            Some((info, _)) => wrong(&info.name),
+            Some((info, _)) => wrong(&format!("{} is smaller than in the layout", info.name)),
             None => Ok(()),
         }
     }

@@ -1,5 +1,4 @@
-//! A transformer on a backend: its weights, the slots that its layers pass through, and the steps of its
-//! programs.
+//! Models on a backend: weights, slots, and the steps of programs.
 
 mod load;
 mod slots;

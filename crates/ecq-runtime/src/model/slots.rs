@@ -1,27 +1,27 @@
-//! Slots uses_slot which blocks pass that do not stay decoded, and the order in which they are decoded.
+//! Assignment of blocks to slots, and the schedule in which blocks are decoded.
 
 use crate::plan::{Mode, Residence};
 use crate::program::{Command, Edge, Layout, Operand, Queue, SlotId, Step, WeightId};
 
-/// The blocks that are decoded before each use, and the slots that they share.
+/// The streamed blocks (those decoded before each use) and the slots that they share.
 #[derive(Debug, Default)]
 pub(crate) struct BlockSlots {
-    /// For each block of the model that passes uses_slot slots, its matrices and their slots.
+    /// For each block of the model, its matrices and their slots; `None` if the block is not streamed.
     blocks: Vec<Option<Vec<(SlotId, WeightId)>>>,
-    /// Numbers of these blocks.
+    /// Indices of the streamed blocks.
     streamed: Vec<usize>,
-    /// Which set of slots each of them uses.
+    /// Set of slots of each streamed block.
     sets: Vec<usize>,
-    /// Whether the next block is decoded while one computes.
+    /// Whether the next block is decoded while the current one computes.
     double_buffered: bool,
-    /// Blocks that stay decoded though the mode decodes on use.
+    /// Number of pinned blocks in a mode that decodes before use.
     pub(crate) pinned: usize,
 }
 
 impl BlockSlots {
-    /// Adds the slots to the layout: one set of them, or, where blocks are decoded double_buffered, two that take
-    /// turns; the last of an odd number of blocks then has a set of its own, so that the first can be decoded
-    /// for the next step beside it.
+    /// Adds slots to the layout: one set, or two alternating sets if decoding overlaps computation. With an
+    /// odd number of blocks, the last block then has a third set, so that the first block of the next step
+    /// can be decoded at the same time.
     pub(super) fn new(mode: Mode, blocks: &[Vec<WeightId>], pinned: &[bool], layout: &mut Layout) -> Self {
         let double_buffered = matches!(mode, Mode::Prefetch | Mode::Async);
         let uses_slot = |id: &&WeightId| layout.weights[id.0 as usize].residence == Residence::Slot;
@@ -43,7 +43,7 @@ impl BlockSlots {
                 .filter(|&(_, &used)| used == set)
                 .map(|(&block, _)| block)
                 .collect();
-            // Matrix `i` of each block goes into slot `i` of its set.
+            // Matrix `i` of each block uses slot `i` of its set.
             let most = users.iter().map(|&block| matrices[block].len()).max().unwrap_or(0);
             let slots: Vec<SlotId> = (0..most)
                 .map(|i| {
@@ -65,12 +65,12 @@ impl BlockSlots {
         Self { blocks: all, streamed, sets, double_buffered, pinned }
     }
 
-    /// Blocks that pass uses_slot slots.
+    /// Returns the number of streamed blocks.
     pub(crate) fn streamed(&self) -> usize {
         self.streamed.len()
     }
 
-    /// From where a product of a block takes a matrix.
+    /// Returns the operand from which a product reads a matrix of a block.
     pub(super) fn operand(&self, block: usize, weight: WeightId) -> Operand {
         let slots = self.blocks[block].iter().flatten();
         match slots.into_iter().find(|(_, id)| *id == weight) {
@@ -79,7 +79,7 @@ impl BlockSlots {
         }
     }
 
-    /// What must lie in its slots before a step, because the step before it has put it there.
+    /// Returns the slots that the previous step has filled for this one.
     pub(crate) fn preloaded(&self) -> &[(SlotId, WeightId)] {
         match self.streamed.first() {
             Some(&block) if self.double_buffered => self.blocks[block].as_deref().unwrap_or_default(),
@@ -93,7 +93,7 @@ impl BlockSlots {
         }
     }
 
-    /// The steps that bring the first block into its slots.
+    /// Returns the steps that decode the first block into its slots.
     pub(crate) fn decode_first_block(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         if !self.preloaded().is_empty() {
@@ -103,15 +103,15 @@ impl BlockSlots {
     }
 }
 
-/// Puts the decoding of blocks between their computing, for one program.
+/// Inserts decode commands and edges between the compute steps of a program.
 pub(super) struct DecodeScheduler<'a> {
     block_slots: &'a BlockSlots,
-    /// The next block to be decoded, by its place in the order 1, 2 ... n - 1, 0.
+    /// Next block to decode, in the order 1, 2, ..., n - 1, 0.
     next: usize,
     edges: u32,
-    /// The edge that says that block `i` is in its slots.
+    /// Edge that signals that block `i` is decoded.
     ready: Vec<Option<Edge>>,
-    /// The edge that says that block `i` is computed.
+    /// Edge that signals that block `i` is computed.
     done: Vec<Option<Edge>>,
 }
 
@@ -126,7 +126,7 @@ impl<'a> DecodeScheduler<'a> {
         Edge(self.edges - 1)
     }
 
-    /// Whether anything is decoded on the other queue: one block alone stays in its slots.
+    /// Returns whether the decode queue is used; a single block just stays in its slots.
     fn runs_ahead(&self) -> bool {
         self.block_slots.double_buffered && self.block_slots.streamed.len() > 1
     }
@@ -162,7 +162,7 @@ impl<'a> DecodeScheduler<'a> {
         }
     }
 
-    /// All decoding is over when the program is.
+    /// Makes the program wait for all decoding.
     pub(super) fn end(&mut self, steps: &mut Vec<Step>) {
         if self.runs_ahead()
             && let Some(edge) = self.ready[0]
@@ -171,19 +171,19 @@ impl<'a> DecodeScheduler<'a> {
         }
     }
 
-    /// Whether another block goes into the slots of block `i` once it is computed.
+    /// Returns whether another block uses the slots of block `i` after it.
     fn is_awaited(&self, i: usize) -> bool {
         (1..=self.block_slots.streamed.len()).any(|order| self.before_in_slots(order) == Some(i))
     }
 
-    /// The block that was in the slots of the one at `order` before it, in the same step.
+    /// Returns the block that occupies the slots of the block at `order` before it in the same step.
     fn before_in_slots(&self, order: usize) -> Option<usize> {
         let n = self.block_slots.streamed.len();
         let set = self.block_slots.sets[order % n];
         (0..order).rev().find(|&i| self.block_slots.sets[i] == set)
     }
 
-    /// Decodes as many blocks, in order, as have their slots free once block `computed` is.
+    /// Decodes all following blocks whose slots are free once block `computed` is done.
     fn decode_ahead(&mut self, computed: Option<usize>, steps: &mut Vec<Step>) {
         let n = self.block_slots.streamed.len();
         while self.next <= n {

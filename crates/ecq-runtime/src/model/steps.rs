@@ -1,4 +1,4 @@
-//! The steps of a program, from the specification of the architecture.
+//! Builds the steps of a program from the specification of an architecture.
 
 use super::load::Model;
 use super::slots::DecodeScheduler;
@@ -15,57 +15,57 @@ use crate::program::{
 };
 use ecq_core::Element;
 
-/// Buffers of a step, each `[rows, width]` unless said otherwise.
+/// Buffers of a step, `[rows, width]` unless stated otherwise.
 #[derive(Debug)]
 pub(crate) struct StepBuffers {
     pub(crate) tokens: BufferId,
     pub(crate) positions: BufferId,
     pub(crate) sequences: BufferId,
-    /// For each group of layers, `[rows, blocks of a sequence]`.
+    /// Block tables of each group of layers, `[rows, blocks of a sequence]`.
     pub(crate) tables: Vec<BufferId>,
     /// The residual stream.
     x: BufferId,
-    /// What a sublayer reads.
+    /// Input of a sublayer.
     normed: BufferId,
     q: BufferId,
     k: BufferId,
     v: BufferId,
-    /// What all heads give.
+    /// Attention output of all heads.
     heads: BufferId,
-    /// What a sublayer gives.
+    /// Output of a sublayer.
     out: BufferId,
     gate: BufferId,
     up: BufferId,
     experts: Option<ExpertBuffers>,
     pub(crate) rope: Option<RotaryAngles>,
-    /// For layers with a window, where theirs differ.
+    /// Angles of layers with a window, if they differ.
     pub(crate) local_rope: Option<RotaryAngles>,
-    /// Rows whose logits are logits_rows.
+    /// Indices of the rows whose logits are computed.
     pub(crate) logits_rows: BufferId,
     gathered: BufferId,
     pub(crate) logits: BufferId,
-    /// `[logits_rows rows, 5]`.
+    /// `[logits rows, 5]`.
     pub(crate) sampling_params: BufferId,
     pub(crate) chosen: BufferId,
-    /// `[steps, logits_rows rows]`: tokens of steps that run without the host.
+    /// Tokens of multi-step decoding, `[steps, logits rows]`.
     pub(crate) history: BufferId,
     pub(crate) count: BufferId,
-    /// Sources and targets of copied blocks.
+    /// Source and target blocks of copies.
     pub(crate) pairs: BufferId,
 }
 
-/// Buffers of layers with experts.
+/// Buffers of expert layers.
 #[derive(Debug)]
 struct ExpertBuffers {
     /// `[rows, experts]`.
     scores: BufferId,
-    /// `[rows, experts of a row]`.
+    /// `[rows, top_k]`.
     choices: BufferId,
-    /// As `choices`.
+    /// `[rows, top_k]`.
     weights: BufferId,
 }
 
-/// Widths of activations: the largest of all blocks.
+/// Widths of the activations: the maximum over all blocks.
 #[derive(Default)]
 struct Widths {
     q: usize,
@@ -95,20 +95,20 @@ impl Widths {
     }
 }
 
-/// Rotary angles.
+/// Buffers and parameters of rotary angles.
 #[derive(Debug)]
 pub(crate) struct RotaryAngles {
     table: BufferId,
     pub(crate) frequencies: BufferId,
     count: usize,
-    /// Whether each row has frequencies of its own.
+    /// Whether each row has its own frequencies.
     pub(crate) per_row: bool,
     scale: f32,
 }
 
 impl StepBuffers {
-    /// Adds the buffers to a layout: for `rows` rows, `max_logits_rows` of logits at once, and `ahead` steps
-    /// without the host.
+    /// Adds the buffers to a layout, for up to `rows` rows, `max_logits_rows` logits rows at once, and
+    /// `ahead` steps of multi-step decoding.
     pub(crate) fn new(
         model: &Model,
         views: &KvViews,
@@ -174,20 +174,20 @@ impl StepBuffers {
     }
 }
 
-/// What becomes of the logits of a program.
+/// Use of the logits of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum LogitsUse {
     /// The host reads them.
     Logits,
-    /// The likeliest token of each row.
+    /// The most likely token of each row is chosen.
     Argmax,
-    /// A token drawn for each row.
+    /// A token of each row is sampled.
     Sample,
-    /// The likeliest token of each row, which is the next input of that row.
+    /// The most likely token of each row becomes the row's next input.
     Advance,
 }
 
-/// Builds the steps of programs of a model.
+/// Builds the steps of a model's programs.
 pub(crate) struct Builder<'a> {
     pub(crate) model: &'a Model,
     pub(crate) device: &'a DeviceInfo,
@@ -198,7 +198,7 @@ pub(crate) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// From the embedding to the logits of the logits_rows rows, if there are any, and what becomes of them.
+    /// Builds a whole step: from the embedding to the logits and their use.
     pub(crate) fn step(&self, logits_use: LogitsUse) -> Vec<Step> {
         let (model, b) = (self.model, self.buffers);
         let mut steps = Vec::new();
@@ -231,7 +231,7 @@ impl Builder<'_> {
         steps
     }
 
-    /// From the residual stream that the last step left to the logits of the logits_rows rows.
+    /// Builds the head: from the residual stream of the last step to the logits and their use.
     pub(crate) fn head(&self, logits_use: LogitsUse, steps: &mut Vec<Step>) {
         let (model, b) = (self.model, self.buffers);
         let (hidden, width) = (model.config.hidden, model.config.vocabulary);
@@ -256,7 +256,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Copies blocks of a group, whose number is that of the batch's rows.
+    /// Builds copies of cache blocks of a group; the batch rows are the copies.
     pub(crate) fn copy_blocks(&self, group: usize) -> Vec<Step> {
         let (views, pairs) = (self.views, self.buffers.pairs);
         let block_positions = views.block_positions;
@@ -299,7 +299,7 @@ impl Builder<'_> {
         Command::Linear { rows: Rows::Batch, x, outputs: outputs.collect() }
     }
 
-    /// The steps of a block; `attention` counts attention layers.
+    /// Builds a block. `attention` counts the attention layers.
     fn block(&self, layer: usize, attention: &mut usize, steps: &mut Vec<Step>) {
         let (hidden, b) = (self.model.config.hidden, self.buffers);
         for sublayer in &self.model.config.blocks[layer].sublayers {

@@ -1,4 +1,4 @@
-//! Programs as text, a step a line.
+//! Text form of programs, one line per step.
 
 use super::{BufferId, CacheView, Command, Norm, Operand, Program, Queue, Rows, SlotId, Step, WeightId};
 use std::fmt;
@@ -134,7 +134,7 @@ impl fmt::Display for Shown<'_> {
             Command::Gather { x, index, y, .. } => write!(f, "{} = {}[{}]", name(y), name(x), name(index)),
             Command::Argmax { logits, y, .. } => write!(f, "{} = argmax of {}", name(y), name(logits)),
             Command::Sample { logits, params, y, .. } => {
-                write!(f, "{} = drawn from {} by {}", name(y), name(logits), name(params))
+                write!(f, "{} = sampled from {} with {}", name(y), name(logits), name(params))
             }
             Command::Advance { chosen, index, tokens, positions, .. } => {
                 let index = name(index);

@@ -41,7 +41,7 @@ pub fn bindings(subject: &Subject) -> usize {
         [&harness.layout.buffers[0].name, &harness.layout.weights[0].name, &harness.layout.slots[0].name];
     let [buffer_name, weight_name, slot_name] = names.map(String::as_str);
     type Change<'a> = Box<dyn Fn(&mut Bindings) + 'a>;
-    let numbers_differ = "other numbers of buffers, weights or slots";
+    let numbers_differ = "numbers of buffers, weights or slots differ";
     let changes: Vec<(&str, Change)> = vec![
         (numbers_differ, Box::new(|b| b.buffers.truncate(1))),
         (numbers_differ, Box::new(|b| b.buffers.push(buffer(Element::F32, 1)))),
@@ -136,9 +136,9 @@ fn inputs(subject: &Subject) -> usize {
     let (harness, program) = harness(subject);
     let compiled = harness.backend.compile(&program, &harness.bindings).unwrap();
     let writes: &[(BufferId, &[u8])] = &[(BufferId(0), &[0; 97 * 4])];
-    refused(harness.submit(&compiled, [1, 0], writes), "an input that does not fit");
+    refused(harness.submit(&compiled, [1, 0], writes), "does not fit its buffer");
     let nowhere: &[(BufferId, &[u8])] = &[(BufferId(1 << 20), &[0; 4])];
-    refused(harness.submit(&compiled, [1, 0], nowhere), "an input that does not fit");
+    refused(harness.submit(&compiled, [1, 0], nowhere), "does not fit its buffer");
     harness.submit(&compiled, [1, 0], &[(BufferId(0), &[0; 96 * 4])]).unwrap();
     2
 }

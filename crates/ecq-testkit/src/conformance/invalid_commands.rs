@@ -93,7 +93,12 @@ fn buffers(report: &mut Report, sound: &Command) {
                 let both = fixture.buffer(element, len.max(info.len));
                 *buffer_uses(&mut command)[i].id = both;
                 *buffer_uses(&mut command)[j].id = both;
-                report.refused(&fixture, command, &["is read and written at once"], "one buffer twice");
+                report.refused(
+                    &fixture,
+                    command,
+                    &["is read and written by one command"],
+                    "one buffer twice",
+                );
             }
         }
     }
@@ -133,10 +138,10 @@ fn operands(report: &mut Report) {
         (Operand::Weight(nowhere), "weight 99 does not exist"),
         (Operand::Slot(slot, nowhere), "weight 99 does not exist"),
         (Operand::Slot(no_slot, slotted), "slot 99 does not exist"),
-        (Operand::Weight(slotted), "slotted is multiplied from its slot alone"),
-        (Operand::Slot(slot, plain), "plain (0 bytes) does not go into first slot"),
-        (Operand::Slot(slot, large), "(65 bytes) does not go into first slot (64 bytes)"),
-        (Operand::Weight(narrow), "other columns"),
+        (Operand::Weight(slotted), "slotted must be multiplied from a slot"),
+        (Operand::Slot(slot, plain), "plain (0 bytes) cannot be decoded into first slot"),
+        (Operand::Slot(slot, large), "(65 bytes) cannot be decoded into first slot (64 bytes)"),
+        (Operand::Weight(narrow), "another number of columns"),
     ] {
         report.refused(&fixture, operand(found), &[words], "an operand");
     }
@@ -148,15 +153,15 @@ fn operands(report: &mut Report) {
     for (weight, into, words) in [
         (nowhere, slot, "weight 99 does not exist"),
         (slotted, no_slot, "slot 99 does not exist"),
-        (plain, slot, "plain (0 bytes) does not go into first slot"),
-        (large, slot, "(65 bytes) does not go into first slot (64 bytes)"),
+        (plain, slot, "plain (0 bytes) cannot be decoded into first slot"),
+        (large, slot, "(65 bytes) cannot be decoded into first slot (64 bytes)"),
     ] {
         report.refused(&fixture, Command::Decode { weight, into }, &[words], "decoding");
     }
     let compute_there = fixture.sound().into_iter().map(|command| vec![Step::Run(Queue::Decode, command)]);
     for steps in compute_there.collect::<Vec<_>>() {
         let what = format!("{steps:?}");
-        report.step(fixture.program(&[], steps), 0, &["only decodes is asked to compute"], &what);
+        report.step(fixture.program(&[], steps), 0, &["runs a command other than Decode"], &what);
     }
 }
 
@@ -167,14 +172,14 @@ fn parameters(report: &mut Report) {
         let mut broken = command.clone();
         if let Command::Rotate { frequencies, .. } = &mut broken {
             *frequencies = 3;
-            report.refused(&fixture, broken, &["3 pairs in a head of 4"], "rotation");
+            report.refused(&fixture, broken, &["3 pairs exceed a head of 4 values"], "rotation");
         }
     }
     let weight = fixture.buffer(Element::F32, 4);
     let (x, norm) = (fixture.buffer(Element::F32, 4), Norm::Rms { weight, eps: 0.0 });
     let norm = Command::Norm { norm, rows: Rows::Batch, heads: 1, x, y: weight };
     let steps = vec![Step::Run(Queue::Compute, norm)];
-    report.step(fixture.program_of([1, 1], &[], steps), 0, &["is read and written at once"], "a norm");
+    report.step(fixture.program_of([1, 1], &[], steps), 0, &["is read and written by one command"], "a norm");
 
     let attend = fixture.attend(Element::F32);
     let with = |change: &dyn Fn(&mut Attention)| {
@@ -183,11 +188,11 @@ fn parameters(report: &mut Report) {
         Command::Attention(Box::new(attend))
     };
     let shared = with(&|attend| attend.heads = 3);
-    report.refused(&fixture, shared, &["3 query heads share 2 heads of keys"], "heads");
+    report.refused(&fixture, shared, &["3 query heads are not a multiple of 2 key heads"], "heads");
     let none = with(&|attend| attend.kv_heads = 0);
-    report.refused(&fixture, none, &["4 query heads share 0 heads of keys"], "heads");
+    report.refused(&fixture, none, &["4 query heads are not a multiple of 0 key heads"], "heads");
     let window = with(&|attend| attend.window = Some(0));
-    report.refused(&fixture, window, &["a window of no position"], "a window");
+    report.refused(&fixture, window, &["the window has 0 positions"], "a window");
     for size in [0, 12] {
         let blocks = with(&|attend| attend.tables.block_positions = size);
         report.refused(&fixture, blocks, &[&format!("blocks of {size} positions")], "blocks");
@@ -210,8 +215,8 @@ fn caches(report: &mut Report) {
         (no_scales, "a cache of i8 with scales None"),
         (needless, "a cache of f16 with scales Some"),
         (tokens, "a cache of u32"),
-        (halves, "32 x bf16 logits_rows of"),
-        (few, "32 x bf16 logits_rows of"),
+        (halves, "expected at least 32 x bf16"),
+        (few, "expected at least 32 x bf16"),
     ] {
         let mut commands = vec![fixture.append(Element::F32)];
         let mut attend = fixture.attend(Element::F32);

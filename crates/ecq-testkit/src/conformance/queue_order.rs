@@ -24,8 +24,8 @@ fn by_rule() -> usize {
 
     let before = "slot 0 is read before weight 1 is in it";
     let without = "slot 0 is read without waiting for its decoding";
-    let in_use = "slot 0 is decoded into while it may be in use";
-    let over = "decoding is not over when the program ends";
+    let in_use = "slot 0 may be in use when it is decoded";
+    let over = "the program ends before decoding is done";
     // What is loaded at the start, the steps, and which of them is refused in which words.
     type Rule<'a> = (&'a [(SlotId, WeightId)], Vec<Step>, Option<(usize, &'a str)>);
     let rules: Vec<Rule> = vec![
@@ -64,14 +64,22 @@ fn by_rule() -> usize {
             None,
         ),
         (&[], vec![signal(Compute, 3), signal(Decode, 3)], Some((1, "edge 3 is signalled twice"))),
-        (&[], vec![wait(Compute, 5)], Some((0, "edge 5 is waited for before it is signalled"))),
+        (&[], vec![wait(Compute, 5)], Some((0, "edge 5 is awaited before it is signalled"))),
         (
             &[],
             vec![wait(Decode, 5), signal(Compute, 5)],
-            Some((0, "edge 5 is waited for before it is signalled")),
+            Some((0, "edge 5 is awaited before it is signalled")),
         ),
-        (&[], vec![signal(Compute, 2), wait(Compute, 2)], Some((1, "edge 2 leads back to its own queue"))),
-        (&[], vec![signal(Decode, 2), wait(Decode, 2)], Some((1, "edge 2 leads back to its own queue"))),
+        (
+            &[],
+            vec![signal(Compute, 2), wait(Compute, 2)],
+            Some((1, "edge 2 is signalled and awaited on the same queue")),
+        ),
+        (
+            &[],
+            vec![signal(Decode, 2), wait(Decode, 2)],
+            Some((1, "edge 2 is signalled and awaited on the same queue")),
+        ),
         (&[], vec![decode(Decode, a)], Some((1, over))),
         (&[], vec![decode(Decode, a), signal(Decode, 0)], Some((2, over))),
         (&[], vec![signal(Decode, 0), wait(Compute, 0), decode(Decode, a)], Some((3, over))),

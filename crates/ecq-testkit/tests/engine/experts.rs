@@ -25,7 +25,7 @@ fn checkpoint() -> tempfile::TempDir {
 /// Loads a model; `part` of what it takes decoded is its budget.
 fn load(file: &Path, mode: Mode, part: u64) -> Arc<Model> {
     let checkpoint = Checkpoint::open(file, &Limits::default()).unwrap();
-    let budget_bytes = Some(Model::sizes(&checkpoint).unwrap().all() / part);
+    let budget_bytes = Some(Model::sizes(&checkpoint).unwrap().total() / part);
     let cpu = Arc::new(Cpu::new(CpuOptions { threads: 2, ..CpuOptions::default() }).unwrap());
     Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, budget_bytes, free_bytes: None }).unwrap())
 }

@@ -1,4 +1,4 @@
-//! Attention of the rows of a batch, over all threads.
+//! Attention of the batch rows, on all threads.
 
 use super::data::{Data, other_type};
 use super::lock::{read, write};
@@ -12,12 +12,12 @@ use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::RwLockReadGuard;
 
-/// Rows of one sequence for which keys and values are converted before use, at least.
+/// Minimum rows of one sequence for which keys and values are converted to contiguous f32 before use.
 const MIN_UNROLLED: usize = 8;
-/// Rows of queries that share a conversion at most.
+/// Maximum rows that share one conversion.
 const MAX_UNROLLED: usize = 32;
 
-/// Cached keys or values under their locks.
+/// Cached keys or values with their read locks.
 enum LockedCache<'a> {
     F32(RwLockReadGuard<'a, AlignedVec<f32>>),
     F16(RwLockReadGuard<'a, AlignedVec<f16>>),
@@ -48,20 +48,20 @@ impl<'a> LockedCache<'a> {
     }
 }
 
-/// The positions that the row at `position` sees.
+/// Returns the positions that the row at `position` attends to.
 fn seen(position: u32, window: Option<usize>) -> Range<usize> {
     let end = position as usize + 1;
     window.map_or(0, |window| end.saturating_sub(window))..end
 }
 
-/// What one thread does: some rows of one sequence, whose keys and values it converts once, or one head of
+/// Work of one thread: several rows of one sequence, whose keys and values are converted once, or one head of
 /// one row.
 enum Task<'a> {
     Rows(Range<usize>, &'a mut [f32]),
     Head(usize, usize, &'a mut [f32]),
 }
 
-/// Everything that tasks read.
+/// Inputs of all tasks.
 struct Inputs<'a> {
     command: &'a Attention,
     keys: Cached<'a>,
@@ -109,7 +109,7 @@ pub(super) fn run(resources: &Resources, rows: usize, command: &Attention) -> Re
         (first, rest) = (first + group.len(), after);
     }
     let longest = inputs.positions.iter().map(|&p| seen(p, window).len()).max().unwrap_or(1);
-    // Heads of short texts are not worth a task each.
+    // Heads of short sequences are too little work for a task each.
     let least = if tasks.iter().any(|task| matches!(task, Task::Rows(..))) {
         1
     } else {
@@ -159,7 +159,7 @@ impl Inputs<'_> {
         let end = positions.iter().map(|&p| seen(p, window).end).max().unwrap_or(0);
         let Scratch { attention, keys, values } = scratch;
         let blocks = self.blocks(rows.start);
-        // What is unrolled is one block that holds all positions.
+        // The converted positions form a single block.
         let (one, flat) = (BlockTable { table: &[0], shift: 31 }, HeadPlace { heads: 1, head: 0, head_dim });
         let group = heads / kv_heads;
         for kv_head in 0..kv_heads {

@@ -1,4 +1,4 @@
-//! Feed-forward layers of which each row runs some.
+//! Mixture-of-experts layers.
 
 use super::linear::{Source, multiply};
 use super::lock::{read, write};
@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::slice::from_ref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Chooses experts by their scores: ascending numbers, and weights that are a softmax over all scores.
+/// Chooses experts by their logits: ascending indices, and weights from a softmax over all logits.
 pub(super) fn route(logits: &[f32], routing: Routing, choices: &mut [u32], weights: &mut [f32]) {
     let mut order: Vec<u32> = (0..logits.len() as u32).collect();
     let score = |expert: &u32| logits[*expert as usize];
-    // A stable sort: of equals the first. Scores that are no numbers come last, and weigh nothing below.
+    // The sort is stable, so of equal logits the first is chosen. NaN sorts last and gets no weight below.
     let rank = |expert: &u32| if score(expert).is_nan() { f32::NEG_INFINITY } else { score(expert) };
     order.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     order.truncate(routing.top_k);
@@ -31,7 +31,7 @@ pub(super) fn route(logits: &[f32], routing: Routing, choices: &mut [u32], weigh
     }
 }
 
-/// Rows that have chosen an expert, with its weight.
+/// For each chosen expert its rows and their weights.
 type Chosen = BTreeMap<u32, Vec<(usize, f32)>>;
 
 pub(super) fn run(resources: &Resources, rows: usize, command: &Experts) -> Result<()> {
@@ -50,7 +50,7 @@ pub(super) fn run(resources: &Resources, rows: usize, command: &Experts) -> Resu
     y.fill(0.0);
     let mut scratch = resources.shared.scratch.experts.take();
     let [gathered, gates, ups] = &mut *scratch;
-    // Experts in ascending order, so that a row adds them up in the same order whatever the other rows chose.
+    // In ascending order of experts, so that a row's sum does not depend on the other rows.
     for (expert, rows) in chosen {
         let weights = experts[expert as usize];
         let set = prepare(resources, command, &weights)?;
@@ -91,8 +91,8 @@ pub(super) fn run(resources: &Resources, rows: usize, command: &Experts) -> Resu
     Ok(())
 }
 
-/// Brings an expert into a set of slots, if it needs one: the one that holds it, or the one that was used
-/// least recently.
+/// Makes sure that an expert is decoded, if it needs slots, and returns its set of slots: one that holds it
+/// already, or the least recently used one.
 fn prepare<'a>(
     resources: &Resources,
     command: &'a Experts,
@@ -125,7 +125,7 @@ fn prepare<'a>(
             set
         }
     };
-    set.into_iter().flatten().for_each(|slot| resources.slot(*slot).use_at(now));
+    set.into_iter().flatten().for_each(|slot| resources.slot(*slot).mark_used(now));
     Ok(set.map(Vec::as_slice))
 }
 
@@ -150,7 +150,7 @@ mod tests {
         let (choices, weights) = routed(3, true, &logits);
         assert_eq!(choices, [1, 2, 3]);
         near(&weights, &[0.4 / 0.9, 0.2 / 0.9, 0.3 / 0.9]);
-        // Of equals the first.
+        // Of equal logits the first.
         assert_eq!(routed(1, true, &[2.0, 5.0, 5.0]).0, [1]);
     }
 }

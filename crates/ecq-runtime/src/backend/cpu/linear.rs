@@ -1,4 +1,4 @@
-//! Products of several matrices with the same activations, over all threads.
+//! Products of several matrices with the same activations, on all threads.
 
 use super::lock::{read, write};
 use super::program::Resources;
@@ -10,12 +10,12 @@ use ecq_kernels::cpu::linear::{Activations, Linear};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Weights that a task takes at least: less is not worth handing over.
+/// Minimum weights per task; smaller tasks cost more to schedule than to run.
 const TASK_WEIGHTS: usize = 1 << 15;
-/// Tasks for each thread: more than one, so that a thread that was held up does not hold up all.
+/// Tasks per thread; several, so that a delayed thread does not delay the product.
 const TASKS_PER_THREAD: usize = 4;
 
-/// A matrix, where it lives or in the slot that it was decoded into.
+/// A matrix in its own residence or in a slot.
 pub(super) struct Source<'a> {
     weight: &'a CpuWeight,
     slot: Option<SlotLinear<'a>>,
@@ -32,21 +32,21 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A product, and the rows that are computed for it.
+/// A product and the matrix rows that are computed for it.
 struct Product<'a> {
     weight: &'a CpuWeight,
     linear: &'a dyn Linear,
-    /// The rows that are range.
+    /// The requested rows.
     range: Range<usize>,
-    /// These, and what must be added to begin and end where the weight's form allows.
+    /// The requested rows, extended to the row granularity of the weight.
     aligned: Range<usize>,
-    /// Rows of a task.
+    /// Rows per task.
     step: usize,
-    /// Which activations it reads.
+    /// Index of the prepared activations.
     x: usize,
 }
 
-/// Rows `rows` of a product, and where they go, `[rows of x][rows]`.
+/// Part of a product: some matrix rows and their results, `[rows of x, rows]`.
 struct Task<'a, 'b> {
     product: &'a Product<'a>,
     rows: Range<usize>,
@@ -81,8 +81,8 @@ pub(super) fn run(resources: &Resources, rows: usize, x: BufferId, outputs: &[Ou
     Ok(())
 }
 
-/// The products of rows of `x` with rows `ranges` of matrices that have the same columns, `[rows of
-/// x][range]` each.
+/// Computes the products of the rows of `x` with the rows `ranges` of matrices with equal columns. Results
+/// are `[rows of x, range]`.
 pub(super) fn multiply(
     resources: &Resources,
     x: &[f32],
@@ -100,7 +100,7 @@ pub(super) fn multiply(
     };
     let exact = products.iter().all(|product| product.aligned == product.range);
     if rows == 1 && exact {
-        // A row of results is contiguous: tasks write to where they belong.
+        // The results of one row are contiguous, so tasks write them in place.
         let mut tasks = Vec::new();
         for (product, y) in products.iter().zip(ys) {
             split_tasks(product, 1, y, &mut tasks);
@@ -109,7 +109,7 @@ pub(super) fn multiply(
             .into_par_iter()
             .try_for_each_init(|| scratch.products.take(), |s, task| multiply(s, task));
     }
-    // Tasks write to blocks of their own, which are then dealt to the rows.
+    // Tasks write to separate blocks, which are then copied to the rows of the results.
     let mut blocks = scratch.blocks.take();
     blocks.set_len(rows * products.iter().map(|product| product.aligned.len()).sum::<usize>());
     let (mut tasks, mut rest) = (Vec::new(), &mut blocks[..]);
@@ -128,7 +128,7 @@ pub(super) fn multiply(
     Ok(())
 }
 
-/// What is computed, and the activations for it: those that have column scales read their own.
+/// Plans the products and prepares their activations; matrices with column scales need their own.
 fn products<'a, 's>(
     resources: &'s Resources,
     x: &[f32],
@@ -164,7 +164,7 @@ fn products<'a, 's>(
     sources.iter().zip(ranges).map(one).collect()
 }
 
-/// Cuts a product into tasks, and its result `[rows of x][rows]` with it: each task has a block of its own.
+/// Splits a product and its results `[rows of x, rows]` into tasks with a block each.
 fn split_tasks<'a, 'b>(
     product: &'a Product<'a>,
     x_rows: usize,
@@ -178,7 +178,7 @@ fn split_tasks<'a, 'b>(
     }
 }
 
-/// Deals the blocks of a product's tasks to the rows that they are parts of.
+/// Copies the blocks of a product's tasks to the rows of its results.
 fn scatter(product: &Product, x_rows: usize, blocks: &[f32], y: &mut [f32]) {
     let (range, aligned) = (&product.range, &product.aligned);
     y.par_chunks_exact_mut(range.len()).enumerate().for_each(|(row, y)| {

@@ -1,4 +1,4 @@
-//! Programs as the CPU runs them: a list of parts for each queue, the calling thread being one of them.
+//! Compiled programs of the CPU: a list of segments per queue. The calling thread runs the compute queue.
 
 use super::data::Data;
 use super::lock::lock;
@@ -16,25 +16,25 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A program with everything that it names.
+/// A compiled program and the resources that it uses.
 pub(super) struct CpuProgram {
     compute: Vec<Segment>,
     decode: Vec<Segment>,
     edges: Vec<Latch>,
-    /// Set when the decode queue is through.
+    /// Set when the decode queue has finished.
     decoded: Latch,
     decode_error: Mutex<Option<RuntimeError>>,
     resources: Resources,
 }
 
-/// What commands name.
+/// The buffers, weights and slots that commands refer to.
 pub(super) struct Resources {
     buffers: Vec<Arc<Data>>,
     weights: Vec<Arc<CpuWeight>>,
     shapes: Vec<[usize; 2]>,
     slots: Vec<Arc<CpuSlot>>,
     pub(super) shared: Arc<Shared>,
-    /// Of the submission that runs.
+    /// Counters of the running submission.
     pub(super) expert_uses: AtomicU64,
     pub(super) expert_hits: AtomicU64,
 }
@@ -57,17 +57,17 @@ impl Resources {
     }
 }
 
-/// How many rows are in use.
+/// Numbers of rows in use.
 #[derive(Clone, Copy)]
 pub(super) struct ActiveRows {
     pub(super) rows: usize,
     pub(super) logits_rows: usize,
 }
 
-/// Why a queue ended early.
+/// Reason why a queue stopped early.
 enum QueueError {
     Error(RuntimeError),
-    /// The other queue has failed, and says why.
+    /// The other queue failed and has the error.
     OtherQueue,
 }
 
@@ -77,7 +77,7 @@ impl From<RuntimeError> for QueueError {
     }
 }
 
-/// Commands between two edges, or an edge by its place in the list.
+/// Commands between two edges, or an edge by index.
 enum Segment {
     Run(Vec<Command>),
     Signal(usize),
@@ -123,13 +123,15 @@ impl CpuProgram {
         inputs: &Inputs,
         decode_thread: impl FnOnce() -> &'a DecodeThread,
     ) -> Result<Timing> {
-        // One program at a time, as a queue of a device runs them: two that name the same buffers could wait
-        // for each other's locks, and the edges of a program are those of one submission.
+        // Submissions run one at a time, as on the queue of a device: two programs that use the same buffers
+        // could deadlock on their locks, and the latches of a program belong to one submission.
         let _queue = lock(&program.resources.shared.compute);
         for &(id, bytes) in inputs.writes {
             let buffer = program.resources.buffers.get(id.0 as usize);
             let written = buffer.and_then(|to| to.with_bytes(0, bytes.len(), |to| to.copy_from_slice(bytes)));
-            written.ok_or_else(|| RuntimeError::Binding(format!("an input that does not fit {id:?}")))?;
+            written.ok_or_else(|| {
+                RuntimeError::Binding(format!("the input for {id:?} does not fit its buffer"))
+            })?;
         }
         let active = ActiveRows { rows: inputs.rows, logits_rows: inputs.logits_rows };
         let mut timing = Timing::default();
@@ -145,7 +147,7 @@ impl CpuProgram {
         let compute = AssertUnwindSafe(|| program.queue(&program.compute, active, &mut timing.stalled));
         let computed = catch_unwind(compute);
         if !matches!(computed, Ok(Ok(()))) {
-            // The other queue must not wait for edges that will not come.
+            // Release the decode queue, which may be waiting for edges that will not be signalled.
             program.edges.iter().for_each(|edge| edge.set(false));
         }
         program.decoded.wait();
@@ -154,7 +156,7 @@ impl CpuProgram {
         program.outcome(computed, decoded, timing)
     }
 
-    /// What a submission comes to: an error is that of the queue which failed first.
+    /// Returns the timing, or the error of the queue that failed first.
     fn outcome(
         &self,
         computed: std::result::Result<(), QueueError>,
@@ -172,7 +174,7 @@ impl CpuProgram {
         }
     }
 
-    /// Runs one queue's part; an edge that failed ends it.
+    /// Runs the segments of one queue; stops at an edge whose other side failed.
     fn queue(
         &self,
         parts: &[Segment],
@@ -181,8 +183,8 @@ impl CpuProgram {
     ) -> std::result::Result<(), QueueError> {
         for part in parts {
             match part {
-                // A part at a time: the pool's threads are shared with the other queue, and must never wait
-                // for it.
+                // One segment at a time, because both queues share the thread pool, whose threads must not
+                // wait for an edge.
                 Segment::Run(commands) => {
                     *stalled += self.resources.shared.pool.install(|| self.part(commands, active))?
                 }
@@ -199,7 +201,7 @@ impl CpuProgram {
         Ok(())
     }
 
-    /// Runs commands, and says how much of the time was decoding into slots.
+    /// Runs commands and returns the time spent decoding into slots.
     fn part(&self, commands: &[Command], active: ActiveRows) -> Result<Duration> {
         let mut decoding = Duration::ZERO;
         for command in commands {
@@ -214,14 +216,14 @@ impl CpuProgram {
         Ok(decoding)
     }
 
-    /// The decode queue of a submission.
+    /// Runs the decode queue of a submission.
     fn decode_queue(&self) {
         let active = ActiveRows { rows: 0, logits_rows: 0 };
         let decoded = AssertUnwindSafe(|| self.queue(&self.decode, active, &mut Duration::default()));
-        // Whoever waits for an edge would wait for ever if a panic ended this thread.
+        // A panic must not end this thread, because the compute queue may be waiting for it.
         let panicked = |_| Err(RuntimeError::Threads("the decoding thread panicked".to_owned()).into());
         if let Err(stop) = catch_unwind(decoded).unwrap_or_else(panicked) {
-            // That this queue had to stop is not the cause.
+            // Stopping because of the other queue is not an error of this one.
             if let QueueError::Error(error) = stop {
                 *lock(&self.decode_error) = Some(error);
             }
@@ -231,7 +233,7 @@ impl CpuProgram {
     }
 }
 
-/// Something that happens once in a submission, succeeded or not.
+/// An event of a submission that either succeeded or failed.
 #[derive(Default)]
 struct Latch {
     state: Mutex<Option<bool>>,
@@ -243,7 +245,7 @@ impl Latch {
         *lock(&self.state) = None;
     }
 
-    /// The first word counts.
+    /// The first call decides.
     fn set(&self, succeeded: bool) {
         lock(&self.state).get_or_insert(succeeded);
         self.changed.notify_all();
@@ -260,7 +262,7 @@ impl Latch {
     }
 }
 
-/// The thread of the second queue.
+/// The thread that runs the decode queue.
 pub(super) struct DecodeThread {
     jobs: Option<Sender<Arc<CpuProgram>>>,
     thread: Option<JoinHandle<()>>,
@@ -283,7 +285,7 @@ impl Drop for DecodeThread {
     fn drop(&mut self) {
         self.jobs.take();
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread was already printed, and there is nobody to tell.
+            // The panic was already reported.
             let _ = thread.join();
         }
     }

@@ -1,5 +1,5 @@
-//! Commands carried out by the kernels of `ecq-kernels`. A program was checked: what is missing here is a
-//! mistake of the checks, and what tokens and tables say is the batch's to get right.
+//! Executes commands with the kernels of `ecq-kernels`. Programs are checked, so a mismatch here is a bug of
+//! the check; the caller is responsible for valid tokens, positions and block tables.
 
 use super::attention;
 use super::data::{Data, other_type};
@@ -14,10 +14,10 @@ use ecq_kernels::cpu::{BlockTable, CachedMut, activate, angles, glu, layer_norm,
 use half::f16;
 use rayon::prelude::*;
 
-/// Values that are worth a task of their own.
+/// Number of values that justify a task of their own.
 pub(super) const TASK_VALUES: usize = 1 << 14;
 
-/// Carries out a command.
+/// Executes a command.
 pub(super) fn run_command(command: &Command, resources: &Resources, active: ActiveRows) -> Result<()> {
     let count = |rows: Rows| match rows {
         Rows::Batch => active.rows,
@@ -205,7 +205,7 @@ fn normalise(resources: &Resources, norm: &Norm, rows: usize, x: BufferId, y: Bu
     let (width, bias): (usize, &[f32]) = (weight.len(), bias.as_ref().map_or(&[], |bias| &bias[..]));
     let at_once = (TASK_VALUES / width.min(TASK_VALUES)) * width;
     if x == y {
-        // Heads are normed in place, through a copy of each task's rows.
+        // Norms in place work on a copy of each task's rows.
         return with_mut(resources, y, rows * width, |y| {
             y.par_chunks_mut(at_once).for_each_init(Vec::new, |copy: &mut Vec<f32>, y| {
                 copy.clear();
@@ -248,7 +248,7 @@ fn append(
         Data::F16(data) => {
             let magnitudes = x[..rows * width].iter().map(|x| x.abs());
             let largest = magnitudes.fold(0f32, f32::max);
-            // Infinities are the weights' doing, and are told from the logits.
+            // Infinite values come from the weights and are reported with the logits.
             if largest > f32::from(f16::MAX) && largest.is_finite() {
                 return Err(RuntimeError::CacheRange { largest });
             }

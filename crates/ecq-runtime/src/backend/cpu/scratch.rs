@@ -1,4 +1,4 @@
-//! Buffers that commands need for a while, kept from one to the next.
+//! Scratch buffers that are reused between commands.
 
 use super::lock::lock;
 use ecq_kernels::cpu::AlignedVec;
@@ -6,7 +6,7 @@ use ecq_kernels::cpu::linear::{Activations, Scratch};
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
 
-/// All scratch of a device.
+/// All scratch buffers of a device.
 #[derive(Default)]
 pub(super) struct ScratchPools {
     pub(super) activations: ScratchPool<Activations>,
@@ -15,18 +15,18 @@ pub(super) struct ScratchPools {
     pub(super) experts: ScratchPool<[AlignedVec<f32>; 3]>,
 }
 
-/// Buffers that are made once and used by whoever needs one.
+/// A pool of scratch buffers.
 #[derive(Default)]
 pub(super) struct ScratchPool<T>(Mutex<Vec<T>>);
 
 impl<T: Default> ScratchPool<T> {
-    /// One of them, until it is dropped.
+    /// Takes a buffer from the pool, or creates one.
     pub(super) fn take(&self) -> PoolGuard<'_, T> {
         PoolGuard { pool: self, item: lock(&self.0).pop().unwrap_or_default() }
     }
 }
 
-/// A buffer that goes back to its pool.
+/// A scratch buffer that returns to its pool when dropped.
 pub(super) struct PoolGuard<'a, T: Default> {
     pool: &'a ScratchPool<T>,
     item: T,
