@@ -443,7 +443,7 @@ fn a_tokenizer_of_another_model_is_refused() {
     });
     assert_eq!(
         refusal(&["run", &file, "-p", "x"], 3, "corrupt"),
-        "tokenizer: has ids up to 9999, the model's embedding 5120 rows: it belongs to another model"
+        "tokenizer: has ids up to 9999, but the model has 5120 embedding rows: it belongs to another model"
     );
 }
 
@@ -452,7 +452,7 @@ fn conversations_follow_the_template_and_obey_commands() {
     let folder = Folder::new();
     assert_eq!(
         refusal(&["chat", &embedded()], 3, "corrupt"),
-        "the file has no chat template: it is no model for conversations"
+        "the file has no chat template: it is not a chat model"
     );
     let file = folder.changed(|hf| {
         let template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:";

@@ -66,8 +66,8 @@ impl ChatTemplate {
     /// When there is none, or it does not parse.
     pub fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self> {
         let template = checkpoint.chat_template()?;
-        let template = template
-            .ok_or(RuntimeError::Missing { what: "chat template: it is no model for conversations" })?;
+        let template =
+            template.ok_or(RuntimeError::Missing { what: "chat template: it is not a chat model" })?;
         let mut this = Self::new(&template, String::new(), String::new())?;
         let tokens = checkpoint.special_tokens()?.into_iter();
         this.special_tokens = tokens.map(|(name, token)| (name, Value::from(Serde(token)))).collect();

@@ -1,4 +1,4 @@
-//! An `.ecq` file as named tensors of known shapes.
+//! Model files: configuration, tensors, tokenizer files.
 
 use crate::arch::{Config, LinearSpec, NormSpec, Scaling};
 use crate::error::{Result, RuntimeError};
@@ -15,45 +15,46 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// An open model file: configuration, tensors by their Hugging Face names, files that ride along.
+/// An open `.ecq` file: configuration, tensors by Hugging Face name, attached files.
 ///
-/// Parts of a tensor are compared with their checksums when it is asked for.
+/// The checksums of a tensor are verified when it is read.
 #[derive(Debug)]
 pub struct Checkpoint {
     file: EcqFile,
     config: Config,
-    /// The header of the GGUF file that the model came from; converting to it changed names and some values.
+    /// Header of the source GGUF file, if there is one. GGUF converters rename tensors and change some
+    /// values.
     gguf: Option<Gguf>,
-    /// From names of Hugging Face to those in the file, and what a converter changed.
+    /// Hugging Face names to names in the file and the converter's change.
     names: HashMap<String, (String, Change)>,
-    /// Whether biases that the configuration speaks of may be absent.
+    /// Whether biases of the configuration may be missing in the file.
     optional_biases: bool,
-    /// Names in the file that were asked for.
+    /// Names in the file that were read.
     used: Mutex<HashSet<String>>,
 }
 
-/// Files that ride along.
+/// Attached files.
 const CONFIG_FILE: &str = "config.json";
 const GENERATION_FILE: &str = "generation_config.json";
 const TOKENIZER_FILE: &str = "tokenizer.json";
 const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
 const SPECIAL_TOKENS_FILE: &str = "special_tokens_map.json";
 const TEMPLATE_FILE: &str = "chat_template.jinja";
-/// Where processors of multi-modal models keep the template.
+/// Template file of processors of multimodal models.
 const TEMPLATE_JSON_FILE: &str = "chat_template.json";
 const GGUF_FILE: &str = "gguf.header";
 /// Divisors of the rotary frequencies in GGUF files; Hugging Face computes them.
 const DIVISORS: &str = "rope_freqs.weight";
-/// Architectures whose biases are optional, each by itself, in GGUF files (`create_tensor` of llama.cpp).
+/// Architectures whose biases are individually optional in GGUF files (`create_tensor` of llama.cpp).
 const OPTIONAL_BIASES: [&str; 3] = ["llama", "qwen3", "gemma3_text"];
-/// What stands in front of names in checkpoints of multi-modal models.
+/// Name prefixes in checkpoints of multimodal models.
 const PREFIXES: [&str; 2] = ["model.language_model.", "language_model."];
 
 impl Checkpoint {
-    /// Opens an `.ecq` file and reads its configuration; no tensor is read.
+    /// Opens an `.ecq` file and reads its configuration, but no tensor.
     ///
     /// # Errors
-    /// When it is no sound `.ecq` file, carries no configuration, or is of an architecture that is not known.
+    /// If the file is not a valid `.ecq` file, has no configuration, or its architecture is not supported.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         match EcqFile::open(path, limits) {
             Err(ContainerError::NotTheFile { path, what: found }) => {
@@ -66,14 +67,14 @@ impl Checkpoint {
     /// Reads the configuration of an open file.
     ///
     /// # Errors
-    /// When there is none, or it is of an architecture that is not known.
+    /// If there is none or its architecture is not supported.
     pub fn new(file: EcqFile, limits: &Limits) -> Result<Self> {
         let has = |name: &str| file.files().any(|file| file == name);
         let mut names = HashMap::new();
         let (config, gguf) = if has(CONFIG_FILE) {
             let canonical = |name: &String| {
                 let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
-                // Bare models (without a head) leave out the first word.
+                // Names of models without a head lack the first component.
                 let first = bare.split('.').next().unwrap_or_default();
                 match first {
                     "embed_tokens" | "layers" | "norm" => format!("model.{bare}"),
@@ -89,7 +90,7 @@ impl Checkpoint {
                 .extend(generation.map_or(Vec::new(), |json| Config::generation_end_tokens(&text(&json))));
             (config, None)
         } else if has(GGUF_FILE) {
-            // Its tensors lie in the source's file: as far as the header knows, it is as long as it was.
+            // The header describes the source file, so its length is checked against the length of that file.
             let gguf = Gguf::parse(&file.file(GGUF_FILE)?, file.model().source.bytes, limits)?;
             let metadata = gguf::config(&gguf)?;
             let json = hf::config_json(&metadata, Some(&gguf::tokenizer(&gguf)?), "float32")?;
@@ -101,7 +102,7 @@ impl Checkpoint {
             (Config::from_json(&json.to_string())?, Some(gguf))
         } else {
             return Err(RuntimeError::Missing {
-                what: "config.json and no GGUF header: how its layers fit together is not known",
+                what: "config.json and no GGUF header, which describe the architecture",
             });
         };
         let optional_biases = gguf.is_some() && OPTIONAL_BIASES.contains(&config.architecture.as_str());
@@ -110,7 +111,7 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// GGUF files of Llama 3.1 and later carry what their frequencies are divided by.
+    /// Applies the frequency divisors that GGUF files of Llama 3.1 and later contain.
     fn apply_rope_divisors(&mut self) -> Result<()> {
         let stored = self.file.names().iter().any(|name| name == DIVISORS);
         if let (true, Some(dim)) =
@@ -119,13 +120,13 @@ impl Checkpoint {
             self.names.insert(DIVISORS.to_owned(), (DIVISORS.to_owned(), Change::None));
             let divisors = self.vector(DIVISORS, dim / 2)?;
             if let Some(rope) = &mut self.config.rope {
-                // llama.cpp divides by them first and scales then.
+                // llama.cpp applies the divisors first and then the scaling.
                 rope.scaling = Scaling::Divisors(match rope.scaling {
                     Scaling::Default => divisors,
                     Scaling::Linear { factor } => divisors.iter().map(|d| d * factor as f32).collect(),
                     _ => {
                         let (key, why) =
-                            (DIVISORS.to_owned(), "together with yarn it does not run".to_owned());
+                            (DIVISORS.to_owned(), "is not supported together with YaRN".to_owned());
                         return Err(RuntimeError::Config { key, why });
                     }
                 });
@@ -134,20 +135,20 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Shape and variants of the model.
+    /// Returns the model's configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The file.
+    /// Returns the container.
     pub fn file(&self) -> &EcqFile {
         &self.file
     }
 
-    /// The text of `tokenizer.json`, or one rebuilt from the GGUF header.
+    /// Returns `tokenizer.json`, rebuilt from the GGUF header if the source was a GGUF file.
     ///
     /// # Errors
-    /// When there is none, or it is of a kind that cannot be rebuilt.
+    /// If there is none, or its kind cannot be rebuilt.
     pub fn tokenizer_json(&self) -> Result<Vec<u8>> {
         match &self.gguf {
             Some(gguf) => Ok(hf::tokenizer_json(&gguf::tokenizer(gguf)?)?.to_string().into_bytes()),
@@ -155,10 +156,10 @@ impl Checkpoint {
         }
     }
 
-    /// What a `tokenizer_config.json` says: special tokens, perhaps the chat template.
+    /// Returns `tokenizer_config.json`: special tokens, often the chat template. Empty if there is none.
     ///
     /// # Errors
-    /// When it is there and not JSON.
+    /// If the file is not JSON.
     pub fn tokenizer_config(&self) -> Result<Value> {
         if let Some(gguf) = &self.gguf {
             let metadata = gguf::tokenizer(gguf)?;
@@ -168,11 +169,11 @@ impl Checkpoint {
         Ok(self.optional_json(TOKENIZER_CONFIG_FILE)?.unwrap_or_else(|| json!({})))
     }
 
-    /// The chat template (Jinja), where there is one: of `chat_template.jinja`, `tokenizer_config.json` or
-    /// `chat_template.json`, and of several the one that is named `default`.
+    /// Returns the chat template (Jinja): from `chat_template.jinja`, `tokenizer_config.json` or
+    /// `chat_template.json`. Of several templates it is the one named `default`.
     ///
     /// # Errors
-    /// When a file does not decode, or there are templates and none is the default.
+    /// If a file is invalid, or there are several templates and none is named `default`.
     pub fn chat_template(&self) -> Result<Option<String>> {
         if let Some(template) = self.optional_file(TEMPLATE_FILE)? {
             return Ok(Some(text(&template)));
@@ -193,15 +194,14 @@ impl Checkpoint {
         }
     }
 
-    /// Special tokens by the names that chat templates give them: `bos_token` and its like, each a string,
-    /// and `additional_special_tokens`, a list.
+    /// Returns the special tokens by their names in chat templates: strings such as `bos_token`, and the list
+    /// `additional_special_tokens`.
     ///
-    /// They come from `tokenizer_config.json`; what it does not name from `special_tokens_map.json`, then
-    /// from the class of the tokenizer. As transformers does, the former comes first only if it lists added
-    /// tokens.
+    /// As in transformers, values come from `tokenizer_config.json` and `special_tokens_map.json`, then from
+    /// the tokenizer class. The former has priority if it lists added tokens, otherwise the latter.
     ///
     /// # Errors
-    /// When a file is there and not JSON.
+    /// If a file is not JSON.
     pub fn special_tokens(&self) -> Result<BTreeMap<String, Value>> {
         let config = self.tokenizer_config()?;
         let map = self.optional_json(SPECIAL_TOKENS_FILE)?.unwrap_or_default();
@@ -237,15 +237,15 @@ impl Checkpoint {
         Ok(tokens)
     }
 
-    /// Tokens that end a text, as the files beside the weights state them: ids, and texts of tokens.
+    /// Returns the end tokens named by the attached files: ids, and texts of tokens.
     ///
     /// # Errors
-    /// When a file is there and not JSON.
+    /// If a file is not JSON.
     pub(crate) fn end_tokens(&self) -> Result<(Vec<u32>, Vec<String>)> {
         let mut ids = self.config.end_tokens.clone();
         let mut texts = Vec::new();
         for name in [CONFIG_FILE, GENERATION_FILE] {
-            // What is wrong with the configuration is said where it is read as a whole.
+            // An invalid configuration is reported by `new`.
             let json = self.optional_json(name).ok().flatten().unwrap_or_default();
             for part in [Some(&json), json.get("text_config")].into_iter().flatten() {
                 let one = part
@@ -265,7 +265,7 @@ impl Checkpoint {
         Ok((ids, texts))
     }
 
-    /// A file that is JSON, if it is there.
+    /// Parses an attached JSON file, if it exists.
     fn optional_json(&self, name: &str) -> Result<Option<Value>> {
         let Some(bytes) = self.optional_file(name)? else { return Ok(None) };
         let json = python_json::parse(&bytes);
@@ -277,13 +277,13 @@ impl Checkpoint {
         Ok(there.then(|| self.file.file(name)).transpose()?)
     }
 
-    /// Which values of a head rotate together: converters to GGUF reorder Llama's queries and keys.
+    /// Returns which values of a head rotate together. GGUF converters reorder Llama's queries and keys.
     pub fn rotary_pairs(&self) -> RotaryPairs {
         let interleaved = |(_, change): &(String, Change)| matches!(change, Change::HeadRows { .. });
         if self.names.values().any(interleaved) { RotaryPairs::Neighbours } else { RotaryPairs::Halves }
     }
 
-    /// The name in the file of a tensor of Hugging Face's name, if it is there.
+    /// Returns the name in the file of a Hugging Face tensor, if the tensor exists.
     pub fn stored_name(&self, name: &str) -> Option<&str> {
         self.names.get(name).map(|(stored, _)| stored.as_str())
     }
@@ -306,19 +306,18 @@ impl Checkpoint {
         Ok(stored)
     }
 
-    /// A weight matrix of `[rows, cols]`, rows being output features.
+    /// Reads a weight matrix of `[rows, cols]` (output features, input features).
     ///
     /// # Errors
-    /// Names the tensor that is missing, has another shape, or does not match its checksum.
+    /// With the tensor's name if it is missing, has another shape, or fails its checksum.
     pub fn matrix(&self, name: &str, shape: [usize; 2]) -> Result<Matrix> {
         self.load_matrix(name, &self.find(name)?.0, shape)
     }
 
-    /// The tensor of a matrix of a block: as [`matrix`](Self::matrix), whichever way round the checkpoint
-    /// stores it.
+    /// Reads the whole tensor of a block's matrix, in either storage order.
     ///
     /// # Errors
-    /// As [`matrix`](Self::matrix).
+    /// Like [`matrix`](Self::matrix).
     pub fn linear(&self, spec: &LinearSpec) -> Result<Matrix> {
         let (name, [rows, cols]) = (spec.weight(), spec.shape);
         if !spec.input_major || self.find(&name)?.1 == Change::Transposed {
@@ -356,10 +355,10 @@ impl Checkpoint {
         Ok(Matrix { name: name.to_owned(), shape, storage })
     }
 
-    /// A vector of `len` values, in f32.
+    /// Reads a vector of `len` values as f32.
     ///
     /// # Errors
-    /// As [`matrix`](Self::matrix).
+    /// Like [`matrix`](Self::matrix).
     pub fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>> {
         let stored = &self.find(name)?.0;
         if self.file.entry(stored).is_some() {
@@ -374,16 +373,16 @@ impl Checkpoint {
             .to_f32()
     }
 
-    /// The biases of a matrix of a block, those of its own rows, if it has any.
+    /// Reads the biases of the rows of a block's matrix; `None` if it has none.
     ///
     /// # Errors
-    /// As [`matrix`](Self::matrix).
+    /// Like [`matrix`](Self::matrix).
     pub fn bias(&self, spec: &LinearSpec) -> Result<Option<Vec<f32>>> {
         if !spec.bias {
             return Ok(None);
         }
         let name = spec.bias_name();
-        // The class at Hugging Face has biases everywhere or nowhere; a GGUF file may lack some: they are
+        // Hugging Face classes have biases in all layers or in none; a GGUF file may omit some, which are
         // zero.
         if self.optional_biases && !self.names.contains_key(&name) {
             return Ok(Some(vec![0.0; spec.rows.len()]));
@@ -391,10 +390,10 @@ impl Checkpoint {
         Ok(Some(self.vector(&name, spec.shape[0])?[spec.rows.clone()].to_vec()))
     }
 
-    /// The weights of a norm, as they are multiplied.
+    /// Reads the weights of a norm, as factors.
     ///
     /// # Errors
-    /// As [`matrix`](Self::matrix).
+    /// Like [`matrix`](Self::matrix).
     pub fn norm(&self, spec: &NormSpec) -> Result<Vec<f32>> {
         let name = spec.weight();
         let mut weights = self.vector(&name, spec.width)?;
@@ -404,15 +403,14 @@ impl Checkpoint {
         Ok(weights)
     }
 
-    /// Checks that every tensor of a block was asked for: one that was not is a part of the model that would
-    /// be left out.
+    /// Checks that every tensor of a block was read. An unread tensor would be missing from the model.
     ///
     /// # Errors
-    /// Names the first tensor that the architecture does not explain.
+    /// [`UnexpectedTensor`](RuntimeError::UnexpectedTensor) with the first unread tensor.
     pub fn check_unused_tensors(&self) -> Result<()> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let of_block = |name: &str| ["layers.", "blk.", "h."].iter().any(|part| name.contains(part));
-        // Constants that old checkpoints carry along, and the eyes and ears of multi-modal ones.
+        // Constants of old checkpoints, and the vision and audio parts of multimodal ones.
         let constant = |name: &str| {
             [".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias"].iter().any(|end| name.ends_with(end))
                 || ["vision", "audio", "multi_modal"].iter().any(|part| name.contains(part))
@@ -427,8 +425,8 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Whether a model without this tensor computes the same: it has no elements, or is a bias of zeros, as
-    /// AutoGPTQ gave every layer.
+    /// Returns whether the model computes the same without this tensor: it is empty, or a bias of zeros
+    /// (AutoGPTQ adds one to every layer).
     fn has_no_effect(&self, name: &str) -> Result<bool> {
         let elements = match self.file.entry(name) {
             Some(entry) => entry.shape[0].saturating_mul(entry.shape[1]),
@@ -438,7 +436,7 @@ impl Checkpoint {
             return Ok(elements == 0);
         }
         let PlainTensor { dtype, shape, bytes } = match self.file.entry(name) {
-            // Biases of more than a few elements are coded all the same where that is shorter.
+            // Biases may be coded where that is shorter.
             Some(_) => {
                 let values = self.load_matrix(name, name, [1, elements])?.to_f32()?;
                 return Ok(values.iter().all(|&value| value == 0.0));
@@ -454,8 +452,7 @@ impl Checkpoint {
     }
 }
 
-/// Special tokens that a class of transformers has where no file names them (5.24,
-/// `models/*/tokenization_*.py`).
+/// Default special tokens of tokenizer classes (transformers 5.24, `models/*/tokenization_*.py`).
 const CLASS_TOKENS: &[(&str, &[(&str, &str)])] = &[
     ("LlamaTokenizer", &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")]),
     (
@@ -487,19 +484,19 @@ const CLASS_TOKENS: &[(&str, &[(&str, &str)])] = &[
     ),
 ];
 
-/// The text of a token: a string, or an object with its content.
+/// Returns the text of a token: a string, or an object with `content`.
 fn token_text(value: &Value) -> Option<String> {
     value.as_str().or(value["content"].as_str()).map(str::to_owned)
 }
 
-/// Names and values of the special tokens of a file: all keys that end so, and named extra ones.
+/// Returns the special tokens of a file: all keys that end in `_token`, and named extra tokens.
 fn named_tokens(file: &Value) -> impl Iterator<Item = (String, &Value)> {
     let own = file.as_object().into_iter().flatten().filter(|(key, _)| key.ends_with("_token"));
     let extra = file.get("extra_special_tokens").and_then(Value::as_object).into_iter().flatten();
     own.chain(extra).map(|(key, value)| (key.clone(), value))
 }
 
-/// The template of a model that has one, or several by name: a list, or an object.
+/// Returns the template, or the default of several named ones (a list or an object).
 fn default_template(value: &Value) -> Result<Option<String>> {
     let named: Vec<(&str, &str)> = match value {
         Value::String(template) => return Ok(Some(template.clone())),
@@ -518,7 +515,7 @@ fn default_template(value: &Value) -> Result<Option<String>> {
         (None, _) => {
             let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
             Err(RuntimeError::ChatTemplate(format!(
-                "the model has the templates {}, and none of them is named default",
+                "the model has several templates ({}), but none is named default",
                 names.join(", ")
             )))
         }

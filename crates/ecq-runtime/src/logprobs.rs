@@ -1,23 +1,24 @@
-//! Log probabilities of tokens.
+//! Log-probabilities of tokens.
 
-/// Natural logarithms of the probabilities of one step.
+/// Natural log-probabilities at one position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogProbs {
-    /// That of the token asked for; negative infinity where it has none.
+    /// Log-probability of the requested token; negative infinity if it has none.
     pub token: f32,
-    /// Those of the likeliest tokens, the likeliest first, of equals the lower token first.
+    /// The most likely tokens with their log-probabilities, in descending order; ties by ascending token.
     pub top: Vec<(u32, f32)>,
 }
 
-/// The log probabilities of `token` and of the `top` likeliest tokens under the softmax of `logits`.
+/// Returns the log-probabilities of `token` and of the `top` most likely tokens under the softmax of
+/// `logits`.
 ///
-/// Logits that are NaN or negative infinity have no probability and are not among the likeliest.
+/// NaN and negative infinity have no probability and are never among the most likely.
 pub fn log_probabilities(logits: &[f32], token: u32, top: usize) -> LogProbs {
     let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     if !most.is_finite() {
         return LogProbs { token: f32::NEG_INFINITY, top: Vec::new() };
     }
-    // Relative to the largest, so that no exponential overflows.
+    // Relative to the largest logit, so that no exponential overflows.
     let relative = |logit: f32| f64::from(logit) - f64::from(most);
     let sum: f64 = logits.iter().filter(|l| !l.is_nan()).map(|&l| relative(l).exp()).sum();
     let log_sum = sum.ln();
@@ -26,7 +27,7 @@ pub fn log_probabilities(logits: &[f32], token: u32, top: usize) -> LogProbs {
     let mut likeliest: Vec<(u32, f32)> = Vec::new();
     if top > 0 {
         let first = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        // Zeros of both signs are equally likely, so both are taken for +0.
+        // Adding 0 turns -0 into +0, because both are equally likely.
         likeliest.extend((0..).zip(logits.iter().map(|&l| l + 0.0)).filter(|&(_, l)| l > f32::NEG_INFINITY));
         if top < likeliest.len() {
             likeliest.select_nth_unstable_by(top, first);
@@ -49,7 +50,7 @@ mod tests {
     #[test]
     fn probabilities_come_back_from_their_logarithms() {
         let probabilities = [0.15f64, 0.5, 0.05, 0.3];
-        // The softmax does not change when a constant is added, however large the logits are.
+        // Softmax is invariant to adding a constant.
         for shift in [0.0, -40.0, 200.0] {
             let logits = probabilities.map(|p| (p.ln() + shift) as f32);
             for (token, p) in (0..).zip(probabilities) {
@@ -67,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_large_vocabulary_sums_to_one() {
-        // 2^18 equal logits: a sum in f32 of unequal magnitudes would show here.
+        // 2^18 logits: summing in f32 would lose precision here.
         let mut logits = vec![-20.0f32; 1 << 18];
         logits[77] = 0.0;
         let found = log_probabilities(&logits, 77, 2);

@@ -1,4 +1,4 @@
-//! Text to tokens and back, and conversations to text.
+//! Tokenization and streaming detokenization.
 
 use crate::chat::ChatTemplate;
 use crate::checkpoint::Checkpoint;
@@ -6,18 +6,18 @@ use crate::error::{Result, RuntimeError};
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 
-/// A tokenizer of a model, and what belongs to its use.
+/// The tokenizer of a model.
 #[derive(Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// Rows of the model's embedding.
     embedding_rows: usize,
-    /// What stands in front of a text.
+    /// Tokens that precede every text (BOS).
     prefix_tokens: Vec<u32>,
     end_tokens: Vec<u32>,
 }
 
-/// Names of tokens that end a text or a turn (`special_eog_ids` of llama.cpp's `llama-vocab.cpp`).
+/// Tokens that end a text or a turn (`special_eog_ids` of llama.cpp's `llama-vocab.cpp`).
 const END_TOKENS: [&str; 21] = [
     "<|eot_id|>",
     "<|im_end|>",
@@ -43,10 +43,10 @@ const END_TOKENS: [&str; 21] = [
 ];
 
 impl Tokenizer {
-    /// The tokenizer that rides along with a model.
+    /// Builds the tokenizer stored with a model.
     ///
     /// # Errors
-    /// When there is none, it cannot be built, or its vocabulary is larger than the model's.
+    /// If there is none, it is invalid, or its vocabulary exceeds the model's.
     pub fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self> {
         let mut this = Self::new(&checkpoint.tokenizer_json()?, checkpoint.config().vocabulary)?;
         let (ids, texts) = checkpoint.end_tokens()?;
@@ -60,31 +60,31 @@ impl Tokenizer {
         Ok(this)
     }
 
-    /// A tokenizer of a `tokenizer.json`, for a model whose embedding has so many rows.
+    /// Builds a tokenizer from a `tokenizer.json`, for a model with `embedding_rows` rows.
     ///
     /// # Errors
-    /// When it cannot be built, or its vocabulary is larger than the model's.
+    /// [`Tokenizer`](RuntimeError::Tokenizer) if the file is invalid or its vocabulary exceeds the embedding.
     pub fn new(json: &[u8], embedding_rows: usize) -> Result<Self> {
-        // The library panics where a part of a file is no JSON, or a table of characters is cut off.
+        // The library panics on some files that are not valid JSON or have a truncated character table.
         let text = std::str::from_utf8(json).map_err(tokenizer_error)?;
         let _: IgnoredAny = serde_json::from_str(text).map_err(tokenizer_error)?;
         let read = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(json));
         let mut inner =
-            read.map_err(|_| tokenizer_error("tokenizer.json is damaged"))?.map_err(tokenizer_error)?;
-        // They are settings of the training that the file was written in; transformers drops them as well.
+            read.map_err(|_| tokenizer_error("tokenizer.json is invalid"))?.map_err(tokenizer_error)?;
+        // Truncation and padding are training settings; transformers ignores them too.
         inner.with_truncation(None).map_err(tokenizer_error)?;
         inner.with_padding(None);
-        // Added tokens may lie beyond the embedding: models without images have the token for one (Gemma 3).
+        // Added tokens may exceed the embedding: text-only Gemma 3 models have a token for images.
         let added = inner.get_added_tokens_decoder();
         let own = inner.get_vocab(false).into_values().filter(|id| !added.contains_key(id));
         if let Some(last) = own.max().filter(|&id| id as usize >= embedding_rows) {
             return Err(RuntimeError::Tokenizer(format!(
-                "has ids up to {last}, the model's embedding {embedding_rows} rows: it belongs to another model"
+                "has ids up to {last}, but the model has {embedding_rows} embedding rows: it belongs to another model"
             )));
         }
         let mut end_tokens: Vec<u32> =
             END_TOKENS.iter().filter_map(|token| inner.token_to_id(token)).collect();
-        // In the formats of gpt-oss and Solar Open this one ends a message of several.
+        // In the formats of gpt-oss and Solar Open this token ends a message, not a turn.
         let has = |token| inner.token_to_id(token).is_some();
         if has("<|call|>") && has("<|return|>") || has("<|calls|>") && has("<|flush|>") {
             let message_end = inner.token_to_id("<|end|>");
@@ -101,7 +101,7 @@ impl Tokenizer {
         self.end_tokens.dedup();
     }
 
-    /// The added token that a text begins with, white space left out.
+    /// Returns the added token that a text starts with, after white space.
     fn first_added(&self, text: &str) -> Option<u32> {
         let text = text.trim_start();
         let all = self.inner.get_added_tokens_decoder();
@@ -110,12 +110,13 @@ impl Tokenizer {
         found.max_by_key(|(_, token)| token.content.len()).map(|(&id, _)| id)
     }
 
-    /// Tokens of a text, with those that stand at its beginning if `whole`.
+    /// Encodes a text. `whole` adds the tokens that precede a text (BOS).
     ///
-    /// What the tokenizer would put behind a text is left out: the text goes on.
+    /// Tokens that the tokenizer would append (EOS) are omitted, because the text continues.
     ///
     /// # Errors
-    /// When the tokenizer refuses, or names the token that the model has no row for.
+    /// If the tokenizer fails; [`TokenWithoutEmbedding`](RuntimeError::TokenWithoutEmbedding) if the model
+    /// has no row for a token.
     pub fn encode(&self, text: &str, whole: bool) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, false).map_err(tokenizer_error)?;
         let mut ids = if whole { self.prefix_tokens.clone() } else { Vec::new() };
@@ -130,30 +131,30 @@ impl Tokenizer {
         }
     }
 
-    /// The text of tokens, special ones left out.
+    /// Decodes tokens to text, without special tokens.
     ///
     /// # Errors
-    /// When the tokenizer refuses.
+    /// If the tokenizer fails.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
         self.inner.decode(tokens, true).map_err(tokenizer_error)
     }
 
-    /// Tokens that end a text or a turn.
+    /// Returns the tokens that end a text or a turn, in ascending order.
     pub fn end_tokens(&self) -> &[u32] {
         &self.end_tokens
     }
 
-    /// Whether both have the same tokens, by number.
+    /// Returns whether both tokenizers have the same tokens with the same ids.
     pub fn same_vocabulary(&self, other: &Self) -> bool {
         self.inner.get_vocab(true) == other.inner.get_vocab(true)
     }
 
-    /// The text of a token id, special or not.
+    /// Returns the text of a token, special tokens included.
     pub fn token_text(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
     }
 
-    /// The text of tokens as they come: whole characters only.
+    /// Creates a stream that decodes tokens one at a time.
     pub fn stream(self: &Arc<Self>) -> TextStream {
         TextStream {
             tokenizer: Arc::clone(self),
@@ -163,18 +164,18 @@ impl Tokenizer {
         }
     }
 
-    /// The text of tokens that come behind others, whose text is not given.
+    /// Creates a stream for tokens that follow `before`, whose text is not emitted.
     ///
-    /// Tokenizers that strip a space at the beginning of a text keep it here.
+    /// Tokenizers that strip a leading space of a text keep it here.
     ///
     /// # Errors
-    /// When the tokenizer refuses.
+    /// If the tokenizer fails.
     pub fn stream_after(self: &Arc<Self>, before: &[u32]) -> Result<TextStream> {
         let visible = before.iter().rev().copied().filter(|&token| self.is_visible(token));
         let mut tokens: Vec<u32> = visible.take(CONTEXT_TOKENS).collect();
         tokens.reverse();
         let mut given = self.decode(&tokens)?;
-        // Context that begins in the middle of a character would make U+FFFD of the byte tokens that follow.
+        // Context that starts within a character would turn the following byte tokens into U+FFFD.
         while given.starts_with(char::REPLACEMENT_CHARACTER) {
             tokens.remove(0);
             given = self.decode(&tokens)?;
@@ -182,16 +183,16 @@ impl Tokenizer {
         Ok(TextStream { tokenizer: Arc::clone(self), emitted_tokens: tokens.len(), tokens, emitted: given })
     }
 
-    /// Whether a token reaches the decoder: it is in the vocabulary and not special.
+    /// Returns whether a token has text: it is in the vocabulary and not special.
     fn is_visible(&self, token: u32) -> bool {
         let special = |text: String| self.inner.get_added_vocabulary().is_special_token(&text);
         self.inner.id_to_token(token).is_some_and(|text| !special(text))
     }
 }
 
-/// What a tokenizer puts in front of a text.
+/// Returns the tokens that the tokenizer puts before a text.
 fn prefix_tokens(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
-    // A text that has a token of its own shows where what is put in front of it ends.
+    // The first token that is not special marks the end of the prefix.
     for text in ["a", "0", ".", "\n"] {
         let encoding = inner.encode(text, true).map_err(tokenizer_error)?;
         let special = encoding.get_special_tokens_mask();
@@ -203,34 +204,34 @@ fn prefix_tokens(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
     Ok(Vec::new())
 }
 
-/// How many of the tokens before it a stream looks at: enough to contain a whole character.
+/// Number of preceding tokens kept as context; enough to contain a whole character.
 const CONTEXT_TOKENS: usize = 6;
 
-/// How many tokens are held back for one character: it has up to four bytes, and a token at least one.
+/// Maximum tokens held back for one character, which has up to four bytes.
 const MAX_HELD_TOKENS: usize = 5;
 
-/// Text of tokens that come one at a time.
+/// Decodes tokens one at a time to text.
 ///
-/// Only the tokens since the last piece but one are kept: as context, since the text of a token can depend on
-/// what is before it, and because a character can be spread over several tokens.
+/// The stream keeps a few tokens, because the text of a token can depend on the tokens before it, and because
+/// a character can span several tokens.
 #[derive(Debug, Clone)]
 pub struct TextStream {
     tokenizer: Arc<Tokenizer>,
-    /// Tokens that were given, as context, and then those that were not, or not entirely.
+    /// Emitted tokens, kept as context, followed by tokens that are not (or only partly) emitted.
     tokens: Vec<u32>,
-    /// How many of `tokens` were given entirely.
+    /// Number of `tokens` that are fully emitted.
     emitted_tokens: usize,
-    /// What was given of the text of `tokens`.
+    /// Emitted text of `tokens`.
     emitted: String,
 }
 
 impl TextStream {
-    /// What a token adds to the text; empty while a character is incomplete.
+    /// Adds a token and returns the text that it completes; empty while a character is incomplete.
     ///
-    /// Bytes that do not become a character within four further tokens are given as U+FFFD.
+    /// Bytes that form no character within four further tokens are emitted as U+FFFD.
     ///
     /// # Errors
-    /// When the tokenizer refuses.
+    /// If the tokenizer fails.
     pub fn push(&mut self, token: u32) -> Result<String> {
         if !self.tokenizer.is_visible(token) {
             return Ok(String::new());
@@ -246,7 +247,7 @@ impl TextStream {
                 continue;
             }
             match whole.strip_prefix(self.emitted.as_str()) {
-                // A token without text; it would only make the context longer.
+                // A token without text would only extend the context.
                 Some("") if complete && !self.emitted.is_empty() => {
                     self.tokens.pop();
                     return Ok(pieces);
@@ -256,9 +257,9 @@ impl TextStream {
                     self.advance(complete)?;
                     return Ok(pieces);
                 }
-                // The decoders of byte tokens turn a run of them with one invalid byte into U+FFFD
-                // altogether, with it bytes that were given as characters before. Without them the run is
-                // only what is new.
+                // Byte-fallback decoders turn a whole run of byte tokens with one invalid byte into U+FFFD,
+                // including bytes already emitted as characters. Without the context, the run has only new
+                // tokens.
                 None if complete => self.discard(self.emitted_tokens),
                 _ if self.tokens.len() - self.emitted_tokens <= MAX_HELD_TOKENS => return Ok(pieces),
                 _ => pieces.push_str(&self.emit_undecodable(1)?),
@@ -266,10 +267,10 @@ impl TextStream {
         }
     }
 
-    /// What is still held back, when no further token comes.
+    /// Ends the stream and returns the text held back.
     ///
     /// # Errors
-    /// When the tokenizer refuses.
+    /// If the tokenizer fails.
     pub fn finish(&mut self) -> Result<String> {
         if self.emitted_tokens == self.tokens.len() {
             return Ok(String::new());
@@ -283,8 +284,8 @@ impl TextStream {
         Ok(pieces)
     }
 
-    /// How many of the tokens that were not given are no characters, so that those behind them are: a decoder
-    /// that takes a run of bytes together makes U+FFFD of all of them for the sake of one.
+    /// Returns how many of the held tokens form no character although the tokens after them do. A
+    /// byte-fallback decoder turns the whole run into U+FFFD because of them.
     fn undecodable_prefix(&self, text: &str) -> Result<Option<usize>> {
         let unknown = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
         if unknown(text) == 0 {
@@ -302,7 +303,7 @@ impl TextStream {
         Ok(None)
     }
 
-    /// Gives up the first of the tokens that were not given: what they are on their own.
+    /// Emits the first held tokens as they decode on their own.
     fn emit_undecodable(&mut self, tokens: usize) -> Result<String> {
         let end = self.emitted_tokens + tokens;
         let piece = self.remaining_text(end)?;
@@ -310,7 +311,7 @@ impl TextStream {
         Ok(piece)
     }
 
-    /// What the text of the first `end` tokens has beyond what was given.
+    /// Returns the text of the first `end` tokens that is not emitted yet.
     fn remaining_text(&self, end: usize) -> Result<String> {
         let text = self.tokenizer.decode(&self.tokens[..end])?;
         match text.strip_prefix(self.emitted.as_str()) {
@@ -319,19 +320,18 @@ impl TextStream {
         }
     }
 
-    /// Makes context of the tokens whose text was given; if not `complete`, the last one also begins a
-    /// character.
+    /// Turns the emitted tokens into context. If not `complete`, the last token also starts a character.
     fn advance(&mut self, complete: bool) -> Result<()> {
         self.tokens.drain(..self.emitted_tokens);
         self.emitted_tokens = self.tokens.len() - usize::from(!complete);
-        // Where the context begins in the middle of a character, its text begins with U+FFFD: now and in
-        // every later decode, so that it is part of the prefix that is left out.
+        // Context that starts within a character decodes to a leading U+FFFD, now and later, so it belongs to
+        // the emitted prefix.
         self.emitted = self.tokenizer.decode(&self.tokens)?;
         self.emitted.truncate(self.emitted.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
         Ok(())
     }
 
-    /// Drops the first tokens, and with them all context.
+    /// Removes the first tokens and all context.
     fn discard(&mut self, tokens: usize) {
         self.tokens.drain(..tokens);
         self.emitted_tokens = 0;
@@ -349,7 +349,7 @@ mod tests {
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
-    /// The character that stands for a byte in byte-level vocabularies.
+    /// Returns the character that stands for a byte in byte-level vocabularies.
     fn byte_character(byte: u8) -> char {
         let printable = |b: &u8| matches!(b, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
         if printable(&byte) {
@@ -380,7 +380,7 @@ mod tests {
 
     const WORDS: [&str; 8] = ["▁", "▁Hello", "▁world", "lo", "é", "世界", "😀", "\u{fffd}"];
 
-    /// Like Llama 2: token 0 is special, 1 to 256 are bytes, then come words.
+    /// Like Llama 2: token 0 is special, 1 to 256 are bytes, then words.
     fn byte_fallback() -> Arc<Tokenizer> {
         let mut vocabulary = vec!["<s>".to_owned()];
         vocabulary.extend((0..=255u8).map(|b| format!("<0x{b:02X}>")));
@@ -394,7 +394,7 @@ mod tests {
         tokenizer(&vocabulary, json!({"byte_fallback": true, "fuse_unk": true, "unk_token": "<s>"}), decoder)
     }
 
-    /// Byte tokens that begin or end in the middle of characters.
+    /// Byte tokens that start or end within characters.
     const PARTS: [&[u8]; 9] = [
         b" Hello",
         b" world",
@@ -407,7 +407,7 @@ mod tests {
         "\u{fffd}".as_bytes(),
     ];
 
-    /// Like GPT-2: token 0 is special, 1 to 256 are bytes, then come `PARTS`.
+    /// Like GPT-2: token 0 is special, 1 to 256 are bytes, then `PARTS`.
     fn byte_level() -> Arc<Tokenizer> {
         let mut vocabulary = vec!["<s>".to_owned()];
         vocabulary.extend((0..=255u8).map(|b| byte_character(b).to_string()));
@@ -429,7 +429,7 @@ mod tests {
         257 + PARTS.iter().position(|p| *p == part).unwrap() as u32
     }
 
-    /// The pieces of tokens, what `finish` gives last.
+    /// Returns the pieces of tokens and then the result of `finish`.
     fn pieces(mut stream: TextStream, tokens: &[u32]) -> Vec<String> {
         let mut pieces: Vec<String> = tokens.iter().map(|&token| stream.push(token).unwrap()).collect();
         pieces.push(stream.finish().unwrap());
@@ -461,12 +461,12 @@ mod tests {
     #[test]
     fn invalid_bytes_do_not_silence_the_rest() {
         let (fallback, level) = (byte_fallback(), byte_level());
-        // One invalid byte waits for the next token, which shows that it is none.
+        // An invalid byte is held until the next token shows that it is invalid.
         let tokens = [bytes(b"a\xff"), vec![word("lo"), word("▁world")]].concat();
         assert_eq!(pieces(fallback.stream(), &tokens), ["a", "", "\u{fffd}lo", " world", ""]);
         let tokens = [bytes(b"a\xff"), vec![part(b" world")]].concat();
         assert_eq!(pieces(level.stream(), &tokens), ["a", "", "\u{fffd} world", ""]);
-        // Bytes that never become a character come after four further tokens, and the next characters whole.
+        // Invalid bytes are emitted after four further tokens; the characters after them stay whole.
         for (tokenizer, next) in [(fallback, word("世界")), (level, part("世界".as_bytes()))] {
             let tokens = [bytes(&[0xff; 8]), vec![next], bytes("😀".as_bytes())].concat();
             let bad = "\u{fffd}";
@@ -475,9 +475,9 @@ mod tests {
             let found = pieces(tokenizer.stream(), &tokens);
             assert_eq!(found[..9], expected);
             assert_eq!(found[9..], ["", "", "", "😀", ""]);
-            // An incomplete character at the end comes with `finish`.
+            // `finish` emits an incomplete character.
             assert_eq!(pieces(tokenizer.stream(), &bytes(b"a\xc3")), ["a", "", "\u{fffd}"]);
-            // Valid characters between invalid bytes are never held back for ever.
+            // Valid characters between invalid bytes are emitted eventually.
             let mut stream = tokenizer.stream();
             let mut random = Random(3);
             for _ in 0..300 {
@@ -506,7 +506,7 @@ mod tests {
                     assert!(text.starts_with(&expected), "{broken}: {text:?}");
                 }
             }
-            // A character that was cut off, and one that continues none.
+            // A truncated character, and a continuation byte without a start.
             for broken in [&b"\xf0\x9f"[..], b"\x80", b"\xe4\xb8", b"\xf0\x9f\xff\xc3"] {
                 let tokens = [bytes(b"a"), bytes(broken), bytes(face), vec![word], bytes(face)].concat();
                 let text = pieces(tokenizer.stream(), &tokens).concat();
@@ -526,7 +526,7 @@ mod tests {
             let stream = tokenizer.stream_after(&before).unwrap();
             assert_eq!(pieces(stream, &answer), [" Hello", " world", ""], "{before:?}");
         }
-        // Special tokens have no text, so behind them a text begins.
+        // Special tokens have no text, so the text after them is at its start.
         for before in [&[][..], &[0, 0]] {
             assert_eq!(pieces(tokenizer.stream_after(before).unwrap(), &answer), ["Hello", " world", ""]);
         }
@@ -540,7 +540,7 @@ mod tests {
         let mut random = Random(5);
         for round in 0..2000 {
             for (tokenizer, straddles) in [(byte_fallback(), false), (byte_level(), true)] {
-                // Bytes, words and special tokens in an order that gives whole characters.
+                // Bytes, words and special tokens in an order that forms whole characters.
                 let mut tokens = Vec::new();
                 while tokens.len() < 1 + round % 30 {
                     match random.below(8) {
@@ -564,7 +564,7 @@ mod tests {
                 }
                 text += &stream.finish().unwrap();
                 assert_eq!(text, whole, "{tokens:?}");
-                // Behind a part of the tokens comes the rest of the text, if the cut is not within a
+                // A stream after some of the tokens emits the rest of the text, unless the cut is within a
                 // character.
                 let (before, after) = tokens.split_at(random.below(tokens.len() + 1));
                 let start = tokenizer.decode(before).unwrap();

@@ -1,5 +1,5 @@
-//! Gemma 3: windows in five of six layers, which have a rotary embedding of their own, norms around each
-//! sublayer.
+//! Gemma 3: windows in five of six layers, a separate rotary embedding for those layers, and norms before and
+//! after each sublayer.
 
 use super::decoder::{DecoderConfig, Defaults, LLAMA};
 use super::keys::{Keys, invalid};
@@ -42,7 +42,7 @@ pub(super) fn read(keys: &Keys, _: &str) -> Result<Config> {
     decoder.head_norms = true;
     let scalar = keys.float("query_pre_attn_scalar")?.unwrap_or(256.0);
     if !(scalar > 0.0 && scalar.is_finite()) {
-        return Err(invalid("query_pre_attn_scalar", format!("{scalar} is no positive number")));
+        return Err(invalid("query_pre_attn_scalar", format!("{scalar} is not a positive number")));
     }
     decoder.attention_scale = scalar.powf(-0.5) as f32;
     decoder.embedding_scale = (decoder.hidden as f32).sqrt();

@@ -1,5 +1,4 @@
-//! GPT-2: learned positions, layer norms with biases, queries, keys and values in one tensor that is stored
-//! input-major.
+//! GPT-2: learned positions, layer norms, biases, and one input-major tensor for queries, keys and values.
 
 use super::decoder::NOT_IMPLEMENTED;
 use super::keys::{Keys, unsupported, invalid};
@@ -11,11 +10,11 @@ use std::ops::Range;
 
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     keys.reject_unsupported(&NOT_IMPLEMENTED)?;
-    // The defaults are those of `GPT2Config`.
+    // Defaults of `GPT2Config`.
     let (hidden, heads) = (keys.positive_or("n_embd", 768)?, keys.positive_or("n_head", 12)?);
     let layers = keys.layers_or("n_layer", 12)?;
     if !hidden.is_multiple_of(heads) {
-        return Err(invalid("n_embd", format!("{hidden} does not divide into {heads} heads")));
+        return Err(invalid("n_embd", format!("{hidden} is not a multiple of {heads} heads")));
     }
     for (key, plain) in [("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false)] {
         if keys.flag(key)?.is_some_and(|found| found != plain) {

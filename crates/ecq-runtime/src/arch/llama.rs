@@ -1,4 +1,4 @@
-//! Llama 1 to 3, SmolLM, TinyLlama and others of that class.
+//! Llama 1 to 3, SmolLM, TinyLlama and other models of this class.
 
 use super::Config;
 use super::decoder::{DecoderConfig, LLAMA};

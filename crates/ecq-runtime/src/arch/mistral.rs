@@ -1,4 +1,4 @@
-//! Mistral: Llama with a window in all layers, if any.
+//! Mistral: Llama with an optional window in all layers.
 
 use super::Config;
 use super::decoder::{DecoderConfig, Defaults, LLAMA};

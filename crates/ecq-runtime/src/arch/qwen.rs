@@ -1,4 +1,4 @@
-//! Qwen2, Qwen2.5 and Qwen3: biases of queries, keys and values, or norms of their heads.
+//! Qwen2 and Qwen2.5: biases of queries, keys and values. Qwen3: norms of query and key heads.
 
 use super::Config;
 use super::decoder::{DecoderConfig, Defaults, LLAMA};
@@ -35,7 +35,7 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     Ok(decoder.build())
 }
 
-/// What the dense models of Qwen3 have in common with those of experts.
+/// Reads the parameters that dense and expert models of Qwen3 share.
 pub(super) fn with_head_norms(keys: &Keys, model_type: &str, defaults: &Defaults) -> Result<DecoderConfig> {
     let mut decoder = DecoderConfig::read(keys, model_type, defaults)?;
     decoder.head_norms = true;

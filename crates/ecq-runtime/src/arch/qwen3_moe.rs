@@ -6,7 +6,7 @@ use super::qwen::{QWEN3, with_head_norms};
 use super::{Config, ExpertsSpec, LinearSpec, Mixer, Role, Routing};
 use crate::error::Result;
 
-/// `Qwen3MoeConfig`, whose heads are as wide as the residual stream allows.
+/// `Qwen3MoeConfig`; the head dimension follows from the hidden size.
 const QWEN3_MOE: Defaults = Defaults {
     hidden: 2048,
     intermediate: 6144,
@@ -21,20 +21,20 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     if keys.flag("use_sliding_window")?.unwrap_or(false) {
         decoder.set_windows(keys, |_| true)?;
     }
-    // Newer versions of transformers write the name that all its families share.
+    // Recent versions of transformers write this name for all expert models.
     let experts = keys.layers_or("num_local_experts", 128)?;
     let experts = keys.layers_or("num_experts", experts)?;
     let top_k = keys.positive_or("num_experts_per_tok", 8)?.min(experts);
     let inner = keys.positive_or("moe_intermediate_size", 768)?;
     let renormalize = keys.flag("norm_topk_prob")?.unwrap_or(false);
-    // Every so many layers have experts; layers may be listed that have none.
+    // Every `decoder_sparse_step`-th layer has experts, except the layers in `mlp_only_layers`.
     let step = keys.positive_or("decoder_sparse_step", 1)?;
     let dense = match keys.get("mlp_only_layers") {
         None => Vec::new(),
         Some(list) => {
             let numbers = list.as_array().map(|list| list.iter().map(serde_json::Value::as_u64).collect());
             let numbers: Option<Vec<u64>> = numbers.flatten();
-            numbers.ok_or_else(|| invalid("mlp_only_layers", "is no list of layer numbers"))?
+            numbers.ok_or_else(|| invalid("mlp_only_layers", "is not a list of layer numbers"))?
         }
     };
     Ok(decoder.build_with(|decoder, layer| {

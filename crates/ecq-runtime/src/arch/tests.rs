@@ -6,7 +6,7 @@ fn read(config: &Value) -> Config {
     Config::from_json(&config.to_string()).unwrap_or_else(|error| panic!("{config}: {error}"))
 }
 
-/// The key that a refusal names.
+/// Returns the key named by the error.
 fn refused(config: &Value) -> String {
     match Config::from_json(&config.to_string()) {
         Err(RuntimeError::Config { key, .. } | RuntimeError::Unsupported { key, .. }) => key,
@@ -18,7 +18,7 @@ fn attention(config: &Config, layer: usize) -> &AttentionSpec {
     config.blocks[layer].attention().next().unwrap()
 }
 
-/// A configuration of a few small layers, and what is changed about it.
+/// Returns the configuration of a small model with some keys changed.
 fn small(model_type: &str, changes: Value) -> Value {
     let mut config = json!({
         "model_type": model_type, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 8,
@@ -30,8 +30,8 @@ fn small(model_type: &str, changes: Value) -> Value {
 
 #[test]
 fn keys_that_are_left_out_have_the_defaults_of_the_class() {
-    // Layers, width, heads, key heads, width of a head, inner width, vocabulary, context, base, epsilon and
-    // whether the head is the embedding, as `AutoConfig.for_model(NAME)` of transformers 5.24 has them.
+    // Layers, hidden size, heads, key heads, head dimension, inner width, vocabulary, context, base, epsilon,
+    // tied embedding, as in `AutoConfig.for_model(NAME)` of transformers 5.24.
     let classes = [
         ("llama", [32, 4096, 32, 32, 128, 11_008, 32_000, 2048], 1e4, 1e-6, false),
         ("mistral", [32, 4096, 32, 8, 128, 14_336, 32_000, 131_072], 1e4, 1e-6, false),
@@ -84,7 +84,7 @@ fn null_is_not_the_same_as_left_out() {
         assert_eq!(window(json!({ "sliding_window": none })), None);
     }
     assert_eq!(window(json!({ "sliding_window": 32 })), Some(32));
-    // A configuration of text alone may keep the place of one within another model.
+    // A text model may have an empty `text_config`.
     assert_eq!(read(&small("llama", json!({ "text_config": null }))).hidden, 64);
     assert_eq!(attention(&read(&small("llama", json!({ "head_dim": null }))), 0).head_dim, 8);
     assert!(read(&small("llama", json!({ "eos_token_id": -1 }))).end_tokens.is_empty());
@@ -99,7 +99,7 @@ fn null_is_not_the_same_as_left_out() {
 #[test]
 fn numbers_are_read_as_python_writes_them() {
     assert_eq!(read(&small("llama", json!({ "max_position_embeddings": 4096.0 }))).context, 4096);
-    // What is beyond any memory is no limit.
+    // Implausibly large contexts are reduced.
     assert_eq!(read(&small("llama", json!({ "max_position_embeddings": 1e30 }))).context, 1 << 24);
     let text =
         small("llama", json!({ "time_step_limit": "X" })).to_string().replace("\"X\"", "[0.0, Infinity]");
@@ -168,7 +168,7 @@ fn what_would_change_the_numbers_is_refused_by_name() {
         ("llama", "hidden_act", json!("gelu")),
         ("llama", "hidden_size", json!(65)),
         ("llama", "num_attention_heads", json!(0)),
-        // A description for each would take all memory.
+        // One specification per layer would exhaust the memory.
         ("llama", "num_hidden_layers", json!(1 << 24)),
         ("gpt2", "n_layer", json!(1 << 20)),
         ("mixtral", "num_local_experts", json!(1 << 20)),
@@ -190,7 +190,7 @@ fn what_would_change_the_numbers_is_refused_by_name() {
 
 #[test]
 fn gemma_3_scales_the_positions_of_layers_without_window_alone() {
-    // As google/gemma-3-4b-it states it, and as transformers 5 writes it.
+    // The format of google/gemma-3-4b-it, and that of transformers 5.
     let old = json!({ "rope_scaling": { "factor": 8.0, "rope_type": "linear" } });
     let new = json!({ "rope_parameters": {
         "full_attention": { "rope_type": "linear", "factor": 8.0, "rope_theta": 1e6 },

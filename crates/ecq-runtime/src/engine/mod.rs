@@ -159,7 +159,7 @@ impl Engine {
             return Err(RuntimeError::UnknownToken { token, vocabulary });
         }
         if !request.stop.is_empty() && self.tokenizer.is_none() {
-            return Err(RuntimeError::Missing { what: "tokenizer, which stop strings need" });
+            return Err(RuntimeError::Missing { what: "tokenizer, which stop strings require" });
         }
         let mut sampler = Sampler::new(request.sampling)?.with_bias(request.logit_bias);
         if let Some(mask) = request.mask {
