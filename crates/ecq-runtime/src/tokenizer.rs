@@ -53,7 +53,7 @@ impl Tokenizer {
         this.end_tokens.extend(ids);
         this.end_tokens.extend(texts.iter().filter_map(|text| this.inner.token_to_id(text)));
         let template = ChatTemplate::from_checkpoint(checkpoint).ok();
-        if let Some(end) = template.and_then(|template| this.first_added(&template.after_answer()?)) {
+        if let Some(end) = template.and_then(|template| this.first_added(&template.text_after_answer()?)) {
             this.end_tokens.push(end);
         }
         this.sort_end_tokens();
