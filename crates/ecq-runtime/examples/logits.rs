@@ -1,9 +1,9 @@
-//! Logits after every token of given texts, for other programs to compare with.
+//! Writes the logits after every token of given texts, for comparison with other programs.
 //!
 //!     logits MODEL.ecq TOKENS.json OUT [MODE]
 //!
-//! `TOKENS.json` is a list of lists of token ids; `OUT` becomes the logits of all their positions, f32,
-//! little endian.
+//! `TOKENS.json` is a list of lists of token ids. `OUT` receives the logits of all positions as little-endian
+//! f32.
 
 use ecq_core::{Element, Limits};
 use ecq_runtime::backend::{Cpu, CpuOptions};

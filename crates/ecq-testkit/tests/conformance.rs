@@ -1,4 +1,4 @@
-//! The CPU does what every backend must do, on one thread and on several, with both types of activations.
+//! Conformance of the CPU backend, with one and several threads and both activation types.
 
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_testkit::conformance::{Rounding, Subject};
@@ -7,7 +7,7 @@ fn cpu(threads: usize) -> Box<Cpu> {
     Box::new(Cpu::new(CpuOptions { threads, activations: ActivationType::F32 }).unwrap())
 }
 
-/// Activations are whole multiples of a 127th of the largest magnitude among 32 columns.
+/// Activations are multiples of 1/127 of the largest magnitude among 32 columns.
 fn integers(threads: usize) -> Subject {
     let cpu = Cpu::new(CpuOptions { threads, activations: ActivationType::I8 }).unwrap();
     let mut subject = Subject::from(Box::new(cpu));

@@ -1,4 +1,4 @@
-//! Chat templates render as transformers renders them. `scripts/chat_templates.py` writes what it renders.
+//! Chat templates render like in transformers. `scripts/chat_templates.py` writes the expected texts.
 
 use ecq_runtime::{ChatTemplate, Message};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Plans are data: tables of what is asked and what must be decided, no device needed.
+//! Tables of inputs and expected plans; no device is needed.
 
 use ecq_core::Coding;
 use ecq_runtime::backend::DeviceInfo;
@@ -21,7 +21,7 @@ fn every_form_and_mode_has_a_residence_with_a_reason() {
     let (block, ends) = (MatrixLocation::Block, MatrixLocation::EmbeddingOrHead);
     let (rans, packed, archive) = (codes(Coding::Rans), codes(Coding::Packed), codes(Coding::Archive));
     let prefix = codes(Coding::Prefix);
-    // StorageKind, place, mode, whether its block is kept decoded, where it lives, why.
+    // Storage, location, mode, whether the block is pinned, expected residence, part of the reason.
     let table = [
         (rans, block, Mode::Fused, false, Residence::Streams, "inside the product"),
         (prefix, ends, Mode::Fused, false, Residence::Streams, "inside the product"),
@@ -105,7 +105,7 @@ fn some_blocks_stay_and_the_rest_take_turns() {
     let blocks = [10, 10, 10, 10];
     let kept = |budget| pinned_blocks(&blocks, budget).iter().filter(|&&p| p).count();
     assert_eq!([9, 10, 19, 20, 29, 30, 39, 40, 99].map(kept), [0, 0, 0, 1, 1, 2, 2, 4, 4]);
-    // Room for the largest of all is left to those that take turns.
+    // Room for the largest block is left for the streamed blocks.
     assert_eq!(pinned_blocks(&[10, 50, 10], 65), [true, false, false]);
     assert!(pinned_blocks(&[], 5).is_empty());
 }
@@ -123,7 +123,7 @@ fn experts_have_what_a_budget_leaves() {
         let (kept, experts) = sizes.fit(budget);
         (kept.iter().filter(|&&kept| kept).count(), experts)
     };
-    // One expert and one block that passes, then blocks, then more experts.
+    // One expert and one streamed block, then pinned blocks, then more experts.
     assert_eq!(
         [17, 26, 27, 37, 47, 53, 54].map(within),
         [(0, 1), (0, 2), (1, 1), (2, 1), (4, 1), (4, 1), (4, 2)]

@@ -1,4 +1,4 @@
-//! How texts are cut by the pre-tokenizers that GGUF files name.
+//! Pre-tokenizers named by GGUF files.
 
 use ecq_format::gguf::TokenizerMetadata;
 use ecq_format::hf::{known_pre_tokenizers, tokenizer_json};
@@ -20,7 +20,7 @@ fn tokenizer(pre: &str) -> Tokenizer {
     Tokenizer::from_bytes(json).unwrap_or_else(|error| panic!("{pre}: {error}"))
 }
 
-/// The pieces that a text is cut into, with bars between.
+/// Returns the pieces of a text, separated by bars.
 fn cut(pre: &str, text: &str) -> String {
     let tokenizer = tokenizer(pre);
     let mut pieces = PreTokenizedString::from(text);

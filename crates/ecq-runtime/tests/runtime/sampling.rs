@@ -1,11 +1,11 @@
-//! What each option leaves to chance, and what not.
+//! Sampling options and random numbers.
 
 use ecq_runtime::{RuntimeError, SampleOptions, Sampler, SamplingParams, TokenMask, argmax, sample_token};
 use std::collections::BTreeMap;
 
 const PLAIN: SampleOptions = SampleOptions { temperature: 1.0, ..SampleOptions::GREEDY };
 
-/// How often each token is chosen of 20,000 times.
+/// Returns the relative frequency of each token in 20,000 samples.
 fn frequencies(options: SampleOptions, logits: &[f32]) -> BTreeMap<u32, f64> {
     let mut sampler = Sampler::new(options).unwrap();
     let mut counts = BTreeMap::new();
@@ -89,7 +89,7 @@ fn options_out_of_range_are_named() {
     }
 }
 
-/// Numbers that do not come from the code under test.
+/// Random numbers that are independent of the code under test.
 struct Random(u64);
 
 impl Random {
@@ -103,7 +103,7 @@ impl Random {
     }
 }
 
-/// The slow obvious sampler: it sorts all candidates and has no special cases.
+/// A slow reference sampler: it sorts all candidates and has no special cases.
 struct Oracle {
     options: SampleOptions,
     state: u64,
@@ -156,7 +156,7 @@ impl Oracle {
     }
 }
 
-/// Logits of many shapes: narrow, wide, with ties, both zeros, and what is no number.
+/// Creates logits: narrow, wide, with ties, with both zeros, with NaN and infinities.
 fn random_logits(random: &mut Random) -> Vec<f32> {
     let n = [0, 1, 5, 50, 50, 400, 3000][random.below(7)];
     let width = [0.0, 1.0, 8.0, 20.0, 20.0, 60.0, 1e38][random.below(7)];
@@ -217,7 +217,7 @@ fn every_choice_is_that_of_the_oracle() {
 
 #[test]
 fn a_large_flat_vocabulary_gives_the_oracle_choice() {
-    // Sums over so many weights round in every step, so that another order of addition would show.
+    // Sums over so many weights round at every step, so another order of addition would be detected.
     let mut random = Random(2);
     for (top_p, temperature, width) in
         [(1.0, 1.0, 25.0), (0.9, 1.0, 4.0), (0.999, 0.6, 30.0), (1.0, 1.5, 1.0)]
@@ -229,7 +229,7 @@ fn a_large_flat_vocabulary_gives_the_oracle_choice() {
             assert_eq!(sampler.sample(&logits, &[]), oracle.choose(&logits, &[]), "{options:?}");
         }
     }
-    // The smallest weights that still change a sum in f32 (above 2^-24) have to count, those below it cannot.
+    // Weights above 2^-24 change a sum in f32 and must count; smaller ones cannot.
     for (tail, counts) in [(-16.6, true), (-16.7, false)] {
         let mut logits = vec![tail; 100_000];
         logits[500] = 0.0;
@@ -318,7 +318,7 @@ fn sequences_of_a_request_differ_and_can_be_repeated() {
     let sampler = |seed| Sampler::new(SampleOptions { seed, ..PLAIN }).unwrap();
     assert_eq!(tokens(sampler(1).for_sequence(0)), tokens(sampler(1)));
     assert_eq!(tokens(sampler(1).for_sequence(3)), tokens(sampler(1).for_sequence(3)));
-    // No sequence is another one or a part of it, a few tokens later.
+    // No sequence equals another one or a shifted part of it.
     let golden = 0x9e37_79b9_7f4a_7c15u64;
     let seeds = [0, 1, golden, golden.wrapping_mul(2)];
     let all: Vec<Vec<u32>> = seeds
@@ -350,7 +350,7 @@ fn a_bias_is_added_before_everything_else() {
     assert!((0..200).all(|_| never.sample(&[9.0, 0.0, 0.0], &[]) != Some(0)));
 }
 
-/// Tokens have to go up; after the last one none may come.
+/// Requires ascending tokens.
 struct Ascending {
     least: usize,
 }
@@ -377,13 +377,13 @@ fn a_mask_decides_what_may_come() {
     assert!(!sampler.is_plain());
     let logits = [9.0, 2.0, 5.0, 3.0];
     assert_eq!(sampler.sample(&logits, &[]), Some(2));
-    // A fork goes on from where the other one was, and neither moves the other.
+    // A fork continues from the state of its original, and both are independent.
     let mut fork = sampler.for_sequence(1);
     for sampler in [&mut sampler, &mut fork] {
         assert_eq!(sampler.sample(&logits, &[]), Some(3));
         assert_eq!(sampler.sample(&logits, &[]), None);
     }
-    // Bias and penalty cannot allow what the mask forbids.
+    // Neither bias nor penalty can allow a masked token.
     let odd = SampleOptions { repetition_penalty: 0.5, ..PLAIN };
     let mut sampler = ascending(odd).with_bias(vec![(0, 1000.0)]);
     let mut before = vec![];

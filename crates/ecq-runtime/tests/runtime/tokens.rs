@@ -1,5 +1,4 @@
-//! What a model's files say of its tokens: which stand in front of a text, which end one, which a template
-//! may name.
+//! Special tokens in a model's files: before a text, after a text, and in chat templates.
 
 use ecq_core::Limits;
 use ecq_format::container::{EcqFile, ModelEntry, Source, Spool};
@@ -8,7 +7,7 @@ use ecq_runtime::{ChatTemplate, Checkpoint, Message, RuntimeError, Tokenizer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// A model of these files without weights.
+/// Creates a model of attached files, without weights.
 fn with_files(files: &[(&str, Vec<u8>)], source_bytes: u64) -> Checkpoint {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.ecq");
@@ -23,7 +22,7 @@ fn with_files(files: &[(&str, Vec<u8>)], source_bytes: u64) -> Checkpoint {
     Checkpoint::new(file, &Limits::default()).unwrap()
 }
 
-/// A small Llama of these JSON files, those that are not named as they are in most models.
+/// Creates a small Llama; JSON files that are not given have typical content.
 fn checkpoint(files: &[(&str, Value)]) -> Checkpoint {
     let config = json!({
         "model_type": "llama", "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
@@ -40,7 +39,7 @@ fn checkpoint(files: &[(&str, Value)]) -> Checkpoint {
     with_files(&bytes, 0)
 }
 
-/// Tokens of the vocabulary; the last one was added behind the embedding.
+/// The vocabulary; the last token is an added one beyond the embedding.
 const TOKENS: [&str; 9] = ["<s>", "</t>", "<|end|>", "<|turn|>", "a", "b", "c", "ab", "<image>"];
 const ROWS: usize = 8;
 
@@ -88,7 +87,7 @@ fn tokenizer(files: &[(&str, Value)]) -> Tokenizer {
     Tokenizer::from_checkpoint(&checkpoint(files)).unwrap()
 }
 
-/// Names of the tokens that end a text.
+/// Returns the end tokens.
 fn ends(files: &[(&str, Value)]) -> Vec<&'static str> {
     tokenizer(files).end_tokens().iter().map(|&id| TOKENS[id as usize]).collect()
 }
@@ -122,13 +121,13 @@ fn added_tokens_may_lie_beyond_the_embedding() {
         matches!(&error, RuntimeError::TokenWithoutEmbedding { token, id: 8, rows: 8 } if token == "<image>")
     );
     assert!(error.to_string().contains("\"<image>\""), "{error}");
-    // A gap of ids, as some fine-tunes leave.
+    // A gap in the ids, as in some fine-tuned models.
     let far = with(|json| json["added_tokens"][4]["id"] = json!(9));
     assert_eq!(
         Tokenizer::from_checkpoint(&checkpoint(&[far])).unwrap().encode("a", false).unwrap(),
         [id("a")]
     );
-    // A vocabulary that is larger than the embedding belongs to another model.
+    // A vocabulary larger than the embedding belongs to another model.
     let other = with(|json| json["model"]["vocab"]["ac"] = json!(8));
     assert!(
         Tokenizer::from_checkpoint(&checkpoint(&[other])).unwrap_err().to_string().contains("another model")
@@ -274,13 +273,13 @@ fn templates_name_the_special_tokens_of_every_file() {
     assert_eq!(render(&[("tokenizer_config.json", config.clone())]), "[<s>][</t>][][P][][][][I][x+y][True]");
     let both = [("tokenizer_config.json", config.clone()), ("special_tokens_map.json", map.clone())];
     assert_eq!(render(&both), "[<s>][</t>][][Q][S][C][M][I][x+y][True]");
-    // A file that lists its added tokens is of a later format, and comes first.
+    // A file that lists its added tokens has a later format and takes precedence.
     let mut later = config;
     later["added_tokens_decoder"] = json!({});
     let both = [("tokenizer_config.json", later), ("special_tokens_map.json", map.clone())];
     assert_eq!(render(&both), "[<s>][</t>][][P][S][C][M][I][x+y][True]");
     assert_eq!(render(&[("special_tokens_map.json", map)]), "[][][][Q][S][C][M][][][True]");
-    // What no file names comes from the class.
+    // Tokens that no file names come from the tokenizer class.
     let class = |name: &str| ("tokenizer_config.json", json!({ "tokenizer_class": name, "pad_token": null }));
     assert_eq!(render(&[class("GemmaTokenizer")]), "[<bos>][<eos>][<unk>][][][][<mask>][][][False]");
     assert_eq!(render(&[class("PreTrainedTokenizerFast")]), "[][][][][][][][][][False]");
@@ -342,7 +341,7 @@ fn templates_get_the_date_and_no_tools() {
     assert_eq!(render("{{ tools is defined and documents is defined }}{{ tools }}"), "TrueNone");
 }
 
-/// A header of a GGUF file of a Llama with these keys beside the usual ones.
+/// Creates a model from a GGUF header of a Llama with additional keys.
 fn gguf(keys: &[(&str, GgufValue)]) -> Checkpoint {
     struct Failed;
     impl From<ecq_format::gguf::GgufError> for Failed {

@@ -1,4 +1,4 @@
-//! Attention over blocks of cached keys and values.
+//! Attention over cached keys and values.
 
 use super::harness::{Harness, compute};
 use super::paging::{BlockAllocator, Row, SequenceData, TestCache};
@@ -9,20 +9,20 @@ use ecq_runtime::program::{Attention, BufferId, Command};
 
 /// Lengths of the sequences.
 const LENGTHS: [usize; 3] = [23, 130, 40];
-/// Rows that they have in a batch at most, where they are mixed: one decodes, the others read their prompts.
+/// Rows per batch of each sequence in chunked schedules: the first decodes, the others are in prefill.
 const CHUNKS: [usize; 3] = [1, 11, 5];
 const SCALE: f32 = 0.3;
 
-/// Which rows run together.
+/// Division of the rows into batches.
 #[derive(Debug, Clone, Copy)]
 enum Schedule {
-    /// One sequence after the other, so many rows at a time.
+    /// One sequence after the other, with the given number of rows per batch.
     Sequential(usize),
-    /// All rows of all sequences at once.
+    /// All rows of all sequences in one batch.
     AllAtOnce,
-    /// Some rows of each sequence at a time, one sequence behind the other.
+    /// A chunk of each sequence per batch, one sequence after the other.
     Chunked,
-    /// As mixed, but dealt like cards: no neighbours are of one sequence as long as there are others.
+    /// Like `Chunked`, but with the rows of the sequences interleaved.
     Interleaved,
 }
 
@@ -71,7 +71,7 @@ struct Setup {
     block_positions: usize,
 }
 
-/// What came out, and what the cache loaded of each position, `[positions, heads * head_dim]` of each sequence.
+/// Output of attention, and content of the cache, `[positions, heads * head_dim]` per sequence.
 #[derive(PartialEq)]
 struct Outcome {
     y: Vec<Vec<f32>>,
@@ -79,10 +79,9 @@ struct Outcome {
     values: Vec<Vec<f32>>,
 }
 
-/// Causal attention with grouped heads over blocks in no order, with and without a window, of every element,
-/// with all queue_order of the same rows. Blocks of which no row sees anything any more are given back and used
-/// again. Where a backend has the same bits, a row's are the same whatever runs beside it, however a text is
-/// cut and into whatever blocks.
+/// Tests causal grouped-query attention over shuffled blocks, for all element types, windows, block sizes and
+/// schedules. Blocks outside the window are released and reused. On batch-invariant backends the output of a
+/// row must be bit-identical for all schedules and block sizes.
 pub fn attention(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(5);
     let mut cases = 0;
@@ -216,7 +215,7 @@ fn run(
 }
 
 impl Setup {
-    /// Attention over what the cache holds.
+    /// Computes attention over the content of the cache in f64.
     fn reference(&self, queries: &[Vec<f32>], outcome: &Outcome) -> Vec<Vec<f64>> {
         let &Self { heads, kv_heads, head_dim, window, .. } = self;
         let one = |queries: &[f32], keys: &[f32], values: &[f32]| -> Vec<f64> {

@@ -1,4 +1,4 @@
-//! Handles that are not what a program was checked with, and transfers that leave their buffers.
+//! Invalid bindings, handles of other backends, and transfers.
 
 use super::Subject;
 use super::harness::{Harness, Item, LoadedMatrix, compute};
@@ -13,7 +13,7 @@ use half::{bf16, f16};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// A program that decodes a matrix into a slot and multiplies it.
+/// Creates a program that decodes a matrix into a slot and multiplies it.
 fn harness(subject: &Subject) -> (Harness<'_>, Program) {
     let mut harness = Harness::new(subject);
     let matrix = &matrices(&mut Numbers::new(20), 50, 96)[1].matrix;
@@ -26,7 +26,7 @@ fn harness(subject: &Subject) -> (Harness<'_>, Program) {
     (harness, program)
 }
 
-/// Bindings that are not what the layout says are refused, with the name of what is wrong.
+/// Bindings that do not match the layout must be rejected with the name of the mismatch.
 pub fn bindings(subject: &Subject) -> usize {
     let (harness, program) = harness(subject);
     let mut numbers = Numbers::new(21);
@@ -60,14 +60,14 @@ pub fn bindings(subject: &Subject) -> usize {
         change(&mut bindings);
         refused(backend.compile(&program, &bindings).map(|_| ()), words);
     }
-    // A slot may be larger than it must be.
+    // A slot may be larger than required.
     let mut bindings = harness.bindings.clone();
     bindings.slots[0] = backend.slot(bytes + 1000).unwrap();
     harness.submit(&backend.compile(&program, &bindings).unwrap(), [1, 0], &[]).unwrap();
     changes.len() + 1
 }
 
-/// Handles that another backend has made are refused, not misread.
+/// Handles of another backend must be rejected.
 pub fn foreign_handles(subject: &Subject) -> usize {
     struct Foreign;
     let (harness, program) = harness(subject);
@@ -91,7 +91,7 @@ pub fn foreign_handles(subject: &Subject) -> usize {
     7
 }
 
-/// Buffers begin as zeros, hold what was uploaded where it was uploaded, and refuse what lies outside.
+/// Buffers start as zeros, keep uploaded data, and reject transfers outside their range.
 pub fn transfers(subject: &Subject) -> usize {
     let one = f16::from_f32(1.5);
     transfer(subject, [1.5f32, -2.25, 3e30])
@@ -118,7 +118,7 @@ fn transfer<T: Item + PartialEq + Debug>(subject: &Subject, values: [T; 3]) -> u
     assert_eq!(harness.read::<T>(id), all, "{zero:?}");
     assert_eq!(harness.part::<T>(id, 3..6), [b, c, a]);
     let bytes = size_of::<T>();
-    // Counted in bytes, the last ones lie beyond all memory, and may seem to begin at 0 again.
+    // In bytes, the last offsets overflow and may wrap to the start.
     let places =
         [(8, 1), (7, 2), (0, 9), (usize::MAX, 1), (usize::MAX - 2, 8), (usize::MAX / bytes.max(2) + 1, 1)];
     for (at, len) in places {
@@ -131,7 +131,7 @@ fn transfer<T: Item + PartialEq + Debug>(subject: &Subject, values: [T; 3]) -> u
     3 + 2 * places.len()
 }
 
-/// Inputs of a submission that are longer than their buffer, or have none.
+/// Inputs that exceed their buffer or name an unknown buffer must be rejected.
 fn inputs(subject: &Subject) -> usize {
     let (harness, program) = harness(subject);
     let compiled = harness.backend.compile(&program, &harness.bindings).unwrap();

@@ -1,4 +1,4 @@
-//! Blocks of a cache that are copied.
+//! Copies of cache blocks.
 
 use super::Subject;
 use super::harness::{Harness, Item, compute};
@@ -11,13 +11,14 @@ const BLOCKS: usize = 6;
 const HEADS: usize = 2;
 const HEAD_DIM: usize = 5;
 
-/// Copies of whole blocks, with their scales, in several caches; pairs that are not in use copy nothing.
+/// Tests copies of whole blocks with their scales in several caches. Pairs beyond the rows in use must not
+/// copy.
 pub fn copy_blocks(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(10);
     let mut cases = 0;
     for block_positions in [8, 16, 32] {
         for element in [Element::F32, Element::F16, Element::Bf16, Element::I8] {
-            // All pairs stand in the buffer; those behind the active ones would damage what others hold.
+            // The buffer always holds all pairs; those not in use would overwrite other blocks.
             for active in [4, 1, 3, 0] {
                 let pairs = [[4u32, 1], [4, 5], [2, 3], [2, 0]];
                 one(subject, block_positions, element, &pairs, active, &mut numbers);
@@ -38,7 +39,7 @@ fn one(
 ) {
     let mut harness = Harness::new(subject);
     let values = block_positions * HEADS * HEAD_DIM;
-    // For each buffer, what it must hold in the end.
+    // Expected final content of each buffer.
     let mut expected: Vec<(BufferId, Vec<u8>)> = Vec::new();
     let mut buffer = |harness: &mut Harness, element: Element, block: usize| {
         let bytes = numbers.bytes(BLOCKS * block * element.bytes());

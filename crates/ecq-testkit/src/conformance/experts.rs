@@ -1,4 +1,4 @@
-//! Feed-forward layers of which each row runs some.
+//! Mixture-of-experts layers.
 
 use super::harness::{Harness, LoadedMatrix};
 use super::matrices::{TestMatrix, matrices};
@@ -9,7 +9,7 @@ use ecq_runtime::Residence;
 use ecq_runtime::arch::Routing;
 use ecq_runtime::program::{BufferId, Command, ExpertWeights, Experts, Rows, SlotId};
 
-/// The largest scores, their numbers in ascending order, and a softmax over all of them.
+/// Tests routing: the largest logits, ascending indices, and a softmax over all logits.
 pub fn routing(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(31);
     let mut cases = 0;
@@ -17,7 +17,7 @@ pub fn routing(subject: &Subject) -> usize {
         for renormalize in [false, true] {
             for rows in [1, 3, 40] {
                 let mut scores = random(&mut numbers, rows * experts);
-                // Of equals the first.
+                // Of equal logits the first is chosen.
                 scores[experts - 1] = scores[0];
                 let mut harness = Harness::new(subject);
                 let logits = harness.filled(&scores);
@@ -56,15 +56,15 @@ const EXPERTS: usize = 5;
 const TOP_K: usize = 2;
 const SHAPE: [usize; 2] = [50, 96];
 
-/// An expert, matrix by matrix: up, down, and perhaps a gate before them.
+/// The loaded matrices of an expert.
 struct Expert {
     gate: Option<LoadedMatrix>,
     up: LoadedMatrix,
     down: LoadedMatrix,
 }
 
-/// Rows that choose experts against the same products one after another, for every residence; each row the
-/// same whatever the others choose, and whichever experts lie in slots.
+/// Compares expert layers with the same products run one after the other, for every residence. A row must not
+/// depend on the choices of other rows or on the content of the slots.
 pub fn experts(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(32);
     let [inner, hidden] = SHAPE;
@@ -145,13 +145,13 @@ pub fn experts(subject: &Subject) -> usize {
     cases
 }
 
-/// Two different experts, ascending.
+/// Returns two different experts in ascending order.
 fn two(numbers: &mut Numbers) -> [u32; 2] {
     let first = numbers.below(EXPERTS as u64 - 1) as u32;
     [first, first + 1 + numbers.below(EXPERTS as u64 - 1 - u64::from(first)) as u32]
 }
 
-/// What one row gives, by commands that are tested on their own.
+/// Computes one row with commands that have tests of their own.
 fn alone<'a>(
     harness: &mut Harness,
     all: &[Expert],

@@ -1,4 +1,4 @@
-//! A small layout that a test builds, everything in it bound and filled.
+//! A layout with bound buffers, weights and slots, for programs of tests.
 
 use super::Subject;
 use bytemuck::Pod;
@@ -12,7 +12,7 @@ use half::{bf16, f16};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What buffers hold, as types.
+/// Element types of buffers.
 pub(super) trait Item: Pod {
     const ELEMENT: Element;
 }
@@ -33,14 +33,14 @@ impl Item for u32 {
     const ELEMENT: Element = Element::U32;
 }
 
-/// A layout and its bindings, kept in step.
+/// A layout and its bindings.
 pub(super) struct Harness<'a> {
     pub(super) backend: &'a dyn Backend,
     pub(super) layout: Layout,
     pub(super) bindings: Bindings,
 }
 
-/// A matrix as products use it, and what must run before where it goes through a slot.
+/// A matrix as a product reads it, and the command that decodes it first if it uses a slot.
 #[derive(Clone)]
 pub(super) struct LoadedMatrix {
     pub(super) operand: Operand,
@@ -52,7 +52,7 @@ impl<'a> Harness<'a> {
         Self { backend: &*subject.backend, layout: Layout::default(), bindings: Bindings::default() }
     }
 
-    /// A buffer as the backend gives it.
+    /// Adds a buffer of zeros.
     pub(super) fn zeros(&mut self, element: Element, len: usize) -> BufferId {
         self.bindings.buffers.push(self.backend.alloc(element, len).unwrap());
         self.layout.buffer(format!("buffer {}", self.layout.buffers.len()), element, len)
@@ -64,7 +64,7 @@ impl<'a> Harness<'a> {
         id
     }
 
-    /// A buffer of results, full of what no result is.
+    /// Adds a buffer for results, filled with NaN.
     pub(super) fn results(&mut self, len: usize) -> BufferId {
         self.filled(&vec![f32::NAN; len])
     }
@@ -87,7 +87,7 @@ impl<'a> Harness<'a> {
         values
     }
 
-    /// What a buffer holds, of whatever element.
+    /// Reads the bytes of a buffer of any element type.
     pub(super) fn bytes(&self, id: BufferId) -> Vec<u8> {
         let buffer = &self.bindings.buffers[id.0 as usize];
         let mut bytes = vec![0; buffer.len() * buffer.element().bytes()];
@@ -112,7 +112,7 @@ impl<'a> Harness<'a> {
         Ok(self.layout.weight(WeightInfo { name, shape, residence, slot_bytes }))
     }
 
-    /// A slot for any of some weights.
+    /// Adds a slot that is large enough for each of the weights.
     pub(super) fn slot(&mut self, weights: &[WeightId]) -> SlotId {
         let bytes = |id: &WeightId| self.layout.weights[id.0 as usize].slot_bytes;
         let bytes = weights.iter().map(bytes).max().unwrap_or(0);
@@ -120,7 +120,7 @@ impl<'a> Harness<'a> {
         self.layout.slot(format!("slot {}", self.layout.slots.len()), bytes)
     }
 
-    /// Loads a matrix, with a slot of its own where it needs one.
+    /// Loads a matrix, with its own slot if it needs one.
     pub(super) fn load_operand(&mut self, matrix: &Matrix, residence: Residence) -> LoadedMatrix {
         let weight = self.load(matrix, residence);
         if residence != Residence::Slot {
@@ -130,7 +130,7 @@ impl<'a> Harness<'a> {
         LoadedMatrix { operand: Operand::Slot(into, weight), decode: Some(Command::Decode { weight, into }) }
     }
 
-    /// A product of up to `rows` rows as the model would ask for it.
+    /// Returns a product of up to `rows` rows with the kernel that a model would choose.
     pub(super) fn output(&self, operand: Operand, rows: usize, range: Range<usize>, y: BufferId) -> Output {
         let weight = &self.layout.weights[operand.weight().0 as usize];
         let consumption = consumption(weight.residence, weight.shape, &self.backend.info(), rows).choice;
@@ -146,7 +146,7 @@ impl<'a> Harness<'a> {
         self.backend.compile(&program, &self.bindings).unwrap()
     }
 
-    /// Runs a program for rows of the batch and logits_rows ones.
+    /// Runs a program with the given numbers of batch rows and logits rows.
     pub(super) fn submit(
         &self,
         program: &Compiled,
@@ -157,13 +157,13 @@ impl<'a> Harness<'a> {
         self.backend.wait(&event).map(|_| ())
     }
 
-    /// Runs commands once, with all rows in use that there is room for.
+    /// Runs commands once, with all rows in use.
     pub(super) fn run(&self, rows: [usize; 2], commands: Vec<Command>) {
         self.submit(&self.compile(rows, compute(commands)), rows, &[]).unwrap();
     }
 }
 
-/// Commands one after the other.
+/// Returns steps that run commands in order on the compute queue.
 pub(super) fn compute(commands: Vec<Command>) -> Vec<Step> {
     commands.into_iter().map(|command| Step::Run(Queue::Compute, command)).collect()
 }

@@ -1,4 +1,4 @@
-//! Commands that leave their buffers, or ask for what cannot be.
+//! Commands that the check of programs must reject.
 
 use super::Subject;
 use super::harness::compute;
@@ -9,7 +9,7 @@ use ecq_runtime::program::{
 };
 use ecq_runtime::{Residence, RuntimeError};
 
-/// What was refused wrongly or not at all; all of it is told at once.
+/// Collects all failures, so that they are reported together.
 #[derive(Default)]
 struct Report {
     cases: usize,
@@ -17,9 +17,9 @@ struct Report {
 }
 
 impl Report {
-    /// A command must be refused in words that hold one of `words`.
+    /// Expects an error that contains one of `words`.
     fn refused(&mut self, fixture: &LayoutFixture, command: Command, words: &[&str], what: &str) {
-        // Behind a sound step, so that the number of the step can be wrong.
+        // After a valid step, so that a wrong step index is detected.
         let decode = Command::Decode { weight: fixture.slotted[0], into: fixture.slots[0] };
         let what = format!("{what}: {command:?}");
         self.step(fixture.program(&[], compute(vec![decode, command])), 1, words, &what);
@@ -36,7 +36,7 @@ impl Report {
     }
 }
 
-/// Each rule of the check of programs is broken by one change of a sound command.
+/// Each rule is broken by one change of a valid command.
 pub fn invalid_commands(_: &Subject) -> usize {
     let mut fixture = LayoutFixture::new();
     let sound = fixture.sound();
@@ -52,8 +52,8 @@ pub fn invalid_commands(_: &Subject) -> usize {
     report.cases
 }
 
-/// Each buffer of a command as one that is not there, one too short, of another element, or another one of
-/// the same command.
+/// Replaces each buffer of a command with a missing one, a short one, one of another element type, or another
+/// buffer of the same command.
 fn buffers(report: &mut Report, sound: &Command) {
     let mut fixture = LayoutFixture::new();
     fixture.sound();
@@ -86,7 +86,7 @@ fn buffers(report: &mut Report, sound: &Command) {
             let mut command = sound.clone();
             let read = *buffer_uses(&mut command)[j].id;
             let info = &fixture.layout.buffers[read.0 as usize];
-            // Norms may run in place; their weights say how wide all the others are, see `parameters`.
+            // Norms may run in place. The weights determine the width of the other buffers, see `parameters`.
             let other_rule =
                 matches!(*sound, Command::Norm { x, .. } if x == read) || bounds_itself(sound, read);
             if info.element == element && !other_rule {
@@ -104,8 +104,8 @@ fn buffers(report: &mut Report, sound: &Command) {
     }
 }
 
-/// Whether a buffer's own length says how much there is: weights of norms, and caches of which nothing says
-/// how many blocks they have.
+/// Returns whether the length of a buffer is not checked because it defines a size: norm weights, and caches
+/// without a given number of blocks.
 fn bounds_itself(command: &Command, id: BufferId) -> bool {
     match command {
         Command::Norm { norm, .. } => norm.weight() == id,
@@ -114,7 +114,7 @@ fn bounds_itself(command: &Command, id: BufferId) -> bool {
     }
 }
 
-/// Weights and slots.
+/// Invalid weights and slots.
 fn operands(report: &mut Report) {
     let mut fixture = LayoutFixture::new();
     let (slot, slotted, plain) = (fixture.slots[0], fixture.slotted[0], fixture.plain);
@@ -165,7 +165,7 @@ fn operands(report: &mut Report) {
     }
 }
 
-/// Numbers that do not go together.
+/// Inconsistent parameters.
 fn parameters(report: &mut Report) {
     let mut fixture = LayoutFixture::new();
     for command in fixture.sound() {
@@ -202,7 +202,7 @@ fn parameters(report: &mut Report) {
     report.refused(&fixture, values, &["different numbers of blocks"], "values");
 }
 
-/// Caches of other elements, and without what their element needs.
+/// Caches with invalid element types or scales.
 fn caches(report: &mut Report) {
     let mut fixture = LayoutFixture::new();
     let (floats, integers) = (fixture.cache(Element::F16), fixture.cache(Element::I8));

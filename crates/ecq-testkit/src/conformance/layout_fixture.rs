@@ -1,5 +1,4 @@
-//! A layout without a device, and a sound command of every kind whose buffers are as long as they must be and
-//! no longer.
+//! A layout without a device, and a valid command of every kind with buffers of minimal length.
 
 use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_runtime::arch::Routing;
@@ -10,12 +9,12 @@ use ecq_runtime::program::{
 use ecq_runtime::{Consumption, Residence, RuntimeError};
 use std::sync::Arc;
 
-/// Rows of the batch, logits_rows rows.
+/// Batch rows and logits rows.
 pub(super) const ROWS: [usize; 2] = [3, 2];
 /// Bytes of the slots.
 pub(super) const SLOT_BYTES: usize = 64;
 
-/// Things that programs name.
+/// A layout with weights and slots.
 pub(super) struct LayoutFixture {
     pub(super) layout: Layout,
     /// `[5, 4]`, packed.
@@ -25,7 +24,7 @@ pub(super) struct LayoutFixture {
     pub(super) slots: [SlotId; 2],
 }
 
-/// A buffer of a command.
+/// A buffer of a command and whether it is written.
 pub(super) struct BufferUse<'a> {
     pub(super) id: &'a mut BufferId,
     pub(super) written: bool,
@@ -77,13 +76,13 @@ impl LayoutFixture {
         Program::new("a test", Arc::new(self.layout.clone()), rows, decoded, steps)
     }
 
-    /// A product with all rows of a weight.
+    /// Returns a product with all rows of a weight.
     pub(super) fn output(&mut self, operand: Operand) -> Output {
         let y = self.f32s(ROWS[0] * 5);
         Output { operand, consumption: Consumption::PackedGemm, range: 0..5, bias: None, y }
     }
 
-    /// A product with what is in a slot.
+    /// Returns a product with a weight in a slot.
     pub(super) fn linear_of(&mut self, slot: SlotId, weight: WeightId) -> Command {
         let outputs = vec![self.output(Operand::Slot(slot, weight))];
         Command::Linear { rows: Rows::Batch, x: self.f32s(ROWS[0] * 4), outputs }
@@ -122,7 +121,7 @@ impl LayoutFixture {
         Attention { queries, heads, kv_heads, head_dim, keys, values, tables, positions, window, scale, y }
     }
 
-    /// Two experts of two matrices, and sets of slots for them.
+    /// Returns two experts of two matrices, with sets of slots.
     pub(super) fn experts(&mut self, residence: Residence, sets: usize) -> Experts {
         let batch = ROWS[0];
         let bytes = if residence == Residence::Slot { SLOT_BYTES } else { 0 };
@@ -139,7 +138,7 @@ impl LayoutFixture {
         Experts { x, choices, weights, top_k, experts, slots, activation, y }
     }
 
-    /// One of every kind that runs on the compute queue.
+    /// Returns one command of every kind that runs on the compute queue.
     pub(super) fn sound(&mut self) -> Vec<Command> {
         let [batch, logits_rows] = ROWS;
         let (activation, pairs) = (Activation::Silu, RotaryPairs::Halves);
@@ -203,7 +202,7 @@ impl LayoutFixture {
     }
 }
 
-/// The buffers of a command, in no order that matters.
+/// Returns the buffers of a command, in no particular order.
 pub(super) fn buffer_uses(command: &mut Command) -> Vec<BufferUse<'_>> {
     let (mut read, mut written) = (Vec::new(), Vec::new());
     match command {

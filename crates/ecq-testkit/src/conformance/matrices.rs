@@ -1,4 +1,4 @@
-//! Matrices storage in every way, and their products in double precision.
+//! Matrices of every storage kind, and reference products in f64.
 
 use super::{ProductTolerance, Rounding, random};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
@@ -7,13 +7,13 @@ use ecq_fixtures::Numbers;
 use ecq_runtime::{Matrix, MatrixStorage, Residence};
 use std::ops::Range;
 
-/// A matrix of a test.
+/// A matrix and its decoded weights.
 #[derive(Clone)]
 pub(super) struct TestMatrix {
     pub(super) matrix: Matrix,
     /// In f32, row-major.
     pub(super) weights: Vec<f32>,
-    /// What activations are multiplied with before they may be rounded.
+    /// Column scales, which are applied to activations before rounding.
     columns: Option<Vec<f32>>,
 }
 
@@ -44,7 +44,7 @@ impl TestMatrix {
         &self.matrix.name
     }
 
-    /// Where it can active.
+    /// Returns the residences that the matrix supports.
     pub(super) fn residences(&self) -> &'static [Residence] {
         match &self.matrix.storage {
             MatrixStorage::Codes(_) if self.is_archived() => &[Residence::Packed],
@@ -68,7 +68,7 @@ fn halves(numbers: &mut Numbers, n: usize, scale: f32) -> FloatVec {
     FloatVec::of(FloatType::F16, &values)
 }
 
-/// A matrix of codes below `alphabet`, on a grid with a step for each row.
+/// Creates a matrix of codes below `alphabet`, on a uniform grid.
 pub(super) fn coded(
     numbers: &mut Numbers,
     [rows, cols]: [usize; 2],
@@ -88,7 +88,7 @@ pub(super) fn coded(
     TestMatrix::codes(name, &codes, &Grid::UniformRows(grid), coding, tile)
 }
 
-/// Matrices of `rows x cols` in every way of storing.
+/// Creates matrices of `rows x cols` of every storage kind.
 pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<TestMatrix> {
     let group_size = if cols.is_multiple_of(32) { 32 } else { cols };
     let groups = rows * cols / group_size;
@@ -117,7 +117,7 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
         let mut symbols = symbols(numbers, rows * cols, alphabet);
         let has_groups = matches!(grid, Grid::AffineGroups(_));
         if !has_groups {
-            // An outlier's code is the nearest one inside the alphabet.
+            // An outlier's code is the nearest one in the alphabet.
             symbols[rows * cols / 2] = alphabet as u8 - 1;
         }
         let codes = Codes::new(rows, cols, alphabet, symbols).unwrap();
@@ -125,7 +125,7 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
             (Coding::Packed, &tiles[..1]),
             (Coding::Rans, &tiles),
             (Coding::Prefix, &tiles),
-            // The coding for storage knows groups alone.
+            // Archive coding only supports groups.
             (Coding::Archive, &tiles[..usize::from(has_groups)]),
         ] {
             for &tile in tiles {
@@ -154,7 +154,7 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
     all
 }
 
-/// Products of some rows with all rows of a matrix, `[rows of x][rows of the matrix]`.
+/// Reference products with all rows of a matrix, `[rows of x, rows of the matrix]`.
 pub(super) struct Reference {
     outputs: usize,
     expected: Vec<Expected>,
@@ -162,22 +162,22 @@ pub(super) struct Reference {
 
 struct Expected {
     sum: f64,
-    /// What single precision may be off.
+    /// Error bound of single precision.
     float: f64,
-    /// What rounded activations may be off at most.
+    /// Error bound of rounded activations.
     rounded: f64,
-    /// And its square on average.
+    /// Mean squared error of rounded activations.
     variance: f64,
 }
 
-/// Results from which on squares of errors are near their average.
+/// Number of results from which the mean squared error is checked too.
 const MANY_RESULTS: usize = 2000;
 
 impl Reference {
     pub(super) fn new(case: &TestMatrix, x: &[f32], tolerance: &ProductTolerance) -> Self {
         let [outputs, cols] = case.matrix.shape;
         let scale = |col: usize| case.columns.as_ref().map_or(1.0, |scales| f64::from(scales[col]));
-        // Without rounding one block that takes no part.
+        // Without rounding: one block with an error of 0.
         let Rounding { columns, largest } =
             tolerance.rounding.unwrap_or(Rounding { columns: cols, largest: f64::INFINITY });
         let sums = |values: &[f32], f: &dyn Fn(f64, f64) -> f64, add: fn(f64, f64) -> f64| -> Vec<f64> {
@@ -211,7 +211,7 @@ impl Reference {
         Self { outputs, expected }
     }
 
-    /// Checks products with rows `range` of the matrix of the rows of `x` from `first` on.
+    /// Checks products with the matrix rows `range`, for rows of `x` from `first` on.
     pub(super) fn check(
         &self,
         found: &[f32],

@@ -1,4 +1,4 @@
-//! Programs have room for more rows than a step uses.
+//! Programs with room for more rows than a step uses.
 
 use super::Subject;
 use super::harness::{Harness, compute};
@@ -11,25 +11,25 @@ use ecq_runtime::program::{Attention, BlockTables, BufferId, CacheView, Command,
 use ecq_runtime::{Residence, SamplingParams};
 use half::{bf16, f16};
 
-/// Rows of the batch, and logits_rows ones, that the larger program has room for. Buffers have room for one more.
+/// Batch rows and logits rows of the larger program. Buffers have room for one more row.
 const CAPACITY: [usize; 2] = [8, 5];
 const WIDTH: usize = 8;
 const VOCABULARY: usize = 11;
 const BLOCK: usize = 8;
-/// What a cache holds before.
+/// Initial content of caches.
 const BEFORE: f32 = 0.25;
 
-/// What may become of a buffer.
+/// Expected effect of a step on a buffer.
 enum Kind {
-    /// It stays as it is.
+    /// Unchanged.
     Read,
-    /// Rows in use get results; others that the program has room for may hold anything.
+    /// Rows in use have results; other rows of the program may have any value.
     Results { bytes: usize, rows: Rows },
-    /// It becomes what the program without room for more makes of it.
+    /// Changed exactly as by a program without spare rows.
     State,
 }
 
-/// A program of all commands that work on rows, on buffers that are the same for every capacity.
+/// A program with all commands over rows, on buffers of the same size for every capacity.
 struct Step<'a> {
     harness: Harness<'a>,
     buffers: Vec<(BufferId, &'static str, Kind)>,
@@ -37,15 +37,15 @@ struct Step<'a> {
     program: Compiled,
 }
 
-/// Rows of a cache that rows of the batch write: alternately of two sequences, whose blocks are the numbers 2
-/// and 0. All of them see positions from before.
+/// Returns the sequence and position of each row: two alternating sequences, whose blocks are 2 and 0 and
+/// whose first positions are already cached.
 fn places(rows: usize) -> Vec<(u32, u32)> {
     (0..rows as u32).map(|row| (row % 2, 2 + row / 2)).collect()
 }
 
 impl<'a> Step<'a> {
-    /// With room for `capacity` rows, and inputs for `active` ones; behind them stand rows that would do
-    /// damage.
+    /// Creates a program for `capacity` rows with inputs for `active` rows. The inputs of unused rows would
+    /// do damage if they were used.
     fn new(subject: &'a Subject, element: Element, capacity: [usize; 2], active: [usize; 2]) -> Self {
         let mut numbers = Numbers::new(14);
         let mut harness = Harness::new(subject);
@@ -62,7 +62,7 @@ impl<'a> Step<'a> {
         };
         let tokens: Vec<u32> = (0..active[0]).map(|_| numbers.below(VOCABULARY as u64) as u32).collect();
         let tokens = read(&mut harness, "state", &padded(tokens, rows, 3));
-        // Rows that are not in use name the first sequence and a position that it has.
+        // Unused rows name the first sequence and one of its positions.
         let (sequences, positions): (Vec<u32>, Vec<u32>) = places(active[0]).into_iter().unzip();
         let sequences = read(&mut harness, "sequences", &padded(sequences, rows, 0));
         let positions = read(&mut harness, "state", &padded(positions, rows, 1));
@@ -165,9 +165,9 @@ impl<'a> Step<'a> {
     }
 }
 
-/// With fewer rows in use than there is room for, active rows give what they give in a program without room for
-/// more, they alone reach caches, tokens and positions, and nothing is written behind the rows that there is
-/// room for.
+/// With fewer rows in use than the program has room for, the rows in use must have the same results as
+/// without spare rows, only they may change caches, tokens and positions, and nothing may be written beyond
+/// the program's rows.
 pub fn padding(subject: &Subject) -> usize {
     let mut cases = 0;
     for element in [Element::F32, Element::F16, Element::I8] {
@@ -201,14 +201,14 @@ pub fn padding(subject: &Subject) -> usize {
     cases
 }
 
-/// Tokens are the same everywhere, floats where the backend has the same bits.
+/// Compares results: bit-identical for integers and batch-invariant backends, otherwise within a tolerance.
 fn same_results(found: &[u8], expected: &[u8], bits: bool) -> bool {
     let floats = |bytes: &[u8]| -> Vec<f32> { bytemuck::pod_collect_to_vec(bytes) };
     let near = |(a, b): (f32, f32)| (a - b).abs() <= 1e-4 * (1.0 + b.abs());
     if bits { found == expected } else { floats(found).into_iter().zip(floats(expected)).all(near) }
 }
 
-/// Rows of the caches that no active row has written are as before.
+/// Checks that only rows in use changed the caches.
 fn check_caches(step: &Step, active: usize) {
     let written: Vec<usize> = places(active)
         .into_iter()
@@ -218,7 +218,7 @@ fn check_caches(step: &Step, active: usize) {
         for id in [Some(view.data), view.scales].into_iter().flatten() {
             let bytes = step.harness.bytes(id);
             let width = bytes.len() / (3 * BLOCK);
-            // No position has been written in block 1.
+            // No position of block 1 is written.
             let before = &bytes[BLOCK * width..(BLOCK + 1) * width];
             for (row, bytes) in bytes.chunks_exact(width).enumerate() {
                 assert_eq!(bytes != before, written.contains(&row), "{active} rows: row {row} of the cache");

@@ -1,5 +1,5 @@
-//! SequenceData whose keys and values lie in blocks, dealt as a [`BlockPool`](ecq_runtime::kv::BlockPool) deals
-//! them.
+//! Sequences with keys and values in shuffled blocks, allocated like in a
+//! [`BlockPool`](ecq_runtime::kv::BlockPool).
 
 use super::harness::Harness;
 use super::random;
@@ -10,14 +10,14 @@ use ecq_runtime::program::{BlockTables, BufferId, CacheView};
 use half::{bf16, f16};
 use std::ops::Range;
 
-/// A row of a batch: its sequence, its position.
+/// Sequence and position of a batch row.
 pub(super) type Row = (usize, usize);
 
-/// Which block holds which positions of each sequence.
+/// Allocates blocks to sequences.
 pub(super) struct BlockAllocator {
     size: usize,
     window: Option<usize>,
-    /// Blocks of a sequence at most.
+    /// Maximum number of blocks per sequence.
     pub(super) width: usize,
     /// `[sequences, width]`.
     pub(super) tables: Vec<u32>,
@@ -26,18 +26,18 @@ pub(super) struct BlockAllocator {
 }
 
 impl BlockAllocator {
-    /// Blocks for sequences of these lengths, in no order.
+    /// Creates shuffled free blocks for sequences of the given lengths.
     pub(super) fn new(size: usize, window: Option<usize>, lengths: &[usize], numbers: &mut Numbers) -> Self {
         let blocks = lengths.iter().map(|length| length.div_ceil(size)).sum::<usize>() + 1;
-        // One entry more than the longest text takes: what is behind its end is not looked at.
+        // One entry more than the longest sequence needs; entries after the end are not read.
         let width = lengths.iter().map(|length| length.div_ceil(size)).max().unwrap_or(0) + 1;
         let mut free: Vec<u32> = (0..blocks as u32).collect();
         (1..blocks).rev().for_each(|i| free.swap(i, numbers.below(i as u64 + 1) as usize));
         Self { size, window, width, tables: vec![NO_BLOCK; lengths.len() * width], free, blocks }
     }
 
-    /// Gives back what rows of a batch and later ones do not see any more, and makes room for them. What was
-    /// given back last is used first, so that blocks change hands.
+    /// Releases blocks that no current or later row attends to, and allocates blocks for the batch. Released
+    /// blocks are reused first, so that blocks change owners.
     pub(super) fn prepare(&mut self, batch: &[Row]) {
         for (sequence, table) in self.tables.chunks_exact_mut(self.width).enumerate() {
             let positions = batch.iter().filter(|row| row.0 == sequence).map(|row| row.1);
@@ -56,13 +56,13 @@ impl BlockAllocator {
         }
     }
 
-    /// The row of the cache that holds a position.
+    /// Returns the cache row of a position.
     pub(super) fn row(&self, (sequence, position): Row) -> usize {
         let block = self.tables[sequence * self.width + position / self.size];
         block as usize * self.size + position % self.size
     }
 
-    /// Buffers that say to `rows` rows where they lie; the tables are written with each batch.
+    /// Adds the block table buffers; the tables are written with each batch.
     pub(super) fn buffers(&self, harness: &mut Harness, rows: usize) -> BlockTables {
         BlockTables {
             tables: harness.zeros(Element::U32, self.tables.len()),
@@ -73,7 +73,7 @@ impl BlockAllocator {
     }
 }
 
-/// Cached keys or values of a test.
+/// Cached keys or values.
 #[derive(Clone, Copy)]
 pub(super) struct TestCache {
     pub(super) view: CacheView,
@@ -82,14 +82,14 @@ pub(super) struct TestCache {
     head_dim: usize,
 }
 
-/// A row of a cache in f32, and for integers the steps of its heads.
+/// A cache row as f32, and the scales of its heads for integers.
 pub(super) struct StoredRow {
     pub(super) values: Vec<f32>,
     pub(super) steps: Option<Vec<f32>>,
 }
 
 impl TestCache {
-    /// A cache of so many positions, full of what poisons every sum.
+    /// Adds a cache filled with NaN (with NaN scales for integers).
     pub(super) fn filled_with_nan(
         harness: &mut Harness,
         element: Element,
@@ -110,7 +110,7 @@ impl TestCache {
         Self { view: CacheView { data, scales }, element, heads, head_dim }
     }
 
-    /// What a row of it holds.
+    /// Reads a row.
     pub(super) fn row(&self, harness: &Harness, row: usize) -> StoredRow {
         let width = self.heads * self.head_dim;
         let (data, range) = (self.view.data, row * width..(row + 1) * width);
@@ -133,8 +133,8 @@ impl TestCache {
         StoredRow { values, steps }
     }
 
-    /// Whether a row holds `x`: floats as they are, integers within half a step, which is a 127th of the
-    /// head's largest magnitude in bfloat16.
+    /// Checks a row: floats exactly, integers within half a step. A step is the head's largest magnitude
+    /// divided by 127, in bf16.
     pub(super) fn check(&self, stored: &StoredRow, x: &[f32], what: &dyn Fn() -> String) {
         let Some(steps) = &stored.steps else {
             return assert_eq!(stored.values, x, "{}", what());
@@ -166,7 +166,7 @@ pub(super) struct SequenceData {
 }
 
 impl SequenceData {
-    /// Numbers that the element holds as they are, where it is no integer.
+    /// Creates random data that the element type represents exactly, unless it is an integer type.
     pub(super) fn new(
         lengths: &[usize],
         [heads, kv_heads, head_dim]: [usize; 3],

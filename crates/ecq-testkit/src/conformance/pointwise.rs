@@ -1,4 +1,4 @@
-//! What works on each row, or each value, alone.
+//! Commands that work on single rows or values.
 
 use super::harness::Harness;
 use super::{Subject, bits, random};
@@ -6,7 +6,7 @@ use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_fixtures::Numbers;
 use ecq_runtime::program::{Command, Norm, Rows};
 
-/// Norms of rows and of heads, of all rows and of the logits_rows ones, into another buffer and in place.
+/// Tests norms of rows and heads, over batch rows and logits rows, in place and not.
 pub fn norms(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(3);
     let mut cases = 0;
@@ -14,7 +14,7 @@ pub fn norms(subject: &Subject) -> usize {
         let len = count * heads * width;
         let (mut x, w, b) =
             (random(&mut numbers, len), random(&mut numbers, width), random(&mut numbers, width));
-        // Some so small that what is added to their squares counts.
+        // Small values, so that epsilon matters.
         x[len / width / 2 * width..].iter_mut().for_each(|x| *x *= 0.003);
         for layer in [false, true] {
             let mut baseline = None;
@@ -41,7 +41,7 @@ pub fn norms(subject: &Subject) -> usize {
     cases
 }
 
-/// A norm with a bias takes the mean away, one without does not.
+/// A layer norm subtracts the mean; an RMS norm does not.
 fn check_norm(x: &[f32], found: &[f32], w: &[f32], b: Option<&Vec<f32>>, tolerance: f64, what: &str) {
     let n = w.len() as f64;
     for (x, found) in x.chunks_exact(w.len()).zip(found.chunks_exact(w.len())) {
@@ -56,8 +56,7 @@ fn check_norm(x: &[f32], found: &[f32], w: &[f32], b: Option<&Vec<f32>>, toleran
     }
 }
 
-/// Rotary embedding of both queue_order, of a part of a head, with frequencies for all rows and with each row's
-/// own.
+/// Tests rotary embedding with both pairings, a partially rotated head, and shared or per-row frequencies.
 pub fn rotations(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(4);
     let (positions, heads, head_dim, count) = ([0u32, 5, 700], 2, 10, 4);
@@ -105,7 +104,7 @@ pub fn rotations(subject: &Subject) -> usize {
     cases
 }
 
-/// Activations, gated and not, and sums.
+/// Tests activation functions with and without a gate, and sums.
 pub fn elementwise(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(6);
     let mut cases = 0;
@@ -144,7 +143,7 @@ pub fn elementwise(subject: &Subject) -> usize {
     cases
 }
 
-/// Rows that are logits_rows, in any order and more than once.
+/// Tests gathering rows in any order and more than once.
 pub fn gather(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(9);
     let mut cases = 0;

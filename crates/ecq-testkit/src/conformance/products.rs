@@ -1,4 +1,4 @@
-//! Matrices multiplied and looked up, wherever they active.
+//! Products and embedding lookups for every residence.
 
 use super::harness::Harness;
 use super::matrices::{Reference, TestMatrix, matrices};
@@ -8,12 +8,11 @@ use ecq_runtime::Residence;
 use ecq_runtime::program::{Command, Output, Rows};
 use std::ops::Range;
 
-/// Rows of activations that a product is tried with, and which of all rows is the first of them.
+/// Numbers of activation rows, and the index of the first one.
 const PLACES: [(usize, usize); 6] = [(256, 0), (1, 255), (2, 77), (8, 200), (17, 3), (33, 100)];
 
-/// Products of every form, coding and tile, of many rows and of odd shapes, of parts of a matrix, with
-/// biases. Where a backend has the same bits, a row's are the same wherever the weights active, however many
-/// rows there are, and whichever it is among them.
+/// Tests products for every storage kind, coding and tile, odd shapes, many rows, parts of a matrix, and
+/// biases. On batch-invariant backends a row must be bit-identical for every residence and number of rows.
 pub fn products(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(1);
     let mut cases = 0;
@@ -23,14 +22,14 @@ pub fn products(subject: &Subject) -> usize {
         }
         cases += several_matrices(subject, rows, cols, &mut numbers);
     }
-    // So many outputs that a row of activations is shared by threads.
+    // Enough outputs that several threads share a row of activations.
     for case in matrices(&mut numbers, 1030, 96).into_iter().step_by(5) {
         cases += one(subject, &case, &[(33, 0), (1, 7), (8, 25)], &mut numbers);
     }
     cases
 }
 
-/// Outputs of a matrix: all rows, and parts of them, the first with a bias.
+/// Returns ranges of matrix rows: all of them, and two parts, the first of which has a bias.
 fn ranges(rows: usize) -> [Range<usize>; 3] {
     let start = rows / 3;
     [0..rows, start..rows, start..(rows - rows / 4).max(start + 1)]
@@ -84,7 +83,7 @@ fn one(subject: &Subject, case: &TestMatrix, places: &[(usize, usize)], numbers:
     cases
 }
 
-/// Matrices with other forms, places and column scales that read the same rows at once.
+/// Tests one command with matrices of different storage, residence and column scales.
 fn several_matrices(subject: &Subject, rows: usize, cols: usize, numbers: &mut Numbers) -> usize {
     let all = matrices(numbers, rows, cols);
     let residence = |case: &TestMatrix, i: usize| {
@@ -117,7 +116,7 @@ fn several_matrices(subject: &Subject, rows: usize, cols: usize, numbers: &mut N
     cases
 }
 
-/// Rows of every form as embeddings, in place of what was there and added to it.
+/// Tests embedding lookups, both overwriting and adding.
 pub fn embeddings(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(2);
     let (rows, cols) = (50, 96);

@@ -1,4 +1,4 @@
-//! Programs whose queues do not wait for each other.
+//! Programs whose queues are not synchronized correctly.
 
 use super::Subject;
 use super::layout_fixture::LayoutFixture;
@@ -7,7 +7,7 @@ use ecq_fixtures::Numbers;
 use ecq_runtime::RuntimeError;
 use ecq_runtime::program::{Command, Edge, Queue, SlotId, Step, WeightId};
 
-/// Every way in which a slot can be read or written too early, and edges that lead nowhere.
+/// Tests slots that are read or written too early, and invalid edges.
 pub fn queue_order(subject: &Subject) -> usize {
     by_rule() + without_a_step(subject)
 }
@@ -26,7 +26,7 @@ fn by_rule() -> usize {
     let without = "slot 0 is read without waiting for its decoding";
     let in_use = "slot 0 may be in use when it is decoded";
     let over = "the program ends before decoding is done";
-    // What is loaded at the start, the steps, and which of them is refused in which words.
+    // Weights in slots at the start, the steps, and the expected error.
     type Rule<'a> = (&'a [(SlotId, WeightId)], Vec<Step>, Option<(usize, &'a str)>);
     let rules: Vec<Rule> = vec![
         (&[], vec![decode(Compute, a), read_a.clone(), decode(Compute, b), read_b.clone()], None),
@@ -38,7 +38,7 @@ fn by_rule() -> usize {
         (&[], vec![decode(Decode, a), read_a.clone()], Some((1, without))),
         (
             &[],
-            // The edge says that what stood before it is done, not what came after.
+            // An edge only covers the steps before it.
             vec![signal(Decode, 0), decode(Decode, a), wait(Compute, 0), read_a.clone()],
             Some((3, without)),
         ),
@@ -96,7 +96,7 @@ fn by_rule() -> usize {
     rules.len()
 }
 
-/// A sound pipeline is not sound without any of its waits, or a signal or a decoding that something waits for.
+/// A valid pipeline must become invalid without any of its waits, awaited signals or decode commands.
 fn without_a_step(subject: &Subject) -> usize {
     let cases = pipeline_matrices(&mut Numbers::new(19));
     let pipeline = SlotPipeline::new(subject, cases.iter().map(|case| &case.matrix), 2).unwrap();

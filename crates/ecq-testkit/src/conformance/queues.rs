@@ -1,4 +1,4 @@
-//! Slots that matrices share, and the queue that decodes into them beside computing.
+//! Shared slots and the decode queue.
 
 use super::harness::{Harness, compute};
 use super::matrices::{Reference, TestMatrix, coded, matrices};
@@ -11,8 +11,8 @@ use ecq_runtime::program::{BufferId, Command, Edge, Operand, Program, Queue, Row
 use ecq_runtime::{Matrix, MatrixStorage, Residence, RuntimeError};
 use std::sync::Arc;
 
-/// Matrices of other shapes, codings and widths of codes, decoded into the same slot one after the other, in
-/// one program and in programs of their own.
+/// Decodes matrices of different shapes, codings and code widths into one slot, in one program and in
+/// separate programs.
 pub fn slots(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(7);
     let mut all: Vec<TestMatrix> = matrices(&mut numbers, 50, 96);
@@ -24,7 +24,7 @@ pub fn slots(subject: &Subject) -> usize {
         ([64, 256], 33, Coding::Packed),
         ([130, 64], 256, Coding::Prefix),
     ] {
-        // Large ones among small ones: what a slot loaded before is longer or shorter.
+        // Large matrices between small ones, so that the previous content is longer or shorter.
         all.insert(2 * all.len() / 3, coded(&mut numbers, shape, alphabet, coding, TileChoice::Auto));
     }
     let mut harness = Harness::new(subject);
@@ -57,7 +57,7 @@ pub fn slots(subject: &Subject) -> usize {
     let commands = (0..all.len()).flat_map(|i| [decode(i), linear(&harness, i)]);
     harness.run([rows, 0], commands.collect());
     check(&harness, "one program");
-    // What one program decodes another one multiplies, more than once.
+    // A matrix decoded by one program is multiplied by another one, twice.
     for (i, &weight) in weights.iter().enumerate() {
         harness.run([rows, 0], vec![decode(i)]);
         let (layout, steps) = (Arc::new(harness.layout.clone()), compute(vec![linear(&harness, i)]));
@@ -69,7 +69,7 @@ pub fn slots(subject: &Subject) -> usize {
     2 * all.len()
 }
 
-/// Matrices that pass through two slots, each decoded while the one before it computes.
+/// Matrices that use two slots in turn, each decoded while the previous one is multiplied.
 pub(super) struct SlotPipeline<'a> {
     pub(super) harness: Harness<'a>,
     pub(super) x: BufferId,
@@ -82,7 +82,7 @@ pub(super) struct SlotPipeline<'a> {
 /// Columns of the matrices of a pipeline.
 pub(super) const COLS: usize = 64;
 
-/// Sound matrices for a pipeline.
+/// Creates valid matrices for a pipeline.
 pub(super) fn pipeline_matrices(numbers: &mut Numbers) -> Vec<TestMatrix> {
     let kinds = [(130, 200, Coding::Rans), (50, 16, Coding::Prefix), (1, 13, Coding::Rans)];
     let kinds = kinds.into_iter().chain([(257, 3, Coding::Prefix), (64, 16, Coding::Rans)]);
@@ -92,7 +92,7 @@ pub(super) fn pipeline_matrices(numbers: &mut Numbers) -> Vec<TestMatrix> {
 }
 
 impl<'a> SlotPipeline<'a> {
-    /// Loads matrices for up to `rows` rows.
+    /// Loads matrices for products with up to `rows` rows.
     pub(super) fn new<'m>(
         subject: &'a Subject,
         matrices: impl Iterator<Item = &'m Matrix>,
@@ -109,7 +109,7 @@ impl<'a> SlotPipeline<'a> {
         Ok(Self { harness, x, ys, weights, slots, rows })
     }
 
-    /// The products of all matrices with the same rows, decoding on the second queue.
+    /// Returns the products of all matrices with the same rows, decoded on the decode queue.
     pub(super) fn steps(&self) -> Vec<Step> {
         let n = self.weights.len();
         let (ready, done) = (|i: usize| Edge(2 * i as u32), |i: usize| Edge(2 * i as u32 + 1));
@@ -138,7 +138,7 @@ impl<'a> SlotPipeline<'a> {
         steps
     }
 
-    /// Checks the products of `rows` rows, and forgets them.
+    /// Checks the products of the rows of `x` and clears them.
     pub(super) fn check(&self, subject: &Subject, cases: &[&TestMatrix], x: &[f32], what: &str) {
         let rows = x.len() / COLS;
         for (case, &y) in cases.iter().zip(&self.ys) {
@@ -151,7 +151,7 @@ impl<'a> SlotPipeline<'a> {
     }
 }
 
-/// Five matrices through two slots, decoded on the second queue, again and again.
+/// Runs five matrices through two slots repeatedly.
 pub fn queues(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(15);
     let cases = pipeline_matrices(&mut numbers);
@@ -167,7 +167,7 @@ pub fn queues(subject: &Subject) -> usize {
     20 * cases.len()
 }
 
-/// A matrix whose stream is damaged in the middle, under another name.
+/// Returns a renamed copy of a matrix with a damaged stream.
 pub(super) fn damaged(case: &TestMatrix) -> Matrix {
     let mut matrix = case.matrix.clone();
     let MatrixStorage::Codes(tensor) = &mut matrix.storage else { panic!("only codes have streams") };
@@ -181,8 +181,8 @@ pub(super) fn damaged(case: &TestMatrix) -> Matrix {
     matrix
 }
 
-/// A stream that is damaged gives an error that names its tensor, on whichever queue it is decoded and
-/// whatever waits for it, and the backend goes on.
+/// A damaged stream must give an error with the tensor's name, on either queue, and the backend must remain
+/// usable.
 pub fn failures(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(16);
     let cases = pipeline_matrices(&mut numbers);
@@ -201,7 +201,7 @@ pub fn failures(subject: &Subject) -> usize {
         let pipeline = SlotPipeline::new(subject, all, 3);
         let result = pipeline.and_then(|pipeline| {
             let program = pipeline.harness.compile([3, 0], pipeline.steps());
-            // Twice: the first failure must leave nothing behind that the second one waits for.
+            // Twice, because the first failure must not leave state that blocks the second run.
             let first = pipeline.harness.submit(&program, [3, 0], &[(pipeline.x, inputs)]);
             let second = pipeline.harness.submit(&program, [3, 0], &[(pipeline.x, inputs)]);
             assert_eq!(first.is_err(), second.is_err());
@@ -221,7 +221,7 @@ pub fn failures(subject: &Subject) -> usize {
     cases.len() + 2
 }
 
-/// A product decodes a matrix that the decode queue has nothing to do with, but waits for.
+/// A product fails while the decode queue waits for it.
 fn fails_in_a_product(subject: &Subject, bad: &Matrix, other: &TestMatrix) -> Result<(), RuntimeError> {
     let mut harness = Harness::new(subject);
     let operand = Operand::Weight(harness.try_load(bad, Residence::Streams)?);
@@ -242,7 +242,7 @@ fn fails_in_a_product(subject: &Subject, bad: &Matrix, other: &TestMatrix) -> Re
     harness.submit(&harness.compile([1, 0], steps), [1, 0], &[])
 }
 
-/// Checks that an error says which tensor it is about.
+/// Checks that an error names a matrix.
 pub(super) fn assert_names_tensor<T>(result: Result<T, RuntimeError>, matrix: &Matrix, what: &str) {
     let Err(error) = result else { panic!("{what}: {} decodes", matrix.name) };
     let (found, message) = (error.tensor(), error.to_string());

@@ -1,4 +1,4 @@
-//! Programs that run more than once, one after the other, and side by side.
+//! Repeated, alternating and concurrent submissions.
 
 use super::harness::{Harness, compute};
 use super::matrices::{Reference, TestMatrix, matrices};
@@ -9,7 +9,7 @@ use ecq_runtime::backend::Compiled;
 use ecq_runtime::program::{BufferId, Command, Rows};
 use std::thread;
 
-/// One program with other inputs and other numbers of rows each time.
+/// Replays a program with different inputs and numbers of rows.
 pub fn replay(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(17);
     let (outputs, cols, capacity) = (50, 96, 33);
@@ -36,8 +36,8 @@ pub fn replay(subject: &Subject) -> usize {
     cases
 }
 
-/// The steps that two programs take in turn: `b += a`, `a += b`. From 1 and 1 on they go through the
-/// Fibonacci numbers, which is what comes out only where each sees what all before it have written.
+/// Two alternating programs, `b += a` and `a += b`. Starting with 1 and 1 they compute Fibonacci numbers, but
+/// only if each sees all earlier writes.
 struct Fibonacci<'a> {
     harness: Harness<'a>,
     a: BufferId,
@@ -45,7 +45,7 @@ struct Fibonacci<'a> {
     programs: [Compiled; 2],
 }
 
-/// Values of each buffer: too many for one thread of a device.
+/// Values per buffer; more than one thread of a device handles.
 const FIBONACCI_WIDTH: usize = 3000;
 
 impl<'a> Fibonacci<'a> {
@@ -57,11 +57,11 @@ impl<'a> Fibonacci<'a> {
         Self { harness, a, b, programs }
     }
 
-    /// Takes `steps` steps from `first` in both buffers, and checks where that leads.
+    /// Runs `steps` steps from `first` in both buffers and checks the result.
     fn check(&self, steps: usize, first: f32) {
         let backend = self.harness.backend;
         let ones = [first; FIBONACCI_WIDTH];
-        // One buffer by an input, the other by an upload: both come before the first step.
+        // One buffer is set by an input, the other by an upload; both must take effect before the first step.
         self.harness.write(self.b, &ones);
         let inputs = [(self.a, bytemuck::cast_slice(&ones))];
         let mut last = None;
@@ -72,7 +72,7 @@ impl<'a> Fibonacci<'a> {
         }
         let (mut a, mut b) = (first, first);
         (0..steps).for_each(|step| if step % 2 == 0 { b += a } else { a += b });
-        // A download waits for itself; half of the time somebody has waited before.
+        // A download waits by itself; half of the runs wait explicitly before.
         if let Some(event) = last.filter(|_| steps.is_multiple_of(2)) {
             backend.wait(&event).unwrap();
         }
@@ -81,15 +81,14 @@ impl<'a> Fibonacci<'a> {
     }
 }
 
-/// Two programs over the same buffers see each other's writes in the order of submission, nobody waiting in
-/// between.
+/// Two programs over the same buffers must see each other's writes in submission order, without waiting.
 pub fn two_programs(subject: &Subject) -> usize {
     let fibonacci = Fibonacci::new(subject);
     (1..=30).for_each(|steps| fibonacci.check(steps, if steps % 3 == 0 { 2.0 } else { 1.0 }));
     30
 }
 
-/// The backend used from four threads at once, each with programs and buffers of its own, on both queues.
+/// Uses the backend from four threads, each with its own programs and buffers, on both queues.
 pub fn threads(subject: &Subject) -> usize {
     const THREADS: u64 = 4;
     const ROUNDS: usize = 12;

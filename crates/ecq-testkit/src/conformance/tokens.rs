@@ -1,4 +1,4 @@
-//! From logits to tokens, and on to the next step without the host.
+//! Choosing tokens, and multi-step decoding.
 
 use super::harness::{Harness, compute};
 use super::{Subject, random};
@@ -7,31 +7,31 @@ use ecq_fixtures::Numbers;
 use ecq_runtime::program::{BufferId, Command, Rows};
 use ecq_runtime::{Matrix, MatrixStorage, Residence, SamplingParams, sample_token};
 
-/// Rows of logits: of one shape, of many, with equals, with what is no number.
+/// Creates rows of logits: random, with ties, with NaN and infinities.
 fn logits(numbers: &mut Numbers, width: usize) -> Vec<Vec<f32>> {
     let mut rows: Vec<Vec<f32>> = (0..3).map(|_| random(numbers, width)).collect();
     let scaled = |row: &[f32]| row.iter().map(|l| 4.0 * l - 20.0).collect();
     rows.push(scaled(&rows[0]));
-    // The largest at several places, the last one among them.
+    // The maximum occurs several times, also at the end.
     rows.push(rows[1].iter().map(|l| l.round()).collect());
     let mut ends = rows[2].clone();
     (ends[width - 1], ends[width / 2]) = (9.0, 9.0);
     rows.push(ends);
     rows.push(rows[0].iter().enumerate().map(|(i, &l)| if i % 3 == 0 { f32::NAN } else { l }).collect());
     rows.push(rows[0].iter().map(|&l| if l > 0.0 { f32::NEG_INFINITY } else { l }).collect());
-    // Only the last one can be chosen.
+    // Only the last token can be chosen.
     let mut last = vec![f32::NEG_INFINITY; width];
     last[width - 1] = -1e30;
     rows.push(last);
     rows.extend([f32::NEG_INFINITY, f32::NAN, -0.0].map(|l| vec![l; width]));
-    // The largest is not finite.
+    // The maximum is not finite.
     let mut infinite = rows[1].clone();
     infinite[width / 3] = f32::INFINITY;
     rows.push(infinite);
     rows
 }
 
-/// The first of the largest, NaN ignored; nothing where that is not finite.
+/// Returns the first largest logit, ignoring NaN; `u32::MAX` if it is not finite.
 fn first_of_largest(logits: &[f32]) -> u32 {
     let numbers = logits.iter().filter(|l| !l.is_nan());
     let most = numbers.fold(f32::NEG_INFINITY, |most, &l| most.max(l));
@@ -39,7 +39,7 @@ fn first_of_largest(logits: &[f32]) -> u32 {
     first.map_or(u32::MAX, |token| token as u32)
 }
 
-/// The first of the largest logits, whatever else is there; rows that are not in use are left alone.
+/// Tests argmax. Rows not in use must not be written.
 pub fn argmax(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(11);
     let mut cases = 0;
@@ -60,7 +60,7 @@ pub fn argmax(subject: &Subject) -> usize {
     cases
 }
 
-/// Tokens as the host params them from the same numbers.
+/// Tokens must equal those that the host samples with the same parameters.
 pub fn sample(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(12);
     let mut params = Vec::new();
@@ -100,15 +100,15 @@ pub fn sample(subject: &Subject) -> usize {
 
 const VOCABULARY: usize = 23;
 const WIDTH: usize = 8;
-/// Steps that the history has room for, and steps that run.
+/// Steps that the history can hold, and steps that run.
 const STEPS: [usize; 2] = [4, 7];
-/// Rows of the batch and logits_rows rows that there is room for; how many are in use.
+/// Batch rows and logits rows of the program, and the numbers in use.
 const CAPACITY: [usize; 2] = [5, 4];
 const ACTIVE: [usize; 2] = [3, 2];
-/// Tokens of a step in the history: the chosen tokens have more room than the program uses.
+/// Length of the chosen tokens' buffer, which exceeds the program's rows.
 const CHOSEN: usize = 6;
 
-/// A small model without a cache: a token and its position decide the next token.
+/// A model without a cache: the next token depends on a token and its position.
 struct TokenModel {
     tokens: BufferId,
     positions: BufferId,
@@ -129,7 +129,7 @@ impl TokenModel {
         let (embedding, head) = (table(harness).weight(), table(harness));
         let tokens = harness.filled(&[3u32, 14, 15, 9, 9]);
         let positions = harness.filled(&[0u32, 7, 2, 5, 5]);
-        // What is behind the active rows would count the first row twice.
+        // Entries not in use would advance the first row twice.
         let index = harness.filled(&[2u32, 0, 0, 2, 0]);
         let (x, gathered) = (harness.results(CAPACITY[0] * WIDTH), harness.results(CAPACITY[1] * WIDTH));
         let logits = harness.results(CAPACITY[1] * VOCABULARY);
@@ -149,8 +149,8 @@ impl TokenModel {
     }
 }
 
-/// Steps that run without the host between them give what steps by hand give; the history keeps what it has
-/// room for.
+/// Multi-step decoding must give the same tokens as steps driven by the host. The history drops steps beyond
+/// its end.
 pub fn advance(subject: &Subject) -> usize {
     let mut harness = Harness::new(subject);
     let model = TokenModel::new(&mut harness, &mut Numbers::new(13));
@@ -180,7 +180,7 @@ pub fn advance(subject: &Subject) -> usize {
     let mut commands = model.commands.clone();
     commands.push(Command::Advance { chosen, index, tokens, positions, history, count });
     let program = harness.compile(CAPACITY, compute(commands));
-    // Twice: what the first time left behind must not show.
+    // Twice, because state of the first run must not matter.
     for _ in 0..2 {
         harness.write(history, &[77u32; STEPS[0] * CHOSEN]);
         let inputs = [(tokens, &start.0), (positions, &start.1), (count, &vec![0])];

@@ -1,4 +1,4 @@
-//! Matrices of which a part is cut short.
+//! Matrices with truncated parts.
 
 use super::Subject;
 use super::harness::Harness;
@@ -9,8 +9,8 @@ use ecq_fixtures::Numbers;
 use ecq_runtime::program::{Command, Rows};
 use ecq_runtime::{Matrix, MatrixStorage, Residence, RuntimeError};
 
-/// A matrix that is cut short is refused when it is loaded, or when it is decoded, with its name. One that
-/// lacks a part, or has one of another length than its entry asks for, cannot be made.
+/// A truncated matrix must be rejected at load or when decoded, with its name. Missing parts and wrong
+/// lengths are already rejected by the constructor of `EncodedTensor`.
 pub fn truncated_streams(subject: &Subject) -> usize {
     let mut cases = 0;
     for case in matrices(&mut Numbers::new(8), 50, 96) {
@@ -28,7 +28,7 @@ pub fn truncated_streams(subject: &Subject) -> usize {
     cases
 }
 
-/// A matrix with each of its parts cut to a half, as far as a tensor can be made of that.
+/// Returns copies of a matrix with one part cut in half, where a tensor can be constructed.
 fn broken(case: &TestMatrix) -> Vec<(Matrix, String)> {
     let mut all = Vec::new();
     let mut with = |storage: MatrixStorage, what: String| {

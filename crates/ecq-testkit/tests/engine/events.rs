@@ -1,4 +1,4 @@
-//! What an engine says of a request.
+//! Events and results of requests.
 
 use super::models::{embedded, engine, load, tokenizer};
 use ecq_runtime::backend::ActivationType;
@@ -39,7 +39,7 @@ fn pieces_are_the_text_of_the_tokens() {
 fn a_stop_string_ends_the_text_before_it() {
     let mut engine = with_text(1);
     let whole = complete(&mut engine, request(40));
-    // A string from the middle of the text, from inside a word on.
+    // A string from the middle of the text that starts within a word.
     let start = whole.text.char_indices().nth(50).unwrap().0;
     let end = whole.text.char_indices().nth(58).unwrap().0;
     let stop = whole.text[start..end].to_owned();
@@ -48,7 +48,7 @@ fn a_stop_string_ends_the_text_before_it() {
     assert_eq!(done.text, whole.text[..first]);
     assert_eq!((done.reason, done.reason.name()), (FinishReason::StopString, "stop"));
     assert!(done.tokens.len() < 40 && whole.tokens.starts_with(&done.tokens));
-    // At no moment was more shown than may be.
+    // At no step may more text be emitted than the final text has.
     let stop = vec![whole.text[start..end].to_owned()];
     let mut shown = String::new();
     let all = engine.complete(Request { stop, ..request(40) }, |event| {
@@ -80,7 +80,7 @@ fn log_probabilities_are_those_of_the_softmax() {
     engine
         .complete(asked, |event| {
             if let EventKind::Token { token, log_probs: Some(found), .. } = &event.kind {
-                // Greedy: the token is the likeliest one.
+                // With greedy decoding the token is the most likely one.
                 assert_eq!((found.top.len(), found.top[0].0), (3, *token));
                 assert_eq!(found.top[0].1, found.token);
                 assert!(found.token < 0.0 && found.top.is_sorted_by(|a, b| a.1 >= b.1));
@@ -92,7 +92,7 @@ fn log_probabilities_are_those_of_the_softmax() {
     assert_eq!(rows, 8);
 }
 
-/// Allows the tokens of one list after another.
+/// Allows a list of tokens at each step.
 #[derive(Clone)]
 struct Script(Vec<Vec<u32>>);
 
@@ -157,7 +157,7 @@ fn logits_of_a_prompt_come_in_order_and_whole() {
         ControlFlow::Continue(())
     });
     assert_eq!((next, done.unwrap()[0].reason), (300, FinishReason::MaxTokens));
-    // The likeliest token after the last row is the one that would be written.
+    // The most likely token after the last row is the token that would be generated.
     let token = complete(&mut engine, Request::new(prompt, 1)).tokens[0];
     assert_eq!(ecq_runtime::argmax(&last), Some(token));
 }

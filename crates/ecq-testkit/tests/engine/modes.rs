@@ -1,5 +1,4 @@
-//! The same tokens in every mode, from every coding and tile: on the CPU every form of the same codes gives
-//! the same bits.
+//! The CPU generates the same tokens in every mode, with every coding and tile.
 
 use super::models::{MODES, embedded, engine, load, tokenizer};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice};
@@ -11,11 +10,11 @@ use ecq_runtime::{DecodeStats, Mode, Request};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// Tiles of every kind: the whole matrix, rows, blocks of rows, blocks that end inside a row.
+/// Tiles of every kind: the whole matrix, rows, row blocks, blocks that end within a row.
 const TILES: [TileChoice; 5] =
     [TileChoice::Auto, TileChoice::Matrix, TileChoice::Row, TileChoice::Rows(48), TileChoice::Block(40, 96)];
 
-/// What `tokens` greedy tokens are, and what decoding cost.
+/// Returns greedy tokens and the decode statistics.
 fn tokens_of(file: &Path, mode: Mode, tokens: usize, activations: ActivationType) -> (Vec<u32>, DecodeStats) {
     let model = load(file, mode, activations, 2);
     let mut engine = engine(&model, None, 1);
@@ -39,7 +38,7 @@ fn every_mode_agrees(source: &dyn Source, tokens: usize, forms: &[(Coding, TileC
         let grid = GridChoice::parse(grid).unwrap();
         let options = PackOptions { linear: grid, embedding: grid, encode, ..PackOptions::default() };
         pack(source, "m", Some(&file), &options, &()).unwrap();
-        // Other modes decode by the same decoders: one tile of each coding is enough.
+        // The other modes use the same decoders, so one tile per coding is enough.
         for &mode in if tile == TileChoice::Auto { &MODES[..] } else { &MODES[..1] } {
             for (first, activations) in first.iter_mut().zip([ActivationType::F32, ActivationType::I8]) {
                 let (found, stats) = tokens_of(&file, mode, tokens, activations);

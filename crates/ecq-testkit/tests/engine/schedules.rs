@@ -1,5 +1,5 @@
-//! Any interleaving of requests gives each of them exactly the tokens, and the log-probabilities, that it has
-//! alone.
+//! Scheduling does not change results: in any interleaving each request has exactly the tokens and
+//! log-probabilities that it has alone.
 
 use super::models::{MODES, embedded, load, packed, windowed};
 use ecq_fixtures::Numbers;
@@ -14,15 +14,15 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Schedules of each model in each mode.
+/// Schedules per model and mode.
 const SCHEDULES: u64 = 26;
-/// Different requests of a model, so that what each gives alone is computed once.
+/// Number of different requests; the solo result of each is computed once.
 const KINDS: u64 = 24;
 
-/// A token and, where asked for, the bits of its log-probability.
+/// Tokens and the bits of their log-probabilities, if requested.
 type Text = Vec<(u32, Option<u32>)>;
 
-/// Request number `kind` of a model: some share beginnings, some are drawn, some have several sequences.
+/// Returns request number `kind`: some share prefixes, some are sampled, some have several sequences.
 fn request(kind: u64, vocabulary: usize) -> Request {
     let mut numbers = Numbers::new(1000 + kind);
     let mut beginning = Numbers::new(kind % 3);
@@ -43,7 +43,7 @@ fn request(kind: u64, vocabulary: usize) -> Request {
     }
 }
 
-/// What happened in all schedules: each must have been coverage.
+/// Counts of cases that the schedules must reach.
 #[derive(Debug, Default)]
 struct Coverage {
     preempted: usize,
@@ -55,7 +55,7 @@ struct Coverage {
     several: usize,
 }
 
-/// A model, and what its requests give alone.
+/// A model's results when each request runs alone.
 struct SoloRuns {
     vocabulary: usize,
     alone: Vec<Vec<(Text, FinishReason)>>,
@@ -65,7 +65,7 @@ impl SoloRuns {
     fn new(model: &Arc<Model>) -> Self {
         let vocabulary = model.config().vocabulary;
         let alone = (0..KINDS).map(|kind| {
-            // One sequence at a time, a cache of its own: nothing is shared with anything.
+            // Nothing is shared: one sequence at a time with its own cache.
             let mut engine = Engine::new(model.clone(), None, EngineOptions::default()).unwrap();
             let mut request = request(kind, vocabulary);
             request.salt = 77;
@@ -86,7 +86,7 @@ impl SoloRuns {
         let mut numbers = Numbers::new(seed);
         let kv = KvOptions {
             block_positions: [8, 16][numbers.below(2) as usize],
-            // Room for the longest request and little more, so that some are preempted.
+            // Room for little more than the longest request, so that sequences are preempted.
             positions: Some(92 + 24 * numbers.below(3) as usize),
             sequences: [1, 4, 8][numbers.below(3) as usize],
             ..KvOptions::default()
@@ -160,13 +160,13 @@ impl SoloRuns {
     }
 }
 
-/// All schedules of a model.
+/// Runs all schedules of a model.
 fn schedules(file: &Path, other: &Path) {
     let cached = load(file, Mode::Cached, ActivationType::F32, 2);
     let solo = SoloRuns::new(&cached);
     let ended = solo.alone.iter().flatten().filter(|(_, why)| *why == FinishReason::EndToken).count();
     assert!(ended > 0, "some texts end before their length");
-    // A draft that is always right, and one that often is not.
+    // A draft that is always right and one that often is not.
     let drafts = [cached.clone(), load(other, Mode::Cached, ActivationType::F32, 2)];
     let mut coverage = Coverage::default();
     for (number, mode) in MODES.into_iter().enumerate() {

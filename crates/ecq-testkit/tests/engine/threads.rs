@@ -1,5 +1,4 @@
-//! Several engines and threads on one model: slots belong to the model, and nobody takes another's layer
-//! away.
+//! Several engines and threads share a model and its slots.
 
 use super::models::{MODES, embedded, engine, load, packed};
 use ecq_runtime::backend::ActivationType;
