@@ -59,8 +59,8 @@ pub enum RuntimeError {
     },
     /// A layer is stored as opaque tensors of another quantizer (packed without loss).
     #[error(
-        "tensor {name:?} is stored in the format of another quantizer ({found:?} and others), which cannot be \
-         run: quantize the model again with a rate (--bpw) instead of --lossless"
+        "tensor {name:?} is stored in the format of another quantizer ({found:?} and others), which cannot \
+         be run: quantize the model again with a rate (--bpw) instead of --lossless"
     )]
     ForeignQuantization {
         /// Tensor name without quantization.
@@ -120,7 +120,8 @@ pub enum RuntimeError {
     },
     /// A token id outside the vocabulary.
     #[error(
-        "token {token} is outside the vocabulary of {vocabulary} tokens; the tokenizer does not match the model"
+        "token {token} is outside the vocabulary of {vocabulary} tokens; the tokenizer does not match the \
+         model"
     )]
     UnknownToken {
         /// Token id.
@@ -162,8 +163,8 @@ pub enum RuntimeError {
     InvalidInput(&'static str),
     /// A key or value exceeds the range of the cache's element type.
     #[error(
-        "a key or value of magnitude {largest:.3e} exceeds the range of a cache of f16 (65504); use a cache of \
-         bf16 or f32"
+        "a key or value of magnitude {largest:.3e} exceeds the range of a cache of f16 (65504); use a cache \
+         of bf16 or f32"
     )]
     CacheRange {
         /// Largest magnitude of the row.
@@ -171,8 +172,8 @@ pub enum RuntimeError {
     },
     /// The logits are not finite.
     #[error(
-        "the logits after position {position} are not finite: a weight is damaged or activations overflow f32 \
-         (`ecq verify` detects damaged weights)"
+        "the logits after position {position} are not finite: a weight is damaged or activations overflow \
+         f32 (`ecq verify` detects damaged weights)"
     )]
     NotFinite {
         /// Position of the token.

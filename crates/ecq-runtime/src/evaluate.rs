@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn means_and_distances_are_their_formulas() {
+    fn means_and_kl_match_their_formulas() {
         let mut sum = RunningMean::default();
         [1.0, 2.0, 4.0, 9.0].into_iter().for_each(|v| sum.add(v));
         let Mean { mean, stderr } = sum.mean();

@@ -218,7 +218,9 @@ impl Executor {
             [&self.buffers.rope, &self.buffers.local_rope].into_iter().flatten().any(|angles| angles.per_row);
         if !alone || grows || steps > MAX_STEPS_AHEAD {
             return Err(RuntimeError::Batch(
-                "multi-step decoding needs one row per sequence and rotary frequencies that do not depend on the length".to_owned(),
+                "multi-step decoding needs one row per sequence and rotary frequencies that do not depend on \
+                 the length"
+                    .to_owned(),
             ));
         }
         if longest > self.context {

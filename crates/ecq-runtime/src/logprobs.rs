@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_come_back_from_their_logarithms() {
+    fn log_probabilities_match_the_softmax() {
         let probabilities = [0.15f64, 0.5, 0.05, 0.3];
         // Softmax is invariant to adding a constant.
         for shift in [0.0, -40.0, 200.0] {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn ties_go_by_token_and_what_has_no_probability_is_left_out() {
+    fn ties_are_ordered_by_token_and_impossible_tokens_omitted() {
         let logits = [1.0, f32::NAN, 2.0, 1.0, f32::NEG_INFINITY, 2.0, -0.0, 0.0, -0.0];
         let order = |top| log_probabilities(&logits, 0, top).top.iter().map(|t| t.0).collect::<Vec<_>>();
         assert_eq!(order(99), [2, 5, 0, 3, 6, 7, 8]);

@@ -260,7 +260,8 @@ pub fn resolve(
         Mode::Lru => match budget {
             None => refused("needs a memory budget for decoded layers".to_owned()),
             Some(budget) if budget < largest => refused(format!(
-                "a budget of {budget} bytes is less than one decoded layer ({largest} bytes); use fused, which needs none"
+                "a budget of {budget} bytes is less than one decoded layer ({largest} bytes); use fused, \
+                 which needs none"
             )),
             Some(_) => Ok((mode, "requested".to_owned())),
         },
@@ -279,7 +280,8 @@ pub fn resolve(
                 (
                     Mode::Lru,
                     format!(
-                        "decoded weights ({all} bytes) exceed {whose} ({limit} bytes): some layers stay decoded"
+                        "decoded weights ({all} bytes) exceed {whose} ({limit} bytes): some layers stay \
+                         decoded"
                     ),
                 )
             } else {

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn any_cut_of_any_text_shows_what_the_whole_text_says() {
+    fn splitting_a_text_does_not_change_the_output() {
         let mut random = Random(1);
         let (mut stopped, mut waited) = (0, 0);
         for round in 0..20_000 {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_piece_is_shown_at_once() {
+    fn a_long_piece_is_emitted_at_once() {
         let mut matcher = StopMatcher::new(vec!["\n\n".to_owned()]);
         let text = "line\n".repeat(1000);
         assert_eq!(matcher.push(&text), (text[..text.len() - 1].to_owned(), false));

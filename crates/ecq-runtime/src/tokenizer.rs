@@ -79,7 +79,8 @@ impl Tokenizer {
         let own = inner.get_vocab(false).into_values().filter(|id| !added.contains_key(id));
         if let Some(last) = own.max().filter(|&id| id as usize >= embedding_rows) {
             return Err(RuntimeError::Tokenizer(format!(
-                "has ids up to {last}, but the model has {embedding_rows} embedding rows: it belongs to another model"
+                "has ids up to {last}, but the model has {embedding_rows} embedding rows: it belongs to \
+                 another model"
             )));
         }
         let mut end_tokens: Vec<u32> =
@@ -447,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_of_several_tokens_come_whole() {
+    fn characters_of_several_tokens_stay_whole() {
         for tokenizer in [byte_fallback(), byte_level()] {
             let tokens = [bytes("a😀".as_bytes()), vec![0], bytes("😀é".as_bytes())].concat();
             let expected = ["a", "", "", "", "😀", "", "", "", "", "😀", "", "é", ""];
@@ -459,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_bytes_do_not_silence_the_rest() {
+    fn invalid_bytes_do_not_hide_later_text() {
         let (fallback, level) = (byte_fallback(), byte_level());
         // An invalid byte is held until the next token shows that it is invalid.
         let tokens = [bytes(b"a\xff"), vec![word("lo"), word("▁world")]].concat();
@@ -490,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_behind_broken_bytes_come_whole() {
+    fn characters_after_invalid_bytes_stay_whole() {
         let face = "😀".as_bytes();
         for tokenizer in [byte_fallback(), byte_level()] {
             let word = if tokenizer.token_text(257).as_deref() == Some("▁") {
@@ -535,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_make_up_the_text_of_all_tokens() {
+    fn pieces_join_to_the_decoded_text() {
         let characters = ["a", " ", "\n", "é", "世", "😀", "👩", "🏽"];
         let mut random = Random(5);
         for round in 0..2000 {
@@ -577,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_stays_bounded_whatever_comes() {
+    fn memory_is_bounded() {
         let mut random = Random(7);
         for tokenizer in [byte_fallback(), byte_level()] {
             let mut stream = tokenizer.stream();

@@ -1,9 +1,10 @@
 //! GPT-2: learned positions, layer norms, biases, and one input-major tensor for queries, keys and values.
 
 use super::decoder::NOT_IMPLEMENTED;
-use super::keys::{Keys, unsupported, invalid};
+use super::keys::{Keys, invalid, unsupported};
 use super::{
-    AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Role, Rotary, Sublayer,
+    AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Role, Rotary,
+    Sublayer,
 };
 use crate::error::Result;
 use std::ops::Range;
@@ -25,7 +26,8 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     let inner = keys.non_negative("n_inner")?.filter(|&inner| inner > 0).unwrap_or(4 * hidden);
     let eps = keys.float("layer_norm_epsilon")?.unwrap_or(1e-5) as f32;
     let activation = keys.activation("activation_function", "gelu_new")?;
-    let norm = |name: String| NormSpec { name, width: hidden, kind: NormKind::Layer, eps, stored_minus_one: false };
+    let norm =
+        |name: String| NormSpec { name, width: hidden, kind: NormKind::Layer, eps, stored_minus_one: false };
     let sublayer = |norm, mixer| Sublayer { norm, mixer, output_norm: None, residual_scale: 1.0 };
     let block = |layer: usize| {
         let part = |part: &str| format!("transformer.h.{layer}.{part}");

@@ -7,14 +7,8 @@ use super::{Config, ExpertsSpec, LinearSpec, Mixer, Role, Routing};
 use crate::error::Result;
 
 /// `Qwen3MoeConfig`; the head dimension follows from the hidden size.
-const QWEN3_MOE: Defaults = Defaults {
-    hidden: 2048,
-    intermediate: 6144,
-    layers: 24,
-    kv_heads: Some(4),
-    head_dim: None,
-    ..QWEN3
-};
+const QWEN3_MOE: Defaults =
+    Defaults { hidden: 2048, intermediate: 6144, layers: 24, kv_heads: Some(4), head_dim: None, ..QWEN3 };
 
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     let mut decoder = with_head_norms(keys, model_type, &QWEN3_MOE)?;

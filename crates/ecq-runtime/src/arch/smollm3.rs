@@ -26,7 +26,8 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
         None => (1..=decoder.layers()).map(|layer| !layer.is_multiple_of(interval)).collect(),
         Some(list) => {
             let flags = list.as_array().filter(|flags| flags.len() == decoder.layers());
-            let flags = flags.and_then(|flags| flags.iter().map(|flag| flag.as_u64().map(|flag| flag != 0)).collect());
+            let flags = flags
+                .and_then(|flags| flags.iter().map(|flag| flag.as_u64().map(|flag| flag != 0)).collect());
             flags.ok_or_else(|| invalid("no_rope_layers", "is not a list of 0 or 1 per layer"))?
         }
     };

@@ -29,7 +29,7 @@ fn small(model_type: &str, changes: Value) -> Value {
 }
 
 #[test]
-fn keys_that_are_left_out_have_the_defaults_of_the_class() {
+fn omitted_keys_have_class_defaults() {
     // Layers, hidden size, heads, key heads, head dimension, inner width, vocabulary, context, base, epsilon,
     // tied embedding, as in `AutoConfig.for_model(NAME)` of transformers 5.24.
     let classes = [
@@ -74,7 +74,7 @@ fn keys_that_are_left_out_have_the_defaults_of_the_class() {
 }
 
 #[test]
-fn null_is_not_the_same_as_left_out() {
+fn null_differs_from_omitted() {
     let heads = |changes| attention(&read(&small("mistral", changes)), 0).kv_heads;
     assert_eq!(heads(json!({})), 8);
     assert_eq!(heads(json!({ "num_attention_heads": 16, "num_key_value_heads": null })), 16);
@@ -97,7 +97,7 @@ fn null_is_not_the_same_as_left_out() {
 }
 
 #[test]
-fn numbers_are_read_as_python_writes_them() {
+fn numbers_are_parsed_like_python() {
     assert_eq!(read(&small("llama", json!({ "max_position_embeddings": 4096.0 }))).context, 4096);
     // Implausibly large contexts are reduced.
     assert_eq!(read(&small("llama", json!({ "max_position_embeddings": 1e30 }))).context, 1 << 24);
@@ -109,7 +109,7 @@ fn numbers_are_read_as_python_writes_them() {
 }
 
 #[test]
-fn windows_follow_the_family() {
+fn windows_depend_on_the_family() {
     let windows = |config: &Value| {
         let config = read(config);
         (0..8).map(|layer| usize::from(config.attention_window(layer).is_some())).collect::<Vec<_>>()
@@ -151,7 +151,7 @@ fn smollm3_has_layers_without_rotary_embedding() {
 }
 
 #[test]
-fn what_would_change_the_numbers_is_refused_by_name() {
+fn unsupported_keys_are_rejected_by_name() {
     let cases = [
         ("gemma3_text", "final_logit_softcapping", json!(30.0)),
         ("gemma3_text", "attn_logit_softcapping", json!(50.0)),
@@ -183,13 +183,14 @@ fn what_would_change_the_numbers_is_refused_by_name() {
     }
     let neutral = json!({
         "final_logit_softcapping": null, "attn_logit_softcapping": 0, "logits_scaling": 1.0, "clip_qkv": null,
-        "use_qk_norm": false, "residual_multiplier": 1, "rope_scaling": { "rope_type": "linear", "factor": 1.0 },
+        "use_qk_norm": false, "residual_multiplier": 1,
+        "rope_scaling": { "rope_type": "linear", "factor": 1.0 },
     });
     assert_eq!(read(&small("llama", neutral)).blocks.len(), 8);
 }
 
 #[test]
-fn gemma_3_scales_the_positions_of_layers_without_window_alone() {
+fn gemma_3_scales_only_layers_without_window() {
     // The format of google/gemma-3-4b-it, and that of transformers 5.
     let old = json!({ "rope_scaling": { "factor": 8.0, "rope_type": "linear" } });
     let new = json!({ "rope_parameters": {

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_run_as_in_transformers() {
+    fn templates_render_like_transformers() {
         let template = "{{ bos_token }}{% for m in messages %}\n  {% if m['role'] == 'user' %}\n\
             U:{{ m.content.strip() }}\n  {% else %}\nA:{{ m['content'] + eos_token }}\n{% endif %}\
             {% endfor %}\n{% if add_generation_prompt %}A:{% endif %}";
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_that_never_end_are_stopped() {
+    fn endless_templates_are_stopped() {
         let message = |template: &str| render(template).unwrap_err().to_string();
         let loops = |inside: &str| {
             let loops = "{% for a in range(9999) %}{% for b in range(9999) %}";

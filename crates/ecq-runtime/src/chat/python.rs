@@ -371,7 +371,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn floats_are_written_as_python_writes_them() {
+    fn floats_are_formatted_like_python() {
         for (number, expected) in [
             (1.0, "1.0"),
             (0.1, "0.1"),

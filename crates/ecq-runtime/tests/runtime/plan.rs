@@ -17,7 +17,7 @@ fn codes(coding: Coding) -> StorageKind {
 }
 
 #[test]
-fn every_form_and_mode_has_a_residence_with_a_reason() {
+fn every_storage_kind_and_mode_has_a_residence() {
     let (block, ends) = (MatrixLocation::Block, MatrixLocation::EmbeddingOrHead);
     let (rans, packed, archive) = (codes(Coding::Rans), codes(Coding::Packed), codes(Coding::Archive));
     let prefix = codes(Coding::Prefix);
@@ -51,7 +51,7 @@ fn every_form_and_mode_has_a_residence_with_a_reason() {
 }
 
 #[test]
-fn every_residence_and_number_of_rows_has_a_product_with_a_reason() {
+fn every_residence_and_row_count_has_a_consumption() {
     let (row_scratch, none) = (2 * 96, 0);
     let table = [
         (Residence::Streams, 1, Consumption::FusedGemv, row_scratch, "inside the product"),
@@ -101,7 +101,7 @@ fn modes_are_resolved_or_refused_with_a_reason() {
 }
 
 #[test]
-fn some_blocks_stay_and_the_rest_take_turns() {
+fn some_blocks_are_pinned_and_the_rest_streamed() {
     let blocks = [10, 10, 10, 10];
     let kept = |budget| pinned_blocks(&blocks, budget).iter().filter(|&&p| p).count();
     assert_eq!([9, 10, 19, 20, 29, 30, 39, 40, 99].map(kept), [0, 0, 0, 1, 1, 2, 2, 4, 4]);
@@ -111,7 +111,7 @@ fn some_blocks_stay_and_the_rest_take_turns() {
 }
 
 #[test]
-fn experts_have_what_a_budget_leaves() {
+fn experts_use_the_rest_of_the_budget() {
     let sizes = DecodedSizes {
         blocks: vec![10, 10, 10, 10],
         embedding_and_head: 5,
@@ -141,7 +141,7 @@ fn experts_have_what_a_budget_leaves() {
 }
 
 #[test]
-fn modes_have_names_both_ways() {
+fn mode_names_round_trip() {
     for mode in Mode::ALL {
         assert_eq!(mode.name().parse(), Ok(mode));
     }

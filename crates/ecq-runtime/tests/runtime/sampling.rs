@@ -16,7 +16,7 @@ fn frequencies(options: SampleOptions, logits: &[f32]) -> BTreeMap<u32, f64> {
 }
 
 #[test]
-fn tokens_come_as_often_as_their_probability() {
+fn token_frequencies_match_probabilities() {
     // Probabilities 0.5, 0.3, 0.15, 0.05, out of order.
     let logits = [0.15f32, 0.5, 0.05, 0.3].map(f32::ln);
     let near = |found: &BTreeMap<u32, f64>, expected: &[(u32, f64)]| {
@@ -47,7 +47,7 @@ fn tokens_come_as_often_as_their_probability() {
 }
 
 #[test]
-fn greedy_takes_the_first_of_the_best_and_the_penalty_moves_it() {
+fn greedy_takes_the_first_maximum_after_the_penalty() {
     let mut greedy = Sampler::new(SampleOptions::GREEDY).unwrap();
     assert_eq!(greedy.sample(&[1.0, 3.0, 3.0, f32::NAN], &[]), Some(1));
     assert_eq!(greedy.sample(&[-1.0, -3.0], &[]), Some(0));
@@ -62,7 +62,7 @@ fn greedy_takes_the_first_of_the_best_and_the_penalty_moves_it() {
 }
 
 #[test]
-fn a_seed_is_a_sequence() {
+fn equal_seeds_give_equal_tokens() {
     let logits: Vec<f32> = (0..50).map(|i| (i as f32).sin()).collect();
     let sequence = |seed| {
         let mut sampler = Sampler::new(SampleOptions { seed, ..PLAIN }).unwrap();
@@ -73,7 +73,7 @@ fn a_seed_is_a_sequence() {
 }
 
 #[test]
-fn options_out_of_range_are_named() {
+fn out_of_range_options_are_named() {
     let cases = [
         ("temperature", SampleOptions { temperature: -1.0, ..PLAIN }),
         ("temperature", SampleOptions { temperature: f32::NAN, ..PLAIN }),
@@ -177,7 +177,7 @@ fn random_logits(random: &mut Random) -> Vec<f32> {
 }
 
 #[test]
-fn every_choice_is_that_of_the_oracle() {
+fn every_sample_matches_the_reference() {
     let mut random = Random(1);
     let (mut none, mut rare) = (0, 0);
     for temperature in [0.0, 1e-6, 0.3, 1.0, 4.0] {
@@ -216,7 +216,7 @@ fn every_choice_is_that_of_the_oracle() {
 }
 
 #[test]
-fn a_large_flat_vocabulary_gives_the_oracle_choice() {
+fn large_flat_vocabularies_match_the_reference() {
     // Sums over so many weights round at every step, so another order of addition would be detected.
     let mut random = Random(2);
     for (top_p, temperature, width) in
@@ -269,7 +269,7 @@ fn argmax_is_the_first_of_the_largest_numbers() {
 }
 
 #[test]
-fn a_draw_and_a_choice_are_the_same() {
+fn sample_token_matches_sampler() {
     let mut random = Random(4);
     for options in [PLAIN, SampleOptions { top_k: 5, seed: 8, ..PLAIN }, SampleOptions::GREEDY] {
         let mut chooses = Sampler::new(options).unwrap();
@@ -293,7 +293,7 @@ fn a_draw_and_a_choice_are_the_same() {
 }
 
 #[test]
-fn a_draw_with_options_out_of_range_does_not_panic() {
+fn invalid_sampling_params_do_not_panic() {
     let plain = SamplingParams { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, uniform: 0.5 };
     let odd = [f32::NAN, f32::INFINITY, -1.0, 1e-45, f32::MAX];
     for x in odd {
@@ -310,7 +310,7 @@ fn a_draw_with_options_out_of_range_does_not_panic() {
 }
 
 #[test]
-fn sequences_of_a_request_differ_and_can_be_repeated() {
+fn sequences_of_a_request_differ_and_are_reproducible() {
     let logits = [0.0; 1000];
     let tokens = |mut sampler: Sampler| -> Vec<u32> {
         (0..30).map(|_| sampler.sample(&logits, &[]).unwrap()).collect()
@@ -334,7 +334,7 @@ fn sequences_of_a_request_differ_and_can_be_repeated() {
 }
 
 #[test]
-fn a_bias_is_added_before_everything_else() {
+fn bias_is_applied_first() {
     let biased = |options, bias: &[(u32, f32)]| Sampler::new(options).unwrap().with_bias(bias.to_vec());
     let mut sampler = biased(SampleOptions::GREEDY, &[(1, 1.5), (7, 100.0), (1, 1.0)]);
     assert!(!sampler.is_plain() && sampler.is_greedy());
@@ -371,7 +371,7 @@ impl TokenMask for Ascending {
 }
 
 #[test]
-fn a_mask_decides_what_may_come() {
+fn masks_restrict_tokens() {
     let ascending = |options| Sampler::new(options).unwrap().with_mask(Box::new(Ascending { least: 1 }));
     let mut sampler = ascending(SampleOptions::GREEDY);
     assert!(!sampler.is_plain());

@@ -93,7 +93,7 @@ fn ends(files: &[(&str, Value)]) -> Vec<&'static str> {
 }
 
 #[test]
-fn truncation_and_padding_of_a_file_do_not_apply() {
+fn truncation_and_padding_settings_are_ignored() {
     let changed = with(|json| {
         json["truncation"] =
             json!({ "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0 });
@@ -149,7 +149,7 @@ fn damaged_tokenizers_are_refused() {
 }
 
 #[test]
-fn every_file_may_say_which_tokens_end_a_text() {
+fn end_tokens_come_from_every_file() {
     let config = |key: &str, value: Value| {
         let mut config = json!({
             "model_type": "llama", "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
@@ -186,7 +186,7 @@ fn every_file_may_say_which_tokens_end_a_text() {
 }
 
 #[test]
-fn what_a_template_writes_behind_an_answer_ends_a_turn() {
+fn text_after_an_answer_defines_end_of_turn_tokens() {
     for (template, expected) in [
         (
             "{% for m in messages %}{{ m.role }}: {{ m.content }}<|turn|>{% endfor %}",
@@ -228,7 +228,7 @@ fn messages_within_a_turn_do_not_end_it() {
 }
 
 #[test]
-fn what_stands_in_front_of_a_text_is_no_end() {
+fn prefix_tokens_are_not_end_tokens() {
     for (single, expected) in [
         (&["<s>", "A", "</t>"][..], &["<s>"][..]),
         (&["<s>", "A"], &["<s>"]),
@@ -288,7 +288,7 @@ fn templates_name_the_special_tokens_of_every_file() {
 }
 
 #[test]
-fn of_several_templates_the_default_renders() {
+fn the_default_template_is_used() {
     let of = |files: &[(&str, Value)]| {
         let template = ChatTemplate::from_checkpoint(&checkpoint(files));
         template
@@ -319,7 +319,7 @@ fn of_several_templates_the_default_renders() {
 }
 
 #[test]
-fn templates_get_the_date_and_no_tools() {
+fn templates_have_a_date_and_no_tools() {
     let render = |template: &str| {
         let template = ChatTemplate::new(template, String::new(), String::new()).unwrap();
         template.render(&[Message::user("Hello")]).unwrap()
@@ -386,7 +386,7 @@ fn gguf(keys: &[(&str, GgufValue)]) -> Checkpoint {
 }
 
 #[test]
-fn gguf_files_say_which_tokens_end_a_text_and_a_turn() {
+fn gguf_files_define_end_tokens() {
     let ends = |keys: &[(&str, GgufValue)]| {
         let tokenizer = Tokenizer::from_checkpoint(&gguf(keys)).unwrap();
         tokenizer.end_tokens().iter().map(|&id| TOKENS[id as usize]).collect::<Vec<_>>()

@@ -149,7 +149,7 @@ pub fn run(name: &'static str, tests: &[&str], subject: Subject, test: fn(&Subje
     for (skipped, _) in &subject.skips {
         assert!(
             tests.contains(skipped),
-            "{skipped} is skipped, but is no test; there are {}",
+            "{skipped} is skipped, but is not a test; tests are {}",
             tests.join(", ")
         );
     }
@@ -168,7 +168,7 @@ pub fn run(name: &'static str, tests: &[&str], subject: Subject, test: fn(&Subje
     let worker = worker.expect("a thread for the test");
     match finished.recv_timeout(LIMIT) {
         Ok(cases) => {
-            assert!(cases > 0, "{name} tried nothing");
+            assert!(cases > 0, "{name} ran no case");
             println!("ran {name}: {cases} cases");
         }
         Err(RecvTimeoutError::Timeout) => panic!("{name} hangs"),
@@ -197,25 +197,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_skipped_does_not_run() {
-        run("a", &["a", "b"], skipping(vec![("a", "as a test")]), |_| panic!("it ran"));
+    fn skipped_tests_do_not_run() {
+        run("a", &["a", "b"], skipping(vec![("a", "as a test")]), |_| panic!("a skipped test ran"));
     }
 
     #[test]
-    #[should_panic(expected = "c is skipped, but is no test; there are a, b")]
-    fn skips_of_unknown_tests_are_mistakes() {
-        run("a", &["a", "b"], skipping(vec![("c", "a misprint")]), |_| 1);
+    #[should_panic(expected = "c is skipped, but is not a test; tests are a, b")]
+    fn skips_of_unknown_tests_panic() {
+        run("a", &["a", "b"], skipping(vec![("c", "a typo")]), |_| 1);
     }
 
     #[test]
     #[should_panic(expected = "the reason")]
-    fn failures_come_through() {
+    fn failures_are_propagated() {
         run("a", &["a"], skipping(Vec::new()), |_| panic!("the reason"));
     }
 
     #[test]
-    #[should_panic(expected = "a tried nothing")]
-    fn tests_must_try_something() {
+    #[should_panic(expected = "a ran no case")]
+    fn tests_without_cases_fail() {
         run("a", &["a"], skipping(Vec::new()), |_| 0);
     }
 }

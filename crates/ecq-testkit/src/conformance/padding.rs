@@ -182,15 +182,15 @@ pub fn padding(subject: &Subject) -> usize {
                 let what = format!("{active:?} rows, cache of {element}: {name} ({id:?})");
                 match kind {
                     Kind::Read => assert!(after == before, "{what} is written to"),
-                    Kind::State => assert!(after == exact, "{what}: not what active rows make of it"),
+                    Kind::State => assert!(after == exact, "{what}: not the expected state"),
                     &Kind::Results { bytes, rows } => {
                         let [active, room] =
                             [active, CAPACITY].map(|r| r[(rows == Rows::Logits) as usize] * bytes);
                         let floats = step.harness.layout.buffers[id.0 as usize].element == Element::F32;
                         let bits = !floats || subject.backend.info().batch_invariant;
                         let same = same_results(&after[..active], &exact[..active], bits);
-                        assert!(same, "{what}: active rows give something else");
-                        assert!(after[room..] == before[room..], "{what}: written behind all rows");
+                        assert!(same, "{what}: rows in use have other results");
+                        assert!(after[room..] == before[room..], "{what}: written beyond the last row");
                     }
                 }
             }

@@ -9,10 +9,10 @@ use ecq_runtime::program::{Command, Edge, Queue, SlotId, Step, WeightId};
 
 /// Tests slots that are read or written too early, and invalid edges.
 pub fn queue_order(subject: &Subject) -> usize {
-    by_rule() + without_a_step(subject)
+    single_rules() + without_a_step(subject)
 }
 
-fn by_rule() -> usize {
+fn single_rules() -> usize {
     use Queue::{Compute, Decode};
     let mut fixture = LayoutFixture::new();
     let ([slot, _], [a, b]) = (fixture.slots, fixture.slotted);

@@ -174,7 +174,7 @@ pub fn advance(subject: &Subject) -> usize {
     let mut different = all.concat();
     different.sort_unstable();
     different.dedup();
-    assert!(different.len() > 3 && !different.contains(&u32::MAX), "a model that says something: {all:?}");
+    assert!(different.len() > 3 && !different.contains(&u32::MAX), "generates various tokens: {all:?}");
 
     let (history, count) = (harness.filled(&[77u32; STEPS[0] * CHOSEN]), harness.filled(&[9u32]));
     let mut commands = model.commands.clone();

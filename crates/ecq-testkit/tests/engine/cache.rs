@@ -46,7 +46,7 @@ fn a_shared_prompt_runs_once() {
 }
 
 #[test]
-fn a_conversation_is_read_once() {
+fn a_conversation_reuses_its_cache() {
     let (file, _folder) = packed(&embedded(), "affine:4:64");
     let model = load(&file, Mode::Cached, ActivationType::F32, 2);
     let mut engine = engine(&model, None, 1);
@@ -59,7 +59,7 @@ fn a_conversation_is_read_once() {
 }
 
 #[test]
-fn sequences_of_one_prompt_hold_it_once() {
+fn sequences_of_one_prompt_share_its_blocks() {
     let (file, _folder) = packed(&embedded(), "affine:4:64");
     let model = load(&file, Mode::Cached, ActivationType::F32, 2);
     let used = |sequences: usize| {
@@ -119,7 +119,7 @@ fn scale_tensor(file: &Path, tensor: &str, factor: f32) {
 }
 
 #[test]
-fn values_beyond_halves_are_said_and_other_types_hold_them() {
+fn values_beyond_f16_are_reported_and_other_types_hold_them() {
     let folder = tempfile::tempdir().unwrap();
     ecq_fixtures::checkpoint::windowed_model(folder.path()).unwrap();
     let weights = folder.path().join("model.safetensors");

@@ -26,7 +26,7 @@ fn complete(engine: &mut Engine, request: Request) -> Completion {
 }
 
 #[test]
-fn pieces_are_the_text_of_the_tokens() {
+fn event_texts_join_to_the_decoded_text() {
     let mut engine = with_text(1);
     let done = complete(&mut engine, request(40));
     assert_eq!(done.text, tokenizer(&embedded()).decode(&done.tokens).unwrap());
@@ -62,7 +62,7 @@ fn a_stop_string_ends_the_text_before_it() {
 }
 
 #[test]
-fn sequences_of_a_request_differ_by_their_seeds_alone() {
+fn sequences_of_a_request_use_different_seeds() {
     let sampling = SampleOptions { temperature: 1.0, seed: 5, ..SampleOptions::GREEDY };
     let three = Request { sampling, sequences: 3, ..request(12) };
     let mut engine = with_text(2);
@@ -73,7 +73,7 @@ fn sequences_of_a_request_differ_by_their_seeds_alone() {
 }
 
 #[test]
-fn log_probabilities_are_those_of_the_softmax() {
+fn reported_log_probabilities_are_consistent() {
     let mut engine = with_text(1);
     let mut rows = 0;
     let asked = Request { log_probs: Some(3), ..request(8) };
@@ -113,7 +113,7 @@ impl TokenMask for Script {
 }
 
 #[test]
-fn masks_and_biases_decide_what_may_come() {
+fn masks_and_biases_restrict_requests() {
     let mut engine = with_text(1);
     let script = Script(vec![vec![5], vec![7, 9], vec![300]]);
     let done = complete(&mut engine, Request { mask: Some(Box::new(script)), ..request(3) });
@@ -124,7 +124,7 @@ fn masks_and_biases_decide_what_may_come() {
 }
 
 #[test]
-fn cancelling_ends_a_request_at_once_wherever_it_is() {
+fn cancelling_ends_running_and_waiting_requests() {
     let mut engine = with_text(1);
     let [running, waiting] =
         [(); 2].map(|()| engine.submit(Request { sequences: 2, ..request(50) }).unwrap());
@@ -143,7 +143,7 @@ fn cancelling_ends_a_request_at_once_wherever_it_is() {
 }
 
 #[test]
-fn logits_of_a_prompt_come_in_order_and_whole() {
+fn prompt_logits_are_complete_and_in_order() {
     let model = model();
     let mut engine = Engine::new(model.clone(), None, EngineOptions::default()).unwrap();
     let prompt: Vec<u32> = (0..300).map(|i| i * 17 % 900).collect();
@@ -163,7 +163,7 @@ fn logits_of_a_prompt_come_in_order_and_whole() {
 }
 
 #[test]
-fn what_cannot_run_is_refused_when_it_is_submitted() {
+fn invalid_requests_are_rejected_at_submission() {
     let mut engine = Engine::new(model(), None, EngineOptions::default()).unwrap();
     let context = engine.executor().context();
     let refused = |engine: &mut Engine, request: Request| engine.submit(request).unwrap_err();
@@ -183,7 +183,7 @@ fn what_cannot_run_is_refused_when_it_is_submitted() {
 }
 
 #[test]
-fn a_text_ends_where_the_context_does() {
+fn a_text_ends_when_the_context_is_full() {
     let model = model();
     let mut options = EngineOptions::default();
     options.executor.context = Some(24);

@@ -41,7 +41,7 @@ fn texts(model: &Arc<Model>, tokens: usize) -> (Vec<Vec<u32>>, DecodeStats) {
 }
 
 #[test]
-fn every_mode_and_coding_writes_the_same_text() {
+fn every_mode_and_coding_generates_the_same_tokens() {
     let folder = checkpoint();
     let source = source::open(folder.path(), &Limits::default()).unwrap();
     let mut first = None;
@@ -61,7 +61,7 @@ fn every_mode_and_coding_writes_the_same_text() {
 }
 
 #[test]
-fn only_experts_that_were_chosen_are_decoded() {
+fn only_chosen_experts_are_decoded() {
     let folder = checkpoint();
     let (file, _packed) = packed(folder.path(), "affine:4:32");
     let steps = 30;

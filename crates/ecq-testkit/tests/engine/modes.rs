@@ -57,7 +57,7 @@ fn every_mode_agrees(source: &dyn Source, tokens: usize, forms: &[(Coding, TileC
 }
 
 #[test]
-fn every_mode_coding_and_tile_writes_the_same_text() {
+fn every_mode_coding_and_tile_generates_the_same_tokens() {
     let source = source::open(&embedded(), &Limits::default()).unwrap();
     let coded = [Coding::Rans, Coding::Prefix].into_iter();
     let mut forms: Vec<_> = coded.flat_map(|coding| TILES.map(|tile| (coding, tile))).collect();
@@ -66,7 +66,7 @@ fn every_mode_coding_and_tile_writes_the_same_text() {
 }
 
 #[test]
-fn every_mode_writes_the_same_text_with_a_real_model() {
+fn every_mode_generates_the_same_tokens_with_a_real_model() {
     if let Some(path) = ecq_fixtures::installed("SmolLM2-135M-Instruct.Q4_1.gguf") {
         let source = source::open(&path, &Limits::default()).unwrap();
         every_mode_agrees(&*source, 4, &[(Coding::Rans, TileChoice::Auto)], "keep");

@@ -22,7 +22,7 @@ const KINDS: u64 = 24;
 /// Tokens and the bits of their log-probabilities, if requested.
 type Text = Vec<(u32, Option<u32>)>;
 
-/// Returns request number `kind`: some share prefixes, some are sampled, some have several sequences.
+/// Returns request number `kind`: some share prefixes, some are sampled, some have concurrent sequences.
 fn request(kind: u64, vocabulary: usize) -> Request {
     let mut numbers = Numbers::new(1000 + kind);
     let mut beginning = Numbers::new(kind % 3);
@@ -52,7 +52,7 @@ struct Coverage {
     cancelled: usize,
     accepted: usize,
     rejected: usize,
-    several: usize,
+    concurrent: usize,
 }
 
 /// A model's results when each request runs alone.
@@ -119,14 +119,14 @@ impl SoloRuns {
             {
                 cancelled.push(id);
             }
-            coverage.several += usize::from(engine.sequence_counts().0 > 1);
+            coverage.concurrent += usize::from(engine.sequence_counts().0 > 1);
             for event in engine.step() {
                 let kind = kinds[&event.request];
                 let (alone, why) = &self.alone[kind as usize][event.sequence];
                 let text = texts.entry((event.request, event.sequence)).or_default();
                 let (mode, _) = model.mode();
                 match event.kind {
-                    EventKind::PromptLogits { .. } => panic!("nobody asked for these"),
+                    EventKind::PromptLogits { .. } => panic!("prompt logits were not requested"),
                     EventKind::Token { token, log_probs, .. } => {
                         text.push((token, log_probs.map(|p| p.token.to_bits())));
                         coverage.forked += usize::from(event.sequence > 0);
@@ -156,7 +156,7 @@ impl SoloRuns {
         let ended = texts.len();
         assert!(ended >= kinds.len() - cancelled.len(), "every request has an end");
         let used: usize = engine.executor().pool().usage().iter().map(|group| group.used).sum();
-        assert_eq!(used, 0, "schedule {seed}: no block stays behind");
+        assert_eq!(used, 0, "schedule {seed}: all blocks are free");
     }
 }
 
@@ -176,7 +176,7 @@ fn schedules(file: &Path, other: &Path) {
         }
     }
     println!("{} schedules of {}: {coverage:?}", MODES.len() as u64 * SCHEDULES, file.display());
-    let Coverage { preempted, reused, forked, cancelled, accepted, rejected, several } = coverage;
+    let Coverage { preempted, reused, forked, cancelled, accepted, rejected, concurrent } = coverage;
     for (what, count) in [
         ("preemptions", preempted),
         ("reused prefixes", reused),
@@ -184,21 +184,21 @@ fn schedules(file: &Path, other: &Path) {
         ("cancels", cancelled),
         ("accepted drafts", accepted),
         ("rejected drafts", rejected),
-        ("company", several),
+        ("concurrent sequences", concurrent),
     ] {
         assert!(count > 0, "the schedules have no {what}");
     }
 }
 
 #[test]
-fn company_changes_no_token_of_the_embedded_model() {
+fn schedules_do_not_change_tokens_of_the_embedded_model() {
     let (file, _folder) = packed(&embedded(), "affine:4:64");
     let (other, _other) = packed(&embedded(), "uniform:3");
     schedules(&file, &other);
 }
 
 #[test]
-fn company_changes_no_token_of_a_model_with_windows() {
+fn schedules_do_not_change_tokens_with_windows() {
     let (file, _folder) = windowed("affine:4:32");
     let (other, _other) = windowed("affine:3:32");
     schedules(&file, &other);

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_scores_are_chosen_and_weighed() {
+    fn largest_logits_are_chosen_and_weighted() {
         let logits = [0.1f32, 0.4, 0.2, 0.3].map(f32::ln);
         let routed = |top_k, renormalize, logits: &[f32]| {
             let (mut choices, mut weights) = (vec![9; top_k], vec![9.0; top_k]);

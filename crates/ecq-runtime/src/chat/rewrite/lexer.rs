@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_are_what_python_reads() {
+    fn strings_are_unescaped_like_python() {
         for (text, expected) in [
             (r"a\nb", Some("a\nb")),
             (r"\d\.", Some(r"\d\.")),

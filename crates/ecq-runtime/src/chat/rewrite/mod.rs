@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_grammar_does_not_accept_is_named() {
+    fn syntax_errors_name_line_and_tag() {
         let deep = format!("{{{{ {}1{} }}}}", "(".repeat(99), ")".repeat(99));
         for template in [
             "{{ a ? b }}",

@@ -75,7 +75,7 @@ fn free_list_acts_like_a_deque() {
 }
 
 #[test]
-fn hashes_depend_on_everything_before_and_on_the_salt() {
+fn hashes_depend_on_all_earlier_tokens_and_the_salt() {
     let hashes = |salt, tokens: &[u32]| {
         let mut hashes = Vec::new();
         extend_hashes(&mut hashes, salt, tokens, 2);
@@ -92,7 +92,7 @@ fn hashes_depend_on_everything_before_and_on_the_salt() {
 }
 
 #[test]
-fn needed_blocks_are_those_that_the_next_position_sees() {
+fn needed_blocks_cover_the_window_of_the_next_position() {
     assert_eq!(needed_blocks(9, None, B), 0..3);
     assert_eq!(needed_blocks(0, Some(3), B), 0..0);
     // Position 8 attends to 4..=8.
@@ -144,7 +144,7 @@ fn a_failed_reservation_changes_nothing() {
 }
 
 #[test]
-fn a_failure_in_a_later_group_takes_nothing_from_an_earlier_one() {
+fn failure_in_a_later_group_allocates_nothing_in_an_earlier_one() {
     let pool = pool(0, &[(None, 9), (Some(4), 2)]);
     let mut sequence = pool.sequence(0);
     let before = state(&pool);
@@ -174,7 +174,7 @@ fn commit_to_a_block_that_a_fork_shares_panics() {
 
 #[test]
 #[should_panic(expected = "reserve again")]
-fn commit_to_a_cut_block_that_is_found_by_its_hash_panics() {
+fn commit_to_a_truncated_registered_block_panics() {
     let pool = full_pool(4);
     let mut sequence = sequence_of(&pool, 0, &[1, 2, 3, 4]);
     sequence.truncate(2);
@@ -182,7 +182,7 @@ fn commit_to_a_cut_block_that_is_found_by_its_hash_panics() {
 }
 
 #[test]
-fn prefix_is_found_in_whole_blocks_and_leaves_a_token() {
+fn prefixes_are_whole_blocks_and_leave_a_token() {
     let pool = full_pool(8);
     let first = sequence_of(&pool, 0, &count(0, 10));
     let table = first.table(0).to_vec();
@@ -234,7 +234,7 @@ fn the_first_registration_stays() {
 }
 
 #[test]
-fn the_longest_unused_content_and_the_end_of_a_chain_go_first() {
+fn allocation_evicts_least_recently_used_and_chain_ends_first() {
     let pool = full_pool(5);
     let first = sequence_of(&pool, 0, &count(0, 9));
     let second = sequence_of(&pool, 0, &count(50, 8));
@@ -265,7 +265,7 @@ fn fork_shares_and_reserve_copies_a_partial_block() {
     assert_eq!(second.reserve(0), Ok(vec![]));
     assert_eq!(run(&mut second, &[7, 8]), [BlockCopy { group: 0, from: 1, to: 3, positions: 2 }]);
     assert_eq!(second.table(0), [0, 3]);
-    assert_eq!(run(&mut first, &[9, 9]), [], "nobody shares the block any more");
+    assert_eq!(run(&mut first, &[9, 9]), [], "the block is no longer shared");
     assert_eq!(first.tokens(), [0, 1, 2, 3, 4, 5, 9, 9]);
     // Both branches are found.
     assert_eq!(pool.sequence_with_prefix(0, &[0, 1, 2, 3, 4, 5, 7, 8, 0]).table(0), [0, 3]);
@@ -282,7 +282,7 @@ fn a_full_block_is_shared_without_a_copy() {
 }
 
 #[test]
-fn truncation_into_a_full_block_keeps_what_its_hash_promises() {
+fn truncation_into_a_full_block_keeps_its_hash_valid() {
     let pool = full_pool(4);
     let mut first = sequence_of(&pool, 0, &count(0, 8));
     first.reserve(4).unwrap();
@@ -305,7 +305,7 @@ fn truncation_into_a_full_block_keeps_what_its_hash_promises() {
 }
 
 #[test]
-fn windowed_groups_give_blocks_back() {
+fn windowed_groups_release_blocks() {
     // Position n attends to n-4..=n; with slack 2, positions below n-6 are not needed.
     let pool = pool(2, &[(None, 8), (Some(5), 8)]);
     let mut sequence = sequence_of(&pool, 0, &count(0, 9));
@@ -340,7 +340,7 @@ fn a_prefix_needs_only_the_window_of_windowed_groups() {
 }
 
 #[test]
-fn truncation_takes_given_back_blocks_up_again() {
+fn truncation_shares_released_blocks_again() {
     let pool = pool(0, &[(None, 9), (Some(5), 5)]);
     let mut sequence = sequence_of(&pool, 0, &count(0, 16));
     assert_eq!(sequence.table(1), [NO_BLOCK, NO_BLOCK, NO_BLOCK, 3]);
@@ -355,7 +355,7 @@ fn truncation_takes_given_back_blocks_up_again() {
 }
 
 #[test]
-fn truncation_keeps_less_where_blocks_are_gone() {
+fn truncation_keeps_less_if_blocks_are_lost() {
     let pool = pool(0, &[(None, 20), (Some(5), 6)]);
     let mut sequence = sequence_of(&pool, 0, &count(0, 20));
     let window = |sequence: &Sequence| sequence.table(1).to_vec();

@@ -323,7 +323,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn every_sequence_sees_its_own_past(
+    fn every_sequence_keeps_its_own_content(
         blocks in [3..32usize, 3..16usize],
         slack in 0..6usize,
         operations in prop::collection::vec(operation(), 1..60),
@@ -333,7 +333,7 @@ proptest! {
 }
 
 #[test]
-fn the_random_operations_reach_the_rare_cases() {
+fn random_operations_reach_the_rare_cases() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let operations = prop::collection::vec(operation(), 2000..2001).new_tree(&mut runner).unwrap().current();
