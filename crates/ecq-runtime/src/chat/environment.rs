@@ -1,9 +1,10 @@
 //! The Jinja environment of transformers (`transformers/utils/chat_template_utils.py`), in minijinja.
 
 use super::limits::{self, charge, limit_error, namespace_value};
-use super::methods::{self, Side, format_values, justify, replace, strip};
+use super::methods;
 use super::python::{self, JsonStyle, operation_error, text};
 use super::rewrite::functions;
+use super::strings::{Side, format_values, justify, replace, strip};
 use minijinja::formatting::FormatStyle;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Rest, ValueKind, ValueOrKwargs};

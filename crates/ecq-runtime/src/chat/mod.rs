@@ -5,6 +5,7 @@ mod limits;
 mod methods;
 mod python;
 mod rewrite;
+mod strings;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Result, RuntimeError};

@@ -53,7 +53,7 @@ pub(super) fn run_command(command: &Command, resources: &Resources, active: Acti
             })
         }
         Command::Append { x, heads, head_dim, positions, tables, cache } => {
-            append(resources, active.rows, x, heads, head_dim, positions, tables, cache)
+            append(resources, active.rows, x, [heads, head_dim], positions, tables, cache)
         }
         Command::Attention(ref attend) => attention::run(resources, active.rows, attend),
         Command::Activate { activation, x, up, width } => {
@@ -221,13 +221,11 @@ fn normalise(resources: &Resources, norm: &Norm, rows: usize, x: BufferId, y: Bu
     })
 }
 
-#[allow(clippy::too_many_arguments)]
 fn append(
     resources: &Resources,
     rows: usize,
     x: BufferId,
-    heads: usize,
-    head_dim: usize,
+    [heads, head_dim]: [usize; 2],
     positions: BufferId,
     tables: BlockTables,
     cache: CacheView,
