@@ -110,15 +110,15 @@ pub fn evaluate_with_progress(
             for queue in &mut queues {
                 rows = rows.min(queue.fill(vocabulary)?);
             }
-            let (ours, theirs) = queues.split_at(sums.len());
-            let theirs = theirs.first().map(|queue| queue.logits.as_slice());
-            for (queue, sums) in ours.iter().zip(&mut sums) {
+            let (model, reference) = queues.split_at(sums.len());
+            let reference = reference.first().map(|queue| queue.logits.as_slice());
+            for (queue, sums) in model.iter().zip(&mut sums) {
                 let one = |i: usize| {
                     let row = i * vocabulary..(i + 1) * vocabulary;
                     score_token(
                         window[at + i + 1],
                         &queue.logits[row.clone()],
-                        theirs.map(|theirs| &theirs[row]),
+                        reference.map(|reference| &reference[row]),
                     )
                 };
                 let all: Vec<TokenScore> = (0..rows).into_par_iter().map(one).collect();
@@ -193,24 +193,24 @@ struct TokenScore {
 
 /// Scores the prediction of `next`.
 ///
-/// With `p` the reference's probabilities, and `T` and `O` the log-sum-exp of `theirs` and `ours`, KL = sum
-/// of `p (theirs - ours)` - (T - O).
-fn score_token(next: u32, ours: &[f32], theirs: Option<&[f32]>) -> TokenScore {
+/// With `p` the reference's probabilities, and `R` and `M` the log-sum-exp of `reference` and `model`, KL = sum
+/// of `p (reference - model)` - (R - M).
+fn score_token(next: u32, model: &[f32], reference: Option<&[f32]>) -> TokenScore {
     let most = |logits: &[f32]| f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let model_max = most(ours);
-    let model_log_sum = model_max + ours.iter().map(|&l| (f64::from(l) - model_max).exp()).sum::<f64>().ln();
-    let nll = model_log_sum - f64::from(ours[next as usize]);
-    let Some(theirs) = theirs else { return TokenScore { nll, kl: 0.0, same: true } };
-    let reference_max = most(theirs);
+    let model_max = most(model);
+    let model_log_sum = model_max + model.iter().map(|&l| (f64::from(l) - model_max).exp()).sum::<f64>().ln();
+    let nll = model_log_sum - f64::from(model[next as usize]);
+    let Some(reference) = reference else { return TokenScore { nll, kl: 0.0, same: true } };
+    let reference_max = most(reference);
     let (mut sum, mut differences) = (0.0, 0.0);
-    for (&ours, &theirs) in ours.iter().zip(theirs) {
-        let weight = (f64::from(theirs) - reference_max).exp();
+    for (&model, &reference) in model.iter().zip(reference) {
+        let weight = (f64::from(reference) - reference_max).exp();
         sum += weight;
-        differences += weight * (f64::from(theirs) - f64::from(ours));
+        differences += weight * (f64::from(reference) - f64::from(model));
     }
     let reference_log_sum = reference_max + sum.ln();
     let first = |logits: &[f32], most: f64| logits.iter().position(|&l| f64::from(l) == most);
-    let same = first(ours, model_max) == first(theirs, reference_max);
+    let same = first(model, model_max) == first(reference, reference_max);
     TokenScore { nll, kl: differences / sum - (reference_log_sum - model_log_sum), same }
 }
 

@@ -24,19 +24,20 @@ pub fn log_probabilities(logits: &[f32], token: u32, top: usize) -> LogProbs {
     let log_sum = sum.ln();
     let log_probability = |logit: f32| (relative(logit) - log_sum) as f32;
     let of_token = logits.get(token as usize).filter(|l| !l.is_nan());
-    let mut likeliest: Vec<(u32, f32)> = Vec::new();
+    let mut most_likely: Vec<(u32, f32)> = Vec::new();
     if top > 0 {
         let first = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         // Adding 0 turns -0 into +0, because both are equally likely.
-        likeliest.extend((0..).zip(logits.iter().map(|&l| l + 0.0)).filter(|&(_, l)| l > f32::NEG_INFINITY));
-        if top < likeliest.len() {
-            likeliest.select_nth_unstable_by(top, first);
-            likeliest.truncate(top);
+        most_likely
+            .extend((0..).zip(logits.iter().map(|&l| l + 0.0)).filter(|&(_, l)| l > f32::NEG_INFINITY));
+        if top < most_likely.len() {
+            most_likely.select_nth_unstable_by(top, first);
+            most_likely.truncate(top);
         }
-        likeliest.sort_unstable_by(first);
-        likeliest.iter_mut().for_each(|(_, l)| *l = log_probability(*l));
+        most_likely.sort_unstable_by(first);
+        most_likely.iter_mut().for_each(|(_, l)| *l = log_probability(*l));
     }
-    LogProbs { token: of_token.map_or(f32::NEG_INFINITY, |&l| log_probability(l)), top: likeliest }
+    LogProbs { token: of_token.map_or(f32::NEG_INFINITY, |&l| log_probability(l)), top: most_likely }
 }
 
 #[cfg(test)]

@@ -202,9 +202,10 @@ impl Engine {
     pub fn cancel(&mut self, id: RequestId) -> bool {
         let of = |job: &Job| job.request == id;
         let mut ended: Vec<Job> = self.running.extract_if(.., |job| of(job)).collect();
-        let (gone, waiting) = std::mem::take(&mut self.waiting).into_iter().partition::<VecDeque<_>, _>(of);
+        let (cancelled, waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition::<VecDeque<_>, _>(of);
         self.waiting = waiting;
-        ended.extend(gone);
+        ended.extend(cancelled);
         let found = !ended.is_empty();
         for mut job in ended {
             // Sequences that have not forked yet end too.
@@ -265,11 +266,11 @@ impl Engine {
         let device = plain && (greedy || choosing.iter().all(|job| job.drafted.is_empty()));
         let mut ended = Vec::new();
         if device {
-            let draws: Option<Vec<SamplingParams>> = (!greedy).then(|| {
+            let params: Option<Vec<SamplingParams>> = (!greedy).then(|| {
                 let jobs = parts.iter().filter(|part| !part.logits_rows.is_empty()).map(|part| part.job);
                 jobs.map(|job| self.running[job].sampler.next_params()).collect()
             });
-            let chosen = self.executor.tokens(batch, draws.as_deref())?;
+            let chosen = self.executor.tokens(batch, params.as_deref())?;
             for part in parts {
                 let result = StepResult { chosen: Some(&chosen[part.logits_rows.clone()]), logits: &[] };
                 self.apply_result(part, &result, events, &mut ended);

@@ -59,8 +59,8 @@ impl Engine {
         let (mut next, mut prompt) = (0, false);
         while next < self.running.len() && batch.rows() < budget {
             // Later sequences that are decoding, which get one row each.
-            let behind = self.running[next + 1..].iter().filter(|job| job.pending() == 1).count();
-            let mut left = (budget - batch.rows()).saturating_sub(behind);
+            let later = self.running[next + 1..].iter().filter(|job| job.pending() == 1).count();
+            let mut left = (budget - batch.rows()).saturating_sub(later);
             let job = &mut self.running[next];
             let pending = job.pending();
             if pending > 1 && !prompt {

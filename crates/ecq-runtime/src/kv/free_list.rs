@@ -33,9 +33,9 @@ impl FreeList {
         (self.next.len() - 1) as u32
     }
 
-    fn link(&mut self, before: u32, behind: u32) {
-        self.next[before as usize] = behind;
-        self.previous[behind as usize] = before;
+    fn link(&mut self, before: u32, after: u32) {
+        self.next[before as usize] = after;
+        self.previous[after as usize] = before;
     }
 
     /// Adds an unlisted block at the front.
@@ -48,10 +48,10 @@ impl FreeList {
         self.insert(self.previous[self.sentinel() as usize], block, self.sentinel());
     }
 
-    fn insert(&mut self, before: u32, block: u32, behind: u32) {
+    fn insert(&mut self, before: u32, block: u32, after: u32) {
         debug_assert!(!self.contains(block));
         self.link(before, block);
-        self.link(block, behind);
+        self.link(block, after);
         self.len += 1;
     }
 

@@ -297,14 +297,14 @@ fn invalid_sampling_params_do_not_panic() {
     let plain = SamplingParams { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, uniform: 0.5 };
     let odd = [f32::NAN, f32::INFINITY, -1.0, 1e-45, f32::MAX];
     for x in odd {
-        for draws in [
+        for params in [
             SamplingParams { temperature: x, ..plain },
             SamplingParams { top_p: x, ..plain },
             SamplingParams { min_p: x, ..plain },
             SamplingParams { uniform: x, ..plain },
         ] {
-            let token = sample_token(&[1.0, f32::MAX, -f32::MAX], &draws, &mut Vec::new());
-            assert!(token.is_none_or(|token| token < 3), "{draws:?}: {token:?}");
+            let token = sample_token(&[1.0, f32::MAX, -f32::MAX], &params, &mut Vec::new());
+            assert!(token.is_none_or(|token| token < 3), "{params:?}: {token:?}");
         }
     }
 }

@@ -93,7 +93,7 @@ impl<'a> Step<'a> {
         let table = results(&mut harness, "angles", 4, Rows::Batch);
         let gathered = results(&mut harness, "gathered", WIDTH, Rows::Logits);
         let logits = results(&mut harness, "logits", VOCABULARY, Rows::Logits);
-        let [chosen, drawn] = ["chosen", "drawn"].map(|name| {
+        let [chosen, sampled] = ["chosen", "sampled"].map(|name| {
             let id = harness.filled(&vec![77u32; logits_rows]);
             buffers.push((id, name, Kind::Results { bytes: 4, rows: Rows::Logits }));
             id
@@ -153,7 +153,7 @@ impl<'a> Step<'a> {
             Command::Norm { norm, rows: last, heads: 2, x: gathered, y: gathered },
             Command::Linear { rows: last, x: gathered, outputs: vec![output] },
             Command::Argmax { logits, width: VOCABULARY, y: chosen },
-            Command::Sample { logits, width: VOCABULARY, params, y: drawn },
+            Command::Sample { logits, width: VOCABULARY, params, y: sampled },
             Command::Advance { chosen, index, tokens, positions, history, count },
         ];
         let program = harness.compile(capacity, compute(commands));
