@@ -193,8 +193,8 @@ struct TokenScore {
 
 /// Scores the prediction of `next`.
 ///
-/// With `p` the reference's probabilities, and `R` and `M` the log-sum-exp of `reference` and `model`, KL = sum
-/// of `p (reference - model)` - (R - M).
+/// With `p` the reference's probabilities, and `R` and `M` the log-sum-exp of `reference` and `model`, KL =
+/// sum of `p (reference - model)` - (R - M).
 fn score_token(next: u32, model: &[f32], reference: Option<&[f32]>) -> TokenScore {
     let most = |logits: &[f32]| f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let model_max = most(model);
