@@ -196,12 +196,12 @@ struct TokenScore {
 /// With `p` the reference's probabilities, and `R` and `M` the log-sum-exp of `reference` and `model`, KL =
 /// sum of `p (reference - model)` - (R - M).
 fn score_token(next: u32, model: &[f32], reference: Option<&[f32]>) -> TokenScore {
-    let most = |logits: &[f32]| f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let model_max = most(model);
+    let max = |logits: &[f32]| f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let model_max = max(model);
     let model_log_sum = model_max + model.iter().map(|&l| (f64::from(l) - model_max).exp()).sum::<f64>().ln();
     let nll = model_log_sum - f64::from(model[next as usize]);
     let Some(reference) = reference else { return TokenScore { nll, kl: 0.0, same: true } };
-    let reference_max = most(reference);
+    let reference_max = max(reference);
     let (mut sum, mut differences) = (0.0, 0.0);
     for (&model, &reference) in model.iter().zip(reference) {
         let weight = (f64::from(reference) - reference_max).exp();
@@ -209,7 +209,7 @@ fn score_token(next: u32, model: &[f32], reference: Option<&[f32]>) -> TokenScor
         differences += weight * (f64::from(reference) - f64::from(model));
     }
     let reference_log_sum = reference_max + sum.ln();
-    let first = |logits: &[f32], most: f64| logits.iter().position(|&l| f64::from(l) == most);
+    let first = |logits: &[f32], max: f64| logits.iter().position(|&l| f64::from(l) == max);
     let same = first(model, model_max) == first(reference, reference_max);
     TokenScore { nll, kl: differences / sum - (reference_log_sum - model_log_sum), same }
 }

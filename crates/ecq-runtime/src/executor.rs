@@ -248,10 +248,10 @@ impl Executor {
     /// # Errors
     /// [`Batch`](RuntimeError::Batch) if the numbers exceed the executor's limits.
     pub fn program(&self, rows: usize, logits_rows: usize) -> Result<Program> {
-        let most = self.rows;
-        if rows == 0 || rows > most || logits_rows > rows.min(self.max_logits_rows) {
+        let max = self.rows;
+        if rows == 0 || rows > max || logits_rows > rows.min(self.max_logits_rows) {
             return Err(RuntimeError::Batch(format!(
-                "no program for {rows} rows, {logits_rows} with logits; at most {most} rows"
+                "no program for {rows} rows, {logits_rows} with logits; at most {max} rows"
             )));
         }
         let bucket = |n: usize| if n == 0 { 0 } else { n.next_power_of_two() };

@@ -14,12 +14,12 @@ pub struct LogProbs {
 ///
 /// NaN and negative infinity have no probability and are never among the most likely.
 pub fn log_probabilities(logits: &[f32], token: u32, top: usize) -> LogProbs {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if !most.is_finite() {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if !max.is_finite() {
         return LogProbs { token: f32::NEG_INFINITY, top: Vec::new() };
     }
     // Relative to the largest logit, so that no exponential overflows.
-    let relative = |logit: f32| f64::from(logit) - f64::from(most);
+    let relative = |logit: f32| f64::from(logit) - f64::from(max);
     let sum: f64 = logits.iter().filter(|l| !l.is_nan()).map(|&l| relative(l).exp()).sum();
     let log_sum = sum.ln();
     let log_probability = |logit: f32| (relative(logit) - log_sum) as f32;

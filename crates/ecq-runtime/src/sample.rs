@@ -102,13 +102,12 @@ pub fn sample_token(
     if params.temperature == 0.0 || params.top_k == 1 {
         return argmax(logits);
     }
-    let most = largest(logits)?;
+    let max = largest(logits)?;
     // The sum of weights in f32 depends on the order, so candidates are sorted even for top-p 1. Dropped
     // tokens cannot change the result: the running sum reaches the total before them.
-    let least = -NEGLIGIBLE * params.temperature;
+    let min = -NEGLIGIBLE * params.temperature;
     candidates.clear();
-    candidates
-        .extend(logits.iter().zip(0..).filter(|&(&l, _)| l - most >= least).map(|(&l, token)| (l, token)));
+    candidates.extend(logits.iter().zip(0..).filter(|&(&l, _)| l - max >= min).map(|(&l, token)| (l, token)));
     let top_k = params.top_k as usize;
     if top_k > 0 && top_k < candidates.len() {
         candidates.select_nth_unstable_by_key(top_k, rank);
@@ -116,7 +115,7 @@ pub fn sample_token(
     }
     candidates.sort_unstable_by_key(rank);
     for (logit, _) in candidates.iter_mut() {
-        *logit = ((*logit - most) / params.temperature).exp();
+        *logit = ((*logit - max) / params.temperature).exp();
     }
     let total: f32 = candidates.iter().map(|c| c.0).sum();
     let (mut reached, mut keep) = (0.0, 0);
@@ -145,12 +144,12 @@ fn rank(&(logit, token): &(f32, u32)) -> u64 {
 
 /// Returns the index of the first largest logit, ignoring NaN; `None` if it is not finite or there is none.
 pub fn argmax(logits: &[f32]) -> Option<u32> {
-    let most = largest(logits)?;
+    let max = largest(logits)?;
     // Comparing whole blocks without an early exit vectorizes; only the block with the maximum is searched.
     let block =
-        logits.chunks(LANES * 4).position(|block| block.iter().fold(false, |any, &l| any | (l == most)))?;
+        logits.chunks(LANES * 4).position(|block| block.iter().fold(false, |any, &l| any | (l == max)))?;
     let start = block * LANES * 4;
-    logits[start..].iter().zip(start as u32..).find(|&(&l, _)| l == most).map(|(_, token)| token)
+    logits[start..].iter().zip(start as u32..).find(|&(&l, _)| l == max).map(|(_, token)| token)
 }
 
 /// Number of independent maxima: two registers of AVX-512, four of AVX2, eight of NEON.
@@ -160,16 +159,16 @@ const LANES: usize = 32;
 fn largest(logits: &[f32]) -> Option<f32> {
     // False for NaN, like the maximum instructions of x86 with NaN as the first operand; `f32::max` is
     // slower.
-    let larger = |most: f32, l: f32| if l > most { l } else { most };
-    let mut most = [f32::NEG_INFINITY; LANES];
+    let larger = |max: f32, l: f32| if l > max { l } else { max };
+    let mut max = [f32::NEG_INFINITY; LANES];
     let (blocks, rest) = logits.as_chunks::<LANES>();
     for block in blocks {
-        for (most, &l) in most.iter_mut().zip(block) {
-            *most = larger(*most, l);
+        for (max, &l) in max.iter_mut().zip(block) {
+            *max = larger(*max, l);
         }
     }
-    let most = most.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger);
-    most.is_finite().then_some(most)
+    let max = max.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger);
+    max.is_finite().then_some(max)
 }
 
 /// Restricts the tokens that may come next, for grammars and structured output.

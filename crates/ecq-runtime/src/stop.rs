@@ -69,8 +69,8 @@ mod tests {
             (self.0 >> 33) as usize % n
         }
 
-        fn text(&mut self, least: usize, most: usize, alphabet: &[char]) -> String {
-            let length = least + self.below(most - least + 1);
+        fn text(&mut self, min: usize, max: usize, alphabet: &[char]) -> String {
+            let length = min + self.below(max - min + 1);
             (0..length).map(|_| alphabet[self.below(alphabet.len())]).collect()
         }
     }

@@ -117,10 +117,10 @@ impl Matrix {
                 let weights = self.to_f32()?;
                 // A block scale near the maximum of f16, multiplied by a code, can exceed f16. bf16 has the
                 // same size and a larger range.
-                let most = half::f16::MAX.to_f32();
-                let passes = |weight: &f32| weight.is_finite() && weight.abs() > most;
+                let max = half::f16::MAX.to_f32();
+                let overflows = |weight: &f32| weight.is_finite() && weight.abs() > max;
                 let dtype = match dtype {
-                    FloatType::F16 if weights.iter().any(passes) => FloatType::Bf16,
+                    FloatType::F16 if weights.iter().any(overflows) => FloatType::Bf16,
                     dtype => dtype,
                 };
                 Ok((dtype, FloatVec::of(dtype, &weights).as_bytes().to_vec()))

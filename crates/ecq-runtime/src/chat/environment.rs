@@ -187,10 +187,10 @@ fn filters(environment: &mut Environment<'static>) {
     }
     environment.add_filter("int", |value: Value, args: Arguments| {
         let args = values(args);
-        let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
-        let argument = |place: usize, name: &str| match places.get(place) {
+        let (positional, named): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
+        let argument = |index: usize, name: &str| match positional.get(index) {
             Some(value) => Ok(Some(value.clone())),
-            None => names.get::<Option<Value>>(name),
+            None => named.get::<Option<Value>>(name),
         };
         let base = argument(1, "base")?
             .and_then(|base| u32::try_from(base).ok())
@@ -245,10 +245,10 @@ fn apply_builtin(state: &mut State, name: &str, args: &[Value]) -> Result<Value>
 
 fn to_json(state: &mut State, value: Value, args: Arguments) -> Result<String> {
     let args = values(args);
-    let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
-    let argument = |place: usize, name: &str| match places.get(place) {
+    let (positional, named): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
+    let argument = |index: usize, name: &str| match positional.get(index) {
         Some(value) => Ok(value.clone()),
-        None => names.get::<Option<Value>>(name).map(Option::unwrap_or_default),
+        None => named.get::<Option<Value>>(name).map(Option::unwrap_or_default),
     };
     let indent = argument(1, "indent")?;
     let separators = argument(2, "separators")?;
@@ -274,22 +274,22 @@ fn to_json(state: &mut State, value: Value, args: Arguments) -> Result<String> {
         key_separator,
         sort_keys: argument(3, "sort_keys")?.is_true(),
     };
-    names.assert_all_used()?;
+    named.assert_all_used()?;
     python::json(state, &value, &style)
 }
 
 fn join(state: &mut State, value: Value, args: Arguments) -> Result<String> {
     let args = values(args);
-    let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
-    let separator = match places.first() {
+    let (positional, named): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
+    let separator = match positional.first() {
         Some(separator) => text(state, separator)?,
-        None => names.get::<Option<String>>("d")?.unwrap_or_default(),
+        None => named.get::<Option<String>>("d")?.unwrap_or_default(),
     };
-    let attribute = match places.get(1) {
+    let attribute = match positional.get(1) {
         Some(attribute) => Some(attribute.clone()),
-        None => names.get::<Option<Value>>("attribute")?,
+        None => named.get::<Option<Value>>("attribute")?,
     };
-    names.assert_all_used()?;
+    named.assert_all_used()?;
     let mut out = String::new();
     if value.is_undefined() {
         return Ok(out);
@@ -309,13 +309,13 @@ fn join(state: &mut State, value: Value, args: Arguments) -> Result<String> {
 /// `jinja2.filters.do_indent`.
 fn indent(state: &mut State, value: Value, args: Arguments) -> Result<String> {
     let args = values(args);
-    let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
-    let argument = |place: usize, name: &str| match places.get(place) {
+    let (positional, named): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
+    let argument = |index: usize, name: &str| match positional.get(index) {
         Some(value) => Ok(value.clone()),
-        None => names.get::<Option<Value>>(name).map(Option::unwrap_or_default),
+        None => named.get::<Option<Value>>(name).map(Option::unwrap_or_default),
     };
     let (width, first, blank) = (argument(0, "width")?, argument(1, "first")?, argument(2, "blank")?);
-    names.assert_all_used()?;
+    named.assert_all_used()?;
     let width = match width.as_str() {
         Some(text) => text.to_owned(),
         None => match width.as_i64().unwrap_or(4) {

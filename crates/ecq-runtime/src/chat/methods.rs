@@ -31,22 +31,22 @@ pub(super) fn call_method(state: &mut State, value: &Value, method: &str, args: 
 
 /// Positional and named arguments, read in order.
 struct Arguments<'a> {
-    places: &'a [Value],
-    names: Kwargs,
+    positional: &'a [Value],
+    named: Kwargs,
     at: usize,
 }
 
 impl<'a> Arguments<'a> {
     fn new(args: &'a [Value]) -> Result<Self> {
-        let (places, names): (&[Value], Kwargs) = from_args(args)?;
-        Ok(Self { places, names, at: 0 })
+        let (positional, named): (&[Value], Kwargs) = from_args(args)?;
+        Ok(Self { positional, named, at: 0 })
     }
 
     fn next(&mut self, name: &str) -> Result<Option<Value>> {
         self.at += 1;
-        match self.places.get(self.at - 1) {
+        match self.positional.get(self.at - 1) {
             Some(value) => Ok(Some(value.clone())),
-            None if self.names.has(name) => self.names.get(name).map(Some),
+            None if self.named.has(name) => self.named.get(name).map(Some),
             None => Ok(None),
         }
     }
@@ -70,10 +70,10 @@ impl<'a> Arguments<'a> {
     }
 
     fn finish(self) -> Result<()> {
-        if self.places.len() > self.at {
+        if self.positional.len() > self.at {
             return Err(Error::from(ErrorKind::TooManyArguments));
         }
-        self.names.assert_all_used()
+        self.named.assert_all_used()
     }
 }
 
@@ -123,8 +123,8 @@ fn call_string_method(state: &mut State, this: &str, method: &str, args: &[Value
             if separator.as_deref() == Some("") {
                 return Err(operation_error("the separator is empty"));
             }
-            let most = arguments.integer("maxsplit")?.unwrap_or(-1);
-            Value::from(split(this, separator.as_deref(), most, method == "rsplit"))
+            let maxsplit = arguments.integer("maxsplit")?.unwrap_or(-1);
+            Value::from(split(this, separator.as_deref(), maxsplit, method == "rsplit"))
         }
         "splitlines" => {
             let keep_ends = arguments.next("keepends")?.is_some_and(|keep| keep.is_true());
@@ -249,14 +249,14 @@ fn call_string_method(state: &mut State, this: &str, method: &str, args: &[Value
         "format" => return format_values(state, FormatStyle::StrFormat, this, args).map(Value::from),
         "format_map" => {
             let map = arguments.required("mapping")?;
-            let mut names = Vec::new();
+            let mut named = Vec::new();
             for key in map.try_iter()?.checked() {
                 let key = key?;
-                names.push((text(state, &key)?, map.get_item(&key)?));
+                named.push((text(state, &key)?, map.get_item(&key)?));
             }
-            let names = names.into_iter().collect::<Kwargs>();
+            let named = named.into_iter().collect::<Kwargs>();
             arguments.finish()?;
-            return format_values(state, FormatStyle::StrFormat, this, &[Value::from(names)])
+            return format_values(state, FormatStyle::StrFormat, this, &[Value::from(named)])
                 .map(Value::from);
         }
         _ => return Err(Error::from(ErrorKind::UnknownMethod)),
@@ -307,8 +307,8 @@ fn call_list_method(value: &Value, method: &str, args: &[Value]) -> Result<Value
         }
         "index" => {
             let needle = arguments.required("value")?;
-            let place = items(value)?.iter().position(|item| *item == needle);
-            place.map(Value::from).ok_or_else(|| operation_error("the value is not in the list"))?
+            let index = items(value)?.iter().position(|item| *item == needle);
+            index.map(Value::from).ok_or_else(|| operation_error("the value is not in the list"))?
         }
         "copy" => Value::from(items(value)?),
         "append" | "extend" | "insert" | "pop" | "remove" | "reverse" | "sort" | "clear" => {

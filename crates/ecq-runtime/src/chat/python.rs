@@ -344,15 +344,15 @@ pub(super) fn slice(
     let length = items.len() as i128;
     // Limits of missing or out-of-range bounds (`PySlice_AdjustIndices`).
     let (first, last) = if step < 0 { (-1, length - 1) } else { (0, length) };
-    let place = |bound: Option<i128>, missing: i128| match bound {
+    let clamp = |bound: Option<i128>, missing: i128| match bound {
         None => missing,
         Some(at) if at < 0 => (at.saturating_add(length)).max(first),
         Some(at) => at.min(last),
     };
     let (mut at, end) = match step {
         0 => return Err(operation_error("the slice step is zero")),
-        1.. => (place(start, first), place(stop, last)),
-        _ => (place(start, last), place(stop, first)),
+        1.. => (clamp(start, first), clamp(stop, last)),
+        _ => (clamp(start, last), clamp(stop, first)),
     };
     let mut taken = Vec::new();
     while if step > 0 { at < end } else { at > end } {

@@ -22,10 +22,10 @@ pub(super) fn strip<'a>(text: &'a str, characters: Option<&str>, left: bool, rig
 
 /// `str.replace`; a negative `count` means no limit.
 pub(super) fn replace(state: &mut State, text: &str, old: &str, new: &str, count: i64) -> Result<String> {
-    let most = usize::try_from(count).unwrap_or(usize::MAX);
-    let times = if old.is_empty() { text.chars().count() + 1 } else { text.matches(old).count() }.min(most);
+    let max = usize::try_from(count).unwrap_or(usize::MAX);
+    let times = if old.is_empty() { text.chars().count() + 1 } else { text.matches(old).count() }.min(max);
     charge(state, text.len().saturating_add(times.saturating_mul(new.len())))?;
-    Ok(text.replacen(old, new, most))
+    Ok(text.replacen(old, new, max))
 }
 
 /// `str.title` if `words`, else `str.capitalize`.
@@ -44,16 +44,16 @@ pub(super) fn title_case(text: &str, words: bool) -> String {
     out
 }
 
-pub(super) fn split(text: &str, separator: Option<&str>, most: i64, from_right: bool) -> Vec<Value> {
-    let most = usize::try_from(most).unwrap_or(usize::MAX);
+pub(super) fn split(text: &str, separator: Option<&str>, max: i64, from_right: bool) -> Vec<Value> {
+    let max = usize::try_from(max).unwrap_or(usize::MAX);
     let mut parts: Vec<&str> = Vec::new();
     match (separator, from_right) {
-        (Some(separator), false) => parts.extend(text.splitn(most.saturating_add(1), separator)),
-        (Some(separator), true) => parts.extend(text.rsplitn(most.saturating_add(1), separator)),
+        (Some(separator), false) => parts.extend(text.splitn(max.saturating_add(1), separator)),
+        (Some(separator), true) => parts.extend(text.rsplitn(max.saturating_add(1), separator)),
         (None, false) => {
             let mut rest = text.trim_start_matches(is_space);
             while !rest.is_empty() {
-                let end = if parts.len() == most { None } else { rest.find(is_space) };
+                let end = if parts.len() == max { None } else { rest.find(is_space) };
                 let (part, after) = rest.split_at(end.unwrap_or(rest.len()));
                 parts.push(part);
                 rest = after.trim_start_matches(is_space);
@@ -62,7 +62,7 @@ pub(super) fn split(text: &str, separator: Option<&str>, most: i64, from_right: 
         (None, true) => {
             let mut rest = text.trim_end_matches(is_space);
             while !rest.is_empty() {
-                let last = rest.char_indices().rfind(|(_, c)| is_space(*c)).filter(|_| parts.len() < most);
+                let last = rest.char_indices().rfind(|(_, c)| is_space(*c)).filter(|_| parts.len() < max);
                 let start = last.map_or(0, |(at, c)| at + c.len_utf8());
                 parts.push(&rest[start..]);
                 rest = rest[..start].trim_end_matches(is_space);
@@ -193,8 +193,8 @@ pub(super) fn substring(text: &str, start: Option<i64>, end: Option<i64>) -> &st
         return text;
     }
     let count = text.chars().count() as i64;
-    let place = |at: i64| if at < 0 { (count + at).max(0) } else { at.min(count) } as usize;
-    let (start, end) = (place(start.unwrap_or(0)), place(end.unwrap_or(count)));
+    let clamp = |at: i64| if at < 0 { (count + at).max(0) } else { at.min(count) } as usize;
+    let (start, end) = (clamp(start.unwrap_or(0)), clamp(end.unwrap_or(count)));
     let byte = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte);
     text.get(byte(start)..byte(end)).unwrap_or("")
 }

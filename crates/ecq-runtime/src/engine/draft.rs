@@ -15,13 +15,13 @@ impl Draft {
         Self { executor }
     }
 
-    /// Proposes up to `most` tokens for each job that is decoding. A failure leaves a job without proposals,
+    /// Proposes up to `max_tokens` tokens for each job that is decoding. A failure leaves a job without proposals,
     /// which costs speed but does not change its tokens.
-    pub(super) fn propose(&mut self, jobs: &mut [Job], most: usize, context: usize) {
+    pub(super) fn propose(&mut self, jobs: &mut [Job], max_tokens: usize, context: usize) {
         let context = context.min(self.executor.context());
         let proposals = |job: &Job| {
             let left = job.max_tokens - job.generated();
-            most.min(left.saturating_sub(1)).min(context.saturating_sub(job.tokens.len()))
+            max_tokens.min(left.saturating_sub(1)).min(context.saturating_sub(job.tokens.len()))
         };
         // Sequences fork right after the prompt, so they must not have draft tokens then.
         let alone = |job: &Job| job.siblings.is_empty() && !job.prompt_logits;
@@ -36,7 +36,7 @@ impl Draft {
             let same = cache.tokens().iter().zip(&job.tokens).take_while(|(a, b)| a == b).count();
             cache.truncate(same.min(job.tokens.len() - 1));
         }
-        for round in 0..most {
+        for round in 0..max_tokens {
             // A prompt may need several batches before the first proposal.
             loop {
                 let (mut batch, mut parts) = (Batch::new(), Vec::new());

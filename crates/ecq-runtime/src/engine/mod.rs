@@ -69,8 +69,8 @@ impl Engine {
     /// # Errors
     /// If the device has too little memory or an option is out of range.
     pub fn new(model: Arc<Model>, tokenizer: Option<Arc<Tokenizer>>, options: EngineOptions) -> Result<Self> {
-        let range = |option, found: usize, most: usize, expected| {
-            let fine = (1..=most).contains(&found);
+        let range = |option, found: usize, max: usize, expected| {
+            let fine = (1..=max).contains(&found);
             if fine {
                 Ok(())
             } else {

@@ -19,8 +19,8 @@ pub(super) struct BatchPart {
 impl Engine {
     /// Starts waiting sequences, oldest first, while all their tokens and one more fit the cache.
     pub(super) fn admit(&mut self) {
-        let most = self.options.executor.kv.sequences;
-        while self.running.len() < most
+        let max = self.options.executor.kv.sequences;
+        while self.running.len() < max
             && let Some(job) = self.waiting.front_mut()
         {
             let pool = self.executor.pool();
@@ -110,7 +110,7 @@ impl Engine {
 
     /// Returns the number of steps that the next batch may run without the host.
     fn steps_ahead(&self) -> usize {
-        let most = self.options.steps_ahead;
+        let max = self.options.steps_ahead;
         let context = self.executor.context();
         let alone = |job: &Job| {
             job.pending() == 1
@@ -118,15 +118,15 @@ impl Engine {
                 && job.drafted.is_empty()
                 && job.needs_only_token()
                 && job.sampler.is_greedy()
-                && job.max_tokens - job.generated() >= most
-                && job.tokens.len() + most <= context
+                && job.max_tokens - job.generated() >= max
+                && job.tokens.len() + max <= context
         };
         let grows = |rope: &crate::arch::Rope| rope.depends_on_length();
         let config = self.model().config();
         let fixed = !config.rope.iter().chain(&config.local_rope).any(grows);
         let few = self.running.len() <= self.executor.max_logits_rows();
-        if most > 1 && self.waiting.is_empty() && fixed && few && self.running.iter().all(alone) {
-            most
+        if max > 1 && self.waiting.is_empty() && fixed && few && self.running.iter().all(alone) {
+            max
         } else {
             1
         }

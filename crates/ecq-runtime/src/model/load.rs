@@ -213,10 +213,10 @@ pub(super) struct Ids {
 fn expert_slots(config: &Config, ids: &Ids, count: usize, layout: &mut Layout) -> Vec<Vec<SlotId>> {
     let mut bytes: Vec<usize> = Vec::new();
     for expert in config.blocks.iter().flat_map(BlockSpec::experts) {
-        for (place, linear) in expert.linears().enumerate() {
+        for (index, linear) in expert.linears().enumerate() {
             let own = layout.weights[ids.weights[&linear.weight()].0 as usize].slot_bytes;
-            match bytes.get_mut(place) {
-                Some(most) => *most = (*most).max(own),
+            match bytes.get_mut(index) {
+                Some(max) => *max = (*max).max(own),
                 None => bytes.push(own),
             }
         }
@@ -226,7 +226,7 @@ fn expert_slots(config: &Config, ids: &Ids, count: usize, layout: &mut Layout) -
     }
     let mut set = |number: usize| {
         let slot =
-            |(place, &bytes): (usize, &usize)| layout.slot(format!("expert slot {number}.{place}"), bytes);
+            |(index, &bytes): (usize, &usize)| layout.slot(format!("expert slot {number}.{index}"), bytes);
         bytes.iter().enumerate().map(slot).collect()
     };
     (0..count).map(&mut set).collect()

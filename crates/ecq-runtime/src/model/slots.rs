@@ -44,8 +44,8 @@ impl BlockSlots {
                 .map(|(&block, _)| block)
                 .collect();
             // Matrix `i` of each block uses slot `i` of its set.
-            let most = users.iter().map(|&block| matrices[block].len()).max().unwrap_or(0);
-            let slots: Vec<SlotId> = (0..most)
+            let slot_count = users.iter().map(|&block| matrices[block].len()).max().unwrap_or(0);
+            let slots: Vec<SlotId> = (0..slot_count)
                 .map(|i| {
                     let bytes = |&block: &usize| {
                         matrices[block].get(i).map_or(0, |id| layout.weights[id.0 as usize].slot_bytes)

@@ -110,12 +110,12 @@ pub(super) fn run(resources: &Resources, rows: usize, command: &Attention) -> Re
     }
     let longest = inputs.positions.iter().map(|&p| seen(p, window).len()).max().unwrap_or(1);
     // Heads of short sequences are too little work for a task each.
-    let least = if tasks.iter().any(|task| matches!(task, Task::Rows(..))) {
+    let min_len = if tasks.iter().any(|task| matches!(task, Task::Rows(..))) {
         1
     } else {
         (TASK_VALUES / (longest * head_dim)).max(1)
     };
-    tasks.into_par_iter().with_min_len(least).for_each_init(Scratch::default, |scratch, task| match task {
+    tasks.into_par_iter().with_min_len(min_len).for_each_init(Scratch::default, |scratch, task| match task {
         Task::Rows(rows, y) => inputs.rows(rows, y, scratch),
         Task::Head(row, head, y) => inputs.head(row, head, y, scratch),
     });
@@ -136,7 +136,7 @@ impl Inputs<'_> {
         BlockTable { table, shift: tables.block_positions.trailing_zeros() }
     }
 
-    fn place(&self, kv_head: usize) -> HeadPlace {
+    fn head_place(&self, kv_head: usize) -> HeadPlace {
         HeadPlace { heads: self.command.kv_heads, head: kv_head, head_dim: self.command.head_dim }
     }
 
@@ -147,9 +147,10 @@ impl Inputs<'_> {
 
     fn head(&self, row: usize, head: usize, y: &mut [f32], scratch: &mut Scratch) {
         let &Attention { heads, kv_heads, window, scale, .. } = self.command;
-        let (place, seen) = (self.place(head / (heads / kv_heads)), seen(self.positions[row], window));
+        let (head_place, seen) =
+            (self.head_place(head / (heads / kv_heads)), seen(self.positions[row], window));
         let (query, blocks) = (self.query(row, head), self.blocks(row));
-        attend(query, self.keys, self.values, blocks, place, seen, scale, &mut scratch.attention, y);
+        attend(query, self.keys, self.values, blocks, head_place, seen, scale, &mut scratch.attention, y);
     }
 
     fn rows(&self, rows: Range<usize>, y: &mut [f32], scratch: &mut Scratch) {
@@ -163,8 +164,8 @@ impl Inputs<'_> {
         let (one, flat) = (BlockTable { table: &[0], shift: 31 }, HeadPlace { heads: 1, head: 0, head_dim });
         let group = heads / kv_heads;
         for kv_head in 0..kv_heads {
-            self.keys.unroll(blocks, self.place(kv_head), first..end, keys);
-            self.values.unroll(blocks, self.place(kv_head), first..end, values);
+            self.keys.unroll(blocks, self.head_place(kv_head), first..end, keys);
+            self.values.unroll(blocks, self.head_place(kv_head), first..end, values);
             for (i, &position) in positions.iter().enumerate() {
                 let Range { start, end } = seen(position, window);
                 for head in kv_head * group..(kv_head + 1) * group {

@@ -20,10 +20,10 @@ pub(super) fn route(logits: &[f32], routing: Routing, choices: &mut [u32], weigh
     order.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     order.truncate(routing.top_k);
     order.sort_unstable();
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let all: f32 = logits.iter().map(|logit| (logit - most).exp()).sum();
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let all: f32 = logits.iter().map(|logit| (logit - max).exp()).sum();
     for ((choice, weight), expert) in choices.iter_mut().zip(weights.iter_mut()).zip(&order) {
-        (*choice, *weight) = (*expert, (score(expert) - most).exp() / all);
+        (*choice, *weight) = (*expert, (score(expert) - max).exp() / all);
     }
     if routing.renormalize {
         let sum: f32 = weights.iter().sum();
@@ -54,8 +54,8 @@ pub(super) fn run(resources: &Resources, rows: usize, command: &Experts) -> Resu
     for (expert, rows) in chosen {
         let weights = experts[expert as usize];
         let set = prepare(resources, command, &weights)?;
-        let source = |id: WeightId, place: usize| {
-            let slot = set.filter(|_| resources.weight(id).needs_slot()).map(|set| set[place]);
+        let source = |id: WeightId, index: usize| {
+            let slot = set.filter(|_| resources.weight(id).needs_slot()).map(|set| set[index]);
             Source::new(resources, id, slot)
         };
         let first_place = usize::from(weights.gate.is_some());
@@ -106,7 +106,7 @@ fn prepare<'a>(
     resources.expert_uses.fetch_add(1, Ordering::Relaxed);
     let now = CLOCK.fetch_add(1, Ordering::Relaxed);
     let holds = |set: &&Vec<SlotId>| {
-        coded().all(|(id, place): (_, usize)| resources.slot(set[place]).holds(resources.weight(id)))
+        coded().all(|(id, index): (_, usize)| resources.slot(set[index]).holds(resources.weight(id)))
     };
     let used =
         |set: &&Vec<SlotId>| set.iter().map(|slot| resources.slot(*slot).last_use()).max().unwrap_or(0);
@@ -117,9 +117,9 @@ fn prepare<'a>(
         }
         None => {
             let set = command.slots.iter().min_by_key(used);
-            for (id, place) in coded() {
+            for (id, index) in coded() {
                 if let Some(set) = set {
-                    resources.slot(set[place]).decode(resources.weight(id))?;
+                    resources.slot(set[index]).decode(resources.weight(id))?;
                 }
             }
             set

@@ -138,7 +138,7 @@ fn products<'a, 's>(
     inputs: &mut Vec<PoolGuard<'s, Activations>>,
 ) -> Result<Vec<Product<'a>>> {
     let total: usize = ranges.iter().map(Range::len).sum();
-    let most = total / (TASKS_PER_THREAD * rayon::current_num_threads());
+    let balanced = total / (TASKS_PER_THREAD * rayon::current_num_threads());
     let (precision, mut plain) = (resources.shared.options.activations.precision(), None);
     let set = |inputs: &mut Vec<PoolGuard<'s, Activations>>, cols, scales: Option<&[f32]>| {
         let mut prepared = resources.shared.scratch.activations.take();
@@ -152,8 +152,8 @@ fn products<'a, 's>(
         let granularity = linear.row_granularity();
         let Range { start, end } = *range;
         let aligned = start / granularity * granularity..all.min(end.next_multiple_of(granularity));
-        let least = TASK_WEIGHTS.div_ceil(cols * rows.min(16));
-        let step = most.max(least).next_multiple_of(granularity);
+        let min_step = TASK_WEIGHTS.div_ceil(cols * rows.min(16));
+        let step = balanced.max(min_step).next_multiple_of(granularity);
         let x = match (linear.col_scales(), plain) {
             (None, Some(plain)) => plain,
             (None, None) => *plain.insert(set(inputs, cols, None)),

@@ -67,8 +67,8 @@ fn tag_start(text: &str) -> Option<usize> {
 fn raw_text(out: &mut String, text: &str) {
     // After a character that is not white space, the call does not affect trimming; after one that is not a
     // brace, it is a separate tag.
-    let place = text.char_indices().find(|(_, c)| !c.is_whitespace() && *c != '{');
-    match place.filter(|_| text.len() > COUNTED_TEXT) {
+    let insertion = text.char_indices().find(|(_, c)| !c.is_whitespace() && *c != '{');
+    match insertion.filter(|_| text.len() > COUNTED_TEXT) {
         Some((at, c)) => {
             let (head, tail) = text.split_at(at + c.len_utf8());
             let _ = write!(out, "{head}{{{{ {}({}) }}}}{tail}", functions::CHARGE, text.len());

@@ -46,8 +46,8 @@ enum Operation {
     },
 }
 
-fn tokens(most: usize) -> impl Strategy<Value = Vec<u32>> {
-    prop::collection::vec(0u32..2, 0..=most)
+fn tokens(max: usize) -> impl Strategy<Value = Vec<u32>> {
+    prop::collection::vec(0u32..2, 0..=max)
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
