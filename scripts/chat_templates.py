@@ -3,7 +3,7 @@
     pip install transformers jinja2
     python scripts/chat_templates.py > crates/ecq-runtime/tests/data/chat_templates.json
 
-`crates/ecq-runtime/tests/chat_templates.rs` reads the file and must render the same. The templates are written for this test:
+`crates/ecq-runtime/tests/runtime/chat_templates.rs` reads the file and must render the same. The templates are written for this test:
 each has the constructs that the template of its family has, and no more. Where transformers raises, `expected` is null.
 """
 

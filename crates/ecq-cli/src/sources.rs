@@ -39,7 +39,7 @@ pub fn config_of(source: &dyn Source) -> anyhow::Result<Config> {
         return Ok(Config::from_json(&String::from_utf8_lossy(json))?);
     }
     let absent = "config.json and no GGUF header: how its layers fit together is not known";
-    let header = of("gguf.header").ok_or(RuntimeError::Absent { what: absent })?;
+    let header = of("gguf.header").ok_or(RuntimeError::Missing { what: absent })?;
     let bytes = source.origin("").bytes;
     let gguf = Gguf::parse(header, bytes, &Limits::default()).map_err(RuntimeError::Gguf)?;
     let facts = gguf::model_config(&gguf).map_err(RuntimeError::Gguf)?;

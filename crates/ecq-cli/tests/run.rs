@@ -366,26 +366,24 @@ fn modes_are_refused_with_the_reason_and_the_nearest() {
     };
     assert_eq!(
         run(&["--mode", "warp"], 2, "option"),
-        "--mode warp: unknown mode \"warp\"; known are fused, cached, lru, prefetch, async, auto"
+        "--mode warp: unknown mode \"warp\"; expected one of fused, cached, lru, prefetch, async, auto"
     );
     let refused = run(&["--mode", "async"], 2, "option");
     assert!(refused.starts_with("mode async: CPU, "), "{refused}");
     assert!(
-        refused.ends_with(
-            "has no second queue to decode on; the nearest is prefetch (host threads decode ahead)"
-        ),
+        refused.ends_with("has no second queue to decode on; use prefetch (host threads decode ahead)"),
         "{refused}"
     );
     assert_eq!(
         run(&["--mode", "lru"], 2, "option"),
-        "mode lru: needs a memory budget: what decoded layers may take (`--memory BYTES` sets it)"
+        "mode lru: needs a memory budget for decoded layers (`--memory BYTES` sets it)"
     );
     let refused = run(&["--mode", "lru", "--memory", "0"], 2, "option");
     assert!(
         refused.starts_with("mode lru: a budget of 0 bytes does not hold one decoded layer of "),
         "{refused}"
     );
-    assert!(refused.ends_with("; fused needs none (`--memory BYTES` sets it)"), "{refused}");
+    assert!(refused.ends_with("; use fused, which needs none (`--memory BYTES` sets it)"), "{refused}");
     assert_eq!(run(&["--device", "tpu"], 2, "option"), "--device tpu: this build knows cpu");
     assert_eq!(run(&["--top-p", "0"], 2, "option"), "top-p is 0, expected above 0, at most 1");
     assert!(run(&["--memory", "12XB"], 2, "usage").contains("unknown unit \"XB\""));
@@ -432,7 +430,7 @@ fn an_unknown_architecture_is_named_with_those_that_run() {
         change(&hf.join("config.json"), |config| config["model_type"] = Value::from("mamba"));
     });
     let message = refusal(&["run", &file, "-p", "x"], 5, "unsupported");
-    assert!(message.starts_with("architecture \"mamba\" is not known; known are "), "{message}");
+    assert!(message.starts_with("architecture \"mamba\" is not supported; supported: "), "{message}");
 }
 
 #[test]
@@ -443,7 +441,7 @@ fn a_tokenizer_of_another_model_is_refused() {
     });
     assert_eq!(
         refusal(&["run", &file, "-p", "x"], 3, "corrupt"),
-        "tokenizer: has ids up to 9999, the model's embedding 5120 rows: it belongs to another model"
+        "tokenizer: has ids up to 9999, but the model has 5120 embedding rows: it belongs to another model"
     );
 }
 
@@ -452,7 +450,7 @@ fn conversations_follow_the_template_and_obey_commands() {
     let folder = Folder::new();
     assert_eq!(
         refusal(&["chat", &embedded()], 3, "corrupt"),
-        "the file carries no chat template: it is no model for conversations"
+        "the file has no chat template: it is not a chat model"
     );
     let file = folder.changed(|hf| {
         let template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:";

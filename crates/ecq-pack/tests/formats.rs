@@ -180,11 +180,11 @@ fn config_of(folder: &Path) -> serde_json::Value {
 fn nll(file: &Path) -> f64 {
     let cpu = CpuOptions { activations: ActivationType::F32, ..CpuOptions::default() };
     let checkpoint = Checkpoint::open(file, &Limits::default()).unwrap();
-    let load = LoadOptions { mode: Mode::Cached, budget: None, free: None };
+    let load = LoadOptions { mode: Mode::Cached, budget_bytes: None, free_bytes: None };
     let model = Arc::new(Model::load(&checkpoint, Arc::new(Cpu::new(cpu).unwrap()), load).unwrap());
     let engine = Engine::new(model, None, EngineOptions::default()).unwrap();
     let text: Vec<u32> = (0..40).map(|i| i * 7 % VOCABULARY as u32).collect();
-    let options = EvalOptions { window: 40, most_tokens: 40 };
+    let options = EvalOptions { window: 40, max_tokens: 40 };
     evaluate(&mut [engine], None, &[], &text, options).unwrap()[0].nll.mean
 }
 
@@ -787,7 +787,10 @@ fn a_kept_layer_says_how_it_runs() {
     let file = packed(&folder.path("m"), &folder.path("m.ecq"));
     let checkpoint = Checkpoint::open(&file, &Limits::default()).unwrap();
     let error = checkpoint.matrix(&format!("{layer}.weight"), [32, 64]).unwrap_err();
-    assert!(matches!(error, RuntimeError::KeptLayer { .. }) && error.kind() == "unsupported", "{error}");
+    assert!(
+        matches!(error, RuntimeError::ForeignQuantization { .. }) && error.kind() == "unsupported",
+        "{error}"
+    );
     assert!(error.to_string().contains("--bpw"), "{error}");
     let error = checkpoint.matrix("model.layers.0.nowhere.weight", [1, 1]).unwrap_err();
     assert!(matches!(error, RuntimeError::MissingTensor { .. }));
@@ -844,8 +847,8 @@ fn biases_of_zeros_and_tensors_without_elements_change_nothing() {
     folder.put("stray/config.json", &fs::read(folder.path("m/config.json")).unwrap());
     let file = packed(&folder.path("stray"), &folder.path("stray.ecq"));
     let checkpoint = Checkpoint::open(&file, &Limits::default()).unwrap();
-    let error = checkpoint.all_used().unwrap_err();
-    assert!(matches!(error, RuntimeError::StrayTensor { .. }), "{error}");
+    let error = checkpoint.check_unused_tensors().unwrap_err();
+    assert!(matches!(error, RuntimeError::UnexpectedTensor { .. }), "{error}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Logits after every token of given texts, for other programs to compare with.
+//! Writes the logits after every token of given texts, for comparison with other programs.
 //!
 //!     logits MODEL.ecq TOKENS.json OUT [MODE]
 //!
-//! `TOKENS.json` is a list of lists of token ids; `OUT` becomes the logits of all their positions, f32,
-//! little endian.
+//! `TOKENS.json` is a list of lists of token ids. `OUT` receives the logits of all positions as little-endian
+//! f32.
 
 use ecq_core::{Element, Limits};
 use ecq_runtime::backend::{Cpu, CpuOptions};
@@ -26,8 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cpu = Arc::new(Cpu::new(CpuOptions::default())?);
     // In `lru` about half of the layers stay decoded.
     let sizes = Model::sizes(&checkpoint)?;
-    let budget = (mode == Mode::Lru).then(|| sizes.least().max(sizes.all() / 2));
-    let options = LoadOptions { mode, budget, ..LoadOptions::default() };
+    let budget_bytes = (mode == Mode::Lru).then(|| sizes.minimum().max(sizes.total() / 2));
+    let options = LoadOptions { mode, budget_bytes, ..LoadOptions::default() };
     let model = Arc::new(Model::load(&checkpoint, cpu, options)?);
     let kv = KvOptions { element: Element::F32, ..KvOptions::default() };
     let executor = ExecutorOptions { kv, ..ExecutorOptions::default() };

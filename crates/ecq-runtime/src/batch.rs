@@ -1,68 +1,69 @@
-//! The rows of one step.
+//! Rows of one step.
 
 use crate::kv::{BlockCopy, OutOfBlocks, Sequence};
 
-/// Which rows of a sequence's tokens give logits.
+/// Selects the rows of a sequence whose logits are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogitsSelection {
-    /// None.
+    /// No row.
     None,
-    /// The last.
+    /// The last row.
     Last,
-    /// All.
+    /// Every row.
     All,
 }
 
-/// Rows of several sequences that run in one step: a token, its position, its sequence, and where that has
-/// its blocks.
+/// Rows of several sequences that run in one step: for each row its token, position and sequence, and for
+/// each sequence its block tables.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(crate) tokens: Vec<u32>,
     pub(crate) positions: Vec<u32>,
     pub(crate) sequences: Vec<u32>,
-    /// Length of the text that each row belongs to, for rotary frequencies that depend on it.
+    /// Length of each row's text in tokens, for rotary frequencies that depend on it.
     pub(crate) lengths: Vec<u32>,
-    /// Rows whose logits are wanted.
-    pub(crate) wanted: Vec<u32>,
-    /// For each group, the tables of all sequences.
+    /// Indices of the rows whose logits are computed.
+    pub(crate) logits_rows: Vec<u32>,
+    /// Block tables, `[sequence][group][block]`.
     pub(crate) tables: Vec<Vec<Vec<u32>>>,
-    /// What must be copied before the step.
+    /// Block copies that must run before the step.
     pub(crate) copies: Vec<BlockCopy>,
 }
 
 impl Batch {
-    /// No rows.
+    /// Creates an empty batch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds rows for the next `tokens` of a sequence, and room for them; they count as its tokens once the
-    /// step has run and
-    /// [`Sequence::commit`] was called with them. `prompt` is how long the text was when it was given, see
-    /// [`Rope::grows`](crate::arch::Rope::grows).
+    /// Reserves cache positions for the next `tokens` of a sequence and adds a row for each.
+    ///
+    /// After the step has run, [`Sequence::commit`] must be called with the same tokens. `prompt` is the
+    /// length of the prompt in tokens, see [`Rope::depends_on_length`](crate::arch::Rope::depends_on_length).
     ///
     /// # Errors
-    /// When the cache has no room; nothing has changed then.
+    /// [`OutOfBlocks`] if the cache has too few free blocks; nothing has changed then.
     pub fn push(
         &mut self,
         sequence: &mut Sequence,
         tokens: &[u32],
         prompt: usize,
-        wanted: LogitsSelection,
+        selection: LogitsSelection,
     ) -> Result<(), OutOfBlocks> {
-        self.push_ahead(sequence, tokens, prompt, wanted, 0)
+        self.push_ahead(sequence, tokens, prompt, selection, 0)
     }
 
-    /// As [`push`](Self::push), with room for `ahead` more tokens, which steps without the host will add.
+    /// Like [`push`](Self::push), and reserves positions for `ahead` more tokens, which multi-step decoding
+    /// generates.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// Like [`push`](Self::push).
     pub fn push_ahead(
         &mut self,
         sequence: &mut Sequence,
         tokens: &[u32],
         prompt: usize,
-        wanted: LogitsSelection,
+        selection: LogitsSelection,
         ahead: usize,
     ) -> Result<(), OutOfBlocks> {
         self.copies.extend(sequence.reserve(tokens.len() + ahead)?);
@@ -74,31 +75,31 @@ impl Batch {
             self.positions.push(position as u32);
             self.lengths.push((position + 1).max(prompt) as u32);
         }
-        match wanted {
+        match selection {
             LogitsSelection::None => {}
-            LogitsSelection::Last => self.wanted.extend(rows.last()),
-            LogitsSelection::All => self.wanted.extend(rows),
+            LogitsSelection::Last => self.logits_rows.extend(rows.last()),
+            LogitsSelection::All => self.logits_rows.extend(rows),
         }
         self.tables.push(sequence.tables());
         Ok(())
     }
 
-    /// Rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Rows whose logits are wanted.
-    pub fn wanted_rows(&self) -> usize {
-        self.wanted.len()
+    /// Returns the number of rows whose logits are computed.
+    pub fn logits_row_count(&self) -> usize {
+        self.logits_rows.len()
     }
 
-    /// Sequences that the rows belong to.
+    /// Returns the number of sequences.
     pub fn sequence_count(&self) -> usize {
         self.tables.len()
     }
 
-    /// Whether there are no rows.
+    /// Returns whether the batch has no rows.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }

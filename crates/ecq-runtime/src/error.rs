@@ -7,33 +7,33 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Why a model cannot be loaded or run.
+/// Error of loading or running a model.
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum RuntimeError {
-    /// The file is not an `.ecq`.
-    #[error("{}: {found}; only .ecq files run", path.display())]
+    /// The file is not an `.ecq` file.
+    #[error("{}: {found}; expected an .ecq file", path.display())]
     NotEcq {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// Detected format.
         found: String,
     },
-    /// The file lacks something without which a model cannot run.
-    #[error("the file carries no {what}")]
-    Absent {
-        /// What is not there.
+    /// The file lacks a component that the operation needs.
+    #[error("the file has no {what}")]
+    Missing {
+        /// The missing component.
         what: &'static str,
     },
-    /// An architecture that is not known.
-    #[error("architecture {found:?} is not known; known are {known}")]
+    /// Unsupported architecture.
+    #[error("architecture {found:?} is not supported; supported: {known}")]
     Architecture {
-        /// What the configuration names.
+        /// `model_type` of the configuration.
         found: String,
-        /// The ones that run.
+        /// Supported architectures.
         known: String,
     },
-    /// A key of the configuration is missing or not what it must be.
+    /// A configuration key is missing or has an invalid value.
     #[error("configuration key {key:?}: {why}")]
     Config {
         /// The key.
@@ -41,217 +41,218 @@ pub enum RuntimeError {
         /// What is wrong.
         why: String,
     },
-    /// A key of the configuration asks for what is not implemented.
+    /// A configuration key has a value that is not implemented.
     #[error("configuration key {key:?}: {why}, which is not implemented")]
     Unsupported {
         /// The key.
         key: String,
-        /// What it asks for.
+        /// The value.
         why: String,
     },
     /// A tensor that the architecture needs is not in the file.
     #[error("tensor {name:?} is missing; {architecture} needs it")]
     MissingTensor {
-        /// Its Hugging Face name.
+        /// Hugging Face name.
         name: String,
         /// The architecture.
         architecture: String,
     },
-    /// A weight whose quantized form is carried as the bytes that it was.
+    /// A layer is stored as opaque tensors of another quantizer (packed without loss).
     #[error(
-        "tensor {name:?} is carried as the tensors of its quantizer ({found:?} and others), which do not run: \
-         quantize the model anew, with a rate (--bpw) instead of --lossless"
+        "tensor {name:?} is stored in the format of another quantizer ({found:?} and others), which cannot \
+         be run: quantize the model again with a rate (--bpw) instead of --lossless"
     )]
-    KeptLayer {
-        /// Its name without quantization.
+    ForeignQuantization {
+        /// Tensor name without quantization.
         name: String,
-        /// The tensor that holds its codes.
+        /// Tensor that holds the layer's codes.
         found: String,
     },
-    /// A tensor of a block that the architecture does not explain.
-    #[error("tensor {name:?} is no part of {architecture}: the model would run without it")]
-    StrayTensor {
+    /// A tensor of a block is not part of the architecture.
+    #[error("tensor {name:?} is not part of {architecture}: results without it would be wrong")]
+    UnexpectedTensor {
         /// The tensor.
         name: String,
         /// The architecture.
         architecture: String,
     },
-    /// A tensor has not the shape that the configuration asks for.
-    #[error("tensor {name:?} has shape {found:?}, {expected:?} expected")]
+    /// A tensor's shape differs from the one that the configuration requires.
+    #[error("tensor {name:?} has shape {found:?}, expected {expected:?}")]
     Shape {
         /// The tensor.
         name: String,
-        /// Its shape.
+        /// Shape in the file.
         found: Vec<usize>,
-        /// The shape expected.
+        /// Required shape.
         expected: Vec<usize>,
     },
-    /// A tensor is of a type that cannot be multiplied.
-    #[error("tensor {name:?} is of type {dtype}, which does not run")]
+    /// A tensor's element type cannot be multiplied.
+    #[error("tensor {name:?} has type {dtype}, expected f32, f16, bf16 or a GGUF type")]
     TensorType {
         /// The tensor.
         name: String,
-        /// Its type.
+        /// Element type.
         dtype: String,
     },
-    /// A tensor does not decode.
+    /// An error in a tensor.
     #[error("tensor {name:?}: {source}")]
-    InTensor {
+    Tensor {
         /// The tensor.
         name: String,
-        /// What went wrong.
+        /// The error.
         source: Box<RuntimeError>,
     },
-    /// A decode mode that this device or this budget does not allow.
+    /// The device or the memory budget does not allow a decode mode.
     #[error("mode {mode}: {why}")]
     Mode {
         /// The mode.
         mode: &'static str,
-        /// The reason, and what to use instead.
+        /// Reason and alternative.
         why: String,
     },
-    /// More tokens than the context holds.
+    /// A text exceeds the context.
     #[error("{tokens} tokens do not fit into the context of {context}")]
     ContextFull {
-        /// Tokens asked for.
+        /// Required tokens.
         tokens: usize,
-        /// Positions there are.
+        /// Context in tokens.
         context: usize,
     },
     /// A token id outside the vocabulary.
     #[error(
-        "token {token} is not one of the {vocabulary} of the model; the tokenizer does not match the model"
+        "token {token} is outside the vocabulary of {vocabulary} tokens; the tokenizer does not match the \
+         model"
     )]
-    Token {
-        /// The token.
+    UnknownToken {
+        /// Token id.
         token: u32,
         /// Rows of the embedding.
         vocabulary: usize,
     },
-    /// A text with a token that the tokenizer has and the model has not.
+    /// The text contains a token of the tokenizer for which the embedding has no row.
     #[error(
-        "the text holds {token:?} (token {id}), for which the model has no row: its embedding has {rows}; \
-         leave it out of the text"
+        "the text contains {token:?} (token {id}), but the model's embedding has {rows} rows; remove it from \
+         the text"
     )]
-    TokenBeyond {
-        /// The text of the token.
+    TokenWithoutEmbedding {
+        /// Text of the token.
         token: String,
-        /// Its id.
+        /// Token id.
         id: u32,
         /// Rows of the embedding.
         rows: usize,
     },
-    /// The tokenizer cannot be built, or has more tokens than the model.
+    /// The tokenizer is invalid or does not match the model.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
-    /// The chat template fails.
+    /// The chat template is invalid or fails.
     #[error("chat template: {0}")]
     ChatTemplate(String),
-    /// An option out of range.
+    /// An option is out of range.
     #[error("{option} is {found}, expected {expected}")]
     OutOfRange {
         /// The option.
         option: &'static str,
-        /// Its value.
+        /// The value.
         found: f64,
-        /// What it may be.
+        /// Valid range.
         expected: &'static str,
     },
-    /// There is nothing to run on or to evaluate.
+    /// The input is empty or too short.
     #[error("{0}")]
-    Empty(&'static str),
-    /// A key or value that the element type of the cache does not hold.
+    InvalidInput(&'static str),
+    /// A key or value exceeds the range of the cache's element type.
     #[error(
-        "a key or value of magnitude {largest:.3e} does not fit a cache of f16, which ends at 65504; a cache \
-         of bf16 or f32 holds it"
+        "a key or value of magnitude {largest:.3e} exceeds the range of a cache of f16 (65504); use a cache \
+         of bf16 or f32"
     )]
     CacheRange {
-        /// The largest magnitude of the row.
+        /// Largest magnitude of the row.
         largest: f32,
     },
-    /// Logits that are not numbers: a weight is, or sums pass the range of f32.
+    /// The logits are not finite.
     #[error(
-        "the logits after position {position} are not numbers: a weight is damaged, or activations pass the \
-         range of f32 (checking the file against its checksums tells which)"
+        "the logits after position {position} are not finite: a weight is damaged or activations overflow \
+         f32 (`ecq verify` detects damaged weights)"
     )]
     NotFinite {
         /// Position of the token.
         position: usize,
     },
-    /// Two models whose vocabularies cannot be compared.
-    #[error("the reference has {reference} tokens, the model {model}: they cannot be compared")]
-    Vocabularies {
-        /// Tokens of the reference.
+    /// The vocabularies of two models have different sizes.
+    #[error("the vocabularies differ: the reference has {reference} tokens, the model {model}")]
+    VocabularyMismatch {
+        /// Tokens of the reference model.
         reference: usize,
         /// Tokens of the model.
         model: usize,
     },
-    /// Two models that cut a text into different tokens.
-    #[error("the tokenizers of model and reference differ: they cannot be compared token by token")]
-    Tokenizers,
-    /// A program that is not sound: a mistake of whoever built it.
+    /// The tokenizers of two models differ.
+    #[error("the tokenizers of the model and the reference differ")]
+    TokenizerMismatch,
+    /// An invalid program; a bug in its builder.
     #[error("step {step} of the program {program:?}: {why}")]
     Program {
-        /// Its name.
+        /// Program name.
         program: String,
-        /// The step.
+        /// Index of the step.
         step: usize,
-        /// What is wrong.
+        /// Violated rule.
         why: String,
     },
-    /// What a program names is bound to something else than was checked.
-    #[error("bindings of a program: {0}")]
+    /// Bindings do not match the layout of a program or belong to another backend.
+    #[error("program bindings: {0}")]
     Binding(String),
-    /// Rows that cannot run together.
+    /// A batch exceeds a limit.
     #[error("batch: {0}")]
     Batch(String),
-    /// The device has no room.
-    #[error("there is no room for {bytes} bytes")]
+    /// The device has too little memory.
+    #[error("out of memory: cannot allocate {bytes} bytes")]
     OutOfMemory {
-        /// What was asked for.
+        /// Requested bytes.
         bytes: usize,
     },
-    /// An error that several sequences have in common.
+    /// An error shared by several sequences.
     #[error(transparent)]
     Shared(Arc<RuntimeError>),
-    /// A draft model that cannot propose tokens for the model.
-    #[error("the draft model does not fit: {0}")]
+    /// The draft model does not match the model.
+    #[error("the draft model cannot be used: {0}")]
     Draft(String),
-    /// Threads could not be started.
+    /// A thread could not be started or failed.
     #[error("threads: {0}")]
     Threads(String),
-    /// The container is not sound.
+    /// The container is invalid.
     #[error(transparent)]
     Container(#[from] ContainerError),
-    /// The GGUF header has no counterpart at Hugging Face.
+    /// The GGUF header cannot be converted to Hugging Face's configuration.
     #[error(transparent)]
     Hf(#[from] HfError),
-    /// The GGUF header that rides along is not sound.
+    /// The GGUF header stored in the file is invalid.
     #[error(transparent)]
     Gguf(#[from] GgufError),
-    /// Parts do not decode.
+    /// A tensor does not decode.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// A noun refused its facts.
+    /// Invalid data of a core type.
     #[error(transparent)]
     Core(#[from] CoreError),
 }
 
 impl RuntimeError {
-    /// The same error, with the tensor it is about.
+    /// Wraps an error with the name of its tensor.
     pub(crate) fn in_tensor(name: &str, source: impl Into<Self>) -> Self {
-        Self::InTensor { name: name.to_owned(), source: Box::new(source.into()) }
+        Self::Tensor { name: name.to_owned(), source: Box::new(source.into()) }
     }
 
-    /// An error that may be shared with other sequences, as one of its own.
-    pub(crate) fn of_shared(error: Arc<Self>) -> Self {
+    /// Returns the inner error if it has one owner, else [`Shared`](Self::Shared).
+    pub(crate) fn from_shared(error: Arc<Self>) -> Self {
         Arc::try_unwrap(error).unwrap_or_else(Self::Shared)
     }
 
-    /// A stable word for the kind of error, for scripts.
+    /// Returns a stable category of the error, for scripts.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::InTensor { source, .. } => source.kind(),
+            Self::Tensor { source, .. } => source.kind(),
             Self::Shared(error) => error.kind(),
             Self::Container(ContainerError::Io { .. }) => "io",
             Self::OutOfMemory { .. } => "memory",
@@ -260,29 +261,29 @@ impl RuntimeError {
             | Self::OutOfRange { .. }
             | Self::ContextFull { .. }
             | Self::CacheRange { .. }
-            | Self::TokenBeyond { .. }
-            | Self::Empty(_) => "option",
+            | Self::TokenWithoutEmbedding { .. }
+            | Self::InvalidInput(_) => "option",
             Self::Architecture { .. }
             | Self::Unsupported { .. }
             | Self::Hf(_)
             | Self::TensorType { .. }
-            | Self::KeptLayer { .. }
+            | Self::ForeignQuantization { .. }
             | Self::Gguf(GgufError::Unsupported { .. } | GgufError::Unimplemented { .. })
-            | Self::Vocabularies { .. }
+            | Self::VocabularyMismatch { .. }
             | Self::Draft(_)
-            | Self::Tokenizers => "unsupported",
+            | Self::TokenizerMismatch => "unsupported",
             Self::Program { .. } | Self::Binding(_) | Self::Batch(_) | Self::Threads(_) => "internal",
             _ => "corrupt",
         }
     }
 
-    /// The tensor that the error is about.
+    /// Returns the tensor that the error is about.
     pub fn tensor(&self) -> Option<&str> {
         match self {
-            Self::InTensor { name, .. }
+            Self::Tensor { name, .. }
             | Self::MissingTensor { name, .. }
-            | Self::KeptLayer { name, .. }
-            | Self::StrayTensor { name, .. }
+            | Self::ForeignQuantization { name, .. }
+            | Self::UnexpectedTensor { name, .. }
             | Self::Shape { name, .. }
             | Self::TensorType { name, .. } => Some(name),
             Self::Container(ContainerError::Checksum { name, .. }) => Some(name),
@@ -291,10 +292,10 @@ impl RuntimeError {
         }
     }
 
-    /// The byte offset that the error is about.
+    /// Returns the byte offset in the file that the error is about.
     pub fn offset(&self) -> Option<u64> {
         match self {
-            Self::InTensor { source, .. } => source.offset(),
+            Self::Tensor { source, .. } => source.offset(),
             Self::Shared(error) => error.offset(),
             Self::Container(ContainerError::Checksum { offset, .. }) => Some(*offset),
             Self::Codec(error) => error.offset(),

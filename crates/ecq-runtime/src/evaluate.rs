@@ -1,19 +1,19 @@
-//! How well a model predicts a text, and how far it is from another model.
+//! Perplexity of a model on a text, and KL divergence from a reference model.
 
 use crate::engine::{Engine, EventKind, Request};
 use crate::error::{Result, RuntimeError};
 use rayon::prelude::*;
 
-/// What a text is cut into.
+/// Options of an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EvalOptions {
-    /// Tokens of a window; windows do not overlap and know nothing of each other.
+    /// Tokens per window, `begin` included. Windows do not overlap and share no context.
     pub window: usize,
-    /// Tokens of the text that are read at most.
-    pub most_tokens: usize,
+    /// Maximum number of text tokens to use.
+    pub max_tokens: usize,
 }
 
-/// A mean over tokens and its standard error, taken as if tokens were independent.
+/// A mean over tokens and its standard error, computed as if tokens were independent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mean {
     /// The mean.
@@ -22,36 +22,36 @@ pub struct Mean {
     pub stderr: f64,
 }
 
-/// How well a model predicts a text.
+/// Result of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// Tokens that were predicted.
+    /// Number of predicted tokens.
     pub tokens: usize,
-    /// Windows that they lie in.
+    /// Number of windows.
     pub windows: usize,
     /// Negative log-likelihood in nats per token.
     pub nll: Mean,
-    /// KL(reference || model) in nats per token.
+    /// KL(reference || model) in nats per token; `None` without a reference.
     pub kl: Option<Mean>,
-    /// How often both think the same token likeliest.
+    /// Fraction of tokens for which both models have the same most likely token; `None` without a reference.
     pub top1: Option<Mean>,
 }
 
 impl Evaluation {
-    /// `e^nll`.
+    /// Returns the perplexity `e^nll`.
     pub fn perplexity(&self) -> Mean {
         let mean = self.nll.mean.exp();
         Mean { mean, stderr: mean * self.nll.stderr }
     }
 }
 
-/// Evaluates models on a text, and compares them with a reference, which runs once for all of them.
+/// Evaluates models on a text and compares them with a reference, which runs once for all of them.
 ///
-/// Each window is `begin` (what the tokenizer puts in front of a text) and the next tokens of the text;
-/// predicted are all of these that have a token before them.
+/// Each window consists of `begin` (the tokens that the tokenizer puts before a text) and the next text
+/// tokens. Every text token with a predecessor in its window is predicted.
 ///
 /// # Errors
-/// When the text is too short, the window does not fit the context, or the vocabularies differ.
+/// If the text is too short, the window exceeds the context, or the vocabularies differ.
 pub fn evaluate(
     engines: &mut [Engine],
     reference: Option<&mut Engine>,
@@ -59,14 +59,14 @@ pub fn evaluate(
     text: &[u32],
     options: EvalOptions,
 ) -> Result<Vec<Evaluation>> {
-    evaluate_with(engines, reference, begin, text, options, &mut |_, _| {})
+    evaluate_with_progress(engines, reference, begin, text, options, &mut |_, _| {})
 }
 
-/// As [`evaluate`]; `progress` hears after each window how many tokens of the text are read, and of how many.
+/// Like [`evaluate`]; after each window `progress` receives the number of text tokens done and the total.
 ///
 /// # Errors
-/// As [`evaluate`].
-pub fn evaluate_with(
+/// Like [`evaluate`].
+pub fn evaluate_with_progress(
     engines: &mut [Engine],
     reference: Option<&mut Engine>,
     begin: &[u32],
@@ -80,44 +80,48 @@ pub fn evaluate_with(
     for other in engines.iter().chain(reference.as_deref()) {
         let reference = other.model().config().vocabulary;
         if reference != vocabulary {
-            return Err(RuntimeError::Vocabularies { reference, model: vocabulary });
+            return Err(RuntimeError::VocabularyMismatch { reference, model: vocabulary });
         }
     }
-    let text = &text[..text.len().min(options.most_tokens)];
+    let text = &text[..text.len().min(options.max_tokens)];
     let step = options.window.saturating_sub(begin.len());
     if step < 2 || text.len() + begin.len() < 2 {
-        return Err(RuntimeError::Empty("the text or the window is too short: there is no token to predict"));
+        return Err(RuntimeError::InvalidInput("the text or the window is too short to predict a token"));
     }
     let mut sums: Vec<Sums> = engines.iter().map(|_| Sums::default()).collect();
     let mut windows = 0;
     let compared = reference.is_some();
-    let mut feeds: Vec<Feed> = engines.iter_mut().chain(reference).map(Feed::new).collect();
+    let mut queues: Vec<LogitsQueue> = engines.iter_mut().chain(reference).map(LogitsQueue::new).collect();
     for part in text.chunks(step) {
         let window = [begin, part].concat();
         if window.len() < 2 {
             break;
         }
         windows += 1;
-        // The last token predicts nothing, the tokens of `begin` are not predicted.
+        // The last token has no successor to predict.
         let inputs = &window[..window.len() - 1];
-        for feed in &mut feeds {
+        for queue in &mut queues {
             let request = Request { prompt_logits: true, ..Request::new(inputs.to_vec(), 0) };
-            feed.engine.submit(request)?;
+            queue.engine.submit(request)?;
         }
         let mut at = 0;
         while at < inputs.len() {
             let mut rows = inputs.len() - at;
-            for feed in &mut feeds {
-                rows = rows.min(feed.fill(vocabulary)?);
+            for queue in &mut queues {
+                rows = rows.min(queue.fill(vocabulary)?);
             }
-            let (ours, theirs) = feeds.split_at(sums.len());
-            let theirs = theirs.first().map(|feed| feed.held.as_slice());
-            for (feed, sums) in ours.iter().zip(&mut sums) {
+            let (model, reference) = queues.split_at(sums.len());
+            let reference = reference.first().map(|queue| queue.logits.as_slice());
+            for (queue, sums) in model.iter().zip(&mut sums) {
                 let one = |i: usize| {
                     let row = i * vocabulary..(i + 1) * vocabulary;
-                    compare(window[at + i + 1], &feed.held[row.clone()], theirs.map(|theirs| &theirs[row]))
+                    score_token(
+                        window[at + i + 1],
+                        &queue.logits[row.clone()],
+                        reference.map(|reference| &reference[row]),
+                    )
                 };
-                let all: Vec<Compared> = (0..rows).into_par_iter().map(one).collect();
+                let all: Vec<TokenScore> = (0..rows).into_par_iter().map(one).collect();
                 for (position, compared) in (at..).zip(all) {
                     if !compared.nll.is_finite() {
                         return Err(RuntimeError::NotFinite { position });
@@ -129,7 +133,7 @@ pub fn evaluate_with(
                     }
                 }
             }
-            feeds.iter_mut().for_each(|feed| drop(feed.held.drain(..rows * vocabulary)));
+            queues.iter_mut().for_each(|queue| drop(queue.logits.drain(..rows * vocabulary)));
             at += rows;
         }
         progress((windows * step).min(text.len()), text.len());
@@ -144,79 +148,81 @@ pub fn evaluate_with(
     Ok(sums.into_iter().map(evaluation).collect())
 }
 
-/// Logits of an engine as they come, until they are compared.
-struct Feed<'a> {
+/// Logits of an engine that have not been compared yet.
+struct LogitsQueue<'a> {
     engine: &'a mut Engine,
-    held: Vec<f32>,
+    logits: Vec<f32>,
 }
 
-impl<'a> Feed<'a> {
+impl<'a> LogitsQueue<'a> {
     fn new(engine: &'a mut Engine) -> Self {
-        Self { engine, held: Vec::new() }
+        Self { engine, logits: Vec::new() }
     }
 
-    /// Steps until there are some rows, and says how many.
+    /// Steps the engine until logits are available; returns the number of rows.
     fn fill(&mut self, vocabulary: usize) -> Result<usize> {
-        while self.held.is_empty() && !self.engine.is_idle() {
+        while self.logits.is_empty() && !self.engine.is_idle() {
             for event in self.engine.step() {
                 match event.kind {
-                    EventKind::PromptLogits { logits, .. } => self.held.extend(logits),
-                    EventKind::Failed { error, .. } => return Err(RuntimeError::of_shared(error)),
+                    EventKind::PromptLogits { logits, .. } => self.logits.extend(logits),
+                    EventKind::Failed { error, .. } => return Err(RuntimeError::from_shared(error)),
                     EventKind::Token { .. } | EventKind::Finished { .. } => {}
                 }
             }
         }
-        match self.held.len() / vocabulary {
-            0 => Err(RuntimeError::Empty("the text does not fit into the context")),
+        match self.logits.len() / vocabulary {
+            0 => Err(RuntimeError::InvalidInput("the window exceeds the context")),
             rows => Ok(rows),
         }
     }
 }
 
-/// What is summed up over tokens.
+/// Running means over tokens.
 #[derive(Default)]
 struct Sums {
-    nll: Sum,
-    kl: Sum,
-    top1: Sum,
+    nll: RunningMean,
+    kl: RunningMean,
+    top1: RunningMean,
 }
 
-struct Compared {
+struct TokenScore {
     nll: f64,
     kl: f64,
     same: bool,
 }
 
-/// With `T` and `O` the logarithms of the sums of `e^theirs` and `e^ours`, and `p` the reference's
-/// probabilities, KL = sum of `p (theirs - ours)` - (T - O).
-fn compare(next: u32, ours: &[f32], theirs: Option<&[f32]>) -> Compared {
-    let most = |logits: &[f32]| f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let our_most = most(ours);
-    let our_sum = our_most + ours.iter().map(|&l| (f64::from(l) - our_most).exp()).sum::<f64>().ln();
-    let nll = our_sum - f64::from(ours[next as usize]);
-    let Some(theirs) = theirs else { return Compared { nll, kl: 0.0, same: true } };
-    let their_most = most(theirs);
+/// Scores the prediction of `next`.
+///
+/// With `p` the reference's probabilities, and `R` and `M` the log-sum-exp of `reference` and `model`, KL =
+/// sum of `p (reference - model)` - (R - M).
+fn score_token(next: u32, model: &[f32], reference: Option<&[f32]>) -> TokenScore {
+    let max = |logits: &[f32]| f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let model_max = max(model);
+    let model_log_sum = model_max + model.iter().map(|&l| (f64::from(l) - model_max).exp()).sum::<f64>().ln();
+    let nll = model_log_sum - f64::from(model[next as usize]);
+    let Some(reference) = reference else { return TokenScore { nll, kl: 0.0, same: true } };
+    let reference_max = max(reference);
     let (mut sum, mut differences) = (0.0, 0.0);
-    for (&ours, &theirs) in ours.iter().zip(theirs) {
-        let weight = (f64::from(theirs) - their_most).exp();
+    for (&model, &reference) in model.iter().zip(reference) {
+        let weight = (f64::from(reference) - reference_max).exp();
         sum += weight;
-        differences += weight * (f64::from(theirs) - f64::from(ours));
+        differences += weight * (f64::from(reference) - f64::from(model));
     }
-    let their_sum = their_most + sum.ln();
-    let first = |logits: &[f32], most: f64| logits.iter().position(|&l| f64::from(l) == most);
-    let same = first(ours, our_most) == first(theirs, their_most);
-    Compared { nll, kl: differences / sum - (their_sum - our_sum), same }
+    let reference_log_sum = reference_max + sum.ln();
+    let first = |logits: &[f32], max: f64| logits.iter().position(|&l| f64::from(l) == max);
+    let same = first(model, model_max) == first(reference, reference_max);
+    TokenScore { nll, kl: differences / sum - (reference_log_sum - model_log_sum), same }
 }
 
-/// A running mean and variance (Welford, 1962).
+/// Running mean and variance (Welford, 1962).
 #[derive(Default)]
-struct Sum {
+struct RunningMean {
     n: usize,
     mean: f64,
     squares: f64,
 }
 
-impl Sum {
+impl RunningMean {
     fn add(&mut self, value: f64) {
         self.n += 1;
         let before = value - self.mean;
@@ -236,17 +242,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn means_and_distances_are_their_formulas() {
-        let mut sum = Sum::default();
+    fn means_and_kl_match_their_formulas() {
+        let mut sum = RunningMean::default();
         [1.0, 2.0, 4.0, 9.0].into_iter().for_each(|v| sum.add(v));
         let Mean { mean, stderr } = sum.mean();
         assert!((mean - 4.0).abs() < 1e-12 && (stderr - (38.0f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
-        // p = (1/2, 1/4, 1/4), q uniform: the distance is ln 3 - 3/2 ln 2.
+        // p = (1/2, 1/4, 1/4), q uniform: KL = ln 3 - 3/2 ln 2.
         let (p, q) = ([4f32.ln(), 2f32.ln(), 2f32.ln()], [7.0; 3]);
-        let compared = compare(1, &q, Some(&p));
+        let compared = score_token(1, &q, Some(&p));
         assert!((compared.nll - 3f64.ln()).abs() < 1e-7);
         assert!((compared.kl - (3f64.ln() - 1.5 * 2f64.ln())).abs() < 1e-7);
         assert!(compared.same);
-        assert!(!compare(1, &[0.0, 1.0, 0.0], Some(&p)).same);
+        assert!(!score_token(1, &[0.0, 1.0, 0.0], Some(&p)).same);
     }
 }

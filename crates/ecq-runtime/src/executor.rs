@@ -1,4 +1,4 @@
-//! Runs batches: compiles a program for each power of two of rows when it is first needed, and steps it.
+//! Runs batches with one compiled program per power of two of rows.
 
 use crate::backend::{Bindings, Compiled, DeviceInfo, Inputs};
 use crate::batch::Batch;
@@ -12,19 +12,19 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Logits that are computed at once at most: 32 MiB, so that a head is decoded for many rows at a time.
-const MOST_LOGITS: usize = 1 << 23;
-/// Steps that run without the host at most.
+/// Maximum number of logits computed at once (32 MiB in f32), so that the head is decoded once for many rows.
+const MAX_LOGITS: usize = 1 << 23;
+/// Maximum number of steps of [`Executor::greedy_steps`].
 pub const MAX_STEPS_AHEAD: usize = 16;
 
-/// How an executor runs.
+/// Options of an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExecutorOptions {
-    /// How keys and values are cached.
+    /// KV cache options.
     pub kv: KvOptions,
-    /// Longest text in tokens; the model's context if it is shorter or `None`.
+    /// Maximum context in tokens; `None` and larger values mean the model's context.
     pub context: Option<usize>,
-    /// Rows of a step at most, a power of two up to 256.
+    /// Maximum rows of a step; a power of two up to 256.
     pub rows: usize,
 }
 
@@ -34,65 +34,65 @@ impl Default for ExecutorOptions {
     }
 }
 
-/// What decoding of layers before their use cost so far.
+/// Cost of decoding layers and experts before their use, accumulated over all steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DecodeStats {
-    /// Uses of a block that stays decoded (`lru`).
+    /// Uses of a block that stays decoded (pinned, `lru`).
     pub hits: u64,
-    /// Uses of a block, where the mode decodes before use.
+    /// Uses of a block in modes that decode before use.
     pub uses: u64,
-    /// Uses of an expert that lay in its slots already.
+    /// Uses of an expert that was already decoded in its slots.
     pub expert_hits: u64,
-    /// Uses of an expert that is decoded before use: once for all rows of a step that chose it.
+    /// Uses of an expert that is decoded before use, counted once per step and layer, not per row.
     pub expert_uses: u64,
-    /// Time that computing waited for decoding.
+    /// Time that computation waited for decoding.
     pub stall: Duration,
 }
 
 /// Runs batches of rows on a model.
 pub struct Executor {
     model: Arc<Model>,
-    facts: DeviceInfo,
+    device: DeviceInfo,
     pool: KvPool,
     views: KvViews,
-    wires: StepBuffers,
+    buffers: StepBuffers,
     layout: Arc<Layout>,
     bindings: Bindings,
     programs: HashMap<Key, Compiled>,
     context: usize,
     rows: usize,
-    logits_rows: usize,
-    residency: DecodeStats,
-    /// Most bytes that sequences held in the cache at a step.
+    max_logits_rows: usize,
+    decode_stats: DecodeStats,
+    /// Largest number of KV cache bytes in use at any step.
     peak_cache_bytes: u64,
-    /// Where logits come to.
+    /// Logits of the last step on the host.
     logits: Vec<f32>,
 }
 
-/// What there is a program for.
+/// Key of the compiled programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
-    Step { rows: usize, wanted: usize, tail: LogitsUse },
-    Head { wanted: usize, tail: LogitsUse },
+    Step { rows: usize, logits_rows: usize, logits_use: LogitsUse },
+    Head { logits_rows: usize, logits_use: LogitsUse },
     CopyBlocks { group: usize, rows: usize },
-    Prime,
+    DecodeFirstBlock,
 }
 
-/// Takes what a step gives for some of the wanted rows: logits, or chosen tokens.
+/// Receives the output for a range of logits rows: logits, or chosen tokens.
 type Sink<'a> = dyn FnMut(Range<usize>, &[f32], &[u32]) + 'a;
 
-/// What becomes of the logits of a step.
-enum Choice<'a> {
+/// What a step returns for each logits row.
+enum StepOutput<'a> {
     Logits,
-    Greedy,
-    SamplingParams(&'a [SamplingParams]),
+    Argmax,
+    Sample(&'a [SamplingParams]),
 }
 
 impl Executor {
-    /// Allocates activations and the cache of keys and values.
+    /// Creates an executor and allocates its activations and KV cache.
     ///
     /// # Errors
-    /// When the device has no room, or an option is out of range.
+    /// If the device has too little memory or an option is out of range.
     pub fn new(model: Arc<Model>, options: ExecutorOptions) -> Result<Self> {
         let config = &model.config;
         let context = options.context.map_or(config.context, |context| context.min(config.context)).max(1);
@@ -101,15 +101,15 @@ impl Executor {
             return Err(RuntimeError::OutOfRange { option, found, expected: "a power of two up to 256" });
         }
         let rows = options.rows.min(context.next_power_of_two());
-        let logits_rows = previous_power_of_two(MOST_LOGITS / config.vocabulary).min(rows);
+        let max_logits_rows = previous_power_of_two(MAX_LOGITS / config.vocabulary).min(rows);
         let (mut layout, mut bindings) = (model.layout.clone(), model.bindings.clone());
         let (pool, views) =
             KvPool::new(config, &options.kv, [context, rows], &*model.backend, &mut layout, &mut bindings)?;
-        let wires = StepBuffers::new(&model, &views, [rows, logits_rows, MAX_STEPS_AHEAD], &mut layout);
+        let buffers = StepBuffers::new(&model, &views, [rows, max_logits_rows, MAX_STEPS_AHEAD], &mut layout);
         for info in &layout.buffers[bindings.buffers.len()..] {
             bindings.buffers.push(model.backend.alloc(info.element, info.len)?);
         }
-        for (rope, angles) in [(&config.rope, &wires.rope), (&config.local_rope, &wires.local_rope)] {
+        for (rope, angles) in [(&config.rope, &buffers.rope), (&config.local_rope, &buffers.local_rope)] {
             if let (Some(rope), Some(angles)) = (rope, angles)
                 && !angles.per_row
             {
@@ -119,113 +119,118 @@ impl Executor {
             }
         }
         Ok(Self {
-            facts: model.backend.facts(),
+            device: model.backend.info(),
             model,
             pool,
             views,
-            wires,
+            buffers,
             layout: Arc::new(layout),
             bindings,
             programs: HashMap::new(),
             context,
             rows,
-            logits_rows,
-            residency: DecodeStats::default(),
+            max_logits_rows,
+            decode_stats: DecodeStats::default(),
             peak_cache_bytes: 0,
             logits: Vec::new(),
         })
     }
 
-    /// The model.
+    /// Returns the model.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
     }
 
-    /// The cache of keys and values.
+    /// Returns the KV cache.
     pub fn pool(&self) -> &KvPool {
         &self.pool
     }
 
-    /// An empty sequence.
+    /// Creates an empty sequence.
     pub fn sequence(&self) -> Sequence {
         self.pool.blocks().sequence(0)
     }
 
-    /// Longest text in tokens.
+    /// Returns the maximum context in tokens.
     pub fn context(&self) -> usize {
         self.context
     }
 
-    /// Rows of a step at most.
+    /// Returns the maximum number of rows of a step.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Rows of logits that are computed at once at most.
-    pub fn logits_rows(&self) -> usize {
-        self.logits_rows
+    /// Returns the maximum number of rows whose logits are computed at once.
+    pub fn max_logits_rows(&self) -> usize {
+        self.max_logits_rows
     }
 
-    /// Most bytes of keys and values that sequences held at a step so far.
+    /// Returns the largest number of KV cache bytes in use at any step so far.
     pub fn peak_cache_bytes(&self) -> u64 {
         self.peak_cache_bytes
     }
 
-    /// What decoding of layers before their use cost so far.
-    pub fn residency(&self) -> DecodeStats {
-        self.residency
+    /// Returns the cost of decoding before use so far.
+    pub fn decode_stats(&self) -> DecodeStats {
+        self.decode_stats
     }
 
-    /// Runs a batch; `sink` gets the logits of the wanted rows, some rows at a time: which of the wanted
-    /// rows, and `[rows, vocabulary]`.
+    /// Runs a batch and passes the logits to `sink` in chunks: a range of logits rows and their logits,
+    /// `[rows, vocabulary]`.
     ///
     /// # Errors
-    /// When there are too many rows, a token is unknown, a text too long, or a weight turns out to be
-    /// damaged. The cache then holds nothing new, and no sequence may be committed.
+    /// If the batch has too many rows, a token is unknown, a position exceeds the context, or a weight does
+    /// not decode. The cache then has no new content and no sequence may be committed.
     pub fn logits(&mut self, batch: &Batch, mut sink: impl FnMut(Range<usize>, &[f32])) -> Result<()> {
-        self.run(batch, &Choice::Logits, &mut |rows, logits, _| sink(rows, logits))
+        self.run(batch, &StepOutput::Logits, &mut |rows, logits, _| sink(rows, logits))
     }
 
-    /// Runs a batch, and gives the likeliest token for each wanted row, or the one that its draw gives;
-    /// `None` where no logit is finite.
+    /// Runs a batch and returns one token per logits row: the most likely one, or one sampled with the row's
+    /// `params`. The token is `None` if no logit is finite.
     ///
     /// # Errors
-    /// As [`logits`](Self::logits).
-    pub fn tokens(&mut self, batch: &Batch, draws: Option<&[SamplingParams]>) -> Result<Vec<Option<u32>>> {
-        let mut tokens = Vec::with_capacity(batch.wanted_rows());
-        let choice = draws.map_or(Choice::Greedy, Choice::SamplingParams);
-        self.run(batch, &choice, &mut |_, _, chosen| tokens.extend(chosen.iter().map(token)))?;
+    /// Like [`logits`](Self::logits).
+    pub fn tokens(&mut self, batch: &Batch, params: Option<&[SamplingParams]>) -> Result<Vec<Option<u32>>> {
+        let mut tokens = Vec::with_capacity(batch.logits_row_count());
+        let output = params.map_or(StepOutput::Argmax, StepOutput::Sample);
+        self.run(batch, &output, &mut |_, _, chosen| tokens.extend(chosen.iter().map(token)))?;
         Ok(tokens)
     }
 
-    /// Runs a batch whose every row is the last of its sequence and wanted, and then steps for the tokens
-    /// that it gives, the likeliest each time, without the host between them. Gives for each step a token for
-    /// each row. Sequences have reserved room for all steps; committed are the batch's tokens and all that
-    /// were given but the last.
+    /// Runs a batch in which every sequence has one row, and then more greedy steps without returning to the
+    /// host (multi-step decoding). Returns a token per row for each step.
+    ///
+    /// The sequences must have positions reserved for all steps ([`Batch::push_ahead`]). The caller commits
+    /// the batch's tokens and all returned tokens except those of the last step.
     ///
     /// # Errors
-    /// As [`logits`](Self::logits); when the batch is not so, or there are more than [`MAX_STEPS_AHEAD`]
-    /// steps.
+    /// Like [`logits`](Self::logits); also if the batch has other rows or `steps` exceeds
+    /// [`MAX_STEPS_AHEAD`].
     pub fn greedy_steps(&mut self, batch: &Batch, steps: usize) -> Result<Vec<Vec<Option<u32>>>> {
         self.check(batch)?;
         let rows = batch.rows();
-        let alone = batch.wanted_rows() == rows && batch.sequence_count() == rows && rows <= self.logits_rows;
+        let alone = batch.logits_row_count() == rows
+            && batch.sequence_count() == rows
+            && rows <= self.max_logits_rows;
         let longest = batch.positions.iter().max().map_or(0, |&position| position as usize + steps);
         let grows =
-            [&self.wires.rope, &self.wires.local_rope].into_iter().flatten().any(|angles| angles.per_row);
+            [&self.buffers.rope, &self.buffers.local_rope].into_iter().flatten().any(|angles| angles.per_row);
         if !alone || grows || steps > MAX_STEPS_AHEAD {
             return Err(RuntimeError::Batch(
-                "these rows cannot run several steps without the host".to_owned(),
+                "multi-step decoding needs one row per sequence and rotary frequencies that do not depend on \
+                 the length"
+                    .to_owned(),
             ));
         }
         if longest > self.context {
             return Err(RuntimeError::ContextFull { tokens: longest, context: self.context });
         }
         self.copy_blocks(batch)?;
-        let count = self.bindings.buffers[self.wires.count.0 as usize].clone();
+        let count = self.bindings.buffers[self.buffers.count.0 as usize].clone();
         self.model.backend.upload(&count, 0, &[0; 4])?;
         let bucket = rows.next_power_of_two();
-        let key = Key::Step { rows: bucket, wanted: bucket, tail: LogitsUse::Advance };
+        let key = Key::Step { rows: bucket, logits_rows: bucket, logits_use: LogitsUse::Advance };
         for step in 0..steps {
             match step {
                 0 => self.submit_step(key, batch, &[])?,
@@ -233,32 +238,36 @@ impl Executor {
             }
         }
         let mut history = vec![0u32; self.rows * steps];
-        let buffer = self.bindings.buffers[self.wires.history.0 as usize].clone();
+        let buffer = self.bindings.buffers[self.buffers.history.0 as usize].clone();
         self.model.backend.download(&buffer, 0, bytemuck::cast_slice_mut(&mut history))?;
         Ok(history.chunks_exact(self.rows).map(|tokens| tokens[..rows].iter().map(token).collect()).collect())
     }
 
-    /// The program for a step of up to `rows` rows, `wanted` of them with logits, as it would run.
+    /// Returns the program of a step of up to `rows` rows, of which `logits_rows` have logits.
     ///
     /// # Errors
-    /// When there are no such programs.
-    pub fn program(&self, rows: usize, wanted: usize) -> Result<Program> {
-        let most = self.rows;
-        if rows == 0 || rows > most || wanted > rows.min(self.logits_rows) {
+    /// [`Batch`](RuntimeError::Batch) if the numbers exceed the executor's limits.
+    pub fn program(&self, rows: usize, logits_rows: usize) -> Result<Program> {
+        let max = self.rows;
+        if rows == 0 || rows > max || logits_rows > rows.min(self.max_logits_rows) {
             return Err(RuntimeError::Batch(format!(
-                "a program of {rows} rows, {wanted} with logits; {most} at most"
+                "no program for {rows} rows, {logits_rows} with logits; at most {max} rows"
             )));
         }
         let bucket = |n: usize| if n == 0 { 0 } else { n.next_power_of_two() };
-        self.build(Key::Step { rows: bucket(rows), wanted: bucket(wanted), tail: LogitsUse::Logits })
+        self.build(Key::Step {
+            rows: bucket(rows),
+            logits_rows: bucket(logits_rows),
+            logits_use: LogitsUse::Logits,
+        })
     }
 
     fn check(&self, batch: &Batch) -> Result<()> {
         if batch.is_empty() {
-            return Err(RuntimeError::Empty("no tokens to run the model on"));
+            return Err(RuntimeError::InvalidInput("the input has no tokens"));
         }
         if batch.rows() > self.rows {
-            return Err(RuntimeError::Batch(format!("{} rows, {} at most", batch.rows(), self.rows)));
+            return Err(RuntimeError::Batch(format!("has {} rows; at most {}", batch.rows(), self.rows)));
         }
         if let Some(&last) = batch.positions.iter().max()
             && last as usize >= self.context
@@ -267,57 +276,69 @@ impl Executor {
         }
         let vocabulary = self.model.config.vocabulary;
         match batch.tokens.iter().find(|&&token| token as usize >= vocabulary) {
-            Some(&token) => Err(RuntimeError::Token { token, vocabulary }),
+            Some(&token) => Err(RuntimeError::UnknownToken { token, vocabulary }),
             None => Ok(()),
         }
     }
 
-    fn run(&mut self, batch: &Batch, choice: &Choice, sink: &mut Sink) -> Result<()> {
+    fn run(&mut self, batch: &Batch, output: &StepOutput, sink: &mut Sink) -> Result<()> {
         self.check(batch)?;
         self.copy_blocks(batch)?;
-        let tail = match choice {
-            Choice::Logits => LogitsUse::Logits,
-            Choice::Greedy => LogitsUse::Argmax,
-            Choice::SamplingParams(_) => LogitsUse::Sample,
+        let logits_use = match output {
+            StepOutput::Logits => LogitsUse::Logits,
+            StepOutput::Argmax => LogitsUse::Argmax,
+            StepOutput::Sample(_) => LogitsUse::Sample,
         };
-        let draws = |range: Range<usize>| -> Vec<f32> {
-            match choice {
-                Choice::SamplingParams(draws) => {
-                    draws[range].iter().flat_map(SamplingParams::to_floats).collect()
+        let params = |range: Range<usize>| -> Vec<f32> {
+            match output {
+                StepOutput::Sample(params) => {
+                    params[range].iter().flat_map(SamplingParams::to_floats).collect()
                 }
                 _ => Vec::new(),
             }
         };
-        let (rows, wanted) = (batch.rows().next_power_of_two(), batch.wanted_rows());
-        if wanted <= self.logits_rows {
-            let bucket = if wanted == 0 { 0 } else { wanted.next_power_of_two().min(rows) };
-            self.submit_step(Key::Step { rows, wanted: bucket, tail }, batch, &draws(0..wanted))?;
-            return if wanted == 0 { Ok(()) } else { self.give(0..wanted, tail, sink) };
+        let (rows, logits_rows) = (batch.rows().next_power_of_two(), batch.logits_row_count());
+        if logits_rows <= self.max_logits_rows {
+            let bucket = if logits_rows == 0 { 0 } else { logits_rows.next_power_of_two().min(rows) };
+            self.submit_step(
+                Key::Step { rows, logits_rows: bucket, logits_use },
+                batch,
+                &params(0..logits_rows),
+            )?;
+            return if logits_rows == 0 {
+                Ok(())
+            } else {
+                self.read_output(0..logits_rows, logits_use, sink)
+            };
         }
-        self.submit_step(Key::Step { rows, wanted: 0, tail: LogitsUse::Logits }, batch, &[])?;
-        for first in (0..wanted).step_by(self.logits_rows) {
-            let part = first..wanted.min(first + self.logits_rows);
-            let (index, draws) = (bytemuck::cast_slice(&batch.wanted[part.clone()]), draws(part.clone()));
-            let writes = [(self.wires.wanted, index), (self.wires.draws, bytemuck::cast_slice(&draws))];
-            let key = Key::Head { wanted: part.len().next_power_of_two(), tail };
+        self.submit_step(Key::Step { rows, logits_rows: 0, logits_use: LogitsUse::Logits }, batch, &[])?;
+        for first in (0..logits_rows).step_by(self.max_logits_rows) {
+            let part = first..logits_rows.min(first + self.max_logits_rows);
+            let (index, params) =
+                (bytemuck::cast_slice(&batch.logits_rows[part.clone()]), params(part.clone()));
+            let writes = [
+                (self.buffers.logits_rows, index),
+                (self.buffers.sampling_params, bytemuck::cast_slice(&params)),
+            ];
+            let key = Key::Head { logits_rows: part.len().next_power_of_two(), logits_use };
             self.submit(key, batch.rows(), part.len(), &writes)?;
-            self.give(part, tail, sink)?;
+            self.read_output(part, logits_use, sink)?;
         }
         Ok(())
     }
 
-    /// Reads what a program left of some wanted rows.
-    fn give(&mut self, part: Range<usize>, tail: LogitsUse, sink: &mut Sink) -> Result<()> {
+    /// Reads the output of a program for a range of logits rows.
+    fn read_output(&mut self, part: Range<usize>, logits_use: LogitsUse, sink: &mut Sink) -> Result<()> {
         let buffer = |id: BufferId| &self.bindings.buffers[id.0 as usize];
-        if tail == LogitsUse::Logits {
+        if logits_use == LogitsUse::Logits {
             self.logits.resize(part.len() * self.model.config.vocabulary, 0.0);
             let to = bytemuck::cast_slice_mut(&mut self.logits);
-            self.model.backend.download(buffer(self.wires.logits), 0, to)?;
+            self.model.backend.download(buffer(self.buffers.logits), 0, to)?;
             sink(part, &self.logits, &[]);
         } else {
             let mut chosen = vec![0u32; part.len()];
             let to = bytemuck::cast_slice_mut(&mut chosen);
-            self.model.backend.download(buffer(self.wires.chosen), 0, to)?;
+            self.model.backend.download(buffer(self.buffers.chosen), 0, to)?;
             sink(part, &[], &chosen);
         }
         Ok(())
@@ -333,14 +354,14 @@ impl Executor {
                 .collect();
             for pairs in pairs.chunks(self.rows) {
                 let key = Key::CopyBlocks { group, rows: pairs.len().next_power_of_two() };
-                self.submit(key, pairs.len(), 0, &[(self.wires.pairs, bytemuck::cast_slice(pairs))])?;
+                self.submit(key, pairs.len(), 0, &[(self.buffers.pairs, bytemuck::cast_slice(pairs))])?;
             }
         }
         Ok(())
     }
 
-    /// Submits a program with everything that a batch says.
-    fn submit_step(&mut self, key: Key, batch: &Batch, draws: &[f32]) -> Result<()> {
+    /// Submits a program with the inputs of a batch.
+    fn submit_step(&mut self, key: Key, batch: &Batch, params: &[f32]) -> Result<()> {
         self.peak_cache_bytes = self.peak_cache_bytes.max(self.pool.used_bytes());
         let mut tables = vec![Vec::new(); self.views.groups];
         for sequence in &batch.tables {
@@ -352,7 +373,8 @@ impl Executor {
         }
         let config = &self.model.config;
         let mut frequencies = Vec::new();
-        for (rope, angles) in [(&config.rope, &self.wires.rope), (&config.local_rope, &self.wires.local_rope)]
+        for (rope, angles) in
+            [(&config.rope, &self.buffers.rope), (&config.local_rope, &self.buffers.local_rope)]
         {
             if let (Some(rope), Some(angles)) = (rope, angles)
                 && angles.per_row
@@ -362,47 +384,54 @@ impl Executor {
             }
         }
         let mut writes: Vec<(BufferId, &[u8])> = vec![
-            (self.wires.tokens, bytemuck::cast_slice(&batch.tokens)),
-            (self.wires.positions, bytemuck::cast_slice(&batch.positions)),
-            (self.wires.sequences, bytemuck::cast_slice(&batch.sequences)),
-            (self.wires.wanted, bytemuck::cast_slice(&batch.wanted)),
-            (self.wires.draws, bytemuck::cast_slice(draws)),
+            (self.buffers.tokens, bytemuck::cast_slice(&batch.tokens)),
+            (self.buffers.positions, bytemuck::cast_slice(&batch.positions)),
+            (self.buffers.sequences, bytemuck::cast_slice(&batch.sequences)),
+            (self.buffers.logits_rows, bytemuck::cast_slice(&batch.logits_rows)),
+            (self.buffers.sampling_params, bytemuck::cast_slice(params)),
         ];
         writes.extend(
-            self.wires.tables.iter().zip(&tables).map(|(&id, table)| (id, bytemuck::cast_slice(table))),
+            self.buffers.tables.iter().zip(&tables).map(|(&id, table)| (id, bytemuck::cast_slice(table))),
         );
         writes.extend(frequencies.iter().map(|(id, values)| (*id, bytemuck::cast_slice(values))));
-        let wanted = if matches!(key, Key::Step { wanted: 0, .. }) { 0 } else { batch.wanted_rows() };
-        self.submit(key, batch.rows(), wanted, &writes)
+        let logits_rows =
+            if matches!(key, Key::Step { logits_rows: 0, .. }) { 0 } else { batch.logits_row_count() };
+        self.submit(key, batch.rows(), logits_rows, &writes)
     }
 
-    fn submit(&mut self, key: Key, rows: usize, wanted: usize, writes: &[(BufferId, &[u8])]) -> Result<()> {
+    fn submit(
+        &mut self,
+        key: Key,
+        rows: usize,
+        logits_rows: usize,
+        writes: &[(BufferId, &[u8])],
+    ) -> Result<()> {
         let program = self.compiled(key)?;
-        let inputs = Inputs { rows, wanted, writes };
+        let inputs = Inputs { rows, logits_rows, writes };
         let model = self.model.clone();
-        let passing = model.ring.passing() as u64;
-        let slots = passing > 0 || model.ring.kept > 0 || !model.expert_slots.is_empty();
+        let streamed = model.block_slots.streamed() as u64;
+        let slots = streamed > 0 || model.block_slots.pinned > 0 || !model.expert_slots.is_empty();
         if !slots || !matches!(key, Key::Step { .. }) {
             let event = model.backend.submit(&program, &inputs)?;
             model.backend.wait(&event)?;
             return Ok(());
         }
-        // Slots belong to the model: one program at a time decodes into them.
-        let mut turn = model.turn();
-        if !turn.primed && !model.ring.entry().is_empty() {
-            let prime = self.compiled(Key::Prime)?;
-            let event = model.backend.submit(&prime, &Inputs { rows: 0, wanted: 0, writes: &[] })?;
-            self.residency.stall += model.backend.wait(&event)?.stalled;
+        // Slots belong to the model, so only one program at a time may decode into them.
+        let mut slot_state = model.lock_slots();
+        if !slot_state.first_block_decoded && !model.block_slots.preloaded().is_empty() {
+            let prime = self.compiled(Key::DecodeFirstBlock)?;
+            let event = model.backend.submit(&prime, &Inputs { rows: 0, logits_rows: 0, writes: &[] })?;
+            self.decode_stats.stall += model.backend.wait(&event)?.stalled;
         }
-        turn.primed = false;
+        slot_state.first_block_decoded = false;
         let event = model.backend.submit(&program, &inputs)?;
         let timing = model.backend.wait(&event)?;
-        turn.primed = true;
-        self.residency.stall += timing.stalled;
-        self.residency.expert_hits += timing.expert_hits;
-        self.residency.expert_uses += timing.expert_uses;
-        self.residency.hits += model.ring.kept as u64;
-        self.residency.uses += passing + model.ring.kept as u64;
+        slot_state.first_block_decoded = true;
+        self.decode_stats.stall += timing.stalled;
+        self.decode_stats.expert_hits += timing.expert_hits;
+        self.decode_stats.expert_uses += timing.expert_uses;
+        self.decode_stats.hits += model.block_slots.pinned as u64;
+        self.decode_stats.uses += streamed + model.block_slots.pinned as u64;
         Ok(())
     }
 
@@ -416,35 +445,35 @@ impl Executor {
     }
 
     fn build(&self, key: Key) -> Result<Program> {
-        let (rows, wanted) = match key {
-            Key::Step { rows, wanted, .. } => (rows, wanted),
-            Key::Head { wanted, .. } => (self.rows, wanted),
+        let (rows, logits_rows) = match key {
+            Key::Step { rows, logits_rows, .. } => (rows, logits_rows),
+            Key::Head { logits_rows, .. } => (self.rows, logits_rows),
             Key::CopyBlocks { rows, .. } => (rows, 0),
-            Key::Prime => (0, 0),
+            Key::DecodeFirstBlock => (0, 0),
         };
-        let Self { model, facts, wires, views, .. } = self;
-        let builder = Builder { model, facts, wires, views, rows, wanted };
+        let Self { model, device, buffers, views, .. } = self;
+        let builder = Builder { model, device, buffers, views, rows, logits_rows };
         let mut steps: Vec<Step> = Vec::new();
         let name = match key {
-            Key::Step { tail, .. } => {
-                steps = builder.step(tail);
+            Key::Step { logits_use, .. } => {
+                steps = builder.step(logits_use);
                 format!("step of {} in mode {}", model.config.architecture, model.mode().0)
             }
-            Key::Head { tail, .. } => {
-                builder.head(tail, &mut steps);
-                "logits of the step before".to_owned()
+            Key::Head { logits_use, .. } => {
+                builder.head(logits_use, &mut steps);
+                "logits of the previous step".to_owned()
             }
             Key::CopyBlocks { group, .. } => {
                 steps = builder.copy_blocks(group);
                 "copy of cache blocks".to_owned()
             }
-            Key::Prime => {
-                steps = model.ring.prime();
+            Key::DecodeFirstBlock => {
+                steps = model.block_slots.decode_first_block();
                 "decoding of the first block".to_owned()
             }
         };
-        let entry = if matches!(key, Key::Step { .. }) { model.ring.entry() } else { &[] };
-        Program::new(name, self.layout.clone(), [rows, wanted], entry, steps)
+        let entry = if matches!(key, Key::Step { .. }) { model.block_slots.preloaded() } else { &[] };
+        Program::new(name, self.layout.clone(), [rows, logits_rows], entry, steps)
     }
 }
 

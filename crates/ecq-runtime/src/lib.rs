@@ -1,9 +1,10 @@
 //! Runs transformers from `.ecq` files.
 //!
-//! A [`Checkpoint`] names tensors. A [`Model`] is its weights on a [`Backend`](backend::Backend). An
-//! [`Executor`] runs batches of rows on it, with the keys and values of all [`Sequence`](kv::Sequence)s in
-//! one [`KvPool`](kv::KvPool); what it runs are [`program`]s, which backends compile. An [`Engine`] continues
-//! many texts at once, a step at a time, and says what happens as [`Event`]s.
+//! A [`Checkpoint`] is an open model file. A [`Model`] holds its weights on a [`Backend`](backend::Backend).
+//! An [`Executor`] runs batches of rows (tokens) on a model; the keys and values of all
+//! [`Sequence`](kv::Sequence)s are in one [`KvPool`](kv::KvPool). Each step is a [`program`], which the
+//! backend compiles once. An [`Engine`] serves many requests at once with continuous batching and reports
+//! their progress as [`Event`]s.
 
 pub mod arch;
 pub mod backend;
@@ -31,15 +32,15 @@ pub use engine::{
     Completion, Engine, EngineOptions, Event, EventKind, FinishReason, Request, RequestId, Usage,
 };
 pub use error::RuntimeError;
-pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate, evaluate_with};
+pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate, evaluate_with_progress};
 pub use executor::{DecodeStats, Executor, ExecutorOptions, MAX_STEPS_AHEAD};
 pub use logprobs::{LogProbs, log_probabilities};
 pub use model::{LoadOptions, Model, PlannedTensor, free_bytes};
 pub use plan::{
-    Consumption, Decision, DecodedSizes, MatrixInfo, MatrixLocation, Mode, Residence, consumption, pinned,
-    residence, resolve,
+    Consumption, Decision, DecodedSizes, MatrixInfo, MatrixLocation, Mode, Residence, consumption,
+    pinned_blocks, residence, resolve,
 };
-pub use sample::{SampleOptions, Sampler, SamplingParams, TokenMask, argmax, draw};
+pub use sample::{SampleOptions, Sampler, SamplingParams, TokenMask, argmax, sample_token};
 pub use stop::StopMatcher;
 pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::{Matrix, MatrixStorage, StorageKind};

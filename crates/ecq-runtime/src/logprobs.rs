@@ -1,41 +1,43 @@
-//! Log probabilities of tokens.
+//! Log-probabilities of tokens.
 
-/// Natural logarithms of the probabilities of one step.
+/// Natural log-probabilities at one position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogProbs {
-    /// That of the token asked for; negative infinity where it has none.
+    /// Log-probability of the requested token; negative infinity if it has none.
     pub token: f32,
-    /// Those of the likeliest tokens, the likeliest first, of equals the lower token first.
+    /// The most likely tokens with their log-probabilities, in descending order; ties by ascending token.
     pub top: Vec<(u32, f32)>,
 }
 
-/// The log probabilities of `token` and of the `top` likeliest tokens under the softmax of `logits`.
+/// Returns the log-probabilities of `token` and of the `top` most likely tokens under the softmax of
+/// `logits`.
 ///
-/// Logits that are NaN or negative infinity have no probability and are not among the likeliest.
+/// NaN and negative infinity have no probability and are never among the most likely.
 pub fn log_probabilities(logits: &[f32], token: u32, top: usize) -> LogProbs {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if !most.is_finite() {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if !max.is_finite() {
         return LogProbs { token: f32::NEG_INFINITY, top: Vec::new() };
     }
-    // Relative to the largest, so that no exponential overflows.
-    let relative = |logit: f32| f64::from(logit) - f64::from(most);
+    // Relative to the largest logit, so that no exponential overflows.
+    let relative = |logit: f32| f64::from(logit) - f64::from(max);
     let sum: f64 = logits.iter().filter(|l| !l.is_nan()).map(|&l| relative(l).exp()).sum();
     let log_sum = sum.ln();
     let log_probability = |logit: f32| (relative(logit) - log_sum) as f32;
     let of_token = logits.get(token as usize).filter(|l| !l.is_nan());
-    let mut likeliest: Vec<(u32, f32)> = Vec::new();
+    let mut most_likely: Vec<(u32, f32)> = Vec::new();
     if top > 0 {
         let first = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        // Zeros of both signs are equally likely, so both are taken for +0.
-        likeliest.extend((0..).zip(logits.iter().map(|&l| l + 0.0)).filter(|&(_, l)| l > f32::NEG_INFINITY));
-        if top < likeliest.len() {
-            likeliest.select_nth_unstable_by(top, first);
-            likeliest.truncate(top);
+        // Adding 0 turns -0 into +0, because both are equally likely.
+        most_likely
+            .extend((0..).zip(logits.iter().map(|&l| l + 0.0)).filter(|&(_, l)| l > f32::NEG_INFINITY));
+        if top < most_likely.len() {
+            most_likely.select_nth_unstable_by(top, first);
+            most_likely.truncate(top);
         }
-        likeliest.sort_unstable_by(first);
-        likeliest.iter_mut().for_each(|(_, l)| *l = log_probability(*l));
+        most_likely.sort_unstable_by(first);
+        most_likely.iter_mut().for_each(|(_, l)| *l = log_probability(*l));
     }
-    LogProbs { token: of_token.map_or(f32::NEG_INFINITY, |&l| log_probability(l)), top: likeliest }
+    LogProbs { token: of_token.map_or(f32::NEG_INFINITY, |&l| log_probability(l)), top: most_likely }
 }
 
 #[cfg(test)]
@@ -47,9 +49,9 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_come_back_from_their_logarithms() {
+    fn log_probabilities_match_the_softmax() {
         let probabilities = [0.15f64, 0.5, 0.05, 0.3];
-        // The softmax does not change when a constant is added, however large the logits are.
+        // Softmax is invariant to adding a constant.
         for shift in [0.0, -40.0, 200.0] {
             let logits = probabilities.map(|p| (p.ln() + shift) as f32);
             for (token, p) in (0..).zip(probabilities) {
@@ -67,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_large_vocabulary_sums_to_one() {
-        // 2^18 equal logits: a sum in f32 of unequal magnitudes would show here.
+        // 2^18 logits: summing in f32 would lose precision here.
         let mut logits = vec![-20.0f32; 1 << 18];
         logits[77] = 0.0;
         let found = log_probabilities(&logits, 77, 2);
@@ -78,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn ties_go_by_token_and_what_has_no_probability_is_left_out() {
+    fn ties_are_ordered_by_token_and_impossible_tokens_omitted() {
         let logits = [1.0, f32::NAN, 2.0, 1.0, f32::NEG_INFINITY, 2.0, -0.0, 0.0, -0.0];
         let order = |top| log_probabilities(&logits, 0, top).top.iter().map(|t| t.0).collect::<Vec<_>>();
         assert_eq!(order(99), [2, 5, 0, 3, 6, 7, 8]);

@@ -1,5 +1,5 @@
-//! Decode modes, and the two decisions for each matrix: where it lives from load on ([`residence`]), and how
-//! a product of some rows uses it ([`consumption`]). Both are pure functions to data.
+//! Decode modes and the two decisions made for each matrix: where it is stored after load ([`residence`]),
+//! and how a product uses it ([`consumption`]). Both are pure functions.
 
 use crate::backend::DeviceInfo;
 use crate::error::{Result, RuntimeError};
@@ -8,29 +8,30 @@ use ecq_core::Coding;
 use std::fmt;
 use std::str::FromStr;
 
-/// How weights come from their coded form to the product.
+/// How weights get from their coded form to the product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Decoded inside the product; weights exist only in registers and a tile of scratch.
+    /// Weights are decoded inside the product and exist only in registers and a tile of scratch memory.
     Fused,
-    /// Decoded once at load into packed codes.
+    /// Weights are decoded once at load to packed codes.
     Cached,
-    /// Decoded on use; some layers stay within a byte budget.
+    /// As many layers as fit the memory budget stay decoded (they are pinned); the others are decoded at each
+    /// use. The mode is not a least-recently-used cache, see [`pinned_blocks`].
     Lru,
-    /// Host threads decode the next layer while this one computes.
+    /// Host threads decode the next layer while the current one computes.
     Prefetch,
     /// The device decodes the next layer on a second queue.
     Async,
-    /// Whatever the budget and the device make best.
+    /// [`resolve`] chooses `Cached`, `Lru` or `Fused` from the available memory.
     Auto,
 }
 
 impl Mode {
-    /// All, in the order of documents and tables.
+    /// All modes, in the order in which documents and tables list them.
     pub const ALL: [Self; 6] =
         [Self::Fused, Self::Cached, Self::Lru, Self::Prefetch, Self::Async, Self::Auto];
 
-    /// Lower-case name.
+    /// Returns the lower-case name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fused => "fused",
@@ -55,58 +56,58 @@ impl FromStr for Mode {
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let named = Self::ALL.into_iter().find(|mode| mode.name() == text);
         named.ok_or_else(|| {
-            format!("unknown mode {text:?}; known are {}", Self::ALL.map(Self::name).join(", "))
+            format!("unknown mode {text:?}; expected one of {}", Self::ALL.map(Self::name).join(", "))
         })
     }
 }
 
-/// Where a matrix is used.
+/// The part of the model that a matrix belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MatrixLocation {
-    /// A projection inside a block.
+    /// A projection of a block.
     Block,
-    /// A matrix of one of the experts of a block.
+    /// A matrix of an expert of a block.
     Expert,
-    /// The embedding or the head: larger than a block, and used once a token.
+    /// The embedding or the head. It is larger than a block and used once per token.
     EmbeddingOrHead,
 }
 
-/// What a plan needs to know of a matrix.
+/// The properties of a matrix that a plan depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MatrixInfo {
-    /// Rows, columns.
+    /// `[rows, cols]`.
     pub shape: [usize; 2],
-    /// How it is stored.
-    pub form: StorageKind,
-    /// Where it is used.
-    pub place: MatrixLocation,
+    /// Storage in the file.
+    pub storage: StorageKind,
+    /// TensorPart of the model.
+    pub location: MatrixLocation,
 }
 
-/// Where a matrix lives from load on.
+/// Where a matrix is stored after load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Residence {
-    /// Its coded streams.
+    /// As coded streams.
     Streams,
-    /// Its codes at a fixed width, decoded at load.
+    /// As fixed-width codes, decoded at load.
     Packed,
-    /// Floats.
+    /// As floats.
     Dense,
-    /// Its coded streams; before each use it is decoded into a slot, which other matrices use too.
+    /// As coded streams that are decoded before each use into a slot, which is shared with other matrices.
     Slot,
 }
 
 /// How a product uses a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Consumption {
-    /// Streams are decoded inside the product of one row.
+    /// GEMV that decodes streams (one row).
     FusedGemv,
-    /// A tile at a time of the streams is decoded, once for all rows.
+    /// GEMM that decodes each tile of the streams once for all rows.
     FusedGemm,
-    /// Packed codes are unpacked into registers.
+    /// GEMV that unpacks packed codes into registers (one row).
     PackedGemv,
-    /// A tile at a time of packed codes is unpacked, once for all rows.
+    /// GEMM that unpacks each tile of packed codes once for all rows.
     PackedGemm,
-    /// Floats are multiplied as they are.
+    /// Product with floats.
     Dense,
 }
 
@@ -122,27 +123,29 @@ impl fmt::Display for Consumption {
     }
 }
 
-/// A decision and its reason in words.
+/// A choice and its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision<T> {
-    /// What was decided.
+    /// The choice.
     pub choice: T,
-    /// Scratch that it needs, in bytes.
+    /// Scratch memory that the choice needs, in bytes.
     pub scratch_bytes: u64,
-    /// The reason.
+    /// The reason, as text for users.
     pub reason: String,
 }
 
-/// Decides where a matrix lives, for a mode that [`resolve`] gave. `kept`: whether [`pinned`] keeps its block
+/// Decides where a matrix is stored after load.
+///
+/// `mode` is a result of [`resolve`]; `pinned` tells whether [`pinned_blocks`] keeps the matrix's block
 /// decoded.
-pub fn residence(matrix: &MatrixInfo, mode: Mode, kept: bool) -> Decision<Residence> {
-    let (choice, reason) = match (matrix.form, mode) {
-        (StorageKind::Floats, _) => (Residence::Dense, "holds floats: there are no codes to decode"),
+pub fn residence(matrix: &MatrixInfo, mode: Mode, pinned: bool) -> Decision<Residence> {
+    let (choice, reason) = match (matrix.storage, mode) {
+        (StorageKind::Floats, _) => (Residence::Dense, "stored as floats: it has no codes"),
         (StorageKind::Blocks, _) => {
-            (Residence::Dense, "its blocks have no codes of their own: kept in half precision")
+            (Residence::Dense, "its GGUF blocks have no codes for products: kept as half-precision floats")
         }
         (StorageKind::InputMajor, _) => {
-            (Residence::Dense, "stored input-major: transposed once, kept as floats")
+            (Residence::Dense, "stored input-major: transposed once at load and kept as floats")
         }
         (StorageKind::Codes { .. }, Mode::Cached) => (Residence::Packed, "decoded once at load"),
         (StorageKind::Codes { coding: Coding::Packed, .. }, _) => {
@@ -150,93 +153,96 @@ pub fn residence(matrix: &MatrixInfo, mode: Mode, kept: bool) -> Decision<Reside
         }
         (StorageKind::Codes { coding: Coding::Archive, .. }, _) => (
             Residence::Packed,
-            "coded for storage (a table for each symbol): does not decode inside a product",
+            "archive coding (a table per context) does not decode inside a product: decoded once at load",
         ),
         (_, Mode::Fused | Mode::Auto) => (Residence::Streams, "decoded inside the product"),
-        _ if matrix.place == MatrixLocation::EmbeddingOrHead => {
-            (Residence::Streams, "larger than a block and used once a token: decoded inside the product")
+        _ if matrix.location == MatrixLocation::EmbeddingOrHead => {
+            (Residence::Streams, "larger than a block and used once per token: decoded inside the product")
         }
-        (_, Mode::Lru | Mode::Prefetch | Mode::Async) if matrix.place == MatrixLocation::Expert => {
-            (Residence::Slot, "decoded when a router chooses its expert, and kept while there is room")
+        (_, Mode::Lru | Mode::Prefetch | Mode::Async) if matrix.location == MatrixLocation::Expert => {
+            (Residence::Slot, "decoded when the router chooses its expert, and reused while it is in a slot")
         }
-        (_, Mode::Lru) if kept => {
-            (Residence::Packed, "decoded once at load: the budget has room for its layer")
-        }
-        (_, Mode::Lru) => (Residence::Slot, "decoded on use: the budget has no room to keep its layer"),
-        (_, Mode::Prefetch | Mode::Async) => (Residence::Slot, "decoded while the layer before computes"),
+        (_, Mode::Lru) if pinned => (Residence::Packed, "decoded once at load: its layer fits the budget"),
+        (_, Mode::Lru) => (Residence::Slot, "decoded at each use: its layer does not fit the budget"),
+        (_, Mode::Prefetch | Mode::Async) => (Residence::Slot, "decoded while the previous layer computes"),
     };
     Decision { choice, scratch_bytes: 0, reason: reason.to_owned() }
 }
 
-/// Decides how a product of up to `rows` rows uses a matrix of this residence and shape.
+/// Decides how a product with up to `rows` rows uses a matrix of this residence and shape.
 pub fn consumption(
     residence: Residence,
     [_, cols]: [usize; 2],
     device: &DeviceInfo,
     rows: usize,
 ) -> Decision<Consumption> {
-    // A row of one-byte codes for each thread; kernels decode no more at once.
-    let a_row = (cols * device.threads) as u64;
+    // Kernels decode at most one row of one-byte codes per thread at a time.
+    let row_scratch = (cols * device.threads) as u64;
     let (choice, scratch_bytes, reason) = match (residence, rows) {
-        (Residence::Dense, _) => (Consumption::Dense, 0, "floats".to_owned()),
-        (Residence::Streams, 1) => (Consumption::FusedGemv, a_row, "decoded inside the product".to_owned()),
+        (Residence::Dense, _) => (Consumption::Dense, 0, "stored as floats".to_owned()),
+        (Residence::Streams, 1) => {
+            (Consumption::FusedGemv, row_scratch, "decoded inside the product".to_owned())
+        }
         (Residence::Streams, _) => {
-            (Consumption::FusedGemm, a_row, format!("each tile decoded once for all {rows} rows"))
+            (Consumption::FusedGemm, row_scratch, format!("each tile decoded once for all {rows} rows"))
         }
         (Residence::Packed | Residence::Slot, 1) => {
             (Consumption::PackedGemv, 0, "unpacked into registers".to_owned())
         }
         (Residence::Packed | Residence::Slot, _) => {
-            (Consumption::PackedGemm, a_row, format!("each tile unpacked once for all {rows} rows"))
+            (Consumption::PackedGemm, row_scratch, format!("each tile unpacked once for all {rows} rows"))
         }
     };
     Decision { choice, scratch_bytes, reason }
 }
 
-/// Bytes of a model's decoded blocks, as [`resolve`] and [`pinned`] need them.
+/// Sizes of a model's decoded weights, from which [`resolve`] and [`pinned_blocks`] decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodedSizes {
-    /// Decoded bytes of each block without its experts.
+    /// Decoded bytes of each block, without its experts.
     pub blocks: Vec<u64>,
-    /// Decoded bytes of embedding and head.
-    pub ends: u64,
+    /// Decoded bytes of embedding and head together.
+    pub embedding_and_head: u64,
     /// Decoded bytes of the largest expert.
-    pub expert: u64,
-    /// Experts of all blocks.
-    pub experts: usize,
+    pub largest_expert: u64,
+    /// Number of experts in all blocks together.
+    pub expert_count: usize,
 }
 
 impl DecodedSizes {
-    /// Decoded bytes of the whole model.
-    pub fn all(&self) -> u64 {
-        self.blocks.iter().sum::<u64>() + self.ends + self.expert * self.experts as u64
+    /// Returns the decoded bytes of the whole model.
+    pub fn total(&self) -> u64 {
+        self.blocks.iter().sum::<u64>()
+            + self.embedding_and_head
+            + self.largest_expert * self.expert_count as u64
     }
 
-    /// Bytes that must be there at once, at least: a block and an expert.
-    pub fn least(&self) -> u64 {
-        self.blocks.iter().copied().max().unwrap_or(0) + self.expert
+    /// Returns the smallest budget in bytes for `lru`: the largest block and the largest expert.
+    pub fn minimum(&self) -> u64 {
+        self.blocks.iter().copied().max().unwrap_or(0) + self.largest_expert
     }
 
-    /// Which blocks stay decoded under a budget (see [`pinned`]), and how many experts have room in what is
-    /// left.
-    pub fn within(&self, budget: u64) -> (Vec<bool>, usize) {
-        let kept = pinned(&self.blocks, budget.saturating_sub(self.expert));
-        let of = |kept_ones: bool| {
-            let blocks = self.blocks.iter().zip(&kept).filter(move |(_, kept)| **kept == kept_ones);
+    /// Divides a budget in bytes: returns which blocks stay decoded (see [`pinned_blocks`]) and how many
+    /// experts fit into the rest (at least 1).
+    pub fn fit(&self, budget: u64) -> (Vec<bool>, usize) {
+        let pinned = pinned_blocks(&self.blocks, budget.saturating_sub(self.largest_expert));
+        let of = |wanted: bool| {
+            let blocks = self.blocks.iter().zip(&pinned).filter(move |(_, pinned)| **pinned == wanted);
             blocks.map(|(&bytes, _)| bytes)
         };
         let blocks = of(true).sum::<u64>() + of(false).max().unwrap_or(0);
-        let experts = budget.saturating_sub(blocks).checked_div(self.expert).unwrap_or(0);
-        (kept, (experts as usize).clamp(1, self.experts.max(1)))
+        let experts = budget.saturating_sub(blocks).checked_div(self.largest_expert).unwrap_or(0);
+        (pinned, (experts as usize).clamp(1, self.expert_count.max(1)))
     }
 }
 
-/// The mode that runs, and why: `auto` is decided here, and what the device cannot do is refused.
+/// Returns the mode to run and the reason; resolves `auto`.
 ///
-/// `budget` is what decoded weights may take, in bytes; `free` what the machine has left.
+/// `budget` limits the decoded weights and `free` is the available memory of the machine, both in bytes.
 ///
 /// # Errors
-/// [`RuntimeError::Mode`] with the reason, and the nearest mode that runs.
+/// [`RuntimeError::Mode`] if the device or the budget does not allow the mode; the message names the nearest
+/// mode that runs.
 pub fn resolve(
     mode: Mode,
     device: &DeviceInfo,
@@ -245,49 +251,56 @@ pub fn resolve(
     free: Option<u64>,
 ) -> Result<(Mode, String)> {
     let refused = |why: String| Err(RuntimeError::Mode { mode: mode.name(), why });
-    let (largest, all) = (sizes.least(), sizes.all());
+    let (largest, all) = (sizes.minimum(), sizes.total());
     match mode {
-        Mode::Async if !device.decodes_aside => refused(format!(
-            "{} has no second queue to decode on; the nearest is prefetch (host threads decode ahead)",
+        Mode::Async if !device.overlaps_decode => refused(format!(
+            "{} has no second queue to decode on; use prefetch (host threads decode ahead)",
             device.name
         )),
         Mode::Lru => match budget {
-            None => refused("needs a memory budget: what decoded layers may take".to_owned()),
+            None => refused("needs a memory budget for decoded layers".to_owned()),
             Some(budget) if budget < largest => refused(format!(
-                "a budget of {budget} bytes does not hold one decoded layer of {largest}; fused needs none"
+                "a budget of {budget} bytes is less than one decoded layer ({largest} bytes); use fused, \
+                 which needs none"
             )),
-            Some(_) => Ok((mode, "as asked".to_owned())),
+            Some(_) => Ok((mode, "requested".to_owned())),
         },
         Mode::Auto => {
             let (limit, whose) = match (budget, free) {
                 (Some(budget), _) => (budget, "the budget"),
-                // Half: the machine has other work, and the cache of keys grows.
+                // Half, because the KV cache grows and other processes need memory.
                 (None, Some(free)) => (free / 2, "half of the free memory"),
                 (None, None) => {
-                    return Ok((Mode::Fused, "how much memory is free is not known".to_owned()));
+                    return Ok((Mode::Fused, "the amount of free memory is unknown".to_owned()));
                 }
             };
             Ok(if all <= limit {
-                (Mode::Cached, format!("all decoded weights ({all} bytes) fit into {whose} ({limit})"))
+                (Mode::Cached, format!("all decoded weights ({all} bytes) fit {whose} ({limit} bytes)"))
             } else if limit >= 2 * largest && largest > 0 {
                 (
                     Mode::Lru,
-                    format!("decoded weights take {all} bytes, {whose} {limit}: some layers stay decoded"),
+                    format!(
+                        "decoded weights ({all} bytes) exceed {whose} ({limit} bytes): some layers stay \
+                         decoded"
+                    ),
                 )
             } else {
-                (Mode::Fused, format!("{whose} ({limit} bytes) holds no two decoded layers of {largest}"))
+                (
+                    Mode::Fused,
+                    format!("{whose} ({limit} bytes) is less than two decoded layers ({largest} bytes each)"),
+                )
             })
         }
-        _ => Ok((mode, "as asked".to_owned())),
+        _ => Ok((mode, "requested".to_owned())),
     }
 }
 
-/// Which blocks stay decoded under a budget. The others take turns in what is left, which holds at least the
-/// largest of them.
+/// Returns for each block whether it stays decoded (is pinned) under a budget. The rest of the budget holds
+/// at least the largest block and is shared by the blocks that are decoded at each use.
 ///
-/// A pass over all layers in order evicts every layer from a plain LRU cache just before it is used again;
-/// the best that any policy can do is to keep some and let the rest pass through (Belady, 1966).
-pub fn pinned(blocks: &[u64], budget: u64) -> Vec<bool> {
+/// Every pass uses all layers in order, so a least-recently-used cache would evict each layer just before its
+/// next use. Pinning some layers and streaming the others has the best possible hit rate (Belady, 1966).
+pub fn pinned_blocks(blocks: &[u64], budget: u64) -> Vec<bool> {
     if blocks.iter().sum::<u64>() <= budget {
         return vec![true; blocks.len()];
     }

@@ -1,29 +1,29 @@
-//! Strings that end a text.
+//! Stop strings.
 
-/// Holds text back while it could still become a stop string.
+/// Holds text back while it may become a stop string.
 ///
-/// The match that starts first wins, whichever is complete first: with the stop strings `abcd` and `bc`, the
-/// text `abc` waits for its next character, and `abcd` shows nothing, `abcx` shows `a`. So what is shown does
-/// not depend on how the text is cut into pieces. Of matches that start together the shortest counts; what is
-/// shown is the same.
+/// The match that starts first wins, even if another one is complete earlier: with the stop strings `abcd`
+/// and `bc`, the text `abc` is held back; `abcd` then emits nothing and `abcx` emits `a`. So the emitted text
+/// does not depend on how the text is split into pieces. If several matches start together, the emitted text
+/// is the same for all of them.
 #[derive(Debug, Clone)]
 pub struct StopMatcher {
     stops: Vec<String>,
-    /// What was not shown yet: empty, or a proper prefix of a stop string.
+    /// Text not emitted yet: empty, or a proper prefix of a stop string.
     held: String,
     stopped: bool,
 }
 
 impl StopMatcher {
-    /// A matcher for these strings; empty ones are ignored.
+    /// Creates a matcher; empty strings are ignored.
     pub fn new(mut stops: Vec<String>) -> Self {
         stops.retain(|stop| !stop.is_empty());
         Self { stops, held: String::new(), stopped: false }
     }
 
-    /// Adds a piece of text; gives what may be shown now, and whether a stop string was completed.
+    /// Adds a piece of text. Returns the text that can be emitted, and whether a stop string is complete.
     ///
-    /// The stop string and what follows it are not shown; pieces after it give `("", true)`.
+    /// The stop string and the text after it are never emitted; later pieces return `("", true)`.
     pub fn push(&mut self, piece: &str) -> (String, bool) {
         if self.stopped {
             return (String::new(), true);
@@ -44,9 +44,9 @@ impl StopMatcher {
         (std::mem::take(&mut self.held), false)
     }
 
-    /// The text that was held back, when the text ends otherwise.
+    /// Ends the text and returns what was held back.
     ///
-    /// It is cut before a stop string that waited for an earlier match.
+    /// It is cut before a stop string that was waiting for an earlier match.
     pub fn finish(&mut self) -> String {
         let mut held = std::mem::take(&mut self.held);
         if let Some(start) = self.stops.iter().filter_map(|stop| held.find(stop.as_str())).min() {
@@ -69,20 +69,20 @@ mod tests {
             (self.0 >> 33) as usize % n
         }
 
-        fn text(&mut self, least: usize, most: usize, alphabet: &[char]) -> String {
-            let length = least + self.below(most - least + 1);
+        fn text(&mut self, min: usize, max: usize, alphabet: &[char]) -> String {
+            let length = min + self.below(max - min + 1);
             (0..length).map(|_| alphabet[self.below(alphabet.len())]).collect()
         }
     }
 
-    /// Start of the first occurrence of any stop string.
+    /// Returns the start of the first occurrence of any stop string.
     fn first(text: &str, stops: &[String]) -> Option<usize> {
         (0..=text.len())
             .filter(|&i| text.is_char_boundary(i))
             .find(|&i| stops.iter().any(|stop| text[i..].starts_with(stop.as_str())))
     }
 
-    /// How much of a text may be shown whatever follows, and whether it is decided that it ended.
+    /// Returns how much of a text can be emitted whatever follows, and whether it has ended.
     fn certain(text: &str, stops: &[String]) -> (usize, bool) {
         let possible = (0..text.len())
             .filter(|&i| text.is_char_boundary(i))
@@ -94,11 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn any_cut_of_any_text_shows_what_the_whole_text_says() {
+    fn splitting_a_text_does_not_change_the_output() {
         let mut random = Random(1);
         let (mut stopped, mut waited) = (0, 0);
         for round in 0..20_000 {
-            // Two characters make stop strings overlap often; é and è share their first byte.
+            // Two characters make overlapping stop strings likely; é and è share their first byte.
             let alphabet = &['é', 'è', '😀', 'a', 'b'][..[2, 5][round % 2]];
             let stops: Vec<String> = (0..random.below(4)).map(|_| random.text(1, 4, alphabet)).collect();
             let text = random.text(0, 20, alphabet);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_piece_is_shown_at_once() {
+    fn a_long_piece_is_emitted_at_once() {
         let mut matcher = StopMatcher::new(vec!["\n\n".to_owned()]);
         let text = "line\n".repeat(1000);
         assert_eq!(matcher.push(&text), (text[..text.len() - 1].to_owned(), false));

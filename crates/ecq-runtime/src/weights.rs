@@ -1,4 +1,4 @@
-//! Weight matrices as a checkpoint holds them.
+//! Weight matrices as a checkpoint stores them.
 
 use crate::error::{Result, RuntimeError};
 use bytes::Bytes;
@@ -6,44 +6,44 @@ use ecq_codec::decode_raw;
 use ecq_core::{Coding, EncodedTensor, FloatType, FloatVec, TensorContent};
 use ecq_format::gguf::{GgmlType, dequantize};
 
-/// A weight matrix: its name and what the file holds of it.
+/// A weight matrix in its stored form.
 #[derive(Debug, Clone)]
 pub struct Matrix {
-    /// Name in the file.
+    /// Tensor name.
     pub name: String,
-    /// Rows (output features), columns (input features).
+    /// `[rows, cols]` (output features, input features).
     pub shape: [usize; 2],
-    /// What the file holds.
-    pub stored: MatrixStorage,
+    /// Stored form.
+    pub storage: MatrixStorage,
 }
 
-/// How a matrix is stored.
+/// Stored form of a matrix.
 #[derive(Debug, Clone)]
 pub enum MatrixStorage {
     /// Codes on a grid.
     Codes(EncodedTensor),
-    /// Floats or blocks of bytes, coded as bytes: there are no codes to multiply.
+    /// Floats or GGUF blocks, coded as bytes. There are no codes to multiply.
     Bytes {
-        /// `f32`, `f16`, `bf16`, or a GGUF block type.
+        /// `f32`, `f16`, `bf16`, or the name of a GGUF block type.
         dtype: String,
         /// The coded bytes.
         tensor: EncodedTensor,
     },
-    /// Floats as they are, in the file.
+    /// Uncoded floats.
     Plain {
         /// Element type.
         dtype: FloatType,
         /// Little-endian elements.
         bytes: Bytes,
     },
-    /// The transpose of another matrix (Conv1D of GPT-2 is stored input-major).
+    /// The transpose of a stored matrix (GPT-2's Conv1D is stored input-major).
     Transposed(Box<Matrix>),
 }
 
 impl Matrix {
-    /// How it is stored, in a few words.
-    pub fn form(&self) -> StorageKind {
-        match &self.stored {
+    /// Returns the kind of storage, without the data.
+    pub fn storage_kind(&self) -> StorageKind {
+        match &self.storage {
             MatrixStorage::Codes(tensor) => match tensor.entry().content {
                 TensorContent::Codes { coding, alphabet, .. } => StorageKind::Codes { coding, alphabet },
                 TensorContent::Raw(_) => StorageKind::Floats,
@@ -54,23 +54,23 @@ impl Matrix {
         }
     }
 
-    /// Bytes that it takes in the file.
+    /// Returns the size in the file in bytes.
     pub fn stored_bytes(&self) -> u64 {
-        match &self.stored {
+        match &self.storage {
             MatrixStorage::Codes(tensor) | MatrixStorage::Bytes { tensor, .. } => tensor.bytes(),
             MatrixStorage::Plain { bytes, .. } => bytes.len() as u64,
             MatrixStorage::Transposed(matrix) => matrix.stored_bytes(),
         }
     }
 
-    /// All weights in f32, row-major: the reference that every faster path is compared with.
+    /// Decodes all weights to f32, row-major. Faster paths are tested against this function.
     ///
     /// # Errors
-    /// When the tensor does not decode.
+    /// If the tensor does not decode.
     pub fn to_f32(&self) -> Result<Vec<f32>> {
         let [rows, cols] = self.shape;
         let mut weights = vec![0.0; rows * cols];
-        match &self.stored {
+        match &self.storage {
             MatrixStorage::Codes(tensor) => {
                 let codes = ecq_codec::decode_codes(tensor)?;
                 let grid = ecq_codec::decode_grid(tensor)?;
@@ -101,26 +101,26 @@ impl Matrix {
         Ok(weights)
     }
 
-    /// The weights as floats, little endian, and their type: as stored where it is one, half precision for
-    /// blocks, or bfloat16 where they pass its range.
+    /// Decodes the weights to little-endian floats and returns their type: the stored type for floats, f16
+    /// for GGUF blocks, bf16 if a block's values exceed the range of f16.
     ///
     /// # Errors
-    /// As [`to_f32`](Self::to_f32).
+    /// If the tensor does not decode.
     pub fn floats(&self) -> Result<(FloatType, Vec<u8>)> {
         let dtype = self.float_type();
-        match &self.stored {
+        match &self.storage {
             MatrixStorage::Plain { bytes, .. } => Ok((dtype, bytes.to_vec())),
             MatrixStorage::Bytes { dtype: name, tensor } if float_type(name).is_some() => {
                 Ok((dtype, decode_raw(tensor)?))
             }
             _ => {
                 let weights = self.to_f32()?;
-                // Scales near the end of half precision times a code pass it: as many bytes of another type
-                // do not.
-                let most = half::f16::MAX.to_f32();
-                let passes = |weight: &f32| weight.is_finite() && weight.abs() > most;
+                // A block scale near the maximum of f16, multiplied by a code, can exceed f16. bf16 has the
+                // same size and a larger range.
+                let max = half::f16::MAX.to_f32();
+                let overflows = |weight: &f32| weight.is_finite() && weight.abs() > max;
                 let dtype = match dtype {
-                    FloatType::F16 if weights.iter().any(passes) => FloatType::Bf16,
+                    FloatType::F16 if weights.iter().any(overflows) => FloatType::Bf16,
                     dtype => dtype,
                 };
                 Ok((dtype, FloatVec::from_f32(dtype, &weights).as_bytes().to_vec()))
@@ -128,12 +128,12 @@ impl Matrix {
         }
     }
 
-    /// The type in which it is kept where there are no codes: that of the file, half precision for blocks.
+    /// Returns the float type that [`floats`](Self::floats) starts from: the stored type, or f16 for GGUF
+    /// blocks.
     pub fn float_type(&self) -> FloatType {
-        match &self.stored {
+        match &self.storage {
             MatrixStorage::Plain { dtype, .. } => *dtype,
-            // Its scales are powers of two past the range of half precision, its values have one bit of
-            // mantissa.
+            // Scales of MXFP4 are powers of two beyond the range of f16; its values need one mantissa bit.
             MatrixStorage::Bytes { dtype, .. } if dtype == "mxfp4" => FloatType::Bf16,
             MatrixStorage::Bytes { dtype, .. } => float_type(dtype).unwrap_or(FloatType::F16),
             MatrixStorage::Codes(_) => FloatType::F32,
@@ -155,20 +155,20 @@ fn float_type(dtype: &str) -> Option<FloatType> {
     }
 }
 
-/// How a matrix is stored, as far as a plan needs to know.
+/// TensorKind of storage of a matrix, as plans need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StorageKind {
     /// Codes on a grid.
     Codes {
-        /// How they are laid down.
+        /// Entropy coding or packing.
         coding: Coding,
-        /// Their number.
+        /// Number of distinct codes.
         alphabet: u16,
     },
-    /// Floats.
+    /// Floats, coded or not.
     Floats,
-    /// GGUF blocks without codes of their own.
+    /// GGUF blocks whose format has no codes for products (K-quants).
     Blocks,
-    /// The transpose of what is multiplied.
+    /// The stored tensor is the transpose of the matrix.
     InputMajor,
 }

@@ -1,4 +1,3 @@
-//! The conformance suite of backends (unpublished), and tests of the engine on packed models: what needs
-//! everything.
+//! The conformance suite of backends, and engine tests on packed models. Not published.
 
 pub mod conformance;

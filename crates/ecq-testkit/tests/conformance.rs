@@ -1,18 +1,18 @@
-//! The CPU does what every backend must do, on one thread and on several, with both types of activations.
+//! Conformance of the CPU backend, with one and several threads and both activation types.
 
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
-use ecq_testkit::conformance::{Joined, Rounding};
+use ecq_testkit::conformance::{Rounding, Subject};
 
 fn cpu(threads: usize) -> Box<Cpu> {
     Box::new(Cpu::new(CpuOptions { threads, activations: ActivationType::F32 }).unwrap())
 }
 
-/// Activations are whole multiples of a 127th of the largest magnitude among 32 columns.
-fn integers(threads: usize) -> Joined {
+/// Activations are multiples of 1/127 of the largest magnitude among 32 columns.
+fn integers(threads: usize) -> Subject {
     let cpu = Cpu::new(CpuOptions { threads, activations: ActivationType::I8 }).unwrap();
-    let mut joined = Joined::from(Box::new(cpu));
-    joined.tolerances.product.rounding = Some(Rounding { columns: 32, largest: 127.0 });
-    joined
+    let mut subject = Subject::from(Box::new(cpu));
+    subject.tolerances.product.rounding = Some(Rounding { columns: 32, largest: 127.0 });
+    subject
 }
 
 mod one_thread {

@@ -255,13 +255,15 @@ fn named_kind(word: &str, error: &(dyn StdError + 'static)) -> ErrorKind {
 fn runtime_kind(error: &ecq_runtime::RuntimeError) -> ErrorKind {
     use ecq_runtime::RuntimeError;
     match error {
-        RuntimeError::InTensor { source, .. } => runtime_kind(source),
+        RuntimeError::Tensor { source, .. } => runtime_kind(source),
         RuntimeError::Shared(error) => runtime_kind(error),
         RuntimeError::Container(error) => container_kind(error),
         RuntimeError::ContextFull { .. } => ErrorKind::ContextFull,
         // What was asked for, not what is in the file.
-        RuntimeError::Token { .. } | RuntimeError::TokenBeyond { .. } => ErrorKind::InvalidOption,
-        RuntimeError::Absent { .. } | RuntimeError::ChatTemplate(_) => ErrorKind::Unsupported,
+        RuntimeError::UnknownToken { .. } | RuntimeError::TokenWithoutEmbedding { .. } => {
+            ErrorKind::InvalidOption
+        }
+        RuntimeError::Missing { .. } | RuntimeError::ChatTemplate(_) => ErrorKind::Unsupported,
         other => named_kind(other.kind(), other),
     }
 }

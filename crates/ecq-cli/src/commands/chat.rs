@@ -32,7 +32,7 @@ pub fn run(args: &ChatArgs, json: bool) -> anyhow::Result<ExitCode> {
     let sampling = sampling(&args.sample)?;
     let loaded = Loaded::open(&args.engine)?;
     let mut chat = Chat {
-        template: ChatTemplate::of(&loaded.checkpoint)?,
+        template: ChatTemplate::from_checkpoint(&loaded.checkpoint)?,
         engine: loaded.text_engine(1, usize::MAX, &args.draft)?,
         sampling,
         messages: Vec::new(),
@@ -211,7 +211,7 @@ impl Chat<'_> {
             (last.prompt_tokens + last.new_tokens).min(context),
             context
         );
-        if let Some(part) = last.acceptance() {
+        if let Some(part) = last.acceptance_rate() {
             eprintln!("draft: accepted {:.0}% of {} proposed tokens", 100.0 * part, last.drafted_tokens);
         }
     }

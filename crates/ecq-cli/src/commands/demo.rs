@@ -162,7 +162,7 @@ fn one(
 }
 
 /// Text that the files are compared on, in tokens.
-const EVALUATED: EvalOptions = EvalOptions { window: 256, most_tokens: 1024 };
+const EVALUATED: EvalOptions = EvalOptions { window: 256, max_tokens: 1024 };
 
 /// Runs every file beside the original on a short text.
 fn measure_kl(original: &Path, rows: &mut [Row]) -> anyhow::Result<()> {

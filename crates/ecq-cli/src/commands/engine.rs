@@ -63,9 +63,11 @@ impl Loaded {
             budget = Some((blocks.iter().sum::<u64>() / 2).max(largest));
         }
         // Tokenizers of large vocabularies take as long to build as weights to load.
-        let options = LoadOptions { mode, budget, free: free_bytes() };
-        let (tokenizer, model) =
-            rayon::join(|| Tokenizer::of(&checkpoint), || Model::load(&checkpoint, backend.clone(), options));
+        let options = LoadOptions { mode, budget_bytes: budget, free_bytes: free_bytes() };
+        let (tokenizer, model) = rayon::join(
+            || Tokenizer::from_checkpoint(&checkpoint),
+            || Model::load(&checkpoint, backend.clone(), options),
+        );
         let loaded = Self {
             path: args.model.clone(),
             tokenizer: Arc::new(tokenizer?),
@@ -94,7 +96,7 @@ impl Loaded {
         let engine = Engine::new(self.model.clone(), Some(self.tokenizer.clone()), options)?;
         let Some(path) = &draft.draft else { return Ok(engine) };
         let checkpoint = sources::checkpoint(path)?;
-        if !Tokenizer::of(&checkpoint)?.same_tokens(&self.tokenizer) {
+        if !Tokenizer::from_checkpoint(&checkpoint)?.same_vocabulary(&self.tokenizer) {
             let why = format!("{} has other tokens than {}", path.display(), self.path.display());
             return Err(RuntimeError::Draft(why).into());
         }
@@ -116,7 +118,7 @@ impl Loaded {
     /// Says on standard error what was decided, and why.
     fn explain(&self) {
         let (mode, reason) = self.model.mode();
-        eprintln!("{}, mode {mode}: {reason}", self.model.backend().facts().name);
+        eprintln!("{}, mode {mode}: {reason}", self.model.backend().info().name);
         let stored = self.model.stored_bytes();
         eprintln!("weights take {} of {} in the file", bytes(self.model.weight_bytes()), bytes(stored));
         for planned in self.model.plans() {

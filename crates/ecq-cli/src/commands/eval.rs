@@ -4,7 +4,7 @@ use crate::out::{prose, say};
 use crate::progress::Bar;
 use crate::table::{bytes, table, three_digits};
 use crate::{json, texts};
-use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate_with};
+use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate_with_progress};
 use ecq::source::{self, SourceTensor};
 use ecq::{Limits, Progress, TensorKind};
 use serde_json::{Value, json};
@@ -61,10 +61,10 @@ fn evaluated(
     let tokens = first.tokenizer.encode(text, false)?;
     for other in models[1..].iter().chain(reference) {
         if other.tokenizer.encode(text, false)? != tokens {
-            return Err(RuntimeError::Tokenizers.into());
+            return Err(RuntimeError::TokenizerMismatch.into());
         }
     }
-    let options = EvalOptions { window: args.window, most_tokens: args.max_tokens.unwrap_or(usize::MAX) };
+    let options = EvalOptions { window: args.window, max_tokens: args.max_tokens.unwrap_or(usize::MAX) };
     let mut other = reference.map(|reference| reference.token_engine(1, args.window)).transpose()?;
     let engines = models.iter().map(|model| model.token_engine(1, args.window));
     let mut engines = engines.collect::<anyhow::Result<Vec<_>>>()?;
@@ -73,7 +73,7 @@ fn evaluated(
     bar.begin("evaluating", 0);
     let mut read = 0;
     let evaluations =
-        evaluate_with(&mut engines, other.as_mut(), &begin, &tokens, options, &mut |done, all| {
+        evaluate_with_progress(&mut engines, other.as_mut(), &begin, &tokens, options, &mut |done, all| {
             if read == 0 {
                 bar.begin("evaluating", all as u64);
             }

@@ -44,7 +44,7 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         let start = Instant::now();
         let loaded = Loaded::open_in(&args.engine, &mode)?;
         let load_s = start.elapsed().as_secs_f64();
-        device = loaded.model.backend().facts().name;
+        device = loaded.model.backend().info().name;
         for &sequences in &args.sequences {
             let prompts: Vec<Vec<u32>> =
                 (0..sequences).map(|number| prompt(&loaded, number, args.prompt_tokens)).collect();
@@ -100,7 +100,7 @@ pub fn measure(
         passes.push(pass(&mut engine, prompts, tokens, number as u64)?);
     }
     let best = |speed: fn(&Pass) -> f64| passes.iter().map(speed).fold(0.0, f64::max);
-    let residency = engine.executor().residency();
+    let residency = engine.executor().decode_stats();
     Ok(Measured {
         mode: loaded.model.mode().0.name(),
         sequences: prompts.len(),

@@ -94,7 +94,7 @@ fn prompt(args: &RunArgs) -> anyhow::Result<String> {
 /// What scripts get: facts of the first sequence, and what differs from one to the next.
 fn object(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Completed) -> Value {
     let first = &completed.sequences[0];
-    let residency = engine.executor().residency();
+    let residency = engine.executor().decode_stats();
     let mut object = json!({
         "prompt_tokens": first.usage.prompt_tokens,
         "prefill_tokens_per_s": first.usage.prefill_tokens_per_s(),
@@ -105,7 +105,7 @@ fn object(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Complete
         "peak_rss_bytes": ecq::peak_rss_bytes(),
         "hits": residency.hits, "uses": residency.uses, "stall_s": residency.stall.as_secs_f64(),
         "mode": loaded.model.mode().0.name(),
-        "device": loaded.model.backend().facts().kind,
+        "device": loaded.model.backend().info().kind,
     });
     let of = |sequence: &Sequence| {
         let Sequence { tokens, text, log_probs, reason, .. } = sequence;
@@ -145,7 +145,7 @@ fn drafted(completed: &Completed) -> (usize, usize) {
 
 /// Says on standard error how fast it went and what it took.
 fn report(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Completed) {
-    let residency = engine.executor().residency();
+    let residency = engine.executor().decode_stats();
     let usages = || completed.sequences.iter().map(|sequence| sequence.usage);
     let first = completed.sequences[0].usage;
     // Sequences are written side by side: together they take as long as the one that ends last.

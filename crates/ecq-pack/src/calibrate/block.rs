@@ -186,7 +186,7 @@ impl Block {
         };
         let rotation = rope.map(|rope| {
             let (frequencies, scale) = rope.frequencies(length);
-            Rotation::new(length, &frequencies, scale, checkpoint.pairs())
+            Rotation::new(length, &frequencies, scale, checkpoint.rotary_pairs())
         });
         let attention = Attention {
             length,

@@ -54,7 +54,9 @@ impl Calibration {
         Block::check(config)?;
         let (tokens, folder) = (&sequences.tokens, location.folder);
         if let Some(&token) = tokens.iter().find(|&&token| token as usize >= config.vocabulary) {
-            return Err(ecq_runtime::RuntimeError::Token { token, vocabulary: config.vocabulary }.into());
+            return Err(
+                ecq_runtime::RuntimeError::UnknownToken { token, vocabulary: config.vocabulary }.into()
+            );
         }
         let batches = batches(tokens.len(), length);
         // Table `i` is the residual stream before block `i`. Two more tables, which alternate, hold the
@@ -167,7 +169,7 @@ mod tests {
 
         let options = CpuOptions { activations: ActivationType::F32, ..CpuOptions::default() };
         let backend = Arc::new(Cpu::new(options).unwrap());
-        let load = LoadOptions { mode: Mode::Cached, budget: None, free: None };
+        let load = LoadOptions { mode: Mode::Cached, budget_bytes: None, free_bytes: None };
         let model = Arc::new(Model::load(&checkpoint, backend, load).unwrap());
         let kv = KvOptions { element: ecq_core::Element::F32, ..KvOptions::default() };
         let mut executor =
@@ -267,6 +269,9 @@ mod tests {
         let location = JournalLocation { folder: folder.path(), description: "tiny", resume: false };
         let sequences = Sequences { length: 16, tokens: vec![u32::MAX], frequency_tokens: vec![7], seed: 4 };
         let error = Calibration::collect(&tiny(), &sequences, location, &()).unwrap_err();
-        assert!(matches!(error, PackError::Runtime(ecq_runtime::RuntimeError::Token { .. })), "{error}");
+        assert!(
+            matches!(error, PackError::Runtime(ecq_runtime::RuntimeError::UnknownToken { .. })),
+            "{error}"
+        );
     }
 }

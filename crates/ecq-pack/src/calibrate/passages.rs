@@ -36,7 +36,7 @@ impl Sequences {
         options: &CalibrationOptions,
         progress: &dyn Progress,
     ) -> Result<Self> {
-        let tokenizer = Tokenizer::of(checkpoint)?;
+        let tokenizer = Tokenizer::from_checkpoint(checkpoint)?;
         let begin = tokenizer.encode("", true)?;
         let length = options.sequence_length.min(checkpoint.config().context).max(begin.len() + 1);
         let count = (options.tokens / length).max(1);
@@ -135,7 +135,7 @@ fn generate(
     // Sampling is random, so the error of 8-bit activations does not matter, and they are faster.
     let cpu = CpuOptions { activations: ActivationType::I8, ..CpuOptions::default() };
     let backend = Arc::new(Cpu::new(cpu)?);
-    let options = LoadOptions { mode: Mode::Cached, budget: None, free: None };
+    let options = LoadOptions { mode: Mode::Cached, budget_bytes: None, free_bytes: None };
     let model = Arc::new(Model::load(checkpoint, backend, options)?);
     let batch = count.min(MAX_BATCH_SEQUENCES);
     let kv = KvOptions { sequences: batch, positions: Some(batch * length), ..KvOptions::default() };

@@ -223,7 +223,7 @@ fn configuration(file: &Path, exported: &CheckpointSource, limits: &Limits) -> R
         Ok(checkpoint) => checkpoint.config().clone(),
         // What does not run cannot be compared; its tensors were.
         Err(
-            RuntimeError::Architecture { .. } | RuntimeError::Absent { .. } | RuntimeError::Config { .. },
+            RuntimeError::Architecture { .. } | RuntimeError::Missing { .. } | RuntimeError::Config { .. },
         ) => {
             return Ok(());
         }

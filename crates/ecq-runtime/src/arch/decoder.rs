@@ -1,7 +1,7 @@
-//! The plan that most families share: RMS norms, rotary embedding, grouped heads, a gated feed-forward layer,
-//! and the names of tensors that Llama's checkpoints have.
+//! The structure that most families share: RMS norms, rotary embedding, grouped-query attention, a gated
+//! feed-forward layer, and Llama's tensor names.
 
-use super::keys::{Keys, wrong};
+use super::keys::{Keys, invalid};
 use super::{
     AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Role, Rope,
     Rotary, Sublayer,
@@ -9,9 +9,8 @@ use super::{
 use crate::error::Result;
 use ecq_core::Activation;
 
-/// What a family reads from its configuration, before it is put into blocks; a family changes what it does
-/// differently.
-pub(super) struct Decoder {
+/// Parameters that a family reads from its configuration and adjusts before the blocks are built.
+pub(super) struct DecoderConfig {
     pub(super) architecture: String,
     pub(super) hidden: usize,
     pub(super) intermediate: usize,
@@ -21,21 +20,21 @@ pub(super) struct Decoder {
     pub(super) vocabulary: usize,
     pub(super) context: usize,
     pub(super) eps: f32,
-    /// Whether the stored weights of norms are less one.
-    pub(super) norms_less_one: bool,
+    /// Whether norms are stored as weight - 1.
+    pub(super) norms_stored_minus_one: bool,
     /// Whether the outputs of sublayers are normed too.
     pub(super) output_norms: bool,
-    /// Whether queries and keys are normed head by head.
+    /// Whether query and key heads are normed.
     pub(super) head_norms: bool,
     pub(super) activation: Activation,
     pub(super) biases: Biases,
     pub(super) rope: Rope,
     pub(super) local_rope: Option<Rope>,
-    /// For each layer.
+    /// Window of each layer.
     pub(super) windows: Vec<Option<usize>>,
-    /// Of the layers that have one.
+    /// Window of the layers that have one.
     pub(super) window: Option<usize>,
-    /// For each layer.
+    /// Rotary embedding of each layer.
     pub(super) rotary: Vec<Rotary>,
     pub(super) attention_scale: f32,
     pub(super) embedding_scale: f32,
@@ -45,7 +44,7 @@ pub(super) struct Decoder {
     pub(super) end_tokens: Vec<u32>,
 }
 
-/// What the class of a family in transformers says where a configuration leaves a key out.
+/// Defaults of a configuration class of transformers, for keys that a configuration omits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Defaults {
     pub(super) vocabulary: usize,
@@ -53,18 +52,18 @@ pub(super) struct Defaults {
     pub(super) intermediate: usize,
     pub(super) layers: usize,
     pub(super) heads: usize,
-    /// As many as query heads if `None`.
+    /// `None` means the number of query heads.
     pub(super) kv_heads: Option<usize>,
-    /// The width of the residual stream divided by the heads if `None`.
+    /// `None` means the hidden size divided by the heads.
     pub(super) head_dim: Option<usize>,
     pub(super) context: usize,
     pub(super) eps: f64,
     pub(super) theta: f64,
     pub(super) tied: bool,
     pub(super) window: Option<usize>,
-    /// The type of layer whose rotary embedding is the global one, where `rope_parameters` has several.
+    /// Layer type of the global rotary embedding, if `rope_parameters` has several types.
     pub(super) rope: Option<&'static str>,
-    /// The key of the activation, and its default.
+    /// Key of the activation function and its default.
     pub(super) activation: (&'static str, &'static str),
 }
 
@@ -86,8 +85,7 @@ pub(super) const LLAMA: Defaults = Defaults {
     activation: ("hidden_act", "silu"),
 };
 
-/// Keys of other architectures, which would change what the layers here compute; and the value of each that
-/// changes nothing.
+/// Keys of other architectures that would change the results, each with its neutral value.
 pub(super) const NOT_IMPLEMENTED: [(&str, Option<f64>); 22] = [
     ("attn_logit_softcapping", None),
     ("final_logit_softcapping", None),
@@ -121,22 +119,24 @@ pub(super) struct Biases {
     pub(super) mlp: bool,
 }
 
-impl Decoder {
-    /// Reads the keys that all of them have: no windows, no biases unless asked for.
+impl DecoderConfig {
+    /// Reads the keys that all families share. Windows and optional biases start out disabled.
     pub(super) fn read(keys: &Keys, model_type: &str, defaults: &Defaults) -> Result<Self> {
-        keys.refuse(&NOT_IMPLEMENTED)?;
-        let hidden = keys.whole_or("hidden_size", defaults.hidden)?;
-        let heads = keys.whole_or("num_attention_heads", defaults.heads)?;
-        let layers = keys.parts_or("num_hidden_layers", defaults.layers)?;
-        let head_dim = match keys.count("head_dim")?.filter(|&width| width > 0).or(defaults.head_dim) {
+        keys.reject_unsupported(&NOT_IMPLEMENTED)?;
+        let hidden = keys.positive_or("hidden_size", defaults.hidden)?;
+        let heads = keys.positive_or("num_attention_heads", defaults.heads)?;
+        let layers = keys.layers_or("num_hidden_layers", defaults.layers)?;
+        let head_dim = match keys.non_negative("head_dim")?.filter(|&width| width > 0).or(defaults.head_dim) {
             Some(head_dim) => head_dim,
             None if hidden.is_multiple_of(heads) => hidden / heads,
-            None => return Err(wrong("hidden_size", format!("{hidden} does not divide into {heads} heads"))),
+            None => {
+                return Err(invalid("hidden_size", format!("{hidden} is not a multiple of {heads} heads")));
+            }
         };
-        // Null asks for as many as query heads; a key that is left out has the default of the class.
-        let kv_heads = match (keys.whole("num_key_value_heads")?, defaults.kv_heads) {
+        // `null` means the number of query heads; an omitted key has the class default.
+        let kv_heads = match (keys.positive("num_key_value_heads")?, defaults.kv_heads) {
             (Some(kv_heads), _) => kv_heads,
-            (None, Some(default)) if !keys.states("num_key_value_heads") => default,
+            (None, Some(default)) if !keys.contains("num_key_value_heads") => default,
             (None, _) => heads,
         };
         let context = keys.context("max_position_embeddings", defaults.context)?;
@@ -145,14 +145,14 @@ impl Decoder {
         Ok(Self {
             architecture: model_type.to_owned(),
             hidden,
-            intermediate: keys.whole_or("intermediate_size", defaults.intermediate)?,
+            intermediate: keys.positive_or("intermediate_size", defaults.intermediate)?,
             heads,
             kv_heads,
             head_dim,
-            vocabulary: keys.whole_or("vocab_size", defaults.vocabulary)?,
+            vocabulary: keys.positive_or("vocab_size", defaults.vocabulary)?,
             context,
             eps: keys.float("rms_norm_eps")?.unwrap_or(defaults.eps) as f32,
-            norms_less_one: false,
+            norms_stored_minus_one: false,
             output_norms: false,
             head_norms: false,
             activation: keys.activation(defaults.activation.0, defaults.activation.1)?,
@@ -171,35 +171,41 @@ impl Decoder {
         })
     }
 
-    /// Number of layers.
+    /// Returns the number of layers.
     pub(super) fn layers(&self) -> usize {
         self.windows.len()
     }
 
-    /// Gives a window to the layers that `layer_types` names, or without that key to those that `otherwise`
-    /// does.
+    /// Sets the window of the layers that `layer_types` names, or without that key of the layers that
+    /// `otherwise` selects.
     pub(super) fn set_windows(&mut self, keys: &Keys, otherwise: impl Fn(usize) -> bool) -> Result<()> {
         let window = self.window;
         let listed = keys.windowed_layers(self.layers())?;
         let strict = listed.is_some();
         let windowed = listed.unwrap_or_else(|| (0..self.layers()).map(otherwise).collect());
         if strict && window.is_none() && windowed.contains(&true) {
-            return Err(wrong("sliding_window", "is missing, and layers ask for it"));
+            return Err(invalid("sliding_window", "is missing, but layer_types requires it"));
         }
         self.windows = windowed.into_iter().map(|windowed| window.filter(|_| windowed)).collect();
         Ok(())
     }
 
-    /// The name of a part of a layer.
-    pub(super) fn part(layer: usize, part: &str) -> String {
+    /// Returns the name of a tensor of a layer.
+    pub(super) fn layer_name(layer: usize, part: &str) -> String {
         format!("model.layers.{layer}.{part}")
     }
 
     fn norm(&self, name: String, width: usize) -> NormSpec {
-        NormSpec { name, width, kind: NormKind::Rms, eps: self.eps, less_one: self.norms_less_one }
+        NormSpec {
+            name,
+            width,
+            kind: NormKind::Rms,
+            eps: self.eps,
+            stored_minus_one: self.norms_stored_minus_one,
+        }
     }
 
-    /// A gated feed-forward layer of some inner width, whose tensors begin with `prefix`.
+    /// Returns a gated feed-forward layer of the given inner width, whose tensor names start with `prefix`.
     pub(super) fn gated(&self, prefix: &str, names: [&str; 3], inner: usize) -> FeedForwardSpec {
         let [gate, up, down] = names.map(|name| format!("{prefix}.{name}"));
         let (hidden, bias) = (self.hidden, self.biases.mlp);
@@ -211,18 +217,18 @@ impl Decoder {
         }
     }
 
-    /// The feed-forward layer that dense families have.
+    /// Returns the dense feed-forward layer of a layer.
     pub(super) fn dense(&self, layer: usize) -> Mixer {
         let names = ["gate_proj", "up_proj", "down_proj"];
-        Mixer::Dense(self.gated(&Self::part(layer, "mlp"), names, self.intermediate))
+        Mixer::Dense(self.gated(&Self::layer_name(layer, "mlp"), names, self.intermediate))
     }
 
-    /// The whole, with a dense feed-forward layer in each block.
+    /// Builds a configuration with dense feed-forward layers.
     pub(super) fn build(self) -> Config {
         self.build_with(Self::dense)
     }
 
-    /// The whole, with the feed-forward layers that `feed_forward` gives.
+    /// Builds a configuration with the feed-forward layers that `feed_forward` returns.
     pub(super) fn build_with(self, feed_forward: impl Fn(&Self, usize) -> Mixer) -> Config {
         let blocks = (0..self.layers()).map(|layer| BlockSpec {
             sublayers: vec![self.attention(layer), self.feed_forward(layer, feed_forward(&self, layer))],
@@ -248,7 +254,7 @@ impl Decoder {
     }
 
     fn attention(&self, layer: usize) -> Sublayer {
-        let part = |name: &str| Self::part(layer, name);
+        let part = |name: &str| Self::layer_name(layer, name);
         let linear = |role, name: &str, shape, bias| LinearSpec::new(role, part(name), shape, bias);
         let (hidden, head_dim) = (self.hidden, self.head_dim);
         let (q_width, kv_width) = (self.heads * head_dim, self.kv_heads * head_dim);
@@ -278,7 +284,7 @@ impl Decoder {
     }
 
     fn feed_forward(&self, layer: usize, mixer: Mixer) -> Sublayer {
-        let norm = |name: &str| self.norm(Self::part(layer, name), self.hidden);
+        let norm = |name: &str| self.norm(Self::layer_name(layer, name), self.hidden);
         let (before, after) = match self.output_norms {
             true => ("pre_feedforward_layernorm", Some(norm("post_feedforward_layernorm"))),
             false => ("post_attention_layernorm", None),

@@ -1,21 +1,21 @@
-//! GPT-2: learned positions, layer norms with biases, queries, keys and values in one tensor that is stored
-//! input-major.
+//! GPT-2: learned positions, layer norms, biases, and one input-major tensor for queries, keys and values.
 
 use super::decoder::NOT_IMPLEMENTED;
-use super::keys::{Keys, unsupported, wrong};
+use super::keys::{Keys, invalid, unsupported};
 use super::{
-    AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Role, Rotary, Sublayer,
+    AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Role, Rotary,
+    Sublayer,
 };
 use crate::error::Result;
 use std::ops::Range;
 
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
-    keys.refuse(&NOT_IMPLEMENTED)?;
-    // The defaults are those of `GPT2Config`.
-    let (hidden, heads) = (keys.whole_or("n_embd", 768)?, keys.whole_or("n_head", 12)?);
-    let layers = keys.parts_or("n_layer", 12)?;
+    keys.reject_unsupported(&NOT_IMPLEMENTED)?;
+    // Defaults of `GPT2Config`.
+    let (hidden, heads) = (keys.positive_or("n_embd", 768)?, keys.positive_or("n_head", 12)?);
+    let layers = keys.layers_or("n_layer", 12)?;
     if !hidden.is_multiple_of(heads) {
-        return Err(wrong("n_embd", format!("{hidden} does not divide into {heads} heads")));
+        return Err(invalid("n_embd", format!("{hidden} is not a multiple of {heads} heads")));
     }
     for (key, plain) in [("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false)] {
         if keys.flag(key)?.is_some_and(|found| found != plain) {
@@ -23,10 +23,11 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
         }
     }
     let head_dim = hidden / heads;
-    let inner = keys.count("n_inner")?.filter(|&inner| inner > 0).unwrap_or(4 * hidden);
+    let inner = keys.non_negative("n_inner")?.filter(|&inner| inner > 0).unwrap_or(4 * hidden);
     let eps = keys.float("layer_norm_epsilon")?.unwrap_or(1e-5) as f32;
     let activation = keys.activation("activation_function", "gelu_new")?;
-    let norm = |name: String| NormSpec { name, width: hidden, kind: NormKind::Layer, eps, less_one: false };
+    let norm =
+        |name: String| NormSpec { name, width: hidden, kind: NormKind::Layer, eps, stored_minus_one: false };
     let sublayer = |norm, mixer| Sublayer { norm, mixer, output_norm: None, residual_scale: 1.0 };
     let block = |layer: usize| {
         let part = |part: &str| format!("transformer.h.{layer}.{part}");
@@ -72,7 +73,7 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     Ok(Config {
         architecture: model_type.to_owned(),
         hidden,
-        vocabulary: keys.whole_or("vocab_size", 50_257)?,
+        vocabulary: keys.positive_or("vocab_size", 50_257)?,
         context: keys.context("n_positions", 1024)?,
         embedding: "transformer.wte.weight".to_owned(),
         embedding_scale: 1.0,

@@ -1,10 +1,10 @@
-//! Llama 1 to 3, SmolLM, TinyLlama and others of that class.
+//! Llama 1 to 3, SmolLM, TinyLlama and other models of this class.
 
 use super::Config;
-use super::decoder::{Decoder, LLAMA};
+use super::decoder::{DecoderConfig, LLAMA};
 use super::keys::Keys;
 use crate::error::Result;
 
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
-    Ok(Decoder::read(keys, model_type, &LLAMA)?.build())
+    Ok(DecoderConfig::read(keys, model_type, &LLAMA)?.build())
 }

@@ -1,7 +1,7 @@
-//! Qwen2, Qwen2.5 and Qwen3: biases of queries, keys and values, or norms of their heads.
+//! Qwen2 and Qwen2.5: biases of queries, keys and values. Qwen3: norms of query and key heads.
 
 use super::Config;
-use super::decoder::{Decoder, Defaults, LLAMA};
+use super::decoder::{DecoderConfig, Defaults, LLAMA};
 use super::keys::Keys;
 use crate::error::Result;
 
@@ -21,7 +21,7 @@ pub(super) const QWEN3: Defaults = Defaults { head_dim: Some(128), ..QWEN2 };
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
     let mut decoder = match model_type {
         "qwen2" => {
-            let mut decoder = Decoder::read(keys, model_type, &QWEN2)?;
+            let mut decoder = DecoderConfig::read(keys, model_type, &QWEN2)?;
             decoder.biases.qkv = true;
             decoder.biases.output = false;
             decoder
@@ -29,15 +29,15 @@ pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
         _ => with_head_norms(keys, model_type, &QWEN3)?,
     };
     if keys.flag("use_sliding_window")?.unwrap_or(false) {
-        let first = keys.count("max_window_layers")?.unwrap_or(28);
+        let first = keys.non_negative("max_window_layers")?.unwrap_or(28);
         decoder.set_windows(keys, |layer| layer >= first)?;
     }
     Ok(decoder.build())
 }
 
-/// What the dense models of Qwen3 have in common with those of experts.
-pub(super) fn with_head_norms(keys: &Keys, model_type: &str, defaults: &Defaults) -> Result<Decoder> {
-    let mut decoder = Decoder::read(keys, model_type, defaults)?;
+/// Reads the parameters that dense and expert models of Qwen3 share.
+pub(super) fn with_head_norms(keys: &Keys, model_type: &str, defaults: &Defaults) -> Result<DecoderConfig> {
+    let mut decoder = DecoderConfig::read(keys, model_type, defaults)?;
     decoder.head_norms = true;
     Ok(decoder)
 }

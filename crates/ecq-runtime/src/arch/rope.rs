@@ -1,52 +1,51 @@
-//! Rotary frequencies and their scalings beyond the trained context, as `modeling_rope_utils.py` of
-//! transformers computes them.
+//! Rotary frequencies and context scaling, as computed by `modeling_rope_utils.py` of transformers.
 
 use std::f64::consts::TAU;
 
-/// The rotary embedding of a layer.
+/// A rotary position embedding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rope {
     /// Base of the frequencies.
     pub theta: f64,
-    /// Values of a head that are rotated; even.
+    /// Number of rotated values of a head; even.
     pub dim: usize,
-    /// How positions beyond the trained context are reached.
+    /// Scaling for positions beyond the trained context.
     pub scaling: Scaling,
 }
 
-/// A scaling of the rotary frequencies.
+/// Scaling of the rotary frequencies.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scaling {
     /// None.
     Default,
-    /// All frequencies divided by a factor (Chen et al., 2023).
+    /// All frequencies are divided by a factor (Chen et al., 2023).
     Linear {
         /// The factor.
         factor: f64,
     },
-    /// The base grows with the length once it passes the trained context ("dynamic NTK").
+    /// The base grows with the text length beyond the trained context ("dynamic NTK").
     Dynamic {
         /// The factor.
         factor: f64,
         /// Trained context in tokens.
         original: usize,
     },
-    /// Low frequencies divided, high ones kept, between them a ramp (Peng et al., 2023).
+    /// YaRN: low frequencies are divided, high ones kept, with a linear ramp between (Peng et al., 2023).
     Yarn {
         /// The factor.
         factor: f64,
         /// Trained context in tokens.
         original: usize,
-        /// Turns within the trained context above which a frequency is kept.
+        /// Rotations within the trained context above which a frequency is kept.
         beta_fast: f64,
-        /// Turns below which a frequency is divided by the factor.
+        /// Rotations within the trained context below which a frequency is divided.
         beta_slow: f64,
         /// Factor of cosines and sines.
         attention_factor: f64,
-        /// Whether the ends of the ramp are whole numbers.
+        /// Whether the ends of the ramp are rounded to whole numbers.
         truncate: bool,
     },
-    /// As Llama 3.1: by wavelength, with a smooth passage.
+    /// Llama 3.1: divided or kept by wavelength, with a smooth transition.
     Llama3 {
         /// The factor.
         factor: f64,
@@ -57,13 +56,13 @@ pub enum Scaling {
         /// Wavelengths below `original / high` are kept.
         high: f64,
     },
-    /// A divisor for each frequency (`rope_freqs.weight` of GGUF files).
+    /// One divisor per frequency (`rope_freqs.weight` of GGUF files).
     Divisors(Vec<f32>),
 }
 
 impl Rope {
-    /// The `dim / 2` frequencies in radians per position for a text of `length` tokens, and the factor of
-    /// cosines and sines.
+    /// Returns the `dim / 2` frequencies in radians per position for a text of `length` tokens, and the
+    /// factor of cosines and sines.
     pub fn frequencies(&self, length: usize) -> (Vec<f32>, f32) {
         let base =
             |theta: f64| (0..self.dim / 2).map(move |i| theta.powf(-((2 * i) as f64) / self.dim as f64));
@@ -105,8 +104,8 @@ impl Rope {
         (frequencies.into_iter().map(|f| f as f32).collect(), scale as f32)
     }
 
-    /// Whether the frequencies change with the length of the text.
-    pub fn grows(&self) -> bool {
+    /// Returns whether the frequencies depend on the text length.
+    pub fn depends_on_length(&self) -> bool {
         matches!(self.scaling, Scaling::Dynamic { .. })
     }
 }

@@ -1,8 +1,7 @@
-//! SmolLM3: Llama with layers that have no rotary embedding, every fourth one unless the configuration lists
-//! them.
+//! SmolLM3: Llama in which every fourth layer, or the listed layers, have no rotary embedding.
 
-use super::decoder::{Decoder, Defaults, LLAMA};
-use super::keys::{Keys, wrong};
+use super::decoder::{DecoderConfig, Defaults, LLAMA};
+use super::keys::{Keys, invalid};
 use super::{Config, Rotary};
 use crate::error::Result;
 
@@ -20,15 +19,16 @@ const SMOLLM3: Defaults = Defaults {
 };
 
 pub(super) fn read(keys: &Keys, model_type: &str) -> Result<Config> {
-    let mut decoder = Decoder::read(keys, model_type, &SMOLLM3)?;
-    let interval = keys.whole_or("no_rope_layer_interval", 4)?;
-    // The list says 1 for layers that do have one.
+    let mut decoder = DecoderConfig::read(keys, model_type, &SMOLLM3)?;
+    let interval = keys.positive_or("no_rope_layer_interval", 4)?;
+    // A 1 in the list means that the layer has a rotary embedding.
     let rotated: Vec<bool> = match keys.get("no_rope_layers") {
         None => (1..=decoder.layers()).map(|layer| !layer.is_multiple_of(interval)).collect(),
         Some(list) => {
             let flags = list.as_array().filter(|flags| flags.len() == decoder.layers());
-            let flags = flags.and_then(|flags| flags.iter().map(|flag| flag.as_u64().map(|flag| flag != 0)).collect());
-            flags.ok_or_else(|| wrong("no_rope_layers", "is not a list of 0 or 1 for each layer"))?
+            let flags = flags
+                .and_then(|flags| flags.iter().map(|flag| flag.as_u64().map(|flag| flag != 0)).collect());
+            flags.ok_or_else(|| invalid("no_rope_layers", "is not a list of 0 or 1 per layer"))?
         }
     };
     let rotary = |&rotated: &bool| if rotated { Rotary::Global } else { Rotary::None };

@@ -1,11 +1,11 @@
-//! What a transformer is made of, as data: read by the loader, the programs, the calibrator and the size
-//! estimates alike.
+//! Specification of a transformer as data, used by the loader, the program builder, calibration and size
+//! estimates.
 
 use super::Rope;
 use ecq_core::Activation;
 use std::ops::Range;
 
-/// A transformer: its ends, and its blocks.
+/// Specification of a transformer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// `model_type` of the configuration, such as `llama`.
@@ -14,58 +14,58 @@ pub struct Config {
     pub hidden: usize,
     /// Rows of the embedding.
     pub vocabulary: usize,
-    /// Longest text in tokens.
+    /// Maximum context in tokens.
     pub context: usize,
-    /// The embedding, `[vocabulary, hidden]`.
+    /// Tensor name of the embedding, `[vocabulary, hidden]`.
     pub embedding: String,
-    /// Factor of the embedding.
+    /// Factor of the embedding's output.
     pub embedding_scale: f32,
-    /// Learned positions, `[context, hidden]`.
+    /// Tensor name of learned positions, `[context, hidden]`.
     pub positions: Option<String>,
-    /// The blocks, in order.
+    /// Blocks, in order.
     pub blocks: Vec<BlockSpec>,
     /// The norm before the head.
     pub final_norm: NormSpec,
-    /// The head, `[vocabulary, hidden]`; the embedding where it is `None`.
+    /// Tensor name of the head, `[vocabulary, hidden]`; `None` if the head is the embedding.
     pub head: Option<String>,
-    /// What logits are divided by.
+    /// Divisor of the logits.
     pub logits_divisor: f32,
-    /// The rotary embedding; `None` where there is none.
+    /// Rotary embedding of [`Rotary::Global`]; `None` if the model has none.
     pub rope: Option<Rope>,
-    /// The rotary embedding of layers that ask for [`Rotary::Local`].
+    /// Rotary embedding of [`Rotary::Local`].
     pub local_rope: Option<Rope>,
     /// Tokens that end a text.
     pub end_tokens: Vec<u32>,
 }
 
-/// A block: sublayers, each of which adds to the residual stream.
+/// A block: sublayers that each add to the residual stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockSpec {
-    /// In the order in which they run.
+    /// Sublayers, in order.
     pub sublayers: Vec<Sublayer>,
 }
 
 /// `x = x + scale * output_norm(mixer(norm(x)))`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sublayer {
-    /// The norm of what it reads.
+    /// Norm of the input.
     pub norm: NormSpec,
-    /// What it computes.
+    /// The computation.
     pub mixer: Mixer,
-    /// The norm of what it gives.
+    /// Norm of the output.
     pub output_norm: Option<NormSpec>,
-    /// Factor of what it gives.
+    /// Factor of the output.
     pub residual_scale: f32,
 }
 
-/// What a sublayer computes.
+/// The computation of a sublayer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mixer {
     /// Softmax attention over the positions of the sequence.
     Attention(AttentionSpec),
     /// A feed-forward layer.
     Dense(FeedForwardSpec),
-    /// Several feed-forward layers, some of which are chosen for each row.
+    /// A mixture of experts.
     Experts(ExpertsSpec),
 }
 
@@ -78,7 +78,7 @@ pub struct AttentionSpec {
     pub k: LinearSpec,
     /// Values.
     pub v: LinearSpec,
-    /// From the heads to the residual stream.
+    /// Output projection.
     pub o: LinearSpec,
     /// Norm of each query head.
     pub q_norm: Option<NormSpec>,
@@ -90,15 +90,15 @@ pub struct AttentionSpec {
     pub kv_heads: usize,
     /// Width of a head.
     pub head_dim: usize,
-    /// Positions that a position sees, itself included; all before it if `None`.
+    /// Number of positions a position attends to, itself included; `None` means all before it.
     pub window: Option<usize>,
-    /// How queries and keys are rotated.
+    /// Rotary embedding of queries and keys.
     pub rotary: Rotary,
     /// Factor of the scores.
     pub scale: f32,
 }
 
-/// Which rotary embedding a layer has.
+/// Selects the rotary embedding of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotary {
     /// None.
@@ -109,144 +109,145 @@ pub enum Rotary {
     Local,
 }
 
-/// `down(activation(gate x) * up x)`, or without a gate `down(activation(up x))` (Shazeer, 2020).
+/// Feed-forward layer: `down(activation(gate x) * up x)`, or `down(activation(up x))` without a gate
+/// (Shazeer, 2020).
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeedForwardSpec {
-    /// The gate.
+    /// Gate projection.
     pub gate: Option<LinearSpec>,
-    /// To the inner width.
+    /// Projection to the inner width.
     pub up: LinearSpec,
-    /// From the inner width.
+    /// Projection from the inner width.
     pub down: LinearSpec,
-    /// The nonlinearity.
+    /// The activation function.
     pub activation: Activation,
 }
 
-/// Feed-forward layers of which a router chooses some for each row (Shazeer et al., 2017).
+/// Mixture of experts: a router chooses some feed-forward layers for each row (Shazeer et al., 2017).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExpertsSpec {
-    /// Gives a score for each expert.
+    /// Computes a logit per expert.
     pub router: LinearSpec,
-    /// How scores become choices and weights.
+    /// Choice and weights of experts.
     pub routing: Routing,
-    /// The experts, all of one shape. Each matrix is a tensor of its own, so that no tile crosses experts.
+    /// The experts, all of one shape. Each matrix is a separate tensor, so that no tile spans experts.
     pub experts: Vec<FeedForwardSpec>,
 }
 
-/// How a router chooses.
+/// Routing parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Routing {
-    /// Experts that are chosen for a row: those of the largest scores, of equals the first.
+    /// Number of experts per row: those with the largest logits, the first of equal ones.
     pub top_k: usize,
-    /// Whether the weights of the chosen ones, a softmax over all scores, are divided by their sum.
+    /// Whether the weights (a softmax over all logits) are divided by the sum over the chosen experts.
     pub renormalize: bool,
 }
 
-/// A matrix, or some rows of one, and perhaps biases.
+/// A matrix (a tensor or some of its rows) with an optional bias.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinearSpec {
-    /// What it is for.
+    /// Role in its block.
     pub role: Role,
-    /// The tensor's name without `.weight`.
+    /// Tensor name without `.weight`.
     pub name: String,
-    /// Outputs, inputs of the whole tensor.
+    /// `[outputs, inputs]` of the whole tensor.
     pub shape: [usize; 2],
-    /// The outputs that are this matrix's.
+    /// Outputs of the tensor that belong to this matrix.
     pub rows: Range<usize>,
     /// Whether there is a `.bias`.
     pub bias: bool,
-    /// Whether the checkpoint stores `[inputs, outputs]`.
+    /// Whether the checkpoint stores the tensor as `[inputs, outputs]`.
     pub input_major: bool,
 }
 
-/// What a matrix of a block is for.
+/// Role of a matrix in its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Queries.
+    /// Query projection.
     Query,
-    /// Keys.
+    /// Key projection.
     Key,
-    /// Values.
+    /// Value projection.
     Value,
-    /// Attention output.
+    /// Output projection of attention.
     Output,
-    /// Gate of a feed-forward layer.
+    /// Gate projection.
     Gate,
-    /// To its inner width.
+    /// Projection to the inner width.
     Up,
-    /// From its inner width.
+    /// Projection from the inner width.
     Down,
-    /// Scores of experts.
+    /// Expert router.
     Router,
 }
 
 /// A norm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NormSpec {
-    /// The tensor's name without `.weight`.
+    /// Tensor name without `.weight`.
     pub name: String,
-    /// Values that are normed together.
+    /// Number of values normed together.
     pub width: usize,
-    /// Which norm.
+    /// TensorKind of norm.
     pub kind: NormKind,
-    /// Added to the mean square or the variance.
+    /// Epsilon added to the mean square or variance.
     pub eps: f32,
-    /// Whether the stored weights are less one (Gemma's checkpoints).
-    pub less_one: bool,
+    /// Whether the checkpoint stores weight - 1 (Gemma).
+    pub stored_minus_one: bool,
 }
 
 /// A kind of norm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NormKind {
-    /// Root mean square, weights.
+    /// Root mean square norm with weights.
     Rms,
-    /// Mean and variance, weights and biases.
+    /// Layer norm with weights and biases.
     Layer,
 }
 
 impl LinearSpec {
-    /// A matrix of `[outputs, inputs]` that is a tensor of its own.
+    /// Creates the specification of a matrix that is a whole tensor of `[outputs, inputs]`.
     pub fn new(role: Role, name: impl Into<String>, shape: [usize; 2], bias: bool) -> Self {
         Self { role, name: name.into(), shape, rows: 0..shape[0], bias, input_major: false }
     }
 
-    /// The name of the tensor.
+    /// Returns the tensor name of the weights.
     pub fn weight(&self) -> String {
         format!("{}.weight", self.name)
     }
 
-    /// The name of its biases.
+    /// Returns the tensor name of the bias.
     pub fn bias_name(&self) -> String {
         format!("{}.bias", self.name)
     }
 }
 
 impl NormSpec {
-    /// The name of the weights.
+    /// Returns the tensor name of the weights.
     pub fn weight(&self) -> String {
         format!("{}.weight", self.name)
     }
 
-    /// The name of the biases, which a [`NormKind::Layer`] has.
+    /// Returns the tensor name of the bias of a [`NormKind::Layer`].
     pub fn bias_name(&self) -> String {
         format!("{}.bias", self.name)
     }
 }
 
 impl FeedForwardSpec {
-    /// Its matrices, in the order in which they are multiplied.
+    /// Returns the matrices in the order of computation.
     pub fn linears(&self) -> impl Iterator<Item = &LinearSpec> {
         self.gate.iter().chain([&self.up, &self.down])
     }
 
-    /// Width between its two halves.
+    /// Returns the inner width.
     pub fn inner(&self) -> usize {
         self.up.rows.len()
     }
 }
 
 impl BlockSpec {
-    /// Its attention layers.
+    /// Returns the attention layers.
     pub fn attention(&self) -> impl Iterator<Item = &AttentionSpec> {
         self.sublayers.iter().filter_map(|sublayer| match &sublayer.mixer {
             Mixer::Attention(attention) => Some(attention),
@@ -254,7 +255,8 @@ impl BlockSpec {
         })
     }
 
-    /// Its matrices but those of experts, in the order in which they run; several may be rows of one tensor.
+    /// Returns the matrices, except those of experts, in the order of computation. Several may be parts of
+    /// one tensor.
     pub fn dense_linears(&self) -> Vec<&LinearSpec> {
         let mut all = Vec::new();
         for sublayer in &self.sublayers {
@@ -267,7 +269,7 @@ impl BlockSpec {
         all
     }
 
-    /// Its experts, of one sublayer after another.
+    /// Returns the experts of all sublayers.
     pub fn experts(&self) -> impl Iterator<Item = &FeedForwardSpec> {
         let experts = self.sublayers.iter().filter_map(|sublayer| match &sublayer.mixer {
             Mixer::Experts(experts) => Some(&experts.experts),
@@ -276,14 +278,13 @@ impl BlockSpec {
         experts.flatten()
     }
 
-    /// All its matrices, those of experts last.
+    /// Returns all matrices, those of experts last.
     pub fn linears(&self) -> Vec<&LinearSpec> {
         let experts = self.experts().flat_map(FeedForwardSpec::linears);
         self.dense_linears().into_iter().chain(experts).collect()
     }
 
-    /// Its tensors with more than one dimension but those of experts, each once: one of several matrices
-    /// stands for all.
+    /// Returns one matrix of each two-dimensional tensor, except those of experts.
     pub fn tensors(&self) -> Vec<&LinearSpec> {
         let mut all: Vec<&LinearSpec> = Vec::new();
         for linear in self.dense_linears() {
@@ -296,13 +297,13 @@ impl BlockSpec {
 }
 
 impl Config {
-    /// Whether the head is the embedding.
+    /// Returns whether the head is the embedding.
     pub fn tied(&self) -> bool {
         self.head.is_none()
     }
 
-    /// The window of a layer's attention.
-    pub fn window_of(&self, layer: usize) -> Option<usize> {
+    /// Returns the attention window of a layer.
+    pub fn attention_window(&self, layer: usize) -> Option<usize> {
         self.blocks[layer].attention().next().and_then(|attention| attention.window)
     }
 }

@@ -6,7 +6,7 @@ fn read(config: &Value) -> Config {
     Config::from_json(&config.to_string()).unwrap_or_else(|error| panic!("{config}: {error}"))
 }
 
-/// The key that a refusal names.
+/// Returns the key named by the error.
 fn refused(config: &Value) -> String {
     match Config::from_json(&config.to_string()) {
         Err(RuntimeError::Config { key, .. } | RuntimeError::Unsupported { key, .. }) => key,
@@ -18,7 +18,7 @@ fn attention(config: &Config, layer: usize) -> &AttentionSpec {
     config.blocks[layer].attention().next().unwrap()
 }
 
-/// A configuration of a few small layers, and what is changed about it.
+/// Returns the configuration of a small model with some keys changed.
 fn small(model_type: &str, changes: Value) -> Value {
     let mut config = json!({
         "model_type": model_type, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 8,
@@ -29,9 +29,9 @@ fn small(model_type: &str, changes: Value) -> Value {
 }
 
 #[test]
-fn keys_that_are_left_out_have_the_defaults_of_the_class() {
-    // Layers, width, heads, key heads, width of a head, inner width, vocabulary, context, base, epsilon and
-    // whether the head is the embedding, as `AutoConfig.for_model(NAME)` of transformers 5.24 has them.
+fn omitted_keys_have_class_defaults() {
+    // Layers, hidden size, heads, key heads, head dimension, inner width, vocabulary, context, base, epsilon,
+    // tied embedding, as in `AutoConfig.for_model(NAME)` of transformers 5.24.
     let classes = [
         ("llama", [32, 4096, 32, 32, 128, 11_008, 32_000, 2048], 1e4, 1e-6, false),
         ("mistral", [32, 4096, 32, 8, 128, 14_336, 32_000, 131_072], 1e4, 1e-6, false),
@@ -74,7 +74,7 @@ fn keys_that_are_left_out_have_the_defaults_of_the_class() {
 }
 
 #[test]
-fn null_is_not_the_same_as_left_out() {
+fn null_differs_from_omitted() {
     let heads = |changes| attention(&read(&small("mistral", changes)), 0).kv_heads;
     assert_eq!(heads(json!({})), 8);
     assert_eq!(heads(json!({ "num_attention_heads": 16, "num_key_value_heads": null })), 16);
@@ -84,7 +84,7 @@ fn null_is_not_the_same_as_left_out() {
         assert_eq!(window(json!({ "sliding_window": none })), None);
     }
     assert_eq!(window(json!({ "sliding_window": 32 })), Some(32));
-    // A configuration of text alone may keep the place of one within another model.
+    // A text model may have an empty `text_config`.
     assert_eq!(read(&small("llama", json!({ "text_config": null }))).hidden, 64);
     assert_eq!(attention(&read(&small("llama", json!({ "head_dim": null }))), 0).head_dim, 8);
     assert!(read(&small("llama", json!({ "eos_token_id": -1 }))).end_tokens.is_empty());
@@ -97,9 +97,9 @@ fn null_is_not_the_same_as_left_out() {
 }
 
 #[test]
-fn numbers_are_read_as_python_writes_them() {
+fn numbers_are_parsed_like_python() {
     assert_eq!(read(&small("llama", json!({ "max_position_embeddings": 4096.0 }))).context, 4096);
-    // What is beyond any memory is no limit.
+    // Implausibly large contexts are reduced.
     assert_eq!(read(&small("llama", json!({ "max_position_embeddings": 1e30 }))).context, 1 << 24);
     let text =
         small("llama", json!({ "time_step_limit": "X" })).to_string().replace("\"X\"", "[0.0, Infinity]");
@@ -109,10 +109,10 @@ fn numbers_are_read_as_python_writes_them() {
 }
 
 #[test]
-fn windows_follow_the_family() {
+fn windows_depend_on_the_family() {
     let windows = |config: &Value| {
         let config = read(config);
-        (0..8).map(|layer| usize::from(config.window_of(layer).is_some())).collect::<Vec<_>>()
+        (0..8).map(|layer| usize::from(config.attention_window(layer).is_some())).collect::<Vec<_>>()
     };
     let used = |changes: Value| {
         let mut config = small(
@@ -151,7 +151,7 @@ fn smollm3_has_layers_without_rotary_embedding() {
 }
 
 #[test]
-fn what_would_change_the_numbers_is_refused_by_name() {
+fn unsupported_keys_are_rejected_by_name() {
     let cases = [
         ("gemma3_text", "final_logit_softcapping", json!(30.0)),
         ("gemma3_text", "attn_logit_softcapping", json!(50.0)),
@@ -168,7 +168,7 @@ fn what_would_change_the_numbers_is_refused_by_name() {
         ("llama", "hidden_act", json!("gelu")),
         ("llama", "hidden_size", json!(65)),
         ("llama", "num_attention_heads", json!(0)),
-        // A description for each would take all memory.
+        // One specification per layer would exhaust the memory.
         ("llama", "num_hidden_layers", json!(1 << 24)),
         ("gpt2", "n_layer", json!(1 << 20)),
         ("mixtral", "num_local_experts", json!(1 << 20)),
@@ -183,14 +183,15 @@ fn what_would_change_the_numbers_is_refused_by_name() {
     }
     let neutral = json!({
         "final_logit_softcapping": null, "attn_logit_softcapping": 0, "logits_scaling": 1.0, "clip_qkv": null,
-        "use_qk_norm": false, "residual_multiplier": 1, "rope_scaling": { "rope_type": "linear", "factor": 1.0 },
+        "use_qk_norm": false, "residual_multiplier": 1,
+        "rope_scaling": { "rope_type": "linear", "factor": 1.0 },
     });
     assert_eq!(read(&small("llama", neutral)).blocks.len(), 8);
 }
 
 #[test]
-fn gemma_3_scales_the_positions_of_layers_without_window_alone() {
-    // As google/gemma-3-4b-it states it, and as transformers 5 writes it.
+fn gemma_3_scales_only_layers_without_window() {
+    // The format of google/gemma-3-4b-it, and that of transformers 5.
     let old = json!({ "rope_scaling": { "factor": 8.0, "rope_type": "linear" } });
     let new = json!({ "rope_parameters": {
         "full_attention": { "rope_type": "linear", "factor": 8.0, "rope_theta": 1e6 },

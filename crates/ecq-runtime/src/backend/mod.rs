@@ -1,14 +1,13 @@
-//! The seam between models and devices.
+//! The interface between models and devices.
 //!
-//! A backend holds buffers, weights and slots, and compiles a [`Program`], which is one whole step, into
-//! whatever its device replays: the CPU keeps a list of commands, a device that captures graphs captures one,
-//! one that encodes commands encodes them. What differs from step to step enters with the submission.
+//! A backend allocates buffers, weights and slots, and compiles a [`Program`] (one whole step) into a form
+//! that its device can replay: a list of commands on the CPU, a captured graph or an encoded command buffer
+//! on a GPU. Values that change from step to step are passed with each submission.
 //!
-//! Who checks: [`Backend::load`] checks bytes of a file; [`Program::new`] has checked every command against
-//! the layout, and
-//! [`Backend::compile`] that the bindings are what the layout says ([`Bindings::check`]) and its own; a compiled program only
-//! runs. What a submission says of rows and blocks is the caller's to get right ([`Batch`](crate::Batch)
-//! does).
+//! Validation: [`Backend::load`] checks the bytes of a file. [`Program::new`] checks every command against
+//! the layout. [`Backend::compile`] checks that the bindings match the layout ([`Bindings::check`]) and
+//! belong to the backend. A compiled program runs without further checks. The caller is responsible for valid
+//! rows, positions and block tables in a submission; [`Batch`](crate::Batch) produces them.
 
 mod cpu;
 
@@ -24,141 +23,146 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A device: holds buffers, weights and slots, runs programs. Object-safe, nine verbs.
+/// A device that holds buffers, weights and slots, and runs programs. Object-safe.
 pub trait Backend: Send + Sync {
-    /// What the device is and offers.
-    fn facts(&self) -> DeviceInfo;
+    /// Describes the device.
+    fn info(&self) -> DeviceInfo;
 
-    /// A buffer of `len` zeros.
+    /// Allocates a buffer of `len` zeros.
     ///
     /// # Errors
-    /// When the device has no room.
+    /// [`OutOfMemory`](RuntimeError::OutOfMemory) if the device has too little memory.
     fn alloc(&self, element: Element, len: usize) -> Result<Buffer>;
 
-    /// Writes little-endian elements from element `at` on, before what is submitted later.
+    /// Writes little-endian elements, starting at element `at`, before any later submission runs.
     ///
     /// # Errors
-    /// When they do not fit, or the buffer belongs to another backend.
+    /// [`Binding`](RuntimeError::Binding) if the range is outside the buffer or the buffer belongs to another
+    /// backend.
     fn upload(&self, buffer: &Buffer, at: usize, bytes: &[u8]) -> Result<()>;
 
-    /// Reads elements from element `at` on, after all that was submitted before.
+    /// Reads elements, starting at element `at`, after all earlier submissions have run.
     ///
     /// # Errors
-    /// When they are not there, or something submitted before has failed.
+    /// [`Binding`](RuntimeError::Binding) as for [`upload`](Self::upload), or the error of an earlier
+    /// submission.
     fn download(&self, buffer: &Buffer, at: usize, bytes: &mut [u8]) -> Result<()>;
 
-    /// Brings a weight matrix to the device, where it lives from now on.
+    /// Loads a weight matrix onto the device.
     ///
     /// # Errors
-    /// When it does not decode, has no codes for a slot, or there is no room.
+    /// If the matrix does not decode, has no codes although `residence` requires them, or memory is
+    /// exhausted.
     fn load(&self, matrix: &Matrix, residence: Residence) -> Result<Weight>;
 
-    /// Memory for one decoded matrix at a time, of up to `bytes` ([`Weight::slot_bytes`]).
+    /// Allocates a slot of `bytes` bytes ([`Weight::slot_bytes`]), which holds one decoded matrix at a time.
     ///
     /// # Errors
-    /// When the device has no room.
+    /// [`OutOfMemory`](RuntimeError::OutOfMemory) if the device has too little memory.
     fn slot(&self, bytes: usize) -> Result<Slot>;
 
-    /// Makes a program ready to run again and again on what its ids are bound to.
+    /// Compiles a program whose ids refer to `bindings`; the result can be submitted any number of times.
     ///
     /// # Errors
-    /// When the bindings do not match its layout, or something of another backend is among them.
+    /// [`Binding`](RuntimeError::Binding) if the bindings do not match the layout or belong to another
+    /// backend.
     fn compile(&self, program: &Program, bindings: &Bindings) -> Result<Compiled>;
 
-    /// Runs a compiled program after what was submitted before. Inputs are written before its first command.
+    /// Runs a compiled program after all earlier submissions. `inputs.writes` are applied before its first
+    /// command.
     ///
     /// # Errors
-    /// When the device fails, at the latest in [`wait`](Self::wait).
+    /// If the device fails; an asynchronous device may report the failure in [`wait`](Self::wait) instead.
     fn submit(&self, program: &Compiled, inputs: &Inputs) -> Result<Event>;
 
-    /// Waits until a submission is done, and says what it cost.
+    /// Waits until a submission has finished and returns its timing.
     ///
     /// # Errors
-    /// When it has failed.
+    /// The error of the submission, if it failed.
     fn wait(&self, event: &Event) -> Result<Timing>;
 }
 
-/// What a device is and offers.
+/// Properties of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceInfo {
-    /// Name for people.
+    /// Human-readable name.
     pub name: String,
-    /// Kind of device: `cpu`, `cuda`, `wgpu`.
+    /// TensorKind of device: `cpu`, `cuda`, `wgpu`.
     pub kind: &'static str,
-    /// Threads that compute; 1 where the word has no meaning.
+    /// Number of compute threads; 1 on devices without threads.
     pub threads: usize,
-    /// Whether [`Queue::Decode`](crate::program::Queue::Decode) runs on the device itself, beside the other
-    /// queue (`async`).
-    pub decodes_aside: bool,
-    /// Whether a product has the same bits wherever its weights live and however many rows it has.
-    pub same_bits: bool,
-    /// Bytes that weights may take, where the device knows.
+    /// Whether [`Queue::Decode`](crate::program::Queue::Decode) runs on the device in parallel with
+    /// [`Queue::Compute`](crate::program::Queue::Compute). Required for the mode `async`.
+    pub overlaps_decode: bool,
+    /// Whether a product is bit-identical for every residence of the weights and every number of rows.
+    pub batch_invariant: bool,
+    /// Bytes available for weights, if the device reports them.
     pub memory_bytes: Option<u64>,
 }
 
-/// What changes from one submission to the next.
+/// Values that change from one submission to the next.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
-    /// Rows of the batch in use.
+    /// Number of batch rows in use.
     pub rows: usize,
-    /// Rows whose logits are wanted, in use.
-    pub wanted: usize,
-    /// Little-endian elements for the beginning of buffers.
+    /// Number of logits rows in use.
+    pub logits_rows: usize,
+    /// Little-endian elements to write to the start of buffers.
     pub writes: &'a [(BufferId, &'a [u8])],
 }
 
-/// What a submission cost.
+/// Measurements of one submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timing {
-    /// Time that computing waited for decoding into slots.
+    /// Time that the compute queue waited for decoding into slots.
     pub stalled: Duration,
-    /// Experts that were chosen and have slots, counted once a command.
+    /// Number of experts in slots that were used, counted once per command.
     pub expert_uses: u64,
-    /// Of these, experts that lay in their slots already.
+    /// Number of these uses whose expert was already decoded in a slot.
     pub expert_hits: u64,
 }
 
-/// What the ids of a [`Layout`] are bound to, in its order.
+/// The buffers, weights and slots that the ids of a [`Layout`] refer to, in the same order.
 #[derive(Debug, Clone, Default)]
 pub struct Bindings {
-    /// Buffers.
+    /// Buffers by [`BufferId`].
     pub buffers: Vec<Buffer>,
-    /// Weights.
+    /// Weights by [`WeightId`](crate::program::WeightId).
     pub weights: Vec<Weight>,
-    /// Slots.
+    /// Slots by [`SlotId`](crate::program::SlotId).
     pub slots: Vec<Slot>,
 }
 
 impl Bindings {
-    /// Whether everything is as the layout says.
+    /// Checks numbers, element types, lengths, shapes and slot sizes against a layout.
     ///
     /// # Errors
-    /// Names what is not.
+    /// [`Binding`](RuntimeError::Binding) with the name of the first entry that does not match.
     pub fn check(&self, layout: &Layout) -> Result<()> {
         let wrong = |what: &str| Err(RuntimeError::Binding(what.to_owned()));
         if [self.buffers.len(), self.weights.len(), self.slots.len()]
             != [layout.buffers.len(), layout.weights.len(), layout.slots.len()]
         {
-            return wrong("the layout has other numbers of buffers, weights or slots");
+            return wrong("the numbers of buffers, weights or slots differ from the layout");
         }
         for (info, buffer) in layout.buffers.iter().zip(&self.buffers) {
             if (info.element, info.len) != (buffer.element, buffer.len) {
-                return wrong(&info.name);
+                return wrong(&format!("{} does not match the layout", info.name));
             }
         }
         for (info, weight) in layout.weights.iter().zip(&self.weights) {
             if info.shape != weight.shape || info.slot_bytes != weight.slot_bytes {
-                return wrong(&info.name);
+                return wrong(&format!("{} does not match the layout", info.name));
             }
         }
         match layout.slots.iter().zip(&self.slots).find(|(info, slot)| slot.bytes < info.bytes) {
-            Some((info, _)) => wrong(&info.name),
+            Some((info, _)) => wrong(&format!("{} is smaller than in the layout", info.name)),
             None => Ok(()),
         }
     }
 }
 
-/// Memory of a device; freed when the last handle is dropped.
+/// Device memory of one element type; freed when the last handle is dropped.
 #[derive(Clone)]
 pub struct Buffer {
     element: Element,
@@ -167,32 +171,32 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// A handle to what a backend keeps for it.
+    /// Creates a handle; `inner` is the backend's own data.
     pub fn new(element: Element, len: usize, inner: Arc<dyn Any + Send + Sync>) -> Self {
         Self { element, len, inner }
     }
 
-    /// Type of the elements.
+    /// Returns the element type.
     pub fn element(&self) -> Element {
         self.element
     }
 
-    /// Element count.
+    /// Returns the number of elements.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are no elements.
+    /// Returns whether the buffer has no elements.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Length in bytes.
+    /// Returns the length in bytes.
     pub fn bytes(&self) -> u64 {
         (self.len * self.element.bytes()) as u64
     }
 
-    /// What the backend keeps.
+    /// Returns the backend's data if it has type `T`.
     pub fn inner<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.inner.clone().downcast().ok()
     }
@@ -214,28 +218,28 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// A handle to what a backend keeps for a matrix of `[rows, cols]`: how many bytes it holds, mapped ones
-    /// included, and how many it takes in a slot (0 where it needs none).
+    /// Creates a handle for a matrix of `[rows, cols]`. `bytes` is the memory that the matrix occupies,
+    /// mapped bytes included; `slot_bytes` is its decoded size in a slot, 0 if it needs no slot.
     pub fn new(shape: [usize; 2], bytes: u64, slot_bytes: usize, inner: Arc<dyn Any + Send + Sync>) -> Self {
         Self { shape, bytes, slot_bytes, inner }
     }
 
-    /// Rows (output features), columns (input features).
+    /// Returns `[rows, cols]` (output features, input features).
     pub fn shape(&self) -> [usize; 2] {
         self.shape
     }
 
-    /// Bytes that it holds: mapped streams, tables, side data, decoded codes.
+    /// Returns the bytes occupied: mapped streams, tables, side data, decoded codes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Bytes that it takes in a slot.
+    /// Returns the bytes of the decoded matrix in a slot; 0 if it needs no slot.
     pub fn slot_bytes(&self) -> usize {
         self.slot_bytes
     }
 
-    /// What the backend keeps.
+    /// Returns the backend's data if it has type `T`.
     pub fn inner<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.inner.clone().downcast().ok()
     }
@@ -247,7 +251,7 @@ impl fmt::Debug for Weight {
     }
 }
 
-/// Memory for one decoded matrix at a time.
+/// Device memory for one decoded matrix at a time.
 #[derive(Clone)]
 pub struct Slot {
     bytes: usize,
@@ -255,17 +259,17 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// A handle to what a backend keeps for it.
+    /// Creates a handle; `inner` is the backend's own data.
     pub fn new(bytes: usize, inner: Arc<dyn Any + Send + Sync>) -> Self {
         Self { bytes, inner }
     }
 
-    /// Bytes that it holds.
+    /// Returns the size in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// What the backend keeps.
+    /// Returns the backend's data if it has type `T`.
     pub fn inner<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.inner.clone().downcast().ok()
     }
@@ -277,33 +281,33 @@ impl fmt::Debug for Slot {
     }
 }
 
-/// A program that a backend has made ready.
+/// A program in the form that a backend runs.
 #[derive(Clone)]
 pub struct Compiled(Arc<dyn Any + Send + Sync>);
 
 impl Compiled {
-    /// A handle to what a backend keeps.
+    /// Creates a handle; `inner` is the backend's own data.
     pub fn new(inner: Arc<dyn Any + Send + Sync>) -> Self {
         Self(inner)
     }
 
-    /// What the backend keeps.
+    /// Returns the backend's data if it has type `T`.
     pub fn inner<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.0.clone().downcast().ok()
     }
 }
 
-/// The end of a submission.
+/// The completion of a submission.
 #[derive(Clone)]
 pub struct Event(Arc<dyn Any + Send + Sync>);
 
 impl Event {
-    /// A handle to what a backend keeps.
+    /// Creates a handle; `inner` is the backend's own data.
     pub fn new(inner: Arc<dyn Any + Send + Sync>) -> Self {
         Self(inner)
     }
 
-    /// What the backend keeps.
+    /// Returns the backend's data if it has type `T`.
     pub fn inner<T: 'static>(&self) -> Option<&T> {
         self.0.downcast_ref()
     }

@@ -1,10 +1,10 @@
-//! The environment that transformers gives to Jinja (`transformers/utils/chat_template_utils.py`), in
-//! minijinja.
+//! The Jinja environment of transformers (`transformers/utils/chat_template_utils.py`), in minijinja.
 
-use super::limits::{self, kept, made, refused};
-use super::methods::{self, Side, formatted, justified, replaced, stripped};
-use super::python::{self, JsonStyle, text, wrong};
-use super::source::functions;
+use super::limits::{self, charge, limit_error, namespace_value};
+use super::methods;
+use super::python::{self, JsonStyle, operation_error, text};
+use super::rewrite::functions;
+use super::strings::{Side, format_values, justify, replace, strip};
 use minijinja::formatting::FormatStyle;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Rest, ValueKind, ValueOrKwargs};
@@ -12,16 +12,16 @@ use minijinja::{Environment, Error, Output, State, Value};
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// An environment in which templates of transformers run, without templates.
+/// Creates the environment, without templates.
 pub(super) fn environment() -> Result<Environment<'static>> {
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_fuel(Some(limits::FUEL));
-    environment.set_recursion_limit(limits::MOST_CALLS);
+    environment.set_recursion_limit(limits::MAX_CALL_DEPTH);
     environment.set_unknown_method_callback(methods::call);
     environment.set_formatter(|out: &mut Output, state: &mut State, value: &Value| {
         let text = text(state, value)?;
-        out.write_str(&text).map_err(|_| wrong("the text could not be written"))
+        out.write_str(&text).map_err(|_| operation_error("the text could not be written"))
     });
     operators(&mut environment);
     globals(&mut environment);
@@ -41,7 +41,7 @@ fn operators(environment: &mut Environment<'static>) {
         for value in values.iter() {
             out += &text(state, value)?;
         }
-        made(state, out.len())?;
+        charge(state, out.len())?;
         Ok::<_, Error>(out)
     });
     environment.add_function(functions::MULTIPLY, |state: &mut State, left: Value, right: Value| {
@@ -51,15 +51,15 @@ fn operators(environment: &mut Environment<'static>) {
         let Some(format) = left.as_str() else { return python::remainder(&left, &right) };
         let args = match right.kind() {
             ValueKind::Seq if right.is_tuple() => right.try_iter()?.checked().collect::<Result<Vec<_>>>()?,
-            ValueKind::Map => vec![Value::from(named(state, &right)?)],
+            ValueKind::Map => vec![Value::from(to_kwargs(state, &right)?)],
             _ => vec![right],
         };
-        formatted(state, FormatStyle::Printf, format, &args).map(Value::from)
+        format_values(state, FormatStyle::Printf, format, &args).map(Value::from)
     });
     environment.add_function(
         functions::METHOD,
         |state: &mut State, value: Value, name: String, args: Arguments| {
-            methods::of_value(state, &value, &name, &values(args))
+            methods::call_method(state, &value, &name, &values(args))
         },
     );
     environment.add_function(
@@ -75,25 +75,27 @@ fn operators(environment: &mut Environment<'static>) {
             Ok(Value::from(characters.map(Value::from).collect::<Vec<_>>()))
         }
         ValueKind::None | ValueKind::Bool | ValueKind::Number => {
-            Err(wrong(format!("{} has no items to go through", value.kind())))
+            Err(operation_error(format!("{} is not iterable", value.kind())))
         }
         _ => Ok(value),
     });
-    environment.add_function(functions::KEPT, |state: &mut State, value: Value| kept(state, value));
-    environment.add_function(functions::MADE, |state: &mut State, bytes: usize| {
-        made(state, bytes)?;
+    environment.add_function(functions::NAMESPACE_VALUE, |state: &mut State, value: Value| {
+        namespace_value(state, value)
+    });
+    environment.add_function(functions::CHARGE, |state: &mut State, bytes: usize| {
+        charge(state, bytes)?;
         Ok::<_, Error>(Value::from(""))
     });
 }
 
-/// Arguments of a function, the last of which may be named ones.
+/// Arguments of a function; the last value may hold the named ones.
 type Arguments = Rest<ValueOrKwargs>;
 
 fn values(arguments: Arguments) -> Vec<Value> {
     arguments.0.into_iter().map(Value::from).collect()
 }
 
-fn named(state: &mut State, map: &Value) -> Result<Kwargs> {
+fn to_kwargs(state: &mut State, map: &Value) -> Result<Kwargs> {
     let mut out = Vec::new();
     for key in map.try_iter()?.checked() {
         let key = key?;
@@ -104,17 +106,17 @@ fn named(state: &mut State, map: &Value) -> Result<Kwargs> {
 
 fn globals(environment: &mut Environment<'static>) {
     environment.add_function("raise_exception", |state: &mut State, message: Value| {
-        Err::<Value, _>(wrong(text(state, &message)?))
+        Err::<Value, _>(operation_error(text(state, &message)?))
     });
     environment.add_function("strftime_now", |format: String| now(&format));
     environment.add_function("cycler", |items: Rest<Value>| match items.0.as_slice() {
-        [] => Err(wrong("cycler has no items")),
+        [] => Err(operation_error("cycler requires at least one item")),
         _ => minijinja_contrib::globals::cycler(items.0),
     });
     environment.add_function("joiner", minijinja_contrib::globals::joiner);
 }
 
-/// The local date and time; what is no directive stays, as in C.
+/// Formats the local date and time; unknown directives are kept, as in C.
 fn now(format: &str) -> Result<String> {
     const DIRECTIVES: &str = "aAwdbBmyYHIpMSfzZjUWcxX%GuVeDFTRrnthCgklsP";
     let mut out = String::new();
@@ -124,10 +126,10 @@ fn now(format: &str) -> Result<String> {
         out.push_str(before);
         let flags = after.find(|c: char| !"-_0^#".contains(c) && !c.is_ascii_digit()).unwrap_or(after.len());
         if after[..flags].bytes().filter(u8::is_ascii_digit).count() > 3 {
-            return Err(refused("a width of a date is too large"));
+            return Err(limit_error("the width of a date field is too large"));
         }
         match after[flags..].chars().next().filter(|c| DIRECTIVES.contains(*c)) {
-            // Python's microseconds.
+            // Python's `%f` is microseconds.
             Some('f') => out.push_str("%6f"),
             Some(directive) => out.extend(["%", &after[..flags], directive.encode_utf8(&mut [0; 4])]),
             None => {
@@ -141,7 +143,8 @@ fn now(format: &str) -> Result<String> {
     out.push_str(rest);
     let config = jiff::fmt::strtime::Config::new().lenient(true);
     let time = jiff::fmt::strtime::BrokenDownTime::from(&jiff::Zoned::now());
-    time.to_string_with_config(&config, &out).map_err(|error| wrong(format!("strftime_now: {error}")))
+    time.to_string_with_config(&config, &out)
+        .map_err(|error| operation_error(format!("strftime_now: {error}")))
 }
 
 fn filters(environment: &mut Environment<'static>) {
@@ -158,22 +161,22 @@ fn filters(environment: &mut Environment<'static>) {
                 None => None,
             };
             let (value, old, new) = (text(state, &value)?, text(state, &old)?, text(state, &new)?);
-            replaced(state, &value, &old, &new, count.unwrap_or(-1))
+            replace(state, &value, &old, &new, count.unwrap_or(-1))
         },
     );
     environment.add_filter("trim", |state: &mut State, value: Value, chars: Option<String>| {
         let value = text(state, &value)?;
-        Ok::<_, Error>(stripped(&value, chars.as_deref(), true, true).to_owned())
+        Ok::<_, Error>(strip(&value, chars.as_deref(), true, true).to_owned())
     });
     environment.add_filter("join", join);
     environment.add_filter("indent", indent);
     environment.add_filter("center", |state: &mut State, value: Value, width: Option<i64>| {
         let value = text(state, &value)?;
-        justified(state, &value, width.unwrap_or(80), " ", Side::Both)
+        justify(state, &value, width.unwrap_or(80), " ", Side::Both)
     });
     environment.add_filter("format", |state: &mut State, value: Value, args: Arguments| {
         let value = text(state, &value)?;
-        formatted(state, FormatStyle::Printf, &value, &values(args))
+        format_values(state, FormatStyle::Printf, &value, &values(args))
     });
     for name in ["length", "count"] {
         environment.add_filter(name, |value: &Value| match value.len() {
@@ -184,10 +187,10 @@ fn filters(environment: &mut Environment<'static>) {
     }
     environment.add_filter("int", |value: Value, args: Arguments| {
         let args = values(args);
-        let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
-        let argument = |place: usize, name: &str| match places.get(place) {
+        let (positional, named): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
+        let argument = |index: usize, name: &str| match positional.get(index) {
             Some(value) => Ok(Some(value.clone())),
-            None => names.get::<Option<Value>>(name),
+            None => named.get::<Option<Value>>(name),
         };
         let base = argument(1, "base")?
             .and_then(|base| u32::try_from(base).ok())
@@ -217,13 +220,13 @@ fn filters(environment: &mut Environment<'static>) {
     environment.add_filter("wordcount", |state: &mut State, value: Value| {
         Ok::<_, Error>(text(state, &value)?.split_whitespace().count())
     });
-    // Escaping is off in transformers' environment: what these give is text.
+    // Escaping is off in the environment of transformers, so the result is plain text.
     environment.add_filter("safe", |state: &mut State, value: Value| text(state, &value));
     for name in ["batch", "slice"] {
-        // Their counts are sizes of lists.
+        // The first argument is a number of lists.
         environment.add_filter(name, move |state: &mut State, value: Value, args: Rest<Value>| {
             if args.first().and_then(Value::as_i64).is_some_and(|count| count > 10_000) {
-                return Err(refused("it makes too many lists"));
+                return Err(limit_error("it creates too many lists"));
             }
             let args: Vec<Value> = std::iter::once(value).chain(args.iter().cloned()).collect();
             apply_builtin(state, name, &args)
@@ -231,7 +234,7 @@ fn filters(environment: &mut Environment<'static>) {
     }
 }
 
-/// A filter of minijinja that the environment replaces.
+/// Applies a filter of minijinja that the environment wraps.
 fn apply_builtin(state: &mut State, name: &str, args: &[Value]) -> Result<Value> {
     let builtin = match name {
         "batch" => Value::from_function(minijinja::filters::batch),
@@ -242,22 +245,24 @@ fn apply_builtin(state: &mut State, name: &str, args: &[Value]) -> Result<Value>
 
 fn to_json(state: &mut State, value: Value, args: Arguments) -> Result<String> {
     let args = values(args);
-    let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
-    let argument = |place: usize, name: &str| match places.get(place) {
+    let (positional, named): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
+    let argument = |index: usize, name: &str| match positional.get(index) {
         Some(value) => Ok(value.clone()),
-        None => names.get::<Option<Value>>(name).map(Option::unwrap_or_default),
+        None => named.get::<Option<Value>>(name).map(Option::unwrap_or_default),
     };
     let indent = argument(1, "indent")?;
     let separators = argument(2, "separators")?;
     let indent = match indent.as_i64() {
-        Some(width) if width > 1000 => return Err(refused("an indent is too wide")),
+        Some(width) if width > 1000 => return Err(limit_error("the indent is too wide")),
         Some(width) => Some(" ".repeat(usize::try_from(width).unwrap_or(0))),
         None => indent.as_str().map(str::to_owned),
     };
     let (item_separator, key_separator) = match separators.try_iter() {
         Ok(iter) if !separators.is_undefined() && !separators.is_none() => {
             let both: Vec<Value> = iter.checked().collect::<Result<_>>()?;
-            let [item, key] = both.as_slice() else { return Err(wrong("separators are two strings")) };
+            let [item, key] = both.as_slice() else {
+                return Err(operation_error("separators must be two strings"));
+            };
             (text(state, item)?, text(state, key)?)
         }
         _ => ((if indent.is_some() { "," } else { ", " }).to_owned(), ": ".to_owned()),
@@ -269,22 +274,22 @@ fn to_json(state: &mut State, value: Value, args: Arguments) -> Result<String> {
         key_separator,
         sort_keys: argument(3, "sort_keys")?.is_true(),
     };
-    names.assert_all_used()?;
+    named.assert_all_used()?;
     python::json(state, &value, &style)
 }
 
 fn join(state: &mut State, value: Value, args: Arguments) -> Result<String> {
     let args = values(args);
-    let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
-    let separator = match places.first() {
+    let (positional, named): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
+    let separator = match positional.first() {
         Some(separator) => text(state, separator)?,
-        None => names.get::<Option<String>>("d")?.unwrap_or_default(),
+        None => named.get::<Option<String>>("d")?.unwrap_or_default(),
     };
-    let attribute = match places.get(1) {
+    let attribute = match positional.get(1) {
         Some(attribute) => Some(attribute.clone()),
-        None => names.get::<Option<Value>>("attribute")?,
+        None => named.get::<Option<Value>>("attribute")?,
     };
-    names.assert_all_used()?;
+    named.assert_all_used()?;
     let mut out = String::new();
     if value.is_undefined() {
         return Ok(out);
@@ -295,7 +300,7 @@ fn join(state: &mut State, value: Value, args: Arguments) -> Result<String> {
             item = item.get_item(attribute)?;
         }
         let item = text(state, &item)?;
-        made(state, separator.len())?;
+        charge(state, separator.len())?;
         out.extend([if i == 0 { "" } else { &separator }, &item]);
     }
     Ok(out)
@@ -304,23 +309,23 @@ fn join(state: &mut State, value: Value, args: Arguments) -> Result<String> {
 /// `jinja2.filters.do_indent`.
 fn indent(state: &mut State, value: Value, args: Arguments) -> Result<String> {
     let args = values(args);
-    let (places, names): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
-    let argument = |place: usize, name: &str| match places.get(place) {
+    let (positional, named): (&[Value], Kwargs) = minijinja::value::from_args(&args)?;
+    let argument = |index: usize, name: &str| match positional.get(index) {
         Some(value) => Ok(value.clone()),
-        None => names.get::<Option<Value>>(name).map(Option::unwrap_or_default),
+        None => named.get::<Option<Value>>(name).map(Option::unwrap_or_default),
     };
     let (width, first, blank) = (argument(0, "width")?, argument(1, "first")?, argument(2, "blank")?);
-    names.assert_all_used()?;
+    named.assert_all_used()?;
     let width = match width.as_str() {
         Some(text) => text.to_owned(),
         None => match width.as_i64().unwrap_or(4) {
-            width if width > 1000 => return Err(refused("an indent is too wide")),
+            width if width > 1000 => return Err(limit_error("the indent is too wide")),
             width => " ".repeat(usize::try_from(width).unwrap_or(0)),
         },
     };
     let value = text(state, &value)?;
     let lines = value.matches('\n').count() + 1;
-    made(state, value.len() + lines * width.len())?;
+    charge(state, value.len() + lines * width.len())?;
     let mut out = String::new();
     for (i, line) in value.split('\n').enumerate() {
         out.push_str(if i == 0 { "" } else { "\n" });
@@ -331,11 +336,11 @@ fn indent(state: &mut State, value: Value, args: Arguments) -> Result<String> {
     Ok(out)
 }
 
-/// `jinja2/tests.py`, where minijinja's tests say something else.
+/// Tests of `jinja2/tests.py` that differ in minijinja.
 fn tests(environment: &mut Environment<'static>) {
     let listed =
         |value: &Value| matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map);
-    // An undefined value has a length and can be iterated over.
+    // Undefined values have a length of 0 and can be iterated.
     environment.add_test("sequence", move |value: &Value| {
         listed(value) || value.as_str().is_some() || value.is_undefined()
     });

@@ -1,20 +1,20 @@
-//! What Python does with values: `str`, `repr`, `json.dumps`, operators.
+//! Python's `str`, `repr`, `json.dumps` and operators.
 
-use super::limits::{made, refused};
+use super::limits::{charge, limit_error};
 use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 use std::fmt::Write;
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// Lists within lists, at most; Python's own limit is near a thousand.
-const MOST_DEPTH: usize = 100;
+/// Maximum nesting of lists; Python's own limit is about 1000.
+const MAX_DEPTH: usize = 100;
 
-pub(super) fn wrong(message: impl Into<String>) -> Error {
+pub(super) fn operation_error(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, message.into())
 }
 
-/// `str(value)`; text that is made counts.
+/// `str(value)`, charged to the limits.
 pub(super) fn text(state: &mut State, value: &Value) -> Result<String> {
     let mut out = String::new();
     match value.as_str() {
@@ -22,17 +22,17 @@ pub(super) fn text(state: &mut State, value: &Value) -> Result<String> {
         None if value.is_undefined() => {}
         None => write_repr(&mut out, value, 0)?,
     }
-    made(state, out.len())?;
+    charge(state, out.len())?;
     Ok(out)
 }
 
-/// `repr(value)` of everything but what only minijinja knows.
+/// `repr(value)`, except for values that only minijinja has.
 fn write_repr(out: &mut String, value: &Value, depth: usize) -> Result<()> {
-    if depth > MOST_DEPTH {
-        return Err(refused("lists within lists are too deep"));
+    if depth > MAX_DEPTH {
+        return Err(limit_error("values are nested too deeply"));
     }
-    if out.len() > super::limits::MOST_TEXT {
-        return Err(refused("it makes too much text"));
+    if out.len() > super::limits::MAX_VALUE_BYTES {
+        return Err(limit_error("it produces too much text"));
     }
     match value.kind() {
         ValueKind::Undefined => out.push_str("Undefined"),
@@ -61,7 +61,7 @@ fn write_repr(out: &mut String, value: &Value, depth: usize) -> Result<()> {
             }
             out.push('}');
         }
-        // Strings, numbers, `True`, `None`: minijinja writes them as Python does.
+        // minijinja writes strings, integers, `True` and `None` like Python.
         ValueKind::String => {
             let _ = write!(out, "{value:?}");
         }
@@ -74,7 +74,7 @@ fn push(out: &mut String, value: &Value) {
     let _ = write!(out, "{value}");
 }
 
-/// `repr` of a float: the shortest digits that give it back, in Python's form.
+/// `repr` of a float: the shortest digits that round-trip, in Python's notation.
 fn float(number: f64) -> String {
     if number.is_nan() {
         return "nan".to_owned();
@@ -96,7 +96,7 @@ fn float(number: f64) -> String {
     if text.contains('.') { text } else { text + ".0" }
 }
 
-/// How `json.dumps` writes.
+/// Options of `json.dumps`.
 pub(super) struct JsonStyle {
     pub(super) ensure_ascii: bool,
     pub(super) indent: Option<String>,
@@ -109,16 +109,16 @@ pub(super) struct JsonStyle {
 pub(super) fn json(state: &mut State, value: &Value, style: &JsonStyle) -> Result<String> {
     let mut out = String::new();
     write_json(&mut out, value, style, 0)?;
-    made(state, out.len())?;
+    charge(state, out.len())?;
     Ok(out)
 }
 
 fn write_json(out: &mut String, value: &Value, style: &JsonStyle, depth: usize) -> Result<()> {
-    if depth > MOST_DEPTH {
-        return Err(refused("lists within lists are too deep"));
+    if depth > MAX_DEPTH {
+        return Err(limit_error("values are nested too deeply"));
     }
-    if out.len() > super::limits::MOST_TEXT {
-        return Err(refused("it makes too much text"));
+    if out.len() > super::limits::MAX_VALUE_BYTES {
+        return Err(limit_error("it produces too much text"));
     }
     let line = |out: &mut String, depth: usize| {
         if let Some(indent) = &style.indent {
@@ -154,7 +154,7 @@ fn write_json(out: &mut String, value: &Value, style: &JsonStyle, depth: usize) 
                     ValueKind::None => "null".to_owned(),
                     ValueKind::Bool => if key.is_true() { "true" } else { "false" }.to_owned(),
                     ValueKind::Number => json_number(&key),
-                    kind => return Err(wrong(format!("keys of JSON are strings, not {kind}"))),
+                    kind => return Err(operation_error(format!("JSON keys must be strings, not {kind}"))),
                 };
                 pairs.push((name, value.get_item(&key)?));
             }
@@ -174,7 +174,7 @@ fn write_json(out: &mut String, value: &Value, style: &JsonStyle, depth: usize) 
             }
             out.push('}');
         }
-        kind => return Err(wrong(format!("a value of kind {kind} has no JSON"))),
+        kind => return Err(operation_error(format!("{kind} cannot be serialized to JSON"))),
     }
     Ok(())
 }
@@ -200,7 +200,7 @@ fn json_string(out: &mut String, text: &str, ensure_ascii: bool) {
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            // `json.dumps` escapes U+007F only as not ASCII, which it is.
+            // U+007F is ASCII, so `json.dumps` does not escape it.
             c if u32::from(c) < 0x20 || (ensure_ascii && !c.is_ascii()) => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     let _ = write!(out, "\\u{unit:04x}");
@@ -232,8 +232,8 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// A number that is as small as it can be: comparisons and subscripts like small ones.
-fn whole(number: i128) -> Value {
+/// Uses the smallest integer type, because minijinja's comparisons and subscripts need it.
+fn python_integer(number: i128) -> Value {
     i64::try_from(number).map_or_else(|_| Value::from(number), Value::from)
 }
 
@@ -242,23 +242,23 @@ fn unsupported(operator: &str, left: &Value, right: &Value) -> Error {
         ValueKind::Undefined => "an undefined value".to_owned(),
         kind => kind.to_string(),
     };
-    wrong(format!("{} {operator} {} is not possible", kind(left), kind(right)))
+    operation_error(format!("unsupported operands: {} {operator} {}", kind(left), kind(right)))
 }
 
 /// `left + right`.
 pub(super) fn add(state: &mut State, left: &Value, right: &Value) -> Result<Value> {
     if let (Some(a), Some(b)) = (left.as_str(), right.as_str()) {
-        made(state, a.len() + b.len())?;
+        charge(state, a.len() + b.len())?;
         return Ok(Value::from([a, b].concat()));
     }
     if is_list(left) && is_list(right) && left.is_tuple() == right.is_tuple() {
         let items: Vec<Value> =
             left.try_iter()?.checked().chain(right.try_iter()?.checked()).collect::<Result<_>>()?;
-        made(state, items.len() * size_of::<Value>())?;
+        charge(state, items.len() * size_of::<Value>())?;
         return Ok(if left.is_tuple() { Value::from(Tuple::from(items)) } else { Value::from(items) });
     }
     if let (Some(a), Some(b)) = (integer(left), integer(right)) {
-        return a.checked_add(b).map(whole).ok_or_else(|| wrong("the sum is too large"));
+        return a.checked_add(b).map(python_integer).ok_or_else(|| operation_error("the sum is too large"));
     }
     match (number(left), number(right)) {
         (Some(a), Some(b)) => Ok(Value::from(a + b)),
@@ -277,19 +277,22 @@ pub(super) fn multiply(state: &mut State, left: &Value, right: &Value) -> Result
         None
     };
     if let Some((sequence, count)) = repeated {
-        let count = usize::try_from(count).map_err(|_| refused("it repeats too often"))?;
+        let count = usize::try_from(count).map_err(|_| limit_error("a repetition count is too large"))?;
         if let Some(text) = sequence.as_str() {
-            made(state, text.len().saturating_mul(count))?;
+            charge(state, text.len().saturating_mul(count))?;
             return Ok(Value::from(text.repeat(count)));
         }
         let items: Vec<Value> = sequence.try_iter()?.checked().collect::<Result<_>>()?;
-        made(state, items.len().saturating_mul(count).saturating_mul(size_of::<Value>()))?;
+        charge(state, items.len().saturating_mul(count).saturating_mul(size_of::<Value>()))?;
         let all: Vec<Value> =
             (0..if items.is_empty() { 0 } else { count }).flat_map(|_| items.clone()).collect();
         return Ok(if sequence.is_tuple() { Value::from(Tuple::from(all)) } else { Value::from(all) });
     }
     if let (Some(a), Some(b)) = (integer(left), integer(right)) {
-        return a.checked_mul(b).map(whole).ok_or_else(|| wrong("the product is too large"));
+        return a
+            .checked_mul(b)
+            .map(python_integer)
+            .ok_or_else(|| operation_error("the product is too large"));
     }
     match (number(left), number(right)) {
         (Some(a), Some(b)) => Ok(Value::from(a * b)),
@@ -297,14 +300,14 @@ pub(super) fn multiply(state: &mut State, left: &Value, right: &Value) -> Result
     }
 }
 
-/// `left % right` of numbers; Python's remainder has the sign of the divisor.
+/// `left % right` of numbers; the result has the sign of the divisor, as in Python.
 pub(super) fn remainder(left: &Value, right: &Value) -> Result<Value> {
     if let (Some(a), Some(b)) = (integer(left), integer(right)) {
-        let rest = a.checked_rem(b).ok_or_else(|| wrong("a remainder of a division by zero"))?;
-        return Ok(whole(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }));
+        let rest = a.checked_rem(b).ok_or_else(|| operation_error("remainder of a division by zero"))?;
+        return Ok(python_integer(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }));
     }
     match (number(left), number(right)) {
-        (Some(_), Some(0.0)) => Err(wrong("a remainder of a division by zero")),
+        (Some(_), Some(0.0)) => Err(operation_error("remainder of a division by zero")),
         (Some(a), Some(b)) => {
             let rest = a % b;
             let shifted = if (rest < 0.0) == (b < 0.0) { rest } else { rest + b };
@@ -314,7 +317,7 @@ pub(super) fn remainder(left: &Value, right: &Value) -> Result<Value> {
     }
 }
 
-/// `value[start:stop:step]`; what has no slices gives an undefined value, as Jinja2 does.
+/// `value[start:stop:step]`; undefined for values without slices, as in Jinja2.
 pub(super) fn slice(
     state: &mut State,
     value: &Value,
@@ -324,11 +327,11 @@ pub(super) fn slice(
 ) -> Result<Value> {
     let bound = |value: &Value| match value.is_none() || value.is_undefined() {
         true => Ok(None),
-        false => integer(value).map(Some).ok_or_else(|| wrong("bounds of a slice are whole numbers")),
+        false => integer(value).map(Some).ok_or_else(|| operation_error("slice bounds must be integers")),
     };
     let (start, stop, step) = (bound(start)?, bound(stop)?, bound(step)?.unwrap_or(1));
     if value.is_undefined() {
-        return Err(wrong("an undefined value has no slices"));
+        return Err(operation_error("an undefined value cannot be sliced"));
     }
     if value.as_str().is_none() && !is_list(value) {
         return Ok(Value::UNDEFINED);
@@ -337,19 +340,19 @@ pub(super) fn slice(
         Some(text) => text.chars().map(Value::from).collect(),
         None => value.try_iter()?.checked().collect::<Result<_>>()?,
     };
-    made(state, items.len() * size_of::<Value>())?;
+    charge(state, items.len() * size_of::<Value>())?;
     let length = items.len() as i128;
-    // Where a bound is missing or lies outside (`PySlice_AdjustIndices`).
+    // Limits of missing or out-of-range bounds (`PySlice_AdjustIndices`).
     let (first, last) = if step < 0 { (-1, length - 1) } else { (0, length) };
-    let place = |bound: Option<i128>, missing: i128| match bound {
+    let clamp = |bound: Option<i128>, missing: i128| match bound {
         None => missing,
         Some(at) if at < 0 => (at.saturating_add(length)).max(first),
         Some(at) => at.min(last),
     };
     let (mut at, end) = match step {
-        0 => return Err(wrong("the step of a slice is zero")),
-        1.. => (place(start, first), place(stop, last)),
-        _ => (place(start, last), place(stop, first)),
+        0 => return Err(operation_error("the slice step is zero")),
+        1.. => (clamp(start, first), clamp(stop, last)),
+        _ => (clamp(start, last), clamp(stop, first)),
     };
     let mut taken = Vec::new();
     while if step > 0 { at < end } else { at > end } {
@@ -368,7 +371,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn floats_are_written_as_python_writes_them() {
+    fn floats_are_formatted_like_python() {
         for (number, expected) in [
             (1.0, "1.0"),
             (0.1, "0.1"),

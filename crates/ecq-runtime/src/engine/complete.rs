@@ -1,32 +1,34 @@
-//! One request from its beginning to its end.
+//! Runs one request to completion.
 
 use super::{Engine, Event, EventKind, FinishReason, Request, Usage};
 use crate::error::{Result, RuntimeError};
 use std::ops::ControlFlow;
 
-/// A sequence of a request when it has ended.
+/// Result of one sequence of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completion {
-    /// The new tokens; one that ended the text is not among them.
+    /// Generated tokens, without the end token.
     pub tokens: Vec<u32>,
-    /// Their text, up to a stop string.
+    /// Text of the tokens, up to a stop string.
     pub text: String,
-    /// Why it ended.
+    /// Reason for the end.
     pub reason: FinishReason,
-    /// What it took.
+    /// Token counts and times.
     pub usage: Usage,
 }
 
 impl Engine {
-    /// Takes a request and steps until all of its sequences have ended; `listener` hears of each event of it,
-    /// and may cancel it. What happens to other requests meanwhile is not heard.
+    /// Submits a request and steps the engine until all of its sequences have ended.
+    ///
+    /// `on_event` receives each event of the request and cancels it by returning `Break`. Events of other
+    /// requests are discarded.
     ///
     /// # Errors
-    /// As [`submit`](Self::submit), or when the model turns out to be damaged.
+    /// Like [`submit`](Self::submit), or the error of a failed sequence.
     pub fn complete(
         &mut self,
         request: Request,
-        mut listener: impl FnMut(&Event) -> ControlFlow<()>,
+        mut on_event: impl FnMut(&Event) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>> {
         let count = request.sequences.max(1);
         let id = self.submit(request)?;
@@ -36,10 +38,10 @@ impl Engine {
                 if event.request != id {
                     continue;
                 }
-                if listener(&event).is_break() {
+                if on_event(&event).is_break() {
                     self.cancel(id);
                 }
-                all[event.sequence].hear(event.kind)?;
+                all[event.sequence].apply(event.kind)?;
             }
         }
         let end = |Progress { tokens, text, ended }: Progress| {
@@ -57,7 +59,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn hear(&mut self, kind: EventKind) -> Result<()> {
+    fn apply(&mut self, kind: EventKind) -> Result<()> {
         match kind {
             EventKind::PromptLogits { .. } => {}
             EventKind::Token { token, text, .. } => {
@@ -68,7 +70,7 @@ impl Progress {
                 self.text.push_str(&text);
                 self.ended = Some((reason, usage));
             }
-            EventKind::Failed { error, .. } => return Err(RuntimeError::of_shared(error)),
+            EventKind::Failed { error, .. } => return Err(RuntimeError::from_shared(error)),
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
-//! A smaller model that guesses what comes next.
+//! Speculative decoding: a smaller model proposes tokens.
 
 use super::job::Job;
 use crate::batch::{Batch, LogitsSelection};
 use crate::executor::Executor;
 use crate::kv::Sequence;
 
-/// A draft model and its cache.
+/// A draft model with its own KV cache.
 pub(super) struct Draft {
     executor: Executor,
 }
@@ -15,33 +15,33 @@ impl Draft {
         Self { executor }
     }
 
-    /// Proposes up to `most` tokens for each job that waits for one. Whatever fails here costs speed, never a
-    /// token: the job then goes on without proposals.
-    pub(super) fn propose(&mut self, jobs: &mut [Job], most: usize, context: usize) {
+    /// Proposes up to `max_tokens` tokens for each job that is decoding. A failure leaves a job without proposals,
+    /// which costs speed but does not change its tokens.
+    pub(super) fn propose(&mut self, jobs: &mut [Job], max_tokens: usize, context: usize) {
         let context = context.min(self.executor.context());
-        let wanted = |job: &Job| {
+        let proposals = |job: &Job| {
             let left = job.max_tokens - job.generated();
-            most.min(left.saturating_sub(1)).min(context.saturating_sub(job.tokens.len()))
+            max_tokens.min(left.saturating_sub(1)).min(context.saturating_sub(job.tokens.len()))
         };
-        // Sequences that fork do so with nothing behind their prompt.
+        // Sequences fork right after the prompt, so they must not have draft tokens then.
         let alone = |job: &Job| job.siblings.is_empty() && !job.prompt_logits;
-        let writes = |job: &Job| job.pending() == 1 && wanted(job) > 0 && alone(job);
+        let writes = |job: &Job| job.pending() == 1 && proposals(job) > 0 && alone(job);
         for job in jobs.iter_mut().filter(|job| writes(job)) {
             job.drafted.clear();
-            // The draft has seen its own proposals; what was not accepted is taken back. The last token
-            // always runs.
+            // The cache may hold proposals that were rejected. At least the last token must run again, to
+            // produce logits.
             let cache = job.draft_cache.get_or_insert_with(|| {
                 self.executor.pool().blocks().sequence_with_prefix(job.salt, &job.tokens)
             });
             let same = cache.tokens().iter().zip(&job.tokens).take_while(|(a, b)| a == b).count();
             cache.truncate(same.min(job.tokens.len() - 1));
         }
-        for round in 0..most {
-            // A prompt may take several batches; proposals come when all of its tokens have run.
+        for round in 0..max_tokens {
+            // A prompt may need several batches before the first proposal.
             loop {
                 let (mut batch, mut parts) = (Batch::new(), Vec::new());
                 for (number, job) in jobs.iter_mut().enumerate() {
-                    if !writes(job) || wanted(job) <= round || job.drafted.len() != round {
+                    if !writes(job) || proposals(job) <= round || job.drafted.len() != round {
                         continue;
                     }
                     let Some(cache) = &mut job.draft_cache else { continue };

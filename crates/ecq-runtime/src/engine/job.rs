@@ -1,4 +1,4 @@
-//! A sequence of a request in progress.
+//! State of one sequence of a request.
 
 use super::request::{Event, EventKind, FinishReason, RequestId, Usage};
 use crate::error::RuntimeError;
@@ -10,66 +10,66 @@ use crate::tokenizer::TextStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A sequence of a request.
+/// One sequence of a request.
 pub(super) struct Job {
     pub(super) request: RequestId,
     pub(super) number: usize,
-    /// When it was submitted: the order in which room is given.
+    /// Submission order, which is the scheduling priority.
     pub(super) arrival: u64,
-    /// The prompt and what was generated.
+    /// Prompt and generated tokens.
     pub(super) tokens: Vec<u32>,
     pub(super) prompt: usize,
-    /// Its keys and values; none while it waits.
+    /// Cached keys and values; `None` while waiting.
     pub(super) cache: Option<Sequence>,
     pub(super) sampler: Sampler,
-    pub(super) text: Option<Text>,
+    pub(super) text: Option<TextOutput>,
     pub(super) end_tokens: Arc<[u32]>,
     pub(super) max_tokens: usize,
     pub(super) log_probs: Option<usize>,
     pub(super) prompt_logits: bool,
     pub(super) salt: u64,
-    /// Further sequences of the request, which begin when the prompt has run.
-    pub(super) siblings: Vec<(Sampler, Option<Text>)>,
-    /// The draft model's keys and values.
+    /// Further sequences of the request, which fork from this one after the prompt.
+    pub(super) siblings: Vec<(Sampler, Option<TextOutput>)>,
+    /// The draft model's cached keys and values.
     pub(super) draft_cache: Option<Sequence>,
-    /// Tokens that the draft model proposes to come next.
+    /// Proposed tokens of the draft model.
     pub(super) drafted: Vec<u32>,
     pub(super) usage: Usage,
     pub(super) started: Option<Instant>,
-    /// When the logits after the prompt were there.
-    pub(super) prefilled: Option<Instant>,
+    /// Time when the logits after the prompt were available.
+    pub(super) prefill_end: Option<Instant>,
 }
 
-/// How a job left a step.
-pub(super) enum Ended {
+/// Effect of a step on a job.
+pub(super) enum JobOutcome {
     /// The sequence is complete.
-    Because(FinishReason),
-    /// It cannot go on.
+    Finished(FinishReason),
+    /// The sequence failed.
     Failed(RuntimeError),
-    /// It goes on, and so does this other sequence of its request.
+    /// The sequence continues and another sequence of its request starts.
     Forked(Box<Job>),
 }
 
-/// The text of a sequence as it grows.
+/// Detokenizer and stop strings of a sequence.
 #[derive(Clone)]
-pub(super) struct Text {
+pub(super) struct TextOutput {
     pub(super) stream: TextStream,
     pub(super) stop: StopMatcher,
 }
 
 impl Job {
-    /// Tokens whose keys and values are not there.
+    /// Returns the number of tokens that are not in the cache.
     pub(super) fn pending(&self) -> usize {
         self.tokens.len() - self.cache.as_ref().map_or(0, Sequence::len)
     }
 
-    /// New tokens so far.
+    /// Returns the number of generated tokens.
     pub(super) fn generated(&self) -> usize {
         self.tokens.len() - self.prompt
     }
 
-    /// Whether it only ever needs its likeliest or drawn token, not logits.
-    pub(super) fn needs_no_logits(&self) -> bool {
+    /// Returns whether the device can choose all tokens of the sequence, so that no logits are needed.
+    pub(super) fn needs_only_token(&self) -> bool {
         self.sampler.is_plain() && self.log_probs.is_none() && !self.prompt_logits
     }
 
@@ -77,33 +77,33 @@ impl Job {
         Event { request: self.request, sequence: self.number, kind }
     }
 
-    /// Takes the token that a device has chosen, or chooses from logits; says how the sequence ends if it
-    /// does.
+    /// Appends the token that the device chose, or samples one from `logits`. Returns the outcome if the
+    /// sequence ends.
     pub(super) fn take_token(
         &mut self,
         chosen: Option<Option<u32>>,
         logits: Option<&[f32]>,
         context: usize,
         events: &mut Vec<Event>,
-    ) -> Option<Ended> {
+    ) -> Option<JobOutcome> {
         let chosen = match (chosen, logits) {
             (Some(chosen), _) => chosen,
-            (None, Some(logits)) => self.sampler.choose(logits, &self.tokens),
+            (None, Some(logits)) => self.sampler.sample(logits, &self.tokens),
             (None, None) => None,
         };
         let Some(token) = chosen else {
-            return Some(Ended::Failed(RuntimeError::NotFinite { position: self.tokens.len() - 1 }));
+            return Some(JobOutcome::Failed(RuntimeError::NotFinite { position: self.tokens.len() - 1 }));
         };
         self.usage.decoded_tokens += usize::from(self.usage.steps > 0);
         if self.end_tokens.contains(&token) {
-            return Some(Ended::Because(FinishReason::EndToken));
+            return Some(JobOutcome::Finished(FinishReason::EndToken));
         }
         self.tokens.push(token);
         self.usage.new_tokens += 1;
         let (text, stopped) = match &mut self.text {
             Some(text) => match text.stream.push(token) {
                 Ok(piece) => text.stop.push(&piece),
-                Err(error) => return Some(Ended::Failed(error)),
+                Err(error) => return Some(JobOutcome::Failed(error)),
             },
             None => (String::new(), false),
         };
@@ -114,18 +114,18 @@ impl Job {
         } else if self.generated() >= self.max_tokens {
             FinishReason::MaxTokens
         } else if self.tokens.len() > context {
-            // The newest token has no position to run at.
+            // There is no position left at which the newest token could run.
             FinishReason::ContextFull
         } else {
             return None;
         };
-        Some(Ended::Because(reason))
+        Some(JobOutcome::Finished(reason))
     }
 
-    /// The last event of the sequence.
+    /// Ends the sequence and returns its last event.
     pub(super) fn finish(mut self, reason: FinishReason) -> Event {
         let text = match &mut self.text {
-            // What follows a stop string is not shown.
+            // Text after a stop string is discarded.
             Some(text) if reason != FinishReason::StopString => {
                 let rest = text.stream.finish().unwrap_or_default();
                 let (shown, stopped) = text.stop.push(&rest);
@@ -137,7 +137,7 @@ impl Job {
         self.event(EventKind::Finished { reason, text, usage })
     }
 
-    /// The last event of a sequence that cannot go on.
+    /// Ends a failed sequence and returns its last event.
     pub(super) fn fail(mut self, error: Arc<RuntimeError>) -> Event {
         let usage = self.end_usage();
         self.event(EventKind::Failed { error, usage })
@@ -148,8 +148,8 @@ impl Job {
     }
 
     fn end_usage(&mut self) -> Usage {
-        if let Some(prefilled) = self.prefilled {
-            self.usage.decode = prefilled.elapsed();
+        if let Some(prefill_end) = self.prefill_end {
+            self.usage.decode = prefill_end.elapsed();
         }
         self.usage
     }

@@ -1,4 +1,4 @@
-//! What is asked of an engine, and what it answers.
+//! Requests and events of an engine.
 
 use crate::error::RuntimeError;
 use crate::logprobs::LogProbs;
@@ -7,39 +7,39 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Names a request.
+/// Identifier of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// A text to continue.
+/// A prompt to continue.
 pub struct Request {
-    /// Tokens of the text.
+    /// Prompt tokens.
     pub prompt: Vec<u32>,
-    /// New tokens at most.
+    /// Maximum number of generated tokens.
     pub max_tokens: usize,
-    /// How tokens are chosen. Sequence `i` of several has a seed that follows from this one's and `i`.
+    /// Sampling options. Sequence `i` uses a seed derived from `seed` and `i`.
     pub sampling: SampleOptions,
-    /// Added to the logits of tokens before all else.
+    /// Values added to the logits of tokens, before penalties and masks.
     pub logit_bias: Vec<(u32, f32)>,
-    /// Which tokens may come next.
+    /// Restricts the tokens that may come next (grammars, structured output).
     pub mask: Option<Box<dyn TokenMask>>,
-    /// Tokens that end the text; they do not belong to it.
+    /// Tokens that end the text; they are not part of the result.
     pub end_tokens: Arc<[u32]>,
-    /// Strings that end the text; they do not belong to it. They need an engine that has a tokenizer.
+    /// Strings that end the text; they are not part of the result. They require a tokenizer.
     pub stop: Vec<String>,
-    /// Continuations that are asked for; the prompt runs once.
+    /// Number of continuations; the prompt runs once.
     pub sequences: usize,
-    /// Log-probabilities of each token, and of this many of the likeliest ones beside it.
+    /// Number of most likely tokens whose log-probabilities are reported with each token; `None` reports
+    /// none.
     pub log_probs: Option<usize>,
-    /// Whether the logits after each token of the prompt are wanted: then no part of it is taken from the
-    /// cache.
+    /// Whether to report the logits after each prompt token. The prompt then uses no cached prefix.
     pub prompt_logits: bool,
-    /// Requests of different salts share no cached keys and values.
+    /// Requests with different salts share no cached keys and values.
     pub salt: u64,
 }
 
 impl Request {
-    /// The likeliest continuation of a prompt by up to `max_tokens` tokens.
+    /// Creates a greedy request for up to `max_tokens` tokens.
     pub fn new(prompt: Vec<u32>, max_tokens: usize) -> Self {
         Self {
             prompt,
@@ -57,71 +57,71 @@ impl Request {
     }
 }
 
-/// Something that happened to a sequence of a request.
+/// An event of one sequence of a request.
 #[derive(Debug)]
 pub struct Event {
     /// The request.
     pub request: RequestId,
-    /// Which of its sequences.
+    /// Index of the sequence in the request.
     pub sequence: usize,
-    /// What happened.
+    /// The event.
     pub kind: EventKind,
 }
 
-/// What happened.
+/// TensorKind of an event, with its data.
 #[derive(Debug)]
 pub enum EventKind {
-    /// Logits after tokens of the prompt.
+    /// Logits after a range of prompt tokens.
     PromptLogits {
-        /// Which tokens.
+        /// Indices of the prompt tokens.
         rows: Range<usize>,
         /// `[rows, vocabulary]`.
         logits: Vec<f32>,
     },
-    /// A new token.
+    /// A generated token.
     Token {
-        /// The token.
+        /// Token id.
         token: u32,
-        /// What can be said of the text now: whole characters, and nothing that may become a stop string.
+        /// Text that is final: whole characters that cannot become part of a stop string.
         text: String,
-        /// Its log-probability, if asked for.
+        /// Log-probabilities, if requested.
         log_probs: Option<LogProbs>,
     },
     /// The sequence ended.
     Finished {
-        /// Why.
+        /// Reason for the end.
         reason: FinishReason,
-        /// Text that was held back.
+        /// Text that was held back until now.
         text: String,
-        /// What it took.
+        /// Token counts and times.
         usage: Usage,
     },
-    /// The sequence cannot go on.
+    /// The sequence failed.
     Failed {
-        /// Why; several sequences may share it.
+        /// The error; several sequences may share it.
         error: Arc<RuntimeError>,
-        /// What it took.
+        /// Token counts and times.
         usage: Usage,
     },
 }
 
-/// Why a sequence ended.
+/// Reason why a sequence ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinishReason {
-    /// The model chose a token that ends the text.
+    /// The model generated an end token.
     EndToken,
-    /// The text came to a stop string.
+    /// The text reached a stop string.
     StopString,
-    /// There are as many tokens as were asked for.
+    /// The maximum number of tokens was generated.
     MaxTokens,
-    /// The context, or the cache of keys and values, is full.
+    /// The context or the KV cache is full.
     ContextFull,
-    /// It was cancelled.
+    /// The request was cancelled.
     Cancelled,
 }
 
 impl FinishReason {
-    /// The word for it that servers use: `stop`, `length`, `cancelled`.
+    /// Returns the name used by common server APIs: `stop`, `length` or `cancelled`.
     pub fn name(self) -> &'static str {
         match self {
             Self::EndToken | Self::StopString => "stop",
@@ -131,44 +131,44 @@ impl FinishReason {
     }
 }
 
-/// What a sequence took.
+/// Token counts and times of a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Tokens of the prompt.
+    /// Number of prompt tokens.
     pub prompt_tokens: usize,
-    /// Tokens of the prompt whose keys and values were in the cache.
+    /// Number of prompt tokens found in the KV cache.
     pub cached_tokens: usize,
-    /// New tokens; one that ended the text is not counted.
+    /// Number of generated tokens, without the end token.
     pub new_tokens: usize,
-    /// Time from the first row of the prompt to the logits after it.
+    /// Time from the first prompt row to the logits after the prompt.
     pub prefill: Duration,
-    /// Time from there to the end.
+    /// Time from the end of the prefill to the end of the sequence.
     pub decode: Duration,
-    /// Steps after the prompt.
+    /// Number of decode steps.
     pub steps: usize,
-    /// Tokens that these steps gave, one that ended the text among them.
+    /// Number of tokens generated by decode steps, including the end token.
     pub decoded_tokens: usize,
-    /// Tokens that the draft model proposed.
+    /// Number of tokens that the draft model proposed.
     pub drafted_tokens: usize,
-    /// Of these, tokens that the model chose too.
+    /// Number of proposed tokens that the model accepted.
     pub accepted_tokens: usize,
-    /// Times that its keys and values were given up for others, and computed again.
+    /// Number of times that the sequence was preempted and recomputed.
     pub preemptions: usize,
 }
 
 impl Usage {
-    /// Tokens of the prompt that were run, per second.
+    /// Returns prompt tokens computed per second.
     pub fn prefill_tokens_per_s(&self) -> f64 {
         rate(self.prompt_tokens - self.cached_tokens, self.prefill)
     }
 
-    /// Tokens per second after the first, which belongs to the prompt's time.
+    /// Returns decoded tokens per second, without the first token, which the prefill produces.
     pub fn decode_tokens_per_s(&self) -> f64 {
         rate(self.decoded_tokens, self.decode)
     }
 
-    /// Part of the drafted tokens that were accepted.
-    pub fn acceptance(&self) -> Option<f64> {
+    /// Returns the accepted fraction of the draft tokens.
+    pub fn acceptance_rate(&self) -> Option<f64> {
         (self.drafted_tokens > 0).then(|| self.accepted_tokens as f64 / self.drafted_tokens as f64)
     }
 }

@@ -1,11 +1,12 @@
-//! The free blocks of a group in the order in which they are taken.
+//! Free blocks of a group, in allocation order.
 
-/// Marks a block that is not in the list.
+/// Link of a block that is not in the list.
 const NOT_LISTED: u32 = u32::MAX;
 
-/// A doubly linked list of block numbers whose links lie in two vectors, so that every operation is O(1).
+/// A doubly linked list of block numbers with O(1) operations; the links are in two vectors.
 ///
-/// The links form a ring through an extra node behind the last block, so that the ends are no special cases.
+/// An extra node (the sentinel) joins both ends, so that the list is circular and its ends need no special
+/// case.
 #[derive(Clone, Debug)]
 pub(super) struct FreeList {
     previous: Vec<u32>,
@@ -14,7 +15,7 @@ pub(super) struct FreeList {
 }
 
 impl FreeList {
-    /// A list of the blocks 0 to `blocks - 1` in this order.
+    /// Creates a list of the blocks 0 to `blocks - 1`, in this order.
     pub(super) fn with_all(blocks: u32) -> Self {
         let nodes = blocks as usize + 1;
         let mut list = Self { previous: vec![NOT_LISTED; nodes], next: vec![NOT_LISTED; nodes], len: 0 };
@@ -27,44 +28,44 @@ impl FreeList {
         self.len
     }
 
-    /// The extra node: the one before the head and behind the tail.
-    fn ends(&self) -> u32 {
+    /// Returns the index of the extra node, which precedes the head and follows the tail.
+    fn sentinel(&self) -> u32 {
         (self.next.len() - 1) as u32
     }
 
-    fn link(&mut self, before: u32, behind: u32) {
-        self.next[before as usize] = behind;
-        self.previous[behind as usize] = before;
+    fn link(&mut self, before: u32, after: u32) {
+        self.next[before as usize] = after;
+        self.previous[after as usize] = before;
     }
 
-    /// Adds a block that is not in the list in front of all others.
+    /// Adds an unlisted block at the front.
     pub(super) fn push_front(&mut self, block: u32) {
-        self.insert(self.ends(), block, self.next[self.ends() as usize]);
+        self.insert(self.sentinel(), block, self.next[self.sentinel() as usize]);
     }
 
-    /// Adds a block that is not in the list behind all others.
+    /// Adds an unlisted block at the back.
     pub(super) fn push_back(&mut self, block: u32) {
-        self.insert(self.previous[self.ends() as usize], block, self.ends());
+        self.insert(self.previous[self.sentinel() as usize], block, self.sentinel());
     }
 
-    fn insert(&mut self, before: u32, block: u32, behind: u32) {
+    fn insert(&mut self, before: u32, block: u32, after: u32) {
         debug_assert!(!self.contains(block));
         self.link(before, block);
-        self.link(block, behind);
+        self.link(block, after);
         self.len += 1;
     }
 
     pub(super) fn pop_front(&mut self) -> Option<u32> {
-        let head = self.next[self.ends() as usize];
-        (head != self.ends()).then(|| {
+        let head = self.next[self.sentinel() as usize];
+        (head != self.sentinel()).then(|| {
             self.remove(head);
             head
         })
     }
 
-    /// Takes a block that is in the list out of it.
+    /// Removes a listed block.
     pub(super) fn remove(&mut self, block: u32) {
-        debug_assert!(self.contains(block) && block != self.ends());
+        debug_assert!(self.contains(block) && block != self.sentinel());
         self.link(self.previous[block as usize], self.next[block as usize]);
         self.previous[block as usize] = NOT_LISTED;
         self.next[block as usize] = NOT_LISTED;
@@ -75,10 +76,12 @@ impl FreeList {
         self.next[block as usize] != NOT_LISTED
     }
 
-    /// The blocks from head to tail.
+    /// Returns the blocks from front to back.
     #[cfg(test)]
     pub(super) fn blocks(&self) -> Vec<u32> {
         let step = |&node: &u32| Some(self.next[node as usize]);
-        std::iter::successors(step(&self.ends()), step).take_while(|&node| node != self.ends()).collect()
+        std::iter::successors(step(&self.sentinel()), step)
+            .take_while(|&node| node != self.sentinel())
+            .collect()
     }
 }

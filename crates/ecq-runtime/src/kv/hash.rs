@@ -1,8 +1,8 @@
-//! Names for the content of full blocks: hashes that are chained from the start of the sequence.
+//! Hashes of full blocks, chained from the start of the sequence.
 
 /// First 128 bits of BLAKE3 over the parent's hash, the salt and the tokens of a block.
 ///
-/// The keys and values of a block depend on all tokens before it, and so does its hash, through the parent.
+/// The keys and values of a block depend on all earlier tokens; the hash covers them through the parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ChainHash([u8; 16]);
 
@@ -22,7 +22,7 @@ impl ChainHash {
     }
 }
 
-/// Adds the hashes of the full blocks of `tokens` that `hashes` does not have yet.
+/// Appends the hashes of the full blocks of `tokens` that are not in `hashes` yet.
 pub(super) fn extend_hashes(hashes: &mut Vec<ChainHash>, salt: u64, tokens: &[u32], block_positions: usize) {
     for block in tokens.chunks_exact(block_positions).skip(hashes.len()) {
         let parent = hashes.last().copied().unwrap_or(ChainHash::ROOT);
@@ -30,9 +30,9 @@ pub(super) fn extend_hashes(hashes: &mut Vec<ChainHash>, salt: u64, tokens: &[u3
     }
 }
 
-/// What a block must hold to be the one that is looked for.
+/// The identity of a block's content.
 ///
-/// The parts behind the hash are compared as well, so that a collision of hashes finds nothing.
+/// Lookups compare all fields, so that a hash collision is not a match.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BlockKey<'a> {
     pub(super) hash: ChainHash,
@@ -51,7 +51,7 @@ pub(super) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    /// The key of the full block with this index.
+    /// Returns the key of the full block at `index`.
     pub(super) fn key(&self, index: usize) -> BlockKey<'a> {
         let start = index * self.block_positions;
         BlockKey {

@@ -1,14 +1,13 @@
-//! Bookkeeping of a paged key/value cache: which block of a fixed pool holds which positions of a sequence.
+//! Paged KV cache (Kwon et al., "Efficient Memory Management for Large Language Model Serving with
+//! PagedAttention", 2023).
 //!
-//! The method is paged attention (Kwon et al., "Efficient Memory Management for Large Language Model Serving
-//! with PagedAttention", 2023): keys and values live in blocks of a fixed number of positions, and a table
-//! for each sequence names the blocks that hold its positions. Sequences that start with the same tokens
-//! share blocks. But for `storage.rs`, which allocates them, this module has no device memory: a block is a
-//! number.
+//! Keys and values are stored in blocks of a fixed number of positions. A block table per sequence lists the
+//! blocks that hold its positions; sequences with the same prefix share blocks. Except for `storage.rs`,
+//! which allocates the memory, this module only manages block numbers.
 //!
-//! Layers that attend to the same positions share their tables and form a group: one for full attention, one
-//! for each window. A step of a sequence is [`Sequence::reserve`], the copies that it returns, the writes to
-//! the reserved positions, and [`Sequence::commit`].
+//! Layers that attend to the same positions share block tables and form a group: one for full attention and
+//! one for each window. A step of a sequence is [`Sequence::reserve`], the block copies that it returns,
+//! writes to the reserved positions, and [`Sequence::commit`].
 
 mod free_list;
 mod hash;
@@ -25,32 +24,32 @@ pub use sequence::Sequence;
 pub(crate) use storage::KvViews;
 pub use storage::{KvOptions, KvPool};
 
-/// Entry of a block table whose block was given back because no later position sees it.
+/// Entry of a block table whose block was released because no later position attends to it.
 pub const NO_BLOCK: u32 = u32::MAX;
 
-/// A group of layers that share block tables, and the number of blocks it has.
+/// Parameters of a group of layers that share block tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupSpec {
-    /// Number of positions a position sees, itself included; `None` where it sees all before it.
+    /// Attention window in positions, the position itself included; `None` for full attention.
     pub window: Option<usize>,
     /// Number of blocks of the group.
     pub blocks: usize,
 }
 
-/// How the blocks of a group are used.
+/// Block counts of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupUsage {
-    /// Window of the group in positions; `None` for full attention.
+    /// Attention window in positions; `None` for full attention.
     pub window: Option<usize>,
-    /// Number of blocks of the group.
+    /// Number of blocks.
     pub total: usize,
     /// Number of blocks that at least one sequence refers to.
     pub used: usize,
-    /// Number of free blocks whose content a new sequence can still use.
+    /// Number of free blocks whose content new sequences can still share.
     pub cached: usize,
 }
 
-/// A copy between two blocks that the device must make before the next write to either of them.
+/// A block copy that the device must make before the next write to either block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockCopy {
     /// Index of the group.
@@ -59,25 +58,25 @@ pub struct BlockCopy {
     pub from: u32,
     /// Block to write.
     pub to: u32,
-    /// Number of positions, from the start of the block, that hold content.
+    /// Number of positions to copy, from the start of the block.
     pub positions: usize,
 }
 
-/// A group has fewer free blocks than a reservation takes.
+/// A group has fewer free blocks than a reservation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfBlocks {
     /// Index of the group.
     pub group: usize,
-    /// Number of blocks that the reservation takes from this group.
-    pub wanted: usize,
-    /// Number of blocks that are free in this group.
+    /// Number of blocks that the reservation needs from the group.
+    pub needed: usize,
+    /// Number of free blocks of the group.
     pub free: usize,
 }
 
 impl fmt::Display for OutOfBlocks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { group, wanted, free } = self;
-        write!(f, "key/value cache group {group} has {free} free blocks, but {wanted} are needed")
+        let Self { group, needed, free } = self;
+        write!(f, "key/value cache group {group} has {free} free blocks, but {needed} are needed")
     }
 }
 

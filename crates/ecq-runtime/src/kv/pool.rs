@@ -1,4 +1,4 @@
-//! The blocks of all groups: who refers to them, what they hold, and which are free.
+//! The blocks of all groups: references, content and free lists.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,9 +9,9 @@ use super::free_list::FreeList;
 use super::hash::{BlockKey, Chain, ChainHash, extend_hashes};
 use super::{GroupSpec, GroupUsage, NO_BLOCK, Sequence};
 
-/// What a full block that can be found by its hash holds.
+/// TensorContent of a full block that can be found by its hash.
 #[derive(Clone, Debug)]
-struct Content {
+struct TensorContent {
     hash: ChainHash,
     parent: ChainHash,
     salt: u64,
@@ -20,10 +20,10 @@ struct Content {
 
 #[derive(Clone, Debug, Default)]
 struct Block {
-    /// Number of table entries, over all sequences, that refer to the block. It is free at 0.
+    /// Number of block table entries that refer to the block; the block is free at 0.
     references: usize,
-    /// Present exactly while the hash map of the group leads to this block.
-    content: Option<Content>,
+    /// Present if and only if the group's hash map contains the block.
+    content: Option<TensorContent>,
 }
 
 /// The blocks of one group of layers.
@@ -55,26 +55,27 @@ impl Group {
         self.free.len()
     }
 
-    /// Whether more than one table refers to the block.
+    /// Returns whether several tables refer to the block.
     pub(super) fn is_shared(&self, block: u32) -> bool {
         self.blocks[block as usize].references > 1
     }
 
-    /// Whether its one holder may write to the block without anybody else seeing it.
+    /// Returns whether the block has one owner and is not shared through its hash, so that the owner may
+    /// write.
     pub(super) fn is_private(&self, block: u32) -> bool {
         let block = &self.blocks[block as usize];
         block.references == 1 && block.content.is_none()
     }
 
-    /// Takes the free block that went unused longest, and forgets what it held.
-    pub(super) fn take(&mut self) -> Option<u32> {
+    /// Allocates the least recently used free block and forgets its content.
+    pub(super) fn allocate(&mut self) -> Option<u32> {
         let block = self.free.pop_front()?;
         self.unregister(block);
         self.blocks[block as usize].references = 1;
         Some(block)
     }
 
-    /// Adds a reference to a block that is in use or whose content is of use again.
+    /// Adds a reference to a block that is in use or free with valid content.
     pub(super) fn share(&mut self, block: u32) {
         let references = &mut self.blocks[block as usize].references;
         *references += 1;
@@ -83,14 +84,14 @@ impl Group {
         }
     }
 
-    /// Drops one reference; a block without references is free, but keeps its content until it is taken.
+    /// Drops a reference. A block without references is free, but keeps its content until it is allocated.
     pub(super) fn release(&mut self, block: u32) {
         let entry = &mut self.blocks[block as usize];
         entry.references -= 1;
         if entry.references > 0 {
             return;
         }
-        // Nobody can find a block without a hash again: it is the best one to take next.
+        // A block without a hash cannot be found again, so it is allocated first.
         if entry.content.is_some() {
             self.free.push_back(block);
         } else {
@@ -98,11 +99,11 @@ impl Group {
         }
     }
 
-    /// Releases the blocks of a table behind the first `kept` entries.
+    /// Releases the blocks of a table after the first `kept` entries.
     ///
-    /// The last block is released first, and so taken first: a prefix stays useful without its continuation,
+    /// The last block is released first, and so allocated first: a prefix is useful without its continuation,
     /// but not the other way round.
-    pub(super) fn release_behind(&mut self, table: &mut Vec<u32>, kept: usize) {
+    pub(super) fn release_after(&mut self, table: &mut Vec<u32>, kept: usize) {
         for block in table.drain(kept.min(table.len())..).rev() {
             if block != NO_BLOCK {
                 self.release(block);
@@ -110,24 +111,25 @@ impl Group {
         }
     }
 
-    /// Makes the block the one that is found by this key, unless the hash already leads to another.
+    /// Registers the block under a key, unless the hash is registered already.
     pub(super) fn register(&mut self, block: u32, key: BlockKey<'_>) {
         if self.by_hash.contains_key(&key.hash) {
             return;
         }
         self.by_hash.insert(key.hash, block);
         let BlockKey { hash, parent, salt, tokens } = key;
-        self.blocks[block as usize].content = Some(Content { hash, parent, salt, tokens: tokens.into() });
+        self.blocks[block as usize].content =
+            Some(TensorContent { hash, parent, salt, tokens: tokens.into() });
     }
 
-    /// Makes sure that the block is not found by a hash.
+    /// Removes the block's hash, if it has one.
     pub(super) fn unregister(&mut self, block: u32) {
         if let Some(content) = self.blocks[block as usize].content.take() {
             self.by_hash.remove(&content.hash);
         }
     }
 
-    /// The block, free or in use, that holds exactly this content.
+    /// Returns the block, free or in use, that has exactly this content.
     pub(super) fn find(&self, key: BlockKey<'_>) -> Option<u32> {
         let block = *self.by_hash.get(&key.hash)?;
         let content = self.blocks[block as usize].content.as_ref()?;
@@ -161,23 +163,23 @@ impl Group {
     }
 }
 
-/// The table indices of the blocks that a sequence of `len` tokens needs to go on.
+/// Returns the block table indices that a sequence of `len` tokens needs in order to continue.
 ///
-/// A partial last block is always among them, because the next position is written to it.
+/// A partial last block is always included, because the next position is written to it.
 pub(super) fn needed_blocks(len: usize, window: Option<usize>, block_positions: usize) -> Range<usize> {
     let first = window.map_or(0, |window| (len + 1).saturating_sub(window));
     first / block_positions..len.div_ceil(block_positions)
 }
 
-/// `len` where every windowed group has the blocks to go on from there, else the largest multiple of
-/// `block_positions` below it for which this holds.
+/// Returns `len` if all windowed groups have the blocks needed to continue at `len`; else the largest smaller
+/// multiple of `block_positions` for which they do.
 pub(super) fn resumable_len(
     groups: &[Group],
     block_positions: usize,
     mut len: usize,
     has_block: impl Fn(usize, usize) -> bool,
 ) -> usize {
-    // A length that needs the last missing block fails like `len`, so the next one to try ends before it.
+    // Every length that needs the last missing block fails, so the next candidate ends before that block.
     let missing = |len| {
         let windowed = groups.iter().enumerate().filter(|(_, group)| group.window.is_some());
         windowed.into_iter().find_map(|(index, group)| {
@@ -197,7 +199,7 @@ struct Shared {
     groups: Mutex<Vec<Group>>,
 }
 
-/// The blocks of a key/value cache, shared by the sequences that use them; cloning it gives another handle.
+/// The blocks of a KV cache. Cloning creates another handle to the same pool.
 #[derive(Clone)]
 pub struct BlockPool(Arc<Shared>);
 
@@ -211,9 +213,9 @@ impl fmt::Debug for BlockPool {
 }
 
 impl BlockPool {
-    /// A pool whose blocks hold `block_positions` positions each and are all free.
+    /// Creates a pool of free blocks of `block_positions` positions each.
     ///
-    /// Windowed groups keep `slack` positions behind the window, so that [`Sequence::truncate`] can go back.
+    /// Windowed groups keep `slack` positions before the window, so that [`Sequence::truncate`] can go back.
     ///
     /// # Panics
     ///
@@ -224,7 +226,7 @@ impl BlockPool {
         Self(Arc::new(Shared { block_positions, slack, groups }))
     }
 
-    /// Number of positions that a block holds.
+    /// Returns the number of positions per block.
     pub fn block_positions(&self) -> usize {
         self.0.block_positions
     }
@@ -233,20 +235,21 @@ impl BlockPool {
         self.0.slack
     }
 
-    /// The groups, even after a panic of a thread that held them: each panic comes before the first change.
+    /// Locks the groups. A poisoned lock is used, because every panic occurs before the first change.
     pub(super) fn lock(&self) -> MutexGuard<'_, Vec<Group>> {
         self.0.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An empty sequence, which shares blocks only with sequences of the same `salt`.
+    /// Creates an empty sequence, which shares blocks only with sequences of the same `salt`.
     pub fn sequence(&self, salt: u64) -> Sequence {
         let tables = vec![Vec::new(); self.lock().len()];
         Sequence { pool: self.clone(), salt, tokens: Vec::new(), hashes: Vec::new(), tables }
     }
 
-    /// A sequence that starts with as many of `tokens` as the pool still holds for this `salt`.
+    /// Creates a sequence that starts with the longest prefix of `tokens` cached for this `salt`.
     ///
-    /// It starts with whole blocks and never with all of `tokens`: at least one is left to run.
+    /// The prefix consists of whole blocks and excludes at least the last token, which must run to give
+    /// logits.
     pub fn sequence_with_prefix(&self, salt: u64, tokens: &[u32]) -> Sequence {
         let mut sequence = self.sequence(salt);
         let block_positions = self.0.block_positions;
@@ -264,7 +267,7 @@ impl BlockPool {
         });
         for (group, table) in groups.iter_mut().zip(&mut sequence.tables) {
             table.resize(len / block_positions, NO_BLOCK);
-            take_up(group, table, chain, needed_blocks(len, group.window, block_positions));
+            share_cached_blocks(group, table, chain, needed_blocks(len, group.window, block_positions));
         }
         drop(groups);
         hashes.truncate(len / block_positions);
@@ -273,19 +276,24 @@ impl BlockPool {
         sequence
     }
 
-    /// For each group, the number of blocks that can be taken, those that still hold content included.
+    /// Returns the number of free blocks of each group, including free blocks with cached content.
     pub fn free_blocks(&self) -> Vec<usize> {
         self.lock().iter().map(Group::free_blocks).collect()
     }
 
-    /// For each group, how its blocks are used; takes time linear in the number of blocks.
+    /// Returns the block counts of each group; takes time linear in the number of blocks.
     pub fn usage(&self) -> Vec<GroupUsage> {
         self.lock().iter().map(Group::usage).collect()
     }
 }
 
-/// Fills the empty ones of these table entries with the blocks that hold their content.
-pub(super) fn take_up(group: &mut Group, table: &mut [u32], chain: Chain<'_>, indices: Range<usize>) {
+/// Fills empty table entries at `indices` with cached blocks of the same content.
+pub(super) fn share_cached_blocks(
+    group: &mut Group,
+    table: &mut [u32],
+    chain: Chain<'_>,
+    indices: Range<usize>,
+) {
     for index in indices {
         if table[index] == NO_BLOCK
             && let Some(block) = group.find(chain.key(index))

@@ -1,4 +1,4 @@
-//! The device memory of cached keys and values, a block of it for each number that a [`BlockPool`] deals.
+//! Device memory of the KV cache, addressed by the block numbers of a [`BlockPool`].
 
 use super::{BlockPool, GroupSpec, GroupUsage};
 use crate::arch::{AttentionSpec, Config};
@@ -7,19 +7,19 @@ use crate::error::{Result, RuntimeError};
 use crate::program::{CacheView, Layout};
 use ecq_core::Element;
 
-/// Positions behind a window that are kept, so that a few tokens can be taken back.
+/// Positions kept before a window, so that a few tokens can be removed again.
 const SLACK_POSITIONS: usize = 32;
 
-/// How keys and values are cached.
+/// Options of the KV cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KvOptions {
-    /// `f32`, `f16`, `bf16`, or `i8` with a `bf16` scale for each head of each position.
+    /// Element type: `f32`, `f16` (default), `bf16`, or `i8` with a `bf16` scale per head and position.
     pub element: Element,
-    /// Positions of a block, a power of two: prefixes are reused in steps of it.
+    /// Positions per block, a power of two from 8 to 256; default 16. Prefixes are shared in whole blocks.
     pub block_positions: usize,
-    /// Positions that the cache has room for, all sequences together; the model's context if `None`.
+    /// Number of positions of all sequences together; `None` means the model's context.
     pub positions: Option<usize>,
-    /// Sequences that layers with a window have room for at once.
+    /// Maximum number of sequences that run at once; default 1.
     pub sequences: usize,
 }
 
@@ -29,31 +29,31 @@ impl Default for KvOptions {
     }
 }
 
-/// Cached keys and values of one model, all sequences together.
+/// The KV cache of a model, shared by all sequences.
 #[derive(Debug)]
 pub struct KvPool {
     blocks: BlockPool,
-    /// For each group.
+    /// Attention window of each group.
     windows: Vec<Option<usize>>,
-    /// Blocks of each group.
+    /// Number of blocks of each group.
     totals: Vec<usize>,
-    /// Bytes of a block, for each group.
+    /// Bytes per block of each group.
     block_bytes: Vec<u64>,
     positions: usize,
 }
 
-/// Where the layers have their keys and values, for programs.
+/// Locations of the layers' keys and values, as programs need them.
 #[derive(Debug)]
 pub(crate) struct KvViews {
-    /// One for each attention layer, in order.
+    /// One entry per attention layer, in order.
     pub(crate) layers: Vec<KvLayer>,
     pub(crate) block_positions: usize,
-    /// Blocks of a sequence at most.
+    /// Maximum number of blocks of a sequence.
     pub(crate) table_width: usize,
     pub(crate) groups: usize,
 }
 
-/// The cache of an attention layer.
+/// The cache of one attention layer.
 #[derive(Debug)]
 pub(crate) struct KvLayer {
     pub(crate) group: usize,
@@ -64,7 +64,7 @@ pub(crate) struct KvLayer {
 }
 
 impl KvPool {
-    /// Allocates the cache of a model; `rows` is how many rows a step has at most.
+    /// Allocates the cache of a model whose steps have at most `rows` rows.
     pub(crate) fn new(
         config: &Config,
         options: &KvOptions,
@@ -79,7 +79,7 @@ impl KvPool {
             return Err(RuntimeError::OutOfRange { option, found, expected: "a power of two from 8 to 256" });
         }
         let positions = options.positions.unwrap_or(context).max(1);
-        // A block more for each sequence: a fork has a last block of its own.
+        // One more block per sequence, because a fork has a last block of its own.
         let full = positions.div_ceil(size) + options.sequences;
         let attention: Vec<&AttentionSpec> =
             config.blocks.iter().flat_map(|block| block.attention()).collect();
@@ -124,34 +124,34 @@ impl KvPool {
         Ok((Self { blocks, windows, totals, block_bytes, positions }, views))
     }
 
-    /// The blocks, by number.
+    /// Returns the block pool.
     pub fn blocks(&self) -> &BlockPool {
         &self.blocks
     }
 
-    /// The windows of the groups of layers.
+    /// Returns the attention window of each group of layers.
     pub fn windows(&self) -> &[Option<usize>] {
         &self.windows
     }
 
-    /// Positions that it has room for, all sequences together.
+    /// Returns the number of positions of all sequences together.
     pub fn positions(&self) -> usize {
         self.positions
     }
 
-    /// How the blocks are used, for each group of layers with the same window.
+    /// Returns the block counts of each group.
     pub fn usage(&self) -> Vec<GroupUsage> {
         self.blocks.usage()
     }
 
-    /// Bytes of the blocks that sequences hold at this moment; a block that several share counts once.
+    /// Returns the bytes of all blocks in use; a shared block counts once.
     pub fn used_bytes(&self) -> u64 {
         let free = self.blocks.free_blocks();
         let used = self.totals.iter().zip(free).map(|(total, free)| (total - free) as u64);
         used.zip(&self.block_bytes).map(|(used, bytes)| used * bytes).sum()
     }
 
-    /// Bytes of all blocks.
+    /// Returns the bytes of all blocks.
     pub fn total_bytes(&self) -> u64 {
         self.totals.iter().zip(&self.block_bytes).map(|(&total, bytes)| total as u64 * bytes).sum()
     }

@@ -1,4 +1,4 @@
-use super::ring::Ring;
+use super::slots::BlockSlots;
 use crate::arch::{
     AttentionSpec, BlockSpec, Config, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Sublayer,
 };
@@ -13,24 +13,24 @@ use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How a model is loaded.
+/// Options of loading a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// How weights come to the product.
+    /// Decode mode.
     pub mode: Mode,
-    /// What decoded layers may take, in bytes.
-    pub budget: Option<u64>,
-    /// What the machine has left, in bytes, where it is known: `auto` asks.
-    pub free: Option<u64>,
+    /// Memory budget for decoded weights in bytes.
+    pub budget_bytes: Option<u64>,
+    /// Available memory of the machine in bytes, if known; `auto` uses half of it when there is no budget.
+    pub free_bytes: Option<u64>,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { mode: Mode::Auto, budget: None, free: free_bytes() }
+        Self { mode: Mode::Auto, budget_bytes: None, free_bytes: free_bytes() }
     }
 }
 
-/// Memory that the machine has left, in bytes, where the system says.
+/// Returns the available memory of the machine in bytes, if the system reports it.
 pub fn free_bytes() -> Option<u64> {
     let memory =
         sysinfo::RefreshKind::nothing().with_memory(sysinfo::MemoryRefreshKind::nothing().with_ram());
@@ -38,72 +38,75 @@ pub fn free_bytes() -> Option<u64> {
     Some(system.available_memory()).filter(|&bytes| bytes > 0)
 }
 
-/// A tensor and the decision for it.
+/// A matrix and the decision where it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedTensor {
-    /// Its Hugging Face name.
+    /// Hugging Face name.
     pub name: String,
-    /// Where it lives, and why.
+    /// Residence and reason.
     pub plan: Decision<Residence>,
 }
 
-/// A transformer on a backend: configuration, weights, and the slots into which layers are decoded, whatever
-/// the number of sequences and executors that use it.
+/// A transformer on a backend: configuration, weights and slots. Any number of executors and sequences can
+/// use it.
 pub struct Model {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) config: Config,
     pub(super) pairs: RotaryPairs,
-    /// What all programs of the model name: weights, norms and biases, slots.
+    /// Ids that all programs of the model share: weights, norms and biases, slots.
     pub(crate) layout: Layout,
     pub(crate) bindings: Bindings,
     pub(super) ids: Ids,
     pub(super) mode: Mode,
-    pub(crate) ring: Ring,
-    /// Sets of slots that experts share, where they are decoded before use.
+    pub(crate) block_slots: BlockSlots,
+    /// Sets of slots that the experts of all blocks share, if they are decoded before use.
     pub(crate) expert_slots: Vec<Vec<SlotId>>,
-    turn: Mutex<SlotState>,
+    slot_state: Mutex<SlotState>,
     reason: String,
     plans: Vec<PlannedTensor>,
     stored_bytes: u64,
 }
 
-/// The right to run a program that decodes into the model's slots.
+/// State of the model's slots. Its lock is the right to run a program that decodes into them.
 #[derive(Debug, Default)]
 pub(crate) struct SlotState {
-    /// Whether the first block that goes through slots lies in its slots.
-    pub(crate) primed: bool,
+    /// Whether the slots of the first streamed block hold that block.
+    pub(crate) first_block_decoded: bool,
 }
 
 impl Model {
-    /// Decides where every tensor lives and brings it to the backend.
+    /// Decides the residence of every matrix and loads the weights.
     ///
     /// # Errors
-    /// Names the tensor that is missing, of a wrong shape, or damaged; [`Mode`](crate::RuntimeError::Mode)
-    /// tells why a mode does not run.
+    /// With the tensor's name if it is missing, damaged or has a wrong shape;
+    /// [`Mode`](crate::RuntimeError::Mode) if the mode cannot run.
     pub fn load(checkpoint: &Checkpoint, backend: Arc<dyn Backend>, options: LoadOptions) -> Result<Self> {
         let config = checkpoint.config().clone();
         let matrices = Matrices::collect(checkpoint)?;
         let sizes = matrices.sizes();
-        let facts = backend.facts();
-        let (mode, reason) = resolve(options.mode, &facts, &sizes, options.budget, options.free)?;
-        let (kept, experts) = match (mode, options.budget.or(options.free.map(|free| free / 2))) {
-            (Mode::Lru, Some(budget)) => sizes.within(budget),
+        let device = backend.info();
+        let (mode, reason) =
+            resolve(options.mode, &device, &sizes, options.budget_bytes, options.free_bytes)?;
+        let (pinned, experts) = match (mode, options.budget_bytes.or(options.free_bytes.map(|free| free / 2)))
+        {
+            (Mode::Lru, Some(budget)) => sizes.fit(budget),
             _ => (vec![false; config.blocks.len()], 1),
         };
-        let load = |(matrix, place, kept): (&Matrix, MatrixLocation, bool)| -> Result<Loaded> {
-            let facts = MatrixInfo { shape: matrix.shape, form: matrix.form(), place };
-            let decision = residence(&facts, mode, kept);
+        let load = |(matrix, location, pinned): (&Matrix, MatrixLocation, bool)| -> Result<Loaded> {
+            let info = MatrixInfo { shape: matrix.shape, storage: matrix.storage_kind(), location };
+            let decision = residence(&info, mode, pinned);
             let weight = backend.load(matrix, decision.choice)?;
             let (name, shape) = (matrix.name.clone(), matrix.shape);
             let info =
                 WeightInfo { name, shape, residence: decision.choice, slot_bytes: weight.slot_bytes() };
             Ok(Loaded { info, weight, decision })
         };
-        // Matrices come to the backend side by side: much of what it does with one has no threads of its own.
-        let ends = matrices.ends().map(|matrix| (matrix, MatrixLocation::EmbeddingOrHead, false));
-        let blocks = matrices.blocks.iter().zip(&kept);
-        let blocks = blocks.flat_map(|(block, &kept)| block.iter().map(move |(m, place)| (m, *place, kept)));
-        let all: Vec<_> = ends.chain(blocks).collect();
+        // Matrices are loaded in parallel, because parts of loading a single matrix use one thread.
+        let outer = matrices.outer().map(|matrix| (matrix, MatrixLocation::EmbeddingOrHead, false));
+        let blocks = matrices.blocks.iter().zip(&pinned);
+        let blocks =
+            blocks.flat_map(|(block, &pinned)| block.iter().map(move |(m, location)| (m, *location, pinned)));
+        let all: Vec<_> = outer.chain(blocks).collect();
         let loaded = all.into_par_iter().map(load).collect::<Result<Vec<_>>>()?;
         let mut loader = Loader {
             checkpoint,
@@ -118,25 +121,25 @@ impl Model {
         for block in &config.blocks {
             loader.block(block)?;
         }
-        checkpoint.all_used()?;
+        checkpoint.check_unused_tensors()?;
         let Loader { mut layout, mut bindings, plans, ids, .. } = loader;
         let id = |linear: &LinearSpec| ids.weights[&linear.weight()];
         let weights: Vec<Vec<WeightId>> =
             config.blocks.iter().map(|block| block.tensors().into_iter().map(id).collect()).collect();
-        let ring = Ring::new(mode, &weights, &kept, &mut layout);
+        let block_slots = BlockSlots::new(mode, &weights, &pinned, &mut layout);
         let expert_slots = expert_slots(&config, &ids, experts, &mut layout);
         for slot in &layout.slots {
             bindings.slots.push(backend.slot(slot.bytes)?);
         }
         Ok(Self {
-            pairs: checkpoint.pairs(),
+            pairs: checkpoint.rotary_pairs(),
             layout,
             bindings,
             ids,
             mode,
-            ring,
+            block_slots,
             expert_slots,
-            turn: Mutex::default(),
+            slot_state: Mutex::default(),
             reason,
             plans,
             stored_bytes: matrices.all().map(Matrix::stored_bytes).sum(),
@@ -145,75 +148,75 @@ impl Model {
         })
     }
 
-    /// What the matrices of a checkpoint take decoded.
+    /// Returns the decoded sizes of a checkpoint's matrices.
     ///
     /// # Errors
-    /// Names the tensor that is missing or damaged.
+    /// With the name of a tensor that is missing or damaged.
     pub fn sizes(checkpoint: &Checkpoint) -> Result<DecodedSizes> {
         Ok(Matrices::collect(checkpoint)?.sizes())
     }
 
-    /// Shape and variants.
+    /// Returns the model's configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The device.
+    /// Returns the device.
     pub fn backend(&self) -> &dyn Backend {
         &*self.backend
     }
 
-    /// The mode that runs, and why it is this one.
+    /// Returns the decode mode and the reason for it.
     pub fn mode(&self) -> (Mode, &str) {
         (self.mode, &self.reason)
     }
 
-    /// What was decided for each matrix.
+    /// Returns the residence of each matrix.
     pub fn plans(&self) -> &[PlannedTensor] {
         &self.plans
     }
 
-    /// Bytes that all weight matrices and slots hold: mapped streams, tables, side data, decoded codes.
+    /// Returns the bytes of all weights and slots: mapped streams, tables, side data, decoded codes.
     pub fn weight_bytes(&self) -> u64 {
         let weights: u64 = self.bindings.weights.iter().map(Weight::bytes).sum();
         weights + self.bindings.slots.iter().map(|slot| slot.bytes() as u64).sum::<u64>()
     }
 
-    /// Bytes that the same matrices take in the file.
+    /// Returns the bytes of the same matrices in the file.
     pub fn stored_bytes(&self) -> u64 {
         self.stored_bytes
     }
 
-    /// Waits for the right to use the model's slots; who runs a program that needs none need not ask.
-    pub(crate) fn turn(&self) -> MutexGuard<'_, SlotState> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the model's slots. Programs that use no slot need no lock.
+    pub(crate) fn lock_slots(&self) -> MutexGuard<'_, SlotState> {
+        self.slot_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A matrix that the backend has loaded.
+/// A matrix loaded by the backend.
 struct Loaded {
     info: WeightInfo,
     weight: Weight,
     decision: Decision<Residence>,
 }
 
-/// Ids of what a specification names.
+/// Ids by tensor name.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
-    /// By name of the tensor.
+    /// Weight matrices.
     pub(super) weights: HashMap<String, WeightId>,
-    /// Weights of norms and biases, by name of the tensor and first row.
+    /// Norm weights and biases; the key includes the first row within the tensor.
     pub(super) vectors: HashMap<(String, usize), BufferId>,
 }
 
-/// Adds `count` sets of slots to the layout, each for one expert, if experts need any.
+/// Adds `count` sets of slots, one expert each, to the layout. Returns none if no expert needs slots.
 fn expert_slots(config: &Config, ids: &Ids, count: usize, layout: &mut Layout) -> Vec<Vec<SlotId>> {
     let mut bytes: Vec<usize> = Vec::new();
     for expert in config.blocks.iter().flat_map(BlockSpec::experts) {
-        for (place, linear) in expert.linears().enumerate() {
+        for (index, linear) in expert.linears().enumerate() {
             let own = layout.weights[ids.weights[&linear.weight()].0 as usize].slot_bytes;
-            match bytes.get_mut(place) {
-                Some(most) => *most = (*most).max(own),
+            match bytes.get_mut(index) {
+                Some(max) => *max = (*max).max(own),
                 None => bytes.push(own),
             }
         }
@@ -223,77 +226,77 @@ fn expert_slots(config: &Config, ids: &Ids, count: usize, layout: &mut Layout) -
     }
     let mut set = |number: usize| {
         let slot =
-            |(place, &bytes): (usize, &usize)| layout.slot(format!("expert slot {number}.{place}"), bytes);
+            |(index, &bytes): (usize, &usize)| layout.slot(format!("expert slot {number}.{index}"), bytes);
         bytes.iter().enumerate().map(slot).collect()
     };
     (0..count).map(&mut set).collect()
 }
 
-/// All matrices of a model, checked and not yet loaded.
+/// All matrices of a model, checked but not loaded.
 struct Matrices {
     embedding: Matrix,
     positions: Option<Matrix>,
     head: Option<Matrix>,
-    /// Of each block, each tensor once.
+    /// For each block its tensors, each once.
     blocks: Vec<Vec<(Matrix, MatrixLocation)>>,
 }
 
 impl Matrices {
     fn collect(checkpoint: &Checkpoint) -> Result<Self> {
         let c = checkpoint.config();
-        let ends = [c.vocabulary, c.hidden];
-        let head = c.head.as_ref().map(|name| checkpoint.matrix(name, ends)).transpose()?;
+        let vocabulary_shape = [c.vocabulary, c.hidden];
+        let head = c.head.as_ref().map(|name| checkpoint.matrix(name, vocabulary_shape)).transpose()?;
         let learned = c.positions.as_ref().map(|name| checkpoint.matrix(name, [c.context, c.hidden]));
         let block = |block: &BlockSpec| -> Result<Vec<(Matrix, MatrixLocation)>> {
             let own = block.tensors().into_iter().map(|linear| (linear, MatrixLocation::Block));
             let experts = block.experts().flat_map(FeedForwardSpec::linears);
             let experts = experts.map(|linear| (linear, MatrixLocation::Expert));
-            own.chain(experts).map(|(linear, place)| Ok((checkpoint.linear(linear)?, place))).collect()
+            own.chain(experts).map(|(linear, location)| Ok((checkpoint.linear(linear)?, location))).collect()
         };
         Ok(Self {
-            embedding: checkpoint.matrix(&c.embedding, ends)?,
+            embedding: checkpoint.matrix(&c.embedding, vocabulary_shape)?,
             positions: learned.transpose()?,
             head,
             blocks: c.blocks.iter().map(block).collect::<Result<_>>()?,
         })
     }
 
-    fn ends(&self) -> impl Iterator<Item = &Matrix> {
+    fn outer(&self) -> impl Iterator<Item = &Matrix> {
         [Some(&self.embedding), self.positions.as_ref(), self.head.as_ref()].into_iter().flatten()
     }
 
     fn all(&self) -> impl Iterator<Item = &Matrix> {
-        self.ends().chain(self.blocks.iter().flatten().map(|(matrix, _)| matrix))
+        self.outer().chain(self.blocks.iter().flatten().map(|(matrix, _)| matrix))
     }
 
-    /// Decoded bytes: packed codes, or floats.
+    /// Returns the decoded sizes: packed codes, or floats for matrices without codes.
     fn sizes(&self) -> DecodedSizes {
         let bytes = |matrix: &Matrix| {
             let weights = matrix.shape[0] as u64 * matrix.shape[1] as u64;
-            let bits = match matrix.form() {
+            let bits = match matrix.storage_kind() {
                 StorageKind::Codes { alphabet, .. } => u64::from((alphabet - 1).ilog2() + 1),
                 _ => 8 * matrix.float_type().bytes() as u64,
             };
             (weights * bits).div_ceil(8)
         };
-        let of = |block: &[(Matrix, MatrixLocation)], wanted: MatrixLocation| {
-            let matrices = block.iter().filter(|(_, place)| *place == wanted);
+        let of = |block: &[(Matrix, MatrixLocation)], wanted_location: MatrixLocation| {
+            let matrices = block.iter().filter(|(_, location)| *location == wanted_location);
             matrices.map(|(matrix, _)| bytes(matrix)).collect::<Vec<u64>>()
         };
-        // An expert has three matrices, or two without a gate; all have one shape, and about one size.
+        // An expert has three matrices, or two without a gate, all of the same shape and similar size.
         let experts: Vec<u64> =
             self.blocks.iter().flat_map(|block| of(block, MatrixLocation::Expert)).collect();
         let each = if experts.len().is_multiple_of(3) { 3 } else { 2 };
         DecodedSizes {
             blocks: self.blocks.iter().map(|block| of(block, MatrixLocation::Block).iter().sum()).collect(),
-            ends: self.ends().map(bytes).sum(),
-            expert: experts.chunks(each).map(|expert| expert.iter().sum()).max().unwrap_or(0),
-            experts: experts.len() / each,
+            embedding_and_head: self.outer().map(bytes).sum(),
+            largest_expert: experts.chunks(each).map(|expert| expert.iter().sum()).max().unwrap_or(0),
+            expert_count: experts.len() / each,
         }
     }
 }
 
-/// Gives ids to what is loaded.
+/// Assigns ids to weights and vectors.
 struct Loader<'a> {
     checkpoint: &'a Checkpoint,
     backend: &'a dyn Backend,
@@ -311,7 +314,7 @@ impl Loader<'_> {
         self.ids.weights.insert(name, self.layout.weight(info));
     }
 
-    /// A vector that may stand in the checkpoint with others: `first` is where it begins.
+    /// Uploads a vector; `first` is its first row within the tensor.
     fn vector(&mut self, name: String, first: usize, values: &[f32]) -> Result<()> {
         let buffer = self.backend.alloc(Element::F32, values.len())?;
         self.backend.upload(&buffer, 0, bytemuck::cast_slice(values))?;
@@ -321,7 +324,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// A norm whose output is divided by `divisor`.
+    /// Uploads the weights of a norm, divided by `divisor`.
     fn norm(&mut self, spec: &NormSpec, divisor: f32) -> Result<()> {
         let divided =
             |values: Vec<f32>| values.into_iter().map(|value| value / divisor).collect::<Vec<f32>>();
@@ -334,7 +337,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Norms and biases of a block.
+    /// Uploads the norms and biases of a block.
     fn block(&mut self, block: &BlockSpec) -> Result<()> {
         for linear in block.linears() {
             if let Some(bias) = self.checkpoint.bias(linear)? {

@@ -1,8 +1,7 @@
-//! A transformer on a backend: its weights, the slots that its layers pass through, and the steps of its
-//! programs.
+//! Models on a backend: weights, slots, and the steps of programs.
 
 mod load;
-mod ring;
+mod slots;
 mod steps;
 
 pub use load::{LoadOptions, Model, PlannedTensor, free_bytes};

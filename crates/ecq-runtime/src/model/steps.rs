@@ -1,7 +1,7 @@
-//! The steps of a program, from the specification of the architecture.
+//! Builds the steps of a program from the specification of an architecture.
 
 use super::load::Model;
-use super::ring::Decoding;
+use super::slots::DecodeScheduler;
 use crate::arch::{
     AttentionSpec, Config, ExpertsSpec, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Rotary,
     Routing,
@@ -15,57 +15,57 @@ use crate::program::{
 };
 use ecq_core::Element;
 
-/// Buffers of a step, each `[rows, width]` unless said otherwise.
+/// Buffers of a step, `[rows, width]` unless stated otherwise.
 #[derive(Debug)]
 pub(crate) struct StepBuffers {
     pub(crate) tokens: BufferId,
     pub(crate) positions: BufferId,
     pub(crate) sequences: BufferId,
-    /// For each group of layers, `[rows, blocks of a sequence]`.
+    /// Block tables of each group of layers, `[rows, blocks of a sequence]`.
     pub(crate) tables: Vec<BufferId>,
     /// The residual stream.
     x: BufferId,
-    /// What a sublayer reads.
+    /// Input of a sublayer.
     normed: BufferId,
     q: BufferId,
     k: BufferId,
     v: BufferId,
-    /// What all heads give.
+    /// Attention output of all heads.
     heads: BufferId,
-    /// What a sublayer gives.
+    /// Output of a sublayer.
     out: BufferId,
     gate: BufferId,
     up: BufferId,
-    experts: Option<ExpertWires>,
+    experts: Option<ExpertBuffers>,
     pub(crate) rope: Option<RotaryAngles>,
-    /// For layers with a window, where theirs differ.
+    /// Angles of layers with a window, if they differ.
     pub(crate) local_rope: Option<RotaryAngles>,
-    /// Rows whose logits are wanted.
-    pub(crate) wanted: BufferId,
+    /// Indices of the rows whose logits are computed.
+    pub(crate) logits_rows: BufferId,
     gathered: BufferId,
     pub(crate) logits: BufferId,
-    /// `[wanted rows, 5]`.
-    pub(crate) draws: BufferId,
+    /// `[logits rows, 5]`.
+    pub(crate) sampling_params: BufferId,
     pub(crate) chosen: BufferId,
-    /// `[steps, wanted rows]`: tokens of steps that run without the host.
+    /// Tokens of multi-step decoding, `[steps, logits rows]`.
     pub(crate) history: BufferId,
     pub(crate) count: BufferId,
-    /// Sources and targets of copied blocks.
+    /// Source and target blocks of copies.
     pub(crate) pairs: BufferId,
 }
 
-/// Buffers of layers with experts.
+/// Buffers of expert layers.
 #[derive(Debug)]
-struct ExpertWires {
+struct ExpertBuffers {
     /// `[rows, experts]`.
     scores: BufferId,
-    /// `[rows, experts of a row]`.
+    /// `[rows, top_k]`.
     choices: BufferId,
-    /// As `choices`.
+    /// `[rows, top_k]`.
     weights: BufferId,
 }
 
-/// Widths of activations: the largest of all blocks.
+/// Widths of the activations: the maximum over all blocks.
 #[derive(Default)]
 struct Widths {
     q: usize,
@@ -95,30 +95,30 @@ impl Widths {
     }
 }
 
-/// Rotary angles.
+/// Buffers and parameters of rotary angles.
 #[derive(Debug)]
 pub(crate) struct RotaryAngles {
     table: BufferId,
     pub(crate) frequencies: BufferId,
     count: usize,
-    /// Whether each row has frequencies of its own.
+    /// Whether each row has its own frequencies.
     pub(crate) per_row: bool,
     scale: f32,
 }
 
 impl StepBuffers {
-    /// Adds the buffers to a layout: for `rows` rows, `logits_rows` of logits at once, and `ahead` steps
-    /// without the host.
+    /// Adds the buffers to a layout, for up to `rows` rows, `max_logits_rows` logits rows at once, and
+    /// `ahead` steps of multi-step decoding.
     pub(crate) fn new(
         model: &Model,
         views: &KvViews,
-        [rows, logits_rows, ahead]: [usize; 3],
+        [rows, max_logits_rows, ahead]: [usize; 3],
         layout: &mut Layout,
     ) -> Self {
         let config = &model.config;
         let angles = |name: &str, rope: &crate::arch::Rope, layout: &mut Layout| {
             let (values, scale) = rope.frequencies(1);
-            let (count, per_row) = (values.len(), rope.grows());
+            let (count, per_row) = (values.len(), rope.depends_on_length());
             let frequencies = if per_row { rows * count } else { count };
             RotaryAngles {
                 table: layout.buffer(format!("{name}.angles"), Element::F32, rows * 2 * count),
@@ -134,14 +134,14 @@ impl StepBuffers {
             .map(|group| layout.buffer(format!("tables{group}"), Element::U32, rows * views.table_width));
         let tables = tables.collect();
         let widths = Widths::of(config);
-        let experts = (widths.experts > 0).then(|| ExpertWires {
+        let experts = (widths.experts > 0).then(|| ExpertBuffers {
             scores: layout.buffer("scores", Element::F32, rows * widths.experts),
             choices: layout.buffer("choices", Element::U32, rows * widths.top_k),
             weights: layout.buffer("expert weights", Element::F32, rows * widths.top_k),
         });
         let mut u32s = |name: &str, len: usize| layout.buffer(name, Element::U32, len);
         let (tokens, positions) = (u32s("tokens", rows), u32s("positions", rows));
-        let (sequences, wanted) = (u32s("sequences", rows), u32s("wanted", rows));
+        let (sequences, logits_rows) = (u32s("sequences", rows), u32s("logits_rows", rows));
         let (chosen, history) = (u32s("chosen", rows), u32s("history", rows * ahead));
         let (count, pairs) = (u32s("count", 1), u32s("pairs", 2 * rows));
         let mut f32s = |name: &str, width: usize| layout.buffer(name, Element::F32, rows * width);
@@ -162,10 +162,10 @@ impl StepBuffers {
             experts,
             rope,
             local_rope,
-            wanted,
+            logits_rows,
             gathered: f32s("gathered", config.hidden),
-            draws: f32s("draws", crate::sample::SamplingParams::LEN),
-            logits: layout.buffer("logits", Element::F32, logits_rows * config.vocabulary),
+            sampling_params: f32s("sampling_params", crate::sample::SamplingParams::LEN),
+            logits: layout.buffer("logits", Element::F32, max_logits_rows * config.vocabulary),
             chosen,
             history,
             count,
@@ -174,45 +174,45 @@ impl StepBuffers {
     }
 }
 
-/// What becomes of the logits of a program.
+/// Use of the logits of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum LogitsUse {
     /// The host reads them.
     Logits,
-    /// The likeliest token of each row.
+    /// The most likely token of each row is chosen.
     Argmax,
-    /// A token drawn for each row.
+    /// A token of each row is sampled.
     Sample,
-    /// The likeliest token of each row, which is the next input of that row.
+    /// The most likely token of each row becomes the row's next input.
     Advance,
 }
 
-/// Builds the steps of programs of a model.
+/// Builds the steps of a model's programs.
 pub(crate) struct Builder<'a> {
     pub(crate) model: &'a Model,
-    pub(crate) facts: &'a DeviceInfo,
-    pub(crate) wires: &'a StepBuffers,
+    pub(crate) device: &'a DeviceInfo,
+    pub(crate) buffers: &'a StepBuffers,
     pub(crate) views: &'a KvViews,
     pub(crate) rows: usize,
-    pub(crate) wanted: usize,
+    pub(crate) logits_rows: usize,
 }
 
 impl Builder<'_> {
-    /// From the embedding to the logits of the wanted rows, if there are any, and what becomes of them.
-    pub(crate) fn step(&self, tail: LogitsUse) -> Vec<Step> {
-        let (model, w) = (self.model, self.wires);
+    /// Builds a whole step: from the embedding to the logits and their use.
+    pub(crate) fn step(&self, logits_use: LogitsUse) -> Vec<Step> {
+        let (model, b) = (self.model, self.buffers);
         let mut steps = Vec::new();
-        let mut decoding = Decoding::new(&model.ring);
-        decoding.begin(&mut steps);
-        let embed = |table, index, scale, add| Command::Embed { table, index, scale, add, y: w.x };
+        let mut scheduler = DecodeScheduler::new(&model.block_slots);
+        scheduler.begin(&mut steps);
+        let embed = |table, index, scale, add| Command::Embed { table, index, scale, add, y: b.x };
         let (config, id) = (&model.config, |name: &String| model.ids.weights[name]);
-        compute(&mut steps, embed(id(&config.embedding), w.tokens, config.embedding_scale, false));
+        compute(&mut steps, embed(id(&config.embedding), b.tokens, config.embedding_scale, false));
         if let Some(learned) = &config.positions {
-            compute(&mut steps, embed(id(learned), w.positions, 1.0, true));
+            compute(&mut steps, embed(id(learned), b.positions, 1.0, true));
         }
-        for angles in w.rope.iter().chain(&w.local_rope) {
+        for angles in b.rope.iter().chain(&b.local_rope) {
             let &RotaryAngles { table, frequencies, count, per_row, scale } = angles;
-            let positions = w.positions;
+            let positions = b.positions;
             compute(
                 &mut steps,
                 Command::RotaryAngles { positions, frequencies, count, per_row, scale, table },
@@ -220,45 +220,45 @@ impl Builder<'_> {
         }
         let mut attention = 0;
         for layer in 0..config.blocks.len() {
-            decoding.before(layer, &mut steps);
+            scheduler.before(layer, &mut steps);
             self.block(layer, &mut attention, &mut steps);
-            decoding.after(layer, &mut steps);
+            scheduler.after(layer, &mut steps);
         }
-        if self.wanted > 0 {
-            self.head(tail, &mut steps);
+        if self.logits_rows > 0 {
+            self.head(logits_use, &mut steps);
         }
-        decoding.end(&mut steps);
+        scheduler.end(&mut steps);
         steps
     }
 
-    /// From the residual stream that the last step left to the logits of the wanted rows.
-    pub(crate) fn head(&self, tail: LogitsUse, steps: &mut Vec<Step>) {
-        let (model, w) = (self.model, self.wires);
+    /// Builds the head: from the residual stream of the last step to the logits and their use.
+    pub(crate) fn head(&self, logits_use: LogitsUse, steps: &mut Vec<Step>) {
+        let (model, b) = (self.model, self.buffers);
         let (hidden, width) = (model.config.hidden, model.config.vocabulary);
-        compute(steps, Command::Gather { x: w.x, index: w.wanted, width: hidden, y: w.gathered });
-        let (norm, rows, x) = (self.norm(&model.config.final_norm), Rows::LogitsSelection, w.gathered);
+        compute(steps, Command::Gather { x: b.x, index: b.logits_rows, width: hidden, y: b.gathered });
+        let (norm, rows, x) = (self.norm(&model.config.final_norm), Rows::Logits, b.gathered);
         compute(steps, Command::Norm { norm, rows, heads: 1, x, y: x });
         let head = model.config.head.as_ref().unwrap_or(&model.config.embedding);
         let operand = Operand::Weight(model.ids.weights[head]);
-        let consumption = self.consumption(operand, self.wanted);
-        let output = Output { operand, consumption, range: 0..width, bias: None, y: w.logits };
+        let consumption = self.consumption(operand, self.logits_rows);
+        let output = Output { operand, consumption, range: 0..width, bias: None, y: b.logits };
         compute(steps, Command::Linear { rows, x, outputs: vec![output] });
-        let (logits, draws, y) = (w.logits, w.draws, w.chosen);
-        match tail {
+        let (logits, params, y) = (b.logits, b.sampling_params, b.chosen);
+        match logits_use {
             LogitsUse::Logits => {}
             LogitsUse::Argmax | LogitsUse::Advance => compute(steps, Command::Argmax { logits, width, y }),
-            LogitsUse::Sample => compute(steps, Command::Sample { logits, width, draws, y }),
+            LogitsUse::Sample => compute(steps, Command::Sample { logits, width, params, y }),
         }
-        if tail == LogitsUse::Advance {
-            let (chosen, index, tokens, positions) = (w.chosen, w.wanted, w.tokens, w.positions);
-            let (history, count) = (w.history, w.count);
+        if logits_use == LogitsUse::Advance {
+            let (chosen, index, tokens, positions) = (b.chosen, b.logits_rows, b.tokens, b.positions);
+            let (history, count) = (b.history, b.count);
             compute(steps, Command::Advance { chosen, index, tokens, positions, history, count });
         }
     }
 
-    /// Copies blocks of a group, whose number is that of the batch's rows.
+    /// Builds copies of cache blocks of a group; the batch rows are the copies.
     pub(crate) fn copy_blocks(&self, group: usize) -> Vec<Step> {
-        let (views, pairs) = (self.views, self.wires.pairs);
+        let (views, pairs) = (self.views, self.buffers.pairs);
         let block_positions = views.block_positions;
         let mut steps = Vec::new();
         for layer in views.layers.iter().filter(|layer| layer.group == group) {
@@ -273,7 +273,7 @@ impl Builder<'_> {
     fn consumption(&self, operand: Operand, rows: usize) -> crate::plan::Consumption {
         let info = &self.model.layout.weights[operand.weight().0 as usize];
         let residence = if matches!(operand, Operand::Slot(..)) { Residence::Slot } else { info.residence };
-        consumption(residence, info.shape, self.facts, rows).choice
+        consumption(residence, info.shape, self.device, rows).choice
     }
 
     fn norm(&self, spec: &NormSpec) -> Norm {
@@ -291,7 +291,7 @@ impl Builder<'_> {
 
     fn linear(&self, layer: usize, x: BufferId, outputs: &[(&LinearSpec, BufferId)]) -> Command {
         let outputs = outputs.iter().map(|&(spec, y)| {
-            let operand = self.model.ring.operand(layer, self.weight(spec));
+            let operand = self.model.block_slots.operand(layer, self.weight(spec));
             let bias = spec.bias.then(|| self.model.ids.vectors[&(spec.bias_name(), spec.rows.start)]);
             let consumption = self.consumption(operand, self.rows);
             Output { operand, consumption, range: spec.rows.clone(), bias, y }
@@ -299,13 +299,13 @@ impl Builder<'_> {
         Command::Linear { rows: Rows::Batch, x, outputs: outputs.collect() }
     }
 
-    /// The steps of a block; `attention` counts attention layers.
+    /// Builds a block. `attention` counts the attention layers.
     fn block(&self, layer: usize, attention: &mut usize, steps: &mut Vec<Step>) {
-        let (hidden, w) = (self.model.config.hidden, self.wires);
+        let (hidden, b) = (self.model.config.hidden, self.buffers);
         for sublayer in &self.model.config.blocks[layer].sublayers {
             let (rows, heads) = (Rows::Batch, 1);
             let norm = self.norm(&sublayer.norm);
-            compute(steps, Command::Norm { norm, rows, heads, x: w.x, y: w.normed });
+            compute(steps, Command::Norm { norm, rows, heads, x: b.x, y: b.normed });
             match &sublayer.mixer {
                 Mixer::Attention(spec) => {
                     self.attention(layer, spec, *attention, steps);
@@ -317,32 +317,32 @@ impl Builder<'_> {
             let x = match &sublayer.output_norm {
                 Some(norm) => {
                     let norm = self.norm(norm);
-                    compute(steps, Command::Norm { norm, rows, heads, x: w.out, y: w.normed });
-                    w.normed
+                    compute(steps, Command::Norm { norm, rows, heads, x: b.out, y: b.normed });
+                    b.normed
                 }
-                None => w.out,
+                None => b.out,
             };
-            compute(steps, Command::Add { x, scale: sublayer.residual_scale, y: w.x, width: hidden });
+            compute(steps, Command::Add { x, scale: sublayer.residual_scale, y: b.x, width: hidden });
         }
     }
 
     fn attention(&self, layer: usize, spec: &AttentionSpec, number: usize, steps: &mut Vec<Step>) {
-        let w = self.wires;
+        let b = self.buffers;
         let cache = &self.views.layers[number];
         let &AttentionSpec { heads, kv_heads, head_dim, window, scale, .. } = spec;
         let angles = match spec.rotary {
             Rotary::None => None,
-            Rotary::Global => w.rope.as_ref(),
-            Rotary::Local => w.local_rope.as_ref(),
+            Rotary::Global => b.rope.as_ref(),
+            Rotary::Local => b.local_rope.as_ref(),
         };
         let tables = BlockTables {
-            tables: w.tables[cache.group],
+            tables: b.tables[cache.group],
             width: self.views.table_width,
-            sequences: w.sequences,
+            sequences: b.sequences,
             block_positions: self.views.block_positions,
         };
-        compute(steps, self.linear(layer, w.normed, &[(&spec.q, w.q), (&spec.k, w.k), (&spec.v, w.v)]));
-        for (head_norm, x, heads) in [(&spec.q_norm, w.q, heads), (&spec.k_norm, w.k, kv_heads)] {
+        compute(steps, self.linear(layer, b.normed, &[(&spec.q, b.q), (&spec.k, b.k), (&spec.v, b.v)]));
+        for (head_norm, x, heads) in [(&spec.q_norm, b.q, heads), (&spec.k_norm, b.k, kv_heads)] {
             if let Some(head_norm) = head_norm {
                 let norm = self.norm(head_norm);
                 compute(steps, Command::Norm { norm, rows: Rows::Batch, heads, x, y: x });
@@ -352,14 +352,14 @@ impl Builder<'_> {
                 compute(steps, Command::Rotate { x, heads, head_dim, table, frequencies, pairs });
             }
         }
-        let positions = w.positions;
-        for (x, cache) in [(w.k, cache.keys), (w.v, cache.values)] {
+        let positions = b.positions;
+        for (x, cache) in [(b.k, cache.keys), (b.v, cache.values)] {
             let heads = kv_heads;
             compute(steps, Command::Append { x, heads, head_dim, positions, tables, cache });
         }
         let (keys, values) = (cache.keys, cache.values);
         let attend = Attention {
-            queries: w.q,
+            queries: b.q,
             heads,
             kv_heads,
             head_dim,
@@ -369,35 +369,35 @@ impl Builder<'_> {
             positions,
             window,
             scale,
-            y: w.heads,
+            y: b.heads,
         };
         compute(steps, Command::Attention(Box::new(attend)));
-        compute(steps, self.linear(layer, w.heads, &[(&spec.o, w.out)]));
+        compute(steps, self.linear(layer, b.heads, &[(&spec.o, b.out)]));
     }
 
     fn feed_forward(&self, layer: usize, spec: &FeedForwardSpec, steps: &mut Vec<Step>) {
-        let w = self.wires;
-        let (activation, x, width) = (spec.activation, w.gate, spec.inner());
+        let b = self.buffers;
+        let (activation, x, width) = (spec.activation, b.gate, spec.inner());
         let up = match &spec.gate {
             Some(gate) => {
-                compute(steps, self.linear(layer, w.normed, &[(gate, w.gate), (&spec.up, w.up)]));
-                Some(w.up)
+                compute(steps, self.linear(layer, b.normed, &[(gate, b.gate), (&spec.up, b.up)]));
+                Some(b.up)
             }
             None => {
-                compute(steps, self.linear(layer, w.normed, &[(&spec.up, w.gate)]));
+                compute(steps, self.linear(layer, b.normed, &[(&spec.up, b.gate)]));
                 None
             }
         };
         compute(steps, Command::Activate { activation, x, up, width });
-        compute(steps, self.linear(layer, w.gate, &[(&spec.down, w.out)]));
+        compute(steps, self.linear(layer, b.gate, &[(&spec.down, b.out)]));
     }
 
     fn experts(&self, layer: usize, spec: &ExpertsSpec, steps: &mut Vec<Step>) {
-        let w = self.wires;
+        let b = self.buffers;
         let (routing, experts) = (spec.routing, spec.experts.len());
-        let Some(wires) = &w.experts else { return };
-        let &ExpertWires { scores: logits, choices, weights } = wires;
-        compute(steps, self.linear(layer, w.normed, &[(&spec.router, logits)]));
+        let Some(buffers) = &b.experts else { return };
+        let &ExpertBuffers { scores: logits, choices, weights } = buffers;
+        compute(steps, self.linear(layer, b.normed, &[(&spec.router, logits)]));
         compute(steps, Command::Route { logits, experts, routing, choices, weights });
         let one = |spec: &FeedForwardSpec| ExpertWeights {
             gate: spec.gate.as_ref().map(|gate| self.weight(gate)),
@@ -406,7 +406,7 @@ impl Builder<'_> {
         };
         let Some(activation) = spec.experts.first().map(|expert| expert.activation) else { return };
         let (experts, slots) = (spec.experts.iter().map(one).collect(), self.model.expert_slots.clone());
-        let (x, y, top_k) = (w.normed, w.out, routing.top_k);
+        let (x, y, top_k) = (b.normed, b.out, routing.top_k);
         let experts = Experts { x, choices, weights, top_k, experts, slots, activation, y };
         compute(steps, Command::Experts(Box::new(experts)));
     }

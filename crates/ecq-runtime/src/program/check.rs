@@ -1,4 +1,4 @@
-//! What every program is checked for, once and above all backends.
+//! Validation of programs, done once for all backends.
 
 use super::{
     Attention, BlockTables, BufferId, CacheView, Command, Edge, Experts, Norm, Operand, Output, Program,
@@ -6,78 +6,82 @@ use super::{
 };
 use crate::error::{Result, RuntimeError};
 use crate::plan::Residence;
+use crate::sample::SamplingParams;
 use ecq_core::Element;
 use std::collections::HashMap;
 
 pub(super) fn check(program: &Program, decoded: &[(SlotId, WeightId)]) -> Result<()> {
-    let mut order = Order::new(decoded);
+    let mut order = HappensBefore::new(decoded);
     for (number, step) in program.steps.iter().enumerate() {
         let checked = match step {
             Step::Run(queue, command) => {
-                Check(program).command(*queue, command).and_then(|()| order.run(*queue, command))
+                Checker(program).command(*queue, command).and_then(|()| order.run(*queue, command))
             }
             Step::Signal(queue, edge) => order.signal(*queue, *edge),
             Step::Wait(queue, edge) => order.wait(*queue, *edge),
         };
         checked.map_err(|why| fault(program, number, &why))?;
     }
-    order.joined().map_err(|why| fault(program, program.steps.len(), &why))
+    order.check_decoding_done().map_err(|why| fault(program, program.steps.len(), &why))
 }
 
 fn fault(program: &Program, step: usize, why: &str) -> RuntimeError {
     RuntimeError::Program { program: program.name.clone(), step, why: why.to_owned() }
 }
 
-type Checked<T = ()> = std::result::Result<T, String>;
+type CheckResult<T = ()> = std::result::Result<T, String>;
 
-struct Check<'a>(&'a Program);
+struct Checker<'a>(&'a Program);
 
-impl Check<'_> {
-    fn f32s(&self, buffer: BufferId, len: usize) -> Checked {
-        self.holds(buffer, Element::F32, len)
+impl Checker<'_> {
+    fn f32s(&self, buffer: BufferId, len: usize) -> CheckResult {
+        self.check_buffer(buffer, Element::F32, len)
     }
 
-    fn u32s(&self, buffer: BufferId, len: usize) -> Checked {
-        self.holds(buffer, Element::U32, len)
+    fn u32s(&self, buffer: BufferId, len: usize) -> CheckResult {
+        self.check_buffer(buffer, Element::U32, len)
     }
 
-    fn holds(&self, id: BufferId, element: Element, len: usize) -> Checked {
+    fn check_buffer(&self, id: BufferId, element: Element, len: usize) -> CheckResult {
         let Some(buffer) = self.0.layout.buffers.get(id.0 as usize) else {
             return Err(format!("buffer {} does not exist", id.0));
         };
         if buffer.element != element || buffer.len < len {
             let (name, found) = (&buffer.name, buffer.element);
-            return Err(format!("{len} x {element} wanted of {name}, which holds {} x {found}", buffer.len));
+            return Err(format!(
+                "{name} holds {} x {found}, expected at least {len} x {element}",
+                buffer.len
+            ));
         }
         Ok(())
     }
 
-    fn len(&self, id: BufferId) -> Checked<usize> {
+    fn len(&self, id: BufferId) -> CheckResult<usize> {
         let buffer = self.0.layout.buffers.get(id.0 as usize);
         buffer.map(|buffer| buffer.len).ok_or_else(|| format!("buffer {} does not exist", id.0))
     }
 
-    fn weight(&self, id: WeightId) -> Checked<&WeightInfo> {
+    fn weight(&self, id: WeightId) -> CheckResult<&WeightInfo> {
         self.0.layout.weights.get(id.0 as usize).ok_or_else(|| format!("weight {} does not exist", id.0))
     }
 
-    fn apart(&self, read: &[BufferId], written: BufferId) -> Checked {
+    fn check_distinct(&self, read: &[BufferId], written: BufferId) -> CheckResult {
         if read.contains(&written) {
             let name =
                 self.0.layout.buffers.get(written.0 as usize).map_or("?", |buffer| buffer.name.as_str());
-            return Err(format!("{name} is read and written at once"));
+            return Err(format!("{name} is read and written by one command"));
         }
         Ok(())
     }
 
-    /// Blocks that the cache has room for.
+    /// Returns the number of blocks of a cache.
     fn cache(
         &self,
         view: CacheView,
         heads: usize,
         head_dim: usize,
         block_positions: usize,
-    ) -> Checked<usize> {
+    ) -> CheckResult<usize> {
         let Some(data) = self.0.layout.buffers.get(view.data.0 as usize) else {
             return Err(format!("buffer {} does not exist", view.data.0));
         };
@@ -89,19 +93,19 @@ impl Check<'_> {
         match (data.element, view.scales) {
             (Element::F32 | Element::F16 | Element::Bf16, None) => Ok(blocks),
             (Element::I8, Some(scales)) => {
-                self.holds(scales, Element::Bf16, blocks * block_positions * heads).map(|()| blocks)
+                self.check_buffer(scales, Element::Bf16, blocks * block_positions * heads).map(|()| blocks)
             }
             (element, scales) => Err(format!("a cache of {element} with scales {scales:?}")),
         }
     }
 
-    fn tables(&self, tables: BlockTables, rows: usize) -> Checked {
+    fn tables(&self, tables: BlockTables, rows: usize) -> CheckResult {
         self.u32s(tables.sequences, rows)?;
         self.u32s(tables.tables, tables.width)
     }
 
-    /// Refuses widths and counts of 0.
-    fn sizes(command: &Command) -> Checked {
+    /// Rejects widths and counts of 0.
+    fn sizes(command: &Command) -> CheckResult {
         let sizes: &[usize] = match command {
             Command::Norm { heads, .. } => &[*heads],
             Command::RotaryAngles { count, .. } => &[*count],
@@ -116,19 +120,19 @@ impl Check<'_> {
         if sizes.contains(&0) { Err("a width or a count of 0".to_owned()) } else { Ok(()) }
     }
 
-    fn command(&self, queue: Queue, command: &Command) -> Checked {
+    fn command(&self, queue: Queue, command: &Command) -> CheckResult {
         Self::sizes(command)?;
         if queue == Queue::Decode && !matches!(command, Command::Decode { .. }) {
-            return Err("a queue that only decodes is asked to compute".to_owned());
+            return Err("the decode queue runs a command other than Decode".to_owned());
         }
         let batch = self.0.capacity(Rows::Batch);
-        let wanted = self.0.capacity(Rows::LogitsSelection);
+        let logits_rows = self.0.capacity(Rows::Logits);
         match *command {
             Command::Embed { table, index, y, .. } => {
                 let table = self.weight(table)?;
                 if table.residence == Residence::Slot {
                     return Err(format!(
-                        "{} is decoded into slots, rows are looked up in streams",
+                        "{} is decoded into slots and cannot be an embedding table",
                         table.name
                     ));
                 }
@@ -138,9 +142,9 @@ impl Check<'_> {
             Command::Norm { norm, rows, heads, x, y } => {
                 let width = self.len(norm.weight())?;
                 self.f32s(norm.weight(), width)?;
-                self.apart(&[norm.weight()], y)?;
+                self.check_distinct(&[norm.weight()], y)?;
                 if let Norm::Layer { bias, .. } = norm {
-                    self.apart(&[bias], y)?;
+                    self.check_distinct(&[bias], y)?;
                     self.f32s(bias, width)?;
                 }
                 let len = self.0.capacity(rows) * heads * width;
@@ -151,14 +155,14 @@ impl Check<'_> {
             Command::RotaryAngles { positions, frequencies, count, per_row, table, .. } => {
                 self.u32s(positions, batch)?;
                 self.f32s(frequencies, if per_row { batch * count } else { count })?;
-                self.apart(&[frequencies], table)?;
+                self.check_distinct(&[frequencies], table)?;
                 self.f32s(table, batch * 2 * count)
             }
             Command::Rotate { x, heads, head_dim, table, frequencies, .. } => {
                 if 2 * frequencies > head_dim {
-                    return Err(format!("{frequencies} pairs in a head of {head_dim}"));
+                    return Err(format!("{frequencies} pairs exceed a head of {head_dim} values"));
                 }
-                self.apart(&[table], x)?;
+                self.check_distinct(&[table], x)?;
                 self.f32s(table, batch * 2 * frequencies)?;
                 self.f32s(x, batch * heads * head_dim)
             }
@@ -166,13 +170,13 @@ impl Check<'_> {
                 self.u32s(positions, batch)?;
                 self.tables(tables, batch)?;
                 self.cache(cache, heads, head_dim, tables.block_positions)?;
-                self.apart(&[x], cache.data)?;
+                self.check_distinct(&[x], cache.data)?;
                 self.f32s(x, batch * heads * head_dim)
             }
             Command::Attention(ref attend) => self.attend(attend, batch),
             Command::Activate { x, up, width, .. } => {
                 if let Some(up) = up {
-                    self.apart(&[up], x)?;
+                    self.check_distinct(&[up], x)?;
                     self.f32s(up, batch * width)?;
                 }
                 self.f32s(x, batch * width)
@@ -181,42 +185,42 @@ impl Check<'_> {
                 if routing.top_k == 0 || routing.top_k > experts {
                     return Err(format!("{} of {experts} experts are chosen", routing.top_k));
                 }
-                self.apart(&[logits], weights)?;
+                self.check_distinct(&[logits], weights)?;
                 self.f32s(logits, batch * experts)?;
                 self.u32s(choices, batch * routing.top_k)?;
                 self.f32s(weights, batch * routing.top_k)
             }
             Command::Experts(ref experts) => self.experts(experts, batch),
             Command::Add { x, y, width, .. } => {
-                self.apart(&[x], y)?;
+                self.check_distinct(&[x], y)?;
                 self.f32s(x, batch * width)?;
                 self.f32s(y, batch * width)
             }
             Command::Gather { x, index, width, y } => {
-                self.apart(&[x], y)?;
-                self.u32s(index, wanted)?;
+                self.check_distinct(&[x], y)?;
+                self.u32s(index, logits_rows)?;
                 self.f32s(x, batch * width)?;
-                self.f32s(y, wanted * width)
+                self.f32s(y, logits_rows * width)
             }
             Command::Argmax { logits, width, y } => {
-                self.f32s(logits, wanted * width)?;
-                self.u32s(y, wanted)
+                self.f32s(logits, logits_rows * width)?;
+                self.u32s(y, logits_rows)
             }
-            Command::Sample { logits, width, draws, y } => {
-                self.f32s(logits, wanted * width)?;
-                self.f32s(draws, wanted * 5)?;
-                self.u32s(y, wanted)
+            Command::Sample { logits, width, params, y } => {
+                self.f32s(logits, logits_rows * width)?;
+                self.f32s(params, logits_rows * SamplingParams::LEN)?;
+                self.u32s(y, logits_rows)
             }
             Command::Advance { chosen, index, tokens, positions, history, count } => {
-                self.apart(&[chosen, index, positions, count], tokens)?;
-                self.apart(&[chosen, index, count], positions)?;
-                self.apart(&[chosen, index, tokens, positions, count], history)?;
-                self.apart(&[chosen, index], count)?;
-                self.u32s(chosen, wanted)?;
-                self.u32s(index, wanted)?;
+                self.check_distinct(&[chosen, index, positions, count], tokens)?;
+                self.check_distinct(&[chosen, index, count], positions)?;
+                self.check_distinct(&[chosen, index, tokens, positions, count], history)?;
+                self.check_distinct(&[chosen, index], count)?;
+                self.u32s(chosen, logits_rows)?;
+                self.u32s(index, logits_rows)?;
                 self.u32s(tokens, batch)?;
                 self.u32s(positions, batch)?;
-                self.u32s(history, wanted)?;
+                self.u32s(history, logits_rows)?;
                 self.u32s(count, 1)
             }
             Command::CopyBlocks { pairs, block_positions, heads, head_dim, cache } => {
@@ -227,7 +231,7 @@ impl Check<'_> {
         }
     }
 
-    fn slot(&self, slot: SlotId, weight: WeightId) -> Checked {
+    fn slot(&self, slot: SlotId, weight: WeightId) -> CheckResult {
         let weight = self.weight(weight)?;
         let Some(slot) = self.0.layout.slots.get(slot.0 as usize) else {
             return Err(format!("slot {} does not exist", slot.0));
@@ -235,20 +239,20 @@ impl Check<'_> {
         if weight.residence != Residence::Slot || weight.slot_bytes > slot.bytes {
             let (name, bytes) = (&weight.name, weight.slot_bytes);
             return Err(format!(
-                "{name} ({bytes} bytes) does not go into {} ({} bytes)",
+                "{name} ({bytes} bytes) cannot be decoded into {} ({} bytes)",
                 slot.name, slot.bytes
             ));
         }
         Ok(())
     }
 
-    fn linear(&self, rows: usize, x: BufferId, outputs: &[Output]) -> Checked {
+    fn linear(&self, rows: usize, x: BufferId, outputs: &[Output]) -> CheckResult {
         for (i, Output { operand, range, bias, y, .. }) in outputs.iter().enumerate() {
             let weight = self.weight(operand.weight())?;
             match *operand {
                 Operand::Slot(slot, weight) => self.slot(slot, weight)?,
                 Operand::Weight(_) if weight.residence == Residence::Slot => {
-                    return Err(format!("{} is multiplied from its slot alone", weight.name));
+                    return Err(format!("{} must be multiplied from a slot", weight.name));
                 }
                 Operand::Weight(_) => {}
             }
@@ -260,19 +264,22 @@ impl Check<'_> {
             self.f32s(*y, rows * range.len())?;
             if let Some(bias) = bias {
                 self.f32s(*bias, range.len())?;
-                outputs.iter().try_for_each(|output| self.apart(&[*bias], output.y))?;
+                outputs.iter().try_for_each(|output| self.check_distinct(&[*bias], output.y))?;
             }
             if cols != self.weight(outputs[0].operand.weight())?.shape[1] {
-                return Err(format!("{} has other columns than what reads the same rows", weight.name));
+                return Err(format!(
+                    "{} has another number of columns than the other matrices of the command",
+                    weight.name
+                ));
             }
-            self.apart(&[x], *y)?;
-            outputs[..i].iter().try_for_each(|other| self.apart(&[other.y], *y))?;
+            self.check_distinct(&[x], *y)?;
+            outputs[..i].iter().try_for_each(|other| self.check_distinct(&[other.y], *y))?;
         }
         Ok(())
     }
 
-    fn experts(&self, e: &Experts, rows: usize) -> Checked {
-        let Some(first) = e.experts.first() else { return Err("no expert to choose from".to_owned()) };
+    fn experts(&self, e: &Experts, rows: usize) -> CheckResult {
+        let Some(first) = e.experts.first() else { return Err("the command has no experts".to_owned()) };
         let [inner, hidden] = self.weight(first.up)?.shape;
         for expert in &e.experts {
             let gate = expert.gate.map(|gate| (gate, [inner, hidden]));
@@ -280,13 +287,13 @@ impl Check<'_> {
             for (i, (id, shape)) in all.enumerate() {
                 let weight = self.weight(id)?;
                 if weight.shape != shape {
-                    return Err(format!("{} has another shape than the first expert's", weight.name));
+                    return Err(format!("{} has another shape than in the first expert", weight.name));
                 }
                 if weight.residence != Residence::Slot {
                     continue;
                 }
                 if e.slots.is_empty() {
-                    return Err(format!("{} has no slot to be decoded into", weight.name));
+                    return Err(format!("{} needs a slot", weight.name));
                 }
                 for set in &e.slots {
                     let slot = set.get(i).ok_or("a set of slots is too small for an expert")?;
@@ -294,19 +301,19 @@ impl Check<'_> {
                 }
             }
         }
-        self.apart(&[e.x, e.weights], e.y)?;
+        self.check_distinct(&[e.x, e.weights], e.y)?;
         self.u32s(e.choices, rows * e.top_k)?;
         self.f32s(e.weights, rows * e.top_k)?;
         self.f32s(e.x, rows * hidden)?;
         self.f32s(e.y, rows * hidden)
     }
 
-    fn attend(&self, a: &Attention, rows: usize) -> Checked {
+    fn attend(&self, a: &Attention, rows: usize) -> CheckResult {
         if a.kv_heads == 0 || !a.heads.is_multiple_of(a.kv_heads) {
-            return Err(format!("{} query heads share {} heads of keys", a.heads, a.kv_heads));
+            return Err(format!("{} query heads are not a multiple of {} key heads", a.heads, a.kv_heads));
         }
         if a.window == Some(0) {
-            return Err("a window of no position".to_owned());
+            return Err("the window has 0 positions".to_owned());
         }
         self.u32s(a.positions, rows)?;
         self.tables(a.tables, rows)?;
@@ -317,28 +324,28 @@ impl Check<'_> {
         if keys? != values? || element(a.keys) != element(a.values) {
             return Err("keys and values have different numbers of blocks or element types".to_owned());
         }
-        self.apart(&[a.queries, a.keys.data, a.values.data], a.y)?;
+        self.check_distinct(&[a.queries, a.keys.data, a.values.data], a.y)?;
         self.f32s(a.queries, rows * a.heads * a.head_dim)?;
         self.f32s(a.y, rows * a.heads * a.head_dim)
     }
 }
 
-/// What has happened before what, as clocks of both queues (Fidge, 1988; Mattern, 1989): entry `[a][b]` is
-/// how many steps of queue `b` are known to be done by the last step of queue `a`.
-struct Order {
+/// Happens-before order of the commands, as vector clocks of both queues (Fidge, 1988; Mattern, 1989). Entry
+/// `[a][b]` is the number of steps of queue `b` that are known to be done by the last step of queue `a`.
+struct HappensBefore {
     clocks: [[usize; 2]; 2],
     edges: HashMap<Edge, (Queue, [usize; 2])>,
     slots: HashMap<SlotId, SlotUse>,
 }
 
-/// Who wrote a slot and who has read it since, each as a queue and a step of it.
+/// The last write of a slot and the reads since then, each as a queue and a step.
 struct SlotUse {
     holds: Option<WeightId>,
     last: Vec<(usize, usize)>,
     written: Option<(usize, usize)>,
 }
 
-impl Order {
+impl HappensBefore {
     fn new(decoded: &[(SlotId, WeightId)]) -> Self {
         let slots = decoded
             .iter()
@@ -351,16 +358,16 @@ impl Order {
         (queue, self.clocks[queue][queue])
     }
 
-    fn knows(&self, queue: usize, (other, step): (usize, usize)) -> bool {
+    fn is_done(&self, queue: usize, (other, step): (usize, usize)) -> bool {
         self.clocks[queue][other] >= step
     }
 
-    fn run(&mut self, queue: Queue, command: &Command) -> Checked {
+    fn run(&mut self, queue: Queue, command: &Command) -> CheckResult {
         let queue = queue as usize;
         let now = self.tick(queue);
         match command {
             Command::Decode { weight, into } => {
-                self.free(queue, *into)?;
+                self.check_unused(queue, *into)?;
                 let used = SlotUse { holds: Some(*weight), last: Vec::new(), written: Some(now) };
                 self.slots.insert(*into, used);
             }
@@ -371,7 +378,7 @@ impl Order {
                     let Some(used) = used else {
                         return Err(format!("slot {} is read before weight {} is in it", slot.0, weight.0));
                     };
-                    if used.written.is_some_and(|step| !self.knows(queue, step)) {
+                    if used.written.is_some_and(|step| !self.is_done(queue, step)) {
                         return Err(format!("slot {} is read without waiting for its decoding", slot.0));
                     }
                     if let Some(used) = self.slots.get_mut(&slot) {
@@ -379,10 +386,10 @@ impl Order {
                     }
                 }
             }
-            // What such a command leaves in its slots is its own affair.
+            // The command itself manages what is in its slots.
             Command::Experts(experts) => {
                 for &slot in experts.slots.iter().flatten() {
-                    self.free(queue, slot)?;
+                    self.check_unused(queue, slot)?;
                     self.slots.insert(slot, SlotUse { holds: None, last: Vec::new(), written: Some(now) });
                 }
             }
@@ -391,16 +398,16 @@ impl Order {
         Ok(())
     }
 
-    /// Whether all that was done with a slot is over.
-    fn free(&self, queue: usize, slot: SlotId) -> Checked {
+    /// Checks that all uses of a slot are done.
+    fn check_unused(&self, queue: usize, slot: SlotId) -> CheckResult {
         let Some(used) = self.slots.get(&slot) else { return Ok(()) };
-        match used.last.iter().chain(&used.written).all(|&step| self.knows(queue, step)) {
+        match used.last.iter().chain(&used.written).all(|&step| self.is_done(queue, step)) {
             true => Ok(()),
-            false => Err(format!("slot {} is decoded into while it may be in use", slot.0)),
+            false => Err(format!("slot {} may be in use when it is decoded", slot.0)),
         }
     }
 
-    fn signal(&mut self, queue: Queue, edge: Edge) -> Checked {
+    fn signal(&mut self, queue: Queue, edge: Edge) -> CheckResult {
         let clock = self.clocks[queue as usize];
         match self.edges.insert(edge, (queue, clock)) {
             Some(_) => Err(format!("edge {} is signalled twice", edge.0)),
@@ -408,23 +415,23 @@ impl Order {
         }
     }
 
-    fn wait(&mut self, queue: Queue, edge: Edge) -> Checked {
+    fn wait(&mut self, queue: Queue, edge: Edge) -> CheckResult {
         let Some(&(from, clock)) = self.edges.get(&edge) else {
-            return Err(format!("edge {} is waited for before it is signalled", edge.0));
+            return Err(format!("edge {} is awaited before it is signalled", edge.0));
         };
         if from == queue {
-            return Err(format!("edge {} leads back to its own queue", edge.0));
+            return Err(format!("edge {} is signalled and awaited on the same queue", edge.0));
         }
         let own = &mut self.clocks[queue as usize];
         own.iter_mut().zip(clock).for_each(|(own, theirs)| *own = (*own).max(theirs));
         Ok(())
     }
 
-    /// The end of the program is the end of its compute queue, so that must have waited for all decoding.
-    fn joined(&self) -> Checked {
+    /// Checks that the compute queue has waited for all decoding, because a program ends with that queue.
+    fn check_decoding_done(&self) -> CheckResult {
         let decode = Queue::Decode as usize;
         if self.clocks[Queue::Compute as usize][decode] < self.clocks[decode][decode] {
-            return Err("decoding is not over when the program ends".to_owned());
+            return Err("the program ends before decoding is done".to_owned());
         }
         Ok(())
     }

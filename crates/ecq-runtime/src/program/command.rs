@@ -4,115 +4,115 @@ use crate::plan::Consumption;
 use ecq_core::{Activation, RotaryPairs};
 use std::ops::Range;
 
-/// One kernel, its operands, its parameters.
+/// One kernel with its operands and parameters.
 ///
-/// Matrices of activations are row-major, one row for each row of the batch, and begin at the start of their
-/// buffer.
+/// Activations are row-major matrices with one row per batch row; they start at the beginning of their
+/// buffer. Commands over logits rows have one row per row whose logits are computed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// `y[r] = table[index[r]] * scale`, or added to `y`; over the rows of the batch.
+    /// Embedding lookup: `y[r] = table[index[r]] * scale`, or added to `y`, for each batch row.
     Embed {
         /// `[vocabulary, width]`.
         table: WeightId,
-        /// A `u32` for each row.
+        /// One `u32` per row.
         index: BufferId,
         /// Factor.
         scale: f32,
-        /// Whether to add to `y` what is there.
+        /// Whether the result is added to `y`.
         add: bool,
         /// `[rows, width]`.
         y: BufferId,
     },
-    /// Rows of `x` normed, or the heads of each row.
+    /// Norm of each row of `x`, or of each head of each row.
     Norm {
-        /// Which norm; its weights are as wide as a head.
+        /// The norm; its weights have the width of a head.
         norm: Norm,
-        /// Which rows.
+        /// Batch rows or logits rows.
         rows: Rows,
-        /// Heads of a row; 1 where a row is normed as a whole.
+        /// Heads per row; 1 to norm whole rows.
         heads: usize,
         /// `[rows, heads * width]`.
         x: BufferId,
-        /// As `x`, or `x` itself.
+        /// Same shape as `x`; may be `x`.
         y: BufferId,
     },
-    /// `y = x W^T + bias` for several matrices that read the same `x`.
+    /// `y = x W^T + bias` for several matrices with the same input.
     Linear {
-        /// Which rows.
+        /// Batch rows or logits rows.
         rows: Rows,
         /// `[rows, columns of the matrices]`.
         x: BufferId,
-        /// What is computed of it.
+        /// The matrices and their outputs.
         outputs: Vec<Output>,
     },
     /// Cosines and sines of each row's position.
     RotaryAngles {
-        /// A `u32` for each row.
+        /// One `u32` per row.
         positions: BufferId,
-        /// Radians per position: `count` of them for all rows, or for each row its own.
+        /// Radians per position: `count` values for all rows, or `count` values per row.
         frequencies: BufferId,
-        /// How many there are.
+        /// Number of frequencies.
         count: usize,
-        /// Whether each row has its own.
+        /// Whether each row has its own frequencies.
         per_row: bool,
         /// Factor of cosines and sines.
         scale: f32,
         /// `[rows, 2 * count]`.
         table: BufferId,
     },
-    /// Heads of `x` rotated by the angles of their row (Su et al., 2021).
+    /// Rotary position embedding of the heads of `x` (Su et al., 2021).
     Rotate {
         /// `[rows, heads * head_dim]`.
         x: BufferId,
-        /// Heads.
+        /// Heads per row.
         heads: usize,
         /// Width of a head.
         head_dim: usize,
-        /// From [`RotaryAngles`](Self::RotaryAngles).
+        /// Output of [`RotaryAngles`](Self::RotaryAngles).
         table: BufferId,
-        /// Frequencies: half of what is rotated.
+        /// Number of frequencies: half of the rotated values of a head.
         frequencies: usize,
-        /// Which values make a pair.
+        /// Which two values of a head form a pair.
         pairs: RotaryPairs,
     },
-    /// Rows of `x` into the cache, each at its position's row of its sequence's blocks.
+    /// Writes the rows of `x` to the KV cache, at each row's position.
     Append {
         /// `[rows, heads * head_dim]`.
         x: BufferId,
-        /// Heads.
+        /// Heads per row.
         heads: usize,
         /// Width of a head.
         head_dim: usize,
-        /// A `u32` for each row.
+        /// One `u32` per row.
         positions: BufferId,
-        /// Where the row's sequence has its blocks.
+        /// Block tables of the rows' sequences.
         tables: BlockTables,
-        /// Where they go.
+        /// Destination.
         cache: CacheView,
     },
-    /// Causal softmax attention over cached keys and values.
+    /// Causal softmax attention over the KV cache.
     Attention(Box<Attention>),
-    /// `x = f(x)`, or `x = f(x) * up`.
+    /// Activation function: `x = f(x)`, or `x = f(x) * up`.
     Activate {
-        /// The nonlinearity.
+        /// The function.
         activation: Activation,
         /// `[rows, width]`.
         x: BufferId,
-        /// As many factors.
+        /// Factors, same shape as `x`.
         up: Option<BufferId>,
-        /// Values of a row.
+        /// Values per row.
         width: usize,
     },
-    /// The experts of each row and their weights: a softmax over `logits`, the `top_k` largest, of equals the
-    /// first, their weights perhaps divided by their sum.
+    /// Chooses the experts of each row: the `top_k` largest of `logits` (the first of equal ones), weighted
+    /// by a softmax over all logits that may be renormalized over the chosen experts.
     Route {
         /// `[rows, experts]`.
         logits: BufferId,
-        /// Experts.
+        /// Number of experts.
         experts: usize,
-        /// How many are chosen.
+        /// Number of chosen experts and normalization.
         routing: Routing,
-        /// Numbers of experts, ascending: `[rows, top_k]`.
+        /// Expert indices in ascending order, `[rows, top_k]`.
         choices: BufferId,
         /// `[rows, top_k]`.
         weights: BufferId,
@@ -127,66 +127,68 @@ pub enum Command {
         scale: f32,
         /// `[rows, width]`.
         y: BufferId,
-        /// Values of a row.
+        /// Values per row.
         width: usize,
     },
-    /// `y[i] = x[index[i]]` over the wanted rows.
+    /// `y[i] = x[index[i]]` for each logits row.
     Gather {
         /// `[rows, width]`.
         x: BufferId,
-        /// A row of the batch for each wanted row.
+        /// One batch row index per logits row.
         index: BufferId,
-        /// Values of a row.
+        /// Values per row.
         width: usize,
-        /// `[wanted rows, width]`.
+        /// `[logits rows, width]`.
         y: BufferId,
     },
-    /// The first of the largest logits of each wanted row; `u32::MAX` where none is finite.
+    /// Index of the first largest logit of each logits row; `u32::MAX` if no logit is finite.
     Argmax {
-        /// `[wanted rows, width]`.
+        /// `[logits rows, width]`.
         logits: BufferId,
-        /// Logits of a row.
+        /// Logits per row.
         width: usize,
-        /// A `u32` for each wanted row.
+        /// One `u32` per logits row.
         y: BufferId,
     },
-    /// A token for each wanted row, drawn as [`crate::draw`] does; `u32::MAX` where no logit is finite.
+    /// Token sampled for each logits row as by [`crate::sample_token`]; `u32::MAX` if no logit is finite.
     Sample {
-        /// `[wanted rows, width]`.
+        /// `[logits rows, width]`.
         logits: BufferId,
-        /// Logits of a row.
+        /// Logits per row.
         width: usize,
-        /// `[wanted rows, 5]`: temperature, top-k, top-p, min-p, a uniform random number.
-        draws: BufferId,
-        /// A `u32` for each wanted row.
+        /// [`SamplingParams`](crate::SamplingParams) as floats, `[logits rows, 5]`: temperature, top-k,
+        /// top-p, min-p, uniform random number.
+        params: BufferId,
+        /// One `u32` per logits row.
         y: BufferId,
     },
-    /// Makes the chosen tokens the next inputs, so that the program can run again without the host: for
-    /// wanted row `i`, `history[count[0] * chosen.len() + i] = chosen[i]`, `tokens[index[i]] = chosen[i]`,
-    /// `positions[index[i]] += 1`; then `count[0] += 1`. Steps beyond the end of `history` write nothing to
-    /// it.
+    /// Makes the chosen tokens the next inputs, so that the program can run again without the host.
+    ///
+    /// For logits row `i`: `history[count[0] * chosen.len() + i] = chosen[i]`, `tokens[index[i]] =
+    /// chosen[i]`, `positions[index[i]] += 1`. Then `count[0] += 1`. Writes beyond the end of `history` are
+    /// dropped.
     Advance {
-        /// A `u32` for each wanted row.
+        /// One `u32` per logits row.
         chosen: BufferId,
-        /// A row of the batch for each wanted row.
+        /// One batch row index per logits row.
         index: BufferId,
-        /// A `u32` for each row.
+        /// One `u32` per batch row.
         tokens: BufferId,
-        /// A `u32` for each row.
+        /// One `u32` per batch row.
         positions: BufferId,
         /// `[steps, chosen.len()]`.
         history: BufferId,
         /// One `u32`.
         count: BufferId,
     },
-    /// Copies whole blocks of a cache: row `r` of `pairs` is a source and a target. Rows take effect in
-    /// order: what one writes, a later one may read or write.
+    /// Copies whole cache blocks. Row `r` of `pairs` is a source and a target block. Copies run in order: a
+    /// block written by one copy may be read or written by a later one.
     CopyBlocks {
-        /// Two `u32` for each row.
+        /// Two `u32` per row.
         pairs: BufferId,
-        /// Positions of a block.
+        /// Positions per block.
         block_positions: usize,
-        /// Heads.
+        /// Heads per position.
         heads: usize,
         /// Width of a head.
         head_dim: usize,
@@ -197,7 +199,7 @@ pub enum Command {
     Decode {
         /// The weight; its residence is [`Slot`](crate::Residence::Slot).
         weight: WeightId,
-        /// Where its decoded form goes.
+        /// Destination.
         into: SlotId,
     },
 }
@@ -205,26 +207,26 @@ pub enum Command {
 /// Cached keys or values of a layer, `[blocks, block_positions, heads * head_dim]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheView {
-    /// `f32`, `f16`, `bf16` or `i8`.
+    /// Element type `f32`, `f16`, `bf16` or `i8`.
     pub data: BufferId,
-    /// For `i8`, a `bf16` for each head of each position.
+    /// For `i8`, one `bf16` per head and position.
     pub scales: Option<BufferId>,
 }
 
-/// Which blocks hold the positions of the row's sequence.
+/// Block tables of the rows' sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockTables {
-    /// `[sequences, width]` block numbers.
+    /// Block numbers, `[sequences, width]`.
     pub tables: BufferId,
-    /// Blocks of a sequence at most.
+    /// Maximum number of blocks per sequence.
     pub width: usize,
-    /// For each row, its sequence: a row of `tables`.
+    /// For each row, the index of its sequence in `tables`.
     pub sequences: BufferId,
-    /// Positions of a block, a power of two.
+    /// Positions per block; a power of two.
     pub block_positions: usize,
 }
 
-/// Attention of all heads over the rows of the batch.
+/// Attention of all heads for the batch rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attention {
     /// `[rows, heads * head_dim]`.
@@ -239,11 +241,11 @@ pub struct Attention {
     pub keys: CacheView,
     /// Cached values.
     pub values: CacheView,
-    /// Where the row's sequence has its blocks.
+    /// Block tables of the rows' sequences.
     pub tables: BlockTables,
-    /// A `u32` for each row; a row sees the positions of its sequence up to its own.
+    /// One `u32` per row; a row attends to the positions of its sequence up to its own.
     pub positions: BufferId,
-    /// How many positions a row sees at most.
+    /// Maximum number of positions a row attends to.
     pub window: Option<usize>,
     /// Factor of the scores.
     pub scale: f32,
@@ -251,25 +253,24 @@ pub struct Attention {
     pub y: BufferId,
 }
 
-/// Feed-forward layers of which each row runs some.
+/// A mixture-of-experts layer, after routing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Experts {
     /// `[rows, inputs]`.
     pub x: BufferId,
-    /// Numbers of experts, ascending: `[rows, top_k]`.
+    /// Expert indices in ascending order, `[rows, top_k]`.
     pub choices: BufferId,
     /// `[rows, top_k]`.
     pub weights: BufferId,
-    /// Experts of a row.
+    /// Experts per row.
     pub top_k: usize,
-    /// The experts, by number.
+    /// The experts, by index.
     pub experts: Vec<ExpertWeights>,
-    /// Sets of slots for one expert each, where its weights live in streams that are decoded before use: an
-    /// expert that was chosen is decoded into the set that was used least recently, unless one holds it. Sets
-    /// may be shared with other commands of this kind. Empty where experts are multiplied from where they
-    /// live.
+    /// Sets of slots for experts that are decoded before use; each set holds one expert. A chosen expert that
+    /// is in no set is decoded into the least recently used one. Sets may be shared with other commands of
+    /// this kind. Empty if no expert needs slots.
     pub slots: Vec<Vec<SlotId>>,
-    /// The nonlinearity.
+    /// The activation function.
     pub activation: Activation,
     /// `[rows, inputs]`.
     pub y: BufferId,
@@ -278,16 +279,16 @@ pub struct Experts {
 /// The matrices of an expert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpertWeights {
-    /// The gate, if there is one.
+    /// Gate projection.
     pub gate: Option<WeightId>,
-    /// To the inner width.
+    /// Projection to the inner width.
     pub up: WeightId,
-    /// From the inner width.
+    /// Projection from the inner width.
     pub down: WeightId,
 }
 
 impl ExpertWeights {
-    /// All of them, in the order of a set of slots.
+    /// Returns the weights in the order of a set of slots.
     pub fn all(&self) -> impl Iterator<Item = WeightId> + use<> {
         self.gate.into_iter().chain([self.up, self.down])
     }
@@ -298,11 +299,11 @@ impl ExpertWeights {
 pub struct Output {
     /// The matrix.
     pub operand: Operand,
-    /// How the product uses it.
+    /// Kernel choice.
     pub consumption: Consumption,
-    /// Which of its rows.
+    /// Rows of the matrix.
     pub range: Range<usize>,
-    /// Added to each row of `y`, `range.len()` values.
+    /// Added to each row of `y`; `range.len()` values.
     pub bias: Option<BufferId>,
     /// `[rows, range.len()]`.
     pub y: BufferId,
@@ -311,31 +312,31 @@ pub struct Output {
 /// The matrix of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operand {
-    /// From where it lives.
+    /// A matrix in its own residence.
     Weight(WeightId),
-    /// From the slot into which it was decoded.
+    /// A matrix decoded into a slot.
     Slot(SlotId, WeightId),
 }
 
 impl Operand {
-    /// Which matrix it is.
+    /// Returns the weight of the matrix.
     pub fn weight(self) -> WeightId {
         let (Self::Weight(weight) | Self::Slot(_, weight)) = self;
         weight
     }
 }
 
-/// A norm and its weights.
+/// A norm with its weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Norm {
-    /// Root mean square (Zhang and Sennrich, 2019).
+    /// Root mean square norm (Zhang and Sennrich, 2019).
     Rms {
         /// Weights.
         weight: BufferId,
         /// Added to the mean square.
         eps: f32,
     },
-    /// Mean and variance (Ba et al., 2016).
+    /// Layer norm (Ba et al., 2016).
     Layer {
         /// Weights.
         weight: BufferId,
@@ -347,7 +348,7 @@ pub enum Norm {
 }
 
 impl Norm {
-    /// Its weights.
+    /// Returns the buffer of the weights.
     pub fn weight(self) -> BufferId {
         let (Self::Rms { weight, .. } | Self::Layer { weight, .. }) = self;
         weight

@@ -1,13 +1,12 @@
-//! Programs: what a device does for one step of a model, from the embedding to the logits, as plain data.
+//! Programs: one step of a model, from the embedding to the logits, as plain data.
 //!
-//! Commands name buffers, weights and slots by ids of a [`Layout`]. A program is checked once, by [`Program::new`], and then
-//! compiled by a backend, which need not check it again; it can be printed. What changes from step to step
-//! (tokens, positions, block tables, how many rows are in use) enters with the submission.
+//! Commands refer to buffers, weights and slots by ids of a [`Layout`]. [`Program::new`] checks a program
+//! once; a backend then compiles it without further checks. A program can be printed. Values that change from
+//! step to step (tokens, positions, block tables, numbers of rows) are passed with each submission.
 //!
-//! Commands stand in the order in which one thread could run them. Those of [`Queue::Decode`] may run beside
-//! those of
-//! [`Queue::Compute`]; [`Step::Signal`] and [`Step::Wait`] are the edges between both, so that a device can capture the whole
-//! step as one graph.
+//! Commands are in an order in which one thread could run them. Commands of [`Queue::Decode`] may run in
+//! parallel with those of [`Queue::Compute`]; [`Step::Signal`] and [`Step::Wait`] are the edges between both
+//! queues, so that a device can capture a whole step as one graph.
 
 mod check;
 mod command;
@@ -22,23 +21,23 @@ use crate::plan::Residence;
 use ecq_core::Element;
 use std::sync::Arc;
 
-/// A buffer of a [`Layout`].
+/// Id of a buffer of a [`Layout`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BufferId(pub u32);
 
-/// A weight matrix of a [`Layout`].
+/// Id of a weight matrix of a [`Layout`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WeightId(pub u32);
 
-/// A slot of a [`Layout`]: memory for one decoded matrix at a time.
+/// Id of a slot of a [`Layout`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotId(pub u32);
 
-/// An edge between the queues of one program.
+/// Id of an edge between the queues of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Edge(pub u32);
 
-/// What the ids of a program stand for.
+/// The buffers, weights and slots that the ids of a program refer to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layout {
     /// Buffers by [`BufferId`].
@@ -49,36 +48,36 @@ pub struct Layout {
     pub slots: Vec<SlotInfo>,
 }
 
-/// A buffer.
+/// Description of a buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BufferInfo {
-    /// Name for people.
+    /// Human-readable name.
     pub name: String,
-    /// Type of its elements.
+    /// Element type.
     pub element: Element,
-    /// Number of its elements.
+    /// Number of elements.
     pub len: usize,
 }
 
-/// A weight matrix.
+/// Description of a weight matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightInfo {
-    /// Its name in the checkpoint.
+    /// Name in the checkpoint.
     pub name: String,
-    /// Rows (output features), columns (input features).
+    /// `[rows, cols]` (output features, input features).
     pub shape: [usize; 2],
-    /// Where it lives.
+    /// Residence.
     pub residence: Residence,
-    /// Bytes that it takes in a slot.
+    /// Bytes of the decoded matrix in a slot; 0 if it needs no slot.
     pub slot_bytes: usize,
 }
 
-/// A slot.
+/// Description of a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotInfo {
-    /// Name for people.
+    /// Human-readable name.
     pub name: String,
-    /// Bytes of the largest matrix that is decoded into it.
+    /// Size in bytes: that of the largest matrix decoded into it.
     pub bytes: usize,
 }
 
@@ -105,31 +104,30 @@ impl Layout {
 /// A queue of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Queue {
-    /// Everything but decoding ahead.
+    /// All commands except decoding ahead.
     Compute,
-    /// Decoding of layers to come: [`Command::Decode`] alone.
+    /// Decoding of later layers; [`Command::Decode`] only.
     Decode,
 }
 
-/// Rows that a command works on. How many of them are in use is said with each submission; a device computes
-/// nothing for the others, or writes what it computes for them nowhere but into their own rows of
-/// activations.
+/// The kind of rows that a command works on. The submission states how many are in use. A device must not
+/// compute other rows, or must write their results only to their own rows of activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rows {
-    /// The rows of the batch.
+    /// Rows of the batch.
     Batch,
-    /// The rows whose logits are wanted.
-    LogitsSelection,
+    /// Rows whose logits are computed.
+    Logits,
 }
 
-/// One entry of a program.
+/// An entry of a program.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// Run a command.
+    /// Runs a command.
     Run(Queue, Command),
-    /// All that stands before on this queue is done once the other queue has waited for the edge.
+    /// Marks the preceding commands of this queue as done for a queue that waits for the edge.
     Signal(Queue, Edge),
-    /// The queue goes on once the edge was signalled.
+    /// Delays the following commands of this queue until the edge has been signalled.
     Wait(Queue, Edge),
 }
 
@@ -139,49 +137,50 @@ pub struct Program {
     name: String,
     layout: Arc<Layout>,
     rows: usize,
-    wanted: usize,
+    logits_rows: usize,
     steps: Vec<Step>,
 }
 
 impl Program {
-    /// Checks that every command stays inside its buffers for `rows` rows of the batch and `wanted` rows of
-    /// logits, that element types fit, that nothing is written while it is read, and that a slot is read only
-    /// after it was decoded and decoded only after its readers are done, on whichever queue. `decoded` are
-    /// slots that hold a weight when the program starts.
+    /// Creates a program for up to `rows` batch rows and `logits_rows` logits rows, and checks it.
+    ///
+    /// Every command must stay inside its buffers and have the right element types. No buffer may be read and
+    /// written at the same time. A slot may be read only after it was decoded, and decoded only after its
+    /// readers are done, on either queue. `decoded` lists slots that hold a weight when the program starts.
     ///
     /// # Errors
-    /// [`Program`](crate::RuntimeError::Program) says which command is wrong, and how.
+    /// [`Program`](crate::RuntimeError::Program) with the index of the invalid step and the violated rule.
     pub fn new(
         name: impl Into<String>,
         layout: Arc<Layout>,
-        [rows, wanted]: [usize; 2],
+        [rows, logits_rows]: [usize; 2],
         decoded: &[(SlotId, WeightId)],
         steps: Vec<Step>,
     ) -> Result<Self> {
-        let program = Self { name: name.into(), layout, rows, wanted, steps };
+        let program = Self { name: name.into(), layout, rows, logits_rows, steps };
         check::check(&program, decoded)?;
         Ok(program)
     }
 
-    /// Name for people.
+    /// Returns the human-readable name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What its ids stand for.
+    /// Returns the layout of the ids.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Rows that it has room for.
+    /// Returns the maximum number of rows.
     pub fn capacity(&self, rows: Rows) -> usize {
         match rows {
             Rows::Batch => self.rows,
-            Rows::LogitsSelection => self.wanted,
+            Rows::Logits => self.logits_rows,
         }
     }
 
-    /// What it does.
+    /// Returns the steps.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }

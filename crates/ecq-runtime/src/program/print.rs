@@ -1,12 +1,12 @@
-//! Programs as text, a step a line.
+//! Text form of programs, one line per step.
 
 use super::{BufferId, CacheView, Command, Norm, Operand, Program, Queue, Rows, SlotId, Step, WeightId};
 use std::fmt;
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (rows, wanted) = (self.capacity(Rows::Batch), self.capacity(Rows::LogitsSelection));
-        writeln!(f, "program {}: up to {rows} rows, {wanted} of them with logits", self.name())?;
+        let (rows, logits_rows) = (self.capacity(Rows::Batch), self.capacity(Rows::Logits));
+        writeln!(f, "program {}: up to {rows} rows, {logits_rows} of them with logits", self.name())?;
         for step in self.steps() {
             match step {
                 Step::Run(queue, command) => {
@@ -133,8 +133,8 @@ impl fmt::Display for Shown<'_> {
             Command::Add { x, scale, y, .. } => write!(f, "{} += {scale} * {}", name(y), name(x)),
             Command::Gather { x, index, y, .. } => write!(f, "{} = {}[{}]", name(y), name(x), name(index)),
             Command::Argmax { logits, y, .. } => write!(f, "{} = argmax of {}", name(y), name(logits)),
-            Command::Sample { logits, draws, y, .. } => {
-                write!(f, "{} = drawn from {} by {}", name(y), name(logits), name(draws))
+            Command::Sample { logits, params, y, .. } => {
+                write!(f, "{} = sampled from {} with {}", name(y), name(logits), name(params))
             }
             Command::Advance { chosen, index, tokens, positions, .. } => {
                 let index = name(index);

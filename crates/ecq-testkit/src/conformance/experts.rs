@@ -1,31 +1,31 @@
-//! Feed-forward layers of which each row runs some.
+//! Mixture-of-experts layers.
 
-use super::matrices::{Case, matrices};
-use super::rig::{Held, Rig};
-use super::{Joined, bits, random};
+use super::harness::{Harness, LoadedMatrix};
+use super::matrices::{TestMatrix, matrices};
+use super::{Subject, bits, random};
 use ecq_core::{Activation, Element};
 use ecq_fixtures::Numbers;
 use ecq_runtime::Residence;
 use ecq_runtime::arch::Routing;
 use ecq_runtime::program::{BufferId, Command, ExpertWeights, Experts, Rows, SlotId};
 
-/// The largest scores, their numbers in ascending order, and a softmax over all of them.
-pub fn routing(joined: &Joined) -> usize {
+/// Tests routing: the largest logits, ascending indices, and a softmax over all logits.
+pub fn routing(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(31);
     let mut cases = 0;
     for (experts, top_k) in [(2, 1), (8, 2), (9, 9), (128, 8)] {
         for renormalize in [false, true] {
             for rows in [1, 3, 40] {
                 let mut scores = random(&mut numbers, rows * experts);
-                // Of equals the first.
+                // Of equal logits the first is chosen.
                 scores[experts - 1] = scores[0];
-                let mut rig = Rig::new(joined);
-                let logits = rig.filled(&scores);
-                let choices = rig.zeros(Element::U32, rows * top_k);
-                let weights = rig.results(rows * top_k);
+                let mut harness = Harness::new(subject);
+                let logits = harness.filled(&scores);
+                let choices = harness.zeros(Element::U32, rows * top_k);
+                let weights = harness.results(rows * top_k);
                 let routing = Routing { top_k, renormalize };
-                rig.run([rows, 0], vec![Command::Route { logits, experts, routing, choices, weights }]);
-                let (choices, weights) = (rig.read::<u32>(choices), rig.read::<f32>(weights));
+                harness.run([rows, 0], vec![Command::Route { logits, experts, routing, choices, weights }]);
+                let (choices, weights) = (harness.read::<u32>(choices), harness.read::<f32>(weights));
                 for (row, scores) in scores.chunks_exact(experts).enumerate() {
                     let mut order: Vec<usize> = (0..experts).collect();
                     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
@@ -56,29 +56,30 @@ const EXPERTS: usize = 5;
 const TOP_K: usize = 2;
 const SHAPE: [usize; 2] = [50, 96];
 
-/// An expert, matrix by matrix: up, down, and perhaps a gate before them.
+/// The loaded matrices of an expert.
 struct Expert {
-    gate: Option<Held>,
-    up: Held,
-    down: Held,
+    gate: Option<LoadedMatrix>,
+    up: LoadedMatrix,
+    down: LoadedMatrix,
 }
 
-/// Rows that choose experts against the same products one after another, for every residence; each row the
-/// same whatever the others choose, and whichever experts lie in slots.
-pub fn experts(joined: &Joined) -> usize {
+/// Compares expert layers with the same products run one after the other, for every residence. A row must not
+/// depend on the choices of other rows or on the content of the slots.
+pub fn experts(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(32);
     let [inner, hidden] = SHAPE;
     let first = matrices(&mut numbers, inner, hidden);
     let second = matrices(&mut numbers, hidden, inner);
     let mut cases = 0;
     for residence in [Residence::Streams, Residence::Packed, Residence::Slot, Residence::Dense] {
-        let takes = |case: &&Case| case.residences().contains(&residence);
-        let wide: Vec<&Case> = first.iter().filter(takes).collect();
-        let tall: Vec<&Case> = second.iter().filter(takes).collect();
+        let takes = |case: &&TestMatrix| case.residences().contains(&residence);
+        let wide: Vec<&TestMatrix> = first.iter().filter(takes).collect();
+        let tall: Vec<&TestMatrix> = second.iter().filter(takes).collect();
         for gated in [false, true] {
-            let mut rig = Rig::new(joined);
-            let mut hold =
-                |cases: &[&Case], i: usize| rig.hold(&cases[i * 3 % cases.len()].matrix, residence);
+            let mut harness = Harness::new(subject);
+            let mut hold = |cases: &[&TestMatrix], i: usize| {
+                harness.load_operand(&cases[i * 3 % cases.len()].matrix, residence)
+            };
             let all: Vec<Expert> = (0..EXPERTS)
                 .map(|i| Expert {
                     gate: gated.then(|| hold(&wide, i + 1)),
@@ -99,7 +100,9 @@ pub fn experts(joined: &Joined) -> usize {
                 for _ in 0..2 {
                     let places = ids[0].all().count();
                     let of = |place: usize| ids.iter().filter_map(move |expert| expert.all().nth(place));
-                    sets.push((0..places).map(|place| rig.slot(&of(place).collect::<Vec<_>>())).collect());
+                    sets.push(
+                        (0..places).map(|place| harness.slot(&of(place).collect::<Vec<_>>())).collect(),
+                    );
                 }
             }
             for rows in [1, 6, 33] {
@@ -110,25 +113,25 @@ pub fn experts(joined: &Joined) -> usize {
                     .map(|row| {
                         let part = row * TOP_K..(row + 1) * TOP_K;
                         let chosen = choices[part.clone()].iter().zip(&weights[part]);
-                        alone(&mut rig, &all, chosen, &x[row * hidden..(row + 1) * hidden])
+                        alone(&mut harness, &all, chosen, &x[row * hidden..(row + 1) * hidden])
                     })
                     .collect();
-                let y = rig.results(rows * hidden);
+                let y = harness.results(rows * hidden);
                 let command = Experts {
-                    x: rig.filled(&x),
-                    choices: rig.filled(&choices),
-                    weights: rig.filled(&weights),
+                    x: harness.filled(&x),
+                    choices: harness.filled(&choices),
+                    weights: harness.filled(&weights),
                     top_k: TOP_K,
                     experts: ids.clone(),
                     slots: sets.clone(),
                     activation: Activation::Silu,
                     y,
                 };
-                rig.run([rows, 0], vec![Command::Experts(Box::new(command))]);
-                let found = rig.read::<f32>(y);
+                harness.run([rows, 0], vec![Command::Experts(Box::new(command))]);
+                let found = harness.read::<f32>(y);
                 for (row, (found, expected)) in found.chunks_exact(hidden).zip(&expected).enumerate() {
                     let what = format!("{residence:?}, gated {gated}, row {row} of {rows}");
-                    if joined.backend.facts().same_bits {
+                    if subject.backend.info().batch_invariant {
                         assert_eq!(bits(found), bits(expected), "{what}");
                     }
                     for (found, expected) in found.iter().zip(expected) {
@@ -142,15 +145,15 @@ pub fn experts(joined: &Joined) -> usize {
     cases
 }
 
-/// Two different experts, ascending.
+/// Returns two different experts in ascending order.
 fn two(numbers: &mut Numbers) -> [u32; 2] {
     let first = numbers.below(EXPERTS as u64 - 1) as u32;
     [first, first + 1 + numbers.below(EXPERTS as u64 - 1 - u64::from(first)) as u32]
 }
 
-/// What one row gives, by commands that are tested on their own.
+/// Computes one row with commands that have tests of their own.
 fn alone<'a>(
-    rig: &mut Rig,
+    harness: &mut Harness,
     all: &[Expert],
     chosen: impl Iterator<Item = (&'a u32, &'a f32)>,
     x: &[f32],
@@ -159,19 +162,19 @@ fn alone<'a>(
     let mut sum = vec![0f32; hidden];
     for (&expert, &weight) in chosen {
         let expert = &all[expert as usize];
-        let x = rig.filled(x);
-        let [gate, up] = [(); 2].map(|()| rig.results(inner));
-        let y = rig.results(hidden);
+        let x = harness.filled(x);
+        let [gate, up] = [(); 2].map(|()| harness.results(inner));
+        let y = harness.results(hidden);
         let mut commands = Vec::new();
-        let mut product = |rig: &Rig, held: &Held, x: BufferId, len: usize, y: BufferId| {
-            commands.extend(held.decode.clone());
-            let output = rig.output(held.operand, 1, 0..len, y);
+        let mut product = |harness: &Harness, loaded: &LoadedMatrix, x: BufferId, len: usize, y: BufferId| {
+            commands.extend(loaded.decode.clone());
+            let output = harness.output(loaded.operand, 1, 0..len, y);
             commands.push(Command::Linear { rows: Rows::Batch, x, outputs: vec![output] });
         };
-        product(rig, &expert.up, x, inner, up);
+        product(harness, &expert.up, x, inner, up);
         let middle = match &expert.gate {
-            Some(held) => {
-                product(rig, held, x, inner, gate);
+            Some(loaded) => {
+                product(harness, loaded, x, inner, gate);
                 gate
             }
             None => up,
@@ -180,10 +183,10 @@ fn alone<'a>(
         let activation = Activation::Silu;
         commands.push(Command::Activate { activation, x: middle, up: factor, width: inner });
         commands.extend(expert.down.decode.clone());
-        let output = rig.output(expert.down.operand, 1, 0..hidden, y);
+        let output = harness.output(expert.down.operand, 1, 0..hidden, y);
         commands.push(Command::Linear { rows: Rows::Batch, x: middle, outputs: vec![output] });
-        rig.run([1, 0], commands);
-        sum.iter_mut().zip(rig.read::<f32>(y)).for_each(|(sum, y)| *sum += weight * y);
+        harness.run([1, 0], commands);
+        sum.iter_mut().zip(harness.read::<f32>(y)).for_each(|(sum, y)| *sum += weight * y);
     }
     sum
 }

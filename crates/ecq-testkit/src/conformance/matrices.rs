@@ -1,4 +1,4 @@
-//! Matrices stored in every way, and their products in double precision.
+//! Matrices of every storage kind, and reference products in f64.
 
 use super::{ProductTolerance, Rounding, random};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
@@ -9,23 +9,23 @@ use ecq_fixtures::Numbers;
 use ecq_runtime::{Matrix, MatrixStorage, Residence};
 use std::ops::Range;
 
-/// A matrix of a test.
+/// A matrix and its decoded weights.
 #[derive(Clone)]
-pub(super) struct Case {
+pub(super) struct TestMatrix {
     pub(super) matrix: Matrix,
     /// In f32, row-major.
     pub(super) weights: Vec<f32>,
-    /// What activations are multiplied with before they may be rounded.
+    /// Column scales, which are applied to activations before rounding.
     columns: Option<Vec<f32>>,
 }
 
-impl Case {
+impl TestMatrix {
     fn codes(name: String, codes: &Codes, grid: &Grid, coding: Coding, tile: TileChoice) -> Self {
         let coding = CodingChoice::Only(coding);
         let options = EncodeOptions { coding, tile, hybrid_percent: 0.0, ..EncodeOptions::default() };
         let (tensor, _) = encode(TensorKind::Linear, codes, grid, &options).unwrap();
         let matrix =
-            Matrix { name, shape: [codes.rows(), codes.cols()], stored: MatrixStorage::Codes(tensor) };
+            Matrix { name, shape: [codes.rows(), codes.cols()], storage: MatrixStorage::Codes(tensor) };
         let columns = match grid {
             Grid::UniformRows(UniformRows { col_scales: Some(scales), .. }) => {
                 Some((0..scales.len()).map(|i| scales.get(i)).collect())
@@ -35,8 +35,8 @@ impl Case {
         Self { weights: matrix.to_f32().unwrap(), matrix, columns }
     }
 
-    fn floats(name: String, shape: [usize; 2], stored: MatrixStorage) -> Self {
-        let matrix = Matrix { name, shape, stored };
+    fn floats(name: String, shape: [usize; 2], storage: MatrixStorage) -> Self {
+        let matrix = Matrix { name, shape, storage };
         let (dtype, bytes) = matrix.floats().unwrap();
         let weights = FloatVec::new(dtype, bytes).unwrap();
         Self { weights: (0..weights.len()).map(|i| weights.get(i)).collect(), matrix, columns: None }
@@ -46,9 +46,9 @@ impl Case {
         &self.matrix.name
     }
 
-    /// Where it can live.
+    /// Returns the residences that the matrix supports.
     pub(super) fn residences(&self) -> &'static [Residence] {
-        match &self.matrix.stored {
+        match &self.matrix.storage {
             MatrixStorage::Codes(_) if self.is_archived() => &[Residence::Packed],
             MatrixStorage::Codes(_) => &[Residence::Streams, Residence::Packed, Residence::Slot],
             _ => &[Residence::Dense],
@@ -56,7 +56,7 @@ impl Case {
     }
 
     fn is_archived(&self) -> bool {
-        matches!(self.matrix.form(), ecq_runtime::StorageKind::Codes { coding: Coding::Archive, .. })
+        matches!(self.matrix.storage_kind(), ecq_runtime::StorageKind::Codes { coding: Coding::Archive, .. })
     }
 }
 
@@ -70,14 +70,14 @@ fn halves(numbers: &mut Numbers, n: usize, scale: f32) -> FloatVec {
     FloatVec::from_f32(FloatType::F16, &values)
 }
 
-/// A matrix of codes below `alphabet`, on a grid with a step for each row.
+/// Creates a matrix of codes below `alphabet`, on a uniform grid.
 pub(super) fn coded(
     numbers: &mut Numbers,
     [rows, cols]: [usize; 2],
     alphabet: u16,
     coding: Coding,
     tile: TileChoice,
-) -> Case {
+) -> TestMatrix {
     let codes = Codes::new(rows, cols, alphabet, symbols(numbers, rows * cols, alphabet)).unwrap();
     let grid = UniformRows {
         zero: (alphabet / 2) as u8,
@@ -87,11 +87,11 @@ pub(super) fn coded(
         outliers: Vec::new(),
     };
     let name = format!("{coding:?} {tile:?} alphabet {alphabet} without columns, {rows} x {cols}");
-    Case::codes(name, &codes, &Grid::UniformRows(grid), coding, tile)
+    TestMatrix::codes(name, &codes, &Grid::UniformRows(grid), coding, tile)
 }
 
-/// Matrices of `rows x cols` in every way of storing.
-pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<Case> {
+/// Creates matrices of `rows x cols` of every storage kind.
+pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<TestMatrix> {
     let group_size = if cols.is_multiple_of(32) { 32 } else { cols };
     let groups = rows * cols / group_size;
     let affine = Grid::AffineGroups(AffineGroups {
@@ -119,7 +119,7 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<C
         let mut symbols = symbols(numbers, rows * cols, alphabet);
         let has_groups = matches!(grid, Grid::AffineGroups(_));
         if !has_groups {
-            // An outlier's code is the nearest one inside the alphabet.
+            // An outlier's code is the nearest one in the alphabet.
             symbols[rows * cols / 2] = alphabet as u8 - 1;
         }
         let codes = Codes::new(rows, cols, alphabet, symbols).unwrap();
@@ -127,12 +127,12 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<C
             (Coding::Packed, &tiles[..1]),
             (Coding::Rans, &tiles),
             (Coding::Prefix, &tiles),
-            // The coding for storage knows groups alone.
+            // Archive coding only supports groups.
             (Coding::Archive, &tiles[..usize::from(has_groups)]),
         ] {
             for &tile in tiles {
                 let name = format!("{coding:?} {tile:?} alphabet {alphabet}, {rows} x {cols}");
-                all.push(Case::codes(name, &codes, &grid, coding, tile));
+                all.push(TestMatrix::codes(name, &codes, &grid, coding, tile));
             }
         }
     }
@@ -141,22 +141,22 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<C
     }
     for dtype in [FloatType::F32, FloatType::F16, FloatType::Bf16] {
         let weights = FloatVec::from_f32(dtype, &random(numbers, rows * cols));
-        let stored = MatrixStorage::Plain { dtype, bytes: weights.as_bytes().to_vec().into() };
-        all.push(Case::floats(format!("{dtype:?}, {rows} x {cols}"), [rows, cols], stored));
+        let storage = MatrixStorage::Plain { dtype, bytes: weights.as_bytes().to_vec().into() };
+        all.push(TestMatrix::floats(format!("{dtype:?}, {rows} x {cols}"), [rows, cols], storage));
     }
     let weights = FloatVec::from_f32(FloatType::F16, &random(numbers, rows * cols));
     let (dtype, bytes) = ("f16".to_owned(), weights.as_bytes());
     let tensor = encode_raw(TensorKind::Linear, [rows, cols], &dtype, bytes, &[1, 1]).unwrap();
     let name = format!("F16 coded as bytes, {rows} x {cols}");
-    all.push(Case::floats(name.clone(), [rows, cols], MatrixStorage::Bytes { dtype, tensor }));
-    let stored = MatrixStorage::Plain { dtype: FloatType::F16, bytes: bytes.to_vec().into() };
-    let source = Box::new(Matrix { name, shape: [cols, rows], stored });
+    all.push(TestMatrix::floats(name.clone(), [rows, cols], MatrixStorage::Bytes { dtype, tensor }));
+    let storage = MatrixStorage::Plain { dtype: FloatType::F16, bytes: bytes.to_vec().into() };
+    let source = Box::new(Matrix { name, shape: [cols, rows], storage });
     let name = format!("F16 transposed, {rows} x {cols}");
-    all.push(Case::floats(name, [rows, cols], MatrixStorage::Transposed(source)));
+    all.push(TestMatrix::floats(name, [rows, cols], MatrixStorage::Transposed(source)));
     all
 }
 
-/// Products of some rows with all rows of a matrix, `[rows of x][rows of the matrix]`.
+/// Reference products with all rows of a matrix, `[rows of x, rows of the matrix]`.
 pub(super) struct Reference {
     outputs: usize,
     expected: Vec<Expected>,
@@ -164,22 +164,22 @@ pub(super) struct Reference {
 
 struct Expected {
     sum: f64,
-    /// What single precision may be off.
+    /// Error bound of single precision.
     float: f64,
-    /// What rounded activations may be off at most.
+    /// Error bound of rounded activations.
     rounded: f64,
-    /// And its square on average.
+    /// Mean squared error of rounded activations.
     variance: f64,
 }
 
-/// Results from which on squares of errors are near their average.
+/// Number of results from which the mean squared error is checked too.
 const MANY_RESULTS: usize = 2000;
 
 impl Reference {
-    pub(super) fn new(case: &Case, x: &[f32], tolerance: &ProductTolerance) -> Self {
+    pub(super) fn new(case: &TestMatrix, x: &[f32], tolerance: &ProductTolerance) -> Self {
         let [outputs, cols] = case.matrix.shape;
         let scale = |col: usize| case.columns.as_ref().map_or(1.0, |scales| f64::from(scales[col]));
-        // Without rounding one block that takes no part.
+        // Without rounding: one block with an error of 0.
         let Rounding { columns, largest } =
             tolerance.rounding.unwrap_or(Rounding { columns: cols, largest: f64::INFINITY });
         let sums = |values: &[f32], f: &dyn Fn(f64, f64) -> f64, add: fn(f64, f64) -> f64| -> Vec<f64> {
@@ -213,7 +213,7 @@ impl Reference {
         Self { outputs, expected }
     }
 
-    /// Checks products with rows `range` of the matrix of the rows of `x` from `first` on.
+    /// Checks products with the matrix rows `range`, for rows of `x` from `first` on.
     pub(super) fn check(
         &self,
         found: &[f32],

@@ -1,48 +1,47 @@
-//! What every backend must do, as tests that it joins with one line:
+//! Conformance suite of backends. A backend joins with one line:
 //!
 //! ```text
 //! ecq_testkit::backend_conformance!(Box::new(Cpu::new(CpuOptions::default()).unwrap()));
 //! ```
 //!
-//! The expression is anything that becomes a [`Joined`]: a boxed backend, or one with bounds of its own and
-//! tests that it skips, each with a reason. It is evaluated once for each test.
+//! The expression must convert to a [`Subject`]: a boxed backend, or one with its own tolerances and a list
+//! of skipped tests with reasons. It is evaluated once per test.
 //!
-//! Every test builds a small layout, and goes the whole way:
-//! [`Program::new`](ecq_runtime::program::Program::new), compile, submit, wait, download. Results are
-//! compared with slow formulas in double precision, and bit for bit among themselves where the backend says
-//! that it has [the same bits](ecq_runtime::backend::DeviceInfo::same_bits).
+//! Every test builds a small layout and runs [`Program::new`](ecq_runtime::program::Program::new), compile,
+//! submit, wait and download. Results are compared with slow reference formulas in f64, and bit for bit with
+//! each other if the backend is [batch invariant](ecq_runtime::backend::DeviceInfo::batch_invariant).
 
 mod attention;
 mod bindings;
 mod blocks;
 mod experts;
+mod harness;
+mod invalid_commands;
+mod layout_fixture;
 mod matrices;
-mod orders;
 mod padding;
 mod paging;
 mod pointwise;
 mod products;
+mod queue_order;
 mod queues;
-mod refusals;
-mod rig;
-mod streams;
 mod submissions;
 mod tokens;
-mod world;
+mod truncated_streams;
 
 pub use attention::attention;
 pub use bindings::{bindings, foreign_handles, transfers};
 pub use blocks::copy_blocks;
 pub use experts::{experts, routing};
-pub use orders::orders;
+pub use invalid_commands::invalid_commands;
 pub use padding::padding;
 pub use pointwise::{elementwise, gather, norms, rotations};
 pub use products::{embeddings, products};
+pub use queue_order::queue_order;
 pub use queues::{failures, queues, slots};
-pub use refusals::refusals;
-pub use streams::cut_streams;
 pub use submissions::{replay, threads, two_programs};
 pub use tokens::{advance, argmax, sample};
+pub use truncated_streams::truncated_streams;
 
 use ecq_fixtures::Numbers;
 use ecq_runtime::backend::Backend;
@@ -51,7 +50,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-/// The tests, for a backend made by an expression that becomes a [`Joined`].
+/// Defines the tests for a backend, given by an expression that converts to a [`Subject`].
 #[macro_export]
 macro_rules! backend_conformance {
     ($backend:expr) => {
@@ -61,50 +60,50 @@ macro_rules! backend_conformance {
             routing experts
             argmax sample advance
             slots queues failures replay two_programs threads
-            refusals orders bindings foreign_handles transfers cut_streams);
+            invalid_commands queue_order bindings foreign_handles transfers truncated_streams);
     };
     (@ $backend:expr; $($test:ident)*) => {
-        /// Names of the tests: what can be skipped.
+        /// Names of the tests, which `skips` may list.
         const CONFORMANCE_TESTS: &[&str] = &[$(stringify!($test)),*];
         $(#[test]
         fn $test() {
-            use $crate::conformance::{self as suite, Joined};
-            suite::run(stringify!($test), CONFORMANCE_TESTS, Joined::from($backend), suite::$test);
+            use $crate::conformance::{self as suite, Subject};
+            suite::run(stringify!($test), CONFORMANCE_TESTS, Subject::from($backend), suite::$test);
         })*
     };
 }
 
-/// A backend, and what is asked of it.
-pub struct Joined {
+/// A backend under test.
+pub struct Subject {
     /// The backend.
     pub backend: Box<dyn Backend>,
-    /// How far its results may be from exact ones.
+    /// Allowed differences from exact results.
     pub tolerances: Tolerances,
-    /// Tests that it skips, each with the reason.
+    /// Skipped tests with reasons.
     pub skips: Vec<(&'static str, &'static str)>,
 }
 
-impl<B: Backend + 'static> From<Box<B>> for Joined {
-    /// All tests, with the bounds of single precision.
+impl<B: Backend + 'static> From<Box<B>> for Subject {
+    /// Runs all tests with the default tolerances.
     fn from(backend: Box<B>) -> Self {
         Self { backend, tolerances: Tolerances::default(), skips: Vec::new() }
     }
 }
 
-/// How far results may be from exact ones; the defaults are for single precision.
+/// Allowed differences from exact results. The defaults are for single precision.
 #[derive(Debug, Clone, Copy)]
 pub struct Tolerances {
-    /// Of products.
+    /// Products.
     pub product: ProductTolerance,
-    /// Of rows of weights: a part of one more than the result.
+    /// Embedding lookups, relative to 1 + |result|.
     pub embedding: f64,
-    /// Of norms: a part of one more than the result.
+    /// Norms, relative to 1 + |result|.
     pub norm: f64,
-    /// Of rotated values.
+    /// Rotated values, absolute.
     pub rotation: f64,
-    /// Of attention.
+    /// Attention, absolute.
     pub attention: f64,
-    /// Of nonlinearities: a part of one more than the result.
+    /// Activation functions, relative to 1 + |result|.
     pub activation: f64,
 }
 
@@ -115,61 +114,61 @@ impl Default for Tolerances {
     }
 }
 
-/// How far a product may be from the exact one.
+/// Allowed difference of a product: the sum of all three terms.
 #[derive(Debug, Clone, Copy)]
 pub struct ProductTolerance {
-    /// A part of the sum of magnitudes of its terms.
+    /// Relative to the sum of the magnitudes of the product's terms.
     pub relative: f64,
-    /// And so much.
+    /// Absolute.
     pub absolute: f64,
-    /// And what rounding of activations to integers explains.
+    /// Rounding of activations to integers; `None` if they are not rounded.
     pub rounding: Option<Rounding>,
 }
 
-/// Activations as integers: blocks of columns with a scale each, a part of the block's largest magnitude.
+/// Rounding of activations to integers, in blocks of columns with a scale each.
 ///
-/// An activation is then off by half a step at most, so that a product is off by half a step of each block
-/// times the magnitudes of its weights; and, steps being small, by as much as evenly distributed errors add
-/// up to on average.
+/// An activation is off by at most half a step, so a product is off by at most half a step of each block
+/// times the magnitudes of the block's weights. The mean squared error is that of uniformly distributed
+/// errors.
 #[derive(Debug, Clone, Copy)]
 pub struct Rounding {
     /// Columns of a block.
     pub columns: usize,
-    /// The largest integer, which stands for the largest magnitude.
+    /// Largest integer, which represents the block's largest magnitude.
     pub largest: f64,
 }
 
-/// A test that takes longer hangs.
+/// Time limit of a test.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Runs one of the tests, or says why not. `tests` are the names of all.
+/// Runs a test, or prints why it is skipped. `tests` are the names of all tests.
 ///
 /// # Panics
-/// When the test fails or hangs, has tried nothing, or something is skipped that is no test.
-pub fn run(name: &'static str, tests: &[&str], joined: Joined, test: fn(&Joined) -> usize) {
-    for (skipped, _) in &joined.skips {
+/// If the test fails, exceeds the time limit or runs no case, or if `skips` names an unknown test.
+pub fn run(name: &'static str, tests: &[&str], subject: Subject, test: fn(&Subject) -> usize) {
+    for (skipped, _) in &subject.skips {
         assert!(
             tests.contains(skipped),
-            "{skipped} is skipped, but is no test; there are {}",
+            "{skipped} is skipped, but is not a test; tests are {}",
             tests.join(", ")
         );
     }
-    if let Some((_, reason)) = joined.skips.iter().find(|(skipped, _)| *skipped == name) {
+    if let Some((_, reason)) = subject.skips.iter().find(|(skipped, _)| *skipped == name) {
         println!("SKIPPED {name}: {reason}");
         return;
     }
-    // A thread of its own, because a backend whose queues wait for each other never comes back.
+    // In a separate thread, because queues of a faulty backend may wait for each other forever.
     let (done, finished) = channel();
     let worker = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let cases = test(&joined);
-        drop(joined);
-        // The receiver is gone only after the limit.
+        let cases = test(&subject);
+        drop(subject);
+        // The receiver is gone only after the time limit.
         let _ = done.send(cases);
     });
     let worker = worker.expect("a thread for the test");
     match finished.recv_timeout(LIMIT) {
         Ok(cases) => {
-            assert!(cases > 0, "{name} tried nothing");
+            assert!(cases > 0, "{name} ran no case");
             println!("ran {name}: {cases} cases");
         }
         Err(RecvTimeoutError::Timeout) => panic!("{name} hangs"),
@@ -183,7 +182,7 @@ fn random(numbers: &mut Numbers, n: usize) -> Vec<f32> {
     (0..n).map(|_| numbers.normal()).collect()
 }
 
-/// The bits of numbers: NaN equals NaN, and 0 is not -0.
+/// Returns the bit patterns: NaN equals NaN, and 0 differs from -0.
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
@@ -193,30 +192,30 @@ mod tests {
     use super::*;
     use ecq_runtime::backend::{Cpu, CpuOptions};
 
-    fn skipping(skips: Vec<(&'static str, &'static str)>) -> Joined {
-        Joined { skips, ..Box::new(Cpu::new(CpuOptions::default()).unwrap()).into() }
+    fn skipping(skips: Vec<(&'static str, &'static str)>) -> Subject {
+        Subject { skips, ..Box::new(Cpu::new(CpuOptions::default()).unwrap()).into() }
     }
 
     #[test]
-    fn what_is_skipped_does_not_run() {
-        run("a", &["a", "b"], skipping(vec![("a", "as a test")]), |_| panic!("it ran"));
+    fn skipped_tests_do_not_run() {
+        run("a", &["a", "b"], skipping(vec![("a", "as a test")]), |_| panic!("a skipped test ran"));
     }
 
     #[test]
-    #[should_panic(expected = "c is skipped, but is no test; there are a, b")]
-    fn skips_of_unknown_tests_are_mistakes() {
-        run("a", &["a", "b"], skipping(vec![("c", "a misprint")]), |_| 1);
+    #[should_panic(expected = "c is skipped, but is not a test; tests are a, b")]
+    fn skips_of_unknown_tests_panic() {
+        run("a", &["a", "b"], skipping(vec![("c", "a typo")]), |_| 1);
     }
 
     #[test]
     #[should_panic(expected = "the reason")]
-    fn failures_come_through() {
+    fn failures_are_propagated() {
         run("a", &["a"], skipping(Vec::new()), |_| panic!("the reason"));
     }
 
     #[test]
-    #[should_panic(expected = "a tried nothing")]
-    fn tests_must_try_something() {
+    #[should_panic(expected = "a ran no case")]
+    fn tests_without_cases_fail() {
         run("a", &["a"], skipping(Vec::new()), |_| 0);
     }
 }

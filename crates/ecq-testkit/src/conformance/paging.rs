@@ -1,8 +1,8 @@
-//! Texts whose keys and values lie in blocks, dealt as a [`BlockPool`](ecq_runtime::kv::BlockPool) deals
-//! them.
+//! Sequences with keys and values in shuffled blocks, allocated like in a
+//! [`BlockPool`](ecq_runtime::kv::BlockPool).
 
+use super::harness::Harness;
 use super::random;
-use super::rig::Rig;
 use ecq_core::Element;
 use ecq_fixtures::Numbers;
 use ecq_runtime::kv::NO_BLOCK;
@@ -10,14 +10,14 @@ use ecq_runtime::program::{BlockTables, BufferId, CacheView};
 use half::{bf16, f16};
 use std::ops::Range;
 
-/// A row of a batch: its sequence, its position.
+/// Sequence and position of a batch row.
 pub(super) type Row = (usize, usize);
 
-/// Which block holds which positions of each sequence.
-pub(super) struct Paging {
+/// Allocates blocks to sequences.
+pub(super) struct BlockAllocator {
     size: usize,
     window: Option<usize>,
-    /// Blocks of a sequence at most.
+    /// Maximum number of blocks per sequence.
     pub(super) width: usize,
     /// `[sequences, width]`.
     pub(super) tables: Vec<u32>,
@@ -25,19 +25,19 @@ pub(super) struct Paging {
     pub(super) blocks: usize,
 }
 
-impl Paging {
-    /// Blocks for sequences of these lengths, in no order.
+impl BlockAllocator {
+    /// Creates shuffled free blocks for sequences of the given lengths.
     pub(super) fn new(size: usize, window: Option<usize>, lengths: &[usize], numbers: &mut Numbers) -> Self {
         let blocks = lengths.iter().map(|length| length.div_ceil(size)).sum::<usize>() + 1;
-        // One entry more than the longest text takes: what is behind its end is not looked at.
+        // One entry more than the longest sequence needs; entries after the end are not read.
         let width = lengths.iter().map(|length| length.div_ceil(size)).max().unwrap_or(0) + 1;
         let mut free: Vec<u32> = (0..blocks as u32).collect();
         (1..blocks).rev().for_each(|i| free.swap(i, numbers.below(i as u64 + 1) as usize));
         Self { size, window, width, tables: vec![NO_BLOCK; lengths.len() * width], free, blocks }
     }
 
-    /// Gives back what rows of a batch and later ones do not see any more, and makes room for them. What was
-    /// given back last is used first, so that blocks change hands.
+    /// Releases blocks that no current or later row attends to, and allocates blocks for the batch. Released
+    /// blocks are reused first, so that blocks change owners.
     pub(super) fn prepare(&mut self, batch: &[Row]) {
         for (sequence, table) in self.tables.chunks_exact_mut(self.width).enumerate() {
             let positions = batch.iter().filter(|row| row.0 == sequence).map(|row| row.1);
@@ -56,42 +56,42 @@ impl Paging {
         }
     }
 
-    /// The row of the cache that holds a position.
+    /// Returns the cache row of a position.
     pub(super) fn row(&self, (sequence, position): Row) -> usize {
         let block = self.tables[sequence * self.width + position / self.size];
         block as usize * self.size + position % self.size
     }
 
-    /// Buffers that say to `rows` rows where they lie; the tables are written with each batch.
-    pub(super) fn buffers(&self, rig: &mut Rig, rows: usize) -> BlockTables {
+    /// Adds the block table buffers; the tables are written with each batch.
+    pub(super) fn buffers(&self, harness: &mut Harness, rows: usize) -> BlockTables {
         BlockTables {
-            tables: rig.zeros(Element::U32, self.tables.len()),
+            tables: harness.zeros(Element::U32, self.tables.len()),
             width: self.width,
-            sequences: rig.zeros(Element::U32, rows),
+            sequences: harness.zeros(Element::U32, rows),
             block_positions: self.size,
         }
     }
 }
 
-/// Cached keys or values of a test.
+/// Cached keys or values.
 #[derive(Clone, Copy)]
-pub(super) struct Cache {
+pub(super) struct TestCache {
     pub(super) view: CacheView,
     element: Element,
     heads: usize,
     head_dim: usize,
 }
 
-/// A row of a cache in f32, and for integers the steps of its heads.
+/// A cache row as f32, and the scales of its heads for integers.
 pub(super) struct StoredRow {
     pub(super) values: Vec<f32>,
     pub(super) steps: Option<Vec<f32>>,
 }
 
-impl Cache {
-    /// A cache of so many positions, full of what poisons every sum.
-    pub(super) fn poisoned(
-        rig: &mut Rig,
+impl TestCache {
+    /// Adds a cache filled with NaN (with NaN scales for integers).
+    pub(super) fn filled_with_nan(
+        harness: &mut Harness,
         element: Element,
         positions: usize,
         [heads, head_dim]: [usize; 2],
@@ -99,30 +99,30 @@ impl Cache {
         let len = positions * heads * head_dim;
         let mut scales = None;
         let data = match element {
-            Element::F32 => rig.filled(&vec![f32::NAN; len]),
-            Element::F16 => rig.filled(&vec![f16::NAN; len]),
-            Element::Bf16 => rig.filled(&vec![bf16::NAN; len]),
+            Element::F32 => harness.filled(&vec![f32::NAN; len]),
+            Element::F16 => harness.filled(&vec![f16::NAN; len]),
+            Element::Bf16 => harness.filled(&vec![bf16::NAN; len]),
             _ => {
-                scales = Some(rig.filled(&vec![bf16::NAN; positions * heads]));
-                rig.filled(&vec![77i8; len])
+                scales = Some(harness.filled(&vec![bf16::NAN; positions * heads]));
+                harness.filled(&vec![77i8; len])
             }
         };
         Self { view: CacheView { data, scales }, element, heads, head_dim }
     }
 
-    /// What a row of it holds.
-    pub(super) fn row(&self, rig: &Rig, row: usize) -> StoredRow {
+    /// Reads a row.
+    pub(super) fn row(&self, harness: &Harness, row: usize) -> StoredRow {
         let width = self.heads * self.head_dim;
         let (data, range) = (self.view.data, row * width..(row + 1) * width);
         let mut steps = None;
         let values = match self.element {
-            Element::F32 => rig.part(data, range),
-            Element::F16 => rig.part::<f16>(data, range).into_iter().map(f16::to_f32).collect(),
-            Element::Bf16 => widened(rig, data, range),
+            Element::F32 => harness.part(data, range),
+            Element::F16 => harness.part::<f16>(data, range).into_iter().map(f16::to_f32).collect(),
+            Element::Bf16 => widened(harness, data, range),
             _ => {
                 let scales = self.view.scales.expect("integers have scales");
-                let scales = widened(rig, scales, row * self.heads..(row + 1) * self.heads);
-                let codes = rig.part::<i8>(data, range);
+                let scales = widened(harness, scales, row * self.heads..(row + 1) * self.heads);
+                let codes = harness.part::<i8>(data, range);
                 let heads = codes.chunks_exact(self.head_dim).zip(&scales);
                 let values = heads.flat_map(|(codes, s)| codes.iter().map(move |&c| f32::from(c) * s));
                 let values = values.collect();
@@ -133,16 +133,20 @@ impl Cache {
         StoredRow { values, steps }
     }
 
-    /// Whether a row holds `x`: floats as they are, integers within half a step, which is a 127th of the
-    /// head's largest magnitude in bfloat16.
+    /// Checks a row: floats exactly, integers within half a step. A step is the head's largest magnitude
+    /// divided by 127, in bf16.
     pub(super) fn check(&self, stored: &StoredRow, x: &[f32], what: &dyn Fn() -> String) {
         let Some(steps) = &stored.steps else {
             return assert_eq!(stored.values, x, "{}", what());
         };
         let heads = x.chunks_exact(self.head_dim).zip(stored.values.chunks_exact(self.head_dim));
         for ((x, values), &step) in heads.zip(steps) {
-            let wanted = x.iter().fold(0f32, |most, x| most.max(x.abs())) / 127.0;
-            assert!((step - wanted).abs() <= wanted / 256.0, "{}: a step of {step} not {wanted}", what());
+            let logits_rows = x.iter().fold(0f32, |most, x| most.max(x.abs())) / 127.0;
+            assert!(
+                (step - logits_rows).abs() <= logits_rows / 256.0,
+                "{}: a step of {step} not {logits_rows}",
+                what()
+            );
             for (x, value) in x.iter().zip(values) {
                 assert!((x - value).abs() <= 0.5001 * step, "{}: {value} for {x}, step {step}", what());
             }
@@ -150,19 +154,19 @@ impl Cache {
     }
 }
 
-fn widened(rig: &Rig, buffer: BufferId, range: Range<usize>) -> Vec<f32> {
-    rig.part::<bf16>(buffer, range).into_iter().map(bf16::to_f32).collect()
+fn widened(harness: &Harness, buffer: BufferId, range: Range<usize>) -> Vec<f32> {
+    harness.part::<bf16>(buffer, range).into_iter().map(bf16::to_f32).collect()
 }
 
 /// Queries, keys and values of each sequence, `[positions, heads * head_dim]`.
-pub(super) struct Texts {
+pub(super) struct SequenceData {
     pub(super) queries: Vec<Vec<f32>>,
     pub(super) keys: Vec<Vec<f32>>,
     pub(super) values: Vec<Vec<f32>>,
 }
 
-impl Texts {
-    /// Numbers that the element holds as they are, where it is no integer.
+impl SequenceData {
+    /// Creates random data that the element type represents exactly, unless it is an integer type.
     pub(super) fn new(
         lengths: &[usize],
         [heads, kv_heads, head_dim]: [usize; 3],

@@ -1,8 +1,8 @@
-//! Slots that matrices share, and the queue that decodes into them beside computing.
+//! Shared slots and the decode queue.
 
-use super::matrices::{Case, Reference, coded, matrices};
-use super::rig::{Rig, compute};
-use super::{Joined, random};
+use super::harness::{Harness, compute};
+use super::matrices::{Reference, TestMatrix, coded, matrices};
+use super::{Subject, random};
 use bytes::Bytes;
 use ecq_codec::encode::TileChoice;
 use ecq_core::{Coding, EncodedTensor, TensorPart};
@@ -11,11 +11,11 @@ use ecq_runtime::program::{BufferId, Command, Edge, Operand, Program, Queue, Row
 use ecq_runtime::{Matrix, MatrixStorage, Residence, RuntimeError};
 use std::sync::Arc;
 
-/// Matrices of other shapes, codings and widths of codes, decoded into the same slot one after the other, in
-/// one program and in programs of their own.
-pub fn slots(joined: &Joined) -> usize {
+/// Decodes matrices of different shapes, codings and code widths into one slot, in one program and in
+/// separate programs.
+pub fn slots(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(7);
-    let mut all: Vec<Case> = matrices(&mut numbers, 50, 96);
+    let mut all: Vec<TestMatrix> = matrices(&mut numbers, 50, 96);
     all.retain(|case| case.residences().contains(&Residence::Slot));
     for (shape, alphabet, coding) in [
         ([130, 64], 200, Coding::Rans),
@@ -24,54 +24,54 @@ pub fn slots(joined: &Joined) -> usize {
         ([64, 256], 33, Coding::Packed),
         ([130, 64], 256, Coding::Prefix),
     ] {
-        // Large ones among small ones: what a slot held before is longer or shorter.
+        // Large matrices between small ones, so that the previous content is longer or shorter.
         all.insert(2 * all.len() / 3, coded(&mut numbers, shape, alphabet, coding, TileChoice::Auto));
     }
-    let mut rig = Rig::new(joined);
-    let weights: Vec<WeightId> = all.iter().map(|case| rig.load(&case.matrix, Residence::Slot)).collect();
-    let slot = rig.slot(&weights);
+    let mut harness = Harness::new(subject);
+    let weights: Vec<WeightId> = all.iter().map(|case| harness.load(&case.matrix, Residence::Slot)).collect();
+    let slot = harness.slot(&weights);
     let rows = 3;
     let wires: Vec<(Vec<f32>, BufferId, BufferId)> = all
         .iter()
         .map(|case| {
             let [outputs, cols] = case.matrix.shape;
             let x = random(&mut numbers, rows * cols);
-            let (id, y) = (rig.filled(&x), rig.results(rows * outputs));
+            let (id, y) = (harness.filled(&x), harness.results(rows * outputs));
             (x, id, y)
         })
         .collect();
-    let linear = |rig: &Rig, i: usize| {
+    let linear = |harness: &Harness, i: usize| {
         let operand = Operand::Slot(slot, weights[i]);
-        let output = rig.output(operand, rows, 0..all[i].matrix.shape[0], wires[i].2);
+        let output = harness.output(operand, rows, 0..all[i].matrix.shape[0], wires[i].2);
         Command::Linear { rows: Rows::Batch, x: wires[i].1, outputs: vec![output] }
     };
     let decode = |i: usize| Command::Decode { weight: weights[i], into: slot };
-    let check = |rig: &Rig, what: &str| {
+    let check = |harness: &Harness, what: &str| {
         for (case, (x, _, y)) in all.iter().zip(&wires) {
-            let expected = Reference::new(case, x, &joined.tolerances.product);
-            let (found, range) = (rig.read::<f32>(*y), 0..case.matrix.shape[0]);
+            let expected = Reference::new(case, x, &subject.tolerances.product);
+            let (found, range) = (harness.read::<f32>(*y), 0..case.matrix.shape[0]);
             expected.check(&found, 0, range, None, &|| format!("{} in a slot, {what}", case.name()));
-            rig.write(*y, &vec![f32::NAN; found.len()]);
+            harness.write(*y, &vec![f32::NAN; found.len()]);
         }
     };
-    let commands = (0..all.len()).flat_map(|i| [decode(i), linear(&rig, i)]);
-    rig.run([rows, 0], commands.collect());
-    check(&rig, "one program");
-    // What one program decodes another one multiplies, more than once.
+    let commands = (0..all.len()).flat_map(|i| [decode(i), linear(&harness, i)]);
+    harness.run([rows, 0], commands.collect());
+    check(&harness, "one program");
+    // A matrix decoded by one program is multiplied by another one, twice.
     for (i, &weight) in weights.iter().enumerate() {
-        rig.run([rows, 0], vec![decode(i)]);
-        let (layout, steps) = (Arc::new(rig.layout.clone()), compute(vec![linear(&rig, i)]));
+        harness.run([rows, 0], vec![decode(i)]);
+        let (layout, steps) = (Arc::new(harness.layout.clone()), compute(vec![linear(&harness, i)]));
         let program = Program::new("a test", layout, [rows, 0], &[(slot, weight)], steps).unwrap();
-        let program = rig.backend.compile(&program, &rig.bindings).unwrap();
-        (0..2).for_each(|_| rig.submit(&program, [rows, 0], &[]).unwrap());
+        let program = harness.backend.compile(&program, &harness.bindings).unwrap();
+        (0..2).for_each(|_| harness.submit(&program, [rows, 0], &[]).unwrap());
     }
-    check(&rig, "a program each");
+    check(&harness, "a program each");
     2 * all.len()
 }
 
-/// Matrices that pass through two slots, each decoded while the one before it computes.
-pub(super) struct Ring<'a> {
-    pub(super) rig: Rig<'a>,
+/// Matrices that use two slots in turn, each decoded while the previous one is multiplied.
+pub(super) struct SlotPipeline<'a> {
+    pub(super) harness: Harness<'a>,
     pub(super) x: BufferId,
     pub(super) ys: Vec<BufferId>,
     weights: Vec<WeightId>,
@@ -79,11 +79,11 @@ pub(super) struct Ring<'a> {
     rows: usize,
 }
 
-/// Columns of the matrices of a ring.
+/// Columns of the matrices of a pipeline.
 pub(super) const COLS: usize = 64;
 
-/// Sound matrices for a ring.
-pub(super) fn ring_cases(numbers: &mut Numbers) -> Vec<Case> {
+/// Creates valid matrices for a pipeline.
+pub(super) fn pipeline_matrices(numbers: &mut Numbers) -> Vec<TestMatrix> {
     let kinds = [(130, 200, Coding::Rans), (50, 16, Coding::Prefix), (1, 13, Coding::Rans)];
     let kinds = kinds.into_iter().chain([(257, 3, Coding::Prefix), (64, 16, Coding::Rans)]);
     kinds
@@ -91,25 +91,25 @@ pub(super) fn ring_cases(numbers: &mut Numbers) -> Vec<Case> {
         .collect()
 }
 
-impl<'a> Ring<'a> {
-    /// Loads matrices for up to `rows` rows.
+impl<'a> SlotPipeline<'a> {
+    /// Loads matrices for products with up to `rows` rows.
     pub(super) fn new<'m>(
-        joined: &'a Joined,
+        subject: &'a Subject,
         matrices: impl Iterator<Item = &'m Matrix>,
         rows: usize,
     ) -> Result<Self, RuntimeError> {
-        let mut rig = Rig::new(joined);
-        let weights = matrices.map(|matrix| rig.try_load(matrix, Residence::Slot));
+        let mut harness = Harness::new(subject);
+        let weights = matrices.map(|matrix| harness.try_load(matrix, Residence::Slot));
         let weights = weights.collect::<Result<Vec<_>, _>>()?;
-        let slots = [(); 2].map(|()| rig.slot(&weights));
-        let x = rig.results(rows * COLS);
-        let outputs = |id: &WeightId| rig.layout.weights[id.0 as usize].shape[0];
+        let slots = [(); 2].map(|()| harness.slot(&weights));
+        let x = harness.results(rows * COLS);
+        let outputs = |id: &WeightId| harness.layout.weights[id.0 as usize].shape[0];
         let lens: Vec<usize> = weights.iter().map(|id| rows * outputs(id)).collect();
-        let ys = lens.into_iter().map(|len| rig.results(len)).collect();
-        Ok(Self { rig, x, ys, weights, slots, rows })
+        let ys = lens.into_iter().map(|len| harness.results(len)).collect();
+        Ok(Self { harness, x, ys, weights, slots, rows })
     }
 
-    /// The products of all matrices with the same rows, decoding on the second queue.
+    /// Returns the products of all matrices with the same rows, decoded on the decode queue.
     pub(super) fn steps(&self) -> Vec<Step> {
         let n = self.weights.len();
         let (ready, done) = (|i: usize| Edge(2 * i as u32), |i: usize| Edge(2 * i as u32 + 1));
@@ -125,8 +125,8 @@ impl<'a> Ring<'a> {
         (0..n.min(2)).for_each(|i| decode(i, &mut steps));
         for i in 0..n {
             let operand = Operand::Slot(self.slots[i % 2], self.weights[i]);
-            let outputs = self.rig.layout.weights[self.weights[i].0 as usize].shape[0];
-            let output = self.rig.output(operand, self.rows, 0..outputs, self.ys[i]);
+            let outputs = self.harness.layout.weights[self.weights[i].0 as usize].shape[0];
+            let output = self.harness.output(operand, self.rows, 0..outputs, self.ys[i]);
             let linear = Command::Linear { rows: Rows::Batch, x: self.x, outputs: vec![output] };
             steps.push(Step::Wait(Queue::Compute, ready(i)));
             steps.push(Step::Run(Queue::Compute, linear));
@@ -138,39 +138,39 @@ impl<'a> Ring<'a> {
         steps
     }
 
-    /// Checks the products of `rows` rows, and forgets them.
-    pub(super) fn check(&self, joined: &Joined, cases: &[&Case], x: &[f32], what: &str) {
+    /// Checks the products of the rows of `x` and clears them.
+    pub(super) fn check(&self, subject: &Subject, cases: &[&TestMatrix], x: &[f32], what: &str) {
         let rows = x.len() / COLS;
         for (case, &y) in cases.iter().zip(&self.ys) {
             let outputs = case.matrix.shape[0];
-            let expected = Reference::new(case, x, &joined.tolerances.product);
-            let found = self.rig.part::<f32>(y, 0..rows * outputs);
+            let expected = Reference::new(case, x, &subject.tolerances.product);
+            let found = self.harness.part::<f32>(y, 0..rows * outputs);
             expected.check(&found, 0, 0..outputs, None, &|| format!("{}, {what}", case.name()));
-            self.rig.write(y, &vec![f32::NAN; self.rows * outputs]);
+            self.harness.write(y, &vec![f32::NAN; self.rows * outputs]);
         }
     }
 }
 
-/// Five matrices through two slots, decoded on the second queue, again and again.
-pub fn queues(joined: &Joined) -> usize {
+/// Runs five matrices through two slots repeatedly.
+pub fn queues(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(15);
-    let cases = ring_cases(&mut numbers);
-    let ring = Ring::new(joined, cases.iter().map(|case| &case.matrix), 9).unwrap();
-    let program = ring.rig.compile([9, 0], ring.steps());
-    let cases: Vec<&Case> = cases.iter().collect();
+    let cases = pipeline_matrices(&mut numbers);
+    let pipeline = SlotPipeline::new(subject, cases.iter().map(|case| &case.matrix), 9).unwrap();
+    let program = pipeline.harness.compile([9, 0], pipeline.steps());
+    let cases: Vec<&TestMatrix> = cases.iter().collect();
     for replay in 0..20 {
         let rows = [9, 1, 4][replay % 3];
         let x = random(&mut numbers, rows * COLS);
-        ring.rig.submit(&program, [rows, 0], &[(ring.x, bytemuck::cast_slice(&x))]).unwrap();
-        ring.check(joined, &cases, &x, &format!("replay {replay}"));
+        pipeline.harness.submit(&program, [rows, 0], &[(pipeline.x, bytemuck::cast_slice(&x))]).unwrap();
+        pipeline.check(subject, &cases, &x, &format!("replay {replay}"));
     }
     20 * cases.len()
 }
 
-/// A matrix whose stream is damaged in the middle, under another name.
-pub(super) fn damaged(case: &Case) -> Matrix {
+/// Returns a renamed copy of a matrix with a damaged stream.
+pub(super) fn damaged(case: &TestMatrix) -> Matrix {
     let mut matrix = case.matrix.clone();
-    let MatrixStorage::Codes(tensor) = &mut matrix.stored else { panic!("only codes have streams") };
+    let MatrixStorage::Codes(tensor) = &mut matrix.storage else { panic!("only codes have streams") };
     let (entry, mut parts) = tensor.clone().into_parts();
     let mut bytes = parts[&TensorPart::Stream].to_vec();
     let middle = bytes.len() / 2;
@@ -181,49 +181,54 @@ pub(super) fn damaged(case: &Case) -> Matrix {
     matrix
 }
 
-/// A stream that is damaged gives an error that names its tensor, on whichever queue it is decoded and
-/// whatever waits for it, and the backend goes on.
-pub fn failures(joined: &Joined) -> usize {
+/// A damaged stream must give an error with the tensor's name, on either queue, and the backend must remain
+/// usable.
+pub fn failures(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(16);
-    let cases = ring_cases(&mut numbers);
-    let sound: Vec<&Case> = cases.iter().collect();
+    let cases = pipeline_matrices(&mut numbers);
+    let sound: Vec<&TestMatrix> = cases.iter().collect();
     let x = random(&mut numbers, 3 * COLS);
     let inputs: &[u8] = bytemuck::cast_slice(&x);
-    let good = Ring::new(joined, cases.iter().map(|case| &case.matrix), 3).unwrap();
-    let good_program = good.rig.compile([3, 0], good.steps());
-    let goes_on = |what: &str| {
-        good.rig.submit(&good_program, [3, 0], &[(good.x, inputs)]).unwrap();
-        good.check(joined, &sound, &x, what);
+    let good = SlotPipeline::new(subject, cases.iter().map(|case| &case.matrix), 3).unwrap();
+    let good_program = good.harness.compile([3, 0], good.steps());
+    let check_still_works = |what: &str| {
+        good.harness.submit(&good_program, [3, 0], &[(good.x, inputs)]).unwrap();
+        good.check(subject, &sound, &x, what);
     };
     for bad in 0..cases.len() {
         let damaged = damaged(&cases[bad]);
         let all = (0..cases.len()).map(|i| if i == bad { &damaged } else { &cases[i].matrix });
-        let ring = Ring::new(joined, all, 3);
-        let result = ring.and_then(|ring| {
-            let program = ring.rig.compile([3, 0], ring.steps());
-            // Twice: the first failure must leave nothing behind that the second one waits for.
-            let first = ring.rig.submit(&program, [3, 0], &[(ring.x, inputs)]);
-            let second = ring.rig.submit(&program, [3, 0], &[(ring.x, inputs)]);
+        let pipeline = SlotPipeline::new(subject, all, 3);
+        let result = pipeline.and_then(|pipeline| {
+            let program = pipeline.harness.compile([3, 0], pipeline.steps());
+            // Twice, because the first failure must not leave state that blocks the second run.
+            let first = pipeline.harness.submit(&program, [3, 0], &[(pipeline.x, inputs)]);
+            let second = pipeline.harness.submit(&program, [3, 0], &[(pipeline.x, inputs)]);
             assert_eq!(first.is_err(), second.is_err());
             first
         });
-        names(result, &damaged, &format!("matrix {bad} of a ring"));
-        goes_on("after a failure of the decode queue");
+        assert_names_tensor(result, &damaged, &format!("matrix {bad} of a pipeline"));
+        check_still_works("after a failure of the decode queue");
     }
     for case in [&cases[0], &cases[1]] {
-        names(fails_in_a_product(joined, &damaged(case), &cases[4]), &damaged(case), "a product");
-        goes_on("after a failure of the compute queue");
+        assert_names_tensor(
+            fails_in_a_product(subject, &damaged(case), &cases[4]),
+            &damaged(case),
+            "a product",
+        );
+        check_still_works("after a failure of the compute queue");
     }
     cases.len() + 2
 }
 
-/// A product decodes a matrix that the decode queue has nothing to do with, but waits for.
-fn fails_in_a_product(joined: &Joined, bad: &Matrix, other: &Case) -> Result<(), RuntimeError> {
-    let mut rig = Rig::new(joined);
-    let operand = Operand::Weight(rig.try_load(bad, Residence::Streams)?);
-    let weight = rig.load(&other.matrix, Residence::Slot);
-    let (into, x, y) = (rig.slot(&[weight]), rig.filled(&[1.0f32; COLS]), rig.results(bad.shape[0]));
-    let output = rig.output(operand, 1, 0..bad.shape[0], y);
+/// A product fails while the decode queue waits for it.
+fn fails_in_a_product(subject: &Subject, bad: &Matrix, other: &TestMatrix) -> Result<(), RuntimeError> {
+    let mut harness = Harness::new(subject);
+    let operand = Operand::Weight(harness.try_load(bad, Residence::Streams)?);
+    let weight = harness.load(&other.matrix, Residence::Slot);
+    let (into, x, y) =
+        (harness.slot(&[weight]), harness.filled(&[1.0f32; COLS]), harness.results(bad.shape[0]));
+    let output = harness.output(operand, 1, 0..bad.shape[0], y);
     let linear = Command::Linear { rows: Rows::Batch, x, outputs: vec![output] };
     let (done, ready) = (Edge(0), Edge(1));
     let steps = vec![
@@ -234,11 +239,11 @@ fn fails_in_a_product(joined: &Joined, bad: &Matrix, other: &Case) -> Result<(),
         Step::Signal(Queue::Decode, ready),
         Step::Wait(Queue::Compute, ready),
     ];
-    rig.submit(&rig.compile([1, 0], steps), [1, 0], &[])
+    harness.submit(&harness.compile([1, 0], steps), [1, 0], &[])
 }
 
-/// Checks that an error says which tensor it is about.
-pub(super) fn names<T>(result: Result<T, RuntimeError>, matrix: &Matrix, what: &str) {
+/// Checks that an error names a matrix.
+pub(super) fn assert_names_tensor<T>(result: Result<T, RuntimeError>, matrix: &Matrix, what: &str) {
     let Err(error) = result else { panic!("{what}: {} decodes", matrix.name) };
     let (found, message) = (error.tensor(), error.to_string());
     assert_eq!(found, Some(matrix.name.as_str()), "{what}: {message}");

@@ -1,4 +1,4 @@
-//! What the cache of keys and values reuses, and what it holds.
+//! Prefix sharing and memory of the KV cache.
 
 use super::models::{embedded, engine, load, packed, windowed};
 use ecq_core::Element;
@@ -36,7 +36,7 @@ fn a_shared_prompt_runs_once() {
         assert_eq!(again.usage.cached_tokens, 400, "the rest alone is run");
         let alone = complete(&mut fresh(), Request::new(second.clone(), 8));
         assert_eq!((again.tokens, alone.usage.cached_tokens), (alone.tokens, 0));
-        // The same prompt again: all whole blocks before its last token.
+        // The same prompt again reuses all whole blocks before its last token.
         let same = complete(&mut engine, Request::new(second.clone(), 8));
         assert_eq!(same.usage.cached_tokens, 416);
         // Another salt shares nothing.
@@ -46,20 +46,20 @@ fn a_shared_prompt_runs_once() {
 }
 
 #[test]
-fn a_conversation_is_read_once() {
+fn a_conversation_reuses_its_cache() {
     let (file, _folder) = packed(&embedded(), "affine:4:64");
     let model = load(&file, Mode::Cached, ActivationType::F32, 2);
     let mut engine = engine(&model, None, 1);
     let first = complete(&mut engine, Request::new(prompt(40, 3), 24));
     let text = [prompt(40, 3), first.tokens, prompt(10, 4)].concat();
     let second = complete(&mut engine, Request::new(text.clone(), 4));
-    // The last token of the answer was never run; blocks have 16 positions.
+    // The last token of the answer was never run. Blocks have 16 positions.
     assert_eq!(second.usage.cached_tokens, (60 + 24 - 1) / 16 * 16);
     assert_eq!(second.tokens, complete(&mut engine, Request { salt: 1, ..Request::new(text, 4) }).tokens);
 }
 
 #[test]
-fn sequences_of_one_prompt_hold_it_once() {
+fn sequences_of_one_prompt_share_its_blocks() {
     let (file, _folder) = packed(&embedded(), "affine:4:64");
     let model = load(&file, Mode::Cached, ActivationType::F32, 2);
     let used = |sequences: usize| {
@@ -74,7 +74,7 @@ fn sequences_of_one_prompt_hold_it_once() {
         most
     };
     let (one, sixteen) = (used(1), used(16));
-    // 160 positions are ten blocks, shared; each sequence adds one of its own.
+    // 160 positions are ten shared blocks; each sequence adds one block.
     assert!(sixteen < 3 * one, "{sixteen} bytes for 16 sequences, {one} for one");
     assert!(sixteen > one);
 }
@@ -119,7 +119,7 @@ fn scale_tensor(file: &Path, tensor: &str, factor: f32) {
 }
 
 #[test]
-fn values_beyond_halves_are_said_and_other_types_hold_them() {
+fn values_beyond_f16_are_reported_and_other_types_hold_them() {
     let folder = tempfile::tempdir().unwrap();
     ecq_fixtures::checkpoint::windowed_model(folder.path()).unwrap();
     let weights = folder.path().join("model.safetensors");

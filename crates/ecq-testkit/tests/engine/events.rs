@@ -1,4 +1,4 @@
-//! What an engine says of a request.
+//! Events and results of requests.
 
 use super::models::{embedded, engine, load, tokenizer};
 use ecq_runtime::backend::ActivationType;
@@ -26,7 +26,7 @@ fn complete(engine: &mut Engine, request: Request) -> Completion {
 }
 
 #[test]
-fn pieces_are_the_text_of_the_tokens() {
+fn event_texts_join_to_the_decoded_text() {
     let mut engine = with_text(1);
     let done = complete(&mut engine, request(40));
     assert_eq!(done.text, tokenizer(&embedded()).decode(&done.tokens).unwrap());
@@ -39,7 +39,7 @@ fn pieces_are_the_text_of_the_tokens() {
 fn a_stop_string_ends_the_text_before_it() {
     let mut engine = with_text(1);
     let whole = complete(&mut engine, request(40));
-    // A string from the middle of the text, from inside a word on.
+    // A string from the middle of the text that starts within a word.
     let start = whole.text.char_indices().nth(50).unwrap().0;
     let end = whole.text.char_indices().nth(58).unwrap().0;
     let stop = whole.text[start..end].to_owned();
@@ -48,7 +48,7 @@ fn a_stop_string_ends_the_text_before_it() {
     assert_eq!(done.text, whole.text[..first]);
     assert_eq!((done.reason, done.reason.name()), (FinishReason::StopString, "stop"));
     assert!(done.tokens.len() < 40 && whole.tokens.starts_with(&done.tokens));
-    // At no moment was more shown than may be.
+    // At no step may more text be emitted than the final text has.
     let stop = vec![whole.text[start..end].to_owned()];
     let mut shown = String::new();
     let all = engine.complete(Request { stop, ..request(40) }, |event| {
@@ -62,7 +62,7 @@ fn a_stop_string_ends_the_text_before_it() {
 }
 
 #[test]
-fn sequences_of_a_request_differ_by_their_seeds_alone() {
+fn sequences_of_a_request_use_different_seeds() {
     let sampling = SampleOptions { temperature: 1.0, seed: 5, ..SampleOptions::GREEDY };
     let three = Request { sampling, sequences: 3, ..request(12) };
     let mut engine = with_text(2);
@@ -73,14 +73,14 @@ fn sequences_of_a_request_differ_by_their_seeds_alone() {
 }
 
 #[test]
-fn log_probabilities_are_those_of_the_softmax() {
+fn reported_log_probabilities_are_consistent() {
     let mut engine = with_text(1);
     let mut rows = 0;
     let asked = Request { log_probs: Some(3), ..request(8) };
     engine
         .complete(asked, |event| {
             if let EventKind::Token { token, log_probs: Some(found), .. } = &event.kind {
-                // Greedy: the token is the likeliest one.
+                // With greedy decoding the token is the most likely one.
                 assert_eq!((found.top.len(), found.top[0].0), (3, *token));
                 assert_eq!(found.top[0].1, found.token);
                 assert!(found.token < 0.0 && found.top.is_sorted_by(|a, b| a.1 >= b.1));
@@ -92,7 +92,7 @@ fn log_probabilities_are_those_of_the_softmax() {
     assert_eq!(rows, 8);
 }
 
-/// Allows the tokens of one list after another.
+/// Allows a list of tokens at each step.
 #[derive(Clone)]
 struct Script(Vec<Vec<u32>>);
 
@@ -113,7 +113,7 @@ impl TokenMask for Script {
 }
 
 #[test]
-fn masks_and_biases_decide_what_may_come() {
+fn masks_and_biases_restrict_requests() {
     let mut engine = with_text(1);
     let script = Script(vec![vec![5], vec![7, 9], vec![300]]);
     let done = complete(&mut engine, Request { mask: Some(Box::new(script)), ..request(3) });
@@ -124,12 +124,12 @@ fn masks_and_biases_decide_what_may_come() {
 }
 
 #[test]
-fn cancelling_ends_a_request_at_once_wherever_it_is() {
+fn cancelling_ends_running_and_waiting_requests() {
     let mut engine = with_text(1);
     let [running, waiting] =
         [(); 2].map(|()| engine.submit(Request { sequences: 2, ..request(50) }).unwrap());
     engine.step();
-    assert_eq!(engine.load(), (1, 2));
+    assert_eq!(engine.sequence_counts(), (1, 2));
     assert!(engine.cancel(waiting) && engine.cancel(running) && !engine.cancel(running));
     let ended = engine.step();
     let cancelled =
@@ -143,7 +143,7 @@ fn cancelling_ends_a_request_at_once_wherever_it_is() {
 }
 
 #[test]
-fn logits_of_a_prompt_come_in_order_and_whole() {
+fn prompt_logits_are_complete_and_in_order() {
     let model = model();
     let mut engine = Engine::new(model.clone(), None, EngineOptions::default()).unwrap();
     let prompt: Vec<u32> = (0..300).map(|i| i * 17 % 900).collect();
@@ -157,22 +157,25 @@ fn logits_of_a_prompt_come_in_order_and_whole() {
         ControlFlow::Continue(())
     });
     assert_eq!((next, done.unwrap()[0].reason), (300, FinishReason::MaxTokens));
-    // The likeliest token after the last row is the one that would be written.
+    // The most likely token after the last row is the token that would be generated.
     let token = complete(&mut engine, Request::new(prompt, 1)).tokens[0];
     assert_eq!(ecq_runtime::argmax(&last), Some(token));
 }
 
 #[test]
-fn what_cannot_run_is_refused_when_it_is_submitted() {
+fn invalid_requests_are_rejected_at_submission() {
     let mut engine = Engine::new(model(), None, EngineOptions::default()).unwrap();
     let context = engine.executor().context();
     let refused = |engine: &mut Engine, request: Request| engine.submit(request).unwrap_err();
-    assert!(matches!(refused(&mut engine, Request::new(vec![], 1)), RuntimeError::Empty(_)));
+    assert!(matches!(refused(&mut engine, Request::new(vec![], 1)), RuntimeError::InvalidInput(_)));
     let long = Request::new(vec![1; context + 1], 1);
     assert!(matches!(refused(&mut engine, long), RuntimeError::ContextFull { .. }));
-    assert!(matches!(refused(&mut engine, Request::new(vec![1 << 20], 1)), RuntimeError::Token { .. }));
+    assert!(matches!(
+        refused(&mut engine, Request::new(vec![1 << 20], 1)),
+        RuntimeError::UnknownToken { .. }
+    ));
     let stop = Request { stop: vec!["x".to_owned()], ..Request::new(vec![1], 1) };
-    assert!(matches!(refused(&mut engine, stop), RuntimeError::Absent { .. }));
+    assert!(matches!(refused(&mut engine, stop), RuntimeError::Missing { .. }));
     let sampling = SampleOptions { temperature: -1.0, ..SampleOptions::GREEDY };
     let wrong = Request { sampling, ..Request::new(vec![1], 1) };
     assert!(matches!(refused(&mut engine, wrong), RuntimeError::OutOfRange { .. }));
@@ -180,7 +183,7 @@ fn what_cannot_run_is_refused_when_it_is_submitted() {
 }
 
 #[test]
-fn a_text_ends_where_the_context_does() {
+fn a_text_ends_when_the_context_is_full() {
     let model = model();
     let mut options = EngineOptions::default();
     options.executor.context = Some(24);

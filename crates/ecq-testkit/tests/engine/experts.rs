@@ -1,4 +1,4 @@
-//! Models with experts: the same tokens in every mode, and nothing decoded that no router chose.
+//! Expert models: the same tokens in every mode, and only chosen experts are decoded.
 
 use super::models::{MODES, engine, packed};
 use ecq_codec::encode::{CodingChoice, EncodeOptions};
@@ -22,26 +22,26 @@ fn checkpoint() -> tempfile::TempDir {
     folder
 }
 
-/// Loads a model; `part` of what it takes decoded is its budget.
+/// Loads a model with a memory budget of 1 / `part` of its decoded size.
 fn load(file: &Path, mode: Mode, part: u64) -> Arc<Model> {
     let checkpoint = Checkpoint::open(file, &Limits::default()).unwrap();
-    let budget = Some(Model::sizes(&checkpoint).unwrap().all() / part);
+    let budget_bytes = Some(Model::sizes(&checkpoint).unwrap().total() / part);
     let cpu = Arc::new(Cpu::new(CpuOptions { threads: 2, ..CpuOptions::default() }).unwrap());
-    Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, budget, free: None }).unwrap())
+    Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, budget_bytes, free_bytes: None }).unwrap())
 }
 
-/// Tokens of two sequences that are drawn, and what decoding cost.
+/// Returns the sampled tokens of two sequences, and the decode statistics.
 fn texts(model: &Arc<Model>, tokens: usize) -> (Vec<Vec<u32>>, DecodeStats) {
     let mut engine = engine(model, None, 2);
     let sampling = SampleOptions { temperature: 1.0, seed: 3, ..SampleOptions::GREEDY };
     let prompt = (0..9).map(|i| i * 41 % 384).collect();
     let request = Request { sampling, sequences: 2, log_probs: Some(0), ..Request::new(prompt, tokens) };
     let done = engine.complete(request, |_| ControlFlow::Continue(())).unwrap();
-    (done.into_iter().map(|done| done.tokens).collect(), engine.executor().residency())
+    (done.into_iter().map(|done| done.tokens).collect(), engine.executor().decode_stats())
 }
 
 #[test]
-fn every_mode_and_coding_writes_the_same_text() {
+fn every_mode_and_coding_generates_the_same_tokens() {
     let folder = checkpoint();
     let source = source::open(folder.path(), &Limits::default()).unwrap();
     let mut first = None;
@@ -61,7 +61,7 @@ fn every_mode_and_coding_writes_the_same_text() {
 }
 
 #[test]
-fn only_experts_that_were_chosen_are_decoded() {
+fn only_chosen_experts_are_decoded() {
     let folder = checkpoint();
     let (file, _packed) = packed(folder.path(), "affine:4:32");
     let steps = 30;
@@ -74,13 +74,13 @@ fn only_experts_that_were_chosen_are_decoded() {
         let request = Request::new(vec![17], steps as usize);
         let done = engine.complete(request, |_| ControlFlow::Continue(())).unwrap();
         assert_eq!(done[0].tokens.len() as u64, steps);
-        engine.executor().residency()
+        engine.executor().decode_stats()
     };
     let (all, some) = (run(1), run(3));
-    // Two of each layer's experts a step, and not all six.
+    // Each step uses two of the six experts per layer.
     assert_eq!((all.expert_uses, some.expert_uses), (steps * LAYERS * TOP_K, steps * LAYERS * TOP_K));
     let decoded = |r: DecodeStats| r.expert_uses - r.expert_hits;
-    // With room for all, each is decoded once at most.
+    // With room for all experts, each is decoded at most once.
     assert!(decoded(all) <= LAYERS * EXPERTS, "{all:?}");
     assert!(decoded(some) > decoded(all), "with less room some are decoded again: {some:?}");
 }

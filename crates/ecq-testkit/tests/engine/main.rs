@@ -1,4 +1,4 @@
-//! The engine from outside: what it says, and that nothing but a request decides its tokens.
+//! Engine tests on packed models.
 
 mod cache;
 mod events;

@@ -1,4 +1,4 @@
-//! Models that tests run.
+//! Models for the tests.
 
 use ecq_core::Limits;
 use ecq_pack::source;
@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// The modes that a CPU runs.
+/// The modes that the CPU supports.
 pub const MODES: [Mode; 4] = [Mode::Fused, Mode::Cached, Mode::Lru, Mode::Prefetch];
 
-/// The embedded model.
+/// Returns the path of the embedded model.
 pub fn embedded() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecq-cli/assets/tiny.ecq")
 }
 
-/// A file of a model on a grid, coded in tiles, and the folder that it goes with.
+/// Packs a checkpoint on a grid; returns the file and its temporary folder.
 pub fn packed(checkpoint: &Path, grid: &str) -> (PathBuf, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.ecq");
@@ -29,28 +29,28 @@ pub fn packed(checkpoint: &Path, grid: &str) -> (PathBuf, TempDir) {
     (file, folder)
 }
 
-/// A random model some of whose layers have windows, on a grid.
+/// Packs a random model in which some layers have windows.
 pub fn windowed(grid: &str) -> (PathBuf, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     ecq_fixtures::checkpoint::windowed_model(folder.path()).unwrap();
     packed(folder.path(), grid)
 }
 
-/// A model in a mode; half of its layers stay decoded in `lru`.
+/// Loads a model; in `lru` half of its layers stay decoded.
 pub fn load(file: &Path, mode: Mode, activations: ActivationType, threads: usize) -> Arc<Model> {
     let checkpoint = Checkpoint::open(file, &Limits::default()).unwrap();
     let blocks = Model::sizes(&checkpoint).unwrap().blocks;
-    let budget = Some(blocks.iter().sum::<u64>() / 2);
+    let budget_bytes = Some(blocks.iter().sum::<u64>() / 2);
     let cpu = Arc::new(Cpu::new(CpuOptions { threads, activations }).unwrap());
-    Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, budget, free: None }).unwrap())
+    Arc::new(Model::load(&checkpoint, cpu, LoadOptions { mode, budget_bytes, free_bytes: None }).unwrap())
 }
 
-/// The tokenizer of a model file.
+/// Loads the tokenizer of a model file.
 pub fn tokenizer(file: &Path) -> Arc<Tokenizer> {
-    Arc::new(Tokenizer::of(&Checkpoint::open(file, &Limits::default()).unwrap()).unwrap())
+    Arc::new(Tokenizer::from_checkpoint(&Checkpoint::open(file, &Limits::default()).unwrap()).unwrap())
 }
 
-/// An engine that has room for `sequences` of 256 tokens.
+/// Creates an engine with a cache for `sequences` sequences of 256 tokens.
 pub fn engine(model: &Arc<Model>, tokenizer: Option<Arc<Tokenizer>>, sequences: usize) -> Engine {
     let kv = KvOptions { sequences, positions: Some(256 * sequences), ..KvOptions::default() };
     let executor = ExecutorOptions { kv, ..ExecutorOptions::default() };

@@ -1,5 +1,5 @@
-//! Any interleaving of requests gives each of them exactly the tokens, and the log-probabilities, that it has
-//! alone.
+//! Scheduling does not change results: in any interleaving each request has exactly the tokens and
+//! log-probabilities that it has alone.
 
 use super::models::{MODES, embedded, load, packed, windowed};
 use ecq_fixtures::Numbers;
@@ -14,15 +14,15 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Schedules of each model in each mode.
+/// Schedules per model and mode.
 const SCHEDULES: u64 = 26;
-/// Different requests of a model, so that what each gives alone is computed once.
+/// Number of different requests; the solo result of each is computed once.
 const KINDS: u64 = 24;
 
-/// A token and, where asked for, the bits of its log-probability.
+/// Tokens and the bits of their log-probabilities, if requested.
 type Text = Vec<(u32, Option<u32>)>;
 
-/// Request number `kind` of a model: some share beginnings, some are drawn, some have several sequences.
+/// Returns request number `kind`: some share prefixes, some are sampled, some have concurrent sequences.
 fn request(kind: u64, vocabulary: usize) -> Request {
     let mut numbers = Numbers::new(1000 + kind);
     let mut beginning = Numbers::new(kind % 3);
@@ -43,29 +43,29 @@ fn request(kind: u64, vocabulary: usize) -> Request {
     }
 }
 
-/// What happened in all schedules: each must have been seen.
+/// Counts of cases that the schedules must reach.
 #[derive(Debug, Default)]
-struct Seen {
+struct Coverage {
     preempted: usize,
     reused: usize,
     forked: usize,
     cancelled: usize,
     accepted: usize,
     rejected: usize,
-    several: usize,
+    concurrent: usize,
 }
 
-/// A model, and what its requests give alone.
-struct Subject {
+/// A model's results when each request runs alone.
+struct SoloRuns {
     vocabulary: usize,
     alone: Vec<Vec<(Text, FinishReason)>>,
 }
 
-impl Subject {
+impl SoloRuns {
     fn new(model: &Arc<Model>) -> Self {
         let vocabulary = model.config().vocabulary;
         let alone = (0..KINDS).map(|kind| {
-            // One sequence at a time, a cache of its own: nothing is shared with anything.
+            // Nothing is shared: one sequence at a time with its own cache.
             let mut engine = Engine::new(model.clone(), None, EngineOptions::default()).unwrap();
             let mut request = request(kind, vocabulary);
             request.salt = 77;
@@ -82,11 +82,11 @@ impl Subject {
     }
 
     /// Runs one random schedule.
-    fn run(&self, model: &Arc<Model>, drafts: &[Arc<Model>], seed: u64, seen: &mut Seen) {
+    fn run(&self, model: &Arc<Model>, drafts: &[Arc<Model>], seed: u64, coverage: &mut Coverage) {
         let mut numbers = Numbers::new(seed);
         let kv = KvOptions {
             block_positions: [8, 16][numbers.below(2) as usize],
-            // Room for the longest request and little more, so that some are preempted.
+            // Room for little more than the longest request, so that sequences are preempted.
             positions: Some(92 + 24 * numbers.below(3) as usize),
             sequences: [1, 4, 8][numbers.below(3) as usize],
             ..KvOptions::default()
@@ -119,22 +119,22 @@ impl Subject {
             {
                 cancelled.push(id);
             }
-            seen.several += usize::from(engine.load().0 > 1);
+            coverage.concurrent += usize::from(engine.sequence_counts().0 > 1);
             for event in engine.step() {
                 let kind = kinds[&event.request];
                 let (alone, why) = &self.alone[kind as usize][event.sequence];
                 let text = texts.entry((event.request, event.sequence)).or_default();
                 let (mode, _) = model.mode();
                 match event.kind {
-                    EventKind::PromptLogits { .. } => panic!("nobody asked for these"),
+                    EventKind::PromptLogits { .. } => panic!("prompt logits were not requested"),
                     EventKind::Token { token, log_probs, .. } => {
                         text.push((token, log_probs.map(|p| p.token.to_bits())));
-                        seen.forked += usize::from(event.sequence > 0);
+                        coverage.forked += usize::from(event.sequence > 0);
                         assert!(alone.starts_with(text), "{mode}, schedule {seed}, request {kind}");
                     }
                     EventKind::Finished { reason: FinishReason::Cancelled, .. } => {
                         assert!(cancelled.contains(&event.request));
-                        seen.cancelled += 1;
+                        coverage.cancelled += 1;
                     }
                     EventKind::Finished { reason, usage, .. } => {
                         assert_eq!(
@@ -142,10 +142,10 @@ impl Subject {
                             (alone, *why),
                             "{mode}, schedule {seed}, request {kind}"
                         );
-                        seen.preempted += usage.preemptions;
-                        seen.reused += usage.cached_tokens;
-                        seen.accepted += usage.accepted_tokens;
-                        seen.rejected += usage.drafted_tokens - usage.accepted_tokens;
+                        coverage.preempted += usage.preemptions;
+                        coverage.reused += usage.cached_tokens;
+                        coverage.accepted += usage.accepted_tokens;
+                        coverage.rejected += usage.drafted_tokens - usage.accepted_tokens;
                     }
                     EventKind::Failed { error, .. } => panic!("{mode}, schedule {seed}: {error}"),
                 }
@@ -156,27 +156,27 @@ impl Subject {
         let ended = texts.len();
         assert!(ended >= kinds.len() - cancelled.len(), "every request has an end");
         let used: usize = engine.executor().pool().usage().iter().map(|group| group.used).sum();
-        assert_eq!(used, 0, "schedule {seed}: no block stays behind");
+        assert_eq!(used, 0, "schedule {seed}: all blocks are free");
     }
 }
 
-/// All schedules of a model.
+/// Runs all schedules of a model.
 fn schedules(file: &Path, other: &Path) {
     let cached = load(file, Mode::Cached, ActivationType::F32, 2);
-    let subject = Subject::new(&cached);
-    let ended = subject.alone.iter().flatten().filter(|(_, why)| *why == FinishReason::EndToken).count();
+    let solo = SoloRuns::new(&cached);
+    let ended = solo.alone.iter().flatten().filter(|(_, why)| *why == FinishReason::EndToken).count();
     assert!(ended > 0, "some texts end before their length");
-    // A draft that is always right, and one that often is not.
+    // A draft that is always right and one that often is not.
     let drafts = [cached.clone(), load(other, Mode::Cached, ActivationType::F32, 2)];
-    let mut seen = Seen::default();
+    let mut coverage = Coverage::default();
     for (number, mode) in MODES.into_iter().enumerate() {
         let model = load(file, mode, ActivationType::F32, 2);
         for schedule in 0..SCHEDULES {
-            subject.run(&model, &drafts, 100 * number as u64 + schedule, &mut seen);
+            solo.run(&model, &drafts, 100 * number as u64 + schedule, &mut coverage);
         }
     }
-    println!("{} schedules of {}: {seen:?}", MODES.len() as u64 * SCHEDULES, file.display());
-    let Seen { preempted, reused, forked, cancelled, accepted, rejected, several } = seen;
+    println!("{} schedules of {}: {coverage:?}", MODES.len() as u64 * SCHEDULES, file.display());
+    let Coverage { preempted, reused, forked, cancelled, accepted, rejected, concurrent } = coverage;
     for (what, count) in [
         ("preemptions", preempted),
         ("reused prefixes", reused),
@@ -184,21 +184,21 @@ fn schedules(file: &Path, other: &Path) {
         ("cancels", cancelled),
         ("accepted drafts", accepted),
         ("rejected drafts", rejected),
-        ("company", several),
+        ("concurrent sequences", concurrent),
     ] {
         assert!(count > 0, "the schedules have no {what}");
     }
 }
 
 #[test]
-fn company_changes_no_token_of_the_embedded_model() {
+fn schedules_do_not_change_tokens_of_the_embedded_model() {
     let (file, _folder) = packed(&embedded(), "affine:4:64");
     let (other, _other) = packed(&embedded(), "uniform:3");
     schedules(&file, &other);
 }
 
 #[test]
-fn company_changes_no_token_of_a_model_with_windows() {
+fn schedules_do_not_change_tokens_with_windows() {
     let (file, _folder) = windowed("affine:4:32");
     let (other, _other) = windowed("affine:3:32");
     schedules(&file, &other);

@@ -1,5 +1,4 @@
-//! Several engines and threads on one model: slots belong to the model, and nobody takes another's layer
-//! away.
+//! Several engines and threads share a model and its slots.
 
 use super::models::{MODES, embedded, engine, load, packed};
 use ecq_runtime::backend::ActivationType;
@@ -32,7 +31,7 @@ fn engines_on_several_threads_share_a_model() {
 }
 
 #[test]
-fn two_engines_take_turns_on_one_thread() {
+fn two_engines_alternate_on_one_thread() {
     let (file, _folder) = packed(&embedded(), "affine:4:64");
     for mode in MODES {
         let model = load(&file, mode, ActivationType::F32, 1);

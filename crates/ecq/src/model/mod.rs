@@ -94,7 +94,7 @@ impl Model {
     /// As [`generate`](Self::generate), and [`Unsupported`](ErrorKind::Unsupported) when the model has no
     /// chat template or that refuses the conversation.
     pub fn chat(&self, messages: &[Message], sampling: Sampling) -> Result<Generation> {
-        let template = ChatTemplate::of(&self.0.checkpoint)?;
+        let template = ChatTemplate::from_checkpoint(&self.0.checkpoint)?;
         // Templates write their special tokens themselves.
         let prompt = self.0.tokenizer.encode(&template.render(messages)?, false)?;
         self.generate_tokens(prompt, sampling)
@@ -149,10 +149,10 @@ impl Model {
         if let Some(reference) = reference
             && reference.0.tokenizer.encode(text, false)? != tokens
         {
-            return Err(RuntimeError::Tokenizers.into());
+            return Err(RuntimeError::TokenizerMismatch.into());
         }
         let mut other = reference.map(|reference| reference.evaluator(window)).transpose()?;
-        let options = EvalOptions { window, most_tokens: usize::MAX };
+        let options = EvalOptions { window, max_tokens: usize::MAX };
         let mut engines = [self.evaluator(window)?];
         let evaluations = ecq_runtime::evaluate(&mut engines, other.as_mut(), &begin, &tokens, options)?;
         let nothing = || Error::of_kind(ErrorKind::Internal, "the evaluation has no result");

@@ -145,10 +145,10 @@ impl ModelOptions {
         if !(1..=longest).contains(&context) {
             return Err(Error::option("context", context, &format!("1 to {longest}, the model's own")));
         }
-        let options = LoadOptions { mode: self.mode, budget, free: free_bytes() };
+        let options = LoadOptions { mode: self.mode, budget_bytes: budget, free_bytes: free_bytes() };
         // Tokenizers of large vocabularies take as long to build as weights to load.
         let (tokenizer, model) = rayon::join(
-            || Tokenizer::of(&checkpoint),
+            || Tokenizer::from_checkpoint(&checkpoint),
             || ecq_runtime::Model::load(&checkpoint, backend.clone(), options),
         );
         let (tokenizer, model) = (Arc::new(tokenizer?), Arc::new(model?));
@@ -179,7 +179,7 @@ fn load_draft(
     backend: Arc<dyn Backend>,
 ) -> Result<Arc<ecq_runtime::Model>> {
     let checkpoint = Checkpoint::open(path, &Limits::default())?;
-    if !Tokenizer::of(&checkpoint)?.same_tokens(tokenizer) {
+    if !Tokenizer::from_checkpoint(&checkpoint)?.same_vocabulary(tokenizer) {
         let why = format!("{} has other tokens than the model", path.display());
         return Err(RuntimeError::Draft(why).into());
     }

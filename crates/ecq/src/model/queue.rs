@@ -94,6 +94,6 @@ impl Queue {
     /// Texts that run, and texts that wait.
     #[cfg(test)]
     pub(super) fn load(&self) -> (usize, usize) {
-        self.with(|state| state.engine.load())
+        self.with(|state| state.engine.sequence_counts())
     }
 }

@@ -1,4 +1,4 @@
-//! The memory of a buffer.
+//! Memory of buffers.
 
 use super::lock::write;
 use crate::error::{Result, RuntimeError};
@@ -8,7 +8,7 @@ use ecq_kernels::cpu::AlignedVec;
 use half::{bf16, f16};
 use std::sync::RwLock;
 
-/// The elements of a buffer. Locks, not cells: several programs may name it.
+/// The elements of a buffer, behind a lock because several programs may use the buffer.
 pub(super) enum Data {
     F32(RwLock<AlignedVec<f32>>),
     F16(RwLock<AlignedVec<f16>>),
@@ -18,8 +18,7 @@ pub(super) enum Data {
 }
 
 impl Data {
-    /// Zeros. The system gives zeroed pages as they are first touched, so that what is never used costs
-    /// nothing.
+    /// Allocates zeros. The system maps pages at their first use, so unused parts take no memory.
     pub(super) fn zeros(element: Element, len: usize) -> Result<Self> {
         fn zeros<T: Zeroable + NoUninit>(len: usize) -> Result<RwLock<AlignedVec<T>>> {
             let elements = AlignedVec::zeroed(len);
@@ -35,7 +34,7 @@ impl Data {
         })
     }
 
-    /// Gives `f` the bytes `at..at + len`, or nothing where there are no such.
+    /// Calls `f` with the bytes `at..at + len`; returns `None` if they are outside the buffer.
     pub(super) fn with_bytes<T>(&self, at: usize, len: usize, f: impl FnOnce(&mut [u8]) -> T) -> Option<T> {
         fn part(bytes: &mut [u8], at: usize, len: usize) -> Option<&mut [u8]> {
             bytes.get_mut(at..at.checked_add(len)?)
@@ -61,7 +60,7 @@ impl Data {
         if let Self::U32(data) = self { Ok(data) } else { Err(other_type()) }
     }
 
-    /// Copies elements inside the buffer.
+    /// Copies elements within the buffer.
     pub(super) fn copy_within(&self, from: usize, to: usize, len: usize) {
         match self {
             Self::F32(data) => write(data).copy_within(from..from + len, to),
@@ -73,7 +72,7 @@ impl Data {
     }
 }
 
-/// What cannot be after a program was checked.
+/// Error for a type mismatch, which the check of programs rules out.
 pub(super) fn other_type() -> RuntimeError {
     RuntimeError::Binding("a buffer of another element type than the program was checked with".to_owned())
 }

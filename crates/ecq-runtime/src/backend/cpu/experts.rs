@@ -1,8 +1,8 @@
-//! Feed-forward layers of which each row runs some.
+//! Mixture-of-experts layers.
 
 use super::linear::{Source, multiply};
 use super::lock::{read, write};
-use super::program::Env;
+use super::program::Resources;
 use crate::arch::Routing;
 use crate::error::Result;
 use crate::program::{ExpertWeights, Experts, SlotId, WeightId};
@@ -11,19 +11,19 @@ use std::collections::BTreeMap;
 use std::slice::from_ref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Chooses experts by their scores: ascending numbers, and weights that are a softmax over all scores.
+/// Chooses experts by their logits: ascending indices, and weights from a softmax over all logits.
 pub(super) fn route(logits: &[f32], routing: Routing, choices: &mut [u32], weights: &mut [f32]) {
     let mut order: Vec<u32> = (0..logits.len() as u32).collect();
     let score = |expert: &u32| logits[*expert as usize];
-    // A stable sort: of equals the first. Scores that are no numbers come last, and weigh nothing below.
+    // The sort is stable, so of equal logits the first is chosen. NaN sorts last and gets no weight below.
     let rank = |expert: &u32| if score(expert).is_nan() { f32::NEG_INFINITY } else { score(expert) };
     order.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     order.truncate(routing.top_k);
     order.sort_unstable();
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let all: f32 = logits.iter().map(|logit| (logit - most).exp()).sum();
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let all: f32 = logits.iter().map(|logit| (logit - max).exp()).sum();
     for ((choice, weight), expert) in choices.iter_mut().zip(weights.iter_mut()).zip(&order) {
-        (*choice, *weight) = (*expert, (score(expert) - most).exp() / all);
+        (*choice, *weight) = (*expert, (score(expert) - max).exp() / all);
     }
     if routing.renormalize {
         let sum: f32 = weights.iter().sum();
@@ -31,35 +31,35 @@ pub(super) fn route(logits: &[f32], routing: Routing, choices: &mut [u32], weigh
     }
 }
 
-/// Rows that have chosen an expert, with its weight.
+/// For each chosen expert its rows and their weights.
 type Chosen = BTreeMap<u32, Vec<(usize, f32)>>;
 
-pub(super) fn run(env: &Env, rows: usize, command: &Experts) -> Result<()> {
+pub(super) fn run(resources: &Resources, rows: usize, command: &Experts) -> Result<()> {
     let &Experts { top_k, activation, ref experts, .. } = command;
     let mut chosen = Chosen::new();
     {
-        let choices = read(env.buffer(command.choices).u32s()?);
-        let weights = read(env.buffer(command.weights).f32s()?);
+        let choices = read(resources.buffer(command.choices).u32s()?);
+        let weights = read(resources.buffer(command.weights).f32s()?);
         let all = choices.iter().zip(weights.iter()).take(rows * top_k).enumerate();
         all.for_each(|(i, (&expert, &weight))| chosen.entry(expert).or_default().push((i / top_k, weight)));
     }
-    let hidden = env.shape(experts[0].up)[1];
-    let x = read(env.buffer(command.x).f32s()?);
-    let mut y = write(env.buffer(command.y).f32s()?);
+    let hidden = resources.shape(experts[0].up)[1];
+    let x = read(resources.buffer(command.x).f32s()?);
+    let mut y = write(resources.buffer(command.y).f32s()?);
     let y = &mut y[..rows * hidden];
     y.fill(0.0);
-    let mut scratch = env.shared.scratch.experts.take();
+    let mut scratch = resources.shared.scratch.experts.take();
     let [gathered, gates, ups] = &mut *scratch;
-    // Experts in ascending order, so that a row adds them up in the same order whatever the other rows chose.
+    // In ascending order of experts, so that a row's sum does not depend on the other rows.
     for (expert, rows) in chosen {
         let weights = experts[expert as usize];
-        let set = prepare(env, command, &weights)?;
-        let source = |id: WeightId, place: usize| {
-            let slot = set.filter(|_| env.weight(id).needs_slot()).map(|set| set[place]);
-            Source::new(env, id, slot)
+        let set = prepare(resources, command, &weights)?;
+        let source = |id: WeightId, index: usize| {
+            let slot = set.filter(|_| resources.weight(id).needs_slot()).map(|set| set[index]);
+            Source::new(resources, id, slot)
         };
         let first_place = usize::from(weights.gate.is_some());
-        let inner = env.shape(weights.up)[0];
+        let inner = resources.shape(weights.up)[0];
         gathered.set_len(rows.len() * hidden);
         for (to, &(row, _)) in gathered.chunks_exact_mut(hidden).zip(&rows) {
             to.copy_from_slice(&x[row * hidden..(row + 1) * hidden]);
@@ -71,18 +71,18 @@ pub(super) fn run(env: &Env, rows: usize, command: &Experts) -> Result<()> {
                 gates.set_len(rows.len() * inner);
                 let sources = [source(gate, 0)?, up];
                 let (ranges, mut ys) = ([0..inner, 0..inner], [&mut gates[..], &mut ups[..]]);
-                multiply(env, gathered, rows.len(), &sources, &ranges, &mut ys)?;
+                multiply(resources, gathered, rows.len(), &sources, &ranges, &mut ys)?;
                 glu(activation, gates, ups);
                 std::mem::swap(gates, ups);
             }
             None => {
-                multiply(env, gathered, rows.len(), &[up], from_ref(&(0..inner)), &mut [&mut ups[..]])?;
+                multiply(resources, gathered, rows.len(), &[up], from_ref(&(0..inner)), &mut [&mut ups[..]])?;
                 activate(activation, ups);
             }
         }
         let down = source(weights.down, first_place + 1)?;
         gathered.set_len(rows.len() * hidden);
-        multiply(env, ups, rows.len(), &[down], from_ref(&(0..hidden)), &mut [&mut gathered[..]])?;
+        multiply(resources, ups, rows.len(), &[down], from_ref(&(0..hidden)), &mut [&mut gathered[..]])?;
         for (&(row, weight), out) in rows.iter().zip(gathered.chunks_exact(hidden)) {
             let y = &mut y[row * hidden..(row + 1) * hidden];
             y.iter_mut().zip(out).for_each(|(y, out)| *y += weight * out);
@@ -91,36 +91,41 @@ pub(super) fn run(env: &Env, rows: usize, command: &Experts) -> Result<()> {
     Ok(())
 }
 
-/// Brings an expert into a set of slots, if it needs one: the one that holds it, or the one that was used
-/// least recently.
-fn prepare<'a>(env: &Env, command: &'a Experts, weights: &ExpertWeights) -> Result<Option<&'a [SlotId]>> {
+/// Makes sure that an expert is decoded, if it needs slots, and returns its set of slots: one that holds it
+/// already, or the least recently used one.
+fn prepare<'a>(
+    resources: &Resources,
+    command: &'a Experts,
+    weights: &ExpertWeights,
+) -> Result<Option<&'a [SlotId]>> {
     static CLOCK: AtomicU64 = AtomicU64::new(1);
-    let coded = || weights.all().zip(0..).filter(|(id, _)| env.weight(*id).needs_slot());
+    let coded = || weights.all().zip(0..).filter(|(id, _)| resources.weight(*id).needs_slot());
     if coded().next().is_none() {
         return Ok(None);
     }
-    env.expert_uses.fetch_add(1, Ordering::Relaxed);
+    resources.expert_uses.fetch_add(1, Ordering::Relaxed);
     let now = CLOCK.fetch_add(1, Ordering::Relaxed);
     let holds = |set: &&Vec<SlotId>| {
-        coded().all(|(id, place): (_, usize)| env.slot(set[place]).holds(env.weight(id)))
+        coded().all(|(id, index): (_, usize)| resources.slot(set[index]).holds(resources.weight(id)))
     };
-    let used = |set: &&Vec<SlotId>| set.iter().map(|slot| env.slot(*slot).last_use()).max().unwrap_or(0);
+    let used =
+        |set: &&Vec<SlotId>| set.iter().map(|slot| resources.slot(*slot).last_use()).max().unwrap_or(0);
     let set = match command.slots.iter().find(holds) {
         Some(set) => {
-            env.expert_hits.fetch_add(1, Ordering::Relaxed);
+            resources.expert_hits.fetch_add(1, Ordering::Relaxed);
             Some(set)
         }
         None => {
             let set = command.slots.iter().min_by_key(used);
-            for (id, place) in coded() {
+            for (id, index) in coded() {
                 if let Some(set) = set {
-                    env.slot(set[place]).decode(env.weight(id))?;
+                    resources.slot(set[index]).decode(resources.weight(id))?;
                 }
             }
             set
         }
     };
-    set.into_iter().flatten().for_each(|slot| env.slot(*slot).use_at(now));
+    set.into_iter().flatten().for_each(|slot| resources.slot(*slot).mark_used(now));
     Ok(set.map(Vec::as_slice))
 }
 
@@ -129,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_scores_are_chosen_and_weighed() {
+    fn largest_logits_are_chosen_and_weighted() {
         let logits = [0.1f32, 0.4, 0.2, 0.3].map(f32::ln);
         let routed = |top_k, renormalize, logits: &[f32]| {
             let (mut choices, mut weights) = (vec![9; top_k], vec![9.0; top_k]);
@@ -145,7 +150,7 @@ mod tests {
         let (choices, weights) = routed(3, true, &logits);
         assert_eq!(choices, [1, 2, 3]);
         near(&weights, &[0.4 / 0.9, 0.2 / 0.9, 0.3 / 0.9]);
-        // Of equals the first.
+        // Of equal logits the first.
         assert_eq!(routed(1, true, &[2.0, 5.0, 5.0]).0, [1]);
     }
 }

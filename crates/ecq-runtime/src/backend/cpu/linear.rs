@@ -1,8 +1,8 @@
-//! Products of several matrices with the same activations, over all threads.
+//! Products of several matrices with the same activations, on all threads.
 
 use super::lock::{read, write};
-use super::program::Env;
-use super::scratch::Taken;
+use super::program::Resources;
+use super::scratch::PoolGuard;
 use super::weight::{CpuWeight, SlotLinear};
 use crate::error::Result;
 use crate::program::{BufferId, Operand, Output, SlotId, WeightId};
@@ -10,21 +10,21 @@ use ecq_kernels::cpu::linear::{Activations, Linear};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Weights that a task takes at least: less is not worth handing over.
+/// Minimum weights per task; smaller tasks cost more to schedule than to run.
 const TASK_WEIGHTS: usize = 1 << 15;
-/// Tasks for each thread: more than one, so that a thread that was held up does not hold up all.
+/// Tasks per thread; several, so that a delayed thread does not delay the product.
 const TASKS_PER_THREAD: usize = 4;
 
-/// A matrix, where it lives or in the slot that it was decoded into.
+/// A matrix in its own residence or in a slot.
 pub(super) struct Source<'a> {
     weight: &'a CpuWeight,
     slot: Option<SlotLinear<'a>>,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(env: &'a Env, weight: WeightId, slot: Option<SlotId>) -> Result<Self> {
-        let slot = slot.map(|slot| env.slot(slot).linear()).transpose()?;
-        Ok(Self { weight: env.weight(weight), slot })
+    pub(super) fn new(resources: &'a Resources, weight: WeightId, slot: Option<SlotId>) -> Result<Self> {
+        let slot = slot.map(|slot| resources.slot(slot).linear()).transpose()?;
+        Ok(Self { weight: resources.weight(weight), slot })
     }
 
     pub(super) fn linear(&self) -> Result<&dyn Linear> {
@@ -32,47 +32,47 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A product, and the rows that are computed for it.
+/// A product and the matrix rows that are computed for it.
 struct Product<'a> {
     weight: &'a CpuWeight,
     linear: &'a dyn Linear,
-    /// The rows that are wanted.
+    /// The requested rows.
     range: Range<usize>,
-    /// These, and what must be added to begin and end where the weight's form allows.
-    cover: Range<usize>,
-    /// Rows of a task.
+    /// The requested rows, extended to the row granularity of the weight.
+    aligned: Range<usize>,
+    /// Rows per task.
     step: usize,
-    /// Which activations it reads.
+    /// Index of the prepared activations.
     x: usize,
 }
 
-/// Rows `rows` of a product, and where they go, `[rows of x][rows]`.
+/// TensorPart of a product: some matrix rows and their results, `[rows of x, rows]`.
 struct Task<'a, 'b> {
     product: &'a Product<'a>,
     rows: Range<usize>,
     y: &'b mut [f32],
 }
 
-pub(super) fn run(env: &Env, rows: usize, x: BufferId, outputs: &[Output]) -> Result<()> {
+pub(super) fn run(resources: &Resources, rows: usize, x: BufferId, outputs: &[Output]) -> Result<()> {
     let sources = outputs.iter().map(|output| match output.operand {
-        Operand::Slot(slot, weight) => Source::new(env, weight, Some(slot)),
-        Operand::Weight(weight) => Source::new(env, weight, None),
+        Operand::Slot(slot, weight) => Source::new(resources, weight, Some(slot)),
+        Operand::Weight(weight) => Source::new(resources, weight, None),
     });
     let sources = sources.collect::<Result<Vec<_>>>()?;
     let Some(first) = sources.first() else { return Ok(()) };
     let cols = first.linear()?.shape()[1];
-    let x = read(env.buffer(x).f32s()?);
+    let x = read(resources.buffer(x).f32s()?);
     let mut ys = Vec::new();
     for output in outputs {
-        ys.push(write(env.buffer(output.y).f32s()?));
+        ys.push(write(resources.buffer(output.y).f32s()?));
     }
     let ranges: Vec<Range<usize>> = outputs.iter().map(|output| output.range.clone()).collect();
     let mut parts: Vec<&mut [f32]> =
         ys.iter_mut().zip(&ranges).map(|(y, range)| &mut y[..rows * range.len()]).collect();
-    multiply(env, &x[..rows * cols], rows, &sources, &ranges, &mut parts)?;
+    multiply(resources, &x[..rows * cols], rows, &sources, &ranges, &mut parts)?;
     for (output, y) in outputs.iter().zip(&mut parts) {
         if let Some(bias) = output.bias {
-            let bias = read(env.buffer(bias).f32s()?);
+            let bias = read(resources.buffer(bias).f32s()?);
             for y in y.chunks_exact_mut(output.range.len()) {
                 y.iter_mut().zip(&**bias).for_each(|(y, b)| *y += b);
             }
@@ -81,67 +81,67 @@ pub(super) fn run(env: &Env, rows: usize, x: BufferId, outputs: &[Output]) -> Re
     Ok(())
 }
 
-/// The products of rows of `x` with rows `ranges` of matrices that have the same columns, `[rows of
-/// x][range]` each.
+/// Computes the products of the rows of `x` with the rows `ranges` of matrices with equal columns. Results
+/// are `[rows of x, range]`.
 pub(super) fn multiply(
-    env: &Env,
+    resources: &Resources,
     x: &[f32],
     rows: usize,
     sources: &[Source],
     ranges: &[Range<usize>],
     ys: &mut [&mut [f32]],
 ) -> Result<()> {
-    let scratch = &env.shared.scratch;
+    let scratch = &resources.shared.scratch;
     let mut inputs = Vec::new();
-    let products = products(env, x, rows, sources, ranges, &mut inputs)?;
+    let products = products(resources, x, rows, sources, ranges, &mut inputs)?;
     let multiply = |scratch: &mut _, task: Task| -> Result<()> {
         let Product { linear, weight, x, .. } = *task.product;
         linear.matmul(&inputs[x], task.rows, task.y, scratch).map_err(|error| weight.named(error))
     };
-    let exact = products.iter().all(|product| product.cover == product.range);
+    let exact = products.iter().all(|product| product.aligned == product.range);
     if rows == 1 && exact {
-        // A row of results is contiguous: tasks write to where they belong.
+        // The results of one row are contiguous, so tasks write them in place.
         let mut tasks = Vec::new();
         for (product, y) in products.iter().zip(ys) {
-            cut(product, 1, y, &mut tasks);
+            split_tasks(product, 1, y, &mut tasks);
         }
         return tasks
             .into_par_iter()
             .try_for_each_init(|| scratch.products.take(), |s, task| multiply(s, task));
     }
-    // Tasks write to blocks of their own, which are then dealt to the rows.
+    // Tasks write to separate blocks, which are then copied to the rows of the results.
     let mut blocks = scratch.blocks.take();
-    blocks.set_len(rows * products.iter().map(|product| product.cover.len()).sum::<usize>());
+    blocks.set_len(rows * products.iter().map(|product| product.aligned.len()).sum::<usize>());
     let (mut tasks, mut rest) = (Vec::new(), &mut blocks[..]);
     for product in &products {
-        let (own, after) = rest.split_at_mut(rows * product.cover.len());
-        cut(product, rows, own, &mut tasks);
+        let (own, after) = rest.split_at_mut(rows * product.aligned.len());
+        split_tasks(product, rows, own, &mut tasks);
         rest = after;
     }
     tasks.into_par_iter().try_for_each_init(|| scratch.products.take(), |s, task| multiply(s, task))?;
     let mut rest = &blocks[..];
     for (product, y) in products.iter().zip(ys) {
-        let (own, after) = rest.split_at(rows * product.cover.len());
-        deal(product, rows, own, y);
+        let (own, after) = rest.split_at(rows * product.aligned.len());
+        scatter(product, rows, own, y);
         rest = after;
     }
     Ok(())
 }
 
-/// What is computed, and the activations for it: those that have column scales read their own.
+/// Plans the products and prepares their activations; matrices with column scales need their own.
 fn products<'a, 's>(
-    env: &'s Env,
+    resources: &'s Resources,
     x: &[f32],
     rows: usize,
     sources: &'a [Source],
     ranges: &[Range<usize>],
-    inputs: &mut Vec<Taken<'s, Activations>>,
+    inputs: &mut Vec<PoolGuard<'s, Activations>>,
 ) -> Result<Vec<Product<'a>>> {
     let total: usize = ranges.iter().map(Range::len).sum();
-    let most = total / (TASKS_PER_THREAD * rayon::current_num_threads());
-    let (precision, mut plain) = (env.shared.options.activations.precision(), None);
-    let set = |inputs: &mut Vec<Taken<'s, Activations>>, cols, scales: Option<&[f32]>| {
-        let mut prepared = env.shared.scratch.activations.take();
+    let balanced = total / (TASKS_PER_THREAD * rayon::current_num_threads());
+    let (precision, mut plain) = (resources.shared.options.activations.precision(), None);
+    let set = |inputs: &mut Vec<PoolGuard<'s, Activations>>, cols, scales: Option<&[f32]>| {
+        let mut prepared = resources.shared.scratch.activations.take();
         prepared.set(precision, x, rows, cols, scales);
         inputs.push(prepared);
         inputs.len() - 1
@@ -149,41 +149,46 @@ fn products<'a, 's>(
     let one = |(source, range): (&'a Source, &Range<usize>)| {
         let linear = source.linear()?;
         let [all, cols] = linear.shape();
-        let grain = linear.row_granularity();
+        let granularity = linear.row_granularity();
         let Range { start, end } = *range;
-        let cover = start / grain * grain..all.min(end.next_multiple_of(grain));
-        let least = TASK_WEIGHTS.div_ceil(cols * rows.min(16));
-        let step = most.max(least).next_multiple_of(grain);
+        let aligned = start / granularity * granularity..all.min(end.next_multiple_of(granularity));
+        let min_step = TASK_WEIGHTS.div_ceil(cols * rows.min(16));
+        let step = balanced.max(min_step).next_multiple_of(granularity);
         let x = match (linear.col_scales(), plain) {
             (None, Some(plain)) => plain,
             (None, None) => *plain.insert(set(inputs, cols, None)),
             (scales, _) => set(inputs, cols, scales),
         };
-        Ok(Product { weight: source.weight, linear, range: range.clone(), cover, step, x })
+        Ok(Product { weight: source.weight, linear, range: range.clone(), aligned, step, x })
     };
     sources.iter().zip(ranges).map(one).collect()
 }
 
-/// Cuts a product into tasks, and its result `[rows of x][rows]` with it: each task has a block of its own.
-fn cut<'a, 'b>(product: &'a Product<'a>, x_rows: usize, y: &'b mut [f32], tasks: &mut Vec<Task<'a, 'b>>) {
-    let cover = &product.cover;
+/// Splits a product and its results `[rows of x, rows]` into tasks with a block each.
+fn split_tasks<'a, 'b>(
+    product: &'a Product<'a>,
+    x_rows: usize,
+    y: &'b mut [f32],
+    tasks: &mut Vec<Task<'a, 'b>>,
+) {
+    let aligned = &product.aligned;
     for (part, y) in y.chunks_mut(x_rows * product.step).enumerate() {
-        let start = cover.start + part * product.step;
-        tasks.push(Task { product, rows: start..cover.end.min(start + product.step), y });
+        let start = aligned.start + part * product.step;
+        tasks.push(Task { product, rows: start..aligned.end.min(start + product.step), y });
     }
 }
 
-/// Deals the blocks of a product's tasks to the rows that they are parts of.
-fn deal(product: &Product, x_rows: usize, blocks: &[f32], y: &mut [f32]) {
-    let (wanted, cover) = (&product.range, &product.cover);
-    y.par_chunks_exact_mut(wanted.len()).enumerate().for_each(|(row, y)| {
+/// Copies the blocks of a product's tasks to the rows of its results.
+fn scatter(product: &Product, x_rows: usize, blocks: &[f32], y: &mut [f32]) {
+    let (range, aligned) = (&product.range, &product.aligned);
+    y.par_chunks_exact_mut(range.len()).enumerate().for_each(|(row, y)| {
         for (part, block) in blocks.chunks(x_rows * product.step).enumerate() {
-            let first = cover.start + part * product.step;
+            let first = aligned.start + part * product.step;
             let len = block.len() / x_rows;
-            let (from, to) = (wanted.start.max(first), wanted.end.min(first + len));
+            let (from, to) = (range.start.max(first), range.end.min(first + len));
             if from < to {
                 let block = &block[row * len..(row + 1) * len];
-                y[from - wanted.start..to - wanted.start].copy_from_slice(&block[from - first..to - first]);
+                y[from - range.start..to - range.start].copy_from_slice(&block[from - first..to - first]);
             }
         }
     });

@@ -1,4 +1,4 @@
-//! Locks whose poison is no news: a panic of another thread was printed already, and data behind them stays
+//! Locks that ignore poisoning: the panic of the other thread is reported elsewhere, and the data stays
 //! valid.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -1,4 +1,4 @@
-//! The CPU as a device: buffers behind locks, a pool of threads, a thread for the second queue.
+//! The CPU backend: locked buffers, a thread pool, and a thread for the decode queue.
 
 mod attention;
 mod data;
@@ -18,16 +18,16 @@ use crate::weights::Matrix;
 use data::Data;
 use ecq_core::Element;
 use ecq_kernels::cpu::linear::{Isa, Precision};
-use program::{CpuProgram, Decoder};
+use program::{CpuProgram, DecodeThread};
 use std::sync::{Arc, Mutex, OnceLock};
 use weight::{CpuSlot, CpuWeight};
 
-/// In what precision activations enter a product.
+/// Precision of the activations in products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActivationType {
-    /// Single precision.
+    /// f32.
     F32,
-    /// Blocks of 8-bit integers with a scale.
+    /// 8-bit integers in blocks of 32 columns with a scale each.
     I8,
 }
 
@@ -40,12 +40,12 @@ impl ActivationType {
     }
 }
 
-/// What to build a [`Cpu`] with.
+/// Options of the CPU backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CpuOptions {
-    /// Threads; 0 for one on each core.
+    /// Number of threads; 0 (default) means one per core.
     pub threads: usize,
-    /// Precision of activations in products.
+    /// Precision of the activations; default f32.
     pub activations: ActivationType,
 }
 
@@ -55,47 +55,47 @@ impl Default for CpuOptions {
     }
 }
 
-/// The CPU.
+/// The CPU backend.
 pub struct Cpu {
     shared: Arc<Shared>,
-    decoder: OnceLock<Decoder>,
+    decode_thread: OnceLock<DecodeThread>,
 }
 
-/// What both queues use.
+/// State shared by both queues.
 struct Shared {
     pool: rayon::ThreadPool,
     options: CpuOptions,
     scratch: scratch::ScratchPools,
-    /// Held by the submission that runs.
+    /// Held by the running submission.
     compute: Mutex<()>,
 }
 
 impl Cpu {
-    /// Starts the threads.
+    /// Creates the backend and starts its threads.
     ///
     /// # Errors
-    /// When the system refuses them.
+    /// [`Threads`](RuntimeError::Threads) if the system refuses to start threads.
     pub fn new(options: CpuOptions) -> Result<Self> {
         let refused = |error: rayon::ThreadPoolBuildError| RuntimeError::Threads(error.to_string());
         let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build().map_err(refused)?;
         let scratch = scratch::ScratchPools::default();
         Ok(Self {
             shared: Arc::new(Shared { pool, options, scratch, compute: Mutex::new(()) }),
-            decoder: OnceLock::new(),
+            decode_thread: OnceLock::new(),
         })
     }
 }
 
 impl Backend for Cpu {
-    fn facts(&self) -> DeviceInfo {
+    fn info(&self) -> DeviceInfo {
         let threads = self.shared.pool.current_num_threads();
         let isa = Isa::detect().name();
         DeviceInfo {
             name: format!("CPU, {isa}, {threads} thread{}", if threads == 1 { "" } else { "s" }),
             kind: "cpu",
             threads,
-            decodes_aside: false,
-            same_bits: true,
+            overlaps_decode: false,
+            batch_invariant: true,
             memory_bytes: None,
         }
     }
@@ -133,9 +133,9 @@ impl Backend for Cpu {
     fn submit(&self, program: &Compiled, inputs: &Inputs) -> Result<Event> {
         let foreign = || RuntimeError::Binding("a program of another backend".to_owned());
         let program = program.inner::<CpuProgram>().ok_or_else(foreign)?;
-        // The caller's thread is the compute queue: when this returns, all is done.
-        let decoder = || self.decoder.get_or_init(Decoder::start);
-        Ok(Event::new(Arc::new(CpuProgram::run(&program, inputs, decoder)?)))
+        // The calling thread is the compute queue, so the submission is complete when this returns.
+        let decode_thread = || self.decode_thread.get_or_init(DecodeThread::start);
+        Ok(Event::new(Arc::new(CpuProgram::run(&program, inputs, decode_thread)?)))
     }
 
     fn wait(&self, event: &Event) -> Result<Timing> {

@@ -1,4 +1,4 @@
-//! Programs as the CPU runs them: a list of parts for each queue, the calling thread being one of them.
+//! Compiled programs of the CPU: a list of segments per queue. The calling thread runs the compute queue.
 
 use super::data::Data;
 use super::lock::lock;
@@ -16,30 +16,30 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A program with everything that it names.
+/// A compiled program and the resources that it uses.
 pub(super) struct CpuProgram {
-    compute: Vec<Part>,
-    decode: Vec<Part>,
+    compute: Vec<Segment>,
+    decode: Vec<Segment>,
     edges: Vec<Latch>,
-    /// Set when the decode queue is through.
+    /// Set when the decode queue has finished.
     decoded: Latch,
     decode_error: Mutex<Option<RuntimeError>>,
-    env: Env,
+    resources: Resources,
 }
 
-/// What commands name.
-pub(super) struct Env {
+/// The buffers, weights and slots that commands refer to.
+pub(super) struct Resources {
     buffers: Vec<Arc<Data>>,
     weights: Vec<Arc<CpuWeight>>,
     shapes: Vec<[usize; 2]>,
     slots: Vec<Arc<CpuSlot>>,
     pub(super) shared: Arc<Shared>,
-    /// Of the submission that runs.
+    /// Counters of the running submission.
     pub(super) expert_uses: AtomicU64,
     pub(super) expert_hits: AtomicU64,
 }
 
-impl Env {
+impl Resources {
     pub(super) fn buffer(&self, id: BufferId) -> &Data {
         &self.buffers[id.0 as usize]
     }
@@ -57,28 +57,28 @@ impl Env {
     }
 }
 
-/// How many rows are in use.
+/// Numbers of rows in use.
 #[derive(Clone, Copy)]
-pub(super) struct Live {
+pub(super) struct ActiveRows {
     pub(super) rows: usize,
-    pub(super) wanted: usize,
+    pub(super) logits_rows: usize,
 }
 
-/// Why a queue ended early.
-enum Stop {
+/// Reason why a queue stopped early.
+enum QueueError {
     Error(RuntimeError),
-    /// The other queue has failed, and says why.
+    /// The other queue failed and has the error.
     OtherQueue,
 }
 
-impl From<RuntimeError> for Stop {
+impl From<RuntimeError> for QueueError {
     fn from(error: RuntimeError) -> Self {
         Self::Error(error)
     }
 }
 
-/// Commands between two edges, or an edge by its place in the list.
-enum Part {
+/// Commands between two edges, or an edge by index.
+enum Segment {
     Run(Vec<Command>),
     Signal(usize),
     Wait(usize),
@@ -97,14 +97,14 @@ impl CpuProgram {
             let count = edges.len();
             match step {
                 Step::Run(_, command) => match parts.last_mut() {
-                    Some(Part::Run(commands)) => commands.push(command.clone()),
-                    _ => parts.push(Part::Run(vec![command.clone()])),
+                    Some(Segment::Run(commands)) => commands.push(command.clone()),
+                    _ => parts.push(Segment::Run(vec![command.clone()])),
                 },
-                Step::Signal(_, edge) => parts.push(Part::Signal(*edges.entry(*edge).or_insert(count))),
-                Step::Wait(_, edge) => parts.push(Part::Wait(*edges.entry(*edge).or_insert(count))),
+                Step::Signal(_, edge) => parts.push(Segment::Signal(*edges.entry(*edge).or_insert(count))),
+                Step::Wait(_, edge) => parts.push(Segment::Wait(*edges.entry(*edge).or_insert(count))),
             }
         }
-        let env = Env {
+        let resources = Resources {
             buffers: bindings.buffers.iter().map(data).collect::<Result<_>>()?,
             weights: bindings.weights.iter().map(cpu_weight).collect::<Result<_>>()?,
             shapes: bindings.weights.iter().map(Weight::shape).collect(),
@@ -115,33 +115,39 @@ impl CpuProgram {
         };
         let edges = edges.iter().map(|_| Latch::default()).collect();
         let (decoded, decode_error) = (Latch::default(), Mutex::new(None));
-        Ok(Self { compute, decode, edges, decoded, decode_error, env })
+        Ok(Self { compute, decode, edges, decoded, decode_error, resources })
     }
 
     pub(super) fn run<'a>(
         program: &Arc<Self>,
         inputs: &Inputs,
-        decoder: impl FnOnce() -> &'a Decoder,
+        decode_thread: impl FnOnce() -> &'a DecodeThread,
     ) -> Result<Timing> {
-        // One program at a time, as a queue of a device runs them: two that name the same buffers could wait
-        // for each other's locks, and the edges of a program are those of one submission.
-        let _queue = lock(&program.env.shared.compute);
+        // Submissions run one at a time, as on the queue of a device: two programs that use the same buffers
+        // could deadlock on their locks, and the latches of a program belong to one submission.
+        let _queue = lock(&program.resources.shared.compute);
         for &(id, bytes) in inputs.writes {
-            let buffer = program.env.buffers.get(id.0 as usize);
+            let buffer = program.resources.buffers.get(id.0 as usize);
             let written = buffer.and_then(|to| to.with_bytes(0, bytes.len(), |to| to.copy_from_slice(bytes)));
-            written.ok_or_else(|| RuntimeError::Binding(format!("an input that does not fit {id:?}")))?;
+            written.ok_or_else(|| {
+                RuntimeError::Binding(format!("the input for {id:?} does not fit its buffer"))
+            })?;
         }
-        let live = Live { rows: inputs.rows, wanted: inputs.wanted };
+        let active = ActiveRows { rows: inputs.rows, logits_rows: inputs.logits_rows };
         let mut timing = Timing::default();
         if program.decode.is_empty() {
-            return program.outcome(program.queue(&program.compute, live, &mut timing.stalled), None, timing);
+            return program.outcome(
+                program.queue(&program.compute, active, &mut timing.stalled),
+                None,
+                timing,
+            );
         }
         program.edges.iter().chain([&program.decoded]).for_each(Latch::reset);
-        decoder().send(program.clone())?;
-        let compute = AssertUnwindSafe(|| program.queue(&program.compute, live, &mut timing.stalled));
+        decode_thread().send(program.clone())?;
+        let compute = AssertUnwindSafe(|| program.queue(&program.compute, active, &mut timing.stalled));
         let computed = catch_unwind(compute);
         if !matches!(computed, Ok(Ok(()))) {
-            // The other queue must not wait for edges that will not come.
+            // Release the decode queue, which may be waiting for edges that will not be signalled.
             program.edges.iter().for_each(|edge| edge.set(false));
         }
         program.decoded.wait();
@@ -150,38 +156,43 @@ impl CpuProgram {
         program.outcome(computed, decoded, timing)
     }
 
-    /// What a submission comes to: an error is that of the queue which failed first.
+    /// Returns the timing, or the error of the queue that failed first.
     fn outcome(
         &self,
-        computed: std::result::Result<(), Stop>,
+        computed: std::result::Result<(), QueueError>,
         decoded: Option<RuntimeError>,
         mut timing: Timing,
     ) -> Result<Timing> {
-        timing.expert_uses = self.env.expert_uses.swap(0, Ordering::Relaxed);
-        timing.expert_hits = self.env.expert_hits.swap(0, Ordering::Relaxed);
+        timing.expert_uses = self.resources.expert_uses.swap(0, Ordering::Relaxed);
+        timing.expert_hits = self.resources.expert_hits.swap(0, Ordering::Relaxed);
         match (computed, decoded) {
-            (Err(Stop::Error(error)), _) | (_, Some(error)) => Err(error),
-            (Err(Stop::OtherQueue), None) => {
+            (Err(QueueError::Error(error)), _) | (_, Some(error)) => Err(error),
+            (Err(QueueError::OtherQueue), None) => {
                 Err(RuntimeError::Threads("the other queue has failed".to_owned()))
             }
             (Ok(()), None) => Ok(timing),
         }
     }
 
-    /// Runs one queue's part; an edge that failed ends it.
-    fn queue(&self, parts: &[Part], live: Live, stalled: &mut Duration) -> std::result::Result<(), Stop> {
+    /// Runs the segments of one queue; stops at an edge whose other side failed.
+    fn queue(
+        &self,
+        parts: &[Segment],
+        active: ActiveRows,
+        stalled: &mut Duration,
+    ) -> std::result::Result<(), QueueError> {
         for part in parts {
             match part {
-                // A part at a time: the pool's threads are shared with the other queue, and must never wait
-                // for it.
-                Part::Run(commands) => {
-                    *stalled += self.env.shared.pool.install(|| self.part(commands, live))?
+                // One segment at a time, because both queues share the thread pool, whose threads must not
+                // wait for an edge.
+                Segment::Run(commands) => {
+                    *stalled += self.resources.shared.pool.install(|| self.part(commands, active))?
                 }
-                Part::Signal(edge) => self.edges[*edge].set(true),
-                Part::Wait(edge) => {
+                Segment::Signal(edge) => self.edges[*edge].set(true),
+                Segment::Wait(edge) => {
                     let start = Instant::now();
                     if !self.edges[*edge].wait() {
-                        return Err(Stop::OtherQueue);
+                        return Err(QueueError::OtherQueue);
                     }
                     *stalled += start.elapsed();
                 }
@@ -190,30 +201,30 @@ impl CpuProgram {
         Ok(())
     }
 
-    /// Runs commands, and says how much of the time was decoding into slots.
-    fn part(&self, commands: &[Command], live: Live) -> Result<Duration> {
+    /// Runs commands and returns the time spent decoding into slots.
+    fn part(&self, commands: &[Command], active: ActiveRows) -> Result<Duration> {
         let mut decoding = Duration::ZERO;
         for command in commands {
             if matches!(command, Command::Decode { .. }) {
                 let start = Instant::now();
-                run::one(command, &self.env, live)?;
+                run::run_command(command, &self.resources, active)?;
                 decoding += start.elapsed();
             } else {
-                run::one(command, &self.env, live)?;
+                run::run_command(command, &self.resources, active)?;
             }
         }
         Ok(decoding)
     }
 
-    /// The decode queue of a submission.
+    /// Runs the decode queue of a submission.
     fn decode_queue(&self) {
-        let live = Live { rows: 0, wanted: 0 };
-        let decoded = AssertUnwindSafe(|| self.queue(&self.decode, live, &mut Duration::default()));
-        // Whoever waits for an edge would wait for ever if a panic ended this thread.
+        let active = ActiveRows { rows: 0, logits_rows: 0 };
+        let decoded = AssertUnwindSafe(|| self.queue(&self.decode, active, &mut Duration::default()));
+        // A panic must not end this thread, because the compute queue may be waiting for it.
         let panicked = |_| Err(RuntimeError::Threads("the decoding thread panicked".to_owned()).into());
         if let Err(stop) = catch_unwind(decoded).unwrap_or_else(panicked) {
-            // That this queue had to stop is not the cause.
-            if let Stop::Error(error) = stop {
+            // Stopping because of the other queue is not an error of this one.
+            if let QueueError::Error(error) = stop {
                 *lock(&self.decode_error) = Some(error);
             }
             self.edges.iter().for_each(|edge| edge.set(false));
@@ -222,7 +233,7 @@ impl CpuProgram {
     }
 }
 
-/// Something that happens once in a submission, well or not.
+/// An event of a submission that either succeeded or failed.
 #[derive(Default)]
 struct Latch {
     state: Mutex<Option<bool>>,
@@ -234,9 +245,9 @@ impl Latch {
         *lock(&self.state) = None;
     }
 
-    /// The first word counts.
-    fn set(&self, well: bool) {
-        lock(&self.state).get_or_insert(well);
+    /// The first call decides.
+    fn set(&self, succeeded: bool) {
+        lock(&self.state).get_or_insert(succeeded);
         self.changed.notify_all();
     }
 
@@ -244,20 +255,20 @@ impl Latch {
         let mut state = lock(&self.state);
         loop {
             match *state {
-                Some(well) => return well,
+                Some(succeeded) => return succeeded,
                 None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }
 }
 
-/// The thread of the second queue.
-pub(super) struct Decoder {
+/// The thread that runs the decode queue.
+pub(super) struct DecodeThread {
     jobs: Option<Sender<Arc<CpuProgram>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Decoder {
+impl DecodeThread {
     pub(super) fn start() -> Self {
         let (jobs, work) = channel::<Arc<CpuProgram>>();
         let thread = std::thread::spawn(move || work.into_iter().for_each(|program| program.decode_queue()));
@@ -270,11 +281,11 @@ impl Decoder {
     }
 }
 
-impl Drop for Decoder {
+impl Drop for DecodeThread {
     fn drop(&mut self) {
         self.jobs.take();
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread was already printed, and there is nobody to tell.
+            // The panic was already reported.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Buffers that commands need for a while, kept from one to the next.
+//! Scratch buffers that are reused between commands.
 
 use super::lock::lock;
 use ecq_kernels::cpu::AlignedVec;
@@ -6,7 +6,7 @@ use ecq_kernels::cpu::linear::{Activations, Scratch};
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
 
-/// All scratch of a device.
+/// All scratch buffers of a device.
 #[derive(Default)]
 pub(super) struct ScratchPools {
     pub(super) activations: ScratchPool<Activations>,
@@ -15,24 +15,24 @@ pub(super) struct ScratchPools {
     pub(super) experts: ScratchPool<[AlignedVec<f32>; 3]>,
 }
 
-/// Buffers that are made once and used by whoever needs one.
+/// A pool of scratch buffers.
 #[derive(Default)]
 pub(super) struct ScratchPool<T>(Mutex<Vec<T>>);
 
 impl<T: Default> ScratchPool<T> {
-    /// One of them, until it is dropped.
-    pub(super) fn take(&self) -> Taken<'_, T> {
-        Taken { pool: self, item: lock(&self.0).pop().unwrap_or_default() }
+    /// Takes a buffer from the pool, or creates one.
+    pub(super) fn take(&self) -> PoolGuard<'_, T> {
+        PoolGuard { pool: self, item: lock(&self.0).pop().unwrap_or_default() }
     }
 }
 
-/// A buffer that goes back to its pool.
-pub(super) struct Taken<'a, T: Default> {
+/// A scratch buffer that returns to its pool when dropped.
+pub(super) struct PoolGuard<'a, T: Default> {
     pool: &'a ScratchPool<T>,
     item: T,
 }
 
-impl<T: Default> Deref for Taken<'_, T> {
+impl<T: Default> Deref for PoolGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -40,13 +40,13 @@ impl<T: Default> Deref for Taken<'_, T> {
     }
 }
 
-impl<T: Default> DerefMut for Taken<'_, T> {
+impl<T: Default> DerefMut for PoolGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.item
     }
 }
 
-impl<T: Default> Drop for Taken<'_, T> {
+impl<T: Default> Drop for PoolGuard<'_, T> {
     fn drop(&mut self) {
         lock(&self.pool.0).push(std::mem::take(&mut self.item));
     }

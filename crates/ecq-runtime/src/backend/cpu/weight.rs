@@ -1,4 +1,4 @@
-//! The forms in which the CPU holds a weight matrix, and the slots into which it decodes.
+//! Weight matrices and slots of the CPU.
 
 use super::lock::{read, write};
 use crate::backend::{Slot, Weight};
@@ -10,16 +10,16 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
-/// A weight matrix of the CPU.
+/// A weight matrix on the CPU.
 pub(super) struct CpuWeight {
-    /// Tells it from all other weights.
+    /// Unique identifier.
     number: u64,
     name: String,
-    form: PreparedMatrix,
+    matrix: PreparedMatrix,
 }
 
 enum PreparedMatrix {
-    /// Multiplied as it is.
+    /// Multiplied directly.
     Linear(Box<dyn Linear>),
     /// Decoded into a slot before each use.
     Streams(Box<FusedLinear>),
@@ -28,7 +28,7 @@ enum PreparedMatrix {
 impl CpuWeight {
     pub(super) fn load(matrix: &Matrix, residence: Residence) -> Result<Weight> {
         let name = matrix.name.clone();
-        let form = match (residence, &matrix.stored) {
+        let prepared = match (residence, &matrix.storage) {
             (Residence::Slot, MatrixStorage::Codes(tensor)) => {
                 PreparedMatrix::Streams(Box::new(FusedLinear::new(tensor)?))
             }
@@ -43,35 +43,40 @@ impl CpuWeight {
                 PreparedMatrix::Linear(Box::new(DenseLinear::new(matrix.shape, dtype, &bytes)?))
             }
             _ => {
-                let what = format!("{name} has no codes to keep as {residence:?}");
+                let what = format!("{name} has no codes, which {residence:?} requires");
                 return Err(RuntimeError::Binding(what));
             }
         };
         static LOADED: AtomicU64 = AtomicU64::new(0);
         let number = LOADED.fetch_add(1, Ordering::Relaxed);
-        let (bytes, slot_bytes) = match &form {
+        let (bytes, slot_bytes) = match &prepared {
             PreparedMatrix::Linear(linear) => (linear.bytes_resident(), 0),
             PreparedMatrix::Streams(streams) => (streams.bytes_resident(), streams.packed_bytes()),
         };
-        Ok(Weight::new(matrix.shape, bytes as u64, slot_bytes, Arc::new(Self { number, name, form })))
+        Ok(Weight::new(
+            matrix.shape,
+            bytes as u64,
+            slot_bytes,
+            Arc::new(Self { number, name, matrix: prepared }),
+        ))
     }
 
-    /// What is multiplied, where it needs no slot.
+    /// Returns the matrix for products, if it needs no slot.
     pub(super) fn linear(&self) -> Result<&dyn Linear> {
-        match &self.form {
+        match &self.matrix {
             PreparedMatrix::Linear(linear) => Ok(&**linear),
             PreparedMatrix::Streams(_) => {
-                Err(RuntimeError::Binding(format!("{} is multiplied from a slot", self.name)))
+                Err(RuntimeError::Binding(format!("{} must be multiplied from a slot", self.name)))
             }
         }
     }
 
-    /// Whether it is decoded into a slot before each use.
+    /// Returns whether the matrix is decoded into a slot before each use.
     pub(super) fn needs_slot(&self) -> bool {
-        matches!(self.form, PreparedMatrix::Streams(_))
+        matches!(self.matrix, PreparedMatrix::Streams(_))
     }
 
-    /// The same error, with the tensor's name.
+    /// Adds the tensor's name to an error.
     pub(super) fn named(&self, error: impl Into<RuntimeError>) -> RuntimeError {
         RuntimeError::in_tensor(&self.name, error)
     }
@@ -83,69 +88,77 @@ pub(super) fn cpu_weight(weight: &Weight) -> Result<Arc<CpuWeight>> {
 
 /// Memory for one decoded matrix at a time.
 pub(super) struct CpuSlot {
-    held: RwLock<Held>,
-    /// When it was used last, as told by [`use_at`](Self::use_at).
+    content: RwLock<SlotContent>,
+    /// Logical time of the last use, see [`mark_used`](Self::mark_used).
     used: AtomicU64,
 }
 
-enum Held {
-    Nothing(PackedBuffer),
-    /// The number of a weight, and what was decoded of it.
+enum SlotContent {
+    Empty(PackedBuffer),
+    /// Identifier of a weight, and its decoded matrix.
     Decoded(u64, PackedLinear),
 }
 
 impl CpuSlot {
     pub(super) fn with_bytes(bytes: usize) -> Self {
-        Self { held: RwLock::new(Held::Nothing(PackedBuffer::with_bytes(bytes))), used: AtomicU64::new(0) }
+        Self {
+            content: RwLock::new(SlotContent::Empty(PackedBuffer::with_bytes(bytes))),
+            used: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn decode(&self, weight: &CpuWeight) -> Result<()> {
-        let PreparedMatrix::Streams(streams) = &weight.form else {
-            return Err(RuntimeError::Binding(format!("{} does not go into slots", weight.name)));
+        let PreparedMatrix::Streams(streams) = &weight.matrix else {
+            return Err(RuntimeError::Binding(format!("{} is not decoded into slots", weight.name)));
         };
-        let mut held = write(&self.held);
-        let before = std::mem::replace(&mut *held, Held::Nothing(PackedBuffer::default()));
+        let mut content = write(&self.content);
+        let before = std::mem::replace(&mut *content, SlotContent::Empty(PackedBuffer::default()));
         let buffer = match before {
-            Held::Nothing(buffer) => buffer,
-            Held::Decoded(_, linear) => linear.into_buffer(),
+            SlotContent::Empty(buffer) => buffer,
+            SlotContent::Decoded(_, linear) => linear.into_buffer(),
         };
-        *held = Held::Decoded(weight.number, streams.unpack(buffer).map_err(|error| weight.named(error))?);
+        *content =
+            SlotContent::Decoded(weight.number, streams.unpack(buffer).map_err(|error| weight.named(error))?);
         Ok(())
     }
 
-    /// Whether it holds what was decoded of a weight.
+    /// Returns whether the slot holds the decoded weight.
     pub(super) fn holds(&self, weight: &CpuWeight) -> bool {
-        matches!(&*read(&self.held), Held::Decoded(number, _) if *number == weight.number)
+        matches!(&*read(&self.content), SlotContent::Decoded(number, _) if *number == weight.number)
     }
 
-    /// Notes a use.
-    pub(super) fn use_at(&self, time: u64) {
+    /// Records the time of a use.
+    pub(super) fn mark_used(&self, time: u64) {
         self.used.store(time, Ordering::Relaxed);
     }
 
-    /// The time of the last use.
+    /// Returns the time of the last use.
     pub(super) fn last_use(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// What is multiplied.
+    /// Returns the decoded matrix.
     pub(super) fn linear(&self) -> Result<SlotLinear<'_>> {
-        let held = read(&self.held);
-        match &*held {
-            Held::Decoded(..) => Ok(SlotLinear(held)),
-            Held::Nothing(_) => Err(RuntimeError::Binding("an empty slot is multiplied".to_owned())),
+        let content = read(&self.content);
+        match &*content {
+            SlotContent::Decoded(..) => Ok(SlotLinear(content)),
+            SlotContent::Empty(_) => {
+                Err(RuntimeError::Binding("a slot is multiplied before it is decoded".to_owned()))
+            }
         }
     }
 }
 
 /// A decoded matrix in its slot.
-pub(super) struct SlotLinear<'a>(RwLockReadGuard<'a, Held>);
+pub(super) struct SlotLinear<'a>(RwLockReadGuard<'a, SlotContent>);
 
 impl SlotLinear<'_> {
     pub(super) fn get(&self) -> &dyn Linear {
         match self.0.deref() {
-            Held::Decoded(_, linear) => linear,
-            Held::Nothing(_) => unreachable!("checked when the guard was made; nobody writes while it lives"),
+            SlotContent::Decoded(_, linear) => linear,
+            SlotContent::Empty(_) => {
+                unreachable!("the guard is only made for a decoded slot and its read lock prevents writes")
+            }
         }
     }
 }

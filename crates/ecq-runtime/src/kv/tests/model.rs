@@ -1,4 +1,4 @@
-//! Random operations against a naive model of what the device holds.
+//! Random operations, compared with a naive model of the device memory.
 
 use std::collections::HashMap;
 
@@ -13,12 +13,12 @@ const WINDOWS: [Option<usize>; 2] = [None, Some(5)];
 
 #[derive(Clone, Debug)]
 enum Operation {
-    /// Runs a prompt of a few distinct tokens, so that prefixes meet by chance.
+    /// Runs a prompt over two distinct tokens, so that prefixes coincide by chance.
     New {
         salt: u64,
         tokens: Vec<u32>,
     },
-    /// Runs the start of the tokens that some sequence had, followed by others.
+    /// Runs the start of an earlier prompt followed by other tokens.
     NewLike {
         of: usize,
         len: usize,
@@ -36,7 +36,7 @@ enum Operation {
     Fork {
         of: usize,
     },
-    /// Takes away `back` tokens.
+    /// Removes the last `back` tokens.
     Truncate {
         of: usize,
         back: usize,
@@ -46,8 +46,8 @@ enum Operation {
     },
 }
 
-fn tokens(most: usize) -> impl Strategy<Value = Vec<u32>> {
-    prop::collection::vec(0u32..2, 0..=most)
+fn tokens(max: usize) -> impl Strategy<Value = Vec<u32>> {
+    prop::collection::vec(0u32..2, 0..=max)
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -64,7 +64,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Stands for the keys and values of the last of `tokens`, which depend on all of them and on the salt.
+/// Stands for the keys and values of the last token, which depend on all tokens and the salt.
 fn content(salt: u64, tokens: &[u32]) -> u64 {
     let mix = |state: u64, token: &u32| {
         (state ^ (u64::from(*token) + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)
@@ -75,22 +75,22 @@ fn content(salt: u64, tokens: &[u32]) -> u64 {
 struct Model {
     pool: BlockPool,
     sequences: Vec<Sequence>,
-    /// For each group what the device holds at each position of each block.
+    /// For each group the content of each position of each block.
     device: Vec<Vec<Option<u64>>>,
-    /// What a block with this hash must hold.
-    promised: HashMap<ChainHash, Vec<u64>>,
+    /// Expected content of the block with this hash.
+    expected_content: HashMap<ChainHash, Vec<u64>>,
     /// Salts and tokens of all prompts so far.
     prompts: Vec<(u64, Vec<u32>)>,
-    /// How often something that must not be missed by the random choice happened.
-    seen: Seen,
+    /// Counts of rare cases that the random operations must reach.
+    coverage: Coverage,
 }
 
 #[derive(Default)]
-struct Seen {
+struct Coverage {
     prefixes: usize,
     copies: usize,
     exhausted: usize,
-    taken_up: usize,
+    reshared: usize,
     cut_short: usize,
 }
 
@@ -101,14 +101,14 @@ impl Model {
             pool: BlockPool::new(B, slack, groups.collect()),
             sequences: Vec::new(),
             device: blocks.iter().map(|blocks| vec![None; blocks * B]).collect(),
-            promised: HashMap::new(),
+            expected_content: HashMap::new(),
             prompts: Vec::new(),
-            seen: Seen::default(),
+            coverage: Coverage::default(),
         }
     }
 
     fn apply(&mut self, operation: Operation) {
-        // With more of them the pool is full nearly always, and little else happens.
+        // With more sequences the pool is nearly always full, and few other cases occur.
         if self.sequences.len() > 4 {
             self.sequences.remove(0);
         }
@@ -145,7 +145,7 @@ impl Model {
         }
     }
 
-    /// Whether a block of the group promises the content of the full block `index` of these tokens.
+    /// Returns whether the group has a cached block with the content of the full block `index` of the tokens.
     fn is_cached(&self, group: usize, salt: u64, tokens: &[u32], index: usize) -> bool {
         let mut hashes = vec![];
         extend_hashes(&mut hashes, salt, &tokens[..(index + 1) * B], B);
@@ -164,7 +164,7 @@ impl Model {
         let sequence = self.pool.sequence_with_prefix(salt, &tokens);
         assert_eq!(Some(sequence.len()), longest);
         assert_eq!(sequence.tokens(), &tokens[..sequence.len()]);
-        self.seen.prefixes += usize::from(!sequence.is_empty());
+        self.coverage.prefixes += usize::from(!sequence.is_empty());
         let rest = tokens[sequence.len()..].to_vec();
         self.sequences.push(sequence);
         self.check();
@@ -174,13 +174,13 @@ impl Model {
 
     fn reserve(&mut self, of: usize, more: usize) -> bool {
         let sequence = &mut self.sequences[of];
-        let (needed, free) = (sequence.needed(more), self.pool.free_blocks());
+        let (needed, free) = (sequence.blocks_needed(more), self.pool.free_blocks());
         let before = (format!("{:?}", *self.pool.lock()), format!("{sequence:?}"));
         match sequence.reserve(more) {
             Ok(copies) => {
                 let left: Vec<usize> = free.iter().zip(&needed).map(|(free, needed)| free - needed).collect();
                 assert_eq!(self.pool.free_blocks(), left);
-                self.seen.copies += copies.len();
+                self.coverage.copies += copies.len();
                 for copy in copies {
                     let (from, to) = (copy.from as usize * B, copy.to as usize * B);
                     self.device[copy.group].copy_within(from..from + copy.positions, to);
@@ -189,10 +189,10 @@ impl Model {
                 true
             }
             Err(error) => {
-                assert_eq!((needed[error.group], free[error.group]), (error.wanted, error.free));
-                assert!(error.wanted > error.free);
+                assert_eq!((needed[error.group], free[error.group]), (error.needed, error.free));
+                assert!(error.needed > error.free);
                 assert_eq!(before, (format!("{:?}", *self.pool.lock()), format!("{sequence:?}")));
-                self.seen.exhausted += 1;
+                self.coverage.exhausted += 1;
                 false
             }
         }
@@ -217,14 +217,14 @@ impl Model {
                 let positions = index * B..(index + 1) * B;
                 let held = positions.map(|position| content(sequence.salt, &tokens[..=position])).collect();
                 let held: &Vec<u64> = &held;
-                assert_eq!(self.promised.entry(hash).or_insert_with(|| held.clone()), held);
+                assert_eq!(self.expected_content.entry(hash).or_insert_with(|| held.clone()), held);
             }
-            self.check_given_back(of);
+            self.check_released(of);
         }
     }
 
-    /// After a commit, a windowed group holds exactly the blocks that the window and the slack reach.
-    fn check_given_back(&self, of: usize) {
+    /// Checks that a windowed group has released exactly the blocks before the window and the slack.
+    fn check_released(&self, of: usize) {
         let sequence = &self.sequences[of];
         for (group, window) in WINDOWS.iter().enumerate() {
             for (index, &block) in sequence.table(group).iter().enumerate() {
@@ -242,7 +242,7 @@ impl Model {
     fn truncate(&mut self, of: usize, len: usize) {
         let sequence = &self.sequences[of];
         let before = sequence.tokens().to_vec();
-        let at_hand = |len: &usize| {
+        let available = |len: &usize| {
             WINDOWS.iter().enumerate().all(|(group, &window)| {
                 needed_blocks(*len, window, B).all(|index| {
                     sequence.table(group)[index] != NO_BLOCK
@@ -250,14 +250,14 @@ impl Model {
                 })
             })
         };
-        let longest = std::iter::once(len).chain((0..len).rev().filter(|len| len % B == 0)).find(at_hand);
+        let longest = std::iter::once(len).chain((0..len).rev().filter(|len| len % B == 0)).find(available);
         let table = sequence.table(1).to_vec();
         let sequence = &mut self.sequences[of];
         assert_eq!(Some(sequence.truncate(len)), longest);
         assert_eq!(sequence.tokens(), &before[..sequence.len()]);
-        self.seen.cut_short += usize::from(sequence.len() < len);
+        self.coverage.cut_short += usize::from(sequence.len() < len);
         let mut entries = sequence.table(1).iter().zip(&table);
-        self.seen.taken_up += usize::from(entries.any(|(now, before)| now != before));
+        self.coverage.reshared += usize::from(entries.any(|(now, before)| now != before));
         for group in 0..WINDOWS.len() {
             assert_eq!(sequence.table(group).len(), sequence.len().div_ceil(B));
         }
@@ -276,8 +276,8 @@ impl Model {
                     let held = self.device[group][block as usize * B + position % B];
                     assert_eq!(held, Some(content(sequence.salt, &sequence.tokens()[..=position])));
                 }
-                let given_back = sequence.table(group).partition_point(|&block| block == NO_BLOCK);
-                assert!(!sequence.table(group)[given_back..].contains(&NO_BLOCK));
+                let released = sequence.table(group).partition_point(|&block| block == NO_BLOCK);
+                assert!(!sequence.table(group)[released..].contains(&NO_BLOCK));
             }
         }
         let usage = self.pool.usage();
@@ -295,7 +295,7 @@ impl Model {
             for (hash, block) in &registered {
                 let start = *block as usize * B;
                 let held = self.device[index][start..start + B].iter().copied();
-                assert!(held.eq(self.promised[hash].iter().copied().map(Some)), "block {block}");
+                assert!(held.eq(self.expected_content[hash].iter().copied().map(Some)), "block {block}");
             }
             let cached = registered.iter().filter(|(_, block)| references[*block as usize] == 0).count();
             let used = references.iter().filter(|&&count| count > 0).count();
@@ -306,8 +306,8 @@ impl Model {
     }
 }
 
-/// Runs the operations with a check after each, and returns what they led to.
-fn check_all(blocks: [usize; 2], slack: usize, operations: Vec<Operation>) -> Seen {
+/// Runs the operations with a check after each, and returns the counts.
+fn check_all(blocks: [usize; 2], slack: usize, operations: Vec<Operation>) -> Coverage {
     let mut model = Model::new(blocks, slack);
     for operation in operations {
         model.apply(operation);
@@ -316,14 +316,14 @@ fn check_all(blocks: [usize; 2], slack: usize, operations: Vec<Operation>) -> Se
     model.sequences.clear();
     model.check();
     assert_eq!(model.pool.free_blocks(), blocks);
-    model.seen
+    model.coverage
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn every_sequence_sees_its_own_past(
+    fn every_sequence_keeps_its_own_content(
         blocks in [3..32usize, 3..16usize],
         slack in 0..6usize,
         operations in prop::collection::vec(operation(), 1..60),
@@ -333,12 +333,12 @@ proptest! {
 }
 
 #[test]
-fn the_random_operations_reach_the_rare_cases() {
+fn random_operations_reach_the_rare_cases() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let operations = prop::collection::vec(operation(), 2000..2001).new_tree(&mut runner).unwrap().current();
-    let seen = check_all([20, 11], 1, operations);
-    let Seen { prefixes, copies, exhausted, taken_up, cut_short } = seen;
-    let all = [prefixes, copies, exhausted, taken_up, cut_short];
+    let coverage = check_all([20, 11], 1, operations);
+    let Coverage { prefixes, copies, exhausted, reshared, cut_short } = coverage;
+    let all = [prefixes, copies, exhausted, reshared, cut_short];
     assert!(all.iter().all(|&count| count >= 10), "{all:?}");
 }

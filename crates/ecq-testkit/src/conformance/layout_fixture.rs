@@ -1,5 +1,4 @@
-//! A layout without a device, and a sound command of every kind whose buffers are as long as they must be and
-//! no longer.
+//! A layout without a device, and a valid command of every kind with buffers of minimal length.
 
 use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_runtime::arch::Routing;
@@ -10,13 +9,13 @@ use ecq_runtime::program::{
 use ecq_runtime::{Consumption, Residence, RuntimeError};
 use std::sync::Arc;
 
-/// Rows of the batch, wanted rows.
+/// Batch rows and logits rows.
 pub(super) const ROWS: [usize; 2] = [3, 2];
 /// Bytes of the slots.
 pub(super) const SLOT_BYTES: usize = 64;
 
-/// Things that programs name.
-pub(super) struct World {
+/// A layout with weights and slots.
+pub(super) struct LayoutFixture {
     pub(super) layout: Layout,
     /// `[5, 4]`, packed.
     pub(super) plain: WeightId,
@@ -25,13 +24,13 @@ pub(super) struct World {
     pub(super) slots: [SlotId; 2],
 }
 
-/// A buffer of a command.
-pub(super) struct Wire<'a> {
+/// A buffer of a command and whether it is written.
+pub(super) struct BufferUse<'a> {
     pub(super) id: &'a mut BufferId,
     pub(super) written: bool,
 }
 
-impl World {
+impl LayoutFixture {
     pub(super) fn new() -> Self {
         let mut layout = Layout::default();
         let mut weight = |name: &str, residence, slot_bytes| {
@@ -77,13 +76,13 @@ impl World {
         Program::new("a test", Arc::new(self.layout.clone()), rows, decoded, steps)
     }
 
-    /// A product with all rows of a weight.
+    /// Returns a product with all rows of a weight.
     pub(super) fn output(&mut self, operand: Operand) -> Output {
         let y = self.f32s(ROWS[0] * 5);
         Output { operand, consumption: Consumption::PackedGemm, range: 0..5, bias: None, y }
     }
 
-    /// A product with what is in a slot.
+    /// Returns a product with a weight in a slot.
     pub(super) fn linear_of(&mut self, slot: SlotId, weight: WeightId) -> Command {
         let outputs = vec![self.output(Operand::Slot(slot, weight))];
         Command::Linear { rows: Rows::Batch, x: self.f32s(ROWS[0] * 4), outputs }
@@ -122,7 +121,7 @@ impl World {
         Attention { queries, heads, kv_heads, head_dim, keys, values, tables, positions, window, scale, y }
     }
 
-    /// Two experts of two matrices, and sets of slots for them.
+    /// Returns two experts of two matrices, with sets of slots.
     pub(super) fn experts(&mut self, residence: Residence, sets: usize) -> Experts {
         let batch = ROWS[0];
         let bytes = if residence == Residence::Slot { SLOT_BYTES } else { 0 };
@@ -139,9 +138,9 @@ impl World {
         Experts { x, choices, weights, top_k, experts, slots, activation, y }
     }
 
-    /// One of every kind that runs on the compute queue.
+    /// Returns one command of every kind that runs on the compute queue.
     pub(super) fn sound(&mut self) -> Vec<Command> {
-        let [batch, wanted] = ROWS;
+        let [batch, logits_rows] = ROWS;
         let (activation, pairs) = (Activation::Silu, RotaryPairs::Halves);
         let mut commands = Vec::new();
         let (index, y) = (self.u32s(batch), self.f32s(batch * 4));
@@ -149,9 +148,9 @@ impl World {
         let (weight, bias) = (self.f32s(4), self.f32s(4));
         for (norm, rows, heads) in [
             (Norm::Rms { weight, eps: 0.0 }, Rows::Batch, 2),
-            (Norm::Layer { weight, bias, eps: 0.0 }, Rows::LogitsSelection, 1),
+            (Norm::Layer { weight, bias, eps: 0.0 }, Rows::Logits, 1),
         ] {
-            let len = 4 * heads * if rows == Rows::Batch { batch } else { wanted };
+            let len = 4 * heads * if rows == Rows::Batch { batch } else { logits_rows };
             commands.push(Command::Norm { norm, rows, heads, x: self.f32s(len), y: self.f32s(len) });
         }
         let (x, outputs) = self.linear();
@@ -190,21 +189,21 @@ impl World {
         commands.push(Command::Route { logits, experts: 7, routing, choices, weights });
         commands.push(Command::Experts(Box::new(self.experts(Residence::Packed, 0))));
         commands.push(Command::Experts(Box::new(self.experts(Residence::Slot, 2))));
-        let (x, index, y) = (self.f32s(batch * 6), self.u32s(wanted), self.f32s(wanted * 6));
+        let (x, index, y) = (self.f32s(batch * 6), self.u32s(logits_rows), self.f32s(logits_rows * 6));
         commands.push(Command::Gather { x, index, width: 6, y });
-        let (logits, draws) = (self.f32s(wanted * 7), self.f32s(wanted * 5));
-        commands.push(Command::Argmax { logits, width: 7, y: self.u32s(wanted) });
-        commands.push(Command::Sample { logits, width: 7, draws, y: self.u32s(wanted) });
-        let (chosen, index) = (self.u32s(wanted), self.u32s(wanted));
+        let (logits, params) = (self.f32s(logits_rows * 7), self.f32s(logits_rows * 5));
+        commands.push(Command::Argmax { logits, width: 7, y: self.u32s(logits_rows) });
+        commands.push(Command::Sample { logits, width: 7, params, y: self.u32s(logits_rows) });
+        let (chosen, index) = (self.u32s(logits_rows), self.u32s(logits_rows));
         let (tokens, positions) = (self.u32s(batch), self.u32s(batch));
-        let (history, count) = (self.u32s(wanted), self.u32s(1));
+        let (history, count) = (self.u32s(logits_rows), self.u32s(1));
         commands.push(Command::Advance { chosen, index, tokens, positions, history, count });
         commands
     }
 }
 
-/// The buffers of a command, in no order that matters.
-pub(super) fn wires(command: &mut Command) -> Vec<Wire<'_>> {
+/// Returns the buffers of a command, in no particular order.
+pub(super) fn buffer_uses(command: &mut Command) -> Vec<BufferUse<'_>> {
     let (mut read, mut written) = (Vec::new(), Vec::new());
     match command {
         Command::Embed { index, y, .. } => (read, written) = (vec![index], vec![y]),
@@ -255,7 +254,7 @@ pub(super) fn wires(command: &mut Command) -> Vec<Wire<'_>> {
         Command::Add { x, y, .. } => (read, written) = (vec![x], vec![y]),
         Command::Gather { x, index, y, .. } => (read, written) = (vec![x, index], vec![y]),
         Command::Argmax { logits, y, .. } => (read, written) = (vec![logits], vec![y]),
-        Command::Sample { logits, draws, y, .. } => (read, written) = (vec![logits, draws], vec![y]),
+        Command::Sample { logits, params, y, .. } => (read, written) = (vec![logits, params], vec![y]),
         Command::Advance { chosen, index, tokens, positions, history, count } => {
             (read, written) = (vec![chosen, index], vec![tokens, positions, history, count]);
         }
@@ -266,6 +265,6 @@ pub(super) fn wires(command: &mut Command) -> Vec<Wire<'_>> {
         }
         Command::Decode { .. } => {}
     }
-    let read = read.into_iter().map(|id| Wire { id, written: false });
-    read.chain(written.into_iter().map(|id| Wire { id, written: true })).collect()
+    let read = read.into_iter().map(|id| BufferUse { id, written: false });
+    read.chain(written.into_iter().map(|id| BufferUse { id, written: true })).collect()
 }

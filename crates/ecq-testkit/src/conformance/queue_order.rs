@@ -1,57 +1,57 @@
-//! Programs whose queues do not wait for each other.
+//! Programs whose queues are not synchronized correctly.
 
-use super::Joined;
-use super::queues::{Ring, ring_cases};
-use super::world::World;
+use super::Subject;
+use super::layout_fixture::LayoutFixture;
+use super::queues::{SlotPipeline, pipeline_matrices};
 use ecq_fixtures::Numbers;
 use ecq_runtime::RuntimeError;
 use ecq_runtime::program::{Command, Edge, Queue, SlotId, Step, WeightId};
 
-/// Every way in which a slot can be read or written too early, and edges that lead nowhere.
-pub fn orders(joined: &Joined) -> usize {
-    by_rule() + without_a_step(joined)
+/// Tests slots that are read or written too early, and invalid edges.
+pub fn queue_order(subject: &Subject) -> usize {
+    single_rules() + without_a_step(subject)
 }
 
-fn by_rule() -> usize {
+fn single_rules() -> usize {
     use Queue::{Compute, Decode};
-    let mut world = World::new();
-    let ([slot, _], [a, b]) = (world.slots, world.slotted);
+    let mut fixture = LayoutFixture::new();
+    let ([slot, _], [a, b]) = (fixture.slots, fixture.slotted);
     let decode = |queue, weight| Step::Run(queue, Command::Decode { weight, into: slot });
-    let mut read = |weight| Step::Run(Compute, world.linear_of(slot, weight));
+    let mut read = |weight| Step::Run(Compute, fixture.linear_of(slot, weight));
     let (read_a, read_b) = (read(a), read(b));
     let (signal, wait) = (|queue, n| Step::Signal(queue, Edge(n)), |queue, n| Step::Wait(queue, Edge(n)));
-    let held: &[(SlotId, WeightId)] = &[(slot, a)];
+    let loaded: &[(SlotId, WeightId)] = &[(slot, a)];
 
     let before = "slot 0 is read before weight 1 is in it";
     let without = "slot 0 is read without waiting for its decoding";
-    let in_use = "slot 0 is decoded into while it may be in use";
-    let over = "decoding is not over when the program ends";
-    // What is held at the start, the steps, and which of them is refused in which words.
+    let in_use = "slot 0 may be in use when it is decoded";
+    let over = "the program ends before decoding is done";
+    // Weights in slots at the start, the steps, and the expected error.
     type Rule<'a> = (&'a [(SlotId, WeightId)], Vec<Step>, Option<(usize, &'a str)>);
     let rules: Vec<Rule> = vec![
         (&[], vec![decode(Compute, a), read_a.clone(), decode(Compute, b), read_b.clone()], None),
-        (held, vec![read_a.clone(), decode(Compute, b), read_b.clone()], None),
+        (loaded, vec![read_a.clone(), decode(Compute, b), read_b.clone()], None),
         (&[], vec![decode(Decode, a), signal(Decode, 0), wait(Compute, 0), read_a.clone()], None),
         (&[], vec![read_a.clone()], Some((0, before))),
         (&[], vec![decode(Compute, b), read_a.clone()], Some((1, before))),
-        (held, vec![decode(Compute, b), read_a.clone()], Some((1, before))),
+        (loaded, vec![decode(Compute, b), read_a.clone()], Some((1, before))),
         (&[], vec![decode(Decode, a), read_a.clone()], Some((1, without))),
         (
             &[],
-            // The edge says that what stood before it is done, not what came after.
+            // An edge only covers the steps before it.
             vec![signal(Decode, 0), decode(Decode, a), wait(Compute, 0), read_a.clone()],
             Some((3, without)),
         ),
-        (held, vec![read_a.clone(), decode(Decode, b)], Some((1, in_use))),
+        (loaded, vec![read_a.clone(), decode(Decode, b)], Some((1, in_use))),
         (
-            held,
+            loaded,
             vec![signal(Compute, 0), read_a.clone(), wait(Decode, 0), decode(Decode, b)],
             Some((3, in_use)),
         ),
         (&[], vec![decode(Compute, a), decode(Decode, b)], Some((1, in_use))),
         (&[], vec![decode(Decode, a), decode(Compute, b)], Some((1, in_use))),
         (
-            held,
+            loaded,
             vec![
                 read_a.clone(),
                 signal(Compute, 0),
@@ -64,20 +64,28 @@ fn by_rule() -> usize {
             None,
         ),
         (&[], vec![signal(Compute, 3), signal(Decode, 3)], Some((1, "edge 3 is signalled twice"))),
-        (&[], vec![wait(Compute, 5)], Some((0, "edge 5 is waited for before it is signalled"))),
+        (&[], vec![wait(Compute, 5)], Some((0, "edge 5 is awaited before it is signalled"))),
         (
             &[],
             vec![wait(Decode, 5), signal(Compute, 5)],
-            Some((0, "edge 5 is waited for before it is signalled")),
+            Some((0, "edge 5 is awaited before it is signalled")),
         ),
-        (&[], vec![signal(Compute, 2), wait(Compute, 2)], Some((1, "edge 2 leads back to its own queue"))),
-        (&[], vec![signal(Decode, 2), wait(Decode, 2)], Some((1, "edge 2 leads back to its own queue"))),
+        (
+            &[],
+            vec![signal(Compute, 2), wait(Compute, 2)],
+            Some((1, "edge 2 is signalled and awaited on the same queue")),
+        ),
+        (
+            &[],
+            vec![signal(Decode, 2), wait(Decode, 2)],
+            Some((1, "edge 2 is signalled and awaited on the same queue")),
+        ),
         (&[], vec![decode(Decode, a)], Some((1, over))),
         (&[], vec![decode(Decode, a), signal(Decode, 0)], Some((2, over))),
         (&[], vec![signal(Decode, 0), wait(Compute, 0), decode(Decode, a)], Some((3, over))),
     ];
-    for (number, (held, steps, expected)) in rules.iter().enumerate() {
-        let found = match world.program(held, steps.clone()) {
+    for (number, (loaded, steps, expected)) in rules.iter().enumerate() {
+        let found = match fixture.program(loaded, steps.clone()) {
             Ok(_) => None,
             Err(RuntimeError::Program { step, why, .. }) => Some((step, why)),
             Err(error) => panic!("rule {number}: {error}"),
@@ -88,12 +96,12 @@ fn by_rule() -> usize {
     rules.len()
 }
 
-/// A sound ring is not sound without any of its waits, or a signal or a decoding that something waits for.
-fn without_a_step(joined: &Joined) -> usize {
-    let cases = ring_cases(&mut Numbers::new(19));
-    let ring = Ring::new(joined, cases.iter().map(|case| &case.matrix), 2).unwrap();
-    let steps = ring.steps();
-    ring.rig.program([2, 0], steps.clone()).unwrap();
+/// A valid pipeline must become invalid without any of its waits, awaited signals or decode commands.
+fn without_a_step(subject: &Subject) -> usize {
+    let cases = pipeline_matrices(&mut Numbers::new(19));
+    let pipeline = SlotPipeline::new(subject, cases.iter().map(|case| &case.matrix), 2).unwrap();
+    let steps = pipeline.steps();
+    pipeline.harness.program([2, 0], steps.clone()).unwrap();
     let waited = |edge: &Edge| steps.iter().any(|step| matches!(step, Step::Wait(_, other) if other == edge));
     for (i, step) in steps.iter().enumerate() {
         let mut others = steps.clone();
@@ -103,7 +111,7 @@ fn without_a_step(joined: &Joined) -> usize {
             Step::Signal(_, edge) => !waited(edge),
             Step::Wait(..) => false,
         };
-        let found = ring.rig.program([2, 0], others);
+        let found = pipeline.harness.program([2, 0], others);
         assert_eq!(found.is_ok(), sound, "without step {i}, {step:?}: {found:?}");
     }
     steps.len()

@@ -1,10 +1,10 @@
-//! Chat templates render as transformers renders them. `scripts/chat_templates.py` writes what it renders.
+//! Chat templates render like in transformers. `scripts/chat_templates.py` writes the expected texts.
 
 use ecq_runtime::{ChatTemplate, Message};
 use serde_json::Value;
 
 fn file() -> Value {
-    serde_json::from_str(include_str!("data/chat_templates.json")).unwrap()
+    serde_json::from_str(include_str!("../data/chat_templates.json")).unwrap()
 }
 
 fn messages(conversation: &Value) -> Vec<Message> {
@@ -22,7 +22,7 @@ fn render(tokens: &Value, template: &str, messages: &[Message]) -> Result<String
 }
 
 #[test]
-fn templates_of_known_families_render_as_in_transformers() {
+fn templates_of_known_families_render_like_transformers() {
     let file = file();
     let conversations: Vec<_> = file["conversations"].as_array().unwrap().iter().map(messages).collect();
     let templates = file["templates"].as_array().unwrap();
@@ -43,7 +43,7 @@ fn templates_of_known_families_render_as_in_transformers() {
 }
 
 #[test]
-fn expressions_mean_what_they_mean_in_transformers() {
+fn expressions_evaluate_like_in_transformers() {
     let file = file();
     let conversation = messages(&file["conversations"][2]);
     let mut wrong = Vec::new();

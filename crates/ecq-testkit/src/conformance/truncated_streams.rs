@@ -1,22 +1,26 @@
-//! Matrices of which a part is cut short.
+//! Matrices with truncated parts.
 
-use super::Joined;
-use super::matrices::{Case, matrices};
-use super::queues::names;
-use super::rig::Rig;
+use super::Subject;
+use super::harness::Harness;
+use super::matrices::{TestMatrix, matrices};
+use super::queues::assert_names_tensor;
 use ecq_core::{CoreError, EncodedTensor, TensorPart};
 use ecq_fixtures::Numbers;
 use ecq_runtime::program::{Command, Rows};
 use ecq_runtime::{Matrix, MatrixStorage, Residence, RuntimeError};
 
-/// A matrix that is cut short is refused when it is loaded, or when it is decoded, with its name. One that
-/// lacks a part, or has one of another length than its entry asks for, cannot be made.
-pub fn cut_streams(joined: &Joined) -> usize {
+/// A truncated matrix must be rejected at load or when decoded, with its name. Missing parts and wrong
+/// lengths are already rejected by the constructor of `EncodedTensor`.
+pub fn truncated_streams(subject: &Subject) -> usize {
     let mut cases = 0;
     for case in matrices(&mut Numbers::new(8), 50, 96) {
         for (matrix, what) in broken(&case) {
             for &residence in case.residences() {
-                names(multiplied(joined, &matrix, residence), &matrix, &format!("{what}, {residence:?}"));
+                assert_names_tensor(
+                    load_and_multiply(subject, &matrix, residence),
+                    &matrix,
+                    &format!("{what}, {residence:?}"),
+                );
                 cases += 1;
             }
         }
@@ -24,14 +28,14 @@ pub fn cut_streams(joined: &Joined) -> usize {
     cases
 }
 
-/// A matrix with each of its parts cut to a half, as far as a tensor can be made of that.
-fn broken(case: &Case) -> Vec<(Matrix, String)> {
+/// Returns copies of a matrix with one part cut in half, where a tensor can be constructed.
+fn broken(case: &TestMatrix) -> Vec<(Matrix, String)> {
     let mut all = Vec::new();
-    let mut with = |stored: MatrixStorage, what: String| {
-        let matrix = Matrix { name: format!("{} broken", case.name()), stored, ..case.matrix.clone() };
+    let mut with = |storage: MatrixStorage, what: String| {
+        let matrix = Matrix { name: format!("{} broken", case.name()), storage, ..case.matrix.clone() };
         all.push((matrix, what));
     };
-    match &case.matrix.stored {
+    match &case.matrix.storage {
         MatrixStorage::Codes(tensor) => {
             for &part in tensor.parts().keys() {
                 if let Ok(cut) = halved(tensor, part) {
@@ -59,14 +63,14 @@ fn halved(tensor: &EncodedTensor, part: TensorPart) -> Result<EncodedTensor, Cor
     EncodedTensor::new(entry, parts)
 }
 
-fn multiplied(joined: &Joined, matrix: &Matrix, residence: Residence) -> Result<(), RuntimeError> {
+fn load_and_multiply(subject: &Subject, matrix: &Matrix, residence: Residence) -> Result<(), RuntimeError> {
     let [rows, cols] = matrix.shape;
-    let mut rig = Rig::new(joined);
-    rig.try_load(matrix, residence)?;
-    let held = rig.hold(matrix, residence);
-    let (x, y) = (rig.filled(&vec![1.0f32; cols]), rig.results(rows));
-    let output = rig.output(held.operand, 1, 0..rows, y);
-    let mut commands: Vec<Command> = held.decode.into_iter().collect();
+    let mut harness = Harness::new(subject);
+    harness.try_load(matrix, residence)?;
+    let loaded = harness.load_operand(matrix, residence);
+    let (x, y) = (harness.filled(&vec![1.0f32; cols]), harness.results(rows));
+    let output = harness.output(loaded.operand, 1, 0..rows, y);
+    let mut commands: Vec<Command> = loaded.decode.into_iter().collect();
     commands.push(Command::Linear { rows: Rows::Batch, x, outputs: vec![output] });
-    rig.submit(&rig.compile([1, 0], super::rig::compute(commands)), [1, 0], &[])
+    harness.submit(&harness.compile([1, 0], super::harness::compute(commands)), [1, 0], &[])
 }

@@ -1,6 +1,6 @@
-//! A small layout that a test builds, everything in it bound and filled.
+//! A layout with bound buffers, weights and slots, for programs of tests.
 
-use super::Joined;
+use super::Subject;
 use bytemuck::Pod;
 use ecq_core::Element;
 use ecq_runtime::backend::{Backend, Bindings, Compiled, Inputs};
@@ -12,7 +12,7 @@ use half::{bf16, f16};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What buffers hold, as types.
+/// Element types of buffers.
 pub(super) trait Item: Pod {
     const ELEMENT: Element;
 }
@@ -33,26 +33,26 @@ impl Item for u32 {
     const ELEMENT: Element = Element::U32;
 }
 
-/// A layout and its bindings, kept in step.
-pub(super) struct Rig<'a> {
+/// A layout and its bindings.
+pub(super) struct Harness<'a> {
     pub(super) backend: &'a dyn Backend,
     pub(super) layout: Layout,
     pub(super) bindings: Bindings,
 }
 
-/// A matrix as products use it, and what must run before where it goes through a slot.
+/// A matrix as a product reads it, and the command that decodes it first if it uses a slot.
 #[derive(Clone)]
-pub(super) struct Held {
+pub(super) struct LoadedMatrix {
     pub(super) operand: Operand,
     pub(super) decode: Option<Command>,
 }
 
-impl<'a> Rig<'a> {
-    pub(super) fn new(joined: &'a Joined) -> Self {
-        Self { backend: &*joined.backend, layout: Layout::default(), bindings: Bindings::default() }
+impl<'a> Harness<'a> {
+    pub(super) fn new(subject: &'a Subject) -> Self {
+        Self { backend: &*subject.backend, layout: Layout::default(), bindings: Bindings::default() }
     }
 
-    /// A buffer as the backend gives it.
+    /// Adds a buffer of zeros.
     pub(super) fn zeros(&mut self, element: Element, len: usize) -> BufferId {
         self.bindings.buffers.push(self.backend.alloc(element, len).unwrap());
         self.layout.buffer(format!("buffer {}", self.layout.buffers.len()), element, len)
@@ -64,7 +64,7 @@ impl<'a> Rig<'a> {
         id
     }
 
-    /// A buffer of results, full of what no result is.
+    /// Adds a buffer for results, filled with NaN.
     pub(super) fn results(&mut self, len: usize) -> BufferId {
         self.filled(&vec![f32::NAN; len])
     }
@@ -87,7 +87,7 @@ impl<'a> Rig<'a> {
         values
     }
 
-    /// What a buffer holds, of whatever element.
+    /// Reads the bytes of a buffer of any element type.
     pub(super) fn bytes(&self, id: BufferId) -> Vec<u8> {
         let buffer = &self.bindings.buffers[id.0 as usize];
         let mut bytes = vec![0; buffer.len() * buffer.element().bytes()];
@@ -112,7 +112,7 @@ impl<'a> Rig<'a> {
         Ok(self.layout.weight(WeightInfo { name, shape, residence, slot_bytes }))
     }
 
-    /// A slot for any of some weights.
+    /// Adds a slot that is large enough for each of the weights.
     pub(super) fn slot(&mut self, weights: &[WeightId]) -> SlotId {
         let bytes = |id: &WeightId| self.layout.weights[id.0 as usize].slot_bytes;
         let bytes = weights.iter().map(bytes).max().unwrap_or(0);
@@ -120,20 +120,20 @@ impl<'a> Rig<'a> {
         self.layout.slot(format!("slot {}", self.layout.slots.len()), bytes)
     }
 
-    /// Loads a matrix, with a slot of its own where it needs one.
-    pub(super) fn hold(&mut self, matrix: &Matrix, residence: Residence) -> Held {
+    /// Loads a matrix, with its own slot if it needs one.
+    pub(super) fn load_operand(&mut self, matrix: &Matrix, residence: Residence) -> LoadedMatrix {
         let weight = self.load(matrix, residence);
         if residence != Residence::Slot {
-            return Held { operand: Operand::Weight(weight), decode: None };
+            return LoadedMatrix { operand: Operand::Weight(weight), decode: None };
         }
         let into = self.slot(&[weight]);
-        Held { operand: Operand::Slot(into, weight), decode: Some(Command::Decode { weight, into }) }
+        LoadedMatrix { operand: Operand::Slot(into, weight), decode: Some(Command::Decode { weight, into }) }
     }
 
-    /// A product of up to `rows` rows as the model would ask for it.
+    /// Returns a product of up to `rows` rows with the kernel that a model would choose.
     pub(super) fn output(&self, operand: Operand, rows: usize, range: Range<usize>, y: BufferId) -> Output {
         let weight = &self.layout.weights[operand.weight().0 as usize];
-        let consumption = consumption(weight.residence, weight.shape, &self.backend.facts(), rows).choice;
+        let consumption = consumption(weight.residence, weight.shape, &self.backend.info(), rows).choice;
         Output { operand, consumption, range, bias: None, y }
     }
 
@@ -146,24 +146,24 @@ impl<'a> Rig<'a> {
         self.backend.compile(&program, &self.bindings).unwrap()
     }
 
-    /// Runs a program for rows of the batch and wanted ones.
+    /// Runs a program with the given numbers of batch rows and logits rows.
     pub(super) fn submit(
         &self,
         program: &Compiled,
-        [rows, wanted]: [usize; 2],
+        [rows, logits_rows]: [usize; 2],
         writes: &[(BufferId, &[u8])],
     ) -> Result<(), RuntimeError> {
-        let event = self.backend.submit(program, &Inputs { rows, wanted, writes })?;
+        let event = self.backend.submit(program, &Inputs { rows, logits_rows, writes })?;
         self.backend.wait(&event).map(|_| ())
     }
 
-    /// Runs commands once, with all rows in use that there is room for.
+    /// Runs commands once, with all rows in use.
     pub(super) fn run(&self, rows: [usize; 2], commands: Vec<Command>) {
         self.submit(&self.compile(rows, compute(commands)), rows, &[]).unwrap();
     }
 }
 
-/// Commands one after the other.
+/// Returns steps that run commands in order on the compute queue.
 pub(super) fn compute(commands: Vec<Command>) -> Vec<Step> {
     commands.into_iter().map(|command| Step::Run(Queue::Compute, command)).collect()
 }

@@ -1,4 +1,4 @@
-//! Each rule of the bookkeeping by itself; `model` checks them together against a naive model.
+//! Unit tests of single rules; `model` tests them together against a naive model.
 
 mod model;
 
@@ -75,7 +75,7 @@ fn free_list_acts_like_a_deque() {
 }
 
 #[test]
-fn hashes_depend_on_everything_before_and_on_the_salt() {
+fn hashes_depend_on_all_earlier_tokens_and_the_salt() {
     let hashes = |salt, tokens: &[u32]| {
         let mut hashes = Vec::new();
         extend_hashes(&mut hashes, salt, tokens, 2);
@@ -92,10 +92,10 @@ fn hashes_depend_on_everything_before_and_on_the_salt() {
 }
 
 #[test]
-fn needed_blocks_are_those_that_the_next_position_sees() {
+fn needed_blocks_cover_the_window_of_the_next_position() {
     assert_eq!(needed_blocks(9, None, B), 0..3);
     assert_eq!(needed_blocks(0, Some(3), B), 0..0);
-    // The next position 8 sees 4..=8.
+    // Position 8 attends to 4..=8.
     assert_eq!(needed_blocks(8, Some(5), B), 1..2);
     assert_eq!(needed_blocks(8, Some(6), B), 0..2);
     assert_eq!(needed_blocks(9, Some(1), B), 2..3);
@@ -107,18 +107,18 @@ fn reserve_and_needed_count_new_blocks() {
     let pool = full_pool(4);
     let mut sequence = pool.sequence(0);
     assert!(sequence.is_empty());
-    assert_eq!(sequence.needed(0), [0]);
-    assert_eq!(sequence.needed(5), [2]);
+    assert_eq!(sequence.blocks_needed(0), [0]);
+    assert_eq!(sequence.blocks_needed(5), [2]);
     assert_eq!(run(&mut sequence, &count(0, 5)), []);
     assert_eq!(sequence.table(0), [0, 1]);
-    assert_eq!((sequence.needed(3), sequence.needed(4)), (vec![0], vec![1]));
+    assert_eq!((sequence.blocks_needed(3), sequence.blocks_needed(4)), (vec![0], vec![1]));
     assert_eq!(sequence.reserve(7), Ok(vec![]));
-    assert_eq!(sequence.needed(7), [0]);
+    assert_eq!(sequence.blocks_needed(7), [0]);
     sequence.commit(&[5]);
     sequence.commit(&count(6, 6));
     assert_eq!((sequence.len(), sequence.tokens()), (12, &count(0, 12)[..]));
     assert_eq!(pool.free_blocks(), [1]);
-    assert_eq!(sequence.needed(usize::MAX), [usize::MAX.div_ceil(B) - 3]);
+    assert_eq!(sequence.blocks_needed(usize::MAX), [usize::MAX.div_ceil(B) - 3]);
     drop(sequence);
     assert_eq!(pool.usage(), [GroupUsage { window: None, total: 4, used: 0, cached: 3 }]);
 }
@@ -130,25 +130,25 @@ fn a_failed_reservation_changes_nothing() {
     assert_eq!(sequence.truncate(7), 7);
     let fork = sequence.fork();
     let before = (state(&pool), format!("{sequence:?}"));
-    // Group 1 gave block 0 back: 2 of 3 are free, and the shared last block needs one of them.
-    assert_eq!(sequence.needed(6), [3, 3]);
-    assert_eq!(sequence.reserve(6), Err(OutOfBlocks { group: 0, wanted: 3, free: 2 }));
+    // Group 1 released block 0: 2 of 3 blocks are free, and the shared last block needs one of them.
+    assert_eq!(sequence.blocks_needed(6), [3, 3]);
+    assert_eq!(sequence.reserve(6), Err(OutOfBlocks { group: 0, needed: 3, free: 2 }));
     assert_eq!(before, (state(&pool), format!("{sequence:?}")));
     drop(fork);
-    // Not shared any more, so that only the number of new blocks matters.
+    // The last block is no longer shared, so only new blocks are allocated.
     let registered = state(&pool);
-    assert_eq!(sequence.reserve(14), Err(OutOfBlocks { group: 0, wanted: 4, free: 2 }));
+    assert_eq!(sequence.reserve(14), Err(OutOfBlocks { group: 0, needed: 4, free: 2 }));
     assert_eq!(registered, state(&pool), "the last block is still registered");
-    let message = OutOfBlocks { group: 1, wanted: 4, free: 2 }.to_string();
+    let message = OutOfBlocks { group: 1, needed: 4, free: 2 }.to_string();
     assert_eq!(message, "key/value cache group 1 has 2 free blocks, but 4 are needed");
 }
 
 #[test]
-fn a_failure_in_a_later_group_takes_nothing_from_an_earlier_one() {
+fn failure_in_a_later_group_allocates_nothing_in_an_earlier_one() {
     let pool = pool(0, &[(None, 9), (Some(4), 2)]);
     let mut sequence = pool.sequence(0);
     let before = state(&pool);
-    assert_eq!(sequence.reserve(9), Err(OutOfBlocks { group: 1, wanted: 3, free: 2 }));
+    assert_eq!(sequence.reserve(9), Err(OutOfBlocks { group: 1, needed: 3, free: 2 }));
     assert_eq!(before, state(&pool));
     assert!(sequence.table(0).is_empty());
 }
@@ -174,7 +174,7 @@ fn commit_to_a_block_that_a_fork_shares_panics() {
 
 #[test]
 #[should_panic(expected = "reserve again")]
-fn commit_to_a_cut_block_that_is_found_by_its_hash_panics() {
+fn commit_to_a_truncated_registered_block_panics() {
     let pool = full_pool(4);
     let mut sequence = sequence_of(&pool, 0, &[1, 2, 3, 4]);
     sequence.truncate(2);
@@ -182,7 +182,7 @@ fn commit_to_a_cut_block_that_is_found_by_its_hash_panics() {
 }
 
 #[test]
-fn prefix_is_found_in_whole_blocks_and_leaves_a_token() {
+fn prefixes_are_whole_blocks_and_leave_a_token() {
     let pool = full_pool(8);
     let first = sequence_of(&pool, 0, &count(0, 10));
     let table = first.table(0).to_vec();
@@ -207,7 +207,7 @@ fn prefix_is_found_in_whole_blocks_and_leaves_a_token() {
 fn a_hash_collision_finds_nothing() {
     let pool = full_pool(4);
     let _first = sequence_of(&pool, 0, &count(0, 5));
-    // The key of that block with one part changed at a time, as a collision would give it.
+    // The key of that block with one field changed at a time, as in a hash collision.
     let mut hashes = Vec::new();
     extend_hashes(&mut hashes, 0, &count(0, 4), B);
     let tokens = count(0, 4);
@@ -227,26 +227,26 @@ fn the_first_registration_stays() {
     run(&mut second, &count(0, 4));
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 5)).table(0), first.table(0));
     drop(second);
-    // The copy without a hash is taken first.
+    // The duplicate without a hash is allocated first.
     assert_eq!(free_order(&pool, 0), [1, 2, 3]);
     drop(first);
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 5)).table(0), [0]);
 }
 
 #[test]
-fn the_longest_unused_content_and_the_end_of_a_chain_go_first() {
+fn allocation_evicts_least_recently_used_and_chain_ends_first() {
     let pool = full_pool(5);
     let first = sequence_of(&pool, 0, &count(0, 9));
     let second = sequence_of(&pool, 0, &count(50, 8));
     drop(first);
     drop(second);
-    // Block 2 was partial, then the chains from their ends: 0, 1 of the first and 3, 4 of the second.
+    // First the partial block 2, then both chains from their ends: 1, 0 and 4, 3.
     assert_eq!(free_order(&pool, 0), [2, 1, 0, 4, 3]);
     let third = sequence_of(&pool, 0, &count(90, 8));
     assert_eq!(third.table(0), [2, 1]);
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 9)).len(), 4);
     assert_eq!(pool.sequence_with_prefix(0, &count(50, 9)).len(), 8);
-    // Looking them up made them the ones used last.
+    // Lookups made these blocks the most recently used.
     assert_eq!(free_order(&pool, 0), [0, 4, 3]);
 }
 
@@ -258,13 +258,16 @@ fn fork_shares_and_reserve_copies_a_partial_block() {
     let mut second = first.fork();
     assert_eq!((first.table(0), second.table(0)), (&[0, 1, 2][..], &[0, 1][..]));
     assert_eq!(pool.usage()[0].used, 3);
-    assert_eq!((second.needed(0), second.needed(2), second.needed(3)), (vec![0], vec![1], vec![2]));
+    assert_eq!(
+        (second.blocks_needed(0), second.blocks_needed(2), second.blocks_needed(3)),
+        (vec![0], vec![1], vec![2])
+    );
     assert_eq!(second.reserve(0), Ok(vec![]));
     assert_eq!(run(&mut second, &[7, 8]), [BlockCopy { group: 0, from: 1, to: 3, positions: 2 }]);
     assert_eq!(second.table(0), [0, 3]);
-    assert_eq!(run(&mut first, &[9, 9]), [], "nobody shares the block any more");
+    assert_eq!(run(&mut first, &[9, 9]), [], "the block is no longer shared");
     assert_eq!(first.tokens(), [0, 1, 2, 3, 4, 5, 9, 9]);
-    // Both ends are found.
+    // Both branches are found.
     assert_eq!(pool.sequence_with_prefix(0, &[0, 1, 2, 3, 4, 5, 7, 8, 0]).table(0), [0, 3]);
     assert_eq!(pool.sequence_with_prefix(0, &[0, 1, 2, 3, 4, 5, 9, 9, 0]).table(0), [0, 1]);
 }
@@ -279,20 +282,20 @@ fn a_full_block_is_shared_without_a_copy() {
 }
 
 #[test]
-fn truncation_into_a_full_block_keeps_what_its_hash_promises() {
+fn truncation_into_a_full_block_keeps_its_hash_valid() {
     let pool = full_pool(4);
     let mut first = sequence_of(&pool, 0, &count(0, 8));
     first.reserve(4).unwrap();
     assert_eq!(first.truncate(100), 8);
     assert_eq!(first.table(0).len(), 2, "truncate drops the reservation");
     assert_eq!(first.truncate(6), 6);
-    // Nothing is overwritten yet, so that the block is still found.
+    // Nothing is overwritten yet, so the block is still found.
     let second = pool.sequence_with_prefix(0, &count(0, 9));
     assert_eq!(second.len(), 8);
     assert_eq!(run(&mut first, &[9, 9]), [BlockCopy { group: 0, from: 1, to: 2, positions: 2 }]);
     drop(second);
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 9)).len(), 8);
-    // Not shared: the block is written in place and not found by the old tokens from the reservation on.
+    // The block is not shared: it is written in place and loses its hash when positions are reserved.
     assert_eq!(first.truncate(6), 6);
     assert_eq!(pool.sequence_with_prefix(0, &[0, 1, 2, 3, 4, 5, 9, 9, 0]).len(), 8);
     assert_eq!(first.reserve(1), Ok(vec![]));
@@ -302,8 +305,8 @@ fn truncation_into_a_full_block_keeps_what_its_hash_promises() {
 }
 
 #[test]
-fn windowed_groups_give_blocks_back() {
-    // Position n sees n-4..=n; with slack 2 positions below n-6 are not needed.
+fn windowed_groups_release_blocks() {
+    // Position n attends to n-4..=n; with slack 2, positions below n-6 are not needed.
     let pool = pool(2, &[(None, 8), (Some(5), 8)]);
     let mut sequence = sequence_of(&pool, 0, &count(0, 9));
     assert_eq!(sequence.table(1)[0], 0);
@@ -329,7 +332,7 @@ fn a_prefix_needs_only_the_window_of_windowed_groups() {
     assert_eq!(second.len(), 16);
     assert_eq!(second.table(1), [NO_BLOCK, NO_BLOCK, NO_BLOCK, 3]);
     drop((first, second));
-    // Takes block 4, then 0, the one that was given back first, then 1 and 2; 3 was used last.
+    // Allocates block 4, then 0, which was released first, then 1 and 2; 3 was released last.
     let other = sequence_of(&pool, 0, &count(50, 15));
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 20)).len(), 16);
     assert_eq!(pool.sequence_with_prefix(0, &count(0, 16)).len(), 0);
@@ -337,14 +340,14 @@ fn a_prefix_needs_only_the_window_of_windowed_groups() {
 }
 
 #[test]
-fn truncation_takes_given_back_blocks_up_again() {
+fn truncation_shares_released_blocks_again() {
     let pool = pool(0, &[(None, 9), (Some(5), 5)]);
     let mut sequence = sequence_of(&pool, 0, &count(0, 16));
     assert_eq!(sequence.table(1), [NO_BLOCK, NO_BLOCK, NO_BLOCK, 3]);
     assert_eq!(sequence.truncate(10), 10);
     assert_eq!(sequence.table(1), [NO_BLOCK, 1, 2]);
     assert_eq!(pool.free_blocks(), [6, 3]);
-    // The block taken up is still found by its hash, until it is written.
+    // The shared block is still found by its hash until it is written.
     assert_eq!(sequence.reserve(1), Ok(vec![]));
     sequence.commit(&[77]);
     assert_eq!(sequence.tokens().last(), Some(&77));
@@ -352,24 +355,25 @@ fn truncation_takes_given_back_blocks_up_again() {
 }
 
 #[test]
-fn truncation_keeps_less_where_blocks_are_gone() {
+fn truncation_keeps_less_if_blocks_are_lost() {
     let pool = pool(0, &[(None, 20), (Some(5), 6)]);
     let mut sequence = sequence_of(&pool, 0, &count(0, 20));
     let window = |sequence: &Sequence| sequence.table(1).to_vec();
     assert_eq!(window(&sequence), [NO_BLOCK, NO_BLOCK, NO_BLOCK, NO_BLOCK, 4]);
-    // Free are 5, 0, 1, 2, 3 in this order; the other sequence takes three and keeps the last two.
+    // Free blocks are 5, 0, 1, 2, 3 in this order; the other sequence allocates three and keeps the last two.
     let mut other = pool.sequence(0);
     run(&mut other, &count(50, 12));
     assert_eq!(free_order(&pool, 1), [2, 3, 5, 0]);
-    // Position 10 sees 6..: block 1 is gone. Length 8 needs it too, 4 needs block 0, which is gone.
+    // Position 10 attends to 6..: block 1 is lost. Length 8 needs it too; 4 needs block 0, which is also
+    // lost.
     let mut fork = sequence.fork();
     assert_eq!(fork.truncate(10), 0);
-    // Position 14 sees 10..: blocks 2 and 3 can be taken up.
+    // Position 14 attends to 10..: blocks 2 and 3 are still cached.
     let mut fork = sequence.fork();
     assert_eq!(fork.truncate(14), 14);
     assert_eq!(window(&fork), [NO_BLOCK, NO_BLOCK, 2, 3]);
     drop(fork);
-    // Without block 3, length 18, which needs it, falls to 12, which needs block 2 alone.
+    // Without block 3, length 18 is reduced to 12, which needs block 2 only.
     pool.lock()[1].unregister(3);
     assert_eq!(sequence.truncate(18), 12);
     assert_eq!(window(&sequence), [NO_BLOCK, NO_BLOCK, 2]);

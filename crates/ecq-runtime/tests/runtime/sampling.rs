@@ -1,22 +1,22 @@
-//! What each option leaves to chance, and what not.
+//! Sampling options and random numbers.
 
-use ecq_runtime::{RuntimeError, SampleOptions, Sampler, SamplingParams, TokenMask, argmax, draw};
+use ecq_runtime::{RuntimeError, SampleOptions, Sampler, SamplingParams, TokenMask, argmax, sample_token};
 use std::collections::BTreeMap;
 
 const PLAIN: SampleOptions = SampleOptions { temperature: 1.0, ..SampleOptions::GREEDY };
 
-/// How often each token is chosen of 20,000 times.
+/// Returns the relative frequency of each token in 20,000 samples.
 fn frequencies(options: SampleOptions, logits: &[f32]) -> BTreeMap<u32, f64> {
     let mut sampler = Sampler::new(options).unwrap();
     let mut counts = BTreeMap::new();
     for _ in 0..20_000 {
-        *counts.entry(sampler.choose(logits, &[]).unwrap()).or_insert(0.0) += 1.0 / 20_000.0;
+        *counts.entry(sampler.sample(logits, &[]).unwrap()).or_insert(0.0) += 1.0 / 20_000.0;
     }
     counts
 }
 
 #[test]
-fn tokens_come_as_often_as_their_probability() {
+fn token_frequencies_match_probabilities() {
     // Probabilities 0.5, 0.3, 0.15, 0.05, out of order.
     let logits = [0.15f32, 0.5, 0.05, 0.3].map(f32::ln);
     let near = |found: &BTreeMap<u32, f64>, expected: &[(u32, f64)]| {
@@ -47,33 +47,33 @@ fn tokens_come_as_often_as_their_probability() {
 }
 
 #[test]
-fn greedy_takes_the_first_of_the_best_and_the_penalty_moves_it() {
+fn greedy_takes_the_first_maximum_after_the_penalty() {
     let mut greedy = Sampler::new(SampleOptions::GREEDY).unwrap();
-    assert_eq!(greedy.choose(&[1.0, 3.0, 3.0, f32::NAN], &[]), Some(1));
-    assert_eq!(greedy.choose(&[-1.0, -3.0], &[]), Some(0));
-    assert_eq!(greedy.choose(&[f32::NAN; 3], &[]), None);
-    assert_eq!(greedy.choose(&[f32::NEG_INFINITY; 3], &[]), None);
-    assert_eq!(greedy.choose(&[], &[]), None);
+    assert_eq!(greedy.sample(&[1.0, 3.0, 3.0, f32::NAN], &[]), Some(1));
+    assert_eq!(greedy.sample(&[-1.0, -3.0], &[]), Some(0));
+    assert_eq!(greedy.sample(&[f32::NAN; 3], &[]), None);
+    assert_eq!(greedy.sample(&[f32::NEG_INFINITY; 3], &[]), None);
+    assert_eq!(greedy.sample(&[], &[]), None);
     let penalty = SampleOptions { repetition_penalty: 2.0, repetition_window: 2, ..SampleOptions::GREEDY };
     let mut sampler = Sampler::new(penalty).unwrap();
-    assert_eq!(sampler.choose(&[3.0, 2.0], &[0]), Some(1));
-    assert_eq!(sampler.choose(&[3.0, 2.0], &[0, 5, 6]), Some(0), "out of the window");
-    assert_eq!(sampler.choose(&[-1.0, -1.5], &[0]), Some(1), "negative logits move down too");
+    assert_eq!(sampler.sample(&[3.0, 2.0], &[0]), Some(1));
+    assert_eq!(sampler.sample(&[3.0, 2.0], &[0, 5, 6]), Some(0), "out of the window");
+    assert_eq!(sampler.sample(&[-1.0, -1.5], &[0]), Some(1), "negative logits move down too");
 }
 
 #[test]
-fn a_seed_is_a_sequence() {
+fn equal_seeds_give_equal_tokens() {
     let logits: Vec<f32> = (0..50).map(|i| (i as f32).sin()).collect();
     let sequence = |seed| {
         let mut sampler = Sampler::new(SampleOptions { seed, ..PLAIN }).unwrap();
-        (0..20).map(|_| sampler.choose(&logits, &[]).unwrap()).collect::<Vec<_>>()
+        (0..20).map(|_| sampler.sample(&logits, &[]).unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(sequence(1), sequence(1));
     assert_ne!(sequence(1), sequence(2));
 }
 
 #[test]
-fn options_out_of_range_are_named() {
+fn out_of_range_options_are_named() {
     let cases = [
         ("temperature", SampleOptions { temperature: -1.0, ..PLAIN }),
         ("temperature", SampleOptions { temperature: f32::NAN, ..PLAIN }),
@@ -89,7 +89,7 @@ fn options_out_of_range_are_named() {
     }
 }
 
-/// Numbers that do not come from the code under test.
+/// Random numbers that are independent of the code under test.
 struct Random(u64);
 
 impl Random {
@@ -103,7 +103,7 @@ impl Random {
     }
 }
 
-/// The slow obvious sampler: it sorts all candidates and has no special cases.
+/// A slow reference sampler: it sorts all candidates and has no special cases.
 struct Oracle {
     options: SampleOptions,
     state: u64,
@@ -156,7 +156,7 @@ impl Oracle {
     }
 }
 
-/// Logits of many shapes: narrow, wide, with ties, both zeros, and what is no number.
+/// Creates logits: narrow, wide, with ties, with both zeros, with NaN and infinities.
 fn random_logits(random: &mut Random) -> Vec<f32> {
     let n = [0, 1, 5, 50, 50, 400, 3000][random.below(7)];
     let width = [0.0, 1.0, 8.0, 20.0, 20.0, 60.0, 1e38][random.below(7)];
@@ -177,7 +177,7 @@ fn random_logits(random: &mut Random) -> Vec<f32> {
 }
 
 #[test]
-fn every_choice_is_that_of_the_oracle() {
+fn every_sample_matches_the_reference() {
     let mut random = Random(1);
     let (mut none, mut rare) = (0, 0);
     for temperature in [0.0, 1e-6, 0.3, 1.0, 4.0] {
@@ -202,7 +202,7 @@ fn every_choice_is_that_of_the_oracle() {
                         for _ in 0..12 {
                             let logits = random_logits(&mut random);
                             let expected = oracle.choose(&logits, &before);
-                            assert_eq!(sampler.choose(&logits, &before), expected, "{options:?} {logits:?}");
+                            assert_eq!(sampler.sample(&logits, &before), expected, "{options:?} {logits:?}");
                             none += usize::from(expected.is_none());
                             rare += usize::from(expected.is_some() && expected != argmax(&logits));
                             before.extend(expected);
@@ -216,8 +216,8 @@ fn every_choice_is_that_of_the_oracle() {
 }
 
 #[test]
-fn a_large_flat_vocabulary_gives_the_oracle_choice() {
-    // Sums over so many weights round in every step, so that another order of addition would show.
+fn large_flat_vocabularies_match_the_reference() {
+    // Sums over so many weights round at every step, so another order of addition would be detected.
     let mut random = Random(2);
     for (top_p, temperature, width) in
         [(1.0, 1.0, 25.0), (0.9, 1.0, 4.0), (0.999, 0.6, 30.0), (1.0, 1.5, 1.0)]
@@ -226,10 +226,10 @@ fn a_large_flat_vocabulary_gives_the_oracle_choice() {
         let options = SampleOptions { top_p, temperature, seed: 9, ..PLAIN };
         let (mut sampler, mut oracle) = (Sampler::new(options).unwrap(), Oracle { options, state: 9 });
         for _ in 0..5 {
-            assert_eq!(sampler.choose(&logits, &[]), oracle.choose(&logits, &[]), "{options:?}");
+            assert_eq!(sampler.sample(&logits, &[]), oracle.choose(&logits, &[]), "{options:?}");
         }
     }
-    // The smallest weights that still change a sum in f32 (above 2^-24) have to count, those below it cannot.
+    // Weights above 2^-24 change a sum in f32 and must count; smaller ones cannot.
     for (tail, counts) in [(-16.6, true), (-16.7, false)] {
         let mut logits = vec![tail; 100_000];
         logits[500] = 0.0;
@@ -238,7 +238,7 @@ fn a_large_flat_vocabulary_gives_the_oracle_choice() {
         let mut chosen = 0;
         for _ in 0..300 {
             let token = oracle.choose(&logits, &[]);
-            assert_eq!(sampler.choose(&logits, &[]), token);
+            assert_eq!(sampler.sample(&logits, &[]), token);
             chosen += usize::from(token != Some(500));
         }
         assert_eq!(chosen > 0, counts, "{tail}: {chosen} of 300");
@@ -269,7 +269,7 @@ fn argmax_is_the_first_of_the_largest_numbers() {
 }
 
 #[test]
-fn a_draw_and_a_choice_are_the_same() {
+fn sample_token_matches_sampler() {
     let mut random = Random(4);
     for options in [PLAIN, SampleOptions { top_k: 5, seed: 8, ..PLAIN }, SampleOptions::GREEDY] {
         let mut chooses = Sampler::new(options).unwrap();
@@ -278,9 +278,13 @@ fn a_draw_and_a_choice_are_the_same() {
         assert_eq!(draws.is_greedy(), options.temperature == 0.0);
         for _ in 0..50 {
             let logits: Vec<f32> = (0..100).map(|_| random.unit() * 3.0).collect();
-            let next = draws.next_draw();
+            let next = draws.next_params();
             assert!((0.0..1.0).contains(&next.uniform));
-            assert_eq!(draw(&logits, &next, &mut candidates), chooses.choose(&logits, &[]), "{next:?}");
+            assert_eq!(
+                sample_token(&logits, &next, &mut candidates),
+                chooses.sample(&logits, &[]),
+                "{next:?}"
+            );
         }
     }
     assert!(Sampler::new(SampleOptions { top_k: 1, ..PLAIN }).unwrap().is_greedy());
@@ -289,32 +293,32 @@ fn a_draw_and_a_choice_are_the_same() {
 }
 
 #[test]
-fn a_draw_with_options_out_of_range_does_not_panic() {
+fn invalid_sampling_params_do_not_panic() {
     let plain = SamplingParams { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, uniform: 0.5 };
     let odd = [f32::NAN, f32::INFINITY, -1.0, 1e-45, f32::MAX];
     for x in odd {
-        for draws in [
+        for params in [
             SamplingParams { temperature: x, ..plain },
             SamplingParams { top_p: x, ..plain },
             SamplingParams { min_p: x, ..plain },
             SamplingParams { uniform: x, ..plain },
         ] {
-            let token = draw(&[1.0, f32::MAX, -f32::MAX], &draws, &mut Vec::new());
-            assert!(token.is_none_or(|token| token < 3), "{draws:?}: {token:?}");
+            let token = sample_token(&[1.0, f32::MAX, -f32::MAX], &params, &mut Vec::new());
+            assert!(token.is_none_or(|token| token < 3), "{params:?}: {token:?}");
         }
     }
 }
 
 #[test]
-fn sequences_of_a_request_differ_and_can_be_repeated() {
+fn sequences_of_a_request_differ_and_are_reproducible() {
     let logits = [0.0; 1000];
     let tokens = |mut sampler: Sampler| -> Vec<u32> {
-        (0..30).map(|_| sampler.choose(&logits, &[]).unwrap()).collect()
+        (0..30).map(|_| sampler.sample(&logits, &[]).unwrap()).collect()
     };
     let sampler = |seed| Sampler::new(SampleOptions { seed, ..PLAIN }).unwrap();
     assert_eq!(tokens(sampler(1).for_sequence(0)), tokens(sampler(1)));
     assert_eq!(tokens(sampler(1).for_sequence(3)), tokens(sampler(1).for_sequence(3)));
-    // No sequence is another one or a part of it, a few tokens later.
+    // No sequence equals another one or a shifted part of it.
     let golden = 0x9e37_79b9_7f4a_7c15u64;
     let seeds = [0, 1, golden, golden.wrapping_mul(2)];
     let all: Vec<Vec<u32>> = seeds
@@ -330,23 +334,23 @@ fn sequences_of_a_request_differ_and_can_be_repeated() {
 }
 
 #[test]
-fn a_bias_is_added_before_everything_else() {
+fn bias_is_applied_first() {
     let biased = |options, bias: &[(u32, f32)]| Sampler::new(options).unwrap().with_bias(bias.to_vec());
     let mut sampler = biased(SampleOptions::GREEDY, &[(1, 1.5), (7, 100.0), (1, 1.0)]);
     assert!(!sampler.is_plain() && sampler.is_greedy());
     assert_eq!(
-        sampler.choose(&[2.0, 0.0], &[]),
+        sampler.sample(&[2.0, 0.0], &[]),
         Some(1),
         "biases of one token add up, unknown ones are ignored"
     );
     let penalty = SampleOptions { repetition_penalty: 2.0, ..SampleOptions::GREEDY };
     // (1 + 4) / 2 is below 3, 1 / 2 + 4 is not.
-    assert_eq!(biased(penalty, &[(0, 4.0)]).choose(&[1.0, 3.0], &[0]), Some(1));
+    assert_eq!(biased(penalty, &[(0, 4.0)]).sample(&[1.0, 3.0], &[0]), Some(1));
     let mut never = biased(PLAIN, &[(0, f32::NEG_INFINITY)]);
-    assert!((0..200).all(|_| never.choose(&[9.0, 0.0, 0.0], &[]) != Some(0)));
+    assert!((0..200).all(|_| never.sample(&[9.0, 0.0, 0.0], &[]) != Some(0)));
 }
 
-/// Tokens have to go up; after the last one none may come.
+/// Requires ascending tokens.
 struct Ascending {
     least: usize,
 }
@@ -367,23 +371,23 @@ impl TokenMask for Ascending {
 }
 
 #[test]
-fn a_mask_decides_what_may_come() {
+fn masks_restrict_tokens() {
     let ascending = |options| Sampler::new(options).unwrap().with_mask(Box::new(Ascending { least: 1 }));
     let mut sampler = ascending(SampleOptions::GREEDY);
     assert!(!sampler.is_plain());
     let logits = [9.0, 2.0, 5.0, 3.0];
-    assert_eq!(sampler.choose(&logits, &[]), Some(2));
-    // A fork goes on from where the other one was, and neither moves the other.
+    assert_eq!(sampler.sample(&logits, &[]), Some(2));
+    // A fork continues from the state of its original, and both are independent.
     let mut fork = sampler.for_sequence(1);
     for sampler in [&mut sampler, &mut fork] {
-        assert_eq!(sampler.choose(&logits, &[]), Some(3));
-        assert_eq!(sampler.choose(&logits, &[]), None);
+        assert_eq!(sampler.sample(&logits, &[]), Some(3));
+        assert_eq!(sampler.sample(&logits, &[]), None);
     }
-    // Bias and penalty cannot allow what the mask forbids.
+    // Neither bias nor penalty can allow a masked token.
     let odd = SampleOptions { repetition_penalty: 0.5, ..PLAIN };
     let mut sampler = ascending(odd).with_bias(vec![(0, 1000.0)]);
     let mut before = vec![];
-    while let Some(token) = sampler.choose(&[0.0; 50], &before) {
+    while let Some(token) = sampler.sample(&[0.0; 50], &before) {
         assert!(token > before.last().copied().unwrap_or(0));
         before.push(token);
     }

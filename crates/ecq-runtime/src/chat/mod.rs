@@ -1,10 +1,11 @@
-//! Conversations as text, by the template of the model (Jinja, as transformers runs it).
+//! Chat templates (Jinja), rendered as transformers renders them.
 
 mod environment;
 mod limits;
 mod methods;
 mod python;
-mod source;
+mod rewrite;
+mod strings;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Result, RuntimeError};
@@ -18,101 +19,101 @@ use std::collections::BTreeMap;
 pub struct Message {
     /// `system`, `user` or `assistant`.
     pub role: String,
-    /// The text.
+    /// Text of the message.
     pub content: String,
 }
 
 impl Message {
-    /// A message.
+    /// Creates a message with the given role.
     pub fn new(role: &str, content: &str) -> Self {
         Self { role: role.to_owned(), content: content.to_owned() }
     }
 
-    /// Instructions to the model, at the beginning of a conversation.
+    /// Creates a system message (instructions to the model).
     pub fn system(content: &str) -> Self {
         Self::new("system", content)
     }
 
-    /// What the user says.
+    /// Creates a user message.
     pub fn user(content: &str) -> Self {
         Self::new("user", content)
     }
 
-    /// What the model answered.
+    /// Creates a message with an answer of the model.
     pub fn assistant(content: &str) -> Self {
         Self::new("assistant", content)
     }
 }
 
-/// The chat template of a model.
+/// A model's chat template.
 ///
-/// It runs in the environment that transformers gives to Jinja2: the same functions, filters and tests,
-/// Python's methods and operators, the special tokens by name. Steps and text are bounded, since it comes
-/// from a file.
+/// It runs in the environment that transformers provides to Jinja2: the same functions, filters and tests,
+/// Python's methods and operators, and the special tokens by name. Templates come from untrusted files, so
+/// the number of steps and the size of texts are limited.
 #[derive(Debug)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
-    /// Texts of special tokens by name: `bos_token`, ...
+    /// Special tokens by name: `bos_token`, ...
     special_tokens: BTreeMap<String, Value>,
 }
 
-/// The only template of an environment.
+/// Name of the only template of an environment.
 const NAME: &str = "chat";
 
 impl ChatTemplate {
-    /// The template that rides along with a model.
+    /// Builds the template stored with a model.
     ///
     /// # Errors
-    /// When there is none, or it does not parse.
-    pub fn of(checkpoint: &Checkpoint) -> Result<Self> {
+    /// If there is none or it does not parse.
+    pub fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self> {
         let template = checkpoint.chat_template()?;
-        let template = template
-            .ok_or(RuntimeError::Absent { what: "chat template: it is no model for conversations" })?;
+        let template =
+            template.ok_or(RuntimeError::Missing { what: "chat template: it is not a chat model" })?;
         let mut this = Self::new(&template, String::new(), String::new())?;
         let tokens = checkpoint.special_tokens()?.into_iter();
         this.special_tokens = tokens.map(|(name, token)| (name, Value::from(Serde(token)))).collect();
         Ok(this)
     }
 
-    /// A template, and the tokens that it may name.
+    /// Parses a template, with the texts of `bos_token` and `eos_token`.
     ///
     /// # Errors
-    /// When it does not parse.
+    /// If the template does not parse.
     pub fn new(template: &str, bos: String, eos: String) -> Result<Self> {
-        if template.len() > limits::MOST_SOURCE {
+        if template.len() > limits::MAX_SOURCE_BYTES {
             return Err(RuntimeError::ChatTemplate(format!(
-                "it has {} bytes; no more than {} are read",
+                "it has {} bytes; the maximum is {}",
                 template.len(),
-                limits::MOST_SOURCE
+                limits::MAX_SOURCE_BYTES
             )));
         }
-        let mut environment = environment::environment().map_err(wrong)?;
-        let source = source::rewritten(template).map_err(RuntimeError::ChatTemplate)?;
-        environment.add_template_owned(NAME, source).map_err(wrong)?;
+        let mut environment = environment::environment().map_err(template_error)?;
+        let source = rewrite::rewrite(template).map_err(RuntimeError::ChatTemplate)?;
+        environment.add_template_owned(NAME, source).map_err(template_error)?;
         let tokens = [("bos_token", bos), ("eos_token", eos)];
         let special_tokens =
             tokens.into_iter().map(|(name, token)| (name.to_owned(), token.into())).collect();
         Ok(Self { environment, special_tokens })
     }
 
-    /// The same template, with a special token that it may name: `pad_token`, ...
+    /// Adds a special token that the template can name, such as `pad_token`.
     #[must_use]
     pub fn with_special_token(mut self, name: &str, text: &str) -> Self {
         self.special_tokens.insert(name.to_owned(), text.into());
         self
     }
 
-    /// The text of a conversation, up to where the model's next message begins.
+    /// Renders a conversation as a prompt, up to the start of the model's next message.
     ///
     /// # Errors
-    /// When the template refuses the conversation, or fails.
+    /// If the template raises an error or exceeds a limit.
     pub fn render(&self, messages: &[Message]) -> Result<String> {
         self.render_to(messages, true)
     }
 
-    /// The text of a conversation that may end with a message of the model.
+    /// Renders a conversation, with or without the start of the model's next message.
     fn render_to(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
-        let template = self.environment.get_template(NAME).map_err(wrong)?;
+        let template = self.environment.get_template(NAME).map_err(template_error)?;
         let values = context! {
             messages => Value::from(Serde(messages)),
             tools => (),
@@ -120,18 +121,19 @@ impl ChatTemplate {
             add_generation_prompt,
             ..Value::from(self.special_tokens.clone())
         };
-        template.render(values).map_err(wrong)
+        template.render(values).map_err(template_error)
     }
 
-    /// What the template writes behind the last message of the model: marks of the end of a turn stand there.
-    pub(crate) fn after_answer(&self) -> Option<String> {
+    /// Returns the text that the template writes after an answer of the model, which contains end-of-turn
+    /// tokens.
+    pub(crate) fn text_after_answer(&self) -> Option<String> {
         let (question, answer) = ("Question", "Answer0of1this2model");
         let text = self.render_to(&[Message::user(question), Message::assistant(answer)], false).ok()?;
         text.rsplit_once(answer).map(|(_, after)| after.to_owned())
     }
 }
 
-fn wrong(error: Error) -> RuntimeError {
+fn template_error(error: Error) -> RuntimeError {
     RuntimeError::ChatTemplate(error.to_string())
 }
 
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_run_as_in_transformers() {
+    fn templates_render_like_transformers() {
         let template = "{{ bos_token }}{% for m in messages %}\n  {% if m['role'] == 'user' %}\n\
             U:{{ m.content.strip() }}\n  {% else %}\nA:{{ m['content'] + eos_token }}\n{% endif %}\
             {% endfor %}\n{% if add_generation_prompt %}A:{% endif %}";
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_that_never_end_are_stopped() {
+    fn endless_templates_are_stopped() {
         let message = |template: &str| render(template).unwrap_err().to_string();
         let loops = |inside: &str| {
             let loops = "{% for a in range(9999) %}{% for b in range(9999) %}";

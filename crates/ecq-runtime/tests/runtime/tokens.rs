@@ -1,5 +1,4 @@
-//! What a model's files say of its tokens: which stand in front of a text, which end one, which a template
-//! may name.
+//! Special tokens in a model's files: before a text, after a text, and in chat templates.
 
 use ecq_core::Limits;
 use ecq_format::container::{EcqFile, EcqWriter, ModelEntry, SourceRecord};
@@ -8,7 +7,7 @@ use ecq_runtime::{ChatTemplate, Checkpoint, Message, RuntimeError, Tokenizer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// A model of these files without weights.
+/// Creates a model of attached files, without weights.
 fn with_files(files: &[(&str, Vec<u8>)], source_bytes: u64) -> Checkpoint {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.ecq");
@@ -23,7 +22,7 @@ fn with_files(files: &[(&str, Vec<u8>)], source_bytes: u64) -> Checkpoint {
     Checkpoint::new(file, &Limits::default()).unwrap()
 }
 
-/// A small Llama of these JSON files, those that are not named as they are in most models.
+/// Creates a small Llama; JSON files that are not given have typical content.
 fn checkpoint(files: &[(&str, Value)]) -> Checkpoint {
     let config = json!({
         "model_type": "llama", "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
@@ -40,7 +39,7 @@ fn checkpoint(files: &[(&str, Value)]) -> Checkpoint {
     with_files(&bytes, 0)
 }
 
-/// Tokens of the vocabulary; the last one was added behind the embedding.
+/// The vocabulary; the last token is an added one beyond the embedding.
 const TOKENS: [&str; 9] = ["<s>", "</t>", "<|end|>", "<|turn|>", "a", "b", "c", "ab", "<image>"];
 const ROWS: usize = 8;
 
@@ -85,16 +84,16 @@ fn post_processor(single: &[&str]) -> Value {
 }
 
 fn tokenizer(files: &[(&str, Value)]) -> Tokenizer {
-    Tokenizer::of(&checkpoint(files)).unwrap()
+    Tokenizer::from_checkpoint(&checkpoint(files)).unwrap()
 }
 
-/// Names of the tokens that end a text.
+/// Returns the end tokens.
 fn ends(files: &[(&str, Value)]) -> Vec<&'static str> {
     tokenizer(files).end_tokens().iter().map(|&id| TOKENS[id as usize]).collect()
 }
 
 #[test]
-fn truncation_and_padding_of_a_file_do_not_apply() {
+fn truncation_and_padding_settings_are_ignored() {
     let changed = with(|json| {
         json["truncation"] =
             json!({ "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0 });
@@ -118,14 +117,21 @@ fn added_tokens_may_lie_beyond_the_embedding() {
     let tokenizer = tokenizer(&[]);
     assert_eq!(tokenizer.encode("abc", true).unwrap(), [id("ab"), id("c")]);
     let error = tokenizer.encode("ab<image>", true).unwrap_err();
-    assert!(matches!(&error, RuntimeError::TokenBeyond { token, id: 8, rows: 8 } if token == "<image>"));
+    assert!(
+        matches!(&error, RuntimeError::TokenWithoutEmbedding { token, id: 8, rows: 8 } if token == "<image>")
+    );
     assert!(error.to_string().contains("\"<image>\""), "{error}");
-    // A gap of ids, as some fine-tunes leave.
+    // A gap in the ids, as in some fine-tuned models.
     let far = with(|json| json["added_tokens"][4]["id"] = json!(9));
-    assert_eq!(Tokenizer::of(&checkpoint(&[far])).unwrap().encode("a", false).unwrap(), [id("a")]);
-    // A vocabulary that is larger than the embedding belongs to another model.
+    assert_eq!(
+        Tokenizer::from_checkpoint(&checkpoint(&[far])).unwrap().encode("a", false).unwrap(),
+        [id("a")]
+    );
+    // A vocabulary larger than the embedding belongs to another model.
     let other = with(|json| json["model"]["vocab"]["ac"] = json!(8));
-    assert!(Tokenizer::of(&checkpoint(&[other])).unwrap_err().to_string().contains("another model"));
+    assert!(
+        Tokenizer::from_checkpoint(&checkpoint(&[other])).unwrap_err().to_string().contains("another model")
+    );
 }
 
 #[test]
@@ -143,7 +149,7 @@ fn damaged_tokenizers_are_refused() {
 }
 
 #[test]
-fn every_file_may_say_which_tokens_end_a_text() {
+fn end_tokens_come_from_every_file() {
     let config = |key: &str, value: Value| {
         let mut config = json!({
             "model_type": "llama", "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
@@ -180,7 +186,7 @@ fn every_file_may_say_which_tokens_end_a_text() {
 }
 
 #[test]
-fn what_a_template_writes_behind_an_answer_ends_a_turn() {
+fn text_after_an_answer_defines_end_of_turn_tokens() {
     for (template, expected) in [
         (
             "{% for m in messages %}{{ m.role }}: {{ m.content }}<|turn|>{% endfor %}",
@@ -222,7 +228,7 @@ fn messages_within_a_turn_do_not_end_it() {
 }
 
 #[test]
-fn what_stands_in_front_of_a_text_is_no_end() {
+fn prefix_tokens_are_not_end_tokens() {
     for (single, expected) in [
         (&["<s>", "A", "</t>"][..], &["<s>"][..]),
         (&["<s>", "A"], &["<s>"]),
@@ -255,7 +261,7 @@ fn templates_name_the_special_tokens_of_every_file() {
     let render = |files: &[(&str, Value)]| {
         let files: Vec<_> =
             [("chat_template.jinja", json!(template))].into_iter().chain(files.iter().cloned()).collect();
-        ChatTemplate::of(&checkpoint(&files)).unwrap().render(&[Message::user("a")]).unwrap()
+        ChatTemplate::from_checkpoint(&checkpoint(&files)).unwrap().render(&[Message::user("a")]).unwrap()
     };
     let config = json!({
         "bos_token": "<s>", "eos_token": { "content": "</t>" }, "unk_token": null, "pad_token": "P",
@@ -267,13 +273,13 @@ fn templates_name_the_special_tokens_of_every_file() {
     assert_eq!(render(&[("tokenizer_config.json", config.clone())]), "[<s>][</t>][][P][][][][I][x+y][True]");
     let both = [("tokenizer_config.json", config.clone()), ("special_tokens_map.json", map.clone())];
     assert_eq!(render(&both), "[<s>][</t>][][Q][S][C][M][I][x+y][True]");
-    // A file that lists its added tokens is of a later format, and comes first.
+    // A file that lists its added tokens has a later format and takes precedence.
     let mut later = config;
     later["added_tokens_decoder"] = json!({});
     let both = [("tokenizer_config.json", later), ("special_tokens_map.json", map.clone())];
     assert_eq!(render(&both), "[<s>][</t>][][P][S][C][M][I][x+y][True]");
     assert_eq!(render(&[("special_tokens_map.json", map)]), "[][][][Q][S][C][M][][][True]");
-    // What no file names comes from the class.
+    // Tokens that no file names come from the tokenizer class.
     let class = |name: &str| ("tokenizer_config.json", json!({ "tokenizer_class": name, "pad_token": null }));
     assert_eq!(render(&[class("GemmaTokenizer")]), "[<bos>][<eos>][<unk>][][][][<mask>][][][False]");
     assert_eq!(render(&[class("PreTrainedTokenizerFast")]), "[][][][][][][][][][False]");
@@ -282,9 +288,9 @@ fn templates_name_the_special_tokens_of_every_file() {
 }
 
 #[test]
-fn of_several_templates_the_default_renders() {
+fn the_default_template_is_used() {
     let of = |files: &[(&str, Value)]| {
-        let template = ChatTemplate::of(&checkpoint(files));
+        let template = ChatTemplate::from_checkpoint(&checkpoint(files));
         template
             .and_then(|template| template.render(&[Message::user("a")]))
             .map_err(|error| error.to_string())
@@ -313,7 +319,7 @@ fn of_several_templates_the_default_renders() {
 }
 
 #[test]
-fn templates_get_the_date_and_no_tools() {
+fn templates_have_a_date_and_no_tools() {
     let render = |template: &str| {
         let template = ChatTemplate::new(template, String::new(), String::new()).unwrap();
         template.render(&[Message::user("Hello")]).unwrap()
@@ -335,7 +341,7 @@ fn templates_get_the_date_and_no_tools() {
     assert_eq!(render("{{ tools is defined and documents is defined }}{{ tools }}"), "TrueNone");
 }
 
-/// A header of a GGUF file of a Llama with these keys beside the usual ones.
+/// Creates a model from a GGUF header of a Llama with additional keys.
 fn gguf(keys: &[(&str, GgufValue)]) -> Checkpoint {
     struct Failed;
     impl From<ecq_format::gguf::GgufError> for Failed {
@@ -380,9 +386,9 @@ fn gguf(keys: &[(&str, GgufValue)]) -> Checkpoint {
 }
 
 #[test]
-fn gguf_files_say_which_tokens_end_a_text_and_a_turn() {
+fn gguf_files_define_end_tokens() {
     let ends = |keys: &[(&str, GgufValue)]| {
-        let tokenizer = Tokenizer::of(&gguf(keys)).unwrap();
+        let tokenizer = Tokenizer::from_checkpoint(&gguf(keys)).unwrap();
         tokenizer.end_tokens().iter().map(|&id| TOKENS[id as usize]).collect::<Vec<_>>()
     };
     for key in ["eos", "eot", "eom"] {
@@ -402,10 +408,10 @@ fn gguf_files_may_have_several_templates() {
         ("tokenizer.chat_template.tool_use", text("T")),
         ("tokenizer.chat_template.rag", text("R")),
     ];
-    let error = ChatTemplate::of(&gguf(&named)).unwrap_err().to_string();
+    let error = ChatTemplate::from_checkpoint(&gguf(&named)).unwrap_err().to_string();
     assert!(error.contains("tool_use, rag"), "{error}");
     let with_default: Vec<_> =
         named.into_iter().chain([("tokenizer.chat_template", text("{{ bos_token }}D"))]).collect();
-    let template = ChatTemplate::of(&gguf(&with_default)).unwrap();
+    let template = ChatTemplate::from_checkpoint(&gguf(&with_default)).unwrap();
     assert_eq!(template.render(&[Message::user("a")]).unwrap(), "<s>D");
 }

@@ -1,4 +1,4 @@
-//! How texts are cut by the pre-tokenizers that GGUF files name.
+//! Pre-tokenizers named by GGUF files.
 
 use ecq_format::gguf::TokenizerMetadata;
 use ecq_format::hf::{known_pre_tokenizers, tokenizer_json};
@@ -20,7 +20,7 @@ fn tokenizer(pre: &str) -> Tokenizer {
     Tokenizer::from_bytes(json).unwrap_or_else(|error| panic!("{pre}: {error}"))
 }
 
-/// The pieces that a text is cut into, with bars between.
+/// Returns the pieces of a text, separated by bars.
 fn cut(pre: &str, text: &str) -> String {
     let tokenizer = tokenizer(pre);
     let mut pieces = PreTokenizedString::from(text);
@@ -34,7 +34,7 @@ fn cut(pre: &str, text: &str) -> String {
 }
 
 #[test]
-fn every_known_name_makes_a_tokenizer_that_loses_nothing() {
+fn every_known_pre_tokenizer_is_lossless() {
     let names = known_pre_tokenizers();
     assert!(names.len() > 80);
     for pre in names {
@@ -52,7 +52,7 @@ fn every_known_name_makes_a_tokenizer_that_loses_nothing() {
 }
 
 #[test]
-fn texts_are_cut_as_the_models_cut_them() {
+fn texts_are_split_like_the_models_expect() {
     let text = "it's 12345 x,y\n\n  ok";
     let mut wrong = Vec::new();
     for (pre, expected) in [
@@ -93,7 +93,7 @@ fn texts_are_cut_as_the_models_cut_them() {
 }
 
 #[test]
-fn a_text_begins_as_its_pre_tokenizer_says() {
+fn pre_tokenizers_decide_about_bos() {
     let begins = |pre: &str| !tokenizer(pre).encode("", true).unwrap().get_ids().is_empty();
     assert!(["llama-bpe", "llama3", "falcon3", "pixtral", "tekken", "chameleon"].into_iter().all(begins));
     assert!(
@@ -102,7 +102,7 @@ fn a_text_begins_as_its_pre_tokenizer_says() {
 }
 
 #[test]
-fn gemma_4_merges_pieces_of_sentence_piece() {
+fn gemma_4_merges_sentence_piece_pieces() {
     let tokens = ["<unk>", "<bos>", "\u{2581}", "a", "b", "ab", "\u{2581}ab", "<0xC3>", "<0xA9>", "\n"];
     let facts = TokenizerMetadata {
         model: "gemma4".to_owned(),
