@@ -15,6 +15,18 @@ pub enum QuantError {
         /// NaN or an infinity.
         value: f32,
     },
+    /// A weight is larger than the grid's scales of half precision reach.
+    #[error(
+        "the weight {value} at row {row}, column {col} or after it is too large for scales of half precision"
+    )]
+    TooLarge {
+        /// Its row.
+        row: usize,
+        /// First column of its block.
+        col: usize,
+        /// The weight of the largest magnitude in the block.
+        value: f32,
+    },
     /// A group size that does not divide the columns.
     #[error("groups of {group_size} do not divide {cols} columns")]
     GroupSize {

@@ -3,6 +3,7 @@
 //! Everything here is a pure function of [`Weights`] and a [`RateModel`]; nothing reads files or imports a coder.
 //!
 //! - [`affine`]: groups with a scale and a bias, bit for bit those of MLX's `mx.quantize`.
+//! - [`ggml_blocks`] and [`super_blocks`]: GGUF's block types.
 //! - [`absmax`]: symmetric, one scale a tensor, a row or a group.
 //! - [`uniform`]: the unbounded uniform grid for an entropy coder; [`Sketch`] and [`solve`] find its steps for a
 //!   number of bits without touching the weights again.
@@ -13,10 +14,12 @@ mod affine;
 mod distortion;
 mod error;
 mod feedback;
+mod ggml_blocks;
 mod rate;
 mod round;
 mod sketch;
 mod solve;
+mod super_blocks;
 mod uniform;
 mod weights;
 
@@ -25,9 +28,11 @@ pub use affine::affine;
 pub use distortion::Distortion;
 pub use error::QuantError;
 pub use feedback::{Feedback, feedback};
+pub use ggml_blocks::{GgmlBlock, ggml_blocks};
 pub use rate::{Alphabet, RateModel, Spectrum};
 pub use sketch::{Sketch, StepSpan};
 pub use solve::solve;
+pub use super_blocks::super_blocks;
 pub use uniform::{Levels, uniform};
 pub use weights::{Blocks, Floats, Quantized, Weights};
 

@@ -136,6 +136,18 @@ impl Blocks {
         first..(first + self.block_rows).min(self.rows)
     }
 
+    /// Reads the rows of block `index` to `buffer`, which gets their length; returns which rows they are.
+    ///
+    /// # Errors
+    /// When a weight is not finite, or the weights cannot be read.
+    pub fn read(&self, weights: &dyn Weights, index: usize, buffer: &mut Vec<f32>) -> Result<Range<usize>> {
+        let rows = self.range(index);
+        buffer.resize(rows.len() * self.cols, 0.0);
+        weights.read(rows.clone(), buffer)?;
+        check_finite(buffer, rows.start, self.cols)?;
+        Ok(rows)
+    }
+
     /// Calls `one(sum, rows, their weights)` for every block, in parallel, on a few sums that `merge` adds up in any order.
     pub(crate) fn fold<T: Send + Default>(
         &self,
