@@ -32,8 +32,8 @@ pub fn super_blocks<E: From<QuantError> + Send>(
     weights: &dyn Weights,
     bits: u8,
     block_bytes: usize,
-    put: impl Fn(&SuperBlock, &mut [u8]) -> std::result::Result<(), E> + Sync,
-) -> std::result::Result<Vec<u8>, E> {
+    put: impl Fn(&SuperBlock, &mut [u8]) -> Result<(), E> + Sync,
+) -> Result<Vec<u8>, E> {
     if !(4..=6).contains(&bits) {
         let expected = "4, 5 or 6";
         let error = QuantError::Parameter { what: "bits of a super-block", found: bits.into(), expected };
@@ -61,7 +61,7 @@ pub fn super_blocks<E: From<QuantError> + Send>(
             }
             Ok(())
         })
-        .collect::<std::result::Result<(), E>>()?;
+        .collect::<Result<(), E>>()?;
     Ok(bytes)
 }
 

@@ -2,13 +2,17 @@
 //! computes the same with them.
 
 use super::checkpoint::{Form, Outgoing, biases};
+use super::{requantize, weights_of};
+use crate::difference::Sums;
 use crate::error::{PackError, Result};
 use crate::progress::{self, Progress};
 use crate::source::{CheckpointSource, EcqSource, GgufSource, Source, Tensor, TensorFacts};
 use crate::verify::{difference, other_bytes};
 use crate::weights::weights;
 use ecq_core::{Biases, FloatType, FloatVec, Grid, Limits};
+use ecq_format::gguf::Gguf;
 use ecq_format::hf::Change;
+use ecq_quant::Quantized;
 use ecq_runtime::arch::{Config, Rope};
 use ecq_runtime::{Checkpoint, RuntimeError};
 use rayon::prelude::*;
@@ -34,12 +38,12 @@ pub(super) fn folder(
     folder: &Path,
     limits: &Limits,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Sums> {
     let exported = CheckpointSource::open(folder, limits)?;
     progress.begin(STAGE, outgoing.iter().map(|out| source.tensors()[out.index].bytes).sum());
     let places: HashMap<&str, usize> =
         exported.tensors().iter().enumerate().map(|(i, facts)| (facts.name.as_str(), i)).collect();
-    let expected = outgoing.len();
+    let (expected, mut sums) = (outgoing.len(), Sums::default());
     if exported.tensors().len() != expected {
         let found = exported.tensors().len();
         let what =
@@ -51,7 +55,16 @@ pub(super) fn folder(
         let facts = &source.tensors()[out.index];
         let Some(&place) = places.get(out.name.as_str()) else { return Err(wrong(&out.name, "is missing")) };
         let (theirs, found) = (exported.load(place)?, &exported.tensors()[place]);
-        let ours = source.load(out.index)?;
+        let mut ours = source.load(out.index)?;
+        if let Form::Requantized { bits, group_size, dtype } = out.form {
+            let weights = weights_of(&ours, facts)?;
+            let (codes, grid) = requantize::mlx(weights, (bits, group_size), dtype)?;
+            let grid = Grid::AffineGroups(grid);
+            let quantized = Quantized { codes: &codes, grid: &grid };
+            let one = Sums::of(&*weights_of(&ours, facts)?, &quantized)?;
+            add(&mut sums, one, &out.name)?;
+            ours = Tensor::Coded(codes, grid);
+        }
         if let Some(what) = tensor_differs(out, &ours, facts, &theirs, found)? {
             return Err(wrong(&out.name, &what));
         }
@@ -59,7 +72,7 @@ pub(super) fn folder(
     }
     configuration(file, &exported, limits)?;
     progress.end();
-    Ok(())
+    Ok(sums)
 }
 
 /// How a tensor of the export is not that of the file.
@@ -80,7 +93,7 @@ fn tensor_differs(
             }
         }
         (
-            Form::Packed { .. },
+            Form::Packed { .. } | Form::Requantized { .. },
             Tensor::Coded(q, Grid::AffineGroups(grid)),
             Tensor::Coded(p, Grid::AffineGroups(other)),
         ) => {
@@ -119,6 +132,10 @@ fn tensor_differs(
             } else {
                 said("has other bytes")
             }
+        }
+        (Form::Experts(_), _, Tensor::Raw { dtype, .. }) => {
+            let Some(dtype) = float_type(dtype) else { return said("is no tensor of floats") };
+            experts_differ(dtype, (ours, facts), (theirs, found))
         }
         (Form::Bytes | Form::Floats(_), _, Tensor::Raw { dtype, .. }) => {
             let Some(dtype) = float_type(dtype) else { return said("is no tensor of floats") };
@@ -212,6 +229,34 @@ fn values_differ(
     found.transpose()
 }
 
+/// Compares the matrices of experts, each transposed in the export, with those of the file.
+fn experts_differ(
+    dtype: FloatType,
+    (ours, facts): (&Tensor, &TensorFacts),
+    (theirs, found): (&Tensor, &TensorFacts),
+) -> Result<Option<String>> {
+    let [experts, rows, cols] = facts.shape[..] else { return Ok(Some("has no experts".to_owned())) };
+    if found.shape != [experts, cols, rows] {
+        return Ok(Some(format!("has the shape {:?}, expected {:?}", found.shape, [experts, cols, rows])));
+    }
+    if facts.weights() == 0 {
+        return Ok(None);
+    }
+    let (ours, theirs) = (weights_of(ours, facts)?, weights_of(theirs, found)?);
+    let one = |expert: usize| -> Result<Option<String>> {
+        let (mut a, mut b) = (vec![0f32; rows * cols], vec![0f32; rows * cols]);
+        ours.read(expert * rows..(expert + 1) * rows, &mut a)?;
+        theirs.read(expert * cols..(expert + 1) * cols, &mut b)?;
+        let rounded = FloatVec::of(dtype, &a);
+        let same = |a: f32, b: f32| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+        let differs = |&at: &usize| !same(rounded.get(at), b[at % cols * rows + at / cols]);
+        Ok((0..rows * cols)
+            .find(differs)
+            .map(|at| format!("differs in expert {expert} at row {}, column {}", at % cols, at / cols)))
+    };
+    (0..experts).into_par_iter().map(one).find_map_any(Result::transpose).transpose()
+}
+
 /// Compares what both configurations compute, where the runtime knows the architecture.
 fn configuration(file: &Path, exported: &CheckpointSource, limits: &Limits) -> Result<()> {
     let Some(json) = exported.ride_along()?.into_iter().find(|(name, _)| name == "config.json") else {
@@ -297,6 +342,69 @@ pub(super) fn gguf(
     progress.end();
     Ok(())
 }
+
+/// Compares a requantized GGUF file with the bytes that were handed to its writer and with the weights of the `.ecq`
+/// file. `digests` has the hash of each tensor, `is_requantized` whether it is on a new grid.
+///
+/// Returns the sums over all requantized tensors.
+///
+/// # Errors
+/// When the file cannot be read, or names the first tensor that has other bytes or weights that are no version of the
+/// model's.
+pub(super) fn requantized(
+    source: &EcqSource,
+    path: &Path,
+    is_requantized: &[bool],
+    digests: &[blake3::Hash],
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<Sums> {
+    let exported = Gguf::open(path, limits)?;
+    progress.begin(STAGE, source.tensors().iter().map(|facts| facts.bytes).sum());
+    let places: HashMap<&str, usize> =
+        source.tensors().iter().enumerate().map(|(i, facts)| (facts.name.as_str(), i)).collect();
+    if exported.tensors().len() != digests.len() {
+        let (found, expected) = (exported.tensors().len(), digests.len());
+        return Err(PackError::Export(format!("the export has {found} tensors, {expected} were written")));
+    }
+    let mut sums = Sums::default();
+    for ((info, digest), is_requantized) in exported.tensors().iter().zip(digests).zip(is_requantized) {
+        progress::check(progress)?;
+        let bytes = exported.read_tensor(info)?;
+        if blake3::hash(&bytes) != *digest {
+            return Err(wrong(&info.name, "has other bytes"));
+        }
+        let Some(&index) = places.get(info.name.as_str()) else {
+            return Err(wrong(&info.name, "is not in the .ecq file"));
+        };
+        let facts = &source.tensors()[index];
+        if *is_requantized && !bytes.is_empty() {
+            let (ours, dtype) = (source.load(index)?, info.ty.name().to_owned());
+            let found = TensorFacts { dtype: dtype.clone(), ..facts.clone() };
+            let theirs = Tensor::Raw { dtype, fields: info.ty.block_fields().to_vec(), bytes };
+            let one = Sums::of(&*weights_of(&ours, facts)?, &*weights_of(&theirs, &found)?)?;
+            add(&mut sums, one, &info.name)?;
+        }
+        progress.advance(facts.bytes, &facts.name);
+    }
+    progress.end();
+    Ok(sums)
+}
+
+/// Adds the sums of one tensor.
+///
+/// # Errors
+/// When its weights are further from those of the file than zeros are, which no quantizer makes.
+fn add(sums: &mut Sums, one: Sums, name: &str) -> Result<()> {
+    if one.error().relative_error.is_some_and(|error| error > FURTHER_THAN_ZEROS) {
+        return Err(wrong(name, "holds other weights"));
+    }
+    sums.add(one);
+    Ok(())
+}
+
+/// Relative error of zeros, and a margin for the rounding of sums.
+const FURTHER_THAN_ZEROS: f64 = 1.001;
 
 #[cfg(test)]
 mod tests {

@@ -1,16 +1,18 @@
 //! Checkpoint folders as Hugging Face and MLX have them.
 
-use super::{ExportReport, check, floats, rope};
+use super::{ExportReport, Requantization, check, floats, requantize, rope, weights_of};
 use crate::destination::Destination;
+use crate::difference::Sums;
 use crate::error::{PackError, Result};
 use crate::progress;
 use crate::progress::Progress;
 use crate::source::{EcqSource, HEADER_FILE, RideAlong, Source, Tensor, TensorFacts};
-use ecq_core::{AffineGroups, Biases, Content, FloatType, FloatVec, Grid, GridEntry, Limits};
+use ecq_core::{AffineGroups, Biases, Codes, Content, FloatType, FloatVec, Grid, GridEntry, Kind, Limits};
+use ecq_format::checkpoint::kind;
 use ecq_format::gguf::{Gguf, ModelConfig, chat_template, config, tokenizer};
 use ecq_format::hf::{Change, apply_to_rows, config_json, hf_tensor, tokenizer_config_json, tokenizer_json};
 use ecq_format::shards::{Planned, write_checkpoint};
-use ecq_format::{mxfp4, python_json};
+use ecq_format::{mlx, mxfp4, python_json};
 use ecq_runtime::arch::Scaling;
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
@@ -38,6 +40,43 @@ pub struct CheckpointOptions {
     pub shard_bytes: u64,
     /// Fail where codes would have to become floats.
     pub strict: bool,
+    /// The grid that matrices are put on, for MLX. `None` keeps all codes that MLX has a grid for.
+    pub requantize: Option<MlxGrid>,
+}
+
+/// A grid of MLX: affine groups along the columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MlxGrid {
+    /// Bits of a code: 2, 3, 4, 5, 6 or 8.
+    pub bits: u8,
+    /// Weights that share a scale and a bias: 32, 64 or 128.
+    pub group_size: usize,
+}
+
+impl Default for MlxGrid {
+    /// Four bits in groups of 64, as `mlx_lm.convert` has them.
+    fn default() -> Self {
+        Self { bits: 4, group_size: 64 }
+    }
+}
+
+impl MlxGrid {
+    /// The grid of `bits` and `group_size`.
+    ///
+    /// # Errors
+    /// When MLX has no such grid.
+    pub fn new(bits: u8, group_size: usize) -> Result<Self> {
+        let refused = |option: String, expected: &str| {
+            Err(PackError::Option { option, why: format!("expected one of {expected}") })
+        };
+        if !mlx::has_bits(bits) {
+            return refused(format!("--bits {bits}"), "2, 3, 4, 5, 6, 8");
+        }
+        if !matches!(group_size, 32 | 64 | 128) {
+            return refused(format!("--group-size {group_size}"), "32, 64, 128");
+        }
+        Ok(Self { bits, group_size })
+    }
 }
 
 /// Divisors of rotary frequencies in GGUF files.
@@ -55,7 +94,7 @@ pub const SHARD_BYTES: u64 = 5_000_000_000;
 impl CheckpointOptions {
     /// Shards of 5 GB, the source's floats, not strict.
     pub fn new(format: CheckpointFormat) -> Self {
-        Self { format, dtype: None, shard_bytes: SHARD_BYTES, strict: false }
+        Self { format, dtype: None, shard_bytes: SHARD_BYTES, strict: false, requantize: None }
     }
 }
 
@@ -85,6 +124,14 @@ pub(super) enum Form {
     Zeros(FloatType),
     /// MXFP4's blocks and scales.
     Mxfp4,
+    /// Matrices of experts, each transposed, as floats.
+    Experts(FloatType),
+    /// MLX's three arrays of weights that are on another grid in the file.
+    Requantized {
+        bits: u8,
+        group_size: usize,
+        dtype: FloatType,
+    },
     /// MLX's three arrays.
     Packed {
         bits: u8,
@@ -110,50 +157,8 @@ pub fn export_checkpoint(
 ) -> Result<ExportReport> {
     let source = EcqSource::open(file, limits)?;
     Destination::folder(dest).replacing(true).check(&source.files())?;
-    let (origin, mut config, mut files) = conventions(&source, options, limits)?;
-    let float = options.dtype.unwrap_or_else(|| float_of_config(&config));
-    let mut outgoing = Vec::new();
-    for (index, facts) in source.tensors().iter().enumerate() {
-        let (name, change) = match &origin {
-            Origin::Checkpoint => (facts.name.clone(), Change::None),
-            Origin::Gguf(config) => match hf_tensor(config, &facts.name)? {
-                Some(tensor) => (tensor.name, tensor.change),
-                // Computed from the configuration there.
-                None => continue,
-            },
-        };
-        let form = form(&source, facts, &name, change, float, options);
-        outgoing.push(Outgoing { index, name, change, form });
-    }
-    if let Origin::Gguf(model) = &origin {
-        add_biases(&mut outgoing, model, float);
-        note_divisors(&mut config, &source, model)?;
-    }
-    settle_quantization(&mut config, &mut files, &source, &outgoing, options)?;
-    if let Some(dtype) = options.dtype {
-        note_dtype(&mut config, dtype);
-    }
-    let mut report = ExportReport::default();
-    for out in &outgoing {
-        let coded = source.file().entry(&source.tensors()[out.index].name);
-        let is_coded = matches!(coded.map(|entry| &entry.content), Some(Content::Codes { .. }));
-        match (&out.form, is_coded) {
-            (Form::Zeros(_), _) => {}
-            (Form::Floats(_), true) => report.dequantized.push(out.name.clone()),
-            _ => report.exact += 1,
-        }
-    }
-    if let (true, Some(first)) = (options.strict, report.dequantized.first()) {
-        let all = report.dequantized.len();
-        return Err(PackError::Export(format!("{all} tensors would become floats, {first:?} first")));
-    }
-    if options.format == CheckpointFormat::Mlx {
-        note_quantization(&mut config, &outgoing);
-    }
-    files.push(("config.json".to_owned(), config_bytes(&source, config)?));
-
-    let groups: Vec<Vec<Planned>> =
-        outgoing.iter().map(|out| planned(&source, out)).collect::<Result<_>>()?;
+    let plan = Plan::new(&source, options, limits)?;
+    let Plan { outgoing, planned, files, mut report } = plan;
     progress.begin("exporting", source.tensors().iter().map(|t| t.bytes).sum());
     let data = |group: usize| {
         progress::check(progress)?;
@@ -166,11 +171,121 @@ pub fn export_checkpoint(
         progress.advance(facts.bytes, &facts.name);
         bytes
     };
-    report.bytes = write_checkpoint(dest, &groups, &files, options.shard_bytes, data, |folder| {
+    let mut sums = Sums::default();
+    report.bytes = write_checkpoint(dest, &planned, &files, options.shard_bytes, data, |folder| {
         progress.end();
-        check::folder(file, &source, &outgoing, folder, limits, progress)
+        sums = check::folder(file, &source, &outgoing, folder, limits, progress)?;
+        Ok(())
     })?;
+    report.requantized = report.requantized.map(|summary| summary.measured(&sums));
     Ok(report)
+}
+
+/// Length in bytes of what [`export_checkpoint`] writes, headers of the shards aside.
+///
+/// # Errors
+/// As [`export_checkpoint`], before it writes.
+pub fn expected_checkpoint_bytes(file: &Path, options: &CheckpointOptions, limits: &Limits) -> Result<u64> {
+    let plan = Plan::new(&EcqSource::open(file, limits)?, options, limits)?;
+    let tensors = plan.planned.iter().flatten().map(|tensor| {
+        let elements = tensor.shape.iter().map(|&d| d as u64).product::<u64>();
+        elements * tensor.dtype.bitsize() as u64 / 8
+    });
+    Ok(tensors.sum::<u64>() + plan.files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>())
+}
+
+/// All that a checkpoint folder will hold.
+struct Plan {
+    outgoing: Vec<Outgoing>,
+    /// For each of `outgoing`, the tensors that it becomes.
+    planned: Vec<Vec<Planned>>,
+    files: Vec<RideAlong>,
+    report: ExportReport,
+}
+
+impl Plan {
+    fn new(source: &EcqSource, options: &CheckpointOptions, limits: &Limits) -> Result<Self> {
+        if options.requantize.is_some() && options.format != CheckpointFormat::Mlx {
+            let (option, why) = ("a grid of MLX".to_owned(), "only the format mlx has it".to_owned());
+            return Err(PackError::Option { option, why });
+        }
+        let (origin, mut config, mut files) = conventions(source, options, limits)?;
+        let float = options.dtype.unwrap_or_else(|| float_of_config(&config));
+        let mut outgoing = Vec::new();
+        for (index, facts) in source.tensors().iter().enumerate() {
+            let (name, change) = match &origin {
+                Origin::Checkpoint => (facts.name.clone(), Change::None),
+                Origin::Gguf(config) => match hf_tensor(config, &facts.name)? {
+                    Some(tensor) => (tensor.name, tensor.change),
+                    // Computed from the configuration there.
+                    None => continue,
+                },
+            };
+            let form = form(source, facts, &name, change, float, options);
+            if let (Form::Experts(_), CheckpointFormat::Mlx) = (form, options.format) {
+                return Err(PackError::Export(format!(
+                    "tensor {name:?}: mlx-lm reads the experts of gpt-oss only as MXFP4 blocks, and ecq quantized \
+                     them; export with --format safetensors"
+                )));
+            }
+            outgoing.push(Outgoing { index, name, change, form });
+        }
+        if let Origin::Gguf(model) = &origin {
+            add_biases(&mut outgoing, model, float);
+            note_divisors(&mut config, source, model)?;
+        }
+        settle_quantization(&mut config, &mut files, source, &outgoing, options)?;
+        if let Some(dtype) = options.dtype {
+            note_dtype(&mut config, dtype);
+        }
+        let report = report(source, &outgoing, options);
+        if let (true, Some(first)) = (options.strict, report.dequantized.first()) {
+            let all = report.dequantized.len();
+            return Err(PackError::Export(format!("{all} tensors would become floats, {first:?} first")));
+        }
+        if options.format == CheckpointFormat::Mlx {
+            note_quantization(&mut config, &outgoing);
+        }
+        files.push(("config.json".to_owned(), config_bytes(source, config)?));
+        let planned = outgoing.iter().map(|out| planned(source, out)).collect::<Result<_>>()?;
+        Ok(Self { outgoing, planned, files, report })
+    }
+}
+
+/// The report of an export, as far as it is known before the work.
+fn report(source: &EcqSource, outgoing: &[Outgoing], options: &CheckpointOptions) -> ExportReport {
+    let mut report = ExportReport::default();
+    let mut requantized = Requantization::default();
+    for out in outgoing {
+        let facts = &source.tensors()[out.index];
+        let coded = source.file().entry(&facts.name);
+        let is_coded = matches!(coded.map(|entry| &entry.content), Some(Content::Codes { .. }));
+        let ty = match out.form {
+            Form::Packed { bits, group_size, .. } | Form::Requantized { bits, group_size, .. } => {
+                format!("{bits}-bit g{group_size}")
+            }
+            Form::Floats(dtype) | Form::Experts(dtype) | Form::Zeros(dtype) => dtype_word(dtype).to_owned(),
+            Form::Bytes | Form::Mxfp4 => facts.dtype.clone(),
+        };
+        *requantized.types.entry(ty).or_default() += 1;
+        match (&out.form, is_coded) {
+            (Form::Zeros(_), _) => {}
+            (Form::Requantized { .. }, _) => requantized.tensors += 1,
+            (Form::Floats(_) | Form::Experts(_), true) => report.dequantized.push(out.name.clone()),
+            _ => report.exact += 1,
+        }
+        let is_floats = matches!(out.form, Form::Bytes | Form::Floats(_));
+        if is_floats && is_matrix(facts, &out.name) {
+            requantized.fallbacks.push(out.name.clone());
+        }
+    }
+    report.requantized = options.requantize.map(|_| requantized);
+    report
+}
+
+/// Whether `mlx-lm` quantizes a tensor: a projection, the embedding or the head.
+fn is_matrix(facts: &TensorFacts, name: &str) -> bool {
+    kind(name) != Kind::Other && facts.shape.len() == 2 && facts.weights() > 0 && name.ends_with(".weight")
 }
 
 /// The class at Hugging Face has biases in all layers or in none: those that the file lacks are zeros.
@@ -367,6 +482,8 @@ fn form(
 ) -> Form {
     let content = source.file().entry(&facts.name).map(|entry| &entry.content);
     let untouched = matches!(change, Change::None | Change::HeadRows { .. });
+    let fits = options.requantize.is_some_and(|grid| facts.cols.is_multiple_of(grid.group_size));
+    let is_requantized = fits && untouched && is_matrix(facts, name) && facts.dtype != MXFP4;
     match content {
         Some(Content::Codes {
             grid: GridEntry::AffineGroups { bits, group_size, dtype, zeros: false, .. },
@@ -374,11 +491,17 @@ fn form(
         }) if options.format == CheckpointFormat::Mlx
             && matches!(bits, 2..=6 | 8)
             && matches!(group_size, 32 | 64 | 128)
+            && options.requantize.is_none_or(|grid| (grid.bits, grid.group_size) == (*bits, *group_size))
             && untouched
             && name.ends_with(".weight") =>
         {
             Form::Packed { bits: *bits, group_size: *group_size, dtype: *dtype }
         }
+        _ if is_requantized => {
+            let MlxGrid { bits, group_size } = options.requantize.unwrap_or_default();
+            Form::Requantized { bits, group_size, dtype: float }
+        }
+        Some(Content::Codes { .. }) if are_transposed_experts(source, facts) => Form::Experts(float),
         Some(Content::Codes { .. }) => Form::Floats(float),
         _ if facts.dtype == MXFP4 && name.ends_with(".weight") => {
             Form::Floats(options.dtype.unwrap_or(FloatType::Bf16))
@@ -399,6 +522,16 @@ fn form(
             _ => Form::Bytes,
         },
     }
+}
+
+/// Whether a tensor holds experts of gpt-oss that were MXFP4 blocks: `[experts, out, in]` there, `[experts, in, out]`
+/// where they are floats.
+///
+/// Source: `convert_moe_packed_tensors` in `integrations/mxfp4.py` of huggingface/transformers.
+fn are_transposed_experts(source: &EcqSource, facts: &TensorFacts) -> bool {
+    source.file().model().source.format == MXFP4
+        && facts.shape.len() == 3
+        && [".gate_up_proj", ".down_proj"].iter().any(|part| facts.name.ends_with(part))
 }
 
 fn float_named(dtype: &str) -> Option<FloatType> {
@@ -436,6 +569,10 @@ fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<Planned>> {
             vec![one(out.name.clone(), dtype, shape)]
         }
         Form::Floats(dtype) => vec![one(out.name.clone(), of_float(dtype), shape)],
+        Form::Experts(dtype) => {
+            shape.swap(1, 2);
+            vec![one(out.name.clone(), of_float(dtype), shape)]
+        }
         Form::Zeros(dtype) => vec![one(out.name.clone(), of_float(dtype), vec![facts.rows])],
         Form::Mxfp4 => {
             shape.pop();
@@ -444,7 +581,7 @@ fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<Planned>> {
             shape.push(mxfp4::PACKED_BYTES);
             vec![one(format!("{}_blocks", out.name), Dtype::U8, shape), scales]
         }
-        Form::Packed { bits, group_size, dtype } => {
+        Form::Packed { bits, group_size, dtype } | Form::Requantized { bits, group_size, dtype } => {
             let (rows, cols) = (facts.rows, facts.cols);
             let base = out.name.trim_end_matches(".weight");
             let side =
@@ -489,24 +626,39 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
                     let values = ones.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b) - 1.0);
                     FloatVec::of(dtype, &values.collect::<Vec<_>>()).as_bytes().to_vec()
                 }
-                Change::Transposed => transposed(&floats(&tensor, facts, dtype)?, facts, dtype.bytes()),
+                Change::Transposed => {
+                    transposed(&floats(&tensor, facts, dtype)?, [facts.rows, facts.cols], dtype.bytes())
+                }
                 _ => ordered(floats(&tensor, facts, dtype)?),
             };
             Ok(vec![bytes])
         }
-        (Form::Packed { bits, .. }, Tensor::Coded(codes, Grid::AffineGroups(grid))) => {
-            let biases = biases(&grid)?;
-            // MLX's words are little endian and its codes run on within a row, least significant bit first:
-            // the packed coding.
-            let packed = ecq_codec::pack(codes.symbols(), codes.cols(), 1 << bits);
-            Ok(vec![
-                ordered(packed),
-                ordered(grid.scales.as_bytes().to_vec()),
-                ordered(biases.as_bytes().to_vec()),
-            ])
+        (Form::Experts(dtype), tensor) => {
+            let [experts, rows, cols] = facts.shape[..] else { return Err(PackError::UnknownGrid) };
+            let (bytes, width) = (floats(&tensor, facts, dtype)?, rows * cols * dtype.bytes());
+            let each = (0..experts).flat_map(|expert| {
+                transposed(&bytes[expert * width..(expert + 1) * width], [rows, cols], dtype.bytes())
+            });
+            Ok(vec![each.collect()])
+        }
+        (Form::Requantized { bits, group_size, dtype }, tensor) => {
+            let weights = weights_of(&tensor, facts)?;
+            let (codes, grid) = requantize::mlx(weights, (bits, group_size), dtype)?;
+            Ok(packed(&codes, &grid)?.into_iter().map(ordered).collect())
+        }
+        (Form::Packed { .. }, Tensor::Coded(codes, Grid::AffineGroups(grid))) => {
+            Ok(packed(&codes, &grid)?.into_iter().map(ordered).collect())
         }
         _ => Err(PackError::UnknownGrid),
     }
+}
+
+/// MLX's three arrays: packed codes, scales and biases.
+fn packed(codes: &Codes, grid: &AffineGroups) -> Result<[Vec<u8>; 3]> {
+    // MLX's words are little endian and its codes run on within a row, least significant bit first: the packed
+    // coding.
+    let words = ecq_codec::pack(codes.symbols(), codes.cols(), 1 << grid.bits);
+    Ok([words, grid.scales.as_bytes().to_vec(), biases(grid)?.as_bytes().to_vec()])
 }
 
 /// Biases as MLX wants them: where the grid has a zero point, `-scale * zero`.
@@ -530,8 +682,8 @@ pub(super) fn biases(grid: &AffineGroups) -> Result<FloatVec> {
     }
 }
 
-fn transposed(bytes: &[u8], facts: &TensorFacts, width: usize) -> Vec<u8> {
-    let (rows, cols) = (facts.rows, facts.cols);
+/// `[rows, cols]` elements of `width` bytes as `[cols, rows]`.
+fn transposed(bytes: &[u8], [rows, cols]: [usize; 2], width: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for col in 0..cols {
         for row in 0..rows {
@@ -547,7 +699,7 @@ fn note_quantization(config: &mut Map<String, Value>, outgoing: &[Outgoing]) {
     let packed: Vec<(&str, (usize, u8))> = outgoing
         .iter()
         .filter_map(|out| match out.form {
-            Form::Packed { bits, group_size, .. } => {
+            Form::Packed { bits, group_size, .. } | Form::Requantized { bits, group_size, .. } => {
                 Some((out.name.trim_end_matches(".weight"), (group_size, bits)))
             }
             _ => None,
