@@ -4,7 +4,7 @@
 use ecq_codec::decode_codes;
 use ecq_core::{Content, Limits, Part};
 use ecq_format::container::EcqFile;
-use ecq_pack::{export_gguf, source, verify};
+use ecq_pack::{GgufOptions, export_gguf, source, verify};
 
 #[test]
 fn golden_files_decode_to_what_they_were_made_from() {
@@ -18,7 +18,7 @@ fn golden_files_decode_to_what_they_were_made_from() {
         let found = verify(golden.as_ref(), Some(&*original), &limits, &()).unwrap();
         assert!(found.ok, "{coding}: {:?}", found.mismatches);
         let back = folder.path().join(coding);
-        export_gguf(golden.as_ref(), &back, &limits, &()).unwrap();
+        export_gguf(golden.as_ref(), &back, &GgufOptions::default(), &limits, &()).unwrap();
         assert!(std::fs::read(&back).unwrap() == std::fs::read(&gguf).unwrap(), "{coding}");
     }
 }

@@ -2,7 +2,7 @@
 
 use ecq_codec::encode::{CodingChoice, EncodeOptions};
 use ecq_core::{Coding, Limits};
-use ecq_pack::{PackOptions, PackReport, export_gguf, pack, source, verify};
+use ecq_pack::{GgufOptions, PackOptions, PackReport, export_gguf, pack, source, verify};
 
 const FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 
@@ -25,7 +25,7 @@ fn smollm2_is_as_small_as_promised_and_comes_back() {
         assert!(found.ok, "{:?}", found.mismatches);
         assert_eq!(found.codes_checked, 134_479_872);
         let back = folder.path().join("m.gguf");
-        export_gguf(&dest, &back, &limits, &()).unwrap();
+        export_gguf(&dest, &back, &GgufOptions::default(), &limits, &()).unwrap();
         assert!(std::fs::read(&back).unwrap() == std::fs::read(&model).unwrap(), "exported to other bytes");
         report
     };
