@@ -5,10 +5,10 @@ pub const SUPER_BLOCK: usize = 256;
 
 /// 256 consecutive weights of a row in one of GGUF's K types, before they are laid out as bytes.
 ///
-/// Weight `i` of group `g` is `step * scales[g] * (codes[i] - zero) - minimum_step * minima[g]`. Q4_K and Q5_K
-/// have eight groups of 32 weights, codes of 4 and 5 bits, scales and minima of 0 to 63, and no zero point.
-/// Q6_K has 16 groups of 16 weights, codes of 6 bits, signed scales, the zero point 32, and no minima. Arrays
-/// are zero after their last group.
+/// Weight `i` of group `g` is `step * scales[g] * (codes[i] - zero) - minimum_step * minima[g]`. Q4_K and
+/// Q5_K have eight groups of 32 weights, codes of 4 and 5 bits, scales and minima of 0 to 63, and no zero
+/// point. Q6_K has 16 groups of 16 weights, codes of 6 bits, signed scales, the zero point 32, and no minima.
+/// Arrays are zero after their last group.
 ///
 /// Source: `block_q4_K`, `block_q5_K` and `block_q6_K` in ggml's `ggml-common.h`.
 #[derive(Debug, Clone, PartialEq)]

@@ -42,12 +42,13 @@ impl GgmlBlock {
     }
 }
 
-/// Quantizes to blocks of `block`, bit for bit as the package `gguf` does (`gguf/quants.py` of llama.cpp). Those are
-/// the bits of ggml's `quantize_row_*_ref` where the compiler does not fuse multiplications and additions.
+/// Quantizes to blocks of `block`, bit for bit as the package `gguf` does (`gguf/quants.py` of llama.cpp).
+/// Those are the bits of ggml's `quantize_row_*_ref` where the compiler does not fuse multiplications and
+/// additions.
 ///
 /// # Errors
-/// When blocks do not divide the columns, a weight is not finite or too large for scales of half precision, or the
-/// weights cannot be read.
+/// When blocks do not divide the columns, a weight is not finite or too large for scales of half precision,
+/// or the weights cannot be read.
 pub fn ggml_blocks(weights: &dyn Weights, block: GgmlBlock) -> Result<Coded> {
     let shape @ [rows, cols] = weights.shape();
     if !cols.is_multiple_of(BLOCK) {

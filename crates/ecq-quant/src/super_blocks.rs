@@ -1,6 +1,6 @@
 //! Quantizers of GGUF's K types. Steps are found by weighted least squares over candidates, the idea of
-//! `make_qkx2_quants` and `make_qx_quants` in ggml's `ggml-quants.c`; beyond those, codes and scales are refined
-//! together once the scales are integers.
+//! `make_qkx2_quants` and `make_qx_quants` in ggml's `ggml-quants.c`; beyond those, codes and scales are
+//! refined together once the scales are integers.
 
 use crate::error::QuantError;
 use crate::ggml_blocks::extreme;
@@ -18,16 +18,16 @@ const OFFSETS: [f32; 16] =
 /// Rounds in which steps are fitted to codes and codes to steps.
 const ROUNDS: usize = 3;
 
-/// Quantizes rows to super-blocks with codes of `bits` bits: 4 (Q4_K) and 5 (Q5_K) with a scale and a minimum for
-/// each group of 32 weights, 6 (Q6_K) with a signed scale for each group of 16. Calls `put(block, bytes)` for each
-/// block, in parallel, with its `block_bytes` bytes of the result, which are zero before.
+/// Quantizes rows to super-blocks with codes of `bits` bits: 4 (Q4_K) and 5 (Q5_K) with a scale and a minimum
+/// for each group of 32 weights, 6 (Q6_K) with a signed scale for each group of 16. Calls `put(block, bytes)`
+/// for each block, in parallel, with its `block_bytes` bytes of the result, which are zero before.
 ///
-/// The squared errors that are minimized have the weight `|w| + r` each, where `r` is the root mean square of the
-/// block: errors of large weights cost more, as in ggml.
+/// The squared errors that are minimized have the weight `|w| + r` each, where `r` is the root mean square of
+/// the block: errors of large weights cost more, as in ggml.
 ///
 /// # Errors
-/// When `bits` is none of these, 256 does not divide the columns, a weight is not finite or too large for steps of
-/// half precision, the weights cannot be read, or `put` fails.
+/// When `bits` is none of these, 256 does not divide the columns, a weight is not finite or too large for
+/// steps of half precision, the weights cannot be read, or `put` fails.
 pub fn super_blocks<E: From<QuantError> + Send>(
     weights: &dyn Weights,
     bits: u8,
@@ -117,7 +117,8 @@ fn round<const N: usize>(
     error.iter().sum()
 }
 
-/// Sums over weights `w` with costs `c` and codes `q` (an index of a group, a scale): what least squares asks for.
+/// Sums over weights `w` with costs `c` and codes `q` (an index of a group, a scale): what least squares asks
+/// for.
 #[derive(Default, Clone, Copy)]
 struct Moments {
     c: f32,

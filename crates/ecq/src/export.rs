@@ -88,14 +88,14 @@ impl From<ExportFormat> for ExportOptions {
 }
 
 impl File {
-    /// Writes the model to `dest`: a new file for GGUF, a new or empty folder for the other formats. `options` is an
-    /// [`ExportFormat`], or [`ExportOptions`] to requantize.
+    /// Writes the model to `dest`: a new file for GGUF, a new or empty folder for the other formats.
+    /// `options` is an [`ExportFormat`], or [`ExportOptions`] to requantize.
     ///
     /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when something is at `dest` already or an option is not
-    /// one of the format, [`Export`](crate::ErrorKind::Export) when the file does not hold what the format needs,
-    /// [`Damaged`](crate::ErrorKind::Damaged) when a tensor does not decode, [`Io`](crate::ErrorKind::Io)
-    /// when `dest` cannot be written; nothing is left under `dest`.
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when something is at `dest` already or an option is
+    /// not one of the format, [`Export`](crate::ErrorKind::Export) when the file does not hold what the
+    /// format needs, [`Damaged`](crate::ErrorKind::Damaged) when a tensor does not decode,
+    /// [`Io`](crate::ErrorKind::Io) when `dest` cannot be written; nothing is left under `dest`.
     pub fn export(&self, dest: impl AsRef<Path>, options: impl Into<ExportOptions>) -> Result<ExportReport> {
         self.export_by(dest.as_ref(), options.into(), None)
     }

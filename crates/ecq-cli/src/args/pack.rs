@@ -133,8 +133,8 @@ pub struct ExportArgs {
     pub output: PathBuf,
     /// Requantize to a GGUF file type, such as q4_k_m (gguf only)
     ///
-    /// Types are those of llama.cpp's llama-quantize, which also choose the type of each tensor. Without this option
-    /// all codes are kept that GGUF has a type for.
+    /// Types are those of llama.cpp's llama-quantize, which also choose the type of each tensor. Without this
+    /// option all codes are kept that GGUF has a type for.
     #[arg(long, value_parser = file_type(), ignore_case = true, value_name = "TYPE")]
     pub r#type: Option<GgufFileType>,
     /// Requantize to MLX's grid of 2, 3, 4, 5, 6 or 8 bits (mlx only) [default with --group-size: 4]
@@ -159,7 +159,8 @@ pub struct ExportArgs {
 /// A format that models are exported to.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// The GGUF file the model came from, byte for byte; quantized tensors in types that GGUF has, or in --type
+    /// The GGUF file the model came from, byte for byte; quantized tensors in types that GGUF has, or in
+    /// --type
     Gguf,
     /// A folder that mlx-lm reads: codes of affine groups without loss, other tensors as floats or in --bits
     Mlx,

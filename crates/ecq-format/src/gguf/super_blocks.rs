@@ -67,8 +67,8 @@ fn put_nibbles(block: &SuperBlock, bytes: &mut [u8]) {
     }
 }
 
-/// The low four bits of each code in 128 bytes, the high two in 64. Each half of the codes is four quarters of
-/// 32 weights: quarters 0 and 2, and 1 and 3, share bytes of low bits; all four share bytes of high bits.
+/// The low four bits of each code in 128 bytes, the high two in 64. Each half of the codes is four quarters
+/// of 32 weights: quarters 0 and 2, and 1 and 3, share bytes of low bits; all four share bytes of high bits.
 fn put_six_bits(block: &SuperBlock, bytes: &mut [u8]) {
     for (i, &code) in block.codes.iter().enumerate() {
         let (half, quarter, at) = (i / 128, i % 128 / 32, i % 32);

@@ -343,14 +343,14 @@ pub(super) fn gguf(
     Ok(())
 }
 
-/// Compares a requantized GGUF file with the bytes that were handed to its writer and with the weights of the `.ecq`
-/// file. `digests` has the hash of each tensor, `is_requantized` whether it is on a new grid.
+/// Compares a requantized GGUF file with the bytes that were handed to its writer and with the weights of the
+/// `.ecq` file. `digests` has the hash of each tensor, `is_requantized` whether it is on a new grid.
 ///
 /// Returns the sums over all requantized tensors.
 ///
 /// # Errors
-/// When the file cannot be read, or names the first tensor that has other bytes or weights that are no version of the
-/// model's.
+/// When the file cannot be read, or names the first tensor that has other bytes or weights that are no
+/// version of the model's.
 pub(super) fn requantized(
     source: &EcqSource,
     path: &Path,

@@ -524,8 +524,8 @@ fn form(
     }
 }
 
-/// Whether a tensor holds experts of gpt-oss that were MXFP4 blocks: `[experts, out, in]` there, `[experts, in, out]`
-/// where they are floats.
+/// Whether a tensor holds experts of gpt-oss that were MXFP4 blocks: `[experts, out, in]` there, `[experts,
+/// in, out]` where they are floats.
 ///
 /// Source: `convert_moe_packed_tensors` in `integrations/mxfp4.py` of huggingface/transformers.
 fn are_transposed_experts(source: &EcqSource, facts: &TensorFacts) -> bool {
@@ -655,8 +655,8 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
 
 /// MLX's three arrays: packed codes, scales and biases.
 fn packed(codes: &Codes, grid: &AffineGroups) -> Result<[Vec<u8>; 3]> {
-    // MLX's words are little endian and its codes run on within a row, least significant bit first: the packed
-    // coding.
+    // MLX's words are little endian and its codes run on within a row, least significant bit first: the
+    // packed coding.
     let words = ecq_codec::pack(codes.symbols(), codes.cols(), 1 << grid.bits);
     Ok([words, grid.scales.as_bytes().to_vec(), biases(grid)?.as_bytes().to_vec()])
 }

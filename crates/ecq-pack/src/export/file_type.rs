@@ -1,8 +1,8 @@
 //! The types of whole GGUF files, and which type each tensor has in one.
 //!
 //! Names, numbers and the choice of types are those of llama.cpp: `enum llama_ftype` in `include/llama.h`;
-//! `tensor_allows_quantization`, `llama_tensor_get_type_impl` and `tensor_type_fallback` in `src/llama-quant.cpp`
-//! (commit 007dbbf3), without an importance matrix.
+//! `tensor_allows_quantization`, `llama_tensor_get_type_impl` and `tensor_type_fallback` in
+//! `src/llama-quant.cpp` (commit 007dbbf3), without an importance matrix.
 
 use crate::difference::layer_order;
 use crate::error::PackError;
@@ -125,8 +125,8 @@ pub(super) struct ChosenType {
     pub(super) is_fallback: bool,
 }
 
-/// For each tensor of `gguf` the type it gets in a file of type `file_type`; `None` for tensors that are never
-/// quantized, such as norms and routers.
+/// For each tensor of `gguf` the type it gets in a file of type `file_type`; `None` for tensors that are
+/// never quantized, such as norms and routers.
 pub(super) fn tensor_types(file_type: GgufFileType, gguf: &Gguf) -> Vec<Option<ChosenType>> {
     let mixture = Mixture::new(file_type, gguf);
     gguf.tensors()
@@ -183,8 +183,8 @@ fn is_quantized(info: &TensorInfo) -> bool {
         && !KEPT.iter().any(|part| info.name.contains(part))
 }
 
-/// The type of a matrix of `cols` columns where `ty` is wanted: where its blocks do not divide the columns, a type of
-/// blocks of 32 with more bits, or halves.
+/// The type of a matrix of `cols` columns where `ty` is wanted: where its blocks do not divide the columns, a
+/// type of blocks of 32 with more bits, or halves.
 fn with_fallback(ty: GgmlType, cols: usize) -> ChosenType {
     if cols.is_multiple_of(ty.block_weights()) {
         return ChosenType { ty, is_fallback: false };
@@ -298,8 +298,8 @@ fn is_values(name: &str) -> bool {
     ["attn_v.weight", "attn_qkv.weight", "attn_kv_b.weight"].iter().any(|part| name.contains(part))
 }
 
-/// Whether layer `layer` of `layers` is one of those where errors cost most: the first and the last eighth, and each
-/// third layer between them (`use_more_bits`).
+/// Whether layer `layer` of `layers` is one of those where errors cost most: the first and the last eighth,
+/// and each third layer between them (`use_more_bits`).
 fn takes_more_bits(layer: u64, layers: u64) -> bool {
     let eighth = layers / 8;
     layer < eighth || layer >= 7 * layers / 8 || layer.checked_sub(eighth).is_some_and(|at| at % 3 == 2)

@@ -29,11 +29,11 @@ pub struct GgufOptions {
 
 /// Writes a model that came from GGUF back to a GGUF file `dest`.
 ///
-/// Without a file type and without a recipe (a lossless `.ecq`) that is the source, byte for byte; a split source
-/// becomes one file. Without a file type, a tensor that ecq quantized is written in the type that holds its codes,
-/// or in half precision where there is none. With a file type, matrices are requantized as llama.cpp's
-/// `llama-quantize` chooses their types; vectors, norms and routers stay floats; metadata is kept except for
-/// `general.file_type`.
+/// Without a file type and without a recipe (a lossless `.ecq`) that is the source, byte for byte; a split
+/// source becomes one file. Without a file type, a tensor that ecq quantized is written in the type that
+/// holds its codes, or in half precision where there is none. With a file type, matrices are requantized as
+/// llama.cpp's `llama-quantize` chooses their types; vectors, norms and routers stay floats; metadata is kept
+/// except for `general.file_type`.
 ///
 /// The file gets its name after it was read again and compared with the model.
 ///

@@ -10,8 +10,8 @@ use std::ops::Range;
 /// `weights` as the bytes of a GGUF tensor of type `ty`.
 ///
 /// # Errors
-/// When no encoder of `ty` is here, its blocks do not divide the columns, a weight is not finite (except in floats)
-/// or too large for `ty`, or the weights cannot be read.
+/// When no encoder of `ty` is here, its blocks do not divide the columns, a weight is not finite (except in
+/// floats) or too large for `ty`, or the weights cannot be read.
 pub(super) fn encode(ty: GgmlType, weights: &dyn Weights) -> Result<Vec<u8>> {
     let block = |block| {
         let (codes, grid) = affine_groups(ggml_blocks(weights, block)?)?;
@@ -159,8 +159,9 @@ mod tests {
         }
     }
 
-    /// Errors of `ggml_quantize_chunk` on the same kind of weights (512 x 2048, standard normal): 0.0713, 0.0361
-    /// and 0.01772; of the simple types, whose blocks are the same there, those of any sample of this size.
+    /// Errors of `ggml_quantize_chunk` on the same kind of weights (512 x 2048, standard normal): 0.0713,
+    /// 0.0361 and 0.01772; of the simple types, whose blocks are the same there, those of any sample of this
+    /// size.
     #[test]
     fn errors_on_normal_weights_are_no_larger_than_those_of_ggml() {
         let mut numbers = Numbers::new(11);
