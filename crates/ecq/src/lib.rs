@@ -95,7 +95,7 @@ pub use ecq_pack::{
     ExportReport, GgufFileType, PackReport as QuantizationReport, Requantization, TensorReport, VerifyReport,
 };
 #[cfg(feature = "quantize")]
-pub use ecq_quant::{Levels, StepSpan};
+pub use ecq_quant::{Levels, StepGranularity};
 #[cfg(feature = "quantize")]
 pub use export::{ExportFormat, ExportOptions};
 #[cfg(feature = "quantize")]

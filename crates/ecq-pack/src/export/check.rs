@@ -1,18 +1,18 @@
 //! Reading an export again, before it gets its name: it holds the values of the file, and its configuration
 //! computes the same with them.
 
-use super::checkpoint::{Form, Outgoing, biases};
+use super::checkpoint::{Outgoing, OutputEncoding, biases};
 use super::{requantize, weights_of};
 use crate::difference::Sums;
 use crate::error::{PackError, Result};
 use crate::progress::{self, Progress};
-use crate::source::{CheckpointSource, EcqSource, GgufSource, Source, Tensor, TensorFacts};
+use crate::source::{CheckpointSource, EcqSource, GgufSource, Source, SourceTensor, Tensor};
 use crate::verify::{difference, other_bytes};
 use crate::weights::weights;
 use ecq_core::{Biases, FloatType, FloatVec, Grid, Limits};
 use ecq_format::gguf::Gguf;
 use ecq_format::hf::Change;
-use ecq_quant::Quantized;
+use ecq_quant::QuantizedWeights;
 use ecq_runtime::arch::{Config, Rope};
 use ecq_runtime::{Checkpoint, RuntimeError};
 use rayon::prelude::*;
@@ -56,11 +56,11 @@ pub(super) fn folder(
         let Some(&place) = places.get(out.name.as_str()) else { return Err(wrong(&out.name, "is missing")) };
         let (theirs, found) = (exported.load(place)?, &exported.tensors()[place]);
         let mut ours = source.load(out.index)?;
-        if let Form::Requantized { bits, group_size, dtype } = out.form {
+        if let OutputEncoding::Requantized { bits, group_size, dtype } = out.form {
             let weights = weights_of(&ours, facts)?;
             let (codes, grid) = requantize::mlx(weights, (bits, group_size), dtype)?;
             let grid = Grid::AffineGroups(grid);
-            let quantized = Quantized { codes: &codes, grid: &grid };
+            let quantized = QuantizedWeights { codes: &codes, grid: &grid };
             let one = Sums::of(&*weights_of(&ours, facts)?, &quantized)?;
             add(&mut sums, one, &out.name)?;
             ours = Tensor::Coded(codes, grid);
@@ -79,13 +79,13 @@ pub(super) fn folder(
 fn tensor_differs(
     out: &Outgoing,
     ours: &Tensor,
-    facts: &TensorFacts,
+    facts: &SourceTensor,
     theirs: &Tensor,
-    found: &TensorFacts,
+    found: &SourceTensor,
 ) -> Result<Option<String>> {
     let said = |what: &str| Ok(Some(what.to_owned()));
     match (out.form, ours, theirs) {
-        (Form::Zeros(_), _, Tensor::Raw { bytes, .. }) => {
+        (OutputEncoding::Zeros(_), _, Tensor::Raw { bytes, .. }) => {
             if bytes.iter().all(|&byte| byte == 0) {
                 Ok(None)
             } else {
@@ -93,7 +93,7 @@ fn tensor_differs(
             }
         }
         (
-            Form::Packed { .. } | Form::Requantized { .. },
+            OutputEncoding::Packed { .. } | OutputEncoding::Requantized { .. },
             Tensor::Coded(q, Grid::AffineGroups(grid)),
             Tensor::Coded(p, Grid::AffineGroups(other)),
         ) => {
@@ -124,20 +124,22 @@ fn tensor_differs(
             }
             Ok(None)
         }
-        (Form::Mxfp4 | Form::Bytes, Tensor::Raw { bytes, .. }, Tensor::Raw { bytes: other, .. })
-            if out.change == Change::None =>
-        {
+        (
+            OutputEncoding::Mxfp4 | OutputEncoding::Bytes,
+            Tensor::Raw { bytes, .. },
+            Tensor::Raw { bytes: other, .. },
+        ) if out.change == Change::None => {
             if bytes == other {
                 Ok(None)
             } else {
                 said("has other bytes")
             }
         }
-        (Form::Experts(_), _, Tensor::Raw { dtype, .. }) => {
+        (OutputEncoding::Experts(_), _, Tensor::Raw { dtype, .. }) => {
             let Some(dtype) = float_type(dtype) else { return said("is no tensor of floats") };
             experts_differ(dtype, (ours, facts), (theirs, found))
         }
-        (Form::Bytes | Form::Floats(_), _, Tensor::Raw { dtype, .. }) => {
+        (OutputEncoding::Bytes | OutputEncoding::Floats(_), _, Tensor::Raw { dtype, .. }) => {
             let Some(dtype) = float_type(dtype) else { return said("is no tensor of floats") };
             values_differ(out.change, dtype, (ours, facts), (theirs, found))
         }
@@ -155,7 +157,7 @@ fn float_type(dtype: &str) -> Option<FloatType> {
 }
 
 /// For each row of the export, its row in the file.
-fn rows_of(change: Change, facts: &TensorFacts) -> impl Fn(usize) -> usize + Sync + use<> {
+fn rows_of(change: Change, facts: &SourceTensor) -> impl Fn(usize) -> usize + Sync + use<> {
     let all = if facts.rows == 1 { facts.cols } else { facts.rows };
     move |row: usize| match change {
         Change::HeadRows { heads } => {
@@ -173,8 +175,8 @@ fn rows_of(change: Change, facts: &TensorFacts) -> impl Fn(usize) -> usize + Syn
 fn values_differ(
     change: Change,
     dtype: FloatType,
-    (ours, facts): (&Tensor, &TensorFacts),
-    (theirs, found): (&Tensor, &TensorFacts),
+    (ours, facts): (&Tensor, &SourceTensor),
+    (theirs, found): (&Tensor, &SourceTensor),
 ) -> Result<Option<String>> {
     if facts.weights() == 0 {
         return Ok((found.weights() != 0).then(|| "has another shape".to_owned()));
@@ -232,8 +234,8 @@ fn values_differ(
 /// Compares the matrices of experts, each transposed in the export, with those of the file.
 fn experts_differ(
     dtype: FloatType,
-    (ours, facts): (&Tensor, &TensorFacts),
-    (theirs, found): (&Tensor, &TensorFacts),
+    (ours, facts): (&Tensor, &SourceTensor),
+    (theirs, found): (&Tensor, &SourceTensor),
 ) -> Result<Option<String>> {
     let [experts, rows, cols] = facts.shape[..] else { return Ok(Some("has no experts".to_owned())) };
     if found.shape != [experts, cols, rows] {
@@ -259,7 +261,7 @@ fn experts_differ(
 
 /// Compares what both configurations compute, where the runtime knows the architecture.
 fn configuration(file: &Path, exported: &CheckpointSource, limits: &Limits) -> Result<()> {
-    let Some(json) = exported.ride_along()?.into_iter().find(|(name, _)| name == "config.json") else {
+    let Some(json) = exported.attached_files()?.into_iter().find(|(name, _)| name == "config.json") else {
         return Ok(());
     };
     let before = match Checkpoint::open(file, limits) {
@@ -380,7 +382,7 @@ pub(super) fn requantized(
         let facts = &source.tensors()[index];
         if *is_requantized && !bytes.is_empty() {
             let (ours, dtype) = (source.load(index)?, info.ty.name().to_owned());
-            let found = TensorFacts { dtype: dtype.clone(), ..facts.clone() };
+            let found = SourceTensor { dtype: dtype.clone(), ..facts.clone() };
             let theirs = Tensor::Raw { dtype, fields: info.ty.block_fields().to_vec(), bytes };
             let one = Sums::of(&*weights_of(&ours, facts)?, &*weights_of(&theirs, &found)?)?;
             add(&mut sums, one, &info.name)?;
@@ -411,8 +413,8 @@ mod tests {
     use super::*;
     use ecq_core::Kind;
 
-    fn facts(rows: usize, cols: usize, dtype: &str) -> TensorFacts {
-        TensorFacts {
+    fn facts(rows: usize, cols: usize, dtype: &str) -> SourceTensor {
+        SourceTensor {
             name: "x".to_owned(),
             kind: Kind::Linear,
             rows,

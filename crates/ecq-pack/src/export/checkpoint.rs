@@ -6,12 +6,12 @@ use crate::difference::Sums;
 use crate::error::{PackError, Result};
 use crate::progress;
 use crate::progress::Progress;
-use crate::source::{EcqSource, HEADER_FILE, RideAlong, Source, Tensor, TensorFacts};
+use crate::source::{AttachedFile, EcqSource, HEADER_FILE, Source, SourceTensor, Tensor};
 use ecq_core::{AffineGroups, Biases, Codes, Content, FloatType, FloatVec, Grid, GridEntry, Kind, Limits};
 use ecq_format::checkpoint::kind;
 use ecq_format::gguf::{Gguf, ModelConfig, chat_template, config, tokenizer};
 use ecq_format::hf::{Change, apply_to_rows, config_json, hf_tensor, tokenizer_config_json, tokenizer_json};
-use ecq_format::shards::{Planned, write_checkpoint};
+use ecq_format::shards::{ShardPlan, write_checkpoint};
 use ecq_format::{mlx, mxfp4, python_json};
 use ecq_runtime::arch::Scaling;
 use safetensors::Dtype;
@@ -112,11 +112,11 @@ pub(super) struct Outgoing {
     pub(super) index: usize,
     pub(super) name: String,
     pub(super) change: Change,
-    pub(super) form: Form,
+    pub(super) form: OutputEncoding,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Form {
+pub(super) enum OutputEncoding {
     /// Bytes as they are.
     Bytes,
     Floats(FloatType),
@@ -198,8 +198,8 @@ pub fn expected_checkpoint_bytes(file: &Path, options: &CheckpointOptions, limit
 struct Plan {
     outgoing: Vec<Outgoing>,
     /// For each of `outgoing`, the tensors that it becomes.
-    planned: Vec<Vec<Planned>>,
-    files: Vec<RideAlong>,
+    planned: Vec<Vec<ShardPlan>>,
+    files: Vec<AttachedFile>,
     report: ExportReport,
 }
 
@@ -222,7 +222,7 @@ impl Plan {
                 },
             };
             let form = form(source, facts, &name, change, float, options);
-            if let (Form::Experts(_), CheckpointFormat::Mlx) = (form, options.format) {
+            if let (OutputEncoding::Experts(_), CheckpointFormat::Mlx) = (form, options.format) {
                 return Err(PackError::Export(format!(
                     "tensor {name:?}: mlx-lm reads the experts of gpt-oss only as MXFP4 blocks, and ecq quantized \
                      them; export with --format safetensors"
@@ -261,20 +261,25 @@ fn report(source: &EcqSource, outgoing: &[Outgoing], options: &CheckpointOptions
         let coded = source.file().entry(&facts.name);
         let is_coded = matches!(coded.map(|entry| &entry.content), Some(Content::Codes { .. }));
         let ty = match out.form {
-            Form::Packed { bits, group_size, .. } | Form::Requantized { bits, group_size, .. } => {
+            OutputEncoding::Packed { bits, group_size, .. }
+            | OutputEncoding::Requantized { bits, group_size, .. } => {
                 format!("{bits}-bit g{group_size}")
             }
-            Form::Floats(dtype) | Form::Experts(dtype) | Form::Zeros(dtype) => dtype_word(dtype).to_owned(),
-            Form::Bytes | Form::Mxfp4 => facts.dtype.clone(),
+            OutputEncoding::Floats(dtype) | OutputEncoding::Experts(dtype) | OutputEncoding::Zeros(dtype) => {
+                dtype_word(dtype).to_owned()
+            }
+            OutputEncoding::Bytes | OutputEncoding::Mxfp4 => facts.dtype.clone(),
         };
         *requantized.types.entry(ty).or_default() += 1;
         match (&out.form, is_coded) {
-            (Form::Zeros(_), _) => {}
-            (Form::Requantized { .. }, _) => requantized.tensors += 1,
-            (Form::Floats(_) | Form::Experts(_), true) => report.dequantized.push(out.name.clone()),
+            (OutputEncoding::Zeros(_), _) => {}
+            (OutputEncoding::Requantized { .. }, _) => requantized.tensors += 1,
+            (OutputEncoding::Floats(_) | OutputEncoding::Experts(_), true) => {
+                report.dequantized.push(out.name.clone())
+            }
             _ => report.exact += 1,
         }
-        let is_floats = matches!(out.form, Form::Bytes | Form::Floats(_));
+        let is_floats = matches!(out.form, OutputEncoding::Bytes | OutputEncoding::Floats(_));
         if is_floats && is_matrix(facts, &out.name) {
             requantized.fallbacks.push(out.name.clone());
         }
@@ -284,7 +289,7 @@ fn report(source: &EcqSource, outgoing: &[Outgoing], options: &CheckpointOptions
 }
 
 /// Whether `mlx-lm` quantizes a tensor: a projection, the embedding or the head.
-fn is_matrix(facts: &TensorFacts, name: &str) -> bool {
+fn is_matrix(facts: &SourceTensor, name: &str) -> bool {
     kind(name) != Kind::Other && facts.shape.len() == 2 && facts.weights() > 0 && name.ends_with(".weight")
 }
 
@@ -304,7 +309,7 @@ fn add_biases(outgoing: &mut Vec<Outgoing>, model: &ModelConfig, float: FloatTyp
             index: out.index,
             name,
             change: Change::None,
-            form: Form::Zeros(float),
+            form: OutputEncoding::Zeros(float),
         })
     };
     let zeros: Vec<Outgoing> = outgoing.iter().filter_map(lacks).collect();
@@ -314,7 +319,7 @@ fn add_biases(outgoing: &mut Vec<Outgoing>, model: &ModelConfig, float: FloatTyp
 /// The bytes of `config.json`: those that ride along where they say the same, since the order of keys and the
 /// digits of numbers are the author's.
 fn config_bytes(source: &EcqSource, config: Map<String, Value>) -> Result<Vec<u8>> {
-    let kept = source.ride_along()?.into_iter().find(|(name, _)| name == "config.json");
+    let kept = source.attached_files()?.into_iter().find(|(name, _)| name == "config.json");
     let kept = kept.filter(|(_, bytes)| python_json::parse_object(bytes).is_ok_and(|kept| kept == config));
     Ok(match kept {
         Some((_, bytes)) => bytes,
@@ -366,14 +371,15 @@ fn note_divisors(config: &mut Map<String, Value>, source: &EcqSource, model: &Mo
 /// What the configuration says of the source's quantizer goes, unless its tensors stay.
 fn settle_quantization(
     config: &mut Map<String, Value>,
-    files: &mut Vec<RideAlong>,
+    files: &mut Vec<AttachedFile>,
     source: &EcqSource,
     outgoing: &[Outgoing],
     options: &CheckpointOptions,
 ) -> Result<()> {
     // Layers of GPTQ in act-order, and blocks of MXFP4, are written as they were.
     let kept = outgoing.iter().find(|out| {
-        matches!(out.form, Form::Mxfp4) || matches!(out.form, Form::Bytes) && out.name.ends_with(".qweight")
+        matches!(out.form, OutputEncoding::Mxfp4)
+            || matches!(out.form, OutputEncoding::Bytes) && out.name.ends_with(".qweight")
     });
     let Some(kept) = kept else {
         let is_nested = |value: &&mut Value| value.is_object();
@@ -432,10 +438,10 @@ fn conventions(
     source: &EcqSource,
     options: &CheckpointOptions,
     limits: &Limits,
-) -> Result<(Origin, Map<String, Value>, Vec<RideAlong>)> {
+) -> Result<(Origin, Map<String, Value>, Vec<AttachedFile>)> {
     let file = source.file();
     if !file.files().any(|name| name == HEADER_FILE) {
-        let mut files = source.ride_along()?;
+        let mut files = source.attached_files()?;
         let at = files.iter().position(|(name, _)| name == "config.json");
         let config = match at {
             Some(at) => python_json::parse_object(&files.remove(at).1)
@@ -474,12 +480,12 @@ fn float_of_config(config: &Map<String, Value>) -> FloatType {
 
 fn form(
     source: &EcqSource,
-    facts: &TensorFacts,
+    facts: &SourceTensor,
     name: &str,
     change: Change,
     float: FloatType,
     options: &CheckpointOptions,
-) -> Form {
+) -> OutputEncoding {
     let content = source.file().entry(&facts.name).map(|entry| &entry.content);
     let untouched = matches!(change, Change::None | Change::HeadRows { .. });
     let fits = options.requantize.is_some_and(|grid| facts.cols.is_multiple_of(grid.group_size));
@@ -495,31 +501,33 @@ fn form(
             && untouched
             && name.ends_with(".weight") =>
         {
-            Form::Packed { bits: *bits, group_size: *group_size, dtype: *dtype }
+            OutputEncoding::Packed { bits: *bits, group_size: *group_size, dtype: *dtype }
         }
         _ if is_requantized => {
             let MlxGrid { bits, group_size } = options.requantize.unwrap_or_default();
-            Form::Requantized { bits, group_size, dtype: float }
+            OutputEncoding::Requantized { bits, group_size, dtype: float }
         }
-        Some(Content::Codes { .. }) if are_transposed_experts(source, facts) => Form::Experts(float),
-        Some(Content::Codes { .. }) => Form::Floats(float),
+        Some(Content::Codes { .. }) if are_transposed_experts(source, facts) => {
+            OutputEncoding::Experts(float)
+        }
+        Some(Content::Codes { .. }) => OutputEncoding::Floats(float),
         _ if facts.dtype == MXFP4 && name.ends_with(".weight") => {
-            Form::Floats(options.dtype.unwrap_or(FloatType::Bf16))
+            OutputEncoding::Floats(options.dtype.unwrap_or(FloatType::Bf16))
         }
-        _ if facts.dtype == MXFP4 => Form::Mxfp4,
-        _ if plain(&facts.dtype).is_none() => Form::Floats(float),
+        _ if facts.dtype == MXFP4 => OutputEncoding::Mxfp4,
+        _ if plain(&facts.dtype).is_none() => OutputEncoding::Floats(float),
         // MLX computes in the type of the weights: norms of another would widen everything.
         _ if options.format == CheckpointFormat::Mlx
             && matches!(facts.dtype.as_str(), "f32" | "f16" | "bf16") =>
         {
-            Form::Floats(float)
+            OutputEncoding::Floats(float)
         }
         _ if matches!(change, Change::PlusOne | Change::Transposed) => {
-            Form::Floats(float_named(&facts.dtype).unwrap_or(float))
+            OutputEncoding::Floats(float_named(&facts.dtype).unwrap_or(float))
         }
         _ => match (options.dtype, float_named(&facts.dtype)) {
-            (Some(dtype), Some(_)) => Form::Floats(dtype),
-            _ => Form::Bytes,
+            (Some(dtype), Some(_)) => OutputEncoding::Floats(dtype),
+            _ => OutputEncoding::Bytes,
         },
     }
 }
@@ -528,7 +536,7 @@ fn form(
 /// in, out]` where they are floats.
 ///
 /// Source: `convert_moe_packed_tensors` in `integrations/mxfp4.py` of huggingface/transformers.
-fn are_transposed_experts(source: &EcqSource, facts: &TensorFacts) -> bool {
+fn are_transposed_experts(source: &EcqSource, facts: &SourceTensor) -> bool {
     source.file().model().source.format == MXFP4
         && facts.shape.len() == 3
         && [".gate_up_proj", ".down_proj"].iter().any(|part| facts.name.ends_with(part))
@@ -556,32 +564,33 @@ fn of_float(dtype: FloatType) -> Dtype {
 }
 
 /// Names, types and shapes of what a tensor becomes.
-fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<Planned>> {
+fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<ShardPlan>> {
     let facts = &source.tensors()[out.index];
     let mut shape = facts.shape.clone();
     if out.change == Change::Transposed {
         shape.reverse();
     }
-    let one = |name: String, dtype: Dtype, shape: Vec<usize>| Planned { name, dtype, shape };
+    let one = |name: String, dtype: Dtype, shape: Vec<usize>| ShardPlan { name, dtype, shape };
     Ok(match out.form {
-        Form::Bytes => {
+        OutputEncoding::Bytes => {
             let dtype = plain(&facts.dtype).ok_or(PackError::UnknownGrid)?;
             vec![one(out.name.clone(), dtype, shape)]
         }
-        Form::Floats(dtype) => vec![one(out.name.clone(), of_float(dtype), shape)],
-        Form::Experts(dtype) => {
+        OutputEncoding::Floats(dtype) => vec![one(out.name.clone(), of_float(dtype), shape)],
+        OutputEncoding::Experts(dtype) => {
             shape.swap(1, 2);
             vec![one(out.name.clone(), of_float(dtype), shape)]
         }
-        Form::Zeros(dtype) => vec![one(out.name.clone(), of_float(dtype), vec![facts.rows])],
-        Form::Mxfp4 => {
+        OutputEncoding::Zeros(dtype) => vec![one(out.name.clone(), of_float(dtype), vec![facts.rows])],
+        OutputEncoding::Mxfp4 => {
             shape.pop();
             shape.push(facts.cols / mxfp4::BLOCK);
             let scales = one(format!("{}_scales", out.name), Dtype::U8, shape.clone());
             shape.push(mxfp4::PACKED_BYTES);
             vec![one(format!("{}_blocks", out.name), Dtype::U8, shape), scales]
         }
-        Form::Packed { bits, group_size, dtype } | Form::Requantized { bits, group_size, dtype } => {
+        OutputEncoding::Packed { bits, group_size, dtype }
+        | OutputEncoding::Requantized { bits, group_size, dtype } => {
             let (rows, cols) = (facts.rows, facts.cols);
             let base = out.name.trim_end_matches(".weight");
             let side =
@@ -595,7 +604,7 @@ fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<Planned>> {
 /// The bytes of what [`planned`] announced.
 fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
     let facts = &source.tensors()[out.index];
-    if let Form::Zeros(dtype) = out.form {
+    if let OutputEncoding::Zeros(dtype) = out.form {
         return Ok(vec![vec![0; facts.rows * dtype.bytes()]]);
     }
     let tensor = source.load(out.index)?;
@@ -614,12 +623,12 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
         }
     };
     match (out.form, tensor) {
-        (Form::Bytes, Tensor::Raw { bytes, .. }) => Ok(vec![ordered(bytes)]),
-        (Form::Mxfp4, Tensor::Raw { bytes, .. }) => {
+        (OutputEncoding::Bytes, Tensor::Raw { bytes, .. }) => Ok(vec![ordered(bytes)]),
+        (OutputEncoding::Mxfp4, Tensor::Raw { bytes, .. }) => {
             let (blocks, scales) = mxfp4::split(&bytes)?;
             Ok(vec![blocks, scales])
         }
-        (Form::Floats(dtype), tensor) => {
+        (OutputEncoding::Floats(dtype), tensor) => {
             let bytes = match out.change {
                 Change::PlusOne => {
                     let ones = floats(&tensor, facts, FloatType::F32)?;
@@ -633,7 +642,7 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
             };
             Ok(vec![bytes])
         }
-        (Form::Experts(dtype), tensor) => {
+        (OutputEncoding::Experts(dtype), tensor) => {
             let [experts, rows, cols] = facts.shape[..] else { return Err(PackError::UnknownGrid) };
             let (bytes, width) = (floats(&tensor, facts, dtype)?, rows * cols * dtype.bytes());
             let each = (0..experts).flat_map(|expert| {
@@ -641,12 +650,12 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
             });
             Ok(vec![each.collect()])
         }
-        (Form::Requantized { bits, group_size, dtype }, tensor) => {
+        (OutputEncoding::Requantized { bits, group_size, dtype }, tensor) => {
             let weights = weights_of(&tensor, facts)?;
             let (codes, grid) = requantize::mlx(weights, (bits, group_size), dtype)?;
             Ok(packed(&codes, &grid)?.into_iter().map(ordered).collect())
         }
-        (Form::Packed { .. }, Tensor::Coded(codes, Grid::AffineGroups(grid))) => {
+        (OutputEncoding::Packed { .. }, Tensor::Coded(codes, Grid::AffineGroups(grid))) => {
             Ok(packed(&codes, &grid)?.into_iter().map(ordered).collect())
         }
         _ => Err(PackError::UnknownGrid),
@@ -699,7 +708,8 @@ fn note_quantization(config: &mut Map<String, Value>, outgoing: &[Outgoing]) {
     let packed: Vec<(&str, (usize, u8))> = outgoing
         .iter()
         .filter_map(|out| match out.form {
-            Form::Packed { bits, group_size, .. } | Form::Requantized { bits, group_size, .. } => {
+            OutputEncoding::Packed { bits, group_size, .. }
+            | OutputEncoding::Requantized { bits, group_size, .. } => {
                 Some((out.name.trim_end_matches(".weight"), (group_size, bits)))
             }
             _ => None,

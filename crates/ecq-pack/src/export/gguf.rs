@@ -114,11 +114,11 @@ struct PlannedTensor {
     to_write: TensorToWrite,
     /// Its index in the source.
     index: usize,
-    form: Form,
+    conversion: Conversion,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum Conversion {
     /// Codes and bytes as they are.
     Kept,
     /// Floats in place of codes that GGUF has no type for.
@@ -149,31 +149,31 @@ impl Plan {
                 Some(Content::Raw(raw)) => GgmlType::from_name(&raw.dtype),
                 None => GgmlType::from_name(&source.tensors()[index].dtype),
             };
-            let (ty, form) = match (chosen, options.file_type) {
-                (Some(chosen), _) if held == Some(chosen.ty) => (chosen.ty, Form::Kept),
-                (Some(chosen), _) => (chosen.ty, Form::Requantized { is_fallback: chosen.is_fallback }),
+            let (ty, conversion) = match (chosen, options.file_type) {
+                (Some(chosen), _) if held == Some(chosen.ty) => (chosen.ty, Conversion::Kept),
+                (Some(chosen), _) => (chosen.ty, Conversion::Requantized { is_fallback: chosen.is_fallback }),
                 (None, None) => match held {
-                    Some(ty) => (ty, Form::Kept),
-                    None => (GgmlType::F16, Form::Dequantized),
+                    Some(ty) => (ty, Conversion::Kept),
+                    None => (GgmlType::F16, Conversion::Dequantized),
                 },
                 // llama.cpp computes norms and biases in single precision.
                 (None, Some(_)) => match held {
                     Some(GgmlType::F16 | GgmlType::Bf16) if info.dims.len() == 1 => {
-                        (GgmlType::F32, Form::Requantized { is_fallback: false })
+                        (GgmlType::F32, Conversion::Requantized { is_fallback: false })
                     }
-                    Some(ty) => (ty, Form::Kept),
-                    None => (GgmlType::F32, Form::Requantized { is_fallback: false }),
+                    Some(ty) => (ty, Conversion::Kept),
+                    None => (GgmlType::F32, Conversion::Requantized { is_fallback: false }),
                 },
             };
             let to_write = TensorToWrite { name: name.clone(), ty, dims: info.dims.clone() };
-            tensors.push(PlannedTensor { to_write, index, form });
+            tensors.push(PlannedTensor { to_write, index, conversion });
         }
         let is_exact = options.file_type.is_none() && source.file().model().recipe.is_none();
         let plan = Self { file_type: options.file_type, is_exact, tensors };
-        let unasked = |tensor: &&PlannedTensor| match tensor.form {
-            Form::Dequantized => true,
-            Form::Requantized { is_fallback } => is_fallback && tensor.to_write.ty == GgmlType::F16,
-            Form::Kept => false,
+        let unasked = |tensor: &&PlannedTensor| match tensor.conversion {
+            Conversion::Dequantized => true,
+            Conversion::Requantized { is_fallback } => is_fallback && tensor.to_write.ty == GgmlType::F16,
+            Conversion::Kept => false,
         };
         match plan.tensors.iter().find(unasked) {
             Some(first) if options.strict && !plan.is_exact => {
@@ -187,19 +187,22 @@ impl Plan {
 
     /// Whether each tensor of the plan is requantized.
     fn requantized(&self) -> Vec<bool> {
-        self.tensors.iter().map(|tensor| matches!(tensor.form, Form::Requantized { .. })).collect()
+        self.tensors
+            .iter()
+            .map(|tensor| matches!(tensor.conversion, Conversion::Requantized { .. }))
+            .collect()
     }
 
     fn report(&self) -> ExportReport {
         let mut report = ExportReport::default();
         let mut requantized = Requantization::default();
-        for PlannedTensor { to_write, form, .. } in &self.tensors {
+        for PlannedTensor { to_write, conversion, .. } in &self.tensors {
             *requantized.types.entry(to_write.ty.name().to_owned()).or_default() += 1;
-            match form {
+            match conversion {
                 _ if self.is_exact => report.exact += 1,
-                Form::Kept => report.exact += 1,
-                Form::Dequantized => report.dequantized.push(to_write.name.clone()),
-                Form::Requantized { is_fallback } => {
+                Conversion::Kept => report.exact += 1,
+                Conversion::Dequantized => report.dequantized.push(to_write.name.clone()),
+                Conversion::Requantized { is_fallback } => {
                     requantized.tensors += 1;
                     if *is_fallback {
                         requantized.fallbacks.push(to_write.name.clone());
@@ -289,13 +292,15 @@ fn write_file(
 
 /// The bytes of a tensor in its planned form.
 fn bytes(source: &EcqSource, planned: &PlannedTensor) -> Result<Vec<u8>> {
-    let PlannedTensor { to_write: TensorToWrite { name, ty, .. }, index, form } = planned;
+    let PlannedTensor { to_write: TensorToWrite { name, ty, .. }, index, conversion } = planned;
     let (tensor, facts) = (source.load(*index)?, &source.tensors()[*index]);
-    let bytes = match form {
-        Form::Kept => return in_type(*ty, tensor, name),
-        Form::Dequantized => floats(&tensor, facts, FloatType::F16),
-        Form::Requantized { .. } if facts.weights() == 0 => Ok(Vec::new()),
-        Form::Requantized { .. } => weights_of(&tensor, facts).and_then(|weights| encode(*ty, &*weights)),
+    let bytes = match conversion {
+        Conversion::Kept => return in_type(*ty, tensor, name),
+        Conversion::Dequantized => floats(&tensor, facts, FloatType::F16),
+        Conversion::Requantized { .. } if facts.weights() == 0 => Ok(Vec::new()),
+        Conversion::Requantized { .. } => {
+            weights_of(&tensor, facts).and_then(|weights| encode(*ty, &*weights))
+        }
     };
     bytes.map_err(|error| PackError::in_tensor(name, error))
 }

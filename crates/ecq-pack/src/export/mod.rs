@@ -15,7 +15,7 @@ pub use gguf::{GgufOptions, expected_gguf_bytes, export_gguf};
 
 use crate::difference::{Sums, WeightError};
 use crate::error::{PackError, Result};
-use crate::source::{Tensor, TensorFacts};
+use crate::source::{SourceTensor, Tensor};
 use crate::weights::weights;
 use ecq_core::FloatType;
 use ecq_quant::{Blocks, QuantError, Weights};
@@ -58,14 +58,14 @@ impl Requantization {
 }
 
 /// The weights of a tensor of an `.ecq` file.
-fn weights_of<'a>(tensor: &'a Tensor, facts: &TensorFacts) -> Result<Box<dyn Weights + 'a>> {
+fn weights_of<'a>(tensor: &'a Tensor, facts: &SourceTensor) -> Result<Box<dyn Weights + 'a>> {
     weights(tensor, facts, "ecq").ok_or_else(|| {
         PackError::Export(format!("tensor {:?} ({}) holds no weights", facts.name, facts.dtype))
     })
 }
 
 /// The weights of a tensor as little-endian floats of `dtype`, row-major.
-fn floats(tensor: &Tensor, facts: &TensorFacts, dtype: FloatType) -> Result<Vec<u8>> {
+fn floats(tensor: &Tensor, facts: &SourceTensor, dtype: FloatType) -> Result<Vec<u8>> {
     if facts.weights() == 0 {
         return Ok(Vec::new());
     }

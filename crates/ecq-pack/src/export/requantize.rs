@@ -90,7 +90,7 @@ fn affine_groups((codes, grid): (Codes, Grid)) -> Result<(Codes, AffineGroups)> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Tensor, TensorFacts};
+    use crate::source::{SourceTensor, Tensor};
     use crate::weights::weights;
     use ecq_core::Kind;
     use ecq_fixtures::Numbers;
@@ -118,7 +118,7 @@ mod tests {
     /// The weights that a reader gets.
     fn decoded(ty: GgmlType, shape @ [rows, cols]: [usize; 2], values: &[f32]) -> Vec<f32> {
         let bytes = encoded(ty, shape, values).unwrap();
-        let facts = TensorFacts {
+        let facts = SourceTensor {
             name: "x".to_owned(),
             kind: Kind::Linear,
             rows,
