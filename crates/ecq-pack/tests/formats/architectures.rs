@@ -2,7 +2,7 @@
 
 use crate::models::{
     Folder, HEAD, HEADS, HIDDEN, INNER, KV_HEADS, LAYERS, Made, VOCABULARY, comes_back, config_of, nll,
-    nll_of, open, packed, to_folder,
+    nll_of, packed, to_folder,
 };
 use ecq_core::Limits;
 use ecq_format::gguf::{GgmlType, Value};

@@ -3,7 +3,7 @@
 use crate::models::{Folder, HIDDEN, LAYERS, Made, VOCABULARY, config_of, nll, open, packed, packed_with};
 use ecq_core::{FloatType, Grid, Limits};
 use ecq_format::gguf::{GgmlType, Gguf, Value};
-use ecq_pack::source::{Source, Tensor};
+use ecq_pack::source::Tensor;
 use ecq_pack::{
     CheckpointFormat, CheckpointOptions, ExportReport, GgufFileType, GgufOptions, GridChoice, MlxGrid,
     PackError, PackOptions, expected_checkpoint_bytes, expected_gguf_bytes, export_checkpoint, export_gguf,

@@ -1,12 +1,13 @@
 //! Checkpoints of MLX, GPTQ, AWQ and MXFP4.
 
 use crate::models::{
-    Folder, Named, config_of, fixture, open, packed, put_tensors, small_folder, tensors_of, to_folder,
+    Folder, Named, config_of, fixture, open, packed, packed_with, put_tensors, small_folder, tensors_of,
+    to_folder,
 };
 use ecq_core::{Kind, Limits};
 use ecq_fixtures::Numbers;
 use ecq_format::container::{EcqFile, Spool};
-use ecq_pack::source::{EcqSource, Tensor};
+use ecq_pack::source::{EcqSource, Source, Tensor};
 use ecq_pack::{
     CheckpointFormat, CheckpointOptions, GridChoice, PackOptions, export_checkpoint, pack, verify,
 };
