@@ -43,7 +43,8 @@ pub fn run(args: &ExportArgs, json: bool) -> anyhow::Result<ExitCode> {
         say!("wrote {} ({})", args.output.display(), bytes(report.bytes));
         if let Some(first) = report.dequantized.first() {
             prose(&format!(
-                "{} tensors without loss; {} hold codes that the format cannot, and are floats ({first} first)",
+                "{} tensors without loss; {} have codes that the format cannot hold, and are floats ({first} \
+                 first)",
                 report.exact,
                 report.dequantized.len(),
             ));
@@ -82,14 +83,14 @@ fn output(args: &ExportArgs) -> anyhow::Result<Output> {
             return Ok(Output::Gguf(GgufOptions { file_type: args.r#type, strict: args.strict }));
         }
         ExportFormat::Mlx if args.r#type.is_some() => {
-            let why = "only --format gguf has it; --format mlx has --bits 2, 3, 4, 5, 6 or 8 and --group-size 32, \
-                       64 or 128";
+            let why = "only --format gguf has it; --format mlx has --bits 2, 3, 4, 5, 6 or 8 and --group-size \
+                       32, 64 or 128";
             return refused("--type", why.to_owned());
         }
         ExportFormat::Safetensors if args.r#type.is_some() || is_mlx => {
             let option = if args.r#type.is_some() { "--type" } else { of_mlx };
-            let why = "--format safetensors has floats only, --dtype f32, f16 or bf16; --format gguf has --type, \
-                       --format mlx has --bits and --group-size";
+            let why = "--format safetensors has floats only, --dtype f32, f16 or bf16; --format gguf has \
+                       --type, --format mlx has --bits and --group-size";
             return refused(option, why.to_owned());
         }
         ExportFormat::Mlx => CheckpointFormat::Mlx,
@@ -152,8 +153,8 @@ fn summary(requantized: &Requantization, exact: usize) -> String {
     }
     if let Some(first) = requantized.fallbacks.first() {
         text.push_str(&format!(
-            ". {} tensors have another type than asked for, because its blocks do not divide their columns ({first} \
-             first)",
+            ". {} tensors have another type than asked for, because its blocks do not divide their columns \
+             ({first} first)",
             requantized.fallbacks.len(),
         ));
     }

@@ -159,18 +159,16 @@ mod tests {
         }
     }
 
-    /// Errors of `ggml_quantize_chunk` on the same kind of weights (512 x 2048, standard normal): 0.0713,
-    /// 0.0361 and 0.01772; of the simple types, whose blocks are the same there, those of any sample of this
-    /// size.
+    /// The bounds are errors of `ggml_quantize_chunk` (llama.cpp in xllamacpp 2026.10.11549) on 512 x 2048 standard
+    /// normal weights; those of the simple types, which have the same blocks here, with 2% for the sample.
     #[test]
     fn errors_on_normal_weights_are_no_larger_than_those_of_ggml() {
         let mut numbers = Numbers::new(11);
         let values: Vec<f32> = (0..64 * 1024).map(|_| 0.03 * numbers.normal()).collect();
-        for (ty, bound) in
-            QUANTIZED.iter().zip([0.0895, 0.0755, 0.0435, 0.0370, 0.0061, 0.0713, 0.0361, 0.0178])
-        {
-            let error = relative_error(&values, &decoded(*ty, [64, 1024], &values));
-            assert!(error < bound && error > 0.5 * bound, "{} {error}", ty.name());
+        let of_ggml = [0.0877, 0.0797, 0.0436, 0.0386, 0.00546, 0.07129, 0.03610, 0.01772];
+        for (ty, bound) in QUANTIZED.into_iter().zip(of_ggml) {
+            let error = relative_error(&values, &decoded(ty, [64, 1024], &values));
+            assert!(error < bound && error > 0.9 * bound, "{} {error}", ty.name());
         }
     }
 
@@ -178,9 +176,10 @@ mod tests {
     fn zeros_and_constants_are_kept() {
         for ty in QUANTIZED {
             assert_eq!(decoded(ty, [2, 256], &[0.0; 512]), [0.0; 512], "{}", ty.name());
-            for constant in [0.75f32, -0.75, 1e-3, -3e4] {
+            for constant in [0.75f32, -0.75, 0.1, -3e4] {
                 let error = relative_error(&[constant; 512], &decoded(ty, [2, 256], &[constant; 512]));
-                assert!(error < 1e-3, "{} {constant} {error}", ty.name());
+                // Steps of half precision are rounded, those of Q6_K below its normal numbers.
+                assert!(error < 2e-3, "{} {constant} {error}", ty.name());
             }
             // Far below half precision: zeros.
             let tiny = decoded(ty, [1, 256], &[1e-30; 256]);

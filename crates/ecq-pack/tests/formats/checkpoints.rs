@@ -67,7 +67,8 @@ fn infinity_in_a_configuration_is_kept() {
     let mut text = fs::read_to_string(folder.path("m/config.json")).unwrap();
     let end = text.rfind('}').unwrap();
     text.truncate(end);
-    text += ",\n\"time_step_limit\": [0.0, Infinity], \"x\": -Infinity, \"y\": NaN, \"z\": 1e400, \"s\": \"NaN\"}";
+    text += ",\n\"time_step_limit\": [0.0, Infinity], ";
+    text += "\"x\": -Infinity, \"y\": NaN, \"z\": 1e400, \"s\": \"NaN\"}";
     folder.put("m/config.json", text.as_bytes());
     let file = packed(&folder.path("m"), &folder.path("m.ecq"));
     let out = folder.path("out");

@@ -17,7 +17,7 @@ use serde_json::json;
 use std::fs;
 
 #[test]
-fn floats_of_a_quantized_checkpoint_are_no_quantized_checkpoint() {
+fn floats_of_a_quantized_checkpoint_have_no_quantization_key() {
     // H1: GPTQ; relatives: AWQ, MLX, what its first versions kept in files of their own.
     for (name, file, kept) in [
         ("gptq-tiny", "quantize_config.json", "k_proj."),
@@ -59,7 +59,7 @@ fn floats_of_a_quantized_checkpoint_are_no_quantized_checkpoint() {
 }
 
 #[test]
-fn floats_of_another_type_are_said_in_the_configuration() {
+fn the_configuration_names_the_type_of_floats() {
     let folder = Folder::new();
     let file = packed(&fixture("awq-tiny"), &folder.path("m.ecq"));
     let mut options = CheckpointOptions::new(CheckpointFormat::Safetensors);
@@ -115,7 +115,7 @@ fn layers_in_act_order_get_new_grids_and_keep_their_bytes() {
 }
 
 #[test]
-fn a_kept_layer_says_how_it_runs() {
+fn the_error_of_a_kept_layer_names_the_remedy() {
     let folder = Folder::new();
     let mut tensors = tensors_of(&fixture("gptq-tiny"));
     let layer = "model.layers.0.self_attn.q_proj";
@@ -228,11 +228,11 @@ fn experts_of_mxfp4_are_transposed_where_they_are_floats() {
 }
 
 #[test]
-fn a_stale_word_of_quantization_goes_with_the_export() {
+fn a_stale_quantization_key_is_removed_by_the_export() {
     let folder = Folder::new();
     small_folder(&folder, "m");
     let file = packed(&folder.path("m"), &folder.path("m.ecq"));
-    // What rides along says MLX, and the tensors are floats.
+    // The attached configuration describes MLX, and the tensors are floats.
     let mut config = config_of(&folder.path("m"));
     config["quantization"] = json!({"bits": 4, "group_size": 64});
     let ecq = EcqFile::open(&file, &Limits::default()).unwrap();

@@ -31,10 +31,9 @@ fn what_is_no_ecq_is_named_for_what_it_is() {
         );
         assert!(text.starts_with(&path.display().to_string()), "{text}");
         let error = Checkpoint::open(&path, &Limits::default()).map(|_| ()).unwrap_err();
-        assert!(
-            matches!(&error, RuntimeError::NotEcq { found, .. } if found.starts_with(what.trim_start_matches("is "))),
-            "{error}"
-        );
+        let expected = what.trim_start_matches("is ");
+        let is_told = matches!(&error, RuntimeError::NotEcq { found, .. } if found.starts_with(expected));
+        assert!(is_told, "{error}");
     }
     for cut in [whole.len() / 2, whole.len() - 1, 40] {
         let half = folder.put("half.ecq", &whole[..cut]);

@@ -7,14 +7,17 @@ use ecq_runtime::arch::{Config, Rope};
 use ecq_runtime::{Checkpoint, RuntimeError};
 use std::path::Path;
 
-/// Compares what both configurations compute, where the runtime knows the architecture.
+/// Compares the configurations of the file and of the export, where the runtime supports the architecture.
+///
+/// # Errors
+/// [`PackError::Export`] when the configurations describe different computations.
 pub(super) fn configuration(file: &Path, exported: &CheckpointSource, limits: &Limits) -> Result<()> {
     let Some(json) = exported.attached_files()?.into_iter().find(|(name, _)| name == "config.json") else {
         return Ok(());
     };
     let before = match Checkpoint::open(file, limits) {
         Ok(checkpoint) => checkpoint.config().clone(),
-        // What does not run cannot be compared; its tensors were.
+        // A configuration that the runtime does not support cannot be compared. The tensors were compared.
         Err(
             RuntimeError::Architecture { .. } | RuntimeError::Absent { .. } | RuntimeError::Config { .. },
         ) => {
@@ -26,12 +29,12 @@ pub(super) fn configuration(file: &Path, exported: &CheckpointSource, limits: &L
     match config_differs(before, after) {
         None => Ok(()),
         Some(what) => Err(PackError::Export(format!(
-            "config.json cannot say what the model computes ({what}); export to the format that it came from"
+            "config.json cannot describe the {what} of the model; export to the format that it came from"
         ))),
     }
 }
 
-/// How two configurations differ.
+/// Returns the part in which two configurations differ.
 fn config_differs(mut a: Config, mut b: Config) -> Option<&'static str> {
     let same_rope = |a: &Option<Rope>, b: &Option<Rope>, context: usize| match (a, b) {
         (Some(a), Some(b)) => {
@@ -56,11 +59,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn configurations_are_held_to_the_same_frequencies() {
+    fn rotary_frequencies_of_configurations_are_compared() {
         let config = |scaling: &str| {
             let json = format!(
-                r#"{{"model_type": "llama", "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
-                "num_attention_heads": 2, "vocab_size": 8, "max_position_embeddings": 64, "rms_norm_eps": 1e-5
+                r#"{{"model_type": "llama", "hidden_size": 64, "intermediate_size": 64,
+                "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 8, "max_position_embeddings": 64, "rms_norm_eps": 1e-5
                 {scaling}}}"#
             );
             Config::from_json(&json).unwrap()

@@ -21,16 +21,18 @@ use values::{tensor_differs, values_differ};
 
 const STAGE: &str = "checking the export";
 
-/// What is wrong with a tensor of an export, as an error.
+/// Returns the error of an export whose tensor `name` differs.
 fn wrong(name: &str, what: &str) -> PackError {
     let name = format!("tensor {name:?} of the export {what}");
-    PackError::Export(format!("{name}; this is a fault of ecq or of the disk, and nothing was written"))
+    PackError::Export(format!("{name}; this is an error of ecq or of the disk; nothing was written"))
 }
 
-/// Compares a checkpoint folder with the file that it was made of.
+/// Compares a checkpoint folder with the `.ecq` file that it was made from. Returns the sums over all
+/// requantized tensors.
 ///
 /// # Errors
-/// When it cannot be read, or names the first tensor or part of the configuration that is not the model's.
+/// [`PackError::Export`] with the first tensor or part of the configuration that differs, and others when the
+/// folder cannot be read.
 pub(super) fn folder(
     file: &Path,
     source: &EcqSource,
@@ -75,10 +77,11 @@ pub(super) fn folder(
     Ok(sums)
 }
 
-/// Compares a GGUF file with the file that it was made of; `exact` where every byte is the source's.
+/// Compares a GGUF file with the `.ecq` file that it was made from; with `exact`, also the bytes that belong
+/// to no tensor.
 ///
 /// # Errors
-/// When it cannot be read, or names the first tensor that is not the model's.
+/// [`PackError::Export`] with the first tensor that differs, and others when the file cannot be read.
 pub(super) fn gguf(
     source: &EcqSource,
     path: &Path,

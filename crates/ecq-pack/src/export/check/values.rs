@@ -9,7 +9,7 @@ use ecq_core::{Biases, FloatType, FloatVec, Grid};
 use ecq_format::hf::Change;
 use rayon::prelude::*;
 
-/// How a tensor of the export is not that of the file.
+/// Returns how a tensor of the export (`theirs`) differs from that of the file (`ours`).
 pub(super) fn tensor_differs(
     out: &Outgoing,
     ours: &Tensor,
@@ -17,13 +17,13 @@ pub(super) fn tensor_differs(
     theirs: &Tensor,
     found: &SourceTensor,
 ) -> Result<Option<String>> {
-    let said = |what: &str| Ok(Some(what.to_owned()));
+    let differs = |what: &str| Ok(Some(what.to_owned()));
     match (out.encoding, ours, theirs) {
         (OutputEncoding::Zeros(_), _, Tensor::Raw { bytes, .. }) => {
             if bytes.iter().all(|&byte| byte == 0) {
                 Ok(None)
             } else {
-                said("is not zero")
+                differs("is not zero")
             }
         }
         (
@@ -32,11 +32,11 @@ pub(super) fn tensor_differs(
             Tensor::Coded(p, Grid::AffineGroups(other)),
         ) => {
             if (q.rows(), q.cols()) != (p.rows(), p.cols()) {
-                return said("has another shape");
+                return differs("has another shape");
             }
             let rows = rows_of(out.change, facts);
             let groups = q.cols() / grid.group_size.max(1);
-            let Biases::PerGroup(theirs) = &other.biases else { return said("has another grid") };
+            let Biases::PerGroup(theirs) = &other.biases else { return differs("has another grid") };
             let expected = biases(grid)?;
             let same_floats = |a: &FloatVec, b: &FloatVec, ours: usize, theirs: usize| {
                 let width = a.dtype().bytes() * groups;
@@ -66,18 +66,18 @@ pub(super) fn tensor_differs(
             if bytes == other {
                 Ok(None)
             } else {
-                said("has other bytes")
+                differs("has other bytes")
             }
         }
         (OutputEncoding::Experts(_), _, Tensor::Raw { dtype, .. }) => {
-            let Some(dtype) = float_type(dtype) else { return said("is no tensor of floats") };
+            let Some(dtype) = float_type(dtype) else { return differs("is no tensor of floats") };
             experts_differ(dtype, (ours, facts), (theirs, found))
         }
         (OutputEncoding::Bytes | OutputEncoding::Floats(_), _, Tensor::Raw { dtype, .. }) => {
-            let Some(dtype) = float_type(dtype) else { return said("is no tensor of floats") };
+            let Some(dtype) = float_type(dtype) else { return differs("is no tensor of floats") };
             values_differ(out.change, dtype, (ours, facts), (theirs, found))
         }
-        _ => said("has another form"),
+        _ => differs("has another form"),
     }
 }
 
@@ -90,12 +90,13 @@ fn float_type(dtype: &str) -> Option<FloatType> {
     }
 }
 
-/// For each row of the export, its row in the file.
+/// Returns the map from rows of the export to rows of the file.
 fn rows_of(change: Change, facts: &SourceTensor) -> impl Fn(usize) -> usize + Sync + use<> {
     let all = if facts.rows == 1 { facts.cols } else { facts.rows };
     move |row: usize| match change {
         Change::HeadRows { heads } => {
-            // llama.cpp rotates neighbours, Hugging Face halves of a head.
+            // llama.cpp rotates pairs of neighbouring rows of a head, Hugging Face pairs that are half a head
+            // apart.
             let width = all / heads.max(1);
             let (head, at) = (row / width.max(1), row % width.max(1));
             let half = (width / 2).max(1);
@@ -105,7 +106,7 @@ fn rows_of(change: Change, facts: &SourceTensor) -> impl Fn(usize) -> usize + Sy
     }
 }
 
-/// Compares floats of the export with the weights of the file, rounded as the export rounds them.
+/// Compares floats of the export with the weights of the file after `change`, rounded to `dtype`.
 pub(super) fn values_differ(
     change: Change,
     dtype: FloatType,
@@ -217,7 +218,7 @@ mod tests {
         Tensor::Raw { dtype: dtype.to_owned(), fields: vec![1; width], bytes }
     }
 
-    /// What is told of an export of `ours` (`[rows, cols]`) as the halves `theirs`.
+    /// Compares `ours` (`[rows, cols]`) with an export `theirs` in half precision.
     fn differs(change: Change, [rows, cols]: [usize; 2], ours: &[f32], theirs: &[f32]) -> Option<String> {
         let turned = change == Change::Transposed;
         let (r, c) = if turned { (cols, rows) } else { (rows, cols) };
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_held_to_what_the_change_makes_of_them() {
+    fn values_are_compared_after_the_change() {
         let values: Vec<f32> = (0..8).map(|i| 0.1 + i as f32).collect();
         assert_eq!(differs(Change::None, [2, 4], &values, &values), None);
         let turned = [0.1, 4.1, 1.1, 5.1, 2.1, 6.1, 3.1, 7.1];

@@ -13,24 +13,24 @@ use ecq_runtime::arch::Scaling;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Divisors of rotary frequencies in GGUF files.
+/// Name of the divisors of rotary frequencies in GGUF files.
 const DIVISORS: &str = "rope_freqs.weight";
 
-/// Where configurations speak of a quantizer: transformers and MLX.
+/// Keys of `config.json` that describe a quantizer, in transformers and MLX.
 const QUANTIZATION_KEYS: [&str; 2] = ["quantization_config", "quantization"];
 
-/// Files in which the first quantizers spoke of themselves.
+/// Files that describe the quantizer in early GPTQ and AWQ checkpoints.
 const QUANTIZATION_FILES: [&str; 2] = ["quantize_config.json", "quant_config.json"];
 
-/// Where names and values come from.
+/// Conventions of the names and values in the `.ecq` file.
 pub(super) enum Origin {
-    /// Names of llama.cpp; what its converter did is undone.
+    /// Those of llama.cpp; the changes of its converter are undone.
     Gguf(Box<ModelConfig>),
-    /// Names are those of the checkpoint already.
+    /// Those of checkpoints.
     Checkpoint,
 }
 
-/// Origin, `config.json`, and the other files of the checkpoint.
+/// Returns the conventions of the file, `config.json`, and the other files of the checkpoint.
 pub(super) fn conventions(
     source: &EcqSource,
     options: &CheckpointOptions,
@@ -42,7 +42,7 @@ pub(super) fn conventions(
         let at = files.iter().position(|(name, _)| name == "config.json");
         let config = match at {
             Some(at) => python_json::parse_object(&files.remove(at).1)
-                .map_err(|error| PackError::Export(format!("config.json that rides along: {error}")))?,
+                .map_err(|error| PackError::Export(format!("the attached config.json: {error}")))?,
             None => Map::new(),
         };
         return Ok((Origin::Checkpoint, config, files));
@@ -65,18 +65,18 @@ pub(super) fn conventions(
     Ok((Origin::Gguf(Box::new(model)), json, files))
 }
 
-/// The float type that a checkpoint says it has.
+/// Returns the float type of a checkpoint by its configuration; f16 where it names none.
 pub(super) fn float_of_config(config: &Map<String, Value>) -> FloatType {
-    let said = config.get("torch_dtype").or_else(|| config.get("dtype")).and_then(Value::as_str);
-    match said {
+    let dtype = config.get("torch_dtype").or_else(|| config.get("dtype")).and_then(Value::as_str);
+    match dtype {
         Some("float32") => FloatType::F32,
         Some("bfloat16") => FloatType::Bf16,
         _ => FloatType::F16,
     }
 }
 
-/// The bytes of `config.json`: those that ride along where they say the same, since the order of keys and the
-/// digits of numbers are the author's.
+/// Returns the bytes of `config.json`. The attached file is kept where it has the same content, because it
+/// has the author's order of keys and digits of numbers.
 pub(super) fn config_bytes(source: &EcqSource, config: Map<String, Value>) -> Result<Vec<u8>> {
     let kept = source.attached_files()?.into_iter().find(|(name, _)| name == "config.json");
     let kept = kept.filter(|(_, bytes)| python_json::parse_object(bytes).is_ok_and(|kept| kept == config));
@@ -86,7 +86,11 @@ pub(super) fn config_bytes(source: &EcqSource, config: Map<String, Value>) -> Re
     })
 }
 
-/// Divisors of the rotary frequencies become the rule of `config.json` that gives them.
+/// Replaces the divisors of rotary frequencies by the `rope_scaling` of `config.json` that gives the same
+/// frequencies.
+///
+/// # Errors
+/// [`PackError::Export`] when no scaling of transformers gives them.
 pub(super) fn note_divisors(
     config: &mut Map<String, Value>,
     source: &EcqSource,
@@ -106,7 +110,7 @@ pub(super) fn note_divisors(
         Some(_) => return refused("config.json cannot divide frequencies and scale them by yarn"),
     }
     if divisors.len() as u64 * 2 != model.head_dim {
-        return refused("it has not one divisor for each frequency of a head");
+        return refused("its length is not the number of frequencies of a head");
     }
     let Some(scaling) = rope::scaling_of(&divisors, model.rope_theta) else {
         return refused(
@@ -131,7 +135,11 @@ pub(super) fn note_divisors(
     Ok(())
 }
 
-/// What the configuration says of the source's quantizer goes, unless its tensors stay.
+/// Removes the description of the source's quantizer from the configuration, unless the tensors of that
+/// quantizer are exported.
+///
+/// # Errors
+/// [`PackError::Export`] when they are exported beside other grids, or to MLX.
 pub(super) fn settle_quantization(
     config: &mut Map<String, Value>,
     files: &mut Vec<AttachedFile>,
@@ -139,7 +147,7 @@ pub(super) fn settle_quantization(
     outgoing: &[Outgoing],
     options: &CheckpointOptions,
 ) -> Result<()> {
-    // Layers of GPTQ in act-order, and blocks of MXFP4, are written as they were.
+    // Layers of GPTQ in act-order and blocks of MXFP4 keep the tensors of their quantizer.
     let kept = outgoing.iter().find(|out| {
         matches!(out.encoding, OutputEncoding::Mxfp4)
             || matches!(out.encoding, OutputEncoding::Bytes) && out.name.ends_with(".qweight")
@@ -160,20 +168,21 @@ pub(super) fn settle_quantization(
     let mixed = outgoing.iter().find(is_coded);
     match mixed {
         Some(other) => Err(PackError::Export(format!(
-            "tensor {:?} is kept as its quantizer's, and {:?} is not: no config.json says both; quantize the model \
-             anew, all layers to a rate",
+            "tensor {:?} has the layout of its quantizer and {:?} has not: no config.json describes both; \
+             quantize all layers of the model to a rate first",
             kept.name, other.name
         ))),
         None if options.format == CheckpointFormat::Mlx => Err(PackError::Export(format!(
-            "tensor {:?} is kept as its quantizer's, which MLX does not read; quantize the model anew",
+            "tensor {:?} has the layout of its quantizer, which MLX does not read; quantize the \
+             model to a rate first",
             kept.name
         ))),
         None => Ok(()),
     }
 }
 
-/// What `mlx-lm` reads to build quantized layers: the commonest grid for all, others by the path of their
-/// layer.
+/// Adds the grids of quantized layers to the configuration, as `mlx-lm` reads them: the most frequent grid
+/// for all layers, other grids by the path of the layer.
 pub(super) fn note_quantization(config: &mut Map<String, Value>, outgoing: &[Outgoing]) {
     let packed: Vec<(&str, (usize, u8))> = outgoing
         .iter()
@@ -197,7 +206,7 @@ pub(super) fn note_quantization(config: &mut Map<String, Value>, outgoing: &[Out
     config.insert("quantization".to_owned(), Value::Object(quantization));
 }
 
-/// The type that floats were asked to have is that of the configuration too: loaders go by it.
+/// Sets the float type in the configuration, which loaders convert weights to.
 pub(super) fn note_dtype(config: &mut Map<String, Value>, dtype: FloatType) {
     for object in config.values_mut().filter_map(Value::as_object_mut) {
         set_dtype(object, dtype);
@@ -207,8 +216,8 @@ pub(super) fn note_dtype(config: &mut Map<String, Value>, dtype: FloatType) {
 
 fn set_dtype(object: &mut Map<String, Value>, dtype: FloatType) {
     for key in ["torch_dtype", "dtype"] {
-        if let Some(said) = object.get_mut(key).filter(|said| said.is_string()) {
-            *said = json!(dtype_word(dtype));
+        if let Some(word) = object.get_mut(key).filter(|dtype| dtype.is_string()) {
+            *word = json!(dtype_word(dtype));
         }
     }
 }

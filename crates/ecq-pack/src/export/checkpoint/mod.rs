@@ -22,26 +22,26 @@ use ecq_format::shards::{ShardPlan, write_checkpoint};
 use std::path::Path;
 use tensors::{add_biases, bytes, encoding, is_matrix, planned};
 
-/// Which conventions a checkpoint follows.
+/// Conventions of a checkpoint folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckpointFormat {
-    /// Floats, as `transformers` reads them.
+    /// Floats that `transformers` reads.
     Safetensors,
-    /// MLX's quantized layers (`weight` of u32, `scales`, `biases`), where it has the grid; others are
-    /// floats.
+    /// Quantized layers of MLX (`weight` of u32, `scales`, `biases`) where MLX has the grid; other tensors
+    /// are floats.
     Mlx,
 }
 
-/// How a checkpoint is written.
+/// Options of [`export_checkpoint`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointOptions {
-    /// Its conventions.
+    /// Conventions of the folder.
     pub format: CheckpointFormat,
-    /// Type of floats; `None` for that of the source (halves for a GGUF source).
+    /// Type of floats; `None` for that of the source (f16 for a GGUF source).
     pub dtype: Option<FloatType>,
-    /// Longest shard in bytes, unless one tensor alone is longer.
+    /// Maximum length of a shard in bytes; a longer tensor has a shard of its own.
     pub shard_bytes: u64,
-    /// Fail where codes would have to become floats.
+    /// Whether the export fails where codes would become floats.
     pub strict: bool,
     /// The grid that matrices are put on, for MLX. `None` keeps all codes that MLX has a grid for.
     pub requantize: Option<MlxGrid>,
@@ -82,24 +82,23 @@ impl MlxGrid {
     }
 }
 
-/// The shard size that Hugging Face's tools default to.
+/// Default length of a shard in Hugging Face's tools, in bytes.
 pub const SHARD_BYTES: u64 = 5_000_000_000;
 
 impl CheckpointOptions {
-    /// Shards of 5 GB, the source's floats, not strict.
+    /// Options with shards of 5 GB and the float type of the source; not strict, no requantizing.
     pub fn new(format: CheckpointFormat) -> Self {
         Self { format, dtype: None, shard_bytes: SHARD_BYTES, strict: false, requantize: None }
     }
 }
 
-/// Writes an `.ecq` as a checkpoint folder `dest`; one tensor is in memory at a time.
+/// Writes an `.ecq` file as a checkpoint folder `dest`, one tensor in memory at a time.
 ///
-/// The folder gets its name once it was read again and holds the values of the file, under a configuration
-/// that computes the same with them.
+/// The folder gets its name after it was read again and compared with the file.
 ///
 /// # Errors
-/// When the file is damaged, a tensor or a rule of the model has no place in the conventions, `dest` is
-/// there, cannot be written, or does not hold the model; nothing is left under `dest`.
+/// When the file is damaged, the conventions have no place for a tensor or for a part of the configuration,
+/// or `dest` exists or cannot be written; nothing is left under `dest`.
 pub fn export_checkpoint(
     file: &Path,
     dest: &Path,
@@ -146,7 +145,7 @@ pub fn expected_checkpoint_bytes(file: &Path, options: &CheckpointOptions, limit
     Ok(tensors.sum::<u64>() + plan.files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>())
 }
 
-/// All that a checkpoint folder will hold.
+/// The content of a checkpoint folder before it is written.
 struct Plan {
     outgoing: Vec<Outgoing>,
     /// For each of `outgoing`, the tensors that it becomes.
@@ -169,15 +168,15 @@ impl Plan {
                 Origin::Checkpoint => (facts.name.clone(), Change::None),
                 Origin::Gguf(config) => match hf_tensor(config, &facts.name)? {
                     Some(tensor) => (tensor.name, tensor.change),
-                    // Computed from the configuration there.
+                    // Checkpoints compute it from the configuration.
                     None => continue,
                 },
             };
             let encoding = encoding(source, facts, &name, change, float, options);
             if let (OutputEncoding::Experts(_), CheckpointFormat::Mlx) = (encoding, options.format) {
                 return Err(PackError::Export(format!(
-                    "tensor {name:?}: mlx-lm reads the experts of gpt-oss only as MXFP4 blocks, and ecq quantized \
-                     them; export with --format safetensors"
+                    "tensor {name:?}: mlx-lm reads the experts of gpt-oss only as MXFP4 blocks, and ecq \
+                     quantized them; export with --format safetensors"
                 )));
             }
             outgoing.push(Outgoing { index, name, change, encoding });
@@ -204,7 +203,7 @@ impl Plan {
     }
 }
 
-/// The report of an export, as far as it is known before the work.
+/// Returns the report of an export without its length and errors.
 fn report(source: &EcqSource, outgoing: &[Outgoing], options: &CheckpointOptions) -> ExportReport {
     let mut report = ExportReport::default();
     let mut requantized = Requantization::default();

@@ -13,41 +13,38 @@ use ecq_format::shards::ShardPlan;
 use safetensors::Dtype;
 use std::collections::HashSet;
 
-/// The type of blocks that have two tensors in checkpoints.
+/// Name of the block type that has two tensors in checkpoints.
 const MXFP4: &str = "mxfp4";
 
-/// A tensor of the file on its way out.
+/// A tensor of the export.
 pub(in super::super) struct Outgoing {
-    /// Its index in the file; of biases that are not there, that of their matrix.
+    /// Index of its source in the file; of added biases, the index of their matrix.
     pub(in super::super) index: usize,
+    /// Name in the export.
     pub(in super::super) name: String,
+    /// Difference between the conventions of the file and of the export.
     pub(in super::super) change: Change,
+    /// Form in the export.
     pub(in super::super) encoding: OutputEncoding,
 }
 
+/// The form of a tensor in the export.
 #[derive(Clone, Copy)]
 pub(in super::super) enum OutputEncoding {
-    /// Bytes as they are.
+    /// The bytes of the file.
     Bytes,
+    /// Floats.
     Floats(FloatType),
-    /// Biases that the class at Hugging Face has and the file does not: zeros.
+    /// Zeros: biases that the class in transformers has and the file has not.
     Zeros(FloatType),
-    /// MXFP4's blocks and scales.
+    /// The two tensors of MXFP4: blocks and scales.
     Mxfp4,
-    /// Matrices of experts, each transposed, as floats.
+    /// Floats of experts whose matrices are transposed.
     Experts(FloatType),
-    /// MLX's three arrays of weights that are on another grid in the file.
-    Requantized {
-        bits: u8,
-        group_size: usize,
-        dtype: FloatType,
-    },
-    /// MLX's three arrays.
-    Packed {
-        bits: u8,
-        group_size: usize,
-        dtype: FloatType,
-    },
+    /// The three arrays of MLX (codes, scales, biases) of weights that have another grid in the file.
+    Requantized { bits: u8, group_size: usize, dtype: FloatType },
+    /// The three arrays of MLX of the codes in the file.
+    Packed { bits: u8, group_size: usize, dtype: FloatType },
 }
 
 /// Whether `mlx-lm` quantizes a tensor: a projection, the embedding or the head.
@@ -55,7 +52,7 @@ pub(super) fn is_matrix(facts: &SourceTensor, name: &str) -> bool {
     kind(name) != Kind::Other && facts.shape.len() == 2 && facts.weights() > 0 && name.ends_with(".weight")
 }
 
-/// The class at Hugging Face has biases in all layers or in none: those that the file lacks are zeros.
+/// Adds zeros for biases that the file lacks: a class of transformers has biases in all layers or in none.
 pub(super) fn add_biases(outgoing: &mut Vec<Outgoing>, model: &ModelConfig, float: FloatType) {
     if !matches!(model.architecture.as_str(), "llama" | "qwen3" | "gemma3") {
         return;
@@ -116,7 +113,7 @@ pub(super) fn encoding(
         }
         _ if facts.dtype == MXFP4 => OutputEncoding::Mxfp4,
         _ if plain(&facts.dtype).is_none() => OutputEncoding::Floats(float),
-        // MLX computes in the type of the weights: norms of another would widen everything.
+        // MLX computes in the widest type of its operands, so norms have the type of the weights.
         _ if options.format == CheckpointFormat::Mlx
             && matches!(facts.dtype.as_str(), "f32" | "f16" | "bf16") =>
         {
@@ -163,7 +160,7 @@ fn of_float(dtype: FloatType) -> Dtype {
     }
 }
 
-/// Names, types and shapes of what a tensor becomes.
+/// Returns names, types and shapes of the tensors that `out` becomes.
 pub(super) fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<ShardPlan>> {
     let facts = &source.tensors()[out.index];
     let mut shape = facts.shape.clone();
@@ -201,7 +198,7 @@ pub(super) fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<ShardPla
     })
 }
 
-/// The bytes of what [`planned`] announced.
+/// Returns the bytes of the tensors of [`planned`].
 pub(super) fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
     let facts = &source.tensors()[out.index];
     if let OutputEncoding::Zeros(dtype) = out.encoding {
@@ -262,7 +259,7 @@ pub(super) fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> 
     }
 }
 
-/// MLX's three arrays: packed codes, scales and biases.
+/// Returns the three arrays of MLX: packed codes, scales and biases.
 fn packed(codes: &Codes, grid: &AffineGroups) -> Result<[Vec<u8>; 3]> {
     // MLX's words are little endian and its codes run on within a row, least significant bit first: the
     // packed coding.
@@ -270,11 +267,14 @@ fn packed(codes: &Codes, grid: &AffineGroups) -> Result<[Vec<u8>; 3]> {
     Ok([words, grid.scales.as_bytes().to_vec(), biases(grid)?.as_bytes().to_vec()])
 }
 
-/// Biases as MLX wants them: where the grid has a zero point, `-scale * zero`.
+/// Returns the biases of a grid for MLX; `-scale * zero` for a grid with a zero point.
+///
+/// # Errors
+/// [`PackError::Export`] when such a product is no number of the scales' type.
 pub(in super::super) fn biases(grid: &AffineGroups) -> Result<FloatVec> {
     match &grid.biases {
         Biases::PerGroup(biases) => Ok(biases.clone()),
-        // Their products with the scale are seldom numbers of its type.
+        // Products of integer zero points and scales are rarely numbers of the scales' type.
         Biases::Zeros(_) => Err(PackError::UnknownGrid),
         Biases::Zero(zero) => {
             let exact: Vec<f32> =
@@ -291,7 +291,7 @@ pub(in super::super) fn biases(grid: &AffineGroups) -> Result<FloatVec> {
     }
 }
 
-/// `[rows, cols]` elements of `width` bytes as `[cols, rows]`.
+/// Transposes `[rows, cols]` elements of `width` bytes.
 fn transposed(bytes: &[u8], [rows, cols]: [usize; 2], width: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for col in 0..cols {
