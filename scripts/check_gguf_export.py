@@ -87,7 +87,8 @@ def main():
     if args.types_of:
         expected = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(args.types_of).tensors}
         found = {tensor.name: tensor.tensor_type.name for tensor in export.tensors}
-        failures += [f"{name} is {found.get(name)}, expected {ty}" for name, ty in expected.items() if found.get(name) != ty]
+        differ = [name for name, ty in expected.items() if found.get(name) != ty]
+        failures += [f"{name} is {found.get(name)}, expected {expected[name]}" for name in differ]
         print(f"types of {len(expected)} tensors compared")
     if args.generate:
         generate(args.export)

@@ -91,7 +91,8 @@ pub fn ggml_blocks(weights: &dyn Weights, block: GgmlBlock) -> Result<Coded> {
 
 /// The weight of the largest magnitude, the first of several.
 pub(crate) fn extreme(weights: &[f32]) -> f32 {
-    weights.iter().fold(0.0, |most: f32, &w| if w.abs() > most.abs() { w } else { most })
+    let larger = |most: f32, w: f32| if w.abs() > most.abs() { w } else { most };
+    weights.iter().copied().reduce(larger).unwrap_or(0.0)
 }
 
 /// Quantizes one block; returns its scale and bias in full precision, in which codes are chosen.

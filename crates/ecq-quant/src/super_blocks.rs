@@ -13,8 +13,7 @@ use rayon::prelude::*;
 /// Largest scale and minimum of a group in Q4_K and Q5_K: six bits.
 const MOST_SCALE: i32 = 63;
 /// Candidates for the steps of a group: the span of the weights over the largest code plus these offsets.
-const OFFSETS: [f32; 16] =
-    [-1.0, -0.85, -0.7, -0.55, -0.4, -0.25, -0.1, 0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.2];
+const OFFSETS: [f32; 9] = [-0.9, -0.6, -0.35, -0.15, 0.0, 0.2, 0.45, 0.75, 1.1];
 /// Rounds in which steps are fitted to codes and codes to steps.
 const ROUNDS: usize = 3;
 
