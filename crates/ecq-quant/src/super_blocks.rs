@@ -14,6 +14,8 @@ use rayon::prelude::*;
 const MOST_SCALE: i32 = 63;
 /// Candidates for the steps of a group: the span of the weights over the largest code plus these offsets.
 const OFFSETS: [f32; 9] = [-0.9, -0.6, -0.35, -0.15, 0.0, 0.2, 0.45, 0.75, 1.1];
+/// Sums that are taken side by side, so that they vectorize.
+const LANES: usize = 8;
 /// Rounds in which steps are fitted to codes and codes to steps.
 const ROUNDS: usize = 3;
 
@@ -105,9 +107,10 @@ fn round<const N: usize>(
 ) -> f32 {
     let inverse = if scale == 0.0 { 0.0 } else { 1.0 / scale };
     let inverse = if inverse.is_finite() { inverse } else { 0.0 };
-    let mut error = [0f32; 8];
-    for lane in 0..8 {
-        for i in (lane..N).step_by(8) {
+    let mut error = [0f32; LANES];
+    for first in (0..N).step_by(LANES) {
+        for lane in 0..LANES {
+            let i = first + lane;
             codes[i] = nearest((weights[i] + minimum) * inverse).clamp(least, most) as f32;
             let difference = scale * codes[i] - minimum - weights[i];
             error[lane] += costs[i] * difference * difference;
@@ -118,7 +121,6 @@ fn round<const N: usize>(
 
 /// Sums over weights `w` with costs `c` and codes `q` (an index of a group, a scale): what least squares asks
 /// for.
-#[derive(Default, Clone, Copy)]
 struct Moments {
     c: f32,
     cq: f32,
@@ -130,26 +132,19 @@ struct Moments {
 impl Moments {
     #[inline(always)]
     fn of<const N: usize>(weights: &[f32; N], costs: &[f32; N], codes: &[f32; N]) -> Self {
-        let mut sums = [Self::default(); 8];
-        for (lane, sums) in sums.iter_mut().enumerate() {
-            for i in (lane..N).step_by(8) {
-                let (c, w, q) = (costs[i], weights[i], codes[i]);
-                sums.c += c;
-                sums.cq += c * q;
-                sums.cqq += c * q * q;
-                sums.cw += c * w;
-                sums.cwq += c * w * q;
+        let [mut c, mut cq, mut cqq, mut cw, mut cwq] = [[0f32; LANES]; 5];
+        for first in (0..N).step_by(LANES) {
+            for lane in 0..LANES {
+                let (cost, w, q) = (costs[first + lane], weights[first + lane], codes[first + lane]);
+                c[lane] += cost;
+                cq[lane] += cost * q;
+                cqq[lane] += cost * q * q;
+                cw[lane] += cost * w;
+                cwq[lane] += cost * w * q;
             }
         }
-        let mut total = Self::default();
-        for sums in &sums {
-            total.c += sums.c;
-            total.cq += sums.cq;
-            total.cqq += sums.cqq;
-            total.cw += sums.cw;
-            total.cwq += sums.cwq;
-        }
-        total
+        let [c, cq, cqq, cw, cwq] = [c, cq, cqq, cw, cwq].map(|lanes| lanes.iter().sum());
+        Self { c, cq, cqq, cw, cwq }
     }
 
     /// Scale and minimum (not negative) of least weighted squared error.
@@ -228,7 +223,6 @@ fn with_minima(most: i32, weights: &[f32; SUPER_BLOCK], costs: &[f32; SUPER_BLOC
             (block.scales[group], block.minima[group]) = (kept_scale as i8, kept_minimum as u8);
             let codes = block.codes[32 * group..][..32].iter_mut().zip(kept);
             codes.for_each(|(code, kept)| *code = kept as u8);
-            wanted[group] = (step * kept_scale as f32, minimum_step * kept_minimum as f32);
         }
         if error < least_error {
             (best, least_error) = (block, error);
