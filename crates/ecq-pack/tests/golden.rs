@@ -2,7 +2,7 @@
 //! as the schema's version is 1. `small_gguf(2, 256)` in every coding.
 
 use ecq_codec::decode_codes;
-use ecq_core::{Content, Limits, Part};
+use ecq_core::{Limits, TensorContent, TensorPart};
 use ecq_format::container::EcqFile;
 use ecq_pack::{GgufOptions, export_gguf, source, verify};
 
@@ -42,8 +42,8 @@ fn the_golden_file_with_classes_decodes_to_its_codes() {
     file.verify_seal(|_| {}).unwrap();
     file.check("w").unwrap();
     let tensor = file.encoded("w").unwrap();
-    assert!(matches!(tensor.entry().content, Content::Codes { classes: Some([3, 4]), .. }));
-    assert!(tensor.part(Part::Table).unwrap()[0] >= 3, "four tables or more");
+    assert!(matches!(tensor.entry().content, TensorContent::Codes { classes: Some([3, 4]), .. }));
+    assert!(tensor.part(TensorPart::Table).unwrap()[0] >= 3, "four tables or more");
     let codes = decode_codes(&tensor).unwrap();
     assert_eq!((codes.rows(), codes.cols(), codes.alphabet()), (96, 120, 19));
     assert_eq!(codes.symbols(), symbols_in_classes());

@@ -82,9 +82,9 @@ pub fn ggml_blocks(weights: &dyn Weights, block: GgmlBlock) -> Result<Coded> {
     let codes = Codes::new(rows, cols, 1 << block.bits(), symbols)?;
     let biases = match block.zero() {
         Some(zero) => Biases::Zero(zero),
-        None => Biases::PerGroup(FloatVec::of(FloatType::F16, &biases)),
+        None => Biases::PerGroup(FloatVec::from_f32(FloatType::F16, &biases)),
     };
-    let scales = FloatVec::of(FloatType::F16, &scales);
+    let scales = FloatVec::from_f32(FloatType::F16, &scales);
     let grid = AffineGroups { bits: block.bits(), group_size: BLOCK, scales, biases };
     Ok((codes, Grid::AffineGroups(grid)))
 }

@@ -8,7 +8,7 @@ use crate::destination::Destination;
 use crate::error::{PackError, Result};
 use crate::progress::{self, Progress};
 use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, Tensor};
-use ecq_core::{Content, FloatType, Grid, Limits};
+use ecq_core::{FloatType, Grid, Limits, TensorContent};
 use ecq_format::gguf::{
     Gaps, GgmlType, Gguf, GgufError, TensorToWrite, Value, join, type_of_entry, type_of_grid, write,
     write_with_header,
@@ -145,8 +145,8 @@ impl Plan {
             let held = match source.file().entry(name).map(|entry| &entry.content) {
                 // Of a tensor without elements, only the header knows the type.
                 _ if info.bytes == 0 => Some(info.ty),
-                Some(Content::Codes { grid, .. }) => type_of_entry(grid),
-                Some(Content::Raw(raw)) => GgmlType::from_name(&raw.dtype),
+                Some(TensorContent::Codes { grid, .. }) => type_of_entry(grid),
+                Some(TensorContent::Raw(raw)) => GgmlType::from_name(&raw.dtype),
                 None => GgmlType::from_name(&source.tensors()[index].dtype),
             };
             let (ty, conversion) = match (chosen, options.file_type) {
@@ -258,8 +258,8 @@ fn write_file(
     let mut digests = Vec::new();
     let written = if plan.is_exact {
         let gaps = match source.file().files().any(|name| name == GAPS_FILE) {
-            true => Gaps::parse(&source.file().file(GAPS_FILE)?, gguf)?,
-            false => Gaps::default(),
+            true => NonzeroPadding::parse(&source.file().file(GAPS_FILE)?, gguf)?,
+            false => NonzeroPadding::default(),
         };
         let places: HashMap<&str, usize> =
             plan.tensors.iter().map(|tensor| (tensor.to_write.name.as_str(), tensor.index)).collect();

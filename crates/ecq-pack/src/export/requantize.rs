@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::source::{SourceTensor, Tensor};
     use crate::weights::weights;
-    use ecq_core::Kind;
+    use ecq_core::TensorKind;
     use ecq_fixtures::Numbers;
     use ecq_quant::Floats;
     use safetensors::SafeTensors;
@@ -120,7 +120,7 @@ mod tests {
         let bytes = encoded(ty, shape, values).unwrap();
         let facts = SourceTensor {
             name: "x".to_owned(),
-            kind: Kind::Linear,
+            kind: TensorKind::Linear,
             rows,
             cols,
             shape: shape.to_vec(),

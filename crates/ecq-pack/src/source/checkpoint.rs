@@ -1,6 +1,6 @@
 use super::{AttachedFile, Source, SourceTensor, Tensor, dtype_name, fields, fingerprint};
 use crate::error::{PackError, Result};
-use ecq_core::{Grid, Kind, Limits};
+use ecq_core::{Grid, Limits, TensorKind};
 use ecq_format::checkpoint::{
     Checkpoint, CheckpointError, LoadedWeight, Quantization, Weight, WeightTensors, kind,
 };
@@ -81,7 +81,7 @@ fn facts(checkpoint: &Checkpoint, weight: &Weight) -> SourceTensor {
         name: weight.name.clone(),
         // Vectors and tensors without elements are no matrices, whatever their names.
         kind: if weight.shape.len() < 2 || weight.shape.contains(&0) {
-            Kind::Other
+            TensorKind::Other
         } else {
             kind(&weight.name)
         },

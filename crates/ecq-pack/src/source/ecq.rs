@@ -1,7 +1,7 @@
 use super::{AttachedFile, Origin, Source, SourceTensor, Tensor, fingerprint};
 use crate::error::{PackError, Result};
 use ecq_codec::{decode_codes, decode_grid, decode_raw};
-use ecq_core::{Content, Kind, Limits};
+use ecq_core::{Limits, TensorContent, TensorKind};
 use ecq_format::container::EcqFile;
 use ecq_format::gguf::GgmlType;
 use std::path::{Path, PathBuf};
@@ -43,12 +43,12 @@ fn facts(file: &EcqFile, name: &str, bytes: u64) -> Result<SourceTensor> {
             // In the order in which the header was checked, so that products do not overflow.
             let (cols, rows) =
                 plain.shape.split_last().map_or((1, 1), |(&cols, rows)| (cols, rows.iter().product()));
-            (Kind::Other, rows, cols, plain.shape, dtype_name(plain.dtype))
+            (TensorKind::Other, rows, cols, plain.shape, dtype_name(plain.dtype))
         }
         Some(entry) => {
             let dtype = match &entry.content {
-                Content::Codes { alphabet, .. } => format!("codes of {alphabet}"),
-                Content::Raw(raw) => raw.dtype.clone(),
+                TensorContent::Codes { alphabet, .. } => format!("codes of {alphabet}"),
+                TensorContent::Raw(raw) => raw.dtype.clone(),
             };
             let shape = file.model().shapes.get(name).cloned().unwrap_or_else(|| entry.shape.to_vec());
             (entry.kind, entry.shape[0], entry.shape[1], shape, dtype)
@@ -87,10 +87,10 @@ impl Source for EcqSource {
         let tensor = self.file.encoded(name)?;
         let named = |source| PackError::in_tensor(name, source);
         match &entry.content {
-            Content::Codes { .. } => {
+            TensorContent::Codes { .. } => {
                 Ok(Tensor::Coded(decode_codes(&tensor).map_err(named)?, decode_grid(&tensor).map_err(named)?))
             }
-            Content::Raw(raw) => {
+            TensorContent::Raw(raw) => {
                 let bytes = decode_raw(&tensor).map_err(named)?;
                 Ok(Tensor::Raw { dtype: raw.dtype.clone(), fields: fields(&raw.dtype), bytes })
             }

@@ -1,6 +1,6 @@
 use super::{AttachedFile, Origin, Source, SourceTensor, Tensor, fingerprint};
 use crate::error::{PackError, Result};
-use ecq_core::{Grid, Kind, Limits};
+use ecq_core::{Grid, Limits, TensorKind};
 use ecq_format::gguf::{Gaps, GgufError, GgufModel, kind, split};
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ impl GgufSource {
         let model = GgufModel::open(path, limits).map_err(in_file)?;
         let facts = model.whole().tensors().iter().map(|tensor| SourceTensor {
             name: tensor.name.clone(),
-            kind: if tensor.bytes == 0 { Kind::Other } else { kind(&tensor.name) },
+            kind: if tensor.bytes == 0 { TensorKind::Other } else { kind(&tensor.name) },
             rows: tensor.rows(),
             cols: tensor.cols(),
             shape: tensor.dims.iter().rev().map(|&d| d as usize).collect(),

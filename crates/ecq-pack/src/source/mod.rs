@@ -13,7 +13,7 @@ pub(crate) use gguf::{GAPS_FILE, HEADER_FILE};
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::options::PackOptions;
-use ecq_core::{Codes, Grid, Kind, Limits};
+use ecq_core::{Codes, Grid, Limits, TensorKind};
 use ecq_format::container::{ContainerError, Source as Origin};
 use ecq_format::header::LENGTH_BYTES;
 use ecq_format::recognize::{HEAD_BYTES, recognize};
@@ -27,7 +27,7 @@ pub struct SourceTensor {
     /// Name.
     pub name: String,
     /// Role in the model.
-    pub kind: Kind,
+    pub kind: TensorKind,
     /// Rows (output features); 1 for a vector.
     pub rows: usize,
     /// Columns (input features).
@@ -130,7 +130,7 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn Source>> {
     // A safetensors file begins with a length and a brace.
     if head.get(LENGTH_BYTES) == Some(&b'{') {
         return match EcqSource::open(path, limits) {
-            Err(PackError::Container(ContainerError::NotTheFile { .. })) => {
+            Err(PackError::Container(ContainerError::WrongFileType { .. })) => {
                 Ok(Box::new(CheckpointSource::open(path, limits)?))
             }
             other => Ok(Box::new(other?)),

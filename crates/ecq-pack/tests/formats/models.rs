@@ -170,7 +170,7 @@ pub fn config_of(folder: &Path) -> serde_json::Value {
 pub fn nll(file: &Path) -> f64 {
     let cpu = CpuOptions { activations: ActivationType::F32, ..CpuOptions::default() };
     let checkpoint = Checkpoint::open(file, &Limits::default()).unwrap();
-    let load = LoadOptions { mode: Mode::Cached, budget: None, free: None };
+    let load = LoadOptions { mode: Mode::Cached, budget_bytes: None, free_bytes: None };
     let model = Arc::new(Model::load(&checkpoint, Arc::new(Cpu::new(cpu).unwrap()), load).unwrap());
     let engine = Engine::new(model, None, EngineOptions::default()).unwrap();
     let text: Vec<u32> = (0..40).map(|i| i * 7 % VOCABULARY as u32).collect();

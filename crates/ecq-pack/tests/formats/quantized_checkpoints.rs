@@ -4,9 +4,9 @@ use crate::models::{
     Folder, Named, config_of, fixture, open, packed, packed_with, put_tensors, small_folder, tensors_of,
     to_folder,
 };
-use ecq_core::{Kind, Limits};
+use ecq_core::{Limits, TensorKind};
 use ecq_fixtures::Numbers;
-use ecq_format::container::{EcqFile, Spool};
+use ecq_format::container::{EcqFile, EcqWriter};
 use ecq_pack::source::{EcqSource, Source, Tensor};
 use ecq_pack::{
     CheckpointFormat, CheckpointOptions, GridChoice, PackOptions, export_checkpoint, pack, verify,
@@ -82,7 +82,7 @@ fn layers_in_act_order_get_new_grids_and_keep_their_bytes() {
     let file = folder.path("q.ecq");
     let report = pack(&*source, "m", Some(&file), &options, &()).unwrap();
     let k = report.tensors.iter().find(|tensor| tensor.name.contains("k_proj")).unwrap();
-    assert_eq!((k.name.as_str(), k.kind), ("model.layers.0.self_attn.k_proj.weight", Kind::Linear));
+    assert_eq!((k.name.as_str(), k.kind), ("model.layers.0.self_attn.k_proj.weight", TensorKind::Linear));
     assert!(k.sqnr_db.unwrap() > 30.0 && k.reason.as_deref().unwrap().contains("act-order"), "{k:?}");
     assert!(verify(&file, Some(&*source), &Limits::default(), &()).unwrap().ok);
     // The weights are those of the formula.
@@ -162,7 +162,7 @@ fn experts_of_mxfp4_come_back() {
     let source = open(&folder.path("m"));
     let experts = |name: &str| name == stem;
     let kinds: Vec<_> = source.tensors().iter().filter(|t| experts(&t.name)).map(|t| t.kind).collect();
-    assert_eq!((source.format(), &kinds[..]), ("mxfp4", &[Kind::Linear][..]));
+    assert_eq!((source.format(), &kinds[..]), ("mxfp4", &[TensorKind::Linear][..]));
     let file = packed(&folder.path("m"), &folder.path("m.ecq"));
     assert!(verify(&file, Some(&*source), &Limits::default(), &()).unwrap().ok);
     to_folder(&file, &folder.path("out"), CheckpointFormat::Safetensors).unwrap();
@@ -237,7 +237,7 @@ fn a_stale_quantization_key_is_removed_by_the_export() {
     config["quantization"] = json!({"bits": 4, "group_size": 64});
     let ecq = EcqFile::open(&file, &Limits::default()).unwrap();
     let lying = folder.path("lying.ecq");
-    let mut spool = Spool::create(&lying, "key", false).unwrap();
+    let mut spool = EcqWriter::create(&lying, "key", false).unwrap();
     for name in ecq.names() {
         match ecq.encoded(name) {
             Ok(tensor) => spool.push_encoded(name, &tensor).unwrap(),

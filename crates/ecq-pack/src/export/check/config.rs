@@ -19,7 +19,7 @@ pub(super) fn configuration(file: &Path, exported: &CheckpointSource, limits: &L
         Ok(checkpoint) => checkpoint.config().clone(),
         // A configuration that the runtime does not support cannot be compared. The tensors were compared.
         Err(
-            RuntimeError::Architecture { .. } | RuntimeError::Absent { .. } | RuntimeError::Config { .. },
+            RuntimeError::Architecture { .. } | RuntimeError::Missing { .. } | RuntimeError::Config { .. },
         ) => {
             return Ok(());
         }

@@ -101,7 +101,7 @@ pub(super) fn gguf(
         let (ours, theirs) = (source.load(index)?, exported.load(place)?);
         let differs = match difference(&ours, &theirs) {
             Some(_) if !exact && matches!(ours, Tensor::Coded(..)) => values_differ(
-                Change::None,
+                GgufTransform::None,
                 FloatType::F16,
                 (&ours, facts),
                 (&theirs, &exported.tensors()[place]),

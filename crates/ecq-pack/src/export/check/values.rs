@@ -62,7 +62,7 @@ pub(super) fn tensor_differs(
             OutputEncoding::Mxfp4 | OutputEncoding::Bytes,
             Tensor::Raw { bytes, .. },
             Tensor::Raw { bytes: other, .. },
-        ) if out.change == Change::None => {
+        ) if out.change == GgufTransform::None => {
             if bytes == other {
                 Ok(None)
             } else {
@@ -94,7 +94,7 @@ fn float_type(dtype: &str) -> Option<FloatType> {
 fn rows_of(change: Change, facts: &SourceTensor) -> impl Fn(usize) -> usize + Sync + use<> {
     let all = if facts.rows == 1 { facts.cols } else { facts.rows };
     move |row: usize| match change {
-        Change::HeadRows { heads } => {
+        GgufTransform::InterleavedHeadRows { heads } => {
             // llama.cpp rotates pairs of neighbouring rows of a head, Hugging Face pairs that are half a head
             // apart.
             let width = all / heads.max(1);
@@ -119,7 +119,7 @@ pub(super) fn values_differ(
     let (Some(ours), Some(theirs)) = (weights(ours, facts, "ecq"), weights(theirs, found, "ecq")) else {
         return Ok(Some("holds no weights".to_owned()));
     };
-    let transposed = change == Change::Transposed;
+    let transposed = change == GgufTransform::Transposed;
     let expected = if transposed { [facts.cols, facts.rows] } else { [facts.rows, facts.cols] };
     if [found.rows, found.cols] != expected {
         return Ok(Some(format!(
@@ -149,10 +149,10 @@ pub(super) fn values_differ(
             Some(all) => a.iter_mut().enumerate().for_each(|(col, a)| *a = all[from(col)]),
             None => ours.read(from(row)..from(row) + 1, a)?,
         }
-        if change == Change::PlusOne {
+        if change == GgufTransform::PlusOne {
             a.iter_mut().for_each(|value| *value -= 1.0);
         }
-        let rounded = FloatVec::of(dtype, a);
+        let rounded = FloatVec::from_f32(dtype, a);
         let differs = |(col, found): (usize, &f32)| {
             let expected = rounded.get(col);
             expected.to_bits() != found.to_bits() && !(expected.is_nan() && found.is_nan())
@@ -184,7 +184,7 @@ fn experts_differ(
         let (mut a, mut b) = (vec![0f32; rows * cols], vec![0f32; rows * cols]);
         ours.read(expert * rows..(expert + 1) * rows, &mut a)?;
         theirs.read(expert * cols..(expert + 1) * cols, &mut b)?;
-        let rounded = FloatVec::of(dtype, &a);
+        let rounded = FloatVec::from_f32(dtype, &a);
         let same = |a: f32, b: f32| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
         let differs = |&at: &usize| !same(rounded.get(at), b[at % cols * rows + at / cols]);
         Ok((0..rows * cols)
@@ -197,12 +197,12 @@ fn experts_differ(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ecq_core::Kind;
+    use ecq_core::TensorKind;
 
     fn facts(rows: usize, cols: usize, dtype: &str) -> SourceTensor {
         SourceTensor {
             name: "x".to_owned(),
-            kind: Kind::Linear,
+            kind: TensorKind::Linear,
             rows,
             cols,
             shape: vec![rows, cols],
@@ -213,14 +213,14 @@ mod tests {
     }
 
     fn raw(dtype: FloatType, values: &[f32]) -> Tensor {
-        let bytes = FloatVec::of(dtype, values).as_bytes().to_vec();
+        let bytes = FloatVec::from_f32(dtype, values).as_bytes().to_vec();
         let (dtype, width) = if dtype == FloatType::F32 { ("f32", 4) } else { ("f16", 2) };
         Tensor::Raw { dtype: dtype.to_owned(), fields: vec![1; width], bytes }
     }
 
     /// Compares `ours` (`[rows, cols]`) with an export `theirs` in half precision.
     fn differs(change: Change, [rows, cols]: [usize; 2], ours: &[f32], theirs: &[f32]) -> Option<String> {
-        let turned = change == Change::Transposed;
+        let turned = change == GgufTransform::Transposed;
         let (r, c) = if turned { (cols, rows) } else { (rows, cols) };
         let (ours, theirs) = (raw(FloatType::F32, ours), raw(FloatType::F16, theirs));
         values_differ(
@@ -235,15 +235,15 @@ mod tests {
     #[test]
     fn values_are_compared_after_the_change() {
         let values: Vec<f32> = (0..8).map(|i| 0.1 + i as f32).collect();
-        assert_eq!(differs(Change::None, [2, 4], &values, &values), None);
+        assert_eq!(differs(GgufTransform::None, [2, 4], &values, &values), None);
         let turned = [0.1, 4.1, 1.1, 5.1, 2.1, 6.1, 3.1, 7.1];
-        assert_eq!(differs(Change::Transposed, [2, 4], &values, &turned), None);
-        assert!(differs(Change::Transposed, [2, 4], &values, &values).is_some());
+        assert_eq!(differs(GgufTransform::Transposed, [2, 4], &values, &turned), None);
+        assert!(differs(GgufTransform::Transposed, [2, 4], &values, &values).is_some());
         let less: Vec<f32> = values.iter().map(|v| v - 1.0).collect();
-        assert_eq!(differs(Change::PlusOne, [1, 8], &values, &less), None);
-        assert!(differs(Change::PlusOne, [1, 8], &values, &values).is_some());
+        assert_eq!(differs(GgufTransform::PlusOne, [1, 8], &values, &less), None);
+        assert!(differs(GgufTransform::PlusOne, [1, 8], &values, &values).is_some());
         // Two heads of four rows, and the same for a vector of biases.
-        let heads = Change::HeadRows { heads: 2 };
+        let heads = GgufTransform::InterleavedHeadRows { heads: 2 };
         let halves = [0.1, 2.1, 1.1, 3.1, 4.1, 6.1, 5.1, 7.1];
         for shape in [[8, 1], [1, 8]] {
             assert_eq!(differs(heads, shape, &values, &halves), None, "{shape:?}");
@@ -251,10 +251,10 @@ mod tests {
         }
         let mut wrong = values.clone();
         wrong[5] = 5.2;
-        let told = differs(Change::None, [2, 4], &values, &wrong).unwrap();
+        let told = differs(GgufTransform::None, [2, 4], &values, &wrong).unwrap();
         assert!(told.contains("row 1, column 1"), "{told}");
         wrong[5] = f32::NAN;
-        assert!(differs(Change::None, [2, 4], &values, &wrong).is_some());
-        assert_eq!(differs(Change::None, [2, 4], &wrong, &wrong), None);
+        assert!(differs(GgufTransform::None, [2, 4], &values, &wrong).is_some());
+        assert_eq!(differs(GgufTransform::None, [2, 4], &wrong, &wrong), None);
     }
 }

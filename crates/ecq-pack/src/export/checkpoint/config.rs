@@ -5,7 +5,7 @@ use super::tensors::{Outgoing, OutputEncoding};
 use super::{CheckpointFormat, CheckpointOptions};
 use crate::error::{PackError, Result};
 use crate::source::{AttachedFile, EcqSource, HEADER_FILE, Source};
-use ecq_core::{Content, FloatType, Limits};
+use ecq_core::{FloatType, Limits, TensorContent};
 use ecq_format::gguf::{Gguf, ModelConfig, chat_template, config, tokenizer};
 use ecq_format::hf::{config_json, tokenizer_config_json, tokenizer_json};
 use ecq_format::python_json;
@@ -163,7 +163,7 @@ pub(super) fn settle_quantization(
     };
     let is_coded = |out: &&Outgoing| {
         let entry = source.file().entry(&source.tensors()[out.index].name);
-        matches!(entry.map(|entry| &entry.content), Some(Content::Codes { .. }))
+        matches!(entry.map(|entry| &entry.content), Some(TensorContent::Codes { .. }))
     };
     let mixed = outgoing.iter().find(is_coded);
     match mixed {

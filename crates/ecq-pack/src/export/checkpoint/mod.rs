@@ -15,7 +15,7 @@ use config::{
     Origin, config_bytes, conventions, dtype_word, float_of_config, note_divisors, note_dtype,
     note_quantization, settle_quantization,
 };
-use ecq_core::{Content, FloatType, Limits};
+use ecq_core::{FloatType, Limits, TensorContent};
 use ecq_format::hf::{Change, hf_tensor};
 use ecq_format::mlx;
 use ecq_format::shards::{ShardPlan, write_checkpoint};
@@ -165,7 +165,7 @@ impl Plan {
         let mut outgoing = Vec::new();
         for (index, facts) in source.tensors().iter().enumerate() {
             let (name, change) = match &origin {
-                Origin::Checkpoint => (facts.name.clone(), Change::None),
+                Origin::Checkpoint => (facts.name.clone(), GgufTransform::None),
                 Origin::Gguf(config) => match hf_tensor(config, &facts.name)? {
                     Some(tensor) => (tensor.name, tensor.change),
                     // Checkpoints compute it from the configuration.
@@ -210,7 +210,7 @@ fn report(source: &EcqSource, outgoing: &[Outgoing], options: &CheckpointOptions
     for out in outgoing {
         let facts = &source.tensors()[out.index];
         let coded = source.file().entry(&facts.name);
-        let is_coded = matches!(coded.map(|entry| &entry.content), Some(Content::Codes { .. }));
+        let is_coded = matches!(coded.map(|entry| &entry.content), Some(TensorContent::Codes { .. }));
         let ty = match out.encoding {
             OutputEncoding::Packed { bits, group_size, .. }
             | OutputEncoding::Requantized { bits, group_size, .. } => {

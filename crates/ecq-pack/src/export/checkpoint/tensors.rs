@@ -4,7 +4,9 @@ use super::super::{floats, requantize, weights_of};
 use super::{CheckpointFormat, CheckpointOptions, MlxGrid};
 use crate::error::{PackError, Result};
 use crate::source::{EcqSource, Source, SourceTensor, Tensor};
-use ecq_core::{AffineGroups, Biases, Codes, Content, FloatType, FloatVec, Grid, GridEntry, Kind};
+use ecq_core::{
+    AffineGroups, Biases, Codes, FloatType, FloatVec, Grid, GridEntry, TensorContent, TensorKind,
+};
 use ecq_format::checkpoint::kind;
 use ecq_format::gguf::ModelConfig;
 use ecq_format::hf::{Change, apply_to_rows};
@@ -49,7 +51,10 @@ pub(in super::super) enum OutputEncoding {
 
 /// Whether `mlx-lm` quantizes a tensor: a projection, the embedding or the head.
 pub(super) fn is_matrix(facts: &SourceTensor, name: &str) -> bool {
-    kind(name) != Kind::Other && facts.shape.len() == 2 && facts.weights() > 0 && name.ends_with(".weight")
+    kind(name) != TensorKind::Other
+        && facts.shape.len() == 2
+        && facts.weights() > 0
+        && name.ends_with(".weight")
 }
 
 /// Adds zeros for biases that the file lacks: a class of transformers has biases in all layers or in none.
@@ -67,7 +72,7 @@ pub(super) fn add_biases(outgoing: &mut Vec<Outgoing>, model: &ModelConfig, floa
         (asked && !there.contains(&name)).then_some(Outgoing {
             index: out.index,
             name,
-            change: Change::None,
+            change: GgufTransform::None,
             encoding: OutputEncoding::Zeros(float),
         })
     };
@@ -84,11 +89,11 @@ pub(super) fn encoding(
     options: &CheckpointOptions,
 ) -> OutputEncoding {
     let content = source.file().entry(&facts.name).map(|entry| &entry.content);
-    let untouched = matches!(change, Change::None | Change::HeadRows { .. });
+    let untouched = matches!(change, GgufTransform::None | GgufTransform::InterleavedHeadRows { .. });
     let fits = options.requantize.is_some_and(|grid| facts.cols.is_multiple_of(grid.group_size));
     let is_requantized = fits && untouched && is_matrix(facts, name) && facts.dtype != MXFP4;
     match content {
-        Some(Content::Codes {
+        Some(TensorContent::Codes {
             grid: GridEntry::AffineGroups { bits, group_size, dtype, zeros: false, .. },
             ..
         }) if options.format == CheckpointFormat::Mlx
@@ -104,10 +109,10 @@ pub(super) fn encoding(
             let MlxGrid { bits, group_size } = options.requantize.unwrap_or_default();
             OutputEncoding::Requantized { bits, group_size, dtype: float }
         }
-        Some(Content::Codes { .. }) if are_transposed_experts(source, facts) => {
+        Some(TensorContent::Codes { .. }) if are_transposed_experts(source, facts) => {
             OutputEncoding::Experts(float)
         }
-        Some(Content::Codes { .. }) => OutputEncoding::Floats(float),
+        Some(TensorContent::Codes { .. }) => OutputEncoding::Floats(float),
         _ if facts.dtype == MXFP4 && name.ends_with(".weight") => {
             OutputEncoding::Floats(options.dtype.unwrap_or(FloatType::Bf16))
         }
@@ -119,7 +124,7 @@ pub(super) fn encoding(
         {
             OutputEncoding::Floats(float)
         }
-        _ if matches!(change, Change::PlusOne | Change::Transposed) => {
+        _ if matches!(change, GgufTransform::PlusOne | GgufTransform::Transposed) => {
             OutputEncoding::Floats(float_named(&facts.dtype).unwrap_or(float))
         }
         _ => match (options.dtype, float_named(&facts.dtype)) {
@@ -164,7 +169,7 @@ fn of_float(dtype: FloatType) -> Dtype {
 pub(super) fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<ShardPlan>> {
     let facts = &source.tensors()[out.index];
     let mut shape = facts.shape.clone();
-    if out.change == Change::Transposed {
+    if out.change == GgufTransform::Transposed {
         shape.reverse();
     }
     let one = |name: String, dtype: Dtype, shape: Vec<usize>| ShardPlan { name, dtype, shape };
@@ -206,7 +211,7 @@ pub(super) fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> 
     }
     let tensor = source.load(out.index)?;
     let order = match out.change {
-        Change::HeadRows { heads } => {
+        GgufTransform::InterleavedHeadRows { heads } => {
             Some(apply_to_rows(if facts.rows == 1 { facts.cols } else { facts.rows }, heads)?)
         }
         _ => None,
@@ -227,12 +232,12 @@ pub(super) fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> 
         }
         (OutputEncoding::Floats(dtype), tensor) => {
             let bytes = match out.change {
-                Change::PlusOne => {
+                GgufTransform::PlusOne => {
                     let ones = floats(&tensor, facts, FloatType::F32)?;
                     let values = ones.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b) - 1.0);
-                    FloatVec::of(dtype, &values.collect::<Vec<_>>()).as_bytes().to_vec()
+                    FloatVec::from_f32(dtype, &values.collect::<Vec<_>>()).as_bytes().to_vec()
                 }
-                Change::Transposed => {
+                GgufTransform::Transposed => {
                     transposed(&floats(&tensor, facts, dtype)?, [facts.rows, facts.cols], dtype.bytes())
                 }
                 _ => ordered(floats(&tensor, facts, dtype)?),
@@ -279,7 +284,7 @@ pub(in super::super) fn biases(grid: &AffineGroups) -> Result<FloatVec> {
         Biases::Zero(zero) => {
             let exact: Vec<f32> =
                 grid.scales.to_f32().iter().map(|scale| -scale * f32::from(*zero)).collect();
-            let biases = FloatVec::of(grid.scales.dtype(), &exact);
+            let biases = FloatVec::from_f32(grid.scales.dtype(), &exact);
             match biases.to_f32().iter().zip(&exact).position(|(a, b)| a != b && !b.is_nan()) {
                 None => Ok(biases),
                 Some(group) => Err(PackError::Export(format!(
