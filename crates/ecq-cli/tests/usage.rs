@@ -662,3 +662,72 @@ fn keys_that_pass_halves_are_named_with_the_way_out() {
         assert_eq!(run(&hf), run(&embedded()));
     }
 }
+
+#[test]
+fn exports_requantize_on_request() {
+    let folder = Folder::new();
+    let (packed, gguf) = (folder.name("packed.ecq"), folder.gguf());
+    said_ok(&["quantize", &gguf, "--lossless", "-o", &packed]);
+    // Types in upper or lower case; length and loss before the work, the error after it.
+    let out = folder.name("out.gguf");
+    let (text, notes) = said_pair(&["export", &packed, "--format", "gguf", "--type", "Q4_0", "-o", &out]);
+    let (text, notes) = (plain(&text), plain(&notes));
+    assert!(
+        notes.contains("the export will take about") && notes.contains("requantizes to GGUF's q4_0"),
+        "{notes}"
+    );
+    assert!(text.contains("tensors requantized") && text.contains("relative error 0."), "{text}");
+    let out = folder.name("json.gguf");
+    let (text, _) =
+        said_pair(&["export", &packed, "--format", "gguf", "--type", "q8_0", "-o", &out, "--json"]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let requantized = &report["requantized"];
+    assert!(
+        requantized["tensors"].as_u64().unwrap() > 0 && requantized["types"]["q8_0"].is_u64(),
+        "{report}"
+    );
+    assert!(requantized["relative_error"].is_f64() && requantized["sqnr_db"].is_f64(), "{report}");
+    assert!(requantized["fallbacks"].is_array() && report["file_bytes"].is_u64(), "{report}");
+    // MLX, from a model that came from a checkpoint.
+    let mlx = folder.name("mlx");
+    let (text, notes) = said_pair(&[
+        "export",
+        &embedded(),
+        "--format",
+        "mlx",
+        "--bits",
+        "4",
+        "--group-size",
+        "32",
+        "-o",
+        &mlx,
+    ]);
+    assert!(plain(&notes).contains("MLX's grid of 4 bits in groups of 32"), "{notes}");
+    assert!(plain(&text).contains("4-bit g32"), "{text}");
+    let config = std::fs::read_to_string(Path::new(&mlx).join("config.json")).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(
+        (&config["quantization"]["bits"], &config["quantization"]["group_size"]),
+        (&4.into(), &32.into())
+    );
+    // Options of other formats, and values that no format has, name what there is.
+    let fails = |args: &[&str], words: &[&str]| {
+        let none = folder.name("none");
+        let said = plain(&refused(&[&["export", &packed, "-o", &none], args].concat(), 2));
+        assert!(words.iter().all(|word| said.contains(word)), "{args:?}: {said}");
+        assert!(!Path::new(&none).exists());
+    };
+    fails(&["--format", "mlx", "--type", "q4_0"], &["--type", "--bits 2, 3, 4, 5, 6 or 8", "--group-size"]);
+    fails(&["--format", "gguf", "--bits", "4"], &["--bits", "q4_k_m", "bf16"]);
+    fails(&["--format", "gguf", "--group-size", "64"], &["--group-size", "q4_k_m"]);
+    fails(&["--format", "gguf", "--dtype", "f16"], &["--dtype", "--type f32, f16 or bf16"]);
+    fails(&["--format", "safetensors", "--type", "q4_0"], &["--type", "--dtype"]);
+    fails(&["--format", "gguf", "--type", "q9_k"], &["q9_k", "q4_k_m", "q8_0", "bf16"]);
+    fails(&["--format", "mlx", "--bits", "7"], &["--bits 7", "2, 3, 4, 5, 6, 8"]);
+    fails(&["--format", "mlx", "--group-size", "48"], &["--group-size 48", "32, 64, 128"]);
+    // A model that came from a checkpoint has no GGUF header.
+    let none = folder.name("none.gguf");
+    let said = ecq(&["export", &embedded(), "--format", "gguf", "--type", "q4_k_m", "-o", &none]);
+    let said = plain(&String::from_utf8_lossy(&said.stderr));
+    assert!(said.contains("--format safetensors") && said.contains("convert_hf_to_gguf.py"), "{said}");
+}

@@ -10,6 +10,7 @@ mod encoded;
 mod error;
 mod grid;
 mod limits;
+mod super_block;
 mod tensor;
 
 pub use codes::Codes;
@@ -21,4 +22,5 @@ pub use encoded::{
 pub use error::CoreError;
 pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid, Outlier, UniformRows};
 pub use limits::Limits;
+pub use super_block::{SUPER_BLOCK, SuperBlock};
 pub use tensor::{EncodedTensor, TensorParts};

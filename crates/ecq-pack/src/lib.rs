@@ -27,7 +27,10 @@ pub use calibrate::{Calibration, CalibrationOptions, CalibrationText, pack_calib
 pub use compare_grids::{GridComparison, GridRow, SAMPLE_WEIGHTS, compare_grids};
 pub use destination::Destination;
 pub use error::PackError;
-pub use export::{CheckpointFormat, CheckpointOptions, ExportReport, export_checkpoint, export_gguf};
+pub use export::{
+    CheckpointFormat, CheckpointOptions, ExportReport, GgufFileType, GgufOptions, MlxGrid, Requantization,
+    expected_checkpoint_bytes, expected_gguf_bytes, export_checkpoint, export_gguf,
+};
 pub use grids::GridChoice;
 pub use options::{PackOptions, Target};
 pub use pack::pack;

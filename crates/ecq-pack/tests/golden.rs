@@ -4,7 +4,7 @@
 use ecq_codec::decode_codes;
 use ecq_core::{Limits, TensorContent, TensorPart};
 use ecq_format::container::EcqFile;
-use ecq_pack::{export_gguf, source, verify};
+use ecq_pack::{GgufOptions, export_gguf, source, verify};
 
 #[test]
 fn golden_files_decode_to_their_source() {
@@ -18,7 +18,7 @@ fn golden_files_decode_to_their_source() {
         let verified = verify(golden.as_ref(), Some(&*original), &limits, &()).unwrap();
         assert!(verified.ok, "{coding}: {:?}", verified.mismatches);
         let exported = folder.path().join(coding);
-        export_gguf(golden.as_ref(), &exported, &limits, &()).unwrap();
+        export_gguf(golden.as_ref(), &exported, &GgufOptions::default(), &limits, &()).unwrap();
         assert!(std::fs::read(&exported).unwrap() == std::fs::read(&gguf).unwrap(), "{coding}");
     }
 }

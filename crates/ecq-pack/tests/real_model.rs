@@ -2,7 +2,7 @@
 
 use ecq_codec::encode::{CodingChoice, EncodeOptions};
 use ecq_core::{Coding, Limits};
-use ecq_pack::{PackOptions, PackReport, export_gguf, pack, source, verify};
+use ecq_pack::{GgufOptions, PackOptions, PackReport, export_gguf, pack, source, verify};
 
 const FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 
@@ -25,7 +25,7 @@ fn smollm2_has_the_documented_sizes_and_exports_bit_exactly() {
         assert!(verified.ok, "{:?}", verified.mismatches);
         assert_eq!(verified.codes_checked, 134_479_872);
         let exported = folder.path().join("m.gguf");
-        export_gguf(&dest, &exported, &limits, &()).unwrap();
+        export_gguf(&dest, &exported, &GgufOptions::default(), &limits, &()).unwrap();
         assert!(std::fs::read(&exported).unwrap() == std::fs::read(&model).unwrap(), "exported bytes differ");
         report
     };

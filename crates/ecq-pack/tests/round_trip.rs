@@ -3,7 +3,7 @@
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use ecq_core::{Coding, Limits};
 use ecq_pack::source::{self, EcqSource};
-use ecq_pack::{PackOptions, export_gguf, pack, verify};
+use ecq_pack::{GgufOptions, PackOptions, export_gguf, pack, verify};
 use std::path::{Path, PathBuf};
 
 struct Model {
@@ -65,7 +65,7 @@ fn every_coding_and_tile_exports_to_the_original_bytes() {
         assert_eq!(verified.codes_checked, 6 * 256 * 256);
         assert_eq!(verified.side_values_checked, 9 * 256 * 256 / 32);
         let exported = model.folder.path().join("back.gguf");
-        export_gguf(&dest, &exported, &limits, &()).unwrap();
+        export_gguf(&dest, &exported, &GgufOptions::default(), &limits, &()).unwrap();
         assert!(std::fs::read(&exported).unwrap() == std::fs::read(&model.gguf).unwrap(), "{encode:?}");
     }
 }

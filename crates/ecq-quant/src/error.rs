@@ -15,6 +15,18 @@ pub enum QuantError {
         /// The weight: NaN or an infinity.
         value: f32,
     },
+    /// A weight is larger than the grid's scales of half precision reach.
+    #[error(
+        "the weight {value} at row {row}, column {col} or after it is too large for scales of half precision"
+    )]
+    TooLarge {
+        /// The weight's row.
+        row: usize,
+        /// First column of its block.
+        col: usize,
+        /// The weight of the largest magnitude in the block.
+        value: f32,
+    },
     /// A group size does not divide the number of columns.
     #[error("groups of {group_size} do not divide {cols} columns")]
     GroupSize {

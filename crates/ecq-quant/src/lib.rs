@@ -5,6 +5,7 @@
 //!
 //! - [`quantize_affine`]: groups with a scale and a bias, bit-exact with MLX's `mx.quantize`.
 //! - [`quantize_absmax`]: symmetric, with one scale per tensor, row or group.
+//! - [`quantize_ggml_blocks`] and [`quantize_super_blocks`]: the block types of GGUF.
 //! - [`quantize_uniform`]: the unbounded uniform grid for an entropy coder. [`WeightHistogram`] and
 //!   [`solve_step_scale`] find its step sizes for a target rate without reading the weights again.
 //! - [`quantize_with_feedback`]: the same grid with error feedback (GPTQ), from calibration statistics.
@@ -14,10 +15,12 @@ mod affine;
 mod distortion;
 mod error;
 mod feedback;
+mod ggml_blocks;
 mod histogram;
 mod rate;
 mod round;
 mod solve;
+mod super_blocks;
 mod uniform;
 mod weights;
 
@@ -26,9 +29,11 @@ pub use affine::quantize_affine;
 pub use distortion::Distortion;
 pub use error::QuantError;
 pub use feedback::{ErrorFeedback, quantize_with_feedback};
+pub use ggml_blocks::{GgmlBlock, quantize_ggml_blocks};
 pub use histogram::{StepGranularity, WeightHistogram};
 pub use rate::{Alphabet, IntegerCounts, RateModel};
 pub use solve::solve_step_scale;
+pub use super_blocks::quantize_super_blocks;
 pub use uniform::{Levels, quantize_uniform};
 pub use weights::{Floats, QuantizedWeights, RowBlocks, Weights};
 

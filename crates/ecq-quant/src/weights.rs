@@ -138,7 +138,10 @@ impl RowBlocks {
     }
 
     /// Reads block `index` into `buffer`, checks that it is finite, and returns its rows.
-    fn read(&self, weights: &dyn Weights, index: usize, buffer: &mut Vec<f32>) -> Result<Range<usize>> {
+    ///
+    /// # Errors
+    /// [`QuantError::NotFinite`], and those of [`Weights::read`].
+    pub fn read(&self, weights: &dyn Weights, index: usize, buffer: &mut Vec<f32>) -> Result<Range<usize>> {
         let rows = self.range(index);
         buffer.resize(rows.len() * self.cols, 0.0);
         weights.read(rows.clone(), buffer)?;

@@ -91,11 +91,13 @@ pub use size::ByteSize;
 #[cfg(feature = "quantize")]
 pub use ecq_codec::encode::{ClassChoice, TileChoice};
 #[cfg(feature = "quantize")]
-pub use ecq_pack::{ExportReport, PackReport as QuantizationReport, TensorReport, VerifyReport};
+pub use ecq_pack::{
+    ExportReport, GgufFileType, PackReport as QuantizationReport, Requantization, TensorReport, VerifyReport,
+};
 #[cfg(feature = "quantize")]
 pub use ecq_quant::{Levels, StepGranularity};
 #[cfg(feature = "quantize")]
-pub use export::ExportFormat;
+pub use export::{ExportFormat, ExportOptions};
 #[cfg(feature = "quantize")]
 pub use quantizer::{Quantizer, Text};
 
@@ -127,7 +129,8 @@ pub use ecq_core::{
 #[doc(hidden)]
 pub use ecq_pack::{
     Calibration, CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, Destination,
-    GridChoice, GridComparison, GridRow, KindErrors, Mismatch, PackError, PackOptions, PackReport, Progress,
-    SAMPLE_WEIGHTS, Target, WeightError, analyze, compare_grids, diff, export_checkpoint, export_gguf, grids,
-    options, pack, pack_calibrated, peak_rss_bytes, source, verify,
+    GgufOptions, GridChoice, GridComparison, GridRow, KindErrors, Mismatch, MlxGrid, PackError, PackOptions,
+    PackReport, Progress, SAMPLE_WEIGHTS, Target, WeightError, analyze, compare_grids, diff,
+    expected_checkpoint_bytes, expected_gguf_bytes, export_checkpoint, export_gguf, grids, options, pack,
+    pack_calibrated, peak_rss_bytes, source, verify,
 };

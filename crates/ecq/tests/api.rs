@@ -1,8 +1,9 @@
 //! What the documentation of the public types promises, on the embedded model.
 
 use ecq::{
-    Coding, Element, Error, ErrorKind, ExportFormat, File, FinishReason, Generation, Message, Mode, Model,
-    ModelOptions, ProgressUpdate, Quantizer, Sampling, Tensor, Text, TileChoice,
+    Coding, Element, Error, ErrorKind, ExportFormat, ExportOptions, File, FinishReason, Generation,
+    GgufFileType, Message, Mode, Model, ModelOptions, ProgressUpdate, Quantizer, Sampling, Tensor, Text,
+    TileChoice,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -253,6 +254,19 @@ fn exports_are_models_again() {
     assert!(File::open(&again).unwrap().verify_against(TINY).unwrap().ok);
     let gguf = fails(file.export(folder.path().join("x.gguf"), ExportFormat::Gguf));
     assert_eq!(gguf.kind(), ErrorKind::Export);
+    // On a grid of MLX, and with options that are not of the format.
+    let mlx = folder.path().join("mlx");
+    let options = ExportOptions::new(ExportFormat::Mlx).grid(8, 32);
+    let requantized = file.export(&mlx, options).unwrap().requantized.unwrap();
+    assert!(requantized.tensors > 0 && requantized.error.relative_error.unwrap() < 0.02, "{requantized:?}");
+    for wrong in [
+        ExportOptions::new(ExportFormat::Mlx).file_type(GgufFileType::Q4_K_M),
+        ExportOptions::new(ExportFormat::Safetensors).grid(4, 64),
+        ExportOptions::new(ExportFormat::Mlx).grid(7, 64),
+    ] {
+        let error = fails(file.export(folder.path().join("wrong"), wrong));
+        assert_eq!(error.kind(), ErrorKind::InvalidOption);
+    }
 }
 
 #[test]

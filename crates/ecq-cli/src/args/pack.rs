@@ -1,6 +1,8 @@
 //! Into an `.ecq` file, and out of one.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use ecq::GgufFileType;
 use std::path::PathBuf;
 
 const CALIBRATION: &str = "Calibration";
@@ -129,6 +131,18 @@ pub struct ExportArgs {
     /// The file (gguf) or the folder (mlx, safetensors) to write
     #[arg(short, long)]
     pub output: PathBuf,
+    /// Requantize to a GGUF file type, such as q4_k_m (gguf only)
+    ///
+    /// Types are those of llama.cpp's llama-quantize, which also choose the type of each tensor. Without this
+    /// option all codes are kept that GGUF has a type for.
+    #[arg(long, value_parser = file_type(), ignore_case = true, value_name = "TYPE")]
+    pub r#type: Option<GgufFileType>,
+    /// Requantize to MLX's grid of 2, 3, 4, 5, 6 or 8 bits (mlx only) [default with --group-size: 4]
+    #[arg(long, value_name = "BITS")]
+    pub bits: Option<u8>,
+    /// Weights that share a scale and a bias: 32, 64 or 128 (mlx only) [default with --bits: 64]
+    #[arg(long, value_name = "N")]
+    pub group_size: Option<usize>,
     /// Type of floats in a folder [default: that of the source; f16 for a GGUF source]
     #[arg(long, value_enum)]
     pub dtype: Option<ExportFloat>,
@@ -145,12 +159,18 @@ pub struct ExportArgs {
 /// A format that models are exported to.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// The GGUF file the model came from, byte for byte; requantized tensors in types that GGUF has
+    /// The GGUF file the model came from, byte for byte; quantized tensors in types that GGUF has, or in
+    /// --type
     Gguf,
-    /// A folder that mlx-lm reads: codes of affine groups without loss, other tensors as floats
+    /// A folder that mlx-lm reads: codes of affine groups without loss, other tensors as floats or in --bits
     Mlx,
     /// A folder of floats that transformers reads
     Safetensors,
+}
+
+fn file_type() -> impl TypedValueParser<Value = GgufFileType> {
+    let names = PossibleValuesParser::new(GgufFileType::ALL.map(GgufFileType::name));
+    names.try_map(|name| name.parse::<GgufFileType>())
 }
 
 /// A type of floats.

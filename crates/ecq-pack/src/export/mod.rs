@@ -1,29 +1,67 @@
-//! Out of an `.ecq`: the format a model came from, or one that other programs read.
+//! Exports of an `.ecq` file: the format that the model came from, or one that other programs read.
 
 mod check;
 mod checkpoint;
+mod file_type;
 mod gguf;
+mod requantize;
 mod rope;
 
-pub use checkpoint::{CheckpointFormat, CheckpointOptions, export_checkpoint};
-pub use gguf::export_gguf;
+pub use checkpoint::{
+    CheckpointFormat, CheckpointOptions, MlxGrid, expected_checkpoint_bytes, export_checkpoint,
+};
+pub use file_type::GgufFileType;
+pub use gguf::{GgufOptions, expected_gguf_bytes, export_gguf};
 
 use crate::error::{PackError, Result};
 use crate::source::{SourceTensor, Tensor};
+use crate::weight_error::{ErrorSums, WeightError};
 use crate::weights::weights;
 use ecq_core::FloatType;
-use ecq_quant::RowBlocks;
+use ecq_quant::{QuantError, RowBlocks, Weights};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
-/// What exporting did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+/// Facts of a finished export.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct ExportReport {
-    /// Bytes written.
+    /// Length of the output in bytes.
     pub bytes: u64,
-    /// Tensors written without loss.
+    /// Number of tensors written without loss.
     pub exact: usize,
-    /// Tensors whose codes the format cannot hold, written as floats.
+    /// Names of the tensors whose codes the format cannot hold, written as floats.
     pub dequantized: Vec<String>,
+    /// Result of requantizing; absent where it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requantized: Option<Requantization>,
+}
+
+/// Result of putting the weights of an export on new grids.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct Requantization {
+    /// Number of tensors on new grids.
+    pub tensors: usize,
+    /// Number of tensors of each type, those written without loss included.
+    pub types: BTreeMap<String, usize>,
+    /// Names of the tensors whose columns the blocks asked for do not divide. They have another type.
+    pub fallbacks: Vec<String>,
+    /// Distance of the requantized weights from those of the `.ecq` file.
+    #[serde(flatten)]
+    pub error: WeightError,
+}
+
+impl Requantization {
+    /// Sets the error from the sums over all requantized tensors.
+    fn measured(self, sums: &ErrorSums) -> Self {
+        Self { error: sums.error(), ..self }
+    }
+}
+
+/// The weights of a tensor of an `.ecq` file.
+fn weights_of<'a>(tensor: &'a Tensor, facts: &SourceTensor) -> Result<Box<dyn Weights + 'a>> {
+    weights(tensor, facts, "ecq").ok_or_else(|| {
+        PackError::Export(format!("tensor {:?} ({}) holds no weights", facts.name, facts.dtype))
+    })
 }
 
 /// The weights of a tensor as little-endian floats of `dtype`, row-major.
@@ -31,24 +69,35 @@ fn floats(tensor: &Tensor, facts: &SourceTensor, dtype: FloatType) -> Result<Vec
     if facts.weights() == 0 {
         return Ok(Vec::new());
     }
-    let weights = weights(tensor, facts, "ecq").ok_or_else(|| {
-        PackError::Export(format!("tensor {:?} ({}) holds no weights", facts.name, facts.dtype))
-    })?;
-    let cols = facts.cols;
-    let blocks = RowBlocks::new([facts.rows, cols]);
-    let mut out = vec![0; facts.rows * cols * dtype.bytes()];
+    float_bytes(&*weights_of(tensor, facts)?, dtype)
+}
+
+/// `weights` as little-endian floats of `dtype`, row-major.
+///
+/// # Errors
+/// When a finite weight is too large for `dtype`, or the weights cannot be read.
+fn float_bytes(weights: &dyn Weights, dtype: FloatType) -> Result<Vec<u8>> {
+    let [rows, cols] = weights.shape();
+    let blocks = RowBlocks::new([rows, cols]);
+    let mut out = vec![0; rows * cols * dtype.bytes()];
     let row_bytes = cols * dtype.bytes();
     let each = |buffer: &mut Vec<f32>, (index, out): (usize, &mut [u8])| {
         let rows = blocks.range(index);
         buffer.resize(rows.len() * cols, 0.0);
-        weights.read(rows, buffer)?;
+        weights.read(rows.clone(), buffer)?;
         match dtype {
             FloatType::F32 => {
                 out.as_chunks_mut::<4>().0.iter_mut().zip(buffer).for_each(|(o, w)| *o = w.to_le_bytes());
             }
             FloatType::F16 => {
-                let halves = buffer.iter().map(|&w| half::f16::from_f32(w).to_le_bytes());
-                out.as_chunks_mut::<2>().0.iter_mut().zip(halves).for_each(|(o, w)| *o = w);
+                for (at, (o, &w)) in out.as_chunks_mut::<2>().0.iter_mut().zip(&*buffer).enumerate() {
+                    let half = half::f16::from_f32(w);
+                    if half.is_infinite() && w.is_finite() {
+                        let (row, col) = (rows.start + at / cols, at % cols);
+                        return Err(QuantError::TooLarge { row, col, value: w }.into());
+                    }
+                    *o = half.to_le_bytes();
+                }
             }
             FloatType::Bf16 => {
                 let halves = buffer.iter().map(|&w| half::bf16::from_f32(w).to_le_bytes());

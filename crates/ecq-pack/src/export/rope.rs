@@ -1,5 +1,5 @@
-//! What the divisors of rotary frequencies in a GGUF file (`rope_freqs.weight`) are at Hugging Face: there
-//! frequencies are scaled by a rule, whose numbers are read off the divisors.
+//! Conversion of the divisors of rotary frequencies in a GGUF file (`rope_freqs.weight`) to the scaling rule
+//! of transformers that gives the same frequencies.
 //!
 //! Source of the rule: `_compute_llama3_parameters` in `modeling_rope_utils.py` of huggingface/transformers;
 //! of the divisors: `LlamaModel.generate_extra_tensors` in `convert_hf_to_gguf.py` of llama.cpp.
@@ -7,13 +7,13 @@
 use ecq_runtime::arch::{Rope, Scaling};
 use std::f64::consts::TAU;
 
-/// How far frequencies may be from those of the divisors, which were computed in single precision.
+/// Largest relative difference of equal frequencies; the divisors were computed in single precision.
 const NEAR: f64 = 3e-5;
-/// What Llama 3 has, and what is taken where other numbers come to the same.
+/// Low and high frequency factors of Llama 3, preferred where other factors give the same frequencies.
 const LOW: f64 = 1.0;
 const HIGH: f64 = 4.0;
 
-/// The rule that gives these divisors; `None` where none that Hugging Face has does.
+/// Returns the rule that gives `divisors`; `None` where transformers has none.
 pub(super) fn scaling_of(divisors: &[f32], theta: f64) -> Option<Scaling> {
     let dim = 2 * divisors.len();
     let exact = Rope { theta, dim, scaling: Scaling::Divisors(divisors.to_vec()) }.frequencies(1).0;
@@ -31,10 +31,11 @@ pub(super) fn scaling_of(divisors: &[f32], theta: f64) -> Option<Scaling> {
     simple.chain(fitted(divisors, theta, factor)).find(gives)
 }
 
-/// The rule through two frequencies that are neither kept nor wholly divided.
+/// Returns the rule through the first and the last frequency that are divided in part.
 fn fitted(divisors: &[f32], theta: f64, factor: f64) -> Option<Scaling> {
     let dim = 2.0 * divisors.len() as f64;
-    // The share that is kept grows with the turns within one position: share = slope * turns - offset.
+    // The part of a frequency that is kept is linear in its turns per position: share = slope * turns -
+    // offset.
     let points: Vec<(f64, f64)> = divisors
         .iter()
         .enumerate()
@@ -50,7 +51,7 @@ fn fitted(divisors: &[f32], theta: f64, factor: f64) -> Option<Scaling> {
     if !(slope > 0.0 && offset > 0.0 && slope.is_finite()) {
         return None;
     }
-    // One number is free: the context is taken whole, near what a low factor of one makes it.
+    // One number is free: the context is an integer, and the low factor near one.
     let original = (slope / offset).round().clamp(1.0, f64::from(1u32 << 30));
     let low = offset * original / slope;
     Some(Scaling::Llama3 { factor, original: original as usize, low, high: low + original / slope })
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_llama_3_are_read_off_its_divisors() {
+    fn the_factors_of_llama_3_follow_from_its_divisors() {
         for (dim, factor) in [(128, 8.0), (64, 32.0)] {
             let found = scaling_of(&divisors(5e5, dim, [factor, 1.0, 4.0, 8192.0]), 5e5);
             assert_eq!(found, Some(Scaling::Llama3 { factor, original: 8192, low: 1.0, high: 4.0 }));
@@ -101,13 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn one_divisor_for_all_is_linear_and_none_is_none() {
+    fn equal_divisors_are_linear_scaling() {
         assert_eq!(scaling_of(&[1.0; 8], 1e4), Some(Scaling::Default));
         assert_eq!(scaling_of(&[4.0; 8], 1e4), Some(Scaling::Linear { factor: 4.0 }));
     }
 
     #[test]
-    fn divisors_of_no_rule_are_told() {
+    fn divisors_of_no_rule_are_refused() {
         assert_eq!(scaling_of(&[1.0, 1.0, 1.0, 1.5, 2.0, 4.0, 8.0, 8.0], 1e4), None);
         assert_eq!(scaling_of(&[8.0, 4.0, 2.0, 1.0], 1e4), None);
         assert_eq!(scaling_of(&[f32::NAN; 4], 1e4), None);

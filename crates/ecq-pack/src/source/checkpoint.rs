@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A checkpoint of Hugging Face: floats, or layers that MLX, GPTQ or AWQ quantized.
+/// A checkpoint of floats, or of layers quantized by MLX, GPTQ, AWQ or to MXFP4.
 #[derive(Debug)]
 pub struct CheckpointSource {
     checkpoint: Arc<Checkpoint>,
@@ -16,7 +16,7 @@ pub struct CheckpointSource {
     tensors: Vec<SourceTensor>,
     format: &'static str,
     fingerprint: String,
-    /// The same with layers of act-order as floats; the file and the layer that cannot be read so, in words.
+    /// The checkpoint with act-order layers as floats; or the file and the reason why they cannot be read so.
     requantizable: std::result::Result<Option<Box<CheckpointSource>>, (String, String)>,
 }
 
@@ -61,7 +61,7 @@ impl CheckpointSource {
         Ok(of(weights, hasher.finalize().to_hex().to_string(), requantizable))
     }
 
-    /// The checkpoint below.
+    /// Returns the checkpoint.
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
     }
@@ -79,7 +79,7 @@ fn facts(checkpoint: &Checkpoint, weight: &Weight) -> SourceTensor {
     };
     SourceTensor {
         name: weight.name.clone(),
-        // A vector is no matrix, whatever its name, and neither is what has no elements.
+        // Vectors and tensors without elements are no matrices, whatever their names.
         kind: if weight.shape.len() < 2 || weight.shape.contains(&0) {
             TensorKind::Other
         } else {
@@ -142,14 +142,14 @@ impl Source for CheckpointSource {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        // Shards, and all that rides along from their folder: index, configuration, tokenizer.
+        // Shards, and the files of their folders that are attached: index, configuration, tokenizer.
         let mut files: Vec<PathBuf> =
             self.checkpoint.shards().iter().map(|shard| shard.path.clone()).collect();
         let folders: BTreeSet<PathBuf> =
             files.iter().filter_map(|path| path.parent().map(Path::to_owned)).collect();
         for folder in folders {
             let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-            // What cannot be listed is not read either.
+            // Files of a folder that cannot be listed are not read either.
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 let path = entry.path();
                 let text = ["json", "jinja", "model", "txt"];

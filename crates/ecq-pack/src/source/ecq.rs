@@ -25,12 +25,12 @@ impl EcqSource {
         let summary = file.summary();
         let tensors = file.names().iter().map(|name| facts(&file, name, summary.tensors[name].total()));
         let tensors = tensors.collect::<Result<_>>()?;
-        // The model's facts with the checksums of every part stand in the header.
+        // The header has the facts of the model and the checksums of all parts.
         let fingerprint = fingerprint(path, format!("{:?}", file.model()).as_bytes())?;
         Ok(Self { path: path.to_owned(), file, tensors, fingerprint })
     }
 
-    /// The file below.
+    /// Returns the container.
     pub fn file(&self) -> &EcqFile {
         &self.file
     }
@@ -40,7 +40,7 @@ fn facts(file: &EcqFile, name: &str, bytes: u64) -> Result<SourceTensor> {
     let (kind, rows, cols, shape, dtype) = match file.entry(name) {
         None => {
             let plain = file.plain(name)?;
-            // From the front, as the header was checked: a zero comes before what would pass a number.
+            // In the order in which the header was checked, so that products do not overflow.
             let (cols, rows) =
                 plain.shape.split_last().map_or((1, 1), |(&cols, rows)| (cols, rows.iter().product()));
             (TensorKind::Other, rows, cols, plain.shape, dtype_name(plain.dtype))
@@ -57,12 +57,12 @@ fn facts(file: &EcqFile, name: &str, bytes: u64) -> Result<SourceTensor> {
     Ok(SourceTensor { name: name.to_owned(), kind, rows, cols, shape, dtype, bytes, note: None })
 }
 
-/// Lower-case name of a safetensors type, as GGUF would call it.
+/// Returns the name of a safetensors type in lower case, as in GGUF.
 pub(crate) fn dtype_name(dtype: safetensors::Dtype) -> String {
     format!("{dtype:?}").to_lowercase()
 }
 
-/// Widths of the parts of an element of this type.
+/// Returns the widths in bytes of the parts of an element or block of type `dtype`.
 pub(crate) fn fields(dtype: &str) -> Vec<usize> {
     GgmlType::from_name(dtype).map_or(vec![1], |ty| ty.block_fields().to_vec())
 }
@@ -114,7 +114,7 @@ impl Source for EcqSource {
     }
 
     fn origin(&self, _: &str) -> SourceRecord {
-        // The first source's header rides along, and fits that source.
+        // The attached header is that of the first source.
         self.file.model().source.clone()
     }
 }

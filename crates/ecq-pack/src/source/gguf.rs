@@ -4,12 +4,13 @@ use ecq_core::{Grid, Limits, TensorKind};
 use ecq_format::gguf::{GgufError, GgufModel, NonzeroPadding, tensor_kind, unpack_blocks};
 use std::path::{Path, PathBuf};
 
-/// Name under which the header of a GGUF source rides along.
+/// Name of the attached file with the header of a GGUF source.
 pub(crate) const HEADER_FILE: &str = "gguf.header";
-/// Name under which bytes between and behind its tensors ride along, where they are not zero ([`NonzeroPadding`]).
+/// Name of the attached file with the bytes between and after the tensors, where they are not zero
+/// ([`NonzeroPadding`]).
 pub(crate) const GAPS_FILE: &str = "gguf.gaps";
 
-/// A GGUF model: a file, or the parts of a split one.
+/// A GGUF model: one file, or all parts of a split model.
 #[derive(Debug)]
 pub struct GgufSource {
     model: GgufModel,
@@ -20,7 +21,7 @@ pub struct GgufSource {
 }
 
 impl GgufSource {
-    /// Opens a GGUF file; of a split model all parts, whichever is named.
+    /// Opens a GGUF file; for a part of a split model, all parts.
     ///
     /// # Errors
     /// When it cannot be read or is not sound, or a part is missing.
@@ -67,7 +68,7 @@ impl Source for GgufSource {
         let named = |source: GgufError| PackError::in_tensor(&info.name, source);
         let bytes = self.model.read_tensor(index).map_err(named)?;
         if bytes.is_empty() {
-            // Nothing, of whatever type: blocks without codes have no form of their own for it.
+            // Codes cannot be empty.
             return Ok(Tensor::Raw { dtype: "u8".to_owned(), fields: vec![1], bytes });
         }
         match unpack_blocks(info.ty, info.rows(), info.cols(), &bytes) {
@@ -97,7 +98,7 @@ impl Source for GgufSource {
     }
 
     fn origin(&self, name: &str) -> SourceRecord {
-        // The header that rides along is that of one file, also where the source is several.
+        // The attached header is that of one file, also for a split model.
         let bytes = self.model.merged().file_bytes();
         SourceRecord { format: self.format().to_owned(), file: name.to_owned(), bytes }
     }

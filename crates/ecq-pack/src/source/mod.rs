@@ -1,4 +1,4 @@
-//! Models as a list of tensors that load one at a time, wherever they come from.
+//! Models of any format as lists of tensors that are loaded one at a time.
 
 mod checkpoint;
 mod ecq;
@@ -21,12 +21,12 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// What is known of a tensor before it is loaded.
+/// Facts of a tensor that is not loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceTensor {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// What it is to the model.
+    /// Role in the model.
     pub kind: TensorKind,
     /// Rows (output features); 1 for a vector.
     pub rows: usize,
@@ -36,9 +36,9 @@ pub struct SourceTensor {
     pub shape: Vec<usize>,
     /// Type in the source, lower case.
     pub dtype: String,
-    /// Bytes that it takes in the source.
+    /// Length in the source, in bytes.
     pub bytes: u64,
-    /// Why it is carried as it is although it is part of a quantized layer.
+    /// Reason why it is copied although it is part of a quantized layer.
     pub note: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl SourceTensor {
     }
 }
 
-/// A loaded tensor, nothing lost.
+/// A loaded tensor, without loss.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tensor {
     /// Integer codes and how they become weights.
@@ -65,48 +65,49 @@ pub enum Tensor {
     },
 }
 
-/// A file that rides along in an `.ecq`: a name and its bytes.
+/// A file that is attached to an `.ecq` file: its name and bytes.
 pub type AttachedFile = (String, Vec<u8>);
 
 /// A model whose tensors load one at a time.
 pub trait Source: Send + Sync {
-    /// Name of the format: `gguf`, `safetensors`, `mlx`, `gptq`, `awq`, `ecq`.
+    /// Returns the name of the format: `gguf`, `safetensors`, `mlx`, `gptq`, `awq`, `ecq`.
     fn format(&self) -> &'static str;
-    /// All tensors, in file order.
+    /// Returns all tensors, in file order.
     fn tensors(&self) -> &[SourceTensor];
-    /// Tensor `index` of [`tensors`](Self::tensors).
+    /// Loads tensor `index` of [`tensors`](Self::tensors).
     ///
     /// # Errors
     /// When it cannot be read or decoded.
     fn load(&self, index: usize) -> Result<Tensor>;
-    /// What must ride along so that the source can be written back and the model run.
+    /// Returns the files to attach so that the source can be exported again and the model run.
     ///
     /// # Errors
     /// When it cannot be read.
     fn attached_files(&self) -> Result<Vec<AttachedFile>>;
-    /// The same model for new grids: layers that are kept as the tensors of their quantizer, because ecq has
-    /// no grid for them (GPTQ's act-order), are weights of floats. `None` where there are no such layers.
+    /// Returns the same model for requantizing: layers that are kept as the tensors of their quantizer
+    /// because ecq has no grid for them (GPTQ with act-order) are floats. `None` where there are no such
+    /// layers.
     ///
     /// # Errors
-    /// When such a layer can be kept, but not be read as floats.
+    /// When such a layer cannot be read as floats.
     fn for_requantizing(&self) -> Result<Option<&dyn Source>> {
         Ok(None)
     }
-    /// A hash (hexadecimal) of what the source is, without reading all of it.
+    /// Returns a hexadecimal hash of headers, lengths and times of change of the source's files.
     fn fingerprint(&self) -> &str;
-    /// Bytes of the source.
+    /// Returns the length of the source in bytes.
     fn bytes(&self) -> u64;
-    /// The files that it is read from, so that none of them is overwritten.
+    /// Returns the files that the source is read from, which outputs must not overwrite.
     fn files(&self) -> Vec<PathBuf> {
         Vec::new()
     }
-    /// What a file that is made of it says it was made of; `name` is the source's file name.
+    /// Returns the origin that is recorded in a file made from this source; `name` is the source's file name.
     fn origin(&self, name: &str) -> SourceRecord {
         SourceRecord { format: self.format().to_owned(), file: name.to_owned(), bytes: self.bytes() }
     }
 }
 
-/// Opens a model by what its first bytes say.
+/// Opens a model of the format that its first bytes indicate.
 ///
 /// # Errors
 /// When it cannot be read or is of no known format.
@@ -138,8 +139,8 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn Source>> {
     unknown(format!("a file that starts with {:02x?}", &head[..head.len().min(8)]))
 }
 
-/// The form of `source` that `options` ask for: floats in place of layers that are kept as they are, if one
-/// of them is to be put on a grid.
+/// Returns the source for `options`: with floats in place of layers that keep the tensors of their quantizer,
+/// if one of these layers is to be quantized.
 ///
 /// # Errors
 /// As [`Source::for_requantizing`], and when options do not fit a tensor.
@@ -160,7 +161,7 @@ pub(crate) fn for_options<'a>(source: &'a dyn Source, options: &PackOptions) -> 
     Ok(source)
 }
 
-/// A hash of facts that change when a file does: length, time of change, and the bytes of its header.
+/// Returns a hash of the length, the time of change and the header of a file.
 fn fingerprint(path: &Path, header: &[u8]) -> Result<String> {
     let io = |source| PackError::Io { path: path.to_owned(), source };
     let metadata = std::fs::metadata(path).map_err(io)?;

@@ -94,7 +94,7 @@ fn experts_are_packed_verified_and_exported() {
     assert!(verify(&file, Some(&*source), &Limits::default(), &()).unwrap().ok);
     let out = folder.path().join("export");
     let format = CheckpointFormat::Safetensors;
-    let options = CheckpointOptions { format, dtype: None, shard_bytes: 1 << 30, strict: false };
+    let options = CheckpointOptions { shard_bytes: 1 << 30, ..CheckpointOptions::new(format) };
     export_checkpoint(&file, &out, &options, &Limits::default(), &()).unwrap();
     let back = source::open(&out, &Limits::default()).unwrap();
     let names = |source: &dyn source::Source| {

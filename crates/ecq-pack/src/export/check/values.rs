@@ -1,95 +1,42 @@
-//! Reading an export again, before it gets its name: it holds the values of the file, and its configuration
-//! computes the same with them.
+//! Comparison of tensors.
 
-use super::checkpoint::{Outgoing, OutputEncoding, biases};
-use crate::error::{PackError, Result};
-use crate::progress::{self, Progress};
-use crate::source::{CheckpointSource, EcqSource, GgufSource, Source, SourceTensor, Tensor};
-use crate::verify::{attached_file_mismatches, difference};
+use super::super::checkpoint::{Outgoing, OutputEncoding, biases};
+use super::super::weights_of;
+use crate::error::Result;
+use crate::source::{SourceTensor, Tensor};
 use crate::weights::weights;
-use ecq_core::{Biases, FloatType, FloatVec, Grid, Limits};
+use ecq_core::{Biases, FloatType, FloatVec, Grid};
 use ecq_format::hf::GgufTransform;
-use ecq_runtime::arch::{Config, Rope};
-use ecq_runtime::{Checkpoint, RuntimeError};
 use rayon::prelude::*;
-use std::collections::HashMap;
-use std::path::Path;
 
-const STAGE: &str = "checking the export";
-
-/// What is wrong with a tensor of an export, as an error.
-fn wrong(name: &str, what: &str) -> PackError {
-    let name = format!("tensor {name:?} of the export {what}");
-    PackError::Export(format!("{name}; this is a fault of ecq or of the disk, and nothing was written"))
-}
-
-/// Compares a checkpoint folder with the file that it was made of.
-///
-/// # Errors
-/// When it cannot be read, or names the first tensor or part of the configuration that is not the model's.
-pub(super) fn folder(
-    file: &Path,
-    source: &EcqSource,
-    outgoing: &[Outgoing],
-    folder: &Path,
-    limits: &Limits,
-    progress: &dyn Progress,
-) -> Result<()> {
-    let exported = CheckpointSource::open(folder, limits)?;
-    progress.begin(STAGE, outgoing.iter().map(|out| source.tensors()[out.index].bytes).sum());
-    let places: HashMap<&str, usize> =
-        exported.tensors().iter().enumerate().map(|(i, facts)| (facts.name.as_str(), i)).collect();
-    let expected = outgoing.len();
-    if exported.tensors().len() != expected {
-        let found = exported.tensors().len();
-        let what =
-            format!("the export reads as {found} tensors, {expected} were written; its config.json is wrong");
-        return Err(PackError::Export(what));
-    }
-    for out in outgoing {
-        progress::check(progress)?;
-        let facts = &source.tensors()[out.index];
-        let Some(&place) = places.get(out.name.as_str()) else { return Err(wrong(&out.name, "is missing")) };
-        let (theirs, found) = (exported.load(place)?, &exported.tensors()[place]);
-        let ours = source.load(out.index)?;
-        if let Some(what) = tensor_differs(out, &ours, facts, &theirs, found)? {
-            return Err(wrong(&out.name, &what));
-        }
-        progress.advance(facts.bytes, &out.name);
-    }
-    configuration(file, &exported, limits)?;
-    progress.end();
-    Ok(())
-}
-
-/// How a tensor of the export is not that of the file.
-fn tensor_differs(
+/// Returns how a tensor of the export (`theirs`) differs from that of the file (`ours`).
+pub(super) fn tensor_differs(
     out: &Outgoing,
     ours: &Tensor,
     facts: &SourceTensor,
     theirs: &Tensor,
     found: &SourceTensor,
 ) -> Result<Option<String>> {
-    let said = |what: &str| Ok(Some(what.to_owned()));
-    match (out.form, ours, theirs) {
+    let differs = |what: &str| Ok(Some(what.to_owned()));
+    match (out.encoding, ours, theirs) {
         (OutputEncoding::Zeros(_), _, Tensor::Raw { bytes, .. }) => {
             if bytes.iter().all(|&byte| byte == 0) {
                 Ok(None)
             } else {
-                said("is not zero")
+                differs("is not zero")
             }
         }
         (
-            OutputEncoding::Packed { .. },
+            OutputEncoding::Packed { .. } | OutputEncoding::Requantized { .. },
             Tensor::Coded(q, Grid::AffineGroups(grid)),
             Tensor::Coded(p, Grid::AffineGroups(other)),
         ) => {
             if (q.rows(), q.cols()) != (p.rows(), p.cols()) {
-                return said("has another shape");
+                return differs("has another shape");
             }
             let rows = rows_of(out.change, facts);
             let groups = q.cols() / grid.group_size.max(1);
-            let Biases::PerGroup(theirs) = &other.biases else { return said("has another grid") };
+            let Biases::PerGroup(theirs) = &other.biases else { return differs("has another grid") };
             let expected = biases(grid)?;
             let same_floats = |a: &FloatVec, b: &FloatVec, ours: usize, theirs: usize| {
                 let width = a.dtype().bytes() * groups;
@@ -119,14 +66,18 @@ fn tensor_differs(
             if bytes == other {
                 Ok(None)
             } else {
-                said("has other bytes")
+                differs("has other bytes")
             }
         }
+        (OutputEncoding::Experts(_), _, Tensor::Raw { dtype, .. }) => {
+            let Some(dtype) = float_type(dtype) else { return differs("is no tensor of floats") };
+            experts_differ(dtype, (ours, facts), (theirs, found))
+        }
         (OutputEncoding::Bytes | OutputEncoding::Floats(_), _, Tensor::Raw { dtype, .. }) => {
-            let Some(dtype) = float_type(dtype) else { return said("is no tensor of floats") };
+            let Some(dtype) = float_type(dtype) else { return differs("is no tensor of floats") };
             values_differ(out.change, dtype, (ours, facts), (theirs, found))
         }
-        _ => said("has another form"),
+        _ => differs("has another form"),
     }
 }
 
@@ -139,12 +90,13 @@ fn float_type(dtype: &str) -> Option<FloatType> {
     }
 }
 
-/// For each row of the export, its row in the file.
+/// Returns the map from rows of the export to rows of the file.
 fn rows_of(change: GgufTransform, facts: &SourceTensor) -> impl Fn(usize) -> usize + Sync + use<> {
     let all = if facts.rows == 1 { facts.cols } else { facts.rows };
     move |row: usize| match change {
         GgufTransform::InterleavedHeadRows { heads } => {
-            // llama.cpp rotates neighbours, Hugging Face halves of a head.
+            // llama.cpp rotates pairs of neighbouring rows of a head, Hugging Face pairs that are half a head
+            // apart.
             let width = all / heads.max(1);
             let (head, at) = (row / width.max(1), row % width.max(1));
             let half = (width / 2).max(1);
@@ -154,8 +106,8 @@ fn rows_of(change: GgufTransform, facts: &SourceTensor) -> impl Fn(usize) -> usi
     }
 }
 
-/// Compares floats of the export with the weights of the file, rounded as the export rounds them.
-fn values_differ(
+/// Compares floats of the export with the weights of the file after `change`, rounded to `dtype`.
+pub(super) fn values_differ(
     change: GgufTransform,
     dtype: FloatType,
     (ours, facts): (&Tensor, &SourceTensor),
@@ -214,90 +166,32 @@ fn values_differ(
     found.transpose()
 }
 
-/// Compares what both configurations compute, where the runtime knows the architecture.
-fn configuration(file: &Path, exported: &CheckpointSource, limits: &Limits) -> Result<()> {
-    let Some(json) = exported.attached_files()?.into_iter().find(|(name, _)| name == "config.json") else {
-        return Ok(());
+/// Compares the matrices of experts, each transposed in the export, with those of the file.
+fn experts_differ(
+    dtype: FloatType,
+    (ours, facts): (&Tensor, &SourceTensor),
+    (theirs, found): (&Tensor, &SourceTensor),
+) -> Result<Option<String>> {
+    let [experts, rows, cols] = facts.shape[..] else { return Ok(Some("has no experts".to_owned())) };
+    if found.shape != [experts, cols, rows] {
+        return Ok(Some(format!("has the shape {:?}, expected {:?}", found.shape, [experts, cols, rows])));
+    }
+    if facts.weights() == 0 {
+        return Ok(None);
+    }
+    let (ours, theirs) = (weights_of(ours, facts)?, weights_of(theirs, found)?);
+    let one = |expert: usize| -> Result<Option<String>> {
+        let (mut a, mut b) = (vec![0f32; rows * cols], vec![0f32; rows * cols]);
+        ours.read(expert * rows..(expert + 1) * rows, &mut a)?;
+        theirs.read(expert * cols..(expert + 1) * cols, &mut b)?;
+        let rounded = FloatVec::from_f32(dtype, &a);
+        let same = |a: f32, b: f32| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+        let differs = |&at: &usize| !same(rounded.get(at), b[at % cols * rows + at / cols]);
+        Ok((0..rows * cols)
+            .find(differs)
+            .map(|at| format!("differs in expert {expert} at row {}, column {}", at % cols, at / cols)))
     };
-    let before = match Checkpoint::open(file, limits) {
-        Ok(checkpoint) => checkpoint.config().clone(),
-        // What does not run cannot be compared; its tensors were.
-        Err(
-            RuntimeError::Architecture { .. } | RuntimeError::Missing { .. } | RuntimeError::Config { .. },
-        ) => {
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let after = Config::from_json(&String::from_utf8_lossy(&json.1))?;
-    match config_differs(before, after) {
-        None => Ok(()),
-        Some(what) => Err(PackError::Export(format!(
-            "config.json cannot say what the model computes ({what}); export to the format that it came from"
-        ))),
-    }
-}
-
-/// How two configurations differ.
-fn config_differs(mut a: Config, mut b: Config) -> Option<&'static str> {
-    let same_rope = |a: &Option<Rope>, b: &Option<Rope>, context: usize| match (a, b) {
-        (Some(a), Some(b)) => {
-            let ((a, a_scale), (b, b_scale)) = (a.frequencies(context), b.frequencies(context));
-            let near = |(a, b): (&f32, &f32)| (a / b - 1.0).abs() < 1e-4;
-            a.len() == b.len() && a.iter().zip(&b).all(near) && near((&a_scale, &b_scale))
-        }
-        (a, b) => a.is_none() && b.is_none(),
-    };
-    if !same_rope(&a.rope, &b.rope, a.context) || !same_rope(&a.local_rope, &b.local_rope, a.context) {
-        return Some("rotary frequencies");
-    }
-    for config in [&mut a, &mut b] {
-        (config.rope, config.local_rope) = (None, None);
-        config.end_tokens.clear();
-    }
-    (a != b).then_some("layers, widths or scales")
-}
-
-/// Compares a GGUF file with the file that it was made of; `exact` where every byte is the source's.
-///
-/// # Errors
-/// When it cannot be read, or names the first tensor that is not the model's.
-pub(super) fn gguf(
-    source: &EcqSource,
-    path: &Path,
-    exact: bool,
-    limits: &Limits,
-    progress: &dyn Progress,
-) -> Result<()> {
-    let exported = GgufSource::open(path, limits)?;
-    progress.begin(STAGE, source.tensors().iter().map(|facts| facts.bytes).sum());
-    let places: HashMap<&str, usize> =
-        exported.tensors().iter().enumerate().map(|(i, facts)| (facts.name.as_str(), i)).collect();
-    for (index, facts) in source.tensors().iter().enumerate() {
-        progress::check(progress)?;
-        let Some(&place) = places.get(facts.name.as_str()) else {
-            return Err(wrong(&facts.name, "is missing"));
-        };
-        let (ours, theirs) = (source.load(index)?, exported.load(place)?);
-        let differs = match difference(&ours, &theirs) {
-            Some(_) if !exact && matches!(ours, Tensor::Coded(..)) => values_differ(
-                GgufTransform::None,
-                FloatType::F16,
-                (&ours, facts),
-                (&theirs, &exported.tensors()[place]),
-            )?,
-            differs => differs,
-        };
-        if let Some(what) = differs {
-            return Err(wrong(&facts.name, &what));
-        }
-        progress.advance(facts.bytes, &facts.name);
-    }
-    if let (true, Some(other)) = (exact, attached_file_mismatches(source, &exported)?.first()) {
-        return Err(wrong(&other.tensor, &other.what));
-    }
-    progress.end();
-    Ok(())
+    (0..experts).into_par_iter().map(one).find_map_any(Result::transpose).transpose()
 }
 
 #[cfg(test)]
@@ -324,7 +218,7 @@ mod tests {
         Tensor::Raw { dtype: dtype.to_owned(), fields: vec![1; width], bytes }
     }
 
-    /// What is told of an export of `ours` (`[rows, cols]`) as the halves `theirs`.
+    /// Compares `ours` (`[rows, cols]`) with an export `theirs` in half precision.
     fn differs(
         change: GgufTransform,
         [rows, cols]: [usize; 2],
@@ -344,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_held_to_what_the_change_makes_of_them() {
+    fn values_are_compared_after_the_change() {
         let values: Vec<f32> = (0..8).map(|i| 0.1 + i as f32).collect();
         assert_eq!(differs(GgufTransform::None, [2, 4], &values, &values), None);
         let turned = [0.1, 4.1, 1.1, 5.1, 2.1, 6.1, 3.1, 7.1];
@@ -367,26 +261,5 @@ mod tests {
         wrong[5] = f32::NAN;
         assert!(differs(GgufTransform::None, [2, 4], &values, &wrong).is_some());
         assert_eq!(differs(GgufTransform::None, [2, 4], &wrong, &wrong), None);
-    }
-
-    #[test]
-    fn configurations_are_held_to_the_same_frequencies() {
-        let config = |scaling: &str| {
-            let json = format!(
-                r#"{{"model_type": "llama", "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
-                "num_attention_heads": 2, "vocab_size": 8, "max_position_embeddings": 64, "rms_norm_eps": 1e-5
-                {scaling}}}"#
-            );
-            Config::from_json(&json).unwrap()
-        };
-        let linear = config(r#", "rope_scaling": {"rope_type": "linear", "factor": 2.0}"#);
-        assert_eq!(config_differs(linear.clone(), linear.clone()), None);
-        assert_eq!(config_differs(linear.clone(), config("")), Some("rotary frequencies"));
-        let mut divided = config("");
-        if let Some(rope) = &mut divided.rope {
-            rope.scaling = ecq_runtime::arch::Scaling::Divisors(vec![2.0; 16]);
-        }
-        assert_eq!(config_differs(linear, divided), None);
-        assert!(config_differs(config(""), config(r#", "attention_bias": true"#)).is_some());
     }
 }
