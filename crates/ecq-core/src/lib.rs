@@ -20,3 +20,8 @@ pub use error::CoreError;
 pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid, Outlier, UniformRows};
 pub use limits::Limits;
 pub use tensor::{EncodedTensor, Parts};
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -16,3 +16,8 @@ pub mod python_json;
 pub mod recognize;
 pub mod shards;
 mod transpose;
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

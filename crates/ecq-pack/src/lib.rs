@@ -36,3 +36,8 @@ pub use pack::pack;
 pub use progress::Progress;
 pub use report::{PackReport, TensorReport, peak_rss_bytes};
 pub use verify::{KindErrors, Mismatch, QuantizedTensor, VerifyReport, diff, verify};
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -33,3 +33,8 @@ pub use weights::{Blocks, Floats, QuantizedWeights, Weights};
 
 /// A quantized matrix: its codes and how they become weights.
 pub type Coded = (ecq_core::Codes, ecq_core::Grid);
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

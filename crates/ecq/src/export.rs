@@ -1,8 +1,8 @@
-//! Out of an `.ecq` file: the format that a model came from, or one that other programs read.
+//! Conversion of `.ecq` files to other formats.
 
 use crate::error::Result;
 use crate::file::File;
-use crate::progress::{Listener, ProgressUpdate, Tally};
+use crate::progress::{Callback, ProgressUpdate, Tally};
 use ecq_core::Limits;
 use ecq_pack::{CheckpointFormat, CheckpointOptions, Destination, ExportReport, VerifyReport};
 use std::ops::ControlFlow;
@@ -12,27 +12,27 @@ use std::path::Path;
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExportFormat {
-    /// A GGUF file; for a model that came from GGUF and was not quantized, the same bytes.
+    /// A GGUF file. For a lossless conversion of a GGUF file, the result is identical to that file.
     Gguf,
-    /// A folder with MLX's quantized layers, where MLX has the grid; other tensors are floats.
+    /// A folder for MLX. Affine groups keep their codes; other tensors become floats.
     Mlx,
-    /// A folder of floats, as `transformers` reads them.
+    /// A folder of safetensors files with floats, for `transformers`.
     Safetensors,
 }
 
 impl File {
-    /// Writes the model to `dest`: a new file for GGUF, a new or empty folder for the other formats.
+    /// Exports the model to `dest`: a new file for GGUF, a new or empty folder for the other formats.
     ///
     /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when something is at `dest` already,
-    /// [`Export`](crate::ErrorKind::Export) when the file does not hold what the format needs,
-    /// [`Damaged`](crate::ErrorKind::Damaged) when a tensor does not decode, [`Io`](crate::ErrorKind::Io)
-    /// when `dest` cannot be written; nothing is left under `dest`.
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if `dest` exists,
+    /// [`Export`](crate::ErrorKind::Export) if the file lacks something that the format needs,
+    /// [`Damaged`](crate::ErrorKind::Damaged) if a tensor does not decode, [`Io`](crate::ErrorKind::Io) if
+    /// `dest` cannot be written. After an error, `dest` does not exist.
     pub fn export(&self, dest: impl AsRef<Path>, format: ExportFormat) -> Result<ExportReport> {
         self.export_by(dest.as_ref(), format, None)
     }
 
-    /// As [`export`](Self::export); `progress` hears how far it is, and may cancel it.
+    /// As [`export`](Self::export), with a callback that receives the progress and can cancel the operation.
     ///
     /// # Errors
     /// As [`export`](Self::export), and [`Cancelled`](crate::ErrorKind::Cancelled).
@@ -49,9 +49,9 @@ impl File {
         &self,
         dest: &Path,
         format: ExportFormat,
-        listener: Option<&Listener<'_>>,
+        callback: Option<&Callback<'_>>,
     ) -> Result<ExportReport> {
-        let (tally, limits) = (Tally::new(listener), Limits::default());
+        let (tally, limits) = (Tally::new(callback), Limits::default());
         let output = match format {
             ExportFormat::Gguf => Destination::file(dest),
             ExportFormat::Mlx | ExportFormat::Safetensors => Destination::folder(dest),
@@ -68,13 +68,12 @@ impl File {
         })
     }
 
-    /// Verifies the file as [`verify`](Self::verify) does, and compares every tensor with the checkpoint that
-    /// it was made of.
+    /// Verifies the file and compares every tensor with its source checkpoint.
     ///
-    /// Differences are no error: they are in the report.
+    /// Differences are not an error; the report lists them.
     ///
     /// # Errors
-    /// As [`verify`](Self::verify), and when the checkpoint cannot be read.
+    /// As [`verify`](Self::verify), and as [`Quantizer::new`](crate::Quantizer::new) for the checkpoint.
     pub fn verify_against(&self, checkpoint: impl AsRef<Path>) -> Result<VerifyReport> {
         let limits = Limits::default();
         let source = ecq_pack::source::open(checkpoint.as_ref(), &limits)?;

@@ -31,7 +31,7 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if args.verbose {
-        let headings = ["tensor", "type", "coding", "shape", "stored", "entropy", "side", "coded", "saves"];
+        let headings = ["tensor", "type", "coding", "shape", "stored", "entropy", "side", "coded", "saved"];
         let mut rows = list(&headings, 3);
         for t in &analysis.tensors {
             rows.add_row([
@@ -48,7 +48,7 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
         }
         say!("{rows}");
     }
-    let headings = ["bits a weight", "tensors", "weights", "stored", "entropy", "side", "coded", "saves"];
+    let headings = ["bits per weight", "tensors", "weights", "stored", "entropy", "side", "coded", "saved"];
     let mut rows = table(&headings, 1);
     for total in analysis.kinds.iter().chain([&analysis.total]) {
         rows.add_row([
@@ -64,21 +64,24 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     say!("{rows}");
     say!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
-    prose("entropy: of the codes, order 0; side: scales and biases, coded; coded: all of a tensor in a file");
+    prose(
+        "stored: in the source; entropy: order-0 entropy of the codes; side: entropy-coded scales and \
+         biases; coded: codes and side data in an .ecq file",
+    );
     if let Some(grids) = &grids {
         print_grids(grids);
     }
     match &args.plot {
-        Some(path) => say!("drew {}", path.display()),
-        None if !args.verbose => say!("(-v lists every tensor, --plot F.svg draws them)"),
+        Some(path) => say!("wrote {}", path.display()),
+        None if !args.verbose => say!("(-v lists all tensors, --plot FILE.svg plots them)"),
         None => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The block projections on several grids, as a table with the words that it needs.
-pub fn print_grids(comparison: &GridComparison) {
-    let headings = ["block projections", "grid", "entropy", "file", "SQNR dB"];
+/// Prints the comparison of grids with a legend.
+fn print_grids(comparison: &GridComparison) {
+    let headings = ["block projections", "grid", "entropy", "coded", "SQNR dB"];
     let mut rows = table(&headings, 2);
     for row in &comparison.grids {
         rows.add_row([
@@ -92,7 +95,7 @@ pub fn print_grids(comparison: &GridComparison) {
     say!("{rows}");
     if comparison.weights < comparison.all_weights {
         let (some, all) = (thousands(comparison.weights), thousands(comparison.all_weights));
-        say!("a sample: {some} of {all} weights of block projections (--all takes them all)");
+        say!("measured on a sample of {some} of {all} weights (--all uses all)");
     }
-    prose("entropy and file in bits per weight; SQNR: signal to quantization noise, 6 dB are a bit");
+    prose("entropy, coded: bits per weight; SQNR: signal to quantization noise ratio, about 6 dB per bit");
 }

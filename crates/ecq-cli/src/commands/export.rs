@@ -22,7 +22,7 @@ pub fn run(args: &ExportArgs, json: bool) -> anyhow::Result<ExitCode> {
         _ => 2,
     };
     warnings::long_export(&args.file, args.format, float_bytes)?;
-    interrupt::catch()?;
+    interrupt::install_handler()?;
     let (limits, progress) = (Limits::default(), Bar::new(json));
     let report = match args.format {
         ExportFormat::Gguf => export_gguf(&args.file, &args.output, &limits, &progress)?,
@@ -40,7 +40,8 @@ pub fn run(args: &ExportArgs, json: bool) -> anyhow::Result<ExitCode> {
         say!("wrote {} ({})", args.output.display(), bytes(report.bytes));
         if let Some(first) = report.dequantized.first() {
             prose(&format!(
-                "{} tensors without loss; {} hold codes that the format cannot, and are floats ({first} first)",
+                "{} tensors are exact; {} became floats because the format cannot store their codes (first: \
+                 {first})",
                 report.exact,
                 report.dequantized.len(),
             ));
@@ -57,7 +58,7 @@ fn checkpoint(
 ) -> anyhow::Result<ExportReport> {
     let shard_bytes = args.shard_size.parse::<ByteSize>().map_err(|_| PackError::Option {
         option: format!("--shard-size {}", args.shard_size),
-        why: "expected bytes, such as 5GB or 500MiB".to_owned(),
+        why: "expected a size in bytes, such as 5GB or 500MiB".to_owned(),
     })?;
     let dtype = args.dtype.map(|dtype| match dtype {
         ExportFloat::F16 => FloatType::F16,

@@ -16,9 +16,8 @@ pub fn run(args: &ReportArgs, json: bool) -> anyhow::Result<ExitCode> {
     let page = page::report(&title, model.format(), &analysis, &grids);
     texts::write(&args.output, page.as_bytes(), &model.files(), args.force.force)?;
     if json {
-        json::print(
-            &serde_json::json!({ "report": args.output.display().to_string(), "analysis": analysis, "grids": grids }),
-        )?;
+        let report = args.output.display().to_string();
+        json::print(&serde_json::json!({ "report": report, "analysis": analysis, "grids": grids }))?;
     } else {
         say!("wrote {}", args.output.display());
     }
