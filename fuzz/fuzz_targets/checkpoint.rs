@@ -1,6 +1,6 @@
-//! Any bytes as the index and the headers of a checkpoint, as its configuration, and as the layers of
-//! quantizers.
+//! Arbitrary bytes as the index, headers and configuration of a checkpoint, and as quantized layers.
 #![no_main]
+#![allow(clippy::expect_used, reason = "a panic is a finding")]
 
 use ecq::Limits;
 use ecq::format::checkpoint::{Checkpoint, MlxGroups, Quantization, kind};

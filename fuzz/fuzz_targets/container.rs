@@ -1,5 +1,5 @@
-//! Any bytes as an .ecq file: open it, and decode all that opens. The caps are small, so that a header that
-//! claims much is refused for what it claims, not for the memory of this machine.
+//! Arbitrary bytes as an .ecq file: open it and decode all tensors. The limits are small, so that large sizes
+//! in a header are rejected independently of the memory of the machine.
 #![no_main]
 
 use ecq::codec::{decode_codes, decode_grid, decode_raw};

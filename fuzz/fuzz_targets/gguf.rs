@@ -1,6 +1,7 @@
-//! Any bytes as a GGUF header, as what lies between its tensors, as parts of a split model, and as the blocks
-//! of a tensor.
+//! Arbitrary bytes as a GGUF header, as the gaps between tensors, as parts of a split model, and as the
+//! blocks of a tensor.
 #![no_main]
+#![allow(clippy::expect_used, reason = "a panic is a finding")]
 
 use ecq::Limits;
 use ecq::format::gguf::{

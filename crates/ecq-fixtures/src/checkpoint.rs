@@ -1,4 +1,4 @@
-//! Checkpoints of Hugging Face made up from deterministic normal weights, small or large.
+//! Hugging Face checkpoints of deterministic normal weights.
 
 use crate::Numbers;
 use half::{bf16, f16};
@@ -18,7 +18,7 @@ pub enum Float {
 }
 
 impl Float {
-    /// The type as a safetensors header names it.
+    /// Name of the type in a safetensors header.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "F32",
@@ -27,12 +27,12 @@ impl Float {
         }
     }
 
-    /// Bytes of one element.
+    /// Size of an element in bytes.
     pub fn bytes(self) -> usize {
         if self == Self::F32 { 4 } else { 2 }
     }
 
-    /// Little-endian elements.
+    /// Encodes values as little-endian elements.
     fn encode(self, values: &[f32]) -> Vec<u8> {
         match self {
             Self::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
@@ -45,41 +45,41 @@ impl Float {
 /// A tensor of a checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
-    /// Its name, which its weights follow from.
+    /// Name, which is also the seed of the weights.
     pub name: String,
-    /// Its shape.
+    /// Shape.
     pub shape: Vec<usize>,
-    /// Weights that are not normal, by row-major index: a NaN, an infinity.
-    pub odd: Vec<(usize, f32)>,
+    /// Replaced weights by row-major index, such as NaN or infinity.
+    pub replaced: Vec<(usize, f32)>,
 }
 
 impl Matrix {
-    /// A tensor of normal weights.
+    /// Creates a tensor of normal weights.
     pub fn new(name: &str, shape: &[usize]) -> Self {
-        Self { name: name.to_owned(), shape: shape.to_vec(), odd: Vec::new() }
+        Self { name: name.to_owned(), shape: shape.to_vec(), replaced: Vec::new() }
     }
 
-    /// The same with weight `index` (row-major) replaced.
+    /// Replaces the weight at a row-major index.
     pub fn with(mut self, index: usize, weight: f32) -> Self {
-        self.odd.push((index, weight));
+        self.replaced.push((index, weight));
         self
     }
 
-    /// Its weights before they are rounded to the checkpoint's type.
+    /// The weights before rounding to the type of the checkpoint.
     pub fn weights(&self) -> Vec<f32> {
         let seed = self.name.bytes().fold(1u64, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
         let mut numbers = Numbers::new(seed);
         let mut weights: Vec<f32> =
             (0..self.shape.iter().product()).map(|_| 0.02 * numbers.normal()).collect();
-        self.odd.iter().for_each(|&(index, weight)| weights[index] = weight);
+        self.replaced.iter().for_each(|&(index, weight)| weights[index] = weight);
         weights
     }
 }
 
-/// Writes `matrices`, dealt to `shards` files and an index, or to `model.safetensors` where that is one.
+/// Writes `matrices` to `shards` files and an index, or to `model.safetensors` for one shard.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// If a file cannot be written.
 pub fn write_sharded(folder: &Path, float: Float, matrices: &[Matrix], shards: usize) -> io::Result<()> {
     let named: Vec<(&str, &[usize])> =
         matrices.iter().map(|matrix| (matrix.name.as_str(), matrix.shape.as_slice())).collect();
@@ -88,30 +88,30 @@ pub fn write_sharded(folder: &Path, float: Float, matrices: &[Matrix], shards: u
     })
 }
 
-/// A checkpoint of equal matrices of 4096 columns, to see how much memory and time reading it takes.
+/// A large checkpoint of equal matrices of 4096 columns, for measurements of memory and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Big {
-    /// Matrices.
+    /// Number of matrices.
     pub tensors: usize,
-    /// Bytes of each, about.
+    /// Approximate size of a matrix in bytes.
     pub tensor_bytes: usize,
     /// Element type.
     pub float: Float,
-    /// Files.
+    /// Number of files.
     pub shards: usize,
-    /// Whether weights are everywhere; else most of each matrix is a hole of the file, which reads as zeros.
+    /// Whether all weights are written. Otherwise files are sparse and most weights are zero.
     pub dense: bool,
 }
 
-/// Weights of a big checkpoint that are made: the others repeat them.
+/// Number of generated rows, which are repeated.
 const BLOCK_ROWS: usize = 64;
-/// Of how many blocks one is written where the others are holes.
+/// In a sparse file, one of this many blocks is written.
 const HOLES: usize = 32;
 
-/// Writes a big checkpoint.
+/// Writes a large checkpoint.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// If a file cannot be written.
 pub fn big_checkpoint(folder: &Path, big: &Big) -> io::Result<()> {
     let cols = 4096;
     let rows = (big.tensor_bytes / (cols * big.float.bytes())).max(1);
@@ -135,7 +135,7 @@ pub fn big_checkpoint(folder: &Path, big: &Big) -> io::Result<()> {
     fs::write(folder.join("config.json"), "{\"model_type\": \"llama\"}\n")
 }
 
-/// Writes headers, and has `data` write each tensor.
+/// Writes files with headers and calls `data` for the data of each tensor.
 fn write(
     folder: &Path,
     float: Float,
@@ -170,7 +170,7 @@ fn write(
         for index in 0..chunk.len() {
             data(&mut file, number * per_shard + index)?;
         }
-        // A hole at the end is no bytes until the file is that long.
+        // Sets the length in case the file ends with a hole.
         let file = file.into_inner().map_err(|error| error.into_error())?;
         file.set_len((8 + json.len() + end) as u64)?;
     }
@@ -182,11 +182,11 @@ fn write(
     Ok(())
 }
 
-/// Writes the checkpoint of a small Gemma 3 whose layers have windows of 24 positions but for each third: 6
-/// layers, a vocabulary of 384, a context of 512. It carries no tokenizer.
+/// Writes a small Gemma 3 checkpoint without a tokenizer: 6 layers, with a sliding window of 24 positions in
+/// all but every third layer, a vocabulary of 384, a context of 512.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// If a file cannot be written.
 pub fn windowed_model(folder: &Path) -> io::Result<()> {
     let (hidden, intermediate, heads, kv_heads, head_dim, vocabulary) = (96, 160, 4, 2, 32, 384);
     let mut matrices = vec![
@@ -221,12 +221,11 @@ pub fn windowed_model(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("config.json"), config)
 }
 
-/// Writes the checkpoint of a small Mixtral: 4 layers of 6 experts, of which 2 are chosen, a vocabulary of
-/// 384, a context of
-/// 256. It carries no tokenizer.
+/// Writes a small Mixtral checkpoint without a tokenizer: 4 layers, 6 experts of which 2 are selected, a
+/// vocabulary of 384, a context of 256.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// If a file cannot be written.
 pub fn experts_model(folder: &Path) -> io::Result<()> {
     let (hidden, intermediate, heads, kv_heads, head_dim, vocabulary) = (96, 128, 4, 2, 24, 384);
     let mut matrices = vec![

@@ -1,5 +1,5 @@
-//! Generators shared by the tests of ecq (unpublished): deterministic numbers, a small model as a GGUF file,
-//! checkpoints of floats.
+//! Test data of ecq (not published): deterministic numbers, small models as GGUF files, checkpoints of
+//! floats.
 
 pub mod checkpoint;
 
@@ -8,12 +8,12 @@ use half::f16;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// A small deterministic generator (xorshift64): tests need the same bytes everywhere, not randomness.
+/// A deterministic random number generator (xorshift64*).
 #[derive(Debug, Clone)]
 pub struct Numbers(u64);
 
 impl Numbers {
-    /// A sequence of its own for each seed.
+    /// Creates a generator; every seed gives another sequence.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
@@ -31,7 +31,7 @@ impl Numbers {
         (self.next_u64() >> 11) % n
     }
 
-    /// About normal: the sum of twelve uniform numbers.
+    /// An approximately normal number: the sum of twelve uniform numbers.
     pub fn normal(&mut self) -> f32 {
         (0..12).map(|_| (self.next_u64() >> 40) as f32 / (1u64 << 24) as f32).sum::<f32>() - 6.0
     }
@@ -42,7 +42,7 @@ impl Numbers {
     }
 }
 
-/// Blocks of Q4_1 as llama.cpp makes them from normal weights: each holds its least and its greatest code.
+/// Q4_1 blocks of normal weights, quantized as in llama.cpp: each block contains codes 0 and 15.
 pub fn q4_1(numbers: &mut Numbers, weights: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(weights / 32 * 20);
     for _ in 0..weights / 32 {
@@ -57,7 +57,7 @@ pub fn q4_1(numbers: &mut Numbers, weights: usize) -> Vec<u8> {
     bytes
 }
 
-/// Blocks of Q8_0 as llama.cpp makes them from normal weights.
+/// Q8_0 blocks of normal weights, quantized as in llama.cpp.
 pub fn q8_0(numbers: &mut Numbers, weights: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(weights / 32 * 34);
     for _ in 0..weights / 32 {
@@ -69,16 +69,15 @@ pub fn q8_0(numbers: &mut Numbers, weights: usize) -> Vec<u8> {
     bytes
 }
 
-/// A GGUF file of a model with one block, matrices of `rows x cols` (`cols` a multiple of 256), that has
-/// every way in which a tensor can be stored: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 codes, a K block type, floats,
-/// norms.
+/// A GGUF file of a model with one block and matrices of `rows x cols` (`cols` a multiple of 256), with
+/// tensors of type Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, F16 and F32.
 ///
-/// Some of its scales are NaN: bytes that must come back, and weights that nobody can quantize.
+/// Some scales are NaN: lossless conversion must preserve them, and quantization must reject them.
 pub fn small_gguf(rows: u64, cols: u64) -> Vec<u8> {
     one_block(rows, cols, false)
 }
 
-/// As [`small_gguf`], all weights finite.
+/// As [`small_gguf`], with finite weights.
 pub fn finite_gguf(rows: u64, cols: u64) -> Vec<u8> {
     one_block(rows, cols, true)
 }
@@ -88,7 +87,7 @@ fn one_block(rows: u64, cols: u64, finite: bool) -> Vec<u8> {
     let mut numbers = Numbers::new(rows * cols);
     let weights = (rows * cols) as usize;
     let random = |numbers: &mut Numbers, ty: GgmlType| {
-        // Any bytes are codes; scales are kept finite, as a quantizer would.
+        // All bytes are valid codes; the scale is set to a finite value.
         let mut bytes = numbers.bytes(weights / ty.block_weights() * ty.block_bytes());
         for block in bytes.chunks_exact_mut(ty.block_bytes()) {
             block[1] = 0x20 | (block[1] & 3);
@@ -146,7 +145,8 @@ fn one_block(rows: u64, cols: u64, finite: bool) -> Vec<u8> {
     file
 }
 
-/// A real model that `cargo xtask models` installed, by file name; `None`, said aloud, when it is not there.
+/// Returns the path of a real model installed by `cargo xtask models`; prints `SKIPPED` and returns `None` if
+/// it is not installed.
 pub fn installed(file: &str) -> Option<PathBuf> {
     let cache = std::env::var_os("ECQ_CACHE").map(PathBuf::from).or_else(|| {
         let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
@@ -161,7 +161,7 @@ pub fn installed(file: &str) -> Option<PathBuf> {
     None
 }
 
-/// Why a file in memory could not be written: never.
+/// The error of writing a file, without details.
 struct Failed;
 
 impl From<io::Error> for Failed {
@@ -176,14 +176,15 @@ impl From<GgufError> for Failed {
     }
 }
 
-/// Writes a GGUF file of `tensors` Q4_1 matrices of about `bytes` each, one at a time.
+/// Writes a GGUF file of `tensors` Q4_1 matrices of about `bytes` bytes each, with one matrix in memory at a
+/// time.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub fn big_gguf(path: &Path, tensors: usize, bytes: usize) -> io::Result<()> {
     let cols = 4096;
     let rows = bytes / (cols / 32 * 20);
-    // One row block of normal weights, repeated: making them all would take longer than coding them.
+    // One block of rows, repeated, because generating all weights would take long.
     let block = q4_1(&mut Numbers::new(7), 64 * cols);
     let infos: Vec<TensorToWrite> = (0..tensors)
         .map(|i| TensorToWrite {

@@ -1,5 +1,7 @@
 //! The CPU does what every backend must do, on one thread and on several, with both types of activations.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
+
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_testkit::conformance::{Joined, Rounding};
 

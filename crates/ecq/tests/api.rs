@@ -1,5 +1,7 @@
 //! What the documentation of the public types promises, on the embedded model.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
+
 use ecq::{
     Coding, Element, Error, ErrorKind, ExportFormat, File, FinishReason, Generation, Message, Mode, Model,
     ModelOptions, ProgressUpdate, Quantizer, Sampling, Tensor, Text, TileChoice,

@@ -9,9 +9,7 @@ mod engine;
 mod numbers;
 mod pack;
 
-pub use engine::{
-    ActivationsArg, CacheArg, ChatArgs, DraftArgs, EngineArgs, RunArgs, SamplingArgs,
-};
+pub use engine::{ActivationsArg, CacheArg, ChatArgs, DraftArgs, EngineArgs, RunArgs, SamplingArgs};
 use numbers::budget;
 pub use pack::{ExportArgs, ExportFloat, ExportFormat, ForceArg, QuantizeArgs};
 
