@@ -56,11 +56,11 @@ fn layers(codes: &[u8], zeros: &[u8], [bits, group_size, inputs, outputs]: [u8; 
     if let Ok(unpacked) = mlx::unpack(bits, group_size.into(), codes)
         && unpacked.cols().is_multiple_of(32)
     {
-        assert_eq!(mlx::pack(bits, &unpacked).expect("what was unpacked packs"), codes);
+        assert_eq!(mlx::pack(bits, &unpacked).expect("unpacked codes pack"), codes);
     }
     let (group_size, inputs, outputs) = (usize::from(group_size), inputs.into(), outputs.into());
     let groups = inputs / group_size.max(1);
-    let scales = FloatVec::new(FloatType::F16, vec![0; 2 * groups * outputs]).expect("whole halves");
+    let scales = FloatVec::new(FloatType::F16, vec![0; 2 * groups * outputs]).expect("an even number of bytes");
     let take = |bytes: &[u8], bits: usize| bytes.get(..bits / 8).unwrap_or(bytes).to_vec();
     let (weights, points) = (inputs * outputs, groups * outputs);
     for version in [gptq::Version::V1, gptq::Version::V2] {
@@ -69,7 +69,7 @@ fn layers(codes: &[u8], zeros: &[u8], [bits, group_size, inputs, outputs]: [u8; 
         let (qweight, qzeros) = (take(codes, weights * width), take(zeros, points * width));
         let packed = gptq::Packed { qweight, qzeros, scales: scales.clone() };
         if let Ok((codes, grid)) = layer.unpack(&packed) {
-            assert_eq!(layer.pack(&codes, &grid).expect("what was unpacked packs"), packed);
+            assert_eq!(layer.pack(&codes, &grid).expect("unpacked codes pack"), packed);
         }
         // Columns of any group, some of groups that are not there.
         let layer = gptq::Scattered { bits, groups, inputs, outputs, version };
@@ -77,14 +77,14 @@ fn layers(codes: &[u8], zeros: &[u8], [bits, group_size, inputs, outputs]: [u8; 
         let _ = layer.dequantize(&packed, &group_of);
     }
     if let Ok(joined) = mxfp4::join(codes, zeros) {
-        assert_eq!(mxfp4::split(&joined).expect("what was joined splits"), (codes.to_vec(), zeros.to_vec()));
+        assert_eq!(mxfp4::split(&joined).expect("joined blocks split"), (codes.to_vec(), zeros.to_vec()));
     }
     if let Ok((blocks, scales)) = mxfp4::split(codes) {
-        assert_eq!(mxfp4::join(&blocks, &scales).expect("what was split joins"), codes);
+        assert_eq!(mxfp4::join(&blocks, &scales).expect("split blocks join"), codes);
     }
     let layer = awq::Layer { group_size, inputs, outputs };
     let packed = awq::Packed { qweight: take(codes, weights * 4), qzeros: take(zeros, points * 4), scales };
     if let Ok((codes, grid)) = layer.unpack(&packed) {
-        assert_eq!(layer.pack(&codes, &grid).expect("what was unpacked packs"), packed);
+        assert_eq!(layer.pack(&codes, &grid).expect("unpacked codes pack"), packed);
     }
 }

@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(value) = parse(bytes) {
         // What is written is read again, on one line and on many.
         for text in [to_string(&value), to_string_pretty(&value)] {
-            assert_eq!(parse(text.as_bytes()).expect("what was written is read"), value);
+            assert_eq!(parse(text.as_bytes()).expect("written JSON parses"), value);
         }
         numbers(&value);
         if layers(&value) <= MAX_LAYERS

@@ -47,6 +47,6 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let _ = dequantize(ty, blocks, &mut vec![0.0; rows * ty.block_weights()]);
     if let Ok((codes, grid)) = split(ty, rows, ty.block_weights(), blocks) {
-        assert_eq!(join(ty, &codes, &grid).expect("what was split joins"), blocks);
+        assert_eq!(join(ty, &codes, &grid).expect("split blocks join"), blocks);
     }
 });

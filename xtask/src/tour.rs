@@ -24,36 +24,36 @@ pub fn run() -> anyhow::Result<()> {
 
     heading("quantize to 3 bits per weight, with calibration");
     let rate = ["--bpw", RATE, "--calibration-tokens", CALIBRATION_TOKENS, "--force", "-o"];
-    ecq(&[words(&["quantize"]), paths(&[&model]), words(&rate), paths(&[&small])])?;
-    ecq(&[words(&["inspect"]), paths(&[&small])])?;
-    ecq(&[words(&["verify"]), paths(&[&small]), words(&["--against"]), paths(&[&model])])?;
+    ecq(&[arguments(&["quantize"]), paths(&[&model]), arguments(&rate), paths(&[&small])])?;
+    ecq(&[arguments(&["inspect"]), paths(&[&small])])?;
+    ecq(&[arguments(&["verify"]), paths(&[&small]), arguments(&["--against"]), paths(&[&model])])?;
 
     heading("run the quantized and the source model");
     let run = ["-p", PROMPT, "--greedy", "-n", "24"];
-    ecq(&[words(&["run"]), paths(&[&small]), words(&run)])?;
-    ecq(&[words(&["run"]), paths(&[&model]), words(&run)])?;
+    ecq(&[arguments(&["run"]), paths(&[&small]), arguments(&run)])?;
+    ecq(&[arguments(&["run"]), paths(&[&model]), arguments(&run)])?;
 
     heading("measure the KL divergence on a text");
     ecq(&[
-        words(&["eval"]),
+        arguments(&["eval"]),
         paths(&[&small]),
-        words(&["--text"]),
+        arguments(&["--text"]),
         paths(&[&text]),
-        words(&["--max-tokens", "2048", "--reference"]),
+        arguments(&["--max-tokens", "2048", "--reference"]),
         paths(&[&model]),
     ])?;
 
     heading("convert without loss, and back");
     ecq(&[
-        words(&["quantize"]),
+        arguments(&["quantize"]),
         paths(&[&model]),
-        words(&["--lossless", "--force", "-o"]),
+        arguments(&["--lossless", "--force", "-o"]),
         paths(&[&exact]),
     ])?;
     ecq(&[
-        words(&["export"]),
+        arguments(&["export"]),
         paths(&[&exact]),
-        words(&["--format", "gguf", "--force", "-o"]),
+        arguments(&["--format", "gguf", "--force", "-o"]),
         paths(&[&back]),
     ])?;
     if fs::read(&model)? != fs::read(&back)? {
@@ -75,8 +75,8 @@ fn heading(text: &str) {
     println!("\n== {text}");
 }
 
-fn words(words: &[&str]) -> Vec<PathBuf> {
-    words.iter().map(PathBuf::from).collect()
+fn arguments(arguments: &[&str]) -> Vec<PathBuf> {
+    arguments.iter().map(PathBuf::from).collect()
 }
 
 fn paths(paths: &[&Path]) -> Vec<PathBuf> {
@@ -85,13 +85,13 @@ fn paths(paths: &[&Path]) -> Vec<PathBuf> {
 
 fn ecq(args: &[Vec<PathBuf>]) -> anyhow::Result<()> {
     let args: Vec<&OsStr> = args.iter().flatten().map(|arg| arg.as_os_str()).collect();
-    let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
-    println!("\n$ ecq {}", words.join(" "));
+    let command_line: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+    println!("\n$ ecq {}", command_line.join(" "));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["run", "--release", "--quiet", "--package", "ecq-cli", "--"]).args(&args);
     if !command.status()?.success() {
-        bail!("ecq {} failed", words.join(" "));
+        bail!("ecq {} failed", command_line.join(" "));
     }
     Ok(())
 }

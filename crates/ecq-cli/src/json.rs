@@ -1,6 +1,6 @@
 //! JSON output, and the kind and exit code of errors.
 
-use crate::out::say;
+use crate::out::outln;
 use ecq::PackError;
 use ecq::format::container::ContainerError;
 use ecq::runtime::RuntimeError;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// Prints a value as JSON on one line.
 pub fn print(value: &impl Serialize) -> anyhow::Result<()> {
-    say!("{}", serde_json::to_string(value)?);
+    outln!("{}", serde_json::to_string(value)?);
     Ok(())
 }
 
@@ -84,7 +84,7 @@ pub fn report_error(error: &anyhow::Error, json: bool) {
     }
     let ErrorInfo { kind, tensor, offset } =
         info.unwrap_or(ErrorInfo { kind: "io", tensor: None, offset: None });
-    say!("{}", error_object(kind, tensor, offset, &message));
+    outln!("{}", error_object(kind, tensor, offset, &message));
 }
 
 /// The exit code for an error.

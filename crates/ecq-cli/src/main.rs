@@ -16,7 +16,7 @@ mod version;
 mod warnings;
 mod wrap;
 
-use crate::out::say;
+use crate::out::outln;
 use args::{Cli, Command};
 use std::process::ExitCode;
 
@@ -64,7 +64,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if args::wants_json(std::env::args_os()) {
-        say!("{}", json::error_object("usage", None, None, error.to_string().trim()));
+        outln!("{}", json::error_object("usage", None, None, error.to_string().trim()));
         out::flush();
     } else {
         // A failure to print the message cannot be reported anywhere.

@@ -11,13 +11,13 @@ pub fn line(args: Arguments) {
 }
 
 /// `println!` that exits instead of panicking when standard output fails; see [`check`].
-macro_rules! say {
+macro_rules! outln {
     ($($arg:tt)*) => { crate::out::line(format_args!($($arg)*)) };
 }
-pub(crate) use say;
+pub(crate) use outln;
 
 /// Prints a text wrapped to the width of the terminal.
-pub fn prose(text: &str) {
+pub fn paragraph(text: &str) {
     line(format_args!("{}", fill(text)));
 }
 

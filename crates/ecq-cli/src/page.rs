@@ -79,8 +79,8 @@ pub fn report(title: &str, format: &str, analysis: &Analysis, grids: &GridCompar
     let _ = writeln!(page, "<details><summary>All {} tensors</summary>", analysis.tensors.len());
     let rows = analysis.tensors.iter().map(|t| {
         let numbers = [t.source_bpw, t.entropy_bits, t.side_bpw, t.bpw].map(|bits| format!("{bits:.3}"));
-        let words = [t.name.clone(), t.dtype.clone(), t.coding.clone().unwrap_or_default()];
-        ([words.to_vec(), vec![format!("{} × {}", t.rows, t.cols)], numbers.to_vec()].concat(), "")
+        let names = [t.name.clone(), t.dtype.clone(), t.coding.clone().unwrap_or_default()];
+        ([names.to_vec(), vec![format!("{} × {}", t.rows, t.cols)], numbers.to_vec()].concat(), "")
     });
     table(&mut page, &["tensor", "type", "coding", "shape", "stored", "entropy", "side", "coded"], 3, rows);
     let _ = writeln!(

@@ -69,10 +69,10 @@ fn bars(svg: &mut String, tensors: &[&TensorAnalysis], top: f64, height: f64) {
     }
     let legend = [(STORED, "stored"), (CODES, "coded: codes or floats"), (SIDE, "coded: scales and biases")];
     let mut x = LEFT;
-    for (colour, words) in legend {
-        rect(svg, x, top - 24.0, 12.0, 12.0, colour, words);
-        text(svg, x + 17.0, top - 14.0, "start", 12, INK, words);
-        x += 40.0 + 7.0 * words.len() as f64;
+    for (colour, label) in legend {
+        rect(svg, x, top - 24.0, 12.0, 12.0, colour, label);
+        text(svg, x + 17.0, top - 14.0, "start", 12, INK, label);
+        x += 40.0 + 7.0 * label.len() as f64;
     }
     text(svg, WIDTH - RIGHT, top - 14.0, "end", 12, PALE, "bits per weight by tensor, in file order");
     if let (Some(first), Some(last)) = (tensors.first(), tensors.last()) {
@@ -95,11 +95,11 @@ fn histogram(svg: &mut String, tensor: &TensorAnalysis, x: f64, top: f64, width:
     let step = width / tensor.histogram.len() as f64;
     for (code, &count) in tensor.histogram.iter().enumerate() {
         let tall = height * count as f64 / most;
-        let words = match tensor.code_bits.is_some() || tensor.coding.is_some() {
+        let title = match tensor.code_bits.is_some() || tensor.coding.is_some() {
             true => format!("code {code}: {count}"),
             false => format!("{:.1} rms: {count}", (code as f64 - 50.0) / 10.0),
         };
-        rect(svg, x + step * code as f64, top + height - tall, (0.9 * step).max(0.5), tall, CODES, &words);
+        rect(svg, x + step * code as f64, top + height - tall, (0.9 * step).max(0.5), tall, CODES, &title);
     }
     text(svg, x, top + height + 16.0, "start", 11, INK, &tensor.name);
     let facts = match (&tensor.coding, tensor.rms) {
@@ -126,16 +126,16 @@ fn rect(svg: &mut String, x: f64, y: f64, width: f64, height: f64, colour: &str,
 }
 
 /// Appends a text element.
-pub fn text(svg: &mut String, x: f64, y: f64, anchor: &str, size: u32, colour: &str, words: &str) {
+pub fn text(svg: &mut String, x: f64, y: f64, anchor: &str, size: u32, colour: &str, content: &str) {
     let _ = writeln!(
         svg,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\" \
          fill=\"{colour}\">{}</text>",
-        escape(words)
+        escape(content)
     );
 }
 
 /// Escapes text for HTML and SVG.
-pub fn escape(words: &str) -> String {
-    words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

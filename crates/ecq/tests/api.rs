@@ -355,7 +355,7 @@ fn wrong_options_are_named_in_words() {
         new().calibration_tokens(0),
         new().calibration_window(1),
         new().lossless().bpw(3.0),
-        new().lossless().calibrate(Text::Generated),
+        new().lossless().calibrate(Text::SelfGenerated),
     ];
     for quantizer in wrong {
         let error = fails(quantizer.dry_run());

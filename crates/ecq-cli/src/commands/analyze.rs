@@ -1,5 +1,5 @@
 use crate::args::AnalyzeArgs;
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::{bytes, list, table, thousands};
 use crate::{json, plot, texts};
@@ -46,7 +46,7 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
                 format!("{:.1}%", 100.0 * (1.0 - t.bpw / t.source_bpw)),
             ]);
         }
-        say!("{rows}");
+        outln!("{rows}");
     }
     let headings = ["bits per weight", "tensors", "weights", "stored", "entropy", "side", "coded", "saved"];
     let mut rows = table(&headings, 1);
@@ -62,9 +62,9 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
             format!("{:.1}%", 100.0 * (1.0 - total.bpw / total.source_bpw)),
         ]);
     }
-    say!("{rows}");
-    say!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
-    prose(
+    outln!("{rows}");
+    outln!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
+    paragraph(
         "stored: in the source; entropy: order-0 entropy of the codes; side: entropy-coded scales and \
          biases; coded: codes and side data in an .ecq file",
     );
@@ -72,8 +72,8 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
         print_grids(grids);
     }
     match &args.plot {
-        Some(path) => say!("wrote {}", path.display()),
-        None if !args.verbose => say!("(-v lists all tensors, --plot FILE.svg plots them)"),
+        Some(path) => outln!("wrote {}", path.display()),
+        None if !args.verbose => outln!("(-v lists all tensors, --plot FILE.svg plots them)"),
         None => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -92,10 +92,12 @@ fn print_grids(comparison: &GridComparison) {
             row.sqnr_db.map_or("exact".to_owned(), |db| format!("{db:.2}")),
         ]);
     }
-    say!("{rows}");
+    outln!("{rows}");
     if comparison.weights < comparison.all_weights {
         let (some, all) = (thousands(comparison.weights), thousands(comparison.all_weights));
-        say!("measured on a sample of {some} of {all} weights (--all uses all)");
+        outln!("measured on a sample of {some} of {all} weights (--all uses all)");
     }
-    prose("entropy, coded: bits per weight; SQNR: signal to quantization noise ratio, about 6 dB per bit");
+    paragraph(
+        "entropy, coded: bits per weight; SQNR: signal to quantization noise ratio, about 6 dB per bit",
+    );
 }

@@ -1,5 +1,5 @@
 use crate::args::{Bench, BenchArgs};
-use crate::out::say;
+use crate::out::outln;
 use crate::table::{table, three_digits};
 use crate::{json, texts};
 use anyhow::Context;
@@ -55,7 +55,7 @@ fn codes(model: &Path, name: &str, output: &Path, force: bool, json: bool) -> an
     if json {
         json::print(&serde_json::json!({ "matrices": matrices, "rows": rows, "cols": cols }))?;
     } else {
-        say!("wrote {matrices} matrices of {rows} x {cols} to {}", output.display());
+        outln!("wrote {matrices} matrices of {rows} x {cols} to {}", output.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -110,8 +110,11 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
             format!("{:.3}", result.bits_per_symbol),
         ]);
     }
-    say!("{rows}");
-    say!("{}; whole tensors decoded to one byte per code; best pass", ecq::coding::IsaKind::detect().name());
+    outln!("{rows}");
+    outln!(
+        "{}; whole tensors decoded to one byte per code; best pass",
+        ecq::coding::IsaKind::detect().name()
+    );
     Ok(ExitCode::SUCCESS)
 }
 

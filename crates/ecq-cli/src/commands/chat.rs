@@ -2,7 +2,7 @@ use super::complete::complete;
 use super::engine::{Loaded, sampling};
 use super::input::{Entry, Input};
 use crate::args::ChatArgs;
-use crate::out::{say, write};
+use crate::out::{outln, write};
 use crate::table::three_digits;
 use crate::wrap::{Wrap, terminal_columns};
 use crate::{interrupt, json, texts};
@@ -166,7 +166,7 @@ impl Chat<'_> {
                 "prompt_tokens": answer.usage.prompt_tokens, "context": context,
             }))?;
         } else {
-            say!("{}", wrap.as_mut().map(Wrap::finish).unwrap_or_default());
+            outln!("{}", wrap.as_mut().map(Wrap::finish).unwrap_or_default());
         }
         match answer.reason {
             FinishReason::MaxTokens if !self.json => {

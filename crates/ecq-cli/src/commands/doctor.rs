@@ -1,5 +1,5 @@
 use crate::json;
-use crate::out::say;
+use crate::out::outln;
 use crate::version;
 use ecq::coding::IsaKind;
 use serde_json::json;
@@ -15,10 +15,10 @@ pub fn run(json: bool) -> anyhow::Result<ExitCode> {
         json::print(&json!({ "version": env!("CARGO_PKG_VERSION"), "findings": list.collect::<Vec<_>>() }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    say!("ecq {}", version::text());
+    outln!("ecq {}", version::text());
     for (name, used, why) in findings {
         let why = textwrap::fill(&why, textwrap::Options::new(56).subsequent_indent(&" ".repeat(23)));
-        say!("  {} {name:<18} {why}", if used { "+" } else { "-" });
+        outln!("  {} {name:<18} {why}", if used { "+" } else { "-" });
     }
     Ok(ExitCode::SUCCESS)
 }

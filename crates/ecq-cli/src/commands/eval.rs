@@ -1,6 +1,6 @@
 use super::engine::{Loaded, modes};
 use crate::args::{ActivationsArg, CacheArg, EngineArgs, EvalArgs};
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::{bytes, table, three_digits};
 use crate::{json, texts};
@@ -182,7 +182,7 @@ fn print(rows: &[Row], args: &EvalArgs) {
         }
         out.add_row(cells);
     }
-    say!("{out}");
+    outln!("{out}");
     if let Some(Row { evaluation: e, .. }) = rows.first() {
         let legend = match compared {
             true => {
@@ -191,7 +191,7 @@ fn print(rows: &[Row], args: &EvalArgs) {
             }
             false => ". NLL: negative log-likelihood in nats per token",
         };
-        prose(&format!(
+        paragraph(&format!(
             "{} tokens of {} in {} windows of {}; standard errors assume independent tokens{legend}",
             e.tokens,
             args.text.display(),
@@ -199,7 +199,7 @@ fn print(rows: &[Row], args: &EvalArgs) {
             args.window
         ));
         let list = |of: fn(&Row) -> String| rows.iter().map(of).collect::<Vec<_>>().join(", ");
-        prose(&format!("weights in memory: {}", list(|row| bytes(row.weight_bytes))));
-        prose(&format!("tokens/s: {}", list(|row| three_digits(row.tokens_per_s))));
+        paragraph(&format!("weights in memory: {}", list(|row| bytes(row.weight_bytes))));
+        paragraph(&format!("tokens/s: {}", list(|row| three_digits(row.tokens_per_s))));
     }
 }

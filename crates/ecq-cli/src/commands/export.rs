@@ -1,5 +1,5 @@
 use crate::args::{ExportArgs, ExportFloat, ExportFormat};
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::bytes;
 use crate::{interrupt, json, warnings};
@@ -37,9 +37,9 @@ pub fn run(args: &ExportArgs, json: bool) -> anyhow::Result<ExitCode> {
             "dequantized": dequantized,
         }))?;
     } else {
-        say!("wrote {} ({})", args.output.display(), bytes(report.bytes));
+        outln!("wrote {} ({})", args.output.display(), bytes(report.bytes));
         if let Some(first) = report.dequantized.first() {
-            prose(&format!(
+            paragraph(&format!(
                 "{} tensors are exact; {} became floats because the format cannot store their codes (first: \
                  {first})",
                 report.exact,

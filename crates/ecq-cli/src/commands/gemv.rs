@@ -3,7 +3,7 @@
 use super::bench::{SYMBOLS, gaussian};
 use crate::args::GemvArgs;
 use crate::json;
-use crate::out::say;
+use crate::out::outln;
 use crate::table::{bytes, table, three_digits};
 use anyhow::Context;
 use ecq::encode::{CodingChoice, EncodeOptions, encode};
@@ -123,7 +123,7 @@ fn print(results: &[Measured], probes: &[(usize, f64)], json: bool) -> anyhow::R
     for result in results {
         if result.weights != set {
             set = &result.weights;
-            say!("{set}");
+            outln!("{set}");
             let headings = ["kernel", "rows", "threads", "G weights/s", "GB/s", "bpw in memory"];
             let mut rows = table(&headings, 1);
             for result in results.iter().filter(|result| result.weights == set) {
@@ -136,13 +136,13 @@ fn print(results: &[Measured], probes: &[(usize, f64)], json: bool) -> anyhow::R
                     format!("{:.2}", result.bits_per_weight),
                 ]);
             }
-            say!("{rows}");
+            outln!("{rows}");
         }
     }
     for (threads, rate) in probes {
-        say!("memory bandwidth, {threads} thread(s) reading: {}/s", bytes(*rate as u64));
+        outln!("memory bandwidth, {threads} thread(s) reading: {}/s", bytes(*rate as u64));
     }
-    say!(
+    outln!(
         "{isa}; weights/s: weights times rows of activations; best pass; 8-bit activations unless f32 is \
          named"
     );
@@ -201,12 +201,12 @@ fn best_pass(
 
 /// Measures the read bandwidth of memory in bytes per second: the fastest of five passes over 256 MiB.
 fn read_rate(threads: usize) -> f64 {
-    let words = vec![1u64; 32 << 20];
+    let data = vec![1u64; 32 << 20];
     let mut best = f64::INFINITY;
     for _ in 0..5 {
         let pass = Instant::now();
         std::thread::scope(|scope| {
-            for part in words.chunks(words.len().div_ceil(threads)) {
+            for part in data.chunks(data.len().div_ceil(threads)) {
                 scope.spawn(move || {
                     let (lines, _) = part.as_chunks::<32>();
                     let mut sums = [0u64; 32];
@@ -219,7 +219,7 @@ fn read_rate(threads: usize) -> f64 {
         });
         best = best.min(pass.elapsed().as_secs_f64());
     }
-    8.0 * words.len() as f64 / best
+    8.0 * data.len() as f64 / best
 }
 
 fn from_model(path: &Path, name: Option<&str>) -> anyhow::Result<Vec<(Codes, Grid)>> {

@@ -1,6 +1,6 @@
 use super::engine::Loaded;
 use crate::args::{EngineArgs, InspectArgs};
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::table::{bytes, list, table, thousands};
 use crate::wrap::COLUMNS;
 use crate::{json, sources};
@@ -17,7 +17,7 @@ pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
     let limits = Limits::default();
     let source = source::open(&args.file, &limits)?;
     if let (Some(program), false) = (&program, json) {
-        say!("{}", program.trim_end());
+        outln!("{}", program.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     // A model without a supported architecture can still be listed.
@@ -38,7 +38,7 @@ pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
     if args.verbose {
         print_tensors(&source);
     } else {
-        say!("(-v lists all tensors)");
+        outln!("(-v lists all tensors)");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -87,7 +87,7 @@ fn bpw(source: &dyn Source, kind: Option<Kind>) -> Option<f64> {
 fn print_field(label: &str, value: &str) {
     let margin = " ".repeat(18);
     let beside = textwrap::Options::new(COLUMNS).initial_indent(&margin).subsequent_indent(&margin);
-    say!("  {label:<16}{}", textwrap::fill(value, beside).trim_start());
+    outln!("  {label:<16}{}", textwrap::fill(value, beside).trim_start());
 }
 
 fn print_config(source: &dyn Source, config: Option<&Config>) {
@@ -108,7 +108,7 @@ fn print_config(source: &dyn Source, config: Option<&Config>) {
 
 fn describe(args: &InspectArgs, source: &EcqSource, config: Option<&Config>) {
     let (model, summary) = (source.file().model(), source.file().summary());
-    say!("{}", args.file.display());
+    outln!("{}", args.file.display());
     print_config(source, config);
     let of_kind = |kind: Kind, label: &str| bpw(source, Some(kind)).map(|bpw| format!("{bpw:.3} {label}"));
     let all = 8.0 * summary.file_bytes as f64 / parameters(source).max(1) as f64;
@@ -185,7 +185,7 @@ fn print_sizes(source: &EcqSource) {
         ]);
     }
     rows.add_row(["total".to_owned(), bytes(summary.file_bytes), String::new()]);
-    say!("{rows}");
+    outln!("{rows}");
 }
 
 /// Describes a model of another format than `.ecq`.
@@ -208,7 +208,7 @@ fn inspect_other(
         json::print(&object)?;
         return Ok(ExitCode::SUCCESS);
     }
-    say!("{}", args.file.display());
+    outln!("{}", args.file.display());
     print_field("format", &format!("{}, {}", source.format(), bytes(source.bytes())));
     print_config(source, config);
     let mut types: BTreeMap<(&str, &str), (usize, u64, u64)> = BTreeMap::new();
@@ -233,15 +233,15 @@ fn inspect_other(
             bpw,
         ]);
     }
-    say!("{rows}");
+    outln!("{rows}");
     if args.verbose {
         let mut rows = list(&["tensor", "type", "shape", "size"], 2);
         for t in source.tensors() {
             rows.add_row([t.name.clone(), t.dtype.clone(), format!("{}x{}", t.rows, t.cols), bytes(t.bytes)]);
         }
-        say!("{rows}");
+        outln!("{rows}");
     }
-    prose("`ecq analyze` shows the size after entropy coding, `ecq quantize` converts to .ecq");
+    paragraph("`ecq analyze` shows the size after entropy coding, `ecq quantize` converts to .ecq");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -269,7 +269,7 @@ fn print_tensors(source: &EcqSource) {
             format!("{:.3}", 8.0 * TensorBytes::total(parts) as f64 / t.weights().max(1) as f64),
         ]);
     }
-    say!("{rows}");
+    outln!("{rows}");
 }
 
 /// Returns the program of a step of `rows` rows that computes the logits of the last row.

@@ -2,7 +2,7 @@
 
 use super::engine::{Loaded, modes};
 use crate::args::ModelBenchArgs;
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::table::{bytes, table, three_digits};
 use crate::{json, sources};
 use anyhow::bail;
@@ -61,7 +61,7 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         .map(|()| ExitCode::SUCCESS);
     }
     print(&rows);
-    prose(&format!(
+    paragraph(&format!(
         "tokens per second on {}; file {}, activations {}; {} prompt tokens, {} new tokens; best of {}",
         device,
         bytes(file_bytes),
@@ -71,7 +71,7 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         args.repeat
     ));
     if args.sequences.iter().any(|&sequences| sequences > 1) {
-        prose(
+        paragraph(
             "prefill: until every sequence has its first new token, while others are decoded; decode: after \
              that",
         );
@@ -230,5 +230,5 @@ pub fn print(rows: &[Measured]) {
             stall,
         ]);
     }
-    say!("{out}");
+    outln!("{out}");
 }

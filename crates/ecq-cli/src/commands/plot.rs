@@ -1,6 +1,6 @@
 use crate::args::{Plot, PlotArgs, Quality, Rate};
 use crate::chart::{Chart, Point, Series, draw};
-use crate::out::say;
+use crate::out::outln;
 use crate::{json, texts};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         json::print(&json!({ "plot": output.display().to_string(), "points": points }))?;
     } else {
-        say!("wrote {} with {points} points", output.display());
+        outln!("wrote {} with {points} points", output.display());
     }
     Ok(ExitCode::SUCCESS)
 }

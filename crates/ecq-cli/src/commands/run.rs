@@ -1,7 +1,7 @@
 use super::complete::{Completed, Sequence, complete};
 use super::engine::{Loaded, option, sampling};
 use crate::args::RunArgs;
-use crate::out::{say, write};
+use crate::out::{outln, write};
 use crate::table::{bytes, three_digits};
 use crate::wrap::{Wrap, terminal_columns};
 use crate::{interrupt, json, texts, warnings};
@@ -53,7 +53,7 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
     };
     if !json {
         if several {
-            say!("--- 1");
+            outln!("--- 1");
         }
         show(&text);
     }
@@ -66,19 +66,19 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
     .inspect_err(|_| {
         if !json {
             // Ends the line of the prompt.
-            say!("");
+            outln!("");
         }
     })?;
     if json {
         json::print(&object(args, &loaded, &engine, &completed))?;
     } else {
-        say!("{}", if wraps { wrap.finish() } else { String::new() });
+        outln!("{}", if wraps { wrap.finish() } else { String::new() });
         for (i, sequence) in completed.sequences.iter().enumerate().skip(1) {
             let columns = terminal_columns().unwrap_or(usize::MAX);
             let mut wrap = Wrap::new(columns);
             let whole = format!("{text}{}", sequence.text);
             let whole = if wraps { wrap.push(&whole) + &wrap.finish() } else { whole };
-            say!("--- {}\n{whole}", i + 1);
+            outln!("--- {}\n{whole}", i + 1);
         }
         report(args, &loaded, &engine, &completed);
     }

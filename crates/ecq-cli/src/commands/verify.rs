@@ -1,6 +1,6 @@
 use crate::args::{DiffArgs, VerifyArgs};
 use crate::json;
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::{list, table, thousands};
 use ecq::format::container::Source as Origin;
@@ -17,9 +17,9 @@ pub fn run(args: &VerifyArgs, json: bool) -> anyhow::Result<ExitCode> {
         json::print(&report)?;
         return Ok(code(&report));
     }
-    say!("file hash and checksums match; all {} tensors decode", report.tensors);
+    outln!("file hash and checksums match; all {} tensors decode", report.tensors);
     let (Some(path), Some(against)) = (&args.against, against) else {
-        say!("{} codes, {} scales and biases", codes(&report), side_values(&report));
+        outln!("{} codes, {} scales and biases", codes(&report), side_values(&report));
         return Ok(code(&report));
     };
     let file = EcqSource::open(&args.file, &limits)?;
@@ -36,7 +36,7 @@ pub fn run(args: &VerifyArgs, json: bool) -> anyhow::Result<ExitCode> {
 fn print_agreement(report: &VerifyReport, path: &Path) {
     let same = report.tensors - report.quantized.len();
     if report.quantized.is_empty() {
-        prose(&format!(
+        paragraph(&format!(
             "identical to {}: {} codes, {} scales and biases, and all other bytes",
             path.display(),
             codes(report),
@@ -44,13 +44,13 @@ fn print_agreement(report: &VerifyReport, path: &Path) {
         ));
         return;
     }
-    prose(&format!(
+    paragraph(&format!(
         "made from {}: names and shapes match, {same} tensors are identical, {} are quantized",
         path.display(),
         report.quantized.len()
     ));
     print_errors(&report.errors);
-    prose(
+    paragraph(
         "error: root mean square error relative to the root mean square of the weights. It does not measure \
          the quality of the model, because calibration minimizes the error of the output instead; use `ecq \
          eval X.ecq --reference MODEL --text FILE`.",
@@ -61,7 +61,7 @@ fn print_agreement(report: &VerifyReport, path: &Path) {
 fn print_other_origin(origin: &Origin, against: &dyn Source, path: &Path) {
     let theirs = against.origin("");
     if (&origin.format, origin.bytes) != (&theirs.format, theirs.bytes) {
-        prose(&format!(
+        paragraph(&format!(
             "the recorded source is {} ({}, {} bytes), but {} is {}, {} bytes",
             origin.file,
             origin.format,
@@ -84,7 +84,7 @@ fn print_errors(errors: &[KindErrors]) {
         let [error, noise] = numbers(Some(of_kind.error));
         rows.add_row([kind.to_owned(), of_kind.tensors.to_string(), error, noise]);
     }
-    say!("{rows}");
+    outln!("{rows}");
 }
 
 /// Formats a relative error in percent and an SQNR in decibels; empty if unknown.
@@ -101,7 +101,7 @@ pub fn diff(args: &DiffArgs, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         json::print(&report)?;
     } else if report.ok {
-        prose(&format!(
+        paragraph(&format!(
             "identical: {} tensors, {} codes, {} scales and biases",
             report.tensors,
             codes(&report),
@@ -111,7 +111,7 @@ pub fn diff(args: &DiffArgs, json: bool) -> anyhow::Result<ExitCode> {
         print_mismatches(&report, "the models differ");
         if !report.errors.is_empty() {
             print_errors(&report.errors);
-            prose(
+            paragraph(
                 "error: root mean square error relative to the root mean square of the weights of the second \
                  model",
             );
@@ -124,14 +124,14 @@ pub fn diff(args: &DiffArgs, json: bool) -> anyhow::Result<ExitCode> {
 const SHOWN: usize = 20;
 
 fn print_mismatches(report: &VerifyReport, heading: &str) {
-    say!("{heading}: {} of {} tensors", report.mismatches.len(), report.tensors);
+    outln!("{heading}: {} of {} tensors", report.mismatches.len(), report.tensors);
     let (measured, others): (Vec<_>, Vec<_>) =
         report.mismatches.iter().partition(|mismatch| mismatch.error.is_some());
     for mismatch in others.iter().take(SHOWN) {
-        prose(&format!("  {}: {}", mismatch.tensor, mismatch.what));
+        paragraph(&format!("  {}: {}", mismatch.tensor, mismatch.what));
     }
     if others.len() > SHOWN {
-        say!("  and {} more (--json lists all)", others.len() - SHOWN);
+        outln!("  and {} more (--json lists all)", others.len() - SHOWN);
     }
     if measured.is_empty() {
         return;
@@ -141,12 +141,12 @@ fn print_mismatches(report: &VerifyReport, heading: &str) {
         let [error, noise] = numbers(mismatch.error);
         rows.add_row([mismatch.tensor.clone(), error, noise]);
     }
-    say!("{rows}");
+    outln!("{rows}");
     if let Some(first) = measured.first() {
-        prose(&format!("first: {}: {}", first.tensor, first.what));
+        paragraph(&format!("first: {}: {}", first.tensor, first.what));
     }
     if measured.len() > SHOWN {
-        say!("and {} more (--json lists all)", measured.len() - SHOWN);
+        outln!("and {} more (--json lists all)", measured.len() - SHOWN);
     }
 }
 
