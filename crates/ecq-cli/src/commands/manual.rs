@@ -20,20 +20,24 @@ pub fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
 pub fn pages(folder: &Path) -> anyhow::Result<ExitCode> {
     ensure!(folder.is_dir(), "{} is not a folder; create it first", folder.display());
     // The version on a page must not depend on the processor that generates it.
-    let command = Cli::definition().version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true);
+    let mut command = Cli::definition().version(env!("CARGO_PKG_VERSION"));
+    // Adds global options to the subcommands.
+    command.build();
     write_pages(folder, command, "ecq")?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn write_pages(folder: &Path, command: clap::Command, name: &str) -> anyhow::Result<()> {
-    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
-        let subcommand = subcommand.clone().disable_help_subcommand(true);
+    let documented =
+        |subcommand: &&clap::Command| !subcommand.is_hide_set() && subcommand.get_name() != "help";
+    for subcommand in command.get_subcommands().filter(documented) {
         let name = format!("{name}-{}", subcommand.get_name());
-        write_pages(folder, subcommand, &name)?;
+        write_pages(folder, subcommand.clone(), &name)?;
     }
     let path = folder.join(format!("{name}.1"));
     let mut page = Vec::new();
-    // clap takes names that are not static only with an additional feature.
+    // Pages omit the description of options that are hidden in short help.
+    let command = command.mut_args(|arg| arg.hide_short_help(false));
     Man::new(command.display_name(name.to_owned())).title(name).render(&mut page)?;
     std::fs::write(&path, page).with_context(|| path.display().to_string())
 }
