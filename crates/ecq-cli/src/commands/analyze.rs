@@ -48,7 +48,7 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
         }
         outln!("{rows}");
     }
-    let headings = ["bits per weight", "tensors", "weights", "stored", "entropy", "side", "coded", "saved"];
+    let headings = ["kind", "tensors", "weights", "stored", "entropy", "side", "coded", "saved"];
     let mut rows = table(&headings, 1);
     for total in analysis.kinds.iter().chain([&analysis.total]) {
         rows.add_row([
@@ -65,8 +65,8 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
     outln!("{rows}");
     outln!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
     paragraph(
-        "stored: in the source; entropy: order-0 entropy of the codes; side: entropy-coded scales and \
-         biases; coded: codes and side data in an .ecq file",
+        "bits per weight; stored: in the source; entropy: order-0 entropy of the codes; side: entropy-coded \
+         scales and biases; coded: codes and side data in an .ecq file",
     );
     if let Some(grids) = &grids {
         print_grids(grids);
