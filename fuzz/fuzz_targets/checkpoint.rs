@@ -60,7 +60,8 @@ fn layers(codes: &[u8], zeros: &[u8], [bits, group_size, inputs, outputs]: [u8; 
     }
     let (group_size, inputs, outputs) = (usize::from(group_size), inputs.into(), outputs.into());
     let groups = inputs / group_size.max(1);
-    let scales = FloatVec::new(FloatType::F16, vec![0; 2 * groups * outputs]).expect("an even number of bytes");
+    let scales =
+        FloatVec::new(FloatType::F16, vec![0; 2 * groups * outputs]).expect("an even number of bytes");
     let take = |bytes: &[u8], bits: usize| bytes.get(..bits / 8).unwrap_or(bytes).to_vec();
     let (weights, points) = (inputs * outputs, groups * outputs);
     for version in [gptq::Version::V1, gptq::Version::V2] {

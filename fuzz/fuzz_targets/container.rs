@@ -4,7 +4,7 @@
 
 use ecq::codec::{decode_codes, decode_grid, decode_raw};
 use ecq::format::container::EcqFile;
-use ecq::{Content, Limits};
+use ecq::{Limits, TensorContent};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     for name in file.names() {
         let _ = file.check(name);
         match file.encoded(name) {
-            Ok(tensor) if matches!(tensor.entry().content, Content::Codes { .. }) => {
+            Ok(tensor) if matches!(tensor.entry().content, TensorContent::Codes { .. }) => {
                 let _ = decode_grid(&tensor);
                 let _ = decode_codes(&tensor);
             }

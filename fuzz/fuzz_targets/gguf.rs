@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
                 let _ = hf_tensor(&config, &tensor.name);
             }
         }
-        if let Ok(gaps) = Gaps::parse(bytes, &gguf) {
+        if let Ok(gaps) = NonzeroPadding::parse(bytes, &gguf) {
             assert_eq!(gaps.to_bytes(), bytes);
         }
         for tensor in gguf.tensors() {

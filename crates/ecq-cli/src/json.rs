@@ -18,7 +18,7 @@ pub fn error_object(kind: &str, tensor: Option<&str>, offset: Option<u64>, messa
     json!({ "error": { "kind": kind, "tensor": tensor, "offset": offset, "message": message } })
 }
 
-/// Kind and position of an error of the library.
+/// TensorKind and position of an error of the library.
 struct ErrorInfo<'a> {
     kind: &'static str,
     tensor: Option<&'a str>,
@@ -43,7 +43,7 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         Some(PackError::Runtime(_)) => {
             return Some("`--calibrate off` quantizes without running the model, at lower quality");
         }
-        Some(PackError::Container(ContainerError::NotTheFile { what, .. })) if is_model(what) => {
+        Some(PackError::Container(ContainerError::WrongFileType { what, .. })) if is_model(what) => {
             return Some("convert it with `ecq quantize --lossless MODEL -o MODEL.ecq`");
         }
         _ => {}

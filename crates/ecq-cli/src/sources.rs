@@ -31,7 +31,7 @@ pub fn checkpoint(path: &Path) -> anyhow::Result<Checkpoint> {
 /// Returns the configuration of a model of any format.
 ///
 /// # Errors
-/// [`RuntimeError::Absent`] if the model has none; other [`RuntimeError`]s if the architecture is not
+/// [`RuntimeError::Missing`] if the model has none; other [`RuntimeError`]s if the architecture is not
 /// supported.
 pub fn config_of(source: &dyn Source) -> anyhow::Result<Config> {
     let files = source.attached_files()?;
@@ -40,11 +40,11 @@ pub fn config_of(source: &dyn Source) -> anyhow::Result<Config> {
         return Ok(Config::from_json(&String::from_utf8_lossy(json))?);
     }
     let absent = "config.json and no GGUF header, which describe its architecture";
-    let header = of("gguf.header").ok_or(RuntimeError::Absent { what: absent })?;
+    let header = of("gguf.header").ok_or(RuntimeError::Missing { what: absent })?;
     let bytes = source.origin("").bytes;
     let gguf = Gguf::parse(header, bytes, &Limits::default()).map_err(RuntimeError::Gguf)?;
-    let facts = gguf::config(&gguf).map_err(RuntimeError::Gguf)?;
-    let tokenizer = gguf::tokenizer(&gguf).map_err(RuntimeError::Gguf)?;
+    let facts = gguf::model_config(&gguf).map_err(RuntimeError::Gguf)?;
+    let tokenizer = gguf::tokenizer_metadata(&gguf).map_err(RuntimeError::Gguf)?;
     let json = hf::config_json(&facts, Some(&tokenizer), "float32").map_err(RuntimeError::Hf)?;
     Ok(Config::from_json(&json.to_string())?)
 }

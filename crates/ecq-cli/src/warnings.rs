@@ -6,7 +6,7 @@ use crate::table::bytes;
 use crate::wrap::COLUMNS;
 use ecq::format::gguf::type_of_entry;
 use ecq::source::{EcqSource, Source};
-use ecq::{Content, GridEntry, Kind, Limits};
+use ecq::{GridEntry, Limits, TensorContent, TensorKind};
 use std::path::Path;
 
 /// Prints a note.
@@ -20,13 +20,13 @@ pub fn note(text: &str) {
 /// Notes that a quantized model is quantized again.
 pub fn requantizing(source: &dyn Source, path: &Path) {
     let weights = |quantized: bool| -> u64 {
-        let linear = source.tensors().iter().filter(|t| t.kind == Kind::Linear);
+        let linear = source.tensors().iter().filter(|t| t.kind == TensorKind::Linear);
         linear.filter(|t| !quantized || !is_float(&t.dtype)).map(|t| t.weights()).sum()
     };
     if weights(true) * 2 <= weights(false) {
         return;
     }
-    let first = source.tensors().iter().find(|t| t.kind == Kind::Linear && !is_float(&t.dtype));
+    let first = source.tensors().iter().find(|t| t.kind == TensorKind::Linear && !is_float(&t.dtype));
     let kind = first.map_or("quantized", |t| t.dtype.as_str());
     note(&format!(
         "{} is already quantized ({}, {kind}); quantizing it again adds to the error. Use an unquantized \
@@ -79,10 +79,10 @@ pub fn long_export(file: &Path, format: ExportFormat, float_bytes: u64) -> anyho
     let mut expected = 0;
     for tensor in source.tensors() {
         let coded = match source.file().entry(&tensor.name).map(|entry| &entry.content) {
-            Some(Content::Codes { grid, .. }) => coded_bytes(grid, tensor.weights(), format),
+            Some(TensorContent::Codes { grid, .. }) => coded_bytes(grid, tensor.weights(), format),
             _ => None,
         };
-        floats += u64::from(coded.is_none() && tensor.kind != Kind::Other);
+        floats += u64::from(coded.is_none() && tensor.kind != TensorKind::Other);
         expected += coded.unwrap_or(tensor.weights() * float_bytes);
     }
     if format == ExportFormat::Gguf && model.recipe.is_none() {

@@ -14,7 +14,8 @@ mod tensor;
 pub use codes::Codes;
 pub use element::{Activation, Element, RotaryPairs};
 pub use encoded::{
-    Coding, Content, Entry, GridEntry, Kind, Order, Part, RawEntry, Tile, code_bits, packed_row_bytes,
+    Coding, Entry, GridEntry, Order, RawEntry, TensorContent, TensorKind, TensorPart, Tile, code_bits,
+    packed_row_bytes,
 };
 pub use error::CoreError;
 pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid, Outlier, UniformRows};

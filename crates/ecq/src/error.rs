@@ -180,7 +180,7 @@ fn io_kind(error: &(dyn StdError + 'static)) -> ErrorKind {
 fn container_kind(error: &ContainerError) -> ErrorKind {
     match error {
         ContainerError::Io { .. } => io_kind(error),
-        ContainerError::NotEcq(_) | ContainerError::NotTheFile { .. } => ErrorKind::WrongFormat,
+        ContainerError::NotEcq(_) | ContainerError::WrongFileType { .. } => ErrorKind::WrongFormat,
         ContainerError::Version { .. } => ErrorKind::Unsupported,
         ContainerError::JournalKey { .. } | ContainerError::InUse { .. } => ErrorKind::Resume,
         _ => ErrorKind::Damaged,
@@ -194,7 +194,7 @@ impl From<ContainerError> for Error {
             ContainerError::Tensor { tensor, .. } | ContainerError::Entry { tensor, .. } => {
                 (Some(tensor.clone()), None)
             }
-            ContainerError::Sum { name, offset, .. } => (Some(name.clone()), Some(*offset)),
+            ContainerError::Checksum { name, offset, .. } => (Some(name.clone()), Some(*offset)),
             _ => (None, None),
         };
         Self::new(kind, tensor.as_deref(), offset, error)
@@ -260,8 +260,10 @@ fn runtime_kind(error: &ecq_runtime::RuntimeError) -> ErrorKind {
         RuntimeError::Container(error) => container_kind(error),
         RuntimeError::ContextFull { .. } => ErrorKind::ContextFull,
         // Invalid input, not an invalid file.
-        RuntimeError::Token { .. } | RuntimeError::TokenBeyond { .. } => ErrorKind::InvalidOption,
-        RuntimeError::Absent { .. } | RuntimeError::ChatTemplate(_) => ErrorKind::Unsupported,
+        RuntimeError::UnknownToken { .. } | RuntimeError::TokenWithoutEmbedding { .. } => {
+            ErrorKind::InvalidOption
+        }
+        RuntimeError::Missing { .. } | RuntimeError::ChatTemplate(_) => ErrorKind::Unsupported,
         other => named_kind(other.kind(), other),
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Callback, ProgressUpdate, Tally};
 use ecq_codec::{decode_codes, decode_grid, decode_raw};
-use ecq_core::{Codes, Coding, Content, Grid, GridEntry, Kind, Limits};
+use ecq_core::{Codes, Coding, Grid, GridEntry, Limits, TensorContent, TensorKind};
 use ecq_format::container::EcqFile;
 use ecq_format::gguf::{GgmlType, dequantize};
 use rayon::prelude::*;
@@ -38,7 +38,7 @@ pub struct TensorInfo {
     /// Name in the source checkpoint.
     pub name: String,
     /// Role in the model.
-    pub kind: Kind,
+    pub kind: TensorKind,
     /// Shape in the source checkpoint. The last dimension is the input features.
     pub shape: Vec<usize>,
     /// Rows of the stored matrix (output features); 1 for a vector.
@@ -375,7 +375,7 @@ fn info(file: &EcqFile, name: &str, bytes: u64) -> Result<TensorInfo> {
     let Some(entry) = file.entry(&name) else {
         let plain = file.plain(&name)?;
         return Ok(TensorInfo {
-            kind: Kind::Other,
+            kind: TensorKind::Other,
             rows: plain.shape.iter().rev().skip(1).product(),
             cols: plain.shape.last().copied().unwrap_or(1),
             shape: plain.shape,
@@ -388,10 +388,10 @@ fn info(file: &EcqFile, name: &str, bytes: u64) -> Result<TensorInfo> {
         });
     };
     let (dtype, coding, grid, alphabet) = match &entry.content {
-        Content::Codes { coding, alphabet, grid, .. } => {
+        TensorContent::Codes { coding, alphabet, grid, .. } => {
             ("codes".to_owned(), Some(*coding), Some(*grid), Some(*alphabet))
         }
-        Content::Raw(raw) => (raw.dtype.clone(), None, None, None),
+        TensorContent::Raw(raw) => (raw.dtype.clone(), None, None, None),
     };
     let shape = file.model().shapes.get(&name).cloned().unwrap_or_else(|| entry.shape.to_vec());
     let [rows, cols] = entry.shape;

@@ -81,8 +81,8 @@ mod sampling;
 mod size;
 
 pub use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, CoreError, Element, FloatType, FloatVec, Grid, GridEntry, Kind,
-    Outlier, UniformRows,
+    AffineGroups, Biases, Codes, Coding, CoreError, Element, FloatType, FloatVec, Grid, GridEntry, Outlier,
+    TensorKind, UniformRows,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use file::{File, FileInfo, Tensor, TensorInfo, Verification};
@@ -122,7 +122,7 @@ pub use ecq_runtime as runtime;
 
 // Used by the `ecq` command; not part of the public interface.
 #[doc(hidden)]
-pub use ecq_core::{Content, EncodedTensor, Entry, Limits, Order, Part, Parts, RawEntry, Tile};
+pub use ecq_core::{EncodedTensor, Entry, Limits, Order, Parts, RawEntry, TensorContent, TensorPart, Tile};
 #[cfg(feature = "quantize")]
 #[doc(hidden)]
 pub use ecq_pack::{

@@ -95,7 +95,7 @@ impl Quantizer {
             base: PackOptions::default(),
             text: None,
             calibration: CalibrationOptions {
-                text: CalibrationText::Own,
+                text: CalibrationText::SelfGenerated,
                 tokens: 16384,
                 length: 512,
                 seed: 0,
@@ -452,7 +452,7 @@ impl fmt::Debug for Quantizer {
 fn calibration_text(text: &Text) -> Result<CalibrationText> {
     Ok(match text {
         Text::Default => CalibrationOptions::default_text(),
-        Text::SelfGenerated => CalibrationText::Own,
+        Text::SelfGenerated => CalibrationText::SelfGenerated,
         Text::Files(paths) => {
             let read = |path: &PathBuf| {
                 let text = std::fs::read_to_string(path).map_err(|error| Error::of_io(path, error))?;

@@ -127,7 +127,7 @@ impl Sampling {
     ) -> Result<Request> {
         for &(token, bias) in &self.logit_bias {
             if token as usize >= vocabulary {
-                return Err(RuntimeError::Token { token, vocabulary }.into());
+                return Err(RuntimeError::UnknownToken { token, vocabulary }.into());
             }
             if bias.is_nan() {
                 return Err(Error::option(&format!("the bias of token {token}"), bias, "a number"));

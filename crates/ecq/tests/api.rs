@@ -53,7 +53,7 @@ fn a_generation_has_the_tokens_of_the_engine() {
         Checkpoint, Engine, EngineOptions, LoadOptions, Request, SampleOptions, Tokenizer, backend,
     };
     let checkpoint = Checkpoint::open(Path::new(TINY), &ecq::Limits::default()).unwrap();
-    let tokenizer = Arc::new(Tokenizer::of(&checkpoint).unwrap());
+    let tokenizer = Arc::new(Tokenizer::from_checkpoint(&checkpoint).unwrap());
     let cpu = Arc::new(backend::Cpu::new(backend::CpuOptions::default()).unwrap());
     let weights = ecq::runtime::Model::load(&checkpoint, cpu, LoadOptions::default()).unwrap();
     let mut engine =

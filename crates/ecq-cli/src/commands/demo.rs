@@ -9,8 +9,8 @@ use anyhow::{Context, ensure};
 use ecq::runtime::{EvalOptions, evaluate};
 use ecq::source::{self, Source};
 use ecq::{
-    CalibrationOptions, CalibrationText, Destination, GridChoice, Kind, Limits, PackOptions, Target, pack,
-    verify,
+    CalibrationOptions, CalibrationText, Destination, GridChoice, Limits, PackOptions, Target, TensorKind,
+    pack, verify,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -167,7 +167,7 @@ fn quantize(
 }
 
 /// Length of the text that KL divergence is measured on.
-const EVALUATION: EvalOptions = EvalOptions { window: 256, most_tokens: 1024 };
+const EVALUATION: EvalOptions = EvalOptions { window: 256, max_tokens: 1024 };
 
 /// Measures the KL divergence of every file from the original model.
 fn measure_kl(original: &Path, rows: &mut [Row]) -> anyhow::Result<()> {
@@ -210,7 +210,7 @@ fn file_of(folder: &Path, options: &PackOptions) -> PathBuf {
 }
 
 fn print_introduction(model: &dyn Source) {
-    let weights = |kind: Kind| -> u64 {
+    let weights = |kind: TensorKind| -> u64 {
         model.tensors().iter().filter(|t| t.kind == kind).map(source::SourceTensor::weights).sum()
     };
     let all: u64 = model.tensors().iter().map(source::SourceTensor::weights).sum();
@@ -218,7 +218,7 @@ fn print_introduction(model: &dyn Source) {
         "ecq {} includes a small language model: {} weights ({} in block projections), {}.",
         env!("CARGO_PKG_VERSION"),
         thousands(all),
-        thousands(weights(Kind::Linear)),
+        thousands(weights(TensorKind::Linear)),
         bytes(MODEL.len() as u64)
     ));
     paragraph(

@@ -65,8 +65,10 @@ impl Loaded {
         }
         // Building the tokenizer of a large vocabulary takes about as long as loading weights.
         let options = LoadOptions { mode, budget, free: free_bytes() };
-        let (tokenizer, model) =
-            rayon::join(|| Tokenizer::of(&checkpoint), || Model::load(&checkpoint, backend.clone(), options));
+        let (tokenizer, model) = rayon::join(
+            || Tokenizer::from_checkpoint(&checkpoint),
+            || Model::load(&checkpoint, backend.clone(), options),
+        );
         let loaded = Self {
             path: args.model.clone(),
             tokenizer: Arc::new(tokenizer?),
@@ -95,7 +97,7 @@ impl Loaded {
         let engine = Engine::new(self.model.clone(), Some(self.tokenizer.clone()), options)?;
         let Some(path) = &draft.draft else { return Ok(engine) };
         let checkpoint = sources::checkpoint(path)?;
-        if !Tokenizer::of(&checkpoint)?.same_tokens(&self.tokenizer) {
+        if !Tokenizer::from_checkpoint(&checkpoint)?.same_tokens(&self.tokenizer) {
             let why = format!("{} has another tokenizer than {}", path.display(), self.path.display());
             return Err(RuntimeError::Draft(why).into());
         }

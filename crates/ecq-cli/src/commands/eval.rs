@@ -6,7 +6,7 @@ use crate::table::{bytes, table, three_digits};
 use crate::{json, texts};
 use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate_with};
 use ecq::source::{self, SourceTensor};
-use ecq::{Kind, Limits, pack::Progress};
+use ecq::{Limits, TensorKind, pack::Progress};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -64,7 +64,7 @@ fn evaluated(
             return Err(RuntimeError::Tokenizers.into());
         }
     }
-    let options = EvalOptions { window: args.window, most_tokens: args.max_tokens.unwrap_or(usize::MAX) };
+    let options = EvalOptions { window: args.window, max_tokens: args.max_tokens.unwrap_or(usize::MAX) };
     let mut other = reference.map(|reference| reference.token_engine(1, args.window)).transpose()?;
     let engines = models.iter().map(|model| model.token_engine(1, args.window));
     let mut engines = engines.collect::<anyhow::Result<Vec<_>>>()?;
@@ -121,7 +121,7 @@ impl Rate {
         let source = source::open(path, &Limits::default())?;
         let file_bytes = source.bytes();
         let sum = |of: fn(&SourceTensor) -> u64, linear: bool| -> u64 {
-            source.tensors().iter().filter(|t| !linear || t.kind == Kind::Linear).map(of).sum()
+            source.tensors().iter().filter(|t| !linear || t.kind == TensorKind::Linear).map(of).sum()
         };
         let weights = sum(SourceTensor::weights, true);
         let linear = 8.0 * sum(|t| t.bytes, true) as f64 / weights.max(1) as f64;

@@ -11,7 +11,7 @@ use ecq::kernels::cpu::linear::{
     Activations, DenseLinear, FusedLinear, Isa, Linear, PackedLinear, Precision, Scratch,
 };
 use ecq::source::{self, Tensor};
-use ecq::{Codes, Coding, FloatType, FloatVec, Grid, Kind, Limits, options};
+use ecq::{Codes, Coding, FloatType, FloatVec, Grid, Limits, TensorKind, options};
 use serde::Serialize;
 use std::ops::Range;
 use std::path::Path;
@@ -39,7 +39,7 @@ const KERNELS: [Kernel; 7] = [
         for (row, (q, w)) in codes.symbols().chunks(cols).zip(weights.chunks_mut(cols)).enumerate() {
             grid.dequantize_row(row, q, w);
         }
-        let halves = FloatVec::of(FloatType::F16, &weights);
+        let halves = FloatVec::from_f32(FloatType::F16, &weights);
         Ok(Box::new(DenseLinear::new([codes.rows(), cols], FloatType::F16, halves.as_bytes())?))
     }),
     ("packed, f32 activations", Precision::F32, |codes, grid, _| {
@@ -61,7 +61,7 @@ fn fused(
     coding: Coding,
 ) -> anyhow::Result<Box<dyn Linear>> {
     let options = EncodeOptions { coding: CodingChoice::Only(coding), hybrid_percent: 0.0, ..*tile };
-    let (tensor, _) = encode(Kind::Linear, codes, grid, &options)?;
+    let (tensor, _) = encode(TensorKind::Linear, codes, grid, &options)?;
     Ok(Box::new(FusedLinear::new(&tensor)?))
 }
 
@@ -226,7 +226,7 @@ fn from_model(path: &Path, name: Option<&str>) -> anyhow::Result<Vec<(Codes, Gri
     let source = source::open(path, &Limits::default())?;
     let (mut matrices, mut weights) = (Vec::new(), 0);
     for (i, tensor) in source.tensors().iter().enumerate() {
-        let wanted = name.map_or(tensor.kind == Kind::Linear, |name| tensor.name.contains(name));
+        let wanted = name.map_or(tensor.kind == TensorKind::Linear, |name| tensor.name.contains(name));
         if wanted
             && weights < SYMBOLS
             && let Tensor::Coded(codes, grid) = source.load(i)?

@@ -7,7 +7,7 @@ use crate::{json, sources};
 use ecq::format::container::TensorBytes;
 use ecq::runtime::arch::Config;
 use ecq::source::{self, EcqSource, Source, SourceTensor};
-use ecq::{Content, GridEntry, Kind, Limits};
+use ecq::{GridEntry, Limits, TensorContent, TensorKind};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -65,7 +65,7 @@ fn object(source: &EcqSource, config: Option<&Config>) -> Value {
 /// Adds the properties that every format has.
 fn add_model(object: &mut Value, source: &dyn Source, config: Option<&Config>) {
     object["parameters"] = parameters(source).into();
-    object["bpw_linear"] = bpw(source, Some(Kind::Linear)).into();
+    object["bpw_linear"] = bpw(source, Some(TensorKind::Linear)).into();
     object["bpw_total"] = (8.0 * source.bytes() as f64 / parameters(source).max(1) as f64).into();
     object["architecture"] = config.map(|config| config.architecture.clone()).into();
     object["context"] = config.map(|config| config.context).into();
@@ -77,7 +77,7 @@ fn parameters(source: &dyn Source) -> u64 {
 }
 
 /// Bits per weight of the tensors of a kind, or of all tensors.
-fn bpw(source: &dyn Source, kind: Option<Kind>) -> Option<f64> {
+fn bpw(source: &dyn Source, kind: Option<TensorKind>) -> Option<f64> {
     let of_kind = || source.tensors().iter().filter(|t| kind.is_none_or(|kind| t.kind == kind));
     let weights: u64 = of_kind().map(SourceTensor::weights).sum();
     (weights > 0).then(|| 8.0 * of_kind().map(|t| t.bytes).sum::<u64>() as f64 / weights as f64)
@@ -110,9 +110,13 @@ fn describe(args: &InspectArgs, source: &EcqSource, config: Option<&Config>) {
     let (model, summary) = (source.file().model(), source.file().summary());
     outln!("{}", args.file.display());
     print_config(source, config);
-    let of_kind = |kind: Kind, label: &str| bpw(source, Some(kind)).map(|bpw| format!("{bpw:.3} {label}"));
+    let of_kind =
+        |kind: TensorKind, label: &str| bpw(source, Some(kind)).map(|bpw| format!("{bpw:.3} {label}"));
     let all = 8.0 * summary.file_bytes as f64 / parameters(source).max(1) as f64;
-    let parts = [of_kind(Kind::Linear, "block projections"), of_kind(Kind::Embedding, "embedding and head")];
+    let parts = [
+        of_kind(TensorKind::Linear, "block projections"),
+        of_kind(TensorKind::Embedding, "embedding and head"),
+    ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     print_field("bits per weight", &format!("{all:.3} total; {}", parts.join(", ")));
     print_field("grid", &grids(source));
@@ -138,12 +142,12 @@ fn describe(args: &InspectArgs, source: &EcqSource, config: Option<&Config>) {
 /// Lists the grids and the number of tensors on each.
 fn grids(source: &EcqSource) -> String {
     let mut grids: BTreeMap<String, usize> = BTreeMap::new();
-    for tensor in source.tensors().iter().filter(|t| t.kind != Kind::Other) {
+    for tensor in source.tensors().iter().filter(|t| t.kind != TensorKind::Other) {
         let grid = match source.file().entry(&tensor.name).map(|entry| &entry.content) {
-            Some(Content::Codes { grid: GridEntry::AffineGroups { bits, group_size, .. }, .. }) => {
+            Some(TensorContent::Codes { grid: GridEntry::AffineGroups { bits, group_size, .. }, .. }) => {
                 format!("affine, {bits} bits, groups of {group_size}")
             }
-            Some(Content::Codes { .. }) => "uniform".to_owned(),
+            Some(TensorContent::Codes { .. }) => "uniform".to_owned(),
             _ => format!("none, {}", tensor.dtype),
         };
         *grids.entry(grid).or_default() += 1;
@@ -157,9 +161,9 @@ fn print_sizes(source: &EcqSource) {
     let summary = source.file().summary();
     let mut sizes: Vec<(String, u64)> = Vec::new();
     for (kind, label) in [
-        (Kind::Linear, "block projections"),
-        (Kind::Embedding, "embedding, head"),
-        (Kind::Other, "norms, others"),
+        (TensorKind::Linear, "block projections"),
+        (TensorKind::Embedding, "embedding, head"),
+        (TensorKind::Other, "norms, others"),
     ] {
         let mut parts: BTreeMap<&str, u64> = BTreeMap::new();
         for tensor in source.tensors().iter().filter(|t| t.kind == kind) {
@@ -214,9 +218,9 @@ fn inspect_other(
     let mut types: BTreeMap<(&str, &str), (usize, u64, u64)> = BTreeMap::new();
     for tensor in source.tensors() {
         let kind = match tensor.kind {
-            Kind::Linear => "block projections",
-            Kind::Embedding => "embedding, head",
-            Kind::Other => "norms, others",
+            TensorKind::Linear => "block projections",
+            TensorKind::Embedding => "embedding, head",
+            TensorKind::Other => "norms, others",
         };
         let sums = types.entry((kind, &tensor.dtype)).or_default();
         *sums = (sums.0 + 1, sums.1 + tensor.weights(), sums.2 + tensor.bytes);
@@ -281,11 +285,11 @@ fn program(args: &InspectArgs, rows: usize) -> anyhow::Result<String> {
 
 fn coding_and_tile(source: &EcqSource, name: &str, dtype: &str) -> (String, String) {
     match source.file().entry(name).map(|entry| &entry.content) {
-        Some(Content::Codes { coding, alphabet, tile, .. }) => {
+        Some(TensorContent::Codes { coding, alphabet, tile, .. }) => {
             let coding = format!("{}, {alphabet} symbols", format!("{coding:?}").to_lowercase());
             (coding, format!("{}x{}, {} lanes", tile.rows, tile.cols, tile.lanes))
         }
-        Some(Content::Raw(_)) => (format!("{dtype}, coded bytes"), String::new()),
+        Some(TensorContent::Raw(_)) => (format!("{dtype}, coded bytes"), String::new()),
         None => (format!("{dtype}, not coded"), String::new()),
     }
 }

@@ -9,8 +9,8 @@ use ecq::encode::EncodeOptions;
 use ecq::grids::rate;
 use ecq::source::{self, Source};
 use ecq::{
-    CalibrationOptions, CalibrationText, Destination, GridChoice, Kind, Limits, PackError, PackOptions,
-    PackReport, Target, TensorReport, options, pack, pack_calibrated,
+    CalibrationOptions, CalibrationText, Destination, GridChoice, Limits, PackError, PackOptions, PackReport,
+    Target, TensorKind, TensorReport, options, pack, pack_calibrated,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -263,7 +263,7 @@ impl CalibrationRequest {
                 return Err(PackError::Option { option: "--match".to_owned(), why }.into());
             }
             Self::Off => return Ok(None),
-            Self::Own => CalibrationText::Own,
+            Self::Own => CalibrationText::SelfGenerated,
             Self::Texts(texts, _) => CalibrationText::Texts(texts),
             Self::Default => {
                 if args.lossless || like.is_none() && !calibrates_by_default(args, options, model) {
@@ -302,12 +302,12 @@ fn calibrates_by_default(args: &QuantizeArgs, options: &PackOptions, model: &dyn
         (None, Target::Bpw(bpw)) => bpw,
         (None, Target::Factor(_)) => return true,
         (None, Target::Size(bytes)) => {
-            let weights = |kind: Kind| -> u64 {
+            let weights = |kind: TensorKind| -> u64 {
                 model.tensors().iter().filter(|t| t.kind == kind).map(|t| t.weights()).sum()
             };
             // Embedding and head take up to eight bits per weight.
-            let rest = bytes.saturating_sub(weights(Kind::Embedding));
-            8.0 * rest as f64 / weights(Kind::Linear).max(1) as f64
+            let rest = bytes.saturating_sub(weights(TensorKind::Embedding));
+            8.0 * rest as f64 / weights(TensorKind::Linear).max(1) as f64
         }
     };
     bits < CALIBRATED_BELOW
@@ -382,12 +382,12 @@ fn decibels(sqnr_db: Option<f64>) -> String {
 }
 
 fn print_summary(report: &PackReport, args: &QuantizeArgs) {
-    let groups: [(&str, Kind); 3] = [
-        ("block projections", Kind::Linear),
-        ("embedding, head", Kind::Embedding),
-        ("norms, others", Kind::Other),
+    let groups: [(&str, TensorKind); 3] = [
+        ("block projections", TensorKind::Linear),
+        ("embedding, head", TensorKind::Embedding),
+        ("norms, others", TensorKind::Other),
     ];
-    let of = |kind: Kind| report.tensors.iter().filter(move |t| t.kind == kind);
+    let of = |kind: TensorKind| report.tensors.iter().filter(move |t| t.kind == kind);
     // Calibration minimizes the error of the output instead of that of the weights, so SQNR would mislead.
     let noises = [report.sqnr_linear_db, report.sqnr_embedding_db];
     let with_noise = report.expected_kl.is_none() && noises.iter().any(Option::is_some);
@@ -415,9 +415,9 @@ fn print_summary(report: &PackReport, args: &QuantizeArgs) {
         let sum = |value: fn(&TensorReport) -> u64| of(kind).map(value).sum::<u64>();
         let (weights, file) = (sum(|t| t.rows as u64 * t.cols as u64), sum(|t| t.bytes));
         let noise = match kind {
-            Kind::Linear => report.sqnr_linear_db,
-            Kind::Embedding => report.sqnr_embedding_db,
-            Kind::Other => None,
+            TensorKind::Linear => report.sqnr_linear_db,
+            TensorKind::Embedding => report.sqnr_embedding_db,
+            TensorKind::Other => None,
         };
         counted += file;
         if of(kind).next().is_some() {

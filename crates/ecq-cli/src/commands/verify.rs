@@ -5,7 +5,7 @@ use crate::progress::Bar;
 use crate::table::{list, table, thousands};
 use ecq::format::container::Source as Origin;
 use ecq::source::{EcqSource, Source};
-use ecq::{Kind, KindErrors, Limits, VerifyReport, WeightError, source};
+use ecq::{KindErrors, Limits, TensorKind, VerifyReport, WeightError, source};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -77,9 +77,9 @@ fn print_errors(errors: &[KindErrors]) {
     let mut rows = table(&["kind", "tensors", "error", "SQNR dB"], 1);
     for of_kind in errors {
         let kind = match of_kind.kind {
-            Kind::Linear => "block projections",
-            Kind::Embedding => "embedding, head",
-            Kind::Other => "norms, others",
+            TensorKind::Linear => "block projections",
+            TensorKind::Embedding => "embedding, head",
+            TensorKind::Other => "norms, others",
         };
         let [error, noise] = numbers(Some(of_kind.error));
         rows.add_row([kind.to_owned(), of_kind.tensors.to_string(), error, noise]);

@@ -150,7 +150,7 @@ impl Model {
             return Err(RuntimeError::Tokenizers.into());
         }
         let mut other = reference.map(|reference| reference.evaluator(window)).transpose()?;
-        let options = EvalOptions { window, most_tokens: usize::MAX };
+        let options = EvalOptions { window, max_tokens: usize::MAX };
         let mut engines = [self.evaluator(window)?];
         let evaluations = ecq_runtime::evaluate(&mut engines, other.as_mut(), &begin, &tokens, options)?;
         let missing = || Error::of_kind(ErrorKind::Internal, "the evaluation has no result");

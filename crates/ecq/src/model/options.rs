@@ -154,7 +154,7 @@ impl ModelOptions {
         let options = LoadOptions { mode: self.mode, budget, free: free_bytes() };
         // Building the tokenizer of a large vocabulary takes about as long as loading weights.
         let (tokenizer, model) = rayon::join(
-            || Tokenizer::of(&checkpoint),
+            || Tokenizer::from_checkpoint(&checkpoint),
             || ecq_runtime::Model::load(&checkpoint, backend.clone(), options),
         );
         let (tokenizer, model) = (Arc::new(tokenizer?), Arc::new(model?));
@@ -185,7 +185,7 @@ fn load_draft(
     backend: Arc<dyn Backend>,
 ) -> Result<Arc<ecq_runtime::Model>> {
     let checkpoint = Checkpoint::open(path, &Limits::default())?;
-    if !Tokenizer::of(&checkpoint)?.same_tokens(tokenizer) {
+    if !Tokenizer::from_checkpoint(&checkpoint)?.same_tokens(tokenizer) {
         let why = format!("{} has another tokenizer than the model", path.display());
         return Err(RuntimeError::Draft(why).into());
     }
