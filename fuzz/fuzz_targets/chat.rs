@@ -1,13 +1,12 @@
-//! Any bytes as a tokenizer and as a chat template, which come with a model: no panic, and an end within
-//! bounds.
+//! Arbitrary bytes as a tokenizer and as a chat template: no panic, and bounded work.
 #![no_main]
 
 use ecq::runtime::{ChatTemplate, Message, Tokenizer};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 
-/// More than any text that a template writes with the steps that it may take and without loops within loops.
-const MOST_TEXT: usize = 1 << 30;
+/// Upper bound of the length of a rendered text, given the limit of steps of a template.
+const MAX_TEXT: usize = 1 << 30;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&[a, b], rest)) = bytes.split_first_chunk::<2>() else { return };
@@ -22,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         ];
         for conversation in [&messages[..], &messages[1..2], &[]] {
             if let Ok(text) = template.render(conversation) {
-                assert!(text.len() < MOST_TEXT);
+                assert!(text.len() < MAX_TEXT);
             }
         }
     }

@@ -1,6 +1,6 @@
-//! Any bytes as the index and the headers of a checkpoint, as its configuration, and as the layers of
-//! quantizers.
+//! Arbitrary bytes as the index, headers and configuration of a checkpoint, and as quantized layers.
 #![no_main]
+#![allow(clippy::expect_used, reason = "a panic is a finding")]
 
 use ecq::Limits;
 use ecq::format::checkpoint::{Checkpoint, MlxGroups, Quantization, tensor_kind};
@@ -56,11 +56,12 @@ fn layers(codes: &[u8], zeros: &[u8], [bits, group_size, inputs, outputs]: [u8; 
     if let Ok(unpacked) = mlx::unpack(bits, group_size.into(), codes)
         && unpacked.cols().is_multiple_of(32)
     {
-        assert_eq!(mlx::pack(bits, &unpacked).expect("what was unpacked packs"), codes);
+        assert_eq!(mlx::pack(bits, &unpacked).expect("unpacked codes pack"), codes);
     }
     let (group_size, inputs, outputs) = (usize::from(group_size), inputs.into(), outputs.into());
     let groups = inputs / group_size.max(1);
-    let scales = FloatVec::new(FloatType::F16, vec![0; 2 * groups * outputs]).expect("whole halves");
+    let scales =
+        FloatVec::new(FloatType::F16, vec![0; 2 * groups * outputs]).expect("an even number of bytes");
     let take = |bytes: &[u8], bits: usize| bytes.get(..bits / 8).unwrap_or(bytes).to_vec();
     let (weights, points) = (inputs * outputs, groups * outputs);
     for version in [gptq::GptqVersion::V1, gptq::GptqVersion::V2] {
@@ -69,22 +70,22 @@ fn layers(codes: &[u8], zeros: &[u8], [bits, group_size, inputs, outputs]: [u8; 
         let (qweight, qzeros) = (take(codes, weights * width), take(zeros, points * width));
         let packed = gptq::GptqTensors { qweight, qzeros, scales: scales.clone() };
         if let Ok((codes, grid)) = layer.unpack(&packed) {
-            assert_eq!(layer.pack(&codes, &grid).expect("what was unpacked packs"), packed);
+            assert_eq!(layer.pack(&codes, &grid).expect("unpacked codes pack"), packed);
         }
         // Columns of any group, some of groups that are not there.
         let layer = gptq::GptqActOrderLayer { bits, groups, inputs, outputs, version };
         let group_of: Vec<u32> = codes.iter().take(inputs).map(|&group| u32::from(group >> 5)).collect();
         let _ = layer.dequantize(&packed, &group_of);
     }
-    if let Ok(joined) = mxfp4::to_gguf_blocks(codes, zeros) {
-        assert_eq!(mxfp4::from_gguf_blocks(&joined).expect("what was joined splits"), (codes.to_vec(), zeros.to_vec()));
+    if let Ok(joined) = mxfp4::join(codes, zeros) {
+        assert_eq!(mxfp4::split(&joined).expect("joined blocks split"), (codes.to_vec(), zeros.to_vec()));
     }
-    if let Ok((blocks, scales)) = mxfp4::from_gguf_blocks(codes) {
-        assert_eq!(mxfp4::to_gguf_blocks(&blocks, &scales).expect("what was split joins"), codes);
+    if let Ok((blocks, scales)) = mxfp4::split(codes) {
+        assert_eq!(mxfp4::join(&blocks, &scales).expect("split blocks join"), codes);
     }
     let layer = awq::AwqLayer { group_size, inputs, outputs };
     let packed = awq::AwqTensors { qweight: take(codes, weights * 4), qzeros: take(zeros, points * 4), scales };
     if let Ok((codes, grid)) = layer.unpack(&packed) {
-        assert_eq!(layer.pack(&codes, &grid).expect("what was unpacked packs"), packed);
+        assert_eq!(layer.pack(&codes, &grid).expect("unpacked codes pack"), packed);
     }
 }

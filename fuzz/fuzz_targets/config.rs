@@ -1,5 +1,6 @@
-//! Any bytes as a config.json: as Python's JSON, as what it says of quantization, and as an architecture.
+//! Arbitrary bytes as a config.json: Python's JSON, quantization settings, architecture.
 #![no_main]
+#![allow(clippy::expect_used, reason = "a panic is a finding")]
 
 use ecq::format::checkpoint::Quantization;
 use ecq::format::python_json::{as_f64, from_f64, parse, parse_object, to_string, to_string_pretty};
@@ -7,17 +8,17 @@ use ecq::runtime::arch::Config;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-/// Layers are listed one by one; what a configuration may claim of them is more than a fuzzer has memory for.
-const MOST_LAYERS: f64 = 1024.0;
+/// Maximum number of layers: every layer takes memory.
+const MAX_LAYERS: f64 = 1024.0;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(value) = parse(bytes) {
         // What is written is read again, on one line and on many.
         for text in [to_string(&value), to_string_pretty(&value)] {
-            assert_eq!(parse(text.as_bytes()).expect("what was written is read"), value);
+            assert_eq!(parse(text.as_bytes()).expect("written JSON parses"), value);
         }
         numbers(&value);
-        if layers(&value) <= MOST_LAYERS
+        if layers(&value) <= MAX_LAYERS
             && let Ok(text) = std::str::from_utf8(bytes)
             && let Ok(config) = Config::from_json(text)
         {

@@ -1,10 +1,10 @@
-//! Any bytes as an .ecq file: open it, and decode all that opens. The caps are small, so that a header that
-//! claims much is refused for what it claims, not for the memory of this machine.
+//! Arbitrary bytes as an .ecq file: open it and decode all tensors. The limits are small, so that large sizes
+//! in a header are rejected independently of the memory of the machine.
 #![no_main]
 
 use ecq::codec::{decode_codes, decode_grid, decode_raw};
 use ecq::format::container::EcqFile;
-use ecq::{TensorContent, Limits};
+use ecq::{Limits, TensorContent};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,6 +1,7 @@
-//! Any bytes as a GGUF header, as what lies between its tensors, as parts of a split model, and as the blocks
-//! of a tensor.
+//! Arbitrary bytes as a GGUF header, as the gaps between tensors, as parts of a split model, and as the
+//! blocks of a tensor.
 #![no_main]
+#![allow(clippy::expect_used, reason = "a panic is a finding")]
 
 use ecq::Limits;
 use ecq::format::gguf::{
@@ -46,6 +47,6 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let _ = dequantize(ty, blocks, &mut vec![0.0; rows * ty.block_weights()]);
     if let Ok((codes, grid)) = unpack_blocks(ty, rows, ty.block_weights(), blocks) {
-        assert_eq!(pack_blocks(ty, &codes, &grid).expect("what was split joins"), blocks);
+        assert_eq!(pack_blocks(ty, &codes, &grid).expect("split blocks join"), blocks);
     }
 });

@@ -1,6 +1,7 @@
-//! Hostile codes and tiles for the prefix decoder on every instruction set, which must agree; and symbols that
-//! must come back.
+//! Arbitrary prefix codes and tiles, decoded with every instruction set, which must agree; and round trips of
+//! symbols.
 #![no_main]
+#![allow(clippy::expect_used, reason = "a panic is a finding")]
 
 use ecq::coding::prefix::{Decoder, Encoder, PrefixCode};
 use ecq::coding::{Counts, FrequencyTable, IsaKind, Layout, Order};

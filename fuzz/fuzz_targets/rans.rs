@@ -1,6 +1,7 @@
-//! Hostile tables and streams for the rANS decoder on every instruction set, which must agree; and symbols
-//! that must come back.
+//! Arbitrary tables and streams for rANS, decoded with every instruction set, which must agree; and round
+//! trips of symbols.
 #![no_main]
+#![allow(clippy::expect_used, reason = "a panic is a finding")]
 
 use ecq::coding::{Counts, FrequencyTable, IsaKind, Layout, Order, planes, rans};
 use libfuzzer_sys::fuzz_target;
@@ -36,7 +37,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Two tables chosen by classes that any bytes name: all instruction sets agree, and what is encoded comes back.
+/// Two tables chosen by classes that any bytes name: all instruction sets agree, and what is encoded comes
+/// back.
 fn by_class(layout: Layout, bytes: &[u8]) {
     let Some((&[r, c, map], rest)) = bytes.split_first_chunk::<3>() else { return };
     let counts = [usize::from(r % 9), usize::from(c % 9)];

@@ -1,17 +1,19 @@
+//! Checks that the crates of the workspace depend on each other without cycles.
+
 use anyhow::{Context, bail};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-/// The crates of the workspace and which of them each depends on, with the kinds of the dependency.
+/// The crates of the workspace with their dependencies in it, and the kinds of each dependency.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Graph(BTreeMap<String, BTreeMap<String, BTreeSet<String>>>);
 
-/// Prints the crates of the workspace in layers, each of crates that depend only on layers before it;
-/// dependencies of tests and build scripts count.
+/// Prints the crates of the workspace in layers; each crate depends only on earlier layers. Dependencies of
+/// tests and build scripts are included.
 ///
 /// # Errors
-/// When crates depend on each other in a circle: the error names it.
+/// If there is a dependency cycle, which the error contains.
 pub fn run() -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -33,18 +35,17 @@ pub fn run() -> anyhow::Result<()> {
 }
 
 impl Graph {
-    /// What `cargo metadata` says of the crates of the workspace; other crates are left out.
+    /// Builds the graph from the output of `cargo metadata`, without crates from outside the workspace.
     fn of(metadata: &Value) -> anyhow::Result<Self> {
-        let packages = metadata["packages"].as_array().context("metadata without packages")?;
-        let name =
-            |value: &Value| value["name"].as_str().map(str::to_owned).context("a package without a name");
-        let ours = packages.iter().map(name).collect::<anyhow::Result<BTreeSet<_>>>()?;
-        let mut graph = Self(ours.iter().map(|name| (name.clone(), BTreeMap::new())).collect());
+        let packages = metadata["packages"].as_array().context("the metadata has no packages")?;
+        let name = |value: &Value| value["name"].as_str().map(str::to_owned).context("a package has no name");
+        let members = packages.iter().map(name).collect::<anyhow::Result<BTreeSet<_>>>()?;
+        let mut graph = Self(members.iter().map(|name| (name.clone(), BTreeMap::new())).collect());
         for package in packages {
             let uses = graph.0.entry(name(package)?).or_default();
             for dependency in package["dependencies"].as_array().into_iter().flatten() {
                 let on = name(dependency)?;
-                if ours.contains(&on) {
+                if members.contains(&on) {
                     let kind = dependency["kind"].as_str().unwrap_or("normal");
                     uses.entry(on).or_default().insert(kind.to_owned());
                 }
@@ -53,15 +54,15 @@ impl Graph {
         Ok(graph)
     }
 
-    /// The crates in layers.
+    /// Sorts the crates into layers.
     fn layers(&self) -> anyhow::Result<Vec<Vec<&str>>> {
         let mut left: BTreeSet<&str> = self.0.keys().map(String::as_str).collect();
         let mut layers = Vec::new();
         while !left.is_empty() {
-            let waits = |name: &&str| self.0[*name].keys().any(|on| left.contains(on.as_str()));
-            let layer: Vec<&str> = left.iter().copied().filter(|name| !waits(name)).collect();
+            let blocked = |name: &&str| self.0[*name].keys().any(|on| left.contains(on.as_str()));
+            let layer: Vec<&str> = left.iter().copied().filter(|name| !blocked(name)).collect();
             if layer.is_empty() {
-                bail!("crates depend on each other in a circle: {}", self.circle(&left));
+                bail!("dependency cycle: {}", self.cycle(&left));
             }
             left.retain(|name| !layer.contains(name));
             layers.push(layer);
@@ -69,8 +70,8 @@ impl Graph {
         Ok(layers)
     }
 
-    /// A circle among crates each of which depends on another of them.
-    fn circle(&self, among: &BTreeSet<&str>) -> String {
+    /// Returns a cycle among crates each of which depends on another one of them.
+    fn cycle(&self, among: &BTreeSet<&str>) -> String {
         let mut path: Vec<&str> = among.first().copied().into_iter().collect();
         while let Some(&last) = path.last() {
             let Some(next) = self.0[last].keys().find(|on| among.contains(on.as_str())) else { break };
@@ -83,14 +84,14 @@ impl Graph {
         }
         let kinds =
             |from: &str, to: &str| self.0[from][to].iter().map(String::as_str).collect::<Vec<_>>().join("+");
-        let mut words = path.first().copied().unwrap_or_default().to_owned();
+        let mut text = path.first().copied().unwrap_or_default().to_owned();
         for pair in path.windows(2) {
-            words += &format!(" -{}-> {}", kinds(pair[0], pair[1]), pair[1]);
+            text += &format!(" -{}-> {}", kinds(pair[0], pair[1]), pair[1]);
         }
-        words
+        text
     }
 
-    /// What a crate depends on, the kind in brackets where it is not the normal one alone.
+    /// Formats the dependencies of a crate, with their kind in brackets unless it is a normal dependency.
     fn uses(&self, name: &str) -> String {
         let one = |(on, kinds): (&String, &BTreeSet<String>)| match kinds.contains("normal") {
             true => on.clone(),
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_hold_what_depends_on_layers_before() {
+    fn crates_are_in_the_layer_after_their_dependencies() {
         let graph = graph(&[
             ("top", &[("left", "normal"), ("right", "dev"), ("serde", "normal")]),
             ("left", &[("base", "normal")]),
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_through_dependencies_of_tests_is_named() {
+    fn a_cycle_through_dev_dependencies_is_an_error() {
         let graph = graph(&[
             ("apex", &[("one", "normal")]),
             ("one", &[("two", "normal"), ("base", "normal")]),
@@ -139,6 +140,6 @@ mod tests {
             ("base", &[]),
         ]);
         let error = graph.layers().unwrap_err().to_string();
-        assert!(error.ends_with("circle: one -normal-> two -dev-> one"), "{error}");
+        assert!(error.ends_with("cycle: one -normal-> two -dev-> one"), "{error}");
     }
 }

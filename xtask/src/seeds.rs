@@ -1,3 +1,5 @@
+//! Seeds of the fuzz targets.
+
 use anyhow::Context;
 use ecq::coding::prefix::{self, PrefixCode};
 use ecq::coding::{Counts, FrequencyTable, Layout, Order, rans};
@@ -16,7 +18,7 @@ pub fn write() -> anyhow::Result<()> {
         Ok(folder)
     };
     let gguf = ecq_fixtures::small_gguf(2, 256);
-    // The tensors of a GGUF file are of no interest to its parser.
+    // The parser of GGUF files reads only the header.
     fs::write(folder("gguf")?.join("small"), &gguf[..gguf.len().min(4096)])?;
     for ty in [2u8, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20, 23, 34, 35, 39] {
         let bytes: Vec<u8> = [ty].into_iter().chain((0..440u32).map(|i| (i * 37 % 251) as u8)).collect();
@@ -28,7 +30,7 @@ pub fn write() -> anyhow::Result<()> {
     for name in ["mlx-tiny", "gptq-tiny", "awq-tiny"] {
         let config = fs::read(fixtures.join(name).join("config.json"))?;
         let file = fs::read(fixtures.join(name).join("model.safetensors"))?;
-        // Data are of no interest to a parser of headers: only the length of the file is.
+        // The parser needs the header and the length of the file.
         let header = &file[..8 + u64::from_le_bytes(*file.first_chunk().context("a header")?) as usize];
         fs::write(checkpoint.join(name), seed_of_checkpoint(&[], header, file.len() as u32, &[], 0))?;
         fs::write(checkpoint.join(format!("{name}-config")), seed_of_checkpoint(&config, &[], 0, &[], 0))?;
@@ -37,7 +39,7 @@ pub fn write() -> anyhow::Result<()> {
     for name in ["mlx-tiny", "gptq-tiny", "awq-tiny"] {
         fs::copy(fixtures.join(name).join("config.json"), config.join(name))?;
     }
-    // Each a family, with keys that others lack.
+    // One per architecture, with keys that the others lack.
     for (name, keys) in [
         ("llama", r#""attention_bias":true,"rope_scaling":{"rope_type":"llama3","factor":8.0}"#),
         (
@@ -102,7 +104,7 @@ pub fn write() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A tokenizer, and the templates that the tests have.
+/// Writes seeds of a tokenizer and each chat template of the tests.
 fn seeds_of_chat(folder: &Path) -> anyhow::Result<()> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/ecq-runtime/tests/data");
     let file: serde_json::Value = serde_json::from_slice(&fs::read(tests.join("chat_templates.json"))?)?;
@@ -135,8 +137,8 @@ fn seeds_of_chat(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The layout of the target `checkpoint`: lengths of index and first shard, lengths of both files, index,
-/// shards.
+/// Encodes an input of the target `checkpoint`: lengths of index and first shard, lengths of both files,
+/// index, shards.
 fn seed_of_checkpoint(index: &[u8], first: &[u8], first_len: u32, second: &[u8], second_len: u32) -> Vec<u8> {
     let mut out = Vec::new();
     [index, first].iter().for_each(|part| out.extend((part.len() as u16).to_le_bytes()));

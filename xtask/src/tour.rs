@@ -5,67 +5,69 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Bits per weight of the block projections.
+/// Target bits per weight of the block projections.
 const RATE: &str = "3";
-/// Tokens to calibrate on: enough to show, a few minutes on two cores.
+/// Number of calibration tokens: takes a few minutes on two cores.
 const CALIBRATION_TOKENS: &str = "4096";
 const PROMPT: &str = "The capital of France is";
 
-/// Runs the `ecq` command as a new user would, on a real model, and shows what it says: quantize to a rate,
-/// run, compare; then the same file without loss and back.
+/// Runs the `ecq` command on a real model and shows its output: quantizes to a rate, runs and evaluates the
+/// result; then converts the model without loss and back.
 pub fn run() -> anyhow::Result<()> {
     let model = models::smollm2()?;
-    let folder = model.parent().context("the model lies in a folder")?.join("tour");
+    let folder = model.parent().context("the model is in a folder")?.join("tour");
     fs::create_dir_all(&folder)?;
     let at = |name: &str| folder.join(name);
     let (small, exact, back, text) =
         (at("smollm2-3bit.ecq"), at("smollm2.ecq"), at("smollm2.gguf"), at("text.txt"));
-    fs::write(&text, include_str!("../../docs/design.md"))?;
+    fs::write(&text, include_str!("../../crates/ecq-cli/tests/data/evaluation.txt"))?;
 
-    heading("to a rate: 3 bits a weight, calibrated");
+    heading("quantize to 3 bits per weight, with calibration");
     let rate = ["--bpw", RATE, "--calibration-tokens", CALIBRATION_TOKENS, "--force", "-o"];
-    ecq(&[words(&["quantize"]), paths(&[&model]), words(&rate), paths(&[&small])])?;
-    ecq(&[words(&["inspect"]), paths(&[&small])])?;
-    ecq(&[words(&["verify"]), paths(&[&small]), words(&["--against"]), paths(&[&model])])?;
+    ecq(&[arguments(&["quantize"]), paths(&[&model]), arguments(&rate), paths(&[&small])])?;
+    ecq(&[arguments(&["inspect"]), paths(&[&small])])?;
+    ecq(&[arguments(&["verify"]), paths(&[&small]), arguments(&["--against"]), paths(&[&model])])?;
 
-    heading("run: the quantized model, and the one it came from");
+    heading("run the quantized and the source model");
     let run = ["-p", PROMPT, "--greedy", "-n", "24"];
-    ecq(&[words(&["run"]), paths(&[&small]), words(&run)])?;
-    ecq(&[words(&["run"]), paths(&[&model]), words(&run)])?;
+    ecq(&[arguments(&["run"]), paths(&[&small]), arguments(&run)])?;
+    ecq(&[arguments(&["run"]), paths(&[&model]), arguments(&run)])?;
 
-    heading("compare: how far it is from the model on a text");
+    heading("measure the KL divergence on a text");
     ecq(&[
-        words(&["eval"]),
+        arguments(&["eval"]),
         paths(&[&small]),
-        words(&["--text"]),
+        arguments(&["--text"]),
         paths(&[&text]),
-        words(&["--max-tokens", "2048", "--reference"]),
+        arguments(&["--max-tokens", "2048", "--reference"]),
         paths(&[&model]),
     ])?;
 
-    heading("without loss, and back byte for byte");
+    heading("convert without loss, and back");
     ecq(&[
-        words(&["quantize"]),
+        arguments(&["quantize"]),
         paths(&[&model]),
-        words(&["--lossless", "--force", "-o"]),
+        arguments(&["--lossless", "--force", "-o"]),
         paths(&[&exact]),
     ])?;
     ecq(&[
-        words(&["export"]),
+        arguments(&["export"]),
         paths(&[&exact]),
-        words(&["--format", "gguf", "--force", "-o"]),
+        arguments(&["--format", "gguf", "--force", "-o"]),
         paths(&[&back]),
     ])?;
     if fs::read(&model)? != fs::read(&back)? {
         bail!("{} differs from {}", back.display(), model.display());
     }
-    println!("{} is byte for byte {}", back.display(), model.display());
+    println!("{} is identical to {}", back.display(), model.display());
 
-    heading("what it leaves");
+    heading("files");
     for path in [&model, &small, &exact, &back, &text] {
         println!("  {:>6.1} MB  {}", fs::metadata(path)?.len() as f64 / 1e6, path.display());
     }
-    println!("and the model packed to run, in the folder that `ecq run` named; remove what you do not need");
+    println!(
+        "`ecq run` also printed the path of the converted source model; delete the files that you do not need"
+    );
     Ok(())
 }
 
@@ -73,8 +75,8 @@ fn heading(text: &str) {
     println!("\n== {text}");
 }
 
-fn words(words: &[&str]) -> Vec<PathBuf> {
-    words.iter().map(PathBuf::from).collect()
+fn arguments(arguments: &[&str]) -> Vec<PathBuf> {
+    arguments.iter().map(PathBuf::from).collect()
 }
 
 fn paths(paths: &[&Path]) -> Vec<PathBuf> {
@@ -83,13 +85,13 @@ fn paths(paths: &[&Path]) -> Vec<PathBuf> {
 
 fn ecq(args: &[Vec<PathBuf>]) -> anyhow::Result<()> {
     let args: Vec<&OsStr> = args.iter().flatten().map(|arg| arg.as_os_str()).collect();
-    let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
-    println!("\n$ ecq {}", words.join(" "));
+    let command_line: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+    println!("\n$ ecq {}", command_line.join(" "));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["run", "--release", "--quiet", "--package", "ecq-cli", "--"]).args(&args);
     if !command.status()?.success() {
-        bail!("ecq {} failed", words.join(" "));
+        bail!("ecq {} failed", command_line.join(" "));
     }
     Ok(())
 }

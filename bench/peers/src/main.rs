@@ -1,10 +1,13 @@
-//! Decode speed of ecq-coding beside its peers: same symbols, same core, same run, best of many passes.
+//! Decoding speed of ecq-coding, htscodecs and constriction: same symbols, same core, same run, best of many
+//! passes.
 //!
 //!     cargo run --release -- CODES ROWS COLS
 //!
-//! CODES holds one byte a symbol, matrices of ROWS x COLS one after the other (`ecq bench codes` writes it). Rates
-//! are of whole matrices to one byte a symbol in a buffer that is used again; each peer's bits per symbol stand
-//! beside its speed. Passes of all coders alternate, so that what else the machine does meets all alike.
+//! CODES contains matrices of ROWS x COLS with one byte per symbol, as written by `ecq bench codes`. Each
+//! pass decodes whole matrices to one byte per symbol into a reused buffer. Passes of all coders alternate,
+//! so that other load on the machine affects all of them.
+
+#![allow(clippy::expect_used, reason = "the benchmark ends at the first error")]
 
 mod htscodecs;
 
@@ -13,10 +16,10 @@ use ecq_coding::prefix::{self, PrefixCode};
 use ecq_coding::{Counts, FrequencyTable, IsaKind, Layout, Order, rans};
 use std::time::Instant;
 
-/// Decodes all matrices of a set, one after the other, into one buffer.
+/// Decodes all matrices of a set into one buffer.
 type Pass<'a> = Box<dyn FnMut(&mut [u8]) + 'a>;
 
-/// One coder on one set of matrices: its name, the bytes it takes, and one pass over all of them.
+/// A coder and a set of matrices: its name, the encoded size, and one pass over all matrices.
 struct Runner<'a> {
     name: String,
     bytes: usize,

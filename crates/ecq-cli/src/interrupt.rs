@@ -1,11 +1,11 @@
-//! Ctrl-C as a request to stop.
+//! Handling of Ctrl-C (SIGINT).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// From now on Ctrl-C asks to stop instead of ending the program; a second one ends it.
-pub fn catch() -> anyhow::Result<()> {
+/// Installs a handler: the first Ctrl-C requests cancellation, a second one exits.
+pub fn install_handler() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
@@ -14,12 +14,12 @@ pub fn catch() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether Ctrl-C was pressed since the last call of [`take`].
-pub fn is_asked() -> bool {
+/// Whether cancellation is requested; does not clear the request.
+pub fn is_requested() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// Whether Ctrl-C was pressed since the last call.
+/// Whether cancellation is requested; clears the request.
 pub fn take() -> bool {
     INTERRUPTED.swap(false, Ordering::Relaxed)
 }

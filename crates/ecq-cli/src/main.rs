@@ -1,4 +1,4 @@
-//! The `ecq` command: parses, calls the library, prints.
+//! The `ecq` command: parses arguments, calls the library, prints results.
 
 mod args;
 mod chart;
@@ -12,10 +12,11 @@ mod progress;
 mod sources;
 mod table;
 mod texts;
+mod version;
 mod warnings;
 mod wrap;
 
-use crate::out::say;
+use crate::out::outln;
 use args::{Cli, Command};
 use std::process::ExitCode;
 
@@ -40,6 +41,8 @@ fn main() -> ExitCode {
         Command::Plot(args) => commands::plot::run(&args, json),
         Command::Bench(args) => commands::bench::run(&args, json),
         Command::Doctor => commands::doctor::run(json),
+        Command::Completions { shell } => commands::manual::completions(shell),
+        Command::Man { folder } => commands::manual::pages(&folder),
     };
     let code = match result {
         Ok(code) => code,
@@ -52,19 +55,19 @@ fn main() -> ExitCode {
     code
 }
 
-/// Usage errors follow the same rule as others: an object on standard output if `--json` was given.
+/// Reports an error in the arguments: as an object on standard output if `--json` is among them.
 fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         // Help and version.
-        out::arrived(error.print());
+        out::check(error.print());
         out::flush();
         return ExitCode::SUCCESS;
     }
     if args::wants_json(std::env::args_os()) {
-        say!("{}", json::error_object("usage", None, None, error.to_string().trim()));
+        outln!("{}", json::error_object("usage", None, None, error.to_string().trim()));
         out::flush();
     } else {
-        // Nothing is left to do if the terminal is gone.
+        // A failure to print the message cannot be reported anywhere.
         let _ = error.print();
     }
     ExitCode::from(2)

@@ -1,4 +1,4 @@
-//! Lines on standard output, and what becomes of the program when they do not arrive.
+//! Standard output, with write errors handled.
 
 use crate::wrap::fill;
 use std::fmt::Arguments;
@@ -7,39 +7,39 @@ use std::io::{self, Write};
 /// Prints a line.
 pub fn line(args: Arguments) {
     let mut out = io::stdout();
-    arrived(writeln!(out, "{args}"));
+    check(writeln!(out, "{args}"));
 }
 
-/// `println!` that does not panic when the reader is gone.
-macro_rules! say {
+/// `println!` that exits instead of panicking when standard output fails; see [`check`].
+macro_rules! outln {
     ($($arg:tt)*) => { crate::out::line(format_args!($($arg)*)) };
 }
-pub(crate) use say;
+pub(crate) use outln;
 
-/// Prints a text, folded to lines.
-pub fn prose(text: &str) {
+/// Prints a text wrapped to the width of the terminal.
+pub fn paragraph(text: &str) {
     line(format_args!("{}", fill(text)));
 }
 
-/// Prints text as it comes, without a line's end.
+/// Prints text without a line break and flushes it.
 pub fn write(text: &str) {
     let mut out = io::stdout();
-    arrived(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    check(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
-/// What was printed and is still on its way is written out.
+/// Flushes standard output.
 pub fn flush() {
-    arrived(io::stdout().flush());
+    check(io::stdout().flush());
 }
 
-/// Ends the program where a write failed: in silence if nobody reads any more (`ecq ... | head`), else with
-/// an error, for what was printed is lost.
-pub fn arrived(written: io::Result<()>) {
+/// Exits if a write failed: with success if the reader has closed the pipe (`ecq ... | head`), with an error
+/// otherwise, because output is lost.
+pub fn check(written: io::Result<()>) {
     let Err(error) = written else { return };
     if error.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
-    // Nothing is left to do if standard error fails too.
+    // A failure to print the message cannot be reported anywhere.
     let _ = writeln!(io::stderr(), "error: standard output: {error}");
     std::process::exit(4);
 }

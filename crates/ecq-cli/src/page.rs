@@ -1,4 +1,4 @@
-//! The report of a model as one page of HTML that needs nothing else.
+//! The HTML report of a model, a single self-contained page.
 
 use crate::plot::{self, escape};
 use crate::table::{bytes, thousands};
@@ -7,26 +7,28 @@ use ecq::analyze::Analysis;
 use std::fmt::Write;
 
 const STYLE: &str = "\
-body{font:15px/1.5 system-ui,sans-serif;color:#1f2933;background:#fff;max-width:62rem;margin:2rem auto;padding:0 1rem}\
+body{font:15px/1.5 system-ui,sans-serif;color:#1f2933;background:#fff;\
+max-width:62rem;margin:2rem auto;padding:0 1rem}\
 h1{font-size:1.5rem;margin-bottom:0}h2{font-size:1.15rem;margin-top:2.2rem}p.facts{color:#616e7c;margin-top:.2rem}\
 table{border-collapse:collapse;margin:.8rem 0;font-variant-numeric:tabular-nums}\
 th,td{padding:.25rem .8rem .25rem 0;text-align:right;border-bottom:1px solid #e4e7eb}\
 th{color:#616e7c;font-weight:600}td:first-child,th:first-child,.l{text-align:left}\
-.ours td{background:#e6f4fe}.gone td{background:#ffeeee}svg{max-width:100%;height:auto}\
+.ecq td{background:#e6f4fe}.noisy td{background:#ffeeee}svg{max-width:100%;height:auto}\
 details summary{cursor:pointer;color:#2680c2}code{background:#f0f4f8;padding:0 .25rem;border-radius:3px}";
 
-/// A page about a model: where its bits are, how its codes are spread, and what other grids would give.
+/// Renders the report: bits per weight by kind of tensor, histograms of codes, and a comparison of grids.
 pub fn report(title: &str, format: &str, analysis: &Analysis, grids: &GridComparison) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\">\n<title>{0}</title><style>{STYLE}</style></head><body>\n<h1>{0}</h1>\n",
+         content=\"width=device-width\">\n<title>{0}</title><style>{STYLE}</style></head>\n\
+         <body>\n<h1>{0}</h1>\n",
         escape(title)
     );
     let total = &analysis.total;
     let _ = writeln!(
         page,
-        "<p class=\"facts\">{format} · {} · {} weights in {} tensors · {:.3} bits per weight stored, {:.3} when coded \
-         without loss</p>",
+        "<p class=\"facts\">{format} · {} · {} weights in {} tensors · {:.3} bits per weight stored, {:.3} \
+         after lossless entropy coding</p>",
         bytes(analysis.source_bytes),
         thousands(total.weights),
         total.tensors,
@@ -34,30 +36,30 @@ pub fn report(title: &str, format: &str, analysis: &Analysis, grids: &GridCompar
         total.bpw
     );
 
-    page += "<h2>Where the bits are</h2>\n";
-    page += "<p>Bits per weight. <b>Stored</b>: in the source. <b>Entropy</b>: the least that a code of one table a tensor can take \
-             for the integer codes. <b>Side</b>: scales and biases, coded. <b>Coded</b>: all of it in an <code>.ecq</code> \
-             file that gives every bit back.</p>\n";
+    page += "<h2>Bits per weight</h2>\n";
+    page += "<p><b>Stored</b>: in the source file. <b>Entropy</b>: order-0 entropy of the integer codes, with \
+             one frequency table per tensor. <b>Side</b>: entropy-coded scales and biases. <b>Coded</b>: codes \
+             and side data in a lossless <code>.ecq</code> file.</p>\n";
     let rows = analysis.kinds.iter().chain([total]).map(|t| {
         let kind = t.kind.map_or("all".to_owned(), |kind| format!("{kind:?}").to_lowercase());
-        let saves = format!("{:.1}%", 100.0 * (1.0 - t.bpw / t.source_bpw));
+        let saved = format!("{:.1}%", 100.0 * (1.0 - t.bpw / t.source_bpw));
         let numbers = [t.source_bpw, t.entropy_bits, t.side_bpw, t.bpw].map(|bits| format!("{bits:.3}"));
         let cells =
-            [vec![kind, t.tensors.to_string(), thousands(t.weights)], numbers.to_vec(), vec![saves]].concat();
+            [vec![kind, t.tensors.to_string(), thousands(t.weights)], numbers.to_vec(), vec![saved]].concat();
         (cells, "")
     });
-    table(&mut page, &["", "tensors", "weights", "stored", "entropy", "side", "coded", "saves"], 1, rows);
+    table(&mut page, &["", "tensors", "weights", "stored", "entropy", "side", "coded", "saved"], 1, rows);
     page += &plot::analysis(title, analysis);
 
-    page += "<h2>The same weights on other grids</h2>\n";
-    page += "<p>Entropy alone says nothing: with <b>one scale for a whole tensor</b> most codes are zero, so few bits hold them, and \
-             claims of 1 to 2 bits per weight came from there. The noise tells what is left of the model: below about 10 dB \
-             nothing. Grids are comparable at equal noise; six decibels are a bit. Bits in the file count streams, tables, scales and \
-             the header.</p>\n";
+    page += "<h2>Comparison of grids</h2>\n";
+    page += "<p>The block projections quantized on several grids. SQNR is the signal to quantization noise \
+             ratio of the weights; one bit is about 6 dB. Compare grids at equal SQNR: with <b>one scale per \
+             tensor</b> most codes are zero and the entropy is low, but so is the SQNR, and below about 10 dB a \
+             model is unusable. Bits in the file include streams, tables, scales and the header.</p>\n";
     let rows = grids.grids.iter().map(|row| {
         let class = match row.sqnr_db {
-            Some(db) if db < 8.0 => "gone",
-            Some(_) if row.grid.starts_with("uniform") => "ours",
+            Some(db) if db < 8.0 => "noisy",
+            Some(_) if row.grid.starts_with("uniform") => "ecq",
             _ => "",
         };
         let sqnr = row.sqnr_db.map_or("exact".to_owned(), |db| format!("{db:.2}"));
@@ -68,7 +70,7 @@ pub fn report(title: &str, format: &str, analysis: &Analysis, grids: &GridCompar
     if grids.weights < grids.all_weights {
         let _ = writeln!(
             page,
-            "<p class=\"facts\">Measured on a sample, {} of {} weights.</p>",
+            "<p class=\"facts\">Measured on a sample of {} of {} weights.</p>",
             thousands(grids.weights),
             thousands(grids.all_weights)
         );
@@ -77,8 +79,8 @@ pub fn report(title: &str, format: &str, analysis: &Analysis, grids: &GridCompar
     let _ = writeln!(page, "<details><summary>All {} tensors</summary>", analysis.tensors.len());
     let rows = analysis.tensors.iter().map(|t| {
         let numbers = [t.source_bpw, t.entropy_bits, t.side_bpw, t.bpw].map(|bits| format!("{bits:.3}"));
-        let words = [t.name.clone(), t.dtype.clone(), t.coding.clone().unwrap_or_default()];
-        ([words.to_vec(), vec![format!("{} × {}", t.rows, t.cols)], numbers.to_vec()].concat(), "")
+        let names = [t.name.clone(), t.dtype.clone(), t.coding.clone().unwrap_or_default()];
+        ([names.to_vec(), vec![format!("{} × {}", t.rows, t.cols)], numbers.to_vec()].concat(), "")
     });
     table(&mut page, &["tensor", "type", "coding", "shape", "stored", "entropy", "side", "coded"], 3, rows);
     let _ = writeln!(
@@ -89,7 +91,7 @@ pub fn report(title: &str, format: &str, analysis: &Analysis, grids: &GridCompar
     page
 }
 
-/// A table whose first `left` columns are words.
+/// Appends a table whose first `left` columns are left-aligned.
 fn table(
     page: &mut String,
     headings: &[&str],

@@ -1,4 +1,4 @@
-//! Drawings as SVG text, written by hand: bars and labels need no library.
+//! Bar charts of bits per weight and histograms of codes, as SVG.
 
 use ecq::analyze::{Analysis, TensorAnalysis};
 use std::fmt::Write;
@@ -12,19 +12,20 @@ const STORED: &str = "#cbd2d9";
 const SIDE: &str = "#f0b429";
 const CODES: &str = "#2680c2";
 
-/// Bits per weight of every coded tensor (stored, coded, side data), and the histograms of a few.
+/// Draws bits per weight of every tensor (stored, coded, side data) and the histograms of up to six tensors.
 pub fn analysis(title: &str, analysis: &Analysis) -> String {
     let coded: Vec<&TensorAnalysis> = analysis.tensors.iter().filter(|t| !t.histogram.is_empty()).collect();
     let shown = spread(&coded, 6);
     let height = 420.0 + 170.0 * shown.len().div_ceil(3) as f64;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
-         font-size=\"12\" fill=\"{INK}\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         font-family=\"sans-serif\" font-size=\"12\" fill=\"{INK}\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
     text(&mut svg, LEFT, 28.0, "start", 17, INK, title);
     let t = &analysis.total;
     let line = format!(
-        "{:.3} bits per weight stored, {:.3} coded (of these {:.3} scales and biases); code entropy {:.3}",
+        "bits per weight: {:.3} stored, {:.3} coded ({:.3} of them scales and biases); code entropy {:.3}",
         t.source_bpw, t.bpw, t.side_bpw, t.entropy_bits
     );
     text(&mut svg, LEFT, 48.0, "start", 12, PALE, &line);
@@ -38,7 +39,7 @@ pub fn analysis(title: &str, analysis: &Analysis) -> String {
     svg
 }
 
-/// Up to `n` tensors spread over the model, the first and the last among them.
+/// Selects up to `n` evenly spaced tensors, including the first and the last.
 fn spread<'a>(tensors: &[&'a TensorAnalysis], n: usize) -> Vec<&'a TensorAnalysis> {
     let n = n.min(tensors.len());
     (0..n).map(|i| tensors[i * (tensors.len() - 1) / (n - 1).max(1)]).collect()
@@ -66,15 +67,14 @@ fn bars(svg: &mut String, tensors: &[&TensorAnalysis], top: f64, height: f64) {
             rect(svg, x + 0.1 * step, y(to), 0.8 * step, y(from) - y(to), colour, &label(tensor));
         }
     }
-    let legend =
-        [(STORED, "stored"), (CODES, "codes (or floats), coded"), (SIDE, "scales and biases, coded")];
+    let legend = [(STORED, "stored"), (CODES, "coded: codes or floats"), (SIDE, "coded: scales and biases")];
     let mut x = LEFT;
-    for (colour, words) in legend {
-        rect(svg, x, top - 24.0, 12.0, 12.0, colour, words);
-        text(svg, x + 17.0, top - 14.0, "start", 12, INK, words);
-        x += 40.0 + 7.0 * words.len() as f64;
+    for (colour, label) in legend {
+        rect(svg, x, top - 24.0, 12.0, 12.0, colour, label);
+        text(svg, x + 17.0, top - 14.0, "start", 12, INK, label);
+        x += 40.0 + 7.0 * label.len() as f64;
     }
-    text(svg, WIDTH - RIGHT, top - 14.0, "end", 12, PALE, "bits per weight of each tensor, in file order");
+    text(svg, WIDTH - RIGHT, top - 14.0, "end", 12, PALE, "bits per weight by tensor, in file order");
     if let (Some(first), Some(last)) = (tensors.first(), tensors.last()) {
         text(svg, LEFT, top + height + 18.0, "start", 11, PALE, &first.name);
         text(svg, WIDTH - RIGHT, top + height + 18.0, "end", 11, PALE, &last.name);
@@ -86,7 +86,7 @@ fn bars(svg: &mut String, tensors: &[&TensorAnalysis], top: f64, height: f64) {
         "start",
         14,
         INK,
-        "How often each code (or each tenth of the root mean square) occurs",
+        "Histograms of the codes (of float tensors: of the weights, in bins of 0.1 rms)",
     );
 }
 
@@ -95,11 +95,11 @@ fn histogram(svg: &mut String, tensor: &TensorAnalysis, x: f64, top: f64, width:
     let step = width / tensor.histogram.len() as f64;
     for (code, &count) in tensor.histogram.iter().enumerate() {
         let tall = height * count as f64 / most;
-        let words = match tensor.code_bits.is_some() || tensor.coding.is_some() {
+        let title = match tensor.code_bits.is_some() || tensor.coding.is_some() {
             true => format!("code {code}: {count}"),
             false => format!("{:.1} rms: {count}", (code as f64 - 50.0) / 10.0),
         };
-        rect(svg, x + step * code as f64, top + height - tall, (0.9 * step).max(0.5), tall, CODES, &words);
+        rect(svg, x + step * code as f64, top + height - tall, (0.9 * step).max(0.5), tall, CODES, &title);
     }
     text(svg, x, top + height + 16.0, "start", 11, INK, &tensor.name);
     let facts = match (&tensor.coding, tensor.rms) {
@@ -111,7 +111,7 @@ fn histogram(svg: &mut String, tensor: &TensorAnalysis, x: f64, top: f64, width:
 
 fn label(tensor: &TensorAnalysis) -> String {
     format!(
-        "{} ({} x {}): {:.3} stored, {:.3} coded, {:.3} of it side data",
+        "{} ({} x {}): {:.3} stored, {:.3} coded, of which {:.3} side data",
         tensor.name, tensor.rows, tensor.cols, tensor.source_bpw, tensor.bpw, tensor.side_bpw
     )
 }
@@ -125,16 +125,17 @@ fn rect(svg: &mut String, x: f64, y: f64, width: f64, height: f64, colour: &str,
     );
 }
 
-/// Words at a place.
-pub fn text(svg: &mut String, x: f64, y: f64, anchor: &str, size: u32, colour: &str, words: &str) {
+/// Appends a text element.
+pub fn text(svg: &mut String, x: f64, y: f64, anchor: &str, size: u32, colour: &str, content: &str) {
     let _ = writeln!(
         svg,
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\" fill=\"{colour}\">{}</text>",
-        escape(words)
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\" \
+         fill=\"{colour}\">{}</text>",
+        escape(content)
     );
 }
 
-/// Text as HTML and SVG hold it.
-pub fn escape(words: &str) -> String {
-    words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+/// Escapes text for HTML and SVG.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

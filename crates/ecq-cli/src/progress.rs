@@ -1,41 +1,41 @@
-//! How far work is: one line on a terminal, for the whole job.
+//! Progress of long operations: one line on a terminal.
 
 use crate::interrupt;
-use ecq::Progress;
+use ecq::pack::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A step of a job, as a person counts them.
+/// A step of a job, made up of one or several stages of the library.
 pub struct Step {
-    /// What is done, in words.
-    pub words: &'static str,
-    /// The stages of the library that belong to it, in their order.
+    /// Description of the step.
+    pub label: &'static str,
+    /// Names of the stages in the step, in order.
     pub stages: &'static [&'static str],
-    /// Its part of the time that the job takes, about.
+    /// Approximate fraction of the total time, 0 to 1.
     pub share: f64,
 }
 
 /// The steps of quantizing without calibration.
 pub const QUANTIZING: &[Step] = &[
-    Step { words: "finding the steps", stages: &["measuring", "probing", "sizing the rest"], share: 0.4 },
-    Step { words: "quantizing and coding", stages: &["packing"], share: 0.55 },
-    Step { words: "writing the file", stages: &["assembling"], share: 0.05 },
+    Step { label: "searching step sizes", stages: &["measuring", "probing", "sizing the rest"], share: 0.4 },
+    Step { label: "quantizing and entropy coding", stages: &["packing"], share: 0.55 },
+    Step { label: "writing the file", stages: &["assembling"], share: 0.05 },
 ];
 
-/// The steps of coding without loss.
+/// The steps of lossless coding.
 pub const CODING: &[Step] = &[
-    Step { words: "coding", stages: &["packing"], share: 0.9 },
-    Step { words: "writing the file", stages: &["assembling"], share: 0.1 },
+    Step { label: "entropy coding", stages: &["packing"], share: 0.9 },
+    Step { label: "writing the file", stages: &["assembling"], share: 0.1 },
 ];
 
 /// The steps of quantizing with calibration.
 pub const CALIBRATING: &[Step] = &[
-    Step { words: "preparing the model", stages: &["packing", "assembling"], share: 0.03 },
-    Step { words: "learning what errors cost", stages: &["writing", "calibrating"], share: 0.37 },
+    Step { label: "loading the model", stages: &["packing", "assembling"], share: 0.03 },
+    Step { label: "calibrating", stages: &["writing", "calibrating"], share: 0.37 },
     Step {
-        words: "finding the steps",
+        label: "searching step sizes",
         stages: &[
             "measuring the reference grid",
             "matching the reference grid",
@@ -45,12 +45,12 @@ pub const CALIBRATING: &[Step] = &[
         ],
         share: 0.1,
     },
-    Step { words: "quantizing", stages: &["quantizing sequentially"], share: 0.42 },
-    Step { words: "coding", stages: &["estimating", "packing"], share: 0.06 },
-    Step { words: "writing the file", stages: &["assembling"], share: 0.02 },
+    Step { label: "quantizing", stages: &["quantizing sequentially"], share: 0.42 },
+    Step { label: "entropy coding", stages: &["estimating", "packing"], share: 0.06 },
+    Step { label: "writing the file", stages: &["assembling"], share: 0.02 },
 ];
 
-/// One line with step, place and remaining time on a terminal, nothing when piped.
+/// A line with the step, its progress and the remaining time; hidden if standard error is not a terminal.
 pub struct Bar {
     state: Mutex<State>,
     steps: &'static [Step],
@@ -62,49 +62,50 @@ struct State {
     begun: Instant,
     /// Number of the step, from 0.
     step: usize,
-    /// Stages of the step that have begun.
+    /// Number of stages of the step that have begun.
     stages: usize,
-    words: &'static str,
+    /// Name of the current stage.
+    stage: &'static str,
     done: u64,
     total: u64,
     item: String,
-    /// Of the whole job; never less than before.
+    /// Completed fraction of the whole job; never decreases.
     fraction: f64,
 }
 
 impl Bar {
-    /// For work of one step.
+    /// A bar for an operation of one step.
     pub fn new(json: bool) -> Self {
         Self::of_job(json, &[])
     }
 
-    /// For a job of several steps.
+    /// A bar for a job of several steps.
     pub fn of_job(json: bool, steps: &'static [Step]) -> Self {
         Self { state: Mutex::new(State::new()), steps, visible: !json && std::io::stderr().is_terminal() }
     }
 
-    /// Says on a terminal that something goes on until the bar is dropped or the next stage begins.
-    pub fn waiting(words: &'static str) -> Self {
+    /// A spinner with a label, shown until it is dropped or the next stage begins.
+    pub fn spinner(label: &'static str) -> Self {
         let bar = Self::new(false);
-        bar.begin(words, 0);
+        bar.begin(label, 0);
         bar
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere while drawing leaves a bar that can still be drawn.
+        // A panic of another thread while drawing leaves a state that can still be drawn.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Nothing has begun.
+    /// The state before the first stage.
     fn new() -> Self {
         Self {
             bar: ProgressBar::hidden(),
             begun: Instant::now(),
             step: 0,
             stages: 0,
-            words: "",
+            stage: "",
             done: 0,
             total: 0,
             item: String::new(),
@@ -112,12 +113,14 @@ impl State {
         }
     }
 
-    /// The step that a stage belongs to: this one or a later one. Stages that no step names belong to this.
+    /// Advances to the step that contains `stage`: the current or a later one. A stage that is in no step
+    /// belongs to the current step.
     fn enter(&mut self, stage: &'static str, steps: &[Step]) {
         let later = steps.iter().skip(self.step).position(|step| step.stages.contains(&stage));
-        let twice = |step: &Step| step.stages.len() == 1 && self.stages > 0 && step.stages.contains(&stage);
+        let restarts =
+            |step: &Step| step.stages.len() == 1 && self.stages > 0 && step.stages.contains(&stage);
         match later {
-            Some(0) if steps.get(self.step).is_some_and(twice) => self.stages = 1,
+            Some(0) if steps.get(self.step).is_some_and(restarts) => self.stages = 1,
             Some(0) | None => self.stages += 1,
             Some(ahead) => {
                 self.step += ahead;
@@ -136,8 +139,8 @@ impl State {
 
     fn line(&self, steps: &[Step]) -> String {
         let mut line = match steps.get(self.step) {
-            Some(step) => format!("step {} of {}: {}", self.step + 1, steps.len(), step.words),
-            None => self.words.to_owned(),
+            Some(step) => format!("step {} of {}: {}", self.step + 1, steps.len(), step.label),
+            None => self.stage.to_owned(),
         };
         if !self.item.is_empty() {
             line += &format!(" {}", self.item);
@@ -158,7 +161,7 @@ impl State {
     }
 }
 
-/// A time as a person says it.
+/// Formats a duration in seconds, minutes or hours.
 pub fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 90.0 => format!("{s:.0} s"),
@@ -177,7 +180,7 @@ impl Progress for Bar {
             let style = ProgressStyle::with_template("{spinner} {wide_msg}");
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            // A step may take long between two pieces of work: that it goes on is to be seen.
+            // Some steps report progress rarely; the spinner shows that they are running.
             bar.enable_steady_tick(Duration::from_millis(200));
             state.bar = bar;
         }
@@ -185,7 +188,7 @@ impl Progress for Bar {
             (state.begun, state.fraction) = (Instant::now(), 0.0);
         }
         state.enter(stage, self.steps);
-        (state.words, state.done, state.total) = (stage, 0, total);
+        (state.stage, state.done, state.total) = (stage, 0, total);
         state.item.clear();
         state.show(self.steps);
     }
@@ -197,7 +200,7 @@ impl Progress for Bar {
         let mut state = self.state();
         state.done += work;
         state.item.clear();
-        // Blocks are counted by those who run them; tensors are many, their share tells more.
+        // "block 3 of 30" is shown as it is; for tensors a percentage is more useful than a name.
         if item.starts_with("block ") {
             state.item.push_str(item);
         }
@@ -212,7 +215,7 @@ impl Progress for Bar {
     }
 
     fn is_cancelled(&self) -> bool {
-        interrupt::is_asked()
+        interrupt::is_requested()
     }
 }
 
@@ -232,7 +235,7 @@ mod tests {
         for stage in ["packing", "assembling", "calibrating", "measuring", "probing"] {
             state.enter(stage, CALIBRATING);
         }
-        assert_eq!(state.line(CALIBRATING), "step 3 of 6: finding the steps");
+        assert_eq!(state.line(CALIBRATING), "step 3 of 6: searching step sizes");
         state.enter("quantizing sequentially", CALIBRATING);
         (state.done, state.total, state.item) = (6, 30, "block 7 of 30".to_owned());
         state.begun = Instant::now() - Duration::from_secs(240);
@@ -243,13 +246,13 @@ mod tests {
             "{line}"
         );
         assert!((0.5..0.6).contains(&state.fraction), "{}", state.fraction);
-        // The same words of the library mean another step now.
+        // "packing" is the name of a stage in two steps.
         state.enter("packing", CALIBRATING);
-        assert!(state.line(CALIBRATING).starts_with("step 5 of 6: coding"));
+        assert!(state.line(CALIBRATING).starts_with("step 5 of 6: entropy coding"));
     }
 
     #[test]
-    fn shares_of_steps_are_a_whole() {
+    fn shares_of_steps_add_up_to_one() {
         for steps in [QUANTIZING, CODING, CALIBRATING] {
             let sum: f64 = steps.iter().map(|step| step.share).sum();
             assert!((sum - 1.0).abs() < 1e-9, "{sum}");
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_few_digits() {
+    fn durations_have_few_digits() {
         assert_eq!(
             (duration(12.3), duration(240.0), duration(9000.0)),
             ("12 s".into(), "4 min".into(), "2.5 h".into())

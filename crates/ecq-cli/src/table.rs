@@ -1,10 +1,10 @@
-//! Tables and numbers as a person reads them.
+//! Tables and number formats of the text output.
 
 use crate::wrap::{COLUMNS, terminal_columns};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-/// A table with these headings; all columns but the first `left` are numbers. Cells fold where the terminal,
-/// or a page of 80 columns, is narrower.
+/// Creates a table whose first `left` columns are left-aligned and the others right-aligned. Cells wrap to
+/// the width of the terminal, or to 80 columns if standard output is not a terminal.
 pub fn table(headings: &[&str], left: usize) -> Table {
     let columns = terminal_columns().unwrap_or(COLUMNS);
     let mut table = list(headings, left);
@@ -13,7 +13,8 @@ pub fn table(headings: &[&str], left: usize) -> Table {
     table
 }
 
-/// A table with a row for each tensor: cells fold on a terminal only, so that other programs find the names.
+/// Creates a table of tensors: as [`table`], but cells do not wrap if standard output is not a terminal, so
+/// that tensor names stay searchable.
 pub fn list(headings: &[&str], left: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Disabled);
@@ -30,7 +31,7 @@ pub fn list(headings: &[&str], left: usize) -> Table {
     table
 }
 
-/// Bytes with a decimal unit and three digits.
+/// Formats a number of bytes with a decimal unit and three significant digits.
 pub fn bytes(n: u64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB"];
     let mut value = n as f64;
@@ -42,7 +43,7 @@ pub fn bytes(n: u64) -> String {
     if unit == 0 { format!("{n} B") } else { format!("{} {}", three_digits(value), units[unit]) }
 }
 
-/// A number with three significant digits.
+/// Formats a number with three significant digits.
 pub fn three_digits(value: f64) -> String {
     match value {
         v if v >= 99.95 => format!("{v:.0}"),
@@ -51,7 +52,7 @@ pub fn three_digits(value: f64) -> String {
     }
 }
 
-/// A count with three digits and a letter for its size.
+/// Formats a count with three significant digits and a decimal prefix (k, M, G, T).
 pub fn count(n: u64) -> String {
     let (mut value, mut unit) = (n as f64, 0);
     let units = ["", " k", " M", " G", " T"];
@@ -62,7 +63,7 @@ pub fn count(n: u64) -> String {
     if unit == 0 { n.to_string() } else { format!("{}{}", three_digits(value), units[unit]) }
 }
 
-/// A number with thousands apart.
+/// Formats a number with a comma as thousands separator.
 pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
+    fn numbers_have_units_and_separators() {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1000), "1.00 kB");
         assert_eq!(bytes(97_891_234), "97.9 MB");

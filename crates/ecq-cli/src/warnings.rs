@@ -1,4 +1,4 @@
-//! What is said before work begins, on standard error.
+//! Notes on standard error before long work begins.
 
 use crate::args::ExportFormat;
 use crate::progress::duration;
@@ -9,7 +9,7 @@ use ecq::source::{EcqSource, Source};
 use ecq::{GridEntry, Limits, TensorContent, TensorKind};
 use std::path::Path;
 
-/// Says something that a person may want to know before it is too late to stop.
+/// Prints a note.
 pub fn note(text: &str) {
     eprintln!(
         "{}",
@@ -17,7 +17,7 @@ pub fn note(text: &str) {
     );
 }
 
-/// Says when a model that is quantized already is quantized again.
+/// Notes that a quantized model is quantized again.
 pub fn requantizing(source: &dyn Source, path: &Path) {
     let weights = |quantized: bool| -> u64 {
         let linear = source.tensors().iter().filter(|t| t.kind == TensorKind::Linear);
@@ -29,8 +29,8 @@ pub fn requantizing(source: &dyn Source, path: &Path) {
     let first = source.tensors().iter().find(|t| t.kind == TensorKind::Linear && !is_float(&t.dtype));
     let kind = first.map_or("quantized", |t| t.dtype.as_str());
     note(&format!(
-        "{} is quantized already ({}, {kind}): quantizing again adds to the error that is there. Floats of the \
-         same model are the better source; --lossless keeps what is there and adds none.",
+        "{} is already quantized ({}, {kind}); quantizing it again adds to the error. Use an unquantized \
+         checkpoint of the model if there is one, or --lossless to keep the codes.",
         path.display(),
         source.format(),
     ));
@@ -40,24 +40,24 @@ fn is_float(dtype: &str) -> bool {
     matches!(dtype, "f64" | "f32" | "f16" | "bf16")
 }
 
-/// Says when a folder has no configuration, so that nothing made of it runs.
+/// Notes that a checkpoint folder has no configuration, so that the result cannot run.
 pub fn no_config(source: &dyn Source, path: &Path) -> anyhow::Result<()> {
     let files = source.attached_files()?;
     if !files.iter().any(|(name, _)| name == "config.json" || name == "gguf.header") {
         note(&format!(
-            "there is no config.json beside the tensors of {}: the file can be verified and exported, but `ecq run` \
-             will not know how its layers fit together. Copy the model's config.json and tokenizer.json there first.",
+            "{} has no config.json: the output can be verified and exported but not run. Copy the model's \
+             config.json and tokenizer.json there first.",
             path.display()
         ));
     }
     Ok(())
 }
 
-/// Core-seconds that calibration takes for each token and weight: 8 core-minutes for the 16384 tokens and 134
+/// Time of calibration in core-seconds per token and weight: 8 core-minutes for 16384 tokens and the 134
 /// million weights of SmolLM2-135M (bench/record/2026-11-21-calibration.md).
 const CORE_SECONDS: f64 = 8.0 * 60.0 / (16384.0 * 134.5e6);
 
-/// Says what calibration will take.
+/// Notes the expected time of calibration.
 pub fn calibrating(source: &dyn Source, tokens: usize, by_default: bool) {
     let weights: u64 = source.tensors().iter().map(|t| t.weights()).sum();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -65,16 +65,13 @@ pub fn calibrating(source: &dyn Source, tokens: usize, by_default: bool) {
     let time =
         if seconds < 60.0 { "less than a minute".to_owned() } else { format!("about {}", duration(seconds)) };
     let why = match by_default {
-        true => {
-            "below 4 bits a weight the model is run on text first, to learn what errors cost (--calibrate off \
-                 leaves that out, for much worse text)"
-        }
-        false => "the model is run on text first, to learn what errors cost",
+        true => " by default below 4 bits per weight (disable with --calibrate off, at lower quality)",
+        false => "",
     };
-    note(&format!("{why}: {tokens} tokens, {time} on {threads} threads"));
+    note(&format!("calibrating{why}: {tokens} tokens, {time} on {threads} threads"));
 }
 
-/// Says when an export will be several times as long as the file.
+/// Notes that an export will be more than twice as large as the file.
 pub fn long_export(file: &Path, format: ExportFormat, float_bytes: u64) -> anyhow::Result<()> {
     let source = EcqSource::open(file, &Limits::default())?;
     let (length, model) = (source.bytes(), source.file().model());
@@ -89,18 +86,18 @@ pub fn long_export(file: &Path, format: ExportFormat, float_bytes: u64) -> anyho
         expected += coded.unwrap_or(tensor.weights() * float_bytes);
     }
     if format == ExportFormat::Gguf && model.recipe.is_none() {
-        // Byte for byte the source.
+        // The export is the source, byte for byte.
         (expected, floats) = (model.source.bytes, 0);
     }
     if expected <= 2 * length {
         return Ok(());
     }
     let why = match floats {
-        0 => "codes are not entropy coded there".to_owned(),
-        n => format!("the format has no codes for {n} of its tensors, which become floats"),
+        0 => "the format does not entropy code".to_owned(),
+        n => format!("{n} tensors become floats, because the format cannot store their codes"),
     };
     note(&format!(
-        "the export will take about {}, {:.1} times the {} of {}: {why}",
+        "the export will be about {}, {:.1} times the {} of {}: {why}",
         bytes(expected),
         expected as f64 / length.max(1) as f64,
         bytes(length),
@@ -109,7 +106,7 @@ pub fn long_export(file: &Path, format: ExportFormat, float_bytes: u64) -> anyho
     Ok(())
 }
 
-/// The bytes of a tensor whose codes a format holds as they are.
+/// The size of a tensor in a format that stores its codes; `None` if the format cannot.
 fn coded_bytes(grid: &GridEntry, weights: u64, format: ExportFormat) -> Option<u64> {
     match (format, grid) {
         (ExportFormat::Gguf, grid) => {
@@ -117,30 +114,34 @@ fn coded_bytes(grid: &GridEntry, weights: u64, format: ExportFormat) -> Option<u
             Some(weights / ty.block_weights() as u64 * ty.block_bytes() as u64)
         }
         (ExportFormat::Mlx, GridEntry::AffineGroups { bits, group_size, .. }) => {
-            // Scale and bias of a group are halves.
+            // Scale and bias of a group take two bytes each.
             Some(weights * u64::from(*bits) / 8 + weights / (*group_size).max(1) as u64 * 4)
         }
         _ => None,
     }
 }
 
-/// Says, or refuses, when a folder has less room than work needs; `least` bytes are needed for certain.
-pub fn room(folder: &Path, least: u64, about: u64) -> anyhow::Result<()> {
-    // Where the system does not tell, the work itself will.
+/// Compares the free space of a folder with what is needed there: at least `min` bytes, probably `expected`
+/// bytes.
+///
+/// # Errors
+/// If less than `min` bytes are free. Less than `expected` bytes is only noted.
+pub fn check_space(folder: &Path, min: u64, expected: u64) -> anyhow::Result<()> {
+    // If the free space is unknown, writing reports a full disk.
     let Ok(free) = fs4::available_space(folder) else { return Ok(()) };
-    match shortage(free, least, about) {
+    match shortage(free, min, expected) {
         Shortage::None => {}
         Shortage::Likely => note(&format!(
-            "{} has {} free; the work may take about {} there while it runs",
+            "{} has {} of free space; about {} may be needed temporarily",
             folder.display(),
             bytes(free),
-            bytes(about)
+            bytes(expected)
         )),
         Shortage::Certain => anyhow::bail!(
-            "{} has {} free, and {} or more are needed: make room, or name another place",
+            "{} has {} of free space, but at least {} are needed: free some space or write to another disk",
             folder.display(),
             bytes(free),
-            bytes(least)
+            bytes(min)
         ),
     }
     Ok(())
@@ -153,10 +154,10 @@ enum Shortage {
     Certain,
 }
 
-fn shortage(free: u64, least: u64, about: u64) -> Shortage {
+fn shortage(free: u64, min: u64, expected: u64) -> Shortage {
     match free {
-        free if free < least => Shortage::Certain,
-        free if free < about => Shortage::Likely,
+        free if free < min => Shortage::Certain,
+        free if free < expected => Shortage::Likely,
         _ => Shortage::None,
     }
 }
@@ -166,12 +167,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_little_room_is_refused_and_little_room_is_said() {
+    fn too_little_space_is_an_error_and_little_space_is_noted() {
         assert_eq!(shortage(10, 20, 40), Shortage::Certain);
         assert_eq!(shortage(30, 20, 40), Shortage::Likely);
         assert_eq!(shortage(40, 20, 40), Shortage::None);
-        assert!(room(Path::new("."), 0, 0).is_ok());
-        let refused = room(Path::new("."), u64::MAX, u64::MAX).unwrap_err().to_string();
-        assert!(refused.contains("are needed: make room"), "{refused}");
+        assert!(check_space(Path::new("."), 0, 0).is_ok());
+        let refused = check_space(Path::new("."), u64::MAX, u64::MAX).unwrap_err().to_string();
+        assert!(refused.contains("are needed: free some space"), "{refused}");
     }
 }

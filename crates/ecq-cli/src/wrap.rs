@@ -1,12 +1,12 @@
-//! Text on a terminal, broken between words.
+//! Word wrapping for terminals.
 
 use std::io::IsTerminal;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns of texts and tables where nothing tells how wide the window is.
+/// Width in columns if the width of the terminal is unknown.
 pub const COLUMNS: usize = 80;
 
-/// Columns of the terminal that standard output goes to; `None` where it goes elsewhere.
+/// Width in columns of the terminal on standard output; `None` if standard output is not a terminal.
 pub fn terminal_columns() -> Option<usize> {
     if !std::io::stdout().is_terminal() {
         return None;
@@ -15,30 +15,30 @@ pub fn terminal_columns() -> Option<usize> {
     Some(size.map_or(COLUMNS, |(width, _)| usize::from(width.0)).max(20))
 }
 
-/// A text as lines that fit the terminal, or a page where there is none.
+/// Wraps a text to the width of the terminal, or to [`COLUMNS`].
 pub fn fill(text: &str) -> String {
     textwrap::fill(text, terminal_columns().unwrap_or(COLUMNS))
 }
 
-/// Breaks a stream of text between words where a line would pass the last column.
+/// Wraps a stream of text between words.
 ///
-/// A word is shown when it is complete: up to a blank, or the end.
+/// A word is returned once it is complete: at a blank, or at the end of the text.
 pub struct Wrap {
     columns: usize,
-    /// Columns of the current line that are taken.
-    at: usize,
-    /// Blanks that stand before the word, not shown yet.
+    /// Used columns of the current line.
+    used: usize,
+    /// Blanks before the current word, not returned yet.
     blanks: String,
     word: String,
 }
 
 impl Wrap {
-    /// For lines of `columns`, the first of which has `at` taken.
-    pub fn new(columns: usize, at: usize) -> Self {
-        Self { columns, at, blanks: String::new(), word: String::new() }
+    /// Wraps to lines of `columns`.
+    pub fn new(columns: usize) -> Self {
+        Self { columns, used: 0, blanks: String::new(), word: String::new() }
     }
 
-    /// What can be shown after this piece of text.
+    /// Adds a piece of text and returns the part of the output that is final.
     pub fn push(&mut self, text: &str) -> String {
         let mut out = String::new();
         for c in text.chars() {
@@ -48,7 +48,7 @@ impl Wrap {
                     out.push_str(&self.blanks);
                     self.blanks.clear();
                     out.push('\n');
-                    self.at = 0;
+                    self.used = 0;
                 }
                 ' ' | '\t' => {
                     self.end_word(&mut out);
@@ -56,7 +56,7 @@ impl Wrap {
                 }
                 c => {
                     self.word.push(c);
-                    // A script without blanks, or an address, fills the line.
+                    // Text without blanks, such as Chinese or a URL, fills the line.
                     if self.word.width() >= self.columns || c.width() == Some(2) {
                         self.end_word(&mut out);
                     }
@@ -66,7 +66,7 @@ impl Wrap {
         out
     }
 
-    /// The rest, when the text has ended.
+    /// Returns the rest at the end of the text.
     pub fn finish(&mut self) -> String {
         let mut out = String::new();
         self.end_word(&mut out);
@@ -78,15 +78,15 @@ impl Wrap {
             return;
         }
         let (blanks, word) = (self.blanks.width(), self.word.width());
-        if self.at > 0 && self.at + blanks + word > self.columns {
+        if self.used > 0 && self.used + blanks + word > self.columns {
             out.push('\n');
-            self.at = 0;
+            self.used = 0;
         } else {
             out.push_str(&self.blanks);
-            self.at += blanks;
+            self.used += blanks;
         }
         out.push_str(&self.word);
-        self.at += word;
+        self.used += word;
         self.blanks.clear();
         self.word.clear();
     }
@@ -97,14 +97,14 @@ mod tests {
     use super::*;
 
     fn wrapped(pieces: &[&str], columns: usize) -> String {
-        let mut wrap = Wrap::new(columns, 0);
+        let mut wrap = Wrap::new(columns);
         let mut out: String = pieces.iter().map(|piece| wrap.push(piece)).collect();
         out += &wrap.finish();
         out
     }
 
     #[test]
-    fn lines_break_between_words_however_the_text_comes() {
+    fn wrapping_does_not_depend_on_how_the_text_is_split() {
         let text = "one two three four  five\n  indented line\n\nend";
         let expected = "one two\nthree four\nfive\n  indented\nline\n\nend";
         let by_char: Vec<String> = text.chars().map(String::from).collect();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_blanks_fills_lines() {
+    fn text_without_blanks_fills_lines() {
         let out = wrapped(&["日本語の長い文字列", " tail"], 8);
         assert!(out.lines().all(|line| line.width() <= 8), "{out}");
         let text = "see https://example.org/a/very/long/path now";

@@ -1,7 +1,12 @@
-//! The command as scripts and people meet it: objects, exit codes, interruptions, memory.
+//! Tests of `ecq quantize`, `verify`, `analyze` and others: JSON output, exit codes, interruption, memory.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
+
+mod common;
+
+use common::{Folder, embedded};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,28 +21,19 @@ fn json(output: &Output) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-struct Files(tempfile::TempDir);
-
-impl Files {
+impl Folder {
+    /// A folder with a small GGUF model.
     fn with_model(rows: u64, cols: u64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("m.gguf"), ecq_fixtures::small_gguf(rows, cols)).unwrap();
-        Self(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn name(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
+        let folder = Self::new();
+        std::fs::write(folder.path("m.gguf"), ecq_fixtures::small_gguf(rows, cols)).unwrap();
+        folder
     }
 }
 
 #[test]
-fn objects_have_the_promised_names() {
-    let files = Files::with_model(64, 256);
-    let (model, packed, back) = (files.name("m.gguf"), files.name("m.ecq"), files.name("b.gguf"));
+fn json_objects_have_the_documented_keys() {
+    let folder = Folder::with_model(64, 256);
+    let (model, packed, back) = (folder.name("m.gguf"), folder.name("m.ecq"), folder.name("b.gguf"));
 
     let report = json(&ecq(&["quantize", &model, "-o", &packed, "--lossless", "--json"]));
     for name in ["file_bytes", "source_bytes", "bpw_linear", "bpw_embedding", "bpw_total", "seconds"] {
@@ -81,9 +77,9 @@ fn objects_have_the_promised_names() {
 }
 
 #[test]
-fn people_get_words() {
-    let files = Files::with_model(64, 256);
-    let (model, packed, plot) = (files.name("m.gguf"), files.name("m.ecq"), files.name("m.svg"));
+fn text_output_is_quiet_on_standard_error() {
+    let folder = Folder::with_model(64, 256);
+    let (model, packed, plot) = (folder.name("m.gguf"), folder.name("m.ecq"), folder.name("m.svg"));
     let said = |args: &[&str]| {
         let output = ecq(args);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -92,19 +88,19 @@ fn people_get_words() {
     };
     assert!(said(&["quantize", &model, "-o", &packed, "--lossless", "-v"]).contains("block projections"));
     assert!(said(&["quantize", &model, "--lossless", "--dry-run"]).contains("nothing written"));
-    assert!(said(&["verify", &packed]).contains("seal and checksums hold"));
+    assert!(said(&["verify", &packed]).contains("file hash and checksums match"));
     assert!(said(&["verify", &packed, "--against", &model]).contains("identical to"));
     assert!(said(&["inspect", &packed, "-v"]).contains("blk.0.ffn_down.weight"));
-    assert!(said(&["diff", &packed, &model]).contains("the same"));
+    assert!(said(&["diff", &packed, &model]).contains("identical: "));
     assert!(said(&["analyze", &model, "-v", "--plot", &plot]).contains("entropy"));
     let svg = std::fs::read_to_string(&plot).unwrap();
     assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n") && svg.contains("blk.0.attn_q.weight"));
 }
 
 #[test]
-fn a_model_is_quantized_for_a_rate_or_a_size_and_explained() {
-    let files = Files::with_model(64, 256);
-    let (model, packed, page) = (files.name("f.gguf"), files.name("f.ecq"), files.name("f.html"));
+fn a_model_is_quantized_to_a_rate_or_a_size_and_analyzed() {
+    let folder = Folder::with_model(64, 256);
+    let (model, packed, page) = (folder.name("f.gguf"), folder.name("f.ecq"), folder.name("f.html"));
     std::fs::write(&model, ecq_fixtures::finite_gguf(256, 1024)).unwrap();
     let quantize = ["quantize", &model, "--calibrate", "off", "--json"];
     let report = json(&ecq(&[&quantize[..], &["-o", &packed, "--bpw", "3.25"]].concat()));
@@ -128,10 +124,10 @@ fn a_model_is_quantized_for_a_rate_or_a_size_and_explained() {
     assert!(ecq(&["report", &model, "-o", &page]).status.success());
     let page = std::fs::read_to_string(&page).unwrap();
     assert!(page.contains("<svg") && page.contains("affine:4:64") && page.ends_with("</html>\n"));
-    assert!(!page.contains("http-equiv") && !page.contains(" src="), "one page that needs nothing else");
+    assert!(!page.contains("http-equiv") && !page.contains(" src="), "a self-contained page");
 
-    // NaN weights have a place, and no file.
-    let (bad, none) = (files.name("m.gguf"), files.name("none.ecq"));
+    // NaN weights are an error with the tensor, and no file is written.
+    let (bad, none) = (folder.name("m.gguf"), folder.name("none.ecq"));
     let error = json(&ecq(&["quantize", &bad, "-o", &none, "--json"]))["error"].clone();
     assert!(error["message"].as_str().unwrap().contains("is NaN; finite numbers are expected"), "{error}");
     assert!(error["tensor"].as_str().is_some() && !Path::new(&none).exists());
@@ -148,24 +144,23 @@ fn a_model_is_quantized_for_a_rate_or_a_size_and_explained() {
 }
 
 #[test]
-fn the_demo_needs_nothing_and_its_files_are_those_it_speaks_of() {
-    let files = Files::with_model(64, 256);
-    let folder = files.name("demo");
-    let demo = json(&ecq(&["demo", "--keep", &folder, "--json"]));
+fn the_demo_reports_the_files_that_it_keeps() {
+    let folder = Folder::new();
+    let demo = json(&ecq(&["demo", "--keep", &folder.name("demo"), "--json"]));
     let rows = demo["grids"].as_array().unwrap();
     assert!(rows.len() >= 6 && rows.iter().all(|row| row["verified"] == true), "{demo}");
     for row in rows {
         let length = std::fs::metadata(row["file"].as_str().unwrap()).unwrap().len();
         assert_eq!(row["file_bytes"], length);
     }
-    // Coded again without loss, the model that rides in the program is itself.
+    // The lossless conversion of the embedded model has the same size.
     assert_eq!(demo["model_bytes"], rows[0]["file_bytes"]);
 }
 
 #[test]
-fn errors_say_what_where_and_how_badly() {
-    let files = Files::with_model(64, 256);
-    let (model, packed, none) = (files.name("m.gguf"), files.name("m.ecq"), files.name("none"));
+fn errors_have_kind_tensor_offset_and_exit_code() {
+    let folder = Folder::with_model(64, 256);
+    let (model, packed, none) = (folder.name("m.gguf"), folder.name("m.ecq"), folder.name("none"));
     ecq(&["quantize", &model, "-o", &packed, "--lossless"]);
     let fails = |args: &[&str], code: i32, kind: &str| -> Value {
         let output = ecq(&[args, &["--json"]].concat());
@@ -182,31 +177,31 @@ fn errors_say_what_where_and_how_badly() {
     fails(&["quantize", &model, "-o", &none, "--lossless", "--override", "x"], 2, "option");
     assert!(!Path::new(&none).exists());
 
-    // Another model: exit code 1 and the places.
-    let other = files.name("o.gguf");
+    // Another model: exit code 1 and a list of differences.
+    let other = folder.name("o.gguf");
     std::fs::write(&other, ecq_fixtures::small_gguf(65, 256)).unwrap();
     let output = ecq(&["verify", &packed, "--against", &other, "--json"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(!json(&output)["mismatches"].as_array().unwrap().is_empty());
 
-    // One bit of one stream: named by tensor and offset where the checksum tells.
+    // One flipped bit in a stream: the error contains tensor and offset.
     let mut bytes = std::fs::read(&packed).unwrap();
     let at = bytes.len() / 2;
     bytes[at] ^= 4;
     std::fs::write(&packed, &bytes).unwrap();
     fails(&["verify", &packed], 3, "corrupt");
-    let back = files.name("b.gguf");
+    let back = folder.name("b.gguf");
     let error = fails(&["export", &packed, "--format", "gguf", "-o", &back], 3, "corrupt");
     assert!(error["tensor"].is_string() && error["offset"].as_u64().unwrap() <= at as u64, "{error}");
-    assert!(!Path::new(&back).exists() && !files.path("b.gguf.partial").exists(), "nothing half-written");
+    assert!(!Path::new(&back).exists() && !folder.path("b.gguf.partial").exists(), "nothing half-written");
     std::fs::write(&packed, b"not a model").unwrap();
     fails(&["analyze", &packed], 3, "format");
 }
 
 #[test]
-fn killed_at_any_moment_nothing_is_half_done_and_resume_gives_the_same_bytes() {
-    let files = Files::with_model(1024, 1024);
-    let (model, undisturbed, dest) = (files.name("m.gguf"), files.name("u.ecq"), files.name("d.ecq"));
+fn a_killed_run_leaves_no_partial_file_and_resumes_to_the_same_bytes() {
+    let folder = Folder::with_model(1024, 1024);
+    let (model, undisturbed, dest) = (folder.name("m.gguf"), folder.name("u.ecq"), folder.name("d.ecq"));
     let start = Instant::now();
     assert!(ecq(&["quantize", &model, "-o", &undisturbed, "--lossless"]).status.success());
     let took = start.elapsed();
@@ -220,17 +215,17 @@ fn killed_at_any_moment_nothing_is_half_done_and_resume_gives_the_same_bytes() {
             .spawn()
             .unwrap();
         std::thread::sleep(Duration::from_micros(numbers.below(took.as_micros() as u64 * 11 / 10)));
-        // SIGKILL on Unix: no handler runs.
+        // SIGKILL on Unix, which cannot be handled.
         child.kill().unwrap();
         if child.wait().unwrap().success() {
-            // It was faster than the kill.
+            // It finished before the signal.
             assert!(std::fs::read(&dest).unwrap() == expected);
             std::fs::remove_file(&dest).unwrap();
             continue;
         }
         killed += 1;
         if let Ok(bytes) = std::fs::read(&dest) {
-            // Killed between the rename and its exit: then the file is whole.
+            // Killed between rename and exit: the file must be complete.
             assert!(bytes == expected, "a half-written file under the final name");
             std::fs::remove_file(&dest).unwrap();
             continue;
@@ -242,22 +237,22 @@ fn killed_at_any_moment_nothing_is_half_done_and_resume_gives_the_same_bytes() {
             std::fs::remove_file(&dest).unwrap();
         }
     }
-    println!("{killed} kills, {resumed} tensors taken over by the resuming runs");
+    println!("{killed} kills, {resumed} tensors reused by resumed runs");
 }
 
 #[test]
 fn memory_stays_bounded_by_the_largest_tensor() {
-    // Four tensors of 60 MB each as codes of four bits.
-    let files = Files(tempfile::tempdir().unwrap());
-    let model = files.path("big.gguf");
+    // Four tensors of 60 MB each, as 4-bit codes.
+    let folder = Folder::new();
+    let model = folder.path("big.gguf");
     ecq_fixtures::big_gguf(&model, 4, 60_000_000).unwrap();
     for coding in ["rans", "archive"] {
-        let dest = files.name("big.ecq");
+        let dest = folder.name("big.ecq");
         let args =
             ["quantize", model.to_str().unwrap(), "-o", &dest, "--lossless", "--coding", coding, "--json"];
         let report = json(&ecq(&args));
         let Some(peak) = report["peak_rss_bytes"].as_u64() else {
-            println!("skipped: this system does not tell the peak memory of a process");
+            println!("SKIPPED: this system does not report the peak memory of a process");
             return;
         };
         println!("{coding}: peak {} MB", peak / 1_000_000);
@@ -265,44 +260,55 @@ fn memory_stays_bounded_by_the_largest_tensor() {
     }
 }
 
+/// Text of kinds that neither calibration nor the training of the embedded model uses; see its README.
+const EVALUATION_TEXT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/evaluation.txt");
+
 #[test]
 fn calibration_makes_a_model_better_at_equal_bits() {
     let folder = tempfile::tempdir().unwrap();
     let name = |file: &str| folder.path().join(file).display().to_string();
-    let (kept, text) = (name("kept"), name("text.txt"));
-    json(&ecq(&["demo", "--keep", &kept, "--json"]));
-    let model = std::fs::read_dir(&kept)
-        .unwrap()
-        .map(|entry| entry.unwrap().path().display().to_string())
-        .find(|path| path.contains("keep"))
-        .unwrap();
-    // Not from the text that ships for calibration.
-    std::fs::write(&text, include_str!("../../../docs/design.md")).unwrap();
-    let learned = name("learned");
+    let model = embedded();
+    let statistics = name("statistics");
     let rate_and_kl = |options: &[&str]| {
         let out = name("q.ecq");
         let all =
             [&["quantize", &model, "-o", &out, "--force", "--embedding", "keep", "--json"][..], options];
         let report = json(&ecq(&all.concat()));
-        let eval = ["eval", &out, "--text", &text, "--reference", &model, "--max-tokens", "512", "--json"];
-        (report["bpw_linear"].as_f64().unwrap(), json(&ecq(&eval))["kl"].as_f64().unwrap())
+        let eval = [
+            "eval",
+            &out,
+            "--text",
+            EVALUATION_TEXT,
+            "--reference",
+            &model,
+            "--max-tokens",
+            "2048",
+            "--json",
+        ];
+        let eval = json(&ecq(&eval));
+        assert!(eval["tokens"].as_u64().unwrap() > 2040, "{eval}");
+        let (bpw, kl) = (report["bpw_linear"].as_f64().unwrap(), eval["kl"].as_f64().unwrap());
+        println!("{options:?}: {bpw:.4} bits per weight, KL {kl:.4}");
+        (bpw, kl)
     };
     let kl = |options: &[&str]| {
         let (bpw, kl) = rate_and_kl(&[&["--bpw", "2.5"], options].concat());
         assert!((2.495..=2.5).contains(&bpw), "{bpw}");
         kl
     };
-    let default = ["--calibrate", "default", "--calibration-window", "128", "--calibration-folder", &learned];
+    // The statistics of the first calibrated run are reused by the others.
+    let sequences = ["--calibration-tokens", "8192", "--calibration-window", "128"];
+    let default = [&["--calibrate", "default", "--calibration-folder", &statistics][..], &sequences].concat();
     let plain = kl(&["--calibrate", "off"]);
     let calibrated = kl(&default);
     assert!(calibrated < 0.8 * plain, "{calibrated} of {plain}");
-    let own = kl(&["--calibrate", "self", "--calibration-tokens", "8192", "--calibration-window", "128"]);
+    let own = kl(&[&["--calibrate", "self"][..], &sequences].concat());
     assert!(own < plain, "{own} of {plain}");
-    // As far off as MLX's four bits, and smaller; from what was learned before.
+    // A KL divergence no larger than that of MLX's 4 bits, in fewer bits.
     let (mlx_bpw, mlx) = rate_and_kl(&["--grid", "affine:4:64"]);
     let (bpw, matched) = rate_and_kl(&[&["--match", "mlx4"], &default[..]].concat());
     assert!(bpw < 0.9 * mlx_bpw && matched < 1.3 * mlx, "{bpw} of {mlx_bpw}, {matched} of {mlx}");
-    // A file of a size, embedding and all.
+    // A file of a given size, embedding included.
     let out = name("size.ecq");
     let size = ["quantize", &model, "-o", &out, "--size", "2000000", "--json"];
     json(&ecq(&[&size[..], &default].concat()));

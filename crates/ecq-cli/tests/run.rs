@@ -1,4 +1,6 @@
-//! Text, evaluation, measurements: what scripts get, and what people are told when it does not work.
+//! Tests of `ecq run`, `chat`, `eval`, `bench` and `plot`: JSON output, text output and errors.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
 mod common;
 
@@ -14,7 +16,7 @@ fn ecq(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ecq")).args(args).env("ECQ_CACHE", cache).output().unwrap()
 }
 
-/// The object that a command prints when it succeeds.
+/// Returns the JSON output of a command that succeeds.
 fn object(args: &[&str]) -> Value {
     let output = ecq(&[args, &["--json"]].concat());
     let text = String::from_utf8(output.stdout).unwrap();
@@ -22,7 +24,7 @@ fn object(args: &[&str]) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The message of a command that fails with this exit code and kind.
+/// Returns the message of a command that fails with this exit code and kind.
 fn refusal(args: &[&str], code: i32, kind: &str) -> String {
     let output = ecq(&[args, &["--json"]].concat());
     let text = String::from_utf8(output.stdout).unwrap();
@@ -33,14 +35,14 @@ fn refusal(args: &[&str], code: i32, kind: &str) -> String {
 }
 
 impl Folder {
-    /// The embedded model on 4-bit codes.
+    /// The embedded model, quantized to 4-bit affine groups.
     fn quantized(&self) -> String {
         let file = self.name("tiny4.ecq");
         object(&["quantize", &embedded(), "--grid", "affine:4:64", "-o", &file]);
         file
     }
 
-    /// The embedded model as a checkpoint folder, changed by `change`, as an `.ecq`.
+    /// The embedded model as an `.ecq` file, after `change` has modified its checkpoint folder.
     fn changed(&self, change: impl FnOnce(&Path)) -> String {
         let (folder, file) = (self.name("hf"), self.name("changed.ecq"));
         object(&["export", &embedded(), "--format", "safetensors", "-o", &folder]);
@@ -50,7 +52,7 @@ impl Folder {
     }
 }
 
-/// Changes a JSON file.
+/// Modifies a JSON file.
 fn change(file: &Path, change: impl FnOnce(&mut Value)) {
     let mut value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     change(&mut value);
@@ -58,7 +60,7 @@ fn change(file: &Path, change: impl FnOnce(&mut Value)) {
 }
 
 #[test]
-fn run_tells_scripts_what_it_promises() {
+fn run_prints_json_for_scripts_and_text_for_people() {
     let model = embedded();
     let run = object(&["run", &model, "-p", "In the beginning", "--greedy", "--tokens", "12"]);
     assert!(run["text"].as_str().unwrap().len() > 12, "{run}");
@@ -77,16 +79,18 @@ fn run_tells_scripts_what_it_promises() {
     }
     assert_eq!(run["finish_reason"], "length");
     for name in ["sequences", "log_probs", "drafted", "accepted"] {
-        assert!(run.get(name).is_none(), "{name}, which nobody asked for, in {run}");
+        assert!(run.get(name).is_none(), "{name} in {run}");
     }
     assert_eq!((&run["mode"], &run["device"]), (&Value::from("cached"), &Value::from("cpu")));
-    // People get the text on standard output, and what it took on standard error.
+    // Without --json, the text is on standard output and the statistics are on standard error.
     let said = ecq(&["run", &model, "-p", "In the beginning", "--greedy", "--tokens", "12", "-v"]);
     let (text, rest) = (String::from_utf8(said.stdout).unwrap(), String::from_utf8(said.stderr).unwrap());
     assert_eq!(text, format!("In the beginning{}\n", run["text"].as_str().unwrap()));
-    for words in
-        ["mode cached: all decoded weights", "model.layers.0.mlp.down_proj.weight", "tokens/s\nweights "]
-    {
+    for words in [
+        "mode cached: all decoded weights",
+        "model.layers.0.mlp.down_proj.weight",
+        "tokens/s\nmemory: weights ",
+    ] {
         assert!(rest.contains(words), "{words} in {rest}");
     }
 }
@@ -107,7 +111,7 @@ fn a_stop_string_ends_the_text_before_it() {
     let run = ["run", &model, "-p", "The Debian project is", "--greedy", "--tokens", "24"];
     let whole = object(&run);
     let text = whole["text"].as_str().unwrap();
-    // Two words of the text: a stop string of several tokens. One that does not come up changes nothing.
+    // A stop string of two words has several tokens. A stop string that does not occur has no effect.
     let words: Vec<&str> = text.split_whitespace().collect();
     let stop = format!("{} {}", words[4], words[5]);
     let shown = &text[..text.find(&stop).unwrap()];
@@ -117,14 +121,14 @@ fn a_stop_string_ends_the_text_before_it() {
     assert!(cut["tokens"].as_array().unwrap().len() < 24);
     let said = ecq(&[&run[..], &stops].concat());
     assert_eq!(String::from_utf8(said.stdout).unwrap(), format!("The Debian project is{shown}\n"));
-    // What is held back because it may become a stop string is shown when the text ends otherwise.
+    // Text held back as the possible beginning of a stop string is printed at the end.
     let longer = format!("{text} and more");
     let rest = object(&[&run[..], &["--stop", &longer]].concat());
     assert_eq!((&rest["text"], &rest["finish_reason"]), (&whole["text"], &Value::from("length")));
 }
 
 #[test]
-fn several_continuations_begin_with_the_one() {
+fn the_first_of_several_completions_is_that_of_a_single_one() {
     let model = embedded();
     let run = ["run", &model, "-p", "It was", "--tokens", "16", "--seed", "7"];
     let (one, three) = (object(&run), object(&[&run[..], &["--samples", "3"]].concat()));
@@ -136,12 +140,12 @@ fn several_continuations_begin_with_the_one() {
     for (a, b) in [(0, 1), (0, 2), (1, 2)] {
         assert_ne!(sequences[a]["tokens"], sequences[b]["tokens"]);
     }
-    // The same for people, each under its number.
+    // Without --json, each completion follows its number.
     let said = String::from_utf8(ecq(&[&run[..], &["--samples", "3"]].concat()).stdout).unwrap();
     let texts = sequences.iter().enumerate();
     let expected = texts.map(|(i, s)| format!("--- {}\nIt was{}\n", i + 1, s["text"].as_str().unwrap()));
     assert_eq!(said, expected.collect::<String>());
-    // The likeliest tokens are the same for all.
+    // Greedy completions are equal.
     let greedy = object(&["run", &model, "-p", "It was", "--tokens", "16", "--greedy", "--samples", "2"]);
     assert_eq!(greedy["sequences"][0], greedy["sequences"][1]);
     refusal(&[&run[..], &["--samples", "0"]].concat(), 2, "usage");
@@ -163,20 +167,20 @@ fn a_draft_model_changes_no_token() {
                 (drafted["drafted"].as_u64().unwrap(), drafted["accepted"].as_u64().unwrap());
             assert!(proposed > 10 && accepted <= proposed, "{drafted}");
             if sampling == ["--greedy"] {
-                // The model agrees with itself, and in part with what it was rounded to.
+                // The model accepts all of its own proposals and some of those of its quantized version.
                 assert!(accepted > 0 && (draft != &model || accepted == proposed), "{drafted}");
             }
         }
     }
     let run = ["run", &model, "-p", "The Debian project is", "--greedy", "--tokens", "40"];
     let said = String::from_utf8(ecq(&[&run[..], &["--draft", &model]].concat()).stderr).unwrap();
-    assert!(said.contains("draft: accepted 100% of "), "{said}");
+    assert!(said.contains("draft: 100% of "), "{said}");
     let refused = refusal(&[&run[..], &["--draft", &model, "--draft-tokens", "33"]].concat(), 2, "option");
     assert_eq!(refused, "draft tokens is 33, expected 1 to 32");
 }
 
 #[test]
-fn keys_and_values_are_cached_in_every_type() {
+fn the_kv_cache_has_every_type() {
     let model = embedded();
     let run = |cache: &str| {
         object(&["run", &model, "-p", "In the beginning", "--greedy", "--tokens", "12", "--cache", cache])
@@ -186,7 +190,7 @@ fn keys_and_values_are_cached_in_every_type() {
     for cache in ["f32", "bf16", "i8"] {
         let other = run(cache);
         assert_eq!(other["tokens"].as_array().unwrap().len(), 12, "{cache}");
-        // Integers have a scale for each head beside them.
+        // Integers have a scale per head.
         let (least, most) = match cache {
             "f32" => (2.0, 2.0),
             "bf16" => (1.0, 1.0),
@@ -224,7 +228,7 @@ fn log_probabilities_are_those_of_the_tokens() {
     let two = object(&[&run[..], &["--seed", "5", "--samples", "2"]].concat());
     assert_eq!(two["log_probs"], two["sequences"][0]["log_probs"]);
     two["sequences"].as_array().unwrap().iter().for_each(|sequence| drop(tokens_and_probabilities(sequence)));
-    // There is no place for them among words.
+    // They are available in JSON only.
     let said = ecq(&run);
     assert_eq!(said.status.code(), Some(2));
     assert_eq!(String::from_utf8(said.stderr).unwrap(), "error: --log-probs 3: needs --json\n");
@@ -256,7 +260,7 @@ fn inspect_lists_the_commands_of_a_step() {
 }
 
 #[test]
-fn texts_side_by_side_are_measured_in_every_mode() {
+fn concurrent_sequences_are_measured_in_every_mode() {
     let folder = Folder::new();
     let file = folder.quantized();
     let bench = ["bench", "model", &file, "--prompt-tokens", "24", "--tokens", "6", "--repeat", "2"];
@@ -270,23 +274,26 @@ fn texts_side_by_side_are_measured_in_every_mode() {
             assert!(row[name].as_f64().unwrap() > 0.0, "{name} in {row}");
         }
     }
-    // No prompt shares keys and values with another.
+    // Prompts share no KV cache.
     assert_eq!(rows[1]["cache_bytes"].as_u64().unwrap(), 3 * rows[0]["cache_bytes"].as_u64().unwrap());
     let said =
         String::from_utf8(ecq(&[&bench[..], &["--modes", "fused", "--sequences", "2"]].concat()).stdout);
     let said = said.unwrap();
-    for words in ["sequences", "all t/s", "each t/s", "kv memory"] {
+    for words in ["sequences", "per sequence", "KV cache"] {
         assert!(said.contains(words), "{words} in {said}");
     }
     let full = refusal(&[&bench[..], &["--modes", "fused", "--context", "28"]].concat(), 4, "io");
-    assert!(full.contains("the context of 28 tokens is full before every text has 6 new tokens"), "{full}");
-    // The last token needs no place in the context.
+    assert!(
+        full.contains("the context of 28 tokens is full before every sequence has 6 new tokens"),
+        "{full}"
+    );
+    // The last token is not stored in the context.
     object(&[&bench[..], &["--modes", "fused", "--context", "29"]].concat());
     refusal(&[&bench[..], &["--sequences", "1,0"]].concat(), 2, "usage");
 }
 
 #[test]
-fn evaluations_and_measurements_become_drawings() {
+fn evaluations_and_measurements_are_plotted() {
     let folder = Folder::new();
     let (model, words) = (folder.quantized(), folder.name("words.txt"));
     std::fs::write(&words, "In the beginning the system is installed from a package. ".repeat(20)).unwrap();
@@ -309,7 +316,7 @@ fn evaluations_and_measurements_become_drawings() {
     assert!((eval["nll"].as_f64().unwrap().exp() / eval["perplexity"].as_f64().unwrap() - 1.0).abs() < 1e-9);
     assert!(eval["kl"].as_f64().unwrap() < 0.5 && eval["top1"].as_f64().unwrap() > 0.5, "{eval}");
 
-    // Every mode gives the same numbers, and a model is at no distance from itself, in whatever format.
+    // Every mode gives the same numbers, and the KL divergence of a model from itself is 0 in every format.
     let hf = folder.name("hf");
     object(&["export", &embedded(), "--format", "safetensors", "-o", &hf]);
     let all = object(&[
@@ -355,11 +362,11 @@ fn evaluations_and_measurements_become_drawings() {
     assert_eq!(plot["points"], 4);
     assert!(std::fs::read_to_string(&drawing).unwrap().contains(">prefetch</text>"));
     let nothing = refusal(&["plot", "rd", &folder.name("bench.json"), "-o", &drawing, "--force"], 4, "io");
-    assert!(nothing.contains("none of its 4 records has what the axes show"), "{nothing}");
+    assert!(nothing.contains("none of its 4 records has the quantities of both axes"), "{nothing}");
 }
 
 #[test]
-fn modes_are_refused_with_the_reason_and_the_nearest() {
+fn unsupported_modes_are_errors_with_reason_and_alternative() {
     let model = embedded();
     let run = |more: &[&str], code: i32, kind: &str| {
         refusal(&[&["run", &model, "-p", "x", "--tokens", "1"], more].concat(), code, kind)
@@ -376,15 +383,15 @@ fn modes_are_refused_with_the_reason_and_the_nearest() {
     );
     assert_eq!(
         run(&["--mode", "lru"], 2, "option"),
-        "mode lru: needs a memory budget for decoded layers (`--memory BYTES` sets it)"
+        "mode lru: needs a memory budget: what decoded layers may take (set it with `--memory BYTES`)"
     );
     let refused = run(&["--mode", "lru", "--memory", "0"], 2, "option");
     assert!(
         refused.starts_with("mode lru: a budget of 0 bytes does not hold one decoded layer of "),
         "{refused}"
     );
-    assert!(refused.ends_with("; use fused, which needs none (`--memory BYTES` sets it)"), "{refused}");
-    assert_eq!(run(&["--device", "tpu"], 2, "option"), "--device tpu: this build knows cpu");
+    assert!(refused.ends_with("; fused needs none (set it with `--memory BYTES`)"), "{refused}");
+    assert_eq!(run(&["--device", "tpu"], 2, "option"), "--device tpu: this build supports cpu");
     assert_eq!(run(&["--top-p", "0"], 2, "option"), "top-p is 0, expected above 0, at most 1");
     assert!(run(&["--memory", "12XB"], 2, "usage").contains("unknown unit \"XB\""));
     let long = "word ".repeat(40);
@@ -393,13 +400,13 @@ fn modes_are_refused_with_the_reason_and_the_nearest() {
 }
 
 #[test]
-fn files_that_do_not_run_are_named_with_what_is_wrong() {
+fn files_that_cannot_run_are_errors_with_a_reason() {
     let folder = Folder::new();
     let run =
         |file: &str, code: i32, kind: &str| refusal(&["run", file, "-p", "x", "--tokens", "1"], code, kind);
 
     assert!(run(&folder.name("none.ecq"), 4, "io").contains("none.ecq"));
-    // A GGUF file runs if it is a model.
+    // A GGUF file whose tensors do not form a model.
     std::fs::write(folder.path("m.gguf"), ecq_fixtures::small_gguf(64, 256)).unwrap();
     let message = run(&folder.name("m.gguf"), 3, "corrupt");
     assert!(message.starts_with("tensor \"token_embd.weight\" has shape"), "{message}");
@@ -408,7 +415,7 @@ fn files_that_do_not_run_are_named_with_what_is_wrong() {
     assert!(message.contains("text is not a model but a text, "), "{message}");
     assert!(message.ends_with("(expected GGUF, safetensors, .ecq or a checkpoint folder)"), "{message}");
 
-    // Truncated at some places, and one flipped bit in the largest stream.
+    // Truncated files, and one flipped bit in the largest stream.
     let bytes = std::fs::read(embedded()).unwrap();
     let broken = folder.name("broken.ecq");
     for part in [0, 7, 100, bytes.len() / 2, bytes.len() - 1] {
@@ -416,15 +423,15 @@ fn files_that_do_not_run_are_named_with_what_is_wrong() {
         let output = ecq(&["run", &broken, "-p", "x", "--json"]);
         assert_eq!(output.status.code(), Some(3), "{part}: {}", String::from_utf8_lossy(&output.stdout));
     }
-    let mut poisoned = bytes.clone();
-    poisoned[bytes.len() / 2] ^= 16;
-    std::fs::write(&broken, &poisoned).unwrap();
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 16;
+    std::fs::write(&broken, &flipped).unwrap();
     let message = run(&broken, 3, "corrupt");
     assert!(message.contains(".weight") && message.contains("checksum"), "{message}");
 }
 
 #[test]
-fn an_unknown_architecture_is_named_with_those_that_run() {
+fn an_unknown_architecture_is_an_error_that_lists_the_known_ones() {
     let folder = Folder::new();
     let file = folder.changed(|hf| {
         change(&hf.join("config.json"), |config| config["model_type"] = Value::from("mamba"));
@@ -434,7 +441,7 @@ fn an_unknown_architecture_is_named_with_those_that_run() {
 }
 
 #[test]
-fn a_tokenizer_of_another_model_is_refused() {
+fn a_tokenizer_of_another_model_is_an_error() {
     let folder = Folder::new();
     let file = folder.changed(|hf| {
         change(&hf.join("tokenizer.json"), |json| json["model"]["vocab"]["elsewhere"] = Value::from(9999));
@@ -446,7 +453,7 @@ fn a_tokenizer_of_another_model_is_refused() {
 }
 
 #[test]
-fn conversations_follow_the_template_and_obey_commands() {
+fn chats_use_the_template_and_execute_commands() {
     let folder = Folder::new();
     assert_eq!(
         refusal(&["chat", &embedded()], 3, "corrupt"),
@@ -472,7 +479,8 @@ fn conversations_follow_the_template_and_obey_commands() {
     };
     let (out, said) =
         talk("/help\n/nonsense\n/stats\nWhat is it?\n/stats\n/undo\n/reset\n/quit\nnever read\n", &[]);
-    for words in ["/undo", "/nonsense is no command; /help lists them", "nothing was answered yet", "read "] {
+    for words in ["/undo", "unknown command /nonsense; /help lists the commands", "no answer yet", "prompt: "]
+    {
         assert!(said.contains(words), "{words} in {said}");
     }
     assert!(!out.trim().is_empty() && !said.contains("never read"));
@@ -480,7 +488,7 @@ fn conversations_follow_the_template_and_obey_commands() {
     let answers: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(answers.len(), 2);
     assert!(answers.iter().all(|answer| !answer["tokens"].as_array().unwrap().is_empty()));
-    // A draft model changes no answer; a stop string that is in the first one cuts it.
+    // A draft model does not change answers; a stop string shortens them.
     let (drafted, _) = talk("What is it?\nAnd then?\n", &["--json", "--draft", &file]);
     assert_eq!(drafted, out);
     let text = answers[0]["text"].as_str().unwrap();
@@ -488,31 +496,31 @@ fn conversations_follow_the_template_and_obey_commands() {
     let (cut, _) = talk("What is it?\n", &["--json", "--stop", &stop]);
     let cut: Value = serde_json::from_str(cut.trim_end()).unwrap();
     assert_eq!(cut["text"].as_str(), text.split_once(&stop).map(|(before, _)| before));
-    // Keys and values of the conversation so far are found again; the same question may get another answer.
+    // The KV cache of the conversation is reused when a message is repeated.
     let question = "What is a package of the system, and how is it installed? ".repeat(3);
     let (_, said) = talk(&format!("{question}\n/stats\n/undo\n{question}\n/stats\n"), &[]);
     let read = |line: &str| {
         let mut numbers = line.split(' ').filter_map(|word| word.parse::<usize>().ok());
         (numbers.next().unwrap(), numbers.next().unwrap())
     };
-    let reads: Vec<(usize, usize)> = said.lines().filter(|l| l.starts_with("read ")).map(read).collect();
+    let reads: Vec<(usize, usize)> = said.lines().filter(|l| l.starts_with("prompt: ")).map(read).collect();
     assert!(reads[0].0 == reads[0].1 && reads[1].1 == reads[0].1, "{said}");
-    assert!(reads[1].0 <= 16 && reads[1].1 > 32, "all but the last block is known: {said}");
-    // What does not fit is said, and the conversation goes on.
+    assert!(reads[1].0 <= 16 && reads[1].1 > 32, "all but the last block is cached: {said}");
+    // A message that exceeds the context is rejected, and the conversation continues.
     let (_, said) = talk(&format!("{}\n/reset\nHi\n", "word ".repeat(100)), &["--context", "32"]);
-    assert!(said.contains("of 32: /reset or /undo makes room"), "{said}");
+    assert!(said.contains("of a context of 32; the message was not sent"), "{said}");
 }
 
 #[cfg(unix)]
 #[test]
-fn an_interruption_ends_a_text_at_once_and_says_so() {
+fn an_interruption_ends_generation_at_once() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_ecq"))
         .args(["run", &embedded(), "-p", "In the beginning", "--tokens", "100000", "--ignore-end"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Text has begun to come when it is interrupted.
+    // Interrupted once text has been printed.
     let mut first = [0; 24];
     child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
     let start = Instant::now();

@@ -1,4 +1,6 @@
-//! What a first-time user meets: outputs that would overwrite, limits, defaults, prompts, conversations.
+//! Tests of argument checks, defaults, prompts, chats and messages.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
 mod common;
 
@@ -19,7 +21,7 @@ fn ecq<S: AsRef<OsStr>>(args: &[S]) -> Output {
     command().args(args).stdin(Stdio::null()).output().unwrap()
 }
 
-/// What a command that succeeds says: standard output and standard error.
+/// Returns standard output and standard error of a command that succeeds.
 fn said(args: &[&str]) -> (String, String) {
     let output = ecq(args);
     let [out, rest] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
@@ -27,7 +29,7 @@ fn said(args: &[&str]) -> (String, String) {
     (out, rest)
 }
 
-/// What a command that fails with this code says on standard error.
+/// Returns standard error of a command that fails with this exit code.
 fn refused<S: AsRef<OsStr>>(args: &[S], code: i32) -> String {
     let output = ecq(args);
     let [out, rest] =
@@ -36,7 +38,7 @@ fn refused<S: AsRef<OsStr>>(args: &[S], code: i32) -> String {
     rest
 }
 
-/// A text without its line breaks.
+/// Joins the lines of a text.
 fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -56,7 +58,7 @@ fn with_input(args: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
 }
 
 impl Folder {
-    /// A GGUF file that can be coded, though it is no model that runs.
+    /// A GGUF file that can be quantized but not run.
     fn gguf(&self) -> String {
         let file = self.name("m.gguf");
         std::fs::write(&file, ecq_fixtures::finite_gguf(64, 256)).unwrap();
@@ -92,7 +94,7 @@ fn an_input_is_never_overwritten() {
     let folder = Folder::new();
     let (model, packed) = (folder.gguf(), folder.name("m.ecq"));
     let bytes = std::fs::read(&model).unwrap();
-    // By its name, through a folder, and with a will.
+    // By name, through another path, and with --force.
     let through = folder
         .name("../")
         .replace("../", &format!("../{}/m.gguf", folder.0.path().file_name().unwrap().to_str().unwrap()));
@@ -114,7 +116,7 @@ fn an_input_is_never_overwritten() {
         }
     }
     assert!(std::fs::read(&model).unwrap() == bytes);
-    // An export over its source, a drawing over its records, a report over its model.
+    // Exports, reports, plots and codes over their input.
     said(&["quantize", &model, "--lossless", "-o", &packed]);
     let coded = std::fs::read(&packed).unwrap();
     let said_of = |args: &[&str]| {
@@ -129,7 +131,7 @@ fn an_input_is_never_overwritten() {
     let records = folder.name("records.json");
     std::fs::write(&records, "{\"bpw_linear\": 4.0, \"kl\": 0.1}").unwrap();
     said_of(&["plot", "rd", &records, "--force", "-o", &records]);
-    // A shard of a folder, and what rides along from it.
+    // A file of a checkpoint folder, and its attached files.
     let hf = folder.checkpoint();
     for part in ["model.safetensors", "config.json", "tokenizer.json"] {
         let part = format!("{hf}/{part}");
@@ -137,7 +139,7 @@ fn an_input_is_never_overwritten() {
         said_of(&["quantize", &hf, "--lossless", "--force", "-o", &part]);
         assert!(std::fs::read(&part).unwrap() == before, "{part}");
     }
-    // A text to calibrate on.
+    // A calibration text.
     let text = folder.name("text.txt");
     std::fs::write(&text, "some words").unwrap();
     said_of(&["quantize", &hf, "--bpw", "3", "--calibrate", &text, "--force", "-o", &text]);
@@ -145,7 +147,7 @@ fn an_input_is_never_overwritten() {
 }
 
 #[test]
-fn an_output_that_cannot_be_is_refused_before_any_work() {
+fn an_impossible_output_is_an_error_before_any_work() {
     let folder = Folder::new();
     let model = folder.gguf();
     std::fs::create_dir(folder.path("out")).unwrap();
@@ -161,7 +163,7 @@ fn an_output_that_cannot_be_is_refused_before_any_work() {
     let said = quantize(&format!("{model}/x.ecq"));
     assert!(said.contains("its parent is a file"), "{said}");
     assert_eq!(folder.names(), before, "nothing is left");
-    // A folder where a folder is to be written must be empty, a file is none.
+    // An output folder must be empty, and must not be a file.
     let packed = folder.name("m.ecq");
     said_ok(&["quantize", &model, "--lossless", "-o", &packed]);
     std::fs::write(folder.path("out/precious"), "x").unwrap();
@@ -182,16 +184,16 @@ fn said_ok(args: &[&str]) {
 }
 
 #[test]
-fn what_exists_is_replaced_only_with_force_and_only_by_what_is_whole() {
+fn an_existing_output_is_replaced_only_with_force_and_only_when_complete() {
     let folder = Folder::new();
     let (model, packed, back) = (folder.gguf(), folder.name("m.ecq"), folder.name("b.gguf"));
     let quantize = ["quantize", &model, "--lossless", "-o", &packed];
     said(&quantize);
     let whole = std::fs::read(&packed).unwrap();
     let again = refused(&quantize, 2);
-    assert!(again.contains("exists already (`--force` replaces it"), "{again}");
+    assert!(again.contains("exists already (use `--force` to replace it"), "{again}");
     std::fs::write(&packed, "precious").unwrap();
-    // A run that fails leaves what was there.
+    // A run that fails keeps the existing file.
     let bad = folder.name("bad.gguf");
     std::fs::write(&bad, &std::fs::read(&model).unwrap()[..9000]).unwrap();
     ecq(&["quantize", &bad, "--lossless", "--force", "-o", &packed]);
@@ -202,7 +204,7 @@ fn what_exists_is_replaced_only_with_force_and_only_by_what_is_whole() {
     said(&export);
     assert!(refused(&export, 2).contains("exists already"));
     said(&[&export[..], &["--force"]].concat());
-    // Drawings and pages too.
+    // Also reports and the files of the demo.
     let page = folder.name("p.html");
     said(&["report", &model, "-o", &page]);
     assert!(refused(&["report", &model, "-o", &page], 2).contains("exists already"));
@@ -214,33 +216,33 @@ fn what_exists_is_replaced_only_with_force_and_only_by_what_is_whole() {
 }
 
 #[test]
-fn a_file_is_verified_by_what_it_was_made_from() {
+fn a_file_is_verified_against_its_source() {
     let folder = Folder::new();
     let (hf, low) = (folder.checkpoint(), folder.name("low.ecq"));
-    // At half a bit the noise is near the signal or above it, and the file is a good one.
+    // At half a bit per weight the noise is as large as the signal, and the file is still valid.
     said(&["quantize", &hf, "--bpw", "0.5", "--calibrate", "off", "-o", &low]);
     let (out, _) = said(&["verify", &low, "--against", &hf]);
     assert!(out.contains("made from") && out.contains("block projections"), "{out}");
-    assert!(plain(&out).contains("It is no verdict"), "{out}");
+    assert!(plain(&out).contains("It does not measure the quality"), "{out}");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
-    // A model of the same names and shapes, all of whose weights are others.
+    // A model with the same names and shapes but other weights.
     let weights = Path::new(&hf).join("model.safetensors");
     let mut bytes = std::fs::read(&weights).unwrap();
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let mut numbers = ecq_fixtures::Numbers::new(3);
-    // Signs of halves of either kind, at random.
+    // Random signs.
     bytes[header..].iter_mut().skip(1).step_by(2).for_each(|byte| *byte ^= (numbers.below(2) as u8) << 7);
     std::fs::write(&weights, bytes).unwrap();
     let output = ecq(&["verify", &low, "--against", &hf]);
     let out = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{out}");
     assert!(out.contains("differs from"), "{out}");
-    // Another format is named.
+    // A file of another format is an error.
     let said = refused(&["verify", &folder.gguf()], 3);
     assert!(said.contains("is a GGUF file; an .ecq file is expected"), "{said}");
     assert!(refused(&["verify", &hf], 3).contains("is a folder; an .ecq file is expected"));
     let (out, _) = said_pair(&["inspect", &hf]);
-    assert!(out.contains("safetensors, no .ecq") && out.contains("llama"), "{out}");
+    assert!(plain(&out).contains("format safetensors, ") && out.contains("llama"), "{out}");
 }
 
 fn said_pair(args: &[&str]) -> (String, String) {
@@ -248,7 +250,7 @@ fn said_pair(args: &[&str]) -> (String, String) {
 }
 
 #[test]
-fn models_on_different_grids_are_compared_by_error_in_layer_order() {
+fn diff_lists_errors_in_layer_order() {
     let folder = Folder::new();
     let (a, b) = (folder.name("a.ecq"), folder.name("b.ecq"));
     said(&["quantize", &embedded(), "--bpw", "4", "-o", &a]);
@@ -282,7 +284,7 @@ fn a_full_disk_on_standard_output_is_an_error_and_a_closed_pipe_is_none() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(4), "{args:?}: {said}");
         assert!(said.contains("error: standard output: No space left on device"), "{said}");
-        // Nobody reads.
+        // A closed pipe.
         let mut child = command().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
@@ -297,12 +299,14 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
     let (x, y) = (folder.name("x.ecq"), folder.name("y.ecq"));
     let few = ["--calibration-tokens", "1024", "--calibration-window", "64"];
     let (out, rest) = said(&[&["quantize", &embedded(), "--bpw", "3", "-o", &x], &few[..]].concat());
-    for words in
-        ["below 4 bits a weight the model is run on text first", "1024 tokens, less than a minute on"]
-    {
+    for words in ["calibrating by default below 4 bits per weight", "1024 tokens, less than a minute on"] {
         assert!(plain(&rest).contains(words), "{words} in {rest}");
     }
-    assert!(plain(&out).contains("expected KL: about 0.") && !out.contains("SQNR"), "{out}");
+    assert!(
+        plain(&out).contains("predicted KL divergence (on calibration text, lower bound): 0.")
+            && !out.contains("SQNR"),
+        "{out}"
+    );
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
     let (out, _) = said(&["inspect", &x]);
     for words in [
@@ -311,8 +315,8 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
         "architecture llama",
         "context",
         "parameters",
-        "bits a weight",
-        "recipe",
+        "bits per weight",
+        "quantization",
     ] {
         assert!(plain(&out).contains(words), "{words} in {out}");
     }
@@ -321,12 +325,13 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
     assert!(out.contains("SQNR dB") && rest.is_empty(), "{out} {rest}");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
     assert!(!out.contains("projections  │"), "no cell folds: {out}");
-    // A value each: what follows is the model.
+    // --calibrate takes one value: the next argument is the model.
     let z = folder.name("z.ecq");
+    let few = ["--calibration-tokens", "64", "--calibration-window", "64"];
     said(&[&["quantize", "--calibrate", "default", &embedded(), "--bpw", "3", "-o", &z], &few[..]].concat());
     let said =
         refused(&["quantize", &embedded(), "--bpw", "3", "--calibrate", "none", "-o", &z, "--force"], 2);
-    assert!(said.contains("is called `self` now"), "{said}");
+    assert!(said.contains("was renamed to `self`"), "{said}");
     let said = refused(
         &[
             "quantize",
@@ -343,8 +348,8 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
         ],
         2,
     );
-    assert!(said.contains("stand alone"), "{said}");
-    // What does not run cannot be calibrated: said at once, with the way out.
+    assert!(said.contains("cannot be combined"), "{said}");
+    // A model that cannot run cannot be calibrated: an error before any work, with the alternative.
     let hf = folder.checkpoint();
     std::fs::remove_file(Path::new(&hf).join("config.json")).unwrap();
     let said = refused(&["quantize", &hf, "--bpw", "3", "-o", &folder.name("w.ecq")], 5);
@@ -352,16 +357,18 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
 }
 
 #[test]
-fn what_one_would_want_to_know_is_said_before_the_work() {
+fn notes_are_printed_before_the_work() {
     let folder = Folder::new();
     let (hf, x) = (folder.checkpoint(), folder.name("x.ecq"));
     std::fs::remove_file(Path::new(&hf).join("config.json")).unwrap();
     let (_, rest) = said(&["quantize", &hf, "--lossless", "-o", &x]);
-    assert!(plain(&rest).contains("there is no config.json beside the tensors"));
-    // Quantizing what is quantized.
+    assert!(plain(&rest).contains("has no config.json"));
+    // Quantizing a quantized model.
     let (model, y) = (folder.gguf(), folder.name("y.ecq"));
     let (_, rest) = said(&["quantize", &model, "--bpw", "4", "-o", &y]);
-    assert!(plain(&rest).contains("is quantized already (gguf, q4_1): quantizing again adds to the error"));
+    assert!(
+        plain(&rest).contains("is already quantized (gguf, q4_1); quantizing it again adds to the error")
+    );
     // An override that matches nothing.
     let none = folder.name("none.ecq");
     let said = refused(&["quantize", &model, "--lossless", "--override", "attn_z=lanes:8", "-o", &none], 2);
@@ -369,12 +376,12 @@ fn what_one_would_want_to_know_is_said_before_the_work() {
         said.contains("override attn_z: matches none of the 10 tensors; there is \"blk.0.attn_q.weight\""),
         "{said}"
     );
-    // An export several times as long as the file.
+    // An export several times as large as the file.
     let (small, big) = (folder.name("small.ecq"), folder.name("big"));
     said_ok(&["quantize", &embedded(), "--bpw", "2", "--calibrate", "off", "-o", &small]);
     let (_, rest) = said_pair(&["export", &small, "--format", "safetensors", "-o", &big]);
     let rest = plain(&rest);
-    assert!(rest.contains("the export will take about") && rest.contains("which become floats"), "{rest}");
+    assert!(rest.contains("the export will be about") && rest.contains("tensors become floats"), "{rest}");
 }
 
 #[test]
@@ -389,7 +396,7 @@ fn prompts_come_from_options_files_and_standard_input() {
         let (code, out, rest) = with_input(&[&run[..], args].concat(), b"The Debian project\n");
         assert_eq!((code, &out), (Some(0), &expected), "{rest}");
     }
-    // Every name of the limit, and none.
+    // Every name of the limit, and no limit.
     for limit in [&["--max-tokens", "6"][..], &["--tokens", "6"]] {
         let run = ["run", &model, "--greedy", "-p", "The Debian project"];
         assert_eq!(said(&[&run[..], limit].concat()).0, expected);
@@ -400,10 +407,10 @@ fn prompts_come_from_options_files_and_standard_input() {
     // A prompt may look like an option.
     assert!(said(&["run", &model, "-p", "-5 is a number", "-n", "2"]).0.starts_with("-5 is a number"));
     let (code, _, rest) = with_input(&[&run[..], &["-p", "-"]].concat(), b"na\xefve");
-    assert!(code == Some(2) && rest.contains("standard input: is no text in UTF-8: the byte at 2"), "{rest}");
+    assert!(code == Some(2) && rest.contains("standard input: not valid UTF-8 at byte 2"), "{rest}");
     assert!(refused(&["run", &model], 2).contains("--prompt <TEXT>"));
     let (_, rest) = said(&["run", &model, "-p", "It was", "-n", "4", "--greedy", "--samples", "2"]);
-    assert!(plain(&rest).contains("all continuations will be the same"), "{rest}");
+    assert!(plain(&rest).contains("greedy sampling gives the same completion"), "{rest}");
 }
 
 #[test]
@@ -415,7 +422,7 @@ fn limits_are_checked_with_their_range() {
         (&["--threads", "0"], "0 is not in 1..=1024"),
         (&["--threads", "100000"], "100000 is not in 1..=1024"),
         (&["--threads", "-1"], "invalid"),
-        (&["--context", "100000"], "the model was made for 512 tokens; expected 1 to 512"),
+        (&["--context", "100000"], "the model has a context of 512 tokens; expected 1 to 512"),
         (&["--context", "0"], "0 is not in 1.."),
         (&["--temperature", "-1"], "temperature is -1, expected"),
         (&["--temperature", "NaN"], "temperature is NaN, expected"),
@@ -447,7 +454,7 @@ fn arguments_may_be_any_bytes() {
     let output = ecq(&json);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["error"]["kind"], "usage");
-    // Paths may be any bytes, in and out, and in objects.
+    // Input and output paths need not be UTF-8, also with --json.
     let folder = Folder::new();
     let packed = folder.0.path().join(word(b"caf\xe9.ecq"));
     let back = folder.0.path().join(word(b"b\xe9.gguf"));
@@ -466,7 +473,7 @@ fn arguments_may_be_any_bytes() {
 }
 
 #[test]
-fn every_verb_takes_models_of_every_format() {
+fn commands_accept_models_of_every_format() {
     let folder = Folder::new();
     let (hf, cache) = (folder.checkpoint(), folder.name("cache"));
     let file = format!("{hf}/model.safetensors");
@@ -481,20 +488,18 @@ fn every_verb_takes_models_of_every_format() {
     let (out, rest) = run(&hf);
     assert_eq!(out, expected);
     assert!(
-        rest.contains("is packed without loss first")
-            && rest.contains("packed into ")
-            && rest.contains(&cache),
+        rest.contains("to .ecq without loss") && rest.contains("wrote ") && rest.contains(&cache),
         "{rest}"
     );
     let (out, rest) = run(&hf);
-    assert!(out == expected && rest.contains("runs from ") && !rest.contains("packed into"), "{rest}");
+    assert!(out == expected && rest.contains("using ") && !rest.contains("wrote "), "{rest}");
     assert_eq!(run(&file).0, expected);
-    // A model that changed is packed anew, and the old one is not kept.
+    // A modified model is converted again, and the old conversion is removed.
     let packed = || std::fs::read_dir(&cache).unwrap().count();
     let before = packed();
     let config = Path::new(&hf).join("config.json");
     std::fs::write(&config, std::fs::read_to_string(&config).unwrap() + "\n").unwrap();
-    assert!(run(&hf).1.contains("is packed without loss first"));
+    assert!(run(&hf).1.contains("to .ecq without loss"));
     assert_eq!(packed(), before);
     let words = folder.name("words.txt");
     std::fs::write(&words, "In the beginning the system is installed from a package. ".repeat(4)).unwrap();
@@ -513,11 +518,11 @@ fn every_verb_takes_models_of_every_format() {
         "--repeat",
         "1",
     ]);
-    assert!(said(&["inspect", &file]).0.contains("safetensors, no .ecq"));
+    assert!(plain(&said(&["inspect", &file]).0).contains("format safetensors, "));
 }
 
 #[test]
-fn a_conversation_survives_what_is_typed() {
+fn a_chat_continues_after_invalid_input() {
     let folder = Folder::new();
     let model = folder.talking();
     let talk = |input: &[u8], more: &[&str]| {
@@ -527,18 +532,18 @@ fn a_conversation_survives_what_is_typed() {
     };
     let objects =
         |out: &str| -> Vec<Value> { out.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
-    // A line that is no text is named, and the others are answered.
+    // An invalid line is reported, and the others are answered.
     let (out, rest) = talk(b"Hello\nna\xefve\nAgain\n", &["-n", "3"]);
-    assert!(rest.contains("line 2 is no text in UTF-8 (its byte 3 is not): it was not asked"), "{rest}");
+    assert!(rest.contains("line 2 is not valid UTF-8 (byte 3); the message was not sent"), "{rest}");
     assert!(out.lines().count() >= 2, "{out}");
     let answers = objects(&talk(b"Hello\nna\xefve\nAgain\n", &["-n", "3", "--json"]).0);
     assert_eq!(answers.len(), 3);
     assert!(answers[0]["text"].is_string() && answers[2]["text"].is_string());
     assert_eq!(answers[1]["error"]["kind"], "encoding");
-    // Several lines are one question.
+    // Several lines form one message.
     let answers = objects(&talk(b"\"\"\"one\ntwo\"\"\"\nthree\\\nfour\n", &["-n", "3", "--json"]).0);
     assert_eq!(answers.len(), 2);
-    // A context that is full is said, in words and in objects.
+    // A full context is reported in text and in JSON.
     let (_, rest) = talk(b"Hello\n", &["--context", "16", "-n", "500"]);
     assert!(rest.contains("the context of 16 tokens is full"), "{rest}");
     let (out, rest) = talk(b"Hello\nHello\n", &["--context", "16", "-n", "500", "--json"]);
@@ -547,7 +552,7 @@ fn a_conversation_survives_what_is_typed() {
     assert_eq!(answers[1]["error"]["kind"], "context_full");
     assert!(rest.contains("the context of 16 tokens is full"), "{rest}");
     assert_eq!(objects(&talk(b"Hello\n", &["-n", "3", "--json"]).0)[0]["context_full"], false);
-    // A conversation is saved, and goes on elsewhere.
+    // A conversation is saved and loaded.
     let file = folder.name("talk.json");
     let asked = format!("Hello\n/save {file}\n/save {file}\nAgain\n");
     let (out, rest) = talk(asked.as_bytes(), &["-n", "3", "--json"]);
@@ -562,7 +567,7 @@ fn a_conversation_survives_what_is_typed() {
 }
 
 #[test]
-fn damaged_files_are_named_with_what_is_wrong() {
+fn damaged_files_are_errors_with_a_reason() {
     let folder = Folder::new();
     let (half, text) = (folder.name("half.ecq"), folder.name("txt.bin"));
     let bytes = std::fs::read(embedded()).unwrap();
@@ -584,7 +589,7 @@ fn damaged_files_are_named_with_what_is_wrong() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_run_says_how_to_go_on() {
+fn an_interrupted_run_prints_how_to_resume() {
     let folder = Folder::new();
     let (model, dest) = (folder.name("big.gguf"), folder.name("big.ecq"));
     ecq_fixtures::big_gguf(Path::new(&model), 6, 12_000_000).unwrap();
@@ -599,14 +604,43 @@ fn an_interrupted_run_says_how_to_go_on() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("big.ecq.partial (") && said.contains("with --resume goes on"), "{said}");
+    assert!(said.contains("big.ecq.partial (") && said.contains("with --resume to continue"), "{said}");
     assert!(!Path::new(&dest).exists());
     let again = self::said(&[&args[..], &["--resume"]].concat());
     assert!(again.0.contains("wrote "), "{again:?}");
 }
 
 #[test]
-fn help_is_short_first_and_shows_daily_options_before_knobs() {
+fn version_has_commit_and_instruction_sets() {
+    let text = said(&["--version"]).0;
+    let prefix = concat!("ecq ", env!("CARGO_PKG_VERSION"), " (");
+    assert!(text.starts_with(prefix) && text.ends_with(")\n"), "{text}");
+    assert!(text.contains(&format!("{}: ", std::env::consts::ARCH)), "{text}");
+    if let Some((_, commit)) = text.split_once("commit ") {
+        assert!(commit.len() > 7 && commit.as_bytes()[..7].iter().all(u8::is_ascii_hexdigit), "{text}");
+    }
+}
+
+#[test]
+fn completions_and_man_pages_are_generated() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = said(&["completions", shell]).0;
+        assert!(script.contains("quantize") && script.contains("calibrate"), "{shell}: {script}");
+    }
+    let folder = Folder::new();
+    let pages = folder.name("man");
+    assert!(refused(&["man", &pages], 4).contains("is not a folder"));
+    std::fs::create_dir(&pages).unwrap();
+    said(&["man", &pages]);
+    for (page, words) in [("ecq", "quantize"), ("ecq-run", "max\\-tokens"), ("ecq-bench-model", "sequences")]
+    {
+        let text = std::fs::read_to_string(Path::new(&pages).join(format!("{page}.1"))).unwrap();
+        assert!(text.contains(".TH") && text.contains(words), "{page}: {text}");
+    }
+}
+
+#[test]
+fn short_help_hides_advanced_options() {
     for verb in ["quantize", "run", "chat", "eval"] {
         let (short, long) = (said(&[verb, "-h"]).0, said(&[verb, "--help"]).0);
         assert!(
@@ -639,11 +673,11 @@ fn scale(file: &Path, tensor: &str, exponent: i16) {
 }
 
 #[test]
-fn keys_that_pass_halves_are_named_with_the_way_out() {
+fn keys_beyond_f16_are_an_error_that_names_the_option() {
     let folder = Folder::new();
     let hf = folder.name("hf");
     said(&["export", &embedded(), "--format", "safetensors", "--dtype", "bf16", "-o", &hf]);
-    // Keys are a million times larger and queries smaller: the model is the same.
+    // Keys a million times larger and queries as much smaller: the logits are the same.
     let weights = Path::new(&hf).join("model.safetensors");
     scale(&weights, "model.layers.0.self_attn.k_proj.weight", 20);
     scale(&weights, "model.layers.0.self_attn.q_proj.weight", -20);
@@ -652,7 +686,7 @@ fn keys_that_pass_halves_are_named_with_the_way_out() {
     for args in [&["run", &hf, "-p", "It was", "-n", "4"][..], &["eval", &hf, "--text", &words]] {
         let said = refused(args, 2);
         assert!(
-            said.contains("does not fit a cache of f16") && said.contains("(`--cache bf16` sets it)"),
+            said.contains("does not fit a cache of f16") && said.contains("(use `--cache bf16`)"),
             "{said}"
         );
     }

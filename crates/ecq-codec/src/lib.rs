@@ -36,3 +36,8 @@ pub use error::CodecError;
 pub use grid::{decode_grid, encode_outliers};
 pub use packed::{pack, unpack};
 pub use parts::{CodesEntry, Tables, encode_classes, tile_layout, tile_ranges};
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

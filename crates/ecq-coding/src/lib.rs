@@ -55,3 +55,8 @@ pub use table::{Counts, FrequencyTable};
 /// No coder here puts more symbols into a byte: a symbol with all but one of 2^14 slots takes 1/11,356 bit. Whoever
 /// allocates for symbols that a file claims to hold can refuse claims above this.
 pub const MAX_SYMBOLS_PER_BYTE: usize = 1 << 17;
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -17,3 +17,8 @@ mod read_at;
 pub mod safetensors_header;
 pub mod shards;
 mod transpose;
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

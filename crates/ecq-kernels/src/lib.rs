@@ -6,3 +6,8 @@
 pub mod cpu;
 
 pub(crate) type Result<T> = std::result::Result<T, ecq_codec::CodecError>;
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

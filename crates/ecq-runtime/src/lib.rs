@@ -44,3 +44,8 @@ pub use sample::{SampleOptions, Sampler, SamplingParams, TokenMask, argmax, samp
 pub use stop::StopMatcher;
 pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::{Matrix, MatrixStorage, StorageKind};
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

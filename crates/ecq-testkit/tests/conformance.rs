@@ -1,5 +1,7 @@
 //! Conformance of the CPU backend, with one and several threads and both activation types.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
+
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_testkit::conformance::{Rounding, Subject};
 

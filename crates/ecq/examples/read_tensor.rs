@@ -1,11 +1,14 @@
-//! Decodes tensors without a model: `cargo run --example read_tensor --no-default-features -- MODEL.ecq
-//! [TENSOR]`.
+//! Decodes a tensor: `cargo run --example read_tensor --no-default-features -- [MODEL.ecq] [TENSOR]`.
+//!
+//! Without arguments, it reads the small model of the repository. Without a tensor, it lists all tensors.
 
 use std::error::Error;
 
+const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ecq-cli/assets/tiny.ecq");
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let file = ecq::File::open(arguments.next().ok_or("expected a file")?)?;
+    let file = ecq::File::open(arguments.next().unwrap_or_else(|| TINY.to_owned()))?;
     let Some(name) = arguments.next() else {
         for tensor in file.tensors() {
             println!(

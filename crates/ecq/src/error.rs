@@ -1,4 +1,4 @@
-//! One error for everything that the library does.
+//! The error type of the library.
 
 use ecq_codec::CodecError;
 use ecq_core::CoreError;
@@ -7,76 +7,76 @@ use ecq_format::gguf::GgufError;
 use std::error::Error as StdError;
 use std::{fmt, io};
 
-/// A result of this library.
+/// A `Result` with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why an operation failed: one sentence to print, and facts to act on.
+/// An error with a [kind](Self::kind) and, if known, the tensor and byte offset at which it occurred.
 ///
-/// [`source`](StdError::source) is the cause below, such as an [`io::Error`]. The error of the crate in which
-/// it arose can be had by [`get_ref`](Self::get_ref).
+/// [`source`](StdError::source) returns the underlying cause, such as an [`io::Error`], and
+/// [`get_ref`](Self::get_ref) the error of the crate in which it occurred.
 pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
-    /// In place of the text of `cause`.
+    /// Replaces the message of `cause`.
     message: Option<String>,
     tensor: Option<String>,
     offset: Option<u64>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What kind of failure an [`Error`] is.
+/// The kind of an [`Error`].
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// There is no such file or folder.
+    /// A file or folder does not exist.
     NotFound,
     /// Reading or writing failed.
     Io,
-    /// The file is of another format than the operation reads.
+    /// The file has a different format than expected.
     WrongFormat,
-    /// The bytes of a file are not those that were written, or contradict each other.
+    /// The content of a file is invalid or does not match its checksums.
     Damaged,
-    /// The model or the tensor is of a sort that this version does not handle.
+    /// This version does not support the model or tensor.
     Unsupported,
-    /// The file has no tensor of this name.
+    /// The file has no tensor with this name.
     UnknownTensor,
-    /// An option has a value that it cannot have.
+    /// An option has an invalid value.
     InvalidOption,
-    /// There are more tokens than the context has positions.
+    /// The tokens exceed the context.
     ContextFull,
-    /// There is not enough memory.
+    /// Memory is exhausted.
     OutOfMemory,
-    /// The caller asked to stop.
+    /// The caller cancelled the operation.
     Cancelled,
     /// The model cannot be calibrated on the given text.
     Calibration,
-    /// The unfinished work that is there belongs to another run, or another process is at it.
+    /// The unfinished work found belongs to a run with other options, or another process is using it.
     Resume,
-    /// The file does not hold what the export needs.
+    /// The file lacks something that the export format needs.
     Export,
-    /// A fault of this library.
+    /// A bug in this library.
     Internal,
 }
 
 impl Error {
-    /// What kind of failure it is.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The tensor that the error is about, by its name in the file.
+    /// Name of the tensor at which the error occurred, if known.
     pub fn tensor(&self) -> Option<&str> {
         self.0.tensor.as_deref()
     }
 
-    /// Where the error is, as an offset in bytes: into the file, or into the stream of
-    /// [`tensor`](Self::tensor) where a coder found it.
+    /// Byte offset at which the error occurred, if known: in the file, or for decoding errors in the stream
+    /// of [`tensor`](Self::tensor).
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
 
-    /// The error of the crate in which it arose, for instance a `ecq::runtime::RuntimeError`.
+    /// The error of the crate in which it occurred, for instance an `ecq::runtime::RuntimeError`.
     pub fn get_ref(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.0.cause.as_deref()
     }
@@ -87,7 +87,7 @@ impl Error {
         offset: Option<u64>,
         cause: impl StdError + Send + Sync + 'static,
     ) -> Self {
-        // Checksums are of parts, which are named after their tensor.
+        // Checksum errors name a part of a tensor: `<tensor>.ecq.<part>`.
         let tensor = tensor.map(|name| name.split(".ecq.").next().unwrap_or(name).to_owned());
         Self(Box::new(Inner { kind, message: None, tensor, offset, cause: Some(Box::new(cause)) }))
     }
@@ -97,13 +97,13 @@ impl Error {
         Self(Box::new(Inner { kind, message, tensor: None, offset: None, cause: None }))
     }
 
-    /// An option that has a value it cannot have.
+    /// Returns an error about an invalid option value.
     #[cfg(any(feature = "quantize", feature = "runtime"))]
     pub(crate) fn option(option: &str, found: impl fmt::Display, expected: &str) -> Self {
         Self::of_kind(ErrorKind::InvalidOption, format!("{option} is {found}, expected {expected}"))
     }
 
-    /// The same error, about a tensor, whose name begins its text.
+    /// Sets the tensor and adds its name to the message.
     pub(crate) fn in_tensor(mut self, name: &str) -> Self {
         if self.0.tensor.is_none() {
             self.0.message = Some(format!("tensor {name:?}: {self}"));
@@ -112,13 +112,13 @@ impl Error {
         self
     }
 
-    /// The same error and text, about a tensor.
+    /// Sets the tensor without changing the message.
     pub(crate) fn in_tensor_named(mut self, name: &str) -> Self {
         self.0.tensor = Some(name.to_owned());
         self
     }
 
-    /// The same error, about a file, whose name begins its text unless it is there.
+    /// Adds the path of the file to the message, unless the message of an I/O error contains it.
     pub(crate) fn in_file(mut self, path: &std::path::Path) -> Self {
         if !matches!(self.0.kind, ErrorKind::Io | ErrorKind::NotFound) {
             self.0.message = Some(format!("{}: {self}", path.display()));
@@ -156,12 +156,12 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        // The text of `cause` is already that of this error.
+        // The message of this error includes that of `cause`.
         self.0.cause.as_ref()?.source()
     }
 }
 
-/// The kind of a failed read or write, found among the causes of `error`.
+/// Returns the kind of an I/O error among `error` and its causes.
 fn io_kind(error: &(dyn StdError + 'static)) -> ErrorKind {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -233,10 +233,10 @@ impl From<GgufError> for Error {
     }
 }
 
-/// The kind that a crate's word for it names.
+/// Maps the `kind()` of errors of the other crates.
 #[cfg(any(feature = "quantize", feature = "runtime"))]
-fn named_kind(word: &str, error: &(dyn StdError + 'static)) -> ErrorKind {
-    match word {
+fn named_kind(name: &str, error: &(dyn StdError + 'static)) -> ErrorKind {
+    match name {
         "io" => io_kind(error),
         "format" => ErrorKind::WrongFormat,
         "option" => ErrorKind::InvalidOption,
@@ -259,7 +259,7 @@ fn runtime_kind(error: &ecq_runtime::RuntimeError) -> ErrorKind {
         RuntimeError::Shared(error) => runtime_kind(error),
         RuntimeError::Container(error) => container_kind(error),
         RuntimeError::ContextFull { .. } => ErrorKind::ContextFull,
-        // What was asked for, not what is in the file.
+        // Invalid input, not an invalid file.
         RuntimeError::UnknownToken { .. } | RuntimeError::TokenWithoutEmbedding { .. } => {
             ErrorKind::InvalidOption
         }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::file::File;
-use crate::progress::{Listener, ProgressUpdate, Tally};
+use crate::progress::{Callback, ProgressUpdate, Tally};
 use ecq_core::Limits;
 use ecq_pack::{
     CheckpointFormat, CheckpointOptions, Destination, ExportReport, GgufFileType, GgufOptions, MlxGrid,
@@ -15,11 +15,11 @@ use std::path::Path;
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExportFormat {
-    /// A GGUF file; for a model that came from GGUF and was not quantized, the same bytes.
+    /// A GGUF file. For a lossless conversion of a GGUF file, the result is identical to that file.
     Gguf,
-    /// A folder with MLX's quantized layers, where MLX has the grid; other tensors are floats.
+    /// A folder for MLX. Affine groups keep their codes; other tensors become floats.
     Mlx,
-    /// A folder of floats, as `transformers` reads them.
+    /// A folder of safetensors files with floats, for `transformers`.
     Safetensors,
 }
 
@@ -117,9 +117,9 @@ impl File {
         &self,
         dest: &Path,
         options: ExportOptions,
-        listener: Option<&Listener<'_>>,
+        callback: Option<&Callback<'_>>,
     ) -> Result<ExportReport> {
-        let (tally, limits) = (Tally::new(listener), Limits::default());
+        let (tally, limits) = (Tally::new(callback), Limits::default());
         let (ExportOptions { format, file_type, strict, .. }, grid) = (options, options.grid_of_mlx()?);
         let output = match format {
             ExportFormat::Gguf => Destination::file(dest),
@@ -140,13 +140,12 @@ impl File {
         })
     }
 
-    /// Verifies the file as [`verify`](Self::verify) does, and compares every tensor with the checkpoint that
-    /// it was made of.
+    /// Verifies the file and compares every tensor with its source checkpoint.
     ///
-    /// Differences are no error: they are in the report.
+    /// Differences are not an error; the report lists them.
     ///
     /// # Errors
-    /// As [`verify`](Self::verify), and when the checkpoint cannot be read.
+    /// As [`verify`](Self::verify), and as [`Quantizer::new`](crate::Quantizer::new) for the checkpoint.
     pub fn verify_against(&self, checkpoint: impl AsRef<Path>) -> Result<VerifyReport> {
         let limits = Limits::default();
         let source = ecq_pack::source::open(checkpoint.as_ref(), &limits)?;

@@ -1,7 +1,7 @@
-//! `.ecq` files as named tensors.
+//! Reading tensors of `.ecq` files.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::{Listener, ProgressUpdate, Tally};
+use crate::progress::{Callback, ProgressUpdate, Tally};
 use ecq_codec::{decode_codes, decode_grid, decode_raw};
 use ecq_core::{Codes, Coding, Grid, GridEntry, Limits, TensorContent, TensorKind};
 use ecq_format::container::EcqFile;
@@ -13,7 +13,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// An open `.ecq` file: its facts and its tensors, each of which decodes when it is asked for.
+/// An open `.ecq` file. Tensors are decoded on request.
 ///
 /// ```
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ecq-cli/assets/tiny.ecq");
@@ -27,32 +27,33 @@ pub struct File {
     path: PathBuf,
     file: EcqFile,
     tensors: Vec<TensorInfo>,
-    places: HashMap<String, usize>,
+    /// Index into `tensors` by name.
+    indices: HashMap<String, usize>,
 }
 
-/// What a file says of one of its tensors.
+/// Properties of a tensor in an `.ecq` file.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq)]
 pub struct TensorInfo {
-    /// Its name, as in the checkpoint that the file was made of.
+    /// Name in the source checkpoint.
     pub name: String,
-    /// What it is to the model.
+    /// Role in the model.
     pub kind: TensorKind,
-    /// Its shape in the checkpoint; the last dimension is the input features.
+    /// Shape in the source checkpoint. The last dimension is the input features.
     pub shape: Vec<usize>,
-    /// Rows of the matrix that is stored (output features); 1 for a vector.
+    /// Rows of the stored matrix (output features); 1 for a vector.
     pub rows: usize,
-    /// Columns of the matrix that is stored (input features).
+    /// Columns of the stored matrix (input features).
     pub cols: usize,
-    /// `codes`, or the type of its elements or blocks: `f32`, `bf16`, `q6_k`, ...
+    /// `codes`, or the type of the elements or blocks: `f32`, `bf16`, `q6_k`, ...
     pub dtype: String,
-    /// How its codes are laid down; absent where it has none.
+    /// Coding of the codes; `None` for a tensor without codes.
     pub coding: Option<Coding>,
-    /// How its codes become weights, without the scales; absent where it has none.
+    /// Parameters of the grid, without scales; `None` for a tensor without codes.
     pub grid: Option<GridEntry>,
-    /// How many different codes there are, 2 to 256; absent where it has none.
+    /// Alphabet size, 2 to 256; `None` for a tensor without codes.
     pub alphabet: Option<u16>,
-    /// Bytes that it takes in the file, its share of the header included.
+    /// Size in the file in bytes, including its part of the header.
     pub bytes: u64,
 }
 
@@ -62,66 +63,66 @@ impl TensorInfo {
         self.rows as u64 * self.cols as u64
     }
 
-    /// Bits that it takes in the file for each weight, its share of the header included.
+    /// Size in the file in bits per weight, including its part of the header.
     pub fn bits_per_weight(&self) -> f64 {
         8.0 * self.bytes as f64 / self.weights().max(1) as f64
     }
 }
 
-/// What a file says of itself.
+/// Properties of an `.ecq` file.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileInfo {
-    /// Length of the file in bytes.
+    /// Size of the file in bytes.
     pub file_bytes: u64,
-    /// Length of its header in bytes.
+    /// Size of the header in bytes.
     pub header_bytes: u64,
-    /// Weights of all tensors.
+    /// Number of weights of all tensors.
     pub weights: u64,
-    /// Format of the checkpoint that it was made of: `gguf`, `safetensors`, `mlx`, `gptq`, `awq`.
+    /// Format of the source checkpoint: `gguf`, `safetensors`, `mlx`, `gptq`, `awq`.
     pub source_format: String,
-    /// Base name of that checkpoint.
+    /// File name of the source checkpoint.
     pub source_name: String,
-    /// Length of that checkpoint in bytes.
+    /// Size of the source checkpoint in bytes.
     pub source_bytes: u64,
-    /// Program and version that wrote the file.
+    /// Name and version of the program that wrote the file.
     pub writer: String,
-    /// How the model was quantized, in words; absent where every tensor is that of the checkpoint.
+    /// Description of the quantization; `None` if the file is a lossless conversion.
     pub recipe: Option<String>,
-    /// Names of the files that ride along (configuration, tokenizer), and the bytes that they take.
+    /// Names and sizes in bytes of the attached files (config.json, tokenizer.json, ...).
     pub attached: Vec<(String, u64)>,
 }
 
 impl FileInfo {
-    /// Bits of the whole file for each weight.
+    /// Size of the whole file in bits per weight.
     pub fn bits_per_weight(&self) -> f64 {
         8.0 * self.file_bytes as f64 / self.weights.max(1) as f64
     }
 }
 
-/// What [`File::verify`] looked at.
+/// The result of [`File::verify`].
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Verification {
-    /// Tensors that were decoded.
+    /// Number of decoded tensors.
     pub tensors: usize,
-    /// Codes that were decoded.
+    /// Number of decoded codes.
     pub codes: u64,
 }
 
 impl File {
-    /// Opens a file and checks its header; no tensor is read.
+    /// Opens a file and checks its header. Tensors are not read.
     ///
-    /// The file is mapped into memory and must not be changed while it is open.
+    /// The file is mapped into memory and must not change while it is open.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) or [`Io`](ErrorKind::Io) when it cannot be read,
-    /// [`WrongFormat`](ErrorKind::WrongFormat) when it is no `.ecq` file, [`Damaged`](ErrorKind::Damaged)
-    /// when its header is not sound.
+    /// [`NotFound`](ErrorKind::NotFound) or [`Io`](ErrorKind::Io) if the file cannot be read,
+    /// [`WrongFormat`](ErrorKind::WrongFormat) if it is not an `.ecq` file, [`Damaged`](ErrorKind::Damaged)
+    /// if its header is invalid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let limits = Limits::default();
-        sniff(path)?;
+        check_format(path)?;
         let file = EcqFile::open(path, &limits).map_err(|error| Error::from(error).in_file(path))?;
         let summary = file.summary();
         let mut tensors = Vec::with_capacity(file.names().len());
@@ -129,16 +130,16 @@ impl File {
             let bytes = summary.tensors.get(name).map_or(0, |bytes| bytes.total());
             tensors.push(info(&file, name, bytes)?);
         }
-        let places = tensors.iter().enumerate().map(|(i, tensor)| (tensor.name.clone(), i)).collect();
-        Ok(Self { path: path.to_owned(), file, tensors, places })
+        let indices = tensors.iter().enumerate().map(|(i, tensor)| (tensor.name.clone(), i)).collect();
+        Ok(Self { path: path.to_owned(), file, tensors, indices })
     }
 
-    /// The path that it was opened by.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the file says of itself.
+    /// Properties of the file.
     pub fn info(&self) -> FileInfo {
         let (summary, model) = (self.file.summary(), self.file.model());
         FileInfo {
@@ -154,18 +155,18 @@ impl File {
         }
     }
 
-    /// All tensors, in the order of the checkpoint that the file was made of.
+    /// All tensors, in the order of the source checkpoint.
     pub fn tensors(&self) -> &[TensorInfo] {
         &self.tensors
     }
 
-    /// A tensor by its name; nothing is decoded yet.
+    /// Returns a tensor by name, without decoding it.
     ///
     /// # Errors
-    /// [`UnknownTensor`](ErrorKind::UnknownTensor) when there is none of this name.
+    /// [`UnknownTensor`](ErrorKind::UnknownTensor) if the file has no tensor with this name.
     pub fn tensor(&self, name: &str) -> Result<Tensor<'_>> {
-        match self.places.get(name) {
-            Some(&place) => Ok(Tensor { file: &self.file, info: &self.tensors[place] }),
+        match self.indices.get(name) {
+            Some(&index) => Ok(Tensor { file: &self.file, info: &self.tensors[index] }),
             None => {
                 let what = format!("{} has no tensor {name:?}", self.path.display());
                 Err(Error::of_kind(ErrorKind::UnknownTensor, what).in_tensor_named(name))
@@ -173,29 +174,29 @@ impl File {
         }
     }
 
-    /// The bytes of a file that rides along, such as `config.json`.
+    /// Returns the content of an attached file, such as `config.json`.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when there is none of this name, [`Damaged`](ErrorKind::Damaged)
-    /// when it does not match its checksum.
+    /// [`NotFound`](ErrorKind::NotFound) if there is no attached file with this name,
+    /// [`Damaged`](ErrorKind::Damaged) if it does not match its checksum.
     pub fn attached(&self, name: &str) -> Result<Vec<u8>> {
         if !self.file.files().any(|file| file == name) {
-            let what = format!("{} carries no file {name:?}", self.path.display());
+            let what = format!("{} has no attached file {name:?}", self.path.display());
             return Err(Error::of_kind(ErrorKind::NotFound, what));
         }
         Ok(self.file.file(name)?)
     }
 
-    /// Checks every byte of the file against its seal, and decodes every tensor.
+    /// Compares the file with its hash and decodes every tensor.
     ///
     /// # Errors
-    /// [`Damaged`](ErrorKind::Damaged) when a bit is not the one that was written; the error names tensor and
-    /// offset where a checksum tells them.
+    /// [`Damaged`](ErrorKind::Damaged) if any bit of the file has changed. The error contains the tensor and
+    /// offset if a checksum identifies them.
     pub fn verify(&self) -> Result<Verification> {
         self.verify_by(None)
     }
 
-    /// As [`verify`](Self::verify); `progress` hears how far it is, and may cancel it.
+    /// As [`verify`](Self::verify), with a callback that receives the progress and can cancel the operation.
     ///
     /// # Errors
     /// As [`verify`](Self::verify), and [`Cancelled`](ErrorKind::Cancelled).
@@ -206,41 +207,41 @@ impl File {
         self.verify_by(Some(&progress))
     }
 
-    fn verify_by(&self, listener: Option<&Listener<'_>>) -> Result<Verification> {
-        let tally = Tally::new(listener);
+    fn verify_by(&self, callback: Option<&Callback<'_>>) -> Result<Verification> {
+        let tally = Tally::new(callback);
         let check = || match tally.is_cancelled() {
-            true => Err(Error::of_kind(ErrorKind::Cancelled, "the work was cancelled")),
+            true => Err(Error::of_kind(ErrorKind::Cancelled, "the operation was cancelled")),
             false => Ok(()),
         };
         tally.begin("checking the seal", self.file.summary().file_bytes);
-        let mut before = 0;
+        let mut last = 0;
         let sealed = self.file.verify_seal(|done| {
-            tally.advance(done - before, "seal");
-            before = done;
+            tally.advance(done - last, "");
+            last = done;
         });
         check()?;
-        if let Err(broken) = sealed {
-            // The seal says that a bit is wrong, the checksums of parts say where.
+        if let Err(error) = sealed {
+            // The hash of the file detects the damage; checksums of parts locate it.
             for tensor in self.tensors.iter().filter(|tensor| self.file.entry(&tensor.name).is_some()) {
                 self.file.check(&tensor.name)?;
             }
-            return Err(Error::from(broken).in_file(&self.path));
+            return Err(Error::from(error).in_file(&self.path));
         }
         tally.begin("decoding", self.tensors.iter().map(|tensor| tensor.bytes).sum());
-        let mut found = Verification::default();
+        let mut verification = Verification::default();
         for info in &self.tensors {
             check()?;
             let tensor = Tensor { file: &self.file, info };
             if info.coding.is_some() {
-                found.codes += tensor.codes()?.symbols().len() as u64;
+                verification.codes += tensor.codes()?.symbols().len() as u64;
                 tensor.grid()?;
             } else {
                 tensor.bytes()?;
             }
-            found.tensors += 1;
+            verification.tensors += 1;
             tally.advance(info.bytes, &info.name);
         }
-        Ok(found)
+        Ok(verification)
     }
 }
 
@@ -258,16 +259,17 @@ pub struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
-    /// What the file says of it.
+    /// Properties of the tensor.
     pub fn info(&self) -> &'a TensorInfo {
         self.info
     }
 
-    /// All weights in f32, row-major.
+    /// Decodes all weights to f32, row-major.
     ///
     /// # Errors
-    /// [`Damaged`](ErrorKind::Damaged) when it does not match its checksums or does not decode,
-    /// [`Unsupported`](ErrorKind::Unsupported) when its elements are no weights (integers, doubles).
+    /// [`Damaged`](ErrorKind::Damaged) if the tensor does not match its checksums or does not decode,
+    /// [`Unsupported`](ErrorKind::Unsupported) if the elements have a type that weights cannot have, such as
+    /// integers.
     pub fn to_f32(&self) -> Result<Vec<f32>> {
         let TensorInfo { rows, cols, .. } = *self.info;
         if self.info.coding.is_some() {
@@ -281,33 +283,33 @@ impl<'a> Tensor<'a> {
         }
         let dtype = &self.info.dtype;
         let Some(ty) = GgmlType::from_name(dtype) else {
-            let what = format!("elements of type {dtype} are no weights");
+            let what = format!("elements of type {dtype} cannot be converted to weights");
             return Err(Error::of_kind(ErrorKind::Unsupported, what).in_tensor(&self.info.name));
         };
         let bytes = self.bytes()?;
-        // Before room is made: what is there says how much that is, not what the header claims.
-        let held = (bytes.len() / ty.block_bytes()).saturating_mul(ty.block_weights());
-        if held as u64 != self.info.weights() {
-            let what = format!("{} bytes hold {held} weights, not {rows}x{cols}", bytes.len());
+        // Checked before the allocation: its size must follow from the bytes present, not from the header.
+        let weights = (bytes.len() / ty.block_bytes()).saturating_mul(ty.block_weights());
+        if weights as u64 != self.info.weights() {
+            let what = format!("{} bytes hold {weights} weights, expected {rows}x{cols}", bytes.len());
             return Err(Error::of_kind(ErrorKind::Damaged, what).in_tensor(&self.info.name));
         }
-        let mut weights = vec![0.0; held];
+        let mut weights = vec![0.0; weights];
         dequantize(ty, &bytes, &mut weights)
             .map_err(|error| Error::from(error).in_tensor(&self.info.name))?;
         Ok(weights)
     }
 
-    /// The integer codes, `[rows, cols]`, bit for bit those that were encoded.
+    /// Decodes the integer codes, `[rows, cols]`.
     ///
     /// # Errors
-    /// [`Unsupported`](ErrorKind::Unsupported) when the tensor has no codes, [`Damaged`](ErrorKind::Damaged)
-    /// when it does not match its checksums or does not decode.
+    /// [`Unsupported`](ErrorKind::Unsupported) if the tensor has no codes, [`Damaged`](ErrorKind::Damaged) if
+    /// it does not match its checksums or does not decode.
     pub fn codes(&self) -> Result<Codes> {
         let encoded = self.encoded()?;
         decode_codes(&encoded).map_err(|error| Error::from(error).in_tensor(&self.info.name))
     }
 
-    /// How the codes become weights: scales, biases, steps, outliers.
+    /// Decodes the grid, which maps codes to weights: scales, biases, step sizes, outliers.
     ///
     /// # Errors
     /// As [`codes`](Self::codes).
@@ -316,11 +318,12 @@ impl<'a> Tensor<'a> {
         decode_grid(&encoded).map_err(|error| Error::from(error).in_tensor(&self.info.name))
     }
 
-    /// The little-endian elements or blocks of a tensor without codes, as the checkpoint had them.
+    /// Decodes a tensor without codes to the bytes of the source checkpoint: little-endian elements or
+    /// blocks.
     ///
     /// # Errors
-    /// [`Unsupported`](ErrorKind::Unsupported) when the tensor has codes, [`Damaged`](ErrorKind::Damaged)
-    /// when it does not match its checksums or does not decode.
+    /// [`Unsupported`](ErrorKind::Unsupported) if the tensor has codes, [`Damaged`](ErrorKind::Damaged) if it
+    /// does not match its checksums or does not decode.
     pub fn bytes(&self) -> Result<Vec<u8>> {
         if self.file.entry(&self.info.name).is_none() {
             return Ok(self.file.plain(&self.info.name)?.bytes.to_vec());
@@ -329,7 +332,7 @@ impl<'a> Tensor<'a> {
         decode_raw(&encoded).map_err(|error| Error::from(error).in_tensor(&self.info.name))
     }
 
-    /// The tensor as it is stored, compared with its checksums.
+    /// Returns the encoded tensor after comparing it with its checksums.
     fn encoded(&self) -> Result<ecq_core::EncodedTensor> {
         let name = &self.info.name;
         if self.file.entry(name).is_none() {
@@ -347,11 +350,11 @@ impl fmt::Debug for Tensor<'_> {
     }
 }
 
-/// Refuses files that are something else than safetensors, by their first bytes.
-fn sniff(path: &Path) -> Result<()> {
+/// Rejects files of other formats by their first bytes, for a clearer error.
+fn check_format(path: &Path) -> Result<()> {
     let io = |source| Error::of_io(path, source);
     let wrong = |what: &str| {
-        let what = format!("{}: {what}; an .ecq file is expected", path.display());
+        let what = format!("{} is {what}; expected an .ecq file", path.display());
         Err(Error::of_kind(ErrorKind::WrongFormat, what))
     };
     if path.is_dir() {
@@ -361,9 +364,9 @@ fn sniff(path: &Path) -> Result<()> {
     std::fs::File::open(path).map_err(io)?.take(16).read_to_end(&mut head).map_err(io)?;
     match (head.starts_with(b"GGUF"), head.get(8)) {
         (true, _) => wrong("a GGUF file"),
-        // A safetensors file begins with a length and a brace.
+        // A safetensors file begins with eight bytes of header length and a brace.
         (false, Some(b'{')) => Ok(()),
-        _ => wrong("a file of no known format"),
+        _ => wrong("not a model in a known format"),
     }
 }
 

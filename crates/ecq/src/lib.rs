@@ -1,9 +1,10 @@
-//! Entropy-coded quantization: large language models in the bits that their information needs.
+//! Entropy-coded quantization of large language models.
 //!
 //! A checkpoint is quantized to integer codes, the codes are entropy coded without loss, and the result is
-//! one `.ecq` file from which a model runs: weights are decoded inside the matrix product.
+//! stored as one `.ecq` file. The model runs from this file; weights are decoded inside the matrix products
+//! or at load.
 //!
-//! Make a file of a checkpoint (GGUF, safetensors, MLX, GPTQ, AWQ) with a [`Quantizer`]:
+//! Quantize a checkpoint (GGUF, safetensors, MLX, GPTQ, AWQ) with a [`Quantizer`]:
 //!
 //! ```
 //! # #[cfg(feature = "quantize")] {
@@ -17,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Continue a text with a [`Model`]:
+//! Generate text with a [`Model`]:
 //!
 //! ```
 //! # #[cfg(feature = "runtime")] {
@@ -41,28 +42,29 @@
 //! # Ok::<(), ecq::Error>(())
 //! ```
 //!
-//! Every function fails with an [`Error`], whose [`kind`](Error::kind) says what to do about it. All types
-//! can be sent to and shared between threads.
+//! All functions return an [`Error`], which has a [`kind`](Error::kind). All types are `Send` and `Sync`.
 //!
 //! # Features
 //!
-//! | feature | default | what it adds |
+//! | feature | default | adds |
 //! |---|---|---|
-//! | `quantize` | yes | `Quantizer`, exports of `File` |
+//! | `quantize` | yes | `Quantizer`, `File::export`, `File::verify_against` |
 //! | `runtime` | yes | `Model` |
 //!
-//! Without features there is `File`: opening, verifying and decoding.
+//! Without features, the crate contains `File`, which opens, verifies and decodes `.ecq` files.
 //!
-//! # The crates below
+//! # Modules
 //!
-//! What the types above do not offer is in the crates that they are made of: [`format`](mod@format)
-//! (containers and checkpoints), [`codec`] (one weight matrix to an encoded tensor and back), [`coding`]
-//! (entropy coders), [`kernels`] (products on the CPU), and with
-//! features `quant` (quantizers), `pack` (the offline pipeline) and `runtime` (engine, programs, backends).
-//! Their interfaces change more often than that of this crate.
+//! The modules re-export the crates that this crate is built on: [`format`](mod@format) (the container and
+//! checkpoint readers), [`codec`] (encoding and decoding of one weight matrix), [`coding`] (entropy coders),
+//! [`kernels`] (matrix products on the CPU), and depending on features `quant` (quantizers), `pack` (the
+//! offline pipeline) and `runtime` (engine, programs, backends). Their interfaces change more often than the
+//! types above.
 
-// Pages link to types of all features; docs.rs has them all.
-#![cfg_attr(not(all(feature = "quantize", feature = "runtime")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "quantize", feature = "runtime")),
+    allow(rustdoc::broken_intra_doc_links, reason = "documentation links to types of all features")
+)]
 
 mod error;
 #[cfg(feature = "quantize")]
@@ -120,7 +122,7 @@ pub use ecq_quant as quant;
 #[cfg(feature = "runtime")]
 pub use ecq_runtime as runtime;
 
-// The names of the crates below that the `ecq` command uses.
+// Used by the `ecq` command; not part of the public interface.
 #[doc(hidden)]
 pub use ecq_core::{
     EncodedTensor, LaneOrder, Limits, RawEntry, TensorContent, TensorEntry, TensorPart, TensorParts, Tile,
@@ -130,7 +132,12 @@ pub use ecq_core::{
 pub use ecq_pack::{
     Calibration, CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, Destination,
     GgufOptions, GridChoice, GridComparison, GridRow, KindErrors, Mismatch, MlxGrid, PackError, PackOptions,
-    PackReport, Progress, SAMPLE_WEIGHTS, Target, WeightError, analyze, compare_grids, diff,
-    expected_checkpoint_bytes, expected_gguf_bytes, export_checkpoint, export_gguf, grids, options, pack,
-    pack_calibrated, peak_rss_bytes, source, verify,
+    PackReport, SAMPLE_WEIGHTS, Target, WeightError, analyze, compare_grids, diff, expected_checkpoint_bytes,
+    expected_gguf_bytes, export_checkpoint, export_gguf, grids, options, pack, pack_calibrated,
+    peak_rss_bytes, source, verify,
 };
+
+/// Runs the example of the README as a test.
+#[cfg(all(doctest, feature = "quantize", feature = "runtime"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

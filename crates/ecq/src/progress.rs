@@ -1,37 +1,37 @@
-//! How far long work is.
+//! Progress of long operations.
 
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// How far long work is.
+/// The progress of a long operation.
 ///
-/// It goes to a function that is given to [`Quantizer::progress`](crate::Quantizer::progress) or
-/// [`File::verify_with`](crate::File::verify_with). Where that returns [`ControlFlow::Break`], the work ends
-/// with an error of kind [`Cancelled`](crate::ErrorKind::Cancelled).
+/// Passed to the callbacks of [`Quantizer::progress`](crate::Quantizer::progress) and
+/// [`File::verify_with`](crate::File::verify_with). If the callback returns [`ControlFlow::Break`], the
+/// operation ends with an error of kind [`Cancelled`](crate::ErrorKind::Cancelled).
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProgressUpdate<'a> {
-    /// The step that runs, such as `packing`; a quantization has several.
+    /// Name of the current step, such as `packing`. Quantization has several steps.
     pub step: &'static str,
-    /// The tensor or block that was done last; empty at the beginning of a step.
+    /// Name of the tensor or block processed last; empty at the beginning of a step.
     pub item: &'a str,
-    /// Work of this step that is done, in [`unit`](Self::unit).
+    /// Completed work of the current step, in [`unit`](Self::unit).
     pub done: u64,
-    /// All work of this step, where it is known.
+    /// Total work of the current step, if known.
     pub total: Option<u64>,
-    /// What work is counted in.
+    /// Unit of `done` and `total`.
     pub unit: Unit,
 }
 
-/// What work is counted in.
+/// Unit of work.
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {
-    /// Bytes of the source, or of the file that is read.
+    /// Bytes of the source or of the file being read.
     Bytes,
-    /// Tokens, each counted once for each block that it goes through.
+    /// Tokens, counted once for each block that processes them.
     Tokens,
 }
 
@@ -44,20 +44,20 @@ impl fmt::Display for Unit {
     }
 }
 
-/// What hears of updates.
-pub(crate) type Listener<'a> = dyn Fn(&ProgressUpdate<'_>) -> ControlFlow<()> + Send + Sync + 'a;
+/// A function that receives updates.
+pub(crate) type Callback<'a> = dyn Fn(&ProgressUpdate<'_>) -> ControlFlow<()> + Send + Sync + 'a;
 
-/// Adds up what threads have done, tells it one update at a time, and keeps the answer.
+/// Adds up the work of several threads, calls the callback with one update at a time, and stores its answer.
 pub(crate) struct Tally<'a> {
-    listener: Option<&'a Listener<'a>>,
+    callback: Option<&'a Callback<'a>>,
     step: Mutex<ProgressUpdate<'static>>,
     cancelled: AtomicBool,
 }
 
 impl<'a> Tally<'a> {
-    pub(crate) fn new(listener: Option<&'a Listener<'a>>) -> Self {
+    pub(crate) fn new(callback: Option<&'a Callback<'a>>) -> Self {
         let step = ProgressUpdate { step: "", item: "", done: 0, total: None, unit: Unit::Bytes };
-        Self { listener, step: Mutex::new(step), cancelled: AtomicBool::new(false) }
+        Self { callback, step: Mutex::new(step), cancelled: AtomicBool::new(false) }
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -65,25 +65,25 @@ impl<'a> Tally<'a> {
     }
 
     pub(crate) fn begin(&self, step: &'static str, total: u64) {
-        // Calibration runs the model; everything else goes over bytes.
+        // Calibration counts tokens; all other steps count bytes.
         let unit = match step {
             "writing" | "calibrating" | "quantizing sequentially" => Unit::Tokens,
             _ => Unit::Bytes,
         };
         let total = Some(total).filter(|&total| total > 0);
-        self.tell("", |state| *state = ProgressUpdate { step, item: "", done: 0, total, unit });
+        self.update("", |state| *state = ProgressUpdate { step, item: "", done: 0, total, unit });
     }
 
     pub(crate) fn advance(&self, work: u64, item: &str) {
-        self.tell(item, |state| state.done += work);
+        self.update(item, |state| state.done += work);
     }
 
-    fn tell(&self, item: &str, change: impl FnOnce(&mut ProgressUpdate<'static>)) {
-        let Some(listener) = self.listener else { return };
-        // Held while the listener runs, so that it hears of one thread at a time, in order.
+    fn update(&self, item: &str, change: impl FnOnce(&mut ProgressUpdate<'static>)) {
+        let Some(callback) = self.callback else { return };
+        // The lock is held during the call, so that updates arrive one at a time and in order.
         let mut state = self.step.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
-        if listener(&ProgressUpdate { item, ..*state }).is_break() {
+        if callback(&ProgressUpdate { item, ..*state }).is_break() {
             self.cancelled.store(true, Ordering::Relaxed);
         }
     }

@@ -1,12 +1,12 @@
-//! How tokens are chosen, and when to stop.
+//! Sampling options.
 
 use crate::error::{Error, Result};
 use ecq_runtime::{Request, RuntimeError, SampleOptions, Tokenizer};
 
-/// How tokens are chosen from logits, and what ends a text.
+/// Sampling options and stop conditions.
 ///
-/// Values are checked when a text begins. The same seed gives the same tokens on every machine of the same
-/// kind of device.
+/// Values are checked when a generation begins. The same seed gives the same tokens on all devices of the
+/// same kind.
 ///
 /// ```
 /// let sampling = ecq::Sampling::new().temperature(0.7).top_p(0.9).seed(42).max_tokens(200).stop("\n\n");
@@ -28,97 +28,97 @@ impl Default for Sampling {
 }
 
 impl Sampling {
-    /// Draws at temperature 0.8 from the 40 likeliest tokens that together have probability 0.95; seed 0.
+    /// Temperature 0.8, top-k 40, top-p 0.95, seed 0.
     pub fn new() -> Self {
         let options = SampleOptions { temperature: 0.8, top_k: 40, top_p: 0.95, ..SampleOptions::GREEDY };
         Self { options, logit_bias: Vec::new(), max_tokens: None, stop: Vec::new(), ignore_end: false }
     }
 
-    /// Takes the likeliest token, always.
+    /// Greedy sampling: always the most likely token.
     pub fn greedy() -> Self {
         Self { options: SampleOptions::GREEDY, ..Self::new() }
     }
 
-    /// What logits are divided by, 0 or more; 0 takes the likeliest token.
+    /// Temperature, 0 or more; 0 is greedy sampling.
     #[must_use]
     pub fn temperature(mut self, temperature: f32) -> Self {
         self.options.temperature = temperature;
         self
     }
 
-    /// Draws only from this many of the likeliest tokens; 0 for all.
+    /// Samples from the `tokens` most likely tokens; 0 for all.
     #[must_use]
     pub fn top_k(mut self, tokens: usize) -> Self {
         self.options.top_k = tokens;
         self
     }
 
-    /// Draws only from the likeliest tokens that together have this probability: above 0, at most 1.
+    /// Samples from the most likely tokens with this total probability: above 0, at most 1.
     #[must_use]
     pub fn top_p(mut self, probability: f32) -> Self {
         self.options.top_p = probability;
         self
     }
 
-    /// Draws only from tokens at least this likely, as a part of the likeliest one's probability: 0 to 1.
+    /// Drops tokens less likely than `ratio` times the most likely token: 0 to 1.
     #[must_use]
-    pub fn min_p(mut self, part: f32) -> Self {
-        self.options.min_p = part;
+    pub fn min_p(mut self, ratio: f32) -> Self {
+        self.options.min_p = ratio;
         self
     }
 
-    /// What logits of tokens among the last 64 are divided by, or multiplied where negative: above 0; 1 for
-    /// none.
+    /// Repetition penalty: positive logits of recent tokens are divided by it, negative ones multiplied.
+    /// Above 0; 1 for none.
     #[must_use]
     pub fn repetition_penalty(mut self, penalty: f32) -> Self {
         self.options.repetition_penalty = penalty;
         self
     }
 
-    /// How many of the last tokens the repetition penalty looks at.
+    /// Number of recent tokens that the repetition penalty applies to, 64 by default.
     #[must_use]
     pub fn repetition_window(mut self, tokens: usize) -> Self {
         self.options.repetition_window = tokens;
         self
     }
 
-    /// Where random numbers start.
+    /// Random seed.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
         self
     }
 
-    /// New tokens at most. Without it, a text ends at an end token, at a stop string, or where the context is
-    /// full.
+    /// Maximum number of new tokens. By default, a text ends at an end token, a stop string, or the end of
+    /// the context.
     #[must_use]
     pub fn max_tokens(mut self, tokens: usize) -> Self {
         self.max_tokens = Some(tokens);
         self
     }
 
-    /// Adds a string that ends the text, of which it is no part.
+    /// Adds a stop string: the text ends before it.
     #[must_use]
     pub fn stop(mut self, text: impl Into<String>) -> Self {
         self.stop.push(text.into());
         self
     }
 
-    /// Goes on after the tokens that end a text or a turn.
+    /// Continues after tokens that end a text or a turn.
     #[must_use]
     pub fn ignore_end(mut self, ignore: bool) -> Self {
         self.ignore_end = ignore;
         self
     }
 
-    /// Adds a number to the logit of a token before all else; negative infinity forbids the token.
+    /// Adds a bias to the logit of a token before all other steps; negative infinity forbids the token.
     #[must_use]
     pub fn logit_bias(mut self, token: u32, bias: f32) -> Self {
         self.logit_bias.push((token, bias));
         self
     }
 
-    /// A request to continue `prompt` in this way.
+    /// Creates a request to continue `prompt`.
     pub(crate) fn request(
         self,
         prompt: Vec<u32>,

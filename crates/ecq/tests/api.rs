@@ -1,5 +1,7 @@
 //! What the documentation of the public types promises, on the embedded model.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
+
 use ecq::{
     Coding, Element, Error, ErrorKind, ExportFormat, ExportOptions, File, FinishReason, Generation,
     GgufFileType, Message, Mode, Model, ModelOptions, ProgressUpdate, Quantizer, Sampling, Tensor, Text,
@@ -359,15 +361,15 @@ fn wrong_options_are_named_in_words() {
         new().embedding("8"),
         new().lanes(0),
         new().tables(257),
-        new().least_saving(f64::INFINITY),
+        new().min_saving(f64::INFINITY),
         new().override_tensors("(", "grid:keep"),
         new().override_tensors("a", "speed:9"),
-        new().calibrate(Text::Default).no_worse_than("uniform"),
-        new().no_worse_than("affine:4"),
+        new().calibrate(Text::Default).match_grid("uniform"),
+        new().match_grid("affine:4"),
         new().calibration_tokens(0),
         new().calibration_window(1),
         new().lossless().bpw(3.0),
-        new().lossless().calibrate(Text::Own),
+        new().lossless().calibrate(Text::SelfGenerated),
     ];
     for quantizer in wrong {
         let error = fails(quantizer.dry_run());

@@ -1,4 +1,4 @@
-//! How a model is loaded, run and sampled.
+//! Arguments for loading, running and sampling a model.
 
 use super::numbers::{budget, token_limit};
 use clap::builder::RangedU64ValueParser;
@@ -8,53 +8,54 @@ use std::path::{Path, PathBuf};
 
 const MEMORY: &str = "Memory and speed";
 const SAMPLING: &str = "Sampling";
-const DRAFT: &str = "Draft model";
+const DRAFT: &str = "Speculative decoding";
 
-/// Threads at most: more than any one machine has, few enough to start.
-const MOST_THREADS: u64 = 1024;
+/// Maximum number of threads.
+const MAX_THREADS: u64 = 1024;
 
-/// How a model is loaded and run.
+/// Options for loading and running a model.
 #[derive(Args, Clone)]
 pub struct EngineArgs {
     /// .ecq or GGUF file, safetensors file or checkpoint folder
     ///
-    /// What is no .ecq is packed without loss first, into the user's cache folder (or $ECQ_CACHE), where the
-    /// next run finds it.
+    /// Other formats than .ecq are first converted without loss. The result is kept in the user's cache
+    /// folder (or $ECQ_CACHE) for later runs.
     pub model: PathBuf,
-    /// How weights come from their coded form: auto, cached, fused, lru, prefetch
+    /// Decode mode: auto, cached, fused, lru, prefetch
     ///
-    /// cached decodes all at load (fast, large); fused decodes inside the products (slow, small); lru keeps
-    /// some layers decoded, within --memory; prefetch decodes the next layer while one computes; auto takes
-    /// the fastest that fits.
+    /// cached decodes all weights at load (fast, most memory). fused decodes inside the matrix products
+    /// (slow, least memory). lru keeps as many decoded layers as fit --memory; the others are decoded at each
+    /// use. prefetch decodes the next layer while the current one computes. auto selects the fastest mode
+    /// that fits.
     #[arg(long, default_value = "auto", hide_short_help = true, help_heading = MEMORY)]
     pub mode: String,
-    /// The device: cpu
+    /// Device: cpu
     #[arg(long, default_value = "cpu", hide_short_help = true, help_heading = MEMORY)]
     pub device: String,
-    /// What decoded layers may take, such as 64MiB or 2GB
+    /// Memory budget of decoded layers, such as 64MiB or 2GB
     #[arg(long, value_name = "BYTES", value_parser = budget, help_heading = MEMORY)]
     pub memory: Option<u64>,
-    /// Threads, 1 to 1024 [default: one for each core]
+    /// Number of threads, 1 to 1024 [default: one per core]
     #[arg(long, value_name = "N", help_heading = MEMORY,
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_THREADS))]
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
     pub threads: Option<usize>,
-    /// Precision in which activations enter a product
+    /// Precision of activations in matrix products
     #[arg(long, default_value = "f32", hide_short_help = true, help_heading = MEMORY)]
     pub activations: ActivationsArg,
-    /// Type of cached keys and values
+    /// Type of the KV cache
     #[arg(long, default_value = "f16", hide_short_help = true, help_heading = MEMORY)]
     pub cache: CacheArg,
-    /// Longest text in tokens [default: what the model was made for]
+    /// Context length in tokens, prompt and output together [default: that of the model]
     #[arg(long, value_name = "TOKENS", help_heading = MEMORY,
         value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub context: Option<usize>,
-    /// Say what was decided for each tensor, and why
+    /// Print where each tensor is stored, and why
     #[arg(short, long)]
     pub verbose: bool,
 }
 
 impl EngineArgs {
-    /// What the options are when none is given.
+    /// The default options for `model`.
     pub fn new(model: &Path) -> Self {
         Self {
             model: model.to_owned(),
@@ -73,12 +74,14 @@ impl EngineArgs {
 /// Precision of activations.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum ActivationsArg {
+    /// 32-bit floats
     F32,
+    /// 8-bit integers with a scale per group
     I8,
 }
 
 impl ActivationsArg {
-    /// As it is written in the option.
+    /// The value of the option.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -87,7 +90,7 @@ impl ActivationsArg {
     }
 }
 
-/// Type of cached keys and values.
+/// Type of the KV cache.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum CacheArg {
     F32,
@@ -97,7 +100,7 @@ pub enum CacheArg {
 }
 
 impl CacheArg {
-    /// The type that the option names.
+    /// The element type of the cache.
     pub fn element(self) -> Element {
         match self {
             Self::F32 => Element::F32,
@@ -108,44 +111,56 @@ impl CacheArg {
     }
 }
 
-/// How tokens are chosen.
+/// Sampling options.
 #[derive(Args)]
-pub struct SampleArgs {
-    /// Take the likeliest token, always
+pub struct SamplingArgs {
+    /// Always take the most likely token
     #[arg(long, help_heading = SAMPLING)]
     pub greedy: bool,
-    /// Divide logits by this, 0 or more; 0 is --greedy
+    /// Temperature, 0 or more; 0 is the same as --greedy
     #[arg(long, default_value_t = 0.8, value_name = "T", help_heading = SAMPLING)]
     pub temperature: f32,
-    /// Only this many of the likeliest tokens; 0 for all
+    /// Sample from the N most likely tokens; 0 for all
     #[arg(long, default_value_t = 40, value_name = "N", hide_short_help = true, help_heading = SAMPLING)]
     pub top_k: usize,
-    /// Only the likeliest tokens that together have this probability: above 0, at most 1
+    /// Sample from the most likely tokens with total probability P: above 0, at most 1
     #[arg(long, default_value_t = 0.95, value_name = "P", hide_short_help = true, help_heading = SAMPLING)]
     pub top_p: f32,
-    /// Only tokens at least this likely, as a part of the likeliest one's probability: 0 to 1
+    /// Drop tokens less likely than P times the most likely token: 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "P", hide_short_help = true, help_heading = SAMPLING)]
     pub min_p: f32,
-    /// Make tokens of the last 64 less likely; 1 leaves them as they are
+    /// Penalty on tokens among the last 64; 1 for none
     #[arg(long, default_value_t = 1.0, value_name = "X", hide_short_help = true, help_heading = SAMPLING)]
     pub repetition_penalty: f32,
-    /// Where random numbers start: the same seed gives the same text
+    /// Random seed; the same seed gives the same text
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = SAMPLING)]
     pub seed: u64,
 }
 
-/// A model that proposes tokens.
+/// Speculative decoding.
 #[derive(Args)]
 pub struct DraftArgs {
-    /// A smaller .ecq with the same tokenizer that proposes tokens
+    /// Draft model: a smaller .ecq file with the same tokenizer
     ///
-    /// The model checks several of them in one step: the text stays the same and may come faster.
+    /// The draft model proposes tokens, several of which the model checks in one step. The text does not
+    /// change.
     #[arg(long, value_name = "ECQ", hide_short_help = true, help_heading = DRAFT)]
     pub draft: Option<PathBuf>,
-    /// Tokens that the draft model proposes at once
+    /// Number of tokens that the draft model proposes per step
     #[arg(long, value_name = "N", default_value_t = 4, requires = "draft", hide_short_help = true,
         help_heading = DRAFT)]
     pub draft_tokens: usize,
+}
+
+/// Where a generated text ends.
+#[derive(Args)]
+pub struct GenerationArgs {
+    /// Maximum number of new tokens; -1 for no limit [default: 128; 512 in a chat]
+    #[arg(short = 'n', long, visible_alias = "tokens", value_name = "N", value_parser = token_limit)]
+    pub max_tokens: Option<usize>,
+    /// Stop before this string (repeatable)
+    #[arg(long, value_name = "STRING", allow_hyphen_values = true)]
+    pub stop: Vec<String>,
 }
 
 /// Arguments of `ecq run`.
@@ -154,10 +169,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
-    pub sample: SampleArgs,
+    pub sampling: SamplingArgs,
     #[command(flatten)]
     pub draft: DraftArgs,
-    /// The text to continue; - reads it from standard input
+    /// Prompt; - reads it from standard input
     #[arg(
         short,
         long,
@@ -167,24 +182,19 @@ pub struct RunArgs {
         conflicts_with = "file"
     )]
     pub prompt: Option<String>,
-    /// A file with the text to continue; its last line end is left out
+    /// Read the prompt from a file; a final line break is dropped
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// New tokens at most; -1 for no limit
-    #[arg(short = 'n', long, visible_alias = "tokens", value_name = "N", default_value = "128",
-        value_parser = token_limit)]
-    pub max_tokens: usize,
-    /// End the text before this string (repeatable)
-    #[arg(long, value_name = "STRING", allow_hyphen_values = true)]
-    pub stop: Vec<String>,
-    /// Go on after tokens that end a text
+    #[command(flatten)]
+    pub generation: GenerationArgs,
+    /// Continue after end-of-text tokens
     #[arg(long, hide_short_help = true)]
     pub ignore_end: bool,
-    /// Continuations to write; the prompt runs once for all of them
+    /// Number of completions; the prompt is processed once for all of them
     #[arg(long, value_name = "N", default_value = "1", hide_short_help = true,
         value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub samples: usize,
-    /// With --json, give the log-probabilities of each token and of the N likeliest in its place
+    /// With --json, add log-probabilities of each token and of the N most likely tokens
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub log_probs: Option<usize>,
 }
@@ -195,17 +205,12 @@ pub struct ChatArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
-    pub sample: SampleArgs,
+    pub sampling: SamplingArgs,
     #[command(flatten)]
     pub draft: DraftArgs,
-    /// What the model is told about itself
+    /// System prompt
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub system: Option<String>,
-    /// Tokens of an answer at most; -1 for no limit
-    #[arg(short = 'n', long, visible_alias = "tokens", value_name = "N", default_value = "512",
-        value_parser = token_limit)]
-    pub max_tokens: usize,
-    /// End an answer before this string (repeatable)
-    #[arg(long, value_name = "STRING", allow_hyphen_values = true)]
-    pub stop: Vec<String>,
+    #[command(flatten)]
+    pub generation: GenerationArgs,
 }

@@ -1,24 +1,30 @@
-// Comments are the help of the command line, where brackets mean what may be left out.
-#![allow(rustdoc::broken_intra_doc_links)]
+//! The arguments of every command.
+
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "doc comments are help texts, where brackets mark optional parts"
+)]
 
 mod engine;
 mod numbers;
 mod pack;
 
-pub use engine::{ActivationsArg, CacheArg, ChatArgs, DraftArgs, EngineArgs, RunArgs, SampleArgs};
+pub use engine::{ActivationsArg, CacheArg, ChatArgs, DraftArgs, EngineArgs, RunArgs, SamplingArgs};
 use numbers::budget;
 pub use pack::{ExportArgs, ExportFloat, ExportFormat, ForceArg, QuantizeArgs};
 
+use crate::version;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Makes language models small by giving every weight only the bits that its information needs
+/// Quantizes large language models, entropy codes the weights, and runs them
 #[derive(Parser)]
 #[command(name = "ecq", version, max_term_width = 80, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// Print one JSON object on standard output, errors too
+    /// Print one JSON object on standard output, for errors too
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]
@@ -26,29 +32,34 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Reads the arguments of the process, which may be any bytes.
+    /// The definition of the command line.
+    pub fn definition() -> ClapCommand {
+        numbers_as_values(Self::command().version(version::text()))
+    }
+
+    /// Parses the arguments of the process, which need not be UTF-8.
     pub fn read() -> Result<Self, clap::Error> {
-        let mut command = numbers_as_values(Self::command());
+        let mut command = Self::definition();
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 }
 
-/// The command, where `-1` after an option is its value and not another option.
+/// Accepts `-1` after an option as its value instead of reading it as another option.
 fn numbers_as_values(command: ClapCommand) -> ClapCommand {
     command.allow_negative_numbers(true).mut_subcommands(numbers_as_values)
 }
 
-/// Whether an argument asks for objects in place of words, for errors in the arguments themselves.
+/// Whether `--json` is among the arguments, for errors in the arguments themselves.
 pub fn wants_json(mut args: impl Iterator<Item = OsString>) -> bool {
     args.any(|arg| arg == "--json")
 }
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
+  0  success
   1  models differ (verify --against, diff)
-  2  usage or options
+  2  invalid arguments or options
   3  a file is damaged or of an unknown format
   4  reading or writing failed
   5  not supported
@@ -56,39 +67,50 @@ Exit codes:
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Show all of it on a small model that lies in this program: no download, no arguments
+    /// Quantize, verify and run a small embedded model; needs no download and no arguments
     Demo(DemoArgs),
-    /// Write a model as an .ecq file
+    /// Quantize a model and write it as an .ecq file
     Quantize(Box<QuantizeArgs>),
-    /// Continue a text
+    /// Generate text from a prompt
     Run(Box<RunArgs>),
-    /// Talk with a model
+    /// Chat with a model
     Chat(Box<ChatArgs>),
-    /// Say how well a model predicts a text, and how far it is from another
+    /// Measure perplexity on a text, and KL divergence from a reference model
     Eval(Box<EvalArgs>),
-    /// Say what a model file holds, how it was made and what takes how much
+    /// Show architecture, quantization and size of a model file
     Inspect(InspectArgs),
-    /// Check every byte of an .ecq file, and compare it with the model it came from
+    /// Verify checksums and decode every tensor; compare with the source model
     Verify(VerifyArgs),
     /// Compare two models, tensor by tensor
     Diff(DiffArgs),
-    /// Write a model back in the format it came from
+    /// Convert an .ecq file to GGUF, MLX or safetensors
     Export(ExportArgs),
-    /// Show what is in a model and what coding it would give
+    /// Show the entropy of each tensor and the size after entropy coding
     Analyze(AnalyzeArgs),
-    /// Write a page that shows what is in a model and what grids and coding give
+    /// Write an HTML report: entropy, coded size, and error on several grids
     Report(ReportArgs),
-    /// Measure: decoding, products, whole models
+    /// Benchmark decoding, matrix products and whole models
     Bench(BenchArgs),
-    /// Draw recorded measurements as SVG
+    /// Plot recorded measurements as SVG
     Plot(PlotArgs),
-    /// Say what this machine offers and what is off, and why
+    /// Show which hardware features are available and used
     Doctor,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write a man page for every command to a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder, which must exist
+        folder: PathBuf,
+    },
 }
 
 #[derive(Args)]
 pub struct DemoArgs {
-    /// Keep the files that it makes in this folder
+    /// Keep the quantized files in this folder
     #[arg(long, value_name = "FOLDER")]
     pub keep: Option<PathBuf>,
     #[command(flatten)]
@@ -99,18 +121,18 @@ pub struct DemoArgs {
 pub struct AnalyzeArgs {
     /// .ecq or GGUF file, safetensors file or checkpoint folder
     pub model: PathBuf,
-    /// Also draw entropies and histograms
+    /// Also plot bits per weight and histograms of the codes
     #[arg(long, value_name = "SVG")]
     pub plot: Option<PathBuf>,
     #[command(flatten)]
     pub force: ForceArg,
-    /// Also put the block projections on several grids, and show what each takes and how near it comes
+    /// Also quantize the block projections on several grids; show size and error of each
     #[arg(long)]
     pub grids: bool,
-    /// With --grids, take all block projections of a large model, not a sample
+    /// With --grids, use all block projections of a large model instead of a sample
     #[arg(long, requires = "grids")]
     pub all: bool,
-    /// Show every tensor, not only sums
+    /// Show every tensor, not only totals
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -119,12 +141,12 @@ pub struct AnalyzeArgs {
 pub struct ReportArgs {
     /// .ecq or GGUF file, safetensors file or checkpoint folder
     pub model: PathBuf,
-    /// The page to write
+    /// The HTML file to write
     #[arg(short, long, value_name = "HTML")]
     pub output: PathBuf,
     #[command(flatten)]
     pub force: ForceArg,
-    /// Compare grids on all block projections of a large model, not on a sample
+    /// Use all block projections of a large model instead of a sample
     #[arg(long)]
     pub all: bool,
 }
@@ -133,7 +155,7 @@ pub struct ReportArgs {
 pub struct VerifyArgs {
     /// .ecq file
     pub file: PathBuf,
-    /// The model that it came from
+    /// Source model to compare with
     #[arg(long, value_name = "MODEL")]
     pub against: Option<PathBuf>,
 }
@@ -145,13 +167,13 @@ pub struct InspectArgs {
     /// Show every tensor
     #[arg(short, long)]
     pub verbose: bool,
-    /// List the commands of one step of this many rows instead, as the model runs it
+    /// Print the program of one step of this many rows instead: the commands that the backend runs
     #[arg(long, value_name = "ROWS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
     pub program: Option<usize>,
-    /// With --program, the mode of the step [default: auto]
+    /// With --program, the decode mode [default: auto]
     #[arg(long, requires = "program")]
     pub mode: Option<String>,
-    /// With --program, what decoded layers may take, such as 64MiB or 2GB
+    /// With --program, memory budget of decoded layers, such as 64MiB or 2GB
     #[arg(long, value_name = "BYTES", value_parser = budget, requires = "program")]
     pub memory: Option<u64>,
 }
@@ -167,16 +189,16 @@ pub struct DiffArgs {
 #[derive(Args)]
 pub struct BenchArgs {
     #[command(subcommand)]
-    pub what: Bench,
+    pub benchmark: Bench,
 }
 
 #[derive(Subcommand)]
 pub enum Bench {
-    /// Write the codes of some matrices of one shape, a byte each, for other programs to measure on
+    /// Write the codes of matrices of one shape, one byte per code, as input for other benchmarks
     Codes {
         /// .ecq or GGUF file, safetensors file or checkpoint folder
         model: PathBuf,
-        /// Take tensors whose name contains this
+        /// Select tensors whose name contains this
         #[arg(long)]
         name: String,
         /// The file to write
@@ -185,46 +207,46 @@ pub enum Bench {
         #[command(flatten)]
         force: ForceArg,
     },
-    /// Symbols per second that each coding decodes, on the codes of a model or on synthetic ones
+    /// Symbols per second of each coding, on the codes of a model or on synthetic codes
     Decode {
-        /// .ecq or GGUF file, or checkpoint; without one, Gaussian codes of several entropies
+        /// .ecq or GGUF file, or checkpoint [default: Gaussian codes of several entropies]
         model: Option<PathBuf>,
-        /// Threads to measure with (repeatable) [default: 1 and all]
+        /// Number of threads (repeatable) [default: 1 and all cores]
         #[arg(long)]
         threads: Vec<usize>,
-        /// Seconds for each measurement
+        /// Seconds per measurement
         #[arg(long, default_value_t = 1.0)]
         seconds: f64,
     },
-    /// Tokens per second and memory of a model in each mode
+    /// Tokens per second and memory of a model in each decode mode
     Model(Box<ModelBenchArgs>),
-    /// Weights per second that each form of a matrix multiplies, on the codes of a model or on synthetic ones
+    /// Weights per second of matrix products, per storage of the matrix
     Gemv(GemvArgs),
 }
 
 #[derive(Args)]
 pub struct GemvArgs {
-    /// A checkpoint; without one, Gaussian codes of several entropies
+    /// .ecq or GGUF file, or checkpoint [default: Gaussian codes of several entropies]
     pub model: Option<PathBuf>,
-    /// Take tensors whose name contains this, not all projections
+    /// Select tensors whose name contains this [default: all block projections]
     #[arg(long)]
     pub name: Option<String>,
-    /// Rows of activations: 1 for decoding, more for prefill (repeatable) [default: 1]
+    /// Rows of activations: 1 for decode, more for prefill (repeatable) [default: 1]
     #[arg(long)]
     pub rows: Vec<usize>,
-    /// The tile of coded forms: auto, matrix, row, rows:N, block:RxC
+    /// Tile of coded matrices: auto, matrix, row, rows:N, block:RxC
     #[arg(long, default_value = "auto")]
     pub tile: String,
-    /// Lanes of a tile [default: 32; 8 for --tile row]
+    /// Lanes per tile [default: 32; 8 for --tile row]
     #[arg(long)]
     pub lanes: Option<String>,
-    /// Threads to measure with (repeatable) [default: 1 and all]
+    /// Number of threads (repeatable) [default: 1 and all cores]
     #[arg(long)]
     pub threads: Vec<usize>,
-    /// Measure only forms whose name contains this
-    #[arg(long)]
-    pub form: Option<String>,
-    /// Seconds for each measurement
+    /// Measure only kernels whose name contains this
+    #[arg(long, alias = "form")]
+    pub kernel: Option<String>,
+    /// Seconds per measurement
     #[arg(long, default_value_t = 1.0)]
     pub seconds: f64,
 }
@@ -233,20 +255,20 @@ pub struct GemvArgs {
 pub struct ModelBenchArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Modes to measure (commas between them) [default: all that this device runs]
+    /// Modes to measure, comma-separated [default: all that the device supports]
     #[arg(long)]
     pub modes: Option<String>,
-    /// Numbers of texts that are written side by side (commas between them); each is measured in every mode
+    /// Numbers of concurrent sequences, comma-separated; each is measured in every mode
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1",
         value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
     pub sequences: Vec<usize>,
-    /// Tokens of the prompt
+    /// Prompt length in tokens
     #[arg(long, default_value_t = 128)]
     pub prompt_tokens: usize,
-    /// Tokens after it
+    /// Tokens to generate
     #[arg(long, default_value_t = 64)]
     pub tokens: usize,
-    /// Times that each is measured; the best counts
+    /// Repetitions; the best one is reported
     #[arg(long, default_value_t = 3)]
     pub repeat: usize,
 }
@@ -254,34 +276,34 @@ pub struct ModelBenchArgs {
 #[derive(Args)]
 pub struct PlotArgs {
     #[command(subcommand)]
-    pub what: Plot,
+    pub plot: Plot,
 }
 
 #[derive(Subcommand)]
 pub enum Plot {
-    /// Rate against quality, from what `ecq eval --json` prints
+    /// Plot rate against quality, from the output of `ecq eval --json`
     Rd {
-        /// Files of records (an object, a list, or one a line), each a series of its own: FILE or NAME=FILE
+        /// JSON files (an object, a list, or one object per line), one series each: FILE or NAME=FILE
         #[arg(required = true, value_name = "RECORDS")]
         records: Vec<String>,
-        /// The drawing to write
+        /// The SVG file to write
         #[arg(short, long, value_name = "SVG")]
         output: PathBuf,
         #[command(flatten)]
         force: ForceArg,
-        /// What a model takes
+        /// Quantity on the x axis
         #[arg(long, value_enum, default_value = "linear")]
         x: Rate,
-        /// How good it is
+        /// Quantity on the y axis
         #[arg(long, value_enum, default_value = "kl")]
         y: Quality,
     },
-    /// Memory against speed of each mode, from what `ecq bench model --json` prints
+    /// Plot memory against speed of each mode, from the output of `ecq bench model --json`
     Modes {
-        /// Files of records, each a series of its own: FILE or NAME=FILE
+        /// JSON files, one series each: FILE or NAME=FILE
         #[arg(required = true, value_name = "RECORDS")]
         records: Vec<String>,
-        /// The drawing to write
+        /// The SVG file to write
         #[arg(short, long, value_name = "SVG")]
         output: PathBuf,
         #[command(flatten)]
@@ -295,15 +317,19 @@ pub enum Rate {
     Linear,
     /// Bits per weight of the whole file
     Total,
-    /// Bytes of the file
+    /// File size in bytes
     Bytes,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Quality {
+    /// KL divergence from the reference model
     Kl,
+    /// Negative log-likelihood
     Nll,
+    /// Perplexity
     Perplexity,
+    /// Agreement with the reference model on the most likely token
     Top1,
 }
 
@@ -311,22 +337,22 @@ pub enum Quality {
 pub struct EvalArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// One more model to evaluate (repeatable); the reference runs once for all
+    /// Further model to evaluate (repeatable); the reference model runs once for all
     #[arg(long, value_name = "MODEL", conflicts_with = "modes")]
     pub also: Vec<PathBuf>,
-    /// A text in UTF-8
+    /// Text file in UTF-8
     #[arg(long, value_name = "FILE")]
     pub text: PathBuf,
-    /// A model to compare with: KL(reference || model), and how often both choose the same token
+    /// Reference model: adds KL(reference || model) and top-1 agreement
     #[arg(long, value_name = "MODEL")]
     pub reference: Option<PathBuf>,
-    /// Tokens of the text that are read at most [default: all]
+    /// Maximum number of tokens to evaluate [default: all]
     #[arg(long, value_name = "TOKENS")]
     pub max_tokens: Option<usize>,
-    /// Tokens of a window; windows do not overlap
+    /// Window length in tokens; windows do not overlap
     #[arg(long, value_name = "TOKENS", default_value_t = 512)]
     pub window: usize,
-    /// Evaluate in each of these modes (commas between them), or in all
+    /// Evaluate in each of these modes, comma-separated, or in `all`
     #[arg(long)]
     pub modes: Option<String>,
 }

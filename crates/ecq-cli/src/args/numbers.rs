@@ -1,6 +1,7 @@
-//! Numbers with units or ranges, as arguments.
+//! Parsers of numbers with units or ranges.
 
-/// Bytes with an optional unit: powers of 1024 for KiB, MiB, GiB, TiB, of 1000 for kB, MB, GB, TB.
+/// Parses a number of bytes with an optional unit: kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB
+/// (powers of 1024).
 pub fn byte_count(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -14,27 +15,28 @@ pub fn byte_count(text: &str) -> Result<u64, String> {
         "mib" => 1 << 20,
         "gib" => 1 << 30,
         "tib" => 1 << 40,
-        _ if number.is_empty() => return Err("expected bytes, such as 64MiB or 2GB".to_owned()),
-        _ => return Err(format!("unknown unit {unit:?}; B, kB, MB, GB, TB, KiB, MiB, GiB, TiB are known")),
+        _ if number.is_empty() => return Err("expected a size in bytes, such as 64MiB or 2GB".to_owned()),
+        _ => return Err(format!("unknown unit {unit:?}; expected B, kB, MB, GB, TB, KiB, MiB, GiB or TiB")),
     };
     let number: f64 = number.parse().map_err(|_| format!("{number:?} is not a number"))?;
     Ok((number * factor as f64) as u64)
 }
 
-/// The least memory that can hold a decoded layer of any model.
-const LEAST_BUDGET: u64 = 4096;
+/// Smallest memory budget accepted, in bytes: no model has smaller layers.
+const MIN_BUDGET: u64 = 4096;
 
-/// Bytes that decoded layers may take: none, or enough for a layer. A small number was meant with a unit.
+/// Parses a memory budget: 0, or at least [`MIN_BUDGET`]. A smaller number is most likely one without its
+/// unit.
 pub fn budget(text: &str) -> Result<u64, String> {
     match byte_count(text)? {
-        bytes @ 1..LEAST_BUDGET => Err(format!(
+        bytes @ 1..MIN_BUDGET => Err(format!(
             "{bytes} bytes hold no layer; expected 0, or 4096 bytes or more, with a unit such as 64MiB or 2GB"
         )),
         bytes => Ok(bytes),
     }
 }
 
-/// A number of tokens, or -1 for as many as come.
+/// Parses a maximum number of tokens; -1 is no limit.
 pub fn token_limit(text: &str) -> Result<usize, String> {
     match text.parse::<i64>() {
         Ok(-1) => Ok(usize::MAX),

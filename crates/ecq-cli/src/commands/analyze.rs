@@ -1,5 +1,5 @@
 use crate::args::AnalyzeArgs;
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::{bytes, list, table, thousands};
 use crate::{json, plot, texts};
@@ -31,7 +31,7 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if args.verbose {
-        let headings = ["tensor", "type", "coding", "shape", "stored", "entropy", "side", "coded", "saves"];
+        let headings = ["tensor", "type", "coding", "shape", "stored", "entropy", "side", "coded", "saved"];
         let mut rows = list(&headings, 3);
         for t in &analysis.tensors {
             rows.add_row([
@@ -46,9 +46,9 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
                 format!("{:.1}%", 100.0 * (1.0 - t.bpw / t.source_bpw)),
             ]);
         }
-        say!("{rows}");
+        outln!("{rows}");
     }
-    let headings = ["bits a weight", "tensors", "weights", "stored", "entropy", "side", "coded", "saves"];
+    let headings = ["kind", "tensors", "weights", "stored", "entropy", "side", "coded", "saved"];
     let mut rows = table(&headings, 1);
     for total in analysis.kinds.iter().chain([&analysis.total]) {
         rows.add_row([
@@ -62,23 +62,26 @@ pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
             format!("{:.1}%", 100.0 * (1.0 - total.bpw / total.source_bpw)),
         ]);
     }
-    say!("{rows}");
-    say!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
-    prose("entropy: of the codes, order 0; side: scales and biases, coded; coded: all of a tensor in a file");
+    outln!("{rows}");
+    outln!("{}: {}", args.model.display(), bytes(analysis.source_bytes));
+    paragraph(
+        "bits per weight; stored: in the source; entropy: order-0 entropy of the codes; side: entropy-coded \
+         scales and biases; coded: codes and side data in an .ecq file",
+    );
     if let Some(grids) = &grids {
         print_grids(grids);
     }
     match &args.plot {
-        Some(path) => say!("drew {}", path.display()),
-        None if !args.verbose => say!("(-v lists every tensor, --plot F.svg draws them)"),
+        Some(path) => outln!("wrote {}", path.display()),
+        None if !args.verbose => outln!("(-v lists all tensors, --plot FILE.svg plots them)"),
         None => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The block projections on several grids, as a table with the words that it needs.
-pub fn print_grids(comparison: &GridComparison) {
-    let headings = ["block projections", "grid", "entropy", "file", "SQNR dB"];
+/// Prints the comparison of grids with a legend.
+fn print_grids(comparison: &GridComparison) {
+    let headings = ["block projections", "grid", "entropy", "coded", "SQNR dB"];
     let mut rows = table(&headings, 2);
     for row in &comparison.grids {
         rows.add_row([
@@ -89,10 +92,12 @@ pub fn print_grids(comparison: &GridComparison) {
             row.sqnr_db.map_or("exact".to_owned(), |db| format!("{db:.2}")),
         ]);
     }
-    say!("{rows}");
+    outln!("{rows}");
     if comparison.weights < comparison.all_weights {
         let (some, all) = (thousands(comparison.weights), thousands(comparison.all_weights));
-        say!("a sample: {some} of {all} weights of block projections (--all takes them all)");
+        outln!("measured on a sample of {some} of {all} weights (--all uses all)");
     }
-    prose("entropy and file in bits per weight; SQNR: signal to quantization noise, 6 dB are a bit");
+    paragraph(
+        "entropy, coded: bits per weight; SQNR: signal to quantization noise ratio, about 6 dB per bit",
+    );
 }

@@ -1,5 +1,5 @@
 use crate::args::{Bench, BenchArgs};
-use crate::out::say;
+use crate::out::outln;
 use crate::table::{table, three_digits};
 use crate::{json, texts};
 use anyhow::Context;
@@ -23,11 +23,11 @@ struct Measured {
     bits_per_symbol: f64,
 }
 
-/// Symbols of a model that a measurement takes: more than any cache holds.
+/// Number of symbols to measure on: more than fit any CPU cache.
 pub(super) const SYMBOLS: usize = 48 << 20;
 
 pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
-    match &args.what {
+    match &args.benchmark {
         Bench::Codes { model, name, output, force } => codes(model, name, output, force.force, json),
         Bench::Decode { model, threads, seconds } => decode(model.as_deref(), threads, *seconds, json),
         Bench::Model(args) => super::model::run(args, json),
@@ -35,14 +35,14 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Writes the codes of all matrices whose name contains `name` and that have the shape of the first.
+/// Writes the codes of all matrices whose name contains `name` and that have the shape of the first one.
 fn codes(model: &Path, name: &str, output: &Path, force: bool, json: bool) -> anyhow::Result<ExitCode> {
     let source = source::open(model, &Limits::default())?;
     Destination::file(output).replacing(force).check(&source.files())?;
     let mut all = Vec::new();
     let (mut shape, mut matrices) = (None, 0);
-    for (i, facts) in source.tensors().iter().enumerate().filter(|(_, facts)| facts.name.contains(name)) {
-        if *shape.get_or_insert((facts.rows, facts.cols)) != (facts.rows, facts.cols) {
+    for (i, tensor) in source.tensors().iter().enumerate().filter(|(_, tensor)| tensor.name.contains(name)) {
+        if *shape.get_or_insert((tensor.rows, tensor.cols)) != (tensor.rows, tensor.cols) {
             continue;
         }
         if let Tensor::Coded(codes, _) = source.load(i)? {
@@ -50,12 +50,13 @@ fn codes(model: &Path, name: &str, output: &Path, force: bool, json: bool) -> an
             matrices += 1;
         }
     }
-    let (rows, cols) = shape.with_context(|| format!("no tensor's name contains {name:?}"))?;
+    let (rows, cols) =
+        shape.with_context(|| format!("{}: no tensor name contains {name:?}", model.display()))?;
     texts::write(output, &all, &source.files(), force)?;
     if json {
         json::print(&serde_json::json!({ "matrices": matrices, "rows": rows, "cols": cols }))?;
     } else {
-        say!("wrote {matrices} matrices of {rows} x {cols} to {}", output.display());
+        outln!("wrote {matrices} matrices of {rows} x {cols} to {}", output.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -101,7 +102,7 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
         )?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = table(&["decoding", "threads", "G symbols/s", "bits/symbol"], 1);
+    let mut rows = table(&["coding", "threads", "G symbols/s", "bits/symbol"], 1);
     for result in &results {
         rows.add_row([
             result.name.clone(),
@@ -110,20 +111,20 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
             format!("{:.3}", result.bits_per_symbol),
         ]);
     }
-    say!("{rows}");
-    say!(
-        "{}; whole tensors to one byte a code, into one buffer, best pass",
+    outln!("{rows}");
+    outln!(
+        "{}; whole tensors decoded to one byte per code; best pass",
         ecq::coding::IsaKind::detect().name()
     );
     Ok(ExitCode::SUCCESS)
 }
 
-/// Symbols per second of the best pass over all tensors.
+/// Returns the symbols per second of the fastest pass over all tensors.
 fn rate(tensors: &[EncodedTensor], symbols: usize, seconds: f64) -> anyhow::Result<f64> {
     let start = Instant::now();
     let mut best = f64::INFINITY;
-    let most = tensors.iter().map(|t| t.entry().weights()).max().unwrap_or(0);
-    let mut buffer = vec![0; most as usize];
+    let longest = tensors.iter().map(|t| t.entry().weights()).max().unwrap_or(0);
+    let mut buffer = vec![0; longest as usize];
     while best.is_infinite() || start.elapsed().as_secs_f64() < seconds {
         let pass = Instant::now();
         for tensor in tensors {
@@ -138,8 +139,8 @@ fn from_model(path: &Path) -> anyhow::Result<Vec<(Codes, Grid)>> {
     let source = source::open(path, &Limits::default())?;
     let mut tensors = Vec::new();
     let mut symbols = 0;
-    for (i, facts) in source.tensors().iter().enumerate() {
-        if facts.kind == TensorKind::Linear
+    for (i, tensor) in source.tensors().iter().enumerate() {
+        if tensor.kind == TensorKind::Linear
             && symbols < SYMBOLS
             && let Tensor::Coded(codes, grid) = source.load(i)?
         {
@@ -149,12 +150,13 @@ fn from_model(path: &Path) -> anyhow::Result<Vec<(Codes, Grid)>> {
     }
     (!tensors.is_empty())
         .then_some(tensors)
-        .with_context(|| format!("{}: no tensor has codes", path.display()))
+        .with_context(|| format!("{}: no tensor has integer codes; quantize the model first", path.display()))
 }
 
-/// Matrices of rounded Gaussian numbers whose entropy is about `bits`.
+/// Returns matrices of rounded Gaussian numbers with an entropy of about `bits` bits per symbol.
 pub(super) fn gaussian(bits: f64) -> Vec<(Codes, Grid)> {
-    // A Gaussian of deviation s, rounded, has log2(s sqrt(2 pi e)) bits when s is not small.
+    // The entropy of a rounded Gaussian of standard deviation s is about log2(s sqrt(2 pi e)), unless s is
+    // small.
     let sigma = (2f64.powf(bits) / (2.0 * std::f64::consts::PI * std::f64::consts::E).sqrt()).max(0.3);
     let (rows, cols) = (2048, 2048);
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
@@ -166,7 +168,7 @@ pub(super) fn gaussian(bits: f64) -> Vec<(Codes, Grid)> {
     };
     let matrix = |uniform: &mut dyn FnMut() -> f64| {
         let symbols = (0..rows * cols).map(|_| {
-            // Box and Muller.
+            // Box-Muller transform.
             let (a, b) = (uniform().max(1e-300), uniform());
             let z = (-2.0 * a.ln()).sqrt() * (2.0 * std::f64::consts::PI * b).cos();
             (16.0 + (z * sigma).round()).clamp(0.0, 31.0) as u8

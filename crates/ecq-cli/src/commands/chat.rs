@@ -1,8 +1,8 @@
 use super::complete::complete;
 use super::engine::{Loaded, sampling};
-use super::input::{Asked, Input};
+use super::input::{Entry, Input};
 use crate::args::ChatArgs;
-use crate::out::{say, write};
+use crate::out::{outln, write};
 use crate::table::three_digits;
 use crate::wrap::{Wrap, terminal_columns};
 use crate::{interrupt, json, texts};
@@ -16,20 +16,23 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const HELP: &str = "\
-/help      this
-/reset     forget the conversation
-/system T  tell the model T about itself, and forget the conversation
-/undo      forget the last question and its answer
-/save F    write the conversation to the file F
-/load F    go on with the conversation in the file F
-/stats     how fast the last answer came
-/quit      end (as does the end of input)
-A question of several lines stands between \"\"\" and \"\"\", or has a \\ at the end
-of each line but the last. Ctrl-C stops an answer.";
+/help         show this help
+/reset        start a new conversation
+/system TEXT  set the system prompt and start a new conversation
+/undo         remove the last message and its answer
+/save FILE    save the conversation
+/load FILE    load a conversation
+/stats        show the speed of the last answer
+/quit         quit (also: end of input)
+Enclose a message of several lines in \"\"\", or end each line but the last with \\.
+Ctrl-C stops an answer.";
+
+/// Default maximum number of tokens of an answer.
+const MAX_TOKENS: usize = 512;
 
 pub fn run(args: &ChatArgs, json: bool) -> anyhow::Result<ExitCode> {
-    interrupt::catch()?;
-    let sampling = sampling(&args.sample)?;
+    interrupt::install_handler()?;
+    let sampling = sampling(&args.sampling)?;
     let loaded = Loaded::open(&args.engine)?;
     let mut chat = Chat {
         template: ChatTemplate::from_checkpoint(&loaded.checkpoint)?,
@@ -43,21 +46,21 @@ pub fn run(args: &ChatArgs, json: bool) -> anyhow::Result<ExitCode> {
         json,
     };
     chat.reset(args.system.as_deref());
-    let person = std::io::stdin().is_terminal() && !json;
-    if person {
-        eprintln!("{}; /help says what else there is", args.engine.model.display());
+    let interactive = std::io::stdin().is_terminal() && !json;
+    if interactive {
+        eprintln!("{}; /help lists the commands", args.engine.model.display());
     }
-    let mut input = if person { Input::of_person()? } else { Input::of_program() };
+    let mut input = if interactive { Input::from_terminal()? } else { Input::from_stdin() };
     loop {
-        let question = match input.next()? {
-            Asked::Question(question) => question,
-            Asked::Broken(why) => {
-                chat.refuse("encoding", &why)?;
+        let message = match input.next()? {
+            Entry::Message(message) => message,
+            Entry::Invalid(why) => {
+                chat.report("encoding", &why)?;
                 continue;
             }
-            Asked::End => return Ok(ExitCode::SUCCESS),
+            Entry::End => return Ok(ExitCode::SUCCESS),
         };
-        match question.split_once(' ').map_or((question.as_str(), ""), |(word, rest)| (word, rest.trim())) {
+        match message.split_once(' ').map_or((message.as_str(), ""), |(word, rest)| (word, rest.trim())) {
             ("", _) => {}
             ("/quit" | "/exit", _) => return Ok(ExitCode::SUCCESS),
             ("/help", _) => eprintln!("{HELP}"),
@@ -70,18 +73,20 @@ pub fn run(args: &ChatArgs, json: bool) -> anyhow::Result<ExitCode> {
                 let last = chat.messages.iter().rposition(|message| message.role == "user");
                 chat.messages.truncate(last.unwrap_or(chat.messages.len()));
             }
-            ("/save" | "/load", "") => eprintln!("a file is needed: /save FILE or /load FILE"),
-            ("/save", file) => said(chat.save(Path::new(file))),
-            ("/load", file) => said(chat.load(Path::new(file))),
+            ("/save" | "/load", "") => eprintln!("expected a file: /save FILE or /load FILE"),
+            ("/save", file) => print_outcome(chat.save(Path::new(file))),
+            ("/load", file) => print_outcome(chat.load(Path::new(file))),
             ("/stats", _) => chat.stats(),
-            (word, _) if word.starts_with('/') => eprintln!("{word} is no command; /help lists them"),
-            _ => chat.answer(&question)?,
+            (word, _) if word.starts_with('/') => {
+                eprintln!("unknown command {word}; /help lists the commands")
+            }
+            _ => chat.answer(&message)?,
         }
     }
 }
 
-/// What came of a command that may fail without ending the conversation.
-fn said(result: anyhow::Result<String>) {
+/// Prints the outcome of a command whose failure does not end the conversation.
+fn print_outcome(result: anyhow::Result<String>) {
     match result {
         Ok(done) => eprintln!("{done}"),
         Err(error) => eprintln!("error: {error:#}"),
@@ -93,14 +98,14 @@ struct Chat<'a> {
     loaded: &'a Loaded,
     args: &'a ChatArgs,
     template: ChatTemplate,
-    /// Its cache still has the keys and values of the conversation so far.
+    /// Its KV cache still holds the conversation so far.
     engine: Engine,
-    /// How the next answer is sampled.
+    /// Sampling options of the next answer.
     sampling: SampleOptions,
     messages: Vec<Message>,
-    /// What the last answer took.
+    /// Usage of the last answer.
     last: Option<Usage>,
-    /// Files that this conversation was saved to or loaded from, which it may replace.
+    /// Files that the conversation was saved to or loaded from, which `/save` may replace.
     own_files: Vec<PathBuf>,
     json: bool,
 }
@@ -110,8 +115,8 @@ impl Chat<'_> {
         self.messages = system.map(|text| Message::new("system", text)).into_iter().collect();
     }
 
-    /// Says that a question is not asked; the conversation goes on.
-    fn refuse(&self, kind: &str, why: &str) -> anyhow::Result<()> {
+    /// Reports that a message was rejected; the conversation continues.
+    fn report(&self, kind: &str, why: &str) -> anyhow::Result<()> {
         match self.json {
             true => json::print(&json::error_object(kind, None, None, why)),
             false => {
@@ -121,19 +126,20 @@ impl Chat<'_> {
         }
     }
 
-    fn answer(&mut self, question: &str) -> anyhow::Result<()> {
-        self.messages.push(Message::new("user", question));
-        // Templates write their special tokens themselves.
+    fn answer(&mut self, message: &str) -> anyhow::Result<()> {
+        self.messages.push(Message::new("user", message));
+        // The template adds the special tokens.
         let tokenizer = &self.loaded.tokenizer;
         let prompt = tokenizer.encode(&self.template.render(&self.messages)?, false)?;
+        let max_tokens = self.args.generation.max_tokens.unwrap_or(MAX_TOKENS);
         let request = Request {
             sampling: self.sampling,
             end_tokens: tokenizer.end_tokens().into(),
-            stop: self.args.stop.clone(),
-            ..Request::new(prompt, self.args.max_tokens)
+            stop: self.args.generation.stop.clone(),
+            ..Request::new(prompt, max_tokens)
         };
         let json = self.json;
-        let mut wrap = terminal_columns().map(|columns| Wrap::new(columns, 0));
+        let mut wrap = terminal_columns().map(Wrap::new);
         let completed = complete(&mut self.engine, request, |_, text| match &mut wrap {
             _ if json => {}
             Some(wrap) => write(&wrap.push(text)),
@@ -143,14 +149,14 @@ impl Chat<'_> {
             Err(RuntimeError::ContextFull { tokens, context }) => {
                 self.messages.pop();
                 let why = format!(
-                    "the conversation would take {tokens} tokens of {context}: /reset or /undo makes room; the \
-                     question was not asked, nothing is forgotten"
+                    "the conversation and this message take {tokens} tokens of a context of {context}; the \
+                     message was not sent. Shorten the conversation with /undo or start a new one with /reset"
                 );
-                return self.refuse("context_full", &why);
+                return self.report("context_full", &why);
             }
             other => other?.sequences.remove(0),
         };
-        // The same question once more may be answered in another way.
+        // Repeating a message may give another answer.
         self.sampling.seed = self.sampling.seed.wrapping_add(1);
         let context = self.engine.executor().context();
         if self.json {
@@ -160,14 +166,15 @@ impl Chat<'_> {
                 "prompt_tokens": answer.usage.prompt_tokens, "context": context,
             }))?;
         } else {
-            say!("{}", wrap.as_mut().map(Wrap::finish).unwrap_or_default());
+            outln!("{}", wrap.as_mut().map(Wrap::finish).unwrap_or_default());
         }
         match answer.reason {
             FinishReason::MaxTokens if !self.json => {
-                eprintln!("(stopped after {} tokens; -n sets how many)", self.args.max_tokens);
+                eprintln!("(stopped after {max_tokens} tokens; -n sets the limit)");
             }
             FinishReason::ContextFull => eprintln!(
-                "stopped: the context of {context} tokens is full; /reset or /undo makes room, nothing is forgotten"
+                "stopped: the context of {context} tokens is full. Shorten the conversation with /undo or \
+                 start a new one with /reset"
             ),
             _ => {}
         }
@@ -187,7 +194,8 @@ impl Chat<'_> {
 
     fn load(&mut self, file: &Path) -> anyhow::Result<String> {
         let text = texts::read(file)?;
-        let expected = || format!("{}: expected what /save writes, {{\"messages\": [...]}}", file.display());
+        let expected =
+            || format!("{}: expected a conversation saved by /save, {{\"messages\": [...]}}", file.display());
         let value: Value = serde_json::from_str(&text).with_context(expected)?;
         let list = value["messages"].as_array().with_context(expected)?;
         let message = |value: &Value| Some(Message::new(value["role"].as_str()?, value["content"].as_str()?));
@@ -198,21 +206,21 @@ impl Chat<'_> {
     }
 
     fn stats(&self) {
-        let Some(last) = &self.last else { return eprintln!("nothing was answered yet") };
+        let Some(last) = &self.last else { return eprintln!("no answer yet") };
         let context = self.engine.executor().context();
         eprintln!(
-            "read {} of {} tokens at {} tokens/s, wrote {} at {} tokens/s; the text has {} of {} tokens",
+            "prompt: {} of {} tokens, {} tokens/s; answer: {} tokens, {} tokens/s; context: {} of {} tokens",
             last.prompt_tokens - last.cached_tokens,
             last.prompt_tokens,
             three_digits(last.prefill_tokens_per_s()),
             last.new_tokens,
             three_digits(last.decode_tokens_per_s()),
-            // The token that finds the context full has no place in it.
+            // A token sampled when the context is full is not stored in it.
             (last.prompt_tokens + last.new_tokens).min(context),
             context
         );
         if let Some(part) = last.acceptance_rate() {
-            eprintln!("draft: accepted {:.0}% of {} proposed tokens", 100.0 * part, last.drafted_tokens);
+            eprintln!("draft: {:.0}% of {} proposed tokens accepted", 100.0 * part, last.drafted_tokens);
         }
     }
 }

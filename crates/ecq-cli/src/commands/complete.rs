@@ -1,42 +1,42 @@
-//! One request from its beginning to its end, which Ctrl-C brings forward.
+//! Runs one request to its end; Ctrl-C cancels it.
 
 use crate::interrupt;
 use ecq::runtime::{Engine, EventKind, FinishReason, LogProbs, Request, RuntimeError, Usage};
 
-/// What came of a request.
+/// The result of a request.
 pub struct Completed {
     pub sequences: Vec<Sequence>,
-    /// The most that keys and values took after a step.
+    /// Peak size of the KV cache in bytes.
     pub cache_bytes: u64,
 }
 
-/// A continuation of the prompt.
+/// A completion of the prompt.
 pub struct Sequence {
     pub tokens: Vec<u32>,
     pub text: String,
-    /// One for each token, if they were asked for.
+    /// One entry per token if requested, else empty.
     pub log_probs: Vec<LogProbs>,
     pub reason: FinishReason,
     pub usage: Usage,
 }
 
-/// Steps an engine until all sequences of a request have ended; `show` gets each piece of text and the number
-/// of its sequence.
+/// Steps the engine until all sequences of a request have ended. `show` receives the index of a sequence and
+/// each piece of its text.
 ///
-/// [`Engine::complete`] hears nothing while a long prompt runs; Ctrl-C is to end that too.
+/// Unlike [`Engine::complete`], Ctrl-C also cancels the processing of a long prompt.
 pub fn complete(
     engine: &mut Engine,
     request: Request,
     mut show: impl FnMut(usize, &str),
 ) -> Result<Completed, RuntimeError> {
-    let begun = || Sequence {
+    let empty = || Sequence {
         tokens: Vec::new(),
         text: String::new(),
         log_probs: Vec::new(),
         reason: FinishReason::Cancelled,
         usage: Usage::default(),
     };
-    let mut sequences: Vec<Sequence> = (0..request.sequences.max(1)).map(|_| begun()).collect();
+    let mut sequences: Vec<Sequence> = (0..request.sequences.max(1)).map(|_| empty()).collect();
     let id = engine.submit(request)?;
     let mut running = sequences.len();
     while running > 0 {
@@ -62,7 +62,6 @@ pub fn complete(
                 EventKind::Failed { error, .. } => return Err(RuntimeError::Shared(error)),
             }
         }
-        // A sequence that has ended holds nothing any more.
     }
     Ok(Completed { sequences, cache_bytes: engine.executor().peak_cache_bytes() })
 }

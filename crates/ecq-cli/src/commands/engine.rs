@@ -1,6 +1,6 @@
-//! A model made ready to run, as the options say.
+//! Loads a model and creates engines according to the options.
 
-use crate::args::{ActivationsArg, DraftArgs, EngineArgs, SampleArgs};
+use crate::args::{ActivationsArg, DraftArgs, EngineArgs, SamplingArgs};
 use crate::progress::Bar;
 use crate::sources;
 use crate::table::bytes;
@@ -14,20 +14,20 @@ use ecq::runtime::{
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A model, its tokenizer, and the file they came from.
+/// A loaded model and its tokenizer.
 pub struct Loaded {
     pub path: PathBuf,
     pub checkpoint: Checkpoint,
     pub tokenizer: Arc<Tokenizer>,
     pub model: Arc<Model>,
-    /// Bytes that decoded layers may take, where that was said.
+    /// Memory budget of decoded layers in bytes, if set.
     pub budget: Option<u64>,
     backend: Arc<dyn Backend>,
     cache: Element,
     context: Option<usize>,
 }
 
-/// The modes of a list with commas; `all` are those that the CPU runs.
+/// Parses a comma-separated list of modes; `all` means all that the CPU supports.
 pub fn modes(list: Option<&str>, default: &str) -> Vec<String> {
     match list.unwrap_or(default) {
         "all" => [Mode::Fused, Mode::Cached, Mode::Lru, Mode::Prefetch].map(|mode| mode.to_string()).into(),
@@ -36,12 +36,13 @@ pub fn modes(list: Option<&str>, default: &str) -> Vec<String> {
 }
 
 impl Loaded {
-    /// Opens, plans and loads a model.
+    /// Loads a model.
     pub fn open(args: &EngineArgs) -> anyhow::Result<Self> {
         Self::load(args, &args.mode, false)
     }
 
-    /// The same in another mode; `lru` without a budget has half of what all layers take decoded.
+    /// As [`open`](Self::open) in another mode. Without a budget, `lru` gets half of the size of all decoded
+    /// layers.
     pub fn open_in(args: &EngineArgs, mode: &str) -> anyhow::Result<Self> {
         Self::load(args, mode, true)
     }
@@ -52,17 +53,17 @@ impl Loaded {
         let checkpoint = sources::checkpoint(&args.model)?;
         let longest = checkpoint.config().context;
         if let Some(context) = args.context.filter(|&context| context > longest) {
-            let why = format!("the model was made for {longest} tokens; expected 1 to {longest}");
+            let why = format!("the model has a context of {longest} tokens; expected 1 to {longest}");
             return Err(option("context", &context.to_string())(why).into());
         }
-        let _bar = Bar::waiting("loading the model");
+        let _bar = Bar::spinner("loading the model");
         let mut budget = args.memory;
         if half && mode == Mode::Lru && budget.is_none() {
             let blocks = Model::sizes(&checkpoint)?.blocks;
             let largest = blocks.iter().copied().max().unwrap_or(0);
             budget = Some((blocks.iter().sum::<u64>() / 2).max(largest));
         }
-        // Tokenizers of large vocabularies take as long to build as weights to load.
+        // Building the tokenizer of a large vocabulary takes about as long as loading weights.
         let options = LoadOptions { mode, budget_bytes: budget, free_bytes: free_bytes() };
         let (tokenizer, model) = rayon::join(
             || Tokenizer::from_checkpoint(&checkpoint),
@@ -84,12 +85,12 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// An engine with room for this many texts of up to `longest` tokens; its events carry no text.
+    /// Creates an engine for this many sequences of up to `longest` tokens, whose events contain tokens only.
     pub fn token_engine(&self, sequences: usize, longest: usize) -> anyhow::Result<Engine> {
         Ok(Engine::new(self.model.clone(), None, self.engine_options(sequences, longest))?)
     }
 
-    /// The same with text in its events, and with the draft model if one is named.
+    /// As [`token_engine`](Self::token_engine), with text in its events and the draft model if one is given.
     pub fn text_engine(&self, sequences: usize, longest: usize, draft: &DraftArgs) -> anyhow::Result<Engine> {
         let options =
             EngineOptions { draft_tokens: draft.draft_tokens, ..self.engine_options(sequences, longest) };
@@ -97,16 +98,16 @@ impl Loaded {
         let Some(path) = &draft.draft else { return Ok(engine) };
         let checkpoint = sources::checkpoint(path)?;
         if !Tokenizer::from_checkpoint(&checkpoint)?.same_vocabulary(&self.tokenizer) {
-            let why = format!("{} has other tokens than {}", path.display(), self.path.display());
+            let why = format!("{} has another tokenizer than {}", path.display(), self.path.display());
             return Err(RuntimeError::Draft(why).into());
         }
-        // On the threads of the model: the two take turns.
+        // The draft model uses the same threads, because the two models run in turn.
         let model = Model::load(&checkpoint, self.backend.clone(), LoadOptions::default())?;
         Ok(engine.with_draft(Arc::new(model))?)
     }
 
     fn engine_options(&self, sequences: usize, longest: usize) -> EngineOptions {
-        // The context of a model may need more memory than there is, and most texts are shorter.
+        // A KV cache for the full context may exceed the memory, and most texts are shorter.
         let context = self.context.unwrap_or(usize::MAX).min(self.model.config().context);
         let positions = sequences.saturating_mul(context.min(longest));
         let kv =
@@ -115,12 +116,12 @@ impl Loaded {
         EngineOptions { executor, ..EngineOptions::default() }
     }
 
-    /// Says on standard error what was decided, and why.
+    /// Prints on standard error where each tensor is stored, and why.
     fn explain(&self) {
         let (mode, reason) = self.model.mode();
         eprintln!("{}, mode {mode}: {reason}", self.model.backend().info().name);
         let stored = self.model.stored_bytes();
-        eprintln!("weights take {} of {} in the file", bytes(self.model.weight_bytes()), bytes(stored));
+        eprintln!("weights: {} in memory, {} in the file", bytes(self.model.weight_bytes()), bytes(stored));
         for planned in self.model.plans() {
             let residence = format!("{:?}", planned.plan.choice).to_lowercase();
             eprintln!("  {} {residence}: {}", planned.name, planned.plan.reason);
@@ -135,18 +136,21 @@ fn device(args: &EngineArgs) -> anyhow::Result<Arc<dyn Backend>> {
     };
     match args.device.as_str() {
         "cpu" => Ok(Arc::new(Cpu::new(CpuOptions { threads: args.threads.unwrap_or(0), activations })?)),
-        other => Err(option("device", other)("this build knows cpu".to_owned()).into()),
+        other => Err(option("device", other)("this build supports cpu".to_owned()).into()),
     }
 }
 
-/// An option that is not understood, as an error of the library.
+/// Creates an error about an option; the returned function takes the explanation.
 pub fn option(name: &str, found: &str) -> impl FnOnce(String) -> ecq::PackError {
     let option = format!("--{name} {found}");
     move |why| ecq::PackError::Option { option, why }
 }
 
-/// How tokens are chosen, as the options say. Checked before a model is loaded, which takes time.
-pub fn sampling(args: &SampleArgs) -> Result<SampleOptions, RuntimeError> {
+/// Converts and checks the sampling options.
+///
+/// # Errors
+/// If a value is out of range.
+pub fn sampling(args: &SamplingArgs) -> Result<SampleOptions, RuntimeError> {
     let temperature = if args.greedy { 0.0 } else { args.temperature };
     let options = SampleOptions {
         temperature,

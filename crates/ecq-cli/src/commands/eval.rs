@@ -1,12 +1,12 @@
 use super::engine::{Loaded, modes};
 use crate::args::{ActivationsArg, CacheArg, EngineArgs, EvalArgs};
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::{bytes, table, three_digits};
 use crate::{json, texts};
 use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate_with_progress};
 use ecq::source::{self, SourceTensor};
-use ecq::{Limits, Progress, TensorKind};
+use ecq::{Limits, TensorKind, pack::Progress};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
     let reference = reference.map(|path| reference_of(path, &args.engine)).transpose()?;
     let mut rows = Vec::new();
     match &args.modes {
-        // A mode at a time, for what it takes is measured.
+        // One mode at a time, because memory and speed are measured.
         Some(_) => {
             for mode in modes(args.modes.as_deref(), &args.engine.mode) {
                 rows.extend(evaluated(
@@ -49,7 +49,7 @@ pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Evaluates models side by side.
+/// Evaluates models on the same text.
 fn evaluated(
     args: &EvalArgs,
     models: Vec<Loaded>,
@@ -95,9 +95,9 @@ fn evaluated(
     rows.collect()
 }
 
-/// The reference as a model that runs.
+/// Loads the reference model.
 fn reference_of(path: &Path, args: &EngineArgs) -> anyhow::Result<Loaded> {
-    // As exact as it can be, and not within the budget of the model that is compared with it.
+    // At the highest precision, and without the memory budget of the evaluated model.
     Loaded::open(&EngineArgs {
         model: path.to_owned(),
         mode: Mode::Cached.to_string(),
@@ -109,7 +109,7 @@ fn reference_of(path: &Path, args: &EngineArgs) -> anyhow::Result<Loaded> {
     })
 }
 
-/// What a model takes.
+/// Size of a model.
 struct Rate {
     file_bytes: u64,
     bpw_linear: Option<f64>,
@@ -148,7 +148,8 @@ fn object(row: &Row, args: &EvalArgs) -> Value {
         "perplexity": e.perplexity().mean, "nll": e.nll.mean, "kl": mean(&e.kl), "top1": mean(&e.top1),
         "tokens": e.tokens, "windows": e.windows, "window": args.window, "stderr": e.nll.stderr,
         "stderrs": {
-            "perplexity": e.perplexity().stderr, "nll": e.nll.stderr, "kl": error(&e.kl), "top1": error(&e.top1),
+            "perplexity": e.perplexity().stderr, "nll": e.nll.stderr,
+            "kl": error(&e.kl), "top1": error(&e.top1),
         },
         "model": row.model.display().to_string(),
         "reference": args.reference.as_ref().map(|path| path.display().to_string()),
@@ -162,7 +163,7 @@ fn object(row: &Row, args: &EvalArgs) -> Value {
 fn print(rows: &[Row], args: &EvalArgs) {
     let compared = rows.iter().any(|row| row.evaluation.kl.is_some());
     let mut headings = vec!["model", "mode", "bpw", "perplexity"];
-    headings.extend(if compared { &["KL", "same top"][..] } else { &["nll"][..] });
+    headings.extend(if compared { &["KL", "same top-1"][..] } else { &["NLL"][..] });
     let mut out = table(&headings, 2);
     let of = |m: Mean, digits: usize| format!("{:.digits$} ± {:.digits$}", m.mean, m.stderr);
     for Row { model, rate, mode, evaluation: e, .. } in rows {
@@ -181,24 +182,24 @@ fn print(rows: &[Row], args: &EvalArgs) {
         }
         out.add_row(cells);
     }
-    say!("{out}");
+    outln!("{out}");
     if let Some(Row { evaluation: e, .. }) = rows.first() {
-        let kl = match compared {
+        let legend = match compared {
             true => {
-                "; KL in nats a token: how far next-token probabilities are from the reference's, 0 is the same \
-                     model; same top: how often both think the same token likeliest"
+                ". KL: KL divergence from the reference model in nats per token; same top-1: how often both \
+                 models agree on the most likely token"
             }
-            false => "; nll in nats a token",
+            false => ". NLL: negative log-likelihood in nats per token",
         };
-        prose(&format!(
-            "{} tokens of {} in {} windows of {}; standard errors as if tokens were independent{kl}",
+        paragraph(&format!(
+            "{} tokens of {} in {} windows of {}; standard errors assume independent tokens{legend}",
             e.tokens,
             args.text.display(),
             e.windows,
             args.window
         ));
         let list = |of: fn(&Row) -> String| rows.iter().map(of).collect::<Vec<_>>().join(", ");
-        prose(&format!("weights in memory: {}", list(|row| bytes(row.weight_bytes))));
-        prose(&format!("tokens/s: {}", list(|row| three_digits(row.tokens_per_s))));
+        paragraph(&format!("weights in memory: {}", list(|row| bytes(row.weight_bytes))));
+        paragraph(&format!("tokens/s: {}", list(|row| three_digits(row.tokens_per_s))));
     }
 }

@@ -1,5 +1,5 @@
 use crate::args::{ExportArgs, ExportFloat, ExportFormat};
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::bytes;
 use crate::{interrupt, json, warnings};
@@ -27,7 +27,7 @@ pub fn run(args: &ExportArgs, json: bool) -> anyhow::Result<ExitCode> {
     destination.replacing(args.force.force).check(std::slice::from_ref(&args.file))?;
     let (limits, progress) = (Limits::default(), Bar::new(json));
     announce(args, &output, &limits)?;
-    interrupt::catch()?;
+    interrupt::install_handler()?;
     let report = match &output {
         Output::Gguf(options) => export_gguf(&args.file, &args.output, options, &limits, &progress)?,
         Output::Folder(options) => export_checkpoint(&args.file, &args.output, options, &limits, &progress)?,
@@ -40,17 +40,17 @@ pub fn run(args: &ExportArgs, json: bool) -> anyhow::Result<ExitCode> {
             "dequantized": dequantized, "requantized": requantized,
         }))?;
     } else {
-        say!("wrote {} ({})", args.output.display(), bytes(report.bytes));
+        outln!("wrote {} ({})", args.output.display(), bytes(report.bytes));
         if let Some(first) = report.dequantized.first() {
-            prose(&format!(
-                "{} tensors without loss; {} have codes that the format cannot hold, and are floats ({first} \
-                 first)",
+            paragraph(&format!(
+                "{} tensors are exact; {} became floats because the format cannot store their codes (first: \
+                  {first})",
                 report.exact,
                 report.dequantized.len(),
             ));
         }
         if let Some(requantized) = &report.requantized {
-            prose(&summary(requantized, report.exact));
+            paragraph(&summary(requantized, report.exact));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -98,7 +98,7 @@ fn output(args: &ExportArgs) -> anyhow::Result<Output> {
     };
     let shard_bytes = args.shard_size.parse::<ByteSize>().map_err(|_| PackError::Option {
         option: format!("--shard-size {}", args.shard_size),
-        why: "expected bytes, such as 5GB or 500MiB".to_owned(),
+        why: "expected a size in bytes, such as 5GB or 500MiB".to_owned(),
     })?;
     let dtype = args.dtype.map(|dtype| match dtype {
         ExportFloat::F16 => FloatType::F16,

@@ -1,9 +1,9 @@
-//! Products of every form of the same matrices, against what memory delivers.
+//! Speed of matrix-vector products of several kernels, compared with the memory bandwidth.
 
 use super::bench::{SYMBOLS, gaussian};
 use crate::args::GemvArgs;
 use crate::json;
-use crate::out::say;
+use crate::out::outln;
 use crate::table::{bytes, table, three_digits};
 use anyhow::Context;
 use ecq::encode::{CodingChoice, EncodeOptions, encode};
@@ -21,7 +21,7 @@ use std::time::Instant;
 #[derive(Serialize)]
 struct Measured {
     weights: String,
-    form: String,
+    kernel: String,
     rows: usize,
     threads: usize,
     weights_per_s: f64,
@@ -29,11 +29,10 @@ struct Measured {
     bits_per_weight: f64,
 }
 
-/// A matrix and a form of it.
-type MatrixForm =
-    (&'static str, Precision, fn(&Codes, &Grid, &EncodeOptions) -> anyhow::Result<Box<dyn Linear>>);
+/// A kernel: its name, the precision of activations, and the conversion of a matrix to its storage.
+type Kernel = (&'static str, Precision, fn(&Codes, &Grid, &EncodeOptions) -> anyhow::Result<Box<dyn Linear>>);
 
-const FORMS: [MatrixForm; 7] = [
+const KERNELS: [Kernel; 7] = [
     ("f16, f32 activations", Precision::F32, |codes, grid, _| {
         let cols = codes.cols();
         let mut weights = vec![0.0; codes.rows() * cols];
@@ -82,25 +81,25 @@ pub fn run(args: &GemvArgs, json: bool) -> anyhow::Result<ExitCode> {
     let probes: Vec<(usize, f64)> = threads.iter().map(|&n| (n, read_rate(n))).collect();
     let mut results = Vec::new();
     for (set, matrices) in &sets {
-        for (form, precision, make) in FORMS {
-            if args.form.as_ref().is_some_and(|part| !form.contains(part.as_str())) {
+        for (kernel, precision, make) in KERNELS {
+            if args.kernel.as_ref().is_some_and(|part| !kernel.contains(part.as_str())) {
                 continue;
             }
             let linears: Vec<Box<dyn Linear>> =
                 matrices.iter().map(|(codes, grid)| make(codes, grid, &tile)).collect::<Result<_, _>>()?;
             let weights: usize = matrices.iter().map(|(codes, _)| codes.symbols().len()).sum();
-            let held: usize = linears.iter().map(|linear| linear.bytes_resident()).sum();
+            let resident: usize = linears.iter().map(|linear| linear.bytes_resident()).sum();
             for &rows in &rows {
                 for &threads in &threads {
                     let seconds = best_pass(&linears, precision, rows, threads, args.seconds)?;
                     results.push(Measured {
                         weights: set.clone(),
-                        form: form.to_owned(),
+                        kernel: kernel.to_owned(),
                         rows,
                         threads,
                         weights_per_s: (weights * rows) as f64 / seconds,
-                        bytes_per_s: held as f64 / seconds,
-                        bits_per_weight: 8.0 * held as f64 / weights as f64,
+                        bytes_per_s: resident as f64 / seconds,
+                        bits_per_weight: 8.0 * resident as f64 / weights as f64,
                     });
                 }
             }
@@ -124,12 +123,12 @@ fn print(results: &[Measured], probes: &[(usize, f64)], json: bool) -> anyhow::R
     for result in results {
         if result.weights != set {
             set = &result.weights;
-            say!("{set}");
-            let headings = ["form", "rows", "threads", "G weights/s", "GB/s", "bits held"];
+            outln!("{set}");
+            let headings = ["kernel", "rows", "threads", "G weights/s", "GB/s", "bpw in memory"];
             let mut rows = table(&headings, 1);
             for result in results.iter().filter(|result| result.weights == set) {
                 rows.add_row([
-                    result.form.clone(),
+                    result.kernel.clone(),
                     result.rows.to_string(),
                     result.threads.to_string(),
                     three_digits(result.weights_per_s / 1e9),
@@ -137,19 +136,20 @@ fn print(results: &[Measured], probes: &[(usize, f64)], json: bool) -> anyhow::R
                     format!("{:.2}", result.bits_per_weight),
                 ]);
             }
-            say!("{rows}");
+            outln!("{rows}");
         }
     }
     for (threads, rate) in probes {
-        say!("memory read by {threads} thread(s): {}/s", bytes(*rate as u64));
+        outln!("memory bandwidth, {threads} thread(s) reading: {}/s", bytes(*rate as u64));
     }
-    say!(
-        "{isa}; weights times rows of activations, best pass over all matrices; activations of 8 bits unless f32"
+    outln!(
+        "{isa}; weights/s: weights times rows of activations; best pass; 8-bit activations unless f32 is \
+         named"
     );
     Ok(ExitCode::SUCCESS)
 }
 
-/// Seconds of the best pass over all matrices, each thread with its share of the rows of each.
+/// Returns the time in seconds of the fastest pass over all matrices; threads share the rows of each matrix.
 fn best_pass(
     linears: &[Box<dyn Linear>],
     precision: Precision,
@@ -191,7 +191,7 @@ fn best_pass(
                 })
                 .collect();
             workers.into_iter().try_for_each(|worker| {
-                worker.join().map_err(|_| anyhow::anyhow!("a thread of the measurement panicked"))?
+                worker.join().map_err(|_| anyhow::anyhow!("a benchmark thread panicked"))?
             })
         })?;
         best = best.min(pass.elapsed().as_secs_f64());
@@ -199,14 +199,14 @@ fn best_pass(
     Ok(best)
 }
 
-/// Bytes per second that threads read from memory: the best of some passes over more than any cache holds.
+/// Measures the read bandwidth of memory in bytes per second: the fastest of five passes over 256 MiB.
 fn read_rate(threads: usize) -> f64 {
-    let words = vec![1u64; 32 << 20];
+    let data = vec![1u64; 32 << 20];
     let mut best = f64::INFINITY;
     for _ in 0..5 {
         let pass = Instant::now();
         std::thread::scope(|scope| {
-            for part in words.chunks(words.len().div_ceil(threads)) {
+            for part in data.chunks(data.len().div_ceil(threads)) {
                 scope.spawn(move || {
                     let (lines, _) = part.as_chunks::<32>();
                     let mut sums = [0u64; 32];
@@ -219,14 +219,14 @@ fn read_rate(threads: usize) -> f64 {
         });
         best = best.min(pass.elapsed().as_secs_f64());
     }
-    8.0 * words.len() as f64 / best
+    8.0 * data.len() as f64 / best
 }
 
 fn from_model(path: &Path, name: Option<&str>) -> anyhow::Result<Vec<(Codes, Grid)>> {
     let source = source::open(path, &Limits::default())?;
     let (mut matrices, mut weights) = (Vec::new(), 0);
-    for (i, facts) in source.tensors().iter().enumerate() {
-        let wanted = name.map_or(facts.kind == TensorKind::Linear, |name| facts.name.contains(name));
+    for (i, tensor) in source.tensors().iter().enumerate() {
+        let wanted = name.map_or(tensor.kind == TensorKind::Linear, |name| tensor.name.contains(name));
         if wanted
             && weights < SYMBOLS
             && let Tensor::Coded(codes, grid) = source.load(i)?
@@ -237,5 +237,5 @@ fn from_model(path: &Path, name: Option<&str>) -> anyhow::Result<Vec<(Codes, Gri
     }
     (!matrices.is_empty())
         .then_some(matrices)
-        .with_context(|| format!("{}: no tensor has codes", path.display()))
+        .with_context(|| format!("{}: no selected tensor has integer codes", path.display()))
 }

@@ -1,107 +1,107 @@
-//! Questions of a conversation: lines of a terminal, which can be edited, or of another program.
+//! Messages of a chat, from a terminal with line editing or from standard input.
 
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor};
 use std::io::{BufRead, StdinLock};
 
-/// What the next lines are.
+/// The next entry of the user.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// One line, or several that belong together.
-    Question(String),
-    /// A line that is no text, and why.
-    Broken(String),
-    /// There will be no more.
+pub enum Entry {
+    /// A message or command of one or several lines; empty if it was abandoned.
+    Message(String),
+    /// A message that is not valid UTF-8, with an explanation.
+    Invalid(String),
+    /// The end of the input.
     End,
 }
 
-/// What stands before and after a question of several lines.
+/// Delimiter of a message of several lines.
 const FENCE: &str = "\"\"\"";
 
-/// Where lines come from.
+/// A source of lines.
 trait Lines {
-    /// The next line without its end; `more` if it belongs to a question that has begun.
-    fn line(&mut self, more: bool) -> anyhow::Result<Line>;
+    /// Reads the next line without its line break; `continued` if it continues a message.
+    fn line(&mut self, continued: bool) -> anyhow::Result<Line>;
 }
 
 enum Line {
     Text(String),
-    Broken(String),
-    /// The question that has begun is not to be asked.
+    Invalid(String),
+    /// The message is abandoned (Ctrl-C).
     Abandoned,
     End,
 }
 
-/// Reads questions.
+/// Reads messages.
 pub struct Input(Box<dyn Lines>);
 
 impl Input {
-    /// From a person at a terminal: lines can be edited, and earlier ones are found with the arrow keys.
-    pub fn of_person() -> anyhow::Result<Self> {
+    /// Reads from a terminal, with line editing and history.
+    pub fn from_terminal() -> anyhow::Result<Self> {
         let editor = Editor::with_history(Config::default(), MemHistory::new())?;
-        Ok(Self(Box::new(Person(editor))))
+        Ok(Self(Box::new(Terminal(editor))))
     }
 
-    /// From another program, a question a line.
-    pub fn of_program() -> Self {
-        Self(Box::new(Program { lines: std::io::stdin().lock(), number: 0 }))
+    /// Reads from standard input.
+    pub fn from_stdin() -> Self {
+        Self(Box::new(Stdin { lines: std::io::stdin().lock(), number: 0 }))
     }
 
-    /// The next question: a line, lines that end in a backslash and the one after them, or all between
-    /// `"""` and `"""`.
-    pub fn next(&mut self) -> anyhow::Result<Asked> {
-        let mut question = match self.0.line(false)? {
+    /// Reads the next message: one line, lines joined by a backslash at the end, or all lines between `"""`
+    /// and `"""`.
+    pub fn next(&mut self) -> anyhow::Result<Entry> {
+        let mut message = match self.0.line(false)? {
             Line::Text(line) => line,
-            Line::Broken(why) => return Ok(Asked::Broken(why)),
-            Line::Abandoned => return Ok(Asked::Question(String::new())),
-            Line::End => return Ok(Asked::End),
+            Line::Invalid(why) => return Ok(Entry::Invalid(why)),
+            Line::Abandoned => return Ok(Entry::Message(String::new())),
+            Line::End => return Ok(Entry::End),
         };
-        if let Some(first) = question.trim_start().strip_prefix(FENCE) {
+        if let Some(first) = message.trim_start().strip_prefix(FENCE) {
             return self.fenced(first.to_owned());
         }
-        while question.ends_with('\\') {
-            question.pop();
+        while message.ends_with('\\') {
+            message.pop();
             match self.0.line(true)? {
-                Line::Text(line) => question += &format!("\n{line}"),
-                Line::Broken(why) => return Ok(Asked::Broken(why)),
-                Line::Abandoned => return Ok(Asked::Question(String::new())),
+                Line::Text(line) => message += &format!("\n{line}"),
+                Line::Invalid(why) => return Ok(Entry::Invalid(why)),
+                Line::Abandoned => return Ok(Entry::Message(String::new())),
                 Line::End => break,
             }
         }
-        Ok(Asked::Question(question.trim().to_owned()))
+        Ok(Entry::Message(message.trim().to_owned()))
     }
 
-    fn fenced(&mut self, mut question: String) -> anyhow::Result<Asked> {
-        let mut broken = None;
+    fn fenced(&mut self, mut message: String) -> anyhow::Result<Entry> {
+        let mut invalid = None;
         loop {
-            if let Some(whole) = question.trim_end().strip_suffix(FENCE) {
-                question.truncate(whole.len());
+            if let Some(whole) = message.trim_end().strip_suffix(FENCE) {
+                message.truncate(whole.len());
                 break;
             }
             match self.0.line(true)? {
-                Line::Text(line) => question += &format!("\n{line}"),
-                // The other lines belong to the same question, which cannot be asked.
-                Line::Broken(why) => broken = Some(why),
-                Line::Abandoned => return Ok(Asked::Question(String::new())),
+                Line::Text(line) => message += &format!("\n{line}"),
+                // The remaining lines belong to the same message.
+                Line::Invalid(why) => invalid = Some(why),
+                Line::Abandoned => return Ok(Entry::Message(String::new())),
                 Line::End => break,
             }
         }
-        Ok(broken.map_or_else(|| Asked::Question(question.trim().to_owned()), Asked::Broken))
+        Ok(invalid.map_or_else(|| Entry::Message(message.trim().to_owned()), Entry::Invalid))
     }
 }
 
-struct Person(Editor<(), MemHistory>);
+struct Terminal(Editor<(), MemHistory>);
 
-impl Lines for Person {
-    fn line(&mut self, more: bool) -> anyhow::Result<Line> {
-        match self.0.readline(if more { ". " } else { "> " }) {
+impl Lines for Terminal {
+    fn line(&mut self, continued: bool) -> anyhow::Result<Line> {
+        match self.0.readline(if continued { ". " } else { "> " }) {
             Ok(line) => {
                 self.0.add_history_entry(&line)?;
                 Ok(Line::Text(line))
             }
             Err(ReadlineError::Interrupted) => {
-                eprintln!("({}/quit or Ctrl-D ends)", if more { "the question is not asked; " } else { "" });
+                eprintln!("({}/quit or Ctrl-D quits)", if continued { "message discarded; " } else { "" });
                 Ok(Line::Abandoned)
             }
             Err(ReadlineError::Eof) => Ok(Line::End),
@@ -110,12 +110,12 @@ impl Lines for Person {
     }
 }
 
-struct Program {
+struct Stdin {
     lines: StdinLock<'static>,
     number: usize,
 }
 
-impl Lines for Program {
+impl Lines for Stdin {
     fn line(&mut self, _: bool) -> anyhow::Result<Line> {
         let mut bytes = Vec::new();
         if self.lines.read_until(b'\n', &mut bytes)? == 0 {
@@ -127,8 +127,8 @@ impl Lines for Program {
         }
         Ok(match String::from_utf8(bytes) {
             Ok(line) => Line::Text(line.trim_end_matches('\r').to_owned()),
-            Err(error) => Line::Broken(format!(
-                "line {} is no text in UTF-8 (its byte {} is not): it was not asked",
+            Err(error) => Line::Invalid(format!(
+                "line {} is not valid UTF-8 (byte {}); the message was not sent",
                 self.number,
                 error.utf8_error().valid_up_to() + 1
             )),
@@ -140,31 +140,31 @@ impl Lines for Program {
 mod tests {
     use super::*;
 
-    /// Lines, the last one first.
-    struct Given(Vec<&'static str>);
+    /// Lines in reverse order.
+    struct Fixed(Vec<&'static str>);
 
-    impl Lines for Given {
+    impl Lines for Fixed {
         fn line(&mut self, _: bool) -> anyhow::Result<Line> {
             Ok(self.0.pop().map_or(Line::End, |line| Line::Text(line.to_owned())))
         }
     }
 
-    fn questions(lines: &[&'static str]) -> Vec<String> {
-        let mut input = Input(Box::new(Given(lines.iter().rev().copied().collect())));
-        let mut questions = Vec::new();
-        while let Asked::Question(question) = input.next().unwrap() {
-            questions.push(question);
+    fn messages(lines: &[&'static str]) -> Vec<String> {
+        let mut input = Input(Box::new(Fixed(lines.iter().rev().copied().collect())));
+        let mut messages = Vec::new();
+        while let Entry::Message(message) = input.next().unwrap() {
+            messages.push(message);
         }
-        questions
+        messages
     }
 
     #[test]
-    fn lines_that_belong_together_are_one_question() {
-        assert_eq!(questions(&["one", " two "]), ["one", "two"]);
-        assert_eq!(questions(&["one\\", "two\\", "three", "four"]), ["one\ntwo\nthree", "four"]);
-        assert_eq!(questions(&["\"\"\"a", "b\\", "\"\"\"", "c"]), ["a\nb\\", "c"]);
-        assert_eq!(questions(&["\"\"\"all in one\"\"\"", "c"]), ["all in one", "c"]);
-        assert_eq!(questions(&["\"\"\"", "never closed"]), ["never closed"]);
-        assert_eq!(questions(&["never continued\\"]), ["never continued"]);
+    fn continued_and_fenced_lines_are_one_message() {
+        assert_eq!(messages(&["one", " two "]), ["one", "two"]);
+        assert_eq!(messages(&["one\\", "two\\", "three", "four"]), ["one\ntwo\nthree", "four"]);
+        assert_eq!(messages(&["\"\"\"a", "b\\", "\"\"\"", "c"]), ["a\nb\\", "c"]);
+        assert_eq!(messages(&["\"\"\"all in one\"\"\"", "c"]), ["all in one", "c"]);
+        assert_eq!(messages(&["\"\"\"", "never closed"]), ["never closed"]);
+        assert_eq!(messages(&["never continued\\"]), ["never continued"]);
     }
 }

@@ -1,6 +1,6 @@
 use super::engine::Loaded;
 use crate::args::{EngineArgs, InspectArgs};
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::table::{bytes, list, table, thousands};
 use crate::wrap::COLUMNS;
 use crate::{json, sources};
@@ -17,13 +17,13 @@ pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
     let limits = Limits::default();
     let source = source::open(&args.file, &limits)?;
     if let (Some(program), false) = (&program, json) {
-        say!("{}", program.trim_end());
+        outln!("{}", program.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    // What cannot be run can be listed.
+    // A model without a supported architecture can still be listed.
     let config = sources::config_of(&*source).ok();
     if source.format() != "ecq" {
-        return other(args, &*source, config.as_ref(), json);
+        return inspect_other(args, &*source, config.as_ref(), json);
     }
     let source = EcqSource::open(&args.file, &limits)?;
     if json {
@@ -38,7 +38,7 @@ pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
     if args.verbose {
         print_tensors(&source);
     } else {
-        say!("(-v lists every tensor)");
+        outln!("(-v lists all tensors)");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,12 +58,12 @@ fn object(source: &EcqSource, config: Option<&Config>) -> Value {
         "file_bytes": summary.file_bytes, "header_bytes": summary.header_bytes, "model": file.model(),
         "files": summary.files, "tensors": tensors,
     });
-    add_facts(&mut object, source, config);
+    add_model(&mut object, source, config);
     object
 }
 
-/// DeviceInfo of the model, whatever its format.
-fn add_facts(object: &mut Value, source: &dyn Source, config: Option<&Config>) {
+/// Adds the properties that every format has.
+fn add_model(object: &mut Value, source: &dyn Source, config: Option<&Config>) {
     object["parameters"] = parameters(source).into();
     object["bpw_linear"] = bpw(source, Some(TensorKind::Linear)).into();
     object["bpw_total"] = (8.0 * source.bytes() as f64 / parameters(source).max(1) as f64).into();
@@ -76,121 +76,124 @@ fn parameters(source: &dyn Source) -> u64 {
     source.tensors().iter().map(SourceTensor::weights).sum()
 }
 
-/// Bits per weight of the tensors of a kind.
+/// Bits per weight of the tensors of a kind, or of all tensors.
 fn bpw(source: &dyn Source, kind: Option<TensorKind>) -> Option<f64> {
     let of_kind = || source.tensors().iter().filter(|t| kind.is_none_or(|kind| t.kind == kind));
     let weights: u64 = of_kind().map(SourceTensor::weights).sum();
     (weights > 0).then(|| 8.0 * of_kind().map(|t| t.bytes).sum::<u64>() as f64 / weights as f64)
 }
 
-/// A line of what is known: a word and what it says, folded beside it.
-fn fact(word: &str, says: &str) {
-    let margin = " ".repeat(16);
+/// Prints a labelled value, wrapped beside its label.
+fn print_field(label: &str, value: &str) {
+    let margin = " ".repeat(18);
     let beside = textwrap::Options::new(COLUMNS).initial_indent(&margin).subsequent_indent(&margin);
-    say!("  {word:<14}{}", textwrap::fill(says, beside).trim_start());
+    outln!("  {label:<16}{}", textwrap::fill(value, beside).trim_start());
 }
 
 fn print_config(source: &dyn Source, config: Option<&Config>) {
     match config {
         Some(config) => {
             let (blocks, hidden) = (config.blocks.len(), config.hidden);
-            fact("architecture", &format!("{}, {blocks} blocks of width {hidden}", config.architecture));
-            fact("context", &format!("{} tokens", thousands(config.context as u64)));
-            fact("vocabulary", &format!("{} tokens", thousands(config.vocabulary as u64)));
+            print_field(
+                "architecture",
+                &format!("{}, {blocks} layers, hidden size {hidden}", config.architecture),
+            );
+            print_field("context", &format!("{} tokens", thousands(config.context as u64)));
+            print_field("vocabulary", &format!("{} tokens", thousands(config.vocabulary as u64)));
         }
-        None => fact("architecture", "none that runs is stated (`ecq run` says why)"),
+        None => print_field("architecture", "unknown or not supported (`ecq run` prints the reason)"),
     }
-    fact("parameters", &thousands(parameters(source)));
+    print_field("parameters", &thousands(parameters(source)));
 }
 
 fn describe(args: &InspectArgs, source: &EcqSource, config: Option<&Config>) {
     let (model, summary) = (source.file().model(), source.file().summary());
-    say!("{}", args.file.display());
+    outln!("{}", args.file.display());
     print_config(source, config);
     let of_kind =
-        |kind: TensorKind, words: &str| bpw(source, Some(kind)).map(|bpw| format!("{bpw:.3} {words}"));
+        |kind: TensorKind, label: &str| bpw(source, Some(kind)).map(|bpw| format!("{bpw:.3} {label}"));
     let all = 8.0 * summary.file_bytes as f64 / parameters(source).max(1) as f64;
     let parts = [
-        of_kind(TensorKind::Linear, "in block projections"),
-        of_kind(TensorKind::Embedding, "in embedding and head"),
+        of_kind(TensorKind::Linear, "block projections"),
+        of_kind(TensorKind::Embedding, "embedding and head"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    fact("bits a weight", &format!("{all:.3} in all; {}", parts.join(", ")));
-    fact("grid", &grids(source));
+    print_field("bits per weight", &format!("{all:.3} total; {}", parts.join(", ")));
+    print_field("grid", &grids(source));
     let (recipe, calibration) = match model.recipe.as_deref() {
-        None => ("nothing lost: every tensor is that of the source", None),
+        None => ("lossless: every tensor is that of the source", None),
         Some(recipe) => match recipe.split_once(", calibrated on ") {
             Some((recipe, calibration)) => (recipe, Some(calibration)),
             None => (recipe, Some("none")),
         },
     };
-    fact("recipe", recipe);
+    print_field("quantization", recipe);
     if let Some(calibration) = calibration {
-        fact("calibration", calibration);
+        print_field("calibration", calibration);
     }
-    fact(
+    print_field(
         "source",
         &format!("{} ({}, {})", model.source.file, model.source.format, bytes(model.source.bytes)),
     );
-    fact("written by", &model.writer);
-    print_shares(source);
+    print_field("written by", &model.writer);
+    print_sizes(source);
 }
 
-/// The grids that tensors are on, and how many are on each.
+/// Lists the grids and the number of tensors on each.
 fn grids(source: &EcqSource) -> String {
     let mut grids: BTreeMap<String, usize> = BTreeMap::new();
     for tensor in source.tensors().iter().filter(|t| t.kind != TensorKind::Other) {
         let grid = match source.file().entry(&tensor.name).map(|entry| &entry.content) {
             Some(TensorContent::Codes { grid: GridEntry::AffineGroups { bits, group_size, .. }, .. }) => {
-                format!("affine groups of {group_size}, {bits} bits")
+                format!("affine, {bits} bits, groups of {group_size}")
             }
             Some(TensorContent::Codes { .. }) => "uniform".to_owned(),
-            _ => format!("none ({})", tensor.dtype),
+            _ => format!("none, {}", tensor.dtype),
         };
         *grids.entry(grid).or_default() += 1;
     }
-    let words: Vec<String> = grids.iter().map(|(grid, n)| format!("{n} tensors {grid}")).collect();
-    words.join("; ")
+    let counts: Vec<String> = grids.iter().map(|(grid, n)| format!("{grid} ({n} tensors)")).collect();
+    counts.join("; ")
 }
 
-/// What takes how much of the file.
-fn print_shares(source: &EcqSource) {
+/// Prints the size of each part of the file.
+fn print_sizes(source: &EcqSource) {
     let summary = source.file().summary();
-    let mut shares: Vec<(String, u64)> = Vec::new();
-    for (kind, words) in [
+    let mut sizes: Vec<(String, u64)> = Vec::new();
+    for (kind, label) in [
         (TensorKind::Linear, "block projections"),
         (TensorKind::Embedding, "embedding, head"),
-        (TensorKind::Other, "others"),
+        (TensorKind::Other, "norms, others"),
     ] {
         let mut parts: BTreeMap<&str, u64> = BTreeMap::new();
         for tensor in source.tensors().iter().filter(|t| t.kind == kind) {
             for (part, n) in &summary.tensors[&tensor.name].parts {
                 let part = match *part {
                     "stream" | "data" => "weights",
-                    "index" | "table" => "tables and index",
-                    _ => "scales and such",
+                    "index" | "table" => "tables, index",
+                    _ => "side data",
                 };
                 *parts.entry(part).or_default() += n;
             }
         }
-        shares.extend(parts.into_iter().map(|(part, n)| (format!("{words}: {part}"), n)));
+        sizes.extend(parts.into_iter().map(|(part, n)| (format!("{label}: {part}"), n)));
     }
-    shares.extend(summary.files.iter().map(|(name, n)| (format!("rides along: {name}"), *n)));
-    shares.push(("header: names, facts, checksums".to_owned(), summary.header_bytes));
-    let mut rows = table(&["what", "takes", "of the file"], 1);
-    for (what, n) in shares.into_iter().filter(|(_, n)| *n > 0) {
+    sizes.extend(summary.files.iter().map(|(name, n)| (format!("attached file: {name}"), *n)));
+    sizes.push(("header".to_owned(), summary.header_bytes));
+    let mut rows = table(&["part", "size", "share"], 1);
+    for (part, n) in sizes.into_iter().filter(|(_, n)| *n > 0) {
         rows.add_row([
-            what,
+            part,
             bytes(n),
             format!("{:.1}%", 100.0 * n as f64 / summary.file_bytes.max(1) as f64),
         ]);
     }
-    rows.add_row(["all".to_owned(), bytes(summary.file_bytes), String::new()]);
-    say!("{rows}");
+    rows.add_row(["total".to_owned(), bytes(summary.file_bytes), String::new()]);
+    outln!("{rows}");
 }
 
-/// What a model of another format holds.
-fn other(
+/// Describes a model of another format than `.ecq`.
+fn inspect_other(
     args: &InspectArgs,
     source: &dyn Source,
     config: Option<&Config>,
@@ -198,49 +201,51 @@ fn other(
 ) -> anyhow::Result<ExitCode> {
     if json {
         let tensors = source.tensors().iter().map(|t| {
-            json!({ "name": t.name, "kind": t.kind, "rows": t.rows, "cols": t.cols, "dtype": t.dtype, "bytes": t.bytes })
+            json!({
+                "name": t.name, "kind": t.kind, "rows": t.rows, "cols": t.cols, "dtype": t.dtype, "bytes": t.bytes,
+            })
         });
         let tensors: Vec<_> = tensors.collect();
         let mut object =
             json!({ "format": source.format(), "file_bytes": source.bytes(), "tensors": tensors });
-        add_facts(&mut object, source, config);
+        add_model(&mut object, source, config);
         json::print(&object)?;
         return Ok(ExitCode::SUCCESS);
     }
-    say!("{}", args.file.display());
-    fact("format", &format!("{}, no .ecq: {}", source.format(), bytes(source.bytes())));
+    outln!("{}", args.file.display());
+    print_field("format", &format!("{}, {}", source.format(), bytes(source.bytes())));
     print_config(source, config);
     let mut types: BTreeMap<(&str, &str), (usize, u64, u64)> = BTreeMap::new();
     for tensor in source.tensors() {
         let kind = match tensor.kind {
             TensorKind::Linear => "block projections",
             TensorKind::Embedding => "embedding, head",
-            TensorKind::Other => "others",
+            TensorKind::Other => "norms, others",
         };
-        let of = types.entry((kind, &tensor.dtype)).or_default();
-        *of = (of.0 + 1, of.1 + tensor.weights(), of.2 + tensor.bytes);
+        let sums = types.entry((kind, &tensor.dtype)).or_default();
+        *sums = (sums.0 + 1, sums.1 + tensor.weights(), sums.2 + tensor.bytes);
     }
-    let mut rows = table(&["what", "type", "tensors", "weights", "takes", "bpw"], 2);
-    for ((kind, dtype), (tensors, weights, taken)) in types {
-        let bpw = format!("{:.3}", 8.0 * taken as f64 / weights.max(1) as f64);
+    let mut rows = table(&["kind", "type", "tensors", "weights", "size", "bpw"], 2);
+    for ((kind, dtype), (tensors, weights, size)) in types {
+        let bpw = format!("{:.3}", 8.0 * size as f64 / weights.max(1) as f64);
         rows.add_row([
             kind.to_owned(),
             dtype.to_owned(),
             tensors.to_string(),
             thousands(weights),
-            bytes(taken),
+            bytes(size),
             bpw,
         ]);
     }
-    say!("{rows}");
+    outln!("{rows}");
     if args.verbose {
-        let mut rows = list(&["tensor", "type", "shape", "takes"], 2);
+        let mut rows = list(&["tensor", "type", "shape", "size"], 2);
         for t in source.tensors() {
             rows.add_row([t.name.clone(), t.dtype.clone(), format!("{}x{}", t.rows, t.cols), bytes(t.bytes)]);
         }
-        say!("{rows}");
+        outln!("{rows}");
     }
-    prose("`ecq analyze` says what entropy coding it would give, `ecq quantize` writes an .ecq of it");
+    paragraph("`ecq analyze` shows the size after entropy coding, `ecq quantize` converts to .ecq");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -268,10 +273,10 @@ fn print_tensors(source: &EcqSource) {
             format!("{:.3}", 8.0 * TensorBytes::total(parts) as f64 / t.weights().max(1) as f64),
         ]);
     }
-    say!("{rows}");
+    outln!("{rows}");
 }
 
-/// The commands of a step of this many rows, the last of which gives logits.
+/// Returns the program of a step of `rows` rows that computes the logits of the last row.
 fn program(args: &InspectArgs, rows: usize) -> anyhow::Result<String> {
     let options = EngineArgs { memory: args.memory, ..EngineArgs::new(&args.file) };
     let loaded = Loaded::open_in(&options, args.mode.as_deref().unwrap_or("auto"))?;
@@ -281,10 +286,10 @@ fn program(args: &InspectArgs, rows: usize) -> anyhow::Result<String> {
 fn coding_and_tile(source: &EcqSource, name: &str, dtype: &str) -> (String, String) {
     match source.file().entry(name).map(|entry| &entry.content) {
         Some(TensorContent::Codes { coding, alphabet, tile, .. }) => {
-            let coding = format!("{} of {alphabet}", format!("{coding:?}").to_lowercase());
-            (coding, format!("{}x{} on {} lanes", tile.rows, tile.cols, tile.lanes))
+            let coding = format!("{}, {alphabet} symbols", format!("{coding:?}").to_lowercase());
+            (coding, format!("{}x{}, {} lanes", tile.rows, tile.cols, tile.lanes))
         }
-        Some(TensorContent::Raw(_)) => (format!("{dtype} bytes, coded"), String::new()),
-        None => (format!("{dtype} as it is"), String::new()),
+        Some(TensorContent::Raw(_)) => (format!("{dtype}, coded bytes"), String::new()),
+        None => (format!("{dtype}, not coded"), String::new()),
     }
 }

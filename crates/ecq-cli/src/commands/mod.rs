@@ -1,3 +1,5 @@
+//! One module per command.
+
 pub mod analyze;
 pub mod bench;
 pub mod chat;
@@ -10,6 +12,7 @@ pub mod export;
 mod gemv;
 mod input;
 pub mod inspect;
+pub mod manual;
 mod model;
 pub mod plot;
 pub mod quantize;

@@ -1,8 +1,8 @@
-//! How fast a model runs in each mode, and what memory that takes.
+//! Speed and memory of a model in each decode mode.
 
 use super::engine::{Loaded, modes};
 use crate::args::ModelBenchArgs;
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::table::{bytes, table, three_digits};
 use crate::{json, sources};
 use anyhow::bail;
@@ -12,27 +12,27 @@ use serde_json::json;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// What one mode gives for some texts side by side.
+/// The measurement of one mode for a number of concurrent sequences.
 #[derive(Serialize)]
 pub struct Measured {
     pub mode: &'static str,
     sequences: usize,
-    /// From the command's start to a model that can be fed.
+    /// Time to load the model, in seconds.
     load_s: f64,
-    /// Tokens of all prompts over the time until each of them has its first new token.
+    /// Tokens of all prompts, over the time until every sequence has its first new token.
     prefill_tokens_per_s: f64,
-    /// New tokens of all texts after that, over their time.
+    /// New tokens of all sequences after that, over the remaining time.
     decode_tokens_per_s: f64,
     weight_bytes_resident: u64,
     weight_bytes_stored: u64,
     cache_bytes: u64,
-    /// Budget of decoded layers.
+    /// Memory budget of decoded layers in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<u64>,
     hits: u64,
     uses: u64,
     stall_s: f64,
-    /// The first text.
+    /// Tokens of the first sequence.
     #[serde(skip)]
     pub tokens: Vec<u32>,
 }
@@ -61,8 +61,8 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         .map(|()| ExitCode::SUCCESS);
     }
     print(&rows);
-    prose(&format!(
-        "{}; file {}, activations {}; prompts of {} tokens, then {}; best of {}",
+    paragraph(&format!(
+        "tokens per second on {}; file {}, activations {}; {} prompt tokens, {} new tokens; best of {}",
         device,
         bytes(file_bytes),
         args.engine.activations.name(),
@@ -71,22 +71,22 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         args.repeat
     ));
     if args.sequences.iter().any(|&sequences| sequences > 1) {
-        prose(
-            "prefill: tokens per second until every text has its first token, while others are written; t/s: from \
-             there on",
+        paragraph(
+            "prefill: until every sequence has its first new token, while others are decoded; decode: after \
+             that",
         );
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A prompt. Any tokens are as good as others, but those of two sequences differ from the first on, so that
-/// they share no keys and values.
+/// Makes up a prompt. Prompts of two sequences differ from the first token on, so that they share no KV
+/// cache.
 fn prompt(loaded: &Loaded, number: usize, tokens: usize) -> Vec<u32> {
     let vocabulary = loaded.model.config().vocabulary as u64;
     (1..=tokens as u64).map(|i| ((i * 7919 + number as u64) % vocabulary) as u32).collect()
 }
 
-/// Continues prompts side by side by some tokens, `repeat` times; the best speed of each counts.
+/// Continues all prompts concurrently by `tokens` tokens, `repeat` times; the highest speeds are returned.
 pub fn measure(
     loaded: &Loaded,
     prompts: &[Vec<u32>],
@@ -118,33 +118,34 @@ pub fn measure(
     })
 }
 
-/// What one pass over all prompts took.
+/// The measurement of one repetition.
 struct Pass {
     prefill_tokens_per_s: f64,
     decode_tokens_per_s: f64,
     cache_bytes: u64,
+    /// Tokens of the first sequence.
     first: Vec<u32>,
 }
 
-/// Runs all prompts and writes until each text has `tokens` new tokens. None stops before, so that all are
-/// written side by side while time is taken.
+/// Runs all prompts until every sequence has `tokens` new tokens. No sequence ends earlier, so that all of
+/// them run during the whole measurement.
 fn pass(engine: &mut Engine, prompts: &[Vec<u32>], tokens: usize, salt: u64) -> anyhow::Result<Pass> {
     let start = Instant::now();
-    // Without tokens to write, a request ends after its prompt.
-    let most = if tokens == 0 { 0 } else { usize::MAX };
+    // Without new tokens, a request ends after its prompt.
+    let max_tokens = if tokens == 0 { 0 } else { usize::MAX };
     let mut ids = Vec::new();
     for prompt in prompts {
-        // Another salt than in the pass before: no prompt may be found in the cache.
-        ids.push(engine.submit(Request { salt, ..Request::new(prompt.clone(), most) })?);
+        // A different salt in each repetition prevents prefix reuse.
+        ids.push(engine.submit(Request { salt, ..Request::new(prompt.clone(), max_tokens) })?);
     }
-    let mut written = vec![Vec::new(); prompts.len()];
+    let mut generated = vec![Vec::new(); prompts.len()];
     let (mut begun, mut later, mut finished) = (None, 0, 0);
     loop {
         for event in engine.step() {
             let Some(number) = ids.iter().position(|&id| id == event.request) else { continue };
             match event.kind {
                 EventKind::Token { token, .. } => {
-                    written[number].push(token);
+                    generated[number].push(token);
                     later += usize::from(begun.is_some());
                 }
                 EventKind::Finished { .. } => finished += 1,
@@ -152,7 +153,7 @@ fn pass(engine: &mut Engine, prompts: &[Vec<u32>], tokens: usize, salt: u64) -> 
                 EventKind::PromptLogits { .. } => {}
             }
         }
-        let all_have = |tokens: usize| written.iter().all(|text| text.len() >= tokens);
+        let all_have = |tokens: usize| generated.iter().all(|text| text.len() >= tokens);
         let prompts_ended = tokens == 0 && finished == prompts.len();
         if begun.is_none() && (prompts_ended || all_have(1)) {
             begun = Some(Instant::now());
@@ -162,7 +163,7 @@ fn pass(engine: &mut Engine, prompts: &[Vec<u32>], tokens: usize, salt: u64) -> 
         }
         if tokens > 0 && finished > 0 {
             let context = engine.executor().context();
-            bail!("the context of {context} tokens is full before every text has {tokens} new tokens");
+            bail!("the context of {context} tokens is full before every sequence has {tokens} new tokens");
         }
     }
     let end = Instant::now();
@@ -181,18 +182,18 @@ fn pass(engine: &mut Engine, prompts: &[Vec<u32>], tokens: usize, salt: u64) -> 
         prefill_tokens_per_s: rate(prompts.iter().map(Vec::len).sum(), start, begun),
         decode_tokens_per_s: rate(later, begun, end),
         cache_bytes,
-        first: written.swap_remove(0),
+        first: generated.swap_remove(0),
     })
 }
 
-/// A table with a row for each measurement. For several texts it has the speeds of all and of each, for one
-/// what decoding of layers cost.
+/// Prints a table with a row per measurement: for several sequences with total and per-sequence speed, for
+/// one with the cache hits and stalls of decoded layers.
 pub fn print(rows: &[Measured]) {
     let several = rows.iter().any(|row| row.sequences > 1);
     let headings: &[&str] = if several {
-        &["mode", "sequences", "prefill", "all t/s", "each t/s", "weights", "kv memory"]
+        &["mode", "sequences", "prefill", "decode", "per sequence", "weights", "KV cache"]
     } else {
-        &["mode", "prefill", "t/s", "weights", "of file", "kv memory", "found", "waited"]
+        &["mode", "prefill", "decode", "weights", "of file", "KV cache", "hits", "stall"]
     };
     let mut out = table(headings, 1);
     for row in rows {
@@ -213,11 +214,11 @@ pub fn print(rows: &[Measured]) {
             continue;
         }
         let part = 100.0 * row.weight_bytes_resident as f64 / row.weight_bytes_stored.max(1) as f64;
-        let found = match (row.mode, row.uses) {
+        let hits = match (row.mode, row.uses) {
             ("lru", uses) if uses > 0 => format!("{:.1}%", 100.0 * row.hits as f64 / uses as f64),
             _ => String::new(),
         };
-        let waited = if row.uses == 0 { String::new() } else { format!("{:.3} s", row.stall_s) };
+        let stall = if row.uses == 0 { String::new() } else { format!("{:.3} s", row.stall_s) };
         out.add_row([
             row.mode.to_owned(),
             prefill,
@@ -225,9 +226,9 @@ pub fn print(rows: &[Measured]) {
             weights,
             format!("{part:.0}%"),
             cache,
-            found,
-            waited,
+            hits,
+            stall,
         ]);
     }
-    say!("{out}");
+    outln!("{out}");
 }

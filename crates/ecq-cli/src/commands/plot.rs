@@ -1,6 +1,6 @@
 use crate::args::{Plot, PlotArgs, Quality, Rate};
 use crate::chart::{Chart, Point, Series, draw};
-use crate::out::say;
+use crate::out::outln;
 use crate::{json, texts};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let (svg, output, points, force, inputs) = match &args.what {
+    let (svg, output, points, force, inputs) = match &args.plot {
         Plot::Rd { records, output, x, y, force } => {
             let series = series(records, |record| rate_and_quality(record, *x, *y))?;
             let chart = Chart { title: "Rate against quality", x: x.axis(), y: y.axis(), joined: true };
@@ -19,7 +19,7 @@ pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
             let chart = Chart {
                 title: "Memory against speed",
                 x: "weights in memory, MB",
-                y: "tokens per second after the prompts",
+                y: "decode, tokens per second",
                 joined: false,
             };
             (draw(&chart, &series), output, count(&series), force, paths(records))
@@ -29,17 +29,17 @@ pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         json::print(&json!({ "plot": output.display().to_string(), "points": points }))?;
     } else {
-        say!("wrote {} with {points} points", output.display());
+        outln!("wrote {} with {points} points", output.display());
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The files of the records.
+/// The paths of the record files.
 fn paths(records: &[String]) -> Vec<PathBuf> {
     records.iter().map(|record| name_and_path(record).1).collect()
 }
 
-/// The name of a series and its file: NAME=FILE, or FILE alone, after which the series is named.
+/// Splits `NAME=FILE`; without a name, the series is named after the file.
 fn name_and_path(record: &str) -> (String, PathBuf) {
     match record.split_once('=') {
         Some((name, path)) => (name.to_owned(), PathBuf::from(path)),
@@ -54,7 +54,7 @@ fn count(series: &[Series]) -> usize {
     series.iter().map(|series| series.points.len()).sum()
 }
 
-/// A series for each name; files of one name go together, and a record may name its own.
+/// Groups records into series by name: the key `series` of a record if present, else the name of its file.
 fn series(records: &[String], point: impl Fn(&Value) -> Option<Point>) -> anyhow::Result<Vec<Series>> {
     let mut all: Vec<Series> = Vec::new();
     for record in records {
@@ -71,7 +71,11 @@ fn series(records: &[String], point: impl Fn(&Value) -> Option<Point>) -> anyhow
             }
         }
         if found == 0 {
-            bail!("{}: none of its {} records has what the axes show", path.display(), objects.len());
+            bail!(
+                "{}: none of its {} records has the quantities of both axes",
+                path.display(),
+                objects.len()
+            );
         }
     }
     for series in &mut all {
@@ -80,24 +84,24 @@ fn series(records: &[String], point: impl Fn(&Value) -> Option<Point>) -> anyhow
     Ok(all)
 }
 
-/// The records of a file: one object, a list of them, or one a line; objects that hold lists of results are
-/// taken apart.
+/// Reads the records of a file: one object, a list of objects, or one object per line. An object with a list
+/// of results becomes one record per result.
 fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
     let values = values.collect::<Result<Vec<Value>, _>>();
     let mut objects = Vec::new();
-    for value in values.with_context(|| format!("{}: not JSON", path.display()))? {
+    for value in values.with_context(|| format!("{}: invalid JSON", path.display()))? {
         match value {
             Value::Array(list) => objects.extend(list),
             other => objects.push(other),
         }
     }
-    let apart = |object: Value| {
+    let split = |object: Value| {
         let list = ["results", "modes"].iter().find_map(|key| object[*key].as_array());
         match list {
             Some(list) => {
-                let whole = |one: &Value| {
+                let with_outer = |one: &Value| {
                     let mut one = one.clone();
                     if let (Some(one), Some(outer)) = (one.as_object_mut(), object.as_object()) {
                         let rest = outer.iter().filter(|(_, value)| !value.is_array());
@@ -107,15 +111,15 @@ fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
                     }
                     one
                 };
-                list.iter().map(whole).collect()
+                list.iter().map(with_outer).collect()
             }
             None => vec![object],
         }
     };
-    Ok(objects.into_iter().flat_map(apart).collect())
+    Ok(objects.into_iter().flat_map(split).collect())
 }
 
-/// The last part of a path in a record.
+/// The file name of a path in a record.
 fn name(record: &Value, key: &str) -> String {
     let path = record[key].as_str().unwrap_or_default();
     Path::new(path).file_name().map_or(path.to_owned(), |name| name.to_string_lossy().into_owned())
@@ -136,7 +140,7 @@ fn rate_and_quality(record: &Value, x: Rate, y: Quality) -> Option<Point> {
 fn memory_and_speed(record: &Value) -> Option<Point> {
     let mode = record["mode"].as_str()?;
     let label = match record["sequences"].as_u64() {
-        Some(sequences) if sequences > 1 => format!("{mode}, {sequences} texts"),
+        Some(sequences) if sequences > 1 => format!("{mode}, {sequences} sequences"),
         _ => mode.to_owned(),
     };
     Some(Point {
@@ -150,15 +154,15 @@ fn memory_and_speed(record: &Value) -> Option<Point> {
 impl Rate {
     fn axis(self) -> &'static str {
         match self {
-            Self::Linear => "bits per weight of the block projections, every byte counted",
+            Self::Linear => "bits per weight of the block projections, side data included",
             Self::Total => "bits per weight of the whole file",
-            Self::Bytes => "file, MB",
+            Self::Bytes => "file size, MB",
         }
     }
 }
 
 impl Quality {
-    /// Its name in a record.
+    /// The key in a record.
     fn key(self) -> &'static str {
         match self {
             Self::Kl => "kl",
@@ -173,7 +177,7 @@ impl Quality {
             Self::Kl => "KL(reference || model), nats per token",
             Self::Nll => "negative log-likelihood, nats per token",
             Self::Perplexity => "perplexity",
-            Self::Top1 => "same top token as the reference",
+            Self::Top1 => "top-1 agreement with the reference model",
         }
     }
 }

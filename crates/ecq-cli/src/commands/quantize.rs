@@ -1,5 +1,5 @@
 use crate::args::QuantizeArgs;
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::progress::{Bar, CALIBRATING, CODING, QUANTIZING};
 use crate::table::{bytes, count, list, table};
 use crate::{interrupt, json, sources, texts, warnings};
@@ -31,35 +31,35 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
     for text in &args.r#override {
         options.add_override(text)?;
     }
-    let asked = Asked::of(args)?;
+    let request = CalibrationRequest::of(args)?;
     let model = source::open(&args.model, &Limits::default())?;
     options.check(model.tensors())?;
     let dest = if args.dry_run { None } else { args.output.as_deref() };
     if let Some(dest) = dest {
-        let inputs = [model.files(), asked.files()].concat();
+        let inputs = [model.files(), request.files()].concat();
         Destination::file(dest).replacing(args.force.force).check(&inputs)?;
     }
     if let Some(folder) = &args.calibration_folder {
         check_calibration_folder(folder)?;
     }
-    let calibration = asked.calibration(args, &options, &*model)?;
+    let calibration = request.options(args, &options, &*model)?;
     if !args.lossless && args.embedding.is_none() && calibration.is_some() {
-        // Where the model is watched, the embedding's errors are weighed as all others are.
+        // Calibration measures the cost of errors in the embedding too.
         options.embedding = GridChoice::parse("uniform")?;
         options.embedding.set_steps(&args.steps)?;
     }
     warn(args, &*model, &options, calibration.as_ref(), dest)?;
-    interrupt::catch()?;
+    interrupt::install_handler()?;
     let steps = match (&calibration, args.lossless) {
         (Some(_), _) => CALIBRATING,
         (None, true) => CODING,
         (None, false) => QUANTIZING,
     };
     let bar = Bar::of_job(json, steps);
-    let report = packed(args, &*model, dest, options, calibration.as_ref(), &bar);
+    let report = write(args, &*model, dest, options, calibration.as_ref(), &bar);
     drop(bar);
     let report = match report {
-        Err(error) if is_cancelled(&error) => return Err(error.context(how_to_go_on(args, dest))),
+        Err(error) if is_cancelled(&error) => return Err(error.context(how_to_resume(args, dest))),
         other => other?,
     };
     if json {
@@ -69,15 +69,15 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
     if args.verbose {
         print_tensors(&report);
     }
-    print_summary(&report);
+    print_summary(&report, args);
     match &args.output {
-        Some(output) if !args.dry_run => say!("wrote {}", output.display()),
-        _ => say!("dry run: nothing written"),
+        Some(output) if !args.dry_run => outln!("wrote {}", output.display()),
+        _ => outln!("dry run: nothing written"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn packed(
+fn write(
     args: &QuantizeArgs,
     model: &dyn Source,
     dest: Option<&Path>,
@@ -87,11 +87,11 @@ fn packed(
 ) -> anyhow::Result<PackReport> {
     let name = args.model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let Some(calibration) = calibration else { return Ok(pack(model, &name, dest, &options, bar)?) };
-    // Beside the file, for it is as large as the model and outlives an interruption.
+    // By default beside the output: statistics are as large as the model and must survive an interruption.
     let kept = args.calibration_folder.clone();
     let beside = dest.map(calibration_beside);
-    let passing = tempfile::tempdir()?;
-    let folder = kept.as_deref().or(beside.as_deref()).unwrap_or(passing.path());
+    let temporary = tempfile::tempdir()?;
+    let folder = kept.as_deref().or(beside.as_deref()).unwrap_or(temporary.path());
     let report = pack_calibrated(model, &name, dest, folder, options, calibration, bar)?;
     if kept.is_none() {
         std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -121,34 +121,34 @@ fn is_cancelled(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref::<PackError>(), Some(PackError::Cancelled))
 }
 
-/// What an interrupted run left, and how to go on.
-fn how_to_go_on(args: &QuantizeArgs, dest: Option<&Path>) -> String {
+/// Describes the files of an interrupted run, and how to resume it.
+fn how_to_resume(args: &QuantizeArgs, dest: Option<&Path>) -> String {
     let Some(dest) = dest else { return "interrupted; nothing was written".to_owned() };
     let left = [with_suffix(dest, ".partial"), calibration_beside(dest)];
     let left = left.into_iter().chain(args.calibration_folder.clone()).filter(|path| path.exists());
     let left: Vec<String> =
         left.map(|path| format!("{} ({})", path.display(), bytes(length_of(&path)))).collect();
     if left.is_empty() {
-        return "interrupted before anything was kept; run the same command again".to_owned();
+        return "interrupted before any work was saved; run the same command again".to_owned();
     }
     format!(
-        "interrupted; what is done lies in {}. The same command with --resume goes on; remove that to start anew",
+        "interrupted. Finished work is in {}; run the same command with --resume to continue, or delete it",
         left.join(" and ")
     )
 }
 
-/// Bytes of the files in a folder.
+/// The total size in bytes of the files in a folder.
 fn length_of(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let length = |entry: std::fs::DirEntry| match entry.metadata() {
-        Ok(facts) if facts.is_dir() => length_of(&entry.path()),
-        Ok(facts) => facts.len(),
+        Ok(metadata) if metadata.is_dir() => length_of(&entry.path()),
+        Ok(metadata) => metadata.len(),
         Err(_) => 0,
     };
     entries.map(length).sum()
 }
 
-/// Says what a person may want to know before the work.
+/// Prints notes and checks the free space before the work begins.
 fn warn(
     args: &QuantizeArgs,
     model: &dyn Source,
@@ -169,60 +169,69 @@ fn warn(
     if !args.resume && with_suffix(dest, ".partial").exists() {
         let partial = with_suffix(dest, ".partial");
         warnings::note(&format!(
-            "{} is left of an interrupted run and is overwritten now; --resume would have gone on with it",
+            "{} of an interrupted run is overwritten; use --resume to continue such a run",
             partial.display()
         ));
     }
     let weights: u64 = model.tensors().iter().map(|t| t.weights()).sum();
     let file = match (args.lossless, options.target) {
-        // Coding without loss saves a third at most.
+        // Lossless coding saves at most a third.
         (true, _) => model.bytes() * 2 / 3,
         (_, Target::Size(bytes)) => bytes * 9 / 10,
         (_, Target::Bpw(bpw)) => (weights as f64 * bpw / 8.0 * 0.9) as u64,
         (_, Target::Factor(_)) => 0,
     };
-    let about = if args.lossless { model.bytes() } else { file };
-    let learned = calibration.map_or(0, |_| model.bytes() + 4 * weights);
+    let expected = if args.lossless { model.bytes() } else { file };
+    let statistics = calibration.map_or(0, |_| model.bytes() + 4 * weights);
     let folder = dest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Tensors lie in the journal's folder until the file is put together from them.
+    // Tensors are stored in the work folder until the file is assembled from them.
     let done = if args.resume { length_of(&with_suffix(dest, ".partial")) } else { 0 };
-    warnings::room(folder, (2 * file).saturating_sub(done), (2 * about + learned).saturating_sub(done))
+    warnings::check_space(
+        folder,
+        (2 * file).saturating_sub(done),
+        (2 * expected + statistics).saturating_sub(done),
+    )
 }
 
-/// Bits per weight below which a model is calibrated unless that is turned off.
+/// Bits per weight below which a model is calibrated by default.
 const CALIBRATED_BELOW: f64 = 4.0;
 
-/// What `--calibrate` asks for.
-enum Asked {
+/// The value of `--calibrate`.
+enum CalibrationRequest {
+    /// The option is absent.
     Default,
     Off,
+    /// Text generated by the model.
     Own,
-    /// Names and texts, and the files they come from.
+    /// Named texts, and the files they were read from.
     Texts(Vec<(String, String)>, Vec<PathBuf>),
 }
 
-impl Asked {
+impl CalibrationRequest {
     fn of(args: &QuantizeArgs) -> anyhow::Result<Self> {
-        let wrong = |why: &str| {
+        let error = |why: &str| {
             let option = format!("--calibrate {}", args.calibrate[0].display());
             Err(PackError::Option { option, why: why.to_owned() }.into())
         };
-        let words: Vec<&str> = args.calibrate.iter().map(|word| word.to_str().unwrap_or_default()).collect();
-        if words.contains(&"none") {
-            return wrong("is called `self` now (a text that the model writes); `off` turns calibration off");
+        let values: Vec<&str> =
+            args.calibrate.iter().map(|value| value.to_str().unwrap_or_default()).collect();
+        if values.contains(&"none") {
+            return error(
+                "`none` was renamed to `self` (text generated by the model); `off` disables calibration",
+            );
         }
-        match words[..] {
+        match values[..] {
             [] => return Ok(Self::Default),
             ["off"] => return Ok(Self::Off),
             ["self"] => return Ok(Self::Own),
-            _ if words.contains(&"off") || words.contains(&"self") => {
-                return wrong("`off` and `self` stand alone; files and `default` are mixed");
+            _ if values.contains(&"off") || values.contains(&"self") => {
+                return error("`off` and `self` cannot be combined with other values");
             }
             _ => {}
         }
         let (mut texts, mut files) = (Vec::new(), Vec::new());
-        for (path, word) in args.calibrate.iter().zip(words) {
-            match (word, CalibrationOptions::default_text()) {
+        for (path, value) in args.calibrate.iter().zip(values) {
+            match (value, CalibrationOptions::default_text()) {
                 ("default", CalibrationText::Texts(default)) => texts.extend(default),
                 _ => {
                     texts.push((path.display().to_string(), texts::read(path)?));
@@ -240,8 +249,8 @@ impl Asked {
         }
     }
 
-    /// What to calibrate on, if at all.
-    fn calibration(
+    /// The options of calibration; `None` without calibration.
+    fn options(
         self,
         args: &QuantizeArgs,
         options: &PackOptions,
@@ -250,7 +259,7 @@ impl Asked {
         let like = like(args)?;
         let text = match self {
             Self::Off if like.is_some() => {
-                let why = "needs calibration; leave out `--calibrate off`".to_owned();
+                let why = "needs calibration; remove `--calibrate off`".to_owned();
                 return Err(PackError::Option { option: "--match".to_owned(), why }.into());
             }
             Self::Off => return Ok(None),
@@ -262,8 +271,8 @@ impl Asked {
                 }
                 if let Err(error) = sources::config_of(model) {
                     let why = format!(
-                        "below 4 bits a weight the model is run to learn what errors cost, and it does not run: \
-                         {error}. `--calibrate off` quantizes without, for much worse text"
+                        "targets below 4 bits per weight are calibrated by running the model, which failed: \
+                         {error}. `--calibrate off` quantizes without calibration, at lower quality"
                     );
                     return Err(PackError::Calibration(why).into());
                 }
@@ -281,9 +290,9 @@ impl Asked {
     }
 }
 
-/// Whether the block projections will have so few bits that they need calibration.
+/// Whether the target is below [`CALIBRATED_BELOW`] bits per weight of the block projections.
 fn calibrates_by_default(args: &QuantizeArgs, options: &PackOptions, model: &dyn Source) -> bool {
-    // Centroids are made of weights alone.
+    // Centroids are computed without calibration statistics.
     if args.levels != "grid" {
         return false;
     }
@@ -296,7 +305,7 @@ fn calibrates_by_default(args: &QuantizeArgs, options: &PackOptions, model: &dyn
             let weights = |kind: TensorKind| -> u64 {
                 model.tensors().iter().filter(|t| t.kind == kind).map(|t| t.weights()).sum()
             };
-            // Embedding and head take their eight bits first.
+            // Embedding and head take up to eight bits per weight.
             let rest = bytes.saturating_sub(weights(TensorKind::Embedding));
             8.0 * rest as f64 / weights(TensorKind::Linear).max(1) as f64
         }
@@ -306,19 +315,19 @@ fn calibrates_by_default(args: &QuantizeArgs, options: &PackOptions, model: &dyn
 
 /// The grid that `--match` names.
 fn like(args: &QuantizeArgs) -> anyhow::Result<Option<GridChoice>> {
-    let like = args.r#match.as_deref().map(|word| match word.strip_prefix("mlx") {
+    let like = args.r#match.as_deref().map(|grid| match grid.strip_prefix("mlx") {
         Some(bits) => GridChoice::parse(&format!("affine:{bits}:64")),
-        None => GridChoice::parse(word),
+        None => GridChoice::parse(grid),
     });
     let like = like.transpose()?;
-    if let (Some(GridChoice::Keep | GridChoice::Uniform { .. }), Some(word)) = (like, &args.r#match) {
+    if let (Some(GridChoice::Keep | GridChoice::Uniform { .. }), Some(grid)) = (like, &args.r#match) {
         let why = "expected mlx2 to mlx8, affine:BITS[:GROUP] or absmax:BITS[:tensor|row|GROUP]".to_owned();
-        return Err(PackError::Option { option: format!("--match {word}"), why }.into());
+        return Err(PackError::Option { option: format!("--match {grid}"), why }.into());
     }
     Ok(like)
 }
 
-/// The grids and the target that were asked for.
+/// The grids and the target of the options.
 fn grids(args: &QuantizeArgs) -> anyhow::Result<PackOptions> {
     if args.lossless {
         return Ok(PackOptions::default());
@@ -334,24 +343,25 @@ fn grids(args: &QuantizeArgs) -> anyhow::Result<PackOptions> {
         choice.set_steps(&args.steps)?;
         choice.set_levels(&args.levels)?;
     }
-    let bad = |option: &str, value: &str, why: &str| PackError::Option {
+    let error = |option: &str, value: &str, why: &str| PackError::Option {
         option: format!("--{option} {value}"),
         why: format!("expected {why}"),
     };
     if let Some(bpw) = &args.bpw {
-        let why = "0.1 to 8 bits a weight";
-        options.target = Target::Bpw(parse_bpw(bpw).ok_or_else(|| bad("bpw", bpw, why))?);
+        let why = "0.1 to 8 bits per weight";
+        options.target = Target::Bpw(parse_bpw(bpw).ok_or_else(|| error("bpw", bpw, why))?);
     }
     if let Some(size) = &args.size {
         let bytes = size.parse::<ByteSize>().ok().filter(|bytes| bytes.0 > 0);
-        let bytes = bytes.ok_or_else(|| bad("size", size, "bytes, such as 75000000, 75MB or 75MiB"))?;
+        let bytes =
+            bytes.ok_or_else(|| error("size", size, "a size in bytes, such as 75000000, 75MB or 75MiB"))?;
         options.target = Target::Size(bytes.0);
     }
     Ok(options)
 }
 
 fn print_tensors(report: &PackReport) {
-    let mut rows = list(&["tensor", "coding", "why", "shape", "source", "file", "bpw", "SQNR dB"], 3);
+    let mut rows = list(&["tensor", "coding", "reason", "shape", "source", "ecq", "bpw", "SQNR dB"], 3);
     for t in &report.tensors {
         rows.add_row([
             t.name.clone(),
@@ -364,24 +374,24 @@ fn print_tensors(report: &PackReport) {
             decibels(t.sqnr_db),
         ]);
     }
-    say!("{rows}");
+    outln!("{rows}");
 }
 
 fn decibels(sqnr_db: Option<f64>) -> String {
     sqnr_db.map(|db| format!("{db:.2}")).unwrap_or_default()
 }
 
-fn print_summary(report: &PackReport) {
+fn print_summary(report: &PackReport, args: &QuantizeArgs) {
     let groups: [(&str, TensorKind); 3] = [
         ("block projections", TensorKind::Linear),
         ("embedding, head", TensorKind::Embedding),
-        ("others", TensorKind::Other),
+        ("norms, others", TensorKind::Other),
     ];
     let of = |kind: TensorKind| report.tensors.iter().filter(move |t| t.kind == kind);
-    // Calibrated steps trade this noise for one that matters less: its number would mislead.
+    // Calibration minimizes the error of the output instead of that of the weights, so SQNR would mislead.
     let noises = [report.sqnr_linear_db, report.sqnr_embedding_db];
     let with_noise = report.expected_kl.is_none() && noises.iter().any(Option::is_some);
-    let mut headings = vec!["what", "weights", "source", "file", "bpw", "was"];
+    let mut headings = vec!["tensors", "weights", "source", "bpw", "ecq", "bpw"];
     headings.extend(with_noise.then_some("SQNR dB"));
     let mut rows = table(&headings, 1);
     let mut add = |label: &str, weights: u64, source: u64, file: u64, noise: Option<f64>| {
@@ -393,9 +403,9 @@ fn print_summary(report: &PackReport) {
             label.to_owned(),
             if weights == 0 { String::new() } else { count(weights) },
             if source == 0 { String::new() } else { bytes(source) },
+            if source == 0 { String::new() } else { bpw(source) },
             bytes(file),
             bpw(file),
-            if source == 0 { String::new() } else { bpw(source) },
         ];
         cells.extend(with_noise.then(|| decibels(noise)));
         rows.add_row(cells);
@@ -416,29 +426,32 @@ fn print_summary(report: &PackReport) {
     }
     let weights: u64 = report.tensors.iter().map(|t| t.rows as u64 * t.cols as u64).sum();
     add("config, tokenizer", 0, 0, report.file_bytes.saturating_sub(counted), None);
-    add("all", weights, report.source_bytes, report.file_bytes, None);
-    say!("{rows}");
+    add("total", weights, report.source_bytes, report.file_bytes, None);
+    outln!("{rows}");
     let mut codings = BTreeMap::new();
     for tensor in &report.tensors {
         *codings.entry(tensor.coding.as_deref().unwrap_or(&tensor.dtype)).or_insert(0) += 1;
     }
     let codings: Vec<_> = codings.iter().map(|(coding, n)| format!("{n} {coding}")).collect();
-    prose(&format!("tensors: {}", codings.join(", ")));
+    paragraph(&format!("tensors by coding: {}", codings.join(", ")));
     if let Some(kl) = report.expected_kl {
-        prose(&format!(
-            "expected KL: about {kl:.2} nats a token on texts like those of calibration, two or three times that on \
-             others. KL says how far its next-token probabilities are from the model's: 0 is the same model, less is \
-             better. `ecq eval X.ecq --text FILE --reference MODEL` measures it."
+        // A second-order model of the calibration text underestimates: for the embedded model at 2.5 bits it
+        // predicts 0.12, where 0.17 is measured on calibration text and 0.27 on other text.
+        let output = args.output.as_deref().unwrap_or(Path::new("X.ecq")).display();
+        paragraph(&format!(
+            "predicted KL divergence (on calibration text, lower bound): {kl:.2} nats/token; measure with: \
+             ecq eval {output} --reference {} --text FILE",
+            args.model.display()
         ));
     }
     let rss = report.peak_rss_bytes.map(|n| format!(", peak memory {}", bytes(n))).unwrap_or_default();
     let saved = 100.0 * (1.0 - report.file_bytes as f64 / report.source_bytes as f64);
     let saved = match saved {
-        saved if saved < 0.0 => format!("{:.1}% larger", -saved),
-        saved => format!("{saved:.1}% smaller"),
+        saved if saved < 0.0 => format!("{:.1}% larger than the source", -saved),
+        saved => format!("{saved:.1}% smaller than the source"),
     };
-    say!("{saved}, {:.1} s{rss}", report.seconds);
+    outln!("{saved}, {:.1} s{rss}", report.seconds);
     if report.resumed_tensors > 0 {
-        say!("{} tensors were taken over from the interrupted run", report.resumed_tensors);
+        outln!("{} tensors reused from the interrupted run", report.resumed_tensors);
     }
 }

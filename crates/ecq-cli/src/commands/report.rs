@@ -1,5 +1,5 @@
 use crate::args::ReportArgs;
-use crate::out::say;
+use crate::out::outln;
 use crate::progress::Bar;
 use crate::{json, page, texts};
 use ecq::encode::EncodeOptions;
@@ -16,11 +16,10 @@ pub fn run(args: &ReportArgs, json: bool) -> anyhow::Result<ExitCode> {
     let page = page::report(&title, model.format(), &analysis, &grids);
     texts::write(&args.output, page.as_bytes(), &model.files(), args.force.force)?;
     if json {
-        json::print(
-            &serde_json::json!({ "report": args.output.display().to_string(), "analysis": analysis, "grids": grids }),
-        )?;
+        let report = args.output.display().to_string();
+        json::print(&serde_json::json!({ "report": report, "analysis": analysis, "grids": grids }))?;
     } else {
-        say!("wrote {}", args.output.display());
+        outln!("wrote {}", args.output.display());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 use super::complete::{Completed, Sequence, complete};
 use super::engine::{Loaded, option, sampling};
 use crate::args::RunArgs;
-use crate::out::{say, write};
+use crate::out::{outln, write};
 use crate::table::{bytes, three_digits};
 use crate::wrap::{Wrap, terminal_columns};
 use crate::{interrupt, json, texts, warnings};
@@ -11,37 +11,41 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// Default maximum number of new tokens.
+const MAX_TOKENS: usize = 128;
+
 pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
-    interrupt::catch()?;
+    interrupt::install_handler()?;
     if let Some(n) = args.log_probs
         && !json
     {
         return Err(option("log-probs", &n.to_string())("needs --json".to_owned()).into());
     }
-    let sampling = sampling(&args.sample)?;
+    let sampling = sampling(&args.sampling)?;
     let text = prompt(args)?;
     if args.samples > 1 && sampling.temperature == 0.0 {
         warnings::note(
-            "the likeliest token is taken each time, so all continuations will be the same; a --temperature above 0 \
-             draws different ones",
+            "greedy sampling gives the same completion every time; set a --temperature above 0 for different \
+             ones",
         );
     }
     let loaded = Loaded::open(&args.engine)?;
     let prompt = loaded.tokenizer.encode(&text, true)?;
-    let longest = prompt.len().saturating_add(args.max_tokens);
+    let max_tokens = args.generation.max_tokens.unwrap_or(MAX_TOKENS);
+    let longest = prompt.len().saturating_add(max_tokens);
     let mut engine = loaded.text_engine(args.samples, longest, &args.draft)?;
     let ends = if args.ignore_end { &[] } else { loaded.tokenizer.end_tokens() };
     let request = Request {
         sampling,
         end_tokens: ends.into(),
-        stop: args.stop.clone(),
+        stop: args.generation.stop.clone(),
         sequences: args.samples,
         log_probs: args.log_probs,
-        ..Request::new(prompt, args.max_tokens)
+        ..Request::new(prompt, max_tokens)
     };
     let several = args.samples > 1;
-    // On a terminal lines break between words; elsewhere the text is what it is.
-    let mut wrap = Wrap::new(terminal_columns().unwrap_or(usize::MAX), 0);
+    // Text is wrapped on a terminal only.
+    let mut wrap = Wrap::new(terminal_columns().unwrap_or(usize::MAX));
     let wraps = terminal_columns().is_some();
     let mut show = |piece: &str| match wraps {
         true => write(&wrap.push(piece)),
@@ -49,11 +53,11 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
     };
     if !json {
         if several {
-            say!("--- 1");
+            outln!("--- 1");
         }
         show(&text);
     }
-    // The first text is shown as it comes, others when all are complete.
+    // The first completion is printed while it is generated, the others at the end.
     let completed = complete(&mut engine, request, |sequence, text| {
         if !json && sequence == 0 {
             show(text);
@@ -61,20 +65,20 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
     })
     .inspect_err(|_| {
         if !json {
-            // The prompt is on the line.
-            say!("");
+            // Ends the line of the prompt.
+            outln!("");
         }
     })?;
     if json {
         json::print(&object(args, &loaded, &engine, &completed))?;
     } else {
-        say!("{}", if wraps { wrap.finish() } else { String::new() });
+        outln!("{}", if wraps { wrap.finish() } else { String::new() });
         for (i, sequence) in completed.sequences.iter().enumerate().skip(1) {
             let columns = terminal_columns().unwrap_or(usize::MAX);
-            let mut wrap = Wrap::new(columns, 0);
+            let mut wrap = Wrap::new(columns);
             let whole = format!("{text}{}", sequence.text);
             let whole = if wraps { wrap.push(&whole) + &wrap.finish() } else { whole };
-            say!("--- {}\n{whole}", i + 1);
+            outln!("--- {}\n{whole}", i + 1);
         }
         report(args, &loaded, &engine, &completed);
     }
@@ -82,16 +86,16 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
     Ok(if interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS })
 }
 
-/// The text to continue: given, of a file, or of standard input.
+/// Returns the prompt from the option, a file or standard input.
 fn prompt(args: &RunArgs) -> anyhow::Result<String> {
     match (&args.prompt, &args.file) {
         (Some(prompt), _) if prompt != "-" => Ok(prompt.clone()),
-        (_, Some(file)) => Ok(texts::without_last_line_end(texts::read(file)?)),
-        _ => Ok(texts::without_last_line_end(texts::read(Path::new("-"))?)),
+        (_, Some(file)) => Ok(texts::without_final_line_break(texts::read(file)?)),
+        _ => Ok(texts::without_final_line_break(texts::read(Path::new("-"))?)),
     }
 }
 
-/// What scripts get: facts of the first sequence, and what differs from one to the next.
+/// The JSON output: the first sequence, and a list of all if there are several.
 fn object(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Completed) -> Value {
     let first = &completed.sequences[0];
     let residency = engine.executor().decode_stats();
@@ -137,39 +141,40 @@ fn object(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Complete
     object
 }
 
-/// Tokens that the draft model proposed, and how many of them the model chose too.
+/// Number of tokens that the draft model proposed, and of those that were accepted.
 fn drafted(completed: &Completed) -> (usize, usize) {
     let usages = completed.sequences.iter().map(|sequence| &sequence.usage);
     usages.fold((0, 0), |(d, a), usage| (d + usage.drafted_tokens, a + usage.accepted_tokens))
 }
 
-/// Says on standard error how fast it went and what it took.
+/// Prints speed and memory on standard error.
 fn report(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Completed) {
     let residency = engine.executor().decode_stats();
     let usages = || completed.sequences.iter().map(|sequence| sequence.usage);
     let first = completed.sequences[0].usage;
-    // Sequences are written side by side: together they take as long as the one that ends last.
+    // Sequences run concurrently, so the longest one determines the time.
     let decode = usages().map(|usage| usage.decode).max().unwrap_or(Duration::ZERO);
     let all = |of: fn(&Usage) -> usize| usages().map(|usage| of(&usage)).sum::<usize>();
     let after_first = all(|usage| usage.new_tokens.saturating_sub(1));
     let speed = if after_first == 0 { 0.0 } else { after_first as f64 / decode.as_secs_f64().max(1e-9) };
     let count = completed.sequences.len();
     eprintln!(
-        "{}: prompt {} tokens at {} tokens/s, then {}{} at {} tokens/s\nweights {}, keys and values {}{}",
+        "mode {}; prompt: {} tokens, {} tokens/s; output: {} tokens{}, {} tokens/s\nmemory: weights {}, KV \
+         cache {}{}",
         loaded.model.mode().0,
         first.prompt_tokens,
         three_digits(first.prefill_tokens_per_s()),
         all(|usage| usage.new_tokens),
-        if count > 1 { format!(" in {count} texts") } else { String::new() },
+        if count > 1 { format!(" in {count} sequences") } else { String::new() },
         three_digits(speed),
         bytes(loaded.model.weight_bytes()),
         bytes(completed.cache_bytes),
-        ecq::peak_rss_bytes().map_or(String::new(), |n| format!(", at most {} of the process", bytes(n))),
+        ecq::peak_rss_bytes().map_or(String::new(), |n| format!(", process peak {}", bytes(n))),
     );
     if residency.uses > 0 {
         let rate = 100.0 * residency.hits as f64 / residency.uses as f64;
         eprintln!(
-            "layers found decoded: {} of {} ({}%); waited {:.3} s for decoding",
+            "decoded layers: {} hits in {} uses ({}%), {:.3} s stalled",
             residency.hits,
             residency.uses,
             three_digits(rate),
@@ -179,13 +184,13 @@ fn report(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Complete
     if args.draft.draft.is_some() {
         let (drafted, accepted) = drafted(completed);
         let part = 100.0 * accepted as f64 / drafted.max(1) as f64;
-        eprintln!("draft: accepted {part:.0}% of {drafted} proposed tokens");
+        eprintln!("draft: {part:.0}% of {drafted} proposed tokens accepted");
     }
-    let ended = |reason| completed.sequences.iter().any(|sequence| sequence.reason == reason);
-    if ended(FinishReason::ContextFull) {
+    let stopped_by = |reason| completed.sequences.iter().any(|sequence| sequence.reason == reason);
+    if stopped_by(FinishReason::ContextFull) {
         eprintln!("stopped: the context of {} tokens is full", engine.executor().context());
     }
-    if ended(FinishReason::Cancelled) {
+    if stopped_by(FinishReason::Cancelled) {
         eprintln!("stopped: interrupted");
     }
 }

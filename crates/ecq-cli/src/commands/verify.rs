@@ -1,6 +1,6 @@
 use crate::args::{DiffArgs, VerifyArgs};
 use crate::json;
-use crate::out::{prose, say};
+use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::{list, table, thousands};
 use ecq::format::container::SourceRecord;
@@ -17,51 +17,52 @@ pub fn run(args: &VerifyArgs, json: bool) -> anyhow::Result<ExitCode> {
         json::print(&report)?;
         return Ok(code(&report));
     }
-    say!("seal and checksums hold; {} tensors decode", report.tensors);
+    outln!("file hash and checksums match; all {} tensors decode", report.tensors);
     let (Some(path), Some(against)) = (&args.against, against) else {
-        say!("{} codes, {} scales and biases", codes(&report), side(&report));
+        outln!("{} codes, {} scales and biases", codes(&report), side_values(&report));
         return Ok(code(&report));
     };
     let file = EcqSource::open(&args.file, &limits)?;
     if report.ok {
-        agree(&report, path);
+        print_agreement(&report, path);
     } else {
         print_mismatches(&report, &format!("differs from {}", path.display()));
     }
-    other_origin(&file.file().model().source, &*against, path);
+    print_other_origin(&file.file().model().source, &*against, path);
     Ok(code(&report))
 }
 
-/// Says that the file was made of this source, and how far its quantized tensors are from it.
-fn agree(report: &VerifyReport, path: &Path) {
+/// Reports that the file was made from this source, and the error of its quantized tensors.
+fn print_agreement(report: &VerifyReport, path: &Path) {
     let same = report.tensors - report.quantized.len();
     if report.quantized.is_empty() {
-        prose(&format!(
-            "identical to {}: {} codes, {} scales and biases, every other byte",
+        paragraph(&format!(
+            "identical to {}: {} codes, {} scales and biases, and all other bytes",
             path.display(),
             codes(report),
-            side(report)
+            side_values(report)
         ));
         return;
     }
-    prose(&format!(
-        "made from {}: names and shapes agree, {same} tensors are identical, {} are quantized",
+    paragraph(&format!(
+        "made from {}: names and shapes match, {same} tensors are identical, {} are quantized",
         path.display(),
         report.quantized.len()
     ));
     print_errors(&report.errors);
-    prose(
-        "error: root of the squared differences over the squared weights. It is no verdict: calibration trades it \
-         for errors that the text shows less. `ecq eval X.ecq --text FILE --reference MODEL` measures what matters.",
+    paragraph(
+        "error: root mean square error relative to the root mean square of the weights. It does not measure \
+         the quality of the model, because calibration minimizes the error of the output instead; use `ecq \
+         eval X.ecq --reference MODEL --text FILE`.",
     );
 }
 
-/// A file of another length or format that has the same tensors is said to be one.
-fn other_origin(origin: &SourceRecord, against: &dyn Source, path: &Path) {
+/// Reports if the source recorded in the file differs in size or format from the one compared with.
+fn print_other_origin(origin: &SourceRecord, against: &dyn Source, path: &Path) {
     let theirs = against.origin("");
     if (&origin.format, origin.bytes) != (&theirs.format, theirs.bytes) {
-        prose(&format!(
-            "the file says that it was made from {} ({}, {} bytes); {} is {}, {} bytes",
+        paragraph(&format!(
+            "the recorded source is {} ({}, {} bytes), but {} is {}, {} bytes",
             origin.file,
             origin.format,
             thousands(origin.bytes),
@@ -73,20 +74,20 @@ fn other_origin(origin: &SourceRecord, against: &dyn Source, path: &Path) {
 }
 
 fn print_errors(errors: &[KindErrors]) {
-    let mut rows = table(&["what", "tensors", "error", "SQNR dB"], 1);
+    let mut rows = table(&["kind", "tensors", "error", "SQNR dB"], 1);
     for of_kind in errors {
-        let what = match of_kind.kind {
+        let kind = match of_kind.kind {
             TensorKind::Linear => "block projections",
             TensorKind::Embedding => "embedding, head",
-            TensorKind::Other => "others",
+            TensorKind::Other => "norms, others",
         };
         let [error, noise] = numbers(Some(of_kind.error));
-        rows.add_row([what.to_owned(), of_kind.tensors.to_string(), error, noise]);
+        rows.add_row([kind.to_owned(), of_kind.tensors.to_string(), error, noise]);
     }
-    say!("{rows}");
+    outln!("{rows}");
 }
 
-/// A relative error and decibels, empty where there are none.
+/// Formats a relative error in percent and an SQNR in decibels; empty if unknown.
 fn numbers(error: Option<WeightError>) -> [String; 2] {
     let error = error.unwrap_or_default();
     [
@@ -100,34 +101,37 @@ pub fn diff(args: &DiffArgs, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         json::print(&report)?;
     } else if report.ok {
-        prose(&format!(
-            "the same: {} tensors, {} codes, {} scales and biases",
+        paragraph(&format!(
+            "identical: {} tensors, {} codes, {} scales and biases",
             report.tensors,
             codes(&report),
-            side(&report)
+            side_values(&report)
         ));
     } else {
         print_mismatches(&report, "the models differ");
         if !report.errors.is_empty() {
             print_errors(&report.errors);
-            prose("error: root of the squared differences over the squared weights of the second model");
+            paragraph(
+                "error: root mean square error relative to the root mean square of the weights of the second \
+                 model",
+            );
         }
     }
     Ok(code(&report))
 }
 
-/// Differences that are shown; `--json` has all.
+/// Maximum number of differences in the text output; `--json` lists all.
 const SHOWN: usize = 20;
 
-fn print_mismatches(report: &VerifyReport, what: &str) {
-    say!("{what}: {} of {} tensors", report.mismatches.len(), report.tensors);
+fn print_mismatches(report: &VerifyReport, heading: &str) {
+    outln!("{heading}: {} of {} tensors", report.mismatches.len(), report.tensors);
     let (measured, others): (Vec<_>, Vec<_>) =
         report.mismatches.iter().partition(|mismatch| mismatch.error.is_some());
     for mismatch in others.iter().take(SHOWN) {
-        prose(&format!("  {}: {}", mismatch.tensor, mismatch.what));
+        paragraph(&format!("  {}: {}", mismatch.tensor, mismatch.what));
     }
     if others.len() > SHOWN {
-        say!("  and {} more (--json lists all)", others.len() - SHOWN);
+        outln!("  and {} more (--json lists all)", others.len() - SHOWN);
     }
     if measured.is_empty() {
         return;
@@ -137,12 +141,12 @@ fn print_mismatches(report: &VerifyReport, what: &str) {
         let [error, noise] = numbers(mismatch.error);
         rows.add_row([mismatch.tensor.clone(), error, noise]);
     }
-    say!("{rows}");
+    outln!("{rows}");
     if let Some(first) = measured.first() {
-        prose(&format!("first: {}: {}", first.tensor, first.what));
+        paragraph(&format!("first: {}: {}", first.tensor, first.what));
     }
     if measured.len() > SHOWN {
-        say!("and {} more (--json lists all)", measured.len() - SHOWN);
+        outln!("and {} more (--json lists all)", measured.len() - SHOWN);
     }
 }
 
@@ -150,7 +154,7 @@ fn codes(report: &VerifyReport) -> String {
     thousands(report.codes_checked)
 }
 
-fn side(report: &VerifyReport) -> String {
+fn side_values(report: &VerifyReport) -> String {
     thousands(report.side_values_checked)
 }
 

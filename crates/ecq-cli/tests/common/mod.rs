@@ -1,13 +1,13 @@
-//! What the tests of the command share.
+//! Shared by the tests of the command.
 
 use std::path::{Path, PathBuf};
 
-/// The model that lies in the program, as a file.
+/// Path of the embedded model.
 pub fn embedded() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/tiny.ecq").to_str().unwrap().to_owned()
 }
 
-/// A folder for the files of a test.
+/// A temporary folder for the files of a test.
 pub struct Folder(pub tempfile::TempDir);
 
 impl Folder {

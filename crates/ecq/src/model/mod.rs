@@ -1,4 +1,4 @@
-//! Models that continue texts.
+//! Models that generate text.
 
 mod generation;
 mod options;
@@ -20,15 +20,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Tokens of a window that [`Model::evaluate`] looks at.
+/// Window length of [`Model::evaluate`] in tokens.
 const WINDOW: usize = 512;
 
-/// A model that is loaded: weights, tokenizer, and one engine that all clones and threads share.
+/// A loaded model: weights, tokenizer, and one engine that all clones and threads share.
 ///
-/// Texts that are generated at the same time run in the same batches, each weight decoded once for all of
-/// them. What a text becomes never depends on which other texts run beside it. A call that runs the model
-/// waits for the step that is running, some milliseconds to seconds, and steps go round among the threads
-/// that wait.
+/// Concurrent generations run in the same batches, and each weight is decoded once for all of them. The
+/// tokens of a generation do not depend on the others. Calls that run the model wait for the current step,
+/// which takes milliseconds to seconds; waiting threads take turns.
 ///
 /// ```
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ecq-cli/assets/tiny.ecq");
@@ -46,7 +45,7 @@ struct Loaded {
     checkpoint: Checkpoint,
     tokenizer: Arc<Tokenizer>,
     model: Arc<ecq_runtime::Model>,
-    /// How keys and values are kept.
+    /// Element type of the KV cache.
     cache: Element,
     context: usize,
     queue: Queue,
@@ -61,66 +60,65 @@ impl Model {
         Self::options().open(path)
     }
 
-    /// Options to load a model with.
+    /// Options for loading a model.
     pub fn options() -> ModelOptions {
         ModelOptions::default()
     }
 
-    /// Begins to continue a prompt; the model runs when the [`Generation`] is read.
+    /// Starts to generate text after a prompt. The model runs when the [`Generation`] is read.
     ///
     /// # Errors
-    /// [`InvalidOption`](ErrorKind::InvalidOption) when an option of `sampling` is out of range or the prompt
-    /// has no token, [`ContextFull`](ErrorKind::ContextFull) when the prompt has more tokens than the
-    /// context.
+    /// [`InvalidOption`](ErrorKind::InvalidOption) if an option of `sampling` is out of range or the prompt
+    /// has no tokens, [`ContextFull`](ErrorKind::ContextFull) if the prompt exceeds the context.
     pub fn generate(&self, prompt: &str, sampling: Sampling) -> Result<Generation> {
         self.generate_tokens(self.tokenize(prompt)?, sampling)
     }
 
-    /// As [`generate`](Self::generate), of tokens as they are: nothing is put in front of them.
+    /// As [`generate`](Self::generate) for a prompt of tokens. No begin-of-text token is added.
     ///
     /// # Errors
-    /// As [`generate`](Self::generate), and [`InvalidOption`](ErrorKind::InvalidOption) when a token is not
-    /// in the vocabulary.
+    /// As [`generate`](Self::generate), and [`InvalidOption`](ErrorKind::InvalidOption) if a token is not in
+    /// the vocabulary.
     pub fn generate_tokens(&self, prompt: Vec<u32>, sampling: Sampling) -> Result<Generation> {
         let request = sampling.request(prompt, &self.0.tokenizer, self.vocabulary())?;
         Generation::begin(self.clone(), request)
     }
 
-    /// Begins the next message of a conversation, which the model's chat template turns into a prompt.
+    /// Starts to generate the next message of a conversation, formatted by the chat template of the model.
     ///
-    /// Keys and values of the messages before are found again where they still are in memory.
+    /// The KV cache of earlier messages is reused if it is still in memory.
     ///
     /// # Errors
-    /// As [`generate`](Self::generate), and [`Unsupported`](ErrorKind::Unsupported) when the model has no
-    /// chat template or that refuses the conversation.
+    /// As [`generate`](Self::generate), and [`Unsupported`](ErrorKind::Unsupported) if the model has no chat
+    /// template or the template rejects the conversation.
     pub fn chat(&self, messages: &[Message], sampling: Sampling) -> Result<Generation> {
         let template = ChatTemplate::from_checkpoint(&self.0.checkpoint)?;
-        // Templates write their special tokens themselves.
+        // The template adds the special tokens.
         let prompt = self.0.tokenizer.encode(&template.render(messages)?, false)?;
         self.generate_tokens(prompt, sampling)
     }
 
-    /// The tokens of a text, with those that the model expects at its beginning.
+    /// Returns the tokens of a text, including the begin-of-text token if the model has one.
     ///
     /// # Errors
-    /// When the tokenizer refuses.
+    /// If the tokenizer fails.
     pub fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
         Ok(self.0.tokenizer.encode(text, true)?)
     }
 
-    /// The text of tokens, special ones left out.
+    /// Returns the text of tokens without special tokens.
     ///
     /// # Errors
-    /// When the tokenizer refuses.
+    /// If the tokenizer fails.
     pub fn detokenize(&self, tokens: &[u32]) -> Result<String> {
         Ok(self.0.tokenizer.decode(tokens)?)
     }
 
-    /// The logits after the last token of a prompt, one for each token of the
+    /// Returns the logits after the last token of a prompt, one for each token of the
     /// [`vocabulary`](Self::vocabulary).
     ///
     /// # Errors
-    /// As [`generate`](Self::generate), and [`Damaged`](ErrorKind::Damaged) when they are not finite.
+    /// As [`generate`](Self::generate), and [`Damaged`](ErrorKind::Damaged) if a logit is not finite.
     pub fn logits(&self, prompt: &str) -> Result<Vec<f32>> {
         let logits = Arc::new(Mutex::new(Vec::new()));
         let mask: Box<dyn TokenMask> = Box::new(Capture(logits.clone()));
@@ -132,15 +130,15 @@ impl Model {
         Ok(std::mem::take(&mut *logits))
     }
 
-    /// How well the model predicts a text, and how far it is from a reference model with the same tokenizer.
+    /// Measures the perplexity on a text, and the KL divergence from a reference model with the same
+    /// tokenizer.
     ///
-    /// The text is cut into windows of 512 tokens (the context where that is shorter), which know nothing of
-    /// each other.
+    /// The text is split into independent windows of 512 tokens, or of the context if that is shorter.
     ///
     /// # Errors
-    /// [`InvalidOption`](ErrorKind::InvalidOption) when the text is too short,
-    /// [`Unsupported`](ErrorKind::Unsupported) when the tokenizers differ, [`Damaged`](ErrorKind::Damaged)
-    /// when logits are not finite.
+    /// [`InvalidOption`](ErrorKind::InvalidOption) if the text is too short,
+    /// [`Unsupported`](ErrorKind::Unsupported) if the tokenizers differ, [`Damaged`](ErrorKind::Damaged) if a
+    /// logit is not finite.
     pub fn evaluate(&self, text: &str, reference: Option<&Self>) -> Result<Evaluation> {
         let begin = self.0.tokenizer.encode("", true)?;
         let tokens = self.0.tokenizer.encode(text, false)?;
@@ -155,11 +153,11 @@ impl Model {
         let options = EvalOptions { window, max_tokens: usize::MAX };
         let mut engines = [self.evaluator(window)?];
         let evaluations = ecq_runtime::evaluate(&mut engines, other.as_mut(), &begin, &tokens, options)?;
-        let nothing = || Error::of_kind(ErrorKind::Internal, "the evaluation has no result");
-        evaluations.into_iter().next().ok_or_else(nothing)
+        let missing = || Error::of_kind(ErrorKind::Internal, "the evaluation has no result");
+        evaluations.into_iter().next().ok_or_else(missing)
     }
 
-    /// An engine of its own: windows are no texts that anybody waits for.
+    /// Creates a separate engine, so that evaluation does not mix with generations.
     fn evaluator(&self, window: usize) -> Result<Engine> {
         let kv = KvOptions { element: self.0.cache, positions: Some(window), ..KvOptions::default() };
         let executor = ExecutorOptions { kv, context: Some(window), ..ExecutorOptions::default() };
@@ -167,37 +165,37 @@ impl Model {
         Ok(Engine::new(self.0.model.clone(), None, options)?)
     }
 
-    /// The file that it was loaded from.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// Tokens of the vocabulary: rows of the embedding.
+    /// Vocabulary size in tokens.
     pub fn vocabulary(&self) -> usize {
         self.0.model.config().vocabulary
     }
 
-    /// Positions of the longest text, prompt and new tokens together.
+    /// Context length in tokens, prompt and new tokens together.
     pub fn context(&self) -> usize {
         self.0.context
     }
 
-    /// The decode mode that runs, and in words why it is this one.
+    /// The decode mode, and the reason why it was selected.
     pub fn mode(&self) -> (Mode, &str) {
         self.0.model.mode()
     }
 
-    /// Bytes of memory that weights take: mapped streams, tables, decoded codes.
+    /// Memory of the weights in bytes: mapped streams, tables, decoded codes.
     pub fn weight_bytes(&self) -> u64 {
         self.0.model.weight_bytes()
     }
 
-    /// The tokenizer, for what [`tokenize`](Self::tokenize) and [`detokenize`](Self::detokenize) do not do.
+    /// The tokenizer.
     pub fn tokenizer(&self) -> &Arc<Tokenizer> {
         &self.0.tokenizer
     }
 
-    /// The weights, for engines of the caller's own (`ecq::runtime::Engine`).
+    /// The weights, from which separate engines (`ecq::runtime::Engine`) can be created.
     pub fn weights(&self) -> &Arc<ecq_runtime::Model> {
         &self.0.model
     }
@@ -210,8 +208,7 @@ impl fmt::Debug for Model {
     }
 }
 
-/// A mask that forbids nothing and keeps what it sees: the logits of one row, without those of the whole
-/// prompt.
+/// A mask that forbids no token and stores the logits of the last row.
 struct Capture(Arc<Mutex<Vec<f32>>>);
 
 impl TokenMask for Capture {

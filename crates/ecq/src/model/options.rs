@@ -1,3 +1,5 @@
+//! Options for loading a model.
+
 use super::{Loaded, Model, Queue};
 use crate::error::{Error, Result};
 use crate::size::ByteSize;
@@ -11,10 +13,10 @@ use ecq_runtime::{
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Positions of the longest text, where nothing else is asked for.
+/// Default context length in tokens.
 const DEFAULT_CONTEXT: usize = 8192;
 
-/// How a [`Model`] is loaded.
+/// Options for loading a [`Model`].
 ///
 /// ```
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ecq-cli/assets/tiny.ecq");
@@ -53,89 +55,89 @@ impl Default for ModelOptions {
 }
 
 impl ModelOptions {
-    /// Bytes that decoded weights may take: a `u64`, or text such as `"4GiB"`. Without it, half of the free
-    /// memory.
+    /// Memory budget of decoded weights in bytes, a `u64` or text such as `"4GiB"`: half of the free memory
+    /// by default.
     #[must_use]
     pub fn memory(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory = Some(bytes.into());
         self
     }
 
-    /// How weights come from their coded form to a product. Without it, [`Mode::Auto`] picks by the memory.
+    /// Decode mode. By default, [`Mode::Auto`] selects one that fits the memory budget.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Threads that compute; 0, the default, for one on each core.
+    /// Number of threads; 0, the default, for one per core.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// In what precision activations enter products. Without it, single precision.
+    /// Precision of activations in matrix products: `F32` by default.
     #[must_use]
     pub fn activations(mut self, activations: ActivationType) -> Self {
         self.activations = activations;
         self
     }
 
-    /// In what type keys and values are kept: `F32`, `F16` (the default), `Bf16` or `I8`.
+    /// Element type of the KV cache: `F32`, `F16` (the default), `Bf16` or `I8`.
     #[must_use]
     pub fn cache(mut self, element: Element) -> Self {
         self.cache = element;
         self
     }
 
-    /// Positions of the longest text, prompt and new tokens together: 1 to the model's context. Without it,
-    /// 8192 or the model's context if that is shorter.
+    /// Context length in tokens, prompt and new tokens together: 1 to the context of the model. By default
+    /// 8192, or the context of the model if that is shorter.
     ///
-    /// Keys and values of [`sequences`](Self::sequences) texts of this length are set aside; the system gives
-    /// memory as they grow.
+    /// The KV cache reserves address space for [`sequences`](Self::sequences) texts of this length; memory is
+    /// used as they grow.
     #[must_use]
     pub fn context(mut self, tokens: usize) -> Self {
         self.context = Some(tokens);
         self
     }
 
-    /// Texts that run at the same time, 1 or more; others wait. Without it, 4.
+    /// Maximum number of concurrent generations, 1 or more; others wait. 4 by default.
     #[must_use]
     pub fn sequences(mut self, sequences: usize) -> Self {
         self.sequences = sequences;
         self
     }
 
-    /// A smaller model with the same tokenizer that proposes tokens, which are then checked several at a
-    /// time. The tokens are the same as without it.
+    /// Draft model for speculative decoding: a smaller model with the same tokenizer. It proposes tokens,
+    /// several of which the model checks at once. The generated tokens do not change.
     #[must_use]
     pub fn draft(mut self, path: impl Into<PathBuf>) -> Self {
         self.draft = Some(path.into());
         self
     }
 
-    /// Tokens that the draft model proposes at once, 1 to 32. Without it, 4.
+    /// Number of tokens that the draft model proposes per step: 1 to 32, 4 by default.
     #[must_use]
     pub fn draft_tokens(mut self, tokens: usize) -> Self {
         self.draft_tokens = tokens;
         self
     }
 
-    /// Loads the model from an `.ecq` file, which must not be changed while the model is in use.
+    /// Loads the model from an `.ecq` file, which must not change while the model is in use.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) or [`Io`](crate::ErrorKind::Io) when the file cannot be read,
-    /// [`WrongFormat`](crate::ErrorKind::WrongFormat) when it is no `.ecq` file,
-    /// [`Damaged`](crate::ErrorKind::Damaged) when a tensor does not match its checksums,
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) when its architecture is not known,
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when an option is out of range or the mode does not
-    /// run, [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
+    /// [`NotFound`](crate::ErrorKind::NotFound) or [`Io`](crate::ErrorKind::Io) if the file cannot be read,
+    /// [`WrongFormat`](crate::ErrorKind::WrongFormat) if it is not an `.ecq` file,
+    /// [`Damaged`](crate::ErrorKind::Damaged) if a tensor does not match its checksums,
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the architecture is not supported,
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if an option is out of range or the device does not
+    /// support the mode, [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
     pub fn open(self, path: impl AsRef<Path>) -> Result<Model> {
         let path = path.as_ref();
         let budget = self.memory.as_ref().map(|memory| memory.bytes("memory")).transpose()?;
         if self.cache == Element::U32 {
-            return Err(Error::option("the type of cached keys and values", "u32", "f32, f16, bf16 or i8"));
+            return Err(Error::option("the type of the KV cache", "u32", "f32, f16, bf16 or i8"));
         }
         let cpu = CpuOptions { threads: self.threads, activations: self.activations };
         let backend: Arc<dyn Backend> = Arc::new(Cpu::new(cpu)?);
@@ -143,10 +145,14 @@ impl ModelOptions {
         let longest = checkpoint.config().context;
         let context = self.context.unwrap_or(DEFAULT_CONTEXT.min(longest));
         if !(1..=longest).contains(&context) {
-            return Err(Error::option("context", context, &format!("1 to {longest}, the model's own")));
+            return Err(Error::option(
+                "context",
+                context,
+                &format!("1 to {longest}, the context of the model"),
+            ));
         }
         let options = LoadOptions { mode: self.mode, budget_bytes: budget, free_bytes: free_bytes() };
-        // Tokenizers of large vocabularies take as long to build as weights to load.
+        // Building the tokenizer of a large vocabulary takes about as long as loading weights.
         let (tokenizer, model) = rayon::join(
             || Tokenizer::from_checkpoint(&checkpoint),
             || ecq_runtime::Model::load(&checkpoint, backend.clone(), options),
@@ -180,9 +186,9 @@ fn load_draft(
 ) -> Result<Arc<ecq_runtime::Model>> {
     let checkpoint = Checkpoint::open(path, &Limits::default())?;
     if !Tokenizer::from_checkpoint(&checkpoint)?.same_vocabulary(tokenizer) {
-        let why = format!("{} has other tokens than the model", path.display());
+        let why = format!("{} has another tokenizer than the model", path.display());
         return Err(RuntimeError::Draft(why).into());
     }
-    // On the threads of the model: the two take turns.
+    // The draft model uses the same threads, because the two models run in turn.
     Ok(Arc::new(ecq_runtime::Model::load(&checkpoint, backend, LoadOptions::default())?))
 }

@@ -1,13 +1,14 @@
-//! One engine for many threads.
+//! An engine shared by several threads.
 
 use ecq_runtime::{Engine, EventKind, Request, RequestId, RuntimeError};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// An engine, and events that wait for whoever asked for them.
+/// An engine, and the events of its requests that are not read yet.
 ///
-/// Who needs an event steps the engine, for all requests at once. Threads take turns in the order in which
-/// they came: a plain mutex would let the one that just stepped step again before others wake up.
+/// A thread that needs an event steps the engine, which advances all requests. Threads take turns in order of
+/// arrival (a ticket lock): with a plain mutex, the thread that has just stepped could step again before
+/// others wake up.
 pub(super) struct Queue {
     tickets: Mutex<Tickets>,
     next_turn: Condvar,
@@ -25,7 +26,7 @@ struct State {
     events: HashMap<RequestId, VecDeque<EventKind>>,
 }
 
-/// Ends a turn, also when a step panics.
+/// Ends the turn of a thread, also if a step panics.
 struct Turn<'a>(&'a Queue);
 
 impl Drop for Turn<'_> {
@@ -61,7 +62,7 @@ impl Queue {
         })
     }
 
-    /// The next event of a request; `None` when there will be no more. Others get their turn between two
+    /// Returns the next event of a request; `None` if there are no more. Other threads get a turn between two
     /// steps.
     pub(super) fn next(&self, id: RequestId) -> Option<EventKind> {
         loop {
@@ -83,15 +84,15 @@ impl Queue {
         }
     }
 
-    /// Forgets a request, and cancels it if it runs.
-    pub(super) fn forget(&self, id: RequestId) {
+    /// Removes a request and cancels it if it is running.
+    pub(super) fn remove(&self, id: RequestId) {
         self.with(|state| {
             state.events.remove(&id);
             state.engine.cancel(id);
         });
     }
 
-    /// Texts that run, and texts that wait.
+    /// Number of running and of waiting requests.
     #[cfg(test)]
     pub(super) fn load(&self) -> (usize, usize) {
         self.with(|state| state.engine.sequence_counts())
