@@ -24,8 +24,8 @@ fn golden_files_decode_to_their_source() {
 }
 
 /// Returns the codes of `classes-v1.ecq`: a matrix of shape `[96, 120]` with an alphabet of 19, on a uniform
-/// grid with step 1 and zero 9, in rANS with three row classes and four column classes. The spread of the codes
-/// depends on row and column.
+/// grid with step 1 and zero 9, in rANS with three row classes and four column classes. The spread of the
+/// codes depends on row and column.
 fn symbols_in_classes() -> Vec<u8> {
     let mut state = 12345u32;
     let mut symbol = |row: i32, col: i32| {
