@@ -371,9 +371,7 @@ fn modes_are_refused_with_the_reason_and_the_nearest() {
     let refused = run(&["--mode", "async"], 2, "option");
     assert!(refused.starts_with("mode async: CPU, "), "{refused}");
     assert!(
-        refused.ends_with(
-            "has no second queue to decode on; use prefetch (host threads decode ahead)"
-        ),
+        refused.ends_with("has no second queue to decode on; use prefetch (host threads decode ahead)"),
         "{refused}"
     );
     assert_eq!(
@@ -382,7 +380,7 @@ fn modes_are_refused_with_the_reason_and_the_nearest() {
     );
     let refused = run(&["--mode", "lru", "--memory", "0"], 2, "option");
     assert!(
-        refused.starts_with("mode lru: a budget of 0 bytes does not hold one decoded layer of "),
+        refused.starts_with("mode lru: a budget of 0 bytes is less than one decoded layer ("),
         "{refused}"
     );
     assert!(refused.ends_with("; use fused, which needs none (`--memory BYTES` sets it)"), "{refused}");

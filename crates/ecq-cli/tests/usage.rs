@@ -652,7 +652,7 @@ fn keys_that_pass_halves_are_named_with_the_way_out() {
     for args in [&["run", &hf, "-p", "It was", "-n", "4"][..], &["eval", &hf, "--text", &words]] {
         let said = refused(args, 2);
         assert!(
-            said.contains("does not fit a cache of f16") && said.contains("(`--cache bf16` sets it)"),
+            said.contains("exceeds the range of a cache of f16") && said.contains("(`--cache bf16` sets it)"),
             "{said}"
         );
     }
