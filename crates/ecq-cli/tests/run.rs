@@ -387,7 +387,7 @@ fn unsupported_modes_are_errors_with_reason_and_alternative() {
     );
     let refused = run(&["--mode", "lru", "--memory", "0"], 2, "option");
     assert!(
-        refused.starts_with("mode lru: a budget of 0 bytes does not hold one decoded layer of "),
+        refused.starts_with("mode lru: a budget of 0 bytes is less than one decoded layer ("),
         "{refused}"
     );
     assert!(refused.ends_with("; fused needs none (set it with `--memory BYTES`)"), "{refused}");

@@ -686,7 +686,7 @@ fn keys_beyond_f16_are_an_error_that_names_the_option() {
     for args in [&["run", &hf, "-p", "It was", "-n", "4"][..], &["eval", &hf, "--text", &words]] {
         let said = refused(args, 2);
         assert!(
-            said.contains("does not fit a cache of f16") && said.contains("(use `--cache bf16`)"),
+            said.contains("exceeds the range of a cache of f16") && said.contains("(use `--cache bf16`)"),
             "{said}"
         );
     }

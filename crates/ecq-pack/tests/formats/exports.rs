@@ -32,7 +32,7 @@ fn a_mixture_of_llama_cpp_has_its_types_and_small_errors() {
     // From floats, and from a grid that GGUF has no type for.
     let mut options = PackOptions::quantizing();
     options.linear = GridChoice::parse("absmax:8:row").unwrap();
-    options.embedding = GridChoice::parse("8").unwrap();
+    options.embedding = GridChoice::parse("absmax:8:row").unwrap();
     for (name, file) in [
         ("floats", packed(&path, &folder.path("floats.ecq"))),
         ("quantized", packed_with(&path, &folder.path("quantized.ecq"), &options)),

@@ -122,7 +122,7 @@ impl Checkpoint {
                     Scaling::Linear { factor } => divisors.iter().map(|d| d * factor as f32).collect(),
                     _ => {
                         let (key, why) =
-                            (DIVISORS.to_owned(), "is not supported together with YaRN".to_owned());
+                            (DIVISORS.to_owned(), "is not supported together with yarn scaling".to_owned());
                         return Err(RuntimeError::Config { key, why });
                     }
                 });
