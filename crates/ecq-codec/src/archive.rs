@@ -88,11 +88,14 @@ impl Model {
         };
         let widths = usize::from(widths);
         if flags > 3 || !(1..=MAX_WIDTH_CLASSES).contains(&widths) {
-            return Err(corrupt(CodingError::Table { at: 0, why: "no such archive model" }));
+            return Err(corrupt(CodingError::InvalidBytes { at: 0, reason: "no such archive model" }));
         }
         // Each base grows into a table for every number of codes left in a group.
         if (usize::from(last) + 1).saturating_mul(group_size) > MAX_TABLES {
-            return Err(corrupt(CodingError::Table { at: 1, why: "too many tables for groups so large" }));
+            return Err(corrupt(CodingError::InvalidBytes {
+                at: 1,
+                reason: "too many tables for groups so large",
+            }));
         }
         let mut bases = Vec::new();
         for table in 0..=usize::from(last) {

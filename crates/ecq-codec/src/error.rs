@@ -35,12 +35,12 @@ pub enum CodecError {
         source: CodingError,
     },
     /// An outlier is not where one can be.
-    #[error("part `outliers`, outlier {outlier}: {why}")]
+    #[error("part `outliers`, outlier {outlier}: {reason}")]
     Outlier {
         /// How many come before it.
         outlier: usize,
         /// What is wrong.
-        why: &'static str,
+        reason: &'static str,
     },
     /// The stream of a tile is corrupt.
     #[error("tile {tile} at stream byte {offset}: {source}")]
@@ -61,16 +61,16 @@ pub enum CodecError {
         expected: &'static str,
     },
     /// An option that does not fit the tensor.
-    #[error("{option}: {why}")]
+    #[error("{option}: {reason}")]
     Option {
         /// The option.
         option: &'static str,
         /// What is wrong, and what is expected.
-        why: &'static str,
+        reason: &'static str,
     },
     /// A grid that this version does not encode.
     #[error("this version encodes no such grid")]
-    UnknownGrid,
+    UnsupportedGrid,
     /// Scales and biases of different types.
     #[error("scales and biases have different element types")]
     MixedSideData,
@@ -82,7 +82,7 @@ pub enum CodecError {
     },
     /// Tables per tensor out of range.
     #[error("{0} tables per tensor; expected 1 to 256")]
-    Tables(usize),
+    TableCount(usize),
     /// An encoder refused.
     #[error(transparent)]
     Coding(#[from] CodingError),
@@ -95,8 +95,8 @@ impl CodecError {
     /// A stable word for the kind of error, for scripts.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Option { .. } | Self::Tables(_) => "option",
-            Self::UnknownGrid | Self::MixedSideData | Self::TileTooLarge { .. } => "unsupported",
+            Self::Option { .. } | Self::TableCount(_) => "option",
+            Self::UnsupportedGrid | Self::MixedSideData | Self::TileTooLarge { .. } => "unsupported",
             _ => "corrupt",
         }
     }

@@ -94,7 +94,7 @@ fn decode_outliers(bytes: &[u8], count: u64, tile: Tile, [rows, cols]: [usize; 2
     let mut outliers = Vec::with_capacity(count as usize);
     for index in 0..tile.count(rows, cols) {
         let (row, col, tile_rows, tile_cols) = tile.place(index, rows, cols);
-        let lie = |outlier: usize, why| CodecError::Outlier { outlier, why };
+        let lie = |outlier: usize, reason| CodecError::Outlier { outlier, reason };
         let ends = || lie(outliers.len(), "the part ends before it does");
         let in_tile = varint(&mut bytes).ok_or_else(ends)?;
         if in_tile > count - outliers.len() as u64 {
@@ -113,8 +113,8 @@ fn decode_outliers(bytes: &[u8], count: u64, tile: Tile, [rows, cols]: [usize; 2
         }
     }
     if outliers.len() as u64 != count || bytes.next().is_some() {
-        let why = "counts of tiles, the tensor's count and the part's length do not agree";
-        return Err(CodecError::Outlier { outlier: outliers.len(), why });
+        let reason = "counts of tiles, the tensor's count and the part's length do not agree";
+        return Err(CodecError::Outlier { outlier: outliers.len(), reason });
     }
     // Tiles that stand side by side interleave the rows.
     outliers.sort_unstable_by_key(|outlier| outlier.index);

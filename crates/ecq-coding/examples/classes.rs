@@ -6,7 +6,7 @@
 //! decoders alternate, so that what else the machine does meets all alike; the best pass counts.
 
 use ecq_coding::rans::{Classes, Decoder, Encoder};
-use ecq_coding::{Counts, FrequencyTable, IsaKind, Layout, Order};
+use ecq_coding::{Counts, FrequencyTable, Isa, Layout, Order};
 use std::time::Instant;
 
 const ROWS: usize = 1536;
@@ -65,7 +65,7 @@ fn main() -> Result<(), ecq_coding::CodingError> {
             runner.best = runner.best.min(start.elapsed().as_secs_f64());
         }
     }
-    println!("{}\n", IsaKind::detect().name());
+    println!("{}\n", Isa::detect().name());
     println!(
         "| alphabet | order | classes | tables | G symbols/s | bits/symbol |\n|---|---|---|---|---|---|"
     );

@@ -78,7 +78,10 @@ impl<'a> BitReader<'a> {
         while self.get(1)? == 0 {
             width += 1;
             if width > 24 {
-                return Err(CodingError::Table { at: self.at_bit / 8, why: "a number is too large" });
+                return Err(CodingError::InvalidBytes {
+                    at: self.at_bit / 8,
+                    reason: "a number is too large",
+                });
             }
         }
         let scaled = (1u32 << width) + self.get(width)?;

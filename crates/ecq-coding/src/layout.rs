@@ -106,7 +106,7 @@ impl Layout {
             let expected = "rows, with some left to decode";
             return Err(CodingError::Parameter { what: "order", found: self.order as u64, expected });
         }
-        crate::quads::check(active, self.cols, len, stride)?;
+        crate::panel::check(active, self.cols, len, stride)?;
         Ok(active)
     }
 

@@ -38,18 +38,18 @@ mod bits;
 mod cluster;
 pub mod context;
 mod error;
-mod isa;
 mod layout;
+pub mod panel;
 pub mod planes;
 pub mod prefix;
-pub mod quads;
 pub mod rans;
+mod simd;
 mod table;
 
 pub use cluster::cluster;
 pub use error::CodingError;
-pub use isa::IsaKind;
 pub use layout::{Layout, Order};
+pub use simd::Isa;
 pub use table::{Counts, FrequencyTable};
 
 /// No coder here puts more symbols into a byte: a symbol with all but one of 2^14 slots takes 1/11,356 bit. Whoever

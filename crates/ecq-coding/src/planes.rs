@@ -78,7 +78,7 @@ pub fn decode(bytes: &[u8], len: usize) -> Result<Vec<u8>> {
     out[tail..].copy_from_slice(input.take(len - tail)?);
     match bytes.len() - input.at {
         0 => Ok(out),
-        left => Err(CodingError::LeftOver { what: "byte planes", left, len: bytes.len() }),
+        left => Err(CodingError::TrailingBytes { what: "byte planes", remaining: left, len: bytes.len() }),
     }
 }
 
@@ -195,8 +195,8 @@ impl<'a> Input<'a> {
         Err(self.bad("a number has more than nine bytes"))
     }
 
-    fn bad(&self, why: &'static str) -> CodingError {
-        CodingError::Table { at: self.at, why }
+    fn bad(&self, reason: &'static str) -> CodingError {
+        CodingError::InvalidBytes { at: self.at, reason }
     }
 }
 
@@ -246,12 +246,12 @@ mod tests {
         }
         let mut longer = coded.clone();
         longer.push(0);
-        assert!(matches!(decode(&longer, bytes.len()), Err(CodingError::LeftOver { left: 1, .. })));
+        assert!(matches!(decode(&longer, bytes.len()), Err(CodingError::TrailingBytes { remaining: 1, .. })));
         for bad in [&[0u8][..], &[1, 0], &[0xff; 12], &[2, 1, 1, 1, 0xff, 0xff]] {
             assert!(decode(bad, 100).is_err());
         }
         assert!(
-            matches!(decode(&coded, usize::MAX), Err(CodingError::Table { .. })),
+            matches!(decode(&coded, usize::MAX), Err(CodingError::InvalidBytes { .. })),
             "no room is made for a lie"
         );
         for byte in 0..coded.len() {

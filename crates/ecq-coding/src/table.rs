@@ -135,7 +135,10 @@ impl FrequencyTable {
         let sum: u64 = frequencies.iter().map(|&f| u64::from(f)).sum();
         let slots = 1u64 << precision;
         if sum != slots || frequencies.iter().any(|&f| u64::from(f) == slots) {
-            return Err(CodingError::Table { at: 0, why: "frequencies do not share 2^precision slots" });
+            return Err(CodingError::InvalidBytes {
+                at: 0,
+                reason: "frequencies do not share 2^precision slots",
+            });
         }
         Ok(Self { precision, frequencies })
     }
@@ -213,7 +216,7 @@ impl FrequencyTable {
     /// When the bytes end early or are not a table.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Self, usize)> {
         let mut bits = BitReader::new(bytes);
-        let bad = |bits: &BitReader, why| Err(CodingError::Table { at: bits.bytes_read(), why });
+        let bad = |bits: &BitReader, reason| Err(CodingError::InvalidBytes { at: bits.bytes_read(), reason });
         let precision = bits.get(4)? as u8;
         let alphabet = bits.get(8)? as usize + 1;
         check_parameters(alphabet as u16, precision)?;
@@ -376,7 +379,7 @@ mod tests {
             Err(CodingError::UncodedSymbol { symbol: 2, .. })
         ));
         for f in [vec![256u16, 0], vec![1, 2], vec![200, 57]] {
-            assert!(matches!(FrequencyTable::from_frequencies(f, 8), Err(CodingError::Table { .. })));
+            assert!(matches!(FrequencyTable::from_frequencies(f, 8), Err(CodingError::InvalidBytes { .. })));
         }
     }
 }

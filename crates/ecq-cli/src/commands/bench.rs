@@ -96,7 +96,7 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
     }
     if json {
         json::print(
-            &serde_json::json!({ "results": results, "isa": ecq::coding::IsaKind::detect().name() }),
+            &serde_json::json!({ "results": results, "isa": ecq::coding::Isa::detect().name() }),
         )?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -112,7 +112,7 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
     say!("{rows}");
     say!(
         "{}; whole tensors to one byte a code, into one buffer, best pass",
-        ecq::coding::IsaKind::detect().name()
+        ecq::coding::Isa::detect().name()
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 use crate::json;
 use crate::out::say;
-use ecq::coding::IsaKind;
+use ecq::coding::Isa;
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -24,17 +24,17 @@ pub fn run(json: bool) -> anyhow::Result<ExitCode> {
 
 fn findings() -> Vec<Finding> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let found = IsaKind::detect();
+    let found = Isa::detect();
     let decode = match found {
-        IsaKind::Avx512 => "rANS decodes 16 lanes at once",
-        IsaKind::Avx2 => "rANS decodes 8 lanes at once",
-        IsaKind::Portable => "decoding uses portable code: several times slower",
+        Isa::Avx512 | Isa::Avx512Vnni => "rANS decodes 16 lanes at once",
+        Isa::Neon | Isa::NeonDot | Isa::Avx2 => "rANS decodes 8 lanes at once",
+        Isa::Portable => "decoding uses portable code: several times slower",
     };
     let mut findings = vec![
         ("processor", true, format!("{} threads, {}", threads, std::env::consts::ARCH)),
         ("instruction set", true, format!("{}: {decode}", found.name())),
     ];
-    if found < IsaKind::Avx512 && cfg!(target_arch = "x86_64") {
+    if matches!(found, Isa::Portable | Isa::Avx2) && cfg!(target_arch = "x86_64") {
         let why = "this processor, or the virtual machine around it, does not offer F, BW, VL and DQ";
         findings.push(("avx512", false, why.to_owned()));
     }

@@ -49,7 +49,7 @@ pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Resul
         }
     }
     let Some((_, model)) = best else {
-        return Err(CodecError::UnknownGrid);
+        return Err(CodecError::UnsupportedGrid);
     };
     let coder = ContextCoder::new(&model.tables(groups.group_size)?);
     let chooser = model.chooser(codes.alphabet(), groups.group_size);

@@ -5,7 +5,9 @@ mod classes;
 mod plan;
 mod static_tables;
 
-pub use plan::{ClassChoice, CodingChoice, EncodeOptions, Estimate, LEAST_SAVED, Plan, TileChoice, plan};
+pub use plan::{
+    ClassChoice, CodingChoice, EncodeOptions, Estimate, MIN_CLASS_SAVING, Plan, TileChoice, plan,
+};
 
 use crate::error::{CodecError, Result};
 use crate::grid::encode_outliers;
@@ -37,7 +39,7 @@ pub fn encode(
         Coding::Prefix => static_tables::prefix(codes, &plan)?,
         Coding::Archive => match grid {
             Grid::AffineGroups(groups) => archive::encode(codes, groups, &plan)?,
-            _ => return Err(CodecError::UnknownGrid),
+            _ => return Err(CodecError::UnsupportedGrid),
         },
     };
     let (entry, side) = side_data(grid, plan.tile, [codes.rows(), codes.cols()])?;
@@ -113,7 +115,7 @@ pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntr
                 outliers: (!outliers.is_empty()).then_some(outliers.len() as u64),
             }
         }
-        _ => return Err(CodecError::UnknownGrid),
+        _ => return Err(CodecError::UnsupportedGrid),
     };
     Ok((entry, parts))
 }

@@ -34,7 +34,7 @@ pub enum TileChoice {
 /// Classes of rows and columns that choose each symbol's table, where the coding is rANS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClassChoice {
-    /// On uniform grids, as many as take the fewest bits, where that saves [`LEAST_SAVED`] of the stream.
+    /// On uniform grids, as many as take the fewest bits, where that saves [`MIN_CLASS_SAVING`] of the stream.
     Auto,
     /// A table a tile.
     Off,
@@ -43,7 +43,7 @@ pub enum ClassChoice {
 }
 
 /// The share of a stream that classes must save.
-pub const LEAST_SAVED: f64 = 0.003;
+pub const MIN_CLASS_SAVING: f64 = 0.003;
 
 /// How codes are encoded.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -127,7 +127,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
     if options.coding == CodingChoice::Only(Coding::Archive) && !by_rows {
         return Err(CodecError::Option {
             option: "coding archive",
-            why: "needs tiles of whole rows: tile auto or rows:N",
+            reason: "needs tiles of whole rows: tile auto or rows:N",
         });
     }
     let tiles = tile.count(codes.rows(), codes.cols());
@@ -227,7 +227,7 @@ fn classed(codes: &Codes, grid: &Grid, choice: ClassChoice, by_tile: f64) -> Res
         ClassChoice::Only(counts) => Classed::of(codes, counts.map(usize::from)).map(Some),
         ClassChoice::Auto if matches!(grid, Grid::UniformRows(_)) => {
             let best = Classed::best(codes, by_tile)?;
-            Ok(Some(best).filter(|classed| classed.bits() < (1.0 - LEAST_SAVED) * by_tile))
+            Ok(Some(best).filter(|classed| classed.bits() < (1.0 - MIN_CLASS_SAVING) * by_tile))
         }
         _ => Ok(None),
     }
@@ -288,7 +288,7 @@ fn tables(
     most: usize,
 ) -> Result<(Vec<FrequencyTable>, Vec<u8>)> {
     if !(1..=256).contains(&most) {
-        return Err(CodecError::Tables(most));
+        return Err(CodecError::TableCount(most));
     }
     let mut best: Option<(f64, Vec<FrequencyTable>, Vec<u8>)> = None;
     for groups in
@@ -311,5 +311,5 @@ fn tables(
             best = Some((bits, tables, ids));
         }
     }
-    best.map(|(_, tables, ids)| (tables, ids)).ok_or(CodecError::Tables(most))
+    best.map(|(_, tables, ids)| (tables, ids)).ok_or(CodecError::TableCount(most))
 }

@@ -186,7 +186,10 @@ impl PrefixCode {
             return Err(CodingError::Truncated { what: "a prefix code", at: 0, needed: 1 });
         };
         if head & 0x0c != 0 {
-            return Err(CodingError::Table { at: 0, why: "reserved bits of a prefix code are set" });
+            return Err(CodingError::InvalidBytes {
+                at: 0,
+                reason: "reserved bits of a prefix code are set",
+            });
         }
         let (table, used) = FrequencyTable::from_bytes(rest)?;
         Ok((Self::new(table, usize::from(head & 3) + 1, u32::from(head >> 4))?, used + 1))

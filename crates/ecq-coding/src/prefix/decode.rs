@@ -3,9 +3,9 @@ use super::lanes_used;
 use super::lookups::{FILLED, LANES, Tables, scatter};
 use crate::bits::BitReader;
 use crate::error::{CodingError, Result};
-use crate::isa::IsaKind;
 use crate::layout::{Layout, Order};
-use crate::quads;
+use crate::panel;
+use crate::simd::Isa;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -22,24 +22,23 @@ pub struct Decoder {
     escape: Option<(u8, u16)>,
     raw_bits: u32,
     alphabet: usize,
-    bmi2: bool,
+    isa: Isa,
 }
 
 impl Decoder {
     /// Fills the lookup table.
     pub fn new(code: &PrefixCode) -> Self {
-        Self::with_isa(code, IsaKind::detect())
+        Self::with_isa(code, Isa::detect())
     }
 
     /// As [`new`](Self::new), for one instruction set, to compare them.
-    pub fn with_isa(code: &PrefixCode, isa: IsaKind) -> Self {
+    pub fn with_isa(code: &PrefixCode, isa: Isa) -> Self {
         Self {
             tables: Tables::new(code),
             escape: code.escape,
             raw_bits: code.raw_bits(),
             alphabet: code.table.alphabet(),
-            // Part of that level, as is LZCNT.
-            bmi2: isa.min(IsaKind::detect()) >= IsaKind::Avx2,
+            isa: isa.resolve(),
         }
     }
 
@@ -50,7 +49,7 @@ impl Decoder {
     /// where its length says. `out` then holds unspecified symbols.
     pub fn decode(&self, tile: &[u8], layout: Layout, out: &mut [u8], stride: usize) -> Result<()> {
         let mut reader = self.open(tile, layout)?;
-        reader.rows(layout.rows, out, stride)
+        reader.read_rows(layout.rows, out, stride)
     }
 
     /// Opens the bytes of one tile, to decode it some rows at a time.
@@ -70,12 +69,12 @@ impl Decoder {
 
     /// Bytes that the lookup table takes.
     pub fn bytes(&self) -> usize {
-        self.tables.bytes()
+        self.tables.bytes_held()
     }
 
     /// `cols` columns of up to eight lanes, to quads: those of lane `l` from `out[4 * l]` on.
     fn columns(&self, bytes: &[u8], bits: &mut [usize], cols: usize, out: &mut [u8]) -> Result<()> {
-        assert!(bits.len() <= LANES && out.len() > quads::place(LANES - 1, cols - 1));
+        assert!(bits.len() <= LANES && out.len() > panel::offset(LANES - 1, cols - 1));
         let mut done = 0;
         if let Ok(bits) = <&mut [usize; LANES]>::try_from(&mut *bits) {
             done = self.in_step(bytes, bits, cols / self.tables.tuple, out)?;
@@ -106,8 +105,8 @@ impl Decoder {
             let furthest = bits.iter().copied().max().unwrap_or(0);
             let safe = if furthest > last { 0 } else { (last - furthest) / FILLED + 1 };
             let left = ((tuples - done) / tables.batch).min(safe);
-            let room = if tables.waits() { (WAITING - (done - first)) / tables.batch } else { left };
-            if tables.waits() && (left == 0 || room == 0) {
+            let room = if tables.is_staged() { (WAITING - (done - first)) / tables.batch } else { left };
+            if tables.is_staged() && (left == 0 || room == 0) {
                 tables.settle(&waiting, first, done - first, out);
                 first = done;
             }
@@ -117,14 +116,14 @@ impl Decoder {
             if room == 0 {
                 continue;
             }
-            let to = match tables.waits() {
+            let to = match tables.is_staged() {
                 true => &mut waiting[tables.place(done - first, 0)..],
                 false => &mut out[tables.place(done, 0)..],
             };
             let batches = left.min(room);
             // SAFETY: every lane's first byte is far enough from the end, see above; a lookup's symbols lie in the
             // quads of `cols` columns, which `out` holds, or among those that wait.
-            let (count, taken) = unsafe { tables.decode(self.bmi2, bytes, bits, batches, to.as_mut_ptr()) };
+            let (count, taken) = unsafe { tables.decode(self.isa, bytes, bits, batches, to.as_mut_ptr()) };
             done += count * tables.batch;
             if count < batches {
                 let to = &mut to[count * tables.step()..];
@@ -162,15 +161,20 @@ impl Decoder {
             Some((length, codeword)) if buffer & mask(length.into()) == codeword.into() => {
                 *bit += usize::from(length);
             }
-            _ => return Err(CodingError::Table { at: *bit / 8, why: "no codeword starts with these bits" }),
+            _ => {
+                return Err(CodingError::InvalidBytes {
+                    at: *bit / 8,
+                    reason: "no codeword starts with these bits",
+                });
+            }
         }
         let mut symbols = 0;
         for i in 0..self.tables.tuple {
             let symbol = (refill(bytes, *bit, bytes.len() - 8) & mask(self.raw_bits)) as u32;
             if symbol as usize >= self.alphabet {
-                return Err(CodingError::Table {
+                return Err(CodingError::InvalidBytes {
                     at: *bit / 8,
-                    why: "an escaped symbol is outside the alphabet",
+                    reason: "an escaped symbol is outside the alphabet",
                 });
             }
             *bit += self.raw_bits as usize;
@@ -196,7 +200,7 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     /// Rows not yet decoded.
-    pub fn rows_left(&self) -> usize {
+    pub fn remaining_rows(&self) -> usize {
         self.layout.rows - self.row
     }
 
@@ -207,11 +211,11 @@ impl Reader<'_> {
     /// # Errors
     /// When `out` is too short, `rows` is not such a number, or a codeword does not exist; with the last row also
     /// when a lane does not end where its length says. `out` then holds unspecified symbols.
-    pub fn rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> Result<()> {
+    pub fn read_rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> Result<()> {
         self.layout.check_next(self.row, rows, out.len(), stride)?;
         match self.layout.order {
             Order::Rows => {
-                let mut waiting = vec![0; quads::panel_bytes(COLUMNS.min(self.layout.cols))];
+                let mut waiting = vec![0; panel::bytes(COLUMNS.min(self.layout.cols))];
                 for group in (0..rows).step_by(self.layout.lanes) {
                     let active = self.layout.lanes.min(rows - group);
                     self.group(active, &mut waiting, &mut out[group * stride..], stride)?;
@@ -227,15 +231,15 @@ impl Reader<'_> {
     }
 
     /// Decodes the next row of each lane (of those that have one) to panels of 16 rows, `stride` bytes apart, laid out as
-    /// [`quads`](crate::quads) says; only where lanes hold rows. Returns how many rows that were.
+    /// [`panel`](crate::panel) says; only where lanes hold rows. Returns how many rows that were.
     ///
     /// # Errors
-    /// As [`rows`](Self::rows).
-    pub fn quads(&mut self, out: &mut [u8], stride: usize) -> Result<usize> {
+    /// As [`read_rows`](Self::read_rows).
+    pub fn read_panels(&mut self, out: &mut [u8], stride: usize) -> Result<usize> {
         let active = self.layout.check_group(self.row, out.len(), stride)?;
         let cols = self.layout.cols;
         for (bits, lane) in self.bits[..active].chunks_mut(LANES).zip((0..).step_by(LANES)) {
-            let out = &mut out[lane / quads::ROWS * stride + lane % quads::ROWS * 4..];
+            let out = &mut out[lane / panel::ROWS * stride + lane % panel::ROWS * 4..];
             self.decoder.columns(&self.bytes, bits, cols, out)?;
         }
         self.done(active)?;
@@ -249,7 +253,7 @@ impl Reader<'_> {
             for col in (0..self.layout.cols).step_by(COLUMNS) {
                 let cols = COLUMNS.min(self.layout.cols - col);
                 self.decoder.columns(&self.bytes, bits, cols, waiting)?;
-                quads::to_rows(waiting, bits.len(), cols, &mut out[lane * stride + col..], stride);
+                panel::to_rows(waiting, bits.len(), cols, &mut out[lane * stride + col..], stride);
             }
         }
         Ok(())
@@ -258,7 +262,7 @@ impl Reader<'_> {
     /// `rows` more rows are decoded; after the last one, lanes must end where their lengths say.
     fn done(&mut self, rows: usize) -> Result<()> {
         self.row += rows;
-        if self.rows_left() > 0 {
+        if self.remaining_rows() > 0 {
             return Ok(());
         }
         let mut ends = self.lanes.iter().zip(&self.bits).enumerate();
@@ -299,7 +303,7 @@ fn read_head(tile: &[u8], count: usize) -> Result<Vec<Range<usize>>> {
     let least = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
     let width = u32::from(head[4]);
     if width > 32 {
-        return Err(CodingError::Table { at: 4, why: "a lane's length has more than 32 bits" });
+        return Err(CodingError::InvalidBytes { at: 4, reason: "a lane's length has more than 32 bits" });
     }
     let index_bytes = (count * width as usize).div_ceil(8);
     if rest.len() < index_bytes {
@@ -318,7 +322,9 @@ fn read_head(tile: &[u8], count: usize) -> Result<Vec<Range<usize>>> {
     }
     match tile.len() - start {
         0 => Ok(lanes),
-        left => Err(CodingError::LeftOver { what: "a prefix-coded tile", left, len: tile.len() }),
+        left => {
+            Err(CodingError::TrailingBytes { what: "a prefix-coded tile", remaining: left, len: tile.len() })
+        }
     }
 }
 

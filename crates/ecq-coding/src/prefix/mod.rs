@@ -8,12 +8,13 @@ mod code;
 mod decode;
 mod encode;
 mod lookups;
-#[cfg(target_arch = "x86_64")]
-mod lookups_x86;
 
 pub use code::PrefixCode;
 pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use lookups::place;
+pub(crate) use lookups::{ENTRIES, FILLED, LANES, Tables};
 
 use crate::layout::{Layout, Order};
 

@@ -14,7 +14,7 @@ pub struct Classes {
 
 impl Classes {
     /// Most classes of rows, and of columns.
-    pub const MOST: usize = 8;
+    pub const MAX: usize = 8;
 
     /// `counts` classes of rows and of columns; the class of each row and each column of the matrix; the number of the
     /// table of each pair of classes, `[row classes][column classes]`.
@@ -25,11 +25,16 @@ impl Classes {
         for (what, count, classes) in
             [("classes of rows", counts[0], &rows), ("classes of columns", counts[1], &cols)]
         {
-            if !(1..=Self::MOST).contains(&count) {
+            if !(1..=Self::MAX).contains(&count) {
                 return Err(CodingError::Parameter { what, found: count as u64, expected: "1 to 8" });
             }
             if let Some(index) = classes.iter().position(|&class| usize::from(class) >= count) {
-                return Err(CodingError::Class { what, index, class: classes[index].into(), classes: count });
+                return Err(CodingError::ClassOutOfRange {
+                    what,
+                    index,
+                    class: classes[index].into(),
+                    classes: count,
+                });
             }
         }
         if tables.len() != counts[0] * counts[1] {
@@ -83,11 +88,13 @@ impl Classes {
         }
         if let Some(pair) = self.tables.iter().position(|&table| usize::from(table) >= tables.len()) {
             let table = self.tables[pair].into();
-            return Err(CodingError::TableOfClasses { pair, table, tables: tables.len() });
+            return Err(CodingError::MissingTable { pair, table, tables: tables.len() });
         }
         let expected = tables[0].precision();
         match tables.iter().position(|table| table.precision() != expected) {
-            Some(table) => Err(CodingError::Precision { table, found: tables[table].precision(), expected }),
+            Some(table) => {
+                Err(CodingError::MixedPrecision { table, found: tables[table].precision(), expected })
+            }
             None => Ok(()),
         }
     }

@@ -1,9 +1,9 @@
-use super::{Classes, LOWER, simd};
+use super::{Classes, LOWER, turns};
 use crate::alias::Slots;
 use crate::error::{CodingError, Result};
-use crate::isa::IsaKind;
 use crate::layout::{Layout, Order};
-use crate::quads;
+use crate::panel;
+use crate::simd::{self, Isa};
 use crate::table::FrequencyTable;
 use std::ops::Range;
 
@@ -15,8 +15,8 @@ pub struct Decoder {
     slots: Vec<Slots>,
     classes: Option<Classes>,
     /// What vectors look entries up in; absent where an entry takes more than a lane.
-    tables: Option<simd::Tables>,
-    isa: IsaKind,
+    tables: Option<turns::Tables>,
+    isa: Isa,
 }
 
 /// Symbols decoded turn by turn that wait before they are dealt to rows: at least 16 turns of the most lanes.
@@ -25,13 +25,13 @@ const CHUNK: usize = 16 * 256;
 impl Decoder {
     /// Prepares lookup tables.
     pub fn new(table: &FrequencyTable) -> Self {
-        Self::with_isa(table, IsaKind::detect())
+        Self::with_isa(table, Isa::detect())
     }
 
     /// As [`new`](Self::new), for one instruction set, to compare them.
     ///
     /// An instruction set that this machine lacks falls to the best one it has.
-    pub fn with_isa(table: &FrequencyTable, isa: IsaKind) -> Self {
+    pub fn with_isa(table: &FrequencyTable, isa: Isa) -> Self {
         Self::of(vec![Slots::new(table)], None, isa)
     }
 
@@ -41,21 +41,21 @@ impl Decoder {
     /// When a table that `classes` name is not there, there are more tables than pairs of classes, or their precisions
     /// differ.
     pub fn with_classes(tables: &[FrequencyTable], classes: Classes) -> Result<Self> {
-        Self::with_classes_and_isa(tables, classes, IsaKind::detect())
+        Self::with_classes_and_isa(tables, classes, Isa::detect())
     }
 
     /// As [`with_classes`](Self::with_classes), for one instruction set, to compare them.
     ///
     /// # Errors
     /// As [`with_classes`](Self::with_classes).
-    pub fn with_classes_and_isa(tables: &[FrequencyTable], classes: Classes, isa: IsaKind) -> Result<Self> {
+    pub fn with_classes_and_isa(tables: &[FrequencyTable], classes: Classes, isa: Isa) -> Result<Self> {
         classes.check_tables(tables)?;
         Ok(Self::of(tables.iter().map(Slots::new).collect(), Some(classes), isa))
     }
 
-    fn of(slots: Vec<Slots>, classes: Option<Classes>, isa: IsaKind) -> Self {
-        let isa = isa.min(IsaKind::detect());
-        let tables = simd::Tables::new(isa, &slots, classes.is_some());
+    fn of(slots: Vec<Slots>, classes: Option<Classes>, isa: Isa) -> Self {
+        let isa = isa.resolve();
+        let tables = turns::Tables::new(isa, &slots, classes.is_some());
         Self { slots, classes, tables, isa }
     }
 
@@ -81,7 +81,7 @@ impl Decoder {
         out: &mut [u8],
         stride: usize,
     ) -> Result<()> {
-        self.open_at(corner, stream, layout)?.rows(layout.rows, out, stride)
+        self.open_at(corner, stream, layout)?.read_rows(layout.rows, out, stride)
     }
 
     /// Opens the stream of one tile, to decode it some rows at a time.
@@ -118,21 +118,21 @@ impl Decoder {
     /// Bytes that the tables take.
     pub fn bytes(&self) -> usize {
         self.slots.iter().map(Slots::bytes).sum::<usize>()
-            + self.tables.as_ref().map_or(0, simd::Tables::bytes)
+            + self.tables.as_ref().map_or(0, turns::Tables::bytes)
             + self.classes.as_ref().map_or(0, Classes::bytes)
     }
 
     /// Decodes `out.len() / states.len()` turns of all lanes into `out`, turn-major; `places` where symbols have classes.
     fn turns(
         &self,
-        places: Option<simd::Places>,
+        places: Option<turns::Places>,
         states: &mut [u32],
         words: &mut Words,
         out: &mut [u8],
     ) -> Result<()> {
         let lanes = states.len();
         let done = match &self.tables {
-            Some(tables) => simd::turns(self.isa, tables, places, states, words, out),
+            Some(tables) => turns::decode(self.isa, tables, places, states, words, out),
             None => 0,
         };
         for (turn, out) in out.chunks_exact_mut(lanes).enumerate().skip(done) {
@@ -171,7 +171,7 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     /// Rows not yet decoded.
-    pub fn rows_left(&self) -> usize {
+    pub fn remaining_rows(&self) -> usize {
         self.layout.rows - self.row
     }
 
@@ -182,7 +182,7 @@ impl Reader<'_> {
     /// # Errors
     /// When `out` is too short, `rows` is not such a number, or the stream ends early; with the last row also
     /// when bytes are left over or a lane does not end in its start state. `out` then holds unspecified symbols.
-    pub fn rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> Result<()> {
+    pub fn read_rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> Result<()> {
         self.layout.check_next(self.row, rows, out.len(), stride)?;
         let (cols, lanes) = (self.layout.cols, self.layout.lanes);
         match self.layout.order {
@@ -209,15 +209,15 @@ impl Reader<'_> {
     }
 
     /// Decodes the next row of each lane (of those that have one) to panels of 16 rows, `stride` bytes apart, laid out as
-    /// [`quads`](crate::quads) says; only where lanes hold rows. Returns how many rows that were.
+    /// [`panel`](crate::panel) says; only where lanes hold rows. Returns how many rows that were.
     ///
     /// # Errors
-    /// As [`rows`](Self::rows).
-    pub fn quads(&mut self, out: &mut [u8], stride: usize) -> Result<usize> {
+    /// As [`read_rows`](Self::read_rows).
+    pub fn read_panels(&mut self, out: &mut [u8], stride: usize) -> Result<usize> {
         let active = self.layout.check_group(self.row, out.len(), stride)?;
         self.chunks(active, |step, chunk| {
-            for (first, panel) in (0..active).step_by(quads::ROWS).zip(out.chunks_mut(stride)) {
-                quads::from_turns(chunk, active, first, &mut panel[quads::place(0, step)..]);
+            for (first, panel) in (0..active).step_by(panel::ROWS).zip(out.chunks_mut(stride)) {
+                panel::from_turns(chunk, active, first, &mut panel[panel::offset(0, step)..]);
             }
         })?;
         self.row += active;
@@ -246,7 +246,7 @@ impl Reader<'_> {
         let turns = CHUNK / active / 16 * 16;
         for step in (0..layout.cols).step_by(turns) {
             let turns = turns.min(layout.cols - step);
-            let places = classes.map(|classes| simd::Places {
+            let places = classes.map(|classes| turns::Places {
                 turns: Some(&classes.cols()[corner[1] + step..][..turns]),
                 firsts,
             });
@@ -259,7 +259,7 @@ impl Reader<'_> {
 
     /// After the last row, nothing may be left.
     fn finish(&self) -> Result<()> {
-        match self.rows_left() {
+        match self.remaining_rows() {
             0 => self.words.finish(&self.states[..self.layout.lanes_used()]),
             _ => Ok(()),
         }
@@ -276,7 +276,7 @@ impl Reader<'_> {
         self.in_order(lanes, turns)?;
         if !last.is_empty() {
             // In the last turn of the tile the last lanes may have no symbol.
-            let active = lanes.min(last.len() + self.rows_left() * self.layout.cols);
+            let active = lanes.min(last.len() + self.remaining_rows() * self.layout.cols);
             let mut turn = self.turn;
             self.in_order(active, &mut turn[..active])?;
             self.turn = turn;
@@ -298,16 +298,16 @@ impl Reader<'_> {
             while firsts.len() < out.len() {
                 let (row, col) = (*next / layout.cols, *next % layout.cols);
                 let count = (layout.cols - col).min(out.len() - firsts.len());
-                let mut tables = [0; Classes::MOST];
+                let mut tables = [0; Classes::MAX];
                 for (first, &table) in tables.iter_mut().zip(classes.of_row(corner[0] + row)) {
                     *first = u32::from(table) << decoder.precision();
                 }
                 let cols = &classes.cols()[corner[1] + col..][..count];
                 // Classes are below their number: what is cut off spares a check each.
-                firsts.extend(cols.iter().map(|&class| tables[usize::from(class) % Classes::MOST]));
+                firsts.extend(cols.iter().map(|&class| tables[usize::from(class) % Classes::MAX]));
                 *next += count;
             }
-            decoder.turns(Some(simd::Places { turns: None, firsts }), states, words, out)?;
+            decoder.turns(Some(turns::Places { turns: None, firsts }), states, words, out)?;
         }
         Ok(())
     }
@@ -362,7 +362,9 @@ impl<'a> Words<'a> {
         }
         match self.bytes.len() - self.at {
             0 => Ok(()),
-            left => Err(CodingError::LeftOver { what: "rANS words", left, len: self.bytes.len() }),
+            left => {
+                Err(CodingError::TrailingBytes { what: "rANS words", remaining: left, len: self.bytes.len() })
+            }
         }
     }
 
@@ -379,9 +381,15 @@ impl<'a> Words<'a> {
 /// Writes `turns` (`[turns][lanes]`) as rows: symbol `t` of lane `l` to `out[l * stride + t]`.
 fn transpose(turns: &[u8], lanes: usize, out: &mut [u8], stride: usize) {
     let steps = turns.len() / lanes;
-    let done = simd::transpose(turns, lanes, out, stride);
+    let (whole_lanes, whole_steps) = (lanes / 16 * 16, steps / 16 * 16);
+    for lane in (0..whole_lanes).step_by(16) {
+        for step in (0..whole_steps).step_by(16) {
+            let from = &turns[step * lanes + lane..];
+            simd::bytes::transpose_16x16(from, lanes, &mut out[lane * stride + step..], stride);
+        }
+    }
     for lane in 0..lanes {
-        for step in if lane < done.0 { done.1 } else { 0 }..steps {
+        for step in if lane < whole_lanes { whole_steps } else { 0 }..steps {
             out[lane * stride + step] = turns[step * lanes + lane];
         }
     }

@@ -8,7 +8,7 @@
 mod classes;
 mod decode;
 mod encode;
-pub(crate) mod simd;
+pub(crate) mod turns;
 
 pub use classes::Classes;
 pub(crate) use decode::Words;

@@ -1,8 +1,8 @@
 use super::*;
 use crate::error::CodingError;
-use crate::isa::IsaKind;
 use crate::layout::{Layout, Order};
-use crate::quads;
+use crate::panel;
+use crate::simd::Isa;
 use crate::table::{Counts, FrequencyTable};
 
 /// Symbols with a skewed distribution that touches the whole alphabet.
@@ -81,14 +81,14 @@ fn oracle_decode_by<'a>(
 }
 
 /// Decoded to panels, a row of each lane at a time.
-fn by_quads(mut reader: Reader, layout: Layout) -> Vec<u8> {
-    let stride = quads::panel_bytes(layout.cols) + 64;
+fn by_panels(mut reader: Reader, layout: Layout) -> Vec<u8> {
+    let stride = panel::bytes(layout.cols) + 64;
     let mut out = Vec::new();
-    let mut panels = vec![0xee; layout.lanes.div_ceil(quads::ROWS) * stride];
-    while reader.rows_left() > 0 {
-        for row in 0..reader.quads(&mut panels, stride).unwrap() {
-            let panel = &panels[row / quads::ROWS * stride..];
-            out.extend((0..layout.cols).map(|col| panel[quads::place(row % quads::ROWS, col)]));
+    let mut panels = vec![0xee; layout.lanes.div_ceil(panel::ROWS) * stride];
+    while reader.remaining_rows() > 0 {
+        for row in 0..reader.read_panels(&mut panels, stride).unwrap() {
+            let panel = &panels[row / panel::ROWS * stride..];
+            out.extend((0..layout.cols).map(|col| panel[panel::offset(row % panel::ROWS, col)]));
         }
     }
     assert!(panels.chunks(stride).all(|panel| panel[stride - 64..] == [0xee; 64]));
@@ -99,11 +99,11 @@ fn by_quads(mut reader: Reader, layout: Layout) -> Vec<u8> {
 fn in_steps(mut reader: Reader, layout: Layout) -> Vec<u8> {
     let mut out = Vec::new();
     let mut step = if layout.order == Order::Rows { layout.lanes } else { 1 };
-    while reader.rows_left() > 0 {
-        let rows = step.min(reader.rows_left());
+    while reader.remaining_rows() > 0 {
+        let rows = step.min(reader.remaining_rows());
         let stride = layout.cols + step % 2;
         let mut some = vec![0xee; rows * stride];
-        reader.rows(rows, &mut some, stride).unwrap();
+        reader.read_rows(rows, &mut some, stride).unwrap();
         some.chunks(stride).for_each(|row| out.extend(&row[..layout.cols]));
         step += if layout.order == Order::Rows { layout.lanes } else { 1 };
     }
@@ -119,12 +119,12 @@ fn rows_that_are_not_there_are_refused() {
     let decoder = Decoder::new(&table);
     let mut reader = decoder.open(&bytes, layout).unwrap();
     for rows in [0, 1, 3, 6] {
-        let refused = reader.rows(rows, &mut [0; 18], 3);
+        let refused = reader.read_rows(rows, &mut [0; 18], 3);
         assert!(matches!(refused, Err(CodingError::Parameter { what: "rows to decode", .. })), "{rows}");
     }
-    reader.rows(4, &mut [0; 12], 3).unwrap();
-    reader.rows(1, &mut [0; 3], 3).unwrap();
-    assert!(reader.rows(1, &mut [0; 3], 3).is_err());
+    reader.read_rows(4, &mut [0; 12], 3).unwrap();
+    reader.read_rows(1, &mut [0; 3], 3).unwrap();
+    assert!(reader.read_rows(1, &mut [0; 3], 3).is_err());
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn every_instruction_set_agrees_with_the_oracle() {
                 if layout.symbols() < 8000 {
                     assert_eq!(oracle_decode(&table, &bytes, layout), symbols, "oracle {layout:?}");
                 }
-                for isa in IsaKind::ALL.into_iter().filter(|&isa| isa <= IsaKind::detect()) {
+                for isa in Isa::supported() {
                     // Rows further apart than they are long: what lies between must stay.
                     let stride = layout.cols + 3;
                     let mut out = vec![0xee; stride * layout.rows];
@@ -155,14 +155,14 @@ fn every_instruction_set_agrees_with_the_oracle() {
                     assert_eq!(in_steps(decoder.open(&bytes, layout).unwrap(), layout), symbols);
                     if layout.order == Order::Rows {
                         let reader = decoder.open(&bytes, layout).unwrap();
-                        assert_eq!(by_quads(reader, layout), symbols, "{isa:?} {layout:?}");
+                        assert_eq!(by_panels(reader, layout), symbols, "{isa:?} {layout:?}");
                     }
                     runs += 1;
                 }
             }
         }
     }
-    println!("{runs} decodes, instruction sets up to {:?}", IsaKind::detect());
+    println!("{runs} decodes, instruction sets up to {:?}", Isa::detect());
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn damaged_streams_are_refused() {
     let symbols = symbols(2000, 16, 5);
     let table = FrequencyTable::new(&Counts::of(&symbols), 16, 12).unwrap();
     let bytes = Encoder::new(&table).encode(&symbols, 50, layout).unwrap();
-    for isa in IsaKind::ALL {
+    for isa in Isa::supported() {
         let decoder = Decoder::with_isa(&table, isa);
         let decode = |bytes: &[u8]| decoder.decode(bytes, layout, &mut vec![0; 2000], 50);
         for len in 0..bytes.len() {
@@ -193,7 +193,7 @@ fn damaged_streams_are_refused() {
         assert!(matches!(decode(&bytes[..9]), Err(CodingError::Truncated { what: "rANS start states", .. })));
         let mut longer = bytes.clone();
         longer.extend([0, 0]);
-        assert!(matches!(decode(&longer), Err(CodingError::LeftOver { left: 2, .. })));
+        assert!(matches!(decode(&longer), Err(CodingError::TrailingBytes { remaining: 2, .. })));
         let mut flipped = bytes.clone();
         let last = flipped.len() - 1;
         flipped[last] ^= 0x10;
@@ -245,7 +245,7 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
         for counts in [[1, 1], [1, 8], [8, 1], [2, 3], [4, 4], [8, 8]] {
             let (symbols, tables, classes) = classed(alphabet, precision, counts);
             let encoder = Encoder::with_classes(&tables, classes.clone()).unwrap();
-            let decoders = IsaKind::ALL.into_iter().filter(|&isa| isa <= IsaKind::detect());
+            let decoders = Isa::supported();
             let decoders: Vec<Decoder> = decoders
                 .map(|isa| Decoder::with_classes_and_isa(&tables, classes.clone(), isa).unwrap())
                 .collect();
@@ -283,7 +283,7 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
                         assert_eq!(in_steps(reader, layout), expected, "{layout:?} {counts:?}");
                         if order == Order::Rows {
                             let reader = decoder.open_at(corner, &bytes, layout).unwrap();
-                            assert_eq!(by_quads(reader, layout), expected, "{layout:?} {counts:?}");
+                            assert_eq!(by_panels(reader, layout), expected, "{layout:?} {counts:?}");
                         }
                         runs += 1;
                     }
@@ -291,7 +291,7 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
             }
         }
     }
-    println!("{runs} decodes, instruction sets up to {:?}", IsaKind::detect());
+    println!("{runs} decodes, instruction sets up to {:?}", Isa::detect());
 }
 
 #[test]
@@ -313,11 +313,11 @@ fn classes_that_lie_are_refused() {
     assert!(matches!(of([1, 9], &[], &[], &[]), Err(E::Parameter { what: "classes of columns", .. })));
     assert!(matches!(
         of([2, 1], &[0, 2], &[0], &[0, 0]),
-        Err(E::Class { what: "classes of rows", index: 1, class: 2, classes: 2 })
+        Err(E::ClassOutOfRange { what: "classes of rows", index: 1, class: 2, classes: 2 })
     ));
     assert!(matches!(
         of([1, 2], &[0], &[0, 1, 7], &[0, 0]),
-        Err(E::Class { what: "classes of columns", index: 2, class: 7, classes: 2 })
+        Err(E::ClassOutOfRange { what: "classes of columns", index: 2, class: 7, classes: 2 })
     ));
     assert!(matches!(of([1, 2], &[0], &[0], &[0]), Err(E::Parameter { what: "tables of classes", .. })));
 
@@ -328,10 +328,13 @@ fn classes_that_lie_are_refused() {
         decoder
     };
     with(&[table(12), table(12)]).unwrap();
-    assert!(matches!(with(&[]), Err(E::TableOfClasses { pair: 0, table: 0, tables: 0 })));
-    assert!(matches!(with(&[table(12)]), Err(E::TableOfClasses { pair: 1, table: 1, tables: 1 })));
+    assert!(matches!(with(&[]), Err(E::MissingTable { pair: 0, table: 0, tables: 0 })));
+    assert!(matches!(with(&[table(12)]), Err(E::MissingTable { pair: 1, table: 1, tables: 1 })));
     assert!(matches!(with(&vec![table(12); 7]), Err(E::Parameter { what: "tables", .. })));
-    assert!(matches!(with(&[table(12), table(11)]), Err(E::Precision { table: 1, found: 11, expected: 12 })));
+    assert!(matches!(
+        with(&[table(12), table(11)]),
+        Err(E::MixedPrecision { table: 1, found: 11, expected: 12 })
+    ));
 
     let tables = [table(12), table(12)];
     let encoder = Encoder::with_classes(&tables, sound.clone()).unwrap();

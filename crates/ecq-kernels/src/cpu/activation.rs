@@ -1,7 +1,7 @@
 //! What stands between the two halves of a feed-forward layer.
 
-use super::per_isa::per_isa;
 use super::vector::exp;
+use ecq_coding::multiversion;
 use ecq_core::Activation;
 
 #[inline(always)]
@@ -17,7 +17,7 @@ fn gelu_tanh(x: f32) -> f32 {
     x / (1.0 + exp(-2.0 * inner))
 }
 
-per_isa! {
+multiversion! {
     /// `x = f(x)`.
     pub fn activate(activation: Activation, x: &mut [f32]) {
         match activation {
@@ -27,7 +27,7 @@ per_isa! {
     }
 }
 
-per_isa! {
+multiversion! {
     /// `gate = f(gate) * up` (Shazeer, 2020).
     pub fn glu(activation: Activation, gate: &mut [f32], up: &[f32]) {
         let pairs = gate.iter_mut().zip(up);

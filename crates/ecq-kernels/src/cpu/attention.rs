@@ -1,8 +1,8 @@
 //! Softmax attention of one query head over cached keys and values that lie in blocks (Kwon et al., 2023).
 
 use super::AlignedVec;
-use super::per_isa::per_isa;
 use super::vector::{exp, product, sum};
+use ecq_coding::multiversion;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use std::ops::Range;
@@ -284,7 +284,7 @@ pub fn attend(
 /// One function for each element type, each compiled for every instruction set.
 macro_rules! weigh {
     ($($name:ident: $rows:ty),+) => {
-        $(per_isa! {
+        $(multiversion! {
             fn $name(
                 query: &[f32],
                 keys: $rows,

@@ -1,9 +1,9 @@
 //! Norms of rows.
 
-use super::per_isa::per_isa;
 use super::vector::{squares, sum};
+use ecq_coding::multiversion;
 
-per_isa! {
+multiversion! {
     /// `y = x / sqrt(mean(x^2) + eps) * weight` for each row of `weight.len()` values (Zhang and Sennrich, 2019).
     pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, y: &mut [f32]) {
         let cols = weight.len();
@@ -16,7 +16,7 @@ per_isa! {
     }
 }
 
-per_isa! {
+multiversion! {
     /// `y = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias` for each row of `weight.len()` values (Ba et al., 2016).
     pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, y: &mut [f32]) {
         let cols = weight.len();

@@ -1,4 +1,6 @@
-//! Sums and exponentials over lanes, the pieces of the kernels beside the linear ones.
+//! Sums and exponentials over lanes, used by the kernels beside the products.
+
+use ecq_coding::multiversion;
 
 /// Lanes that a sum is dealt to; the same everywhere, so that every machine adds in the same order.
 const LANES: usize = 16;
@@ -59,14 +61,14 @@ fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     (s[0] + s[2]) + (s[1] + s[3])
 }
 
-super::per_isa::per_isa! {
+multiversion! {
     /// The scalar product, summed in a fixed order.
     pub fn dot(a: &[f32], b: &[f32]) -> f32 {
         product(a, b)
     }
 }
 
-super::per_isa::per_isa! {
+multiversion! {
     /// `x = softmax(x * scale)`.
     pub fn softmax(x: &mut [f32], scale: f32) {
         let mut most = f32::NEG_INFINITY;

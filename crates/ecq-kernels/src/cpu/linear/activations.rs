@@ -1,7 +1,7 @@
 //! What a product reads: rows of activations, as floats or as blocks of eight-bit integers.
 
 use crate::cpu::AlignedVec;
-use crate::cpu::per_isa::per_isa;
+use ecq_coding::multiversion;
 
 /// Columns that share a scale; also the columns of a block of packed codes.
 pub(super) const BLOCK: usize = 32;
@@ -160,7 +160,7 @@ impl Activations {
     }
 }
 
-per_isa! {
+multiversion! {
     /// One row to blocks.
     fn quantize(x: &[f32], integers: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
         // By index: see `vector.rs`.

@@ -1,9 +1,9 @@
 use super::activations::Activations;
 use super::side::PANEL;
-use super::vector::Isa;
 use super::{Linear, Scratch, check_product, float, panels};
 use crate::Result;
 use crate::cpu::AlignedVec;
+use ecq_coding::Isa;
 use ecq_core::{CoreError, FloatType};
 use std::ops::Range;
 
@@ -48,7 +48,7 @@ impl DenseLinear {
             2 => lay::<2>(cols, bytes, &mut weights),
             _ => lay::<4>(cols, bytes, &mut weights),
         }
-        Ok(Self { shape, dtype, weights, isa: isa.min(Isa::detect()) })
+        Ok(Self { shape, dtype, weights, isa: isa.resolve() })
     }
 
     fn panel(&self, number: usize) -> &[u8] {

@@ -6,8 +6,9 @@
 
 use super::activations::Activations;
 use super::side::{PANEL, Side};
-use super::vector::{Isa, Vector};
 use crate::cpu::AlignedVec;
+use crate::cpu::simd::{self, Vector};
+use ecq_coding::{Isa, multiversion};
 use ecq_core::FloatType;
 use std::ops::Range;
 
@@ -49,17 +50,7 @@ pub(super) fn panel(
         let columns = first..x.cols().min(first + COLUMNS);
         let weights = &mut scratch.weights[..columns.len() * PANEL];
         expand(columns.clone(), weights);
-        let sums = &mut scratch.sums;
-        match isa {
-            // SAFETY: the instruction set is one of this machine.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Vnni => unsafe { avx512::accumulate(weights, x, columns, sums) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { avx2::accumulate(weights, x, columns, sums) },
-            // SAFETY: no instruction set is needed.
-            _ => unsafe { accumulate::<super::vector::portable::Portable>(weights, x, columns, sums) },
-        }
+        accumulate(isa, weights, x, columns, &mut scratch.sums);
     }
     for (row, [a, b]) in scratch.sums.iter().enumerate() {
         let out = &mut y[row * stride + at..][..rows];
@@ -89,18 +80,7 @@ pub(super) fn expand_codes(
             }
         }
     } else {
-        match isa {
-            // SAFETY: the instruction set is one of this machine.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Vnni => unsafe { avx512::expand(side, number, quads, columns.clone(), weights) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { avx2::expand(side, number, quads, columns.clone(), weights) },
-            // SAFETY: no instruction set is needed.
-            _ => unsafe {
-                expand::<super::vector::portable::Portable>(side, number, quads, columns.clone(), weights);
-            },
-        }
+        expand(isa, side, number, quads, columns.clone(), weights);
     }
     for outlier in side.outliers(number) {
         let (row, col) = (outlier.row as usize % PANEL, outlier.col as usize);
@@ -111,104 +91,38 @@ pub(super) fn expand_codes(
     }
 }
 
-/// The weights of a panel of plain floats, `[columns][16]` as `dtype`.
-pub(super) fn widen(isa: Isa, dtype: FloatType, panel: &[u8], columns: Range<usize>, weights: &mut [f32]) {
-    match isa {
-        // SAFETY: the instruction set is one of this machine.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => unsafe { avx512::widen(dtype, panel, columns, weights) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { avx2::widen(dtype, panel, columns, weights) },
-        // SAFETY: no instruction set is needed.
-        _ => unsafe { widen_with::<super::vector::portable::Portable>(dtype, panel, columns, weights) },
-    }
-}
-
 /// Where the code of a row and column of a panel lies when every code is a byte.
 pub(super) fn quad_at(row: usize, col: usize) -> usize {
     col / 4 * (4 * PANEL) + row * 4 + col % 4
 }
 
-/// The same functions with an instruction set enabled.
-macro_rules! with_features {
-    ($name:ident, $vector:ty, $features:literal) => {
-        #[cfg(target_arch = "x86_64")]
-        mod $name {
-            use super::{Activations, FloatType, PANEL, Range, SUMS, Side};
-
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn accumulate(
-                weights: &[f32],
-                x: &Activations,
-                columns: Range<usize>,
-                sums: &mut [[[f32; PANEL]; SUMS]],
-            ) {
-                // SAFETY: this function enables the instruction set.
-                unsafe { super::accumulate::<$vector>(weights, x, columns, sums) }
-            }
-
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn expand(
-                side: &Side,
-                number: usize,
-                quads: &[u8],
-                columns: Range<usize>,
-                weights: &mut [f32],
-            ) {
-                // SAFETY: this function enables the instruction set.
-                unsafe { super::expand::<$vector>(side, number, quads, columns, weights) }
-            }
-
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn widen(
-                dtype: FloatType,
-                panel: &[u8],
-                columns: Range<usize>,
-                weights: &mut [f32],
-            ) {
-                // SAFETY: this function enables the instruction set.
-                unsafe { super::widen_with::<$vector>(dtype, panel, columns, weights) }
-            }
+multiversion! {
+    /// Adds the products of some columns with every row of activations to its sums. Rows go together, so that they
+    /// share the loads of the weights.
+    unsafe fn accumulate[V: Vector in simd](
+        weights: &[f32],
+        x: &Activations,
+        columns: Range<usize>,
+        sums: &mut [[[f32; PANEL]; SUMS]],
+    ) {
+        let mut row = 0;
+        let (threes, rest) = sums.as_chunks_mut::<3>();
+        for sums in threes {
+            let x = [
+                &x.floats(row)[columns.clone()],
+                &x.floats(row + 1)[columns.clone()],
+                &x.floats(row + 2)[columns.clone()],
+            ];
+            // SAFETY: as the caller says.
+            unsafe { accumulate_rows::<V, 3>(weights, x, sums) };
+            row += 3;
         }
-    };
-}
-with_features!(avx2, crate::cpu::linear::vector::avx2::Avx2, "avx2,fma,f16c");
-with_features!(
-    avx512,
-    crate::cpu::linear::vector::avx512::Avx512Vnni,
-    "avx512f,avx512bw,avx512vl,avx512vnni"
-);
-
-/// Adds the products of some columns with every row of activations to its sums; rows go together, so that
-/// they share what is loaded of the weights.
-///
-/// # Safety
-/// The caller enables the instruction set of `V`.
-#[inline(always)]
-unsafe fn accumulate<V: Vector>(
-    weights: &[f32],
-    x: &Activations,
-    columns: Range<usize>,
-    sums: &mut [[[f32; PANEL]; SUMS]],
-) {
-    let mut row = 0;
-    let (threes, rest) = sums.as_chunks_mut::<3>();
-    for sums in threes {
-        let x = [
-            &x.floats(row)[columns.clone()],
-            &x.floats(row + 1)[columns.clone()],
-            &x.floats(row + 2)[columns.clone()],
-        ];
-        // SAFETY: as the caller says.
-        unsafe { accumulate_rows::<V, 3>(weights, x, sums) };
-        row += 3;
-    }
-    for sums in rest {
-        let x = [&x.floats(row)[columns.clone()]];
-        // SAFETY: as the caller says.
-        unsafe { accumulate_rows::<V, 1>(weights, x, std::array::from_mut(sums)) };
-        row += 1;
+        for sums in rest {
+            let x = [&x.floats(row)[columns.clone()]];
+            // SAFETY: as the caller says.
+            unsafe { accumulate_rows::<V, 1>(weights, x, std::array::from_mut(sums)) };
+            row += 1;
+        }
     }
 }
 
@@ -278,62 +192,67 @@ unsafe fn accumulate_rows<V: Vector, const ROWS: usize>(
     }
 }
 
-/// # Safety
-/// The caller enables the instruction set of `V`.
-#[inline(always)]
-unsafe fn expand<V: Vector>(
-    side: &Side,
-    number: usize,
-    quads: &[u8],
-    columns: Range<usize>,
-    weights: &mut [f32],
-) {
-    assert!(quads.len() >= columns.end.next_multiple_of(4) * PANEL && columns.end <= side.cols);
-    assert_eq!(weights.len(), columns.len() * PANEL);
-    let scales = side.scales.panel(number);
-    let biases = side.biases.as_ref().map(|biases| (biases.dtype, biases.panel(number)));
-    // SAFETY: the assertions cover quads and weights; a column inside the matrix has its group in the panel's
-    // side data.
-    unsafe {
-        let zero = V::splat(-side.zero);
-        let mut col = columns.start;
-        let mut to = weights.as_mut_ptr();
-        while col < columns.end {
-            let group = col / side.group_size;
-            let end = columns.end.min((group + 1) * side.group_size);
-            for col in col..end {
-                for half in 0..PANEL / V::LANES {
-                    let quad = V::load(quads.as_ptr().add(quad_at(half * V::LANES, col) & !3));
-                    let code = V::and_lanes(V::shr(quad, 8 * (col % 4) as u32), 0xff);
-                    let mut weight = V::float(V::add(code, zero));
-                    if !side.is_uniform() {
-                        let at = group * PANEL + half * V::LANES;
-                        let scale = V::load_as(side.scales.dtype, scales.as_ptr(), at);
-                        weight = V::mul_float(scale, weight);
-                        if let Some((dtype, biases)) = biases {
-                            weight = V::add_float(weight, V::load_as(dtype, biases.as_ptr(), at));
+multiversion! {
+    /// Writes the weights of columns `columns` of panel `number`; see [`expand_codes`].
+    unsafe fn expand[V: Vector in simd](
+        side: &Side,
+        number: usize,
+        quads: &[u8],
+        columns: Range<usize>,
+        weights: &mut [f32],
+    ) {
+        assert!(quads.len() >= columns.end.next_multiple_of(4) * PANEL && columns.end <= side.cols);
+        assert_eq!(weights.len(), columns.len() * PANEL);
+        let scales = side.scales.panel(number);
+        let biases = side.biases.as_ref().map(|biases| (biases.dtype, biases.panel(number)));
+        // SAFETY: the assertions cover quads and weights; a column inside the matrix has its group in the panel's
+        // side data.
+        unsafe {
+            let zero = V::splat(-side.zero);
+            let mut col = columns.start;
+            let mut to = weights.as_mut_ptr();
+            while col < columns.end {
+                let group = col / side.group_size;
+                let end = columns.end.min((group + 1) * side.group_size);
+                for col in col..end {
+                    for half in 0..PANEL / V::LANES {
+                        let quad = V::load(quads.as_ptr().add(quad_at(half * V::LANES, col) & !3));
+                        let code = V::and_lanes(V::shr(quad, 8 * (col % 4) as u32), 0xff);
+                        let mut weight = V::float(V::add(code, zero));
+                        if !side.is_uniform() {
+                            let at = group * PANEL + half * V::LANES;
+                            let scale = V::load_as(side.scales.dtype, scales.as_ptr(), at);
+                            weight = V::mul_float(scale, weight);
+                            if let Some((dtype, biases)) = biases {
+                                weight = V::add_float(weight, V::load_as(dtype, biases.as_ptr(), at));
+                            }
                         }
+                        V::store_float(to.add(half * V::LANES), weight);
                     }
-                    V::store_float(to.add(half * V::LANES), weight);
+                    to = to.add(PANEL);
                 }
-                to = to.add(PANEL);
+                col = end;
             }
-            col = end;
         }
     }
 }
 
-/// # Safety
-/// The caller enables the instruction set of `V`.
-#[inline(always)]
-unsafe fn widen_with<V: Vector>(dtype: FloatType, panel: &[u8], columns: Range<usize>, weights: &mut [f32]) {
-    assert!(panel.len() >= columns.end * PANEL * dtype.bytes());
-    assert_eq!(weights.len(), columns.len() * PANEL);
-    // SAFETY: the assertions cover both.
-    unsafe {
-        for at in (0..weights.len()).step_by(V::LANES) {
-            let value = V::load_as(dtype, panel.as_ptr(), columns.start * PANEL + at);
-            V::store_float(weights.as_mut_ptr().add(at), value);
+multiversion! {
+    /// Widens columns `columns` of a panel of plain floats, `[columns][16]` as `dtype`.
+    pub(super) unsafe fn widen[V: Vector in simd](
+        dtype: FloatType,
+        panel: &[u8],
+        columns: Range<usize>,
+        weights: &mut [f32],
+    ) {
+        assert!(panel.len() >= columns.end * PANEL * dtype.bytes());
+        assert_eq!(weights.len(), columns.len() * PANEL);
+        // SAFETY: the assertions cover both.
+        unsafe {
+            for at in (0..weights.len()).step_by(V::LANES) {
+                let value = V::load_as(dtype, panel.as_ptr(), columns.start * PANEL + at);
+                V::store_float(weights.as_mut_ptr().add(at), value);
+            }
         }
     }
 }

@@ -2,10 +2,10 @@ use super::activations::{Activations, BLOCK};
 use super::packed::packed_bytes;
 use super::rows::Streams;
 use super::side::{PANEL, Side};
-use super::vector::Isa;
 use super::{Linear, PackedBuffer, PackedLinear, PanelProduct, Scratch, blocks_of, check_product, panels};
 use crate::Result;
 use ecq_codec::{CodesEntry, decode_grid};
+use ecq_coding::Isa;
 use ecq_core::EncodedTensor;
 use std::ops::Range;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl FusedLinear {
     pub fn with_isa(tensor: &EncodedTensor, isa: Isa) -> Result<Self> {
         let streams = Streams::new(tensor)?;
         let side = Side::new(&decode_grid(tensor)?, tensor.shape(), CodesEntry::of(tensor)?.alphabet)?;
-        Ok(Self { streams, side: Arc::new(side), isa: isa.min(Isa::detect()) })
+        Ok(Self { streams, side: Arc::new(side), isa: isa.resolve() })
     }
 
     /// Decodes all codes to packed ones, in parallel; they share the side data and go into `buffer`, so that

@@ -20,14 +20,13 @@ mod integer;
 mod packed;
 mod rows;
 mod side;
-mod vector;
-mod width;
+pub(super) mod width;
 
 pub use activations::{Activations, Precision};
 pub use dense::DenseLinear;
+pub use ecq_coding::Isa;
 pub use fused::FusedLinear;
 pub use packed::{PackedBuffer, PackedLinear};
-pub use vector::Isa;
 
 use super::AlignedVec;
 use crate::Result;

@@ -3,13 +3,13 @@ use super::float::quad_at;
 use super::integer::{BLOCK_BYTES, IntegerProduct};
 use super::rows::Streams;
 use super::side::{PANEL, Side};
-use super::vector::{Isa, Vector};
 use super::width::{self, QUADS};
 use super::{FusedLinear, Linear, PanelProduct, Scratch, blocks_of, check_product, panels, quad_bytes};
 use crate::Result;
 use crate::cpu::AlignedVec;
+use crate::cpu::simd::{self, Vector};
 use ecq_codec::{CodecError, CodesEntry, decode_codes, decode_grid};
-use ecq_coding::quads;
+use ecq_coding::{Isa, multiversion, panel};
 use ecq_core::{Codes, Coding, EncodedTensor, Grid, code_bits};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -63,7 +63,7 @@ impl PackedLinear {
         let mut quads = vec![0; quad_bytes(cols)];
         let panels = packed.codes.chunks_exact_mut(bytes);
         for (panel, rows) in panels.zip(codes.symbols().chunks(PANEL * cols)) {
-            quads::from_rows(rows, cols, cols, &mut quads[..quads::panel_bytes(cols)]);
+            panel::from_rows(rows, cols, cols, &mut quads[..panel::bytes(cols)]);
             pack(width, &quads, panel);
         }
         Ok(packed)
@@ -119,7 +119,7 @@ impl PackedLinear {
     fn within(mut codes: AlignedVec<u8>, side: Arc<Side>, alphabet: u16, isa: Isa) -> Self {
         let width = (code_bits(alphabet) as usize).max(2);
         codes.set_len(packed_bytes([side.rows, side.cols], alphabet));
-        Self { side, width, codes, isa: isa.min(Isa::detect()) }
+        Self { side, width, codes, isa: isa.resolve() }
     }
 
     /// The memory of the codes, for the next matrix.
@@ -217,67 +217,34 @@ fn pack(width: usize, quads: &[u8], packed: &mut [u8]) {
     }
 }
 
-/// A panel of codes of `width` bits to one byte each.
+/// Unpacks a panel of codes of `width` bits to one byte per code.
 fn unpack(isa: Isa, width: usize, packed: &[u8], quads: &mut [u8]) {
-    macro_rules! instance {
-        ($unpack:ident) => {
-            match width {
-                2 => $unpack::<2>(packed, quads),
-                3 => $unpack::<3>(packed, quads),
-                4 => $unpack::<4>(packed, quads),
-                5 => $unpack::<5>(packed, quads),
-                6 => $unpack::<6>(packed, quads),
-                7 => $unpack::<7>(packed, quads),
-                _ => $unpack::<8>(packed, quads),
-            }
-        };
-    }
-    match isa {
-        // SAFETY: the instruction set is one of this machine.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => unsafe { instance!(unpack_avx512) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { instance!(unpack_avx2) },
-        // SAFETY: no instruction set is needed.
-        _ => unsafe { instance!(unpack_portable) },
+    match width {
+        2 => unpack_panel::<2>(isa, packed, quads),
+        3 => unpack_panel::<3>(isa, packed, quads),
+        4 => unpack_panel::<4>(isa, packed, quads),
+        5 => unpack_panel::<5>(isa, packed, quads),
+        6 => unpack_panel::<6>(isa, packed, quads),
+        7 => unpack_panel::<7>(isa, packed, quads),
+        _ => unpack_panel::<8>(isa, packed, quads),
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn unpack_avx512<const W: usize>(packed: &[u8], quads: &mut [u8]) {
-    // SAFETY: this function enables the instruction set.
-    unsafe { unpack_with::<super::vector::avx512::Avx512Vnni, W>(packed, quads) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn unpack_avx2<const W: usize>(packed: &[u8], quads: &mut [u8]) {
-    // SAFETY: this function enables the instruction set.
-    unsafe { unpack_with::<super::vector::avx2::Avx2, W>(packed, quads) }
-}
-
-unsafe fn unpack_portable<const W: usize>(packed: &[u8], quads: &mut [u8]) {
-    // SAFETY: no instruction set is needed.
-    unsafe { unpack_with::<super::vector::portable::Portable, W>(packed, quads) }
-}
-
-/// # Safety
-/// The caller enables the instruction set of `V`.
-#[inline(always)]
-unsafe fn unpack_with<V: Vector, const W: usize>(packed: &[u8], quads: &mut [u8]) {
-    let blocks = packed.chunks_exact(BLOCK_BYTES / 8 * W).zip(quads.chunks_exact_mut(BLOCK_BYTES));
-    for (packed, quads) in blocks {
-        for from in (0..4 * PANEL).step_by(4 * V::LANES) {
-            // SAFETY: both chunks are rows of 64 bytes, `W` and eight of them.
-            unsafe {
-                let codes = V::unpack::<W>(packed.as_ptr().add(from));
-                for (quad, codes) in codes.into_iter().enumerate() {
-                    V::store(quads.as_mut_ptr().add(quad * 4 * PANEL + from), codes);
+multiversion! {
+    unsafe fn unpack_panel[V: Vector in simd, const W: usize](packed: &[u8], quads: &mut [u8]) {
+        let blocks = packed.chunks_exact(BLOCK_BYTES / 8 * W).zip(quads.chunks_exact_mut(BLOCK_BYTES));
+        for (packed, quads) in blocks {
+            for from in (0..4 * PANEL).step_by(4 * V::LANES) {
+                // SAFETY: both chunks are rows of 64 bytes, `W` and eight of them; the caller enables the
+                // instruction set.
+                unsafe {
+                    let codes = V::unpack::<W>(packed.as_ptr().add(from));
+                    for (quad, codes) in codes.into_iter().enumerate() {
+                        V::store(quads.as_mut_ptr().add(quad * 4 * PANEL + from), codes);
+                    }
                 }
             }
         }
+        debug_assert_eq!(QUADS * 4 * PANEL, BLOCK_BYTES);
     }
-    debug_assert_eq!(QUADS * 4 * PANEL, BLOCK_BYTES);
 }

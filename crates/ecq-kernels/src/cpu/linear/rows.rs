@@ -8,7 +8,7 @@ use crate::Result;
 use crate::cpu::AlignedVec;
 use bytes::Bytes;
 use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges, unpack};
-use ecq_coding::{CodingError, Layout, prefix, quads, rans};
+use ecq_coding::{CodingError, Layout, panel, prefix, rans};
 use ecq_core::{Coding, EncodedTensor, Order, Part, Tile, code_bits, packed_row_bytes};
 use std::ops::Range;
 
@@ -41,15 +41,15 @@ enum TileReader<'a> {
 impl TileReader<'_> {
     fn rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> std::result::Result<(), CodingError> {
         match self {
-            Self::Rans(reader) => reader.rows(rows, out, stride),
-            Self::Prefix(reader) => reader.rows(rows, out, stride),
+            Self::Rans(reader) => reader.read_rows(rows, out, stride),
+            Self::Prefix(reader) => reader.read_rows(rows, out, stride),
         }
     }
 
-    fn quads(&mut self, out: &mut [u8], stride: usize) -> std::result::Result<usize, CodingError> {
+    fn panels(&mut self, out: &mut [u8], stride: usize) -> std::result::Result<usize, CodingError> {
         match self {
-            Self::Rans(reader) => reader.quads(out, stride),
-            Self::Prefix(reader) => reader.quads(out, stride),
+            Self::Rans(reader) => reader.read_panels(out, stride),
+            Self::Prefix(reader) => reader.read_panels(out, stride),
         }
     }
 }
@@ -204,18 +204,13 @@ impl PanelReader<'_> {
     pub(super) fn take(&mut self, rows: usize) -> Result<&[u8]> {
         if !self.direct {
             let (stride, cols) = (self.rows.stride, self.rows.streams.cols);
-            quads::from_rows(
-                self.rows.take(rows)?,
-                stride,
-                cols,
-                &mut self.panels[..quads::panel_bytes(cols)],
-            );
+            panel::from_rows(self.rows.take(rows)?, stride, cols, &mut self.panels[..panel::bytes(cols)]);
             return Ok(self.panels);
         }
         let panel = match self.waiting.next() {
             Some(panel) => panel,
             None => {
-                self.waiting = 1..self.rows.quads(self.panels, self.bytes)?.div_ceil(PANEL);
+                self.waiting = 1..self.rows.panels(self.panels, self.bytes)?.div_ceil(PANEL);
                 0
             }
         };
@@ -258,13 +253,13 @@ impl RowReader<'_> {
     }
 
     /// Decodes the next row of each lane to panels, `stride` apart; returns how many rows that were.
-    fn quads(&mut self, panels: &mut [u8], stride: usize) -> Result<usize> {
+    fn panels(&mut self, panels: &mut [u8], stride: usize) -> Result<usize> {
         let streams = self.streams;
         if self.left == 0 {
             self.left = streams.open(self.next, &mut self.tiles)?;
         }
         let (index, tile) = &mut self.tiles[0];
-        let rows = tile.quads(panels, stride).map_err(|e| streams.error(*index, e))?;
+        let rows = tile.panels(panels, stride).map_err(|e| streams.error(*index, e))?;
         self.left -= rows;
         self.next += rows;
         Ok(rows)

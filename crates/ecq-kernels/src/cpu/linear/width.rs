@@ -1,15 +1,15 @@
 //! Where fixed-width codes lie in bytes, so that shifts and masks of whole vectors take them out.
 
 /// Quads (four columns) of a block, and so codes that each byte position of a block has.
-pub(super) const QUADS: usize = 8;
+pub(crate) const QUADS: usize = 8;
 
 /// Some bits of a code: `bits` bits from bit `from` of byte `byte` go to bit `to` of the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) byte: usize,
-    pub(super) from: u32,
-    pub(super) to: u32,
-    pub(super) bits: u32,
+pub(crate) struct Piece {
+    pub(crate) byte: usize,
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+    pub(crate) bits: u32,
 }
 
 /// The pieces of eight codes of `W` bits that share `W` bytes.
@@ -17,13 +17,13 @@ pub(super) struct Piece {
 /// Every byte holds as many whole codes as it can; its bits above them are strung together, lowest byte first, and
 /// hold the codes that are left (as many as a byte has such bits).
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Placement {
+pub(crate) struct Placement {
     pieces: [[Piece; 8]; QUADS],
     count: [usize; QUADS],
 }
 
 impl Placement {
-    pub(super) const fn new(width: usize) -> Self {
+    pub(crate) const fn new(width: usize) -> Self {
         let nothing = Piece { byte: 0, from: 0, to: 0, bits: 0 };
         let mut placement = Self { pieces: [[nothing; 8]; QUADS], count: [0; QUADS] };
         let per_byte = 8 / width;
@@ -56,20 +56,20 @@ impl Placement {
     }
 
     /// Piece `i` of code `code`, or nothing.
-    pub(super) const fn piece(&self, code: usize, i: usize) -> Piece {
+    pub(crate) const fn piece(&self, code: usize, i: usize) -> Piece {
         self.pieces[code][i]
     }
 
     /// The pieces of code `code`.
     #[inline(always)]
-    pub(super) const fn of(&self, code: usize) -> &[Piece] {
+    pub(crate) const fn of(&self, code: usize) -> &[Piece] {
         self.pieces[code].split_at(self.count[code]).0
     }
 }
 
 /// Packs blocks, each of [`QUADS`] rows of 64 codes a byte each, to `W` rows of 64 bytes: codes of `W` bits, eight of
 /// which share the `W` bytes of one place.
-pub(super) fn pack<const W: usize>(quads: &[u8], packed: &mut [u8]) {
+pub(crate) fn pack<const W: usize>(quads: &[u8], packed: &mut [u8]) {
     let (blocks, _) = quads.as_chunks::<64>().0.as_chunks::<QUADS>();
     let (packed, _) = packed.as_chunks_mut::<64>().0.as_chunks_mut::<W>();
     for (quads, packed) in blocks.iter().zip(packed) {

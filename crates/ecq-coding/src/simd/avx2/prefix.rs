@@ -1,7 +1,7 @@
 //! The lookups with BMI2, in assembly: six instructions a lookup and eight lanes in fourteen registers, which no compiler
 //! tried managed without spilling; it is 1.4 to 1.6 times as fast as the same loop in Rust (`docs/kernels.md`).
 
-use super::lookups::{LANES, Tables};
+use crate::prefix::{LANES, Tables};
 use core::arch::asm;
 
 /// What the assembly reads and writes besides symbols.
@@ -186,9 +186,8 @@ of_size!(2, 2, halved_6, [0 16 32 48 64 80]);
 ///
 /// # Safety
 /// As there, and the machine has BMI2 and LZCNT.
-pub(super) unsafe fn decode(
+pub(crate) unsafe fn decode(
     tables: &Tables,
-    table: &[u8],
     bytes: &[u8],
     at: &mut [usize; LANES],
     batches: usize,
@@ -211,7 +210,7 @@ pub(super) unsafe fn decode(
     };
     debug_assert!(tables.tuple < 4 || tables.nibbles);
     // SAFETY: as this function's.
-    let done = unsafe { decode(table.as_ptr(), &mut state, batches, out, tables.step()) };
+    let done = unsafe { decode(tables.bytes.as_ptr(), &mut state, batches, out, tables.step()) };
     *at = state.at.map(|bit| (bit - first) as usize);
     (done, state.taken.map(|taken| taken as usize))
 }
