@@ -1,6 +1,7 @@
 //! Chores: `tour` shows the main job on a real model, `models` installs models and texts, `fuzz-seeds` writes
 //! fuzzing seeds, `big-gguf` and `big-checkpoint` large models, `cycles` shows which crate depends on which.
 
+mod arm;
 mod cycles;
 mod models;
 mod seeds;
@@ -63,6 +64,8 @@ enum Chore {
     FuzzSeeds,
     /// Print the crates of the workspace in layers; fail where they depend on each other in a circle
     Cycles,
+    /// Compile ecq-coding, ecq-codec and ecq-kernels for AArch64 and run their tests under emulation
+    Arm,
 }
 
 fn float(word: &str) -> Result<Float, String> {
@@ -84,5 +87,6 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::FuzzSeeds => seeds::write(),
         Chore::Cycles => cycles::run(),
+        Chore::Arm => arm::run(),
     }
 }

@@ -1,8 +1,8 @@
 //! Panels: symbols laid out for vectors whose lanes are rows.
 //!
-//! A panel holds 16 rows as `[columns / 4][16 rows][4 columns]`, one byte per symbol: four columns of a row in a lane of
-//! 32 bits, so that a product sums each row in its own lane. What lies behind the last column or row of a tile is
-//! unspecified.
+//! A panel holds 16 rows as `[columns / 4][16 rows][4 columns]`, one byte per symbol: four columns of a row
+//! in a lane of 32 bits, so that a product sums each row in its own lane. What lies behind the last column or
+//! row of a tile is unspecified.
 
 use crate::error::{CodingError, Result};
 use crate::simd::bytes::interleave;
@@ -23,8 +23,8 @@ pub fn offset(row: usize, col: usize) -> usize {
     col / 4 * STEP + row * 4 + col % 4
 }
 
-/// Lays rows, `stride` apart, out as a panel. `rows` holds 1 to 16 rows; the last one may be shorter than `stride` but has
-/// `cols` columns. Missing rows, and columns behind the last, become zeros.
+/// Lays rows, `stride` apart, out as a panel. `rows` holds 1 to 16 rows; the last one may be shorter than
+/// `stride` but has `cols` columns. Missing rows, and columns behind the last, become zeros.
 ///
 /// # Panics
 /// When `rows` has another length than that, or `panel` is not [`bytes`] long.
@@ -54,8 +54,8 @@ pub fn from_rows(rows: &[u8], stride: usize, cols: usize, panel: &mut [u8]) {
     }
 }
 
-/// Lays the symbols of turns, `[columns][lanes]`, out as a panel that begins with lane `first`. Rows without a lane keep
-/// their bytes.
+/// Lays the symbols of turns, `[columns][lanes]`, out as a panel that begins with lane `first`. Rows without
+/// a lane keep their bytes.
 pub(crate) fn from_turns(turns: &[u8], lanes: usize, first: usize, panel: &mut [u8]) {
     let whole = if lanes - first >= ROWS { turns.len() / lanes / 4 } else { 0 };
     for (quad, out) in panel.as_chunks_mut::<STEP>().0.iter_mut().take(whole).enumerate() {

@@ -1,4 +1,4 @@
-//! Codes and grids to encoded tensors: which coding, tile and tables, and the parts that follow.
+//! Encodes codes and grids: selects coding, tile and tables, and writes the parts.
 
 mod archive;
 mod classes;
@@ -19,10 +19,12 @@ use ecq_core::{
     Kind, Part, Parts, RawEntry, Tile,
 };
 
-/// Encodes codes and their grid as `options` say; returns the tensor and why its coding was chosen.
+/// Encodes codes and their grid with `options`; returns the tensor and the plan, with the reason for the
+/// coding.
 ///
 /// # Errors
-/// When the options or the grid do not fit the codes, or a stream passes 4 GiB a tile.
+/// [`CodecError`] when the options or the grid do not fit the codes, or the stream of a tile is longer than 4
+/// GiB.
 pub fn encode(
     kind: Kind,
     codes: &Codes,
@@ -51,11 +53,12 @@ pub fn encode(
     Ok((EncodedTensor::new(entry, parts)?, plan))
 }
 
-/// Encodes the bytes of a tensor that has no codes; `fields` are the parts of an element (see
+/// Encodes the bytes of a tensor without codes. `fields` are the widths in bytes of an element's fields (see
 /// [`ecq_coding::planes`]).
 ///
 /// # Errors
-/// When `fields` is not a list of 1 to 256 widths, or there are more than eight bytes a weight.
+/// [`CodecError`] when `fields` is not a list of 1 to 256 widths, or there are more than eight bytes per
+/// weight.
 pub fn encode_raw(
     kind: Kind,
     shape: [usize; 2],
@@ -69,11 +72,12 @@ pub fn encode_raw(
     Ok(EncodedTensor::new(Entry { kind, shape, content }, parts)?)
 }
 
-/// The facts of a grid and the parts of its side data: floats as byte planes, one field a byte; outliers tile
-/// by tile.
+/// Returns the entry of a grid and the parts of its side data: floats as byte planes of one byte per field,
+/// and outliers tile by tile.
 ///
 /// # Errors
-/// When scales and biases have different types, or this version encodes no such grid.
+/// [`CodecError::MixedSideData`] when scales and biases have different types; [`CodecError::UnsupportedGrid`]
+/// for an unknown grid.
 pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntry, Parts)> {
     let mut parts = Parts::new();
     let mut floats = |part: Part, floats: &FloatVec| -> Result<FloatType> {
@@ -120,15 +124,15 @@ pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntr
     Ok((entry, parts))
 }
 
-/// `count - 1`, the tables one after the other, and what tells which symbol uses which.
-fn table_part(tables: &[Vec<u8>], choice: &[u8]) -> Bytes {
+/// Returns the `table` part: `count - 1`, the tables, and the bytes that select them (`selectors`).
+fn table_part(tables: &[Vec<u8>], selectors: &[u8]) -> Bytes {
     let mut out = vec![(tables.len() - 1) as u8];
     tables.iter().for_each(|table| out.extend(table));
-    out.extend(choice);
+    out.extend(selectors);
     out.into()
 }
 
-/// The streams of tiles as the `index` part (a length each) and the `stream` part.
+/// Returns the `index` part (the length of each tile's stream) and the `stream` part.
 fn stream_parts(streams: &[Vec<u8>]) -> Result<[(Part, Bytes); 2]> {
     let mut index = Vec::with_capacity(4 * streams.len());
     for (tile, stream) in streams.iter().enumerate() {

@@ -1,10 +1,10 @@
 //! Lookup tables of the decoder, and the places of what lookups write.
 //!
-//! Eight lanes decode in step. Each keeps its next bits in a 64-bit register, below a set bit that moves down as bits are
-//! taken and so counts them. A lookup takes the low 12 bits; after [`Tables::batch`] lookups the register is refilled. A
-//! refill gives at least 57 bits, so a batch that took more is refused. An escape (or bits that start no codeword) has an
-//! entry of 63 bits, so that one comparison at the end of a batch finds both; the lane then decodes the batch again,
-//! codeword by codeword.
+//! Eight lanes decode in step. Each keeps its next bits in a 64-bit register, below a set bit that moves down
+//! as bits are taken and so counts them. A lookup takes the low 12 bits; after [`Tables::batch`] lookups the
+//! register is refilled. A refill gives at least 57 bits, so a batch that took more is refused. An escape (or
+//! bits that start no codeword) has an entry of 63 bits, so that one comparison at the end of a batch finds
+//! both; the lane then decodes the batch again, codeword by codeword.
 
 use super::code::{MAX_WIDTH, PrefixCode};
 use crate::panel::{STEP, offset};
@@ -19,11 +19,12 @@ const NONE: u8 = 63;
 /// Entries of a table.
 pub(crate) const ENTRIES: usize = 1 << MAX_WIDTH;
 
-/// Bits of a symbol in the entries of small alphabets. Smaller tables leave more of the first-level cache to the rows,
-/// and a lookup writes less.
+/// Bits of a symbol in the entries of small alphabets. Smaller tables leave more of the first-level cache to
+/// the rows, and a lookup writes less.
 const NIBBLE: usize = 4;
 
-/// The lookup tables of one code: the next 12 bits select the symbols of a tuple and the length of its codeword.
+/// The lookup tables of one code: the next 12 bits select the symbols of a tuple and the length of its
+/// codeword.
 #[derive(Debug, Clone)]
 pub(crate) struct Tables {
     /// `ENTRIES` tuples of `size` bytes, then as many lengths.
@@ -54,8 +55,8 @@ impl Tables {
                 }
             }
         }
-        // A codeword of `l` bits fills `2^-l` of the table, which is about its frequency. Six lookups follow a refill
-        // where they nearly always fit; five were slower than four, as more batches hold an escape.
+        // A codeword of `l` bits fills `2^-l` of the table, which is about its frequency. Six lookups follow
+        // a refill where they nearly always fit; five were slower than four, as more batches hold an escape.
         let coded = lengths.iter().filter(|&&l| l != NONE).map(|&l| f64::from(l));
         let (count, sum, squares) = coded.fold((0.0, 0.0, 0.0), |(n, s, q), l| (n + 1.0, s + l, q + l * l));
         let (mean, variance) = (sum / count, squares / count - (sum / count) * (sum / count));
@@ -72,8 +73,8 @@ impl Tables {
         self.bytes.len()
     }
 
-    /// Returns the tuple whose codeword begins `bits` (one byte per symbol) and the length of the codeword; `None` for an
-    /// escape or bits that start no codeword.
+    /// Returns the tuple whose codeword begins `bits` (one byte per symbol) and the length of the codeword;
+    /// `None` for an escape or bits that start no codeword.
     #[inline(always)]
     pub(super) fn entry(&self, bits: u64) -> Option<(u32, usize)> {
         let index = bits as usize % ENTRIES;
@@ -120,7 +121,8 @@ impl Tables {
         place(self.tuple, self.nibbles, lookup, lane)
     }
 
-    /// Turns the staged output of `count` lookups, from lookup `first` (a multiple of 4) on, into the panel rows of `out`.
+    /// Turns the staged output of `count` lookups, from lookup `first` (a multiple of 4) on, into the panel
+    /// rows of `out`.
     pub(super) fn settle(&self, staged: &[u8], first: usize, count: usize, out: &mut [u8]) {
         if !self.nibbles {
             return widen_triples(staged, first, count, out);
@@ -142,14 +144,14 @@ impl Tables {
         }
     }
 
-    /// Decodes up to `batches` batches of eight lanes that begin at bits `at`, and stops before a refused batch (one in
-    /// which a lane took more than [`FILLED`] bits). Returns the number of batches done, with `at` behind them, and the
-    /// bits that each lane took in the refused batch. Of the symbols written in that batch, those of lanes that took at
-    /// most [`FILLED`] bits are right.
+    /// Decodes up to `batches` batches of eight lanes that begin at bits `at`, and stops before a refused
+    /// batch (one in which a lane took more than [`FILLED`] bits). Returns the number of batches done, with
+    /// `at` behind them, and the bits that each lane took in the refused batch. Of the symbols written in
+    /// that batch, those of lanes that took at most [`FILLED`] bits are right.
     ///
     /// # Safety
-    /// `bytes` holds at least 8 bytes, and for each lane and batch the byte of the lane's first bit is at most the eighth
-    /// from the end; `out` has room for what [`place`](Self::place) says.
+    /// `bytes` holds at least 8 bytes, and for each lane and batch the byte of the lane's first bit is at
+    /// most the eighth from the end; `out` has room for what [`place`](Self::place) says.
     pub(super) unsafe fn decode(
         &self,
         isa: Isa,
@@ -175,9 +177,9 @@ impl Tables {
 
 /// Returns where lookup `lookup` of lane `lane` is written in a batch's output.
 ///
-/// Bytes: four columns of a lane hold the symbols of `4 / tuple` lookups, as in a panel. Tuples of three do not divide
-/// four columns, so they are staged as `[lookups][lanes]` of four bytes. Half bytes are staged in the same order, four
-/// columns in two bytes.
+/// Bytes: four columns of a lane hold the symbols of `4 / tuple` lookups, as in a panel. Tuples of three do
+/// not divide four columns, so they are staged as `[lookups][lanes]` of four bytes. Half bytes are staged in
+/// the same order, four columns in two bytes.
 pub(crate) const fn place(tuple: usize, nibbles: bool, lookup: usize, lane: usize) -> usize {
     match (tuple, nibbles) {
         (2, true) => lookup / 2 * 2 * LANES + lane * 2 + lookup % 2,
@@ -199,7 +201,8 @@ fn u16s(bytes: &[u8; 2 * LANES]) -> [u16; LANES] {
     std::array::from_fn(|i| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]))
 }
 
-/// Widens four symbols of each lane from half bytes to bytes. The last columns of a row may have no room in `out`.
+/// Widens four symbols of each lane from half bytes to bytes. The last columns of a row may have no room in
+/// `out`.
 #[inline(always)]
 fn widen(nibbles: &[u16; LANES], out: &mut [u8]) {
     let Some(out) = out.first_chunk_mut::<{ 4 * LANES }>() else { return };
@@ -217,8 +220,8 @@ pub(super) fn scatter(symbols: u32, lane: usize, col: usize, cols: usize, tuple:
     }
 }
 
-/// Turns `count` lookups of three symbols each, staged as `[lookups][lanes]`, into columns `3 * first..` of a panel. Four
-/// lookups fill three times four columns.
+/// Turns `count` lookups of three symbols each, staged as `[lookups][lanes]`, into columns `3 * first..` of a
+/// panel. Four lookups fill three times four columns.
 fn widen_triples(staged: &[u8], first: usize, count: usize, out: &mut [u8]) {
     let (lanes, _) = staged.as_chunks::<4>();
     let whole = if first.is_multiple_of(4) { count / 4 * 4 } else { 0 };

@@ -15,7 +15,7 @@ fn symbols(n: usize, alphabet: usize, spread: u64) -> Vec<u8> {
     (0..n).map(|_| ((0..spread).map(|_| next() % alphabet as u64).sum::<u64>() / spread) as u8).collect()
 }
 
-/// Decoded to panels, a row of each lane at a time.
+/// Decodes to panels, a row of each lane at a time.
 fn by_panels(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
     let mut reader = decoder.open(bytes, layout).unwrap();
     let stride = panel::bytes(layout.cols) + 64;
@@ -31,7 +31,7 @@ fn by_panels(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
     out
 }
 
-/// Decoded a few rows at a time.
+/// Decodes a few rows at a time.
 fn in_steps(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
     let mut reader = decoder.open(bytes, layout).unwrap();
     let mut out = Vec::new();
@@ -100,7 +100,7 @@ fn rate_is_within_two_percent_of_the_cross_entropy() {
         let code = PrefixCode::best(&table, 0.01).unwrap();
         let bits = 8.0 * Encoder::new(&code).encode(&symbols, 576, layout).unwrap().len() as f64;
         let least = table.cost_bits(&counts);
-        assert!(bits < 1.02 * least, "{} symbols a lookup: {}", code.tuple(), bits / least);
+        assert!(bits < 1.02 * least, "{} symbols per lookup: {}", code.tuple(), bits / least);
         assert!((code.cost_bits(&counts) / bits - 1.0).abs() < 0.005, "the estimate is off");
     }
 }

@@ -36,12 +36,12 @@ fn layouts() -> Vec<Layout> {
     all
 }
 
-/// The slow and obvious coder: one state after the other over a list of symbols dealt to lanes.
+/// The oracle: a plain decoder, one symbol after the other.
 fn oracle_decode(table: &FrequencyTable, bytes: &[u8], layout: Layout) -> Vec<u8> {
     oracle_decode_by(&|_, _| table, bytes, layout)
 }
 
-/// As above; `table` is that of a row and a column.
+/// As [`oracle_decode`]; `table` returns the table of a row and a column.
 fn oracle_decode_by<'a>(
     table: &dyn Fn(usize, usize) -> &'a FrequencyTable,
     bytes: &[u8],
@@ -80,7 +80,7 @@ fn oracle_decode_by<'a>(
     out
 }
 
-/// Decoded to panels, a row of each lane at a time.
+/// Decodes to panels, a row of each lane at a time.
 fn by_panels(mut reader: Reader, layout: Layout) -> Vec<u8> {
     let stride = panel::bytes(layout.cols) + 64;
     let mut out = Vec::new();
@@ -95,7 +95,7 @@ fn by_panels(mut reader: Reader, layout: Layout) -> Vec<u8> {
     out
 }
 
-/// Decoded a few rows at a time, the rows of each step apart from each other in every other step.
+/// Decodes a few rows at a time, with gaps between the rows in every other step.
 fn in_steps(mut reader: Reader, layout: Layout) -> Vec<u8> {
     let mut out = Vec::new();
     let mut step = if layout.order == Order::Rows { layout.lanes } else { 1 };
@@ -111,7 +111,7 @@ fn in_steps(mut reader: Reader, layout: Layout) -> Vec<u8> {
 }
 
 #[test]
-fn rows_that_are_not_there_are_refused() {
+fn missing_rows_are_refused() {
     let layout = Layout::new(5, 3, 2, Order::Rows).unwrap();
     let symbols = symbols(15, 4, 1);
     let table = FrequencyTable::new(&Counts::of(&symbols), 4, 12).unwrap();
@@ -140,7 +140,7 @@ fn every_instruction_set_agrees_with_the_oracle() {
                     assert_eq!(oracle_decode(&table, &bytes, layout), symbols, "oracle {layout:?}");
                 }
                 for isa in Isa::supported() {
-                    // Rows further apart than they are long: what lies between must stay.
+                    // The bytes between rows must stay.
                     let stride = layout.cols + 3;
                     let mut out = vec![0xee; stride * layout.rows];
                     Decoder::with_isa(&table, isa).decode(&bytes, layout, &mut out, stride).unwrap();
@@ -212,8 +212,12 @@ fn damaged_streams_are_refused() {
     ));
 }
 
-/// A matrix of 80 x 600 in classes, one more than a tile can be of, and its tables; symbols are wider where classes are higher.
-fn classed(alphabet: usize, precision: u8, [r, c]: [usize; 2]) -> (Vec<u8>, Vec<FrequencyTable>, Classes) {
+/// Returns a matrix of 80 x 600 symbols, whose range grows with their class, with its tables and classes.
+fn matrix_with_classes(
+    alphabet: usize,
+    precision: u8,
+    [r, c]: [usize; 2],
+) -> (Vec<u8>, Vec<FrequencyTable>, Classes) {
     let (rows, cols) = (MATRIX[0], MATRIX[1]);
     let class_of = |i: usize, classes: usize| ((i * 7 + i / 5) % classes) as u8;
     let row_classes: Vec<u8> = (0..rows).map(|row| class_of(row, r)).collect();
@@ -243,13 +247,13 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
         [(2, 8), (5, 12), (16, 12), (17, 10), (33, 12), (256, 12), (16, 13), (40, 14)]
     {
         for counts in [[1, 1], [1, 8], [8, 1], [2, 3], [4, 4], [8, 8]] {
-            let (symbols, tables, classes) = classed(alphabet, precision, counts);
+            let (symbols, tables, classes) = matrix_with_classes(alphabet, precision, counts);
             let encoder = Encoder::with_classes(&tables, classes.clone()).unwrap();
             let decoders = Isa::supported();
             let decoders: Vec<Decoder> = decoders
                 .map(|isa| Decoder::with_classes_and_isa(&tables, classes.clone(), isa).unwrap())
                 .collect();
-            for (rows, cols, lanes, corner) in [
+            for (rows, cols, lanes, origin) in [
                 (1, 1, 1, [79, 599]),
                 (3, 5, 2, [4, 8]),
                 (64, 100, 32, [0, 0]),
@@ -261,28 +265,28 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
             ] {
                 for order in [Order::Rows, Order::Interleaved] {
                     let layout = Layout::new(rows, cols, lanes, order).unwrap();
-                    let from = &symbols[corner[0] * MATRIX[1] + corner[1]..];
+                    let from = &symbols[origin[0] * MATRIX[1] + origin[1]..];
                     let expected: Vec<u8> =
                         (0..rows).flat_map(|row| &from[row * MATRIX[1]..][..cols]).copied().collect();
-                    let bytes = encoder.encode_at(corner, from, MATRIX[1], layout).unwrap();
+                    let bytes = encoder.encode_at(origin, from, MATRIX[1], layout).unwrap();
                     if layout.symbols() < 1000 {
-                        let table = |row, col| &tables[classes.table(corner[0] + row, corner[1] + col)];
+                        let table = |row, col| &tables[classes.table(origin[0] + row, origin[1] + col)];
                         assert_eq!(oracle_decode_by(&table, &bytes, layout), expected, "oracle {layout:?}");
                     }
                     for decoder in &decoders {
                         let mut out = vec![0xee; rows * (cols + 3)];
-                        decoder.decode_at(corner, &bytes, layout, &mut out, cols + 3).unwrap();
+                        decoder.decode_at(origin, &bytes, layout, &mut out, cols + 3).unwrap();
                         for (row, expected) in out.chunks(cols + 3).zip(expected.chunks(cols)) {
                             assert_eq!(&row[..cols], expected, "{layout:?} {counts:?}");
                             assert_eq!(row[cols..], [0xee; 3]);
                         }
                         let mut out = vec![0; rows * cols];
-                        decoder.decode_at(corner, &bytes, layout, &mut out, cols).unwrap();
+                        decoder.decode_at(origin, &bytes, layout, &mut out, cols).unwrap();
                         assert_eq!(out, expected, "{layout:?} {counts:?}");
-                        let reader = decoder.open_at(corner, &bytes, layout).unwrap();
+                        let reader = decoder.open_at(origin, &bytes, layout).unwrap();
                         assert_eq!(in_steps(reader, layout), expected, "{layout:?} {counts:?}");
                         if order == Order::Rows {
-                            let reader = decoder.open_at(corner, &bytes, layout).unwrap();
+                            let reader = decoder.open_at(origin, &bytes, layout).unwrap();
                             assert_eq!(by_panels(reader, layout), expected, "{layout:?} {counts:?}");
                         }
                         runs += 1;
@@ -295,15 +299,15 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
 }
 
 #[test]
-fn one_class_is_the_table_alone() {
+fn one_class_gives_the_stream_of_its_table() {
     let layout = Layout::new(80, 600, 32, Order::Rows).unwrap();
-    let (symbols, tables, classes) = classed(16, 12, [1, 1]);
+    let (symbols, tables, classes) = matrix_with_classes(16, 12, [1, 1]);
     let bytes = Encoder::with_classes(&tables, classes).unwrap().encode(&symbols, 600, layout).unwrap();
     assert_eq!(bytes, Encoder::new(&tables[0]).encode(&symbols, 600, layout).unwrap());
 }
 
 #[test]
-fn classes_that_lie_are_refused() {
+fn invalid_classes_are_refused() {
     use CodingError as E;
     let of = |counts, rows: &[u8], cols: &[u8], tables: &[u8]| {
         Classes::new(counts, rows.to_vec(), cols.to_vec(), tables.to_vec())
@@ -342,10 +346,10 @@ fn classes_that_lie_are_refused() {
     let layout = Layout::new(2, 3, 2, Order::Rows).unwrap();
     let bytes = encoder.encode_at([1, 1], &[1; 6], 3, layout).unwrap();
     decoder.decode_at([1, 1], &bytes, layout, &mut [0; 6], 3).unwrap();
-    for corner in [[2, 1], [1, 2], [usize::MAX, 0]] {
+    for origin in [[2, 1], [1, 2], [usize::MAX, 0]] {
         let outside = |r: Result<(), E>| matches!(r, Err(E::Parameter { what: "tile", .. }));
-        assert!(outside(encoder.encode_at(corner, &[1; 6], 3, layout).map(drop)));
-        assert!(outside(decoder.open_at(corner, &bytes, layout).map(drop)));
+        assert!(outside(encoder.encode_at(origin, &[1; 6], 3, layout).map(drop)));
+        assert!(outside(decoder.open_at(origin, &bytes, layout).map(drop)));
     }
     for len in 0..bytes.len() {
         assert!(decoder.decode_at([1, 1], &bytes[..len], layout, &mut [0; 6], 3).is_err());

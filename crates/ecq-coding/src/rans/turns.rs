@@ -1,7 +1,7 @@
 //! The decoding step over vectors of lanes: written once, instantiated per instruction set.
 //!
-//! A turn decodes one symbol of every lane. An instruction set implements [`Vector`] and, where its registers hold the
-//! alias tables of a small alphabet, [`Lookup`] (`simd/*/rans.rs`).
+//! A turn decodes one symbol of every lane. An instruction set implements [`Vector`] and, where its registers
+//! hold the alias tables of a small alphabet, [`Lookup`] (`simd/*/rans.rs`).
 
 use super::decode::Words;
 use crate::alias::Slots;
@@ -14,16 +14,16 @@ pub(crate) struct Tables {
     /// log2 of slots per bucket.
     pub(crate) bucket_bits: u32,
     buckets: usize,
-    /// Dividers, own entries and alias entries. Each is repeated to 32, so that bits of the state above the bucket
-    /// number select an equal entry and the number needs no mask.
+    /// Dividers, own entries and alias entries. Each is repeated to 32, so that bits of the state above the
+    /// bucket number select an equal entry and the number needs no mask.
     pub(crate) registers: [[u32; 32]; 3],
     /// One packed entry per slot, table after table; empty where the tables above stay in registers.
     by_slot: Vec<u32>,
 }
 
 impl Tables {
-    /// Builds the tables of `all` (of one precision) for `isa`; `by_place` where each symbol's place selects its table.
-    /// Returns `None` where entries do not pack into 32 bits.
+    /// Builds the tables of `all` (of one precision) for `isa`; `by_place` where each symbol's place selects
+    /// its table. Returns `None` where entries do not pack into 32 bits.
     pub(super) fn new(isa: Isa, all: &[Slots], by_place: bool) -> Option<Self> {
         let slots = all.first().filter(|slots| slots.precision <= 12)?;
         let buckets = slots.dividers.len();
@@ -71,8 +71,8 @@ impl Places<'_> {
 /// A register of 32-bit lanes.
 ///
 /// # Safety
-/// Every method needs the instruction set of its implementation, and pointers to `WIDTH` elements. Methods are called
-/// only from functions that enable the instruction set.
+/// Every method needs the instruction set of its implementation, and pointers to `WIDTH` elements. Methods
+/// are called only from functions that enable the instruction set.
 pub(crate) unsafe trait Vector: Copy {
     /// Lanes.
     const WIDTH: usize;
@@ -95,8 +95,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn shr_const<const BY: u32>(self) -> Self;
     /// Loads `from[index]` for each lane of `index`.
     unsafe fn gather(from: *const u32, index: Self) -> Self;
-    /// Replaces lanes below 2^16 by `lane << 16 | next word`; returns the lanes and the number of words taken.
-    /// May read `WIDTH` words whatever it takes.
+    /// Replaces lanes below 2^16 by `lane << 16 | next word`; returns the lanes and the number of words
+    /// taken. May read `WIDTH` words whatever it takes.
     unsafe fn refill(self, words: *const u8) -> (Self, usize);
     /// Stores bits 12 to 19 of each lane as a byte.
     unsafe fn store_symbols(self, to: *mut u8);
@@ -112,8 +112,8 @@ pub(crate) unsafe trait Vector: Copy {
 /// # Safety
 /// As [`Vector`].
 pub(crate) unsafe trait Lookup<V: Vector>: Copy {
-    /// Returns the entry of the slot in the low bits of each state. `turn` and `lane` (of the first state) identify
-    /// the symbols.
+    /// Returns the entry of the slot in the low bits of each state. `turn` and `lane` (of the first state)
+    /// identify the symbols.
     unsafe fn entry(self, state: V, mask: V, turn: usize, lane: usize) -> V;
 }
 
@@ -194,8 +194,8 @@ crate::multiversion! {
 }
 
 crate::multiversion! {
-    /// Decodes as many leading turns of `out` (`[turns][states.len()]`) as whole vectors can without reading past the
-    /// words; returns their number. The caller decodes the rest one symbol at a time.
+    /// Decodes as many leading turns of `out` (`[turns][states.len()]`) as whole vectors can without reading
+    /// past the words; returns their number. The caller decodes the rest one symbol at a time.
     pub(super) unsafe fn decode[V: Vector in vectors](
         tables: &Tables,
         places: Option<Places>,

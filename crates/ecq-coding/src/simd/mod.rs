@@ -1,4 +1,5 @@
-//! Instruction sets: detection ([`Isa`]), instantiation (`multiversion!`) and one folder of code for each set.
+//! Instruction sets: detection ([`Isa`]), instantiation (`multiversion!`) and one folder of code for each
+//! set.
 //!
 //! | folder | `rans.rs` | `prefix.rs` | `bytes.rs` |
 //! |---|---|---|---|
@@ -8,9 +9,9 @@
 //! | `avx2` | one vector of eight lanes | eight lanes in registers, in assembly | |
 //! | `avx512` | one vector of sixteen lanes | | |
 //!
-//! `rans.rs` implements the trait `rans::turns::Vector`; `prefix.rs` decodes batches of prefix codewords; `bytes.rs`
-//! rearranges decoded symbols with instructions that every processor of the architecture has, so that the choice is
-//! made by the compiler.
+//! `rans.rs` implements the trait `rans::turns::Vector`; `prefix.rs` decodes batches of prefix codewords;
+//! `bytes.rs` rearranges decoded symbols with instructions that every processor of the architecture has, so
+//! that the choice is made by the compiler.
 
 mod isa;
 mod multiversion;

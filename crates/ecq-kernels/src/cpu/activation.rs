@@ -1,4 +1,4 @@
-//! What stands between the two halves of a feed-forward layer.
+//! Activation functions of feed-forward layers.
 
 use super::vector::exp;
 use ecq_coding::multiversion;
@@ -18,7 +18,7 @@ fn gelu_tanh(x: f32) -> f32 {
 }
 
 multiversion! {
-    /// `x = f(x)`.
+    /// Applies an activation function: `x = f(x)`.
     pub fn activate(activation: Activation, x: &mut [f32]) {
         match activation {
             Activation::Silu => x.iter_mut().for_each(|x| *x = silu(*x)),
@@ -28,7 +28,7 @@ multiversion! {
 }
 
 multiversion! {
-    /// `gate = f(gate) * up` (Shazeer, 2020).
+    /// Applies a gated linear unit: `gate = f(gate) * up` (Shazeer, 2020).
     pub fn glu(activation: Activation, gate: &mut [f32], up: &[f32]) {
         let pairs = gate.iter_mut().zip(up);
         match activation {

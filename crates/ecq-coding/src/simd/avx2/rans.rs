@@ -25,7 +25,8 @@ static EXPAND: [[u8; 8]; 256] = {
     table
 };
 
-// SAFETY: every intrinsic is of the instruction set that callers enable; pointers are used as the trait states.
+// SAFETY: every intrinsic is of the instruction set that callers enable; pointers are used as the trait
+// states.
 unsafe impl Vector for __m256i {
     const WIDTH: usize = 8;
     const REGISTER_BUCKETS: usize = 16;

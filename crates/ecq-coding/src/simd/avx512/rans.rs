@@ -9,7 +9,8 @@ use core::arch::x86_64::*;
 
 pub(crate) use core::arch::x86_64::__m512i as Lanes;
 
-// SAFETY: every intrinsic is of the instruction set that callers enable; pointers are used as the trait states.
+// SAFETY: every intrinsic is of the instruction set that callers enable; pointers are used as the trait
+// states.
 unsafe impl Vector for __m512i {
     const WIDTH: usize = 16;
     const REGISTER_BUCKETS: usize = 32;

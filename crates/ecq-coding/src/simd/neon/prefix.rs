@@ -1,5 +1,6 @@
-//! Batches of prefix codewords: eight lanes in step, each with its bits in a general register. AArch64 has registers for
-//! eight lanes, so that the compiler's code needs five instructions a lookup and no assembly is written by hand.
+//! Batches of prefix codewords: eight lanes in step, each with its bits in a general register. AArch64 has
+//! registers for eight lanes, so that the compiler's code needs five instructions a lookup and no assembly is
+//! written by hand.
 
 use crate::prefix::{ENTRIES, FILLED, LANES, Tables, place};
 
@@ -62,7 +63,8 @@ unsafe fn decode_batches<E: Copy, const TUPLE: usize, const NIBBLES: bool, const
                 if $lookup < BATCH {
                     for lane in 0..LANES {
                         let index = buffers[lane] as usize % ENTRIES;
-                        // SAFETY: the index is below the table's entries; the place is within the caller's room.
+                        // SAFETY: the index is below the table's entries; the place is within the caller's
+                        // room.
                         unsafe {
                             let to = out.add(const { place(TUPLE, NIBBLES, $lookup, 0) });
                             let to = to.add(const { place(TUPLE, NIBBLES, 0, 1) } * lane);

@@ -11,8 +11,8 @@ use core::arch::aarch64::*;
 #[derive(Clone, Copy)]
 pub(crate) struct Lanes([uint32x4_t; 2]);
 
-/// For each set of lanes, the bytes of the word that each lane takes: the word numbered by the set lanes below it.
-/// Lanes outside the set take the byte 255, which `tbl` reads as zero.
+/// For each set of lanes, the bytes of the word that each lane takes: the word numbered by the set lanes
+/// below it. Lanes outside the set take the byte 255, which `tbl` reads as zero.
 static EXPAND: [[u8; 16]; 256] = {
     let mut table = [[255; 16]; 256];
     let mut set = 0;
@@ -94,7 +94,8 @@ unsafe impl Vector for Lanes {
     }
     #[inline(always)]
     unsafe fn gather(from: *const u32, index: Self) -> Self {
-        // NEON has no gather: two indices at a time move to a general register, and entries are loaded one by one.
+        // NEON has no gather: two indices at a time move to a general register, and entries are loaded one by
+        // one.
         let load = |index: uint32x4_t| unsafe {
             let pairs = vreinterpretq_u64_u32(index);
             let (low, high) = (vgetq_lane_u64::<0>(pairs), vgetq_lane_u64::<1>(pairs));
@@ -144,9 +145,9 @@ unsafe impl Vector for Lanes {
     }
 }
 
-/// Tables of up to 16 buckets in ten registers. A packed entry is looked up as two halves of 16 bits, so that eight
-/// states share each `tbl`: one of two registers for the dividers, two of four registers for the entries (own entries
-/// first, then alias entries).
+/// Tables of up to 16 buckets in ten registers. A packed entry is looked up as two halves of 16 bits, so that
+/// eight states share each `tbl`: one of two registers for the dividers, two of four registers for the
+/// entries (own entries first, then alias entries).
 #[derive(Clone, Copy)]
 pub(crate) struct Small {
     /// The shift to the bucket number, negated.

@@ -23,7 +23,8 @@ pub(crate) unsafe fn decode(
             for lookup in 0..tables.batch {
                 let index = buffer as usize % ENTRIES;
                 let symbols = &tables.bytes[index * size..][..size];
-                // SAFETY: the place is within the room that the caller has, and so are the `size` bytes from there on.
+                // SAFETY: the place is within the room that the caller has, and so are the `size` bytes from
+                // there on.
                 unsafe {
                     let to = out.add(batch * tables.step() + tables.place(lookup, lane));
                     symbols.as_ptr().copy_to_nonoverlapping(to, size);

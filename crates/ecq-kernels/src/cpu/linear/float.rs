@@ -1,39 +1,43 @@
 //! Products in single precision: a panel of 16 rows is expanded, some columns at a time, to weights that stay
 //! in the first-level cache, and multiplied with every row of activations.
 //!
-//! Each row has two sums, column `k` goes to sum `k mod 2`, ascending, product and sum rounded once; then `s0
-//! + s1`, and on the uniform grid times the step. Every instruction set gives the same bits.
+//! Numerical contract: each row has two sums; column `k` is added to sum `k mod 2`, in ascending order, by
+//! fused multiply-add (rounded once); the result is `s0 + s1`, multiplied by the row step on the uniform
+//! grid. Every instruction set gives the same bits.
 
 use super::activations::Activations;
 use super::side::{PANEL, Side};
 use crate::cpu::AlignedVec;
 use crate::cpu::simd::{self, Vector};
+use ecq_coding::panel::offset as panel_offset;
 use ecq_coding::{Isa, multiversion};
 use ecq_core::FloatType;
 use std::ops::Range;
 
-/// Columns that are expanded together, a multiple of [`SUMS`]: 16 KiB of weights.
+/// Columns that are expanded at a time, a multiple of [`SUMS`]: 16 KiB of weights.
 const COLUMNS: usize = 256;
 /// Sums of a row.
 const SUMS: usize = 2;
 
-/// Room for expanded weights and running sums.
+/// Scratch buffers for expanded weights and running sums.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FloatScratch {
     /// `[columns][16]`.
     weights: AlignedVec<f32>,
-    /// For each row of activations.
+    /// The sums of each row of activations.
     sums: Vec<[[f32; PANEL]; SUMS]>,
 }
 
 impl FloatScratch {
+    /// Returns the bytes held.
     pub(super) fn bytes(&self) -> usize {
         4 * self.weights.capacity() + size_of::<[[f32; PANEL]; SUMS]>() * self.sums.capacity()
     }
 }
 
-/// Multiplies a panel of `rows` rows with every row of `x` into `y[row of x][at..]`, each `stride` long;
-/// `expand` makes the weights of some columns, `[columns][16]`, and `factors` scale the rows at the end.
+/// Multiplies a panel of `rows` rows with every row of `x` and writes the products to `y[row of x][at..]`,
+/// each row of `y` `stride` long. `expand` writes the weights of some columns, `[columns][16]`; `factors`
+/// scale the rows at the end.
 pub(super) fn panel(
     isa: Isa,
     x: &Activations,
@@ -63,8 +67,8 @@ pub(super) fn panel(
     }
 }
 
-/// The weights of columns `columns` of panel `number`, whose codes lie in quads at one byte a code; those of
-/// the uniform grid without step and column scale.
+/// Writes the weights of columns `columns` of panel `number` from its codes, one byte each; those of the
+/// uniform grid without row step and column scale.
 pub(super) fn expand_codes(
     isa: Isa,
     side: &Side,
@@ -76,7 +80,7 @@ pub(super) fn expand_codes(
     if let Some(levels) = &side.levels {
         for (col, weights) in columns.clone().zip(weights.chunks_exact_mut(PANEL)) {
             for (row, weight) in weights.iter_mut().enumerate() {
-                *weight = levels[usize::from(quads[quad_at(row, col)])];
+                *weight = levels[usize::from(quads[panel_offset(row, col)])];
             }
         }
     } else {
@@ -85,20 +89,15 @@ pub(super) fn expand_codes(
     for outlier in side.outliers(number) {
         let (row, col) = (outlier.row as usize % PANEL, outlier.col as usize);
         if columns.contains(&col) {
-            let value = side.outlying(quads[quad_at(row, col)], outlier.delta);
+            let value = side.outlier_value(quads[panel_offset(row, col)], outlier.delta);
             weights[(col - columns.start) * PANEL + row] = value;
         }
     }
 }
 
-/// Where the code of a row and column of a panel lies when every code is a byte.
-pub(super) fn quad_at(row: usize, col: usize) -> usize {
-    col / 4 * (4 * PANEL) + row * 4 + col % 4
-}
-
 multiversion! {
-    /// Adds the products of some columns with every row of activations to its sums. Rows go together, so that they
-    /// share the loads of the weights.
+    /// Adds the products of some columns with every row of activations to its sums. Rows go together, so that
+    /// they share the loads of the weights.
     unsafe fn accumulate[V: Vector in simd](
         weights: &[f32],
         x: &Activations,
@@ -126,11 +125,12 @@ multiversion! {
     }
 }
 
-/// Three rows of two sums of sixteen lanes are twelve registers of the sixteen that AVX2 has.
+/// Adds the products of some columns with `ROWS` rows of activations. Three rows of two sums of sixteen lanes
+/// take twelve of AVX2's sixteen registers.
 ///
 /// # Safety
 /// The caller enables the instruction set of `V`.
-#[allow(clippy::needless_range_loop)]
+#[allow(clippy::needless_range_loop, reason = "the loops run over registers, by index in several arrays")]
 #[inline(always)]
 unsafe fn accumulate_rows<V: Vector, const ROWS: usize>(
     weights: &[f32],
@@ -205,8 +205,8 @@ multiversion! {
         assert_eq!(weights.len(), columns.len() * PANEL);
         let scales = side.scales.panel(number);
         let biases = side.biases.as_ref().map(|biases| (biases.dtype, biases.panel(number)));
-        // SAFETY: the assertions cover quads and weights; a column inside the matrix has its group in the panel's
-        // side data.
+        // SAFETY: the assertions cover quads and weights; a column inside the matrix has its group in the
+        // panel's side data.
         unsafe {
             let zero = V::splat(-side.zero);
             let mut col = columns.start;
@@ -216,7 +216,7 @@ multiversion! {
                 let end = columns.end.min((group + 1) * side.group_size);
                 for col in col..end {
                     for half in 0..PANEL / V::LANES {
-                        let quad = V::load(quads.as_ptr().add(quad_at(half * V::LANES, col) & !3));
+                        let quad = V::load(quads.as_ptr().add(panel_offset(half * V::LANES, col) & !3));
                         let code = V::and_lanes(V::shr(quad, 8 * (col % 4) as u32), 0xff);
                         let mut weight = V::float(V::add(code, zero));
                         if !side.is_uniform() {

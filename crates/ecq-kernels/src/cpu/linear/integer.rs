@@ -1,32 +1,33 @@
 //! Products of codes with blocks of integers: one panel of 16 rows with every row of activations.
 //!
-//! For each row `t = outliers`, then block after block `t += x_scale * (sum of q * x - zero * sum of x)`, the sum exact in
-//! integers; after each group `y += scale * t`, then `y += bias * (sum of x)`. Products and sums are rounded apart,
-//! in this order, on every instruction set: so equal codes give equal bits, whatever the layout they come from.
+//! Numerical contract, for each row: `t = outliers`, then for each block `t += x_scale * (sum of q * x - zero
+//! * sum of x)`, where the sums are exact integers; after each group `y += scale * t`, then `y += bias * (sum
+//! of x)`. Products and sums are rounded separately, in this order, on every instruction set, so that equal
+//! codes give equal bits in every form.
 
 use super::activations::{Activations, BLOCK};
 use super::side::{PANEL, Side};
 use crate::cpu::simd::{self, Vector};
 use ecq_coding::{Isa, multiversion};
 
-/// Bytes of a block of 16 rows and 32 columns at one byte a code.
+/// Bytes of a block of 16 rows and 32 columns at one byte per code.
 pub(super) const BLOCK_BYTES: usize = PANEL * BLOCK;
 
-/// What the kernels need of all rows of activations besides the integers, made once for a product.
+/// Sums over the blocks and groups of all rows of activations, computed once for a product.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Offsets {
-    /// `[rows][blocks]`: what is added to the integer sum of a block; empty where that is nothing.
+    /// `[rows][blocks]`: the addend of each block's integer sum; empty if all are zero.
     integers: Vec<i32>,
     /// `[rows][groups]`: the sum of a group's activations; empty without biases.
     sums: Vec<f32>,
 }
 
 impl Offsets {
-    /// `taken`: what the kernel takes away from each code.
-    fn set(&mut self, x: &Activations, side: &Side, blocks_per_group: usize, taken: i32) {
+    /// Computes the sums for a kernel that subtracts `code_offset` from each code.
+    fn set(&mut self, x: &Activations, side: &Side, blocks_per_group: usize, code_offset: i32) {
         self.integers.clear();
         self.sums.clear();
-        let factor = taken - side.zero;
+        let factor = code_offset - side.zero;
         for row in 0..x.rows() {
             if factor != 0 {
                 self.integers.extend(x.sums(row).iter().map(|&sum| factor * sum));
@@ -41,12 +42,13 @@ impl Offsets {
         }
     }
 
+    /// Returns the bytes held.
     pub(super) fn bytes(&self) -> usize {
         4 * (self.integers.capacity() + self.sums.capacity())
     }
 }
 
-/// A product of integers, ready for its panels.
+/// A product of integers.
 pub(super) struct IntegerProduct<'a> {
     x: &'a Activations,
     side: &'a Side,
@@ -56,25 +58,25 @@ pub(super) struct IntegerProduct<'a> {
     isa: Isa,
 }
 
-/// One panel; see [`panel`].
+/// Multiplies one panel; see [`panel`].
 type Kernel = fn(Isa, &IntegerProduct, &Panel, &mut [f32]);
 
-/// The panel that a kernel is called for.
+/// The panel of a call of a kernel.
 struct Panel<'a> {
     codes: &'a [u8],
     number: usize,
-    /// `[rows of x][16]`: what `t` starts with; empty for zeros.
+    /// `[rows of x][16]`: the outliers' part of each sum; empty without outliers.
     start: &'a [[f32; PANEL]],
-    /// Rows that exist, the first row's place in a row of `y`, and the length of one.
+    /// Rows of the matrix in the panel, the first row's place in a row of `y`, and the length of a row of
+    /// `y`.
     rows: usize,
     at: usize,
     stride: usize,
 }
 
 impl<'a> IntegerProduct<'a> {
-    /// `width`: bits of a code where the panels hold it; `bits`: such that codes are below `2^bits`.
-    ///
-    /// `None` when the side data are not by whole blocks.
+    /// Prepares the product with panels of codes of `width` bits, which are below `2^bits`. Returns `None` if
+    /// the groups of the side data are not whole blocks.
     pub(super) fn new(
         isa: Isa,
         x: &'a Activations,
@@ -84,13 +86,13 @@ impl<'a> IntegerProduct<'a> {
         bits: usize,
     ) -> Option<Self> {
         let blocks_per_group = side.blocks_per_group()?;
-        let (kernel, taken) = kernel(isa, width, bits);
-        offsets.set(x, side, blocks_per_group, taken);
+        let (kernel, code_offset) = kernel(isa, width, bits);
+        offsets.set(x, side, blocks_per_group, code_offset);
         Some(Self { x, side, offsets, blocks_per_group, kernel, isa })
     }
 
-    /// Multiplies panel `number`, whose codes are blocks of `width` bits, into `y[row of x][at..]`, each `stride` long;
-    /// `code(row of the panel, column)` finds a code.
+    /// Multiplies panel `number`, whose codes are blocks of `width` bits, and writes the products to `y[row
+    /// of x][at..]`, each row of `y` `stride` long.
     pub(super) fn panel(
         &self,
         number: usize,
@@ -107,7 +109,7 @@ impl<'a> IntegerProduct<'a> {
         (self.kernel)(self.isa, self, &panel, y);
     }
 
-    /// What outliers add to each row of a panel before its scale.
+    /// Returns the outliers' part of the sum of each row of a panel.
     fn outliers(&self, panel: usize, row: usize) -> [f32; PANEL] {
         let mut sums = [0.0; PANEL];
         let (integers, scales) = (self.x.integers(row), self.x.scales(row));
@@ -120,7 +122,8 @@ impl<'a> IntegerProduct<'a> {
     }
 }
 
-/// Returns the kernel for codes of `bits` bits (at most) in panels of `width` bits, and what it subtracts from each code.
+/// Returns the kernel for codes of `bits` bits (at most) in panels of `width` bits, and what it subtracts
+/// from each code.
 fn kernel(isa: Isa, width: usize, bits: usize) -> (Kernel, i32) {
     // Codes of few bits share a kernel where they take whole bytes.
     let bits = if width == 8 { bits.max(4) } else { width };
@@ -165,8 +168,8 @@ multiversion! {
             let offsets = product.offsets.integers.get(row * blocks..(row + 1) * blocks);
             let sums = product.offsets.sums.get(row * groups..(row + 1) * groups);
             let start = of.start.get(row);
-            // SAFETY: `block < blocks` and `group < groups`, of which the assertions found enough; the caller enables the
-            // instruction set.
+            // SAFETY: `block < blocks` and `group < groups`, of which the assertions found enough; the caller
+            // enables the instruction set.
             let out = unsafe {
                 let halves = PANEL / V::LANES;
                 let mut totals = [V::zero(); 2];

@@ -1,9 +1,9 @@
-//! Where fixed-width codes lie in bytes, so that shifts and masks of whole vectors take them out.
+//! The placement of fixed-width codes in bytes, such that shifts and masks of whole vectors extract them.
 
-/// Quads (four columns) of a block, and so codes that each byte position of a block has.
+/// Groups of four columns of a block, and so codes of each byte place of a block.
 pub(crate) const QUADS: usize = 8;
 
-/// Some bits of a code: `bits` bits from bit `from` of byte `byte` go to bit `to` of the code.
+/// Some bits of a code: `bits` bits from bit `from` of byte `byte` become the bits from `to` on of the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) byte: usize,
@@ -14,8 +14,8 @@ pub(crate) struct Piece {
 
 /// The pieces of eight codes of `W` bits that share `W` bytes.
 ///
-/// Every byte holds as many whole codes as it can; its bits above them are strung together, lowest byte first, and
-/// hold the codes that are left (as many as a byte has such bits).
+/// Every byte holds as many whole codes as fit. The bits above them, concatenated from the lowest byte on,
+/// hold the other codes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Placement {
     pieces: [[Piece; 8]; QUADS],
@@ -55,20 +55,20 @@ impl Placement {
         placement
     }
 
-    /// Piece `i` of code `code`, or nothing.
+    /// Returns piece `i` of code `code`; empty if the code has fewer pieces.
     pub(crate) const fn piece(&self, code: usize, i: usize) -> Piece {
         self.pieces[code][i]
     }
 
-    /// The pieces of code `code`.
+    /// Returns the pieces of code `code`.
     #[inline(always)]
     pub(crate) const fn of(&self, code: usize) -> &[Piece] {
         self.pieces[code].split_at(self.count[code]).0
     }
 }
 
-/// Packs blocks, each of [`QUADS`] rows of 64 codes a byte each, to `W` rows of 64 bytes: codes of `W` bits, eight of
-/// which share the `W` bytes of one place.
+/// Packs blocks, each of [`QUADS`] rows of 64 codes at one byte each, to `W` rows of 64 bytes: eight codes of
+/// `W` bits share the `W` bytes of one place.
 pub(crate) fn pack<const W: usize>(quads: &[u8], packed: &mut [u8]) {
     let (blocks, _) = quads.as_chunks::<64>().0.as_chunks::<QUADS>();
     let (packed, _) = packed.as_chunks_mut::<64>().0.as_chunks_mut::<W>();

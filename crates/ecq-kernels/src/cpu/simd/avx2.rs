@@ -24,7 +24,8 @@ unsafe fn quad(x: *const i8, i: usize) -> __m256i {
     unsafe { _mm256_set1_epi32(x.cast::<i32>().add(i).read_unaligned()) }
 }
 
-// SAFETY: every intrinsic is of AVX2, FMA or F16C, which callers enable; pointers are used as the trait states.
+// SAFETY: every intrinsic is of AVX2, FMA or F16C, which callers enable; pointers are used as the trait
+// states.
 unsafe impl Vector for Avx2 {
     type Int = __m256i;
     type Float = __m256;

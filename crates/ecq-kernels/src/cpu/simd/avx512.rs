@@ -11,7 +11,8 @@ use core::arch::x86_64::*;
 #[derive(Clone, Copy)]
 pub(crate) struct Vnni;
 
-// SAFETY: every intrinsic is of AVX-512 F, BW or VNNI, which callers enable; pointers are used as the trait states.
+// SAFETY: every intrinsic is of AVX-512 F, BW or VNNI, which callers enable; pointers are used as the trait
+// states.
 unsafe impl Vector for Vnni {
     type Int = __m512i;
     type Float = __m512;

@@ -1,7 +1,7 @@
 //! Vectors of the products: one trait, one file for each instruction set, which `multiversion!` instantiates.
 //!
-//! The kernels beside the products (attention, norms, activations) are plain Rust that the compiler vectorizes for each
-//! instruction set.
+//! The kernels beside the products (attention, norms, activations) are plain Rust that the compiler
+//! vectorizes for each instruction set.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -11,8 +11,8 @@ mod avx512;
 mod neon;
 mod portable;
 
-// The vector of each instruction set, under the name of its `Isa` variant. AVX-512 without VNNI has no instruction for
-// products of bytes that is wider than AVX2's.
+// The vector of each instruction set, under the name of its `Isa` variant. AVX-512 without VNNI has no
+// instruction for products of bytes that is wider than AVX2's.
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::{Avx2, Avx2 as Avx512};
 #[cfg(target_arch = "x86_64")]
@@ -28,8 +28,8 @@ use ecq_core::FloatType;
 /// Registers of `LANES` lanes of 32 bits. A lane is a row: four codes of the row, an integer, or a float.
 ///
 /// # Safety
-/// Every method needs the instruction set of its implementation, and pointers to `LANES` elements. Methods are called
-/// only from functions that enable the instruction set.
+/// Every method needs the instruction set of its implementation, and pointers to `LANES` elements. Methods
+/// are called only from functions that enable the instruction set.
 pub(crate) unsafe trait Vector: Copy {
     /// Four codes or one `i32` a lane.
     type Int: Copy;
@@ -53,7 +53,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn shr(a: Self::Int, by: u32) -> Self::Int;
     /// Shifts each lane left; a following mask drops the bits of the neighbouring byte.
     unsafe fn shl(a: Self::Int, by: u32) -> Self::Int;
-    /// Returns, for each lane, the exact scalar product of its 32 codes, below `2^BITS`, with 32 integers in -127..=127.
+    /// Returns, for each lane, the exact scalar product of its 32 codes, below `2^BITS`, with 32 integers in
+    /// -127..=127.
     unsafe fn dot<const BITS: usize>(codes: [Self::Int; QUADS], x: *const i8) -> Self::Int;
 
     unsafe fn float(a: Self::Int) -> Self::Float;
@@ -84,8 +85,8 @@ pub(crate) unsafe trait Vector: Copy {
     /// Unpacks the codes of a block: `W` rows of 64 bytes, of which those of this vector begin at `from`.
     #[inline(always)]
     unsafe fn unpack<const W: usize>(from: *const u8) -> [Self::Int; QUADS] {
-        // Plain loops: closures would not have the instruction set, and so could not be compiled into their callers.
-        // SAFETY: as the trait's.
+        // Plain loops: closures would not have the instruction set, and so could not be compiled into their
+        // callers. SAFETY: as the trait's.
         unsafe {
             let mut bytes = [Self::splat(0); W];
             for (i, bytes) in bytes.iter_mut().enumerate() {

@@ -17,8 +17,8 @@ pub(crate) type NeonDot = Registers<true>;
 #[derive(Clone, Copy)]
 pub(crate) struct Registers<const DOT: bool>;
 
-/// Returns the number of products of a code below `2^bits` and an integer of at most 127 whose sum fits 16 bits. Codes of
-/// eight bits are signed, of at most 128.
+/// Returns the number of products of a code below `2^bits` and an integer of at most 127 whose sum fits 16
+/// bits. Codes of eight bits are signed, of at most 128.
 const fn products_in_16_bits(bits: usize) -> usize {
     32767 / (127 * if bits == 8 { 128 } else { (1 << bits) - 1 })
 }
@@ -85,7 +85,8 @@ impl<const DOT: bool> Registers<DOT> {
                 }
                 return vaddq_s32(sums[0], sums[1]);
             }
-            // Two lanes in each half: products of bytes in 16 bits, as many as fit, then pairs of them in 32 bits.
+            // Two lanes in each half: products of bytes in 16 bits, as many as fit, then pairs of them in 32
+            // bits.
             let run = const { products_in_16_bits(BITS) };
             let mut sums = [vdupq_n_s32(0); 2];
             let mut i = 0;
@@ -121,8 +122,8 @@ fn zip<T: Copy, R>(a: [T; 2], b: [T; 2], f: impl Fn(T, T) -> R) -> [R; 2] {
     [f(a[0], b[0]), f(a[1], b[1])]
 }
 
-// SAFETY: every intrinsic is of NEON, which is part of AArch64, or of the dot product instructions, which callers of
-// `NeonDot` enable; pointers are used as the trait states.
+// SAFETY: every intrinsic is of NEON, which is part of AArch64, or of the dot product instructions, which
+// callers of `NeonDot` enable; pointers are used as the trait states.
 unsafe impl<const DOT: bool> Vector for Registers<DOT> {
     type Int = [int32x4_t; 2];
     type Float = [float32x4_t; 2];
@@ -163,7 +164,8 @@ unsafe impl<const DOT: bool> Vector for Registers<DOT> {
     }
     #[inline(always)]
     unsafe fn shr(a: Self::Int, by: u32) -> Self::Int {
-        // Callers' counts are constants: compilers turn the shift left by a negative vector into one by an immediate.
+        // Callers' counts are constants: compilers turn the shift left by a negative vector into one by an
+        // immediate.
         let shift = |a| unsafe { vshlq_u32(vreinterpretq_u32_s32(a), vdupq_n_s32(-(by as i32))) };
         both(a, |a| unsafe { vreinterpretq_s32_u32(shift(a)) })
     }
