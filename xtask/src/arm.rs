@@ -15,9 +15,10 @@ const NATIVE_LOADER: &str = "/lib/ld-linux-aarch64.so.1";
 const CROSS_LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 /// A processor without the dot product instructions.
 const OLD_PROCESSOR: &str = "cortex-a53";
-const INSTALL: &str = "on Debian:\n  dpkg --add-architecture arm64 && apt-get update\n  apt-get install rustc-web \
-                       cargo-web libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu qemu-user\nor, in place of the \
-                       first three packages: rustup target add aarch64-unknown-linux-gnu";
+const INSTALL: &str = "on Debian:
+  dpkg --add-architecture arm64 && apt-get update
+  apt-get install rustc-web cargo-web libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu qemu-user
+in place of the first three packages also: rustup target add aarch64-unknown-linux-gnu";
 
 /// A compiler with the standard library of the target, and its cargo.
 struct Toolchain {

@@ -3,7 +3,7 @@
 //!
 //! | module | coder | decodes | rate above the entropy |
 //! |---|---|---|---|
-//! | [`rans`] | interleaved rANS, one table per tile | 8 or 16 lanes at once (AVX-512, AVX2, NEON, portable) | 0.1 to 0.3% |
+//! | [`rans`] | interleaved rANS, one table per tile | 8 or 16 lanes at once | 0.1 to 0.3% |
 //! | [`prefix`] | prefix code over tuples of 1 to 4 symbols | one tuple per lookup | 0.5 to 1.5% |
 //! | [`context`] | rANS, a table selected for each symbol | one symbol at a time | below that of one table |
 //! | [`planes`] | byte fields of fixed-size elements, by rANS | as `rans` | 0.1% and one table per field |
@@ -38,6 +38,8 @@ mod alias;
 mod bits;
 mod cluster;
 pub mod context;
+#[cfg(test)]
+mod emulation;
 mod error;
 mod layout;
 pub mod panel;

@@ -257,7 +257,7 @@ mod tests {
             matches!(decode(&coded, usize::MAX), Err(CodingError::InvalidBytes { .. })),
             "a length beyond the bytes is refused before allocation"
         );
-        for byte in 0..coded.len() {
+        for byte in crate::emulation::cases("bytes flipped", (0..coded.len()).collect(), 8) {
             for bit in 0..8 {
                 let mut flipped = coded.clone();
                 flipped[byte] ^= 1 << bit;

@@ -1,4 +1,4 @@
-//! Lookup tables of the decoder, and the places of what lookups write.
+//! Lookup tables of the decoder, and the places of their output.
 //!
 //! Eight lanes decode in step. Each keeps its next bits in a 64-bit register, below a set bit that moves down
 //! as bits are taken and so counts them. A lookup takes the low 12 bits; after [`Tables::batch`] lookups the

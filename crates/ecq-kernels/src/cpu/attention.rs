@@ -432,7 +432,7 @@ mod tests {
                         let expected = weighted.iter().map(|(w, v)| w * f64::from(v[d])).sum::<f64>() / total;
                         assert!((f64::from(y[d]) - expected).abs() < 1e-5, "type {i}, value {d}");
                     }
-                    // The same bits from what is gathered: one block that holds all positions.
+                    // Gathered into one block, the result is the same bit for bit.
                     let (mut k, mut v) = (AlignedVec::default(), AlignedVec::default());
                     keys.gather(blocks, PLACE, 5..12, &mut k);
                     values.gather(blocks, PLACE, 5..12, &mut v);

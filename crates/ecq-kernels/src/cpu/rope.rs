@@ -18,7 +18,14 @@ pub fn angles(positions: &[u32], frequencies: &[f32], scale: f32, table: &mut [f
 multiversion! {
     /// Rotates the first `2 * frequencies` values of each head of `x`, rows of `heads * head_dim`, by the
     /// [`angles`] of its row.
-    pub fn rotate(x: &mut [f32], table: &[f32], frequencies: usize, heads: usize, head_dim: usize, pairs: RotaryPairs) {
+    pub fn rotate(
+        x: &mut [f32],
+        table: &[f32],
+        frequencies: usize,
+        heads: usize,
+        head_dim: usize,
+        pairs: RotaryPairs,
+    ) {
         for (x, angles) in x.chunks_exact_mut(heads * head_dim).zip(table.chunks_exact(2 * frequencies)) {
             let (cos, sin) = angles.split_at(frequencies);
             for head in x.chunks_exact_mut(head_dim) {

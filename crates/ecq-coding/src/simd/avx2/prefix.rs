@@ -38,7 +38,10 @@ macro_rules! fill {
 
 /// One lookup of one lane: `$load` loads the symbols of entry `t` into `t`, `$store` writes them.
 macro_rules! lookup {
-    ($lane:literal, $place:literal, ($lengths:literal, $apart:literal, $load:literal, $store:literal, $symbols:literal)) => {
+    (
+        $lane:literal, $place:literal,
+        ($lengths:literal, $apart:literal, $load:literal, $store:literal, $symbols:literal)
+    ) => {
         concat!(
             "mov {t:e}, {b",
             $lane,
@@ -108,7 +111,13 @@ macro_rules! batches {
     ($name:ident, $how:tt, $($place:literal)*) => {
         /// # Safety
         /// As [`Tables::decode`], with BMI2 and LZCNT; a table of the tuple's size.
-        unsafe fn $name(table: *const u8, state: &mut State, batches: usize, mut out: *mut u8, step: usize) -> usize {
+        unsafe fn $name(
+            table: *const u8,
+            state: &mut State,
+            batches: usize,
+            mut out: *mut u8,
+            step: usize,
+        ) -> usize {
             for batch in 0..batches {
                 let refused: u64;
                 // SAFETY: the caller guarantees the loads of streams and the stores of symbols; indices into

@@ -31,7 +31,7 @@ static EXPAND: [[u8; 16]; 256] = {
     table
 };
 
-/// What each lane of a set adds: its bit in the low byte, and one in the high byte.
+/// Addend of each lane of a set: its bit in the low byte, and one in the high byte.
 static WEIGHTS: [u16; 8] = [0x101, 0x102, 0x104, 0x108, 0x110, 0x120, 0x140, 0x180];
 
 impl Lanes {

@@ -144,7 +144,7 @@ fn kernel(isa: Isa, width: usize, bits: usize) -> (Kernel, i32) {
 }
 
 multiversion! {
-    /// Returns what the kernels subtract from codes of eight bits.
+    /// Returns the offset that the kernels subtract from codes of eight bits.
     unsafe fn code_offset[V: Vector in simd]() -> i32 {
         V::OFFSET
     }

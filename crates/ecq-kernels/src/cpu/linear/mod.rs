@@ -4,7 +4,7 @@
 //! | form | content | product |
 //! |---|---|---|
 //! | [`PackedLinear`] | codes at 2 to 8 bits, laid out for vectors | unpacks into registers |
-//! | [`FusedLinear`] | the coded streams, perhaps memory-mapped | decodes some rows into the first-level cache |
+//! | [`FusedLinear`] | the coded streams | decodes some rows into the first-level cache |
 //! | [`DenseLinear`] | f16, bf16 or f32 weights | widens |
 //!
 //! Panels of 16 rows hold one row per lane of 32 bits, four columns at a time, so that a sum needs no
