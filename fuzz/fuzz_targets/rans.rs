@@ -44,7 +44,9 @@ fn by_class(layout: Layout, bytes: &[u8]) {
     let (rows, cols) = (layout.rows(), layout.cols());
     let tables = (0..counts[0] * counts[1]).map(|pair| map >> (pair % 8) & 1).collect();
     let of_cols = (0..cols).map(|col| class(rows + col)).collect();
-    let Ok(classes) = rans::Classes::new(counts, (0..rows).map(class).collect(), of_cols, tables) else { return };
+    let Ok(classes) = rans::Classes::new(counts, (0..rows).map(class).collect(), of_cols, tables) else {
+        return;
+    };
     let Ok((first, used)) = FrequencyTable::from_bytes(rest) else { return };
     let Ok((second, more)) = FrequencyTable::from_bytes(&rest[used..]) else { return };
     let (tables, stream) = ([first, second], &rest[used + more..]);

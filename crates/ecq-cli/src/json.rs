@@ -19,18 +19,18 @@ pub fn error_object(kind: &str, tensor: Option<&str>, offset: Option<u64>, messa
 }
 
 /// What the library says of an error.
-struct Facts<'a> {
+struct DeviceInfo<'a> {
     kind: &'static str,
     tensor: Option<&'a str>,
     offset: Option<u64>,
 }
 
-fn facts(error: &anyhow::Error) -> Option<Facts<'_>> {
+fn facts(error: &anyhow::Error) -> Option<DeviceInfo<'_>> {
     if let Some(error) = error.downcast_ref::<PackError>() {
-        return Some(Facts { kind: error.kind(), tensor: error.tensor(), offset: error.offset() });
+        return Some(DeviceInfo { kind: error.kind(), tensor: error.tensor(), offset: error.offset() });
     }
     let error = error.downcast_ref::<RuntimeError>()?;
-    Some(Facts { kind: error.kind(), tensor: error.tensor(), offset: error.offset() })
+    Some(DeviceInfo { kind: error.kind(), tensor: error.tensor(), offset: error.offset() })
 }
 
 /// What of this command helps against an error: the library knows no flags.
@@ -82,7 +82,8 @@ pub fn report_error(error: &anyhow::Error, json: bool) {
         eprintln!("error: {message}");
         return;
     }
-    let Facts { kind, tensor, offset } = facts.unwrap_or(Facts { kind: "io", tensor: None, offset: None });
+    let DeviceInfo { kind, tensor, offset } =
+        facts.unwrap_or(DeviceInfo { kind: "io", tensor: None, offset: None });
     say!("{}", error_object(kind, tensor, offset, &message));
 }
 

@@ -33,7 +33,7 @@ pub fn checkpoint(path: &Path) -> anyhow::Result<Checkpoint> {
 /// # Errors
 /// When it carries none, or is of an architecture that is not known.
 pub fn config_of(source: &dyn Source) -> anyhow::Result<Config> {
-    let files = source.ride_along()?;
+    let files = source.attached_files()?;
     let of = |name: &str| files.iter().find(|(file, _)| file == name).map(|(_, bytes)| bytes);
     if let Some(json) = of("config.json") {
         return Ok(Config::from_json(&String::from_utf8_lossy(json))?);

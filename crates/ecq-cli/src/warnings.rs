@@ -42,7 +42,7 @@ fn is_float(dtype: &str) -> bool {
 
 /// Says when a folder has no configuration, so that nothing made of it runs.
 pub fn no_config(source: &dyn Source, path: &Path) -> anyhow::Result<()> {
-    let files = source.ride_along()?;
+    let files = source.attached_files()?;
     if !files.iter().any(|(name, _)| name == "config.json" || name == "gguf.header") {
         note(&format!(
             "there is no config.json beside the tensors of {}: the file can be verified and exported, but `ecq run` \

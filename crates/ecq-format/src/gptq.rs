@@ -169,7 +169,7 @@ impl Layer {
 
 /// Shape of a layer whose groups may be any columns: what act-order makes, or a last group that is shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scattered {
+pub struct ActOrderLayer {
     /// Width of a code: 2, 3, 4 or 8 bits.
     pub bits: u8,
     /// Groups, whatever their sizes.
@@ -182,7 +182,7 @@ pub struct Scattered {
     pub version: Version,
 }
 
-impl Scattered {
+impl ActOrderLayer {
     /// The weights `[outputs, inputs]` in the type of the scales, where column `i` is of group `group_of[i]`.
     ///
     /// Products are computed in single precision and rounded once: what AutoGPTQ multiplies with.

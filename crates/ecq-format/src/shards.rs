@@ -56,7 +56,7 @@ pub enum ShardError {
 
 /// A tensor that will be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
+pub struct ShardPlan {
     /// Its name.
     pub name: String,
     /// Its element type.
@@ -65,7 +65,7 @@ pub struct Planned {
     pub shape: Vec<usize>,
 }
 
-impl Planned {
+impl ShardPlan {
     /// Its length in bytes; saturates, since no such tensor can be written.
     pub fn bytes(&self) -> u64 {
         let bits = self.shape.iter().fold(self.dtype.bitsize() as u64, |n, &d| n.saturating_mul(d as u64));
@@ -84,7 +84,7 @@ impl Planned {
 /// have another length than planned, the system refuses, or `data` does. Nothing is left under `dest` then.
 pub fn write_checkpoint<E: From<ShardError>>(
     dest: &Path,
-    groups: &[Vec<Planned>],
+    groups: &[Vec<ShardPlan>],
     files: &[(String, Vec<u8>)],
     most_bytes: u64,
     data: impl FnMut(usize) -> Result<Vec<Vec<u8>>, E>,
@@ -124,7 +124,7 @@ pub fn write_checkpoint<E: From<ShardError>>(
 
 fn write_into<E: From<ShardError>>(
     folder: &Path,
-    groups: &[Vec<Planned>],
+    groups: &[Vec<ShardPlan>],
     files: &[(String, Vec<u8>)],
     most_bytes: u64,
     mut data: impl FnMut(usize) -> Result<Vec<Vec<u8>>, E>,
@@ -188,11 +188,11 @@ fn write_into<E: From<ShardError>>(
 }
 
 /// Runs of groups that share a shard.
-fn cut(groups: &[Vec<Planned>], most_bytes: u64) -> Vec<std::ops::Range<usize>> {
+fn cut(groups: &[Vec<ShardPlan>], most_bytes: u64) -> Vec<std::ops::Range<usize>> {
     let mut shards = Vec::new();
     let (mut start, mut sum) = (0, 0u64);
     for (at, group) in groups.iter().enumerate() {
-        let bytes: u64 = group.iter().map(Planned::bytes).sum();
+        let bytes: u64 = group.iter().map(ShardPlan::bytes).sum();
         if at > start && sum.saturating_add(bytes) > most_bytes {
             shards.push(start..at);
             (start, sum) = (at, 0);
@@ -203,7 +203,7 @@ fn cut(groups: &[Vec<Planned>], most_bytes: u64) -> Vec<std::ops::Range<usize>> 
     shards
 }
 
-fn header(groups: &[Vec<Planned>]) -> Vec<u8> {
+fn header(groups: &[Vec<ShardPlan>]) -> Vec<u8> {
     let mut json = "{\"__metadata__\":{\"format\":\"pt\"}".to_owned();
     let mut offset = 0;
     for tensor in groups.iter().flatten() {
@@ -228,11 +228,11 @@ mod tests {
     use super::*;
     use safetensors::SafeTensors;
 
-    fn planned(name: &str, elements: usize) -> Planned {
-        Planned { name: name.to_owned(), dtype: Dtype::U8, shape: vec![elements] }
+    fn planned(name: &str, elements: usize) -> ShardPlan {
+        ShardPlan { name: name.to_owned(), dtype: Dtype::U8, shape: vec![elements] }
     }
 
-    fn bytes(group: &[Planned]) -> Vec<Vec<u8>> {
+    fn bytes(group: &[ShardPlan]) -> Vec<Vec<u8>> {
         group.iter().map(|tensor| vec![tensor.name.as_bytes()[0]; tensor.shape[0]]).collect()
     }
 
@@ -283,7 +283,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dest = folder.path().join("out");
         let one = |name: &str| vec![planned(name, 4)];
-        let write = |groups: &[Vec<Planned>], len: usize| {
+        let write = |groups: &[Vec<ShardPlan>], len: usize| {
             write_checkpoint::<ShardError>(&dest, groups, &[], 100, |_| Ok(vec![vec![0; len]]), |_| Ok(()))
         };
         assert!(matches!(write(&[one("a"), one("a")], 4), Err(ShardError::Duplicate { .. })));

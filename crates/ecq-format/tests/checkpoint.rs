@@ -106,8 +106,12 @@ fn shards_are_read_through_their_index() {
         assert!(matches!(checkpoint.read_rows(head, 2, 2), Err(E::Rows { first: 2, count: 2, rows: 3, .. })));
         assert!(matches!(checkpoint.read_rows(head, usize::MAX, 2), Err(E::Rows { .. })));
         assert_eq!(checkpoint.index().unwrap(), (INDEX, index(&SOUND).as_bytes()));
-        let ride_along: Vec<_> =
-            checkpoint.ride_along().unwrap().into_iter().map(|(name, bytes)| (name, bytes.len())).collect();
+        let ride_along: Vec<_> = checkpoint
+            .attached_files()
+            .unwrap()
+            .into_iter()
+            .map(|(name, bytes)| (name, bytes.len()))
+            .collect();
         let expected = [("config.json", 23), ("tokenizer.json", 2), ("1_Pooling/config.json", 3)];
         assert_eq!(ride_along, expected.map(|(name, bytes)| (name.to_owned(), bytes)));
         assert_eq!(checkpoint.quantization().unwrap(), Quantization::None);
@@ -247,7 +251,7 @@ fn files_that_are_no_checkpoint_are_named_for_what_they_are() {
     // What lies beside may be a pointer too: it must not ride along as if it were a tokenizer.
     let folder = sharded(&SOUND);
     folder.write("tokenizer.json", b"version https://git-lfs.github.com/spec/v1\noid");
-    let error = folder.open().unwrap().ride_along().unwrap_err().to_string();
+    let error = folder.open().unwrap().attached_files().unwrap_err().to_string();
     assert!(error.contains("tokenizer.json is a Git LFS pointer"), "{error}");
     folder.write("config.json", b"<html>");
     let error = folder.open().unwrap().json("config.json").unwrap_err().to_string();
@@ -365,7 +369,7 @@ fn files_beside_are_capped() {
     folder.write("tokenizer.json", &[b' '; 2000]);
     let limits = Limits { file_bytes: 1000, ..Limits::default() };
     let checkpoint = Checkpoint::open(&folder.path(""), &limits).unwrap();
-    assert!(matches!(checkpoint.ride_along(), Err(E::FileTooLarge { found: 2000, most: 1000, .. })));
+    assert!(matches!(checkpoint.attached_files(), Err(E::FileTooLarge { found: 2000, most: 1000, .. })));
     let limits = Limits { file_bytes: 100, ..Limits::default() };
     assert!(matches!(Checkpoint::open(&folder.path(""), &limits), Err(E::FileTooLarge { .. })));
     let limits = Limits { tensors: 3, ..Limits::default() };

@@ -1,21 +1,21 @@
 //! `tokenizer.json` from the facts of a GGUF file. Whole published tokenizers are compared by
 //! `scripts/check_tokenizer.py`.
 
-use ecq_format::gguf::TokenizerFacts;
+use ecq_format::gguf::TokenizerMetadata;
 use ecq_format::hf::{HfError, tokenizer_config_json, tokenizer_json};
 use serde_json::{Value, json};
 
-fn facts(model: &str, tokens: &[(&str, i32, f32)]) -> TokenizerFacts {
-    TokenizerFacts {
+fn facts(model: &str, tokens: &[(&str, i32, f32)]) -> TokenizerMetadata {
+    TokenizerMetadata {
         model: model.to_owned(),
         tokens: tokens.iter().map(|token| token.0.to_owned()).collect(),
         token_types: tokens.iter().map(|token| token.1).collect(),
         scores: tokens.iter().map(|token| token.2).collect(),
-        ..TokenizerFacts::default()
+        ..TokenizerMetadata::default()
     }
 }
 
-fn sentence_piece() -> TokenizerFacts {
+fn sentence_piece() -> TokenizerMetadata {
     let tokens = [
         ("<unk>", 2, 0.0),
         ("<s>", 3, 0.0),
@@ -31,7 +31,7 @@ fn sentence_piece() -> TokenizerFacts {
         ("c", 1, -7.0),
         ("<a b>", 4, -1000.0),
     ];
-    TokenizerFacts { unk: Some(0), bos: Some(1), ..facts("llama", &tokens) }
+    TokenizerMetadata { unk: Some(0), bos: Some(1), ..facts("llama", &tokens) }
 }
 
 fn merges(json: &Value) -> Vec<String> {
@@ -59,7 +59,7 @@ fn a_space_before_the_text_is_the_files_choice() {
     let with = tokenizer_json(&sentence_piece()).unwrap();
     assert_eq!(with["normalizer"], json!({ "type": "Sequence", "normalizers": [prepend, replace] }));
     assert_eq!(with["decoder"]["decoders"].as_array().unwrap().len(), 4);
-    let facts = TokenizerFacts { add_space_prefix: Some(false), ..sentence_piece() };
+    let facts = TokenizerMetadata { add_space_prefix: Some(false), ..sentence_piece() };
     let without = tokenizer_json(&facts).unwrap();
     assert_eq!(without["normalizer"], replace);
     assert_eq!(without["decoder"]["decoders"].as_array().unwrap().len(), 3);
@@ -67,18 +67,18 @@ fn a_space_before_the_text_is_the_files_choice() {
 
 #[test]
 fn prompts_begin_as_llama_cpp_begins_them() {
-    let begins = |facts: &TokenizerFacts| !tokenizer_json(facts).unwrap()["post_processor"].is_null();
+    let begins = |facts: &TokenizerMetadata| !tokenizer_json(facts).unwrap()["post_processor"].is_null();
     assert!(begins(&sentence_piece()));
-    assert!(!begins(&TokenizerFacts { add_bos: Some(false), ..sentence_piece() }));
-    assert!(!begins(&TokenizerFacts { bos: None, ..sentence_piece() }));
-    assert!(!begins(&TokenizerFacts { bos: Some(99), ..sentence_piece() }));
-    let bpe = |pre: &str| TokenizerFacts {
+    assert!(!begins(&TokenizerMetadata { add_bos: Some(false), ..sentence_piece() }));
+    assert!(!begins(&TokenizerMetadata { bos: None, ..sentence_piece() }));
+    assert!(!begins(&TokenizerMetadata { bos: Some(99), ..sentence_piece() }));
+    let bpe = |pre: &str| TokenizerMetadata {
         pre: Some(pre.to_owned()),
         bos: Some(0),
         ..facts("gpt2", &[("<bos>", 3, 0.0)])
     };
     assert!(begins(&bpe("llama-bpe")) && !begins(&bpe("qwen2")) && !begins(&bpe("smollm")));
-    assert!(begins(&TokenizerFacts { add_bos: Some(true), ..bpe("qwen2") }));
+    assert!(begins(&TokenizerMetadata { add_bos: Some(true), ..bpe("qwen2") }));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn byte_level_texts_are_cut_as_the_pre_tokenizer_says() {
     let json = |pre: Option<&str>| {
         let tokens = [("a", 1, 0.0), ("Ġ", 1, 0.0), ("Ġa", 1, 0.0)];
         let (pre, merges) = (pre.map(str::to_owned), vec!["Ġ a".to_owned()]);
-        tokenizer_json(&TokenizerFacts { pre, merges, ..facts("gpt2", &tokens) })
+        tokenizer_json(&TokenizerMetadata { pre, merges, ..facts("gpt2", &tokens) })
     };
     let first = |json: &Value| json["pre_tokenizer"]["pretokenizers"][0].clone();
     assert_eq!(json(None).unwrap()["pre_tokenizer"]["type"], "ByteLevel");
@@ -112,7 +112,7 @@ fn byte_level_texts_are_cut_as_the_pre_tokenizer_says() {
 
 #[test]
 fn special_tokens_and_the_chat_template_are_in_the_configuration() {
-    let facts = TokenizerFacts { eos: Some(5), pad: Some(99), add_bos: Some(true), ..sentence_piece() };
+    let facts = TokenizerMetadata { eos: Some(5), pad: Some(99), add_bos: Some(true), ..sentence_piece() };
     let json = tokenizer_config_json(&facts, Some("{{ x }}"), 77);
     let expected = json!({
         "tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false, "model_max_length": 77,

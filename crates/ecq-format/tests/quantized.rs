@@ -2,7 +2,7 @@
 
 use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec, Grid, Limits};
 use ecq_format::checkpoint::{
-    Checkpoint, CheckpointError as E, Form, Loaded, MlxGroups, Quantization, Weight,
+    Checkpoint, CheckpointError as E, LoadedWeight, MlxGroups, Quantization, Weight, WeightTensors,
 };
 use ecq_format::gguf::GgmlType;
 use ecq_format::{awq, gptq, mxfp4};
@@ -168,14 +168,14 @@ fn a_checkpoint_of_mlx_is_read_whole() {
     let mut quantized = 0;
     for weight in &weights {
         match (checkpoint.load(weight).unwrap(), expected.tensor(&weight.name)) {
-            (Loaded::Coded(codes, grid), Ok(expected)) => {
+            (LoadedWeight::Coded(codes, grid), Ok(expected)) => {
                 assert_eq!([codes.rows(), codes.cols()], expected.shape(), "{}", weight.name);
                 assert_eq!(codes.symbols(), expected.data(), "{}", weight.name);
                 assert_eq!((weight.rows, weight.cols), (codes.rows(), codes.cols()));
                 assert_eq!(grid.scales.dtype(), FloatType::Bf16);
                 quantized += 1;
             }
-            (Loaded::Plain(dtype, bytes), Err(_)) => {
+            (LoadedWeight::Plain(dtype, bytes), Err(_)) => {
                 assert_eq!((dtype, bytes.len()), (Dtype::BF16, 2 * weight.rows * weight.cols));
             }
             other => panic!("{}: {other:?}", weight.name),
@@ -184,7 +184,7 @@ fn a_checkpoint_of_mlx_is_read_whole() {
     // Norms and o_proj are as they were; scales and biases are no weights of their own.
     assert_eq!((quantized, weights.len()), (7, 11));
     let groups = |end: &str| match find(&weights, end).form {
-        Form::Mlx { groups, .. } => (groups.bits, groups.group_size),
+        WeightTensors::Mlx { groups, .. } => (groups.bits, groups.group_size),
         other => panic!("{other:?}"),
     };
     assert_eq!(groups("q_proj.weight"), (4, 64));
@@ -200,7 +200,7 @@ fn checkpoints_of_gptq_and_awq_are_read_whole() {
     let q = find(&weights, "q_proj.weight");
     assert_eq!((q.name.as_str(), q.rows, q.cols), ("model.layers.0.self_attn.q_proj.weight", 64, 64));
     assert!(
-        matches!(checkpoint.load(q).unwrap(), Loaded::Coded(codes, grid) if codes.rows() == 64 && grid.bits == 4)
+        matches!(checkpoint.load(q).unwrap(), LoadedWeight::Coded(codes, grid) if codes.rows() == 64 && grid.bits == 4)
     );
     let down = find(&weights, "down_proj.weight");
     assert_eq!((down.rows, down.cols), (64, 128));
@@ -210,19 +210,19 @@ fn checkpoints_of_gptq_and_awq_are_read_whole() {
     names.sort_unstable();
     assert_eq!(names, ["g_idx", "qweight", "qzeros", "scales"]);
     assert!(kept.iter().all(|weight| weight.note.as_deref().is_some_and(|note| note.contains("act-order"))));
-    assert!(kept.iter().all(|weight| matches!(weight.form, Form::Plain(_))));
+    assert!(kept.iter().all(|weight| matches!(weight.form, WeightTensors::Plain(_))));
     assert_eq!(weights.len(), 3 + 2 + 4);
     assert!(matches!(
         checkpoint.load(find(&weights, "o_proj.weight")).unwrap(),
-        Loaded::Plain(Dtype::F16, _)
+        LoadedWeight::Plain(Dtype::F16, _)
     ));
 
     let (checkpoint, weights) = open(&data("awq-tiny"));
     assert_eq!(weights.len(), 3 + 3);
     for end in ["q_proj.weight", "k_proj.weight", "down_proj.weight"] {
         let weight = find(&weights, end);
-        let Form::Awq { parts, layer } = weight.form else { panic!("{end}") };
-        let Loaded::Coded(codes, grid) = checkpoint.load(weight).unwrap() else { panic!("{end}") };
+        let WeightTensors::Awq { parts, layer } = weight.form else { panic!("{end}") };
+        let LoadedWeight::Coded(codes, grid) = checkpoint.load(weight).unwrap() else { panic!("{end}") };
         let packed = layer.pack(&codes, &grid).unwrap();
         let bytes = parts.map(|part| checkpoint.read(&checkpoint.tensors()[part]).unwrap());
         assert_eq!([packed.qweight, packed.qzeros, packed.scales.as_bytes().to_vec()], bytes);
@@ -417,7 +417,7 @@ fn layers_in_act_order_are_read_as_floats_when_asked() {
     let group_of = |input: usize| g_idx[4 * input] as usize;
     assert!((0..64).any(|input| group_of(input) != input / 32), "the fixture is in act-order");
     match checkpoint.load(k).unwrap() {
-        Loaded::Plain(Dtype::F16, bytes) => {
+        LoadedWeight::Plain(Dtype::F16, bytes) => {
             assert_eq!(bytes, by_formula(&checkpoint, "self_attn.k_proj", group_of));
         }
         other => panic!("{other:?}"),
@@ -442,7 +442,7 @@ fn a_last_group_that_is_shorter_is_read_as_floats_when_asked() {
     let quantization = checkpoint.quantization().unwrap();
     let weights = checkpoint.weights_as_floats(&quantization).unwrap().unwrap();
     let q = find(&weights, "q_proj.weight");
-    let Loaded::Plain(Dtype::F16, bytes) = checkpoint.load(q).unwrap() else { panic!("halves") };
+    let LoadedWeight::Plain(Dtype::F16, bytes) = checkpoint.load(q).unwrap() else { panic!("halves") };
     assert_eq!(bytes, by_formula(&checkpoint, "self_attn.q_proj", |input| input / 40));
 }
 
@@ -490,7 +490,7 @@ fn experts_of_mxfp4_are_blocks_of_gguf() {
     let experts = find(&weights, "gate_up_proj");
     assert_eq!((experts.name.as_str(), experts.rows, experts.cols), (stem, 8, 96));
     assert_eq!((experts.shape.as_slice(), experts.bytes), (&[2, 4, 96][..], 24 * 17));
-    let Loaded::Blocks(GgmlType::Mxfp4, bytes) = edited.open().load(experts).unwrap() else {
+    let LoadedWeight::Blocks(GgmlType::Mxfp4, bytes) = edited.open().load(experts).unwrap() else {
         panic!("blocks")
     };
     assert_eq!(mxfp4::split(&bytes).unwrap(), (blocks, scales));
@@ -524,7 +524,8 @@ fn rules_for_layers_are_read_from_their_shapes() {
     assert!(matches!(edited.weights(), Err(E::Shape { tensor, .. }) if tensor.ends_with("q_proj.qzeros")));
     edited.config["quantization_config"]["dynamic"] = json!({"+:.*q_proj": {"bits": 3}});
     let weights = edited.weights().unwrap();
-    let Loaded::Coded(codes, grid) = edited.open().load(find(&weights, "q_proj.weight")).unwrap() else {
+    let LoadedWeight::Coded(codes, grid) = edited.open().load(find(&weights, "q_proj.weight")).unwrap()
+    else {
         panic!("codes")
     };
     assert_is(&file, "3", &codes, &grid);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ecq_codec::encode::{EncodeOptions, plan, side_data};
 use ecq_coding::{Counts, planes};
 use ecq_core::{Grid, Kind};
-use ecq_quant::{QuantError, Sketch, Spectrum, StepSpan};
+use ecq_quant::{IntegerCounts, QuantError, StepGranularity, WeightHistogram};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -134,7 +134,7 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
     let tensor = source.load(index)?;
     let shaped = matches!(facts.kind, Kind::Linear | Kind::Embedding);
     if let (true, Some(floats)) = (shaped, crate::weights::weights(&tensor, facts, source.format())) {
-        match Sketch::of(&*floats, StepSpan::Tensor) {
+        match WeightHistogram::of(&*floats, StepGranularity::Tensor) {
             Ok(sketch) => {
                 analysis.rms = Some((sketch.energy() / weights).sqrt());
                 if matches!(tensor, Tensor::Raw { .. }) {
@@ -171,7 +171,7 @@ fn one(source: &dyn Source, index: usize, options: &EncodeOptions) -> Result<Ten
 }
 
 /// Counts of the integers -50 to 50, those beyond at the ends.
-fn tenths(spectrum: &Spectrum) -> Vec<u64> {
+fn tenths(spectrum: &IntegerCounts) -> Vec<u64> {
     let mut counts = vec![0.0; 101];
     for (q, n) in (spectrum.lowest..).zip(&spectrum.counts) {
         counts[(q.clamp(-50, 50) + 50) as usize] += n;

@@ -1,7 +1,7 @@
 //! Quantizing a model whose errors were weighed by running it on text.
 
 use crate::budget::Budget;
-use crate::calibrate::{Calibration, Fitted, Moments, Place, Quantized, Quantizer, Sequences};
+use crate::calibrate::{Calibration, Fitted, LayerStatistics, Place, Quantized, Quantizer, Sequences};
 use crate::destination::Destination;
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
@@ -15,7 +15,7 @@ use crate::source::{HEADER_FILE, Source, for_options};
 use crate::spacing::{Spacing, Steps};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, encode};
 use ecq_core::{Coding, FloatType, Kind, Limits};
-use ecq_quant::{Feedback, Floats, feedback};
+use ecq_quant::{ErrorFeedback, Floats, feedback};
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_runtime::kv::KvOptions;
 use ecq_runtime::{
@@ -49,7 +49,7 @@ pub struct CalibrationOptions {
     pub seed: u64,
     /// In place of a target: block projections as small as is possible without costing more than on this
     /// grid, by the estimate of
-    /// [`Moments`].
+    /// [`LayerStatistics`].
     pub like: Option<GridChoice>,
     /// Take over what the folder holds of earlier runs: of this one, interrupted, or of ones at other rates.
     pub reuse: bool,
@@ -107,7 +107,7 @@ pub fn pack_calibrated(
     let source = for_options(source, &options)?;
     options.check(source.tensors())?;
     // Said now, not when the whole reference is packed.
-    if !source.ride_along()?.iter().any(|(name, _)| name == "config.json" || name == HEADER_FILE) {
+    if !source.attached_files()?.iter().any(|(name, _)| name == "config.json" || name == HEADER_FILE) {
         return Err(PackError::Calibration(format!(
             "{source_name} has no config.json, so the model cannot be run: copy it from where the model came from, \
              or quantize without calibration"
@@ -210,7 +210,7 @@ impl Rounding<'_> {
 }
 
 impl Quantizer for Rounding<'_> {
-    fn quantize(&mut self, name: &str, aim: &[f32], moments: &Moments) -> Result<Option<Quantized>> {
+    fn quantize(&mut self, name: &str, aim: &[f32], moments: &LayerStatistics) -> Result<Option<Quantized>> {
         let Some(&index) = self.places.get(name) else { return Ok(None) };
         let facts = &self.source.tensors()[index];
         if [facts.rows, facts.cols] != moments.shape
@@ -218,7 +218,7 @@ impl Quantizer for Rounding<'_> {
         {
             return Ok(None);
         }
-        let errors = Feedback::new(&moments.inputs, facts.cols)?;
+        let errors = ErrorFeedback::new(&moments.inputs, facts.cols)?;
         let Some(spacing) = Spacing::new(&errors, moments) else { return Ok(None) };
         let bytes: &[u8] = bytemuck::cast_slice(aim);
         let floats = Floats::new(FloatType::F32, moments.shape, bytes)?;

@@ -6,9 +6,9 @@ use crate::options::{PackOptions, Target};
 use crate::pack::pack;
 use crate::progress::Progress;
 use crate::report::PackReport;
-use crate::source::{RideAlong, Source, Tensor, TensorFacts};
+use crate::source::{AttachedFile, Source, SourceTensor, Tensor};
 use ecq_core::Kind;
-use ecq_quant::{Levels, Span, StepSpan};
+use ecq_quant::{Granularity, Levels, StepGranularity};
 use serde::Serialize;
 
 /// A grid, and what the block projections take on it.
@@ -82,8 +82,8 @@ pub fn compare_grids(
     let keep = GridChoice::Keep;
     add(&keep, "the source, nothing lost", &run(keep, any)?);
     for (span, what) in [
-        (Span::Tensor, "4 bits, one scale a tensor: little entropy, and the model is gone"),
-        (Span::Row, "4 bits, one scale a row"),
+        (Granularity::Tensor, "4 bits, one scale a tensor: little entropy, and the model is gone"),
+        (Granularity::Row, "4 bits, one scale a row"),
     ] {
         let grid = GridChoice::Absmax { bits: 4, span };
         add(&grid, what, &run(grid, any)?);
@@ -98,7 +98,7 @@ pub fn compare_grids(
         let Some(wanted) = report.sqnr_linear_db else { continue };
         // Six decibels are a bit.
         let mut bpw = (0.16 * wanted + 0.4).clamp(LEAST_BPW, MOST_BPW);
-        let uniform = GridChoice::Uniform { bpw: None, steps: StepSpan::Model, levels: Levels::Grid };
+        let uniform = GridChoice::Uniform { bpw: None, steps: StepGranularity::Model, levels: Levels::Grid };
         for last in [false, false, true] {
             let report = run(uniform, Target::Bpw(bpw))?;
             let off = wanted - report.sqnr_linear_db.unwrap_or(wanted);
@@ -114,15 +114,15 @@ pub fn compare_grids(
     Ok(GridComparison { weights: sample.weights(), all_weights: linear_weights(source.tensors()), grids })
 }
 
-fn linear_weights(tensors: &[TensorFacts]) -> u64 {
-    tensors.iter().filter(|t| t.kind == Kind::Linear).map(TensorFacts::weights).sum()
+fn linear_weights(tensors: &[SourceTensor]) -> u64 {
+    tensors.iter().filter(|t| t.kind == Kind::Linear).map(SourceTensor::weights).sum()
 }
 
 /// Some block projections of a source.
 struct Sample<'a> {
     source: &'a dyn Source,
     indices: Vec<usize>,
-    tensors: Vec<TensorFacts>,
+    tensors: Vec<SourceTensor>,
 }
 
 impl<'a> Sample<'a> {
@@ -139,7 +139,7 @@ impl<'a> Sample<'a> {
     }
 
     fn weights(&self) -> u64 {
-        self.tensors.iter().map(TensorFacts::weights).sum()
+        self.tensors.iter().map(SourceTensor::weights).sum()
     }
 }
 
@@ -148,7 +148,7 @@ impl Source for Sample<'_> {
         self.source.format()
     }
 
-    fn tensors(&self) -> &[TensorFacts] {
+    fn tensors(&self) -> &[SourceTensor] {
         &self.tensors
     }
 
@@ -156,7 +156,7 @@ impl Source for Sample<'_> {
         self.source.load(self.indices[index])
     }
 
-    fn ride_along(&self) -> Result<Vec<RideAlong>> {
+    fn attached_files(&self) -> Result<Vec<AttachedFile>> {
         Ok(Vec::new())
     }
 

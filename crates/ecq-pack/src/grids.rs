@@ -5,7 +5,8 @@ use crate::rates::CoderRates;
 use crate::spacing::Steps;
 use ecq_core::{Codes, Grid};
 use ecq_quant::{
-    Distortion, Feedback, Floats, Levels, Span, StepSpan, Weights, absmax, affine, feedback, uniform,
+    Distortion, ErrorFeedback, Floats, Granularity, Levels, StepGranularity, Weights, absmax, affine,
+    feedback, uniform,
 };
 use std::fmt;
 
@@ -26,14 +27,14 @@ pub enum GridChoice {
         /// Width of a code, 2 to 8.
         bits: u8,
         /// What shares a scale.
-        span: Span,
+        span: Granularity,
     },
     /// The unbounded uniform grid, its steps found for a rate.
     Uniform {
         /// Bits per weight of this tensor alone; `None` if it shares the model's target.
         bpw: Option<f64>,
         /// What shares a step.
-        steps: StepSpan,
+        steps: StepGranularity,
         /// What a code stands for.
         levels: Levels,
     },
@@ -61,7 +62,7 @@ impl GridChoice {
             ("keep", None, None) => Self::Keep,
             ("uniform", bpw, None) => {
                 let bpw = bpw.map(|bpw| rate(bpw).ok_or_else(bad)).transpose()?;
-                Self::Uniform { bpw, steps: StepSpan::Row, levels: Levels::Grid }
+                Self::Uniform { bpw, steps: StepGranularity::Row, levels: Levels::Grid }
             }
             ("affine", _, group) => {
                 let group_size = group.unwrap_or("64").parse().ok().filter(|n| matches!(n, 32 | 64 | 128));
@@ -72,9 +73,9 @@ impl GridChoice {
             }
             ("absmax", _, span) => {
                 let span = match span.unwrap_or("row") {
-                    "tensor" => Span::Tensor,
-                    "row" => Span::Row,
-                    group => Span::Group(group.parse().ok().filter(|&n| n > 0).ok_or_else(bad)?),
+                    "tensor" => Granularity::Tensor,
+                    "row" => Granularity::Row,
+                    group => Granularity::Group(group.parse().ok().filter(|&n| n > 0).ok_or_else(bad)?),
                 };
                 Self::Absmax { bits: bits(|b| (2..=8).contains(b))?, span }
             }
@@ -89,9 +90,9 @@ impl GridChoice {
     /// When the word is none of them.
     pub fn set_steps(&mut self, word: &str) -> Result<()> {
         let span = match word {
-            "model" => StepSpan::Model,
-            "tensor" => StepSpan::Tensor,
-            "row" => StepSpan::Row,
+            "model" => StepGranularity::Model,
+            "tensor" => StepGranularity::Tensor,
+            "row" => StepGranularity::Row,
             _ => {
                 return Err(PackError::Option {
                     option: format!("steps {word}"),
@@ -129,7 +130,7 @@ impl GridChoice {
     /// Why a matrix of `cols` columns cannot have this grid, if it cannot.
     pub(crate) fn misfit(&self, cols: usize) -> Option<String> {
         match *self {
-            Self::Affine { group_size, .. } | Self::Absmax { span: Span::Group(group_size), .. }
+            Self::Affine { group_size, .. } | Self::Absmax { span: Granularity::Group(group_size), .. }
                 if !cols.is_multiple_of(group_size) =>
             {
                 Some(format!("kept: groups of {group_size} do not divide {cols} columns"))
@@ -145,7 +146,7 @@ impl GridChoice {
         weights: &dyn Weights,
         aim: Option<&Floats<'_>>,
         steps: Option<&Steps>,
-        errors: Option<&Feedback>,
+        errors: Option<&ErrorFeedback>,
     ) -> Result<Requantized> {
         let (codes, grid) = match *self {
             Self::Keep => return Err(PackError::UnknownGrid),
@@ -172,16 +173,16 @@ impl fmt::Display for GridChoice {
         match *self {
             Self::Keep => f.write_str("keep"),
             Self::Affine { bits, group_size } => write!(f, "affine:{bits}:{group_size}"),
-            Self::Absmax { bits, span: Span::Tensor } => write!(f, "absmax:{bits}:tensor"),
-            Self::Absmax { bits, span: Span::Row } => write!(f, "absmax:{bits}:row"),
-            Self::Absmax { bits, span: Span::Group(n) } => write!(f, "absmax:{bits}:{n}"),
+            Self::Absmax { bits, span: Granularity::Tensor } => write!(f, "absmax:{bits}:tensor"),
+            Self::Absmax { bits, span: Granularity::Row } => write!(f, "absmax:{bits}:row"),
+            Self::Absmax { bits, span: Granularity::Group(n) } => write!(f, "absmax:{bits}:{n}"),
             Self::Uniform { bpw, steps, levels } => {
                 f.write_str("uniform")?;
                 bpw.map_or(Ok(()), |bpw| write!(f, ":{bpw}"))?;
                 f.write_str(match steps {
-                    StepSpan::Row => " (a step a row",
-                    StepSpan::Tensor => " (a step a tensor",
-                    StepSpan::Model => " (one step",
+                    StepGranularity::Row => " (a step a row",
+                    StepGranularity::Tensor => " (a step a tensor",
+                    StepGranularity::Model => " (one step",
                 })?;
                 f.write_str(if levels == Levels::Centroid { ", centroids)" } else { ")" })
             }

@@ -1,6 +1,6 @@
 //! As small as a model can be without being further from itself than another grid would take it.
 
-use crate::calibrate::Moments;
+use crate::calibrate::LayerStatistics;
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::options::PackOptions;
@@ -10,7 +10,7 @@ use crate::source::Source;
 use crate::spacing::Spacing;
 use crate::weights::weights;
 use ecq_core::{Codes, FloatType, FloatVec, Grid};
-use ecq_quant::{Feedback, Floats, feedback};
+use ecq_quant::{ErrorFeedback, Floats, feedback};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
@@ -141,7 +141,7 @@ fn cost(of: &[f32], approximate: &[f32], outputs: &[f32], inputs: &[f32]) -> f64
     each.zip(outputs).map(|(squares, &g)| 0.5 * f64::from(g) * squares).sum()
 }
 
-fn moments_of(source: &dyn Source, index: usize, options: &PackOptions) -> Result<Option<Moments>> {
+fn moments_of(source: &dyn Source, index: usize, options: &PackOptions) -> Result<Option<LayerStatistics>> {
     let facts = &source.tensors()[index];
     let calibration = options.calibration.as_deref();
     Ok(calibration.map(|c| c.moments(&facts.name, [facts.rows, facts.cols])).transpose()?.flatten())
@@ -179,7 +179,7 @@ fn cost_at(source: &dyn Source, index: usize, factor: f64, options: &PackOptions
     let tensor = source.load(index)?;
     let Some(weights) = weights(&tensor, facts, source.format()) else { return Ok(None) };
     let cols = facts.cols;
-    let errors = Feedback::new(&moments.inputs, cols)?;
+    let errors = ErrorFeedback::new(&moments.inputs, cols)?;
     let Some(spacing) = Spacing::new(&errors, &moments) else { return Ok(None) };
     let all = spacing.at(factor).rows.to_f32();
     let rows: Vec<usize> = (0..facts.rows).step_by(facts.rows.div_ceil(ROWS)).collect();

@@ -3,10 +3,10 @@
 use crate::calibrate::Calibration;
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
-use crate::source::TensorFacts;
+use crate::source::SourceTensor;
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use ecq_core::{Coding, Kind};
-use ecq_quant::{Levels, Span, StepSpan};
+use ecq_quant::{Granularity, Levels, StepGranularity};
 use regex::Regex;
 use std::sync::Arc;
 
@@ -60,8 +60,8 @@ impl PackOptions {
     /// their codes entropy coded.
     pub fn quantizing() -> Self {
         Self {
-            linear: GridChoice::Uniform { bpw: None, steps: StepSpan::Row, levels: Levels::Grid },
-            embedding: GridChoice::Absmax { bits: 8, span: Span::Row },
+            linear: GridChoice::Uniform { bpw: None, steps: StepGranularity::Row, levels: Levels::Grid },
+            embedding: GridChoice::Absmax { bits: 8, span: Granularity::Row },
             ..Self::default()
         }
     }
@@ -70,7 +70,7 @@ impl PackOptions {
     ///
     /// # Errors
     /// Never for overrides that [`add_override`](Self::add_override) took.
-    pub fn grid_of(&self, tensor: &TensorFacts) -> Result<GridChoice> {
+    pub fn grid_of(&self, tensor: &SourceTensor) -> Result<GridChoice> {
         let mut choice = match tensor.kind {
             Kind::Linear => self.linear,
             Kind::Embedding => self.embedding,
@@ -88,7 +88,7 @@ impl PackOptions {
     ///
     /// # Errors
     /// Names the first one that matches none.
-    pub fn check(&self, tensors: &[TensorFacts]) -> Result<()> {
+    pub fn check(&self, tensors: &[SourceTensor]) -> Result<()> {
         let useless =
             self.overrides.iter().find(|(regex, _)| !tensors.iter().any(|t| regex.is_match(&t.name)));
         let Some((regex, _)) = useless else { return Ok(()) };

@@ -6,14 +6,14 @@ use crate::grids::{GridChoice, Requantized};
 use crate::options::PackOptions;
 use crate::progress::{Progress, check, in_batches};
 use crate::report::{PackReport, TensorReport};
-use crate::source::{Source, Tensor, TensorFacts, for_options};
+use crate::source::{Source, SourceTensor, Tensor, for_options};
 use crate::spacing::{Aim, Steps, aim};
 use crate::weights::weights;
 use crate::{rates, report};
 use ecq_codec::encode::{Plan, encode, encode_raw};
 use ecq_core::{EncodedTensor, Kind, Part};
 use ecq_format::container::{ModelEntry, Spool, TensorBytes};
-use ecq_quant::{Distortion, Feedback};
+use ecq_quant::{Distortion, ErrorFeedback};
 use rayon::prelude::*;
 use safetensors::Dtype;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -25,11 +25,11 @@ const PLAIN_WEIGHTS: u64 = 1 << 14;
 
 /// A tensor on its way into the file.
 pub(crate) struct Packed {
-    form: Form,
+    form: Payload,
     facts: Facts,
 }
 
-enum Form {
+enum Payload {
     Encoded(EncodedTensor),
     Plain(Dtype, Vec<usize>, Vec<u8>),
 }
@@ -127,7 +127,7 @@ pub(crate) fn pack_at(
     packed?;
     progress.end();
 
-    for (name, bytes) in source.ride_along()? {
+    for (name, bytes) in source.attached_files()? {
         if !spool.is_done(&format!("ecq.file/{name}")) {
             spool.push_file(&name, &bytes)?;
         }
@@ -174,7 +174,7 @@ pub(crate) fn model_entry(
 /// Shapes that rows and columns do not tell.
 fn shapes(source: &dyn Source, order: &[String]) -> BTreeMap<String, Vec<usize>> {
     let listed: HashSet<&str> = order.iter().map(String::as_str).collect();
-    let other = |t: &&TensorFacts| {
+    let other = |t: &&SourceTensor| {
         t.shape != [t.rows, t.cols] && t.kind != Kind::Other && listed.contains(t.name.as_str())
     };
     source.tensors().iter().filter(other).map(|t| (t.name.clone(), t.shape.clone())).collect()
@@ -183,8 +183,8 @@ fn shapes(source: &dyn Source, order: &[String]) -> BTreeMap<String, Vec<usize>>
 /// Adds a packed tensor to the file.
 pub(crate) fn push(spool: &mut Spool, name: &str, packed: &Packed) -> Result<()> {
     match &packed.form {
-        Form::Encoded(tensor) => spool.push_encoded(name, tensor)?,
-        Form::Plain(dtype, shape, bytes) => spool.push_plain(name, *dtype, shape, bytes)?,
+        Payload::Encoded(tensor) => spool.push_encoded(name, tensor)?,
+        Payload::Plain(dtype, shape, bytes) => spool.push_plain(name, *dtype, shape, bytes)?,
     }
     Ok(())
 }
@@ -201,7 +201,7 @@ pub(crate) fn file_bytes(source: &dyn Source, name: &str, tensor: &EncodedTensor
     Ok(summary.tensors.get(name).map_or(0, TensorBytes::total) + digits)
 }
 
-fn tensor_report(tensor: &TensorFacts, bytes: &TensorBytes, facts: &Facts) -> TensorReport {
+fn tensor_report(tensor: &SourceTensor, bytes: &TensorBytes, facts: &Facts) -> TensorReport {
     let weights = tensor.weights().max(1) as f64;
     let plan = facts.plan.as_ref();
     let codes =
@@ -242,15 +242,15 @@ pub(crate) fn pack_one(
 
 /// How errors are made good in a matrix whose columns have scales of their own.
 fn feedback_of(
-    facts: &TensorFacts,
+    facts: &SourceTensor,
     steps: Option<&Steps>,
     options: &PackOptions,
-) -> Result<Option<Feedback>> {
+) -> Result<Option<ErrorFeedback>> {
     let (Some(calibration), Some(Steps { col_scales: Some(_), .. })) = (&options.calibration, steps) else {
         return Ok(None);
     };
     let moments = calibration.moments(&facts.name, [facts.rows, facts.cols])?;
-    Ok(moments.map(|moments| Feedback::new(&moments.inputs, facts.cols)).transpose()?)
+    Ok(moments.map(|moments| ErrorFeedback::new(&moments.inputs, facts.cols)).transpose()?)
 }
 
 fn load_and_pack(
@@ -270,7 +270,7 @@ fn load_and_pack(
             (None, None) => Some(format!("kept: {} holds no weights", facts.dtype)),
             (None, Some(weights)) => {
                 let feedback = feedback_of(facts, steps, options)?;
-                let dead = feedback.as_ref().map_or(0, Feedback::dead);
+                let dead = feedback.as_ref().map_or(0, ErrorFeedback::dead);
                 if dead > 0 {
                     note = Some(format!("{dead} of {} inputs hardly ever moved", facts.cols));
                 }
@@ -280,7 +280,7 @@ fn load_and_pack(
                     choice.quantize(&*weights, aim.as_ref(), steps, feedback.as_ref())?;
                 let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
                 let facts = Facts { plan: Some(plan), distortion: Some(distortion), note };
-                return Ok(Packed { form: Form::Encoded(tensor), facts });
+                return Ok(Packed { form: Payload::Encoded(tensor), facts });
             }
         };
     }
@@ -288,7 +288,7 @@ fn load_and_pack(
         Tensor::Coded(codes, grid) => {
             let (tensor, plan) = encode(facts.kind, &codes, &grid, &encode_options)?;
             let facts = Facts { plan: Some(plan), distortion: None, note };
-            Ok(Packed { form: Form::Encoded(tensor), facts })
+            Ok(Packed { form: Payload::Encoded(tensor), facts })
         }
         Tensor::Raw { dtype, fields, bytes } => {
             let plain = plain_dtype(&dtype);
@@ -296,13 +296,13 @@ fn load_and_pack(
             let shape = facts.shape.clone();
             let of_form = |form| Packed { form, facts: Facts { note, ..Facts::default() } };
             if let (Some(plain), true) = (plain, small) {
-                return Ok(of_form(Form::Plain(plain, shape, bytes)));
+                return Ok(of_form(Payload::Plain(plain, shape, bytes)));
             }
             let tensor = encode_raw(facts.kind, [facts.rows, facts.cols], &dtype, &bytes, &fields)?;
             let gain = 100.0 * (1.0 - tensor.bytes() as f64 / bytes.len() as f64);
             Ok(of_form(match plain {
-                Some(plain) if gain < encode_options.hybrid_percent => Form::Plain(plain, shape, bytes),
-                _ => Form::Encoded(tensor),
+                Some(plain) if gain < encode_options.hybrid_percent => Payload::Plain(plain, shape, bytes),
+                _ => Payload::Encoded(tensor),
             }))
         }
     }

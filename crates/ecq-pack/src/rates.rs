@@ -17,7 +17,7 @@ use crate::weights::weights;
 use ecq_codec::encode::CodingChoice;
 use ecq_core::{Coding, Kind};
 use ecq_format::container::Spool;
-use ecq_quant::{Alphabet, RateModel, Sketch, Spectrum, StepSpan, Weights, solve};
+use ecq_quant::{Alphabet, IntegerCounts, RateModel, StepGranularity, WeightHistogram, Weights, solve};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
@@ -63,7 +63,7 @@ const SIZE_MARGIN: f64 = 0.9995;
 /// A tensor whose step is looked for.
 struct Measured {
     index: usize,
-    sketch: Sketch,
+    sketch: WeightHistogram,
     /// Where the model was watched.
     spacing: Option<Spacing>,
     miss: Miss,
@@ -109,7 +109,7 @@ impl Measured {
     }
 
     fn estimate(&self, scale: f64) -> f64 {
-        let spectrum: Spectrum = self.sketch.spectrum(scale);
+        let spectrum: IntegerCounts = self.sketch.spectrum(scale);
         Alphabet::cheapest(&spectrum, &CoderRates).bits(&spectrum, &CoderRates)
     }
 
@@ -247,12 +247,14 @@ fn share_units(measured: &mut [Measured], choices: &[GridChoice]) {
     measured.iter_mut().filter(watched).for_each(|m| m.sketch.stretch(typical));
 
     let shares = |m: &&mut Measured| {
-        m.spacing.is_none() && matches!(choices[m.index], GridChoice::Uniform { steps: StepSpan::Model, .. })
+        m.spacing.is_none()
+            && matches!(choices[m.index], GridChoice::Uniform { steps: StepGranularity::Model, .. })
     };
-    let sum = |value: fn(&Sketch) -> f64, measured: &mut [Measured]| -> f64 {
+    let sum = |value: fn(&WeightHistogram) -> f64, measured: &mut [Measured]| -> f64 {
         measured.iter_mut().filter(shares).map(|m| value(&m.sketch)).sum()
     };
-    let (energy, weights) = (sum(Sketch::energy, measured), sum(|sketch| sketch.weights() as f64, measured));
+    let (energy, weights) =
+        (sum(WeightHistogram::energy, measured), sum(|sketch| sketch.weights() as f64, measured));
     let unit = (energy / weights).sqrt() as f32;
     measured.iter_mut().filter(shares).for_each(|m| m.sketch.share_unit(unit));
 }
@@ -288,8 +290,10 @@ fn measure(
                 let floats = floats.ok_or_else(|| named(PackError::UnknownGrid))?;
                 let spacing = Spacing::of(calibration, &tensors[index]).map_err(named)?;
                 let sketch = match &spacing {
-                    Some(spacing) => Sketch::spaced(&*floats, &spacing.rows, &spacing.col_scales.to_f32()),
-                    None => Sketch::of(&*floats, steps),
+                    Some(spacing) => {
+                        WeightHistogram::spaced(&*floats, &spacing.rows, &spacing.col_scales.to_f32())
+                    }
+                    None => WeightHistogram::of(&*floats, steps),
                 };
                 let sketch = sketch.map_err(|error| named(error.into()))?;
                 progress.advance(tensors[index].bytes, &tensors[index].name);
@@ -435,7 +439,7 @@ fn rest_bytes(
         },
     )?;
     progress.end();
-    for (name, bytes) in source.ride_along()? {
+    for (name, bytes) in source.attached_files()? {
         spool.push_file(&name, &bytes)?;
     }
     let order = rest.iter().map(|&i| tensors[i].name.clone()).collect();

@@ -1,10 +1,10 @@
 //! The steps of a matrix, from what errors in it cost.
 
-use crate::calibrate::{Calibration, Moments};
+use crate::calibrate::{Calibration, LayerStatistics};
 use crate::error::Result;
-use crate::source::TensorFacts;
+use crate::source::SourceTensor;
 use ecq_core::{FloatType, FloatVec};
-use ecq_quant::{Feedback, Floats};
+use ecq_quant::{ErrorFeedback, Floats};
 
 /// Steps of a uniform grid.
 #[derive(Debug, Clone)]
@@ -36,17 +36,17 @@ impl Spacing {
     ///
     /// # Errors
     /// When its moments cannot be read, or are none.
-    pub(crate) fn of(calibration: Option<&Calibration>, tensor: &TensorFacts) -> Result<Option<Self>> {
+    pub(crate) fn of(calibration: Option<&Calibration>, tensor: &SourceTensor) -> Result<Option<Self>> {
         let Some(moments) =
             calibration.map(|c| c.moments(&tensor.name, [tensor.rows, tensor.cols])).transpose()?.flatten()
         else {
             return Ok(None);
         };
-        Ok(Self::new(&Feedback::new(&moments.inputs, tensor.cols)?, &moments))
+        Ok(Self::new(&ErrorFeedback::new(&moments.inputs, tensor.cols)?, &moments))
     }
 
     /// The spacing for moments, whose inputs `feedback` knows; `None` if no output matters.
-    pub(crate) fn new(feedback: &Feedback, moments: &Moments) -> Option<Self> {
+    pub(crate) fn new(feedback: &ErrorFeedback, moments: &LayerStatistics) -> Option<Self> {
         let [rows, cols] = moments.shape;
         let mean = moments.outputs.iter().map(|&g| f64::from(g)).sum::<f64>() / rows as f64;
         if !(mean.is_finite() && mean > 0.0) {
@@ -90,7 +90,7 @@ impl Aim {
 ///
 /// # Errors
 /// When they cannot be read.
-pub(crate) fn aim(calibration: Option<&Calibration>, tensor: &TensorFacts) -> Result<Option<Aim>> {
+pub(crate) fn aim(calibration: Option<&Calibration>, tensor: &SourceTensor) -> Result<Option<Aim>> {
     let shape = [tensor.rows, tensor.cols];
     let weights =
         calibration.map(|calibration| calibration.weights(&tensor.name, shape)).transpose()?.flatten();

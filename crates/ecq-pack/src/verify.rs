@@ -3,7 +3,7 @@
 use crate::difference::{Sums, WeightError, layer_order};
 use crate::error::Result;
 use crate::progress::{Progress, in_batches};
-use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, Tensor, TensorFacts, open};
+use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, SourceTensor, Tensor, open};
 use crate::weights::weights;
 use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Kind, Limits, UniformRows};
 use rayon::prelude::*;
@@ -125,8 +125,8 @@ fn as_packed<'a>(ecq: &EcqSource, source: &'a dyn Source) -> Result<&'a dyn Sour
 
 /// How what rides along differs from what lies beside the tensors of the source.
 pub(crate) fn other_bytes(ecq: &EcqSource, source: &dyn Source) -> Result<Vec<Mismatch>> {
-    let ours: HashMap<String, Vec<u8>> = ecq.ride_along()?.into_iter().collect();
-    let theirs: HashMap<String, Vec<u8>> = source.ride_along()?.into_iter().collect();
+    let ours: HashMap<String, Vec<u8>> = ecq.attached_files()?.into_iter().collect();
+    let theirs: HashMap<String, Vec<u8>> = source.attached_files()?.into_iter().collect();
     let mut mismatches = Vec::new();
     for (name, bytes) in &ours {
         if let Some(other) = theirs.get(name).filter(|other| *other != bytes) {
@@ -267,7 +267,7 @@ fn compare(
 }
 
 /// How far the first tensor is from the second, where both have weights and one shape.
-fn sums([ours, theirs]: [(&Tensor, &TensorFacts, &str); 2]) -> Result<Option<Sums>> {
+fn sums([ours, theirs]: [(&Tensor, &SourceTensor, &str); 2]) -> Result<Option<Sums>> {
     let of = |(tensor, facts, format): (_, _, _)| weights(tensor, facts, format);
     match (of(theirs), of(ours)) {
         (Some(theirs), Some(ours)) if theirs.shape() == ours.shape() => Ok(Some(Sums::of(&*theirs, &*ours)?)),

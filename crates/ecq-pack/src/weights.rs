@@ -1,9 +1,9 @@
 //! Tensors of any source as rows of floats.
 
-use crate::source::{Tensor, TensorFacts};
+use crate::source::{SourceTensor, Tensor};
 use ecq_core::FloatType;
 use ecq_format::gguf::{GgmlType, dequantize};
-use ecq_quant::{Floats, QuantError, Quantized, Weights};
+use ecq_quant::{Floats, QuantError, QuantizedWeights, Weights};
 use std::ops::Range;
 
 /// `tensor` as a matrix of floats; `None` if it holds no weights (integers, doubles, types that are not dequantized).
@@ -11,12 +11,12 @@ use std::ops::Range;
 /// A GGUF source is taken at half precision by grids that round weights to their type first, as MLX converts them.
 pub(crate) fn weights<'a>(
     tensor: &'a Tensor,
-    facts: &TensorFacts,
+    facts: &SourceTensor,
     format: &str,
 ) -> Option<Box<dyn Weights + 'a>> {
     let shape = [facts.rows, facts.cols];
     let weights: Box<dyn Weights + 'a> = match tensor {
-        Tensor::Coded(codes, grid) => Box::new(Quantized { codes, grid }),
+        Tensor::Coded(codes, grid) => Box::new(QuantizedWeights { codes, grid }),
         Tensor::Raw { dtype, bytes, .. } => match dtype.as_str() {
             "f32" => Box::new(Floats::new(FloatType::F32, shape, bytes).ok()?),
             "f16" => Box::new(Floats::new(FloatType::F16, shape, bytes).ok()?),

@@ -38,7 +38,7 @@ fn round_trip(path: &Path) -> PackReport {
             assert_eq!((&ours.name, &ours.shape), (&theirs.name, &theirs.shape));
         }
         // What rides along is what was beside the weights.
-        assert_eq!(back.ride_along().unwrap(), sorted(source.ride_along().unwrap()));
+        assert_eq!(back.attached_files().unwrap(), sorted(source.attached_files().unwrap()));
         last = Some(report);
     }
     last.unwrap()

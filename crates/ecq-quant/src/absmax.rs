@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 /// What shares a scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Span {
+pub enum Granularity {
     /// The whole tensor: how bits are "saved" by destroying a model (see the table of `ecq analyze --grids`).
     Tensor,
     /// Each row.
@@ -23,16 +23,16 @@ pub enum Span {
 ///
 /// # Errors
 /// When bits are out of range, groups do not divide the columns, a weight is not finite, or the weights cannot be read.
-pub fn absmax(weights: &dyn Weights, bits: u8, span: Span) -> Result<Coded> {
+pub fn absmax(weights: &dyn Weights, bits: u8, span: Granularity) -> Result<Coded> {
     if !(2..=8).contains(&bits) {
         return Err(QuantError::Parameter { what: "bits", found: bits.into(), expected: "2 to 8" });
     }
     let shape @ [rows, cols] = weights.shape();
     let group_size = match span {
-        Span::Group(n) if n == 0 || !cols.is_multiple_of(n) => {
+        Granularity::Group(n) if n == 0 || !cols.is_multiple_of(n) => {
             return Err(QuantError::GroupSize { group_size: n, cols });
         }
-        Span::Group(n) => n,
+        Granularity::Group(n) => n,
         _ => cols,
     };
     let blocks = Blocks::new(shape);
@@ -42,7 +42,7 @@ pub fn absmax(weights: &dyn Weights, bits: u8, span: Span) -> Result<Coded> {
     };
     let mut scales = blocks.map(weights, |_, block| Ok(largest(block)))?.concat();
     let mut dtype = weights.dtype();
-    if span == Span::Tensor {
+    if span == Granularity::Tensor {
         (scales, dtype) = (vec![scales.iter().fold(0f32, |most, &s| most.max(s))], FloatType::F32);
     }
     let most = (1i32 << (bits - 1)) - 1;
@@ -78,7 +78,7 @@ pub fn absmax(weights: &dyn Weights, bits: u8, span: Span) -> Result<Coded> {
         .map_init(Vec::new, each)
         .collect::<Result<()>>()?;
     match span {
-        Span::Group(_) => {
+        Granularity::Group(_) => {
             let codes = Codes::new(rows, cols, 1 << bits, symbols)?;
             let biases = Biases::Zero(zero);
             Ok((codes, Grid::AffineGroups(AffineGroups { bits, group_size, scales, biases })))

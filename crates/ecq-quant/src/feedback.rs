@@ -32,7 +32,7 @@ const NEAR: i32 = 96;
 
 /// How errors of a column are made good by later ones, and how dear they are.
 #[derive(Debug, Clone)]
-pub struct Feedback {
+pub struct ErrorFeedback {
     cols: usize,
     /// `[cols, cols]` row-major: what an error in column `row` adds to the target of column `col > row`.
     carry: Vec<f32>,
@@ -42,7 +42,7 @@ pub struct Feedback {
     dead: usize,
 }
 
-impl Feedback {
+impl ErrorFeedback {
     /// Factors the second moments of inputs, `[cols, cols]`, symmetric.
     ///
     /// A twentieth of each input's own moment is added to it; inputs that hardly ever move are taken to move a little.
@@ -112,7 +112,7 @@ pub fn feedback(
     weights: &dyn Weights,
     steps: &FloatVec,
     col_scales: &FloatVec,
-    feedback: &Feedback,
+    feedback: &ErrorFeedback,
     rate: &dyn RateModel,
 ) -> Result<Coded> {
     let shape @ [rows, cols] = weights.shape();
@@ -156,7 +156,7 @@ struct Work<'a> {
     inverse_steps: Vec<f32>,
     inverse_scales: Vec<f32>,
     scales: Vec<f32>,
-    feedback: &'a Feedback,
+    feedback: &'a ErrorFeedback,
 }
 
 impl Work<'_> {
@@ -314,7 +314,7 @@ mod tests {
         let bytes: Vec<u8> = w.iter().flat_map(|w| w.to_le_bytes()).collect();
         let floats = Floats::new(FloatType::F32, [rows, cols], &bytes).unwrap();
         let inputs = moments(cols);
-        let factor = Feedback::new(&inputs, cols).unwrap();
+        let factor = ErrorFeedback::new(&inputs, cols).unwrap();
         assert_eq!(factor.dead(), 0);
         let mean = factor.spacing().iter().map(|s| s.ln()).sum::<f32>() / cols as f32;
         let scales: Vec<f32> = factor.spacing().iter().map(|s| s / mean.exp()).collect();
@@ -338,7 +338,7 @@ mod tests {
         let floats = Floats::new(FloatType::F32, [rows, cols], &bytes).unwrap();
         let inputs: Vec<f32> =
             (0..cols * cols).map(|i| if i % (cols + 1) == 0 { 4.0 } else { 0.0 }).collect();
-        let factor = Feedback::new(&inputs, cols).unwrap();
+        let factor = ErrorFeedback::new(&inputs, cols).unwrap();
         let scales = FloatVec::of(FloatType::F32, &vec![1.0; cols]);
         let steps = FloatVec::of(FloatType::F32, &[0.1, 0.2, 0.3, 0.1, 0.2]);
         let (codes, grid) = feedback(&floats, &steps, &scales, &factor, &Entropy).unwrap();
@@ -357,7 +357,7 @@ mod tests {
         for i in 0..cols {
             (inputs[3 * cols + i], inputs[i * cols + 3]) = (0.0, 0.0);
         }
-        let factor = Feedback::new(&inputs, cols).unwrap();
+        let factor = ErrorFeedback::new(&inputs, cols).unwrap();
         assert_eq!(factor.dead(), 1);
         assert!(factor.spacing().iter().all(|s| s.is_finite() && *s > 0.0));
         let mut w = noise(2 * cols, 5);
@@ -386,7 +386,7 @@ mod tests {
             vec![1.0; 16],
             (0..16).map(|i| [1.0f32, 2.0, 1.0, 2.0][i / 4] * [1.0, 2.0, 1.0, 2.0][i % 4]).collect(),
         ] {
-            let factor = Feedback::new(&inputs, 4).unwrap();
+            let factor = ErrorFeedback::new(&inputs, 4).unwrap();
             assert!(factor.spacing().iter().all(|s| s.is_finite() && *s > 0.0));
             let bytes: Vec<u8> = noise(8, 2).iter().flat_map(|w| w.to_le_bytes()).collect();
             let floats = Floats::new(FloatType::F32, [2, 4], &bytes).unwrap();
@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn what_are_no_moments_is_refused() {
-        let told = |inputs: &[f32], cols: usize| Feedback::new(inputs, cols).unwrap_err().to_string();
+        let told = |inputs: &[f32], cols: usize| ErrorFeedback::new(inputs, cols).unwrap_err().to_string();
         assert!(told(&[1.0; 3], 2).contains("one for each pair"));
         assert!(told(&[1.0, f32::NAN, f32::NAN, 1.0], 2).contains("finite"));
         assert!(told(&[1.0, 5.0, 5.0, 1.0], 2).contains("positive definite"));

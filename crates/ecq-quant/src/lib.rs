@@ -4,7 +4,7 @@
 //!
 //! - [`affine`]: groups with a scale and a bias, bit for bit those of MLX's `mx.quantize`.
 //! - [`absmax`]: symmetric, one scale a tensor, a row or a group.
-//! - [`uniform`]: the unbounded uniform grid for an entropy coder; [`Sketch`] and [`solve`] find its steps for a
+//! - [`uniform`]: the unbounded uniform grid for an entropy coder; [`WeightHistogram`] and [`solve`] find its steps for a
 //!   number of bits without touching the weights again.
 //! - [`feedback`](fn@feedback): the same grid with error feedback, for a model whose inputs were watched.
 
@@ -20,16 +20,16 @@ mod solve;
 mod uniform;
 mod weights;
 
-pub use absmax::{Span, absmax};
+pub use absmax::{Granularity, absmax};
 pub use affine::affine;
 pub use distortion::Distortion;
 pub use error::QuantError;
-pub use feedback::{Feedback, feedback};
-pub use rate::{Alphabet, RateModel, Spectrum};
-pub use sketch::{Sketch, StepSpan};
+pub use feedback::{ErrorFeedback, feedback};
+pub use rate::{Alphabet, IntegerCounts, RateModel};
+pub use sketch::{StepGranularity, WeightHistogram};
 pub use solve::solve;
 pub use uniform::{Levels, uniform};
-pub use weights::{Blocks, Floats, Quantized, Weights};
+pub use weights::{Blocks, Floats, QuantizedWeights, Weights};
 
 /// A quantized matrix: its codes and how they become weights.
 pub type Coded = (ecq_core::Codes, ecq_core::Grid);

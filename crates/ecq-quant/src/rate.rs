@@ -4,14 +4,14 @@ use ecq_core::CoreError;
 
 /// How often each integer occurs; fractions where it was estimated.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Spectrum {
+pub struct IntegerCounts {
     /// The integer of `counts[0]`.
     pub lowest: i64,
     /// How often `lowest`, `lowest + 1`, ... occur.
     pub counts: Vec<f64>,
 }
 
-impl Spectrum {
+impl IntegerCounts {
     /// Integers counted.
     pub fn total(&self) -> f64 {
         self.counts.iter().sum()
@@ -86,7 +86,7 @@ impl Alphabet {
 
     /// The alphabet that takes the fewest bits: rare integers at the ends are cheaper as outliers than as
     /// entries of a table whose probabilities have a least value.
-    pub fn cheapest(spectrum: &Spectrum, rate: &dyn RateModel) -> Self {
+    pub fn cheapest(spectrum: &IntegerCounts, rate: &dyn RateModel) -> Self {
         let total = spectrum.total();
         let mut best: Option<(f64, Self)> = None;
         // From narrow to wide.
@@ -105,7 +105,7 @@ impl Alphabet {
     }
 
     /// The narrowest alphabet that leaves at most `outside` integers out, at most half of them at an end.
-    fn covering(spectrum: &Spectrum, outside: f64) -> Self {
+    fn covering(spectrum: &IntegerCounts, outside: f64) -> Self {
         let end = |counts: &mut dyn Iterator<Item = &f64>| {
             let mut passed = 0.0;
             counts.take_while(|&&n| (passed += n, passed <= outside / 2.0).1).count() as i64
@@ -120,7 +120,7 @@ impl Alphabet {
     }
 
     /// Bits of integers of this spectrum on this alphabet.
-    pub fn bits(self, spectrum: &Spectrum, rate: &dyn RateModel) -> f64 {
+    pub fn bits(self, spectrum: &IntegerCounts, rate: &dyn RateModel) -> f64 {
         let (counts, outside) = spectrum.within(self);
         rate.code_bits(&counts) + outside * rate.outlier_bits()
     }
@@ -144,10 +144,10 @@ mod tests {
         }
     }
 
-    fn gaussian(sigma: f64, weights: f64) -> Spectrum {
+    fn gaussian(sigma: f64, weights: f64) -> IntegerCounts {
         let reach = (8.0 * sigma) as i64 + 1;
         let density = |q: i64| (-0.5 * (q as f64 / sigma).powi(2)).exp() / (sigma * 2.5066);
-        Spectrum { lowest: -reach, counts: (-reach..=reach).map(|q| weights * density(q)).collect() }
+        IntegerCounts { lowest: -reach, counts: (-reach..=reach).map(|q| weights * density(q)).collect() }
     }
 
     #[test]
@@ -163,12 +163,12 @@ mod tests {
     #[test]
     fn alphabets_hold_zero_and_at_most_256_integers() {
         for spectrum in [
-            Spectrum::default(),
-            Spectrum { lowest: 7, counts: vec![1.0] },
-            Spectrum { lowest: -9, counts: vec![5.0, 1.0] },
-            Spectrum { lowest: 0, counts: vec![9.0] },
-            Spectrum { lowest: -5000, counts: vec![1.0; 10001] },
-            Spectrum { lowest: 1000, counts: vec![1.0; 300] },
+            IntegerCounts::default(),
+            IntegerCounts { lowest: 7, counts: vec![1.0] },
+            IntegerCounts { lowest: -9, counts: vec![5.0, 1.0] },
+            IntegerCounts { lowest: 0, counts: vec![9.0] },
+            IntegerCounts { lowest: -5000, counts: vec![1.0; 10001] },
+            IntegerCounts { lowest: 1000, counts: vec![1.0; 300] },
         ] {
             let alphabet = Alphabet::cheapest(&spectrum, &Ideal);
             assert!(Alphabet::new(alphabet.low, alphabet.high).is_ok(), "{alphabet:?} of {spectrum:?}");

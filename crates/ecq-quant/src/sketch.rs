@@ -1,14 +1,14 @@
 //! What a matrix looks like at any step, from one pass over its weights.
 
 use crate::error::{QuantError, Result};
-use crate::rate::Spectrum;
+use crate::rate::IntegerCounts;
 use crate::weights::{Blocks, Weights};
 use ecq_core::{FloatType, FloatVec};
 use std::ops::Range;
 
 /// What shares a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepSpan {
+pub enum StepGranularity {
     /// The model: one step for all tensors, the least squared error for a number of bits.
     Model,
     /// The tensor: its step follows its root mean square.
@@ -26,7 +26,7 @@ const BINS: usize = 2 * REACH * FINENESS as usize;
 /// The weights of a matrix as a histogram in units of their root mean square, fine enough to tell how often each integer
 /// occurs at any step from about a fortieth of a unit on.
 #[derive(Debug, Clone)]
-pub struct Sketch {
+pub struct WeightHistogram {
     shape: [usize; 2],
     /// What steps follow: one for the tensor or for each row; positive.
     units: Vec<f32>,
@@ -38,12 +38,12 @@ pub struct Sketch {
     energy: f64,
 }
 
-impl Sketch {
+impl WeightHistogram {
     /// Looks at all weights, once or, for one unit a tensor, twice.
     ///
     /// # Errors
     /// When a weight is not finite, or the weights cannot be read.
-    pub fn of(weights: &dyn Weights, span: StepSpan) -> Result<Self> {
+    pub fn of(weights: &dyn Weights, span: StepGranularity) -> Result<Self> {
         let shape @ [rows, cols] = weights.shape();
         let blocks = Blocks::new(shape);
         let unit = |energy: f64, count: usize| ((energy / count as f64).sqrt() as f32).max(f32::MIN_POSITIVE);
@@ -54,7 +54,7 @@ impl Sketch {
                 .collect()
         };
         let (units, energy, histogram) = match span {
-            StepSpan::Row => {
+            StepGranularity::Row => {
                 let count =
                     |sum: &mut (Vec<(usize, Vec<f64>)>, Histogram), rows: Range<usize>, block: &[f32]| {
                         let energies = energies(block);
@@ -74,7 +74,7 @@ impl Sketch {
                 let units = energies.iter().map(|&energy| unit(energy, cols)).collect();
                 (units, energies.iter().sum::<f64>(), histogram)
             }
-            StepSpan::Tensor | StepSpan::Model => {
+            StepGranularity::Tensor | StepGranularity::Model => {
                 let energy =
                     blocks.map(weights, |_, block| Ok(energies(block).iter().sum::<f64>()))?.iter().sum();
                 let unit = unit(energy, rows * cols);
@@ -198,7 +198,7 @@ impl Sketch {
 
     /// How often each integer occurs at steps of `scale` units. A bin on the border of two integers counts for both in
     /// proportion.
-    pub fn spectrum(&self, scale: f64) -> Spectrum {
+    pub fn spectrum(&self, scale: f64) -> IntegerCounts {
         let scale = scale / self.bin_units;
         let reach = (REACH as f64 / scale + 0.5).floor() as i64 + 1;
         let integer = |w: f32| (f64::from(w) / scale).round_ties_even() as i64;
@@ -220,7 +220,7 @@ impl Sketch {
         }
         let first = counts.iter().position(|&n| n > 0.0).unwrap_or(0);
         let end = counts.iter().rposition(|&n| n > 0.0).map_or(0, |last| last + 1);
-        Spectrum { lowest: first as i64 - reach, counts: counts[first..end.max(first)].to_vec() }
+        IntegerCounts { lowest: first as i64 - reach, counts: counts[first..end.max(first)].to_vec() }
     }
 }
 
@@ -265,8 +265,8 @@ mod tests {
         let mut bytes = vec![0; 4 * 100 * 64];
         bytes[..4].copy_from_slice(&1f32.to_le_bytes());
         let floats = Floats::new(FloatType::F32, [100, 64], &bytes).unwrap();
-        for span in [StepSpan::Row, StepSpan::Tensor, StepSpan::Model] {
-            let sketch = Sketch::of(&floats, span).unwrap();
+        for span in [StepGranularity::Row, StepGranularity::Tensor, StepGranularity::Model] {
+            let sketch = WeightHistogram::of(&floats, span).unwrap();
             assert!(sketch.far.len() <= 1, "{span:?}: {} weights beyond the bins", sketch.far.len());
             assert_eq!(sketch.spectrum(0.3).total(), 6400.0);
         }

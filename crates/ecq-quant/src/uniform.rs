@@ -1,6 +1,6 @@
 use crate::Coded;
 use crate::error::{QuantError, Result};
-use crate::rate::{Alphabet, RateModel, Spectrum};
+use crate::rate::{Alphabet, IntegerCounts, RateModel};
 use crate::round::{EXACT, nearest};
 use crate::weights::{Blocks, Weights};
 use ecq_core::{Codes, CoreError, FloatType, FloatVec, Grid, Outlier, UniformRows};
@@ -223,7 +223,7 @@ impl Counts {
     }
 
     /// Far integers stand at the ends: they are outliers wherever they lie.
-    fn spectrum(&self) -> Spectrum {
+    fn spectrum(&self) -> IntegerCounts {
         let mut counts = vec![0.0; 2 * NEAR as usize + 1];
         counts.iter_mut().zip(&self.near).for_each(|(sum, &n)| *sum = n as f64);
         for (&q, &n) in &self.far {
@@ -231,6 +231,6 @@ impl Counts {
         }
         let first = counts.iter().position(|&n| n > 0.0).unwrap_or(0);
         let end = counts.iter().rposition(|&n| n > 0.0).map_or(first, |last| last + 1);
-        Spectrum { lowest: first as i64 - i64::from(NEAR), counts: counts[first..end].to_vec() }
+        IntegerCounts { lowest: first as i64 - i64::from(NEAR), counts: counts[first..end].to_vec() }
     }
 }

@@ -73,14 +73,14 @@ impl Weights for Floats<'_> {
 
 /// A matrix that is quantized already.
 #[derive(Debug, Clone, Copy)]
-pub struct Quantized<'a> {
+pub struct QuantizedWeights<'a> {
     /// Its codes.
     pub codes: &'a Codes,
     /// How they become weights; checked against them by whoever made both.
     pub grid: &'a Grid,
 }
 
-impl Weights for Quantized<'_> {
+impl Weights for QuantizedWeights<'_> {
     fn shape(&self) -> [usize; 2] {
         [self.codes.rows(), self.codes.cols()]
     }

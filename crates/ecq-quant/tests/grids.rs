@@ -2,8 +2,8 @@
 
 use ecq_core::{Codes, FloatType, FloatVec, Grid, UniformRows};
 use ecq_quant::{
-    Alphabet, Distortion, Floats, Levels, QuantError, RateModel, Sketch, Span, StepSpan, absmax, affine,
-    solve, uniform,
+    Alphabet, Distortion, Floats, Granularity, Levels, QuantError, RateModel, StepGranularity,
+    WeightHistogram, absmax, affine, solve, uniform,
 };
 use proptest::prelude::*;
 
@@ -82,7 +82,7 @@ proptest! {
         let w = weights(rows, cols);
         let data = bytes(&w);
         let floats = Floats::new(FloatType::F32, [rows, cols], &data).unwrap();
-        let (span, run) = [(Span::Tensor, rows * cols), (Span::Row, cols), (Span::Group(32), 32)][span];
+        let (span, run) = [(Granularity::Tensor, rows * cols), (Granularity::Row, cols), (Granularity::Group(32), 32)][span];
         let (codes, grid) = absmax(&floats, bits, span).unwrap();
         grid.check(rows, cols, codes.alphabet()).unwrap();
         for (w, q) in w.chunks(run).zip(dequantized(&codes, &grid).chunks(run)) {
@@ -101,8 +101,8 @@ fn a_sketch_knows_the_counts_at_any_step() {
     let w = weights(rows, cols);
     let data = bytes(&w);
     let floats = Floats::new(FloatType::F32, [rows, cols], &data).unwrap();
-    for span in [StepSpan::Tensor, StepSpan::Row] {
-        let sketch = Sketch::of(&floats, span).unwrap();
+    for span in [StepGranularity::Tensor, StepGranularity::Row] {
+        let sketch = WeightHistogram::of(&floats, span).unwrap();
         for scale in [0.05, 0.13, 0.4, 1.1, 3.0] {
             let steps = sketch.steps(scale).unwrap();
             let real = uniform(&floats, &steps, None, Levels::Grid, &Ideal).unwrap();
@@ -128,7 +128,7 @@ fn a_rate_that_was_asked_for_is_found() {
     let data = bytes(&weights(rows, cols));
     let floats = Floats::new(FloatType::F32, [rows, cols], &data).unwrap();
     let n = (rows * cols) as f64;
-    let sketch = Sketch::of(&floats, StepSpan::Row).unwrap();
+    let sketch = WeightHistogram::of(&floats, StepGranularity::Row).unwrap();
     let bits = |scale: f64| {
         let spectrum = sketch.spectrum(scale);
         Alphabet::cheapest(&spectrum, &Ideal).bits(&spectrum, &Ideal)
@@ -157,7 +157,7 @@ fn a_rate_that_was_asked_for_is_found() {
 fn centroids_lessen_the_error() {
     let data = bytes(&weights(64, 512));
     let floats = Floats::new(FloatType::F32, [64, 512], &data).unwrap();
-    let steps = Sketch::of(&floats, StepSpan::Tensor).unwrap().steps(1.5).unwrap();
+    let steps = WeightHistogram::of(&floats, StepGranularity::Tensor).unwrap().steps(1.5).unwrap();
     let noise = |levels| {
         let (codes, grid) = uniform(&floats, &steps, None, levels, &Ideal).unwrap();
         Distortion::of(&floats, &codes, &grid).unwrap().noise
@@ -171,8 +171,8 @@ fn zeros_and_single_weights_quantize() {
         for value in [0.0f32, -0.0, 1e-38, 3.0e38, -2.5] {
             let data = bytes(&vec![value; rows * cols]);
             let floats = Floats::new(FloatType::F32, [rows, cols], &data).unwrap();
-            for span in [StepSpan::Tensor, StepSpan::Row] {
-                let sketch = Sketch::of(&floats, span).unwrap();
+            for span in [StepGranularity::Tensor, StepGranularity::Row] {
+                let sketch = WeightHistogram::of(&floats, span).unwrap();
                 let (codes, grid) =
                     uniform(&floats, &sketch.steps(0.3).unwrap(), None, Levels::Centroid, &Ideal).unwrap();
                 let back = dequantized(&codes, &grid);
@@ -182,7 +182,7 @@ fn zeros_and_single_weights_quantize() {
                     back[0]
                 );
             }
-            for span in [Span::Tensor, Span::Row] {
+            for span in [Granularity::Tensor, Granularity::Row] {
                 let (codes, grid) = absmax(&floats, 4, span).unwrap();
                 assert!(
                     dequantized(&codes, &grid)
@@ -202,10 +202,10 @@ fn what_cannot_be_quantized_is_refused() {
         w[66_001] = bad;
         let data = bytes(&w).leak();
         let found = |error: QuantError| matches!(error, QuantError::NotFinite { row: 66, col: 1, value } if value.to_bits() == bad.to_bits());
-        for span in [StepSpan::Tensor, StepSpan::Row] {
-            assert!(found(Sketch::of(&floats(data, 1000), span).unwrap_err()));
+        for span in [StepGranularity::Tensor, StepGranularity::Row] {
+            assert!(found(WeightHistogram::of(&floats(data, 1000), span).unwrap_err()));
         }
-        assert!(found(absmax(&floats(data, 1000), 4, Span::Tensor).unwrap_err()));
+        assert!(found(absmax(&floats(data, 1000), 4, Granularity::Tensor).unwrap_err()));
         let steps = FloatVec::of(FloatType::F32, &[0.1]);
         assert!(found(uniform(&floats(data, 1000), &steps, None, Levels::Grid, &Ideal).unwrap_err()));
     }
@@ -223,8 +223,8 @@ fn what_cannot_be_quantized_is_refused() {
         affine(&floats(data, 48), 4, 16),
         Err(QuantError::Parameter { what: "group size", .. })
     ));
-    assert!(matches!(absmax(&floats(data, 48), 1, Span::Row), Err(QuantError::Parameter { .. })));
-    assert!(matches!(absmax(&floats(data, 48), 4, Span::Group(0)), Err(QuantError::GroupSize { .. })));
+    assert!(matches!(absmax(&floats(data, 48), 1, Granularity::Row), Err(QuantError::Parameter { .. })));
+    assert!(matches!(absmax(&floats(data, 48), 4, Granularity::Group(0)), Err(QuantError::GroupSize { .. })));
     let with = |steps: &[f32]| {
         uniform(&floats(data, 48), &FloatVec::of(FloatType::F32, steps), None, Levels::Grid, &Ideal)
     };

@@ -1,10 +1,10 @@
 //! The rows of one step.
 
-use crate::kv::{BlockCopy, NoBlocks, Sequence};
+use crate::kv::{BlockCopy, OutOfBlocks, Sequence};
 
 /// Which rows of a sequence's tokens give logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum LogitsSelection {
     /// None.
     None,
     /// The last.
@@ -48,8 +48,8 @@ impl Batch {
         sequence: &mut Sequence,
         tokens: &[u32],
         prompt: usize,
-        wanted: Wanted,
-    ) -> Result<(), NoBlocks> {
+        wanted: LogitsSelection,
+    ) -> Result<(), OutOfBlocks> {
         self.push_ahead(sequence, tokens, prompt, wanted, 0)
     }
 
@@ -62,9 +62,9 @@ impl Batch {
         sequence: &mut Sequence,
         tokens: &[u32],
         prompt: usize,
-        wanted: Wanted,
+        wanted: LogitsSelection,
         ahead: usize,
-    ) -> Result<(), NoBlocks> {
+    ) -> Result<(), OutOfBlocks> {
         self.copies.extend(sequence.reserve(tokens.len() + ahead)?);
         let (number, first, row) = (self.sequence_count() as u32, sequence.len(), self.tokens.len() as u32);
         let rows = row..row + tokens.len() as u32;
@@ -75,9 +75,9 @@ impl Batch {
             self.lengths.push((position + 1).max(prompt) as u32);
         }
         match wanted {
-            Wanted::None => {}
-            Wanted::Last => self.wanted.extend(rows.last()),
-            Wanted::All => self.wanted.extend(rows),
+            LogitsSelection::None => {}
+            LogitsSelection::Last => self.wanted.extend(rows.last()),
+            LogitsSelection::All => self.wanted.extend(rows),
         }
         self.tables.push(sequence.tables());
         Ok(())

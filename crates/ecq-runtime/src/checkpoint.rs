@@ -2,7 +2,7 @@
 
 use crate::arch::{Config, LinearSpec, NormSpec, Scaling};
 use crate::error::{Result, RuntimeError};
-use crate::weights::{Matrix, Stored};
+use crate::weights::{Matrix, MatrixStorage};
 use ecq_core::RotaryPairs;
 use ecq_core::{Content, FloatType, Limits};
 use ecq_format::container::{ContainerError, EcqFile, PlainTensor};
@@ -326,7 +326,7 @@ impl Checkpoint {
         Ok(Matrix {
             name: matrix.name.clone(),
             shape: [rows, cols],
-            stored: Stored::Transposed(Box::new(matrix)),
+            stored: MatrixStorage::Transposed(Box::new(matrix)),
         })
     }
 
@@ -343,13 +343,13 @@ impl Checkpoint {
             self.file.check(stored)?;
             let tensor = self.file.encoded(stored)?;
             match &entry.content {
-                Content::Codes { .. } => Stored::Codes(tensor),
-                Content::Raw(raw) => Stored::Bytes { dtype: raw.dtype.clone(), tensor },
+                Content::Codes { .. } => MatrixStorage::Codes(tensor),
+                Content::Raw(raw) => MatrixStorage::Bytes { dtype: raw.dtype.clone(), tensor },
             }
         } else {
             let PlainTensor { dtype, shape, bytes } = self.file.plain(stored)?;
             check(&shape)?;
-            Stored::Plain { dtype: plain_type(stored, dtype)?, bytes }
+            MatrixStorage::Plain { dtype: plain_type(stored, dtype)?, bytes }
         };
         Ok(Matrix { name: name.to_owned(), shape, stored: stored_as })
     }
@@ -368,7 +368,8 @@ impl Checkpoint {
             return Err(RuntimeError::Shape { name: stored.clone(), found: shape, expected: vec![len] });
         }
         let dtype = plain_type(stored, dtype)?;
-        Matrix { name: name.to_owned(), shape: [1, len], stored: Stored::Plain { dtype, bytes } }.to_f32()
+        Matrix { name: name.to_owned(), shape: [1, len], stored: MatrixStorage::Plain { dtype, bytes } }
+            .to_f32()
     }
 
     /// The biases of a matrix of a block, those of its own rows, if it has any.
@@ -445,7 +446,7 @@ impl Checkpoint {
         let values = Matrix {
             name: name.to_owned(),
             shape: [1, shape.iter().product()],
-            stored: Stored::Plain { dtype: plain_type(name, dtype)?, bytes },
+            stored: MatrixStorage::Plain { dtype: plain_type(name, dtype)?, bytes },
         };
         Ok(values.to_f32()?.iter().all(|&value| value == 0.0))
     }

@@ -1,12 +1,12 @@
 //! Runs batches: compiles a program for each power of two of rows when it is first needed, and steps it.
 
-use crate::backend::{Bindings, Compiled, Facts, Inputs};
+use crate::backend::{Bindings, Compiled, DeviceInfo, Inputs};
 use crate::batch::Batch;
 use crate::error::{Result, RuntimeError};
 use crate::kv::{KvOptions, KvPool, KvViews, Sequence};
-use crate::model::{Builder, Model, Tail, Wires};
+use crate::model::{Builder, LogitsUse, Model, StepBuffers};
 use crate::program::{BufferId, Layout, Program, Step};
-use crate::sample::Draw;
+use crate::sample::SamplingParams;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Logits that are computed at once at most: 32 MiB, so that a head is decoded for many rows at a time.
 const MOST_LOGITS: usize = 1 << 23;
 /// Steps that run without the host at most.
-pub const MOST_STEPS_AHEAD: usize = 16;
+pub const MAX_STEPS_AHEAD: usize = 16;
 
 /// How an executor runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Default for ExecutorOptions {
 
 /// What decoding of layers before their use cost so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Residency {
+pub struct DecodeStats {
     /// Uses of a block that stays decoded (`lru`).
     pub hits: u64,
     /// Uses of a block, where the mode decodes before use.
@@ -52,17 +52,17 @@ pub struct Residency {
 /// Runs batches of rows on a model.
 pub struct Executor {
     model: Arc<Model>,
-    facts: Facts,
+    facts: DeviceInfo,
     pool: KvPool,
     views: KvViews,
-    wires: Wires,
+    wires: StepBuffers,
     layout: Arc<Layout>,
     bindings: Bindings,
     programs: HashMap<Key, Compiled>,
     context: usize,
     rows: usize,
     logits_rows: usize,
-    residency: Residency,
+    residency: DecodeStats,
     /// Most bytes that sequences held in the cache at a step.
     peak_cache_bytes: u64,
     /// Where logits come to.
@@ -72,8 +72,8 @@ pub struct Executor {
 /// What there is a program for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
-    Step { rows: usize, wanted: usize, tail: Tail },
-    Head { wanted: usize, tail: Tail },
+    Step { rows: usize, wanted: usize, tail: LogitsUse },
+    Head { wanted: usize, tail: LogitsUse },
     CopyBlocks { group: usize, rows: usize },
     Prime,
 }
@@ -85,7 +85,7 @@ type Sink<'a> = dyn FnMut(Range<usize>, &[f32], &[u32]) + 'a;
 enum Choice<'a> {
     Logits,
     Greedy,
-    Draw(&'a [Draw]),
+    SamplingParams(&'a [SamplingParams]),
 }
 
 impl Executor {
@@ -105,7 +105,7 @@ impl Executor {
         let (mut layout, mut bindings) = (model.layout.clone(), model.bindings.clone());
         let (pool, views) =
             KvPool::new(config, &options.kv, [context, rows], &*model.backend, &mut layout, &mut bindings)?;
-        let wires = Wires::new(&model, &views, [rows, logits_rows, MOST_STEPS_AHEAD], &mut layout);
+        let wires = StepBuffers::new(&model, &views, [rows, logits_rows, MAX_STEPS_AHEAD], &mut layout);
         for info in &layout.buffers[bindings.buffers.len()..] {
             bindings.buffers.push(model.backend.alloc(info.element, info.len)?);
         }
@@ -130,7 +130,7 @@ impl Executor {
             context,
             rows,
             logits_rows,
-            residency: Residency::default(),
+            residency: DecodeStats::default(),
             peak_cache_bytes: 0,
             logits: Vec::new(),
         })
@@ -172,7 +172,7 @@ impl Executor {
     }
 
     /// What decoding of layers before their use cost so far.
-    pub fn residency(&self) -> Residency {
+    pub fn residency(&self) -> DecodeStats {
         self.residency
     }
 
@@ -191,9 +191,9 @@ impl Executor {
     ///
     /// # Errors
     /// As [`logits`](Self::logits).
-    pub fn tokens(&mut self, batch: &Batch, draws: Option<&[Draw]>) -> Result<Vec<Option<u32>>> {
+    pub fn tokens(&mut self, batch: &Batch, draws: Option<&[SamplingParams]>) -> Result<Vec<Option<u32>>> {
         let mut tokens = Vec::with_capacity(batch.wanted_rows());
-        let choice = draws.map_or(Choice::Greedy, Choice::Draw);
+        let choice = draws.map_or(Choice::Greedy, Choice::SamplingParams);
         self.run(batch, &choice, &mut |_, _, chosen| tokens.extend(chosen.iter().map(token)))?;
         Ok(tokens)
     }
@@ -204,7 +204,7 @@ impl Executor {
     /// were given but the last.
     ///
     /// # Errors
-    /// As [`logits`](Self::logits); when the batch is not so, or there are more than [`MOST_STEPS_AHEAD`]
+    /// As [`logits`](Self::logits); when the batch is not so, or there are more than [`MAX_STEPS_AHEAD`]
     /// steps.
     pub fn greedy_steps(&mut self, batch: &Batch, steps: usize) -> Result<Vec<Vec<Option<u32>>>> {
         self.check(batch)?;
@@ -213,7 +213,7 @@ impl Executor {
         let longest = batch.positions.iter().max().map_or(0, |&position| position as usize + steps);
         let grows =
             [&self.wires.rope, &self.wires.local_rope].into_iter().flatten().any(|angles| angles.per_row);
-        if !alone || grows || steps > MOST_STEPS_AHEAD {
+        if !alone || grows || steps > MAX_STEPS_AHEAD {
             return Err(RuntimeError::Batch(
                 "these rows cannot run several steps without the host".to_owned(),
             ));
@@ -225,7 +225,7 @@ impl Executor {
         let count = self.bindings.buffers[self.wires.count.0 as usize].clone();
         self.model.backend.upload(&count, 0, &[0; 4])?;
         let bucket = rows.next_power_of_two();
-        let key = Key::Step { rows: bucket, wanted: bucket, tail: Tail::Advance };
+        let key = Key::Step { rows: bucket, wanted: bucket, tail: LogitsUse::Advance };
         for step in 0..steps {
             match step {
                 0 => self.submit_step(key, batch, &[])?,
@@ -250,7 +250,7 @@ impl Executor {
             )));
         }
         let bucket = |n: usize| if n == 0 { 0 } else { n.next_power_of_two() };
-        self.build(Key::Step { rows: bucket(rows), wanted: bucket(wanted), tail: Tail::Logits })
+        self.build(Key::Step { rows: bucket(rows), wanted: bucket(wanted), tail: LogitsUse::Logits })
     }
 
     fn check(&self, batch: &Batch) -> Result<()> {
@@ -276,13 +276,15 @@ impl Executor {
         self.check(batch)?;
         self.copy_blocks(batch)?;
         let tail = match choice {
-            Choice::Logits => Tail::Logits,
-            Choice::Greedy => Tail::Argmax,
-            Choice::Draw(_) => Tail::Sample,
+            Choice::Logits => LogitsUse::Logits,
+            Choice::Greedy => LogitsUse::Argmax,
+            Choice::SamplingParams(_) => LogitsUse::Sample,
         };
         let draws = |range: Range<usize>| -> Vec<f32> {
             match choice {
-                Choice::Draw(draws) => draws[range].iter().flat_map(Draw::to_floats).collect(),
+                Choice::SamplingParams(draws) => {
+                    draws[range].iter().flat_map(SamplingParams::to_floats).collect()
+                }
                 _ => Vec::new(),
             }
         };
@@ -292,7 +294,7 @@ impl Executor {
             self.submit_step(Key::Step { rows, wanted: bucket, tail }, batch, &draws(0..wanted))?;
             return if wanted == 0 { Ok(()) } else { self.give(0..wanted, tail, sink) };
         }
-        self.submit_step(Key::Step { rows, wanted: 0, tail: Tail::Logits }, batch, &[])?;
+        self.submit_step(Key::Step { rows, wanted: 0, tail: LogitsUse::Logits }, batch, &[])?;
         for first in (0..wanted).step_by(self.logits_rows) {
             let part = first..wanted.min(first + self.logits_rows);
             let (index, draws) = (bytemuck::cast_slice(&batch.wanted[part.clone()]), draws(part.clone()));
@@ -305,9 +307,9 @@ impl Executor {
     }
 
     /// Reads what a program left of some wanted rows.
-    fn give(&mut self, part: Range<usize>, tail: Tail, sink: &mut Sink) -> Result<()> {
+    fn give(&mut self, part: Range<usize>, tail: LogitsUse, sink: &mut Sink) -> Result<()> {
         let buffer = |id: BufferId| &self.bindings.buffers[id.0 as usize];
-        if tail == Tail::Logits {
+        if tail == LogitsUse::Logits {
             self.logits.resize(part.len() * self.model.config.vocabulary, 0.0);
             let to = bytemuck::cast_slice_mut(&mut self.logits);
             self.model.backend.download(buffer(self.wires.logits), 0, to)?;

@@ -24,7 +24,7 @@ mod stop;
 mod tokenizer;
 mod weights;
 
-pub use batch::{Batch, Wanted};
+pub use batch::{Batch, LogitsSelection};
 pub use chat::{ChatTemplate, Message};
 pub use checkpoint::Checkpoint;
 pub use engine::{
@@ -32,14 +32,14 @@ pub use engine::{
 };
 pub use error::RuntimeError;
 pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate, evaluate_with};
-pub use executor::{Executor, ExecutorOptions, MOST_STEPS_AHEAD, Residency};
+pub use executor::{DecodeStats, Executor, ExecutorOptions, MAX_STEPS_AHEAD};
 pub use logprobs::{LogProbs, log_probabilities};
 pub use model::{LoadOptions, Model, PlannedTensor, free_bytes};
 pub use plan::{
-    Consumption, Decision, MatrixFacts, Mode, Place, Residence, Sizes, consumption, pinned, residence,
-    resolve,
+    Consumption, Decision, DecodedSizes, MatrixInfo, MatrixLocation, Mode, Residence, consumption, pinned,
+    residence, resolve,
 };
-pub use sample::{Draw, SampleOptions, Sampler, TokenMask, argmax, draw};
+pub use sample::{SampleOptions, Sampler, SamplingParams, TokenMask, argmax, draw};
 pub use stop::StopMatcher;
 pub use tokenizer::{TextStream, Tokenizer};
-pub use weights::{Form, Matrix, Stored};
+pub use weights::{Matrix, MatrixStorage, StorageKind};

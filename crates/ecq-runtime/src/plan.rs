@@ -1,9 +1,9 @@
 //! Decode modes, and the two decisions for each matrix: where it lives from load on ([`residence`]), and how
 //! a product of some rows uses it ([`consumption`]). Both are pure functions to data.
 
-use crate::backend::Facts;
+use crate::backend::DeviceInfo;
 use crate::error::{Result, RuntimeError};
-use crate::weights::Form;
+use crate::weights::StorageKind;
 use ecq_core::Coding;
 use std::fmt;
 use std::str::FromStr;
@@ -62,24 +62,24 @@ impl FromStr for Mode {
 
 /// Where a matrix is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum MatrixLocation {
     /// A projection inside a block.
     Block,
     /// A matrix of one of the experts of a block.
     Expert,
     /// The embedding or the head: larger than a block, and used once a token.
-    Ends,
+    EmbeddingOrHead,
 }
 
 /// What a plan needs to know of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MatrixFacts {
+pub struct MatrixInfo {
     /// Rows, columns.
     pub shape: [usize; 2],
     /// How it is stored.
-    pub form: Form,
+    pub form: StorageKind,
     /// Where it is used.
-    pub place: Place,
+    pub place: MatrixLocation,
 }
 
 /// Where a matrix lives from load on.
@@ -135,26 +135,28 @@ pub struct Decision<T> {
 
 /// Decides where a matrix lives, for a mode that [`resolve`] gave. `kept`: whether [`pinned`] keeps its block
 /// decoded.
-pub fn residence(matrix: &MatrixFacts, mode: Mode, kept: bool) -> Decision<Residence> {
+pub fn residence(matrix: &MatrixInfo, mode: Mode, kept: bool) -> Decision<Residence> {
     let (choice, reason) = match (matrix.form, mode) {
-        (Form::Floats, _) => (Residence::Dense, "holds floats: there are no codes to decode"),
-        (Form::Blocks, _) => {
+        (StorageKind::Floats, _) => (Residence::Dense, "holds floats: there are no codes to decode"),
+        (StorageKind::Blocks, _) => {
             (Residence::Dense, "its blocks have no codes of their own: kept in half precision")
         }
-        (Form::InputMajor, _) => (Residence::Dense, "stored input-major: transposed once, kept as floats"),
-        (Form::Codes { .. }, Mode::Cached) => (Residence::Packed, "decoded once at load"),
-        (Form::Codes { coding: Coding::Packed, .. }, _) => {
+        (StorageKind::InputMajor, _) => {
+            (Residence::Dense, "stored input-major: transposed once, kept as floats")
+        }
+        (StorageKind::Codes { .. }, Mode::Cached) => (Residence::Packed, "decoded once at load"),
+        (StorageKind::Codes { coding: Coding::Packed, .. }, _) => {
             (Residence::Streams, "stored packed: unpacked inside the product")
         }
-        (Form::Codes { coding: Coding::Archive, .. }, _) => (
+        (StorageKind::Codes { coding: Coding::Archive, .. }, _) => (
             Residence::Packed,
             "coded for storage (a table for each symbol): does not decode inside a product",
         ),
         (_, Mode::Fused | Mode::Auto) => (Residence::Streams, "decoded inside the product"),
-        _ if matrix.place == Place::Ends => {
+        _ if matrix.place == MatrixLocation::EmbeddingOrHead => {
             (Residence::Streams, "larger than a block and used once a token: decoded inside the product")
         }
-        (_, Mode::Lru | Mode::Prefetch | Mode::Async) if matrix.place == Place::Expert => {
+        (_, Mode::Lru | Mode::Prefetch | Mode::Async) if matrix.place == MatrixLocation::Expert => {
             (Residence::Slot, "decoded when a router chooses its expert, and kept while there is room")
         }
         (_, Mode::Lru) if kept => {
@@ -170,7 +172,7 @@ pub fn residence(matrix: &MatrixFacts, mode: Mode, kept: bool) -> Decision<Resid
 pub fn consumption(
     residence: Residence,
     [_, cols]: [usize; 2],
-    device: &Facts,
+    device: &DeviceInfo,
     rows: usize,
 ) -> Decision<Consumption> {
     // A row of one-byte codes for each thread; kernels decode no more at once.
@@ -193,7 +195,7 @@ pub fn consumption(
 
 /// Bytes of a model's decoded blocks, as [`resolve`] and [`pinned`] need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sizes {
+pub struct DecodedSizes {
     /// Decoded bytes of each block without its experts.
     pub blocks: Vec<u64>,
     /// Decoded bytes of embedding and head.
@@ -204,7 +206,7 @@ pub struct Sizes {
     pub experts: usize,
 }
 
-impl Sizes {
+impl DecodedSizes {
     /// Decoded bytes of the whole model.
     pub fn all(&self) -> u64 {
         self.blocks.iter().sum::<u64>() + self.ends + self.expert * self.experts as u64
@@ -237,8 +239,8 @@ impl Sizes {
 /// [`RuntimeError::Mode`] with the reason, and the nearest mode that runs.
 pub fn resolve(
     mode: Mode,
-    device: &Facts,
-    sizes: &Sizes,
+    device: &DeviceInfo,
+    sizes: &DecodedSizes,
     budget: Option<u64>,
     free: Option<u64>,
 ) -> Result<(Mode, String)> {

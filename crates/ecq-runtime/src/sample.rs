@@ -54,7 +54,7 @@ impl SampleOptions {
 
 /// What a draw of one token needs besides logits: plain data, so that a device can draw as well.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Draw {
+pub struct SamplingParams {
     /// Logits are divided by this; 0 takes the likeliest token.
     pub temperature: f32,
     /// Only this many of the likeliest tokens; 0 for all.
@@ -67,7 +67,7 @@ pub struct Draw {
     pub uniform: f32,
 }
 
-impl Draw {
+impl SamplingParams {
     /// Numbers of a draw in a buffer.
     pub const LEN: usize = 5;
 
@@ -92,7 +92,7 @@ const NEGLIGIBLE: f32 = 17.0;
 ///
 /// With temperature 0 or top-k 1 it is the first of the largest. The values of `draw` must be in the ranges
 /// that [`SampleOptions`] allows.
-pub fn draw(logits: &[f32], draw: &Draw, candidates: &mut Vec<(f32, u32)>) -> Option<u32> {
+pub fn draw(logits: &[f32], draw: &SamplingParams, candidates: &mut Vec<(f32, u32)>) -> Option<u32> {
     if draw.temperature == 0.0 || draw.top_k == 1 {
         return argmax(logits);
     }
@@ -266,9 +266,9 @@ impl Sampler {
 
     /// The next draw, for samplers that are plain; advances the random numbers as [`choose`](Self::choose)
     /// does.
-    pub fn next_draw(&mut self) -> Draw {
+    pub fn next_draw(&mut self) -> SamplingParams {
         let o = self.options;
-        Draw {
+        SamplingParams {
             temperature: o.temperature,
             top_k: o.top_k.try_into().unwrap_or(u32::MAX),
             top_p: o.top_p,

@@ -14,12 +14,12 @@ pub struct Matrix {
     /// Rows (output features), columns (input features).
     pub shape: [usize; 2],
     /// What the file holds.
-    pub stored: Stored,
+    pub stored: MatrixStorage,
 }
 
 /// How a matrix is stored.
 #[derive(Debug, Clone)]
-pub enum Stored {
+pub enum MatrixStorage {
     /// Codes on a grid.
     Codes(EncodedTensor),
     /// Floats or blocks of bytes, coded as bytes: there are no codes to multiply.
@@ -42,24 +42,24 @@ pub enum Stored {
 
 impl Matrix {
     /// How it is stored, in a few words.
-    pub fn form(&self) -> Form {
+    pub fn form(&self) -> StorageKind {
         match &self.stored {
-            Stored::Codes(tensor) => match tensor.entry().content {
-                Content::Codes { coding, alphabet, .. } => Form::Codes { coding, alphabet },
-                Content::Raw(_) => Form::Floats,
+            MatrixStorage::Codes(tensor) => match tensor.entry().content {
+                Content::Codes { coding, alphabet, .. } => StorageKind::Codes { coding, alphabet },
+                Content::Raw(_) => StorageKind::Floats,
             },
-            Stored::Bytes { dtype, .. } if float_type(dtype).is_none() => Form::Blocks,
-            Stored::Bytes { .. } | Stored::Plain { .. } => Form::Floats,
-            Stored::Transposed(_) => Form::InputMajor,
+            MatrixStorage::Bytes { dtype, .. } if float_type(dtype).is_none() => StorageKind::Blocks,
+            MatrixStorage::Bytes { .. } | MatrixStorage::Plain { .. } => StorageKind::Floats,
+            MatrixStorage::Transposed(_) => StorageKind::InputMajor,
         }
     }
 
     /// Bytes that it takes in the file.
     pub fn stored_bytes(&self) -> u64 {
         match &self.stored {
-            Stored::Codes(tensor) | Stored::Bytes { tensor, .. } => tensor.bytes(),
-            Stored::Plain { bytes, .. } => bytes.len() as u64,
-            Stored::Transposed(matrix) => matrix.stored_bytes(),
+            MatrixStorage::Codes(tensor) | MatrixStorage::Bytes { tensor, .. } => tensor.bytes(),
+            MatrixStorage::Plain { bytes, .. } => bytes.len() as u64,
+            MatrixStorage::Transposed(matrix) => matrix.stored_bytes(),
         }
     }
 
@@ -71,19 +71,19 @@ impl Matrix {
         let [rows, cols] = self.shape;
         let mut weights = vec![0.0; rows * cols];
         match &self.stored {
-            Stored::Codes(tensor) => {
+            MatrixStorage::Codes(tensor) => {
                 let codes = ecq_codec::decode_codes(tensor)?;
                 let grid = ecq_codec::decode_grid(tensor)?;
                 let rows = codes.symbols().chunks_exact(cols).zip(weights.chunks_exact_mut(cols));
                 rows.enumerate()
                     .for_each(|(row, (symbols, weights))| grid.dequantize_row(row, symbols, weights));
             }
-            Stored::Bytes { dtype, tensor } => {
+            MatrixStorage::Bytes { dtype, tensor } => {
                 let ty = GgmlType::from_name(dtype).ok_or_else(|| self.unsupported(dtype))?;
                 dequantize(ty, &decode_raw(tensor)?, &mut weights)
                     .map_err(|error| RuntimeError::in_tensor(&self.name, error))?;
             }
-            Stored::Plain { dtype, bytes } => {
+            MatrixStorage::Plain { dtype, bytes } => {
                 let ty = match dtype {
                     FloatType::F16 => GgmlType::F16,
                     FloatType::Bf16 => GgmlType::Bf16,
@@ -91,7 +91,7 @@ impl Matrix {
                 };
                 dequantize(ty, bytes, &mut weights)?;
             }
-            Stored::Transposed(matrix) => {
+            MatrixStorage::Transposed(matrix) => {
                 let source = matrix.to_f32()?;
                 for (row, out) in weights.chunks_exact_mut(cols).enumerate() {
                     out.iter_mut().enumerate().for_each(|(col, w)| *w = source[col * rows + row]);
@@ -109,8 +109,8 @@ impl Matrix {
     pub fn floats(&self) -> Result<(FloatType, Vec<u8>)> {
         let dtype = self.float_type();
         match &self.stored {
-            Stored::Plain { bytes, .. } => Ok((dtype, bytes.to_vec())),
-            Stored::Bytes { dtype: name, tensor } if float_type(name).is_some() => {
+            MatrixStorage::Plain { bytes, .. } => Ok((dtype, bytes.to_vec())),
+            MatrixStorage::Bytes { dtype: name, tensor } if float_type(name).is_some() => {
                 Ok((dtype, decode_raw(tensor)?))
             }
             _ => {
@@ -131,13 +131,13 @@ impl Matrix {
     /// The type in which it is kept where there are no codes: that of the file, half precision for blocks.
     pub fn float_type(&self) -> FloatType {
         match &self.stored {
-            Stored::Plain { dtype, .. } => *dtype,
+            MatrixStorage::Plain { dtype, .. } => *dtype,
             // Its scales are powers of two past the range of half precision, its values have one bit of
             // mantissa.
-            Stored::Bytes { dtype, .. } if dtype == "mxfp4" => FloatType::Bf16,
-            Stored::Bytes { dtype, .. } => float_type(dtype).unwrap_or(FloatType::F16),
-            Stored::Codes(_) => FloatType::F32,
-            Stored::Transposed(matrix) => matrix.float_type(),
+            MatrixStorage::Bytes { dtype, .. } if dtype == "mxfp4" => FloatType::Bf16,
+            MatrixStorage::Bytes { dtype, .. } => float_type(dtype).unwrap_or(FloatType::F16),
+            MatrixStorage::Codes(_) => FloatType::F32,
+            MatrixStorage::Transposed(matrix) => matrix.float_type(),
         }
     }
 
@@ -157,7 +157,7 @@ fn float_type(dtype: &str) -> Option<FloatType> {
 
 /// How a matrix is stored, as far as a plan needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum StorageKind {
     /// Codes on a grid.
     Codes {
         /// How they are laid down.

@@ -1,27 +1,27 @@
 //! Plans are data: tables of what is asked and what must be decided, no device needed.
 
 use ecq_core::Coding;
-use ecq_runtime::backend::Facts;
+use ecq_runtime::backend::DeviceInfo;
 use ecq_runtime::{
-    Consumption, Form, MatrixFacts, Mode, Place, Residence, RuntimeError, Sizes, consumption, pinned,
-    residence, resolve,
+    Consumption, DecodedSizes, MatrixInfo, MatrixLocation, Mode, Residence, RuntimeError, StorageKind,
+    consumption, pinned, residence, resolve,
 };
 
-fn device(decodes_aside: bool) -> Facts {
+fn device(decodes_aside: bool) -> DeviceInfo {
     let name = "a device".to_owned();
-    Facts { name, kind: "test", threads: 2, decodes_aside, same_bits: true, memory_bytes: None }
+    DeviceInfo { name, kind: "test", threads: 2, decodes_aside, same_bits: true, memory_bytes: None }
 }
 
-fn codes(coding: Coding) -> Form {
-    Form::Codes { coding, alphabet: 16 }
+fn codes(coding: Coding) -> StorageKind {
+    StorageKind::Codes { coding, alphabet: 16 }
 }
 
 #[test]
 fn every_form_and_mode_has_a_residence_with_a_reason() {
-    let (block, ends) = (Place::Block, Place::Ends);
+    let (block, ends) = (MatrixLocation::Block, MatrixLocation::EmbeddingOrHead);
     let (rans, packed, archive) = (codes(Coding::Rans), codes(Coding::Packed), codes(Coding::Archive));
     let prefix = codes(Coding::Prefix);
-    // Form, place, mode, whether its block is kept decoded, where it lives, why.
+    // StorageKind, place, mode, whether its block is kept decoded, where it lives, why.
     let table = [
         (rans, block, Mode::Fused, false, Residence::Streams, "inside the product"),
         (prefix, ends, Mode::Fused, false, Residence::Streams, "inside the product"),
@@ -39,12 +39,12 @@ fn every_form_and_mode_has_a_residence_with_a_reason() {
         (rans, block, Mode::Async, false, Residence::Slot, "while the layer before computes"),
         (rans, ends, Mode::Lru, false, Residence::Streams, "larger than a block"),
         (rans, ends, Mode::Prefetch, false, Residence::Streams, "larger than a block"),
-        (Form::Floats, block, Mode::Fused, false, Residence::Dense, "no codes"),
-        (Form::Blocks, block, Mode::Lru, false, Residence::Dense, "half precision"),
-        (Form::InputMajor, block, Mode::Cached, false, Residence::Dense, "transposed"),
+        (StorageKind::Floats, block, Mode::Fused, false, Residence::Dense, "no codes"),
+        (StorageKind::Blocks, block, Mode::Lru, false, Residence::Dense, "half precision"),
+        (StorageKind::InputMajor, block, Mode::Cached, false, Residence::Dense, "transposed"),
     ];
     for (form, place, mode, kept, expected, reason) in table {
-        let found = residence(&MatrixFacts { shape: [64, 96], form, place }, mode, kept);
+        let found = residence(&MatrixInfo { shape: [64, 96], form, place }, mode, kept);
         assert_eq!(found.choice, expected, "{form:?} {place:?} {mode} {kept}");
         assert!(found.reason.contains(reason), "{form:?} {mode}: {}", found.reason);
     }
@@ -73,7 +73,7 @@ fn every_residence_and_number_of_rows_has_a_product_with_a_reason() {
 
 #[test]
 fn modes_are_resolved_or_refused_with_a_reason() {
-    let sizes = Sizes { blocks: vec![100, 120, 100], ends: 80, expert: 0, experts: 0 };
+    let sizes = DecodedSizes { blocks: vec![100, 120, 100], ends: 80, expert: 0, experts: 0 };
     let of = |mode, aside, budget, free| resolve(mode, &device(aside), &sizes, budget, free);
     let chosen = |budget, free| of(Mode::Auto, false, budget, free).unwrap().0;
     assert_eq!(chosen(Some(400), None), Mode::Cached);
@@ -107,7 +107,7 @@ fn some_blocks_stay_and_the_rest_take_turns() {
 
 #[test]
 fn experts_have_what_a_budget_leaves() {
-    let sizes = Sizes { blocks: vec![10, 10, 10, 10], ends: 5, expert: 7, experts: 12 };
+    let sizes = DecodedSizes { blocks: vec![10, 10, 10, 10], ends: 5, expert: 7, experts: 12 };
     assert_eq!((sizes.all(), sizes.least()), (129, 17));
     let within = |budget| {
         let (kept, experts) = sizes.within(budget);
@@ -120,7 +120,7 @@ fn experts_have_what_a_budget_leaves() {
     );
     assert_eq!(within(1000), (4, 12));
     let expert = |mode, coding| {
-        let facts = MatrixFacts { shape: [64, 96], form: codes(coding), place: Place::Expert };
+        let facts = MatrixInfo { shape: [64, 96], form: codes(coding), place: MatrixLocation::Expert };
         residence(&facts, mode, true).choice
     };
     assert_eq!(expert(Mode::Lru, Coding::Rans), Residence::Slot);

@@ -1,17 +1,17 @@
 //! How texts are cut by the pre-tokenizers that GGUF files name.
 
-use ecq_format::gguf::TokenizerFacts;
+use ecq_format::gguf::TokenizerMetadata;
 use ecq_format::hf::{known_pre_tokenizers, tokenizer_json};
 use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer};
 
-fn facts(pre: &str) -> TokenizerFacts {
-    TokenizerFacts {
+fn facts(pre: &str) -> TokenizerMetadata {
+    TokenizerMetadata {
         model: "gpt2".to_owned(),
         pre: Some(pre.to_owned()),
         tokens: vec!["<s>".to_owned(), "a".to_owned()],
         token_types: vec![3, 1],
         bos: Some(0),
-        ..TokenizerFacts::default()
+        ..TokenizerMetadata::default()
     }
 }
 
@@ -104,7 +104,7 @@ fn a_text_begins_as_its_pre_tokenizer_says() {
 #[test]
 fn gemma_4_merges_pieces_of_sentence_piece() {
     let tokens = ["<unk>", "<bos>", "\u{2581}", "a", "b", "ab", "\u{2581}ab", "<0xC3>", "<0xA9>", "\n"];
-    let facts = TokenizerFacts {
+    let facts = TokenizerMetadata {
         model: "gemma4".to_owned(),
         pre: None,
         tokens: tokens.map(str::to_owned).to_vec(),

@@ -1,6 +1,6 @@
 //! What each option leaves to chance, and what not.
 
-use ecq_runtime::{Draw, RuntimeError, SampleOptions, Sampler, TokenMask, argmax, draw};
+use ecq_runtime::{RuntimeError, SampleOptions, Sampler, SamplingParams, TokenMask, argmax, draw};
 use std::collections::BTreeMap;
 
 const PLAIN: SampleOptions = SampleOptions { temperature: 1.0, ..SampleOptions::GREEDY };
@@ -290,14 +290,14 @@ fn a_draw_and_a_choice_are_the_same() {
 
 #[test]
 fn a_draw_with_options_out_of_range_does_not_panic() {
-    let plain = Draw { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, uniform: 0.5 };
+    let plain = SamplingParams { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, uniform: 0.5 };
     let odd = [f32::NAN, f32::INFINITY, -1.0, 1e-45, f32::MAX];
     for x in odd {
         for draws in [
-            Draw { temperature: x, ..plain },
-            Draw { top_p: x, ..plain },
-            Draw { min_p: x, ..plain },
-            Draw { uniform: x, ..plain },
+            SamplingParams { temperature: x, ..plain },
+            SamplingParams { top_p: x, ..plain },
+            SamplingParams { min_p: x, ..plain },
+            SamplingParams { uniform: x, ..plain },
         ] {
             let token = draw(&[1.0, f32::MAX, -f32::MAX], &draws, &mut Vec::new());
             assert!(token.is_none_or(|token| token < 3), "{draws:?}: {token:?}");

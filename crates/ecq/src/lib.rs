@@ -93,7 +93,7 @@ pub use ecq_codec::encode::{ClassChoice, TileChoice};
 #[cfg(feature = "quantize")]
 pub use ecq_pack::{ExportReport, PackReport as QuantizationReport, TensorReport, VerifyReport};
 #[cfg(feature = "quantize")]
-pub use ecq_quant::{Levels, StepSpan};
+pub use ecq_quant::{Levels, StepGranularity};
 #[cfg(feature = "quantize")]
 pub use export::ExportFormat;
 #[cfg(feature = "quantize")]

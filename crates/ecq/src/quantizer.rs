@@ -10,7 +10,7 @@ use ecq_pack::{
     CalibrationOptions, CalibrationText, Destination, GridChoice, PackError, PackOptions, PackReport, Target,
     pack, pack_calibrated,
 };
-use ecq_quant::{Levels, StepSpan};
+use ecq_quant::{Levels, StepGranularity};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ pub struct Quantizer {
     lossless: bool,
     linear: Option<GridChoice>,
     embedding: Option<GridChoice>,
-    steps: Option<StepSpan>,
+    steps: Option<StepGranularity>,
     levels: Option<Levels>,
     /// How codes are encoded, overrides, whether to resume.
     base: PackOptions,
@@ -154,7 +154,7 @@ impl Quantizer {
 
     /// What shares a step of uniform grids: the model, a tensor, or a row. Without it, a row.
     #[must_use]
-    pub fn steps(mut self, span: StepSpan) -> Self {
+    pub fn steps(mut self, span: StepGranularity) -> Self {
         self.steps = Some(span);
         self
     }

@@ -206,9 +206,9 @@ fn file_of(folder: &Path, options: &PackOptions) -> PathBuf {
 
 fn introduce(model: &dyn Source) {
     let weights = |kind: Kind| -> u64 {
-        model.tensors().iter().filter(|t| t.kind == kind).map(source::TensorFacts::weights).sum()
+        model.tensors().iter().filter(|t| t.kind == kind).map(source::SourceTensor::weights).sum()
     };
-    let all: u64 = model.tensors().iter().map(source::TensorFacts::weights).sum();
+    let all: u64 = model.tensors().iter().map(source::SourceTensor::weights).sum();
     prose(&format!(
         "ecq {} carries a small language model of its own: {} weights ({} in block projections), {}.",
         env!("CARGO_PKG_VERSION"),

@@ -5,7 +5,7 @@ use crate::progress::Bar;
 use crate::table::{bytes, table, three_digits};
 use crate::{json, texts};
 use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate_with};
-use ecq::source::{self, TensorFacts};
+use ecq::source::{self, SourceTensor};
 use ecq::{Kind, Limits, Progress};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -120,12 +120,12 @@ impl Rate {
     fn of(path: &Path) -> anyhow::Result<Self> {
         let source = source::open(path, &Limits::default())?;
         let file_bytes = source.bytes();
-        let sum = |of: fn(&TensorFacts) -> u64, linear: bool| -> u64 {
+        let sum = |of: fn(&SourceTensor) -> u64, linear: bool| -> u64 {
             source.tensors().iter().filter(|t| !linear || t.kind == Kind::Linear).map(of).sum()
         };
-        let weights = sum(TensorFacts::weights, true);
+        let weights = sum(SourceTensor::weights, true);
         let linear = 8.0 * sum(|t| t.bytes, true) as f64 / weights.max(1) as f64;
-        let bpw_total = 8.0 * file_bytes as f64 / sum(TensorFacts::weights, false).max(1) as f64;
+        let bpw_total = 8.0 * file_bytes as f64 / sum(SourceTensor::weights, false).max(1) as f64;
         Ok(Self { file_bytes, bpw_linear: (weights > 0).then_some(linear), bpw_total })
     }
 }

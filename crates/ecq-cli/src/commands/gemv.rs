@@ -30,9 +30,10 @@ struct Measured {
 }
 
 /// A matrix and a form of it.
-type Form = (&'static str, Precision, fn(&Codes, &Grid, &EncodeOptions) -> anyhow::Result<Box<dyn Linear>>);
+type MatrixForm =
+    (&'static str, Precision, fn(&Codes, &Grid, &EncodeOptions) -> anyhow::Result<Box<dyn Linear>>);
 
-const FORMS: [Form; 7] = [
+const FORMS: [MatrixForm; 7] = [
     ("f16, f32 activations", Precision::F32, |codes, grid, _| {
         let cols = codes.cols();
         let mut weights = vec![0.0; codes.rows() * cols];

@@ -6,7 +6,7 @@ use crate::wrap::COLUMNS;
 use crate::{json, sources};
 use ecq::format::container::TensorBytes;
 use ecq::runtime::arch::Config;
-use ecq::source::{self, EcqSource, Source, TensorFacts};
+use ecq::source::{self, EcqSource, Source, SourceTensor};
 use ecq::{Content, GridEntry, Kind, Limits};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ fn object(source: &EcqSource, config: Option<&Config>) -> Value {
     object
 }
 
-/// Facts of the model, whatever its format.
+/// DeviceInfo of the model, whatever its format.
 fn add_facts(object: &mut Value, source: &dyn Source, config: Option<&Config>) {
     object["parameters"] = parameters(source).into();
     object["bpw_linear"] = bpw(source, Some(Kind::Linear)).into();
@@ -73,13 +73,13 @@ fn add_facts(object: &mut Value, source: &dyn Source, config: Option<&Config>) {
 }
 
 fn parameters(source: &dyn Source) -> u64 {
-    source.tensors().iter().map(TensorFacts::weights).sum()
+    source.tensors().iter().map(SourceTensor::weights).sum()
 }
 
 /// Bits per weight of the tensors of a kind.
 fn bpw(source: &dyn Source, kind: Option<Kind>) -> Option<f64> {
     let of_kind = || source.tensors().iter().filter(|t| kind.is_none_or(|kind| t.kind == kind));
-    let weights: u64 = of_kind().map(TensorFacts::weights).sum();
+    let weights: u64 = of_kind().map(SourceTensor::weights).sum();
     (weights > 0).then(|| 8.0 * of_kind().map(|t| t.bytes).sum::<u64>() as f64 / weights as f64)
 }
 

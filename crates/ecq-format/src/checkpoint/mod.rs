@@ -17,6 +17,6 @@ pub use files::RIDE_ALONG;
 pub use kind::kind;
 pub use quantization::{MlxGroups, Quantization};
 pub use read::{Checkpoint, Shard, TensorInfo};
-pub use weights::{Form, Loaded, Weight};
+pub use weights::{LoadedWeight, Weight, WeightTensors};
 
 pub(crate) type Result<T> = std::result::Result<T, CheckpointError>;

@@ -141,7 +141,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// When one cannot be read or passes the limit.
-    pub fn ride_along(&self) -> Result<Vec<(String, Vec<u8>)>> {
+    pub fn attached_files(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let mut files = Vec::new();
         for name in RIDE_ALONG {
             if let Some(bytes) = self.small_file(name)? {

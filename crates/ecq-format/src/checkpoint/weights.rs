@@ -25,7 +25,7 @@ pub struct Weight {
     /// Bytes that all its tensors take.
     pub bytes: u64,
     /// Which tensors it is.
-    pub form: Form,
+    pub form: WeightTensors,
     /// Why it is carried as it is although it is part of a quantized layer.
     pub note: Option<String>,
 }
@@ -33,7 +33,7 @@ pub struct Weight {
 /// The tensors of a weight, as indices into [`Checkpoint::tensors`].
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum WeightTensors {
     /// One tensor, as it is.
     Plain(usize),
     /// MLX's packed codes, scales and biases.
@@ -51,7 +51,7 @@ pub enum Form {
         layer: gptq::Layer,
     },
     /// GPTQ's qweight, qzeros and scales of a layer whose groups are not of consecutive columns, as floats.
-    Scattered {
+    ActOrder {
         /// Their tensors.
         parts: [usize; 3],
         /// The tensor that names the group of each column; consecutive ones without it.
@@ -59,7 +59,7 @@ pub enum Form {
         /// Columns of a group that is whole.
         group_size: usize,
         /// Shape.
-        layer: gptq::Scattered,
+        layer: gptq::ActOrderLayer,
     },
     /// MXFP4's blocks and scales, as gpt-oss has them.
     Mxfp4 {
@@ -77,7 +77,7 @@ pub enum Form {
 
 /// A weight that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Loaded {
+pub enum LoadedWeight {
     /// Little-endian elements.
     Plain(Dtype, Vec<u8>),
     /// Codes and their grid.
@@ -88,7 +88,7 @@ pub enum Loaded {
 
 /// How layers are read whose codes are on no grid that ecq has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scattered {
+enum ActOrder {
     /// As the tensors that they are, with a note.
     Kept,
     /// As one weight of floats.
@@ -105,7 +105,7 @@ impl Checkpoint {
     /// When a quantized layer lacks a tensor, or has one of another type or shape than its grid asks for, or
     /// a tensor is of floats of eight bits or fewer.
     pub fn weights(&self, quantization: &Quantization) -> Result<Vec<Weight>> {
-        self.weights_with(quantization, Scattered::Kept)
+        self.weights_with(quantization, ActOrder::Kept)
     }
 
     /// All weights as [`weights`](Self::weights) gives them, but layers that GPTQ quantized in act-order, or
@@ -118,10 +118,11 @@ impl Checkpoint {
         if !matches!(quantization, Quantization::Gptq { .. }) {
             return Ok(None);
         }
-        let weights = self.weights_with(quantization, Scattered::Floats)?;
-        let scattered = weights.iter().any(|weight| matches!(weight.form, Form::Scattered { .. }));
-        if let Some(kept) =
-            weights.iter().find(|weight| weight.note.is_some() && matches!(weight.form, Form::Plain(_)))
+        let weights = self.weights_with(quantization, ActOrder::Floats)?;
+        let scattered = weights.iter().any(|weight| matches!(weight.form, WeightTensors::ActOrder { .. }));
+        if let Some(kept) = weights
+            .iter()
+            .find(|weight| weight.note.is_some() && matches!(weight.form, WeightTensors::Plain(_)))
         {
             let file = self.shards()[0].name.clone();
             let what = format!("layer {:?}, which {},", kept.name, kept.note.as_deref().unwrap_or_default());
@@ -130,7 +131,7 @@ impl Checkpoint {
         Ok(scattered.then_some(weights))
     }
 
-    fn weights_with(&self, quantization: &Quantization, scattered: Scattered) -> Result<Vec<Weight>> {
+    fn weights_with(&self, quantization: &Quantization, scattered: ActOrder) -> Result<Vec<Weight>> {
         let tensors = self.tensors();
         // First the quantized layers, since a layer's other tensors may lie before its codes.
         let mut layers: Vec<Option<Weight>> = vec![None; tensors.len()];
@@ -186,7 +187,7 @@ impl Checkpoint {
                     cols: tensor.cols(),
                     shape: tensor.shape.clone(),
                     bytes: tensor.bytes,
-                    form: Form::Plain(place),
+                    form: WeightTensors::Plain(place),
                     note: notes[place].take(),
                 });
             }
@@ -206,7 +207,7 @@ impl Checkpoint {
     ///
     /// # Panics
     /// When the weight is none of this checkpoint.
-    pub fn load(&self, weight: &Weight) -> Result<Loaded> {
+    pub fn load(&self, weight: &Weight) -> Result<LoadedWeight> {
         let codes = |source| CheckpointError::Codes { tensor: weight.name.clone(), source };
         let bytes = |place: usize| self.read(&self.tensors()[place]);
         let floats = |place: usize| -> Result<FloatVec> {
@@ -214,8 +215,10 @@ impl Checkpoint {
             FloatVec::new(dtype, bytes(place)?).map_err(codes)
         };
         let coded = match weight.form {
-            Form::Plain(place) => return Ok(Loaded::Plain(self.tensors()[place].dtype, bytes(place)?)),
-            Form::Scattered { parts: [qweight, qzeros, scales], g_idx, group_size, layer } => {
+            WeightTensors::Plain(place) => {
+                return Ok(LoadedWeight::Plain(self.tensors()[place].dtype, bytes(place)?));
+            }
+            WeightTensors::ActOrder { parts: [qweight, qzeros, scales], g_idx, group_size, layer } => {
                 let packed = gptq::Packed {
                     qweight: bytes(qweight)?,
                     qzeros: bytes(qzeros)?,
@@ -231,27 +234,28 @@ impl Checkpoint {
                     None => (0..layer.inputs).map(|input| (input / group_size) as u32).collect(),
                 };
                 let weights = layer.dequantize(&packed, &group_of).map_err(codes)?;
-                return Ok(Loaded::Plain(self.tensors()[scales].dtype, weights.as_bytes().to_vec()));
+                return Ok(LoadedWeight::Plain(self.tensors()[scales].dtype, weights.as_bytes().to_vec()));
             }
-            Form::Mxfp4 { parts: [blocks, scales] } => {
+            WeightTensors::Mxfp4 { parts: [blocks, scales] } => {
                 let blocks = mxfp4::join(&bytes(blocks)?, &bytes(scales)?).map_err(codes)?;
-                return Ok(Loaded::Blocks(GgmlType::Mxfp4, blocks));
+                return Ok(LoadedWeight::Blocks(GgmlType::Mxfp4, blocks));
             }
-            Form::Mlx { parts: [packed, scales, biases], groups: MlxGroups { bits, group_size } } => {
-                mlx::join(bits, group_size, weight.rows, &bytes(packed)?, floats(scales)?, floats(biases)?)
-            }
-            Form::Gptq { parts: [qweight, qzeros, scales], layer } => layer.unpack(&gptq::Packed {
+            WeightTensors::Mlx {
+                parts: [packed, scales, biases],
+                groups: MlxGroups { bits, group_size },
+            } => mlx::join(bits, group_size, weight.rows, &bytes(packed)?, floats(scales)?, floats(biases)?),
+            WeightTensors::Gptq { parts: [qweight, qzeros, scales], layer } => layer.unpack(&gptq::Packed {
                 qweight: bytes(qweight)?,
                 qzeros: bytes(qzeros)?,
                 scales: floats(scales)?,
             }),
-            Form::Awq { parts: [qweight, qzeros, scales], layer } => layer.unpack(&awq::Packed {
+            WeightTensors::Awq { parts: [qweight, qzeros, scales], layer } => layer.unpack(&awq::Packed {
                 qweight: bytes(qweight)?,
                 qzeros: bytes(qzeros)?,
                 scales: floats(scales)?,
             }),
         };
-        coded.map(|(symbols, grid)| Loaded::Coded(symbols, grid)).map_err(codes)
+        coded.map(|(symbols, grid)| LoadedWeight::Coded(symbols, grid)).map_err(codes)
     }
 
     /// The place of a part of a quantized layer.
@@ -293,7 +297,7 @@ impl Checkpoint {
         let mut shape = codes.shape.clone();
         shape.pop();
         shape.push(cols);
-        Ok(Weight { shape, ..self.weight(name, rows, cols, &parts, Form::Mlx { parts, groups }) })
+        Ok(Weight { shape, ..self.weight(name, rows, cols, &parts, WeightTensors::Mlx { parts, groups }) })
     }
 
     /// The weight of a GPTQ layer, or why its tensors stay as they are.
@@ -302,7 +306,7 @@ impl Checkpoint {
         place: usize,
         layer: &str,
         (bits, group_size, version, dynamic): (u8, Option<usize>, Version, bool),
-        scattered: Scattered,
+        scattered: ActOrder,
     ) -> Result<std::result::Result<Weight, String>> {
         let tensors = self.tensors();
         let codes = &tensors[place];
@@ -348,16 +352,16 @@ impl Checkpoint {
         let g_idx = self.places.get(&format!("{layer}.g_idx")).copied();
         let kept = |note: String, g_idx: Option<usize>| match scattered {
             // Zero points that are not plain are the lesser news of the two, but those that end the matter.
-            Scattered::Floats if plain_zeros => {
+            ActOrder::Floats if plain_zeros => {
                 let name = format!("{layer}.weight");
-                let layer = gptq::Scattered { bits, groups, inputs, outputs, version };
-                let form = Form::Scattered { parts, g_idx, group_size, layer };
+                let layer = gptq::ActOrderLayer { bits, groups, inputs, outputs, version };
+                let form = WeightTensors::ActOrder { parts, g_idx, group_size, layer };
                 let all: Vec<usize> = parts.into_iter().chain(g_idx).collect();
                 let note = Some(format!("{note}: read as floats"));
                 Ok(Ok(Weight { note, ..self.weight(name, outputs, inputs, &all, form) }))
             }
-            Scattered::Floats => Ok(Err(TWO_WAYS.to_owned())),
-            Scattered::Kept => Ok(Err(note)),
+            ActOrder::Floats => Ok(Err(TWO_WAYS.to_owned())),
+            ActOrder::Kept => Ok(Err(note)),
         };
         if !inputs.is_multiple_of(group_size) {
             let note = format!("the last group has {} of {group_size} inputs", inputs % group_size);
@@ -382,7 +386,7 @@ impl Checkpoint {
         }
         let layer_facts = gptq::Layer { bits, group_size, inputs, outputs, version };
         let name = format!("{layer}.weight");
-        Ok(Ok(self.weight(name, outputs, inputs, &parts, Form::Gptq { parts, layer: layer_facts })))
+        Ok(Ok(self.weight(name, outputs, inputs, &parts, WeightTensors::Gptq { parts, layer: layer_facts })))
     }
 
     /// MXFP4: `X_blocks` u8 `[..., rows, blocks, 16]` and `X_scales` u8 `[..., rows, blocks]`.
@@ -413,7 +417,10 @@ impl Checkpoint {
         };
         let shape: Vec<usize> = rows.iter().copied().chain([cols]).collect();
         let (rows, parts) = (rows.iter().product(), [place, scales]);
-        Ok(Weight { shape, ..self.weight(layer.to_owned(), rows, cols, &parts, Form::Mxfp4 { parts }) })
+        Ok(Weight {
+            shape,
+            ..self.weight(layer.to_owned(), rows, cols, &parts, WeightTensors::Mxfp4 { parts })
+        })
     }
 
     fn awq_weight(&self, place: usize, layer: &str, group_size: Option<usize>) -> Result<Weight> {
@@ -438,11 +445,11 @@ impl Checkpoint {
             return Err(wrong_shape(&tensors[scales], expected));
         }
         let name = format!("{layer}.weight");
-        let form = Form::Awq { parts, layer: awq::Layer { group_size, inputs, outputs } };
+        let form = WeightTensors::Awq { parts, layer: awq::Layer { group_size, inputs, outputs } };
         Ok(self.weight(name, outputs, inputs, &parts, form))
     }
 
-    fn weight(&self, name: String, rows: usize, cols: usize, parts: &[usize], form: Form) -> Weight {
+    fn weight(&self, name: String, rows: usize, cols: usize, parts: &[usize], form: WeightTensors) -> Weight {
         let bytes = parts.iter().map(|&part| self.tensors()[part].bytes).sum();
         Weight { name, rows, cols, shape: vec![rows, cols], bytes, form, note: None }
     }

@@ -26,7 +26,7 @@ pub use kind::kind;
 pub use model::{ModelConfig, RopeScaling, config};
 pub use read::{Gguf, TensorInfo};
 pub use split::{GgufModel, merge};
-pub use tokenizer::{TokenizerFacts, chat_template, named_chat_templates, tokenizer};
+pub use tokenizer::{TokenizerMetadata, chat_template, named_chat_templates, tokenizer};
 pub use types::GgmlType;
 pub use value::Value;
 pub use write::{TensorToWrite, write, write_with_header};

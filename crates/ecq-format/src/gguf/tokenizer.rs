@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// The `tokenizer.ggml.*` keys of a file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct TokenizerFacts {
+pub struct TokenizerMetadata {
     /// `gpt2` (byte-level BPE), `llama` (SentencePiece), ...
     pub model: String,
     /// Name of the pre-tokenizer.
@@ -50,7 +50,7 @@ pub struct TokenizerFacts {
 /// # Errors
 /// [`GgufError::Key`] names the key that is missing or mistyped, [`GgufError::Length`] tells of types or
 /// scores that are not one for each token.
-pub fn tokenizer(gguf: &Gguf) -> Result<TokenizerFacts> {
+pub fn tokenizer(gguf: &Gguf) -> Result<TokenizerMetadata> {
     let key = |name: &str| format!("tokenizer.ggml.{name}");
     let id = |name: &str| {
         let as_id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
@@ -71,7 +71,7 @@ pub fn tokenizer(gguf: &Gguf) -> Result<TokenizerFacts> {
         }
     }
     let merges = optional(gguf, &key("merges"), STRINGS, strings)?;
-    Ok(TokenizerFacts {
+    Ok(TokenizerMetadata {
         model: need(gguf, &key("model"), "a string", Value::as_str)?.to_owned(),
         pre: optional(gguf, &key("pre"), "a string", Value::as_str)?.map(str::to_owned),
         tokens,

@@ -1,5 +1,5 @@
 use super::{HfError, Result};
-use crate::gguf::{ModelConfig, TokenizerFacts};
+use crate::gguf::{ModelConfig, TokenizerMetadata};
 use serde_json::{Map, Value, json};
 
 /// Every how many layers of Gemma 3 one attends to the whole context.
@@ -9,7 +9,11 @@ const GEMMA_PATTERN: u64 = 6;
 ///
 /// # Errors
 /// When the architecture is not covered.
-pub fn config_json(config: &ModelConfig, tokenizer: Option<&TokenizerFacts>, dtype: &str) -> Result<Value> {
+pub fn config_json(
+    config: &ModelConfig,
+    tokenizer: Option<&TokenizerMetadata>,
+    dtype: &str,
+) -> Result<Value> {
     let (class, model_type) = match config.architecture.as_str() {
         // The converter gives Mistral's models the name of Llama's; the window tells them apart.
         "llama" if config.sliding_window.is_some() => ("MistralForCausalLM", "mistral"),

@@ -1,6 +1,6 @@
 use super::pre_tokenizers::{self, Cuts};
 use super::{HfError, Result};
-use crate::gguf::TokenizerFacts;
+use crate::gguf::TokenizerMetadata;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ const SPACE: char = '\u{2581}';
 ///
 /// # Errors
 /// When model or pre-tokenizer are none of these.
-pub fn tokenizer_json(facts: &TokenizerFacts) -> Result<Value> {
+pub fn tokenizer_json(facts: &TokenizerMetadata) -> Result<Value> {
     let facts = &with_signs_for_spaces(facts);
     let parts = match facts.model.as_str() {
         "gpt2" => byte_level(facts)?,
@@ -43,7 +43,7 @@ pub fn tokenizer_json(facts: &TokenizerFacts) -> Result<Value> {
 }
 
 /// `tokenizer_config.json`: special tokens and the chat template.
-pub fn tokenizer_config_json(facts: &TokenizerFacts, chat_template: Option<&str>, context: u64) -> Value {
+pub fn tokenizer_config_json(facts: &TokenizerMetadata, chat_template: Option<&str>, context: u64) -> Value {
     let mut out = Map::new();
     out.insert("tokenizer_class".to_owned(), json!("PreTrainedTokenizerFast"));
     out.insert("clean_up_tokenization_spaces".to_owned(), json!(false));
@@ -79,11 +79,11 @@ struct Parts {
     model: Value,
 }
 
-fn unknown(facts: &TokenizerFacts) -> HfError {
+fn unknown(facts: &TokenizerMetadata) -> HfError {
     HfError::Tokenizer { model: facts.model.clone(), pre: facts.pre.clone().unwrap_or_default() }
 }
 
-fn byte_level(facts: &TokenizerFacts) -> Result<Parts> {
+fn byte_level(facts: &TokenizerMetadata) -> Result<Parts> {
     let bytes = |use_regex: bool| {
         json!({
             "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex
@@ -122,7 +122,7 @@ fn isolated(regex: &str) -> Value {
 }
 
 /// The two parts of each merge; the first space behind the first character parts them.
-fn merges(facts: &TokenizerFacts) -> Vec<Value> {
+fn merges(facts: &TokenizerMetadata) -> Vec<Value> {
     let parts = |merge: &String| {
         let first = merge.chars().next()?.len_utf8();
         let space = first + merge[first..].find(' ')?;
@@ -132,9 +132,11 @@ fn merges(facts: &TokenizerFacts) -> Vec<Value> {
 }
 
 /// As SentencePiece, but the file has the merges, and no score says which comes first (Gemma 4).
-fn sentence_piece_with_merges(facts: &TokenizerFacts) -> Parts {
-    let facts =
-        &TokenizerFacts { add_space_prefix: Some(facts.add_space_prefix.unwrap_or(false)), ..facts.clone() };
+fn sentence_piece_with_merges(facts: &TokenizerMetadata) -> Parts {
+    let facts = &TokenizerMetadata {
+        add_space_prefix: Some(facts.add_space_prefix.unwrap_or(false)),
+        ..facts.clone()
+    };
     let mut parts = sentence_piece(facts);
     parts.model["merges"] = json!(merges(facts));
     // No token holds a line break and something else.
@@ -142,7 +144,7 @@ fn sentence_piece_with_merges(facts: &TokenizerFacts) -> Parts {
     parts
 }
 
-fn sentence_piece(facts: &TokenizerFacts) -> Parts {
+fn sentence_piece(facts: &TokenizerMetadata) -> Parts {
     let prefix = facts.add_space_prefix.unwrap_or(true);
     let space = SPACE.to_string();
     let replace = json!({ "type": "Replace", "pattern": { "String": " " }, "content": space });
@@ -178,7 +180,7 @@ fn sentence_piece(facts: &TokenizerFacts) -> Parts {
 
 /// Runs of spaces that a user defined, with SentencePiece's sign again, which llama.cpp's converter took
 /// from them: by the time that a text is cut into tokens its spaces are signs.
-fn with_signs_for_spaces(facts: &TokenizerFacts) -> Cow<'_, TokenizerFacts> {
+fn with_signs_for_spaces(facts: &TokenizerMetadata) -> Cow<'_, TokenizerMetadata> {
     let ty = |id: usize| facts.token_types.get(id).copied();
     let is_run = |id: usize, token: &str| {
         ty(id) == Some(USER_DEFINED) && !token.is_empty() && token.bytes().all(|b| b == b' ')
@@ -200,7 +202,7 @@ fn with_signs_for_spaces(facts: &TokenizerFacts) -> Cow<'_, TokenizerFacts> {
 /// Two tokens merge if together they are one; the better the score of that one, the earlier. Tokens that a
 /// user defined come first; of equal scores the longer left part, so that runs grow to their full length
 /// one by one (the order of `transformers`).
-fn merges_of_scores(facts: &TokenizerFacts) -> Vec<Value> {
+fn merges_of_scores(facts: &TokenizerMetadata) -> Vec<Value> {
     let ids: HashMap<&str, usize> = facts.tokens.iter().enumerate().map(|(id, t)| (t.as_str(), id)).collect();
     let mut merges = Vec::new();
     for (id, token) in facts.tokens.iter().enumerate() {
@@ -230,12 +232,12 @@ fn merges_of_scores(facts: &TokenizerFacts) -> Vec<Value> {
     merges.into_iter().map(|(_, (left, right))| json!([facts.tokens[left], facts.tokens[right]])).collect()
 }
 
-fn vocabulary(facts: &TokenizerFacts) -> Map<String, Value> {
+fn vocabulary(facts: &TokenizerMetadata) -> Map<String, Value> {
     facts.tokens.iter().enumerate().map(|(id, token)| (token.clone(), json!(id))).collect()
 }
 
 /// Tokens that are found in a text before anything else.
-fn added_tokens(facts: &TokenizerFacts) -> Vec<Value> {
+fn added_tokens(facts: &TokenizerMetadata) -> Vec<Value> {
     let types = facts.token_types.iter().zip(&facts.tokens).enumerate();
     types
         .filter(|(_, (ty, _))| matches!(**ty, CONTROL | UNKNOWN | USER_DEFINED))
@@ -250,7 +252,7 @@ fn added_tokens(facts: &TokenizerFacts) -> Vec<Value> {
 
 /// A prompt begins with the token for that, if the file says so; Llama's and Gemma's files may leave it
 /// unsaid (defaults of llama.cpp's `llama-vocab.cpp`).
-fn post_processor(facts: &TokenizerFacts) -> Value {
+fn post_processor(facts: &TokenizerMetadata) -> Value {
     let pre = facts.pre.as_deref().and_then(pre_tokenizers::find);
     let unsaid = facts.model == "llama" || pre.is_some_and(|pre| pre.begins);
     // Files of Gemma 4 say that they need none, and do.

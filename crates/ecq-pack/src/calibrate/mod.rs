@@ -15,7 +15,7 @@ mod sequential;
 mod spill;
 
 pub(crate) use journal::Place;
-pub use moments::Moments;
+pub use moments::LayerStatistics;
 pub(crate) use sequential::{Fitted, Quantized, Quantizer};
 
 use crate::error::{PackError, Result};
@@ -64,8 +64,8 @@ impl Calibration {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn moments(&self, tensor: &str, shape: [usize; 2]) -> Result<Option<Moments>> {
-        Moments::load(&file_of(&self.folder, tensor, "moments"), shape)
+    pub fn moments(&self, tensor: &str, shape: [usize; 2]) -> Result<Option<LayerStatistics>> {
+        LayerStatistics::load(&file_of(&self.folder, tensor, "moments"), shape)
     }
 
     /// The weights to aim at in place of the model's, if they were found.
@@ -243,7 +243,7 @@ impl HeadSums {
     }
 
     /// The moments of the embedding, then those of the head if that is another matrix.
-    fn moments(self, occurring: &[u32], slopes: Gram, tied: bool) -> Vec<Moments> {
+    fn moments(self, occurring: &[u32], slopes: Gram, tied: bool) -> Vec<LayerStatistics> {
         let (n, vocabulary) = (self.inputs.rows.max(1) as f64, self.expected.len());
         let mut seen = vec![0u32; vocabulary];
         for &token in occurring.iter().filter(|&&token| (token as usize) < vocabulary) {
@@ -260,7 +260,11 @@ impl HeadSums {
         let frequencies: Vec<f64> = seen.iter().zip(&self.expected).map(frequency).collect();
         let of = |inputs: &[f32], outputs: &[f64]| {
             let shape = [outputs.len(), inputs.len().isqrt()];
-            Moments { shape, inputs: inputs.to_vec(), outputs: outputs.iter().map(|&g| g as f32).collect() }
+            LayerStatistics {
+                shape,
+                inputs: inputs.to_vec(),
+                outputs: outputs.iter().map(|&g| g as f32).collect(),
+            }
         };
         let (states, slopes) = (self.inputs.mean(), slopes.mean());
         if tied {
@@ -366,7 +370,7 @@ mod tests {
     use ecq_core::Limits;
     use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
     use ecq_runtime::kv::KvOptions;
-    use ecq_runtime::{Batch, Executor, ExecutorOptions, LoadOptions, Mode, Model, Wanted};
+    use ecq_runtime::{Batch, Executor, ExecutorOptions, LoadOptions, LogitsSelection, Mode, Model};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -400,7 +404,7 @@ mod tests {
         // Two sequences of twelve tokens.
         for (tokens, ours) in tokens.chunks(12).zip(logits.chunks_exact(12 * vocabulary)) {
             let (mut sequence, mut batch) = (executor.sequence(), Batch::new());
-            batch.push(&mut sequence, tokens, tokens.len(), Wanted::All).unwrap();
+            batch.push(&mut sequence, tokens, tokens.len(), LogitsSelection::All).unwrap();
             let mut theirs = Vec::new();
             executor.logits(&batch, |_, logits| theirs.extend_from_slice(logits)).unwrap();
             let off = ours.iter().zip(&theirs).fold(0f32, |off, (a, b)| off.max((a - b).abs()));

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The Fisher information of a matrix, as the product of a matrix over inputs and a vector over outputs: an error `E` of the weights costs
 /// about `1/2 sum_n outputs[n] E[n] inputs E[n]^T` nats a token (Martens and Grosse, arXiv 1503.05671).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Moments {
+pub struct LayerStatistics {
     /// Rows (outputs), columns (inputs).
     pub shape: [usize; 2],
     /// `[cols, cols]`, symmetric: the mean of `x x^T` over tokens with inputs `x`.
@@ -43,7 +43,7 @@ pub(super) fn load(path: &Path, floats: usize) -> Result<Option<Vec<f32>>> {
     }
 }
 
-impl Moments {
+impl LayerStatistics {
     pub(super) fn save(&self, path: &Path) -> Result<()> {
         save(path, &[&self.outputs, &self.inputs])
     }
@@ -89,7 +89,7 @@ impl Gram {
     }
 }
 
-/// Sums over tokens from which [`Moments`] follow.
+/// Sums over tokens from which [`LayerStatistics`] follow.
 pub(super) struct Sums {
     shape: [usize; 2],
     inputs: Gram,
@@ -116,10 +116,10 @@ impl Sums {
         self.inputs.add(x);
     }
 
-    pub(super) fn moments(self) -> Moments {
+    pub(super) fn moments(self) -> LayerStatistics {
         let tokens = self.inputs.rows.max(1) as f64;
         let outputs = self.outputs.iter().map(|sum| (sum / tokens) as f32).collect();
-        Moments { shape: self.shape, inputs: self.inputs.mean(), outputs }
+        LayerStatistics { shape: self.shape, inputs: self.inputs.mean(), outputs }
     }
 }
 
@@ -142,10 +142,10 @@ mod tests {
     fn files_hold_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m");
-        let moments = Moments { shape: [1, 2], inputs: vec![1.0, 2.0, 2.0, 5.0], outputs: vec![7.0] };
-        assert_eq!(Moments::load(&path, [1, 2]).unwrap(), None);
+        let moments = LayerStatistics { shape: [1, 2], inputs: vec![1.0, 2.0, 2.0, 5.0], outputs: vec![7.0] };
+        assert_eq!(LayerStatistics::load(&path, [1, 2]).unwrap(), None);
         moments.save(&path).unwrap();
-        assert_eq!(Moments::load(&path, [1, 2]).unwrap(), Some(moments));
-        assert_eq!(Moments::load(&path, [2, 2]).unwrap(), None);
+        assert_eq!(LayerStatistics::load(&path, [1, 2]).unwrap(), Some(moments));
+        assert_eq!(LayerStatistics::load(&path, [2, 2]).unwrap(), None);
     }
 }

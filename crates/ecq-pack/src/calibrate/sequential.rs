@@ -7,7 +7,7 @@
 
 use super::block::{Block, Stage};
 use super::journal::{Journal, Place};
-use super::moments::{Gram, Moments, save};
+use super::moments::{Gram, LayerStatistics, save};
 use super::products::{add_transposed, all};
 use super::spill::Spill;
 use super::{BATCH_TOKENS, Calibration, Ends, STREAM, Sequences, file_of};
@@ -48,7 +48,7 @@ pub(crate) struct Quantized {
 pub(crate) trait Quantizer {
     /// Quantizes the matrix with this name in the file: the weights to aim at, and what errors cost. `None`
     /// if it is kept.
-    fn quantize(&mut self, name: &str, aim: &[f32], moments: &Moments) -> Result<Option<Quantized>>;
+    fn quantize(&mut self, name: &str, aim: &[f32], moments: &LayerStatistics) -> Result<Option<Quantized>>;
 
     /// Takes note of what an interrupted run made of a matrix.
     fn resume(&mut self, name: &str, fitted: Fitted);
@@ -178,7 +178,7 @@ impl Work<'_> {
     }
 
     /// Quantizes a matrix and keeps what its errors cost; the weights that it became.
-    fn quantize(&mut self, name: &str, aim: &[f32], moments: &Moments) -> Result<Option<Vec<f32>>> {
+    fn quantize(&mut self, name: &str, aim: &[f32], moments: &LayerStatistics) -> Result<Option<Vec<f32>>> {
         let quantized = self.quantizer.quantize(name, aim, moments);
         let Some(Quantized { weights, fitted }) =
             quantized.map_err(|error| PackError::in_tensor(name, error))?
@@ -272,10 +272,11 @@ impl Work<'_> {
         let moving = moving(&off, &inputs, cols)?;
         for place in places {
             let matrix = &block.matrices[place];
-            let Some(Moments { outputs, .. }) = self.watched.moments(&matrix.name, matrix.shape)? else {
+            let Some(LayerStatistics { outputs, .. }) = self.watched.moments(&matrix.name, matrix.shape)?
+            else {
                 continue;
             };
-            let moments = Moments { shape: matrix.shape, inputs: inputs.clone(), outputs };
+            let moments = LayerStatistics { shape: matrix.shape, inputs: inputs.clone(), outputs };
             let aim = moved(matrix.weights(), cols, &moving);
             if let Some(weights) = self.quantize(&matrix.name, &aim, &moments)? {
                 save(&file_of(self.place.folder, &matrix.name, "weights"), &[&aim])?;
@@ -346,7 +347,7 @@ mod tests {
     }
 
     impl Quantizer for Hundredths {
-        fn quantize(&mut self, name: &str, aim: &[f32], _: &Moments) -> Result<Option<Quantized>> {
+        fn quantize(&mut self, name: &str, aim: &[f32], _: &LayerStatistics) -> Result<Option<Quantized>> {
             self.calls += 1;
             if self.fails_at.contains(&self.calls) {
                 return Err(PackError::Calibration("interrupted".to_owned()));

@@ -1,10 +1,10 @@
 //! Reading an export again, before it gets its name: it holds the values of the file, and its configuration
 //! computes the same with them.
 
-use super::checkpoint::{Form, Outgoing, biases};
+use super::checkpoint::{Outgoing, OutputEncoding, biases};
 use crate::error::{PackError, Result};
 use crate::progress::{self, Progress};
-use crate::source::{CheckpointSource, EcqSource, GgufSource, Source, Tensor, TensorFacts};
+use crate::source::{CheckpointSource, EcqSource, GgufSource, Source, SourceTensor, Tensor};
 use crate::verify::{difference, other_bytes};
 use crate::weights::weights;
 use ecq_core::{Biases, FloatType, FloatVec, Grid, Limits};
@@ -66,13 +66,13 @@ pub(super) fn folder(
 fn tensor_differs(
     out: &Outgoing,
     ours: &Tensor,
-    facts: &TensorFacts,
+    facts: &SourceTensor,
     theirs: &Tensor,
-    found: &TensorFacts,
+    found: &SourceTensor,
 ) -> Result<Option<String>> {
     let said = |what: &str| Ok(Some(what.to_owned()));
     match (out.form, ours, theirs) {
-        (Form::Zeros(_), _, Tensor::Raw { bytes, .. }) => {
+        (OutputEncoding::Zeros(_), _, Tensor::Raw { bytes, .. }) => {
             if bytes.iter().all(|&byte| byte == 0) {
                 Ok(None)
             } else {
@@ -80,7 +80,7 @@ fn tensor_differs(
             }
         }
         (
-            Form::Packed { .. },
+            OutputEncoding::Packed { .. },
             Tensor::Coded(q, Grid::AffineGroups(grid)),
             Tensor::Coded(p, Grid::AffineGroups(other)),
         ) => {
@@ -111,16 +111,18 @@ fn tensor_differs(
             }
             Ok(None)
         }
-        (Form::Mxfp4 | Form::Bytes, Tensor::Raw { bytes, .. }, Tensor::Raw { bytes: other, .. })
-            if out.change == Change::None =>
-        {
+        (
+            OutputEncoding::Mxfp4 | OutputEncoding::Bytes,
+            Tensor::Raw { bytes, .. },
+            Tensor::Raw { bytes: other, .. },
+        ) if out.change == Change::None => {
             if bytes == other {
                 Ok(None)
             } else {
                 said("has other bytes")
             }
         }
-        (Form::Bytes | Form::Floats(_), _, Tensor::Raw { dtype, .. }) => {
+        (OutputEncoding::Bytes | OutputEncoding::Floats(_), _, Tensor::Raw { dtype, .. }) => {
             let Some(dtype) = float_type(dtype) else { return said("is no tensor of floats") };
             values_differ(out.change, dtype, (ours, facts), (theirs, found))
         }
@@ -138,7 +140,7 @@ fn float_type(dtype: &str) -> Option<FloatType> {
 }
 
 /// For each row of the export, its row in the file.
-fn rows_of(change: Change, facts: &TensorFacts) -> impl Fn(usize) -> usize + Sync + use<> {
+fn rows_of(change: Change, facts: &SourceTensor) -> impl Fn(usize) -> usize + Sync + use<> {
     let all = if facts.rows == 1 { facts.cols } else { facts.rows };
     move |row: usize| match change {
         Change::HeadRows { heads } => {
@@ -156,8 +158,8 @@ fn rows_of(change: Change, facts: &TensorFacts) -> impl Fn(usize) -> usize + Syn
 fn values_differ(
     change: Change,
     dtype: FloatType,
-    (ours, facts): (&Tensor, &TensorFacts),
-    (theirs, found): (&Tensor, &TensorFacts),
+    (ours, facts): (&Tensor, &SourceTensor),
+    (theirs, found): (&Tensor, &SourceTensor),
 ) -> Result<Option<String>> {
     if facts.weights() == 0 {
         return Ok((found.weights() != 0).then(|| "has another shape".to_owned()));
@@ -214,7 +216,7 @@ fn values_differ(
 
 /// Compares what both configurations compute, where the runtime knows the architecture.
 fn configuration(file: &Path, exported: &CheckpointSource, limits: &Limits) -> Result<()> {
-    let Some(json) = exported.ride_along()?.into_iter().find(|(name, _)| name == "config.json") else {
+    let Some(json) = exported.attached_files()?.into_iter().find(|(name, _)| name == "config.json") else {
         return Ok(());
     };
     let before = match Checkpoint::open(file, limits) {
@@ -303,8 +305,8 @@ mod tests {
     use super::*;
     use ecq_core::Kind;
 
-    fn facts(rows: usize, cols: usize, dtype: &str) -> TensorFacts {
-        TensorFacts {
+    fn facts(rows: usize, cols: usize, dtype: &str) -> SourceTensor {
+        SourceTensor {
             name: "x".to_owned(),
             kind: Kind::Linear,
             rows,

@@ -5,11 +5,11 @@ use crate::destination::Destination;
 use crate::error::{PackError, Result};
 use crate::progress;
 use crate::progress::Progress;
-use crate::source::{EcqSource, HEADER_FILE, RideAlong, Source, Tensor, TensorFacts};
+use crate::source::{AttachedFile, EcqSource, HEADER_FILE, Source, SourceTensor, Tensor};
 use ecq_core::{AffineGroups, Biases, Content, FloatType, FloatVec, Grid, GridEntry, Limits};
 use ecq_format::gguf::{Gguf, ModelConfig, chat_template, config, tokenizer};
 use ecq_format::hf::{Change, apply_to_rows, config_json, hf_tensor, tokenizer_config_json, tokenizer_json};
-use ecq_format::shards::{Planned, write_checkpoint};
+use ecq_format::shards::{ShardPlan, write_checkpoint};
 use ecq_format::{mxfp4, python_json};
 use ecq_runtime::arch::Scaling;
 use safetensors::Dtype;
@@ -73,11 +73,11 @@ pub(super) struct Outgoing {
     pub(super) index: usize,
     pub(super) name: String,
     pub(super) change: Change,
-    pub(super) form: Form,
+    pub(super) form: OutputEncoding,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Form {
+pub(super) enum OutputEncoding {
     /// Bytes as they are.
     Bytes,
     Floats(FloatType),
@@ -138,8 +138,8 @@ pub fn export_checkpoint(
         let coded = source.file().entry(&source.tensors()[out.index].name);
         let is_coded = matches!(coded.map(|entry| &entry.content), Some(Content::Codes { .. }));
         match (&out.form, is_coded) {
-            (Form::Zeros(_), _) => {}
-            (Form::Floats(_), true) => report.dequantized.push(out.name.clone()),
+            (OutputEncoding::Zeros(_), _) => {}
+            (OutputEncoding::Floats(_), true) => report.dequantized.push(out.name.clone()),
             _ => report.exact += 1,
         }
     }
@@ -152,7 +152,7 @@ pub fn export_checkpoint(
     }
     files.push(("config.json".to_owned(), config_bytes(&source, config)?));
 
-    let groups: Vec<Vec<Planned>> =
+    let groups: Vec<Vec<ShardPlan>> =
         outgoing.iter().map(|out| planned(&source, out)).collect::<Result<_>>()?;
     progress.begin("exporting", source.tensors().iter().map(|t| t.bytes).sum());
     let data = |group: usize| {
@@ -189,7 +189,7 @@ fn add_biases(outgoing: &mut Vec<Outgoing>, model: &ModelConfig, float: FloatTyp
             index: out.index,
             name,
             change: Change::None,
-            form: Form::Zeros(float),
+            form: OutputEncoding::Zeros(float),
         })
     };
     let zeros: Vec<Outgoing> = outgoing.iter().filter_map(lacks).collect();
@@ -199,7 +199,7 @@ fn add_biases(outgoing: &mut Vec<Outgoing>, model: &ModelConfig, float: FloatTyp
 /// The bytes of `config.json`: those that ride along where they say the same, since the order of keys and the
 /// digits of numbers are the author's.
 fn config_bytes(source: &EcqSource, config: Map<String, Value>) -> Result<Vec<u8>> {
-    let kept = source.ride_along()?.into_iter().find(|(name, _)| name == "config.json");
+    let kept = source.attached_files()?.into_iter().find(|(name, _)| name == "config.json");
     let kept = kept.filter(|(_, bytes)| python_json::parse_object(bytes).is_ok_and(|kept| kept == config));
     Ok(match kept {
         Some((_, bytes)) => bytes,
@@ -251,14 +251,15 @@ fn note_divisors(config: &mut Map<String, Value>, source: &EcqSource, model: &Mo
 /// What the configuration says of the source's quantizer goes, unless its tensors stay.
 fn settle_quantization(
     config: &mut Map<String, Value>,
-    files: &mut Vec<RideAlong>,
+    files: &mut Vec<AttachedFile>,
     source: &EcqSource,
     outgoing: &[Outgoing],
     options: &CheckpointOptions,
 ) -> Result<()> {
     // Layers of GPTQ in act-order, and blocks of MXFP4, are written as they were.
     let kept = outgoing.iter().find(|out| {
-        matches!(out.form, Form::Mxfp4) || matches!(out.form, Form::Bytes) && out.name.ends_with(".qweight")
+        matches!(out.form, OutputEncoding::Mxfp4)
+            || matches!(out.form, OutputEncoding::Bytes) && out.name.ends_with(".qweight")
     });
     let Some(kept) = kept else {
         let is_nested = |value: &&mut Value| value.is_object();
@@ -317,10 +318,10 @@ fn conventions(
     source: &EcqSource,
     options: &CheckpointOptions,
     limits: &Limits,
-) -> Result<(Origin, Map<String, Value>, Vec<RideAlong>)> {
+) -> Result<(Origin, Map<String, Value>, Vec<AttachedFile>)> {
     let file = source.file();
     if !file.files().any(|name| name == HEADER_FILE) {
-        let mut files = source.ride_along()?;
+        let mut files = source.attached_files()?;
         let at = files.iter().position(|(name, _)| name == "config.json");
         let config = match at {
             Some(at) => python_json::parse_object(&files.remove(at).1)
@@ -359,12 +360,12 @@ fn float_of_config(config: &Map<String, Value>) -> FloatType {
 
 fn form(
     source: &EcqSource,
-    facts: &TensorFacts,
+    facts: &SourceTensor,
     name: &str,
     change: Change,
     float: FloatType,
     options: &CheckpointOptions,
-) -> Form {
+) -> OutputEncoding {
     let content = source.file().entry(&facts.name).map(|entry| &entry.content);
     let untouched = matches!(change, Change::None | Change::HeadRows { .. });
     match content {
@@ -377,26 +378,26 @@ fn form(
             && untouched
             && name.ends_with(".weight") =>
         {
-            Form::Packed { bits: *bits, group_size: *group_size, dtype: *dtype }
+            OutputEncoding::Packed { bits: *bits, group_size: *group_size, dtype: *dtype }
         }
-        Some(Content::Codes { .. }) => Form::Floats(float),
+        Some(Content::Codes { .. }) => OutputEncoding::Floats(float),
         _ if facts.dtype == MXFP4 && name.ends_with(".weight") => {
-            Form::Floats(options.dtype.unwrap_or(FloatType::Bf16))
+            OutputEncoding::Floats(options.dtype.unwrap_or(FloatType::Bf16))
         }
-        _ if facts.dtype == MXFP4 => Form::Mxfp4,
-        _ if plain(&facts.dtype).is_none() => Form::Floats(float),
+        _ if facts.dtype == MXFP4 => OutputEncoding::Mxfp4,
+        _ if plain(&facts.dtype).is_none() => OutputEncoding::Floats(float),
         // MLX computes in the type of the weights: norms of another would widen everything.
         _ if options.format == CheckpointFormat::Mlx
             && matches!(facts.dtype.as_str(), "f32" | "f16" | "bf16") =>
         {
-            Form::Floats(float)
+            OutputEncoding::Floats(float)
         }
         _ if matches!(change, Change::PlusOne | Change::Transposed) => {
-            Form::Floats(float_named(&facts.dtype).unwrap_or(float))
+            OutputEncoding::Floats(float_named(&facts.dtype).unwrap_or(float))
         }
         _ => match (options.dtype, float_named(&facts.dtype)) {
-            (Some(dtype), Some(_)) => Form::Floats(dtype),
-            _ => Form::Bytes,
+            (Some(dtype), Some(_)) => OutputEncoding::Floats(dtype),
+            _ => OutputEncoding::Bytes,
         },
     }
 }
@@ -423,28 +424,28 @@ fn of_float(dtype: FloatType) -> Dtype {
 }
 
 /// Names, types and shapes of what a tensor becomes.
-fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<Planned>> {
+fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<ShardPlan>> {
     let facts = &source.tensors()[out.index];
     let mut shape = facts.shape.clone();
     if out.change == Change::Transposed {
         shape.reverse();
     }
-    let one = |name: String, dtype: Dtype, shape: Vec<usize>| Planned { name, dtype, shape };
+    let one = |name: String, dtype: Dtype, shape: Vec<usize>| ShardPlan { name, dtype, shape };
     Ok(match out.form {
-        Form::Bytes => {
+        OutputEncoding::Bytes => {
             let dtype = plain(&facts.dtype).ok_or(PackError::UnknownGrid)?;
             vec![one(out.name.clone(), dtype, shape)]
         }
-        Form::Floats(dtype) => vec![one(out.name.clone(), of_float(dtype), shape)],
-        Form::Zeros(dtype) => vec![one(out.name.clone(), of_float(dtype), vec![facts.rows])],
-        Form::Mxfp4 => {
+        OutputEncoding::Floats(dtype) => vec![one(out.name.clone(), of_float(dtype), shape)],
+        OutputEncoding::Zeros(dtype) => vec![one(out.name.clone(), of_float(dtype), vec![facts.rows])],
+        OutputEncoding::Mxfp4 => {
             shape.pop();
             shape.push(facts.cols / mxfp4::BLOCK);
             let scales = one(format!("{}_scales", out.name), Dtype::U8, shape.clone());
             shape.push(mxfp4::PACKED_BYTES);
             vec![one(format!("{}_blocks", out.name), Dtype::U8, shape), scales]
         }
-        Form::Packed { bits, group_size, dtype } => {
+        OutputEncoding::Packed { bits, group_size, dtype } => {
             let (rows, cols) = (facts.rows, facts.cols);
             let base = out.name.trim_end_matches(".weight");
             let side =
@@ -458,7 +459,7 @@ fn planned(source: &EcqSource, out: &Outgoing) -> Result<Vec<Planned>> {
 /// The bytes of what [`planned`] announced.
 fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
     let facts = &source.tensors()[out.index];
-    if let Form::Zeros(dtype) = out.form {
+    if let OutputEncoding::Zeros(dtype) = out.form {
         return Ok(vec![vec![0; facts.rows * dtype.bytes()]]);
     }
     let tensor = source.load(out.index)?;
@@ -477,12 +478,12 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
         }
     };
     match (out.form, tensor) {
-        (Form::Bytes, Tensor::Raw { bytes, .. }) => Ok(vec![ordered(bytes)]),
-        (Form::Mxfp4, Tensor::Raw { bytes, .. }) => {
+        (OutputEncoding::Bytes, Tensor::Raw { bytes, .. }) => Ok(vec![ordered(bytes)]),
+        (OutputEncoding::Mxfp4, Tensor::Raw { bytes, .. }) => {
             let (blocks, scales) = mxfp4::split(&bytes)?;
             Ok(vec![blocks, scales])
         }
-        (Form::Floats(dtype), tensor) => {
+        (OutputEncoding::Floats(dtype), tensor) => {
             let bytes = match out.change {
                 Change::PlusOne => {
                     let ones = floats(&tensor, facts, FloatType::F32)?;
@@ -494,7 +495,7 @@ fn bytes(source: &EcqSource, out: &Outgoing) -> Result<Vec<Vec<u8>>> {
             };
             Ok(vec![bytes])
         }
-        (Form::Packed { bits, .. }, Tensor::Coded(codes, Grid::AffineGroups(grid))) => {
+        (OutputEncoding::Packed { bits, .. }, Tensor::Coded(codes, Grid::AffineGroups(grid))) => {
             let biases = biases(&grid)?;
             // MLX's words are little endian and its codes run on within a row, least significant bit first:
             // the packed coding.
@@ -530,7 +531,7 @@ pub(super) fn biases(grid: &AffineGroups) -> Result<FloatVec> {
     }
 }
 
-fn transposed(bytes: &[u8], facts: &TensorFacts, width: usize) -> Vec<u8> {
+fn transposed(bytes: &[u8], facts: &SourceTensor, width: usize) -> Vec<u8> {
     let (rows, cols) = (facts.rows, facts.cols);
     let mut out = Vec::with_capacity(bytes.len());
     for col in 0..cols {
@@ -547,7 +548,7 @@ fn note_quantization(config: &mut Map<String, Value>, outgoing: &[Outgoing]) {
     let packed: Vec<(&str, (usize, u8))> = outgoing
         .iter()
         .filter_map(|out| match out.form {
-            Form::Packed { bits, group_size, .. } => {
+            OutputEncoding::Packed { bits, group_size, .. } => {
                 Some((out.name.trim_end_matches(".weight"), (group_size, bits)))
             }
             _ => None,

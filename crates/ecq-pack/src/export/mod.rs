@@ -9,7 +9,7 @@ pub use checkpoint::{CheckpointFormat, CheckpointOptions, export_checkpoint};
 pub use gguf::export_gguf;
 
 use crate::error::{PackError, Result};
-use crate::source::{Tensor, TensorFacts};
+use crate::source::{SourceTensor, Tensor};
 use crate::weights::weights;
 use ecq_core::FloatType;
 use ecq_quant::Blocks;
@@ -27,7 +27,7 @@ pub struct ExportReport {
 }
 
 /// The weights of a tensor as little-endian floats of `dtype`, row-major.
-fn floats(tensor: &Tensor, facts: &TensorFacts, dtype: FloatType) -> Result<Vec<u8>> {
+fn floats(tensor: &Tensor, facts: &SourceTensor, dtype: FloatType) -> Result<Vec<u8>> {
     if facts.weights() == 0 {
         return Ok(Vec::new());
     }

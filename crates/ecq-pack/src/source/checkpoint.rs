@@ -1,7 +1,9 @@
-use super::{RideAlong, Source, Tensor, TensorFacts, dtype_name, fields, fingerprint};
+use super::{AttachedFile, Source, SourceTensor, Tensor, dtype_name, fields, fingerprint};
 use crate::error::{PackError, Result};
 use ecq_core::{Grid, Kind, Limits};
-use ecq_format::checkpoint::{Checkpoint, CheckpointError, Form, Loaded, Quantization, Weight, kind};
+use ecq_format::checkpoint::{
+    Checkpoint, CheckpointError, LoadedWeight, Quantization, Weight, WeightTensors, kind,
+};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 pub struct CheckpointSource {
     checkpoint: Arc<Checkpoint>,
     weights: Vec<Weight>,
-    tensors: Vec<TensorFacts>,
+    tensors: Vec<SourceTensor>,
     format: &'static str,
     fingerprint: String,
     /// The same with layers of act-order as floats; the file and the layer that cannot be read so, in words.
@@ -65,17 +67,17 @@ impl CheckpointSource {
     }
 }
 
-fn facts(checkpoint: &Checkpoint, weight: &Weight) -> TensorFacts {
+fn facts(checkpoint: &Checkpoint, weight: &Weight) -> SourceTensor {
     let dtype = match &weight.form {
-        Form::Plain(place) => dtype_name(checkpoint.tensors()[*place].dtype),
-        Form::Mlx { groups, .. } => format!("mlx {}-bit g{}", groups.bits, groups.group_size),
-        Form::Gptq { layer, .. } => format!("gptq {}-bit g{}", layer.bits, layer.group_size),
-        Form::Scattered { layer, .. } => format!("gptq {}-bit act-order", layer.bits),
-        Form::Mxfp4 { .. } => "mxfp4".to_owned(),
-        Form::Awq { layer, .. } => format!("awq 4-bit g{}", layer.group_size),
+        WeightTensors::Plain(place) => dtype_name(checkpoint.tensors()[*place].dtype),
+        WeightTensors::Mlx { groups, .. } => format!("mlx {}-bit g{}", groups.bits, groups.group_size),
+        WeightTensors::Gptq { layer, .. } => format!("gptq {}-bit g{}", layer.bits, layer.group_size),
+        WeightTensors::ActOrder { layer, .. } => format!("gptq {}-bit act-order", layer.bits),
+        WeightTensors::Mxfp4 { .. } => "mxfp4".to_owned(),
+        WeightTensors::Awq { layer, .. } => format!("awq 4-bit g{}", layer.group_size),
         _ => "an unknown form".to_owned(),
     };
-    TensorFacts {
+    SourceTensor {
         name: weight.name.clone(),
         // A vector is no matrix, whatever its name, and neither is what has no elements.
         kind: if weight.shape.len() < 2 || weight.shape.contains(&0) {
@@ -97,7 +99,7 @@ impl Source for CheckpointSource {
         self.format
     }
 
-    fn tensors(&self) -> &[TensorFacts] {
+    fn tensors(&self) -> &[SourceTensor] {
         &self.tensors
     }
 
@@ -105,20 +107,20 @@ impl Source for CheckpointSource {
         let weight = &self.weights[index];
         let loaded = self.checkpoint.load(weight);
         Ok(match loaded.map_err(|error| PackError::in_tensor(&weight.name, error))? {
-            Loaded::Plain(dtype, bytes) => {
+            LoadedWeight::Plain(dtype, bytes) => {
                 let dtype = dtype_name(dtype);
                 Tensor::Raw { fields: fields(&dtype), dtype, bytes }
             }
-            Loaded::Blocks(ty, bytes) => {
+            LoadedWeight::Blocks(ty, bytes) => {
                 let (dtype, fields) = (ty.name().to_owned(), ty.block_fields().to_vec());
                 Tensor::Raw { fields, dtype, bytes }
             }
-            Loaded::Coded(codes, grid) => Tensor::Coded(codes, Grid::AffineGroups(grid)),
+            LoadedWeight::Coded(codes, grid) => Tensor::Coded(codes, Grid::AffineGroups(grid)),
         })
     }
 
-    fn ride_along(&self) -> Result<Vec<RideAlong>> {
-        Ok(self.checkpoint.ride_along()?)
+    fn attached_files(&self) -> Result<Vec<AttachedFile>> {
+        Ok(self.checkpoint.attached_files()?)
     }
 
     fn for_requantizing(&self) -> Result<Option<&dyn Source>> {

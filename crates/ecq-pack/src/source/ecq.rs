@@ -1,4 +1,4 @@
-use super::{Origin, RideAlong, Source, Tensor, TensorFacts, fingerprint};
+use super::{AttachedFile, Origin, Source, SourceTensor, Tensor, fingerprint};
 use crate::error::{PackError, Result};
 use ecq_codec::{decode_codes, decode_grid, decode_raw};
 use ecq_core::{Content, Kind, Limits};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub struct EcqSource {
     path: PathBuf,
     file: EcqFile,
-    tensors: Vec<TensorFacts>,
+    tensors: Vec<SourceTensor>,
     fingerprint: String,
 }
 
@@ -36,7 +36,7 @@ impl EcqSource {
     }
 }
 
-fn facts(file: &EcqFile, name: &str, bytes: u64) -> Result<TensorFacts> {
+fn facts(file: &EcqFile, name: &str, bytes: u64) -> Result<SourceTensor> {
     let (kind, rows, cols, shape, dtype) = match file.entry(name) {
         None => {
             let plain = file.plain(name)?;
@@ -54,7 +54,7 @@ fn facts(file: &EcqFile, name: &str, bytes: u64) -> Result<TensorFacts> {
             (entry.kind, entry.shape[0], entry.shape[1], shape, dtype)
         }
     };
-    Ok(TensorFacts { name: name.to_owned(), kind, rows, cols, shape, dtype, bytes, note: None })
+    Ok(SourceTensor { name: name.to_owned(), kind, rows, cols, shape, dtype, bytes, note: None })
 }
 
 /// Lower-case name of a safetensors type, as GGUF would call it.
@@ -72,7 +72,7 @@ impl Source for EcqSource {
         "ecq"
     }
 
-    fn tensors(&self) -> &[TensorFacts] {
+    fn tensors(&self) -> &[SourceTensor] {
         &self.tensors
     }
 
@@ -97,7 +97,7 @@ impl Source for EcqSource {
         }
     }
 
-    fn ride_along(&self) -> Result<Vec<RideAlong>> {
+    fn attached_files(&self) -> Result<Vec<AttachedFile>> {
         self.file.files().map(|name| Ok((name.to_owned(), self.file.file(name)?))).collect()
     }
 

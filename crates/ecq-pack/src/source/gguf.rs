@@ -1,4 +1,4 @@
-use super::{Origin, RideAlong, Source, Tensor, TensorFacts, fingerprint};
+use super::{AttachedFile, Origin, Source, SourceTensor, Tensor, fingerprint};
 use crate::error::{PackError, Result};
 use ecq_core::{Grid, Kind, Limits};
 use ecq_format::gguf::{Gaps, GgufError, GgufModel, kind, split};
@@ -14,7 +14,7 @@ pub(crate) const GAPS_FILE: &str = "gguf.gaps";
 pub struct GgufSource {
     model: GgufModel,
     gaps: Gaps,
-    tensors: Vec<TensorFacts>,
+    tensors: Vec<SourceTensor>,
     fingerprint: String,
     bytes: u64,
 }
@@ -30,7 +30,7 @@ impl GgufSource {
             false => PackError::InFile { path: path.to_owned(), source: Box::new(error.into()) },
         };
         let model = GgufModel::open(path, limits).map_err(in_file)?;
-        let facts = model.whole().tensors().iter().map(|tensor| TensorFacts {
+        let facts = model.whole().tensors().iter().map(|tensor| SourceTensor {
             name: tensor.name.clone(),
             kind: if tensor.bytes == 0 { Kind::Other } else { kind(&tensor.name) },
             rows: tensor.rows(),
@@ -58,7 +58,7 @@ impl Source for GgufSource {
         "gguf"
     }
 
-    fn tensors(&self) -> &[TensorFacts] {
+    fn tensors(&self) -> &[SourceTensor] {
         &self.tensors
     }
 
@@ -80,7 +80,7 @@ impl Source for GgufSource {
         }
     }
 
-    fn ride_along(&self) -> Result<Vec<RideAlong>> {
+    fn attached_files(&self) -> Result<Vec<AttachedFile>> {
         let mut files = vec![(HEADER_FILE.to_owned(), self.model.whole().header_bytes().to_vec())];
         if !self.gaps.is_empty() {
             files.push((GAPS_FILE.to_owned(), self.gaps.to_bytes()));

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 /// What is known of a tensor before it is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorFacts {
+pub struct SourceTensor {
     /// Its name.
     pub name: String,
     /// What it is to the model.
@@ -42,7 +42,7 @@ pub struct TensorFacts {
     pub note: Option<String>,
 }
 
-impl TensorFacts {
+impl SourceTensor {
     /// Number of weights.
     pub fn weights(&self) -> u64 {
         self.rows as u64 * self.cols as u64
@@ -66,14 +66,14 @@ pub enum Tensor {
 }
 
 /// A file that rides along in an `.ecq`: a name and its bytes.
-pub type RideAlong = (String, Vec<u8>);
+pub type AttachedFile = (String, Vec<u8>);
 
 /// A model whose tensors load one at a time.
 pub trait Source: Send + Sync {
     /// Name of the format: `gguf`, `safetensors`, `mlx`, `gptq`, `awq`, `ecq`.
     fn format(&self) -> &'static str;
     /// All tensors, in file order.
-    fn tensors(&self) -> &[TensorFacts];
+    fn tensors(&self) -> &[SourceTensor];
     /// Tensor `index` of [`tensors`](Self::tensors).
     ///
     /// # Errors
@@ -83,7 +83,7 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be read.
-    fn ride_along(&self) -> Result<Vec<RideAlong>>;
+    fn attached_files(&self) -> Result<Vec<AttachedFile>>;
     /// The same model for new grids: layers that are kept as the tensors of their quantizer, because ecq has
     /// no grid for them (GPTQ's act-order), are weights of floats. `None` where there are no such layers.
     ///

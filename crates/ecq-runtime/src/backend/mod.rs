@@ -27,7 +27,7 @@ use std::time::Duration;
 /// A device: holds buffers, weights and slots, runs programs. Object-safe, nine verbs.
 pub trait Backend: Send + Sync {
     /// What the device is and offers.
-    fn facts(&self) -> Facts;
+    fn facts(&self) -> DeviceInfo;
 
     /// A buffer of `len` zeros.
     ///
@@ -80,7 +80,7 @@ pub trait Backend: Send + Sync {
 
 /// What a device is and offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct DeviceInfo {
     /// Name for people.
     pub name: String,
     /// Kind of device: `cpu`, `cuda`, `wgpu`.

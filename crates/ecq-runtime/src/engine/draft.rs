@@ -1,7 +1,7 @@
 //! A smaller model that guesses what comes next.
 
 use super::job::Job;
-use crate::batch::{Batch, Wanted};
+use crate::batch::{Batch, LogitsSelection};
 use crate::executor::Executor;
 use crate::kv::Sequence;
 
@@ -52,7 +52,7 @@ impl Draft {
                     }
                     let text = job.tokens.iter().chain(&job.drafted).skip(cache.len()).take(rows);
                     let tokens: Vec<u32> = text.copied().collect();
-                    let last = if rows == all { Wanted::Last } else { Wanted::None };
+                    let last = if rows == all { LogitsSelection::Last } else { LogitsSelection::None };
                     match batch.push(cache, &tokens, job.prompt, last) {
                         Ok(()) => parts.push((number, tokens, rows == all)),
                         Err(_) => job.draft_cache = None,

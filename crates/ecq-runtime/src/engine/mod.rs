@@ -13,12 +13,12 @@ mod request;
 pub use complete::Completion;
 pub use request::{Event, EventKind, FinishReason, Request, RequestId, Usage};
 
-use crate::batch::{Batch, Wanted};
+use crate::batch::{Batch, LogitsSelection};
 use crate::error::{Result, RuntimeError};
-use crate::executor::{Executor, ExecutorOptions, MOST_STEPS_AHEAD};
+use crate::executor::{Executor, ExecutorOptions, MAX_STEPS_AHEAD};
 use crate::kv::Sequence;
 use crate::model::Model;
-use crate::sample::{Draw, Sampler};
+use crate::sample::{Sampler, SamplingParams};
 use crate::stop::StopMatcher;
 use crate::tokenizer::Tokenizer;
 use draft::Draft;
@@ -67,7 +67,7 @@ struct Part {
     job: usize,
     /// How many of its pending tokens run.
     rows: usize,
-    /// Wanted rows of the batch.
+    /// LogitsSelection rows of the batch.
     wanted: Range<usize>,
 }
 
@@ -86,7 +86,7 @@ impl Engine {
             }
         };
         range("sequences at once", options.executor.kv.sequences, usize::MAX, "1 or more")?;
-        range("steps ahead", options.steps_ahead, MOST_STEPS_AHEAD, "1 to 16")?;
+        range("steps ahead", options.steps_ahead, MAX_STEPS_AHEAD, "1 to 16")?;
         range("draft tokens", options.draft_tokens, 32, "1 to 32")?;
         let executor = Executor::new(model, options.executor)?;
         let (waiting, running) = (VecDeque::new(), Vec::new());
@@ -310,9 +310,9 @@ impl Engine {
                 continue;
             }
             let wanted = match (job.prompt_logits, rows == pending) {
-                (true, _) => Wanted::All,
-                (false, true) if job.max_tokens > 0 => Wanted::Last,
-                _ => Wanted::None,
+                (true, _) => LogitsSelection::All,
+                (false, true) if job.max_tokens > 0 => LogitsSelection::Last,
+                _ => LogitsSelection::None,
             };
             // Drafted tokens run behind the last one while the budget has rows that no other text needs.
             job.drafted.truncate(if pending == 1 { left.saturating_sub(rows) } else { 0 });
@@ -320,7 +320,7 @@ impl Engine {
             let first = cache.len();
             let mut tokens = job.tokens[first..first + rows].to_vec();
             tokens.extend(&job.drafted);
-            let wanted = if job.drafted.is_empty() { wanted } else { Wanted::All };
+            let wanted = if job.drafted.is_empty() { wanted } else { LogitsSelection::All };
             let before = batch.wanted_rows();
             match batch.push_ahead(cache, &tokens, job.prompt, wanted, ahead - 1) {
                 Ok(()) => {
@@ -384,7 +384,7 @@ impl Engine {
         let device = plain && (greedy || choosing.iter().all(|job| job.drafted.is_empty()));
         let mut ended = Vec::new();
         if device {
-            let draws: Option<Vec<Draw>> = (!greedy).then(|| {
+            let draws: Option<Vec<SamplingParams>> = (!greedy).then(|| {
                 let jobs = parts.iter().filter(|part| !part.wanted.is_empty()).map(|part| part.job);
                 jobs.map(|job| self.running[job].sampler.next_draw()).collect()
             });

@@ -65,7 +65,7 @@ pub struct BlockCopy {
 
 /// A group has fewer free blocks than a reservation takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoBlocks {
+pub struct OutOfBlocks {
     /// Index of the group.
     pub group: usize,
     /// Number of blocks that the reservation takes from this group.
@@ -74,11 +74,11 @@ pub struct NoBlocks {
     pub free: usize,
 }
 
-impl fmt::Display for NoBlocks {
+impl fmt::Display for OutOfBlocks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { group, wanted, free } = self;
         write!(f, "key/value cache group {group} has {free} free blocks, but {wanted} are needed")
     }
 }
 
-impl std::error::Error for NoBlocks {}
+impl std::error::Error for OutOfBlocks {}

@@ -4,7 +4,7 @@ use std::iter;
 
 use super::hash::{Chain, ChainHash, extend_hashes};
 use super::pool::{Group, needed_blocks, resumable_len, take_up};
-use super::{BlockCopy, BlockPool, NO_BLOCK, NoBlocks};
+use super::{BlockCopy, BlockPool, NO_BLOCK, OutOfBlocks};
 
 /// Tokens whose keys and values are in the cache, and the blocks that hold them; dropping it frees these.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Sequence {
     /// # Errors
     ///
     /// If a group has too few free blocks; then nothing has changed.
-    pub fn reserve(&mut self, more: usize) -> Result<Vec<BlockCopy>, NoBlocks> {
+    pub fn reserve(&mut self, more: usize) -> Result<Vec<BlockCopy>, OutOfBlocks> {
         let block_positions = self.pool.block_positions();
         let blocks = self.len().saturating_add(more).div_ceil(block_positions);
         let written = self.written_block(more);
@@ -69,7 +69,7 @@ impl Sequence {
         for (index, (group, table)) in groups.iter().zip(&self.tables).enumerate() {
             let (wanted, free) = (wanted_blocks(group, table, blocks, written), group.free_blocks());
             if wanted > free {
-                return Err(NoBlocks { group: index, wanted, free });
+                return Err(OutOfBlocks { group: index, wanted, free });
             }
         }
         let mut copies = Vec::new();

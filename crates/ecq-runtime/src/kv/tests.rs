@@ -132,14 +132,14 @@ fn a_failed_reservation_changes_nothing() {
     let before = (state(&pool), format!("{sequence:?}"));
     // Group 1 gave block 0 back: 2 of 3 are free, and the shared last block needs one of them.
     assert_eq!(sequence.needed(6), [3, 3]);
-    assert_eq!(sequence.reserve(6), Err(NoBlocks { group: 0, wanted: 3, free: 2 }));
+    assert_eq!(sequence.reserve(6), Err(OutOfBlocks { group: 0, wanted: 3, free: 2 }));
     assert_eq!(before, (state(&pool), format!("{sequence:?}")));
     drop(fork);
     // Not shared any more, so that only the number of new blocks matters.
     let registered = state(&pool);
-    assert_eq!(sequence.reserve(14), Err(NoBlocks { group: 0, wanted: 4, free: 2 }));
+    assert_eq!(sequence.reserve(14), Err(OutOfBlocks { group: 0, wanted: 4, free: 2 }));
     assert_eq!(registered, state(&pool), "the last block is still registered");
-    let message = NoBlocks { group: 1, wanted: 4, free: 2 }.to_string();
+    let message = OutOfBlocks { group: 1, wanted: 4, free: 2 }.to_string();
     assert_eq!(message, "key/value cache group 1 has 2 free blocks, but 4 are needed");
 }
 
@@ -148,7 +148,7 @@ fn a_failure_in_a_later_group_takes_nothing_from_an_earlier_one() {
     let pool = pool(0, &[(None, 9), (Some(4), 2)]);
     let mut sequence = pool.sequence(0);
     let before = state(&pool);
-    assert_eq!(sequence.reserve(9), Err(NoBlocks { group: 1, wanted: 3, free: 2 }));
+    assert_eq!(sequence.reserve(9), Err(OutOfBlocks { group: 1, wanted: 3, free: 2 }));
     assert_eq!(before, state(&pool));
     assert!(sequence.table(0).is_empty());
 }

@@ -5,9 +5,9 @@ use crate::arch::{
 use crate::backend::{Backend, Bindings, Weight};
 use crate::checkpoint::Checkpoint;
 use crate::error::Result;
-use crate::plan::{Decision, MatrixFacts, Mode, Place, Residence, Sizes, residence, resolve};
+use crate::plan::{Decision, DecodedSizes, MatrixInfo, MatrixLocation, Mode, Residence, residence, resolve};
 use crate::program::{BufferId, Layout, SlotId, WeightId, WeightInfo};
-use crate::weights::{Form, Matrix};
+use crate::weights::{Matrix, StorageKind};
 use ecq_core::{Element, RotaryPairs};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -61,7 +61,7 @@ pub struct Model {
     pub(crate) ring: Ring,
     /// Sets of slots that experts share, where they are decoded before use.
     pub(crate) expert_slots: Vec<Vec<SlotId>>,
-    turn: Mutex<Turn>,
+    turn: Mutex<SlotState>,
     reason: String,
     plans: Vec<PlannedTensor>,
     stored_bytes: u64,
@@ -69,7 +69,7 @@ pub struct Model {
 
 /// The right to run a program that decodes into the model's slots.
 #[derive(Debug, Default)]
-pub(crate) struct Turn {
+pub(crate) struct SlotState {
     /// Whether the first block that goes through slots lies in its slots.
     pub(crate) primed: bool,
 }
@@ -90,8 +90,8 @@ impl Model {
             (Mode::Lru, Some(budget)) => sizes.within(budget),
             _ => (vec![false; config.blocks.len()], 1),
         };
-        let load = |(matrix, place, kept): (&Matrix, Place, bool)| -> Result<Loaded> {
-            let facts = MatrixFacts { shape: matrix.shape, form: matrix.form(), place };
+        let load = |(matrix, place, kept): (&Matrix, MatrixLocation, bool)| -> Result<Loaded> {
+            let facts = MatrixInfo { shape: matrix.shape, form: matrix.form(), place };
             let decision = residence(&facts, mode, kept);
             let weight = backend.load(matrix, decision.choice)?;
             let (name, shape) = (matrix.name.clone(), matrix.shape);
@@ -100,7 +100,7 @@ impl Model {
             Ok(Loaded { info, weight, decision })
         };
         // Matrices come to the backend side by side: much of what it does with one has no threads of its own.
-        let ends = matrices.ends().map(|matrix| (matrix, Place::Ends, false));
+        let ends = matrices.ends().map(|matrix| (matrix, MatrixLocation::EmbeddingOrHead, false));
         let blocks = matrices.blocks.iter().zip(&kept);
         let blocks = blocks.flat_map(|(block, &kept)| block.iter().map(move |(m, place)| (m, *place, kept)));
         let all: Vec<_> = ends.chain(blocks).collect();
@@ -149,7 +149,7 @@ impl Model {
     ///
     /// # Errors
     /// Names the tensor that is missing or damaged.
-    pub fn sizes(checkpoint: &Checkpoint) -> Result<Sizes> {
+    pub fn sizes(checkpoint: &Checkpoint) -> Result<DecodedSizes> {
         Ok(Matrices::collect(checkpoint)?.sizes())
     }
 
@@ -185,7 +185,7 @@ impl Model {
     }
 
     /// Waits for the right to use the model's slots; who runs a program that needs none need not ask.
-    pub(crate) fn turn(&self) -> MutexGuard<'_, Turn> {
+    pub(crate) fn turn(&self) -> MutexGuard<'_, SlotState> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -235,7 +235,7 @@ struct Matrices {
     positions: Option<Matrix>,
     head: Option<Matrix>,
     /// Of each block, each tensor once.
-    blocks: Vec<Vec<(Matrix, Place)>>,
+    blocks: Vec<Vec<(Matrix, MatrixLocation)>>,
 }
 
 impl Matrices {
@@ -244,10 +244,10 @@ impl Matrices {
         let ends = [c.vocabulary, c.hidden];
         let head = c.head.as_ref().map(|name| checkpoint.matrix(name, ends)).transpose()?;
         let learned = c.positions.as_ref().map(|name| checkpoint.matrix(name, [c.context, c.hidden]));
-        let block = |block: &BlockSpec| -> Result<Vec<(Matrix, Place)>> {
-            let own = block.tensors().into_iter().map(|linear| (linear, Place::Block));
+        let block = |block: &BlockSpec| -> Result<Vec<(Matrix, MatrixLocation)>> {
+            let own = block.tensors().into_iter().map(|linear| (linear, MatrixLocation::Block));
             let experts = block.experts().flat_map(FeedForwardSpec::linears);
-            let experts = experts.map(|linear| (linear, Place::Expert));
+            let experts = experts.map(|linear| (linear, MatrixLocation::Expert));
             own.chain(experts).map(|(linear, place)| Ok((checkpoint.linear(linear)?, place))).collect()
         };
         Ok(Self {
@@ -267,24 +267,25 @@ impl Matrices {
     }
 
     /// Decoded bytes: packed codes, or floats.
-    fn sizes(&self) -> Sizes {
+    fn sizes(&self) -> DecodedSizes {
         let bytes = |matrix: &Matrix| {
             let weights = matrix.shape[0] as u64 * matrix.shape[1] as u64;
             let bits = match matrix.form() {
-                Form::Codes { alphabet, .. } => u64::from((alphabet - 1).ilog2() + 1),
+                StorageKind::Codes { alphabet, .. } => u64::from((alphabet - 1).ilog2() + 1),
                 _ => 8 * matrix.float_type().bytes() as u64,
             };
             (weights * bits).div_ceil(8)
         };
-        let of = |block: &[(Matrix, Place)], wanted: Place| {
+        let of = |block: &[(Matrix, MatrixLocation)], wanted: MatrixLocation| {
             let matrices = block.iter().filter(|(_, place)| *place == wanted);
             matrices.map(|(matrix, _)| bytes(matrix)).collect::<Vec<u64>>()
         };
         // An expert has three matrices, or two without a gate; all have one shape, and about one size.
-        let experts: Vec<u64> = self.blocks.iter().flat_map(|block| of(block, Place::Expert)).collect();
+        let experts: Vec<u64> =
+            self.blocks.iter().flat_map(|block| of(block, MatrixLocation::Expert)).collect();
         let each = if experts.len().is_multiple_of(3) { 3 } else { 2 };
-        Sizes {
-            blocks: self.blocks.iter().map(|block| of(block, Place::Block).iter().sum()).collect(),
+        DecodedSizes {
+            blocks: self.blocks.iter().map(|block| of(block, MatrixLocation::Block).iter().sum()).collect(),
             ends: self.ends().map(bytes).sum(),
             expert: experts.chunks(each).map(|expert| expert.iter().sum()).max().unwrap_or(0),
             experts: experts.len() / each,

@@ -6,4 +6,4 @@ mod ring;
 mod steps;
 
 pub use load::{LoadOptions, Model, PlannedTensor, free_bytes};
-pub(crate) use steps::{Builder, Tail, Wires};
+pub(crate) use steps::{Builder, LogitsUse, StepBuffers};

@@ -6,18 +6,18 @@ use crate::arch::{
     AttentionSpec, Config, ExpertsSpec, FeedForwardSpec, LinearSpec, Mixer, NormKind, NormSpec, Rotary,
     Routing,
 };
-use crate::backend::Facts;
+use crate::backend::DeviceInfo;
 use crate::kv::KvViews;
 use crate::plan::{Residence, consumption};
 use crate::program::{
-    Attend, BlockTables, BufferId, Command, ExpertWeights, Experts, Layout, Norm, Operand, Output, Queue,
+    Attention, BlockTables, BufferId, Command, ExpertWeights, Experts, Layout, Norm, Operand, Output, Queue,
     Rows, Step, WeightId,
 };
 use ecq_core::Element;
 
 /// Buffers of a step, each `[rows, width]` unless said otherwise.
 #[derive(Debug)]
-pub(crate) struct Wires {
+pub(crate) struct StepBuffers {
     pub(crate) tokens: BufferId,
     pub(crate) positions: BufferId,
     pub(crate) sequences: BufferId,
@@ -37,9 +37,9 @@ pub(crate) struct Wires {
     gate: BufferId,
     up: BufferId,
     experts: Option<ExpertWires>,
-    pub(crate) rope: Option<Angles>,
+    pub(crate) rope: Option<RotaryAngles>,
     /// For layers with a window, where theirs differ.
-    pub(crate) local_rope: Option<Angles>,
+    pub(crate) local_rope: Option<RotaryAngles>,
     /// Rows whose logits are wanted.
     pub(crate) wanted: BufferId,
     gathered: BufferId,
@@ -97,7 +97,7 @@ impl Widths {
 
 /// Rotary angles.
 #[derive(Debug)]
-pub(crate) struct Angles {
+pub(crate) struct RotaryAngles {
     table: BufferId,
     pub(crate) frequencies: BufferId,
     count: usize,
@@ -106,7 +106,7 @@ pub(crate) struct Angles {
     scale: f32,
 }
 
-impl Wires {
+impl StepBuffers {
     /// Adds the buffers to a layout: for `rows` rows, `logits_rows` of logits at once, and `ahead` steps
     /// without the host.
     pub(crate) fn new(
@@ -120,7 +120,7 @@ impl Wires {
             let (values, scale) = rope.frequencies(1);
             let (count, per_row) = (values.len(), rope.grows());
             let frequencies = if per_row { rows * count } else { count };
-            Angles {
+            RotaryAngles {
                 table: layout.buffer(format!("{name}.angles"), Element::F32, rows * 2 * count),
                 frequencies: layout.buffer(format!("{name}.frequencies"), Element::F32, frequencies),
                 count,
@@ -164,7 +164,7 @@ impl Wires {
             local_rope,
             wanted,
             gathered: f32s("gathered", config.hidden),
-            draws: f32s("draws", crate::sample::Draw::LEN),
+            draws: f32s("draws", crate::sample::SamplingParams::LEN),
             logits: layout.buffer("logits", Element::F32, logits_rows * config.vocabulary),
             chosen,
             history,
@@ -176,7 +176,7 @@ impl Wires {
 
 /// What becomes of the logits of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Tail {
+pub(crate) enum LogitsUse {
     /// The host reads them.
     Logits,
     /// The likeliest token of each row.
@@ -190,8 +190,8 @@ pub(crate) enum Tail {
 /// Builds the steps of programs of a model.
 pub(crate) struct Builder<'a> {
     pub(crate) model: &'a Model,
-    pub(crate) facts: &'a Facts,
-    pub(crate) wires: &'a Wires,
+    pub(crate) facts: &'a DeviceInfo,
+    pub(crate) wires: &'a StepBuffers,
     pub(crate) views: &'a KvViews,
     pub(crate) rows: usize,
     pub(crate) wanted: usize,
@@ -199,7 +199,7 @@ pub(crate) struct Builder<'a> {
 
 impl Builder<'_> {
     /// From the embedding to the logits of the wanted rows, if there are any, and what becomes of them.
-    pub(crate) fn step(&self, tail: Tail) -> Vec<Step> {
+    pub(crate) fn step(&self, tail: LogitsUse) -> Vec<Step> {
         let (model, w) = (self.model, self.wires);
         let mut steps = Vec::new();
         let mut decoding = Decoding::new(&model.ring);
@@ -211,9 +211,12 @@ impl Builder<'_> {
             compute(&mut steps, embed(id(learned), w.positions, 1.0, true));
         }
         for angles in w.rope.iter().chain(&w.local_rope) {
-            let &Angles { table, frequencies, count, per_row, scale } = angles;
+            let &RotaryAngles { table, frequencies, count, per_row, scale } = angles;
             let positions = w.positions;
-            compute(&mut steps, Command::Angles { positions, frequencies, count, per_row, scale, table });
+            compute(
+                &mut steps,
+                Command::RotaryAngles { positions, frequencies, count, per_row, scale, table },
+            );
         }
         let mut attention = 0;
         for layer in 0..config.blocks.len() {
@@ -229,11 +232,11 @@ impl Builder<'_> {
     }
 
     /// From the residual stream that the last step left to the logits of the wanted rows.
-    pub(crate) fn head(&self, tail: Tail, steps: &mut Vec<Step>) {
+    pub(crate) fn head(&self, tail: LogitsUse, steps: &mut Vec<Step>) {
         let (model, w) = (self.model, self.wires);
         let (hidden, width) = (model.config.hidden, model.config.vocabulary);
         compute(steps, Command::Gather { x: w.x, index: w.wanted, width: hidden, y: w.gathered });
-        let (norm, rows, x) = (self.norm(&model.config.final_norm), Rows::Wanted, w.gathered);
+        let (norm, rows, x) = (self.norm(&model.config.final_norm), Rows::LogitsSelection, w.gathered);
         compute(steps, Command::Norm { norm, rows, heads: 1, x, y: x });
         let head = model.config.head.as_ref().unwrap_or(&model.config.embedding);
         let operand = Operand::Weight(model.ids.weights[head]);
@@ -242,11 +245,11 @@ impl Builder<'_> {
         compute(steps, Command::Linear { rows, x, outputs: vec![output] });
         let (logits, draws, y) = (w.logits, w.draws, w.chosen);
         match tail {
-            Tail::Logits => {}
-            Tail::Argmax | Tail::Advance => compute(steps, Command::Argmax { logits, width, y }),
-            Tail::Sample => compute(steps, Command::Sample { logits, width, draws, y }),
+            LogitsUse::Logits => {}
+            LogitsUse::Argmax | LogitsUse::Advance => compute(steps, Command::Argmax { logits, width, y }),
+            LogitsUse::Sample => compute(steps, Command::Sample { logits, width, draws, y }),
         }
-        if tail == Tail::Advance {
+        if tail == LogitsUse::Advance {
             let (chosen, index, tokens, positions) = (w.chosen, w.wanted, w.tokens, w.positions);
             let (history, count) = (w.history, w.count);
             compute(steps, Command::Advance { chosen, index, tokens, positions, history, count });
@@ -344,7 +347,7 @@ impl Builder<'_> {
                 let norm = self.norm(head_norm);
                 compute(steps, Command::Norm { norm, rows: Rows::Batch, heads, x, y: x });
             }
-            if let Some(&Angles { table, count: frequencies, .. }) = angles {
+            if let Some(&RotaryAngles { table, count: frequencies, .. }) = angles {
                 let pairs = self.model.pairs;
                 compute(steps, Command::Rotate { x, heads, head_dim, table, frequencies, pairs });
             }
@@ -355,7 +358,7 @@ impl Builder<'_> {
             compute(steps, Command::Append { x, heads, head_dim, positions, tables, cache });
         }
         let (keys, values) = (cache.keys, cache.values);
-        let attend = Attend {
+        let attend = Attention {
             queries: w.q,
             heads,
             kv_heads,
@@ -368,7 +371,7 @@ impl Builder<'_> {
             scale,
             y: w.heads,
         };
-        compute(steps, Command::Attend(Box::new(attend)));
+        compute(steps, Command::Attention(Box::new(attend)));
         compute(steps, self.linear(layer, w.heads, &[(&spec.o, w.out)]));
     }
 

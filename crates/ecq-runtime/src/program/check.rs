@@ -1,8 +1,8 @@
 //! What every program is checked for, once and above all backends.
 
 use super::{
-    Attend, BlockTables, BufferId, CacheView, Command, Edge, Experts, Norm, Operand, Output, Program, Queue,
-    Rows, SlotId, Step, WeightId, WeightInfo,
+    Attention, BlockTables, BufferId, CacheView, Command, Edge, Experts, Norm, Operand, Output, Program,
+    Queue, Rows, SlotId, Step, WeightId, WeightInfo,
 };
 use crate::error::{Result, RuntimeError};
 use crate::plan::Residence;
@@ -104,7 +104,7 @@ impl Check<'_> {
     fn sizes(command: &Command) -> Checked {
         let sizes: &[usize] = match command {
             Command::Norm { heads, .. } => &[*heads],
-            Command::Angles { count, .. } => &[*count],
+            Command::RotaryAngles { count, .. } => &[*count],
             Command::Rotate { heads, head_dim, frequencies, .. } => &[*heads, *head_dim, *frequencies],
             Command::Activate { width, .. }
             | Command::Add { width, .. }
@@ -122,7 +122,7 @@ impl Check<'_> {
             return Err("a queue that only decodes is asked to compute".to_owned());
         }
         let batch = self.0.capacity(Rows::Batch);
-        let wanted = self.0.capacity(Rows::Wanted);
+        let wanted = self.0.capacity(Rows::LogitsSelection);
         match *command {
             Command::Embed { table, index, y, .. } => {
                 let table = self.weight(table)?;
@@ -148,7 +148,7 @@ impl Check<'_> {
                 self.f32s(y, len)
             }
             Command::Linear { rows, x, ref outputs } => self.linear(self.0.capacity(rows), x, outputs),
-            Command::Angles { positions, frequencies, count, per_row, table, .. } => {
+            Command::RotaryAngles { positions, frequencies, count, per_row, table, .. } => {
                 self.u32s(positions, batch)?;
                 self.f32s(frequencies, if per_row { batch * count } else { count })?;
                 self.apart(&[frequencies], table)?;
@@ -169,7 +169,7 @@ impl Check<'_> {
                 self.apart(&[x], cache.data)?;
                 self.f32s(x, batch * heads * head_dim)
             }
-            Command::Attend(ref attend) => self.attend(attend, batch),
+            Command::Attention(ref attend) => self.attend(attend, batch),
             Command::Activate { x, up, width, .. } => {
                 if let Some(up) = up {
                     self.apart(&[up], x)?;
@@ -301,7 +301,7 @@ impl Check<'_> {
         self.f32s(e.y, rows * hidden)
     }
 
-    fn attend(&self, a: &Attend, rows: usize) -> Checked {
+    fn attend(&self, a: &Attention, rows: usize) -> Checked {
         if a.kv_heads == 0 || !a.heads.is_multiple_of(a.kv_heads) {
             return Err(format!("{} query heads share {} heads of keys", a.heads, a.kv_heads));
         }

@@ -46,7 +46,7 @@ pub enum Command {
         outputs: Vec<Output>,
     },
     /// Cosines and sines of each row's position.
-    Angles {
+    RotaryAngles {
         /// A `u32` for each row.
         positions: BufferId,
         /// Radians per position: `count` of them for all rows, or for each row its own.
@@ -68,7 +68,7 @@ pub enum Command {
         heads: usize,
         /// Width of a head.
         head_dim: usize,
-        /// From [`Angles`](Self::Angles).
+        /// From [`RotaryAngles`](Self::RotaryAngles).
         table: BufferId,
         /// Frequencies: half of what is rotated.
         frequencies: usize,
@@ -91,7 +91,7 @@ pub enum Command {
         cache: CacheView,
     },
     /// Causal softmax attention over cached keys and values.
-    Attend(Box<Attend>),
+    Attention(Box<Attention>),
     /// `x = f(x)`, or `x = f(x) * up`.
     Activate {
         /// The nonlinearity.
@@ -226,7 +226,7 @@ pub struct BlockTables {
 
 /// Attention of all heads over the rows of the batch.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Attend {
+pub struct Attention {
     /// `[rows, heads * head_dim]`.
     pub queries: BufferId,
     /// Query heads.

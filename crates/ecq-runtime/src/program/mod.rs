@@ -13,7 +13,9 @@ mod check;
 mod command;
 mod print;
 
-pub use command::{Attend, BlockTables, CacheView, Command, ExpertWeights, Experts, Norm, Operand, Output};
+pub use command::{
+    Attention, BlockTables, CacheView, Command, ExpertWeights, Experts, Norm, Operand, Output,
+};
 
 use crate::error::Result;
 use crate::plan::Residence;
@@ -117,7 +119,7 @@ pub enum Rows {
     /// The rows of the batch.
     Batch,
     /// The rows whose logits are wanted.
-    Wanted,
+    LogitsSelection,
 }
 
 /// One entry of a program.
@@ -175,7 +177,7 @@ impl Program {
     pub fn capacity(&self, rows: Rows) -> usize {
         match rows {
             Rows::Batch => self.rows,
-            Rows::Wanted => self.wanted,
+            Rows::LogitsSelection => self.wanted,
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (rows, wanted) = (self.capacity(Rows::Batch), self.capacity(Rows::Wanted));
+        let (rows, wanted) = (self.capacity(Rows::Batch), self.capacity(Rows::LogitsSelection));
         writeln!(f, "program {}: up to {rows} rows, {wanted} of them with logits", self.name())?;
         for step in self.steps() {
             match step {
@@ -90,7 +90,7 @@ impl fmt::Display for Shown<'_> {
                 }
                 Ok(())
             }
-            Command::Angles { positions, frequencies, scale, table, .. } => {
+            Command::RotaryAngles { positions, frequencies, scale, table, .. } => {
                 write!(f, "{} = angles of {} x {} * {scale}", name(table), name(positions), name(frequencies))
             }
             Command::Rotate { x, heads, table, pairs, .. } => {
@@ -100,7 +100,7 @@ impl fmt::Display for Shown<'_> {
                 let (to, tables) = (self.cache(cache), name(tables.tables));
                 write!(f, "{to}[{tables}, {}] = {}", name(positions), name(x))
             }
-            Command::Attend(ref a) => {
+            Command::Attention(ref a) => {
                 let (keys, values, tables) =
                     (self.cache(a.keys), self.cache(a.values), name(a.tables.tables));
                 write!(

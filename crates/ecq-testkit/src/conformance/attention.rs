@@ -5,7 +5,7 @@ use super::rig::{Rig, compute};
 use super::{Joined, bits};
 use ecq_core::Element;
 use ecq_fixtures::Numbers;
-use ecq_runtime::program::{Attend, BufferId, Command};
+use ecq_runtime::program::{Attention, BufferId, Command};
 
 /// Lengths of the sequences.
 const LENGTHS: [usize; 3] = [23, 130, 40];
@@ -143,7 +143,7 @@ fn run(joined: &Joined, setup: Setup, texts: &Texts, schedule: Schedule, numbers
         tables,
         cache: cache.view,
     };
-    let attend = Attend {
+    let attend = Attention {
         queries,
         heads,
         kv_heads,
@@ -157,7 +157,7 @@ fn run(joined: &Joined, setup: Setup, texts: &Texts, schedule: Schedule, numbers
         y,
     };
     let commands =
-        vec![append(new_keys, keys), append(new_values, values), Command::Attend(Box::new(attend))];
+        vec![append(new_keys, keys), append(new_values, values), Command::Attention(Box::new(attend))];
     let program = rig.compile([capacity, 0], compute(commands));
     let empty = |width: usize| LENGTHS.iter().map(|length| vec![f32::NAN; length * width]).collect();
     let mut outcome = Outcome { y: empty(width), keys: empty(kv_width), values: empty(kv_width) };

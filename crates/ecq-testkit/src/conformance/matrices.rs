@@ -4,7 +4,7 @@ use super::{ProductTolerance, Rounding, random};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
 use ecq_core::{AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Kind, Outlier, UniformRows};
 use ecq_fixtures::Numbers;
-use ecq_runtime::{Matrix, Residence, Stored};
+use ecq_runtime::{Matrix, MatrixStorage, Residence};
 use std::ops::Range;
 
 /// A matrix of a test.
@@ -22,7 +22,8 @@ impl Case {
         let coding = CodingChoice::Only(coding);
         let options = EncodeOptions { coding, tile, hybrid_percent: 0.0, ..EncodeOptions::default() };
         let (tensor, _) = encode(Kind::Linear, codes, grid, &options).unwrap();
-        let matrix = Matrix { name, shape: [codes.rows(), codes.cols()], stored: Stored::Codes(tensor) };
+        let matrix =
+            Matrix { name, shape: [codes.rows(), codes.cols()], stored: MatrixStorage::Codes(tensor) };
         let columns = match grid {
             Grid::UniformRows(UniformRows { col_scales: Some(scales), .. }) => {
                 Some((0..scales.len()).map(|i| scales.get(i)).collect())
@@ -32,7 +33,7 @@ impl Case {
         Self { weights: matrix.to_f32().unwrap(), matrix, columns }
     }
 
-    fn floats(name: String, shape: [usize; 2], stored: Stored) -> Self {
+    fn floats(name: String, shape: [usize; 2], stored: MatrixStorage) -> Self {
         let matrix = Matrix { name, shape, stored };
         let (dtype, bytes) = matrix.floats().unwrap();
         let weights = FloatVec::new(dtype, bytes).unwrap();
@@ -46,14 +47,14 @@ impl Case {
     /// Where it can live.
     pub(super) fn residences(&self) -> &'static [Residence] {
         match &self.matrix.stored {
-            Stored::Codes(_) if self.is_archived() => &[Residence::Packed],
-            Stored::Codes(_) => &[Residence::Streams, Residence::Packed, Residence::Slot],
+            MatrixStorage::Codes(_) if self.is_archived() => &[Residence::Packed],
+            MatrixStorage::Codes(_) => &[Residence::Streams, Residence::Packed, Residence::Slot],
             _ => &[Residence::Dense],
         }
     }
 
     fn is_archived(&self) -> bool {
-        matches!(self.matrix.form(), ecq_runtime::Form::Codes { coding: Coding::Archive, .. })
+        matches!(self.matrix.form(), ecq_runtime::StorageKind::Codes { coding: Coding::Archive, .. })
     }
 }
 
@@ -138,18 +139,18 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<C
     }
     for dtype in [FloatType::F32, FloatType::F16, FloatType::Bf16] {
         let weights = FloatVec::of(dtype, &random(numbers, rows * cols));
-        let stored = Stored::Plain { dtype, bytes: weights.as_bytes().to_vec().into() };
+        let stored = MatrixStorage::Plain { dtype, bytes: weights.as_bytes().to_vec().into() };
         all.push(Case::floats(format!("{dtype:?}, {rows} x {cols}"), [rows, cols], stored));
     }
     let weights = FloatVec::of(FloatType::F16, &random(numbers, rows * cols));
     let (dtype, bytes) = ("f16".to_owned(), weights.as_bytes());
     let tensor = encode_raw(Kind::Linear, [rows, cols], &dtype, bytes, &[1, 1]).unwrap();
     let name = format!("F16 coded as bytes, {rows} x {cols}");
-    all.push(Case::floats(name.clone(), [rows, cols], Stored::Bytes { dtype, tensor }));
-    let stored = Stored::Plain { dtype: FloatType::F16, bytes: bytes.to_vec().into() };
+    all.push(Case::floats(name.clone(), [rows, cols], MatrixStorage::Bytes { dtype, tensor }));
+    let stored = MatrixStorage::Plain { dtype: FloatType::F16, bytes: bytes.to_vec().into() };
     let source = Box::new(Matrix { name, shape: [cols, rows], stored });
     let name = format!("F16 transposed, {rows} x {cols}");
-    all.push(Case::floats(name, [rows, cols], Stored::Transposed(source)));
+    all.push(Case::floats(name, [rows, cols], MatrixStorage::Transposed(source)));
     all
 }
 

@@ -10,7 +10,7 @@
 //! Every test builds a small layout, and goes the whole way:
 //! [`Program::new`](ecq_runtime::program::Program::new), compile, submit, wait, download. Results are
 //! compared with slow formulas in double precision, and bit for bit among themselves where the backend says
-//! that it has [the same bits](ecq_runtime::backend::Facts::same_bits).
+//! that it has [the same bits](ecq_runtime::backend::DeviceInfo::same_bits).
 
 mod attention;
 mod bindings;

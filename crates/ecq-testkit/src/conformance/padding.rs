@@ -7,8 +7,8 @@ use ecq_codec::encode::TileChoice;
 use ecq_core::{Activation, Coding, Element, RotaryPairs};
 use ecq_fixtures::Numbers;
 use ecq_runtime::backend::Compiled;
-use ecq_runtime::program::{Attend, BlockTables, BufferId, CacheView, Command, Norm, Rows};
-use ecq_runtime::{Draw, Residence};
+use ecq_runtime::program::{Attention, BlockTables, BufferId, CacheView, Command, Norm, Rows};
+use ecq_runtime::{Residence, SamplingParams};
 use half::{bf16, f16};
 
 /// Rows of the batch, and wanted ones, that the larger program has room for. Buffers have room for one more.
@@ -79,7 +79,7 @@ impl<'a> Step<'a> {
         };
         let [new_keys, new_values] = [(); 2].map(|()| inputs(&mut rig, "new keys or values", rows * 4));
         let (weight, frequencies) = (inputs(&mut rig, "norm", 4), inputs(&mut rig, "frequencies", 2));
-        let draws = Draw { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, uniform: 0.7 };
+        let draws = SamplingParams { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, uniform: 0.7 };
         let draws = rig.filled(&vec![draws.to_floats(); wanted].concat());
         buffers.push((draws, "draws", Kind::Read));
 
@@ -91,11 +91,11 @@ impl<'a> Step<'a> {
         let [x, normed, q, heads] =
             ["x", "normed", "q", "heads"].map(|name| results(&mut rig, name, WIDTH, Rows::Batch));
         let table = results(&mut rig, "angles", 4, Rows::Batch);
-        let gathered = results(&mut rig, "gathered", WIDTH, Rows::Wanted);
-        let logits = results(&mut rig, "logits", VOCABULARY, Rows::Wanted);
+        let gathered = results(&mut rig, "gathered", WIDTH, Rows::LogitsSelection);
+        let logits = results(&mut rig, "logits", VOCABULARY, Rows::LogitsSelection);
         let [chosen, drawn] = ["chosen", "drawn"].map(|name| {
             let id = rig.filled(&vec![77u32; wanted]);
-            buffers.push((id, name, Kind::Results { bytes: 4, rows: Rows::Wanted }));
+            buffers.push((id, name, Kind::Results { bytes: 4, rows: Rows::LogitsSelection }));
             id
         });
         let caches = [(); 2].map(|()| {
@@ -123,7 +123,7 @@ impl<'a> Step<'a> {
         let norm = Norm::Rms { weight, eps: 1e-5 };
         let tables = BlockTables { tables, width: 2, sequences, block_positions: BLOCK };
         let append = |x, cache| Command::Append { x, heads: 1, head_dim: 4, positions, tables, cache };
-        let attend = Attend {
+        let attend = Attention {
             queries: q,
             heads: 2,
             kv_heads: 1,
@@ -136,17 +136,17 @@ impl<'a> Step<'a> {
             scale: 0.5,
             y: heads,
         };
-        let (batch, last) = (Rows::Batch, Rows::Wanted);
+        let (batch, last) = (Rows::Batch, Rows::LogitsSelection);
         let pairs = RotaryPairs::Halves;
         let commands = vec![
             Command::Embed { table: head.weight(), index: tokens, scale: 1.0, add: false, y: x },
             Command::Norm { norm, rows: batch, heads: 2, x, y: normed },
             Command::Linear { rows: batch, x: normed, outputs: vec![q_output] },
-            Command::Angles { positions, frequencies, count: 2, per_row: false, scale: 1.0, table },
+            Command::RotaryAngles { positions, frequencies, count: 2, per_row: false, scale: 1.0, table },
             Command::Rotate { x: q, heads: 2, head_dim: 4, table, frequencies: 2, pairs },
             append(new_keys, caches[0]),
             append(new_values, caches[1]),
-            Command::Attend(Box::new(attend)),
+            Command::Attention(Box::new(attend)),
             Command::Activate { activation: Activation::Silu, x: heads, up: Some(q), width: WIDTH },
             Command::Add { x: heads, scale: 1.0, y: x, width: WIDTH },
             Command::Gather { x, index, width: WIDTH, y: gathered },
@@ -185,7 +185,7 @@ pub fn padding(joined: &Joined) -> usize {
                     Kind::State => assert!(after == exact, "{what}: not what live rows make of it"),
                     &Kind::Results { bytes, rows } => {
                         let [live, room] =
-                            [live, CAPACITY].map(|r| r[(rows == Rows::Wanted) as usize] * bytes);
+                            [live, CAPACITY].map(|r| r[(rows == Rows::LogitsSelection) as usize] * bytes);
                         let floats = step.rig.layout.buffers[id.0 as usize].element == Element::F32;
                         let bits = !floats || joined.backend.facts().same_bits;
                         let same = same_results(&after[..live], &exact[..live], bits);

@@ -83,7 +83,7 @@ pub(super) struct Cache {
 }
 
 /// A row of a cache in f32, and for integers the steps of its heads.
-pub(super) struct Stored {
+pub(super) struct StoredRow {
     pub(super) values: Vec<f32>,
     pub(super) steps: Option<Vec<f32>>,
 }
@@ -111,7 +111,7 @@ impl Cache {
     }
 
     /// What a row of it holds.
-    pub(super) fn row(&self, rig: &Rig, row: usize) -> Stored {
+    pub(super) fn row(&self, rig: &Rig, row: usize) -> StoredRow {
         let width = self.heads * self.head_dim;
         let (data, range) = (self.view.data, row * width..(row + 1) * width);
         let mut steps = None;
@@ -130,12 +130,12 @@ impl Cache {
                 values
             }
         };
-        Stored { values, steps }
+        StoredRow { values, steps }
     }
 
     /// Whether a row holds `x`: floats as they are, integers within half a step, which is a 127th of the
     /// head's largest magnitude in bfloat16.
-    pub(super) fn check(&self, stored: &Stored, x: &[f32], what: &dyn Fn() -> String) {
+    pub(super) fn check(&self, stored: &StoredRow, x: &[f32], what: &dyn Fn() -> String) {
         let Some(steps) = &stored.steps else {
             return assert_eq!(stored.values, x, "{}", what());
         };

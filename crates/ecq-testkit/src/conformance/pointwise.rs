@@ -18,7 +18,7 @@ pub fn norms(joined: &Joined) -> usize {
         x[len / width / 2 * width..].iter_mut().for_each(|x| *x *= 0.003);
         for layer in [false, true] {
             let mut standard = None;
-            for rows in [Rows::Batch, Rows::Wanted] {
+            for rows in [Rows::Batch, Rows::LogitsSelection] {
                 let mut rig = Rig::new(joined);
                 let (weight, bias) = (rig.filled(&w), rig.filled(&b));
                 let norm = match layer {
@@ -73,7 +73,7 @@ pub fn rotations(joined: &Joined) -> usize {
             let table = rig.results(positions.len() * 2 * count);
             let (scale, positions_id) = (1.5, positions_buffer);
             let angles =
-                Command::Angles { positions: positions_id, frequencies, count, per_row, scale, table };
+                Command::RotaryAngles { positions: positions_id, frequencies, count, per_row, scale, table };
             let rotate = Command::Rotate { x: buffer, heads, head_dim, table, frequencies: count, pairs };
             rig.run([positions.len(), 0], vec![angles, rotate]);
             let found = rig.read::<f32>(buffer);

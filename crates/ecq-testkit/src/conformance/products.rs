@@ -57,7 +57,7 @@ fn one(joined: &Joined, case: &Case, places: &[(usize, usize)], numbers: &mut Nu
             let linear = |rows, outputs| Command::Linear { rows, x: x_buffer, outputs };
             let mut commands: Vec<Command> = held.decode.iter().cloned().collect();
             commands.push(linear(Rows::Batch, vec![output(0)]));
-            commands.push(linear(Rows::Wanted, vec![output(1), output(2)]));
+            commands.push(linear(Rows::LogitsSelection, vec![output(1), output(2)]));
             ys.iter().zip(&ranges).for_each(|(&y, range)| rig.write(y, &vec![f32::NAN; all * range.len()]));
             rig.write(x_buffer, &x[first * cols..(first + x_rows) * cols]);
             rig.run([x_rows, x_rows], commands);

@@ -8,7 +8,7 @@ use ecq_codec::encode::TileChoice;
 use ecq_core::{Coding, EncodedTensor, Part};
 use ecq_fixtures::Numbers;
 use ecq_runtime::program::{BufferId, Command, Edge, Operand, Program, Queue, Rows, SlotId, Step, WeightId};
-use ecq_runtime::{Matrix, Residence, RuntimeError, Stored};
+use ecq_runtime::{Matrix, MatrixStorage, Residence, RuntimeError};
 use std::sync::Arc;
 
 /// Matrices of other shapes, codings and widths of codes, decoded into the same slot one after the other, in
@@ -170,7 +170,7 @@ pub fn queues(joined: &Joined) -> usize {
 /// A matrix whose stream is damaged in the middle, under another name.
 pub(super) fn damaged(case: &Case) -> Matrix {
     let mut matrix = case.matrix.clone();
-    let Stored::Codes(tensor) = &mut matrix.stored else { panic!("only codes have streams") };
+    let MatrixStorage::Codes(tensor) = &mut matrix.stored else { panic!("only codes have streams") };
     let (entry, mut parts) = tensor.clone().into_parts();
     let mut bytes = parts[&Part::Stream].to_vec();
     let middle = bytes.len() / 2;

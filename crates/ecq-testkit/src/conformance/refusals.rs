@@ -5,7 +5,7 @@ use super::rig::compute;
 use super::world::{ROWS, SLOT_BYTES, World, wires};
 use ecq_core::Element;
 use ecq_runtime::program::{
-    Attend, BufferId, CacheView, Command, Norm, Operand, Program, Queue, Rows, SlotId, Step, WeightId,
+    Attention, BufferId, CacheView, Command, Norm, Operand, Program, Queue, Rows, SlotId, Step, WeightId,
 };
 use ecq_runtime::{Residence, RuntimeError};
 
@@ -177,10 +177,10 @@ fn parameters(verdicts: &mut Verdicts) {
     verdicts.step(world.program_of([1, 1], &[], steps), 0, &["is read and written at once"], "a norm");
 
     let attend = world.attend(Element::F32);
-    let with = |change: &dyn Fn(&mut Attend)| {
+    let with = |change: &dyn Fn(&mut Attention)| {
         let mut attend = attend.clone();
         change(&mut attend);
-        Command::Attend(Box::new(attend))
+        Command::Attention(Box::new(attend))
     };
     let shared = with(&|attend| attend.heads = 3);
     verdicts.refused(&world, shared, &["3 query heads share 2 heads of keys"], "heads");
@@ -216,7 +216,7 @@ fn caches(verdicts: &mut Verdicts) {
         let mut commands = vec![world.append(Element::F32)];
         let mut attend = world.attend(Element::F32);
         (attend.keys, attend.values) = (view, view);
-        commands.push(Command::Attend(Box::new(attend)));
+        commands.push(Command::Attention(Box::new(attend)));
         let (pairs, cache) = (world.buffer(Element::U32, 2 * ROWS[0]), view);
         commands.push(Command::CopyBlocks { pairs, block_positions: 8, heads: 2, head_dim: 4, cache });
         if let Command::Append { cache, .. } = &mut commands[0] {

@@ -7,7 +7,7 @@ use super::rig::Rig;
 use ecq_core::{CoreError, EncodedTensor, Part};
 use ecq_fixtures::Numbers;
 use ecq_runtime::program::{Command, Rows};
-use ecq_runtime::{Matrix, Residence, RuntimeError, Stored};
+use ecq_runtime::{Matrix, MatrixStorage, Residence, RuntimeError};
 
 /// A matrix that is cut short is refused when it is loaded, or when it is decoded, with its name. One that
 /// lacks a part, or has one of another length than its entry asks for, cannot be made.
@@ -27,27 +27,27 @@ pub fn cut_streams(joined: &Joined) -> usize {
 /// A matrix with each of its parts cut to a half, as far as a tensor can be made of that.
 fn broken(case: &Case) -> Vec<(Matrix, String)> {
     let mut all = Vec::new();
-    let mut with = |stored: Stored, what: String| {
+    let mut with = |stored: MatrixStorage, what: String| {
         let matrix = Matrix { name: format!("{} broken", case.name()), stored, ..case.matrix.clone() };
         all.push((matrix, what));
     };
     match &case.matrix.stored {
-        Stored::Codes(tensor) => {
+        MatrixStorage::Codes(tensor) => {
             for &part in tensor.parts().keys() {
                 if let Ok(cut) = halved(tensor, part) {
-                    with(Stored::Codes(cut), format!("half of {part:?}"));
+                    with(MatrixStorage::Codes(cut), format!("half of {part:?}"));
                 }
             }
         }
-        Stored::Bytes { dtype, tensor } => {
+        MatrixStorage::Bytes { dtype, tensor } => {
             let cut = halved(tensor, Part::Stream).expect("how long a stream is, only its decoder knows");
-            with(Stored::Bytes { dtype: dtype.clone(), tensor: cut }, "half of it".to_owned());
+            with(MatrixStorage::Bytes { dtype: dtype.clone(), tensor: cut }, "half of it".to_owned());
         }
-        Stored::Plain { dtype, bytes } => {
+        MatrixStorage::Plain { dtype, bytes } => {
             let bytes = bytes.slice(..bytes.len() / 2);
-            with(Stored::Plain { dtype: *dtype, bytes }, "half of it".to_owned());
+            with(MatrixStorage::Plain { dtype: *dtype, bytes }, "half of it".to_owned());
         }
-        Stored::Transposed(_) => {}
+        MatrixStorage::Transposed(_) => {}
     }
     all
 }

@@ -5,7 +5,7 @@ use super::{Joined, random};
 use ecq_core::{Element, FloatType, FloatVec, RotaryPairs};
 use ecq_fixtures::Numbers;
 use ecq_runtime::program::{BufferId, Command, Rows};
-use ecq_runtime::{Draw, Matrix, Residence, Stored, draw};
+use ecq_runtime::{Matrix, MatrixStorage, Residence, SamplingParams, draw};
 
 /// Rows of logits: of one shape, of many, with equals, with what is no number.
 fn logits(numbers: &mut Numbers, width: usize) -> Vec<Vec<f32>> {
@@ -68,18 +68,18 @@ pub fn sample(joined: &Joined) -> usize {
         for top_k in [0, 1, 5, 60] {
             for (top_p, min_p) in [(1.0, 0.0), (0.9, 0.0), (0.3, 0.0), (1.0, 0.05), (0.9, 0.2)] {
                 let uniform = numbers.below(1 << 24) as f32 / (1 << 24) as f32;
-                draws.push(Draw { temperature, top_k, top_p, min_p, uniform });
+                draws.push(SamplingParams { temperature, top_k, top_p, min_p, uniform });
             }
         }
     }
-    let plain = Draw { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, uniform: 0.0 };
-    draws.extend([0.0, 0.5, 1.0 - f32::EPSILON / 2.0].map(|uniform| Draw { uniform, ..plain }));
+    let plain = SamplingParams { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, uniform: 0.0 };
+    draws.extend([0.0, 0.5, 1.0 - f32::EPSILON / 2.0].map(|uniform| SamplingParams { uniform, ..plain }));
     let mut cases = 0;
     for width in [1, 50, 1000] {
         for row in logits(&mut numbers, width) {
             let mut rig = Rig::new(joined);
             let wanted = draws.len();
-            let floats: Vec<f32> = draws.iter().flat_map(Draw::to_floats).collect();
+            let floats: Vec<f32> = draws.iter().flat_map(SamplingParams::to_floats).collect();
             let logits = rig.filled(&vec![row.as_slice(); wanted].concat());
             let (buffer, y) = (rig.filled(&floats), rig.zeros(Element::U32, wanted));
             rig.run([1, wanted], vec![Command::Sample { logits, width, draws: buffer, y }]);
@@ -117,7 +117,7 @@ impl Stepper {
         let mut table = |rig: &mut Rig| {
             let bytes =
                 FloatVec::of(FloatType::F32, &random(numbers, VOCABULARY * WIDTH)).as_bytes().to_vec();
-            let stored = Stored::Plain { dtype: FloatType::F32, bytes: bytes.into() };
+            let stored = MatrixStorage::Plain { dtype: FloatType::F32, bytes: bytes.into() };
             let matrix = Matrix { name: "a table".to_owned(), shape: [VOCABULARY, WIDTH], stored };
             rig.hold(&matrix, Residence::Dense).operand
         };
@@ -134,10 +134,10 @@ impl Stepper {
         let output = rig.output(head, CAPACITY[1], 0..VOCABULARY, logits);
         let commands = vec![
             Command::Embed { table: embedding, index: tokens, scale: 1.0, add: false, y: x },
-            Command::Angles { positions, frequencies, count, per_row: false, scale: 1.0, table },
+            Command::RotaryAngles { positions, frequencies, count, per_row: false, scale: 1.0, table },
             Command::Rotate { x, heads, head_dim, table, frequencies: count, pairs },
             Command::Gather { x, index, width: WIDTH, y: gathered },
-            Command::Linear { rows: Rows::Wanted, x: gathered, outputs: vec![output] },
+            Command::Linear { rows: Rows::LogitsSelection, x: gathered, outputs: vec![output] },
             Command::Argmax { logits, width: VOCABULARY, y: chosen },
         ];
         Self { tokens, positions, index, chosen, commands }

@@ -4,8 +4,8 @@
 use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_runtime::arch::Routing;
 use ecq_runtime::program::{
-    Attend, BlockTables, BufferId, CacheView, Command, ExpertWeights, Experts, Layout, Norm, Operand, Output,
-    Program, Rows, SlotId, Step, WeightId, WeightInfo,
+    Attention, BlockTables, BufferId, CacheView, Command, ExpertWeights, Experts, Layout, Norm, Operand,
+    Output, Program, Rows, SlotId, Step, WeightId, WeightInfo,
 };
 use ecq_runtime::{Consumption, Residence, RuntimeError};
 use std::sync::Arc;
@@ -114,12 +114,12 @@ impl World {
         Command::Append { x, heads: 2, head_dim: 4, positions, tables, cache }
     }
 
-    pub(super) fn attend(&mut self, element: Element) -> Attend {
+    pub(super) fn attend(&mut self, element: Element) -> Attention {
         let (queries, y) = (self.f32s(ROWS[0] * 16), self.f32s(ROWS[0] * 16));
         let (keys, values) = (self.cache(element), self.cache(element));
         let (tables, positions) = (self.tables(), self.u32s(ROWS[0]));
         let (heads, kv_heads, head_dim, window, scale) = (4, 2, 4, Some(3), 0.5);
-        Attend { queries, heads, kv_heads, head_dim, keys, values, tables, positions, window, scale, y }
+        Attention { queries, heads, kv_heads, head_dim, keys, values, tables, positions, window, scale, y }
     }
 
     /// Two experts of two matrices, and sets of slots for them.
@@ -149,7 +149,7 @@ impl World {
         let (weight, bias) = (self.f32s(4), self.f32s(4));
         for (norm, rows, heads) in [
             (Norm::Rms { weight, eps: 0.0 }, Rows::Batch, 2),
-            (Norm::Layer { weight, bias, eps: 0.0 }, Rows::Wanted, 1),
+            (Norm::Layer { weight, bias, eps: 0.0 }, Rows::LogitsSelection, 1),
         ] {
             let len = 4 * heads * if rows == Rows::Batch { batch } else { wanted };
             commands.push(Command::Norm { norm, rows, heads, x: self.f32s(len), y: self.f32s(len) });
@@ -160,13 +160,20 @@ impl World {
             let (positions, count) = (self.u32s(batch), 2);
             let frequencies = self.f32s(if per_row { 2 * batch } else { 2 });
             let table = self.f32s(batch * 4);
-            commands.push(Command::Angles { positions, frequencies, count, per_row, scale: 1.0, table });
+            commands.push(Command::RotaryAngles {
+                positions,
+                frequencies,
+                count,
+                per_row,
+                scale: 1.0,
+                table,
+            });
         }
         let (x, table) = (self.f32s(batch * 8), self.f32s(batch * 4));
         commands.push(Command::Rotate { x, heads: 2, head_dim: 4, table, frequencies: 2, pairs });
         for element in [Element::F32, Element::F16, Element::Bf16, Element::I8] {
             commands.push(self.append(element));
-            commands.push(Command::Attend(Box::new(self.attend(element))));
+            commands.push(Command::Attention(Box::new(self.attend(element))));
             let (pairs, cache) = (self.u32s(2 * batch), self.cache(element));
             commands.push(Command::CopyBlocks { pairs, block_positions: 8, heads: 2, head_dim: 4, cache });
         }
@@ -216,7 +223,7 @@ pub(super) fn wires(command: &mut Command) -> Vec<Wire<'_>> {
                 written.push(y);
             }
         }
-        Command::Angles { positions, frequencies, table, .. } => {
+        Command::RotaryAngles { positions, frequencies, table, .. } => {
             (read, written) = (vec![positions, frequencies], vec![table]);
         }
         Command::Rotate { x, table, .. } => (read, written) = (vec![table], vec![x]),
@@ -225,8 +232,8 @@ pub(super) fn wires(command: &mut Command) -> Vec<Wire<'_>> {
             written.push(&mut cache.data);
             written.extend(&mut cache.scales);
         }
-        Command::Attend(attend) => {
-            let Attend { queries, keys, values, tables, positions, y, .. } = &mut **attend;
+        Command::Attention(attend) => {
+            let Attention { queries, keys, values, tables, positions, y, .. } = &mut **attend;
             read = vec![queries, positions, &mut tables.tables, &mut tables.sequences];
             for cache in [keys, values] {
                 read.push(&mut cache.data);

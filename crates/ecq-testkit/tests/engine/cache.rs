@@ -5,7 +5,7 @@ use ecq_core::Element;
 use ecq_runtime::backend::ActivationType;
 use ecq_runtime::kv::KvOptions;
 use ecq_runtime::{
-    Batch, Completion, Engine, EngineOptions, Executor, ExecutorOptions, Mode, Request, Wanted,
+    Batch, Completion, Engine, EngineOptions, Executor, ExecutorOptions, LogitsSelection, Mode, Request,
 };
 use serde_json::Value;
 use std::fs;
@@ -88,7 +88,7 @@ fn every_element_type_is_near_single_precision() {
         let options = ExecutorOptions { kv, ..ExecutorOptions::default() };
         let mut executor = Executor::new(model.clone(), options).unwrap();
         let (mut sequence, mut batch) = (executor.sequence(), Batch::new());
-        batch.push(&mut sequence, &prompt(100, 1), 120, Wanted::Last).unwrap();
+        batch.push(&mut sequence, &prompt(100, 1), 120, LogitsSelection::Last).unwrap();
         let mut found = Vec::new();
         executor.logits(&batch, |_, logits| found.extend_from_slice(logits)).unwrap();
         (found, executor.pool().used_bytes())

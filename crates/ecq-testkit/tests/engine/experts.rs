@@ -7,7 +7,7 @@ use ecq_pack::{
     CheckpointFormat, CheckpointOptions, GridChoice, PackOptions, export_checkpoint, pack, source, verify,
 };
 use ecq_runtime::backend::{Cpu, CpuOptions};
-use ecq_runtime::{Checkpoint, LoadOptions, Mode, Model, Request, Residence, Residency, SampleOptions};
+use ecq_runtime::{Checkpoint, DecodeStats, LoadOptions, Mode, Model, Request, Residence, SampleOptions};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn load(file: &Path, mode: Mode, part: u64) -> Arc<Model> {
 }
 
 /// Tokens of two sequences that are drawn, and what decoding cost.
-fn texts(model: &Arc<Model>, tokens: usize) -> (Vec<Vec<u32>>, Residency) {
+fn texts(model: &Arc<Model>, tokens: usize) -> (Vec<Vec<u32>>, DecodeStats) {
     let mut engine = engine(model, None, 2);
     let sampling = SampleOptions { temperature: 1.0, seed: 3, ..SampleOptions::GREEDY };
     let prompt = (0..9).map(|i| i * 41 % 384).collect();
@@ -79,7 +79,7 @@ fn only_experts_that_were_chosen_are_decoded() {
     let (all, some) = (run(1), run(3));
     // Two of each layer's experts a step, and not all six.
     assert_eq!((all.expert_uses, some.expert_uses), (steps * LAYERS * TOP_K, steps * LAYERS * TOP_K));
-    let decoded = |r: Residency| r.expert_uses - r.expert_hits;
+    let decoded = |r: DecodeStats| r.expert_uses - r.expert_hits;
     // With room for all, each is decoded once at most.
     assert!(decoded(all) <= LAYERS * EXPERTS, "{all:?}");
     assert!(decoded(some) > decoded(all), "with less room some are decoded again: {some:?}");

@@ -7,7 +7,7 @@ use ecq_core::{Coding, Limits};
 use ecq_pack::source::{self, Source};
 use ecq_pack::{GridChoice, PackOptions, pack};
 use ecq_runtime::backend::ActivationType;
-use ecq_runtime::{Mode, Request, Residency};
+use ecq_runtime::{DecodeStats, Mode, Request};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ const TILES: [TileChoice; 5] =
     [TileChoice::Auto, TileChoice::Matrix, TileChoice::Row, TileChoice::Rows(48), TileChoice::Block(40, 96)];
 
 /// What `tokens` greedy tokens are, and what decoding cost.
-fn tokens_of(file: &Path, mode: Mode, tokens: usize, activations: ActivationType) -> (Vec<u32>, Residency) {
+fn tokens_of(file: &Path, mode: Mode, tokens: usize, activations: ActivationType) -> (Vec<u32>, DecodeStats) {
     let model = load(file, mode, activations, 2);
     let mut engine = engine(&model, None, 1);
     let prompt = tokenizer(file).encode("In the beginning", true).unwrap();
@@ -49,7 +49,7 @@ fn every_mode_agrees(source: &dyn Source, tokens: usize, forms: &[(Coding, TileC
                     assert!(residency.uses > 0, "blocks pass through slots");
                 }
                 if mode == Mode::Lru && coding != Coding::Packed {
-                    let Residency { hits, uses, .. } = residency;
+                    let DecodeStats { hits, uses, .. } = residency;
                     assert!(0 < hits && hits < uses, "some layers stay, some pass: {hits} of {uses}");
                 }
             }

@@ -5,7 +5,7 @@ use super::lock::{read, write};
 use super::program::Env;
 use super::run::TASK_VALUES;
 use crate::error::Result;
-use crate::program::{Attend, CacheView};
+use crate::program::{Attention, CacheView};
 use ecq_kernels::cpu::{AlignedVec, AttentionScratch, BlockTable, Cached, HeadPlace, attend};
 use half::{bf16, f16};
 use rayon::prelude::*;
@@ -63,7 +63,7 @@ enum Task<'a> {
 
 /// Everything that tasks read.
 struct Inputs<'a> {
-    command: &'a Attend,
+    command: &'a Attention,
     keys: Cached<'a>,
     values: Cached<'a>,
     tables: &'a [u32],
@@ -72,8 +72,8 @@ struct Inputs<'a> {
     queries: &'a [f32],
 }
 
-pub(super) fn run(env: &Env, rows: usize, command: &Attend) -> Result<()> {
-    let &Attend { heads, head_dim, window, .. } = command;
+pub(super) fn run(env: &Env, rows: usize, command: &Attention) -> Result<()> {
+    let &Attention { heads, head_dim, window, .. } = command;
     let width = heads * head_dim;
     let (keys, values) = (Held::new(env, command.keys)?, Held::new(env, command.values)?);
     let tables = read(env.buffer(command.tables.tables).u32s()?);
@@ -140,19 +140,19 @@ impl Inputs<'_> {
     }
 
     fn query(&self, row: usize, head: usize) -> &[f32] {
-        let &Attend { heads, head_dim, .. } = self.command;
+        let &Attention { heads, head_dim, .. } = self.command;
         &self.queries[(row * heads + head) * head_dim..][..head_dim]
     }
 
     fn head(&self, row: usize, head: usize, y: &mut [f32], scratch: &mut Scratch) {
-        let &Attend { heads, kv_heads, window, scale, .. } = self.command;
+        let &Attention { heads, kv_heads, window, scale, .. } = self.command;
         let (place, seen) = (self.place(head / (heads / kv_heads)), seen(self.positions[row], window));
         let (query, blocks) = (self.query(row, head), self.blocks(row));
         attend(query, self.keys, self.values, blocks, place, seen, scale, &mut scratch.attention, y);
     }
 
     fn rows(&self, rows: Range<usize>, y: &mut [f32], scratch: &mut Scratch) {
-        let &Attend { heads, kv_heads, head_dim, window, scale, .. } = self.command;
+        let &Attention { heads, kv_heads, head_dim, window, scale, .. } = self.command;
         let positions = &self.positions[rows.clone()];
         let first = positions.iter().map(|&p| seen(p, window).start).min().unwrap_or(0);
         let end = positions.iter().map(|&p| seen(p, window).end).max().unwrap_or(0);

@@ -10,7 +10,7 @@ mod run;
 mod scratch;
 mod weight;
 
-use super::{Backend, Bindings, Buffer, Compiled, Event, Facts, Inputs, Slot, Timing, Weight};
+use super::{Backend, Bindings, Buffer, Compiled, DeviceInfo, Event, Inputs, Slot, Timing, Weight};
 use crate::error::{Result, RuntimeError};
 use crate::plan::Residence;
 use crate::program::Program;
@@ -87,10 +87,10 @@ impl Cpu {
 }
 
 impl Backend for Cpu {
-    fn facts(&self) -> Facts {
+    fn facts(&self) -> DeviceInfo {
         let threads = self.shared.pool.current_num_threads();
         let isa = Isa::detect().name();
-        Facts {
+        DeviceInfo {
             name: format!("CPU, {isa}, {threads} thread{}", if threads == 1 { "" } else { "s" }),
             kind: "cpu",
             threads,

@@ -9,7 +9,7 @@ use super::lock::{read, write};
 use super::program::{Env, Live};
 use crate::error::{Result, RuntimeError};
 use crate::program::{BlockTables, BufferId, CacheView, Command, Norm, Rows, WeightId};
-use crate::sample::{Draw, argmax, draw};
+use crate::sample::{SamplingParams, argmax, draw};
 use ecq_kernels::cpu::{BlockTable, CachedMut, activate, angles, glu, layer_norm, rms_norm, rotate};
 use half::f16;
 use rayon::prelude::*;
@@ -21,7 +21,7 @@ pub(super) const TASK_VALUES: usize = 1 << 14;
 pub(super) fn one(command: &Command, env: &Env, live: Live) -> Result<()> {
     let count = |rows: Rows| match rows {
         Rows::Batch => live.rows,
-        Rows::Wanted => live.wanted,
+        Rows::LogitsSelection => live.wanted,
     };
     match *command {
         Command::Embed { table, index, scale, add, y } => embed(env, table, index, live.rows, scale, add, y),
@@ -30,7 +30,7 @@ pub(super) fn one(command: &Command, env: &Env, live: Live) -> Result<()> {
             0 => Ok(()),
             rows => linear::run(env, rows, x, outputs),
         },
-        Command::Angles { positions, frequencies, count, per_row, scale, table } => {
+        Command::RotaryAngles { positions, frequencies, count, per_row, scale, table } => {
             let positions = read(env.buffer(positions).u32s()?);
             let frequencies = read(env.buffer(frequencies).f32s()?);
             let mut table = write(env.buffer(table).f32s()?);
@@ -51,7 +51,7 @@ pub(super) fn one(command: &Command, env: &Env, live: Live) -> Result<()> {
         Command::Append { x, heads, head_dim, positions, tables, cache } => {
             append(env, live.rows, x, heads, head_dim, positions, tables, cache)
         }
-        Command::Attend(ref attend) => attention::run(env, live.rows, attend),
+        Command::Attention(ref attend) => attention::run(env, live.rows, attend),
         Command::Activate { activation, x, up, width } => {
             let up = up.map(|up| env.buffer(up).f32s().map(read)).transpose()?;
             with_mut(env, x, live.rows * width, |x| {
@@ -103,10 +103,10 @@ pub(super) fn one(command: &Command, env: &Env, live: Live) -> Result<()> {
             let (logits, draws) = (read(env.buffer(logits).f32s()?), read(env.buffer(draws).f32s()?));
             let mut y = write(env.buffer(y).u32s()?);
             let rows = y[..live.wanted].par_iter_mut().zip(logits.par_chunks_exact(width));
-            rows.zip(draws.par_chunks_exact(Draw::LEN)).for_each_init(
+            rows.zip(draws.par_chunks_exact(SamplingParams::LEN)).for_each_init(
                 Vec::new,
                 |candidates, ((y, logits), d)| {
-                    *y = draw(logits, &Draw::of_floats(d), candidates).unwrap_or(u32::MAX);
+                    *y = draw(logits, &SamplingParams::of_floats(d), candidates).unwrap_or(u32::MAX);
                 },
             );
             Ok(())

@@ -4,7 +4,7 @@ use super::lock::{read, write};
 use crate::backend::{Slot, Weight};
 use crate::error::{Result, RuntimeError};
 use crate::plan::Residence;
-use crate::weights::{Matrix, Stored};
+use crate::weights::{Matrix, MatrixStorage};
 use ecq_kernels::cpu::linear::{DenseLinear, FusedLinear, Linear, PackedBuffer, PackedLinear};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +15,10 @@ pub(super) struct CpuWeight {
     /// Tells it from all other weights.
     number: u64,
     name: String,
-    form: Form,
+    form: PreparedMatrix,
 }
 
-enum Form {
+enum PreparedMatrix {
     /// Multiplied as it is.
     Linear(Box<dyn Linear>),
     /// Decoded into a slot before each use.
@@ -29,14 +29,18 @@ impl CpuWeight {
     pub(super) fn load(matrix: &Matrix, residence: Residence) -> Result<Weight> {
         let name = matrix.name.clone();
         let form = match (residence, &matrix.stored) {
-            (Residence::Slot, Stored::Codes(tensor)) => Form::Streams(Box::new(FusedLinear::new(tensor)?)),
-            (Residence::Streams, Stored::Codes(tensor)) => Form::Linear(Box::new(FusedLinear::new(tensor)?)),
-            (Residence::Packed, Stored::Codes(tensor)) => {
-                Form::Linear(Box::new(PackedLinear::decode(tensor)?))
+            (Residence::Slot, MatrixStorage::Codes(tensor)) => {
+                PreparedMatrix::Streams(Box::new(FusedLinear::new(tensor)?))
+            }
+            (Residence::Streams, MatrixStorage::Codes(tensor)) => {
+                PreparedMatrix::Linear(Box::new(FusedLinear::new(tensor)?))
+            }
+            (Residence::Packed, MatrixStorage::Codes(tensor)) => {
+                PreparedMatrix::Linear(Box::new(PackedLinear::decode(tensor)?))
             }
             (Residence::Dense, _) => {
                 let (dtype, bytes) = matrix.floats()?;
-                Form::Linear(Box::new(DenseLinear::new(matrix.shape, dtype, &bytes)?))
+                PreparedMatrix::Linear(Box::new(DenseLinear::new(matrix.shape, dtype, &bytes)?))
             }
             _ => {
                 let what = format!("{name} has no codes to keep as {residence:?}");
@@ -46,8 +50,8 @@ impl CpuWeight {
         static LOADED: AtomicU64 = AtomicU64::new(0);
         let number = LOADED.fetch_add(1, Ordering::Relaxed);
         let (bytes, slot_bytes) = match &form {
-            Form::Linear(linear) => (linear.bytes_resident(), 0),
-            Form::Streams(streams) => (streams.bytes_resident(), streams.packed_bytes()),
+            PreparedMatrix::Linear(linear) => (linear.bytes_resident(), 0),
+            PreparedMatrix::Streams(streams) => (streams.bytes_resident(), streams.packed_bytes()),
         };
         Ok(Weight::new(matrix.shape, bytes as u64, slot_bytes, Arc::new(Self { number, name, form })))
     }
@@ -55,8 +59,8 @@ impl CpuWeight {
     /// What is multiplied, where it needs no slot.
     pub(super) fn linear(&self) -> Result<&dyn Linear> {
         match &self.form {
-            Form::Linear(linear) => Ok(&**linear),
-            Form::Streams(_) => {
+            PreparedMatrix::Linear(linear) => Ok(&**linear),
+            PreparedMatrix::Streams(_) => {
                 Err(RuntimeError::Binding(format!("{} is multiplied from a slot", self.name)))
             }
         }
@@ -64,7 +68,7 @@ impl CpuWeight {
 
     /// Whether it is decoded into a slot before each use.
     pub(super) fn needs_slot(&self) -> bool {
-        matches!(self.form, Form::Streams(_))
+        matches!(self.form, PreparedMatrix::Streams(_))
     }
 
     /// The same error, with the tensor's name.
@@ -96,7 +100,7 @@ impl CpuSlot {
     }
 
     pub(super) fn decode(&self, weight: &CpuWeight) -> Result<()> {
-        let Form::Streams(streams) = &weight.form else {
+        let PreparedMatrix::Streams(streams) = &weight.form else {
             return Err(RuntimeError::Binding(format!("{} does not go into slots", weight.name)));
         };
         let mut held = write(&self.held);
