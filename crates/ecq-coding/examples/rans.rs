@@ -29,7 +29,8 @@ fn main() -> Result<(), CodingError> {
     Ok(())
 }
 
-/// Returns symbols with a distribution similar to that of quantized weights: rounded sums of four uniform numbers.
+/// Returns symbols with a distribution similar to that of quantized weights: rounded sums of four uniform
+/// numbers.
 fn symbols(count: usize) -> Vec<u8> {
     let mut state = 1u32;
     let mut uniform = || {

@@ -1,9 +1,10 @@
 //! Products of codes with blocks of integers: one panel of 16 rows with every row of activations.
 //!
-//! Numerical contract, for each row: `t = outliers`, then for each block `t += x_scale * (sum of q * x - zero
-//! * sum of x)`, where the sums are exact integers; after each group `y += scale * t`, then `y += bias * (sum
-//! of x)`. Products and sums are rounded separately, in this order, on every instruction set, so that equal
-//! codes give equal bits in every form.
+//! Numerical contract, for each row: `t = outliers`; for each block `t += x_scale * (dot - zero * sum)`,
+//! where `dot` is the scalar product of codes and integers and `sum` the sum of the integers, both exact;
+//! after each group `y += scale * t`, then `y += bias * x_sum`, where `x_sum` is the sum of the group's
+//! activations. Products and sums are rounded separately, in this order, on every instruction set, so that
+//! equal codes give equal bits in every form.
 
 use super::activations::{Activations, BLOCK};
 use super::side::{PANEL, Side};
