@@ -9,7 +9,7 @@
 use crate::error::{CodecError, Result};
 use crate::parts::CodesEntry;
 use ecq_coding::{CodingError, FrequencyTable, planes};
-use ecq_core::{AffineGroups, Biases, CoreError, EncodedTensor, GridEntry, Order, Part};
+use ecq_core::{AffineGroups, Biases, CoreError, EncodedTensor, GridEntry, Order, TensorPart};
 
 /// Number of classes of zero points.
 pub const ZERO_CLASSES: usize = 16;
@@ -79,8 +79,8 @@ impl Model {
         if tile.cols < tensor.shape()[1] || tile.order != Order::Rows {
             return Err(CodecError::Content { found: "tiles of part rows", expected: "tiles of whole rows" });
         }
-        let corrupt = |source| CodecError::Part { part: Part::Table, source };
-        let bytes = tensor.part(Part::Table)?;
+        let corrupt = |source| CodecError::Part { part: TensorPart::Table, source };
+        let bytes = tensor.part(TensorPart::Table)?;
         let short =
             |needed| corrupt(CodingError::Truncated { what: "archive model", at: bytes.len(), needed });
         let Some((&[flags, last, widths, lowest], mut rest)) = bytes.split_first_chunk::<4>() else {
@@ -121,7 +121,7 @@ impl Model {
         let base_of = take(ZERO_CLASSES * widths)?;
         if !rest.is_empty() {
             let (found, expected) = (bytes.len(), bytes.len() - rest.len());
-            return Err(CoreError::PartLength { part: Part::Table, found, expected }.into());
+            return Err(CoreError::PartLength { part: TensorPart::Table, found, expected }.into());
         }
         if let Some(tile) = base_of.iter().position(|&b| usize::from(b) >= bases.len()) {
             return Err(CodecError::TableId { tile, table: base_of[tile].into(), tables: bases.len() });

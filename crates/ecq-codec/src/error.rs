@@ -1,5 +1,5 @@
 use ecq_coding::CodingError;
-use ecq_core::{CoreError, Part};
+use ecq_core::{CoreError, TensorPart};
 use thiserror::Error;
 
 /// Why a tensor could not be encoded or decoded.
@@ -28,9 +28,9 @@ pub enum CodecError {
     },
     /// The bytes of a part are corrupt.
     #[error("part `{}`: {source}", part.name())]
-    Part {
+    TensorPart {
         /// The part.
-        part: Part,
+        part: TensorPart,
         /// The coder's error.
         source: CodingError,
     },
@@ -54,10 +54,10 @@ pub enum CodecError {
     },
     /// The tensor holds other content than the caller asked for, such as codes in place of raw bytes.
     #[error("the tensor holds {found}, expected {expected}")]
-    Content {
-        /// Content of the tensor.
+    TensorContent {
+        /// TensorContent of the tensor.
         found: &'static str,
-        /// Content expected.
+        /// TensorContent expected.
         expected: &'static str,
     },
     /// An option does not fit the tensor.

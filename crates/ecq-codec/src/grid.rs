@@ -4,8 +4,8 @@ use crate::error::{CodecError, Result};
 use crate::parts::CodesEntry;
 use ecq_coding::planes;
 use ecq_core::{
-    AffineGroups, Biases, CoreError, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, Outlier, Part,
-    Tile, UniformRows,
+    AffineGroups, Biases, CoreError, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, Outlier,
+    TensorPart, Tile, UniformRows,
 };
 
 /// Decodes the grid of a tensor.
@@ -15,11 +15,11 @@ use ecq_core::{
 pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
     let [rows, cols] = tensor.shape();
     let CodesEntry { alphabet, tile, grid, .. } = CodesEntry::of(tensor)?;
-    let bytes = |which: Part, len: usize| {
+    let bytes = |which: TensorPart, len: usize| {
         let decoded = planes::decode(tensor.part(which)?, len);
         decoded.map_err(|source| CodecError::Part { part: which, source })
     };
-    let floats = |which: Part, dtype: FloatType, len: usize| -> Result<FloatVec> {
+    let floats = |which: TensorPart, dtype: FloatType, len: usize| -> Result<FloatVec> {
         Ok(FloatVec::new(dtype, bytes(which, len.saturating_mul(dtype.bytes()))?)?)
     };
     let grid = match grid {
@@ -27,20 +27,22 @@ pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
             let groups = rows * (cols / group_size);
             let biases = match zero {
                 Some(zero) => Biases::Zero(zero),
-                None if zeros => Biases::Zeros(bytes(Part::Biases, groups)?),
-                None => Biases::PerGroup(floats(Part::Biases, dtype, groups)?),
+                None if zeros => Biases::Zeros(bytes(TensorPart::Biases, groups)?),
+                None => Biases::PerGroup(floats(TensorPart::Biases, dtype, groups)?),
             };
-            let scales = floats(Part::Scales, dtype, groups)?;
+            let scales = floats(TensorPart::Scales, dtype, groups)?;
             Grid::AffineGroups(AffineGroups { bits, group_size, scales, biases })
         }
         GridEntry::UniformRows { zero, dtype, per_row, columns, levels, outliers } => {
             let uniform = UniformRows {
                 zero,
-                steps: floats(Part::Scales, dtype, if per_row { rows } else { 1 })?,
-                col_scales: columns.map(|dtype| floats(Part::Columns, dtype, cols)).transpose()?,
-                levels: levels.map(|dtype| floats(Part::Levels, dtype, alphabet.into())).transpose()?,
+                steps: floats(TensorPart::Scales, dtype, if per_row { rows } else { 1 })?,
+                col_scales: columns.map(|dtype| floats(TensorPart::Columns, dtype, cols)).transpose()?,
+                levels: levels.map(|dtype| floats(TensorPart::Levels, dtype, alphabet.into())).transpose()?,
                 outliers: match outliers {
-                    Some(count) => decode_outliers(tensor.part(Part::Outliers)?, count, tile, [rows, cols])?,
+                    Some(count) => {
+                        decode_outliers(tensor.part(TensorPart::Outliers)?, count, tile, [rows, cols])?
+                    }
                     None => Vec::new(),
                 },
             };
@@ -89,7 +91,7 @@ fn decode_outliers(bytes: &[u8], count: u64, tile: Tile, [rows, cols]: [usize; 2
     // An outlier takes two bytes at least.
     if count > bytes.len() as u64 {
         let (found, expected) = (bytes.len(), usize::try_from(count.saturating_mul(2)).unwrap_or(usize::MAX));
-        return Err(CoreError::PartLength { part: Part::Outliers, found, expected }.into());
+        return Err(CoreError::PartLength { part: TensorPart::Outliers, found, expected }.into());
     }
     let mut bytes = bytes.iter();
     let mut outliers = Vec::with_capacity(count as usize);

@@ -3,16 +3,16 @@
 //!
 //! ```
 //! use ecq_codec::{decode_codes, decode_grid, encode};
-//! use ecq_core::{AffineGroups, Biases, Codes, FloatType, FloatVec, Grid, Kind};
+//! use ecq_core::{AffineGroups, Biases, Codes, FloatType, FloatVec, Grid, TensorKind};
 //!
 //! let codes = Codes::new(64, 256, 16, (0..64 * 256).map(|i| (i * i % 11) as u8).collect())?;
 //! let grid = Grid::AffineGroups(AffineGroups {
 //!     bits: 4,
 //!     group_size: 32,
-//!     scales: FloatVec::of(FloatType::F16, &[0.01; 64 * 256 / 32]),
+//!     scales: FloatVec::from_f32(FloatType::F16, &[0.01; 64 * 256 / 32]),
 //!     biases: Biases::Zero(8),
 //! });
-//! let (tensor, plan) = encode::encode(Kind::Linear, &codes, &grid, &encode::EncodeOptions::default())?;
+//! let (tensor, plan) = encode::encode(TensorKind::Linear, &codes, &grid, &encode::EncodeOptions::default())?;
 //! println!("{} bytes of {} codes: {}", tensor.bytes(), codes.symbols().len(), plan.reason);
 //! assert_eq!(decode_codes(&tensor)?, codes);
 //! assert_eq!(decode_grid(&tensor)?, grid);

@@ -2,7 +2,7 @@ use crate::error::{CodecError, Result};
 use ecq_coding::prefix::PrefixCode;
 use ecq_coding::rans::{Classes, Decoder};
 use ecq_coding::{CodingError, FrequencyTable, Layout, MAX_SYMBOLS_PER_BYTE};
-use ecq_core::{Coding, Content, CoreError, EncodedTensor, GridEntry, Order, Part, Tile};
+use ecq_core::{Coding, CoreError, EncodedTensor, GridEntry, Order, TensorContent, TensorPart, Tile};
 use std::ops::Range;
 
 /// The tables of a tensor and the table of each tile.
@@ -28,7 +28,7 @@ impl<T> Tables<T> {
         one: impl Fn(&[u8]) -> std::result::Result<(T, usize, usize), CodingError>,
     ) -> Result<Self> {
         let (tables, rest) = Self::parse_tables(bytes, alphabet, one)?;
-        let (part, count) = (Part::Table, tables.len());
+        let (part, count) = (TensorPart::Table, tables.len());
         let expected = if count > 1 { tiles } else { 0 };
         if rest.len() != expected {
             let read = bytes.len() - rest.len();
@@ -70,7 +70,7 @@ impl Tables<FrequencyTable> {
     /// When the part is missing or corrupt.
     pub fn rans(tensor: &EncodedTensor) -> Result<(Self, Option<Classes>)> {
         let (alphabet, tiles) = alphabet_and_tiles(tensor)?;
-        let bytes = tensor.part(Part::Table)?;
+        let bytes = tensor.part(TensorPart::Table)?;
         let table = |bytes: &[u8]| {
             FrequencyTable::from_bytes(bytes).map(|(table, used)| {
                 let alphabet = table.alphabet();
@@ -83,16 +83,18 @@ impl Tables<FrequencyTable> {
         let (tables, rest) = Self::parse_tables(bytes, alphabet, table)?;
         let counts = counts.map(usize::from);
         let [rows, cols] = tensor.shape();
-        let stream = tensor.part(Part::Stream)?.len();
+        let stream = tensor.part(TensorPart::Stream)?.len();
         // Checked before the allocation: one class takes no byte of the part, whatever the number of rows.
         if rows * cols / MAX_SYMBOLS_PER_BYTE > stream {
             let expected = rows * cols / MAX_SYMBOLS_PER_BYTE;
-            return Err(CoreError::PartLength { part: Part::Stream, found: stream, expected }.into());
+            return Err(CoreError::PartLength { part: TensorPart::Stream, found: stream, expected }.into());
         }
         let needed = class_bits(counts, tensor.shape(), tables.len()).div_ceil(8);
         if rest.len() != needed {
             let expected = bytes.len() - rest.len() + needed;
-            return Err(CoreError::PartLength { part: Part::Table, found: bytes.len(), expected }.into());
+            return Err(
+                CoreError::PartLength { part: TensorPart::Table, found: bytes.len(), expected }.into()
+            );
         }
         let mut at = 0;
         let mut take = |n: usize, most: usize| -> Vec<u8> {
@@ -156,7 +158,7 @@ fn bit_width(n: usize) -> usize {
 }
 
 fn corrupt_table(source: CodingError) -> CodecError {
-    CodecError::Part { part: Part::Table, source }
+    CodecError::Part { part: TensorPart::Table, source }
 }
 
 impl Tables<PrefixCode> {
@@ -166,7 +168,7 @@ impl Tables<PrefixCode> {
     /// When the part is missing or corrupt.
     pub fn prefix(tensor: &EncodedTensor) -> Result<Self> {
         let (alphabet, tiles) = alphabet_and_tiles(tensor)?;
-        Self::parse(tensor.part(Part::Table)?, tiles, alphabet, |bytes| {
+        Self::parse(tensor.part(TensorPart::Table)?, tiles, alphabet, |bytes| {
             PrefixCode::from_bytes(bytes).map(|(code, used)| {
                 let alphabet = code.table().alphabet();
                 (code, alphabet, used)
@@ -197,10 +199,10 @@ impl CodesEntry {
     /// [`CodecError::Content`] when the tensor holds raw bytes.
     pub fn of(tensor: &EncodedTensor) -> Result<Self> {
         match tensor.entry().content {
-            Content::Codes { coding, alphabet, tile, classes, grid } => {
+            TensorContent::Codes { coding, alphabet, tile, classes, grid } => {
                 Ok(Self { coding, alphabet, tile, classes, grid })
             }
-            Content::Raw(_) => Err(CodecError::Content { found: "raw bytes", expected: "codes" }),
+            TensorContent::Raw(_) => Err(CodecError::Content { found: "raw bytes", expected: "codes" }),
         }
     }
 }
@@ -218,8 +220,8 @@ fn alphabet_and_tiles(tensor: &EncodedTensor) -> Result<(u16, usize)> {
 pub fn tile_ranges(tensor: &EncodedTensor) -> Result<Vec<Range<usize>>> {
     let (_, tiles) = alphabet_and_tiles(tensor)?;
     // The tensor's constructor checks that the index has a length for each tile.
-    let index = tensor.part(Part::Index)?;
-    let stream = tensor.part(Part::Stream)?;
+    let index = tensor.part(TensorPart::Index)?;
+    let stream = tensor.part(TensorPart::Stream)?;
     let mut start = 0usize;
     let mut ranges = Vec::with_capacity(tiles);
     for len in index.as_chunks::<4>().0 {
@@ -228,7 +230,9 @@ pub fn tile_ranges(tensor: &EncodedTensor) -> Result<Vec<Range<usize>>> {
         start = end;
     }
     if start != stream.len() {
-        return Err(CoreError::PartLength { part: Part::Stream, found: stream.len(), expected: start }.into());
+        return Err(
+            CoreError::PartLength { part: TensorPart::Stream, found: stream.len(), expected: start }.into()
+        );
     }
     Ok(ranges)
 }
@@ -244,5 +248,5 @@ pub fn tile_layout(tile: Tile, rows: usize, cols: usize) -> Result<Layout> {
         Order::Interleaved => ecq_coding::Order::Interleaved,
     };
     Layout::new(rows, cols, tile.lanes.into(), order)
-        .map_err(|source| CodecError::Part { part: Part::Index, source })
+        .map_err(|source| CodecError::Part { part: TensorPart::Index, source })
 }

@@ -7,8 +7,8 @@ use ecq_codec::{
 };
 use ecq_coding::{CodingError, Counts, FrequencyTable, Layout, planes, rans};
 use ecq_core::{
-    Coding, Content, CoreError, EncodedTensor, Entry, FloatType, FloatVec, Grid, GridEntry, Kind, Order,
-    Outlier, Part, Parts, RawEntry, Tile, UniformRows,
+    Coding, CoreError, EncodedTensor, Entry, FloatType, FloatVec, Grid, GridEntry, Order, Outlier, Parts,
+    RawEntry, TensorContent, TensorKind, TensorPart, Tile, UniformRows,
 };
 
 const ROWS: usize = 40;
@@ -40,7 +40,7 @@ fn tensor() -> Draft {
     let index: Vec<u8> = streams.iter().flat_map(|s| (s.len() as u32).to_le_bytes()).collect();
     let table = [vec![1], tables[0].to_bytes(), tables[1].to_bytes(), vec![0, 1]].concat();
     let scales = planes::encode(&[0; ROWS * COLS / 32 * 2], &[1, 1]).unwrap();
-    let content = Content::Codes {
+    let content = TensorContent::Codes {
         coding: Coding::Rans,
         alphabet: 16,
         tile: Tile { rows: 32, cols: COLS, lanes: 32, order: Order::Rows },
@@ -54,12 +54,12 @@ fn tensor() -> Draft {
         },
     };
     Draft {
-        entry: Entry { kind: Kind::Linear, shape: [ROWS, COLS], content },
+        entry: Entry { kind: TensorKind::Linear, shape: [ROWS, COLS], content },
         parts: Parts::from([
-            (Part::Stream, Bytes::from(streams.concat())),
-            (Part::Index, index.into()),
-            (Part::Table, table.into()),
-            (Part::Scales, scales.into()),
+            (TensorPart::Stream, Bytes::from(streams.concat())),
+            (TensorPart::Index, index.into()),
+            (TensorPart::Table, table.into()),
+            (TensorPart::Scales, scales.into()),
         ]),
     }
 }
@@ -70,7 +70,7 @@ fn edited(edit: impl Fn(&mut Draft)) -> Draft {
     tensor
 }
 
-fn bytes(tensor: &mut Draft, part: Part, edit: impl Fn(&mut Vec<u8>)) {
+fn bytes(tensor: &mut Draft, part: TensorPart, edit: impl Fn(&mut Vec<u8>)) {
     let mut bytes = tensor.parts[&part].to_vec();
     edit(&mut bytes);
     tensor.parts.insert(part, bytes.into());
@@ -88,62 +88,62 @@ fn the_sound_tensor_decodes() {
 fn every_lie_has_its_own_error() {
     use CodecError as E;
     let decode = |edit: &dyn Fn(&mut Draft)| edited(edit).tensor().and_then(|tensor| decode_codes(&tensor));
-    for part in [Part::Stream, Part::Index, Part::Table, Part::Scales] {
+    for part in [TensorPart::Stream, TensorPart::Index, TensorPart::Table, TensorPart::Scales] {
         let missing = decode(&|t| drop(t.parts.remove(&part)));
         assert_eq!(missing, Err(E::Core(CoreError::MissingPart(part))));
     }
     assert!(matches!(
-        decode(&|t| bytes(t, Part::Index, |b| b.truncate(7))),
-        Err(E::Core(CoreError::PartLength { part: Part::Index, .. }))
+        decode(&|t| bytes(t, TensorPart::Index, |b| b.truncate(7))),
+        Err(E::Core(CoreError::PartLength { part: TensorPart::Index, .. }))
     ));
     assert!(matches!(
-        decode(&|t| bytes(t, Part::Index, |b| b[0] ^= 1)),
-        Err(E::Core(CoreError::PartLength { part: Part::Stream, .. }))
+        decode(&|t| bytes(t, TensorPart::Index, |b| b[0] ^= 1)),
+        Err(E::Core(CoreError::PartLength { part: TensorPart::Stream, .. }))
     ));
-    assert!(matches!(decode(&|t| bytes(t, Part::Stream, |b| b[300] ^= 1)), Err(E::Tile { .. })));
+    assert!(matches!(decode(&|t| bytes(t, TensorPart::Stream, |b| b[300] ^= 1)), Err(E::Tile { .. })));
     assert!(matches!(
-        decode(&|t| bytes(t, Part::Table, |b| b.clear())),
-        Err(E::Part { part: Part::Table, .. })
+        decode(&|t| bytes(t, TensorPart::Table, |b| b.clear())),
+        Err(E::Part { part: TensorPart::Table, .. })
     ));
     assert!(matches!(
-        decode(&|t| bytes(t, Part::Table, |b| b.push(0))),
-        Err(E::Core(CoreError::PartLength { part: Part::Table, .. }))
+        decode(&|t| bytes(t, TensorPart::Table, |b| b.push(0))),
+        Err(E::Core(CoreError::PartLength { part: TensorPart::Table, .. }))
     ));
     let last = |b: &mut Vec<u8>| *b.last_mut().unwrap() = 2;
     assert!(matches!(
-        decode(&|t| bytes(t, Part::Table, last)),
+        decode(&|t| bytes(t, TensorPart::Table, last)),
         Err(E::TableId { tile: 1, table: 2, tables: 2 })
     ));
     let wider = |t: &mut Draft| {
-        if let Content::Codes { alphabet, .. } = &mut t.entry.content {
+        if let TensorContent::Codes { alphabet, .. } = &mut t.entry.content {
             *alphabet = 15;
         }
     };
     assert!(matches!(decode(&wider), Err(E::TableAlphabet { found: 16, expected: 15, .. })));
     // Packed codes above the alphabet.
     let packed = |t: &mut Draft| {
-        if let Content::Codes { coding, alphabet, .. } = &mut t.entry.content {
+        if let TensorContent::Codes { coding, alphabet, .. } = &mut t.entry.content {
             (*coding, *alphabet) = (Coding::Packed, 9);
         }
-        [Part::Table, Part::Index].iter().for_each(|part| drop(t.parts.remove(part)));
-        t.parts.insert(Part::Stream, vec![0xff; ROWS * COLS / 2].into());
+        [TensorPart::Table, TensorPart::Index].iter().for_each(|part| drop(t.parts.remove(part)));
+        t.parts.insert(TensorPart::Stream, vec![0xff; ROWS * COLS / 2].into());
     };
     assert!(matches!(decode(&packed), Err(E::Core(CoreError::SymbolOutsideAlphabet { .. }))));
     let sound = tensor().tensor().unwrap();
     assert!(matches!(decode_codes_into(&sound, &mut [0; 7]), Err(E::Core(CoreError::Length { .. }))));
     // A matrix of 2^34 weights in a kilobyte.
     let huge = decode(&|t| set_shape(t, [1 << 20, 1 << 14]));
-    assert!(matches!(huge, Err(E::Core(CoreError::PartLength { part: Part::Stream, .. }))));
+    assert!(matches!(huge, Err(E::Core(CoreError::PartLength { part: TensorPart::Stream, .. }))));
     let raw = |bytes: u64| {
         let raw = edited(|t| {
-            t.entry.content = Content::Raw(RawEntry { dtype: "f32".to_owned(), bytes });
-            t.parts.retain(|&part, _| part == Part::Stream);
+            t.entry.content = TensorContent::Raw(RawEntry { dtype: "f32".to_owned(), bytes });
+            t.parts.retain(|&part, _| part == TensorPart::Stream);
         });
         raw.tensor()
     };
     assert!(matches!(raw(u64::MAX), Err(E::Core(CoreError::Parameter { what: "raw bytes", .. }))));
     let raw = raw(8 * (ROWS * COLS) as u64).unwrap();
-    assert!(matches!(decode_raw(&raw), Err(E::Part { part: Part::Stream, .. })));
+    assert!(matches!(decode_raw(&raw), Err(E::Part { part: TensorPart::Stream, .. })));
     assert!(matches!(decode_codes(&raw), Err(E::Content { .. })));
     assert!(matches!(decode_raw(&sound), Err(E::Content { .. })));
 }
@@ -151,27 +151,30 @@ fn every_lie_has_its_own_error() {
 /// Another shape, in one tile.
 fn set_shape(draft: &mut Draft, shape @ [rows, cols]: [usize; 2]) {
     draft.entry.shape = shape;
-    let Content::Codes { tile, .. } = &mut draft.entry.content else { panic!() };
+    let TensorContent::Codes { tile, .. } = &mut draft.entry.content else { panic!() };
     (tile.rows, tile.cols) = (rows, cols);
-    draft.parts.insert(Part::Index, vec![0; 4].into());
+    draft.parts.insert(TensorPart::Index, vec![0; 4].into());
 }
 
 /// The sound tensor's codes on a uniform grid with every kind of side data.
 fn uniform() -> (Draft, UniformRows) {
     let grid = UniformRows {
         zero: 5,
-        steps: FloatVec::of(FloatType::Bf16, &(1..=ROWS).map(|i| i as f32 / 64.0).collect::<Vec<_>>()),
-        col_scales: Some(FloatVec::of(
+        steps: FloatVec::from_f32(FloatType::Bf16, &(1..=ROWS).map(|i| i as f32 / 64.0).collect::<Vec<_>>()),
+        col_scales: Some(FloatVec::from_f32(
             FloatType::F16,
             &(1..=COLS).map(|i| 2.0 / i as f32).collect::<Vec<_>>(),
         )),
-        levels: Some(FloatVec::of(FloatType::F32, &(0..16).map(|i| i as f32 - 4.9).collect::<Vec<_>>())),
+        levels: Some(FloatVec::from_f32(
+            FloatType::F32,
+            &(0..16).map(|i| i as f32 - 4.9).collect::<Vec<_>>(),
+        )),
         outliers: [(3, -700), (64, 12), (32 * 64, i32::MAX), (40 * 64 - 1, i32::MIN)]
             .map(|(index, delta)| Outlier { index, delta })
             .to_vec(),
     };
     let tensor = edited(|t| {
-        let Content::Codes { grid: entry, tile, .. } = &mut t.entry.content else { panic!() };
+        let TensorContent::Codes { grid: entry, tile, .. } = &mut t.entry.content else { panic!() };
         *entry = GridEntry::UniformRows {
             zero: 5,
             dtype: FloatType::Bf16,
@@ -181,11 +184,11 @@ fn uniform() -> (Draft, UniformRows) {
             outliers: Some(4),
         };
         let floats = |v: &FloatVec| Bytes::from(planes::encode(v.as_bytes(), &[1, 1]).unwrap());
-        t.parts.insert(Part::Scales, floats(&grid.steps));
-        t.parts.insert(Part::Columns, floats(grid.col_scales.as_ref().unwrap()));
-        t.parts.insert(Part::Levels, floats(grid.levels.as_ref().unwrap()));
+        t.parts.insert(TensorPart::Scales, floats(&grid.steps));
+        t.parts.insert(TensorPart::Columns, floats(grid.col_scales.as_ref().unwrap()));
+        t.parts.insert(TensorPart::Levels, floats(grid.levels.as_ref().unwrap()));
         let outliers = encode_outliers(&grid.outliers, *tile, [ROWS, COLS]);
-        t.parts.insert(Part::Outliers, outliers.into());
+        t.parts.insert(TensorPart::Outliers, outliers.into());
     });
     (tensor, grid)
 }
@@ -199,11 +202,11 @@ fn uniform_grids_come_back_and_mean_what_they_say() {
     let tile = Tile { rows: 16, cols: 24, lanes: 4, order: Order::Interleaved };
     let beside = edited(|t| {
         *t = tensor.clone();
-        let Content::Codes { tile: of_tensor, .. } = &mut t.entry.content else { panic!() };
+        let TensorContent::Codes { tile: of_tensor, .. } = &mut t.entry.content else { panic!() };
         *of_tensor = tile;
         let outliers = encode_outliers(&expected.outliers, tile, [ROWS, COLS]);
-        t.parts.insert(Part::Outliers, outliers.into());
-        t.parts.insert(Part::Index, vec![0; 9 * 4].into());
+        t.parts.insert(TensorPart::Outliers, outliers.into());
+        t.parts.insert(TensorPart::Index, vec![0; 9 * 4].into());
     });
     assert_eq!(decoded(beside), Grid::UniformRows(expected.clone()));
     let symbols: Vec<u8> = (0..COLS).map(|i| (i % 16) as u8).collect();
@@ -226,18 +229,19 @@ fn lies_of_a_uniform_grid_have_their_own_errors() {
         edit(&mut tensor);
         decode_grid(&tensor.tensor()?)
     };
-    for part in [Part::Scales, Part::Columns, Part::Levels, Part::Outliers] {
+    for part in [TensorPart::Scales, TensorPart::Columns, TensorPart::Levels, TensorPart::Outliers] {
         let missing = with(&|t| drop(t.parts.remove(&part)));
         assert_eq!(missing, Err(E::Core(CoreError::MissingPart(part))));
         let cut = with(&|t| bytes(t, part, |b| b.truncate(b.len() - 1)));
         match part {
-            Part::Outliers => assert!(matches!(cut, Err(E::Outlier { outlier: 3, .. }))),
+            TensorPart::Outliers => assert!(matches!(cut, Err(E::Outlier { outlier: 3, .. }))),
             _ => assert!(matches!(cut, Err(E::Part { part: p, .. }) if p == part), "{part:?}"),
         }
     }
     let count = |n: u64| {
         with(&|t| {
-            let Content::Codes { grid: GridEntry::UniformRows { outliers, .. }, .. } = &mut t.entry.content
+            let TensorContent::Codes { grid: GridEntry::UniformRows { outliers, .. }, .. } =
+                &mut t.entry.content
             else {
                 panic!()
             };
@@ -248,9 +252,9 @@ fn lies_of_a_uniform_grid_have_their_own_errors() {
     assert!(matches!(count(1 << 40), Err(E::Core(CoreError::Parameter { what: "outliers", .. }))));
     assert!(matches!(
         count((ROWS * COLS) as u64),
-        Err(E::Core(CoreError::PartLength { part: Part::Outliers, .. }))
+        Err(E::Core(CoreError::PartLength { part: TensorPart::Outliers, .. }))
     ));
-    let part = |part: &[u8]| with(&|t| drop(t.parts.insert(Part::Outliers, part.to_vec().into())));
+    let part = |part: &[u8]| with(&|t| drop(t.parts.insert(TensorPart::Outliers, part.to_vec().into())));
     // Two tiles of 32 x 64 and 8 x 64.
     let sound = [2, 3, 2, 60, 2, 2, 0, 2, 0x80, 1, 2];
     assert!(part(&sound).is_ok());
@@ -271,7 +275,7 @@ fn lies_of_a_uniform_grid_have_their_own_errors() {
 fn archives_check_their_model_before_they_grow_it() {
     use CodecError as E;
     let archive = |t: &mut Draft| {
-        if let Content::Codes { coding, .. } = &mut t.entry.content {
+        if let TensorContent::Codes { coding, .. } = &mut t.entry.content {
             *coding = Coding::Archive;
         }
     };
@@ -279,11 +283,11 @@ fn archives_check_their_model_before_they_grow_it() {
         let table = table.to_vec();
         let draft = edited(|t| {
             archive(t);
-            t.parts.insert(Part::Table, table.clone().into());
+            t.parts.insert(TensorPart::Table, table.clone().into());
         });
         decode_codes(&draft.tensor()?)
     };
-    assert!(matches!(with_table(&[]), Err(E::Part { part: Part::Table, .. })));
+    assert!(matches!(with_table(&[]), Err(E::Part { part: TensorPart::Table, .. })));
     assert!(matches!(with_table(&[4, 0, 1, 0]), Err(E::Part { .. })));
     assert!(matches!(with_table(&[0, 0, 17, 0]), Err(E::Part { .. })));
     let coarse = FrequencyTable::new(&Counts::of(&[1, 2, 3]), 16, 12).unwrap().to_bytes();
@@ -293,7 +297,7 @@ fn archives_check_their_model_before_they_grow_it() {
         archive(t);
         set_shape(t, [1, 8192]);
         t.entry.content = match t.entry.content.clone() {
-            Content::Codes { coding, alphabet, .. } => Content::Codes {
+            TensorContent::Codes { coding, alphabet, .. } => TensorContent::Codes {
                 coding,
                 alphabet,
                 tile: Tile { rows: 32, cols: 8192, lanes: 32, order: Order::Rows },
@@ -308,16 +312,16 @@ fn archives_check_their_model_before_they_grow_it() {
             },
             raw => raw,
         };
-        t.parts.insert(Part::Table, vec![0, 255, 1, 0].into());
-        t.parts.insert(Part::Scales, planes::encode(&[0; 2], &[1, 1]).unwrap().into());
+        t.parts.insert(TensorPart::Table, vec![0, 255, 1, 0].into());
+        t.parts.insert(TensorPart::Scales, planes::encode(&[0; 2], &[1, 1]).unwrap().into());
     });
-    assert!(matches!(decode_codes(&many.tensor().unwrap()), Err(E::Part { part: Part::Table, .. })));
+    assert!(matches!(decode_codes(&many.tensor().unwrap()), Err(E::Part { part: TensorPart::Table, .. })));
     let narrow = edited(|t| {
         archive(t);
-        if let Content::Codes { tile, .. } = &mut t.entry.content {
+        if let TensorContent::Codes { tile, .. } = &mut t.entry.content {
             tile.cols = 32;
         }
-        t.parts.insert(Part::Index, vec![0; 4 * 4].into());
+        t.parts.insert(TensorPart::Index, vec![0; 4 * 4].into());
     });
     assert!(matches!(decode_codes(&narrow.tensor().unwrap()), Err(E::Content { .. })));
 }
@@ -353,15 +357,15 @@ fn classed() -> (Draft, usize) {
     let first = 1 + tables.len();
     let tensor = edited(|t| {
         set_classes(t, Some([3, 2]));
-        t.parts.insert(Part::Stream, streams.concat().into());
-        t.parts.insert(Part::Index, index.clone().into());
-        t.parts.insert(Part::Table, [&[2][..], &tables, &choice].concat().into());
+        t.parts.insert(TensorPart::Stream, streams.concat().into());
+        t.parts.insert(TensorPart::Index, index.clone().into());
+        t.parts.insert(TensorPart::Table, [&[2][..], &tables, &choice].concat().into());
     });
     (tensor, first)
 }
 
 fn set_classes(tensor: &mut Draft, to: Option<[u8; 2]>) {
-    let Content::Codes { classes, .. } = &mut tensor.entry.content else { panic!() };
+    let TensorContent::Codes { classes, .. } = &mut tensor.entry.content else { panic!() };
     *classes = to;
 }
 
@@ -376,9 +380,9 @@ fn classes_choose_tables_and_lies_about_them_have_their_own_errors() {
         edit(&mut tensor);
         decode_codes(&tensor.tensor()?).map(drop)
     };
-    let table = |edit: &dyn Fn(&mut Vec<u8>)| with(&|t| bytes(t, Part::Table, edit));
+    let table = |edit: &dyn Fn(&mut Vec<u8>)| with(&|t| bytes(t, TensorPart::Table, edit));
     let of_table = |result, is: fn(&CodingError) -> bool| match result {
-        Err(E::Part { part: Part::Table, source }) => is(&source),
+        Err(E::Part { part: TensorPart::Table, source }) => is(&source),
         _ => false,
     };
     // The number 3 as the first pair's table, and as the class of row 0 (bits 12 and 13).
@@ -390,10 +394,10 @@ fn classes_choose_tables_and_lies_about_them_have_their_own_errors() {
         CodingError::ClassOutOfRange { index: 0, class: 3, classes: 3, .. }
     )));
     let wrong_length =
-        |result| matches!(result, Err(E::Core(CoreError::PartLength { part: Part::Table, .. })));
+        |result| matches!(result, Err(E::Core(CoreError::PartLength { part: TensorPart::Table, .. })));
     assert!(wrong_length(table(&|b| b.truncate(b.len() - 1))));
     assert!(wrong_length(table(&|b| b.push(0))));
-    for len in 0..tensor.parts[&Part::Table].len() {
+    for len in 0..tensor.parts[&TensorPart::Table].len() {
         assert!(table(&|b| b.truncate(len)).is_err(), "{len}");
     }
     // Other numbers of classes ask for other lengths, or are none.
@@ -404,7 +408,7 @@ fn classes_choose_tables_and_lies_about_them_have_their_own_errors() {
         assert!(matches!(refused, Err(E::Core(CoreError::Parameter { what: "classes", .. }))), "{classes:?}");
     }
     let prefix = |t: &mut Draft| {
-        let Content::Codes { coding, .. } = &mut t.entry.content else { panic!() };
+        let TensorContent::Codes { coding, .. } = &mut t.entry.content else { panic!() };
         *coding = Coding::Prefix;
     };
     let refused = with(&prefix);
@@ -421,7 +425,7 @@ fn classes_choose_tables_and_lies_about_them_have_their_own_errors() {
     let one_pair = |part: Vec<u8>| {
         with(&|t| {
             set_classes(t, Some([1, 1]));
-            t.parts.insert(Part::Table, part.clone().into());
+            t.parts.insert(TensorPart::Table, part.clone().into());
         })
     };
     let crowded = one_pair(tables(1, &coarse, &[0]));
@@ -429,7 +433,7 @@ fn classes_choose_tables_and_lies_about_them_have_their_own_errors() {
     let unlike = with(&|t| {
         set_classes(t, Some([1, 2]));
         // Two pairs at one bit, 64 columns at one.
-        t.parts.insert(Part::Table, tables(1, &coarse, &[0b10, 0, 0, 0, 0, 0, 0, 0, 0]).into());
+        t.parts.insert(TensorPart::Table, tables(1, &coarse, &[0b10, 0, 0, 0, 0, 0, 0, 0, 0]).into());
     });
     assert!(of_table(unlike, |e| matches!(
         e,
@@ -441,6 +445,6 @@ fn classes_choose_tables_and_lies_about_them_have_their_own_errors() {
     set_shape(&mut huge, [1 << 28, COLS]);
     let huge = huge.tensor().unwrap();
     let refused = Err(decode_codes(&huge).unwrap_err());
-    assert!(matches!(refused, Err(E::Core(CoreError::PartLength { part: Part::Stream, .. }))));
+    assert!(matches!(refused, Err(E::Core(CoreError::PartLength { part: TensorPart::Stream, .. }))));
     assert_eq!(Tables::rans(&huge).map(drop), refused, "before room is made for classes");
 }

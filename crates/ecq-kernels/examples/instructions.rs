@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Multiplies packed codes, in groups of 32 columns with f16 scales and biases, with one row of activations.
 fn product(symbols: Vec<u8>, alphabet: u16, floats: bool, passes: usize) -> Result<(), Box<dyn Error>> {
     let codes = Codes::new(ROWS, COLS, alphabet, symbols)?;
-    let scales = FloatVec::of(FloatType::F16, &[0.01; ROWS * COLS / 32]);
+    let scales = FloatVec::from_f32(FloatType::F16, &[0.01; ROWS * COLS / 32]);
     let grid = Grid::AffineGroups(AffineGroups {
         bits: (alphabet - 1).ilog2() as u8 + 1,
         group_size: 32,

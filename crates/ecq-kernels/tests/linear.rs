@@ -3,8 +3,8 @@
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice, encode};
 use ecq_codec::{CodecError, decode_codes};
 use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Kind, Outlier, Part,
-    UniformRows,
+    AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Outlier, TensorKind,
+    TensorPart, UniformRows,
 };
 use ecq_fixtures::Numbers;
 use ecq_kernels::cpu::linear::{
@@ -21,7 +21,7 @@ fn codes(rows: usize, cols: usize, alphabet: u16, numbers: &mut Numbers) -> Code
 }
 
 fn floats(n: usize, dtype: FloatType, numbers: &mut Numbers, f: impl Fn(f32) -> f32) -> FloatVec {
-    FloatVec::of(dtype, &(0..n).map(|_| f(numbers.normal())).collect::<Vec<f32>>())
+    FloatVec::from_f32(dtype, &(0..n).map(|_| f(numbers.normal())).collect::<Vec<f32>>())
 }
 
 fn affine(codes: &Codes, group_size: usize, dtype: FloatType, zero: bool, numbers: &mut Numbers) -> Grid {
@@ -59,7 +59,7 @@ fn uniform(
         col_scales: columns.then(|| floats(cols, FloatType::F16, n, |x| 1.0 + 0.1 * x)),
         levels: levels.then(|| {
             let level = |q| f32::from(q) - f32::from(zero) + 0.1 * n.normal();
-            FloatVec::of(FloatType::F16, &(0..alphabet).map(level).collect::<Vec<f32>>())
+            FloatVec::from_f32(FloatType::F16, &(0..alphabet).map(level).collect::<Vec<f32>>())
         }),
         outliers: outlying,
     })
@@ -161,7 +161,7 @@ fn encoded_in_classes(
         tables: 2,
         classes,
     };
-    let (tensor, plan) = encode(Kind::Linear, codes, grid, &options).unwrap();
+    let (tensor, plan) = encode(TensorKind::Linear, codes, grid, &options).unwrap();
     assert_eq!(plan.coding, coding);
     tensor
 }
@@ -415,7 +415,7 @@ fn resident_bytes_are_close_to_the_encoded_size() {
     let tensor = encoded(&codes, &grid, Coding::Rans, TileChoice::Auto, 32);
     let fused = FusedLinear::new(&tensor).unwrap();
     let side = 2 * 2 * 512 * 576 / 32;
-    let stream = tensor.parts()[&Part::Stream].len();
+    let stream = tensor.parts()[&TensorPart::Stream].len();
     assert!((side + stream..side + stream + 4096).contains(&fused.bytes_resident()));
 }
 
@@ -426,9 +426,9 @@ fn a_corrupt_stream_is_an_error_of_the_product() {
     let grid = affine(&codes, 32, FloatType::F16, false, &mut numbers);
     for coding in [Coding::Rans, Coding::Prefix] {
         let (entry, mut parts) = encoded(&codes, &grid, coding, TileChoice::Auto, 32).into_parts();
-        let mut stream = parts[&Part::Stream].to_vec();
+        let mut stream = parts[&TensorPart::Stream].to_vec();
         *stream.last_mut().unwrap() ^= 0x80;
-        parts.insert(Part::Stream, stream.into());
+        parts.insert(TensorPart::Stream, stream.into());
         let tensor = EncodedTensor::new(entry, parts).unwrap();
         let fused = FusedLinear::new(&tensor).unwrap();
         let x = Activations::i8(&[1.0; 64], 1, 64);
@@ -447,7 +447,7 @@ fn products_refuse_what_decoders_refuse() {
     let sound =
         encoded_in_classes(&codes, &grid, Coding::Rans, TileChoice::Auto, 32, ClassChoice::Only([3, 2]));
     let mut refused = 0;
-    for part in [Part::Table, Part::Index] {
+    for part in [TensorPart::Table, TensorPart::Index] {
         let bytes = &sound.parts()[&part];
         for at in 0..bytes.len() {
             let mut flipped = bytes.to_vec();
@@ -463,5 +463,8 @@ fn products_refuse_what_decoders_refuse() {
             }
         }
     }
-    assert!(refused >= sound.parts()[&Part::Table].len(), "every cut of the tables is refused: {refused}");
+    assert!(
+        refused >= sound.parts()[&TensorPart::Table].len(),
+        "every cut of the tables is refused: {refused}"
+    );
 }

@@ -7,7 +7,8 @@ use ecq::codec::decode_codes_into;
 use ecq::encode::{CodingChoice, EncodeOptions, encode};
 use ecq::source::{self, Tensor};
 use ecq::{
-    AffineGroups, Biases, Codes, Coding, Destination, EncodedTensor, FloatType, FloatVec, Grid, Kind, Limits,
+    AffineGroups, Biases, Codes, Coding, Destination, EncodedTensor, FloatType, FloatVec, Grid, Limits,
+    TensorKind,
 };
 use serde::Serialize;
 use std::path::Path;
@@ -77,11 +78,11 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
             let encoded: Vec<EncodedTensor> = tensors
                 .iter()
                 .map(|(codes, grid)| {
-                    encode(Kind::Linear, codes, grid, &coding_options).map(|(tensor, _)| tensor)
+                    encode(TensorKind::Linear, codes, grid, &coding_options).map(|(tensor, _)| tensor)
                 })
                 .collect::<Result<_, _>>()?;
             let symbols: usize = tensors.iter().map(|(codes, _)| codes.symbols().len()).sum();
-            let streams: usize = encoded.iter().map(|t| t.parts()[&ecq::Part::Stream].len()).sum();
+            let streams: usize = encoded.iter().map(|t| t.parts()[&ecq::TensorPart::Stream].len()).sum();
             for &threads in &threads {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
                 let symbols_per_s = pool.install(|| rate(&encoded, symbols, seconds))?;
@@ -95,9 +96,7 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
         }
     }
     if json {
-        json::print(
-            &serde_json::json!({ "results": results, "isa": ecq::coding::Isa::detect().name() }),
-        )?;
+        json::print(&serde_json::json!({ "results": results, "isa": ecq::coding::Isa::detect().name() }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = table(&["decoding", "threads", "G symbols/s", "bits/symbol"], 1);
@@ -138,7 +137,7 @@ fn from_model(path: &Path) -> anyhow::Result<Vec<(Codes, Grid)>> {
     let mut tensors = Vec::new();
     let mut symbols = 0;
     for (i, facts) in source.tensors().iter().enumerate() {
-        if facts.kind == Kind::Linear
+        if facts.kind == TensorKind::Linear
             && symbols < SYMBOLS
             && let Tensor::Coded(codes, grid) = source.load(i)?
         {

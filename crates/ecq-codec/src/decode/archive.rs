@@ -4,7 +4,7 @@ use crate::error::{CodecError, Result};
 use crate::grid::decode_grid;
 use crate::parts::CodesEntry;
 use ecq_coding::context::ContextCoder;
-use ecq_core::{EncodedTensor, Grid, Part};
+use ecq_core::{EncodedTensor, Grid, TensorPart};
 
 /// Decodes the symbols of an archived tensor, row-major.
 pub(super) fn decode(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<()> {
@@ -14,7 +14,8 @@ pub(super) fn decode(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<()> {
         return Err(CodecError::Content { found: "a grid without groups", expected: "affine groups" });
     };
     let group_size = grid.group_size;
-    let tables = model.tables(group_size).map_err(|source| CodecError::Part { part: Part::Table, source })?;
+    let tables =
+        model.tables(group_size).map_err(|source| CodecError::Part { part: TensorPart::Table, source })?;
     let coder = ContextCoder::new(&tables);
     let chooser = model.chooser(alphabet, group_size);
     let classes = group_classes(&grid);

@@ -6,7 +6,9 @@ use crate::error::{CodecError, Result};
 use crate::packed::unpack;
 use crate::parts::{CodesEntry, Tables, tile_layout, tile_ranges};
 use ecq_coding::{CodingError, Layout, MAX_SYMBOLS_PER_BYTE, planes, prefix};
-use ecq_core::{Codes, Coding, Content, CoreError, EncodedTensor, Part, code_bits, packed_row_bytes};
+use ecq_core::{
+    Codes, Coding, CoreError, EncodedTensor, TensorContent, TensorPart, code_bits, packed_row_bytes,
+};
 use rayon::prelude::*;
 
 /// Decodes the integer codes of a tensor, tiles in parallel.
@@ -15,11 +17,11 @@ use rayon::prelude::*;
 /// [`CodecError`] when the tensor holds no codes, or a part is corrupt.
 pub fn decode_codes(tensor: &EncodedTensor) -> Result<Codes> {
     let [rows, cols] = tensor.shape();
-    let stream = tensor.part(Part::Stream)?;
+    let stream = tensor.part(TensorPart::Stream)?;
     // Checked before the allocation: a small file that claims a huge tensor must not exhaust memory.
     if rows * cols / MAX_SYMBOLS_PER_BYTE > stream.len() {
         let expected = rows * cols / MAX_SYMBOLS_PER_BYTE;
-        return Err(CoreError::PartLength { part: Part::Stream, found: stream.len(), expected }.into());
+        return Err(CoreError::PartLength { part: TensorPart::Stream, found: stream.len(), expected }.into());
     }
     let mut symbols = vec![0; rows * cols];
     decode_codes_into(tensor, &mut symbols)?;
@@ -42,7 +44,7 @@ pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<(
     match coding {
         Coding::Packed => {
             // The tensor's constructor checks that the stream has `rows * row_bytes` bytes.
-            let stream = tensor.part(Part::Stream)?;
+            let stream = tensor.part(TensorPart::Stream)?;
             let row_bytes = packed_row_bytes(cols, code_bits(alphabet));
             symbols
                 .par_chunks_mut(cols)
@@ -79,7 +81,7 @@ fn by_tile(
     let tile = CodesEntry::of(tensor)?.tile;
     let [rows, cols] = tensor.shape();
     let ranges = tile_ranges(tensor)?;
-    let stream = tensor.part(Part::Stream)?;
+    let stream = tensor.part(TensorPart::Stream)?;
     let across = cols.div_ceil(tile.cols);
     symbols.par_chunks_mut(tile.rows.min(rows) * cols).enumerate().try_for_each(|(band, out)| {
         for (index, range) in ranges.iter().enumerate().skip(band * across).take(across) {
@@ -98,10 +100,10 @@ fn by_tile(
 /// # Errors
 /// [`CodecError`] when the tensor holds codes, or its stream is corrupt.
 pub fn decode_raw(tensor: &EncodedTensor) -> Result<Vec<u8>> {
-    let Content::Raw(raw) = &tensor.entry().content else {
+    let TensorContent::Raw(raw) = &tensor.entry().content else {
         return Err(CodecError::Content { found: "codes", expected: "raw bytes" });
     };
     let len = usize::try_from(raw.bytes).unwrap_or(usize::MAX);
-    planes::decode(tensor.part(Part::Stream)?, len)
-        .map_err(|source| CodecError::Part { part: Part::Stream, source })
+    planes::decode(tensor.part(TensorPart::Stream)?, len)
+        .map_err(|source| CodecError::Part { part: TensorPart::Stream, source })
 }

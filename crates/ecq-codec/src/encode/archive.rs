@@ -4,7 +4,7 @@ use crate::error::{CodecError, Result};
 use crate::parts::tile_layout;
 use ecq_coding::context::ContextCoder;
 use ecq_coding::{Counts, FrequencyTable, cluster};
-use ecq_core::{AffineGroups, Biases, Codes, Grid, Part, Parts};
+use ecq_core::{AffineGroups, Biases, Codes, Grid, Parts, TensorPart};
 use rayon::prelude::*;
 
 /// Number of classes of a column's magnitude relative to its group's scale, in a model that distinguishes
@@ -72,7 +72,7 @@ pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Resul
         coder.encode(symbols, &ids, layout).map_err(CodecError::from)
     });
     let mut parts = Parts::from(stream_parts(&streams.collect::<Result<Vec<_>>>()?)?);
-    parts.insert(Part::Table, model.to_bytes()?.into());
+    parts.insert(TensorPart::Table, model.to_bytes()?.into());
     Ok(parts)
 }
 

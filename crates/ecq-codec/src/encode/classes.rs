@@ -252,7 +252,7 @@ mod tests {
         let symbols = (0..rows * cols).map(symbol).collect();
         let grid = UniformRows {
             zero: 8,
-            steps: FloatVec::of(FloatType::F32, &[1.0]),
+            steps: FloatVec::from_f32(FloatType::F32, &[1.0]),
             col_scales: None,
             levels: None,
             outliers: Vec::new(),

@@ -15,8 +15,8 @@ use crate::packed::pack;
 use bytes::Bytes;
 use ecq_coding::planes;
 use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, Content, EncodedTensor, Entry, FloatType, FloatVec, Grid, GridEntry,
-    Kind, Part, Parts, RawEntry, Tile,
+    AffineGroups, Biases, Codes, Coding, EncodedTensor, Entry, FloatType, FloatVec, Grid, GridEntry, Parts,
+    RawEntry, TensorContent, TensorKind, TensorPart, Tile,
 };
 
 /// Encodes codes and their grid with `options`; returns the tensor and the plan, with the reason for the
@@ -26,7 +26,7 @@ use ecq_core::{
 /// [`CodecError`] when the options or the grid do not fit the codes, or the stream of a tile is longer than 4
 /// GiB.
 pub fn encode(
-    kind: Kind,
+    kind: TensorKind,
     codes: &Codes,
     grid: &Grid,
     options: &EncodeOptions,
@@ -35,7 +35,7 @@ pub fn encode(
     let mut parts = match plan.coding {
         Coding::Packed => {
             let packed = pack(codes.symbols(), codes.cols(), codes.alphabet());
-            Parts::from([(Part::Stream, Bytes::from(packed))])
+            Parts::from([(TensorPart::Stream, Bytes::from(packed))])
         }
         Coding::Rans => static_tables::rans(codes, &plan)?,
         Coding::Prefix => static_tables::prefix(codes, &plan)?,
@@ -48,7 +48,7 @@ pub fn encode(
     parts.extend(side);
     let classes = plan.classed.as_ref().map(|classed| classed.classes.counts().map(|n| n as u8));
     let (coding, alphabet, tile) = (plan.coding, codes.alphabet(), plan.tile);
-    let content = Content::Codes { coding, alphabet, tile, classes, grid: entry };
+    let content = TensorContent::Codes { coding, alphabet, tile, classes, grid: entry };
     let entry = Entry { kind, shape: [codes.rows(), codes.cols()], content };
     Ok((EncodedTensor::new(entry, parts)?, plan))
 }
@@ -60,15 +60,15 @@ pub fn encode(
 /// [`CodecError`] when `fields` is not a list of 1 to 256 widths, or there are more than eight bytes per
 /// weight.
 pub fn encode_raw(
-    kind: Kind,
+    kind: TensorKind,
     shape: [usize; 2],
     dtype: &str,
     bytes: &[u8],
     fields: &[usize],
 ) -> Result<EncodedTensor> {
     let stream = planes::encode(bytes, fields)?;
-    let content = Content::Raw(RawEntry { dtype: dtype.to_owned(), bytes: bytes.len() as u64 });
-    let parts = Parts::from([(Part::Stream, Bytes::from(stream))]);
+    let content = TensorContent::Raw(RawEntry { dtype: dtype.to_owned(), bytes: bytes.len() as u64 });
+    let parts = Parts::from([(TensorPart::Stream, Bytes::from(stream))]);
     Ok(EncodedTensor::new(Entry { kind, shape, content }, parts)?)
 }
 
@@ -80,35 +80,35 @@ pub fn encode_raw(
 /// for an unknown grid.
 pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntry, Parts)> {
     let mut parts = Parts::new();
-    let mut floats = |part: Part, floats: &FloatVec| -> Result<FloatType> {
+    let mut floats = |part: TensorPart, floats: &FloatVec| -> Result<FloatType> {
         let fields = vec![1; floats.dtype().bytes()];
         parts.insert(part, planes::encode(floats.as_bytes(), &fields)?.into());
         Ok(floats.dtype())
     };
     let entry = match grid {
         Grid::AffineGroups(AffineGroups { bits, group_size, scales, biases }) => {
-            let dtype = floats(Part::Scales, scales)?;
+            let dtype = floats(TensorPart::Scales, scales)?;
             let (zero, zeros) = match biases {
                 Biases::Zero(zero) => (Some(*zero), false),
                 Biases::PerGroup(biases) if biases.dtype() == dtype => {
-                    floats(Part::Biases, biases)?;
+                    floats(TensorPart::Biases, biases)?;
                     (None, false)
                 }
                 Biases::PerGroup(_) => return Err(CodecError::MixedSideData),
                 Biases::Zeros(zeros) => {
-                    parts.insert(Part::Biases, planes::encode(zeros, &[1])?.into());
+                    parts.insert(TensorPart::Biases, planes::encode(zeros, &[1])?.into());
                     (None, true)
                 }
             };
             GridEntry::AffineGroups { bits: *bits, group_size: *group_size, dtype, zero, zeros }
         }
         Grid::UniformRows(uniform) => {
-            let dtype = floats(Part::Scales, &uniform.steps)?;
-            let columns = uniform.col_scales.as_ref().map(|v| floats(Part::Columns, v)).transpose()?;
-            let levels = uniform.levels.as_ref().map(|v| floats(Part::Levels, v)).transpose()?;
+            let dtype = floats(TensorPart::Scales, &uniform.steps)?;
+            let columns = uniform.col_scales.as_ref().map(|v| floats(TensorPart::Columns, v)).transpose()?;
+            let levels = uniform.levels.as_ref().map(|v| floats(TensorPart::Levels, v)).transpose()?;
             let outliers = &uniform.outliers;
             if !outliers.is_empty() {
-                parts.insert(Part::Outliers, encode_outliers(outliers, tile, shape).into());
+                parts.insert(TensorPart::Outliers, encode_outliers(outliers, tile, shape).into());
             }
             GridEntry::UniformRows {
                 zero: uniform.zero,
@@ -133,11 +133,11 @@ fn table_part(tables: &[Vec<u8>], selectors: &[u8]) -> Bytes {
 }
 
 /// Returns the `index` part (the length of each tile's stream) and the `stream` part.
-fn stream_parts(streams: &[Vec<u8>]) -> Result<[(Part, Bytes); 2]> {
+fn stream_parts(streams: &[Vec<u8>]) -> Result<[(TensorPart, Bytes); 2]> {
     let mut index = Vec::with_capacity(4 * streams.len());
     for (tile, stream) in streams.iter().enumerate() {
         let len = u32::try_from(stream.len()).map_err(|_| CodecError::TileTooLarge { tile })?;
         index.extend(len.to_le_bytes());
     }
-    Ok([(Part::Index, index.into()), (Part::Stream, streams.concat().into())])
+    Ok([(TensorPart::Index, index.into()), (TensorPart::Stream, streams.concat().into())])
 }

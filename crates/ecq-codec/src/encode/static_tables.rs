@@ -5,7 +5,7 @@ use crate::error::{CodecError, Result};
 use crate::parts::{encode_classes, tile_layout};
 use ecq_coding::prefix::{self, PrefixCode};
 use ecq_coding::{CodingError, Layout, rans};
-use ecq_core::{Codes, Part, Parts};
+use ecq_core::{Codes, Parts, TensorPart};
 use rayon::prelude::*;
 
 /// Encodes table, index and stream of a rANS-coded tensor.
@@ -17,7 +17,7 @@ pub(super) fn rans(codes: &Codes, plan: &Plan) -> Result<Parts> {
         })?;
         let bytes: Vec<_> = tables.iter().map(|table| table.to_bytes()).collect();
         let mut parts = Parts::from(stream_parts(&streams)?);
-        parts.insert(Part::Table, table_part(&bytes, &encode_classes(classes, tables.len())));
+        parts.insert(TensorPart::Table, table_part(&bytes, &encode_classes(classes, tables.len())));
         return Ok(parts);
     }
     let encoders: Vec<_> = plan.tables.iter().map(rans::Encoder::new).collect();
@@ -42,7 +42,7 @@ pub(super) fn prefix(codes: &Codes, plan: &Plan) -> Result<Parts> {
 
 fn parts(tables: &[Vec<u8>], plan: &Plan, streams: &[Vec<u8>]) -> Result<Parts> {
     let mut parts = Parts::from(stream_parts(streams)?);
-    parts.insert(Part::Table, table_part(tables, if tables.len() > 1 { &plan.ids } else { &[] }));
+    parts.insert(TensorPart::Table, table_part(tables, if tables.len() > 1 { &plan.ids } else { &[] }));
     Ok(parts)
 }
 

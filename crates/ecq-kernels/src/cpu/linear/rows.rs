@@ -9,7 +9,7 @@ use crate::cpu::AlignedVec;
 use bytes::Bytes;
 use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges, unpack};
 use ecq_coding::{CodingError, Layout, panel, prefix, rans};
-use ecq_core::{Coding, EncodedTensor, Order, Part, Tile, code_bits, packed_row_bytes};
+use ecq_core::{Coding, EncodedTensor, Order, TensorPart, Tile, code_bits, packed_row_bytes};
 use std::ops::Range;
 
 /// The streams of a matrix and their decoders.
@@ -60,7 +60,7 @@ impl Streams {
     pub(super) fn new(tensor: &EncodedTensor) -> Result<Self> {
         let CodesEntry { coding, alphabet, tile, .. } = CodesEntry::of(tensor)?;
         let [rows, cols] = tensor.shape();
-        let stream = tensor.part(Part::Stream)?.clone();
+        let stream = tensor.part(TensorPart::Stream)?.clone();
         let (decoders, ranges) = match coding {
             Coding::Packed => (Decoders::Packed, Vec::new()),
             Coding::Rans => (Decoders::Rans(Tables::decoders(tensor)?), tile_ranges(tensor)?),

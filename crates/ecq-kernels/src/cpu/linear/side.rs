@@ -93,7 +93,14 @@ impl Side {
                         // Exact in single precision if scales are f16 or bf16.
                         let bias = |(group, &zero): (usize, &u8)| -grid.scales.get(group) * f32::from(zero);
                         let biases: Vec<f32> = zeros.iter().enumerate().map(bias).collect();
-                        (Some(FloatPanels::new(&FloatVec::of(FloatType::F32, &biases), rows, groups)), 0)
+                        (
+                            Some(FloatPanels::new(
+                                &FloatVec::from_f32(FloatType::F32, &biases),
+                                rows,
+                                groups,
+                            )),
+                            0,
+                        )
                     }
                 };
                 Ok(Self {
@@ -127,7 +134,7 @@ impl Side {
                     rows,
                     cols,
                     group_size: cols,
-                    scales: FloatPanels::new(&FloatVec::of(FloatType::F32, &steps), rows, 1),
+                    scales: FloatPanels::new(&FloatVec::from_f32(FloatType::F32, &steps), rows, 1),
                     biases: None,
                     zero: grid.zero.into(),
                     levels: grid.levels.as_ref().map(|levels| {
