@@ -3,7 +3,7 @@
 #![no_main]
 #![allow(clippy::expect_used, reason = "a panic is a finding")]
 
-use ecq::coding::{Counts, FrequencyTable, IsaKind, Layout, Order, planes, rans};
+use ecq::coding::{Counts, FrequencyTable, Isa, Layout, Order, planes, rans};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -18,8 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
             let decoder = rans::Decoder::with_isa(&table, isa);
             decoder.decode(&rest[used..], layout, &mut out, cols).map(|()| out)
         };
-        let portable = decode(IsaKind::Portable);
-        for isa in [IsaKind::Avx2, IsaKind::Avx512] {
+        let portable = decode(Isa::Portable);
+        for isa in Isa::supported() {
             assert_eq!(decode(isa), portable);
         }
     }
@@ -58,8 +58,8 @@ fn by_class(layout: Layout, bytes: &[u8]) {
         decoder.decode(stream, layout, &mut out, cols).map(|()| out)
     };
     let agree = |stream: &[u8]| {
-        let portable = decode(stream, IsaKind::Portable);
-        for isa in [IsaKind::Avx2, IsaKind::Avx512] {
+        let portable = decode(stream, Isa::Portable);
+        for isa in Isa::supported() {
             assert_eq!(decode(stream, isa), portable);
         }
         portable

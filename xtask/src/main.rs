@@ -1,5 +1,6 @@
 //! Maintenance tasks of the repository.
 
+mod arm;
 mod cycles;
 mod models;
 mod seeds;
@@ -61,6 +62,8 @@ enum Task {
     FuzzSeeds,
     /// Print the crates of the workspace in layers; fail if there is a dependency cycle
     Cycles,
+    /// Compile ecq-coding, ecq-codec and ecq-kernels for AArch64 and run their tests under emulation
+    Arm,
 }
 
 fn float(name: &str) -> Result<Float, String> {
@@ -82,5 +85,6 @@ fn main() -> anyhow::Result<()> {
         }
         Task::FuzzSeeds => seeds::write(),
         Task::Cycles => cycles::run(),
+        Task::Arm => arm::run(),
     }
 }

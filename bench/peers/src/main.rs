@@ -13,7 +13,7 @@ mod htscodecs;
 
 use constriction::stream::{Decode, model::SmallContiguousCategoricalEntropyModel, stack::SmallAnsCoder};
 use ecq_coding::prefix::{self, PrefixCode};
-use ecq_coding::{Counts, FrequencyTable, IsaKind, Layout, Order, rans};
+use ecq_coding::{Counts, FrequencyTable, Isa, Layout, Order, rans};
 use std::time::Instant;
 
 /// Decodes all matrices of a set into one buffer.
@@ -38,11 +38,11 @@ fn main() {
         [1.2, 2.5, 3.8].map(|bits| (bits, (0..8).map(|i| gaussian(bits, rows * cols, i)).collect())).into();
 
     let mut runners = Vec::new();
-    for isa in IsaKind::ALL.into_iter().filter(|&isa| isa <= IsaKind::detect()) {
+    for isa in Isa::supported() {
         let name = format!("ecq rans, 32 lanes by row, {}", isa.name());
         runners.push(ecq_rans(&name, &real, rows, cols, Order::Rows, 32, isa));
     }
-    let widest = IsaKind::detect();
+    let widest = Isa::detect();
     runners.push(ecq_rans("ecq rans, 64 lanes by row", &real, rows, cols, Order::Rows, 64, widest));
     runners.push(ecq_rans(
         "ecq rans, 32 lanes interleaved",
@@ -53,7 +53,7 @@ fn main() {
         32,
         widest,
     ));
-    runners.push(ecq_prefix("ecq prefix, portable", &real, rows, cols, IsaKind::Portable));
+    runners.push(ecq_prefix("ecq prefix, portable", &real, rows, cols, Isa::Portable));
     runners.push(ecq_prefix("ecq prefix", &real, rows, cols, widest));
     for (bits, made) in &made {
         let made: Vec<&[u8]> = made.iter().map(Vec::as_slice).collect();
@@ -102,7 +102,7 @@ fn ecq_rans<'a>(
     cols: usize,
     order: Order,
     lanes: usize,
-    isa: IsaKind,
+    isa: Isa,
 ) -> Runner<'a> {
     let tile = tile_rows(rows, cols, lanes);
     let layout = move |symbols: usize| Layout::new(symbols / cols, cols, lanes, order).expect("a tile");
@@ -124,7 +124,7 @@ fn ecq_rans<'a>(
     })
 }
 
-fn ecq_prefix<'a>(name: &str, matrices: &[&[u8]], rows: usize, cols: usize, isa: IsaKind) -> Runner<'a> {
+fn ecq_prefix<'a>(name: &str, matrices: &[&[u8]], rows: usize, cols: usize, isa: Isa) -> Runner<'a> {
     let tile = tile_rows(rows, cols, 32);
     let layout = move |symbols: usize| Layout::new(symbols / cols, cols, 32, Order::Rows).expect("a tile");
     let mut tuple = 0;

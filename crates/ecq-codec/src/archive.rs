@@ -1,53 +1,53 @@
-//! What the archive coding knows of a code before it is decoded, on both sides of the file.
+//! The context model of the archive coding, shared by encoder and decoder.
 //!
-//! Three facts choose a code's table. The group's zero point (`-bias / scale`) says where the distribution
-//! sits, the column's size against the group's scale says how wide it is, and a group that was quantized to
-//! its own range holds its lowest and its highest code at least once: as long as one of them has not come, it
-//! must still come. The last fact needs no table of its own: from probabilities `p` of independent codes,
-//! those of codes that are known to contain both ends follow by Bayes' rule, here in integers.
+//! Three facts select a code's table. The group's zero point (`-bias / scale`) determines the mean of the
+//! distribution, and the column's magnitude relative to the group's scale its variance. A group quantized to
+//! its own range holds its lowest and its highest code at least once, so an end that has not occurred must
+//! still occur. The last fact needs no tables of its own: given the probabilities of independent codes, those
+//! of codes known to contain both ends follow by Bayes' rule, here in integers.
 
 use crate::error::{CodecError, Result};
 use crate::parts::CodesEntry;
 use ecq_coding::{CodingError, FrequencyTable, planes};
 use ecq_core::{AffineGroups, Biases, CoreError, EncodedTensor, GridEntry, LaneOrder, TensorPart};
 
-/// Classes of zero points.
+/// Number of classes of zero points.
 pub const ZERO_CLASSES: usize = 16;
-/// Most classes of a column's size against a group's scale.
+/// The largest number of classes of a column's magnitude relative to a group's scale.
 pub const MAX_WIDTH_CLASSES: usize = 16;
-/// Most bases times codes of a group.
+/// The largest product of the number of bases and the codes of a group.
 pub const MAX_TABLES: usize = 1 << 14;
-/// Precision of the tables in the file: finer than those that code, for ends that are rare.
+/// Precision of the tables in the file: finer than that of coding tables, for rare ends.
 pub const BASE_PRECISION: u8 = 14;
 
 /// The archive model of one tensor; the `table` part of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
-    /// Whether every group is taken to hold code 0, and code `alphabet - 1`.
+    /// Whether every group is assumed to hold code 0, and code `alphabet - 1`.
     pub ends: [bool; 2],
     /// Distributions of independent codes, at [`BASE_PRECISION`].
     pub bases: Vec<FrequencyTable>,
-    /// Size of each column as [`size_code`]; empty when widths are not told apart.
+    /// Magnitude of each column as [`size_code`]; empty with one width class.
     pub columns: Vec<u8>,
-    /// The size difference of the lowest width class.
+    /// Difference of magnitudes of the lowest width class.
     pub lowest: i8,
     /// Base of each context, `zero class * width classes + width class`.
     pub base_of: Vec<u8>,
 }
 
-/// A size in quarter octaves (the exponent and two bits of the fraction), as far as differences matter.
+/// Returns a magnitude in quarter octaves: the exponent and two bits of the fraction.
 pub fn size_code(x: f32) -> u8 {
     (x.abs().to_bits() >> 21) as u8
 }
 
 impl Model {
-    /// Width classes.
+    /// Returns the number of width classes.
     pub fn width_classes(&self) -> usize {
         self.base_of.len() / ZERO_CLASSES
     }
 
-    /// Serialises: flags, count of bases, bases, width classes, lowest, then columns and the map as byte
-    /// planes behind their lengths (`u32`).
+    /// Serializes the model: flags, number of bases minus one, width classes, lowest, the bases, then columns
+    /// and `base_of` as byte planes, each behind its length (`u32`).
     ///
     /// # Errors
     /// Never for a model that [`parse`](Self::parse) would accept.
@@ -70,11 +70,11 @@ impl Model {
     /// Reads the `table` part of a tensor.
     ///
     /// # Errors
-    /// When the part is missing or corrupt.
+    /// [`CodecError`] when the part is missing or corrupt.
     pub fn parse(tensor: &EncodedTensor) -> Result<Self> {
         let CodesEntry { alphabet, tile, grid, .. } = CodesEntry::of(tensor)?;
         let GridEntry::AffineGroups { group_size, .. } = grid else {
-            return Err(CodecError::Content { found: "an unknown grid", expected: "affine groups" });
+            return Err(CodecError::Content { found: "a grid without groups", expected: "affine groups" });
         };
         if tile.cols < tensor.shape()[1] || tile.order != LaneOrder::Rows {
             return Err(CodecError::Content { found: "tiles of part rows", expected: "tiles of whole rows" });
@@ -88,11 +88,17 @@ impl Model {
         };
         let widths = usize::from(widths);
         if flags > 3 || !(1..=MAX_WIDTH_CLASSES).contains(&widths) {
-            return Err(corrupt(CodingError::Table { at: 0, why: "no such archive model" }));
+            return Err(corrupt(CodingError::InvalidBytes {
+                at: 0,
+                reason: "flags or width classes of the archive model are out of range",
+            }));
         }
-        // Each base grows into a table for every number of codes left in a group.
+        // Each base expands to a table for every number of codes left in a group.
         if (usize::from(last) + 1).saturating_mul(group_size) > MAX_TABLES {
-            return Err(corrupt(CodingError::Table { at: 1, why: "too many tables for groups so large" }));
+            return Err(corrupt(CodingError::InvalidBytes {
+                at: 1,
+                reason: "the archive model has too many tables for its group size",
+            }));
         }
         let mut bases = Vec::new();
         for table in 0..=usize::from(last) {
@@ -124,7 +130,7 @@ impl Model {
         Ok(Self { ends, bases, columns, lowest: lowest as i8, base_of })
     }
 
-    /// The context of a column in a group that has these classes.
+    /// Returns the context of a column in a group of these classes.
     #[inline(always)]
     pub fn context(&self, group: GroupClass, col: usize) -> usize {
         let widths = self.width_classes();
@@ -138,7 +144,7 @@ impl Model {
         usize::from(group.zero) * widths + width
     }
 
-    /// Every table that can code a symbol, in the order in which [`Chooser::table`] numbers them.
+    /// Returns all coding tables, in the order of the numbers of [`Chooser::table`].
     ///
     /// # Errors
     /// Never for a model whose bases have a slot for two symbols.
@@ -159,7 +165,7 @@ impl Model {
         Ok(tables)
     }
 
-    /// Tables of one base.
+    /// Returns the number of tables of one base.
     fn states(&self, group_size: usize) -> usize {
         1 + (1..4).filter(|&missing| self.possible(missing)).count() * group_size
     }
@@ -168,7 +174,7 @@ impl Model {
         (missing & 1 == 0 || self.ends[0]) && (missing & 2 == 0 || self.ends[1])
     }
 
-    /// What chooses the table of each symbol.
+    /// Returns the selector of each symbol's table.
     pub fn chooser(&self, alphabet: u16, group_size: usize) -> Chooser {
         let states = self.states(group_size);
         let mut first = [0; 4];
@@ -187,11 +193,11 @@ impl Model {
     }
 }
 
-/// Chooses tables by context and by what a group still misses; the numbers of [`Model::tables`].
+/// Selects tables of [`Model::tables`] by context and by the ends that a group still misses.
 #[derive(Debug, Clone)]
 pub struct Chooser {
     first_of_context: Vec<usize>,
-    /// First table of each set of missing ends.
+    /// The first table of each set of missing ends.
     first: [usize; 4],
     group_size: usize,
     at_start: usize,
@@ -199,8 +205,8 @@ pub struct Chooser {
 }
 
 impl Chooser {
-    /// The ends that are missing (bit 0: code 0, bit 1: the last code) before symbol `at` of a group, from
-    /// those missing before the symbol before it, and the symbols `before` it in the row.
+    /// Returns the missing ends (bit 0: code 0, bit 1: the last code) before symbol `at` of a group, given
+    /// the ends missing before the previous symbol and the symbols `before` it in the row.
     #[inline(always)]
     pub fn missing(&self, missing: usize, at: usize, before: &[u8]) -> usize {
         match before.last() {
@@ -209,7 +215,7 @@ impl Chooser {
         }
     }
 
-    /// The table of symbol `at` of a group in `context` that misses these ends.
+    /// Returns the number of the table of symbol `at` of a group in `context` that misses these ends.
     #[inline(always)]
     pub fn table(&self, context: usize, missing: usize, at: usize) -> usize {
         let state = if missing == 0 { 0 } else { self.first[missing] + self.group_size - at - 1 };
@@ -217,20 +223,20 @@ impl Chooser {
     }
 }
 
-/// What is known of a group from its scale and bias.
+/// The class of a group by its scale and bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupClass {
     zero: u8,
     size: u8,
 }
 
-/// The class of each group, row-major.
+/// Returns the class of each group, row-major.
 pub fn group_classes(grid: &AffineGroups) -> Vec<GroupClass> {
     let codes = (1u32 << grid.bits) as f32;
     let class = |group: usize| {
         let scale = grid.scales.get(group);
         let zero = match &grid.biases {
-            // One division and one product, both rounded as IEEE 754 says: the same on every machine. A NaN
+            // One division and one product, both rounded by IEEE 754: the same on every machine. A NaN
             // becomes class 0.
             Biases::PerGroup(biases) => -biases.get(group) / scale * (ZERO_CLASSES as f32 / codes),
             Biases::Zeros(zeros) => f32::from(zeros[group]) * (ZERO_CLASSES as f32 / codes),
@@ -241,10 +247,10 @@ pub fn group_classes(grid: &AffineGroups) -> Vec<GroupClass> {
     (0..grid.scales.len()).map(class).collect()
 }
 
-/// Chances, in units of 2^-32, that so many independent codes hold an end.
+/// Probabilities, in units of 2^-32, that a number of independent codes hold an end.
 struct Chances<'a> {
     base: &'a FrequencyTable,
-    /// By number of codes: none of them is 0; none is the last; none is either.
+    /// By number of codes: that none is 0, that none is the last code, that none is either.
     none: [Vec<u64>; 3],
 }
 
@@ -260,14 +266,14 @@ impl<'a> Chances<'a> {
         Self { base, none: [powers(low), powers(high), powers(low + high)] }
     }
 
-    /// Weight of each code where the ends in `missing` (bit 0: code 0, bit 1: the last) must still come
-    /// within `left` codes.
+    /// Returns the weight of each code where the ends in `missing` (bit 0: code 0, bit 1: the last code) must
+    /// occur within `left` codes.
     fn weights(&self, missing: usize, left: usize) -> Vec<u64> {
         let after = left - 1;
         let holds = |which: usize| (1u64 << 32) - self.none[which][after];
         let both =
             ((1u64 << 32) + self.none[2][after]).saturating_sub(self.none[0][after] + self.none[1][after]);
-        // What must still come if this code is 0, is the last, is another.
+        // The probabilities of the other ends if this code is 0, is the last code, is another code.
         let (if_low, if_high, otherwise) = match missing {
             1 => (1 << 32, holds(0), holds(0)),
             2 => (holds(1), 1 << 32, holds(1)),
@@ -288,9 +294,9 @@ impl<'a> Chances<'a> {
     }
 }
 
-/// A table of default precision by these weights (at most 2^46), in which every symbol has a slot: what the
-/// model holds for impossible must be codable. One slot each, the rest in proportion, rounded down; what is
-/// left goes to the heaviest, the first of them.
+/// Returns a table of default precision for these weights (at most 2^46). Every symbol has a slot, because
+/// symbols that the model excludes must be codable. Each symbol gets one slot and its share of the others,
+/// rounded down; the first of the heaviest symbols gets the remainder.
 fn coding_table(weights: Vec<u64>) -> std::result::Result<FrequencyTable, CodingError> {
     let slots = (1u64 << FrequencyTable::PRECISION) - weights.len() as u64;
     let sum = weights.iter().sum::<u64>().max(1);

@@ -6,24 +6,24 @@ use thiserror::Error;
 #[non_exhaustive]
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum CodecError {
-    /// A tile names a table that the tensor has not.
-    #[error("tile {tile} uses table {table} of {tables}")]
+    /// A tile uses a table that does not exist.
+    #[error("tile {tile} uses table {table}, expected a table below {tables}")]
     TableId {
-        /// The tile.
+        /// Number of the tile.
         tile: usize,
-        /// The table it names.
+        /// Table of the tile.
         table: usize,
-        /// Tables of the tensor.
+        /// Number of tables of the tensor.
         tables: usize,
     },
-    /// A table's alphabet is not the tensor's.
-    #[error("table {table} has {found} symbols, {expected} expected")]
+    /// A table has another alphabet than the tensor.
+    #[error("table {table} has {found} symbols, expected {expected}")]
     TableAlphabet {
-        /// The table.
+        /// Number of the table.
         table: usize,
-        /// Its alphabet size.
+        /// Alphabet size of the table.
         found: usize,
-        /// The tensor's alphabet size.
+        /// Alphabet size of the tensor.
         expected: usize,
     },
     /// The bytes of a part are corrupt.
@@ -31,77 +31,77 @@ pub enum CodecError {
     Part {
         /// The part.
         part: TensorPart,
-        /// What the coder found.
+        /// The coder's error.
         source: CodingError,
     },
-    /// An outlier is not where one can be.
-    #[error("part `outliers`, outlier {outlier}: {why}")]
+    /// The part `outliers` is corrupt.
+    #[error("part `outliers`, outlier {outlier}: {reason}")]
     Outlier {
-        /// How many come before it.
+        /// Number of outliers before the error.
         outlier: usize,
         /// What is wrong.
-        why: &'static str,
+        reason: &'static str,
     },
     /// The stream of a tile is corrupt.
     #[error("tile {tile} at stream byte {offset}: {source}")]
     Tile {
-        /// The tile.
+        /// Number of the tile.
         tile: usize,
-        /// Where its stream starts.
+        /// First byte of the tile in the stream.
         offset: usize,
-        /// What the coder found.
+        /// The coder's error.
         source: CodingError,
     },
-    /// The tensor holds codes where raw bytes were asked for, or the other way round.
-    #[error("the tensor holds {found}, {expected} expected")]
+    /// The tensor holds other content than the caller asked for, such as codes in place of raw bytes.
+    #[error("the tensor holds {found}, expected {expected}")]
     Content {
-        /// What it holds.
+        /// TensorContent of the tensor.
         found: &'static str,
-        /// What was asked for.
+        /// TensorContent expected.
         expected: &'static str,
     },
-    /// An option that does not fit the tensor.
-    #[error("{option}: {why}")]
+    /// An option does not fit the tensor.
+    #[error("{option}: {reason}")]
     Option {
-        /// The option.
+        /// Name of the option.
         option: &'static str,
-        /// What is wrong, and what is expected.
-        why: &'static str,
+        /// What is wrong and what is expected.
+        reason: &'static str,
     },
-    /// A grid that this version does not encode.
-    #[error("this version encodes no such grid")]
-    UnknownGrid,
-    /// Scales and biases of different types.
-    #[error("scales and biases have different element types")]
+    /// This version does not encode the grid, or not with the coding.
+    #[error("this version does not encode this grid with this coding")]
+    UnsupportedGrid,
+    /// Scales and biases have different element types.
+    #[error("scales and biases have different element types, expected the same")]
     MixedSideData,
-    /// A tile's stream passes 4 GiB.
-    #[error("the stream of tile {tile} passes 4 GiB; choose smaller tiles")]
+    /// The stream of a tile is longer than 4 GiB.
+    #[error("the stream of tile {tile} is longer than 4 GiB; choose smaller tiles")]
     TileTooLarge {
-        /// The tile.
+        /// Number of the tile.
         tile: usize,
     },
-    /// Tables per tensor out of range.
-    #[error("{0} tables per tensor; expected 1 to 256")]
-    Tables(usize),
-    /// An encoder refused.
+    /// The number of tables per tensor is out of range.
+    #[error("{0} tables per tensor, expected 1 to 256")]
+    TableCount(usize),
+    /// An encoder failed.
     #[error(transparent)]
     Coding(#[from] CodingError),
-    /// A fact of the entry does not hold, or a part is not what the entry asks for.
+    /// The entry and the parts of the tensor do not agree.
     #[error(transparent)]
     Core(#[from] CoreError),
 }
 
 impl CodecError {
-    /// A stable word for the kind of error, for scripts.
+    /// Returns a stable word for the kind of error, for scripts: `option`, `unsupported` or `corrupt`.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Option { .. } | Self::Tables(_) => "option",
-            Self::UnknownGrid | Self::MixedSideData | Self::TileTooLarge { .. } => "unsupported",
+            Self::Option { .. } | Self::TableCount(_) => "option",
+            Self::UnsupportedGrid | Self::MixedSideData | Self::TileTooLarge { .. } => "unsupported",
             _ => "corrupt",
         }
     }
 
-    /// The byte of the stream that the error is about.
+    /// Returns the offset in the stream of the error.
     pub fn offset(&self) -> Option<u64> {
         match self {
             Self::Tile { offset, .. } => Some(*offset as u64),

@@ -8,10 +8,10 @@ use ecq_core::{
     TensorPart, Tile, UniformRows,
 };
 
-/// The grid of a tensor, its side data decoded.
+/// Decodes the grid of a tensor.
 ///
 /// # Errors
-/// When the tensor holds no codes, or its side data are corrupt.
+/// [`CodecError`] when the tensor holds no codes, or its side data are corrupt.
 pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
     let [rows, cols] = tensor.shape();
     let CodesEntry { alphabet, tile, grid, .. } = CodesEntry::of(tensor)?;
@@ -50,7 +50,7 @@ pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
         }
         _ => {
             return Err(CodecError::Content {
-                found: "an unknown grid",
+                found: "a grid of an unknown kind",
                 expected: "affine groups or uniform rows",
             });
         }
@@ -59,8 +59,9 @@ pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
     Ok(grid)
 }
 
-/// The part `outliers`: for each tile a varint count, then for each of its outliers two varints: how many
-/// weights (row-major in the tile) lie between it and the one before or the start, and its delta, zigzag.
+/// Encodes the part `outliers`: for each tile a varint count, then for each of its outliers two varints: the
+/// number of weights (row-major in the tile) between it and the previous outlier or the start, and its delta
+/// in zigzag form.
 ///
 /// # Panics
 /// When an outlier is outside the matrix.
@@ -96,29 +97,31 @@ fn decode_outliers(bytes: &[u8], count: u64, tile: Tile, [rows, cols]: [usize; 2
     let mut outliers = Vec::with_capacity(count as usize);
     for index in 0..tile.count(rows, cols) {
         let (row, col, tile_rows, tile_cols) = tile.place(index, rows, cols);
-        let lie = |outlier: usize, why| CodecError::Outlier { outlier, why };
-        let ends = || lie(outliers.len(), "the part ends before it does");
+        let invalid = |outlier: usize, reason| CodecError::Outlier { outlier, reason };
+        let ends = || invalid(outliers.len(), "the part ends before the outlier");
         let in_tile = varint(&mut bytes).ok_or_else(ends)?;
         if in_tile > count - outliers.len() as u64 {
-            return Err(lie(outliers.len(), "tiles have more than the tensor"));
+            return Err(invalid(outliers.len(), "the tiles have more outliers than the tensor"));
         }
         let mut next = 0u64;
         for _ in 0..in_tile {
-            let ends = || lie(outliers.len(), "the part ends before it does");
+            let ends = || invalid(outliers.len(), "the part ends before the outlier");
             let (gap, zigzag) = (varint(&mut bytes).ok_or_else(ends)?, varint(&mut bytes).ok_or_else(ends)?);
             let at = next.checked_add(gap).filter(|&at| at < (tile_rows * tile_cols) as u64);
-            let at = at.ok_or(lie(outliers.len(), "is outside its tile"))? as usize;
-            let zigzag = u32::try_from(zigzag).map_err(|_| lie(outliers.len(), "has more than 32 bits"))?;
+            let at = at.ok_or(invalid(outliers.len(), "the outlier is outside its tile"))? as usize;
+            let zigzag = u32::try_from(zigzag)
+                .map_err(|_| invalid(outliers.len(), "the delta has more than 32 bits"))?;
             next = at as u64 + 1;
             let index = (row + at / tile_cols) as u64 * cols as u64 + (col + at % tile_cols) as u64;
             outliers.push(Outlier { index, delta: (zigzag >> 1) as i32 ^ -((zigzag & 1) as i32) });
         }
     }
     if outliers.len() as u64 != count || bytes.next().is_some() {
-        let why = "counts of tiles, the tensor's count and the part's length do not agree";
-        return Err(CodecError::Outlier { outlier: outliers.len(), why });
+        let reason =
+            "the counts of the tiles, the count of the tensor and the length of the part do not agree";
+        return Err(CodecError::Outlier { outlier: outliers.len(), reason });
     }
-    // Tiles that stand side by side interleave the rows.
+    // Tiles beside each other interleave their rows.
     outliers.sort_unstable_by_key(|outlier| outlier.index);
     Ok(outliers)
 }
@@ -131,7 +134,8 @@ fn put_varint(out: &mut Vec<u8>, mut n: u64) {
     out.push(n as u8);
 }
 
-/// Seven bits a byte, least significant first; `None` where bytes end or 63 bits are passed.
+/// Reads a number of seven bits per byte, least significant first; `None` if the bytes end or it has more
+/// than 63 bits.
 fn varint(bytes: &mut std::slice::Iter<'_, u8>) -> Option<u64> {
     let mut n = 0;
     for shift in (0..63).step_by(7) {

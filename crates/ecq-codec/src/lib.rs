@@ -1,5 +1,5 @@
-//! The codec of one weight matrix: codes and their grid to an [`EncodedTensor`](ecq_core::EncodedTensor) and
-//! back.
+//! The codec of a weight matrix: encodes codes and their grid to an
+//! [`EncodedTensor`](ecq_core::EncodedTensor), and decodes them.
 //!
 //! ```
 //! use ecq_codec::{decode_codes, decode_grid, encode};
@@ -19,9 +19,9 @@
 //! # Ok::<(), ecq_codec::CodecError>(())
 //! ```
 //!
-//! Parts are laid out as `docs/format.md` says; this crate is the one place that writes and reads them. Its
-//! decoders are the reference; a product that decodes on its way takes tables and places of tiles from here
-//! ([`Tables`], [`tile_ranges`], [`tile_layout`]).
+//! `docs/format.md` specifies the parts of a tensor. Only this crate writes and reads them. Its decoders are
+//! the reference; products that decode while they multiply take tables and tiles from [`Tables`],
+//! [`tile_ranges`] and [`tile_layout`].
 
 mod archive;
 mod decode;

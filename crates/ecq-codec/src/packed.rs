@@ -1,4 +1,4 @@
-//! Fixed-width codes: `bits` a code, least significant first, each row padded to whole bytes.
+//! Fixed-width codes, least significant bit first, each row padded to whole bytes.
 
 use ecq_core::{code_bits, packed_row_bytes};
 
@@ -38,7 +38,7 @@ pub fn unpack(packed: &[u8], alphabet: u16, row: &mut [u8]) {
             }
         }
         bits => {
-            // Eight codes of any width are that many bytes.
+            // Eight codes of `bits` bits are `bits` bytes.
             let bits = bits as usize;
             for (symbols, bytes) in row.chunks_mut(8).zip(packed.chunks(bits)) {
                 let mut word = [0u8; 8];

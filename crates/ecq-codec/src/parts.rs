@@ -5,22 +5,22 @@ use ecq_coding::{CodingError, FrequencyTable, Layout, MAX_SYMBOLS_PER_BYTE};
 use ecq_core::{Coding, CoreError, EncodedTensor, GridEntry, LaneOrder, TensorContent, TensorPart, Tile};
 use std::ops::Range;
 
-/// The tables of a tensor and which tile uses which.
+/// The tables of a tensor and the table of each tile.
 #[derive(Debug, Clone)]
 pub struct Tables<T> {
     /// One to 256 tables.
     pub tables: Vec<T>,
-    /// A table's number for each tile; empty when there is one table, or rows and columns have classes.
+    /// Number of each tile's table; empty with one table, or if rows and columns have classes.
     pub ids: Vec<u8>,
 }
 
 impl<T> Tables<T> {
-    /// The number of the table of a tile.
+    /// Returns the number of the table of a tile.
     pub fn id(&self, tile: usize) -> usize {
         self.ids.get(tile).map_or(0, |&id| usize::from(id))
     }
 
-    /// Reads the `table` part: `count - 1` (`u8`), the tables, then, if there are several, a `u8` a tile.
+    /// Reads the `table` part: `count - 1` (`u8`), the tables, then, if there are several, a `u8` per tile.
     fn parse(
         bytes: &[u8],
         tiles: usize,
@@ -40,7 +40,7 @@ impl<T> Tables<T> {
         Ok(Self { tables, ids: rest.to_vec() })
     }
 
-    /// The tables, and the bytes behind them.
+    /// Reads the tables; returns them and the bytes behind them.
     fn parse_tables(
         bytes: &[u8],
         alphabet: u16,
@@ -64,8 +64,7 @@ impl<T> Tables<T> {
 }
 
 impl Tables<FrequencyTable> {
-    /// The frequency tables of a rANS-coded tensor, and the classes that choose among them where there are
-    /// such.
+    /// Reads the frequency tables of a rANS-coded tensor, and the classes that select among them, if any.
     ///
     /// # Errors
     /// When the part is missing or corrupt.
@@ -85,7 +84,7 @@ impl Tables<FrequencyTable> {
         let counts = counts.map(usize::from);
         let [rows, cols] = tensor.shape();
         let stream = tensor.part(TensorPart::Stream)?.len();
-        // Before room is made: one class takes no byte of the part, however many rows there are.
+        // Checked before the allocation: one class takes no byte of the part, whatever the number of rows.
         if rows * cols / MAX_SYMBOLS_PER_BYTE > stream {
             let expected = rows * cols / MAX_SYMBOLS_PER_BYTE;
             return Err(CoreError::PartLength { part: TensorPart::Stream, found: stream, expected }.into());
@@ -116,7 +115,7 @@ impl Tables<FrequencyTable> {
 }
 
 impl Tables<Decoder> {
-    /// What decodes the tiles of a rANS-coded tensor.
+    /// Returns the decoders of the tiles of a rANS-coded tensor.
     ///
     /// # Errors
     /// As [`Tables::rans`].
@@ -130,8 +129,8 @@ impl Tables<Decoder> {
     }
 }
 
-/// The end of the `table` part of a tensor with classes: the number of the table of each pair, the class of
-/// each row and of each column, each in as few bits as tell them apart, least significant bit first.
+/// Encodes the end of the `table` part of a tensor with classes: the number of the table of each pair, then
+/// the class of each row and of each column, each in the fewest bits, least significant bit first.
 pub fn encode_classes(classes: &Classes, tables: usize) -> Vec<u8> {
     let (rows, cols) = (classes.rows(), classes.cols());
     let mut out = vec![0; class_bits(classes.counts(), [rows.len(), cols.len()], tables).div_ceil(8)];
@@ -148,12 +147,12 @@ pub fn encode_classes(classes: &Classes, tables: usize) -> Vec<u8> {
     out
 }
 
-/// Bits of [`encode_classes`].
+/// Returns the number of bits of [`encode_classes`].
 fn class_bits(counts: [usize; 2], [rows, cols]: [usize; 2], tables: usize) -> usize {
     counts[0] * counts[1] * bit_width(tables) + rows * bit_width(counts[0]) + cols * bit_width(counts[1])
 }
 
-/// Bits that tell `n` numbers apart.
+/// Returns the number of bits of a number below `n`.
 fn bit_width(n: usize) -> usize {
     n.next_power_of_two().trailing_zeros() as usize
 }
@@ -163,7 +162,7 @@ fn corrupt_table(source: CodingError) -> CodecError {
 }
 
 impl Tables<PrefixCode> {
-    /// The codes of a prefix-coded tensor.
+    /// Reads the codes of a prefix-coded tensor.
     ///
     /// # Errors
     /// When the part is missing or corrupt.
@@ -178,26 +177,26 @@ impl Tables<PrefixCode> {
     }
 }
 
-/// The facts of a tensor that holds codes.
+/// The entry of a tensor that holds codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodesEntry {
     /// Layout of the stream.
     pub coding: Coding,
-    /// Codes are below this.
+    /// Alphabet size: codes are below it.
     pub alphabet: u16,
-    /// The unit that decodes alone.
+    /// The unit that decodes independently.
     pub tile: Tile,
-    /// Classes of rows and of columns, where they choose tables.
+    /// Number of classes of rows and of columns, if they select tables.
     pub classes: Option<[u8; 2]>,
-    /// How codes become weights.
+    /// The grid that maps codes to weights.
     pub grid: GridEntry,
 }
 
 impl CodesEntry {
-    /// The facts of `tensor`.
+    /// Returns the entry of `tensor`.
     ///
     /// # Errors
-    /// When the tensor holds raw bytes.
+    /// [`CodecError::Content`] when the tensor holds raw bytes.
     pub fn of(tensor: &EncodedTensor) -> Result<Self> {
         match tensor.entry().content {
             TensorContent::Codes { coding, alphabet, tile, classes, grid } => {
@@ -214,13 +213,13 @@ fn alphabet_and_tiles(tensor: &EncodedTensor) -> Result<(u16, usize)> {
     Ok((facts.alphabet, facts.tile.count(rows, cols)))
 }
 
-/// Where each tile lies in the `stream` part: the `index` part is a `u32` length in bytes for each.
+/// Returns the bytes of each tile in the `stream` part. The `index` part is a `u32` length in bytes for each.
 ///
 /// # Errors
-/// When the tensor holds no tiles, or the lengths do not add up to the stream.
+/// [`CodecError`] when the tensor holds no tiles, or the lengths do not add up to the stream.
 pub fn tile_ranges(tensor: &EncodedTensor) -> Result<Vec<Range<usize>>> {
     let (_, tiles) = alphabet_and_tiles(tensor)?;
-    // Who checks that there is a length for each tile: the tensor's constructor.
+    // The tensor's constructor checks that the index has a length for each tile.
     let index = tensor.part(TensorPart::Index)?;
     let stream = tensor.part(TensorPart::Stream)?;
     let mut start = 0usize;
@@ -238,10 +237,11 @@ pub fn tile_ranges(tensor: &EncodedTensor) -> Result<Vec<Range<usize>>> {
     Ok(ranges)
 }
 
-/// How the symbols of a tile of `rows x cols` (of a full tile `tile`) are dealt to lanes.
+/// Returns the layout of a tile of `rows x cols` symbols, which is smaller than `tile` at the edges of a
+/// matrix.
 ///
 /// # Errors
-/// When the tile is empty or its lanes are out of range.
+/// [`CodecError::Part`] when the tile is empty or its lanes are out of range.
 pub fn tile_layout(tile: Tile, rows: usize, cols: usize) -> Result<Layout> {
     let order = match tile.order {
         LaneOrder::Rows => ecq_coding::Order::Rows,

@@ -1,4 +1,4 @@
-//! Parts that lie: each lie has its own error, and none costs memory or time beyond the parts.
+//! TensorParts that lie: each lie has its own error, and none costs memory or time beyond the parts.
 
 use bytes::Bytes;
 use ecq_codec::{
@@ -387,9 +387,12 @@ fn classes_choose_tables_and_lies_about_them_have_their_own_errors() {
     };
     // The number 3 as the first pair's table, and as the class of row 0 (bits 12 and 13).
     let pair = table(&|b| b[first] |= 3);
-    assert!(of_table(pair, |e| matches!(e, CodingError::TableOfClasses { pair: 0, table: 3, tables: 3 })));
+    assert!(of_table(pair, |e| matches!(e, CodingError::MissingTable { pair: 0, table: 3, tables: 3 })));
     let row = table(&|b| b[first + 1] |= 0x30);
-    assert!(of_table(row, |e| matches!(e, CodingError::Class { index: 0, class: 3, classes: 3, .. })));
+    assert!(of_table(row, |e| matches!(
+        e,
+        CodingError::ClassOutOfRange { index: 0, class: 3, classes: 3, .. }
+    )));
     let wrong_length =
         |result| matches!(result, Err(E::Core(CoreError::PartLength { part: TensorPart::Table, .. })));
     assert!(wrong_length(table(&|b| b.truncate(b.len() - 1))));
@@ -432,7 +435,10 @@ fn classes_choose_tables_and_lies_about_them_have_their_own_errors() {
         // Two pairs at one bit, 64 columns at one.
         t.parts.insert(TensorPart::Table, tables(1, &coarse, &[0b10, 0, 0, 0, 0, 0, 0, 0, 0]).into());
     });
-    assert!(of_table(unlike, |e| matches!(e, CodingError::Precision { table: 1, found: 9, expected: 12 })));
+    assert!(of_table(unlike, |e| matches!(
+        e,
+        CodingError::MixedPrecision { table: 1, found: 9, expected: 12 }
+    )));
     // A matrix of 2^34 weights, all of one class, in a kilobyte.
     let mut huge = tensor.clone();
     set_classes(&mut huge, Some([1, 1]));

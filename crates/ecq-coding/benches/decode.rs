@@ -6,7 +6,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "the benchmark ends at the first error")]
 
 use ecq_coding::prefix::{self, PrefixCode};
-use ecq_coding::{Counts, FrequencyTable, IsaKind, Layout, Order, rans};
+use ecq_coding::{Counts, FrequencyTable, Isa, Layout, Order, rans};
 use std::time::Instant;
 
 const ROWS: usize = 2048;
@@ -29,7 +29,7 @@ fn main() {
     let stream = rans::Encoder::new(&table).encode(&symbols, COLS, layout).unwrap();
     let code = PrefixCode::best(&table, 0.01).unwrap();
     let tile = prefix::Encoder::new(&code).encode(&symbols, COLS, layout).unwrap();
-    for isa in [IsaKind::Portable, IsaKind::detect()] {
+    for isa in [Isa::Portable, Isa::detect()] {
         let decoder = rans::Decoder::with_isa(&table, isa);
         measure(&format!("rans, {}", isa.name()), &symbols, &stream, |out| {
             decoder.decode(&stream, layout, out, COLS).unwrap();

@@ -2,11 +2,12 @@
 //!
 //!     taskset -c 1 cargo run --release -p ecq-coding --example classes
 //!
-//! Two matrices of 1536 x 576 rounded normal numbers that are wider in some rows and columns than in others. Passes of all
-//! decoders alternate, so that what else the machine does meets all alike; the best pass counts.
+//! Two matrices of 1536 x 576 rounded normal numbers that are wider in some rows and columns than in others.
+//! Passes of all decoders alternate, so that what else the machine does meets all alike; the best pass
+//! counts.
 
 use ecq_coding::rans::{Classes, Decoder, Encoder};
-use ecq_coding::{Counts, FrequencyTable, IsaKind, Layout, Order};
+use ecq_coding::{Counts, FrequencyTable, Isa, Layout, Order};
 use std::time::Instant;
 
 const ROWS: usize = 1536;
@@ -65,7 +66,7 @@ fn main() -> Result<(), ecq_coding::CodingError> {
             runner.best = runner.best.min(start.elapsed().as_secs_f64());
         }
     }
-    println!("{}\n", IsaKind::detect().name());
+    println!("{}\n", Isa::detect().name());
     println!(
         "| alphabet | order | classes | tables | G symbols/s | bits/symbol |\n|---|---|---|---|---|---|"
     );
@@ -100,7 +101,8 @@ fn matrix(alphabet: usize, seed: u64) -> Vec<u8> {
     (0..ROWS * COLS).map(&mut symbol).collect()
 }
 
-/// The tiles of a matrix and their decoder; pairs of classes of equal sum share a table where there are fewer than pairs.
+/// The tiles of a matrix and their decoder; pairs of classes of equal sum share a table where there are fewer
+/// than pairs.
 fn code(
     matrix: &[u8],
     alphabet: usize,

@@ -1,27 +1,26 @@
-//! Which of the `2^precision` slots belong to which symbol: the alias method.
+//! Assigns the `2^precision` slots of a frequency table to symbols by the alias method.
 //!
 //! Cumulative frequencies put a symbol's slots side by side, so that finding a slot's symbol takes a search
-//! or a table of all slots. Walker's and Vose's alias method cuts the slots into as many equal buckets as
-//! there are symbols and gives each bucket to at most two of them: a symbol is found by one lookup of the
-//! bucket and one comparison, and the whole decoder of a 16-symbol alphabet fits in three 512-bit registers.
-//! For its use with rANS see F. Giesen, "rANS with static probability distributions" (2014).
+//! or a table of all slots. The alias method (Walker, Vose) cuts the slots into as many equal buckets as
+//! there are symbols and gives each bucket to at most two symbols: one lookup of the bucket and one
+//! comparison find the symbol, and the tables of a 16-symbol alphabet fit in three 512-bit registers. For its
+//! use with rANS see F. Giesen, "rANS with static probability distributions" (2014).
 
 use crate::table::FrequencyTable;
 
-/// The slots of one frequency table.
+/// The slots of one frequency table, in buckets.
 #[derive(Debug, Clone)]
 pub(crate) struct Slots {
     pub(crate) precision: u32,
     /// log2 of slots per bucket.
     pub(crate) bucket_bits: u32,
-    /// First slot of each bucket that belongs to its alias.
+    /// The first slot of each bucket that belongs to the bucket's alias.
     pub(crate) dividers: Vec<u32>,
-    /// Decoder entries: bucket's own symbol, then (at `buckets +`) its alias.
+    /// Entries of the buckets' own symbols, then those of their aliases.
     pub(crate) entries: Vec<Entry>,
 }
 
-/// What a decoder needs to know of a slot: `frequency << 20 | symbol << 12 | bias` where
-/// `rank = (slot + bias) mod 2^precision`. Only tables of at most 12 bits pack so.
+/// The decoder's entry of a slot: the slot is rank `(slot + bias) mod 2^precision` of `symbol`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) frequency: u16,
@@ -30,13 +29,14 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Returns `frequency << 20 | symbol << 12 | bias`; for tables of at most 12 bits of precision.
     pub(crate) fn packed(self) -> u32 {
         u32::from(self.frequency) << 20 | u32::from(self.symbol) << 12 | u32::from(self.bias)
     }
 }
 
 impl Slots {
-    /// Deals the slots out; the rule is part of the format (`docs/format.md`).
+    /// Assigns the slots. The rule is part of the format (`docs/format.md`).
     pub(crate) fn new(table: &FrequencyTable) -> Self {
         let precision = u32::from(table.precision());
         let mask = (1u32 << precision) - 1;
@@ -45,7 +45,7 @@ impl Slots {
         let width = 1u32 << bucket_bits;
         let frequency = |s: usize| table.frequencies().get(s).map_or(0, |&f| u32::from(f));
 
-        // Buckets whose symbol cannot fill them take the rest from one that has too many slots.
+        // A bucket that its symbol cannot fill takes the rest from a symbol with too many slots.
         let mut own: Vec<u32> = (0..buckets).map(frequency).collect();
         let mut alias: Vec<usize> = (0..buckets).collect();
         let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..buckets).partition(|&b| own[b] < width);
@@ -61,7 +61,7 @@ impl Slots {
             own[bucket] = width;
         }
 
-        // Ranks: a symbol's own bucket first, then the buckets it fills up, ascending.
+        // Ranks: a symbol's own bucket first, then the buckets in which it is the alias, ascending.
         let mut next_rank = own.clone();
         let mut dividers = vec![0; buckets];
         let mut entries = vec![Entry { frequency: 0, bias: 0, symbol: 0 }; 2 * buckets];
@@ -83,12 +83,12 @@ impl Slots {
         Self { precision, bucket_bits, dividers, entries }
     }
 
-    /// Bytes held.
+    /// Returns the bytes held.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&self.dividers[..]) + size_of_val(&self.entries[..])
     }
 
-    /// The entry of a slot.
+    /// Returns the entry of a slot.
     #[inline(always)]
     pub(crate) fn entry(&self, slot: u32) -> Entry {
         let bucket = (slot >> self.bucket_bits) as usize;
@@ -96,7 +96,7 @@ impl Slots {
         self.entries[bucket + aliased * self.dividers.len()]
     }
 
-    /// Slots of a symbol; `None` when it has none.
+    /// Returns the number of slots of a symbol; `None` if it has none.
     #[inline(always)]
     pub(crate) fn frequency(&self, symbol: u8) -> Option<u32> {
         // The own entry of a bucket carries the symbol's whole frequency.
@@ -104,7 +104,7 @@ impl Slots {
         (entry.frequency > 0).then_some(entry.frequency.into())
     }
 
-    /// The slot of one rank of one symbol: a search through the buckets that the symbol fills up.
+    /// Returns the slot of one rank of one symbol, by a search through the buckets in which it is the alias.
     pub(crate) fn slot(&self, symbol: u8, rank: u32) -> u32 {
         let mask = (1u32 << self.precision) - 1;
         let (own, aliases) = self.entries.split_at(self.dividers.len());
@@ -122,7 +122,7 @@ impl Slots {
         found.map_or(in_own, |bucket| slot(&aliases[bucket]))
     }
 
-    /// The slot of every (symbol, rank), symbols one after the other: `slots[first[symbol] + rank]`.
+    /// Returns `(first, slots)` such that `slots[first[symbol] + rank]` is the slot of a rank of a symbol.
     pub(crate) fn by_rank(&self, table: &FrequencyTable) -> (Vec<u32>, Vec<u16>) {
         let mut first = vec![0u32; table.alphabet() + 1];
         for (symbol, &f) in table.frequencies().iter().enumerate() {

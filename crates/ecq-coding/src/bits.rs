@@ -1,4 +1,4 @@
-//! Bit strings of serialised tables: least significant bit first, exponential Golomb numbers.
+//! Bit strings of serialized tables: least significant bit first, with exponential Golomb numbers.
 
 use crate::error::{CodingError, Result};
 
@@ -33,7 +33,7 @@ impl BitWriter {
         self.put(value & ((1u32 << k) - 1), k);
     }
 
-    /// The bytes, the last one padded with zero bits.
+    /// Returns the bytes, the last one padded with zero bits.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         if self.filled > 0 {
             self.bytes.push(self.buffer as u8);
@@ -42,13 +42,13 @@ impl BitWriter {
     }
 }
 
-/// Bits that [`BitWriter::put_golomb`] spends.
+/// Returns the number of bits that [`BitWriter::put_golomb`] appends.
 pub(crate) fn golomb_bits(value: u32, k: u32) -> u32 {
     let scaled = (u64::from(value) >> k) + 1;
     2 * (63 - scaled.leading_zeros()) + 1 + k
 }
 
-/// Reads what [`BitWriter`] wrote.
+/// Reads bits that a [`BitWriter`] wrote.
 pub(crate) struct BitReader<'a> {
     bytes: &'a [u8],
     at_bit: usize,
@@ -78,14 +78,17 @@ impl<'a> BitReader<'a> {
         while self.get(1)? == 0 {
             width += 1;
             if width > 24 {
-                return Err(CodingError::Table { at: self.at_bit / 8, why: "a number is too large" });
+                return Err(CodingError::InvalidBytes {
+                    at: self.at_bit / 8,
+                    reason: "a number is too large",
+                });
             }
         }
         let scaled = (1u32 << width) + self.get(width)?;
         Ok((scaled - 1) << k | self.get(k)?)
     }
 
-    /// Bytes touched so far.
+    /// Returns the bytes read so far, the last one perhaps in part.
     pub(crate) fn bytes_read(&self) -> usize {
         self.at_bit.div_ceil(8)
     }

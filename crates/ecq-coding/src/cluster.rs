@@ -1,16 +1,18 @@
-//! Grouping distributions, so that a few tables serve many tiles or contexts.
+//! Groups similar distributions, so that a few tables serve many tiles or contexts.
 
 use crate::table::Counts;
 
-/// Rounds of reassignment; the cost hardly moves after a few.
+/// Rounds of reassignment. The cost hardly changes after a few.
 const ROUNDS: usize = 12;
 
-/// Assigns each of `counts` to one of at most `most` (1 to 256) groups such that coding every member with its
-/// group's distribution takes few bits: Lloyd's algorithm under the Kullback-Leibler divergence, started from
-/// quantiles of the mean symbol. Deterministic. Groups are numbered from 0 without gaps.
-pub fn cluster(counts: &[Counts], most: usize) -> Vec<u8> {
+/// Assigns each of `counts` to one of at most `max_groups` (1 to 256) groups such that coding every member
+/// with its group's distribution takes few bits; returns the group of each, numbered from 0 without gaps.
+///
+/// Lloyd's algorithm under the Kullback-Leibler divergence, started from quantiles of the mean symbol. The
+/// result is deterministic.
+pub fn cluster(counts: &[Counts], max_groups: usize) -> Vec<u8> {
     let mut order: Vec<usize> = (0..counts.len()).filter(|&i| counts[i].total() > 0).collect();
-    let groups = most.clamp(1, 256).min(order.len().max(1));
+    let groups = max_groups.clamp(1, 256).min(order.len().max(1));
     let mut assigned = vec![0u8; counts.len()];
     if groups == 1 {
         return assigned;
@@ -51,7 +53,8 @@ pub fn cluster(counts: &[Counts], most: usize) -> Vec<u8> {
     assigned
 }
 
-/// Cost of each symbol in each group, with half a count added so that no symbol is impossible.
+/// Returns the cost in bits of each symbol in each group. Half a count is added, so that no symbol is
+/// impossible.
 fn bits_per_symbol(counts: &[Counts], assigned: &[u8], groups: usize) -> Vec<Vec<f64>> {
     let mut sums = vec![Counts::default(); groups];
     for (c, &group) in counts.iter().zip(assigned) {
@@ -64,7 +67,7 @@ fn bits_per_symbol(counts: &[Counts], assigned: &[u8], groups: usize) -> Vec<Vec
     sums.iter().map(bits).collect()
 }
 
-/// Numbers the groups in use from 0 in order of first use; members without counts join group 0.
+/// Numbers the groups in use from 0 in the order of their first member. Members without counts join group 0.
 fn renumber(assigned: &mut [u8], used: &[usize]) {
     let mut number = [None; 256];
     let mut next = 0u8;
@@ -85,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unlike_distributions_part_and_like_ones_join() {
+    fn similar_distributions_share_a_group() {
         let low = Counts::of(&[0, 0, 0, 1, 1, 2]);
         let high = Counts::of(&[14, 15, 15, 15]);
         let all = [low.clone(), high.clone(), low.clone(), Counts::default(), high, low];

@@ -1,8 +1,8 @@
-//! rANS with a static table chosen anew for every symbol: smaller than one table a tile, decoded one symbol at
-//! a time.
+//! rANS with a table selected for every symbol. Streams are smaller than with one table per tile, and decode
+//! one symbol at a time.
 //!
-//! Same states, words and slots as [`rans`](crate::rans), row order only. What a table is chosen by is the
-//! caller's: any function of the place and of the symbols before it in the row.
+//! States, words and slots are those of [`rans`](crate::rans), in row order only. The caller selects tables
+//! by any function of a symbol's place and of the symbols before it in its row.
 
 use crate::alias::Slots;
 use crate::error::{CodingError, Result};
@@ -10,7 +10,7 @@ use crate::layout::{Layout, Order};
 use crate::rans::{LOWER, Words};
 use crate::table::FrequencyTable;
 
-/// The tables that symbols choose from.
+/// A coder with several tables.
 #[derive(Debug, Clone)]
 pub struct ContextCoder {
     slots: Vec<Slots>,
@@ -22,11 +22,11 @@ impl ContextCoder {
         Self { slots: tables.iter().map(Slots::new).collect() }
     }
 
-    /// Codes a tile of rows of `layout`; symbol `i` (row-major, `symbols` without gaps) by table `tables[i]`.
+    /// Encodes a tile of rows of `layout`: symbol `i` (row-major, without gaps) with table `tables[i]`.
     ///
     /// # Errors
-    /// When the layout is not in row order, a length differs from the layout, a table does not exist or has
-    /// no slot for its symbol.
+    /// [`CodingError::Parameter`] when the layout is not in row order or the lengths do not fit it;
+    /// [`CodingError::UncodedSymbol`] when a table does not exist or has no slot for its symbol.
     pub fn encode(&self, symbols: &[u8], tables: &[u16], layout: Layout) -> Result<Vec<u8>> {
         check_order(layout)?;
         layout.check_rows(symbols.len().min(tables.len()), layout.cols)?;
@@ -57,11 +57,12 @@ impl ContextCoder {
         Ok(bytes)
     }
 
-    /// Decodes a tile to `out` (no gaps); `table(row, col, row_so_far)` chooses each symbol's table, given the
-    /// symbols before it in its row.
+    /// Decodes a tile to `out` (row-major, without gaps). `table(row, col, row_so_far)` returns the number of
+    /// each symbol's table, given the symbols before it in its row.
     ///
     /// # Errors
-    /// As [`rans::Decoder::decode`](crate::rans::Decoder::decode), and when a table does not exist.
+    /// As [`rans::Decoder::decode`](crate::rans::Decoder::decode), and [`CodingError::Parameter`] when a
+    /// table does not exist.
     pub fn decode(
         &self,
         stream: &[u8],
@@ -80,9 +81,9 @@ impl ContextCoder {
                     let id = table(base + lane, col, &row[..col]);
                     let Some(slots) = self.slots.get(id) else {
                         return Err(CodingError::Parameter {
-                            what: "table of a symbol",
+                            what: "table number of a symbol",
                             found: id as u64,
-                            expected: "one that exists",
+                            expected: "below the number of tables",
                         });
                     };
                     row[col] = slots.pop(state, &mut words)?;
@@ -98,7 +99,7 @@ fn check_order(layout: Layout) -> Result<()> {
     match layout.order {
         Order::Rows => Ok(()),
         Order::Interleaved => {
-            Err(CodingError::Parameter { what: "order", found: 1, expected: "rows, for contexts" })
+            Err(CodingError::Parameter { what: "order", found: 1, expected: "rows: contexts need row order" })
         }
     }
 }

@@ -1,17 +1,17 @@
 use thiserror::Error;
 
-/// Why symbols could not be coded, or bytes could not be decoded.
+/// Why symbols could not be encoded, or bytes could not be decoded.
 #[non_exhaustive]
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum CodingError {
     /// A parameter is outside its range.
     #[error("{what} is {found}, expected {expected}")]
     Parameter {
-        /// Which parameter.
+        /// Name of the parameter.
         what: &'static str,
-        /// Its value.
+        /// Value of the parameter.
         found: u64,
-        /// The allowed range in words.
+        /// Allowed range in words.
         expected: &'static str,
     },
     /// A symbol has no code in the table.
@@ -19,39 +19,39 @@ pub enum CodingError {
     UncodedSymbol {
         /// The symbol.
         symbol: u8,
-        /// Its row-major index in the tile.
+        /// Row-major index of the symbol in the tile.
         index: usize,
     },
-    /// A row or a column is of a class that is not there.
-    #[error("{what}: number {index} is of class {class}, there are {classes}")]
-    Class {
-        /// Classes of rows, or of columns.
+    /// A row or a column has a class that does not exist.
+    #[error("{what}: number {index} has class {class}, expected a class below {classes}")]
+    ClassOutOfRange {
+        /// `classes of rows` or `classes of columns`.
         what: &'static str,
-        /// Which row or column.
+        /// Number of the row or column.
         index: usize,
-        /// The class it names.
+        /// Class of the row or column.
         class: usize,
-        /// Classes there are.
+        /// Number of classes.
         classes: usize,
     },
-    /// A pair of classes names a table that is not there.
-    #[error("pair {pair} of classes uses table {table} of {tables}")]
-    TableOfClasses {
-        /// The pair: row class times column classes plus column class.
+    /// A pair of classes uses a table that does not exist.
+    #[error("pair {pair} of classes uses table {table}, expected a table below {tables}")]
+    MissingTable {
+        /// Number of the pair: row class times column classes plus column class.
         pair: usize,
-        /// The table it names.
+        /// Table of the pair.
         table: usize,
-        /// Tables there are.
+        /// Number of tables.
         tables: usize,
     },
-    /// Tables that lanes use side by side have not the same precision.
-    #[error("table {table} has {found} bits of precision, the first one {expected}")]
-    Precision {
-        /// The table.
+    /// Tables that lanes use side by side have different precisions.
+    #[error("table {table} has a precision of {found} bits, the first table {expected}: expected the same")]
+    MixedPrecision {
+        /// Number of the table.
         table: usize,
-        /// Its precision in bits.
+        /// Precision of the table in bits.
         found: u8,
-        /// That of the first table.
+        /// Precision of the first table in bits.
         expected: u8,
     },
     /// The bytes end too early.
@@ -59,19 +59,19 @@ pub enum CodingError {
     Truncated {
         /// What was being read.
         what: &'static str,
-        /// Where it ends.
+        /// Length of the bytes.
         at: usize,
-        /// How many bytes are missing at least.
+        /// Missing bytes, at least.
         needed: usize,
     },
-    /// Decoding finished before the bytes did.
-    #[error("{left} of {len} bytes of {what} are left over after the last symbol")]
-    LeftOver {
+    /// Bytes remain after the last symbol.
+    #[error("{remaining} of {len} bytes of {what} remain after the last symbol")]
+    TrailingBytes {
         /// What was being read.
         what: &'static str,
         /// Bytes not consumed.
-        left: usize,
-        /// Bytes in all.
+        remaining: usize,
+        /// Length of the bytes.
         len: usize,
     },
     /// A lane did not end in the state that every encoder starts from.
@@ -79,32 +79,33 @@ pub enum CodingError {
         "lane {lane} ends in state {state:#x}, expected {expected:#x}: the stream or its table is corrupt"
     )]
     FinalState {
-        /// The lane.
+        /// Number of the lane.
         lane: usize,
-        /// The state found.
+        /// State of the lane.
         state: u32,
-        /// The state expected.
+        /// State that encoders start from.
         expected: u32,
     },
     /// A lane of prefix codewords does not end where its length says.
     #[error(
-        "lane {lane} ends at bit {bit} of its tile, expected in the last byte before {expected_byte}: corrupt"
+        "lane {lane} ends at bit {bit} of its tile, expected in the last byte before {expected_byte}: the \
+         stream or its table is corrupt"
     )]
     LaneEnd {
-        /// The lane.
+        /// Number of the lane.
         lane: usize,
-        /// First bit after its last codeword.
+        /// First bit after the lane's last codeword.
         bit: usize,
         /// First byte after the lane.
         expected_byte: usize,
     },
-    /// A serialised table is not one that an encoder writes.
-    #[error("table at byte {at}: {why}")]
-    Table {
-        /// Where in the bytes.
+    /// Bytes are not what an encoder writes.
+    #[error("invalid bytes at byte {at}: {reason}")]
+    InvalidBytes {
+        /// Offset in the bytes.
         at: usize,
         /// What is wrong.
-        why: &'static str,
+        reason: &'static str,
     },
 }
 

@@ -1,18 +1,18 @@
-//! Which symbol of a tile goes to which lane, and in which order the lanes take their turns.
+//! The assignment of a tile's symbols to lanes, and the order in which lanes take turns.
 
 use crate::error::{CodingError, Result};
 
-/// Which symbol goes to which lane.
+/// The assignment of symbols to lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Order {
-    /// Lane `l` holds rows `l`, `l + lanes`, `l + 2 lanes`, ...: a consumer that multiplies by a vector
-    /// broadcasts one column to all lanes.
+    /// Lane `l` holds rows `l`, `l + lanes`, `l + 2 lanes`, ... A product with a vector then broadcasts one
+    /// column to all lanes.
     Rows,
     /// Symbol `i` (row-major) goes to lane `i mod lanes`.
     Interleaved,
 }
 
-/// Shape of a tile and how its symbols are dealt to lanes.
+/// The shape of a tile and the assignment of its symbols to lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Layout {
     pub(crate) rows: usize,
@@ -24,17 +24,17 @@ pub struct Layout {
 /// A run of turns in which the same lanes take part, one symbol each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run {
-    /// Turns.
+    /// Number of turns.
     pub(crate) steps: usize,
     /// Lanes `0..active` take part.
     pub(crate) active: usize,
 }
 
 impl Layout {
-    /// A tile of `rows x cols` symbols over `lanes` (1 to 256) lanes.
+    /// Returns the layout of a tile of `rows x cols` symbols in `lanes` (1 to 256) lanes.
     ///
     /// # Errors
-    /// When the tile is empty, its size overflows, or `lanes` is out of range.
+    /// [`CodingError::Parameter`] when the tile is empty, its size overflows, or `lanes` is out of range.
     pub fn new(rows: usize, cols: usize, lanes: usize, order: Order) -> Result<Self> {
         if !(1..=256).contains(&lanes) {
             return Err(CodingError::Parameter { what: "lanes", found: lanes as u64, expected: "1 to 256" });
@@ -49,22 +49,22 @@ impl Layout {
         }
     }
 
-    /// Symbols in the tile.
+    /// Returns the number of symbols.
     pub fn symbols(&self) -> usize {
         self.rows * self.cols
     }
 
-    /// Rows of the tile.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Columns of the tile.
+    /// Returns the number of columns.
     pub fn cols(&self) -> usize {
         self.cols
     }
 
-    /// Lanes that hold at least one symbol.
+    /// Returns the number of lanes that hold at least one symbol.
     pub fn lanes_used(&self) -> usize {
         match self.order {
             Order::Rows => self.lanes.min(self.rows),
@@ -72,7 +72,7 @@ impl Layout {
         }
     }
 
-    /// The turns, in decoding order.
+    /// Returns the runs of turns in decoding order.
     pub(crate) fn runs(self) -> impl DoubleEndedIterator<Item = Run> {
         let (full, rest, steps) = match self.order {
             Order::Rows => (self.rows / self.lanes, self.rows % self.lanes, self.cols),
@@ -93,20 +93,20 @@ impl Layout {
             _ => Err(CodingError::Parameter {
                 what: "symbols in the slice",
                 found: len as u64,
-                expected: "rows that lie `stride` (at least the columns) apart",
+                expected: "whole rows, `stride` (at least the columns) apart",
             }),
         }
     }
 
-    /// Checks that `len` bytes hold the panels, `stride` apart, of the next row of each lane; returns how many rows
-    /// that are.
+    /// Checks that `len` bytes hold the panels, `stride` apart, of the next row of each lane; returns the
+    /// number of rows.
     pub(crate) fn check_group(&self, done: usize, len: usize, stride: usize) -> Result<usize> {
         let active = self.lanes.min(self.rows - done);
         if self.order != Order::Rows || active == 0 {
-            let expected = "rows, with some left to decode";
+            let expected = "row order with rows left to decode";
             return Err(CodingError::Parameter { what: "order", found: self.order as u64, expected });
         }
-        crate::quads::check(active, self.cols, len, stride)?;
+        crate::panel::check(active, self.cols, len, stride)?;
         Ok(active)
     }
 
@@ -118,7 +118,7 @@ impl Layout {
             return Err(CodingError::Parameter {
                 what: "rows to decode",
                 found: rows as u64,
-                expected: "at least one and at most those left; by row a multiple of the lanes or all",
+                expected: "1 to the rows left; in row order a multiple of the lanes, or all that are left",
             });
         }
         Self { rows, ..*self }.check_rows(len, stride)

@@ -1,8 +1,8 @@
 //! Byte strings of fixed-size elements (scales, biases, floats, blocks), coded field by field.
 //!
-//! The bytes of a float are unlike each other: sign and exponent are skewed, low mantissa bits are not. Each
-//! field of an element (a byte or a run of bytes of one kind) gets an order-0 rANS table of its own, or stays
-//! as it is where coding gains nothing.
+//! The bytes of a float have different distributions: sign and exponent are skewed, low mantissa bits are
+//! not. Each field of an element (one or several bytes) gets an order-0 rANS table of its own, or is stored
+//! raw where coding gains nothing.
 
 use crate::MAX_SYMBOLS_PER_BYTE;
 use crate::error::{CodingError, Result};
@@ -11,12 +11,13 @@ use crate::rans;
 use crate::table::{Counts, FrequencyTable};
 use rayon::prelude::*;
 
-/// Symbols of a field that share a stream: the unit of parallel work.
+/// Symbols of a field in one stream, the unit of parallel work.
 const CHUNK: usize = 1 << 20;
 /// Most fields of an element.
 const MAX_FIELDS: usize = 256;
 
-/// Codes `bytes`, elements of `fields.iter().sum()` bytes each; bytes after the last whole element are kept.
+/// Encodes `bytes`, elements of `fields.iter().sum()` bytes each. Bytes after the last whole element are
+/// stored raw.
 ///
 /// ```
 /// let halves: Vec<u8> = (0..4000u32).flat_map(|i| (0x2c00 + (i * i % 500) as u16).to_le_bytes()).collect();
@@ -27,7 +28,7 @@ const MAX_FIELDS: usize = 256;
 /// ```
 ///
 /// # Errors
-/// When `fields` is empty, has more than 256 entries, or one of them is zero.
+/// [`CodingError::Parameter`] when `fields` is empty, has more than 256 entries, or one of them is zero.
 pub fn encode(bytes: &[u8], fields: &[usize]) -> Result<Vec<u8>> {
     check_fields(fields)?;
     let stride: usize = fields.iter().sum();
@@ -45,18 +46,19 @@ pub fn encode(bytes: &[u8], fields: &[usize]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// Decodes what [`encode`] wrote; the caller knows the decoded length in bytes.
+/// Decodes what [`encode`] wrote to `len` bytes.
 ///
 /// # Errors
-/// When the bytes end early, are left over, or are not such a string of that length.
+/// [`CodingError::Truncated`] or [`CodingError::TrailingBytes`] when `bytes` has another length than the
+/// string, and other errors of [`rans`] when it is corrupt.
 pub fn decode(bytes: &[u8], len: usize) -> Result<Vec<u8>> {
     let mut input = Input { bytes, at: 0 };
     if len / MAX_SYMBOLS_PER_BYTE > bytes.len() {
-        return Err(input.bad("so few bytes cannot hold so many"));
+        return Err(input.bad("the decoded length is too large for the bytes"));
     }
     let count = input.varint()?;
     if count == 0 || count > MAX_FIELDS {
-        return Err(input.bad("fields of an element are not 1 to 256"));
+        return Err(input.bad("the number of fields is not 1 to 256"));
     }
     let fields = (0..count).map(|_| input.varint()).collect::<Result<Vec<_>>>()?;
     let stride = fields.iter().try_fold(0usize, |sum, &width| sum.checked_add(width).filter(|_| width > 0));
@@ -78,7 +80,7 @@ pub fn decode(bytes: &[u8], len: usize) -> Result<Vec<u8>> {
     out[tail..].copy_from_slice(input.take(len - tail)?);
     match bytes.len() - input.at {
         0 => Ok(out),
-        left => Err(CodingError::LeftOver { what: "byte planes", left, len: bytes.len() }),
+        left => Err(CodingError::TrailingBytes { what: "byte planes", remaining: left, len: bytes.len() }),
     }
 }
 
@@ -90,16 +92,17 @@ fn check_fields(fields: &[usize]) -> Result<()> {
     Ok(())
 }
 
-/// A field: how many lanes (0: kept as it is), then table, then for each chunk its length and its stream.
+/// Appends a field: the number of lanes (0: raw bytes follow), then the table, then for each chunk its length
+/// and its stream.
 fn encode_field(field: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let counts = Counts::of(field);
-    // Few symbols do not pay for many start states; long fields decode by whole vectors.
+    // Few symbols do not pay for many start states; long fields decode in whole vectors.
     let lanes: usize = match field.len() {
         ..1024 => 1,
         1024..16384 => 8,
         _ => 32,
     };
-    // A coarse table takes fewer bytes and codes worse.
+    // A coarse table takes fewer bytes, and its streams more.
     let mut tables = Vec::new();
     for precision in [9, 10, 11, 12] {
         let table = FrequencyTable::new(&counts, 256, precision)?;
@@ -132,7 +135,7 @@ fn decode_field(input: &mut Input, symbols: usize, lanes: u8) -> Result<Vec<u8>>
     let (table, used) = FrequencyTable::from_bytes(&input.bytes[input.at..])?;
     input.at += used;
     if table.alphabet() != 256 {
-        return Err(input.bad("the table of a byte field has not 256 symbols"));
+        return Err(input.bad("the table of a byte field does not have 256 symbols"));
     }
     let decoder = rans::Decoder::new(&table);
     let mut field = vec![0; symbols];
@@ -158,7 +161,7 @@ fn scatter(field: &[u8], out: &mut [u8], stride: usize, first: usize, width: usi
     }
 }
 
-/// Appends `value` in groups of seven bits, least significant first, bit 7 meaning "more".
+/// Appends `value` in groups of seven bits, least significant first, bit 7 set where more follow.
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: usize) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -192,11 +195,11 @@ impl<'a> Input<'a> {
                 return Ok(value);
             }
         }
-        Err(self.bad("a number has more than nine bytes"))
+        Err(self.bad("a varint has more than nine bytes"))
     }
 
-    fn bad(&self, why: &'static str) -> CodingError {
-        CodingError::Table { at: self.at, why }
+    fn bad(&self, reason: &'static str) -> CodingError {
+        CodingError::InvalidBytes { at: self.at, reason }
     }
 }
 
@@ -246,15 +249,15 @@ mod tests {
         }
         let mut longer = coded.clone();
         longer.push(0);
-        assert!(matches!(decode(&longer, bytes.len()), Err(CodingError::LeftOver { left: 1, .. })));
+        assert!(matches!(decode(&longer, bytes.len()), Err(CodingError::TrailingBytes { remaining: 1, .. })));
         for bad in [&[0u8][..], &[1, 0], &[0xff; 12], &[2, 1, 1, 1, 0xff, 0xff]] {
             assert!(decode(bad, 100).is_err());
         }
         assert!(
-            matches!(decode(&coded, usize::MAX), Err(CodingError::Table { .. })),
-            "no room is made for a lie"
+            matches!(decode(&coded, usize::MAX), Err(CodingError::InvalidBytes { .. })),
+            "a length beyond the bytes is refused before allocation"
         );
-        for byte in 0..coded.len() {
+        for byte in crate::emulation::cases("bytes flipped", (0..coded.len()).collect(), 8) {
             for bit in 0..8 {
                 let mut flipped = coded.clone();
                 flipped[byte] ^= 1 << bit;

@@ -3,7 +3,7 @@
 use crate::bits::{BitReader, BitWriter, golomb_bits};
 use crate::error::{CodingError, Result};
 
-/// How often each symbol occurs; index = symbol.
+/// The number of occurrences of each symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts([u64; 256]);
 
@@ -23,7 +23,7 @@ impl Counts {
 
     /// Adds the symbols of `bytes`.
     pub fn add(&mut self, bytes: &[u8]) {
-        // Four tables, so that equal neighbours do not wait for each other's store.
+        // Four tables, so that equal neighbours do not depend on each other's store.
         for block in bytes.chunks(1 << 24) {
             let mut lanes = [[0u32; 256]; 4];
             let (quads, rest) = block.as_chunks::<4>();
@@ -53,22 +53,22 @@ impl Counts {
         self.0[symbol as usize] += 1;
     }
 
-    /// Counts `symbol` as often as `count` says.
+    /// Counts `symbol` `count` times more.
     pub fn add_many(&mut self, symbol: u8, count: u64) {
         self.0[symbol as usize] += count;
     }
 
-    /// Count of each symbol.
+    /// Returns the count of each symbol; index = symbol.
     pub fn as_array(&self) -> &[u64; 256] {
         &self.0
     }
 
-    /// Symbols counted.
+    /// Returns the number of symbols counted.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 
-    /// Order-0 entropy in bits per symbol; 0 when nothing was counted.
+    /// Returns the order-0 entropy in bits per symbol; 0 if nothing was counted.
     pub fn entropy_bits(&self) -> f64 {
         let total = self.total() as f64;
         let bits = |&count: &u64| if count == 0 { 0.0 } else { count as f64 * (total / count as f64).log2() };
@@ -76,8 +76,8 @@ impl Counts {
     }
 }
 
-/// Probabilities as integers that sum to `2^precision`; every counted symbol has at least 1, and no symbol
-/// has all of them (so that a frequency fits in `precision` bits).
+/// Probabilities as integer frequencies that sum to `2^precision`. Every counted symbol has a frequency of at
+/// least 1, and no symbol has all (so that a frequency fits in `precision` bits).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrequencyTable {
     precision: u8,
@@ -88,14 +88,15 @@ impl FrequencyTable {
     /// Default precision: 12 bits.
     pub const PRECISION: u8 = 12;
 
-    /// The table of `alphabet` symbols (2 to 256) and `2^precision` slots (precision 8 to 14) that codes
-    /// `counts` in the fewest bits.
+    /// Returns the table of `alphabet` symbols (2 to 256) and `2^precision` slots (precision 8 to 14) that
+    /// codes `counts` in the fewest bits.
     ///
-    /// The cost is convex in every frequency, so moving one slot at a time to where it saves most ends at
-    /// the minimum.
+    /// The cost is convex in every frequency, so moving one slot at a time to the symbol that gains most ends
+    /// at the minimum.
     ///
     /// # Errors
-    /// When a parameter is out of range, or a counted symbol is outside the alphabet.
+    /// [`CodingError::Parameter`] when a parameter is out of range; [`CodingError::UncodedSymbol`] when a
+    /// counted symbol is outside the alphabet.
     pub fn new(counts: &Counts, alphabet: u16, precision: u8) -> Result<Self> {
         check_parameters(alphabet, precision)?;
         let counts = counts.as_array();
@@ -107,7 +108,7 @@ impl FrequencyTable {
         let present: Vec<usize> = (0..counts.len()).filter(|&s| counts[s] > 0).collect();
         let mut frequencies = vec![0u32; counts.len()];
         match present[..] {
-            // Nothing to code: any table does; this one serialises in few bits.
+            // Nothing to code: this table serializes in few bits.
             [] => (frequencies[0], frequencies[1]) = (slots - 1, 1),
             [only] => {
                 frequencies[only] = slots - 1;
@@ -125,44 +126,47 @@ impl FrequencyTable {
         Ok(Self { precision, frequencies: frequencies.iter().map(|&f| f as u16).collect() })
     }
 
-    /// A table with these frequencies; their number is the alphabet size.
+    /// Returns the table with these frequencies; their number is the alphabet size.
     ///
     /// # Errors
-    /// When alphabet or precision is out of range, or the frequencies do not sum to `2^precision`, or one
-    /// of them takes it all.
+    /// [`CodingError::Parameter`] when alphabet or precision is out of range; [`CodingError::InvalidBytes`]
+    /// when the frequencies do not sum to `2^precision`, or one symbol has all.
     pub fn from_frequencies(frequencies: Vec<u16>, precision: u8) -> Result<Self> {
         check_parameters(frequencies.len().try_into().unwrap_or(u16::MAX), precision)?;
         let sum: u64 = frequencies.iter().map(|&f| u64::from(f)).sum();
         let slots = 1u64 << precision;
         if sum != slots || frequencies.iter().any(|&f| u64::from(f) == slots) {
-            return Err(CodingError::Table { at: 0, why: "frequencies do not share 2^precision slots" });
+            return Err(CodingError::InvalidBytes {
+                at: 0,
+                reason: "frequencies do not sum to 2^precision, or one symbol has all",
+            });
         }
         Ok(Self { precision, frequencies })
     }
 
-    /// Slots are `2^precision`.
+    /// Returns the precision in bits: frequencies sum to `2^precision`.
     pub fn precision(&self) -> u8 {
         self.precision
     }
 
-    /// Number of symbols, 2 to 256.
+    /// Returns the alphabet size, 2 to 256.
     pub fn alphabet(&self) -> usize {
         self.frequencies.len()
     }
 
-    /// Slots of each symbol.
+    /// Returns the frequency of each symbol.
     pub fn frequencies(&self) -> &[u16] {
         &self.frequencies
     }
 
-    /// Entropy in bits per symbol of symbols that follow the table.
+    /// Returns the entropy in bits per symbol of symbols that follow the table.
     pub fn entropy_bits(&self) -> f64 {
         let slots = f64::from(1u32 << self.precision);
         let bits = |&f: &u16| if f == 0 { 0.0 } else { f64::from(f) / slots * (slots / f64::from(f)).log2() };
         self.frequencies.iter().map(bits).sum()
     }
 
-    /// Bits that an ideal coder spends on symbols counted in `counts`; infinite when one has no slot.
+    /// Returns the bits of an ideal coder for the symbols of `counts`; infinite if one has no slot.
     pub fn cost_bits(&self, counts: &Counts) -> f64 {
         let cost = |(symbol, &count): (usize, &u64)| match (count, self.frequencies.get(symbol)) {
             (0, _) => 0.0,
@@ -172,14 +176,14 @@ impl FrequencyTable {
         counts.as_array().iter().enumerate().map(cost).sum()
     }
 
-    /// Cross entropy in bits per symbol of `counts` under this table; 0 when nothing was counted.
+    /// Returns the cross entropy in bits per symbol of `counts` under this table; 0 if nothing was counted.
     pub fn cross_entropy_bits(&self, counts: &Counts) -> f64 {
         let total = counts.total();
         if total == 0 { 0.0 } else { self.cost_bits(counts) / total as f64 }
     }
 
-    /// The table in few bytes: precision, alphabet, then runs of present symbols and their frequencies as
-    /// exponential Golomb numbers, the last frequency left to be inferred. See `docs/format.md`.
+    /// Serializes the table: precision, alphabet, then runs of present symbols and their frequencies as
+    /// exponential Golomb numbers. The last frequency follows from the others. See `docs/format.md`.
     pub fn to_bytes(&self) -> Vec<u8> {
         let present: Vec<u32> =
             self.frequencies.iter().filter(|&&f| f > 0).map(|&f| u32::from(f) - 1).collect();
@@ -195,7 +199,7 @@ impl FrequencyTable {
             bits.put_golomb(0, 0);
         }
         while let Some(run) = runs.next() {
-            // The last run needs no length: it ends with the alphabet.
+            // The last run ends with the alphabet, so any length that reaches the end does.
             let length = run.len() as u32 - 1;
             match (run[0] > 0, runs.peek().is_some()) {
                 (false, _) => bits.put_golomb(length + 1, 0),
@@ -207,13 +211,14 @@ impl FrequencyTable {
         bits.finish()
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote; returns the table and the bytes it took.
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote; returns the table and the number of bytes read.
     ///
     /// # Errors
-    /// When the bytes end early or are not a table.
+    /// [`CodingError::Truncated`] when the bytes end early; [`CodingError::InvalidBytes`] or
+    /// [`CodingError::Parameter`] when they are not a table.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Self, usize)> {
         let mut bits = BitReader::new(bytes);
-        let bad = |bits: &BitReader, why| Err(CodingError::Table { at: bits.bytes_read(), why });
+        let bad = |bits: &BitReader, reason| Err(CodingError::InvalidBytes { at: bits.bytes_read(), reason });
         let precision = bits.get(4)? as u8;
         let alphabet = bits.get(8)? as usize + 1;
         check_parameters(alphabet as u16, precision)?;
@@ -231,20 +236,20 @@ impl FrequencyTable {
             symbol = end;
         }
         let Some((&last, coded)) = present.split_last() else {
-            return bad(&bits, "no symbol has a frequency");
+            return bad(&bits, "no symbol of the table has a frequency");
         };
         let mut frequencies = vec![0u16; alphabet];
         let mut left = 1u32 << precision;
         for &symbol in coded {
             let f = bits.get_golomb(k)?.saturating_add(1);
             if f >= left {
-                return bad(&bits, "frequencies exceed 2^precision");
+                return bad(&bits, "the frequencies of the table exceed 2^precision");
             }
             left -= f;
             frequencies[symbol] = f as u16;
         }
         if coded.is_empty() {
-            return bad(&bits, "one symbol has all slots");
+            return bad(&bits, "one symbol of the table has all slots");
         }
         frequencies[last] = left as u16;
         Ok((Self { precision, frequencies }, bits.bytes_read()))
@@ -269,7 +274,7 @@ fn check_parameters(alphabet: u16, precision: u8) -> Result<()> {
     Ok(())
 }
 
-/// Moves slots until the sum is `slots` and no move lowers the cost.
+/// Moves slots between symbols until the sum is `slots` and no move lowers the cost.
 fn balance(counts: &[u64], present: &[usize], frequencies: &mut [u32], slots: u32) {
     let gain = |s: usize, f: u32| counts[s] as f64 * (f64::from(f + 1) / f64::from(f)).log2();
     let best_taker = |f: &[u32]| {
@@ -376,7 +381,7 @@ mod tests {
             Err(CodingError::UncodedSymbol { symbol: 2, .. })
         ));
         for f in [vec![256u16, 0], vec![1, 2], vec![200, 57]] {
-            assert!(matches!(FrequencyTable::from_frequencies(f, 8), Err(CodingError::Table { .. })));
+            assert!(matches!(FrequencyTable::from_frequencies(f, 8), Err(CodingError::InvalidBytes { .. })));
         }
     }
 }

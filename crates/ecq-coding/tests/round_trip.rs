@@ -4,7 +4,7 @@
 
 use ecq_coding::context::ContextCoder;
 use ecq_coding::prefix::{self, PrefixCode};
-use ecq_coding::{Counts, FrequencyTable, IsaKind, Layout, Order, planes, rans};
+use ecq_coding::{Counts, FrequencyTable, Isa, Layout, Order, planes, rans};
 
 fn symbols(count: usize) -> Vec<u8> {
     (0..count as u32).map(|i| (i.wrapping_mul(i) % 31 % 11) as u8).collect()
@@ -23,7 +23,7 @@ fn rans_and_prefix_codes() {
         for order in [Order::Rows, Order::Interleaved] {
             let layout = Layout::new(rows, cols, lanes, order).unwrap();
             let stream = rans::Encoder::new(&table).encode(&symbols, cols, layout).unwrap();
-            for isa in [IsaKind::Portable, IsaKind::detect()] {
+            for isa in [Isa::Portable, Isa::detect()] {
                 let mut out = vec![0; symbols.len()];
                 rans::Decoder::with_isa(&table, isa).decode(&stream, layout, &mut out, cols).unwrap();
                 assert_eq!(out, symbols, "rans, {rows} x {cols}, {}", isa.name());

@@ -1,7 +1,8 @@
-//! Kernels of ecq by stem. Here: the CPU's, which are also the readable twin of every other device's.
+//! Kernels of ecq: products with coded weights, attention, norms, rotary embedding and activations on the
+//! CPU. They are the reference for kernels of other devices.
 //!
-//! Products take the parts of an [`EncodedTensor`](ecq_core::EncodedTensor) through `ecq-codec`, and what
-//! they find wrong with them is its [`CodecError`](ecq_codec::CodecError).
+//! Products read the parts of an [`EncodedTensor`](ecq_core::EncodedTensor) through `ecq-codec` and return
+//! its [`CodecError`](ecq_codec::CodecError).
 
 pub mod cpu;
 

@@ -1,4 +1,4 @@
-//! Products of every form: bit for bit one another, and near an oracle in double precision.
+//! Products of every form: equal bit for bit, and close to an oracle in double precision.
 
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice, encode};
 use ecq_codec::{CodecError, decode_codes};
@@ -11,7 +11,7 @@ use ecq_kernels::cpu::linear::{
     Activations, DenseLinear, FusedLinear, Isa, Linear, PackedLinear, Precision, Scratch,
 };
 
-/// Codes about normal around the middle of the alphabet.
+/// Returns codes with a rounded normal distribution around the middle of the alphabet.
 fn codes(rows: usize, cols: usize, alphabet: u16, numbers: &mut Numbers) -> Codes {
     let (middle, spread) = (f32::from(alphabet - 1) / 2.0, f32::from(alphabet) / 6.0);
     let symbol =
@@ -80,7 +80,7 @@ fn weights(codes: &Codes, grid: &Grid) -> Vec<f32> {
     weights
 }
 
-/// What a product of integers reads: each block of 32 columns rounded to 127ths of its largest magnitude.
+/// Rounds each block of 32 columns to 127ths of its largest magnitude, as products of integers do.
 fn rounded(x: &[f32], cols: usize) -> Vec<f64> {
     let mut out = Vec::new();
     for block in x.chunks(cols).flat_map(|row| row.chunks(32)) {
@@ -91,7 +91,7 @@ fn rounded(x: &[f32], cols: usize) -> Vec<f64> {
     out
 }
 
-/// `|y - sum w x| <= tolerance * sum |w x|` for every product.
+/// Checks `|y - sum w x| <= tolerance * sum |w x|` for every product.
 fn check(y: &[f32], weights: &[f32], x: &[f64], cols: usize, tolerance: f64, what: &str) {
     for (x, y) in x.chunks(cols).zip(y.chunks(weights.len() / cols)) {
         for (row, (w, &y)) in weights.chunks(cols).zip(y).enumerate() {
@@ -123,7 +123,7 @@ fn bits(y: &[f32]) -> Vec<u32> {
     y.iter().map(|y| y.to_bits()).collect()
 }
 
-/// The product again: activations one row at a time, and the weights' rows in pieces.
+/// Computes the product with one row of activations at a time and the rows of the weights in pieces.
 fn product_in_pieces(linear: &dyn Linear, precision: Precision, x: &[f32]) -> Vec<f32> {
     let [rows, cols] = linear.shape();
     let step = linear.row_granularity();
@@ -166,9 +166,19 @@ fn encoded_in_classes(
     tensor
 }
 
-/// Every tile shape, lanes that fit the vectors and lanes that do not.
-fn tiles() -> [(TileChoice, u16); 8] {
-    [
+/// Returns every `step`-th case if the environment variable `ECQ_EMULATED` is set (`cargo run -p xtask --
+/// arm` sets it), and prints the reduction; otherwise returns all cases.
+fn cases<T>(what: &str, all: Vec<T>, step: usize) -> Vec<T> {
+    if std::env::var_os("ECQ_EMULATED").is_none() {
+        return all;
+    }
+    println!("ECQ_EMULATED: {} of {} {what}", all.len().div_ceil(step), all.len());
+    all.into_iter().step_by(step).collect()
+}
+
+/// Returns every tile shape, with lanes that are whole vectors and lanes that are not.
+fn tiles() -> Vec<(TileChoice, u16)> {
+    vec![
         (TileChoice::Auto, 32),
         (TileChoice::Matrix, 32),
         (TileChoice::Matrix, 5),
@@ -180,12 +190,13 @@ fn tiles() -> [(TileChoice, u16); 8] {
     ]
 }
 
-/// Every form of a matrix on every instruction set gives the same bits; returns how many products were
-/// compared.
+/// Checks that every form of a matrix on every instruction set gives the same bits; returns the number of
+/// products compared.
 fn all_agree(codes: &Codes, grid: &Grid, x_rows: &[usize], what: &str) -> usize {
     let cols = codes.cols();
     let mut numbers = Numbers::new(x_rows.len() as u64 + cols as u64);
     let mut compared = 0;
+    let tiles = cases("tiles", tiles(), 3);
     let portable = PackedLinear::with_isa(codes, grid, Isa::Portable).unwrap();
     let weights = weights(codes, grid);
     for (&rows, precision) in
@@ -214,11 +225,11 @@ fn all_agree(codes: &Codes, grid: &Grid, x_rows: &[usize], what: &str) -> usize 
             assert_eq!(bits(&pieces), bits(&expected), "{what}, {form} in pieces, {rows} x {precision:?}");
             compared += 2;
         };
-        for isa in Isa::ALL.into_iter().filter(|&isa| isa <= Isa::detect()) {
+        for isa in Isa::supported() {
             compare(&PackedLinear::with_isa(codes, grid, isa).unwrap(), &format!("packed {isa:?}"));
         }
         for coding in [Coding::Packed, Coding::Rans, Coding::Prefix] {
-            for (tile, lanes) in tiles() {
+            for &(tile, lanes) in &tiles {
                 let tensor = encoded(codes, grid, coding, tile, lanes);
                 let fused = FusedLinear::new(&tensor).unwrap();
                 compare(&fused, &format!("{coding:?} {tile:?} {lanes}"));
@@ -241,7 +252,7 @@ fn all_agree(codes: &Codes, grid: &Grid, x_rows: &[usize], what: &str) -> usize 
     compared
 }
 
-/// Whether the grid lets integers be summed by blocks.
+/// Whether products with the grid sum integers by blocks.
 fn is_integer(grid: &Grid, cols: usize) -> bool {
     match grid {
         Grid::AffineGroups(grid) => grid.group_size.is_multiple_of(32) || grid.group_size == cols,
@@ -255,7 +266,7 @@ fn forms_agree_bit_for_bit_on_affine_groups() {
     let mut numbers = Numbers::new(1);
     let mut compared = 0;
     let alphabets = [2u16, 4, 7, 8, 16, 32, 50, 64, 128, 200, 256];
-    for (i, alphabet) in alphabets.into_iter().enumerate() {
+    for (i, alphabet) in cases("alphabets", alphabets.into_iter().enumerate().collect(), 2) {
         let (rows, cols) = [(33, 128), (1, 64), (17, 192), (70, 64)][i % 4];
         let codes = codes(rows, cols, alphabet, &mut numbers);
         let group_size = [32, 64, 32][i % 3];
@@ -273,7 +284,8 @@ fn forms_agree_bit_for_bit_on_affine_groups() {
 fn forms_agree_bit_for_bit_on_uniform_rows() {
     let mut numbers = Numbers::new(2);
     let mut compared = 0;
-    for (i, alphabet) in [3u16, 8, 13, 31, 60, 100, 256].into_iter().enumerate() {
+    let alphabets = [3u16, 8, 13, 31, 60, 100, 256];
+    for (i, alphabet) in cases("alphabets", alphabets.into_iter().enumerate().collect(), 2) {
         let (rows, cols) = [(37, 100), (16, 31), (2, 65), (64, 576)][i % 4];
         let codes = codes(rows, cols, alphabet, &mut numbers);
         for [per_row, columns, levels, outliers] in [
@@ -284,7 +296,8 @@ fn forms_agree_bit_for_bit_on_uniform_rows() {
         ] {
             let grid = uniform(&codes, per_row, columns, levels, outliers, &mut numbers);
             let what = format!(
-                "{alphabet} codes {rows}x{cols} rows {per_row} columns {columns} levels {levels} outliers {outliers}"
+                "{alphabet} codes {rows}x{cols} rows {per_row} columns {columns} levels {levels} \
+                 outliers {outliers}"
             );
             compared += all_agree(&codes, &grid, &[1, 3], &what);
         }
@@ -296,8 +309,9 @@ fn forms_agree_bit_for_bit_on_uniform_rows() {
 fn forms_agree_for_any_number_of_rows_of_activations() {
     let mut numbers = Numbers::new(3);
     let codes = codes(48, 96, 16, &mut numbers);
+    let rows = cases("numbers of rows", vec![1, 2, 8, 17, 33, 256], 2);
     let grid = affine(&codes, 32, FloatType::F16, false, &mut numbers);
-    let compared = all_agree(&codes, &grid, &[1, 2, 8, 17, 33, 256], "16 codes 48x96");
+    let compared = all_agree(&codes, &grid, &rows, "16 codes 48x96");
     println!("{compared} products, instruction sets up to {:?}", Isa::detect());
 }
 
@@ -328,7 +342,7 @@ fn dense_products_are_near_the_oracle_and_the_same_everywhere() {
             let expected = product(&dense(Isa::Portable), &Activations::f32(&x, x_rows, cols));
             let wide: Vec<f64> = x.iter().map(|&x| x.into()).collect();
             check(&expected, &weights, &wide, cols, 1e-6, "dense");
-            for isa in Isa::ALL {
+            for isa in Isa::supported() {
                 let found = product(&dense(isa), &Activations::i8(&x, x_rows, cols));
                 assert_eq!(bits(&found), bits(&expected), "{isa:?}");
                 let pieces = product_in_pieces(&dense(isa), Precision::F32, &x);
@@ -343,7 +357,7 @@ fn dense_products_are_near_the_oracle_and_the_same_everywhere() {
 }
 
 #[test]
-fn groups_may_have_zero_points_of_their_own() {
+fn groups_may_have_their_own_zero_points() {
     let mut numbers = Numbers::new(5);
     let codes = codes(40, 96, 16, &mut numbers);
     for dtype in [FloatType::F16, FloatType::F32] {
@@ -392,7 +406,7 @@ fn single_rows_are_the_dequantized_ones() {
 }
 
 #[test]
-fn what_is_held_is_what_was_encoded_and_little_more() {
+fn resident_bytes_are_close_to_the_encoded_size() {
     let mut numbers = Numbers::new(7);
     let codes = codes(512, 576, 16, &mut numbers);
     let grid = affine(&codes, 32, FloatType::F16, false, &mut numbers);
@@ -426,7 +440,7 @@ fn a_corrupt_stream_is_an_error_of_the_product() {
 }
 
 #[test]
-fn what_no_decoder_takes_no_product_takes() {
+fn products_refuse_what_decoders_refuse() {
     let mut numbers = Numbers::new(9);
     let codes = codes(40, 64, 13, &mut numbers);
     let grid = uniform(&codes, true, true, false, true, &mut numbers);

@@ -97,9 +97,7 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
         }
     }
     if json {
-        json::print(
-            &serde_json::json!({ "results": results, "isa": ecq::coding::IsaKind::detect().name() }),
-        )?;
+        json::print(&serde_json::json!({ "results": results, "isa": ecq::coding::Isa::detect().name() }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = table(&["coding", "threads", "G symbols/s", "bits/symbol"], 1);
@@ -112,10 +110,7 @@ fn decode(model: Option<&Path>, threads: &[usize], seconds: f64, json: bool) -> 
         ]);
     }
     outln!("{rows}");
-    outln!(
-        "{}; whole tensors decoded to one byte per code; best pass",
-        ecq::coding::IsaKind::detect().name()
-    );
+    outln!("{}; whole tensors decoded to one byte per code; best pass", ecq::coding::Isa::detect().name());
     Ok(ExitCode::SUCCESS)
 }
 

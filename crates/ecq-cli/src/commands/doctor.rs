@@ -1,7 +1,7 @@
 use crate::json;
 use crate::out::outln;
 use crate::version;
-use ecq::coding::IsaKind;
+use ecq::coding::Isa;
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -25,17 +25,17 @@ pub fn run(json: bool) -> anyhow::Result<ExitCode> {
 
 fn findings() -> Vec<Finding> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let found = IsaKind::detect();
+    let found = Isa::detect();
     let decode = match found {
-        IsaKind::Avx512 => "rANS decodes 16 lanes per instruction",
-        IsaKind::Avx2 => "rANS decodes 8 lanes per instruction",
-        IsaKind::Portable => "portable code, several times slower",
+        Isa::Avx512 | Isa::Avx512Vnni => "rANS decodes 16 lanes per instruction",
+        Isa::Neon | Isa::NeonDot | Isa::Avx2 => "rANS decodes 8 lanes per instruction",
+        Isa::Portable => "portable code, several times slower",
     };
     let mut findings = vec![
         ("processor", true, format!("{} threads, {}", threads, std::env::consts::ARCH)),
         ("instruction set", true, format!("{}: {decode}", found.name())),
     ];
-    if found < IsaKind::Avx512 && cfg!(target_arch = "x86_64") {
+    if matches!(found, Isa::Portable | Isa::Avx2) && cfg!(target_arch = "x86_64") {
         let why = "not available: the processor or virtual machine lacks AVX-512 F, BW, VL or DQ";
         findings.push(("avx512", false, why.to_owned()));
     }

@@ -6,12 +6,12 @@ use crate::parts::CodesEntry;
 use ecq_coding::context::ContextCoder;
 use ecq_core::{EncodedTensor, Grid, TensorPart};
 
-/// The symbols of an archived tensor, row-major.
+/// Decodes the symbols of an archived tensor, row-major.
 pub(super) fn decode(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<()> {
     let alphabet = CodesEntry::of(tensor)?.alphabet;
     let model = Model::parse(tensor)?;
     let Grid::AffineGroups(grid) = decode_grid(tensor)? else {
-        return Err(CodecError::Content { found: "an unknown grid", expected: "affine groups" });
+        return Err(CodecError::Content { found: "a grid without groups", expected: "affine groups" });
     };
     let group_size = grid.group_size;
     let tables =
@@ -21,7 +21,7 @@ pub(super) fn decode(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<()> {
     let classes = group_classes(&grid);
     let per_row = tensor.shape()[1] / group_size;
     by_tile(tensor, symbols, |_, [first_row, _], stream, layout, out, _| {
-        // What each row's group still misses; the coder goes through the columns in order.
+        // The ends that each row's group misses. The coder visits the columns in order.
         let mut missing = vec![0; layout.rows()];
         coder.decode(stream, layout, out, |row, col, before| {
             let (group, at) = (col / group_size, col % group_size);

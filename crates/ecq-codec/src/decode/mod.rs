@@ -1,4 +1,4 @@
-//! Encoded tensors to codes: the reference that every faster path agrees with.
+//! Decodes tensors to codes: the reference of every faster path.
 
 mod archive;
 
@@ -11,14 +11,14 @@ use ecq_core::{
 };
 use rayon::prelude::*;
 
-/// The integer codes of a tensor, bit for bit those that were encoded; tiles decode in parallel.
+/// Decodes the integer codes of a tensor, tiles in parallel.
 ///
 /// # Errors
-/// When the tensor holds no codes, or a part is corrupt.
+/// [`CodecError`] when the tensor holds no codes, or a part is corrupt.
 pub fn decode_codes(tensor: &EncodedTensor) -> Result<Codes> {
     let [rows, cols] = tensor.shape();
     let stream = tensor.part(TensorPart::Stream)?;
-    // Before room is made: a small file that claims a huge tensor must not exhaust memory.
+    // Checked before the allocation: a small file that claims a huge tensor must not exhaust memory.
     if rows * cols / MAX_SYMBOLS_PER_BYTE > stream.len() {
         let expected = rows * cols / MAX_SYMBOLS_PER_BYTE;
         return Err(CoreError::PartLength { part: TensorPart::Stream, found: stream.len(), expected }.into());
@@ -28,11 +28,12 @@ pub fn decode_codes(tensor: &EncodedTensor) -> Result<Codes> {
     Ok(Codes::new(rows, cols, CodesEntry::of(tensor)?.alphabet, symbols)?)
 }
 
-/// As [`decode_codes`], row-major into a buffer of `rows * cols` symbols that the caller keeps; packed codes
-/// are not checked against the alphabet.
+/// As [`decode_codes`], row-major into the caller's buffer of `rows * cols` symbols. Packed codes are not
+/// checked against the alphabet.
 ///
 /// # Errors
-/// As [`decode_codes`], and when the buffer has another length; it then holds unspecified symbols.
+/// As [`decode_codes`], and [`CoreError::Length`] when the buffer has another length. It then holds
+/// unspecified symbols.
 pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<()> {
     let CodesEntry { coding, alphabet, .. } = CodesEntry::of(tensor)?;
     let [rows, cols] = tensor.shape();
@@ -42,7 +43,7 @@ pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<(
     }
     match coding {
         Coding::Packed => {
-            // Who checks that there are so many bytes: the tensor's constructor.
+            // The tensor's constructor checks that the stream has `rows * row_bytes` bytes.
             let stream = tensor.part(TensorPart::Stream)?;
             let row_bytes = packed_row_bytes(cols, code_bits(alphabet));
             symbols
@@ -54,8 +55,8 @@ pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<(
         }
         Coding::Rans => {
             let decoders = Tables::decoders(tensor)?;
-            by_tile(tensor, symbols, |index, corner, stream, layout, out, stride| {
-                decoders.tables[decoders.id(index)].decode_at(corner, stream, layout, out, stride)
+            by_tile(tensor, symbols, |index, origin, stream, layout, out, stride| {
+                decoders.tables[decoders.id(index)].decode_at(origin, stream, layout, out, stride)
             })
         }
         Coding::Prefix => {
@@ -69,7 +70,7 @@ pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<(
     }
 }
 
-/// Decodes every tile by `one(tile, first row and column, stream, layout, out, stride)`; bands of tiles in
+/// Decodes every tile with `one(tile, first row and column, stream, layout, out, stride)`, bands of tiles in
 /// parallel.
 fn by_tile(
     tensor: &EncodedTensor,
@@ -94,10 +95,10 @@ fn by_tile(
     })
 }
 
-/// The bytes of a tensor that is carried without codes.
+/// Decodes the bytes of a tensor that holds no codes.
 ///
 /// # Errors
-/// When the tensor holds codes, or its stream is corrupt.
+/// [`CodecError`] when the tensor holds codes, or its stream is corrupt.
 pub fn decode_raw(tensor: &EncodedTensor) -> Result<Vec<u8>> {
     let TensorContent::Raw(raw) = &tensor.entry().content else {
         return Err(CodecError::Content { found: "codes", expected: "raw bytes" });

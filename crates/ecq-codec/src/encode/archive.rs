@@ -7,10 +7,11 @@ use ecq_coding::{Counts, FrequencyTable, cluster};
 use ecq_core::{AffineGroups, Biases, Codes, Grid, TensorPart, TensorParts};
 use rayon::prelude::*;
 
-/// Classes of a column's size against its group's scale, where they are told apart.
+/// Number of classes of a column's magnitude relative to its group's scale, in a model that distinguishes
+/// them.
 const WIDTH_CLASSES: usize = 8;
 
-/// Whether the archive model takes groups of this size.
+/// Whether the archive model supports the groups of `grid`.
 pub(super) fn fits(grid: &Grid) -> bool {
     match grid {
         Grid::AffineGroups(groups) => groups.group_size <= MAX_TABLES,
@@ -18,7 +19,7 @@ pub(super) fn fits(grid: &Grid) -> bool {
     }
 }
 
-/// Table, index and stream of an archived tensor: the cheapest of a few models.
+/// Encodes table, index and stream of an archived tensor with the cheapest of a few models.
 pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Result<TensorParts> {
     let classes = group_classes(groups);
     let ends = ends(codes, groups.group_size);
@@ -40,7 +41,7 @@ pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Resul
             counts.iter().zip(&model.base_of).for_each(|(c, &base)| sums[usize::from(base)].merge(c));
             let bases = sums.iter().map(|sum| base(sum, codes.alphabet(), ends, groups.group_size));
             model.bases = bases.collect::<Result<_>>()?;
-            // What known ends save is about the same for all: order-0 costs tell the models apart.
+            // Missing ends save about the same in all models, so order-0 costs rank them.
             let coded: f64 = sums.iter().map(|sum| sum.entropy_bits() * sum.total() as f64).sum();
             let bits = coded + 8.0 * model.to_bytes()?.len() as f64;
             if best.as_ref().is_none_or(|b| bits < b.0) {
@@ -49,7 +50,7 @@ pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Resul
         }
     }
     let Some((_, model)) = best else {
-        return Err(CodecError::UnknownGrid);
+        return Err(CodecError::UnsupportedGrid);
     };
     let coder = ContextCoder::new(&model.tables(groups.group_size)?);
     let chooser = model.chooser(codes.alphabet(), groups.group_size);
@@ -75,17 +76,17 @@ pub(super) fn encode(codes: &Codes, groups: &AffineGroups, plan: &Plan) -> Resul
     Ok(parts)
 }
 
-/// Whether (all but a few) groups hold code 0, and the last code.
+/// Whether all groups but a few hold code 0, and the last code.
 fn ends(codes: &Codes, group_size: usize) -> [bool; 2] {
     [0, (codes.alphabet() - 1) as u8].map(|end| {
         let groups = codes.symbols().par_chunks_exact(group_size);
         let without = groups.filter(|group| !group.contains(&end)).count();
-        // One exception costs the nine bits or so of a code held for impossible.
+        // An exception costs about nine bits, those of a code that the model excludes.
         200 * without < codes.symbols().len() / group_size
     })
 }
 
-/// The size of each column as a code, and the difference to a group's scale that the lowest class stands for.
+/// Returns the magnitude of each column as a code, and the difference to a group's scale of the lowest class.
 fn column_sizes(codes: &Codes, groups: &AffineGroups, classes: &[GroupClass]) -> (Vec<u8>, i8) {
     let cols = codes.cols();
     let per_row = cols / groups.group_size;
@@ -135,10 +136,11 @@ fn count_contexts(codes: &Codes, group_size: usize, classes: &[GroupClass], mode
     partial.reduce(|| vec![Counts::default(); contexts], sum)
 }
 
-/// The distribution of independent codes that, once groups without an end are left out, shows `counts`.
+/// Returns the distribution of independent codes of which `counts` are the expected counts once groups
+/// without an end are excluded.
 ///
-/// A group that must hold an end shows it more often than independent draws would. The chance `p` of an end
-/// is found by scaling it with (seen / expected) until they agree.
+/// A group that must hold an end holds it more often than independent codes would. The probability of an end
+/// is scaled by (observed / expected) until they agree.
 fn base(counts: &Counts, alphabet: u16, ends: [bool; 2], group_size: usize) -> Result<FrequencyTable> {
     let last = usize::from(alphabet) - 1;
     let total = counts.total().max(1) as f64;
@@ -156,7 +158,7 @@ fn base(counts: &Counts, alphabet: u16, ends: [bool; 2], group_size: usize) -> R
         };
         let next_low = low * seen[0] / expected(low, 0);
         let next_high = high * seen[last] / expected(high, 1);
-        // A class that shows an end exactly once a group has its chance at zero.
+        // In a class with an end exactly once per group the probability tends to zero.
         let kept = |next: f64| if next.is_finite() { next.clamp(1e-6, 0.5) } else { 1e-6 };
         (low, high) = (kept(next_low), kept(next_high));
     }

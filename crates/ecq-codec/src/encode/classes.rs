@@ -1,4 +1,5 @@
-//! Classes of rows and columns whose codes are alike, so that a few tables fit a matrix better than one.
+//! Classes of rows and columns with similar distributions of codes, so that a few tables fit a matrix better
+//! than one.
 
 use crate::error::Result;
 use crate::parts::encode_classes;
@@ -11,9 +12,10 @@ use rayon::prelude::*;
 const ROUNDS: usize = 3;
 /// Rows or columns that a thread counts at a time.
 const BAND: usize = 256;
-/// Tables that share a cache with what else a decoder needs: 8 of 2^11 slots are 64 KiB. Precision 12 would
-/// take twice as much for 0.03% of the rate (`bench/record/2026-11-21-classes.md`).
-const MOST_TABLES: usize = 8;
+/// The largest number of tables: 8 tables of 2^11 slots are 64 KiB, which leaves cache to the rest of a
+/// decoder. Precision 12 would take twice as much for 0.03% of the rate
+/// (`bench/record/2026-11-21-classes.md`).
+const MAX_TABLES: usize = 8;
 const PRECISION: u8 = 11;
 
 /// Classes of the rows and columns of a matrix and their tables.
@@ -21,24 +23,24 @@ const PRECISION: u8 = 11;
 pub(crate) struct Classed {
     pub(crate) classes: Classes,
     pub(crate) tables: Vec<FrequencyTable>,
-    /// Bits of an ideal coder under these tables.
+    /// Bits of an ideal coder with these tables.
     pub(crate) ideal: f64,
-    /// Bits of the tables and of what chooses among them.
+    /// Bits of the tables, the classes and the map of pairs to tables.
     side: f64,
 }
 
 impl Classed {
-    /// What codes and tables take.
+    /// Returns the bits of codes and tables.
     pub(super) fn bits(&self) -> f64 {
         self.ideal + self.side
     }
 
-    /// The cheapest of a few numbers of classes; `by_tile` is what tables of tiles take, in bits.
+    /// Returns the cheapest of a few numbers of classes. `by_tile` is the cost in bits with one table per
+    /// tile.
     pub(super) fn best(codes: &Codes, by_tile: f64) -> Result<Self> {
         let first = Self::of(codes, [4, 4])?;
         let saved = 1.0 - first.bits() / by_tile;
-        // Classes are worth their passes where the first show that rows or columns differ; where they hardly
-        // do, fewer may be cheaper.
+        // More classes are tried only if the first ones save much, fewer if they save little.
         let more: &[[usize; 2]] = match saved {
             0.02.. => &[[8, 8]],
             0.0..0.01 => &[[1, 4], [4, 1]],
@@ -50,8 +52,8 @@ impl Classed {
         })
     }
 
-    /// So many classes of rows and of columns that code `codes` in few bits: Lloyd's algorithm, rows and
-    /// columns in turn, started from quantiles of their variance; then pairs of classes share tables.
+    /// Finds `counts` classes of rows and of columns that code `codes` in few bits: Lloyd's algorithm, rows
+    /// and columns in turn, started from quantiles of their variance. Then pairs of classes share tables.
     pub(super) fn of(codes: &Codes, counts @ [row_classes, col_classes]: [usize; 2]) -> Result<Self> {
         let [of_rows, of_cols] = variances(codes);
         let (mut of_rows, mut of_cols) = (quantiles(&of_rows, row_classes), quantiles(&of_cols, col_classes));
@@ -67,7 +69,7 @@ impl Classed {
         let pairs: Vec<Counts> = pairs.chunks_exact(codes.alphabet().into()).map(to_counts).collect();
         let sharing = |most| Self::sharing(codes.alphabet(), &pairs, [&of_rows, &of_cols], counts, most);
         let mut best = sharing(1)?;
-        for most in [2, 3, 4, 6, MOST_TABLES].into_iter().filter(|&most| most <= pairs.len()) {
+        for most in [2, 3, 4, 6, MAX_TABLES].into_iter().filter(|&most| most <= pairs.len()) {
             let next = sharing(most)?;
             if next.bits() < best.bits() {
                 best = next;
@@ -76,7 +78,7 @@ impl Classed {
         Ok(best)
     }
 
-    /// At most `most` tables for pairs of classes whose symbols were counted.
+    /// Groups the pairs of classes, with symbols `counts`, to at most `most` tables.
     fn sharing(
         alphabet: u16,
         counts: &[Counts],
@@ -97,7 +99,7 @@ impl Classed {
     }
 }
 
-/// The variance of the symbols of each row and of each column.
+/// Returns the variance of the symbols of each row and of each column.
 fn variances(codes: &Codes) -> [Vec<f64>; 2] {
     let variance = |(sum, squares): (u64, u64), n: usize| {
         let mean = sum as f64 / n as f64;
@@ -118,7 +120,7 @@ fn variances(codes: &Codes) -> [Vec<f64>; 2] {
     [codes.symbols().par_chunks_exact(cols).map(of_row).collect(), bands.collect()]
 }
 
-/// Classes of equal size, the lowest values first.
+/// Returns the class of each value in classes of equal size, the lowest values first.
 fn quantiles(values: &[f64], classes: usize) -> Vec<u8> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]).then(a.cmp(&b)));
@@ -127,7 +129,7 @@ fn quantiles(values: &[f64], classes: usize) -> Vec<u8> {
     out
 }
 
-/// Counts of the symbols of each pair of classes, `[row classes][column classes][alphabet]`.
+/// Counts the symbols of each pair of classes, `[row classes][column classes][alphabet]`.
 fn count_pairs(codes: &Codes, of_rows: &[u8], of_cols: &[u8], counts: [usize; 2]) -> Vec<u64> {
     let alphabet = usize::from(codes.alphabet());
     let each = counts[1] * alphabet;
@@ -143,7 +145,8 @@ fn count_pairs(codes: &Codes, of_rows: &[u8], of_cols: &[u8], counts: [usize; 2]
     rows.with_min_len(64).fold(none, add).reduce(none, merged)
 }
 
-/// Each row moved to the class that codes it in the fewest bits, and the counts of pairs then.
+/// Moves each row to the class that codes it in the fewest bits; returns the classes and the new counts of
+/// pairs.
 fn moved_rows(codes: &Codes, of_cols: &[u8], pairs: &[u64], counts: [usize; 2]) -> (Vec<u8>, Vec<u64>) {
     let alphabet = usize::from(codes.alphabet());
     let (bits, cols) = (bits(pairs, alphabet), codes.cols());
@@ -163,7 +166,7 @@ fn moved_rows(codes: &Codes, of_cols: &[u8], pairs: &[u64], counts: [usize; 2]) 
     joined(codes.symbols().par_chunks(BAND * cols).map(band).collect(), pairs.len())
 }
 
-/// As [`moved_rows`], each column.
+/// As [`moved_rows`], for columns.
 fn moved_cols(codes: &Codes, of_rows: &[u8], pairs: &[u64], counts: [usize; 2]) -> (Vec<u8>, Vec<u64>) {
     let (alphabet, cols) = (usize::from(codes.alphabet()), codes.cols());
     let bits = bits(&transposed(pairs, counts, alphabet), alphabet);
@@ -186,8 +189,8 @@ fn moved_cols(codes: &Codes, of_rows: &[u8], pairs: &[u64], counts: [usize; 2]) 
     (classes, transposed(&sums, [counts[1], counts[0]], alphabet))
 }
 
-/// The class (of `bits`, `[classes][counted]`) in which what was counted takes the fewest bits; counts it
-/// there.
+/// Returns the class (of `bits`, `[classes][counted]`) that codes the symbols of `counted` in the fewest
+/// bits, and adds them to the class's sums.
 fn moved(counted: &[u32], bits: &[f32], sums: &mut [u64]) -> u8 {
     let cost = |bits: &[f32]| counted.iter().zip(bits).map(|(&n, bits)| n as f32 * bits).sum::<f32>();
     let costs = bits.chunks_exact(counted.len()).map(cost).enumerate();
@@ -197,7 +200,7 @@ fn moved(counted: &[u32], bits: &[f32], sums: &mut [u64]) -> u8 {
     class as u8
 }
 
-/// The classes of bands, one after the other, and the sums of what they counted.
+/// Concatenates the classes of bands and adds their counts.
 fn joined(bands: Vec<(Vec<u8>, Vec<u64>)>, len: usize) -> (Vec<u8>, Vec<u64>) {
     bands.into_iter().fold((Vec::new(), vec![0; len]), |(mut classes, sums), (more, counted)| {
         classes.extend(more);
@@ -210,13 +213,14 @@ fn merged(mut a: Vec<u64>, b: Vec<u64>) -> Vec<u64> {
     a
 }
 
-/// `[a][b][alphabet]` as `[b][a][alphabet]`.
+/// Transposes `[a][b][alphabet]` to `[b][a][alphabet]`.
 fn transposed(pairs: &[u64], [a, b]: [usize; 2], alphabet: usize) -> Vec<u64> {
     let pair = |i: usize| &pairs[(i % a * b + i / a) * alphabet..][..alphabet];
     (0..a * b).flat_map(pair).copied().collect()
 }
 
-/// Cost of each symbol of each pair in bits, half a count added so that none is impossible.
+/// Returns the cost in bits of each symbol of each pair. Half a count is added, so that no symbol is
+/// impossible.
 fn bits(pairs: &[u64], alphabet: usize) -> Vec<f32> {
     let of_pair = |counts: &[u64]| {
         let total = counts.iter().sum::<u64>() as f64 + 0.5 * alphabet as f64;
@@ -237,7 +241,7 @@ mod tests {
     use crate::encode::{ClassChoice, CodingChoice, EncodeOptions, plan};
     use ecq_core::{Coding, FloatType, FloatVec, Grid, UniformRows};
 
-    /// Rounded numbers of a deviation that is a row's times a column's.
+    /// Returns rounded normal numbers whose deviation is the product of a row's and a column's factor.
     fn codes(rows: usize, cols: usize, spread: f32) -> (Codes, Grid) {
         let mut numbers = ecq_fixtures::Numbers::new(11);
         let factor = |i: usize| if i.is_multiple_of(3) { 1.0 + spread } else { 1.0 };
@@ -257,19 +261,19 @@ mod tests {
     }
 
     #[test]
-    fn unlike_rows_and_columns_are_told_apart() {
+    fn different_rows_and_columns_get_different_classes() {
         let (codes, _) = codes(300, 400, 1.5);
         let found = Classed::of(&codes, [2, 2]).unwrap();
         for (classes, n) in [(found.classes.rows(), 300), (found.classes.cols(), 400)] {
             let right = (0..n).filter(|&i| (classes[i] == classes[0]) == (i % 3 == 0)).count();
             assert!(right * 100 > n * 98, "{right} of {n}");
         }
-        // Wide row and narrow column, and the other way round, are alike: three tables do.
+        // A wide row with a narrow column and the reverse have one distribution: three tables suffice.
         assert!((3..=4).contains(&found.tables.len()));
     }
 
     #[test]
-    fn classes_are_taken_where_they_save_bytes_and_only_there() {
+    fn classes_are_used_only_where_they_save_bytes() {
         let choose = |(codes, grid): &(Codes, Grid), classes| {
             let coding = CodingChoice::Only(Coding::Rans);
             plan(codes, grid, &EncodeOptions { coding, classes, ..EncodeOptions::default() }).unwrap()
@@ -284,7 +288,7 @@ mod tests {
         };
         let (with_bytes, without_bytes) = (bytes(&with) as f64, bytes(&without) as f64);
         assert!(with_bytes < 0.95 * without_bytes);
-        // What was counted on is what was had.
+        // The estimate is close to the bytes.
         let promised = with.classed.as_ref().unwrap().bits() / 8.0;
         assert!((with_bytes - promised) / promised < 0.01, "{with_bytes} {promised}");
         let alike = codes(300, 400, 0.0);

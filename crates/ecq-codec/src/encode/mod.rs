@@ -1,11 +1,13 @@
-//! Codes and grids to encoded tensors: which coding, tile and tables, and the parts that follow.
+//! Encodes codes and grids: selects coding, tile and tables, and writes the parts.
 
 mod archive;
 mod classes;
 mod plan;
 mod static_tables;
 
-pub use plan::{ClassChoice, CodingChoice, EncodeOptions, Estimate, LEAST_SAVED, Plan, TileChoice, plan};
+pub use plan::{
+    ClassChoice, CodingChoice, EncodeOptions, Estimate, MIN_CLASS_SAVING, Plan, TileChoice, plan,
+};
 
 use crate::error::{CodecError, Result};
 use crate::grid::encode_outliers;
@@ -17,10 +19,12 @@ use ecq_core::{
     TensorContent, TensorEntry, TensorKind, TensorPart, TensorParts, Tile,
 };
 
-/// Encodes codes and their grid as `options` say; returns the tensor and why its coding was chosen.
+/// Encodes codes and their grid with `options`; returns the tensor and the plan, with the reason for the
+/// coding.
 ///
 /// # Errors
-/// When the options or the grid do not fit the codes, or a stream passes 4 GiB a tile.
+/// [`CodecError`] when the options or the grid do not fit the codes, or the stream of a tile is longer than 4
+/// GiB.
 pub fn encode(
     kind: TensorKind,
     codes: &Codes,
@@ -37,7 +41,7 @@ pub fn encode(
         Coding::Prefix => static_tables::prefix(codes, &plan)?,
         Coding::Archive => match grid {
             Grid::AffineGroups(groups) => archive::encode(codes, groups, &plan)?,
-            _ => return Err(CodecError::UnknownGrid),
+            _ => return Err(CodecError::UnsupportedGrid),
         },
     };
     let (entry, side) = side_data(grid, plan.tile, [codes.rows(), codes.cols()])?;
@@ -49,11 +53,12 @@ pub fn encode(
     Ok((EncodedTensor::new(entry, parts)?, plan))
 }
 
-/// Encodes the bytes of a tensor that has no codes; `fields` are the parts of an element (see
+/// Encodes the bytes of a tensor without codes. `fields` are the widths in bytes of an element's fields (see
 /// [`ecq_coding::planes`]).
 ///
 /// # Errors
-/// When `fields` is not a list of 1 to 256 widths, or there are more than eight bytes a weight.
+/// [`CodecError`] when `fields` is not a list of 1 to 256 widths, or there are more than eight bytes per
+/// weight.
 pub fn encode_raw(
     kind: TensorKind,
     shape: [usize; 2],
@@ -67,11 +72,12 @@ pub fn encode_raw(
     Ok(EncodedTensor::new(TensorEntry { kind, shape, content }, parts)?)
 }
 
-/// The facts of a grid and the parts of its side data: floats as byte planes, one field a byte; outliers tile
-/// by tile.
+/// Returns the entry of a grid and the parts of its side data: floats as byte planes of one byte per field,
+/// and outliers tile by tile.
 ///
 /// # Errors
-/// When scales and biases have different types, or this version encodes no such grid.
+/// [`CodecError::MixedSideData`] when scales and biases have different types; [`CodecError::UnsupportedGrid`]
+/// for an unknown grid.
 pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntry, TensorParts)> {
     let mut parts = TensorParts::new();
     let mut floats = |part: TensorPart, floats: &FloatVec| -> Result<FloatType> {
@@ -113,20 +119,20 @@ pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntr
                 outliers: (!outliers.is_empty()).then_some(outliers.len() as u64),
             }
         }
-        _ => return Err(CodecError::UnknownGrid),
+        _ => return Err(CodecError::UnsupportedGrid),
     };
     Ok((entry, parts))
 }
 
-/// `count - 1`, the tables one after the other, and what tells which symbol uses which.
-fn table_part(tables: &[Vec<u8>], choice: &[u8]) -> Bytes {
+/// Returns the `table` part: `count - 1`, the tables, and the bytes that select them (`selectors`).
+fn table_part(tables: &[Vec<u8>], selectors: &[u8]) -> Bytes {
     let mut out = vec![(tables.len() - 1) as u8];
     tables.iter().for_each(|table| out.extend(table));
-    out.extend(choice);
+    out.extend(selectors);
     out.into()
 }
 
-/// The streams of tiles as the `index` part (a length each) and the `stream` part.
+/// Returns the `index` part (the length of each tile's stream) and the `stream` part.
 fn stream_parts(streams: &[Vec<u8>]) -> Result<[(TensorPart, Bytes); 2]> {
     let mut index = Vec::with_capacity(4 * streams.len());
     for (tile, stream) in streams.iter().enumerate() {

@@ -4,12 +4,12 @@ use ecq_coding::prefix::PrefixCode;
 use ecq_coding::{Counts, FrequencyTable, cluster};
 use ecq_core::{Codes, Coding, Grid, LaneOrder, Tile, code_bits};
 
-/// Which coding a tensor gets.
+/// The coding of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodingChoice {
-    /// This one.
+    /// This coding.
     Only(Coding),
-    /// The smallest of those that are no slower to decode than this one.
+    /// The smallest of the codings that decode at least as fast as `slowest`.
     Smallest {
         /// The slowest coding allowed, in the order packed, prefix, rans, archive.
         slowest: Coding,
@@ -31,34 +31,35 @@ pub enum TileChoice {
     Block(usize, usize),
 }
 
-/// Classes of rows and columns that choose each symbol's table, where the coding is rANS.
+/// The classes of rows and columns that select each symbol's table, if the coding is rANS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClassChoice {
-    /// On uniform grids, as many as take the fewest bits, where that saves [`LEAST_SAVED`] of the stream.
+    /// On uniform grids the number of classes with the fewest bits, if that saves [`MIN_CLASS_SAVING`] of the
+    /// stream.
     Auto,
-    /// A table a tile.
+    /// One table per tile.
     Off,
-    /// So many of rows and of columns, 1 to 8 each.
+    /// These numbers of row and of column classes, 1 to 8 each.
     Only([u8; 2]),
 }
 
-/// The share of a stream that classes must save.
-pub const LEAST_SAVED: f64 = 0.003;
+/// The share of a stream that classes save at least.
+pub const MIN_CLASS_SAVING: f64 = 0.003;
 
-/// How codes are encoded.
+/// Options of [`encode`](super::encode).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EncodeOptions {
-    /// Which coding.
+    /// The coding. Default: the smallest up to rANS.
     pub coding: CodingChoice,
-    /// Which tile.
+    /// The tile. Default: automatic.
     pub tile: TileChoice,
-    /// Lanes of a tile, 1 to 256; `None` for the tile's default.
+    /// Lanes of a tile, 1 to 256; `None` (the default) for the tile's own default.
     pub lanes: Option<u16>,
-    /// A coding that saves less than this many percent of the packed codes is not worth its decoding.
+    /// Saving in percent of the packed codes below which a tensor stays packed. Default: 1.
     pub hybrid_percent: f64,
-    /// Frequency tables a tensor may have at most, 1 to 256.
+    /// The largest number of frequency tables of a tensor, 1 to 256. Default: 8.
     pub tables: usize,
-    /// Classes of rows and columns.
+    /// Classes of rows and columns. Default: automatic.
     pub classes: ClassChoice,
 }
 
@@ -75,51 +76,50 @@ impl Default for EncodeOptions {
     }
 }
 
-/// What a coding would cost, all of its parts counted, side data not.
+/// The estimated size of a tensor in one coding, without side data.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// The coding.
     pub coding: Coding,
-    /// Its bits; an estimate within a percent.
+    /// Size in bits, within about a percent.
     pub bits: f64,
 }
 
-/// What was decided for a tensor, and why.
+/// The decisions for a tensor and their reason.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The coding chosen.
     pub coding: Coding,
     /// The tile.
     pub tile: Tile,
-    /// The choice in words.
+    /// The reason for the coding in words.
     pub reason: String,
-    /// What each coding considered would cost.
+    /// The estimate of each coding considered.
     pub estimates: Vec<Estimate>,
     /// Order-0 entropy of the codes in bits.
     pub entropy_bits: f64,
-    /// Cross entropy of the codes under the tables in bits: what an ideal coder would spend.
+    /// Cross entropy of the codes under the tables in bits: the size with an ideal coder.
     pub cross_entropy_bits: f64,
     /// Frequency tables.
     pub(crate) tables: Vec<FrequencyTable>,
     /// The table of each tile.
     pub(crate) ids: Vec<u8>,
-    /// What chooses a symbol's table and the tables in place of those of tiles, where the coding is rANS and
-    /// they save bits.
+    /// Classes and their tables, which replace those of tiles, if the coding is rANS and they save bits.
     pub(crate) classed: Option<Classed>,
 }
 
-/// Symbols of a lane at least, so that its start state (about 24 bits more than it carries) costs less than
-/// half a percent at three bits a symbol.
+/// The smallest number of symbols of a lane, so that its start state (about 24 bits more than it carries)
+/// costs less than half a percent at three bits per symbol.
 const LANE_SYMBOLS: usize = 2048;
-/// Lanes of a tile: what the widest instruction sets and GPU subgroups divide.
+/// Lanes of a tile: a multiple of the lanes of the widest instruction sets and of GPU subgroups.
 const LANES: u16 = 32;
-/// What a prefix code may lose to take more symbols per lookup.
+/// The rate that a prefix code may lose to have more symbols per lookup, as a ratio.
 pub(crate) const PREFIX_TOLERANCE: f64 = 0.01;
 
-/// Decides coding, tile and tables for a tensor: a pure function of its codes and the options.
+/// Decides coding, tile and tables of a tensor. The result depends on codes, grid and options only.
 ///
 /// # Errors
-/// When the tile or the lanes are out of range.
+/// [`CodecError`] when the tile or the lanes are out of range, or the coding does not support the tile.
 pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan> {
     let tile = tile(codes, options);
     tile.check()?;
@@ -127,7 +127,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
     if options.coding == CodingChoice::Only(Coding::Archive) && !by_rows {
         return Err(CodecError::Option {
             option: "coding archive",
-            why: "needs tiles of whole rows: tile auto or rows:N",
+            reason: "needs tiles of whole rows: tile auto or rows:N",
         });
     }
     let tiles = tile.count(codes.rows(), codes.cols());
@@ -163,7 +163,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
                     counts.iter().zip(&ids).map(|(c, &id)| rates[usize::from(id)] * c.total() as f64).sum();
                 coded + table_bits + 12.0 * lanes as f64 + 72.0 * tiles as f64
             }
-            // Fitted when it is encoded; it never loses to one table a tile by more than its tables.
+            // The model is fitted at encoding. It costs at most its tables more than one table per tile.
             Coding::Archive if by_rows && super::archive::fits(grid) => 0.98 * by_tile + table_bits,
             Coding::Archive => return Ok(None),
         };
@@ -177,10 +177,10 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
     let packed = estimates.iter().find(|e| e.coding == Coding::Packed).map_or(f64::INFINITY, |e| e.bits);
     let (coding, mut reason) = match (options.coding, best) {
         (CodingChoice::Only(Coding::Archive), _) if !super::archive::fits(grid) => {
-            (Coding::Rans, "archive needs smaller groups: rans".to_owned())
+            (Coding::Rans, "archive does not support groups of this size: rans".to_owned())
         }
         (CodingChoice::Only(coding), _) if options.hybrid_percent <= 0.0 || coding == Coding::Packed => {
-            (coding, "asked for".to_owned())
+            (coding, "selected by the options".to_owned())
         }
         (_, Some(best)) => {
             let gain = 100.0 * (1.0 - best.bits / packed);
@@ -195,7 +195,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
                 (best.coding, format!("saves {gain:.2}% of the packed codes"))
             }
         }
-        (_, None) => (Coding::Packed, "nothing else was allowed".to_owned()),
+        (_, None) => (Coding::Packed, "the options allow no other coding".to_owned()),
     };
     let entropy_bits = total.entropy_bits() * total.total() as f64;
     let classed = classed.filter(|_| coding == Coding::Rans);
@@ -209,7 +209,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
     Ok(Plan { coding, tile, reason, estimates, entropy_bits, cross_entropy_bits, tables, ids, classed })
 }
 
-/// The codings that the options allow to compare.
+/// Returns the codings that the options allow.
 fn considered(options: &EncodeOptions) -> Vec<Coding> {
     match options.coding {
         CodingChoice::Only(coding) => vec![coding, Coding::Packed],
@@ -220,14 +220,14 @@ fn considered(options: &EncodeOptions) -> Vec<Coding> {
     }
 }
 
-/// Classes as the choice asks, where it asks for any and they are worth it; `by_tile` is what tables of tiles
-/// take, in bits.
+/// Finds the classes that `choice` asks for, if they save enough. `by_tile` is the cost in bits with one
+/// table per tile.
 fn classed(codes: &Codes, grid: &Grid, choice: ClassChoice, by_tile: f64) -> Result<Option<Classed>> {
     match choice {
         ClassChoice::Only(counts) => Classed::of(codes, counts.map(usize::from)).map(Some),
         ClassChoice::Auto if matches!(grid, Grid::UniformRows(_)) => {
             let best = Classed::best(codes, by_tile)?;
-            Ok(Some(best).filter(|classed| classed.bits() < (1.0 - LEAST_SAVED) * by_tile))
+            Ok(Some(best).filter(|classed| classed.bits() < (1.0 - MIN_CLASS_SAVING) * by_tile))
         }
         _ => Ok(None),
     }
@@ -244,11 +244,11 @@ fn tile(codes: &Codes, options: &EncodeOptions) -> Tile {
     let interleaved =
         |rows: usize, cols: usize, lanes: u16| Tile { rows, cols, lanes, order: LaneOrder::Interleaved };
     match options.tile {
-        // An archive is decoded whole: the larger a tile, the fewer start states.
+        // An archive is decoded as a whole: larger tiles have fewer start states.
         TileChoice::Auto if archive => by_rows((8 * LANE_SYMBOLS).div_ceil(cols.max(1))),
         TileChoice::Auto => by_rows(LANE_SYMBOLS.div_ceil(cols.max(1))),
         TileChoice::Matrix => interleaved(rows, cols, lanes),
-        // A short row pays for few start states.
+        // A short row has few start states.
         TileChoice::Row => interleaved(1, cols, options.lanes.unwrap_or(8)),
         TileChoice::Rows(n) => Tile { rows: n.min(rows), cols, lanes, order: LaneOrder::Rows },
         TileChoice::Block(r, c) => interleaved(r.min(rows), c.min(cols), lanes),
@@ -280,7 +280,7 @@ fn count_tiles(codes: &Codes, tile: Tile) -> Vec<Counts> {
     (0..tile.count(rows, cols)).into_par_iter().map(count).collect()
 }
 
-/// One table, or more where they save more than they take.
+/// Returns one table, or several if they save more than their size, and the table of each tile.
 fn tables(
     counts: &[Counts],
     total: &Counts,
@@ -288,7 +288,7 @@ fn tables(
     most: usize,
 ) -> Result<(Vec<FrequencyTable>, Vec<u8>)> {
     if !(1..=256).contains(&most) {
-        return Err(CodecError::Tables(most));
+        return Err(CodecError::TableCount(most));
     }
     let mut best: Option<(f64, Vec<FrequencyTable>, Vec<u8>)> = None;
     for groups in
@@ -311,5 +311,5 @@ fn tables(
             best = Some((bits, tables, ids));
         }
     }
-    best.map(|(_, tables, ids)| (tables, ids)).ok_or(CodecError::Tables(most))
+    best.map(|(_, tables, ids)| (tables, ids)).ok_or(CodecError::TableCount(most))
 }

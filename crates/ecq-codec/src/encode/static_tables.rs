@@ -8,12 +8,12 @@ use ecq_coding::{CodingError, Layout, rans};
 use ecq_core::{Codes, TensorPart, TensorParts};
 use rayon::prelude::*;
 
-/// Table, index and stream of a rANS-coded tensor.
+/// Encodes table, index and stream of a rANS-coded tensor.
 pub(super) fn rans(codes: &Codes, plan: &Plan) -> Result<TensorParts> {
     if let Some(Classed { classes, tables, .. }) = &plan.classed {
         let encoder = rans::Encoder::with_classes(tables, classes.clone())?;
-        let streams = by_tile(codes, plan, |_, corner, symbols, stride, layout| {
-            encoder.encode_at(corner, symbols, stride, layout)
+        let streams = by_tile(codes, plan, |_, origin, symbols, stride, layout| {
+            encoder.encode_at(origin, symbols, stride, layout)
         })?;
         let bytes: Vec<_> = tables.iter().map(|table| table.to_bytes()).collect();
         let mut parts = TensorParts::from(stream_parts(&streams)?);
@@ -28,7 +28,7 @@ pub(super) fn rans(codes: &Codes, plan: &Plan) -> Result<TensorParts> {
     parts(&tables, plan, &streams)
 }
 
-/// Table, index and stream of a prefix-coded tensor.
+/// Encodes table, index and stream of a prefix-coded tensor.
 pub(super) fn prefix(codes: &Codes, plan: &Plan) -> Result<TensorParts> {
     let best = |table| PrefixCode::best(table, PREFIX_TOLERANCE);
     let prefix_codes = plan.tables.iter().map(best).collect::<std::result::Result<Vec<_>, _>>()?;
@@ -46,7 +46,7 @@ fn parts(tables: &[Vec<u8>], plan: &Plan, streams: &[Vec<u8>]) -> Result<TensorP
     Ok(parts)
 }
 
-/// The stream of every tile by `one(table, row and column of its corner, symbols from there on, stride,
+/// Encodes every tile with `one(table, row and column of its first symbol, symbols from there on, stride,
 /// layout)`.
 fn by_tile(
     codes: &Codes,

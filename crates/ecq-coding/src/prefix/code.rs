@@ -5,23 +5,24 @@ use crate::table::{Counts, FrequencyTable};
 
 /// Longest codeword in bits, so that the decoding table (2^12 entries of 4 bytes) fits a first-level cache.
 pub(super) const MAX_WIDTH: u32 = 12;
-/// What a code may lose to have fewer escapes, as a ratio.
+/// The rate that a code may lose to have fewer escapes, as a ratio.
 const ESCAPE_TOLERANCE: f64 = 0.005;
-/// Most tuples that a code may be built over.
+/// The largest number of tuples of a code.
 const MAX_TUPLES: usize = 1 << 16;
 
 /// A length-limited prefix code over tuples of 1 to 4 symbols.
 ///
-/// Tuples are taken to be independent draws from one [`FrequencyTable`] (neighbouring weights say nothing
-/// about each other), so the table is all that a decoder needs: both sides derive the same code lengths by
-/// package-merge (Larmore and Hirschberg, 1990) in integers. Tuples too rare for a short codeword share an
-/// escape codeword, followed by the symbols themselves at fixed width.
+/// The code assumes independent symbols from one [`FrequencyTable`] (neighbouring weights are independent),
+/// so a decoder needs the table only: both sides derive the same code lengths by package-merge (Larmore and
+/// Hirschberg, 1990) in integers. Tuples too rare for a short codeword share an escape codeword, which the
+/// symbols follow at fixed width.
 #[derive(Debug, Clone)]
 pub struct PrefixCode {
     pub(super) table: FrequencyTable,
     pub(super) tuple: usize,
     pub(super) rarity: u32,
-    /// Length in bits of each tuple's codeword (0: escaped), by index: first symbol least significant.
+    /// Length in bits of each tuple's codeword (0: escaped). The first symbol is the least significant digit
+    /// of a tuple's index.
     pub(super) lengths: Vec<u8>,
     /// Codeword of each tuple, first bit least significant.
     pub(super) codewords: Vec<u16>,
@@ -30,10 +31,11 @@ pub struct PrefixCode {
 }
 
 impl PrefixCode {
-    /// The code over tuples of `tuple` symbols; those rarer than `2^-(12 + rarity)` are escaped.
+    /// Returns the code over tuples of `tuple` symbols; tuples rarer than `2^-(12 + rarity)` are escaped.
     ///
     /// # Errors
-    /// When `tuple` is outside 1..=4, `rarity` outside 0..=15, or there would be more than 65,536 tuples.
+    /// [`CodingError::Parameter`] when `tuple` is outside 1..=4, `rarity` outside 0..=15, or the alphabet has
+    /// more than 65,536 tuples.
     pub fn new(table: FrequencyTable, tuple: usize, rarity: u32) -> Result<Self> {
         let parameter = |what, found: u64, expected| Err(CodingError::Parameter { what, found, expected });
         if !(1..=4).contains(&tuple) {
@@ -91,16 +93,17 @@ impl PrefixCode {
         Ok(Self { table, tuple, rarity, lengths, codewords, escape })
     }
 
-    /// The code with the most symbols per tuple (most symbols per lookup when decoding) among those whose
-    /// rate is within `tolerance` (a ratio, such as 0.01) of the best.
+    /// Returns the code with the most symbols per tuple (and so per lookup of a decoder) whose rate is within
+    /// `tolerance` (a ratio, such as 0.01) of the best.
     ///
     /// # Errors
-    /// When no code over this alphabet can be built: never for alphabets of 2 to 256.
+    /// [`CodingError::Parameter`] when no code over this alphabet exists: never for alphabets of 2 to 256
+    /// symbols.
     pub fn best(table: &FrequencyTable, tolerance: f64) -> Result<Self> {
         let entropy = table.entropy_bits();
         let mut codes = Vec::new();
         for tuple in 1..=4u32 {
-            // Codewords end at 12 bits: tuples that carry nearly as many on average code badly, and late.
+            // Codewords have at most 12 bits: tuples of nearly as many bits on average code badly.
             if tuple > 1 && entropy * f64::from(tuple) > f64::from(MAX_WIDTH) - 1.0 {
                 break;
             }
@@ -109,7 +112,7 @@ impl PrefixCode {
                 let Ok(code) = Self::new(table.clone(), tuple as usize, rarity) else { continue };
                 by_rarity.push((code.bits_per_symbol(), code));
             }
-            // The rarer a tuple must be to be escaped, the fewer escapes, and each of them stalls a decoder.
+            // A higher rarity gives fewer escapes, each of which stalls a decoder.
             let least = by_rarity.iter().map(|(bits, _)| *bits).fold(f64::INFINITY, f64::min);
             let fewest = by_rarity.into_iter().rfind(|(bits, _)| *bits <= (1.0 + ESCAPE_TOLERANCE) * least);
             codes.extend(fewest.map(|(_, code)| code));
@@ -123,17 +126,17 @@ impl PrefixCode {
         })
     }
 
-    /// Symbols per codeword.
+    /// Returns the number of symbols per codeword.
     pub fn tuple(&self) -> usize {
         self.tuple
     }
 
-    /// The probabilities that the code was built for.
+    /// Returns the table that the code was built for.
     pub fn table(&self) -> &FrequencyTable {
         &self.table
     }
 
-    /// Expected bits per symbol for independent symbols that follow the table.
+    /// Returns the expected bits per symbol of independent symbols that follow the table.
     pub fn bits_per_symbol(&self) -> f64 {
         let scale = f64::from(u32::from(self.table.precision()) * self.tuple as u32);
         let (mut bits, mut escaped) = (0.0, 1.0);
@@ -160,41 +163,45 @@ impl PrefixCode {
         bits / self.tuple as f64
     }
 
-    /// Estimated bits of symbols counted in `counts`: those of the table's own distribution, scaled.
+    /// Estimates the bits of the symbols of `counts`: those of the table's own distribution, scaled.
     pub fn cost_bits(&self, counts: &Counts) -> f64 {
         self.bits_per_symbol() * counts.total() as f64
     }
 
-    /// Width of an escaped symbol.
+    /// Returns the width of an escaped symbol in bits.
     pub(super) fn raw_bits(&self) -> u32 {
         (self.table.alphabet() as u32 - 1).ilog2() + 1
     }
 
-    /// Serialised: one byte `(tuple - 1) | rarity << 4`, then the frequency table.
+    /// Serializes the code: one byte `(tuple - 1) | rarity << 4`, then the frequency table.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![(self.tuple as u8 - 1) | (self.rarity as u8) << 4];
         bytes.extend(self.table.to_bytes());
         bytes
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote; returns the code and the bytes it took.
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote; returns the code and the number of bytes read.
     ///
     /// # Errors
-    /// When the bytes end early or do not describe a code.
+    /// [`CodingError::Truncated`] when the bytes end early; [`CodingError::InvalidBytes`] or
+    /// [`CodingError::Parameter`] when they do not describe a code.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Self, usize)> {
         let Some((&head, rest)) = bytes.split_first() else {
             return Err(CodingError::Truncated { what: "a prefix code", at: 0, needed: 1 });
         };
         if head & 0x0c != 0 {
-            return Err(CodingError::Table { at: 0, why: "reserved bits of a prefix code are set" });
+            return Err(CodingError::InvalidBytes {
+                at: 0,
+                reason: "reserved bits of a prefix code are set",
+            });
         }
         let (table, used) = FrequencyTable::from_bytes(rest)?;
         Ok((Self::new(table, usize::from(head & 3) + 1, u32::from(head >> 4))?, used + 1))
     }
 }
 
-/// Lengths, at most `limit` bits, of an optimal prefix code for ascending `weights`; ties go to items before
-/// packages. One item alone gets one bit.
+/// Returns the lengths, at most `limit` bits, of an optimal prefix code for ascending `weights`. Ties go to
+/// items before packages. A single item gets one bit.
 fn package_merge(weights: &[u64], limit: u32) -> Vec<u8> {
     let items = weights.len();
     let mut lengths = vec![0u8; items];
@@ -202,7 +209,7 @@ fn package_merge(weights: &[u64], limit: u32) -> Vec<u8> {
         lengths[0] = 1;
         return lengths;
     }
-    // `levels[l][k]`: whether the k-th lightest entry of that level is an item (else a package).
+    // `levels[l][k]`: whether the k-th lightest entry of level `l` is an item (else a package).
     let mut levels: Vec<Vec<bool>> = Vec::new();
     let mut packages: Vec<u64> = Vec::new();
     for _ in 0..limit {

@@ -3,18 +3,18 @@ use super::lanes_used;
 use super::lookups::{FILLED, LANES, Tables, scatter};
 use crate::bits::BitReader;
 use crate::error::{CodingError, Result};
-use crate::isa::IsaKind;
 use crate::layout::{Layout, Order};
-use crate::quads;
+use crate::panel;
+use crate::simd::Isa;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Lookups of eight lanes that wait until they are made quads: a multiple of four and of any batch.
-const WAITING: usize = 96;
-/// Columns of eight rows that wait for their place when rows are asked for.
+/// Lookups of eight lanes in the staging buffer: a multiple of four and of any batch.
+const STAGED: usize = 96;
+/// Columns of eight rows that are decoded to a panel before they are copied to rows.
 const COLUMNS: usize = 1536;
 
-/// Decodes tiles with one prefix code: a table lookup gives a whole tuple and the length of its codeword.
+/// Decodes tiles with one prefix code. A table lookup gives a whole tuple and the length of its codeword.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     tables: Tables,
@@ -22,44 +22,45 @@ pub struct Decoder {
     escape: Option<(u8, u16)>,
     raw_bits: u32,
     alphabet: usize,
-    bmi2: bool,
+    isa: Isa,
 }
 
 impl Decoder {
-    /// Fills the lookup table.
+    /// Builds the lookup table, for the widest instruction set of this processor.
     pub fn new(code: &PrefixCode) -> Self {
-        Self::with_isa(code, IsaKind::detect())
+        Self::with_isa(code, Isa::detect())
     }
 
-    /// As [`new`](Self::new), for one instruction set, to compare them.
-    pub fn with_isa(code: &PrefixCode, isa: IsaKind) -> Self {
+    /// As [`new`](Self::new), for `isa` (to compare instruction sets); see [`Isa::resolve`].
+    pub fn with_isa(code: &PrefixCode, isa: Isa) -> Self {
         Self {
             tables: Tables::new(code),
             escape: code.escape,
             raw_bits: code.raw_bits(),
             alphabet: code.table.alphabet(),
-            // Part of that level, as is LZCNT.
-            bmi2: isa.min(IsaKind::detect()) >= IsaKind::Avx2,
+            isa: isa.resolve(),
         }
     }
 
     /// Decodes the bytes of one tile; row `r` goes to `out[r * stride..][..cols]`.
     ///
     /// # Errors
-    /// When `out` is too short for the layout, the bytes end early or are left over, or a lane does not end
-    /// where its length says. `out` then holds unspecified symbols.
+    /// [`CodingError::Parameter`] when `out` is too short for the layout; other errors when the tile is
+    /// corrupt: lanes and bytes have different lengths, no codeword starts with the next bits, or a lane does
+    /// not end where its length says. `out` then holds unspecified symbols.
     pub fn decode(&self, tile: &[u8], layout: Layout, out: &mut [u8], stride: usize) -> Result<()> {
         let mut reader = self.open(tile, layout)?;
-        reader.rows(layout.rows, out, stride)
+        reader.read_rows(layout.rows, out, stride)
     }
 
-    /// Opens the bytes of one tile, to decode it some rows at a time.
+    /// Opens the bytes of one tile, to decode it a few rows at a time.
     ///
     /// # Errors
-    /// When the lengths of the lanes do not fit the bytes.
+    /// [`CodingError::Truncated`], [`CodingError::TrailingBytes`] or [`CodingError::InvalidBytes`] when the
+    /// lengths of the lanes do not fit the bytes.
     pub fn open<'a>(&'a self, tile: &'a [u8], layout: Layout) -> Result<Reader<'a>> {
-        let lanes = read_head(tile, lanes_used(layout, self.tables.tuple))?;
-        // A refill reads 8 bytes; a tile shorter than that is moved to where they exist.
+        let lanes = read_header(tile, lanes_used(layout, self.tables.tuple))?;
+        // A refill reads 8 bytes: a shorter tile is copied and padded.
         let bytes = match tile.len() {
             8.. => Cow::Borrowed(tile),
             _ => Cow::Owned(tile.iter().copied().chain([0; 8]).collect()),
@@ -68,28 +69,28 @@ impl Decoder {
         Ok(Reader { decoder: self, layout, bytes, lanes, bits, row: 0 })
     }
 
-    /// Bytes that the lookup table takes.
+    /// Returns the bytes of the lookup table.
     pub fn bytes(&self) -> usize {
-        self.tables.bytes()
+        self.tables.bytes_held()
     }
 
-    /// `cols` columns of up to eight lanes, to quads: those of lane `l` from `out[4 * l]` on.
+    /// Decodes `cols` columns of up to eight lanes to the rows of a panel: lane `l` from `out[4 * l]` on.
     fn columns(&self, bytes: &[u8], bits: &mut [usize], cols: usize, out: &mut [u8]) -> Result<()> {
-        assert!(bits.len() <= LANES && out.len() > quads::place(LANES - 1, cols - 1));
+        assert!(bits.len() <= LANES && out.len() > panel::offset(LANES - 1, cols - 1));
         let mut done = 0;
         if let Ok(bits) = <&mut [usize; LANES]>::try_from(&mut *bits) {
             done = self.in_step(bytes, bits, cols / self.tables.tuple, out)?;
         }
         for (lane, bit) in bits.iter_mut().enumerate() {
             for col in (done * self.tables.tuple..cols).step_by(self.tables.tuple) {
-                let symbols = self.one(bytes, bit)?;
+                let symbols = self.decode_tuple(bytes, bit)?;
                 scatter(symbols, lane, col, cols, self.tables.tuple, out);
             }
         }
         Ok(())
     }
 
-    /// Up to `tuples` tuples of eight lanes; returns how many of each were decoded.
+    /// Decodes up to `tuples` tuples of each of eight lanes; returns the number decoded.
     fn in_step(
         &self,
         bytes: &[u8],
@@ -98,17 +99,17 @@ impl Decoder {
         out: &mut [u8],
     ) -> Result<usize> {
         let tables = &self.tables;
-        let mut waiting = [0u8; WAITING * 4 * LANES];
+        let mut staged = [0u8; STAGED * 4 * LANES];
         let (mut done, mut first) = (0, 0);
         loop {
-            // A refill may read up to the last eight bytes, and a batch takes at most 57 bits.
+            // A refill may begin at the eighth byte from the end at most, and a batch takes at most 57 bits.
             let last = 8 * (bytes.len() - 8) + 7;
             let furthest = bits.iter().copied().max().unwrap_or(0);
             let safe = if furthest > last { 0 } else { (last - furthest) / FILLED + 1 };
             let left = ((tuples - done) / tables.batch).min(safe);
-            let room = if tables.waits() { (WAITING - (done - first)) / tables.batch } else { left };
-            if tables.waits() && (left == 0 || room == 0) {
-                tables.settle(&waiting, first, done - first, out);
+            let room = if tables.is_staged() { (STAGED - (done - first)) / tables.batch } else { left };
+            if tables.is_staged() && (left == 0 || room == 0) {
+                tables.settle(&staged, first, done - first, out);
                 first = done;
             }
             if left == 0 {
@@ -117,22 +118,23 @@ impl Decoder {
             if room == 0 {
                 continue;
             }
-            let to = match tables.waits() {
-                true => &mut waiting[tables.place(done - first, 0)..],
+            let to = match tables.is_staged() {
+                true => &mut staged[tables.place(done - first, 0)..],
                 false => &mut out[tables.place(done, 0)..],
             };
             let batches = left.min(room);
-            // SAFETY: every lane's first byte is far enough from the end, see above; a lookup's symbols lie in the
-            // quads of `cols` columns, which `out` holds, or among those that wait.
-            let (count, taken) = unsafe { tables.decode(self.bmi2, bytes, bits, batches, to.as_mut_ptr()) };
+            // SAFETY: `safe` keeps every lane's first byte at most the eighth from the end; a lookup's
+            // symbols lie in the panel of `cols` columns, which `out` holds, or in the staging buffer, which
+            // has `room`.
+            let (count, taken) = unsafe { tables.decode(self.isa, bytes, bits, batches, to.as_mut_ptr()) };
             done += count * tables.batch;
             if count < batches {
                 let to = &mut to[count * tables.step()..];
                 for (lane, (bit, taken)) in bits.iter_mut().zip(taken).enumerate() {
                     match taken {
                         ..=FILLED => *bit += taken,
-                        // An escape, or codewords that are all long: once more, one by one.
-                        _ => self.again(bytes, bit, lane, to)?,
+                        // An escape, or many long codewords: decoded again, one by one.
+                        _ => self.decode_batch(bytes, bit, lane, to)?,
                     }
                 }
                 done += tables.batch;
@@ -140,18 +142,18 @@ impl Decoder {
         }
     }
 
-    /// A batch of one lane, one lookup after the other.
+    /// Decodes a batch of one lane codeword by codeword.
     #[cold]
-    fn again(&self, bytes: &[u8], bit: &mut usize, lane: usize, to: &mut [u8]) -> Result<()> {
+    fn decode_batch(&self, bytes: &[u8], bit: &mut usize, lane: usize, to: &mut [u8]) -> Result<()> {
         for lookup in 0..self.tables.batch {
-            let symbols = self.one(bytes, bit)?;
+            let symbols = self.decode_tuple(bytes, bit)?;
             self.tables.write(symbols, lookup, lane, to);
         }
         Ok(())
     }
 
-    /// One tuple from bit `bit` on, escaped or not; symbols as little-endian bytes.
-    fn one(&self, bytes: &[u8], bit: &mut usize) -> Result<u32> {
+    /// Decodes one tuple, escaped or not, from bit `bit` on; returns its symbols as little-endian bytes.
+    fn decode_tuple(&self, bytes: &[u8], bit: &mut usize) -> Result<u32> {
         let buffer = refill(bytes, *bit, bytes.len() - 8);
         if let Some((symbols, length)) = self.tables.entry(buffer) {
             *bit += length;
@@ -162,15 +164,20 @@ impl Decoder {
             Some((length, codeword)) if buffer & mask(length.into()) == codeword.into() => {
                 *bit += usize::from(length);
             }
-            _ => return Err(CodingError::Table { at: *bit / 8, why: "no codeword starts with these bits" }),
+            _ => {
+                return Err(CodingError::InvalidBytes {
+                    at: *bit / 8,
+                    reason: "no codeword starts with the next bits",
+                });
+            }
         }
         let mut symbols = 0;
         for i in 0..self.tables.tuple {
             let symbol = (refill(bytes, *bit, bytes.len() - 8) & mask(self.raw_bits)) as u32;
             if symbol as usize >= self.alphabet {
-                return Err(CodingError::Table {
+                return Err(CodingError::InvalidBytes {
                     at: *bit / 8,
-                    why: "an escaped symbol is outside the alphabet",
+                    reason: "an escaped symbol is outside the alphabet",
                 });
             }
             *bit += self.raw_bits as usize;
@@ -180,13 +187,14 @@ impl Decoder {
     }
 }
 
-/// A tile that is being decoded, from its first row on.
+/// Decodes a tile from its first row to its last, a few rows at a time.
 #[derive(Debug)]
 pub struct Reader<'a> {
     decoder: &'a Decoder,
     layout: Layout,
-    /// At least eight.
+    /// At least eight bytes.
     bytes: Cow<'a, [u8]>,
+    /// Bytes of each lane.
     lanes: Vec<Range<usize>>,
     /// Next bit of each lane.
     bits: Vec<usize>,
@@ -195,26 +203,27 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Rows not yet decoded.
-    pub fn rows_left(&self) -> usize {
+    /// Returns the number of rows not yet decoded.
+    pub fn remaining_rows(&self) -> usize {
         self.layout.rows - self.row
     }
 
-    /// Decodes the next `rows` rows; the one `r` after the last goes to `out[r * stride..][..cols]`.
+    /// Decodes the next `rows` rows; the `r`-th of them goes to `out[r * stride..][..cols]`.
     ///
-    /// Lanes by row take their rows together: there `rows` is a multiple of the lanes, or all that are left.
+    /// In row order, `rows` is a multiple of the lanes, or all rows that are left.
     ///
     /// # Errors
-    /// When `out` is too short, `rows` is not such a number, or a codeword does not exist; with the last row also
-    /// when a lane does not end where its length says. `out` then holds unspecified symbols.
-    pub fn rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> Result<()> {
+    /// [`CodingError::Parameter`] when `out` is too short or `rows` is another number;
+    /// [`CodingError::InvalidBytes`] when no codeword starts with the next bits; [`CodingError::LaneEnd`]
+    /// when the last row does not end where its lane's length says. `out` then holds unspecified symbols.
+    pub fn read_rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> Result<()> {
         self.layout.check_next(self.row, rows, out.len(), stride)?;
         match self.layout.order {
             Order::Rows => {
-                let mut waiting = vec![0; quads::panel_bytes(COLUMNS.min(self.layout.cols))];
+                let mut panel = vec![0; panel::bytes(COLUMNS.min(self.layout.cols))];
                 for group in (0..rows).step_by(self.layout.lanes) {
                     let active = self.layout.lanes.min(rows - group);
-                    self.group(active, &mut waiting, &mut out[group * stride..], stride)?;
+                    self.group(active, &mut panel, &mut out[group * stride..], stride)?;
                 }
             }
             Order::Interleaved => {
@@ -223,54 +232,53 @@ impl Reader<'_> {
                 }
             }
         }
-        self.done(rows)
+        self.finish(rows)
     }
 
-    /// Decodes the next row of each lane (of those that have one) to panels of 16 rows, `stride` bytes apart, laid out as
-    /// [`quads`](crate::quads) says; only where lanes hold rows. Returns how many rows that were.
+    /// Decodes the next row of each lane (of those that have one) to panels of 16 rows, `stride` bytes apart,
+    /// laid out as [`panel`](crate::panel) says; only where lanes hold rows. Returns how many rows that were.
     ///
     /// # Errors
-    /// As [`rows`](Self::rows).
-    pub fn quads(&mut self, out: &mut [u8], stride: usize) -> Result<usize> {
+    /// As [`read_rows`](Self::read_rows).
+    pub fn read_panels(&mut self, out: &mut [u8], stride: usize) -> Result<usize> {
         let active = self.layout.check_group(self.row, out.len(), stride)?;
         let cols = self.layout.cols;
         for (bits, lane) in self.bits[..active].chunks_mut(LANES).zip((0..).step_by(LANES)) {
-            let out = &mut out[lane / quads::ROWS * stride + lane % quads::ROWS * 4..];
+            let out = &mut out[lane / panel::ROWS * stride + lane % panel::ROWS * 4..];
             self.decoder.columns(&self.bytes, bits, cols, out)?;
         }
-        self.done(active)?;
+        self.finish(active)?;
         Ok(active)
     }
 
-    /// The next row of each of `active` lanes, eight lanes in step; whole lookups and whole quads at a time, which wait
-    /// in `waiting`.
-    fn group(&mut self, active: usize, waiting: &mut [u8], out: &mut [u8], stride: usize) -> Result<()> {
+    /// Decodes the next row of each of `active` lanes, eight lanes in step, through the panel `staged`.
+    fn group(&mut self, active: usize, staged: &mut [u8], out: &mut [u8], stride: usize) -> Result<()> {
         for (bits, lane) in self.bits[..active].chunks_mut(LANES).zip((0..).step_by(LANES)) {
             for col in (0..self.layout.cols).step_by(COLUMNS) {
                 let cols = COLUMNS.min(self.layout.cols - col);
-                self.decoder.columns(&self.bytes, bits, cols, waiting)?;
-                quads::to_rows(waiting, bits.len(), cols, &mut out[lane * stride + col..], stride);
+                self.decoder.columns(&self.bytes, bits, cols, staged)?;
+                panel::to_rows(staged, bits.len(), cols, &mut out[lane * stride + col..], stride);
             }
         }
         Ok(())
     }
 
-    /// `rows` more rows are decoded; after the last one, lanes must end where their lengths say.
-    fn done(&mut self, rows: usize) -> Result<()> {
+    /// Counts `rows` more rows as decoded. After the last one, lanes must end where their lengths say.
+    fn finish(&mut self, rows: usize) -> Result<()> {
         self.row += rows;
-        if self.rows_left() > 0 {
+        if self.remaining_rows() > 0 {
             return Ok(());
         }
         let mut ends = self.lanes.iter().zip(&self.bits).enumerate();
         ends.try_for_each(|(lane, (range, &bit))| check_end(&self.bytes, lane, bit, range))
     }
 
-    /// Row `row`, whose tuples are dealt to lanes in turn.
+    /// Decodes row `row`, whose tuples go to lanes in turn.
     fn interleaved(&mut self, row: usize, out: &mut [u8]) -> Result<()> {
         let per_row = self.layout.cols.div_ceil(self.decoder.tables.tuple);
         let mut lane = row * per_row % self.layout.lanes;
         for tuple in out.chunks_mut(self.decoder.tables.tuple) {
-            let symbols = self.decoder.one(&self.bytes, &mut self.bits[lane])?;
+            let symbols = self.decoder.decode_tuple(&self.bytes, &mut self.bits[lane])?;
             tuple.copy_from_slice(&symbols.to_le_bytes()[..tuple.len()]);
             lane = if lane + 1 == self.layout.lanes { 0 } else { lane + 1 };
         }
@@ -278,8 +286,8 @@ impl Reader<'_> {
     }
 }
 
-/// At least 57 bits from `bit` on while they lie within the bytes, then zeros (or, past the end, anything:
-/// the check of the lane's end finds it). `last` is `bytes.len() - 8`.
+/// Returns at least 57 bits from `bit` on while they lie within the bytes, then zeros. Past the end the bits
+/// are unspecified, which the check of the lane's end finds. `last` is `bytes.len() - 8`.
 #[inline(always)]
 fn refill(bytes: &[u8], bit: usize, last: usize) -> u64 {
     let byte = (bit / 8).min(last);
@@ -289,8 +297,8 @@ fn refill(bytes: &[u8], bit: usize, last: usize) -> u64 {
     word >> ((bit - 8 * byte) & 63)
 }
 
-/// Where each of `count` lanes lies in a tile, in bytes.
-fn read_head(tile: &[u8], count: usize) -> Result<Vec<Range<usize>>> {
+/// Returns the bytes of each of the `count` lanes of a tile.
+fn read_header(tile: &[u8], count: usize) -> Result<Vec<Range<usize>>> {
     let short =
         |needed: usize| CodingError::Truncated { what: "a prefix-coded tile", at: tile.len(), needed };
     let Some((head, rest)) = tile.split_at_checked(5) else {
@@ -299,7 +307,10 @@ fn read_head(tile: &[u8], count: usize) -> Result<Vec<Range<usize>>> {
     let least = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
     let width = u32::from(head[4]);
     if width > 32 {
-        return Err(CodingError::Table { at: 4, why: "a lane's length has more than 32 bits" });
+        return Err(CodingError::InvalidBytes {
+            at: 4,
+            reason: "the lengths of lanes have more than 32 bits",
+        });
     }
     let index_bytes = (count * width as usize).div_ceil(8);
     if rest.len() < index_bytes {
@@ -318,11 +329,13 @@ fn read_head(tile: &[u8], count: usize) -> Result<Vec<Range<usize>>> {
     }
     match tile.len() - start {
         0 => Ok(lanes),
-        left => Err(CodingError::LeftOver { what: "a prefix-coded tile", left, len: tile.len() }),
+        left => {
+            Err(CodingError::TrailingBytes { what: "a prefix-coded tile", remaining: left, len: tile.len() })
+        }
     }
 }
 
-/// A lane ends within its last byte, and the rest of that byte is zero.
+/// Checks that a lane ends within its last byte, and that the rest of that byte is zero.
 fn check_end(bytes: &[u8], lane: usize, bit: usize, range: &Range<usize>) -> Result<()> {
     let padding = (8 * range.end).wrapping_sub(bit);
     let clean = padding == 0 || (padding < 8 && u32::from(bytes[range.end - 1]) >> (8 - padding) == 0);

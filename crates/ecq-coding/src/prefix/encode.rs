@@ -23,22 +23,23 @@ use crate::layout::Layout;
 #[derive(Debug)]
 pub struct Encoder<'a> {
     code: &'a PrefixCode,
-    /// What fills up the last tuple of a row.
+    /// Symbol that fills the last tuple of a row.
     padding: u8,
 }
 
 impl<'a> Encoder<'a> {
-    /// Prepares an encoder.
+    /// Returns an encoder for `code`.
     pub fn new(code: &'a PrefixCode) -> Self {
         let frequencies = code.table.frequencies().iter().enumerate();
         let padding = frequencies.max_by_key(|&(s, &f)| (f, usize::MAX - s)).map_or(0, |(s, _)| s as u8);
         Self { code, padding }
     }
 
-    /// The bytes of the tile whose row `r` is `symbols[r * stride..][..cols]`.
+    /// Encodes the tile whose row `r` is `symbols[r * stride..][..cols]`.
     ///
     /// # Errors
-    /// When a symbol has no code, or `symbols` is too short for the layout.
+    /// [`CodingError::UncodedSymbol`] when a symbol has no code; [`CodingError::Parameter`] when `symbols` is
+    /// too short for the layout.
     pub fn encode(&self, symbols: &[u8], stride: usize, layout: Layout) -> Result<Vec<u8>> {
         layout.check_rows(symbols.len(), stride)?;
         let tuple = self.code.tuple;
@@ -72,12 +73,13 @@ impl<'a> Encoder<'a> {
             }
             lanes.push(bits.finish());
         }
-        Ok(with_head(&lanes))
+        Ok(with_header(&lanes))
     }
 }
 
-/// Shortest lane (`u32`), width of what the others have more (`u8`), these excesses at that width, lanes.
-fn with_head(lanes: &[Vec<u8>]) -> Vec<u8> {
+/// Concatenates the length of the shortest lane in bytes (`u32`), the width in bits of an excess (`u8`), each
+/// lane's excess over the shortest at that width, and the lanes.
+fn with_header(lanes: &[Vec<u8>]) -> Vec<u8> {
     let least = lanes.iter().map(Vec::len).min().unwrap_or(0);
     let most = lanes.iter().map(Vec::len).max().unwrap_or(0);
     let width = usize::BITS - (most - least).leading_zeros();

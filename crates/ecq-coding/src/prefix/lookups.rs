@@ -1,38 +1,42 @@
-//! The hot loop of the decoder: lookups of eight lanes in step.
+//! Lookup tables of the decoder, and the places of their output.
 //!
-//! A lane's next bits sit in a register, a set bit on top of them moves down with the bits that are taken and so counts
-//! them. Each lookup takes the low 12 bits; after [`Tables::batch`] lookups the register is filled again. A refill gives
-//! at least 57 bits, so a batch that took more is not to be trusted; an escape (or no codeword at all) is entered as
-//! 63 bits, so one comparison at the end of a batch finds both, and the batch is done again codeword by codeword.
+//! Eight lanes decode in step. Each keeps its next bits in a 64-bit register, below a set bit that moves down
+//! as bits are taken and so counts them. A lookup takes the low 12 bits; after [`Tables::batch`] lookups the
+//! register is refilled. A refill gives at least 57 bits, so a batch that took more is refused. An escape (or
+//! bits that start no codeword) has an entry of 63 bits, so that one comparison at the end of a batch finds
+//! both; the lane then decodes the batch again, codeword by codeword.
 
 use super::code::{MAX_WIDTH, PrefixCode};
-use crate::quads::{STEP, place};
+use crate::panel::{STEP, offset};
+use crate::simd::{self, Isa};
 
-/// Lanes decoded in step: as many as registers hold, so that one lookup's latency hides behind the others'.
-pub(super) const LANES: usize = 8;
+/// Lanes decoded in step: as many as registers hold, so that one lane's latency hides behind the others'.
+pub(crate) const LANES: usize = 8;
 /// Bits that a refill gives at least.
-pub(super) const FILLED: usize = 57;
-/// Bits that an entry claims which is none.
+pub(crate) const FILLED: usize = 57;
+/// Length of an entry that is no codeword.
 const NONE: u8 = 63;
 /// Entries of a table.
-const ENTRIES: usize = 1 << MAX_WIDTH;
+pub(crate) const ENTRIES: usize = 1 << MAX_WIDTH;
 
-/// Bits that a table's entry gives a symbol: half a byte where alphabets allow, so that tables are small and a lookup
-/// writes little.
+/// Bits of a symbol in the entries of small alphabets. Smaller tables leave more of the first-level cache to
+/// the rows, and a lookup writes less.
 const NIBBLE: usize = 4;
 
-/// What lookups read: by the next 12 bits, the symbols of a tuple, and the length of its codeword.
+/// The lookup tables of one code: the next 12 bits select the symbols of a tuple and the length of its
+/// codeword.
 #[derive(Debug, Clone)]
-pub(super) struct Tables {
+pub(crate) struct Tables {
     /// `ENTRIES` tuples of `size` bytes, then as many lengths.
-    bytes: Vec<u8>,
-    /// Bytes of an entry's symbols.
-    size: usize,
-    pub(super) tuple: usize,
+    pub(crate) bytes: Vec<u8>,
+    /// Bytes of an entry's symbols: 1, 2 or 4.
+    pub(crate) size: usize,
+    /// Symbols of a tuple.
+    pub(crate) tuple: usize,
     /// Whether symbols take four bits in an entry, not eight.
-    pub(super) nibbles: bool,
-    /// Lookups between two refills.
-    pub(super) batch: usize,
+    pub(crate) nibbles: bool,
+    /// Lookups between two refills: 4 or 6.
+    pub(crate) batch: usize,
 }
 
 impl Tables {
@@ -51,8 +55,8 @@ impl Tables {
                 }
             }
         }
-        // A codeword of `l` bits fills `2^-l` of the table, which is about how often it comes. Six lookups for each
-        // refill where they are all but sure to fit; five were slower than four, as more batches hold an escape.
+        // A codeword of `l` bits fills `2^-l` of the table, which is about its frequency. Six lookups follow
+        // a refill where they nearly always fit; five were slower than four, as more batches hold an escape.
         let coded = lengths.iter().filter(|&&l| l != NONE).map(|&l| f64::from(l));
         let (count, sum, squares) = coded.fold((0.0, 0.0, 0.0), |(n, s, q), l| (n + 1.0, s + l, q + l * l));
         let (mean, variance) = (sum / count, squares / count - (sum / count) * (sum / count));
@@ -64,19 +68,19 @@ impl Tables {
         Self { bytes, size, tuple, nibbles, batch: if six { 6 } else { 4 } }
     }
 
-    /// Bytes held.
-    pub(super) fn bytes(&self) -> usize {
+    /// Returns the bytes held.
+    pub(super) fn bytes_held(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The tuple that begins with these bits, a byte a symbol, and the length of its codeword; `None` for an escape or no
-    /// codeword.
+    /// Returns the tuple whose codeword begins `bits` (one byte per symbol) and the length of the codeword;
+    /// `None` for an escape or bits that start no codeword.
     #[inline(always)]
     pub(super) fn entry(&self, bits: u64) -> Option<(u32, usize)> {
         let index = bits as usize % ENTRIES;
         let length = self.bytes[ENTRIES * self.size + index];
         let entry = &self.bytes[index * self.size..][..self.size];
-        // Each size by itself: a copy of variable length is a call.
+        // One arm per size: a copy of variable length is a call.
         let mut symbols = match *entry {
             [a] => a.into(),
             [a, b] => u16::from_le_bytes([a, b]).into(),
@@ -89,7 +93,7 @@ impl Tables {
         (length != NONE).then_some((symbols, length.into()))
     }
 
-    /// Writes a tuple, a byte a symbol, where and as lookup `lookup` of lane `lane` would.
+    /// Writes a tuple (one byte per symbol) in the form and to the place of lookup `lookup` of lane `lane`.
     pub(super) fn write(&self, symbols: u32, lookup: usize, lane: usize, to: &mut [u8]) {
         let symbols = match self.nibbles {
             true => symbols.to_le_bytes().iter().rev().fold(0, |all, &s| all << NIBBLE | u32::from(s)),
@@ -102,34 +106,29 @@ impl Tables {
         }
     }
 
-    /// Whether what lookups write must yet be made quads of bytes.
-    pub(super) fn waits(&self) -> bool {
+    /// Whether lookups write an intermediate form, which [`settle`](Self::settle) turns into panels.
+    pub(super) fn is_staged(&self) -> bool {
         self.nibbles || self.tuple == 3
     }
 
-    /// Bytes from one batch's output to the next one's.
-    pub(super) fn step(&self) -> usize {
+    /// Returns the bytes from one batch's output to the next one's.
+    pub(crate) fn step(&self) -> usize {
         self.place(self.batch, 0)
     }
 
-    /// Where lookup `lookup` of lane `lane` is written. Whole symbols: a quad holds those of `4 / tuple` lookups, but tuples
-    /// of three do not fit quads and are written as `[lookups][lanes]` of four bytes. Halves: the same in two bytes.
-    pub(super) fn place(&self, lookup: usize, lane: usize) -> usize {
-        match (self.tuple, self.nibbles) {
-            (2, true) => lookup / 2 * 2 * LANES + lane * 2 + lookup % 2,
-            (_, true) => lookup * 2 * LANES + lane * 2,
-            (3, false) => lookup * 4 * LANES + lane * 4,
-            (tuple, false) => lookup * tuple / 4 * STEP + lane * 4 + lookup * tuple % 4,
-        }
+    /// Returns the place where lookup `lookup` of lane `lane` is written; see [`place`].
+    pub(crate) fn place(&self, lookup: usize, lane: usize) -> usize {
+        place(self.tuple, self.nibbles, lookup, lane)
     }
 
-    /// What `count` lookups from lookup `first` (a multiple of 4) on have written, to the quads of `out`.
-    pub(super) fn settle(&self, waiting: &[u8], first: usize, count: usize, out: &mut [u8]) {
+    /// Turns the staged output of `count` lookups, from lookup `first` (a multiple of 4) on, into the panel
+    /// rows of `out`.
+    pub(super) fn settle(&self, staged: &[u8], first: usize, count: usize, out: &mut [u8]) {
         if !self.nibbles {
-            return triples_to_quads(waiting, first, count, out);
+            return widen_triples(staged, first, count, out);
         }
-        let (halves, _) = waiting.as_chunks::<{ 2 * LANES }>();
-        let mut quads = out[place(0, first * self.tuple)..].chunks_mut(STEP);
+        let (halves, _) = staged.as_chunks::<{ 2 * LANES }>();
+        let mut quads = out[offset(0, first * self.tuple)..].chunks_mut(STEP);
         let mut next = || quads.next().unwrap_or_default();
         match self.tuple {
             2 => halves[..count / 2].iter().for_each(|half| widen(&u16s(half), next())),
@@ -145,55 +144,52 @@ impl Tables {
         }
     }
 
-    /// Decodes up to `batches` batches of eight lanes that begin at bits `at`; stops before one that cannot be trusted.
-    /// Returns how many were done, with `at` behind them, and the bits that each lane took in the one that was not: of the
-    /// symbols written in it, those of lanes that took at most [`FILLED`] are right.
+    /// Decodes up to `batches` batches of eight lanes that begin at bits `at`, and stops before a refused
+    /// batch (one in which a lane took more than [`FILLED`] bits). Returns the number of batches done, with
+    /// `at` behind them, and the bits that each lane took in the refused batch. Of the symbols written in
+    /// that batch, those of lanes that took at most [`FILLED`] bits are right.
     ///
     /// # Safety
-    /// `bytes` holds at least 8, and for each lane and batch the byte of the lane's first bit is at most the eighth
-    /// from the end; `out` has room for what [`place`](Self::place) says.
+    /// `bytes` holds at least 8 bytes, and for each lane and batch the byte of the lane's first bit is at
+    /// most the eighth from the end; `out` has room for what [`place`](Self::place) says.
     pub(super) unsafe fn decode(
         &self,
-        bmi2: bool,
+        isa: Isa,
         bytes: &[u8],
         at: &mut [usize; LANES],
         batches: usize,
         out: *mut u8,
     ) -> (usize, [usize; LANES]) {
-        #[cfg(target_arch = "x86_64")]
-        if bmi2 {
-            // SAFETY: as this function's; the caller found BMI2 and LZCNT.
-            return unsafe { super::lookups_x86::decode(self, &self.bytes, bytes, at, batches, out) };
-        }
-        let _ = bmi2;
-        for batch in 0..batches {
-            let mut taken = [0; LANES];
-            for (lane, taken) in taken.iter_mut().enumerate() {
-                // SAFETY: the byte is at most the eighth from the end.
-                let word = unsafe { bytes.as_ptr().add(at[lane] / 8).cast::<u64>().read_unaligned() };
-                let mut buffer = u64::from_le(word) >> (at[lane] % 8) | 1 << 63;
-                let size = self.size;
-                for lookup in 0..self.batch {
-                    let index = buffer as usize % ENTRIES;
-                    let symbols = &self.bytes[index * size..][..size];
-                    // SAFETY: the place is within the room that the caller has.
-                    let to = unsafe { out.add(batch * self.step() + self.place(lookup, lane)) };
-                    // SAFETY: as above.
-                    unsafe { symbols.as_ptr().copy_to_nonoverlapping(to, size) };
-                    buffer >>= self.bytes[ENTRIES * size + index];
+        // SAFETY: as this function's; `resolve` returns only instruction sets that the processor supports.
+        unsafe {
+            match isa.resolve() {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 | Isa::Avx512 | Isa::Avx512Vnni => {
+                    simd::avx2::prefix::decode(self, bytes, at, batches, out)
                 }
-                *taken = buffer.leading_zeros() as usize;
+                #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+                Isa::Neon | Isa::NeonDot => simd::neon::prefix::decode(self, bytes, at, batches, out),
+                _ => simd::portable::prefix::decode(self, bytes, at, batches, out),
             }
-            if taken.iter().any(|&taken| taken > FILLED) {
-                return (batch, taken);
-            }
-            at.iter_mut().zip(taken).for_each(|(at, taken)| *at += taken);
         }
-        (batches, [0; LANES])
     }
 }
 
-/// Four half bytes to four bytes.
+/// Returns where lookup `lookup` of lane `lane` is written in a batch's output.
+///
+/// Bytes: four columns of a lane hold the symbols of `4 / tuple` lookups, as in a panel. Tuples of three do
+/// not divide four columns, so they are staged as `[lookups][lanes]` of four bytes. Half bytes are staged in
+/// the same order, four columns in two bytes.
+pub(crate) const fn place(tuple: usize, nibbles: bool, lookup: usize, lane: usize) -> usize {
+    match (tuple, nibbles) {
+        (2, true) => lookup / 2 * 2 * LANES + lane * 2 + lookup % 2,
+        (_, true) => lookup * 2 * LANES + lane * 2,
+        (3, false) => lookup * 4 * LANES + lane * 4,
+        (tuple, false) => lookup * tuple / 4 * STEP + lane * 4 + lookup * tuple % 4,
+    }
+}
+
+/// Spreads four half bytes to four bytes.
 #[inline(always)]
 fn spread(halves: u32) -> u32 {
     let pairs = (halves | halves << 8) & 0x00ff_00ff;
@@ -205,44 +201,32 @@ fn u16s(bytes: &[u8; 2 * LANES]) -> [u16; LANES] {
     std::array::from_fn(|i| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]))
 }
 
-/// A quad of half bytes of each lane to one of bytes, as far as there is room: the last of a row may have none.
+/// Widens four symbols of each lane from half bytes to bytes. The last columns of a row may have no room in
+/// `out`.
 #[inline(always)]
-fn widen(halves: &[u16; LANES], out: &mut [u8]) {
+fn widen(nibbles: &[u16; LANES], out: &mut [u8]) {
     let Some(out) = out.first_chunk_mut::<{ 4 * LANES }>() else { return };
-    #[cfg(target_arch = "x86_64")]
-    {
-        use core::arch::x86_64::*;
-        // SAFETY: SSE2 is part of x86-64; there are 16 bytes to load and 32 to store.
-        unsafe {
-            let halves = _mm_loadu_si128(halves.as_ptr().cast());
-            let mask = _mm_set1_epi8(0x0f);
-            let even = _mm_and_si128(halves, mask);
-            let odd = _mm_and_si128(_mm_srli_epi16::<4>(halves), mask);
-            let to = out.as_mut_ptr().cast::<__m128i>();
-            _mm_storeu_si128(to, _mm_unpacklo_epi8(even, odd));
-            _mm_storeu_si128(to.add(1), _mm_unpackhi_epi8(even, odd));
-        }
+    let mut bytes = [0; 2 * LANES];
+    for (bytes, nibbles) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(nibbles) {
+        *bytes = nibbles.to_le_bytes();
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    for (out, &half) in out.as_chunks_mut::<4>().0.iter_mut().zip(halves) {
-        *out = spread(half.into()).to_le_bytes();
-    }
+    simd::bytes::widen_nibbles(&bytes, out);
 }
 
-/// The symbols of one tuple to their places.
+/// Writes the symbols of one tuple to their places in a panel.
 pub(super) fn scatter(symbols: u32, lane: usize, col: usize, cols: usize, tuple: usize, out: &mut [u8]) {
     for (i, symbol) in symbols.to_le_bytes()[..tuple.min(cols - col)].iter().enumerate() {
-        out[place(lane, col + i)] = *symbol;
+        out[offset(lane, col + i)] = *symbol;
     }
 }
 
-/// `count` lookups of three symbols each, `[lookups][lanes]`, to the quads of columns `3 * first..`: four lookups make
-/// three quads.
-fn triples_to_quads(waiting: &[u8], first: usize, count: usize, out: &mut [u8]) {
-    let (lanes, _) = waiting.as_chunks::<4>();
+/// Turns `count` lookups of three symbols each, staged as `[lookups][lanes]`, into columns `3 * first..` of a
+/// panel. Four lookups fill three times four columns.
+fn widen_triples(staged: &[u8], first: usize, count: usize, out: &mut [u8]) {
+    let (lanes, _) = staged.as_chunks::<4>();
     let whole = if first.is_multiple_of(4) { count / 4 * 4 } else { 0 };
     for lookup in (0..whole).step_by(4) {
-        let quads = &mut out[place(0, 3 * (first + lookup))..];
+        let quads = &mut out[offset(0, 3 * (first + lookup))..];
         let row = |i: usize| -> [u32; LANES] {
             let lanes = &lanes[(lookup + i) * LANES..][..LANES];
             std::array::from_fn(|lane| u32::from_le_bytes(lanes[lane]))

@@ -1,23 +1,24 @@
-//! Length-limited prefix codes over tuples of symbols; each lane is a bit string of its own.
+//! Length-limited prefix codes over tuples of symbols. Each lane is a bit string of its own.
 //!
-//! A tile is a head with the length of each lane, then the lanes. Tuples run along a row (the last one of a
-//! row is padded); with [`Order::Rows`] lane `l` holds rows `l`, `l + lanes`, ...; with
+//! A tile is a header with the length of each lane, then the lanes. Tuples run along a row; the last tuple of
+//! a row is padded. With [`Order::Rows`] lane `l` holds rows `l`, `l + lanes`, ...; with
 //! [`Order::Interleaved`] tuple `i` of the tile goes to lane `i mod lanes`.
 
 mod code;
 mod decode;
 mod encode;
 mod lookups;
-#[cfg(target_arch = "x86_64")]
-mod lookups_x86;
 
 pub use code::PrefixCode;
 pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use lookups::place;
+pub(crate) use lookups::{ENTRIES, FILLED, LANES, Tables};
 
 use crate::layout::{Layout, Order};
 
-/// The rows and tuples of one lane, in order: `(row, first column)`.
+/// Returns the `(row, first column)` of the tuples of one lane, in order.
 fn lane_tuples(layout: Layout, tuple: usize, lane: usize) -> impl Iterator<Item = (usize, usize)> {
     let per_row = layout.cols.div_ceil(tuple);
     let (first, step, count) = match layout.order {
@@ -33,7 +34,7 @@ fn lane_tuples(layout: Layout, tuple: usize, lane: usize) -> impl Iterator<Item 
     })
 }
 
-/// Lanes that hold at least one tuple.
+/// Returns the number of lanes that hold at least one tuple.
 fn lanes_used(layout: Layout, tuple: usize) -> usize {
     match layout.order {
         Order::Rows => layout.lanes.min(layout.rows),

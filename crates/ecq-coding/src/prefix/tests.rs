@@ -1,7 +1,7 @@
 use super::*;
 use crate::error::CodingError;
-use crate::isa::IsaKind;
-use crate::quads;
+use crate::panel;
+use crate::simd::Isa;
 use crate::table::{Counts, FrequencyTable};
 
 fn symbols(n: usize, alphabet: usize, spread: u64) -> Vec<u8> {
@@ -15,31 +15,31 @@ fn symbols(n: usize, alphabet: usize, spread: u64) -> Vec<u8> {
     (0..n).map(|_| ((0..spread).map(|_| next() % alphabet as u64).sum::<u64>() / spread) as u8).collect()
 }
 
-/// Decoded to panels, a row of each lane at a time.
-fn by_quads(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
+/// Decodes to panels, a row of each lane at a time.
+fn by_panels(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
     let mut reader = decoder.open(bytes, layout).unwrap();
-    let stride = quads::panel_bytes(layout.cols) + 64;
+    let stride = panel::bytes(layout.cols) + 64;
     let mut out = Vec::new();
-    let mut panels = vec![0xee; layout.lanes.div_ceil(quads::ROWS) * stride];
-    while reader.rows_left() > 0 {
-        for row in 0..reader.quads(&mut panels, stride).unwrap() {
-            let panel = &panels[row / quads::ROWS * stride..];
-            out.extend((0..layout.cols).map(|col| panel[quads::place(row % quads::ROWS, col)]));
+    let mut panels = vec![0xee; layout.lanes.div_ceil(panel::ROWS) * stride];
+    while reader.remaining_rows() > 0 {
+        for row in 0..reader.read_panels(&mut panels, stride).unwrap() {
+            let panel = &panels[row / panel::ROWS * stride..];
+            out.extend((0..layout.cols).map(|col| panel[panel::offset(row % panel::ROWS, col)]));
         }
     }
     assert!(panels.chunks(stride).all(|panel| panel[stride - 64..] == [0xee; 64]));
     out
 }
 
-/// Decoded a few rows at a time.
+/// Decodes a few rows at a time.
 fn in_steps(decoder: &Decoder, bytes: &[u8], layout: Layout) -> Vec<u8> {
     let mut reader = decoder.open(bytes, layout).unwrap();
     let mut out = Vec::new();
     let mut step = if layout.order == Order::Rows { layout.lanes } else { 1 };
-    while reader.rows_left() > 0 {
-        let rows = step.min(reader.rows_left());
+    while reader.remaining_rows() > 0 {
+        let rows = step.min(reader.remaining_rows());
         let mut some = vec![0xee; rows * layout.cols];
-        reader.rows(rows, &mut some, layout.cols).unwrap();
+        reader.read_rows(rows, &mut some, layout.cols).unwrap();
         out.extend(some);
         step += if layout.order == Order::Rows { layout.lanes } else { 1 };
     }
@@ -63,7 +63,7 @@ fn every_tuple_layout_and_instruction_set_round_trips() {
                     {
                         let layout = Layout::new(rows, cols, lanes, order).unwrap();
                         let bytes = Encoder::new(&code).encode(&symbols, cols, layout).unwrap();
-                        for isa in [IsaKind::Portable, IsaKind::detect()] {
+                        for isa in Isa::supported() {
                             let stride = cols + 5;
                             let mut out = vec![0xee; rows * stride];
                             Decoder::with_isa(&code, isa).decode(&bytes, layout, &mut out, stride).unwrap();
@@ -74,7 +74,11 @@ fn every_tuple_layout_and_instruction_set_round_trips() {
                             let decoder = Decoder::with_isa(&code, isa);
                             assert_eq!(in_steps(&decoder, &bytes, layout), symbols);
                             if order == Order::Rows {
-                                assert_eq!(by_quads(&decoder, &bytes, layout), symbols, "{layout:?} {isa:?}");
+                                assert_eq!(
+                                    by_panels(&decoder, &bytes, layout),
+                                    symbols,
+                                    "{layout:?} {isa:?}"
+                                );
                             }
                             runs += 1;
                         }
@@ -83,7 +87,7 @@ fn every_tuple_layout_and_instruction_set_round_trips() {
             }
         }
     }
-    println!("{runs} decodes, instruction sets up to {:?}", IsaKind::detect());
+    println!("{runs} decodes, instruction sets up to {:?}", Isa::detect());
 }
 
 #[test]
@@ -96,7 +100,7 @@ fn rate_is_within_two_percent_of_the_cross_entropy() {
         let code = PrefixCode::best(&table, 0.01).unwrap();
         let bits = 8.0 * Encoder::new(&code).encode(&symbols, 576, layout).unwrap().len() as f64;
         let least = table.cost_bits(&counts);
-        assert!(bits < 1.02 * least, "{} symbols a lookup: {}", code.tuple(), bits / least);
+        assert!(bits < 1.02 * least, "{} symbols per lookup: {}", code.tuple(), bits / least);
         assert!((code.cost_bits(&counts) / bits - 1.0).abs() < 0.005, "the estimate is off");
     }
 }
@@ -117,10 +121,10 @@ fn damaged_tiles_are_refused() {
         assert!(matches!(decode(&bytes[..4]), Err(CodingError::Truncated { .. })));
         let mut longer = bytes.clone();
         longer.push(0);
-        assert!(matches!(decode(&longer), Err(CodingError::LeftOver { left: 1, .. })));
+        assert!(matches!(decode(&longer), Err(CodingError::TrailingBytes { remaining: 1, .. })));
         let mut wide = bytes.clone();
         wide[4] = 33;
-        assert!(matches!(decode(&wide), Err(CodingError::Table { .. })));
+        assert!(matches!(decode(&wide), Err(CodingError::InvalidBytes { .. })));
         for byte in 0..bytes.len() {
             for bit in 0..8 {
                 // A flip may decode to other symbols (checksums find those); it must not panic.
@@ -141,7 +145,7 @@ fn bad_parameters_are_refused() {
         assert!(matches!(code, Err(CodingError::Parameter { .. })), "{tuple} {rarity}");
     }
     assert!(matches!(PrefixCode::from_bytes(&[]), Err(CodingError::Truncated { .. })));
-    assert!(matches!(PrefixCode::from_bytes(&[4, 0, 0]), Err(CodingError::Table { .. })));
+    assert!(matches!(PrefixCode::from_bytes(&[4, 0, 0]), Err(CodingError::InvalidBytes { .. })));
     let code = PrefixCode::new(table, 1, 15).unwrap();
     let layout = Layout::new(1, 2, 1, Order::Rows).unwrap();
     assert!(matches!(

@@ -1,9 +1,10 @@
 use crate::error::{CodingError, Result};
 use crate::table::FrequencyTable;
 
-/// Which of a matrix's tables codes a symbol: that of its row's class and its column's class.
+/// Classes of the rows and columns of a matrix, each pair of which selects the table of a symbol.
 ///
-/// The codes of a matrix are narrower in some rows and columns than in others; what is alike shares a table.
+/// The codes of a matrix have a smaller variance in some rows and columns than in others. Similar ones share
+/// a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classes {
     counts: [usize; 2],
@@ -13,92 +14,106 @@ pub struct Classes {
 }
 
 impl Classes {
-    /// Most classes of rows, and of columns.
-    pub const MOST: usize = 8;
+    /// The largest number of classes of rows, and of columns.
+    pub const MAX: usize = 8;
 
-    /// `counts` classes of rows and of columns; the class of each row and each column of the matrix; the number of the
-    /// table of each pair of classes, `[row classes][column classes]`.
+    /// Returns the classes of a matrix from the number of row and of column classes (`counts`), the class of
+    /// each row and of each column, and the number of the table of each pair, `[row classes][column
+    /// classes]`.
     ///
     /// # Errors
-    /// When a count is not 1 to 8, a class is not below its count, or there is not one table a pair.
+    /// [`CodingError::Parameter`] when a count is not 1 to 8 or `tables` has another length than the pairs;
+    /// [`CodingError::ClassOutOfRange`] when a class is not below its count.
     pub fn new(counts: [usize; 2], rows: Vec<u8>, cols: Vec<u8>, tables: Vec<u8>) -> Result<Self> {
         for (what, count, classes) in
             [("classes of rows", counts[0], &rows), ("classes of columns", counts[1], &cols)]
         {
-            if !(1..=Self::MOST).contains(&count) {
+            if !(1..=Self::MAX).contains(&count) {
                 return Err(CodingError::Parameter { what, found: count as u64, expected: "1 to 8" });
             }
             if let Some(index) = classes.iter().position(|&class| usize::from(class) >= count) {
-                return Err(CodingError::Class { what, index, class: classes[index].into(), classes: count });
+                return Err(CodingError::ClassOutOfRange {
+                    what,
+                    index,
+                    class: classes[index].into(),
+                    classes: count,
+                });
             }
         }
         if tables.len() != counts[0] * counts[1] {
-            let (found, expected) = (tables.len() as u64, "one for each pair of classes");
+            let (found, expected) = (tables.len() as u64, "one table for each pair of classes");
             return Err(CodingError::Parameter { what: "tables of classes", found, expected });
         }
         Ok(Self { counts, rows, cols, tables })
     }
 
-    /// Classes of rows, and of columns.
+    /// Returns the number of classes of rows, and of columns.
     pub fn counts(&self) -> [usize; 2] {
         self.counts
     }
 
-    /// The class of each row.
+    /// Returns the class of each row.
     pub fn rows(&self) -> &[u8] {
         &self.rows
     }
 
-    /// The class of each column.
+    /// Returns the class of each column.
     pub fn cols(&self) -> &[u8] {
         &self.cols
     }
 
-    /// The number of the table of each pair of classes, `[row classes][column classes]`.
+    /// Returns the number of the table of each pair of classes, `[row classes][column classes]`.
     pub fn tables(&self) -> &[u8] {
         &self.tables
     }
 
-    /// The numbers of the tables of a row, by class of column.
+    /// Returns the numbers of the tables of a row, by class of column.
     pub(crate) fn of_row(&self, row: usize) -> &[u8] {
         let cols = self.counts[1];
         &self.tables[usize::from(self.rows[row]) * cols..][..cols]
     }
 
-    /// The number of the table of a symbol.
+    /// Returns the number of the table of a symbol.
     pub(crate) fn table(&self, row: usize, col: usize) -> usize {
         self.of_row(row)[usize::from(self.cols[col])].into()
     }
 
-    /// Bytes held.
+    /// Returns the bytes held.
     pub(crate) fn bytes(&self) -> usize {
         self.rows.len() + self.cols.len() + self.tables.len()
     }
 
-    /// Checks that the tables named are there, no more than there are pairs, and all of one precision.
+    /// Checks that the tables of all pairs exist, that they are no more than the pairs, and that they have
+    /// one precision.
     pub(crate) fn check_tables(&self, tables: &[FrequencyTable]) -> Result<()> {
         if tables.len() > self.tables.len() {
-            let (found, expected) = (tables.len() as u64, "at most one for each pair of classes");
+            let (found, expected) = (tables.len() as u64, "at most one table for each pair of classes");
             return Err(CodingError::Parameter { what: "tables", found, expected });
         }
         if let Some(pair) = self.tables.iter().position(|&table| usize::from(table) >= tables.len()) {
             let table = self.tables[pair].into();
-            return Err(CodingError::TableOfClasses { pair, table, tables: tables.len() });
+            return Err(CodingError::MissingTable { pair, table, tables: tables.len() });
         }
         let expected = tables[0].precision();
         match tables.iter().position(|table| table.precision() != expected) {
-            Some(table) => Err(CodingError::Precision { table, found: tables[table].precision(), expected }),
+            Some(table) => {
+                Err(CodingError::MixedPrecision { table, found: tables[table].precision(), expected })
+            }
             None => Ok(()),
         }
     }
 
-    /// Checks that a tile of `rows x cols` at `corner` (row, column) lies inside the matrix.
-    pub(crate) fn check_tile(&self, corner: [usize; 2], [rows, cols]: [usize; 2]) -> Result<()> {
+    /// Checks that a tile of `rows x cols` at `origin` (row, column) lies inside the matrix.
+    pub(crate) fn check_tile(&self, origin: [usize; 2], [rows, cols]: [usize; 2]) -> Result<()> {
         let inside = |at: usize, n: usize, all: usize| at.checked_add(n).is_some_and(|end| end <= all);
-        if inside(corner[0], rows, self.rows.len()) && inside(corner[1], cols, self.cols.len()) {
+        if inside(origin[0], rows, self.rows.len()) && inside(origin[1], cols, self.cols.len()) {
             return Ok(());
         }
-        let found = (corner[0].saturating_add(rows)).max(corner[1].saturating_add(cols)) as u64;
-        Err(CodingError::Parameter { what: "tile", found, expected: "one inside the matrix of the classes" })
+        let found = (origin[0].saturating_add(rows)).max(origin[1].saturating_add(cols)) as u64;
+        Err(CodingError::Parameter {
+            what: "tile",
+            found,
+            expected: "a tile inside the matrix of the classes",
+        })
     }
 }

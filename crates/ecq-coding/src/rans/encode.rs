@@ -4,7 +4,7 @@ use crate::error::{CodingError, Result};
 use crate::layout::{Layout, Order};
 use crate::table::FrequencyTable;
 
-/// Encodes tiles with one frequency table, or with the one of each symbol's place.
+/// Encodes tiles with one frequency table, or with tables selected by classes of rows and columns.
 ///
 /// ```
 /// use ecq_coding::{Counts, FrequencyTable, Layout, Order, rans};
@@ -42,12 +42,12 @@ impl Ranks {
 }
 
 impl Encoder {
-    /// Prepares the slot of every rank of every symbol.
+    /// Returns an encoder with one table.
     pub fn new(table: &FrequencyTable) -> Self {
         Self { precision: table.precision().into(), tables: vec![Ranks::new(table)], classes: None }
     }
 
-    /// Prepares the tables of a matrix whose symbols are coded with the table of their row's and column's class.
+    /// Returns an encoder that codes each symbol of a matrix with the table of its row's and column's class.
     ///
     /// # Errors
     /// As [`Decoder::with_classes`](super::Decoder::with_classes).
@@ -57,32 +57,36 @@ impl Encoder {
         Ok(Self { precision, tables: tables.iter().map(Ranks::new).collect(), classes: Some(classes) })
     }
 
-    /// The stream of the tile whose row `r` is `symbols[r * stride..][..cols]`.
+    /// Encodes the tile whose row `r` is `symbols[r * stride..][..cols]`.
     ///
     /// # Errors
-    /// When a symbol has no slot in the table, or `symbols` is too short for the layout.
+    /// [`CodingError::UncodedSymbol`] when a symbol has no slot in its table; [`CodingError::Parameter`] when
+    /// `symbols` is too short for the layout.
     pub fn encode(&self, symbols: &[u8], stride: usize, layout: Layout) -> Result<Vec<u8>> {
         self.encode_at([0, 0], symbols, stride, layout)
     }
 
-    /// As [`encode`](Self::encode), of the tile whose first symbol is at row and column `corner` of the matrix.
+    /// As [`encode`](Self::encode), for the tile whose first symbol is at row and column `origin` of the
+    /// matrix.
     ///
     /// # Errors
-    /// As [`encode`](Self::encode), and when symbols have classes and the tile is not inside their matrix.
+    /// As [`encode`](Self::encode), and [`CodingError::Parameter`] when the tile is not inside the matrix of
+    /// the classes.
     pub fn encode_at(
         &self,
-        corner: [usize; 2],
+        origin: [usize; 2],
         symbols: &[u8],
         stride: usize,
         layout: Layout,
     ) -> Result<Vec<u8>> {
         layout.check_rows(symbols.len(), stride)?;
         if let Some(classes) = &self.classes {
-            classes.check_tile(corner, [layout.rows, layout.cols])?;
+            classes.check_tile(origin, [layout.rows, layout.cols])?;
         }
         let mut states = vec![LOWER; layout.lanes_used()];
         let mut words: Vec<u16> = Vec::with_capacity(layout.symbols() / 3);
-        // rANS is a stack: encode in the reverse of the decoding order, then reverse the words.
+        // rANS is a stack: symbols are encoded in the reverse of the decoding order, then the words are
+        // reversed.
         let mut end = layout.symbols();
         let mut group = layout.rows.div_ceil(layout.lanes);
         for run in layout.runs().rev() {
@@ -98,7 +102,7 @@ impl Encoder {
                     };
                     let index = row * stride + col;
                     let classes = self.classes.as_ref();
-                    let table = classes.map_or(0, |classes| classes.table(corner[0] + row, corner[1] + col));
+                    let table = classes.map_or(0, |classes| classes.table(origin[0] + row, origin[1] + col));
                     self.push(&self.tables[table], &mut states[lane], symbols[index], &mut words)
                         .ok_or(CodingError::UncodedSymbol { symbol: symbols[index], index })?;
                 }
@@ -110,6 +114,7 @@ impl Encoder {
         Ok(bytes)
     }
 
+    /// Encodes one symbol; returns `None` if it has no slot.
     #[inline(always)]
     fn push(&self, table: &Ranks, state: &mut u32, symbol: u8, words: &mut Vec<u16>) -> Option<()> {
         let frequency = u32::from(*table.frequencies.get(usize::from(symbol))?);

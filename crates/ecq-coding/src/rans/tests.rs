@@ -1,8 +1,8 @@
 use super::*;
 use crate::error::CodingError;
-use crate::isa::IsaKind;
 use crate::layout::{Layout, Order};
-use crate::quads;
+use crate::panel;
+use crate::simd::Isa;
 use crate::table::{Counts, FrequencyTable};
 
 /// Symbols with a skewed distribution that touches the whole alphabet.
@@ -36,12 +36,12 @@ fn layouts() -> Vec<Layout> {
     all
 }
 
-/// The slow and obvious coder: one state after the other over a list of symbols dealt to lanes.
+/// The oracle: a plain decoder, one symbol after the other.
 fn oracle_decode(table: &FrequencyTable, bytes: &[u8], layout: Layout) -> Vec<u8> {
     oracle_decode_by(&|_, _| table, bytes, layout)
 }
 
-/// As above; `table` is that of a row and a column.
+/// As [`oracle_decode`]; `table` returns the table of a row and a column.
 fn oracle_decode_by<'a>(
     table: &dyn Fn(usize, usize) -> &'a FrequencyTable,
     bytes: &[u8],
@@ -80,30 +80,30 @@ fn oracle_decode_by<'a>(
     out
 }
 
-/// Decoded to panels, a row of each lane at a time.
-fn by_quads(mut reader: Reader, layout: Layout) -> Vec<u8> {
-    let stride = quads::panel_bytes(layout.cols) + 64;
+/// Decodes to panels, a row of each lane at a time.
+fn by_panels(mut reader: Reader, layout: Layout) -> Vec<u8> {
+    let stride = panel::bytes(layout.cols) + 64;
     let mut out = Vec::new();
-    let mut panels = vec![0xee; layout.lanes.div_ceil(quads::ROWS) * stride];
-    while reader.rows_left() > 0 {
-        for row in 0..reader.quads(&mut panels, stride).unwrap() {
-            let panel = &panels[row / quads::ROWS * stride..];
-            out.extend((0..layout.cols).map(|col| panel[quads::place(row % quads::ROWS, col)]));
+    let mut panels = vec![0xee; layout.lanes.div_ceil(panel::ROWS) * stride];
+    while reader.remaining_rows() > 0 {
+        for row in 0..reader.read_panels(&mut panels, stride).unwrap() {
+            let panel = &panels[row / panel::ROWS * stride..];
+            out.extend((0..layout.cols).map(|col| panel[panel::offset(row % panel::ROWS, col)]));
         }
     }
     assert!(panels.chunks(stride).all(|panel| panel[stride - 64..] == [0xee; 64]));
     out
 }
 
-/// Decoded a few rows at a time, the rows of each step apart from each other in every other step.
+/// Decodes a few rows at a time, with gaps between the rows in every other step.
 fn in_steps(mut reader: Reader, layout: Layout) -> Vec<u8> {
     let mut out = Vec::new();
     let mut step = if layout.order == Order::Rows { layout.lanes } else { 1 };
-    while reader.rows_left() > 0 {
-        let rows = step.min(reader.rows_left());
+    while reader.remaining_rows() > 0 {
+        let rows = step.min(reader.remaining_rows());
         let stride = layout.cols + step % 2;
         let mut some = vec![0xee; rows * stride];
-        reader.rows(rows, &mut some, stride).unwrap();
+        reader.read_rows(rows, &mut some, stride).unwrap();
         some.chunks(stride).for_each(|row| out.extend(&row[..layout.cols]));
         step += if layout.order == Order::Rows { layout.lanes } else { 1 };
     }
@@ -111,7 +111,7 @@ fn in_steps(mut reader: Reader, layout: Layout) -> Vec<u8> {
 }
 
 #[test]
-fn rows_that_are_not_there_are_refused() {
+fn missing_rows_are_refused() {
     let layout = Layout::new(5, 3, 2, Order::Rows).unwrap();
     let symbols = symbols(15, 4, 1);
     let table = FrequencyTable::new(&Counts::of(&symbols), 4, 12).unwrap();
@@ -119,28 +119,29 @@ fn rows_that_are_not_there_are_refused() {
     let decoder = Decoder::new(&table);
     let mut reader = decoder.open(&bytes, layout).unwrap();
     for rows in [0, 1, 3, 6] {
-        let refused = reader.rows(rows, &mut [0; 18], 3);
+        let refused = reader.read_rows(rows, &mut [0; 18], 3);
         assert!(matches!(refused, Err(CodingError::Parameter { what: "rows to decode", .. })), "{rows}");
     }
-    reader.rows(4, &mut [0; 12], 3).unwrap();
-    reader.rows(1, &mut [0; 3], 3).unwrap();
-    assert!(reader.rows(1, &mut [0; 3], 3).is_err());
+    reader.read_rows(4, &mut [0; 12], 3).unwrap();
+    reader.read_rows(1, &mut [0; 3], 3).unwrap();
+    assert!(reader.read_rows(1, &mut [0; 3], 3).is_err());
 }
 
 #[test]
 fn every_instruction_set_agrees_with_the_oracle() {
     let mut runs = 0;
+    let layouts = crate::emulation::cases("layouts", layouts(), 5);
     for alphabet in [2usize, 16, 17, 32, 33, 256] {
         for precision in [8u8, 12, 13, 14] {
-            for layout in layouts() {
+            for &layout in &layouts {
                 let symbols = symbols(layout.symbols(), alphabet, layout.lanes as u64 + alphabet as u64);
                 let table = FrequencyTable::new(&Counts::of(&symbols), alphabet as u16, precision).unwrap();
                 let bytes = Encoder::new(&table).encode(&symbols, layout.cols, layout).unwrap();
                 if layout.symbols() < 8000 {
                     assert_eq!(oracle_decode(&table, &bytes, layout), symbols, "oracle {layout:?}");
                 }
-                for isa in IsaKind::ALL.into_iter().filter(|&isa| isa <= IsaKind::detect()) {
-                    // Rows further apart than they are long: what lies between must stay.
+                for isa in Isa::supported() {
+                    // The bytes between rows must stay.
                     let stride = layout.cols + 3;
                     let mut out = vec![0xee; stride * layout.rows];
                     Decoder::with_isa(&table, isa).decode(&bytes, layout, &mut out, stride).unwrap();
@@ -155,14 +156,14 @@ fn every_instruction_set_agrees_with_the_oracle() {
                     assert_eq!(in_steps(decoder.open(&bytes, layout).unwrap(), layout), symbols);
                     if layout.order == Order::Rows {
                         let reader = decoder.open(&bytes, layout).unwrap();
-                        assert_eq!(by_quads(reader, layout), symbols, "{isa:?} {layout:?}");
+                        assert_eq!(by_panels(reader, layout), symbols, "{isa:?} {layout:?}");
                     }
                     runs += 1;
                 }
             }
         }
     }
-    println!("{runs} decodes, instruction sets up to {:?}", IsaKind::detect());
+    println!("{runs} decodes, instruction sets up to {:?}", Isa::detect());
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn damaged_streams_are_refused() {
     let symbols = symbols(2000, 16, 5);
     let table = FrequencyTable::new(&Counts::of(&symbols), 16, 12).unwrap();
     let bytes = Encoder::new(&table).encode(&symbols, 50, layout).unwrap();
-    for isa in IsaKind::ALL {
+    for isa in Isa::supported() {
         let decoder = Decoder::with_isa(&table, isa);
         let decode = |bytes: &[u8]| decoder.decode(bytes, layout, &mut vec![0; 2000], 50);
         for len in 0..bytes.len() {
@@ -193,7 +194,7 @@ fn damaged_streams_are_refused() {
         assert!(matches!(decode(&bytes[..9]), Err(CodingError::Truncated { what: "rANS start states", .. })));
         let mut longer = bytes.clone();
         longer.extend([0, 0]);
-        assert!(matches!(decode(&longer), Err(CodingError::LeftOver { left: 2, .. })));
+        assert!(matches!(decode(&longer), Err(CodingError::TrailingBytes { remaining: 2, .. })));
         let mut flipped = bytes.clone();
         let last = flipped.len() - 1;
         flipped[last] ^= 0x10;
@@ -212,8 +213,12 @@ fn damaged_streams_are_refused() {
     ));
 }
 
-/// A matrix of 80 x 600 in classes, one more than a tile can be of, and its tables; symbols are wider where classes are higher.
-fn classed(alphabet: usize, precision: u8, [r, c]: [usize; 2]) -> (Vec<u8>, Vec<FrequencyTable>, Classes) {
+/// Returns a matrix of 80 x 600 symbols, whose range grows with their class, with its tables and classes.
+fn matrix_with_classes(
+    alphabet: usize,
+    precision: u8,
+    [r, c]: [usize; 2],
+) -> (Vec<u8>, Vec<FrequencyTable>, Classes) {
     let (rows, cols) = (MATRIX[0], MATRIX[1]);
     let class_of = |i: usize, classes: usize| ((i * 7 + i / 5) % classes) as u8;
     let row_classes: Vec<u8> = (0..rows).map(|row| class_of(row, r)).collect();
@@ -243,13 +248,13 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
         [(2, 8), (5, 12), (16, 12), (17, 10), (33, 12), (256, 12), (16, 13), (40, 14)]
     {
         for counts in [[1, 1], [1, 8], [8, 1], [2, 3], [4, 4], [8, 8]] {
-            let (symbols, tables, classes) = classed(alphabet, precision, counts);
+            let (symbols, tables, classes) = matrix_with_classes(alphabet, precision, counts);
             let encoder = Encoder::with_classes(&tables, classes.clone()).unwrap();
-            let decoders = IsaKind::ALL.into_iter().filter(|&isa| isa <= IsaKind::detect());
+            let decoders = Isa::supported();
             let decoders: Vec<Decoder> = decoders
                 .map(|isa| Decoder::with_classes_and_isa(&tables, classes.clone(), isa).unwrap())
                 .collect();
-            for (rows, cols, lanes, corner) in [
+            for (rows, cols, lanes, origin) in [
                 (1, 1, 1, [79, 599]),
                 (3, 5, 2, [4, 8]),
                 (64, 100, 32, [0, 0]),
@@ -261,29 +266,29 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
             ] {
                 for order in [Order::Rows, Order::Interleaved] {
                     let layout = Layout::new(rows, cols, lanes, order).unwrap();
-                    let from = &symbols[corner[0] * MATRIX[1] + corner[1]..];
+                    let from = &symbols[origin[0] * MATRIX[1] + origin[1]..];
                     let expected: Vec<u8> =
                         (0..rows).flat_map(|row| &from[row * MATRIX[1]..][..cols]).copied().collect();
-                    let bytes = encoder.encode_at(corner, from, MATRIX[1], layout).unwrap();
+                    let bytes = encoder.encode_at(origin, from, MATRIX[1], layout).unwrap();
                     if layout.symbols() < 1000 {
-                        let table = |row, col| &tables[classes.table(corner[0] + row, corner[1] + col)];
+                        let table = |row, col| &tables[classes.table(origin[0] + row, origin[1] + col)];
                         assert_eq!(oracle_decode_by(&table, &bytes, layout), expected, "oracle {layout:?}");
                     }
                     for decoder in &decoders {
                         let mut out = vec![0xee; rows * (cols + 3)];
-                        decoder.decode_at(corner, &bytes, layout, &mut out, cols + 3).unwrap();
+                        decoder.decode_at(origin, &bytes, layout, &mut out, cols + 3).unwrap();
                         for (row, expected) in out.chunks(cols + 3).zip(expected.chunks(cols)) {
                             assert_eq!(&row[..cols], expected, "{layout:?} {counts:?}");
                             assert_eq!(row[cols..], [0xee; 3]);
                         }
                         let mut out = vec![0; rows * cols];
-                        decoder.decode_at(corner, &bytes, layout, &mut out, cols).unwrap();
+                        decoder.decode_at(origin, &bytes, layout, &mut out, cols).unwrap();
                         assert_eq!(out, expected, "{layout:?} {counts:?}");
-                        let reader = decoder.open_at(corner, &bytes, layout).unwrap();
+                        let reader = decoder.open_at(origin, &bytes, layout).unwrap();
                         assert_eq!(in_steps(reader, layout), expected, "{layout:?} {counts:?}");
                         if order == Order::Rows {
-                            let reader = decoder.open_at(corner, &bytes, layout).unwrap();
-                            assert_eq!(by_quads(reader, layout), expected, "{layout:?} {counts:?}");
+                            let reader = decoder.open_at(origin, &bytes, layout).unwrap();
+                            assert_eq!(by_panels(reader, layout), expected, "{layout:?} {counts:?}");
                         }
                         runs += 1;
                     }
@@ -291,19 +296,19 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
             }
         }
     }
-    println!("{runs} decodes, instruction sets up to {:?}", IsaKind::detect());
+    println!("{runs} decodes, instruction sets up to {:?}", Isa::detect());
 }
 
 #[test]
-fn one_class_is_the_table_alone() {
+fn one_class_gives_the_stream_of_its_table() {
     let layout = Layout::new(80, 600, 32, Order::Rows).unwrap();
-    let (symbols, tables, classes) = classed(16, 12, [1, 1]);
+    let (symbols, tables, classes) = matrix_with_classes(16, 12, [1, 1]);
     let bytes = Encoder::with_classes(&tables, classes).unwrap().encode(&symbols, 600, layout).unwrap();
     assert_eq!(bytes, Encoder::new(&tables[0]).encode(&symbols, 600, layout).unwrap());
 }
 
 #[test]
-fn classes_that_lie_are_refused() {
+fn invalid_classes_are_refused() {
     use CodingError as E;
     let of = |counts, rows: &[u8], cols: &[u8], tables: &[u8]| {
         Classes::new(counts, rows.to_vec(), cols.to_vec(), tables.to_vec())
@@ -313,11 +318,11 @@ fn classes_that_lie_are_refused() {
     assert!(matches!(of([1, 9], &[], &[], &[]), Err(E::Parameter { what: "classes of columns", .. })));
     assert!(matches!(
         of([2, 1], &[0, 2], &[0], &[0, 0]),
-        Err(E::Class { what: "classes of rows", index: 1, class: 2, classes: 2 })
+        Err(E::ClassOutOfRange { what: "classes of rows", index: 1, class: 2, classes: 2 })
     ));
     assert!(matches!(
         of([1, 2], &[0], &[0, 1, 7], &[0, 0]),
-        Err(E::Class { what: "classes of columns", index: 2, class: 7, classes: 2 })
+        Err(E::ClassOutOfRange { what: "classes of columns", index: 2, class: 7, classes: 2 })
     ));
     assert!(matches!(of([1, 2], &[0], &[0], &[0]), Err(E::Parameter { what: "tables of classes", .. })));
 
@@ -328,10 +333,13 @@ fn classes_that_lie_are_refused() {
         decoder
     };
     with(&[table(12), table(12)]).unwrap();
-    assert!(matches!(with(&[]), Err(E::TableOfClasses { pair: 0, table: 0, tables: 0 })));
-    assert!(matches!(with(&[table(12)]), Err(E::TableOfClasses { pair: 1, table: 1, tables: 1 })));
+    assert!(matches!(with(&[]), Err(E::MissingTable { pair: 0, table: 0, tables: 0 })));
+    assert!(matches!(with(&[table(12)]), Err(E::MissingTable { pair: 1, table: 1, tables: 1 })));
     assert!(matches!(with(&vec![table(12); 7]), Err(E::Parameter { what: "tables", .. })));
-    assert!(matches!(with(&[table(12), table(11)]), Err(E::Precision { table: 1, found: 11, expected: 12 })));
+    assert!(matches!(
+        with(&[table(12), table(11)]),
+        Err(E::MixedPrecision { table: 1, found: 11, expected: 12 })
+    ));
 
     let tables = [table(12), table(12)];
     let encoder = Encoder::with_classes(&tables, sound.clone()).unwrap();
@@ -339,10 +347,10 @@ fn classes_that_lie_are_refused() {
     let layout = Layout::new(2, 3, 2, Order::Rows).unwrap();
     let bytes = encoder.encode_at([1, 1], &[1; 6], 3, layout).unwrap();
     decoder.decode_at([1, 1], &bytes, layout, &mut [0; 6], 3).unwrap();
-    for corner in [[2, 1], [1, 2], [usize::MAX, 0]] {
+    for origin in [[2, 1], [1, 2], [usize::MAX, 0]] {
         let outside = |r: Result<(), E>| matches!(r, Err(E::Parameter { what: "tile", .. }));
-        assert!(outside(encoder.encode_at(corner, &[1; 6], 3, layout).map(drop)));
-        assert!(outside(decoder.open_at(corner, &bytes, layout).map(drop)));
+        assert!(outside(encoder.encode_at(origin, &[1; 6], 3, layout).map(drop)));
+        assert!(outside(decoder.open_at(origin, &bytes, layout).map(drop)));
     }
     for len in 0..bytes.len() {
         assert!(decoder.decode_at([1, 1], &bytes[..len], layout, &mut [0; 6], 3).is_err());

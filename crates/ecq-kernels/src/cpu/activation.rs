@@ -1,7 +1,7 @@
-//! What stands between the two halves of a feed-forward layer.
+//! Activation functions of feed-forward layers.
 
-use super::per_isa::per_isa;
 use super::vector::exp;
+use ecq_coding::multiversion;
 use ecq_core::Activation;
 
 #[inline(always)]
@@ -17,8 +17,8 @@ fn gelu_tanh(x: f32) -> f32 {
     x / (1.0 + exp(-2.0 * inner))
 }
 
-per_isa! {
-    /// `x = f(x)`.
+multiversion! {
+    /// Applies an activation function: `x = f(x)`.
     pub fn activate(activation: Activation, x: &mut [f32]) {
         match activation {
             Activation::Silu => x.iter_mut().for_each(|x| *x = silu(*x)),
@@ -27,8 +27,8 @@ per_isa! {
     }
 }
 
-per_isa! {
-    /// `gate = f(gate) * up` (Shazeer, 2020).
+multiversion! {
+    /// Applies a gated linear unit: `gate = f(gate) * up` (Shazeer, 2020).
     pub fn glu(activation: Activation, gate: &mut [f32], up: &[f32]) {
         let pairs = gate.iter_mut().zip(up);
         match activation {

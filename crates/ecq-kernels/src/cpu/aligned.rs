@@ -1,44 +1,44 @@
-//! Memory that begins at a cache line.
+//! Buffers that begin at a cache line.
 
 use bytemuck::allocation::try_zeroed_vec;
 use bytemuck::{NoUninit, Zeroable};
 use std::alloc::{Layout, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 
-/// Bytes of a cache line, and of the widest vector.
+/// Bytes of a cache line and of the widest vector.
 const LINE: usize = 64;
 
 /// A buffer whose first element lies at the beginning of a cache line.
 ///
-/// The allocator aligns to 16 bytes only. A 64-byte load that begins in the middle of a line touches two of
-/// them, which makes the inner loop of a product 20% slower or not, as chance has it.
+/// The allocator aligns to 16 bytes only. A 64-byte load that begins in the middle of a line touches two
+/// lines, which makes the inner loop of a product up to 20% slower.
 #[derive(Debug)]
 pub struct AlignedVec<T> {
-    /// The elements, and up to a line of others before and behind them.
+    /// The elements, with padding of up to a line before and behind them.
     memory: Vec<T>,
     first: usize,
     len: usize,
 }
 
 impl<T: Zeroable + NoUninit> AlignedVec<T> {
-    /// Elements of zero. The system gives zeroed pages as they are first touched, so that what is never used
-    /// costs nothing.
+    /// Allocates `len` elements of zero. The system maps zeroed pages at their first use, so unused ones cost
+    /// nothing.
     ///
     /// # Errors
-    /// When there is not so much memory.
+    /// [`OutOfMemory`] when the allocation fails.
     pub fn zeroed(len: usize) -> Result<Self, OutOfMemory> {
         let bytes = OutOfMemory { bytes: len.saturating_mul(size_of::<T>()) };
         let padded = len.checked_add(LINE / size_of::<T>().clamp(1, LINE)).ok_or(bytes)?;
         let memory: Vec<T> = try_zeroed_vec(padded).map_err(|()| bytes)?;
         let first = memory.as_ptr().align_offset(LINE);
-        // Elements whose size does not divide a line begin where the allocator puts them.
+        // Elements whose size does not divide a line stay where the allocator puts them.
         let room = first.checked_add(len).is_some_and(|end| end <= memory.len());
         Ok(Self { first: if room { first } else { 0 }, memory, len })
     }
 
-    /// Makes it `len` elements long; what they hold is not specified.
+    /// Sets the length to `len` elements, whose values are unspecified.
     ///
-    /// Where there is not so much memory, the program ends, as with [`Vec::resize`].
+    /// If the allocation fails, the program aborts, as with [`Vec::resize`].
     pub fn set_len(&mut self, len: usize) {
         if self.first + len > self.memory.len() {
             let larger = len.max(2 * self.len);
@@ -47,7 +47,7 @@ impl<T: Zeroable + NoUninit> AlignedVec<T> {
         self.len = len;
     }
 
-    /// Elements that there is room for.
+    /// Returns the number of elements allocated.
     pub fn capacity(&self) -> usize {
         self.memory.len()
     }
@@ -55,9 +55,9 @@ impl<T: Zeroable + NoUninit> AlignedVec<T> {
 
 /// An allocation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{bytes} bytes cannot be allocated")]
+#[error("cannot allocate {bytes} bytes")]
 pub struct OutOfMemory {
-    /// Bytes asked for.
+    /// Size of the allocation in bytes.
     pub bytes: usize,
 }
 
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn buffers_begin_at_a_line_whatever_becomes_of_them() {
+    fn buffers_begin_at_a_cache_line() {
         for len in [1, 15, 16, 17, 1000, 1 << 20] {
             let mut floats = AlignedVec::<f32>::zeroed(len).unwrap();
             assert!(at_line(&floats) && floats.iter().all(|&x| x == 0.0), "{len}");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn too_much_is_an_error() {
+    fn failed_allocations_are_errors() {
         assert!(AlignedVec::<f32>::zeroed(usize::MAX).is_err());
         assert_eq!(AlignedVec::<u8>::zeroed(1 << 60).unwrap_err(), OutOfMemory { bytes: 1 << 60 });
     }

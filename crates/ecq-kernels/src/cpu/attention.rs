@@ -1,8 +1,8 @@
-//! Softmax attention of one query head over cached keys and values that lie in blocks (Kwon et al., 2023).
+//! Softmax attention of one query head over a paged KV cache (Kwon et al., 2023).
 
 use super::AlignedVec;
-use super::per_isa::per_isa;
 use super::vector::{exp, product, sum};
+use ecq_coding::multiversion;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use std::ops::Range;
@@ -16,11 +16,11 @@ pub enum Cached<'a> {
     F16(&'a [f16]),
     /// bfloat16.
     Bf16(&'a [bf16]),
-    /// Integers and the scale of each head of each position, `[blocks, block_positions, heads]`.
+    /// Integers, and the scale of each head of each position, `[blocks, block_positions, heads]`.
     I8(&'a [i8], &'a [bf16]),
 }
 
-/// As [`Cached`], to write to.
+/// Cached keys or values of a layer, writable; see [`Cached`].
 #[derive(Debug)]
 pub enum CachedMut<'a> {
     /// Single precision.
@@ -33,53 +33,54 @@ pub enum CachedMut<'a> {
     I8(&'a mut [i8], &'a mut [bf16]),
 }
 
-/// The blocks of a sequence: position `p` is row `p % block_positions` of block `table[p / block_positions]`.
+/// The block table of a sequence: position `p` is row `p % block_positions` of block `table[p /
+/// block_positions]`.
 #[derive(Debug, Clone, Copy)]
 pub struct BlockTable<'a> {
     /// Block numbers.
     pub table: &'a [u32],
-    /// Positions of a block as a power of two.
+    /// log2 of the positions of a block.
     pub shift: u32,
 }
 
 impl BlockTable<'_> {
-    /// The row of a position in the cache.
+    /// Returns the row of a position in the cache.
     #[inline(always)]
     pub fn row(&self, position: usize) -> usize {
         ((self.table[position >> self.shift] as usize) << self.shift) + (position & ((1 << self.shift) - 1))
     }
 
-    /// Positions from `position` on whose rows follow one another.
+    /// Returns the number of positions from `position` on whose rows are contiguous.
     #[inline(always)]
     fn run(&self, position: usize) -> usize {
         (1 << self.shift) - (position & ((1 << self.shift) - 1))
     }
 }
 
-/// Which head of a row.
+/// One head of a row.
 #[derive(Debug, Clone, Copy)]
 pub struct HeadPlace {
-    /// Heads of a row.
+    /// Number of heads of a row.
     pub heads: usize,
-    /// Which of them.
+    /// Number of the head.
     pub head: usize,
-    /// Values of a head.
+    /// Values per head.
     pub head_dim: usize,
 }
 
-/// Cached rows of one element type: the loops over positions are compiled for each.
+/// Cached rows of one element type. The loops over positions are compiled for each.
 trait CachedRows: Copy {
     /// One head of one position.
     type Head: Copy;
 
-    /// Head `at` of all, heads of a position side by side.
+    /// Returns head number `at`, counted over all positions.
     fn head(self, at: usize, head_dim: usize) -> Self::Head;
 
-    /// A value of a head, in f32.
+    /// Returns a value of a head as f32.
     fn value(head: Self::Head, d: usize) -> f32;
 
-    /// All values of a head, in place or in `buffer`, which is as long.
-    #[allow(clippy::needless_range_loop)]
+    /// Returns all values of a head as f32: in place, or converted into `buffer`, which is as long.
+    #[allow(clippy::needless_range_loop, reason = "loops by index vectorize, see `vector.rs`")]
     #[inline(always)]
     fn floats<'b>(head: Self::Head, buffer: &'b mut [f32]) -> &'b [f32]
     where
@@ -125,7 +126,7 @@ impl<'a> CachedRows for &'a [f16] {
 
     #[inline(always)]
     fn value(head: Self::Head, d: usize) -> f32 {
-        widened(head[d])
+        f16_to_f32(head[d])
     }
 }
 
@@ -139,7 +140,7 @@ impl<'a> CachedRows for &'a [bf16] {
 
     #[inline(always)]
     fn value(head: Self::Head, d: usize) -> f32 {
-        widened_bf16(head[d])
+        bf16_to_f32(head[d])
     }
 }
 
@@ -148,7 +149,7 @@ impl<'a> CachedRows for (&'a [i8], &'a [bf16]) {
 
     #[inline(always)]
     fn head(self, at: usize, head_dim: usize) -> Self::Head {
-        (&self.0[at * head_dim..][..head_dim], widened_bf16(self.1[at]))
+        (&self.0[at * head_dim..][..head_dim], bf16_to_f32(self.1[at]))
     }
 
     #[inline(always)]
@@ -167,9 +168,9 @@ impl Cached<'_> {
         }
     }
 
-    /// The head's values at `positions`, one after another, in f32: what many queries look at is converted
-    /// once.
-    pub fn unroll(
+    /// Converts the head's values at `positions` to f32, one position after another, so that many queries
+    /// share the conversion.
+    pub fn gather(
         &self,
         blocks: BlockTable,
         place: HeadPlace,
@@ -194,8 +195,8 @@ impl Cached<'_> {
 }
 
 impl CachedMut<'_> {
-    /// Writes `x`, the heads of a position, to a row. Integers round to nearest on a scale of a 127th of the
-    /// head's largest magnitude.
+    /// Writes `x`, the heads of a position, to row `row`. Integers are rounded to nearest; their scale is the
+    /// head's largest magnitude over 127.
     pub fn store(&mut self, x: &[f32], heads: usize, row: usize) {
         let values = row * x.len()..(row + 1) * x.len();
         match self {
@@ -209,8 +210,7 @@ impl CachedMut<'_> {
                     let most = x.iter().fold(0f32, |most, x| most.max(x.abs()));
                     *scale = bf16::from_f32(most / 127.0);
                     let inverse = if scale.to_f32() > 0.0 { 1.0 / scale.to_f32() } else { 0.0 };
-                    // A scale that was rounded down takes the largest value a little beyond 127: `as`
-                    // saturates.
+                    // With a scale rounded down the largest value exceeds 127 slightly: `as` saturates.
                     codes.iter_mut().zip(x).for_each(|(code, x)| *code = (x * inverse).round() as i8);
                 }
             }
@@ -218,37 +218,37 @@ impl CachedMut<'_> {
     }
 }
 
-/// A half as a single by its bits, which is compiled for the instruction set of the loop around it; the
-/// conversion of `half` asks for the processor again at every row, a tenth of attention's time.
+/// Converts a half to single precision with integer operations, which are compiled for the instruction set of
+/// the surrounding loop. The conversion of the crate `half` detects the processor's features in every call, a
+/// tenth of the time of attention.
 #[inline(always)]
-fn widened(half: f16) -> f32 {
+fn f16_to_f32(half: f16) -> f32 {
     let bits = u32::from(half.to_bits());
-    // Exponents are 112 apart; the product is exact and makes subnormal numbers normal.
+    // Exponents differ by 112. The product is exact and makes subnormal numbers normal.
     let size = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
     let beyond = if bits & 0x7c00 == 0x7c00 { 0x7f80_0000 } else { 0 };
     f32::from_bits(size.to_bits() | beyond | (bits & 0x8000) << 16)
 }
 
 #[inline(always)]
-fn widened_bf16(value: bf16) -> f32 {
+fn bf16_to_f32(value: bf16) -> f32 {
     f32::from_bits(u32::from(value.to_bits()) << 16)
 }
 
-/// Scratch of [`attend`], kept by the caller between calls.
+/// Scratch buffers of [`attend`], kept by the caller between calls.
 #[derive(Debug, Clone, Default)]
 pub struct AttentionScratch {
     scores: Vec<f32>,
     row: AlignedVec<f32>,
 }
 
-/// `y = softmax(q K^T * scale) V` over the cached `positions`, for one query of one head.
+/// Computes `y = softmax(q K^T * scale) V` over the cached `positions`, for one query of one head.
 ///
-/// The order of sums follows from the positions alone, not from the blocks that hold them. Keys and values
-/// have one type.
+/// The order of sums depends on the positions only, not on the blocks that hold them.
 ///
 /// # Panics
 /// When keys and values have different types.
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "kernels take plain slices and sizes")]
 pub fn attend(
     query: &[f32],
     keys: Cached,
@@ -266,25 +266,25 @@ pub fn attend(
     let first = positions.start;
     match (keys, values) {
         (Cached::F32(k), Cached::F32(v)) => {
-            weigh_f32(query, k, v, blocks, place, first, scale, scores, row, y)
+            attend_f32(query, k, v, blocks, place, first, scale, scores, row, y)
         }
         (Cached::F16(k), Cached::F16(v)) => {
-            weigh_f16(query, k, v, blocks, place, first, scale, scores, row, y)
+            attend_f16(query, k, v, blocks, place, first, scale, scores, row, y)
         }
         (Cached::Bf16(k), Cached::Bf16(v)) => {
-            weigh_bf16(query, k, v, blocks, place, first, scale, scores, row, y);
+            attend_bf16(query, k, v, blocks, place, first, scale, scores, row, y);
         }
         (Cached::I8(k, ks), Cached::I8(v, vs)) => {
-            weigh_i8(query, (k, ks), (v, vs), blocks, place, first, scale, scores, row, y);
+            attend_i8(query, (k, ks), (v, vs), blocks, place, first, scale, scores, row, y);
         }
         (keys, values) => panic!("keys are {} and values {}", keys.name(), values.name()),
     }
 }
 
-/// One function for each element type, each compiled for every instruction set.
-macro_rules! weigh {
+/// Defines one function for each element type, each compiled for every instruction set.
+macro_rules! attend_as {
     ($($name:ident: $rows:ty),+) => {
-        $(per_isa! {
+        $(multiversion! {
             fn $name(
                 query: &[f32],
                 keys: $rows,
@@ -297,18 +297,19 @@ macro_rules! weigh {
                 row: &mut [f32],
                 y: &mut [f32],
             ) {
-                weigh(query, keys, values, blocks, place, first, scale, scores, row, y);
+                attend_rows(query, keys, values, blocks, place, first, scale, scores, row, y);
             }
         })+
     };
 }
 
-weigh!(weigh_f32: &[f32], weigh_f16: &[f16], weigh_bf16: &[bf16], weigh_i8: (&[i8], &[bf16]));
+attend_as!(attend_f32: &[f32], attend_f16: &[f16], attend_bf16: &[bf16], attend_i8: (&[i8], &[bf16]));
 
 // Loops go by index: see `vector.rs`.
-#[allow(clippy::too_many_arguments, clippy::needless_range_loop)]
+#[allow(clippy::too_many_arguments, reason = "kernels take plain slices and sizes")]
+#[allow(clippy::needless_range_loop, reason = "loops by index vectorize, see `vector.rs`")]
 #[inline(always)]
-fn weigh<R: CachedRows>(
+fn attend_rows<R: CachedRows>(
     query: &[f32],
     keys: R,
     values: R,
@@ -341,7 +342,7 @@ fn weigh<R: CachedRows>(
         let (at, end) = (blocks.row(first + i), total.min(i + blocks.run(first + i)));
         let value = |j: usize| values.head((at + j - i) * heads + head, head_dim);
         let mut j = i;
-        // Four positions at a time, added one after the other: the result is loaded and stored once for them.
+        // Four positions at a time, added in order: `y` is loaded and stored once for them.
         while j + 4 <= end {
             let (a, b, c, e) = (value(j), value(j + 1), value(j + 2), value(j + 3));
             let (sa, sb, sc, se) = (scores[j], scores[j + 1], scores[j + 2], scores[j + 3]);
@@ -370,21 +371,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_half_widens_to_its_value() {
+    fn every_half_converts_to_its_value() {
         let halves: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
-        for (half, single) in halves.iter().map(|&half| (half, widened(half))) {
+        for (half, single) in halves.iter().map(|&half| (half, f16_to_f32(half))) {
             assert!(half.to_f32().to_bits() == single.to_bits() || half.is_nan() && single.is_nan());
         }
     }
 
     const PLACE: HeadPlace = HeadPlace { heads: 2, head: 1, head_dim: 20 };
 
-    /// A value that every element type but integers holds exactly.
+    /// Returns a value that every element type but integers represents exactly.
     fn value(seed: usize, i: usize) -> f32 {
         ((i * 31 + seed * 17) % 23) as f32 / 16.0 - 0.7109375
     }
 
-    /// Rows 0 to 15 of two heads, in every element type; integers have errors of their own.
+    /// Calls `f` with rows 0 to 15 of two heads in every element type.
     fn caches(seed: usize, f: impl Fn(&[Cached])) {
         let x: Vec<f32> = (0..16 * 40).map(|i| value(seed, i)).collect();
         let (mut f32s, mut f16s) = (vec![0.0; x.len()], vec![f16::ZERO; x.len()]);
@@ -403,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_every_type_are_attended_as_written() {
+    fn every_type_is_attended_as_stored() {
         // Positions 5 to 11 lie in blocks 1, 3 and 0 of four rows.
         let blocks = BlockTable { table: &[2, 1, 3, 0], shift: 2 };
         let query: Vec<f32> = (0..20).map(|i| value(9, i)).collect();
@@ -414,7 +415,7 @@ mod tests {
                     let mut row = AlignedVec::default();
                     let at = |cache: Cached, r: usize, row: &mut AlignedVec<f32>| {
                         let one = BlockTable { table: &[0], shift: 30 };
-                        cache.unroll(one, PLACE, r..r + 1, row);
+                        cache.gather(one, PLACE, r..r + 1, row);
                         row.to_vec()
                     };
                     let weighted: Vec<(f64, Vec<f32>)> = rows
@@ -431,30 +432,30 @@ mod tests {
                         let expected = weighted.iter().map(|(w, v)| w * f64::from(v[d])).sum::<f64>() / total;
                         assert!((f64::from(y[d]) - expected).abs() < 1e-5, "type {i}, value {d}");
                     }
-                    // The same bits from what is unrolled: one block that holds all positions.
+                    // Gathered into one block, the result is the same bit for bit.
                     let (mut k, mut v) = (AlignedVec::default(), AlignedVec::default());
-                    keys.unroll(blocks, PLACE, 5..12, &mut k);
-                    values.unroll(blocks, PLACE, 5..12, &mut v);
+                    keys.gather(blocks, PLACE, 5..12, &mut k);
+                    values.gather(blocks, PLACE, 5..12, &mut v);
                     let (one, place) =
                         (BlockTable { table: &[0], shift: 30 }, HeadPlace { heads: 1, head: 0, ..PLACE });
-                    let mut unrolled = [0.0; 20];
+                    let mut gathered = [0.0; 20];
                     let (k, v) = (Cached::F32(&k), Cached::F32(&v));
-                    attend(&query, k, v, one, place, 0..7, 0.3, &mut scratch, &mut unrolled);
-                    assert_eq!(unrolled, y, "type {i}");
+                    attend(&query, k, v, one, place, 0..7, 0.3, &mut scratch, &mut gathered);
+                    assert_eq!(gathered, y, "type {i}");
                 }
             })
         });
     }
 
     #[test]
-    fn values_come_back_within_the_precision_of_their_type() {
+    fn stored_values_keep_the_precision_of_their_type() {
         caches(3, |all| {
             for row in 0..16 {
                 let x: Vec<f32> = (0..20).map(|i| value(3, row * 40 + 20 + i)).collect();
                 let most = x.iter().fold(0f32, |m, x| m.max(x.abs()));
                 for (cache, within) in all.iter().zip([0.0, 0.0, 0.0, most / 127.0 * 0.51 + most / 256.0]) {
                     let (one, mut found) = (BlockTable { table: &[0], shift: 30 }, AlignedVec::default());
-                    cache.unroll(one, PLACE, row..row + 1, &mut found);
+                    cache.gather(one, PLACE, row..row + 1, &mut found);
                     for (x, found) in x.iter().zip(&found[..]) {
                         assert!((x - found).abs() <= within, "{cache:?} row {row}: {found} for {x}");
                     }

@@ -5,8 +5,8 @@ mod aligned;
 mod attention;
 pub mod linear;
 mod norm;
-mod per_isa;
 mod rope;
+mod simd;
 mod vector;
 
 pub use activation::{activate, glu};

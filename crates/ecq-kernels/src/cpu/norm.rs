@@ -1,10 +1,11 @@
-//! Norms of rows.
+//! Normalization of rows.
 
-use super::per_isa::per_isa;
 use super::vector::{squares, sum};
+use ecq_coding::multiversion;
 
-per_isa! {
-    /// `y = x / sqrt(mean(x^2) + eps) * weight` for each row of `weight.len()` values (Zhang and Sennrich, 2019).
+multiversion! {
+    /// Computes `y = x / sqrt(mean(x^2) + eps) * weight` for each row of `weight.len()` values (Zhang and
+    /// Sennrich, 2019).
     pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, y: &mut [f32]) {
         let cols = weight.len();
         for (x, y) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)) {
@@ -16,8 +17,9 @@ per_isa! {
     }
 }
 
-per_isa! {
-    /// `y = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias` for each row of `weight.len()` values (Ba et al., 2016).
+multiversion! {
+    /// Computes `y = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias` for each row of `weight.len()`
+    /// values (Ba et al., 2016).
     pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, y: &mut [f32]) {
         let cols = weight.len();
         for (x, y) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)) {
@@ -38,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_normed_alone() {
+    fn rows_are_normalized_independently() {
         let x: Vec<f32> = (0..66).map(|i| (i * 37 % 19) as f32 - 7.0).collect();
         let weight: Vec<f32> = (0..33).map(|i| 1.0 + i as f32 / 33.0).collect();
         let bias: Vec<f32> = (0..33).map(|i| i as f32 / 10.0).collect();

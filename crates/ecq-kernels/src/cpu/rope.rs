@@ -1,9 +1,9 @@
 //! Rotary position embedding (Su et al., 2021).
 
-use super::per_isa::per_isa;
+use ecq_coding::multiversion;
 use ecq_core::RotaryPairs;
 
-/// Writes for each position `frequencies.len()` cosines, then as many sines, all times `scale`.
+/// Writes for each position `frequencies.len()` cosines, then as many sines, all multiplied by `scale`.
 pub fn angles(positions: &[u32], frequencies: &[f32], scale: f32, table: &mut [f32]) {
     let n = frequencies.len();
     for (&position, row) in positions.iter().zip(table.chunks_exact_mut(2 * n)) {
@@ -15,9 +15,17 @@ pub fn angles(positions: &[u32], frequencies: &[f32], scale: f32, table: &mut [f
     }
 }
 
-per_isa! {
-    /// Rotates the first `2 * frequencies` values of each head of `x`, rows of `heads * head_dim`, by the [`angles`] of its row.
-    pub fn rotate(x: &mut [f32], table: &[f32], frequencies: usize, heads: usize, head_dim: usize, pairs: RotaryPairs) {
+multiversion! {
+    /// Rotates the first `2 * frequencies` values of each head of `x`, rows of `heads * head_dim`, by the
+    /// [`angles`] of its row.
+    pub fn rotate(
+        x: &mut [f32],
+        table: &[f32],
+        frequencies: usize,
+        heads: usize,
+        head_dim: usize,
+        pairs: RotaryPairs,
+    ) {
         for (x, angles) in x.chunks_exact_mut(heads * head_dim).zip(table.chunks_exact(2 * frequencies)) {
             let (cos, sin) = angles.split_at(frequencies);
             for head in x.chunks_exact_mut(head_dim) {

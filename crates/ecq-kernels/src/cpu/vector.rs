@@ -1,9 +1,11 @@
-//! Sums and exponentials over lanes, the pieces of the kernels beside the linear ones.
+//! Sums and exponentials over lanes, used by the kernels beside the products.
 
-/// Lanes that a sum is dealt to; the same everywhere, so that every machine adds in the same order.
+use ecq_coding::multiversion;
+
+/// Lanes of a sum; the same on every instruction set, so that all add in the same order.
 const LANES: usize = 16;
 
-/// Half of the lanes. Loops go by index: inside a function that is compiled for an instruction set, adapters of iterators
+/// Half of the lanes. Loops go by index: in a function compiled for an instruction set, iterator adapters
 /// that return pairs are not inlined.
 #[derive(Clone, Copy)]
 struct Half([f32; LANES / 2]);
@@ -18,7 +20,7 @@ impl Half {
         Self(lanes)
     }
 
-    #[allow(clippy::needless_range_loop)]
+    #[allow(clippy::needless_range_loop, reason = "iterator adapters that return pairs are not inlined")]
     #[inline(always)]
     fn with(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
         let mut lanes = [0.0; Self::LANES];
@@ -34,8 +36,8 @@ impl Half {
     }
 }
 
-/// The sum of `f(a, b)` over pairs, in a fixed order: lane by lane, then the upper half of the lanes onto the lower one
-/// again and again.
+/// Returns the sum of `f(a, b)` over pairs in a fixed order: lane by lane, then the upper half of the lanes
+/// is added to the lower half until one lane is left.
 #[inline(always)]
 fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let n = a.len().min(b.len());
@@ -59,15 +61,15 @@ fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     (s[0] + s[2]) + (s[1] + s[3])
 }
 
-super::per_isa::per_isa! {
-    /// The scalar product, summed in a fixed order.
+multiversion! {
+    /// Returns the scalar product, summed in a fixed order.
     pub fn dot(a: &[f32], b: &[f32]) -> f32 {
         product(a, b)
     }
 }
 
-super::per_isa::per_isa! {
-    /// `x = softmax(x * scale)`.
+multiversion! {
+    /// Computes `x = softmax(x * scale)`.
     pub fn softmax(x: &mut [f32], scale: f32) {
         let mut most = f32::NEG_INFINITY;
         for &x in x.iter() {
@@ -79,25 +81,26 @@ super::per_isa::per_isa! {
     }
 }
 
-/// The scalar product, for loops that are compiled for an instruction set already.
+/// Returns the scalar product, for loops that are compiled for an instruction set already.
 #[inline(always)]
 pub(super) fn product(a: &[f32], b: &[f32]) -> f32 {
     sum_of(a, b, |a, b| a * b)
 }
 
-/// The sum of squares.
+/// Returns the sum of squares.
 #[inline(always)]
 pub(super) fn squares(a: &[f32]) -> f32 {
     sum_of(a, a, |a, _| a * a)
 }
 
-/// The sum.
+/// Returns the sum.
 #[inline(always)]
 pub(super) fn sum(a: &[f32]) -> f32 {
     sum_of(a, a, |a, _| a)
 }
 
-/// `e^x` to about one unit in the last place, without branches, so that loops of it vectorise; 0 below -87, capped above 88.
+/// Returns `e^x` to about one unit in the last place; 0 below -87, `e^88` above 88. Without branches, so that
+/// loops vectorize.
 ///
 /// Range reduction by `ln 2` in two parts and the polynomial of Cephes' `expf`.
 #[inline(always)]

@@ -1,24 +1,24 @@
-//! What a product reads: rows of activations, as floats or as blocks of eight-bit integers.
+//! Rows of activations, as floats or as blocks of eight-bit integers.
 
 use crate::cpu::AlignedVec;
-use crate::cpu::per_isa::per_isa;
+use ecq_coding::multiversion;
 
-/// Columns that share a scale; also the columns of a block of packed codes.
+/// Columns that share a scale, and columns of a block of packed codes.
 pub(super) const BLOCK: usize = 32;
-/// The largest integer of a block: symmetric, so that its negation fits too.
+/// The largest integer of a block; its negation fits too.
 const LARGEST: f32 = 127.0;
 
-/// In which numbers a product is computed.
+/// The numbers that a product computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// Weights and activations in single precision.
     F32,
-    /// Activations as eight-bit integers in blocks of 32 columns with a scale each, codes as they are, exact
-    /// integer sums within a block.
+    /// Activations as eight-bit integers in blocks of 32 columns with a scale each; exact integer sums with
+    /// the codes within a block.
     I8,
 }
 
-/// Rows of activations, prepared once for all products that read them; buffers are kept from one use to the
+/// Rows of activations, prepared once for all products that read them. Buffers are kept from one use to the
 /// next.
 #[derive(Debug, Clone)]
 pub struct Activations {
@@ -27,9 +27,10 @@ pub struct Activations {
     cols: usize,
     /// `[rows][cols]`.
     floats: AlignedVec<f32>,
-    /// `[rows][blocks * 32]`, zeros behind the last column; empty in single precision, as the next two.
+    /// `[rows][blocks * 32]`, zeros behind the last column; empty in single precision, as `scales` and
+    /// `sums`.
     integers: AlignedVec<i8>,
-    /// `[rows][blocks]`: what an integer of the block is worth.
+    /// `[rows][blocks]`: the step of the block's integers.
     scales: Vec<f32>,
     /// `[rows][blocks]`: the sum of the integers of the block.
     sums: Vec<i32>,
@@ -50,22 +51,22 @@ impl Default for Activations {
 }
 
 impl Activations {
-    /// No rows yet; see [`set`](Self::set).
+    /// Returns activations without rows; see [`set`](Self::set).
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Rows for products in single precision.
+    /// Returns rows for products in single precision.
     ///
     /// # Panics
-    /// When `x` does not hold `rows * cols` numbers.
+    /// When `x` does not hold `rows * cols` values.
     pub fn f32(x: &[f32], rows: usize, cols: usize) -> Self {
         let mut activations = Self::new();
         activations.set(Precision::F32, x, rows, cols, None);
         activations
     }
 
-    /// Rows for products of integers.
+    /// Returns rows for products of integers.
     ///
     /// # Panics
     /// As [`f32`](Self::f32).
@@ -75,14 +76,14 @@ impl Activations {
         activations
     }
 
-    /// Takes `x`, `[rows][cols]`, each column times its scale where there are `col_scales`: those of the
-    /// matrices that will read it (see [`Linear::col_scales`](super::Linear::col_scales)).
+    /// Copies `x`, `[rows][cols]`, and multiplies each column by its scale if there are `col_scales`: those
+    /// of the matrices that will be multiplied (see [`Linear::col_scales`](super::Linear::col_scales)).
     ///
     /// An integer is `round(127 x / m)`, ties to even, with `m` the largest magnitude of its block; its scale
-    /// is `m / 127`. A number that is not finite makes the sums of its block not finite.
+    /// is `m / 127`. A value that is not finite makes the sums of its block not finite.
     ///
     /// # Panics
-    /// When `x` does not hold `rows * cols` numbers, or there are not `cols` scales.
+    /// When `x` does not hold `rows * cols` values, or there are not `cols` scales.
     pub fn set(
         &mut self,
         precision: Precision,
@@ -118,50 +119,50 @@ impl Activations {
         }
     }
 
-    /// In which numbers products are computed.
+    /// Returns the numbers that products compute with.
     pub fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// Rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Columns.
+    /// Returns the number of columns.
     pub fn cols(&self) -> usize {
         self.cols
     }
 
-    /// Blocks of a row; 0 in single precision.
+    /// Returns the number of blocks of a row; 0 in single precision.
     pub(super) fn blocks(&self) -> usize {
         self.scales.len() / self.rows.max(1)
     }
 
-    /// A row as floats.
+    /// Returns a row as floats.
     pub(super) fn floats(&self, row: usize) -> &[f32] {
         &self.floats[row * self.cols..][..self.cols]
     }
 
-    /// The integers of a row, `32 * blocks`.
+    /// Returns the integers of a row, `32 * blocks`.
     pub(super) fn integers(&self, row: usize) -> &[i8] {
         let len = self.blocks() * BLOCK;
         &self.integers[row * len..][..len]
     }
 
-    /// What an integer of each block of a row is worth.
+    /// Returns the scale of each block of a row.
     pub(super) fn scales(&self, row: usize) -> &[f32] {
         &self.scales[row * self.blocks()..][..self.blocks()]
     }
 
-    /// The sum of the integers of each block of a row.
+    /// Returns the sum of the integers of each block of a row.
     pub(super) fn sums(&self, row: usize) -> &[i32] {
         &self.sums[row * self.blocks()..][..self.blocks()]
     }
 }
 
-per_isa! {
-    /// One row to blocks.
+multiversion! {
+    /// Quantizes a row to blocks of integers.
     fn quantize(x: &[f32], integers: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
         // By index: see `vector.rs`.
         for i in 0..scales.len() {
@@ -169,17 +170,16 @@ per_isa! {
             let n = x.len().min(BLOCK);
             let mut block = [0f32; BLOCK];
             block[..n].copy_from_slice(&x[..n]);
-            // As bits without the sign, numbers order as their magnitudes, and a NaN is above all.
+            // The bits without the sign are ordered as the magnitudes, NaNs above all.
             let mut largest = 0;
             for x in block {
                 largest = largest.max(x.to_bits() & 0x7fff_ffff);
             }
             let largest = f32::from_bits(largest);
-            // Numbers so small that the quotient would not be finite are zero.
+            // Values so small that the quotient would overflow become zero.
             let inverse = if largest < 1e-30 { 0.0 } else { LARGEST / largest };
             scales[i] = if inverse == 0.0 && largest.is_finite() { 0.0 } else { largest / LARGEST };
-            // Adding 1.5 * 2^23 rounds to the nearest whole number, ties to even, and leaves it in the low
-            // bits.
+            // Adding 1.5 * 2^23 rounds to the nearest integer, ties to even, in the low bits.
             let mut sum = 0;
             for d in 0..BLOCK {
                 let rounded = (block[d] * inverse + 12_582_912.0).to_bits() as i8;
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_numbers_stay_visible() {
+    fn values_that_are_not_finite_stay_visible() {
         let mut x = vec![0f32; 96];
         x[3] = f32::NAN;
         x[40] = f32::INFINITY;

@@ -1,13 +1,13 @@
 use super::activations::Activations;
 use super::side::PANEL;
-use super::vector::Isa;
 use super::{Linear, Scratch, check_product, float, panels};
 use crate::Result;
 use crate::cpu::AlignedVec;
+use ecq_coding::Isa;
 use ecq_core::{CoreError, FloatType};
 use std::ops::Range;
 
-/// Weights as plain floats, widened to f32 in the product; activations are read as floats in either
+/// Weights as plain floats, widened to f32 in the product. Activations are read as floats in either
 /// precision.
 #[derive(Debug, Clone)]
 pub struct DenseLinear {
@@ -19,16 +19,15 @@ pub struct DenseLinear {
 }
 
 impl DenseLinear {
-    /// Lays out weights that are little-endian `bytes`, `[rows, cols]` row-major.
+    /// Lays out weights from little-endian `bytes`, `[rows, cols]` row-major.
     ///
     /// # Errors
-    /// When the shape is empty or overflows, or there are not as many weights.
+    /// [`CoreError`] when the shape is empty or overflows, or `bytes` has another length.
     pub fn new(shape: [usize; 2], dtype: FloatType, bytes: &[u8]) -> Result<Self> {
         Self::with_isa(shape, dtype, bytes, Isa::detect())
     }
 
-    /// As [`new`](Self::new), for one instruction set, to compare them; one that this machine lacks falls to
-    /// the best it has.
+    /// As [`new`](Self::new), for `isa` (to compare instruction sets); see [`Isa::resolve`].
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -45,10 +44,10 @@ impl DenseLinear {
         let mut weights = AlignedVec::default();
         weights.set_len(rows.next_multiple_of(PANEL) * cols * size);
         match size {
-            2 => lay::<2>(cols, bytes, &mut weights),
-            _ => lay::<4>(cols, bytes, &mut weights),
+            2 => to_panels::<2>(cols, bytes, &mut weights),
+            _ => to_panels::<4>(cols, bytes, &mut weights),
         }
-        Ok(Self { shape, dtype, weights, isa: isa.min(Isa::detect()) })
+        Ok(Self { shape, dtype, weights, isa: isa.resolve() })
     }
 
     fn panel(&self, number: usize) -> &[u8] {
@@ -57,8 +56,8 @@ impl DenseLinear {
     }
 }
 
-/// Puts weights of `SIZE` bytes where [`DenseLinear`] says.
-fn lay<const SIZE: usize>(cols: usize, bytes: &[u8], weights: &mut [u8]) {
+/// Copies weights of `SIZE` bytes to panels.
+fn to_panels<const SIZE: usize>(cols: usize, bytes: &[u8], weights: &mut [u8]) {
     let (values, _) = bytes.as_chunks::<SIZE>();
     let (weights, _) = weights.as_chunks_mut::<SIZE>();
     for (row, values) in values.chunks_exact(cols).enumerate() {

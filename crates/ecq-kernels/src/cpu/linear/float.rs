@@ -1,38 +1,43 @@
 //! Products in single precision: a panel of 16 rows is expanded, some columns at a time, to weights that stay
 //! in the first-level cache, and multiplied with every row of activations.
 //!
-//! Each row has two sums, column `k` goes to sum `k mod 2`, ascending, product and sum rounded once; then `s0
-//! + s1`, and on the uniform grid times the step. Every instruction set gives the same bits.
+//! Numerical contract: each row has two sums; column `k` is added to sum `k mod 2`, in ascending order, by
+//! fused multiply-add (rounded once); the result is `s0 + s1`, multiplied by the row step on the uniform
+//! grid. Every instruction set gives the same bits.
 
 use super::activations::Activations;
 use super::side::{PANEL, Side};
-use super::vector::{Isa, Vector};
 use crate::cpu::AlignedVec;
+use crate::cpu::simd::{self, Vector};
+use ecq_coding::panel::offset as panel_offset;
+use ecq_coding::{Isa, multiversion};
 use ecq_core::FloatType;
 use std::ops::Range;
 
-/// Columns that are expanded together, a multiple of [`SUMS`]: 16 KiB of weights.
+/// Columns that are expanded at a time, a multiple of [`SUMS`]: 16 KiB of weights.
 const COLUMNS: usize = 256;
 /// Sums of a row.
 const SUMS: usize = 2;
 
-/// Room for expanded weights and running sums.
+/// Scratch buffers for expanded weights and running sums.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FloatScratch {
     /// `[columns][16]`.
     weights: AlignedVec<f32>,
-    /// For each row of activations.
+    /// The sums of each row of activations.
     sums: Vec<[[f32; PANEL]; SUMS]>,
 }
 
 impl FloatScratch {
+    /// Returns the bytes held.
     pub(super) fn bytes(&self) -> usize {
         4 * self.weights.capacity() + size_of::<[[f32; PANEL]; SUMS]>() * self.sums.capacity()
     }
 }
 
-/// Multiplies a panel of `rows` rows with every row of `x` into `y[row of x][at..]`, each `stride` long;
-/// `expand` makes the weights of some columns, `[columns][16]`, and `factors` scale the rows at the end.
+/// Multiplies a panel of `rows` rows with every row of `x` and writes the products to `y[row of x][at..]`,
+/// each row of `y` `stride` long. `expand` writes the weights of some columns, `[columns][16]`; `factors`
+/// scale the rows at the end.
 pub(super) fn panel(
     isa: Isa,
     x: &Activations,
@@ -49,17 +54,7 @@ pub(super) fn panel(
         let columns = first..x.cols().min(first + COLUMNS);
         let weights = &mut scratch.weights[..columns.len() * PANEL];
         expand(columns.clone(), weights);
-        let sums = &mut scratch.sums;
-        match isa {
-            // SAFETY: the instruction set is one of this machine.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Vnni => unsafe { avx512::accumulate(weights, x, columns, sums) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { avx2::accumulate(weights, x, columns, sums) },
-            // SAFETY: no instruction set is needed.
-            _ => unsafe { accumulate::<super::vector::portable::Portable>(weights, x, columns, sums) },
-        }
+        accumulate(isa, weights, x, columns, &mut scratch.sums);
     }
     for (row, [a, b]) in scratch.sums.iter().enumerate() {
         let out = &mut y[row * stride + at..][..rows];
@@ -72,8 +67,8 @@ pub(super) fn panel(
     }
 }
 
-/// The weights of columns `columns` of panel `number`, whose codes lie in quads at one byte a code; those of
-/// the uniform grid without step and column scale.
+/// Writes the weights of columns `columns` of panel `number` from its codes, one byte each; those of the
+/// uniform grid without row step and column scale.
 pub(super) fn expand_codes(
     isa: Isa,
     side: &Side,
@@ -85,138 +80,57 @@ pub(super) fn expand_codes(
     if let Some(levels) = &side.levels {
         for (col, weights) in columns.clone().zip(weights.chunks_exact_mut(PANEL)) {
             for (row, weight) in weights.iter_mut().enumerate() {
-                *weight = levels[usize::from(quads[quad_at(row, col)])];
+                *weight = levels[usize::from(quads[panel_offset(row, col)])];
             }
         }
     } else {
-        match isa {
-            // SAFETY: the instruction set is one of this machine.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Vnni => unsafe { avx512::expand(side, number, quads, columns.clone(), weights) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { avx2::expand(side, number, quads, columns.clone(), weights) },
-            // SAFETY: no instruction set is needed.
-            _ => unsafe {
-                expand::<super::vector::portable::Portable>(side, number, quads, columns.clone(), weights);
-            },
-        }
+        expand(isa, side, number, quads, columns.clone(), weights);
     }
     for outlier in side.outliers(number) {
         let (row, col) = (outlier.row as usize % PANEL, outlier.col as usize);
         if columns.contains(&col) {
-            let value = side.outlying(quads[quad_at(row, col)], outlier.delta);
+            let value = side.outlier_value(quads[panel_offset(row, col)], outlier.delta);
             weights[(col - columns.start) * PANEL + row] = value;
         }
     }
 }
 
-/// The weights of a panel of plain floats, `[columns][16]` as `dtype`.
-pub(super) fn widen(isa: Isa, dtype: FloatType, panel: &[u8], columns: Range<usize>, weights: &mut [f32]) {
-    match isa {
-        // SAFETY: the instruction set is one of this machine.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => unsafe { avx512::widen(dtype, panel, columns, weights) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { avx2::widen(dtype, panel, columns, weights) },
-        // SAFETY: no instruction set is needed.
-        _ => unsafe { widen_with::<super::vector::portable::Portable>(dtype, panel, columns, weights) },
-    }
-}
-
-/// Where the code of a row and column of a panel lies when every code is a byte.
-pub(super) fn quad_at(row: usize, col: usize) -> usize {
-    col / 4 * (4 * PANEL) + row * 4 + col % 4
-}
-
-/// The same functions with an instruction set enabled.
-macro_rules! with_features {
-    ($name:ident, $vector:ty, $features:literal) => {
-        #[cfg(target_arch = "x86_64")]
-        mod $name {
-            use super::{Activations, FloatType, PANEL, Range, SUMS, Side};
-
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn accumulate(
-                weights: &[f32],
-                x: &Activations,
-                columns: Range<usize>,
-                sums: &mut [[[f32; PANEL]; SUMS]],
-            ) {
-                // SAFETY: this function enables the instruction set.
-                unsafe { super::accumulate::<$vector>(weights, x, columns, sums) }
-            }
-
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn expand(
-                side: &Side,
-                number: usize,
-                quads: &[u8],
-                columns: Range<usize>,
-                weights: &mut [f32],
-            ) {
-                // SAFETY: this function enables the instruction set.
-                unsafe { super::expand::<$vector>(side, number, quads, columns, weights) }
-            }
-
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn widen(
-                dtype: FloatType,
-                panel: &[u8],
-                columns: Range<usize>,
-                weights: &mut [f32],
-            ) {
-                // SAFETY: this function enables the instruction set.
-                unsafe { super::widen_with::<$vector>(dtype, panel, columns, weights) }
-            }
+multiversion! {
+    /// Adds the products of some columns with every row of activations to its sums. Rows go together, so that
+    /// they share the loads of the weights.
+    unsafe fn accumulate[V: Vector in simd](
+        weights: &[f32],
+        x: &Activations,
+        columns: Range<usize>,
+        sums: &mut [[[f32; PANEL]; SUMS]],
+    ) {
+        let mut row = 0;
+        let (threes, rest) = sums.as_chunks_mut::<3>();
+        for sums in threes {
+            let x = [
+                &x.floats(row)[columns.clone()],
+                &x.floats(row + 1)[columns.clone()],
+                &x.floats(row + 2)[columns.clone()],
+            ];
+            // SAFETY: as the caller says.
+            unsafe { accumulate_rows::<V, 3>(weights, x, sums) };
+            row += 3;
         }
-    };
-}
-with_features!(avx2, crate::cpu::linear::vector::avx2::Avx2, "avx2,fma,f16c");
-with_features!(
-    avx512,
-    crate::cpu::linear::vector::avx512::Avx512Vnni,
-    "avx512f,avx512bw,avx512vl,avx512vnni"
-);
-
-/// Adds the products of some columns with every row of activations to its sums; rows go together, so that
-/// they share what is loaded of the weights.
-///
-/// # Safety
-/// The caller enables the instruction set of `V`.
-#[inline(always)]
-unsafe fn accumulate<V: Vector>(
-    weights: &[f32],
-    x: &Activations,
-    columns: Range<usize>,
-    sums: &mut [[[f32; PANEL]; SUMS]],
-) {
-    let mut row = 0;
-    let (threes, rest) = sums.as_chunks_mut::<3>();
-    for sums in threes {
-        let x = [
-            &x.floats(row)[columns.clone()],
-            &x.floats(row + 1)[columns.clone()],
-            &x.floats(row + 2)[columns.clone()],
-        ];
-        // SAFETY: as the caller says.
-        unsafe { accumulate_rows::<V, 3>(weights, x, sums) };
-        row += 3;
-    }
-    for sums in rest {
-        let x = [&x.floats(row)[columns.clone()]];
-        // SAFETY: as the caller says.
-        unsafe { accumulate_rows::<V, 1>(weights, x, std::array::from_mut(sums)) };
-        row += 1;
+        for sums in rest {
+            let x = [&x.floats(row)[columns.clone()]];
+            // SAFETY: as the caller says.
+            unsafe { accumulate_rows::<V, 1>(weights, x, std::array::from_mut(sums)) };
+            row += 1;
+        }
     }
 }
 
-/// Three rows of two sums of sixteen lanes are twelve registers of the sixteen that AVX2 has.
+/// Adds the products of some columns with `ROWS` rows of activations. Three rows of two sums of sixteen lanes
+/// take twelve of AVX2's sixteen registers.
 ///
 /// # Safety
 /// The caller enables the instruction set of `V`.
-#[allow(clippy::needless_range_loop)]
+#[allow(clippy::needless_range_loop, reason = "the loops run over registers, by index in several arrays")]
 #[inline(always)]
 unsafe fn accumulate_rows<V: Vector, const ROWS: usize>(
     weights: &[f32],
@@ -278,62 +192,67 @@ unsafe fn accumulate_rows<V: Vector, const ROWS: usize>(
     }
 }
 
-/// # Safety
-/// The caller enables the instruction set of `V`.
-#[inline(always)]
-unsafe fn expand<V: Vector>(
-    side: &Side,
-    number: usize,
-    quads: &[u8],
-    columns: Range<usize>,
-    weights: &mut [f32],
-) {
-    assert!(quads.len() >= columns.end.next_multiple_of(4) * PANEL && columns.end <= side.cols);
-    assert_eq!(weights.len(), columns.len() * PANEL);
-    let scales = side.scales.panel(number);
-    let biases = side.biases.as_ref().map(|biases| (biases.dtype, biases.panel(number)));
-    // SAFETY: the assertions cover quads and weights; a column inside the matrix has its group in the panel's
-    // side data.
-    unsafe {
-        let zero = V::splat(-side.zero);
-        let mut col = columns.start;
-        let mut to = weights.as_mut_ptr();
-        while col < columns.end {
-            let group = col / side.group_size;
-            let end = columns.end.min((group + 1) * side.group_size);
-            for col in col..end {
-                for half in 0..PANEL / V::LANES {
-                    let quad = V::load(quads.as_ptr().add(quad_at(half * V::LANES, col) & !3));
-                    let code = V::and_lanes(V::shr(quad, 8 * (col % 4) as u32), 0xff);
-                    let mut weight = V::float(V::add(code, zero));
-                    if !side.is_uniform() {
-                        let at = group * PANEL + half * V::LANES;
-                        let scale = V::load_as(side.scales.dtype, scales.as_ptr(), at);
-                        weight = V::mul_float(scale, weight);
-                        if let Some((dtype, biases)) = biases {
-                            weight = V::add_float(weight, V::load_as(dtype, biases.as_ptr(), at));
+multiversion! {
+    /// Writes the weights of columns `columns` of panel `number`; see [`expand_codes`].
+    unsafe fn expand[V: Vector in simd](
+        side: &Side,
+        number: usize,
+        quads: &[u8],
+        columns: Range<usize>,
+        weights: &mut [f32],
+    ) {
+        assert!(quads.len() >= columns.end.next_multiple_of(4) * PANEL && columns.end <= side.cols);
+        assert_eq!(weights.len(), columns.len() * PANEL);
+        let scales = side.scales.panel(number);
+        let biases = side.biases.as_ref().map(|biases| (biases.dtype, biases.panel(number)));
+        // SAFETY: the assertions cover quads and weights; a column inside the matrix has its group in the
+        // panel's side data.
+        unsafe {
+            let zero = V::splat(-side.zero);
+            let mut col = columns.start;
+            let mut to = weights.as_mut_ptr();
+            while col < columns.end {
+                let group = col / side.group_size;
+                let end = columns.end.min((group + 1) * side.group_size);
+                for col in col..end {
+                    for half in 0..PANEL / V::LANES {
+                        let quad = V::load(quads.as_ptr().add(panel_offset(half * V::LANES, col) & !3));
+                        let code = V::and_lanes(V::shr(quad, 8 * (col % 4) as u32), 0xff);
+                        let mut weight = V::float(V::add(code, zero));
+                        if !side.is_uniform() {
+                            let at = group * PANEL + half * V::LANES;
+                            let scale = V::load_as(side.scales.dtype, scales.as_ptr(), at);
+                            weight = V::mul_float(scale, weight);
+                            if let Some((dtype, biases)) = biases {
+                                weight = V::add_float(weight, V::load_as(dtype, biases.as_ptr(), at));
+                            }
                         }
+                        V::store_float(to.add(half * V::LANES), weight);
                     }
-                    V::store_float(to.add(half * V::LANES), weight);
+                    to = to.add(PANEL);
                 }
-                to = to.add(PANEL);
+                col = end;
             }
-            col = end;
         }
     }
 }
 
-/// # Safety
-/// The caller enables the instruction set of `V`.
-#[inline(always)]
-unsafe fn widen_with<V: Vector>(dtype: FloatType, panel: &[u8], columns: Range<usize>, weights: &mut [f32]) {
-    assert!(panel.len() >= columns.end * PANEL * dtype.bytes());
-    assert_eq!(weights.len(), columns.len() * PANEL);
-    // SAFETY: the assertions cover both.
-    unsafe {
-        for at in (0..weights.len()).step_by(V::LANES) {
-            let value = V::load_as(dtype, panel.as_ptr(), columns.start * PANEL + at);
-            V::store_float(weights.as_mut_ptr().add(at), value);
+multiversion! {
+    /// Widens columns `columns` of a panel of plain floats, `[columns][16]` as `dtype`.
+    pub(super) unsafe fn widen[V: Vector in simd](
+        dtype: FloatType,
+        panel: &[u8],
+        columns: Range<usize>,
+        weights: &mut [f32],
+    ) {
+        assert!(panel.len() >= columns.end * PANEL * dtype.bytes());
+        assert_eq!(weights.len(), columns.len() * PANEL);
+        // SAFETY: the assertions cover both.
+        unsafe {
+            for at in (0..weights.len()).step_by(V::LANES) {
+                let value = V::load_as(dtype, panel.as_ptr(), columns.start * PANEL + at);
+                V::store_float(weights.as_mut_ptr().add(at), value);
+            }
         }
     }
 }

@@ -2,18 +2,18 @@ use super::activations::{Activations, BLOCK};
 use super::packed::packed_bytes;
 use super::rows::Streams;
 use super::side::{PANEL, Side};
-use super::vector::Isa;
 use super::{Linear, PackedBuffer, PackedLinear, PanelProduct, Scratch, blocks_of, check_product, panels};
 use crate::Result;
 use ecq_codec::{CodesEntry, decode_grid};
+use ecq_coding::Isa;
 use ecq_core::EncodedTensor;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Coded streams that are decoded inside each product, some rows at a time: the form of mode `fused`.
+/// Coded streams that each product decodes, some rows at a time: the form of mode `fused`.
 ///
-/// Tables are expanded and side data decoded once; of the weights no more exists at a time than the rows that
-/// the lanes of a tile hold together (at least a panel of 16).
+/// Tables are expanded and side data decoded once. At any time only the rows that the lanes of a tile hold
+/// together are decoded (at least a panel of 16).
 #[derive(Debug, Clone)]
 pub struct FusedLinear {
     streams: Streams,
@@ -22,36 +22,37 @@ pub struct FusedLinear {
 }
 
 impl FusedLinear {
-    /// Prepares an encoded tensor, packed, rANS or prefix, of any tile; its streams are kept as they are.
+    /// Prepares an encoded tensor (packed, rANS or prefix, of any tile). Its streams are kept.
     ///
     /// # Errors
-    /// When the tensor holds no codes or archived ones, or a part is corrupt.
+    /// [`CodecError`](ecq_codec::CodecError) when the tensor holds no codes or archived codes, or a part is
+    /// corrupt.
     pub fn new(tensor: &EncodedTensor) -> Result<Self> {
         Self::with_isa(tensor, Isa::detect())
     }
 
-    /// As [`new`](Self::new), for one instruction set of the product, to compare them; one that this machine
-    /// lacks falls to the best it has.
+    /// As [`new`](Self::new), with products for `isa` (to compare instruction sets); see [`Isa::resolve`].
     ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_isa(tensor: &EncodedTensor, isa: Isa) -> Result<Self> {
         let streams = Streams::new(tensor)?;
         let side = Side::new(&decode_grid(tensor)?, tensor.shape(), CodesEntry::of(tensor)?.alphabet)?;
-        Ok(Self { streams, side: Arc::new(side), isa: isa.min(Isa::detect()) })
+        Ok(Self { streams, side: Arc::new(side), isa: isa.resolve() })
     }
 
-    /// Decodes all codes to packed ones, in parallel; they share the side data and go into `buffer`, so that
-    /// a matrix can be decoded into the same memory for every token. `PackedBuffer::default()` allocates.
+    /// Decodes all codes to packed codes, in parallel. They share the side data and are written to `buffer`,
+    /// so that matrices can be decoded into the same slot again and again. `PackedBuffer::default()`
+    /// allocates.
     ///
     /// # Errors
-    /// When a stream is corrupt.
+    /// [`CodecError::Tile`](ecq_codec::CodecError::Tile) when a stream is corrupt.
     pub fn unpack(&self, buffer: PackedBuffer) -> Result<PackedLinear> {
         let alphabet = self.streams.alphabet();
-        PackedLinear::of_streams(&self.streams, self.side.clone(), alphabet, self.isa, buffer)
+        PackedLinear::from_streams(&self.streams, self.side.clone(), alphabet, self.isa, buffer)
     }
 
-    /// Bytes of the codes that [`unpack`](Self::unpack) makes.
+    /// Returns the bytes of the codes that [`unpack`](Self::unpack) writes.
     pub fn packed_bytes(&self) -> usize {
         packed_bytes(self.shape(), self.streams.alphabet())
     }

@@ -1,31 +1,34 @@
 //! Products of codes with blocks of integers: one panel of 16 rows with every row of activations.
 //!
-//! For each row `t = outliers`, then block after block `t += x_scale * (sum of q * x - zero * sum of x)`, the sum exact in
-//! integers; after each group `y += scale * t`, then `y += bias * (sum of x)`. Products and sums are rounded apart,
-//! in this order, on every instruction set: so equal codes give equal bits, whatever the layout they come from.
+//! Numerical contract, for each row: `t = outliers`; for each block `t += x_scale * (dot - zero * sum)`,
+//! where `dot` is the scalar product of codes and integers and `sum` the sum of the integers, both exact;
+//! after each group `y += scale * t`, then `y += bias * x_sum`, where `x_sum` is the sum of the group's
+//! activations. Products and sums are rounded separately, in this order, on every instruction set, so that
+//! equal codes give equal bits in every form.
 
 use super::activations::{Activations, BLOCK};
 use super::side::{PANEL, Side};
-use super::vector::{Isa, Vector};
+use crate::cpu::simd::{self, Vector};
+use ecq_coding::{Isa, multiversion};
 
-/// Bytes of a block of 16 rows and 32 columns at one byte a code.
+/// Bytes of a block of 16 rows and 32 columns at one byte per code.
 pub(super) const BLOCK_BYTES: usize = PANEL * BLOCK;
 
-/// What the kernels need of all rows of activations besides the integers, made once for a product.
+/// Sums over the blocks and groups of all rows of activations, computed once for a product.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Offsets {
-    /// `[rows][blocks]`: what is added to the integer sum of a block; empty where that is nothing.
+    /// `[rows][blocks]`: the addend of each block's integer sum; empty if all are zero.
     integers: Vec<i32>,
     /// `[rows][groups]`: the sum of a group's activations; empty without biases.
     sums: Vec<f32>,
 }
 
 impl Offsets {
-    /// `taken`: what the kernel takes away from each code.
-    fn set(&mut self, x: &Activations, side: &Side, blocks_per_group: usize, taken: i32) {
+    /// Computes the sums for a kernel that subtracts `code_offset` from each code.
+    fn set(&mut self, x: &Activations, side: &Side, blocks_per_group: usize, code_offset: i32) {
         self.integers.clear();
         self.sums.clear();
-        let factor = taken - side.zero;
+        let factor = code_offset - side.zero;
         for row in 0..x.rows() {
             if factor != 0 {
                 self.integers.extend(x.sums(row).iter().map(|&sum| factor * sum));
@@ -40,39 +43,41 @@ impl Offsets {
         }
     }
 
+    /// Returns the bytes held.
     pub(super) fn bytes(&self) -> usize {
         4 * (self.integers.capacity() + self.sums.capacity())
     }
 }
 
-/// A product of integers, ready for its panels.
+/// A product of integers.
 pub(super) struct IntegerProduct<'a> {
     x: &'a Activations,
     side: &'a Side,
     offsets: &'a Offsets,
     blocks_per_group: usize,
     kernel: Kernel,
+    isa: Isa,
 }
 
-/// One panel; see [`panel`].
-type Kernel = unsafe fn(&IntegerProduct, &Panel, &mut [f32]);
+/// Multiplies one panel; see [`panel`].
+type Kernel = fn(Isa, &IntegerProduct, &Panel, &mut [f32]);
 
-/// The panel that a kernel is called for.
+/// The panel of a call of a kernel.
 struct Panel<'a> {
     codes: &'a [u8],
     number: usize,
-    /// `[rows of x][16]`: what `t` starts with; empty for zeros.
+    /// `[rows of x][16]`: the outliers' part of each sum; empty without outliers.
     start: &'a [[f32; PANEL]],
-    /// Rows that exist, the first row's place in a row of `y`, and the length of one.
+    /// Rows of the matrix in the panel, the first row's place in a row of `y`, and the length of a row of
+    /// `y`.
     rows: usize,
     at: usize,
     stride: usize,
 }
 
 impl<'a> IntegerProduct<'a> {
-    /// `width`: bits of a code where the panels hold it; `bits`: such that codes are below `2^bits`.
-    ///
-    /// `None` when the side data are not by whole blocks.
+    /// Prepares the product with panels of codes of `width` bits, which are below `2^bits`. Returns `None` if
+    /// the groups of the side data are not whole blocks.
     pub(super) fn new(
         isa: Isa,
         x: &'a Activations,
@@ -82,13 +87,13 @@ impl<'a> IntegerProduct<'a> {
         bits: usize,
     ) -> Option<Self> {
         let blocks_per_group = side.blocks_per_group()?;
-        let (kernel, taken) = kernel(isa, width, bits);
-        offsets.set(x, side, blocks_per_group, taken);
-        Some(Self { x, side, offsets, blocks_per_group, kernel })
+        let (kernel, code_offset) = kernel(isa, width, bits);
+        offsets.set(x, side, blocks_per_group, code_offset);
+        Some(Self { x, side, offsets, blocks_per_group, kernel, isa })
     }
 
-    /// Multiplies panel `number`, whose codes are blocks of `width` bits, into `y[row of x][at..]`, each `stride` long;
-    /// `code(row of the panel, column)` finds a code.
+    /// Multiplies panel `number`, whose codes are blocks of `width` bits, and writes the products to `y[row
+    /// of x][at..]`, each row of `y` `stride` long.
     pub(super) fn panel(
         &self,
         number: usize,
@@ -102,11 +107,10 @@ impl<'a> IntegerProduct<'a> {
         }
         let rows = PANEL.min(self.side.rows - number * PANEL);
         let panel = Panel { codes, number, start, rows, at, stride };
-        // SAFETY: the kernel is one for an instruction set of this machine; it checks its slices.
-        unsafe { (self.kernel)(self, &panel, y) }
+        (self.kernel)(self.isa, self, &panel, y);
     }
 
-    /// What outliers add to each row of a panel before its scale.
+    /// Returns the outliers' part of the sum of each row of a panel.
     fn outliers(&self, panel: usize, row: usize) -> [f32; PANEL] {
         let mut sums = [0.0; PANEL];
         let (integers, scales) = (self.x.integers(row), self.x.scales(row));
@@ -119,120 +123,97 @@ impl<'a> IntegerProduct<'a> {
     }
 }
 
-/// The kernel for codes of `bits` bits (at most) in panels of `width` bits, and what it takes away from each.
+/// Returns the kernel for codes of `bits` bits (at most) in panels of `width` bits, and what it subtracts
+/// from each code.
 fn kernel(isa: Isa, width: usize, bits: usize) -> (Kernel, i32) {
-    // Codes of few bits share a kernel when they lie in whole bytes.
+    // Codes of few bits share a kernel where they take whole bytes.
     let bits = if width == 8 { bits.max(4) } else { width };
-    macro_rules! instance {
-        ($kernel:ident) => {
-            match (width, bits) {
-                (2, _) => $kernel::<2, 2>,
-                (3, _) => $kernel::<3, 3>,
-                (4, _) => $kernel::<4, 4>,
-                (5, _) => $kernel::<5, 5>,
-                (6, _) => $kernel::<6, 6>,
-                (7, _) => $kernel::<7, 7>,
-                (_, 4) => $kernel::<8, 4>,
-                (_, 5) => $kernel::<8, 5>,
-                (_, 6) => $kernel::<8, 6>,
-                (_, 7) => $kernel::<8, 7>,
-                _ => $kernel::<8, 8>,
-            }
-        };
-    }
-    let taken = |taken: i32| if bits == 8 { taken } else { 0 };
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => (instance!(avx512), taken(super::vector::avx512::Avx512Vnni::TAKEN)),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => (instance!(avx2), taken(super::vector::avx2::Avx2::TAKEN)),
-        _ => (instance!(portable), taken(super::vector::portable::Portable::TAKEN)),
+    let kernel: Kernel = match (width, bits) {
+        (2, _) => panel::<2, 2>,
+        (3, _) => panel::<3, 3>,
+        (4, _) => panel::<4, 4>,
+        (5, _) => panel::<5, 5>,
+        (6, _) => panel::<6, 6>,
+        (7, _) => panel::<7, 7>,
+        (_, 4) => panel::<8, 4>,
+        (_, 5) => panel::<8, 5>,
+        (_, 6) => panel::<8, 6>,
+        (_, 7) => panel::<8, 7>,
+        _ => panel::<8, 8>,
+    };
+    (kernel, if bits == 8 { code_offset(isa) } else { 0 })
+}
+
+multiversion! {
+    /// Returns the offset that the kernels subtract from codes of eight bits.
+    unsafe fn code_offset[V: Vector in simd]() -> i32 {
+        V::OFFSET
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn avx512<const W: usize, const BITS: usize>(product: &IntegerProduct, of: &Panel, y: &mut [f32]) {
-    // SAFETY: this function enables the instruction set.
-    unsafe { panel::<super::vector::avx512::Avx512Vnni, W, BITS>(product, of, y) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn avx2<const W: usize, const BITS: usize>(product: &IntegerProduct, of: &Panel, y: &mut [f32]) {
-    // SAFETY: this function enables the instruction set.
-    unsafe { panel::<super::vector::avx2::Avx2, W, BITS>(product, of, y) }
-}
-
-unsafe fn portable<const W: usize, const BITS: usize>(product: &IntegerProduct, of: &Panel, y: &mut [f32]) {
-    // SAFETY: no instruction set is needed.
-    unsafe { panel::<super::vector::portable::Portable, W, BITS>(product, of, y) }
-}
-
-/// The panel with every row of activations.
-///
-/// # Safety
-/// The caller enables the instruction set of `V`.
-#[inline(always)]
-unsafe fn panel<V: Vector, const W: usize, const BITS: usize>(
-    product: &IntegerProduct,
-    of: &Panel,
-    y: &mut [f32],
-) {
-    let (x, side) = (product.x, product.side);
-    let (blocks, per_group, groups) = (x.blocks(), product.blocks_per_group, side.groups());
-    assert!(of.codes.len() >= blocks * BLOCK_BYTES / 8 * W && blocks == per_group * groups);
-    let scales = side.scales.panel(of.number);
-    let biases = side.biases.as_ref().map(|biases| (biases.dtype, biases.panel(of.number)));
-    for row in 0..x.rows() {
-        let (integers, block_scales) = (x.integers(row), x.scales(row));
-        assert!(integers.len() == blocks * BLOCK && block_scales.len() == blocks);
-        let offsets = product.offsets.integers.get(row * blocks..(row + 1) * blocks);
-        let sums = product.offsets.sums.get(row * groups..(row + 1) * groups);
-        let start = of.start.get(row);
-        // SAFETY: `block < blocks` and `group < groups`, and the assertions say how much there is of each.
-        let out = unsafe {
-            let halves = PANEL / V::LANES;
-            let mut totals = [V::zero(); 2];
-            for group in 0..groups {
-                let mut sum = [V::zero(); 2];
-                if group == 0
-                    && let Some(start) = start
-                {
-                    for (half, sum) in sum[..halves].iter_mut().enumerate() {
-                        *sum = V::load_float(start.as_ptr().add(half * V::LANES));
-                    }
-                }
-                for block in group * per_group..(group + 1) * per_group {
-                    let x = integers.as_ptr().add(block * BLOCK);
-                    let scale = V::splat_float(*block_scales.get_unchecked(block));
-                    for (half, sum) in sum[..halves].iter_mut().enumerate() {
-                        let at = block * (BLOCK_BYTES / 8 * W) + half * V::LANES * 4;
-                        let codes = V::unpack::<W>(of.codes.as_ptr().add(at));
-                        let mut dot = V::dot::<BITS>(codes, x);
-                        if let Some(offsets) = offsets {
-                            dot = V::add(dot, V::splat(*offsets.get_unchecked(block)));
+multiversion! {
+    /// Multiplies a panel with every row of activations.
+    unsafe fn panel[V: Vector in simd, const W: usize, const BITS: usize](
+        product: &IntegerProduct,
+        of: &Panel,
+        y: &mut [f32],
+    ) {
+        let (x, side) = (product.x, product.side);
+        let (blocks, per_group, groups) = (x.blocks(), product.blocks_per_group, side.groups());
+        assert!(of.codes.len() >= blocks * BLOCK_BYTES / 8 * W && blocks == per_group * groups);
+        let scales = side.scales.panel(of.number);
+        let biases = side.biases.as_ref().map(|biases| (biases.dtype, biases.panel(of.number)));
+        for row in 0..x.rows() {
+            let (integers, block_scales) = (x.integers(row), x.scales(row));
+            assert!(integers.len() == blocks * BLOCK && block_scales.len() == blocks);
+            let offsets = product.offsets.integers.get(row * blocks..(row + 1) * blocks);
+            let sums = product.offsets.sums.get(row * groups..(row + 1) * groups);
+            let start = of.start.get(row);
+            // SAFETY: `block < blocks` and `group < groups`, of which the assertions found enough; the caller
+            // enables the instruction set.
+            let out = unsafe {
+                let halves = PANEL / V::LANES;
+                let mut totals = [V::zero(); 2];
+                for group in 0..groups {
+                    let mut sum = [V::zero(); 2];
+                    if group == 0
+                        && let Some(start) = start
+                    {
+                        for (half, sum) in sum[..halves].iter_mut().enumerate() {
+                            *sum = V::load_float(start.as_ptr().add(half * V::LANES));
                         }
-                        *sum = V::add_float(*sum, V::mul_float(scale, V::float(dot)));
+                    }
+                    for block in group * per_group..(group + 1) * per_group {
+                        let x = integers.as_ptr().add(block * BLOCK);
+                        let scale = V::splat_float(*block_scales.get_unchecked(block));
+                        for (half, sum) in sum[..halves].iter_mut().enumerate() {
+                            let at = block * (BLOCK_BYTES / 8 * W) + half * V::LANES * 4;
+                            let codes = V::unpack::<W>(of.codes.as_ptr().add(at));
+                            let mut dot = V::dot::<BITS>(codes, x);
+                            if let Some(offsets) = offsets {
+                                dot = V::add(dot, V::splat(*offsets.get_unchecked(block)));
+                            }
+                            *sum = V::add_float(*sum, V::mul_float(scale, V::float(dot)));
+                        }
+                    }
+                    for (half, total) in totals[..halves].iter_mut().enumerate() {
+                        let at = group * PANEL + half * V::LANES;
+                        let scale = V::load_as(side.scales.dtype, scales.as_ptr(), at);
+                        *total = V::add_float(*total, V::mul_float(scale, sum[half]));
+                        if let (Some((dtype, biases)), Some(sums)) = (biases, sums) {
+                            let sum = V::splat_float(*sums.get_unchecked(group));
+                            let bias = V::load_as(dtype, biases.as_ptr(), at);
+                            *total = V::add_float(*total, V::mul_float(bias, sum));
+                        }
                     }
                 }
-                for (half, total) in totals[..halves].iter_mut().enumerate() {
-                    let at = group * PANEL + half * V::LANES;
-                    let scale = V::load_as(side.scales.dtype, scales.as_ptr(), at);
-                    *total = V::add_float(*total, V::mul_float(scale, sum[half]));
-                    if let (Some((dtype, biases)), Some(sums)) = (biases, sums) {
-                        let sum = V::splat_float(*sums.get_unchecked(group));
-                        let bias = V::load_as(dtype, biases.as_ptr(), at);
-                        *total = V::add_float(*total, V::mul_float(bias, sum));
-                    }
+                let mut out = [0.0; PANEL];
+                for (half, &total) in totals[..halves].iter().enumerate() {
+                    V::store_float(out.as_mut_ptr().add(half * V::LANES), total);
                 }
-            }
-            let mut out = [0.0; PANEL];
-            for (half, &total) in totals[..halves].iter().enumerate() {
-                V::store_float(out.as_mut_ptr().add(half * V::LANES), total);
-            }
-            out
-        };
-        y[row * of.stride + of.at..][..of.rows].copy_from_slice(&out[..of.rows]);
+                out
+            };
+            y[row * of.stride + of.at..][..of.rows].copy_from_slice(&out[..of.rows]);
+        }
     }
 }

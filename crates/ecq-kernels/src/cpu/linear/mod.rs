@@ -1,16 +1,16 @@
-//! Matrix products with weights that are held as codes: `y = x W^T`, `W` being `[rows, cols]`, row = output
+//! Matrix products with weights held as codes: `y = x W^T` with `W` of shape `[rows, cols]`, row = output
 //! feature.
 //!
-//! | form | what it holds | what a product does |
+//! | form | content | product |
 //! |---|---|---|
 //! | [`PackedLinear`] | codes at 2 to 8 bits, laid out for vectors | unpacks into registers |
-//! | [`FusedLinear`] | the coded streams, memory-mapped or not | decodes some rows into the first-level cache |
+//! | [`FusedLinear`] | the coded streams | decodes some rows into the first-level cache |
 //! | [`DenseLinear`] | f16, bf16 or f32 weights | widens |
 //!
-//! Rows stand side by side in panels of 16, one a lane of 32 bits with four columns (a quad), so that a sum
-//! needs no reduction at its end and scales load as vectors. The form, the tile, the split of rows over
-//! threads and the number of rows of activations never change a bit of the result, nor does the instruction
-//! set: `integer.rs` and `float.rs` state the order of sums. Nothing here starts a thread.
+//! Panels of 16 rows hold one row per lane of 32 bits, four columns at a time, so that a sum needs no
+//! reduction at its end and scales load as vectors. Form, tile, split of rows over threads, number of rows of
+//! activations and instruction set do not change a bit of the result: `integer.rs` and `float.rs` state the
+//! order of sums. Products start no threads.
 
 mod activations;
 mod dense;
@@ -20,14 +20,13 @@ mod integer;
 mod packed;
 mod rows;
 mod side;
-mod vector;
-mod width;
+pub(super) mod width;
 
 pub use activations::{Activations, Precision};
 pub use dense::DenseLinear;
+pub use ecq_coding::Isa;
 pub use fused::FusedLinear;
 pub use packed::{PackedBuffer, PackedLinear};
-pub use vector::Isa;
 
 use super::AlignedVec;
 use crate::Result;
@@ -39,63 +38,64 @@ use std::ops::Range;
 
 /// A weight matrix that can be multiplied.
 ///
-/// Who checks: a constructor, whatever comes from a file; the caller of a method, what its `# Panics` lists,
-/// which no file can bring about.
+/// Constructors check whatever comes from a file. Callers of methods are responsible for the conditions under
+/// `# Panics`, which no file can violate.
 pub trait Linear: Send + Sync {
-    /// Rows (output features), columns (input features).
+    /// Returns the rows (output features) and columns (input features).
     fn shape(&self) -> [usize; 2];
 
-    /// A range of rows begins at a multiple of this and ends at one or at the last row; rows up to there
-    /// share a panel or a tile, and are the least that is worth a thread's while.
+    /// Returns the granularity of ranges of rows: a range begins at a multiple of it, and ends at one or at
+    /// the last row. So many rows share a panel or a tile, and are the smallest unit of parallel work.
     fn row_granularity(&self) -> usize;
 
-    /// What the columns of activations must be multiplied with before a product; see [`Activations::set`].
+    /// Returns the factors of the columns of activations before a product; see [`Activations::set`].
     fn col_scales(&self) -> Option<&[f32]>;
 
-    /// The products of each row of `x` with rows `rows` of the weights, `[x.rows()][rows.len()]`.
+    /// Computes the products of each row of `x` with rows `rows` of the weights, `[x.rows()][rows.len()]`.
     ///
     /// # Errors
-    /// When a stream is corrupt; `y` then holds unspecified numbers. Only [`FusedLinear`] can fail.
+    /// [`CodecError::Tile`](ecq_codec::CodecError::Tile) when a stream is corrupt; `y` then holds unspecified
+    /// values. Only [`FusedLinear`] fails.
     ///
     /// # Panics
-    /// When `x` has another number of columns, `y` another length, or `rows` is no range as
-    /// [`row_granularity`](Self::row_granularity) asks.
+    /// When `x` has another number of columns, `y` has another length, or `rows` does not follow
+    /// [`row_granularity`](Self::row_granularity).
     fn matmul(&self, x: &Activations, rows: Range<usize>, y: &mut [f32], scratch: &mut Scratch)
     -> Result<()>;
 
-    /// The weights of one row in f32, column scales included: an embedding. No more is decoded than the
-    /// coding asks for.
+    /// Computes the weights of one row in f32, column scales included (an embedding). Only the tile of the
+    /// row is decoded.
     ///
     /// # Errors
     /// As [`matmul`](Self::matmul).
     ///
     /// # Panics
-    /// When there is no such row, or `weights` has not the length of one.
+    /// When the row does not exist, or `weights` has another length than the columns.
     fn row(&self, row: usize, weights: &mut [f32], scratch: &mut Scratch) -> Result<()>;
 
-    /// Bytes held for this matrix: streams, tables, side data.
+    /// Returns the bytes held for this matrix: streams, tables, side data.
     fn bytes_resident(&self) -> usize;
 }
 
-/// Buffers of a product, kept from one to the next; one for each thread.
+/// Scratch buffers of products, one set for each thread, kept between products.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
     offsets: Offsets,
     start: Vec<[f32; PANEL]>,
-    /// A panel of codes at one byte each.
+    /// Panels of codes at one byte each.
     quads: AlignedVec<u8>,
-    /// Decoded rows that wait for their panel.
+    /// Decoded rows, before they are laid out as panels.
     rows: Vec<u8>,
     float: FloatScratch,
 }
 
 impl Scratch {
-    /// Empty buffers.
+    /// Returns empty buffers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Bytes held.
+    /// Returns the bytes held.
     pub fn bytes(&self) -> usize {
         self.offsets.bytes()
             + size_of::<[f32; PANEL]>() * self.start.capacity()
@@ -105,17 +105,18 @@ impl Scratch {
     }
 }
 
-/// Blocks of a row.
+/// Returns the number of blocks of a row.
 fn blocks_of(cols: usize) -> usize {
     cols.div_ceil(BLOCK)
 }
 
-/// Panels of a range of rows, each with its place in the range.
+/// Returns the panels of a range of rows, each with the place of its first row in the range.
 fn panels(rows: &Range<usize>) -> impl Iterator<Item = (usize, usize)> + use<> {
     let first = rows.start;
     (first / PANEL..rows.end.div_ceil(PANEL)).map(move |panel| (panel, panel * PANEL - first))
 }
 
+/// Checks the arguments of [`Linear::matmul`].
 fn check_product(linear: &dyn Linear, x: &Activations, rows: &Range<usize>, y: &[f32]) {
     let [all, cols] = linear.shape();
     assert_eq!(x.cols(), cols, "columns of activations and weights");
@@ -123,17 +124,17 @@ fn check_product(linear: &dyn Linear, x: &Activations, rows: &Range<usize>, y: &
     assert_eq!(y.len(), x.rows() * rows.len(), "products of {} rows with {rows:?}", x.rows());
     let step = linear.row_granularity();
     let whole = rows.start.is_multiple_of(step) && (rows.end.is_multiple_of(step) || rows.end == all);
-    assert!(whole, "rows {rows:?} are not whole steps of {step}");
+    assert!(whole, "rows {rows:?} do not follow the granularity of {step} rows");
 }
 
-/// The product of one panel whose codes lie in quads, in whichever precision the activations ask for.
+/// The product with panels of one byte per code, in the precision of the activations.
 enum PanelProduct<'a> {
     Integer(IntegerProduct<'a>),
     Float { isa: Isa, x: &'a Activations, side: &'a Side, scratch: &'a mut FloatScratch },
 }
 
 impl<'a> PanelProduct<'a> {
-    /// `bits`: such that codes are below `2^bits`.
+    /// Prepares the product with codes below `2^bits`.
     fn new(
         isa: Isa,
         x: &'a Activations,
@@ -150,6 +151,7 @@ impl<'a> PanelProduct<'a> {
         Self::Float { isa, x, side, scratch }
     }
 
+    /// Multiplies panel `number`; see [`IntegerProduct::panel`].
     fn panel(
         &mut self,
         number: usize,
@@ -171,7 +173,7 @@ impl<'a> PanelProduct<'a> {
     }
 }
 
-/// Bytes of a panel of codes at one byte each.
-fn quad_bytes(cols: usize) -> usize {
+/// Returns the bytes of a panel of codes at one byte each, in whole blocks.
+fn unpacked_bytes(cols: usize) -> usize {
     blocks_of(cols) * BLOCK_BYTES
 }

@@ -1,25 +1,24 @@
 use super::activations::{Activations, Precision};
-use super::float::quad_at;
 use super::integer::{BLOCK_BYTES, IntegerProduct};
 use super::rows::Streams;
 use super::side::{PANEL, Side};
-use super::vector::{Isa, Vector};
 use super::width::{self, QUADS};
-use super::{FusedLinear, Linear, PanelProduct, Scratch, blocks_of, check_product, panels, quad_bytes};
+use super::{FusedLinear, Linear, PanelProduct, Scratch, blocks_of, check_product, panels, unpacked_bytes};
 use crate::Result;
 use crate::cpu::AlignedVec;
+use crate::cpu::simd::{self, Vector};
 use ecq_codec::{CodecError, CodesEntry, decode_codes, decode_grid};
-use ecq_coding::quads;
+use ecq_coding::{Isa, multiversion, panel};
 use ecq_core::{Codes, Coding, EncodedTensor, Grid, code_bits};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Codes at their own width (2 to 8 bits), laid out so that vectors unpack them: the form of mode `cached`.
+/// Codes at fixed width (2 to 8 bits), laid out so that vectors unpack them: the form of mode `cached`.
 ///
-/// `[panels of 16 rows][blocks of 32 columns][width]` rows of 64 bytes, four bytes to a row of the panel: the
-/// places of column `c` of a quad, `c = 0..4`. Eight quads' codes share the `width` bytes of one place (see
-/// `width.rs`).
+/// `[panels of 16 rows][blocks of 32 columns][width]` rows of 64 bytes, four bytes to a row of the panel.
+/// Byte `c` of the four belongs to the columns `4 i + c` of the block, whose eight codes share the `width`
+/// bytes of one place (see `width.rs`).
 #[derive(Debug, Clone)]
 pub struct PackedLinear {
     side: Arc<Side>,
@@ -28,12 +27,12 @@ pub struct PackedLinear {
     isa: Isa,
 }
 
-/// Memory for packed codes that outlives them: a slot into which one matrix after another is decoded.
+/// Memory for packed codes that outlives them: a slot into which different matrices are decoded in turn.
 #[derive(Debug, Clone, Default)]
 pub struct PackedBuffer(AlignedVec<u8>);
 
 impl PackedBuffer {
-    /// Room for `bytes` of packed codes, see [`FusedLinear::packed_bytes`].
+    /// Allocates `bytes` of packed codes, see [`FusedLinear::packed_bytes`].
     pub fn with_bytes(bytes: usize) -> Self {
         let mut buffer = AlignedVec::default();
         buffer.set_len(bytes);
@@ -45,34 +44,33 @@ impl PackedLinear {
     /// Lays codes out for products.
     ///
     /// # Errors
-    /// When the grid does not fit the codes.
+    /// [`CodecError`] when the grid does not fit the codes.
     pub fn new(codes: &Codes, grid: &Grid) -> Result<Self> {
         Self::with_isa(codes, grid, Isa::detect())
     }
 
-    /// As [`new`](Self::new), for one instruction set, to compare them; one that this machine lacks falls to
-    /// the best it has.
+    /// As [`new`](Self::new), for `isa` (to compare instruction sets); see [`Isa::resolve`].
     ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_isa(codes: &Codes, grid: &Grid, isa: Isa) -> Result<Self> {
         let cols = codes.cols();
         let side = Arc::new(Side::new(grid, [codes.rows(), cols], codes.alphabet())?);
-        let mut packed = Self::within(AlignedVec::default(), side, codes.alphabet(), isa);
+        let mut packed = Self::with_memory(AlignedVec::default(), side, codes.alphabet(), isa);
         let (width, bytes) = (packed.width, packed.panel_bytes());
-        let mut quads = vec![0; quad_bytes(cols)];
+        let mut quads = vec![0; unpacked_bytes(cols)];
         let panels = packed.codes.chunks_exact_mut(bytes);
         for (panel, rows) in panels.zip(codes.symbols().chunks(PANEL * cols)) {
-            quads::from_rows(rows, cols, cols, &mut quads[..quads::panel_bytes(cols)]);
+            panel::from_rows(rows, cols, cols, &mut quads[..panel::bytes(cols)]);
             pack(width, &quads, panel);
         }
         Ok(packed)
     }
 
-    /// Decodes a tensor and lays its codes out for products, panel by panel; in parallel.
+    /// Decodes a tensor and lays its codes out for products, panel by panel, in parallel.
     ///
     /// # Errors
-    /// When the tensor holds no codes, or a part is corrupt.
+    /// [`CodecError`] when the tensor holds no codes, or a part is corrupt.
     pub fn decode(tensor: &EncodedTensor) -> Result<Self> {
         if !matches!(CodesEntry::of(tensor)?.coding, Coding::Rans | Coding::Prefix) {
             return Self::new(&decode_codes(tensor)?, &decode_grid(tensor)?);
@@ -80,10 +78,9 @@ impl PackedLinear {
         FusedLinear::new(tensor)?.unpack(PackedBuffer::default())
     }
 
-    /// The codes of streams that hold `[rows, cols]` of them, below `alphabet`; panels in parallel.
-    ///
-    /// `buffer` is where they go; it grows where it is too small.
-    pub(super) fn of_streams(
+    /// Decodes streams of codes below `alphabet` into `buffer`, panels in parallel. The buffer grows if it is
+    /// too small.
+    pub(super) fn from_streams(
         streams: &Streams,
         side: Arc<Side>,
         alphabet: u16,
@@ -91,16 +88,16 @@ impl PackedLinear {
         PackedBuffer(codes): PackedBuffer,
     ) -> Result<Self> {
         let rows = side.rows;
-        let mut packed = Self::within(codes, side, alphabet, isa);
+        let mut packed = Self::with_memory(codes, side, alphabet, isa);
         let (width, bytes) = (packed.width, packed.panel_bytes());
-        // The least number of whole panels that is one of whole tiles.
+        // The smallest number of panels that are whole tiles.
         let share = streams.row_granularity().div_ceil(PANEL);
         let shares = packed.codes.par_chunks_mut(share * bytes).enumerate();
         shares.try_for_each_init(
             || (Vec::new(), AlignedVec::default()),
-            |(waiting, quads), (i, panels)| {
+            |(decoded, quads), (i, panels)| {
                 let first = i * share * PANEL;
-                let mut reader = streams.panels(first, waiting, quads);
+                let mut reader = streams.panels(first, decoded, quads);
                 for (row, panel) in (first..rows).step_by(PANEL).zip(panels.chunks_exact_mut(bytes)) {
                     pack(width, reader.take(PANEL.min(rows - row))?, panel);
                 }
@@ -110,24 +107,24 @@ impl PackedLinear {
         Ok(packed)
     }
 
-    /// Bytes of the codes alone; side data may be shared with the streams that they were decoded from.
+    /// Returns the bytes of the codes. Side data may be shared with the streams.
     pub fn code_bytes(&self) -> usize {
         self.codes.len()
     }
 
-    /// Codes that are still to be written, in memory that may hold others.
-    fn within(mut codes: AlignedVec<u8>, side: Arc<Side>, alphabet: u16, isa: Isa) -> Self {
+    /// Returns a matrix whose codes are not written yet, in memory that may hold other codes.
+    fn with_memory(mut codes: AlignedVec<u8>, side: Arc<Side>, alphabet: u16, isa: Isa) -> Self {
         let width = (code_bits(alphabet) as usize).max(2);
         codes.set_len(packed_bytes([side.rows, side.cols], alphabet));
-        Self { side, width, codes, isa: isa.min(Isa::detect()) }
+        Self { side, width, codes, isa: isa.resolve() }
     }
 
-    /// The memory of the codes, for the next matrix.
+    /// Returns the memory of the codes, for the next matrix.
     pub fn into_buffer(self) -> PackedBuffer {
         PackedBuffer(self.codes)
     }
 
-    /// Bits that a code takes.
+    /// Returns the width of a code in bits.
     pub fn width_bits(&self) -> usize {
         self.width
     }
@@ -142,7 +139,7 @@ impl PackedLinear {
     }
 }
 
-/// Bytes that the packed codes of a matrix take.
+/// Returns the bytes of the packed codes of a matrix.
 pub(super) fn packed_bytes([rows, cols]: [usize; 2], alphabet: u16) -> usize {
     64 * rows.div_ceil(PANEL) * blocks_of(cols) * (code_bits(alphabet) as usize).max(2)
 }
@@ -179,8 +176,8 @@ impl Linear for PackedLinear {
             }
             return Ok(());
         }
-        // Several rows of activations share what is unpacked.
-        quads.set_len(quad_bytes(self.side.cols));
+        // Several rows of activations share the unpacked panel.
+        quads.set_len(unpacked_bytes(self.side.cols));
         let mut product = PanelProduct::new(self.isa, x, &self.side, self.width, offsets, float);
         for (panel, at) in panels(&rows) {
             unpack(self.isa, self.width, self.panel(panel), quads);
@@ -191,10 +188,10 @@ impl Linear for PackedLinear {
 
     fn row(&self, row: usize, weights: &mut [f32], scratch: &mut Scratch) -> Result<()> {
         assert!(row < self.side.rows && weights.len() == self.side.cols, "row {row} of {:?}", self.shape());
-        scratch.quads.set_len(quad_bytes(self.side.cols));
+        scratch.quads.set_len(unpacked_bytes(self.side.cols));
         unpack(self.isa, self.width, self.panel(row / PANEL), &mut scratch.quads);
         scratch.rows.clear();
-        scratch.rows.extend((0..self.side.cols).map(|col| scratch.quads[quad_at(row % PANEL, col)]));
+        scratch.rows.extend((0..self.side.cols).map(|col| scratch.quads[panel::offset(row % PANEL, col)]));
         self.side.dequantize_row(row, &scratch.rows, weights);
         Ok(())
     }
@@ -204,7 +201,7 @@ impl Linear for PackedLinear {
     }
 }
 
-/// A panel of codes of one byte each to `width` bits.
+/// Packs a panel of codes of one byte each to `width` bits.
 fn pack(width: usize, quads: &[u8], packed: &mut [u8]) {
     match width {
         2 => width::pack::<2>(quads, packed),
@@ -217,67 +214,34 @@ fn pack(width: usize, quads: &[u8], packed: &mut [u8]) {
     }
 }
 
-/// A panel of codes of `width` bits to one byte each.
+/// Unpacks a panel of codes of `width` bits to one byte per code.
 fn unpack(isa: Isa, width: usize, packed: &[u8], quads: &mut [u8]) {
-    macro_rules! instance {
-        ($unpack:ident) => {
-            match width {
-                2 => $unpack::<2>(packed, quads),
-                3 => $unpack::<3>(packed, quads),
-                4 => $unpack::<4>(packed, quads),
-                5 => $unpack::<5>(packed, quads),
-                6 => $unpack::<6>(packed, quads),
-                7 => $unpack::<7>(packed, quads),
-                _ => $unpack::<8>(packed, quads),
-            }
-        };
-    }
-    match isa {
-        // SAFETY: the instruction set is one of this machine.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => unsafe { instance!(unpack_avx512) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { instance!(unpack_avx2) },
-        // SAFETY: no instruction set is needed.
-        _ => unsafe { instance!(unpack_portable) },
+    match width {
+        2 => unpack_panel::<2>(isa, packed, quads),
+        3 => unpack_panel::<3>(isa, packed, quads),
+        4 => unpack_panel::<4>(isa, packed, quads),
+        5 => unpack_panel::<5>(isa, packed, quads),
+        6 => unpack_panel::<6>(isa, packed, quads),
+        7 => unpack_panel::<7>(isa, packed, quads),
+        _ => unpack_panel::<8>(isa, packed, quads),
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn unpack_avx512<const W: usize>(packed: &[u8], quads: &mut [u8]) {
-    // SAFETY: this function enables the instruction set.
-    unsafe { unpack_with::<super::vector::avx512::Avx512Vnni, W>(packed, quads) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn unpack_avx2<const W: usize>(packed: &[u8], quads: &mut [u8]) {
-    // SAFETY: this function enables the instruction set.
-    unsafe { unpack_with::<super::vector::avx2::Avx2, W>(packed, quads) }
-}
-
-unsafe fn unpack_portable<const W: usize>(packed: &[u8], quads: &mut [u8]) {
-    // SAFETY: no instruction set is needed.
-    unsafe { unpack_with::<super::vector::portable::Portable, W>(packed, quads) }
-}
-
-/// # Safety
-/// The caller enables the instruction set of `V`.
-#[inline(always)]
-unsafe fn unpack_with<V: Vector, const W: usize>(packed: &[u8], quads: &mut [u8]) {
-    let blocks = packed.chunks_exact(BLOCK_BYTES / 8 * W).zip(quads.chunks_exact_mut(BLOCK_BYTES));
-    for (packed, quads) in blocks {
-        for from in (0..4 * PANEL).step_by(4 * V::LANES) {
-            // SAFETY: both chunks are rows of 64 bytes, `W` and eight of them.
-            unsafe {
-                let codes = V::unpack::<W>(packed.as_ptr().add(from));
-                for (quad, codes) in codes.into_iter().enumerate() {
-                    V::store(quads.as_mut_ptr().add(quad * 4 * PANEL + from), codes);
+multiversion! {
+    unsafe fn unpack_panel[V: Vector in simd, const W: usize](packed: &[u8], quads: &mut [u8]) {
+        let blocks = packed.chunks_exact(BLOCK_BYTES / 8 * W).zip(quads.chunks_exact_mut(BLOCK_BYTES));
+        for (packed, quads) in blocks {
+            for from in (0..4 * PANEL).step_by(4 * V::LANES) {
+                // SAFETY: both chunks are rows of 64 bytes, `W` and eight of them; the caller enables the
+                // instruction set.
+                unsafe {
+                    let codes = V::unpack::<W>(packed.as_ptr().add(from));
+                    for (quad, codes) in codes.into_iter().enumerate() {
+                        V::store(quads.as_mut_ptr().add(quad * 4 * PANEL + from), codes);
+                    }
                 }
             }
         }
+        debug_assert_eq!(QUADS * 4 * PANEL, BLOCK_BYTES);
     }
-    debug_assert_eq!(QUADS * 4 * PANEL, BLOCK_BYTES);
 }

@@ -1,4 +1,4 @@
-//! The rows of an encoded matrix, one after the other, a few at a time, and panels of them.
+//! Decodes the rows of an encoded matrix in order, a few at a time or as panels.
 
 use super::activations::BLOCK;
 use super::blocks_of;
@@ -8,11 +8,11 @@ use crate::Result;
 use crate::cpu::AlignedVec;
 use bytes::Bytes;
 use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges, unpack};
-use ecq_coding::{CodingError, Layout, prefix, quads, rans};
+use ecq_coding::{CodingError, Layout, panel, prefix, rans};
 use ecq_core::{Coding, EncodedTensor, LaneOrder, TensorPart, Tile, code_bits, packed_row_bytes};
 use std::ops::Range;
 
-/// The streams of a matrix and what decodes them.
+/// The streams of a matrix and their decoders.
 #[derive(Debug, Clone)]
 pub(super) struct Streams {
     rows: usize,
@@ -20,7 +20,7 @@ pub(super) struct Streams {
     alphabet: u16,
     tile: Tile,
     stream: Bytes,
-    /// Where each tile lies in the stream; none where codes are packed.
+    /// Bytes of each tile in the stream; empty if codes are packed.
     ranges: Vec<Range<usize>>,
     decoders: Decoders,
 }
@@ -32,7 +32,7 @@ enum Decoders {
     Prefix(Tables<prefix::Decoder>),
 }
 
-/// A tile that is being decoded.
+/// The reader of a tile.
 enum TileReader<'a> {
     Rans(Box<rans::Reader<'a>>),
     Prefix(prefix::Reader<'a>),
@@ -41,22 +41,22 @@ enum TileReader<'a> {
 impl TileReader<'_> {
     fn rows(&mut self, rows: usize, out: &mut [u8], stride: usize) -> std::result::Result<(), CodingError> {
         match self {
-            Self::Rans(reader) => reader.rows(rows, out, stride),
-            Self::Prefix(reader) => reader.rows(rows, out, stride),
+            Self::Rans(reader) => reader.read_rows(rows, out, stride),
+            Self::Prefix(reader) => reader.read_rows(rows, out, stride),
         }
     }
 
-    fn quads(&mut self, out: &mut [u8], stride: usize) -> std::result::Result<usize, CodingError> {
+    fn panels(&mut self, out: &mut [u8], stride: usize) -> std::result::Result<usize, CodingError> {
         match self {
-            Self::Rans(reader) => reader.quads(out, stride),
-            Self::Prefix(reader) => reader.quads(out, stride),
+            Self::Rans(reader) => reader.read_panels(out, stride),
+            Self::Prefix(reader) => reader.read_panels(out, stride),
         }
     }
 }
 
 impl Streams {
     /// # Errors
-    /// When a part is corrupt, or the coding cannot be decoded by rows.
+    /// [`CodecError`] when a part is corrupt, or the coding cannot be decoded by rows.
     pub(super) fn new(tensor: &EncodedTensor) -> Result<Self> {
         let CodesEntry { coding, alphabet, tile, .. } = CodesEntry::of(tensor)?;
         let [rows, cols] = tensor.shape();
@@ -79,17 +79,17 @@ impl Streams {
         Ok(Self { rows, cols, alphabet, tile, stream, ranges, decoders })
     }
 
-    /// Bits such that every code is below `2^bits`.
+    /// Returns the bits such that every code is below `2^bits`.
     pub(super) fn code_bits(&self) -> usize {
         code_bits(self.alphabet) as usize
     }
 
-    /// Codes are below this.
+    /// Returns the alphabet size.
     pub(super) fn alphabet(&self) -> u16 {
         self.alphabet
     }
 
-    /// Rows that decode together with the first of them.
+    /// Returns the rows of a tile; 1 if codes are packed.
     pub(super) fn rows_of_tile(&self) -> usize {
         match self.decoders {
             Decoders::Packed => 1,
@@ -97,7 +97,7 @@ impl Streams {
         }
     }
 
-    /// Rows of whole tiles and whole panels.
+    /// Returns the smallest number of rows that are whole tiles and whole panels.
     pub(super) fn row_granularity(&self) -> usize {
         let tile = self.rows_of_tile();
         let (mut a, mut b) = (tile, PANEL);
@@ -107,7 +107,7 @@ impl Streams {
         (tile / a).saturating_mul(PANEL).min(self.rows)
     }
 
-    /// Bytes held: the stream, where tiles lie in it, tables expanded.
+    /// Returns the bytes held: stream, ranges of tiles, expanded tables.
     pub(super) fn bytes(&self) -> usize {
         let tables = match &self.decoders {
             Decoders::Packed => 0,
@@ -121,13 +121,13 @@ impl Streams {
         self.stream.len() + size_of::<Range<usize>>() * self.ranges.len() + tables
     }
 
-    /// Rows from `first`, the first row of a tile, on; they are decoded into `buffer`, `stride` apart.
+    /// Reads rows from `first`, the first row of a tile, on. They are decoded into `buffer`, `stride` apart.
     pub(super) fn read<'a>(&'a self, first: usize, stride: usize, buffer: &'a mut Vec<u8>) -> RowReader<'a> {
         buffer.clear();
         RowReader { streams: self, next: first, tiles: Vec::new(), left: 0, buffer, stride, taken: 0 }
     }
 
-    /// Panels from row `first`, the first row of a tile and of a panel, on; see [`PanelReader::take`].
+    /// Reads panels from row `first`, the first row of a tile and of a panel, on.
     pub(super) fn panels<'a>(
         &'a self,
         first: usize,
@@ -135,7 +135,7 @@ impl Streams {
         panels: &'a mut AlignedVec<u8>,
     ) -> PanelReader<'a> {
         let lanes = usize::from(self.tile.lanes);
-        // Lanes are rows of whole panels, and no other tile has columns of them.
+        // Lanes are the rows of whole panels, and a tile has all columns.
         let direct = !matches!(self.decoders, Decoders::Packed)
             && self.tile.order == LaneOrder::Rows
             && self.tile.cols >= self.cols
@@ -144,10 +144,10 @@ impl Streams {
         let bytes = blocks_of(self.cols) * BLOCK_BYTES;
         panels.set_len(bytes * if direct { lanes / PANEL } else { 1 });
         let rows = self.read(first, blocks_of(self.cols) * BLOCK, rows);
-        PanelReader { rows, direct, panels, bytes, waiting: 0..0 }
+        PanelReader { rows, direct, panels, bytes, pending: 0..0 }
     }
 
-    /// Opens the tiles of the band that begins at row `row`.
+    /// Opens the tiles of the band that begins at row `row`; returns its rows.
     fn open<'a>(&'a self, row: usize, tiles: &mut Vec<(usize, TileReader<'a>)>) -> Result<usize> {
         tiles.clear();
         let across = self.cols.div_ceil(self.tile.cols);
@@ -165,14 +165,14 @@ impl Streams {
     fn open_tile<'a>(
         &'a self,
         index: usize,
-        corner: [usize; 2],
+        origin: [usize; 2],
         stream: &'a [u8],
         layout: Layout,
     ) -> std::result::Result<TileReader<'a>, CodingError> {
         match &self.decoders {
             Decoders::Rans(tables) => {
                 let decoder = &tables.tables[tables.id(index)];
-                decoder.open_at(corner, stream, layout).map(Box::new).map(TileReader::Rans)
+                decoder.open_at(origin, stream, layout).map(Box::new).map(TileReader::Rans)
             }
             Decoders::Prefix(tables) => {
                 tables.tables[tables.id(index)].open(stream, layout).map(TileReader::Prefix)
@@ -186,36 +186,31 @@ impl Streams {
     }
 }
 
-/// Reads panels in order: as the lanes of tiles give them, or put together from rows.
+/// Reads panels in order: decoded to panels directly, or assembled from rows.
 pub(super) struct PanelReader<'a> {
     rows: RowReader<'a>,
     direct: bool,
-    /// Panels of `bytes` bytes; those of `waiting` were decoded and not yet taken.
+    /// Panels of `bytes` bytes, of which those in `pending` are decoded and not yet taken.
     panels: &'a mut [u8],
     bytes: usize,
-    waiting: Range<usize>,
+    pending: Range<usize>,
 }
 
 impl PanelReader<'_> {
-    /// The next panel, of `rows` rows, in quads.
+    /// Returns the next panel, of `rows` rows, at one byte per code.
     ///
     /// # Errors
-    /// When a stream is corrupt.
+    /// [`CodecError::Tile`] when a stream is corrupt.
     pub(super) fn take(&mut self, rows: usize) -> Result<&[u8]> {
         if !self.direct {
             let (stride, cols) = (self.rows.stride, self.rows.streams.cols);
-            quads::from_rows(
-                self.rows.take(rows)?,
-                stride,
-                cols,
-                &mut self.panels[..quads::panel_bytes(cols)],
-            );
+            panel::from_rows(self.rows.take(rows)?, stride, cols, &mut self.panels[..panel::bytes(cols)]);
             return Ok(self.panels);
         }
-        let panel = match self.waiting.next() {
+        let panel = match self.pending.next() {
             Some(panel) => panel,
             None => {
-                self.waiting = 1..self.rows.quads(self.panels, self.bytes)?.div_ceil(PANEL);
+                self.pending = 1..self.rows.panels(self.panels, self.bytes)?.div_ceil(PANEL);
                 0
             }
         };
@@ -228,26 +223,26 @@ pub(super) struct RowReader<'a> {
     streams: &'a Streams,
     /// The next row to decode.
     next: usize,
-    /// The tiles of its band, with their numbers, and how many rows they still have.
+    /// The tiles of its band with their numbers, and the rows left in them.
     tiles: Vec<(usize, TileReader<'a>)>,
     left: usize,
-    /// Decoded rows, `stride` apart; the first `taken` were given out.
+    /// Decoded rows, `stride` apart, of which the first `taken` were returned.
     buffer: &'a mut Vec<u8>,
     stride: usize,
     taken: usize,
 }
 
 impl RowReader<'_> {
-    /// The next `rows` rows.
+    /// Returns the next `rows` rows.
     ///
     /// # Errors
-    /// When a stream is corrupt.
+    /// [`CodecError::Tile`] when a stream is corrupt.
     pub(super) fn take(&mut self, rows: usize) -> Result<&[u8]> {
-        let waiting = self.buffer.len() / self.stride - self.taken;
-        if waiting < rows {
-            // What waits moves to the front.
+        let pending = self.buffer.len() / self.stride - self.taken;
+        if pending < rows {
+            // Rows not yet returned move to the front.
             self.buffer.copy_within(self.taken * self.stride.., 0);
-            self.buffer.truncate(waiting * self.stride);
+            self.buffer.truncate(pending * self.stride);
             self.taken = 0;
             while self.buffer.len() < rows * self.stride {
                 self.decode()?;
@@ -257,20 +252,20 @@ impl RowReader<'_> {
         Ok(&self.buffer[(self.taken - rows) * self.stride..self.taken * self.stride])
     }
 
-    /// Decodes the next row of each lane to panels, `stride` apart; returns how many rows that were.
-    fn quads(&mut self, panels: &mut [u8], stride: usize) -> Result<usize> {
+    /// Decodes the next row of each lane to panels, `stride` apart; returns the number of rows.
+    fn panels(&mut self, panels: &mut [u8], stride: usize) -> Result<usize> {
         let streams = self.streams;
         if self.left == 0 {
             self.left = streams.open(self.next, &mut self.tiles)?;
         }
         let (index, tile) = &mut self.tiles[0];
-        let rows = tile.quads(panels, stride).map_err(|e| streams.error(*index, e))?;
+        let rows = tile.panels(panels, stride).map_err(|e| streams.error(*index, e))?;
         self.left -= rows;
         self.next += rows;
         Ok(rows)
     }
 
-    /// Decodes some more rows: a panel, or what the lanes of a tile hold together.
+    /// Decodes some more rows: a panel, or a row of each lane.
     fn decode(&mut self) -> Result<()> {
         let streams = self.streams;
         let at = self.buffer.len();

@@ -1,14 +1,14 @@
-//! The side data of a grid, laid out by panels of 16 rows.
+//! The side data of a grid, laid out in panels of 16 rows.
 
 use super::activations::BLOCK;
 use crate::Result;
 use crate::cpu::AlignedVec;
 use ecq_core::{Biases, FloatType, FloatVec, Grid};
 
-/// Rows of a panel: what the widest vector holds.
+/// Rows of a panel: the lanes of the widest vector.
 pub(super) const PANEL: usize = 16;
 
-/// A matrix of floats `[rows, groups]` as `[panels][groups][16]`, in the type of its source.
+/// A matrix of floats `[rows, groups]` as `[panels][groups][16]`, in its source's type.
 #[derive(Debug, Clone)]
 pub(super) struct FloatPanels {
     pub(super) dtype: FloatType,
@@ -29,7 +29,7 @@ impl FloatPanels {
         Self { dtype: values.dtype(), groups, bytes }
     }
 
-    /// Those of a panel, `[groups][16]`.
+    /// Returns the floats of a panel, `[groups][16]`.
     pub(super) fn panel(&self, panel: usize) -> &[u8] {
         let len = self.groups * PANEL * self.dtype.bytes();
         &self.bytes[panel * len..][..len]
@@ -50,7 +50,7 @@ impl FloatPanels {
     }
 }
 
-/// A weight whose integer is not its code.
+/// A weight whose integer is outside the alphabet: its code plus `delta`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Outlier {
     pub(super) row: u32,
@@ -58,29 +58,29 @@ pub(super) struct Outlier {
     pub(super) delta: i32,
 }
 
-/// How the codes of a matrix become weights: `scale[row][group] * v + bias[row][group]`, `v` the code less
-/// `zero`, or its level, or an outlier's integer.
+/// The parameters of dequantization: a weight is `scale[row][group] * v + bias[row][group]`, where `v` is the
+/// code minus `zero`, or the code's level, or the integer of an outlier.
 #[derive(Debug, Clone)]
 pub(super) struct Side {
     pub(super) rows: usize,
     pub(super) cols: usize,
-    /// Columns of a group; all of them on the uniform grid, whose steps are the scales.
+    /// Columns of a group; all columns on the uniform grid, whose row steps are the scales.
     pub(super) group_size: usize,
     pub(super) scales: FloatPanels,
     pub(super) biases: Option<FloatPanels>,
     pub(super) zero: i32,
     pub(super) levels: Option<Box<[f32; 256]>>,
     pub(super) col_scales: Option<Vec<f32>>,
-    /// By row, then column.
+    /// Outliers in the order of rows, then columns.
     outliers: Vec<Outlier>,
-    /// The first outlier of each panel, and their number.
+    /// The number of the first outlier of each panel, then the number of outliers.
     first_outlier: Vec<usize>,
     uniform: bool,
 }
 
 impl Side {
     /// # Errors
-    /// When the grid does not fit a matrix of this shape.
+    /// [`CodecError`](ecq_codec::CodecError) when the grid does not fit a matrix of this shape and alphabet.
     pub(super) fn new(grid: &Grid, [rows, cols]: [usize; 2], alphabet: u16) -> Result<Self> {
         grid.check(rows, cols, alphabet)?;
         match grid {
@@ -90,7 +90,7 @@ impl Side {
                     Biases::PerGroup(biases) => (Some(FloatPanels::new(biases, rows, groups)), 0),
                     Biases::Zero(zero) => (None, i32::from(*zero)),
                     Biases::Zeros(zeros) => {
-                        // Exact in single precision where scales are halves or bfloat16.
+                        // Exact in single precision if scales are f16 or bf16.
                         let bias = |(group, &zero): (usize, &u8)| -grid.scales.get(group) * f32::from(zero);
                         let biases: Vec<f32> = zeros.iter().enumerate().map(bias).collect();
                         (
@@ -148,24 +148,24 @@ impl Side {
                 })
             }
             _ => Err(ecq_codec::CodecError::Content {
-                found: "an unknown grid",
+                found: "a grid of an unknown kind",
                 expected: "affine groups or uniform rows",
             }),
         }
     }
 
-    /// Groups of a row.
+    /// Returns the number of groups of a row.
     pub(super) fn groups(&self) -> usize {
         self.cols / self.group_size
     }
 
-    /// Blocks of a group, where integers can be summed group by group.
+    /// Returns the blocks of a group; `None` if groups are not whole blocks, or codes have levels.
     pub(super) fn blocks_per_group(&self) -> Option<usize> {
         let whole = self.group_size.is_multiple_of(BLOCK) || self.groups() == 1;
         (whole && self.levels.is_none()).then(|| self.group_size.div_ceil(BLOCK))
     }
 
-    /// The outliers of a panel.
+    /// Returns the outliers of a panel.
     pub(super) fn outliers(&self, panel: usize) -> &[Outlier] {
         match self.first_outlier.get(panel..panel + 2) {
             Some(&[first, end]) => &self.outliers[first..end],
@@ -173,23 +173,23 @@ impl Side {
         }
     }
 
-    /// Whether there is any outlier.
+    /// Whether the matrix has outliers.
     pub(super) fn has_outliers(&self) -> bool {
         !self.outliers.is_empty()
     }
 
-    /// Whether steps scale whole rows (and need not be in the weights of single precision).
+    /// Whether the grid is uniform: row steps are applied to the sums of a product, not to weights.
     pub(super) fn is_uniform(&self) -> bool {
         self.uniform
     }
 
-    /// The steps of a panel of the uniform grid.
+    /// Returns the row steps of a panel of the uniform grid.
     pub(super) fn steps(&self, panel: usize) -> [f32; PANEL] {
         let (bytes, _) = self.scales.panel(panel).as_chunks::<4>();
         std::array::from_fn(|row| bytes.get(row).map_or(0.0, |&bytes| f32::from_le_bytes(bytes)))
     }
 
-    /// The weights of a row in f32, as [`Grid::dequantize_row`] makes them.
+    /// Dequantizes a row to f32, as [`Grid::dequantize_row`] does.
     pub(super) fn dequantize_row(&self, row: usize, codes: &[u8], weights: &mut [f32]) {
         if !self.uniform {
             let groups = codes.chunks(self.group_size).zip(weights.chunks_mut(self.group_size));
@@ -212,14 +212,14 @@ impl Side {
         let panel = self.outliers(row / PANEL);
         for outlier in panel.iter().filter(|outlier| outlier.row as usize == row) {
             let col = outlier.col as usize;
-            weights[col] = step * self.outlying(codes[col], outlier.delta);
+            weights[col] = step * self.outlier_value(codes[col], outlier.delta);
         }
         if let Some(scales) = &self.col_scales {
             weights.iter_mut().zip(scales).for_each(|(weight, scale)| *weight *= scale);
         }
     }
 
-    /// The value of a code in steps.
+    /// Returns the value of a code in row steps.
     pub(super) fn value(&self, q: u8) -> f32 {
         match &self.levels {
             Some(levels) => levels[usize::from(q)],
@@ -227,12 +227,12 @@ impl Side {
         }
     }
 
-    /// The value of an outlier in steps.
-    pub(super) fn outlying(&self, q: u8, delta: i32) -> f32 {
+    /// Returns the value of an outlier in row steps.
+    pub(super) fn outlier_value(&self, q: u8, delta: i32) -> f32 {
         (i64::from(q) + i64::from(delta) - i64::from(self.zero)) as f32
     }
 
-    /// Bytes held.
+    /// Returns the bytes held.
     pub(super) fn bytes(&self) -> usize {
         let floats = |panels: &FloatPanels| panels.bytes.len();
         floats(&self.scales)

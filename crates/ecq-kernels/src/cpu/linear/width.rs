@@ -1,29 +1,29 @@
-//! Where fixed-width codes lie in bytes, so that shifts and masks of whole vectors take them out.
+//! The placement of fixed-width codes in bytes, such that shifts and masks of whole vectors extract them.
 
-/// Quads (four columns) of a block, and so codes that each byte position of a block has.
-pub(super) const QUADS: usize = 8;
+/// Groups of four columns of a block, and so codes of each byte place of a block.
+pub(crate) const QUADS: usize = 8;
 
-/// Some bits of a code: `bits` bits from bit `from` of byte `byte` go to bit `to` of the code.
+/// Some bits of a code: `bits` bits from bit `from` of byte `byte` become the bits from `to` on of the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) byte: usize,
-    pub(super) from: u32,
-    pub(super) to: u32,
-    pub(super) bits: u32,
+pub(crate) struct Piece {
+    pub(crate) byte: usize,
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+    pub(crate) bits: u32,
 }
 
 /// The pieces of eight codes of `W` bits that share `W` bytes.
 ///
-/// Every byte holds as many whole codes as it can; its bits above them are strung together, lowest byte first, and
-/// hold the codes that are left (as many as a byte has such bits).
+/// Every byte holds as many whole codes as fit. The bits above them, concatenated from the lowest byte on,
+/// hold the other codes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Placement {
+pub(crate) struct Placement {
     pieces: [[Piece; 8]; QUADS],
     count: [usize; QUADS],
 }
 
 impl Placement {
-    pub(super) const fn new(width: usize) -> Self {
+    pub(crate) const fn new(width: usize) -> Self {
         let nothing = Piece { byte: 0, from: 0, to: 0, bits: 0 };
         let mut placement = Self { pieces: [[nothing; 8]; QUADS], count: [0; QUADS] };
         let per_byte = 8 / width;
@@ -55,21 +55,21 @@ impl Placement {
         placement
     }
 
-    /// Piece `i` of code `code`, or nothing.
-    pub(super) const fn piece(&self, code: usize, i: usize) -> Piece {
+    /// Returns piece `i` of code `code`; empty if the code has fewer pieces.
+    pub(crate) const fn piece(&self, code: usize, i: usize) -> Piece {
         self.pieces[code][i]
     }
 
-    /// The pieces of code `code`.
+    /// Returns the pieces of code `code`.
     #[inline(always)]
-    pub(super) const fn of(&self, code: usize) -> &[Piece] {
+    pub(crate) const fn of(&self, code: usize) -> &[Piece] {
         self.pieces[code].split_at(self.count[code]).0
     }
 }
 
-/// Packs blocks, each of [`QUADS`] rows of 64 codes a byte each, to `W` rows of 64 bytes: codes of `W` bits, eight of
-/// which share the `W` bytes of one place.
-pub(super) fn pack<const W: usize>(quads: &[u8], packed: &mut [u8]) {
+/// Packs blocks, each of [`QUADS`] rows of 64 codes at one byte each, to `W` rows of 64 bytes: eight codes of
+/// `W` bits share the `W` bytes of one place.
+pub(crate) fn pack<const W: usize>(quads: &[u8], packed: &mut [u8]) {
     let (blocks, _) = quads.as_chunks::<64>().0.as_chunks::<QUADS>();
     let (packed, _) = packed.as_chunks_mut::<64>().0.as_chunks_mut::<W>();
     for (quads, packed) in blocks.iter().zip(packed) {

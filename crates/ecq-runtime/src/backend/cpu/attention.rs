@@ -164,8 +164,8 @@ impl Inputs<'_> {
         let (one, flat) = (BlockTable { table: &[0], shift: 31 }, HeadPlace { heads: 1, head: 0, head_dim });
         let group = heads / kv_heads;
         for kv_head in 0..kv_heads {
-            self.keys.unroll(blocks, self.head_place(kv_head), first..end, keys);
-            self.values.unroll(blocks, self.head_place(kv_head), first..end, values);
+            self.keys.gather(blocks, self.head_place(kv_head), first..end, keys);
+            self.values.gather(blocks, self.head_place(kv_head), first..end, values);
             for (i, &position) in positions.iter().enumerate() {
                 let Range { start, end } = seen(position, window);
                 for head in kv_head * group..(kv_head + 1) * group {

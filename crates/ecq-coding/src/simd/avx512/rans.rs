@@ -1,40 +1,22 @@
-// Every block of the implementations below has the reason stated once on its `unsafe impl`.
-#![allow(clippy::undocumented_unsafe_blocks)]
+//! The rANS decoder's vector: sixteen lanes.
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each `unsafe impl` states the reason for its blocks once"
+)]
 
-use super::lanes::{BySlot, Lookup, Vector, turns_of_any_width};
-use super::{Places, Tables};
-use crate::rans::decode::Words;
+use crate::rans::turns::{Lookup, Tables, Vector};
 use core::arch::x86_64::*;
 
-/// # Safety
-/// The machine has AVX-512 F, BW, VL and DQ.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,bmi1,bmi2,popcnt")]
-pub(super) unsafe fn turns(
-    tables: &Tables,
-    places: Option<Places>,
-    states: &mut [u32],
-    words: &mut Words,
-    out: &mut [u8],
-) -> usize {
-    let precision = tables.precision;
-    if let Some(places) = places {
-        let lookup = tables.by_place(places, out.len() / states.len(), states.len());
-        // SAFETY: this function enables the instruction set.
-        return unsafe { turns_of_any_width::<__m512i, _>(lookup, precision, states, words, out) };
-    }
-    // SAFETY: this function enables the instruction set.
-    unsafe {
-        match tables.buckets {
-            ..=16 => turns_of_any_width(Small::new(tables), precision, states, words, out),
-            17..=32 => turns_of_any_width(Medium::new(tables), precision, states, words, out),
-            _ => turns_of_any_width::<__m512i, _>(BySlot(tables.by_slot()), precision, states, words, out),
-        }
-    }
-}
+pub(crate) use core::arch::x86_64::__m512i as Lanes;
 
-// SAFETY: every intrinsic is of the instruction sets that `turns` enables.
+// SAFETY: every intrinsic is of the instruction set that callers enable; pointers are used as the trait
+// states.
 unsafe impl Vector for __m512i {
     const WIDTH: usize = 16;
+    const REGISTER_BUCKETS: usize = 32;
+    type Small = Small;
+    type Medium = Medium;
+
     #[inline(always)]
     unsafe fn splat(value: u32) -> Self {
         unsafe { _mm512_set1_epi32(value as i32) }
@@ -85,11 +67,19 @@ unsafe impl Vector for __m512i {
     unsafe fn store_symbols(self, to: *mut u8) {
         unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_srli_epi32::<12>(self))) }
     }
+    #[inline(always)]
+    unsafe fn small(tables: &Tables) -> Small {
+        unsafe { Small::new(tables) }
+    }
+    #[inline(always)]
+    unsafe fn medium(tables: &Tables) -> Medium {
+        unsafe { Medium::new(tables) }
+    }
 }
 
-/// Up to 16 buckets: three registers.
+/// Tables of up to 16 buckets in three registers.
 #[derive(Clone, Copy)]
-struct Small {
+pub(crate) struct Small {
     bucket_bits: __m512i,
     dividers: __m512i,
     own: __m512i,
@@ -126,9 +116,9 @@ unsafe impl Lookup<__m512i> for Small {
     }
 }
 
-/// 32 buckets: six registers.
+/// Tables of 32 buckets in six registers.
 #[derive(Clone, Copy)]
-struct Medium {
+pub(crate) struct Medium {
     bucket_bits: __m512i,
     dividers: [__m512i; 2],
     own: [__m512i; 2],

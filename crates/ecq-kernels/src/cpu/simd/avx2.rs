@@ -1,15 +1,18 @@
-// Every block of the implementation below has the reason stated once on its `unsafe impl`.
-#![allow(clippy::undocumented_unsafe_blocks)]
+//! 256-bit registers of AVX2, with FMA and F16C.
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the `unsafe impl` states the reason for its blocks once"
+)]
 
 use super::{QUADS, Vector};
 use core::arch::x86_64::*;
 
 /// 256-bit registers.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Avx2;
+pub(crate) struct Avx2;
 
 /// Sums of pairs that fit 16 bits: `vpmaddubsw` adds two products of a code and an integer of at most 127.
-const fn pairs_in_16_bits(bits: usize) -> usize {
+const fn products_in_16_bits(bits: usize) -> usize {
     32767 / (2 * 127 * ((1 << bits) - 1))
 }
 
@@ -21,13 +24,14 @@ unsafe fn quad(x: *const i8, i: usize) -> __m256i {
     unsafe { _mm256_set1_epi32(x.cast::<i32>().add(i).read_unaligned()) }
 }
 
-// SAFETY: every intrinsic is of AVX2, FMA or F16C, which callers enable; pointers are used as the trait states.
+// SAFETY: every intrinsic is of AVX2, FMA or F16C, which callers enable; pointers are used as the trait
+// states.
 unsafe impl Vector for Avx2 {
     type Int = __m256i;
     type Float = __m256;
     const LANES: usize = 8;
     // `vpmaddubsw` saturates with codes of eight bits, so they are made signed.
-    const TAKEN: i32 = 128;
+    const OFFSET: i32 = 128;
 
     #[inline(always)]
     unsafe fn load(from: *const u8) -> __m256i {
@@ -81,7 +85,8 @@ unsafe impl Vector for Avx2 {
                 }
                 return sums;
             }
-            let run = const { if pairs_in_16_bits(BITS) < QUADS { pairs_in_16_bits(BITS) } else { QUADS } };
+            let run =
+                const { if products_in_16_bits(BITS) < QUADS { products_in_16_bits(BITS) } else { QUADS } };
             let mut i = 0;
             while i < QUADS {
                 let mut pairs = _mm256_maddubs_epi16(codes[i], quad(x, i));

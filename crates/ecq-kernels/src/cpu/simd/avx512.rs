@@ -1,19 +1,23 @@
-// Every block of the implementation below has the reason stated once on its `unsafe impl`.
-#![allow(clippy::undocumented_unsafe_blocks)]
+//! 512-bit registers of AVX-512, with VNNI (`vpdpbusd`).
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the `unsafe impl` states the reason for its blocks once"
+)]
 
 use super::{QUADS, Vector};
 use core::arch::x86_64::*;
 
 /// 512-bit registers and `vpdpbusd`.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Avx512Vnni;
+pub(crate) struct Vnni;
 
-// SAFETY: every intrinsic is of AVX-512 F, BW or VNNI, which callers enable; pointers are used as the trait states.
-unsafe impl Vector for Avx512Vnni {
+// SAFETY: every intrinsic is of AVX-512 F, BW or VNNI, which callers enable; pointers are used as the trait
+// states.
+unsafe impl Vector for Vnni {
     type Int = __m512i;
     type Float = __m512;
     const LANES: usize = 16;
-    const TAKEN: i32 = 0;
+    const OFFSET: i32 = 0;
 
     #[inline(always)]
     unsafe fn load(from: *const u8) -> __m512i {

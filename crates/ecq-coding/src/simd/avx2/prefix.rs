@@ -1,21 +1,22 @@
-//! The lookups with BMI2, in assembly: six instructions a lookup and eight lanes in fourteen registers, which no compiler
-//! tried managed without spilling; it is 1.4 to 1.6 times as fast as the same loop in Rust (`docs/kernels.md`).
+//! Batches of prefix codewords in assembly with BMI2: six instructions per lookup and eight lanes in fourteen
+//! registers. Compilers spill; the assembly is 1.4 to 1.6 times as fast as the same loop in Rust
+//! (`docs/kernels.md`).
 
-use super::lookups::{LANES, Tables};
+use crate::prefix::{LANES, Tables};
 use core::arch::asm;
 
-/// What the assembly reads and writes besides symbols.
+/// The state of the lanes in memory.
 #[repr(C)]
 struct State {
-    /// The address of each lane's next bit: that of its byte times eight, and the bit.
+    /// The address of each lane's next bit: the address of its byte times eight, plus the bit.
     at: [u64; LANES],
-    /// The bit that counts.
+    /// The bit above a lane's bits, which counts the bits taken.
     top: u64,
-    /// Bits that each lane took, where a batch is refused.
+    /// Bits that each lane took in a refused batch.
     taken: [u64; LANES],
 }
 
-/// A lane's register is filled.
+/// Refills a lane's register.
 macro_rules! fill {
     ($lane:literal) => {
         concat!(
@@ -35,9 +36,12 @@ macro_rules! fill {
     };
 }
 
-/// One lookup of one lane: `$load` brings the symbols of entry `t` to `t`, `$store` writes them.
+/// One lookup of one lane: `$load` loads the symbols of entry `t` into `t`, `$store` writes them.
 macro_rules! lookup {
-    ($lane:literal, $place:literal, ($lengths:literal, $apart:literal, $load:literal, $store:literal, $symbols:literal)) => {
+    (
+        $lane:literal, $place:literal,
+        ($lengths:literal, $apart:literal, $load:literal, $store:literal, $symbols:literal)
+    ) => {
         concat!(
             "mov {t:e}, {b",
             $lane,
@@ -83,35 +87,41 @@ macro_rules! lookups {
     };
 }
 
-/// More than 57 bits taken: less than six are left below the bit that counts.
+/// Jumps to label 2 if a lane took more than 57 bits: then less than six are left below the counting bit.
 macro_rules! check {
     ($($lane:literal)*) => { concat!($("cmp {b", $lane, "}, 64\njb 2f\n"),*) };
 }
 
-/// A lane moves on by the bits taken.
+/// Advances a lane by the bits taken.
 macro_rules! advance {
     ($($lane:literal)*) => {
         concat!($("lzcnt {t}, {b", $lane, "}\nadd [{state} + 8 * ", $lane, "], {t}\n"),*)
     };
 }
 
-/// The bits that a lane took are kept.
+/// Stores the bits that a lane took.
 macro_rules! keep {
     ($($lane:literal)*) => {
         concat!($("lzcnt {t}, {b", $lane, "}\nmov [{state} + 72 + 8 * ", $lane, "], {t}\n"),*)
     };
 }
 
-/// A function that decodes batches of lookups which write to the places given.
+/// Defines a function that decodes batches of lookups, which write to the places given.
 macro_rules! batches {
     ($name:ident, $how:tt, $($place:literal)*) => {
         /// # Safety
         /// As [`Tables::decode`], with BMI2 and LZCNT; a table of the tuple's size.
-        unsafe fn $name(table: *const u8, state: &mut State, batches: usize, mut out: *mut u8, step: usize) -> usize {
+        unsafe fn $name(
+            table: *const u8,
+            state: &mut State,
+            batches: usize,
+            mut out: *mut u8,
+            step: usize,
+        ) -> usize {
             for batch in 0..batches {
                 let refused: u64;
-                // SAFETY: loads of streams and stores of symbols are those that the caller vouches for; indices into
-                // the table are below 4096, and lengths follow the symbols.
+                // SAFETY: the caller guarantees the loads of streams and the stores of symbols; indices into
+                // the table are below 4096, and the lengths follow the symbols.
                 unsafe {
                     asm!(
                         fill!(0), fill!(1), fill!(2), fill!(3), fill!(4), fill!(5), fill!(6), fill!(7),
@@ -144,8 +154,8 @@ macro_rules! batches {
     };
 }
 
-/// For tables whose entries have so many bytes: where lengths lie, how far apart lanes write, how symbols come from entry
-/// `t` to `t`, and how they are written.
+/// Defines the function for entries of a size in bytes: the offset of the lengths, the distance of the lanes'
+/// output, the load of the symbols of entry `t` into `t`, and their store.
 macro_rules! of_size {
     (1, $apart:literal, $name:ident, $places:tt) => {
         batches_at!(
@@ -186,15 +196,14 @@ of_size!(2, 2, halved_6, [0 16 32 48 64 80]);
 ///
 /// # Safety
 /// As there, and the machine has BMI2 and LZCNT.
-pub(super) unsafe fn decode(
+pub(crate) unsafe fn decode(
     tables: &Tables,
-    table: &[u8],
     bytes: &[u8],
     at: &mut [usize; LANES],
     batches: usize,
     out: *mut u8,
 ) -> (usize, [usize; LANES]) {
-    // Addresses in bits: the stream's first bit, and the lanes' from there.
+    // Addresses in bits: of the stream's first bit, and of the lanes' next bits.
     let first = (bytes.as_ptr().expose_provenance() as u64) << 3;
     let mut state = State { at: at.map(|bit| first + bit as u64), top: 1 << 63, taken: [0; LANES] };
     let decode = match (tables.tuple, tables.nibbles, tables.batch) {
@@ -211,7 +220,7 @@ pub(super) unsafe fn decode(
     };
     debug_assert!(tables.tuple < 4 || tables.nibbles);
     // SAFETY: as this function's.
-    let done = unsafe { decode(table.as_ptr(), &mut state, batches, out, tables.step()) };
+    let done = unsafe { decode(tables.bytes.as_ptr(), &mut state, batches, out, tables.step()) };
     *at = state.at.map(|bit| (bit - first) as usize);
     (done, state.taken.map(|taken| taken as usize))
 }

@@ -1,33 +1,14 @@
-// Every block of the implementations below has the reason stated once on its `unsafe impl`.
-#![allow(clippy::undocumented_unsafe_blocks)]
+//! The rANS decoder's vector: an array of eight lanes, in loops that a compiler may vectorize.
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the `unsafe impl` states the reason for its blocks once"
+)]
 
-use super::lanes::{BySlot, Vector, turns_of_any_width};
-use super::{Places, Tables};
-use crate::rans::decode::Words;
+use crate::rans::turns::{BySlot, Tables, Vector};
 
-/// The decoding step without an instruction set of its own; loops that a compiler may turn into vectors.
-pub(super) fn turns(
-    tables: &Tables,
-    places: Option<Places>,
-    states: &mut [u32],
-    words: &mut Words,
-    out: &mut [u8],
-) -> usize {
-    let precision = tables.precision;
-    // SAFETY: no instruction set is needed.
-    unsafe {
-        match places {
-            Some(places) => {
-                let lookup = tables.by_place(places, out.len() / states.len(), states.len());
-                turns_of_any_width::<Lanes, _>(lookup, precision, states, words, out)
-            }
-            None => turns_of_any_width::<Lanes, _>(BySlot(tables.by_slot()), precision, states, words, out),
-        }
-    }
-}
-
+/// Eight lanes.
 #[derive(Clone, Copy)]
-struct Lanes([u32; 8]);
+pub(crate) struct Lanes([u32; 8]);
 
 impl Lanes {
     #[inline(always)]
@@ -39,6 +20,10 @@ impl Lanes {
 // SAFETY: no instruction set is needed; pointers are used within the bounds that the trait states.
 unsafe impl Vector for Lanes {
     const WIDTH: usize = 8;
+    const REGISTER_BUCKETS: usize = 0;
+    type Small = BySlot;
+    type Medium = BySlot;
+
     #[inline(always)]
     unsafe fn splat(value: u32) -> Self {
         Self([value; 8])
@@ -90,5 +75,13 @@ unsafe impl Vector for Lanes {
     #[inline(always)]
     unsafe fn store_symbols(self, to: *mut u8) {
         unsafe { to.cast::<[u8; 8]>().write(self.0.map(|lane| (lane >> 12) as u8)) }
+    }
+    #[inline(always)]
+    unsafe fn small(tables: &Tables) -> BySlot {
+        BySlot::new(tables)
+    }
+    #[inline(always)]
+    unsafe fn medium(tables: &Tables) -> BySlot {
+        BySlot::new(tables)
     }
 }

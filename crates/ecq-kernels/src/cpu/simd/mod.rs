@@ -1,89 +1,60 @@
-//! What the kernels ask of an instruction set; each is one implementation of [`Vector`] and one arm of [`Isa`].
+//! Vectors of the products: one trait, one file for each instruction set, which `multiversion!` instantiates.
+//!
+//! The kernels beside the products (attention, norms, activations) are plain Rust that the compiler
+//! vectorizes for each instruction set.
 
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx2;
+mod avx2;
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx512;
-pub(super) mod portable;
+mod avx512;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neon;
+mod portable;
 
-use super::width::{Placement, QUADS};
+// The vector of each instruction set, under the name of its `Isa` variant. AVX-512 without VNNI has no
+// instruction for products of bytes that is wider than AVX2's.
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::{Avx2, Avx2 as Avx512};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Vnni as Avx512Vnni;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+pub(crate) use neon::{Neon, NeonDot};
+pub(crate) use portable::Portable;
+
+use super::linear::width::Placement;
+pub(crate) use super::linear::width::QUADS;
 use ecq_core::FloatType;
 
-/// An instruction set that the products are built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Isa {
-    /// No assumption about the processor.
-    Portable,
-    /// x86-64 with AVX2, FMA and F16C.
-    Avx2,
-    /// x86-64 with AVX-512 F, BW, VL and VNNI.
-    Avx512Vnni,
-}
-
-impl Isa {
-    /// All, from the narrowest to the widest.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512Vnni];
-
-    /// The widest that this machine has.
-    pub fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            let avx2 = is_x86_feature_detected!("avx2")
-                && is_x86_feature_detected!("fma")
-                && is_x86_feature_detected!("f16c");
-            let vnni = is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512vnni");
-            match (avx2, vnni) {
-                (true, true) => Self::Avx512Vnni,
-                (true, false) => Self::Avx2,
-                _ => Self::Portable,
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        Self::Portable
-    }
-
-    /// Lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Portable => "portable",
-            Self::Avx2 => "avx2",
-            Self::Avx512Vnni => "avx512-vnni",
-        }
-    }
-}
-
-/// Registers of `LANES` lanes of 32 bits, a lane a row: four codes of the row (a quad), an integer, or a float.
+/// Registers of `LANES` lanes of 32 bits. A lane is a row: four codes of the row, an integer, or a float.
 ///
 /// # Safety
-/// Every method needs the instruction set of its implementation, and pointers to `LANES` elements; methods are called
-/// only from functions that enable it.
-pub(super) unsafe trait Vector: Copy {
+/// Every method needs the instruction set of its implementation, and pointers to `LANES` elements. Methods
+/// are called only from functions that enable the instruction set.
+pub(crate) unsafe trait Vector: Copy {
     /// Four codes or one `i32` a lane.
     type Int: Copy;
     /// One `f32` a lane.
     type Float: Copy;
     /// Lanes, 8 or 16.
     const LANES: usize;
-    /// What [`dot`](Self::dot) takes away from each code of eight bits.
-    const TAKEN: i32;
+    /// What [`dot`](Self::dot) subtracts from each code of eight bits, to make it signed.
+    const OFFSET: i32;
 
     unsafe fn load(from: *const u8) -> Self::Int;
     unsafe fn store(to: *mut u8, a: Self::Int);
     unsafe fn splat(value: i32) -> Self::Int;
     unsafe fn add(a: Self::Int, b: Self::Int) -> Self::Int;
     unsafe fn or(a: Self::Int, b: Self::Int) -> Self::Int;
-    /// Every byte with `mask`.
+    /// Masks every byte.
     unsafe fn and_bytes(a: Self::Int, mask: u8) -> Self::Int;
-    /// Every lane with `mask`.
+    /// Masks every lane.
     unsafe fn and_lanes(a: Self::Int, mask: i32) -> Self::Int;
-    /// Moves bits of each lane down; a following mask drops those of the neighbouring byte.
+    /// Shifts each lane right; a following mask drops the bits of the neighbouring byte.
     unsafe fn shr(a: Self::Int, by: u32) -> Self::Int;
-    /// As [`shr`](Self::shr), up.
+    /// Shifts each lane left; a following mask drops the bits of the neighbouring byte.
     unsafe fn shl(a: Self::Int, by: u32) -> Self::Int;
-    /// Exact scalar products of 32 codes below `2^BITS` a lane with 32 integers in -127..=127.
+    /// Returns, for each lane, the exact scalar product of its 32 codes, below `2^BITS`, with 32 integers in
+    /// -127..=127.
     unsafe fn dot<const BITS: usize>(codes: [Self::Int; QUADS], x: *const i8) -> Self::Int;
 
     unsafe fn float(a: Self::Int) -> Self::Float;
@@ -94,11 +65,11 @@ pub(super) unsafe trait Vector: Copy {
     unsafe fn load_bf16(from: *const u16) -> Self::Float;
     unsafe fn store_float(to: *mut f32, a: Self::Float);
     unsafe fn mul_float(a: Self::Float, b: Self::Float) -> Self::Float;
-    /// `a * b + c`, rounded once.
+    /// Returns `a * b + c`, rounded once.
     unsafe fn mul_add(a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
     unsafe fn add_float(a: Self::Float, b: Self::Float) -> Self::Float;
 
-    /// `LANES` elements of type `dtype` from element `at` on, exactly.
+    /// Loads `LANES` elements of type `dtype` from element `at` on, exactly.
     #[inline(always)]
     unsafe fn load_as(dtype: FloatType, from: *const u8, at: usize) -> Self::Float {
         // SAFETY: as the trait's; loads are unaligned.
@@ -111,11 +82,11 @@ pub(super) unsafe trait Vector: Copy {
         }
     }
 
-    /// The codes of a block: `W` rows of 64 bytes, those of this vector at `from`.
+    /// Unpacks the codes of a block: `W` rows of 64 bytes, of which those of this vector begin at `from`.
     #[inline(always)]
     unsafe fn unpack<const W: usize>(from: *const u8) -> [Self::Int; QUADS] {
-        // Plain loops: closures would not have the instruction set, and so could not be compiled into their callers.
-        // SAFETY: as the trait's.
+        // Plain loops: closures would not have the instruction set, and so could not be compiled into their
+        // callers. SAFETY: as the trait's.
         unsafe {
             let mut bytes = [Self::splat(0); W];
             for (i, bytes) in bytes.iter_mut().enumerate() {
@@ -135,7 +106,7 @@ pub(super) unsafe trait Vector: Copy {
     }
 }
 
-/// Code `CODE` of the eight of `W` bits that lie in `bytes`; all shifts and masks are constants.
+/// Returns code `CODE` of the eight codes of `W` bits in `bytes`. All shifts and masks are constants.
 ///
 /// # Safety
 /// As [`Vector`].
@@ -156,7 +127,7 @@ unsafe fn code<V: Vector, const W: usize, const CODE: usize>(bytes: &[V::Int; W]
     }
 }
 
-/// Piece `I` of a code.
+/// Returns piece `I` of a code.
 ///
 /// # Safety
 /// As [`Vector`].

@@ -1,37 +1,15 @@
-// Every block of the implementations below has the reason stated once on its `unsafe impl`.
-#![allow(clippy::undocumented_unsafe_blocks)]
+//! The rANS decoder's vector: eight lanes.
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each `unsafe impl` states the reason for its blocks once"
+)]
 
-use super::lanes::{BySlot, Lookup, Vector, turns_of_any_width};
-use super::{Places, Tables};
-use crate::rans::decode::Words;
+use crate::rans::turns::{BySlot, Lookup, Tables, Vector};
 use core::arch::x86_64::*;
 
-/// # Safety
-/// The machine has AVX2.
-#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-pub(super) unsafe fn turns(
-    tables: &Tables,
-    places: Option<Places>,
-    states: &mut [u32],
-    words: &mut Words,
-    out: &mut [u8],
-) -> usize {
-    let precision = tables.precision;
-    if let Some(places) = places {
-        let lookup = tables.by_place(places, out.len() / states.len(), states.len());
-        // SAFETY: this function enables the instruction set.
-        return unsafe { turns_of_any_width::<__m256i, _>(lookup, precision, states, words, out) };
-    }
-    // SAFETY: this function enables the instruction set.
-    unsafe {
-        match tables.buckets {
-            ..=16 => turns_of_any_width(Small::new(tables), precision, states, words, out),
-            _ => turns_of_any_width::<__m256i, _>(BySlot(tables.by_slot()), precision, states, words, out),
-        }
-    }
-}
+pub(crate) use core::arch::x86_64::__m256i as Lanes;
 
-/// For each set of lanes, which word each lane takes: lane `i` the one numbered by the set lanes below it.
+/// For each set of lanes, the number of the word that each lane takes: the number of set lanes below it.
 static EXPAND: [[u8; 8]; 256] = {
     let mut table = [[0; 8]; 256];
     let mut set = 0;
@@ -47,9 +25,14 @@ static EXPAND: [[u8; 8]; 256] = {
     table
 };
 
-// SAFETY: every intrinsic is of the instruction sets that `turns` enables.
+// SAFETY: every intrinsic is of the instruction set that callers enable; pointers are used as the trait
+// states.
 unsafe impl Vector for __m256i {
     const WIDTH: usize = 8;
+    const REGISTER_BUCKETS: usize = 16;
+    type Small = Small;
+    type Medium = BySlot;
+
     #[inline(always)]
     unsafe fn splat(value: u32) -> Self {
         unsafe { _mm256_set1_epi32(value as i32) }
@@ -111,11 +94,19 @@ unsafe impl Vector for __m256i {
             to.cast::<u64>().write_unaligned(u64::from(high) << 32 | u64::from(low));
         }
     }
+    #[inline(always)]
+    unsafe fn small(tables: &Tables) -> Small {
+        unsafe { Small::new(tables) }
+    }
+    #[inline(always)]
+    unsafe fn medium(tables: &Tables) -> BySlot {
+        BySlot::new(tables)
+    }
 }
 
-/// Up to 16 buckets: six registers, two for each table.
+/// Tables of up to 16 buckets in six registers, two for each table.
 #[derive(Clone, Copy)]
-struct Small {
+pub(crate) struct Small {
     bucket_bits: __m256i,
     dividers: [__m256i; 2],
     own: [__m256i; 2],

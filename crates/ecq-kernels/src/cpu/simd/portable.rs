@@ -1,11 +1,14 @@
-// Every block of the implementation below has the reason stated once on its `unsafe impl`.
-#![allow(clippy::undocumented_unsafe_blocks)]
+//! Arrays of eight lanes, in loops that a compiler may vectorize.
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the `unsafe impl` states the reason for its blocks once"
+)]
 
 use super::{QUADS, Vector};
 
 /// Plain arrays; loops that a compiler may turn into vectors.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Portable;
+pub(crate) struct Portable;
 
 #[inline(always)]
 fn each<T: Copy>(a: [T; 8], b: [T; 8], f: impl Fn(T, T) -> T) -> [T; 8] {
@@ -17,7 +20,7 @@ unsafe impl Vector for Portable {
     type Int = [i32; 8];
     type Float = [f32; 8];
     const LANES: usize = 8;
-    const TAKEN: i32 = 0;
+    const OFFSET: i32 = 0;
 
     #[inline(always)]
     unsafe fn load(from: *const u8) -> [i32; 8] {
