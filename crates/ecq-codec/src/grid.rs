@@ -5,7 +5,7 @@ use crate::parts::CodesEntry;
 use ecq_coding::planes;
 use ecq_core::{
     AffineGroups, Biases, CoreError, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, Outlier,
-    TensorPart, Tile, UniformRows,
+    TensorPart, Tile, TrellisRows, UniformRows,
 };
 
 /// Decodes the grid of a tensor.
@@ -48,10 +48,25 @@ pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
             };
             Grid::UniformRows(uniform)
         }
+        GridEntry::TrellisRows { zero, dtype, per_row, columns, outliers, lag, restart } => {
+            let uniform = UniformRows {
+                zero,
+                steps: floats(TensorPart::Scales, dtype, if per_row { rows } else { 1 })?,
+                col_scales: columns.map(|dtype| floats(TensorPart::Columns, dtype, cols)).transpose()?,
+                levels: None,
+                outliers: match outliers {
+                    Some(count) => {
+                        decode_outliers(tensor.part(TensorPart::Outliers)?, count, tile, [rows, cols])?
+                    }
+                    None => Vec::new(),
+                },
+            };
+            Grid::TrellisRows(TrellisRows { uniform, lag, restart })
+        }
         _ => {
             return Err(CodecError::Content {
                 found: "a grid of an unknown kind",
-                expected: "affine groups or uniform rows",
+                expected: "affine groups, uniform rows or trellis rows",
             });
         }
     };

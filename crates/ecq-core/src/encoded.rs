@@ -1,4 +1,4 @@
-use crate::{CoreError, FloatType, Limits};
+use crate::{CoreError, FloatType, Limits, TrellisRows};
 use serde::{Deserialize, Serialize};
 
 /// Role of a tensor in the model. Sizes and errors are reported by kind.
@@ -147,6 +147,25 @@ pub enum GridEntry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outliers: Option<u64>,
     },
+    /// See [`TrellisRows`]. Steps are in part `scales`.
+    TrellisRows {
+        /// The code whose `k` is zero.
+        zero: u8,
+        /// Element type of the steps.
+        dtype: FloatType,
+        /// Whether there is a step for each row, not one for the tensor.
+        per_row: bool,
+        /// Element type of the column scales, in part `columns`; absent without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        columns: Option<FloatType>,
+        /// How many outliers there are, in part `outliers`; absent without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outliers: Option<u64>,
+        /// See [`TrellisRows::lag`].
+        lag: u16,
+        /// See [`TrellisRows::restart`].
+        restart: u32,
+    },
 }
 
 impl GridEntry {
@@ -156,6 +175,11 @@ impl GridEntry {
         match *self {
             Self::AffineGroups { zero: Some(_), .. } => {}
             Self::AffineGroups { zero: None, .. } => parts.push(TensorPart::Biases),
+            Self::TrellisRows { columns, outliers, .. } => {
+                let optional =
+                    [(columns.is_some(), TensorPart::Columns), (outliers.is_some(), TensorPart::Outliers)];
+                parts.extend(optional.into_iter().filter(|(there, _)| *there).map(|(_, part)| part));
+            }
             Self::UniformRows { columns, levels, outliers, .. } => {
                 let optional = [
                     (columns.is_some(), TensorPart::Columns),
@@ -200,7 +224,14 @@ impl GridEntry {
                     _ => Ok(()),
                 }
             }
-            Self::UniformRows { zero, outliers, .. } => {
+            Self::UniformRows { zero, outliers, .. } | Self::TrellisRows { zero, outliers, .. } => {
+                if let Self::TrellisRows { lag, restart, .. } = *self {
+                    TrellisRows::check_lag(lag, restart)?;
+                    if alphabet > TrellisRows::MAX_ALPHABET {
+                        let (found, expected) = (alphabet.into(), "at most 128 on a trellis grid");
+                        return Err(CoreError::Parameter { what: "alphabet", found, expected });
+                    }
+                }
                 if u16::from(zero) >= alphabet {
                     return Err(CoreError::Parameter {
                         what: "zero",
@@ -363,6 +394,13 @@ impl TensorEntry {
             return Err(CoreError::Alphabet(*alphabet));
         }
         tile.check()?;
+        if let GridEntry::TrellisRows { restart, .. } = grid
+            && tile.cols < self.shape[1]
+            && !tile.cols.is_multiple_of(*restart as usize)
+        {
+            let expected = "a multiple of the restart of the trellis grid, or whole rows";
+            return Err(CoreError::Parameter { what: "tile columns", found: tile.cols as u64, expected });
+        }
         if let Some(classes) = classes {
             let (what, found) = ("classes", classes.iter().copied().max().unwrap_or(0).into());
             if *coding != Coding::Rans {

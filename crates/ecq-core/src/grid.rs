@@ -12,6 +12,9 @@ pub enum Grid {
     /// `w = step[row] * (q - zero) * scale[column]`, the grid for entropy-constrained quantization. Its
     /// integers are unbounded: values outside the alphabet are outliers.
     UniformRows(UniformRows),
+    /// `w = step[row] * (2 (q - zero) + branch) * scale[column]`, the grid for entropy-constrained trellis
+    /// quantization: the branch bit follows from the parities of earlier codes of the row.
+    TrellisRows(TrellisRows),
 }
 
 impl Grid {
@@ -24,6 +27,7 @@ impl Grid {
         match self {
             Self::AffineGroups(groups) => groups.check(rows, cols),
             Self::UniformRows(uniform) => uniform.check(rows, cols, alphabet),
+            Self::TrellisRows(trellis) => trellis.check(rows, cols, alphabet),
         }
     }
 
@@ -37,6 +41,7 @@ impl Grid {
         match self {
             Self::AffineGroups(groups) => groups.dequantize_row(row, symbols, weights),
             Self::UniformRows(uniform) => uniform.dequantize_row(row, symbols, weights),
+            Self::TrellisRows(trellis) => trellis.dequantize_row(row, symbols, weights),
         }
     }
 }
@@ -217,6 +222,98 @@ impl UniformRows {
             next = outlier.index + 1;
         }
         Ok(())
+    }
+}
+
+/// The trellis grid: a four-state trellis code over the integers of a uniform grid, for an entropy coder.
+///
+/// Code `q` at column `j` of a row stands for the level `2 k + b[j]` with `k = q - zero`, and the weight is
+/// `(step[row] * level) * scale[j]` in single precision. The branch bit `b[j]` follows from earlier codes of
+/// the row: with `p` the parity of `k`, `b[j] = p[j - lag] XOR b[j - 2 lag]`, where terms before the last
+/// column that is a multiple of `restart` are zero. Each of the `lag` phases of a row is a four-state
+/// trellis code (Marcellin and Fischer, trellis coded quantization, IEEE Trans. Commun. 38, 1990;
+/// entropy-constrained: Fischer and Wang, IEEE Trans. Inf. Theory 38, 1992), whose branch bits are linear in
+/// the parities: decoding takes two bitwise operations for all columns of a vector no wider than `lag`.
+///
+/// Branch bits depend on codes alone, never on coding or tile. An outlier changes `k` by an even number, so
+/// that a decoder derives parities from the codes of the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrellisRows {
+    /// Zero, steps, column scales and outliers; without levels. An outlier's `delta` is added to `k`.
+    pub uniform: UniformRows,
+    /// Columns between a code and the branch bits that follow from it: a multiple of 4, at least 4.
+    pub lag: u16,
+    /// Branch bits start anew at columns that are multiples of this: a multiple of `lag`.
+    pub restart: u32,
+}
+
+impl TrellisRows {
+    /// Largest alphabet: levels of its codes fit a byte.
+    pub const MAX_ALPHABET: u16 = 128;
+
+    /// Checks that `lag` is a positive multiple of 4 and `restart` a positive multiple of `lag`.
+    ///
+    /// # Errors
+    /// [`CoreError::Parameter`] names the number that is not.
+    pub fn check_lag(lag: u16, restart: u32) -> Result<(), CoreError> {
+        if lag == 0 || !lag.is_multiple_of(4) {
+            let expected = "a positive multiple of 4";
+            return Err(CoreError::Parameter { what: "trellis lag", found: lag.into(), expected });
+        }
+        if restart == 0 || !restart.is_multiple_of(lag.into()) {
+            let expected = "a positive multiple of the lag";
+            return Err(CoreError::Parameter { what: "trellis restart", found: restart.into(), expected });
+        }
+        Ok(())
+    }
+
+    /// Writes the branch bits of a row whose codes are `symbols` to `branches`, one byte each.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    pub fn branches(&self, symbols: &[u8], branches: &mut [u8]) {
+        assert_eq!(symbols.len(), branches.len(), "a branch bit for each code");
+        let (lag, restart) = (usize::from(self.lag), self.restart as usize);
+        for j in 0..symbols.len() {
+            let at = j % restart;
+            let parity = if at >= lag { (symbols[j - lag] ^ self.uniform.zero) & 1 } else { 0 };
+            branches[j] = parity ^ if at >= 2 * lag { branches[j - 2 * lag] } else { 0 };
+        }
+    }
+
+    fn dequantize_row(&self, row: usize, symbols: &[u8], weights: &mut [f32]) {
+        let (step, cols) = (self.uniform.step(row), symbols.len());
+        let mut branches = vec![0; cols];
+        self.branches(symbols, &mut branches);
+        let level = |col: usize, delta: i32| {
+            let k = i64::from(symbols[col]) + i64::from(delta) - i64::from(self.uniform.zero);
+            (2 * k + i64::from(branches[col])) as f32
+        };
+        weights.iter_mut().enumerate().for_each(|(col, weight)| *weight = step * level(col, 0));
+        for outlier in self.uniform.row_outliers(row..row + 1, cols) {
+            let col = (outlier.index % cols as u64) as usize;
+            weights[col] = step * level(col, outlier.delta);
+        }
+        if let Some(scales) = &self.uniform.col_scales {
+            weights.iter_mut().enumerate().for_each(|(col, weight)| *weight *= scales.get(col));
+        }
+    }
+
+    fn check(&self, rows: usize, cols: usize, alphabet: u16) -> Result<(), CoreError> {
+        Self::check_lag(self.lag, self.restart)?;
+        if alphabet > Self::MAX_ALPHABET {
+            let (found, expected) = (alphabet.into(), "at most 128 on a trellis grid");
+            return Err(CoreError::Parameter { what: "alphabet", found, expected });
+        }
+        if let Some(levels) = &self.uniform.levels {
+            let (found, expected) = (levels.len() as u64, "absent on a trellis grid");
+            return Err(CoreError::Parameter { what: "levels", found, expected });
+        }
+        if let Some(outlier) = self.uniform.outliers.iter().find(|outlier| outlier.delta % 2 != 0) {
+            let (found, expected) = (u64::from(outlier.delta.unsigned_abs()), "even on a trellis grid");
+            return Err(CoreError::Parameter { what: "delta of an outlier", found, expected });
+        }
+        self.uniform.check(rows, cols, alphabet)
     }
 }
 

@@ -20,7 +20,7 @@ pub use encoded::{
     code_bits, packed_row_bytes,
 };
 pub use error::CoreError;
-pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid, Outlier, UniformRows};
+pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid, Outlier, TrellisRows, UniformRows};
 pub use limits::Limits;
 pub use super_block::{SUPER_BLOCK, SuperBlock};
 pub use tensor::{EncodedTensor, TensorParts};

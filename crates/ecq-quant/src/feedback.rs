@@ -42,6 +42,8 @@ pub struct ErrorFeedback {
     /// Step size of each column at which one step of error costs the same in all columns.
     column_steps: Vec<f32>,
     inactive_inputs: usize,
+    /// The column at each position of the order in which columns are rounded.
+    order: Vec<u32>,
 }
 
 impl ErrorFeedback {
@@ -55,14 +57,29 @@ impl ErrorFeedback {
     /// [`QuantError::Parameter`] if the length is not `cols * cols`, an element is not finite, or the damped
     /// matrix is not positive definite.
     pub fn new(hessian: &[f32], cols: usize) -> Result<Self> {
+        Self::with_order(hessian, (0..cols as u32).collect())
+    }
+
+    /// As [`new`](Self::new), for columns that are rounded in the order `order`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`QuantError::Parameter`] if `order` does not contain every column once.
+    pub fn with_order(hessian: &[f32], order: Vec<u32>) -> Result<Self> {
+        let cols = order.len();
         let bad = |found: f64, expected| QuantError::Parameter { what: "Hessian", found, expected };
         if hessian.len() != cols * cols {
             return Err(bad(hessian.len() as f64, "one element for each pair of columns"));
         }
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        if sorted.iter().enumerate().any(|(col, &listed)| col != listed as usize) {
+            return Err(bad(cols as f64, "an order that contains every column once"));
+        }
+        let element = |i: usize, k: usize| hessian[order[i] as usize * cols + order[k] as usize];
         if let Some(value) = hessian.iter().find(|value| !value.is_finite()) {
             return Err(bad((*value).into(), "finite"));
         }
-        let mut diagonal: Vec<f64> = (0..cols).map(|i| f64::from(hessian[i * cols + i])).collect();
+        let mut diagonal: Vec<f64> = (0..cols).map(|i| f64::from(element(i, i))).collect();
         let mut sorted = diagonal.clone();
         sorted.sort_by(f64::total_cmp);
         let median = sorted[cols / 2].max(f64::from(f32::MIN_POSITIVE));
@@ -73,7 +90,7 @@ impl ErrorFeedback {
         let scale: Vec<f64> = diagonal.iter().map(|d| 1.0 / d.sqrt()).collect();
         let mut factor = Mat::<f64>::from_fn(cols, cols, |i, k| {
             let (i, k) = (cols - 1 - i, cols - 1 - k);
-            if i == k { 1.0 + DAMPING } else { f64::from(hessian[i * cols + k]) * scale[i] * scale[k] }
+            if i == k { 1.0 + DAMPING } else { f64::from(element(i, k)) * scale[i] * scale[k] }
         });
         let size = llt::factor::cholesky_in_place_scratch::<f64>(cols, Par::rayon(0), Default::default());
         let mut memory = faer::dyn_stack::MemBuffer::new(size);
@@ -93,14 +110,26 @@ impl ErrorFeedback {
                 *element = (r(i, k) / r(k, k)) as f32;
             }
         });
-        let column_steps = (0..cols).map(|k| (1.0 / r(k, k)) as f32).collect();
-        Ok(Self { cols, propagation, column_steps, inactive_inputs })
+        let mut column_steps = vec![0f32; cols];
+        (0..cols).for_each(|k| column_steps[order[k] as usize] = (1.0 / r(k, k)) as f32);
+        Ok(Self { cols, propagation, column_steps, inactive_inputs, order })
     }
 
     /// Returns the step size of each column at which one step of error costs the same in all columns, up to a
     /// common factor.
     pub fn column_steps(&self) -> &[f32] {
         &self.column_steps
+    }
+
+    /// Returns the column at each position of the order in which columns are rounded.
+    pub(crate) fn order(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// Returns the propagation factors, `[cols, cols]` by position: element `(i, k)` is the factor by which an
+    /// error at position `i` changes the value that is rounded at position `k > i`.
+    pub(crate) fn propagation(&self) -> &[f32] {
+        &self.propagation
     }
 
     /// Returns the number of inputs whose second moment is below 1e-4 of the median.
@@ -129,6 +158,10 @@ pub fn quantize_with_feedback(
     let bad = |what, found: usize, expected| QuantError::Parameter { what, found: found as f64, expected };
     if feedback.cols != cols || col_scales.len() != cols {
         return Err(bad("column scales", col_scales.len(), "one for each column"));
+    }
+    if !feedback.order.is_sorted() {
+        let (found, expected) = (cols as f64, "factored in the order of the columns");
+        return Err(QuantError::Parameter { what: "error feedback", found, expected });
     }
     if steps.len() != 1 && steps.len() != rows {
         return Err(bad("steps", steps.len(), "one, or one for each row"));

@@ -8,6 +8,7 @@
 //! - [`quantize_ggml_blocks`] and [`quantize_super_blocks`]: the block types of GGUF.
 //! - [`quantize_uniform`]: the unbounded uniform grid for an entropy coder. [`WeightHistogram`] and
 //!   [`solve_step_scale`] find its step sizes for a target rate without reading the weights again.
+//! - [`quantize_trellis`]: the trellis grid, with or without error feedback.
 //! - [`quantize_with_feedback`]: the same grid with error feedback (GPTQ), from calibration statistics.
 
 mod absmax;
@@ -21,6 +22,7 @@ mod rate;
 mod round;
 mod solve;
 mod super_blocks;
+mod trellis;
 mod uniform;
 mod weights;
 
@@ -34,6 +36,7 @@ pub use histogram::{StepGranularity, WeightHistogram};
 pub use rate::{Alphabet, IntegerCounts, RateModel};
 pub use solve::solve_step_scale;
 pub use super_blocks::quantize_super_blocks;
+pub use trellis::{TrellisShape, quantize_trellis};
 pub use uniform::{Levels, quantize_uniform};
 pub use weights::{Floats, QuantizedWeights, RowBlocks, Weights};
 

@@ -98,11 +98,23 @@ impl Alphabet {
     /// Rare integers at the ends may be cheaper as outliers than as codes, because the probabilities of a
     /// frequency table have a lower bound.
     pub fn cheapest(counts: &IntegerCounts, rate: &dyn RateModel) -> Self {
+        // Codes are bytes.
+        Self::cheapest_within(counts, rate, -128, 127)
+    }
+
+    /// As [`cheapest`](Self::cheapest), for codes of the integers from `lowest` (at most 0) to `highest` (at
+    /// least 1).
+    pub(crate) fn cheapest_within(
+        counts: &IntegerCounts,
+        rate: &dyn RateModel,
+        lowest: i32,
+        highest: i32,
+    ) -> Self {
         let total = counts.total();
         let mut best: Option<(f64, Self)> = None;
         // From the narrowest to the widest, so that `MIN_SAVING` applies to wider ones.
         for fraction in OUTLIER_FRACTIONS.into_iter().rev() {
-            let alphabet = Self::covering(counts, fraction * total);
+            let alphabet = Self::covering(counts, fraction * total, lowest, highest);
             if best.is_some_and(|(_, previous)| previous == alphabet) {
                 continue;
             }
@@ -115,7 +127,7 @@ impl Alphabet {
     }
 
     /// Returns the narrowest alphabet with at most `outliers` integers outside it, half of them at each end.
-    fn covering(counts: &IntegerCounts, outliers: f64) -> Self {
+    fn covering(counts: &IntegerCounts, outliers: f64, lowest: i32, highest: i32) -> Self {
         let skipped = |counts: &mut dyn Iterator<Item = &f64>| {
             let mut passed = 0.0;
             counts.take_while(|&&n| (passed += n, passed <= outliers / 2.0).1).count() as i64
@@ -123,8 +135,8 @@ impl Alphabet {
         let low = counts.lowest + skipped(&mut counts.counts.iter());
         let high = counts.lowest + counts.counts.len() as i64 - 1 - skipped(&mut counts.counts.iter().rev());
         let (low, high) = (low.min(0), high.max(0));
-        // Codes are bytes: of more than 256 integers, those around zero are the most frequent.
-        let (low, high) = (low.max(-128), high.min(127));
+        // Of too many integers, those around zero are the most frequent.
+        let (low, high) = (low.max(lowest.into()), high.min(highest.into()));
         Self { low: low as i32, high: (high.max(low + 1)) as i32 }
     }
 

@@ -216,6 +216,13 @@ impl Rounding {
     }
 }
 
+/// Counts how often each integer occurs.
+pub(crate) fn count_integers(integers: &[i32]) -> IntegerCounts {
+    let mut counter = IntegerCounter::default();
+    counter.add(integers);
+    counter.counts()
+}
+
 /// Integers in `-DENSE_LIMIT..DENSE_LIMIT` are counted in an array, the others in a map.
 const DENSE_LIMIT: i32 = 512;
 

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use ecq_coding::planes;
 use ecq_core::{
     AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, RawEntry,
-    TensorContent, TensorEntry, TensorKind, TensorPart, TensorParts, Tile,
+    TensorContent, TensorEntry, TensorKind, TensorPart, TensorParts, Tile, TrellisRows,
 };
 
 /// Encodes codes and their grid with `options`; returns the tensor and the plan, with the reason for the
@@ -102,7 +102,7 @@ pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntr
             };
             GridEntry::AffineGroups { bits: *bits, group_size: *group_size, dtype, zero, zeros }
         }
-        Grid::UniformRows(uniform) => {
+        Grid::UniformRows(uniform) | Grid::TrellisRows(TrellisRows { uniform, .. }) => {
             let dtype = floats(TensorPart::Scales, &uniform.steps)?;
             let columns = uniform.col_scales.as_ref().map(|v| floats(TensorPart::Columns, v)).transpose()?;
             let levels = uniform.levels.as_ref().map(|v| floats(TensorPart::Levels, v)).transpose()?;
@@ -110,13 +110,14 @@ pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntr
             if !outliers.is_empty() {
                 parts.insert(TensorPart::Outliers, encode_outliers(outliers, tile, shape).into());
             }
-            GridEntry::UniformRows {
-                zero: uniform.zero,
-                dtype,
-                per_row: uniform.steps.len() != 1,
-                columns,
-                levels,
-                outliers: (!outliers.is_empty()).then_some(outliers.len() as u64),
+            let (zero, per_row) = (uniform.zero, uniform.steps.len() != 1);
+            let outliers = (!outliers.is_empty()).then_some(outliers.len() as u64);
+            match grid {
+                Grid::TrellisRows(TrellisRows { lag, restart, .. }) => {
+                    let (lag, restart) = (*lag, *restart);
+                    GridEntry::TrellisRows { zero, dtype, per_row, columns, outliers, lag, restart }
+                }
+                _ => GridEntry::UniformRows { zero, dtype, per_row, columns, levels, outliers },
             }
         }
         _ => return Err(CodecError::UnsupportedGrid),

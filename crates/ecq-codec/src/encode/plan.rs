@@ -225,7 +225,7 @@ fn considered(options: &EncodeOptions) -> Vec<Coding> {
 fn classed(codes: &Codes, grid: &Grid, choice: ClassChoice, by_tile: f64) -> Result<Option<Classed>> {
     match choice {
         ClassChoice::Only(counts) => Classed::of(codes, counts.map(usize::from)).map(Some),
-        ClassChoice::Auto if matches!(grid, Grid::UniformRows(_)) => {
+        ClassChoice::Auto if matches!(grid, Grid::UniformRows(_) | Grid::TrellisRows(_)) => {
             let best = Classed::best(codes, by_tile)?;
             Ok(Some(best).filter(|classed| classed.bits() < (1.0 - MIN_CLASS_SAVING) * by_tile))
         }

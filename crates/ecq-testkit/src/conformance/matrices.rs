@@ -3,7 +3,8 @@
 use super::{ProductTolerance, Rounding, random};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
 use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Outlier, TensorKind, UniformRows,
+    AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Outlier, TensorKind, TrellisRows,
+    UniformRows,
 };
 use ecq_fixtures::Numbers;
 use ecq_runtime::{Matrix, MatrixStorage, Residence};
@@ -27,9 +28,10 @@ impl TestMatrix {
         let matrix =
             Matrix { name, shape: [codes.rows(), codes.cols()], storage: MatrixStorage::Codes(tensor) };
         let columns = match grid {
-            Grid::UniformRows(UniformRows { col_scales: Some(scales), .. }) => {
-                Some((0..scales.len()).map(|i| scales.get(i)).collect())
-            }
+            Grid::UniformRows(UniformRows { col_scales: Some(scales), .. })
+            | Grid::TrellisRows(TrellisRows {
+                uniform: UniformRows { col_scales: Some(scales), .. }, ..
+            }) => Some((0..scales.len()).map(|i| scales.get(i)).collect()),
             _ => None,
         };
         Self { weights: matrix.to_f32().unwrap(), matrix, columns }
@@ -100,13 +102,17 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
         scales: halves(numbers, groups, 0.02),
         biases: Biases::PerGroup(halves(numbers, groups, -0.1)),
     });
-    let uniform = Grid::UniformRows(UniformRows {
+    let uniform = UniformRows {
         zero: 6,
         steps: halves(numbers, rows, 0.05),
         col_scales: Some(halves(numbers, cols, 0.7)),
         levels: None,
         outliers: vec![Outlier { index: (rows * cols / 2) as u64, delta: 900 }],
-    });
+    };
+    // The restart divides the columns of every tile below.
+    let trellis = |lag, restart| Grid::TrellisRows(TrellisRows { uniform: uniform.clone(), lag, restart });
+    let (short, long) = (trellis(4, 8), trellis(12, 24));
+    let uniform = Grid::UniformRows(uniform);
     let tiles = [
         TileChoice::Auto,
         TileChoice::Matrix,
@@ -115,7 +121,7 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
         TileChoice::Block(20, 24),
     ];
     let mut all = Vec::new();
-    for (grid, alphabet) in [(affine, 16), (uniform, 13)] {
+    for (grid, alphabet) in [(affine, 16), (uniform, 13), (short, 13), (long, 128)] {
         let mut symbols = symbols(numbers, rows * cols, alphabet);
         let has_groups = matches!(grid, Grid::AffineGroups(_));
         if !has_groups {
@@ -131,7 +137,8 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
             (Coding::Archive, &tiles[..usize::from(has_groups)]),
         ] {
             for &tile in tiles {
-                let name = format!("{coding:?} {tile:?} alphabet {alphabet}, {rows} x {cols}");
+                let kind = if matches!(grid, Grid::TrellisRows(_)) { " trellis" } else { "" };
+                let name = format!("{coding:?} {tile:?} alphabet {alphabet}{kind}, {rows} x {cols}");
                 all.push(TestMatrix::codes(name, &codes, &grid, coding, tile));
             }
         }

@@ -101,8 +101,15 @@ impl Linear for FusedLinear {
         for _ in 0..row % tile {
             reader.take(1)?;
         }
-        let codes = reader.take(1)?;
-        self.side.dequantize_row(row, &codes[..weights.len()], weights);
+        let codes = &reader.take(1)?[..weights.len()];
+        match self.streams.trellis() {
+            None => self.side.dequantize_row(row, codes, weights),
+            Some(trellis) => {
+                let mut levels = codes.to_vec();
+                trellis.row(&mut levels);
+                self.side.dequantize_row(row, &levels, weights);
+            }
+        }
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod integer;
 mod packed;
 mod rows;
 mod side;
+mod trellis;
 pub(super) mod width;
 
 pub use activations::{Activations, Precision};

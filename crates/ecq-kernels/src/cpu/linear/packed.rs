@@ -2,6 +2,7 @@ use super::activations::{Activations, Precision};
 use super::integer::{BLOCK_BYTES, IntegerProduct};
 use super::rows::Streams;
 use super::side::{PANEL, Side};
+use super::trellis::Trellis;
 use super::width::{self, QUADS};
 use super::{FusedLinear, Linear, PanelProduct, Scratch, blocks_of, check_product, panels, unpacked_bytes};
 use crate::Result;
@@ -56,12 +57,17 @@ impl PackedLinear {
     pub fn with_isa(codes: &Codes, grid: &Grid, isa: Isa) -> Result<Self> {
         let cols = codes.cols();
         let side = Arc::new(Side::new(grid, [codes.rows(), cols], codes.alphabet())?);
-        let mut packed = Self::with_memory(AlignedVec::default(), side, codes.alphabet(), isa);
+        let trellis = Trellis::of_grid(grid);
+        let alphabet = if trellis.is_some() { 2 * codes.alphabet() } else { codes.alphabet() };
+        let mut packed = Self::with_memory(AlignedVec::default(), side, alphabet, isa);
         let (width, bytes) = (packed.width, packed.panel_bytes());
         let mut quads = vec![0; unpacked_bytes(cols)];
         let panels = packed.codes.chunks_exact_mut(bytes);
         for (panel, rows) in panels.zip(codes.symbols().chunks(PANEL * cols)) {
             panel::from_rows(rows, cols, cols, &mut quads[..panel::bytes(cols)]);
+            if let Some(trellis) = trellis {
+                trellis.panel(&mut quads);
+            }
             pack(width, &quads, panel);
         }
         Ok(packed)

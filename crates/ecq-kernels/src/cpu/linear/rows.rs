@@ -4,6 +4,7 @@ use super::activations::BLOCK;
 use super::blocks_of;
 use super::integer::BLOCK_BYTES;
 use super::side::PANEL;
+use super::trellis::Trellis;
 use crate::Result;
 use crate::cpu::AlignedVec;
 use bytes::Bytes;
@@ -18,6 +19,8 @@ pub(super) struct Streams {
     rows: usize,
     cols: usize,
     alphabet: u16,
+    /// Converts decoded codes to levels; `None` on other grids than the trellis grid.
+    trellis: Option<Trellis>,
     tile: Tile,
     stream: Bytes,
     /// Bytes of each tile in the stream; empty if codes are packed.
@@ -58,7 +61,8 @@ impl Streams {
     /// # Errors
     /// [`CodecError`] when a part is corrupt, or the coding cannot be decoded by rows.
     pub(super) fn new(tensor: &EncodedTensor) -> Result<Self> {
-        let CodesEntry { coding, alphabet, tile, .. } = CodesEntry::of(tensor)?;
+        let CodesEntry { coding, alphabet, tile, grid, .. } = CodesEntry::of(tensor)?;
+        let trellis = Trellis::of_entry(&grid);
         let [rows, cols] = tensor.shape();
         let stream = tensor.part(TensorPart::Stream)?.clone();
         let (decoders, ranges) = match coding {
@@ -76,17 +80,22 @@ impl Streams {
                 });
             }
         };
-        Ok(Self { rows, cols, alphabet, tile, stream, ranges, decoders })
+        Ok(Self { rows, cols, alphabet, trellis, tile, stream, ranges, decoders })
     }
 
     /// Returns the bits such that every code is below `2^bits`.
     pub(super) fn code_bits(&self) -> usize {
-        code_bits(self.alphabet) as usize
+        code_bits(self.alphabet()) as usize
     }
 
-    /// Returns the alphabet size.
+    /// Returns the alphabet size; that of levels on a trellis grid.
     pub(super) fn alphabet(&self) -> u16 {
-        self.alphabet
+        if self.trellis.is_some() { 2 * self.alphabet } else { self.alphabet }
+    }
+
+    /// Returns the branch rule of a trellis grid. [`read`](Self::read) returns codes, not levels.
+    pub(super) fn trellis(&self) -> Option<Trellis> {
+        self.trellis
     }
 
     /// Returns the rows of a tile; 1 if codes are packed.
@@ -197,7 +206,7 @@ pub(super) struct PanelReader<'a> {
 }
 
 impl PanelReader<'_> {
-    /// Returns the next panel, of `rows` rows, at one byte per code.
+    /// Returns the next panel, of `rows` rows, at one byte per code (level on a trellis grid).
     ///
     /// # Errors
     /// [`CodecError::Tile`] when a stream is corrupt.
@@ -205,6 +214,9 @@ impl PanelReader<'_> {
         if !self.direct {
             let (stride, cols) = (self.rows.stride, self.rows.streams.cols);
             panel::from_rows(self.rows.take(rows)?, stride, cols, &mut self.panels[..panel::bytes(cols)]);
+            if let Some(trellis) = self.rows.streams.trellis {
+                trellis.panel(self.panels);
+            }
             return Ok(self.panels);
         }
         let panel = match self.pending.next() {
@@ -214,7 +226,11 @@ impl PanelReader<'_> {
                 0
             }
         };
-        Ok(&self.panels[panel * self.bytes..][..self.bytes])
+        let panel = &mut self.panels[panel * self.bytes..][..self.bytes];
+        if let Some(trellis) = self.rows.streams.trellis {
+            trellis.panel(panel);
+        }
+        Ok(panel)
     }
 }
 

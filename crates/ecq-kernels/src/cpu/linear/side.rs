@@ -3,7 +3,7 @@
 use super::activations::BLOCK;
 use crate::Result;
 use crate::cpu::AlignedVec;
-use ecq_core::{Biases, FloatType, FloatVec, Grid};
+use ecq_core::{Biases, FloatType, FloatVec, Grid, TrellisRows};
 
 /// Rows of a panel: the lanes of the widest vector.
 pub(super) const PANEL: usize = 16;
@@ -81,9 +81,9 @@ pub(super) struct Side {
 impl Side {
     /// # Errors
     /// [`CodecError`](ecq_codec::CodecError) when the grid does not fit a matrix of this shape and alphabet.
-    pub(super) fn new(grid: &Grid, [rows, cols]: [usize; 2], alphabet: u16) -> Result<Self> {
-        grid.check(rows, cols, alphabet)?;
-        match grid {
+    pub(super) fn new(matrix_grid: &Grid, [rows, cols]: [usize; 2], alphabet: u16) -> Result<Self> {
+        matrix_grid.check(rows, cols, alphabet)?;
+        match matrix_grid {
             Grid::AffineGroups(grid) => {
                 let groups = cols / grid.group_size;
                 let (biases, zero) = match &grid.biases {
@@ -117,7 +117,9 @@ impl Side {
                     uniform: false,
                 })
             }
-            Grid::UniformRows(grid) => {
+            Grid::UniformRows(grid) | Grid::TrellisRows(TrellisRows { uniform: grid, .. }) => {
+                // A product reads levels of a trellis grid in place of codes (`trellis.rs`): two per integer.
+                let levels_per_code = if matches!(matrix_grid, Grid::TrellisRows(_)) { 2 } else { 1 };
                 let steps: Vec<f32> = (0..rows).map(|row| grid.step(row)).collect();
                 let outliers: Vec<Outlier> = grid
                     .outliers
@@ -125,7 +127,7 @@ impl Side {
                     .map(|o| Outlier {
                         row: (o.index / cols as u64) as u32,
                         col: (o.index % cols as u64) as u32,
-                        delta: o.delta,
+                        delta: levels_per_code * o.delta,
                     })
                     .collect();
                 let panels = rows.div_ceil(PANEL);
@@ -136,7 +138,7 @@ impl Side {
                     group_size: cols,
                     scales: FloatPanels::new(&FloatVec::from_f32(FloatType::F32, &steps), rows, 1),
                     biases: None,
-                    zero: grid.zero.into(),
+                    zero: levels_per_code * i32::from(grid.zero),
                     levels: grid.levels.as_ref().map(|levels| {
                         let level = |q| if q < levels.len() { levels.get(q) } else { 0.0 };
                         Box::new(std::array::from_fn(level))
