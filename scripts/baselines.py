@@ -33,7 +33,9 @@ def affine(w, bits, group=64):
 
 @torch.no_grad()
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
     parser.add_argument("text", nargs="+")
     parser.add_argument("out")
@@ -63,7 +65,9 @@ def main():
 
         return hook
 
-    linears = {n: m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and "lm_head" not in n}
+    linears = {
+        n: m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and "lm_head" not in n
+    }
     hooks = [m.register_forward_pre_hook(watch(n)) for n, m in linears.items()]
     for batch in torch.stack(parts).split(4):
         model(batch)
@@ -82,7 +86,9 @@ def main():
         linear.weight.copy_(best[1])
     model.save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
-    print(f"{len(linears)} matrices, {args.bits} bits in groups of 64, {len(parts) * window} tokens, wrote {args.out}")
+    print(
+        f"{len(linears)} matrices, {args.bits} bits in groups of 64, {len(parts) * window} tokens, wrote {args.out}"
+    )
 
 
 main()

@@ -33,7 +33,9 @@ def llama(model, threads, prompt_tokens, tokens):
     import llama_cpp
     import numpy as np
 
-    it = llama_cpp.Llama(model, n_ctx=1024, n_threads=threads, n_threads_batch=threads, n_batch=512, verbose=False)
+    it = llama_cpp.Llama(
+        model, n_ctx=1024, n_threads=threads, n_threads_batch=threads, n_batch=512, verbose=False
+    )
     ids = it.tokenize((TEXT * 20).encode())[:prompt_tokens]
     vocabulary, context = it.n_vocab(), it._ctx.ctx
 
@@ -42,7 +44,9 @@ def llama(model, threads, prompt_tokens, tokens):
         if llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(array, len(tokens))) != 0:
             sys.exit("llama_decode failed")
         logits = llama_cpp.llama_get_logits_ith(context, -1)
-        return int(np.ctypeslib.as_array(ctypes.cast(logits, ctypes.POINTER(ctypes.c_float)), (vocabulary,)).argmax())
+        return int(
+            np.ctypeslib.as_array(ctypes.cast(logits, ctypes.POINTER(ctypes.c_float)), (vocabulary,)).argmax()
+        )
 
     start = time.perf_counter()
     token = decode(ids)
@@ -80,7 +84,9 @@ def ours(options, threads, which, prompt):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("gguf")
     parser.add_argument("ecq_models", nargs="*", metavar="ECQ:MODE[:MEMORY]")
     parser.add_argument("--ecq", default=ROOT / "target/release/ecq")
@@ -122,8 +128,12 @@ def main():
     llama_cpp = {"decode": middle(theirs, "decode"), "prefill": middle(theirs, "prefill")}
     if options.json:
         return print(json.dumps({"llama.cpp": llama_cpp, "results": results}))
-    print(f"llama.cpp, {threads} thread(s): decode {llama_cpp['decode']:.1f} tokens/s, prefill {llama_cpp['prefill']:.0f}")
-    print("| model:mode | decode tok/s | x llama.cpp (lowest to highest) | prefill tok/s | x | held MB | held / stored | hits | stall s |")
+    print(
+        f"llama.cpp, {threads} thread(s): decode {llama_cpp['decode']:.1f} tokens/s, prefill {llama_cpp['prefill']:.0f}"
+    )
+    print(
+        "| model:mode | decode tok/s | x llama.cpp (lowest to highest) | prefill tok/s | x | held MB | held / stored | hits | stall s |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for r in results:
         span = f"{r['decode_ratios'][0]:.2f} to {r['decode_ratios'][-1]:.2f}"

@@ -682,7 +682,9 @@ f
 def renders(template, conversation, generation):
     messages = [{"role": role, "content": content} for role, content in conversation]
     try:
-        text, _ = render_jinja_template([messages], chat_template=template, add_generation_prompt=generation, **TOKENS)
+        text, _ = render_jinja_template(
+            [messages], chat_template=template, add_generation_prompt=generation, **TOKENS
+        )
         return text[0]
     except Exception:  # noqa: BLE001
         return None
@@ -690,7 +692,10 @@ def renders(template, conversation, generation):
 
 def main():
     names = list(CONVERSATIONS)
-    out = {"conversations": [[{"role": r, "content": c} for r, c in CONVERSATIONS[name]] for name in names], "tokens": TOKENS}
+    out = {
+        "conversations": [[{"role": r, "content": c} for r, c in CONVERSATIONS[name]] for name in names],
+        "tokens": TOKENS,
+    }
     out["templates"] = []
     for name, template in TEMPLATES.items():
         expected = [renders(template, CONVERSATIONS[c], True) for c in names]
@@ -711,7 +716,9 @@ def main():
     out["expressions"] = []
     for group in groups:
         pieces = [group] if "{%" in group or "{#" in group else [group, *group.split("|{{")]
-        parts = [group] + ([p if p.startswith("{{") else "{{" + p for p in pieces[1:]] if len(pieces) > 2 else [])
+        parts = [group] + (
+            [p if p.startswith("{{") else "{{" + p for p in pieces[1:]] if len(pieces) > 2 else []
+        )
         for part in parts:
             out["expressions"].append([part, renders(part, CONVERSATIONS["several turns"], True)])
     print("{")

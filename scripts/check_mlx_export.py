@@ -153,7 +153,11 @@ def compare_arrays(exported, expected):
     differ = sorted(exported.keys() ^ expected.keys())
     for name in exported.keys() & expected.keys():
         a, b = exported[name], expected[name]
-        if a.dtype != b.dtype or a.shape != b.shape or not np.array_equal(np.array(a.view(mx.uint8)), np.array(b.view(mx.uint8))):
+        if (
+            a.dtype != b.dtype
+            or a.shape != b.shape
+            or not np.array_equal(np.array(a.view(mx.uint8)), np.array(b.view(mx.uint8)))
+        ):
             differ.append(f"{name} ({a.dtype} {a.shape}, expected {b.dtype} {b.shape})")
     print(f"{len(expected)} arrays, {len(differ)} differ {differ[:5] if differ else ''}")
     return not differ
@@ -185,10 +189,15 @@ def compare_llama_cpp(path, prompts, rows):
             return False
         model.reset()
         model.eval(ids)
-        p, q = (x - np.logaddexp.reduce(x) for x in (model.scores[len(ids) - 1].astype(np.float64), rows[text].astype(np.float64)))
+        p, q = (
+            x - np.logaddexp.reduce(x)
+            for x in (model.scores[len(ids) - 1].astype(np.float64), rows[text].astype(np.float64))
+        )
         nats.append(float((np.exp(p) * (p - q)).sum()))
         same += int(p.argmax() == q.argmax())
-    print(f"llama.cpp: {same} of {len(prompts)} likeliest tokens the same, distance {np.mean(nats):.4f} nats, at most {max(nats):.4f}")
+    print(
+        f"llama.cpp: {same} of {len(prompts)} likeliest tokens the same, distance {np.mean(nats):.4f} nats, at most {max(nats):.4f}"
+    )
     return np.mean(nats) < LLAMA_CPP_NATS
 
 
@@ -196,7 +205,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("gguf")
     parser.add_argument("folder")
-    parser.add_argument("--stored", type=int, default=0, metavar="PROMPTS", help="prompts to compute in the stored type as well")
+    parser.add_argument(
+        "--stored",
+        type=int,
+        default=0,
+        metavar="PROMPTS",
+        help="prompts to compute in the stored type as well",
+    )
     parser.add_argument("--llama-cpp", action="store_true", help="compare with llama.cpp too")
     args = parser.parse_args()
     exported, tokenizer = load(args.folder)

@@ -29,7 +29,9 @@ def nll(model, tokens):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("floats", type=Path)
     parser.add_argument("export", type=Path)
     args = parser.parse_args()

@@ -49,16 +49,32 @@ def architectures():
     yield "llama-linear", llama(rope_type="linear", factor=4.0)
     yield "llama-dynamic", llama(rope_type="dynamic", factor=2.0)
     yield "llama-yarn", llama(rope_type="yarn", factor=4.0, original_max_position_embeddings=16)
-    yield "llama-llama3", llama(
-        rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16
+    yield (
+        "llama-llama3",
+        llama(
+            rope_type="llama3",
+            factor=8.0,
+            low_freq_factor=1.0,
+            high_freq_factor=4.0,
+            original_max_position_embeddings=16,
+        ),
     )
     yield "mistral", c.MistralConfig(**SMALL, sliding_window=7)
-    yield "qwen2", c.Qwen2Config(**{k: v for k, v in SMALL.items() if k != "head_dim"}, tie_word_embeddings=True)
+    yield (
+        "qwen2",
+        c.Qwen2Config(**{k: v for k, v in SMALL.items() if k != "head_dim"}, tie_word_embeddings=True),
+    )
     yield "qwen3", c.Qwen3Config(**SMALL)
     layers = ["sliding_attention", "full_attention"]
-    yield "gemma3", c.Gemma3TextConfig(**SMALL, sliding_window=9, layer_types=layers, query_pre_attn_scalar=12)
-    yield "gpt2", c.GPT2Config(
-        vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=64, bos_token_id=0, eos_token_id=1
+    yield (
+        "gemma3",
+        c.Gemma3TextConfig(**SMALL, sliding_window=9, layer_types=layers, query_pre_attn_scalar=12),
+    )
+    yield (
+        "gpt2",
+        c.GPT2Config(
+            vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=64, bos_token_id=0, eos_token_id=1
+        ),
     )
     yield "mixtral", c.MixtralConfig(**SMALL, num_local_experts=6, num_experts_per_tok=2, sliding_window=7)
     experts = dict(num_experts=8, num_experts_per_tok=3, moe_intermediate_size=24)
@@ -66,14 +82,17 @@ def architectures():
     four = {**SMALL, "num_hidden_layers": 4}
     four.pop("head_dim")
     yield "smollm3", c.SmolLM3Config(**four)
-    yield "smollm3-windows", c.SmolLM3Config(
-        **four, use_sliding_window=True, sliding_window=7, no_rope_layers=[1, 0, 0, 1]
+    yield (
+        "smollm3-windows",
+        c.SmolLM3Config(**four, use_sliding_window=True, sliding_window=7, no_rope_layers=[1, 0, 0, 1]),
     )
     yield "qwen3-moe-mixed", c.Qwen3MoeConfig(**SMALL, **experts, norm_topk_prob=False, mlp_only_layers=[1])
 
 
 def ecq(*args):
-    return subprocess.run([str(OPTIONS.ecq), *map(str, args)], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        [str(OPTIONS.ecq), *map(str, args)], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def our_logits(model, prompts, vocabulary):
@@ -118,15 +137,22 @@ def check_architectures():
             chosen = [logits[7:-1].argmax(-1) for logits in our_logits(packed, texts.tolist(), 64)]
             same = sum(np.array_equal(chosen, text[8:]) for chosen, text in zip(chosen, texts))
             most, kl = distance(ours, theirs)
-            print(f"{name:14} largest difference {most:.2e} of logits up to {np.abs(theirs).max():.1f}, KL {kl:.2e},"
-                  f" {same} of 20 greedy texts identical")
+            print(
+                f"{name:14} largest difference {most:.2e} of logits up to {np.abs(theirs).max():.1f}, KL {kl:.2e},"
+                f" {same} of 20 greedy texts identical"
+            )
             assert same >= 18, same
             worst = max(worst, most / np.abs(theirs).max())
             if OPTIONS.keep:
                 shutil.copy(packed, OPTIONS.keep / f"{name}.ecq")
                 rows = {str(i): [float(f"{x:.6g}") for x in theirs[i]] for i in (0, 30, 59)}
                 best = theirs.argmax(-1).tolist()
-                golden = {"by": f"transformers {transformers.__version__}", "tokens": tokens, "best": best, "logits": rows}
+                golden = {
+                    "by": f"transformers {transformers.__version__}",
+                    "tokens": tokens,
+                    "best": best,
+                    "logits": rows,
+                }
                 (OPTIONS.keep / f"{name}.json").write_text(json.dumps(golden) + "\n")
     assert worst < 1e-4, worst
     print("every architecture agrees")
@@ -153,7 +179,9 @@ def check_model():
     theirs = [model(torch.tensor([p])).logits[0].numpy() for p in prompts]
     ours = our_logits(OPTIONS.model, prompts, theirs[0].shape[-1])
     distances = [distance(*pair) for pair in zip(ours, theirs)]
-    print(f"20 prompts, {sum(map(len, prompts))} positions: largest difference of a logit {max(d[0] for d in distances):.2e}")
+    print(
+        f"20 prompts, {sum(map(len, prompts))} positions: largest difference of a logit {max(d[0] for d in distances):.2e}"
+    )
     print(f"mean KL {np.mean([d[1] for d in distances]):.2e} nats a token")
     same = 0
     for text, prompt in zip(PROMPTS, prompts):
@@ -197,14 +225,20 @@ def perplexities(model, tokenizer):
     )  # fmt: skip
     assert ours["tokens"] == count, (ours["tokens"], count)
     relative = ours["perplexity"] / theirs - 1
-    print(f"perplexity over {count} tokens: {ours['perplexity']:.5f}, transformers {theirs:.5f} ({100 * relative:+.4f}%)")
+    print(
+        f"perplexity over {count} tokens: {ours['perplexity']:.5f}, transformers {theirs:.5f} ({100 * relative:+.4f}%)"
+    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     target = ROOT / "target"
     parser.add_argument("--ecq", type=lambda path: Path(path).resolve(), default=target / "release/ecq")
-    parser.add_argument("--logits", type=lambda path: Path(path).resolve(), default=target / "release/examples/logits")
+    parser.add_argument(
+        "--logits", type=lambda path: Path(path).resolve(), default=target / "release/examples/logits"
+    )
     parser.add_argument("--mode", default="cached")
     commands = parser.add_subparsers(dest="command", required=True)
     small = commands.add_parser("architectures")

@@ -49,7 +49,9 @@ def texts():
         runs = []
         for _ in range(rng.randint(1, 12)):
             chars = rng.choice(CLASSES)
-            runs.append(rng.choice(WORDS) if rng.random() < 0.3 else "".join(rng.choices(chars, k=rng.randint(1, 5))))
+            runs.append(
+                rng.choice(WORDS) if rng.random() < 0.3 else "".join(rng.choices(chars, k=rng.randint(1, 5)))
+            )
         yield rng.choice(["", " "]).join(runs)
 
 

@@ -42,7 +42,9 @@ def main():
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(size)
     if pre == "spm":
-        pairs = (merge.split(" ", 1) if isinstance(merge, str) else merge for merge in real["model"]["merges"])
+        pairs = (
+            merge.split(" ", 1) if isinstance(merge, str) else merge for merge in real["model"]["merges"]
+        )
         made = {token: n for n, token in enumerate(dict.fromkeys(map("".join, pairs)))}
         for id, token in tokens.items():
             if re.fullmatch("<0x[0-9A-F]{2}>", token):

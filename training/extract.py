@@ -11,10 +11,31 @@ from pathlib import Path
 from lxml import etree, html as lxml_html
 
 # One spelling for what a small vocabulary would otherwise learn twice.
-SPELLING = str.maketrans({
-    "‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "–": "-", "—": "--", "―": "--",
-    "‐": "-", "‑": "-", "−": "-", "…": "...", "•": "", "¶": "", "\u200b": "", "\ufeff": "", "\u00ad": "", "×": "x",
-})
+SPELLING = str.maketrans(
+    {
+        "‘": "'",
+        "’": "'",
+        "‚": "'",
+        "“": '"',
+        "”": '"',
+        "„": '"',
+        "«": '"',
+        "»": '"',
+        "–": "-",
+        "—": "--",
+        "―": "--",
+        "‐": "-",
+        "‑": "-",
+        "−": "-",
+        "…": "...",
+        "•": "",
+        "¶": "",
+        "\u200b": "",
+        "\ufeff": "",
+        "\u00ad": "",
+        "×": "x",
+    }
+)
 
 
 def clean(text):
@@ -26,7 +47,9 @@ def clean(text):
 
 
 # Captions and the menus of web pages.
-FURNITURE_LINE = re.compile(r"(Prev|Next|Home|Up|Index|Download|Table|Figure|Example|Note|Tip|Warning|Caution)\b[^a-z]{0,3}( ?\d.*| .{0,30})?$|Prev\d|Next\d")
+FURNITURE_LINE = re.compile(
+    r"(Prev|Next|Home|Up|Index|Download|Table|Figure|Example|Note|Tip|Warning|Caution)\b[^a-z]{0,3}( ?\d.*| .{0,30})?$|Prev\d|Next\d"
+)
 
 
 def is_prose(line):
@@ -85,8 +108,28 @@ def wrapped(path):
 
 BLOCKS = {"h1", "h2", "h3", "h4", "p", "li", "dt", "dd", "blockquote", "td", "div"}
 FURNITURE = {"pre", "table", "nav", "script", "style", "head", "footer", "header", "form", "svg", "button"}
-FURNITURE_CLASSES = ("toc", "nav", "programlisting", "screen", "synopsis", "highlight-", "literallayout", "indexterm", "sidebar-",
-                     "sphinxsidebar", "related", "footnotes", "docnav", "navigation", "nextprev", "refsynopsis", "listingblock", "index", "footer", "verseblock")
+FURNITURE_CLASSES = (
+    "toc",
+    "nav",
+    "programlisting",
+    "screen",
+    "synopsis",
+    "highlight-",
+    "literallayout",
+    "indexterm",
+    "sidebar-",
+    "sphinxsidebar",
+    "related",
+    "footnotes",
+    "docnav",
+    "navigation",
+    "nextprev",
+    "refsynopsis",
+    "listingblock",
+    "index",
+    "footer",
+    "verseblock",
+)
 
 
 def is_furniture(element):
@@ -101,7 +144,9 @@ def is_furniture(element):
 
 def html(path):
     """One HTML page: headings, paragraphs and list items; no code, tables, menus."""
-    root = lxml_html.document_fromstring(text_of(path).encode("utf-8"), parser=lxml_html.HTMLParser(encoding="utf-8"))
+    root = lxml_html.document_fromstring(
+        text_of(path).encode("utf-8"), parser=lxml_html.HTMLParser(encoding="utf-8")
+    )
     for element in list(root.iter()):
         if isinstance(element.tag, str) and element.getparent() is not None and is_furniture(element):
             element.drop_tree()
@@ -165,7 +210,7 @@ def r_database(path):
     while at < len(raw):
         # A block's end is not stored beside it; zlib knows where its stream ends.
         stream = zlib.decompressobj()
-        data = stream.decompress(raw[at + 4:])
+        data = stream.decompress(raw[at + 4 :])
         at = len(raw) - len(stream.unused_data)
         lines = r_strings(data)
         if len(lines) > 1000:
@@ -188,14 +233,16 @@ def r_strings(data):
     for _ in range(count):
         length = struct.unpack_from(">i", data, at + 4)[0]
         at += 8
-        lines.append(data[at:at + max(length, 0)].decode("utf-8", "replace"))
+        lines.append(data[at : at + max(length, 0)].decode("utf-8", "replace"))
         at += max(length, 0)
     return lines
 
 
 def brs_bible(path):
     """The King James Bible, printed by the `bible` program of the Debian package bible-kjv, a chapter a document."""
-    printed = subprocess.run(["bible", "-f"], input="gen1:1-rev22:21\nq\n", capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        ["bible", "-f"], input="gen1:1-rev22:21\nq\n", capture_output=True, text=True, check=True
+    ).stdout
     verses = re.findall(r"^(?:bible\(KJV\) \[\w+:\d+\]> )?(\w+?):(\d+) (.+)$", printed, re.M)
     if len(verses) < 31_000:
         raise ValueError(f"{path}: {len(verses)} verses, 31102 were expected")
@@ -217,10 +264,14 @@ def sword(path):
         offset, size, _ = struct.unpack_from("<III", index, at)
         if size == 0:
             continue
-        book = zlib.decompress(data[offset:offset + size]).decode("utf-8")
+        book = zlib.decompress(data[offset : offset + size]).decode("utf-8")
         book = re.sub(r"<(note|title|rdg|figure)\b[^>]*>.*?</\1>", " ", book, flags=re.S)
         book = re.sub(r"<chapter\b[^>]*>", "\n\n\n", book)
-        book = re.sub(r"<(lb|p|lg|div)\b[^>]*type=\"(x-p|paragraph|x-begin-paragraph)\"[^>]*>|<p>|<p\b[^>]*>", "\n\n", book)
+        book = re.sub(
+            r"<(lb|p|lg|div)\b[^>]*type=\"(x-p|paragraph|x-begin-paragraph)\"[^>]*>|<p>|<p\b[^>]*>",
+            "\n\n",
+            book,
+        )
         book = re.sub(r"</?(verse|l|lb|chapter|div|item|list)\b[^>]*>", " ", book)
         book = re.sub(r"<[^>]*>", "", book).replace("\0", " ")
         for chapter in book.split("\n\n\n"):

@@ -1,6 +1,6 @@
 """Learns the byte-level BPE tokenizer from the training texts and writes it as Hugging Face's tokenizer.json.
 
-    python training/learn_tokenizer.py TEXTS OUT/tokenizer.json
+python training/learn_tokenizer.py TEXTS OUT/tokenizer.json
 """
 
 import argparse
@@ -23,7 +23,10 @@ def learn(texts, vocab):
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab, special_tokens=[END], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=vocab,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     tokenizer.train_from_iterator((text for path in texts for text in documents(path)), trainer)
     # Every prompt begins with the token that every window of training began with.
@@ -32,7 +35,9 @@ def learn(texts, vocab):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("texts", type=Path)
     arguments.add_argument("out", type=Path)
     arguments.add_argument("--vocab", type=int, default=5120)
@@ -43,7 +48,9 @@ def main():
     held = [text for path in sorted(options.texts.glob("*.eval.txt")) for text in documents(path)]
     tokens = sum(len(e.ids) for e in tokenizer.encode_batch(held, add_special_tokens=False))
     size = sum(len(text.encode()) for text in held)
-    print(f"{options.out}: {tokenizer.get_vocab_size()} tokens, {size / tokens:.3f} bytes a token on held-out text")
+    print(
+        f"{options.out}: {tokenizer.get_vocab_size()} tokens, {size / tokens:.3f} bytes a token on held-out text"
+    )
 
 
 if __name__ == "__main__":

@@ -23,13 +23,30 @@ class Config:
     def hugging_face(self):
         """config.json of LlamaForCausalLM."""
         return {
-            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "bfloat16",
-            "vocab_size": self.vocab, "hidden_size": self.hidden, "intermediate_size": self.feed_forward,
-            "num_hidden_layers": self.layers, "num_attention_heads": self.heads, "num_key_value_heads": self.kv_heads,
-            "head_dim": self.hidden // self.heads, "hidden_act": "silu", "max_position_embeddings": self.context,
-            "rms_norm_eps": self.norm_eps, "rope_theta": self.rope_theta, "rope_scaling": None,
-            "attention_bias": False, "attention_dropout": 0.0, "mlp_bias": False, "tie_word_embeddings": True,
-            "initializer_range": 0.02, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": None, "use_cache": True,
+            "architectures": ["LlamaForCausalLM"],
+            "model_type": "llama",
+            "torch_dtype": "bfloat16",
+            "vocab_size": self.vocab,
+            "hidden_size": self.hidden,
+            "intermediate_size": self.feed_forward,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "num_key_value_heads": self.kv_heads,
+            "head_dim": self.hidden // self.heads,
+            "hidden_act": "silu",
+            "max_position_embeddings": self.context,
+            "rms_norm_eps": self.norm_eps,
+            "rope_theta": self.rope_theta,
+            "rope_scaling": None,
+            "attention_bias": False,
+            "attention_dropout": 0.0,
+            "mlp_bias": False,
+            "tie_word_embeddings": True,
+            "initializer_range": 0.02,
+            "bos_token_id": 0,
+            "eos_token_id": 0,
+            "pad_token_id": None,
+            "use_cache": True,
         }
 
 

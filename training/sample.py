@@ -1,6 +1,6 @@
 """Lets the model write: one continuation for each of six prompts, with fixed seeds.
 
-    python training/sample.py MODEL
+python training/sample.py MODEL
 """
 
 import argparse
@@ -13,8 +13,14 @@ from tokenizers import Tokenizer
 
 from model import Config, Llama
 
-PROMPTS = ("The Debian project is", "It was a dark", "In the beginning", "Fellow citizens, the state of the Union is",
-           '"My dear Emma," said Mr. Knightley,', "")
+PROMPTS = (
+    "The Debian project is",
+    "It was a dark",
+    "In the beginning",
+    "Fellow citizens, the state of the Union is",
+    '"My dear Emma," said Mr. Knightley,',
+    "",
+)
 TEMPERATURE, TOP_P, TOKENS = 0.8, 0.95, 120
 
 
@@ -25,7 +31,7 @@ def sample(model, tokenizer, prompt, seed, device):
     random = torch.Generator(device="cpu").manual_seed(seed)
     tokens = tokenizer.encode(prompt).ids
     for _ in range(TOKENS):
-        logits = model(torch.tensor([tokens[-model.config.context:]], device=device))[0, -1].float().cpu()
+        logits = model(torch.tensor([tokens[-model.config.context :]], device=device))[0, -1].float().cpu()
         chances, order = torch.softmax(logits / TEMPERATURE, -1).sort(descending=True)
         chances[chances.cumsum(0) - chances > TOP_P] = 0
         token = int(order[torch.multinomial(chances, 1, generator=random)])
@@ -36,24 +42,42 @@ def sample(model, tokenizer, prompt, seed, device):
 
 
 def samples(model, tokenizer, device):
-    return [{"prompt": prompt, "seed": seed, "text": sample(model, tokenizer, prompt, seed, device)} for seed, prompt in enumerate(PROMPTS)]
+    return [
+        {"prompt": prompt, "seed": seed, "text": sample(model, tokenizer, prompt, seed, device)}
+        for seed, prompt in enumerate(PROMPTS)
+    ]
 
 
 def load(folder):
     """The model of a Hugging Face directory written by train.py, in fp32."""
     hf = json.loads((folder / "config.json").read_text())
-    config = Config(hf["vocab_size"], hf["hidden_size"], hf["num_hidden_layers"], hf["intermediate_size"], hf["num_attention_heads"],
-                    hf["num_key_value_heads"], hf["max_position_embeddings"], hf["rope_theta"], hf["rms_norm_eps"])
+    config = Config(
+        hf["vocab_size"],
+        hf["hidden_size"],
+        hf["num_hidden_layers"],
+        hf["intermediate_size"],
+        hf["num_attention_heads"],
+        hf["num_key_value_heads"],
+        hf["max_position_embeddings"],
+        hf["rope_theta"],
+        hf["rms_norm_eps"],
+    )
     model = Llama(config)
-    model.load_state_dict({name: weight.float() for name, weight in load_file(folder / "model.safetensors").items()})
+    model.load_state_dict(
+        {name: weight.float() for name, weight in load_file(folder / "model.safetensors").items()}
+    )
     return model
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("model", type=Path)
     options = arguments.parse_args()
-    for row in samples(load(options.model), Tokenizer.from_file(str(options.model / "tokenizer.json")), "cpu"):
+    for row in samples(
+        load(options.model), Tokenizer.from_file(str(options.model / "tokenizer.json")), "cpu"
+    ):
         print(f"--- {row['prompt']!r}\n{row['text']}")
 
 

@@ -12,7 +12,8 @@
 //!     scales: FloatVec::from_f32(FloatType::F16, &[0.01; 64 * 256 / 32]),
 //!     biases: Biases::Zero(8),
 //! });
-//! let (tensor, plan) = encode::encode(TensorKind::Linear, &codes, &grid, &encode::EncodeOptions::default())?;
+//! let options = encode::EncodeOptions::default();
+//! let (tensor, plan) = encode::encode(TensorKind::Linear, &codes, &grid, &options)?;
 //! println!("{} bytes of {} codes: {}", tensor.bytes(), codes.symbols().len(), plan.reason);
 //! assert_eq!(decode_codes(&tensor)?, codes);
 //! assert_eq!(decode_grid(&tensor)?, grid);

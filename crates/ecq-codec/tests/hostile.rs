@@ -1,4 +1,5 @@
-//! TensorParts that lie: each lie has its own error, and none costs memory or time beyond the parts.
+//! Damaged parts: every defect has its own error, and none costs memory or time beyond the parts.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 use bytes::Bytes;
 use ecq_codec::{

@@ -1,7 +1,7 @@
 //! Decoding speed of rANS and prefix codes, portable and with SIMD: `cargo bench -p ecq-coding`.
 //!
-//! Each line is the fastest of 20 passes over a 2048 x 2048 matrix on one thread. `ecq bench decode` measures whole
-//! tensors, also of a model.
+//! Each line is the fastest of 20 passes over a 2048 x 2048 matrix on one thread. `ecq bench decode` measures
+//! whole tensors, also of a model.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "the benchmark ends at the first error")]
 

@@ -36,7 +36,12 @@ pub fn from_rows(rows: &[u8], stride: usize, cols: usize, panel: &mut [u8]) {
     for col in (0..whole).step_by(16) {
         for first in (0..ROWS).step_by(4) {
             let from = &rows[first * stride + col..];
-            let quads = transpose([0, 1, 2, 3].map(|row| read(&from[row * stride..])));
+            let quads = transpose([
+                read(from),
+                read(&from[stride..]),
+                read(&from[2 * stride..]),
+                read(&from[3 * stride..]),
+            ]);
             for (quad, lanes) in quads.into_iter().enumerate() {
                 write(&mut panel[offset(first, col) + quad * STEP..], lanes);
             }
@@ -81,7 +86,12 @@ pub(crate) fn to_rows(panel: &[u8], count: usize, cols: usize, rows: &mut [u8], 
     for first in (0..whole.0).step_by(4) {
         for col in (0..whole.1).step_by(16) {
             let from = &panel[offset(first, col)..];
-            let lanes = transpose([0, 1, 2, 3].map(|quad| read(&from[quad * STEP..])));
+            let lanes = transpose([
+                read(from),
+                read(&from[STEP..]),
+                read(&from[2 * STEP..]),
+                read(&from[3 * STEP..]),
+            ]);
             for (row, columns) in lanes.into_iter().enumerate() {
                 write(&mut rows[(first + row) * stride + col..], columns);
             }
@@ -113,8 +123,9 @@ type Lanes = [[u8; 4]; 4];
 
 #[inline(always)]
 fn read(bytes: &[u8]) -> Lanes {
-    let bytes = &bytes[..16];
-    std::array::from_fn(|i| [bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
+    let mut lanes = Lanes::default();
+    lanes.as_flattened_mut().copy_from_slice(&bytes[..16]);
+    lanes
 }
 
 #[inline(always)]

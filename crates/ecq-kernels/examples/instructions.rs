@@ -1,5 +1,6 @@
-//! Runs a decoder or a product on the same 512 x 576 codes again and again, to count instructions: the difference of
-//! two runs, divided by the difference of passes and by 294,912, is the number per symbol or weight.
+//! Runs a decoder or a product on the same 512 x 576 codes again and again, to count instructions: the
+//! difference of two runs, divided by the difference of passes and by 294,912, is the number per symbol or
+//! weight.
 //!
 //!     cargo build --release -p ecq-kernels --example instructions
 //!     valgrind --tool=callgrind target/release/examples/instructions rans16 1

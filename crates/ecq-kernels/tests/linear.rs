@@ -1,4 +1,5 @@
 //! Products of every form: equal bit for bit, and close to an oracle in double precision.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice, encode};
 use ecq_codec::{CodecError, decode_codes};

@@ -202,7 +202,8 @@ fn inspect_other(
     if json {
         let tensors = source.tensors().iter().map(|t| {
             json!({
-                "name": t.name, "kind": t.kind, "rows": t.rows, "cols": t.cols, "dtype": t.dtype, "bytes": t.bytes,
+                "name": t.name, "kind": t.kind, "rows": t.rows, "cols": t.cols, "dtype": t.dtype,
+                "bytes": t.bytes,
             })
         });
         let tensors: Vec<_> = tensors.collect();

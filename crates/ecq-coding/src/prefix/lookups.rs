@@ -131,14 +131,14 @@ impl Tables {
         let mut quads = out[offset(0, first * self.tuple)..].chunks_mut(STEP);
         let mut next = || quads.next().unwrap_or_default();
         match self.tuple {
-            2 => halves[..count / 2].iter().for_each(|half| widen(&u16s(half), next())),
-            4 => halves[..count].iter().for_each(|half| widen(&u16s(half), next())),
+            2 => halves[..count / 2].iter().for_each(|half| widen(half, next())),
+            4 => halves[..count].iter().for_each(|half| widen(half, next())),
             _ => {
                 for four in halves[..count.next_multiple_of(4)].as_chunks::<4>().0 {
                     let [a, b, c, d] = four.each_ref().map(u16s);
-                    widen(&std::array::from_fn(|i| a[i] | b[i] << 12), next());
-                    widen(&std::array::from_fn(|i| b[i] >> 4 | c[i] << 8), next());
-                    widen(&std::array::from_fn(|i| c[i] >> 8 | d[i] << 4), next());
+                    widen(&le_bytes(std::array::from_fn(|i| a[i] | b[i] << 12)), next());
+                    widen(&le_bytes(std::array::from_fn(|i| b[i] >> 4 | c[i] << 8)), next());
+                    widen(&le_bytes(std::array::from_fn(|i| c[i] >> 8 | d[i] << 4)), next());
                 }
             }
         }
@@ -201,16 +201,19 @@ fn u16s(bytes: &[u8; 2 * LANES]) -> [u16; LANES] {
     std::array::from_fn(|i| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]))
 }
 
+#[inline(always)]
+fn le_bytes(values: [u16; LANES]) -> [u8; 2 * LANES] {
+    // SAFETY: the arrays have the same size, and every bit pattern is valid. Loops over bytes do not vectorize.
+    unsafe { std::mem::transmute(values.map(u16::to_le)) }
+}
+
 /// Widens four symbols of each lane from half bytes to bytes. The last columns of a row may have no room in
 /// `out`.
 #[inline(always)]
-fn widen(nibbles: &[u16; LANES], out: &mut [u8]) {
-    let Some(out) = out.first_chunk_mut::<{ 4 * LANES }>() else { return };
-    let mut bytes = [0; 2 * LANES];
-    for (bytes, nibbles) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(nibbles) {
-        *bytes = nibbles.to_le_bytes();
+fn widen(nibbles: &[u8; 2 * LANES], out: &mut [u8]) {
+    if let Some(out) = out.first_chunk_mut() {
+        simd::bytes::widen_nibbles(nibbles, out);
     }
-    simd::bytes::widen_nibbles(&bytes, out);
 }
 
 /// Writes the symbols of one tuple to their places in a panel.

@@ -163,8 +163,9 @@ mod tests {
         }
     }
 
-    /// The bounds are errors of `ggml_quantize_chunk` (llama.cpp in xllamacpp 2026.10.11549) on 512 x 2048 standard
-    /// normal weights; those of the simple types, which have the same blocks here, with 2% for the sample.
+    /// The bounds are errors of `ggml_quantize_chunk` (llama.cpp in xllamacpp 2026.10.11549) on 512 x 2048
+    /// standard normal weights; those of the simple types, which have the same blocks here, with 2% for the
+    /// sample.
     #[test]
     fn errors_on_normal_weights_are_no_larger_than_those_of_ggml() {
         let mut numbers = Numbers::new(11);

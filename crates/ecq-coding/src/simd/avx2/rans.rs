@@ -89,9 +89,8 @@ unsafe impl Vector for __m256i {
             let halves = _mm256_packus_epi32(symbols, symbols);
             let bytes = _mm256_packus_epi16(halves, halves);
             // Each 128-bit half holds its four lanes as its lowest four bytes.
-            let low = _mm_cvtsi128_si32(_mm256_castsi256_si128(bytes)) as u32;
-            let high = _mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(bytes)) as u32;
-            to.cast::<u64>().write_unaligned(u64::from(high) << 32 | u64::from(low));
+            let (low, high) = (_mm256_castsi256_si128(bytes), _mm256_extracti128_si256::<1>(bytes));
+            _mm_storel_epi64(to.cast(), _mm_unpacklo_epi32(low, high));
         }
     }
     #[inline(always)]

@@ -63,7 +63,8 @@ mod tests {
         let config = |scaling: &str| {
             let json = format!(
                 r#"{{"model_type": "llama", "hidden_size": 64, "intermediate_size": 64,
-                "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 8, "max_position_embeddings": 64, "rms_norm_eps": 1e-5
+                "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 8, "max_position_embeddings": 64,
+                "rms_norm_eps": 1e-5
                 {scaling}}}"#
             );
             Config::from_json(&json).unwrap()
