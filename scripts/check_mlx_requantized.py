@@ -1,8 +1,8 @@
 """Compares `ecq export --format mlx --bits B` with MLX's own quantization of the same floats.
 
     pip install 'mlx[cpu]' mlx-lm numpy
-    ecq export M.ecq --format safetensors -o M-floats
-    ecq export M.ecq --format mlx --bits 4 --group-size 64 -o M-mlx
+    ecq export M.ecq --format safetensors --dtype f16 -o M-floats
+    ecq export M.ecq --format mlx --bits 4 --group-size 64 --dtype f16 -o M-mlx
     python scripts/check_mlx_requantized.py M-floats M-mlx
 
 `mlx_lm.load` reads both folders, and `nn.quantize` puts the floats on the grid of the export. Every array must be the
@@ -29,9 +29,7 @@ def nll(model, tokens):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("floats", type=Path)
     parser.add_argument("export", type=Path)
     args = parser.parse_args()
