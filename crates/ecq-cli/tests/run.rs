@@ -383,7 +383,7 @@ fn unsupported_modes_are_errors_with_reason_and_alternative() {
     );
     assert_eq!(
         run(&["--mode", "lru"], 2, "option"),
-        "mode lru: needs a memory budget: what decoded layers may take (set it with `--memory BYTES`)"
+        "mode lru: needs a memory budget for decoded layers (set it with `--memory BYTES`)"
     );
     let refused = run(&["--mode", "lru", "--memory", "0"], 2, "option");
     assert!(

@@ -16,7 +16,7 @@ fn what_is_no_ecq_is_named_for_what_it_is() {
     for (path, what) in [
         (gguf.clone(), "is a GGUF file"),
         (folder.path("m"), "is a folder"),
-        (folder.path("m/model.safetensors"), "is a safetensors file that is not an .ecq"),
+        (folder.path("m/model.safetensors"), "is a safetensors file, but not an .ecq file"),
         (folder.path("m/config.json"), "is a JSON text"),
         (folder.put("empty", b""), "is an empty file"),
         (folder.put("page", b"<!DOCTYPE html><html>"), "is a web page"),
