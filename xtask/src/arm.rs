@@ -1,6 +1,7 @@
 //! Tests of the crates with NEON code, compiled for AArch64 and run under emulation.
 
 use anyhow::{Context, bail};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -114,7 +115,8 @@ fn test(
         .args(packages)
         .args(["--", "--nocapture"])
         .args(filter)
-        // Those of the cargo that runs this program would select its own toolchain.
+        // Variables of the cargo that runs this program would select its own toolchain.
+        .env_remove("LD_LIBRARY_PATH")
         .env_remove("RUSTUP_TOOLCHAIN")
         .env_remove("RUSTFLAGS")
         .env("RUSTC", &toolchain.rustc)
@@ -129,21 +131,19 @@ fn test(
     let mut child = command.spawn().context("cargo test")?;
     let output = child.stdout.take().context("cargo test without output")?;
     let mut passed = 0;
+    let mut printed = BTreeSet::new();
     for line in BufReader::new(output).lines() {
         let line = line.context("output of cargo test")?;
-        if let Some(result) = line.strip_prefix("test result: ") {
-            let count = result.split_whitespace().zip(result.split_whitespace().skip(1));
-            let count = count.filter(|(_, word)| word.starts_with("passed"));
-            passed += count.filter_map(|(number, _)| number.parse::<usize>().ok()).sum::<usize>();
+        if let Some(result) = line.strip_prefix("test result: ok. ") {
+            let count = result.split_once(" passed").and_then(|(count, _)| count.parse::<usize>().ok());
+            passed += count.unwrap_or(0);
+            continue;
         }
-        // Progress marks of the harness may come before a test's own words.
-        let reduced = line.find("ECQ_EMULATED").map(|at| &line[at..]);
-        let told =
-            ["panicked", "FAILED", "failed", "decodes", "products"].iter().any(|word| line.contains(word));
-        match reduced {
-            Some(reduced) => println!("  {reduced}"),
-            None if told => println!("  {line}"),
-            None => {}
+        // The harness prints a dot for each test before a test's own output.
+        let line = line.trim_start_matches('.').to_owned();
+        let words = ["ECQ_EMULATED", "instruction sets", "panicked", "FAILED", "failed"];
+        if words.iter().any(|word| line.contains(word)) && printed.insert(line.clone()) {
+            println!("  {line}");
         }
     }
     let status = child.wait().context("cargo test")?;
