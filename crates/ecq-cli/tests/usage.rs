@@ -373,7 +373,9 @@ fn notes_are_printed_before_the_work() {
     let none = folder.name("none.ecq");
     let said = refused(&["quantize", &model, "--lossless", "--override", "attn_z=lanes:8", "-o", &none], 2);
     assert!(
-        said.contains("override attn_z: matches none of the 10 tensors; one is named \"blk.0.attn_q.weight\""),
+        said.contains(
+            "override attn_z: matches none of the 10 tensors; one is named \"blk.0.attn_q.weight\""
+        ),
         "{said}"
     );
     // An export several times as large as the file.

@@ -96,8 +96,7 @@ impl PackOptions {
         let Some((regex, _)) = unmatched else { return Ok(()) };
         let mut names =
             tensors.iter().filter(|t| t.kind == TensorKind::Linear).map(|t| format!("{:?}", t.name));
-        let example =
-            names.next().map_or(String::new(), |name| format!("; one is named {name}"));
+        let example = names.next().map_or(String::new(), |name| format!("; one is named {name}"));
         let why = format!("matches none of the {} tensors{example}", tensors.len());
         Err(PackError::Option { option: format!("override {}", regex.as_str()), why })
     }

@@ -20,7 +20,7 @@ fn what_is_no_ecq_is_named_for_what_it_is() {
         (folder.path("m/config.json"), "is a JSON text"),
         (folder.put("empty", b""), "is an empty file"),
         (folder.put("page", b"<!DOCTYPE html><html>"), "is a web page"),
-        (folder.put("noise", &[0xfe; 600]), "is a file of no known format"),
+        (folder.put("noise", &[0xfe; 600]), "is a file of an unknown format"),
         (folder.put("pointer", b"version https://git-lfs.github.com/spec/v1\n"), "is a Git LFS pointer"),
     ] {
         let error = EcqSource::open(&path, &Limits::default()).map(|_| ()).unwrap_err();

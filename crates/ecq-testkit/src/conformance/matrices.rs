@@ -110,8 +110,12 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
         outliers: vec![Outlier { index: (rows * cols / 2) as u64, delta: 900 }],
     };
     // The restart divides the columns of every tile below.
-    let trellis = |lag, restart| Grid::TrellisRows(TrellisRows { uniform: uniform.clone(), lag, restart });
-    let (short, long) = (trellis(4, 8), trellis(12, 24));
+    let trellis = |zero, lag, restart| {
+        let uniform = UniformRows { zero, ..uniform.clone() };
+        Grid::TrellisRows(TrellisRows { uniform, lag, restart })
+    };
+    // Weights with a mean near zero: the test of errors takes those of outputs as independent.
+    let (short, long) = (trellis(6, 4, 8), trellis(64, 12, 24));
     let uniform = Grid::UniformRows(uniform);
     let tiles = [
         TileChoice::Auto,
