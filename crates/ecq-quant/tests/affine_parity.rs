@@ -1,4 +1,5 @@
 //! Bit parity with `mx.quantize` of MLX, on tensors of every width, group size and float type.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 use ecq_core::{Biases, FloatType, Grid};
 use ecq_quant::{Floats, quantize_affine};

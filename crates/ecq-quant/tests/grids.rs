@@ -1,4 +1,5 @@
 //! Tests of the uniform and the symmetric grids against their definitions.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 use ecq_core::{Codes, FloatType, FloatVec, Grid, UniformRows};
 use ecq_quant::{
