@@ -109,11 +109,10 @@ fn round<const N: usize>(
     let inverse = if inverse.is_finite() { inverse } else { 0.0 };
     let mut error = [0f32; LANES];
     for first in (0..N).step_by(LANES) {
-        for lane in 0..LANES {
-            let i = first + lane;
+        for (i, error) in (first..).zip(&mut error) {
             codes[i] = nearest((weights[i] + minimum) * inverse).clamp(least, most) as f32;
             let difference = scale * codes[i] - minimum - weights[i];
-            error[lane] += costs[i] * difference * difference;
+            *error += costs[i] * difference * difference;
         }
     }
     error.iter().sum()

@@ -328,7 +328,7 @@ impl Survivors {
             let (branch, targets) = (s >> 1, &self.targets[if self.has_feedback { s } else { 0 }][step]);
             for lane in 0..LANES {
                 let target = targets[lane] * inverse;
-                if !(target.abs() < MAX_TARGET) {
+                if target.is_nan() || target.abs() >= MAX_TARGET {
                     return Some(lane);
                 }
                 // The candidates are the nearest integer and, of the other parity, its two neighbours.
