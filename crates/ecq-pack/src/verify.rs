@@ -5,7 +5,7 @@ use crate::progress::{Progress, map_tensors};
 use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, SourceTensor, Tensor, open};
 use crate::weight_error::{ErrorSums, WeightError, layer_order};
 use crate::weights::weights;
-use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Limits, TensorKind, UniformRows};
+use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Limits, TensorKind, TrellisRows, UniformRows};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -281,7 +281,10 @@ fn count_values(tensor: &Tensor) -> (u64, u64) {
             };
             (codes.symbols().len() as u64, (grid.scales.len() + biases) as u64)
         }
-        Tensor::Coded(codes, Grid::UniformRows(grid)) => {
+        Tensor::Coded(
+            codes,
+            Grid::UniformRows(grid) | Grid::TrellisRows(TrellisRows { uniform: grid, .. }),
+        ) => {
             let optional = [&grid.col_scales, &grid.levels].into_iter().flatten().map(FloatVec::len);
             let side = grid.steps.len() + optional.sum::<usize>() + grid.outliers.len();
             (codes.symbols().len() as u64, side as u64)
@@ -307,6 +310,7 @@ pub(crate) fn difference(a: &Tensor, b: &Tensor) -> Option<String> {
             match (ga, gb) {
                 (Grid::AffineGroups(ga), Grid::AffineGroups(gb)) => grid_difference(ga, gb),
                 (Grid::UniformRows(ga), Grid::UniformRows(gb)) => uniform_difference(ga, gb),
+                (Grid::TrellisRows(ga), Grid::TrellisRows(gb)) => trellis_difference(ga, gb),
                 _ => Some("has another grid".to_owned()),
             }
         }
@@ -332,6 +336,14 @@ fn grid_difference(a: &AffineGroups, b: &AffineGroups) -> Option<String> {
         (Biases::PerGroup(a), Biases::PerGroup(b)) => float_difference("biases", a, b),
         (a, b) => (a != b).then(|| "has another zero point".to_owned()),
     })
+}
+
+fn trellis_difference(a: &TrellisRows, b: &TrellisRows) -> Option<String> {
+    ((a.lag, a.restart) != (b.lag, b.restart))
+        .then(|| {
+            format!("has trellis lag {} restart {} and lag {} restart {}", a.lag, a.restart, b.lag, b.restart)
+        })
+        .or_else(|| uniform_difference(&a.uniform, &b.uniform))
 }
 
 fn uniform_difference(a: &UniformRows, b: &UniformRows) -> Option<String> {
