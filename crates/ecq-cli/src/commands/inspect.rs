@@ -147,6 +147,7 @@ fn grids(source: &EcqSource) -> String {
             Some(TensorContent::Codes { grid: GridEntry::AffineGroups { bits, group_size, .. }, .. }) => {
                 format!("affine, {bits} bits, groups of {group_size}")
             }
+            Some(TensorContent::Codes { grid: GridEntry::TrellisRows { .. }, .. }) => "trellis".to_owned(),
             Some(TensorContent::Codes { .. }) => "uniform".to_owned(),
             _ => format!("none, {}", tensor.dtype),
         };
