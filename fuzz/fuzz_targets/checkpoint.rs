@@ -77,14 +77,18 @@ fn layers(codes: &[u8], zeros: &[u8], [bits, group_size, inputs, outputs]: [u8; 
         let group_of: Vec<u32> = codes.iter().take(inputs).map(|&group| u32::from(group >> 5)).collect();
         let _ = layer.dequantize(&packed, &group_of);
     }
-    if let Ok(joined) = mxfp4::join(codes, zeros) {
-        assert_eq!(mxfp4::split(&joined).expect("joined blocks split"), (codes.to_vec(), zeros.to_vec()));
+    if let Ok(joined) = mxfp4::to_gguf_blocks(codes, zeros) {
+        assert_eq!(
+            mxfp4::from_gguf_blocks(&joined).expect("joined blocks split"),
+            (codes.to_vec(), zeros.to_vec())
+        );
     }
-    if let Ok((blocks, scales)) = mxfp4::split(codes) {
-        assert_eq!(mxfp4::join(&blocks, &scales).expect("split blocks join"), codes);
+    if let Ok((blocks, scales)) = mxfp4::from_gguf_blocks(codes) {
+        assert_eq!(mxfp4::to_gguf_blocks(&blocks, &scales).expect("split blocks join"), codes);
     }
     let layer = awq::AwqLayer { group_size, inputs, outputs };
-    let packed = awq::AwqTensors { qweight: take(codes, weights * 4), qzeros: take(zeros, points * 4), scales };
+    let packed =
+        awq::AwqTensors { qweight: take(codes, weights * 4), qzeros: take(zeros, points * 4), scales };
     if let Ok((codes, grid)) = layer.unpack(&packed) {
         assert_eq!(layer.pack(&codes, &grid).expect("unpacked codes pack"), packed);
     }

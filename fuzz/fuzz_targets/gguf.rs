@@ -4,11 +4,12 @@
 #![allow(clippy::expect_used, reason = "a panic is a finding")]
 
 use ecq::Limits;
+use ecq::format::file_type::describe_file_type;
 use ecq::format::gguf::{
-    NonzeroPadding, GgmlType, Gguf, chat_template, dequantize, merge_parts, model_config, pack_blocks, tokenizer_metadata, unpack_blocks,
+    GgmlType, Gguf, NonzeroPadding, chat_template, dequantize, merge_parts, model_config, pack_blocks,
+    tokenizer_metadata, unpack_blocks,
 };
 use ecq::format::hf::{config_json, hf_tensor};
-use ecq::format::file_type::describe_file_type;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
