@@ -22,6 +22,8 @@ mod rate;
 mod round;
 mod solve;
 mod super_blocks;
+#[cfg(test)]
+mod test_matrices;
 mod trellis;
 mod uniform;
 mod weights;

@@ -1,8 +1,9 @@
 //! Entropy-constrained trellis quantization, with or without error feedback.
 //!
-//! Each phase of a row (columns `lag` apart) is a four-state trellis code over the integers of a uniform grid;
-//! see [`TrellisRows`]. The Viterbi algorithm minimizes `error^2 + lambda * bits` (entropy-constrained trellis
-//! coded quantization: Fischer and Wang, IEEE Trans. Inf. Theory 38, 1992). With error feedback (GPTQ, arXiv
+//! Each phase of a row (columns `lag` apart) is a four-state trellis code over the integers of a uniform
+//! grid; see [`TrellisRows`]. The Viterbi algorithm minimizes `error^2 + lambda * bits`
+//! (entropy-constrained trellis coded quantization: Fischer and Wang, IEEE Trans. Inf. Theory 38, 1992).
+//! With error feedback (GPTQ, arXiv
 //! 2210.17323) each of the four survivors has the feedback of its own errors. Columns are quantized phase by
 //! phase between two restarts, so that consecutive columns of the trellis are consecutive in the feedback.
 
@@ -74,10 +75,10 @@ impl Run {
 
 /// Quantizes weights to a trellis grid: `w ≈ steps[row] * level * col_scales[col]`.
 ///
-/// `steps` has one element for the tensor or one per row, `col_scales` one per column. A step is the distance of
-/// two levels: half of the step at which the uniform grid takes about as many bits. `feedback` must be factored
-/// in the [order](TrellisShape::order) of `shape`. Bits per integer are estimated from two passes over at most
-/// 128 rows. The result does not depend on the number of threads.
+/// `steps` has one element for the tensor or one per row, `col_scales` one per column. A step is the
+/// distance of two levels: half of the step at which the uniform grid takes about as many bits. `feedback`
+/// must be factored in the [order](TrellisShape::order) of `shape`. Bits per integer are estimated from two
+/// passes over at most 128 rows. The result does not depend on the number of threads.
 ///
 /// # Errors
 /// [`QuantError::Parameter`] if the shape, a step or a number of elements is out of range,
@@ -253,9 +254,9 @@ impl Work<'_> {
         QuantError::TooManySteps { row, col, value, step }
     }
 
-    /// Runs the Viterbi algorithm over the positions `at` from the states `state`. Stores the levels of the best
-    /// path in `survivors.levels` and its last state in `state`. Fails with the lane and position of a target
-    /// that is out of range.
+    /// Runs the Viterbi algorithm over the positions `at` from the states `state`. Stores the levels of the
+    /// best path in `survivors.levels` and its last state in `state`. Fails with the lane and position of a
+    /// target that is out of range.
     fn run(
         &self,
         at: std::ops::Range<usize>,
@@ -311,8 +312,8 @@ impl Survivors {
             self.cost[s] =
                 std::array::from_fn(|lane| if usize::from(state[lane]) == s { 0.0 } else { f32::INFINITY });
         }
-        for targets in &mut self.next_targets {
-            targets.resize(targets.len(), [0.0; LANES]);
+        for next in &mut self.next_targets {
+            next.resize(targets.len(), [0.0; LANES]);
         }
         self.level.resize(targets.len(), [[0; LANES]; 4]);
         self.second.resize(targets.len(), [[0; LANES]; 4]);
@@ -427,24 +428,13 @@ impl Bits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantize_with_feedback;
+    use crate::test_matrices::{Entropy, bytes, correlated_hessian, cost, entropy, noise};
     use crate::weights::Floats;
     use ecq_core::FloatType;
 
     /// The state that follows a state and the parity of an integer.
     const NEXT: [[usize; 2]; 4] = [[0, 2], [2, 0], [1, 3], [3, 1]];
-
-    struct Entropy;
-
-    impl RateModel for Entropy {
-        fn code_bits(&self, counts: &[f64]) -> f64 {
-            let total: f64 = counts.iter().sum();
-            counts.iter().filter(|&&n| n > 0.0).map(|&n| n * (total / n).log2()).sum()
-        }
-
-        fn outlier_bits(&self) -> f64 {
-            24.0
-        }
-    }
 
     /// Standard normal numbers.
     fn gaussian(n: usize, mut state: u64) -> Vec<f32> {
@@ -455,16 +445,6 @@ mod tests {
         (0..n)
             .map(|_| ((-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos()) as f32)
             .collect()
-    }
-
-    fn bytes(w: &[f32]) -> Vec<u8> {
-        w.iter().flat_map(|w| w.to_le_bytes()).collect()
-    }
-
-    fn entropy(coded: &QuantizedMatrix) -> f64 {
-        let mut counts = vec![0.0; 256];
-        coded.0.symbols().iter().for_each(|&s| counts[usize::from(s)] += 1.0);
-        Entropy.code_bits(&counts) / coded.0.symbols().len() as f64
     }
 
     fn error(w: &[f32], (codes, grid): &QuantizedMatrix) -> f64 {
@@ -482,7 +462,8 @@ mod tests {
 
     #[test]
     fn transitions_are_the_branch_rule() {
-        // State = 2 * branch + (parity before): the next branch is parity before the last XOR branch before it.
+        // State = 2 * branch + (parity before): the next branch is parity before the last XOR branch before
+        // it.
         for (state, next) in NEXT.into_iter().enumerate() {
             for (parity, z) in next.into_iter().enumerate() {
                 assert!(FROM[z].contains(&(state, parity)), "state {state}, parity {parity}");
@@ -556,5 +537,38 @@ mod tests {
             println!("step {step}, restart {restart}: {:.3} bits, {gap:.4} above the bound", entropy(&coded));
             assert!(gap < most, "step {step}: {:.3} bits, {gap:.4} above the bound", entropy(&coded));
         }
+    }
+
+    #[test]
+    fn feedback_takes_fewer_bits_than_the_uniform_grid_at_equal_cost() {
+        let (rows, cols) = (256, 288);
+        let w = noise(rows * cols, 1);
+        let data = bytes(&w);
+        let floats = Floats::new(FloatType::F32, [rows, cols], &data).unwrap();
+        let hessian = correlated_hessian(cols);
+        let shape = TrellisShape { lag: 12, restart: 288 };
+        let scales_of = |feedback: &ErrorFeedback| {
+            let steps = feedback.column_steps();
+            let mean = steps.iter().map(|s| s.ln()).sum::<f32>() / cols as f32;
+            let scales: Vec<f32> = steps.iter().map(|s| s / mean.exp()).collect();
+            FloatVec::from_f32(FloatType::F32, &scales)
+        };
+        let step = |step| FloatVec::from_f32(FloatType::F32, &[step]);
+        // Six decibels of cost are one bit, so this is comparable between grids.
+        let excess = |matrix: &QuantizedMatrix| entropy(matrix) + 0.5 * cost(&w, matrix, &hessian).log2();
+        let natural = ErrorFeedback::new(&hessian, cols).unwrap();
+        let phases = ErrorFeedback::with_order(&hessian, shape.order(cols)).unwrap();
+        let uniform = quantize_with_feedback(&floats, &step(0.37), &scales_of(&natural), &natural, &Entropy);
+        let scales = scales_of(&phases);
+        let trellis =
+            quantize_trellis(&floats, shape, &step(0.185), Some(&scales), Some(&phases), &Entropy).unwrap();
+        let saved = excess(&uniform.unwrap()) - excess(&trellis);
+        println!("{saved:.3} bits fewer at {:.2} bits", entropy(&trellis));
+        assert!(saved > 0.07, "{saved} bits fewer at {} bits", entropy(&trellis));
+        // Feedback of another order of columns is refused, by both quantizers.
+        let wrong = quantize_trellis(&floats, shape, &step(0.2), Some(&scales), Some(&natural), &Entropy);
+        assert!(matches!(wrong, Err(QuantError::Parameter { what: "error feedback", .. })));
+        let wrong = quantize_with_feedback(&floats, &step(0.2), &scales, &phases, &Entropy);
+        assert!(matches!(wrong, Err(QuantError::Parameter { what: "error feedback", .. })));
     }
 }

@@ -203,7 +203,8 @@ fn u16s(bytes: &[u8; 2 * LANES]) -> [u16; LANES] {
 
 #[inline(always)]
 fn le_bytes(values: [u16; LANES]) -> [u8; 2 * LANES] {
-    // SAFETY: the arrays have the same size, and every bit pattern is valid. Loops over bytes do not vectorize.
+    // SAFETY: the arrays have the same size, and every bit pattern is valid. Loops over bytes do not
+    // vectorize.
     unsafe { std::mem::transmute(values.map(u16::to_le)) }
 }
 

@@ -7,9 +7,9 @@
 /// - `unsafe fn name[V: Trait in module](args) -> T { body }`, where constants may follow the vector type
 ///   (`[V: Trait in module, const W: usize]`). The body uses the vector type `V`, which `module` (a name in
 ///   scope) defines for each set under the name of the [`Isa`](crate::Isa) variant. The macro defines the
-///   *safe* function `name(isa, args)`, which runs the version for `isa`, or for the widest set that the processor
-///   supports if it lacks `isa`. `unsafe` in the definition means that the body may call the methods of `V`;
-///   apart from that it must be sound for any arguments.
+///   *safe* function `name(isa, args)`, which runs the version for `isa`, or for the widest set that the
+///   processor supports if it lacks `isa`. `unsafe` in the definition means that the body may call the
+///   methods of `V`; apart from that it must be sound for any arguments.
 ///
 /// Rust never contracts a product and a sum to a fused multiply-add, so plain Rust gives the same bits on
 /// every set.

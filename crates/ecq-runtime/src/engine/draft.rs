@@ -15,8 +15,8 @@ impl Draft {
         Self { executor }
     }
 
-    /// Proposes up to `max_tokens` tokens for each job that is decoding. A failure leaves a job without proposals,
-    /// which costs speed but does not change its tokens.
+    /// Proposes up to `max_tokens` tokens for each job that is decoding. A failure leaves a job without
+    /// proposals, which costs speed but does not change its tokens.
     pub(super) fn propose(&mut self, jobs: &mut [Job], max_tokens: usize, context: usize) {
         let context = context.min(self.executor.context());
         let proposals = |job: &Job| {

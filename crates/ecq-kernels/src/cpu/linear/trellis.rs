@@ -1,8 +1,8 @@
 //! Conversion of codes of the trellis grid to levels.
 //!
 //! Products multiply `byte - zero`. On a [trellis grid](ecq_core::TrellisRows) decoded codes are replaced by
-//! `2 code + branch`, the level plus twice the zero, so that all products work as on the uniform grid. The bytes
-//! of earlier columns contain their codes and branch bits, so no other memory is needed.
+//! `2 code + branch`, the level plus twice the zero, so that all products work as on the uniform grid. The
+//! bytes of earlier columns contain their codes and branch bits, so no other memory is needed.
 
 use super::side::PANEL;
 use ecq_coding::multiversion;
