@@ -48,6 +48,7 @@ fn tensor() -> Draft {
         alphabet: 16,
         tile: Tile { rows: 32, cols: COLS, lanes: 32, order: LaneOrder::Rows },
         classes: None,
+        branch_tables: false,
         grid: GridEntry::AffineGroups {
             bits: 4,
             group_size: 32,
@@ -337,6 +338,7 @@ fn classed() -> (Draft, usize) {
         [3, 2],
         (0..ROWS).map(|row| class(row, 3)).collect(),
         (0..COLS).map(|col| class(col, 2)).collect(),
+        None,
         vec![0, 1, 2, 0, 1, 2],
     )
     .unwrap();

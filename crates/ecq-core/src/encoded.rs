@@ -277,6 +277,10 @@ pub enum TensorContent {
         /// ([`Coding::Rans`] only); `None` if each tile has one table.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         classes: Option<[u8; 2]>,
+        /// Whether the branch bit of a [trellis grid](TrellisRows) selects one of two tables of each pair of
+        /// classes.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        branch_tables: bool,
         /// Metadata of the grid that maps codes to weights.
         grid: GridEntry,
     },
@@ -379,9 +383,9 @@ impl TensorEntry {
             Some(n) if n > 0 && n <= limits.tensor_weights && usize::try_from(n).is_ok() => {}
             _ => return Err(CoreError::Shape { rows, cols }),
         }
-        let (coding, alphabet, tile, classes, grid) = match &self.content {
-            TensorContent::Codes { coding, alphabet, tile, classes, grid } => {
-                (coding, alphabet, tile, classes, grid)
+        let (coding, alphabet, tile, classes, branch_tables, grid) = match &self.content {
+            TensorContent::Codes { coding, alphabet, tile, classes, branch_tables, grid } => {
+                (coding, alphabet, tile, classes, *branch_tables, grid)
             }
             // The widest source types (f64, i64) take 8 bytes per weight.
             TensorContent::Raw(raw) if raw.bytes <= 8 * self.weights() => return Ok(()),
@@ -417,6 +421,13 @@ impl TensorEntry {
                     expected: "1 to 8 row classes and 1 to 8 column classes",
                 });
             }
+        }
+        let allows_branch_tables = classes.is_some()
+            && tile.order == LaneOrder::Rows
+            && matches!(grid, GridEntry::TrellisRows { .. });
+        if branch_tables && !allows_branch_tables {
+            let expected = "false, or classes, lanes of rows and a trellis grid";
+            return Err(CoreError::Parameter { what: "branch tables", found: 1, expected });
         }
         grid.check(self.shape, *alphabet)
     }

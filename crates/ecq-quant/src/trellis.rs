@@ -215,7 +215,11 @@ impl Work<'_> {
             let mut state = [0u8; LANES];
             for start in (0..length).step_by(RUN) {
                 let at = first + start..first + length.min(start + RUN);
-                self.run(at.clone(), &weights, &targets, &mut state, bits, &mut survivors)
+                let search = || self.search(at.clone(), &weights, &targets, &mut state, bits, &mut survivors);
+                // Compiled for each instruction set. Rust contracts no products and sums, so all of them give
+                // the same result.
+                pulp::Arch::new()
+                    .dispatch(search)
                     .map_err(|(lane, position)| self.too_far(rows, lane, position, &targets))?;
                 for (step, position) in at.clone().enumerate() {
                     let col = self.order[position] as usize;
@@ -257,7 +261,8 @@ impl Work<'_> {
     /// Runs the Viterbi algorithm over the positions `at` from the states `state`. Stores the levels of the
     /// best path in `survivors.levels` and its last state in `state`. Fails with the lane and position of a
     /// target that is out of range.
-    fn run(
+    #[inline(always)]
+    fn search(
         &self,
         at: std::ops::Range<usize>,
         weights: &[Lanes<f32>],
@@ -321,17 +326,24 @@ impl Survivors {
     }
 
     /// Extends the survivors by one column. Returns the lane of a target that is out of range.
+    #[inline(always)]
     fn extend(&mut self, step: usize, inverse: f32, bits: &Bits) -> Option<usize> {
         // [state][parity of the integer]
         let mut costs = [[[0f32; LANES]; 2]; 4];
         let mut levels = [[[0i32; LANES]; 2]; 4];
         for s in 0..4 {
             let (branch, targets) = (s >> 1, &self.targets[if self.has_feedback { s } else { 0 }][step]);
+            let mut out_of_range = [false; LANES];
             for lane in 0..LANES {
                 let target = targets[lane] * inverse;
-                if target.is_nan() || target.abs() >= MAX_TARGET {
-                    return Some(lane);
-                }
+                // A comparison with NaN is false.
+                out_of_range[lane] = !(target.abs() < MAX_TARGET);
+            }
+            if out_of_range.contains(&true) {
+                return out_of_range.iter().position(|&out| out);
+            }
+            for lane in 0..LANES {
+                let target = targets[lane] * inverse;
                 // The candidates are the nearest integer and, of the other parity, its two neighbours.
                 let exact = (target - branch as f32) * 0.5;
                 let near = round(exact);
@@ -363,6 +375,7 @@ impl Survivors {
     }
 
     /// Corrects the later targets of each survivor for its error.
+    #[inline(always)]
     fn propagate(&mut self, step: usize, scale: f32, weight: &Lanes<f32>, carry: &[f32]) {
         for (z, [(a, _), (b, _)]) in FROM.into_iter().enumerate() {
             let (level, second) = (&self.level[step][z], &self.second[step][z]);
@@ -396,32 +409,38 @@ impl Survivors {
 }
 
 /// Rounds a number below 2^22 in magnitude to the nearest integer, ties to even.
+#[inline(always)]
 fn round(x: f32) -> i32 {
     const SHIFT: f32 = (3 << 22) as f32;
     (x + SHIFT - SHIFT) as i32
 }
 
-/// Cost of each integer: its bits times [`LAMBDA`], in squared steps.
-struct Bits(Vec<f32>);
+/// Cost of each integer: its bits times [`LAMBDA`], in squared steps. The integer `k` is at `k + MAX_ESTIMATED`.
+struct Bits([f32; 256]);
 
 impl Bits {
     /// No cost for any integer.
     fn none() -> Self {
-        Self(vec![0.0; 2 * MAX_ESTIMATED as usize + 1])
+        Self([0.0; 256])
     }
 
     fn of<'a>(integers: impl Iterator<Item = &'a i32>) -> Self {
-        let mut counts = vec![0.5; 2 * MAX_ESTIMATED as usize + 1];
+        let mut counts = [0.5; 2 * MAX_ESTIMATED as usize + 1];
         for &q in integers {
             counts[(q.clamp(-MAX_ESTIMATED, MAX_ESTIMATED) + MAX_ESTIMATED) as usize] += 1.0;
         }
         let total: f64 = counts.iter().sum();
-        Self(counts.iter().map(|n| LAMBDA * (total / n).log2() as f32).collect())
+        let mut bits = Self::none();
+        for (bits, n) in bits.0.iter_mut().zip(counts) {
+            *bits = LAMBDA * (total / n).log2() as f32;
+        }
+        bits
     }
 
     #[inline(always)]
     fn of_integer(&self, k: i32) -> f32 {
-        self.0[(k.clamp(-MAX_ESTIMATED, MAX_ESTIMATED) + MAX_ESTIMATED) as usize]
+        // The remainder only removes the bounds check.
+        self.0[(k.clamp(-MAX_ESTIMATED, MAX_ESTIMATED) + MAX_ESTIMATED) as usize % 256]
     }
 }
 

@@ -47,8 +47,9 @@ pub fn encode(
     let (entry, side) = side_data(grid, plan.tile, [codes.rows(), codes.cols()])?;
     parts.extend(side);
     let classes = plan.classed.as_ref().map(|classed| classed.classes.counts().map(|n| n as u8));
+    let branch_tables = plan.classed.as_ref().is_some_and(|classed| classed.classes.branches().is_some());
     let (coding, alphabet, tile) = (plan.coding, codes.alphabet(), plan.tile);
-    let content = TensorContent::Codes { coding, alphabet, tile, classes, grid: entry };
+    let content = TensorContent::Codes { coding, alphabet, tile, classes, branch_tables, grid: entry };
     let entry = TensorEntry { kind, shape: [codes.rows(), codes.cols()], content };
     Ok((EncodedTensor::new(entry, parts)?, plan))
 }
