@@ -83,8 +83,8 @@ pub fn finite_gguf(rows: u64, cols: u64) -> Vec<u8> {
     one_block(rows, cols, true)
 }
 
-/// Returns a GGUF file with a matrix of `rows x cols` of each K type, whose bytes are random but for the steps,
-/// which are near 2^-7; `cols` must be a multiple of 256. There is no model of these matrices.
+/// Returns a GGUF file with a matrix of `rows x cols` of each K type, whose bytes are random but for the
+/// steps, which are near 2^-7; `cols` must be a multiple of 256. There is no model of these matrices.
 pub fn k_types_gguf(rows: u64, cols: u64) -> Vec<u8> {
     let mut numbers = Numbers::new(rows + cols);
     // A type, the name of its matrix, and the upper bytes of the steps in a block.
