@@ -579,9 +579,8 @@ fn lies_of_super_blocks_have_their_own_errors() {
         }
         match layout.largest_minimum() {
             Some(largest) => {
-                let with = |change: &dyn Fn(&mut Minima)| {
-                    check(&|grid| grid.minima.iter_mut().for_each(change))
-                };
+                let with =
+                    |change: &dyn Fn(&mut Minima)| check(&|grid| grid.minima.iter_mut().for_each(change));
                 assert_eq!(parameter(with(&|minima| minima.values[9] = largest + 1)), "minimum");
                 assert_eq!(of(with(&|minima| minima.values.truncate(1))), length("minima"));
                 assert_eq!(of(with(&|minima| minima.steps = short.clone())), length("steps of minima"));

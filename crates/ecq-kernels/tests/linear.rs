@@ -501,8 +501,7 @@ fn packed_super_blocks_take_few_more_bytes_than_those_of_gguf() {
         let bytes = PackedLinear::new(&codes, &grid).unwrap().bytes_resident();
         let ratio = bytes as f64 / (128.0 * of_gguf);
         println!("{}: {ratio:.3} of the bytes in GGUF", layout.name());
-        let most = if layout == SuperBlockLayout::Q2K { 1.2 } else { 1.04 };
-        assert!((1.0..most).contains(&ratio), "{} {ratio}", layout.name());
+        assert!((1.0..1.04).contains(&ratio), "{} {ratio}", layout.name());
     }
 }
 

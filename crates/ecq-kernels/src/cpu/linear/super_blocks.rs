@@ -25,9 +25,15 @@ use std::ops::Range;
 #[derive(Debug, Clone)]
 pub(super) struct GroupIntegers {
     pub(super) layout: SuperBlockLayout,
+    /// On Q2_K `scale | minimum << 4`, the byte of the block in GGUF.
     scales: SignedPanels,
-    /// At most 63.
+    /// At most 63. `None` on Q2_K and without minima.
     minima: Option<SignedPanels>,
+}
+
+/// Whether a byte holds both the scale and the minimum of a group with codes of `bits` bits.
+const fn shares_bytes(bits: usize) -> bool {
+    bits == 2
 }
 
 /// A matrix of bytes `[rows, groups]` as `[panels][groups][16]`.
@@ -51,8 +57,8 @@ impl SignedPanels {
         (row / PANEL * groups + group) * PANEL + row % PANEL
     }
 
-    fn get(&self, row: usize, group: usize) -> f32 {
-        self.bytes[Self::place(row, group, self.groups)].into()
+    fn get(&self, row: usize, group: usize) -> i8 {
+        self.bytes[Self::place(row, group, self.groups)]
     }
 
     /// Returns the integers of a panel, `[groups][16]`.
@@ -65,12 +71,23 @@ impl SignedPanels {
 impl GroupIntegers {
     /// Lays out the integers of a grid that fits a matrix of this shape.
     pub(super) fn new(grid: &SuperBlocks, [rows, cols]: [usize; 2]) -> Self {
-        let groups = cols / grid.layout.group_size();
-        let minima = grid.minima.as_ref().map(|minima| {
-            SignedPanels::new(minima.values.iter().map(|value| value.cast_signed()), rows, groups)
-        });
-        let scales = SignedPanels::new(grid.scales.iter().copied(), rows, groups);
-        Self { layout: grid.layout, scales, minima }
+        let (layout, groups) = (grid.layout, cols / grid.layout.group_size());
+        let values = grid.minima.iter().flat_map(|minima| minima.values.iter().map(|m| m.cast_signed()));
+        if shares_bytes(layout.bits().into()) {
+            let bytes = grid.scales.iter().zip(values).map(|(scale, minimum)| scale | minimum << 4);
+            return Self { layout, scales: SignedPanels::new(bytes, rows, groups), minima: None };
+        }
+        let minima = grid.minima.is_some().then(|| SignedPanels::new(values, rows, groups));
+        Self { layout, scales: SignedPanels::new(grid.scales.iter().copied(), rows, groups), minima }
+    }
+
+    /// Returns the scale and the minimum of a group; the minimum is 0 without minima.
+    fn get(&self, row: usize, group: usize) -> (f32, f32) {
+        let scale = self.scales.get(row, group);
+        if shares_bytes(self.layout.bits().into()) {
+            return ((scale & 15).into(), (scale >> 4 & 15).into());
+        }
+        (scale.into(), self.minima.as_ref().map_or(0, |minima| minima.get(row, group)).into())
     }
 
     /// Returns the bytes held.
@@ -83,12 +100,13 @@ impl GroupIntegers {
         let size = self.layout.group_size();
         for (group, (codes, weights)) in codes.chunks(size).zip(weights.chunks_mut(size)).enumerate() {
             let block = group * size / SUPER_BLOCK;
-            let scale = side.scales.get(row, block) * self.scales.get(row, group);
+            let (scale, minimum) = self.get(row, group);
+            let scale = side.scales.get(row, block) * scale;
             for (weight, &q) in weights.iter_mut().zip(codes) {
                 *weight = scale * (i32::from(q) - side.zero) as f32;
             }
-            if let (Some(steps), Some(minima)) = (&side.biases, &self.minima) {
-                let minimum = steps.get(row, block) * minima.get(row, group);
+            if let Some(steps) = &side.biases {
+                let minimum = steps.get(row, block) * minimum;
                 weights.iter_mut().for_each(|weight| *weight -= minimum);
             }
         }
@@ -104,7 +122,7 @@ impl GroupIntegers {
             if zero != 0 {
                 integers.extend(groups.clone().map(|group| -zero * sum(group)));
             }
-            if self.minima.is_some() {
+            if self.layout.largest_minimum().is_some() {
                 let scales = x.scales(row).iter().flat_map(|&scale| std::iter::repeat_n(scale, BLOCK / size));
                 sums.extend(groups.zip(scales).map(|(group, scale)| -(scale * sum(group) as f32)));
             }
@@ -142,8 +160,9 @@ multiversion! {
         assert!(of.codes.len() >= blocks * BLOCK_BYTES / 8 * W && blocks == per_super * supers);
         let (steps, scales) = (side.scales.panel(of.number), integers.scales.panel(of.number));
         let minimum_steps = side.biases.as_ref().map(|steps| (steps.dtype, steps.panel(of.number)));
-        let minima = integers.minima.as_ref().map(|minima| minima.panel(of.number));
-        assert!(scales.len() == groups * PANEL && minima.is_none_or(|minima| minima.len() == scales.len()));
+        // Without minima, nothing reads them.
+        let minima = integers.minima.as_ref().map_or(scales, |minima| minima.panel(of.number));
+        assert!(scales.len() == groups * PANEL && minima.len() == scales.len());
         for row in 0..x.rows() {
             let (xs, x_scales) = (x.integers(row), x.scales(row));
             assert!(xs.len() == blocks * BLOCK && x_scales.len() == blocks);
@@ -177,10 +196,18 @@ multiversion! {
                                     dot = V::add(dot, V::splat(*offsets.get_unchecked(group)));
                                 }
                                 let at = group * PANEL + half * V::LANES;
-                                let scaled = V::mul(dot, V::load_signed(scales.as_ptr().add(at)));
+                                let mut scale = V::load_signed(scales.as_ptr().add(at));
+                                if shares_bytes(BITS) {
+                                    scale = V::and_lanes(scale, 15);
+                                }
+                                let scaled = V::mul(dot, scale);
                                 n = if i == 0 { scaled } else { V::add(n, scaled) };
-                                if let (Some(minima), Some(sums)) = (minima, sums) {
-                                    let minimum = V::float(V::load_signed(minima.as_ptr().add(at)));
+                                if let Some(sums) = sums {
+                                    let mut minimum = V::load_signed(minima.as_ptr().add(at));
+                                    if shares_bytes(BITS) {
+                                        minimum = V::and_lanes(V::shr(minimum, 4), 15);
+                                    }
+                                    let minimum = V::float(minimum);
                                     let sum = V::splat_float(*sums.get_unchecked(group));
                                     u[half] = V::mul_add(minimum, sum, u[half]);
                                 }
@@ -225,7 +252,8 @@ multiversion! {
         let size = integers.layout.group_size();
         let (steps, scales) = (side.scales.panel(number), integers.scales.panel(number));
         let minimum_steps = side.biases.as_ref().map(|steps| (steps.dtype, steps.panel(number)));
-        let minima = integers.minima.as_ref().map(|minima| minima.panel(number));
+        let minima = integers.minima.as_ref().map_or(scales, |minima| minima.panel(number));
+        let shared = shares_bytes(integers.layout.bits().into());
         // SAFETY: the assertions cover quads and weights; a column inside the matrix has its group and its
         // super-block in the panel's side data.
         unsafe {
@@ -237,13 +265,18 @@ multiversion! {
                 for half in 0..PANEL / V::LANES {
                     let lanes = half * V::LANES;
                     let (step_at, at) = (first / SUPER_BLOCK * PANEL + lanes, group * PANEL + lanes);
-                    let scale = V::float(V::load_signed(scales.as_ptr().add(at)));
+                    let mut scale = V::load_signed(scales.as_ptr().add(at));
+                    let mut minimum = V::load_signed(minima.as_ptr().add(at));
+                    if shared {
+                        scale = V::and_lanes(scale, 15);
+                        minimum = V::and_lanes(V::shr(minimum, 4), 15);
+                    }
                     let step = V::load_as(side.scales.dtype, steps.as_ptr(), step_at);
-                    let scale = V::mul_float(step, scale);
+                    let scale = V::mul_float(step, V::float(scale));
                     let mut minus_minimum = None;
-                    if let (Some((dtype, steps)), Some(minima)) = (minimum_steps, minima) {
-                        let minimum = V::float(V::load_signed(minima.as_ptr().add(at)));
-                        let minimum = V::mul_float(V::load_as(dtype, steps.as_ptr(), step_at), minimum);
+                    if let Some((dtype, steps)) = minimum_steps {
+                        let step = V::load_as(dtype, steps.as_ptr(), step_at);
+                        let minimum = V::mul_float(step, V::float(minimum));
                         minus_minimum = Some(V::mul_float(V::splat_float(-1.0), minimum));
                     }
                     for col in first..end {
