@@ -1,4 +1,4 @@
-use crate::{CoreError, FloatType, Limits, TrellisRows};
+use crate::{CoreError, FloatType, Limits, SuperBlockLayout, TrellisRows};
 use serde::{Deserialize, Serialize};
 
 /// Role of a tensor in the model. Sizes and errors are reported by kind.
@@ -166,6 +166,12 @@ pub enum GridEntry {
         /// See [`TrellisRows::restart`].
         restart: u32,
     },
+    /// [`SuperBlocks`](crate::SuperBlocks). Part `scales` holds steps and scales, part `biases` steps of
+    /// minima and minima.
+    SuperBlocks {
+        /// Groups of a super-block and ranges of its integers.
+        layout: SuperBlockLayout,
+    },
 }
 
 impl GridEntry {
@@ -175,6 +181,8 @@ impl GridEntry {
         match *self {
             Self::AffineGroups { zero: Some(_), .. } => {}
             Self::AffineGroups { zero: None, .. } => parts.push(TensorPart::Biases),
+            Self::SuperBlocks { layout } if layout.largest_minimum().is_none() => {}
+            Self::SuperBlocks { .. } => parts.push(TensorPart::Biases),
             Self::TrellisRows { columns, outliers, .. } => {
                 let optional =
                     [(columns.is_some(), TensorPart::Columns), (outliers.is_some(), TensorPart::Outliers)];
@@ -224,6 +232,7 @@ impl GridEntry {
                     _ => Ok(()),
                 }
             }
+            Self::SuperBlocks { layout } => layout.check(cols, alphabet),
             Self::UniformRows { zero, outliers, .. } | Self::TrellisRows { zero, outliers, .. } => {
                 if let Self::TrellisRows { lag, restart, .. } = *self {
                     TrellisRows::check_lag(lag, restart)?;
@@ -316,7 +325,7 @@ pub enum TensorPart {
     Table,
     /// Scales or steps of the grid, coded as byte planes.
     Scales,
-    /// Biases or zero points of the grid, coded as byte planes.
+    /// Biases, zero points or minima of the grid, coded as byte planes.
     Biases,
     /// Column scales of the grid, coded as byte planes.
     Columns,

@@ -4,8 +4,8 @@
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice, encode};
 use ecq_codec::{CodecError, decode_codes};
 use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Outlier, TensorKind,
-    TensorPart, UniformRows,
+    AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Minima, Outlier,
+    SuperBlockLayout, SuperBlocks, TensorKind, TensorPart, UniformRows,
 };
 use ecq_fixtures::Numbers;
 use ecq_kernels::cpu::linear::{
@@ -34,6 +34,22 @@ fn affine(codes: &Codes, group_size: usize, dtype: FloatType, zero: bool, number
         false => Biases::PerGroup(floats(groups, dtype, numbers, |x| -0.1 + 0.03 * x)),
     };
     Grid::AffineGroups(AffineGroups { bits, group_size, scales, biases })
+}
+
+/// Returns codes and a grid of super-blocks whose integers use their whole ranges.
+fn super_blocks(layout: SuperBlockLayout, rows: usize, cols: usize, n: &mut Numbers) -> (Codes, Grid) {
+    let codes = codes(rows, cols, layout.alphabet(), n);
+    let groups = rows * cols / layout.group_size();
+    let (lowest, highest) = (i64::from(*layout.scales().start()), i64::from(*layout.scales().end()));
+    let scale = |n: &mut Numbers| (lowest + n.below((highest - lowest + 1) as u64) as i64) as i8;
+    let mut steps = |size: f32| floats(rows * cols / 256, FloatType::F16, n, |x| size * (1.0 + 0.1 * x));
+    let (scale_steps, minimum_steps) = (steps(0.001), steps(0.007));
+    let scales = (0..groups).map(|_| scale(n)).collect();
+    let minima = layout.largest_minimum().map(|largest| Minima {
+        steps: minimum_steps,
+        values: (0..groups).map(|_| n.below(u64::from(largest) + 1) as u8).collect(),
+    });
+    (codes, Grid::SuperBlocks(SuperBlocks { layout, steps: scale_steps, scales, minima }))
 }
 
 fn uniform(
@@ -258,6 +274,7 @@ fn is_integer(grid: &Grid, cols: usize) -> bool {
     match grid {
         Grid::AffineGroups(grid) => grid.group_size.is_multiple_of(32) || grid.group_size == cols,
         Grid::UniformRows(grid) => grid.levels.is_none(),
+        Grid::SuperBlocks(_) => true,
         _ => unreachable!("the tests know all grids"),
     }
 }
@@ -304,6 +321,48 @@ fn forms_agree_bit_for_bit_on_uniform_rows() {
         }
     }
     println!("{compared} products, instruction sets up to {:?}", Isa::detect());
+}
+
+#[test]
+fn forms_agree_bit_for_bit_on_super_blocks() {
+    let mut numbers = Numbers::new(12);
+    let mut compared = 0;
+    for (i, layout) in SuperBlockLayout::ALL.into_iter().enumerate() {
+        let (rows, cols) = [(33, 256), (1, 512), (17, 768)][i % 3];
+        let (codes, grid) = super_blocks(layout, rows, cols, &mut numbers);
+        let what = format!("{} {rows}x{cols}", layout.name());
+        compared += all_agree(&codes, &grid, &[1, 5], &what);
+    }
+    println!("{compared} products, instruction sets up to {:?}", Isa::detect());
+}
+
+#[test]
+fn integers_of_super_blocks_are_exact_at_the_ends_of_their_ranges() {
+    for layout in SuperBlockLayout::ALL {
+        let (rows, cols) = (16, 256);
+        let ends = [*layout.scales().start(), *layout.scales().end()];
+        for (code, scale) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let code = if code == 0 { 0 } else { (layout.alphabet() - 1) as u8 };
+            let codes = Codes::new(rows, cols, layout.alphabet(), vec![code; rows * cols]).unwrap();
+            let groups = rows * cols / layout.group_size();
+            let one = FloatVec::from_f32(FloatType::F16, &[1.0; 16]);
+            let values = |largest| vec![largest; groups];
+            let minima = layout.largest_minimum().map(|m| Minima { steps: one.clone(), values: values(m) });
+            let grid = Grid::SuperBlocks(SuperBlocks {
+                layout,
+                steps: one.clone(),
+                scales: vec![ends[scale]; groups],
+                minima,
+            });
+            let weight = f64::from(weights(&codes, &grid)[0]);
+            for isa in Isa::supported() {
+                let packed = PackedLinear::with_isa(&codes, &grid, isa).unwrap();
+                let x = Activations::i8(&[-127.0; 256], 1, cols);
+                let found = f64::from(product(&packed, &x)[0]);
+                assert_eq!(found, -127.0 * 256.0 * weight, "{} {code} {isa:?}", layout.name());
+            }
+        }
+    }
 }
 
 #[test]
@@ -403,6 +462,46 @@ fn single_rows_are_the_dequantized_ones() {
                 assert_eq!(bits(&found), bits(&weights[row * 100..][..100]), "row {row} of {grid:?}");
             }
         }
+    }
+}
+
+#[test]
+fn single_rows_on_super_blocks_are_the_dequantized_ones() {
+    let (mut numbers, mut scratch) = (Numbers::new(13), Scratch::new());
+    for layout in SuperBlockLayout::ALL {
+        let (codes, grid) = super_blocks(layout, 20, 512, &mut numbers);
+        let tensor = encoded(&codes, &grid, Coding::Rans, TileChoice::Auto, 32);
+        let forms: [Box<dyn Linear>; 2] = [
+            Box::new(PackedLinear::new(&codes, &grid).unwrap()),
+            Box::new(FusedLinear::new(&tensor).unwrap()),
+        ];
+        let weights = weights(&codes, &grid);
+        for form in &forms {
+            for row in [0, 19, 7] {
+                let mut found = vec![f32::NAN; 512];
+                form.row(row, &mut found, &mut scratch).unwrap();
+                assert_eq!(
+                    bits(&found),
+                    bits(&weights[row * 512..][..512]),
+                    "row {row} of {}",
+                    layout.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn packed_super_blocks_take_few_more_bytes_than_those_of_gguf() {
+    let mut numbers = Numbers::new(14);
+    // Bytes of a block in GGUF.
+    let of_gguf = [84.0, 110.0, 144.0, 176.0, 210.0];
+    for (layout, of_gguf) in SuperBlockLayout::ALL.into_iter().zip(of_gguf) {
+        let (codes, grid) = super_blocks(layout, 64, 512, &mut numbers);
+        let bytes = PackedLinear::new(&codes, &grid).unwrap().bytes_resident();
+        let ratio = bytes as f64 / (128.0 * of_gguf);
+        println!("{}: {ratio:.3} of the bytes in GGUF", layout.name());
+        assert!((1.0..1.04).contains(&ratio), "{} {ratio}", layout.name());
     }
 }
 

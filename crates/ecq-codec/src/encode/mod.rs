@@ -10,13 +10,13 @@ pub use plan::{
 };
 
 use crate::error::{CodecError, Result};
-use crate::grid::encode_outliers;
+use crate::grid::{encode_outliers, encode_super_blocks};
 use crate::packed::pack;
 use bytes::Bytes;
 use ecq_coding::planes;
 use ecq_core::{
     AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, RawEntry,
-    TensorContent, TensorEntry, TensorKind, TensorPart, TensorParts, Tile, TrellisRows,
+    SuperBlocks, TensorContent, TensorEntry, TensorKind, TensorPart, TensorParts, Tile, TrellisRows,
 };
 
 /// Encodes codes and their grid with `options`; returns the tensor and the plan, with the reason for the
@@ -74,7 +74,7 @@ pub fn encode_raw(
 }
 
 /// Returns the entry of a grid and the parts of its side data: floats as byte planes of one byte per field,
-/// and outliers tile by tile.
+/// outliers tile by tile, and super-blocks as byte planes with their integers as one field.
 ///
 /// # Errors
 /// [`CodecError::MixedSideData`] when scales and biases have different types; [`CodecError::UnsupportedGrid`]
@@ -120,6 +120,15 @@ pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntr
                 }
                 _ => GridEntry::UniformRows { zero, dtype, per_row, columns, levels, outliers },
             }
+        }
+        Grid::SuperBlocks(SuperBlocks { layout, steps, scales, minima }) => {
+            let scales = scales.iter().map(|scale| scale.cast_unsigned());
+            parts.insert(TensorPart::Scales, encode_super_blocks(steps, scales, *layout)?.into());
+            if let Some(minima) = minima {
+                let values = minima.values.iter().copied();
+                parts.insert(TensorPart::Biases, encode_super_blocks(&minima.steps, values, *layout)?.into());
+            }
+            GridEntry::SuperBlocks { layout: *layout }
         }
         _ => return Err(CodecError::UnsupportedGrid),
     };

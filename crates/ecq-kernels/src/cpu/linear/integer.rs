@@ -4,11 +4,12 @@
 //! where `dot` is the scalar product of codes and integers and `sum` the sum of the integers, both exact;
 //! after each group `y += scale * t`, then `y += bias * x_sum`, where `x_sum` is the sum of the group's
 //! activations. Products and sums are rounded separately, in this order, on every instruction set, so that
-//! equal codes give equal bits in every form.
+//! equal codes give equal bits in every form. Super-blocks have kernels of their own (`super_blocks.rs`).
 
 use super::activations::{Activations, BLOCK};
 use super::side::{PANEL, Side};
-use crate::cpu::simd::{self, Vector};
+use super::super_blocks;
+use crate::cpu::simd::{self, QUADS, Vector};
 use ecq_coding::{Isa, multiversion};
 
 /// Bytes of a block of 16 rows and 32 columns at one byte per code.
@@ -17,10 +18,11 @@ pub(super) const BLOCK_BYTES: usize = PANEL * BLOCK;
 /// Sums over the blocks and groups of all rows of activations, computed once for a product.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Offsets {
-    /// `[rows][blocks]`: the addend of each block's integer sum; empty if all are zero.
-    integers: Vec<i32>,
+    /// `[rows][blocks]`: the addend of each block's integer sum; empty if all are zero. On super-blocks see
+    /// [`GroupIntegers::offsets`](super_blocks::GroupIntegers::offsets).
+    pub(super) integers: Vec<i32>,
     /// `[rows][groups]`: the sum of a group's activations; empty without biases.
-    sums: Vec<f32>,
+    pub(super) sums: Vec<f32>,
 }
 
 impl Offsets {
@@ -28,6 +30,9 @@ impl Offsets {
     fn set(&mut self, x: &Activations, side: &Side, blocks_per_group: usize, code_offset: i32) {
         self.integers.clear();
         self.sums.clear();
+        if let Some(groups) = &side.group_integers {
+            return groups.offsets(x, side.zero, &mut self.integers, &mut self.sums);
+        }
         let factor = code_offset - side.zero;
         for row in 0..x.rows() {
             if factor != 0 {
@@ -51,28 +56,28 @@ impl Offsets {
 
 /// A product of integers.
 pub(super) struct IntegerProduct<'a> {
-    x: &'a Activations,
-    side: &'a Side,
-    offsets: &'a Offsets,
+    pub(super) x: &'a Activations,
+    pub(super) side: &'a Side,
+    pub(super) offsets: &'a Offsets,
     blocks_per_group: usize,
     kernel: Kernel,
     isa: Isa,
 }
 
 /// Multiplies one panel; see [`panel`].
-type Kernel = fn(Isa, &IntegerProduct, &Panel, &mut [f32]);
+pub(super) type Kernel = fn(Isa, &IntegerProduct, &Panel, &mut [f32]);
 
 /// The panel of a call of a kernel.
-struct Panel<'a> {
-    codes: &'a [u8],
-    number: usize,
+pub(super) struct Panel<'a> {
+    pub(super) codes: &'a [u8],
+    pub(super) number: usize,
     /// `[rows of x][16]`: the outliers' part of each sum; empty without outliers.
     start: &'a [[f32; PANEL]],
     /// Rows of the matrix in the panel, the first row's place in a row of `y`, and the length of a row of
     /// `y`.
-    rows: usize,
-    at: usize,
-    stride: usize,
+    pub(super) rows: usize,
+    pub(super) at: usize,
+    pub(super) stride: usize,
 }
 
 impl<'a> IntegerProduct<'a> {
@@ -87,7 +92,10 @@ impl<'a> IntegerProduct<'a> {
         bits: usize,
     ) -> Option<Self> {
         let blocks_per_group = side.blocks_per_group()?;
-        let (kernel, code_offset) = kernel(isa, width, bits);
+        let (kernel, code_offset) = match &side.group_integers {
+            Some(groups) => (super_blocks::kernel(groups.layout, width), 0),
+            None => kernel(isa, width, bits),
+        };
         offsets.set(x, side, blocks_per_group, code_offset);
         Some(Self { x, side, offsets, blocks_per_group, kernel, isa })
     }
@@ -189,7 +197,7 @@ multiversion! {
                         for (half, sum) in sum[..halves].iter_mut().enumerate() {
                             let at = block * (BLOCK_BYTES / 8 * W) + half * V::LANES * 4;
                             let codes = V::unpack::<W>(of.codes.as_ptr().add(at));
-                            let mut dot = V::dot::<BITS>(codes, x);
+                            let mut dot = V::dot::<BITS, QUADS>(codes, x);
                             if let Some(offsets) = offsets {
                                 dot = V::add(dot, V::splat(*offsets.get_unchecked(block)));
                             }

@@ -20,6 +20,7 @@ mod integer;
 mod packed;
 mod rows;
 mod side;
+mod super_blocks;
 mod trellis;
 pub(super) mod width;
 
