@@ -75,8 +75,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     "Gaussian" => 0.5 * (1.0 / error).log2(),
                     // The entropy of a Laplace source of variance 1, log2(sqrt(2) e), less that of Gaussian
                     // noise.
-                    _ => (2f64.sqrt() * std::f64::consts::E).log2()
-                        - 0.5 * (std::f64::consts::TAU * std::f64::consts::E * error).log2(),
+                    _ => {
+                        (2f64.sqrt() * std::f64::consts::E).log2()
+                            - 0.5 * (std::f64::consts::TAU * std::f64::consts::E * error).log2()
+                    }
                 };
                 let name = form.name;
                 println!("| {source} | {name} | {step:.4} | {bits:.4} | {error:.5} | {:.4} |", bits - bound);

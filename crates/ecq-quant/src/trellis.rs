@@ -601,7 +601,9 @@ mod tests {
             let bound = 0.5 * (1.0 / error(&w, &coded)).log2();
             let found = [entropy_by_branch(&coded), entropy(&coded)];
             let gaps = found.map(|bits| bits - bound);
-            println!("step {step}, lag {lag}, restart {restart}: {found:.3?} bits, {gaps:.4?} above the bound");
+            println!(
+                "step {step}, lag {lag}, restart {restart}: {found:.3?} bits, {gaps:.4?} above the bound"
+            );
             assert!(gaps[0] < by_branch && gaps[1] < one_table, "step {step}: {gaps:.4?} above the bound");
         }
     }

@@ -119,8 +119,10 @@ pub(crate) const PREFIX_TOLERANCE: f64 = 0.01;
 /// Decides coding, tile and tables of a tensor. The result depends on codes, grid and options only.
 ///
 /// # Errors
-/// [`CodecError`] when the tile or the lanes are out of range, or the coding does not support the tile.
+/// [`CodecError`] when the grid does not fit the codes, the tile or the lanes are out of range, or the coding
+/// does not support the tile.
 pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan> {
+    grid.check(codes.rows(), codes.cols(), codes.alphabet())?;
     let tile = tile(codes, options);
     tile.check()?;
     let by_rows = tile.order == LaneOrder::Rows;
