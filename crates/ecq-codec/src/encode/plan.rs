@@ -76,6 +76,20 @@ impl Default for EncodeOptions {
     }
 }
 
+impl EncodeOptions {
+    /// Whether branch bits of a trellis grid may select frequency tables: in rANS with classes and rows as
+    /// lanes.
+    pub fn allows_branch_tables(&self) -> bool {
+        let rans = matches!(
+            self.coding,
+            CodingChoice::Only(Coding::Rans)
+                | CodingChoice::Smallest { slowest: Coding::Rans | Coding::Archive }
+        );
+        let by_rows = matches!(self.tile, TileChoice::Auto | TileChoice::Rows(_));
+        rans && by_rows && self.classes != ClassChoice::Off
+    }
+}
+
 /// The estimated size of a tensor in one coding, without side data.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
