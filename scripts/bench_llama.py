@@ -4,10 +4,11 @@
     cargo build --release -p ecq-cli
     python scripts/bench_llama.py M.gguf M.ecq:cached M.ecq:fused M.ecq:lru:40MiB [--cores 0] [--rounds 7]
 
-Each round runs llama.cpp and then every .ecq, one process after the other, pinned to the same cores with a thread on
-each. What a busy machine takes from one it takes from all, so the number to read is the median over rounds of the
-ratio within a round; speeds are medians too. Both programs prefill the same text, then decode greedily; loading is in no number. Memory is
-what the weights hold by each program's own account: the file for llama.cpp.
+Each round runs llama.cpp and then every .ecq, one process after the other, pinned to the same cores with a
+thread on each. What a busy machine takes from one it takes from all, so the number to read is the median over
+rounds of the ratio within a round; speeds are medians too. Both programs prefill the same text, then decode
+greedily; loading is in no number. Memory is what the weights hold by each program's own account: the file for
+llama.cpp.
 """
 
 import argparse

@@ -37,8 +37,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Two tables chosen by classes, or classes and branch bits, that any bytes name: all instruction sets agree, and what is encoded comes
-/// back.
+/// Two tables chosen by classes, or classes and branch bits, that any bytes name: all instruction sets agree,
+/// and what is encoded comes back.
 fn by_class(layout: Layout, bytes: &[u8]) {
     let Some((&[r, c, map, rule], rest)) = bytes.split_first_chunk::<4>() else { return };
     let counts = [usize::from(r % 9), usize::from(c % 9)];

@@ -304,8 +304,8 @@ fn calibration_makes_a_model_better_at_equal_bits() {
     assert!(calibrated < 0.8 * plain, "{calibrated} of {plain}");
     let own = kl(&[&["--calibrate", "self"][..], &sequences].concat());
     assert!(own < plain, "{own} of {plain}");
-    // Fewer bits than MLX's 4 bits at their KL divergence. The prediction that `--match` relies on is lower on
-    // its calibration text than on others; KL halves with about half a bit.
+    // Fewer bits than MLX's 4 bits at their KL divergence. The prediction that `--match` relies on is lower
+    // on its calibration text than on others; KL halves with about half a bit.
     let (mlx_bpw, mlx) = rate_and_kl(&["--grid", "affine:4:64"]);
     let (bpw, matched) = rate_and_kl(&[&["--match", "mlx4"], &default[..]].concat());
     let at_equal_kl = bpw + 0.5 * (matched / mlx).log2();

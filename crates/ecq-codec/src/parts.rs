@@ -133,7 +133,8 @@ impl Tables<Decoder> {
 }
 
 /// Encodes the end of the `table` part of a tensor with classes: the number of the table of each pair (and
-/// branch bit), then the class of each row and of each column, each in the fewest bits, least significant bit first.
+/// branch bit), then the class of each row and of each column, each in the fewest bits, least significant bit
+/// first.
 pub fn encode_classes(classes: &Classes, tables: usize) -> Vec<u8> {
     let (rows, cols) = (classes.rows(), classes.cols());
     let bits = class_bits(classes.tables().len(), classes.counts(), [rows.len(), cols.len()], tables);

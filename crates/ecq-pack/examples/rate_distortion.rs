@@ -2,9 +2,9 @@
 //!
 //!     cargo run --release -p ecq-pack --example rate_distortion
 //!
-//! Matrices of 4096 x 4096 independent Gaussian and Laplace numbers. Streams, tables and tile index count; the
-//! single step of the matrix does not. The bound of the Gaussian source is exact; that of the Laplace source is
-//! Shannon's lower bound, which is close to the rate-distortion function at these rates.
+//! Matrices of 4096 x 4096 independent Gaussian and Laplace numbers. Streams, tables and tile index count;
+//! the single step of the matrix does not. The bound of the Gaussian source is exact; that of the Laplace
+//! source is Shannon's lower bound, which is close to the rate-distortion function at these rates.
 
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice, encode};
 use ecq_core::{Coding, FloatType, FloatVec, TensorKind, TensorPart};

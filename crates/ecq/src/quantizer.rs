@@ -302,9 +302,9 @@ impl Quantizer {
     /// option, the last one applies.
     ///
     /// `options` is a list such as `grid:uniform:3.5,coding:prefix` of the options `grid`, `steps` (`model`,
-    /// `tensor`, `row`), `levels` (`grid`, `centroid`), `trellis`, `coding` and `slowest` (`packed`, `prefix`, `rans`,
-    /// `archive`), `tile` (`auto`, `matrix`, `row`, `rows:N`, `block:RxC`), `lanes`, `hybrid` (percent),
-    /// `tables` and `classes` (`auto`, `off`, `RxC`).
+    /// `tensor`, `row`), `levels` (`grid`, `centroid`), `trellis`, `coding` and `slowest` (`packed`,
+    /// `prefix`, `rans`, `archive`), `tile` (`auto`, `matrix`, `row`, `rows:N`, `block:RxC`), `lanes`,
+    /// `hybrid` (percent), `tables` and `classes` (`auto`, `off`, `RxC`).
     #[must_use]
     pub fn override_tensors(mut self, pattern: &str, options: &str) -> Self {
         let added = self.base.add_override(&format!("{pattern}={options}"));

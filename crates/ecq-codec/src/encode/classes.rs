@@ -55,8 +55,8 @@ impl Classed {
     }
 
     /// Finds `counts` classes of rows and of columns that code `codes` in few bits: Lloyd's algorithm, rows
-    /// and columns in turn, started from quantiles of their variance. Then pairs of classes share tables; each
-    /// pair with each branch bit of `trellis`, if there is one.
+    /// and columns in turn, started from quantiles of their variance. Then pairs of classes share tables;
+    /// each pair with each branch bit of `trellis`, if there is one.
     pub(super) fn of(
         codes: &Codes,
         trellis: Option<&TrellisRows>,

@@ -22,13 +22,13 @@ impl Classes {
     pub const MAX: usize = 8;
 
     /// Returns the classes of a matrix from the number of row and of column classes (`counts`), the class of
-    /// each row and of each column, and the number of the table of each pair, `[row classes][column classes]`,
-    /// or with branches of each pair and branch bit, `[row classes][column classes][2]`.
+    /// each row and of each column, and the number of the table of each pair, `[row classes][column
+    /// classes]`, or with branches of each pair and branch bit, `[row classes][column classes][2]`.
     ///
     /// # Errors
     /// [`CodingError::Parameter`] when a count is not 1 to 8, the restart of `branches` is not a positive
-    /// multiple of their lag, or `tables` has another length; [`CodingError::ClassOutOfRange`] when a class is
-    /// not below its count.
+    /// multiple of their lag, or `tables` has another length; [`CodingError::ClassOutOfRange`] when a class
+    /// is not below its count.
     pub fn new(
         counts: [usize; 2],
         rows: Vec<u8>,
@@ -86,8 +86,8 @@ impl Classes {
         self.branches
     }
 
-    /// Returns the number of the table of each pair of classes, `[row classes][column classes]`; with branches
-    /// `[row classes][column classes][2]`.
+    /// Returns the number of the table of each pair of classes, `[row classes][column classes]`; with
+    /// branches `[row classes][column classes][2]`.
     pub fn tables(&self) -> &[u8] {
         &self.tables
     }

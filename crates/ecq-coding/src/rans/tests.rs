@@ -299,8 +299,8 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
     println!("{runs} decodes, instruction sets up to {:?}", Isa::detect());
 }
 
-/// As [`matrix_with_classes`], with two tables for each pair of classes, which branch bits select; also returns
-/// the branch bits.
+/// As [`matrix_with_classes`], with two tables for each pair of classes, which branch bits select; also
+/// returns the branch bits.
 fn matrix_with_branches(
     alphabet: usize,
     [r, c]: [usize; 2],
