@@ -3,7 +3,7 @@
 //!
 //! | form | content | product |
 //! |---|---|---|
-//! | [`PackedLinear`] | codes at 2 to 8 bits, laid out for vectors | unpacks into registers |
+//! | [`PackedLinear`] | codes at 2 to 8 bits, block by block, laid out for vectors | unpacks into registers |
 //! | [`FusedLinear`] | the coded streams | decodes some rows into the first-level cache |
 //! | [`DenseLinear`] | f16, bf16 or f32 weights | widens |
 //!
@@ -13,11 +13,14 @@
 //! order of sums. Products start no threads.
 
 mod activations;
+mod block;
 mod dense;
+mod direct;
 mod float;
 mod fused;
 mod integer;
 mod packed;
+mod packed_panels;
 mod rows;
 mod side;
 mod trellis;
@@ -27,13 +30,14 @@ pub use activations::{Activations, Precision};
 pub use dense::DenseLinear;
 pub use ecq_coding::Isa;
 pub use fused::FusedLinear;
-pub use packed::{PackedBuffer, PackedLinear};
+pub use packed::PackedLinear;
+pub use packed_panels::PackedBuffer;
 
 use super::AlignedVec;
 use crate::Result;
 use activations::BLOCK;
 use float::FloatScratch;
-use integer::{BLOCK_BYTES, IntegerProduct, Offsets};
+use integer::{BLOCK_BYTES, ByteProduct, Offsets};
 use side::{PANEL, Side};
 use std::ops::Range;
 
@@ -88,6 +92,8 @@ pub struct Scratch {
     /// Decoded rows, before they are laid out as panels.
     rows: Vec<u8>,
     float: FloatScratch,
+    /// Addends of the exact sums of packed blocks.
+    far: Vec<[i32; PANEL]>,
 }
 
 impl Scratch {
@@ -103,6 +109,7 @@ impl Scratch {
             + self.quads.capacity()
             + self.rows.capacity()
             + self.float.bytes()
+            + size_of::<[i32; PANEL]>() * self.far.capacity()
     }
 }
 
@@ -130,7 +137,7 @@ fn check_product(linear: &dyn Linear, x: &Activations, rows: &Range<usize>, y: &
 
 /// The product with panels of one byte per code, in the precision of the activations.
 enum PanelProduct<'a> {
-    Integer(IntegerProduct<'a>),
+    Integer(ByteProduct<'a>),
     Float { isa: Isa, x: &'a Activations, side: &'a Side, scratch: &'a mut FloatScratch },
 }
 
@@ -145,14 +152,14 @@ impl<'a> PanelProduct<'a> {
         scratch: &'a mut FloatScratch,
     ) -> Self {
         if x.precision() == Precision::I8
-            && let Some(product) = IntegerProduct::new(isa, x, side, offsets, 8, bits)
+            && let Some(product) = ByteProduct::new(isa, x, side, offsets, bits)
         {
             return Self::Integer(product);
         }
         Self::Float { isa, x, side, scratch }
     }
 
-    /// Multiplies panel `number`; see [`IntegerProduct::panel`].
+    /// Multiplies panel `number`; see [`ByteProduct::panel`].
     fn panel(
         &mut self,
         number: usize,
