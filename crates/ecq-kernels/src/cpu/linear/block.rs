@@ -1,57 +1,43 @@
 //! Blocks of packed codes: 16 rows and 32 columns at a width of their own, with codes that reach far aside.
 //!
 //! A code of a block is `base + low + far * 2^width`. `low`, below `2^width`, is packed; `far` is zero for all
-//! codes but a few, the *exceptions*, which a panel lists. So the lowest bits of all codes are known without
+//! codes but a few, the *exceptions*, which the panel lists. So the lowest bits of all codes are known without
 //! exceptions, and a product adds those to exact sums of integers.
 
 use super::activations::BLOCK;
 use super::integer::BLOCK_BYTES;
 use super::side::PANEL;
-use super::width::{self, QUADS};
+use super::width;
 use crate::cpu::simd::{self, Vector};
 use ecq_coding::{Isa, multiversion, panel};
 use ecq_core::code_bits;
 
-/// The smallest width: `far` fits seven bits.
 const MIN_WIDTH: usize = 2;
-/// What an exception costs when a width is chosen, in bits: the eight that it takes if it lies near the range,
-/// and its time in a product.
-const NEAR_COST_BITS: usize = 14;
-/// As [`NEAR_COST_BITS`], of an exception of 16 bits.
-const FAR_COST_BITS: usize = 24;
-/// The largest number of quads between far exceptions that are next to each other in a list.
-const LONGEST_STEP: usize = 7;
-/// A step between near exceptions that leads to none: the largest that a list holds.
-const SKIP: usize = 127;
+/// What an entry of an exception costs when a width is chosen, in bits: the eight that it takes, and its time
+/// in a product.
+const ENTRY_COST_BITS: usize = 11;
+/// The longest step of an entry.
+const LONGEST_STEP: usize = 127;
 /// Bytes of a quad: four columns of the 16 rows.
 const QUAD: usize = 4 * PANEL;
 
-/// Width and base of a block, in two bytes.
+/// Width of a block and which of its two ranges it has, in a byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Block {
-    pub(super) base: u8,
-    width: u8,
-}
-
-/// Bytes of a [`Block`].
-pub(super) const BLOCK_ENTRY_BYTES: usize = 2;
-
-/// Returns the most bytes that the codes and exceptions of a panel take.
-pub(super) fn largest_panel_bytes(blocks: usize, alphabet: u16) -> usize {
-    // Exceptions that are wide apart need entries between them.
-    let between = 2 * (blocks * QUADS).div_ceil(LONGEST_STEP) + (blocks * BLOCK_BYTES).div_ceil(SKIP);
-    blocks * BLOCK_BYTES / 8 * largest_width(alphabet) + between + FAR_BYTES
-}
-
-fn largest_width(alphabet: u16) -> usize {
-    (code_bits(alphabet) as usize).max(MIN_WIDTH)
-}
+pub(super) struct Block(u8);
 
 impl Block {
+    fn new(width: usize, up: bool) -> Self {
+        Self((width << 1) as u8 | u8::from(up))
+    }
+
+    pub(super) fn from_byte(byte: u8) -> Self {
+        Self(byte)
+    }
+
     /// Returns the bits of a packed code, 2 to 8.
     #[inline(always)]
     pub(super) fn width(self) -> usize {
-        self.width.into()
+        usize::from(self.0 >> 1)
     }
 
     /// Returns the bytes of the packed codes.
@@ -60,55 +46,62 @@ impl Block {
         BLOCK_BYTES / 8 * self.width()
     }
 
-    pub(super) fn from_bytes([base, width]: [u8; 2]) -> Self {
-        Self { base, width }
-    }
-
-    fn to_bytes(self) -> [u8; 2] {
-        [self.base, self.width]
+    /// Returns the number of the base in [`Packer::bases`]: two for each width.
+    #[inline(always)]
+    pub(super) fn base_number(self) -> usize {
+        self.0.into()
     }
 }
 
-/// Bytes of the length of the far exceptions.
-const FAR_BYTES: usize = 4;
+/// Numbers of bases: two for each width up to 8.
+pub(super) const BASES: usize = 18;
 
-/// Calls `f` with the column, the row and `far` of each exception of a panel. Some have a `far` of zero.
+/// An entry of the list of a panel: a step from the place of the entry before it (from the first place), where
+/// places count rows, then columns; and whether one is subtracted from or added to `far` there.
 ///
-/// The bytes are the length of the far exceptions, those, and the near exceptions. A near exception, whose
-/// `far` is 1 or -1, is a byte: one bit that is set for -1, and the places from the one before it, where
-/// places count rows, then columns. A far exception is two bytes: the quads from the one before it, its place
-/// in its quad, and `far`.
-#[inline(always)]
-pub(super) fn each_exception(bytes: &[u8], mut f: impl FnMut(usize, usize, i32)) {
-    let Some((far_bytes, rest)) = bytes.split_first_chunk::<FAR_BYTES>() else { return };
-    let (far, near) = rest.split_at(u32::from_le_bytes(*far_bytes) as usize);
-    let mut quad = 0;
-    for &bytes in far.as_chunks::<2>().0 {
-        let entry = u16::from_le_bytes(bytes);
-        quad += usize::from(entry & 7);
-        f(
-            4 * quad + usize::from(entry >> 3 & 3),
-            usize::from(entry >> 5 & 15),
-            (entry.cast_signed() >> 9).into(),
-        );
+/// Steps that are too long take pairs of entries that cancel each other. If a panel has exceptions, every
+/// block has an entry, so that a product can store a running sum at each entry and needs no condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry(pub(super) u8);
+
+impl Entry {
+    fn new(step: usize, subtract: bool) -> Self {
+        debug_assert!(step <= LONGEST_STEP);
+        Self((step << 1) as u8 | u8::from(subtract))
     }
-    let mut place = 0;
-    for &entry in near {
-        let step = usize::from(entry >> 1);
-        place += step;
-        f(place / PANEL, place % PANEL, if step == SKIP { 0 } else { 1 - 2 * i32::from(entry & 1) });
+
+    #[inline(always)]
+    pub(super) fn step(self) -> usize {
+        usize::from(self.0 >> 1)
     }
+
+    /// Returns 1 if one is subtracted.
+    #[inline(always)]
+    pub(super) fn sign(self) -> usize {
+        usize::from(self.0 & 1)
+    }
+}
+
+/// Returns the most bytes that the codes and exceptions of a panel take.
+pub(super) fn largest_panel_bytes(blocks: usize, alphabet: u16) -> usize {
+    // Pairs of entries: one to have any, the others for long steps.
+    let pairs = 1 + BLOCK_BYTES.div_ceil(LONGEST_STEP);
+    blocks * (BLOCK_BYTES / 8 * largest_width(alphabet) + 2 * pairs)
+}
+
+fn largest_width(alphabet: u16) -> usize {
+    (code_bits(alphabet) as usize).max(MIN_WIDTH)
 }
 
 /// A packed panel.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PackedPanel<'a> {
-    /// Two bytes for each block, see [`Block`].
+    /// The [`Block`]s.
     pub(super) blocks: &'a [u8],
     /// The blocks' codes, one block behind the other.
     pub(super) codes: &'a [u8],
-    /// See [`each_exception`].
-    pub(super) exceptions: &'a [u8],
+    /// The list of exceptions, see [`Entry`].
+    pub(super) entries: &'a [u8],
 }
 
 /// Chooses widths for codes of a matrix and packs its panels.
@@ -131,33 +124,50 @@ impl Packer {
         self.alphabet
     }
 
-    /// Packs a panel of `rows` rows at one byte per code: writes a block's two bytes to each pair of `blocks`
-    /// and its codes to `codes`, one block behind the other, and appends the exceptions. Returns the bytes
-    /// of the codes. Codes and exceptions together take at most the bytes that the largest width takes.
+    /// Packs a panel of `rows` rows at one byte per code: writes a byte to each of `blocks` and the codes to
+    /// `codes`, one block behind the other, and appends the entries of exceptions. Returns the bytes of the
+    /// codes. Codes and entries together take at most [`largest_panel_bytes`].
     pub(super) fn panel(
         self,
         rows: usize,
         quads: &[u8],
         blocks: &mut [u8],
         codes: &mut [u8],
-        exceptions: &mut ExceptionList,
+        entries: &mut Vec<u8>,
     ) -> usize {
-        let mut at = 0;
+        let (mut at, bases, first) = (0, self.bases(), entries.len());
+        let mut list = EntryList { entries, place: 0, exceptions: false };
         let (quads, _) = quads.as_chunks::<BLOCK_BYTES>();
-        for (number, (quads, of)) in quads.iter().zip(blocks.as_chunks_mut::<2>().0).enumerate() {
+        for (number, (quads, of)) in quads.iter().zip(blocks).enumerate() {
             let mut quads = *quads;
             self.fill(rows, number * BLOCK, &mut quads);
-            let (block, outside) = self.choose(&quads);
-            quads.iter_mut().for_each(|code| *code = code.wrapping_sub(block.base));
-            *of = block.to_bytes();
+            let (block, exceptions) = self.choose(&quads);
+            let base = bases[block.base_number()];
+            quads.iter_mut().for_each(|code| *code = code.wrapping_sub(base));
+            *of = block.0;
             pack(block.width(), &quads, &mut codes[at..][..block.bytes()]);
             at += block.bytes();
-            if outside > 0 {
-                exceptions.push(number, block, &quads);
+            if exceptions {
+                list.push(number, block, base, &quads);
+            } else {
+                list.pass(number * BLOCK_BYTES);
             }
         }
-        exceptions.finish();
+        if !list.exceptions {
+            entries.truncate(first);
+        }
         at
+    }
+
+    /// Returns the least code of each width's two ranges. Ranges lie around the middle, but end with the
+    /// alphabet.
+    pub(super) fn bases(self) -> [u8; BASES] {
+        std::array::from_fn(|number| {
+            let (range, up) = (1 << (number / 2), (number % 2) as u16);
+            let base = (u16::from(self.middle).saturating_sub(range / 2) + up)
+                .min(self.alphabet.saturating_sub(range));
+            base as u8
+        })
     }
 
     /// Replaces what lies behind the last row and column, so that it is no exception.
@@ -173,26 +183,20 @@ impl Packer {
         }
     }
 
-    /// Returns the width and base of fewest bits, and the number of exceptions. Ranges lie around the middle,
-    /// but end with the alphabet.
-    fn choose(self, quads: &[u8; BLOCK_BYTES]) -> (Block, usize) {
-        let all = largest_width(self.alphabet);
-        let of = |width: usize, up: u16| {
-            let last = self.alphabet.saturating_sub(1 << width);
-            let base = (u16::from(self.middle).saturating_sub(1 << (width - 1)) + up).min(last);
-            Block { base: base as u8, width: width as u8 }
-        };
-        let mut best = ((of(all, 0), 0), BLOCK_BYTES * all);
+    /// Returns the width and range of fewest bits, and whether there are exceptions.
+    fn choose(self, quads: &[u8; BLOCK_BYTES]) -> (Block, bool) {
+        let (all, bases) = (largest_width(self.alphabet), self.bases());
+        let mut best = ((Block::new(all, false), false), BLOCK_BYTES * all);
         let mut before = usize::MAX;
         for width in MIN_WIDTH..all {
             let mut least = usize::MAX;
-            // As many codes below the middle as above it, but for one.
-            for block in [of(width, 0), of(width, 1)] {
-                let [outside, far] = count_outside(quads, block.base, 1 << width);
-                let cost = BLOCK_BYTES * width + NEAR_COST_BITS * (outside - far) + FAR_COST_BITS * far;
+            for up in [false, true] {
+                let block = Block::new(width, up);
+                let far = sum_of_far(quads, bases[block.base_number()], width as u8);
+                let cost = BLOCK_BYTES * width + ENTRY_COST_BITS * far;
                 least = least.min(cost);
                 if cost < best.1 {
-                    best = ((block, outside), cost);
+                    best = ((block, far > 0), cost);
                 }
             }
             // Larger widths save fewer exceptions and cost as many bits.
@@ -205,66 +209,47 @@ impl Packer {
     }
 }
 
-/// Lists the exceptions of panels.
-#[derive(Debug, Default)]
-pub(super) struct ExceptionList {
-    /// The lists of panels, see [`each_exception`].
-    pub(super) bytes: Vec<u8>,
-    /// The far and the near exceptions of a panel, and the quad and the place of the last of them.
-    far: Vec<u8>,
-    near: Vec<u8>,
-    quad: usize,
+/// Lists the exceptions of a panel.
+struct EntryList<'a> {
+    entries: &'a mut Vec<u8>,
+    /// The place of the last entry.
     place: usize,
+    exceptions: bool,
 }
 
-impl ExceptionList {
-    /// Adds the exceptions of block `number`; `quads` are its codes minus its base.
-    fn push(&mut self, number: usize, block: Block, quads: &[u8; BLOCK_BYTES]) {
-        let above = u8::MAX << block.width;
+impl EntryList<'_> {
+    /// Appends the exceptions of block `number`; `quads` are its codes minus its base.
+    fn push(&mut self, number: usize, block: Block, base: u8, quads: &[u8; BLOCK_BYTES]) {
+        self.exceptions = true;
+        let above = u8::MAX << block.width();
         for (i, quad) in quads.as_chunks::<QUAD>().0.iter().enumerate() {
             let mut outside = by_columns(any_bits(quad, above));
             while outside != 0 {
                 let place = outside.trailing_zeros() as usize;
                 outside &= outside - 1;
                 let difference = quad[panel::offset(place % PANEL, place / PANEL)];
-                let below = difference > u8::MAX - block.base;
-                let far = (i32::from(difference) - if below { 256 } else { 0 }) >> block.width;
-                self.push_one(number * QUADS + i, place, far);
+                let below = difference > u8::MAX - base;
+                let far = (i32::from(difference) - if below { 256 } else { 0 }) >> block.width();
+                self.step(number * BLOCK_BYTES + i * QUAD + place, below);
+                self.entries.extend((1..far.abs()).map(|_| Entry::new(0, below).0));
             }
         }
     }
 
-    fn push_one(&mut self, quad: usize, place: usize, far: i32) {
-        if far.abs() == 1 {
-            let at = quad * QUAD + place;
-            while at - self.place >= SKIP {
-                self.place += SKIP;
-                self.near.push((SKIP << 1) as u8);
-            }
-            self.near.push(((at - self.place) << 1) as u8 | u8::from(far < 0));
-            self.place = at;
-            return;
-        }
-        let mut entry = |step: usize, place: usize, far: i32| {
-            let place = place % PANEL * 4 + place / PANEL;
-            self.far.extend((step as u16 | (place as u16) << 3 | (far << 9) as u16).to_le_bytes());
-        };
-        while quad - self.quad > LONGEST_STEP {
-            self.quad += LONGEST_STEP;
-            entry(LONGEST_STEP, 0, 0);
-        }
-        entry(quad - self.quad, place, far);
-        self.quad = quad;
+    /// Appends entries for a block without exceptions whose first place is `place`.
+    fn pass(&mut self, place: usize) {
+        self.step(place, false);
+        self.entries.push(Entry::new(0, true).0);
     }
 
-    /// Ends the list of a panel, which is empty without exceptions.
-    fn finish(&mut self) {
-        if !(self.far.is_empty() && self.near.is_empty()) {
-            self.bytes.extend((self.far.len() as u32).to_le_bytes());
-            self.bytes.append(&mut self.far);
-            self.bytes.append(&mut self.near);
+    /// Appends an entry for a place.
+    fn step(&mut self, place: usize, subtract: bool) {
+        while place - self.place > LONGEST_STEP {
+            self.place += LONGEST_STEP;
+            self.entries.extend([Entry::new(LONGEST_STEP, false).0, Entry::new(0, true).0]);
         }
-        (self.quad, self.place) = (0, 0);
+        self.entries.push(Entry::new(place - self.place, subtract).0);
+        self.place = place;
     }
 }
 
@@ -296,34 +281,37 @@ fn by_columns(bits: u64) -> u64 {
 }
 
 /// Unpacks a panel to one byte per code.
-pub(super) fn unpack(isa: Isa, packed: &PackedPanel, quads: &mut [u8]) {
-    unpack_blocks(isa, packed, quads);
-    let blocks = packed.blocks.as_chunks::<BLOCK_ENTRY_BYTES>().0;
-    each_exception(packed.exceptions, |col, row, far| {
-        let block = Block::from_bytes(blocks[col / BLOCK]);
-        let code = &mut quads[panel::offset(row, col)];
-        *code = code.wrapping_add((far << block.width()) as u8);
-    });
+pub(super) fn unpack(isa: Isa, packed: &PackedPanel, bases: &[u8; BASES], quads: &mut [u8]) {
+    unpack_blocks(isa, packed, bases, quads);
+    let mut place = 0;
+    for entry in packed.entries.iter().map(|&entry| Entry(entry)) {
+        place += entry.step();
+        let width = Block::from_byte(packed.blocks[place / BLOCK_BYTES]).width();
+        let add = [1u8, u8::MAX][entry.sign()] << (width & 7);
+        let code = &mut quads[panel::offset(place % PANEL, place / PANEL)];
+        *code = code.wrapping_add(add);
+    }
 }
 
 multiversion! {
     /// Unpacks a panel without its exceptions.
-    unsafe fn unpack_blocks[V: Vector in simd](panel: &PackedPanel, quads: &mut [u8]) {
-        let mut rest = panel.codes;
-        for (of, quads) in panel.blocks.as_chunks::<2>().0.iter().zip(quads.as_chunks_mut::<BLOCK_BYTES>().0) {
-            let block = Block::from_bytes(*of);
-            let codes;
+    unsafe fn unpack_blocks[V: Vector in simd](packed: &PackedPanel, bases: &[u8; BASES], quads: &mut [u8]) {
+        let mut rest = packed.codes;
+        for (&of, quads) in packed.blocks.iter().zip(quads.as_chunks_mut::<BLOCK_BYTES>().0) {
+            let block = Block::from_byte(of);
+            let (codes, base);
             (codes, rest) = rest.split_at(block.bytes());
+            base = bases[block.base_number()];
             // SAFETY: `codes` are `width` rows of 64 bytes; the caller enables the instruction set.
             unsafe {
                 match block.width() {
-                    2 => unpack_block::<V, 2>(codes, block.base, quads),
-                    3 => unpack_block::<V, 3>(codes, block.base, quads),
-                    4 => unpack_block::<V, 4>(codes, block.base, quads),
-                    5 => unpack_block::<V, 5>(codes, block.base, quads),
-                    6 => unpack_block::<V, 6>(codes, block.base, quads),
-                    7 => unpack_block::<V, 7>(codes, block.base, quads),
-                    _ => unpack_block::<V, 8>(codes, block.base, quads),
+                    2 => unpack_block::<V, 2>(codes, base, quads),
+                    3 => unpack_block::<V, 3>(codes, base, quads),
+                    4 => unpack_block::<V, 4>(codes, base, quads),
+                    5 => unpack_block::<V, 5>(codes, base, quads),
+                    6 => unpack_block::<V, 6>(codes, base, quads),
+                    7 => unpack_block::<V, 7>(codes, base, quads),
+                    _ => unpack_block::<V, 8>(codes, base, quads),
                 }
             }
         }
@@ -363,19 +351,18 @@ fn pack(width: usize, quads: &[u8; BLOCK_BYTES], packed: &mut [u8]) {
 }
 
 multiversion! {
-    /// Counts the codes outside `base..base + range`, and those outside the range and its neighbours.
-    fn count_outside(quads: &[u8; BLOCK_BYTES], base: u8, range: u8) -> [usize; 2] {
-        let (mut outside, mut far) = ([0u8; QUAD], [0u8; QUAD]);
-        // Neighbours that begin below zero or end above 255 hold all codes there.
-        let low = base.saturating_sub(range);
-        let high = (base - low).saturating_add(range - 1).saturating_add(range);
+    /// Returns the sum of the magnitudes of `far` for a base and a width, at most 255 for the codes of a place
+    /// in their quads.
+    fn sum_of_far(quads: &[u8; BLOCK_BYTES], base: u8, width: u8) -> usize {
+        let mut sums = [0u8; QUAD];
+        let most = (1 << width) - 1;
         for quad in quads.as_chunks::<QUAD>().0 {
-            for i in 0..QUAD {
-                outside[i] += u8::from(quad[i].wrapping_sub(base) >= range);
-                far[i] += u8::from(quad[i] < low) + u8::from(quad[i] > low.saturating_add(high));
+            for (sum, &code) in sums.iter_mut().zip(quad) {
+                let outside = base.saturating_sub(code) | code.saturating_sub(base + most);
+                *sum = sum.saturating_add((outside + most) >> width);
             }
         }
-        [outside, far].map(|counts| counts.iter().map(|&count| usize::from(count)).sum())
+        sums.iter().map(|&sum| usize::from(sum)).sum()
     }
 }
 
@@ -383,23 +370,20 @@ multiversion! {
 mod tests {
     use super::*;
 
-    /// Packs and unpacks a panel; returns the bytes of codes and exceptions, and the number of exceptions.
+    /// Packs and unpacks a panel; returns the bytes of its codes and of its entries of exceptions.
     fn round_trip(codes: &[u8], packer: Packer) -> [usize; 2] {
         let blocks = codes.len() / BLOCK_BYTES;
         let most = largest_panel_bytes(blocks, packer.alphabet);
-        let (mut entries, mut packed) = (vec![0; BLOCK_ENTRY_BYTES * blocks], vec![0; most]);
-        let mut list = ExceptionList::default();
-        let bytes = packer.panel(PANEL, codes, &mut entries, &mut packed, &mut list);
-        assert!(bytes + list.bytes.len() <= most, "{bytes} + {} bytes of {most}", list.bytes.len());
-        let panel = PackedPanel { blocks: &entries, codes: &packed[..bytes], exceptions: &list.bytes };
+        let (mut of, mut packed, mut entries) = (vec![0; blocks], vec![0; most], Vec::new());
+        let bytes = packer.panel(PANEL, codes, &mut of, &mut packed, &mut entries);
+        assert!(bytes + entries.len() <= most, "{bytes} + {} bytes of {most}", entries.len());
+        let panel = PackedPanel { blocks: &of, codes: &packed[..bytes], entries: &entries };
         for isa in Isa::supported() {
             let mut unpacked = vec![0xee; codes.len()];
-            unpack(isa, &panel, &mut unpacked);
+            unpack(isa, &panel, &packer.bases(), &mut unpacked);
             assert!(unpacked == codes, "{packer:?}");
         }
-        let mut exceptions = 0;
-        each_exception(&list.bytes, |_, _, far| exceptions += usize::from(far != 0));
-        [bytes + list.bytes.len(), exceptions]
+        [bytes, entries.len()]
     }
 
     #[test]
@@ -429,16 +413,15 @@ mod tests {
 
     #[test]
     fn exceptions_reach_from_end_to_end() {
-        // The last code of each block is far from the others: one exception and those between.
+        // The last code of some blocks is far from the others.
         for (near, far) in [(0, 255), (255, 0), (128, 0), (128, 255), (2, 7)] {
             let packer = Packer::new(256, Some(near), 40 * BLOCK);
             let mut codes = vec![near; 40 * BLOCK_BYTES];
             for block in [0, 1, 39] {
                 codes[(block + 1) * BLOCK_BYTES - 1] = far;
             }
-            let [bytes, exceptions] = round_trip(&codes, packer);
-            assert_eq!(exceptions, 3);
-            assert!(bytes < 40 * 2 * 64 + 200, "{bytes}");
+            let [bytes, entries] = round_trip(&codes, packer);
+            assert!(bytes <= (40 * 2 + 3 * 3) * 64 && (80..800).contains(&entries), "{bytes} {entries}");
         }
     }
 
@@ -449,8 +432,8 @@ mod tests {
         for (row, col) in (0..5).flat_map(|row| (0..33).map(move |col| (row, col))) {
             codes[panel::offset(row, col)] = 101;
         }
-        let (mut entries, mut packed, mut list) = ([0; 4], vec![0; 1024], ExceptionList::default());
-        let bytes = packer.panel(5, &codes, &mut entries, &mut packed, &mut list);
-        assert_eq!((bytes, list.bytes.len()), (2 * 2 * 64, 0));
+        let (mut of, mut packed, mut entries) = ([0; 2], vec![0; 1024], Vec::new());
+        let bytes = packer.panel(5, &codes, &mut of, &mut packed, &mut entries);
+        assert_eq!((bytes, entries.len()), (2 * 2 * 64, 0));
     }
 }

@@ -5,22 +5,39 @@
 //! depends on the lowest bits of earlier codes, which exceptions do not change.
 
 use super::activations::{Activations, BLOCK};
-use super::block::{Block, PackedPanel, each_exception};
+use super::block::{BASES, Block, Entry, PackedPanel};
 use super::integer::{BLOCK_BYTES, BlockDots, IntegerProduct, Offsets, Panel};
 use super::side::{PANEL, Side};
 use super::trellis::Trellis;
 use super::width::QUADS;
+use crate::cpu::AlignedVec;
 use crate::cpu::simd::{self, Vector};
 use ecq_coding::{Isa, multiversion};
 
 /// Quads of the lag that the trellis quantizer takes.
 const LAG: usize = 3;
+/// For each row of a panel the lanes of that row.
+#[repr(align(64))]
+struct Lanes([[i32; PANEL]; PANEL]);
+
+static LANES: Lanes = {
+    let mut lanes = [[0; PANEL]; PANEL];
+    let mut row = 0;
+    while row < PANEL {
+        lanes[row][row] = -1;
+        row += 1;
+    }
+    Lanes(lanes)
+};
 
 /// A product of packed codes.
 pub(super) struct DirectProduct<'a> {
     product: IntegerProduct<'a>,
     trellis: Option<Branches>,
-    far: &'a mut Vec<[i32; PANEL]>,
+    bases: &'a [u8; BASES],
+    /// The integers of each column, and their negations.
+    signed: &'a [[i32; 2]],
+    far: &'a mut AlignedVec<i32>,
     isa: Isa,
 }
 
@@ -40,8 +57,10 @@ impl<'a> DirectProduct<'a> {
         x: &'a Activations,
         side: &'a Side,
         trellis: Option<Trellis>,
+        bases: &'a [u8; BASES],
         offsets: &'a mut Offsets,
-        far: &'a mut Vec<[i32; PANEL]>,
+        signed: &'a mut Vec<[i32; 2]>,
+        far: &'a mut AlignedVec<i32>,
     ) -> Option<Self> {
         let branches = match trellis {
             Some(trellis) => {
@@ -55,7 +74,9 @@ impl<'a> DirectProduct<'a> {
             return None;
         }
         let product = IntegerProduct::new(x, side, offsets)?;
-        Some(Self { product, trellis: branches, far, isa })
+        signed.clear();
+        signed.extend(x.integers(0).iter().map(|&x| [i32::from(x), -i32::from(x)]));
+        Some(Self { product, trellis: branches, bases, signed, far, isa })
     }
 
     /// Multiplies panel `number` and writes the products to `y[at..]`.
@@ -67,14 +88,9 @@ impl<'a> DirectProduct<'a> {
         (y, at): (&mut [f32], usize),
     ) {
         let place = self.product.place(number, start, at, y.len());
-        self.far.clear();
-        if !packed.exceptions.is_empty() {
-            self.far.resize(self.product.x.blocks(), [0; PANEL]);
-            add_exceptions(packed.exceptions, self.product.x.integers(0), self.far);
-        }
         match self.trellis {
-            None => panel::<0>(self.isa, &self.product, &place, packed, self.far, Branches::NONE, y),
-            Some(trellis) => panel::<LAG>(self.isa, &self.product, &place, packed, self.far, trellis, y),
+            None => panel::<0>(self.isa, self, &place, packed, Branches::NONE, y),
+            Some(trellis) => panel::<LAG>(self.isa, self, &place, packed, trellis, y),
         }
     }
 }
@@ -83,21 +99,53 @@ impl Branches {
     const NONE: Self = Self { restart_blocks: usize::MAX, odd: 0 };
 }
 
-/// Adds `far` of each exception times its integer to the sum of its row and block.
-fn add_exceptions(list: &[u8], x: &[i8], sums: &mut [[i32; PANEL]]) {
-    each_exception(list, |col, row, far| sums[col / BLOCK][row] += far * i32::from(x[col]));
+/// Computes the running sums of a panel's exceptions, in ranges of their blocks; see [`PackedDots`].
+///
+/// Each entry stores the sum of its block, with no condition on blocks: the number of entries of a block
+/// cannot be predicted, and a wrong prediction costs more than five entries.
+///
+/// # Safety
+/// The caller enables the instruction set of `V`.
+#[inline(always)]
+unsafe fn exceptions<V: Vector>(entries: &[u8], signed: &[[i32; 2]], sums: &mut [i32]) {
+    if entries.is_empty() {
+        return;
+    }
+    let last: usize = entries.iter().map(|&entry| Entry(entry).step()).sum();
+    assert!(last < signed.len() * PANEL && signed.len() / BLOCK * PANEL + PANEL <= sums.len());
+    // SAFETY: places do not decrease and the last is inside, as asserted; places of a column are below 16.
+    unsafe {
+        let mut totals = [V::splat(0); 2];
+        let mut place = 0;
+        for (half, &total) in totals[..PANEL / V::LANES].iter().enumerate() {
+            V::store(sums.as_mut_ptr().add(half * V::LANES).cast(), total);
+        }
+        for &entry in entries {
+            let entry = Entry(entry);
+            place += entry.step();
+            let lanes = LANES.0.get_unchecked(place % PANEL).as_ptr();
+            let x = V::splat(*signed.get_unchecked(place / PANEL).get_unchecked(entry.sign()));
+            let to = sums.as_mut_ptr().add((place / BLOCK_BYTES + 1) * PANEL);
+            for (half, total) in totals[..PANEL / V::LANES].iter_mut().enumerate() {
+                *total = V::add(*total, V::and(x, V::load(lanes.add(half * V::LANES).cast())));
+                V::store(to.add(half * V::LANES).cast(), *total);
+            }
+        }
+    }
 }
 
 /// Sums with packed codes, or with their levels if `LAG` is not zero.
 struct PackedDots<'a, V: Vector, const LAG: usize> {
-    blocks: &'a [[u8; 2]],
+    blocks: &'a [u8],
     codes: *const u8,
     x: *const i8,
     sums: &'a [i32],
-    /// For each row of each block what exceptions add to its sum, in ranges of the block; empty without
-    /// exceptions.
-    far: &'a [[i32; PANEL]],
-    zero: i32,
+    /// `[blocks + 1][16]`: the sum of `far` times the integer over the exceptions before each block; empty
+    /// without exceptions.
+    far: &'a [i32],
+    /// What base, zero and `V::OFFSET` add to each code, by the number of the base.
+    offsets: [i32; BASES],
+    bases: &'a [u8; BASES],
     branches: Branches,
     /// Blocks to the next restart.
     left: usize,
@@ -107,7 +155,8 @@ struct PackedDots<'a, V: Vector, const LAG: usize> {
 }
 
 impl<V: Vector, const LAG: usize> PackedDots<'_, V, LAG> {
-    /// Returns the scalar products of a block's codes (levels) of `W` bits (`BITS` bits) with its integers.
+    /// Returns the scalar products of a block's codes (levels) of `W` bits (`BITS` bits) with its integers,
+    /// plus `far` of its exceptions, in ranges.
     ///
     /// # Safety
     /// As [`BlockDots::next`].
@@ -138,8 +187,9 @@ impl<V: Vector, const LAG: usize> PackedDots<'_, V, LAG> {
                 }
                 *dot = V::dot::<BITS>(codes, self.x.add(block * BLOCK));
                 if !self.far.is_empty() {
-                    let far = self.far.get_unchecked(block).as_ptr().add(half * V::LANES);
-                    *dot = V::add(*dot, V::shl(V::load(far.cast()), BITS as u32));
+                    let before = self.far.as_ptr().add(block * PANEL + half * V::LANES);
+                    let far = V::sub(V::load(before.add(PANEL).cast()), V::load(before.cast()));
+                    *dot = V::add(*dot, V::shl(far, BITS as u32));
                 }
             }
             self.codes = self.codes.add(BLOCK_BYTES / 8 * W);
@@ -153,10 +203,9 @@ impl<V: Vector, const LAG: usize> BlockDots<V> for PackedDots<'_, V, LAG> {
     unsafe fn next(&mut self, block: usize) -> [V::Int; 2] {
         // SAFETY: as the trait's: entries, codes, integers and addends have the block.
         unsafe {
-            let of = Block::from_bytes(*self.blocks.get_unchecked(block));
-            let offset;
+            let of = Block::from_byte(*self.blocks.get_unchecked(block));
+
             let mut dots = if LAG == 0 {
-                offset = i32::from(of.base) - self.zero + if of.width() == 8 { V::OFFSET } else { 0 };
                 match of.width() {
                     2 => self.block::<2, 2>(block, 0),
                     3 => self.block::<3, 3>(block, 0),
@@ -172,8 +221,7 @@ impl<V: Vector, const LAG: usize> BlockDots<V> for PackedDots<'_, V, LAG> {
                     self.left = self.branches.restart_blocks;
                 }
                 self.left -= 1;
-                offset = 2 * i32::from(of.base) - self.zero + if of.width() == 7 { V::OFFSET } else { 0 };
-                let odd = (self.branches.odd ^ of.base) & 1;
+                let odd = (self.branches.odd ^ self.bases[of.base_number()]) & 1;
                 match of.width() {
                     2 => self.block::<2, 3>(block, odd),
                     3 => self.block::<3, 4>(block, odd),
@@ -184,8 +232,9 @@ impl<V: Vector, const LAG: usize> BlockDots<V> for PackedDots<'_, V, LAG> {
                     _ => self.block::<7, 8>(block, odd),
                 }
             };
-            let offset = V::splat(offset * self.sums.get_unchecked(block));
-            for (half, dot) in dots[..PANEL / V::LANES].iter_mut().enumerate() {
+            let offset = self.offsets.get_unchecked(of.base_number()) * self.sums.get_unchecked(block);
+            let offset = V::splat(offset);
+            for dot in &mut dots[..PANEL / V::LANES] {
                 *dot = V::add(*dot, offset);
             }
             dots
@@ -196,33 +245,41 @@ impl<V: Vector, const LAG: usize> BlockDots<V> for PackedDots<'_, V, LAG> {
 multiversion! {
     /// Multiplies a panel with the first row of activations.
     unsafe fn panel[V: Vector in simd, const LAG: usize](
-        product: &IntegerProduct,
+        direct: &mut DirectProduct,
         of: &Panel,
         packed: &PackedPanel,
-        far: &[[i32; PANEL]],
         branches: Branches,
         y: &mut [f32],
     ) {
-        let (blocks, x) = (packed.blocks.as_chunks::<2>().0, product.x);
-        let bytes: usize = blocks.iter().map(|&block| Block::from_bytes(block).bytes()).sum();
-        assert!(blocks.len() == x.blocks() && packed.codes.len() >= bytes);
+        let (blocks, x, zero) = (packed.blocks, direct.product.x, direct.product.side.zero);
+        let codes: usize = blocks.iter().map(|&block| Block::from_byte(block).bytes()).sum();
+        assert!(blocks.len() == x.blocks() && packed.codes.len() >= codes);
         assert!(x.integers(0).len() == blocks.len() * BLOCK && x.sums(0).len() == blocks.len());
-        assert!(far.is_empty() || far.len() == blocks.len());
-        // SAFETY: the assertions cover the entries, codes, integers, sums and addends of all blocks; the
-        // caller enables the instruction set.
+        direct.far.set_len(if packed.entries.is_empty() { 0 } else { (blocks.len() + 1) * PANEL });
+        // SAFETY: the caller enables the instruction set.
+        unsafe { exceptions::<V>(packed.entries, direct.signed, direct.far) };
+        // Kernels of eight bits subtract from each code or level.
+        let widest = if LAG == 0 { 8 } else { 7 };
+        let offset = |number: usize| {
+            let base = i32::from(direct.bases[number]) * if LAG == 0 { 1 } else { 2 };
+            base - zero + if number / 2 == widest { V::OFFSET } else { 0 }
+        };
+        // SAFETY: the assertions cover the codes, integers, sums and running sums of all blocks; the caller
+        // enables the instruction set.
         unsafe {
             let mut dots = PackedDots::<V, LAG> {
                 blocks,
                 codes: packed.codes.as_ptr(),
                 x: x.integers(0).as_ptr(),
                 sums: x.sums(0),
-                far,
-                zero: product.side.zero,
+                far: direct.far,
+                offsets: std::array::from_fn(offset),
+                bases: direct.bases,
                 branches,
                 left: 0,
                 history: [[[V::splat(0); LAG]; 2]; 2],
             };
-            product.row::<V>(of, 0, &mut dots, y);
+            direct.product.row::<V>(of, 0, &mut dots, y);
         }
     }
 }

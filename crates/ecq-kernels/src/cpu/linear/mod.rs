@@ -92,8 +92,10 @@ pub struct Scratch {
     /// Decoded rows, before they are laid out as panels.
     rows: Vec<u8>,
     float: FloatScratch,
-    /// Addends of the exact sums of packed blocks.
-    far: Vec<[i32; PANEL]>,
+    /// The integers of a row of activations and their negations.
+    signed: Vec<[i32; 2]>,
+    /// Running sums of the exceptions of a packed panel.
+    far: AlignedVec<i32>,
 }
 
 impl Scratch {
@@ -109,7 +111,8 @@ impl Scratch {
             + self.quads.capacity()
             + self.rows.capacity()
             + self.float.bytes()
-            + size_of::<[i32; PANEL]>() * self.far.capacity()
+            + size_of::<[i32; 2]>() * self.signed.capacity()
+            + 4 * self.far.capacity()
     }
 }
 

@@ -1,5 +1,5 @@
 use super::activations::{Activations, Precision};
-use super::block::{self, Packer};
+use super::block::{self, BASES, Packer};
 use super::direct::DirectProduct;
 use super::packed_panels::{PackedBuffer, PackedPanels};
 use super::rows::Streams;
@@ -26,6 +26,7 @@ pub struct PackedLinear {
     /// Codes, or levels on a trellis grid, are below `2^bits`.
     bits: usize,
     panels: PackedPanels,
+    bases: [u8; BASES],
     isa: Isa,
 }
 
@@ -59,7 +60,14 @@ impl PackedLinear {
                 }
                 Ok::<(), CodecError>(())
             })?;
-        Ok(Self { side, trellis, bits: bits(trellis, alphabet), panels: panels.shrunk(), isa: isa.resolve() })
+        Ok(Self {
+            side,
+            trellis,
+            bits: bits(trellis, alphabet),
+            panels: panels.shrunk(),
+            bases: packer.bases(),
+            isa: isa.resolve(),
+        })
     }
 
     /// Decodes a tensor and lays its codes out for products, panel by panel, in parallel.
@@ -99,7 +107,14 @@ impl PackedLinear {
                 Ok::<(), CodecError>(())
             },
         )?;
-        Ok(Self { side, trellis, bits: bits(trellis, alphabet), panels, isa: isa.resolve() })
+        Ok(Self {
+            side,
+            trellis,
+            bits: bits(trellis, alphabet),
+            panels,
+            bases: packer.bases(),
+            isa: isa.resolve(),
+        })
     }
 
     /// Returns the bytes of the codes and of their tables. Side data may be shared with the streams.
@@ -115,7 +130,7 @@ impl PackedLinear {
     /// Unpacks a panel to one byte per code, or level on a trellis grid.
     fn unpack(&self, number: usize, quads: &mut AlignedVec<u8>) {
         quads.set_len(unpacked_bytes(self.side.cols));
-        block::unpack(self.isa, &self.panels.panel(number), quads);
+        block::unpack(self.isa, &self.panels.panel(number), &self.bases, quads);
         if let Some(trellis) = self.trellis {
             trellis.panel(quads);
         }
@@ -156,9 +171,10 @@ impl Linear for PackedLinear {
         scratch: &mut Scratch,
     ) -> Result<()> {
         check_product(self, x, &rows, y);
-        let Scratch { offsets, start, quads, float, far, .. } = scratch;
+        let Scratch { offsets, start, quads, float, signed, far, .. } = scratch;
         if x.precision() == Precision::I8
-            && let Some(mut product) = DirectProduct::new(self.isa, x, &self.side, self.trellis, offsets, far)
+            && let Some(mut product) =
+                DirectProduct::new(self.isa, x, &self.side, self.trellis, &self.bases, offsets, signed, far)
         {
             for (number, at) in panels(&rows) {
                 product.panel(number, &self.panels.panel(number), start, (y, at));

@@ -1,6 +1,6 @@
 //! The packed panels of a matrix, one behind the other in one buffer.
 
-use super::block::{BLOCK_ENTRY_BYTES, ExceptionList, PackedPanel, Packer, largest_panel_bytes};
+use super::block::{PackedPanel, Packer, largest_panel_bytes};
 use super::blocks_of;
 use super::side::PANEL;
 use crate::cpu::AlignedVec;
@@ -44,7 +44,7 @@ impl Parts {
 
     fn blocks(self) -> Range<usize> {
         let first = self.ends().end.next_multiple_of(LINE);
-        first..first + BLOCK_ENTRY_BYTES * self.panels * self.blocks_per_panel
+        first..first + self.panels * self.blocks_per_panel
     }
 
     fn codes(self) -> usize {
@@ -89,24 +89,22 @@ impl PackedPanels {
         let most = largest_panel_bytes(parts.blocks_per_panel, alphabet);
         let shares: Vec<Share> = ends[parts.ends()]
             .par_chunks_mut(share * ENDS_BYTES)
-            .zip(
-                blocks[..parts.blocks().len()]
-                    .par_chunks_mut(share * BLOCK_ENTRY_BYTES * parts.blocks_per_panel),
-            )
+            .zip(blocks[..parts.blocks().len()].par_chunks_mut(share * parts.blocks_per_panel))
             .zip(codes.par_chunks_mut(share * most))
             .enumerate()
             .map_init(T::default, |memory, (i, ((ends, blocks), codes))| {
                 let range = i * share..i * share + ends.len() / ENDS_BYTES;
-                let blocks_bytes = BLOCK_ENTRY_BYTES * parts.blocks_per_panel;
                 let mut writer = PanelWriter {
                     packer,
-                    panels: ends.chunks_exact_mut(ENDS_BYTES).zip(blocks.chunks_exact_mut(blocks_bytes)),
+                    panels: ends
+                        .chunks_exact_mut(ENDS_BYTES)
+                        .zip(blocks.chunks_exact_mut(parts.blocks_per_panel)),
                     codes,
                     written: 0,
-                    exceptions: ExceptionList::default(),
+                    exceptions: Vec::new(),
                 };
                 panels(range, memory, &mut writer)?;
-                Ok(Share { codes: writer.written, exceptions: writer.exceptions.bytes })
+                Ok(Share { codes: writer.written, exceptions: writer.exceptions })
             })
             .collect::<Result<_, E>>()?;
         let mut packed = Self { parts, bytes };
@@ -144,11 +142,11 @@ impl PackedPanels {
         let [code_end, exception_end] = ends(number);
         let codes = &self.bytes[self.parts.codes()..];
         let [code_bytes, _] = ends(self.parts.panels - 1);
-        let blocks = BLOCK_ENTRY_BYTES * self.parts.blocks_per_panel;
+        let blocks = self.parts.blocks_per_panel;
         PackedPanel {
             blocks: &self.bytes[self.parts.blocks()][number * blocks..][..blocks],
             codes: &codes[code..code_end],
-            exceptions: &codes[code_bytes..][exception..exception_end],
+            entries: &codes[code_bytes..][exception..exception_end],
         }
     }
 
@@ -183,7 +181,7 @@ pub(super) struct PanelWriter<'a> {
     panels: std::iter::Zip<std::slice::ChunksExactMut<'a, u8>, std::slice::ChunksExactMut<'a, u8>>,
     codes: &'a mut [u8],
     written: usize,
-    exceptions: ExceptionList,
+    exceptions: Vec<u8>,
 }
 
 impl PanelWriter<'_> {
@@ -195,7 +193,7 @@ impl PanelWriter<'_> {
         };
         let codes = &mut self.codes[self.written..];
         self.written += self.packer.panel(rows, quads, blocks, codes, &mut self.exceptions);
-        write_ends(ends, [self.written, self.exceptions.bytes.len()]);
+        write_ends(ends, [self.written, self.exceptions.len()]);
     }
 }
 

@@ -44,7 +44,9 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn store(to: *mut u8, a: Self::Int);
     unsafe fn splat(value: i32) -> Self::Int;
     unsafe fn add(a: Self::Int, b: Self::Int) -> Self::Int;
+    unsafe fn sub(a: Self::Int, b: Self::Int) -> Self::Int;
     unsafe fn or(a: Self::Int, b: Self::Int) -> Self::Int;
+    unsafe fn and(a: Self::Int, b: Self::Int) -> Self::Int;
     unsafe fn xor(a: Self::Int, b: Self::Int) -> Self::Int;
     /// Masks every byte.
     unsafe fn and_bytes(a: Self::Int, mask: u8) -> Self::Int;

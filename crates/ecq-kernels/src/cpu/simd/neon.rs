@@ -151,12 +151,20 @@ unsafe impl<const DOT: bool> Vector for Registers<DOT> {
         zip(a, b, |a, b| unsafe { vaddq_s32(a, b) })
     }
     #[inline(always)]
+    unsafe fn sub(a: Self::Int, b: Self::Int) -> Self::Int {
+        zip(a, b, |a, b| unsafe { vsubq_s32(a, b) })
+    }
+    #[inline(always)]
     unsafe fn or(a: Self::Int, b: Self::Int) -> Self::Int {
         zip(a, b, |a, b| unsafe { vorrq_s32(a, b) })
     }
     #[inline(always)]
     unsafe fn xor(a: Self::Int, b: Self::Int) -> Self::Int {
         zip(a, b, |a, b| unsafe { veorq_s32(a, b) })
+    }
+    #[inline(always)]
+    unsafe fn and(a: Self::Int, b: Self::Int) -> Self::Int {
+        zip(a, b, |a, b| unsafe { vandq_s32(a, b) })
     }
     #[inline(always)]
     unsafe fn and_bytes(a: Self::Int, mask: u8) -> Self::Int {

@@ -39,12 +39,20 @@ unsafe impl Vector for Portable {
         each(a, b, i32::wrapping_add)
     }
     #[inline(always)]
+    unsafe fn sub(a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
+        each(a, b, i32::wrapping_sub)
+    }
+    #[inline(always)]
     unsafe fn or(a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
         each(a, b, |a, b| a | b)
     }
     #[inline(always)]
     unsafe fn xor(a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
         each(a, b, |a, b| a ^ b)
+    }
+    #[inline(always)]
+    unsafe fn and(a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
+        each(a, b, |a, b| a & b)
     }
     #[inline(always)]
     unsafe fn and_bytes(a: [i32; 8], mask: u8) -> [i32; 8] {
