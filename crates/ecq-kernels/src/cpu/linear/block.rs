@@ -275,7 +275,7 @@ fn any_bits(quad: &[u8; QUAD], mask: u8) -> u64 {
     let eights = quad.as_chunks::<8>().0.iter().enumerate();
     eights.fold(0, |bits, (i, &eight)| {
         let masked = u64::from_le_bytes(eight) & (ONES * u64::from(mask));
-        let high = ((masked & (ONES * 0x7f)) + ONES * 0x7f | masked) >> 7 & ONES;
+        let high = (((masked & (ONES * 0x7f)) + ONES * 0x7f) | masked) >> 7 & ONES;
         // The product moves the lowest bits of all bytes to the highest byte.
         bits | (high.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i)
     })

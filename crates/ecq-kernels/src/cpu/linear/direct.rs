@@ -59,8 +59,7 @@ impl<'a> DirectProduct<'a> {
         trellis: Option<Trellis>,
         bases: &'a [u8; BASES],
         offsets: &'a mut Offsets,
-        signed: &'a mut Vec<[i32; 2]>,
-        far: &'a mut AlignedVec<i32>,
+        (signed, far): (&'a mut Vec<[i32; 2]>, &'a mut AlignedVec<i32>),
     ) -> Option<Self> {
         let branches = match trellis {
             Some(trellis) => {

@@ -174,7 +174,7 @@ impl Linear for PackedLinear {
         let Scratch { offsets, start, quads, float, signed, far, .. } = scratch;
         if x.precision() == Precision::I8
             && let Some(mut product) =
-                DirectProduct::new(self.isa, x, &self.side, self.trellis, &self.bases, offsets, signed, far)
+                DirectProduct::new(self.isa, x, &self.side, self.trellis, &self.bases, offsets, (signed, far))
         {
             for (number, at) in panels(&rows) {
                 product.panel(number, &self.panels.panel(number), start, (y, at));
