@@ -1,6 +1,6 @@
 """Compares the speed of `ecq run` with llama.cpp, pairwise: the same cores, the same prompt, in turns.
 
-    pip install llama-cpp-python numpy          # built for this machine
+    pip install llama-cpp-python numpy          # built for this machine, or: pip install xllamacpp
     cargo build --release -p ecq-cli
     python scripts/bench_llama.py M.gguf M.ecq:cached M.ecq:fused M.ecq:lru:40MiB [--cores 0] [--rounds 7]
 
@@ -30,7 +30,10 @@ def llama(model, threads, prompt_tokens, tokens):
     """One run of llama.cpp in this process: the prompt, and tokens per second of prefill and of decoding."""
     import ctypes
 
-    import llama_cpp
+    try:
+        import llama_cpp
+    except ImportError:
+        return llama_server(model, threads, prompt_tokens, tokens)
     import numpy as np
 
     it = llama_cpp.Llama(
@@ -59,11 +62,28 @@ def llama(model, threads, prompt_tokens, tokens):
     print(json.dumps({"prompt": text, "prefill": len(ids) / prefill, "decode": tokens / seconds}))
 
 
+def llama_server(model, threads, prompt_tokens, tokens):
+    """As `llama`, through the package xllamacpp; the prompt has about as many tokens."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path, params.n_ctx, params.n_parallel, params.verbosity = model, 1024, 1, 0
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    # English has four to five letters to a token.
+    prompt = (TEXT * 20)[: int(4.5 * prompt_tokens)]
+    request = {"prompt": prompt, "n_predict": tokens, "temperature": 0, "ignore_eos": True, "cache_prompt": False}
+    answer = xllamacpp.Server(params).handle_completions(request)
+    timings = (answer if isinstance(answer, dict) else json.loads(answer))["timings"]
+    result = {"prompt": prompt, "prefill": timings["prompt_per_second"], "decode": timings["predicted_per_second"]}
+    print(json.dumps(result), flush=True)
+    os._exit(0)  # The server's threads have no other end.
+
+
 def pinned(cores, command):
     result = subprocess.run(["taskset", "-c", cores, *map(str, command)], capture_output=True, text=True)
     if result.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}: {result.stderr or result.stdout}")
-    return json.loads(result.stdout.strip().splitlines()[-1])
+    return json.loads([line for line in result.stdout.splitlines() if line.startswith("{")][-1])
 
 
 def ours(options, threads, which, prompt):

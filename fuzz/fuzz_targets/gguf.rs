@@ -7,7 +7,7 @@ use ecq::Limits;
 use ecq::format::file_type::describe_file_type;
 use ecq::format::gguf::{
     GgmlType, Gguf, NonzeroPadding, chat_template, dequantize, merge_parts, model_config, pack_blocks,
-    tokenizer_metadata, unpack_blocks,
+    pack_super_blocks, super_block_layout, tokenizer_metadata, unpack_blocks, unpack_super_blocks,
 };
 use ecq::format::hf::{config_json, hf_tensor};
 use libfuzzer_sys::fuzz_target;
@@ -49,5 +49,9 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = dequantize(ty, blocks, &mut vec![0.0; rows * ty.block_weights()]);
     if let Ok((codes, grid)) = unpack_blocks(ty, rows, ty.block_weights(), blocks) {
         assert_eq!(pack_blocks(ty, &codes, &grid).expect("split blocks join"), blocks);
+    }
+    if let Some(layout) = super_block_layout(ty) {
+        let (codes, grid) = unpack_super_blocks(layout, rows, 256, blocks).expect("whole super-blocks");
+        assert_eq!(pack_super_blocks(&codes, &grid).expect("split super-blocks join"), blocks);
     }
 });

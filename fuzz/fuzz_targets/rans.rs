@@ -37,18 +37,20 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Two tables chosen by classes that any bytes name: all instruction sets agree, and what is encoded comes
+/// Two tables chosen by classes, or classes and branch bits, that any bytes name: all instruction sets agree, and what is encoded comes
 /// back.
 fn by_class(layout: Layout, bytes: &[u8]) {
-    let Some((&[r, c, map], rest)) = bytes.split_first_chunk::<3>() else { return };
+    let Some((&[r, c, map, rule], rest)) = bytes.split_first_chunk::<4>() else { return };
     let counts = [usize::from(r % 9), usize::from(c % 9)];
     let class = |i: usize| rest.get(i).map_or(0, |byte| byte & 7);
     let (rows, cols) = (layout.rows(), layout.cols());
-    let tables = (0..counts[0] * counts[1]).map(|pair| map >> (pair % 8) & 1).collect();
+    let (lag, restart) = (usize::from(rule & 7), usize::from(rule & 7) * usize::from(rule >> 4));
+    let branches = (rule & 8 > 0).then_some(rans::Branches { lag, restart, inverted: map & 1 > 0 });
+    let pairs = counts[0] * counts[1] * if branches.is_some() { 2 } else { 1 };
+    let tables = (0..pairs).map(|pair| map >> (pair % 8) & 1).collect();
     let of_cols = (0..cols).map(|col| class(rows + col)).collect();
-    let Ok(classes) = rans::Classes::new(counts, (0..rows).map(class).collect(), of_cols, tables) else {
-        return;
-    };
+    let of_rows = (0..rows).map(class).collect();
+    let Ok(classes) = rans::Classes::new(counts, of_rows, of_cols, branches, tables) else { return };
     let Ok((first, used)) = FrequencyTable::from_bytes(rest) else { return };
     let Ok((second, more)) = FrequencyTable::from_bytes(&rest[used..]) else { return };
     let (tables, stream) = ([first, second], &rest[used + more..]);

@@ -4,7 +4,7 @@ use anyhow::Context;
 use ecq::coding::prefix::{self, PrefixCode};
 use ecq::coding::{Counts, FrequencyTable, Layout, Order, rans};
 use ecq::encode::{CodingChoice, EncodeOptions};
-use ecq::{Coding, Limits, PackOptions, pack, source};
+use ecq::{Coding, Limits, PackOptions, Target, pack, source};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -82,6 +82,12 @@ pub fn write() -> anyhow::Result<()> {
         let dest = container.join(format!("{coding:?}").to_lowercase());
         pack(&*source, "small.gguf", Some(&dest), &PackOptions { encode, ..PackOptions::default() }, &())?;
     }
+    for (name, coding) in [("trellis-rans", Coding::Rans), ("trellis-prefix", Coding::Prefix)] {
+        let encode = EncodeOptions { coding: CodingChoice::Only(coding), ..EncodeOptions::default() };
+        let source = source::open(&model, &Limits::default())?;
+        let options = PackOptions { encode, target: Target::Bpw(3.5), ..PackOptions::quantizing() };
+        pack(&*source, "small.gguf", Some(&container.join(name)), &options, &())?;
+    }
     fs::remove_file(&model)?;
 
     let (rows, cols, lanes) = (40u8, 50u8, 32u8);
@@ -92,6 +98,10 @@ pub fn write() -> anyhow::Result<()> {
     let stream = rans::Encoder::new(&table).encode(&symbols, cols.into(), layout)?;
     fs::write(folder("rans")?.join("tile"), [&head[..], &table.to_bytes(), &stream].concat())?;
     fs::write(folder("rans")?.join("symbols"), [&head[..], &symbols].concat())?;
+    // One row class, one column class, branch bits with lag 4 and restart 12.
+    let by_branch = [1, 1, 0b0110, 4 | 8 | 3 << 4];
+    let tables = [table.to_bytes(), table.to_bytes()].concat();
+    fs::write(folder("rans")?.join("branches"), [&head[..], &by_branch, &tables, &symbols].concat())?;
     for tuple in 1..=4 {
         let code = PrefixCode::new(table.clone(), tuple, 1)?;
         let tile = prefix::Encoder::new(&code).encode(&symbols, cols.into(), layout)?;

@@ -4,8 +4,8 @@ use crate::error::{CodecError, Result};
 use crate::parts::CodesEntry;
 use ecq_coding::planes;
 use ecq_core::{
-    AffineGroups, Biases, CoreError, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, Outlier,
-    TensorPart, Tile, TrellisRows, UniformRows,
+    AffineGroups, Biases, CoreError, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, Minima, Outlier,
+    SUPER_BLOCK, SuperBlockLayout, SuperBlocks, TensorPart, Tile, TrellisRows, UniformRows,
 };
 
 /// Decodes the grid of a tensor.
@@ -63,15 +63,64 @@ pub fn decode_grid(tensor: &EncodedTensor) -> Result<Grid> {
             };
             Grid::TrellisRows(TrellisRows { uniform, lag, restart })
         }
+        GridEntry::SuperBlocks { layout } => {
+            let blocks = rows * (cols / SUPER_BLOCK);
+            let side = |which: TensorPart| -> Result<(FloatVec, Vec<u8>)> {
+                let len = blocks.saturating_mul(STEP_BYTES + layout.groups());
+                split_steps(&bytes(which, len)?, layout)
+            };
+            let (steps, scales) = side(TensorPart::Scales)?;
+            let scales = scales.into_iter().map(u8::cast_signed).collect();
+            let minima = match layout.largest_minimum() {
+                Some(_) => {
+                    let (steps, values) = side(TensorPart::Biases)?;
+                    Some(Minima { steps, values })
+                }
+                None => None,
+            };
+            Grid::SuperBlocks(SuperBlocks { layout, steps, scales, minima })
+        }
         _ => {
             return Err(CodecError::Content {
                 found: "a grid of an unknown kind",
-                expected: "affine groups, uniform rows or trellis rows",
+                expected: "affine groups, uniform rows, trellis rows or super-blocks",
             });
         }
     };
     grid.check(rows, cols, alphabet)?;
     Ok(grid)
+}
+
+/// Bytes of the step of a super-block.
+const STEP_BYTES: usize = 2;
+
+/// Encodes steps and integers of super-blocks: an element of the byte planes is a super-block. The two bytes
+/// of its step are a field each, its integers one field.
+///
+/// # Errors
+/// [`CodecError::Coding`] is not expected: the fields are valid.
+pub(crate) fn encode_super_blocks(
+    steps: &FloatVec,
+    integers: impl Iterator<Item = u8>,
+    layout: SuperBlockLayout,
+) -> Result<Vec<u8>> {
+    let mut integers = integers;
+    let mut bytes = Vec::with_capacity(steps.len() * (STEP_BYTES + layout.groups()));
+    for step in steps.as_bytes().chunks(STEP_BYTES) {
+        bytes.extend(step);
+        bytes.extend(integers.by_ref().take(layout.groups()));
+    }
+    Ok(planes::encode(&bytes, &[1, 1, layout.groups()])?)
+}
+
+/// Separates the steps of super-blocks from their integers.
+fn split_steps(bytes: &[u8], layout: SuperBlockLayout) -> Result<(FloatVec, Vec<u8>)> {
+    let (mut steps, mut integers) = (Vec::new(), Vec::new());
+    for block in bytes.chunks_exact(STEP_BYTES + layout.groups()) {
+        steps.extend(&block[..STEP_BYTES]);
+        integers.extend(&block[STEP_BYTES..]);
+    }
+    Ok((FloatVec::new(FloatType::F16, steps)?, integers))
 }
 
 /// Encodes the part `outliers`: for each tile a varint count, then for each of its outliers two varints: the

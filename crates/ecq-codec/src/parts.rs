@@ -1,6 +1,6 @@
 use crate::error::{CodecError, Result};
 use ecq_coding::prefix::PrefixCode;
-use ecq_coding::rans::{Classes, Decoder};
+use ecq_coding::rans::{Branches, Classes, Decoder};
 use ecq_coding::{CodingError, FrequencyTable, Layout, MAX_SYMBOLS_PER_BYTE};
 use ecq_core::{Coding, CoreError, EncodedTensor, GridEntry, LaneOrder, TensorContent, TensorPart, Tile};
 use std::ops::Range;
@@ -77,7 +77,8 @@ impl Tables<FrequencyTable> {
                 (table, alphabet, used)
             })
         };
-        let Some(counts) = CodesEntry::of(tensor)?.classes else {
+        let entry = CodesEntry::of(tensor)?;
+        let Some(counts) = entry.classes else {
             return Ok((Self::parse(bytes, tiles, alphabet, table)?, None));
         };
         let (tables, rest) = Self::parse_tables(bytes, alphabet, table)?;
@@ -89,7 +90,9 @@ impl Tables<FrequencyTable> {
             let expected = rows * cols / MAX_SYMBOLS_PER_BYTE;
             return Err(CoreError::PartLength { part: TensorPart::Stream, found: stream, expected }.into());
         }
-        let needed = class_bits(counts, tensor.shape(), tables.len()).div_ceil(8);
+        let branches = entry.branches();
+        let pairs = counts[0] * counts[1] * if branches.is_some() { 2 } else { 1 };
+        let needed = class_bits(pairs, counts, tensor.shape(), tables.len()).div_ceil(8);
         if rest.len() != needed {
             let expected = bytes.len() - rest.len() + needed;
             return Err(
@@ -107,9 +110,9 @@ impl Tables<FrequencyTable> {
             };
             (0..n).map(|_| number()).collect()
         };
-        let map = take(counts[0] * counts[1], tables.len());
+        let map = take(pairs, tables.len());
         let (rows, cols) = (take(rows, counts[0]), take(cols, counts[1]));
-        let classes = Classes::new(counts, rows, cols, map).map_err(corrupt_table)?;
+        let classes = Classes::new(counts, rows, cols, branches, map).map_err(corrupt_table)?;
         Ok((Self { tables, ids: Vec::new() }, Some(classes)))
     }
 }
@@ -129,11 +132,12 @@ impl Tables<Decoder> {
     }
 }
 
-/// Encodes the end of the `table` part of a tensor with classes: the number of the table of each pair, then
-/// the class of each row and of each column, each in the fewest bits, least significant bit first.
+/// Encodes the end of the `table` part of a tensor with classes: the number of the table of each pair (and
+/// branch bit), then the class of each row and of each column, each in the fewest bits, least significant bit first.
 pub fn encode_classes(classes: &Classes, tables: usize) -> Vec<u8> {
     let (rows, cols) = (classes.rows(), classes.cols());
-    let mut out = vec![0; class_bits(classes.counts(), [rows.len(), cols.len()], tables).div_ceil(8)];
+    let bits = class_bits(classes.tables().len(), classes.counts(), [rows.len(), cols.len()], tables);
+    let mut out = vec![0; bits.div_ceil(8)];
     let mut at = 0;
     for (numbers, most) in
         [(classes.tables(), tables), (rows, classes.counts()[0]), (cols, classes.counts()[1])]
@@ -148,8 +152,8 @@ pub fn encode_classes(classes: &Classes, tables: usize) -> Vec<u8> {
 }
 
 /// Returns the number of bits of [`encode_classes`].
-fn class_bits(counts: [usize; 2], [rows, cols]: [usize; 2], tables: usize) -> usize {
-    counts[0] * counts[1] * bit_width(tables) + rows * bit_width(counts[0]) + cols * bit_width(counts[1])
+fn class_bits(pairs: usize, counts: [usize; 2], [rows, cols]: [usize; 2], tables: usize) -> usize {
+    pairs * bit_width(tables) + rows * bit_width(counts[0]) + cols * bit_width(counts[1])
 }
 
 /// Returns the number of bits of a number below `n`.
@@ -188,6 +192,8 @@ pub struct CodesEntry {
     pub tile: Tile,
     /// Number of classes of rows and of columns, if they select tables.
     pub classes: Option<[u8; 2]>,
+    /// Whether the branch bit of a trellis grid selects one of two tables of each pair of classes.
+    pub branch_tables: bool,
     /// The grid that maps codes to weights.
     pub grid: GridEntry,
 }
@@ -199,10 +205,20 @@ impl CodesEntry {
     /// [`CodecError::Content`] when the tensor holds raw bytes.
     pub fn of(tensor: &EncodedTensor) -> Result<Self> {
         match tensor.entry().content {
-            TensorContent::Codes { coding, alphabet, tile, classes, grid } => {
-                Ok(Self { coding, alphabet, tile, classes, grid })
+            TensorContent::Codes { coding, alphabet, tile, classes, branch_tables, grid } => {
+                Ok(Self { coding, alphabet, tile, classes, branch_tables, grid })
             }
             TensorContent::Raw(_) => Err(CodecError::Content { found: "raw bytes", expected: "codes" }),
+        }
+    }
+
+    /// Returns the rule of the branch bits that select tables, if they do.
+    pub fn branches(&self) -> Option<Branches> {
+        match self.grid {
+            GridEntry::TrellisRows { zero, lag, restart, .. } if self.branch_tables => {
+                Some(Branches { lag: lag.into(), restart: restart as usize, inverted: zero & 1 == 1 })
+            }
+            _ => None,
         }
     }
 }

@@ -129,6 +129,7 @@ fn code(
         [r, c],
         (0..ROWS).map(|row| class(row, r) as u8).collect(),
         (0..COLS).map(|col| class(col, c) as u8).collect(),
+        None,
         (0..r * c).map(|pair| of_pair(pair / c, pair % c) as u8).collect(),
     )?;
     let encoder = Encoder::with_classes(&tables, classes.clone())?;

@@ -1,4 +1,4 @@
-use crate::{CoreError, FloatType, Limits, TrellisRows};
+use crate::{CoreError, FloatType, Limits, SuperBlockLayout, TrellisRows};
 use serde::{Deserialize, Serialize};
 
 /// Role of a tensor in the model. Sizes and errors are reported by kind.
@@ -166,6 +166,12 @@ pub enum GridEntry {
         /// See [`TrellisRows::restart`].
         restart: u32,
     },
+    /// [`SuperBlocks`](crate::SuperBlocks). Part `scales` holds steps and scales, part `biases` steps of
+    /// minima and minima.
+    SuperBlocks {
+        /// Groups of a super-block and ranges of its integers.
+        layout: SuperBlockLayout,
+    },
 }
 
 impl GridEntry {
@@ -175,6 +181,8 @@ impl GridEntry {
         match *self {
             Self::AffineGroups { zero: Some(_), .. } => {}
             Self::AffineGroups { zero: None, .. } => parts.push(TensorPart::Biases),
+            Self::SuperBlocks { layout } if layout.largest_minimum().is_none() => {}
+            Self::SuperBlocks { .. } => parts.push(TensorPart::Biases),
             Self::TrellisRows { columns, outliers, .. } => {
                 let optional =
                     [(columns.is_some(), TensorPart::Columns), (outliers.is_some(), TensorPart::Outliers)];
@@ -224,6 +232,7 @@ impl GridEntry {
                     _ => Ok(()),
                 }
             }
+            Self::SuperBlocks { layout } => layout.check(cols, alphabet),
             Self::UniformRows { zero, outliers, .. } | Self::TrellisRows { zero, outliers, .. } => {
                 if let Self::TrellisRows { lag, restart, .. } = *self {
                     TrellisRows::check_lag(lag, restart)?;
@@ -277,6 +286,10 @@ pub enum TensorContent {
         /// ([`Coding::Rans`] only); `None` if each tile has one table.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         classes: Option<[u8; 2]>,
+        /// Whether the branch bit of a [trellis grid](TrellisRows) selects one of two tables of each pair of
+        /// classes.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        branch_tables: bool,
         /// Metadata of the grid that maps codes to weights.
         grid: GridEntry,
     },
@@ -312,7 +325,7 @@ pub enum TensorPart {
     Table,
     /// Scales or steps of the grid, coded as byte planes.
     Scales,
-    /// Biases or zero points of the grid, coded as byte planes.
+    /// Biases, zero points or minima of the grid, coded as byte planes.
     Biases,
     /// Column scales of the grid, coded as byte planes.
     Columns,
@@ -379,9 +392,9 @@ impl TensorEntry {
             Some(n) if n > 0 && n <= limits.tensor_weights && usize::try_from(n).is_ok() => {}
             _ => return Err(CoreError::Shape { rows, cols }),
         }
-        let (coding, alphabet, tile, classes, grid) = match &self.content {
-            TensorContent::Codes { coding, alphabet, tile, classes, grid } => {
-                (coding, alphabet, tile, classes, grid)
+        let (coding, alphabet, tile, classes, branch_tables, grid) = match &self.content {
+            TensorContent::Codes { coding, alphabet, tile, classes, branch_tables, grid } => {
+                (coding, alphabet, tile, classes, *branch_tables, grid)
             }
             // The widest source types (f64, i64) take 8 bytes per weight.
             TensorContent::Raw(raw) if raw.bytes <= 8 * self.weights() => return Ok(()),
@@ -417,6 +430,13 @@ impl TensorEntry {
                     expected: "1 to 8 row classes and 1 to 8 column classes",
                 });
             }
+        }
+        let allows_branch_tables = classes.is_some()
+            && tile.order == LaneOrder::Rows
+            && matches!(grid, GridEntry::TrellisRows { .. });
+        if branch_tables && !allows_branch_tables {
+            let expected = "false, or classes, lanes of rows and a trellis grid";
+            return Err(CoreError::Parameter { what: "branch tables", found: 1, expected });
         }
         grid.check(self.shape, *alphabet)
     }

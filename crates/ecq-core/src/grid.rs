@@ -1,4 +1,4 @@
-use crate::CoreError;
+use crate::{CoreError, SuperBlocks};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -15,6 +15,9 @@ pub enum Grid {
     /// `w = step[row] * (2 (q - zero) + branch) * scale[column]`, the grid for entropy-constrained trellis
     /// quantization: the branch bit follows from the parities of earlier codes of the row.
     TrellisRows(TrellisRows),
+    /// `w = (step * scale) * (q - zero) - minimum_step * minimum`, with integer scales and minima for each
+    /// group and steps for each super-block of 256 columns (GGUF Q2_K to Q6_K).
+    SuperBlocks(SuperBlocks),
 }
 
 impl Grid {
@@ -22,12 +25,13 @@ impl Grid {
     ///
     /// # Errors
     /// [`CoreError::Parameter`] if a parameter is out of range, and [`CoreError::Length`] if the number of
-    /// scales, biases, steps or levels does not match the shape.
+    /// scales, biases, minima, steps or levels does not match the shape.
     pub fn check(&self, rows: usize, cols: usize, alphabet: u16) -> Result<(), CoreError> {
         match self {
             Self::AffineGroups(groups) => groups.check(rows, cols),
             Self::UniformRows(uniform) => uniform.check(rows, cols, alphabet),
             Self::TrellisRows(trellis) => trellis.check(rows, cols, alphabet),
+            Self::SuperBlocks(blocks) => blocks.check(rows, cols, alphabet),
         }
     }
 
@@ -42,6 +46,7 @@ impl Grid {
             Self::AffineGroups(groups) => groups.dequantize_row(row, symbols, weights),
             Self::UniformRows(uniform) => uniform.dequantize_row(row, symbols, weights),
             Self::TrellisRows(trellis) => trellis.dequantize_row(row, symbols, weights),
+            Self::SuperBlocks(blocks) => blocks.dequantize_row(row, symbols, weights),
         }
     }
 }

@@ -22,5 +22,5 @@ pub use encoded::{
 pub use error::CoreError;
 pub use grid::{AffineGroups, Biases, FloatType, FloatVec, Grid, Outlier, TrellisRows, UniformRows};
 pub use limits::Limits;
-pub use super_block::{SUPER_BLOCK, SuperBlock};
+pub use super_block::{Minima, SUPER_BLOCK, SuperBlock, SuperBlockLayout, SuperBlocks};
 pub use tensor::{EncodedTensor, TensorParts};

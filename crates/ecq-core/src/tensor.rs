@@ -96,6 +96,7 @@ mod tests {
             alphabet: 9,
             tile: Tile { rows: 2, cols: 12, lanes: 2, order: LaneOrder::Rows },
             classes: None,
+            branch_tables: false,
             grid: GridEntry::AffineGroups {
                 bits: 4,
                 group_size: 4,

@@ -83,6 +83,37 @@ pub fn finite_gguf(rows: u64, cols: u64) -> Vec<u8> {
     one_block(rows, cols, true)
 }
 
+/// Returns a GGUF file with a matrix of `rows x cols` of each K type, whose bytes are random but for the
+/// steps, which are near 2^-7; `cols` must be a multiple of 256. There is no model of these matrices.
+pub fn k_types_gguf(rows: u64, cols: u64) -> Vec<u8> {
+    let mut numbers = Numbers::new(rows + cols);
+    // A type, the name of its matrix, and the upper bytes of the steps in a block.
+    let types: [(GgmlType, &str, &[usize]); 5] = [
+        (GgmlType::Q2_K, "attn_q", &[81, 83]),
+        (GgmlType::Q3_K, "attn_k", &[109]),
+        (GgmlType::Q4_K, "attn_v", &[1, 3]),
+        (GgmlType::Q5_K, "ffn_up", &[1, 3]),
+        (GgmlType::Q6_K, "ffn_down", &[209]),
+    ];
+    let infos = types.map(|(ty, name, _)| TensorToWrite {
+        name: format!("blk.0.{name}.weight"),
+        ty,
+        dims: vec![cols, rows],
+    });
+    let mut file = Vec::new();
+    let written = write::<Failed>(&mut file, &[], &infos, |i| {
+        let (ty, _, steps) = types[i];
+        let blocks = (rows * cols) as usize / ty.block_weights();
+        let mut bytes = numbers.bytes(blocks * ty.block_bytes());
+        for block in bytes.chunks_exact_mut(ty.block_bytes()) {
+            steps.iter().for_each(|&at| block[at] = 0x20 | block[at] & 3);
+        }
+        Ok(bytes)
+    });
+    assert!(written.is_ok(), "cannot build the GGUF file");
+    file
+}
+
 /// Builds a GGUF file of a model with one transformer block.
 fn one_block(rows: u64, cols: u64, finite: bool) -> Vec<u8> {
     let width = cols;

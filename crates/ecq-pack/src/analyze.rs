@@ -144,9 +144,11 @@ fn analyze_tensor(source: &dyn Source, index: usize, options: &EncodeOptions) ->
             analysis.histogram = counts.as_array()[..codes.alphabet().into()].to_vec();
             analysis.entropy_bits = counts.entropy_bits();
             analysis.coding = Some(plan.coding.name().to_owned());
-            if let Grid::AffineGroups(groups) = &grid {
-                analysis.code_bits = Some(groups.bits);
-            }
+            analysis.code_bits = match &grid {
+                Grid::AffineGroups(groups) => Some(groups.bits),
+                Grid::SuperBlocks(blocks) => Some(blocks.layout.bits()),
+                _ => None,
+            };
             let (_, side) = side_data(&grid, plan.tile, [codes.rows(), codes.cols()])?;
             analysis.side_bpw = 8.0 * side.values().map(Bytes::len).sum::<usize>() as f64 / weights;
             let chosen = plan.estimates.iter().find(|e| e.coding == plan.coding);

@@ -101,7 +101,8 @@ pub fn compare_grids(
         add(&grid, what, &report);
         let Some(target_db) = report.sqnr_linear_db else { continue };
         let mut bpw = (0.16 * target_db + 0.4).clamp(MIN_BPW, MAX_BPW);
-        let uniform = GridChoice::Uniform { bpw: None, steps: StepGranularity::Model, levels: Levels::Grid };
+        let (steps, levels) = (StepGranularity::Model, Levels::Grid);
+        let uniform = GridChoice::Uniform { bpw: None, steps, levels, trellis: None };
         for last in [false, false, true] {
             let report = run(uniform, Target::Bpw(bpw))?;
             let missing_db = target_db - report.sqnr_linear_db.unwrap_or(target_db);

@@ -3,10 +3,11 @@
 use crate::error::{PackError, Result};
 use crate::rates::CoderRates;
 use crate::steps::StepSizes;
+use crate::trellis::{self, TrellisChoice};
 use ecq_core::{Codes, Grid};
 use ecq_quant::{
     Distortion, ErrorFeedback, Floats, Granularity, Levels, StepGranularity, Weights, quantize_absmax,
-    quantize_affine, quantize_uniform, quantize_with_feedback,
+    quantize_affine, quantize_uniform,
 };
 use std::fmt;
 
@@ -37,14 +38,23 @@ pub enum GridChoice {
         steps: StepGranularity,
         /// The value that a code reconstructs to.
         levels: Levels,
+        /// The phases of the trellis grid; `None` for the scalar grid, and for centroids.
+        trellis: Option<TrellisChoice>,
     },
 }
 
 impl GridChoice {
+    /// Makes the uniform grid with a target rate of its own, or that of the model: one step size per row,
+    /// reconstruction to grid points, the default trellis.
+    pub fn uniform(bpw: Option<f64>) -> Self {
+        let trellis = Some(TrellisChoice::default());
+        Self::Uniform { bpw, steps: StepGranularity::Row, levels: Levels::Grid, trellis }
+    }
+
     /// Parses `keep`, `uniform`, `uniform:BPW`, `affine:BITS[:GROUP]` (default group: 64) or
     /// `absmax:BITS[:tensor|row|GROUP]` (default granularity: row).
     ///
-    /// A uniform grid has one step size per row and reconstructs to grid points.
+    /// A uniform grid is that of [`uniform`](Self::uniform).
     ///
     /// # Errors
     /// [`PackError::Option`] for any other word; the message lists the valid ones.
@@ -63,7 +73,7 @@ impl GridChoice {
             ("keep", None, None) => Self::Keep,
             ("uniform", bpw, None) => {
                 let bpw = bpw.map(|bpw| parse_bpw(bpw).ok_or_else(bad)).transpose()?;
-                Self::Uniform { bpw, steps: StepGranularity::Row, levels: Levels::Grid }
+                Self::uniform(bpw)
             }
             ("affine", _, group) => {
                 let group_size = group.unwrap_or("64").parse().ok().filter(|n| matches!(n, 32 | 64 | 128));
@@ -108,7 +118,8 @@ impl GridChoice {
         Ok(())
     }
 
-    /// Sets the levels of a uniform grid: `grid` or `centroid`. Has no effect on other grids.
+    /// Sets the levels of a uniform grid: `grid` or `centroid`, which turns the trellis off. Has no effect on
+    /// other grids.
     ///
     /// # Errors
     /// [`PackError::Option`] for any other word.
@@ -123,10 +134,35 @@ impl GridChoice {
                 });
             }
         };
-        if let Self::Uniform { levels, .. } = self {
+        if let Self::Uniform { levels, trellis, .. } = self {
             *levels = choice;
+            *trellis = trellis.filter(|_| choice == Levels::Grid);
         }
         Ok(())
+    }
+
+    /// Sets the trellis of a uniform grid: `on`, `off`, `LAG` or `LAGxRESTART`; see [`TrellisChoice::parse`].
+    /// Turns centroids off. Has no effect on other grids.
+    ///
+    /// # Errors
+    /// [`PackError::Option`] for any other word.
+    pub fn set_trellis(&mut self, word: &str) -> Result<()> {
+        let choice = TrellisChoice::parse(word)?;
+        if let Self::Uniform { levels, trellis, .. } = self {
+            *trellis = choice;
+            if choice.is_some() {
+                *levels = Levels::Grid;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the phases of the trellis; `None` for all other grids.
+    pub(crate) fn trellis(&self) -> Option<TrellisChoice> {
+        match *self {
+            Self::Uniform { trellis, .. } => trellis,
+            _ => None,
+        }
     }
 
     /// Returns the reason if a matrix of `cols` columns cannot have this grid.
@@ -162,15 +198,16 @@ impl GridChoice {
             Self::Keep => return Err(PackError::UnknownGrid),
             Self::Affine { bits, group_size } => quantize_affine(weights, bits, group_size)?,
             Self::Absmax { bits, granularity } => quantize_absmax(weights, bits, granularity)?,
-            Self::Uniform { levels, .. } => {
-                let steps = steps.ok_or(PackError::UnknownGrid)?;
-                match (&steps.col_scales, feedback) {
-                    (Some(scales), Some(feedback)) => {
+            Self::Uniform { levels, trellis, .. } => {
+                let StepSizes { rows, col_scales, .. } = steps.ok_or(PackError::UnknownGrid)?;
+                match (col_scales, feedback, trellis) {
+                    (Some(scales), Some(feedback), _) => {
                         let rounded = corrected.map_or(weights, |corrected| corrected as &dyn Weights);
-                        quantize_with_feedback(rounded, &steps.rows, scales, feedback, &CoderRates)?
+                        trellis::quantize_with_feedback(trellis, rounded, rows, scales, feedback)?
                     }
-                    (scales, _) => {
-                        quantize_uniform(weights, &steps.rows, scales.as_ref(), levels, &CoderRates)?
+                    (scales, _, Some(trellis)) => trellis.quantize(weights, rows, scales.as_ref(), None)?,
+                    (scales, _, None) => {
+                        quantize_uniform(weights, rows, scales.as_ref(), levels, &CoderRates)?
                     }
                 }
             }
@@ -188,7 +225,7 @@ impl fmt::Display for GridChoice {
             Self::Absmax { bits, granularity: Granularity::Tensor } => write!(f, "absmax:{bits}:tensor"),
             Self::Absmax { bits, granularity: Granularity::Row } => write!(f, "absmax:{bits}:row"),
             Self::Absmax { bits, granularity: Granularity::Group(n) } => write!(f, "absmax:{bits}:{n}"),
-            Self::Uniform { bpw, steps, levels } => {
+            Self::Uniform { bpw, steps, levels, trellis } => {
                 f.write_str("uniform")?;
                 bpw.map_or(Ok(()), |bpw| write!(f, ":{bpw}"))?;
                 f.write_str(match steps {
@@ -196,7 +233,11 @@ impl fmt::Display for GridChoice {
                     StepGranularity::Tensor => " (one step per tensor",
                     StepGranularity::Model => " (one step per model",
                 })?;
-                f.write_str(if levels == Levels::Centroid { ", centroids)" } else { ")" })
+                match (trellis, levels) {
+                    (Some(trellis), _) => write!(f, ", trellis {trellis})"),
+                    (None, Levels::Centroid) => f.write_str(", centroids)"),
+                    (None, Levels::Grid) => f.write_str(")"),
+                }
             }
         }
     }

@@ -5,12 +5,12 @@ use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::options::PackOptions;
 use crate::progress::{Progress, map_tensors};
-use crate::rates::CoderRates;
 use crate::source::{Source, SourceTensor};
 use crate::steps::RelativeSteps;
+use crate::trellis::{error_feedback, quantize_with_feedback};
 use crate::weights::weights;
 use ecq_core::{Codes, FloatType, FloatVec, Grid};
-use ecq_quant::{ErrorFeedback, Floats, Weights, quantize_with_feedback};
+use ecq_quant::{Floats, Weights};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
@@ -168,7 +168,8 @@ fn nats_at_factor(
 ) -> Result<Option<f64>> {
     with_statistics(source, index, options, |info, statistics, weights| {
         let cols = info.cols;
-        let feedback = ErrorFeedback::new(&statistics.hessian, cols)?;
+        let trellis = options.grid_of(info)?.trellis();
+        let feedback = error_feedback(trellis, &statistics.hessian, cols)?;
         let Some(relative) = RelativeSteps::new(&feedback, statistics) else { return Ok(None) };
         let all_steps = relative.scaled(factor).rows.to_f32();
         let rows: Vec<usize> = (0..info.rows).step_by(info.rows.div_ceil(SAMPLE_ROWS)).collect();
@@ -181,7 +182,7 @@ fn nats_at_factor(
         let steps: Vec<f32> = rows.iter().map(|&row| all_steps[row]).collect();
         let steps = FloatVec::from_f32(FloatType::Bf16, &steps);
         let (codes, grid) =
-            quantize_with_feedback(&floats, &steps, &relative.col_scales, &feedback, &CoderRates)?;
+            quantize_with_feedback(trellis, &floats, &steps, &relative.col_scales, &feedback)?;
         let gradients: Vec<f32> = rows.iter().map(|&row| statistics.gradient_moments[row]).collect();
         let dequantized = dequantize_rows(&codes, &grid, 0..rows.len());
         let rows_per_sample = info.rows as f64 / rows.len() as f64;

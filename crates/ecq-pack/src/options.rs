@@ -6,7 +6,7 @@ use crate::grids::GridChoice;
 use crate::source::SourceTensor;
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use ecq_core::{Coding, TensorKind};
-use ecq_quant::{Granularity, Levels, StepGranularity};
+use ecq_quant::Granularity;
 use regex::Regex;
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ impl PackOptions {
     /// 8-bit symmetric rows.
     pub fn quantizing() -> Self {
         Self {
-            linear: GridChoice::Uniform { bpw: None, steps: StepGranularity::Row, levels: Levels::Grid },
+            linear: GridChoice::uniform(None),
             embedding: GridChoice::Absmax { bits: 8, granularity: Granularity::Row },
             ..Self::default()
         }
@@ -177,12 +177,13 @@ impl PackOptions {
     }
 }
 
-/// Sets the option `grid`, `steps` or `levels` of a grid; returns false for any other key.
+/// Sets the option `grid`, `steps`, `levels` or `trellis` of a grid; returns false for any other key.
 fn set_grid(choice: &mut GridChoice, key: &str, value: &str) -> Result<bool> {
     match key {
         "grid" => *choice = GridChoice::parse(value)?,
         "steps" => choice.set_steps(value)?,
         "levels" => choice.set_levels(value)?,
+        "trellis" => choice.set_trellis(value)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -225,7 +226,9 @@ pub fn set(options: &mut EncodeOptions, key: &str, value: &str) -> Result<()> {
                 classes(value).ok_or_else(|| bad("auto, off or RxC with 1 to 8 row and column classes"))?;
         }
         _ => {
-            return Err(bad("coding, slowest, tile, lanes, hybrid, tables, classes, grid, steps or levels"));
+            return Err(bad(
+                "coding, slowest, tile, lanes, hybrid, tables, classes, grid, steps, levels or trellis",
+            ));
         }
     }
     Ok(())
@@ -303,6 +306,7 @@ mod tests {
             "a=classes:0x4",
             "a=slowest:auto",
             "a=speed:9",
+            "a=trellis:5",
         ] {
             assert!(matches!(options.add_override(text), Err(PackError::Option { .. })), "{text}");
         }

@@ -9,6 +9,7 @@ use crate::report::{PackReport, TensorReport, finite};
 use crate::solve_steps::solve_steps;
 use crate::source::{Source, SourceTensor, Tensor, for_options};
 use crate::steps::{CorrectedWeights, StepSizes};
+use crate::trellis::error_feedback;
 use crate::weights::weights;
 use ecq_codec::encode::{Plan, encode, encode_raw};
 use ecq_core::{EncodedTensor, TensorKind, TensorPart};
@@ -224,6 +225,7 @@ fn tensor_report(tensor: &SourceTensor, bytes: &TensorBytes, summary: &PackSumma
 /// Returns the error feedback of a matrix with column scales; `None` without calibration statistics.
 fn feedback_of(
     info: &SourceTensor,
+    choice: GridChoice,
     steps: Option<&StepSizes>,
     options: &PackOptions,
 ) -> Result<Option<ErrorFeedback>> {
@@ -232,7 +234,7 @@ fn feedback_of(
         return Ok(None);
     };
     let statistics = calibration.statistics(&info.name, [info.rows, info.cols])?;
-    Ok(statistics.map(|statistics| ErrorFeedback::new(&statistics.hessian, info.cols)).transpose()?)
+    statistics.map(|statistics| error_feedback(choice.trellis(), &statistics.hessian, info.cols)).transpose()
 }
 
 /// Loads tensor `index`, quantizes it to the grid `choice`, and codes it.
@@ -255,7 +257,7 @@ pub(crate) fn pack_tensor(
             (Some(why), _) => Some(why),
             (None, None) => Some(format!("kept: {} holds no weights", info.dtype)),
             (None, Some(weights)) => {
-                let feedback = feedback_of(info, steps, options)?;
+                let feedback = feedback_of(info, choice, steps, options)?;
                 let inactive = feedback.as_ref().map_or(0, ErrorFeedback::inactive_inputs);
                 if inactive > 0 {
                     note = Some(format!("{inactive} of {} inputs are inactive in calibration", info.cols));

@@ -255,7 +255,7 @@ impl Solver<'_> {
                 None => weights(&tensor, info, self.source.format()),
             };
             let floats = floats.ok_or(PackError::UnknownGrid)?;
-            let relative_steps = RelativeSteps::of_tensor(calibration, info)?;
+            let relative_steps = RelativeSteps::of_tensor(calibration, info, self.choices[index].trellis())?;
             let histogram = match &relative_steps {
                 Some(relative) => {
                     WeightHistogram::with_units(&*floats, &relative.rows, &relative.col_scales.to_f32())

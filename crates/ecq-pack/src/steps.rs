@@ -3,6 +3,7 @@
 use crate::calibrate::{Calibration, LayerStatistics};
 use crate::error::Result;
 use crate::source::SourceTensor;
+use crate::trellis::{TrellisChoice, error_feedback};
 use ecq_core::{FloatType, FloatVec};
 use ecq_quant::{ErrorFeedback, Floats};
 
@@ -38,7 +39,8 @@ const VALUES_PER_OCTAVE: f64 = 4.0;
 const GRADIENT_DAMPING: f64 = 0.01;
 
 impl RelativeSteps {
-    /// Returns the steps of a tensor; `None` if it has no calibration statistics.
+    /// Returns the steps of a tensor on the trellis or the scalar grid; `None` if it has no calibration
+    /// statistics.
     ///
     /// # Errors
     /// [`Io`](crate::PackError::Io) if the statistics cannot be read, [`Quant`](crate::PackError::Quant) if
@@ -46,11 +48,12 @@ impl RelativeSteps {
     pub(crate) fn of_tensor(
         calibration: Option<&Calibration>,
         tensor: &SourceTensor,
+        trellis: Option<TrellisChoice>,
     ) -> Result<Option<Self>> {
         let shape = [tensor.rows, tensor.cols];
         let statistics = calibration.map(|c| c.statistics(&tensor.name, shape)).transpose()?.flatten();
         let Some(statistics) = statistics else { return Ok(None) };
-        Ok(Self::new(&ErrorFeedback::new(&statistics.hessian, tensor.cols)?, &statistics))
+        Ok(Self::new(&error_feedback(trellis, &statistics.hessian, tensor.cols)?, &statistics))
     }
 
     /// Returns the steps of a matrix with these statistics, whose Hessian `feedback` has factored; `None` if

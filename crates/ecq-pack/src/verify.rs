@@ -5,7 +5,10 @@ use crate::progress::{Progress, map_tensors};
 use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, SourceTensor, Tensor, open};
 use crate::weight_error::{ErrorSums, WeightError, layer_order};
 use crate::weights::weights;
-use ecq_core::{AffineGroups, Biases, FloatVec, Grid, Limits, TensorKind, TrellisRows, UniformRows};
+use ecq_core::{
+    AffineGroups, Biases, Codes, FloatVec, Grid, Limits, SuperBlocks, TensorKind, TrellisRows, UniformRows,
+};
+use ecq_format::gguf::{pack_super_blocks, type_of_layout};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -289,6 +292,10 @@ fn count_values(tensor: &Tensor) -> (u64, u64) {
             let side = grid.steps.len() + optional.sum::<usize>() + grid.outliers.len();
             (codes.symbols().len() as u64, side as u64)
         }
+        Tensor::Coded(codes, Grid::SuperBlocks(grid)) => {
+            let minima = grid.minima.as_ref().map_or(0, |minima| minima.steps.len() + minima.values.len());
+            (codes.symbols().len() as u64, (grid.steps.len() + grid.scales.len() + minima) as u64)
+        }
         Tensor::Coded(codes, _) => (codes.symbols().len() as u64, 0),
         Tensor::Raw { .. } => (0, 0),
     }
@@ -311,18 +318,56 @@ pub(crate) fn difference(a: &Tensor, b: &Tensor) -> Option<String> {
                 (Grid::AffineGroups(ga), Grid::AffineGroups(gb)) => grid_difference(ga, gb),
                 (Grid::UniformRows(ga), Grid::UniformRows(gb)) => uniform_difference(ga, gb),
                 (Grid::TrellisRows(ga), Grid::TrellisRows(gb)) => trellis_difference(ga, gb),
+                (Grid::SuperBlocks(ga), Grid::SuperBlocks(gb)) => super_block_difference(ga, gb),
                 _ => Some("has another grid".to_owned()),
             }
         }
         (Tensor::Raw { dtype: ta, bytes: ba, .. }, Tensor::Raw { dtype: tb, bytes: bb, .. }) => {
-            if ta != tb || ba.len() != bb.len() {
-                return Some(format!("is {} bytes of {ta} and {} of {tb}", ba.len(), bb.len()));
-            }
-            let at = ba.iter().zip(bb).position(|(x, y)| x != y)?;
-            Some(format!("bytes differ, first at {at}: {:#04x} and {:#04x}", ba[at], bb[at]))
+            byte_difference((ta, ba), (tb, bb))
+        }
+        // Files of earlier versions hold K types as bytes.
+        (Tensor::Coded(codes, Grid::SuperBlocks(grid)), Tensor::Raw { dtype, bytes, .. }) => {
+            super_block_bytes(codes, grid, |ty, packed| byte_difference((ty, packed), (dtype, bytes)))
+        }
+        (Tensor::Raw { dtype, bytes, .. }, Tensor::Coded(codes, Grid::SuperBlocks(grid))) => {
+            super_block_bytes(codes, grid, |ty, packed| byte_difference((dtype, bytes), (ty, packed)))
         }
         _ => Some("has codes in one model and none in the other".to_owned()),
     }
+}
+
+/// Compares tensors without codes, each of a type and bytes.
+fn byte_difference((ta, ba): (&str, &[u8]), (tb, bb): (&str, &[u8])) -> Option<String> {
+    if ta != tb || ba.len() != bb.len() {
+        return Some(format!("is {} bytes of {ta} and {} of {tb}", ba.len(), bb.len()));
+    }
+    let at = ba.iter().zip(bb).position(|(x, y)| x != y)?;
+    Some(format!("bytes differ, first at {at}: {:#04x} and {:#04x}", ba[at], bb[at]))
+}
+
+/// Compares the blocks that GGUF stores for codes on super-blocks, given as a type and bytes.
+fn super_block_bytes(
+    codes: &Codes,
+    grid: &SuperBlocks,
+    compare: impl Fn(&str, &[u8]) -> Option<String>,
+) -> Option<String> {
+    match pack_super_blocks(codes, grid) {
+        Ok(bytes) => compare(type_of_layout(grid.layout).name(), &bytes),
+        Err(error) => Some(format!("has no blocks: {error}")),
+    }
+}
+
+fn super_block_difference(a: &SuperBlocks, b: &SuperBlocks) -> Option<String> {
+    if a.layout != b.layout {
+        return Some(format!("has super-blocks of {} and {}", a.layout.name(), b.layout.name()));
+    }
+    float_difference("steps of scales", &a.steps, &b.steps)
+        .or_else(|| (a.scales != b.scales).then(|| "has other scales".to_owned()))
+        .or_else(|| match (&a.minima, &b.minima) {
+            (Some(a), Some(b)) => float_difference("steps of minima", &a.steps, &b.steps)
+                .or_else(|| (a.values != b.values).then(|| "has other minima".to_owned())),
+            (a, b) => (a != b).then(|| "only one model has minima".to_owned()),
+        })
 }
 
 fn grid_difference(a: &AffineGroups, b: &AffineGroups) -> Option<String> {

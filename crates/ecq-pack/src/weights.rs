@@ -32,7 +32,8 @@ pub(crate) fn weights<'a>(
     })
 }
 
-/// Weights in blocks of a GGUF type whose codes ecq does not read as codes (K-quants, IQ types).
+/// Weights in blocks of a GGUF type whose codes ecq does not read as codes (IQ types, MXFP4, ternary types; K
+/// types in files of earlier versions).
 struct GgmlBlocks<'a> {
     ty: GgmlType,
     shape: [usize; 2],

@@ -1,4 +1,5 @@
-//! Golden files of the first release of the schema: `small_gguf(2, 256)` in every coding. They are never
+//! Golden files of the first release of the schema: `small_gguf(2, 256)` in every coding, whose matrix in
+//! Q4_K is raw bytes, and `k_types_gguf(24, 512)`, whose matrices are codes on super-blocks. They are never
 //! rewritten, and must decode as long as the version of the schema is 1.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
@@ -22,6 +23,22 @@ fn golden_files_decode_to_their_source() {
         export_gguf(golden.as_ref(), &exported, &GgufOptions::default(), &limits, &()).unwrap();
         assert!(std::fs::read(&exported).unwrap() == std::fs::read(&gguf).unwrap(), "{coding}");
     }
+}
+
+#[test]
+fn the_golden_file_with_super_blocks_decodes_to_its_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let gguf = folder.path().join("k-types.gguf");
+    std::fs::write(&gguf, ecq_fixtures::k_types_gguf(24, 512)).unwrap();
+    let limits = Limits::default();
+    let original = source::open(&gguf, &limits).unwrap();
+    let golden = format!("{}/tests/data/super-blocks-v1.ecq", env!("CARGO_MANIFEST_DIR"));
+    let verified = verify(golden.as_ref(), Some(&*original), &limits, &()).unwrap();
+    assert!(verified.ok, "{:?}", verified.mismatches);
+    assert_eq!(verified.codes_checked, 5 * 24 * 512);
+    let exported = folder.path().join("back.gguf");
+    export_gguf(golden.as_ref(), &exported, &GgufOptions::default(), &limits, &()).unwrap();
+    assert!(std::fs::read(&exported).unwrap() == std::fs::read(&gguf).unwrap());
 }
 
 /// Returns the codes of `classes-v1.ecq`: a matrix of shape `[96, 120]` with an alphabet of 19, on a uniform

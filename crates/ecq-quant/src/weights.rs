@@ -90,6 +90,7 @@ impl Weights for QuantizedWeights<'_> {
         match self.grid {
             Grid::AffineGroups(groups) => groups.scales.dtype(),
             Grid::UniformRows(uniform) => uniform.steps.dtype(),
+            Grid::SuperBlocks(blocks) => blocks.steps.dtype(),
             _ => FloatType::F32,
         }
     }

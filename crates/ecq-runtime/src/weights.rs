@@ -167,7 +167,7 @@ pub enum StorageKind {
     },
     /// Floats, coded or not.
     Floats,
-    /// GGUF blocks whose format has no codes for products (K-quants).
+    /// GGUF blocks whose format has no codes for products (IQ types, MXFP4, ternary types).
     Blocks,
     /// The stored tensor is the transpose of the matrix.
     InputMajor,

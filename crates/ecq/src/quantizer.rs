@@ -8,7 +8,7 @@ use ecq_core::{Coding, Limits};
 use ecq_pack::source::{self, Source};
 use ecq_pack::{
     CalibrationOptions, CalibrationText, Destination, GridChoice, PackError, PackOptions, PackReport, Target,
-    pack, pack_calibrated,
+    TrellisChoice, pack, pack_calibrated,
 };
 use ecq_quant::{Levels, StepGranularity};
 use std::fmt;
@@ -61,6 +61,7 @@ pub struct Quantizer {
     embedding: Option<GridChoice>,
     steps: Option<StepGranularity>,
     levels: Option<Levels>,
+    trellis: Option<Option<TrellisChoice>>,
     /// Encoding options, overrides, and whether to resume.
     base: PackOptions,
     text: Option<Text>,
@@ -92,6 +93,7 @@ impl Quantizer {
             embedding: None,
             steps: None,
             levels: None,
+            trellis: None,
             base: PackOptions::default(),
             text: None,
             calibration: CalibrationOptions {
@@ -164,6 +166,15 @@ impl Quantizer {
     #[must_use]
     pub fn levels(mut self, levels: Levels) -> Self {
         self.levels = Some(levels);
+        self
+    }
+
+    /// Trellis of uniform grids: `on` (the default), `off`, or the phases `LAG` or `LAGxRESTART`.
+    ///
+    /// A trellis grid takes about 0.15 bits per weight less than the scalar grid at an equal KL divergence.
+    #[must_use]
+    pub fn trellis(mut self, trellis: &str) -> Self {
+        self.trellis = self.parse(TrellisChoice::parse(trellis));
         self
     }
 
@@ -291,7 +302,7 @@ impl Quantizer {
     /// option, the last one applies.
     ///
     /// `options` is a list such as `grid:uniform:3.5,coding:prefix` of the options `grid`, `steps` (`model`,
-    /// `tensor`, `row`), `levels` (`grid`, `centroid`), `coding` and `slowest` (`packed`, `prefix`, `rans`,
+    /// `tensor`, `row`), `levels` (`grid`, `centroid`), `trellis`, `coding` and `slowest` (`packed`, `prefix`, `rans`,
     /// `archive`), `tile` (`auto`, `matrix`, `row`, `rows:N`, `block:RxC`), `lanes`, `hybrid` (percent),
     /// `tables` and `classes` (`auto`, `off`, `RxC`).
     #[must_use]
@@ -389,6 +400,9 @@ impl Quantizer {
         if let Some(why) = &self.invalid {
             return invalid(why);
         }
+        if self.levels == Some(Levels::Centroid) && matches!(self.trellis, Some(Some(_))) {
+            return invalid("centroids need the scalar grid: set trellis to off");
+        }
         if self.text.is_none() && self.calibration.reference_grid.is_some() {
             return invalid("matching a grid requires calibration");
         }
@@ -418,9 +432,13 @@ impl Quantizer {
         options.linear = self.linear.unwrap_or(options.linear);
         options.embedding = self.embedding.unwrap_or(options.embedding);
         for choice in [&mut options.linear, &mut options.embedding] {
-            if let GridChoice::Uniform { steps, levels, .. } = choice {
+            if let GridChoice::Uniform { steps, levels, trellis, .. } = choice {
                 *steps = self.steps.unwrap_or(*steps);
                 *levels = self.levels.unwrap_or(*levels);
+                *trellis = match *levels {
+                    Levels::Grid => self.trellis.unwrap_or(*trellis),
+                    Levels::Centroid => None,
+                };
             }
         }
         options.target = match (&self.size, self.target) {

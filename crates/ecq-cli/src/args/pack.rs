@@ -100,6 +100,13 @@ pub struct QuantizeArgs {
     /// centroid has a smaller error at low rates and decodes more slowly.
     #[arg(long, default_value = "grid", hide_short_help = true, help_heading = GRIDS)]
     pub levels: String,
+    /// Trellis of uniform grids: on, off, or its phases LAG or LAGxRESTART
+    ///
+    /// A trellis-coded grid takes about 0.15 bits per weight less at an equal KL divergence. `off` selects the
+    /// scalar grid, which is faster to quantize and to decode.
+    #[arg(long, value_name = "TRELLIS", default_value = "on", conflicts_with_all = ["levels", "lossless"],
+        hide_short_help = true, help_heading = GRIDS)]
+    pub trellis: String,
     /// Options for tensors whose name matches a regular expression (repeatable)
     ///
     /// Example: 'attn_(q|k)=grid:uniform:3.5,coding:prefix'.

@@ -148,6 +148,9 @@ fn grids(source: &EcqSource) -> String {
                 format!("affine, {bits} bits, groups of {group_size}")
             }
             Some(TensorContent::Codes { grid: GridEntry::TrellisRows { .. }, .. }) => "trellis".to_owned(),
+            Some(TensorContent::Codes { grid: GridEntry::SuperBlocks { layout }, .. }) => {
+                format!("super-blocks of {}", layout.name())
+            }
             Some(TensorContent::Codes { .. }) => "uniform".to_owned(),
             _ => format!("none, {}", tensor.dtype),
         };

@@ -341,6 +341,7 @@ fn grids(args: &QuantizeArgs) -> anyhow::Result<PackOptions> {
     };
     for choice in [&mut options.linear, &mut options.embedding] {
         choice.set_steps(&args.steps)?;
+        choice.set_trellis(&args.trellis)?;
         choice.set_levels(&args.levels)?;
     }
     let error = |option: &str, value: &str, why: &str| PackError::Option {

@@ -3,9 +3,9 @@
 
 use crate::error::Result;
 use crate::parts::encode_classes;
-use ecq_coding::rans::Classes;
+use ecq_coding::rans::{Branches, Classes};
 use ecq_coding::{Counts, FrequencyTable, cluster};
-use ecq_core::Codes;
+use ecq_core::{Codes, TrellisRows};
 use rayon::prelude::*;
 
 /// Rounds in which rows, then columns, move to the class that codes them in the fewest bits.
@@ -37,24 +37,31 @@ impl Classed {
 
     /// Returns the cheapest of a few numbers of classes. `by_tile` is the cost in bits with one table per
     /// tile.
-    pub(super) fn best(codes: &Codes, by_tile: f64) -> Result<Self> {
-        let first = Self::of(codes, [4, 4])?;
+    pub(super) fn best(codes: &Codes, trellis: Option<&TrellisRows>, by_tile: f64) -> Result<Self> {
+        let first = Self::of(codes, trellis, [4, 4])?;
         let saved = 1.0 - first.bits() / by_tile;
-        // More classes are tried only if the first ones save much, fewer if they save little.
+        // More classes are tried only if the first ones save much, fewer if they save little. On a trellis
+        // grid branch bits alone save much.
         let more: &[[usize; 2]] = match saved {
+            _ if trellis.is_some() => &[[8, 8], [1, 4], [1, 1]],
             0.02.. => &[[8, 8]],
             0.0..0.01 => &[[1, 4], [4, 1]],
             _ => &[],
         };
         more.iter().try_fold(first, |best, &counts| {
-            let next = Self::of(codes, counts)?;
+            let next = Self::of(codes, trellis, counts)?;
             Ok(if next.bits() < best.bits() { next } else { best })
         })
     }
 
     /// Finds `counts` classes of rows and of columns that code `codes` in few bits: Lloyd's algorithm, rows
-    /// and columns in turn, started from quantiles of their variance. Then pairs of classes share tables.
-    pub(super) fn of(codes: &Codes, counts @ [row_classes, col_classes]: [usize; 2]) -> Result<Self> {
+    /// and columns in turn, started from quantiles of their variance. Then pairs of classes share tables; each
+    /// pair with each branch bit of `trellis`, if there is one.
+    pub(super) fn of(
+        codes: &Codes,
+        trellis: Option<&TrellisRows>,
+        counts @ [row_classes, col_classes]: [usize; 2],
+    ) -> Result<Self> {
         let [of_rows, of_cols] = variances(codes);
         let (mut of_rows, mut of_cols) = (quantiles(&of_rows, row_classes), quantiles(&of_cols, col_classes));
         let mut pairs = count_pairs(codes, &of_rows, &of_cols, counts);
@@ -66,8 +73,17 @@ impl Classed {
                 (of_cols, pairs) = moved_cols(codes, &of_rows, &pairs, counts);
             }
         }
+        if let Some(trellis) = trellis {
+            pairs = count_branches(codes, trellis, &of_rows, &of_cols, counts);
+        }
         let pairs: Vec<Counts> = pairs.chunks_exact(codes.alphabet().into()).map(to_counts).collect();
-        let sharing = |most| Self::sharing(codes.alphabet(), &pairs, [&of_rows, &of_cols], counts, most);
+        let branches = trellis.map(|trellis| Branches {
+            lag: trellis.lag.into(),
+            restart: trellis.restart as usize,
+            inverted: trellis.uniform.zero & 1 == 1,
+        });
+        let sharing =
+            |most| Self::sharing(codes.alphabet(), &pairs, [&of_rows, &of_cols], counts, branches, most);
         let mut best = sharing(1)?;
         for most in [2, 3, 4, 6, MAX_TABLES].into_iter().filter(|&most| most <= pairs.len()) {
             let next = sharing(most)?;
@@ -78,12 +94,13 @@ impl Classed {
         Ok(best)
     }
 
-    /// Groups the pairs of classes, with symbols `counts`, to at most `most` tables.
+    /// Groups the pairs of classes (and branch bits), with symbols `counts`, to at most `most` tables.
     fn sharing(
         alphabet: u16,
         counts: &[Counts],
         [of_rows, of_cols]: [&[u8]; 2],
         classes: [usize; 2],
+        branches: Option<Branches>,
         most: usize,
     ) -> Result<Self> {
         let map = cluster(counts, most);
@@ -92,7 +109,7 @@ impl Classed {
         let table = |sum: &Counts| FrequencyTable::new(sum, alphabet, PRECISION);
         let tables = sums.iter().map(table).collect::<std::result::Result<Vec<_>, _>>()?;
         let ideal = tables.iter().zip(&sums).map(|(table, sum)| table.cost_bits(sum)).sum();
-        let classes = Classes::new(classes, of_rows.to_vec(), of_cols.to_vec(), map)?;
+        let classes = Classes::new(classes, of_rows.to_vec(), of_cols.to_vec(), branches, map)?;
         let bytes = encode_classes(&classes, tables.len()).len()
             + tables.iter().map(|table| table.to_bytes().len()).sum::<usize>();
         Ok(Self { classes, tables, ideal, side: 8.0 * bytes as f64 })
@@ -127,6 +144,31 @@ fn quantiles(values: &[f64], classes: usize) -> Vec<u8> {
     let mut out = vec![0; order.len()];
     order.iter().enumerate().for_each(|(rank, &i)| out[i] = (rank * classes / values.len()) as u8);
     out
+}
+
+/// Counts the symbols of each pair of classes and branch bit, `[row classes][column classes][2][alphabet]`.
+fn count_branches(
+    codes: &Codes,
+    trellis: &TrellisRows,
+    of_rows: &[u8],
+    of_cols: &[u8],
+    counts: [usize; 2],
+) -> Vec<u64> {
+    let (alphabet, cols) = (usize::from(codes.alphabet()), codes.cols());
+    let len = 2 * counts[0] * counts[1] * alphabet;
+    let band = |(symbols, of_rows): (&[u8], &[u8])| {
+        let (mut sums, mut branches) = (vec![0u64; len], vec![0; cols]);
+        for (symbols, &row) in symbols.chunks_exact(cols).zip(of_rows) {
+            trellis.branches(symbols, &mut branches);
+            for ((&symbol, &branch), &col) in symbols.iter().zip(&branches).zip(of_cols) {
+                let pair = usize::from(row) * counts[1] + usize::from(col);
+                sums[(2 * pair + usize::from(branch)) * alphabet + usize::from(symbol)] += 1;
+            }
+        }
+        sums
+    };
+    let bands = codes.symbols().par_chunks(BAND * cols).zip(of_rows.par_chunks(BAND));
+    bands.map(band).reduce(|| vec![0; len], merged)
 }
 
 /// Counts the symbols of each pair of classes, `[row classes][column classes][alphabet]`.
@@ -263,7 +305,7 @@ mod tests {
     #[test]
     fn different_rows_and_columns_get_different_classes() {
         let (codes, _) = codes(300, 400, 1.5);
-        let found = Classed::of(&codes, [2, 2]).unwrap();
+        let found = Classed::of(&codes, None, [2, 2]).unwrap();
         for (classes, n) in [(found.classes.rows(), 300), (found.classes.cols(), 400)] {
             let right = (0..n).filter(|&i| (classes[i] == classes[0]) == (i % 3 == 0)).count();
             assert!(right * 100 > n * 98, "{right} of {n}");

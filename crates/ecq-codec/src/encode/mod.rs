@@ -10,13 +10,13 @@ pub use plan::{
 };
 
 use crate::error::{CodecError, Result};
-use crate::grid::encode_outliers;
+use crate::grid::{encode_outliers, encode_super_blocks};
 use crate::packed::pack;
 use bytes::Bytes;
 use ecq_coding::planes;
 use ecq_core::{
     AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, GridEntry, RawEntry,
-    TensorContent, TensorEntry, TensorKind, TensorPart, TensorParts, Tile, TrellisRows,
+    SuperBlocks, TensorContent, TensorEntry, TensorKind, TensorPart, TensorParts, Tile, TrellisRows,
 };
 
 /// Encodes codes and their grid with `options`; returns the tensor and the plan, with the reason for the
@@ -47,8 +47,9 @@ pub fn encode(
     let (entry, side) = side_data(grid, plan.tile, [codes.rows(), codes.cols()])?;
     parts.extend(side);
     let classes = plan.classed.as_ref().map(|classed| classed.classes.counts().map(|n| n as u8));
+    let branch_tables = plan.classed.as_ref().is_some_and(|classed| classed.classes.branches().is_some());
     let (coding, alphabet, tile) = (plan.coding, codes.alphabet(), plan.tile);
-    let content = TensorContent::Codes { coding, alphabet, tile, classes, grid: entry };
+    let content = TensorContent::Codes { coding, alphabet, tile, classes, branch_tables, grid: entry };
     let entry = TensorEntry { kind, shape: [codes.rows(), codes.cols()], content };
     Ok((EncodedTensor::new(entry, parts)?, plan))
 }
@@ -73,7 +74,7 @@ pub fn encode_raw(
 }
 
 /// Returns the entry of a grid and the parts of its side data: floats as byte planes of one byte per field,
-/// and outliers tile by tile.
+/// outliers tile by tile, and super-blocks as byte planes with their integers as one field.
 ///
 /// # Errors
 /// [`CodecError::MixedSideData`] when scales and biases have different types; [`CodecError::UnsupportedGrid`]
@@ -119,6 +120,15 @@ pub fn side_data(grid: &Grid, tile: Tile, shape: [usize; 2]) -> Result<(GridEntr
                 }
                 _ => GridEntry::UniformRows { zero, dtype, per_row, columns, levels, outliers },
             }
+        }
+        Grid::SuperBlocks(SuperBlocks { layout, steps, scales, minima }) => {
+            let scales = scales.iter().map(|scale| scale.cast_unsigned());
+            parts.insert(TensorPart::Scales, encode_super_blocks(steps, scales, *layout)?.into());
+            if let Some(minima) = minima {
+                let values = minima.values.iter().copied();
+                parts.insert(TensorPart::Biases, encode_super_blocks(&minima.steps, values, *layout)?.into());
+            }
+            GridEntry::SuperBlocks { layout: *layout }
         }
         _ => return Err(CodecError::UnsupportedGrid),
     };

@@ -143,7 +143,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
     let by_tile: f64 = counts.iter().zip(&ids).map(|(c, &id)| tables[usize::from(id)].cost_bits(c)).sum();
     let considered = considered(options);
     let classed = match considered.contains(&Coding::Rans) {
-        true => classed(codes, grid, options.classes, by_tile + table_bits)?,
+        true => classed(codes, grid, by_rows, options.classes, by_tile + table_bits)?,
         false => None,
     };
     let estimate = |coding: Coding| -> Result<Option<Estimate>> {
@@ -203,7 +203,10 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
         let [rows, cols] = classed.classes.counts();
         let saved = 100.0 * (1.0 - classed.bits() / (by_tile + table_bits));
         let tables = classed.tables.len();
-        reason += &format!("; {rows}x{cols} classes of rows and columns save {saved:.2}%, {tables} tables");
+        let branches = if classed.classes.branches().is_some() { " and branch bits" } else { "" };
+        reason += &format!(
+            "; {rows}x{cols} classes of rows and columns{branches} save {saved:.2}%, {tables} tables"
+        );
     }
     let cross_entropy_bits = classed.as_ref().map_or(by_tile, |classed| classed.ideal);
     Ok(Plan { coding, tile, reason, estimates, entropy_bits, cross_entropy_bits, tables, ids, classed })
@@ -221,12 +224,22 @@ fn considered(options: &EncodeOptions) -> Vec<Coding> {
 }
 
 /// Finds the classes that `choice` asks for, if they save enough. `by_tile` is the cost in bits with one
-/// table per tile.
-fn classed(codes: &Codes, grid: &Grid, choice: ClassChoice, by_tile: f64) -> Result<Option<Classed>> {
+/// table per tile. Branch bits of a trellis grid select tables too where lanes hold rows (`by_rows`).
+fn classed(
+    codes: &Codes,
+    grid: &Grid,
+    by_rows: bool,
+    choice: ClassChoice,
+    by_tile: f64,
+) -> Result<Option<Classed>> {
+    let trellis = match grid {
+        Grid::TrellisRows(trellis) if by_rows => Some(trellis),
+        _ => None,
+    };
     match choice {
-        ClassChoice::Only(counts) => Classed::of(codes, counts.map(usize::from)).map(Some),
+        ClassChoice::Only(counts) => Classed::of(codes, trellis, counts.map(usize::from)).map(Some),
         ClassChoice::Auto if matches!(grid, Grid::UniformRows(_) | Grid::TrellisRows(_)) => {
-            let best = Classed::best(codes, by_tile)?;
+            let best = Classed::best(codes, trellis, by_tile)?;
             Ok(Some(best).filter(|classed| classed.bits() < (1.0 - MIN_CLASS_SAVING) * by_tile))
         }
         _ => Ok(None),

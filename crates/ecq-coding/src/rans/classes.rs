@@ -1,7 +1,10 @@
+use super::Branches;
 use crate::error::{CodingError, Result};
+use crate::layout::{Layout, Order};
 use crate::table::FrequencyTable;
 
-/// Classes of the rows and columns of a matrix, each pair of which selects the table of a symbol.
+/// Classes of the rows and columns of a matrix, each pair of which selects the table of a symbol; with
+/// [`Branches`], the pair and the symbol's branch bit.
 ///
 /// The codes of a matrix have a smaller variance in some rows and columns than in others. Similar ones share
 /// a table.
@@ -10,6 +13,7 @@ pub struct Classes {
     counts: [usize; 2],
     rows: Vec<u8>,
     cols: Vec<u8>,
+    branches: Option<Branches>,
     tables: Vec<u8>,
 }
 
@@ -18,13 +22,20 @@ impl Classes {
     pub const MAX: usize = 8;
 
     /// Returns the classes of a matrix from the number of row and of column classes (`counts`), the class of
-    /// each row and of each column, and the number of the table of each pair, `[row classes][column
-    /// classes]`.
+    /// each row and of each column, and the number of the table of each pair, `[row classes][column classes]`,
+    /// or with branches of each pair and branch bit, `[row classes][column classes][2]`.
     ///
     /// # Errors
-    /// [`CodingError::Parameter`] when a count is not 1 to 8 or `tables` has another length than the pairs;
-    /// [`CodingError::ClassOutOfRange`] when a class is not below its count.
-    pub fn new(counts: [usize; 2], rows: Vec<u8>, cols: Vec<u8>, tables: Vec<u8>) -> Result<Self> {
+    /// [`CodingError::Parameter`] when a count is not 1 to 8, the restart of `branches` is not a positive
+    /// multiple of their lag, or `tables` has another length; [`CodingError::ClassOutOfRange`] when a class is
+    /// not below its count.
+    pub fn new(
+        counts: [usize; 2],
+        rows: Vec<u8>,
+        cols: Vec<u8>,
+        branches: Option<Branches>,
+        tables: Vec<u8>,
+    ) -> Result<Self> {
         for (what, count, classes) in
             [("classes of rows", counts[0], &rows), ("classes of columns", counts[1], &cols)]
         {
@@ -40,11 +51,19 @@ impl Classes {
                 });
             }
         }
-        if tables.len() != counts[0] * counts[1] {
-            let (found, expected) = (tables.len() as u64, "one table for each pair of classes");
+        if let Some(Branches { lag, restart, .. }) = branches
+            && (lag == 0 || restart == 0 || !restart.is_multiple_of(lag))
+        {
+            let (found, expected) = (restart as u64, "a positive multiple of a positive lag");
+            return Err(CodingError::Parameter { what: "restart of branches", found, expected });
+        }
+        let bits = if branches.is_some() { 2 } else { 1 };
+        if tables.len() != counts[0] * counts[1] * bits {
+            let (found, expected) =
+                (tables.len() as u64, "one table for each pair of classes and branch bit");
             return Err(CodingError::Parameter { what: "tables of classes", found, expected });
         }
-        Ok(Self { counts, rows, cols, tables })
+        Ok(Self { counts, rows, cols, branches, tables })
     }
 
     /// Returns the number of classes of rows, and of columns.
@@ -62,20 +81,27 @@ impl Classes {
         &self.cols
     }
 
-    /// Returns the number of the table of each pair of classes, `[row classes][column classes]`.
+    /// Returns the rule of branch bits, if they select tables.
+    pub fn branches(&self) -> Option<Branches> {
+        self.branches
+    }
+
+    /// Returns the number of the table of each pair of classes, `[row classes][column classes]`; with branches
+    /// `[row classes][column classes][2]`.
     pub fn tables(&self) -> &[u8] {
         &self.tables
     }
 
-    /// Returns the numbers of the tables of a row, by class of column.
+    /// Returns the numbers of the tables of a row, by class of column; with branches `[column classes][2]`.
     pub(crate) fn of_row(&self, row: usize) -> &[u8] {
-        let cols = self.counts[1];
-        &self.tables[usize::from(self.rows[row]) * cols..][..cols]
+        let each = self.tables.len() / self.counts[0];
+        &self.tables[usize::from(self.rows[row]) * each..][..each]
     }
 
-    /// Returns the number of the table of a symbol.
-    pub(crate) fn table(&self, row: usize, col: usize) -> usize {
-        self.of_row(row)[usize::from(self.cols[col])].into()
+    /// Returns the number of the table of a symbol; `branch` is 0 without branches.
+    pub(crate) fn table(&self, row: usize, col: usize, branch: u8) -> usize {
+        let bits = if self.branches.is_some() { 2 } else { 1 };
+        self.of_row(row)[bits * usize::from(self.cols[col]) + usize::from(branch)].into()
     }
 
     /// Returns the bytes held.
@@ -103,8 +129,16 @@ impl Classes {
         }
     }
 
-    /// Checks that a tile of `rows x cols` at `origin` (row, column) lies inside the matrix.
-    pub(crate) fn check_tile(&self, origin: [usize; 2], [rows, cols]: [usize; 2]) -> Result<()> {
+    /// Checks that a tile at `origin` (row, column) lies inside the matrix and, with branches, that its lanes
+    /// hold rows that begin at a restart.
+    pub(crate) fn check_tile(&self, origin: [usize; 2], layout: Layout) -> Result<()> {
+        let (rows, cols) = (layout.rows, layout.cols);
+        if let Some(Branches { restart, .. }) = self.branches
+            && (layout.order != Order::Rows || !origin[1].is_multiple_of(restart))
+        {
+            let (found, expected) = (origin[1] as u64, "lanes of rows from a restart of branches on");
+            return Err(CodingError::Parameter { what: "tile", found, expected });
+        }
         let inside = |at: usize, n: usize, all: usize| at.checked_add(n).is_some_and(|end| end <= all);
         if inside(origin[0], rows, self.rows.len()) && inside(origin[1], cols, self.cols.len()) {
             return Ok(());

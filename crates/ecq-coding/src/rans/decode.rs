@@ -1,3 +1,4 @@
+use super::branches::BranchState;
 use super::{Classes, LOWER, turns};
 use crate::alias::Slots;
 use crate::error::{CodingError, Result};
@@ -102,7 +103,7 @@ impl Decoder {
     /// classes.
     pub fn open_at<'a>(&'a self, origin: [usize; 2], stream: &'a [u8], layout: Layout) -> Result<Reader<'a>> {
         if let Some(classes) = &self.classes {
-            classes.check_tile(origin, [layout.rows, layout.cols])?;
+            classes.check_tile(origin, layout)?;
         }
         let (states, words) = Words::split(stream, layout.lanes_used())?;
         Ok(Reader {
@@ -114,6 +115,7 @@ impl Decoder {
             row: 0,
             next: 0,
             firsts: Vec::new(),
+            branches: BranchState::default(),
             turn: [0; 256],
             pending: 0..0,
         })
@@ -169,6 +171,7 @@ pub struct Reader<'a> {
     next: usize,
     /// First entries of the tables of the next turns, with classes.
     firsts: Vec<u32>,
+    branches: BranchState,
     /// Interleaved order: symbols of the last turn, of which those in `pending` belong to the next rows.
     turn: [u8; 256],
     pending: Range<usize>,
@@ -239,13 +242,14 @@ impl Reader<'_> {
     /// Decodes the next row of each of `active` lanes, some turns at a time; calls `take` with the column of
     /// the first turn and the symbols of the turns.
     fn chunks(&mut self, active: usize, mut take: impl FnMut(usize, &[u8])) -> Result<()> {
-        let Self { decoder, layout, origin, states, words, row, firsts, .. } = self;
+        let Self { decoder, layout, origin, states, words, row, firsts, branches, .. } = self;
         let classes = decoder.classes.as_ref();
+        let states = &mut states[..active];
         if let Some(classes) = classes {
-            // A column's class is the same in all lanes: it selects a row of `firsts`.
+            // A column's class is the same in all lanes: it selects a row of `firsts`, or with branches two.
             firsts.clear();
-            for class in 0..classes.counts()[1] {
-                let table = |lane: usize| u32::from(classes.of_row(origin[0] + *row + lane)[class]);
+            for place in 0..classes.tables().len() / classes.counts()[0] {
+                let table = |lane: usize| u32::from(classes.of_row(origin[0] + *row + lane)[place]);
                 firsts.extend((0..active).map(|lane| table(lane) << decoder.precision()));
             }
         }
@@ -253,12 +257,27 @@ impl Reader<'_> {
         let turns = CHUNK / active / 16 * 16;
         for step in (0..layout.cols).step_by(turns) {
             let turns = turns.min(layout.cols - step);
-            let places = classes.map(|classes| turns::Places {
-                turns: Some(&classes.cols()[origin[1] + step..][..turns]),
-                firsts,
-            });
             let chunk = &mut chunk[..turns * active];
-            decoder.turns(places, &mut states[..active], words, chunk)?;
+            let col_classes = |from: usize, n: usize| {
+                classes.map_or(&[][..], |classes| &classes.cols()[origin[1] + from..][..n])
+            };
+            if let Some(rule) = classes.and_then(Classes::branches) {
+                // The branch bits of the columns up to the next multiple of the lag are known.
+                let mut next = 0;
+                while next < turns {
+                    let at = (step + next) % rule.restart;
+                    let n = (rule.lag - at % rule.lag).min(turns - next);
+                    let chunk = &mut chunk[next * active..(next + n) * active];
+                    let firsts = branches.select(rule, at, col_classes(step + next, n), firsts, active);
+                    decoder.turns(Some(turns::Places { turns: None, firsts }), states, words, chunk)?;
+                    branches.record(rule, at, chunk);
+                    next += n;
+                }
+            } else {
+                let turns = Some(col_classes(step, turns));
+                let places = classes.map(|_| turns::Places { turns, firsts });
+                decoder.turns(places, states, words, chunk)?;
+            }
             take(step, chunk);
         }
         Ok(())

@@ -81,8 +81,9 @@ impl Encoder {
     ) -> Result<Vec<u8>> {
         layout.check_rows(symbols.len(), stride)?;
         if let Some(classes) = &self.classes {
-            classes.check_tile(origin, [layout.rows, layout.cols])?;
+            classes.check_tile(origin, layout)?;
         }
+        let branches = self.branches(symbols, stride, layout);
         let mut states = vec![LOWER; layout.lanes_used()];
         let mut words: Vec<u16> = Vec::with_capacity(layout.symbols() / 3);
         // rANS is a stack: symbols are encoded in the reverse of the decoding order, then the words are
@@ -102,7 +103,9 @@ impl Encoder {
                     };
                     let index = row * stride + col;
                     let classes = self.classes.as_ref();
-                    let table = classes.map_or(0, |classes| classes.table(origin[0] + row, origin[1] + col));
+                    let branch = branches.get(row * layout.cols + col).copied().unwrap_or(0);
+                    let table =
+                        classes.map_or(0, |classes| classes.table(origin[0] + row, origin[1] + col, branch));
                     self.push(&self.tables[table], &mut states[lane], symbols[index], &mut words)
                         .ok_or(CodingError::UncodedSymbol { symbol: symbols[index], index })?;
                 }
@@ -112,6 +115,16 @@ impl Encoder {
         states.iter().for_each(|state| bytes.extend(state.to_le_bytes()));
         words.iter().rev().for_each(|word| bytes.extend(word.to_le_bytes()));
         Ok(bytes)
+    }
+
+    /// Returns the branch bits of a tile, row-major; empty if they select no tables.
+    fn branches(&self, symbols: &[u8], stride: usize, layout: Layout) -> Vec<u8> {
+        let Some(branches) = self.classes.as_ref().and_then(Classes::branches) else { return Vec::new() };
+        let mut bits = vec![0; layout.rows * layout.cols];
+        for (row, bits) in bits.chunks_exact_mut(layout.cols).enumerate() {
+            branches.of_row(&symbols[row * stride..][..layout.cols], bits);
+        }
+        bits
     }
 
     /// Encodes one symbol; returns `None` if it has no slot.

@@ -5,11 +5,13 @@
 //! alphabet fit in registers. The stream of a tile is the start state of each used lane (`u32`, little
 //! endian), then 16-bit words in the order in which lanes `0..lanes`, turn by turn, consume them.
 
+mod branches;
 mod classes;
 mod decode;
 mod encode;
 pub(crate) mod turns;
 
+pub use branches::Branches;
 pub use classes::Classes;
 pub(crate) use decode::Words;
 pub use decode::{Decoder, Reader};

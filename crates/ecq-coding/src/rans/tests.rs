@@ -227,11 +227,11 @@ fn matrix_with_classes(
     let tables: Vec<u8> =
         (0..r * c).map(|pair| (pair / c + pair % c).min((r + c - 2).max(2) - 1) as u8).collect();
     let count = usize::from(*tables.iter().max().unwrap()) + 1;
-    let classes = Classes::new([r, c], row_classes, col_classes, tables).unwrap();
+    let classes = Classes::new([r, c], row_classes, col_classes, None, tables).unwrap();
     let mut counts = vec![Counts::default(); count];
     let mut symbols = symbols(rows * cols, alphabet, (alphabet + r * 8 + c) as u64);
     for (i, symbol) in symbols.iter_mut().enumerate() {
-        let table = classes.table(i / cols, i % cols);
+        let table = classes.table(i / cols, i % cols, 0);
         *symbol = (usize::from(*symbol) * (table + 1) / count) as u8;
         counts[table].push(*symbol);
     }
@@ -271,7 +271,7 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
                         (0..rows).flat_map(|row| &from[row * MATRIX[1]..][..cols]).copied().collect();
                     let bytes = encoder.encode_at(origin, from, MATRIX[1], layout).unwrap();
                     if layout.symbols() < 1000 {
-                        let table = |row, col| &tables[classes.table(origin[0] + row, origin[1] + col)];
+                        let table = |row, col| &tables[classes.table(origin[0] + row, origin[1] + col, 0)];
                         assert_eq!(oracle_decode_by(&table, &bytes, layout), expected, "oracle {layout:?}");
                     }
                     for decoder in &decoders {
@@ -299,6 +299,104 @@ fn classes_decode_as_the_oracle_does_on_every_instruction_set() {
     println!("{runs} decodes, instruction sets up to {:?}", Isa::detect());
 }
 
+/// As [`matrix_with_classes`], with two tables for each pair of classes, which branch bits select; also returns
+/// the branch bits.
+fn matrix_with_branches(
+    alphabet: usize,
+    [r, c]: [usize; 2],
+    rule: Branches,
+) -> (Vec<u8>, Vec<FrequencyTable>, Classes, Vec<u8>) {
+    let (mut symbols, _, classes) = matrix_with_classes(alphabet, 11, [r, c]);
+    let count = 2 * r * c;
+    let tables = (0..count as u8).collect();
+    let (rows, cols) = (classes.rows().to_vec(), classes.cols().to_vec());
+    let classes = Classes::new([r, c], rows, cols, Some(rule), tables).unwrap();
+    let mut counts = vec![Counts::default(); count];
+    let mut bits = vec![0; symbols.len()];
+    for i in 0..symbols.len() {
+        let at = i % MATRIX[1] % rule.restart;
+        let parity = |symbol: u8| u8::from((symbol % 2 == 1) != rule.inverted);
+        let one = if at < rule.lag { 0 } else { parity(symbols[i - rule.lag]) };
+        bits[i] = (one + if at < 2 * rule.lag { 0 } else { bits[i - 2 * rule.lag] }) % 2;
+        // A branch bit of one moves the distribution.
+        symbols[i] = symbols[i].saturating_sub(bits[i]);
+        counts[classes.table(i / MATRIX[1], i % MATRIX[1], bits[i])].push(symbols[i]);
+    }
+    let table = |c: &Counts| FrequencyTable::new(c, alphabet as u16, 11).unwrap();
+    (symbols, counts.iter().map(table).collect(), classes, bits)
+}
+
+#[test]
+fn branch_bits_select_tables_on_every_instruction_set() {
+    let mut runs = 0;
+    for (lag, restart) in [(4, 24), (12, 72), (12, 600), (16, 48), (3, 9), (1, 600)] {
+        for (alphabet, counts) in [(5, [1, 1]), (33, [2, 3]), (128, [8, 8])] {
+            let rule = Branches { lag, restart, inverted: alphabet == 33 };
+            let (symbols, tables, classes, bits) = matrix_with_branches(alphabet, counts, rule);
+            let encoder = Encoder::with_classes(&tables, classes.clone()).unwrap();
+            let decoder = |isa| Decoder::with_classes_and_isa(&tables, classes.clone(), isa).unwrap();
+            let decoders: Vec<Decoder> = Isa::supported().map(decoder).collect();
+            let all = [
+                (1, 1, 1, [79, 0]),
+                (64, 600, 32, [0, 0]),
+                (70, 100, 32, [10, restart % 600]),
+                (33, 131, 64, [17, 2 * restart % 600]),
+                (9, 200, 8, [50, 0]),
+                (20, 64, 31, [60, 0]),
+                (7, 600, 200, [3, 0]),
+            ];
+            for (rows, cols, lanes, origin) in all {
+                let layout = Layout::new(rows, cols, lanes, Order::Rows).unwrap();
+                let from = &symbols[origin[0] * MATRIX[1] + origin[1]..];
+                let expected: Vec<u8> =
+                    (0..rows).flat_map(|row| &from[row * MATRIX[1]..][..cols]).copied().collect();
+                let bytes = encoder.encode_at(origin, from, MATRIX[1], layout).unwrap();
+                if layout.symbols() < 2000 {
+                    let table = |row: usize, col: usize| {
+                        let (row, col) = (origin[0] + row, origin[1] + col);
+                        &tables[classes.table(row, col, bits[row * MATRIX[1] + col])]
+                    };
+                    assert_eq!(oracle_decode_by(&table, &bytes, layout), expected, "oracle {layout:?}");
+                }
+                for decoder in &decoders {
+                    let mut out = vec![0; rows * cols];
+                    decoder.decode_at(origin, &bytes, layout, &mut out, cols).unwrap();
+                    assert_eq!(out, expected, "{layout:?} {rule:?}");
+                    let reader = decoder.open_at(origin, &bytes, layout).unwrap();
+                    assert_eq!(in_steps(reader, layout), expected, "{layout:?} {rule:?}");
+                    let reader = decoder.open_at(origin, &bytes, layout).unwrap();
+                    assert_eq!(by_panels(reader, layout), expected, "{layout:?} {rule:?}");
+                    runs += 1;
+                }
+            }
+        }
+    }
+    println!("{runs} decodes, instruction sets up to {:?}", Isa::detect());
+}
+
+#[test]
+fn tiles_and_rules_that_branch_bits_do_not_fit_are_refused() {
+    let rule = Branches { lag: 4, restart: 24, inverted: false };
+    let (symbols, tables, classes, _) = matrix_with_branches(9, [1, 1], rule);
+    let encoder = Encoder::with_classes(&tables, classes.clone()).unwrap();
+    let decoder = Decoder::with_classes(&tables, classes).unwrap();
+    let rows = Layout::new(4, 48, 2, Order::Rows).unwrap();
+    let interleaved = Layout::new(4, 48, 2, Order::Interleaved).unwrap();
+    for (origin, layout) in [([0, 12], rows), ([0, 0], interleaved)] {
+        let encoded = encoder.encode_at(origin, &symbols, MATRIX[1], layout);
+        assert!(matches!(encoded, Err(CodingError::Parameter { what: "tile", .. })));
+        let opened = decoder.open_at(origin, &[0; 64], layout);
+        assert!(matches!(opened, Err(CodingError::Parameter { what: "tile", .. })));
+    }
+    for (lag, restart) in [(0, 24), (4, 0), (4, 26)] {
+        let rule = Some(Branches { lag, restart, inverted: false });
+        let refused = Classes::new([1, 1], vec![0], vec![0], rule, vec![0, 0]);
+        assert!(matches!(refused, Err(CodingError::Parameter { what: "restart of branches", .. })));
+    }
+    let refused = Classes::new([1, 1], vec![0], vec![0], Some(rule), vec![0]);
+    assert!(matches!(refused, Err(CodingError::Parameter { what: "tables of classes", .. })));
+}
+
 #[test]
 fn one_class_gives_the_stream_of_its_table() {
     let layout = Layout::new(80, 600, 32, Order::Rows).unwrap();
@@ -311,7 +409,7 @@ fn one_class_gives_the_stream_of_its_table() {
 fn invalid_classes_are_refused() {
     use CodingError as E;
     let of = |counts, rows: &[u8], cols: &[u8], tables: &[u8]| {
-        Classes::new(counts, rows.to_vec(), cols.to_vec(), tables.to_vec())
+        Classes::new(counts, rows.to_vec(), cols.to_vec(), None, tables.to_vec())
     };
     let sound = of([2, 3], &[0, 1, 1], &[2, 1, 0, 0], &[0, 1, 1, 0, 1, 0]).unwrap();
     assert!(matches!(of([0, 3], &[], &[], &[]), Err(E::Parameter { what: "classes of rows", .. })));

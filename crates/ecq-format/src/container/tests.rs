@@ -15,6 +15,7 @@ fn encoded(seed: u8, coding: Coding) -> (TensorEntry, TensorParts) {
         alphabet: 16,
         tile: Tile { rows: 32, cols: 64, lanes: 32, order: LaneOrder::Rows },
         classes: None,
+        branch_tables: false,
         grid: GridEntry::AffineGroups {
             bits: 4,
             group_size: 32,

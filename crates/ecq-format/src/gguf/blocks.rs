@@ -4,6 +4,7 @@
 
 use super::Result;
 use super::error::GgufError;
+use super::super_blocks::type_of_layout;
 use super::types::GgmlType;
 use ecq_core::{AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec, GridEntry};
 use rayon::prelude::*;
@@ -42,6 +43,9 @@ pub fn type_of_grid(grid: &AffineGroups) -> Option<GgmlType> {
 
 /// Returns the block type that stores codes on a grid with this metadata, if GGUF has one.
 pub fn type_of_entry(grid: &GridEntry) -> Option<GgmlType> {
+    if let GridEntry::SuperBlocks { layout } = grid {
+        return Some(type_of_layout(*layout));
+    }
     let GridEntry::AffineGroups { bits, group_size: BLOCK, dtype: FloatType::F16, zero, zeros: false } =
         *grid
     else {
@@ -235,7 +239,7 @@ fn block_count(ty: GgmlType, rows: usize, cols: usize) -> Result<usize> {
 }
 
 /// Checks the length of the bytes of a tensor.
-fn check_length(found: usize, expected: usize) -> Result<()> {
+pub(super) fn check_length(found: usize, expected: usize) -> Result<()> {
     if found == expected {
         return Ok(());
     }

@@ -27,7 +27,9 @@ pub use model_config::{ModelConfig, RopeScaling, model_config};
 pub use padding::NonzeroPadding;
 pub use read::{Gguf, GgufTensorInfo};
 pub use split_model::{GgufModel, merge_parts};
-pub use super_blocks::put_super_block;
+pub use super_blocks::{
+    pack_super_blocks, put_super_block, super_block_layout, type_of_layout, unpack_super_blocks,
+};
 pub use tensor_kind::tensor_kind;
 pub use tokenizer::{TokenizerMetadata, chat_template, named_chat_templates, tokenizer_metadata};
 pub use types::GgmlType;

@@ -11,14 +11,14 @@ use crate::match_reference::{dequantize_rows, expected_kl, match_reference};
 use crate::options::{PackOptions, Target};
 use crate::pack::{file_bytes, pack, pack_at};
 use crate::progress::Progress;
-use crate::rates::CoderRates;
 use crate::report::PackReport;
 use crate::solve_steps::{Solution, solve_steps};
 use crate::source::{HEADER_FILE, Source, for_options};
 use crate::steps::{RelativeSteps, StepSizes};
+use crate::trellis::{error_feedback, quantize_with_feedback};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, encode};
 use ecq_core::{Coding, FloatType, Limits, TensorKind};
-use ecq_quant::{ErrorFeedback, Floats, quantize_with_feedback};
+use ecq_quant::Floats;
 use ecq_runtime::Checkpoint;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -110,7 +110,7 @@ pub fn pack_calibrated(
     // Each matrix is packed exactly as sequential quantization rounded it.
     for (&index, steps) in &mut steps {
         let tensor = &tensors[index];
-        let relative = RelativeSteps::of_tensor(Some(&sequential), tensor)?;
+        let relative = RelativeSteps::of_tensor(Some(&sequential), tensor, choices[index].trellis())?;
         if let (Some(outcome), Some(relative)) = (outcomes.get(&tensor.name), relative) {
             *steps = relative.scaled(f64::from(outcome.factor));
         }
@@ -186,7 +186,8 @@ impl LayerQuantizer for BudgetedQuantizer<'_> {
         {
             return Ok(None);
         }
-        let feedback = ErrorFeedback::new(&statistics.hessian, info.cols)?;
+        let trellis = self.choices[index].trellis();
+        let feedback = error_feedback(trellis, &statistics.hessian, info.cols)?;
         let Some(relative) = RelativeSteps::new(&feedback, statistics) else { return Ok(None) };
         let bytes: &[u8] = bytemuck::cast_slice(corrected);
         let floats = Floats::new(FloatType::F32, statistics.shape, bytes)?;
@@ -196,7 +197,7 @@ impl LayerQuantizer for BudgetedQuantizer<'_> {
             let factor = factor as f32;
             let StepSizes { rows, .. } = relative.scaled(factor.into());
             let (codes, grid) =
-                quantize_with_feedback(&floats, &rows, &relative.col_scales, &feedback, &CoderRates)?;
+                quantize_with_feedback(trellis, &floats, &rows, &relative.col_scales, &feedback)?;
             let (tensor, _) = encode(info.kind, &codes, &grid, &encode_options)?;
             let bits = 8.0 * file_bytes(self.source, name, &tensor)? as f64;
             if budget.is_none_or(|budget| self.budgets[budget].record(index, factor.into(), bits)) {

@@ -10,8 +10,8 @@ use crate::progress::{self, Progress};
 use crate::source::{EcqSource, GAPS_FILE, HEADER_FILE, Source, Tensor};
 use ecq_core::{FloatType, Grid, Limits, TensorContent};
 use ecq_format::gguf::{
-    GgmlType, Gguf, GgufError, NonzeroPadding, TensorToWrite, Value, pack_blocks, type_of_entry,
-    type_of_grid, write, write_with_header,
+    GgmlType, Gguf, GgufError, NonzeroPadding, TensorToWrite, Value, pack_blocks, pack_super_blocks,
+    type_of_entry, type_of_grid, type_of_layout, write, write_with_header,
 };
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -311,6 +311,9 @@ fn in_type(ty: GgmlType, tensor: Tensor, name: &str) -> Result<Vec<u8>> {
         Tensor::Raw { bytes, .. } => Ok(bytes),
         Tensor::Coded(codes, Grid::AffineGroups(grid)) if type_of_grid(&grid) == Some(ty) => {
             pack_blocks(ty, &codes, &grid).map_err(|error| PackError::in_tensor(name, error))
+        }
+        Tensor::Coded(codes, Grid::SuperBlocks(grid)) if type_of_layout(grid.layout) == ty => {
+            pack_super_blocks(&codes, &grid).map_err(|error| PackError::in_tensor(name, error))
         }
         Tensor::Coded(..) => {
             Err(PackError::Export(format!("the codes of tensor {name:?} are not those of {}", ty.name())))

@@ -1,7 +1,9 @@
 use super::{AttachedFile, Source, SourceRecord, SourceTensor, Tensor, fingerprint};
 use crate::error::{PackError, Result};
 use ecq_core::{Grid, Limits, TensorKind};
-use ecq_format::gguf::{GgufError, GgufModel, NonzeroPadding, tensor_kind, unpack_blocks};
+use ecq_format::gguf::{
+    GgufError, GgufModel, NonzeroPadding, super_block_layout, tensor_kind, unpack_blocks, unpack_super_blocks,
+};
 use std::path::{Path, PathBuf};
 
 /// Name of the attached file with the header of a GGUF source.
@@ -70,6 +72,11 @@ impl Source for GgufSource {
         if bytes.is_empty() {
             // Codes cannot be empty.
             return Ok(Tensor::Raw { dtype: "u8".to_owned(), fields: vec![1], bytes });
+        }
+        if let Some(layout) = super_block_layout(info.ty) {
+            let (codes, grid) =
+                unpack_super_blocks(layout, info.rows(), info.cols(), &bytes).map_err(named)?;
+            return Ok(Tensor::Coded(codes, Grid::SuperBlocks(grid)));
         }
         match unpack_blocks(info.ty, info.rows(), info.cols(), &bytes) {
             Ok((codes, grid)) => Ok(Tensor::Coded(codes, Grid::AffineGroups(grid))),

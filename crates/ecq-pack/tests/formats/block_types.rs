@@ -1,11 +1,13 @@
-//! Block types of GGUF that have no codes of their own.
+//! Block types of GGUF beyond the simple ones: K types, which are codes on super-blocks, and types without
+//! codes.
 
 use crate::models::{Folder, Made, comes_back, open, packed, packed_with, to_folder};
-use ecq_core::Limits;
+use ecq_core::{FloatType, FloatVec, Limits, SuperBlockLayout};
 use ecq_fixtures::Numbers;
-use ecq_format::gguf::GgmlType;
+use ecq_format::gguf::{GgmlType, type_of_layout};
+use ecq_pack::source::Tensor;
 use ecq_pack::{CheckpointFormat, GridChoice, PackOptions, pack};
-use ecq_runtime::Checkpoint;
+use ecq_runtime::{Checkpoint, StorageKind};
 
 #[test]
 fn small_block_types_run() {
@@ -41,9 +43,56 @@ fn small_block_types_run() {
         if ty == GgmlType::Mxfp4 {
             // Without loss: each value has one bit behind the point.
             let (dtype, floats) = matrix.floats().unwrap();
-            let exact = ecq_core::FloatVec::new(dtype, floats).unwrap();
+            let exact = FloatVec::new(dtype, floats).unwrap();
             assert_eq!(exact.to_f32(), expected);
         }
+        options.linear = GridChoice::parse("absmax:8:row").unwrap();
+        let report = pack(&*open(&path), "m", Some(&folder.path("q.ecq")), &options, &()).unwrap();
+        let tensor = report.tensors.iter().find(|tensor| tensor.name == name).unwrap();
+        assert!(tensor.sqnr_db.unwrap() > 20.0, "{}: {:?}", ty.name(), tensor.sqnr_db);
+    }
+}
+
+#[test]
+fn k_types_are_codes_with_the_weights_of_their_blocks() {
+    let (rows, cols) = (24, 512);
+    for layout in SuperBlockLayout::ALL {
+        let (ty, mut numbers) = (type_of_layout(layout), Numbers::new(layout.bits().into()));
+        let mut bytes = numbers.bytes(rows * cols / 256 * ty.block_bytes());
+        for block in bytes.chunks_exact_mut(ty.block_bytes()) {
+            // Steps of ordinary size, wherever they lie.
+            let steps: &[usize] = match layout {
+                SuperBlockLayout::Q2K => &[81, 83],
+                SuperBlockLayout::Q3K => &[109],
+                SuperBlockLayout::Q4K | SuperBlockLayout::Q5K => &[1, 3],
+                SuperBlockLayout::Q6K => &[209],
+            };
+            steps.iter().for_each(|&at| block[at] = 0x20 | block[at] & 3);
+        }
+        let name = "blk.0.ffn_down.weight";
+        let made = Made::llama().tensor(name, ty, &[cols as u64, rows as u64], bytes.clone());
+        comes_back(&made.file());
+        let folder = Folder::new();
+        let path = folder.put("m.gguf", &made.file());
+        let mut expected = vec![0f32; rows * cols];
+        ecq_format::gguf::dequantize(ty, &bytes, &mut expected).unwrap();
+        let mut options = PackOptions::default();
+        let kept = packed_with(&path, &folder.path("kept.ecq"), &options);
+        let checkpoint = Checkpoint::open(&kept, &Limits::default()).unwrap();
+        let matrix = checkpoint.matrix("model.layers.0.mlp.down_proj.weight", [rows, cols]).unwrap();
+        let alphabet = layout.alphabet();
+        assert!(
+            matches!(matrix.storage_kind(), StorageKind::Codes { alphabet: found, .. } if found == alphabet)
+        );
+        assert_eq!(matrix.to_f32().unwrap(), expected, "{}", ty.name());
+        // Floats of a checkpoint are the same numbers in half precision.
+        let floats = folder.path("floats");
+        to_folder(&kept, &floats, CheckpointFormat::Safetensors).unwrap();
+        let source = open(&floats);
+        let at = source.tensors().iter().position(|t| t.name.ends_with("mlp.down_proj.weight")).unwrap();
+        let Tensor::Raw { dtype, bytes: halves, .. } = source.load(at).unwrap() else { panic!() };
+        let rounded = FloatVec::from_f32(FloatType::F16, &expected);
+        assert!((dtype.as_str(), &halves[..]) == ("f16", rounded.as_bytes()), "{} as {dtype}", ty.name());
         options.linear = GridChoice::parse("absmax:8:row").unwrap();
         let report = pack(&*open(&path), "m", Some(&folder.path("q.ecq")), &options, &()).unwrap();
         let tensor = report.tensors.iter().find(|tensor| tensor.name == name).unwrap();
@@ -62,7 +111,7 @@ fn block_types_past_half_precision_still_run() {
     let checkpoint = Checkpoint::open(&file, &Limits::default()).unwrap();
     let matrix = checkpoint.matrix("model.layers.0.mlp.down_proj.weight", [8, 64]).unwrap();
     let (dtype, floats) = matrix.floats().unwrap();
-    let floats = ecq_core::FloatVec::new(dtype, floats).unwrap().to_f32();
+    let floats = FloatVec::new(dtype, floats).unwrap().to_f32();
     let expected = matrix.to_f32().unwrap();
     assert!(expected.iter().any(|w| w.abs() > 65504.0));
     assert!(floats.iter().zip(&expected).all(|(a, b)| (a / b - 1.0).abs() < 0.005), "{dtype:?}");

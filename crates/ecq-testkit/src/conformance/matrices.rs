@@ -3,8 +3,8 @@
 use super::{ProductTolerance, Rounding, random};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
 use ecq_core::{
-    AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Outlier, TensorKind, TrellisRows,
-    UniformRows,
+    AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Minima, Outlier, SuperBlockLayout,
+    SuperBlocks, TensorKind, TrellisRows, UniformRows,
 };
 use ecq_fixtures::Numbers;
 use ecq_runtime::{Matrix, MatrixStorage, Residence};
@@ -164,6 +164,43 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
     let source = Box::new(Matrix { name, shape: [cols, rows], storage });
     let name = format!("F16 transposed, {rows} x {cols}");
     all.push(TestMatrix::floats(name, [rows, cols], MatrixStorage::Transposed(source)));
+    all
+}
+
+/// Creates matrices of `rows x cols` on super-blocks, in every coding of every layout; `cols` is a multiple
+/// of 256.
+pub(super) fn super_block_matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<TestMatrix> {
+    let mut all = Vec::new();
+    for layout in SuperBlockLayout::ALL {
+        let alphabet = layout.alphabet();
+        let codes = Codes::new(rows, cols, alphabet, symbols(numbers, rows * cols, alphabet)).unwrap();
+        let (blocks, groups) = (rows * cols / 256, rows * cols / layout.group_size());
+        // Negative scales where the layout has them. Minima give the weights a mean near zero, as in
+        // `matrices`.
+        let (lowest, highest) = (layout.scales().start() / 2, *layout.scales().end());
+        let scale = |n: &mut Numbers| {
+            let scale = (0.6 + 0.15 * n.normal()) * f32::from(highest);
+            let sign = if lowest < 0 && n.below(2) == 0 { -0.5 } else { 1.0 };
+            (sign * scale).clamp(lowest.into(), highest.into()) as i8
+        };
+        let scales: Vec<i8> = (0..groups).map(|_| scale(numbers)).collect();
+        let size = 1.0 / (f32::from(alphabet) * f32::from(highest));
+        let steps = halves(numbers, blocks, size);
+        let minima = layout.largest_minimum().map(|_| Minima {
+            steps: halves(numbers, blocks, 0.5 * f32::from(alphabet) * size),
+            values: scales.iter().map(|scale| scale.unsigned_abs()).collect(),
+        });
+        let grid = Grid::SuperBlocks(SuperBlocks { layout, steps, scales, minima });
+        for (coding, tile) in [
+            (Coding::Packed, TileChoice::Auto),
+            (Coding::Rans, TileChoice::Auto),
+            (Coding::Rans, TileChoice::Block(20, 96)),
+            (Coding::Prefix, TileChoice::Rows(48)),
+        ] {
+            let name = format!("{coding:?} {tile:?} super-blocks of {}, {rows} x {cols}", layout.name());
+            all.push(TestMatrix::codes(name, &codes, &grid, coding, tile));
+        }
+    }
     all
 }
 

@@ -1,7 +1,7 @@
 //! Products and embedding lookups for every residence.
 
 use super::harness::Harness;
-use super::matrices::{Reference, TestMatrix, matrices};
+use super::matrices::{Reference, TestMatrix, matrices, super_block_matrices};
 use super::{Subject, bits, random};
 use ecq_fixtures::Numbers;
 use ecq_runtime::Residence;
@@ -21,6 +21,11 @@ pub fn products(subject: &Subject) -> usize {
             cases += one(subject, &case, &PLACES, &mut numbers);
         }
         cases += several_matrices(subject, rows, cols, &mut numbers);
+    }
+    for (rows, cols) in [(1, 256), (50, 512)] {
+        for case in super_block_matrices(&mut numbers, rows, cols) {
+            cases += one(subject, &case, &PLACES, &mut numbers);
+        }
     }
     // Enough outputs that several threads share a row of activations.
     for case in matrices(&mut numbers, 1030, 96).into_iter().step_by(5) {
@@ -119,10 +124,13 @@ fn several_matrices(subject: &Subject, rows: usize, cols: usize, numbers: &mut N
 /// Tests embedding lookups, both overwriting and adding.
 pub fn embeddings(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(2);
-    let (rows, cols) = (50, 96);
+    let rows = 50;
     let tokens = [49u32, 0, 7, 7, 23];
     let mut cases = 0;
-    for case in matrices(&mut numbers, rows, cols) {
+    let mut all = matrices(&mut numbers, rows, 96);
+    all.extend(super_block_matrices(&mut numbers, rows, 256));
+    for case in all {
+        let [_, cols] = case.matrix.shape;
         for &residence in case.residences().iter().filter(|&&residence| residence != Residence::Slot) {
             let mut harness = Harness::new(subject);
             let table = harness.load(&case.matrix, residence);

@@ -7,6 +7,7 @@
 
 use super::activations::Activations;
 use super::side::{PANEL, Side};
+use super::super_blocks;
 use crate::cpu::AlignedVec;
 use crate::cpu::simd::{self, Vector};
 use ecq_coding::panel::offset as panel_offset;
@@ -83,6 +84,8 @@ pub(super) fn expand_codes(
                 *weight = levels[usize::from(quads[panel_offset(row, col)])];
             }
         }
+    } else if let Some(integers) = &side.group_integers {
+        super_blocks::expand(isa, side, integers, number, quads, columns.clone(), weights);
     } else {
         expand(isa, side, number, quads, columns.clone(), weights);
     }

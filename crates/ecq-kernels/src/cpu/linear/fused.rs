@@ -1,4 +1,5 @@
 use super::activations::{Activations, BLOCK};
+use super::packed::packer;
 use super::packed_panels::packed_bytes;
 use super::rows::Streams;
 use super::side::{PANEL, Side};
@@ -53,7 +54,7 @@ impl FusedLinear {
 
     /// Returns the most bytes that [`unpack`](Self::unpack) writes, whatever the codes.
     pub fn packed_bytes(&self) -> usize {
-        packed_bytes(self.shape(), self.streams.code_alphabet())
+        packed_bytes(self.shape(), packer(&self.side, self.streams.code_alphabet()))
     }
 
     fn stride(&self) -> usize {
@@ -82,7 +83,7 @@ impl Linear for FusedLinear {
         scratch: &mut Scratch,
     ) -> Result<()> {
         check_product(self, x, &rows, y);
-        let Scratch { offsets, start, quads, rows: buffer, float, .. } = scratch;
+        let Scratch { offsets, start, quads, rows: buffer, float } = scratch;
         let bits = self.streams.bits();
         let mut product = PanelProduct::new(self.isa, x, &self.side, bits, offsets, float);
         let mut reader = self.streams.panels(rows.start, buffer, quads);

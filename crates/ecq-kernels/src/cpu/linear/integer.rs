@@ -5,11 +5,12 @@
 //! where `dot` is the scalar product of codes and integers and `sum` the sum of the integers, both exact;
 //! after each group `y += scale * t`, then `y += bias * x_sum`, where `x_sum` is the sum of the group's
 //! activations. Products and sums are rounded separately, in this order, on every instruction set, so that
-//! equal codes give equal bits in every form.
+//! equal codes give equal bits in every form. Super-blocks have kernels of their own (`super_blocks.rs`).
 
 use super::activations::{Activations, BLOCK};
 use super::side::{PANEL, Side};
-use crate::cpu::simd::{self, Vector};
+use super::super_blocks;
+use crate::cpu::simd::{self, QUADS, Vector};
 use ecq_coding::{Isa, multiversion};
 
 /// Bytes of a block of 16 rows and 32 columns at one byte per code.
@@ -18,10 +19,11 @@ pub(super) const BLOCK_BYTES: usize = PANEL * BLOCK;
 /// Sums over the blocks and groups of all rows of activations, computed once for a product.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Offsets {
-    /// `[rows][blocks]`: the addend of each block's integer sum; empty if all are zero.
-    integers: Vec<i32>,
+    /// `[rows][blocks]`: the addend of each block's integer sum; empty if all are zero. On super-blocks see
+    /// [`GroupIntegers::offsets`](super_blocks::GroupIntegers::offsets).
+    pub(super) integers: Vec<i32>,
     /// `[rows][groups]`: the sum of a group's activations; empty without biases.
-    sums: Vec<f32>,
+    pub(super) sums: Vec<f32>,
 }
 
 impl Offsets {
@@ -35,9 +37,13 @@ impl Offsets {
         }
     }
 
-    /// Computes the sums of groups if there are biases.
+    /// Computes the sums of groups if there are biases; on super-blocks the addends of groups too.
     fn set_groups(&mut self, x: &Activations, side: &Side, blocks_per_group: usize) {
         self.sums.clear();
+        if let Some(groups) = &side.group_integers {
+            self.integers.clear();
+            return groups.offsets(x, side.zero, &mut self.integers, &mut self.sums);
+        }
         if side.biases.is_none() {
             return;
         }
@@ -60,7 +66,7 @@ impl Offsets {
 pub(super) struct IntegerProduct<'a> {
     pub(super) x: &'a Activations,
     pub(super) side: &'a Side,
-    offsets: &'a Offsets,
+    pub(super) offsets: &'a Offsets,
     blocks_per_group: usize,
 }
 
@@ -74,20 +80,20 @@ pub(super) trait BlockDots<V: Vector> {
     unsafe fn next(&mut self, block: usize) -> [V::Int; 2];
 }
 
-/// Multiplies one panel; see [`panel`].
-type Kernel = fn(Isa, &IntegerProduct, &Panel, &[u8], &mut [f32]);
+/// Multiplies one panel of codes; see [`panel`].
+pub(super) type Kernel = fn(Isa, &IntegerProduct, &Panel, &[u8], &mut [f32]);
 
 /// The place of a panel in a product.
 #[derive(Clone, Copy)]
 pub(super) struct Panel<'a> {
-    number: usize,
+    pub(super) number: usize,
     /// `[rows of x][16]`: the outliers' part of each sum; empty without outliers.
     start: &'a [[f32; PANEL]],
     /// Rows of the matrix in the panel, the first row's place in a row of `y`, and the length of a row of
     /// `y`.
-    rows: usize,
-    at: usize,
-    stride: usize,
+    pub(super) rows: usize,
+    pub(super) at: usize,
+    pub(super) stride: usize,
 }
 
 impl<'a> IntegerProduct<'a> {
@@ -126,15 +132,15 @@ impl<'a> IntegerProduct<'a> {
     }
 }
 
-/// A product of integers with panels of one byte per code.
-pub(super) struct ByteProduct<'a> {
+/// A product of integers with panels whose codes have one width.
+pub(super) struct FixedProduct<'a> {
     product: IntegerProduct<'a>,
     kernel: Kernel,
     isa: Isa,
 }
 
-impl<'a> ByteProduct<'a> {
-    /// Prepares the product with codes below `2^bits`; see [`IntegerProduct::new`].
+impl<'a> FixedProduct<'a> {
+    /// Prepares the product with codes below `2^bits` at one byte each; see [`IntegerProduct::new`].
     pub(super) fn new(
         isa: Isa,
         x: &'a Activations,
@@ -142,10 +148,26 @@ impl<'a> ByteProduct<'a> {
         offsets: &'a mut Offsets,
         bits: usize,
     ) -> Option<Self> {
+        if side.group_integers.is_some() {
+            return Self::super_blocks(isa, x, side, offsets, 8);
+        }
         let (kernel, code_offset) = kernel(isa, bits);
         offsets.set_blocks(x, code_offset - side.zero);
         let product = IntegerProduct::new(x, side, offsets)?;
         Some(Self { product, kernel, isa })
+    }
+
+    /// Prepares the product with super-blocks of codes of `width` bits: those of the layout, or 8. Returns
+    /// `None` on other grids.
+    pub(super) fn super_blocks(
+        isa: Isa,
+        x: &'a Activations,
+        side: &'a Side,
+        offsets: &'a mut Offsets,
+        width: usize,
+    ) -> Option<Self> {
+        let kernel = super_blocks::kernel(side.group_integers.as_ref()?.layout, width);
+        Some(Self { product: IntegerProduct::new(x, side, offsets)?, kernel, isa })
     }
 
     /// Multiplies panel `number` and writes the products to `y[row of x][at..]`, each row of `y` `stride`
@@ -198,7 +220,7 @@ impl<V: Vector, const BITS: usize> BlockDots<V> for ByteDots<'_, BITS> {
             for (half, dot) in dots[..PANEL / V::LANES].iter_mut().enumerate() {
                 let at = block * BLOCK_BYTES + half * V::LANES * 4;
                 let codes = V::unpack::<8>(self.codes.add(at));
-                *dot = V::dot::<BITS>(codes, self.x.add(block * BLOCK));
+                *dot = V::dot::<BITS, QUADS>(codes, self.x.add(block * BLOCK));
                 if let Some(offsets) = self.offsets {
                     *dot = V::add(*dot, V::splat(*offsets.get_unchecked(block)));
                 }

@@ -23,6 +23,7 @@ mod packed;
 mod packed_panels;
 mod rows;
 mod side;
+mod super_blocks;
 mod trellis;
 pub(super) mod width;
 
@@ -37,7 +38,7 @@ use super::AlignedVec;
 use crate::Result;
 use activations::BLOCK;
 use float::FloatScratch;
-use integer::{BLOCK_BYTES, ByteProduct, Offsets};
+use integer::{BLOCK_BYTES, FixedProduct, Offsets};
 use side::{PANEL, Side};
 use std::ops::Range;
 
@@ -92,10 +93,6 @@ pub struct Scratch {
     /// Decoded rows, before they are laid out as panels.
     rows: Vec<u8>,
     float: FloatScratch,
-    /// The integers of a row of activations and their negations.
-    signed: Vec<[i32; 2]>,
-    /// Running sums of the exceptions of a packed panel.
-    far: AlignedVec<i32>,
 }
 
 impl Scratch {
@@ -111,8 +108,6 @@ impl Scratch {
             + self.quads.capacity()
             + self.rows.capacity()
             + self.float.bytes()
-            + size_of::<[i32; 2]>() * self.signed.capacity()
-            + 4 * self.far.capacity()
     }
 }
 
@@ -140,7 +135,7 @@ fn check_product(linear: &dyn Linear, x: &Activations, rows: &Range<usize>, y: &
 
 /// The product with panels of one byte per code, in the precision of the activations.
 enum PanelProduct<'a> {
-    Integer(ByteProduct<'a>),
+    Integer(FixedProduct<'a>),
     Float { isa: Isa, x: &'a Activations, side: &'a Side, scratch: &'a mut FloatScratch },
 }
 
@@ -155,14 +150,14 @@ impl<'a> PanelProduct<'a> {
         scratch: &'a mut FloatScratch,
     ) -> Self {
         if x.precision() == Precision::I8
-            && let Some(product) = ByteProduct::new(isa, x, side, offsets, bits)
+            && let Some(product) = FixedProduct::new(isa, x, side, offsets, bits)
         {
             return Self::Integer(product);
         }
         Self::Float { isa, x, side, scratch }
     }
 
-    /// Multiplies panel `number`; see [`ByteProduct::panel`].
+    /// Multiplies panel `number`; see [`FixedProduct::panel`].
     fn panel(
         &mut self,
         number: usize,

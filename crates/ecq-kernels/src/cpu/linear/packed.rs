@@ -1,6 +1,7 @@
 use super::activations::{Activations, Precision};
-use super::block::{self, BASES, Packer};
+use super::block::{self, Packer};
 use super::direct::DirectProduct;
+use super::integer::FixedProduct;
 use super::packed_panels::{PackedBuffer, PackedPanels};
 use super::rows::Streams;
 use super::side::{PANEL, Side};
@@ -16,8 +17,8 @@ use std::sync::Arc;
 
 /// Codes at fixed widths (2 to 8 bits), laid out so that vectors unpack them: the form of mode `cached`.
 ///
-/// Each block of 16 rows and 32 columns has a width of its own, and single codes that reach far lie aside
-/// (`block.rs`), so that few rows and columns do not widen all others. On a trellis grid codes are packed,
+/// Each block of 16 rows and 32 columns has a width of its own (`block.rs`), so that few rows and columns do
+/// not widen all others; on super-blocks all have the width of the layout. On a trellis grid codes are packed,
 /// not levels.
 #[derive(Debug, Clone)]
 pub struct PackedLinear {
@@ -26,7 +27,6 @@ pub struct PackedLinear {
     /// Codes, or levels on a trellis grid, are below `2^bits`.
     bits: usize,
     panels: PackedPanels,
-    bases: [u8; BASES],
     isa: Isa,
 }
 
@@ -47,7 +47,7 @@ impl PackedLinear {
         let ([rows, cols], alphabet) = ([codes.rows(), codes.cols()], codes.alphabet());
         let side = Arc::new(Side::new(grid, [rows, cols], alphabet)?);
         let trellis = Trellis::of_grid(grid);
-        let packer = packer(&side, trellis, alphabet);
+        let packer = packer(&side, alphabet);
         let buffer = PackedBuffer::default();
         let panels =
             PackedPanels::pack([rows, cols], packer, 1, buffer, |range, quads: &mut Vec<u8>, writer| {
@@ -60,14 +60,7 @@ impl PackedLinear {
                 }
                 Ok::<(), CodecError>(())
             })?;
-        Ok(Self {
-            side,
-            trellis,
-            bits: bits(trellis, alphabet),
-            panels: panels.shrunk(),
-            bases: packer.bases(),
-            isa: isa.resolve(),
-        })
+        Ok(Self { side, trellis, bits: bits(trellis, alphabet), panels: panels.shrunk(), isa: isa.resolve() })
     }
 
     /// Decodes a tensor and lays its codes out for products, panel by panel, in parallel.
@@ -92,7 +85,7 @@ impl PackedLinear {
         let (shape, alphabet, trellis) = ([side.rows, side.cols], streams.code_alphabet(), streams.trellis());
         // The smallest number of panels that are whole tiles.
         let share = streams.row_granularity().div_ceil(PANEL);
-        let packer = packer(&side, trellis, alphabet);
+        let packer = packer(&side, alphabet);
         let panels = PackedPanels::pack(
             shape,
             packer,
@@ -107,14 +100,7 @@ impl PackedLinear {
                 Ok::<(), CodecError>(())
             },
         )?;
-        Ok(Self {
-            side,
-            trellis,
-            bits: bits(trellis, alphabet),
-            panels,
-            bases: packer.bases(),
-            isa: isa.resolve(),
-        })
+        Ok(Self { side, trellis, bits: bits(trellis, alphabet), panels, isa: isa.resolve() })
     }
 
     /// Returns the bytes of the codes and of their tables. Side data may be shared with the streams.
@@ -130,7 +116,7 @@ impl PackedLinear {
     /// Unpacks a panel to one byte per code, or level on a trellis grid.
     fn unpack(&self, number: usize, quads: &mut AlignedVec<u8>) {
         quads.set_len(unpacked_bytes(self.side.cols));
-        block::unpack(self.isa, &self.panels.panel(number), &self.bases, quads);
+        block::unpack(self.isa, &self.panels.panel(number), quads);
         if let Some(trellis) = self.trellis {
             trellis.panel(quads);
         }
@@ -138,12 +124,9 @@ impl PackedLinear {
 }
 
 /// Returns how codes of a matrix are packed.
-fn packer(side: &Side, trellis: Option<Trellis>, alphabet: u16) -> Packer {
-    // Of levels, a trellis grid has two per code.
-    let zero = if trellis.is_some() { side.zero / 2 } else { side.zero };
-    // Grids with biases have no zero: codes lie around the middle of the alphabet.
-    let zero = if side.biases.is_some() { None } else { u8::try_from(zero).ok() };
-    Packer::new(alphabet, zero, side.cols)
+pub(super) fn packer(side: &Side, alphabet: u16) -> Packer {
+    let of = if side.group_integers.is_some() { Packer::fixed } else { Packer::new };
+    of(alphabet, side.cols)
 }
 
 fn bits(trellis: Option<Trellis>, alphabet: u16) -> usize {
@@ -171,10 +154,18 @@ impl Linear for PackedLinear {
         scratch: &mut Scratch,
     ) -> Result<()> {
         check_product(self, x, &rows, y);
-        let Scratch { offsets, start, quads, float, signed, far, .. } = scratch;
+        let Scratch { offsets, start, quads, float, .. } = scratch;
         if x.precision() == Precision::I8
-            && let Some(mut product) =
-                DirectProduct::new(self.isa, x, &self.side, self.trellis, &self.bases, offsets, (signed, far))
+            && x.rows() == 1
+            && let Some(product) = FixedProduct::super_blocks(self.isa, x, &self.side, offsets, self.bits)
+        {
+            for (number, at) in panels(&rows) {
+                product.panel(number, self.panels.panel(number).codes, start, (y, at, rows.len()));
+            }
+            return Ok(());
+        }
+        if x.precision() == Precision::I8
+            && let Some(product) = DirectProduct::new(self.isa, x, &self.side, self.trellis, offsets)
         {
             for (number, at) in panels(&rows) {
                 product.panel(number, &self.panels.panel(number), start, (y, at));

@@ -1,16 +1,14 @@
 //! The packed panels of a matrix, one behind the other in one buffer.
 
-use super::block::{PackedPanel, Packer, largest_panel_bytes};
+use super::block::{Block, PackedPanel, Packer, largest_panel_bytes};
 use super::blocks_of;
 use super::side::PANEL;
 use crate::cpu::AlignedVec;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Bytes of the ends of a panel's codes and exceptions.
-const ENDS_BYTES: usize = 16;
-/// Every part of the buffer begins at a cache line.
-const LINE: usize = 64;
+/// Bytes of the end of a panel's codes.
+const END_BYTES: usize = 8;
 
 /// Memory for packed codes that outlives them: a slot into which different matrices are decoded in turn.
 #[derive(Debug, Clone, Default)]
@@ -25,41 +23,39 @@ impl PackedBuffer {
     }
 }
 
-/// The parts of a buffer: the ends of each panel's codes and exceptions; width and base of each block; codes;
-/// exceptions.
+/// The parts of a buffer: codes; for each panel the end of its codes and the table of its blocks.
 #[derive(Debug, Clone, Copy)]
 struct Parts {
     panels: usize,
     blocks_per_panel: usize,
+    /// What all blocks are; tables are then empty.
+    fixed: Option<Block>,
 }
 
 impl Parts {
-    fn new([rows, cols]: [usize; 2]) -> Self {
-        Self { panels: rows.div_ceil(PANEL), blocks_per_panel: blocks_of(cols) }
+    fn new([rows, cols]: [usize; 2], fixed: Option<Block>) -> Self {
+        Self { panels: rows.div_ceil(PANEL), blocks_per_panel: blocks_of(cols), fixed }
     }
 
-    fn ends(self) -> Range<usize> {
-        0..ENDS_BYTES * self.panels
+    /// Returns the bytes of the end and the table of a panel.
+    fn entry_bytes(self) -> usize {
+        END_BYTES + if self.fixed.is_some() { 0 } else { self.blocks_per_panel * Block::ENTRY_BYTES }
     }
 
-    fn blocks(self) -> Range<usize> {
-        let first = self.ends().end.next_multiple_of(LINE);
-        first..first + self.panels * self.blocks_per_panel
-    }
-
-    fn codes(self) -> usize {
-        self.blocks().end.next_multiple_of(LINE)
+    /// Returns the bytes of all ends and tables.
+    fn tables_bytes(self) -> usize {
+        self.panels * self.entry_bytes()
     }
 
     /// Returns the most bytes that the panels of a matrix can take.
     fn most_bytes(self, alphabet: u16) -> usize {
-        self.codes() + self.panels * largest_panel_bytes(self.blocks_per_panel, alphabet)
+        self.panels * largest_panel_bytes(self.blocks_per_panel, alphabet) + self.tables_bytes()
     }
 }
 
 /// Returns the most bytes that the packed codes of a matrix can take.
-pub(super) fn packed_bytes(shape: [usize; 2], alphabet: u16) -> usize {
-    Parts::new(shape).most_bytes(alphabet)
+pub(super) fn packed_bytes(shape: [usize; 2], packer: Packer) -> usize {
+    Parts::new(shape, packer.fixed_block()).most_bytes(packer.alphabet())
 }
 
 /// The packed panels of a matrix.
@@ -82,72 +78,53 @@ impl PackedPanels {
         PackedBuffer(mut bytes): PackedBuffer,
         panels: impl Fn(Range<usize>, &mut T, &mut PanelWriter) -> Result<(), E> + Sync,
     ) -> Result<Self, E> {
-        let (parts, alphabet) = (Parts::new(shape), packer.alphabet());
+        let (parts, alphabet) = (Parts::new(shape, packer.fixed_block()), packer.alphabet());
         bytes.set_len(parts.most_bytes(alphabet));
-        let (tables, codes) = bytes.split_at_mut(parts.codes());
-        let (ends, blocks) = tables.split_at_mut(parts.blocks().start);
-        let most = largest_panel_bytes(parts.blocks_per_panel, alphabet);
-        let shares: Vec<Share> = ends[parts.ends()]
-            .par_chunks_mut(share * ENDS_BYTES)
-            .zip(blocks[..parts.blocks().len()].par_chunks_mut(share * parts.blocks_per_panel))
+        let (most, entry) = (largest_panel_bytes(parts.blocks_per_panel, alphabet), parts.entry_bytes());
+        let (codes, tables) = bytes.split_at_mut(parts.panels * most);
+        let written: Vec<usize> = tables
+            .par_chunks_mut(share * entry)
             .zip(codes.par_chunks_mut(share * most))
             .enumerate()
-            .map_init(T::default, |memory, (i, ((ends, blocks), codes))| {
-                let range = i * share..i * share + ends.len() / ENDS_BYTES;
-                let mut writer = PanelWriter {
-                    packer,
-                    panels: ends
-                        .chunks_exact_mut(ENDS_BYTES)
-                        .zip(blocks.chunks_exact_mut(parts.blocks_per_panel)),
-                    codes,
-                    written: 0,
-                    exceptions: Vec::new(),
-                };
+            .map_init(T::default, |memory, (i, (tables, codes))| {
+                let range = i * share..i * share + tables.len() / entry;
+                let panels_of_share = tables.chunks_exact_mut(entry);
+                let mut writer = PanelWriter { packer, panels: panels_of_share, codes, written: 0 };
                 panels(range, memory, &mut writer)?;
-                Ok(Share { codes: writer.written, exceptions: writer.exceptions })
+                Ok(writer.written)
             })
             .collect::<Result<_, E>>()?;
         let mut packed = Self { parts, bytes };
-        packed.join(&shares, share, most);
+        packed.join(&written, share, most);
         Ok(packed)
     }
 
-    /// Moves the codes of shares together and appends the exceptions.
-    fn join(&mut self, shares: &[Share], panels: usize, most: usize) {
-        let first = self.parts.codes();
-        let (mut codes, mut exceptions) = (0, 0);
-        for (i, share) in shares.iter().enumerate() {
-            let from = first + i * panels * most;
-            self.bytes.copy_within(from..from + share.codes, first + codes);
-            let ends = &mut self.bytes[self.parts.ends()];
-            for ends in ends.chunks_exact_mut(ENDS_BYTES).skip(i * panels).take(panels) {
-                let [code_end, exception_end] = read_ends(ends);
-                write_ends(ends, [codes + code_end, exceptions + exception_end]);
+    /// Moves the codes of shares of `panels` panels together, and the tables behind them; `written` are the
+    /// bytes of each share.
+    fn join(&mut self, written: &[usize], panels: usize, most: usize) {
+        let (all, entry) = (self.parts.panels * most, self.parts.entry_bytes());
+        let (codes, tables) = self.bytes.split_at_mut(all);
+        let mut end = 0;
+        for (i, (&bytes, tables)) in written.iter().zip(tables.chunks_mut(panels * entry)).enumerate() {
+            let from = i * panels * most;
+            codes.copy_within(from..from + bytes, end);
+            for entry in tables.chunks_exact_mut(entry) {
+                let in_share = read_end(entry);
+                write_end(entry, end + in_share);
             }
-            codes += share.codes;
-            exceptions += share.exceptions.len();
+            end += bytes;
         }
-        let mut at = first + codes;
-        for share in shares {
-            self.bytes[at..][..share.exceptions.len()].copy_from_slice(&share.exceptions);
-            at += share.exceptions.len();
-        }
-        self.bytes.set_len(at);
+        self.bytes.copy_within(all..all + self.parts.tables_bytes(), end);
+        self.bytes.set_len(end + self.parts.tables_bytes());
     }
 
     /// Returns a panel.
     pub(super) fn panel(&self, number: usize) -> PackedPanel<'_> {
-        let ends = |panel: usize| read_ends(&self.bytes[ENDS_BYTES * panel..][..ENDS_BYTES]);
-        let [code, exception] = if number == 0 { [0; 2] } else { ends(number - 1) };
-        let [code_end, exception_end] = ends(number);
-        let codes = &self.bytes[self.parts.codes()..];
-        let [code_bytes, _] = ends(self.parts.panels - 1);
-        let blocks = self.parts.blocks_per_panel;
-        PackedPanel {
-            blocks: &self.bytes[self.parts.blocks()][number * blocks..][..blocks],
-            codes: &codes[code..code_end],
-            entries: &codes[code_bytes..][exception..exception_end],
-        }
+        let (codes, tables) = self.bytes.split_at(self.bytes.len() - self.parts.tables_bytes());
+        let entry = |panel: usize| &tables[panel * self.parts.entry_bytes()..][..self.parts.entry_bytes()];
+        let first = if number == 0 { 0 } else { read_end(entry(number - 1)) };
+        let (blocks, _) = entry(number)[END_BYTES..].as_chunks();
+        PackedPanel { fixed: self.parts.fixed, blocks, codes: &codes[first..read_end(entry(number))] }
     }
 
     /// Returns the bytes of the packed codes and their tables.
@@ -167,44 +144,32 @@ impl PackedPanels {
     }
 }
 
-/// What the packing of some panels gave.
-struct Share {
-    /// Bytes of codes.
-    codes: usize,
-    exceptions: Vec<u8>,
-}
-
 /// Packs the panels of a share in order.
 pub(super) struct PanelWriter<'a> {
     packer: Packer,
-    /// Places of the ends and of the blocks' entries of each panel.
-    panels: std::iter::Zip<std::slice::ChunksExactMut<'a, u8>, std::slice::ChunksExactMut<'a, u8>>,
+    /// The end and the table of each panel.
+    panels: std::slice::ChunksExactMut<'a, u8>,
     codes: &'a mut [u8],
+    /// Bytes of codes.
     written: usize,
-    exceptions: Vec<u8>,
 }
 
 impl PanelWriter<'_> {
     /// Packs the next panel, of `rows` rows at one byte per code. There are no more panels than the share
     /// has.
     pub(super) fn push(&mut self, rows: usize, quads: &[u8]) {
-        let Some((ends, blocks)) = self.panels.next() else {
-            unreachable!("a panel more than the share has")
-        };
-        let codes = &mut self.codes[self.written..];
-        self.written += self.packer.panel(rows, quads, blocks, codes, &mut self.exceptions);
-        write_ends(ends, [self.written, self.exceptions.len()]);
+        let Some(entry) = self.panels.next() else { unreachable!("a panel more than the share has") };
+        let blocks = &mut entry[END_BYTES..];
+        self.written += self.packer.panel(rows, quads, blocks, &mut self.codes[self.written..]);
+        write_end(entry, self.written);
     }
 }
 
-/// Reads the ends of a panel's codes and exceptions, in bytes.
-fn read_ends(bytes: &[u8]) -> [usize; 2] {
-    let (ends, _) = bytes.as_chunks::<8>();
-    [0, 1].map(|i| ends.get(i).map_or(0, |&end| u64::from_le_bytes(end) as usize))
+/// Reads the end of a panel's codes, in bytes.
+fn read_end(bytes: &[u8]) -> usize {
+    bytes.first_chunk().map_or(0, |&end| u64::from_le_bytes(end) as usize)
 }
 
-fn write_ends(bytes: &mut [u8], ends: [usize; 2]) {
-    for (bytes, end) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(ends) {
-        *bytes = (end as u64).to_le_bytes();
-    }
+fn write_end(bytes: &mut [u8], end: usize) {
+    bytes[..END_BYTES].copy_from_slice(&(end as u64).to_le_bytes());
 }

@@ -1,9 +1,10 @@
 //! The side data of a grid, laid out in panels of 16 rows.
 
 use super::activations::BLOCK;
+use super::super_blocks::GroupIntegers;
 use crate::Result;
 use crate::cpu::AlignedVec;
-use ecq_core::{Biases, FloatType, FloatVec, Grid, TrellisRows};
+use ecq_core::{Biases, FloatType, FloatVec, Grid, SUPER_BLOCK, TrellisRows};
 
 /// Rows of a panel: the lanes of the widest vector.
 pub(super) const PANEL: usize = 16;
@@ -35,7 +36,7 @@ impl FloatPanels {
         &self.bytes[panel * len..][..len]
     }
 
-    fn get(&self, row: usize, group: usize) -> f32 {
+    pub(super) fn get(&self, row: usize, group: usize) -> f32 {
         let at = (row / PANEL * self.groups + group) * PANEL + row % PANEL;
         match self.dtype {
             FloatType::F16 => half::f16::from_le_bytes([self.bytes[2 * at], self.bytes[2 * at + 1]]).to_f32(),
@@ -76,6 +77,9 @@ pub(super) struct Side {
     /// The number of the first outlier of each panel, then the number of outliers.
     first_outlier: Vec<usize>,
     uniform: bool,
+    /// On super-blocks: scales and minima of groups. Groups of this struct are then the super-blocks,
+    /// `scales` their steps and `biases` the steps of minima.
+    pub(super) group_integers: Option<GroupIntegers>,
 }
 
 impl Side {
@@ -115,6 +119,7 @@ impl Side {
                     outliers: Vec::new(),
                     first_outlier: Vec::new(),
                     uniform: false,
+                    group_integers: None,
                 })
             }
             Grid::UniformRows(grid) | Grid::TrellisRows(TrellisRows { uniform: grid, .. }) => {
@@ -147,11 +152,29 @@ impl Side {
                     first_outlier: (0..=panels).map(before).collect(),
                     outliers,
                     uniform: true,
+                    group_integers: None,
+                })
+            }
+            Grid::SuperBlocks(grid) => {
+                let blocks = cols / SUPER_BLOCK;
+                Ok(Self {
+                    rows,
+                    cols,
+                    group_size: SUPER_BLOCK,
+                    scales: FloatPanels::new(&grid.steps, rows, blocks),
+                    biases: grid.minima.as_ref().map(|minima| FloatPanels::new(&minima.steps, rows, blocks)),
+                    zero: grid.layout.zero().into(),
+                    levels: None,
+                    col_scales: None,
+                    outliers: Vec::new(),
+                    first_outlier: Vec::new(),
+                    uniform: false,
+                    group_integers: Some(GroupIntegers::new(grid, [rows, cols])),
                 })
             }
             _ => Err(ecq_codec::CodecError::Content {
                 found: "a grid of an unknown kind",
-                expected: "affine groups or uniform rows",
+                expected: "affine groups, uniform rows, trellis rows or super-blocks",
             }),
         }
     }
@@ -193,6 +216,9 @@ impl Side {
 
     /// Dequantizes a row to f32, as [`Grid::dequantize_row`] does.
     pub(super) fn dequantize_row(&self, row: usize, codes: &[u8], weights: &mut [f32]) {
+        if let Some(integers) = &self.group_integers {
+            return integers.dequantize_row(self, row, codes, weights);
+        }
         if !self.uniform {
             let groups = codes.chunks(self.group_size).zip(weights.chunks_mut(self.group_size));
             for (group, (codes, weights)) in groups.enumerate() {
@@ -243,5 +269,6 @@ impl Side {
             + self.col_scales.as_ref().map_or(0, |scales| 4 * scales.len())
             + size_of::<Outlier>() * self.outliers.len()
             + size_of::<usize>() * self.first_outlier.len()
+            + self.group_integers.as_ref().map_or(0, GroupIntegers::bytes)
     }
 }

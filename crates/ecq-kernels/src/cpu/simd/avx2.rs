@@ -4,7 +4,7 @@
     reason = "the `unsafe impl` states the reason for its blocks once"
 )]
 
-use super::{QUADS, Vector};
+use super::Vector;
 use core::arch::x86_64::*;
 
 /// 256-bit registers.
@@ -20,7 +20,7 @@ const fn products_in_16_bits(bits: usize) -> usize {
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn quad(x: *const i8, i: usize) -> __m256i {
-    // SAFETY: callers have eight quads at `x`.
+    // SAFETY: callers have more than `i` quads at `x`.
     unsafe { _mm256_set1_epi32(x.cast::<i32>().add(i).read_unaligned()) }
 }
 
@@ -50,20 +50,12 @@ unsafe impl Vector for Avx2 {
         unsafe { _mm256_add_epi32(a, b) }
     }
     #[inline(always)]
-    unsafe fn sub(a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_sub_epi32(a, b) }
-    }
-    #[inline(always)]
     unsafe fn or(a: __m256i, b: __m256i) -> __m256i {
         unsafe { _mm256_or_si256(a, b) }
     }
     #[inline(always)]
     unsafe fn xor(a: __m256i, b: __m256i) -> __m256i {
         unsafe { _mm256_xor_si256(a, b) }
-    }
-    #[inline(always)]
-    unsafe fn and(a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_and_si256(a, b) }
     }
     #[inline(always)]
     unsafe fn and_bytes(a: __m256i, mask: u8) -> __m256i {
@@ -83,7 +75,15 @@ unsafe impl Vector for Avx2 {
         unsafe { _mm256_sll_epi32(a, _mm_cvtsi32_si128(by as i32)) }
     }
     #[inline(always)]
-    unsafe fn dot<const BITS: usize>(codes: [__m256i; QUADS], x: *const i8) -> __m256i {
+    unsafe fn mul(a: __m256i, b: __m256i) -> __m256i {
+        unsafe { _mm256_mullo_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn load_signed(from: *const i8) -> __m256i {
+        unsafe { _mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn dot<const BITS: usize, const N: usize>(codes: [__m256i; N], x: *const i8) -> __m256i {
         unsafe {
             let ones = _mm256_set1_epi16(1);
             let mut sums = _mm256_setzero_si256();
@@ -97,13 +97,12 @@ unsafe impl Vector for Avx2 {
                 }
                 return sums;
             }
-            let run =
-                const { if products_in_16_bits(BITS) < QUADS { products_in_16_bits(BITS) } else { QUADS } };
+            let run = const { if products_in_16_bits(BITS) < N { products_in_16_bits(BITS) } else { N } };
             let mut i = 0;
-            while i < QUADS {
+            while i < N {
                 let mut pairs = _mm256_maddubs_epi16(codes[i], quad(x, i));
                 let mut next = i + 1;
-                while next < i + run && next < QUADS {
+                while next < i + run && next < N {
                     pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(codes[next], quad(x, next)));
                     next += 1;
                 }

@@ -4,7 +4,7 @@
     reason = "the `unsafe impl` states the reason for its blocks once"
 )]
 
-use super::{QUADS, Vector};
+use super::Vector;
 use core::arch::x86_64::*;
 
 /// 512-bit registers and `vpdpbusd`.
@@ -36,20 +36,12 @@ unsafe impl Vector for Vnni {
         unsafe { _mm512_add_epi32(a, b) }
     }
     #[inline(always)]
-    unsafe fn sub(a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_sub_epi32(a, b) }
-    }
-    #[inline(always)]
     unsafe fn or(a: __m512i, b: __m512i) -> __m512i {
         unsafe { _mm512_or_si512(a, b) }
     }
     #[inline(always)]
     unsafe fn xor(a: __m512i, b: __m512i) -> __m512i {
         unsafe { _mm512_xor_si512(a, b) }
-    }
-    #[inline(always)]
-    unsafe fn and(a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_and_si512(a, b) }
     }
     #[inline(always)]
     unsafe fn and_bytes(a: __m512i, mask: u8) -> __m512i {
@@ -68,11 +60,19 @@ unsafe impl Vector for Vnni {
         unsafe { _mm512_sll_epi32(a, _mm_cvtsi32_si128(by as i32)) }
     }
     #[inline(always)]
-    unsafe fn dot<const BITS: usize>(codes: [__m512i; QUADS], x: *const i8) -> __m512i {
+    unsafe fn mul(a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_mullo_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn load_signed(from: *const i8) -> __m512i {
+        unsafe { _mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn dot<const BITS: usize, const N: usize>(codes: [__m512i; N], x: *const i8) -> __m512i {
         unsafe {
             // Two chains: the product has a latency of several cycles.
             let mut sums = [_mm512_setzero_si512(); 2];
-            for i in 0..QUADS {
+            for i in 0..N {
                 let quad = _mm512_set1_epi32(x.cast::<i32>().add(i).read_unaligned());
                 sums[i % 2] = _mm512_dpbusd_epi32(sums[i % 2], codes[i], quad);
             }

@@ -44,9 +44,7 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn store(to: *mut u8, a: Self::Int);
     unsafe fn splat(value: i32) -> Self::Int;
     unsafe fn add(a: Self::Int, b: Self::Int) -> Self::Int;
-    unsafe fn sub(a: Self::Int, b: Self::Int) -> Self::Int;
     unsafe fn or(a: Self::Int, b: Self::Int) -> Self::Int;
-    unsafe fn and(a: Self::Int, b: Self::Int) -> Self::Int;
     unsafe fn xor(a: Self::Int, b: Self::Int) -> Self::Int;
     /// Masks every byte.
     unsafe fn and_bytes(a: Self::Int, mask: u8) -> Self::Int;
@@ -56,9 +54,13 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn shr(a: Self::Int, by: u32) -> Self::Int;
     /// Shifts each lane left; a following mask drops the bits of the neighbouring byte.
     unsafe fn shl(a: Self::Int, by: u32) -> Self::Int;
-    /// Returns, for each lane, the exact scalar product of its 32 codes, below `2^BITS`, with 32 integers in
-    /// -127..=127.
-    unsafe fn dot<const BITS: usize>(codes: [Self::Int; QUADS], x: *const i8) -> Self::Int;
+    /// Multiplies lanes; the products fit 32 bits.
+    unsafe fn mul(a: Self::Int, b: Self::Int) -> Self::Int;
+    /// Loads `LANES` signed bytes, one to a lane.
+    unsafe fn load_signed(from: *const i8) -> Self::Int;
+    /// Returns, for each lane, the exact scalar product of its `4 N` codes, below `2^BITS`, with `4 N`
+    /// integers in -127..=127. `N` is 8 (a block) or 4.
+    unsafe fn dot<const BITS: usize, const N: usize>(codes: [Self::Int; N], x: *const i8) -> Self::Int;
 
     unsafe fn float(a: Self::Int) -> Self::Float;
     unsafe fn zero() -> Self::Float;

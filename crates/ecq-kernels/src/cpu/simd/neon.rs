@@ -4,7 +4,7 @@
     reason = "the `unsafe impl` states the reason for its blocks once"
 )]
 
-use super::{QUADS, Vector};
+use super::Vector;
 use core::arch::aarch64::*;
 use core::arch::asm;
 
@@ -65,23 +65,23 @@ unsafe fn widen_f16(halves: uint16x4_t) -> float32x4_t {
 }
 
 impl<const DOT: bool> Registers<DOT> {
-    /// Scalar products of 16 bytes of codes, four in each lane, for the 32 integers at `x`.
+    /// Scalar products of 16 bytes of codes, four in each lane, for the `4 N` integers at `x`.
     ///
     /// # Safety
     /// As [`Vector`].
     #[inline(always)]
-    unsafe fn dot_lanes<const BITS: usize>(codes: [int8x16_t; QUADS], x: *const i8) -> int32x4_t {
+    unsafe fn dot_lanes<const BITS: usize, const N: usize>(codes: [int8x16_t; N], x: *const i8) -> int32x4_t {
         unsafe {
             if DOT {
-                let x = [vld1q_s8(x), vld1q_s8(x.add(16))];
                 // Two sums, so that an instruction does not wait for the one before it.
                 let mut sums = [vdupq_n_s32(0); 2];
-                for i in 0..2 {
+                for i in 0..N / 4 {
+                    let x = vld1q_s8(x.add(16 * i));
                     let codes = [codes[4 * i], codes[4 * i + 1], codes[4 * i + 2], codes[4 * i + 3]];
-                    sums[0] = sdot::<0>(sums[0], codes[0], x[i]);
-                    sums[1] = sdot::<1>(sums[1], codes[1], x[i]);
-                    sums[0] = sdot::<2>(sums[0], codes[2], x[i]);
-                    sums[1] = sdot::<3>(sums[1], codes[3], x[i]);
+                    sums[0] = sdot::<0>(sums[0], codes[0], x);
+                    sums[1] = sdot::<1>(sums[1], codes[1], x);
+                    sums[0] = sdot::<2>(sums[0], codes[2], x);
+                    sums[1] = sdot::<3>(sums[1], codes[3], x);
                 }
                 return vaddq_s32(sums[0], sums[1]);
             }
@@ -90,12 +90,12 @@ impl<const DOT: bool> Registers<DOT> {
             let run = const { products_in_16_bits(BITS) };
             let mut sums = [vdupq_n_s32(0); 2];
             let mut i = 0;
-            while i < QUADS {
+            while i < N {
                 let integers = vreinterpretq_s8_s32(vdupq_n_s32(x.cast::<i32>().add(i).read_unaligned()));
                 let mut low = vmull_s8(vget_low_s8(codes[i]), vget_low_s8(integers));
                 let mut high = vmull_high_s8(codes[i], integers);
                 let mut next = i + 1;
-                while next < i + run && next < QUADS {
+                while next < i + run && next < N {
                     let integers =
                         vreinterpretq_s8_s32(vdupq_n_s32(x.cast::<i32>().add(next).read_unaligned()));
                     low = vmlal_s8(low, vget_low_s8(codes[next]), vget_low_s8(integers));
@@ -151,20 +151,12 @@ unsafe impl<const DOT: bool> Vector for Registers<DOT> {
         zip(a, b, |a, b| unsafe { vaddq_s32(a, b) })
     }
     #[inline(always)]
-    unsafe fn sub(a: Self::Int, b: Self::Int) -> Self::Int {
-        zip(a, b, |a, b| unsafe { vsubq_s32(a, b) })
-    }
-    #[inline(always)]
     unsafe fn or(a: Self::Int, b: Self::Int) -> Self::Int {
         zip(a, b, |a, b| unsafe { vorrq_s32(a, b) })
     }
     #[inline(always)]
     unsafe fn xor(a: Self::Int, b: Self::Int) -> Self::Int {
         zip(a, b, |a, b| unsafe { veorq_s32(a, b) })
-    }
-    #[inline(always)]
-    unsafe fn and(a: Self::Int, b: Self::Int) -> Self::Int {
-        zip(a, b, |a, b| unsafe { vandq_s32(a, b) })
     }
     #[inline(always)]
     unsafe fn and_bytes(a: Self::Int, mask: u8) -> Self::Int {
@@ -186,18 +178,29 @@ unsafe impl<const DOT: bool> Vector for Registers<DOT> {
         both(a, |a| unsafe { vshlq_s32(a, vdupq_n_s32(by as i32)) })
     }
     #[inline(always)]
-    unsafe fn dot<const BITS: usize>(codes: [Self::Int; QUADS], x: *const i8) -> Self::Int {
+    unsafe fn mul(a: Self::Int, b: Self::Int) -> Self::Int {
+        zip(a, b, |a, b| unsafe { vmulq_s32(a, b) })
+    }
+    #[inline(always)]
+    unsafe fn load_signed(from: *const i8) -> Self::Int {
+        unsafe {
+            let wide = vmovl_s8(vld1_s8(from));
+            [vmovl_s16(vget_low_s16(wide)), vmovl_high_s16(wide)]
+        }
+    }
+    #[inline(always)]
+    unsafe fn dot<const BITS: usize, const N: usize>(codes: [Self::Int; N], x: *const i8) -> Self::Int {
         unsafe {
             let mut sums = [vdupq_n_s32(0); 2];
             for (part, sums) in sums.iter_mut().enumerate() {
-                let mut bytes = [vdupq_n_s8(0); QUADS];
+                let mut bytes = [vdupq_n_s8(0); N];
                 for (bytes, codes) in bytes.iter_mut().zip(&codes) {
                     *bytes = vreinterpretq_s8_s32(codes[part]);
                     if BITS == 8 {
                         *bytes = veorq_s8(*bytes, vdupq_n_s8(-128));
                     }
                 }
-                *sums = Self::dot_lanes::<BITS>(bytes, x);
+                *sums = Self::dot_lanes::<BITS, N>(bytes, x);
             }
             sums
         }

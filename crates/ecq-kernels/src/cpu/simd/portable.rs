@@ -4,7 +4,7 @@
     reason = "the `unsafe impl` states the reason for its blocks once"
 )]
 
-use super::{QUADS, Vector};
+use super::Vector;
 
 /// Plain arrays; loops that a compiler may turn into vectors.
 #[derive(Clone, Copy)]
@@ -39,20 +39,12 @@ unsafe impl Vector for Portable {
         each(a, b, i32::wrapping_add)
     }
     #[inline(always)]
-    unsafe fn sub(a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
-        each(a, b, i32::wrapping_sub)
-    }
-    #[inline(always)]
     unsafe fn or(a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
         each(a, b, |a, b| a | b)
     }
     #[inline(always)]
     unsafe fn xor(a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
         each(a, b, |a, b| a ^ b)
-    }
-    #[inline(always)]
-    unsafe fn and(a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
-        each(a, b, |a, b| a & b)
     }
     #[inline(always)]
     unsafe fn and_bytes(a: [i32; 8], mask: u8) -> [i32; 8] {
@@ -71,8 +63,16 @@ unsafe impl Vector for Portable {
         a.map(|a| a << by)
     }
     #[inline(always)]
-    unsafe fn dot<const BITS: usize>(codes: [[i32; 8]; QUADS], x: *const i8) -> [i32; 8] {
-        let x = unsafe { x.cast::<[[i8; 4]; QUADS]>().read() };
+    unsafe fn mul(a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
+        each(a, b, i32::wrapping_mul)
+    }
+    #[inline(always)]
+    unsafe fn load_signed(from: *const i8) -> [i32; 8] {
+        unsafe { from.cast::<[i8; 8]>().read() }.map(i32::from)
+    }
+    #[inline(always)]
+    unsafe fn dot<const BITS: usize, const N: usize>(codes: [[i32; 8]; N], x: *const i8) -> [i32; 8] {
+        let x = unsafe { x.cast::<[[i8; 4]; N]>().read() };
         let mut sums = [0; 8];
         for (codes, x) in codes.iter().zip(&x) {
             for (i, &x) in x.iter().enumerate() {
