@@ -6,7 +6,7 @@
 //! single step of the matrix does not. The bound of the Gaussian source is exact; that of the Laplace source is
 //! Shannon's lower bound, which is close to the rate-distortion function at these rates.
 
-use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, encode};
+use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice, encode};
 use ecq_core::{Coding, FloatType, FloatVec, TensorKind, TensorPart};
 use ecq_quant::{
     Distortion, Floats, Levels, QuantizedMatrix, RateModel, TrellisShape, quantize_trellis, quantize_uniform,
@@ -41,18 +41,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         coding: CodingChoice::Only(coding),
         classes,
         tables: 1,
+        // A lane has eight rows, so that its start state hardly counts.
+        tile: TileChoice::Rows(256),
         ..EncodeOptions::default()
     };
+    let by_branch = only(Coding::Rans, ClassChoice::Only([1, 1]));
     let whole = SIZE as u32;
     let forms = [
         ("scalar, rans", None, only(Coding::Rans, ClassChoice::Off)),
-        ("trellis 4, rans by branch bit", Some((4, whole)), only(Coding::Rans, ClassChoice::Only([1, 1]))),
-        ("trellis 12, rans by branch bit", Some((12, 4104)), only(Coding::Rans, ClassChoice::Only([1, 1]))),
+        ("trellis 4, rans by branch bit", Some((4, whole)), by_branch),
+        ("trellis 12, rans by branch bit", Some((12, 4104)), by_branch),
         ("trellis 12x288, rans, one table", Some((12, 288)), only(Coding::Rans, ClassChoice::Off)),
         ("trellis 12x288, prefix", Some((12, 288)), only(Coding::Prefix, ClassChoice::Off)),
     ];
     let forms = forms.map(|(name, trellis, options)| {
-        let trellis = trellis.map(|(lag, restart)| TrellisShape { lag, restart });
+        let branch_tables = options.allows_branch_tables();
+        let trellis = trellis.map(|(lag, restart)| TrellisShape { lag, restart, branch_tables });
         Form { name, trellis, options }
     });
     println!("| source | form | step | bits | MSE | above the bound |\n|---|---|---|---|---|---|");
@@ -75,8 +79,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     "Gaussian" => 0.5 * (1.0 / error).log2(),
                     // The entropy of a Laplace source of variance 1, log2(sqrt(2) e), less that of Gaussian
                     // noise.
-                    _ => (2f64.sqrt() * std::f64::consts::E).log2()
-                        - 0.5 * (std::f64::consts::TAU * std::f64::consts::E * error).log2(),
+                    _ => {
+                        (2f64.sqrt() * std::f64::consts::E).log2()
+                            - 0.5 * (std::f64::consts::TAU * std::f64::consts::E * error).log2()
+                    }
                 };
                 let name = form.name;
                 println!("| {source} | {name} | {step:.4} | {bits:.4} | {error:.5} | {:.4} |", bits - bound);

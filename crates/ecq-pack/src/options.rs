@@ -83,6 +83,10 @@ impl PackOptions {
                 set_grid(&mut choice, key, value)?;
             }
         }
+        if let GridChoice::Uniform { trellis: Some(trellis), .. } = &mut choice {
+            let encode = self.encode_options(&tensor.name)?;
+            trellis.branch_tables = encode.allows_branch_tables();
+        }
         Ok(choice)
     }
 

@@ -14,12 +14,15 @@ pub struct TrellisChoice {
     pub lag: u16,
     /// Columns after which branch bits start anew, a multiple of `lag`; `None` for whole rows.
     pub restart: Option<u32>,
+    /// Whether a table for each branch bit is likely; [`PackOptions::grid_of`](crate::PackOptions::grid_of)
+    /// sets it by the coding of the tensor.
+    pub branch_tables: bool,
 }
 
 impl Default for TrellisChoice {
     /// Lag 12 is four triples of columns, which a fragment of a tensor core holds.
     fn default() -> Self {
-        Self { lag: 12, restart: None }
+        Self { lag: 12, restart: None, branch_tables: true }
     }
 }
 
@@ -40,8 +43,9 @@ impl TrellisChoice {
             (_, None) => (number(word)?, None),
             (_, Some((lag, restart))) => (number(lag)?, Some(number(restart)?)),
         };
-        let choice = Self { lag: u16::try_from(lag).unwrap_or(u16::MAX), restart };
-        let TrellisShape { lag, restart } = choice.shape(1);
+        let lag = u16::try_from(lag).unwrap_or(u16::MAX);
+        let choice = Self { lag, restart, ..Self::default() };
+        let TrellisShape { lag, restart, .. } = choice.shape(1);
         TrellisRows::check_lag(lag, restart).map_err(|error| bad(error.to_string()))?;
         Ok(Some(choice))
     }
@@ -65,7 +69,8 @@ impl TrellisChoice {
     /// Returns the phases of a matrix of `cols` columns.
     fn shape(self, cols: usize) -> TrellisShape {
         let whole_row = || (cols as u32).next_multiple_of(u32::from(self.lag).max(1));
-        TrellisShape { lag: self.lag, restart: self.restart.unwrap_or_else(whole_row) }
+        let restart = self.restart.unwrap_or_else(whole_row);
+        TrellisShape { lag: self.lag, restart, branch_tables: self.branch_tables }
     }
 }
 
@@ -111,15 +116,16 @@ mod tests {
     fn words_name_phases() {
         let parse = |word| TrellisChoice::parse(word).unwrap();
         assert_eq!((parse("off"), parse("on")), (None, Some(TrellisChoice::default())));
-        assert_eq!(parse("4"), Some(TrellisChoice { lag: 4, restart: None }));
-        assert_eq!(parse("12x288"), Some(TrellisChoice { lag: 12, restart: Some(288) }));
+        let of = |lag, restart| Some(TrellisChoice { lag, restart, branch_tables: true });
+        assert_eq!(parse("4"), of(4, None));
+        assert_eq!(parse("12x288"), of(12, Some(288)));
         for word in ["4", "12x288", "16x16"] {
             assert_eq!(parse(word).unwrap().to_string(), word);
         }
         for word in ["", "yes", "0", "6", "12x", "x12", "12x100", "12x0", "70000", "4x4x4", "-4"] {
             assert!(matches!(TrellisChoice::parse(word), Err(PackError::Option { .. })), "{word}");
         }
-        let shape = TrellisChoice { lag: 12, restart: None }.shape(100);
+        let shape = TrellisChoice::default().shape(100);
         assert_eq!((shape.lag, shape.restart), (12, 108));
     }
 }

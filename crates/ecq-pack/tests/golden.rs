@@ -3,8 +3,11 @@
 //! rewritten, and must decode as long as the version of the schema is 1.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
-use ecq_codec::decode_codes;
-use ecq_core::{Limits, TensorContent, TensorPart};
+use ecq_codec::{decode_codes, decode_grid};
+use ecq_core::{
+    Codes, Coding, FloatType, FloatVec, Grid, Limits, Outlier, TensorContent, TensorPart, TrellisRows,
+    UniformRows,
+};
 use ecq_format::container::EcqFile;
 use ecq_pack::{GgufOptions, export_gguf, source, verify};
 
@@ -66,4 +69,61 @@ fn the_golden_file_with_classes_decodes_to_its_codes() {
     let codes = decode_codes(&tensor).unwrap();
     assert_eq!((codes.rows(), codes.cols(), codes.alphabet()), (96, 120, 19));
     assert_eq!(codes.symbols(), symbols_in_classes());
+}
+
+/// Returns the codes and the grid of a tensor of `trellis-v1.ecq`: shape `[40, 200]`, an alphabet of 17.
+fn trellis_codes(lag: u16, restart: u32, zero: u8) -> (Codes, Grid) {
+    let (rows, cols) = (40, 200);
+    let mut state = u32::from(lag);
+    let mut symbol = || {
+        state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+        (0..4).map(|i| (state >> (24 + 2 * i) & 3) as u8).sum::<u8>() + zero - 6
+    };
+    let symbols = (0..rows * cols).map(|_| symbol()).collect();
+    let uniform = UniformRows {
+        zero,
+        steps: FloatVec::from_f32(FloatType::Bf16, &(1..=40).map(|i| i as f32 / 64.0).collect::<Vec<_>>()),
+        col_scales: Some(FloatVec::from_f32(FloatType::Bf16, &[0.5; 200])),
+        levels: None,
+        outliers: vec![Outlier { index: 3, delta: -20 }, Outlier { index: 7999, delta: 1000 }],
+    };
+    let grid = Grid::TrellisRows(TrellisRows { uniform, lag, restart });
+    (Codes::new(rows, cols, 17, symbols).unwrap(), grid)
+}
+
+#[test]
+fn the_golden_file_with_trellis_grids_decodes_to_its_codes_and_damage_is_refused() {
+    let golden = format!("{}/tests/data/trellis-v1.ecq", env!("CARGO_MANIFEST_DIR"));
+    let limits = Limits::default();
+    let file = EcqFile::open(golden.as_ref(), &limits).unwrap();
+    file.verify_seal(|_| {}).unwrap();
+    for (name, coding, branch_tables, (lag, restart, zero)) in [
+        ("branches", Coding::Rans, true, (4, 200, 7)),
+        ("restarts", Coding::Rans, true, (12, 72, 8)),
+        ("prefix", Coding::Prefix, false, (12, 24, 7)),
+        ("packed", Coding::Packed, false, (8, 208, 10)),
+    ] {
+        file.check(name).unwrap();
+        let tensor = file.encoded(name).unwrap();
+        let TensorContent::Codes { coding: found, branch_tables: by_branch, .. } = tensor.entry().content
+        else {
+            panic!("{name} holds codes");
+        };
+        assert_eq!((found, by_branch), (coding, branch_tables), "{name}");
+        let (codes, grid) = trellis_codes(lag, restart, zero);
+        assert_eq!(decode_codes(&tensor).unwrap(), codes, "{name}");
+        assert_eq!(decode_grid(&tensor).unwrap(), grid, "{name}");
+    }
+    let bytes = std::fs::read(&golden).unwrap();
+    let accepted = |bytes: Vec<u8>| {
+        let file = EcqFile::parse(bytes.into(), &limits);
+        file.is_ok_and(|file| file.verify_seal(|_| {}).is_ok())
+    };
+    assert!(accepted(bytes.clone()));
+    for at in 0..bytes.len() {
+        assert!(!accepted(bytes[..at].to_vec()), "cut at {at}");
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        assert!(!accepted(flipped), "flipped bit {} of byte {at}", at % 8);
+    }
 }

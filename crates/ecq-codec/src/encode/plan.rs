@@ -76,6 +76,20 @@ impl Default for EncodeOptions {
     }
 }
 
+impl EncodeOptions {
+    /// Whether branch bits of a trellis grid may select frequency tables: in rANS with classes and rows as
+    /// lanes.
+    pub fn allows_branch_tables(&self) -> bool {
+        let rans = matches!(
+            self.coding,
+            CodingChoice::Only(Coding::Rans)
+                | CodingChoice::Smallest { slowest: Coding::Rans | Coding::Archive }
+        );
+        let by_rows = matches!(self.tile, TileChoice::Auto | TileChoice::Rows(_));
+        rans && by_rows && self.classes != ClassChoice::Off
+    }
+}
+
 /// The estimated size of a tensor in one coding, without side data.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
@@ -119,8 +133,10 @@ pub(crate) const PREFIX_TOLERANCE: f64 = 0.01;
 /// Decides coding, tile and tables of a tensor. The result depends on codes, grid and options only.
 ///
 /// # Errors
-/// [`CodecError`] when the tile or the lanes are out of range, or the coding does not support the tile.
+/// [`CodecError`] when the grid does not fit the codes, the tile or the lanes are out of range, or the coding
+/// does not support the tile.
 pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan> {
+    grid.check(codes.rows(), codes.cols(), codes.alphabet())?;
     let tile = tile(codes, options);
     tile.check()?;
     let by_rows = tile.order == LaneOrder::Rows;
