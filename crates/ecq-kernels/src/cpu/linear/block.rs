@@ -63,7 +63,7 @@ fn largest_width(alphabet: u16) -> usize {
 /// A packed panel.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PackedPanel<'a> {
-    /// What all blocks are, on super-blocks.
+    /// What all blocks are, on grids with groups.
     pub(super) fixed: Option<Block>,
     /// The [`Block`]s in bytes; empty if all are the same.
     pub(super) blocks: &'a [[u8; Block::ENTRY_BYTES]],
@@ -76,7 +76,7 @@ pub(super) struct PackedPanel<'a> {
 pub(super) struct Packer {
     alphabet: u16,
     cols: usize,
-    /// What all blocks are, on super-blocks.
+    /// What all blocks are, on grids with groups.
     fixed: Option<Block>,
 }
 
@@ -86,7 +86,7 @@ impl Packer {
         Self { alphabet, cols, fixed: None }
     }
 
-    /// Packs all codes at the bits of their alphabet, as the kernels of super-blocks read them.
+    /// Packs all codes at the bits of their alphabet.
     pub(super) fn fixed(alphabet: u16, cols: usize) -> Self {
         let block = Block { width: largest_width(alphabet) as u8, base: 0 };
         Self { fixed: Some(block), ..Self::new(alphabet, cols) }

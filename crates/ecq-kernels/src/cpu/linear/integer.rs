@@ -140,33 +140,24 @@ pub(super) struct FixedProduct<'a> {
 }
 
 impl<'a> FixedProduct<'a> {
-    /// Prepares the product with codes below `2^bits` at one byte each; see [`IntegerProduct::new`].
+    /// Prepares the product with codes of `width` bits, which are below `2^bits`; see
+    /// [`IntegerProduct::new`].
     pub(super) fn new(
         isa: Isa,
         x: &'a Activations,
         side: &'a Side,
         offsets: &'a mut Offsets,
+        width: usize,
         bits: usize,
     ) -> Option<Self> {
-        if side.group_integers.is_some() {
-            return Self::super_blocks(isa, x, side, offsets, 8);
-        }
-        let (kernel, code_offset) = kernel(isa, bits);
-        offsets.set_blocks(x, code_offset - side.zero);
-        let product = IntegerProduct::new(x, side, offsets)?;
-        Some(Self { product, kernel, isa })
-    }
-
-    /// Prepares the product with super-blocks of codes of `width` bits: those of the layout, or 8. Returns
-    /// `None` on other grids.
-    pub(super) fn super_blocks(
-        isa: Isa,
-        x: &'a Activations,
-        side: &'a Side,
-        offsets: &'a mut Offsets,
-        width: usize,
-    ) -> Option<Self> {
-        let kernel = super_blocks::kernel(side.group_integers.as_ref()?.layout, width);
+        let kernel = match &side.group_integers {
+            Some(groups) => super_blocks::kernel(groups.layout, width),
+            None => {
+                let (kernel, code_offset) = kernel(isa, width, bits);
+                offsets.set_blocks(x, code_offset - side.zero);
+                kernel
+            }
+        };
         Some(Self { product: IntegerProduct::new(x, side, offsets)?, kernel, isa })
     }
 
@@ -184,16 +175,25 @@ impl<'a> FixedProduct<'a> {
     }
 }
 
-/// Returns the kernel for codes of `bits` bits (at most), and what it subtracts from each code.
-fn kernel(isa: Isa, bits: usize) -> (Kernel, i32) {
-    // Codes of few bits share a kernel.
-    match bits {
-        0..=4 => (panel::<4>, 0),
-        5 => (panel::<5>, 0),
-        6 => (panel::<6>, 0),
-        7 => (panel::<7>, 0),
-        _ => (panel::<8>, code_offset(isa)),
-    }
+/// Returns the kernel for codes of `bits` bits (at most) in panels of `width` bits, and what it subtracts
+/// from each code.
+fn kernel(isa: Isa, width: usize, bits: usize) -> (Kernel, i32) {
+    // Codes of few bits share a kernel where they take whole bytes.
+    let bits = if width == 8 { bits.max(4) } else { width };
+    let kernel: Kernel = match (width, bits) {
+        (2, _) => panel::<2, 2>,
+        (3, _) => panel::<3, 3>,
+        (4, _) => panel::<4, 4>,
+        (5, _) => panel::<5, 5>,
+        (6, _) => panel::<6, 6>,
+        (7, _) => panel::<7, 7>,
+        (_, 4) => panel::<8, 4>,
+        (_, 5) => panel::<8, 5>,
+        (_, 6) => panel::<8, 6>,
+        (_, 7) => panel::<8, 7>,
+        _ => panel::<8, 8>,
+    };
+    (kernel, if bits == 8 { code_offset(isa) } else { 0 })
 }
 
 multiversion! {
@@ -203,23 +203,23 @@ multiversion! {
     }
 }
 
-/// Sums with codes below `2^BITS` of one byte each.
-struct ByteDots<'a, const BITS: usize> {
+/// Sums with codes of `W` bits, below `2^BITS`.
+struct FixedDots<'a, const W: usize, const BITS: usize> {
     codes: *const u8,
     x: *const i8,
     /// An addend for each block.
     offsets: Option<&'a [i32]>,
 }
 
-impl<V: Vector, const BITS: usize> BlockDots<V> for ByteDots<'_, BITS> {
+impl<V: Vector, const W: usize, const BITS: usize> BlockDots<V> for FixedDots<'_, W, BITS> {
     #[inline(always)]
     unsafe fn next(&mut self, block: usize) -> [V::Int; 2] {
         // SAFETY: as the trait's: codes, integers and offsets have the block.
         unsafe {
             let mut dots = [V::splat(0); 2];
             for (half, dot) in dots[..PANEL / V::LANES].iter_mut().enumerate() {
-                let at = block * BLOCK_BYTES + half * V::LANES * 4;
-                let codes = V::unpack::<8>(self.codes.add(at));
+                let at = block * (BLOCK_BYTES / 8 * W) + half * V::LANES * 4;
+                let codes = V::unpack::<W>(self.codes.add(at));
                 *dot = V::dot::<BITS, QUADS>(codes, self.x.add(block * BLOCK));
                 if let Some(offsets) = self.offsets {
                     *dot = V::add(*dot, V::splat(*offsets.get_unchecked(block)));
@@ -231,20 +231,20 @@ impl<V: Vector, const BITS: usize> BlockDots<V> for ByteDots<'_, BITS> {
 }
 
 multiversion! {
-    /// Multiplies a panel of one byte per code with every row of activations.
-    unsafe fn panel[V: Vector in simd, const BITS: usize](
+    /// Multiplies a panel with every row of activations.
+    unsafe fn panel[V: Vector in simd, const W: usize, const BITS: usize](
         product: &IntegerProduct,
         of: &Panel,
         codes: &[u8],
         y: &mut [f32],
     ) {
         let blocks = product.x.blocks();
-        assert!(codes.len() >= blocks * BLOCK_BYTES);
+        assert!(codes.len() >= blocks * BLOCK_BYTES / 8 * W);
         for row in 0..product.x.rows() {
             let integers = product.x.integers(row);
             assert!(integers.len() == blocks * BLOCK);
             let offsets = product.offsets.integers.get(row * blocks..(row + 1) * blocks);
-            let mut dots = ByteDots::<BITS> { codes: codes.as_ptr(), x: integers.as_ptr(), offsets };
+            let mut dots = FixedDots::<W, BITS> { codes: codes.as_ptr(), x: integers.as_ptr(), offsets };
             // SAFETY: the assertions cover codes and integers of all blocks; the caller enables the
             // instruction set.
             unsafe { product.row::<V>(of, row, &mut dots, y) };

@@ -150,7 +150,7 @@ impl<'a> PanelProduct<'a> {
         scratch: &'a mut FloatScratch,
     ) -> Self {
         if x.precision() == Precision::I8
-            && let Some(product) = FixedProduct::new(isa, x, side, offsets, bits)
+            && let Some(product) = FixedProduct::new(isa, x, side, offsets, 8, bits)
         {
             return Self::Integer(product);
         }

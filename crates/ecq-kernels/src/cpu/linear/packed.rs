@@ -18,8 +18,8 @@ use std::sync::Arc;
 /// Codes at fixed widths (2 to 8 bits), laid out so that vectors unpack them: the form of mode `cached`.
 ///
 /// Each block of 16 rows and 32 columns has a width of its own (`block.rs`), so that few rows and columns do
-/// not widen all others; on super-blocks all have the width of the layout. On a trellis grid codes are packed,
-/// not levels.
+/// not widen all others; on grids with groups, whose codes fill the range, all have the width of the alphabet.
+/// On a trellis grid codes are packed, not levels.
 #[derive(Debug, Clone)]
 pub struct PackedLinear {
     side: Arc<Side>,
@@ -125,7 +125,8 @@ impl PackedLinear {
 
 /// Returns how codes of a matrix are packed.
 pub(super) fn packer(side: &Side, alphabet: u16) -> Packer {
-    let of = if side.group_integers.is_some() { Packer::fixed } else { Packer::new };
+    // Where groups have scales, their codes fill the range.
+    let of = if side.is_uniform() { Packer::new } else { Packer::fixed };
     of(alphabet, side.cols)
 }
 
@@ -156,8 +157,10 @@ impl Linear for PackedLinear {
         check_product(self, x, &rows, y);
         let Scratch { offsets, start, quads, float, .. } = scratch;
         if x.precision() == Precision::I8
-            && x.rows() == 1
-            && let Some(product) = FixedProduct::super_blocks(self.isa, x, &self.side, offsets, self.bits)
+            && let Some(block) = self.panels.fixed_block()
+            && (x.rows() == 1 || block.width() == 8)
+            && let Some(product) =
+                FixedProduct::new(self.isa, x, &self.side, offsets, block.width(), block.width())
         {
             for (number, at) in panels(&rows) {
                 product.panel(number, self.panels.panel(number).codes, start, (y, at, rows.len()));
@@ -165,6 +168,7 @@ impl Linear for PackedLinear {
             return Ok(());
         }
         if x.precision() == Precision::I8
+            && self.panels.fixed_block().is_none()
             && let Some(product) = DirectProduct::new(self.isa, x, &self.side, self.trellis, offsets)
         {
             for (number, at) in panels(&rows) {

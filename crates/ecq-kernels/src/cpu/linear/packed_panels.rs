@@ -127,6 +127,11 @@ impl PackedPanels {
         PackedPanel { fixed: self.parts.fixed, blocks, codes: &codes[first..read_end(entry(number))] }
     }
 
+    /// Returns what all blocks are; `None` if each has a width of its own.
+    pub(super) fn fixed_block(&self) -> Option<Block> {
+        self.parts.fixed
+    }
+
     /// Returns the bytes of the packed codes and their tables.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.len()
