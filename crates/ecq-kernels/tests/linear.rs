@@ -5,11 +5,11 @@ use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice, en
 use ecq_codec::{CodecError, decode_codes};
 use ecq_core::{
     AffineGroups, Biases, Codes, Coding, EncodedTensor, FloatType, FloatVec, Grid, Minima, Outlier,
-    SuperBlockLayout, SuperBlocks, TensorKind, TensorPart, UniformRows,
+    SuperBlockLayout, SuperBlocks, TensorKind, TensorPart, TrellisRows, UniformRows,
 };
 use ecq_fixtures::Numbers;
 use ecq_kernels::cpu::linear::{
-    Activations, DenseLinear, FusedLinear, Isa, Linear, PackedLinear, Precision, Scratch,
+    Activations, DenseLinear, FusedLinear, Isa, Linear, PackedBuffer, PackedLinear, Precision, Scratch,
 };
 
 /// Returns codes with a rounded normal distribution around the middle of the alphabet.
@@ -82,6 +82,34 @@ fn uniform(
     })
 }
 
+/// Returns codes most of which lie within two of `zero`, while every 37th column, one row and single codes
+/// reach to the ends of the alphabet.
+fn far_codes(rows: usize, cols: usize, alphabet: u16, zero: u8, numbers: &mut Numbers) -> Codes {
+    let symbols = (0..rows * cols).map(|i| {
+        let far = i % cols % 37 == 5 || i / cols == 3 || numbers.below(150) == 0;
+        let any = numbers.below(u64::from(alphabet)) as i32;
+        let near = (i32::from(zero) + numbers.below(5) as i32 - 2).clamp(0, i32::from(alphabet) - 1);
+        (if far { any } else { near }) as u8
+    });
+    Codes::new(rows, cols, alphabet, symbols.collect()).unwrap()
+}
+
+fn trellis(
+    codes: &Codes,
+    zero: u8,
+    [lag, restart]: [usize; 2],
+    outliers: bool,
+    numbers: &mut Numbers,
+) -> Grid {
+    let Grid::UniformRows(mut uniform) = uniform(codes, true, true, false, outliers, numbers) else {
+        panic!("uniform rows")
+    };
+    // Outliers keep the parity of their codes.
+    uniform.outliers.iter_mut().for_each(|outlier| outlier.delta *= 2);
+    let (lag, restart) = (lag as u16, restart as u32);
+    Grid::TrellisRows(TrellisRows { uniform: UniformRows { zero, ..uniform }, lag, restart })
+}
+
 fn activations(rows: usize, cols: usize, numbers: &mut Numbers) -> Vec<f32> {
     // Some columns are far larger than the others, as in real models.
     let mut of = |i: usize| numbers.normal() * if i % cols % 61 == 7 { 20.0 } else { 1.0 };
@@ -97,13 +125,15 @@ fn weights(codes: &Codes, grid: &Grid) -> Vec<f32> {
     weights
 }
 
-/// Rounds each block of 32 columns to 127ths of its largest magnitude, as products of integers do.
+/// Rounds each block of 32 columns to the integers that products read: 127ths of its largest magnitude,
+/// computed in single precision. In double precision a value half-way between two integers can round to the
+/// other one, which is an error far above the tolerance where its weight is large.
 fn rounded(x: &[f32], cols: usize) -> Vec<f64> {
     let mut out = Vec::new();
     for block in x.chunks(cols).flat_map(|row| row.chunks(32)) {
         let largest = block.iter().fold(0f32, |m, x| m.max(x.abs()));
-        let scale = f64::from(largest) / 127.0;
-        out.extend(block.iter().map(|&x| (f64::from(x) / scale).round_ties_even() * scale));
+        let (inverse, scale) = (127.0 / largest, f64::from(largest) / 127.0);
+        out.extend(block.iter().map(|&x| f64::from((x * inverse).round_ties_even()) * scale));
     }
     out
 }
@@ -213,7 +243,12 @@ fn all_agree(codes: &Codes, grid: &Grid, x_rows: &[usize], what: &str) -> usize 
     let cols = codes.cols();
     let mut numbers = Numbers::new(x_rows.len() as u64 + cols as u64);
     let mut compared = 0;
-    let tiles = cases("tiles", tiles(), 3);
+    let mut tiles = cases("tiles", tiles(), 3);
+    if let Grid::TrellisRows(grid) = grid {
+        // Branch bits do not pass from tile to tile.
+        let whole = |cols: usize| cols.is_multiple_of(grid.restart as usize);
+        tiles.retain(|(tile, _)| !matches!(tile, TileChoice::Block(_, cols) if !whole(*cols)));
+    }
     let portable = PackedLinear::with_isa(codes, grid, Isa::Portable).unwrap();
     let weights = weights(codes, grid);
     for (&rows, precision) in
@@ -234,7 +269,6 @@ fn all_agree(codes: &Codes, grid: &Grid, x_rows: &[usize], what: &str) -> usize 
             true => rounded(&read, cols),
             false => read.iter().map(|&x| x.into()).collect(),
         };
-        check(&expected, &of_columns, &read, cols, 4e-6, what);
         let mut compare = |linear: &dyn Linear, form: &str| {
             let whole = product(linear, &prepare(linear, precision, &x));
             assert_eq!(bits(&whole), bits(&expected), "{what}, {form}, {rows} x {precision:?}");
@@ -265,8 +299,23 @@ fn all_agree(codes: &Codes, grid: &Grid, x_rows: &[usize], what: &str) -> usize 
                 compare(&packed, &format!("{tile:?} {lanes} in classes to packed"));
             }
         }
+        check(&expected, &of_columns, &read, cols, 4e-6, what);
     }
     compared
+}
+
+/// Returns the bytes of packed codes: each block of 16 rows and 32 columns at the bits of its range, two or
+/// more, with a width and a base; the end of each panel.
+fn packed_code_bytes(codes: &Codes) -> usize {
+    let (panels, blocks) = (codes.rows().div_ceil(16), codes.cols().div_ceil(32));
+    let width = |panel: usize, block: usize| {
+        let rows = codes.symbols().chunks(codes.cols()).skip(16 * panel).take(16);
+        let all = rows.flat_map(|row| row.iter().skip(32 * block).take(32));
+        let (least, most) = all.fold((255, 0), |(least, most), &q| (q.min(least), q.max(most)));
+        2.max(8 - u8::leading_zeros(most - least) as usize)
+    };
+    let widths = (0..panels).flat_map(|panel| (0..blocks).map(move |block| width(panel, block)));
+    panels * (8 + 2 * blocks) + 64 * widths.sum::<usize>()
 }
 
 /// Whether products with the grid sum integers by blocks.
@@ -274,7 +323,7 @@ fn is_integer(grid: &Grid, cols: usize) -> bool {
     match grid {
         Grid::AffineGroups(grid) => grid.group_size.is_multiple_of(32) || grid.group_size == cols,
         Grid::UniformRows(grid) => grid.levels.is_none(),
-        Grid::SuperBlocks(_) => true,
+        Grid::TrellisRows(_) | Grid::SuperBlocks(_) => true,
         _ => unreachable!("the tests know all grids"),
     }
 }
@@ -319,6 +368,47 @@ fn forms_agree_bit_for_bit_on_uniform_rows() {
             );
             compared += all_agree(&codes, &grid, &[1, 3], &what);
         }
+    }
+    println!("{compared} products, instruction sets up to {:?}", Isa::detect());
+}
+
+#[test]
+fn forms_agree_on_codes_that_reach_far() {
+    let mut numbers = Numbers::new(10);
+    let mut compared = 0;
+    let all = [(37, 100, 200, 90), (50, 300, 256, 128), (16, 64, 128, 0), (33, 96, 100, 99), (20, 31, 17, 3)];
+    for (rows, cols, alphabet, zero) in cases("shapes", all.to_vec(), 2) {
+        let codes = far_codes(rows, cols, alphabet, zero, &mut numbers);
+        for outliers in [false, true] {
+            let Grid::UniformRows(grid) = uniform(&codes, true, true, false, outliers, &mut numbers) else {
+                panic!("uniform rows")
+            };
+            let grid = Grid::UniformRows(UniformRows { zero, ..grid });
+            let what = format!("{alphabet} far codes {rows}x{cols} zero {zero} outliers {outliers}");
+            compared += all_agree(&codes, &grid, &[1, 3], &what);
+        }
+    }
+    println!("{compared} products, instruction sets up to {:?}", Isa::detect());
+}
+
+#[test]
+fn forms_agree_bit_for_bit_on_trellis_rows() {
+    let mut numbers = Numbers::new(11);
+    let mut compared = 0;
+    // The usual lag without restarts, with restarts of whole blocks and others, and other lags.
+    let all = [[12, 4800], [12, 96], [12, 36], [4, 4], [4, 64], [8, 96], [16, 80], [24, 24]];
+    for (i, shape) in cases("lags", all.into_iter().enumerate().collect(), 2) {
+        let (rows, cols) = [(37, 300), (16, 31), (50, 224), (33, 96)][i % 4];
+        let alphabet = [100, 128, 9, 40][(i + i / 4) % 4];
+        let zero = [60, 0, 3, 39][i % 4].min(alphabet as u8 - 1);
+        let codes = if i % 2 == 0 {
+            far_codes(rows, cols, alphabet, zero, &mut numbers)
+        } else {
+            codes(rows, cols, alphabet, &mut numbers)
+        };
+        let grid = trellis(&codes, zero, shape, i % 3 > 0, &mut numbers);
+        let what = format!("{alphabet} codes {rows}x{cols} zero {zero}, lag and restart {shape:?}");
+        compared += all_agree(&codes, &grid, &[1, 3], &what);
     }
     println!("{compared} products, instruction sets up to {:?}", Isa::detect());
 }
@@ -439,10 +529,14 @@ fn single_rows_are_the_dequantized_ones() {
         affine(&codes, 50, FloatType::F32, true, &mut numbers),
         uniform(&codes, true, true, true, true, &mut numbers),
         uniform(&codes, false, false, false, true, &mut numbers),
+        trellis(&codes, 17, [12, 36], true, &mut numbers),
     ];
     let mut scratch = Scratch::new();
     for grid in &grids {
         let mut forms: Vec<Box<dyn Linear>> = vec![Box::new(PackedLinear::new(&codes, grid).unwrap())];
+        let whole_rows = matches!(grid, Grid::TrellisRows(_));
+        let tiles =
+            || tiles().into_iter().filter(|(tile, _)| !whole_rows || !matches!(tile, TileChoice::Block(..)));
         for coding in [Coding::Packed, Coding::Rans, Coding::Prefix] {
             for (tile, lanes) in tiles() {
                 let tensor = encoded(&codes, grid, coding, tile, lanes);
@@ -511,12 +605,37 @@ fn resident_bytes_are_close_to_the_encoded_size() {
     let codes = codes(512, 576, 16, &mut numbers);
     let grid = affine(&codes, 32, FloatType::F16, false, &mut numbers);
     let packed = PackedLinear::new(&codes, &grid).unwrap();
-    assert_eq!(packed.bytes_resident(), 512 * 576 / 2 + 2 * 2 * 512 * 576 / 32);
+    assert_eq!(packed.bytes_resident(), 512 * 576 / 2 + 8 * 512 / 16 + 2 * 2 * 512 * 576 / 32);
     let tensor = encoded(&codes, &grid, Coding::Rans, TileChoice::Auto, 32);
     let fused = FusedLinear::new(&tensor).unwrap();
     let side = 2 * 2 * 512 * 576 / 32;
     let stream = tensor.parts()[&TensorPart::Stream].len();
     assert!((side + stream..side + stream + 4096).contains(&fused.bytes_resident()));
+}
+
+#[test]
+fn codes_that_reach_far_widen_only_their_blocks() {
+    let mut numbers = Numbers::new(12);
+    let (rows, cols, zero) = (512, 576, 90);
+    // Five codes take three bits; one row and one column have codes from end to end.
+    let symbols = (0..rows * cols).map(|i| match (i / cols, i % cols) {
+        (40, col) => [0, 199][col % 2],
+        (row, 100) => [0, 199][row % 2],
+        _ => zero - 2 + numbers.below(5) as u8,
+    });
+    let codes = Codes::new(rows, cols, 200, symbols.collect()).unwrap();
+    let grid = uniform(&codes, true, false, false, false, &mut numbers);
+    let tensor = encoded(&codes, &grid, Coding::Rans, TileChoice::Auto, 32);
+    let fused = FusedLinear::new(&tensor).unwrap();
+    let (panels, blocks) = (32, 18);
+    let far = panels + blocks - 1;
+    let tables = panels * (8 + 2 * blocks);
+    let expected = tables + 64 * (8 * far + 3 * (panels * blocks - far));
+    assert_eq!(packed_code_bytes(&codes), expected);
+    let unpacked = fused.unpack(PackedBuffer::default()).unwrap();
+    assert_eq!(unpacked.code_bytes(), expected);
+    assert_eq!(PackedLinear::new(&codes, &grid).unwrap().code_bytes(), expected);
+    assert_eq!(fused.packed_bytes(), tables + 64 * 8 * panels * blocks);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use super::activations::{Activations, BLOCK};
-use super::packed::packed_bytes;
+use super::packed::packer;
+use super::packed_panels::packed_bytes;
 use super::rows::Streams;
 use super::side::{PANEL, Side};
 use super::{Linear, PackedBuffer, PackedLinear, PanelProduct, Scratch, blocks_of, check_product, panels};
@@ -48,13 +49,12 @@ impl FusedLinear {
     /// # Errors
     /// [`CodecError::Tile`](ecq_codec::CodecError::Tile) when a stream is corrupt.
     pub fn unpack(&self, buffer: PackedBuffer) -> Result<PackedLinear> {
-        let alphabet = self.streams.alphabet();
-        PackedLinear::from_streams(&self.streams, self.side.clone(), alphabet, self.isa, buffer)
+        PackedLinear::from_streams(&self.streams, self.side.clone(), self.isa, buffer)
     }
 
-    /// Returns the bytes of the codes that [`unpack`](Self::unpack) writes.
+    /// Returns the most bytes that [`unpack`](Self::unpack) writes, whatever the codes.
     pub fn packed_bytes(&self) -> usize {
-        packed_bytes(self.shape(), self.streams.alphabet())
+        packed_bytes(self.shape(), packer(&self.side, self.streams.code_alphabet()))
     }
 
     fn stride(&self) -> usize {
@@ -84,7 +84,7 @@ impl Linear for FusedLinear {
     ) -> Result<()> {
         check_product(self, x, &rows, y);
         let Scratch { offsets, start, quads, rows: buffer, float } = scratch;
-        let bits = self.streams.code_bits();
+        let bits = self.streams.bits();
         let mut product = PanelProduct::new(self.isa, x, &self.side, bits, offsets, float);
         let mut reader = self.streams.panels(rows.start, buffer, quads);
         for (panel, at) in panels(&rows) {

@@ -3,7 +3,7 @@
 //!
 //! | form | content | product |
 //! |---|---|---|
-//! | [`PackedLinear`] | codes at 2 to 8 bits, laid out for vectors | unpacks into registers |
+//! | [`PackedLinear`] | codes at 2 to 8 bits, block by block, laid out for vectors | unpacks into registers |
 //! | [`FusedLinear`] | the coded streams | decodes some rows into the first-level cache |
 //! | [`DenseLinear`] | f16, bf16 or f32 weights | widens |
 //!
@@ -13,11 +13,14 @@
 //! order of sums. Products start no threads.
 
 mod activations;
+mod block;
 mod dense;
+mod direct;
 mod float;
 mod fused;
 mod integer;
 mod packed;
+mod packed_panels;
 mod rows;
 mod side;
 mod super_blocks;
@@ -28,13 +31,14 @@ pub use activations::{Activations, Precision};
 pub use dense::DenseLinear;
 pub use ecq_coding::Isa;
 pub use fused::FusedLinear;
-pub use packed::{PackedBuffer, PackedLinear};
+pub use packed::PackedLinear;
+pub use packed_panels::PackedBuffer;
 
 use super::AlignedVec;
 use crate::Result;
 use activations::BLOCK;
 use float::FloatScratch;
-use integer::{BLOCK_BYTES, IntegerProduct, Offsets};
+use integer::{BLOCK_BYTES, FixedProduct, Offsets};
 use side::{PANEL, Side};
 use std::ops::Range;
 
@@ -131,7 +135,7 @@ fn check_product(linear: &dyn Linear, x: &Activations, rows: &Range<usize>, y: &
 
 /// The product with panels of one byte per code, in the precision of the activations.
 enum PanelProduct<'a> {
-    Integer(IntegerProduct<'a>),
+    Integer(FixedProduct<'a>),
     Float { isa: Isa, x: &'a Activations, side: &'a Side, scratch: &'a mut FloatScratch },
 }
 
@@ -146,14 +150,14 @@ impl<'a> PanelProduct<'a> {
         scratch: &'a mut FloatScratch,
     ) -> Self {
         if x.precision() == Precision::I8
-            && let Some(product) = IntegerProduct::new(isa, x, side, offsets, 8, bits)
+            && let Some(product) = FixedProduct::new(isa, x, side, offsets, 8, bits)
         {
             return Self::Integer(product);
         }
         Self::Float { isa, x, side, scratch }
     }
 
-    /// Multiplies panel `number`; see [`IntegerProduct::panel`].
+    /// Multiplies panel `number`; see [`FixedProduct::panel`].
     fn panel(
         &mut self,
         number: usize,

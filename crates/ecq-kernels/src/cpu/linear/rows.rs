@@ -83,14 +83,14 @@ impl Streams {
         Ok(Self { rows, cols, alphabet, trellis, tile, stream, ranges, decoders })
     }
 
-    /// Returns the bits such that every code is below `2^bits`.
-    pub(super) fn code_bits(&self) -> usize {
-        code_bits(self.alphabet()) as usize
+    /// Returns the bits such that every code, or level on a trellis grid, is below `2^bits`.
+    pub(super) fn bits(&self) -> usize {
+        code_bits(self.alphabet) as usize + usize::from(self.trellis.is_some())
     }
 
-    /// Returns the alphabet size; that of levels on a trellis grid.
-    pub(super) fn alphabet(&self) -> u16 {
-        if self.trellis.is_some() { 2 * self.alphabet } else { self.alphabet }
+    /// Returns the alphabet size.
+    pub(super) fn code_alphabet(&self) -> u16 {
+        self.alphabet
     }
 
     /// Returns the branch rule of a trellis grid. [`read`](Self::read) returns codes, not levels.
@@ -211,12 +211,22 @@ impl PanelReader<'_> {
     /// # Errors
     /// [`CodecError::Tile`] when a stream is corrupt.
     pub(super) fn take(&mut self, rows: usize) -> Result<&[u8]> {
+        let trellis = self.rows.streams.trellis;
+        let panel = self.codes(rows)?;
+        if let Some(trellis) = trellis {
+            trellis.panel(panel);
+        }
+        Ok(panel)
+    }
+
+    /// As [`take`](Self::take), but returns codes on a trellis grid too.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub(super) fn codes(&mut self, rows: usize) -> Result<&mut [u8]> {
         if !self.direct {
             let (stride, cols) = (self.rows.stride, self.rows.streams.cols);
             panel::from_rows(self.rows.take(rows)?, stride, cols, &mut self.panels[..panel::bytes(cols)]);
-            if let Some(trellis) = self.rows.streams.trellis {
-                trellis.panel(self.panels);
-            }
             return Ok(self.panels);
         }
         let panel = match self.pending.next() {
@@ -226,11 +236,7 @@ impl PanelReader<'_> {
                 0
             }
         };
-        let panel = &mut self.panels[panel * self.bytes..][..self.bytes];
-        if let Some(trellis) = self.rows.streams.trellis {
-            trellis.panel(panel);
-        }
-        Ok(panel)
+        Ok(&mut self.panels[panel * self.bytes..][..self.bytes])
     }
 }
 

@@ -151,13 +151,14 @@ multiversion! {
     unsafe fn panel[V: Vector in simd, const W: usize, const BITS: usize, const GROUPS: usize](
         product: &IntegerProduct,
         of: &Panel,
+        codes: &[u8],
         y: &mut [f32],
     ) {
         let (x, side) = (product.x, product.side);
         let Some(integers) = &side.group_integers else { return };
         let (blocks, supers) = (x.blocks(), side.groups());
         let (per_super, groups) = (SUPER_BLOCK / BLOCK, blocks * GROUPS);
-        assert!(of.codes.len() >= blocks * BLOCK_BYTES / 8 * W && blocks == per_super * supers);
+        assert!(codes.len() >= blocks * BLOCK_BYTES / 8 * W && blocks == per_super * supers);
         let (steps, scales) = (side.scales.panel(of.number), integers.scales.panel(of.number));
         let minimum_steps = side.biases.as_ref().map(|steps| (steps.dtype, steps.panel(of.number)));
         // Without minima, nothing reads them.
@@ -180,12 +181,12 @@ multiversion! {
                         let x_scale = V::splat_float(*x_scales.get_unchecked(block));
                         for half in 0..halves {
                             let at = block * (BLOCK_BYTES / 8 * W) + half * V::LANES * 4;
-                            let codes = V::unpack::<W>(of.codes.as_ptr().add(at));
+                            let quads = V::unpack::<W>(codes.as_ptr().add(at));
                             let mut dots = [V::splat(0); GROUPS];
                             if GROUPS == 1 {
-                                dots[0] = V::dot::<BITS, QUADS>(codes, xs);
+                                dots[0] = V::dot::<BITS, QUADS>(quads, xs);
                             } else {
-                                let [a, b, c, d, e, f, g, h] = codes;
+                                let [a, b, c, d, e, f, g, h] = quads;
                                 dots[0] = V::dot::<BITS, 4>([a, b, c, d], xs);
                                 dots[1] = V::dot::<BITS, 4>([e, f, g, h], xs.add(BLOCK / 2));
                             }

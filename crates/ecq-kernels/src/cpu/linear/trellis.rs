@@ -2,8 +2,10 @@
 //!
 //! Products multiply `byte - zero`. On a [trellis grid](ecq_core::TrellisRows) decoded codes are replaced by
 //! `2 code + branch`, the level plus twice the zero, so that all products work as on the uniform grid. The
-//! bytes of earlier columns contain their codes and branch bits, so no other memory is needed.
+//! bytes of earlier columns contain their codes and branch bits, so no other memory is needed. `direct.rs` does
+//! the same in registers.
 
+use super::activations::BLOCK;
 use super::side::PANEL;
 use ecq_coding::multiversion;
 use ecq_core::{Grid, GridEntry, TrellisRows};
@@ -42,6 +44,25 @@ impl Trellis {
 
     fn new(zero: u8, lag: u16, restart: u32) -> Self {
         Self { lag: lag.into(), restart: restart as usize, odd: zero & 1 }
+    }
+
+    /// Returns the quads of a panel between a code and the branch bits that follow from it.
+    pub(super) fn lag_quads(self) -> usize {
+        self.lag / 4
+    }
+
+    /// Returns the blocks between restarts in a row of `cols` columns, `usize::MAX` if there is no restart;
+    /// `None` if they are not whole blocks.
+    pub(super) fn restart_blocks(self, cols: usize) -> Option<usize> {
+        if self.restart >= cols {
+            return Some(usize::MAX);
+        }
+        self.restart.is_multiple_of(BLOCK).then_some(self.restart / BLOCK)
+    }
+
+    /// Returns the parity of the code whose `k` is zero.
+    pub(super) fn odd(self) -> u8 {
+        self.odd
     }
 
     /// Replaces the codes of a panel (see [`ecq_coding::panel`]) by levels.

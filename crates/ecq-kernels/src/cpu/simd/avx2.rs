@@ -54,6 +54,10 @@ unsafe impl Vector for Avx2 {
         unsafe { _mm256_or_si256(a, b) }
     }
     #[inline(always)]
+    unsafe fn xor(a: __m256i, b: __m256i) -> __m256i {
+        unsafe { _mm256_xor_si256(a, b) }
+    }
+    #[inline(always)]
     unsafe fn and_bytes(a: __m256i, mask: u8) -> __m256i {
         unsafe { _mm256_and_si256(a, _mm256_set1_epi8(mask as i8)) }
     }

@@ -40,6 +40,10 @@ unsafe impl Vector for Vnni {
         unsafe { _mm512_or_si512(a, b) }
     }
     #[inline(always)]
+    unsafe fn xor(a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_xor_si512(a, b) }
+    }
+    #[inline(always)]
     unsafe fn and_bytes(a: __m512i, mask: u8) -> __m512i {
         unsafe { _mm512_and_si512(a, _mm512_set1_epi8(mask as i8)) }
     }

@@ -45,6 +45,7 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn splat(value: i32) -> Self::Int;
     unsafe fn add(a: Self::Int, b: Self::Int) -> Self::Int;
     unsafe fn or(a: Self::Int, b: Self::Int) -> Self::Int;
+    unsafe fn xor(a: Self::Int, b: Self::Int) -> Self::Int;
     /// Masks every byte.
     unsafe fn and_bytes(a: Self::Int, mask: u8) -> Self::Int;
     /// Masks every lane.

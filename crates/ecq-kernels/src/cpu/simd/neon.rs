@@ -155,6 +155,10 @@ unsafe impl<const DOT: bool> Vector for Registers<DOT> {
         zip(a, b, |a, b| unsafe { vorrq_s32(a, b) })
     }
     #[inline(always)]
+    unsafe fn xor(a: Self::Int, b: Self::Int) -> Self::Int {
+        zip(a, b, |a, b| unsafe { veorq_s32(a, b) })
+    }
+    #[inline(always)]
     unsafe fn and_bytes(a: Self::Int, mask: u8) -> Self::Int {
         both(a, |a| unsafe { vandq_s32(a, vreinterpretq_s32_u8(vdupq_n_u8(mask))) })
     }

@@ -43,6 +43,10 @@ unsafe impl Vector for Portable {
         each(a, b, |a, b| a | b)
     }
     #[inline(always)]
+    unsafe fn xor(a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
+        each(a, b, |a, b| a ^ b)
+    }
+    #[inline(always)]
     unsafe fn and_bytes(a: [i32; 8], mask: u8) -> [i32; 8] {
         a.map(|a| a & i32::from_ne_bytes([mask; 4]))
     }
