@@ -10,6 +10,9 @@ use ecq_quant::Granularity;
 use regex::Regex;
 use std::sync::Arc;
 
+/// Matrices with fewer weights have the scalar grid: what a trellis saves is as small as its longer entry.
+const MIN_TRELLIS_WEIGHTS: u64 = 1 << 15;
+
 /// The target of the tensors on uniform grids together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
@@ -83,9 +86,11 @@ impl PackOptions {
                 set_grid(&mut choice, key, value)?;
             }
         }
-        if let GridChoice::Uniform { trellis: Some(trellis), .. } = &mut choice {
-            let encode = self.encode_options(&tensor.name)?;
-            trellis.branch_tables = encode.allows_branch_tables();
+        if let GridChoice::Uniform { trellis, .. } = &mut choice {
+            *trellis = trellis.filter(|_| tensor.weights() >= MIN_TRELLIS_WEIGHTS);
+            if let Some(trellis) = trellis {
+                trellis.branch_tables = self.encode_options(&tensor.name)?.allows_branch_tables();
+            }
         }
         Ok(choice)
     }
