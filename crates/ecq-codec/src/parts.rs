@@ -217,11 +217,16 @@ impl CodesEntry {
     pub fn branches(&self) -> Option<Branches> {
         match self.grid {
             GridEntry::TrellisRows { zero, lag, restart, .. } if self.branch_tables => {
-                Some(Branches { lag: lag.into(), restart: restart as usize, inverted: zero & 1 == 1 })
+                Some(branch_rule(zero, lag, restart))
             }
             _ => None,
         }
     }
+}
+
+/// Returns the rule of a trellis grid's branch bits.
+pub(crate) fn branch_rule(zero: u8, lag: u16, restart: u32) -> Branches {
+    Branches { lag: lag.into(), restart: restart as usize, inverted: zero & 1 == 1 }
 }
 
 fn alphabet_and_tiles(tensor: &EncodedTensor) -> Result<(u16, usize)> {

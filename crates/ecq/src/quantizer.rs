@@ -171,7 +171,8 @@ impl Quantizer {
 
     /// Trellis of uniform grids: `on` (the default), `off`, or the phases `LAG` or `LAGxRESTART`.
     ///
-    /// A trellis grid takes about 0.15 bits per weight less than the scalar grid at an equal KL divergence.
+    /// A trellis grid takes 0.11 to 0.15 bits per weight less than the scalar grid at an equal KL divergence.
+    /// Matrices of fewer than 32,768 weights always have the scalar grid.
     #[must_use]
     pub fn trellis(mut self, trellis: &str) -> Self {
         self.trellis = self.parse(TrellisChoice::parse(trellis));

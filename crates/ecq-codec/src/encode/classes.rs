@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::parts::encode_classes;
 use ecq_coding::rans::{Branches, Classes};
 use ecq_coding::{Counts, FrequencyTable, cluster};
-use ecq_core::{Codes, TrellisRows};
+use ecq_core::Codes;
 use rayon::prelude::*;
 
 /// Rounds in which rows, then columns, move to the class that codes them in the fewest bits.
@@ -37,29 +37,29 @@ impl Classed {
 
     /// Returns the cheapest of a few numbers of classes. `by_tile` is the cost in bits with one table per
     /// tile.
-    pub(super) fn best(codes: &Codes, trellis: Option<&TrellisRows>, by_tile: f64) -> Result<Self> {
-        let first = Self::of(codes, trellis, [4, 4])?;
+    pub(super) fn best(codes: &Codes, branches: Option<Branches>, by_tile: f64) -> Result<Self> {
+        let first = Self::of(codes, branches, [4, 4])?;
         let saved = 1.0 - first.bits() / by_tile;
         // More classes are tried only if the first ones save much, fewer if they save little. On a trellis
         // grid branch bits alone save much.
         let more: &[[usize; 2]] = match saved {
-            _ if trellis.is_some() => &[[8, 8], [1, 4], [1, 1]],
+            _ if branches.is_some() => &[[8, 8], [1, 4], [1, 1]],
             0.02.. => &[[8, 8]],
             0.0..0.01 => &[[1, 4], [4, 1]],
             _ => &[],
         };
         more.iter().try_fold(first, |best, &counts| {
-            let next = Self::of(codes, trellis, counts)?;
+            let next = Self::of(codes, branches, counts)?;
             Ok(if next.bits() < best.bits() { next } else { best })
         })
     }
 
     /// Finds `counts` classes of rows and of columns that code `codes` in few bits: Lloyd's algorithm, rows
     /// and columns in turn, started from quantiles of their variance. Then pairs of classes share tables;
-    /// each pair with each branch bit of `trellis`, if there is one.
+    /// each pair with each branch bit, if there is a rule of `branches`.
     pub(super) fn of(
         codes: &Codes,
-        trellis: Option<&TrellisRows>,
+        branches: Option<Branches>,
         counts @ [row_classes, col_classes]: [usize; 2],
     ) -> Result<Self> {
         let [of_rows, of_cols] = variances(codes);
@@ -73,15 +73,10 @@ impl Classed {
                 (of_cols, pairs) = moved_cols(codes, &of_rows, &pairs, counts);
             }
         }
-        if let Some(trellis) = trellis {
-            pairs = count_branches(codes, trellis, &of_rows, &of_cols, counts);
+        if let Some(rule) = branches {
+            pairs = count_branches(codes, rule, &of_rows, &of_cols, counts);
         }
         let pairs: Vec<Counts> = pairs.chunks_exact(codes.alphabet().into()).map(to_counts).collect();
-        let branches = trellis.map(|trellis| Branches {
-            lag: trellis.lag.into(),
-            restart: trellis.restart as usize,
-            inverted: trellis.uniform.zero & 1 == 1,
-        });
         let sharing =
             |most| Self::sharing(codes.alphabet(), &pairs, [&of_rows, &of_cols], counts, branches, most);
         let mut best = sharing(1)?;
@@ -149,7 +144,7 @@ fn quantiles(values: &[f64], classes: usize) -> Vec<u8> {
 /// Counts the symbols of each pair of classes and branch bit, `[row classes][column classes][2][alphabet]`.
 fn count_branches(
     codes: &Codes,
-    trellis: &TrellisRows,
+    rule: Branches,
     of_rows: &[u8],
     of_cols: &[u8],
     counts: [usize; 2],
@@ -157,10 +152,10 @@ fn count_branches(
     let (alphabet, cols) = (usize::from(codes.alphabet()), codes.cols());
     let len = 2 * counts[0] * counts[1] * alphabet;
     let band = |(symbols, of_rows): (&[u8], &[u8])| {
-        let (mut sums, mut branches) = (vec![0u64; len], vec![0; cols]);
+        let (mut sums, mut bits) = (vec![0u64; len], vec![0; cols]);
         for (symbols, &row) in symbols.chunks_exact(cols).zip(of_rows) {
-            trellis.branches(symbols, &mut branches);
-            for ((&symbol, &branch), &col) in symbols.iter().zip(&branches).zip(of_cols) {
+            rule.of_row(symbols, &mut bits);
+            for ((&symbol, &branch), &col) in symbols.iter().zip(&bits).zip(of_cols) {
                 let pair = usize::from(row) * counts[1] + usize::from(col);
                 sums[(2 * pair + usize::from(branch)) * alphabet + usize::from(symbol)] += 1;
             }

@@ -1,5 +1,6 @@
 use super::classes::Classed;
 use crate::error::{CodecError, Result};
+use crate::parts::branch_rule;
 use ecq_coding::prefix::PrefixCode;
 use ecq_coding::{Counts, FrequencyTable, cluster};
 use ecq_core::{Codes, Coding, Grid, LaneOrder, Tile, code_bits};
@@ -248,14 +249,14 @@ fn classed(
     choice: ClassChoice,
     by_tile: f64,
 ) -> Result<Option<Classed>> {
-    let trellis = match grid {
-        Grid::TrellisRows(trellis) if by_rows => Some(trellis),
+    let branches = match grid {
+        Grid::TrellisRows(grid) if by_rows => Some(branch_rule(grid.uniform.zero, grid.lag, grid.restart)),
         _ => None,
     };
     match choice {
-        ClassChoice::Only(counts) => Classed::of(codes, trellis, counts.map(usize::from)).map(Some),
+        ClassChoice::Only(counts) => Classed::of(codes, branches, counts.map(usize::from)).map(Some),
         ClassChoice::Auto if matches!(grid, Grid::UniformRows(_) | Grid::TrellisRows(_)) => {
-            let best = Classed::best(codes, trellis, by_tile)?;
+            let best = Classed::best(codes, branches, by_tile)?;
             Ok(Some(best).filter(|classed| classed.bits() < (1.0 - MIN_CLASS_SAVING) * by_tile))
         }
         _ => Ok(None),

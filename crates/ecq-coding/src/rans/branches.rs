@@ -16,7 +16,10 @@ pub struct Branches {
 
 impl Branches {
     /// Writes the branch bits of a row, or of its columns from a restart on, one byte each.
-    pub(crate) fn of_row(self, symbols: &[u8], bits: &mut [u8]) {
+    ///
+    /// # Panics
+    /// When there are fewer `bits` than `symbols`, or the restart is zero.
+    pub fn of_row(self, symbols: &[u8], bits: &mut [u8]) {
         for col in 0..symbols.len() {
             let at = col % self.restart;
             let parity = if at >= self.lag { self.parity(symbols[col - self.lag]) } else { 0 };

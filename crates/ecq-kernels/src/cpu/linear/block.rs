@@ -102,8 +102,8 @@ impl Packer {
     }
 
     /// Packs a panel of `rows` rows at one byte per code: writes the table `blocks`, which is
-    /// empty if all blocks are the same, and the codes to `codes`, one block behind the other. Returns the bytes of the codes, at most
-    /// [`largest_panel_bytes`].
+    /// empty if all blocks are the same, and the codes to `codes`, one block behind the other. Returns the
+    /// bytes of the codes, at most [`largest_panel_bytes`].
     pub(super) fn panel(self, rows: usize, quads: &[u8], blocks: &mut [u8], codes: &mut [u8]) -> usize {
         let mut at = 0;
         let (blocks, _) = blocks.as_chunks_mut::<{ Block::ENTRY_BYTES }>();

@@ -18,8 +18,8 @@ use std::sync::Arc;
 /// Codes at fixed widths (2 to 8 bits), laid out so that vectors unpack them: the form of mode `cached`.
 ///
 /// Each block of 16 rows and 32 columns has a width of its own (`block.rs`), so that few rows and columns do
-/// not widen all others; on grids with groups, whose codes fill the range, all have the width of the alphabet.
-/// On a trellis grid codes are packed, not levels.
+/// not widen all others; on grids with groups, whose codes fill the range, all have the width of the
+/// alphabet. On a trellis grid codes are packed, not levels.
 #[derive(Debug, Clone)]
 pub struct PackedLinear {
     side: Arc<Side>,

@@ -15,7 +15,8 @@ const END_BYTES: usize = 8;
 pub struct PackedBuffer(AlignedVec<u8>);
 
 impl PackedBuffer {
-    /// Allocates `bytes` of packed codes, see [`FusedLinear::packed_bytes`](super::FusedLinear::packed_bytes).
+    /// Allocates `bytes` of packed codes, see
+    /// [`FusedLinear::packed_bytes`](super::FusedLinear::packed_bytes).
     pub fn with_bytes(bytes: usize) -> Self {
         let mut buffer = AlignedVec::default();
         buffer.set_len(bytes);

@@ -2,8 +2,8 @@
 //!
 //! Products multiply `byte - zero`. On a [trellis grid](ecq_core::TrellisRows) decoded codes are replaced by
 //! `2 code + branch`, the level plus twice the zero, so that all products work as on the uniform grid. The
-//! bytes of earlier columns contain their codes and branch bits, so no other memory is needed. `direct.rs` does
-//! the same in registers.
+//! bytes of earlier columns contain their codes and branch bits, so no other memory is needed. `direct.rs`
+//! does the same in registers.
 
 use super::activations::BLOCK;
 use super::side::PANEL;
