@@ -19,15 +19,15 @@ use ecq_core::{Codes, FloatVec, Grid, Outlier, TrellisRows, UniformRows};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
-use search::{Bits, LANES, Lanes, Survivors, integer};
+use search::{Bits, Columns, LANES, Rows, Search, Survivors, integer};
 
-/// Columns of a phase that the survivors span.
-const WINDOW: usize = 80;
-/// Columns at the end of a window that are searched again in the next one: there the survivors may differ
-/// yet.
-const DELAY: usize = 16;
-/// Rows from whose integers the bits per integer are estimated.
-const SAMPLE_ROWS: usize = 128;
+/// Rows that are quantized together: the later columns of all of them are corrected in one product.
+const BLOCK_ROWS: usize = 4 * LANES;
+/// Columns whose errors are propagated to the later ones together.
+const BLOCK_COLS: usize = 64;
+/// Weights, of rows at equal distances, from whose integers the bits per integer are estimated.
+const SAMPLE_WEIGHTS: usize = 1 << 15;
+
 /// The phases of a trellis grid, and how it is coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrellisShape {
@@ -43,28 +43,20 @@ pub struct TrellisShape {
 impl TrellisShape {
     /// Returns the columns in the order in which they are quantized: phase by phase between two restarts.
     pub fn order(self, cols: usize) -> Vec<u32> {
-        self.runs(cols).flat_map(|run| run.columns()).map(|col| col as u32).collect()
-    }
-
-    fn runs(self, cols: usize) -> impl Iterator<Item = Run> {
-        let (lag, restart) = (usize::from(self.lag), self.restart as usize);
-        (0..cols).step_by(restart.max(1)).flat_map(move |start| {
+        let (lag, restart) = (usize::from(self.lag).max(1), (self.restart as usize).max(1));
+        let phases = |start: usize| {
             let end = start.saturating_add(restart).min(cols);
-            (start..end.min(start + lag)).map(move |first| Run { first, end, lag })
-        })
+            (start..end.min(start + lag)).flat_map(move |first| (first..end).step_by(lag))
+        };
+        (0..cols).step_by(restart).flat_map(phases).map(|col| col as u32).collect()
     }
-}
 
-/// The columns of one phase between two restarts.
-struct Run {
-    first: usize,
-    end: usize,
-    lag: usize,
-}
-
-impl Run {
-    fn columns(&self) -> impl Iterator<Item = usize> + use<> {
-        (self.first..self.end).step_by(self.lag)
+    /// Returns for each position of [`order`](Self::order) whether it is the last of its phase before a
+    /// restart or the end of the row.
+    fn last_of_run(self, cols: usize) -> Vec<bool> {
+        let (lag, restart) = (usize::from(self.lag), (self.restart as usize).max(1));
+        let last = |col: usize| col + lag >= cols || col % restart + lag >= restart;
+        self.order(cols).into_iter().map(|col| last(col as usize)).collect()
     }
 }
 
@@ -73,7 +65,7 @@ impl Run {
 /// `steps` has one element for the tensor or one per row, `col_scales` one per column. A step is the
 /// distance of two levels: half of the step at which the uniform grid takes about as many bits. `feedback`
 /// must be factored in the [order](TrellisShape::order) of `shape`. Bits per integer are estimated from two
-/// passes over at most 128 rows. The result does not depend on the number of threads.
+/// passes over a sample of rows. The result does not depend on the number of threads.
 ///
 /// # Errors
 /// [`QuantError::Parameter`] if the shape, a step or a number of elements is out of range,
@@ -102,29 +94,32 @@ pub fn quantize_trellis(
         let (found, expected) = (feedback.order().len() as f64, "columns in the order of the trellis");
         return Err(QuantError::Parameter { what: "error feedback", found, expected });
     }
+    let by_position = |by_col: Vec<f32>| order.iter().map(|&col| by_col[col as usize]).collect();
     let work = Work {
         weights,
         inverse_steps: reciprocals("step", steps)?,
-        scales: col_scales.map_or_else(|| vec![1.0; cols], FloatVec::to_f32),
-        inverse_scales: match col_scales {
+        scales: by_position(col_scales.map_or_else(|| vec![1.0; cols], FloatVec::to_f32)),
+        inverse_scales: by_position(match col_scales {
             Some(scales) => reciprocals("column scale", scales)?,
             None => vec![1.0; cols],
-        },
+        }),
+        last_of_run: shape.last_of_run(cols),
         order,
-        shape,
         feedback,
     };
-    let learned: Vec<usize> = (0..rows).step_by(rows.div_ceil(SAMPLE_ROWS)).collect();
+    let sampled = SAMPLE_WEIGHTS.div_ceil(cols).max(BLOCK_ROWS);
+    let sampled: Vec<usize> = (0..rows).step_by(rows.div_ceil(sampled)).collect();
     let mut bits = Bits::none();
     // The first pass ignores bits; the second is closer to the final distribution of integers.
     for _ in 0..2 {
-        let sample: Vec<Vec<i32>> =
-            learned.par_chunks(LANES).map(|rows| work.quantize(rows, &bits)).collect::<Result<_>>()?;
-        bits = Bits::from_levels(sample.iter().flatten(), shape.branch_tables);
+        let blocks = sampled.par_chunks(BLOCK_ROWS).map(|rows| work.quantize(rows, &bits));
+        let levels: Vec<Vec<i32>> = blocks.collect::<Result<_>>()?;
+        bits = Bits::from_levels(levels.iter().flatten(), shape.branch_tables);
     }
     let all: Vec<usize> = (0..rows).collect();
     let mut integers = vec![0i32; rows * cols];
-    integers.par_chunks_mut(LANES * cols).zip(all.par_chunks(LANES)).try_for_each(|(out, rows)| {
+    let blocks = integers.par_chunks_mut(BLOCK_ROWS * cols).zip(all.par_chunks(BLOCK_ROWS));
+    blocks.try_for_each(|(out, rows)| {
         let levels = work.quantize(rows, &bits)?;
         out.iter_mut().zip(levels).for_each(|(k, level)| *k = integer(level));
         Ok::<_, QuantError>(())
@@ -168,12 +163,13 @@ fn coded(
 struct Work<'a> {
     weights: &'a dyn Weights,
     inverse_steps: Vec<f32>,
-    /// By column.
+    /// The column of each position in the order in which columns are quantized.
+    order: Vec<u32>,
+    /// Column scales and their reciprocals by position.
     scales: Vec<f32>,
     inverse_scales: Vec<f32>,
-    /// The column of each position in the order of visits.
-    order: Vec<u32>,
-    shape: TrellisShape,
+    /// Whether a position is the last one of a phase between two restarts.
+    last_of_run: Vec<bool>,
     feedback: Option<&'a ErrorFeedback>,
 }
 
@@ -182,11 +178,46 @@ impl Work<'_> {
         self.inverse_steps[if self.inverse_steps.len() == 1 { 0 } else { row }]
     }
 
-    /// Returns the levels of at most [`LANES`] rows, row-major.
+    /// Returns the levels of at most [`BLOCK_ROWS`] rows, row-major.
     fn quantize(&self, rows: &[usize], bits: &Bits) -> Result<Vec<i32>> {
-        let (cols, n) = (self.order.len(), rows.len());
-        // Weights in units of the row's step, `[position][row]`. Targets are weights corrected by feedback.
-        let mut weights = vec![[0f32; LANES]; cols];
+        let mut block = self.read(rows)?;
+        let columns = Columns {
+            scales: &self.scales,
+            inverse_scales: &self.inverse_scales,
+            last_of_run: &self.last_of_run,
+            propagation: self.feedback.map(ErrorFeedback::propagation),
+        };
+        let (cols, groups) = (self.order.len(), block.groups);
+        let mut survivors: Vec<_> = (0..groups).map(|_| Survivors::new()).collect();
+        let mut propagated = 0;
+        for start in (0..cols).step_by(BLOCK_COLS) {
+            let near = start..cols.min(start + BLOCK_COLS);
+            for (group, survivors) in survivors.iter_mut().enumerate() {
+                let near = near.clone();
+                let search = Search { survivors, near, columns: &columns, bits, rows: &mut block, group };
+                pulp::Arch::new().dispatch(search).map_err(|(lane, position)| {
+                    let value = block.targets[position * groups + group][lane];
+                    self.too_far(rows, group * LANES + lane, position, value)
+                })?;
+            }
+            // All groups commit the same columns.
+            let committed = survivors[0].committed;
+            self.propagate(propagated..committed, near.end, &mut block);
+            propagated = committed;
+        }
+        let mut levels = vec![0i32; rows.len() * cols];
+        for (row, levels) in levels.chunks_exact_mut(cols).enumerate() {
+            for (lanes, &col) in block.levels.chunks_exact(groups).zip(&self.order) {
+                levels[col as usize] = lanes[row / LANES][row % LANES];
+            }
+        }
+        Ok(levels)
+    }
+
+    /// Reads rows, in units of their steps. Lanes without a row are zero.
+    fn read(&self, rows: &[usize]) -> Result<Rows> {
+        let (cols, groups) = (self.order.len(), rows.len().div_ceil(LANES));
+        let mut weights = vec![[0f32; LANES]; cols * groups];
         let mut buffer = vec![0f32; cols];
         for (lane, &row) in rows.iter().enumerate() {
             self.weights.read(row..row + 1, &mut buffer)?;
@@ -194,97 +225,34 @@ impl Work<'_> {
                 return Err(QuantError::NotFinite { row, col, value: buffer[col] });
             }
             let inverse = self.inverse_step(row);
-            for (weight, &col) in weights.iter_mut().zip(&self.order) {
-                weight[lane] = buffer[col as usize] * inverse;
+            for (weights, &col) in weights.chunks_exact_mut(groups).zip(&self.order) {
+                weights[lane / LANES][lane % LANES] = buffer[col as usize] * inverse;
             }
         }
-        let mut targets = weights.clone();
-        let mut errors = vec![[0f32; LANES]; WINDOW];
-        let mut chosen = vec![0i32; n * cols];
-        let mut survivors = Survivors::default();
-        let mut first = 0;
-        for run in self.shape.runs(cols) {
-            let length = run.columns().count();
-            let mut state = [0u8; LANES];
-            let mut start = 0;
-            while start < length {
-                let end = length.min(start + WINDOW);
-                let chosen_end = if end == length { length } else { end - DELAY };
-                let at = first + start..first + end;
-                survivors.chosen = chosen_end - start;
-                let search = || self.search(at.clone(), &weights, &targets, &mut state, bits, &mut survivors);
-                // Compiled for each instruction set. Rust contracts no products and sums, so all of them give
-                // the same result.
-                pulp::Arch::new()
-                    .dispatch(search)
-                    .map_err(|(lane, position)| self.too_far(rows, lane, position, &targets))?;
-                let at = at.start..first + chosen_end;
-                for (step, position) in at.clone().enumerate() {
-                    let col = self.order[position] as usize;
-                    let levels = &survivors.levels[step];
-                    for lane in 0..n {
-                        chosen[lane * cols + col] = levels[lane];
-                    }
-                    let scale = self.scales[col];
-                    errors[step] =
-                        std::array::from_fn(|lane| weights[position][lane] - levels[lane] as f32 * scale);
-                }
-                self.propagate(at, &errors, &mut targets);
-                start = chosen_end;
-            }
-            first += length;
-        }
-        Ok(chosen)
+        let targets = weights.clone();
+        let levels = vec![[0i32; LANES]; cols * groups];
+        Ok(Rows { groups, weights, targets, levels })
     }
 
-    /// Corrects all later targets for the errors at the positions `at`.
-    fn propagate(&self, at: std::ops::Range<usize>, errors: &[Lanes<f32>], targets: &mut [Lanes<f32>]) {
-        let cols = self.order.len();
-        let Some(feedback) = self.feedback.filter(|_| at.end < cols) else { return };
-        let (run, rest) = (at.len(), cols - at.end);
-        let carry = &feedback.propagation()[at.start * cols..at.end * cols];
-        let carry = MatRef::from_row_major_slice(carry, run, cols).subcols(at.end, rest);
-        let errors = MatRef::from_row_major_slice(errors[..run].as_flattened(), run, LANES);
-        let later = MatMut::from_row_major_slice_mut(targets[at.end..].as_flattened_mut(), rest, LANES);
-        matmul(later, Accum::Add, carry.transpose(), errors, 1.0, Par::Seq);
+    /// Adds the propagated errors at the positions `at` to the targets from position `from` on.
+    fn propagate(&self, at: std::ops::Range<usize>, from: usize, rows: &mut Rows) {
+        let (cols, groups) = (self.order.len(), rows.groups);
+        let Some(feedback) = self.feedback.filter(|_| from < cols && !at.is_empty()) else { return };
+        let (columns, rest, lanes) = (at.len(), cols - from, groups * LANES);
+        let factors = &feedback.propagation()[at.start * cols..at.end * cols];
+        let factors = MatRef::from_row_major_slice(factors, columns, cols).subcols(from, rest);
+        let errors = rows.weights[at.start * groups..at.end * groups].as_flattened();
+        let errors = MatRef::from_row_major_slice(errors, columns, lanes);
+        let targets = rows.targets[from * groups..].as_flattened_mut();
+        let targets = MatMut::from_row_major_slice_mut(targets, rest, lanes);
+        matmul(targets, Accum::Add, factors.transpose(), errors, 1.0, Par::Seq);
     }
 
-    fn too_far(&self, rows: &[usize], lane: usize, position: usize, targets: &[Lanes<f32>]) -> QuantError {
-        let (col, row) = (self.order[position] as usize, rows[lane.min(rows.len() - 1)]);
+    fn too_far(&self, rows: &[usize], lane: usize, position: usize, target: f32) -> QuantError {
+        let row = rows[lane.min(rows.len() - 1)];
         let inverse = self.inverse_step(row);
-        let (value, step) = (targets[position][lane] / inverse, self.scales[col] / inverse);
-        QuantError::TooManySteps { row, col, value, step }
-    }
-
-    /// Runs the Viterbi algorithm over the positions `at` from the states `state`. Stores the levels of the
-    /// best path in `survivors.levels` and its state after the chosen columns in `state`. Fails with the lane
-    /// and position of a target that is out of range.
-    #[inline(always)]
-    fn search(
-        &self,
-        at: std::ops::Range<usize>,
-        weights: &[Lanes<f32>],
-        targets: &[Lanes<f32>],
-        state: &mut Lanes<u8>,
-        bits: &Bits,
-        survivors: &mut Survivors,
-    ) -> std::result::Result<(), (usize, usize)> {
-        let (length, cols) = (at.len(), self.order.len());
-        survivors.begin(&targets[at.clone()], state, self.feedback.is_some());
-        for step in 0..length {
-            let position = at.start + step;
-            let col = self.order[position] as usize;
-            let (scale, inverse) = (self.scales[col], self.inverse_scales[col]);
-            if let Some(lane) = survivors.extend(step, inverse, bits) {
-                return Err((lane, position));
-            }
-            if let Some(feedback) = self.feedback {
-                let carry = &feedback.propagation()[position * cols + position + 1..position * cols + at.end];
-                survivors.propagate(step, scale, &weights[position], carry);
-            }
-        }
-        survivors.end(length, state);
-        Ok(())
+        let (value, step) = (target / inverse, self.scales[position] / inverse);
+        QuantError::TooManySteps { row, col: self.order[position] as usize, value, step }
     }
 }
 
@@ -344,7 +312,8 @@ mod tests {
         // it.
         for (state, next) in NEXT.into_iter().enumerate() {
             for (parity, z) in next.into_iter().enumerate() {
-                assert!(FROM[z].contains(&(state, parity)), "state {state}, parity {parity}");
+                assert!(FROM[z].contains(&(state, parity as u32)), "state {state}, parity {parity}");
+                assert_eq!(search::next(state as u32, parity as u32), z as u32);
             }
         }
         // A walk over random parities, against b[j] = p[j-1] ^ b[j-2].
@@ -373,10 +342,10 @@ mod tests {
         let work = Work {
             weights: &floats,
             inverse_steps: steps.to_f32(),
+            order: shape.order(28),
             scales: vec![1.0; 28],
             inverse_scales: vec![1.0; 28],
-            order: shape.order(28),
-            shape,
+            last_of_run: shape.last_of_run(28),
             feedback: None,
         };
         let bits = Bits::from_levels([-2, -1, 0, 0, 0, 1, 1, 2].iter(), true);
