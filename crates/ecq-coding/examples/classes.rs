@@ -6,8 +6,8 @@
 //! Passes of all decoders alternate, so that what else the machine does meets all alike; the best pass
 //! counts.
 
-use ecq_coding::rans::{Classes, Decoder, Encoder};
-use ecq_coding::{Counts, FrequencyTable, Isa, Layout, Order};
+use ecq_coding::rans::{Branches, Classes, Decoder, Encoder, Reader};
+use ecq_coding::{Counts, FrequencyTable, Isa, Layout, Order, panel};
 use std::time::Instant;
 
 const ROWS: usize = 1536;
@@ -21,6 +21,8 @@ struct Runner {
     tensors: Vec<(Decoder, Vec<Vec<u8>>)>,
     bytes: usize,
     best: f64,
+    /// To panels: tile after tile, and two tiles at the same time. Infinite in interleaved order.
+    panels: [f64; 2],
 }
 
 fn main() -> Result<(), ecq_coding::CodingError> {
@@ -28,27 +30,36 @@ fn main() -> Result<(), ecq_coding::CodingError> {
     for alphabet in [16, 24] {
         let matrices = [1, 2].map(|seed| matrix(alphabet, seed));
         for order in [Order::Rows, Order::Interleaved] {
-            // Classes of rows, of columns, tables, bits of precision; no classes is one table alone.
-            for (r, c, tables, precision) in [
-                (0, 0, 1, 12),
-                (1, 1, 1, 12),
-                (1, 4, 4, 12),
-                (4, 4, 7, 12),
-                (4, 4, 7, 11),
-                (4, 4, 7, 10),
-                (4, 4, 16, 12),
-                (4, 4, 16, 11),
-                (8, 8, 15, 12),
+            // Classes of rows, of columns, tables, bits of precision, branch bits; no classes is one table alone.
+            for (r, c, tables, precision, branches) in [
+                (0, 0, 1, 12, false),
+                (1, 1, 1, 12, false),
+                (1, 4, 4, 12, false),
+                (4, 4, 7, 12, false),
+                (4, 4, 7, 11, false),
+                (4, 4, 7, 10, false),
+                (4, 4, 16, 12, false),
+                (4, 4, 16, 11, false),
+                (8, 8, 15, 12, false),
+                (4, 4, 7, 11, true),
             ] {
+                if branches && order == Order::Interleaved {
+                    continue;
+                }
                 let layout = Layout::new(TILE, COLS, 32, order)?;
-                let code = |matrix: &Vec<u8>| code(matrix, alphabet, layout, [r, c], tables, precision);
+                let code =
+                    |matrix: &Vec<u8>| code(matrix, alphabet, layout, [r, c], tables, precision, branches);
                 let tensors = matrices.iter().map(code).collect::<Result<Vec<_>, _>>()?;
                 runners.push(Runner {
-                    name: format!("{alphabet} symbols | {order:?} | {r}x{c} | {tables} of {precision} bits"),
+                    name: format!(
+                        "{alphabet} symbols | {order:?} | {r}x{c}{} | {tables} of {precision} bits",
+                        if branches { ", branch bits" } else { "" }
+                    ),
                     order,
                     bytes: tensors.iter().flat_map(|(_, streams)| streams).map(Vec::len).sum(),
                     tensors,
                     best: f64::INFINITY,
+                    panels: [f64::INFINITY; 2],
                 });
             }
         }
@@ -64,15 +75,53 @@ fn main() -> Result<(), ecq_coding::CodingError> {
                 }
             }
             runner.best = runner.best.min(start.elapsed().as_secs_f64());
+            for together in if runner.order == Order::Rows { &[false, true][..] } else { &[] } {
+                let start = Instant::now();
+                for (decoder, streams) in &runner.tensors {
+                    decode_to_panels(decoder, streams, layout, *together)?;
+                }
+                let best = &mut runner.panels[usize::from(*together)];
+                *best = best.min(start.elapsed().as_secs_f64());
+            }
         }
     }
     println!("{}\n", Isa::detect().name());
     println!(
-        "| alphabet | order | classes | tables | G symbols/s | bits/symbol |\n|---|---|---|---|---|---|"
+        "| alphabet | order | classes | tables | G symbols/s | to panels | two tiles | bits/symbol |\n\
+         |---|---|---|---|---|---|---|---|"
     );
     let symbols = (2 * ROWS * COLS) as f64;
-    for Runner { name, best, bytes, .. } in &runners {
-        println!("| {name} | {:.3} | {:.4} |", symbols / best / 1e9, 8.0 * *bytes as f64 / symbols);
+    for Runner { name, best, panels: [one, two], bytes, .. } in &runners {
+        let [best, one, two] = [best, one, two].map(|seconds| symbols / seconds / 1e9);
+        println!("| {name} | {best:.3} | {one:.3} | {two:.3} | {:.4} |", 8.0 * *bytes as f64 / symbols);
+    }
+    Ok(())
+}
+
+/// Decodes all tiles to panels, two neighbours at the same time if `together`.
+fn decode_to_panels(
+    decoder: &Decoder,
+    streams: &[Vec<u8>],
+    layout: Layout,
+    together: bool,
+) -> Result<(), ecq_coding::CodingError> {
+    let stride = panel::bytes(COLS);
+    let mut out = vec![0; 4 * stride];
+    let (low, high) = out.split_at_mut(2 * stride);
+    for (pair, streams) in streams.chunks_exact(2).enumerate() {
+        let open = |i: usize| decoder.open_at([(2 * pair + i) * TILE, 0], &streams[i], layout);
+        let mut readers = [open(0)?, open(1)?];
+        while readers[1].remaining_rows() > 0 {
+            let [one, two] = &mut readers;
+            if together {
+                Reader::read_panels_of_two([one, two], [&mut *low, &mut *high], stride)
+                    .map_err(|(_, error)| error)?;
+            } else if one.remaining_rows() > 0 {
+                one.read_panels(low, stride)?;
+            } else {
+                two.read_panels(low, stride)?;
+            }
+        }
     }
     Ok(())
 }
@@ -110,6 +159,7 @@ fn code(
     [r, c]: [usize; 2],
     tables: usize,
     precision: u8,
+    branches: bool,
 ) -> Result<(Decoder, Vec<Vec<u8>>), ecq_coding::CodingError> {
     let table = |counts: &Counts| FrequencyTable::new(counts, alphabet as u16, precision);
     let tiles = matrix.chunks(TILE * COLS);
@@ -129,8 +179,11 @@ fn code(
         [r, c],
         (0..ROWS).map(|row| class(row, r) as u8).collect(),
         (0..COLS).map(|col| class(col, c) as u8).collect(),
-        None,
-        (0..r * c).map(|pair| of_pair(pair / c, pair % c) as u8).collect(),
+        branches.then_some(Branches { lag: 12, restart: COLS, inverted: false }),
+        // Both branch bits select one table: the choice takes as long.
+        (0..r * c)
+            .flat_map(|pair| vec![of_pair(pair / c, pair % c) as u8; if branches { 2 } else { 1 }])
+            .collect(),
     )?;
     let encoder = Encoder::with_classes(&tables, classes.clone())?;
     let encode = |(i, tile): (usize, &[u8])| encoder.encode_at([i * TILE, 0], tile, COLS, layout);

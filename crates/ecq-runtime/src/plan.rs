@@ -79,8 +79,19 @@ pub struct MatrixInfo {
     pub shape: [usize; 2],
     /// Storage in the file.
     pub storage: StorageKind,
-    /// TensorPart of the model.
+    /// Part of the model.
     pub location: MatrixLocation,
+    /// Bytes in the file, side data included.
+    pub stored_bytes: u64,
+    /// Bytes of the codes at their full width, and of the side data as stored; 0 without codes.
+    pub packed_bytes: u64,
+}
+
+impl MatrixInfo {
+    /// Returns whether packed codes take at most a tenth more than the stored matrix.
+    fn saves_little(&self) -> bool {
+        10 * self.packed_bytes <= 11 * self.stored_bytes
+    }
 }
 
 /// Where a matrix is stored after load.
@@ -154,6 +165,10 @@ pub fn residence(matrix: &MatrixInfo, mode: Mode, pinned: bool) -> Decision<Resi
         (StorageKind::Codes { coding: Coding::Archive, .. }, _) => (
             Residence::Packed,
             "archive coding (a table per context) does not decode inside a product: decoded once at load",
+        ),
+        _ if matrix.location == MatrixLocation::EmbeddingOrHead && matrix.saves_little() => (
+            Residence::Packed,
+            "read whole for each token, and packed codes take at most a tenth more: decoded once at load",
         ),
         (_, Mode::Fused | Mode::Auto) => (Residence::Streams, "decoded inside the product"),
         _ if matrix.location == MatrixLocation::EmbeddingOrHead => {

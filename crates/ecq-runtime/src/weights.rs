@@ -3,7 +3,9 @@
 use crate::error::{Result, RuntimeError};
 use bytes::Bytes;
 use ecq_codec::decode_raw;
-use ecq_core::{Coding, EncodedTensor, FloatType, FloatVec, TensorContent};
+use ecq_core::{
+    Coding, EncodedTensor, FloatType, FloatVec, TensorContent, TensorPart, code_bits, packed_row_bytes,
+};
 use ecq_format::gguf::{GgmlType, dequantize};
 
 /// A weight matrix in its stored form.
@@ -61,6 +63,19 @@ impl Matrix {
             MatrixStorage::Plain { bytes, .. } => bytes.len() as u64,
             MatrixStorage::Transposed(matrix) => matrix.stored_bytes(),
         }
+    }
+
+    /// Returns the size with codes packed at their full width, side data as stored; 0 without codes.
+    pub fn packed_bytes(&self) -> u64 {
+        let MatrixStorage::Codes(tensor) = &self.storage else { return 0 };
+        let (TensorContent::Codes { alphabet, .. }, Ok(stream)) =
+            (&tensor.entry().content, tensor.part(TensorPart::Stream))
+        else {
+            return 0;
+        };
+        let [rows, cols] = self.shape;
+        let packed = rows as u64 * packed_row_bytes(cols, code_bits(*alphabet)) as u64;
+        tensor.bytes() - stream.len() as u64 + packed
     }
 
     /// Decodes all weights to f32, row-major. Faster paths are tested against this function.

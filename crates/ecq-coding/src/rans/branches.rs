@@ -33,67 +33,70 @@ impl Branches {
     }
 }
 
-/// The branch bits of the rows that lanes decode side by side.
-#[derive(Debug, Default)]
+/// The branch bits of the rows that lanes decode side by side, in rings of columns.
+///
+/// Bits of eight lanes are a byte, the first lane's in bit 0.
+#[derive(Debug)]
 pub(super) struct BranchState {
-    /// `[lag][lanes]`: the parities of the last `lag` columns; column `c` after a restart at `c % lag`.
+    rule: Branches,
+    lanes: usize,
+    /// Columns since the last restart.
+    column: usize,
+    /// `[lag][lanes]`: the parities of the last `lag` columns.
     parities: Vec<u8>,
-    /// `[2 lag][lanes]`: the branch bits of the last `2 lag` columns; column `c` at `c % (2 lag)`.
+    /// `[2 lag][lanes]`: the branch bits of the last `2 lag` columns.
     bits: Vec<u8>,
-    /// `[columns][lanes]`: the first entry of each symbol's table.
-    selected: Vec<u32>,
+    /// First bytes of the next column in both rings.
+    next: [usize; 2],
 }
 
 impl BranchState {
-    /// Computes the branch bits of the columns from `at` columns after a restart on, and returns the first
-    /// entry of each symbol's table, `[columns][lanes]`.
+    /// Starts rows of `cols` columns at a restart.
+    pub(super) fn new(rule: Branches, cols: usize, lanes: usize) -> Self {
+        // With a longer lag all branch bits of the rows are zero.
+        let lag = rule.lag.min(cols.max(1));
+        let bytes = lanes.div_ceil(8);
+        let (parities, bits) = (vec![0; lag * bytes], vec![0; 2 * lag * bytes]);
+        Self { rule, lanes, column: 0, parities, bits, next: [0; 2] }
+    }
+
+    /// Returns the number of lanes.
+    pub(super) fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// Returns what to XOR with the lowest bits of symbols, so that they are their parities.
+    #[inline(always)]
+    pub(super) fn inversion(&self) -> u32 {
+        if self.rule.inverted { u32::MAX } else { 0 }
+    }
+
+    /// Begins the next column and returns its parities, which the caller writes, and its branch bits.
     ///
-    /// `classes` are the classes of the columns, which end before the next multiple of the lag at the latest;
-    /// `firsts` the first entries by class and branch bit, `[column classes][2][lanes]`.
-    pub(super) fn select(
-        &mut self,
-        rule: Branches,
-        at: usize,
-        classes: &[u8],
-        firsts: &[u32],
-        lanes: usize,
-    ) -> &[u32] {
-        if at == 0 {
-            self.parities.clear();
-            self.parities.resize(rule.lag * lanes, 0);
-            self.bits.clear();
-            self.bits.resize(2 * rule.lag * lanes, 0);
+    /// The bits of `lag` columns are computed at once: where each followed the symbols `lag` before by a load
+    /// of its own, processors took it to depend on the last symbols and waited for them.
+    #[inline(always)]
+    pub(super) fn begin(&mut self) -> (&mut [u8], &[u8]) {
+        if self.column == self.rule.restart {
+            self.column = 0;
+            self.parities.fill(0);
+            self.bits.fill(0);
+            self.next = [0; 2];
         }
-        let n = classes.len() * lanes;
-        self.selected.resize(n, 0);
-        let parities = &self.parities[at % rule.lag * lanes..][..n];
-        // These are the bits of the columns `2 lag` before.
-        let bits = &mut self.bits[at % (2 * rule.lag) * lanes..][..n];
-        select(parities, bits, classes, firsts, &mut self.selected);
-        &self.selected
-    }
-
-    /// Records the symbols, `[columns][lanes]`, of the columns that [`select`](Self::select) was called for.
-    pub(super) fn record(&mut self, rule: Branches, at: usize, symbols: &[u8]) {
-        let first = at % rule.lag * (self.parities.len() / rule.lag);
-        let parities = &mut self.parities[first..];
-        parities.iter_mut().zip(symbols).for_each(|(parity, &symbol)| *parity = rule.parity(symbol));
-    }
-}
-
-crate::multiversion! {
-    /// Advances the branch bits of some columns and selects the first entries of their tables.
-    fn select(parities: &[u8], bits: &mut [u8], classes: &[u8], firsts: &[u32], selected: &mut [u32]) {
-        let lanes = bits.len() / classes.len().max(1);
-        let columns = bits.chunks_exact_mut(lanes).zip(parities.chunks_exact(lanes));
-        for ((&class, (bits, parities)), selected) in
-            classes.iter().zip(columns).zip(selected.chunks_exact_mut(lanes))
-        {
-            let (zero, one) = firsts[2 * usize::from(class) * lanes..][..2 * lanes].split_at(lanes);
-            for (lane, selected) in selected.iter_mut().enumerate() {
-                bits[lane] ^= parities[lane];
-                *selected = if bits[lane] == 0 { zero[lane] } else { one[lane] };
+        let [parities, bits] = self.next;
+        if parities == 0 {
+            // The XOR of the parities `lag` columns and the bits `2 lag` columns before.
+            for (bits, &parities) in self.bits[bits..].iter_mut().zip(&self.parities) {
+                *bits ^= parities;
             }
         }
+        self.column += 1;
+        let bytes = self.lanes.div_ceil(8);
+        let (parities_end, bits_end) = (parities + bytes, bits + bytes);
+        self.next = [
+            if parities_end == self.parities.len() { 0 } else { parities_end },
+            if bits_end == self.bits.len() { 0 } else { bits_end },
+        ];
+        (&mut self.parities[parities..parities_end], &self.bits[bits..bits_end])
     }
 }

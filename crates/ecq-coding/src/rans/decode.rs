@@ -115,7 +115,7 @@ impl Decoder {
             row: 0,
             next: 0,
             firsts: Vec::new(),
-            branches: BranchState::default(),
+            branches: None,
             turn: [0; 256],
             pending: 0..0,
         })
@@ -128,24 +128,64 @@ impl Decoder {
             + self.classes.as_ref().map_or(0, Classes::bytes)
     }
 
-    /// Decodes `out.len() / states.len()` turns of all lanes into `out`, turn-major; `places` select tables
-    /// by class.
-    fn turns(
+    /// Decodes all turns of runs, of two of equal lanes and turns together. Returns an error with the number
+    /// of its run.
+    fn turns<const N: usize>(
         &self,
-        places: Option<turns::Places>,
-        states: &mut [u32],
-        words: &mut Words,
-        out: &mut [u8],
-    ) -> Result<()> {
-        let lanes = states.len();
-        let done = match &self.tables {
-            Some(tables) => turns::decode(self.isa, tables, places, states, words, out),
-            None => 0,
+        mut runs: [turns::Run; N],
+    ) -> std::result::Result<(), (usize, CodingError)> {
+        if N > 1
+            && let Some(tables) = &self.tables
+        {
+            turns::decode(self.isa, tables, &mut runs);
+        }
+        for (number, run) in runs.iter_mut().enumerate() {
+            if let Some(tables) = &self.tables {
+                turns::decode(self.isa, tables, std::array::from_mut(run));
+            }
+            self.last_turns(run).map_err(|error| (number, error))?;
+        }
+        Ok(())
+    }
+
+    /// Decodes all turns of a run.
+    fn run(&self, run: turns::Run) -> Result<()> {
+        self.turns([run]).map_err(|(_, error)| error)
+    }
+
+    /// Decodes the turns of a run that are left, symbol by symbol.
+    fn last_turns(&self, run: &mut turns::Run) -> Result<()> {
+        let (lanes, done) = (run.lanes(), run.done);
+        let turns::Run { places, branches, states, words, out, .. } = run;
+        let turns = out.chunks_exact_mut(lanes).enumerate().skip(done);
+        let Some(places) = places else {
+            for (_, out) in turns {
+                for (state, symbol) in states.iter_mut().zip(out) {
+                    *symbol = self.slots[0].pop(state, words)?;
+                }
+            }
+            return Ok(());
         };
-        for (turn, out) in out.chunks_exact_mut(lanes).enumerate().skip(done) {
-            for (lane, (state, symbol)) in states.iter_mut().zip(out).enumerate() {
-                let table = places.map_or(0, |places| places.first(turn, lane, lanes) >> self.precision());
-                *symbol = self.slots[table as usize].pop(state, words)?;
+        let table = |at: usize| &self.slots[(places.firsts[at] >> self.precision()) as usize];
+        for (turn, out) in turns {
+            let row = places.row(turn);
+            match branches {
+                None => {
+                    for (lane, (state, symbol)) in states.iter_mut().zip(out).enumerate() {
+                        *symbol = table(row * lanes + lane).pop(state, words)?;
+                    }
+                }
+                Some(branches) => {
+                    let inversion = branches.inversion();
+                    let (parities, bits) = branches.begin();
+                    for (lane, (state, symbol)) in states.iter_mut().zip(out).enumerate() {
+                        let (byte, bit) = (lane / 8, lane % 8);
+                        let branch = usize::from(bits[byte] >> bit & 1);
+                        *symbol = table((2 * row + branch) * lanes + lane).pop(state, words)?;
+                        let parity = (*symbol ^ inversion as u8) & 1;
+                        parities[byte] = parities[byte] & !(1 << bit) | parity << bit;
+                    }
+                }
             }
         }
         Ok(())
@@ -171,7 +211,8 @@ pub struct Reader<'a> {
     next: usize,
     /// First entries of the tables of the next turns, with classes.
     firsts: Vec<u32>,
-    branches: BranchState,
+    /// Row order, with branches: of the rows that lanes decode now.
+    branches: Option<BranchState>,
     /// Interleaved order: symbols of the last turn, of which those in `pending` belong to the next rows.
     turn: [u8; 256],
     pending: Range<usize>,
@@ -224,63 +265,96 @@ impl Reader<'_> {
     /// As [`read_rows`](Self::read_rows).
     pub fn read_panels(&mut self, out: &mut [u8], stride: usize) -> Result<usize> {
         let active = self.layout.check_group(self.row, out.len(), stride)?;
-        self.chunks(active, |step, chunk| {
-            for (first, panel) in (0..active).step_by(panel::ROWS).zip(out.chunks_mut(stride)) {
-                panel::from_turns(chunk, active, first, &mut panel[panel::offset(0, step)..]);
-            }
-        })?;
+        Self::chunks([&mut *self], active, |_, step, chunk| to_panels(step, chunk, active, out, stride))
+            .map_err(|(_, error)| error)?;
         self.row += active;
         self.finish()?;
         Ok(active)
     }
 
-    /// Decodes the next row of each of `active` lanes.
-    fn group(&mut self, active: usize, out: &mut [u8], stride: usize) -> Result<()> {
-        self.chunks(active, |step, chunk| transpose(chunk, active, &mut out[step..], stride))
+    /// As [`read_panels`](Self::read_panels), for two tiles of one matrix at the same time: the symbols of
+    /// one decode while those of the other wait for their last ones. Returns the rows of each tile, and the
+    /// number of the tile in errors.
+    ///
+    /// # Errors
+    /// As [`read_panels`](Self::read_panels), of the first tile that has one.
+    pub fn read_panels_of_two(
+        readers: [&mut Self; 2],
+        mut out: [&mut [u8]; 2],
+        stride: usize,
+    ) -> std::result::Result<[usize; 2], (usize, CodingError)> {
+        let [one, two] = readers;
+        let active = |reader: &Self, out: &[u8]| reader.layout.check_group(reader.row, out.len(), stride);
+        let rows = [active(one, out[0]).map_err(|e| (0, e))?, active(two, out[1]).map_err(|e| (1, e))?];
+        if rows[0] != rows[1] || one.layout.cols != two.layout.cols || !std::ptr::eq(one.decoder, two.decoder)
+        {
+            let [first, second] = out;
+            one.read_panels(first, stride).map_err(|e| (0, e))?;
+            two.read_panels(second, stride).map_err(|e| (1, e))?;
+            return Ok(rows);
+        }
+        let active = rows[0];
+        Self::chunks([&mut *one, &mut *two], active, |reader, step, chunk| {
+            to_panels(step, chunk, active, out[reader], stride);
+        })?;
+        for (number, reader) in [one, two].into_iter().enumerate() {
+            reader.row += active;
+            reader.finish().map_err(|e| (number, e))?;
+        }
+        Ok(rows)
     }
 
-    /// Decodes the next row of each of `active` lanes, some turns at a time; calls `take` with the column of
-    /// the first turn and the symbols of the turns.
-    fn chunks(&mut self, active: usize, mut take: impl FnMut(usize, &[u8])) -> Result<()> {
-        let Self { decoder, layout, origin, states, words, row, firsts, branches, .. } = self;
-        let classes = decoder.classes.as_ref();
-        let states = &mut states[..active];
-        if let Some(classes) = classes {
-            // A column's class is the same in all lanes: it selects a row of `firsts`, or with branches two.
-            firsts.clear();
-            for place in 0..classes.tables().len() / classes.counts()[0] {
-                let table = |lane: usize| u32::from(classes.of_row(origin[0] + *row + lane)[place]);
-                firsts.extend((0..active).map(|lane| table(lane) << decoder.precision()));
-            }
+    /// Decodes the next row of each of `active` lanes.
+    fn group(&mut self, active: usize, out: &mut [u8], stride: usize) -> Result<()> {
+        Self::chunks([self], active, |_, step, chunk| transpose(chunk, active, &mut out[step..], stride))
+            .map_err(|(_, error)| error)
+    }
+
+    /// Decodes the next row of each of `active` lanes of each reader, some turns at a time; calls `take` with
+    /// the number of the reader, the column of the first turn and the symbols of the turns. Readers have one
+    /// decoder and equal columns. Returns an error with the number of its reader.
+    fn chunks<const N: usize>(
+        mut readers: [&mut Self; N],
+        active: usize,
+        mut take: impl FnMut(usize, usize, &[u8]),
+    ) -> std::result::Result<(), (usize, CodingError)> {
+        let (decoder, cols) = (readers[0].decoder, readers[0].layout.cols);
+        for reader in &mut readers {
+            reader.begin_group(active);
         }
-        let mut chunk = [0u8; CHUNK];
+        let mut chunks = [[0u8; CHUNK]; N];
         let turns = CHUNK / active / 16 * 16;
-        for step in (0..layout.cols).step_by(turns) {
-            let turns = turns.min(layout.cols - step);
-            let chunk = &mut chunk[..turns * active];
-            let col_classes = |from: usize, n: usize| {
-                classes.map_or(&[][..], |classes| &classes.cols()[origin[1] + from..][..n])
-            };
-            if let Some(rule) = classes.and_then(Classes::branches) {
-                // The branch bits of the columns up to the next multiple of the lag are known.
-                let mut next = 0;
-                while next < turns {
-                    let at = (step + next) % rule.restart;
-                    let n = (rule.lag - at % rule.lag).min(turns - next);
-                    let chunk = &mut chunk[next * active..(next + n) * active];
-                    let firsts = branches.select(rule, at, col_classes(step + next, n), firsts, active);
-                    decoder.turns(Some(turns::Places { turns: None, firsts }), states, words, chunk)?;
-                    branches.record(rule, at, chunk);
-                    next += n;
-                }
-            } else {
-                let turns = Some(col_classes(step, turns));
-                let places = classes.map(|_| turns::Places { turns, firsts });
-                decoder.turns(places, states, words, chunk)?;
+        for step in (0..cols).step_by(turns) {
+            let turns = turns.min(cols - step);
+            let mut out = chunks.iter_mut();
+            let runs = readers.each_mut().map(|reader| {
+                let Self { origin, states, words, firsts, branches, .. } = &mut **reader;
+                let places = decoder.classes.as_ref().map(|classes| turns::Places {
+                    turns: Some(&classes.cols()[origin[1] + step..][..turns]),
+                    firsts,
+                });
+                let out = out.next().map_or(&mut [][..], |chunk| &mut chunk[..turns * active]);
+                let (states, branches) = (&mut states[..active], branches.as_mut());
+                turns::Run { places, branches, states, words, out, done: 0 }
+            });
+            decoder.turns(runs)?;
+            for (number, chunk) in chunks.iter().enumerate() {
+                take(number, step, &chunk[..turns * active]);
             }
-            take(step, chunk);
         }
         Ok(())
+    }
+
+    /// Begins the next row of each of `active` lanes: finds the tables of the rows.
+    fn begin_group(&mut self, active: usize) {
+        let Some(classes) = &self.decoder.classes else { return };
+        // A column's class is the same in all lanes: it selects a row of `firsts`, or with branches two.
+        self.firsts.clear();
+        for place in 0..classes.tables().len() / classes.counts()[0] {
+            let table = |lane: usize| u32::from(classes.of_row(self.origin[0] + self.row + lane)[place]);
+            self.firsts.extend((0..active).map(|lane| table(lane) << self.decoder.precision()));
+        }
+        self.branches = classes.branches().map(|rule| BranchState::new(rule, self.layout.cols, active));
     }
 
     /// After the last row, checks that the stream ends and that states are those that encoders start from.
@@ -317,7 +391,7 @@ impl Reader<'_> {
         let Self { decoder, layout, origin, states, words, next, firsts, .. } = self;
         let states = &mut states[..lanes];
         let Some(classes) = &decoder.classes else {
-            return decoder.turns(None, states, words, out);
+            return decoder.run(turns::Run { places: None, branches: None, states, words, out, done: 0 });
         };
         for out in out.chunks_mut(CHUNK / lanes * lanes) {
             firsts.clear();
@@ -333,7 +407,8 @@ impl Reader<'_> {
                 firsts.extend(cols.iter().map(|&class| tables[usize::from(class) % Classes::MAX]));
                 *next += count;
             }
-            decoder.turns(Some(turns::Places { turns: None, firsts }), states, words, out)?;
+            let places = Some(turns::Places { turns: None, firsts });
+            decoder.run(turns::Run { places, branches: None, states, words, out, done: 0 })?;
         }
         Ok(())
     }
@@ -401,6 +476,13 @@ impl<'a> Words<'a> {
         };
         self.at += 2;
         Ok(u16::from_le_bytes([word[0], word[1]]))
+    }
+}
+
+/// Writes turns from column `step` on, `[turns][lanes]`, to panels, `stride` bytes apart.
+fn to_panels(step: usize, turns: &[u8], lanes: usize, out: &mut [u8], stride: usize) {
+    for (first, panel) in (0..lanes).step_by(panel::ROWS).zip(out.chunks_mut(stride)) {
+        panel::from_turns(turns, lanes, first, &mut panel[panel::offset(0, step)..]);
     }
 }
 

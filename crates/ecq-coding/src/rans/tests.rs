@@ -375,6 +375,65 @@ fn branch_bits_select_tables_on_every_instruction_set() {
 }
 
 #[test]
+fn two_tiles_decode_together_as_alone() {
+    // Rows of the first tile and of the second one, columns, lanes.
+    let shapes =
+        [(32, 32, 600, 32), (32, 32, 72, 16), (16, 16, 600, 8), (32, 33, 600, 32), (24, 24, 144, 64)];
+    for (branches, alphabet, counts) in [(false, 11, [1, 1]), (true, 33, [2, 3])] {
+        let rule = Branches { lag: 12, restart: 72, inverted: true };
+        let (symbols, tables, classes) = if branches {
+            let (symbols, tables, classes, _) = matrix_with_branches(alphabet, counts, rule);
+            (symbols, tables, classes)
+        } else {
+            matrix_with_classes(alphabet, 11, counts)
+        };
+        let encoder = Encoder::with_classes(&tables, classes.clone()).unwrap();
+        for isa in Isa::supported() {
+            let decoder = Decoder::with_classes_and_isa(&tables, classes.clone(), isa).unwrap();
+            for (first, second, cols, lanes) in shapes {
+                let tiles = [(0, first), (first, second)].map(|(row, rows)| {
+                    let layout = Layout::new(rows, cols, lanes, Order::Rows).unwrap();
+                    let bytes = encoder.encode_at([row, 0], &symbols[row * MATRIX[1]..], MATRIX[1], layout);
+                    (row, layout, bytes.unwrap())
+                });
+                let open = |i: usize| {
+                    let (row, layout, bytes) = &tiles[i];
+                    decoder.open_at([*row, 0], bytes, *layout).unwrap()
+                };
+                let stride = panel::bytes(cols);
+                let panels = || vec![0; lanes.div_ceil(panel::ROWS) * stride];
+                let (mut alone, mut together) = ([open(0), open(1)], [open(0), open(1)]);
+                while together.iter().all(|reader| reader.remaining_rows() > 0) {
+                    let mut expected = [panels(), panels()];
+                    let rows: Vec<usize> =
+                        (0..2).map(|i| alone[i].read_panels(&mut expected[i], stride).unwrap()).collect();
+                    let mut found = [panels(), panels()];
+                    let [one, two] = &mut together;
+                    let [low, high] = &mut found;
+                    let decoded = Reader::read_panels_of_two([one, two], [low, high], stride).unwrap();
+                    assert_eq!(decoded[..], rows[..]);
+                    assert!(found == expected, "{first} and {second} rows, {cols} columns, {lanes} lanes");
+                }
+                // A stream that is cut is an error of its tile.
+                let (_, layout, bytes) = &tiles[1];
+                let mut cut = decoder.open_at([first, 0], &bytes[..bytes.len() - 2], *layout).unwrap();
+                let mut whole = open(0);
+                let mut out = [panels(), panels()];
+                let error = loop {
+                    let [low, high] = &mut out;
+                    match Reader::read_panels_of_two([&mut whole, &mut cut], [low, high], stride) {
+                        Err(error) => break Some(error),
+                        Ok(_) if whole.remaining_rows() == 0 || cut.remaining_rows() == 0 => break None,
+                        Ok(_) => {}
+                    }
+                };
+                assert!(matches!(error, Some((1, _))) || cut.remaining_rows() > 0, "{error:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn tiles_and_rules_that_branch_bits_do_not_fit_are_refused() {
     let rule = Branches { lag: 4, restart: 24, inverted: false };
     let (symbols, tables, classes, _) = matrix_with_branches(9, [1, 1], rule);

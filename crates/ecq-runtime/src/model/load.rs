@@ -93,7 +93,13 @@ impl Model {
             _ => (vec![false; config.blocks.len()], 1),
         };
         let load = |(matrix, location, pinned): (&Matrix, MatrixLocation, bool)| -> Result<Loaded> {
-            let info = MatrixInfo { shape: matrix.shape, storage: matrix.storage_kind(), location };
+            let info = MatrixInfo {
+                shape: matrix.shape,
+                storage: matrix.storage_kind(),
+                location,
+                stored_bytes: matrix.stored_bytes(),
+                packed_bytes: matrix.packed_bytes(),
+            };
             let decision = residence(&info, mode, pinned);
             let weight = backend.load(matrix, decision.choice)?;
             let (name, shape) = (matrix.name.clone(), matrix.shape);

@@ -16,6 +16,31 @@ fn codes(coding: Coding) -> StorageKind {
     StorageKind::Codes { coding, alphabet: 16 }
 }
 
+/// A matrix whose packed codes take a fifth more than its streams.
+fn matrix(storage: StorageKind, location: MatrixLocation) -> MatrixInfo {
+    MatrixInfo { shape: [64, 96], storage, location, stored_bytes: 2560, packed_bytes: 3072 }
+}
+
+#[test]
+fn a_head_that_coding_makes_little_smaller_stays_packed() {
+    for (location, stored_bytes, expected) in [
+        (MatrixLocation::EmbeddingOrHead, 2793, Residence::Packed),
+        (MatrixLocation::EmbeddingOrHead, 2792, Residence::Streams),
+        (MatrixLocation::Block, 2793, Residence::Streams),
+    ] {
+        let info = MatrixInfo { stored_bytes, ..matrix(codes(Coding::Rans), location) };
+        assert_eq!(residence(&info, Mode::Fused, false).choice, expected, "{info:?}");
+    }
+    let info = MatrixInfo {
+        stored_bytes: 3000,
+        ..matrix(codes(Coding::Prefix), MatrixLocation::EmbeddingOrHead)
+    };
+    for mode in [Mode::Lru, Mode::Prefetch, Mode::Async, Mode::Fused] {
+        let found = residence(&info, mode, false);
+        assert!(found.choice == Residence::Packed && found.reason.contains("a tenth"), "{mode}");
+    }
+}
+
 #[test]
 fn every_storage_kind_and_mode_has_a_residence() {
     let (block, ends) = (MatrixLocation::Block, MatrixLocation::EmbeddingOrHead);
@@ -44,7 +69,7 @@ fn every_storage_kind_and_mode_has_a_residence() {
         (StorageKind::InputMajor, block, Mode::Cached, false, Residence::Dense, "transposed"),
     ];
     for (form, place, mode, kept, expected, reason) in table {
-        let found = residence(&MatrixInfo { shape: [64, 96], storage: form, location: place }, mode, kept);
+        let found = residence(&matrix(form, place), mode, kept);
         assert_eq!(found.choice, expected, "{form:?} {place:?} {mode} {kept}");
         assert!(found.reason.contains(reason), "{form:?} {mode}: {}", found.reason);
     }
@@ -130,8 +155,7 @@ fn experts_use_the_rest_of_the_budget() {
     );
     assert_eq!(within(1000), (4, 12));
     let expert = |mode, coding| {
-        let facts = MatrixInfo { shape: [64, 96], storage: codes(coding), location: MatrixLocation::Expert };
-        residence(&facts, mode, true).choice
+        residence(&matrix(codes(coding), MatrixLocation::Expert), mode, true).choice
     };
     assert_eq!(expert(Mode::Lru, Coding::Rans), Residence::Slot);
     assert_eq!(expert(Mode::Prefetch, Coding::Prefix), Residence::Slot);

@@ -50,6 +50,18 @@ unsafe impl Vector for __m256i {
         unsafe { _mm256_and_si256(self, other) }
     }
     #[inline(always)]
+    unsafe fn choose(mask: u32, zero: Self, one: Self) -> Self {
+        unsafe {
+            let lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let mask = _mm256_cmpeq_epi32(_mm256_and_si256(Self::splat(mask), lanes), lanes);
+            _mm256_blendv_epi8(zero, one, mask)
+        }
+    }
+    #[inline(always)]
+    unsafe fn parities(self) -> u32 {
+        unsafe { _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_slli_epi32::<19>(self))) as u32 }
+    }
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         unsafe { _mm256_add_epi32(self, other) }
     }
@@ -132,7 +144,7 @@ impl Small {
 // SAFETY: as `Vector`.
 unsafe impl Lookup<__m256i> for Small {
     #[inline(always)]
-    unsafe fn entry(self, state: __m256i, mask: __m256i, _turn: usize, _lane: usize) -> __m256i {
+    unsafe fn entry(&mut self, state: __m256i, mask: __m256i, _lane: usize) -> __m256i {
         unsafe {
             let bucket = state.shr(self.bucket_bits);
             // Bit 3 of the bucket picks the register; a blend looks at bit 31.

@@ -34,6 +34,14 @@ unsafe impl Vector for __m512i {
         unsafe { _mm512_and_si512(self, other) }
     }
     #[inline(always)]
+    unsafe fn choose(mask: u32, zero: Self, one: Self) -> Self {
+        unsafe { _mm512_mask_mov_epi32(zero, mask as u16, one) }
+    }
+    #[inline(always)]
+    unsafe fn parities(self) -> u32 {
+        unsafe { _mm512_test_epi32_mask(self, _mm512_set1_epi32(1 << 12)).into() }
+    }
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         unsafe { _mm512_add_epi32(self, other) }
     }
@@ -105,7 +113,7 @@ impl Small {
 // SAFETY: as `Vector`.
 unsafe impl Lookup<__m512i> for Small {
     #[inline(always)]
-    unsafe fn entry(self, state: __m512i, mask: __m512i, _turn: usize, _lane: usize) -> __m512i {
+    unsafe fn entry(&mut self, state: __m512i, mask: __m512i, _lane: usize) -> __m512i {
         unsafe {
             let bucket = state.shr(self.bucket_bits);
             let divider = _mm512_permutexvar_epi32(bucket, self.dividers);
@@ -145,7 +153,7 @@ impl Medium {
 // SAFETY: as `Vector`.
 unsafe impl Lookup<__m512i> for Medium {
     #[inline(always)]
-    unsafe fn entry(self, state: __m512i, mask: __m512i, _turn: usize, _lane: usize) -> __m512i {
+    unsafe fn entry(&mut self, state: __m512i, mask: __m512i, _lane: usize) -> __m512i {
         unsafe {
             let bucket = state.shr(self.bucket_bits);
             let divider = _mm512_permutex2var_epi32(self.dividers[0], bucket, self.dividers[1]);

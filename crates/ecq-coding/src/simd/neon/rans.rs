@@ -75,6 +75,23 @@ unsafe impl Vector for Lanes {
         self.zip(other, |a, b| unsafe { vandq_u32(a, b) })
     }
     #[inline(always)]
+    unsafe fn choose(mask: u32, zero: Self, one: Self) -> Self {
+        let choose = |i: usize| unsafe {
+            let mask = vtstq_u32(vdupq_n_u32(mask >> (4 * i)), vld1q_u32([1, 2, 4, 8].as_ptr()));
+            vbslq_u32(mask, one.0[i], zero.0[i])
+        };
+        Self([choose(0), choose(1)])
+    }
+    #[inline(always)]
+    unsafe fn parities(self) -> u32 {
+        unsafe {
+            let symbols = Self(self.0.map(|lanes| vshrq_n_u32::<12>(lanes))).low_halves();
+            let odd = vtstq_u16(symbols, vdupq_n_u16(1));
+            // The weights' low bytes are the lanes' bits.
+            vaddvq_u16(vandq_u16(odd, vld1q_u16(WEIGHTS.as_ptr()))).into()
+        }
+    }
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         self.zip(other, |a, b| unsafe { vaddq_u32(a, b) })
     }
@@ -186,7 +203,7 @@ impl Small {
 // SAFETY: as `Vector`.
 unsafe impl Lookup<Lanes> for Small {
     #[inline(always)]
-    unsafe fn entry(self, state: Lanes, mask: Lanes, _turn: usize, _lane: usize) -> Lanes {
+    unsafe fn entry(&mut self, state: Lanes, mask: Lanes, _lane: usize) -> Lanes {
         unsafe {
             let slot = vandq_u16(state.low_halves(), mask.low_halves());
             let bucket = vshlq_u16(slot, self.bucket_shift);

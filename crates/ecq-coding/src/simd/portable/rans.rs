@@ -41,6 +41,14 @@ unsafe impl Vector for Lanes {
         self.zip(other, |a, b| a & b)
     }
     #[inline(always)]
+    unsafe fn choose(mask: u32, zero: Self, one: Self) -> Self {
+        Self(std::array::from_fn(|i| if mask >> i & 1 == 0 { zero.0[i] } else { one.0[i] }))
+    }
+    #[inline(always)]
+    unsafe fn parities(self) -> u32 {
+        self.0.iter().enumerate().fold(0, |mask, (i, lane)| mask | (lane >> 12 & 1) << i)
+    }
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         self.zip(other, u32::wrapping_add)
     }

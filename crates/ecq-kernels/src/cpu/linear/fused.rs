@@ -3,7 +3,7 @@ use super::packed::packer;
 use super::packed_panels::packed_bytes;
 use super::rows::Streams;
 use super::side::{PANEL, Side};
-use super::{Linear, PackedBuffer, PackedLinear, PanelProduct, Scratch, blocks_of, check_product, panels};
+use super::{Linear, PackedBuffer, PackedLinear, PanelProduct, Scratch, blocks_of, check_product};
 use crate::Result;
 use ecq_codec::{CodesEntry, decode_grid};
 use ecq_coding::Isa;
@@ -86,12 +86,9 @@ impl Linear for FusedLinear {
         let Scratch { offsets, start, quads, rows: buffer, float } = scratch;
         let bits = self.streams.bits();
         let mut product = PanelProduct::new(self.isa, x, &self.side, bits, offsets, float);
-        let mut reader = self.streams.panels(rows.start, buffer, quads);
-        for (panel, at) in panels(&rows) {
-            let codes = reader.take(PANEL.min(rows.len() - at))?;
-            product.panel(panel, codes, start, (y, at, rows.len()));
-        }
-        Ok(())
+        self.streams.for_each_panel(rows.clone(), buffer, quads, |row, codes| {
+            product.panel(row / PANEL, codes, start, (y, row - rows.start, rows.len()));
+        })
     }
 
     fn row(&self, row: usize, weights: &mut [f32], scratch: &mut Scratch) -> Result<()> {

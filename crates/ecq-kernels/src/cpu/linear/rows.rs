@@ -143,17 +143,96 @@ impl Streams {
         rows: &'a mut Vec<u8>,
         panels: &'a mut AlignedVec<u8>,
     ) -> PanelReader<'a> {
-        let lanes = usize::from(self.tile.lanes);
-        // Lanes are the rows of whole panels, and a tile has all columns.
-        let direct = !matches!(self.decoders, Decoders::Packed)
-            && self.tile.order == LaneOrder::Rows
-            && self.tile.cols >= self.cols
-            && lanes.is_multiple_of(PANEL)
-            && (self.tile.rows.is_multiple_of(PANEL) || self.tile.rows >= self.rows);
-        let bytes = blocks_of(self.cols) * BLOCK_BYTES;
-        panels.set_len(bytes * if direct { lanes / PANEL } else { 1 });
+        let (direct, bytes) = (self.decodes_to_panels(), self.panel_bytes());
+        panels.set_len(bytes * if direct { usize::from(self.tile.lanes) / PANEL } else { 1 });
         let rows = self.read(first, blocks_of(self.cols) * BLOCK, rows);
         PanelReader { rows, direct, panels, bytes, pending: 0..0 }
+    }
+
+    /// Calls `take` with the first row of each panel of `rows`, which are whole tiles and panels, and its
+    /// codes at one byte each (levels on a trellis grid). Panels come in any order: two tiles decode at the
+    /// same time where that is faster.
+    ///
+    /// # Errors
+    /// [`CodecError::Tile`] when a stream is corrupt.
+    pub(super) fn for_each_panel(
+        &self,
+        rows: Range<usize>,
+        buffer: &mut Vec<u8>,
+        panels: &mut AlignedVec<u8>,
+        mut take: impl FnMut(usize, &[u8]),
+    ) -> Result<()> {
+        let mut next = rows.start;
+        if self.decodes_to_panels()
+            && let Decoders::Rans(tables) = &self.decoders
+        {
+            while next.saturating_add(self.tile.rows) < rows.end {
+                next = self.two_tiles(tables, next, panels, &mut take)?;
+            }
+        }
+        let mut reader = self.panels(next, buffer, panels);
+        for row in (next..rows.end).step_by(PANEL) {
+            take(row, reader.take(PANEL.min(rows.end - row))?);
+        }
+        Ok(())
+    }
+
+    /// Decodes the tile that begins at row `first` and the one behind it; returns the row behind both.
+    fn two_tiles(
+        &self,
+        tables: &Tables<rans::Decoder>,
+        first: usize,
+        panels: &mut AlignedVec<u8>,
+        take: &mut impl FnMut(usize, &[u8]),
+    ) -> Result<usize> {
+        let bytes = self.panel_bytes();
+        let together = usize::from(self.tile.lanes) / PANEL * bytes;
+        panels.set_len(2 * together);
+        let numbers = [first / self.tile.rows, first / self.tile.rows + 1];
+        let open = |number: usize| -> Result<rans::Reader> {
+            let (row, col, rows, cols) = self.tile.place(number, self.rows, self.cols);
+            let (layout, stream) =
+                (tile_layout(self.tile, rows, cols)?, &self.stream[self.ranges[number].clone()]);
+            let decoder = &tables.tables[tables.id(number)];
+            decoder.open_at([row, col], stream, layout).map_err(|e| self.error(number, e))
+        };
+        let mut readers = [open(numbers[0])?, open(numbers[1])?];
+        let mut rows = [first, first + self.tile.rows];
+        loop {
+            let [one, two] = &mut readers;
+            let (low, high) = panels.split_at_mut(together);
+            let decoded = match (one.remaining_rows(), two.remaining_rows()) {
+                (0, 0) => return Ok(rows[1]),
+                (_, 0) => [one.read_panels(low, bytes).map_err(|e| self.error(numbers[0], e))?, 0],
+                (0, _) => [0, two.read_panels(high, bytes).map_err(|e| self.error(numbers[1], e))?],
+                _ => rans::Reader::read_panels_of_two([one, two], [&mut *low, &mut *high], bytes)
+                    .map_err(|(tile, e)| self.error(numbers[tile], e))?,
+            };
+            for ((row, decoded), codes) in rows.iter_mut().zip(decoded).zip([low, high]) {
+                for (panel, codes) in codes.chunks_exact_mut(bytes).take(decoded.div_ceil(PANEL)).enumerate()
+                {
+                    if let Some(trellis) = self.trellis {
+                        trellis.panel(codes);
+                    }
+                    take(*row + panel * PANEL, codes);
+                }
+                *row += decoded;
+            }
+        }
+    }
+
+    /// Returns whether lanes are the rows of whole panels, and a tile has all columns.
+    fn decodes_to_panels(&self) -> bool {
+        !matches!(self.decoders, Decoders::Packed)
+            && self.tile.order == LaneOrder::Rows
+            && self.tile.cols >= self.cols
+            && usize::from(self.tile.lanes).is_multiple_of(PANEL)
+            && (self.tile.rows.is_multiple_of(PANEL) || self.tile.rows >= self.rows)
+    }
+
+    /// Returns the bytes of a panel at one byte per code.
+    fn panel_bytes(&self) -> usize {
+        blocks_of(self.cols) * BLOCK_BYTES
     }
 
     /// Opens the tiles of the band that begins at row `row`; returns its rows.
