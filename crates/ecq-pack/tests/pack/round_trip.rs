@@ -1,5 +1,4 @@
 //! Round trips from GGUF to `.ecq` and back, with every coding, tile and number of lanes.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use ecq_core::{Coding, Limits};

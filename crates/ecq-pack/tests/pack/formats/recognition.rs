@@ -1,6 +1,6 @@
 //! Files that are no model, or not the expected kind.
 
-use crate::models::{Folder, Made, packed, small_folder};
+use super::models::{Folder, Made, packed, small_folder};
 use ecq_core::Limits;
 use ecq_pack::source::{self, EcqSource};
 use ecq_runtime::{Checkpoint, RuntimeError};

@@ -1,7 +1,7 @@
 //! Block types of GGUF beyond the simple ones: K types, which are codes on super-blocks, and types without
 //! codes.
 
-use crate::models::{Folder, Made, comes_back, open, packed, packed_with, to_folder};
+use super::models::{Folder, Made, comes_back, open, packed, packed_with, to_folder};
 use ecq_core::{FloatType, FloatVec, Limits, SuperBlockLayout};
 use ecq_fixtures::Numbers;
 use ecq_format::gguf::{GgmlType, type_of_layout};

@@ -1,6 +1,5 @@
 //! Files of other programs: each is read as the program that made it reads it, comes back byte for byte or is
 //! refused by name, and an export is the same model.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 mod architectures;
 mod block_types;

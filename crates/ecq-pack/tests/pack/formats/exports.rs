@@ -1,6 +1,6 @@
 //! Exports that requantize.
 
-use crate::models::{Folder, HIDDEN, LAYERS, Made, VOCABULARY, config_of, nll, open, packed, packed_with};
+use super::models::{Folder, HIDDEN, LAYERS, Made, VOCABULARY, config_of, nll, open, packed, packed_with};
 use ecq_core::{FloatType, Grid, Limits};
 use ecq_format::gguf::{GgmlType, Gguf, Value};
 use ecq_pack::source::Tensor;
@@ -141,7 +141,7 @@ fn floats_that_were_not_asked_for_fail_a_strict_export() {
 #[test]
 fn a_checkpoint_without_a_gguf_header_is_refused_with_the_way_out() {
     let folder = Folder::new();
-    crate::models::small_folder(&folder, "m");
+    super::models::small_folder(&folder, "m");
     let file = packed(&folder.path("m"), &folder.path("m.ecq"));
     let error = to_gguf(&file, &folder.path("out.gguf"), GgufFileType::Q4_K_M).unwrap_err();
     let text = error.to_string();

@@ -1,6 +1,6 @@
 //! Checkpoints of MLX, GPTQ, AWQ and MXFP4.
 
-use crate::models::{
+use super::models::{
     Folder, Named, config_of, fixture, open, packed, packed_with, put_tensors, small_folder, tensors_of,
     to_folder,
 };

@@ -1,6 +1,6 @@
 //! GGUF files with unusual headers, values and padding.
 
-use crate::models::{Folder, Made, comes_back, nll, nll_of, open, packed, to_folder};
+use super::models::{Folder, Made, comes_back, nll, nll_of, open, packed, to_folder};
 use ecq_codec::encode::EncodeOptions;
 use ecq_core::Limits;
 use ecq_format::gguf::{GgmlType, Gguf, Value};

@@ -1,10 +1,6 @@
 //! Tests of `ecq run`, `chat`, `eval`, `bench` and `plot`: JSON output, text output and errors.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
-
-mod common;
-
-use common::{Folder, embedded};
+use super::common::{Folder, embedded};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::path::Path;

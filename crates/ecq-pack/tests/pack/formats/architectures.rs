@@ -1,6 +1,6 @@
 //! Architectures in GGUF files: biases, rotary frequencies, scales.
 
-use crate::models::{
+use super::models::{
     Folder, HEAD, HEADS, HIDDEN, INNER, KV_HEADS, LAYERS, Made, VOCABULARY, comes_back, config_of, nll,
     nll_of, packed, to_folder,
 };

@@ -1,5 +1,4 @@
 //! Lossless packing of checkpoints: Hugging Face, MLX, GPTQ and AWQ.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 use ecq_codec::encode::{CodingChoice, EncodeOptions};
 use ecq_core::{Biases, Coding, Grid, Limits, TensorKind};

@@ -1,6 +1,6 @@
 //! Checkpoint folders of floats.
 
-use crate::models::{
+use super::models::{
     Folder, HIDDEN, config_of, nll, open, packed, packed_with, put_tensors, small_folder, tensors_of,
     to_folder,
 };

@@ -1,5 +1,4 @@
 //! Quantization of a model: files meet their target rate or size, and invalid options are refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 use ecq_core::Limits;
 use ecq_pack::source::{Source, open};

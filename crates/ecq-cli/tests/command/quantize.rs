@@ -1,10 +1,6 @@
 //! Tests of `ecq quantize`, `verify`, `analyze` and others: JSON output, exit codes, interruption, memory.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
-
-mod common;
-
-use common::{Folder, embedded};
+use super::common::{Folder, embedded};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,13 @@
+//! Tests of the command: options, output, exit codes, messages, files. One program, so that short tests run
+//! beside long ones.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
+
+mod common;
+mod help;
+mod inputs;
+mod outputs;
+mod quantize;
+mod reports;
+mod run;
+mod usage;
