@@ -6,6 +6,8 @@ typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
+#define INFINITY __int_as_float(0x7f800000)
+
 // Converts the bits of a half-precision float.
 __device__ __forceinline__ float half_to_float(u16 bits) {
     float value;
@@ -37,3 +39,42 @@ __device__ __forceinline__ u16 float_to_bfloat(float value) {
 #define F16 1
 #define BF16 2
 #define I8 3
+
+// Element types as template parameters of loads and stores.
+template <int ELEMENT> __device__ __forceinline__ float load_float(const void* values, u64 i) {
+    if (ELEMENT == F32) return ((const float*)values)[i];
+    const u16 bits = ((const u16*)values)[i];
+    return ELEMENT == F16 ? half_to_float(bits) : bfloat_to_float(bits);
+}
+
+// Errors that kernels report to the host, in memory that both see.
+struct Report {
+    u32 code;
+    u32 value;
+};
+#define UNKNOWN_TOKEN 1
+#define CACHE_RANGE 2
+
+// Numbers of rows in use: of the batch, and of logits.
+struct ActiveRows {
+    u32 rows[2];
+};
+
+// Sums a value over groups of `lanes` lanes of a warp (a power of two), in a fixed order; all lanes get the sum.
+__device__ __forceinline__ float sum_lanes(float value, u32 lanes) {
+    for (u32 distance = lanes / 2; distance > 0; distance /= 2)
+        value = __fadd_rn(value, __shfl_xor_sync(0xffffffffu, value, distance));
+    return value;
+}
+
+// Sums a value over a block of at most 1024 threads, in a fixed order; all threads get the sum.
+__device__ __forceinline__ float sum_block(float value) {
+    __shared__ float parts[32];
+    const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    value = sum_lanes(value, 32);
+    if (warps == 1) return value;
+    __syncthreads();
+    if (lane == 0) parts[warp] = value;
+    __syncthreads();
+    return sum_lanes(lane < warps ? parts[lane] : 0.0f, 32);
+}

@@ -83,18 +83,18 @@ impl Kernel {
         self.0.set_attribute(attribute, bytes).during("reserving shared memory")
     }
 
-    /// Launches the kernel with one parameter, a structure passed by value.
+    /// Launches the kernel with one parameter, a structure passed by value, given as its words.
     ///
     /// # Errors
     /// [`CudaError::Driver`].
     ///
     /// # Safety
-    /// `T` must have the layout of the kernel's parameter, and every address in it must be memory of the
-    /// kernel's GPU, with the length that the kernel uses, until the launch is complete. Other work on that
-    /// memory must be ordered by the stream or by events.
-    pub unsafe fn launch<T: NoUninit>(&self, stream: &CudaStream, grid: Grid, parameters: &T) -> Result<()> {
+    /// The words must have the layout and the length of the kernel's parameter, and every address in them
+    /// must be memory of the kernel's GPU, with the length that the kernel uses, until the launch is
+    /// complete. Other work on that memory must be ordered by the stream or by events.
+    pub unsafe fn launch(&self, stream: &CudaStream, grid: Grid, parameters: &[u64]) -> Result<()> {
         let Some(blocks) = dimensions(grid.blocks) else { return Ok(()) };
-        let mut pointers = [std::ptr::from_ref(parameters).cast_mut().cast::<c_void>()];
+        let mut pointers = [parameters.as_ptr().cast_mut().cast::<c_void>()];
         let (threads, shared) = (grid.threads as u32, grid.shared_bytes as u32);
         // SAFETY: the caller's conditions; the driver copies the parameter before it returns.
         let launched = unsafe {
@@ -114,6 +114,11 @@ impl Kernel {
             other => other,
         })
     }
+}
+
+/// Returns the words of a parameter.
+pub fn words_of<T: NoUninit>(parameter: &T) -> Vec<u64> {
+    bytemuck::pod_collect_to_vec(std::slice::from_ref(parameter))
 }
 
 /// Converts the blocks of a grid; returns `None` if there are none.

@@ -1,0 +1,498 @@
+//! Translation of commands to launches of kernels.
+
+use crate::compiler::Program as KernelProgram;
+use crate::error::Result as CudaResult;
+use crate::kernels::{ATTENTION, LINEAR, ROWS, ROWS_PER_PASS, TOKENS, element, outputs_per_group};
+use crate::memory::DeviceMemory;
+use crate::module::{Grid, Kernel, words_of};
+use crate::packing::MatrixKind;
+use crate::parameters::{
+    ActivateParameters, AddParameters, AdvanceParameters, AnglesParameters, AppendParameters,
+    ArgmaxParameters, AttentionParameters, CacheParameters, CopyParameters, EmbedParameters,
+    GatherParameters, MatrixParameters, NormParameters, ProductParameters, RotateParameters,
+    RouteParameters, SampleParameters,
+};
+use crate::program::Resources;
+use bytemuck::NoUninit;
+use cudarc::driver::CudaStream;
+use ecq_core::{Activation, Element, RotaryPairs};
+use ecq_runtime::RuntimeError;
+use ecq_runtime::program::{
+    Attention, BlockTables, BufferId, CacheView, Command, Norm, Operand, Output, Program, Rows,
+};
+
+type Result<T> = std::result::Result<T, RuntimeError>;
+
+/// Threads of most kernels.
+const THREADS: usize = 256;
+/// Bytes of activations in shared memory; all GPUs have twice as much.
+const STAGED_BYTES: usize = 32 << 10;
+/// Least positions of a split of attention.
+const MIN_SPLIT: usize = 256;
+/// Most splits of a row.
+const MAX_SPLITS: usize = 64;
+
+/// A kernel with its parameters.
+pub(crate) struct Launch {
+    kernel: Kernel,
+    grid: Grid,
+    parameters: Vec<u64>,
+}
+
+impl Launch {
+    fn new<T: NoUninit>(kernel: Kernel, grid: Grid, parameters: &T) -> Self {
+        Self { kernel, grid, parameters: words_of(parameters) }
+    }
+
+    /// Enqueues the kernel.
+    pub(crate) fn run(&self, stream: &CudaStream) -> CudaResult<()> {
+        // SAFETY: parameters were built from a checked program, whose buffers, weights and slots the
+        // program keeps; submissions are ordered by their stream and by edges.
+        unsafe { self.kernel.launch(stream, self.grid, &self.parameters) }
+    }
+}
+
+/// Where kernels find the number of rows in use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ActiveRows {
+    /// Address of two numbers.
+    pub(crate) address: u64,
+    /// The number that counts.
+    pub(crate) which: u32,
+    /// Most rows.
+    pub(crate) most: usize,
+}
+
+/// Translates the commands of a program.
+pub(crate) struct Builder<'a> {
+    program: &'a Program,
+    pub(crate) resources: &'a Resources,
+    scratch: Vec<DeviceMemory>,
+}
+
+impl<'a> Builder<'a> {
+    pub(crate) fn new(program: &'a Program, resources: &'a Resources) -> Self {
+        Self { program, resources, scratch: Vec::new() }
+    }
+
+    /// Returns the memory that the launches use beside their operands.
+    pub(crate) fn into_scratch(self) -> Vec<DeviceMemory> {
+        self.scratch
+    }
+
+    /// Allocates memory that lives as long as the program.
+    pub(crate) fn scratch(&mut self, bytes: usize) -> Result<u64> {
+        let memory = DeviceMemory::zeroed(&self.resources.shared.gpu, bytes)?;
+        let address = memory.address();
+        self.scratch.push(memory);
+        Ok(address)
+    }
+
+    /// Returns the rows in use of a kind.
+    pub(crate) fn rows(&self, rows: Rows) -> ActiveRows {
+        ActiveRows {
+            address: self.resources.active.address(),
+            which: u32::from(rows == Rows::Logits),
+            most: self.program.capacity(rows),
+        }
+    }
+
+    fn address(&self, id: BufferId) -> u64 {
+        self.resources.address(id)
+    }
+
+    /// Returns the launches of a command.
+    pub(crate) fn command(&mut self, command: &Command) -> Result<Vec<Launch>> {
+        let (batch, logits_rows) = (self.rows(Rows::Batch), self.rows(Rows::Logits));
+        let active = batch.address;
+        let launch = match *command {
+            Command::Embed { table, index, scale, add, y } => {
+                let weight = self.resources.weight(table);
+                let parameters = EmbedParameters {
+                    matrix: weight.parameters(None)?,
+                    index: self.address(index),
+                    y: self.address(y),
+                    active,
+                    report: self.resources.report.address(),
+                    scale,
+                    add: u32::from(add),
+                };
+                let kernel = self.resources.linear(weight.kind, None, "embed")?;
+                Launch::new(kernel, Grid::new([batch.most, 1, 1], THREADS), &parameters)
+            }
+            Command::Norm { ref norm, rows, heads, x, y } => self.norm(norm, self.rows(rows), heads, x, y)?,
+            Command::Linear { rows, x, ref outputs } => {
+                return outputs.iter().map(|output| self.product(self.rows(rows), x, output)).collect();
+            }
+            Command::RotaryAngles { positions, frequencies, count, per_row, scale, table } => {
+                let parameters = AnglesParameters {
+                    positions: self.address(positions),
+                    frequencies: self.address(frequencies),
+                    table: self.address(table),
+                    active,
+                    count: count as u32,
+                    per_row: u32::from(per_row),
+                    scale,
+                    padding: 0,
+                };
+                self.resources.rows_kernel("angles", [batch.most, 1], &parameters)?
+            }
+            Command::Rotate { x, heads, head_dim, table, frequencies, pairs } => {
+                let parameters = RotateParameters {
+                    x: self.address(x),
+                    table: self.address(table),
+                    active,
+                    heads: heads as u32,
+                    head_dim: head_dim as u32,
+                    frequencies: frequencies as u32,
+                    neighbours: u32::from(pairs == RotaryPairs::Neighbours),
+                };
+                let blocks = [(heads * frequencies).div_ceil(THREADS), batch.most];
+                self.resources.rows_kernel("rotate", blocks, &parameters)?
+            }
+            Command::Append { x, heads, head_dim, positions, tables, cache } => {
+                self.append(x, [heads, head_dim], positions, tables, cache)?
+            }
+            Command::Attention(ref attention) => return self.attention(attention),
+            Command::Activate { activation, x, up, width } => {
+                let up = up.map_or(0, |up| self.address(up));
+                self.resources.activate(activation, self.address(x), up, width, batch)?
+            }
+            Command::Route { logits, experts, routing, choices, weights } => {
+                if experts > MAX_EXPERTS {
+                    let what = format!("a router of {experts} experts; kernels allow {MAX_EXPERTS}");
+                    return Err(RuntimeError::Device { device: "cuda", why: what });
+                }
+                let parameters = RouteParameters {
+                    logits: self.address(logits),
+                    choices: self.address(choices),
+                    weights: self.address(weights),
+                    active,
+                    experts: experts as u32,
+                    top_k: routing.top_k as u32,
+                    renormalize: u32::from(routing.renormalize),
+                    padding: 0,
+                };
+                self.resources.tokens_kernel("route", batch.most, 32, &parameters)?
+            }
+            Command::Add { x, scale, y, width } => {
+                let (x, y) = (self.address(x), self.address(y));
+                let parameters = AddParameters { x, y, active, width: width as u32, scale };
+                self.resources.rows_kernel("add", [blocks_of(batch.most * width), 1], &parameters)?
+            }
+            Command::Gather { x, index, width, y } => {
+                let (x, index, y) = (self.address(x), self.address(index), self.address(y));
+                self.resources.gather("gather", x, index, y, 0, width, logits_rows)?
+            }
+            Command::Argmax { logits, width, y } => {
+                let (logits, y) = (self.address(logits), self.address(y));
+                let parameters = ArgmaxParameters { logits, y, active, width: width as u32, padding: 0 };
+                self.resources.tokens_kernel("argmax", logits_rows.most, 1024, &parameters)?
+            }
+            Command::Sample { logits, width, params, y } => {
+                let room = width.next_power_of_two();
+                let keys = self.scratch(8 * room * logits_rows.most)?;
+                let weights = self.scratch(4 * room * logits_rows.most)?;
+                let parameters = SampleParameters {
+                    logits: self.address(logits),
+                    parameters: self.address(params),
+                    y: self.address(y),
+                    active,
+                    keys,
+                    weights,
+                    width: width as u32,
+                    room: room as u32,
+                };
+                self.resources.tokens_kernel("sample", logits_rows.most, 1024, &parameters)?
+            }
+            Command::Advance { chosen, index, tokens, positions, history, count } => {
+                let parameters = AdvanceParameters {
+                    chosen: self.address(chosen),
+                    index: self.address(index),
+                    tokens: self.address(tokens),
+                    positions: self.address(positions),
+                    history: self.address(history),
+                    count: self.address(count),
+                    active,
+                    history_len: self.resources.len(history) as u64,
+                    capacity: self.resources.len(chosen) as u32,
+                    padding: 0,
+                };
+                self.resources.rows_kernel("advance", [1, 1], &parameters)?
+            }
+            Command::CopyBlocks { pairs, block_positions, heads, head_dim, cache } => {
+                let copy = |data: BufferId, width: usize| {
+                    let block_bytes = block_positions * width * self.resources.element(data).bytes();
+                    let parameters = CopyParameters {
+                        pairs: self.address(pairs),
+                        data: self.address(data),
+                        active,
+                        block_bytes: block_bytes as u64,
+                    };
+                    self.resources.rows_kernel("copy_blocks", [blocks_of(block_bytes), 1], &parameters)
+                };
+                let mut launches = vec![copy(cache.data, heads * head_dim)?];
+                if let Some(scales) = cache.scales {
+                    launches.push(copy(scales, heads)?);
+                }
+                return Ok(launches);
+            }
+            Command::Experts(_) | Command::Decode { .. } => {
+                unreachable!("the host takes part in these, so that the program has segments for them")
+            }
+        };
+        Ok(vec![launch])
+    }
+
+    fn norm(&self, norm: &Norm, rows: ActiveRows, heads: usize, x: BufferId, y: BufferId) -> Result<Launch> {
+        let width = self.resources.len(norm.weight());
+        let (bias, layer, eps) = match *norm {
+            Norm::Rms { eps, .. } => (0, 0, eps),
+            Norm::Layer { bias, eps, .. } => (self.address(bias), 1, eps),
+        };
+        let parameters = NormParameters {
+            x: self.address(x),
+            y: self.address(y),
+            weight: self.address(norm.weight()),
+            bias,
+            active: rows.address,
+            which: rows.which,
+            heads: heads as u32,
+            width: width as u32,
+            layer,
+            eps,
+            padding: 0,
+        };
+        let kernel = self.resources.kernel(&KernelProgram::new(ROWS, &[]), "norm_rows")?;
+        // Depends on the width alone, as the order of sums does.
+        let threads = width.div_ceil(4).next_multiple_of(32).clamp(32, 1024);
+        Ok(Launch::new(kernel, Grid::new([rows.most * heads, 1, 1], threads), &parameters))
+    }
+
+    fn product(&self, rows: ActiveRows, x: BufferId, output: &Output) -> Result<Launch> {
+        let (weight, slot) = match output.operand {
+            Operand::Weight(weight) => (weight, None),
+            Operand::Slot(slot, weight) => (weight, Some(self.resources.slot(slot))),
+        };
+        let weight = self.resources.weight(weight);
+        let product = Product {
+            matrix: weight.parameters(slot)?,
+            kind: weight.kind,
+            x: self.address(x),
+            y: self.address(output.y),
+            bias: output.bias.map_or(0, |bias| self.address(bias)),
+            first: output.range.start,
+            count: output.range.len(),
+        };
+        self.resources.product(&product, rows)
+    }
+
+    fn append(
+        &self,
+        x: BufferId,
+        [heads, head_dim]: [usize; 2],
+        positions: BufferId,
+        tables: BlockTables,
+        cache: CacheView,
+    ) -> Result<Launch> {
+        let rows = self.rows(Rows::Batch);
+        let parameters = AppendParameters {
+            x: self.address(x),
+            positions: self.address(positions),
+            tables: self.address(tables.tables),
+            sequences: self.address(tables.sequences),
+            cache: self.cache(cache),
+            active: rows.address,
+            report: self.resources.report.address(),
+            heads: heads as u32,
+            head_dim: head_dim as u32,
+            width: tables.width as u32,
+            block_positions: tables.block_positions as u32,
+        };
+        self.resources.rows_kernel("append", [heads.div_ceil(THREADS / 32), rows.most], &parameters)
+    }
+
+    fn cache(&self, view: CacheView) -> CacheParameters {
+        CacheParameters {
+            data: self.address(view.data),
+            scales: view.scales.map_or(0, |scales| self.address(scales)),
+            element: element_of(self.resources.element(view.data)) as u32,
+            padding: 0,
+        }
+    }
+
+    fn attention(&mut self, attention: &Attention) -> Result<Vec<Launch>> {
+        let &Attention { heads, kv_heads, head_dim, tables, .. } = attention;
+        let rows = self.rows(Rows::Batch);
+        let positions = tables.width * tables.block_positions;
+        // Depends on the model's context alone, as the order of sums does.
+        let split = positions.div_ceil(MAX_SPLITS).next_power_of_two().max(MIN_SPLIT);
+        let splits = positions.div_ceil(split).max(1);
+        let busy = 2 * self.resources.shared.gpu.properties().multiprocessors;
+        // Rows of a prompt are enough blocks.
+        let parallel = splits > 1 && rows.most * heads < busy;
+        let parts = if parallel { self.scratch(4 * rows.most * heads * splits * (head_dim + 2))? } else { 0 };
+        let parameters = AttentionParameters {
+            queries: self.address(attention.queries),
+            y: self.address(attention.y),
+            keys: self.cache(attention.keys),
+            values: self.cache(attention.values),
+            tables: self.address(tables.tables),
+            sequences: self.address(tables.sequences),
+            positions: self.address(attention.positions),
+            active: rows.address,
+            parts,
+            heads: heads as u32,
+            kv_heads: kv_heads as u32,
+            width: tables.width as u32,
+            block_positions: tables.block_positions as u32,
+            window: attention.window.map_or(0, |window| u32::try_from(window).unwrap_or(0)),
+            split: split as u32,
+            splits: splits as u32,
+            scale: attention.scale,
+        };
+        let kind = element_of(self.resources.element(attention.keys.data));
+        let program = KernelProgram::new(ATTENTION, &[("HEAD_DIM", head_dim), ("CACHE_ELEMENT", kind)]);
+        let blocks = [heads, rows.most, if parallel { splits } else { 1 }];
+        let attend = self.resources.kernel(&program, "attend")?;
+        let mut launches = vec![Launch::new(attend, Grid::new(blocks, 128), &parameters)];
+        if parallel {
+            let combine = self.resources.kernel(&program, "combine")?;
+            launches.push(Launch::new(combine, Grid::new([heads, rows.most, 1], 32), &parameters));
+        }
+        Ok(launches)
+    }
+}
+
+/// Most experts of a router.
+const MAX_EXPERTS: usize = 1024;
+
+/// A product of one matrix.
+pub(crate) struct Product {
+    pub(crate) matrix: MatrixParameters,
+    pub(crate) kind: MatrixKind,
+    pub(crate) x: u64,
+    pub(crate) y: u64,
+    pub(crate) bias: u64,
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+}
+
+impl Resources {
+    fn kernel(&self, program: &KernelProgram, name: &'static str) -> Result<Kernel> {
+        Ok(self.shared.modules.kernel(&self.shared.gpu, program, name)?)
+    }
+
+    /// Returns a kernel for a matrix; `pass` are the rows and outputs of a product.
+    fn linear(&self, kind: MatrixKind, pass: Option<[usize; 2]>, name: &'static str) -> Result<Kernel> {
+        let mut defines = vec![
+            ("BITS", kind.bits),
+            ("GRID", kind.grid),
+            ("SCALES", kind.scales),
+            ("BIASED", usize::from(kind.biased)),
+            ("GROUP", kind.group),
+        ];
+        if let Some([rows, outputs]) = pass {
+            defines.extend([("ROWS", rows), ("OUTPUTS", outputs)]);
+        }
+        self.kernel(&KernelProgram::new(LINEAR, &defines), name)
+    }
+
+    fn rows_kernel<T: NoUninit>(
+        &self,
+        name: &'static str,
+        [x, y]: [usize; 2],
+        parameters: &T,
+    ) -> Result<Launch> {
+        let kernel = self.kernel(&KernelProgram::new(ROWS, &[]), name)?;
+        Ok(Launch::new(kernel, Grid::new([x, y, 1], THREADS), parameters))
+    }
+
+    fn tokens_kernel<T: NoUninit>(
+        &self,
+        name: &'static str,
+        blocks: usize,
+        threads: usize,
+        parameters: &T,
+    ) -> Result<Launch> {
+        let kernel = self.kernel(&KernelProgram::new(TOKENS, &[]), name)?;
+        Ok(Launch::new(kernel, Grid::new([blocks, 1, 1], threads), parameters))
+    }
+
+    /// Returns the launch of a product.
+    pub(crate) fn product(&self, product: &Product, rows: ActiveRows) -> Result<Launch> {
+        let &Product { matrix, kind, x, y, bias, first, count } = product;
+        let pass = ROWS_PER_PASS.into_iter().find(|&pass| pass >= rows.most).unwrap_or(8);
+        let outputs = outputs_per_group(kind.grid, pass);
+        let chunk = matrix.lanes as usize * 32;
+        let all = matrix.chunks as usize * chunk;
+        let segment = (STAGED_BYTES / 4 / pass / chunk * chunk).clamp(chunk, all);
+        let parameters = ProductParameters {
+            matrix,
+            x,
+            y,
+            bias,
+            active: rows.address,
+            which: rows.which,
+            first: first as u32,
+            count: count as u32,
+            segment: segment as u32,
+        };
+        let kernel = self.linear(kind, Some([pass, outputs]), "product")?;
+        let per_block = THREADS / matrix.lanes as usize * outputs;
+        let mut grid = Grid::new([count.div_ceil(per_block), rows.most.div_ceil(pass), 1], THREADS);
+        grid.shared_bytes = 4 * segment * pass;
+        Ok(Launch::new(kernel, grid, &parameters))
+    }
+
+    /// Returns the launch of an activation function.
+    pub(crate) fn activate(
+        &self,
+        activation: Activation,
+        x: u64,
+        up: u64,
+        width: usize,
+        rows: ActiveRows,
+    ) -> Result<Launch> {
+        let gelu = u32::from(activation == Activation::GeluTanh);
+        let parameters = ActivateParameters { x, up, active: rows.address, width: width as u32, gelu };
+        self.rows_kernel("activate", [blocks_of(rows.most * width), 1], &parameters)
+    }
+
+    /// Returns the launch of `gather` or `scatter`.
+    #[expect(clippy::too_many_arguments, reason = "the parameters of the kernel")]
+    pub(crate) fn gather(
+        &self,
+        name: &'static str,
+        x: u64,
+        index: u64,
+        y: u64,
+        weights: u64,
+        width: usize,
+        rows: ActiveRows,
+    ) -> Result<Launch> {
+        let (active, which, width_u32) = (rows.address, rows.which, width as u32);
+        let parameters = GatherParameters { x, index, y, active, weights, which, width: width_u32 };
+        self.rows_kernel(name, [width.div_ceil(THREADS), rows.most], &parameters)
+    }
+
+    /// Returns the launch that sets rows to zero.
+    pub(crate) fn clear(&self, y: u64, width: usize, rows: ActiveRows) -> Result<Launch> {
+        let parameters = AddParameters { x: 0, y, active: rows.address, width: width as u32, scale: 0.0 };
+        self.rows_kernel("clear", [blocks_of(rows.most * width), 1], &parameters)
+    }
+}
+
+/// Returns the blocks of a kernel in which each thread works on several values.
+fn blocks_of(values: usize) -> usize {
+    values.div_ceil(THREADS).clamp(1, 1024)
+}
+
+fn element_of(element: Element) -> usize {
+    match element {
+        Element::F16 => element::F16,
+        Element::Bf16 => element::BF16,
+        Element::I8 => element::I8,
+        Element::F32 | Element::U32 => element::F32,
+    }
+}
