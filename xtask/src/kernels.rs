@@ -61,7 +61,8 @@ fn usages(log: &str) -> Vec<Usage> {
         before.trim_end().rsplit([' ', ',']).next()?.parse().ok()
     };
     for line in log.lines() {
-        if let Some(name) = line.split("Compiling entry function '").nth(1).and_then(|rest| rest.split('\'').next())
+        if let Some(name) =
+            line.split("Compiling entry function '").nth(1).and_then(|rest| rest.split('\'').next())
         {
             all.push(Usage { kernel: name.to_owned(), registers: 0, spilled_bytes: 0 });
         }

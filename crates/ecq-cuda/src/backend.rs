@@ -76,7 +76,10 @@ impl Backend for Cuda {
         let properties = self.shared.gpu.properties();
         let (major, minor) = (properties.capability / 10, properties.capability % 10);
         DeviceInfo {
-            name: format!("GPU {}, {}, compute capability {major}.{minor}", properties.ordinal, properties.name),
+            name: format!(
+                "GPU {}, {}, compute capability {major}.{minor}",
+                properties.ordinal, properties.name
+            ),
             kind: "cuda",
             threads: 1,
             overlaps_decode: false,

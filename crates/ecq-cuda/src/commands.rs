@@ -9,8 +9,8 @@ use crate::packing::MatrixKind;
 use crate::parameters::{
     ActivateParameters, AddParameters, AdvanceParameters, AnglesParameters, AppendParameters,
     ArgmaxParameters, AttentionParameters, CacheParameters, CopyParameters, EmbedParameters,
-    GatherParameters, MatrixParameters, NormParameters, ProductParameters, RotateParameters,
-    RouteParameters, SampleParameters,
+    GatherParameters, MatrixParameters, NormParameters, ProductParameters, RotateParameters, RouteParameters,
+    SampleParameters,
 };
 use crate::program::Resources;
 use bytemuck::NoUninit;

@@ -40,7 +40,8 @@ impl HostExperts {
             }
         }
         let bytes = 4 * rows * width;
-        let (gathered, gates, ups) = (builder.scratch(bytes)?, builder.scratch(bytes)?, builder.scratch(bytes)?);
+        let (gathered, gates, ups) =
+            (builder.scratch(bytes)?, builder.scratch(bytes)?, builder.scratch(bytes)?);
         // Two words per row and expert, and two numbers of rows per expert.
         let entries = rows * command.top_k;
         let list_bytes = 4 * (2 * entries + 2 * entries.max(1));

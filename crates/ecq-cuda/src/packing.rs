@@ -146,7 +146,8 @@ impl PackedMatrix {
     fn fixed(grid: &Grid, shape: [usize; 2], alphabet: u16) -> Result<Self, CoreError> {
         grid.check(shape[0], shape[1], alphabet)?;
         let elements = Elements::of(grid);
-        let bits = (code_bits(alphabet) as usize + usize::from(matches!(elements, Elements::Levels { .. }))).max(2);
+        let bits =
+            (code_bits(alphabet) as usize + usize::from(matches!(elements, Elements::Levels { .. }))).max(2);
         let (kind, side) = side_data(grid, shape, bits)?;
         Ok(Self { kind, shape: PackedShape::new(shape, bits), side, elements, base: 0 })
     }
@@ -228,7 +229,8 @@ impl PackedMatrix {
         let row = |row: usize| -> Vec<[u32; 2]> {
             let mut all = vec![0; cols];
             elements.row(&codes.symbols()[row * cols..(row + 1) * cols], &mut all);
-            let listed = if starts.is_empty() { 0..0 } else { starts[row] as usize..starts[row + 1] as usize };
+            let listed =
+                if starts.is_empty() { 0..0 } else { starts[row] as usize..starts[row + 1] as usize };
             let mut listed = grid_outliers[listed].iter().peekable();
             let mut found = Vec::new();
             for (col, &element) in all.iter().enumerate() {
@@ -293,7 +295,11 @@ impl Elements {
 }
 
 /// Returns the kind of a matrix and its side data.
-fn side_data(matrix_grid: &Grid, shape: [usize; 2], bits: usize) -> Result<(MatrixKind, SideData), CoreError> {
+fn side_data(
+    matrix_grid: &Grid,
+    shape: [usize; 2],
+    bits: usize,
+) -> Result<(MatrixKind, SideData), CoreError> {
     match matrix_grid {
         Grid::AffineGroups(groups) => Ok(affine(groups, shape, bits)),
         Grid::UniformRows(uniform) => Ok(uniform_rows(uniform, shape, bits, 1)),
@@ -301,7 +307,10 @@ fn side_data(matrix_grid: &Grid, shape: [usize; 2], bits: usize) -> Result<(Matr
         Grid::SuperBlocks(blocks) => {
             let side = SideData {
                 scales: blocks.steps.as_bytes().to_vec(),
-                biases: blocks.minima.as_ref().map_or_else(Vec::new, |minima| minima.steps.as_bytes().to_vec()),
+                biases: blocks
+                    .minima
+                    .as_ref()
+                    .map_or_else(Vec::new, |minima| minima.steps.as_bytes().to_vec()),
                 group_scales: bytemuck::cast_slice(&blocks.scales).to_vec(),
                 group_minima: blocks.minima.as_ref().map_or_else(Vec::new, |minima| minima.values.clone()),
                 groups: shape[1] / SUPER_BLOCK,
@@ -351,8 +360,14 @@ fn affine(groups: &AffineGroups, [rows, cols]: [usize; 2], bits: usize) -> (Matr
         group: BLOCK,
     };
     let scales = bytes(&groups.scales, dtype);
-    let side =
-        SideData { scales, biases, groups: per_row, group_size: groups.group_size, zero, ..SideData::default() };
+    let side = SideData {
+        scales,
+        biases,
+        groups: per_row,
+        group_size: groups.group_size,
+        zero,
+        ..SideData::default()
+    };
     (kind, side)
 }
 
@@ -402,10 +417,19 @@ pub(crate) fn float_element(dtype: FloatType) -> usize {
 }
 
 /// Packs floats, row-major little-endian.
-pub(crate) fn pack_floats(shape: [usize; 2], dtype: FloatType, bytes: &[u8]) -> (MatrixKind, PackedShape, Vec<u32>) {
+pub(crate) fn pack_floats(
+    shape: [usize; 2],
+    dtype: FloatType,
+    bytes: &[u8],
+) -> (MatrixKind, PackedShape, Vec<u32>) {
     let size = dtype.bytes();
-    let kind =
-        MatrixKind { bits: 8 * size, grid: grid::DENSE, scales: float_element(dtype), biased: false, group: BLOCK };
+    let kind = MatrixKind {
+        bits: 8 * size,
+        grid: grid::DENSE,
+        scales: float_element(dtype),
+        biased: false,
+        group: BLOCK,
+    };
     let packed = PackedShape::new(shape, 8 * size);
     let row_bytes = shape[1] * size;
     let words = packed.pack(|row, out| {

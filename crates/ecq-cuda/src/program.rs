@@ -201,10 +201,11 @@ impl CudaProgram {
         // Relaxed, because other threads allocate memory meanwhile.
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
         stream.begin_capture(mode).during("capturing a graph")?;
-        let launched: std::result::Result<(), CudaError> = self.compute.iter().try_for_each(|segment| match segment {
-            Segment::Launch(launch) => launch.run(stream),
-            _ => Ok(()),
-        });
+        let launched: std::result::Result<(), CudaError> =
+            self.compute.iter().try_for_each(|segment| match segment {
+                Segment::Launch(launch) => launch.run(stream),
+                _ => Ok(()),
+            });
         // Ended in any case, because the stream is unusable while it captures.
         let captured = stream.end_capture(sys::CUgraphInstantiate_flags(0)).during("capturing a graph");
         launched?;

@@ -58,11 +58,7 @@ impl Arena {
 }
 
 impl CudaWeight {
-    pub(crate) fn load(
-        shared: &Shared,
-        matrix: &Matrix,
-        residence: Residence,
-    ) -> Result<Weight> {
+    pub(crate) fn load(shared: &Shared, matrix: &Matrix, residence: Residence) -> Result<Weight> {
         match (residence, &matrix.storage) {
             (Residence::Dense, _) => {
                 let (dtype, bytes) = matrix.floats()?;
@@ -168,17 +164,16 @@ impl CudaWeight {
     ///
     /// # Errors
     /// [`Binding`](RuntimeError::Binding) if it needs a slot and there is none.
-    pub(crate) fn parameters(
-        &self,
-        slot: Option<&CudaSlot>,
-    ) -> Result<MatrixParameters> {
+    pub(crate) fn parameters(&self, slot: Option<&CudaSlot>) -> Result<MatrixParameters> {
         match (slot, self.needs_slot()) {
             (Some(slot), true) => Ok(MatrixParameters { words: slot.memory.address(), ..self.matrix }),
             (None, false) => Ok(self.matrix),
             (None, true) => {
                 Err(RuntimeError::Binding(format!("{} must be multiplied from a slot", self.name)))
             }
-            (Some(_), false) => Err(RuntimeError::Binding(format!("{} is not decoded into slots", self.name))),
+            (Some(_), false) => {
+                Err(RuntimeError::Binding(format!("{} is not decoded into slots", self.name)))
+            }
         }
     }
 
@@ -220,11 +215,7 @@ impl CudaSlot {
     }
 
     /// Decodes a weight on the host and copies it to the slot, after the earlier work of a stream.
-    pub(crate) fn decode(
-        &self,
-        weight: &CudaWeight,
-        stream: &CudaStream,
-    ) -> Result<()> {
+    pub(crate) fn decode(&self, weight: &CudaWeight, stream: &CudaStream) -> Result<()> {
         let Some(Streams { tensor, packed }) = &weight.streams else {
             return Err(RuntimeError::Binding(format!("{} is not decoded into slots", weight.name)));
         };
@@ -258,10 +249,7 @@ impl CudaSlot {
     }
 }
 
-pub(crate) fn cuda_weight(
-    weight: &Weight,
-    backend: u64,
-) -> Result<Arc<CudaWeight>> {
+pub(crate) fn cuda_weight(weight: &Weight, backend: u64) -> Result<Arc<CudaWeight>> {
     let weight = weight.inner::<CudaWeight>().filter(|weight| weight.backend == backend);
     weight.ok_or_else(|| RuntimeError::Binding("a weight of another backend".to_owned()))
 }

@@ -105,7 +105,9 @@ pub struct DeviceInfo {
 impl DeviceInfo {
     /// Returns whether products read the streams of every coding that decodes tile by tile.
     pub fn fuses_all(&self) -> bool {
-        [Coding::Packed, Coding::Rans, Coding::Prefix].iter().all(|coding| self.fused_codings.contains(coding))
+        [Coding::Packed, Coding::Rans, Coding::Prefix]
+            .iter()
+            .all(|coding| self.fused_codings.contains(coding))
     }
 }
 

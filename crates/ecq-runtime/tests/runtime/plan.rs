@@ -57,7 +57,12 @@ fn every_storage_kind_and_mode_has_a_residence() {
         (StorageKind::InputMajor, block, Mode::Cached, false, Residence::Dense, "transposed"),
     ];
     for (form, place, mode, kept, expected, reason) in table {
-        let found = residence(&MatrixInfo { shape: [64, 96], storage: form, location: place }, mode, kept, &device(false));
+        let found = residence(
+            &MatrixInfo { shape: [64, 96], storage: form, location: place },
+            mode,
+            kept,
+            &device(false),
+        );
         assert_eq!(found.choice, expected, "{form:?} {place:?} {mode} {kept}");
         assert!(found.reason.contains(reason), "{form:?} {mode}: {}", found.reason);
     }
@@ -157,21 +162,14 @@ fn experts_use_the_rest_of_the_budget() {
 fn devices_without_fused_products_decode_at_load() {
     let device = unpacking_device();
     let ends = |coding| {
-        let facts = MatrixInfo {
-            shape: [64, 96],
-            storage: codes(coding),
-            location: MatrixLocation::EmbeddingOrHead,
-        };
+        let facts =
+            MatrixInfo { shape: [64, 96], storage: codes(coding), location: MatrixLocation::EmbeddingOrHead };
         residence(&facts, Mode::Prefetch, false, &device).choice
     };
     assert_eq!(ends(Coding::Rans), Residence::Packed);
     assert_eq!(ends(Coding::Packed), Residence::Streams);
-    let sizes = DecodedSizes {
-        blocks: vec![10; 4],
-        embedding_and_head: 5,
-        largest_expert: 0,
-        expert_count: 0,
-    };
+    let sizes =
+        DecodedSizes { blocks: vec![10; 4], embedding_and_head: 5, largest_expert: 0, expert_count: 0 };
     let auto = |budget| resolve(Mode::Auto, &device, &sizes, budget, None);
     assert_eq!(auto(None).unwrap().0, Mode::Cached);
     assert_eq!(auto(Some(45)).unwrap().0, Mode::Cached);

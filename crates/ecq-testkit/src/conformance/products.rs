@@ -16,7 +16,9 @@ const PLACES: [(usize, usize); 6] = [(256, 0), (1, 255), (2, 77), (8, 200), (17,
 /// biases. On batch-invariant backends a row must be bit-identical for every residence and number of rows.
 pub fn products(subject: &Subject) -> usize {
     let fused = subject.backend.info().fused_codings;
-    for coding in [Coding::Packed, Coding::Rans, Coding::Prefix].iter().filter(|coding| !fused.contains(coding)) {
+    for coding in
+        [Coding::Packed, Coding::Rans, Coding::Prefix].iter().filter(|coding| !fused.contains(coding))
+    {
         println!("SKIPPED products that read streams of {}: the device has none", coding.name());
     }
     let mut numbers = Numbers::new(1);
