@@ -8,6 +8,8 @@
 
 #define WARPS 4u
 #define THREADS (32u * WARPS)
+// Positions whose values are loaded at the same time.
+#define AT_ONCE 8u
 // Values of a head per lane.
 #define PER_LANE ((HEAD_DIM + 31) / 32)
 
@@ -120,15 +122,26 @@ one_split(const AttentionParameters& p, const float* query, const u32* table, u3
         tile.largest = largest;
         const float weight = seen ? expf(value - largest) : 0.0f;
         tile.sum = sum_lanes(weight, 32);
-        const u32 from = start < first ? first - start : 0, to = min(32u, end - start);
-        for (u32 j = from; j < to; j++) {
-            const u64 head = (u64)__shfl_sync(0xffffffffu, place, j) * p.kv_heads + kv_head;
-            const float factor = __shfl_sync(0xffffffffu, weight, j) * scale_of(p.values, head);
+        const float factor = seen ? weight * scale_of(p.values, (u64)place * p.kv_heads + kv_head) : 0.0f;
+        // Several positions at a time, so that their values are loaded at the same time.
+        for (u32 j = 0; j < min(32u, end - start); j += AT_ONCE) {
+            float values[AT_ONCE][PER_LANE];
 #pragma unroll
-            for (u32 i = 0; i < PER_LANE; i++) {
-                const u32 d = lane + 32 * i;
-                if (d < HEAD_DIM)
-                    tile.values[i] = __fmaf_rn(factor, cached(p.values, head * HEAD_DIM + d), tile.values[i]);
+            for (u32 k = 0; k < AT_ONCE; k++) {
+                const bool in_range = __shfl_sync(0xffffffffu, (int)seen, j + k);
+                const u64 head = (u64)__shfl_sync(0xffffffffu, place, j + k) * p.kv_heads + kv_head;
+#pragma unroll
+                for (u32 i = 0; i < PER_LANE; i++) {
+                    const u32 d = lane + 32 * i;
+                    values[k][i] = in_range && d < HEAD_DIM ? cached(p.values, head * HEAD_DIM + d) : 0.0f;
+                }
+            }
+#pragma unroll
+            for (u32 k = 0; k < AT_ONCE; k++) {
+                const float own_factor = __shfl_sync(0xffffffffu, factor, j + k);
+#pragma unroll
+                for (u32 i = 0; i < PER_LANE; i++)
+                    tile.values[i] = __fmaf_rn(own_factor, values[k][i], tile.values[i]);
             }
         }
         merge(own, tile);

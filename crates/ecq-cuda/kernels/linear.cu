@@ -1,4 +1,4 @@
-// Products with matrices at a fixed number of bits per element, and lookups of their rows.
+// Products in f32 with floats, and with codes on grids that codes.cu does not have; lookups of rows.
 //
 // Macros:
 //   BITS    bits of an element: 2 to 8 for codes, 16 or 32 for floats
@@ -6,8 +6,7 @@
 //   ROWS    rows of activations that share unpacked elements
 //   OUTPUTS matrix rows of a group of lanes
 //   SCALES  element type of scales and biases of groups; of weights on DENSE
-//   BIASED  whether groups have biases or minima
-//   GROUP   columns of a group on SUPER_BLOCKS: 16 or 32
+//   BIASED  whether groups have biases
 //
 // Layout. A row is cut into blocks of 32 columns, BITS words each, one bit stream. LANES lanes hold LANES
 // consecutive blocks (a chunk). The words of a chunk are in pieces of up to four words per lane, so that a
@@ -17,10 +16,7 @@
 // sums of lanes are added in a tree. The order depends on the matrix alone: not on ROWS, OUTPUTS, or the rows
 // in use.
 
-#define UNIFORM 0       // step[row] * (code - zero)
-#define AFFINE 1        // scale[row][group] * (code - zero) + bias[row][group], groups of whole blocks
-#define AFFINE_ANY 2    // the same, with groups of any size
-#define SUPER_BLOCKS 3  // (step * scale) * (code - zero) - minimum_step * minimum
+#define AFFINE_ANY 2    // scale[row][group] * (code - zero) + bias[row][group], groups of any size
 #define LEVELS 4        // step[row] * levels[code]
 #define DENSE 5         // floats
 
@@ -30,10 +26,8 @@
 
 struct Matrix {
     const u32* words;
-    const void* scales;          // [rows][groups]; [rows] in f32 on UNIFORM and LEVELS
-    const void* biases;          // [rows][groups]; steps of minima on SUPER_BLOCKS
-    const i8* group_scales;      // [rows][cols / GROUP]
-    const u8* group_minima;      // [rows][cols / GROUP]
+    const void* scales;          // [rows][groups]; [rows] in f32 on LEVELS
+    const void* biases;          // [rows][groups]
     const float* levels;         // 256
     const float* col_scales;     // [cols]
     const u32* outlier_starts;   // [rows + 1]
@@ -42,7 +36,7 @@ struct Matrix {
     u32 lanes;                   // lanes of a row
     u32 chunks;                  // chunks of a row
     u32 groups, group_size;
-    int zero;                    // code of the value 0; negative if codes begin above it
+    int zero;
     u32 padding;
 };
 
@@ -115,8 +109,6 @@ __device__ __forceinline__ float float_element(u32 bits) {
 #endif
 }
 
-#define GROUPED (GRID == AFFINE || GRID == SUPER_BLOCKS)
-
 // The index in shared memory of four columns. Blocks of neighbouring lanes are read at the same time, so
 // their columns are spread over the banks.
 __device__ __forceinline__ u32 quad_index(u32 block, u32 quad) {
@@ -182,15 +174,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) product(const __grid_co
             const u32 block = chunk * m.lanes + lane;
             const u32 local = block - start / BLOCK;
             if (block * BLOCK >= m.cols) continue;
-#if GROUPED
-            float part[OUTPUTS][ROWS], sums[ROWS];
-#pragma unroll
-            for (u32 r = 0; r < ROWS; r++) {
-                sums[r] = 0.0f;
-#pragma unroll
-                for (u32 o = 0; o < OUTPUTS; o++) part[o][r] = 0.0f;
-            }
-#endif
 #pragma unroll
             for (u32 quad = 0; quad < 8; quad++) {
                 float values[OUTPUTS][4];
@@ -203,14 +186,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) product(const __grid_co
                         values[o][k] = float_element(bits);
 #elif GRID == LEVELS
                         values[o][k] = levels[bits];
-#elif GRID == AFFINE_ANY
+#else
                         const u32 in_row = min((block * BLOCK + 4 * quad + k) / m.group_size, m.groups - 1);
                         const u64 at = (u64)rows[o] * m.groups + in_row;
                         float value = __fmul_rn(load_float<SCALES>(m.scales, at), code_value(bits, magic));
                         if (BIASED) value = __fadd_rn(value, load_float<SCALES>(m.biases, at));
                         values[o][k] = value;
-#else
-                        values[o][k] = code_value(bits, magic);
 #endif
                     }
                 }
@@ -222,53 +203,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) product(const __grid_co
                     for (u32 k = 0; k < 4; k++) {
 #pragma unroll
                         for (u32 o = 0; o < OUTPUTS; o++) {
-#if GROUPED
-                            part[o][r] = __fmaf_rn(values[o][k], xs[k], part[o][r]);
-#else
                             total[o][r] = __fmaf_rn(values[o][k], xs[k], total[o][r]);
-#endif
-                        }
-#if GROUPED && BIASED
-                        sums[r] = __fadd_rn(sums[r], xs[k]);
-#endif
-                    }
-                }
-#if GRID == AFFINE
-                if (quad == 7) {
-                    const u32 in_row = m.groups == 1 ? 0 : block * BLOCK / m.group_size;
-#pragma unroll
-                    for (u32 o = 0; o < OUTPUTS; o++) {
-                        const u64 at = (u64)rows[o] * m.groups + in_row;
-                        const float scale = load_float<SCALES>(m.scales, at);
-                        const float bias = BIASED ? load_float<SCALES>(m.biases, at) : 0.0f;
-#pragma unroll
-                        for (u32 r = 0; r < ROWS; r++) {
-                            total[o][r] = __fmaf_rn(scale, part[o][r], total[o][r]);
-                            if (BIASED) total[o][r] = __fmaf_rn(bias, sums[r], total[o][r]);
                         }
                     }
                 }
-#elif GRID == SUPER_BLOCKS
-                if ((4 * quad + 4) % GROUP == 0) {
-                    const u32 in_row = (block * BLOCK + 4 * quad) / GROUP;
-#pragma unroll
-                    for (u32 o = 0; o < OUTPUTS; o++) {
-                        const u64 super = (u64)rows[o] * m.groups + block * BLOCK / 256;
-                        const u64 at = (u64)rows[o] * (m.cols / GROUP) + in_row;
-                        const float scale = __fmul_rn(load_float<F16>(m.scales, super), (float)m.group_scales[at]);
-                        const float minimum =
-                            BIASED ? __fmul_rn(load_float<F16>(m.biases, super), (float)m.group_minima[at]) : 0.0f;
-#pragma unroll
-                        for (u32 r = 0; r < ROWS; r++) {
-                            total[o][r] = __fmaf_rn(scale, part[o][r], total[o][r]);
-                            if (BIASED) total[o][r] = __fmaf_rn(-minimum, sums[r], total[o][r]);
-                            part[o][r] = 0.0f;
-                        }
-                    }
-#pragma unroll
-                    for (u32 r = 0; r < ROWS; r++) sums[r] = 0.0f;
-                }
-#endif
             }
         }
     }
@@ -289,11 +227,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) product(const __grid_co
             }
         }
         float step = 1.0f;
-        if (GRID == UNIFORM || GRID == LEVELS) step = ((const float*)m.scales)[rows[o]];
+        if (GRID == LEVELS) step = ((const float*)m.scales)[rows[o]];
 #pragma unroll
         for (u32 r = 0; r < ROWS; r++) {
             float sum = sum_lanes(total[o][r], m.lanes);
-            if (GRID == UNIFORM || GRID == LEVELS) sum = __fmul_rn(step, sum);
+            if (GRID == LEVELS) sum = __fmul_rn(step, sum);
             if (lane == r % m.lanes && output0 + o < p.count && row0 + r < active) {
                 if (p.bias) sum = __fadd_rn(sum, p.bias[output0 + o]);
                 p.y[(u64)(row0 + r) * p.count + output0 + o] = sum;
@@ -357,18 +295,12 @@ extern "C" __global__ void __launch_bounds__(THREADS) embed(const __grid_constan
         float value;
 #if GRID == DENSE
         value = float_element(bits);
-#elif GRID == AFFINE || GRID == AFFINE_ANY
+#elif GRID == AFFINE_ANY
         const u64 at = (u64)token * m.groups + col / m.group_size;
         value = __fmul_rn(load_float<SCALES>(m.scales, at), (float)bits - (float)m.zero);
         if (BIASED) value = __fadd_rn(value, load_float<SCALES>(m.biases, at));
-#elif GRID == SUPER_BLOCKS
-        const u64 super = (u64)token * m.groups + col / 256, at = (u64)token * (m.cols / GROUP) + col / GROUP;
-        const float scale = __fmul_rn(load_float<F16>(m.scales, super), (float)m.group_scales[at]);
-        value = __fmul_rn(scale, (float)bits - (float)m.zero);
-        if (BIASED)
-            value = __fsub_rn(value, __fmul_rn(load_float<F16>(m.biases, super), (float)m.group_minima[at]));
 #else
-        value = GRID == LEVELS ? m.levels[bits] : (float)bits - (float)m.zero;
+        value = m.levels[bits];
         if (m.outlier_starts) value = __fadd_rn(value, outlier_at(m, token, col));
         value = __fmul_rn(((const float*)m.scales)[token], value);
         if (m.col_scales) value = __fmul_rn(value, m.col_scales[col]);

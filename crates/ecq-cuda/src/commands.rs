@@ -2,18 +2,23 @@
 
 use crate::compiler::Program as KernelProgram;
 use crate::error::Result as CudaResult;
-use crate::kernels::{ATTENTION, LINEAR, ROWS, ROWS_PER_PASS, TOKENS, element, outputs_per_group};
+use crate::kernels::{
+    ATTENTION, CODES, LINEAR, PASSES, ROWS, ROWS_PER_PASS, TOKENS, element, outputs_per_group,
+};
+use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
 use crate::memory::DeviceMemory;
 use crate::module::{Grid, Kernel, words_of};
-use crate::packing::MatrixKind;
+use crate::packing::{BLOCK, MatrixKind};
 use crate::parameters::{
     ActivateParameters, AddParameters, AdvanceParameters, AnglesParameters, AppendParameters,
-    ArgmaxParameters, AttentionParameters, CacheParameters, CopyParameters, EmbedParameters,
-    GatherParameters, MatrixParameters, NormParameters, ProductParameters, RotateParameters, RouteParameters,
+    ArgmaxParameters, AttentionParameters, CacheParameters, CodesMatrix, CodesOutput, CodesParameters,
+    CopyParameters, EmbedCodesParameters, EmbedParameters, GatherParameters, MAX_OUTPUTS, MatrixParameters,
+    NormParameters, PrepareOutput, PrepareParameters, ProductParameters, RotateParameters, RouteParameters,
     SampleParameters,
 };
 use crate::program::Resources;
-use bytemuck::NoUninit;
+use crate::weight::DeviceMatrix;
+use bytemuck::{NoUninit, Zeroable};
 use cudarc::driver::CudaStream;
 use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_runtime::RuntimeError;
@@ -68,11 +73,13 @@ pub(crate) struct Builder<'a> {
     program: &'a Program,
     pub(crate) resources: &'a Resources,
     scratch: Vec<DeviceMemory>,
+    /// Address and bytes of the largest shared scratch memory.
+    shared: (u64, usize),
 }
 
 impl<'a> Builder<'a> {
     pub(crate) fn new(program: &'a Program, resources: &'a Resources) -> Self {
-        Self { program, resources, scratch: Vec::new() }
+        Self { program, resources, scratch: Vec::new(), shared: (0, 0) }
     }
 
     /// Returns the memory that the launches use beside their operands.
@@ -86,6 +93,14 @@ impl<'a> Builder<'a> {
         let address = memory.address();
         self.scratch.push(memory);
         Ok(address)
+    }
+
+    /// Returns memory that launches of other commands use too, before or after.
+    fn shared_scratch(&mut self, bytes: usize) -> Result<u64> {
+        if bytes > self.shared.1 {
+            self.shared = (self.scratch(bytes)?, bytes);
+        }
+        Ok(self.shared.0)
     }
 
     /// Returns the rows in use of a kind.
@@ -108,21 +123,27 @@ impl<'a> Builder<'a> {
         let launch = match *command {
             Command::Embed { table, index, scale, add, y } => {
                 let weight = self.resources.weight(table);
-                let parameters = EmbedParameters {
-                    matrix: weight.parameters(None)?,
-                    index: self.address(index),
-                    y: self.address(y),
-                    active,
-                    report: self.resources.report.address(),
-                    scale,
-                    add: u32::from(add),
-                };
-                let kernel = self.resources.linear(weight.kind, None, "embed")?;
-                Launch::new(kernel, Grid::new([batch.most, 1, 1], THREADS), &parameters)
+                let (index, y, add) = (self.address(index), self.address(y), u32::from(add));
+                let report = self.resources.report.address();
+                let grid = Grid::new([batch.most, 1, 1], THREADS);
+                match weight.matrix(None)? {
+                    DeviceMatrix::Codes(matrix) => {
+                        let parameters =
+                            EmbedCodesParameters { matrix, index, y, active, report, scale, add };
+                        Launch::new(self.resources.codes(weight.kind, None, "embed")?, grid, &parameters)
+                    }
+                    DeviceMatrix::Linear(matrix) => {
+                        let parameters = EmbedParameters { matrix, index, y, active, report, scale, add };
+                        Launch::new(self.resources.linear(weight.kind, None, "embed")?, grid, &parameters)
+                    }
+                }
             }
             Command::Norm { ref norm, rows, heads, x, y } => self.norm(norm, self.rows(rows), heads, x, y)?,
             Command::Linear { rows, x, ref outputs } => {
-                return outputs.iter().map(|output| self.product(self.rows(rows), x, output)).collect();
+                let products =
+                    outputs.iter().map(|output| self.product(output)).collect::<Result<Vec<_>>>()?;
+                let (resources, rows, x) = (self.resources, self.rows(rows), self.address(x));
+                return resources.products(x, &products, rows, &mut |bytes| self.shared_scratch(bytes));
             }
             Command::RotaryAngles { positions, frequencies, count, per_row, scale, table } => {
                 let parameters = AnglesParameters {
@@ -191,8 +212,8 @@ impl<'a> Builder<'a> {
             }
             Command::Sample { logits, width, params, y } => {
                 let room = width.next_power_of_two();
-                let keys = self.scratch(8 * room * logits_rows.most)?;
-                let weights = self.scratch(4 * room * logits_rows.most)?;
+                let keys = self.shared_scratch(12 * room * logits_rows.most)?;
+                let weights = keys + 8 * (room * logits_rows.most) as u64;
                 let parameters = SampleParameters {
                     logits: self.address(logits),
                     parameters: self.address(params),
@@ -269,22 +290,20 @@ impl<'a> Builder<'a> {
         Ok(Launch::new(kernel, Grid::new([rows.most * heads, 1, 1], threads), &parameters))
     }
 
-    fn product(&self, rows: ActiveRows, x: BufferId, output: &Output) -> Result<Launch> {
+    fn product(&self, output: &Output) -> Result<Product> {
         let (weight, slot) = match output.operand {
             Operand::Weight(weight) => (weight, None),
             Operand::Slot(slot, weight) => (weight, Some(self.resources.slot(slot))),
         };
         let weight = self.resources.weight(weight);
-        let product = Product {
-            matrix: weight.parameters(slot)?,
+        Ok(Product {
+            matrix: weight.matrix(slot)?,
             kind: weight.kind,
-            x: self.address(x),
             y: self.address(output.y),
             bias: output.bias.map_or(0, |bias| self.address(bias)),
             first: output.range.start,
             count: output.range.len(),
-        };
-        self.resources.product(&product, rows)
+        })
     }
 
     fn append(
@@ -331,7 +350,8 @@ impl<'a> Builder<'a> {
         let busy = 2 * self.resources.shared.gpu.properties().multiprocessors;
         // Rows of a prompt are enough blocks.
         let parallel = splits > 1 && rows.most * heads < busy;
-        let parts = if parallel { self.scratch(4 * rows.most * heads * splits * (head_dim + 2))? } else { 0 };
+        let parts =
+            if parallel { self.shared_scratch(4 * rows.most * heads * splits * (head_dim + 2))? } else { 0 };
         let parameters = AttentionParameters {
             queries: self.address(attention.queries),
             y: self.address(attention.y),
@@ -369,9 +389,8 @@ const MAX_EXPERTS: usize = 1024;
 
 /// A product of one matrix.
 pub(crate) struct Product {
-    pub(crate) matrix: MatrixParameters,
+    pub(crate) matrix: DeviceMatrix,
     pub(crate) kind: MatrixKind,
-    pub(crate) x: u64,
     pub(crate) y: u64,
     pub(crate) bias: u64,
     pub(crate) first: usize,
@@ -383,15 +402,19 @@ impl Resources {
         Ok(self.shared.modules.kernel(&self.shared.gpu, program, name)?)
     }
 
-    /// Returns a kernel for a matrix; `pass` are the rows and outputs of a product.
+    /// Returns a kernel of `codes.cu`; `pass` are the rows of a tile and the tiles of a product.
+    fn codes(&self, kind: MatrixKind, pass: Option<[usize; 2]>, name: &'static str) -> Result<Kernel> {
+        let mut defines = defines_of(kind);
+        defines.push(("GROUP", kind.group));
+        if let Some([rows, tiles]) = pass {
+            defines.extend([("ROWS", rows), ("TILES", tiles)]);
+        }
+        self.kernel(&KernelProgram::new(CODES, &defines), name)
+    }
+
+    /// Returns a kernel of `linear.cu`; `pass` are the rows and outputs of a product.
     fn linear(&self, kind: MatrixKind, pass: Option<[usize; 2]>, name: &'static str) -> Result<Kernel> {
-        let mut defines = vec![
-            ("BITS", kind.bits),
-            ("GRID", kind.grid),
-            ("SCALES", kind.scales),
-            ("BIASED", usize::from(kind.biased)),
-            ("GROUP", kind.group),
-        ];
+        let mut defines = defines_of(kind);
         if let Some([rows, outputs]) = pass {
             defines.extend([("ROWS", rows), ("OUTPUTS", outputs)]);
         }
@@ -419,11 +442,41 @@ impl Resources {
         Ok(Launch::new(kernel, Grid::new([blocks, 1, 1], threads), parameters))
     }
 
-    /// Returns the launch of a product.
-    pub(crate) fn product(&self, product: &Product, rows: ActiveRows) -> Result<Launch> {
-        let &Product { matrix, kind, x, y, bias, first, count } = product;
+    /// Returns the launches of products with the same activations. `scratch` returns memory for activations
+    /// as integers, of at least the given bytes.
+    pub(crate) fn products(
+        &self,
+        x: u64,
+        products: &[Product],
+        rows: ActiveRows,
+        scratch: &mut dyn FnMut(usize) -> Result<u64>,
+    ) -> Result<Vec<Launch>> {
+        let mut launches = Vec::new();
+        let mut codes = Vec::new();
+        for product in products {
+            match product.matrix {
+                DeviceMatrix::Codes(matrix) => codes.push((product, matrix)),
+                DeviceMatrix::Linear(matrix) => {
+                    launches.push(self.linear_product(x, product, matrix, rows)?);
+                }
+            }
+        }
+        for codes in codes.chunks(MAX_OUTPUTS) {
+            launches.extend(self.codes_products(x, codes, rows, scratch)?);
+        }
+        Ok(launches)
+    }
+
+    fn linear_product(
+        &self,
+        x: u64,
+        product: &Product,
+        matrix: MatrixParameters,
+        rows: ActiveRows,
+    ) -> Result<Launch> {
+        let &Product { kind, y, bias, first, count, .. } = product;
         let pass = ROWS_PER_PASS.into_iter().find(|&pass| pass >= rows.most).unwrap_or(8);
-        let outputs = outputs_per_group(kind.grid, pass);
+        let outputs = outputs_per_group(pass);
         let chunk = matrix.lanes as usize * 32;
         let all = matrix.chunks as usize * chunk;
         let segment = (STAGED_BYTES / 4 / pass / chunk * chunk).clamp(chunk, all);
@@ -443,6 +496,89 @@ impl Resources {
         let mut grid = Grid::new([count.div_ceil(per_block), rows.most.div_ceil(pass), 1], THREADS);
         grid.shared_bytes = 4 * segment * pass;
         Ok(Launch::new(kernel, grid, &parameters))
+    }
+
+    /// Returns one launch that prepares the activations, and one for all products of the same kind.
+    fn codes_products(
+        &self,
+        x: u64,
+        products: &[(&Product, CodesMatrix)],
+        rows: ActiveRows,
+        scratch: &mut dyn FnMut(usize) -> Result<u64>,
+    ) -> Result<Vec<Launch>> {
+        let Some(&(first, matrix)) = products.first() else { return Ok(Vec::new()) };
+        let [rows_per_tile, tiles] = PASSES
+            .into_iter()
+            .find(|[rows_per_tile, tiles]| rows_per_tile * tiles >= rows.most)
+            .unwrap_or([4, 4]);
+        let passes = rows.most.div_ceil(rows_per_tile * tiles);
+        let blocks = matrix.unit_count as usize * (UNIT_COLUMNS / BLOCK);
+        // Matrices with equal column scales share activations.
+        let mut scales: Vec<u64> = products.iter().map(|(_, matrix)| matrix.col_scales).collect();
+        scales.sort_unstable();
+        scales.dedup();
+        let tile_blocks = passes * tiles * blocks;
+        let (digit_bytes, sum_bytes) = (64 * rows_per_tile * tile_blocks, 16 * rows_per_tile * tile_blocks);
+        let address = scratch((digit_bytes + sum_bytes) * scales.len())?;
+        let prepared: Vec<PrepareOutput> = scales
+            .iter()
+            .enumerate()
+            .map(|(index, &col_scales)| {
+                let digits = address + (index * (digit_bytes + sum_bytes)) as u64;
+                PrepareOutput { col_scales, digits, sums: digits + digit_bytes as u64 }
+            })
+            .collect();
+        let mut parameters = PrepareParameters {
+            outputs: Zeroable::zeroed(),
+            x,
+            active: rows.address,
+            which: rows.which,
+            cols: matrix.cols,
+            blocks: blocks as u32,
+            rows_per_tile: rows_per_tile as u32,
+        };
+        parameters.outputs[..prepared.len()].copy_from_slice(&prepared);
+        let grid = Grid::new([blocks.div_ceil(THREADS / 32), rows.most, prepared.len()], THREADS);
+        let mut launches = vec![Launch::new(self.codes(first.kind, None, "prepare")?, grid, &parameters)];
+        let mut done = vec![false; products.len()];
+        for i in 0..products.len() {
+            if done[i] {
+                continue;
+            }
+            let kind = products[i].0.kind;
+            let mut parameters = CodesParameters {
+                outputs: Zeroable::zeroed(),
+                x,
+                active: rows.address,
+                which: rows.which,
+                output_count: 0,
+            };
+            let mut all_blocks = 0;
+            for (j, (product, matrix)) in products.iter().enumerate().skip(i) {
+                if product.kind != kind || done[j] {
+                    continue;
+                }
+                done[j] = true;
+                let own = prepared.iter().find(|output| output.col_scales == matrix.col_scales);
+                let (digits, sums) = own.map_or((0, 0), |output| (output.digits, output.sums));
+                parameters.outputs[parameters.output_count as usize] = CodesOutput {
+                    matrix: *matrix,
+                    digits,
+                    sums,
+                    y: product.y,
+                    bias: product.bias,
+                    first: product.first as u32,
+                    count: product.count as u32,
+                    first_block: all_blocks as u32,
+                    padding: 0,
+                };
+                parameters.output_count += 1;
+                all_blocks += (product.first + product.count).div_ceil(TILE_ROWS) - product.first / TILE_ROWS;
+            }
+            let kernel = self.codes(kind, Some([rows_per_tile, tiles]), "product")?;
+            launches.push(Launch::new(kernel, Grid::new([all_blocks, passes, 1], THREADS), &parameters));
+        }
+        Ok(launches)
     }
 
     /// Returns the launch of an activation function.
@@ -481,6 +617,15 @@ impl Resources {
         let parameters = AddParameters { x: 0, y, active: rows.address, width: width as u32, scale: 0.0 };
         self.rows_kernel("clear", [blocks_of(rows.most * width), 1], &parameters)
     }
+}
+
+fn defines_of(kind: MatrixKind) -> Vec<(&'static str, usize)> {
+    vec![
+        ("BITS", kind.bits),
+        ("GRID", kind.grid),
+        ("SCALES", kind.scales),
+        ("BIASED", usize::from(kind.biased)),
+    ]
 }
 
 /// Returns the blocks of a kernel in which each thread works on several values.

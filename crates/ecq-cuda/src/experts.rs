@@ -2,7 +2,9 @@
 //! experts, which may have to be decoded into slots first.
 
 use crate::commands::{ActiveRows, Builder, Product};
+use crate::layout::UNIT_COLUMNS;
 use crate::memory::DeviceMemory;
+use crate::packing::BLOCK;
 use crate::program::Resources;
 use crate::weight::{CudaSlot, CudaWeight};
 use cudarc::driver::CudaStream;
@@ -22,6 +24,8 @@ pub(crate) struct HostExperts {
     gathered: u64,
     gates: u64,
     ups: u64,
+    /// Activations as integers, and the bytes there are.
+    integers: (u64, usize),
     /// For each expert its rows, their weights, and the number of rows.
     lists: DeviceMemory,
     rows: usize,
@@ -42,11 +46,15 @@ impl HostExperts {
         let bytes = 4 * rows * width;
         let (gathered, gates, ups) =
             (builder.scratch(bytes)?, builder.scratch(bytes)?, builder.scratch(bytes)?);
+        // At most two bytes per value and 16 per block and row, in whole units and passes.
+        let room = rows.next_multiple_of(16) * width.next_multiple_of(UNIT_COLUMNS);
+        let integer_bytes = 2 * (64 + 16) * room / BLOCK;
+        let integers = (builder.scratch(integer_bytes)?, integer_bytes);
         // Two words per row and expert, and two numbers of rows per expert.
         let entries = rows * command.top_k;
         let list_bytes = 4 * (2 * entries + 2 * entries.max(1));
         let lists = DeviceMemory::zeroed(&builder.resources.shared.gpu, list_bytes)?;
-        Ok(Self { command: command.clone(), gathered, gates, ups, lists, rows })
+        Ok(Self { command: command.clone(), gathered, gates, ups, integers, lists, rows })
     }
 
     /// Enqueues the layer for the first `rows` rows.
@@ -118,10 +126,11 @@ impl HostExperts {
         let product = |id: WeightId, index: usize, x: u64, y: u64| -> Result<()> {
             let weight = resources.weight(id);
             let slot = set.filter(|_| weight.needs_slot()).map(|set| resources.slot(set[index]));
-            let [first, count] = [0, weight.shape()[0]];
-            let matrix = weight.parameters(slot)?;
-            let product = Product { matrix, kind: weight.kind, x, y, bias: 0, first, count };
-            Ok(resources.product(&product, rows)?.run(stream)?)
+            let matrix = weight.matrix(slot)?;
+            let product =
+                Product { matrix, kind: weight.kind, y, bias: 0, first: 0, count: weight.shape()[0] };
+            let launches = resources.products(x, &[product], rows, &mut |bytes| self.room(bytes))?;
+            Ok(launches.iter().try_for_each(|launch| launch.run(stream))?)
         };
         let activate = |activation: Activation, x: u64, up: u64, width: usize| -> Result<()> {
             Ok(resources.activate(activation, x, up, width, rows)?.run(stream)?)
@@ -147,6 +156,15 @@ impl HostExperts {
         let scatter =
             resources.gather("scatter", self.gathered, place.rows, y, place.weights, hidden, rows)?;
         Ok(scatter.run(stream)?)
+    }
+
+    /// Returns the memory for activations as integers.
+    fn room(&self, bytes: usize) -> Result<u64> {
+        let (address, room) = self.integers;
+        match bytes <= room {
+            true => Ok(address),
+            false => Err(RuntimeError::OutOfMemory { bytes }),
+        }
     }
 
     /// Makes sure that an expert is decoded, if it needs slots, and returns its set of slots: one that holds

@@ -8,7 +8,9 @@ macro_rules! source {
     };
 }
 
-/// Products and lookups of rows.
+/// Products with codes on tensor cores, and lookups of their rows.
+pub const CODES: Source = source!("codes.cu");
+/// Products with other matrices, and lookups of their rows.
 pub const LINEAR: Source = source!("linear.cu");
 /// Norms, rotary embedding, activation functions, sums, the KV cache.
 pub const ROWS: Source = source!("rows.cu");
@@ -49,30 +51,41 @@ pub struct CheckedProgram {
 pub fn checked_programs() -> Vec<CheckedProgram> {
     let mut all: Vec<CheckedProgram> =
         [ROWS, TOKENS].map(|source| CheckedProgram { program: Program::new(source, &[]), hot: &[] }).into();
-    let mut linear = |bits: usize, kind: usize, scales: usize, biased: usize, group: usize| {
+    let mut codes = |bits: usize, kind: usize, scales: usize, biased: usize, group: usize| {
         let base = [("BITS", bits), ("GRID", kind), ("SCALES", scales), ("BIASED", biased), ("GROUP", group)];
+        all.push(CheckedProgram { program: Program::new(CODES, &base), hot: &[] });
+        for [rows, tiles] in PASSES {
+            let defines = [&base[..], &[("ROWS", rows), ("TILES", tiles)]].concat();
+            all.push(CheckedProgram { program: Program::new(CODES, &defines), hot: &["product"] });
+        }
+    };
+    for bits in 2..=8 {
+        codes(bits, grid::UNIFORM, element::F32, 0, 32);
+    }
+    for bits in [2, 3, 4, 5, 8] {
+        codes(bits, grid::AFFINE, element::F16, 1, 32);
+    }
+    codes(4, grid::AFFINE, element::F16, 0, 32);
+    codes(4, grid::AFFINE, element::F32, 1, 32);
+    for (bits, biased, group) in [(2, 1, 16), (3, 0, 16), (4, 1, 32), (5, 1, 32), (6, 0, 16)] {
+        codes(bits, grid::SUPER_BLOCKS, element::F16, biased, group);
+    }
+    let kinds = [
+        (4, grid::AFFINE_ANY, element::F16, 1),
+        (4, grid::LEVELS, element::F32, 0),
+        (16, grid::DENSE, element::F16, 0),
+        (16, grid::DENSE, element::BF16, 0),
+        (32, grid::DENSE, element::F32, 0),
+    ];
+    for (bits, kind, scales, biased) in kinds {
+        let base = [("BITS", bits), ("GRID", kind), ("SCALES", scales), ("BIASED", biased)];
         all.push(CheckedProgram { program: Program::new(LINEAR, &base), hot: &[] });
         for rows in ROWS_PER_PASS {
-            let defines = [&base[..], &[("ROWS", rows), ("OUTPUTS", outputs_per_group(kind, rows))]].concat();
+            let defines = [&base[..], &[("ROWS", rows), ("OUTPUTS", outputs_per_group(rows))]].concat();
             // Groups of any size are rare.
             let hot: &[&str] = if kind == grid::AFFINE_ANY { &[] } else { &["product"] };
             all.push(CheckedProgram { program: Program::new(LINEAR, &defines), hot });
         }
-    };
-    for bits in 2..=8 {
-        linear(bits, grid::UNIFORM, element::F32, 0, 32);
-    }
-    for bits in [2, 3, 4, 5, 8] {
-        linear(bits, grid::AFFINE, element::F16, 1, 32);
-    }
-    linear(4, grid::AFFINE, element::F16, 0, 32);
-    linear(4, grid::AFFINE_ANY, element::F16, 1, 32);
-    linear(4, grid::LEVELS, element::F32, 0, 32);
-    for (bits, biased, group) in [(2, 1, 16), (3, 0, 16), (4, 1, 32), (5, 1, 32), (6, 0, 16)] {
-        linear(bits, grid::SUPER_BLOCKS, element::F16, biased, group);
-    }
-    for (bits, kind) in [(16, element::F16), (16, element::BF16), (32, element::F32)] {
-        linear(bits, grid::DENSE, kind, 0, 32);
     }
     for head_dim in [64, 128, 256] {
         for kind in [element::F32, element::F16, element::BF16, element::I8] {
@@ -83,16 +96,14 @@ pub fn checked_programs() -> Vec<CheckedProgram> {
     all
 }
 
-/// Numbers of rows of activations that share unpacked elements.
+/// Rows of a tile of activations, and tiles that share unpacked codes, in `codes.cu`.
+pub(crate) const PASSES: [[usize; 2]; 5] = [[1, 1], [2, 1], [4, 1], [4, 2], [4, 4]];
+
+/// Numbers of rows of activations that share unpacked elements in `linear.cu`.
 pub(crate) const ROWS_PER_PASS: [usize; 4] = [1, 2, 4, 8];
 
-/// Returns the matrix rows that a group of lanes computes together on a grid, for a number of rows of
-/// activations: as many as registers allow, because activations are then read less often.
-pub(crate) fn outputs_per_group(kind: usize, rows: usize) -> usize {
-    match (kind, rows) {
-        (_, ..4) => 2,
-        (_, 4) => 4,
-        (grid::AFFINE | grid::SUPER_BLOCKS, _) => 2,
-        _ => 4,
-    }
+/// Returns the matrix rows that a group of lanes of `linear.cu` computes together, for a number of rows of
+/// activations: more, so that activations are read less often.
+pub(crate) fn outputs_per_group(rows: usize) -> usize {
+    if rows < 4 { 2 } else { 4 }
 }

@@ -18,6 +18,7 @@ mod error;
 mod experts;
 mod gpu;
 mod kernels;
+mod layout;
 mod library;
 mod memory;
 mod module;

@@ -1,4 +1,4 @@
-//! The layout of matrices on the GPU: elements at a fixed number of bits, as `kernels/linear.cu` reads them.
+//! Matrices at a fixed number of bits per element, before their elements are laid out for the GPU.
 
 use ecq_core::{
     AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec, Grid, SUPER_BLOCK, TrellisRows, UniformRows,
@@ -7,89 +7,10 @@ use ecq_core::{
 use rayon::prelude::*;
 
 use crate::kernels::{element, grid};
+use crate::layout::Shape;
 
-/// Columns of a block, which a lane holds.
-const BLOCK: usize = 32;
-
-/// The shape of a matrix in blocks, lanes and chunks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PackedShape {
-    pub(crate) rows: usize,
-    pub(crate) cols: usize,
-    pub(crate) bits: usize,
-    /// Lanes of a row.
-    pub(crate) lanes: usize,
-    /// Chunks of a row: `lanes` blocks each.
-    pub(crate) chunks: usize,
-}
-
-impl PackedShape {
-    pub(crate) fn new([rows, cols]: [usize; 2], bits: usize) -> Self {
-        let blocks = cols.div_ceil(BLOCK);
-        let used = |lanes: usize| blocks as f64 / (blocks.div_ceil(lanes) * lanes) as f64;
-        let candidates = [32, 16, 8, 4];
-        // The most lanes of which few are idle.
-        let lanes = candidates.into_iter().find(|&lanes| used(lanes) >= 0.75);
-        let lanes = lanes.unwrap_or_else(|| {
-            candidates.into_iter().max_by(|&a, &b| used(a).total_cmp(&used(b))).unwrap_or(4)
-        });
-        Self { rows, cols, bits, lanes, chunks: blocks.div_ceil(lanes) }
-    }
-
-    /// Returns the words of a row.
-    pub(crate) fn row_words(&self) -> usize {
-        self.chunks * self.lanes * self.bits
-    }
-
-    /// Returns the bytes of all words.
-    pub(crate) fn bytes(&self) -> usize {
-        4 * self.rows * self.row_words()
-    }
-
-    /// Packs all rows, in parallel; `row_elements` fills the elements of a row.
-    pub(crate) fn pack(&self, row_elements: impl Fn(usize, &mut [u32]) + Sync) -> Vec<u32> {
-        let mut words = vec![0; self.rows * self.row_words()];
-        let rows = words.par_chunks_mut(self.row_words()).enumerate();
-        rows.with_min_len((1 << 16) / self.cols.clamp(1, 1 << 16)).for_each_init(
-            || vec![0; self.cols.div_ceil(BLOCK) * BLOCK],
-            |elements, (row, words)| {
-                row_elements(row, &mut elements[..self.cols]);
-                self.pack_row(elements, words);
-            },
-        );
-        words
-    }
-
-    /// Packs whole blocks of elements below `2^bits`.
-    fn pack_row(&self, elements: &[u32], words: &mut [u32]) {
-        for (block, elements) in elements.chunks_exact(BLOCK).enumerate() {
-            let (chunk, lane) = (block / self.lanes, block % self.lanes);
-            let chunk = &mut words[chunk * self.lanes * self.bits..][..self.lanes * self.bits];
-            let (mut pending, mut held, mut word) = (0u64, 0, 0);
-            for &element in elements {
-                pending |= u64::from(element) << held;
-                held += self.bits;
-                while held >= 32 {
-                    chunk[self.word_index(lane, word)] = pending as u32;
-                    (pending, held, word) = (pending >> 32, held - 32, word + 1);
-                }
-            }
-        }
-    }
-
-    /// Returns the index of a lane's word in its chunk: words are in pieces of 4, then 2, then 1.
-    fn word_index(&self, lane: usize, word: usize) -> usize {
-        let (fours, rest) = (self.bits / 4 * 4, self.bits % 4);
-        let (start, width) = if word < fours {
-            (word / 4 * 4, 4)
-        } else if word < fours + rest / 2 * 2 {
-            (fours, 2)
-        } else {
-            (self.bits - 1, 1)
-        };
-        start * self.lanes + lane * width + (word - start)
-    }
-}
+/// Columns of a block of activations.
+pub(crate) const BLOCK: usize = 32;
 
 /// The kernels that read a matrix, given by the values of macros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +20,13 @@ pub(crate) struct MatrixKind {
     pub(crate) scales: usize,
     pub(crate) biased: bool,
     pub(crate) group: usize,
+}
+
+impl MatrixKind {
+    /// Returns whether products run on tensor cores (`codes.cu`), not in f32 (`linear.cu`).
+    pub(crate) fn uses_tensor_cores(&self) -> bool {
+        matches!(self.grid, grid::UNIFORM | grid::AFFINE | grid::SUPER_BLOCKS)
+    }
 }
 
 /// What a matrix has beside its elements.
@@ -131,7 +59,7 @@ enum Elements {
 #[derive(Debug)]
 pub(crate) struct PackedMatrix {
     pub(crate) kind: MatrixKind,
-    pub(crate) shape: PackedShape,
+    pub(crate) shape: Shape,
     pub(crate) side: SideData,
     elements: Elements,
     /// The least element, which is subtracted, so that elements of most weights take fewer bits.
@@ -149,7 +77,7 @@ impl PackedMatrix {
         let bits =
             (code_bits(alphabet) as usize + usize::from(matches!(elements, Elements::Levels { .. }))).max(2);
         let (kind, side) = side_data(grid, shape, bits)?;
-        Ok(Self { kind, shape: PackedShape::new(shape, bits), side, elements, base: 0 })
+        Ok(Self { kind, shape: Shape::new(kind, shape), side, elements, base: 0 })
     }
 
     /// Plans a matrix and packs its codes. On grids without groups the bits are those that take the fewest
@@ -173,10 +101,11 @@ impl PackedMatrix {
     /// Makes outliers on a grid with levels relative to the levels of their codes: their integers are
     /// relative to the codes.
     fn resolve_outliers(&mut self, symbols: &[u8]) {
+        let cols = self.shape.cols();
         let SideData { outlier_starts, outliers, levels, zero, .. } = &mut self.side;
         for (row, range) in outlier_starts.windows(2).enumerate() {
             for [col, bits] in &mut outliers[range[0] as usize..range[1] as usize] {
-                let code = symbols[row * self.shape.cols + *col as usize];
+                let code = symbols[row * cols + *col as usize];
                 let value = f64::from(code) + f64::from(f32::from_bits(*bits)) - f64::from(*zero);
                 *bits = ((value - f64::from(levels[usize::from(code)])) as f32).to_bits();
             }
@@ -185,7 +114,7 @@ impl PackedMatrix {
 
     /// Packs codes, row-major.
     pub(crate) fn words(&self, symbols: &[u8]) -> Vec<u32> {
-        let cols = self.shape.cols;
+        let cols = self.shape.cols();
         let last = (1u32 << self.kind.bits) - 1;
         self.shape.pack(|row, out| {
             self.elements.row(&symbols[row * cols..(row + 1) * cols], out);
@@ -195,8 +124,8 @@ impl PackedMatrix {
 
     /// Chooses bits and base, and adds the elements outside to the outliers.
     fn narrow(&mut self, codes: &Codes) {
-        let (cols, elements) = (self.shape.cols, self.elements);
-        let rows = codes.symbols().par_chunks(cols);
+        let (cols, elements) = (self.shape.cols(), self.elements);
+        let symbols = codes.symbols().par_chunks(cols);
         let count = |mut counts: Vec<u64>, symbols: &[u8]| {
             let mut row = vec![0; cols];
             elements.row(symbols, &mut row);
@@ -207,7 +136,7 @@ impl PackedMatrix {
             a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
             a
         };
-        let counts = rows.fold(|| vec![0; 256], count).reduce(|| vec![0; 256], add);
+        let counts = symbols.fold(|| vec![0; 256], count).reduce(|| vec![0; 256], add);
         let total: u64 = counts.iter().sum();
         let mut best = (u64::MAX, self.kind.bits, 0);
         for bits in 2..=self.kind.bits {
@@ -221,7 +150,8 @@ impl PackedMatrix {
         let (_, bits, base) = best;
         self.base = base as u32;
         self.kind.bits = bits;
-        self.shape = PackedShape::new([self.shape.rows, cols], bits);
+        let rows = self.shape.rows();
+        self.shape = Shape::new(self.kind, [rows, cols]);
         let (first, end) = (self.base, self.base + (1 << bits));
         // The grid's outliers have what is added to the element, which is now a clamped one.
         let grid_outliers = std::mem::take(&mut self.side.outliers);
@@ -244,7 +174,7 @@ impl PackedMatrix {
             }
             found
         };
-        let found: Vec<Vec<[u32; 2]>> = (0..self.shape.rows).into_par_iter().map(row).collect();
+        let found: Vec<Vec<[u32; 2]>> = (0..rows).into_par_iter().map(row).collect();
         self.side.zero -= self.base as i32;
         if found.iter().any(|row| !row.is_empty()) {
             self.side.outlier_starts = starts_of(found.iter().map(Vec::len));
@@ -421,7 +351,7 @@ pub(crate) fn pack_floats(
     shape: [usize; 2],
     dtype: FloatType,
     bytes: &[u8],
-) -> (MatrixKind, PackedShape, Vec<u32>) {
+) -> (MatrixKind, Shape, Vec<u32>) {
     let size = dtype.bytes();
     let kind = MatrixKind {
         bits: 8 * size,
@@ -430,7 +360,7 @@ pub(crate) fn pack_floats(
         biased: false,
         group: BLOCK,
     };
-    let packed = PackedShape::new(shape, 8 * size);
+    let packed = Shape::new(kind, shape);
     let row_bytes = shape[1] * size;
     let words = packed.pack(|row, out| {
         let row = bytes[row * row_bytes..(row + 1) * row_bytes].chunks_exact(size);

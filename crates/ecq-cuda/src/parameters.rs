@@ -9,8 +9,6 @@ pub(crate) struct MatrixParameters {
     pub(crate) words: u64,
     pub(crate) scales: u64,
     pub(crate) biases: u64,
-    pub(crate) group_scales: u64,
-    pub(crate) group_minima: u64,
     pub(crate) levels: u64,
     pub(crate) col_scales: u64,
     pub(crate) outlier_starts: u64,
@@ -43,6 +41,84 @@ pub(crate) struct ProductParameters {
 #[repr(C)]
 pub(crate) struct EmbedParameters {
     pub(crate) matrix: MatrixParameters,
+    pub(crate) index: u64,
+    pub(crate) y: u64,
+    pub(crate) active: u64,
+    pub(crate) report: u64,
+    pub(crate) scale: f32,
+    pub(crate) add: u32,
+}
+
+/// Most matrices of a launch of `codes.cu`.
+pub(crate) const MAX_OUTPUTS: usize = 4;
+
+/// A matrix of codes for tensor cores (`CodesMatrix` of `codes.cu`).
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct CodesMatrix {
+    pub(crate) units: u64,
+    pub(crate) scales: u64,
+    pub(crate) group_scales: u64,
+    pub(crate) group_minima: u64,
+    pub(crate) col_scales: u64,
+    pub(crate) outlier_starts: u64,
+    pub(crate) outliers: u64,
+    pub(crate) rows: u32,
+    pub(crate) cols: u32,
+    pub(crate) unit_count: u32,
+    pub(crate) groups: u32,
+    pub(crate) group_size: u32,
+    pub(crate) zero: i32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct PrepareOutput {
+    pub(crate) col_scales: u64,
+    pub(crate) digits: u64,
+    pub(crate) sums: u64,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct PrepareParameters {
+    pub(crate) outputs: [PrepareOutput; MAX_OUTPUTS],
+    pub(crate) x: u64,
+    pub(crate) active: u64,
+    pub(crate) which: u32,
+    pub(crate) cols: u32,
+    pub(crate) blocks: u32,
+    pub(crate) rows_per_tile: u32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct CodesOutput {
+    pub(crate) matrix: CodesMatrix,
+    pub(crate) digits: u64,
+    pub(crate) sums: u64,
+    pub(crate) y: u64,
+    pub(crate) bias: u64,
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    pub(crate) first_block: u32,
+    pub(crate) padding: u32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct CodesParameters {
+    pub(crate) outputs: [CodesOutput; MAX_OUTPUTS],
+    pub(crate) x: u64,
+    pub(crate) active: u64,
+    pub(crate) which: u32,
+    pub(crate) output_count: u32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct EmbedCodesParameters {
+    pub(crate) matrix: CodesMatrix,
     pub(crate) index: u64,
     pub(crate) y: u64,
     pub(crate) active: u64,

@@ -2,9 +2,10 @@
 
 use crate::backend::Shared;
 use crate::error::Result as CudaResult;
+use crate::layout::Shape;
 use crate::memory::DeviceMemory;
-use crate::packing::{MatrixKind, PackedMatrix, PackedShape, SideData, pack_floats};
-use crate::parameters::MatrixParameters;
+use crate::packing::{MatrixKind, PackedMatrix, SideData, pack_floats};
+use crate::parameters::{CodesMatrix, MatrixParameters};
 use cudarc::driver::CudaStream;
 use ecq_codec::{CodesEntry, decode_codes, decode_codes_into, decode_grid};
 use ecq_core::{Coding, EncodedTensor};
@@ -26,12 +27,22 @@ pub(crate) struct CudaWeight {
     pub(crate) number: u64,
     name: String,
     pub(crate) kind: MatrixKind,
-    /// The address of the words is 0 if they are in a slot.
-    matrix: MatrixParameters,
+    /// The address of the elements is 0 if they are in a slot.
+    matrix: DeviceMatrix,
+    shape: [usize; 2],
     /// What is decoded into a slot before each use.
     streams: Option<Streams>,
     /// Elements and side data.
     _memory: DeviceMemory,
+}
+
+/// A matrix as kernels read it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum DeviceMatrix {
+    /// For `codes.cu`.
+    Codes(CodesMatrix),
+    /// For `linear.cu`.
+    Linear(MatrixParameters),
 }
 
 /// A coded matrix on the host.
@@ -68,7 +79,7 @@ impl CudaWeight {
                     return Err(ecq_core::CoreError::Length { what, found, expected }.into());
                 }
                 let (kind, shape, words) = pack_floats(matrix.shape, dtype, &bytes);
-                Self::upload(shared, matrix, kind, shape, &SideData::default(), Some(&words), None)
+                Self::upload(shared, matrix, kind, shape, SideData::default(), Some(&words), None)
             }
             (Residence::Packed | Residence::Streams, MatrixStorage::Codes(tensor)) => {
                 let coding = CodesEntry::of(tensor)?.coding;
@@ -84,14 +95,14 @@ impl CudaWeight {
                 }
                 let (codes, grid) = (decode_codes(tensor)?, decode_grid(tensor)?);
                 let (packed, words) = PackedMatrix::pack(&codes, &grid)?;
-                Self::upload(shared, matrix, packed.kind, packed.shape, &packed.side, Some(&words), None)
+                Self::upload(shared, matrix, packed.kind, packed.shape, packed.side, Some(&words), None)
             }
             (Residence::Slot, MatrixStorage::Codes(tensor)) => {
                 // Decoded once, so that bits and outliers, and with them the results, are those of `Packed`.
                 let (mut packed, _) = PackedMatrix::pack(&decode_codes(tensor)?, &decode_grid(tensor)?)?;
                 let (kind, shape, side) = (packed.kind, packed.shape, std::mem::take(&mut packed.side));
                 let streams = Streams { tensor: tensor.clone(), packed };
-                Self::upload(shared, matrix, kind, shape, &side, None, Some(streams))
+                Self::upload(shared, matrix, kind, shape, side, None, Some(streams))
             }
             _ => {
                 let what = format!("{} has no codes, which {residence:?} requires", matrix.name);
@@ -104,11 +115,14 @@ impl CudaWeight {
         shared: &Shared,
         matrix: &Matrix,
         kind: MatrixKind,
-        shape: PackedShape,
-        side: &SideData,
+        shape: Shape,
+        mut side: SideData,
         words: Option<&[u32]>,
         streams: Option<Streams>,
     ) -> Result<Weight> {
+        if let Shape::Tiles(tiles) = shape {
+            tiles.arrange(kind, &mut side);
+        }
         let mut arena = Arena::default();
         let words = words.and_then(|words| arena.push(bytemuck::cast_slice(words)));
         let offsets = [
@@ -125,24 +139,39 @@ impl CudaWeight {
         let memory = DeviceMemory::with(&shared.gpu, &arena.0)?;
         let [words, scales, biases, group_scales, group_minima, levels, col_scales, outlier_starts, outliers] =
             offsets.map(|offset| offset.map_or(0, |offset| memory.address() + offset));
-        let parameters = MatrixParameters {
-            words,
-            scales,
-            biases,
-            group_scales,
-            group_minima,
-            levels,
-            col_scales,
-            outlier_starts,
-            outliers,
-            rows: shape.rows as u32,
-            cols: shape.cols as u32,
-            lanes: shape.lanes as u32,
-            chunks: shape.chunks as u32,
-            groups: side.groups as u32,
-            group_size: side.group_size as u32,
-            zero: side.zero,
-            padding: 0,
+        let parameters = match shape {
+            Shape::Tiles(shape) => DeviceMatrix::Codes(CodesMatrix {
+                units: words,
+                scales,
+                group_scales,
+                group_minima,
+                col_scales,
+                outlier_starts,
+                outliers,
+                rows: shape.rows as u32,
+                cols: shape.cols as u32,
+                unit_count: shape.units as u32,
+                groups: side.groups as u32,
+                group_size: side.group_size as u32,
+                zero: side.zero,
+            }),
+            Shape::Lanes(shape) => DeviceMatrix::Linear(MatrixParameters {
+                words,
+                scales,
+                biases,
+                levels,
+                col_scales,
+                outlier_starts,
+                outliers,
+                rows: shape.rows as u32,
+                cols: shape.cols as u32,
+                lanes: shape.lanes as u32,
+                chunks: shape.chunks as u32,
+                groups: side.groups as u32,
+                group_size: side.group_size as u32,
+                zero: side.zero,
+                padding: 0,
+            }),
         };
         let slot_bytes = if streams.is_some() { shape.bytes() } else { 0 };
         let stored = streams.as_ref().map_or(0, |streams| streams.tensor.bytes());
@@ -154,6 +183,7 @@ impl CudaWeight {
             name: matrix.name.clone(),
             kind,
             matrix: parameters,
+            shape: matrix.shape,
             streams,
             _memory: memory,
         };
@@ -164,9 +194,16 @@ impl CudaWeight {
     ///
     /// # Errors
     /// [`Binding`](RuntimeError::Binding) if it needs a slot and there is none.
-    pub(crate) fn parameters(&self, slot: Option<&CudaSlot>) -> Result<MatrixParameters> {
+    pub(crate) fn matrix(&self, slot: Option<&CudaSlot>) -> Result<DeviceMatrix> {
         match (slot, self.needs_slot()) {
-            (Some(slot), true) => Ok(MatrixParameters { words: slot.memory.address(), ..self.matrix }),
+            (Some(slot), true) => Ok(match self.matrix {
+                DeviceMatrix::Codes(matrix) => {
+                    DeviceMatrix::Codes(CodesMatrix { units: slot.memory.address(), ..matrix })
+                }
+                DeviceMatrix::Linear(matrix) => {
+                    DeviceMatrix::Linear(MatrixParameters { words: slot.memory.address(), ..matrix })
+                }
+            }),
             (None, false) => Ok(self.matrix),
             (None, true) => {
                 Err(RuntimeError::Binding(format!("{} must be multiplied from a slot", self.name)))
@@ -179,7 +216,7 @@ impl CudaWeight {
 
     /// Returns `[rows, cols]`.
     pub(crate) fn shape(&self) -> [usize; 2] {
-        [self.matrix.rows as usize, self.matrix.cols as usize]
+        self.shape
     }
 
     /// Returns whether the matrix is decoded into a slot before each use.
