@@ -165,6 +165,7 @@ __device__ __forceinline__ void store(const AttentionParameters& p, u32 row, u32
 
 // Blocks are [heads][rows][splits], or [heads][rows] for all splits of a row.
 extern "C" __global__ void __launch_bounds__(THREADS, 1) attend(const __grid_constant__ AttentionParameters p) {
+    wait_for_previous();
     const u32 head = blockIdx.x, row = blockIdx.y;
     if (row >= p.active->rows[0]) return;
     const u32 end = p.positions[row] + 1;
@@ -198,6 +199,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) attend(const __grid_con
 
 // Merges the splits of a head of a row, with one warp.
 extern "C" __global__ void __launch_bounds__(32) combine(const __grid_constant__ AttentionParameters p) {
+    wait_for_previous();
     const u32 head = blockIdx.x, row = blockIdx.y, lane = threadIdx.x;
     if (row >= p.active->rows[0]) return;
     const u32 end = p.positions[row] + 1;

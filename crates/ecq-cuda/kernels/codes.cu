@@ -74,6 +74,7 @@ struct PrepareParameters {
 
 // One warp per row and block; the third dimension of blocks are outputs.
 extern "C" __global__ void __launch_bounds__(THREADS) prepare(const __grid_constant__ PrepareParameters p) {
+    wait_for_previous();
     const u32 lane = threadIdx.x % 32, row = blockIdx.y, block = blockIdx.x * WARPS + threadIdx.x / 32;
     if (row >= p.active->rows[p.which] || block >= p.blocks) return;
     const PrepareOutput& out = p.outputs[blockIdx.z];
@@ -157,6 +158,7 @@ __device__ __forceinline__ u64 in_tiles(u32 row, u32 groups, u32 group) {
 
 // Looks up rows: `y = weights * scale`, or adds them. One block per row.
 extern "C" __global__ void __launch_bounds__(THREADS) embed(const __grid_constant__ EmbedParameters p) {
+    wait_for_previous();
     const CodesMatrix& m = p.matrix;
     const u32 row = blockIdx.x;
     if (row >= p.active->rows[0]) return;
@@ -210,9 +212,13 @@ struct CodesParameters {
     const float* x;
     const ActiveRows* active;
     u32 which, output_count;
+    u32 early;                   // whether no earlier kernel or copy of the stream writes the codes
+    u32 padding;
 };
 
 #define PASS_ROWS (ROWS * TILES)
+// Registers allow it.
+#define PREFETCH (BITS <= 4 && TILES == 1)
 
 __device__ __forceinline__ void mma32(int (&c)[4], const u32 (&a)[4], uint2 b) {
     asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
@@ -248,6 +254,12 @@ __device__ __forceinline__ void unpack(const uint4 (&unit)[BITS], u32 block, u32
     }
 }
 
+// Loads the codes of a unit. They are read once, so they do not displace activations from the cache.
+__device__ __forceinline__ void load_unit(const uint4* units, u32 unit, uint4 (&words)[BITS]) {
+#pragma unroll
+    for (u32 i = 0; i < BITS; i++) words[i] = __ldcs(units + ((u64)unit * BITS + i) * 32);
+}
+
 // Scale and bias of a group of a row, or steps of a super-block.
 __device__ __forceinline__ float2 scale_and_bias(const void* scales, u64 at) {
     if (!BIASED) return make_float2(load_float<SCALES>(scales, at), 0.0f);
@@ -259,9 +271,6 @@ __device__ __forceinline__ float2 scale_and_bias(const void* scales, u64 at) {
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, TILES > 2 || GRID == SUPER_BLOCKS ? 1 : 2) product(const __grid_constant__ CodesParameters p) {
-    const u32 active = p.active->rows[p.which];
-    const u32 row0 = blockIdx.y * PASS_ROWS;
-    if (row0 >= active) return;
     u32 which = 0;
     while (which + 1 < p.output_count && blockIdx.x >= p.outputs[which + 1].first_block) which++;
     const CodesOutput& out = p.outputs[which];
@@ -269,6 +278,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, TILES > 2 || GRID == SUPER
     const u32 tile = out.first / TILE_ROWS + blockIdx.x - out.first_block;
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
     const u32 blocks = m.unit_count * 8;
+    const uint4* units = m.units + (u64)tile * m.unit_count * BITS * 32 + lane;
+
+    // Codes do not depend on other kernels.
+    uint4 words[BITS];
+    if (p.early && warp < m.unit_count) load_unit(units, warp, words);
+    wait_for_previous();
+    const u32 active = p.active->rows[p.which];
+    const u32 row0 = blockIdx.y * PASS_ROWS;
+    if (row0 >= active) return;
+    if (!p.early && warp < m.unit_count) load_unit(units, warp, words);
 
     // Rows g and g + 8 of the tile, row t of each tile of activations.
     float total[TILES][2];
@@ -276,9 +295,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, TILES > 2 || GRID == SUPER
     for (u32 n = 0; n < TILES; n++) total[n][0] = total[n][1] = 0.0f;
 
     for (u32 unit = warp; unit < m.unit_count; unit += WARPS) {
-        uint4 words[BITS];
-#pragma unroll
-        for (u32 i = 0; i < BITS; i++) words[i] = __ldg(m.units + (((u64)tile * m.unit_count + unit) * BITS + i) * 32 + lane);
+        // The next unit is loaded while this one is multiplied.
+        uint4 next[BITS];
+        if (PREFETCH && unit + WARPS < m.unit_count) load_unit(units, unit + WARPS, next);
 #if GRID == SUPER_BLOCKS
         float2 steps[2];
 #pragma unroll
@@ -351,6 +370,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, TILES > 2 || GRID == SUPER
 #endif
             }
         }
+        if (unit + WARPS < m.unit_count) {
+            if (PREFETCH) {
+#pragma unroll
+                for (u32 i = 0; i < BITS; i++) words[i] = next[i];
+            } else {
+                load_unit(units, unit + WARPS, words);
+            }
+        }
     }
 
     __shared__ float parts[WARPS][PASS_ROWS][TILE_ROWS];
@@ -366,17 +393,22 @@ extern "C" __global__ void __launch_bounds__(THREADS, TILES > 2 || GRID == SUPER
         for (u32 in_tile = warp; in_tile < TILE_ROWS; in_tile += WARPS) {
             const u32 row = min(tile * TILE_ROWS + in_tile, m.rows - 1);
             const u32 start = m.outlier_starts[row], end = m.outlier_starts[row + 1];
-            for (u32 r = 0; r < PASS_ROWS; r++) {
-                float sum = 0.0f;
-                if (row0 + r < active) {
-                    for (u32 i = start + lane; i < end; i += 32) {
-                        const uint2 outlier = m.outliers[i];
-                        float value = p.x[(u64)(row0 + r) * m.cols + outlier.x];
-                        if (m.col_scales) value = __fmul_rn(value, m.col_scales[outlier.x]);
-                        sum = __fmaf_rn(__uint_as_float(outlier.y), value, sum);
-                    }
+            float sums[PASS_ROWS];
+#pragma unroll
+            for (u32 r = 0; r < PASS_ROWS; r++) sums[r] = 0.0f;
+            for (u32 i = start + lane; i < end; i += 32) {
+                const uint2 outlier = m.outliers[i];
+                const float scale = m.col_scales ? m.col_scales[outlier.x] : 1.0f;
+#pragma unroll
+                for (u32 r = 0; r < PASS_ROWS; r++) {
+                    if (row0 + r >= active) continue;
+                    const float value = __fmul_rn(p.x[(u64)(row0 + r) * m.cols + outlier.x], scale);
+                    sums[r] = __fmaf_rn(__uint_as_float(outlier.y), value, sums[r]);
                 }
-                sum = sum_lanes(sum, 32);
+            }
+#pragma unroll
+            for (u32 r = 0; r < PASS_ROWS; r++) {
+                const float sum = start < end ? sum_lanes(sums[r], 32) : 0.0f;
                 if (lane == 0) outliers[r][in_tile] = sum;
             }
         }

@@ -78,3 +78,11 @@ __device__ __forceinline__ float sum_block(float value) {
     __syncthreads();
     return sum_lanes(lane < warps ? parts[lane] : 0.0f, 32);
 }
+
+// Waits for the kernels before this one, which may still run if this one was launched early, and allows the
+// next one to be launched early. Everything that other kernels write is read after this.
+__device__ __forceinline__ void wait_for_previous() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents; griddepcontrol.wait;" ::: "memory");
+#endif
+}

@@ -120,6 +120,7 @@ __device__ __forceinline__ u32 quad_index(u32 block, u32 quad) {
 extern __shared__ float4 staged[];
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1) product(const __grid_constant__ ProductParameters p) {
+    wait_for_previous();
     const Matrix& m = p.matrix;
     const u32 active = p.active->rows[p.which];
     const u32 row0 = blockIdx.y * ROWS;
@@ -282,6 +283,7 @@ __device__ __forceinline__ float outlier_at(const Matrix& m, u32 row, u32 col) {
 
 // Looks up rows: `y = weights * scale`, or adds them. One block per row.
 extern "C" __global__ void __launch_bounds__(THREADS) embed(const __grid_constant__ EmbedParameters p) {
+    wait_for_previous();
     const Matrix& m = p.matrix;
     const u32 row = blockIdx.x;
     if (row >= p.active->rows[0]) return;

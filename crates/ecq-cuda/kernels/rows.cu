@@ -3,6 +3,9 @@
 
 #define THREADS 256u
 
+// Values that a thread holds in registers.
+#define HELD 4u
+
 // Norms of rows of `width` values; one block per row. `layer` subtracts the mean first.
 struct NormParameters {
     const float* x;
@@ -16,24 +19,48 @@ struct NormParameters {
 };
 
 extern "C" __global__ void __launch_bounds__(1024) norm_rows(const __grid_constant__ NormParameters p) {
+    wait_for_previous();
     const u32 row = blockIdx.x;
     if (row >= p.active->rows[p.which] * p.heads) return;
     const float* x = p.x + (u64)row * p.width;
     float* y = p.y + (u64)row * p.width;
+    // All values of a thread are loaded at the same time, if there are few.
+    float values[HELD], weights[HELD];
+#pragma unroll
+    for (u32 k = 0; k < HELD; k++) {
+        const u32 i = threadIdx.x + k * blockDim.x;
+        values[k] = i < p.width ? x[i] : 0.0f;
+        weights[k] = i < p.width ? p.weight[i] : 0.0f;
+    }
+    const u32 held = HELD * blockDim.x;
     float mean = 0.0f;
     if (p.layer) {
         float sum = 0.0f;
-        for (u32 i = threadIdx.x; i < p.width; i += blockDim.x) sum += x[i];
+#pragma unroll
+        for (u32 k = 0; k < HELD; k++) sum += values[k];
+        for (u32 i = held + threadIdx.x; i < p.width; i += blockDim.x) sum += x[i];
         mean = sum_block(sum) / (float)p.width;
     }
     float squares = 0.0f;
-    for (u32 i = threadIdx.x; i < p.width; i += blockDim.x) {
+#pragma unroll
+    for (u32 k = 0; k < HELD; k++) {
+        const float value = threadIdx.x + k * blockDim.x < p.width ? values[k] - mean : 0.0f;
+        squares = __fmaf_rn(value, value, squares);
+    }
+    for (u32 i = held + threadIdx.x; i < p.width; i += blockDim.x) {
         const float value = x[i] - mean;
         squares = __fmaf_rn(value, value, squares);
     }
     const float scale = 1.0f / sqrtf(sum_block(squares) / (float)p.width + p.eps);
     // Each value is written by the thread that reads it, so that norms work in place.
-    for (u32 i = threadIdx.x; i < p.width; i += blockDim.x) {
+#pragma unroll
+    for (u32 k = 0; k < HELD; k++) {
+        const u32 i = threadIdx.x + k * blockDim.x;
+        if (i >= p.width) continue;
+        const float value = (values[k] - mean) * scale * weights[k];
+        y[i] = p.layer ? value + p.bias[i] : value;
+    }
+    for (u32 i = held + threadIdx.x; i < p.width; i += blockDim.x) {
         const float value = (x[i] - mean) * scale * p.weight[i];
         y[i] = p.layer ? value + p.bias[i] : value;
     }
@@ -50,6 +77,7 @@ struct AnglesParameters {
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS) angles(const __grid_constant__ AnglesParameters p) {
+    wait_for_previous();
     const u32 row = blockIdx.x;
     if (row >= p.active->rows[0]) return;
     const float position = (float)p.positions[row];
@@ -71,6 +99,7 @@ struct RotateParameters {
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS) rotate(const __grid_constant__ RotateParameters p) {
+    wait_for_previous();
     const u32 row = blockIdx.y, pair = blockIdx.x * THREADS + threadIdx.x;
     if (row >= p.active->rows[0] || pair >= p.heads * p.frequencies) return;
     const u32 head = pair / p.frequencies, i = pair % p.frequencies;
@@ -101,6 +130,7 @@ struct ActivateParameters {
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS) activate(const __grid_constant__ ActivateParameters p) {
+    wait_for_previous();
     const u64 values = (u64)p.active->rows[0] * p.width;
     for (u64 i = blockIdx.x * (u64)THREADS + threadIdx.x; i < values; i += (u64)gridDim.x * THREADS) {
         const float value = p.gelu ? gelu_tanh(p.x[i]) : silu(p.x[i]);
@@ -117,6 +147,7 @@ struct AddParameters {
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS) add(const __grid_constant__ AddParameters p) {
+    wait_for_previous();
     const u64 values = (u64)p.active->rows[0] * p.width;
     for (u64 i = blockIdx.x * (u64)THREADS + threadIdx.x; i < values; i += (u64)gridDim.x * THREADS)
         p.y[i] = p.scale == 1.0f ? p.y[i] + p.x[i] : p.y[i] + p.scale * p.x[i];
@@ -124,6 +155,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) add(const __grid_constant_
 
 // Sets the rows in use to zero.
 extern "C" __global__ void __launch_bounds__(THREADS) clear(const __grid_constant__ AddParameters p) {
+    wait_for_previous();
     const u64 values = (u64)p.active->rows[0] * p.width;
     for (u64 i = blockIdx.x * (u64)THREADS + threadIdx.x; i < values; i += (u64)gridDim.x * THREADS) p.y[i] = 0.0f;
 }
@@ -139,6 +171,7 @@ struct GatherParameters {
 
 // y[row] = x[index[row]]
 extern "C" __global__ void __launch_bounds__(THREADS) gather(const __grid_constant__ GatherParameters p) {
+    wait_for_previous();
     const u32 row = blockIdx.y, i = blockIdx.x * THREADS + threadIdx.x;
     if (row >= p.active->rows[p.which] || i >= p.width) return;
     p.y[(u64)row * p.width + i] = p.x[(u64)p.index[row] * p.width + i];
@@ -146,6 +179,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) gather(const __grid_consta
 
 // y[index[row]] += weights[row] * x[row], for rows with different indices.
 extern "C" __global__ void __launch_bounds__(THREADS) scatter(const __grid_constant__ GatherParameters p) {
+    wait_for_previous();
     const u32 row = blockIdx.y, i = blockIdx.x * THREADS + threadIdx.x;
     if (row >= p.active->rows[p.which] || i >= p.width) return;
     float* y = p.y + (u64)p.index[row] * p.width + i;
@@ -171,6 +205,7 @@ struct AppendParameters {
 
 // Stores a head of a row per warp.
 extern "C" __global__ void __launch_bounds__(THREADS) append(const __grid_constant__ AppendParameters p) {
+    wait_for_previous();
     const u32 lane = threadIdx.x % 32, row = blockIdx.y, head = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
     if (row >= p.active->rows[0] || head >= p.heads) return;
     const u32 position = p.positions[row];
@@ -216,6 +251,7 @@ struct CopyParameters {
 // Copies blocks in order. A byte of a block always goes to the same byte of another one, so that each thread
 // copies its bytes of all pairs in order.
 extern "C" __global__ void __launch_bounds__(THREADS) copy_blocks(const __grid_constant__ CopyParameters p) {
+    wait_for_previous();
     const u32 pairs = p.active->rows[0];
     for (u64 i = blockIdx.x * (u64)THREADS + threadIdx.x; i < p.block_bytes; i += (u64)gridDim.x * THREADS)
         for (u32 pair = 0; pair < pairs; pair++)
@@ -236,6 +272,7 @@ struct AdvanceParameters {
 
 // One block.
 extern "C" __global__ void __launch_bounds__(THREADS) advance(const __grid_constant__ AdvanceParameters p) {
+    wait_for_previous();
     const u32 step = *p.count, rows = p.active->rows[1];
     __syncthreads();
     for (u32 i = threadIdx.x; i < rows; i += THREADS) {

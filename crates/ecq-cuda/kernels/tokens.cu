@@ -45,6 +45,7 @@ __device__ __forceinline__ bool finite(float value) {
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS) argmax(const __grid_constant__ ArgmaxParameters p) {
+    wait_for_previous();
     const u32 row = blockIdx.x;
     if (row >= p.active->rows[1]) return;
     const Best best = largest(p.logits + (u64)row * p.width, p.width);
@@ -78,6 +79,7 @@ __device__ __forceinline__ float logit_of(u64 key) {
 // Samples as `sample_token` of the host, in the same order of sums. Exponentials are computed in double
 // precision and rounded once, as the host's are but for rare cases.
 extern "C" __global__ void __launch_bounds__(THREADS) sample(const __grid_constant__ SampleParameters p) {
+    wait_for_previous();
     const u32 row = blockIdx.x;
     if (row >= p.active->rows[1]) return;
     const float* logits = p.logits + (u64)row * p.width;
@@ -159,6 +161,7 @@ struct RouteParameters {
 
 // Chooses the experts of a row with one warp.
 extern "C" __global__ void __launch_bounds__(32) route(const __grid_constant__ RouteParameters p) {
+    wait_for_previous();
     const u32 row = blockIdx.x, lane = threadIdx.x;
     if (row >= p.active->rows[0]) return;
     __shared__ u32 chosen[MAX_EXPERTS / 32];

@@ -299,6 +299,7 @@ impl<'a> Builder<'a> {
         Ok(Product {
             matrix: weight.matrix(slot)?,
             kind: weight.kind,
+            in_slot: slot.is_some(),
             y: self.address(output.y),
             bias: output.bias.map_or(0, |bias| self.address(bias)),
             first: output.range.start,
@@ -391,6 +392,8 @@ const MAX_EXPERTS: usize = 1024;
 pub(crate) struct Product {
     pub(crate) matrix: DeviceMatrix,
     pub(crate) kind: MatrixKind,
+    /// Whether the matrix is decoded into a slot, which work of the stream may write.
+    pub(crate) in_slot: bool,
     pub(crate) y: u64,
     pub(crate) bias: u64,
     pub(crate) first: usize,
@@ -552,6 +555,8 @@ impl Resources {
                 active: rows.address,
                 which: rows.which,
                 output_count: 0,
+                early: 1,
+                padding: 0,
             };
             let mut all_blocks = 0;
             for (j, (product, matrix)) in products.iter().enumerate().skip(i) {
@@ -559,6 +564,7 @@ impl Resources {
                     continue;
                 }
                 done[j] = true;
+                parameters.early &= u32::from(!product.in_slot);
                 let own = prepared.iter().find(|output| output.col_scales == matrix.col_scales);
                 let (digits, sums) = own.map_or((0, 0), |output| (output.digits, output.sums));
                 parameters.outputs[parameters.output_count as usize] = CodesOutput {

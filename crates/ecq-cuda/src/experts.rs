@@ -128,7 +128,7 @@ impl HostExperts {
             let slot = set.filter(|_| weight.needs_slot()).map(|set| resources.slot(set[index]));
             let matrix = weight.matrix(slot)?;
             let product =
-                Product { matrix, kind: weight.kind, y, bias: 0, first: 0, count: weight.shape()[0] };
+                Product { matrix, kind: weight.kind, in_slot: slot.is_some(), y, bias: 0, first: 0, count: weight.shape()[0] };
             let launches = resources.products(x, &[product], rows, &mut |bytes| self.room(bytes))?;
             Ok(launches.iter().try_for_each(|launch| launch.run(stream))?)
         };

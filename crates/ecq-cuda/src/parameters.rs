@@ -113,6 +113,8 @@ pub(crate) struct CodesParameters {
     pub(crate) active: u64,
     pub(crate) which: u32,
     pub(crate) output_count: u32,
+    pub(crate) early: u32,
+    pub(crate) padding: u32,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
