@@ -219,3 +219,101 @@ impl LaneShape {
         start * self.lanes + lane * width + (word - start)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::{element, grid};
+
+    fn kind(grid: usize, bits: usize) -> MatrixKind {
+        MatrixKind { bits, grid, scales: element::F16, biased: true, group: BLOCK }
+    }
+
+    /// Elements below `2^bits` that differ from their neighbours.
+    fn elements(row: usize, bits: usize, out: &mut [u32]) {
+        let value = |col: usize| (row as u64 * 7919 + col as u64 * 104_729 + 13) * 2_654_435_761 >> 7;
+        out.iter_mut().enumerate().for_each(|(col, out)| *out = (value(col) % (1 << bits)) as u32);
+    }
+
+    /// Reads a code as `single_code` of `codes.cu`.
+    fn single_code(words: &[u32], units: usize, bits: usize, row: usize, col: usize) -> u32 {
+        let (tile, unit, block) = (row / TILE_ROWS, col / UNIT_COLUMNS, col % UNIT_COLUMNS / BLOCK);
+        let in_block = col % BLOCK;
+        let lane = row % 8 * 4 + in_block % 16 / 4;
+        let (word, byte) = (row % TILE_ROWS / 8 + 2 * (in_block / 16), 8 * (in_block % 4));
+        let start = (tile * units + unit) * bits * 4 * WARP;
+        let (mut code, mut load, mut shift) = (0, 0, 0);
+        for width in [8, 4, 2, 1].into_iter().filter(|width| bits & width != 0) {
+            let per_word = 8 / width;
+            let found = words[start + ((load + block / per_word) * WARP + lane) * 4 + word];
+            code |= (found >> (byte + width * (block % per_word)) & ((1 << width) - 1)) << shift;
+            shift += width;
+            load += width;
+        }
+        code
+    }
+
+    #[test]
+    fn codes_are_where_kernels_read_them() {
+        for bits in 2..=8 {
+            for [rows, cols] in [[1, 32], [16, 256], [17, 33], [50, 600]] {
+                let Shape::Tiles(shape) = Shape::new(kind(grid::UNIFORM, bits), [rows, cols]) else {
+                    panic!("uniform grids run on tensor cores")
+                };
+                let words = shape.pack(|row, out| elements(row, bits, out));
+                assert_eq!(4 * words.len(), Shape::Tiles(shape).bytes());
+                let mut expected = vec![0; cols];
+                for row in 0..rows {
+                    elements(row, bits, &mut expected);
+                    for (col, &expected) in expected.iter().enumerate() {
+                        let found = single_code(&words, shape.units, bits, row, col);
+                        assert_eq!(found, expected, "{bits} bits, {rows} x {cols}, row {row}, column {col}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Pieces of words hold one bit stream per lane.
+    #[test]
+    fn lanes_hold_bit_streams() {
+        for bits in [2, 3, 5, 7, 8, 16, 32] {
+            let (rows, cols) = (3, 200);
+            let Shape::Lanes(shape) = Shape::new(kind(grid::DENSE, bits), [rows, cols]) else {
+                panic!("floats are multiplied in f32")
+            };
+            let words = shape.pack(|row, out| elements(row, bits.min(20), out));
+            let mut expected = vec![0; cols];
+            for row in 0..rows {
+                elements(row, bits.min(20), &mut expected);
+                for (col, &expected) in expected.iter().enumerate() {
+                    let (block, bit) = (col / BLOCK, col % BLOCK * bits);
+                    let (chunk, lane) = (block / shape.lanes, block % shape.lanes);
+                    let chunk = &words[row * shape.row_words() + chunk * shape.lanes * bits..];
+                    let word = |index: usize| u64::from(chunk[shape.word_index(lane, index.min(bits - 1))]);
+                    let pair = word(bit / 32) | word(bit / 32 + 1) << 32;
+                    let found = pair >> (bit % 32) & ((1u64 << bits) - 1);
+                    assert_eq!(found, u64::from(expected), "{bits} bits, row {row}, column {col}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn biases_are_beside_scales_and_rows_beside_rows() {
+        let (rows, groups) = (18, 2);
+        let halves = |first: u16| (0..rows as u16 * 2).flat_map(|i| (first + i).to_le_bytes()).collect();
+        let mut side = SideData { scales: halves(100), biases: halves(1000), groups, ..SideData::default() };
+        let kind = kind(grid::AFFINE, 4);
+        let Shape::Tiles(shape) = Shape::new(kind, [rows, 64]) else { panic!("groups of whole blocks") };
+        shape.arrange(kind, &mut side);
+        let found = |tile: usize, group: usize, row: usize, which: usize| {
+            let at = 2 * (((tile * groups + group) * TILE_ROWS + row) * 2 + which);
+            u16::from_le_bytes([side.scales[at], side.scales[at + 1]])
+        };
+        assert_eq!([found(0, 0, 0, 0), found(0, 0, 0, 1)], [100, 1000]);
+        assert_eq!([found(0, 1, 3, 0), found(0, 1, 3, 1)], [107, 1007]);
+        assert_eq!([found(1, 0, 1, 0), found(1, 1, 1, 1)], [134, 1035]);
+        assert_eq!(found(1, 0, 5, 0), 0);
+    }
+}
