@@ -87,7 +87,8 @@ __device__ __forceinline__ float score(const float* query, const Cache& keys, u6
 #pragma unroll
         for (u32 k = 0; k < 8; k++) {
             const u16 bits = (u16)(words[k / 2] >> (16 * (k % 2)));
-            sum = __fmaf_rn(query[i + k], CACHE_ELEMENT == F16 ? half_to_float(bits) : bfloat_to_float(bits), sum);
+            const float key = CACHE_ELEMENT == F16 ? half_to_float(bits) : bfloat_to_float(bits);
+            sum = __fmaf_rn(query[i + k], key, sum);
         }
     }
 #else
@@ -99,7 +100,8 @@ __device__ __forceinline__ float score(const float* query, const Cache& keys, u6
 
 // Computes one split; the result is in the lanes of every warp.
 __device__ __forceinline__ Partial
-one_split(const AttentionParameters& p, const float* query, const u32* table, u32 kv_head, u32 first, u32 end) {
+one_split(const AttentionParameters& p, const float* query, const u32* table, u32 kv_head, u32 first,
+          u32 end) {
     __shared__ Partial parts[WARPS][32];
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     Partial own;
@@ -164,7 +166,8 @@ __device__ __forceinline__ void store(const AttentionParameters& p, u32 row, u32
 }
 
 // Blocks are [heads][rows][splits], or [heads][rows] for all splits of a row.
-extern "C" __global__ void __launch_bounds__(THREADS, 1) attend(const __grid_constant__ AttentionParameters p) {
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
+attend(const __grid_constant__ AttentionParameters p) {
     wait_for_previous();
     const u32 head = blockIdx.x, row = blockIdx.y;
     if (row >= p.active->rows[0]) return;
@@ -212,7 +215,10 @@ extern "C" __global__ void __launch_bounds__(32) combine(const __grid_constant__
         part.largest = from[0];
         part.sum = from[1];
 #pragma unroll
-        for (u32 i = 0; i < PER_LANE; i++) part.values[i] = lane + 32 * i < HEAD_DIM ? from[2 + lane + 32 * i] : 0.0f;
+        for (u32 i = 0; i < PER_LANE; i++) {
+            const u32 d = lane + 32 * i;
+            part.values[i] = d < HEAD_DIM ? from[2 + d] : 0.0f;
+        }
         merge(all, part);
     }
     store(p, row, head, all);

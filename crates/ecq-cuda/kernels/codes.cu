@@ -179,8 +179,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) embed(const __grid_constan
         const u64 at = in_tiles(token, m.cols / GROUP, col / GROUP);
         const float step = load_float<F16>(m.scales, BIASED ? 2 * super : super);
         value = __fmul_rn(__fmul_rn(step, (float)m.group_scales[at]), code);
-        if (BIASED)
-            value = __fsub_rn(value, __fmul_rn(load_float<F16>(m.scales, 2 * super + 1), (float)m.group_minima[at]));
+        if (BIASED) {
+            const float minimum_step = load_float<F16>(m.scales, 2 * super + 1);
+            value = __fsub_rn(value, __fmul_rn(minimum_step, (float)m.group_minima[at]));
+        }
 #else
         value = code;
         if (m.outlier_starts) value = __fadd_rn(value, outlier_at(m, token, col));
@@ -219,6 +221,7 @@ struct CodesParameters {
 #define PASS_ROWS (ROWS * TILES)
 // Registers allow it.
 #define PREFETCH (BITS <= 4 && TILES == 1)
+#define MIN_BLOCKS (TILES > 2 || GRID == SUPER_BLOCKS ? 1 : 2)
 
 __device__ __forceinline__ void mma32(int (&c)[4], const u32 (&a)[4], uint2 b) {
     asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
@@ -270,7 +273,14 @@ __device__ __forceinline__ float2 scale_and_bias(const void* scales, u64 at) {
     return make_float2(bfloat_to_float(low), bfloat_to_float(high));
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, TILES > 2 || GRID == SUPER_BLOCKS ? 1 : 2) product(const __grid_constant__ CodesParameters p) {
+// Adds the sum of a group, times its scale, and the sum of activations, times its bias.
+__device__ __forceinline__ void add_scaled(float& total, float2 scale, float x_scale, int sum, int sum_of_x) {
+    total = __fmaf_rn(__fmul_rn(scale.x, x_scale), (float)sum, total);
+    if (BIASED) total = __fmaf_rn(__fmul_rn(scale.y, x_scale), (float)sum_of_x, total);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
+product(const __grid_constant__ CodesParameters p) {
     u32 which = 0;
     while (which + 1 < p.output_count && blockIdx.x >= p.outputs[which + 1].first_block) which++;
     const CodesOutput& out = p.outputs[which];
@@ -344,9 +354,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, TILES > 2 || GRID == SUPER
 #pragma unroll
                     for (u32 h = 0; h < 2; h++) {
                         const int sum = 256 * sums[2 * h] + sums[2 * h + 1] - m.zero * of_x;
-                        total[n][h] = __fmaf_rn(__fmul_rn(scale[s][h].x, x_scale), (float)sum, total[n][h]);
-                        if (BIASED)
-                            total[n][h] = __fmaf_rn(__fmul_rn(scale[s][h].y, x_scale), (float)of_x, total[n][h]);
+                        add_scaled(total[n][h], scale[s][h], x_scale, sum, of_x);
                     }
                 }
 #else
@@ -363,8 +371,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, TILES > 2 || GRID == SUPER
 #else
                     const float2 own = scale[h];
 #endif
-                    total[n][h] = __fmaf_rn(__fmul_rn(own.x, x_scale), (float)sum, total[n][h]);
-                    if (BIASED) total[n][h] = __fmaf_rn(__fmul_rn(own.y, x_scale), (float)packed.w, total[n][h]);
+                    add_scaled(total[n][h], own, x_scale, sum, packed.w);
 #endif
                 }
 #endif

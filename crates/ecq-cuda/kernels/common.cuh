@@ -60,7 +60,8 @@ struct ActiveRows {
     u32 rows[2];
 };
 
-// Sums a value over groups of `lanes` lanes of a warp (a power of two), in a fixed order; all lanes get the sum.
+// Sums a value over groups of `lanes` lanes of a warp (a power of two), in a fixed order; all lanes get the
+// sum.
 __device__ __forceinline__ float sum_lanes(float value, u32 lanes) {
     for (u32 distance = lanes / 2; distance > 0; distance /= 2)
         value = __fadd_rn(value, __shfl_xor_sync(0xffffffffu, value, distance));

@@ -119,7 +119,8 @@ __device__ __forceinline__ u32 quad_index(u32 block, u32 quad) {
 
 extern __shared__ float4 staged[];
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1) product(const __grid_constant__ ProductParameters p) {
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
+product(const __grid_constant__ ProductParameters p) {
     wait_for_previous();
     const Matrix& m = p.matrix;
     const u32 active = p.active->rows[p.which];
@@ -170,8 +171,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) product(const __grid_co
         for (u32 chunk = start / chunk_columns; chunk * chunk_columns < end; chunk++) {
             u32 words[OUTPUTS][BITS];
 #pragma unroll
-            for (u32 o = 0; o < OUTPUTS; o++)
-                load_block(m.words + ((u64)rows[o] * m.chunks + chunk) * BITS * m.lanes, m.lanes, lane, words[o]);
+            for (u32 o = 0; o < OUTPUTS; o++) {
+                const u32* from = m.words + ((u64)rows[o] * m.chunks + chunk) * BITS * m.lanes;
+                load_block(from, m.lanes, lane, words[o]);
+            }
             const u32 block = chunk * m.lanes + lane;
             const u32 local = block - start / BLOCK;
             if (block * BLOCK >= m.cols) continue;

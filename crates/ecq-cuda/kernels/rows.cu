@@ -157,7 +157,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) add(const __grid_constant_
 extern "C" __global__ void __launch_bounds__(THREADS) clear(const __grid_constant__ AddParameters p) {
     wait_for_previous();
     const u64 values = (u64)p.active->rows[0] * p.width;
-    for (u64 i = blockIdx.x * (u64)THREADS + threadIdx.x; i < values; i += (u64)gridDim.x * THREADS) p.y[i] = 0.0f;
+    for (u64 i = blockIdx.x * (u64)THREADS + threadIdx.x; i < values; i += (u64)gridDim.x * THREADS)
+        p.y[i] = 0.0f;
 }
 
 struct GatherParameters {
@@ -206,11 +207,13 @@ struct AppendParameters {
 // Stores a head of a row per warp.
 extern "C" __global__ void __launch_bounds__(THREADS) append(const __grid_constant__ AppendParameters p) {
     wait_for_previous();
-    const u32 lane = threadIdx.x % 32, row = blockIdx.y, head = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
+    const u32 lane = threadIdx.x % 32, row = blockIdx.y;
+    const u32 head = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
     if (row >= p.active->rows[0] || head >= p.heads) return;
     const u32 position = p.positions[row];
     const u32* table = p.tables + (u64)p.sequences[row] * p.width;
-    const u64 place = (u64)table[position / p.block_positions] * p.block_positions + position % p.block_positions;
+    const u64 block = table[position / p.block_positions];
+    const u64 place = block * p.block_positions + position % p.block_positions;
     const float* x = p.x + ((u64)row * p.heads + head) * p.head_dim;
     const u64 to = (place * p.heads + head) * p.head_dim;
     if (p.cache.element == I8) {

@@ -2,23 +2,18 @@
 
 use crate::compiler::Program as KernelProgram;
 use crate::error::Result as CudaResult;
-use crate::kernels::{
-    ATTENTION, CODES, LINEAR, PASSES, ROWS, ROWS_PER_PASS, TOKENS, element, outputs_per_group,
-};
-use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
+use crate::kernels::{ATTENTION, ROWS, TOKENS, element};
 use crate::memory::DeviceMemory;
 use crate::module::{Grid, Kernel, words_of};
-use crate::packing::{BLOCK, MatrixKind};
 use crate::parameters::{
     ActivateParameters, AddParameters, AdvanceParameters, AnglesParameters, AppendParameters,
-    ArgmaxParameters, AttentionParameters, CacheParameters, CodesMatrix, CodesOutput, CodesParameters,
-    CopyParameters, EmbedCodesParameters, EmbedParameters, GatherParameters, MAX_OUTPUTS, MatrixParameters,
-    NormParameters, PrepareOutput, PrepareParameters, ProductParameters, RotateParameters, RouteParameters,
-    SampleParameters,
+    ArgmaxParameters, AttentionParameters, CacheParameters, CopyParameters, EmbedCodesParameters,
+    EmbedParameters, GatherParameters, NormParameters, RotateParameters, RouteParameters, SampleParameters,
 };
+use crate::products::Product;
 use crate::program::Resources;
 use crate::weight::DeviceMatrix;
-use bytemuck::{NoUninit, Zeroable};
+use bytemuck::NoUninit;
 use cudarc::driver::CudaStream;
 use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_runtime::RuntimeError;
@@ -29,9 +24,7 @@ use ecq_runtime::program::{
 type Result<T> = std::result::Result<T, RuntimeError>;
 
 /// Threads of most kernels.
-const THREADS: usize = 256;
-/// Bytes of activations in shared memory; all GPUs have twice as much.
-const STAGED_BYTES: usize = 32 << 10;
+pub(crate) const THREADS: usize = 256;
 /// Least positions of a split of attention.
 const MIN_SPLIT: usize = 256;
 /// Most splits of a row.
@@ -45,7 +38,7 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    fn new<T: NoUninit>(kernel: Kernel, grid: Grid, parameters: &T) -> Self {
+    pub(crate) fn new<T: NoUninit>(kernel: Kernel, grid: Grid, parameters: &T) -> Self {
         Self { kernel, grid, parameters: words_of(parameters) }
     }
 
@@ -388,40 +381,9 @@ impl<'a> Builder<'a> {
 /// Most experts of a router.
 const MAX_EXPERTS: usize = 1024;
 
-/// A product of one matrix.
-pub(crate) struct Product {
-    pub(crate) matrix: DeviceMatrix,
-    pub(crate) kind: MatrixKind,
-    /// Whether the matrix is decoded into a slot, which work of the stream may write.
-    pub(crate) in_slot: bool,
-    pub(crate) y: u64,
-    pub(crate) bias: u64,
-    pub(crate) first: usize,
-    pub(crate) count: usize,
-}
-
 impl Resources {
-    fn kernel(&self, program: &KernelProgram, name: &'static str) -> Result<Kernel> {
+    pub(crate) fn kernel(&self, program: &KernelProgram, name: &'static str) -> Result<Kernel> {
         Ok(self.shared.modules.kernel(&self.shared.gpu, program, name)?)
-    }
-
-    /// Returns a kernel of `codes.cu`; `pass` are the rows of a tile and the tiles of a product.
-    fn codes(&self, kind: MatrixKind, pass: Option<[usize; 2]>, name: &'static str) -> Result<Kernel> {
-        let mut defines = defines_of(kind);
-        defines.push(("GROUP", kind.group));
-        if let Some([rows, tiles]) = pass {
-            defines.extend([("ROWS", rows), ("TILES", tiles)]);
-        }
-        self.kernel(&KernelProgram::new(CODES, &defines), name)
-    }
-
-    /// Returns a kernel of `linear.cu`; `pass` are the rows and outputs of a product.
-    fn linear(&self, kind: MatrixKind, pass: Option<[usize; 2]>, name: &'static str) -> Result<Kernel> {
-        let mut defines = defines_of(kind);
-        if let Some([rows, outputs]) = pass {
-            defines.extend([("ROWS", rows), ("OUTPUTS", outputs)]);
-        }
-        self.kernel(&KernelProgram::new(LINEAR, &defines), name)
     }
 
     fn rows_kernel<T: NoUninit>(
@@ -443,148 +405,6 @@ impl Resources {
     ) -> Result<Launch> {
         let kernel = self.kernel(&KernelProgram::new(TOKENS, &[]), name)?;
         Ok(Launch::new(kernel, Grid::new([blocks, 1, 1], threads), parameters))
-    }
-
-    /// Returns the launches of products with the same activations. `scratch` returns memory for activations
-    /// as integers, of at least the given bytes.
-    pub(crate) fn products(
-        &self,
-        x: u64,
-        products: &[Product],
-        rows: ActiveRows,
-        scratch: &mut dyn FnMut(usize) -> Result<u64>,
-    ) -> Result<Vec<Launch>> {
-        let mut launches = Vec::new();
-        let mut codes = Vec::new();
-        for product in products {
-            match product.matrix {
-                DeviceMatrix::Codes(matrix) => codes.push((product, matrix)),
-                DeviceMatrix::Linear(matrix) => {
-                    launches.push(self.linear_product(x, product, matrix, rows)?);
-                }
-            }
-        }
-        for codes in codes.chunks(MAX_OUTPUTS) {
-            launches.extend(self.codes_products(x, codes, rows, scratch)?);
-        }
-        Ok(launches)
-    }
-
-    fn linear_product(
-        &self,
-        x: u64,
-        product: &Product,
-        matrix: MatrixParameters,
-        rows: ActiveRows,
-    ) -> Result<Launch> {
-        let &Product { kind, y, bias, first, count, .. } = product;
-        let pass = ROWS_PER_PASS.into_iter().find(|&pass| pass >= rows.most).unwrap_or(8);
-        let outputs = outputs_per_group(pass);
-        let chunk = matrix.lanes as usize * 32;
-        let all = matrix.chunks as usize * chunk;
-        let segment = (STAGED_BYTES / 4 / pass / chunk * chunk).clamp(chunk, all);
-        let parameters = ProductParameters {
-            matrix,
-            x,
-            y,
-            bias,
-            active: rows.address,
-            which: rows.which,
-            first: first as u32,
-            count: count as u32,
-            segment: segment as u32,
-        };
-        let kernel = self.linear(kind, Some([pass, outputs]), "product")?;
-        let per_block = THREADS / matrix.lanes as usize * outputs;
-        let mut grid = Grid::new([count.div_ceil(per_block), rows.most.div_ceil(pass), 1], THREADS);
-        grid.shared_bytes = 4 * segment * pass;
-        Ok(Launch::new(kernel, grid, &parameters))
-    }
-
-    /// Returns one launch that prepares the activations, and one for all products of the same kind.
-    fn codes_products(
-        &self,
-        x: u64,
-        products: &[(&Product, CodesMatrix)],
-        rows: ActiveRows,
-        scratch: &mut dyn FnMut(usize) -> Result<u64>,
-    ) -> Result<Vec<Launch>> {
-        let Some(&(first, matrix)) = products.first() else { return Ok(Vec::new()) };
-        let [rows_per_tile, tiles] = PASSES
-            .into_iter()
-            .find(|[rows_per_tile, tiles]| rows_per_tile * tiles >= rows.most)
-            .unwrap_or([4, 4]);
-        let passes = rows.most.div_ceil(rows_per_tile * tiles);
-        let blocks = matrix.unit_count as usize * (UNIT_COLUMNS / BLOCK);
-        // Matrices with equal column scales share activations.
-        let mut scales: Vec<u64> = products.iter().map(|(_, matrix)| matrix.col_scales).collect();
-        scales.sort_unstable();
-        scales.dedup();
-        let tile_blocks = passes * tiles * blocks;
-        let (digit_bytes, sum_bytes) = (64 * rows_per_tile * tile_blocks, 16 * rows_per_tile * tile_blocks);
-        let address = scratch((digit_bytes + sum_bytes) * scales.len())?;
-        let prepared: Vec<PrepareOutput> = scales
-            .iter()
-            .enumerate()
-            .map(|(index, &col_scales)| {
-                let digits = address + (index * (digit_bytes + sum_bytes)) as u64;
-                PrepareOutput { col_scales, digits, sums: digits + digit_bytes as u64 }
-            })
-            .collect();
-        let mut parameters = PrepareParameters {
-            outputs: Zeroable::zeroed(),
-            x,
-            active: rows.address,
-            which: rows.which,
-            cols: matrix.cols,
-            blocks: blocks as u32,
-            rows_per_tile: rows_per_tile as u32,
-        };
-        parameters.outputs[..prepared.len()].copy_from_slice(&prepared);
-        let grid = Grid::new([blocks.div_ceil(THREADS / 32), rows.most, prepared.len()], THREADS);
-        let mut launches = vec![Launch::new(self.codes(first.kind, None, "prepare")?, grid, &parameters)];
-        let mut done = vec![false; products.len()];
-        for i in 0..products.len() {
-            if done[i] {
-                continue;
-            }
-            let kind = products[i].0.kind;
-            let mut parameters = CodesParameters {
-                outputs: Zeroable::zeroed(),
-                x,
-                active: rows.address,
-                which: rows.which,
-                output_count: 0,
-                early: 1,
-                padding: 0,
-            };
-            let mut all_blocks = 0;
-            for (j, (product, matrix)) in products.iter().enumerate().skip(i) {
-                if product.kind != kind || done[j] {
-                    continue;
-                }
-                done[j] = true;
-                parameters.early &= u32::from(!product.in_slot);
-                let own = prepared.iter().find(|output| output.col_scales == matrix.col_scales);
-                let (digits, sums) = own.map_or((0, 0), |output| (output.digits, output.sums));
-                parameters.outputs[parameters.output_count as usize] = CodesOutput {
-                    matrix: *matrix,
-                    digits,
-                    sums,
-                    y: product.y,
-                    bias: product.bias,
-                    first: product.first as u32,
-                    count: product.count as u32,
-                    first_block: all_blocks as u32,
-                    padding: 0,
-                };
-                parameters.output_count += 1;
-                all_blocks += (product.first + product.count).div_ceil(TILE_ROWS) - product.first / TILE_ROWS;
-            }
-            let kernel = self.codes(kind, Some([rows_per_tile, tiles]), "product")?;
-            launches.push(Launch::new(kernel, Grid::new([all_blocks, passes, 1], THREADS), &parameters));
-        }
-        Ok(launches)
     }
 
     /// Returns the launch of an activation function.
@@ -623,15 +443,6 @@ impl Resources {
         let parameters = AddParameters { x: 0, y, active: rows.address, width: width as u32, scale: 0.0 };
         self.rows_kernel("clear", [blocks_of(rows.most * width), 1], &parameters)
     }
-}
-
-fn defines_of(kind: MatrixKind) -> Vec<(&'static str, usize)> {
-    vec![
-        ("BITS", kind.bits),
-        ("GRID", kind.grid),
-        ("SCALES", kind.scales),
-        ("BIASED", usize::from(kind.biased)),
-    ]
 }
 
 /// Returns the blocks of a kernel in which each thread works on several values.

@@ -1,10 +1,11 @@
 //! Mixture-of-experts layers. The host reads the router's choices and enqueues the products of the chosen
 //! experts, which may have to be decoded into slots first.
 
-use crate::commands::{ActiveRows, Builder, Product};
+use crate::commands::{ActiveRows, Builder};
 use crate::layout::UNIT_COLUMNS;
 use crate::memory::DeviceMemory;
 use crate::packing::BLOCK;
+use crate::products::Product;
 use crate::program::Resources;
 use crate::weight::{CudaSlot, CudaWeight};
 use cudarc::driver::CudaStream;
@@ -127,8 +128,15 @@ impl HostExperts {
             let weight = resources.weight(id);
             let slot = set.filter(|_| weight.needs_slot()).map(|set| resources.slot(set[index]));
             let matrix = weight.matrix(slot)?;
-            let product =
-                Product { matrix, kind: weight.kind, in_slot: slot.is_some(), y, bias: 0, first: 0, count: weight.shape()[0] };
+            let product = Product {
+                matrix,
+                kind: weight.kind,
+                in_slot: slot.is_some(),
+                y,
+                bias: 0,
+                first: 0,
+                count: weight.shape()[0],
+            };
             let launches = resources.products(x, &[product], rows, &mut |bytes| self.room(bytes))?;
             Ok(launches.iter().try_for_each(|launch| launch.run(stream))?)
         };

@@ -231,7 +231,7 @@ mod tests {
 
     /// Elements below `2^bits` that differ from their neighbours.
     fn elements(row: usize, bits: usize, out: &mut [u32]) {
-        let value = |col: usize| (row as u64 * 7919 + col as u64 * 104_729 + 13) * 2_654_435_761 >> 7;
+        let value = |col: usize| ((row as u64 * 7919 + col as u64 * 104_729 + 13) * 2_654_435_761) >> 7;
         out.iter_mut().enumerate().for_each(|(col, out)| *out = (value(col) % (1 << bits)) as u32);
     }
 

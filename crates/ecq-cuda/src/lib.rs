@@ -24,6 +24,7 @@ mod memory;
 mod module;
 mod packing;
 mod parameters;
+mod products;
 mod program;
 mod queues;
 mod weight;

@@ -137,16 +137,16 @@ impl CudaWeight {
             arena.push(bytemuck::cast_slice(&side.outliers)),
         ];
         let memory = DeviceMemory::with(&shared.gpu, &arena.0)?;
-        let [words, scales, biases, group_scales, group_minima, levels, col_scales, outlier_starts, outliers] =
+        let [elements, scales, biases, group_scales, group_minima, levels, col_scales, starts, outliers] =
             offsets.map(|offset| offset.map_or(0, |offset| memory.address() + offset));
         let parameters = match shape {
             Shape::Tiles(shape) => DeviceMatrix::Codes(CodesMatrix {
-                units: words,
+                units: elements,
                 scales,
                 group_scales,
                 group_minima,
                 col_scales,
-                outlier_starts,
+                outlier_starts: starts,
                 outliers,
                 rows: shape.rows as u32,
                 cols: shape.cols as u32,
@@ -156,12 +156,12 @@ impl CudaWeight {
                 zero: side.zero,
             }),
             Shape::Lanes(shape) => DeviceMatrix::Linear(MatrixParameters {
-                words,
+                words: elements,
                 scales,
                 biases,
                 levels,
                 col_scales,
-                outlier_starts,
+                outlier_starts: starts,
                 outliers,
                 rows: shape.rows as u32,
                 cols: shape.cols as u32,
