@@ -15,7 +15,7 @@
 // codes are in planes of 8, 4, 2 or 1 bits; a word of a plane has the bits of 1, 2, 4 or 8 blocks. So a unit
 // is BITS loads of 16 bytes per lane, and a code is unpacked by a shift and a mask per plane.
 //
-// Activations. `prepare` writes each value as two signed bytes, 256 * high + low, times the scale of its
+// Activations. `prepare_block` of common.cuh writes each value as two signed bytes, 256 * high + low, times the scale of its
 // block and row. Bytes are in the order of the instruction's second operand; high and low bytes of a row are
 // two of its eight columns.
 //
@@ -31,7 +31,6 @@
 #define TILE_ROWS 16u
 #define UNIT_COLUMNS 256u
 #define BLOCK 32u
-#define LARGEST 32512.0f
 
 struct CodesMatrix {
     const uint4* units;          // [tiles][units][BITS][32]
@@ -47,68 +46,7 @@ struct CodesMatrix {
     int zero;
 };
 
-// A block of activations of a row: its scale, and sums of its integers: of the first 16, of the others, of
-// all.
-struct BlockSums {
-    float scale;
-    int first, second, all;
-};
-
-#define MAX_OUTPUTS 4
-
-// Activations for matrices with the same column scales.
-struct PrepareOutput {
-    const float* col_scales;
-    u8* digits;                  // [tiles][blocks][2 * rows of a tile][4 lanes][8]
-    BlockSums* sums;             // [tiles][blocks][rows of a tile]
-};
-
-struct PrepareParameters {
-    PrepareOutput outputs[MAX_OUTPUTS];
-    const float* x;              // [rows in use][cols]
-    const ActiveRows* active;
-    u32 which, cols, blocks, rows_per_tile;
-};
-
 #ifndef TILES
-
-// One warp per row and block; the third dimension of blocks are outputs.
-extern "C" __global__ void __launch_bounds__(THREADS) prepare(const __grid_constant__ PrepareParameters p) {
-    wait_for_previous();
-    const u32 lane = threadIdx.x % 32, row = blockIdx.y, block = blockIdx.x * WARPS + threadIdx.x / 32;
-    if (row >= p.active->rows[p.which] || block >= p.blocks) return;
-    const PrepareOutput& out = p.outputs[blockIdx.z];
-    const u32 col = block * BLOCK + lane;
-    float value = 0.0f;
-    if (col < p.cols) {
-        value = p.x[(u64)row * p.cols + col];
-        if (out.col_scales) value = __fmul_rn(value, out.col_scales[col]);
-    }
-    float largest = fabsf(value);
-    const bool finite = largest <= 3.402823466e38f;
-    for (u32 distance = 16; distance > 0; distance /= 2)
-        largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, distance));
-    const bool all_finite = __all_sync(0xffffffffu, finite);
-    // Denormal magnitudes would have no finite reciprocal.
-    const float inverse = largest >= 1e-30f && all_finite ? LARGEST / largest : 0.0f;
-    const int number = inverse > 0.0f ? __float2int_rn(__fmul_rn(value, inverse)) : 0;
-    const int high = (number + 128) >> 8, low = number - (high << 8);
-    int sum = number;
-    for (u32 distance = 8; distance > 0; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
-    const int other = __shfl_xor_sync(0xffffffffu, sum, 16);
-    const u32 tile = row / p.rows_per_tile, in_tile = row % p.rows_per_tile;
-    const u64 at = (u64)tile * p.blocks + block;
-    if (lane == 0) {
-        BlockSums sums;
-        sums.scale = all_finite ? largest / LARGEST : __int_as_float(0x7fffffff);
-        sums.first = sum, sums.second = other, sums.all = sum + other;
-        out.sums[at * p.rows_per_tile + in_tile] = sums;
-    }
-    u8* digits = out.digits + (at * 2 * p.rows_per_tile + 2 * in_tile) * 32;
-    const u32 place = lane % 16 / 4 * 8 + lane / 16 * 4 + lane % 4;
-    digits[place] = (u8)high;
-    digits[32 + place] = (u8)low;
-}
 
 struct EmbedParameters {
     CodesMatrix matrix;

@@ -87,3 +87,57 @@ __device__ __forceinline__ void wait_for_previous() {
     asm volatile("griddepcontrol.launch_dependents; griddepcontrol.wait;" ::: "memory");
 #endif
 }
+
+// A block of 32 activations of a row as integers: its scale, and sums of the first 16, of the others, of all.
+struct BlockSums {
+    float scale;
+    int first, second, all;
+};
+
+// Most matrices of a launch.
+#define MAX_OUTPUTS 4
+// The integer of the largest magnitude of a block.
+#define LARGEST 32512.0f
+
+// Activations as integers, for matrices with the same column scales; see codes.cu.
+struct PrepareOutput {
+    const float* col_scales;
+    u8* digits;                  // [tiles][blocks][2 * rows of a tile][4 lanes][8]
+    BlockSums* sums;             // [tiles][blocks][rows of a tile]
+};
+
+struct Activations {
+    PrepareOutput outputs[MAX_OUTPUTS];
+    u32 output_count, cols, blocks, rows_per_tile;
+};
+
+// Writes the value of each lane, one of a block of 32 columns of a row, as integers. Columns behind the last
+// are 0.
+__device__ __forceinline__ void prepare_block(const Activations& a, u32 which, u32 row, u32 block, float value) {
+    const PrepareOutput& out = a.outputs[which];
+    const u32 lane = threadIdx.x % 32, col = block * 32 + lane;
+    if (out.col_scales && col < a.cols) value = __fmul_rn(value, out.col_scales[col]);
+    float largest = fabsf(value);
+    const bool all_finite = __all_sync(0xffffffffu, largest <= 3.402823466e38f);
+    for (u32 distance = 16; distance > 0; distance /= 2)
+        largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, distance));
+    // Denormal magnitudes would have no finite reciprocal.
+    const float inverse = largest >= 1e-30f && all_finite ? LARGEST / largest : 0.0f;
+    const int number = inverse > 0.0f ? __float2int_rn(__fmul_rn(value, inverse)) : 0;
+    const int high = (number + 128) >> 8, low = number - (high << 8);
+    int sum = number;
+    for (u32 distance = 8; distance > 0; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
+    const int other = __shfl_xor_sync(0xffffffffu, sum, 16);
+    const u32 tile = row / a.rows_per_tile, in_tile = row % a.rows_per_tile;
+    const u64 at = (u64)tile * a.blocks + block;
+    if (lane == 0) {
+        BlockSums sums;
+        sums.scale = all_finite ? largest / LARGEST : __int_as_float(0x7fffffff);
+        sums.first = sum, sums.second = other, sums.all = sum + other;
+        out.sums[at * a.rows_per_tile + in_tile] = sums;
+    }
+    u8* digits = out.digits + (at * 2 * a.rows_per_tile + 2 * in_tile) * 32;
+    const u32 place = lane % 16 / 4 * 8 + lane / 16 * 4 + lane % 4;
+    digits[place] = (u8)high;
+    digits[32 + place] = (u8)low;
+}

@@ -16,6 +16,7 @@ struct NormParameters {
     u32 which, heads, width, layer;
     float eps;
     u32 padding;
+    Activations next;            // of the following product, if there are outputs
 };
 
 extern "C" __global__ void __launch_bounds__(1024) norm_rows(const __grid_constant__ NormParameters p) {
@@ -53,17 +54,46 @@ extern "C" __global__ void __launch_bounds__(1024) norm_rows(const __grid_consta
     }
     const float scale = 1.0f / sqrtf(sum_block(squares) / (float)p.width + p.eps);
     // Each value is written by the thread that reads it, so that norms work in place.
+    const u32 end = p.next.output_count > 0 ? p.next.blocks * 32 : p.width;
 #pragma unroll
     for (u32 k = 0; k < HELD; k++) {
         const u32 i = threadIdx.x + k * blockDim.x;
-        if (i >= p.width) continue;
-        const float value = (values[k] - mean) * scale * weights[k];
-        y[i] = p.layer ? value + p.bias[i] : value;
+        if (i >= end) continue;
+        float value = 0.0f;
+        if (i < p.width) {
+            value = (values[k] - mean) * scale * weights[k];
+            if (p.layer) value += p.bias[i];
+            y[i] = value;
+        }
+        for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, i / 32, value);
     }
-    for (u32 i = held + threadIdx.x; i < p.width; i += blockDim.x) {
-        const float value = (x[i] - mean) * scale * p.weight[i];
-        y[i] = p.layer ? value + p.bias[i] : value;
+    for (u32 i = held + threadIdx.x; i < end; i += blockDim.x) {
+        float value = 0.0f;
+        if (i < p.width) {
+            value = (x[i] - mean) * scale * p.weight[i];
+            if (p.layer) value += p.bias[i];
+            y[i] = value;
+        }
+        for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, i / 32, value);
     }
+}
+
+struct PrepareParameters {
+    const float* x;              // [rows in use][cols]
+    const ActiveRows* active;
+    u32 which, padding;
+    Activations next;
+};
+
+// Writes activations as integers; one warp per row and block.
+extern "C" __global__ void __launch_bounds__(THREADS) prepare(const __grid_constant__ PrepareParameters p) {
+    wait_for_previous();
+    const u32 lane = threadIdx.x % 32, row = blockIdx.y;
+    const u32 block = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
+    if (row >= p.active->rows[p.which] || block >= p.next.blocks) return;
+    const u32 col = block * 32 + lane;
+    const float value = col < p.next.cols ? p.x[(u64)row * p.next.cols + col] : 0.0f;
+    for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, block, value);
 }
 
 struct AnglesParameters {
@@ -136,6 +166,32 @@ extern "C" __global__ void __launch_bounds__(THREADS) activate(const __grid_cons
         const float value = p.gelu ? gelu_tanh(p.x[i]) : silu(p.x[i]);
         p.x[i] = p.up ? value * p.up[i] : value;
     }
+}
+
+struct ActivateProductParameters {
+    float* x;
+    const float* up;
+    const ActiveRows* active;
+    u32 gelu, padding;
+    Activations next;            // of the following product
+};
+
+// As `activate`, and writes the results as integers too; one warp per row and block.
+extern "C" __global__ void __launch_bounds__(THREADS)
+activate_for_product(const __grid_constant__ ActivateProductParameters p) {
+    wait_for_previous();
+    const u32 lane = threadIdx.x % 32, row = blockIdx.y;
+    const u32 block = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
+    if (row >= p.active->rows[0] || block >= p.next.blocks) return;
+    const u32 col = block * 32 + lane;
+    float value = 0.0f;
+    if (col < p.next.cols) {
+        const u64 at = (u64)row * p.next.cols + col;
+        value = p.gelu ? gelu_tanh(p.x[at]) : silu(p.x[at]);
+        if (p.up) value = value * p.up[at];
+        p.x[at] = value;
+    }
+    for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, block, value);
 }
 
 struct AddParameters {

@@ -6,14 +6,15 @@ use crate::kernels::{ATTENTION, ROWS, TOKENS, element};
 use crate::memory::DeviceMemory;
 use crate::module::{Grid, Kernel, words_of};
 use crate::parameters::{
-    ActivateParameters, AddParameters, AdvanceParameters, AnglesParameters, AppendParameters,
-    ArgmaxParameters, AttentionParameters, CacheParameters, CopyParameters, EmbedCodesParameters,
-    EmbedParameters, GatherParameters, NormParameters, RotateParameters, RouteParameters, SampleParameters,
+    ActivateParameters, ActivateProductParameters, Activations, AddParameters, AdvanceParameters,
+    AnglesParameters, AppendParameters, ArgmaxParameters, AttentionParameters, CacheParameters,
+    CopyParameters, EmbedCodesParameters, EmbedParameters, GatherParameters, NormParameters,
+    RotateParameters, RouteParameters, SampleParameters,
 };
 use crate::products::Product;
 use crate::program::Resources;
 use crate::weight::DeviceMatrix;
-use bytemuck::NoUninit;
+use bytemuck::{NoUninit, Zeroable};
 use cudarc::driver::CudaStream;
 use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_runtime::RuntimeError;
@@ -131,7 +132,9 @@ impl<'a> Builder<'a> {
                     }
                 }
             }
-            Command::Norm { ref norm, rows, heads, x, y } => self.norm(norm, self.rows(rows), heads, x, y)?,
+            Command::Norm { ref norm, rows, heads, x, y } => {
+                self.norm(norm, self.rows(rows), heads, x, y, Zeroable::zeroed())?
+            }
             Command::Linear { rows, x, ref outputs } => {
                 let products =
                     outputs.iter().map(|output| self.product(output)).collect::<Result<Vec<_>>>()?;
@@ -258,7 +261,52 @@ impl<'a> Builder<'a> {
         Ok(vec![launch])
     }
 
-    fn norm(&self, norm: &Norm, rows: ActiveRows, heads: usize, x: BufferId, y: BufferId) -> Result<Launch> {
+    /// Returns the launches of two commands, if the first one can write what the products of the second one
+    /// read, so that no kernel is needed in between.
+    pub(crate) fn pair(&mut self, first: &Command, second: &Command) -> Result<Option<Vec<Launch>>> {
+        let &Command::Linear { rows, x, ref outputs } = second else { return Ok(None) };
+        let width = match *first {
+            Command::Norm { ref norm, rows: own, heads: 1, y, .. } if own == rows && y == x => {
+                self.resources.len(norm.weight())
+            }
+            Command::Activate { x: own, width, .. } if rows == Rows::Batch && own == x => width,
+            _ => return Ok(None),
+        };
+        let products = outputs.iter().map(|output| self.product(output)).collect::<Result<Vec<_>>>()?;
+        let (resources, rows) = (self.resources, self.rows(rows));
+        let scratch = &mut |bytes| self.shared_scratch(bytes);
+        let found = resources.prepared_products(resources.address(x), &products, width, rows, scratch)?;
+        let Some((next, products)) = found else { return Ok(None) };
+        let launch = match *first {
+            Command::Norm { ref norm, heads, x, y, .. } => self.norm(norm, rows, heads, x, y, next)?,
+            Command::Activate { activation, x, up, .. } => {
+                let parameters = ActivateProductParameters {
+                    x: self.address(x),
+                    up: up.map_or(0, |up| self.address(up)),
+                    active: rows.address,
+                    gelu: u32::from(activation == Activation::GeluTanh),
+                    padding: 0,
+                    next,
+                };
+                let blocks = [(next.blocks as usize).div_ceil(THREADS / 32), rows.most];
+                resources.rows_kernel("activate_for_product", blocks, &parameters)?
+            }
+            _ => return Ok(None),
+        };
+        let mut launches = vec![launch];
+        launches.extend(products);
+        Ok(Some(launches))
+    }
+
+    fn norm(
+        &self,
+        norm: &Norm,
+        rows: ActiveRows,
+        heads: usize,
+        x: BufferId,
+        y: BufferId,
+        next: Activations,
+    ) -> Result<Launch> {
         let width = self.resources.len(norm.weight());
         let (bias, layer, eps) = match *norm {
             Norm::Rms { eps, .. } => (0, 0, eps),
@@ -276,6 +324,7 @@ impl<'a> Builder<'a> {
             layer,
             eps,
             padding: 0,
+            next,
         };
         let kernel = self.resources.kernel(&KernelProgram::new(ROWS, &[]), "norm_rows")?;
         // Depends on the width alone, as the order of sums does.
@@ -386,7 +435,7 @@ impl Resources {
         Ok(self.shared.modules.kernel(&self.shared.gpu, program, name)?)
     }
 
-    fn rows_kernel<T: NoUninit>(
+    pub(crate) fn rows_kernel<T: NoUninit>(
         &self,
         name: &'static str,
         [x, y]: [usize; 2],

@@ -79,16 +79,36 @@ pub(crate) struct PrepareOutput {
     pub(crate) sums: u64,
 }
 
+/// Activations as integers for the products of a command.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-pub(crate) struct PrepareParameters {
+pub(crate) struct Activations {
     pub(crate) outputs: [PrepareOutput; MAX_OUTPUTS],
-    pub(crate) x: u64,
-    pub(crate) active: u64,
-    pub(crate) which: u32,
+    pub(crate) output_count: u32,
     pub(crate) cols: u32,
     pub(crate) blocks: u32,
     pub(crate) rows_per_tile: u32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct PrepareParameters {
+    pub(crate) x: u64,
+    pub(crate) active: u64,
+    pub(crate) which: u32,
+    pub(crate) padding: u32,
+    pub(crate) next: Activations,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct ActivateProductParameters {
+    pub(crate) x: u64,
+    pub(crate) up: u64,
+    pub(crate) active: u64,
+    pub(crate) gelu: u32,
+    pub(crate) padding: u32,
+    pub(crate) next: Activations,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -143,6 +163,7 @@ pub(crate) struct NormParameters {
     pub(crate) layer: u32,
     pub(crate) eps: f32,
     pub(crate) padding: u32,
+    pub(crate) next: Activations,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]

@@ -7,7 +7,7 @@ use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
 use crate::module::{Grid, Kernel};
 use crate::packing::{BLOCK, MatrixKind};
 use crate::parameters::{
-    CodesMatrix, CodesOutput, CodesParameters, MAX_OUTPUTS, MatrixParameters, PrepareOutput,
+    Activations, CodesMatrix, CodesOutput, CodesParameters, MAX_OUTPUTS, MatrixParameters, PrepareOutput,
     PrepareParameters, ProductParameters,
 };
 use crate::program::Resources;
@@ -81,9 +81,37 @@ impl Resources {
             }
         }
         for codes in codes.chunks(MAX_OUTPUTS) {
-            launches.extend(self.codes_products(x, codes, rows, scratch)?);
+            let (next, products) = self.codes_products(x, codes, rows, scratch)?;
+            let blocks = [(next.blocks as usize).div_ceil(THREADS / 32), rows.most];
+            let (active, which) = (rows.address, rows.which);
+            let parameters = PrepareParameters { x, active, which, padding: 0, next };
+            launches.push(self.rows_kernel("prepare", blocks, &parameters)?);
+            launches.extend(products);
         }
         Ok(launches)
+    }
+
+    /// Returns the integers that the kernel before products has to write, and the launches of the products;
+    /// `None` if they are not products of a few matrices of codes with `cols` columns.
+    pub(crate) fn prepared_products(
+        &self,
+        x: u64,
+        products: &[Product],
+        cols: usize,
+        rows: ActiveRows,
+        scratch: &mut dyn FnMut(usize) -> Result<u64>,
+    ) -> Result<Option<(Activations, Vec<Launch>)>> {
+        let codes: Vec<(&Product, CodesMatrix)> = products
+            .iter()
+            .filter_map(|product| match product.matrix {
+                DeviceMatrix::Codes(matrix) if matrix.cols as usize == cols => Some((product, matrix)),
+                _ => None,
+            })
+            .collect();
+        if codes.is_empty() || codes.len() != products.len() || codes.len() > MAX_OUTPUTS {
+            return Ok(None);
+        }
+        self.codes_products(x, &codes, rows, scratch).map(Some)
     }
 
     fn linear_product(
@@ -117,15 +145,16 @@ impl Resources {
         Ok(Launch::new(kernel, grid, &parameters))
     }
 
-    /// Returns one launch that prepares the activations, and one for all products of the same kind.
+    /// Returns the integers that must be written before, and one launch for all products of the same kind.
     fn codes_products(
         &self,
         x: u64,
         products: &[(&Product, CodesMatrix)],
         rows: ActiveRows,
         scratch: &mut dyn FnMut(usize) -> Result<u64>,
-    ) -> Result<Vec<Launch>> {
-        let Some(&(first, matrix)) = products.first() else { return Ok(Vec::new()) };
+    ) -> Result<(Activations, Vec<Launch>)> {
+        let mut next: Activations = Zeroable::zeroed();
+        let Some(&(_, matrix)) = products.first() else { return Ok((next, Vec::new())) };
         let [rows_per_tile, tiles] = PASSES
             .into_iter()
             .find(|[rows_per_tile, tiles]| rows_per_tile * tiles >= rows.most)
@@ -139,26 +168,13 @@ impl Resources {
         let tile_blocks = passes * tiles * blocks;
         let (digit_bytes, sum_bytes) = (64 * rows_per_tile * tile_blocks, 16 * rows_per_tile * tile_blocks);
         let address = scratch((digit_bytes + sum_bytes) * scales.len())?;
-        let prepared: Vec<PrepareOutput> = scales
-            .iter()
-            .enumerate()
-            .map(|(index, &col_scales)| {
-                let digits = address + (index * (digit_bytes + sum_bytes)) as u64;
-                PrepareOutput { col_scales, digits, sums: digits + digit_bytes as u64 }
-            })
-            .collect();
-        let mut parameters = PrepareParameters {
-            outputs: Zeroable::zeroed(),
-            x,
-            active: rows.address,
-            which: rows.which,
-            cols: matrix.cols,
-            blocks: blocks as u32,
-            rows_per_tile: rows_per_tile as u32,
-        };
-        parameters.outputs[..prepared.len()].copy_from_slice(&prepared);
-        let grid = Grid::new([blocks.div_ceil(THREADS / 32), rows.most, prepared.len()], THREADS);
-        let mut launches = vec![Launch::new(self.codes(first.kind, None, "prepare")?, grid, &parameters)];
+        for (index, (output, &col_scales)) in next.outputs.iter_mut().zip(&scales).enumerate() {
+            let digits = address + (index * (digit_bytes + sum_bytes)) as u64;
+            *output = PrepareOutput { col_scales, digits, sums: digits + digit_bytes as u64 };
+        }
+        next.output_count = scales.len() as u32;
+        (next.cols, next.blocks, next.rows_per_tile) = (matrix.cols, blocks as u32, rows_per_tile as u32);
+        let mut launches = Vec::new();
         let mut done = vec![false; products.len()];
         for i in 0..products.len() {
             if done[i] {
@@ -181,7 +197,8 @@ impl Resources {
                 }
                 done[j] = true;
                 parameters.early &= u32::from(!product.in_slot);
-                let own = prepared.iter().find(|output| output.col_scales == matrix.col_scales);
+                let mut prepared = next.outputs[..scales.len()].iter();
+                let own = prepared.find(|output| output.col_scales == matrix.col_scales);
                 let (digits, sums) = own.map_or((0, 0), |output| (output.digits, output.sums));
                 parameters.outputs[parameters.output_count as usize] = CodesOutput {
                     matrix: *matrix,
@@ -200,7 +217,7 @@ impl Resources {
             let kernel = self.codes(kind, Some([rows_per_tile, tiles]), "product")?;
             launches.push(Launch::new(kernel, Grid::new([all_blocks, passes, 1], THREADS), &parameters));
         }
-        Ok(launches)
+        Ok((next, launches))
     }
 }
 

@@ -120,7 +120,8 @@ impl CudaProgram {
         let (mut compute, mut decode) = (Vec::new(), Vec::new());
         let mut edges = HashMap::new();
         let mut builder = Builder::new(program, &resources);
-        for step in program.steps() {
+        let mut steps = program.steps().iter().peekable();
+        while let Some(step) = steps.next() {
             let (Step::Run(queue, _) | Step::Signal(queue, _) | Step::Wait(queue, _)) = step;
             let segments = match queue {
                 Queue::Compute => &mut compute,
@@ -135,6 +136,13 @@ impl CudaProgram {
                     segments.push(Segment::Experts(Box::new(HostExperts::new(experts, &mut builder)?)));
                 }
                 Step::Run(_, command) => {
+                    if let Some(Step::Run(Queue::Compute, next)) = steps.peek()
+                        && let Some(launches) = builder.pair(command, next)?
+                    {
+                        steps.next();
+                        segments.extend(launches.into_iter().map(Segment::Launch));
+                        continue;
+                    }
                     segments.extend(builder.command(command)?.into_iter().map(Segment::Launch));
                 }
                 Step::Signal(_, edge) => segments.push(Segment::Signal(*edges.entry(*edge).or_insert(count))),

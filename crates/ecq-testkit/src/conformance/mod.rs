@@ -11,6 +11,7 @@
 //! submit, wait and download. Results are compared with slow reference formulas in f64, and bit for bit with
 //! each other if the backend is [batch invariant](ecq_runtime::backend::DeviceInfo::batch_invariant).
 
+mod adjacent;
 mod attention;
 mod bindings;
 mod blocks;
@@ -29,6 +30,7 @@ mod submissions;
 mod tokens;
 mod truncated_streams;
 
+pub use adjacent::adjacent_commands;
 pub use attention::attention;
 pub use bindings::{bindings, foreign_handles, transfers};
 pub use blocks::copy_blocks;
@@ -55,7 +57,7 @@ use std::time::Duration;
 macro_rules! backend_conformance {
     ($backend:expr) => {
         $crate::backend_conformance!(@ $backend;
-            products embeddings norms rotations elementwise gather
+            products embeddings adjacent_commands norms rotations elementwise gather
             attention copy_blocks padding
             routing experts
             argmax sample advance
