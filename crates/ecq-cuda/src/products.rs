@@ -92,7 +92,8 @@ impl Resources {
     }
 
     /// Returns the integers that the kernel before products has to write, and the launches of the products;
-    /// `None` if they are not products of a few matrices of codes with `cols` columns.
+    /// `None` if they are not products of a few matrices of codes with `cols` columns and the same column
+    /// scales. With different ones a norm, which is one block, takes longer than a kernel of its own saves.
     pub(crate) fn prepared_products(
         &self,
         x: u64,
@@ -109,6 +110,9 @@ impl Resources {
             })
             .collect();
         if codes.is_empty() || codes.len() != products.len() || codes.len() > MAX_OUTPUTS {
+            return Ok(None);
+        }
+        if codes.iter().any(|(_, matrix)| matrix.col_scales != codes[0].1.col_scales) {
             return Ok(None);
         }
         self.codes_products(x, &codes, rows, scratch).map(Some)
