@@ -159,7 +159,7 @@ struct CodesParameters {
 #define PASS_ROWS (ROWS * TILES)
 // Registers allow it.
 #define PREFETCH (BITS <= 4 && TILES == 1)
-#define MIN_BLOCKS (TILES > 2 || GRID == SUPER_BLOCKS ? 1 : 2)
+#define MIN_BLOCKS (TILES > 2 || GRID == SUPER_BLOCKS || (GRID == AFFINE && !BIASED && TILES > 1) ? 1 : 2)
 
 __device__ __forceinline__ void mma32(int (&c)[4], const u32 (&a)[4], uint2 b) {
     asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"

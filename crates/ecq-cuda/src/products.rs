@@ -2,7 +2,7 @@
 
 use crate::commands::{ActiveRows, Launch, THREADS};
 use crate::compiler::Program as KernelProgram;
-use crate::kernels::{CODES, LINEAR, PASSES, ROWS_PER_PASS, outputs_per_group};
+use crate::kernels::{CODES, LINEAR, PASSES, ROWS_PER_PASS, most_tiles, outputs_per_group};
 use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
 use crate::module::{Grid, Kernel};
 use crate::packing::{BLOCK, MatrixKind};
@@ -218,6 +218,9 @@ impl Resources {
                 parameters.output_count += 1;
                 all_blocks += (product.first + product.count).div_ceil(TILE_ROWS) - product.first / TILE_ROWS;
             }
+            // Fewer tiles than there is room for.
+            let tiles = tiles.min(most_tiles(kind.group));
+            let passes = rows.most.div_ceil(rows_per_tile * tiles);
             let kernel = self.codes(kind, Some([rows_per_tile, tiles]), "product")?;
             launches.push(Launch::new(kernel, Grid::new([all_blocks, passes, 1], THREADS), &parameters));
         }
