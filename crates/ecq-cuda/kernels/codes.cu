@@ -15,9 +15,9 @@
 // codes are in planes of 8, 4, 2 or 1 bits; a word of a plane has the bits of 1, 2, 4 or 8 blocks. So a unit
 // is BITS loads of 16 bytes per lane, and a code is unpacked by a shift and a mask per plane.
 //
-// Activations. `prepare_block` of common.cuh writes each value as two signed bytes, 256 * high + low, times the scale of its
-// block and row. Bytes are in the order of the instruction's second operand; high and low bytes of a row are
-// two of its eight columns.
+// Activations. `prepare_block` of common.cuh writes each value as two signed bytes, 256 * high + low, times
+// the scale of its block and row. Bytes are in the order of the instruction's second operand; high and low
+// bytes of a row are two of its eight columns.
 //
 // Order of sums. Warp w adds the blocks of units w, w + 8, ..., in ascending order; then warps are added, in
 // ascending order, then outliers. The order depends on the matrix alone.

@@ -113,7 +113,8 @@ struct Activations {
 
 // Writes the value of each lane, one of a block of 32 columns of a row, as integers. Columns behind the last
 // are 0.
-__device__ __forceinline__ void prepare_block(const Activations& a, u32 which, u32 row, u32 block, float value) {
+__device__ __forceinline__ void
+prepare_block(const Activations& a, u32 which, u32 row, u32 block, float value) {
     const PrepareOutput& out = a.outputs[which];
     const u32 lane = threadIdx.x % 32, col = block * 32 + lane;
     if (out.col_scales && col < a.cols) value = __fmul_rn(value, out.col_scales[col]);
