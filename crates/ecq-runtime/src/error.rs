@@ -212,6 +212,14 @@ pub enum RuntimeError {
         /// Requested bytes.
         bytes: usize,
     },
+    /// A device failed, or cannot be used.
+    #[error("{device}: {why}")]
+    Device {
+        /// Kind of device: `cuda`.
+        device: &'static str,
+        /// The failed operation and the device's message.
+        why: String,
+    },
     /// An error shared by several sequences.
     #[error(transparent)]
     Shared(Arc<RuntimeError>),
@@ -240,7 +248,7 @@ pub enum RuntimeError {
 
 impl RuntimeError {
     /// Wraps an error with the name of its tensor.
-    pub(crate) fn in_tensor(name: &str, source: impl Into<Self>) -> Self {
+    pub fn in_tensor(name: &str, source: impl Into<Self>) -> Self {
         Self::Tensor { name: name.to_owned(), source: Box::new(source.into()) }
     }
 
@@ -256,6 +264,7 @@ impl RuntimeError {
             Self::Shared(error) => error.kind(),
             Self::Container(ContainerError::Io { .. }) => "io",
             Self::OutOfMemory { .. } => "memory",
+            Self::Device { .. } => "device",
             Self::NotEcq { .. } | Self::Container(ContainerError::WrongFileType { .. }) => "format",
             Self::Mode { .. }
             | Self::OutOfRange { .. }

@@ -1,0 +1,25 @@
+//! The CUDA device of ecq.
+//!
+//! Driver and NVRTC are loaded at run time: the crate builds and its tests pass on machines without either.
+//! Kernels are CUDA C++ sources (`kernels/`) that NVRTC compiles for the installed GPU; results are cached on
+//! disk.
+//!
+//! - [`Gpu`]: context, properties, streams.
+//! - [`DeviceMemory`], [`PinnedMemory`]: allocations and copies.
+//! - [`Compiler`], [`Modules`], [`Kernel`]: compilation, loading, launches.
+
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod compiler;
+mod error;
+mod gpu;
+mod library;
+mod memory;
+mod module;
+
+pub use compiler::{Compiler, Cubin, Program, Source};
+pub use error::CudaError;
+pub use gpu::{Gpu, Properties, driver_version, gpu_count};
+pub use library::{NVRTC_VARIABLE, require_driver, require_nvrtc};
+pub use memory::{DeviceMemory, PinnedMemory};
+pub use module::{Grid, Kernel, Modules};

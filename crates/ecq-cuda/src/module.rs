@@ -1,0 +1,123 @@
+//! Loaded kernels, and their launches.
+
+use crate::compiler::{Compiler, Program};
+use crate::error::{CudaError, DriverResult, Result};
+use crate::gpu::Gpu;
+use bytemuck::NoUninit;
+use cudarc::driver::{CudaFunction, CudaModule, CudaStream, result, sys};
+use cudarc::nvrtc::Ptx;
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The kernels of a GPU, compiled and loaded at their first use.
+#[derive(Debug)]
+pub struct Modules {
+    compiler: Compiler,
+    target: String,
+    loaded: Mutex<HashMap<Program, Arc<CudaModule>>>,
+}
+
+/// A kernel.
+#[derive(Debug, Clone)]
+pub struct Kernel(CudaFunction);
+
+/// The shape of a launch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    /// Blocks.
+    pub blocks: [usize; 3],
+    /// Threads per block.
+    pub threads: usize,
+    /// Bytes of dynamic shared memory per block.
+    pub shared_bytes: usize,
+}
+
+impl Grid {
+    /// Creates a shape without dynamic shared memory.
+    pub fn new(blocks: [usize; 3], threads: usize) -> Self {
+        Self { blocks, threads, shared_bytes: 0 }
+    }
+}
+
+impl Modules {
+    /// Creates an empty set for a GPU.
+    ///
+    /// # Errors
+    /// [`CudaError::Library`] if NVRTC is not found or too old for the GPU.
+    pub fn new(gpu: &Gpu) -> Result<Self> {
+        let compiler = Compiler::new()?;
+        let target = compiler.target(gpu.properties().capability)?;
+        Ok(Self { compiler, target, loaded: Mutex::default() })
+    }
+
+    /// Returns a kernel of a program.
+    ///
+    /// # Errors
+    /// [`CudaError::Compile`], or [`CudaError::Driver`] if the kernel does not load.
+    pub fn kernel(&self, gpu: &Gpu, program: &Program, name: &'static str) -> Result<Kernel> {
+        // Held while compiling, so that threads do not compile the same program.
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let module = match loaded.get(program) {
+            Some(module) => module.clone(),
+            None => {
+                let cubin = self.compiler.compile(program, &self.target)?;
+                let module = gpu.context().load_module(Ptx::from_binary(cubin.bytes));
+                let module = module.during("loading kernels")?;
+                loaded.insert(program.clone(), module.clone());
+                module
+            }
+        };
+        Ok(Kernel(module.load_function(name).during("looking up a kernel")?))
+    }
+}
+
+impl Kernel {
+    /// Allows launches with this much dynamic shared memory; more than 48 KiB needs the permission.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`] if the GPU has less.
+    pub fn allow_shared(&self, bytes: usize) -> Result<()> {
+        let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
+        self.0.set_attribute(attribute, bytes).during("reserving shared memory")
+    }
+
+    /// Launches the kernel with one parameter, a structure passed by value.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`].
+    ///
+    /// # Safety
+    /// `T` must have the layout of the kernel's parameter, and every address in it must be memory of the
+    /// kernel's GPU, with the length that the kernel uses, until the launch is complete. Other work on that
+    /// memory must be ordered by the stream or by events.
+    pub unsafe fn launch<T: NoUninit>(&self, stream: &CudaStream, grid: Grid, parameters: &T) -> Result<()> {
+        let Some(blocks) = dimensions(grid.blocks) else { return Ok(()) };
+        let mut pointers = [std::ptr::from_ref(parameters).cast_mut().cast::<c_void>()];
+        let (threads, shared) = (grid.threads as u32, grid.shared_bytes as u32);
+        // SAFETY: the caller's conditions; the driver copies the parameter before it returns.
+        let launched = unsafe {
+            result::launch_kernel(
+                self.0.cu_function(),
+                blocks,
+                (threads, 1, 1),
+                shared,
+                stream.cu_stream(),
+                &mut pointers,
+            )
+        };
+        launched.during("launching a kernel").map_err(|error| match error {
+            CudaError::Driver { operation, why } => {
+                CudaError::Driver { operation, why: format!("{why}; {grid:?}") }
+            }
+            other => other,
+        })
+    }
+}
+
+/// Converts the blocks of a grid; returns `None` if there are none.
+fn dimensions([x, y, z]: [usize; 3]) -> Option<(u32, u32, u32)> {
+    let all = (u32::try_from(x).ok()?, u32::try_from(y).ok()?, u32::try_from(z).ok()?);
+    (x * y * z > 0).then_some(all)
+}
