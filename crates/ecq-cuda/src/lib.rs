@@ -16,6 +16,7 @@ mod gpu;
 mod library;
 mod memory;
 mod module;
+mod tuples;
 
 pub use compiler::{Compiler, Cubin, Program, Source};
 pub use error::CudaError;
@@ -23,3 +24,4 @@ pub use gpu::{Gpu, Properties, driver_version, gpu_count};
 pub use library::{NVRTC_VARIABLE, require_driver, require_nvrtc};
 pub use memory::{DeviceMemory, PinnedMemory};
 pub use module::{Grid, Kernel, Modules};
+pub use tuples::{TupleDigits, TupleMatrix, TupleOptions, TupleProduct};

@@ -116,6 +116,50 @@ impl Kernel {
     }
 }
 
+impl Kernel {
+    /// As [`launch`](Self::launch), but the kernel may start before the kernel before it in the stream is done
+    /// (programmatic dependent launch, compute capability 9.0). It waits itself where it depends on that one.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`].
+    ///
+    /// # Safety
+    /// As for [`launch`](Self::launch), except that the kernel itself orders its work after that of the kernel
+    /// before it.
+    pub unsafe fn launch_early<T: NoUninit>(
+        &self,
+        stream: &CudaStream,
+        grid: Grid,
+        parameters: &T,
+    ) -> Result<()> {
+        let Some((x, y, z)) = dimensions(grid.blocks) else { return Ok(()) };
+        let mut pointers = [std::ptr::from_ref(parameters).cast_mut().cast::<c_void>()];
+        let mut early = sys::CUlaunchAttribute {
+            id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+            pad: [0; 4],
+            value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
+        };
+        let config = sys::CUlaunchConfig {
+            gridDimX: x,
+            gridDimY: y,
+            gridDimZ: z,
+            blockDimX: grid.threads as u32,
+            blockDimY: 1,
+            blockDimZ: 1,
+            sharedMemBytes: grid.shared_bytes as u32,
+            hStream: stream.cu_stream(),
+            attrs: &raw mut early,
+            numAttrs: 1,
+        };
+        let function = self.0.cu_function();
+        // SAFETY: the caller's conditions; the driver copies configuration and parameter before it returns.
+        let launched = unsafe {
+            sys::cuLaunchKernelEx(&raw const config, function, pointers.as_mut_ptr(), std::ptr::null_mut())
+        };
+        launched.result().during("launching a kernel")
+    }
+}
+
 /// Converts the blocks of a grid; returns `None` if there are none.
 fn dimensions([x, y, z]: [usize; 3]) -> Option<(u32, u32, u32)> {
     let all = (u32::try_from(x).ok()?, u32::try_from(y).ok()?, u32::try_from(z).ok()?);

@@ -1,4 +1,5 @@
 use super::code::{Item, Tuple, TupleCode};
+use super::index::padding;
 use super::{LANES, Shape, TILE_ROWS};
 use crate::error::{CodingError, Result};
 use rayon::prelude::*;
@@ -224,6 +225,7 @@ fn index(tiles: &[Tile], places: &Places, shape: Shape) -> Result<Vec<u8>> {
             }
         }
     }
+    out.resize(out.len() + padding(shape), 0);
     out.extend(&places.starts);
     out.extend(tiles.iter().flat_map(|tile| &tile.corrections).flat_map(|n| n.to_le_bytes()));
     Ok(out)

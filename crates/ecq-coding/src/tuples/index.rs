@@ -1,6 +1,6 @@
 //! The index of a stream: where tiles, segments, lanes and corrections begin.
 
-use super::{LANES, STREAM_ROW_BYTES, Shape};
+use super::{LANES, STREAM_ROW_BYTES, Shape, TILE_ROWS};
 use crate::error::{CodingError, Result};
 
 /// First stream row and first correction of a tile, or of a segment within its tile.
@@ -17,8 +17,8 @@ pub struct Entry {
 /// 1. two `u32`: the reach in stream rows (see [`reach`](Self::reach)) and 0,
 /// 2. for each tile and for the end, two `u32`: its first stream row and its first correction,
 /// 3. for each segment of each tile, two `u16`: the same, relative to the tile,
-/// 4. for each segment of each tile, a `u8` per lane: distance in bits of the lane's first codeword from the
-///    segment's first stream row,
+/// 4. zero bytes up to a multiple of 16 bytes; then for each segment of each tile, a `u8` per lane: distance in
+///    bits of the lane's first codeword from the segment's first stream row,
 /// 5. the corrections, a `u16` each: bits 0 to 3 row in the tile, bits 4 to 12 column in the segment, bits 13
 ///    and 14 magnitude (1, 2, 4 or 16 units), bit 15 whether the symbol becomes smaller.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,14 @@ impl<'a> Index<'a> {
             reach: read_u32(head, 0),
             tiles: take(8 * (tiles + 1))?,
             segments: take(segments.saturating_mul(4))?,
-            starts: take(segments.saturating_mul(LANES))?,
+            starts: {
+                let padding = take(padding(shape))?;
+                if padding.iter().any(|&byte| byte != 0) {
+                    let at = 8 * (tiles + 2) + 4 * segments;
+                    return Err(CodingError::InvalidBytes { at, reason: "padding is not zero" });
+                }
+                take(segments.saturating_mul(LANES))?
+            },
             corrections: &[],
         };
         let end = parsed.tile(tiles);
@@ -110,6 +117,17 @@ impl<'a> Index<'a> {
         self.corrections.len() / 2
     }
 
+    /// Returns the number of corrections of the row that has the most.
+    pub fn most_row_corrections(&self) -> usize {
+        let tile = |tile: usize| {
+            let mut counts = [0usize; TILE_ROWS];
+            let entries = self.corrections(self.tile(tile), self.tile(tile + 1));
+            entries.for_each(|entry| counts[usize::from(entry & 15)] += 1);
+            counts.into_iter().max().unwrap_or(0)
+        };
+        (0..self.shape.tiles()).map(tile).max().unwrap_or(0)
+    }
+
     /// Returns the first stream row and correction of a tile; for the number of tiles, the end.
     pub(super) fn tile(&self, tile: usize) -> Entry {
         Entry { row: read_u32(self.tiles, 2 * tile), correction: read_u32(self.tiles, 2 * tile + 1) }
@@ -140,6 +158,12 @@ impl<'a> Index<'a> {
         let at = 2 * (tile * self.shape.segments() + segment);
         Entry { row: read_u16(self.segments, at), correction: read_u16(self.segments, at + 1) }
     }
+}
+
+/// Returns the number of zero bytes before the starts of lanes, which devices copy 16 bytes at a time.
+pub(super) fn padding(shape: Shape) -> usize {
+    let tables = (8 * (shape.tiles() + 2)).wrapping_add(shape.tiles().wrapping_mul(4 * shape.segments()));
+    tables.wrapping_neg() % 16
 }
 
 /// Reads element `i`; the caller checked the length.

@@ -301,7 +301,7 @@ fn damaged_fields_of_the_index_are_named() {
     assert_eq!(at_byte(edited(end, 0xff)), end); // end of the stream
     let segments = end + 8;
     assert_eq!(at_byte(edited(segments + 5, 0xff)), segments); // row of a segment
-    let starts = segments + 4 * shape.tiles() * shape.segments();
+    let starts = (segments + 4 * shape.tiles() * shape.segments()).next_multiple_of(16);
     assert!(matches!(edited(starts, 255), Err(CodingError::SegmentEnd { tile: 0, segment: 0, lane: 0, .. })));
     let corrections = starts + 32 * shape.tiles() * shape.segments();
     // Row 15 of the last tile is outside the matrix.

@@ -1,0 +1,363 @@
+//! Products with matrices in the tuple coding.
+
+use crate::compiler::{Program, Source};
+use crate::error::{CudaError, Result};
+use crate::gpu::Gpu;
+use crate::memory::DeviceMemory;
+use crate::module::{Grid, Kernel, Modules};
+use bytemuck::{NoUninit, Zeroable};
+use cudarc::driver::CudaStream;
+use ecq_coding::CodingError;
+use ecq_coding::tuples::{Encoded, Index, LANES, STREAM_ROW_BYTES, Shape, TupleCode};
+
+/// The kernels.
+pub const TUPLES: Source = Source {
+    name: "tuples.cu",
+    text: concat!(include_str!("../kernels/tuples.cuh"), include_str!("../kernels/tuples.cu")),
+};
+
+/// Bytes of shared memory before the table.
+const HEAD_BYTES: usize = 1024;
+/// The most slots of a block: their barriers and rounds have that much room.
+const MAX_SLOTS: usize = 64;
+/// Rows of activations of the variants.
+const VECTORS: [usize; 5] = [1, 2, 4, 8, 16];
+/// Threads of a block that makes digits.
+const DIGIT_THREADS: usize = 128;
+
+/// A matrix on the GPU, as it is in a file.
+#[derive(Debug)]
+pub struct TupleMatrix {
+    shape: Shape,
+    width: usize,
+    trellis: bool,
+    stream: DeviceMemory,
+    index: DeviceMemory,
+    registers: DeviceMemory,
+    steps: DeviceMemory,
+    per_row: bool,
+    corrections_at: usize,
+    reach: usize,
+    /// Stream rows of the longest segment.
+    slot_rows: usize,
+    /// The most corrections of a row of the matrix.
+    row_corrections: usize,
+}
+
+/// How a product is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TupleOptions {
+    /// Warps of a block.
+    pub warps: usize,
+    /// Streams that a warp decodes at a time.
+    pub streams: usize,
+}
+
+impl Default for TupleOptions {
+    fn default() -> Self {
+        Self { warps: 16, streams: 4 }
+    }
+}
+
+/// Digits of activations.
+#[derive(Debug)]
+pub struct TupleDigits {
+    kernel: Kernel,
+    parameters: DigitsParameters,
+    blocks: [usize; 3],
+    /// The digits, and behind them the exponents.
+    memory: DeviceMemory,
+}
+
+/// A product with a matrix, ready to launch.
+#[derive(Debug, Clone)]
+pub struct TupleProduct {
+    kernel: Kernel,
+    parameters: ProductParameters,
+    grid: Grid,
+}
+
+/// The parameter of `tuple_digits`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Zeroable, NoUninit)]
+struct DigitsParameters {
+    activations: u64,
+    scales: u64,
+    digits: u64,
+    exponents: u64,
+    vectors: u32,
+    cols: u32,
+    stride: u32,
+    element: u32,
+    segments: u32,
+    segment_groups: u32,
+    batch_groups: u32,
+    unused: u32,
+}
+
+/// The parameter of `tuple_product`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Zeroable, NoUninit)]
+struct ProductParameters {
+    stream: u64,
+    index: u64,
+    corrections: u64,
+    registers: u64,
+    digits: u64,
+    exponents: u64,
+    steps: u64,
+    output: u64,
+    rows: u32,
+    tiles: u32,
+    segments: u32,
+    segment_groups: u32,
+    groups: u32,
+    stream_rows: u32,
+    reach: u32,
+    batch_groups: u32,
+    vectors: u32,
+    output_stride: u32,
+    element: u32,
+    per_row: u32,
+    slots: u32,
+    slot_rows: u32,
+    one: u32,
+    unused: u32,
+}
+
+impl TupleMatrix {
+    /// Copies a matrix to the GPU. `steps` has one step or one for each row; with `trellis`, codes are those of
+    /// a trellis grid with a lag of four tuples that restarts at every segment.
+    ///
+    /// # Errors
+    /// [`CudaError::Coding`] if the index is corrupt, or errors of [`DeviceMemory::with`].
+    pub fn new(gpu: &Gpu, code: &TupleCode, shape: Shape, encoded: &Encoded, steps: &[f32]) -> Result<Self> {
+        let index = Index::parse(&encoded.index, encoded.stream.len(), shape)?;
+        let stream_rows = encoded.stream.len() / STREAM_ROW_BYTES;
+        let mut slot_rows = 0;
+        for (tile, segment) in (0..shape.tiles()).flat_map(|t| (0..shape.segments()).map(move |s| (t, s))) {
+            let (from, to) = (index.segment(tile, segment).row, index.segment(tile, segment + 1).row);
+            slot_rows = slot_rows.max((to + index.reach()).min(stream_rows) - from);
+        }
+        if steps.len() != 1 && steps.len() != shape.rows() {
+            let (what, found) = ("steps", steps.len() as u64);
+            let expected = "one, or one for each row";
+            return Err(CodingError::Parameter { what, found, expected }.into());
+        }
+        let corrections_at = encoded.index.len() - 2 * index.corrections_len();
+        let registers: Vec<u8> = code.registers().iter().flat_map(|word| word.to_le_bytes()).collect();
+        Ok(Self {
+            shape,
+            width: code.width() as usize,
+            trellis: code.even(),
+            stream: DeviceMemory::with(gpu, &encoded.stream)?,
+            index: DeviceMemory::with(gpu, &encoded.index)?,
+            registers: DeviceMemory::with(gpu, &registers)?,
+            steps: DeviceMemory::with(gpu, bytemuck::cast_slice(steps))?,
+            per_row: steps.len() > 1,
+            corrections_at,
+            reach: index.reach(),
+            slot_rows,
+            row_corrections: index.most_row_corrections(),
+        })
+    }
+
+    /// Returns the bytes on the GPU.
+    pub fn bytes(&self) -> usize {
+        self.stream.bytes() + self.index.bytes() + self.registers.bytes() + self.steps.bytes()
+    }
+
+    /// Returns the geometry.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn program(&self, vectors: usize, options: TupleOptions) -> Program {
+        let defines = [
+            ("TUPLE", self.shape.tuple()),
+            ("WIDTH", self.width),
+            ("TRELLIS", usize::from(self.trellis)),
+            ("STREAMS", options.streams),
+            ("WARPS", options.warps),
+            ("VECTORS", vectors),
+        ];
+        Program::new(TUPLES, &defines)
+    }
+
+    /// Returns the number of groups of a segment in memory: whole windows of 32 bits.
+    fn batch_groups(&self) -> usize {
+        let batch = if matches!(self.width, 9 | 10) { 3 } else { 1 };
+        self.shape.segment_groups().next_multiple_of(batch)
+    }
+
+    /// Returns the variant for a number of rows of activations.
+    fn vectors(rows: usize) -> Result<usize> {
+        let fits = VECTORS.into_iter().find(|&vectors| vectors >= rows && rows > 0);
+        let (what, expected) = ("rows of activations", "1 to 16");
+        fits.ok_or_else(|| CodingError::Parameter { what, found: rows as u64, expected }.into())
+    }
+
+    /// Prepares the digits of `rows` rows (1 to 16) of activations, `stride` elements apart: f32 (`element` 0), f16
+    /// (1) or bf16 (2) at address `activations`. `scales`, if not zero, is the address of f32 column scales.
+    ///
+    /// # Errors
+    /// [`CudaError::Coding`] if the number of rows is out of range, or errors of compiler and driver.
+    pub fn digits(
+        &self,
+        gpu: &Gpu,
+        modules: &Modules,
+        [activations, scales]: [u64; 2],
+        [rows, stride, element]: [usize; 3],
+    ) -> Result<TupleDigits> {
+        let (shape, vectors) = (self.shape, Self::vectors(rows)?);
+        let kernel = modules.kernel(gpu, &self.program(vectors, TupleOptions::default()), "tuple_digits")?;
+        let digit_bytes = shape.segments() * self.batch_groups() * 64 * vectors;
+        // Products load a batch of groups too many, which they do not use.
+        let exponents_at = digit_bytes + 3 * 64 * vectors;
+        let memory = DeviceMemory::zeroed(gpu, exponents_at + 4 * vectors * shape.segments())?;
+        let parameters = DigitsParameters {
+            activations,
+            scales,
+            digits: memory.address(),
+            exponents: memory.address() + exponents_at as u64,
+            vectors: rows as u32,
+            cols: shape.cols() as u32,
+            stride: stride as u32,
+            element: element as u32,
+            segments: shape.segments() as u32,
+            segment_groups: shape.segment_groups() as u32,
+            batch_groups: self.batch_groups() as u32,
+            unused: 0,
+        };
+        Ok(TupleDigits { kernel, parameters, blocks: [shape.segments(), vectors, 1], memory })
+    }
+
+    /// Prepares a product with digits; the result has `element` type at address `output`, rows `stride`
+    /// elements apart.
+    ///
+    /// # Errors
+    /// [`CudaError::Coding`] if the matrix does not fit the kernel, or errors of compiler and driver.
+    pub fn product(
+        &self,
+        gpu: &Gpu,
+        modules: &Modules,
+        digits: &TupleDigits,
+        (output, stride, element): (u64, usize, usize),
+        options: TupleOptions,
+    ) -> Result<TupleProduct> {
+        let refused = |what, found: usize, expected| -> CudaError {
+            CodingError::Parameter { what, found: found as u64, expected }.into()
+        };
+        if gpu.properties().capability < 90 {
+            let found = gpu.properties().capability as usize;
+            return Err(refused("compute capability times ten", found, "90 or more for fused tuples"));
+        }
+        if self.row_corrections + self.shape.segments() > 4000 {
+            return Err(refused("corrections of a row", self.row_corrections, "fewer than 4000"));
+        }
+        let (shape, vectors) = (self.shape, digits.blocks[1]);
+        let blocks = gpu.properties().multiprocessors.min(shape.tiles());
+        let most_tiles = shape.tiles().div_ceil(blocks);
+        let slot_bytes = options.streams * (LANES + self.slot_rows * STREAM_ROW_BYTES);
+        let fixed = HEAD_BYTES
+            + (128 << self.width)
+            + 4 * vectors * shape.segments()
+            + vectors * most_tiles * 16 * 8
+            + 16
+            + most_tiles * shape.segments() * 16
+            + 128;
+        // A corrupt stream may lead a lane behind its slot by the bits of a segment.
+        let lookups = 4 * self.batch_groups();
+        let overrun = (lookups * self.width / 32 + 12).saturating_sub(self.slot_rows) * STREAM_ROW_BYTES;
+        let room = gpu.properties().shared_bytes.saturating_sub(fixed + overrun);
+        let units = (most_tiles * shape.segments()).div_ceil(options.streams);
+        let slots = (room / slot_bytes).min(MAX_SLOTS).min(units);
+        if slots == 0 {
+            return Err(refused("bytes of a unit", slot_bytes, "less than the GPU's shared memory"));
+        }
+        let kernel = modules.kernel(gpu, &self.program(vectors, options), "tuple_product")?;
+        let shared_bytes = fixed + slots * slot_bytes + overrun;
+        kernel.allow_shared(shared_bytes)?;
+        let parameters = ProductParameters {
+            stream: self.stream.address(),
+            index: self.index.address(),
+            corrections: self.index.address() + self.corrections_at as u64,
+            registers: self.registers.address(),
+            digits: digits.parameters.digits,
+            exponents: digits.parameters.exponents,
+            steps: self.steps.address(),
+            output,
+            rows: shape.rows() as u32,
+            tiles: shape.tiles() as u32,
+            segments: shape.segments() as u32,
+            segment_groups: shape.segment_groups() as u32,
+            groups: shape.groups() as u32,
+            stream_rows: (self.stream.bytes() / STREAM_ROW_BYTES) as u32,
+            reach: self.reach as u32,
+            batch_groups: self.batch_groups() as u32,
+            vectors: digits.parameters.vectors,
+            output_stride: stride as u32,
+            element: element as u32,
+            per_row: self.per_row.into(),
+            slots: slots as u32,
+            slot_rows: self.slot_rows as u32,
+            one: 1,
+            unused: 0,
+        };
+        let grid = Grid { blocks: [blocks, 1, 1], threads: 32 * options.warps, shared_bytes };
+        Ok(TupleProduct { kernel, parameters, grid })
+    }
+}
+
+impl TupleDigits {
+    /// Makes the digits.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`].
+    ///
+    /// # Safety
+    /// Activations and scales must be at their addresses until the kernel is complete.
+    pub unsafe fn launch(&self, stream: &CudaStream) -> Result<()> {
+        let grid = Grid::new(self.blocks, DIGIT_THREADS);
+        // SAFETY: the caller's condition; the digits live as long as `self`.
+        unsafe { self.kernel.launch_early(stream, grid, &self.parameters) }
+    }
+
+    /// Returns digits and exponents, for tests.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`].
+    pub fn read(&self, stream: &CudaStream) -> Result<(Vec<u8>, Vec<i32>)> {
+        let mut bytes = vec![0; self.memory.bytes()];
+        self.memory.read(stream, 0, &mut bytes)?;
+        let exponents = bytes.split_off((self.parameters.exponents - self.parameters.digits) as usize);
+        let exponents = exponents.as_chunks::<4>().0.iter().map(|&word| i32::from_le_bytes(word)).collect();
+        Ok((bytes, exponents))
+    }
+}
+
+impl TupleProduct {
+    /// Multiplies.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`].
+    ///
+    /// # Safety
+    /// Matrix, digits and output must exist until the kernel is complete.
+    pub unsafe fn launch(&self, stream: &CudaStream) -> Result<()> {
+        // SAFETY: the caller's condition.
+        unsafe { self.kernel.launch_early(stream, self.grid, &self.parameters) }
+    }
+
+    /// Returns the product with the output at another address.
+    #[must_use]
+    pub fn with_output(&self, output: u64) -> Self {
+        let parameters = ProductParameters { output, ..self.parameters };
+        Self { parameters, ..self.clone() }
+    }
+
+    /// Returns the number of units that a block holds at a time, and the bytes of its shared memory.
+    pub fn slots(&self) -> (usize, usize) {
+        (self.parameters.slots as usize, self.grid.shared_bytes)
+    }
+}
