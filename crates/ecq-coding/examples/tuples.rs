@@ -21,7 +21,7 @@ fn main() -> Result<(), CodingError> {
         for &(tuple, width) in codes {
             let code = TupleCode::best(&table, tuple, width, 16, false)?;
             for (segment_cols, spread) in
-                [(264, 64), (264, 96), (264, 128), (264, 224), (512, 96), (512, 160), (512, 224)]
+                [(288, 16), (288, 32), (288, 48), (288, 64), (288, 96), (288, 224), (504, 64), (504, 224)]
             {
                 let shape = Shape::new(rows, cols, tuple, segment_cols / 8 / tuple)?;
                 let encoded = Encoder::new(&code).spread(spread).encode(&symbols, shape)?;

@@ -131,6 +131,27 @@ fn run(
     let product =
         |stream: &CudaStream, i: usize| unsafe { products[i % copies].with_output(output(i)).launch(stream) };
     let alone = time(gpu, product)?;
+    let hinted = time(gpu, |stream, i| {
+        let next = &products[(i + 1) % copies];
+        let hinted = products[i % copies].with_output(output(i)).before(next, 24 << 20, encoded.index.len());
+        // SAFETY: as above.
+        unsafe { hinted.launch(stream) }
+    })?;
+    let profile = DeviceMemory::zeroed(gpu, 132 * 32 * 128)?;
+    for i in 0..20 {
+        let at = if i == 12 { profile.address() } else { 0 };
+        unsafe { products[i % copies].with_output(output(i)).before(&products[(i + 1) % copies], 24 << 20, encoded.index.len()).with_profile(at).launch(&stream)? };
+    }
+    let mut bytes = vec![0u8; 132 * 32 * 128];
+    profile.read(&stream, 0, &mut bytes)?;
+    let words: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|&w| u32::from_le_bytes(w)).collect();
+    for block in [77] {
+        for warp in [0, 1, options.warps - 1] {
+            let own = &words[(block * options.warps + warp) * 32..][..32];
+            let rel: Vec<i64> = own.iter().map(|&w| if w == 0 { -1 } else { i64::from(w.wrapping_sub(own[0])) }).collect();
+            println!("block {block} warp {warp}: {:?} units {:?}", &rel[..8], &rel[8..26]);
+        }
+    }
     let both = time(gpu, |stream, i| {
         // SAFETY: as above.
         unsafe { digits.launch(stream)? };
@@ -140,7 +161,7 @@ fn run(
     let bits = 8.0 * matrices[0].bytes() as f64 / weights;
     Ok(format!(
         "H {:.3}, {bits:.3} bits ({:.3} H), {}, error {error:.1e}; {alone:.2} us, {:.2} Tw/s, {:.0} GB/s; with \
-         digits {both:.2} us; {} slots, {} bytes of shared memory",
+         digits {both:.2} us; next fetched {hinted:.2} us; {} slots, {} bytes of shared memory",
         counts.entropy_bits(),
         bits / counts.entropy_bits(),
         if wrong == 0 { "exact".to_owned() } else { format!("{wrong} WRONG") },

@@ -77,27 +77,82 @@ extern "C" __global__ void tuple_digits(const __grid_constant__ Digits p) {
 #if __CUDA_ARCH__ >= 900
 
 struct Product {
-    u64 stream;    // stream rows
-    u64 index;     // part `index`
+    u64 stream;      // stream rows
+    u64 index;       // part `index`
+    u64 starts;      // its starts of lanes
     u64 corrections; // its corrections
-    u64 registers; // u32 [2^WIDTH]
+    u64 registers;   // u32 [2^WIDTH]
     u64 digits, exponents;
     u64 steps;  // f32 [1] or [rows]
     u64 output; // f32, f16 or bf16 [vectors][rows]
+    u64 profile;
     u32 rows, tiles, segments, segment_groups;
     u32 groups, stream_rows, reach, batch_groups;
     u32 vectors, output_stride, element, per_row;
-    u32 slots, slot_rows, one, unused;
+    u32 slots, slot_rows, one, block_tiles, more_tiles, prefetch;
+    u64 next_stream, next_index, next_registers; // of the matrix of the next product, or 0
+    u32 next_stream_bytes, next_index_bytes;
+};
+#define LOG(n) do { if (p.profile && lane == 0) ((u32*)p.profile)[(blockIdx.x * WARPS + warp) * 32 + (n)] = clock(); } while (0)
+
+#define THREADS (WARPS * 32)
+#define MAX_SLOTS 64
+// Shared memory before the table: barriers of slots, how often slots were filled and released, the barrier of the
+// exponents, the greatest exponent of each vector.
+#define FILLED 512
+#define RELEASED 768
+#define READY 1024
+#define GREATEST 1088
+#define TABLE 1152
+
+// Quotients of numbers below 2^12 by `divisor` below 2^8.
+struct Divider {
+    u32 magic, divisor;
+    __device__ __forceinline__ explicit Divider(u32 divisor) : magic((1u << 20) / divisor + 1), divisor(divisor) {}
+    __device__ __forceinline__ u32 quotient(u32 n) const { return n * magic >> 20; }
 };
 
-// Bytes of shared memory before the table: barriers, rounds, the counter of units, the greatest exponents.
-#define TABLE 1024
-#define ROUNDS 512
-#define COUNTER 768
-#define GREATEST 832
+// What the warps of a block know of its work.
+struct Work {
+    u32* sums;
+    const int* exponents;
+    const int* greatest;
+    u32 first, count, units, tiles, table, slots_at, slot_bytes, base;
+    Divider by_tiles, by_slots;
 
-struct Stream {
-    u32 row, rows, correction, place; // rows: stream rows | corrections << 16
+    // The number in the index of a stream of the block: segments of tiles.
+    __device__ __forceinline__ u32 place(const Product& p, u32 i) const {
+        const u32 segment = by_tiles.quotient(i);
+        return (first + i - segment * tiles) * p.segments + segment;
+    }
+};
+
+// Entries of the index for a stream: of its tile and the next, of its segment and the next.
+struct Entries {
+    uint2 tile, next_tile;
+    u32 segment, next_segment;
+    bool inner;
+
+    __device__ __forceinline__ void load(const Product& p, const Work& work, u32 i) {
+        const u32 segment_number = work.by_tiles.quotient(i), in_block = i - segment_number * work.tiles;
+        const uint2* const tiles = (const uint2*)p.index + 1 + work.first + in_block;
+        const u32* const segments = (const u32*)((const uint2*)p.index + 2 + p.tiles) + work.place(p, i);
+        tile = tiles[0];
+        next_tile = tiles[1];
+        segment = segments[0];
+        // The word behind the last segment is padding or belongs to the starts of lanes.
+        next_segment = segments[1];
+        inner = segment_number + 1 < p.segments;
+    }
+    __device__ __forceinline__ u32 row() const { return tile.x + (segment & 0xffffu); }
+    __device__ __forceinline__ u32 rows(const Product& p) const {
+        const u32 end = inner ? tile.x + (next_segment & 0xffffu) : next_tile.x;
+        return min(min(end + p.reach, p.stream_rows) - row(), p.slot_rows);
+    }
+    __device__ __forceinline__ u32 correction() const { return tile.y + (segment >> 16); }
+    __device__ __forceinline__ u32 corrections() const {
+        return (inner ? tile.y + (next_segment >> 16) : next_tile.y) - correction();
+    }
 };
 
 __device__ __forceinline__ void multiply(int* sums, const u32* a, u32 b0, u32 b1) {
@@ -107,31 +162,34 @@ __device__ __forceinline__ void multiply(int* sums, const u32* a, u32 b0, u32 b1
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+__device__ __forceinline__ u32 acquire(u32 address) {
+    u32 value;
+    asm volatile("ld.acquire.cta.shared.u32 %0, [%1];" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+
+__device__ __forceinline__ void release(u32 address, u32 value) {
+    asm volatile("st.release.cta.shared.u32 [%0], %1;" ::"r"(address), "r"(value) : "memory");
+}
+
+__device__ __forceinline__ void wait(u32 barrier, u32 parity) {
+    asm volatile(
+        "{ .reg .pred done;\n"
+        "again: mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
+        "@!done bra again; }" ::"r"(barrier),
+        "r"(parity)
+        : "memory");
+}
+
+__device__ __forceinline__ void add_shared(u32* to, u32 value) {
+    asm volatile("red.shared.add.u32 [%0], %1;" ::"r"((u32)__cvta_generic_to_shared(to)), "r"(value) : "memory");
+}
+
 // Adds v 2^shift to a sum of two words.
 __device__ __forceinline__ void add(u32* sum, int v, int shift) {
     const long long wide = shift >= 0 ? (long long)v << shift : (long long)v >> min(-shift, 63);
-    atomicAdd(sum, (u32)wide & ((1u << LOW_BITS) - 1));
-    atomicAdd(sum + 1, (u32)(wide >> LOW_BITS));
-}
-
-// Copies lane `lane`'s stream of a unit to its slot; the first STREAMS lanes take part.
-__device__ __forceinline__ void fetch(const Product& p, const Stream* streams, u32 count, u32 unit, u32 lane,
-                                      u32 slot, u32 barrier, u64 starts) {
-    const u32 i = unit * STREAMS + lane;
-    if (i >= count) {
-        asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
-        return;
-    }
-    const u32 row = streams[i].row, bytes = (streams[i].rows & 0xffffu) * 128;
-    const u32 to = slot + STREAMS * 32 + lane * p.slot_rows * 128;
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes + 32) : "memory");
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], 32, [%2];" ::"r"(
-                     slot + lane * 32),
-                 "l"(starts + (u64)streams[i].place * 32), "r"(barrier)
-                 : "memory");
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
-                 "l"(p.stream + (u64)row * 128), "r"(bytes), "r"(barrier)
-                 : "memory");
+    add_shared(sum, (u32)wide & ((1u << LOW_BITS) - 1));
+    add_shared(sum + 1, (u32)(wide >> LOW_BITS));
 }
 
 // A column of the digits, as 16 bits.
@@ -143,44 +201,134 @@ __device__ __forceinline__ int digits_of(const Product& p, u32 segment, u32 col,
     return 256 * __ldcg(bytes) + __ldcg(bytes + 32);
 }
 
-// A correction of a stream, with the number of the stream in the unit above it.
-__device__ __forceinline__ u32 find_correction(const Product& p, const Stream& stream, u32 number, u32 i) {
-    return ((const u16*)p.corrections)[stream.correction + i] | number << 16;
+// What a warp loads of a unit before it decodes it: distances of the lane in its streams and, in lane s, the first
+// correction and the number of corrections of stream s.
+struct Ahead {
+    u32 starts[STREAMS], correction, corrections;
+
+    __device__ __forceinline__ void load(const Product& p, const Work& work, u32 unit, u32 lane) {
+#pragma unroll
+        for (int s = 0; s < STREAMS; s++)
+            starts[s] = ((const u8*)p.starts)[(u64)work.place(p, min(unit * STREAMS + s, work.count - 1)) * 32 + lane];
+        const u32 i = unit * STREAMS + lane;
+        correction = corrections = 0;
+        if (lane < STREAMS && i < work.count) {
+            Entries entries;
+            entries.load(p, work, i);
+            correction = entries.correction();
+            corrections = entries.corrections();
+        }
+    }
+};
+
+// The corrections of a unit that each lane holds.
+#define HELD 2
+
+struct Corrections {
+    u32 entries[HELD], streams[HELD], total;
+
+    // Finds the correction `c` of the unit: its place in the list and its stream.
+    __device__ __forceinline__ static void find(const Ahead& ahead, u32 c, u32& at, u32& stream) {
+        u32 before = 0;
+#pragma unroll
+        for (int s = 0; s < STREAMS; s++) {
+            const u32 from = __shfl_sync(0xffffffffu, ahead.correction, s);
+            const u32 own = __shfl_sync(0xffffffffu, ahead.corrections, s);
+            if (c - before < own) {
+                at = from + c - before;
+                stream = s;
+            }
+            before += own;
+        }
+    }
+
+    __device__ __forceinline__ void load(const Product& p, const Ahead& ahead, u32 lane) {
+        total = 0;
+#pragma unroll
+        for (int s = 0; s < STREAMS; s++) total += __shfl_sync(0xffffffffu, ahead.corrections, s);
+#pragma unroll
+        for (int h = 0; h < HELD; h++) {
+            u32 at = NONE;
+            streams[h] = entries[h] = 0;
+            if (h * 32 < total) find(ahead, h * 32 + lane, at, streams[h]);
+            if (at != NONE) entries[h] = ((const u16*)p.corrections)[at];
+        }
+    }
+};
+
+// Adds a correction; `stream` is its number in the block.
+__device__ __forceinline__ void add_correction(const Product& p, const Work& work, u32 entry, u32 stream) {
+    const u32 magnitude = entry >> 13 & 3;
+    // 1, 2, 4 or 16 units; a unit is two of k on a trellis, which is four levels.
+    int factor = (1 << (magnitude + magnitude / 3)) * (TRELLIS ? 4 : 1) * (TUPLE == 4 ? (TRELLIS ? 16 : 32) : 1);
+    if (entry & 0x8000u) factor = -factor;
+    const u32 segment = work.by_tiles.quotient(stream), row = (stream - segment * work.tiles) * 16 + entry % 16;
+    for (u32 vector = 0; vector < VECTORS; vector++) {
+        const int shift = EXPONENT_RANGE + work.exponents[vector * p.segments + segment] - work.greatest[vector];
+        add(work.sums + (vector * work.tiles * 16 + row) * 2, factor * digits_of(p, segment, entry >> 4 & 511, vector),
+            shift);
+    }
 }
 
-// Decodes and multiplies a unit: STREAMS streams in a slot. SAME: all of one segment.
-template <bool SAME>
-__device__ __forceinline__ void unit_product(const Product& p, const Stream* streams, u32 count, u32 unit, u32 tiles,
-                                             u32 lane, u32 slot, u32 table, const int* exponents, const int* greatest,
-                                             u32* sums) {
-    const u32 last = count - 1;
-    u32 segment[STREAMS], tile[STREAMS];
-    u32 groups = 0;
+// Adds the corrections of a unit.
+__device__ __forceinline__ void correct(const Product& p, const Work& work, const Corrections& own, const Ahead& ahead,
+                                        u32 unit, u32 lane) {
 #pragma unroll
-    for (int s = 0; s < STREAMS; s++) {
-        const u32 i = min(unit * STREAMS + s, last);
-        segment[s] = SAME && s > 0 ? segment[0] : i / tiles;
-        tile[s] = i - segment[s] * tiles;
-        groups = max(groups, min(p.segment_groups, p.groups - segment[s] * p.segment_groups));
+    for (int h = 0; h < HELD; h++)
+        if (h * 32 + lane < own.total) add_correction(p, work, own.entries[h], unit * STREAMS + own.streams[h]);
+    for (u32 first = 32 * HELD; first < own.total; first += 32) {
+        u32 at = NONE, stream = 0;
+        Corrections::find(ahead, first + lane, at, stream);
+        if (at != NONE) add_correction(p, work, ((const u16*)p.corrections)[at], unit * STREAMS + stream);
     }
+}
+
+// Adds the sums of a unit. Lane (g, t) has columns 2t and 2t + 1 of operand B for rows g and g + 8. With one or two
+// vectors all t have the same columns, and each takes other streams.
+__device__ __forceinline__ void store(const Product& p, const Work& work, int (&sum)[STREAMS][BLOCKS][4], u32 unit,
+                                      u32 lane) {
+    constexpr int COPIES = VECTORS >= 4 ? 1 : 4 / VECTORS;
+    const u32 t = lane % 4;
+#pragma unroll
+    for (int first = 0; first < STREAMS; first += COPIES) {
+        const u32 i = unit * STREAMS + first + (COPIES == 1 ? 0 : t / VECTORS);
+        int values[BLOCKS][2];
+#pragma unroll
+        for (int c = 0; c < COPIES; c++)
+#pragma unroll
+            for (int b = 0; b < BLOCKS; b++)
+#pragma unroll
+                for (int h = 0; h < 2; h++)
+                    if (first + c < STREAMS && (COPIES == 1 || t / VECTORS == c))
+                        values[b][h] = 256 * sum[first + c][b][2 * h] + sum[first + c][b][2 * h + 1];
+        if (i >= min((unit + 1) * STREAMS, work.count)) continue;
+        const u32 segment = work.by_tiles.quotient(i), row = (i - segment * work.tiles) * 16 + lane / 4;
+#pragma unroll
+        for (int b = 0; b < BLOCKS; b++) {
+            const u32 vector = VECTORS >= 4 ? b * 4 + t : t % VECTORS;
+            const int shift = EXPONENT_RANGE + work.exponents[vector * p.segments + segment] - work.greatest[vector];
+#pragma unroll
+            for (int h = 0; h < 2; h++)
+                add(work.sums + (vector * work.tiles * 16 + row + 8 * h) * 2, values[b][h], shift);
+        }
+    }
+}
+
+// Decodes and multiplies a unit. SAME: all its streams are of one segment. The slot is released when it is read.
+template <bool SAME>
+__device__ __forceinline__ void unit_product(const Product& p, const Work& work, u32 unit, u32 lane, const u32* starts,
+                                             u32 slot, u32 released, u32 round, int (&sum)[STREAMS][BLOCKS][4]) {
+    u32 groups = 0, from[SAME ? 1 : STREAMS];
+    constexpr u32 STEP = GROUP_WORDS / 2;
     Positions at;
 #pragma unroll
     for (int s = 0; s < STREAMS; s++) {
-        u32 start;
-        asm volatile("ld.shared.u8 %0, [%1];" : "=r"(start) : "r"(slot + s * 32 + lane) : "memory");
-        at.open(s, slot + STREAMS * 32 + s * p.slot_rows * 128, start, lane);
+        at.open(s, slot + s * p.slot_rows * 128, starts[s], lane);
+        if (SAME && s > 0) continue;
+        const u32 segment = work.by_tiles.quotient(min(unit * STREAMS + s, work.count - 1));
+        from[s] = segment * p.batch_groups * STEP;
+        groups = max(groups, min(p.segment_groups, p.groups - segment * p.segment_groups));
     }
-
-    // The first corrections of the unit, one for each lane, are loaded before they are needed.
-    u32 corrections = 0, entry = 0;
-#pragma unroll
-    for (int s = 0; s < STREAMS; s++) {
-        const u32 i = unit * STREAMS + s, own = i <= last ? streams[i].rows >> 16 : 0;
-        if (lane - corrections < own) entry = find_correction(p, streams[i], s, lane - corrections);
-        corrections += own;
-    }
-
-    int sum[STREAMS][BLOCKS][4];
 #pragma unroll
     for (int s = 0; s < STREAMS; s++)
 #pragma unroll
@@ -204,36 +352,32 @@ __device__ __forceinline__ void unit_product(const Product& p, const Stream* str
 
     // Lane (g, t) holds column g of operand B; with fewer than eight columns they repeat.
     const u32 word = VECTORS >= 4 ? lane * 2 : (lane / 4 % (2 * VECTORS)) * 8 + lane % 4 * 2;
-    const u32 step = GROUP_WORDS / 2;
     const uint2* x = (const uint2*)((const u32*)p.digits + word);
-    u32 from[SAME ? 1 : STREAMS];
     // Streams of one segment load their digits a batch ahead. Streams of several have no registers for that.
-    constexpr int HELD = SAME ? BATCH_GROUPS : 1;
-    uint2 ahead[HELD][BLOCKS];
-#pragma unroll
-    for (int s = 0; s < (SAME ? 1 : STREAMS); s++) from[s] = segment[s] * p.batch_groups * step;
+    constexpr int LOADED = SAME ? BATCH_GROUPS : 1;
+    uint2 ahead[LOADED][BLOCKS];
     if (SAME)
 #pragma unroll
-        for (int g = 0; g < HELD; g++)
+        for (int g = 0; g < LOADED; g++)
 #pragma unroll
-            for (int b = 0; b < BLOCKS; b++) ahead[g][b] = __ldcg(x + from[0] + g * step + b * 32);
+            for (int b = 0; b < BLOCKS; b++) ahead[g][b] = __ldcg(x + from[0] + g * STEP + b * 32);
 #pragma unroll 1
     for (u32 group = 0; group < groups; group += BATCH_GROUPS) {
         uint2 now[SAME ? 1 : STREAMS][BATCH_GROUPS][BLOCKS];
 #pragma unroll
         for (int s = 0; s < (SAME ? 1 : STREAMS); s++) {
-            if (SAME) from[s] += BATCH_GROUPS * step;
+            if (SAME) from[s] += BATCH_GROUPS * STEP;
 #pragma unroll
             for (int g = 0; g < BATCH_GROUPS; g++)
 #pragma unroll
                 for (int b = 0; b < BLOCKS; b++) {
-                    const uint2 loaded = __ldcg(x + from[s] + g * step + b * 32);
-                    now[s][g][b] = SAME ? ahead[g % HELD][b] : loaded;
-                    if (SAME) ahead[g % HELD][b] = loaded;
+                    const uint2 loaded = __ldcg(x + from[s] + g * STEP + b * 32);
+                    now[s][g][b] = SAME ? ahead[g % LOADED][b] : loaded;
+                    if (SAME) ahead[g % LOADED][b] = loaded;
                 }
-            if (!SAME) from[s] += BATCH_GROUPS * step;
+            if (!SAME) from[s] += BATCH_GROUPS * STEP;
         }
-        decode_batch(at, table, p.one, [&](int g, u32(&a)[STREAMS][4]) {
+        decode_batch(at, work.table, p.one, [&](int g, u32(&a)[STREAMS][4]) {
 #pragma unroll
             for (int s = 0; s < STREAMS; s++) {
 #pragma unroll
@@ -258,205 +402,190 @@ __device__ __forceinline__ void unit_product(const Product& p, const Stream* str
             }
         });
     }
-
-    // Lane (g, t) has columns 2t and 2t + 1 of rows g and g + 8. With one or two vectors all t have the same
-    // columns, and each t takes other streams.
-    const u32 t = lane % 4, copies = VECTORS >= 4 ? 1 : 4 / VECTORS;
-#pragma unroll
-    for (int first = 0; first < STREAMS; first += (VECTORS >= 4 ? 1 : 4 / VECTORS)) {
-        int values[BLOCKS][2];
-        u32 seg = segment[first], row = tile[first], valid = unit * STREAMS + first <= last;
-#pragma unroll
-        for (int c = 0; c < (VECTORS >= 4 ? 1 : 4 / VECTORS); c++) {
-            const int s = first + c;
-            if (s < STREAMS) {
-                const bool mine = copies == 1 || t / VECTORS == c;
-#pragma unroll
-                for (int b = 0; b < BLOCKS; b++)
-#pragma unroll
-                    for (int h = 0; h < 2; h++) {
-                        int high = sum[s][b][2 * h], low = sum[s][b][2 * h + 1];
+    __syncwarp();
+    if (lane == 0) release(released, round + 1);
 #if TRELLIS
-                        high += branch[s][b][2 * h] >> 1;
-                        low += branch[s][b][2 * h + 1] >> 1;
+#pragma unroll
+    for (int s = 0; s < STREAMS; s++)
+#pragma unroll
+        for (int b = 0; b < BLOCKS; b++)
+#pragma unroll
+            for (int i = 0; i < 4; i++) sum[s][b][i] += branch[s][b][i] >> 1;
 #endif
-                        if (mine) values[b][h] = 256 * high + low;
-                    }
-                if (mine) {
-                    seg = segment[s];
-                    row = tile[s];
-                    valid = unit * STREAMS + s <= last;
-                }
-            } else if (t / VECTORS == c) {
-                valid = 0;
-            }
-        }
-        if (!valid) continue;
-#pragma unroll
-        for (int b = 0; b < BLOCKS; b++) {
-            const u32 vector = VECTORS >= 4 ? b * 4 + t : t % VECTORS;
-            const int shift = EXPONENT_RANGE + exponents[vector * p.segments + seg] - greatest[vector];
-#pragma unroll
-            for (int h = 0; h < 2; h++)
-                add(sums + (vector * tiles * 16 + row * 16 + lane / 4 + 8 * h) * 2, values[b][h], shift);
-        }
-    }
-    for (u32 c = lane; c < corrections; c += 32) {
-        if (c >= 32) {
-            u32 before = 0;
-            for (int s = 0; s < STREAMS; s++) {
-                const u32 i = unit * STREAMS + s, own = i <= last ? streams[i].rows >> 16 : 0;
-                if (c - before < own) entry = find_correction(p, streams[i], s, c - before);
-                before += own;
-            }
-        }
-        const u32 magnitude = entry >> 13 & 3, i = unit * STREAMS + (entry >> 16);
-        // 1, 2, 4 or 16 units; a unit is two of k on a trellis, which is four levels.
-        int factor = (1 << (magnitude + magnitude / 3)) * (TRELLIS ? 4 : 1) * (TUPLE == 4 ? (TRELLIS ? 16 : 32) : 1);
-        if (entry & 0x8000u) factor = -factor;
-        const u32 seg = i / tiles, row = (i - seg * tiles) * 16 + entry % 16;
-        for (u32 vector = 0; vector < VECTORS; vector++) {
-            const int shift = EXPONENT_RANGE + exponents[vector * p.segments + seg] - greatest[vector];
-            add(sums + (vector * tiles * 16 + row) * 2, factor * digits_of(p, seg, entry >> 4 & 511, vector), shift);
-        }
+}
+
+// Copies a unit to its slot; lane s < STREAMS copies stream s, whose entries it holds.
+__device__ __forceinline__ void fill(const Product& p, const Work& work, u32 unit, u32 s, const Entries& entries) {
+    const u32 number = unit - work.by_slots.quotient(unit) * work.by_slots.divisor, barrier = work.base + number * 8;
+    const u32 bytes = unit * STREAMS + s < work.count ? entries.rows(p) * 128 : 0;
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+    if (bytes)
+        asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+                         work.slots_at + number * work.slot_bytes + s * p.slot_rows * 128),
+                     "l"(p.stream + (u64)entries.row() * 128), "r"(bytes), "r"(barrier)
+                     : "memory");
+}
+
+// Fetches bytes to the L2 cache, a piece for each lane.
+__device__ __forceinline__ void prefetch(u64 from, u32 bytes, u32 lane) {
+    constexpr u32 PIECE = 8192;
+    for (u32 at = lane * PIECE; at < bytes; at += 32 * PIECE) {
+        const u32 size = min(PIECE, bytes - at) / 16 * 16;
+        if (size)
+            asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from + at), "r"(size) : "memory");
     }
 }
 
+// Fetches the block's share of a part of the next matrix to the L2 cache.
+__device__ __forceinline__ void prefetch_share(u64 from, u64 bytes, u32 lane) {
+    const u64 share = (bytes / gridDim.x + 15) / 16 * 16, begin = share * blockIdx.x;
+    if (begin < bytes) prefetch(from + begin, (u32)min(share, bytes - begin), lane);
+}
+
 // Multiplies a matrix with VECTORS rows of digits. A block has consecutive tiles with all their segments; its units
-// are STREAMS streams each, in the order of segments, then tiles.
-extern "C" __global__ void __launch_bounds__(WARPS * 32, 1) tuple_product(const __grid_constant__ Product p) {
+// are STREAMS streams each, in the order of segments, then tiles. Behind the warps that decode, one fills the slots
+// of shared memory and one fetches to the L2 cache.
+extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(const __grid_constant__ Product p) {
     extern __shared__ __align__(1024) u8 memory[];
-    const u32 base = (u32)__cvta_generic_to_shared(memory), thread = threadIdx.x, lane = thread % 32,
-              warp = thread / 32;
+    const u32 thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
+    LOG(0);
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
-    const u32 first = (u64)blockIdx.x * p.tiles / gridDim.x, end = (u64)(blockIdx.x + 1) * p.tiles / gridDim.x;
-    const u32 tiles = end - first, count = tiles * p.segments, units = (count + STREAMS - 1) / STREAMS;
-    int* const exponents = (int*)(memory + TABLE + TABLE_BYTES);
-    int* const greatest = (int*)(memory + GREATEST);
-    u32* const sums = (u32*)(exponents + VECTORS * p.segments);
-    const u32 most_tiles = (p.tiles + gridDim.x - 1) / gridDim.x;
-    Stream* const streams = (Stream*)(((u64)(sums + VECTORS * most_tiles * 32) + 15) / 16 * 16);
-    const u32 slot_bytes = STREAMS * (32 + p.slot_rows * 128);
-    const u32 slots_at = ((u32)__cvta_generic_to_shared(streams + most_tiles * p.segments) + 127) / 128 * 128;
-    const u32 slots = min(p.slots, units);
-
-    // The parts of the index.
-    const u32* const tile_entries = (const u32*)p.index + 2;
-    const u16* const segment_entries = (const u16*)(tile_entries + 2 * (p.tiles + 1));
-    const u64 starts = (p.index + 8 * (p.tiles + 2) + 4 * (u64)p.tiles * p.segments + 15) / 16 * 16;
-
-    if (thread < slots) {
-        asm volatile("mbarrier.init.shared::cta.b64 [%0], %1; fence.proxy.async.shared::cta;" ::"r"(base + thread * 8),
-                     "r"(STREAMS)
-                     : "memory");
-        *(u32*)(memory + ROUNDS + thread * 4) = 1;
-    }
-    if (thread == 0) *(u32*)(memory + COUNTER) = WARPS;
-    // The table's words are loaded before the streams, behind which they would wait.
+    // The table's words are loaded first, or they would wait behind the streams.
     constexpr int QUADS = (1 << WIDTH) / 4, TURNS = (QUADS + WARPS - 1) / WARPS;
     u32 words[TURNS];
 #pragma unroll
     for (int i = 0; i < TURNS; i++) {
         const u32 quad = warp + i * WARPS;
-        words[i] = quad < QUADS ? ((const u32*)p.registers)[quad * 4 + lane / 8] : 0;
+        words[i] = warp < WARPS && quad < QUADS ? ((const u32*)p.registers)[quad * 4 + lane / 8] : 0;
     }
-    __syncthreads();
-    // A warp prepares its first units, each lane a stream.
-    constexpr u32 TOGETHER = 32 / STREAMS;
-    for (u32 done = 0; done < units; done += TOGETHER * WARPS) {
-        const u32 unit = done + lane / STREAMS * WARPS + warp, i = unit * STREAMS + lane % STREAMS;
-        if (unit >= units || lane >= TOGETHER * STREAMS) continue;
-        if (i < count) {
-            const u32 segment = i / tiles, tile = first + i - segment * tiles, place = tile * p.segments + segment;
-            const u32 row = tile_entries[2 * tile], correction = tile_entries[2 * tile + 1];
-            const u32 from = row + segment_entries[2 * place];
-            const u32 first_correction = correction + segment_entries[2 * place + 1];
-            u32 to, last_correction;
-            if (segment + 1 < p.segments) {
-                to = row + segment_entries[2 * place + 2];
-                last_correction = correction + segment_entries[2 * place + 3];
-            } else {
-                to = tile_entries[2 * tile + 2];
-                last_correction = tile_entries[2 * tile + 3];
-            }
-            const u32 rows = min(min(to + p.reach, p.stream_rows) - from, p.slot_rows);
-            streams[i] = Stream{from, rows | (last_correction - first_correction) << 16, first_correction, place};
-            if (unit >= slots)
-                asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(p.stream + (u64)from * 128),
-                             "r"(rows * 128)
-                             : "memory");
+    const u32 tiles = p.block_tiles + (blockIdx.x < p.more_tiles), count = tiles * p.segments;
+    const u32 most_tiles = p.block_tiles + (p.more_tiles > 0);
+    const u32 base = (u32)__cvta_generic_to_shared(memory);
+    int* const exponents = (int*)(memory + TABLE + TABLE_BYTES);
+    float* const steps = (float*)(exponents + VECTORS * p.segments);
+    u32* const sums = (u32*)(steps + most_tiles * 16);
+    const u32 slots_at = ((u32)__cvta_generic_to_shared(sums + VECTORS * most_tiles * 32) + 127) / 128 * 128;
+    const u32 units = (count + STREAMS - 1) / STREAMS;
+    const Work work{sums, exponents, (int*)(memory + GREATEST),
+                    blockIdx.x * p.block_tiles + min(blockIdx.x, p.more_tiles), count, units, tiles,
+                    base + TABLE + lane * 4, slots_at, STREAMS * p.slot_rows * 128, base, Divider(tiles),
+                    Divider(min(p.slots, units))};
+
+    if (warp == WARPS) {
+        // The first units do not wait for the other warps.
+        constexpr u32 TOGETHER = 32 / STREAMS;
+        const u32 stream = lane % STREAMS, slots = work.by_slots.divisor;
+        Entries entries;
+        entries.load(p, work, min(lane, count - 1));
+        for (u32 slot = lane; slot < slots; slot += 32) {
+            asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(base + slot * 8), "r"(STREAMS) : "memory");
+            ((u32*)(memory + FILLED))[slot] = 1;
+            ((u32*)(memory + RELEASED))[slot] = 0;
         }
-        if (unit < slots)
-            fetch(p, streams, count, unit, lane % STREAMS, slots_at + unit * slot_bytes, base + unit * 8, starts);
+        if (lane == 0)
+            asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(base + READY), "r"(min(VECTORS, WARPS))
+                         : "memory");
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+        __syncwarp();
+        for (u32 unit = 0; unit < slots; unit += TOGETHER) {
+            const u32 own = unit + lane / STREAMS;
+            Entries next;
+            next.load(p, work, min((unit + TOGETHER) * STREAMS + lane, count - 1));
+            if (lane < TOGETHER * STREAMS && own < slots) fill(p, work, own, stream, entries);
+            entries = next;
+        }
+        LOG(1);
+        __syncthreads();
+        for (u32 unit = slots; unit < units; unit++) {
+            const u32 round = work.by_slots.quotient(unit), number = unit - round * slots;
+            entries.load(p, work, min(unit * STREAMS + stream, count - 1));
+            while (acquire(base + RELEASED + number * 4) < round) {}
+            if (lane < STREAMS) fill(p, work, unit, stream, entries);
+            __syncwarp();
+            if (lane == 0) release(base + FILLED + number * 4, round + 1);
+        }
+        return;
     }
+    if (warp > WARPS) {
+        for (u32 i = lane; i < tiles * 16; i += 32)
+            steps[i] = ((const float*)p.steps)[p.per_row ? min(work.first * 16 + i, p.rows - 1) : 0];
+        const u32 begin = ((const uint2*)p.index + 1 + work.first)[0].x, end = ((const uint2*)p.index + 1 + work.first)[tiles].x;
+        __syncthreads();
+        if (p.prefetch) prefetch(p.stream + (u64)begin * 128, (end - begin) * 128, lane);
+        if (p.next_stream) {
+            prefetch_share(p.next_registers, 4u << WIDTH, lane);
+            prefetch_share(p.next_index, p.next_index_bytes, lane);
+            prefetch_share(p.next_stream, p.next_stream_bytes, lane);
+        }
+        return;
+    }
+
+    for (u32 i = thread; i < VECTORS * tiles * 32; i += THREADS) sums[i] = 0;
+    Ahead ahead;
+    ahead.load(p, work, warp, lane);
     uint4* const table = (uint4*)(memory + TABLE);
 #pragma unroll
     for (int i = 0; i < TURNS; i++) {
         const u32 quad = warp + i * WARPS;
         if (quad < QUADS) table[quad * 32 + lane] = make_uint4(words[i], words[i], words[i], words[i]);
     }
-    for (u32 i = thread; i < VECTORS * tiles * 32; i += WARPS * 32) sums[i] = 0;
-    asm volatile("griddepcontrol.wait;" ::: "memory");
-    if (warp < VECTORS) {
-        for (u32 vector = warp; vector < VECTORS; vector += WARPS) {
-            int most = -1000;
-            for (u32 s = lane; s < p.segments; s += 32) {
-                const int exponent = __ldcg((const int*)p.exponents + vector * p.segments + s);
-                exponents[vector * p.segments + s] = exponent;
-                most = max(most, exponent);
-            }
-            most = __reduce_max_sync(0xffffffffu, most);
-            if (lane == 0) greatest[vector] = most;
-        }
-    }
+    LOG(2);
     __syncthreads();
-
-    const u32 lane_table = base + TABLE + lane * 4;
-    u32 unit = warp;
-    while (unit < units) {
-        const u32 round = unit / slots, number = unit - round * slots;
-        const u32 slot = slots_at + number * slot_bytes, barrier = base + number * 8;
-        u32 next = 0;
-        if (lane == 0) next = atomicAdd((u32*)(memory + COUNTER), 1u);
+    LOG(3);
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+    LOG(4);
+    for (u32 vector = warp; vector < VECTORS; vector += WARPS) {
+        int most = -1000;
+        for (u32 s = lane; s < p.segments; s += 32) {
+            const int exponent = __ldcg((const int*)p.exponents + vector * p.segments + s);
+            exponents[vector * p.segments + s] = exponent;
+            most = max(most, exponent);
+        }
+        most = __reduce_max_sync(0xffffffffu, most);
+        if (lane == 0) ((int*)(memory + GREATEST))[vector] = most;
+        __syncwarp();
+        if (lane == 0 && vector + WARPS >= VECTORS)
+            asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(base + READY) : "memory");
+    }
+    u32 turn = 0;
+    LOG(5);
+    for (u32 unit = warp; unit < units; unit += WARPS) {
+        const u32 round = work.by_slots.quotient(unit), number = unit - round * work.by_slots.divisor;
+        const u32 slot = slots_at + number * work.slot_bytes, released = base + RELEASED + number * 4;
+        Corrections corrections;
+        corrections.load(p, ahead, lane);
         // A barrier's parity does not tell a load that has not begun from one that is complete, so rounds are
         // counted too.
-        for (u32 begun = 0; begun <= round;)
-            asm volatile("ld.acquire.cta.shared.u32 %0, [%1];" : "=r"(begun) : "r"(base + ROUNDS + number * 4) : "memory");
-        asm volatile(
-            "{ .reg .pred done;\n"
-            "again: mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-            "@!done bra again; }" ::"r"(barrier),
-            "r"(round & 1u)
-            : "memory");
-        if (tiles % STREAMS == 0)
-            unit_product<true>(p, streams, count, unit, tiles, lane, slot, lane_table, exponents, greatest, sums);
-        else
-            unit_product<false>(p, streams, count, unit, tiles, lane, slot, lane_table, exponents, greatest, sums);
-        if (unit + slots < units) {
-            __syncwarp();
-            if (lane < STREAMS) fetch(p, streams, count, unit + slots, lane, slot, barrier, starts);
-            __syncwarp();
-            if (lane == 0)
-                asm volatile("st.release.cta.shared.u32 [%0], %1;" ::"r"(base + ROUNDS + number * 4), "r"(round + 2)
-                             : "memory");
-        }
-        unit = __shfl_sync(0xffffffffu, next, 0);
+        while (acquire(base + FILLED + number * 4) <= round) {}
+        wait(base + number * 8, round & 1);
+        LOG(8 + turn * 3);
+        int sum[STREAMS][BLOCKS][4];
+        if (tiles % STREAMS == 0) unit_product<true>(p, work, unit, lane, ahead.starts, slot, released, round, sum);
+        else unit_product<false>(p, work, unit, lane, ahead.starts, slot, released, round, sum);
+        LOG(9 + turn * 3);
+        wait(base + READY, 0);
+        store(p, work, sum, unit, lane);
+        correct(p, work, corrections, ahead, unit, lane);
+        if (unit + WARPS < units) ahead.load(p, work, unit + WARPS, lane);
+        LOG(10 + turn * 3); turn++;
     }
-    __syncthreads();
+    asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory");
+    LOG(6);
 
     // The fixed point is 2^(greatest - EXPONENT_RANGE), and registers of four hold multiples of the levels.
     const int unit_exponent = -EXPONENT_RANGE - (TUPLE == 4 ? (TRELLIS ? 4 : 5) : 0);
-    for (u32 i = thread; i < VECTORS * tiles * 16; i += WARPS * 32) {
-        const u32 vector = i / (tiles * 16), row = first * 16 + i - vector * (tiles * 16);
+    for (u32 i = thread; i < VECTORS * tiles * 16; i += THREADS) {
+        const u32 vector = VECTORS == 1 ? 0 : i / (tiles * 16), in_block = i - vector * (tiles * 16);
+        const u32 row = work.first * 16 + in_block;
         if (row >= p.rows || vector >= p.vectors) continue;
         const long long sum = ((long long)(int)sums[2 * i + 1] << LOW_BITS) + sums[2 * i];
-        const float scale = __uint_as_float((u32)(127 + max(greatest[vector] + unit_exponent, -126)) << 23);
-        const float step = ((const float*)p.steps)[p.per_row ? row : 0];
-        const float y = __fmul_rn(__fmul_rn(__ll2float_rn(sum), scale), step);
+        const float scale = __uint_as_float((u32)(127 + max(work.greatest[vector] + unit_exponent, -126)) << 23);
+        const float y = __fmul_rn(__fmul_rn(__ll2float_rn(sum), scale), steps[in_block]);
         const u64 at = (u64)vector * p.output_stride + row;
         if (p.element == F32) ((float*)p.output)[at] = y;
         else ((u16*)p.output)[at] = p.element == F16 ? float_to_half(y) : float_to_bfloat(y);
     }
+    LOG(7);
 }
 
 #endif

@@ -11,7 +11,7 @@
 
 __device__ __forceinline__ u32 shared_word(u32 address) {
     u32 value;
-    asm("ld.shared.u32 %0, [%1];" : "=r"(value) : "r"(address));
+    asm volatile("ld.volatile.shared.u32 %0, [%1];" : "=r"(value) : "r"(address));
     return value;
 }
 

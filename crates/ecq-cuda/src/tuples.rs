@@ -8,7 +8,7 @@ use crate::module::{Grid, Kernel, Modules};
 use bytemuck::{NoUninit, Zeroable};
 use cudarc::driver::CudaStream;
 use ecq_coding::CodingError;
-use ecq_coding::tuples::{Encoded, Index, LANES, STREAM_ROW_BYTES, Shape, TupleCode};
+use ecq_coding::tuples::{Encoded, Index, STREAM_ROW_BYTES, Shape, TupleCode};
 
 /// The kernels.
 pub const TUPLES: Source = Source {
@@ -17,7 +17,7 @@ pub const TUPLES: Source = Source {
 };
 
 /// Bytes of shared memory before the table.
-const HEAD_BYTES: usize = 1024;
+const HEAD_BYTES: usize = 1152;
 /// The most slots of a block: their barriers and rounds have that much room.
 const MAX_SLOTS: usize = 64;
 /// Rows of activations of the variants.
@@ -36,6 +36,7 @@ pub struct TupleMatrix {
     registers: DeviceMemory,
     steps: DeviceMemory,
     per_row: bool,
+    starts_at: usize,
     corrections_at: usize,
     reach: usize,
     /// Stream rows of the longest segment.
@@ -55,7 +56,7 @@ pub struct TupleOptions {
 
 impl Default for TupleOptions {
     fn default() -> Self {
-        Self { warps: 16, streams: 4 }
+        Self { warps: 14, streams: 4 }
     }
 }
 
@@ -101,12 +102,14 @@ struct DigitsParameters {
 struct ProductParameters {
     stream: u64,
     index: u64,
+    starts: u64,
     corrections: u64,
     registers: u64,
     digits: u64,
     exponents: u64,
     steps: u64,
     output: u64,
+    profile: u64,
     rows: u32,
     tiles: u32,
     segments: u32,
@@ -122,7 +125,14 @@ struct ProductParameters {
     slots: u32,
     slot_rows: u32,
     one: u32,
-    unused: u32,
+    block_tiles: u32,
+    more_tiles: u32,
+    prefetch: u32,
+    next_stream: u64,
+    next_index: u64,
+    next_registers: u64,
+    next_stream_bytes: u32,
+    next_index_bytes: u32,
 }
 
 impl TupleMatrix {
@@ -132,19 +142,14 @@ impl TupleMatrix {
     /// # Errors
     /// [`CudaError::Coding`] if the index is corrupt, or errors of [`DeviceMemory::with`].
     pub fn new(gpu: &Gpu, code: &TupleCode, shape: Shape, encoded: &Encoded, steps: &[f32]) -> Result<Self> {
-        let index = Index::parse(&encoded.index, encoded.stream.len(), shape)?;
-        let stream_rows = encoded.stream.len() / STREAM_ROW_BYTES;
-        let mut slot_rows = 0;
-        for (tile, segment) in (0..shape.tiles()).flat_map(|t| (0..shape.segments()).map(move |s| (t, s))) {
-            let (from, to) = (index.segment(tile, segment).row, index.segment(tile, segment + 1).row);
-            slot_rows = slot_rows.max((to + index.reach()).min(stream_rows) - from);
-        }
+        let index = Index::parse(&encoded.index[..], encoded.stream.len(), shape)?;
+        let slot_rows = index.most_stream_rows();
         if steps.len() != 1 && steps.len() != shape.rows() {
             let (what, found) = ("steps", steps.len() as u64);
             let expected = "one, or one for each row";
             return Err(CodingError::Parameter { what, found, expected }.into());
         }
-        let corrections_at = encoded.index.len() - 2 * index.corrections_len();
+        let [starts_at, corrections_at] = index.offsets();
         let registers: Vec<u8> = code.registers().iter().flat_map(|word| word.to_le_bytes()).collect();
         Ok(Self {
             shape,
@@ -155,6 +160,7 @@ impl TupleMatrix {
             registers: DeviceMemory::with(gpu, &registers)?,
             steps: DeviceMemory::with(gpu, bytemuck::cast_slice(steps))?,
             per_row: steps.len() > 1,
+            starts_at,
             corrections_at,
             reach: index.reach(),
             slot_rows,
@@ -258,13 +264,12 @@ impl TupleMatrix {
         let (shape, vectors) = (self.shape, digits.blocks[1]);
         let blocks = gpu.properties().multiprocessors.min(shape.tiles());
         let most_tiles = shape.tiles().div_ceil(blocks);
-        let slot_bytes = options.streams * (LANES + self.slot_rows * STREAM_ROW_BYTES);
+        let slot_bytes = options.streams * self.slot_rows * STREAM_ROW_BYTES;
         let fixed = HEAD_BYTES
             + (128 << self.width)
             + 4 * vectors * shape.segments()
-            + vectors * most_tiles * 16 * 8
+            + (4 + 8 * vectors) * most_tiles * 16
             + 16
-            + most_tiles * shape.segments() * 16
             + 128;
         // A corrupt stream may lead a lane behind its slot by the bits of a segment.
         let lookups = 4 * self.batch_groups();
@@ -281,12 +286,14 @@ impl TupleMatrix {
         let parameters = ProductParameters {
             stream: self.stream.address(),
             index: self.index.address(),
+            starts: self.index.address() + self.starts_at as u64,
             corrections: self.index.address() + self.corrections_at as u64,
             registers: self.registers.address(),
             digits: digits.parameters.digits,
             exponents: digits.parameters.exponents,
             steps: self.steps.address(),
             output,
+            profile: 0,
             rows: shape.rows() as u32,
             tiles: shape.tiles() as u32,
             segments: shape.segments() as u32,
@@ -302,9 +309,16 @@ impl TupleMatrix {
             slots: slots as u32,
             slot_rows: self.slot_rows as u32,
             one: 1,
-            unused: 0,
+            block_tiles: (shape.tiles() / blocks) as u32,
+            more_tiles: (shape.tiles() % blocks) as u32,
+            prefetch: 1,
+            next_stream: 0,
+            next_index: 0,
+            next_registers: 0,
+            next_stream_bytes: 0,
+            next_index_bytes: 0,
         };
-        let grid = Grid { blocks: [blocks, 1, 1], threads: 32 * options.warps, shared_bytes };
+        let grid = Grid { blocks: [blocks, 1, 1], threads: 32 * (options.warps + 2), shared_bytes };
         Ok(TupleProduct { kernel, parameters, grid })
     }
 }
@@ -347,6 +361,30 @@ impl TupleProduct {
     pub unsafe fn launch(&self, stream: &CudaStream) -> Result<()> {
         // SAFETY: the caller's condition.
         unsafe { self.kernel.launch_early(stream, self.grid, &self.parameters) }
+    }
+
+    /// Returns the product with a hint: `next` follows it, and its matrix is fetched to the L2 cache, at most
+    /// `most_bytes` of its stream.
+    #[must_use]
+    pub fn before(&self, next: &Self, most_bytes: usize, index_bytes: usize) -> Self {
+        let stream_bytes = (next.parameters.stream_rows as usize * STREAM_ROW_BYTES).min(most_bytes);
+        let parameters = ProductParameters {
+            // This product's own matrix was fetched by the product before it.
+            prefetch: u32::from(stream_bytes < next.parameters.stream_rows as usize * STREAM_ROW_BYTES),
+            next_stream: next.parameters.stream,
+            next_index: next.parameters.index,
+            next_registers: next.parameters.registers,
+            next_stream_bytes: stream_bytes as u32,
+            next_index_bytes: index_bytes as u32,
+            ..self.parameters
+        };
+        Self { parameters, ..self.clone() }
+    }
+
+    /// Profile.
+    pub fn with_profile(&self, profile: u64) -> Self {
+        let parameters = ProductParameters { profile, ..self.parameters };
+        Self { parameters, ..self.clone() }
     }
 
     /// Returns the product with the output at another address.

@@ -30,6 +30,11 @@ impl Decoder {
         }
     }
 
+    /// Returns the bytes of the table.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.lookups[..])
+    }
+
     /// Decodes all symbols, row-major, tiles in parallel.
     ///
     /// # Errors
@@ -37,16 +42,21 @@ impl Decoder {
     ///
     /// # Panics
     /// When `symbols` is not as long as the matrix has symbols.
-    pub fn decode(&self, index: &Index, stream: &[u8], symbols: &mut [u8]) -> Result<()> {
+    pub fn decode(
+        &self,
+        index: &Index<impl AsRef<[u8]> + Sync>,
+        stream: &[u8],
+        symbols: &mut [u8],
+    ) -> Result<()> {
         let shape = index.shape();
         assert_eq!(symbols.len(), shape.rows() * shape.cols(), "a symbol for each weight");
         symbols
             .par_chunks_mut(TILE_ROWS * shape.cols())
             .enumerate()
-            .try_for_each(|(tile, symbols)| self.decode_tile(index, stream, tile, symbols))
+            .try_for_each(|(tile, symbols)| self.decode_tile(index, stream, tile, symbols, shape.cols()))
     }
 
-    /// Decodes the symbols of a tile, row-major.
+    /// Decodes the symbols of a tile to rows that are `stride` apart.
     ///
     /// # Errors
     /// [`CodingError::SegmentEnd`] when a lane of a segment ends behind its start in the next one or behind the
@@ -55,15 +65,24 @@ impl Decoder {
     /// [`CodingError::Parameter`] when the tuples of code and shape differ.
     ///
     /// # Panics
-    /// When `symbols` is not as long as the tile has symbols, or the stream not what the index was parsed for.
-    pub fn decode_tile(&self, index: &Index, stream: &[u8], tile: usize, symbols: &mut [u8]) -> Result<()> {
+    /// When `symbols` does not end with the last symbol of the tile or within `stride` after it, or the stream is
+    /// not the one that the index was parsed for.
+    pub fn decode_tile(
+        &self,
+        index: &Index<impl AsRef<[u8]>>,
+        stream: &[u8],
+        tile: usize,
+        symbols: &mut [u8],
+        stride: usize,
+    ) -> Result<()> {
         let shape = index.shape();
         if shape.tuple() != self.tuple {
             let (what, found) = ("symbols per tuple", shape.tuple() as u64);
             return Err(CodingError::Parameter { what, found, expected: "those of the code" });
         }
         let rows = TILE_ROWS.min(shape.rows() - tile * TILE_ROWS);
-        assert_eq!(symbols.len(), rows * shape.cols(), "a symbol for each weight of the tile");
+        assert!(stride >= shape.cols() && symbols.len() > (rows - 1) * stride, "room for the tile");
+        assert!(symbols.len() >= (rows - 1) * stride + shape.cols() && symbols.len() <= rows * stride);
         let mut ends = [0; LANES];
         let last_bit = index.tile(shape.tiles()).row * 32;
         for segment in 0..shape.segments() {
@@ -74,12 +93,12 @@ impl Decoder {
                 if first < *end {
                     return Err(CodingError::SegmentEnd { tile, segment, lane, bit: *end, limit: first });
                 }
-                *end = self.decode_lane(index, stream, [segment, lane, first], symbols);
+                *end = self.decode_lane(index, stream, [segment, lane, first], symbols, stride);
                 if *end > limit {
                     return Err(CodingError::SegmentEnd { tile, segment, lane, bit: *end, limit });
                 }
             }
-            self.correct(index, [tile, segment], symbols)?;
+            self.correct(index, [tile, segment], symbols, stride)?;
         }
         Ok(())
     }
@@ -88,10 +107,11 @@ impl Decoder {
     /// the stream are zero.
     fn decode_lane(
         &self,
-        index: &Index,
+        index: &Index<impl AsRef<[u8]>>,
         stream: &[u8],
         [segment, lane, first]: [usize; 3],
         symbols: &mut [u8],
+        stride: usize,
     ) -> usize {
         let (shape, cols) = (index.shape(), index.shape().cols());
         let column = &stream[(4 * lane).min(stream.len())..];
@@ -117,7 +137,7 @@ impl Decoder {
                 end += usize::from(length);
                 let (row, col) = shape.place(lane, group, f);
                 let col = col + shape.first_col(segment);
-                let at = row * cols + col;
+                let at = row * stride + col;
                 if at < symbols.len() && col < cols {
                     let real = self.tuple.min(cols - col);
                     symbols[at..at + real].copy_from_slice(&tuple[..real]);
@@ -127,7 +147,13 @@ impl Decoder {
         end
     }
 
-    fn correct(&self, index: &Index, [tile, segment]: [usize; 2], symbols: &mut [u8]) -> Result<()> {
+    fn correct(
+        &self,
+        index: &Index<impl AsRef<[u8]>>,
+        [tile, segment]: [usize; 2],
+        symbols: &mut [u8],
+        stride: usize,
+    ) -> Result<()> {
         let (shape, cols) = (index.shape(), index.shape().cols());
         let (from, to) = (index.segment(tile, segment), index.segment(tile, segment + 1));
         for (i, correction) in index.corrections(from, to).enumerate() {
@@ -136,7 +162,7 @@ impl Decoder {
             let magnitude = self.unit * MAGNITUDES[usize::from(correction >> 13 & 3)];
             let inside = col < shape.groups_of(segment) * shape.group_cols();
             let col = shape.first_col(segment) + col;
-            let at = row * cols + col;
+            let at = row * stride + col;
             if !inside || col >= cols || at >= symbols.len() {
                 return Err(invalid("a correction is outside its segment"));
             }
