@@ -3,9 +3,9 @@
 use crate::error::{CodecError, Result};
 use crate::parts::CodesEntry;
 use bytes::Bytes;
-use ecq_coding::tuples::{Decoder, Encoder, Index, Shape, TupleCode};
+use ecq_coding::tuples::{Decoder, Encoder, Index, Shape, TILE_ROWS, TupleCode};
 use ecq_coding::{CodingError, FrequencyTable};
-use ecq_core::{Codes, Coding, EncodedTensor, Grid, GridEntry, TensorPart};
+use ecq_core::{Codes, Coding, EncodedTensor, Grid, GridEntry, TensorPart, code_bits};
 
 /// Symbols of a tuple and longest codewords that a plan tries.
 const CODES: [(usize, u32); 6] = [(2, 9), (2, 10), (3, 9), (3, 10), (4, 9), (4, 10)];
@@ -14,8 +14,8 @@ const CODES: [(usize, u32); 6] = [(2, 9), (2, 10), (3, 9), (3, 10), (4, 9), (4, 
 const SEGMENT_COLS: usize = 288;
 /// What longer tuples, which need fewer lookups, may cost in bits, as a ratio.
 const TOLERANCE: f64 = 0.03;
-/// Bits of an index for a segment of 32 lanes and 16 rows.
-const SEGMENT_BITS: f64 = 8.0 * 36.0;
+/// Tiles that a plan encodes with each code.
+const SAMPLE_TILES: usize = 4;
 
 /// The code and the segments of a tensor in the tuple coding.
 #[derive(Debug, Clone)]
@@ -76,13 +76,18 @@ impl TupleLayout {
             .map_err(|source| CodecError::Part { part: TensorPart::Index, source })
     }
 
-    /// Chooses tuple, longest codeword and segments for codes on a grid; returns the estimated bits of the
-    /// tensor and the reason.
+    /// Chooses tuple, longest codeword and segments for codes on a grid by the bytes that a sample takes;
+    /// returns the estimated bits of the tensor and the reason. `None` if packed codes take fewer bits than any
+    /// code of tuples.
     ///
     /// # Errors
-    /// [`CodecError::UnsupportedGrid`] for a grid without zero or with levels; [`CodecError::Option`] when the
-    /// restart of a trellis is no segment; [`CodecError::Coding`] when no code fits.
-    pub(crate) fn plan(codes: &Codes, grid: &Grid, table: &FrequencyTable) -> Result<(Self, f64, String)> {
+    /// [`CodecError::UnsupportedGrid`] for a grid without zero or with levels; [`CodecError::Option`] when lag
+    /// or restart of a trellis are not those of tuples and segments.
+    pub(crate) fn plan(
+        codes: &Codes,
+        grid: &Grid,
+        table: &FrequencyTable,
+    ) -> Result<Option<(Self, f64, String)>> {
         let (zero, trellis) = match grid {
             Grid::UniformRows(uniform) if uniform.levels.is_none() => (uniform.zero, None),
             Grid::TrellisRows(grid) => {
@@ -91,7 +96,7 @@ impl TupleLayout {
             _ => return Err(CodecError::UnsupportedGrid),
         };
         let (rows, cols) = (codes.rows(), codes.cols());
-        let mut found = Vec::new();
+        let (mut found, mut fits) = (Vec::new(), false);
         for (tuple, width) in CODES {
             let groups = match trellis {
                 None => (SEGMENT_COLS / (8 * tuple)).min(cols.div_ceil(8 * tuple)),
@@ -100,10 +105,16 @@ impl TupleLayout {
                 Some(_) => continue,
             };
             let Ok(shape) = Shape::new(rows, cols, tuple, groups) else { continue };
+            fits = true;
             let Ok(code) = TupleCode::best(table, tuple, width, zero, trellis.is_some()) else { continue };
-            let segments = (shape.tiles() * shape.segments()) as f64;
-            let bits = code.bits_per_symbol() * (rows * cols) as f64 + SEGMENT_BITS * segments;
-            found.push((bits, Self { code, shape }));
+            // Codes that escape often are not worth encoding the sample.
+            if code.bits_per_symbol() >= f64::from(code_bits(codes.alphabet())) {
+                continue;
+            }
+            let layout = Self { code, shape };
+            if let Ok(bits) = layout.sample_bits(codes) {
+                found.push((bits, layout));
+            }
         }
         let least = found.iter().map(|(bits, _)| *bits).fold(f64::INFINITY, f64::min);
         // Of the codes that cost little more than the best one, the longest tuples, then the fewest bits.
@@ -111,28 +122,39 @@ impl TupleLayout {
         let best = found
             .into_iter()
             .min_by(|(a, left), (b, right)| right.code.tuple().cmp(&left.code.tuple()).then(a.total_cmp(b)));
-        match (best, trellis) {
-            (Some((bits, layout)), _) => {
-                let reason = format!(
-                    "tuples of {}, codewords of at most {} bits for {} tuples, segments of {} columns",
-                    layout.code.tuple(),
-                    layout.code.width(),
-                    layout.code.coded_tuples(),
-                    segment_cols(layout.shape),
-                );
-                Ok((layout, bits, reason))
-            }
-            (None, Some(_)) => Err(CodecError::Option {
+        if !fits {
+            return Err(CodecError::Option {
                 option: "coding tuples",
-                reason: "needs a trellis with a lag of 8, 12 or 16 and a restart of twice the lag or a multiple \
-                         of it, at most 512 columns",
-            }),
-            (None, None) => Err(CodecError::Coding(CodingError::Parameter {
-                what: "alphabet",
-                found: codes.alphabet().into(),
-                expected: "at least two values within -127 to 127",
-            })),
+                reason: "needs a trellis with a lag of 8, 12 or 16 and a restart that is a multiple of twice the \
+                         lag, at most 512 columns",
+            });
         }
+        Ok(best.map(|(bits, layout)| {
+            let reason = format!(
+                "tuples of {}, codewords of at most {} bits for {} tuples, segments of {} columns",
+                layout.code.tuple(),
+                layout.code.width(),
+                layout.code.coded_tuples(),
+                segment_cols(layout.shape),
+            );
+            (layout, bits, reason)
+        }))
+    }
+
+    /// Encodes some tiles; returns the bits of the matrix at their rate.
+    fn sample_bits(&self, codes: &Codes) -> Result<f64> {
+        let (rows, cols) = (codes.rows(), codes.cols());
+        let tiles = self.shape.tiles().min(SAMPLE_TILES);
+        let mut symbols = Vec::new();
+        for i in 0..tiles {
+            let first = i * (self.shape.tiles() / tiles) * TILE_ROWS;
+            symbols.extend(&codes.symbols()[first * cols..(first + TILE_ROWS).min(rows) * cols]);
+        }
+        let sampled = symbols.len() / cols;
+        let shape = Shape::new(sampled, cols, self.shape.tuple(), self.shape.segment_groups())?;
+        let encoded = Encoder::new(&self.code).encode(&symbols, shape)?;
+        let bytes = (encoded.index.len() + encoded.stream.len()) as f64;
+        Ok(8.0 * (bytes * rows as f64 / sampled as f64 + self.code.to_bytes().len() as f64))
     }
 
     /// Encodes codes to the parts table, index and stream.

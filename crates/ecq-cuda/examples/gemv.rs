@@ -140,7 +140,13 @@ fn run(
     let profile = DeviceMemory::zeroed(gpu, 132 * 32 * 128)?;
     for i in 0..20 {
         let at = if i == 12 { profile.address() } else { 0 };
-        unsafe { products[i % copies].with_output(output(i)).before(&products[(i + 1) % copies], 24 << 20, encoded.index.len()).with_profile(at).launch(&stream)? };
+        unsafe {
+            products[i % copies]
+                .with_output(output(i))
+                .before(&products[(i + 1) % copies], 24 << 20, encoded.index.len())
+                .with_profile(at)
+                .launch(&stream)?
+        };
     }
     let mut bytes = vec![0u8; 132 * 32 * 128];
     profile.read(&stream, 0, &mut bytes)?;
@@ -148,8 +154,14 @@ fn run(
     for block in [77] {
         for warp in [0, 1, options.warps - 1] {
             let own = &words[(block * options.warps + warp) * 32..][..32];
-            let rel: Vec<i64> = own.iter().map(|&w| if w == 0 { -1 } else { i64::from(w.wrapping_sub(own[0])) }).collect();
-            println!("block {block} warp {warp}: {:?} units {:?}", &rel[..8], &rel[8..26]);
+            let rel: Vec<i64> =
+                own.iter().map(|&w| if w == 0 { -1 } else { i64::from(w.wrapping_sub(own[0])) }).collect();
+            println!(
+                "block {block} warp {warp}: {:?} units {:?} start {:?}",
+                &rel[..8],
+                &rel[8..20],
+                &rel[26..30]
+            );
         }
     }
     let both = time(gpu, |stream, i| {
@@ -185,12 +197,13 @@ fn check(
     let (rows, cols, tuple) = (case.rows, case.cols, case.tuple);
     let padded = exponents.len() / shape.segments();
     let batch = if matches!(case.width, 9 | 10) { 3 } else { 1 };
-    let segment_words = shape.segment_groups().next_multiple_of(batch) * 16 * padded;
+    let segment_words = shape.longest_segment().next_multiple_of(batch) * 16 * padded;
     let segment_cols = shape.segment_groups() * 8 * tuple;
+    let segment_of = |col: usize| (col / segment_cols).min(shape.segments() - 1);
     let (mut wrong, mut squares) = (0, [0.0f64; 2]);
     for vector in 0..case.vectors {
         let digit = |col: usize| {
-            let (segment, col) = (col / segment_cols, col % segment_cols);
+            let (segment, col) = (segment_of(col), col - shape.first_col(segment_of(col)));
             let (group, rest) = (col / (8 * tuple), col % (8 * tuple));
             let word = segment * segment_words + group * 16 * padded + 16 * vector + rest / tuple % 4 * 2;
             let byte = 4 * (word + rest / (4 * tuple)) + rest % tuple + usize::from(tuple < 4);
@@ -200,7 +213,7 @@ fn check(
         let of = &exponents[vector * shape.segments()..][..shape.segments()];
         let greatest = of.iter().max().copied().unwrap_or(0);
         for (col, &digits) in own.iter().enumerate() {
-            let unit = f64::from(of[col / segment_cols]).exp2();
+            let unit = f64::from(of[segment_of(col)]).exp2();
             let x = f64::from(activations[vector * cols + col] * scales[col]);
             wrong += usize::from((x - digits as f64 * unit).abs() > 0.501 * unit);
         }
@@ -220,7 +233,7 @@ fn check(
                     branches[col] = parity ^ if at >= 2 * lag { branches[col - 2 * lag] } else { 0 };
                     level = 2 * level + branches[col];
                 }
-                sums[col / segment_cols] += level * own[col];
+                sums[segment_of(col)] += level * own[col];
                 exact += level as f64 * f64::from(activations[vector * cols + col] * scales[col]);
             }
             let sum: i64 = sums.iter().zip(of).map(scaled).sum();

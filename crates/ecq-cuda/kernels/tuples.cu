@@ -1,5 +1,5 @@
 // Products with matrices of tuples. Macros: TUPLE, WIDTH, TRELLIS, STREAMS (of a warp), WARPS (of a block), VECTORS
-// (rows of activations: 1, 2, 4, 8 or 16).
+// (rows of activations: 1, 2, 4, 8 or 16), SHARED_DIGITS (whether the digits fit shared memory).
 //
 // Activations are two 8-bit digits with one exponent for each segment: x = (256 high + low) 2^e. The digits of a
 // row are two columns of operand B. Sums of a segment are exact in 32 bits, sums of a row in 64 bits of fixed
@@ -31,7 +31,7 @@ extern "C" __global__ void tuple_digits(const __grid_constant__ Digits p) {
     __shared__ u32 parts[32];
     const u32 segment = blockIdx.x, vector = blockIdx.y, thread = threadIdx.x;
     const u32 first = segment * p.segment_groups * 8 * TUPLE;
-    const u32 end = min(p.cols, first + p.segment_groups * 8 * TUPLE);
+    const u32 end = segment + 1 < p.segments ? first + p.segment_groups * 8 * TUPLE : p.cols;
 #if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
     asm volatile("griddepcontrol.wait;" ::: "memory");
@@ -62,7 +62,7 @@ extern "C" __global__ void tuple_digits(const __grid_constant__ Digits p) {
 #pragma unroll
         for (int k = 0; k < TUPLE; k++) {
             const u32 in_segment = group * 8 * TUPLE + half * 4 * TUPLE + lane * TUPLE + k;
-            const float x = group < p.segment_groups ? value(first + in_segment) : 0.0f;
+            const float x = value(first + in_segment);
             const int digits = __float2int_rn(__fmul_rn(x, inverse)), bottom = (i8)digits;
             const u32 shift = 8 * (TUPLE == 4 ? k : k + 1);
             high |= ((u32)((digits - bottom) >> 8) & 255u) << shift;
@@ -97,12 +97,11 @@ struct Product {
 
 #define THREADS (WARPS * 32)
 #define MAX_SLOTS 64
-// Shared memory before the table: barriers of slots, how often slots were filled and released, the barrier of the
-// exponents, the greatest exponent of each vector.
+// Shared memory before the table: barriers of slots, how often slots were filled and released, the greatest exponent
+// of each vector.
 #define FILLED 512
 #define RELEASED 768
-#define READY 1024
-#define GREATEST 1088
+#define GREATEST 1024
 #define TABLE 1152
 
 // Quotients of numbers below 2^12 by `divisor` below 2^8.
@@ -112,12 +111,16 @@ struct Divider {
     __device__ __forceinline__ u32 quotient(u32 n) const { return n * magic >> 20; }
 };
 
+// A segment's power of two relative to the unit of the fixed point, as a factor and a shift to the right.
+struct Power {
+    int factor, shift;
+};
+
 // What the warps of a block know of its work.
 struct Work {
     u32* sums;
-    const int* exponents;
-    const int* greatest;
-    u32 first, count, units, tiles, table, slots_at, slot_bytes, base;
+    const Power* powers;
+    u32 first, count, units, tiles, table, digits_at, slots_at, slot_bytes, base;
     Divider by_tiles, by_slots;
 
     // The number in the index of a stream of the block: segments of tiles.
@@ -185,19 +188,25 @@ __device__ __forceinline__ void add_shared(u32* to, u32 value) {
     asm volatile("red.shared.add.u32 [%0], %1;" ::"r"((u32)__cvta_generic_to_shared(to)), "r"(value) : "memory");
 }
 
-// Adds v 2^shift to a sum of two words.
-__device__ __forceinline__ void add(u32* sum, int v, int shift) {
-    const long long wide = shift >= 0 ? (long long)v << shift : (long long)v >> min(-shift, 63);
+// Adds v times a power of two to a sum of two words.
+__device__ __forceinline__ void add(u32* sum, int v, Power power) {
+    const long long wide = (long long)(v >> power.shift) * power.factor;
     add_shared(sum, (u32)wide & ((1u << LOW_BITS) - 1));
     add_shared(sum + 1, (u32)(wide >> LOW_BITS));
 }
 
 // A column of the digits, as 16 bits.
-__device__ __forceinline__ int digits_of(const Product& p, u32 segment, u32 col, u32 vector) {
+__device__ __forceinline__ int digits_of(const Product& p, const Work& work, u32 segment, u32 col, u32 vector) {
     const u32 group = col / (8 * TUPLE), in_group = col % (8 * TUPLE), k = in_group % TUPLE;
     const u32 word = 2 * vector * 8 + in_group / TUPLE % 4 * 2 + in_group / (4 * TUPLE);
-    const i8* bytes = (const i8*)p.digits + ((u64)segment * p.batch_groups + group) * GROUP_WORDS * 4 + word * 4 +
-                      (TUPLE == 4 ? k : k + 1);
+    const u32 byte = (segment * p.batch_groups + group) * GROUP_WORDS * 4 + word * 4 + (TUPLE == 4 ? k : k + 1);
+    if (SHARED_DIGITS) {
+        int high, low;
+        asm volatile("ld.shared.s8 %0, [%2]; ld.shared.s8 %1, [%2 + 32];"
+                     : "=r"(high), "=r"(low) : "r"(work.digits_at + byte));
+        return 256 * high + low;
+    }
+    const i8* bytes = (const i8*)p.digits + byte;
     return 256 * __ldcg(bytes) + __ldcg(bytes + 32);
 }
 
@@ -226,32 +235,36 @@ struct Ahead {
 
 struct Corrections {
     u32 entries[HELD], streams[HELD], total;
+    // The end of each stream's corrections among those of the unit, and the place of each stream's in the list,
+    // less their begin.
+    u32 ends[STREAMS], places[STREAMS];
 
-    // Finds the correction `c` of the unit: its place in the list and its stream.
-    __device__ __forceinline__ static void find(const Ahead& ahead, u32 c, u32& at, u32& stream) {
-        u32 before = 0;
+    __device__ __forceinline__ u32 stream_of(u32 c) const {
+        u32 stream = 0;
 #pragma unroll
-        for (int s = 0; s < STREAMS; s++) {
-            const u32 from = __shfl_sync(0xffffffffu, ahead.correction, s);
-            const u32 own = __shfl_sync(0xffffffffu, ahead.corrections, s);
-            if (c - before < own) {
-                at = from + c - before;
-                stream = s;
-            }
-            before += own;
-        }
+        for (int s = 0; s + 1 < STREAMS; s++) stream += c >= ends[s];
+        return stream;
     }
-
+    __device__ __forceinline__ u32 entry(const Product& p, u32 c, u32 stream) const {
+        u32 place = places[0];
+#pragma unroll
+        for (int s = 1; s < STREAMS; s++)
+            if (stream == s) place = places[s];
+        return ((const u16*)p.corrections)[place + c];
+    }
     __device__ __forceinline__ void load(const Product& p, const Ahead& ahead, u32 lane) {
         total = 0;
 #pragma unroll
-        for (int s = 0; s < STREAMS; s++) total += __shfl_sync(0xffffffffu, ahead.corrections, s);
+        for (int s = 0; s < STREAMS; s++) {
+            places[s] = __shfl_sync(0xffffffffu, ahead.correction, s) - total;
+            total += __shfl_sync(0xffffffffu, ahead.corrections, s);
+            ends[s] = total;
+        }
 #pragma unroll
         for (int h = 0; h < HELD; h++) {
-            u32 at = NONE;
-            streams[h] = entries[h] = 0;
-            if (h * 32 < total) find(ahead, h * 32 + lane, at, streams[h]);
-            if (at != NONE) entries[h] = ((const u16*)p.corrections)[at];
+            const u32 c = h * 32 + lane;
+            streams[h] = stream_of(c);
+            entries[h] = c < total ? entry(p, c, streams[h]) : 0;
         }
     }
 };
@@ -264,22 +277,21 @@ __device__ __forceinline__ void add_correction(const Product& p, const Work& wor
     if (entry & 0x8000u) factor = -factor;
     const u32 segment = work.by_tiles.quotient(stream), row = (stream - segment * work.tiles) * 16 + entry % 16;
     for (u32 vector = 0; vector < VECTORS; vector++) {
-        const int shift = EXPONENT_RANGE + work.exponents[vector * p.segments + segment] - work.greatest[vector];
-        add(work.sums + (vector * work.tiles * 16 + row) * 2, factor * digits_of(p, segment, entry >> 4 & 511, vector),
-            shift);
+        add(work.sums + (vector * work.tiles * 16 + row) * 2,
+            factor * digits_of(p, work, segment, entry >> 4 & 511, vector), work.powers[vector * p.segments + segment]);
     }
 }
 
 // Adds the corrections of a unit.
-__device__ __forceinline__ void correct(const Product& p, const Work& work, const Corrections& own, const Ahead& ahead,
-                                        u32 unit, u32 lane) {
+__device__ __forceinline__ void correct(const Product& p, const Work& work, const Corrections& own, u32 unit,
+                                        u32 lane) {
 #pragma unroll
     for (int h = 0; h < HELD; h++)
         if (h * 32 + lane < own.total) add_correction(p, work, own.entries[h], unit * STREAMS + own.streams[h]);
-    for (u32 first = 32 * HELD; first < own.total; first += 32) {
-        u32 at = NONE, stream = 0;
-        Corrections::find(ahead, first + lane, at, stream);
-        if (at != NONE) add_correction(p, work, ((const u16*)p.corrections)[at], unit * STREAMS + stream);
+#pragma unroll 1
+    for (u32 c = 32 * HELD + lane; c < own.total; c += 32) {
+        const u32 stream = own.stream_of(c);
+        add_correction(p, work, own.entry(p, c, stream), unit * STREAMS + stream);
     }
 }
 
@@ -306,10 +318,10 @@ __device__ __forceinline__ void store(const Product& p, const Work& work, int (&
 #pragma unroll
         for (int b = 0; b < BLOCKS; b++) {
             const u32 vector = VECTORS >= 4 ? b * 4 + t : t % VECTORS;
-            const int shift = EXPONENT_RANGE + work.exponents[vector * p.segments + segment] - work.greatest[vector];
+            const Power power = work.powers[vector * p.segments + segment];
 #pragma unroll
             for (int h = 0; h < 2; h++)
-                add(work.sums + (vector * work.tiles * 16 + row + 8 * h) * 2, values[b][h], shift);
+                add(work.sums + (vector * work.tiles * 16 + row + 8 * h) * 2, values[b][h], power);
         }
     }
 }
@@ -327,7 +339,7 @@ __device__ __forceinline__ void unit_product(const Product& p, const Work& work,
         if (SAME && s > 0) continue;
         const u32 segment = work.by_tiles.quotient(min(unit * STREAMS + s, work.count - 1));
         from[s] = segment * p.batch_groups * STEP;
-        groups = max(groups, min(p.segment_groups, p.groups - segment * p.segment_groups));
+        groups = max(groups, segment + 1 < p.segments ? p.segment_groups : p.groups - segment * p.segment_groups);
     }
 #pragma unroll
     for (int s = 0; s < STREAMS; s++)
@@ -353,29 +365,44 @@ __device__ __forceinline__ void unit_product(const Product& p, const Work& work,
     // Lane (g, t) holds column g of operand B; with fewer than eight columns they repeat.
     const u32 word = VECTORS >= 4 ? lane * 2 : (lane / 4 % (2 * VECTORS)) * 8 + lane % 4 * 2;
     const uint2* x = (const uint2*)((const u32*)p.digits + word);
-    // Streams of one segment load their digits a batch ahead. Streams of several have no registers for that.
-    constexpr int LOADED = SAME ? BATCH_GROUPS : 1;
-    uint2 ahead[LOADED][BLOCKS];
-    if (SAME)
+    const u32 shared_x = work.digits_at + word * 4;
+    // Digits in global memory are loaded a batch ahead, if all streams share them; there are no registers to do so
+    // for several.
+    constexpr bool LATER = SAME && !SHARED_DIGITS;
+    constexpr int LOADED = LATER ? BATCH_GROUPS : 1;
+    uint2 later[LOADED][BLOCKS];
+    auto load = [&](u32 at) {
+        if (!SHARED_DIGITS) return __ldcg(x + at);
+        uint2 value;
+        asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];" : "=r"(value.x), "=r"(value.y) : "r"(shared_x + at * 8));
+        return value;
+    };
+    if (LATER)
 #pragma unroll
         for (int g = 0; g < LOADED; g++)
 #pragma unroll
-            for (int b = 0; b < BLOCKS; b++) ahead[g][b] = __ldcg(x + from[0] + g * STEP + b * 32);
+            for (int b = 0; b < BLOCKS; b++) later[g][b] = load(from[0] + g * STEP + b * 32);
 #pragma unroll 1
     for (u32 group = 0; group < groups; group += BATCH_GROUPS) {
+#if TRELLIS
+        // The trellis restarts at every multiple of a segment's columns; the last segment may be longer.
+        if (group == p.segment_groups)
+#pragma unroll
+            for (int s = 0; s < STREAMS; s++) even[s][0] = even[s][1] = odd[s][0] = odd[s][1] = 0;
+#endif
         uint2 now[SAME ? 1 : STREAMS][BATCH_GROUPS][BLOCKS];
 #pragma unroll
         for (int s = 0; s < (SAME ? 1 : STREAMS); s++) {
-            if (SAME) from[s] += BATCH_GROUPS * STEP;
+            if (LATER) from[s] += BATCH_GROUPS * STEP;
 #pragma unroll
             for (int g = 0; g < BATCH_GROUPS; g++)
 #pragma unroll
                 for (int b = 0; b < BLOCKS; b++) {
-                    const uint2 loaded = __ldcg(x + from[s] + g * STEP + b * 32);
-                    now[s][g][b] = SAME ? ahead[g % LOADED][b] : loaded;
-                    if (SAME) ahead[g % LOADED][b] = loaded;
+                    const uint2 loaded = load(from[s] + g * STEP + b * 32);
+                    now[s][g][b] = LATER ? later[g % LOADED][b] : loaded;
+                    if (LATER) later[g % LOADED][b] = loaded;
                 }
-            if (!SAME) from[s] += BATCH_GROUPS * STEP;
+            if (!LATER) from[s] += BATCH_GROUPS * STEP;
         }
         decode_batch(at, work.table, p.one, [&](int g, u32(&a)[STREAMS][4]) {
 #pragma unroll
@@ -426,6 +453,13 @@ __device__ __forceinline__ void fill(const Product& p, const Work& work, u32 uni
                      : "memory");
 }
 
+// Prepares a slot for its first unit.
+__device__ __forceinline__ void open_slot(u8* memory, u32 base, u32 slot) {
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(base + slot * 8), "r"(STREAMS) : "memory");
+    ((u32*)(memory + FILLED))[slot] = slot < WARPS;
+    ((u32*)(memory + RELEASED))[slot] = 0;
+}
+
 // Fetches bytes to the L2 cache, a piece for each lane.
 __device__ __forceinline__ void prefetch(u64 from, u32 bytes, u32 lane) {
     constexpr u32 PIECE = 8192;
@@ -461,48 +495,36 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
     const u32 tiles = p.block_tiles + (blockIdx.x < p.more_tiles), count = tiles * p.segments;
     const u32 most_tiles = p.block_tiles + (p.more_tiles > 0);
     const u32 base = (u32)__cvta_generic_to_shared(memory);
-    int* const exponents = (int*)(memory + TABLE + TABLE_BYTES);
-    float* const steps = (float*)(exponents + VECTORS * p.segments);
+    Power* const powers = (Power*)(memory + TABLE + TABLE_BYTES);
+    float* const steps = (float*)(powers + VECTORS * p.segments);
     u32* const sums = (u32*)(steps + most_tiles * 16);
-    const u32 slots_at = ((u32)__cvta_generic_to_shared(sums + VECTORS * most_tiles * 32) + 127) / 128 * 128;
+    const u32 digits_at = ((u32)__cvta_generic_to_shared(sums + VECTORS * most_tiles * 32) + 127) / 128 * 128;
+    const u32 digit_bytes = p.segments * p.batch_groups * GROUP_WORDS * 4;
+    const u32 slots_at = digits_at + (SHARED_DIGITS ? (digit_bytes + 127) / 128 * 128 : 0);
     const u32 units = (count + STREAMS - 1) / STREAMS;
-    const Work work{sums, exponents, (int*)(memory + GREATEST),
+    const Work work{sums, powers,
                     blockIdx.x * p.block_tiles + min(blockIdx.x, p.more_tiles), count, units, tiles,
-                    base + TABLE + lane * 4, slots_at, STREAMS * p.slot_rows * 128, base, Divider(tiles),
+                    base + TABLE + lane * 4, digits_at, slots_at, STREAMS * p.slot_rows * 128, base, Divider(tiles),
                     Divider(min(p.slots, units))};
 
     if (warp == WARPS) {
-        // The first units do not wait for the other warps.
-        constexpr u32 TOGETHER = 32 / STREAMS;
-        const u32 stream = lane % STREAMS, slots = work.by_slots.divisor;
-        Entries entries;
-        entries.load(p, work, min(lane, count - 1));
-        for (u32 slot = lane; slot < slots; slot += 32) {
-            asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(base + slot * 8), "r"(STREAMS) : "memory");
-            ((u32*)(memory + FILLED))[slot] = 1;
-            ((u32*)(memory + RELEASED))[slot] = 0;
-        }
-        if (lane == 0)
-            asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(base + READY), "r"(min(VECTORS, WARPS))
-                         : "memory");
+        const u32 slots = work.by_slots.divisor;
+        for (u32 slot = WARPS + lane; slot < slots; slot += 32) open_slot(memory, base, slot);
         asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-        __syncwarp();
-        for (u32 unit = 0; unit < slots; unit += TOGETHER) {
-            const u32 own = unit + lane / STREAMS;
-            Entries next;
-            next.load(p, work, min((unit + TOGETHER) * STREAMS + lane, count - 1));
-            if (lane < TOGETHER * STREAMS && own < slots) fill(p, work, own, stream, entries);
-            entries = next;
-        }
-        LOG(1);
         __syncthreads();
-        for (u32 unit = slots; unit < units; unit++) {
-            const u32 round = work.by_slots.quotient(unit), number = unit - round * slots;
-            entries.load(p, work, min(unit * STREAMS + stream, count - 1));
-            while (acquire(base + RELEASED + number * 4) < round) {}
-            if (lane < STREAMS) fill(p, work, unit, stream, entries);
-            __syncwarp();
-            if (lane == 0) release(base + FILLED + number * 4, round + 1);
+        // The index is read for several units at a time, a stream for each lane.
+        constexpr u32 TOGETHER = 32 / STREAMS;
+        for (u32 begin = WARPS; begin < units; begin += TOGETHER) {
+            Entries entries;
+            entries.load(p, work, min(begin * STREAMS + lane, count - 1));
+            for (u32 unit = begin; unit < min(begin + TOGETHER, units); unit++) {
+                const u32 round = work.by_slots.quotient(unit), number = unit - round * slots;
+                while (acquire(base + RELEASED + number * 4) < round) __nanosleep(50);
+                if (lane / STREAMS == unit - begin && lane < TOGETHER * STREAMS)
+                    fill(p, work, unit, lane % STREAMS, entries);
+                __syncwarp();
+                if (lane == 0) release(base + FILLED + number * 4, round + 1);
+            }
         }
         return;
     }
@@ -511,8 +533,12 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
             steps[i] = ((const float*)p.steps)[p.per_row ? min(work.first * 16 + i, p.rows - 1) : 0];
         const u32 begin = ((const uint2*)p.index + 1 + work.first)[0].x, end = ((const uint2*)p.index + 1 + work.first)[tiles].x;
         __syncthreads();
+        // What fetches to the L2 cache waits for the digits, which would queue behind it.
+        asm volatile("griddepcontrol.wait;" ::: "memory");
+        asm volatile("bar.sync 2, %0;" ::"n"(THREADS + 32) : "memory");
         if (p.prefetch) prefetch(p.stream + (u64)begin * 128, (end - begin) * 128, lane);
         if (p.next_stream) {
+            while (acquire(base + RELEASED) == 0) __nanosleep(200);
             prefetch_share(p.next_registers, 4u << WIDTH, lane);
             prefetch_share(p.next_index, p.next_index_bytes, lane);
             prefetch_share(p.next_stream, p.next_stream_bytes, lane);
@@ -520,6 +546,15 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
         return;
     }
 
+    // A warp fills the slot of its first unit itself: there is one for each, as the host sees to.
+    if (warp < units) {
+        Entries entries;
+        entries.load(p, work, min(warp * STREAMS + lane % STREAMS, count - 1));
+        if (lane == 0) open_slot(memory, base, warp);
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+        __syncwarp();
+        if (lane < STREAMS) fill(p, work, warp, lane, entries);
+    }
     for (u32 i = thread; i < VECTORS * tiles * 32; i += THREADS) sums[i] = 0;
     Ahead ahead;
     ahead.load(p, work, warp, lane);
@@ -534,19 +569,23 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
     LOG(3);
     asm volatile("griddepcontrol.wait;" ::: "memory");
     LOG(4);
+    if (SHARED_DIGITS) {
+        uint4* const copy = (uint4*)(memory + (digits_at - base));
+        for (u32 i = thread; i < digit_bytes / 16; i += THREADS) copy[i] = __ldcg((const uint4*)p.digits + i);
+    }
     for (u32 vector = warp; vector < VECTORS; vector += WARPS) {
-        int most = -1000;
-        for (u32 s = lane; s < p.segments; s += 32) {
-            const int exponent = __ldcg((const int*)p.exponents + vector * p.segments + s);
-            exponents[vector * p.segments + s] = exponent;
-            most = max(most, exponent);
-        }
+        const int* const exponents = (const int*)p.exponents + vector * p.segments;
+        const int own = lane < p.segments ? __ldcg(exponents + lane) : -1000;
+        int most = own;
+        for (u32 s = lane + 32; s < p.segments; s += 32) most = max(most, __ldcg(exponents + s));
         most = __reduce_max_sync(0xffffffffu, most);
         if (lane == 0) ((int*)(memory + GREATEST))[vector] = most;
-        __syncwarp();
-        if (lane == 0 && vector + WARPS >= VECTORS)
-            asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(base + READY) : "memory");
+        for (u32 s = lane; s < p.segments; s += 32) {
+            const int shift = EXPONENT_RANGE + (s == lane ? own : __ldcg(exponents + s)) - most;
+            powers[vector * p.segments + s] = Power{1 << max(shift, 0), min(max(-shift, 0), 31)};
+        }
     }
+    asm volatile("bar.sync 2, %0;" ::"n"(THREADS + 32) : "memory");
     u32 turn = 0;
     LOG(5);
     for (u32 unit = warp; unit < units; unit += WARPS) {
@@ -559,14 +598,14 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
         while (acquire(base + FILLED + number * 4) <= round) {}
         wait(base + number * 8, round & 1);
         LOG(8 + turn * 3);
-        int sum[STREAMS][BLOCKS][4];
-        if (tiles % STREAMS == 0) unit_product<true>(p, work, unit, lane, ahead.starts, slot, released, round, sum);
-        else unit_product<false>(p, work, unit, lane, ahead.starts, slot, released, round, sum);
-        LOG(9 + turn * 3);
-        wait(base + READY, 0);
-        store(p, work, sum, unit, lane);
-        correct(p, work, corrections, ahead, unit, lane);
+        const Ahead own = ahead;
         if (unit + WARPS < units) ahead.load(p, work, unit + WARPS, lane);
+        int sum[STREAMS][BLOCKS][4];
+        if (tiles % STREAMS == 0) unit_product<true>(p, work, unit, lane, own.starts, slot, released, round, sum);
+        else unit_product<false>(p, work, unit, lane, own.starts, slot, released, round, sum);
+        LOG(9 + turn * 3);
+        store(p, work, sum, unit, lane);
+        correct(p, work, corrections, unit, lane);
         LOG(10 + turn * 3); turn++;
     }
     asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory");
@@ -579,7 +618,7 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
         const u32 row = work.first * 16 + in_block;
         if (row >= p.rows || vector >= p.vectors) continue;
         const long long sum = ((long long)(int)sums[2 * i + 1] << LOW_BITS) + sums[2 * i];
-        const float scale = __uint_as_float((u32)(127 + max(work.greatest[vector] + unit_exponent, -126)) << 23);
+        const float scale = __uint_as_float((u32)(127 + max(((const int*)(memory + GREATEST))[vector] + unit_exponent, -126)) << 23);
         const float y = __fmul_rn(__fmul_rn(__ll2float_rn(sum), scale), steps[in_block]);
         const u64 at = (u64)vector * p.output_stride + row;
         if (p.element == F32) ((float*)p.output)[at] = y;

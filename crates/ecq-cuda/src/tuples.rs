@@ -22,6 +22,8 @@ const HEAD_BYTES: usize = 1152;
 const MAX_SLOTS: usize = 64;
 /// Rows of activations of the variants.
 const VECTORS: [usize; 5] = [1, 2, 4, 8, 16];
+/// Bytes of digits up to which a block copies them to shared memory.
+const MAX_SHARED_DIGITS: usize = 40 << 10;
 /// Threads of a block that makes digits.
 const DIGIT_THREADS: usize = 128;
 
@@ -178,8 +180,9 @@ impl TupleMatrix {
         self.shape
     }
 
-    fn program(&self, vectors: usize, options: TupleOptions) -> Program {
+    fn program(&self, vectors: usize, options: TupleOptions, shared_digits: bool) -> Program {
         let defines = [
+            ("SHARED_DIGITS", usize::from(shared_digits)),
             ("TUPLE", self.shape.tuple()),
             ("WIDTH", self.width),
             ("TRELLIS", usize::from(self.trellis)),
@@ -190,10 +193,14 @@ impl TupleMatrix {
         Program::new(TUPLES, &defines)
     }
 
-    /// Returns the number of groups of a segment in memory: whole windows of 32 bits.
+    /// Returns the number of groups that take whole windows of 32 bits.
+    fn batch(&self) -> usize {
+        if matches!(self.width, 9 | 10) { 3 } else { 1 }
+    }
+
+    /// Returns the number of groups of a segment of digits.
     fn batch_groups(&self) -> usize {
-        let batch = if matches!(self.width, 9 | 10) { 3 } else { 1 };
-        self.shape.segment_groups().next_multiple_of(batch)
+        self.shape.longest_segment().next_multiple_of(self.batch())
     }
 
     /// Returns the variant for a number of rows of activations.
@@ -216,7 +223,8 @@ impl TupleMatrix {
         [rows, stride, element]: [usize; 3],
     ) -> Result<TupleDigits> {
         let (shape, vectors) = (self.shape, Self::vectors(rows)?);
-        let kernel = modules.kernel(gpu, &self.program(vectors, TupleOptions::default()), "tuple_digits")?;
+        let kernel =
+            modules.kernel(gpu, &self.program(vectors, TupleOptions::default(), false), "tuple_digits")?;
         let digit_bytes = shape.segments() * self.batch_groups() * 64 * vectors;
         // Products load a batch of groups too many, which they do not use.
         let exponents_at = digit_bytes + 3 * 64 * vectors;
@@ -258,6 +266,11 @@ impl TupleMatrix {
             let found = gpu.properties().capability as usize;
             return Err(refused("compute capability times ten", found, "90 or more for fused tuples"));
         }
+        let longer = self.shape.longest_segment() > self.shape.segment_groups();
+        if self.trellis && longer && !self.shape.segment_groups().is_multiple_of(self.batch()) {
+            let expected = "a multiple of three on a trellis grid whose last segment is longer";
+            return Err(refused("groups of a segment", self.shape.segment_groups(), expected));
+        }
         if self.row_corrections + self.shape.segments() > 4000 {
             return Err(refused("corrections of a row", self.row_corrections, "fewer than 4000"));
         }
@@ -265,9 +278,12 @@ impl TupleMatrix {
         let blocks = gpu.properties().multiprocessors.min(shape.tiles());
         let most_tiles = shape.tiles().div_ceil(blocks);
         let slot_bytes = options.streams * self.slot_rows * STREAM_ROW_BYTES;
+        let digit_bytes = shape.segments() * self.batch_groups() * 64 * vectors;
+        let shared_digits = digit_bytes <= MAX_SHARED_DIGITS;
         let fixed = HEAD_BYTES
+            + if shared_digits { digit_bytes + 128 } else { 0 }
             + (128 << self.width)
-            + 4 * vectors * shape.segments()
+            + 8 * vectors * shape.segments()
             + (4 + 8 * vectors) * most_tiles * 16
             + 16
             + 128;
@@ -277,10 +293,10 @@ impl TupleMatrix {
         let room = gpu.properties().shared_bytes.saturating_sub(fixed + overrun);
         let units = (most_tiles * shape.segments()).div_ceil(options.streams);
         let slots = (room / slot_bytes).min(MAX_SLOTS).min(units);
-        if slots == 0 {
+        if slots < options.warps.min(units) {
             return Err(refused("bytes of a unit", slot_bytes, "less than the GPU's shared memory"));
         }
-        let kernel = modules.kernel(gpu, &self.program(vectors, options), "tuple_product")?;
+        let kernel = modules.kernel(gpu, &self.program(vectors, options, shared_digits), "tuple_product")?;
         let shared_bytes = fixed + slots * slot_bytes + overrun;
         kernel.allow_shared(shared_bytes)?;
         let parameters = ProductParameters {

@@ -169,7 +169,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
     let tuples = match considered.contains(&Coding::Tuples) {
         true => {
             let table = FrequencyTable::new(&total, codes.alphabet(), FrequencyTable::PRECISION)?;
-            Some(TupleLayout::plan(codes, grid, &table)?)
+            TupleLayout::plan(codes, grid, &table)?
         }
         false => None,
     };
@@ -193,7 +193,10 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
             // The model is fitted at encoding. It costs at most its tables more than one table per tile.
             Coding::Archive if by_rows && super::archive::fits(grid) => 0.98 * by_tile + table_bits,
             Coding::Archive => return Ok(None),
-            Coding::Tuples => tuples.as_ref().map_or(f64::INFINITY, |(_, bits, _)| *bits),
+            Coding::Tuples => match &tuples {
+                Some((_, bits, _)) => *bits,
+                None => return Ok(None),
+            },
         };
         Ok(Some(Estimate { coding, bits }))
     };

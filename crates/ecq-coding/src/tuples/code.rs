@@ -148,8 +148,9 @@ impl TupleCode {
             bits += probability * f64::from(item.length);
             coded += probability;
         }
-        // A tuple outside the table takes a long codeword and, most often, one or two corrections.
-        bits += (1.0 - coded).max(0.0) * (f64::from(self.width) + 1.4 * CORRECTION_BITS);
+        // A tuple outside the table takes a long codeword and, most often, one or two corrections,
+        // which also take time.
+        bits += (1.0 - coded).max(0.0) * (f64::from(self.width) + 2.0 * CORRECTION_BITS);
         bits / self.tuple as f64
     }
 

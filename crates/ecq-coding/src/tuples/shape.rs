@@ -36,7 +36,15 @@ impl Shape {
         if rows == 0 || cols == 0 || size.is_none() {
             return parameter("matrix size", rows, "at least one row and column, and no overflow");
         }
-        Ok(Self { rows, cols, tuple, segment_groups })
+        let shape = Self { rows, cols, tuple, segment_groups };
+        if shape.longest_segment() > MAX_SEGMENT_COLS / (8 * tuple) {
+            return parameter(
+                "groups per segment",
+                segment_groups,
+                "fewer, so that the last has 512 columns",
+            );
+        }
+        Ok(shape)
     }
 
     /// Returns the number of rows.
@@ -54,7 +62,7 @@ impl Shape {
         self.tuple
     }
 
-    /// Returns the number of groups of a full segment.
+    /// Returns the number of groups of a segment that is not the last.
     pub fn segment_groups(&self) -> usize {
         self.segment_groups
     }
@@ -69,9 +77,9 @@ impl Shape {
         self.cols.div_ceil(self.group_cols())
     }
 
-    /// Returns the number of segments.
+    /// Returns the number of segments: the last one has half to one and a half times the groups of the others.
     pub fn segments(&self) -> usize {
-        self.groups().div_ceil(self.segment_groups)
+        ((self.groups() + self.segment_groups / 2) / self.segment_groups).max(1)
     }
 
     /// Returns the number of tiles.
@@ -79,9 +87,18 @@ impl Shape {
         self.rows.div_ceil(TILE_ROWS)
     }
 
-    /// Returns the number of groups of a segment: the last one may have fewer.
+    /// Returns the number of groups of a segment: the last one has those that are left.
     pub fn groups_of(&self, segment: usize) -> usize {
-        self.segment_groups.min(self.groups() - segment * self.segment_groups)
+        if segment + 1 < self.segments() {
+            return self.segment_groups;
+        }
+        self.groups() - segment * self.segment_groups
+    }
+
+    /// Returns the number of groups of the longest segment.
+    pub fn longest_segment(&self) -> usize {
+        let last = self.groups_of(self.segments() - 1);
+        if self.segments() > 1 { last.max(self.segment_groups) } else { last }
     }
 
     /// Returns the first column of a segment.
