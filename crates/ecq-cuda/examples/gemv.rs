@@ -137,33 +137,6 @@ fn run(
         // SAFETY: as above.
         unsafe { hinted.launch(stream) }
     })?;
-    let profile = DeviceMemory::zeroed(gpu, 132 * 32 * 128)?;
-    for i in 0..20 {
-        let at = if i == 12 { profile.address() } else { 0 };
-        unsafe {
-            products[i % copies]
-                .with_output(output(i))
-                .before(&products[(i + 1) % copies], 24 << 20, encoded.index.len())
-                .with_profile(at)
-                .launch(&stream)?
-        };
-    }
-    let mut bytes = vec![0u8; 132 * 32 * 128];
-    profile.read(&stream, 0, &mut bytes)?;
-    let words: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|&w| u32::from_le_bytes(w)).collect();
-    for block in [77] {
-        for warp in [0, 1, options.warps - 1] {
-            let own = &words[(block * options.warps + warp) * 32..][..32];
-            let rel: Vec<i64> =
-                own.iter().map(|&w| if w == 0 { -1 } else { i64::from(w.wrapping_sub(own[0])) }).collect();
-            println!(
-                "block {block} warp {warp}: {:?} units {:?} start {:?}",
-                &rel[..8],
-                &rel[8..20],
-                &rel[26..30]
-            );
-        }
-    }
     let both = time(gpu, |stream, i| {
         // SAFETY: as above.
         unsafe { digits.launch(stream)? };

@@ -85,7 +85,6 @@ struct Product {
     u64 digits, exponents;
     u64 steps;  // f32 [1] or [rows]
     u64 output; // f32, f16 or bf16 [vectors][rows]
-    u64 profile;
     u32 rows, tiles, segments, segment_groups;
     u32 groups, stream_rows, reach, batch_groups;
     u32 vectors, output_stride, element, per_row;
@@ -93,8 +92,6 @@ struct Product {
     u64 next_stream, next_index, next_registers; // of the matrix of the next product, or 0
     u32 next_stream_bytes, next_index_bytes;
 };
-#define LOG(n) do { if (p.profile && lane == 0) ((u32*)p.profile)[(blockIdx.x * WARPS + warp) * 32 + (n)] = clock(); } while (0)
-
 #define THREADS (WARPS * 32)
 #define MAX_SLOTS 64
 // Shared memory before the table: barriers of slots, how often slots were filled and released, the greatest exponent
@@ -477,12 +474,11 @@ __device__ __forceinline__ void prefetch_share(u64 from, u64 bytes, u32 lane) {
 }
 
 // Multiplies a matrix with VECTORS rows of digits. A block has consecutive tiles with all their segments; its units
-// are STREAMS streams each, in the order of segments, then tiles. Behind the warps that decode, one fills the slots
-// of shared memory and one fetches to the L2 cache.
+// are STREAMS streams each, in the order of segments, then tiles. Behind the warps that decode, two fill the slots of
+// shared memory.
 extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(const __grid_constant__ Product p) {
     extern __shared__ __align__(1024) u8 memory[];
     const u32 thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
-    LOG(0);
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
     // The table's words are loaded first, or they would wait behind the streams.
     constexpr int QUADS = (1 << WIDTH) / 4, TURNS = (QUADS + WARPS - 1) / WARPS;
@@ -507,38 +503,43 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
                     base + TABLE + lane * 4, digits_at, slots_at, STREAMS * p.slot_rows * 128, base, Divider(tiles),
                     Divider(min(p.slots, units))};
 
-    if (warp == WARPS) {
-        const u32 slots = work.by_slots.divisor;
-        for (u32 slot = WARPS + lane; slot < slots; slot += 32) open_slot(memory, base, slot);
-        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+    if (warp >= WARPS) {
+        const u32 slots = work.by_slots.divisor, filler = warp - WARPS;
+        u32 begin = 0, end = 0;
+        if (filler == 0) {
+            for (u32 slot = WARPS + lane; slot < slots; slot += 32) open_slot(memory, base, slot);
+            asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+        } else {
+            for (u32 i = lane; i < tiles * 16; i += 32)
+                steps[i] = ((const float*)p.steps)[p.per_row ? min(work.first * 16 + i, p.rows - 1) : 0];
+            begin = ((const uint2*)p.index + 1 + work.first)[0].x;
+            end = ((const uint2*)p.index + 1 + work.first)[tiles].x;
+        }
         __syncthreads();
-        // The index is read for several units at a time, a stream for each lane.
+        if (filler == 1 && p.prefetch) prefetch(p.stream + (u64)begin * 128, (end - begin) * 128, lane);
+        // The two warps take turns. The index is read for several units at a time, a stream for each lane, and ahead
+        // of them.
         constexpr u32 TOGETHER = 32 / STREAMS;
-        for (u32 begin = WARPS; begin < units; begin += TOGETHER) {
-            Entries entries;
-            entries.load(p, work, min(begin * STREAMS + lane, count - 1));
-            for (u32 unit = begin; unit < min(begin + TOGETHER, units); unit++) {
+        const u32 turn = lane / STREAMS;
+        Entries entries;
+        auto load = [&](u32 first) {
+            entries.load(p, work, min((first + 2 * turn) * STREAMS + lane % STREAMS, count - 1));
+        };
+        load(WARPS + filler);
+        for (u32 first = WARPS + filler; first < units; first += 2 * TOGETHER) {
+            const Entries own = entries;
+            load(first + 2 * TOGETHER);
+            for (u32 i = 0; i < TOGETHER && first + 2 * i < units; i++) {
+                const u32 unit = first + 2 * i;
                 const u32 round = work.by_slots.quotient(unit), number = unit - round * slots;
                 while (acquire(base + RELEASED + number * 4) < round) __nanosleep(50);
-                if (lane / STREAMS == unit - begin && lane < TOGETHER * STREAMS)
-                    fill(p, work, unit, lane % STREAMS, entries);
+                if (turn == i) fill(p, work, unit, lane % STREAMS, own);
                 __syncwarp();
                 if (lane == 0) release(base + FILLED + number * 4, round + 1);
             }
         }
-        return;
-    }
-    if (warp > WARPS) {
-        for (u32 i = lane; i < tiles * 16; i += 32)
-            steps[i] = ((const float*)p.steps)[p.per_row ? min(work.first * 16 + i, p.rows - 1) : 0];
-        const u32 begin = ((const uint2*)p.index + 1 + work.first)[0].x, end = ((const uint2*)p.index + 1 + work.first)[tiles].x;
-        __syncthreads();
-        // What fetches to the L2 cache waits for the digits, which would queue behind it.
-        asm volatile("griddepcontrol.wait;" ::: "memory");
-        asm volatile("bar.sync 2, %0;" ::"n"(THREADS + 32) : "memory");
-        if (p.prefetch) prefetch(p.stream + (u64)begin * 128, (end - begin) * 128, lane);
-        if (p.next_stream) {
-            while (acquire(base + RELEASED) == 0) __nanosleep(200);
+        // From here on memory has nothing to do for this product.
+        if (filler == 0 && p.next_stream) {
             prefetch_share(p.next_registers, 4u << WIDTH, lane);
             prefetch_share(p.next_index, p.next_index_bytes, lane);
             prefetch_share(p.next_stream, p.next_stream_bytes, lane);
@@ -564,11 +565,8 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
         const u32 quad = warp + i * WARPS;
         if (quad < QUADS) table[quad * 32 + lane] = make_uint4(words[i], words[i], words[i], words[i]);
     }
-    LOG(2);
     __syncthreads();
-    LOG(3);
     asm volatile("griddepcontrol.wait;" ::: "memory");
-    LOG(4);
     if (SHARED_DIGITS) {
         uint4* const copy = (uint4*)(memory + (digits_at - base));
         for (u32 i = thread; i < digit_bytes / 16; i += THREADS) copy[i] = __ldcg((const uint4*)p.digits + i);
@@ -585,9 +583,7 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
             powers[vector * p.segments + s] = Power{1 << max(shift, 0), min(max(-shift, 0), 31)};
         }
     }
-    asm volatile("bar.sync 2, %0;" ::"n"(THREADS + 32) : "memory");
-    u32 turn = 0;
-    LOG(5);
+    asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory");
     for (u32 unit = warp; unit < units; unit += WARPS) {
         const u32 round = work.by_slots.quotient(unit), number = unit - round * work.by_slots.divisor;
         const u32 slot = slots_at + number * work.slot_bytes, released = base + RELEASED + number * 4;
@@ -597,19 +593,15 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
         // counted too.
         while (acquire(base + FILLED + number * 4) <= round) {}
         wait(base + number * 8, round & 1);
-        LOG(8 + turn * 3);
         const Ahead own = ahead;
         if (unit + WARPS < units) ahead.load(p, work, unit + WARPS, lane);
         int sum[STREAMS][BLOCKS][4];
         if (tiles % STREAMS == 0) unit_product<true>(p, work, unit, lane, own.starts, slot, released, round, sum);
         else unit_product<false>(p, work, unit, lane, own.starts, slot, released, round, sum);
-        LOG(9 + turn * 3);
         store(p, work, sum, unit, lane);
         correct(p, work, corrections, unit, lane);
-        LOG(10 + turn * 3); turn++;
     }
     asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory");
-    LOG(6);
 
     // The fixed point is 2^(greatest - EXPONENT_RANGE), and registers of four hold multiples of the levels.
     const int unit_exponent = -EXPONENT_RANGE - (TUPLE == 4 ? (TRELLIS ? 4 : 5) : 0);
@@ -624,7 +616,6 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1) tuple_product(cons
         if (p.element == F32) ((float*)p.output)[at] = y;
         else ((u16*)p.output)[at] = p.element == F16 ? float_to_half(y) : float_to_bfloat(y);
     }
-    LOG(7);
 }
 
 #endif

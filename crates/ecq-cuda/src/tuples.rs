@@ -111,7 +111,6 @@ struct ProductParameters {
     exponents: u64,
     steps: u64,
     output: u64,
-    profile: u64,
     rows: u32,
     tiles: u32,
     segments: u32,
@@ -309,7 +308,6 @@ impl TupleMatrix {
             exponents: digits.parameters.exponents,
             steps: self.steps.address(),
             output,
-            profile: 0,
             rows: shape.rows() as u32,
             tiles: shape.tiles() as u32,
             segments: shape.segments() as u32,
@@ -394,12 +392,6 @@ impl TupleProduct {
             next_index_bytes: index_bytes as u32,
             ..self.parameters
         };
-        Self { parameters, ..self.clone() }
-    }
-
-    /// Profile.
-    pub fn with_profile(&self, profile: u64) -> Self {
-        let parameters = ProductParameters { profile, ..self.parameters };
         Self { parameters, ..self.clone() }
     }
 
