@@ -1,4 +1,5 @@
 //! The tuple coding: round trips on its grids, what it refuses, and damaged parts.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step fails the test")]
 
 use bytes::Bytes;
 use ecq_codec::encode::{CodingChoice, EncodeOptions, encode};
@@ -47,8 +48,7 @@ fn encoded(codes: &Codes, grid: &Grid) -> EncodedTensor {
 
 #[test]
 fn codes_and_grids_round_trip() {
-    for (rows, cols, alphabet) in
-        [(64, 288, 10), (47, 600, 11), (95, 1000, 12), (100, 576, 10), (64, 500, 9)]
+    for (rows, cols, alphabet) in [(64, 288, 10), (47, 600, 11), (95, 1000, 12), (100, 576, 10), (64, 500, 9)]
     {
         let codes = codes(rows, cols, alphabet);
         let zero = (alphabet / 2) as u8;

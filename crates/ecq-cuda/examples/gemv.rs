@@ -2,7 +2,8 @@
 //! product on the CPU.
 //!
 //! `cargo run --release -p ecq-cuda --example gemv -- CASE...`, a case being
-//! `ROWSxCOLS:DEVIATION:TUPLE:WIDTH:SEGMENT_COLUMNS:SPREAD:WARPS:STREAMS:VECTORS[:trellis]`
+//! `ROWSxCOLS:DEVIATION:TUPLE:WIDTH:SEGMENT_COLUMNS:SPREAD:WARPS:STREAMS:VECTORS[:trellis]`.
+//! With 0 warps the options are those that the matrix chooses.
 
 use cudarc::driver::CudaStream;
 use cudarc::driver::sys::{CUevent_flags, CUgraphInstantiate_flags, CUstreamCaptureMode};
@@ -66,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn parse(text: &str) -> Option<(Case, TupleOptions)> {
+fn parse(text: &str) -> Option<(Case, Option<TupleOptions>)> {
     let parts: Vec<&str> = text.split(':').collect();
     let (rows, cols) = parts.first()?.split_once('x')?;
     let number = |i: usize| parts.get(i)?.parse::<usize>().ok();
@@ -81,14 +82,15 @@ fn parse(text: &str) -> Option<(Case, TupleOptions)> {
         vectors: number(8)?,
         trellis: parts.get(9) == Some(&"trellis"),
     };
-    Some((case, TupleOptions { warps: number(6)?, streams: number(7)? }))
+    let (warps, streams) = (number(6)?, number(7)?);
+    Some((case, (warps > 0).then_some(TupleOptions { warps, streams })))
 }
 
 fn run(
     gpu: &Gpu,
     modules: &Modules,
     case: &Case,
-    options: TupleOptions,
+    options: Option<TupleOptions>,
     codes: &[u8],
 ) -> Result<String, Box<dyn Error>> {
     let Case { rows, cols, tuple, vectors, trellis, .. } = *case;
@@ -111,6 +113,10 @@ fn run(
     let outputs = DeviceMemory::zeroed(gpu, 3 * 4 * vectors * rows)?;
     let digits =
         matrices[0].digits(gpu, modules, [x.address(), scale_memory.address()], [vectors, cols, 0])?;
+    let options = match options {
+        Some(options) => options,
+        None => matrices[0].options(gpu, vectors)?,
+    };
     let products = matrices
         .iter()
         .map(|matrix| matrix.product(gpu, modules, &digits, (outputs.address(), rows, 0), options))

@@ -323,6 +323,13 @@ __device__ __forceinline__ void store(const Product& p, const Work& work, int (&
     }
 }
 
+// Returns (a ^ b) & mask in one instruction, which the compiler does not always find.
+__device__ __forceinline__ u32 changed_parity(u32 a, u32 b, u32 mask) {
+    u32 value;
+    asm("lop3.b32 %0, %1, %2, %3, 0x28;" : "=r"(value) : "r"(a), "r"(b), "r"(mask));
+    return value;
+}
+
 // Decodes and multiplies a unit. SAME: all its streams are of one segment. The slot is released when it is read.
 template <bool SAME>
 __device__ __forceinline__ void unit_product(const Product& p, const Work& work, u32 unit, u32 lane, const u32* starts,
@@ -383,9 +390,11 @@ __device__ __forceinline__ void unit_product(const Product& p, const Work& work,
     for (u32 group = 0; group < groups; group += BATCH_GROUPS) {
 #if TRELLIS
         // The trellis restarts at every multiple of a segment's columns; the last segment may be longer.
-        if (group == p.segment_groups)
+        if (group == p.segment_groups) {
 #pragma unroll
             for (int s = 0; s < STREAMS; s++) even[s][0] = even[s][1] = odd[s][0] = odd[s][1] = 0;
+            asm volatile("" ::: "memory");
+        }
 #endif
         uint2 now[SAME ? 1 : STREAMS][BATCH_GROUPS][BLOCKS];
 #pragma unroll
@@ -412,16 +421,16 @@ __device__ __forceinline__ void unit_product(const Product& p, const Work& work,
 #if TRELLIS
                 // Levels are 2 k + b. The branch bit of a block is the parity of the block before it plus the
                 // branch bit of the block before that; a register of the table has 2 k, so all are at bit 1.
-                odd[s][0] = (a[s][0] ^ odd[s][0]) & parity;
-                odd[s][1] = (a[s][1] ^ odd[s][1]) & parity;
+                odd[s][0] = changed_parity(a[s][0], odd[s][0], parity);
+                odd[s][1] = changed_parity(a[s][1], odd[s][1], parity);
                 const u32 bits[4] = {even[s][0], even[s][1], odd[s][0], odd[s][1]};
 #pragma unroll
                 for (int b = 0; b < BLOCKS; b++) {
                     const uint2 d = now[SAME ? 0 : s][g][b];
                     multiply(branch[s][b], bits, d.x, d.y);
                 }
-                even[s][0] = (a[s][2] ^ even[s][0]) & parity;
-                even[s][1] = (a[s][3] ^ even[s][1]) & parity;
+                even[s][0] = changed_parity(a[s][2], even[s][0], parity);
+                even[s][1] = changed_parity(a[s][3], even[s][1], parity);
 #endif
             }
         });

@@ -20,10 +20,10 @@ pub const TUPLES: Source = Source {
 const HEAD_BYTES: usize = 1152;
 /// The most slots of a block: their barriers and rounds have that much room.
 const MAX_SLOTS: usize = 64;
+/// The most segments of a block: numbers that the kernel divides by multiplying.
+const MAX_STREAMS: usize = 4000;
 /// Rows of activations of the variants.
 const VECTORS: [usize; 5] = [1, 2, 4, 8, 16];
-/// Bytes of digits up to which a block copies them to shared memory.
-const MAX_SHARED_DIGITS: usize = 40 << 10;
 /// Threads of a block that makes digits.
 const DIGIT_THREADS: usize = 128;
 
@@ -56,10 +56,19 @@ pub struct TupleOptions {
     pub streams: usize,
 }
 
-impl Default for TupleOptions {
-    fn default() -> Self {
-        Self { warps: 14, streams: 4 }
-    }
+impl TupleOptions {
+    /// The options in the order in which they are tried: the most streams at a time first. Warps and the two that
+    /// fill slots are a multiple of four, because registers are given to four warps at a time.
+    const TRIED: [(usize, usize); 7] = [(14, 4), (10, 4), (14, 2), (10, 2), (6, 2), (2, 2), (2, 1)];
+    const DEFAULT: Self = Self { warps: 14, streams: 4 };
+}
+
+/// The division of a block's shared memory.
+struct SharedMemory {
+    slots: usize,
+    /// Whether the digits are there too.
+    digits: bool,
+    bytes: usize,
 }
 
 /// Digits of activations.
@@ -223,7 +232,7 @@ impl TupleMatrix {
     ) -> Result<TupleDigits> {
         let (shape, vectors) = (self.shape, Self::vectors(rows)?);
         let kernel =
-            modules.kernel(gpu, &self.program(vectors, TupleOptions::default(), false), "tuple_digits")?;
+            modules.kernel(gpu, &self.program(vectors, TupleOptions::DEFAULT, false), "tuple_digits")?;
         let digit_bytes = shape.segments() * self.batch_groups() * 64 * vectors;
         // Products load a batch of groups too many, which they do not use.
         let exponents_at = digit_bytes + 3 * 64 * vectors;
@@ -243,6 +252,59 @@ impl TupleMatrix {
             unused: 0,
         };
         Ok(TupleDigits { kernel, parameters, blocks: [shape.segments(), vectors, 1], memory })
+    }
+
+    fn blocks(gpu: &Gpu, shape: Shape) -> usize {
+        gpu.properties().multiprocessors.min(shape.tiles())
+    }
+
+    /// Returns the division of shared memory; `None` if there is no slot for each warp.
+    fn shared_memory(&self, gpu: &Gpu, vectors: usize, options: TupleOptions) -> Option<SharedMemory> {
+        let shape = self.shape;
+        let most_tiles = shape.tiles().div_ceil(Self::blocks(gpu, shape));
+        let slot_bytes = options.streams * self.slot_rows * STREAM_ROW_BYTES;
+        let fixed = HEAD_BYTES
+            + (128 << self.width)
+            + 8 * vectors * shape.segments()
+            + (4 + 8 * vectors) * most_tiles * 16
+            + 128;
+        // A corrupt stream may lead a lane behind its slot by the bits of a segment.
+        let lookups = 4 * self.batch_groups();
+        let overrun = (lookups * self.width / 32 + 12).saturating_sub(self.slot_rows) * STREAM_ROW_BYTES;
+        let units = (most_tiles * shape.segments()).div_ceil(options.streams);
+        let slots_beside = |bytes: usize| {
+            let room = gpu.properties().shared_bytes.saturating_sub(fixed + overrun + bytes);
+            (room / slot_bytes).min(MAX_SLOTS).min(units)
+        };
+        // Digits stay in global memory if there is no room for a slot for each warp beside them.
+        let needed = options.warps.min(units);
+        let digit_bytes = shape.segments() * self.batch_groups() * 64 * vectors + 128;
+        let digits = slots_beside(digit_bytes) >= needed;
+        let slots = slots_beside(if digits { digit_bytes } else { 0 });
+        let bytes = fixed + overrun + slots * slot_bytes + if digits { digit_bytes } else { 0 };
+        (slots >= needed).then_some(SharedMemory { slots, digits, bytes })
+    }
+
+    /// Returns the options for products with `rows` rows of activations (1 to 16).
+    ///
+    /// # Errors
+    /// [`CudaError::Coding`] if the number of rows is out of range, or no division fits the GPU.
+    pub fn options(&self, gpu: &Gpu, rows: usize) -> Result<TupleOptions> {
+        let vectors = Self::vectors(rows)?;
+        let streams_of_block =
+            self.shape.tiles().div_ceil(Self::blocks(gpu, self.shape)) * self.shape.segments();
+        let tried = TupleOptions::TRIED.map(|(warps, streams)| TupleOptions { warps, streams });
+        let fits = |options: &TupleOptions, digits: bool| {
+            let enough = streams_of_block >= options.warps * options.streams || options.streams <= 2;
+            let shared = self.shared_memory(gpu, vectors, *options);
+            enough && shared.is_some_and(|shared| shared.digits || !digits)
+        };
+        let found = tried.iter().find(|options| fits(options, true));
+        let found = found.or_else(|| tried.iter().find(|options| fits(options, false)));
+        found.copied().ok_or_else(|| {
+            let (what, expected) = ("bytes of a table", "less, for this GPU's shared memory");
+            CodingError::Parameter { what, found: 128 << self.width, expected }.into()
+        })
     }
 
     /// Prepares a product with digits; the result has `element` type at address `output`, rows `stride`
@@ -270,34 +332,21 @@ impl TupleMatrix {
             let expected = "a multiple of three on a trellis grid whose last segment is longer";
             return Err(refused("groups of a segment", self.shape.segment_groups(), expected));
         }
-        if self.row_corrections + self.shape.segments() > 4000 {
+        if self.row_corrections + self.shape.segments() > MAX_STREAMS {
             return Err(refused("corrections of a row", self.row_corrections, "fewer than 4000"));
         }
         let (shape, vectors) = (self.shape, digits.blocks[1]);
-        let blocks = gpu.properties().multiprocessors.min(shape.tiles());
-        let most_tiles = shape.tiles().div_ceil(blocks);
-        let slot_bytes = options.streams * self.slot_rows * STREAM_ROW_BYTES;
-        let digit_bytes = shape.segments() * self.batch_groups() * 64 * vectors;
-        let shared_digits = digit_bytes <= MAX_SHARED_DIGITS;
-        let fixed = HEAD_BYTES
-            + if shared_digits { digit_bytes + 128 } else { 0 }
-            + (128 << self.width)
-            + 8 * vectors * shape.segments()
-            + (4 + 8 * vectors) * most_tiles * 16
-            + 16
-            + 128;
-        // A corrupt stream may lead a lane behind its slot by the bits of a segment.
-        let lookups = 4 * self.batch_groups();
-        let overrun = (lookups * self.width / 32 + 12).saturating_sub(self.slot_rows) * STREAM_ROW_BYTES;
-        let room = gpu.properties().shared_bytes.saturating_sub(fixed + overrun);
-        let units = (most_tiles * shape.segments()).div_ceil(options.streams);
-        let slots = (room / slot_bytes).min(MAX_SLOTS).min(units);
-        if slots < options.warps.min(units) {
-            return Err(refused("bytes of a unit", slot_bytes, "less than the GPU's shared memory"));
+        let blocks = Self::blocks(gpu, shape);
+        if shape.tiles().div_ceil(blocks) * shape.segments() > MAX_STREAMS {
+            let found = shape.tiles().div_ceil(blocks) * shape.segments();
+            return Err(refused("segments of a block", found, "at most 4000"));
         }
-        let kernel = modules.kernel(gpu, &self.program(vectors, options, shared_digits), "tuple_product")?;
-        let shared_bytes = fixed + slots * slot_bytes + overrun;
-        kernel.allow_shared(shared_bytes)?;
+        let Some(shared) = self.shared_memory(gpu, vectors, options) else {
+            let found = options.streams * self.slot_rows * STREAM_ROW_BYTES;
+            return Err(refused("bytes of a unit", found, "less, so that each warp has a slot"));
+        };
+        let kernel = modules.kernel(gpu, &self.program(vectors, options, shared.digits), "tuple_product")?;
+        kernel.allow_shared(shared.bytes)?;
         let parameters = ProductParameters {
             stream: self.stream.address(),
             index: self.index.address(),
@@ -320,7 +369,7 @@ impl TupleMatrix {
             output_stride: stride as u32,
             element: element as u32,
             per_row: self.per_row.into(),
-            slots: slots as u32,
+            slots: shared.slots as u32,
             slot_rows: self.slot_rows as u32,
             one: 1,
             block_tiles: (shape.tiles() / blocks) as u32,
@@ -332,7 +381,8 @@ impl TupleMatrix {
             next_stream_bytes: 0,
             next_index_bytes: 0,
         };
-        let grid = Grid { blocks: [blocks, 1, 1], threads: 32 * (options.warps + 2), shared_bytes };
+        let grid =
+            Grid { blocks: [blocks, 1, 1], threads: 32 * (options.warps + 2), shared_bytes: shared.bytes };
         Ok(TupleProduct { kernel, parameters, grid })
     }
 }

@@ -66,10 +66,10 @@ fn oracle(code: &TupleCode, encoded: &Encoded, shape: Shape, corrected: bool) ->
                         };
                         let row = lane / 4 + 8 * (f & 1);
                         let col = group * 8 * code.tuple() + (f >> 1) * 4 * code.tuple();
-                        for i in 0..code.tuple() {
+                        for (i, &symbol) in tuple[..code.tuple()].iter().enumerate() {
                             put(row, col + lane % 4 * code.tuple() + i, &|before| {
                                 assert_eq!(before, None, "a symbol is decoded once");
-                                tuple[i].into()
+                                symbol.into()
                             });
                         }
                     }
