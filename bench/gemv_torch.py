@@ -2,8 +2,8 @@
 
     python3 bench/gemv_torch.py [ROWS...]
 
-Each time is that of one product in a CUDA graph of 32, with weights that rotate through more bytes than the L2
-cache holds; median of 25 replays. ROWS are numbers of rows of activations (default: 1).
+Each time is that of one product in a CUDA graph of 32, with weights that rotate through more bytes than the
+L2 cache holds; median of 25 replays. ROWS are numbers of rows of activations (default: 1).
 """
 
 import sys
@@ -58,7 +58,8 @@ def main():
             scales.append(torch.randn(k // 64, n, 2, device="cuda", dtype=torch.bfloat16))
         for m in rows:
             x = torch.randn(m, k, device="cuda", dtype=torch.bfloat16)
-            us = time_us(lambda i: torch._weight_int4pack_mm(x, packed[i % len(packed)], 64, scales[i % len(scales)]))
+            count = len(packed)
+            us = time_us(lambda i: torch._weight_int4pack_mm(x, packed[i % count], 64, scales[i % count]))
             print(f"int4 {n}x{k}, {m} rows: {us:.2f} us, {n * k / us * 1e-6:.2f} Tw/s")
         del packed, scales
 

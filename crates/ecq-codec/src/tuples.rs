@@ -9,8 +9,8 @@ use ecq_core::{Codes, Coding, EncodedTensor, Grid, GridEntry, TensorPart, code_b
 
 /// Symbols of a tuple and longest codewords that a plan tries.
 const CODES: [(usize, u32); 6] = [(2, 9), (2, 10), (3, 9), (3, 10), (4, 9), (4, 10)];
-/// Columns that a segment has at most, unless a trellis grid prescribes them: longer segments cost less, shorter
-/// ones divide among more warps.
+/// Columns that a segment has at most, unless a trellis grid prescribes them: longer segments cost less,
+/// shorter ones divide among more warps.
 const SEGMENT_COLS: usize = 288;
 /// What longer tuples, which need fewer lookups, may cost in bits, as a ratio.
 const TOLERANCE: f64 = 0.03;
@@ -30,8 +30,8 @@ impl TupleLayout {
     /// Reads the part `table`: groups per segment (`u8`) and the code.
     ///
     /// # Errors
-    /// [`CodecError::Content`] when the tensor has another coding; [`CodecError::Part`] when the part is corrupt
-    /// or does not fit the grid.
+    /// [`CodecError::Content`] when the tensor has another coding; [`CodecError::Part`] when the part is
+    /// corrupt or does not fit the grid.
     pub fn of(tensor: &EncodedTensor) -> Result<Self> {
         let entry = CodesEntry::of(tensor)?;
         if entry.coding != Coding::Tuples {
@@ -77,12 +77,12 @@ impl TupleLayout {
     }
 
     /// Chooses tuple, longest codeword and segments for codes on a grid by the bytes that a sample takes;
-    /// returns the estimated bits of the tensor and the reason. `None` if packed codes take fewer bits than any
-    /// code of tuples.
+    /// returns the estimated bits of the tensor and the reason. `None` if packed codes take fewer bits than
+    /// any code of tuples.
     ///
     /// # Errors
-    /// [`CodecError::UnsupportedGrid`] for a grid without zero or with levels; [`CodecError::Option`] when lag
-    /// or restart of a trellis are not those of tuples and segments.
+    /// [`CodecError::UnsupportedGrid`] for a grid without zero or with levels; [`CodecError::Option`] when
+    /// lag or restart of a trellis are not those of tuples and segments.
     pub(crate) fn plan(
         codes: &Codes,
         grid: &Grid,

@@ -20,7 +20,7 @@ const ALPHABET: u16 = 33;
 const PRODUCTS: usize = 32;
 const ROTATED_BYTES: usize = 160 << 20;
 const REPEATS: usize = 25;
-/// See `tuples.cu`.
+/// See `tuple_digits.cu`.
 const EXPONENT_RANGE: i32 = 11;
 
 struct Case {
@@ -163,8 +163,8 @@ fn run(
     ))
 }
 
-/// Compares all outputs with exact products with the device's digits; returns the number of wrong ones and the
-/// relative error against products in f64 with the activations themselves.
+/// Compares all outputs with exact products with the device's digits; returns the number of wrong ones and
+/// the relative error against products in f64 with the activations themselves.
 fn check(
     case: &Case,
     shape: Shape,

@@ -12,8 +12,13 @@ use ecq_coding::tuples::{Encoded, Index, STREAM_ROW_BYTES, Shape, TupleCode};
 
 /// The kernels.
 pub const TUPLES: Source = Source {
-    name: "tuples.cu",
-    text: concat!(include_str!("../kernels/tuples.cuh"), include_str!("../kernels/tuples.cu")),
+    name: "tuple_product.cu",
+    text: concat!(
+        include_str!("../kernels/tuples.cuh"),
+        include_str!("../kernels/tuple_digits.cu"),
+        include_str!("../kernels/tuple_work.cuh"),
+        include_str!("../kernels/tuple_product.cu"),
+    ),
 };
 
 /// Bytes of shared memory before the table.
@@ -57,8 +62,8 @@ pub struct TupleOptions {
 }
 
 impl TupleOptions {
-    /// The options in the order in which they are tried: the most streams at a time first. Warps and the two that
-    /// fill slots are a multiple of four, because registers are given to four warps at a time.
+    /// The options in the order in which they are tried: the most streams at a time first. Warps and the two
+    /// that fill slots are a multiple of four, because registers are given to four warps at a time.
     const TRIED: [(usize, usize); 7] = [(14, 4), (10, 4), (14, 2), (10, 2), (6, 2), (2, 2), (2, 1)];
     const DEFAULT: Self = Self { warps: 14, streams: 4 };
 }
@@ -146,8 +151,8 @@ struct ProductParameters {
 }
 
 impl TupleMatrix {
-    /// Copies a matrix to the GPU. `steps` has one step or one for each row; with `trellis`, codes are those of
-    /// a trellis grid with a lag of four tuples that restarts at every segment.
+    /// Copies a matrix to the GPU. `steps` has one step or one for each row; with `trellis`, codes are those
+    /// of a trellis grid with a lag of four tuples that restarts at every segment.
     ///
     /// # Errors
     /// [`CudaError::Coding`] if the index is corrupt, or errors of [`DeviceMemory::with`].
@@ -218,8 +223,9 @@ impl TupleMatrix {
         fits.ok_or_else(|| CodingError::Parameter { what, found: rows as u64, expected }.into())
     }
 
-    /// Prepares the digits of `rows` rows (1 to 16) of activations, `stride` elements apart: f32 (`element` 0), f16
-    /// (1) or bf16 (2) at address `activations`. `scales`, if not zero, is the address of f32 column scales.
+    /// Prepares the digits of `rows` rows (1 to 16) of activations, `stride` elements apart: f32 (`element`
+    /// 0), f16 (1) or bf16 (2) at address `activations`. `scales`, if not zero, is the address of f32 column
+    /// scales.
     ///
     /// # Errors
     /// [`CudaError::Coding`] if the number of rows is out of range, or errors of compiler and driver.

@@ -59,14 +59,13 @@ impl Decoder {
     /// Decodes the symbols of a tile to rows that are `stride` apart.
     ///
     /// # Errors
-    /// [`CodingError::SegmentEnd`] when a lane of a segment ends behind its start in the next one or behind the
-    /// reach of the index;
-    /// [`CodingError::InvalidBytes`] when a correction leads outside the matrix or its alphabet;
-    /// [`CodingError::Parameter`] when the tuples of code and shape differ.
+    /// [`CodingError::SegmentEnd`] when a lane of a segment ends behind its start in the next one or behind
+    /// the reach of the index; [`CodingError::InvalidBytes`] when a correction leads outside the matrix or
+    /// its alphabet; [`CodingError::Parameter`] when the tuples of code and shape differ.
     ///
     /// # Panics
-    /// When `symbols` does not end with the last symbol of the tile or within `stride` after it, or the stream is
-    /// not the one that the index was parsed for.
+    /// When `symbols` does not end with the last symbol of the tile or within `stride` after it, or the
+    /// stream is not the one that the index was parsed for.
     pub fn decode_tile(
         &self,
         index: &Index<impl AsRef<[u8]>>,

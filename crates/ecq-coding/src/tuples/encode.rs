@@ -102,9 +102,9 @@ impl<'a> Encoder<'a> {
     /// Encodes a row-major matrix, tiles in parallel.
     ///
     /// # Errors
-    /// [`CodingError::Parameter`] when `symbols` or the tuples of `shape` do not fit, or a tile has more stream
-    /// rows or corrections than its index can hold; [`CodingError::UncodedSymbol`] when corrections are even
-    /// and no coded tuple has the parities of a tuple.
+    /// [`CodingError::Parameter`] when `symbols` or the tuples of `shape` do not fit, or a tile has more
+    /// stream rows or corrections than its index can hold; [`CodingError::UncodedSymbol`] when corrections
+    /// are even and no coded tuple has the parities of a tuple.
     pub fn encode(&self, symbols: &[u8], shape: Shape) -> Result<Encoded> {
         let parameter = |what, found: usize, expected| {
             Err(CodingError::Parameter { what, found: found as u64, expected })

@@ -17,8 +17,8 @@ pub struct Entry {
 /// 1. two `u32`: the reach in stream rows (see [`reach`](Self::reach)) and 0,
 /// 2. for each tile and for the end, two `u32`: its first stream row and its first correction,
 /// 3. for each segment of each tile, two `u16`: the same, relative to the tile,
-/// 4. zero bytes up to a multiple of 16 bytes; then for each segment of each tile, a `u8` per lane: distance in
-///    bits of the lane's first codeword from the segment's first stream row,
+/// 4. zero bytes up to a multiple of 16 bytes; then for each segment of each tile, a `u8` per lane: distance
+///    in bits of the lane's first codeword from the segment's first stream row,
 /// 5. the corrections, a `u16` each: bits 0 to 3 row in the tile, bits 4 to 12 column in the segment, bits 13
 ///    and 14 magnitude (1, 2, 4 or 16 units), bit 15 whether the symbol becomes smaller.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +123,8 @@ impl<B: AsRef<[u8]>> Index<B> {
         (0..self.shape.tiles()).map(tile).max().unwrap_or(0)
     }
 
-    /// Returns the number of stream rows of the segment that has the most: what a decoder of one segment reads.
+    /// Returns the number of stream rows of the segment that has the most: what a decoder of one segment
+    /// reads.
     pub fn most_stream_rows(&self) -> usize {
         let segments = self.shape.segments();
         let end = |place: usize| {

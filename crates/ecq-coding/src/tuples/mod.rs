@@ -12,10 +12,10 @@
 //!
 //! **Stream.** The stream is a sequence of *stream rows* of 32 words of 32 bits; lane `l` reads word `l` of
 //! each, the most significant bit first, so that the lanes of a GPU never meet in a bank of shared memory. A
-//! lane's codewords of one segment follow those of the segment before, also from tile to tile. For each segment
-//! the [`Index`] has a stream row and for each lane its distance in bits from the start of that row (0 to 255),
-//! so that segments decode independently. A lane that falls too far behind the others skips bits at the start
-//! of a segment.
+//! lane's codewords of one segment follow those of the segment before, also from tile to tile. For each
+//! segment the [`Index`] has a stream row and for each lane its distance in bits from the start of that row
+//! (0 to 255), so that segments decode independently. A lane that falls too far behind the others skips bits
+//! at the start of a segment.
 //!
 //! The bytes in a file are the bytes in a device's memory.
 

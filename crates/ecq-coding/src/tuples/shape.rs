@@ -19,8 +19,8 @@ impl Shape {
     /// `segment_groups` groups of `8 * tuple` columns in a segment.
     ///
     /// # Errors
-    /// [`CodingError::Parameter`] when the matrix is empty or overflows, `tuple` is out of range, or a segment
-    /// has no or more than 512 columns.
+    /// [`CodingError::Parameter`] when the matrix is empty or overflows, `tuple` is out of range, or a
+    /// segment has no or more than 512 columns.
     pub fn new(rows: usize, cols: usize, tuple: usize, segment_groups: usize) -> Result<Self> {
         let parameter = |what, found: usize, expected| {
             Err(CodingError::Parameter { what, found: found as u64, expected })
@@ -77,7 +77,8 @@ impl Shape {
         self.cols.div_ceil(self.group_cols())
     }
 
-    /// Returns the number of segments: the last one has half to one and a half times the groups of the others.
+    /// Returns the number of segments: the last one has half to one and a half times the groups of the
+    /// others.
     pub fn segments(&self) -> usize {
         ((self.groups() + self.segment_groups / 2) / self.segment_groups).max(1)
     }
