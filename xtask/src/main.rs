@@ -2,6 +2,8 @@
 
 mod arm;
 mod cycles;
+mod gpu_check;
+mod kernels;
 mod models;
 mod seeds;
 mod tour;
@@ -64,6 +66,13 @@ enum Task {
     Cycles,
     /// Compile ecq-coding, ecq-codec and ecq-kernels for AArch64 and run their tests under emulation
     Arm,
+    /// Run the conformance suite on the first NVIDIA GPU and print how many tests ran
+    GpuCheck,
+    /// Compile the CUDA kernels with NVRTC; no GPU is needed
+    Kernels {
+        /// Architectures, such as sm_90 [default: sm_80, sm_89, sm_90, sm_120]
+        targets: Vec<String>,
+    },
 }
 
 fn float(name: &str) -> Result<Float, String> {
@@ -86,5 +95,7 @@ fn main() -> anyhow::Result<()> {
         Task::FuzzSeeds => seeds::write(),
         Task::Cycles => cycles::run(),
         Task::Arm => arm::run(),
+        Task::GpuCheck => gpu_check::run(),
+        Task::Kernels { targets } => kernels::run(&targets),
     }
 }

@@ -92,7 +92,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     match info(error).map(|info| info.kind) {
         Some("option" | "resume") => 2,
         Some("corrupt" | "format") => 3,
-        Some("unsupported" | "export" | "calibration") => 5,
+        Some("unsupported" | "export" | "calibration" | "device") => 5,
         Some("cancelled") => 130,
         _ => 4,
     }

@@ -6,6 +6,8 @@ typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
+#define INFINITY __int_as_float(0x7f800000)
+
 // Converts the bits of a half-precision float.
 __device__ __forceinline__ float half_to_float(u16 bits) {
     float value;
@@ -37,3 +39,105 @@ __device__ __forceinline__ u16 float_to_bfloat(float value) {
 #define F16 1
 #define BF16 2
 #define I8 3
+
+// Element types as template parameters of loads and stores.
+template <int ELEMENT> __device__ __forceinline__ float load_float(const void* values, u64 i) {
+    if (ELEMENT == F32) return ((const float*)values)[i];
+    const u16 bits = ((const u16*)values)[i];
+    return ELEMENT == F16 ? half_to_float(bits) : bfloat_to_float(bits);
+}
+
+// Errors that kernels report to the host, in memory that both see.
+struct Report {
+    u32 code;
+    u32 value;
+};
+#define UNKNOWN_TOKEN 1
+#define CACHE_RANGE 2
+
+// Numbers of rows in use: of the batch, and of logits.
+struct ActiveRows {
+    u32 rows[2];
+};
+
+// Sums a value over groups of `lanes` lanes of a warp (a power of two), in a fixed order; all lanes get the
+// sum.
+__device__ __forceinline__ float sum_lanes(float value, u32 lanes) {
+    for (u32 distance = lanes / 2; distance > 0; distance /= 2)
+        value = __fadd_rn(value, __shfl_xor_sync(0xffffffffu, value, distance));
+    return value;
+}
+
+// Sums a value over a block of at most 1024 threads, in a fixed order; all threads get the sum.
+__device__ __forceinline__ float sum_block(float value) {
+    __shared__ float parts[32];
+    const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    value = sum_lanes(value, 32);
+    if (warps == 1) return value;
+    __syncthreads();
+    if (lane == 0) parts[warp] = value;
+    __syncthreads();
+    return sum_lanes(lane < warps ? parts[lane] : 0.0f, 32);
+}
+
+// Waits for the kernels before this one, which may still run if this one was launched early, and allows the
+// next one to be launched early. Everything that other kernels write is read after this.
+__device__ __forceinline__ void wait_for_previous() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents; griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+// A block of 32 activations of a row as integers: its scale, and sums of the first 16, of the others, of all.
+struct BlockSums {
+    float scale;
+    int first, second, all;
+};
+
+// Most matrices of a launch.
+#define MAX_OUTPUTS 4
+// The integer of the largest magnitude of a block.
+#define LARGEST 32512.0f
+
+// Activations as integers, for matrices with the same column scales; see codes.cu.
+struct PrepareOutput {
+    const float* col_scales;
+    u8* digits;                  // [tiles][blocks][2 * rows of a tile][4 lanes][8]
+    BlockSums* sums;             // [tiles][blocks][rows of a tile]
+};
+
+struct Activations {
+    PrepareOutput outputs[MAX_OUTPUTS];
+    u32 output_count, cols, blocks, rows_per_tile;
+};
+
+// Writes the value of each lane, one of a block of 32 columns of a row, as integers. Columns behind the last
+// are 0.
+__device__ __forceinline__ void prepare_block(const Activations& a, u32 which, u32 row, u32 block, float value) {
+    const PrepareOutput& out = a.outputs[which];
+    const u32 lane = threadIdx.x % 32, col = block * 32 + lane;
+    if (out.col_scales && col < a.cols) value = __fmul_rn(value, out.col_scales[col]);
+    float largest = fabsf(value);
+    const bool all_finite = __all_sync(0xffffffffu, largest <= 3.402823466e38f);
+    for (u32 distance = 16; distance > 0; distance /= 2)
+        largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, distance));
+    // Denormal magnitudes would have no finite reciprocal.
+    const float inverse = largest >= 1e-30f && all_finite ? LARGEST / largest : 0.0f;
+    const int number = inverse > 0.0f ? __float2int_rn(__fmul_rn(value, inverse)) : 0;
+    const int high = (number + 128) >> 8, low = number - (high << 8);
+    int sum = number;
+    for (u32 distance = 8; distance > 0; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
+    const int other = __shfl_xor_sync(0xffffffffu, sum, 16);
+    const u32 tile = row / a.rows_per_tile, in_tile = row % a.rows_per_tile;
+    const u64 at = (u64)tile * a.blocks + block;
+    if (lane == 0) {
+        BlockSums sums;
+        sums.scale = all_finite ? largest / LARGEST : __int_as_float(0x7fffffff);
+        sums.first = sum, sums.second = other, sums.all = sum + other;
+        out.sums[at * a.rows_per_tile + in_tile] = sums;
+    }
+    u8* digits = out.digits + (at * 2 * a.rows_per_tile + 2 * in_tile) * 32;
+    const u32 place = lane % 16 / 4 * 8 + lane / 16 * 4 + lane % 4;
+    digits[place] = (u8)high;
+    digits[32 + place] = (u8)low;
+}

@@ -41,7 +41,7 @@ pub fn gpu_count() -> Result<usize> {
     Ok(CudaContext::device_count().during("counting the GPUs")?.max(0) as usize)
 }
 
-/// Returns the CUDA version that the driver supports, as 1000 times the major plus 10 times the minor version.
+/// Returns the CUDA version that the driver supports: 1000 times the major plus 10 times the minor version.
 ///
 /// # Errors
 /// As [`gpu_count`].

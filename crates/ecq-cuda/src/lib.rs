@@ -4,24 +4,38 @@
 //! Kernels are CUDA C++ sources (`kernels/`) that NVRTC compiles for the installed GPU; results are cached on
 //! disk.
 //!
+//! - [`Cuda`]: the backend.
 //! - [`Gpu`]: context, properties, streams.
 //! - [`DeviceMemory`], [`PinnedMemory`]: allocations and copies.
 //! - [`Compiler`], [`Modules`], [`Kernel`]: compilation, loading, launches.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod backend;
+mod commands;
 mod compiler;
 mod error;
+mod experts;
 mod gpu;
+mod kernels;
+mod layout;
 mod library;
 mod memory;
 mod module;
+mod packing;
+mod parameters;
+mod products;
+mod program;
+mod queues;
 mod tuples;
+mod weight;
 
+pub use backend::Cuda;
 pub use compiler::{Compiler, Cubin, Program, Source};
 pub use error::CudaError;
 pub use gpu::{Gpu, Properties, driver_version, gpu_count};
+pub use kernels::{CheckedProgram, checked_programs};
 pub use library::{NVRTC_VARIABLE, require_driver, require_nvrtc};
 pub use memory::{DeviceMemory, PinnedMemory};
-pub use module::{Grid, Kernel, Modules};
+pub use module::{Grid, Kernel, Modules, words_of};
 pub use tuples::{TupleDigits, TupleMatrix, TupleOptions, TupleProduct};

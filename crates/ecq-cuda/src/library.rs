@@ -50,8 +50,8 @@ fn load_nvrtc() -> std::result::Result<(i32, i32), String> {
     let present = || unsafe { cudarc::nvrtc::sys::is_culib_present() };
     if forced || !present() {
         // Once a library is loaded, looking for its plain name finds it.
-        let opened = candidates.iter().find_map(|path| open(path));
-        // The library stays loaded until the process ends.
+        let opened = candidates.iter().find_map(|path| open_with_builtins(path));
+        // The libraries stay loaded until the process ends.
         std::mem::forget(opened);
     }
     if !present() {
@@ -65,6 +65,19 @@ fn load_nvrtc() -> std::result::Result<(i32, i32), String> {
     let result = unsafe { cudarc::nvrtc::sys::nvrtcVersion(&raw mut major, &raw mut minor) };
     result.result().map_err(|error| format!("its version is unknown: {error:?}"))?;
     Ok((major, minor))
+}
+
+/// Opens NVRTC and the library of its built-in functions, which it looks for by name alone.
+fn open_with_builtins(path: &Path) -> Option<Vec<libloading::Library>> {
+    let folder = path.parent()?;
+    let names = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let builtins = names.filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("libnvrtc-builtins.so")
+    });
+    let mut opened = vec![open(path)?];
+    opened.extend(builtins.filter_map(|path| open(&path)));
+    Some(opened)
 }
 
 fn open(path: &Path) -> Option<libloading::Library> {

@@ -2,7 +2,7 @@
 
 use crate::error::{CudaError, DriverResult, Result};
 use crate::gpu::Gpu;
-use cudarc::driver::{CudaContext, CudaStream, result, sys};
+use cudarc::driver::{CudaContext, CudaEvent, CudaStream, result, sys};
 use std::sync::Arc;
 
 /// Bytes of GPU memory, freed when dropped.
@@ -35,6 +35,7 @@ impl DeviceMemory {
         let memory = Self { context: gpu.context().clone(), address, bytes };
         // SAFETY: the range was just allocated, and nothing else uses it.
         unsafe { result::memset_d8_sync(address, 0, room) }.during("clearing GPU memory")?;
+        wait_for_default_stream()?;
         Ok(memory)
     }
 
@@ -47,6 +48,7 @@ impl DeviceMemory {
         if !content.is_empty() {
             // SAFETY: the memory has the length of the content, and nothing else uses it yet.
             unsafe { result::memcpy_htod_sync(memory.address, content) }.during("copying to the GPU")?;
+            wait_for_default_stream()?;
         }
         Ok(memory)
     }
@@ -89,15 +91,27 @@ impl DeviceMemory {
     /// # Panics
     /// If the range is outside the memory.
     pub fn read(&self, stream: &CudaStream, at: usize, into: &mut [u8]) -> Result<()> {
+        self.start_read(stream, at, into)?.synchronize().during("waiting for the GPU")
+    }
+
+    /// Starts a copy as [`read`](Self::read). Where `into` is not pinned, the driver copies before it
+    /// returns; the event is complete when the bytes are there.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`].
+    ///
+    /// # Panics
+    /// If the range is outside the memory.
+    pub(crate) fn start_read(&self, stream: &CudaStream, at: usize, into: &mut [u8]) -> Result<CudaEvent> {
         assert!(at <= self.bytes && into.len() <= self.bytes - at, "a read outside of GPU memory");
-        if into.is_empty() {
-            return Ok(());
-        }
         self.context.bind_to_thread().during("selecting the GPU")?;
-        // SAFETY: the range is inside the memory, and `into` is borrowed until the stream is done.
-        unsafe { result::memcpy_dtoh_async(into, self.address + at as u64, stream.cu_stream()) }
-            .during("copying from the GPU")?;
-        stream.synchronize().during("waiting for the GPU")
+        if !into.is_empty() {
+            // SAFETY: the range is inside the memory. A copy to memory that is not pinned is complete when
+            // the driver returns.
+            unsafe { result::memcpy_dtoh_async(into, self.address + at as u64, stream.cu_stream()) }
+                .during("copying from the GPU")?;
+        }
+        stream.record_event(None).during("waiting for the GPU")
     }
 }
 
@@ -109,6 +123,12 @@ impl Drop for DeviceMemory {
         // uses the memory.
         let _ = unsafe { result::free_sync(self.address) };
     }
+}
+
+/// Waits for fills and copies, which other streams do not wait for.
+fn wait_for_default_stream() -> Result<()> {
+    // SAFETY: the default stream always exists, and the context is current.
+    unsafe { result::stream::synchronize(result::stream::null()) }.during("waiting for the GPU")
 }
 
 /// Memory of the host that the GPU reads and writes itself.
@@ -155,6 +175,26 @@ impl PinnedMemory {
     pub fn as_slice(&self) -> &[u8] {
         // SAFETY: the memory has this length, was initialized, and lives as long as `self`.
         unsafe { std::slice::from_raw_parts(self.address, self.bytes) }
+    }
+
+    /// Returns a word that the GPU may be writing.
+    ///
+    /// # Panics
+    /// If the word is outside the memory.
+    pub fn word(&self, index: usize) -> u32 {
+        assert!(4 * index + 4 <= self.bytes, "a word outside of pinned memory");
+        // SAFETY: the word is inside the memory, which begins at a page.
+        unsafe { self.address.cast::<u32>().add(index).read_volatile() }
+    }
+
+    /// Writes a word that the GPU may be reading.
+    ///
+    /// # Panics
+    /// If the word is outside the memory.
+    pub fn set_word(&self, index: usize, value: u32) {
+        assert!(4 * index + 4 <= self.bytes, "a word outside of pinned memory");
+        // SAFETY: as above.
+        unsafe { self.address.cast::<u32>().add(index).write_volatile(value) }
     }
 
     /// Returns the content for writing. Work of the GPU that uses it must be complete.

@@ -4,7 +4,7 @@ use crate::compiler::{Compiler, Program};
 use crate::error::{CudaError, DriverResult, Result};
 use crate::gpu::Gpu;
 use bytemuck::NoUninit;
-use cudarc::driver::{CudaFunction, CudaModule, CudaStream, result, sys};
+use cudarc::driver::{CudaFunction, CudaModule, CudaStream, sys};
 use cudarc::nvrtc::Ptx;
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -20,7 +20,12 @@ pub struct Modules {
 
 /// A kernel.
 #[derive(Debug, Clone)]
-pub struct Kernel(CudaFunction);
+pub struct Kernel {
+    function: CudaFunction,
+    /// Whether a launch may start before the previous kernel of its stream is done; the kernels of this crate
+    /// then wait themselves (`wait_for_previous` of `common.cuh`).
+    early: bool,
+}
 
 /// The shape of a launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +73,8 @@ impl Modules {
                 module
             }
         };
-        Ok(Kernel(module.load_function(name).during("looking up a kernel")?))
+        let function = module.load_function(name).during("looking up a kernel")?;
+        Ok(Kernel { function, early: gpu.properties().capability >= 90 })
     }
 }
 
@@ -80,60 +86,21 @@ impl Kernel {
     pub fn allow_shared(&self, bytes: usize) -> Result<()> {
         let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
-        self.0.set_attribute(attribute, bytes).during("reserving shared memory")
+        self.function.set_attribute(attribute, bytes).during("reserving shared memory")
     }
 
-    /// Launches the kernel with one parameter, a structure passed by value.
+    /// Launches the kernel with one parameter, a structure passed by value, given as its words.
     ///
     /// # Errors
     /// [`CudaError::Driver`].
     ///
     /// # Safety
-    /// `T` must have the layout of the kernel's parameter, and every address in it must be memory of the
-    /// kernel's GPU, with the length that the kernel uses, until the launch is complete. Other work on that
-    /// memory must be ordered by the stream or by events.
-    pub unsafe fn launch<T: NoUninit>(&self, stream: &CudaStream, grid: Grid, parameters: &T) -> Result<()> {
-        let Some(blocks) = dimensions(grid.blocks) else { return Ok(()) };
-        let mut pointers = [std::ptr::from_ref(parameters).cast_mut().cast::<c_void>()];
-        let (threads, shared) = (grid.threads as u32, grid.shared_bytes as u32);
-        // SAFETY: the caller's conditions; the driver copies the parameter before it returns.
-        let launched = unsafe {
-            result::launch_kernel(
-                self.0.cu_function(),
-                blocks,
-                (threads, 1, 1),
-                shared,
-                stream.cu_stream(),
-                &mut pointers,
-            )
-        };
-        launched.during("launching a kernel").map_err(|error| match error {
-            CudaError::Driver { operation, why } => {
-                CudaError::Driver { operation, why: format!("{why}; {grid:?}") }
-            }
-            other => other,
-        })
-    }
-}
-
-impl Kernel {
-    /// As [`launch`](Self::launch), but the kernel may start before the kernel before it in the stream is done
-    /// (programmatic dependent launch, compute capability 9.0). It waits itself where it depends on that one.
-    ///
-    /// # Errors
-    /// [`CudaError::Driver`].
-    ///
-    /// # Safety
-    /// As for [`launch`](Self::launch), except that the kernel itself orders its work after that of the kernel
-    /// before it.
-    pub unsafe fn launch_early<T: NoUninit>(
-        &self,
-        stream: &CudaStream,
-        grid: Grid,
-        parameters: &T,
-    ) -> Result<()> {
+    /// The words must have the layout and the length of the kernel's parameter, and every address in them
+    /// must be memory of the kernel's GPU, with the length that the kernel uses, until the launch is
+    /// complete. Other work on that memory must be ordered by the stream or by events.
+    pub unsafe fn launch(&self, stream: &CudaStream, grid: Grid, parameters: &[u64]) -> Result<()> {
         let Some((x, y, z)) = dimensions(grid.blocks) else { return Ok(()) };
-        let mut pointers = [std::ptr::from_ref(parameters).cast_mut().cast::<c_void>()];
+        let mut pointers = [parameters.as_ptr().cast_mut().cast::<c_void>()];
         let mut early = sys::CUlaunchAttribute {
             id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
             pad: [0; 4],
@@ -149,15 +116,30 @@ impl Kernel {
             sharedMemBytes: grid.shared_bytes as u32,
             hStream: stream.cu_stream(),
             attrs: &raw mut early,
-            numAttrs: 1,
+            numAttrs: u32::from(self.early),
         };
-        let function = self.0.cu_function();
         // SAFETY: the caller's conditions; the driver copies configuration and parameter before it returns.
         let launched = unsafe {
-            sys::cuLaunchKernelEx(&raw const config, function, pointers.as_mut_ptr(), std::ptr::null_mut())
+            sys::cuLaunchKernelEx(
+                &raw const config,
+                self.function.cu_function(),
+                pointers.as_mut_ptr(),
+                std::ptr::null_mut(),
+            )
+            .result()
         };
-        launched.result().during("launching a kernel")
+        launched.during("launching a kernel").map_err(|error| match error {
+            CudaError::Driver { operation, why } => {
+                CudaError::Driver { operation, why: format!("{why}; {grid:?}") }
+            }
+            other => other,
+        })
     }
+}
+
+/// Returns the words of a parameter.
+pub fn words_of<T: NoUninit>(parameter: &T) -> Vec<u64> {
+    bytemuck::pod_collect_to_vec(std::slice::from_ref(parameter))
 }
 
 /// Converts the blocks of a grid; returns `None` if there are none.

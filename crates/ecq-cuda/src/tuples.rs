@@ -3,8 +3,9 @@
 use crate::compiler::{Program, Source};
 use crate::error::{CudaError, Result};
 use crate::gpu::Gpu;
+use crate::kernels::CheckedProgram;
 use crate::memory::DeviceMemory;
-use crate::module::{Grid, Kernel, Modules};
+use crate::module::{Grid, Kernel, Modules, words_of};
 use bytemuck::{NoUninit, Zeroable};
 use cudarc::driver::CudaStream;
 use ecq_coding::CodingError;
@@ -66,6 +67,17 @@ impl TupleOptions {
     /// that fill slots are a multiple of four, because registers are given to four warps at a time.
     const TRIED: [(usize, usize); 7] = [(14, 4), (10, 4), (14, 2), (10, 2), (6, 2), (2, 2), (2, 1)];
     const DEFAULT: Self = Self { warps: 14, streams: 4 };
+
+    /// Returns whether the sums of `vectors` rows of activations fit registers.
+    fn fit_registers(self, trellis: bool, vectors: usize) -> bool {
+        let fragments = self.streams * vectors.div_ceil(4) * if trellis { 2 } else { 1 };
+        fragments
+            <= match self.warps {
+                11.. => 4,
+                7..=10 => 8,
+                _ => 16,
+            }
+    }
 }
 
 /// The division of a block's shared memory.
@@ -194,16 +206,7 @@ impl TupleMatrix {
     }
 
     fn program(&self, vectors: usize, options: TupleOptions, shared_digits: bool) -> Program {
-        let defines = [
-            ("SHARED_DIGITS", usize::from(shared_digits)),
-            ("TUPLE", self.shape.tuple()),
-            ("WIDTH", self.width),
-            ("TRELLIS", usize::from(self.trellis)),
-            ("STREAMS", options.streams),
-            ("WARPS", options.warps),
-            ("VECTORS", vectors),
-        ];
-        Program::new(TUPLES, &defines)
+        program([self.shape.tuple(), self.width], self.trellis, vectors, options, shared_digits)
     }
 
     /// Returns the number of groups that take whole windows of 32 bits.
@@ -303,7 +306,8 @@ impl TupleMatrix {
         let fits = |options: &TupleOptions, digits: bool| {
             let enough = streams_of_block >= options.warps * options.streams || options.streams <= 2;
             let shared = self.shared_memory(gpu, vectors, *options);
-            enough && shared.is_some_and(|shared| shared.digits || !digits)
+            let registers = options.fit_registers(self.trellis, vectors);
+            enough && registers && shared.is_some_and(|shared| shared.digits || !digits)
         };
         let found = tried.iter().find(|options| fits(options, true));
         let found = found.or_else(|| tried.iter().find(|options| fits(options, false)));
@@ -404,7 +408,7 @@ impl TupleDigits {
     pub unsafe fn launch(&self, stream: &CudaStream) -> Result<()> {
         let grid = Grid::new(self.blocks, DIGIT_THREADS);
         // SAFETY: the caller's condition; the digits live as long as `self`.
-        unsafe { self.kernel.launch_early(stream, grid, &self.parameters) }
+        unsafe { self.kernel.launch(stream, grid, &words_of(&self.parameters)) }
     }
 
     /// Returns digits and exponents, for tests.
@@ -430,7 +434,7 @@ impl TupleProduct {
     /// Matrix, digits and output must exist until the kernel is complete.
     pub unsafe fn launch(&self, stream: &CudaStream) -> Result<()> {
         // SAFETY: the caller's condition.
-        unsafe { self.kernel.launch_early(stream, self.grid, &self.parameters) }
+        unsafe { self.kernel.launch(stream, self.grid, &words_of(&self.parameters)) }
     }
 
     /// Returns the product with a hint: `next` follows it, and its matrix is fetched to the L2 cache, at most
@@ -462,4 +466,40 @@ impl TupleProduct {
     pub fn slots(&self) -> (usize, usize) {
         (self.parameters.slots as usize, self.grid.shared_bytes)
     }
+}
+
+fn program(
+    [tuple, width]: [usize; 2],
+    trellis: bool,
+    vectors: usize,
+    TupleOptions { warps, streams }: TupleOptions,
+    shared_digits: bool,
+) -> Program {
+    let defines = [
+        ("SHARED_DIGITS", usize::from(shared_digits)),
+        ("TUPLE", tuple),
+        ("WIDTH", width),
+        ("TRELLIS", usize::from(trellis)),
+        ("STREAMS", streams),
+        ("WARPS", warps),
+        ("VECTORS", vectors),
+    ];
+    Program::new(TUPLES, &defines)
+}
+
+/// Returns the programs that the check of kernels compiles: the first options that fit registers.
+pub(crate) fn checked() -> Vec<CheckedProgram> {
+    let mut all = Vec::new();
+    for code in [[2, 10], [3, 9], [3, 10], [4, 10]] {
+        for (trellis, vectors) in [1, 4, 8, 16].into_iter().flat_map(|v| [(false, v), (true, v)]) {
+            let mut tried = TupleOptions::TRIED.into_iter();
+            let options = tried.find_map(|(warps, streams)| {
+                Some(TupleOptions { warps, streams })
+                    .filter(|options| options.fit_registers(trellis, vectors))
+            });
+            let program = program(code, trellis, vectors, options.unwrap_or(TupleOptions::DEFAULT), true);
+            all.push(CheckedProgram { program, hot: &["tuple_product"] });
+        }
+    }
+    all
 }

@@ -138,7 +138,7 @@ pub struct Decision<T> {
 ///
 /// `mode` is a result of [`resolve`]; `pinned` tells whether [`pinned_blocks`] keeps the matrix's block
 /// decoded.
-pub fn residence(matrix: &MatrixInfo, mode: Mode, pinned: bool) -> Decision<Residence> {
+pub fn residence(matrix: &MatrixInfo, mode: Mode, pinned: bool, device: &DeviceInfo) -> Decision<Residence> {
     let (choice, reason) = match (matrix.storage, mode) {
         (StorageKind::Floats, _) => (Residence::Dense, "stored as floats: it has no codes"),
         (StorageKind::Blocks, _) => {
@@ -156,6 +156,12 @@ pub fn residence(matrix: &MatrixInfo, mode: Mode, pinned: bool) -> Decision<Resi
             "archive coding (a table per context) does not decode inside a product: decoded once at load",
         ),
         (_, Mode::Fused | Mode::Auto) => (Residence::Streams, "decoded inside the product"),
+        (StorageKind::Codes { coding, .. }, _)
+            if matrix.location == MatrixLocation::EmbeddingOrHead
+                && !device.fused_codings.contains(&coding) =>
+        {
+            (Residence::Packed, "decoded once at load: the device does not decode it inside the product")
+        }
         _ if matrix.location == MatrixLocation::EmbeddingOrHead => {
             (Residence::Streams, "larger than a block and used once per token: decoded inside the product")
         }
@@ -270,6 +276,9 @@ pub fn resolve(
                 (Some(budget), _) => (budget, "the budget"),
                 // Half, because the KV cache grows and other processes need memory.
                 (None, Some(free)) => (free / 2, "half of the free memory"),
+                (None, None) if !device.fuses_all() => {
+                    return Ok((Mode::Cached, "the amount of free memory is unknown".to_owned()));
+                }
                 (None, None) => {
                     return Ok((Mode::Fused, "the amount of free memory is unknown".to_owned()));
                 }
@@ -284,6 +293,12 @@ pub fn resolve(
                          decoded"
                     ),
                 )
+            } else if !device.fuses_all() {
+                return refused(format!(
+                    "decoded weights ({all} bytes) exceed {whose} ({limit} bytes), which is less than two \
+                     decoded layers ({largest} bytes each), and {} does not decode all codings inside products",
+                    device.name
+                ));
             } else {
                 (
                     Mode::Fused,

@@ -1,4 +1,5 @@
-//! Conformance of the CPU backend, with one and several threads and both activation types.
+//! Conformance of the backends: of the CPU with one and several threads and both activation types, and of
+//! CUDA where there is a GPU.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
@@ -15,6 +16,23 @@ fn integers(threads: usize) -> Subject {
     let mut subject = Subject::from(Box::new(cpu));
     subject.tolerances.product.rounding = Some(Rounding { columns: 32, largest: 127.0 });
     subject
+}
+
+/// The first GPU; without one, all tests print why they are skipped. Products with codes round activations
+/// to multiples of 1/32512 of the largest magnitude among 32 columns.
+fn cuda() -> Subject {
+    match ecq_cuda::Cuda::new(0) {
+        Ok(cuda) => {
+            let mut subject = Subject::from(Box::new(cuda));
+            subject.tolerances.product.rounding = Some(Rounding { columns: 32, largest: 32512.0 });
+            subject
+        }
+        Err(error) => Subject::skipped(error.to_string()),
+    }
+}
+
+mod cuda {
+    ecq_testkit::backend_conformance!(super::cuda());
 }
 
 mod one_thread {

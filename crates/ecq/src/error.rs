@@ -47,6 +47,8 @@ pub enum ErrorKind {
     ContextFull,
     /// Memory is exhausted.
     OutOfMemory,
+    /// A device is missing or has failed.
+    Device,
     /// The caller cancelled the operation.
     Cancelled,
     /// The model cannot be calibrated on the given text.
@@ -241,6 +243,7 @@ fn named_kind(name: &str, error: &(dyn StdError + 'static)) -> ErrorKind {
         "format" => ErrorKind::WrongFormat,
         "option" => ErrorKind::InvalidOption,
         "unsupported" => ErrorKind::Unsupported,
+        "device" => ErrorKind::Device,
         "memory" => ErrorKind::OutOfMemory,
         "cancelled" => ErrorKind::Cancelled,
         "calibration" => ErrorKind::Calibration,

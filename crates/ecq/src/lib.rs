@@ -113,6 +113,8 @@ pub use sampling::Sampling;
 pub use ecq_codec as codec;
 pub use ecq_codec::encode;
 pub use ecq_coding as coding;
+#[cfg(feature = "cuda")]
+pub use ecq_cuda as cuda;
 pub use ecq_format as format;
 pub use ecq_kernels as kernels;
 #[cfg(feature = "quantize")]

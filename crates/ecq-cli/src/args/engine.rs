@@ -29,7 +29,7 @@ pub struct EngineArgs {
     /// that fits.
     #[arg(long, default_value = "auto", hide_short_help = true, help_heading = MEMORY)]
     pub mode: String,
-    /// Device: cpu
+    /// Device: cpu, cuda (the first NVIDIA GPU) or cuda:N
     #[arg(long, default_value = "cpu", hide_short_help = true, help_heading = MEMORY)]
     pub device: String,
     /// Memory budget of decoded layers, such as 64MiB or 2GB
@@ -72,7 +72,7 @@ impl EngineArgs {
 }
 
 /// Precision of activations.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ActivationsArg {
     /// 32-bit floats
     F32,

@@ -89,7 +89,7 @@ struct Text {
 fn generate(file: &Path) -> anyhow::Result<Text> {
     let mut text = None;
     let mut rows: Vec<Measured> = Vec::new();
-    for mode in modes(None, "all") {
+    for mode in modes(None, "all", "cpu") {
         let start = Instant::now();
         let loaded = Loaded::open_in(&EngineArgs::new(file), &mode)?;
         let prompt = loaded.tokenizer.encode(PROMPT, true)?;

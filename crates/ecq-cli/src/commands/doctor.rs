@@ -2,6 +2,7 @@ use crate::json;
 use crate::out::outln;
 use crate::version;
 use ecq::coding::Isa;
+use ecq::cuda::{Cuda, driver_version, gpu_count, require_nvrtc};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -39,8 +40,39 @@ fn findings() -> Vec<Finding> {
         let why = "not available: the processor or virtual machine lacks AVX-512 F, BW, VL or DQ";
         findings.push(("avx512", false, why.to_owned()));
     }
-    for device in ["cuda", "wgpu"] {
-        findings.push((device, false, "not supported by this version".to_owned()));
+    findings.extend(cuda());
+    findings.push(("wgpu", false, "not supported by this version".to_owned()));
+    findings
+}
+
+/// Looks for what the CUDA device needs: driver, compiler of kernels, GPUs.
+fn cuda() -> Vec<Finding> {
+    let version = |version: i32| format!("{}.{}", version / 1000, version % 1000 / 10);
+    let (driver, count) = match (driver_version(), gpu_count()) {
+        (Ok(found), Ok(count)) => (format!("supports CUDA {}", version(found)), count),
+        (Err(error), _) | (_, Err(error)) => return vec![("cuda driver", false, error.to_string())],
+    };
+    let mut findings = vec![("cuda driver", true, driver)];
+    findings.push(match require_nvrtc() {
+        Ok((major, minor)) => ("cuda compiler", true, format!("NVRTC {major}.{minor}")),
+        Err(error) => ("cuda compiler", false, error.to_string()),
+    });
+    if count == 0 {
+        findings.push(("cuda", false, "the driver reports no GPU".to_owned()));
     }
+    findings.extend((0..count).map(|number| match Cuda::new(number) {
+        Ok(cuda) => {
+            let found = cuda.gpu().properties();
+            let capability = format!("{}.{}", found.capability / 10, found.capability % 10);
+            let why = format!(
+                "--device cuda:{number}: {}, compute capability {capability}, {} multiprocessors, {:.0} GB",
+                found.name,
+                found.multiprocessors,
+                found.memory_bytes as f64 / 1e9
+            );
+            ("cuda", true, why)
+        }
+        Err(error) => ("cuda", false, format!("cuda:{number}: {error}")),
+    }));
     findings
 }

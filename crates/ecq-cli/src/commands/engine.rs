@@ -5,6 +5,7 @@ use crate::progress::Bar;
 use crate::sources;
 use crate::table::bytes;
 use ecq::Element;
+use ecq::cuda::Cuda;
 use ecq::runtime::backend::{ActivationType, Backend, Cpu, CpuOptions};
 use ecq::runtime::kv::KvOptions;
 use ecq::runtime::{
@@ -27,10 +28,15 @@ pub struct Loaded {
     context: Option<usize>,
 }
 
-/// Parses a comma-separated list of modes; `all` means all that the CPU supports.
-pub fn modes(list: Option<&str>, default: &str) -> Vec<String> {
+/// Parses a comma-separated list of modes; `all` means all that the device supports.
+pub fn modes(list: Option<&str>, default: &str, device: &str) -> Vec<String> {
     match list.unwrap_or(default) {
-        "all" => [Mode::Fused, Mode::Cached, Mode::Lru, Mode::Prefetch].map(|mode| mode.to_string()).into(),
+        "all" => {
+            let all = [Mode::Fused, Mode::Cached, Mode::Lru, Mode::Prefetch];
+            // Products on a GPU read packed codes only.
+            let first = usize::from(device != "cpu");
+            all[first..].iter().map(Mode::to_string).collect()
+        }
         list => list.split(',').map(|mode| mode.trim().to_owned()).collect(),
     }
 }
@@ -130,13 +136,21 @@ impl Loaded {
 }
 
 fn device(args: &EngineArgs) -> anyhow::Result<Arc<dyn Backend>> {
-    let activations = match args.activations {
-        ActivationsArg::F32 => ActivationType::F32,
-        ActivationsArg::I8 => ActivationType::I8,
-    };
-    match args.device.as_str() {
-        "cpu" => Ok(Arc::new(Cpu::new(CpuOptions { threads: args.threads.unwrap_or(0), activations })?)),
-        other => Err(option("device", other)("this build supports cpu".to_owned()).into()),
+    let refused = |why: &str| anyhow::Error::from(option("device", &args.device)(why.to_owned()));
+    let (name, number) = args.device.split_once(':').unwrap_or((&args.device, "0"));
+    match (name, number.parse::<usize>()) {
+        ("cpu", _) if args.device == "cpu" => {
+            let activations = match args.activations {
+                ActivationsArg::F32 => ActivationType::F32,
+                ActivationsArg::I8 => ActivationType::I8,
+            };
+            Ok(Arc::new(Cpu::new(CpuOptions { threads: args.threads.unwrap_or(0), activations })?))
+        }
+        ("cuda", Ok(_)) if args.activations == ActivationsArg::I8 => {
+            Err(refused("the CUDA device multiplies with activations in f32; leave out --activations i8"))
+        }
+        ("cuda", Ok(number)) => Ok(Arc::new(Cuda::new(number)?)),
+        _ => Err(refused("expected cpu, cuda or cuda:N")),
     }
 }
 

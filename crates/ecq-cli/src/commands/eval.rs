@@ -20,7 +20,7 @@ pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
     match &args.modes {
         // One mode at a time, because memory and speed are measured.
         Some(_) => {
-            for mode in modes(args.modes.as_deref(), &args.engine.mode) {
+            for mode in modes(args.modes.as_deref(), &args.engine.mode, &args.engine.device) {
                 rows.extend(evaluated(
                     args,
                     vec![Loaded::open_in(&args.engine, &mode)?],

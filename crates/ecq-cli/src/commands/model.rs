@@ -40,7 +40,7 @@ pub struct Measured {
 pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     let mut device = String::new();
-    for mode in modes(args.modes.as_deref(), "all") {
+    for mode in modes(args.modes.as_deref(), "all", &args.engine.device) {
         let start = Instant::now();
         let loaded = Loaded::open_in(&args.engine, &mode)?;
         let load_s = start.elapsed().as_secs_f64();

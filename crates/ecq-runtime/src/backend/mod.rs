@@ -17,7 +17,7 @@ use crate::error::{Result, RuntimeError};
 use crate::plan::Residence;
 use crate::program::{BufferId, Layout, Program};
 use crate::weights::Matrix;
-use ecq_core::Element;
+use ecq_core::{Coding, Element};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -96,8 +96,19 @@ pub struct DeviceInfo {
     pub overlaps_decode: bool,
     /// Whether a product is bit-identical for every residence of the weights and every number of rows.
     pub batch_invariant: bool,
+    /// Codings whose streams products read; matrices of other codings are decoded before their first use.
+    pub fused_codings: &'static [Coding],
     /// Bytes available for weights, if the device reports them.
     pub memory_bytes: Option<u64>,
+}
+
+impl DeviceInfo {
+    /// Returns whether products read the streams of every coding that decodes tile by tile.
+    pub fn fuses_all(&self) -> bool {
+        [Coding::Packed, Coding::Rans, Coding::Prefix]
+            .iter()
+            .all(|coding| self.fused_codings.contains(coding))
+    }
 }
 
 /// Values that change from one submission to the next.

@@ -85,16 +85,16 @@ impl Model {
         let matrices = Matrices::collect(checkpoint)?;
         let sizes = matrices.sizes();
         let device = backend.info();
-        let (mode, reason) =
-            resolve(options.mode, &device, &sizes, options.budget_bytes, options.free_bytes)?;
-        let (pinned, experts) = match (mode, options.budget_bytes.or(options.free_bytes.map(|free| free / 2)))
-        {
+        // The memory of the device, if it has its own.
+        let free_bytes = device.memory_bytes.or(options.free_bytes);
+        let (mode, reason) = resolve(options.mode, &device, &sizes, options.budget_bytes, free_bytes)?;
+        let (pinned, experts) = match (mode, options.budget_bytes.or(free_bytes.map(|free| free / 2))) {
             (Mode::Lru, Some(budget)) => sizes.fit(budget),
             _ => (vec![false; config.blocks.len()], 1),
         };
         let load = |(matrix, location, pinned): (&Matrix, MatrixLocation, bool)| -> Result<Loaded> {
             let info = MatrixInfo { shape: matrix.shape, storage: matrix.storage_kind(), location };
-            let decision = residence(&info, mode, pinned);
+            let decision = residence(&info, mode, pinned, &device);
             let weight = backend.load(matrix, decision.choice)?;
             let (name, shape) = (matrix.name.clone(), matrix.shape);
             let info =

@@ -9,7 +9,20 @@ use ecq_runtime::{
 
 fn device(overlaps_decode: bool) -> DeviceInfo {
     let name = "a device".to_owned();
-    DeviceInfo { name, kind: "test", threads: 2, overlaps_decode, batch_invariant: true, memory_bytes: None }
+    DeviceInfo {
+        name,
+        kind: "test",
+        threads: 2,
+        overlaps_decode,
+        batch_invariant: true,
+        fused_codings: &[Coding::Packed, Coding::Rans, Coding::Prefix],
+        memory_bytes: None,
+    }
+}
+
+/// A device whose products read packed codes only.
+fn unpacking_device() -> DeviceInfo {
+    DeviceInfo { fused_codings: &[Coding::Packed], ..device(false) }
 }
 
 fn codes(coding: Coding) -> StorageKind {
@@ -44,7 +57,12 @@ fn every_storage_kind_and_mode_has_a_residence() {
         (StorageKind::InputMajor, block, Mode::Cached, false, Residence::Dense, "transposed"),
     ];
     for (form, place, mode, kept, expected, reason) in table {
-        let found = residence(&MatrixInfo { shape: [64, 96], storage: form, location: place }, mode, kept);
+        let found = residence(
+            &MatrixInfo { shape: [64, 96], storage: form, location: place },
+            mode,
+            kept,
+            &device(false),
+        );
         assert_eq!(found.choice, expected, "{form:?} {place:?} {mode} {kept}");
         assert!(found.reason.contains(reason), "{form:?} {mode}: {}", found.reason);
     }
@@ -131,13 +149,33 @@ fn experts_use_the_rest_of_the_budget() {
     assert_eq!(within(1000), (4, 12));
     let expert = |mode, coding| {
         let facts = MatrixInfo { shape: [64, 96], storage: codes(coding), location: MatrixLocation::Expert };
-        residence(&facts, mode, true).choice
+        residence(&facts, mode, true, &device(false)).choice
     };
     assert_eq!(expert(Mode::Lru, Coding::Rans), Residence::Slot);
     assert_eq!(expert(Mode::Prefetch, Coding::Prefix), Residence::Slot);
     assert_eq!(expert(Mode::Fused, Coding::Rans), Residence::Streams);
     assert_eq!(expert(Mode::Cached, Coding::Rans), Residence::Packed);
     assert_eq!(expert(Mode::Lru, Coding::Packed), Residence::Streams);
+}
+
+#[test]
+fn devices_without_fused_products_decode_at_load() {
+    let device = unpacking_device();
+    let ends = |coding| {
+        let facts =
+            MatrixInfo { shape: [64, 96], storage: codes(coding), location: MatrixLocation::EmbeddingOrHead };
+        residence(&facts, Mode::Prefetch, false, &device).choice
+    };
+    assert_eq!(ends(Coding::Rans), Residence::Packed);
+    assert_eq!(ends(Coding::Packed), Residence::Streams);
+    let sizes =
+        DecodedSizes { blocks: vec![10; 4], embedding_and_head: 5, largest_expert: 0, expert_count: 0 };
+    let auto = |budget| resolve(Mode::Auto, &device, &sizes, budget, None);
+    assert_eq!(auto(None).unwrap().0, Mode::Cached);
+    assert_eq!(auto(Some(45)).unwrap().0, Mode::Cached);
+    assert_eq!(auto(Some(44)).unwrap().0, Mode::Lru);
+    let error = auto(Some(19)).unwrap_err();
+    assert!(error.to_string().contains("does not decode all codings inside products"), "{error}");
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub fn experts(subject: &Subject) -> usize {
     let second = matrices(&mut numbers, hidden, inner);
     let mut cases = 0;
     for residence in [Residence::Streams, Residence::Packed, Residence::Slot, Residence::Dense] {
-        let takes = |case: &&TestMatrix| case.residences().contains(&residence);
+        let takes = |case: &&TestMatrix| case.residences(subject).contains(&residence);
         let wide: Vec<&TestMatrix> = first.iter().filter(takes).collect();
         let tall: Vec<&TestMatrix> = second.iter().filter(takes).collect();
         for gated in [false, true] {

@@ -1,13 +1,13 @@
 //! Matrices of every storage kind, and reference products in f64.
 
-use super::{ProductTolerance, Rounding, random};
+use super::{ProductTolerance, Rounding, Subject, random};
 use ecq_codec::encode::{CodingChoice, EncodeOptions, TileChoice, encode, encode_raw};
 use ecq_core::{
     AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Minima, Outlier, SuperBlockLayout,
     SuperBlocks, TensorKind, TrellisRows, UniformRows,
 };
 use ecq_fixtures::Numbers;
-use ecq_runtime::{Matrix, MatrixStorage, Residence};
+use ecq_runtime::{Matrix, MatrixStorage, Residence, StorageKind};
 use std::ops::Range;
 
 /// A matrix and its decoded weights.
@@ -48,17 +48,18 @@ impl TestMatrix {
         &self.matrix.name
     }
 
-    /// Returns the residences that the matrix supports.
-    pub(super) fn residences(&self) -> &'static [Residence] {
-        match &self.matrix.storage {
-            MatrixStorage::Codes(_) if self.is_archived() => &[Residence::Packed],
-            MatrixStorage::Codes(_) => &[Residence::Streams, Residence::Packed, Residence::Slot],
-            _ => &[Residence::Dense],
+    /// Returns the residences of the matrix on a backend.
+    pub(super) fn residences(&self, subject: &Subject) -> &'static [Residence] {
+        let StorageKind::Codes { coding, .. } = self.matrix.storage_kind() else {
+            return &[Residence::Dense];
+        };
+        match coding {
+            Coding::Archive => &[Residence::Packed],
+            _ if subject.backend.info().fused_codings.contains(&coding) => {
+                &[Residence::Streams, Residence::Packed, Residence::Slot]
+            }
+            _ => &[Residence::Packed, Residence::Slot],
         }
-    }
-
-    fn is_archived(&self) -> bool {
-        matches!(self.matrix.storage_kind(), ecq_runtime::StorageKind::Codes { coding: Coding::Archive, .. })
     }
 }
 

@@ -11,6 +11,7 @@
 //! submit, wait and download. Results are compared with slow reference formulas in f64, and bit for bit with
 //! each other if the backend is [batch invariant](ecq_runtime::backend::DeviceInfo::batch_invariant).
 
+mod adjacent;
 mod attention;
 mod bindings;
 mod blocks;
@@ -29,6 +30,7 @@ mod submissions;
 mod tokens;
 mod truncated_streams;
 
+pub use adjacent::adjacent_commands;
 pub use attention::attention;
 pub use bindings::{bindings, foreign_handles, transfers};
 pub use blocks::copy_blocks;
@@ -44,7 +46,7 @@ pub use tokens::{advance, argmax, sample};
 pub use truncated_streams::truncated_streams;
 
 use ecq_fixtures::Numbers;
-use ecq_runtime::backend::Backend;
+use ecq_runtime::backend::{Backend, Cpu, CpuOptions};
 use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -55,7 +57,7 @@ use std::time::Duration;
 macro_rules! backend_conformance {
     ($backend:expr) => {
         $crate::backend_conformance!(@ $backend;
-            products embeddings norms rotations elementwise gather
+            products embeddings adjacent_commands norms rotations elementwise gather
             attention copy_blocks padding
             routing experts
             argmax sample advance
@@ -81,12 +83,26 @@ pub struct Subject {
     pub tolerances: Tolerances,
     /// Skipped tests with reasons.
     pub skips: Vec<(&'static str, &'static str)>,
+    /// Why all tests are skipped: there is no such device.
+    pub missing: Option<String>,
+}
+
+impl Subject {
+    /// Skips all tests, because the device does not exist.
+    ///
+    /// # Panics
+    /// If the CPU backend, which stands in for the device, does not start.
+    pub fn skipped(reason: String) -> Self {
+        let options = CpuOptions { threads: 1, ..CpuOptions::default() };
+        let stand_in = Cpu::new(options).expect("a thread for the CPU backend");
+        Self { missing: Some(reason), ..Self::from(Box::new(stand_in)) }
+    }
 }
 
 impl<B: Backend + 'static> From<Box<B>> for Subject {
     /// Runs all tests with the default tolerances.
     fn from(backend: Box<B>) -> Self {
-        Self { backend, tolerances: Tolerances::default(), skips: Vec::new() }
+        Self { backend, tolerances: Tolerances::default(), skips: Vec::new(), missing: None }
     }
 }
 
@@ -153,6 +169,10 @@ pub fn run(name: &'static str, tests: &[&str], subject: Subject, test: fn(&Subje
             tests.join(", ")
         );
     }
+    if let Some(reason) = &subject.missing {
+        println!("SKIPPED {name}: {reason}");
+        return;
+    }
     if let Some((_, reason)) = subject.skips.iter().find(|(skipped, _)| *skipped == name) {
         println!("SKIPPED {name}: {reason}");
         return;
@@ -190,7 +210,6 @@ fn bits(values: &[f32]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ecq_runtime::backend::{Cpu, CpuOptions};
 
     fn skipping(skips: Vec<(&'static str, &'static str)>) -> Subject {
         Subject { skips, ..Box::new(Cpu::new(CpuOptions::default()).unwrap()).into() }

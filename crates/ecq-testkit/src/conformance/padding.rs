@@ -117,8 +117,8 @@ impl<'a> Step<'a> {
         let matrix = coded(&mut numbers, shape, 16, Coding::Rans, TileChoice::Auto).matrix;
         let q_weight = harness.load_operand(&matrix, Residence::Packed).operand;
         let q_output = harness.output(q_weight, capacity[0], 0..WIDTH, q);
-        let ends = &matrices(&mut numbers, VOCABULARY, WIDTH)[1].matrix;
-        let head = harness.load_operand(ends, Residence::Streams).operand;
+        let ends = &matrices(&mut numbers, VOCABULARY, WIDTH)[1];
+        let head = harness.load_operand(&ends.matrix, ends.residences(subject)[0]).operand;
         let output = harness.output(head, capacity[1], 0..VOCABULARY, logits);
         let norm = Norm::Rms { weight, eps: 1e-5 };
         let tables = BlockTables { tables, width: 2, sequences, block_positions: BLOCK };

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub fn slots(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(7);
     let mut all: Vec<TestMatrix> = matrices(&mut numbers, 50, 96);
-    all.retain(|case| case.residences().contains(&Residence::Slot));
+    all.retain(|case| case.residences(subject).contains(&Residence::Slot));
     for (shape, alphabet, coding) in [
         ([130, 64], 200, Coding::Rans),
         ([17, 33], 3, Coding::Prefix),

@@ -15,7 +15,7 @@ pub fn replay(subject: &Subject) -> usize {
     let (outputs, cols, capacity) = (50, 96, 33);
     let mut cases = 0;
     for case in matrices(&mut numbers, outputs, cols).iter().step_by(4) {
-        for &residence in case.residences() {
+        for &residence in case.residences(subject) {
             let mut harness = Harness::new(subject);
             let loaded = harness.load_operand(&case.matrix, residence);
             let (x_buffer, y) = (harness.results(capacity * cols), harness.results(capacity * outputs));

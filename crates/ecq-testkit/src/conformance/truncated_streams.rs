@@ -15,7 +15,7 @@ pub fn truncated_streams(subject: &Subject) -> usize {
     let mut cases = 0;
     for case in matrices(&mut Numbers::new(8), 50, 96) {
         for (matrix, what) in broken(&case) {
-            for &residence in case.residences() {
+            for &residence in case.residences(subject) {
                 assert_names_tensor(
                     load_and_multiply(subject, &matrix, residence),
                     &matrix,

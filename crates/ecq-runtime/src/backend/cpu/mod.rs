@@ -16,7 +16,7 @@ use crate::plan::Residence;
 use crate::program::Program;
 use crate::weights::Matrix;
 use data::Data;
-use ecq_core::Element;
+use ecq_core::{Coding, Element};
 use ecq_kernels::cpu::linear::{Isa, Precision};
 use program::{CpuProgram, DecodeThread};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -96,6 +96,7 @@ impl Backend for Cpu {
             threads,
             overlaps_decode: false,
             batch_invariant: true,
+            fused_codings: &[Coding::Packed, Coding::Rans, Coding::Prefix],
             memory_bytes: None,
         }
     }

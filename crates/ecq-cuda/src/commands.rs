@@ -1,0 +1,509 @@
+//! Translation of commands to launches of kernels.
+
+use crate::compiler::Program as KernelProgram;
+use crate::error::Result as CudaResult;
+use crate::kernels::{ATTENTION, ROWS, TOKENS, element};
+use crate::memory::DeviceMemory;
+use crate::module::{Grid, Kernel, words_of};
+use crate::parameters::{
+    ActivateParameters, ActivateProductParameters, Activations, AddParameters, AdvanceParameters,
+    AnglesParameters, AppendParameters, ArgmaxParameters, AttentionParameters, CacheParameters,
+    CopyParameters, EmbedCodesParameters, EmbedParameters, GatherParameters, NormParameters,
+    RotateParameters, RouteParameters, SampleParameters,
+};
+use crate::products::Product;
+use crate::program::Resources;
+use crate::weight::DeviceMatrix;
+use bytemuck::{NoUninit, Zeroable};
+use cudarc::driver::CudaStream;
+use ecq_core::{Activation, Element, RotaryPairs};
+use ecq_runtime::RuntimeError;
+use ecq_runtime::program::{
+    Attention, BlockTables, BufferId, CacheView, Command, Norm, Operand, Output, Program, Rows,
+};
+
+type Result<T> = std::result::Result<T, RuntimeError>;
+
+/// Threads of most kernels.
+pub(crate) const THREADS: usize = 256;
+/// Least positions of a split of attention.
+const MIN_SPLIT: usize = 256;
+/// Most splits of a row.
+const MAX_SPLITS: usize = 64;
+
+/// A kernel with its parameters.
+pub(crate) struct Launch {
+    kernel: Kernel,
+    grid: Grid,
+    parameters: Vec<u64>,
+}
+
+impl Launch {
+    pub(crate) fn new<T: NoUninit>(kernel: Kernel, grid: Grid, parameters: &T) -> Self {
+        Self { kernel, grid, parameters: words_of(parameters) }
+    }
+
+    /// Enqueues the kernel.
+    pub(crate) fn run(&self, stream: &CudaStream) -> CudaResult<()> {
+        // SAFETY: parameters were built from a checked program, whose buffers, weights and slots the
+        // program keeps; submissions are ordered by their stream and by edges.
+        unsafe { self.kernel.launch(stream, self.grid, &self.parameters) }
+    }
+}
+
+/// Where kernels find the number of rows in use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ActiveRows {
+    /// Address of two numbers.
+    pub(crate) address: u64,
+    /// The number that counts.
+    pub(crate) which: u32,
+    /// Most rows.
+    pub(crate) most: usize,
+}
+
+/// Translates the commands of a program.
+pub(crate) struct Builder<'a> {
+    program: &'a Program,
+    pub(crate) resources: &'a Resources,
+    scratch: Vec<DeviceMemory>,
+    /// Address and bytes of the largest shared scratch memory.
+    shared: (u64, usize),
+}
+
+impl<'a> Builder<'a> {
+    pub(crate) fn new(program: &'a Program, resources: &'a Resources) -> Self {
+        Self { program, resources, scratch: Vec::new(), shared: (0, 0) }
+    }
+
+    /// Returns the memory that the launches use beside their operands.
+    pub(crate) fn into_scratch(self) -> Vec<DeviceMemory> {
+        self.scratch
+    }
+
+    /// Allocates memory that lives as long as the program.
+    pub(crate) fn scratch(&mut self, bytes: usize) -> Result<u64> {
+        let memory = DeviceMemory::zeroed(&self.resources.shared.gpu, bytes)?;
+        let address = memory.address();
+        self.scratch.push(memory);
+        Ok(address)
+    }
+
+    /// Returns memory that launches of other commands use too, before or after.
+    fn shared_scratch(&mut self, bytes: usize) -> Result<u64> {
+        if bytes > self.shared.1 {
+            self.shared = (self.scratch(bytes)?, bytes);
+        }
+        Ok(self.shared.0)
+    }
+
+    /// Returns the rows in use of a kind.
+    pub(crate) fn rows(&self, rows: Rows) -> ActiveRows {
+        ActiveRows {
+            address: self.resources.active.address(),
+            which: u32::from(rows == Rows::Logits),
+            most: self.program.capacity(rows),
+        }
+    }
+
+    fn address(&self, id: BufferId) -> u64 {
+        self.resources.address(id)
+    }
+
+    /// Returns the launches of a command.
+    pub(crate) fn command(&mut self, command: &Command) -> Result<Vec<Launch>> {
+        let (batch, logits_rows) = (self.rows(Rows::Batch), self.rows(Rows::Logits));
+        let active = batch.address;
+        let launch = match *command {
+            Command::Embed { table, index, scale, add, y } => {
+                let weight = self.resources.weight(table);
+                let (index, y, add) = (self.address(index), self.address(y), u32::from(add));
+                let report = self.resources.report.address();
+                let grid = Grid::new([batch.most, 1, 1], THREADS);
+                match weight.matrix(None)? {
+                    DeviceMatrix::Codes(matrix) => {
+                        let parameters =
+                            EmbedCodesParameters { matrix, index, y, active, report, scale, add };
+                        Launch::new(self.resources.codes(weight.kind, None, "embed")?, grid, &parameters)
+                    }
+                    DeviceMatrix::Linear(matrix) => {
+                        let parameters = EmbedParameters { matrix, index, y, active, report, scale, add };
+                        Launch::new(self.resources.linear(weight.kind, None, "embed")?, grid, &parameters)
+                    }
+                }
+            }
+            Command::Norm { ref norm, rows, heads, x, y } => {
+                self.norm(norm, self.rows(rows), heads, x, y, Zeroable::zeroed())?
+            }
+            Command::Linear { rows, x, ref outputs } => {
+                let products =
+                    outputs.iter().map(|output| self.product(output)).collect::<Result<Vec<_>>>()?;
+                let (resources, rows, x) = (self.resources, self.rows(rows), self.address(x));
+                return resources.products(x, &products, rows, &mut |bytes| self.shared_scratch(bytes));
+            }
+            Command::RotaryAngles { positions, frequencies, count, per_row, scale, table } => {
+                let parameters = AnglesParameters {
+                    positions: self.address(positions),
+                    frequencies: self.address(frequencies),
+                    table: self.address(table),
+                    active,
+                    count: count as u32,
+                    per_row: u32::from(per_row),
+                    scale,
+                    padding: 0,
+                };
+                self.resources.rows_kernel("angles", [batch.most, 1], &parameters)?
+            }
+            Command::Rotate { x, heads, head_dim, table, frequencies, pairs } => {
+                let parameters = RotateParameters {
+                    x: self.address(x),
+                    table: self.address(table),
+                    active,
+                    heads: heads as u32,
+                    head_dim: head_dim as u32,
+                    frequencies: frequencies as u32,
+                    neighbours: u32::from(pairs == RotaryPairs::Neighbours),
+                };
+                let blocks = [(heads * frequencies).div_ceil(THREADS), batch.most];
+                self.resources.rows_kernel("rotate", blocks, &parameters)?
+            }
+            Command::Append { x, heads, head_dim, positions, tables, cache } => {
+                self.append(x, [heads, head_dim], positions, tables, cache)?
+            }
+            Command::Attention(ref attention) => return self.attention(attention),
+            Command::Activate { activation, x, up, width } => {
+                let up = up.map_or(0, |up| self.address(up));
+                self.resources.activate(activation, self.address(x), up, width, batch)?
+            }
+            Command::Route { logits, experts, routing, choices, weights } => {
+                if experts > MAX_EXPERTS {
+                    let what = format!("a router of {experts} experts; kernels allow {MAX_EXPERTS}");
+                    return Err(RuntimeError::Device { device: "cuda", why: what });
+                }
+                let parameters = RouteParameters {
+                    logits: self.address(logits),
+                    choices: self.address(choices),
+                    weights: self.address(weights),
+                    active,
+                    experts: experts as u32,
+                    top_k: routing.top_k as u32,
+                    renormalize: u32::from(routing.renormalize),
+                    padding: 0,
+                };
+                self.resources.tokens_kernel("route", batch.most, 32, &parameters)?
+            }
+            Command::Add { x, scale, y, width } => {
+                let (x, y) = (self.address(x), self.address(y));
+                let parameters = AddParameters { x, y, active, width: width as u32, scale };
+                self.resources.rows_kernel("add", [blocks_of(batch.most * width), 1], &parameters)?
+            }
+            Command::Gather { x, index, width, y } => {
+                let (x, index, y) = (self.address(x), self.address(index), self.address(y));
+                self.resources.gather("gather", x, index, y, 0, width, logits_rows)?
+            }
+            Command::Argmax { logits, width, y } => {
+                let (logits, y) = (self.address(logits), self.address(y));
+                let parameters = ArgmaxParameters { logits, y, active, width: width as u32, padding: 0 };
+                self.resources.tokens_kernel("argmax", logits_rows.most, 1024, &parameters)?
+            }
+            Command::Sample { logits, width, params, y } => {
+                let room = width.next_power_of_two();
+                let keys = self.shared_scratch(12 * room * logits_rows.most)?;
+                let weights = keys + 8 * (room * logits_rows.most) as u64;
+                let parameters = SampleParameters {
+                    logits: self.address(logits),
+                    parameters: self.address(params),
+                    y: self.address(y),
+                    active,
+                    keys,
+                    weights,
+                    width: width as u32,
+                    room: room as u32,
+                };
+                self.resources.tokens_kernel("sample", logits_rows.most, 1024, &parameters)?
+            }
+            Command::Advance { chosen, index, tokens, positions, history, count } => {
+                let parameters = AdvanceParameters {
+                    chosen: self.address(chosen),
+                    index: self.address(index),
+                    tokens: self.address(tokens),
+                    positions: self.address(positions),
+                    history: self.address(history),
+                    count: self.address(count),
+                    active,
+                    history_len: self.resources.len(history) as u64,
+                    capacity: self.resources.len(chosen) as u32,
+                    padding: 0,
+                };
+                self.resources.rows_kernel("advance", [1, 1], &parameters)?
+            }
+            Command::CopyBlocks { pairs, block_positions, heads, head_dim, cache } => {
+                let copy = |data: BufferId, width: usize| {
+                    let block_bytes = block_positions * width * self.resources.element(data).bytes();
+                    let parameters = CopyParameters {
+                        pairs: self.address(pairs),
+                        data: self.address(data),
+                        active,
+                        block_bytes: block_bytes as u64,
+                    };
+                    self.resources.rows_kernel("copy_blocks", [blocks_of(block_bytes), 1], &parameters)
+                };
+                let mut launches = vec![copy(cache.data, heads * head_dim)?];
+                if let Some(scales) = cache.scales {
+                    launches.push(copy(scales, heads)?);
+                }
+                return Ok(launches);
+            }
+            Command::Experts(_) | Command::Decode { .. } => {
+                unreachable!("the host takes part in these, so that the program has segments for them")
+            }
+        };
+        Ok(vec![launch])
+    }
+
+    /// Returns the launches of two commands, if the first one can write what the products of the second one
+    /// read, so that no kernel is needed in between.
+    pub(crate) fn pair(&mut self, first: &Command, second: &Command) -> Result<Option<Vec<Launch>>> {
+        let &Command::Linear { rows, x, ref outputs } = second else { return Ok(None) };
+        let width = match *first {
+            Command::Norm { ref norm, rows: own, heads: 1, y, .. } if own == rows && y == x => {
+                self.resources.len(norm.weight())
+            }
+            Command::Activate { x: own, width, .. } if rows == Rows::Batch && own == x => width,
+            _ => return Ok(None),
+        };
+        let products = outputs.iter().map(|output| self.product(output)).collect::<Result<Vec<_>>>()?;
+        let (resources, rows) = (self.resources, self.rows(rows));
+        let scratch = &mut |bytes| self.shared_scratch(bytes);
+        let found = resources.prepared_products(resources.address(x), &products, width, rows, scratch)?;
+        let Some((next, products)) = found else { return Ok(None) };
+        let launch = match *first {
+            Command::Norm { ref norm, heads, x, y, .. } => self.norm(norm, rows, heads, x, y, next)?,
+            Command::Activate { activation, x, up, .. } => {
+                let parameters = ActivateProductParameters {
+                    x: self.address(x),
+                    up: up.map_or(0, |up| self.address(up)),
+                    active: rows.address,
+                    gelu: u32::from(activation == Activation::GeluTanh),
+                    padding: 0,
+                    next,
+                };
+                let blocks = [(next.blocks as usize).div_ceil(THREADS / 32), rows.most];
+                resources.rows_kernel("activate_for_product", blocks, &parameters)?
+            }
+            _ => return Ok(None),
+        };
+        let mut launches = vec![launch];
+        launches.extend(products);
+        Ok(Some(launches))
+    }
+
+    fn norm(
+        &self,
+        norm: &Norm,
+        rows: ActiveRows,
+        heads: usize,
+        x: BufferId,
+        y: BufferId,
+        next: Activations,
+    ) -> Result<Launch> {
+        let width = self.resources.len(norm.weight());
+        let (bias, layer, eps) = match *norm {
+            Norm::Rms { eps, .. } => (0, 0, eps),
+            Norm::Layer { bias, eps, .. } => (self.address(bias), 1, eps),
+        };
+        let parameters = NormParameters {
+            x: self.address(x),
+            y: self.address(y),
+            weight: self.address(norm.weight()),
+            bias,
+            active: rows.address,
+            which: rows.which,
+            heads: heads as u32,
+            width: width as u32,
+            layer,
+            eps,
+            padding: 0,
+            next,
+        };
+        let kernel = self.resources.kernel(&KernelProgram::new(ROWS, &[]), "norm_rows")?;
+        // Depends on the width alone, as the order of sums does.
+        let threads = width.div_ceil(4).next_multiple_of(32).clamp(32, 1024);
+        Ok(Launch::new(kernel, Grid::new([rows.most * heads, 1, 1], threads), &parameters))
+    }
+
+    fn product(&self, output: &Output) -> Result<Product> {
+        let (weight, slot) = match output.operand {
+            Operand::Weight(weight) => (weight, None),
+            Operand::Slot(slot, weight) => (weight, Some(self.resources.slot(slot))),
+        };
+        let weight = self.resources.weight(weight);
+        Ok(Product {
+            matrix: weight.matrix(slot)?,
+            kind: weight.kind,
+            in_slot: slot.is_some(),
+            y: self.address(output.y),
+            bias: output.bias.map_or(0, |bias| self.address(bias)),
+            first: output.range.start,
+            count: output.range.len(),
+        })
+    }
+
+    fn append(
+        &self,
+        x: BufferId,
+        [heads, head_dim]: [usize; 2],
+        positions: BufferId,
+        tables: BlockTables,
+        cache: CacheView,
+    ) -> Result<Launch> {
+        let rows = self.rows(Rows::Batch);
+        let parameters = AppendParameters {
+            x: self.address(x),
+            positions: self.address(positions),
+            tables: self.address(tables.tables),
+            sequences: self.address(tables.sequences),
+            cache: self.cache(cache),
+            active: rows.address,
+            report: self.resources.report.address(),
+            heads: heads as u32,
+            head_dim: head_dim as u32,
+            width: tables.width as u32,
+            block_positions: tables.block_positions as u32,
+        };
+        self.resources.rows_kernel("append", [heads.div_ceil(THREADS / 32), rows.most], &parameters)
+    }
+
+    fn cache(&self, view: CacheView) -> CacheParameters {
+        CacheParameters {
+            data: self.address(view.data),
+            scales: view.scales.map_or(0, |scales| self.address(scales)),
+            element: element_of(self.resources.element(view.data)) as u32,
+            padding: 0,
+        }
+    }
+
+    fn attention(&mut self, attention: &Attention) -> Result<Vec<Launch>> {
+        let &Attention { heads, kv_heads, head_dim, tables, .. } = attention;
+        let rows = self.rows(Rows::Batch);
+        let positions = tables.width * tables.block_positions;
+        // Depends on the model's context alone, as the order of sums does.
+        let split = positions.div_ceil(MAX_SPLITS).next_power_of_two().max(MIN_SPLIT);
+        let splits = positions.div_ceil(split).max(1);
+        let busy = 2 * self.resources.shared.gpu.properties().multiprocessors;
+        // Rows of a prompt are enough blocks.
+        let parallel = splits > 1 && rows.most * heads < busy;
+        let parts =
+            if parallel { self.shared_scratch(4 * rows.most * heads * splits * (head_dim + 2))? } else { 0 };
+        let parameters = AttentionParameters {
+            queries: self.address(attention.queries),
+            y: self.address(attention.y),
+            keys: self.cache(attention.keys),
+            values: self.cache(attention.values),
+            tables: self.address(tables.tables),
+            sequences: self.address(tables.sequences),
+            positions: self.address(attention.positions),
+            active: rows.address,
+            parts,
+            heads: heads as u32,
+            kv_heads: kv_heads as u32,
+            width: tables.width as u32,
+            block_positions: tables.block_positions as u32,
+            window: attention.window.map_or(0, |window| u32::try_from(window).unwrap_or(0)),
+            split: split as u32,
+            splits: splits as u32,
+            scale: attention.scale,
+        };
+        let kind = element_of(self.resources.element(attention.keys.data));
+        let program = KernelProgram::new(ATTENTION, &[("HEAD_DIM", head_dim), ("CACHE_ELEMENT", kind)]);
+        let blocks = [heads, rows.most, if parallel { splits } else { 1 }];
+        let attend = self.resources.kernel(&program, "attend")?;
+        let mut launches = vec![Launch::new(attend, Grid::new(blocks, 128), &parameters)];
+        if parallel {
+            let combine = self.resources.kernel(&program, "combine")?;
+            launches.push(Launch::new(combine, Grid::new([heads, rows.most, 1], 32), &parameters));
+        }
+        Ok(launches)
+    }
+}
+
+/// Most experts of a router.
+const MAX_EXPERTS: usize = 1024;
+
+impl Resources {
+    pub(crate) fn kernel(&self, program: &KernelProgram, name: &'static str) -> Result<Kernel> {
+        Ok(self.shared.modules.kernel(&self.shared.gpu, program, name)?)
+    }
+
+    pub(crate) fn rows_kernel<T: NoUninit>(
+        &self,
+        name: &'static str,
+        [x, y]: [usize; 2],
+        parameters: &T,
+    ) -> Result<Launch> {
+        let kernel = self.kernel(&KernelProgram::new(ROWS, &[]), name)?;
+        Ok(Launch::new(kernel, Grid::new([x, y, 1], THREADS), parameters))
+    }
+
+    fn tokens_kernel<T: NoUninit>(
+        &self,
+        name: &'static str,
+        blocks: usize,
+        threads: usize,
+        parameters: &T,
+    ) -> Result<Launch> {
+        let kernel = self.kernel(&KernelProgram::new(TOKENS, &[]), name)?;
+        Ok(Launch::new(kernel, Grid::new([blocks, 1, 1], threads), parameters))
+    }
+
+    /// Returns the launch of an activation function.
+    pub(crate) fn activate(
+        &self,
+        activation: Activation,
+        x: u64,
+        up: u64,
+        width: usize,
+        rows: ActiveRows,
+    ) -> Result<Launch> {
+        let gelu = u32::from(activation == Activation::GeluTanh);
+        let parameters = ActivateParameters { x, up, active: rows.address, width: width as u32, gelu };
+        self.rows_kernel("activate", [blocks_of(rows.most * width), 1], &parameters)
+    }
+
+    /// Returns the launch of `gather` or `scatter`.
+    #[expect(clippy::too_many_arguments, reason = "the parameters of the kernel")]
+    pub(crate) fn gather(
+        &self,
+        name: &'static str,
+        x: u64,
+        index: u64,
+        y: u64,
+        weights: u64,
+        width: usize,
+        rows: ActiveRows,
+    ) -> Result<Launch> {
+        let (active, which, width_u32) = (rows.address, rows.which, width as u32);
+        let parameters = GatherParameters { x, index, y, active, weights, which, width: width_u32 };
+        self.rows_kernel(name, [width.div_ceil(THREADS), rows.most], &parameters)
+    }
+
+    /// Returns the launch that sets rows to zero.
+    pub(crate) fn clear(&self, y: u64, width: usize, rows: ActiveRows) -> Result<Launch> {
+        let parameters = AddParameters { x: 0, y, active: rows.address, width: width as u32, scale: 0.0 };
+        self.rows_kernel("clear", [blocks_of(rows.most * width), 1], &parameters)
+    }
+}
+
+/// Returns the blocks of a kernel in which each thread works on several values.
+fn blocks_of(values: usize) -> usize {
+    values.div_ceil(THREADS).clamp(1, 1024)
+}
+
+fn element_of(element: Element) -> usize {
+    match element {
+        Element::F16 => element::F16,
+        Element::Bf16 => element::BF16,
+        Element::I8 => element::I8,
+        Element::F32 | Element::U32 => element::F32,
+    }
+}

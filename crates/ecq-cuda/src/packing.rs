@@ -1,0 +1,372 @@
+//! Matrices at a fixed number of bits per element, before their elements are laid out for the GPU.
+
+use ecq_core::{
+    AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec, Grid, SUPER_BLOCK, TrellisRows, UniformRows,
+    code_bits,
+};
+use rayon::prelude::*;
+
+use crate::kernels::{element, grid};
+use crate::layout::Shape;
+
+/// Columns of a block of activations.
+pub(crate) const BLOCK: usize = 32;
+
+/// The kernels that read a matrix, given by the values of macros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MatrixKind {
+    pub(crate) bits: usize,
+    pub(crate) grid: usize,
+    pub(crate) scales: usize,
+    pub(crate) biased: bool,
+    pub(crate) group: usize,
+}
+
+impl MatrixKind {
+    /// Returns whether products run on tensor cores (`codes.cu`), not in f32 (`linear.cu`).
+    pub(crate) fn uses_tensor_cores(&self) -> bool {
+        matches!(self.grid, grid::UNIFORM | grid::AFFINE | grid::SUPER_BLOCKS)
+    }
+}
+
+/// What a matrix has beside its elements.
+#[derive(Debug, Default)]
+pub(crate) struct SideData {
+    pub(crate) scales: Vec<u8>,
+    pub(crate) biases: Vec<u8>,
+    pub(crate) group_scales: Vec<u8>,
+    pub(crate) group_minima: Vec<u8>,
+    pub(crate) levels: Vec<f32>,
+    pub(crate) col_scales: Vec<f32>,
+    pub(crate) outlier_starts: Vec<u32>,
+    /// Columns, and bits of the floats to add in units of the step.
+    pub(crate) outliers: Vec<[u32; 2]>,
+    pub(crate) groups: usize,
+    pub(crate) group_size: usize,
+    pub(crate) zero: i32,
+}
+
+/// How codes become elements.
+#[derive(Debug, Clone, Copy)]
+enum Elements {
+    /// Codes as they are.
+    Codes,
+    /// Levels of a trellis grid.
+    Levels { zero: u8, lag: u16, restart: u32 },
+}
+
+/// A matrix of codes in the form of the GPU, without its elements.
+#[derive(Debug)]
+pub(crate) struct PackedMatrix {
+    pub(crate) kind: MatrixKind,
+    pub(crate) shape: Shape,
+    pub(crate) side: SideData,
+    elements: Elements,
+    /// The least element, which is subtracted, so that elements of most weights take fewer bits.
+    base: u32,
+}
+
+impl PackedMatrix {
+    /// Plans a matrix whose elements take the bits of its alphabet.
+    ///
+    /// # Errors
+    /// If the grid does not fit.
+    fn fixed(grid: &Grid, shape: [usize; 2], alphabet: u16) -> Result<Self, CoreError> {
+        grid.check(shape[0], shape[1], alphabet)?;
+        let elements = Elements::of(grid);
+        let bits =
+            (code_bits(alphabet) as usize + usize::from(matches!(elements, Elements::Levels { .. }))).max(2);
+        let (kind, side) = side_data(grid, shape, bits)?;
+        Ok(Self { kind, shape: Shape::new(kind, shape), side, elements, base: 0 })
+    }
+
+    /// Plans a matrix and packs its codes. On grids without groups the bits are those that take the fewest
+    /// bytes; elements outside the range are listed as outliers.
+    ///
+    /// # Errors
+    /// If the grid does not fit.
+    pub(crate) fn pack(codes: &Codes, grid: &Grid) -> Result<(Self, Vec<u32>), CoreError> {
+        let shape = [codes.rows(), codes.cols()];
+        let mut packed = Self::fixed(grid, shape, codes.alphabet())?;
+        if packed.kind.grid == grid::UNIFORM {
+            packed.narrow(codes);
+        }
+        if packed.kind.grid == grid::LEVELS {
+            packed.resolve_outliers(codes.symbols());
+        }
+        let words = packed.words(codes.symbols());
+        Ok((packed, words))
+    }
+
+    /// Makes outliers on a grid with levels relative to the levels of their codes: their integers are
+    /// relative to the codes.
+    fn resolve_outliers(&mut self, symbols: &[u8]) {
+        let cols = self.shape.cols();
+        let SideData { outlier_starts, outliers, levels, zero, .. } = &mut self.side;
+        for (row, range) in outlier_starts.windows(2).enumerate() {
+            for [col, bits] in &mut outliers[range[0] as usize..range[1] as usize] {
+                let code = symbols[row * cols + *col as usize];
+                let value = f64::from(code) + f64::from(f32::from_bits(*bits)) - f64::from(*zero);
+                *bits = ((value - f64::from(levels[usize::from(code)])) as f32).to_bits();
+            }
+        }
+    }
+
+    /// Packs codes, row-major.
+    pub(crate) fn words(&self, symbols: &[u8]) -> Vec<u32> {
+        let cols = self.shape.cols();
+        let last = (1u32 << self.kind.bits) - 1;
+        self.shape.pack(|row, out| {
+            self.elements.row(&symbols[row * cols..(row + 1) * cols], out);
+            out.iter_mut().for_each(|element| *element = element.saturating_sub(self.base).min(last));
+        })
+    }
+
+    /// Chooses bits and base, and adds the elements outside to the outliers.
+    fn narrow(&mut self, codes: &Codes) {
+        let (cols, elements) = (self.shape.cols(), self.elements);
+        let symbols = codes.symbols().par_chunks(cols);
+        let count = |mut counts: Vec<u64>, symbols: &[u8]| {
+            let mut row = vec![0; cols];
+            elements.row(symbols, &mut row);
+            row.iter().for_each(|&element| counts[element as usize] += 1);
+            counts
+        };
+        let add = |mut a: Vec<u64>, b: Vec<u64>| {
+            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+            a
+        };
+        let counts = symbols.fold(|| vec![0; 256], count).reduce(|| vec![0; 256], add);
+        let total: u64 = counts.iter().sum();
+        let mut best = (u64::MAX, self.kind.bits, 0);
+        for bits in 2..=self.kind.bits {
+            let range = 1usize << bits;
+            for base in 0..=256 - range.min(256) {
+                let inside: u64 = counts[base..base + range.min(256)].iter().sum();
+                let size = bits as u64 * total + OUTLIER_BITS * (total - inside);
+                best = best.min((size, bits, base));
+            }
+        }
+        let (_, bits, base) = best;
+        self.base = base as u32;
+        self.kind.bits = bits;
+        let rows = self.shape.rows();
+        self.shape = Shape::new(self.kind, [rows, cols]);
+        let (first, end) = (self.base, self.base + (1 << bits));
+        // The grid's outliers have what is added to the element, which is now a clamped one.
+        let grid_outliers = std::mem::take(&mut self.side.outliers);
+        let starts = std::mem::take(&mut self.side.outlier_starts);
+        let row = |row: usize| -> Vec<[u32; 2]> {
+            let mut all = vec![0; cols];
+            elements.row(&codes.symbols()[row * cols..(row + 1) * cols], &mut all);
+            let listed =
+                if starts.is_empty() { 0..0 } else { starts[row] as usize..starts[row + 1] as usize };
+            let mut listed = grid_outliers[listed].iter().peekable();
+            let mut found = Vec::new();
+            for (col, &element) in all.iter().enumerate() {
+                let own = listed.next_if(|outlier| outlier[0] as usize == col);
+                let clamped = element.clamp(first, end - 1);
+                let beyond = f64::from(element) - f64::from(clamped);
+                let added = own.map_or(0.0, |outlier| f64::from(f32::from_bits(outlier[1])));
+                if own.is_some() || clamped != element {
+                    found.push([col as u32, ((beyond + added) as f32).to_bits()]);
+                }
+            }
+            found
+        };
+        let found: Vec<Vec<[u32; 2]>> = (0..rows).into_par_iter().map(row).collect();
+        self.side.zero -= self.base as i32;
+        if found.iter().any(|row| !row.is_empty()) {
+            self.side.outlier_starts = starts_of(found.iter().map(Vec::len));
+            self.side.outliers = found.concat();
+        }
+    }
+}
+
+/// Cost of an outlier when bits are chosen: its entry, and the time of reading it, which is that of more
+/// bytes because an entry's column is not that of its neighbour.
+const OUTLIER_BITS: u64 = 128;
+
+fn starts_of(lens: impl Iterator<Item = usize>) -> Vec<u32> {
+    let mut starts = vec![0u32];
+    let mut sum = 0;
+    starts.extend(lens.map(|len| {
+        sum += len as u32;
+        sum
+    }));
+    starts
+}
+
+impl Elements {
+    fn of(grid: &Grid) -> Self {
+        match grid {
+            Grid::TrellisRows(TrellisRows { uniform, lag, restart }) => {
+                Self::Levels { zero: uniform.zero, lag: *lag, restart: *restart }
+            }
+            _ => Self::Codes,
+        }
+    }
+
+    /// Writes the elements of a row of codes.
+    fn row(self, symbols: &[u8], elements: &mut [u32]) {
+        elements.iter_mut().zip(symbols).for_each(|(element, &symbol)| *element = symbol.into());
+        let Self::Levels { zero, lag, restart } = self else { return };
+        // A level is twice the code plus the branch bit, which follows from earlier codes of the row; see
+        // `TrellisRows`.
+        let (lag, restart) = (usize::from(lag), restart as usize);
+        for (start, part) in (0..).step_by(restart).zip(elements.chunks_mut(restart)) {
+            for at in 0..part.len() {
+                let parity = if at >= lag { u32::from((symbols[start + at - lag] ^ zero) & 1) } else { 0 };
+                let before = if at >= 2 * lag { part[at - 2 * lag] & 1 } else { 0 };
+                part[at] = 2 * part[at] + (parity ^ before);
+            }
+        }
+    }
+}
+
+/// Returns the kind of a matrix and its side data.
+fn side_data(
+    matrix_grid: &Grid,
+    shape: [usize; 2],
+    bits: usize,
+) -> Result<(MatrixKind, SideData), CoreError> {
+    match matrix_grid {
+        Grid::AffineGroups(groups) => Ok(affine(groups, shape, bits)),
+        Grid::UniformRows(uniform) => Ok(uniform_rows(uniform, shape, bits, 1)),
+        Grid::TrellisRows(trellis) => Ok(uniform_rows(&trellis.uniform, shape, bits, 2)),
+        Grid::SuperBlocks(blocks) => {
+            let side = SideData {
+                scales: blocks.steps.as_bytes().to_vec(),
+                biases: blocks
+                    .minima
+                    .as_ref()
+                    .map_or_else(Vec::new, |minima| minima.steps.as_bytes().to_vec()),
+                group_scales: bytemuck::cast_slice(&blocks.scales).to_vec(),
+                group_minima: blocks.minima.as_ref().map_or_else(Vec::new, |minima| minima.values.clone()),
+                groups: shape[1] / SUPER_BLOCK,
+                group_size: SUPER_BLOCK,
+                zero: blocks.layout.zero().into(),
+                ..SideData::default()
+            };
+            let kind = MatrixKind {
+                bits,
+                grid: grid::SUPER_BLOCKS,
+                scales: element::F16,
+                biased: blocks.minima.is_some(),
+                group: blocks.layout.group_size(),
+            };
+            Ok((kind, side))
+        }
+        _ => Err(CoreError::Parameter { what: "grid", found: 0, expected: "one that this version knows" }),
+    }
+}
+
+fn affine(groups: &AffineGroups, [rows, cols]: [usize; 2], bits: usize) -> (MatrixKind, SideData) {
+    let per_row = cols / groups.group_size;
+    let bytes = |values: &FloatVec, dtype: FloatType| match values.dtype() == dtype {
+        true => values.as_bytes().to_vec(),
+        false => FloatVec::from_f32(dtype, &values.to_f32()).as_bytes().to_vec(),
+    };
+    let (dtype, biases, zero) = match &groups.biases {
+        Biases::Zero(zero) => (groups.scales.dtype(), Vec::new(), i32::from(*zero)),
+        Biases::PerGroup(biases) if biases.dtype() == groups.scales.dtype() => {
+            (biases.dtype(), biases.as_bytes().to_vec(), 0)
+        }
+        Biases::PerGroup(biases) => (FloatType::F32, bytes(biases, FloatType::F32), 0),
+        Biases::Zeros(zeros) => {
+            // Exact in single precision if scales are f16 or bf16.
+            let bias = |(group, &zero): (usize, &u8)| -groups.scales.get(group) * f32::from(zero);
+            let biases: Vec<f32> = zeros.iter().enumerate().map(bias).collect();
+            (FloatType::F32, bytemuck::cast_slice(&biases).to_vec(), 0)
+        }
+    };
+    debug_assert_eq!(groups.scales.len(), rows * per_row, "checked against the shape");
+    let whole = groups.group_size.is_multiple_of(BLOCK) || per_row == 1;
+    let kind = MatrixKind {
+        bits,
+        grid: if whole { grid::AFFINE } else { grid::AFFINE_ANY },
+        scales: float_element(dtype),
+        biased: !biases.is_empty(),
+        group: BLOCK,
+    };
+    let scales = bytes(&groups.scales, dtype);
+    let side = SideData {
+        scales,
+        biases,
+        groups: per_row,
+        group_size: groups.group_size,
+        zero,
+        ..SideData::default()
+    };
+    (kind, side)
+}
+
+/// `levels_per_code` is 2 on a trellis grid, whose elements are levels.
+fn uniform_rows(
+    uniform: &UniformRows,
+    [rows, cols]: [usize; 2],
+    bits: usize,
+    levels_per_code: i32,
+) -> (MatrixKind, SideData) {
+    let steps: Vec<f32> = (0..rows).map(|row| uniform.step(row)).collect();
+    let levels = uniform.levels.as_ref().map(|levels| {
+        let mut all = levels.to_f32();
+        all.resize(256, 0.0);
+        all
+    });
+    let zero = levels_per_code * i32::from(uniform.zero);
+    let mut side = SideData {
+        scales: bytemuck::cast_slice(&steps).to_vec(),
+        col_scales: uniform.col_scales.as_ref().map_or_else(Vec::new, FloatVec::to_f32),
+        groups: 1,
+        group_size: cols,
+        zero,
+        ..SideData::default()
+    };
+    if !uniform.outliers.is_empty() {
+        let count = |row: usize| uniform.row_outliers(row..row + 1, cols).len();
+        side.outlier_starts = starts_of((0..rows).map(count));
+        let outliers = uniform.outliers.iter().map(|outlier| {
+            let delta = i64::from(levels_per_code) * i64::from(outlier.delta);
+            [(outlier.index % cols as u64) as u32, (delta as f32).to_bits()]
+        });
+        side.outliers = outliers.collect();
+    }
+    let grid = if levels.is_some() { grid::LEVELS } else { grid::UNIFORM };
+    side.levels = levels.unwrap_or_default();
+    (MatrixKind { bits, grid, scales: element::F32, biased: false, group: BLOCK }, side)
+}
+
+/// Returns the number of a float type in kernels.
+pub(crate) fn float_element(dtype: FloatType) -> usize {
+    match dtype {
+        FloatType::F32 => element::F32,
+        FloatType::F16 => element::F16,
+        FloatType::Bf16 => element::BF16,
+    }
+}
+
+/// Packs floats, row-major little-endian.
+pub(crate) fn pack_floats(
+    shape: [usize; 2],
+    dtype: FloatType,
+    bytes: &[u8],
+) -> (MatrixKind, Shape, Vec<u32>) {
+    let size = dtype.bytes();
+    let kind = MatrixKind {
+        bits: 8 * size,
+        grid: grid::DENSE,
+        scales: float_element(dtype),
+        biased: false,
+        group: BLOCK,
+    };
+    let packed = Shape::new(kind, shape);
+    let row_bytes = shape[1] * size;
+    let words = packed.pack(|row, out| {
+        let row = bytes[row * row_bytes..(row + 1) * row_bytes].chunks_exact(size);
+        out.iter_mut().zip(row).for_each(|(element, bytes)| {
+            *element = bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte));
+        });
+    });
+    (kind, packed, words)
+}

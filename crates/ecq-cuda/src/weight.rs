@@ -1,0 +1,297 @@
+//! Weight matrices and slots on the GPU.
+
+use crate::backend::Shared;
+use crate::error::Result as CudaResult;
+use crate::layout::Shape;
+use crate::memory::DeviceMemory;
+use crate::packing::{MatrixKind, PackedMatrix, SideData, pack_floats};
+use crate::parameters::{CodesMatrix, MatrixParameters};
+use cudarc::driver::CudaStream;
+use ecq_codec::{CodesEntry, decode_codes, decode_codes_into, decode_grid};
+use ecq_core::{Coding, EncodedTensor};
+use ecq_runtime::backend::{Slot, Weight};
+use ecq_runtime::{Matrix, MatrixStorage, Mode, Residence, RuntimeError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+type Result<T> = std::result::Result<T, RuntimeError>;
+
+/// Codings whose streams a product reads.
+pub(crate) const FUSED_CODINGS: &[Coding] = &[Coding::Packed];
+
+/// A weight matrix on the GPU.
+pub(crate) struct CudaWeight {
+    /// Number of the backend that loaded it.
+    pub(crate) backend: u64,
+    /// Unique identifier.
+    pub(crate) number: u64,
+    name: String,
+    pub(crate) kind: MatrixKind,
+    /// The address of the elements is 0 if they are in a slot.
+    matrix: DeviceMatrix,
+    shape: [usize; 2],
+    /// What is decoded into a slot before each use.
+    streams: Option<Streams>,
+    /// Elements and side data.
+    _memory: DeviceMemory,
+}
+
+/// A matrix as kernels read it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum DeviceMatrix {
+    /// For `codes.cu`.
+    Codes(CodesMatrix),
+    /// For `linear.cu`.
+    Linear(MatrixParameters),
+}
+
+/// A coded matrix on the host.
+struct Streams {
+    tensor: EncodedTensor,
+    packed: PackedMatrix,
+}
+
+/// Parts of an allocation, each at a multiple of 256 bytes.
+#[derive(Default)]
+struct Arena(Vec<u8>);
+
+impl Arena {
+    /// Adds bytes and returns their offset; `None` if there are none.
+    fn push(&mut self, bytes: &[u8]) -> Option<u64> {
+        if bytes.is_empty() {
+            return None;
+        }
+        let at = self.0.len().next_multiple_of(256);
+        self.0.resize(at, 0);
+        self.0.extend_from_slice(bytes);
+        Some(at as u64)
+    }
+}
+
+impl CudaWeight {
+    pub(crate) fn load(shared: &Shared, matrix: &Matrix, residence: Residence) -> Result<Weight> {
+        match (residence, &matrix.storage) {
+            (Residence::Dense, _) => {
+                let (dtype, bytes) = matrix.floats()?;
+                let expected = matrix.shape[0] * matrix.shape[1] * dtype.bytes();
+                if bytes.len() != expected {
+                    let (what, found) = ("bytes of floats", bytes.len());
+                    return Err(ecq_core::CoreError::Length { what, found, expected }.into());
+                }
+                let (kind, shape, words) = pack_floats(matrix.shape, dtype, &bytes);
+                Self::upload(shared, matrix, kind, shape, SideData::default(), Some(&words), None)
+            }
+            (Residence::Packed | Residence::Streams, MatrixStorage::Codes(tensor)) => {
+                let coding = CodesEntry::of(tensor)?.coding;
+                if residence == Residence::Streams && !FUSED_CODINGS.contains(&coding) {
+                    return Err(RuntimeError::Mode {
+                        mode: Mode::Fused.name(),
+                        why: format!(
+                            "the CUDA device has no kernel that decodes {} streams inside a product; use \
+                             cached",
+                            coding.name()
+                        ),
+                    });
+                }
+                let (codes, grid) = (decode_codes(tensor)?, decode_grid(tensor)?);
+                let (packed, words) = PackedMatrix::pack(&codes, &grid)?;
+                Self::upload(shared, matrix, packed.kind, packed.shape, packed.side, Some(&words), None)
+            }
+            (Residence::Slot, MatrixStorage::Codes(tensor)) => {
+                // Decoded once, so that bits and outliers, and with them the results, are those of `Packed`.
+                let (mut packed, _) = PackedMatrix::pack(&decode_codes(tensor)?, &decode_grid(tensor)?)?;
+                let (kind, shape, side) = (packed.kind, packed.shape, std::mem::take(&mut packed.side));
+                let streams = Streams { tensor: tensor.clone(), packed };
+                Self::upload(shared, matrix, kind, shape, side, None, Some(streams))
+            }
+            _ => {
+                let what = format!("{} has no codes, which {residence:?} requires", matrix.name);
+                Err(RuntimeError::Binding(what))
+            }
+        }
+    }
+
+    fn upload(
+        shared: &Shared,
+        matrix: &Matrix,
+        kind: MatrixKind,
+        shape: Shape,
+        mut side: SideData,
+        words: Option<&[u32]>,
+        streams: Option<Streams>,
+    ) -> Result<Weight> {
+        if let Shape::Tiles(tiles) = shape {
+            tiles.arrange(kind, &mut side);
+        }
+        let mut arena = Arena::default();
+        let words = words.and_then(|words| arena.push(bytemuck::cast_slice(words)));
+        let offsets = [
+            words,
+            arena.push(&side.scales),
+            arena.push(&side.biases),
+            arena.push(&side.group_scales),
+            arena.push(&side.group_minima),
+            arena.push(bytemuck::cast_slice(&side.levels)),
+            arena.push(bytemuck::cast_slice(&side.col_scales)),
+            arena.push(bytemuck::cast_slice(&side.outlier_starts)),
+            arena.push(bytemuck::cast_slice(&side.outliers)),
+        ];
+        let memory = DeviceMemory::with(&shared.gpu, &arena.0)?;
+        let [elements, scales, biases, group_scales, group_minima, levels, col_scales, starts, outliers] =
+            offsets.map(|offset| offset.map_or(0, |offset| memory.address() + offset));
+        let parameters = match shape {
+            Shape::Tiles(shape) => DeviceMatrix::Codes(CodesMatrix {
+                units: elements,
+                scales,
+                group_scales,
+                group_minima,
+                col_scales,
+                outlier_starts: starts,
+                outliers,
+                rows: shape.rows as u32,
+                cols: shape.cols as u32,
+                unit_count: shape.units as u32,
+                groups: side.groups as u32,
+                group_size: side.group_size as u32,
+                zero: side.zero,
+            }),
+            Shape::Lanes(shape) => DeviceMatrix::Linear(MatrixParameters {
+                words: elements,
+                scales,
+                biases,
+                levels,
+                col_scales,
+                outlier_starts: starts,
+                outliers,
+                rows: shape.rows as u32,
+                cols: shape.cols as u32,
+                lanes: shape.lanes as u32,
+                chunks: shape.chunks as u32,
+                groups: side.groups as u32,
+                group_size: side.group_size as u32,
+                zero: side.zero,
+                padding: 0,
+            }),
+        };
+        let slot_bytes = if streams.is_some() { shape.bytes() } else { 0 };
+        let stored = streams.as_ref().map_or(0, |streams| streams.tensor.bytes());
+        let bytes = memory.bytes() as u64 + stored;
+        static LOADED: AtomicU64 = AtomicU64::new(0);
+        let weight = Self {
+            backend: shared.number,
+            number: LOADED.fetch_add(1, Ordering::Relaxed),
+            name: matrix.name.clone(),
+            kind,
+            matrix: parameters,
+            shape: matrix.shape,
+            streams,
+            _memory: memory,
+        };
+        Ok(Weight::new(matrix.shape, bytes.max(1), slot_bytes, Arc::new(weight)))
+    }
+
+    /// Returns the matrix for products, read from a slot if it needs one.
+    ///
+    /// # Errors
+    /// [`Binding`](RuntimeError::Binding) if it needs a slot and there is none.
+    pub(crate) fn matrix(&self, slot: Option<&CudaSlot>) -> Result<DeviceMatrix> {
+        match (slot, self.needs_slot()) {
+            (Some(slot), true) => Ok(match self.matrix {
+                DeviceMatrix::Codes(matrix) => {
+                    DeviceMatrix::Codes(CodesMatrix { units: slot.memory.address(), ..matrix })
+                }
+                DeviceMatrix::Linear(matrix) => {
+                    DeviceMatrix::Linear(MatrixParameters { words: slot.memory.address(), ..matrix })
+                }
+            }),
+            (None, false) => Ok(self.matrix),
+            (None, true) => {
+                Err(RuntimeError::Binding(format!("{} must be multiplied from a slot", self.name)))
+            }
+            (Some(_), false) => {
+                Err(RuntimeError::Binding(format!("{} is not decoded into slots", self.name)))
+            }
+        }
+    }
+
+    /// Returns `[rows, cols]`.
+    pub(crate) fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Returns whether the matrix is decoded into a slot before each use.
+    pub(crate) fn needs_slot(&self) -> bool {
+        self.streams.is_some()
+    }
+
+    /// Adds the tensor's name to an error.
+    pub(crate) fn named(&self, error: impl Into<RuntimeError>) -> RuntimeError {
+        RuntimeError::in_tensor(&self.name, error)
+    }
+}
+
+/// Memory for one decoded matrix at a time.
+pub(crate) struct CudaSlot {
+    pub(crate) backend: u64,
+    memory: DeviceMemory,
+    state: Mutex<SlotState>,
+}
+
+#[derive(Default)]
+struct SlotState {
+    /// Identifier of the decoded weight.
+    content: Option<u64>,
+    /// Logical time of the last use.
+    used: u64,
+}
+
+impl CudaSlot {
+    pub(crate) fn new(shared: &Shared, bytes: usize) -> CudaResult<Self> {
+        let memory = DeviceMemory::zeroed(&shared.gpu, bytes)?;
+        Ok(Self { backend: shared.number, memory, state: Mutex::default() })
+    }
+
+    /// Decodes a weight on the host and copies it to the slot, after the earlier work of a stream.
+    pub(crate) fn decode(&self, weight: &CudaWeight, stream: &CudaStream) -> Result<()> {
+        let Some(Streams { tensor, packed }) = &weight.streams else {
+            return Err(RuntimeError::Binding(format!("{} is not decoded into slots", weight.name)));
+        };
+        self.set_content(None);
+        let [rows, cols] = weight.shape();
+        let mut symbols = vec![0; rows * cols];
+        decode_codes_into(tensor, &mut symbols).map_err(|error| weight.named(error))?;
+        let words = packed.words(&symbols);
+        self.memory.write(stream, 0, bytemuck::cast_slice(&words))?;
+        self.set_content(Some(weight.number));
+        Ok(())
+    }
+
+    fn set_content(&self, content: Option<u64>) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).content = content;
+    }
+
+    /// Returns whether the slot holds the decoded weight.
+    pub(crate) fn holds(&self, weight: &CudaWeight) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).content == Some(weight.number)
+    }
+
+    /// Records the time of a use.
+    pub(crate) fn mark_used(&self, time: u64) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).used = time;
+    }
+
+    /// Returns the time of the last use.
+    pub(crate) fn last_use(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).used
+    }
+}
+
+pub(crate) fn cuda_weight(weight: &Weight, backend: u64) -> Result<Arc<CudaWeight>> {
+    let weight = weight.inner::<CudaWeight>().filter(|weight| weight.backend == backend);
+    weight.ok_or_else(|| RuntimeError::Binding("a weight of another backend".to_owned()))
+}
+
+pub(crate) fn cuda_slot(slot: &Slot, backend: u64) -> Result<Arc<CudaSlot>> {
+    let slot = slot.inner::<CudaSlot>().filter(|slot| slot.backend == backend);
+    slot.ok_or_else(|| RuntimeError::Binding("a slot of another backend".to_owned()))
+}
