@@ -31,12 +31,14 @@ mod error;
 mod grid;
 mod packed;
 mod parts;
+mod tuples;
 
 pub use decode::{decode_codes, decode_codes_into, decode_raw};
 pub use error::CodecError;
 pub use grid::{decode_grid, encode_outliers};
 pub use packed::{pack, unpack};
 pub use parts::{CodesEntry, Tables, encode_classes, tile_layout, tile_ranges};
+pub use tuples::TupleLayout;
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

@@ -99,6 +99,23 @@ pub enum CodingError {
         /// First byte after the lane.
         expected_byte: usize,
     },
+    /// A lane of tuples does not end between its segment and the next.
+    #[error(
+        "tile {tile}, segment {segment}, lane {lane}: codewords end at bit {bit}, expected at most {limit}: \
+         the stream, its index or its table is corrupt"
+    )]
+    SegmentEnd {
+        /// Number of the tile.
+        tile: usize,
+        /// Number of the segment.
+        segment: usize,
+        /// Number of the lane.
+        lane: usize,
+        /// First bit after the lane's last codeword.
+        bit: usize,
+        /// Last bit at which the segment may end.
+        limit: usize,
+    },
     /// Bytes are not what an encoder writes.
     #[error("invalid bytes at byte {at}: {reason}")]
     InvalidBytes {

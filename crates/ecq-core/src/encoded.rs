@@ -25,11 +25,13 @@ pub enum Coding {
     Prefix,
     /// rANS with a static table per symbol context. The smallest and slowest coding, meant for storage.
     Archive,
+    /// Prefix code over tuples of symbols in the layout of tensor-core operands, for products on GPUs.
+    Tuples,
 }
 
 impl Coding {
-    /// All codings, from the fastest to the slowest decoder.
-    pub const ALL: [Self; 4] = [Self::Packed, Self::Prefix, Self::Rans, Self::Archive];
+    /// All codings, from the fastest to the slowest decoder of a CPU, and `tuples`, which is for GPUs.
+    pub const ALL: [Self; 5] = [Self::Packed, Self::Prefix, Self::Rans, Self::Archive, Self::Tuples];
 
     /// Returns the name that files and options use.
     pub fn name(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Coding {
             Self::Rans => "rans",
             Self::Prefix => "prefix",
             Self::Archive => "archive",
+            Self::Tuples => "tuples",
         }
     }
 }
@@ -89,6 +92,12 @@ impl Tile {
         let across = cols.div_ceil(self.cols);
         let (row, col) = ((index / across) * self.rows, (index % across) * self.cols);
         (row, col, self.rows.min(rows - row), self.cols.min(cols - col))
+    }
+
+    /// Returns the tile of [`Coding::Tuples`] of a matrix of `cols` columns: the rows of an operand of a matrix
+    /// instruction, and a lane for each thread of a warp.
+    pub fn of_tuples(cols: usize) -> Self {
+        Self { rows: 16, cols, lanes: 32, order: LaneOrder::Rows }
     }
 
     /// Checks that no dimension is zero and that there are 1 to 256 lanes.
@@ -438,6 +447,16 @@ impl TensorEntry {
             let expected = "false, or classes, lanes of rows and a trellis grid";
             return Err(CoreError::Parameter { what: "branch tables", found: 1, expected });
         }
+        if *coding == Coding::Tuples {
+            if *tile != Tile::of_tuples(self.shape[1]) {
+                let expected = "16, with all columns and 32 lanes in the order of rows";
+                return Err(CoreError::Parameter { what: "tile rows", found: tile.rows as u64, expected });
+            }
+            let (GridEntry::UniformRows { levels: None, .. } | GridEntry::TrellisRows { .. }) = grid else {
+                let expected = "a uniform grid without levels, or a trellis grid";
+                return Err(CoreError::Parameter { what: "grid of coding tuples", found: 0, expected });
+            };
+        }
         grid.check(self.shape, *alphabet)
     }
 
@@ -450,6 +469,7 @@ impl TensorEntry {
             (TensorPart::Stream, Coding::Packed) => {
                 Some(rows.saturating_mul(packed_row_bytes(cols, code_bits(*alphabet))))
             }
+            (TensorPart::Index, Coding::Tuples) => None,
             (TensorPart::Index, _) => Some(tile.count(rows, cols).saturating_mul(4)),
             _ => None,
         }

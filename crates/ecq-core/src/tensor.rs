@@ -91,19 +91,30 @@ mod tests {
 
     /// Returns a valid entry and parts: 5 x 12 codes below 9 in three tiles.
     fn valid(coding: Coding) -> (TensorEntry, TensorParts) {
+        let tuples = coding == Coding::Tuples;
+        let groups = GridEntry::AffineGroups {
+            bits: 4,
+            group_size: 4,
+            dtype: FloatType::F16,
+            zero: None,
+            zeros: false,
+        };
+        let uniform = GridEntry::UniformRows {
+            zero: 4,
+            dtype: FloatType::F16,
+            per_row: true,
+            columns: None,
+            levels: None,
+            outliers: None,
+        };
+        let by_rows = Tile { rows: 2, cols: 12, lanes: 2, order: LaneOrder::Rows };
         let content = TensorContent::Codes {
             coding,
             alphabet: 9,
-            tile: Tile { rows: 2, cols: 12, lanes: 2, order: LaneOrder::Rows },
+            tile: if tuples { Tile::of_tuples(12) } else { by_rows },
             classes: None,
             branch_tables: false,
-            grid: GridEntry::AffineGroups {
-                bits: 4,
-                group_size: 4,
-                dtype: FloatType::F16,
-                zero: None,
-                zeros: false,
-            },
+            grid: if tuples { uniform } else { groups },
         };
         let entry = TensorEntry { kind: TensorKind::Linear, shape: [5, 12], content };
         // A code below 9 takes four bits.
@@ -173,6 +184,26 @@ mod tests {
                 "the length of a coded stream is checked by its decoder"
             );
         }
+    }
+
+    #[test]
+    fn tuples_have_one_tile_and_grids_with_a_zero() {
+        let change = |edit: &dyn Fn(&mut Tile, &mut GridEntry)| {
+            edited(Coding::Tuples, |entry, _| match &mut entry.content {
+                TensorContent::Codes { tile, grid, .. } => edit(tile, grid),
+                TensorContent::Raw(_) => unreachable!("the entry has codes"),
+            })
+        };
+        let rows = change(&|tile, _| tile.rows = 32);
+        assert!(matches!(rows, Err(CoreError::Parameter { what: "tile rows", found: 32, .. })));
+        let lanes = change(&|tile, _| tile.lanes = 16);
+        assert!(matches!(lanes, Err(CoreError::Parameter { what: "tile rows", .. })));
+        let levels = change(&|_, grid| {
+            if let GridEntry::UniformRows { levels, .. } = grid {
+                *levels = Some(FloatType::F32);
+            }
+        });
+        assert!(matches!(levels, Err(CoreError::Parameter { what: "grid of coding tuples", .. })));
     }
 
     #[test]

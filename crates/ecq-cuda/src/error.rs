@@ -47,6 +47,9 @@ pub enum CudaError {
         /// The compiler's messages.
         log: String,
     },
+    /// A matrix in the tuple coding is corrupt or does not fit the kernels.
+    #[error(transparent)]
+    Coding(#[from] ecq_coding::CodingError),
     /// The device has too little memory.
     #[error("out of GPU memory: cannot allocate {bytes} bytes")]
     OutOfMemory {

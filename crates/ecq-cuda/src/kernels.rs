@@ -95,6 +95,7 @@ pub fn checked_programs() -> Vec<CheckedProgram> {
             all.push(CheckedProgram { program, hot: &["attend"] });
         }
     }
+    all.extend(crate::tuples::checked());
     all
 }
 

@@ -27,6 +27,7 @@ mod parameters;
 mod products;
 mod program;
 mod queues;
+mod tuples;
 mod weight;
 
 pub use backend::Cuda;
@@ -37,3 +38,4 @@ pub use kernels::{CheckedProgram, checked_programs};
 pub use library::{NVRTC_VARIABLE, require_driver, require_nvrtc};
 pub use memory::{DeviceMemory, PinnedMemory};
 pub use module::{Grid, Kernel, Modules, words_of};
+pub use tuples::{TupleDigits, TupleMatrix, TupleOptions, TupleProduct};

@@ -560,6 +560,31 @@ fn single_rows_are_the_dequantized_ones() {
 }
 
 #[test]
+fn tuples_multiply_as_packed_codes() {
+    let mut numbers = Numbers::new(11);
+    let codes = codes(70, 200, 12, &mut numbers);
+    for grid in [
+        uniform(&codes, true, true, false, true, &mut numbers),
+        trellis(&codes, 5, [12, 72], true, &mut numbers),
+    ] {
+        let coding = CodingChoice::Only(Coding::Tuples);
+        let options = EncodeOptions { coding, hybrid_percent: -100.0, ..EncodeOptions::default() };
+        let (tensor, plan) = encode(TensorKind::Linear, &codes, &grid, &options).unwrap();
+        assert_eq!(plan.coding, Coding::Tuples);
+        let expected = PackedLinear::new(&codes, &grid).unwrap();
+        let (fused, packed) = (FusedLinear::new(&tensor).unwrap(), PackedLinear::decode(&tensor).unwrap());
+        for (rows, precision) in
+            [1, 3, 20].into_iter().flat_map(|rows| [Precision::I8, Precision::F32].map(|p| (rows, p)))
+        {
+            let x = activations(rows, 200, &mut numbers);
+            let of = |linear: &dyn Linear| bits(&product(linear, &prepare(linear, precision, &x)));
+            assert_eq!(of(&fused), of(&expected), "{rows} x {precision:?}");
+            assert_eq!(of(&packed), of(&expected), "{rows} x {precision:?}");
+        }
+    }
+}
+
+#[test]
 fn single_rows_on_super_blocks_are_the_dequantized_ones() {
     let (mut numbers, mut scratch) = (Numbers::new(13), Scratch::new());
     for layout in SuperBlockLayout::ALL {

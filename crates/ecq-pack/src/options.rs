@@ -210,7 +210,7 @@ pub fn set(options: &mut EncodeOptions, key: &str, value: &str) -> Result<()> {
             options.coding = match (value, coding(value)) {
                 ("auto", _) => EncodeOptions::default().coding,
                 (_, Some(coding)) => CodingChoice::Only(coding),
-                _ => return Err(bad("rans, prefix, packed, archive or auto")),
+                _ => return Err(bad("rans, prefix, packed, archive, tuples or auto")),
             }
         }
         "slowest" => {

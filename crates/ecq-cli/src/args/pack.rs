@@ -113,7 +113,8 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "REGEX=OPTIONS", hide_short_help = true, help_heading = GRIDS)]
     pub r#override: Vec<String>,
 
-    /// Coding: rans, prefix, packed, archive, or auto (the smallest one allowed by --slowest)
+    /// Coding: rans, prefix, packed, archive, tuples (for GPUs), or auto (the smallest one that --slowest
+    /// allows)
     #[arg(long, default_value = "auto", hide_short_help = true, help_heading = CODING)]
     pub coding: String,
     /// Slowest coding that auto may select, in the order packed, prefix, rans, archive [default: rans]

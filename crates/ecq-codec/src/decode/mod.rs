@@ -5,6 +5,7 @@ mod archive;
 use crate::error::{CodecError, Result};
 use crate::packed::unpack;
 use crate::parts::{CodesEntry, Tables, tile_layout, tile_ranges};
+use crate::tuples;
 use ecq_coding::{CodingError, Layout, MAX_SYMBOLS_PER_BYTE, planes, prefix};
 use ecq_core::{
     Codes, Coding, CoreError, EncodedTensor, TensorContent, TensorPart, code_bits, packed_row_bytes,
@@ -67,6 +68,7 @@ pub fn decode_codes_into(tensor: &EncodedTensor, symbols: &mut [u8]) -> Result<(
             })
         }
         Coding::Archive => archive::decode(tensor, symbols),
+        Coding::Tuples => tuples::decode(tensor, symbols),
     }
 }
 

@@ -43,6 +43,10 @@ pub fn encode(
             Grid::AffineGroups(groups) => archive::encode(codes, groups, &plan)?,
             _ => return Err(CodecError::UnsupportedGrid),
         },
+        Coding::Tuples => match &plan.tuples {
+            Some(layout) => TensorParts::from(layout.encode(codes)?),
+            None => return Err(CodecError::UnsupportedGrid),
+        },
     };
     let (entry, side) = side_data(grid, plan.tile, [codes.rows(), codes.cols()])?;
     parts.extend(side);

@@ -1,6 +1,7 @@
 use super::classes::Classed;
 use crate::error::{CodecError, Result};
 use crate::parts::branch_rule;
+use crate::tuples::TupleLayout;
 use ecq_coding::prefix::PrefixCode;
 use ecq_coding::{Counts, FrequencyTable, cluster};
 use ecq_core::{Codes, Coding, Grid, LaneOrder, Tile, code_bits};
@@ -119,6 +120,8 @@ pub struct Plan {
     pub(crate) tables: Vec<FrequencyTable>,
     /// The table of each tile.
     pub(crate) ids: Vec<u8>,
+    /// Code and segments, if the coding is tuples.
+    pub(crate) tuples: Option<TupleLayout>,
     /// Classes and their tables, which replace those of tiles, if the coding is rANS and they save bits.
     pub(crate) classed: Option<Classed>,
 }
@@ -163,6 +166,13 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
         true => classed(codes, grid, by_rows, options.classes, by_tile + table_bits)?,
         false => None,
     };
+    let tuples = match considered.contains(&Coding::Tuples) {
+        true => {
+            let table = FrequencyTable::new(&total, codes.alphabet(), FrequencyTable::PRECISION)?;
+            TupleLayout::plan(codes, grid, &table)?
+        }
+        false => None,
+    };
     let estimate = |coding: Coding| -> Result<Option<Estimate>> {
         let width = f64::from(code_bits(codes.alphabet()));
         let bits = match coding {
@@ -183,6 +193,10 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
             // The model is fitted at encoding. It costs at most its tables more than one table per tile.
             Coding::Archive if by_rows && super::archive::fits(grid) => 0.98 * by_tile + table_bits,
             Coding::Archive => return Ok(None),
+            Coding::Tuples => match &tuples {
+                Some((_, bits, _)) => *bits,
+                None => return Ok(None),
+            },
         };
         Ok(Some(Estimate { coding, bits }))
     };
@@ -225,8 +239,23 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
             "; {rows}x{cols} classes of rows and columns{branches} save {saved:.2}%, {tables} tables"
         );
     }
+    let tuples = tuples.filter(|_| coding == Coding::Tuples).map(|(layout, _, why)| {
+        reason += &format!("; {why}");
+        layout
+    });
     let cross_entropy_bits = classed.as_ref().map_or(by_tile, |classed| classed.ideal);
-    Ok(Plan { coding, tile, reason, estimates, entropy_bits, cross_entropy_bits, tables, ids, classed })
+    Ok(Plan {
+        coding,
+        tile,
+        reason,
+        estimates,
+        entropy_bits,
+        cross_entropy_bits,
+        tables,
+        ids,
+        tuples,
+        classed,
+    })
 }
 
 /// Returns the codings that the options allow.
@@ -235,7 +264,8 @@ fn considered(options: &EncodeOptions) -> Vec<Coding> {
         CodingChoice::Only(coding) => vec![coding, Coding::Packed],
         CodingChoice::Smallest { slowest } => {
             let end = Coding::ALL.iter().position(|&c| c == slowest).unwrap_or(0);
-            Coding::ALL[..=end].to_vec()
+            let codings = Coding::ALL[..=end].iter().copied();
+            codings.filter(|&coding| coding != Coding::Tuples || coding == slowest).collect()
         }
     }
 }
@@ -265,6 +295,9 @@ fn classed(
 
 fn tile(codes: &Codes, options: &EncodeOptions) -> Tile {
     let (rows, cols) = (codes.rows(), codes.cols());
+    if options.coding == CodingChoice::Only(Coding::Tuples) {
+        return Tile::of_tuples(cols);
+    }
     let archive = options.coding == CodingChoice::Only(Coding::Archive);
     let lanes = options.lanes.unwrap_or(LANES);
     let by_rows = |rows_per_lane: usize| {

@@ -202,7 +202,7 @@ impl PrefixCode {
 
 /// Returns the lengths, at most `limit` bits, of an optimal prefix code for ascending `weights`. Ties go to
 /// items before packages. A single item gets one bit.
-fn package_merge(weights: &[u64], limit: u32) -> Vec<u8> {
+pub(crate) fn package_merge(weights: &[u64], limit: u32) -> Vec<u8> {
     let items = weights.len();
     let mut lengths = vec![0u8; items];
     if items == 1 {

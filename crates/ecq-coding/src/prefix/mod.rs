@@ -10,6 +10,7 @@ mod encode;
 mod lookups;
 
 pub use code::PrefixCode;
+pub(crate) use code::package_merge;
 pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
 #[cfg(target_arch = "aarch64")]

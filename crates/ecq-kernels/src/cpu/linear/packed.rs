@@ -68,7 +68,7 @@ impl PackedLinear {
     /// # Errors
     /// [`CodecError`] when the tensor holds no codes, or a part is corrupt.
     pub fn decode(tensor: &EncodedTensor) -> Result<Self> {
-        if !matches!(CodesEntry::of(tensor)?.coding, Coding::Rans | Coding::Prefix) {
+        if !matches!(CodesEntry::of(tensor)?.coding, Coding::Rans | Coding::Prefix | Coding::Tuples) {
             return Self::new(&decode_codes(tensor)?, &decode_grid(tensor)?);
         }
         let packed = FusedLinear::new(tensor)?.unpack(PackedBuffer::default())?;

@@ -8,8 +8,8 @@ use super::trellis::Trellis;
 use crate::Result;
 use crate::cpu::AlignedVec;
 use bytes::Bytes;
-use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges, unpack};
-use ecq_coding::{CodingError, Layout, panel, prefix, rans};
+use ecq_codec::{CodecError, CodesEntry, Tables, TupleLayout, tile_layout, tile_ranges, unpack};
+use ecq_coding::{CodingError, Layout, panel, prefix, rans, tuples};
 use ecq_core::{Coding, EncodedTensor, LaneOrder, TensorPart, Tile, code_bits, packed_row_bytes};
 use std::ops::Range;
 
@@ -33,6 +33,15 @@ enum Decoders {
     Packed,
     Rans(Tables<rans::Decoder>),
     Prefix(Tables<prefix::Decoder>),
+    Tuples(Box<Tuples>),
+}
+
+/// A matrix in the tuple coding, whose tiles share one stream.
+#[derive(Debug, Clone)]
+struct Tuples {
+    decoder: tuples::Decoder,
+    index: tuples::Index<Bytes>,
+    index_bytes: usize,
 }
 
 /// The reader of a tile.
@@ -73,10 +82,16 @@ impl Streams {
                 let tables = tables.iter().map(prefix::Decoder::new).collect();
                 (Decoders::Prefix(Tables { tables, ids }), tile_ranges(tensor)?)
             }
+            Coding::Tuples => {
+                let layout = TupleLayout::of(tensor)?;
+                let (decoder, index) = (tuples::Decoder::new(&layout.code), layout.index(tensor)?);
+                let index_bytes = tensor.part(TensorPart::Index)?.len();
+                (Decoders::Tuples(Box::new(Tuples { decoder, index, index_bytes })), Vec::new())
+            }
             Coding::Archive => {
                 return Err(CodecError::Content {
                     found: "archived codes",
-                    expected: "packed, rans or prefix",
+                    expected: "packed, rans, prefix or tuples",
                 });
             }
         };
@@ -126,6 +141,7 @@ impl Streams {
             Decoders::Prefix(tables) => {
                 tables.ids.len() + tables.tables.iter().map(prefix::Decoder::bytes).sum::<usize>()
             }
+            Decoders::Tuples(tuples) => tuples.index_bytes + tuples.decoder.bytes(),
         };
         self.stream.len() + size_of::<Range<usize>>() * self.ranges.len() + tables
     }
@@ -223,7 +239,7 @@ impl Streams {
 
     /// Returns whether lanes are the rows of whole panels, and a tile has all columns.
     fn decodes_to_panels(&self) -> bool {
-        !matches!(self.decoders, Decoders::Packed)
+        !matches!(self.decoders, Decoders::Packed | Decoders::Tuples(_))
             && self.tile.order == LaneOrder::Rows
             && self.tile.cols >= self.cols
             && usize::from(self.tile.lanes).is_multiple_of(PANEL)
@@ -265,12 +281,16 @@ impl Streams {
             Decoders::Prefix(tables) => {
                 tables.tables[tables.id(index)].open(stream, layout).map(TileReader::Prefix)
             }
-            Decoders::Packed => unreachable!("packed codes have no tiles"),
+            Decoders::Packed | Decoders::Tuples(_) => unreachable!("the rows are decoded without readers"),
         }
     }
 
     fn error(&self, tile: usize, source: CodingError) -> CodecError {
-        CodecError::Tile { tile, offset: self.ranges[tile].start, source }
+        let offset = match &self.decoders {
+            Decoders::Tuples(tuples) => tuples.index.segment(tile, 0).row * tuples::STREAM_ROW_BYTES,
+            _ => self.ranges[tile].start,
+        };
+        CodecError::Tile { tile, offset, source }
     }
 }
 
@@ -378,6 +398,16 @@ impl RowReader<'_> {
             for (row, packed) in self.buffer[at..].chunks_exact_mut(self.stride).zip(packed) {
                 unpack(packed, streams.alphabet, &mut row[..streams.cols]);
             }
+            self.next += rows;
+            return Ok(());
+        }
+        if let Decoders::Tuples(tuples) = &streams.decoders {
+            let (tile, rows) = (self.next / PANEL, PANEL.min(streams.rows - self.next));
+            self.buffer.resize(at + rows * self.stride, 0);
+            let decoder = &tuples.decoder;
+            decoder
+                .decode_tile(&tuples.index, &streams.stream, tile, &mut self.buffer[at..], self.stride)
+                .map_err(|error| streams.error(tile, error))?;
             self.next += rows;
             return Ok(());
         }
