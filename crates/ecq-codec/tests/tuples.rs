@@ -83,7 +83,7 @@ fn codes_that_fill_their_width_stay_packed() {
 }
 
 #[test]
-fn other_grids_lags_and_restarts_are_refused() {
+fn other_grids_are_coded_with_rans_and_other_lags_and_restarts_are_refused() {
     let codes = codes(16, 96, 8);
     let groups = Grid::AffineGroups(AffineGroups {
         bits: 3,
@@ -92,7 +92,8 @@ fn other_grids_lags_and_restarts_are_refused() {
         biases: Biases::Zero(4),
     });
     let failed = |grid: &Grid| encode(TensorKind::Linear, &codes, grid, &options()).unwrap_err();
-    assert_eq!(failed(&groups), CodecError::UnsupportedGrid);
+    let (_, plan) = encode(TensorKind::Linear, &codes, &groups, &options()).unwrap();
+    assert!(plan.coding == Coding::Rans && plan.reason.contains("tuples do not support"), "{}", plan.reason);
     for (lag, restart) in [(4, 48), (20, 120), (12, 12), (12, 1200)] {
         let error = failed(&trellis(16, 4, lag, restart));
         assert!(

@@ -169,10 +169,20 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
     let tuples = match considered.contains(&Coding::Tuples) {
         true => {
             let table = FrequencyTable::new(&total, codes.alphabet(), FrequencyTable::PRECISION)?;
-            TupleLayout::plan(codes, grid, &table)?
+            match TupleLayout::plan(codes, grid, &table) {
+                Err(CodecError::UnsupportedGrid) => Ok(None),
+                tuples => tuples,
+            }?
         }
         false => None,
     };
+    if options.coding == CodingChoice::Only(Coding::Tuples) && tuples.is_none() {
+        let rans = EncodeOptions { coding: CodingChoice::Only(Coding::Rans), ..options.clone() };
+        let mut plan = plan(codes, grid, &rans)?;
+        plan.reason =
+            format!("tuples do not support this grid, or take more bits than packed codes: {}", plan.reason);
+        return Ok(plan);
+    }
     let estimate = |coding: Coding| -> Result<Option<Estimate>> {
         let width = f64::from(code_bits(codes.alphabet()));
         let bits = match coding {
