@@ -30,7 +30,8 @@ fn main() -> Result<(), ecq_coding::CodingError> {
     for alphabet in [16, 24] {
         let matrices = [1, 2].map(|seed| matrix(alphabet, seed));
         for order in [Order::Rows, Order::Interleaved] {
-            // Classes of rows, of columns, tables, bits of precision, branch bits; no classes is one table alone.
+            // Classes of rows, of columns, tables, bits of precision, branch bits; without classes there is
+            // one table.
             for (r, c, tables, precision, branches) in [
                 (0, 0, 1, 12, false),
                 (1, 1, 1, 12, false),

@@ -94,8 +94,8 @@ impl Tile {
         (row, col, self.rows.min(rows - row), self.cols.min(cols - col))
     }
 
-    /// Returns the tile of [`Coding::Tuples`] of a matrix of `cols` columns: the rows of an operand of a matrix
-    /// instruction, and a lane for each thread of a warp.
+    /// Returns the tile of [`Coding::Tuples`] of a matrix of `cols` columns: the rows of an operand of a
+    /// matrix instruction, and a lane for each thread of a warp.
     pub fn of_tuples(cols: usize) -> Self {
         Self { rows: 16, cols, lanes: 32, order: LaneOrder::Rows }
     }

@@ -184,8 +184,8 @@ impl<'a> ByPlace<'a> {
     }
 }
 
-// SAFETY: as `Vector`; `new` found a class for each turn, `lanes` numbers for each class, and that a masked slot
-// of the table of any place exists.
+// SAFETY: as `Vector`; `new` found a class for each turn, `lanes` numbers for each class, and that a masked
+// slot of the table of any place exists.
 unsafe impl<V: Vector> Lookup<V> for ByPlace<'_> {
     #[inline(always)]
     unsafe fn begin(&mut self, turn: usize) {
