@@ -177,7 +177,7 @@ pub fn plan(codes: &Codes, grid: &Grid, options: &EncodeOptions) -> Result<Plan>
         false => None,
     };
     if options.coding == CodingChoice::Only(Coding::Tuples) && tuples.is_none() {
-        let rans = EncodeOptions { coding: CodingChoice::Only(Coding::Rans), ..options.clone() };
+        let rans = EncodeOptions { coding: CodingChoice::Only(Coding::Rans), ..*options };
         let mut plan = plan(codes, grid, &rans)?;
         plan.reason =
             format!("tuples do not support this grid, or take more bits than packed codes: {}", plan.reason);
