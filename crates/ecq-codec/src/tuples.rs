@@ -125,8 +125,8 @@ impl TupleLayout {
         if !fits {
             return Err(CodecError::Option {
                 option: "coding tuples",
-                reason: "needs a trellis with a lag of 8, 12 or 16 and a restart that is a multiple of twice the \
-                         lag, at most 512 columns",
+                reason: "needs a trellis with a lag of 8, 12 or 16 and a restart that is a multiple of twice \
+                         the lag, at most 512 columns",
             });
         }
         Ok(best.map(|(bits, layout)| {

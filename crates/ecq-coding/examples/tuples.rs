@@ -28,8 +28,8 @@ fn main() -> Result<(), CodingError> {
                 let bits = |bytes: usize| 8.0 * bytes as f64 / symbols.len() as f64;
                 let index = Index::parse(&encoded.index, encoded.stream.len(), shape)?;
                 println!(
-                    "H {entropy:.3} T {tuple} B {width} segments {segment_cols} spread {spread:3}: {:.3} {:.3} \
-                     {:.3} {:.3} {:.3}, {} corrections per 1000, {} tuples, reach {}",
+                    "H {entropy:.3} T {tuple} B {width} segments {segment_cols} spread {spread:3}: {:.3} \
+                     {:.3} {:.3} {:.3} {:.3}, {} corrections per 1000, {} tuples, reach {}",
                     code.bits_per_symbol(),
                     bits(encoded.stream.len()),
                     bits(encoded.index.len()),

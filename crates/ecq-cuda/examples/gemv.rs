@@ -151,8 +151,8 @@ fn run(
     let weights = (rows * cols) as f64;
     let bits = 8.0 * matrices[0].bytes() as f64 / weights;
     Ok(format!(
-        "H {:.3}, {bits:.3} bits ({:.3} H), {}, error {error:.1e}; {alone:.2} us, {:.2} Tw/s, {:.0} GB/s; with \
-         digits {both:.2} us; next fetched {hinted:.2} us; {} slots, {} bytes of shared memory",
+        "H {:.3}, {bits:.3} bits ({:.3} H), {}, error {error:.1e}; {alone:.2} us, {:.2} Tw/s, {:.0} GB/s; \
+         with digits {both:.2} us; next fetched {hinted:.2} us; {} slots, {} bytes of shared memory",
         counts.entropy_bits(),
         bits / counts.entropy_bits(),
         if wrong == 0 { "exact".to_owned() } else { format!("{wrong} WRONG") },

@@ -311,7 +311,8 @@ pub fn resolve(
             } else if !device.fuses_all() {
                 return refused(format!(
                     "decoded weights ({all} bytes) exceed {whose} ({limit} bytes), which is less than two \
-                     decoded layers ({largest} bytes each), and {} does not decode all codings inside products",
+                     decoded layers ({largest} bytes each), and {} does not decode all codings inside \
+                     products",
                     device.name
                 ));
             } else {
