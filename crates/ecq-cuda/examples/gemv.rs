@@ -9,7 +9,9 @@ use cudarc::driver::CudaStream;
 use cudarc::driver::sys::{CUevent_flags, CUgraphInstantiate_flags, CUstreamCaptureMode};
 use ecq_coding::tuples::{Encoder, Shape, TupleCode};
 use ecq_coding::{Counts, FrequencyTable};
-use ecq_cuda::{CudaError, DeviceMemory, Gpu, Modules, TupleMatrix, TupleOptions, TupleProduct};
+use ecq_cuda::{
+    CudaError, DeviceMemory, Gpu, Modules, TupleDigits, TupleInput, TupleMatrix, TupleOptions, TupleProduct,
+};
 use rayon::prelude::*;
 use std::error::Error;
 
@@ -20,7 +22,7 @@ const ALPHABET: u16 = 33;
 const PRODUCTS: usize = 32;
 const ROTATED_BYTES: usize = 160 << 20;
 const REPEATS: usize = 25;
-/// See `tuple_digits.cu`.
+/// See `tuple_work.cuh`.
 const EXPONENT_RANGE: i32 = 11;
 
 struct Case {
@@ -106,20 +108,17 @@ fn run(
     let stream = gpu.stream()?;
     let copies = ROTATED_BYTES.div_ceil(encoded.stream.len()).clamp(3, PRODUCTS);
     let matrices = (0..copies)
-        .map(|_| TupleMatrix::new(gpu, &code, shape, &encoded, &steps))
+        .map(|_| TupleMatrix::new(gpu, &code, shape, &encoded, [&steps, &scales]))
         .collect::<Result<Vec<_>, _>>()?;
     let x = DeviceMemory::with(gpu, bytemuck::cast_slice(&activations))?;
-    let scale_memory = DeviceMemory::with(gpu, bytemuck::cast_slice(&scales))?;
     let outputs = DeviceMemory::zeroed(gpu, 3 * 4 * vectors * rows)?;
-    let digits =
-        matrices[0].digits(gpu, modules, [x.address(), scale_memory.address()], [vectors, cols, 0])?;
-    let options = match options {
-        Some(options) => options,
-        None => matrices[0].options(gpu, vectors)?,
-    };
+    let input = TupleInput::new(x.address(), vectors, cols, 0);
+    // The scales of all copies are equal.
+    let digits = TupleDigits::new(gpu, modules, &matrices[0], input)?;
+    let output = (outputs.address(), rows, 0);
     let products = matrices
         .iter()
-        .map(|matrix| matrix.product(gpu, modules, &digits, (outputs.address(), rows, 0), options))
+        .map(|matrix| TupleProduct::new(gpu, modules, (matrix, &digits), input, output, options))
         .collect::<Result<Vec<TupleProduct>, _>>()?;
 
     // SAFETY: all memory lives until the end of this function, and `time` and `read` wait for the stream.
@@ -138,8 +137,7 @@ fn run(
         |stream: &CudaStream, i: usize| unsafe { products[i % copies].with_output(output(i)).launch(stream) };
     let alone = time(gpu, product)?;
     let hinted = time(gpu, |stream, i| {
-        let next = &products[(i + 1) % copies];
-        let hinted = products[i % copies].with_output(output(i)).before(next, 24 << 20, encoded.index.len());
+        let hinted = products[i % copies].with_output(output(i)).between(&products[(i + 1) % copies]);
         // SAFETY: as above.
         unsafe { hinted.launch(stream) }
     })?;

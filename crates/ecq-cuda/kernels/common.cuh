@@ -142,3 +142,72 @@ prepare_block(const Activations& a, u32 which, u32 row, u32 block, float value) 
     digits[place] = (u8)high;
     digits[32 + place] = (u8)low;
 }
+
+// Digits of activations for products with tuples, for matrices with the same column scales. x = (256 high +
+// low) 2^e, with one exponent for each segment of columns; the digits of a row are two columns of operand B
+// of the matrix instruction.
+struct TupleOutput {
+    const float* col_scales;     // [cols], or none
+    u8* digits;                  // [pass][segment][group][column][lane mod 4][register] words
+    int* exponents;              // [pass][vectors][segments]
+};
+
+struct TupleActivations {
+    TupleOutput outputs[MAX_OUTPUTS];
+    u32 output_count, cols, tuple, segments;
+    u32 segment_cols;            // of all segments but the last, which ends with the matrix
+    u32 segment_words, vectors, padding;
+};
+
+#define MAX_DIGITS 32512.0f
+// The exponent of a segment with an activation that is infinite or NaN. Its products are NaN.
+#define NOT_FINITE 4096
+// Most segments for which a norm writes digits.
+#define MAX_SEGMENTS 256
+
+// Returns the least exponent with which all digits are in range; `most` are the bits of the largest
+// magnitude.
+__device__ __forceinline__ int exponent_of(u32 most) {
+    if (most >= 0x7f800000u) return NOT_FINITE;
+    const u32 ratio = __float_as_uint(__fmul_rn(__uint_as_float(most), 1.0f / MAX_DIGITS));
+    return max((int)(ratio >> 23) - 127 + ((ratio & 0x7fffffu) != 0), -100);
+}
+
+__device__ __forceinline__ u32 segment_of(const TupleActivations& a, u32 col) {
+    return min(col / a.segment_cols, a.segments - 1);
+}
+
+// Returns an activation times its column scale.
+__device__ __forceinline__ float scaled(const TupleOutput& out, u32 col, float value) {
+    return out.col_scales ? __fmul_rn(value, out.col_scales[col]) : value;
+}
+
+__device__ __forceinline__ int* exponent_at(const TupleActivations& a, const TupleOutput& out, u32 row,
+                                            u32 segment) {
+    return out.exponents + (u64)row * a.segments + segment;
+}
+
+// Sets the digits of `segments` segments of a row to zero, from `segment` on, for the bytes that no column
+// has; a block's threads take part.
+__device__ __forceinline__ void
+clear_digits(const TupleActivations& a, const TupleOutput& out, u32 row, u32 segment, u32 segments) {
+    const u32 pass = row / a.vectors, vector = row - pass * a.vectors, group_words = 16 * a.vectors;
+    u32* const to = (u32*)out.digits + ((u64)pass * a.segments + segment) * a.segment_words + 16 * vector;
+    const u32 groups = segments * (a.segment_words / group_words);
+    for (u32 i = threadIdx.x; i < groups * 16; i += blockDim.x) to[i / 16 * group_words + i % 16] = 0;
+}
+
+// Writes the digits of a scaled activation.
+__device__ __forceinline__ void write_digits(const TupleActivations& a, const TupleOutput& out, u32 row,
+                                             u32 col, float value, u32 segment, int exponent) {
+    const u32 in_segment = col - segment * a.segment_cols, group = in_segment / (8 * a.tuple);
+    const u32 in_group = in_segment - group * 8 * a.tuple, in_lane = in_group / a.tuple;
+    const u32 pass = row / a.vectors, vector = row - pass * a.vectors;
+    const u32 word = group * 16 * a.vectors + 16 * vector + in_lane % 4 * 2 + in_lane / 4;
+    u8* const to = out.digits + (((u64)pass * a.segments + segment) * a.segment_words + word) * 4 +
+                   (in_group - in_lane * a.tuple) + (a.tuple == 4 ? 0 : 1);
+    const float inverse = exponent == NOT_FINITE ? 0.0f : __uint_as_float((u32)(127 - exponent) << 23);
+    const int digits = __float2int_rn(__fmul_rn(value, inverse)), low = (i8)digits;
+    to[0] = (u8)((digits - low) >> 8);
+    to[32] = (u8)low;
+}

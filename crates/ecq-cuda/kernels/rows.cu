@@ -17,7 +17,20 @@ struct NormParameters {
     float eps;
     u32 padding;
     Activations next;            // of the following product, if there are outputs
+    TupleActivations tuples;     // likewise, for products with tuples
 };
+
+// Raises the greatest magnitudes of segments, as bits, by the value of each lane. Lanes have neighbouring
+// columns.
+__device__ __forceinline__ void
+greatest_of_segments(const TupleActivations& a, u32 col, float value, u32* most) {
+    const u32 own = segment_of(a, col), last = __shfl_sync(0xffffffffu, own, 31);
+    for (u32 segment = __shfl_sync(0xffffffffu, own, 0); segment <= last; segment++) {
+        const u32 bits = segment == own ? __float_as_uint(fabsf(value)) : 0;
+        const u32 greatest = __reduce_max_sync(0xffffffffu, bits);
+        if (threadIdx.x % 32 == 0) atomicMax(most + segment, greatest);
+    }
+}
 
 extern "C" __global__ void __launch_bounds__(1024) norm_rows(const __grid_constant__ NormParameters p) {
     wait_for_previous();
@@ -65,6 +78,7 @@ extern "C" __global__ void __launch_bounds__(1024) norm_rows(const __grid_consta
             if (p.layer) value += p.bias[i];
             y[i] = value;
         }
+        values[k] = value;
         for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, i / 32, value);
     }
     for (u32 i = held + threadIdx.x; i < end; i += blockDim.x) {
@@ -76,6 +90,57 @@ extern "C" __global__ void __launch_bounds__(1024) norm_rows(const __grid_consta
         }
         for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, i / 32, value);
     }
+    // Values beyond those in registers are read again; each by the thread that wrote it.
+    for (u32 o = 0; o < p.tuples.output_count; o++) {
+        const TupleOutput& out = p.tuples.outputs[o];
+        __shared__ u32 most[MAX_SEGMENTS];
+        for (u32 i = threadIdx.x; i < p.tuples.segments; i += blockDim.x) most[i] = 0;
+        clear_digits(p.tuples, out, row, 0, p.tuples.segments);
+        __syncthreads();
+#pragma unroll
+        for (u32 k = 0; k < HELD; k++) {
+            const u32 i = threadIdx.x + k * blockDim.x;
+            greatest_of_segments(p.tuples, i, i < p.width ? scaled(out, i, values[k]) : 0.0f, most);
+        }
+        for (u32 i = held + threadIdx.x; i - threadIdx.x < p.width; i += blockDim.x)
+            greatest_of_segments(p.tuples, i, i < p.width ? scaled(out, i, y[i]) : 0.0f, most);
+        __syncthreads();
+        for (u32 i = threadIdx.x; i < p.tuples.segments; i += blockDim.x) {
+            const int exponent = exponent_of(most[i]);
+            *exponent_at(p.tuples, out, row, i) = exponent;
+            most[i] = (u32)exponent;
+        }
+        __syncthreads();
+#pragma unroll
+        for (u32 k = 0; k < HELD; k++) {
+            const u32 i = threadIdx.x + k * blockDim.x, segment = segment_of(p.tuples, i);
+            if (i < p.width)
+                write_digits(p.tuples, out, row, i, scaled(out, i, values[k]), segment, (int)most[segment]);
+        }
+        for (u32 i = held + threadIdx.x; i < p.width; i += blockDim.x) {
+            const u32 segment = segment_of(p.tuples, i);
+            write_digits(p.tuples, out, row, i, scaled(out, i, y[i]), segment, (int)most[segment]);
+        }
+        __syncthreads();
+    }
+}
+
+// The activation functions.
+__device__ __forceinline__ float silu(float x) {
+    return x / (1.0f + expf(-x));
+}
+
+__device__ __forceinline__ float gelu_tanh(float x) {
+    const float inner = 0.7978846f * (x + 0.044715f * x * x * x);
+    return x / (1.0f + expf(-2.0f * inner));
+}
+
+#define NO_FUNCTION 0
+#define SILU 1
+#define GELU_TANH 2
+
+__device__ __forceinline__ float activation(u32 function, float x) {
+    return function == GELU_TANH ? gelu_tanh(x) : silu(x);
 }
 
 struct PrepareParameters {
@@ -94,6 +159,67 @@ extern "C" __global__ void __launch_bounds__(THREADS) prepare(const __grid_const
     const u32 col = block * 32 + lane;
     const float value = col < p.next.cols ? p.x[(u64)row * p.next.cols + col] : 0.0f;
     for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, block, value);
+}
+
+struct PrepareTuplesParameters {
+    const void* x;               // [rows in use][stride] of `element`
+    const float* up;             // factors of the function's results, or none
+    float* y;                    // where these are written; may be x
+    const ActiveRows* active;    // or none: then `rows` counts
+    u32 which, rows, stride, element;
+    u32 function, padding;
+    TupleActivations next;
+};
+
+// Writes the digits of a segment (block x) of a row (block y), of activations or of a function of them.
+extern "C" __global__ void __launch_bounds__(THREADS)
+prepare_tuples(const __grid_constant__ PrepareTuplesParameters p) {
+    wait_for_previous();
+    const u32 segment = blockIdx.x, row = blockIdx.y, thread = threadIdx.x;
+    if (row >= (p.active ? p.active->rows[p.which] : p.rows)) return;
+    const TupleActivations& a = p.next;
+    const u32 first = segment * a.segment_cols;
+    const u32 end = segment + 1 < a.segments ? first + a.segment_cols : a.cols;
+    // A segment has at most 512 columns.
+    constexpr u32 OWN = 512 / THREADS;
+    float values[OWN];
+#pragma unroll
+    for (u32 k = 0; k < OWN; k++) {
+        const u32 col = first + thread + k * THREADS;
+        values[k] = 0.0f;
+        if (col >= end) continue;
+        const u64 at = (u64)row * p.stride + col;
+        values[k] = p.element == F32   ? ((const float*)p.x)[at]
+                    : p.element == F16 ? half_to_float(((const u16*)p.x)[at])
+                                       : bfloat_to_float(((const u16*)p.x)[at]);
+        if (p.function == NO_FUNCTION) continue;
+        values[k] = activation(p.function, values[k]);
+        if (p.up) values[k] = values[k] * p.up[at];
+        p.y[at] = values[k];
+    }
+    for (u32 o = 0; o < a.output_count; o++) {
+        const TupleOutput& out = a.outputs[o];
+        u32 most = 0;
+#pragma unroll
+        for (u32 k = 0; k < OWN; k++) {
+            const u32 col = first + thread + k * THREADS;
+            if (col < end) most = max(most, __float_as_uint(fabsf(scaled(out, col, values[k]))));
+        }
+        __shared__ u32 parts[THREADS / 32];
+        most = __reduce_max_sync(0xffffffffu, most);
+        if (thread % 32 == 0) parts[thread / 32] = most;
+        clear_digits(a, out, row, segment, 1);
+        __syncthreads();
+        most = __reduce_max_sync(0xffffffffu, parts[thread % (THREADS / 32)]);
+        __syncthreads();
+        const int exponent = exponent_of(most);
+        if (thread == 0) *exponent_at(a, out, row, segment) = exponent;
+#pragma unroll
+        for (u32 k = 0; k < OWN; k++) {
+            const u32 col = first + thread + k * THREADS;
+            if (col < end) write_digits(a, out, row, col, scaled(out, col, values[k]), segment, exponent);
+        }
+    }
 }
 
 struct AnglesParameters {
@@ -142,28 +268,18 @@ extern "C" __global__ void __launch_bounds__(THREADS) rotate(const __grid_consta
     *second = b * cosine + a * sine;
 }
 
-// e^x and the activation functions.
-__device__ __forceinline__ float silu(float x) {
-    return x / (1.0f + expf(-x));
-}
-
-__device__ __forceinline__ float gelu_tanh(float x) {
-    const float inner = 0.7978846f * (x + 0.044715f * x * x * x);
-    return x / (1.0f + expf(-2.0f * inner));
-}
-
 struct ActivateParameters {
     float* x;
     const float* up;
     const ActiveRows* active;
-    u32 width, gelu;
+    u32 width, function;
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS) activate(const __grid_constant__ ActivateParameters p) {
     wait_for_previous();
     const u64 values = (u64)p.active->rows[0] * p.width;
     for (u64 i = blockIdx.x * (u64)THREADS + threadIdx.x; i < values; i += (u64)gridDim.x * THREADS) {
-        const float value = p.gelu ? gelu_tanh(p.x[i]) : silu(p.x[i]);
+        const float value = activation(p.function, p.x[i]);
         p.x[i] = p.up ? value * p.up[i] : value;
     }
 }
@@ -172,7 +288,7 @@ struct ActivateProductParameters {
     float* x;
     const float* up;
     const ActiveRows* active;
-    u32 gelu, padding;
+    u32 function, padding;
     Activations next;            // of the following product
 };
 
@@ -187,7 +303,7 @@ activate_for_product(const __grid_constant__ ActivateProductParameters p) {
     float value = 0.0f;
     if (col < p.next.cols) {
         const u64 at = (u64)row * p.next.cols + col;
-        value = p.gelu ? gelu_tanh(p.x[at]) : silu(p.x[at]);
+        value = activation(p.function, p.x[at]);
         if (p.up) value = value * p.up[at];
         p.x[at] = value;
     }

@@ -12,8 +12,8 @@ __device__ __forceinline__ u32 changed_parity(u32 a, u32 b, u32 mask) {
 // Decodes and multiplies a unit. SAME: all its streams are of one segment. The slot is released when it is
 // read.
 template <bool SAME>
-__device__ __forceinline__ void unit_product(const Product& p, const Work& work, u32 unit, u32 lane,
-                                             const u32* starts, u32 slot, u32 released, u32 round,
+__device__ __forceinline__ void unit_product(const Part& p, const Work& work, u32 unit, u32 lane,
+                                             const u32* starts, u32 slot, u32 released, u32 round, u32 one,
                                              int (&sum)[STREAMS][BLOCKS][4]) {
     u32 groups = 0, from[SAME ? 1 : STREAMS];
     constexpr u32 STEP = GROUP_WORDS / 2;
@@ -50,7 +50,7 @@ __device__ __forceinline__ void unit_product(const Product& p, const Work& work,
 
     // Lane (g, t) holds column g of operand B; with fewer than eight columns they repeat.
     const u32 word = VECTORS >= 4 ? lane * 2 : (lane / 4 % (2 * VECTORS)) * 8 + lane % 4 * 2;
-    const uint2* x = (const uint2*)((const u32*)p.digits + word);
+    const uint2* x = (const uint2*)((const u32*)work.digits + word);
     const u32 shared_x = work.digits_at + word * 4;
     // Digits in global memory are loaded a batch ahead, if all streams share them; there are no registers to
     // do so for several.
@@ -94,7 +94,7 @@ __device__ __forceinline__ void unit_product(const Product& p, const Work& work,
                 }
             if (!LATER) from[s] += BATCH_GROUPS * STEP;
         }
-        decode_batch(at, work.table, p.one, [&](int g, u32(&a)[STREAMS][4]) {
+        decode_batch(at, work.table, one, [&](int g, u32(&a)[STREAMS][4]) {
 #pragma unroll
             for (int s = 0; s < STREAMS; s++) {
 #pragma unroll
@@ -131,14 +131,46 @@ __device__ __forceinline__ void unit_product(const Product& p, const Work& work,
 #endif
 }
 
-// Multiplies a matrix with VECTORS rows of digits. A block has consecutive tiles with all their segments; its
-// units are STREAMS streams each, in the order of segments, then tiles. Behind the warps that decode, two
-// fill the slots of shared memory.
+// Returns what the outliers of a row add, in units of the step.
+__device__ __forceinline__ float outlier_sum(const Part& p, u32 row, u64 vector) {
+    const u32 start = ((const u32*)p.outlier_starts)[row], end = ((const u32*)p.outlier_starts)[row + 1];
+    float sum = 0.0f;
+    for (u32 i = start; i < end; i++) {
+        const uint2 outlier = ((const uint2*)p.outliers)[i];
+        const u64 at = vector * p.x_stride + outlier.x;
+        const float x = p.element == F32   ? __ldcg((const float*)p.x + at)
+                        : p.element == F16 ? half_to_float(__ldcg((const u16*)p.x + at))
+                                           : bfloat_to_float(__ldcg((const u16*)p.x + at));
+        const float scale = p.scales ? ((const float*)p.scales)[outlier.x] : 1.0f;
+        sum = __fmaf_rn(__uint_as_float(outlier.y), __fmul_rn(x, scale), sum);
+    }
+    return sum;
+}
+
+// Multiplies matrices with VECTORS rows of digits. A block has consecutive tiles of a matrix with all their
+// segments; its units are STREAMS streams each, in the order of segments, then tiles. Behind the warps that
+// decode, two fill the slots of shared memory.
 extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
-    tuple_product(const __grid_constant__ Product p) {
+    tuple_product(const __grid_constant__ Product all) {
     extern __shared__ __align__(1024) u8 memory[];
     const u32 thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#if PARTS == 1
+    const Part& p = all.parts[0];
+#else
+    // Parameters with an index that is not known would be held in registers.
+    u32 which = 0;
+    while (which + 1 < all.part_count && blockIdx.x >= all.parts[which + 1].first_block) which++;
+    if (thread < sizeof(Part) / 4) ((u32*)(memory + PART))[thread] = ((const u32*)&all.parts[which])[thread];
+    __syncthreads();
+    const Part& p = *(const Part*)(memory + PART);
+#endif
+    const u32 block = blockIdx.x - p.first_block, first_row = blockIdx.y * VECTORS;
+    // The number of rows is written before the program starts.
+    if (blockIdx.y > 0 && all.active && first_row >= all.active->rows[all.which]) {
+        asm volatile("griddepcontrol.wait;" ::: "memory");
+        return;
+    }
     // The table's words are loaded first, or they would wait behind the streams.
     constexpr int QUADS = (1 << WIDTH) / 4, TURNS = (QUADS + WARPS - 1) / WARPS;
     u32 words[TURNS];
@@ -147,7 +179,7 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
         const u32 quad = warp + i * WARPS;
         words[i] = warp < WARPS && quad < QUADS ? ((const u32*)p.registers)[quad * 4 + lane / 8] : 0;
     }
-    const u32 tiles = p.block_tiles + (blockIdx.x < p.more_tiles), count = tiles * p.segments;
+    const u32 tiles = p.block_tiles + (block < p.more_tiles), count = tiles * p.segments;
     const u32 most_tiles = p.block_tiles + (p.more_tiles > 0);
     const u32 base = (u32)__cvta_generic_to_shared(memory);
     Power* const powers = (Power*)(memory + TABLE + TABLE_BYTES);
@@ -157,9 +189,10 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
     const u32 digit_bytes = p.segments * p.batch_groups * GROUP_WORDS * 4;
     const u32 slots_at = digits_at + (SHARED_DIGITS ? (digit_bytes + 127) / 128 * 128 : 0);
     const u32 units = (count + STREAMS - 1) / STREAMS;
-    const Work work{sums,
-                    powers,
-                    blockIdx.x * p.block_tiles + min(blockIdx.x, p.more_tiles),
+    const Work work{(const u8*)p.digits + (u64)blockIdx.y * digit_bytes,
+                    (u32)__cvta_generic_to_shared(sums),
+                    (u32)__cvta_generic_to_shared(powers),
+                    p.first_tile + block * p.block_tiles + min(block, p.more_tiles),
                     count,
                     units,
                     tiles,
@@ -179,12 +212,12 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
             asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
         } else {
             for (u32 i = lane; i < tiles * 16; i += 32)
-                steps[i] = ((const float*)p.steps)[p.per_row ? min(work.first * 16 + i, p.rows - 1) : 0];
+                steps[i] = ((const float*)p.steps)[p.per_row ? min(work.first * 16 + i, p.first + p.count - 1) : 0];
             begin = ((const uint2*)p.index + 1 + work.first)[0].x;
             end = ((const uint2*)p.index + 1 + work.first)[tiles].x;
         }
         __syncthreads();
-        if (filler == 1 && p.prefetch) prefetch(p.stream + (u64)begin * 128, (end - begin) * 128, lane);
+        if (filler == 1 && all.prefetch) prefetch(p.stream + (u64)begin * 128, (end - begin) * 128, lane);
         // The two warps take turns. The index is read for several units at a time, a stream for each lane,
         // and ahead of them.
         constexpr u32 TOGETHER = 32 / STREAMS;
@@ -207,11 +240,9 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
             }
         }
         // From here on memory has nothing to do for this product.
-        if (filler == 0 && p.next_stream) {
-            prefetch_share(p.next_registers, 4u << WIDTH, lane);
-            prefetch_share(p.next_index, p.next_index_bytes, lane);
-            prefetch_share(p.next_stream, p.next_stream_bytes, lane);
-        }
+        if (filler == 0)
+            for (u32 i = 0; i < all.hint_count; i++)
+                prefetch_share(all.hints[i].address, all.hints[i].bytes, lane);
         return;
     }
 
@@ -237,10 +268,10 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
     asm volatile("griddepcontrol.wait;" ::: "memory");
     if (SHARED_DIGITS) {
         uint4* const copy = (uint4*)(memory + (digits_at - base));
-        for (u32 i = thread; i < digit_bytes / 16; i += THREADS) copy[i] = __ldcg((const uint4*)p.digits + i);
+        for (u32 i = thread; i < digit_bytes / 16; i += THREADS) copy[i] = __ldcg((const uint4*)work.digits + i);
     }
     for (u32 vector = warp; vector < VECTORS; vector += WARPS) {
-        const int* const exponents = (const int*)p.exponents + vector * p.segments;
+        const int* const exponents = (const int*)p.exponents + (first_row + vector) * p.segments;
         const int own = lane < p.segments ? __ldcg(exponents + lane) : -1000;
         int most = own;
         for (u32 s = lane + 32; s < p.segments; s += 32) most = max(most, __ldcg(exponents + s));
@@ -265,9 +296,9 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
         if (unit + WARPS < units) ahead.load(p, work, unit + WARPS, lane);
         int sum[STREAMS][BLOCKS][4];
         if (tiles % STREAMS == 0)
-            unit_product<true>(p, work, unit, lane, own.starts, slot, released, round, sum);
+            unit_product<true>(p, work, unit, lane, own.starts, slot, released, round, all.one, sum);
         else
-            unit_product<false>(p, work, unit, lane, own.starts, slot, released, round, sum);
+            unit_product<false>(p, work, unit, lane, own.starts, slot, released, round, all.one, sum);
         store(p, work, sum, unit, lane);
         correct(p, work, corrections, unit, lane);
     }
@@ -275,19 +306,23 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
 
     // The fixed point is 2^(greatest - EXPONENT_RANGE), and registers of four hold multiples of the levels.
     const int unit_exponent = -EXPONENT_RANGE - (TUPLE == 4 ? (TRELLIS ? 4 : 5) : 0);
+    const u32 rows = all.active ? all.active->rows[all.which] : all.rows;
     for (u32 i = thread; i < VECTORS * tiles * 16; i += THREADS) {
         const u32 vector = VECTORS == 1 ? 0 : i / (tiles * 16), in_block = i - vector * (tiles * 16);
         const u32 row = work.first * 16 + in_block;
-        if (row >= p.rows || vector >= p.vectors) continue;
+        if (row < p.first || row >= p.first + p.count || first_row + vector >= rows) continue;
+        const int greatest = ((const int*)(memory + GREATEST))[vector];
         const long long sum = ((long long)(int)sums[2 * i + 1] << LOW_BITS) + sums[2 * i];
-        const float scale = __uint_as_float(
-            (u32)(127 + max(((const int*)(memory + GREATEST))[vector] + unit_exponent, -126)) << 23);
-        const float y = __fmul_rn(__fmul_rn(__ll2float_rn(sum), scale), steps[in_block]);
-        const u64 at = (u64)vector * p.output_stride + row;
-        if (p.element == F32)
+        const float scale = __uint_as_float((u32)(127 + max(greatest + unit_exponent, -126)) << 23);
+        float y = greatest == NOT_FINITE ? __int_as_float(0x7fffffff) : __fmul_rn(__ll2float_rn(sum), scale);
+        if (p.outlier_starts) y = __fadd_rn(y, outlier_sum(p, row, first_row + vector));
+        y = __fmul_rn(y, steps[in_block]);
+        if (p.bias) y = __fadd_rn(y, ((const float*)p.bias)[row - p.first]);
+        const u64 at = (u64)(first_row + vector) * p.output_stride + row - p.first;
+        if (p.output_element == F32)
             ((float*)p.output)[at] = y;
         else
-            ((u16*)p.output)[at] = p.element == F16 ? float_to_half(y) : float_to_bfloat(y);
+            ((u16*)p.output)[at] = p.output_element == F16 ? float_to_half(y) : float_to_bfloat(y);
     }
 }
 

@@ -1,31 +1,72 @@
-// The work of a block of the product with tuples, and its parts that do not decode.
+// The work of a block of the product with tuples, and its parts that do not decode. Macros: TUPLE, WIDTH,
+// TRELLIS, STREAMS (of a warp), WARPS (of a block), VECTORS (rows of activations: 1, 2, 4, 8 or 16),
+// SHARED_DIGITS (whether the digits fit shared memory), PARTS (matrices: 1, or
+// any other number for several).
+//
+// Activations are two 8-bit digits with one exponent for each segment (`TupleActivations` of common.cuh).
+// Sums of a segment are exact in 32 bits, sums of a row in 64 bits of fixed point, so results do not depend
+// on the order of additions, on the batch or on the division of work.
+
+// Exponents of segments that matter: a segment whose exponent is further below the greatest one loses bits
+// that are 2^-26 of the greatest activation.
+#define EXPONENT_RANGE 11
+// Bits of the low word of a sum; the high word has what is above.
+#define LOW_BITS 20
+// Blocks of eight columns of operand B.
+#define BLOCKS ((VECTORS + 3) / 4)
+// Words of the digits of a group.
+#define GROUP_WORDS (16 * VECTORS)
 
 #if __CUDA_ARCH__ >= 900
 
+// What is fetched to the L2 cache for the next product.
+struct Hint {
+    u64 address;
+    u64 bytes;
+};
+#define MAX_HINTS (3 * MAX_OUTPUTS)
+
+// A matrix of a launch.
+struct Part {
+    u64 stream;         // stream rows
+    u64 index;          // part `index`
+    u64 starts;         // its starts of lanes
+    u64 corrections;    // its corrections
+    u64 registers;      // u32 [2^WIDTH]
+    u64 digits;         // [pass][segment][group][column][lane mod 4][register] words
+    u64 exponents;      // i32 [pass][VECTORS][segments]
+    u64 steps;          // f32 [1] or [rows]
+    u64 outlier_starts; // u32 [rows + 1], or 0
+    u64 outliers;       // uint2: column, and bits of the float to add in units of the step
+    u64 x;              // activations of `element`, for outliers
+    u64 scales;         // f32 [cols], or 0
+    u64 output;         // f32, f16 or bf16 [vectors][count]
+    u64 bias;           // f32 [count], or 0
+    u32 first, count;   // matrix rows of the output
+    u32 tiles, segments, segment_groups, groups;
+    u32 stream_rows, reach, batch_groups, per_row;
+    u32 x_stride, element, output_stride, output_element;
+    u32 slots, slot_rows;
+    u32 first_block, first_tile, block_tiles, more_tiles;
+};
+
 struct Product {
-    u64 stream;      // stream rows
-    u64 index;       // part `index`
-    u64 starts;      // its starts of lanes
-    u64 corrections; // its corrections
-    u64 registers;   // u32 [2^WIDTH]
-    u64 digits, exponents;
-    u64 steps;  // f32 [1] or [rows]
-    u64 output; // f32, f16 or bf16 [vectors][rows]
-    u32 rows, tiles, segments, segment_groups;
-    u32 groups, stream_rows, reach, batch_groups;
-    u32 vectors, output_stride, element, per_row;
-    u32 slots, slot_rows, one, block_tiles, more_tiles, prefetch;
-    u64 next_stream, next_index, next_registers; // of the matrix of the next product, or 0
-    u32 next_stream_bytes, next_index_bytes;
+    Part parts[MAX_OUTPUTS];
+    Hint hints[MAX_HINTS];
+    const ActiveRows* active; // or none: then `rows` counts
+    u32 which, rows, part_count, hint_count;
+    u32 prefetch;             // whether no product before this one has fetched its matrices
+    u32 one;
 };
 #define THREADS (WARPS * 32)
 #define MAX_SLOTS 64
 // Shared memory before the table: barriers of slots, how often slots were filled and released, the greatest
-// exponent of each vector.
+// exponent of each vector, the block's part of several.
 #define FILLED 512
 #define RELEASED 768
 #define GREATEST 1024
-#define TABLE 1152
+#define PART 1152
+#define TABLE 1408
 
 // Quotients of numbers below 2^12 by `divisor` below 2^8.
 struct Divider {
@@ -42,13 +83,21 @@ struct Power {
 
 // What the warps of a block know of its work.
 struct Work {
-    u32* sums;
-    const Power* powers;
-    u32 first, count, units, tiles, table, digits_at, slots_at, slot_bytes, base;
+    const u8* digits; // of the pass
+    // Addresses in shared memory, but for the first tile and numbers.
+    u32 sums, powers, first, count, units, tiles, table, digits_at, slots_at, slot_bytes, base;
     Divider by_tiles, by_slots;
 
+    __device__ __forceinline__ Power power(u32 i) const {
+        Power found;
+        asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
+                     : "=r"(found.factor), "=r"(found.shift)
+                     : "r"(powers + 8 * i));
+        return found;
+    }
+
     // The number in the index of a stream of the block: segments of tiles.
-    __device__ __forceinline__ u32 place(const Product& p, u32 i) const {
+    __device__ __forceinline__ u32 place(const Part& p, u32 i) const {
         const u32 segment = by_tiles.quotient(i);
         return (first + i - segment * tiles) * p.segments + segment;
     }
@@ -60,7 +109,7 @@ struct Entries {
     u32 segment, next_segment;
     bool inner;
 
-    __device__ __forceinline__ void load(const Product& p, const Work& work, u32 i) {
+    __device__ __forceinline__ void load(const Part& p, const Work& work, u32 i) {
         const u32 segment_number = work.by_tiles.quotient(i), in_block = i - segment_number * work.tiles;
         const uint2* const tiles = (const uint2*)p.index + 1 + work.first + in_block;
         const u32* const segments = (const u32*)((const uint2*)p.index + 2 + p.tiles) + work.place(p, i);
@@ -72,7 +121,7 @@ struct Entries {
         inner = segment_number + 1 < p.segments;
     }
     __device__ __forceinline__ u32 row() const { return tile.x + (segment & 0xffffu); }
-    __device__ __forceinline__ u32 rows(const Product& p) const {
+    __device__ __forceinline__ u32 rows(const Part& p) const {
         const u32 end = inner ? tile.x + (next_segment & 0xffffu) : next_tile.x;
         return min(min(end + p.reach, p.stream_rows) - row(), p.slot_rows);
     }
@@ -107,20 +156,16 @@ __device__ __forceinline__ void wait(u32 barrier, u32 parity) {
                  : "memory");
 }
 
-__device__ __forceinline__ void add_shared(u32* to, u32 value) {
-    asm volatile("red.shared.add.u32 [%0], %1;" ::"r"((u32)__cvta_generic_to_shared(to)), "r"(value)
+// Adds v times a power of two to a sum of two words.
+__device__ __forceinline__ void add(u32 sum, int v, Power power) {
+    const long long wide = (long long)(v >> power.shift) * power.factor;
+    const u32 low = (u32)wide & ((1u << LOW_BITS) - 1), high = (u32)(wide >> LOW_BITS);
+    asm volatile("red.shared.add.u32 [%0], %1; red.shared.add.u32 [%0 + 4], %2;" ::"r"(sum), "r"(low), "r"(high)
                  : "memory");
 }
 
-// Adds v times a power of two to a sum of two words.
-__device__ __forceinline__ void add(u32* sum, int v, Power power) {
-    const long long wide = (long long)(v >> power.shift) * power.factor;
-    add_shared(sum, (u32)wide & ((1u << LOW_BITS) - 1));
-    add_shared(sum + 1, (u32)(wide >> LOW_BITS));
-}
-
 // A column of the digits, as 16 bits.
-__device__ __forceinline__ int digits_of(const Product& p, const Work& work, u32 segment, u32 col,
+__device__ __forceinline__ int digits_of(const Part& p, const Work& work, u32 segment, u32 col,
                                          u32 vector) {
     const u32 group = col / (8 * TUPLE), in_group = col % (8 * TUPLE), k = in_group % TUPLE;
     const u32 word = 2 * vector * 8 + in_group / TUPLE % 4 * 2 + in_group / (4 * TUPLE);
@@ -133,7 +178,7 @@ __device__ __forceinline__ int digits_of(const Product& p, const Work& work, u32
                      : "r"(work.digits_at + byte));
         return 256 * high + low;
     }
-    const i8* bytes = (const i8*)p.digits + byte;
+    const i8* bytes = (const i8*)work.digits + byte;
     return 256 * __ldcg(bytes) + __ldcg(bytes + 32);
 }
 
@@ -142,7 +187,7 @@ __device__ __forceinline__ int digits_of(const Product& p, const Work& work, u32
 struct Ahead {
     u32 starts[STREAMS], correction, corrections;
 
-    __device__ __forceinline__ void load(const Product& p, const Work& work, u32 unit, u32 lane) {
+    __device__ __forceinline__ void load(const Part& p, const Work& work, u32 unit, u32 lane) {
 #pragma unroll
         for (int s = 0; s < STREAMS; s++)
             starts[s] =
@@ -174,14 +219,14 @@ struct Corrections {
         for (int s = 0; s + 1 < STREAMS; s++) stream += c >= ends[s];
         return stream;
     }
-    __device__ __forceinline__ u32 entry(const Product& p, u32 c, u32 stream) const {
+    __device__ __forceinline__ u32 entry(const Part& p, u32 c, u32 stream) const {
         u32 place = places[0];
 #pragma unroll
         for (int s = 1; s < STREAMS; s++)
             if (stream == s) place = places[s];
         return ((const u16*)p.corrections)[place + c];
     }
-    __device__ __forceinline__ void load(const Product& p, const Ahead& ahead, u32 lane) {
+    __device__ __forceinline__ void load(const Part& p, const Ahead& ahead, u32 lane) {
         total = 0;
 #pragma unroll
         for (int s = 0; s < STREAMS; s++) {
@@ -199,7 +244,7 @@ struct Corrections {
 };
 
 // Adds a correction; `stream` is its number in the block.
-__device__ __forceinline__ void add_correction(const Product& p, const Work& work, u32 entry, u32 stream) {
+__device__ __forceinline__ void add_correction(const Part& p, const Work& work, u32 entry, u32 stream) {
     const u32 magnitude = entry >> 13 & 3;
     // 1, 2, 4 or 16 units; a unit is two of k on a trellis, which is four levels.
     int factor =
@@ -208,14 +253,14 @@ __device__ __forceinline__ void add_correction(const Product& p, const Work& wor
     const u32 segment = work.by_tiles.quotient(stream),
               row = (stream - segment * work.tiles) * 16 + entry % 16;
     for (u32 vector = 0; vector < VECTORS; vector++) {
-        add(work.sums + (vector * work.tiles * 16 + row) * 2,
+        add(work.sums + (vector * work.tiles * 16 + row) * 8,
             factor * digits_of(p, work, segment, entry >> 4 & 511, vector),
-            work.powers[vector * p.segments + segment]);
+            work.power(vector * p.segments + segment));
     }
 }
 
 // Adds the corrections of a unit.
-__device__ __forceinline__ void correct(const Product& p, const Work& work, const Corrections& own, u32 unit,
+__device__ __forceinline__ void correct(const Part& p, const Work& work, const Corrections& own, u32 unit,
                                         u32 lane) {
 #pragma unroll
     for (int h = 0; h < HELD; h++)
@@ -230,7 +275,7 @@ __device__ __forceinline__ void correct(const Product& p, const Work& work, cons
 
 // Adds the sums of a unit. Lane (g, t) has columns 2t and 2t + 1 of operand B for rows g and g + 8. With one
 // or two vectors all t have the same columns, and each takes other streams.
-__device__ __forceinline__ void store(const Product& p, const Work& work, int (&sum)[STREAMS][BLOCKS][4],
+__device__ __forceinline__ void store(const Part& p, const Work& work, int (&sum)[STREAMS][BLOCKS][4],
                                       u32 unit, u32 lane) {
     constexpr int COPIES = VECTORS >= 4 ? 1 : 4 / VECTORS;
     const u32 t = lane % 4;
@@ -251,16 +296,16 @@ __device__ __forceinline__ void store(const Product& p, const Work& work, int (&
 #pragma unroll
         for (int b = 0; b < BLOCKS; b++) {
             const u32 vector = VECTORS >= 4 ? b * 4 + t : t % VECTORS;
-            const Power power = work.powers[vector * p.segments + segment];
+            const Power power = work.power(vector * p.segments + segment);
 #pragma unroll
             for (int h = 0; h < 2; h++)
-                add(work.sums + (vector * work.tiles * 16 + row + 8 * h) * 2, values[b][h], power);
+                add(work.sums + (vector * work.tiles * 16 + row + 8 * h) * 8, values[b][h], power);
         }
     }
 }
 
 // Copies a unit to its slot; lane s < STREAMS copies stream s, whose entries it holds.
-__device__ __forceinline__ void fill(const Product& p, const Work& work, u32 unit, u32 s,
+__device__ __forceinline__ void fill(const Part& p, const Work& work, u32 unit, u32 s,
                                      const Entries& entries) {
     const u32 number = unit - work.by_slots.quotient(unit) * work.by_slots.divisor,
               barrier = work.base + number * 8;
@@ -292,7 +337,7 @@ __device__ __forceinline__ void prefetch(u64 from, u32 bytes, u32 lane) {
     }
 }
 
-// Fetches the block's share of a part of the next matrix to the L2 cache.
+// Fetches the block's share of memory to the L2 cache.
 __device__ __forceinline__ void prefetch_share(u64 from, u64 bytes, u32 lane) {
     const u64 share = (bytes / gridDim.x + 15) / 16 * 16, begin = share * blockIdx.x;
     if (begin < bytes) prefetch(from + begin, (u32)min(share, bytes - begin), lane);

@@ -5,7 +5,7 @@ use crate::gpu::Gpu;
 use crate::memory::DeviceMemory;
 use crate::module::Modules;
 use crate::program::{CudaEvent, CudaProgram};
-use crate::weight::{CudaSlot, CudaWeight, FUSED_CODINGS};
+use crate::weight::{CudaSlot, CudaWeight, fused_codings};
 use cudarc::driver::CudaStream;
 use ecq_core::Element;
 use ecq_runtime::backend::{
@@ -84,7 +84,7 @@ impl Backend for Cuda {
             threads: 1,
             overlaps_decode: false,
             batch_invariant: true,
-            fused_codings: FUSED_CODINGS,
+            fused_codings: fused_codings(properties.capability),
             memory_bytes: self.shared.gpu.free_bytes().ok().map(|bytes| bytes as u64),
         }
     }

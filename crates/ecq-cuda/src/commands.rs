@@ -6,15 +6,16 @@ use crate::kernels::{ATTENTION, ROWS, TOKENS, element};
 use crate::memory::DeviceMemory;
 use crate::module::{Grid, Kernel, words_of};
 use crate::parameters::{
-    ActivateParameters, ActivateProductParameters, Activations, AddParameters, AdvanceParameters,
-    AnglesParameters, AppendParameters, ArgmaxParameters, AttentionParameters, CacheParameters,
-    CopyParameters, EmbedCodesParameters, EmbedParameters, GatherParameters, NormParameters,
-    RotateParameters, RouteParameters, SampleParameters,
+    ActivateParameters, ActivateProductParameters, AddParameters, AdvanceParameters, AnglesParameters,
+    AppendParameters, ArgmaxParameters, AttentionParameters, CacheParameters, CopyParameters,
+    EmbedCodesParameters, EmbedParameters, EmbedTuplesParameters, GatherParameters, NormParameters,
+    PrepareTuplesParameters, RotateParameters, RouteParameters, SampleParameters,
 };
-use crate::products::Product;
+use crate::products::{Prepared, Product, ProductInput};
 use crate::program::Resources;
-use crate::weight::DeviceMatrix;
-use bytemuck::{NoUninit, Zeroable};
+use crate::tuples::TupleLaunch;
+use crate::weight::{CudaWeight, DeviceMatrix};
+use bytemuck::NoUninit;
 use cudarc::driver::CudaStream;
 use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_runtime::RuntimeError;
@@ -30,17 +31,41 @@ pub(crate) const THREADS: usize = 256;
 const MIN_SPLIT: usize = 256;
 /// Most splits of a row.
 const MAX_SPLITS: usize = 64;
+/// Threads of a block that looks up a row of a matrix of tuples.
+const EMBED_THREADS: usize = 128;
 
 /// A kernel with its parameters.
+#[derive(Debug, Clone)]
 pub(crate) struct Launch {
     kernel: Kernel,
     grid: Grid,
     parameters: Vec<u64>,
+    /// What a product with tuples reads, so that the product before it can fetch that.
+    tuples: Option<Box<TupleLaunch>>,
 }
 
 impl Launch {
     pub(crate) fn new<T: NoUninit>(kernel: Kernel, grid: Grid, parameters: &T) -> Self {
-        Self { kernel, grid, parameters: words_of(parameters) }
+        Self { kernel, grid, parameters: words_of(parameters), tuples: None }
+    }
+
+    /// Creates the launch of a product with tuples.
+    pub(crate) fn of_tuples(kernel: Kernel, grid: Grid, tuples: TupleLaunch) -> Self {
+        let launch = Self::new(kernel, grid, &tuples.parameters);
+        Self { tuples: Some(Box::new(tuples)), ..launch }
+    }
+
+    /// Changes a product with tuples; returns whether it is one.
+    pub(crate) fn change_tuples(&mut self, change: impl FnOnce(&mut TupleLaunch)) -> bool {
+        let Some(tuples) = &mut self.tuples else { return false };
+        change(tuples);
+        self.parameters = words_of(&tuples.parameters);
+        true
+    }
+
+    /// Returns the product with tuples that this launch is.
+    pub(crate) fn tuples(&self) -> Option<&TupleLaunch> {
+        self.tuples.as_deref()
     }
 
     /// Enqueues the kernel.
@@ -121,25 +146,40 @@ impl<'a> Builder<'a> {
                 let report = self.resources.report.address();
                 let grid = Grid::new([batch.most, 1, 1], THREADS);
                 match weight.matrix(None)? {
-                    DeviceMatrix::Codes(matrix) => {
+                    DeviceMatrix::Codes(kind, matrix) => {
                         let parameters =
                             EmbedCodesParameters { matrix, index, y, active, report, scale, add };
-                        Launch::new(self.resources.codes(weight.kind, None, "embed")?, grid, &parameters)
+                        Launch::new(self.resources.codes(kind, None, "embed")?, grid, &parameters)
                     }
-                    DeviceMatrix::Linear(matrix) => {
+                    DeviceMatrix::Linear(kind, matrix) => {
                         let parameters = EmbedParameters { matrix, index, y, active, report, scale, add };
-                        Launch::new(self.resources.linear(weight.kind, None, "embed")?, grid, &parameters)
+                        Launch::new(self.resources.linear(kind, None, "embed")?, grid, &parameters)
+                    }
+                    DeviceMatrix::Tuples(matrix) => {
+                        let parameters = EmbedTuplesParameters {
+                            tokens: index,
+                            y,
+                            active,
+                            report,
+                            scale,
+                            add,
+                            ..matrix.lookup()
+                        };
+                        let kernel = self.resources.kernel(&matrix.kind.lookup(), "embed_tuples")?;
+                        Launch::new(kernel, Grid::new([batch.most, 1, 1], EMBED_THREADS), &parameters)
                     }
                 }
             }
             Command::Norm { ref norm, rows, heads, x, y } => {
-                self.norm(norm, self.rows(rows), heads, x, y, Zeroable::zeroed())?
+                self.norm(norm, self.rows(rows), heads, x, y, Prepared::None)?
             }
             Command::Linear { rows, x, ref outputs } => {
                 let products =
                     outputs.iter().map(|output| self.product(output)).collect::<Result<Vec<_>>>()?;
                 let (resources, rows, x) = (self.resources, self.rows(rows), self.address(x));
-                return resources.products(x, &products, rows, &mut |bytes| self.shared_scratch(bytes));
+                let [_, cols] = outputs.first().map_or([0, 0], |output| self.weight_of(output).shape());
+                let input = ProductInput { x, cols, rows };
+                return resources.products(input, &products, &mut |bytes| self.shared_scratch(bytes));
             }
             Command::RotaryAngles { positions, frequencies, count, per_row, scale, table } => {
                 let parameters = AnglesParameters {
@@ -274,22 +314,16 @@ impl<'a> Builder<'a> {
         };
         let products = outputs.iter().map(|output| self.product(output)).collect::<Result<Vec<_>>>()?;
         let (resources, rows) = (self.resources, self.rows(rows));
+        let input = ProductInput { x: resources.address(x), cols: width, rows };
         let scratch = &mut |bytes| self.shared_scratch(bytes);
-        let found = resources.prepared_products(resources.address(x), &products, width, rows, scratch)?;
+        let of_row = matches!(first, Command::Norm { .. });
+        let found = resources.prepared_products(input, &products, of_row, scratch)?;
         let Some((next, products)) = found else { return Ok(None) };
         let launch = match *first {
             Command::Norm { ref norm, heads, x, y, .. } => self.norm(norm, rows, heads, x, y, next)?,
             Command::Activate { activation, x, up, .. } => {
-                let parameters = ActivateProductParameters {
-                    x: self.address(x),
-                    up: up.map_or(0, |up| self.address(up)),
-                    active: rows.address,
-                    gelu: u32::from(activation == Activation::GeluTanh),
-                    padding: 0,
-                    next,
-                };
-                let blocks = [(next.blocks as usize).div_ceil(THREADS / 32), rows.most];
-                resources.rows_kernel("activate_for_product", blocks, &parameters)?
+                let up = up.map_or(0, |up| self.address(up));
+                resources.activate_for_products(activation, self.address(x), up, rows, next)?
             }
             _ => return Ok(None),
         };
@@ -305,7 +339,7 @@ impl<'a> Builder<'a> {
         heads: usize,
         x: BufferId,
         y: BufferId,
-        next: Activations,
+        next: Prepared,
     ) -> Result<Launch> {
         let width = self.resources.len(norm.weight());
         let (bias, layer, eps) = match *norm {
@@ -324,7 +358,8 @@ impl<'a> Builder<'a> {
             layer,
             eps,
             padding: 0,
-            next,
+            next: next.blocks(),
+            tuples: next.tuples(),
         };
         let kernel = self.resources.kernel(&KernelProgram::new(ROWS, &[]), "norm_rows")?;
         // Depends on the width alone, as the order of sums does.
@@ -332,15 +367,18 @@ impl<'a> Builder<'a> {
         Ok(Launch::new(kernel, Grid::new([rows.most * heads, 1, 1], threads), &parameters))
     }
 
+    fn weight_of(&self, output: &Output) -> &CudaWeight {
+        let (Operand::Weight(weight) | Operand::Slot(_, weight)) = output.operand;
+        self.resources.weight(weight)
+    }
+
     fn product(&self, output: &Output) -> Result<Product> {
-        let (weight, slot) = match output.operand {
-            Operand::Weight(weight) => (weight, None),
-            Operand::Slot(slot, weight) => (weight, Some(self.resources.slot(slot))),
+        let slot = match output.operand {
+            Operand::Weight(_) => None,
+            Operand::Slot(slot, _) => Some(self.resources.slot(slot)),
         };
-        let weight = self.resources.weight(weight);
         Ok(Product {
-            matrix: weight.matrix(slot)?,
-            kind: weight.kind,
+            matrix: self.weight_of(output).matrix(slot)?,
             in_slot: slot.is_some(),
             y: self.address(output.y),
             bias: output.bias.map_or(0, |bias| self.address(bias)),
@@ -465,9 +503,45 @@ impl Resources {
         width: usize,
         rows: ActiveRows,
     ) -> Result<Launch> {
-        let gelu = u32::from(activation == Activation::GeluTanh);
-        let parameters = ActivateParameters { x, up, active: rows.address, width: width as u32, gelu };
+        let (active, width_u32, function) = (rows.address, width as u32, function_of(activation));
+        let parameters = ActivateParameters { x, up, active, width: width_u32, function };
         self.rows_kernel("activate", [blocks_of(rows.most * width), 1], &parameters)
+    }
+
+    /// Returns the launch of an activation function that also writes what the products after it read.
+    fn activate_for_products(
+        &self,
+        activation: Activation,
+        x: u64,
+        up: u64,
+        rows: ActiveRows,
+        next: Prepared,
+    ) -> Result<Launch> {
+        let (active, function) = (rows.address, function_of(activation));
+        match next {
+            Prepared::None => Err(RuntimeError::Binding("products of no activations".to_owned())),
+            Prepared::Blocks(next) => {
+                let parameters = ActivateProductParameters { x, up, active, function, padding: 0, next };
+                let blocks = [(next.blocks as usize).div_ceil(THREADS / 32), rows.most];
+                self.rows_kernel("activate_for_product", blocks, &parameters)
+            }
+            Prepared::Tuples(next) => {
+                let parameters = PrepareTuplesParameters {
+                    x,
+                    up,
+                    y: x,
+                    active,
+                    which: rows.which,
+                    rows: rows.most as u32,
+                    stride: next.cols,
+                    element: element::F32 as u32,
+                    function,
+                    padding: 0,
+                    next,
+                };
+                self.rows_kernel("prepare_tuples", [next.segments as usize, rows.most], &parameters)
+            }
+        }
     }
 
     /// Returns the launch of `gather` or `scatter`.
@@ -497,6 +571,14 @@ impl Resources {
 /// Returns the blocks of a kernel in which each thread works on several values.
 fn blocks_of(values: usize) -> usize {
     values.div_ceil(THREADS).clamp(1, 1024)
+}
+
+/// Returns the number of an activation function in kernels.
+fn function_of(activation: Activation) -> u32 {
+    match activation {
+        Activation::Silu => 1,
+        Activation::GeluTanh => 2,
+    }
 }
 
 fn element_of(element: Element) -> usize {

@@ -5,7 +5,7 @@ use crate::commands::{ActiveRows, Builder};
 use crate::layout::UNIT_COLUMNS;
 use crate::memory::DeviceMemory;
 use crate::packing::BLOCK;
-use crate::products::Product;
+use crate::products::{Product, ProductInput};
 use crate::program::Resources;
 use crate::weight::{CudaSlot, CudaWeight};
 use cudarc::driver::CudaStream;
@@ -38,10 +38,12 @@ type Chosen = BTreeMap<u32, Vec<(u32, f32)>>;
 impl HostExperts {
     pub(crate) fn new(command: &Experts, builder: &mut Builder) -> Result<Self> {
         let rows = builder.rows(Rows::Batch).most;
-        let mut width = 0;
+        let (mut width, mut digit_bytes) = (0, 0);
         for expert in &command.experts {
             for id in expert.all() {
-                width = width.max(builder.resources.weight(id).shape().into_iter().max().unwrap_or(0));
+                let weight = builder.resources.weight(id);
+                width = width.max(weight.shape().into_iter().max().unwrap_or(0));
+                digit_bytes = digit_bytes.max(weight.digit_bytes(rows));
             }
         }
         let bytes = 4 * rows * width;
@@ -49,7 +51,7 @@ impl HostExperts {
             (builder.scratch(bytes)?, builder.scratch(bytes)?, builder.scratch(bytes)?);
         // At most two bytes per value and 16 per block and row, in whole units and passes.
         let room = rows.next_multiple_of(16) * width.next_multiple_of(UNIT_COLUMNS);
-        let integer_bytes = 2 * (64 + 16) * room / BLOCK;
+        let integer_bytes = (2 * (64 + 16) * room / BLOCK).max(digit_bytes);
         let integers = (builder.scratch(integer_bytes)?, integer_bytes);
         // Two words per row and expert, and two numbers of rows per expert.
         let entries = rows * command.top_k;
@@ -128,16 +130,10 @@ impl HostExperts {
             let weight = resources.weight(id);
             let slot = set.filter(|_| weight.needs_slot()).map(|set| resources.slot(set[index]));
             let matrix = weight.matrix(slot)?;
-            let product = Product {
-                matrix,
-                kind: weight.kind,
-                in_slot: slot.is_some(),
-                y,
-                bias: 0,
-                first: 0,
-                count: weight.shape()[0],
-            };
-            let launches = resources.products(x, &[product], rows, &mut |bytes| self.room(bytes))?;
+            let product =
+                Product { matrix, in_slot: slot.is_some(), y, bias: 0, first: 0, count: weight.shape()[0] };
+            let input = ProductInput { x, cols: weight.shape()[1], rows };
+            let launches = resources.products(input, &[product], &mut |bytes| self.room(bytes))?;
             Ok(launches.iter().try_for_each(|launch| launch.run(stream))?)
         };
         let activate = |activation: Activation, x: u64, up: u64, width: usize| -> Result<()> {

@@ -38,4 +38,4 @@ pub use kernels::{CheckedProgram, checked_programs};
 pub use library::{NVRTC_VARIABLE, require_driver, require_nvrtc};
 pub use memory::{DeviceMemory, PinnedMemory};
 pub use module::{Grid, Kernel, Modules, words_of};
-pub use tuples::{TupleDigits, TupleMatrix, TupleOptions, TupleProduct};
+pub use tuples::{TupleDigits, TupleInput, TupleMatrix, TupleOptions, TupleProduct};

@@ -79,13 +79,14 @@ impl Modules {
 }
 
 impl Kernel {
-    /// Allows launches with this much dynamic shared memory; more than 48 KiB needs the permission.
+    /// Allows launches with all of a block's shared memory; more than 48 KiB needs the permission, which all
+    /// launches of the kernel share.
     ///
     /// # Errors
-    /// [`CudaError::Driver`] if the GPU has less.
-    pub fn allow_shared(&self, bytes: usize) -> Result<()> {
+    /// [`CudaError::Driver`].
+    pub fn allow_shared(&self, gpu: &Gpu) -> Result<()> {
         let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
+        let bytes = i32::try_from(gpu.properties().shared_bytes).unwrap_or(i32::MAX);
         self.function.set_attribute(attribute, bytes).during("reserving shared memory")
     }
 

@@ -301,6 +301,23 @@ fn affine(groups: &AffineGroups, [rows, cols]: [usize; 2], bits: usize) -> (Matr
     (kind, side)
 }
 
+/// Returns the side data of a matrix whose elements are integers or levels of a trellis, for products that
+/// decode them.
+///
+/// # Errors
+/// If the grid does not fit or is another one.
+pub(crate) fn side_of_rows(grid: &Grid, shape: [usize; 2]) -> Result<SideData, CoreError> {
+    let (uniform, levels_per_code) = match grid {
+        Grid::UniformRows(uniform) if uniform.levels.is_none() => (uniform, 1),
+        Grid::TrellisRows(trellis) => (&trellis.uniform, 2),
+        _ => {
+            let expected = "a uniform or a trellis grid";
+            return Err(CoreError::Parameter { what: "grid", found: 0, expected });
+        }
+    };
+    Ok(uniform_rows(uniform, shape, 8, levels_per_code).1)
+}
+
 /// `levels_per_code` is 2 on a trellis grid, whose elements are levels.
 fn uniform_rows(
     uniform: &UniformRows,

@@ -106,7 +106,7 @@ pub(crate) struct ActivateProductParameters {
     pub(crate) x: u64,
     pub(crate) up: u64,
     pub(crate) active: u64,
-    pub(crate) gelu: u32,
+    pub(crate) function: u32,
     pub(crate) padding: u32,
     pub(crate) next: Activations,
 }
@@ -164,6 +164,7 @@ pub(crate) struct NormParameters {
     pub(crate) eps: f32,
     pub(crate) padding: u32,
     pub(crate) next: Activations,
+    pub(crate) tuples: TupleActivations,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -198,7 +199,7 @@ pub(crate) struct ActivateParameters {
     pub(crate) up: u64,
     pub(crate) active: u64,
     pub(crate) width: u32,
-    pub(crate) gelu: u32,
+    pub(crate) function: u32,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -328,4 +329,136 @@ pub(crate) struct AttentionParameters {
     pub(crate) split: u32,
     pub(crate) splits: u32,
     pub(crate) scale: f32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct TupleOutput {
+    pub(crate) col_scales: u64,
+    pub(crate) digits: u64,
+    pub(crate) exponents: u64,
+}
+
+/// Digits of activations for products with tuples.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct TupleActivations {
+    pub(crate) outputs: [TupleOutput; MAX_OUTPUTS],
+    pub(crate) output_count: u32,
+    pub(crate) cols: u32,
+    pub(crate) tuple: u32,
+    pub(crate) segments: u32,
+    pub(crate) segment_cols: u32,
+    pub(crate) segment_words: u32,
+    pub(crate) vectors: u32,
+    pub(crate) padding: u32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct PrepareTuplesParameters {
+    pub(crate) x: u64,
+    pub(crate) up: u64,
+    pub(crate) y: u64,
+    pub(crate) active: u64,
+    pub(crate) which: u32,
+    pub(crate) rows: u32,
+    pub(crate) stride: u32,
+    pub(crate) element: u32,
+    pub(crate) function: u32,
+    pub(crate) padding: u32,
+    pub(crate) next: TupleActivations,
+}
+
+/// A matrix of a product with tuples (`Part` of `tuple_work.cuh`).
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct TuplePart {
+    pub(crate) stream: u64,
+    pub(crate) index: u64,
+    pub(crate) starts: u64,
+    pub(crate) corrections: u64,
+    pub(crate) registers: u64,
+    pub(crate) digits: u64,
+    pub(crate) exponents: u64,
+    pub(crate) steps: u64,
+    pub(crate) outlier_starts: u64,
+    pub(crate) outliers: u64,
+    pub(crate) x: u64,
+    pub(crate) scales: u64,
+    pub(crate) output: u64,
+    pub(crate) bias: u64,
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    pub(crate) tiles: u32,
+    pub(crate) segments: u32,
+    pub(crate) segment_groups: u32,
+    pub(crate) groups: u32,
+    pub(crate) stream_rows: u32,
+    pub(crate) reach: u32,
+    pub(crate) batch_groups: u32,
+    pub(crate) per_row: u32,
+    pub(crate) x_stride: u32,
+    pub(crate) element: u32,
+    pub(crate) output_stride: u32,
+    pub(crate) output_element: u32,
+    pub(crate) slots: u32,
+    pub(crate) slot_rows: u32,
+    pub(crate) first_block: u32,
+    pub(crate) first_tile: u32,
+    pub(crate) block_tiles: u32,
+    pub(crate) more_tiles: u32,
+}
+
+/// Memory that a product fetches to the L2 cache for the next one.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Hint {
+    pub(crate) address: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Most hints of a product.
+pub(crate) const MAX_HINTS: usize = 3 * MAX_OUTPUTS;
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct TupleProductParameters {
+    pub(crate) parts: [TuplePart; MAX_OUTPUTS],
+    pub(crate) hints: [Hint; MAX_HINTS],
+    pub(crate) active: u64,
+    pub(crate) which: u32,
+    pub(crate) rows: u32,
+    pub(crate) part_count: u32,
+    pub(crate) hint_count: u32,
+    pub(crate) prefetch: u32,
+    pub(crate) one: u32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct EmbedTuplesParameters {
+    pub(crate) stream: u64,
+    pub(crate) index: u64,
+    pub(crate) starts: u64,
+    pub(crate) corrections: u64,
+    pub(crate) registers: u64,
+    pub(crate) steps: u64,
+    pub(crate) outlier_starts: u64,
+    pub(crate) outliers: u64,
+    pub(crate) col_scales: u64,
+    pub(crate) tokens: u64,
+    pub(crate) y: u64,
+    pub(crate) active: u64,
+    pub(crate) report: u64,
+    pub(crate) rows: u32,
+    pub(crate) cols: u32,
+    pub(crate) tiles: u32,
+    pub(crate) segments: u32,
+    pub(crate) segment_groups: u32,
+    pub(crate) groups: u32,
+    pub(crate) stream_rows: u32,
+    pub(crate) per_row: u32,
+    pub(crate) scale: f32,
+    pub(crate) add: u32,
 }

@@ -1,16 +1,20 @@
 //! Launches of products, on tensor cores or in f32.
 
+use crate::backend::Shared;
 use crate::commands::{ActiveRows, Launch, THREADS};
 use crate::compiler::Program as KernelProgram;
-use crate::kernels::{CODES, LINEAR, PASSES, ROWS_PER_PASS, most_tiles, outputs_per_group};
+use crate::kernels::{CODES, LINEAR, PASSES, ROWS_PER_PASS, element, most_tiles, outputs_per_group};
 use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
 use crate::module::{Grid, Kernel};
 use crate::packing::{BLOCK, MatrixKind};
 use crate::parameters::{
     Activations, CodesMatrix, CodesOutput, CodesParameters, MAX_OUTPUTS, MatrixParameters, PrepareOutput,
-    PrepareParameters, ProductParameters,
+    PrepareParameters, ProductParameters, TupleActivations,
 };
 use crate::program::Resources;
+use crate::tuples::{
+    self, MAX_SEGMENTS, MOST_VECTORS, TupleInput, TupleKind, TupleMatrix, TupleOperand, TupleProduct,
+};
 use crate::weight::DeviceMatrix;
 use bytemuck::Zeroable;
 use ecq_runtime::RuntimeError;
@@ -19,10 +23,10 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 
 /// Bytes of activations in shared memory; all GPUs have twice as much.
 const STAGED_BYTES: usize = 32 << 10;
+
 /// A product of one matrix.
 pub(crate) struct Product {
     pub(crate) matrix: DeviceMatrix,
-    pub(crate) kind: MatrixKind,
     /// Whether the matrix is decoded into a slot, which work of the stream may write.
     pub(crate) in_slot: bool,
     pub(crate) y: u64,
@@ -30,6 +34,39 @@ pub(crate) struct Product {
     pub(crate) first: usize,
     pub(crate) count: usize,
 }
+
+/// The activations of products.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProductInput {
+    pub(crate) x: u64,
+    pub(crate) cols: usize,
+    pub(crate) rows: ActiveRows,
+}
+
+/// What a kernel writes for the products after it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Prepared {
+    None,
+    /// Integers in blocks, for `codes.cu`.
+    Blocks(Activations),
+    /// Digits, for `tuple_product.cu`.
+    Tuples(TupleActivations),
+}
+
+impl Prepared {
+    /// Returns the integers in blocks, with no outputs if there are none.
+    pub(crate) fn blocks(self) -> Activations {
+        if let Self::Blocks(next) = self { next } else { Zeroable::zeroed() }
+    }
+
+    /// Returns the digits, with no outputs if there are none.
+    pub(crate) fn tuples(self) -> TupleActivations {
+        if let Self::Tuples(next) = self { next } else { Zeroable::zeroed() }
+    }
+}
+
+/// Memory of at least the given bytes, which later launches may use too.
+type Scratch<'a> = &'a mut dyn FnMut(usize) -> Result<u64>;
 
 impl Resources {
     /// Returns a kernel of `codes.cu`; `pass` are the rows of a tile and the tiles of a product.
@@ -61,25 +98,25 @@ impl Resources {
         self.kernel(&KernelProgram::new(LINEAR, &defines), name)
     }
 
-    /// Returns the launches of products with the same activations. `scratch` returns memory for activations
-    /// as integers, of at least the given bytes.
+    /// Returns the launches of products with the same activations.
     pub(crate) fn products(
         &self,
-        x: u64,
+        input: ProductInput,
         products: &[Product],
-        rows: ActiveRows,
-        scratch: &mut dyn FnMut(usize) -> Result<u64>,
+        scratch: Scratch,
     ) -> Result<Vec<Launch>> {
         let mut launches = Vec::new();
-        let mut codes = Vec::new();
+        let (mut codes, mut tuples) = (Vec::new(), Vec::new());
         for product in products {
-            match product.matrix {
-                DeviceMatrix::Codes(matrix) => codes.push((product, matrix)),
-                DeviceMatrix::Linear(matrix) => {
-                    launches.push(self.linear_product(x, product, matrix, rows)?);
+            match &product.matrix {
+                DeviceMatrix::Codes(kind, matrix) => codes.push((product, *kind, *matrix)),
+                DeviceMatrix::Linear(kind, matrix) => {
+                    launches.push(self.linear_product(input, product, *kind, *matrix)?);
                 }
+                DeviceMatrix::Tuples(matrix) => tuples.push((product, &**matrix)),
             }
         }
+        let ProductInput { x, rows, .. } = input;
         for codes in codes.chunks(MAX_OUTPUTS) {
             let (next, products) = self.codes_products(x, codes, rows, scratch)?;
             let blocks = [(next.blocks as usize).div_ceil(THREADS / 32), rows.most];
@@ -88,44 +125,137 @@ impl Resources {
             launches.push(self.rows_kernel("prepare", blocks, &parameters)?);
             launches.extend(products);
         }
+        while let Some(&(_, first)) = tuples.first() {
+            let layout = first.digits(rows.most);
+            let same = |(_, matrix): &(&Product, &TupleMatrix)| matrix.digits(rows.most) == layout;
+            let (own, others): (Vec<_>, Vec<_>) = tuples.into_iter().partition(same);
+            tuples = others;
+            for own in own.chunks(MAX_OUTPUTS) {
+                let (next, products) = self.tuple_products(input, own, scratch)?;
+                let Shared { gpu, modules, .. } = &*self.shared;
+                launches.push(tuples::prepare(gpu, modules, self.tuple_input(input), next)?);
+                launches.extend(products);
+            }
+        }
         Ok(launches)
     }
 
-    /// Returns the integers that the kernel before products has to write, and the launches of the products;
-    /// `None` if they are not products of a few matrices of codes with `cols` columns and the same column
-    /// scales. With different ones a norm, which is one block, takes longer than a kernel of its own saves.
+    /// Returns what the kernel before products has to write, and the launches of the products; `None` if they
+    /// are not products of a few matrices with `input.cols` columns in one form and, where the kernel is a
+    /// norm (`of_row`), with the same column scales: a norm is one block, which takes longer with different
+    /// ones than a kernel of its own saves.
     pub(crate) fn prepared_products(
         &self,
-        x: u64,
+        input: ProductInput,
         products: &[Product],
-        cols: usize,
-        rows: ActiveRows,
-        scratch: &mut dyn FnMut(usize) -> Result<u64>,
-    ) -> Result<Option<(Activations, Vec<Launch>)>> {
-        let codes: Vec<(&Product, CodesMatrix)> = products
-            .iter()
-            .filter_map(|product| match product.matrix {
-                DeviceMatrix::Codes(matrix) if matrix.cols as usize == cols => Some((product, matrix)),
-                _ => None,
-            })
-            .collect();
-        if codes.is_empty() || codes.len() != products.len() || codes.len() > MAX_OUTPUTS {
+        of_row: bool,
+        scratch: Scratch,
+    ) -> Result<Option<(Prepared, Vec<Launch>)>> {
+        let (mut codes, mut tuples) = (Vec::new(), Vec::new());
+        for product in products {
+            match &product.matrix {
+                DeviceMatrix::Codes(kind, matrix) if matrix.cols as usize == input.cols => {
+                    codes.push((product, *kind, *matrix));
+                }
+                DeviceMatrix::Tuples(matrix) if matrix.shape().cols() == input.cols => {
+                    tuples.push((product, &**matrix));
+                }
+                _ => return Ok(None),
+            }
+        }
+        if products.len() > MAX_OUTPUTS {
             return Ok(None);
         }
-        if codes.iter().any(|(_, matrix)| matrix.col_scales != codes[0].1.col_scales) {
-            return Ok(None);
+        match (codes.first(), tuples.first()) {
+            (Some((_, _, first)), None) => {
+                if codes.iter().any(|(_, _, matrix)| matrix.col_scales != first.col_scales) {
+                    return Ok(None);
+                }
+                let (next, launches) = self.codes_products(input.x, &codes, input.rows, scratch)?;
+                Ok(Some((Prepared::Blocks(next), launches)))
+            }
+            (None, Some((_, first))) => {
+                let layout = first.digits(input.rows.most);
+                let scales = first.col_scales();
+                let same = |matrix: &TupleMatrix| {
+                    matrix.digits(input.rows.most) == layout && (!of_row || matrix.col_scales() == scales)
+                };
+                if !tuples.iter().all(|(_, matrix)| same(matrix))
+                    || (of_row && layout.segments() > MAX_SEGMENTS)
+                {
+                    return Ok(None);
+                }
+                let (next, launches) = self.tuple_products(input, &tuples, scratch)?;
+                Ok(Some((Prepared::Tuples(next), launches)))
+            }
+            _ => Ok(None),
         }
-        self.codes_products(x, &codes, rows, scratch).map(Some)
+    }
+
+    fn tuple_input(&self, input: ProductInput) -> TupleInput {
+        TupleInput { x: input.x, stride: input.cols, element: element::F32, rows: input.rows }
+    }
+
+    /// Returns the digits that must be written before products of matrices with the same layout of digits,
+    /// and a launch for each kind of matrix.
+    fn tuple_products(
+        &self,
+        input: ProductInput,
+        products: &[(&Product, &TupleMatrix)],
+        scratch: Scratch,
+    ) -> Result<(TupleActivations, Vec<Launch>)> {
+        let Some((_, first)) = products.first() else { return Ok((Zeroable::zeroed(), Vec::new())) };
+        let (layout, passes) = (first.digits(input.rows.most), input.rows.most.div_ceil(MOST_VECTORS));
+        // Matrices with equal column scales share digits.
+        let mut scales: Vec<u64> = products.iter().map(|(_, matrix)| matrix.col_scales()).collect();
+        scales.sort_unstable();
+        scales.dedup();
+        let bytes = layout.bytes(passes).next_multiple_of(256);
+        let address = scratch(bytes * scales.len())?;
+        let outputs: Vec<(u64, u64)> =
+            scales.iter().enumerate().map(|(i, &scales)| (scales, address + (i * bytes) as u64)).collect();
+        let next = layout.activations(passes, &outputs);
+        let mut kinds: Vec<TupleKind> = Vec::new();
+        for (_, matrix) in products {
+            if !kinds.contains(&matrix.kind) {
+                kinds.push(matrix.kind);
+            }
+        }
+        let launch = |kind: TupleKind| {
+            let own = products.iter().filter(|(_, matrix)| matrix.kind == kind);
+            let operands: Vec<TupleOperand> = own
+                .map(|&(product, matrix)| {
+                    let mut outputs = next.outputs.iter();
+                    let found = outputs.find(|output| output.col_scales == matrix.col_scales());
+                    let (digits, exponents) = found.map_or((0, 0), |found| (found.digits, found.exponents));
+                    TupleOperand {
+                        matrix,
+                        digits,
+                        exponents,
+                        output: product.y,
+                        output_stride: product.count,
+                        output_element: element::F32,
+                        bias: product.bias,
+                        first: product.first,
+                        count: product.count,
+                    }
+                })
+                .collect();
+            let Shared { gpu, modules, .. } = &*self.shared;
+            Ok(TupleProduct::of(gpu, modules, &operands, self.tuple_input(input), None)?.into_launch())
+        };
+        let launches = kinds.into_iter().map(launch).collect::<Result<Vec<_>>>()?;
+        Ok((next, launches))
     }
 
     fn linear_product(
         &self,
-        x: u64,
+        ProductInput { x, rows, .. }: ProductInput,
         product: &Product,
+        kind: MatrixKind,
         matrix: MatrixParameters,
-        rows: ActiveRows,
     ) -> Result<Launch> {
-        let &Product { kind, y, bias, first, count, .. } = product;
+        let &Product { y, bias, first, count, .. } = product;
         let pass = ROWS_PER_PASS.into_iter().find(|&pass| pass >= rows.most).unwrap_or(8);
         let outputs = outputs_per_group(pass);
         let chunk = matrix.lanes as usize * 32;
@@ -153,12 +283,12 @@ impl Resources {
     fn codes_products(
         &self,
         x: u64,
-        products: &[(&Product, CodesMatrix)],
+        products: &[(&Product, MatrixKind, CodesMatrix)],
         rows: ActiveRows,
-        scratch: &mut dyn FnMut(usize) -> Result<u64>,
+        scratch: Scratch,
     ) -> Result<(Activations, Vec<Launch>)> {
         let mut next: Activations = Zeroable::zeroed();
-        let Some(&(_, matrix)) = products.first() else { return Ok((next, Vec::new())) };
+        let Some(&(_, _, matrix)) = products.first() else { return Ok((next, Vec::new())) };
         let [rows_per_tile, tiles] = PASSES
             .into_iter()
             .find(|[rows_per_tile, tiles]| rows_per_tile * tiles >= rows.most)
@@ -166,7 +296,7 @@ impl Resources {
         let passes = rows.most.div_ceil(rows_per_tile * tiles);
         let blocks = matrix.unit_count as usize * (UNIT_COLUMNS / BLOCK);
         // Matrices with equal column scales share activations.
-        let mut scales: Vec<u64> = products.iter().map(|(_, matrix)| matrix.col_scales).collect();
+        let mut scales: Vec<u64> = products.iter().map(|(_, _, matrix)| matrix.col_scales).collect();
         scales.sort_unstable();
         scales.dedup();
         let tile_blocks = passes * tiles * blocks;
@@ -184,7 +314,7 @@ impl Resources {
             if done[i] {
                 continue;
             }
-            let kind = products[i].0.kind;
+            let kind = products[i].1;
             let mut parameters = CodesParameters {
                 outputs: Zeroable::zeroed(),
                 x,
@@ -195,15 +325,15 @@ impl Resources {
                 padding: 0,
             };
             let mut all_blocks = 0;
-            for (j, (product, matrix)) in products.iter().enumerate().skip(i) {
-                if product.kind != kind || done[j] {
+            for (j, (product, own, matrix)) in products.iter().enumerate().skip(i) {
+                if *own != kind || done[j] {
                     continue;
                 }
                 done[j] = true;
                 parameters.early &= u32::from(!product.in_slot);
                 let mut prepared = next.outputs[..scales.len()].iter();
-                let own = prepared.find(|output| output.col_scales == matrix.col_scales);
-                let (digits, sums) = own.map_or((0, 0), |output| (output.digits, output.sums));
+                let found = prepared.find(|output| output.col_scales == matrix.col_scales);
+                let (digits, sums) = found.map_or((0, 0), |output| (output.digits, output.sums));
                 parameters.outputs[parameters.output_count as usize] = CodesOutput {
                     matrix: *matrix,
                     digits,

@@ -150,6 +150,7 @@ impl CudaProgram {
             }
         }
         let scratch = builder.into_scratch();
+        fetch_ahead(&mut compute);
         let launches = |segment: &Segment| matches!(segment, Segment::Launch(_));
         Ok(Self {
             // Without a decode queue there is nothing to wait for, and the stream keeps the order.
@@ -300,6 +301,28 @@ impl CudaProgram {
         }
         timing.stalled += stalled;
         Ok(())
+    }
+}
+
+/// Lets each product with tuples fetch what the next one reads.
+fn fetch_ahead(segments: &mut [Segment]) {
+    let mut previous: Option<usize> = None;
+    for i in 0..segments.len() {
+        let Segment::Launch(launch) = &mut segments[i] else { continue };
+        if !launch.change_tuples(|tuples| {
+            if previous.is_some() {
+                tuples.fetched_before()
+            }
+        }) {
+            continue;
+        }
+        let own = launch.tuples().cloned();
+        if let (Some(before), Some(own)) = (previous, own)
+            && let Segment::Launch(before) = &mut segments[before]
+        {
+            before.change_tuples(|tuples| tuples.fetch_for(&own));
+        }
+        previous = Some(i);
     }
 }
 

@@ -4,11 +4,12 @@ use crate::backend::Shared;
 use crate::error::Result as CudaResult;
 use crate::layout::Shape;
 use crate::memory::DeviceMemory;
-use crate::packing::{MatrixKind, PackedMatrix, SideData, pack_floats};
+use crate::packing::{MatrixKind, PackedMatrix, SideData, pack_floats, side_of_rows};
 use crate::parameters::{CodesMatrix, MatrixParameters};
+use crate::tuples::{MOST_VECTORS, TupleMatrix};
 use cudarc::driver::CudaStream;
-use ecq_codec::{CodesEntry, decode_codes, decode_codes_into, decode_grid};
-use ecq_core::{Coding, EncodedTensor};
+use ecq_codec::{CodesEntry, TupleLayout, decode_codes, decode_codes_into, decode_grid};
+use ecq_core::{Coding, EncodedTensor, TensorPart};
 use ecq_runtime::backend::{Slot, Weight};
 use ecq_runtime::{Matrix, MatrixStorage, Mode, Residence, RuntimeError};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +17,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 
-/// Codings whose streams a product reads.
-pub(crate) const FUSED_CODINGS: &[Coding] = &[Coding::Packed];
+/// Returns the codings whose streams a product reads on a GPU of a compute capability (times ten).
+pub(crate) fn fused_codings(capability: u32) -> &'static [Coding] {
+    if capability >= crate::tuples::CAPABILITY {
+        &[Coding::Packed, Coding::Tuples]
+    } else {
+        &[Coding::Packed]
+    }
+}
 
 /// A weight matrix on the GPU.
 pub(crate) struct CudaWeight {
@@ -26,23 +33,24 @@ pub(crate) struct CudaWeight {
     /// Unique identifier.
     pub(crate) number: u64,
     name: String,
-    pub(crate) kind: MatrixKind,
     /// The address of the elements is 0 if they are in a slot.
     matrix: DeviceMatrix,
     shape: [usize; 2],
     /// What is decoded into a slot before each use.
     streams: Option<Streams>,
     /// Elements and side data.
-    _memory: DeviceMemory,
+    _memory: Option<DeviceMemory>,
 }
 
 /// A matrix as kernels read it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum DeviceMatrix {
     /// For `codes.cu`.
-    Codes(CodesMatrix),
+    Codes(MatrixKind, CodesMatrix),
     /// For `linear.cu`.
-    Linear(MatrixParameters),
+    Linear(MatrixKind, MatrixParameters),
+    /// For `tuple_product.cu`.
+    Tuples(Arc<TupleMatrix>),
 }
 
 /// A coded matrix on the host.
@@ -83,12 +91,17 @@ impl CudaWeight {
             }
             (Residence::Packed | Residence::Streams, MatrixStorage::Codes(tensor)) => {
                 let coding = CodesEntry::of(tensor)?.coding;
-                if residence == Residence::Streams && !FUSED_CODINGS.contains(&coding) {
+                let codings = fused_codings(shared.gpu.properties().capability);
+                if residence == Residence::Streams && coding == Coding::Tuples && codings.contains(&coding) {
+                    return Self::load_tuples(shared, matrix, tensor);
+                }
+                if residence == Residence::Streams && !codings.contains(&coding) {
                     return Err(RuntimeError::Mode {
                         mode: Mode::Fused.name(),
                         why: format!(
-                            "the CUDA device has no kernel that decodes {} streams inside a product; use \
-                             cached",
+                            "the CUDA device decodes {} inside a product, not {} streams; use cached, or \
+                             quantize with --coding tuples",
+                            codings.iter().map(|coding| coding.name()).collect::<Vec<_>>().join(" and "),
                             coding.name()
                         ),
                     });
@@ -108,6 +121,37 @@ impl CudaWeight {
                 let what = format!("{} has no codes, which {residence:?} requires", matrix.name);
                 Err(RuntimeError::Binding(what))
             }
+        }
+    }
+
+    fn load_tuples(shared: &Shared, matrix: &Matrix, tensor: &EncodedTensor) -> Result<Weight> {
+        let layout = TupleLayout::of(tensor)?;
+        let parts = [tensor.part(TensorPart::Index)?, tensor.part(TensorPart::Stream)?];
+        let side = side_of_rows(&decode_grid(tensor)?, matrix.shape)?;
+        let [index, stream] = parts.map(|part| &part[..]);
+        let tuples = TupleMatrix::load(&shared.gpu, &layout.code, layout.shape, [index, stream], &side)?;
+        tuples.check(&shared.gpu)?;
+        let bytes = tuples.bytes() as u64;
+        let weight = Self::new(shared, matrix, DeviceMatrix::Tuples(Arc::new(tuples)), None, None);
+        Ok(Weight::new(matrix.shape, bytes, 0, Arc::new(weight)))
+    }
+
+    fn new(
+        shared: &Shared,
+        matrix: &Matrix,
+        parameters: DeviceMatrix,
+        streams: Option<Streams>,
+        memory: Option<DeviceMemory>,
+    ) -> Self {
+        static LOADED: AtomicU64 = AtomicU64::new(0);
+        Self {
+            backend: shared.number,
+            number: LOADED.fetch_add(1, Ordering::Relaxed),
+            name: matrix.name.clone(),
+            matrix: parameters,
+            shape: matrix.shape,
+            streams,
+            _memory: memory,
         }
     }
 
@@ -140,53 +184,49 @@ impl CudaWeight {
         let [elements, scales, biases, group_scales, group_minima, levels, col_scales, starts, outliers] =
             offsets.map(|offset| offset.map_or(0, |offset| memory.address() + offset));
         let parameters = match shape {
-            Shape::Tiles(shape) => DeviceMatrix::Codes(CodesMatrix {
-                units: elements,
-                scales,
-                group_scales,
-                group_minima,
-                col_scales,
-                outlier_starts: starts,
-                outliers,
-                rows: shape.rows as u32,
-                cols: shape.cols as u32,
-                unit_count: shape.units as u32,
-                groups: side.groups as u32,
-                group_size: side.group_size as u32,
-                zero: side.zero,
-            }),
-            Shape::Lanes(shape) => DeviceMatrix::Linear(MatrixParameters {
-                words: elements,
-                scales,
-                biases,
-                levels,
-                col_scales,
-                outlier_starts: starts,
-                outliers,
-                rows: shape.rows as u32,
-                cols: shape.cols as u32,
-                lanes: shape.lanes as u32,
-                chunks: shape.chunks as u32,
-                groups: side.groups as u32,
-                group_size: side.group_size as u32,
-                zero: side.zero,
-                padding: 0,
-            }),
+            Shape::Tiles(shape) => DeviceMatrix::Codes(
+                kind,
+                CodesMatrix {
+                    units: elements,
+                    scales,
+                    group_scales,
+                    group_minima,
+                    col_scales,
+                    outlier_starts: starts,
+                    outliers,
+                    rows: shape.rows as u32,
+                    cols: shape.cols as u32,
+                    unit_count: shape.units as u32,
+                    groups: side.groups as u32,
+                    group_size: side.group_size as u32,
+                    zero: side.zero,
+                },
+            ),
+            Shape::Lanes(shape) => DeviceMatrix::Linear(
+                kind,
+                MatrixParameters {
+                    words: elements,
+                    scales,
+                    biases,
+                    levels,
+                    col_scales,
+                    outlier_starts: starts,
+                    outliers,
+                    rows: shape.rows as u32,
+                    cols: shape.cols as u32,
+                    lanes: shape.lanes as u32,
+                    chunks: shape.chunks as u32,
+                    groups: side.groups as u32,
+                    group_size: side.group_size as u32,
+                    zero: side.zero,
+                    padding: 0,
+                },
+            ),
         };
         let slot_bytes = if streams.is_some() { shape.bytes() } else { 0 };
         let stored = streams.as_ref().map_or(0, |streams| streams.tensor.bytes());
         let bytes = memory.bytes() as u64 + stored;
-        static LOADED: AtomicU64 = AtomicU64::new(0);
-        let weight = Self {
-            backend: shared.number,
-            number: LOADED.fetch_add(1, Ordering::Relaxed),
-            name: matrix.name.clone(),
-            kind,
-            matrix: parameters,
-            shape: matrix.shape,
-            streams,
-            _memory: memory,
-        };
+        let weight = Self::new(shared, matrix, parameters, streams, Some(memory));
         Ok(Weight::new(matrix.shape, bytes.max(1), slot_bytes, Arc::new(weight)))
     }
 
@@ -196,15 +236,16 @@ impl CudaWeight {
     /// [`Binding`](RuntimeError::Binding) if it needs a slot and there is none.
     pub(crate) fn matrix(&self, slot: Option<&CudaSlot>) -> Result<DeviceMatrix> {
         match (slot, self.needs_slot()) {
-            (Some(slot), true) => Ok(match self.matrix {
-                DeviceMatrix::Codes(matrix) => {
-                    DeviceMatrix::Codes(CodesMatrix { units: slot.memory.address(), ..matrix })
+            (Some(slot), true) => Ok(match self.matrix.clone() {
+                DeviceMatrix::Codes(kind, matrix) => {
+                    DeviceMatrix::Codes(kind, CodesMatrix { units: slot.memory.address(), ..matrix })
                 }
-                DeviceMatrix::Linear(matrix) => {
-                    DeviceMatrix::Linear(MatrixParameters { words: slot.memory.address(), ..matrix })
+                DeviceMatrix::Linear(kind, matrix) => {
+                    DeviceMatrix::Linear(kind, MatrixParameters { words: slot.memory.address(), ..matrix })
                 }
+                tuples @ DeviceMatrix::Tuples(_) => tuples,
             }),
-            (None, false) => Ok(self.matrix),
+            (None, false) => Ok(self.matrix.clone()),
             (None, true) => {
                 Err(RuntimeError::Binding(format!("{} must be multiplied from a slot", self.name)))
             }
@@ -217,6 +258,12 @@ impl CudaWeight {
     /// Returns `[rows, cols]`.
     pub(crate) fn shape(&self) -> [usize; 2] {
         self.shape
+    }
+
+    /// Returns the bytes of digits of up to `rows` rows of activations, if the product decodes tuples.
+    pub(crate) fn digit_bytes(&self, rows: usize) -> usize {
+        let DeviceMatrix::Tuples(matrix) = &self.matrix else { return 0 };
+        matrix.digits(rows).bytes(rows.div_ceil(MOST_VECTORS)).next_multiple_of(256)
     }
 
     /// Returns whether the matrix is decoded into a slot before each use.

@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
-use ecq_testkit::conformance::{Rounding, Subject};
+use ecq_testkit::conformance::{ProductTolerance, Rounding, Subject};
 
 fn cpu(threads: usize) -> Box<Cpu> {
     Box::new(Cpu::new(CpuOptions { threads, activations: ActivationType::F32 }).unwrap())
@@ -19,12 +19,16 @@ fn integers(threads: usize) -> Subject {
 }
 
 /// The first GPU; without one, all tests print why they are skipped. Products with codes round activations
-/// to multiples of 1/32512 of the largest magnitude among 32 columns.
+/// to multiples of 1/32512 of the largest magnitude among 32 columns; products that decode tuples round to
+/// multiples of a power of two that is at most 1/16256 of the largest magnitude of a row.
 fn cuda() -> Subject {
     match ecq_cuda::Cuda::new(0) {
         Ok(cuda) => {
             let mut subject = Subject::from(Box::new(cuda));
+            let rounded = subject.tolerances.product;
             subject.tolerances.product.rounding = Some(Rounding { columns: 32, largest: 32512.0 });
+            let rounding = Some(Rounding { columns: usize::MAX, largest: 16256.0 });
+            subject.tolerances.tuples = Some(ProductTolerance { rounding, ..rounded });
             subject
         }
         Err(error) => Subject::skipped(error.to_string()),

@@ -48,9 +48,17 @@ impl TestMatrix {
         &self.matrix.name
     }
 
+    /// Returns the coding, if the matrix has codes.
+    pub(super) fn coding(&self) -> Option<Coding> {
+        match self.matrix.storage_kind() {
+            StorageKind::Codes { coding, .. } => Some(coding),
+            _ => None,
+        }
+    }
+
     /// Returns the residences of the matrix on a backend.
     pub(super) fn residences(&self, subject: &Subject) -> &'static [Residence] {
-        let StorageKind::Codes { coding, .. } = self.matrix.storage_kind() else {
+        let Some(coding) = self.coding() else {
             return &[Residence::Dense];
         };
         match coding {
@@ -117,7 +125,6 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
     };
     // Weights with a mean near zero: the test of errors takes those of outputs as independent.
     let (short, long) = (trellis(6, 4, 8), trellis(64, 12, 24));
-    let uniform = Grid::UniformRows(uniform);
     let tiles = [
         TileChoice::Auto,
         TileChoice::Matrix,
@@ -126,7 +133,8 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
         TileChoice::Block(20, 24),
     ];
     let mut all = Vec::new();
-    for (grid, alphabet) in [(affine, 16), (uniform, 13), (short, 13), (long, 128)] {
+    for (grid, alphabet) in [(affine, 16), (Grid::UniformRows(uniform.clone()), 13), (short, 13), (long, 128)]
+    {
         let mut symbols = symbols(numbers, rows * cols, alphabet);
         let has_groups = matches!(grid, Grid::AffineGroups(_));
         if !has_groups {
@@ -147,6 +155,16 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
                 all.push(TestMatrix::codes(name, &codes, &grid, coding, tile));
             }
         }
+    }
+    // Every tuple; the last segment of a row is as long as the others, longer or shorter.
+    let narrow = Grid::UniformRows(UniformRows { zero: 4, ..uniform.clone() });
+    for grid in [narrow, trellis(4, 8, 48), trellis(4, 12, 24), trellis(4, 12, 72), trellis(4, 16, 96)] {
+        let codes = Codes::new(rows, cols, 8, symbols(numbers, rows * cols, 8)).unwrap();
+        let lag = if let Grid::TrellisRows(grid) = &grid { grid.lag } else { 0 };
+        let name = format!("tuples lag {lag}, {rows} x {cols}");
+        let case = TestMatrix::codes(name, &codes, &grid, Coding::Tuples, TileChoice::Auto);
+        assert_eq!(case.coding(), Some(Coding::Tuples), "{}", case.name());
+        all.push(case);
     }
     for alphabet in [3, 200] {
         all.push(coded(numbers, [rows, cols], alphabet, Coding::Rans, TileChoice::Auto));

@@ -111,6 +111,8 @@ impl<B: Backend + 'static> From<Box<B>> for Subject {
 pub struct Tolerances {
     /// Products.
     pub product: ProductTolerance,
+    /// Products that decode tuples, where they round activations differently.
+    pub tuples: Option<ProductTolerance>,
     /// Embedding lookups, relative to 1 + |result|.
     pub embedding: f64,
     /// Norms, relative to 1 + |result|.
@@ -126,7 +128,15 @@ pub struct Tolerances {
 impl Default for Tolerances {
     fn default() -> Self {
         let product = ProductTolerance { relative: 1e-5, absolute: 1e-6, rounding: None };
-        Self { product, embedding: 1e-6, norm: 1e-5, rotation: 2e-4, attention: 1e-5, activation: 2e-6 }
+        Self {
+            product,
+            tuples: None,
+            embedding: 1e-6,
+            norm: 1e-5,
+            rotation: 2e-4,
+            attention: 1e-5,
+            activation: 2e-6,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::harness::Harness;
 use super::matrices::{Reference, TestMatrix, matrices, super_block_matrices};
-use super::{Subject, bits, random};
+use super::{ProductTolerance, Subject, bits, random};
 use ecq_core::Coding;
 use ecq_fixtures::Numbers;
 use ecq_runtime::Residence;
@@ -16,9 +16,8 @@ const PLACES: [(usize, usize); 6] = [(256, 0), (1, 255), (2, 77), (8, 200), (17,
 /// biases. On batch-invariant backends a row must be bit-identical for every residence and number of rows.
 pub fn products(subject: &Subject) -> usize {
     let fused = subject.backend.info().fused_codings;
-    for coding in
-        [Coding::Packed, Coding::Rans, Coding::Prefix].iter().filter(|coding| !fused.contains(coding))
-    {
+    let all = [Coding::Packed, Coding::Rans, Coding::Prefix, Coding::Tuples];
+    for coding in all.iter().filter(|coding| !fused.contains(coding)) {
         println!("SKIPPED products that read streams of {}: the device has none", coding.name());
     }
     let mut numbers = Numbers::new(1);
@@ -41,6 +40,13 @@ pub fn products(subject: &Subject) -> usize {
     cases
 }
 
+/// Returns the tolerance of products with a matrix, and whether it is that of tuples.
+fn tolerance(subject: &Subject, case: &TestMatrix, residence: Residence) -> (ProductTolerance, bool) {
+    let decodes = residence == Residence::Streams && case.coding() == Some(Coding::Tuples);
+    let tuples = subject.tolerances.tuples.filter(|_| decodes);
+    (tuples.unwrap_or(subject.tolerances.product), tuples.is_some())
+}
+
 /// Returns ranges of matrix rows: all of them, and two parts, the first of which has a bias.
 fn ranges(rows: usize) -> [Range<usize>; 3] {
     let start = rows / 3;
@@ -52,10 +58,13 @@ fn one(subject: &Subject, case: &TestMatrix, places: &[(usize, usize)], numbers:
     let ranges = ranges(rows);
     let all = places[0].0;
     let (x, bias) = (random(numbers, all * cols), random(numbers, ranges[1].len()));
-    let expected = Reference::new(case, &x, &subject.tolerances.product);
-    let mut baseline: Option<Vec<Vec<f32>>> = None;
+    // Of products with and without decoded tuples, where these round differently.
+    let mut baselines: [Option<Vec<Vec<f32>>>; 2] = [None, None];
     let mut cases = 0;
     for &residence in case.residences(subject) {
+        let (tolerance, decodes_tuples) = tolerance(subject, case, residence);
+        let expected = Reference::new(case, &x, &tolerance);
+        let baseline = &mut baselines[usize::from(decodes_tuples)];
         let mut harness = Harness::new(subject);
         let loaded = harness.load_operand(&case.matrix, residence);
         let (x_buffer, bias_buffer) = (harness.filled(&x), harness.filled(&bias));
@@ -103,23 +112,31 @@ fn several_matrices(subject: &Subject, rows: usize, cols: usize, numbers: &mut N
         residences[i % residences.len()]
     };
     let mut cases = 0;
-    for chosen in [[0, 14, 3], [9, 25, 20], [27, 1, 12]] {
+    let of = |lag: usize| {
+        let matches = |case: &TestMatrix| case.name().starts_with(&format!("tuples lag {lag},"));
+        all.iter().position(matches).unwrap()
+    };
+    // Also tuples of one kind and of several, which one launch can multiply or not.
+    let tuples = [[of(0), of(0), of(12)], [of(12), of(12) + 1, of(12)], [of(8), of(16), 3]];
+    for chosen in [[0, 14, 3], [9, 25, 20], [27, 1, 12]].into_iter().chain(tuples) {
         let chosen = chosen.map(|i| &all[i]);
         let x_rows = 9;
         let x = random(numbers, x_rows * cols);
         let mut harness = Harness::new(subject);
         let x_buffer = harness.filled(&x);
         let (mut commands, mut outputs) = (Vec::new(), Vec::new());
-        for (i, case) in chosen.into_iter().enumerate() {
-            let loaded = harness.load_operand(&case.matrix, residence(case, i));
+        let residences: Vec<Residence> =
+            chosen.iter().enumerate().map(|(i, case)| residence(case, i)).collect();
+        for (case, &residence) in chosen.into_iter().zip(&residences) {
+            let loaded = harness.load_operand(&case.matrix, residence);
             let y = harness.results(x_rows * rows);
             outputs.push(harness.output(loaded.operand, x_rows, 0..rows, y));
             commands.extend(loaded.decode);
         }
         commands.push(Command::Linear { rows: Rows::Batch, x: x_buffer, outputs: outputs.clone() });
         harness.run([x_rows, 0], commands);
-        for (case, output) in chosen.into_iter().zip(outputs) {
-            let expected = Reference::new(case, &x, &subject.tolerances.product);
+        for ((case, output), residence) in chosen.into_iter().zip(outputs).zip(residences) {
+            let expected = Reference::new(case, &x, &tolerance(subject, case, residence).0);
             let what = || format!("{} beside others", case.name());
             expected.check(&harness.read::<f32>(output.y), 0, 0..rows, None, &what);
             cases += 1;

@@ -1,0 +1,318 @@
+//! Matrices on the GPU, and digits of activations for their products.
+
+use super::TupleKind;
+use super::product::{TupleInput, vectors_of};
+use crate::commands::Launch;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::kernels::ROWS;
+use crate::memory::DeviceMemory;
+use crate::module::{Grid, Modules};
+use crate::packing::SideData;
+use crate::parameters::{
+    EmbedTuplesParameters, Hint, MAX_OUTPUTS, PrepareTuplesParameters, TupleActivations, TupleOutput,
+    TuplePart,
+};
+use bytemuck::Zeroable;
+use cudarc::driver::CudaStream;
+use ecq_coding::CodingError;
+use ecq_coding::tuples::{Encoded, Index, STREAM_ROW_BYTES, Shape, TupleCode};
+
+/// Threads of a block that makes digits.
+const DIGIT_THREADS: usize = 256;
+/// Words behind the digits, which a product loads and does not use: a batch of groups.
+const SLACK_GROUPS: usize = 3;
+
+/// A matrix on the GPU, as it is in a file.
+#[derive(Debug)]
+pub struct TupleMatrix {
+    pub(crate) kind: TupleKind,
+    pub(super) shape: Shape,
+    /// Stream, index, table and side data.
+    memory: DeviceMemory,
+    /// Stream, index and registers in the memory, for hints.
+    coded: [Hint; 3],
+    part: TuplePart,
+    /// The most corrections of a row of the matrix.
+    pub(super) row_corrections: usize,
+}
+
+/// Digits of activations, for the kernels that write them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct DigitLayout {
+    tuple: usize,
+    cols: usize,
+    segments: usize,
+    segment_cols: usize,
+    segment_words: usize,
+    vectors: usize,
+}
+
+impl DigitLayout {
+    /// Returns the bytes of digits and exponents of `passes` times the rows of a launch.
+    pub(crate) fn bytes(&self, passes: usize) -> usize {
+        self.exponents_at(passes) + 4 * passes * self.vectors * self.segments
+    }
+
+    fn exponents_at(&self, passes: usize) -> usize {
+        4 * (passes * self.segments * self.segment_words + SLACK_GROUPS * 16 * self.vectors)
+    }
+
+    /// Returns what kernels are told, for outputs with column scales and memory at the given addresses.
+    pub(crate) fn activations(&self, passes: usize, outputs: &[(u64, u64)]) -> TupleActivations {
+        let mut all = [TupleOutput::zeroed(); MAX_OUTPUTS];
+        for (output, &(col_scales, digits)) in all.iter_mut().zip(outputs) {
+            *output =
+                TupleOutput { col_scales, digits, exponents: digits + self.exponents_at(passes) as u64 };
+        }
+        TupleActivations {
+            outputs: all,
+            output_count: outputs.len() as u32,
+            cols: self.cols as u32,
+            tuple: self.tuple as u32,
+            segments: self.segments as u32,
+            segment_cols: self.segment_cols as u32,
+            segment_words: self.segment_words as u32,
+            vectors: self.vectors as u32,
+            padding: 0,
+        }
+    }
+
+    /// Returns the number of segments.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments
+    }
+}
+
+impl TupleMatrix {
+    /// Copies a matrix to the GPU. `steps` has one step or one for each row, `col_scales` none or one for
+    /// each column.
+    ///
+    /// # Errors
+    /// [`CudaError::Coding`](crate::CudaError::Coding) if the index is corrupt, or errors of
+    /// [`DeviceMemory::with`].
+    pub fn new(
+        gpu: &Gpu,
+        code: &TupleCode,
+        shape: Shape,
+        encoded: &Encoded,
+        [steps, col_scales]: [&[f32]; 2],
+    ) -> Result<Self> {
+        let side = SideData {
+            scales: bytemuck::cast_slice(steps).to_vec(),
+            col_scales: col_scales.to_vec(),
+            ..SideData::default()
+        };
+        Self::load(gpu, code, shape, [&encoded.index, &encoded.stream], &side)
+    }
+
+    /// Copies a matrix with its side data to the GPU. On a trellis grid codes have a lag of four tuples and
+    /// restart at every segment.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn load(
+        gpu: &Gpu,
+        code: &TupleCode,
+        shape: Shape,
+        [index_bytes, stream]: [&[u8]; 2],
+        side: &SideData,
+    ) -> Result<Self> {
+        let index = Index::parse(index_bytes, stream.len(), shape)?;
+        let steps = side.scales.len() / 4;
+        if steps != 1 && steps != shape.rows() {
+            let (what, expected) = ("steps", "one, or one for each row");
+            return Err(CodingError::Parameter { what, found: steps as u64, expected }.into());
+        }
+        let kind = TupleKind { tuple: shape.tuple(), width: code.width() as usize, trellis: code.even() };
+        let registers: Vec<u8> = code.registers().iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut bytes = Vec::new();
+        let mut add = |part: &[u8]| {
+            let at = bytes.len().next_multiple_of(256);
+            bytes.resize(at, 0);
+            bytes.extend_from_slice(part);
+            (at, part.len())
+        };
+        let coded = [add(stream), add(index_bytes), add(&registers)];
+        let sides = [
+            add(&side.scales),
+            add(bytemuck::cast_slice(&side.col_scales)),
+            add(bytemuck::cast_slice(&side.outlier_starts)),
+            add(bytemuck::cast_slice(&side.outliers)),
+        ];
+        let memory = DeviceMemory::with(gpu, &bytes)?;
+        let address = |(at, len): (usize, usize)| if len == 0 { 0 } else { memory.address() + at as u64 };
+        let [starts_at, corrections_at] =
+            index.offsets().map(|at| memory.address() + (coded[1].0 + at) as u64);
+        let [steps_at, scales, outlier_starts, outliers] = sides.map(address);
+        let part = TuplePart {
+            stream: memory.address() + coded[0].0 as u64,
+            index: address(coded[1]),
+            starts: starts_at,
+            corrections: corrections_at,
+            registers: address(coded[2]),
+            steps: steps_at,
+            outlier_starts,
+            outliers,
+            scales,
+            tiles: shape.tiles() as u32,
+            segments: shape.segments() as u32,
+            segment_groups: shape.segment_groups() as u32,
+            groups: shape.groups() as u32,
+            stream_rows: (stream.len() / STREAM_ROW_BYTES) as u32,
+            reach: index.reach() as u32,
+            batch_groups: shape.longest_segment().next_multiple_of(kind.batch()) as u32,
+            per_row: u32::from(steps > 1),
+            slot_rows: index.most_stream_rows() as u32,
+            ..TuplePart::zeroed()
+        };
+        let coded = coded.map(|(at, len)| Hint { address: memory.address() + at as u64, bytes: len as u64 });
+        let row_corrections = index.most_row_corrections();
+        Ok(Self { kind, shape, memory, coded, part, row_corrections })
+    }
+
+    /// Returns the bytes on the GPU.
+    pub fn bytes(&self) -> usize {
+        self.memory.bytes()
+    }
+
+    /// Returns the geometry.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Returns the matrix as products read it, without operands and division of work.
+    pub(super) fn part(&self) -> TuplePart {
+        self.part
+    }
+
+    /// Returns the address of the column scales, 0 if there are none.
+    pub(crate) fn col_scales(&self) -> u64 {
+        self.part.scales
+    }
+
+    /// Returns the memory that a product reads: at most `most` bytes of the stream, index, table.
+    pub(super) fn hints(&self, most: u64) -> [Hint; 3] {
+        let [stream, index, registers] = self.coded;
+        [Hint { bytes: stream.bytes.min(most), ..stream }, index, registers]
+    }
+
+    /// Returns the bytes of the stream.
+    pub(super) fn stream_bytes(&self) -> u64 {
+        self.coded[0].bytes
+    }
+
+    /// Returns the layout of the digits of a product with up to `rows` rows of activations.
+    pub(crate) fn digits(&self, rows: usize) -> DigitLayout {
+        let vectors = vectors_of(rows);
+        DigitLayout {
+            tuple: self.kind.tuple,
+            cols: self.shape.cols(),
+            segments: self.shape.segments(),
+            segment_cols: self.shape.segment_groups() * self.shape.group_cols(),
+            segment_words: self.part.batch_groups as usize * 16 * vectors,
+            vectors,
+        }
+    }
+
+    /// Returns the parameters of lookups; the caller adds its operands.
+    pub(crate) fn lookup(&self) -> EmbedTuplesParameters {
+        let part = self.part;
+        EmbedTuplesParameters {
+            stream: part.stream,
+            index: part.index,
+            starts: part.starts,
+            corrections: part.corrections,
+            registers: part.registers,
+            steps: part.steps,
+            outlier_starts: part.outlier_starts,
+            outliers: part.outliers,
+            col_scales: part.scales,
+            rows: self.shape.rows() as u32,
+            cols: self.shape.cols() as u32,
+            tiles: part.tiles,
+            segments: part.segments,
+            segment_groups: part.segment_groups,
+            groups: part.groups,
+            stream_rows: part.stream_rows,
+            per_row: part.per_row,
+            ..EmbedTuplesParameters::zeroed()
+        }
+    }
+}
+
+/// Digits of activations, in memory of their own.
+#[derive(Debug)]
+pub struct TupleDigits {
+    launch: Launch,
+    memory: DeviceMemory,
+    exponents_at: usize,
+}
+
+impl TupleDigits {
+    /// Prepares the digits of activations for products with a matrix.
+    ///
+    /// # Errors
+    /// Errors of compiler and driver.
+    pub fn new(gpu: &Gpu, modules: &Modules, matrix: &TupleMatrix, input: TupleInput) -> Result<Self> {
+        let layout = matrix.digits(input.rows.most);
+        let passes = input.rows.most.div_ceil(layout.vectors);
+        let memory = DeviceMemory::zeroed(gpu, layout.bytes(passes))?;
+        let next = layout.activations(passes, &[(matrix.col_scales(), memory.address())]);
+        let launch = prepare(gpu, modules, input, next)?;
+        Ok(Self { launch, exponents_at: layout.exponents_at(passes), memory })
+    }
+
+    /// Returns the address of the digits.
+    pub(crate) fn address(&self) -> u64 {
+        self.memory.address()
+    }
+
+    /// Makes the digits.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`](crate::CudaError::Driver).
+    ///
+    /// # Safety
+    /// Activations and the matrix must exist until the kernel is complete.
+    pub unsafe fn launch(&self, stream: &CudaStream) -> Result<()> {
+        self.launch.run(stream)
+    }
+
+    /// Returns digits and exponents, for tests.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`](crate::CudaError::Driver).
+    pub fn read(&self, stream: &CudaStream) -> Result<(Vec<u8>, Vec<i32>)> {
+        let mut bytes = vec![0; self.memory.bytes()];
+        self.memory.read(stream, 0, &mut bytes)?;
+        let exponents = bytes.split_off(self.exponents_at);
+        let exponents = exponents.as_chunks::<4>().0.iter().map(|&word| i32::from_le_bytes(word)).collect();
+        Ok((bytes, exponents))
+    }
+}
+
+/// Returns the launch that writes digits of activations.
+pub(crate) fn prepare(
+    gpu: &Gpu,
+    modules: &Modules,
+    input: TupleInput,
+    next: TupleActivations,
+) -> Result<Launch> {
+    let kernel = modules.kernel(gpu, &crate::compiler::Program::new(ROWS, &[]), "prepare_tuples")?;
+    let parameters = PrepareTuplesParameters {
+        x: input.x,
+        up: 0,
+        y: 0,
+        active: input.rows.address,
+        which: input.rows.which,
+        rows: input.rows.most as u32,
+        stride: input.stride as u32,
+        element: input.element as u32,
+        function: 0,
+        padding: 0,
+        next,
+    };
+    let blocks = [next.segments as usize, input.rows.most, 1];
+    Ok(Launch::new(kernel, Grid::new(blocks, DIGIT_THREADS), &parameters))
+}

@@ -1,0 +1,86 @@
+//! Matrices in the tuple coding, which products decode.
+
+mod matrix;
+mod product;
+
+use crate::compiler::{Program, Source};
+use crate::kernels::CheckedProgram;
+
+pub(crate) use matrix::prepare;
+pub use matrix::{TupleDigits, TupleMatrix};
+pub use product::{TupleInput, TupleOptions, TupleProduct};
+pub(crate) use product::{TupleLaunch, TupleOperand};
+
+/// Products.
+pub const TUPLES: Source = Source {
+    name: "tuple_product.cu",
+    text: concat!(
+        include_str!("../../kernels/tuples.cuh"),
+        include_str!("../../kernels/tuple_work.cuh"),
+        include_str!("../../kernels/tuple_product.cu"),
+    ),
+};
+/// Lookups of rows.
+pub const TUPLE_ROWS: Source =
+    Source { name: "tuple_rows.cu", text: include_str!("../../kernels/tuple_rows.cu") };
+
+/// The most rows of activations that a launch multiplies at a time.
+pub(crate) const MOST_VECTORS: usize = 16;
+/// The most segments for which a norm writes digits.
+pub(crate) const MAX_SEGMENTS: usize = 256;
+/// The oldest GPUs that have the instructions of the products, as compute capability times ten.
+pub(crate) const CAPABILITY: u32 = 90;
+
+/// What a kernel is compiled for: tuple, longest codeword, whether the grid is a trellis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TupleKind {
+    pub(crate) tuple: usize,
+    pub(crate) width: usize,
+    pub(crate) trellis: bool,
+}
+
+impl TupleKind {
+    /// Returns the number of groups that take whole windows of 32 bits.
+    fn batch(self) -> usize {
+        if matches!(self.width, 9 | 10) { 3 } else { 1 }
+    }
+
+    fn defines(self) -> [(&'static str, usize); 3] {
+        [("TUPLE", self.tuple), ("WIDTH", self.width), ("TRELLIS", usize::from(self.trellis))]
+    }
+
+    /// Returns the program that looks up rows.
+    pub(crate) fn lookup(self) -> Program {
+        Program::new(TUPLE_ROWS, &self.defines())
+    }
+
+    /// Returns the program of products with `parts` matrices.
+    fn product(self, vectors: usize, parts: usize, options: TupleOptions, shared_digits: bool) -> Program {
+        let variant = [
+            ("VECTORS", vectors),
+            ("PARTS", parts.min(2)),
+            ("WARPS", options.warps),
+            ("STREAMS", options.streams),
+            ("SHARED_DIGITS", usize::from(shared_digits)),
+        ];
+        Program::new(TUPLES, &[&self.defines()[..], &variant].concat())
+    }
+}
+
+/// Returns the programs that the check of kernels compiles: the first options that fit registers.
+pub(crate) fn checked() -> Vec<CheckedProgram> {
+    let mut all = Vec::new();
+    for [tuple, width] in [[2, 10], [3, 9], [3, 10], [4, 10]] {
+        for trellis in [false, true] {
+            let kind = TupleKind { tuple, width, trellis };
+            all.push(CheckedProgram { program: kind.lookup(), hot: &[] });
+            for (vectors, parts) in [(1, 1), (1, 2), (4, 2), (8, 1), (MOST_VECTORS, 1)] {
+                let options = TupleOptions::fitting(trellis, vectors, parts).next();
+                let options = options.unwrap_or(TupleOptions::DEFAULT);
+                let program = kind.product(vectors, parts, options, true);
+                all.push(CheckedProgram { program, hot: &["tuple_product"] });
+            }
+        }
+    }
+    all
+}
