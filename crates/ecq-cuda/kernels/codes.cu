@@ -142,9 +142,10 @@ struct CodesOutput {
     const BlockSums* sums;
     float* y;                    // [rows in use][count]
     const float* bias;           // [count]
+    float* sum;                  // [rows in use][count]: `sum_scale` times the result is added, or none
     u32 first, count;            // matrix rows
     u32 first_block;             // of the launch
-    u32 padding;
+    float sum_scale;
 };
 
 struct CodesParameters {
@@ -212,7 +213,7 @@ __device__ __forceinline__ float2 scale_and_bias(const void* scales, u64 at) {
 }
 
 // Adds the sum of a group, times its scale, and the sum of activations, times its bias.
-__device__ __forceinline__ void add_scaled(float& total, float2 scale, float x_scale, int sum, int sum_of_x) {
+__device__ __forceinline__ void add_group(float& total, float2 scale, float x_scale, int sum, int sum_of_x) {
     total = __fmaf_rn(__fmul_rn(scale.x, x_scale), (float)sum, total);
     if (BIASED) total = __fmaf_rn(__fmul_rn(scale.y, x_scale), (float)sum_of_x, total);
 }
@@ -292,7 +293,7 @@ product(const __grid_constant__ CodesParameters p) {
 #pragma unroll
                     for (u32 h = 0; h < 2; h++) {
                         const int sum = 256 * sums[2 * h] + sums[2 * h + 1] - m.zero * of_x;
-                        add_scaled(total[n][h], scale[s][h], x_scale, sum, of_x);
+                        add_group(total[n][h], scale[s][h], x_scale, sum, of_x);
                     }
                 }
 #else
@@ -309,7 +310,7 @@ product(const __grid_constant__ CodesParameters p) {
 #else
                     const float2 own = scale[h];
 #endif
-                    add_scaled(total[n][h], own, x_scale, sum, packed.w);
+                    add_group(total[n][h], own, x_scale, sum, packed.w);
 #endif
                 }
 #endif
@@ -368,7 +369,9 @@ product(const __grid_constant__ CodesParameters p) {
         if (m.outlier_starts) sum = __fadd_rn(sum, outliers[r][in_tile]);
         if (GRID == UNIFORM) sum = __fmul_rn(((const float*)m.scales)[row], sum);
         if (out.bias) sum = __fadd_rn(sum, out.bias[row - out.first]);
-        out.y[(u64)(row0 + r) * out.count + row - out.first] = sum;
+        const u64 at = (u64)(row0 + r) * out.count + row - out.first;
+        out.y[at] = sum;
+        if (out.sum) out.sum[at] = add_scaled(out.sum[at], sum, out.sum_scale);
     }
 }
 

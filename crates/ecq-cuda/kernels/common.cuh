@@ -47,6 +47,11 @@ template <int ELEMENT> __device__ __forceinline__ float load_float(const void* v
     return ELEMENT == F16 ? half_to_float(bits) : bfloat_to_float(bits);
 }
 
+// Adds a value times a factor; the product and the sum are rounded separately.
+__device__ __forceinline__ float add_scaled(float to, float value, float scale) {
+    return scale == 1.0f ? __fadd_rn(to, value) : __fadd_rn(to, __fmul_rn(scale, value));
+}
+
 // Errors that kernels report to the host, in memory that both see.
 struct Report {
     u32 code;
@@ -162,8 +167,6 @@ struct TupleActivations {
 #define MAX_DIGITS 32512.0f
 // The exponent of a segment with an activation that is infinite or NaN. Its products are NaN.
 #define NOT_FINITE 4096
-// Most segments for which a norm writes digits.
-#define MAX_SEGMENTS 256
 
 // Returns the least exponent with which all digits are in range; `most` are the bits of the largest
 // magnitude.
@@ -171,10 +174,6 @@ __device__ __forceinline__ int exponent_of(u32 most) {
     if (most >= 0x7f800000u) return NOT_FINITE;
     const u32 ratio = __float_as_uint(__fmul_rn(__uint_as_float(most), 1.0f / MAX_DIGITS));
     return max((int)(ratio >> 23) - 127 + ((ratio & 0x7fffffu) != 0), -100);
-}
-
-__device__ __forceinline__ u32 segment_of(const TupleActivations& a, u32 col) {
-    return min(col / a.segment_cols, a.segments - 1);
 }
 
 // Returns an activation times its column scale.
@@ -187,14 +186,14 @@ __device__ __forceinline__ int* exponent_at(const TupleActivations& a, const Tup
     return out.exponents + (u64)row * a.segments + segment;
 }
 
-// Sets the digits of `segments` segments of a row to zero, from `segment` on, for the bytes that no column
-// has; a block's threads take part.
+// Sets the digits of a segment of a row to zero, for the bytes that no column has; a block's threads take
+// part.
 __device__ __forceinline__ void
-clear_digits(const TupleActivations& a, const TupleOutput& out, u32 row, u32 segment, u32 segments) {
+clear_digits(const TupleActivations& a, const TupleOutput& out, u32 row, u32 segment) {
     const u32 pass = row / a.vectors, vector = row - pass * a.vectors, group_words = 16 * a.vectors;
     u32* const to = (u32*)out.digits + ((u64)pass * a.segments + segment) * a.segment_words + 16 * vector;
-    const u32 groups = segments * (a.segment_words / group_words);
-    for (u32 i = threadIdx.x; i < groups * 16; i += blockDim.x) to[i / 16 * group_words + i % 16] = 0;
+    for (u32 i = threadIdx.x; i < a.segment_words / a.vectors; i += blockDim.x)
+        to[i / 16 * group_words + i % 16] = 0;
 }
 
 // Writes the digits of a scaled activation.

@@ -8,36 +8,28 @@
 
 // Norms of rows of `width` values; one block per row. `layer` subtracts the mean first.
 struct NormParameters {
-    const float* x;
+    float* x;
     float* y;
     const float* weight;
     const float* bias;
+    const float* added;          // `added_scale` times this is added to x first, if it is there
     const ActiveRows* active;
     u32 which, heads, width, layer;
-    float eps;
-    u32 padding;
+    float eps, added_scale;
     Activations next;            // of the following product, if there are outputs
-    TupleActivations tuples;     // likewise, for products with tuples
 };
-
-// Raises the greatest magnitudes of segments, as bits, by the value of each lane. Lanes have neighbouring
-// columns.
-__device__ __forceinline__ void
-greatest_of_segments(const TupleActivations& a, u32 col, float value, u32* most) {
-    const u32 own = segment_of(a, col), last = __shfl_sync(0xffffffffu, own, 31);
-    for (u32 segment = __shfl_sync(0xffffffffu, own, 0); segment <= last; segment++) {
-        const u32 bits = segment == own ? __float_as_uint(fabsf(value)) : 0;
-        const u32 greatest = __reduce_max_sync(0xffffffffu, bits);
-        if (threadIdx.x % 32 == 0) atomicMax(most + segment, greatest);
-    }
-}
 
 extern "C" __global__ void __launch_bounds__(1024) norm_rows(const __grid_constant__ NormParameters p) {
     wait_for_previous();
-    const u32 row = blockIdx.x;
+    const u32 row = blockIdx.x, held = HELD * blockDim.x;
     if (row >= p.active->rows[p.which] * p.heads) return;
-    const float* x = p.x + (u64)row * p.width;
+    float* x = p.x + (u64)row * p.width;
     float* y = p.y + (u64)row * p.width;
+    const float* added = p.added + (u64)row * p.width;
+    // Each value is written by the thread that reads it.
+    if (p.added)
+        for (u32 i = held + threadIdx.x; i < p.width; i += blockDim.x)
+            x[i] = add_scaled(x[i], added[i], p.added_scale);
     // All values of a thread are loaded at the same time, if there are few.
     float values[HELD], weights[HELD];
 #pragma unroll
@@ -45,8 +37,15 @@ extern "C" __global__ void __launch_bounds__(1024) norm_rows(const __grid_consta
         const u32 i = threadIdx.x + k * blockDim.x;
         values[k] = i < p.width ? x[i] : 0.0f;
         weights[k] = i < p.width ? p.weight[i] : 0.0f;
+        if (p.added && i < p.width) values[k] = add_scaled(values[k], added[i], p.added_scale);
     }
-    const u32 held = HELD * blockDim.x;
+    if (p.added) {
+#pragma unroll
+        for (u32 k = 0; k < HELD; k++) {
+            const u32 i = threadIdx.x + k * blockDim.x;
+            if (i < p.width) x[i] = values[k];
+        }
+    }
     float mean = 0.0f;
     if (p.layer) {
         float sum = 0.0f;
@@ -78,7 +77,6 @@ extern "C" __global__ void __launch_bounds__(1024) norm_rows(const __grid_consta
             if (p.layer) value += p.bias[i];
             y[i] = value;
         }
-        values[k] = value;
         for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, i / 32, value);
     }
     for (u32 i = held + threadIdx.x; i < end; i += blockDim.x) {
@@ -89,39 +87,6 @@ extern "C" __global__ void __launch_bounds__(1024) norm_rows(const __grid_consta
             y[i] = value;
         }
         for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, i / 32, value);
-    }
-    // Values beyond those in registers are read again; each by the thread that wrote it.
-    for (u32 o = 0; o < p.tuples.output_count; o++) {
-        const TupleOutput& out = p.tuples.outputs[o];
-        __shared__ u32 most[MAX_SEGMENTS];
-        for (u32 i = threadIdx.x; i < p.tuples.segments; i += blockDim.x) most[i] = 0;
-        clear_digits(p.tuples, out, row, 0, p.tuples.segments);
-        __syncthreads();
-#pragma unroll
-        for (u32 k = 0; k < HELD; k++) {
-            const u32 i = threadIdx.x + k * blockDim.x;
-            greatest_of_segments(p.tuples, i, i < p.width ? scaled(out, i, values[k]) : 0.0f, most);
-        }
-        for (u32 i = held + threadIdx.x; i - threadIdx.x < p.width; i += blockDim.x)
-            greatest_of_segments(p.tuples, i, i < p.width ? scaled(out, i, y[i]) : 0.0f, most);
-        __syncthreads();
-        for (u32 i = threadIdx.x; i < p.tuples.segments; i += blockDim.x) {
-            const int exponent = exponent_of(most[i]);
-            *exponent_at(p.tuples, out, row, i) = exponent;
-            most[i] = (u32)exponent;
-        }
-        __syncthreads();
-#pragma unroll
-        for (u32 k = 0; k < HELD; k++) {
-            const u32 i = threadIdx.x + k * blockDim.x, segment = segment_of(p.tuples, i);
-            if (i < p.width)
-                write_digits(p.tuples, out, row, i, scaled(out, i, values[k]), segment, (int)most[segment]);
-        }
-        for (u32 i = held + threadIdx.x; i < p.width; i += blockDim.x) {
-            const u32 segment = segment_of(p.tuples, i);
-            write_digits(p.tuples, out, row, i, scaled(out, i, y[i]), segment, (int)most[segment]);
-        }
-        __syncthreads();
     }
 }
 
@@ -161,6 +126,39 @@ extern "C" __global__ void __launch_bounds__(THREADS) prepare(const __grid_const
     for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, block, value);
 }
 
+// Columns of a segment, at most 512, that a thread has: those at a distance of THREADS.
+#define OWN_COLS (512 / THREADS)
+
+// Writes the digits of a segment of a row, whose activations the threads of a block have.
+__device__ __forceinline__ void
+write_segment(const TupleActivations& a, u32 row, u32 segment, const float (&values)[OWN_COLS]) {
+    __shared__ u32 parts[THREADS / 32];
+    const u32 thread = threadIdx.x, first = segment * a.segment_cols;
+    const u32 end = segment + 1 < a.segments ? first + a.segment_cols : a.cols;
+    for (u32 o = 0; o < a.output_count; o++) {
+        const TupleOutput& out = a.outputs[o];
+        u32 most = 0;
+#pragma unroll
+        for (u32 k = 0; k < OWN_COLS; k++) {
+            const u32 col = first + thread + k * THREADS;
+            if (col < end) most = max(most, __float_as_uint(fabsf(scaled(out, col, values[k]))));
+        }
+        most = __reduce_max_sync(0xffffffffu, most);
+        if (thread % 32 == 0) parts[thread / 32] = most;
+        clear_digits(a, out, row, segment);
+        __syncthreads();
+        most = __reduce_max_sync(0xffffffffu, parts[thread % (THREADS / 32)]);
+        __syncthreads();
+        const int exponent = exponent_of(most);
+        if (thread == 0) *exponent_at(a, out, row, segment) = exponent;
+#pragma unroll
+        for (u32 k = 0; k < OWN_COLS; k++) {
+            const u32 col = first + thread + k * THREADS;
+            if (col < end) write_digits(a, out, row, col, scaled(out, col, values[k]), segment, exponent);
+        }
+    }
+}
+
 struct PrepareTuplesParameters {
     const void* x;               // [rows in use][stride] of `element`
     const float* up;             // factors of the function's results, or none
@@ -180,11 +178,9 @@ prepare_tuples(const __grid_constant__ PrepareTuplesParameters p) {
     const TupleActivations& a = p.next;
     const u32 first = segment * a.segment_cols;
     const u32 end = segment + 1 < a.segments ? first + a.segment_cols : a.cols;
-    // A segment has at most 512 columns.
-    constexpr u32 OWN = 512 / THREADS;
-    float values[OWN];
+    float values[OWN_COLS];
 #pragma unroll
-    for (u32 k = 0; k < OWN; k++) {
+    for (u32 k = 0; k < OWN_COLS; k++) {
         const u32 col = first + thread + k * THREADS;
         values[k] = 0.0f;
         if (col >= end) continue;
@@ -197,29 +193,74 @@ prepare_tuples(const __grid_constant__ PrepareTuplesParameters p) {
         if (p.up) values[k] = values[k] * p.up[at];
         p.y[at] = values[k];
     }
-    for (u32 o = 0; o < a.output_count; o++) {
-        const TupleOutput& out = a.outputs[o];
-        u32 most = 0;
+    write_segment(a, row, segment, values);
+}
+
+struct NormTuplesParameters {
+    const float* x;
+    float* y;
+    const float* weight;
+    const ActiveRows* active;
+    u32 which, width;
+    u32 lanes;                   // threads of `norm_rows` for this width, whose order of sums this has
+    float eps;
+    TupleActivations next;
+};
+
+// Norms of rows, without mean and bias, and digits of the results. Each block computes the sum of squares of
+// a row (block y) and the results of a segment (block x).
+extern "C" __global__ void __launch_bounds__(THREADS)
+norm_tuples(const __grid_constant__ NormTuplesParameters p) {
+    wait_for_previous();
+    const u32 segment = blockIdx.x, row = blockIdx.y, thread = threadIdx.x;
+    if (row >= p.active->rows[p.which]) return;
+    const float* const x = p.x + (u64)row * p.width;
+    const TupleActivations& a = p.next;
+    const u32 first = segment * a.segment_cols;
+    const u32 end = segment + 1 < a.segments ? first + a.segment_cols : a.cols;
+    float values[OWN_COLS], weights[OWN_COLS];
 #pragma unroll
-        for (u32 k = 0; k < OWN; k++) {
-            const u32 col = first + thread + k * THREADS;
-            if (col < end) most = max(most, __float_as_uint(fabsf(scaled(out, col, values[k]))));
-        }
-        __shared__ u32 parts[THREADS / 32];
-        most = __reduce_max_sync(0xffffffffu, most);
-        if (thread % 32 == 0) parts[thread / 32] = most;
-        clear_digits(a, out, row, segment, 1);
-        __syncthreads();
-        most = __reduce_max_sync(0xffffffffu, parts[thread % (THREADS / 32)]);
-        __syncthreads();
-        const int exponent = exponent_of(most);
-        if (thread == 0) *exponent_at(a, out, row, segment) = exponent;
-#pragma unroll
-        for (u32 k = 0; k < OWN; k++) {
-            const u32 col = first + thread + k * THREADS;
-            if (col < end) write_digits(a, out, row, col, scaled(out, col, values[k]), segment, exponent);
-        }
+    for (u32 k = 0; k < OWN_COLS; k++) {
+        const u32 col = first + thread + k * THREADS;
+        values[k] = col < end ? x[col] : 0.0f;
+        weights[k] = col < end ? p.weight[col] : 0.0f;
     }
+    // `lanes` is at most 1024.
+    float squares[1024 / THREADS];
+#pragma unroll
+    for (u32 j = 0; j < 1024 / THREADS; j++) {
+        squares[j] = 0.0f;
+        const u32 lane = thread + j * THREADS;
+        if (lane >= p.lanes) continue;
+        float loaded[HELD];
+#pragma unroll
+        for (u32 k = 0; k < HELD; k++) {
+            const u32 i = lane + k * p.lanes;
+            loaded[k] = i < p.width ? x[i] : 0.0f;
+        }
+#pragma unroll
+        for (u32 k = 0; k < HELD; k++) squares[j] = __fmaf_rn(loaded[k], loaded[k], squares[j]);
+        for (u32 i = lane + HELD * p.lanes; i < p.width; i += p.lanes)
+            squares[j] = __fmaf_rn(x[i], x[i], squares[j]);
+    }
+    __shared__ float parts[32];
+#pragma unroll
+    for (u32 j = 0; j < 1024 / THREADS; j++) {
+        squares[j] = sum_lanes(squares[j], 32);
+        if (thread % 32 == 0) parts[(thread + j * THREADS) / 32] = squares[j];
+    }
+    __syncthreads();
+    const u32 warps = p.lanes / 32;
+    float sum = parts[0];
+    if (warps > 1) sum = sum_lanes(thread % 32 < warps ? parts[thread % 32] : 0.0f, 32);
+    const float scale = 1.0f / sqrtf(sum / (float)p.width + p.eps);
+#pragma unroll
+    for (u32 k = 0; k < OWN_COLS; k++) {
+        const u32 col = first + thread + k * THREADS;
+        values[k] = values[k] * scale * weights[k];
+        if (col < end) p.y[(u64)row * p.width + col] = values[k];
+    }
+    write_segment(a, row, segment, values);
 }
 
 struct AnglesParameters {
@@ -254,11 +295,8 @@ struct RotateParameters {
     u32 heads, head_dim, frequencies, neighbours;
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS) rotate(const __grid_constant__ RotateParameters p) {
-    wait_for_previous();
-    const u32 row = blockIdx.y, pair = blockIdx.x * THREADS + threadIdx.x;
-    if (row >= p.active->rows[0] || pair >= p.heads * p.frequencies) return;
-    const u32 head = pair / p.frequencies, i = pair % p.frequencies;
+// Rotates pair `i` of a head of a row.
+__device__ __forceinline__ void rotate_pair(const RotateParameters& p, u32 row, u32 head, u32 i) {
     float* x = p.x + ((u64)row * p.heads + head) * p.head_dim;
     float* first = x + (p.neighbours ? 2 * i : i);
     float* second = p.neighbours ? first + 1 : first + p.frequencies;
@@ -266,6 +304,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) rotate(const __grid_consta
     const float cosine = table[i], sine = table[p.frequencies + i], a = *first, b = *second;
     *first = a * cosine - b * sine;
     *second = b * cosine + a * sine;
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) rotate(const __grid_constant__ RotateParameters p) {
+    wait_for_previous();
+    const u32 row = blockIdx.y, pair = blockIdx.x * THREADS + threadIdx.x;
+    if (row >= p.active->rows[0] || pair >= p.heads * p.frequencies) return;
+    rotate_pair(p, row, pair / p.frequencies, pair % p.frequencies);
 }
 
 struct ActivateParameters {
@@ -322,7 +367,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) add(const __grid_constant_
     wait_for_previous();
     const u64 values = (u64)p.active->rows[0] * p.width;
     for (u64 i = blockIdx.x * (u64)THREADS + threadIdx.x; i < values; i += (u64)gridDim.x * THREADS)
-        p.y[i] = p.scale == 1.0f ? p.y[i] + p.x[i] : p.y[i] + p.scale * p.x[i];
+        p.y[i] = add_scaled(p.y[i], p.x[i], p.scale);
 }
 
 // Sets the rows in use to zero.
@@ -376,12 +421,9 @@ struct AppendParameters {
     u32 heads, head_dim, width, block_positions;
 };
 
-// Stores a head of a row per warp.
-extern "C" __global__ void __launch_bounds__(THREADS) append(const __grid_constant__ AppendParameters p) {
-    wait_for_previous();
-    const u32 lane = threadIdx.x % 32, row = blockIdx.y;
-    const u32 head = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
-    if (row >= p.active->rows[0] || head >= p.heads) return;
+// Stores a head of a row; a warp takes part.
+__device__ __forceinline__ void append_head(const AppendParameters& p, u32 row, u32 head) {
+    const u32 lane = threadIdx.x % 32;
     const u32 position = p.positions[row];
     const u32* table = p.tables + (u64)p.sequences[row] * p.width;
     const u64 block = table[position / p.block_positions];
@@ -414,6 +456,41 @@ extern "C" __global__ void __launch_bounds__(THREADS) append(const __grid_consta
             ((u16*)p.cache.data)[to + i] = float_to_half(value);
         }
     }
+}
+
+// A head of a row per warp.
+extern "C" __global__ void __launch_bounds__(THREADS) append(const __grid_constant__ AppendParameters p) {
+    wait_for_previous();
+    const u32 row = blockIdx.y, head = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
+    if (row >= p.active->rows[0] || head >= p.heads) return;
+    append_head(p, row, head);
+}
+
+struct RotateAppendParameters {
+    RotateParameters queries, keys;
+    AppendParameters append_keys, append_values;
+};
+
+// Rotates queries and keys, and stores keys and values; a head of a row per warp.
+extern "C" __global__ void __launch_bounds__(THREADS)
+rotate_append(const __grid_constant__ RotateAppendParameters p) {
+    wait_for_previous();
+    const u32 lane = threadIdx.x % 32, row = blockIdx.y;
+    u32 head = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
+    if (row >= p.queries.active->rows[0]) return;
+    if (head < p.queries.heads) {
+        for (u32 i = lane; i < p.queries.frequencies; i += 32) rotate_pair(p.queries, row, head, i);
+        return;
+    }
+    head -= p.queries.heads;
+    if (head < p.keys.heads) {
+        for (u32 i = lane; i < p.keys.frequencies; i += 32) rotate_pair(p.keys, row, head, i);
+        __syncwarp();
+        append_head(p.append_keys, row, head);
+        return;
+    }
+    head -= p.keys.heads;
+    if (head < p.append_values.heads) append_head(p.append_values, row, head);
 }
 
 struct CopyParameters {

@@ -323,6 +323,10 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
             ((float*)p.output)[at] = y;
         else
             ((u16*)p.output)[at] = p.output_element == F16 ? float_to_half(y) : float_to_bfloat(y);
+        if (p.sum) {
+            float* const sum = (float*)p.sum + (u64)(first_row + vector) * p.count + row - p.first;
+            *sum = add_scaled(*sum, y, p.sum_scale);
+        }
     }
 }
 

@@ -42,12 +42,15 @@ struct Part {
     u64 scales;         // f32 [cols], or 0
     u64 output;         // f32, f16 or bf16 [vectors][count]
     u64 bias;           // f32 [count], or 0
+    u64 sum;            // f32 [vectors][count]: `sum_scale` times the result is added, or 0
     u32 first, count;   // matrix rows of the output
     u32 tiles, segments, segment_groups, groups;
     u32 stream_rows, reach, batch_groups, per_row;
     u32 x_stride, element, output_stride, output_element;
     u32 slots, slot_rows;
     u32 first_block, first_tile, block_tiles, more_tiles;
+    float sum_scale;
+    u32 padding;
 };
 
 struct Product {

@@ -130,8 +130,15 @@ impl HostExperts {
             let weight = resources.weight(id);
             let slot = set.filter(|_| weight.needs_slot()).map(|set| resources.slot(set[index]));
             let matrix = weight.matrix(slot)?;
-            let product =
-                Product { matrix, in_slot: slot.is_some(), y, bias: 0, first: 0, count: weight.shape()[0] };
+            let product = Product {
+                matrix,
+                in_slot: slot.is_some(),
+                y,
+                bias: 0,
+                sum: None,
+                first: 0,
+                count: weight.shape()[0],
+            };
             let input = ProductInput { x, cols: weight.shape()[1], rows };
             let launches = resources.products(input, &[product], &mut |bytes| self.room(bytes))?;
             Ok(launches.iter().try_for_each(|launch| launch.run(stream))?)

@@ -119,10 +119,11 @@ pub(crate) struct CodesOutput {
     pub(crate) sums: u64,
     pub(crate) y: u64,
     pub(crate) bias: u64,
+    pub(crate) sum: u64,
     pub(crate) first: u32,
     pub(crate) count: u32,
     pub(crate) first_block: u32,
-    pub(crate) padding: u32,
+    pub(crate) sum_scale: f32,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -156,15 +157,29 @@ pub(crate) struct NormParameters {
     pub(crate) y: u64,
     pub(crate) weight: u64,
     pub(crate) bias: u64,
+    pub(crate) added: u64,
     pub(crate) active: u64,
     pub(crate) which: u32,
     pub(crate) heads: u32,
     pub(crate) width: u32,
     pub(crate) layer: u32,
     pub(crate) eps: f32,
-    pub(crate) padding: u32,
+    pub(crate) added_scale: f32,
     pub(crate) next: Activations,
-    pub(crate) tuples: TupleActivations,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct NormTuplesParameters {
+    pub(crate) x: u64,
+    pub(crate) y: u64,
+    pub(crate) weight: u64,
+    pub(crate) active: u64,
+    pub(crate) which: u32,
+    pub(crate) width: u32,
+    pub(crate) lanes: u32,
+    pub(crate) eps: f32,
+    pub(crate) next: TupleActivations,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -247,6 +262,15 @@ pub(crate) struct AppendParameters {
     pub(crate) head_dim: u32,
     pub(crate) width: u32,
     pub(crate) block_positions: u32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct RotateAppendParameters {
+    pub(crate) queries: RotateParameters,
+    pub(crate) keys: RotateParameters,
+    pub(crate) append_keys: AppendParameters,
+    pub(crate) append_values: AppendParameters,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -388,6 +412,7 @@ pub(crate) struct TuplePart {
     pub(crate) scales: u64,
     pub(crate) output: u64,
     pub(crate) bias: u64,
+    pub(crate) sum: u64,
     pub(crate) first: u32,
     pub(crate) count: u32,
     pub(crate) tiles: u32,
@@ -408,6 +433,8 @@ pub(crate) struct TuplePart {
     pub(crate) first_tile: u32,
     pub(crate) block_tiles: u32,
     pub(crate) more_tiles: u32,
+    pub(crate) sum_scale: f32,
+    pub(crate) padding: u32,
 }
 
 /// Memory that a product fetches to the L2 cache for the next one.

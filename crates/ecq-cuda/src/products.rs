@@ -12,9 +12,7 @@ use crate::parameters::{
     PrepareParameters, ProductParameters, TupleActivations,
 };
 use crate::program::Resources;
-use crate::tuples::{
-    self, MAX_SEGMENTS, MOST_VECTORS, TupleInput, TupleKind, TupleMatrix, TupleOperand, TupleProduct,
-};
+use crate::tuples::{self, MOST_VECTORS, TupleInput, TupleKind, TupleMatrix, TupleOperand, TupleProduct};
 use crate::weight::DeviceMatrix;
 use bytemuck::Zeroable;
 use ecq_runtime::RuntimeError;
@@ -31,8 +29,17 @@ pub(crate) struct Product {
     pub(crate) in_slot: bool,
     pub(crate) y: u64,
     pub(crate) bias: u64,
+    /// Address to which the result is added, and the factor; not for products in f32.
+    pub(crate) sum: Option<(u64, f32)>,
     pub(crate) first: usize,
     pub(crate) count: usize,
+}
+
+impl Product {
+    /// Returns whether the kernel can add its result to something.
+    pub(crate) fn adds(&self) -> bool {
+        !matches!(self.matrix, DeviceMatrix::Linear(..))
+    }
 }
 
 /// The activations of products.
@@ -57,11 +64,6 @@ impl Prepared {
     /// Returns the integers in blocks, with no outputs if there are none.
     pub(crate) fn blocks(self) -> Activations {
         if let Self::Blocks(next) = self { next } else { Zeroable::zeroed() }
-    }
-
-    /// Returns the digits, with no outputs if there are none.
-    pub(crate) fn tuples(self) -> TupleActivations {
-        if let Self::Tuples(next) = self { next } else { Zeroable::zeroed() }
     }
 }
 
@@ -141,14 +143,13 @@ impl Resources {
     }
 
     /// Returns what the kernel before products has to write, and the launches of the products; `None` if they
-    /// are not products of a few matrices with `input.cols` columns in one form and, where the kernel is a
-    /// norm (`of_row`), with the same column scales: a norm is one block, which takes longer with different
-    /// ones than a kernel of its own saves.
+    /// are not products of a few matrices with `input.cols` columns in one form. Matrices of codes must have
+    /// the same column scales: a norm is one block, which takes longer with different ones than a kernel of
+    /// its own saves.
     pub(crate) fn prepared_products(
         &self,
         input: ProductInput,
         products: &[Product],
-        of_row: bool,
         scratch: Scratch,
     ) -> Result<Option<(Prepared, Vec<Launch>)>> {
         let (mut codes, mut tuples) = (Vec::new(), Vec::new());
@@ -176,13 +177,7 @@ impl Resources {
             }
             (None, Some((_, first))) => {
                 let layout = first.digits(input.rows.most);
-                let scales = first.col_scales();
-                let same = |matrix: &TupleMatrix| {
-                    matrix.digits(input.rows.most) == layout && (!of_row || matrix.col_scales() == scales)
-                };
-                if !tuples.iter().all(|(_, matrix)| same(matrix))
-                    || (of_row && layout.segments() > MAX_SEGMENTS)
-                {
+                if tuples.iter().any(|(_, matrix)| matrix.digits(input.rows.most) != layout) {
                     return Ok(None);
                 }
                 let (next, launches) = self.tuple_products(input, &tuples, scratch)?;
@@ -236,6 +231,7 @@ impl Resources {
                         output_stride: product.count,
                         output_element: element::F32,
                         bias: product.bias,
+                        sum: product.sum,
                         first: product.first,
                         count: product.count,
                     }
@@ -340,10 +336,11 @@ impl Resources {
                     sums,
                     y: product.y,
                     bias: product.bias,
+                    sum: product.sum.map_or(0, |(address, _)| address),
                     first: product.first as u32,
                     count: product.count as u32,
                     first_block: all_blocks as u32,
-                    padding: 0,
+                    sum_scale: product.sum.map_or(0.0, |(_, scale)| scale),
                 };
                 parameters.output_count += 1;
                 all_blocks += (product.first + product.count).div_ceil(TILE_ROWS) - product.first / TILE_ROWS;

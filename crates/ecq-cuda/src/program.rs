@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 
+/// The most commands that are launched together.
+const LONGEST_SEQUENCE: usize = 4;
+
 /// A compiled program and the resources that it uses.
 pub(crate) struct CudaProgram {
     compute: Vec<Segment>,
@@ -120,8 +123,9 @@ impl CudaProgram {
         let (mut compute, mut decode) = (Vec::new(), Vec::new());
         let mut edges = HashMap::new();
         let mut builder = Builder::new(program, &resources);
-        let mut steps = program.steps().iter().peekable();
-        while let Some(step) = steps.next() {
+        let mut steps = program.steps();
+        while let [step, rest @ ..] = steps {
+            steps = rest;
             let (Step::Run(queue, _) | Step::Signal(queue, _) | Step::Wait(queue, _)) = step;
             let segments = match queue {
                 Queue::Compute => &mut compute,
@@ -136,14 +140,20 @@ impl CudaProgram {
                     segments.push(Segment::Experts(Box::new(HostExperts::new(experts, &mut builder)?)));
                 }
                 Step::Run(_, command) => {
-                    if let Some(Step::Run(Queue::Compute, next)) = steps.peek()
-                        && let Some(launches) = builder.pair(command, next)?
-                    {
-                        steps.next();
-                        segments.extend(launches.into_iter().map(Segment::Launch));
-                        continue;
-                    }
-                    segments.extend(builder.command(command)?.into_iter().map(Segment::Launch));
+                    let following = rest.iter().map_while(|step| match step {
+                        Step::Run(own, command) if own == queue => Some(command),
+                        _ => None,
+                    });
+                    let commands: Vec<&Command> =
+                        std::iter::once(command).chain(following).take(LONGEST_SEQUENCE).collect();
+                    let launches = match builder.sequence(&commands)? {
+                        Some((count, launches)) => {
+                            steps = &rest[count - 1..];
+                            launches
+                        }
+                        None => builder.command(command)?,
+                    };
+                    segments.extend(launches.into_iter().map(Segment::Launch));
                 }
                 Step::Signal(_, edge) => segments.push(Segment::Signal(*edges.entry(*edge).or_insert(count))),
                 Step::Wait(_, edge) => segments.push(Segment::Wait(*edges.entry(*edge).or_insert(count))),

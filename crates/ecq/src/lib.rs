@@ -82,7 +82,7 @@ mod size;
 
 pub use ecq_core::{
     AffineGroups, Biases, Codes, Coding, CoreError, Element, FloatType, FloatVec, Grid, GridEntry, Outlier,
-    TensorKind, UniformRows,
+    TensorKind, TrellisRows, UniformRows,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use file::{File, FileInfo, Tensor, TensorInfo, Verification};

@@ -17,6 +17,7 @@ use crate::version;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use ecq::Coding;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -220,8 +221,48 @@ pub enum Bench {
     },
     /// Tokens per second and memory of a model in each decode mode
     Model(Box<ModelBenchArgs>),
+    /// Write a model of a known shape with synthetic weights, as input for `bench model`
+    Shape(ShapeArgs),
     /// Weights per second of matrix products, per storage of the matrix
     Gemv(GemvArgs),
+}
+
+#[derive(Args)]
+pub struct ShapeArgs {
+    /// Shape: llama-2-7b, llama-3-8b or smollm2-135m
+    pub name: String,
+    /// The file to write
+    #[arg(short, long)]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub force: ForceArg,
+    /// Entropy of the codes of the projections, in bits
+    #[arg(long, value_name = "BITS", default_value_t = 2.22)]
+    pub entropy: f64,
+    /// Coding of the projections: rans, prefix, packed or tuples
+    #[arg(long, default_value = "rans", value_parser = coding)]
+    pub coding: Coding,
+    /// Trellis grid: lag and restart in columns, such as 12x288 [default: a uniform grid]
+    #[arg(long, value_name = "LAGxRESTART", value_parser = lag_and_restart)]
+    pub trellis: Option<(u16, u32)>,
+    /// Store bf16 weights in place of codes
+    #[arg(long)]
+    pub floats: bool,
+    /// Number of layers [default: those of the model]
+    #[arg(long)]
+    pub layers: Option<usize>,
+}
+
+fn coding(text: &str) -> Result<Coding, String> {
+    let codings = [Coding::Rans, Coding::Prefix, Coding::Packed, Coding::Tuples];
+    let found = codings.into_iter().find(|coding| coding.name() == text);
+    found.ok_or_else(|| format!("expected one of {}", codings.map(|coding| coding.name()).join(", ")))
+}
+
+fn lag_and_restart(text: &str) -> Result<(u16, u32), String> {
+    let parts =
+        text.split_once('x').and_then(|(lag, restart)| Some((lag.parse().ok()?, restart.parse().ok()?)));
+    parts.ok_or_else(|| "expected LAGxRESTART, such as 12x288".to_owned())
 }
 
 #[derive(Args)]

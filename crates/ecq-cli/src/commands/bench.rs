@@ -31,6 +31,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         Bench::Codes { model, name, output, force } => codes(model, name, output, force.force, json),
         Bench::Decode { model, threads, seconds } => decode(model.as_deref(), threads, *seconds, json),
         Bench::Model(args) => super::model::run(args, json),
+        Bench::Shape(args) => super::shape::run(args, json),
         Bench::Gemv(args) => super::gemv::run(args, json),
     }
 }

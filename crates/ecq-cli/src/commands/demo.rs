@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 /// A small language model as a lossless `.ecq` file, trained by the scripts in `training/` of the repository.
-const MODEL: &[u8] = include_bytes!("../../assets/tiny.ecq");
+pub(super) static MODEL: &[u8] = include_bytes!("../../assets/tiny.ecq");
 
 /// The result for one grid.
 #[derive(Serialize)]

@@ -18,4 +18,5 @@ pub mod plot;
 pub mod quantize;
 pub mod report;
 pub mod run;
+mod shape;
 pub mod verify;

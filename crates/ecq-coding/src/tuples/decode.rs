@@ -113,12 +113,12 @@ impl Decoder {
         stride: usize,
     ) -> usize {
         let (shape, cols) = (index.shape(), index.shape().cols());
-        let column = &stream[(4 * lane).min(stream.len())..];
-        let words = column.chunks(STREAM_ROW_BYTES).map(|row| match row.first_chunk() {
+        let start = first / 32 * STREAM_ROW_BYTES + 4 * lane;
+        let column = &stream[start.min(stream.len())..];
+        let mut words = column.chunks(STREAM_ROW_BYTES).map(|row| match row.first_chunk() {
             Some(word) => u32::from_le_bytes(*word),
             None => 0,
         });
-        let mut words = words.skip(first / 32);
         let mut next = || u64::from(words.next().unwrap_or(0));
         // The bits to come, the first one most significant, and how many of them are valid.
         let mut bits = next() << 32 << (first % 32);

@@ -77,11 +77,6 @@ impl DigitLayout {
             padding: 0,
         }
     }
-
-    /// Returns the number of segments.
-    pub(crate) fn segments(&self) -> usize {
-        self.segments
-    }
 }
 
 impl TupleMatrix {

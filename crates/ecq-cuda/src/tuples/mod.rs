@@ -26,8 +26,6 @@ pub const TUPLE_ROWS: Source =
 
 /// The most rows of activations that a launch multiplies at a time.
 pub(crate) const MOST_VECTORS: usize = 16;
-/// The most segments for which a norm writes digits.
-pub(crate) const MAX_SEGMENTS: usize = 256;
 /// The oldest GPUs that have the instructions of the products, as compute capability times ten.
 pub(crate) const CAPABILITY: u32 = 90;
 

@@ -85,6 +85,8 @@ pub(crate) struct TupleOperand<'a> {
     pub(crate) output_stride: usize,
     pub(crate) output_element: usize,
     pub(crate) bias: u64,
+    /// Address to which the result is added, and the factor.
+    pub(crate) sum: Option<(u64, f32)>,
     /// First row of the matrix, and number of rows.
     pub(crate) first: usize,
     pub(crate) count: usize,
@@ -243,6 +245,7 @@ impl TupleProduct {
             output_stride,
             output_element,
             bias: 0,
+            sum: None,
             first: 0,
             count: matrix.shape.rows(),
         };
@@ -292,6 +295,8 @@ impl TupleProduct {
                 x: input.x,
                 output: operand.output,
                 bias: operand.bias,
+                sum: operand.sum.map_or(0, |(address, _)| address),
+                sum_scale: operand.sum.map_or(0.0, |(_, scale)| scale),
                 first: operand.first as u32,
                 count: operand.count as u32,
                 x_stride: input.stride as u32,
@@ -382,6 +387,7 @@ impl TupleMatrix {
             output_stride: 0,
             output_element: 0,
             bias: 0,
+            sum: None,
             first: 0,
             count: self.shape.rows(),
         };

@@ -10,6 +10,7 @@ mod write;
 
 pub use error::ContainerError;
 pub use read::{EcqFile, PlainTensor};
+pub use safetensors::Dtype;
 pub use schema::{ModelEntry, SourceRecord};
 pub use write::{EcqWriter, SizeSummary, TensorBytes};
 
