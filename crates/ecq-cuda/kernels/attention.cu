@@ -8,7 +8,7 @@
 
 #define WARPS 4u
 #define THREADS (32u * WARPS)
-// Positions whose values are loaded at the same time.
+// Positions of a warp at a time; four lanes share one.
 #define AT_ONCE 8u
 // Values of a head per lane.
 #define PER_LANE ((HEAD_DIM + 31) / 32)
@@ -75,13 +75,15 @@ __device__ __forceinline__ float scale_of(const Cache& cache, u64 at) {
     return CACHE_ELEMENT == I8 ? bfloat_to_float(cache.scales[at]) : 1.0f;
 }
 
-// Returns the product of a query and a cached key.
+// Returns the product of a query and a cached key; the sum is that of four neighbouring lanes, which share it.
 __device__ __forceinline__ float score(const float* query, const Cache& keys, u64 head) {
     const u64 at = head * HEAD_DIM;
+    const u32 quarter = threadIdx.x % 4;
     float sum = 0.0f;
-#if (CACHE_ELEMENT == F16 || CACHE_ELEMENT == BF16) && HEAD_DIM % 8 == 0
+#if (CACHE_ELEMENT == F16 || CACHE_ELEMENT == BF16) && HEAD_DIM % 32 == 0
 #pragma unroll
-    for (u32 i = 0; i < HEAD_DIM; i += 8) {
+    for (u32 j = 0; j < HEAD_DIM / 32; j++) {
+        const u32 i = 8 * (quarter + 4 * j);
         const uint4 v = *(const uint4*)((const u16*)keys.data + at + i);
         const u32 words[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
@@ -92,10 +94,10 @@ __device__ __forceinline__ float score(const float* query, const Cache& keys, u6
         }
     }
 #else
-#pragma unroll 8
-    for (u32 i = 0; i < HEAD_DIM; i++) sum = __fmaf_rn(query[i], cached(keys, at + i), sum);
+#pragma unroll 4
+    for (u32 i = quarter; i < HEAD_DIM; i += 4) sum = __fmaf_rn(query[i], cached(keys, at + i), sum);
 #endif
-    return sum * scale_of(keys, head);
+    return sum_lanes(sum, 4) * scale_of(keys, head);
 }
 
 // Computes one split; the result is in the lanes of every warp.
@@ -106,45 +108,45 @@ one_split(const AttentionParameters& p, const float* query, const u32* table, u3
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     Partial own;
     reset(own);
-    for (u32 start = first / 32 * 32 + warp * 32; start < end; start += 32 * WARPS) {
-        const u32 position = start + lane;
+    for (u32 start = first / 32 * 32 + warp * AT_ONCE; start < end; start += AT_ONCE * WARPS) {
+        const u32 position = start + lane / 4;
         const bool seen = position >= first && position < end;
         u32 place = 0;
-        float value = -INFINITY;
-        if (seen) {
+        if (seen)
             place = table[position / p.block_positions] * p.block_positions + position % p.block_positions;
-            value = score(query, p.keys, (u64)place * p.kv_heads + kv_head) * p.scale;
+        // Values are loaded before scores are known, so that one waits for both at the same time.
+        float values[AT_ONCE][PER_LANE];
+#pragma unroll
+        for (u32 k = 0; k < AT_ONCE; k++) {
+            const bool in_range = __shfl_sync(0xffffffffu, (int)seen, 4 * k);
+            const u64 head = (u64)__shfl_sync(0xffffffffu, place, 4 * k) * p.kv_heads + kv_head;
+#pragma unroll
+            for (u32 i = 0; i < PER_LANE; i++) {
+                const u32 d = lane + 32 * i;
+                values[k][i] = in_range && d < HEAD_DIM ? cached(p.values, head * HEAD_DIM + d) : 0.0f;
+            }
         }
+        // Lanes of positions out of range take part with the first place.
+        const float product = score(query, p.keys, (u64)place * p.kv_heads + kv_head) * p.scale;
+        const float value = seen ? product : -INFINITY;
         float largest = value;
-        for (u32 distance = 16; distance > 0; distance /= 2)
+        for (u32 distance = 16; distance > 2; distance /= 2)
             largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, distance));
         if (largest == -INFINITY) continue;
         Partial tile;
         reset(tile);
         tile.largest = largest;
         const float weight = seen ? expf(value - largest) : 0.0f;
-        tile.sum = sum_lanes(weight, 32);
+        tile.sum = weight;
+        for (u32 distance = 16; distance > 2; distance /= 2)
+            tile.sum = __fadd_rn(tile.sum, __shfl_xor_sync(0xffffffffu, tile.sum, distance));
         const float factor = seen ? weight * scale_of(p.values, (u64)place * p.kv_heads + kv_head) : 0.0f;
-        // Several positions at a time, so that their values are loaded at the same time.
-        for (u32 j = 0; j < min(32u, end - start); j += AT_ONCE) {
-            float values[AT_ONCE][PER_LANE];
 #pragma unroll
-            for (u32 k = 0; k < AT_ONCE; k++) {
-                const bool in_range = __shfl_sync(0xffffffffu, (int)seen, j + k);
-                const u64 head = (u64)__shfl_sync(0xffffffffu, place, j + k) * p.kv_heads + kv_head;
+        for (u32 k = 0; k < AT_ONCE; k++) {
+            const float own_factor = __shfl_sync(0xffffffffu, factor, 4 * k);
 #pragma unroll
-                for (u32 i = 0; i < PER_LANE; i++) {
-                    const u32 d = lane + 32 * i;
-                    values[k][i] = in_range && d < HEAD_DIM ? cached(p.values, head * HEAD_DIM + d) : 0.0f;
-                }
-            }
-#pragma unroll
-            for (u32 k = 0; k < AT_ONCE; k++) {
-                const float own_factor = __shfl_sync(0xffffffffu, factor, j + k);
-#pragma unroll
-                for (u32 i = 0; i < PER_LANE; i++)
-                    tile.values[i] = __fmaf_rn(own_factor, values[k][i], tile.values[i]);
-            }
+            for (u32 i = 0; i < PER_LANE; i++)
+                tile.values[i] = __fmaf_rn(own_factor, values[k][i], tile.values[i]);
         }
         merge(own, tile);
     }

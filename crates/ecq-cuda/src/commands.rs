@@ -27,7 +27,7 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 /// Threads of most kernels.
 pub(crate) const THREADS: usize = 256;
 /// Least positions of a split of attention.
-const MIN_SPLIT: usize = 256;
+const MIN_SPLIT: usize = 128;
 /// Most splits of a row.
 const MAX_SPLITS: usize = 64;
 /// Threads of a block that looks up a row of a matrix of tuples.

@@ -21,6 +21,7 @@ pub struct Modules {
 /// A kernel.
 #[derive(Debug, Clone)]
 pub struct Kernel {
+    name: &'static str,
     function: CudaFunction,
     /// Whether a launch may start before the previous kernel of its stream is done; the kernels of this crate
     /// then wait themselves (`wait_for_previous` of `common.cuh`).
@@ -74,11 +75,16 @@ impl Modules {
             }
         };
         let function = module.load_function(name).during("looking up a kernel")?;
-        Ok(Kernel { function, early: gpu.properties().capability >= 90 })
+        Ok(Kernel { name, function, early: gpu.properties().capability >= 90 })
     }
 }
 
 impl Kernel {
+    /// Returns the name in the source.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Allows launches with all of a block's shared memory; more than 48 KiB needs the permission, which all
     /// launches of the kernel share.
     ///
@@ -131,7 +137,7 @@ impl Kernel {
         };
         launched.during("launching a kernel").map_err(|error| match error {
             CudaError::Driver { operation, why } => {
-                CudaError::Driver { operation, why: format!("{why}; {grid:?}") }
+                CudaError::Driver { operation, why: format!("{why}; {} of {grid:?}", self.name) }
             }
             other => other,
         })

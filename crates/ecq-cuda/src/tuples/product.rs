@@ -53,16 +53,17 @@ pub struct TupleOptions {
 }
 
 impl TupleOptions {
-    /// The options in the order in which they are tried: the most streams at a time first. Warps and the two
-    /// that fill slots are a multiple of four, because registers are given to four warps at a time.
-    const TRIED: [(usize, usize); 7] = [(14, 4), (10, 4), (14, 2), (10, 2), (6, 2), (2, 2), (2, 1)];
+    /// All options, those with more streams at a time first. Warps and the two that fill slots are a multiple
+    /// of four, because registers are given to four warps at a time.
+    const ALL: [(usize, usize); 9] =
+        [(14, 4), (10, 4), (14, 3), (10, 3), (14, 2), (10, 2), (6, 2), (2, 2), (2, 1)];
     pub(super) const DEFAULT: Self = Self { warps: 14, streams: 4 };
 
     /// Returns the options with which the sums of `vectors` rows of activations fit registers; products of
     /// several matrices need some more.
     pub(super) fn fitting(trellis: bool, vectors: usize, parts: usize) -> impl Iterator<Item = Self> {
-        let tried = Self::TRIED.into_iter().map(|(warps, streams)| Self { warps, streams });
-        tried.filter(move |options| {
+        let all = Self::ALL.into_iter().map(|(warps, streams)| Self { warps, streams });
+        all.filter(move |options| {
             let fragments = options.streams * vectors.div_ceil(4) * if trellis { 2 } else { 1 };
             let room = match options.warps {
                 11.. => 4,
@@ -206,13 +207,21 @@ impl<'a> Division<'a> {
     fn options(&self, gpu: &Gpu, vectors: usize) -> Option<TupleOptions> {
         let streams = self.most_tiles().map(|(matrix, tiles)| tiles * matrix.shape.segments()).max();
         let trellis = self.operands.first().is_some_and(|operand| operand.matrix.kind.trellis);
-        let fits = |options: &TupleOptions, digits: bool| {
-            let enough = streams.unwrap_or(0) >= options.warps * options.streams || options.streams <= 2;
-            let shared = self.shared_memory(gpu, vectors, *options);
-            enough && shared.is_some_and(|shared| shared.digits || !digits)
+        // The streams that a warp decodes one unit after the other, and a part for those of all warps: the
+        // time is between that of a warp that waits for latencies and that of warps that wait for each other.
+        let time = |options: &TupleOptions| {
+            let rounds = streams.unwrap_or(1).div_ceil(options.streams).div_ceil(options.warps);
+            rounds * options.streams * (options.warps + 14)
         };
-        let tried = || TupleOptions::fitting(trellis, vectors, self.operands.len());
-        tried().find(|options| fits(options, true)).or_else(|| tried().find(|options| fits(options, false)))
+        let tried = |digits: bool| {
+            let all = TupleOptions::fitting(trellis, vectors, self.operands.len());
+            let fits = all.filter(move |options| {
+                let shared = self.shared_memory(gpu, vectors, *options);
+                shared.is_some_and(|shared| shared.digits || !digits)
+            });
+            fits.min_by_key(time)
+        };
+        tried(true).or_else(|| tried(false))
     }
 }
 
