@@ -170,13 +170,13 @@ pub fn residence(matrix: &MatrixInfo, mode: Mode, pinned: bool, device: &DeviceI
             Residence::Packed,
             "read whole for each token, and packed codes take at most a tenth more: decoded once at load",
         ),
-        (_, Mode::Fused | Mode::Auto) => (Residence::Streams, "decoded inside the product"),
         (StorageKind::Codes { coding, .. }, _)
             if matrix.location == MatrixLocation::EmbeddingOrHead
                 && !device.fused_codings.contains(&coding) =>
         {
             (Residence::Packed, "decoded once at load: the device does not decode it inside the product")
         }
+        (_, Mode::Fused | Mode::Auto) => (Residence::Streams, "decoded inside the product"),
         _ if matrix.location == MatrixLocation::EmbeddingOrHead => {
             (Residence::Streams, "larger than a block and used once per token: decoded inside the product")
         }

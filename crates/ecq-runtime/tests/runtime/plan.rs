@@ -178,12 +178,14 @@ fn experts_use_the_rest_of_the_budget() {
 #[test]
 fn devices_without_fused_products_decode_at_load() {
     let device = unpacking_device();
-    let ends = |coding| {
-        let facts = matrix(codes(coding), MatrixLocation::EmbeddingOrHead);
-        residence(&facts, Mode::Prefetch, false, &device).choice
-    };
-    assert_eq!(ends(Coding::Rans), Residence::Packed);
-    assert_eq!(ends(Coding::Packed), Residence::Streams);
+    for mode in [Mode::Fused, Mode::Prefetch] {
+        let ends = |coding| {
+            let info = matrix(codes(coding), MatrixLocation::EmbeddingOrHead);
+            residence(&info, mode, false, &device).choice
+        };
+        assert_eq!(ends(Coding::Rans), Residence::Packed, "{mode}");
+        assert_eq!(ends(Coding::Packed), Residence::Streams, "{mode}");
+    }
     let sizes =
         DecodedSizes { blocks: vec![10; 4], embedding_and_head: 5, largest_expert: 0, expert_count: 0 };
     let auto = |budget| resolve(Mode::Auto, &device, &sizes, budget, None);
