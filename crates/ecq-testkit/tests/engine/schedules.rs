@@ -193,7 +193,7 @@ fn schedules(file: &Path, other: &Path) {
 #[test]
 fn schedules_do_not_change_tokens_of_the_embedded_model() {
     let (file, _folder) = packed(&embedded(), "affine:4:64");
-    let (other, _other) = packed(&embedded(), "uniform:3");
+    let (other, _other) = packed(&embedded(), "affine:3:64");
     schedules(&file, &other);
 }
 
