@@ -2,6 +2,7 @@
 
 use crate::Numbers;
 use half::{bf16, f16};
+use serde_json::{Map, Value, json};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -181,6 +182,41 @@ fn write(
         fs::write(folder.join("model.safetensors.index.json"), index)?;
     }
     Ok(())
+}
+
+/// Copies a checkpoint of one safetensors file without the layers from number `layers` on, for tests that need
+/// trained weights and a tokenizer, but not many weights.
+///
+/// # Errors
+/// An I/O error if a file cannot be read or written, or is no checkpoint.
+pub fn first_layers(from: &Path, to: &Path, layers: u64) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    let bytes = fs::read(from.join("model.safetensors"))?;
+    let (length, rest) = bytes.split_first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
+    let length = u64::from_le_bytes(*length) as usize;
+    let (header, data) = rest.split_at_checked(length).ok_or(io::ErrorKind::UnexpectedEof)?;
+    let header: Map<String, Value> = serde_json::from_slice(header)?;
+    let (mut kept, mut kept_data) = (Map::new(), Vec::new());
+    for (name, mut tensor) in header {
+        let layer = name.strip_prefix("model.layers.").and_then(|rest| rest.split('.').next()?.parse().ok());
+        if layer.is_some_and(|layer: u64| layer >= layers) {
+            continue;
+        }
+        if let Some(offsets) = tensor.get_mut("data_offsets") {
+            let [start, end] = [0, 1].map(|i| offsets[i].as_u64().unwrap_or(u64::MAX) as usize);
+            let start_kept = kept_data.len();
+            kept_data.extend(data.get(start..end).ok_or(io::ErrorKind::UnexpectedEof)?);
+            *offsets = json!([start_kept, kept_data.len()]);
+        }
+        kept.insert(name, tensor);
+    }
+    let kept = Value::from(kept).to_string();
+    let file = [&(kept.len() as u64).to_le_bytes(), kept.as_bytes(), &kept_data].concat();
+    fs::write(to.join("model.safetensors"), file)?;
+    let mut config: Value = serde_json::from_slice(&fs::read(from.join("config.json"))?)?;
+    config["num_hidden_layers"] = layers.into();
+    fs::write(to.join("config.json"), config.to_string())?;
+    fs::copy(from.join("tokenizer.json"), to.join("tokenizer.json")).map(|_| ())
 }
 
 /// Width of the residual stream of the small models.

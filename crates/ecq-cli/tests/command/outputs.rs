@@ -160,7 +160,7 @@ fn a_full_disk_on_standard_output_is_an_error_and_a_closed_pipe_is_none() {
 fn an_interrupted_run_prints_how_to_resume() {
     let folder = Folder::new();
     let (model, dest) = (folder.name("big.gguf"), folder.name("big.ecq"));
-    ecq_fixtures::big_gguf(Path::new(&model), 6, 12_000_000).unwrap();
+    ecq_fixtures::big_gguf(Path::new(&model), 6, 6_000_000).unwrap();
     let args = ["quantize", &model, "--lossless", "--coding", "archive", "-o", &dest];
     let child = command().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let partial = folder.path("big.ecq.partial/journal");

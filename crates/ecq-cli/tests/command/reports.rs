@@ -7,7 +7,7 @@ use std::path::Path;
 #[test]
 fn a_file_is_verified_against_its_source() {
     let folder = Folder::new();
-    let (hf, low) = (folder.checkpoint(), folder.name("low.ecq"));
+    let (hf, low) = (folder.first_layers(2), folder.name("low.ecq"));
     // At half a bit per weight the noise is as large as the signal, and the file is still valid.
     said(&["quantize", &hf, "--bpw", "0.5", "--calibrate", "off", "-o", &low]);
     let (out, _) = said(&["verify", &low, "--against", &hf]);
@@ -38,8 +38,9 @@ fn a_file_is_verified_against_its_source() {
 fn diff_lists_errors_in_layer_order() {
     let folder = Folder::new();
     let (a, b) = (folder.name("a.ecq"), folder.name("b.ecq"));
-    said(&["quantize", &embedded(), "--bpw", "4", "-o", &a]);
-    said(&["quantize", &embedded(), "--grid", "affine:4:64", "-o", &b]);
+    let model = folder.first_layers(2);
+    said(&["quantize", &model, "--bpw", "4", "-o", &a]);
+    said(&["quantize", &model, "--grid", "affine:4:64", "-o", &b]);
     let output = ecq(&["diff", &a, &b]);
     assert_eq!(output.status.code(), Some(1));
     let out = String::from_utf8(output.stdout).unwrap();
@@ -56,8 +57,9 @@ fn diff_lists_errors_in_layer_order() {
 fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
     let folder = Folder::new();
     let (x, y) = (folder.name("x.ecq"), folder.name("y.ecq"));
+    let model = folder.first_layers(2);
     let few = ["--calibration-tokens", "1024", "--calibration-window", "64"];
-    let (out, rest) = said(&[&["quantize", &embedded(), "--bpw", "3", "-o", &x], &few[..]].concat());
+    let (out, rest) = said(&[&["quantize", &model, "--bpw", "3", "-o", &x], &few[..]].concat());
     for words in ["calibrating by default below 4 bits per weight", "1024 tokens, less than a minute on"] {
         assert!(plain(&rest).contains(words), "{words} in {rest}");
     }
@@ -80,31 +82,18 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
         assert!(plain(&out).contains(words), "{words} in {out}");
     }
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
-    let (out, rest) = said(&["quantize", &embedded(), "--bpw", "3", "--calibrate", "off", "-o", &y]);
+    let (out, rest) = said(&["quantize", &model, "--bpw", "3", "--calibrate", "off", "-o", &y]);
     assert!(out.contains("SQNR dB") && rest.is_empty(), "{out} {rest}");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
     assert!(!out.contains("projections  │"), "no cell folds: {out}");
     // --calibrate takes one value: the next argument is the model.
     let z = folder.name("z.ecq");
     let few = ["--calibration-tokens", "64", "--calibration-window", "64"];
-    said(&[&["quantize", "--calibrate", "default", &embedded(), "--bpw", "3", "-o", &z], &few[..]].concat());
-    let said =
-        refused(&["quantize", &embedded(), "--bpw", "3", "--calibrate", "none", "-o", &z, "--force"], 2);
+    said(&[&["quantize", "--calibrate", "default", &model, "--bpw", "3", "-o", &z], &few[..]].concat());
+    let said = refused(&["quantize", &model, "--bpw", "3", "--calibrate", "none", "-o", &z, "--force"], 2);
     assert!(said.contains("was renamed to `self`"), "{said}");
     let said = refused(
-        &[
-            "quantize",
-            &embedded(),
-            "--bpw",
-            "3",
-            "--calibrate",
-            "off",
-            "--calibrate",
-            "self",
-            "-o",
-            &z,
-            "--force",
-        ],
+        &["quantize", &model, "--bpw", "3", "--calibrate", "off", "--calibrate", "self", "-o", &z, "--force"],
         2,
     );
     assert!(said.contains("cannot be combined"), "{said}");
@@ -139,7 +128,8 @@ fn notes_are_printed_before_the_work() {
     );
     // An export several times as large as the file.
     let (small, big) = (folder.name("small.ecq"), folder.name("big"));
-    usage::said(&["quantize", &embedded(), "--bpw", "2", "--calibrate", "off", "-o", &small]);
+    let model = folder.first_layers(2);
+    usage::said(&["quantize", &model, "--bpw", "2", "--calibrate", "off", "-o", &small]);
     let (_, rest) = usage::said(&["export", &small, "--format", "safetensors", "-o", &big]);
     let rest = plain(&rest);
     assert!(rest.contains("the export will be about") && rest.contains("tensors become floats"), "{rest}");

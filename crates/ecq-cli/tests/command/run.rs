@@ -151,7 +151,7 @@ fn the_first_of_several_completions_is_that_of_a_single_one() {
 fn a_draft_model_changes_no_token() {
     let folder = Folder::new();
     let (model, small) = (embedded(), folder.name("tiny3.ecq"));
-    object(&["quantize", &model, "--bpw", "3", "--calibrate", "off", "-o", &small]);
+    object(&["quantize", &model, "--grid", "affine:3:64", "-o", &small]);
     for sampling in [&["--greedy"][..], &["--seed", "3"], &["--seed", "4", "--repetition-penalty", "1.2"]] {
         let run = [&["run", &model, "-p", "The Debian project is", "--tokens", "40"], sampling].concat();
         let plain = object(&run);

@@ -67,6 +67,14 @@ impl Folder {
         folder
     }
 
+    /// The first layers of the embedded model as a checkpoint folder: trained weights, but few of them.
+    pub fn first_layers(&self, layers: u64) -> String {
+        let (whole, folder) = (self.name("whole"), self.name("first-layers"));
+        said(&["export", &embedded(), "--format", "safetensors", "-o", &whole]);
+        ecq_fixtures::checkpoint::first_layers(whole.as_ref(), folder.as_ref(), layers).unwrap();
+        folder
+    }
+
     /// The embedded model with a chat template.
     pub fn talking(&self) -> String {
         let (folder, file) = (self.checkpoint(), self.name("talking.ecq"));

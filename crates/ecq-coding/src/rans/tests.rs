@@ -22,12 +22,14 @@ fn symbols(n: usize, alphabet: usize, seed: u64) -> Vec<u8> {
         .collect()
 }
 
+const LANES: [usize; 12] = [1, 2, 3, 8, 16, 17, 31, 32, 64, 100, 128, 256];
+
 fn layouts() -> Vec<Layout> {
     let mut all = Vec::new();
     for (rows, cols) in
         [(1, 1), (1, 7), (3, 5), (32, 64), (33, 65), (64, 100), (70, 576), (128, 576), (5, 1000)]
     {
-        for lanes in [1, 2, 3, 8, 16, 17, 31, 32, 64, 100, 128, 256] {
+        for lanes in LANES {
             for order in [Order::Rows, Order::Interleaved] {
                 all.push(Layout::new(rows, cols, lanes, order).unwrap());
             }
@@ -130,10 +132,18 @@ fn missing_rows_are_refused() {
 #[test]
 fn every_instruction_set_agrees_with_the_oracle() {
     let mut runs = 0;
-    let layouts = crate::emulation::cases("layouts", layouts(), 5);
-    for alphabet in [2usize, 16, 17, 32, 33, 256] {
-        for precision in [8u8, 12, 13, 14] {
-            for &layout in &layouts {
+    let all = layouts();
+    let layouts = crate::emulation::cases("layouts", all.iter().enumerate().collect(), 5);
+    // A third of the layouts for each alphabet and precision, such that every pair of an alphabet, a precision
+    // and a layout occurs; emulated, all of those that are left.
+    let share = if layouts.len() == all.len() { 3 } else { 1 };
+    let lanes_and_orders = 2 * LANES.len();
+    for (a, alphabet) in [2usize, 16, 17, 32, 33, 256].into_iter().enumerate() {
+        for (p, precision) in [8u8, 12, 13, 14].into_iter().enumerate() {
+            for &(l, &layout) in &layouts {
+                if !(a + p + l + l / lanes_and_orders).is_multiple_of(share) {
+                    continue;
+                }
                 let symbols = symbols(layout.symbols(), alphabet, layout.lanes as u64 + alphabet as u64);
                 let table = FrequencyTable::new(&Counts::of(&symbols), alphabet as u16, precision).unwrap();
                 let bytes = Encoder::new(&table).encode(&symbols, layout.cols, layout).unwrap();

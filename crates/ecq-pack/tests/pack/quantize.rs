@@ -13,7 +13,7 @@ struct Model {
 fn model() -> Model {
     let folder = tempfile::tempdir().unwrap();
     let gguf = folder.path().join("small.gguf");
-    std::fs::write(&gguf, ecq_fixtures::finite_gguf(768, 768)).unwrap();
+    std::fs::write(&gguf, ecq_fixtures::finite_gguf(512, 512)).unwrap();
     Model { source: open(&gguf, &Limits::default()).unwrap(), folder }
 }
 
@@ -34,8 +34,9 @@ fn at(target: Target) -> PackOptions {
 #[test]
 fn files_meet_the_target_rate() {
     let model = model();
-    for bpw in [1.5, 2.25, 3.1, 4.0, 5.5] {
-        for (steps, levels) in [("row", "grid"), ("tensor", "centroid")] {
+    let grids = [("row", "grid"), ("tensor", "centroid")];
+    for (i, bpw) in [1.5, 2.25, 3.1, 4.0, 5.5].into_iter().enumerate() {
+        for (j, (steps, levels)) in grids.into_iter().enumerate() {
             let mut options = at(Target::Bpw(bpw));
             options.linear.set_steps(steps).unwrap();
             options.linear.set_levels(levels).unwrap();
@@ -44,8 +45,11 @@ fn files_meet_the_target_rate() {
             let actual = report.bpw_linear.unwrap();
             assert!((actual - bpw).abs() < 0.01, "{actual} for {bpw} with one step per {steps}");
             assert_eq!(report.file_bytes, std::fs::metadata(&dest).unwrap().len());
-            let dry = model.pack(None, &options).unwrap();
-            assert_eq!((dry.file_bytes, dry.bpw_linear), (report.file_bytes, report.bpw_linear));
+            // Without a file the same is done, so four cases are enough, with low and high rates of both grids.
+            if (2 * i + j) % 3 == 0 {
+                let dry = model.pack(None, &options).unwrap();
+                assert_eq!((dry.file_bytes, dry.bpw_linear), (report.file_bytes, report.bpw_linear));
+            }
             let verified = verify(&dest, Some(&*model.source), &Limits::default(), &()).unwrap();
             assert!(
                 verified.ok && verified.quantized.len() == verified.tensors - 2,

@@ -42,10 +42,13 @@ fn every_coding_and_tile_exports_to_the_original_bytes() {
         TileChoice::Block(64, 100),
     ];
     let mut cases = Vec::new();
-    for coding in [Coding::Packed, Coding::Rans, Coding::Prefix] {
-        for tile in tiles {
-            for lanes in [None, Some(1), Some(7), Some(64), Some(256)] {
-                cases.push(EncodeOptions { tile, lanes, ..options(coding) });
+    // Every pair of a coding, a tile and a number of lanes.
+    for (c, coding) in [Coding::Packed, Coding::Rans, Coding::Prefix].into_iter().enumerate() {
+        for (t, tile) in tiles.into_iter().enumerate() {
+            for (l, lanes) in [None, Some(1), Some(7), Some(64), Some(256)].into_iter().enumerate() {
+                if (c + t + l) % 3 == 0 {
+                    cases.push(EncodeOptions { tile, lanes, ..options(coding) });
+                }
             }
         }
     }

@@ -103,6 +103,16 @@ pub(super) fn coded(
 
 /// Creates matrices of `rows x cols` of every storage kind.
 pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<TestMatrix> {
+    every_nth_matrix(numbers, rows, cols, 1)
+}
+
+/// Creates every `n`-th one of [`matrices`].
+pub(super) fn every_nth_matrix(numbers: &mut Numbers, rows: usize, cols: usize, n: usize) -> Vec<TestMatrix> {
+    let mut number = 0;
+    let mut chosen = || {
+        number += 1;
+        (number - 1) % n == 0
+    };
     let group_size = if cols.is_multiple_of(32) { 32 } else { cols };
     let groups = rows * cols / group_size;
     let affine = Grid::AffineGroups(AffineGroups {
@@ -149,7 +159,7 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
             // Archive coding only supports groups.
             (Coding::Archive, &tiles[..usize::from(has_groups)]),
         ] {
-            for &tile in tiles {
+            for &tile in tiles.iter().filter(|_| chosen()) {
                 let kind = if matches!(grid, Grid::TrellisRows(_)) { " trellis" } else { "" };
                 let name = format!("{coding:?} {tile:?} alphabet {alphabet}{kind}, {rows} x {cols}");
                 all.push(TestMatrix::codes(name, &codes, &grid, coding, tile));
@@ -158,7 +168,8 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
     }
     // Every tuple; the last segment of a row is as long as the others, longer or shorter.
     let narrow = Grid::UniformRows(UniformRows { zero: 4, ..uniform.clone() });
-    for grid in [narrow, trellis(4, 8, 48), trellis(4, 12, 24), trellis(4, 12, 72), trellis(4, 16, 96)] {
+    let tuples = [narrow, trellis(4, 8, 48), trellis(4, 12, 24), trellis(4, 12, 72), trellis(4, 16, 96)];
+    for grid in tuples.into_iter().filter(|_| chosen()) {
         let codes = Codes::new(rows, cols, 8, symbols(numbers, rows * cols, 8)).unwrap();
         let lag = if let Grid::TrellisRows(grid) = &grid { grid.lag } else { 0 };
         let name = format!("tuples lag {lag}, {rows} x {cols}");
@@ -166,10 +177,10 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
         assert_eq!(case.coding(), Some(Coding::Tuples), "{}", case.name());
         all.push(case);
     }
-    for alphabet in [3, 200] {
+    for alphabet in [3, 200].into_iter().filter(|_| chosen()) {
         all.push(coded(numbers, [rows, cols], alphabet, Coding::Rans, TileChoice::Auto));
     }
-    for dtype in [FloatType::F32, FloatType::F16, FloatType::Bf16] {
+    for dtype in [FloatType::F32, FloatType::F16, FloatType::Bf16].into_iter().filter(|_| chosen()) {
         let weights = FloatVec::from_f32(dtype, &random(numbers, rows * cols));
         let storage = MatrixStorage::Plain { dtype, bytes: weights.as_bytes().to_vec().into() };
         all.push(TestMatrix::floats(format!("{dtype:?}, {rows} x {cols}"), [rows, cols], storage));
@@ -178,11 +189,15 @@ pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<T
     let (dtype, bytes) = ("f16".to_owned(), weights.as_bytes());
     let tensor = encode_raw(TensorKind::Linear, [rows, cols], &dtype, bytes, &[1, 1]).unwrap();
     let name = format!("F16 coded as bytes, {rows} x {cols}");
-    all.push(TestMatrix::floats(name.clone(), [rows, cols], MatrixStorage::Bytes { dtype, tensor }));
-    let storage = MatrixStorage::Plain { dtype: FloatType::F16, bytes: bytes.to_vec().into() };
-    let source = Box::new(Matrix { name, shape: [cols, rows], storage });
-    let name = format!("F16 transposed, {rows} x {cols}");
-    all.push(TestMatrix::floats(name, [rows, cols], MatrixStorage::Transposed(source)));
+    if chosen() {
+        all.push(TestMatrix::floats(name.clone(), [rows, cols], MatrixStorage::Bytes { dtype, tensor }));
+    }
+    if chosen() {
+        let storage = MatrixStorage::Plain { dtype: FloatType::F16, bytes: bytes.to_vec().into() };
+        let source = Box::new(Matrix { name, shape: [cols, rows], storage });
+        let name = format!("F16 transposed, {rows} x {cols}");
+        all.push(TestMatrix::floats(name, [rows, cols], MatrixStorage::Transposed(source)));
+    }
     all
 }
 

@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::harness::{Harness, compute};
-use super::matrices::{coded, matrices};
+use super::matrices::{TestMatrix, coded, matrices};
 use ecq_codec::encode::TileChoice;
 use ecq_core::{Activation, Coding, Element, RotaryPairs};
 use ecq_fixtures::Numbers;
@@ -29,7 +29,8 @@ enum TensorKind {
     State,
 }
 
-/// A program with all commands over rows, on buffers of the same size for every capacity.
+/// A program with all commands over rows, on buffers of the same size for every capacity; its embedding and
+/// its output head are one matrix.
 struct Step<'a> {
     harness: Harness<'a>,
     buffers: Vec<(BufferId, &'static str, TensorKind)>,
@@ -46,7 +47,13 @@ fn places(rows: usize) -> Vec<(u32, u32)> {
 impl<'a> Step<'a> {
     /// Creates a program for `capacity` rows with inputs for `active` rows. The inputs of unused rows would
     /// do damage if they were used.
-    fn new(subject: &'a Subject, element: Element, capacity: [usize; 2], active: [usize; 2]) -> Self {
+    fn new(
+        subject: &'a Subject,
+        ends: &TestMatrix,
+        element: Element,
+        capacity: [usize; 2],
+        active: [usize; 2],
+    ) -> Self {
         let mut numbers = Numbers::new(14);
         let mut harness = Harness::new(subject);
         let mut buffers = Vec::new();
@@ -117,7 +124,6 @@ impl<'a> Step<'a> {
         let matrix = coded(&mut numbers, shape, 16, Coding::Rans, TileChoice::Auto).matrix;
         let q_weight = harness.load_operand(&matrix, Residence::Packed).operand;
         let q_output = harness.output(q_weight, capacity[0], 0..WIDTH, q);
-        let ends = &matrices(&mut numbers, VOCABULARY, WIDTH)[1];
         let head = harness.load_operand(&ends.matrix, ends.residences(subject)[0]).operand;
         let output = harness.output(head, capacity[1], 0..VOCABULARY, logits);
         let norm = Norm::Rms { weight, eps: 1e-5 };
@@ -170,11 +176,12 @@ impl<'a> Step<'a> {
 /// the program's rows.
 pub fn padding(subject: &Subject) -> usize {
     let mut cases = 0;
+    let ends = matrices(&mut Numbers::new(15), VOCABULARY, WIDTH).swap_remove(1);
     for element in [Element::F32, Element::F16, Element::I8] {
         for active in [[8, 5], [3, 2], [1, 1], [5, 0], [7, 4], [2, 2]] {
-            let exact = Step::new(subject, element, active, active);
+            let exact = Step::new(subject, &ends, element, active, active);
             exact.harness.submit(&exact.program, active, &[]).unwrap();
-            let step = Step::new(subject, element, CAPACITY, active);
+            let step = Step::new(subject, &ends, element, CAPACITY, active);
             let before = step.bytes();
             step.harness.submit(&step.program, active, &[]).unwrap();
             let all = step.bytes().into_iter().zip(exact.bytes()).zip(before);

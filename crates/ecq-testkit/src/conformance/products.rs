@@ -1,7 +1,7 @@
 //! Products and embedding lookups for every residence.
 
 use super::harness::Harness;
-use super::matrices::{Reference, TestMatrix, matrices, super_block_matrices};
+use super::matrices::{Reference, TestMatrix, every_nth_matrix, matrices, super_block_matrices};
 use super::{ProductTolerance, Subject, bits, random};
 use ecq_core::Coding;
 use ecq_fixtures::Numbers;
@@ -23,10 +23,11 @@ pub fn products(subject: &Subject) -> usize {
     let mut numbers = Numbers::new(1);
     let mut cases = 0;
     for (rows, cols) in [(1, 32), (17, 33), (50, 96), (130, 64)] {
-        for case in matrices(&mut numbers, rows, cols) {
-            cases += one(subject, &case, &PLACES, &mut numbers);
+        let all = matrices(&mut numbers, rows, cols);
+        for case in &all {
+            cases += one(subject, case, &PLACES, &mut numbers);
         }
-        cases += several_matrices(subject, rows, cols, &mut numbers);
+        cases += several_matrices(subject, &all, &mut numbers);
     }
     for (rows, cols) in [(1, 256), (50, 512)] {
         for case in super_block_matrices(&mut numbers, rows, cols) {
@@ -34,7 +35,7 @@ pub fn products(subject: &Subject) -> usize {
         }
     }
     // Enough outputs that several threads share a row of activations.
-    for case in matrices(&mut numbers, 1030, 96).into_iter().step_by(5) {
+    for case in every_nth_matrix(&mut numbers, 1030, 96, 5) {
         cases += one(subject, &case, &[(33, 0), (1, 7), (8, 25)], &mut numbers);
     }
     cases
@@ -105,8 +106,8 @@ fn one(subject: &Subject, case: &TestMatrix, places: &[(usize, usize)], numbers:
 }
 
 /// Tests one command with matrices of different storage, residence and column scales.
-fn several_matrices(subject: &Subject, rows: usize, cols: usize, numbers: &mut Numbers) -> usize {
-    let all = matrices(numbers, rows, cols);
+fn several_matrices(subject: &Subject, all: &[TestMatrix], numbers: &mut Numbers) -> usize {
+    let [rows, cols] = all[0].matrix.shape;
     let residence = |case: &TestMatrix, i: usize| {
         let residences = case.residences(subject);
         residences[i % residences.len()]
