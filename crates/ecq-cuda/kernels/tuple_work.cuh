@@ -255,6 +255,8 @@ __device__ __forceinline__ void add_correction(const Part& p, const Work& work, 
     if (entry & 0x8000u) factor = -factor;
     const u32 segment = work.by_tiles.quotient(stream),
               row = (stream - segment * work.tiles) * 16 + entry % 16;
+    // Several at a time, whose digits are loaded together.
+#pragma unroll 4
     for (u32 vector = 0; vector < VECTORS; vector++) {
         add(work.sums + (vector * work.tiles * 16 + row) * 8,
             factor * digits_of(p, work, segment, entry >> 4 & 511, vector),
