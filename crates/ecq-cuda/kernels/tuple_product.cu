@@ -54,11 +54,13 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
     const u32 shared_x = work.digits_at + word * 4;
     // Digits in global memory are loaded a batch ahead, if all streams share them; there are no registers to
     // do so for several.
-    constexpr bool LATER = SAME && !SHARED_DIGITS;
+    constexpr bool LATER = SAME && !SHARED_DIGITS && BLOCKS <= 4;
+    // Digits of many rows are loaded where they are multiplied; those of a segment stay in the L1 cache.
+    constexpr bool MANY = BLOCKS > 4;
     constexpr int LOADED = LATER ? BATCH_GROUPS : 1;
     uint2 later[LOADED][BLOCKS];
     auto load = [&](u32 at) {
-        if (!SHARED_DIGITS) return __ldcg(x + at);
+        if (!SHARED_DIGITS) return MANY ? x[at] : __ldcg(x + at);
         uint2 value;
         asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
                      : "=r"(value.x), "=r"(value.y)
@@ -80,9 +82,9 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
             asm volatile("" ::: "memory");
         }
 #endif
-        uint2 now[SAME ? 1 : STREAMS][BATCH_GROUPS][BLOCKS];
+        uint2 now[SAME ? 1 : STREAMS][BATCH_GROUPS][MANY ? 1 : BLOCKS];
 #pragma unroll
-        for (int s = 0; s < (SAME ? 1 : STREAMS); s++) {
+        for (int s = 0; s < (MANY ? 0 : SAME ? 1 : STREAMS); s++) {
             if (LATER) from[s] += BATCH_GROUPS * STEP;
 #pragma unroll
             for (int g = 0; g < BATCH_GROUPS; g++)
@@ -94,12 +96,15 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
                 }
             if (!LATER) from[s] += BATCH_GROUPS * STEP;
         }
+        auto digits = [&](int s, int g, int b) {
+            return MANY ? load(from[SAME ? 0 : s] + g * STEP + b * 32) : now[SAME ? 0 : s][g][MANY ? 0 : b];
+        };
         decode_batch(at, work.table, one, [&](int g, u32(&a)[STREAMS][4]) {
 #pragma unroll
             for (int s = 0; s < STREAMS; s++) {
 #pragma unroll
                 for (int b = 0; b < BLOCKS; b++) {
-                    const uint2 d = now[SAME ? 0 : s][g][b];
+                    const uint2 d = digits(s, g, b);
                     multiply(sum[s][b], a[s], d.x, d.y);
                 }
 #if TRELLIS
@@ -110,7 +115,7 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
                 const u32 bits[4] = {even[s][0], even[s][1], odd[s][0], odd[s][1]};
 #pragma unroll
                 for (int b = 0; b < BLOCKS; b++) {
-                    const uint2 d = now[SAME ? 0 : s][g][b];
+                    const uint2 d = digits(s, g, b);
                     multiply(branch[s][b], bits, d.x, d.y);
                 }
                 even[s][0] = changed_parity(a[s][2], even[s][0], parity);
@@ -118,6 +123,8 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
 #endif
             }
         });
+#pragma unroll
+        for (int s = 0; s < (MANY ? SAME ? 1 : STREAMS : 0); s++) from[s] += BATCH_GROUPS * STEP;
     }
     __syncwarp();
     if (lane == 0) release(released, round + 1);

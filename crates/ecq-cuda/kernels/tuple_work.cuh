@@ -1,5 +1,5 @@
 // The work of a block of the product with tuples, and its parts that do not decode. Macros: TUPLE, WIDTH,
-// TRELLIS, STREAMS (of a warp), WARPS (of a block), VECTORS (rows of activations: 1, 2, 4, 8 or 16),
+// TRELLIS, STREAMS (of a warp), WARPS (of a block), VECTORS (rows of activations: powers of two up to 64),
 // SHARED_DIGITS (whether the digits fit shared memory), PARTS (matrices: 1, or
 // any other number for several).
 //
@@ -68,8 +68,8 @@ struct Product {
 #define FILLED 512
 #define RELEASED 768
 #define GREATEST 1024
-#define PART 1152
-#define TABLE 1408
+#define PART 1280
+#define TABLE 1536
 
 // Quotients of numbers below 2^12 by `divisor` below 2^8.
 struct Divider {
@@ -246,8 +246,10 @@ struct Corrections {
     }
 };
 
-// Adds a correction; `stream` is its number in the block.
-__device__ __forceinline__ void add_correction(const Part& p, const Work& work, u32 entry, u32 stream) {
+// Adds a correction to every `step`-th row of activations from `first` on; `stream` is its number in the
+// block.
+__device__ __forceinline__ void add_correction(const Part& p, const Work& work, u32 entry, u32 stream,
+                                               u32 first, u32 step) {
     const u32 magnitude = entry >> 13 & 3;
     // 1, 2, 4 or 16 units; a unit is two of k on a trellis, which is four levels.
     int factor =
@@ -257,24 +259,32 @@ __device__ __forceinline__ void add_correction(const Part& p, const Work& work, 
               row = (stream - segment * work.tiles) * 16 + entry % 16;
     // Several at a time, whose digits are loaded together.
 #pragma unroll 4
-    for (u32 vector = 0; vector < VECTORS; vector++) {
+    for (u32 vector = first; vector < VECTORS; vector += step) {
         add(work.sums + (vector * work.tiles * 16 + row) * 8,
             factor * digits_of(p, work, segment, entry >> 4 & 511, vector),
             work.power(vector * p.segments + segment));
     }
 }
 
-// Adds the corrections of a unit.
+// Adds the corrections of a unit: one per lane, or with many rows of activations one at a time.
 __device__ __forceinline__ void correct(const Part& p, const Work& work, const Corrections& own, u32 unit,
                                         u32 lane) {
+    const u32 first = unit * STREAMS;
+    if (VECTORS >= 32) {
+#pragma unroll 1
+        for (u32 c = 0; c < own.total; c++) {
+            const u32 stream = own.stream_of(c);
+            add_correction(p, work, own.entry(p, c, stream), first + stream, lane, 32);
+        }
+        return;
+    }
 #pragma unroll
     for (int h = 0; h < HELD; h++)
-        if (h * 32 + lane < own.total)
-            add_correction(p, work, own.entries[h], unit * STREAMS + own.streams[h]);
+        if (h * 32 + lane < own.total) add_correction(p, work, own.entries[h], first + own.streams[h], 0, 1);
 #pragma unroll 1
     for (u32 c = 32 * HELD + lane; c < own.total; c += 32) {
         const u32 stream = own.stream_of(c);
-        add_correction(p, work, own.entry(p, c, stream), unit * STREAMS + stream);
+        add_correction(p, work, own.entry(p, c, stream), first + stream, 0, 1);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::parameters::{
     PrepareParameters, ProductParameters, TupleActivations,
 };
 use crate::program::Resources;
-use crate::tuples::{self, MOST_VECTORS, TupleInput, TupleKind, TupleMatrix, TupleOperand, TupleProduct};
+use crate::tuples::{self, TupleInput, TupleKind, TupleMatrix, TupleOperand, TupleProduct};
 use crate::weight::DeviceMatrix;
 use bytemuck::Zeroable;
 use ecq_runtime::RuntimeError;
@@ -200,16 +200,16 @@ impl Resources {
         scratch: Scratch,
     ) -> Result<(TupleActivations, Vec<Launch>)> {
         let Some((_, first)) = products.first() else { return Ok((Zeroable::zeroed(), Vec::new())) };
-        let (layout, passes) = (first.digits(input.rows.most), input.rows.most.div_ceil(MOST_VECTORS));
+        let layout = first.digits(input.rows.most);
         // Matrices with equal column scales share digits.
         let mut scales: Vec<u64> = products.iter().map(|(_, matrix)| matrix.col_scales()).collect();
         scales.sort_unstable();
         scales.dedup();
-        let bytes = layout.bytes(passes).next_multiple_of(256);
+        let bytes = layout.bytes(input.rows.most).next_multiple_of(256);
         let address = scratch(bytes * scales.len())?;
         let outputs: Vec<(u64, u64)> =
             scales.iter().enumerate().map(|(i, &scales)| (scales, address + (i * bytes) as u64)).collect();
-        let next = layout.activations(passes, &outputs);
+        let next = layout.activations(input.rows.most, &outputs);
         let mut kinds: Vec<TupleKind> = Vec::new();
         for (_, matrix) in products {
             if !kinds.contains(&matrix.kind) {
@@ -238,10 +238,16 @@ impl Resources {
                 })
                 .collect();
             let Shared { gpu, modules, .. } = &*self.shared;
-            Ok(TupleProduct::of(gpu, modules, &operands, self.tuple_input(input), None)?.into_launch())
+            let of = |operands: &[TupleOperand]| -> Result<Launch> {
+                let product = TupleProduct::of(gpu, modules, operands, self.tuple_input(input), None)?;
+                Ok(product.into_launch())
+            };
+            // Each matrix fits the kernels alone, as was checked when it was loaded.
+            let together = TupleProduct::fits(gpu, &operands, input.rows.most);
+            operands.chunks(if together { operands.len() } else { 1 }).map(of).collect::<Result<Vec<_>>>()
         };
         let launches = kinds.into_iter().map(launch).collect::<Result<Vec<_>>>()?;
-        Ok((next, launches))
+        Ok((next, launches.into_iter().flatten().collect()))
     }
 
     fn linear_product(

@@ -6,7 +6,7 @@ use crate::layout::Shape;
 use crate::memory::DeviceMemory;
 use crate::packing::{MatrixKind, PackedMatrix, SideData, pack_floats, side_of_rows};
 use crate::parameters::{CodesMatrix, MatrixParameters};
-use crate::tuples::{MOST_VECTORS, TupleMatrix};
+use crate::tuples::TupleMatrix;
 use cudarc::driver::CudaStream;
 use ecq_codec::{CodesEntry, TupleLayout, decode_codes, decode_codes_into, decode_grid};
 use ecq_core::{Coding, EncodedTensor, TensorPart};
@@ -130,7 +130,6 @@ impl CudaWeight {
         let side = side_of_rows(&decode_grid(tensor)?, matrix.shape)?;
         let [index, stream] = parts.map(|part| &part[..]);
         let tuples = TupleMatrix::load(&shared.gpu, &layout.code, layout.shape, [index, stream], &side)?;
-        tuples.check(&shared.gpu)?;
         let bytes = tuples.bytes() as u64;
         let weight = Self::new(shared, matrix, DeviceMatrix::Tuples(Arc::new(tuples)), None, None);
         Ok(Weight::new(matrix.shape, bytes, 0, Arc::new(weight)))
@@ -263,7 +262,7 @@ impl CudaWeight {
     /// Returns the bytes of digits of up to `rows` rows of activations, if the product decodes tuples.
     pub(crate) fn digit_bytes(&self, rows: usize) -> usize {
         let DeviceMatrix::Tuples(matrix) = &self.matrix else { return 0 };
-        matrix.digits(rows).bytes(rows.div_ceil(MOST_VECTORS)).next_multiple_of(256)
+        matrix.digits(rows).bytes(rows).next_multiple_of(256)
     }
 
     /// Returns whether the matrix is decoded into a slot before each use.

@@ -1,7 +1,7 @@
 //! Matrices on the GPU, and digits of activations for their products.
 
 use super::TupleKind;
-use super::product::{TupleInput, vectors_of};
+use super::product::{TupleInput, VECTORS};
 use crate::commands::Launch;
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -35,6 +35,8 @@ pub struct TupleMatrix {
     part: TuplePart,
     /// The most corrections of a row of the matrix.
     pub(super) row_corrections: usize,
+    /// The most rows of activations of a launch.
+    pub(super) most_vectors: usize,
 }
 
 /// Digits of activations, for the kernels that write them.
@@ -45,12 +47,14 @@ pub(crate) struct DigitLayout {
     segments: usize,
     segment_cols: usize,
     segment_words: usize,
-    vectors: usize,
+    /// Rows of a pass.
+    pub(super) vectors: usize,
 }
 
 impl DigitLayout {
-    /// Returns the bytes of digits and exponents of `passes` times the rows of a launch.
-    pub(crate) fn bytes(&self, passes: usize) -> usize {
+    /// Returns the bytes of digits and exponents of up to `rows` rows.
+    pub(crate) fn bytes(&self, rows: usize) -> usize {
+        let passes = rows.div_ceil(self.vectors);
         self.exponents_at(passes) + 4 * passes * self.vectors * self.segments
     }
 
@@ -58,8 +62,10 @@ impl DigitLayout {
         4 * (passes * self.segments * self.segment_words + SLACK_GROUPS * 16 * self.vectors)
     }
 
-    /// Returns what kernels are told, for outputs with column scales and memory at the given addresses.
-    pub(crate) fn activations(&self, passes: usize, outputs: &[(u64, u64)]) -> TupleActivations {
+    /// Returns what kernels are told of up to `rows` rows, for outputs with column scales and memory at the
+    /// given addresses.
+    pub(crate) fn activations(&self, rows: usize, outputs: &[(u64, u64)]) -> TupleActivations {
+        let passes = rows.div_ceil(self.vectors);
         let mut all = [TupleOutput::zeroed(); MAX_OUTPUTS];
         for (output, &(col_scales, digits)) in all.iter_mut().zip(outputs) {
             *output =
@@ -163,7 +169,7 @@ impl TupleMatrix {
         };
         let coded = coded.map(|(at, len)| Hint { address: memory.address() + at as u64, bytes: len as u64 });
         let row_corrections = index.most_row_corrections();
-        Ok(Self { kind, shape, memory, coded, part, row_corrections })
+        Self { kind, shape, memory, coded, part, row_corrections, most_vectors: 0 }.checked(gpu)
     }
 
     /// Returns the bytes on the GPU.
@@ -199,7 +205,8 @@ impl TupleMatrix {
 
     /// Returns the layout of the digits of a product with up to `rows` rows of activations.
     pub(crate) fn digits(&self, rows: usize) -> DigitLayout {
-        let vectors = vectors_of(rows);
+        let variants = VECTORS.into_iter().filter(|&vectors| vectors <= self.most_vectors);
+        let vectors = variants.clone().find(|&vectors| vectors >= rows).or(variants.last()).unwrap_or(1);
         DigitLayout {
             tuple: self.kind.tuple,
             cols: self.shape.cols(),
@@ -251,11 +258,11 @@ impl TupleDigits {
     /// Errors of compiler and driver.
     pub fn new(gpu: &Gpu, modules: &Modules, matrix: &TupleMatrix, input: TupleInput) -> Result<Self> {
         let layout = matrix.digits(input.rows.most);
-        let passes = input.rows.most.div_ceil(layout.vectors);
-        let memory = DeviceMemory::zeroed(gpu, layout.bytes(passes))?;
-        let next = layout.activations(passes, &[(matrix.col_scales(), memory.address())]);
+        let rows = input.rows.most;
+        let memory = DeviceMemory::zeroed(gpu, layout.bytes(rows))?;
+        let next = layout.activations(rows, &[(matrix.col_scales(), memory.address())]);
         let launch = prepare(gpu, modules, input, next)?;
-        Ok(Self { launch, exponents_at: layout.exponents_at(passes), memory })
+        Ok(Self { launch, exponents_at: layout.exponents_at(rows.div_ceil(layout.vectors)), memory })
     }
 
     /// Returns the address of the digits.

@@ -25,7 +25,7 @@ pub const TUPLE_ROWS: Source =
     Source { name: "tuple_rows.cu", text: include_str!("../../kernels/tuple_rows.cu") };
 
 /// The most rows of activations that a launch multiplies at a time.
-pub(crate) const MOST_VECTORS: usize = 16;
+const MOST_VECTORS: usize = 64;
 /// The oldest GPUs that have the instructions of the products, as compute capability times ten.
 pub(crate) const CAPABILITY: u32 = 90;
 
@@ -72,7 +72,7 @@ pub(crate) fn checked() -> Vec<CheckedProgram> {
         for trellis in [false, true] {
             let kind = TupleKind { tuple, width, trellis };
             all.push(CheckedProgram { program: kind.lookup(), hot: &[] });
-            for (vectors, parts) in [(1, 1), (1, 2), (4, 2), (8, 1), (MOST_VECTORS, 1)] {
+            for (vectors, parts) in [(1, 1), (1, 2), (4, 2), (8, 1), (16, 1), (32, 1)] {
                 let options = TupleOptions::fitting(trellis, vectors, parts).next();
                 let options = options.unwrap_or(TupleOptions::DEFAULT);
                 let program = kind.product(vectors, parts, options, true);

@@ -14,18 +14,15 @@ use ecq_coding::CodingError;
 use ecq_coding::tuples::{STREAM_ROW_BYTES, TILE_ROWS};
 
 /// Bytes of shared memory before the table.
-const HEAD_BYTES: usize = 1408;
+const HEAD_BYTES: usize = 1536;
 /// The most slots of a block: their barriers and rounds have that much room.
 const MAX_SLOTS: usize = 64;
 /// The most segments of a block: numbers that the kernel divides by multiplying.
 const MAX_STREAMS: usize = 4000;
 /// Rows of activations of the variants.
-const VECTORS: [usize; 5] = [1, 2, 4, 8, MOST_VECTORS];
-
-/// Returns the rows of activations of the variant for up to `rows` rows; more take several passes.
-pub(super) fn vectors_of(rows: usize) -> usize {
-    VECTORS.into_iter().find(|&vectors| vectors >= rows).unwrap_or(MOST_VECTORS)
-}
+pub(super) const VECTORS: [usize; 7] = [1, 2, 4, 8, 16, 32, MOST_VECTORS];
+/// The most rows for which every matrix must have a variant.
+const NEEDED_VECTORS: usize = 16;
 
 /// Activations on the GPU.
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +52,20 @@ pub struct TupleOptions {
 impl TupleOptions {
     /// All options, those with more streams at a time first. Warps and the two that fill slots are a multiple
     /// of four, because registers are given to four warps at a time.
-    const ALL: [(usize, usize); 9] =
-        [(14, 4), (10, 4), (14, 3), (10, 3), (14, 2), (10, 2), (6, 2), (2, 2), (2, 1)];
+    const ALL: [(usize, usize); 12] = [
+        (14, 4),
+        (10, 4),
+        (14, 3),
+        (10, 3),
+        (14, 2),
+        (10, 2),
+        (6, 2),
+        (2, 2),
+        (14, 1),
+        (10, 1),
+        (6, 1),
+        (2, 1),
+    ];
     pub(super) const DEFAULT: Self = Self { warps: 14, streams: 4 };
 
     /// Returns the options with which the sums of `vectors` rows of activations fit registers; products of
@@ -68,7 +77,7 @@ impl TupleOptions {
             let room = match options.warps {
                 11.. => 4,
                 7..=10 => 8,
-                _ => 16,
+                _ => 17,
             };
             fragments + usize::from(parts > 1 && vectors >= 4) <= room
         })
@@ -207,11 +216,12 @@ impl<'a> Division<'a> {
     fn options(&self, gpu: &Gpu, vectors: usize) -> Option<TupleOptions> {
         let streams = self.most_tiles().map(|(matrix, tiles)| tiles * matrix.shape.segments()).max();
         let trellis = self.operands.first().is_some_and(|operand| operand.matrix.kind.trellis);
-        // The streams that a warp decodes one unit after the other, and a part for those of all warps: the
-        // time is between that of a warp that waits for latencies and that of warps that wait for each other.
+        // The streams that a warp decodes one unit after the other, and some time for each unit; and a part
+        // for those of all warps: the time is between that of a warp that waits for latencies and that of
+        // warps that wait for each other.
         let time = |options: &TupleOptions| {
             let rounds = streams.unwrap_or(1).div_ceil(options.streams).div_ceil(options.warps);
-            rounds * options.streams * (options.warps + 14)
+            rounds * (2 * options.streams + 1) * (options.warps + 14)
         };
         let tried = |digits: bool| {
             let all = TupleOptions::fitting(trellis, vectors, self.operands.len());
@@ -244,8 +254,8 @@ impl TupleProduct {
         options: Option<TupleOptions>,
     ) -> Result<Self> {
         let layout = matrix.digits(input.rows.most);
-        let passes = input.rows.most.div_ceil(vectors_of(input.rows.most));
-        let [written, ..] = layout.activations(passes, &[(matrix.col_scales(), digits.address())]).outputs;
+        let [written, ..] =
+            layout.activations(input.rows.most, &[(matrix.col_scales(), digits.address())]).outputs;
         let operand = TupleOperand {
             matrix,
             digits: written.digits,
@@ -272,10 +282,10 @@ impl TupleProduct {
         input: TupleInput,
         options: Option<TupleOptions>,
     ) -> Result<Self> {
-        let Some(kind) = operands.first().map(|operand| operand.matrix.kind) else {
+        let Some(TupleOperand { matrix, .. }) = operands.first() else {
             return Err(refused("matrices", 0, "at least one"));
         };
-        let vectors = vectors_of(input.rows.most);
+        let (kind, vectors) = (matrix.kind, matrix.digits(input.rows.most).vectors);
         let division = Division::new(gpu, operands);
         for (matrix, most_tiles) in division.most_tiles() {
             check(gpu, matrix, most_tiles)?;
@@ -334,6 +344,14 @@ impl TupleProduct {
         Ok(Self { launch, slots: shared.slots[0], shared_bytes: shared.bytes })
     }
 
+    /// Returns whether a launch can multiply up to `rows` rows with several matrices of one kind.
+    pub(crate) fn fits(gpu: &Gpu, operands: &[TupleOperand], rows: usize) -> bool {
+        let division = Division::new(gpu, operands);
+        let Some(TupleOperand { matrix, .. }) = operands.first() else { return false };
+        division.most_tiles().all(|(matrix, tiles)| check(gpu, matrix, tiles).is_ok())
+            && division.options(gpu, matrix.digits(rows).vectors).is_some()
+    }
+
     pub(crate) fn into_launch(self) -> Launch {
         self.launch
     }
@@ -383,13 +401,14 @@ impl TupleProduct {
 const MOST_FETCHED: u64 = 24 << 20;
 
 impl TupleMatrix {
-    /// Checks that products with the matrix alone fit the kernels, with any number of rows.
+    /// Checks that products with the matrix alone fit the kernels, with any number of rows, and finds the
+    /// most rows of a launch.
     ///
     /// # Errors
     /// [`CudaError::Coding`] with the reason.
-    pub(crate) fn check(&self, gpu: &Gpu) -> Result<()> {
+    pub(super) fn checked(mut self, gpu: &Gpu) -> Result<Self> {
         let operand = TupleOperand {
-            matrix: self,
+            matrix: &self,
             digits: 0,
             exponents: 0,
             output: 0,
@@ -405,10 +424,13 @@ impl TupleMatrix {
         for (matrix, most_tiles) in division.most_tiles() {
             check(gpu, matrix, most_tiles)?;
         }
-        match VECTORS.into_iter().all(|vectors| division.options(gpu, vectors).is_some()) {
-            true => Ok(()),
-            false => Err(no_room(self.kind.width)),
+        let fits = |vectors: &usize| division.options(gpu, *vectors).is_some();
+        let most = VECTORS.into_iter().take_while(fits).last().unwrap_or(0);
+        if most < NEEDED_VECTORS {
+            return Err(no_room(self.kind.width));
         }
+        self.most_vectors = most;
+        Ok(self)
     }
 }
 
