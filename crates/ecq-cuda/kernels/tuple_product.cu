@@ -54,9 +54,9 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
     const u32 shared_x = work.digits_at + word * 4;
     // Digits in global memory are loaded a batch ahead, if all streams share them; there are no registers to
     // do so for several.
-    constexpr bool LATER = SAME && !SHARED_DIGITS && BLOCKS <= 4;
+    constexpr bool LATER = SAME && !SHARED_DIGITS && BLOCKS < 4;
     // Digits of many rows are loaded where they are multiplied; those of a segment stay in the L1 cache.
-    constexpr bool MANY = BLOCKS > 4;
+    constexpr bool MANY = BLOCKS >= 4;
     constexpr int LOADED = LATER ? BATCH_GROUPS : 1;
     uint2 later[LOADED][BLOCKS];
     auto load = [&](u32 at) {

@@ -21,6 +21,8 @@ const MAX_SLOTS: usize = 64;
 const MAX_STREAMS: usize = 4000;
 /// Rows of activations of the variants.
 pub(super) const VECTORS: [usize; 7] = [1, 2, 4, 8, 16, 32, MOST_VECTORS];
+/// Rows of activations from which digits are read through the L1 cache.
+const MANY_VECTORS: usize = 16;
 /// The most rows for which every matrix must have a variant.
 const NEEDED_VECTORS: usize = 16;
 
@@ -200,7 +202,9 @@ impl<'a> Division<'a> {
                 let fixed = fixed + behind * STREAM_ROW_BYTES + digit_bytes;
                 let units = (most_tiles * shape.segments()).div_ceil(options.streams);
                 let room = gpu.properties().shared_bytes.saturating_sub(fixed);
-                let own = (room / slot_bytes.max(1)).min(MAX_SLOTS).min(units);
+                // What is left is the L1 cache, in which the digits of many rows stay.
+                let most = if vectors >= MANY_VECTORS { 2 * options.warps } else { MAX_SLOTS };
+                let own = (room / slot_bytes.max(1)).min(most).min(units);
                 if own < options.warps.min(units) {
                     return None;
                 }
@@ -216,20 +220,26 @@ impl<'a> Division<'a> {
     fn options(&self, gpu: &Gpu, vectors: usize) -> Option<TupleOptions> {
         let streams = self.most_tiles().map(|(matrix, tiles)| tiles * matrix.shape.segments()).max();
         let trellis = self.operands.first().is_some_and(|operand| operand.matrix.kind.trellis);
-        // The streams that a warp decodes one unit after the other, and some time for each unit; and a part
-        // for those of all warps: the time is between that of a warp that waits for latencies and that of
-        // warps that wait for each other.
-        let time = |options: &TupleOptions| {
-            let rounds = streams.unwrap_or(1).div_ceil(options.streams).div_ceil(options.warps);
-            rounds * (2 * options.streams + 1) * (options.warps + 14)
+        // With few rows, the streams that a warp decodes one unit after the other, and some time for each
+        // unit; and a part for those of all warps: the time is between that of a warp that waits for
+        // latencies and that of warps that wait for each other. With more rows, the most streams that share
+        // digits and still give each warp a unit.
+        let (streams, mut order) = (streams.unwrap_or(1), 0);
+        let mut time = |options: &TupleOptions| {
+            order += 1;
+            let rounds = streams.div_ceil(options.streams).div_ceil(options.warps);
+            match vectors < 4 {
+                true => rounds * (2 * options.streams + 1) * (options.warps + 14),
+                false => order + 100 * usize::from(streams < options.warps * options.streams),
+            }
         };
-        let tried = |digits: bool| {
+        let mut tried = |digits: bool| {
             let all = TupleOptions::fitting(trellis, vectors, self.operands.len());
             let fits = all.filter(move |options| {
                 let shared = self.shared_memory(gpu, vectors, *options);
                 shared.is_some_and(|shared| shared.digits || !digits)
             });
-            fits.min_by_key(time)
+            fits.min_by_key(&mut time)
         };
         tried(true).or_else(|| tried(false))
     }
