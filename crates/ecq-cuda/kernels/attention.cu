@@ -75,7 +75,7 @@ __device__ __forceinline__ float scale_of(const Cache& cache, u64 at) {
     return CACHE_ELEMENT == I8 ? bfloat_to_float(cache.scales[at]) : 1.0f;
 }
 
-// Returns the product of a query and a cached key; the sum is that of four neighbouring lanes, which share it.
+// Returns the product of a query and a cached key, which four neighbouring lanes share.
 __device__ __forceinline__ float score(const float* query, const Cache& keys, u64 head) {
     const u64 at = head * HEAD_DIM;
     const u32 quarter = threadIdx.x % 4;

@@ -218,8 +218,9 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
             for (u32 slot = WARPS + lane; slot < slots; slot += 32) open_slot(memory, base, slot);
             asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
         } else {
+            const u32 last = p.first + p.count - 1;
             for (u32 i = lane; i < tiles * 16; i += 32)
-                steps[i] = ((const float*)p.steps)[p.per_row ? min(work.first * 16 + i, p.first + p.count - 1) : 0];
+                steps[i] = ((const float*)p.steps)[p.per_row ? min(work.first * 16 + i, last) : 0];
             begin = ((const uint2*)p.index + 1 + work.first)[0].x;
             end = ((const uint2*)p.index + 1 + work.first)[tiles].x;
         }
@@ -275,7 +276,8 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
     asm volatile("griddepcontrol.wait;" ::: "memory");
     if (SHARED_DIGITS) {
         uint4* const copy = (uint4*)(memory + (digits_at - base));
-        for (u32 i = thread; i < digit_bytes / 16; i += THREADS) copy[i] = __ldcg((const uint4*)work.digits + i);
+        const uint4* const from = (const uint4*)work.digits;
+        for (u32 i = thread; i < digit_bytes / 16; i += THREADS) copy[i] = __ldcg(from + i);
     }
     for (u32 vector = warp; vector < VECTORS; vector += WARPS) {
         const int* const exponents = (const int*)p.exponents + (first_row + vector) * p.segments;

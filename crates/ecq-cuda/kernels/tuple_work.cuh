@@ -163,7 +163,8 @@ __device__ __forceinline__ void wait(u32 barrier, u32 parity) {
 __device__ __forceinline__ void add(u32 sum, int v, Power power) {
     const long long wide = (long long)(v >> power.shift) * power.factor;
     const u32 low = (u32)wide & ((1u << LOW_BITS) - 1), high = (u32)(wide >> LOW_BITS);
-    asm volatile("red.shared.add.u32 [%0], %1; red.shared.add.u32 [%0 + 4], %2;" ::"r"(sum), "r"(low), "r"(high)
+    asm volatile("red.shared.add.u32 [%0], %1; red.shared.add.u32 [%0 + 4], %2;" ::"r"(sum), "r"(low),
+                 "r"(high)
                  : "memory");
 }
 

@@ -27,6 +27,7 @@ mod parameters;
 mod products;
 mod program;
 mod queues;
+mod sequences;
 mod tuples;
 mod weight;
 
