@@ -205,8 +205,10 @@ impl TupleMatrix {
 
     /// Returns the layout of the digits of a product with up to `rows` rows of activations.
     pub(crate) fn digits(&self, rows: usize) -> DigitLayout {
-        let variants = VECTORS.into_iter().filter(|&vectors| vectors <= self.most_vectors);
-        let vectors = variants.clone().find(|&vectors| vectors >= rows).or(variants.last()).unwrap_or(1);
+        let fits = |vectors: &&usize| **vectors <= self.most_vectors;
+        let (enough, most) =
+            (VECTORS.iter().filter(fits).find(|&&vectors| vectors >= rows), self.most_vectors);
+        let vectors = enough.copied().unwrap_or(most);
         DigitLayout {
             tuple: self.kind.tuple,
             cols: self.shape.cols(),
