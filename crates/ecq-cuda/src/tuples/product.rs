@@ -61,11 +61,11 @@ impl TupleOptions {
         (10, 3),
         (14, 2),
         (10, 2),
-        (6, 2),
-        (2, 2),
         (14, 1),
         (10, 1),
+        (6, 2),
         (6, 1),
+        (2, 2),
         (2, 1),
     ];
     pub(super) const DEFAULT: Self = Self { warps: 14, streams: 4 };
