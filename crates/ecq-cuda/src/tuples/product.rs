@@ -52,8 +52,8 @@ pub struct TupleOptions {
 }
 
 impl TupleOptions {
-    /// All options, those with more streams at a time first. Warps and the two that fill slots are a multiple
-    /// of four, because registers are given to four warps at a time.
+    /// All options, in the order in which they are preferred with several rows of activations. Warps and the
+    /// two that fill slots are a multiple of four, because registers are given to four warps at a time.
     const ALL: [(usize, usize); 12] = [
         (14, 4),
         (10, 4),
