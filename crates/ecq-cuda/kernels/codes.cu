@@ -77,18 +77,6 @@ __device__ __forceinline__ u32 single_code(const CodesMatrix& m, u32 row, u32 co
     return code;
 }
 
-// Returns what is added to an element, 0 for most. Outliers of a row are in ascending order of columns.
-__device__ __forceinline__ float outlier_at(const CodesMatrix& m, u32 row, u32 col) {
-    u32 low = m.outlier_starts[row];
-    const u32 last = m.outlier_starts[row + 1];
-    for (u32 high = last; low < high;) {
-        const u32 middle = (low + high) / 2;
-        if (m.outliers[middle].x < col) low = middle + 1;
-        else high = middle;
-    }
-    return low < last && m.outliers[low].x == col ? __uint_as_float(m.outliers[low].y) : 0.0f;
-}
-
 // The index of a group of a row in [tiles][groups][16].
 __device__ __forceinline__ u64 in_tiles(u32 row, u32 groups, u32 group) {
     return ((u64)(row / TILE_ROWS) * groups + group) * TILE_ROWS + row % TILE_ROWS;
@@ -123,7 +111,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) embed(const __grid_constan
         }
 #else
         value = code;
-        if (m.outlier_starts) value = __fadd_rn(value, outlier_at(m, token, col));
+        if (m.outlier_starts) value = __fadd_rn(value, outlier_at(m.outlier_starts, m.outliers, token, col));
         value = __fmul_rn(((const float*)m.scales)[token], value);
         if (m.col_scales) value = __fmul_rn(value, m.col_scales[col]);
 #endif

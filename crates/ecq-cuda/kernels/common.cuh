@@ -52,6 +52,19 @@ __device__ __forceinline__ float add_scaled(float to, float value, float scale) 
     return scale == 1.0f ? __fadd_rn(to, value) : __fadd_rn(to, __fmul_rn(scale, value));
 }
 
+// Returns what is added to an element, 0 for most. Outliers of a row are in ascending order of columns.
+__device__ __forceinline__ float
+outlier_at(const u32* starts, const uint2* outliers, u32 row, u32 col) {
+    u32 low = starts[row];
+    const u32 last = starts[row + 1];
+    for (u32 high = last; low < high;) {
+        const u32 middle = (low + high) / 2;
+        if (outliers[middle].x < col) low = middle + 1;
+        else high = middle;
+    }
+    return low < last && outliers[low].x == col ? __uint_as_float(outliers[low].y) : 0.0f;
+}
+
 // Errors that kernels report to the host, in memory that both see.
 struct Report {
     u32 code;

@@ -272,18 +272,6 @@ __device__ __forceinline__ u32 single_element(const Matrix& m, u32 row, u32 col)
     return BITS == 32 ? bits : bits & ((1u << (BITS % 32)) - 1);
 }
 
-// Returns what is added to an element, 0 for most. Outliers of a row are in ascending order of columns.
-__device__ __forceinline__ float outlier_at(const Matrix& m, u32 row, u32 col) {
-    u32 low = m.outlier_starts[row];
-    const u32 last = m.outlier_starts[row + 1];
-    for (u32 high = last; low < high;) {
-        const u32 middle = (low + high) / 2;
-        if (m.outliers[middle].x < col) low = middle + 1;
-        else high = middle;
-    }
-    return low < last && m.outliers[low].x == col ? __uint_as_float(m.outliers[low].y) : 0.0f;
-}
-
 // Looks up rows: `y = weights * scale`, or adds them. One block per row.
 extern "C" __global__ void __launch_bounds__(THREADS) embed(const __grid_constant__ EmbedParameters p) {
     wait_for_previous();
@@ -306,7 +294,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) embed(const __grid_constan
         if (BIASED) value = __fadd_rn(value, load_float<SCALES>(m.biases, at));
 #else
         value = m.levels[bits];
-        if (m.outlier_starts) value = __fadd_rn(value, outlier_at(m, token, col));
+        if (m.outlier_starts) value = __fadd_rn(value, outlier_at(m.outlier_starts, m.outliers, token, col));
         value = __fmul_rn(((const float*)m.scales)[token], value);
         if (m.col_scales) value = __fmul_rn(value, m.col_scales[col]);
 #endif

@@ -23,18 +23,6 @@ struct EmbedTuples {
 // Columns of a segment, rounded up to groups.
 #define SEGMENT_ROOM 544u
 
-// Returns what is added to the level of a column, 0 for most. Outliers of a row are in ascending order.
-__device__ __forceinline__ float outlier_at(const EmbedTuples& p, u32 row, u32 col) {
-    u32 low = p.outlier_starts[row];
-    const u32 last = p.outlier_starts[row + 1];
-    for (u32 high = last; low < high;) {
-        const u32 middle = (low + high) / 2;
-        if (p.outliers[middle].x < col) low = middle + 1;
-        else high = middle;
-    }
-    return low < last && p.outliers[low].x == col ? __uint_as_float(p.outliers[low].y) : 0.0f;
-}
-
 // Writes the levels of row `in_tile` of a segment of a tile, as the products have them.
 __device__ __forceinline__ void segment_levels(const EmbedTuples& p, u32 tile, u32 in_tile, u32 segment,
                                                int* levels) {
@@ -103,7 +91,7 @@ embed_tuples(const __grid_constant__ EmbedTuples p) {
         const u32 end = segment + 1 < p.segments ? first + p.segment_groups * 8 * TUPLE : p.cols;
         for (u32 col = first + threadIdx.x % 32; col < end; col += 32) {
             float value = (float)levels[warp][col - first];
-            if (p.outlier_starts) value = __fadd_rn(value, outlier_at(p, token, col));
+            if (p.outlier_starts) value = __fadd_rn(value, outlier_at(p.outlier_starts, p.outliers, token, col));
             value = __fmul_rn(step, value);
             if (p.col_scales) value = __fmul_rn(value, p.col_scales[col]);
             value = __fmul_rn(value, p.scale);

@@ -134,8 +134,8 @@ fn every_instruction_set_agrees_with_the_oracle() {
     let mut runs = 0;
     let all = layouts();
     let layouts = crate::emulation::cases("layouts", all.iter().enumerate().collect(), 5);
-    // A third of the layouts for each alphabet and precision, such that every pair of an alphabet, a precision
-    // and a layout occurs; emulated, all of those that are left.
+    // A third of the layouts for each alphabet and precision, such that every pair of an alphabet, a
+    // precision and a layout occurs; emulated, all of those that are left.
     let share = if layouts.len() == all.len() { 3 } else { 1 };
     let lanes_and_orders = 2 * LANES.len();
     for (a, alphabet) in [2usize, 16, 17, 32, 33, 256].into_iter().enumerate() {

@@ -45,7 +45,8 @@ fn files_meet_the_target_rate() {
             let actual = report.bpw_linear.unwrap();
             assert!((actual - bpw).abs() < 0.01, "{actual} for {bpw} with one step per {steps}");
             assert_eq!(report.file_bytes, std::fs::metadata(&dest).unwrap().len());
-            // Without a file the same is done, so four cases are enough, with low and high rates of both grids.
+            // Without a file the same is done, so four cases are enough, with low and high rates of both
+            // grids.
             if (2 * i + j) % 3 == 0 {
                 let dry = model.pack(None, &options).unwrap();
                 assert_eq!((dry.file_bytes, dry.bpw_linear), (report.file_bytes, report.bpw_linear));
