@@ -129,7 +129,7 @@ fn run(
     outputs.read(&stream, 0, &mut bytes)?;
     let found: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect();
     let made = digits.read(&stream)?;
-    let (wrong, error) = check(case, shape, codes, &made, &found, (&activations, &scales, &steps));
+    let (wrong, error) = check(case, shape, codes, (&digits, &made), &found, (&activations, &scales, &steps));
 
     let output = |i: usize| outputs.address() + (i % 3 * 4 * vectors * rows) as u64;
     // SAFETY: as above.
@@ -167,23 +167,17 @@ fn check(
     case: &Case,
     shape: Shape,
     codes: &[u8],
-    (digits, exponents): &(Vec<u8>, Vec<i32>),
+    (layout, (digits, exponents)): (&TupleDigits, &(Vec<u8>, Vec<i32>)),
     found: &[f32],
     (activations, scales, steps): (&[f32], &[f32], &[f32]),
 ) -> (usize, f64) {
     let (rows, cols, tuple) = (case.rows, case.cols, case.tuple);
-    let padded = exponents.len() / shape.segments();
-    let batch = if matches!(case.width, 9 | 10) { 3 } else { 1 };
-    let segment_words = shape.longest_segment().next_multiple_of(batch) * 16 * padded;
     let segment_cols = shape.segment_groups() * 8 * tuple;
     let segment_of = |col: usize| (col / segment_cols).min(shape.segments() - 1);
     let (mut wrong, mut squares) = (0, [0.0f64; 2]);
     for vector in 0..case.vectors {
         let digit = |col: usize| {
-            let (segment, col) = (segment_of(col), col - shape.first_col(segment_of(col)));
-            let (group, rest) = (col / (8 * tuple), col % (8 * tuple));
-            let word = segment * segment_words + group * 16 * padded + 16 * vector + rest / tuple % 4 * 2;
-            let byte = 4 * (word + rest / (4 * tuple)) + rest % tuple + usize::from(tuple < 4);
+            let byte = layout.place(vector, col);
             256 * i64::from(digits[byte] as i8) + i64::from(digits[byte + 32] as i8)
         };
         let own: Vec<i64> = (0..cols).map(digit).collect();

@@ -166,7 +166,8 @@ prepare_block(const Activations& a, u32 which, u32 row, u32 block, float value) 
 // of the matrix instruction.
 struct TupleOutput {
     const float* col_scales;     // [cols], or none
-    u8* digits;                  // [pass][segment][group][column][lane mod 4][register] words
+    u8* digits;                  // [pass][segment][group][column][lane mod 4][register] words; packed, with
+                                 // fragments (`tuple_part.cuh`) in place of groups
     int* exponents;              // [pass][vectors][segments]
 };
 
@@ -174,7 +175,8 @@ struct TupleActivations {
     TupleOutput outputs[MAX_OUTPUTS];
     u32 output_count, cols, tuple, segments;
     u32 segment_cols;            // of all segments but the last, which ends with the matrix
-    u32 segment_words, vectors, padding;
+    u32 segment_words;           // of all segments but the last, which has the rest of `pass_words`
+    u32 pass_words, vectors, packed, padding;
 };
 
 #define MAX_DIGITS 32512.0f
@@ -204,8 +206,9 @@ __device__ __forceinline__ int* exponent_at(const TupleActivations& a, const Tup
 __device__ __forceinline__ void
 clear_digits(const TupleActivations& a, const TupleOutput& out, u32 row, u32 segment) {
     const u32 pass = row / a.vectors, vector = row - pass * a.vectors, group_words = 16 * a.vectors;
-    u32* const to = (u32*)out.digits + ((u64)pass * a.segments + segment) * a.segment_words + 16 * vector;
-    for (u32 i = threadIdx.x; i < a.segment_words / a.vectors; i += blockDim.x)
+    u32* const to = (u32*)out.digits + (u64)pass * a.pass_words + segment * a.segment_words + 16 * vector;
+    const u32 words = segment + 1 < a.segments ? a.segment_words : a.pass_words - segment * a.segment_words;
+    for (u32 i = threadIdx.x; i < words / a.vectors; i += blockDim.x)
         to[i / 16 * group_words + i % 16] = 0;
 }
 
@@ -215,9 +218,17 @@ __device__ __forceinline__ void write_digits(const TupleActivations& a, const Tu
     const u32 in_segment = col - segment * a.segment_cols, group = in_segment / (8 * a.tuple);
     const u32 in_group = in_segment - group * 8 * a.tuple, in_lane = in_group / a.tuple;
     const u32 pass = row / a.vectors, vector = row - pass * a.vectors;
-    const u32 word = group * 16 * a.vectors + 16 * vector + in_lane % 4 * 2 + in_lane / 4;
-    u8* const to = out.digits + (((u64)pass * a.segments + segment) * a.segment_words + word) * 4 +
-                   (in_group - in_lane * a.tuple) + (a.tuple == 4 ? 0 : 1);
+    // Byte in a row's words of the block of eight lanes' columns that the digit belongs to.
+    const u32 in_tuple = in_group - in_lane * a.tuple;
+    u32 block = group, byte = in_lane % 4 * 8 + in_lane / 4 * 4 + in_tuple + (a.tuple == 4 ? 0 : 1);
+    if (a.packed) {
+        const u32 groups = a.tuple == 2 ? 2 : a.tuple == 3 ? 4 : 1, fragments = a.tuple == 3 ? 3 : 1;
+        const u32 at = (group % groups * 2 + in_lane / 4) * a.tuple + in_tuple;
+        block = group / groups * fragments + at / 8;
+        byte = in_lane % 4 * 8 + at % 8;
+    }
+    u8* const to = out.digits + ((u64)pass * a.pass_words + segment * a.segment_words) * 4 +
+                   (block * a.vectors + vector) * 64 + byte;
     const float inverse = exponent == NOT_FINITE ? 0.0f : __uint_as_float((u32)(127 - exponent) << 23);
     const int digits = __float2int_rn(__fmul_rn(value, inverse)), low = (i8)digits;
     to[0] = (u8)((digits - low) >> 8);

@@ -54,13 +54,11 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
     const u32 shared_x = work.digits_at + word * 4;
     // Digits in global memory are loaded a batch ahead, if all streams share them; there are no registers to
     // do so for several.
-    constexpr bool LATER = SAME && !SHARED_DIGITS && BLOCKS < 4;
-    // Digits of many rows are loaded where they are multiplied; those of a segment stay in the L1 cache.
-    constexpr bool MANY = BLOCKS >= 4;
+    constexpr bool LATER = SAME && !SHARED_DIGITS;
     constexpr int LOADED = LATER ? BATCH_GROUPS : 1;
     uint2 later[LOADED][BLOCKS];
     auto load = [&](u32 at) {
-        if (!SHARED_DIGITS) return MANY ? x[at] : __ldcg(x + at);
+        if (!SHARED_DIGITS) return __ldcg(x + at);
         uint2 value;
         asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
                      : "=r"(value.x), "=r"(value.y)
@@ -82,9 +80,9 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
             asm volatile("" ::: "memory");
         }
 #endif
-        uint2 now[SAME ? 1 : STREAMS][BATCH_GROUPS][MANY ? 1 : BLOCKS];
+        uint2 now[SAME ? 1 : STREAMS][BATCH_GROUPS][BLOCKS];
 #pragma unroll
-        for (int s = 0; s < (MANY ? 0 : SAME ? 1 : STREAMS); s++) {
+        for (int s = 0; s < (SAME ? 1 : STREAMS); s++) {
             if (LATER) from[s] += BATCH_GROUPS * STEP;
 #pragma unroll
             for (int g = 0; g < BATCH_GROUPS; g++)
@@ -96,15 +94,12 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
                 }
             if (!LATER) from[s] += BATCH_GROUPS * STEP;
         }
-        auto digits = [&](int s, int g, int b) {
-            return MANY ? load(from[SAME ? 0 : s] + g * STEP + b * 32) : now[SAME ? 0 : s][g][MANY ? 0 : b];
-        };
         decode_batch(at, work.table, one, [&](int g, u32(&a)[STREAMS][4]) {
 #pragma unroll
             for (int s = 0; s < STREAMS; s++) {
 #pragma unroll
                 for (int b = 0; b < BLOCKS; b++) {
-                    const uint2 d = digits(s, g, b);
+                    const uint2 d = now[SAME ? 0 : s][g][b];
                     multiply(sum[s][b], a[s], d.x, d.y);
                 }
 #if TRELLIS
@@ -115,7 +110,7 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
                 const u32 bits[4] = {even[s][0], even[s][1], odd[s][0], odd[s][1]};
 #pragma unroll
                 for (int b = 0; b < BLOCKS; b++) {
-                    const uint2 d = digits(s, g, b);
+                    const uint2 d = now[SAME ? 0 : s][g][b];
                     multiply(branch[s][b], bits, d.x, d.y);
                 }
                 even[s][0] = changed_parity(a[s][2], even[s][0], parity);
@@ -123,8 +118,6 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
 #endif
             }
         });
-#pragma unroll
-        for (int s = 0; s < (MANY ? SAME ? 1 : STREAMS : 0); s++) from[s] += BATCH_GROUPS * STEP;
     }
     __syncwarp();
     if (lane == 0) release(released, round + 1);
@@ -136,22 +129,6 @@ __device__ __forceinline__ void unit_product(const Part& p, const Work& work, u3
 #pragma unroll
             for (int i = 0; i < 4; i++) sum[s][b][i] += branch[s][b][i] >> 1;
 #endif
-}
-
-// Returns what the outliers of a row add, in units of the step.
-__device__ __forceinline__ float outlier_sum(const Part& p, u32 row, u64 vector) {
-    const u32 start = ((const u32*)p.outlier_starts)[row], end = ((const u32*)p.outlier_starts)[row + 1];
-    float sum = 0.0f;
-    for (u32 i = start; i < end; i++) {
-        const uint2 outlier = ((const uint2*)p.outliers)[i];
-        const u64 at = vector * p.x_stride + outlier.x;
-        const float x = p.element == F32   ? __ldcg((const float*)p.x + at)
-                        : p.element == F16 ? half_to_float(__ldcg((const u16*)p.x + at))
-                                           : bfloat_to_float(__ldcg((const u16*)p.x + at));
-        const float scale = p.scales ? ((const float*)p.scales)[outlier.x] : 1.0f;
-        sum = __fmaf_rn(__uint_as_float(outlier.y), __fmul_rn(x, scale), sum);
-    }
-    return sum;
 }
 
 // Multiplies matrices with VECTORS rows of digits. A block has consecutive tiles of a matrix with all their
@@ -313,29 +290,15 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
     }
     asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory");
 
-    // The fixed point is 2^(greatest - EXPONENT_RANGE), and registers of four hold multiples of the levels.
-    const int unit_exponent = -EXPONENT_RANGE - (TUPLE == 4 ? (TRELLIS ? 4 : 5) : 0);
     const u32 rows = all.active ? all.active->rows[all.which] : all.rows;
     for (u32 i = thread; i < VECTORS * tiles * 16; i += THREADS) {
         const u32 vector = VECTORS == 1 ? 0 : i / (tiles * 16), in_block = i - vector * (tiles * 16);
         const u32 row = work.first * 16 + in_block;
         if (row < p.first || row >= p.first + p.count || first_row + vector >= rows) continue;
         const int greatest = ((const int*)(memory + GREATEST))[vector];
-        const long long sum = ((long long)(int)sums[2 * i + 1] << LOW_BITS) + sums[2 * i];
-        const float scale = __uint_as_float((u32)(127 + max(greatest + unit_exponent, -126)) << 23);
-        float y = greatest == NOT_FINITE ? __int_as_float(0x7fffffff) : __fmul_rn(__ll2float_rn(sum), scale);
-        if (p.outlier_starts) y = __fadd_rn(y, outlier_sum(p, row, first_row + vector));
-        y = __fmul_rn(y, steps[in_block]);
-        if (p.bias) y = __fadd_rn(y, ((const float*)p.bias)[row - p.first]);
-        const u64 at = (u64)(first_row + vector) * p.output_stride + row - p.first;
-        if (p.output_element == F32)
-            ((float*)p.output)[at] = y;
-        else
-            ((u16*)p.output)[at] = p.output_element == F16 ? float_to_half(y) : float_to_bfloat(y);
-        if (p.sum) {
-            float* const sum = (float*)p.sum + (u64)(first_row + vector) * p.count + row - p.first;
-            *sum = add_scaled(*sum, y, p.sum_scale);
-        }
+        const u32 at = sum_index(tiles, vector, in_block);
+        const long long sum = ((long long)(int)sums[VECTORS * tiles * 16 + at] << LOW_BITS) + sums[at];
+        finish(p, row, first_row + vector, greatest, sum, steps[in_block]);
     }
 }
 

@@ -1,15 +1,11 @@
 // The work of a block of the product with tuples, and its parts that do not decode. Macros: TUPLE, WIDTH,
-// TRELLIS, STREAMS (of a warp), WARPS (of a block), VECTORS (rows of activations: powers of two up to 64),
-// SHARED_DIGITS (whether the digits fit shared memory), PARTS (matrices: 1, or
-// any other number for several).
+// TRELLIS, STREAMS (of a warp), WARPS (of a block), VECTORS (rows of activations: 1, 2, 4 or 8),
+// SHARED_DIGITS (whether the digits fit shared memory), PARTS (matrices: 1, or any other number for several).
 //
 // Activations are two 8-bit digits with one exponent for each segment (`TupleActivations` of common.cuh).
 // Sums of a segment are exact in 32 bits, sums of a row in 64 bits of fixed point, so results do not depend
 // on the order of additions, on the batch or on the division of work.
 
-// Exponents of segments that matter: a segment whose exponent is further below the greatest one loses bits
-// that are 2^-26 of the greatest activation.
-#define EXPONENT_RANGE 11
 // Bits of the low word of a sum; the high word has what is above.
 #define LOW_BITS 20
 // Blocks of eight columns of operand B.
@@ -19,48 +15,6 @@
 
 #if __CUDA_ARCH__ >= 900
 
-// What is fetched to the L2 cache for the next product.
-struct Hint {
-    u64 address;
-    u64 bytes;
-};
-#define MAX_HINTS (3 * MAX_OUTPUTS)
-
-// A matrix of a launch.
-struct Part {
-    u64 stream;         // stream rows
-    u64 index;          // part `index`
-    u64 starts;         // its starts of lanes
-    u64 corrections;    // its corrections
-    u64 registers;      // u32 [2^WIDTH]
-    u64 digits;         // [pass][segment][group][column][lane mod 4][register] words
-    u64 exponents;      // i32 [pass][VECTORS][segments]
-    u64 steps;          // f32 [1] or [rows]
-    u64 outlier_starts; // u32 [rows + 1], or 0
-    u64 outliers;       // uint2: column, and bits of the float to add in units of the step
-    u64 x;              // activations of `element`, for outliers
-    u64 scales;         // f32 [cols], or 0
-    u64 output;         // f32, f16 or bf16 [vectors][count]
-    u64 bias;           // f32 [count], or 0
-    u64 sum;            // f32 [vectors][count]: `sum_scale` times the result is added, or 0
-    u32 first, count;   // matrix rows of the output
-    u32 tiles, segments, segment_groups, groups;
-    u32 stream_rows, reach, batch_groups, per_row;
-    u32 x_stride, element, output_stride, output_element;
-    u32 slots, slot_rows;
-    u32 first_block, first_tile, block_tiles, more_tiles;
-    float sum_scale;
-    u32 padding;
-};
-
-struct Product {
-    Part parts[MAX_OUTPUTS];
-    Hint hints[MAX_HINTS];
-    const ActiveRows* active; // or none: then `rows` counts
-    u32 which, rows, part_count, hint_count;
-    u32 prefetch;             // whether no product before this one has fetched its matrices
-    u32 one;
-};
 #define THREADS (WARPS * 32)
 #define MAX_SLOTS 64
 // Shared memory before the table: barriers of slots, how often slots were filled and released, the greatest
@@ -134,13 +88,6 @@ struct Entries {
     }
 };
 
-__device__ __forceinline__ void multiply(int* sums, const u32* a, u32 b0, u32 b1) {
-    asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-        "{%0, %1, %2, %3};"
-        : "+r"(sums[0]), "+r"(sums[1]), "+r"(sums[2]), "+r"(sums[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
 __device__ __forceinline__ u32 acquire(u32 address) {
     u32 value;
     asm volatile("ld.acquire.cta.shared.u32 %0, [%1];" : "=r"(value) : "r"(address) : "memory");
@@ -151,20 +98,21 @@ __device__ __forceinline__ void release(u32 address, u32 value) {
     asm volatile("st.release.cta.shared.u32 [%0], %1;" ::"r"(address), "r"(value) : "memory");
 }
 
-__device__ __forceinline__ void wait(u32 barrier, u32 parity) {
-    asm volatile("{ .reg .pred done;\n"
-                 "again: mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-                 "@!done bra again; }" ::"r"(barrier),
-                 "r"(parity)
-                 : "memory");
+// Vectors whose sums are neighbours in shared memory. A warp's lanes have eight rows of four vectors.
+#define NEIGHBOURS (VECTORS < 4 ? VECTORS : 4)
+
+// Returns the index of a sum's low word. High words are behind all low ones, so that lanes meet in few banks.
+__device__ __forceinline__ u32 sum_index(u32 tiles, u32 vector, u32 row) {
+    return (vector / NEIGHBOURS * tiles * 16 + row) * NEIGHBOURS + vector % NEIGHBOURS;
 }
 
 // Adds v times a power of two to a sum of two words.
-__device__ __forceinline__ void add(u32 sum, int v, Power power) {
+__device__ __forceinline__ void add(const Work& work, u32 vector, u32 row, int v, Power power) {
+    const u32 at = work.sums + sum_index(work.tiles, vector, row) * 4;
     const long long wide = (long long)(v >> power.shift) * power.factor;
     const u32 low = (u32)wide & ((1u << LOW_BITS) - 1), high = (u32)(wide >> LOW_BITS);
-    asm volatile("red.shared.add.u32 [%0], %1; red.shared.add.u32 [%0 + 4], %2;" ::"r"(sum), "r"(low),
-                 "r"(high)
+    asm volatile("red.shared.add.u32 [%0], %2; red.shared.add.u32 [%1], %3;" ::"r"(at),
+                 "r"(at + VECTORS * work.tiles * 64), "r"(low), "r"(high)
                  : "memory");
 }
 
@@ -247,45 +195,32 @@ struct Corrections {
     }
 };
 
-// Adds a correction to every `step`-th row of activations from `first` on; `stream` is its number in the
-// block.
-__device__ __forceinline__ void add_correction(const Part& p, const Work& work, u32 entry, u32 stream,
-                                               u32 first, u32 step) {
-    const u32 magnitude = entry >> 13 & 3;
-    // 1, 2, 4 or 16 units; a unit is two of k on a trellis, which is four levels.
-    int factor =
-        (1 << (magnitude + magnitude / 3)) * (TRELLIS ? 4 : 1) * (TUPLE == 4 ? (TRELLIS ? 16 : 32) : 1);
-    if (entry & 0x8000u) factor = -factor;
+// Adds a correction; `stream` is its number in the block.
+__device__ __forceinline__ void add_correction(const Part& p, const Work& work, u32 entry, u32 stream) {
+    const int factor = correction_of(entry) * (TUPLE == 4 ? (TRELLIS ? 16 : 32) : 1);
     const u32 segment = work.by_tiles.quotient(stream),
               row = (stream - segment * work.tiles) * 16 + entry % 16;
-    // Several at a time, whose digits are loaded together.
+    // Several at a time, whose digits are loaded together; lanes begin with different ones, to meet in fewer
+    // banks.
 #pragma unroll 4
-    for (u32 vector = first; vector < VECTORS; vector += step) {
-        add(work.sums + (vector * work.tiles * 16 + row) * 8,
-            factor * digits_of(p, work, segment, entry >> 4 & 511, vector),
+    for (u32 i = 0; i < VECTORS; i++) {
+        const u32 vector = (i + threadIdx.x) % VECTORS;
+        add(work, vector, row, factor * digits_of(p, work, segment, entry >> 4 & 511, vector),
             work.power(vector * p.segments + segment));
     }
 }
 
-// Adds the corrections of a unit: one per lane, or with many rows of activations one at a time.
+// Adds the corrections of a unit, one per lane.
 __device__ __forceinline__ void correct(const Part& p, const Work& work, const Corrections& own, u32 unit,
                                         u32 lane) {
     const u32 first = unit * STREAMS;
-    if (VECTORS >= 32) {
-#pragma unroll 1
-        for (u32 c = 0; c < own.total; c++) {
-            const u32 stream = own.stream_of(c);
-            add_correction(p, work, own.entry(p, c, stream), first + stream, lane, 32);
-        }
-        return;
-    }
 #pragma unroll
     for (int h = 0; h < HELD; h++)
-        if (h * 32 + lane < own.total) add_correction(p, work, own.entries[h], first + own.streams[h], 0, 1);
+        if (h * 32 + lane < own.total) add_correction(p, work, own.entries[h], first + own.streams[h]);
 #pragma unroll 1
     for (u32 c = 32 * HELD + lane; c < own.total; c += 32) {
         const u32 stream = own.stream_of(c);
-        add_correction(p, work, own.entry(p, c, stream), first + stream, 0, 1);
+        add_correction(p, work, own.entry(p, c, stream), first + stream);
     }
 }
 
@@ -315,7 +250,7 @@ __device__ __forceinline__ void store(const Part& p, const Work& work, int (&sum
             const Power power = work.power(vector * p.segments + segment);
 #pragma unroll
             for (int h = 0; h < 2; h++)
-                add(work.sums + (vector * work.tiles * 16 + row + 8 * h) * 8, values[b][h], power);
+                add(work, vector, row + 8 * h, values[b][h], power);
         }
     }
 }

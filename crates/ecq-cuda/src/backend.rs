@@ -5,6 +5,7 @@ use crate::gpu::Gpu;
 use crate::memory::DeviceMemory;
 use crate::module::Modules;
 use crate::program::{CudaEvent, CudaProgram};
+use crate::tuples::LevelsRoom;
 use crate::weight::{CudaSlot, CudaWeight, fused_codings};
 use cudarc::driver::CudaStream;
 use ecq_core::Element;
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) copies: Arc<CudaStream>,
     /// Held while work is submitted.
     pub(crate) submissions: Mutex<()>,
+    /// Memory for levels of tuples. Compiled programs have its address, so a larger one is added to it.
+    levels: Mutex<Vec<DeviceMemory>>,
     pub(crate) gpu: Gpu,
 }
 
@@ -60,6 +63,7 @@ impl Cuda {
             stream: gpu.stream()?,
             copies: gpu.stream()?,
             submissions: Mutex::default(),
+            levels: Mutex::default(),
             gpu,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -143,6 +147,20 @@ impl Backend for Cuda {
 }
 
 impl Shared {
+    /// Returns memory of at least the given bytes for levels of tuples, which all programs share: they run
+    /// one after the other.
+    pub(crate) fn levels(&self, bytes: usize) -> Result<LevelsRoom> {
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = |memory: &DeviceMemory| LevelsRoom { address: memory.address(), bytes: memory.bytes() };
+        if let Some(memory) = levels.last().filter(|memory| memory.bytes() >= bytes) {
+            return Ok(room(memory));
+        }
+        let memory = DeviceMemory::zeroed(&self.gpu, bytes)?;
+        let found = room(&memory);
+        levels.push(memory);
+        Ok(found)
+    }
+
     pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, ()> {
         self.submissions.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -374,7 +374,9 @@ pub(crate) struct TupleActivations {
     pub(crate) segments: u32,
     pub(crate) segment_cols: u32,
     pub(crate) segment_words: u32,
+    pub(crate) pass_words: u32,
     pub(crate) vectors: u32,
+    pub(crate) packed: u32,
     pub(crate) padding: u32,
 }
 
@@ -394,7 +396,7 @@ pub(crate) struct PrepareTuplesParameters {
     pub(crate) next: TupleActivations,
 }
 
-/// A matrix of a product with tuples (`Part` of `tuple_work.cuh`).
+/// A matrix of a product with tuples (`Part` of `tuple_part.cuh`).
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct TuplePart {
@@ -413,6 +415,7 @@ pub(crate) struct TuplePart {
     pub(crate) output: u64,
     pub(crate) bias: u64,
     pub(crate) sum: u64,
+    pub(crate) levels: u64,
     pub(crate) first: u32,
     pub(crate) count: u32,
     pub(crate) tiles: u32,

@@ -216,7 +216,7 @@ impl Resources {
                 kinds.push(matrix.kind);
             }
         }
-        let launch = |kind: TupleKind| {
+        let launch = |kind: TupleKind| -> Result<Vec<Launch>> {
             let own = products.iter().filter(|(_, matrix)| matrix.kind == kind);
             let operands: Vec<TupleOperand> = own
                 .map(|&(product, matrix)| {
@@ -238,16 +238,24 @@ impl Resources {
                 })
                 .collect();
             let Shared { gpu, modules, .. } = &*self.shared;
-            let of = |operands: &[TupleOperand]| -> Result<Launch> {
-                let product = TupleProduct::of(gpu, modules, operands, self.tuple_input(input), None)?;
-                Ok(product.into_launch())
+            let room = match first.decodes_to_levels(input.rows.most) {
+                true => {
+                    let bytes = products.iter().map(|(_, matrix)| matrix.level_bytes()).max();
+                    Some(self.shared.levels(bytes.unwrap_or(0))?)
+                }
+                false => None,
+            };
+            let of = |operands: &[TupleOperand]| -> Result<Vec<Launch>> {
+                let input = self.tuple_input(input);
+                Ok(TupleProduct::of(gpu, modules, operands, input, (None, room))?.into_launches())
             };
             // Each matrix fits the kernels alone, as was checked when it was loaded.
-            let together = TupleProduct::fits(gpu, &operands, input.rows.most);
-            operands.chunks(if together { operands.len() } else { 1 }).map(of).collect::<Result<Vec<_>>>()
+            let together = room.is_some() || TupleProduct::fits(gpu, &operands, input.rows.most);
+            let launches = operands.chunks(if together { operands.len() } else { 1 }).map(of);
+            Ok(launches.collect::<Result<Vec<_>>>()?.concat())
         };
         let launches = kinds.into_iter().map(launch).collect::<Result<Vec<_>>>()?;
-        Ok((next, launches.into_iter().flatten().collect()))
+        Ok((next, launches.concat()))
     }
 
     fn linear_product(

@@ -1,7 +1,8 @@
 //! Matrices on the GPU, and digits of activations for their products.
 
 use super::TupleKind;
-use super::product::{TupleInput, VECTORS};
+use super::gemm;
+use super::product::{MOST_VECTORS, TupleInput, VECTORS};
 use crate::commands::Launch;
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -35,8 +36,8 @@ pub struct TupleMatrix {
     part: TuplePart,
     /// The most corrections of a row of the matrix.
     pub(super) row_corrections: usize,
-    /// The most rows of activations of a launch.
-    pub(super) most_vectors: usize,
+    /// Whether products with many rows of activations decode to levels first.
+    levels: bool,
 }
 
 /// Digits of activations, for the kernels that write them.
@@ -47,8 +48,11 @@ pub(crate) struct DigitLayout {
     segments: usize,
     segment_cols: usize,
     segment_words: usize,
+    pass_words: usize,
     /// Rows of a pass.
     pub(super) vectors: usize,
+    /// Whether there are fragments in place of groups.
+    pub(super) packed: bool,
 }
 
 impl DigitLayout {
@@ -59,7 +63,7 @@ impl DigitLayout {
     }
 
     fn exponents_at(&self, passes: usize) -> usize {
-        4 * (passes * self.segments * self.segment_words + SLACK_GROUPS * 16 * self.vectors)
+        4 * (passes * self.pass_words + SLACK_GROUPS * 16 * self.vectors)
     }
 
     /// Returns what kernels are told of up to `rows` rows, for outputs with column scales and memory at the
@@ -79,9 +83,30 @@ impl DigitLayout {
             segments: self.segments as u32,
             segment_cols: self.segment_cols as u32,
             segment_words: self.segment_words as u32,
+            pass_words: self.pass_words as u32,
             vectors: self.vectors as u32,
+            packed: u32::from(self.packed),
             padding: 0,
         }
+    }
+
+    /// Returns the offset of the high digit of an activation; the low digit is 32 bytes behind it.
+    fn place(&self, row: usize, col: usize) -> usize {
+        let tuple = self.tuple;
+        let segment = (col / self.segment_cols).min(self.segments - 1);
+        let col = col - segment * self.segment_cols;
+        let (group, rest) = (col / (8 * tuple), col % (8 * tuple));
+        let [block, byte] = match self.packed {
+            true => gemm::place(tuple, col),
+            false => {
+                let word = rest / tuple % 4 * 2 + rest / (4 * tuple);
+                [group, 4 * word + rest % tuple + usize::from(tuple < 4)]
+            }
+        };
+        let (pass, vector) = (row / self.vectors, row % self.vectors);
+        4 * (pass * self.pass_words + segment * self.segment_words)
+            + 64 * (block * self.vectors + vector)
+            + byte
     }
 }
 
@@ -169,7 +194,13 @@ impl TupleMatrix {
         };
         let coded = coded.map(|(at, len)| Hint { address: memory.address() + at as u64, bytes: len as u64 });
         let row_corrections = index.most_row_corrections();
-        Self { kind, shape, memory, coded, part, row_corrections, most_vectors: 0 }.checked(gpu)
+        let levels = gemm::fits(gpu, shape, level_range(code));
+        Self { kind, shape, memory, coded, part, row_corrections, levels }.checked(gpu)
+    }
+
+    /// Returns the bytes of scratch memory for products with many rows of activations and matrices like this.
+    pub(crate) fn level_bytes(&self) -> usize {
+        if self.levels { gemm::LevelsRoom::bytes_for(self.shape) } else { 0 }
     }
 
     /// Returns the bytes on the GPU.
@@ -205,17 +236,23 @@ impl TupleMatrix {
 
     /// Returns the layout of the digits of a product with up to `rows` rows of activations.
     pub(crate) fn digits(&self, rows: usize) -> DigitLayout {
-        let fits = |vectors: &&usize| **vectors <= self.most_vectors;
-        let (enough, most) =
-            (VECTORS.iter().filter(fits).find(|&&vectors| vectors >= rows), self.most_vectors);
-        let vectors = enough.copied().unwrap_or(most);
+        let packed = rows > MOST_VECTORS && self.levels;
+        let (variants, most) =
+            if packed { (&gemm::VECTORS[..], gemm::MOST_VECTORS) } else { (&VECTORS[..], MOST_VECTORS) };
+        let vectors = variants.iter().copied().find(|&vectors| vectors >= rows).unwrap_or(most);
+        let [segment_blocks, pass_blocks] = match packed {
+            true => gemm::fragments(self.shape),
+            false => [1, self.shape.segments()].map(|segments| segments * self.part.batch_groups as usize),
+        };
         DigitLayout {
             tuple: self.kind.tuple,
             cols: self.shape.cols(),
             segments: self.shape.segments(),
             segment_cols: self.shape.segment_groups() * self.shape.group_cols(),
-            segment_words: self.part.batch_groups as usize * 16 * vectors,
+            segment_words: segment_blocks * 16 * vectors,
+            pass_words: pass_blocks * 16 * vectors,
             vectors,
+            packed,
         }
     }
 
@@ -250,6 +287,7 @@ impl TupleMatrix {
 pub struct TupleDigits {
     launch: Launch,
     memory: DeviceMemory,
+    layout: DigitLayout,
     exponents_at: usize,
 }
 
@@ -264,7 +302,7 @@ impl TupleDigits {
         let memory = DeviceMemory::zeroed(gpu, layout.bytes(rows))?;
         let next = layout.activations(rows, &[(matrix.col_scales(), memory.address())]);
         let launch = prepare(gpu, modules, input, next)?;
-        Ok(Self { launch, exponents_at: layout.exponents_at(rows.div_ceil(layout.vectors)), memory })
+        Ok(Self { launch, exponents_at: layout.exponents_at(rows.div_ceil(layout.vectors)), layout, memory })
     }
 
     /// Returns the address of the digits.
@@ -283,6 +321,12 @@ impl TupleDigits {
         self.launch.run(stream)
     }
 
+    /// Returns the offset of the high digit of an activation among the digits; the low digit is 32 bytes
+    /// behind it.
+    pub fn place(&self, row: usize, col: usize) -> usize {
+        self.layout.place(row, col)
+    }
+
     /// Returns digits and exponents, for tests.
     ///
     /// # Errors
@@ -294,6 +338,13 @@ impl TupleDigits {
         let exponents = exponents.as_chunks::<4>().0.iter().map(|&word| i32::from_le_bytes(word)).collect();
         Ok((bytes, exponents))
     }
+}
+
+/// Returns the least and the greatest level of a code's symbols.
+fn level_range(code: &TupleCode) -> [i32; 2] {
+    let (zero, symbols) = (i32::from(code.zero()), code.table().frequencies().len() as i32);
+    let range = [-zero, symbols - 1 - zero];
+    if code.even() { [2 * range[0], 2 * range[1] + 1] } else { range }
 }
 
 /// Returns the launch that writes digits of activations.

@@ -1,11 +1,14 @@
 //! Matrices in the tuple coding, which products decode.
 
+mod gemm;
 mod matrix;
 mod product;
 
 use crate::compiler::{Program, Source};
 use crate::kernels::CheckedProgram;
+use gemm::{GemmOptions, LevelOptions};
 
+pub(crate) use gemm::LevelsRoom;
 pub(crate) use matrix::prepare;
 pub use matrix::{TupleDigits, TupleMatrix};
 pub use product::{TupleInput, TupleOptions, TupleProduct};
@@ -15,17 +18,30 @@ pub(crate) use product::{TupleLaunch, TupleOperand};
 pub const TUPLES: Source = Source {
     name: "tuple_product.cu",
     text: concat!(
+        include_str!("../../kernels/tuple_part.cuh"),
         include_str!("../../kernels/tuples.cuh"),
         include_str!("../../kernels/tuple_work.cuh"),
         include_str!("../../kernels/tuple_product.cu"),
     ),
 };
+/// Decoding to levels.
+pub const TUPLE_LEVELS: Source = Source {
+    name: "tuple_levels.cu",
+    text: concat!(
+        include_str!("../../kernels/tuple_part.cuh"),
+        include_str!("../../kernels/tuples.cuh"),
+        include_str!("../../kernels/tuple_levels.cu"),
+    ),
+};
+/// Products of levels with many rows of activations.
+pub const TUPLE_GEMM: Source = Source {
+    name: "tuple_gemm.cu",
+    text: concat!(include_str!("../../kernels/tuple_part.cuh"), include_str!("../../kernels/tuple_gemm.cu"),),
+};
 /// Lookups of rows.
 pub const TUPLE_ROWS: Source =
     Source { name: "tuple_rows.cu", text: include_str!("../../kernels/tuple_rows.cu") };
 
-/// The most rows of activations that a launch multiplies at a time.
-const MOST_VECTORS: usize = 64;
 /// The oldest GPUs that have the instructions of the products, as compute capability times ten.
 pub(crate) const CAPABILITY: u32 = 90;
 
@@ -52,6 +68,19 @@ impl TupleKind {
         Program::new(TUPLE_ROWS, &self.defines())
     }
 
+    /// Returns the program that decodes to levels.
+    fn levels(self, options: LevelOptions) -> Program {
+        let variant = [("WARPS", options.warps), ("STREAMS", options.streams)];
+        Program::new(TUPLE_LEVELS, &[&self.defines()[..], &variant].concat())
+    }
+
+    /// Returns the program of products of levels.
+    fn gemm(self, options: GemmOptions) -> Program {
+        let ([tuple, _, trellis], GemmOptions { vectors, tiles, stages }) = (self.defines(), options);
+        let variant = [("VECTORS", vectors), ("TILES", tiles), ("STAGES", stages)];
+        Program::new(TUPLE_GEMM, &[&[tuple, trellis], &variant[..]].concat())
+    }
+
     /// Returns the program of products with `parts` matrices.
     fn product(self, vectors: usize, parts: usize, options: TupleOptions, shared_digits: bool) -> Program {
         let variant = [
@@ -72,11 +101,16 @@ pub(crate) fn checked() -> Vec<CheckedProgram> {
         for trellis in [false, true] {
             let kind = TupleKind { tuple, width, trellis };
             all.push(CheckedProgram { program: kind.lookup(), hot: &[] });
-            for (vectors, parts) in [(1, 1), (1, 2), (4, 2), (8, 1), (16, 1), (32, 1)] {
+            for (vectors, parts) in [(1, 1), (1, 2), (4, 2), (8, 1)] {
                 let options = TupleOptions::fitting(trellis, vectors, parts).next();
                 let options = options.unwrap_or(TupleOptions::DEFAULT);
                 let program = kind.product(vectors, parts, options, true);
                 all.push(CheckedProgram { program, hot: &["tuple_product"] });
+            }
+            let program = kind.levels(LevelOptions::ALL[0]);
+            all.push(CheckedProgram { program, hot: &["tuple_levels"] });
+            for options in gemm::VECTORS.into_iter().flat_map(GemmOptions::all) {
+                all.push(CheckedProgram { program: kind.gemm(options), hot: &["tuple_gemm"] });
             }
         }
     }

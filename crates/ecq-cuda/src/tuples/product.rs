@@ -1,10 +1,12 @@
 //! Launches of products, and how they divide their work.
 
+use super::CAPABILITY;
+use super::gemm::{self, LevelsRoom};
 use super::matrix::TupleMatrix;
-use super::{CAPABILITY, MOST_VECTORS};
 use crate::commands::{ActiveRows, Launch};
 use crate::error::{CudaError, Result};
 use crate::gpu::Gpu;
+use crate::memory::DeviceMemory;
 use crate::module::{Grid, Modules};
 use crate::parameters::{Hint, MAX_HINTS, MAX_OUTPUTS, TuplePart, TupleProductParameters};
 use crate::tuples::TupleDigits;
@@ -12,6 +14,7 @@ use bytemuck::Zeroable;
 use cudarc::driver::CudaStream;
 use ecq_coding::CodingError;
 use ecq_coding::tuples::{STREAM_ROW_BYTES, TILE_ROWS};
+use std::sync::Arc;
 
 /// Bytes of shared memory before the table.
 const HEAD_BYTES: usize = 1536;
@@ -20,11 +23,8 @@ const MAX_SLOTS: usize = 64;
 /// The most segments of a block: numbers that the kernel divides by multiplying.
 const MAX_STREAMS: usize = 4000;
 /// Rows of activations of the variants.
-pub(super) const VECTORS: [usize; 7] = [1, 2, 4, 8, 16, 32, MOST_VECTORS];
-/// Rows of activations from which digits are read through the L1 cache.
-const MANY_VECTORS: usize = 16;
-/// The most rows for which every matrix must have a variant.
-const NEEDED_VECTORS: usize = 16;
+pub(super) const VECTORS: [usize; 4] = [1, 2, 4, 8];
+pub(super) const MOST_VECTORS: usize = VECTORS[VECTORS.len() - 1];
 
 /// Activations on the GPU.
 #[derive(Debug, Clone, Copy)]
@@ -105,12 +105,32 @@ pub(crate) struct TupleOperand<'a> {
 }
 
 impl TupleOperand<'_> {
-    fn first_tile(&self) -> usize {
+    pub(super) fn first_tile(&self) -> usize {
         self.first / TILE_ROWS
     }
 
-    fn tiles(&self) -> usize {
+    pub(super) fn tiles(&self) -> usize {
         (self.first + self.count).div_ceil(TILE_ROWS) - self.first_tile()
+    }
+
+    /// Returns what a product reads, without the division of work.
+    pub(super) fn part(&self, input: TupleInput) -> TuplePart {
+        TuplePart {
+            digits: self.digits,
+            exponents: self.exponents,
+            x: input.x,
+            output: self.output,
+            bias: self.bias,
+            sum: self.sum.map_or(0, |(address, _)| address),
+            sum_scale: self.sum.map_or(0.0, |(_, scale)| scale),
+            first: self.first as u32,
+            count: self.count as u32,
+            x_stride: input.stride as u32,
+            element: input.element as u32,
+            output_stride: self.output_stride as u32,
+            output_element: self.output_element as u32,
+            ..self.matrix.part()
+        }
     }
 }
 
@@ -149,9 +169,11 @@ impl TupleLaunch {
 /// A product with matrices that read the same activations, ready to launch.
 #[derive(Debug, Clone)]
 pub struct TupleProduct {
-    launch: Launch,
+    launches: Vec<Launch>,
     slots: usize,
     shared_bytes: usize,
+    /// Memory for levels, if the product has its own.
+    _levels: Option<Arc<DeviceMemory>>,
 }
 
 /// Matrices of a launch with the blocks that each gets.
@@ -202,9 +224,7 @@ impl<'a> Division<'a> {
                 let fixed = fixed + behind * STREAM_ROW_BYTES + digit_bytes;
                 let units = (most_tiles * shape.segments()).div_ceil(options.streams);
                 let room = gpu.properties().shared_bytes.saturating_sub(fixed);
-                // What is left is the L1 cache, in which the digits of many rows stay.
-                let most = if vectors >= MANY_VECTORS { 2 * options.warps } else { MAX_SLOTS };
-                let own = (room / slot_bytes.max(1)).min(most).min(units);
+                let own = (room / slot_bytes.max(1)).min(MAX_SLOTS).min(units);
                 if own < options.warps.min(units) {
                     return None;
                 }
@@ -278,10 +298,18 @@ impl TupleProduct {
             first: 0,
             count: matrix.shape.rows(),
         };
-        Self::of(gpu, modules, &[operand], input, options)
+        let levels = match layout.packed {
+            true => Some(Arc::new(DeviceMemory::zeroed(gpu, matrix.level_bytes())?)),
+            false => None,
+        };
+        let room =
+            levels.as_ref().map(|memory| LevelsRoom { address: memory.address(), bytes: memory.bytes() });
+        let product = Self::of(gpu, modules, &[operand], input, (options, room))?;
+        Ok(Self { _levels: levels, ..product })
     }
 
-    /// Prepares a product with up to [`MAX_OUTPUTS`] matrices of one kind.
+    /// Prepares a product with up to [`MAX_OUTPUTS`] matrices of one kind. `room` is for their levels, if
+    /// [`decodes_to_levels`](TupleMatrix::decodes_to_levels).
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -290,11 +318,15 @@ impl TupleProduct {
         modules: &Modules,
         operands: &[TupleOperand],
         input: TupleInput,
-        options: Option<TupleOptions>,
+        (options, room): (Option<TupleOptions>, Option<LevelsRoom>),
     ) -> Result<Self> {
         let Some(TupleOperand { matrix, .. }) = operands.first() else {
             return Err(refused("matrices", 0, "at least one"));
         };
+        if let Some(room) = room {
+            let (launches, shared_bytes) = gemm::launches(gpu, modules, operands, input, room)?;
+            return Ok(Self { launches, slots: 0, shared_bytes, _levels: None });
+        }
         let (kind, vectors) = (matrix.kind, matrix.digits(input.rows.most).vectors);
         let division = Division::new(gpu, operands);
         for (matrix, most_tiles) in division.most_tiles() {
@@ -319,25 +351,12 @@ impl TupleProduct {
         for (i, part) in parameters.parts.iter_mut().enumerate().take(operands.len()) {
             let (operand, blocks) = (&operands[i], division.blocks[i]);
             *part = TuplePart {
-                digits: operand.digits,
-                exponents: operand.exponents,
-                x: input.x,
-                output: operand.output,
-                bias: operand.bias,
-                sum: operand.sum.map_or(0, |(address, _)| address),
-                sum_scale: operand.sum.map_or(0.0, |(_, scale)| scale),
-                first: operand.first as u32,
-                count: operand.count as u32,
-                x_stride: input.stride as u32,
-                element: input.element as u32,
-                output_stride: operand.output_stride as u32,
-                output_element: operand.output_element as u32,
                 slots: shared.slots[i] as u32,
                 first_block: all_blocks as u32,
                 first_tile: operand.first_tile() as u32,
                 block_tiles: (operand.tiles() / blocks) as u32,
                 more_tiles: (operand.tiles() % blocks) as u32,
-                ..operand.matrix.part()
+                ..operand.part(input)
             };
             all_blocks += blocks;
         }
@@ -350,8 +369,8 @@ impl TupleProduct {
             fetched: operands.iter().map(|operand| operand.matrix.hints(bytes_each)).collect(),
             stream_bytes: operands.iter().map(|operand| operand.matrix.stream_bytes()).sum(),
         };
-        let launch = Launch::of_tuples(kernel, grid, tuples);
-        Ok(Self { launch, slots: shared.slots[0], shared_bytes: shared.bytes })
+        let launches = vec![Launch::of_tuples(kernel, grid, tuples)];
+        Ok(Self { launches, slots: shared.slots[0], shared_bytes: shared.bytes, _levels: None })
     }
 
     /// Returns whether a launch can multiply up to `rows` rows with several matrices of one kind.
@@ -362,31 +381,34 @@ impl TupleProduct {
             && division.options(gpu, matrix.digits(rows).vectors).is_some()
     }
 
-    pub(crate) fn into_launch(self) -> Launch {
-        self.launch
+    pub(crate) fn into_launches(self) -> Vec<Launch> {
+        self.launches
     }
 
     /// Returns the product between others: it fetches the matrices of `next`, which follows it, to the L2
-    /// cache, and the product before has fetched its own.
+    /// cache, and the product before has fetched its own. Products that decode to levels do not.
     #[must_use]
     pub fn between(&self, next: &Self) -> Self {
         self.changed(|tuples| {
-            if let Some(next) = next.launch.tuples() {
+            if let Some(next) = next.launches.iter().find_map(Launch::tuples) {
                 tuples.fetch_for(next);
             }
             tuples.fetched_before();
         })
     }
 
-    /// Returns the product with the output of its first matrix at another address.
+    /// Returns the product with the output of its first matrix at another address; products that decode to
+    /// levels keep theirs.
     #[must_use]
     pub fn with_output(&self, output: u64) -> Self {
         self.changed(|tuples| tuples.parameters.parts[0].output = output)
     }
 
-    fn changed(&self, change: impl FnOnce(&mut TupleLaunch)) -> Self {
+    fn changed(&self, mut change: impl FnMut(&mut TupleLaunch)) -> Self {
         let mut changed = self.clone();
-        changed.launch.change_tuples(change);
+        for launch in &mut changed.launches {
+            launch.change_tuples(&mut change);
+        }
         changed
     }
 
@@ -398,7 +420,7 @@ impl TupleProduct {
     /// # Safety
     /// Matrix, digits and output must exist until the kernel is complete.
     pub unsafe fn launch(&self, stream: &CudaStream) -> Result<()> {
-        self.launch.run(stream)
+        self.launches.iter().try_for_each(|launch| launch.run(stream))
     }
 
     /// Returns the number of units that a block holds at a time, and the bytes of its shared memory.
@@ -411,12 +433,11 @@ impl TupleProduct {
 const MOST_FETCHED: u64 = 24 << 20;
 
 impl TupleMatrix {
-    /// Checks that products with the matrix alone fit the kernels, with any number of rows, and finds the
-    /// most rows of a launch.
+    /// Checks that products with the matrix alone fit the kernels, with any number of rows.
     ///
     /// # Errors
     /// [`CudaError::Coding`] with the reason.
-    pub(super) fn checked(mut self, gpu: &Gpu) -> Result<Self> {
+    pub(super) fn checked(self, gpu: &Gpu) -> Result<Self> {
         let operand = TupleOperand {
             matrix: &self,
             digits: 0,
@@ -434,12 +455,9 @@ impl TupleMatrix {
         for (matrix, most_tiles) in division.most_tiles() {
             check(gpu, matrix, most_tiles)?;
         }
-        let fits = |vectors: &usize| division.options(gpu, *vectors).is_some();
-        let most = VECTORS.into_iter().take_while(fits).last().unwrap_or(0);
-        if most < NEEDED_VECTORS {
+        if VECTORS.into_iter().any(|vectors| division.options(gpu, vectors).is_none()) {
             return Err(no_room(self.kind.width));
         }
-        self.most_vectors = most;
         Ok(self)
     }
 }
