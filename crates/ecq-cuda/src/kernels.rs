@@ -8,8 +8,16 @@ macro_rules! source {
     };
 }
 
-/// Products with codes on tensor cores, and lookups of their rows.
-pub const CODES: Source = source!("codes.cu");
+/// Products with codes on tensor cores for few rows of activations, and lookups of their rows.
+pub const CODES: Source = Source {
+    name: "codes.cu",
+    text: concat!(include_str!("../kernels/codes.cuh"), include_str!("../kernels/codes.cu")),
+};
+/// Products with codes for many rows of activations.
+pub const CODES_GEMM: Source = Source {
+    name: "codes_gemm.cu",
+    text: concat!(include_str!("../kernels/codes.cuh"), include_str!("../kernels/codes_gemm.cu")),
+};
 /// Products with other matrices, and lookups of their rows.
 pub const LINEAR: Source = source!("linear.cu");
 /// Norms, rotary embedding, activation functions, sums, the KV cache.
@@ -58,6 +66,10 @@ pub fn checked_programs() -> Vec<CheckedProgram> {
             let defines = [&base[..], &[("ROWS", rows), ("TILES", tiles)]].concat();
             all.push(CheckedProgram { program: Program::new(CODES, &defines), hot: &["product"] });
         }
+        for tiles in GEMM_TILES {
+            let defines = [&base[..], &[("TILES", tiles), ("STAGES", gemm_stages(bits, tiles))]].concat();
+            all.push(CheckedProgram { program: Program::new(CODES_GEMM, &defines), hot: &["gemm"] });
+        }
     };
     for bits in 2..=8 {
         codes(bits, grid::UNIFORM, element::F32, 0, 32);
@@ -105,6 +117,30 @@ pub(crate) const PASSES: [[usize; 2]; 5] = [[1, 1], [2, 1], [4, 1], [4, 2], [4, 
 /// Returns the most tiles for which the registers of a kernel suffice; groups of 16 columns need more.
 pub(crate) fn most_tiles(group: usize) -> usize {
     if group == 16 { 2 } else { 4 }
+}
+
+/// The most rows of a pass of `codes.cu`.
+pub(crate) const MOST_PASS_ROWS: usize = 16;
+
+/// Tiles of four rows of activations of a block, in `codes_gemm.cu`.
+pub(crate) const GEMM_TILES: [usize; 3] = [4, 8, 16];
+/// Tiles of the matrix of a block, and threads, in `codes_gemm.cu`.
+pub(crate) const GEMM_MATRIX_TILES: usize = 8;
+pub(crate) const GEMM_THREADS: usize = 64 * GEMM_MATRIX_TILES;
+
+/// Returns the bytes of shared memory of a block of `codes_gemm.cu`.
+pub(crate) fn gemm_bytes(bits: usize, tiles: usize) -> usize {
+    let results = 4 * 4 * tiles * (GEMM_MATRIX_TILES * 16 + 8);
+    128 + results.max(gemm_stages(bits, tiles) * gemm_stage_bytes(bits, tiles))
+}
+
+/// Returns the stages of shared memory of a block of `codes_gemm.cu`: as many as fit, up to six.
+pub(crate) fn gemm_stages(bits: usize, tiles: usize) -> usize {
+    ((220 << 10) / gemm_stage_bytes(bits, tiles)).min(6)
+}
+
+fn gemm_stage_bytes(bits: usize, tiles: usize) -> usize {
+    GEMM_MATRIX_TILES * bits * 512 + tiles * (2048 + 512)
 }
 
 /// Numbers of rows of activations that share unpacked elements in `linear.cu`.

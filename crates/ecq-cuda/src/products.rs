@@ -3,7 +3,10 @@
 use crate::backend::Shared;
 use crate::commands::{ActiveRows, Launch, THREADS};
 use crate::compiler::Program as KernelProgram;
-use crate::kernels::{CODES, LINEAR, PASSES, ROWS_PER_PASS, element, most_tiles, outputs_per_group};
+use crate::kernels::{
+    CODES, CODES_GEMM, GEMM_MATRIX_TILES, GEMM_THREADS, GEMM_TILES, LINEAR, MOST_PASS_ROWS, PASSES,
+    ROWS_PER_PASS, element, gemm_bytes, gemm_stages, most_tiles, outputs_per_group,
+};
 use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
 use crate::module::{Grid, Kernel};
 use crate::packing::{BLOCK, MatrixKind};
@@ -84,6 +87,15 @@ impl Resources {
             defines.extend([("ROWS", rows), ("TILES", tiles)]);
         }
         self.kernel(&KernelProgram::new(CODES, &defines), name)
+    }
+
+    /// Returns the kernel of `codes_gemm.cu`; `tiles` are those of activations of a block.
+    fn codes_gemm(&self, kind: MatrixKind, tiles: usize) -> Result<Kernel> {
+        let mut defines = defines_of(kind);
+        defines.extend([("GROUP", kind.group), ("TILES", tiles), ("STAGES", gemm_stages(kind.bits, tiles))]);
+        let kernel = self.kernel(&KernelProgram::new(CODES_GEMM, &defines), "gemm")?;
+        kernel.allow_shared(&self.shared.gpu)?;
+        Ok(kernel)
     }
 
     /// Returns a kernel of `linear.cu`; `pass` are the rows and outputs of a product.
@@ -299,10 +311,11 @@ impl Resources {
     ) -> Result<(Activations, Vec<Launch>)> {
         let mut next: Activations = Zeroable::zeroed();
         let Some(&(_, _, matrix)) = products.first() else { return Ok((next, Vec::new())) };
-        let [rows_per_tile, tiles] = PASSES
-            .into_iter()
-            .find(|[rows_per_tile, tiles]| rows_per_tile * tiles >= rows.most)
-            .unwrap_or([4, 4]);
+        let gemm = rows.most > MOST_PASS_ROWS && self.shared.gpu.properties().capability >= 90;
+        let passes: Vec<[usize; 2]> =
+            if gemm { GEMM_TILES.map(|tiles| [4, tiles]).to_vec() } else { PASSES.to_vec() };
+        let enough = |[rows_per_tile, tiles]: &&[usize; 2]| rows_per_tile * tiles >= rows.most;
+        let [rows_per_tile, tiles] = passes.iter().find(enough).or(passes.last()).copied().unwrap_or([4, 4]);
         let passes = rows.most.div_ceil(rows_per_tile * tiles);
         let blocks = matrix.unit_count as usize * (UNIT_COLUMNS / BLOCK);
         // Matrices with equal column scales share activations.
@@ -357,7 +370,18 @@ impl Resources {
                     sum_scale: product.sum.map_or(0.0, |(_, scale)| scale),
                 };
                 parameters.output_count += 1;
-                all_blocks += (product.first + product.count).div_ceil(TILE_ROWS) - product.first / TILE_ROWS;
+                let own = (product.first + product.count).div_ceil(TILE_ROWS) - product.first / TILE_ROWS;
+                all_blocks += if gemm { own.div_ceil(GEMM_MATRIX_TILES) } else { own };
+            }
+            if gemm {
+                let kernel = self.codes_gemm(kind, tiles)?;
+                let grid = Grid {
+                    blocks: [rows.most.div_ceil(rows_per_tile * tiles), all_blocks, 1],
+                    threads: GEMM_THREADS,
+                    shared_bytes: gemm_bytes(kind.bits, tiles),
+                };
+                launches.push(Launch::new(kernel, grid, &parameters));
+                continue;
             }
             // Fewer tiles than there is room for.
             let tiles = tiles.min(most_tiles(kind.group));
