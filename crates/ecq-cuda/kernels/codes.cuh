@@ -58,6 +58,7 @@ struct CodesOutput {
 struct CodesParameters {
     CodesOutput outputs[MAX_OUTPUTS];
     const float* x;
+    const float* transposed;     // x as [passes][cols][rows of a pass], for codes_gemm.cu
     const ActiveRows* active;
     u32 which, output_count;
     u32 early;                   // whether no earlier kernel or copy of the stream writes the codes

@@ -47,35 +47,35 @@ __device__ __forceinline__ u32 unit_of(u32 step, u32 units) {
     return more + rest / each + PARTS * (rest % each);
 }
 
-// Returns the sum that lane `i` of a warp of codes.cu has: of every 32nd outlier from i on.
-__device__ __forceinline__ float lane_sum(const CodesMatrix& m, const float* x, u32 first, u32 end) {
-    float sum = 0.0f;
-    for (u32 i = first; i < end; i += 32) {
-        const uint2 outlier = m.outliers[i];
-        const float scale = m.col_scales ? m.col_scales[outlier.x] : 1.0f;
-        sum = __fmaf_rn(__uint_as_float(outlier.y), __fmul_rn(x[outlier.x], scale), sum);
-    }
-    return sum;
-}
+// Rows of activations of a lane where outliers are added.
+#define LANE_ROWS ((PASS_ROWS + 31) / 32)
 
-// Returns what outliers add to a result, in the order of codes.cu, in which 32 lanes are added as a tree. With
-// up to LANES outliers the other lanes have zeros.
-template <u32 LANES>
-__device__ __forceinline__ float tree_sum(const CodesMatrix& m, const float* x, u32 start, u32 end) {
-    float sums[LANES];
+// Returns what outliers add to the results of a matrix row: `x` are the lane's activations of column 0. In the
+// order of codes.cu, lane i of 32 sums every 32nd outlier from i on, and lanes are added as a tree. This is the
+// part of lanes FIRST, FIRST + STEP, ...
+template <u32 FIRST, u32 STEP>
+__device__ __forceinline__ void outlier_sums(const CodesMatrix& m, const float* x, u32 start, u32 end,
+                                             float (&sums)[LANE_ROWS]) {
 #pragma unroll
-    for (u32 i = 0; i < LANES; i++)
-        sums[i] = start + i < end ? __fadd_rn(lane_sum(m, x, start + i, end), 0.0f) : 0.0f;
+    for (u32 r = 0; r < LANE_ROWS; r++) sums[r] = 0.0f;
+    if (start + FIRST >= end) return;
+    if constexpr (STEP == 32) {
+        for (u32 i = start + FIRST; i < end; i += 32) {
+            const uint2 outlier = m.outliers[i];
+            const float scale = m.col_scales ? m.col_scales[outlier.x] : 1.0f;
 #pragma unroll
-    for (u32 distance = LANES / 2; distance > 0; distance /= 2) {
+            for (u32 r = 0; r < LANE_ROWS; r++) {
+                const float value = __fmul_rn(x[(u64)outlier.x * PASS_ROWS + 32 * r], scale);
+                sums[r] = __fmaf_rn(__uint_as_float(outlier.y), value, sums[r]);
+            }
+        }
+    } else {
+        float others[LANE_ROWS];
+        outlier_sums<FIRST, 2 * STEP>(m, x, start, end, sums);
+        outlier_sums<FIRST + STEP, 2 * STEP>(m, x, start, end, others);
 #pragma unroll
-        for (u32 i = 0; i < distance; i++) sums[i] = __fadd_rn(sums[i], sums[i + distance]);
+        for (u32 r = 0; r < LANE_ROWS; r++) sums[r] = __fadd_rn(sums[r], others[r]);
     }
-    return sums[0];
-}
-
-__device__ __noinline__ float many_outliers(const CodesMatrix& m, const float* x, u32 start, u32 end) {
-    return tree_sum<32>(m, x, start, end);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1) gemm(const __grid_constant__ CodesParameters p) {
@@ -183,16 +183,25 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) gemm(const __grid_const
                 units < PARTS ? __fadd_rn(sum[n][h], 0.0f) : sum[n][h];
     }
     __syncthreads();
+    if (m.outlier_starts) {
+        const float* const x = p.transposed + (u64)row0 * m.cols + min(lane, PASS_ROWS - 1);
+        for (u32 in_block = warp; in_block < tiles * TILE_ROWS; in_block += WARPS) {
+            const u32 row = min(first_tile * TILE_ROWS + in_block, m.rows - 1);
+            float sums[LANE_ROWS];
+            outlier_sums<0, 1>(m, x, m.outlier_starts[row], m.outlier_starts[row + 1], sums);
+#pragma unroll
+            for (u32 r = 0; r < LANE_ROWS; r++) {
+                float& result = results[min(lane + 32 * r, PASS_ROWS - 1) * STRIDE + in_block];
+                if (lane + 32 * r < PASS_ROWS) result = __fadd_rn(result, sums[r]);
+            }
+        }
+        __syncthreads();
+    }
     for (u32 i = thread; i < PASS_ROWS * MATRIX_TILES * TILE_ROWS; i += THREADS) {
         const u32 r = i / (MATRIX_TILES * TILE_ROWS), in_block = i % (MATRIX_TILES * TILE_ROWS);
         const u32 row = first_tile * TILE_ROWS + in_block;
         if (row0 + r >= active || row < out.first || row >= out.first + out.count) continue;
         float y = results[r * STRIDE + in_block];
-        if (m.outlier_starts) {
-            const u32 start = m.outlier_starts[row], end = m.outlier_starts[row + 1];
-            const float* const x = p.x + (u64)(row0 + r) * m.cols;
-            y = __fadd_rn(y, end - start <= 8 ? tree_sum<8>(m, x, start, end) : many_outliers(m, x, start, end));
-        }
         if (GRID == UNIFORM) y = __fmul_rn(((const float*)m.scales)[row], y);
         if (out.bias) y = __fadd_rn(y, out.bias[row - out.first]);
         const u64 at = (u64)(row0 + r) * out.count + row - out.first;

@@ -126,6 +126,29 @@ extern "C" __global__ void __launch_bounds__(THREADS) prepare(const __grid_const
     for (u32 o = 0; o < p.next.output_count; o++) prepare_block(p.next, o, row, block, value);
 }
 
+struct TransposeParameters {
+    const float* x;              // [rows in use][cols]
+    float* y;                    // [passes][cols][pass_rows]
+    const ActiveRows* active;
+    u32 which, cols, pass_rows, padding;
+};
+
+// Transposes the activations of a pass: 32 columns (block x) of up to 32 rows (block y).
+extern "C" __global__ void __launch_bounds__(THREADS) transpose(const __grid_constant__ TransposeParameters p) {
+    __shared__ float tile[32][33];
+    wait_for_previous();
+    const u32 side = min(p.pass_rows, 32u), row0 = blockIdx.y * side, col0 = blockIdx.x * 32;
+    const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32, rows = p.active->rows[p.which];
+    if (row0 >= rows) return;
+    for (u32 r = warp; r < side; r += THREADS / 32)
+        if (row0 + r < rows && col0 + lane < p.cols) tile[r][lane] = p.x[(u64)(row0 + r) * p.cols + col0 + lane];
+    __syncthreads();
+    const u32 pass = row0 / p.pass_rows, in_pass = row0 % p.pass_rows;
+    for (u32 c = warp; c < 32; c += THREADS / 32)
+        if (col0 + c < p.cols && lane < side)
+            p.y[((u64)pass * p.cols + col0 + c) * p.pass_rows + in_pass + lane] = tile[lane][c];
+}
+
 // Columns of a segment, at most 512, that a thread has: those at a distance of THREADS.
 #define OWN_COLS (512 / THREADS)
 

@@ -29,6 +29,10 @@ pub(crate) const THREADS: usize = 256;
 const MIN_SPLIT: usize = 128;
 /// Most splits of a row.
 const MAX_SPLITS: usize = 64;
+/// Rows of one sequence that share a block of attention, and the least rows of a program in which there may be
+/// such rows.
+const SHARED_ROWS: usize = 4;
+const LEAST_PROMPT_ROWS: usize = 16;
 /// Threads of a block that looks up a row of a matrix of tuples.
 const EMBED_THREADS: usize = 128;
 
@@ -366,6 +370,8 @@ impl<'a> Builder<'a> {
         let busy = 2 * self.resources.shared.gpu.properties().multiprocessors;
         // Rows of a prompt are enough blocks.
         let parallel = splits > 1 && rows.most * heads < busy;
+        // Rows of a prompt are of one sequence.
+        let shared = !parallel && rows.most >= LEAST_PROMPT_ROWS;
         let parts =
             if parallel { self.shared_scratch(4 * rows.most * heads * splits * (head_dim + 2))? } else { 0 };
         let parameters = AttentionParameters {
@@ -386,6 +392,8 @@ impl<'a> Builder<'a> {
             split: split as u32,
             splits: splits as u32,
             scale: attention.scale,
+            shared: u32::from(shared),
+            padding: 0,
         };
         let kind = element_of(self.resources.element(attention.keys.data));
         let program = KernelProgram::new(ATTENTION, &[("HEAD_DIM", head_dim), ("CACHE_ELEMENT", kind)]);
@@ -395,6 +403,11 @@ impl<'a> Builder<'a> {
         if parallel {
             let combine = self.resources.kernel(&program, "combine")?;
             launches.push(Launch::new(combine, Grid::new([heads, rows.most, 1], 32), &parameters));
+        }
+        if shared {
+            let attend_shared = self.resources.kernel(&program, "attend_shared")?;
+            let blocks = [heads, rows.most.div_ceil(SHARED_ROWS), 1];
+            launches.push(Launch::new(attend_shared, Grid::new(blocks, 128), &parameters));
         }
         Ok(launches)
     }

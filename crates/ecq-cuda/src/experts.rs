@@ -2,6 +2,7 @@
 //! experts, which may have to be decoded into slots first.
 
 use crate::commands::{ActiveRows, Builder};
+use crate::kernels::MOST_GEMM_ROWS;
 use crate::layout::UNIT_COLUMNS;
 use crate::memory::DeviceMemory;
 use crate::packing::BLOCK;
@@ -49,9 +50,10 @@ impl HostExperts {
         let bytes = 4 * rows * width;
         let (gathered, gates, ups) =
             (builder.scratch(bytes)?, builder.scratch(bytes)?, builder.scratch(bytes)?);
-        // At most two bytes per value and 16 per block and row, in whole units and passes.
-        let room = rows.next_multiple_of(16) * width.next_multiple_of(UNIT_COLUMNS);
-        let integer_bytes = (2 * (64 + 16) * room / BLOCK).max(digit_bytes);
+        // At most two bytes per value and 16 per block and row, and four per value for outliers, in whole
+        // units and passes.
+        let room = rows.next_multiple_of(MOST_GEMM_ROWS) * width.next_multiple_of(UNIT_COLUMNS);
+        let integer_bytes = ((64 + 16) * room / BLOCK + 4 * room).max(digit_bytes);
         let integers = (builder.scratch(integer_bytes)?, integer_bytes);
         // Two words per row and expert, and two numbers of rows per expert.
         let entries = rows * command.top_k;

@@ -104,7 +104,7 @@ pub fn checked_programs() -> Vec<CheckedProgram> {
     for head_dim in [64, 128, 256] {
         for kind in [element::F32, element::F16, element::BF16, element::I8] {
             let program = Program::new(ATTENTION, &[("HEAD_DIM", head_dim), ("CACHE_ELEMENT", kind)]);
-            all.push(CheckedProgram { program, hot: &["attend"] });
+            all.push(CheckedProgram { program, hot: &["attend", "attend_shared"] });
         }
     }
     all.extend(crate::tuples::checked());
@@ -124,6 +124,8 @@ pub(crate) const MOST_PASS_ROWS: usize = 16;
 
 /// Tiles of four rows of activations of a block, in `codes_gemm.cu`.
 pub(crate) const GEMM_TILES: [usize; 3] = [4, 8, 16];
+/// The most rows of a pass of `codes_gemm.cu`.
+pub(crate) const MOST_GEMM_ROWS: usize = 64;
 /// Tiles of the matrix of a block, and threads, in `codes_gemm.cu`.
 pub(crate) const GEMM_MATRIX_TILES: usize = 8;
 pub(crate) const GEMM_THREADS: usize = 64 * GEMM_MATRIX_TILES;

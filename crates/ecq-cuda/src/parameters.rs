@@ -102,6 +102,18 @@ pub(crate) struct PrepareParameters {
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
+pub(crate) struct TransposeParameters {
+    pub(crate) x: u64,
+    pub(crate) y: u64,
+    pub(crate) active: u64,
+    pub(crate) which: u32,
+    pub(crate) cols: u32,
+    pub(crate) pass_rows: u32,
+    pub(crate) padding: u32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
 pub(crate) struct ActivateProductParameters {
     pub(crate) x: u64,
     pub(crate) up: u64,
@@ -131,6 +143,7 @@ pub(crate) struct CodesOutput {
 pub(crate) struct CodesParameters {
     pub(crate) outputs: [CodesOutput; MAX_OUTPUTS],
     pub(crate) x: u64,
+    pub(crate) transposed: u64,
     pub(crate) active: u64,
     pub(crate) which: u32,
     pub(crate) output_count: u32,
@@ -353,6 +366,8 @@ pub(crate) struct AttentionParameters {
     pub(crate) split: u32,
     pub(crate) splits: u32,
     pub(crate) scale: f32,
+    pub(crate) shared: u32,
+    pub(crate) padding: u32,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]

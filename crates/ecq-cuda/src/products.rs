@@ -12,7 +12,7 @@ use crate::module::{Grid, Kernel};
 use crate::packing::{BLOCK, MatrixKind};
 use crate::parameters::{
     Activations, CodesMatrix, CodesOutput, CodesParameters, MAX_OUTPUTS, MatrixParameters, PrepareOutput,
-    PrepareParameters, ProductParameters, TupleActivations,
+    PrepareParameters, ProductParameters, TransposeParameters, TupleActivations,
 };
 use crate::program::Resources;
 use crate::tuples::{self, TupleInput, TupleKind, TupleMatrix, TupleOperand, TupleProduct};
@@ -324,7 +324,11 @@ impl Resources {
         scales.dedup();
         let tile_blocks = passes * tiles * blocks;
         let (digit_bytes, sum_bytes) = (64 * rows_per_tile * tile_blocks, 16 * rows_per_tile * tile_blocks);
-        let address = scratch((digit_bytes + sum_bytes) * scales.len())?;
+        let outliers = products.iter().any(|(_, _, matrix)| matrix.outlier_starts != 0);
+        let transposed_bytes =
+            if gemm && outliers { 4 * passes * rows_per_tile * tiles * matrix.cols as usize } else { 0 };
+        let address = scratch((digit_bytes + sum_bytes) * scales.len() + transposed_bytes)?;
+        let transposed = address + ((digit_bytes + sum_bytes) * scales.len()) as u64;
         for (index, (output, &col_scales)) in next.outputs.iter_mut().zip(&scales).enumerate() {
             let digits = address + (index * (digit_bytes + sum_bytes)) as u64;
             *output = PrepareOutput { col_scales, digits, sums: digits + digit_bytes as u64 };
@@ -332,6 +336,20 @@ impl Resources {
         next.output_count = scales.len() as u32;
         (next.cols, next.blocks, next.rows_per_tile) = (matrix.cols, blocks as u32, rows_per_tile as u32);
         let mut launches = Vec::new();
+        if transposed_bytes > 0 {
+            let (pass_rows, cols) = (rows_per_tile * tiles, matrix.cols);
+            let parameters = TransposeParameters {
+                x,
+                y: transposed,
+                active: rows.address,
+                which: rows.which,
+                cols,
+                pass_rows: pass_rows as u32,
+                padding: 0,
+            };
+            let blocks = [(cols as usize).div_ceil(32), rows.most.div_ceil(pass_rows.min(32))];
+            launches.push(self.rows_kernel("transpose", blocks, &parameters)?);
+        }
         let mut done = vec![false; products.len()];
         for i in 0..products.len() {
             if done[i] {
@@ -341,6 +359,7 @@ impl Resources {
             let mut parameters = CodesParameters {
                 outputs: Zeroable::zeroed(),
                 x,
+                transposed,
                 active: rows.address,
                 which: rows.which,
                 output_count: 0,
