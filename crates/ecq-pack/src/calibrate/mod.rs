@@ -19,6 +19,7 @@ mod products;
 mod row_file;
 mod sequential;
 mod statistics;
+mod written;
 
 pub use options::{CalibrationOptions, CalibrationText};
 pub use pack::pack_calibrated;

@@ -5,10 +5,13 @@ use crate::grids::GridChoice;
 /// The text to calibrate on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CalibrationText {
-    /// Text that the model itself generates; no data are needed.
+    /// Text that the model itself writes: answers to the prompts of ecq in its chat template, or, without a
+    /// template, continuations of nothing. No data are needed.
     SelfGenerated,
     /// Names and contents of texts; passages are taken from all of them in turn.
     Texts(Vec<(String, String)>),
+    /// Texts, and as many tokens of conversations that the model writes if it has a chat template.
+    Mixed(Vec<(String, String)>),
 }
 
 /// Options of calibration.
@@ -33,6 +36,8 @@ pub struct CalibrationOptions {
 
 /// The default text: novels, speeches, scripture, physics, manuals of free software, and source code.
 pub(super) const DEFAULT_TEXT: &str = include_str!("../../assets/calibration.txt");
+/// Conversations for the model to answer, separated by empty lines. Messages begin with their role.
+pub(super) const PROMPTS: &str = include_str!("../../assets/prompts.txt");
 /// Separator of the documents of [`DEFAULT_TEXT`].
 const DOCUMENT_SEPARATOR: &str = "\n\n\u{c}\n";
 
@@ -45,19 +50,27 @@ impl CalibrationOptions {
 
     /// Returns a description of text, tokens and seed. Files store it, and journals are keyed by it.
     pub(super) fn description(&self) -> String {
+        let own = format!("the model's own text ({})", hash([PROMPTS]));
+        let named = |texts: &[(String, String)]| {
+            format!("{} texts ({})", texts.len(), hash(texts.iter().map(|(_, text)| &text[..])))
+        };
         let text = match &self.text {
-            CalibrationText::SelfGenerated => "the model's own text".to_owned(),
-            CalibrationText::Texts(texts) => {
-                let mut hasher = blake3::Hasher::new();
-                texts.iter().for_each(|(_, text)| {
-                    hasher.update(text.as_bytes());
-                });
-                format!("{} texts ({})", texts.len(), &hasher.finalize().to_hex()[..12])
-            }
+            CalibrationText::SelfGenerated => own,
+            CalibrationText::Texts(texts) => named(texts),
+            CalibrationText::Mixed(texts) => format!("{} and {own}", named(texts)),
         };
         let (tokens, length, seed) = (self.tokens, self.sequence_length, self.seed);
         format!("{tokens} tokens of {text} in windows of {length}, seed {seed}")
     }
+}
+
+/// Returns a short hash of texts.
+fn hash<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    texts.into_iter().for_each(|text| {
+        hasher.update(text.as_bytes());
+    });
+    hasher.finalize().to_hex()[..12].to_owned()
 }
 
 #[cfg(test)]

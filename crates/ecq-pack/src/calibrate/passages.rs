@@ -1,16 +1,10 @@
-//! Calibration text as sequences of tokens: passages of given texts, or text that the model generates.
+//! Calibration text as sequences of tokens: passages of given texts, or text that the model writes.
 
+use super::written::Writer;
 use super::{CalibrationOptions, CalibrationText};
 use crate::error::{PackError, Result};
-use crate::progress::{Progress, check};
-use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
-use ecq_runtime::kv::KvOptions;
-use ecq_runtime::{
-    Checkpoint, Engine, EngineOptions, EventKind, ExecutorOptions, LoadOptions, Mode, Model, Request,
-    SampleOptions, Tokenizer,
-};
-use std::collections::HashMap;
-use std::sync::Arc;
+use crate::progress::Progress;
+use ecq_runtime::{Checkpoint, Tokenizer};
 
 /// Tokens of calibration text, in sequences of equal length.
 #[derive(Debug, Clone)]
@@ -40,21 +34,28 @@ impl Sequences {
         let begin = tokenizer.encode("", true)?;
         let length = options.sequence_length.min(checkpoint.config().context).max(begin.len() + 1);
         let count = (options.tokens / length).max(1);
-        let tokens = match &options.text {
-            CalibrationText::SelfGenerated => {
-                generate(checkpoint, &tokenizer, &begin, [count, length], options.seed, progress)?
+        let passages = |texts: &[(String, String)], count: usize| -> Result<Vec<Vec<u32>>> {
+            let mut passages: Vec<Vec<Vec<u32>>> = Vec::new();
+            for (_, text) in texts {
+                let tokens = tokenizer.encode(text, false)?;
+                let of_text = tokens.chunks_exact(length - begin.len());
+                passages.push(of_text.map(|part| [&begin[..], part].concat()).collect());
             }
-            CalibrationText::Texts(texts) => {
-                let step = length - begin.len();
-                let mut passages: Vec<Vec<Vec<u32>>> = Vec::new();
-                for (_, text) in texts {
-                    let tokens = tokenizer.encode(text, false)?;
-                    let of_text = tokens.chunks_exact(step).map(|part| [&begin[..], part].concat());
-                    passages.push(of_text.collect());
+            Ok(select(&passages, count, options.seed))
+        };
+        let write = |writer: Writer, count: usize| writer.write([count, length], options.seed, progress);
+        let tokens = match &options.text {
+            CalibrationText::SelfGenerated => write(Writer::new(checkpoint, &tokenizer, &begin)?, count)?,
+            CalibrationText::Texts(texts) => passages(texts, count)?,
+            CalibrationText::Mixed(texts) => {
+                let writer = Writer::new(checkpoint, &tokenizer, &begin)?;
+                match writer.writes_conversations() {
+                    true => in_turn(write(writer, count / 2)?, passages(texts, count - count / 2)?),
+                    false => passages(texts, count)?,
                 }
-                select(&passages, count, options.seed).concat()
             }
         };
+        let tokens = tokens.concat();
         if tokens.is_empty() {
             return Err(PackError::Calibration(format!(
                 "no text has {length} tokens, the length of a sequence; give longer texts, a smaller \
@@ -74,6 +75,19 @@ impl Sequences {
             .copied()
             .collect();
         Self { tokens: selected, ..self.clone() }
+    }
+}
+
+/// Returns the elements of two lists in turn, then what is left of the longer one.
+fn in_turn<T>(a: Vec<T>, b: Vec<T>) -> Vec<T> {
+    let (mut a, mut b) = (a.into_iter(), b.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let pair = [b.next(), a.next()];
+        if pair.iter().all(Option::is_none) {
+            return all;
+        }
+        all.extend(pair.into_iter().flatten());
     }
 }
 
@@ -112,63 +126,6 @@ fn select(texts: &[Vec<Vec<u32>>], count: usize, seed: u64) -> Vec<Vec<u32>> {
 
 fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// Number of sequences that are generated in one batch; larger batches are hardly faster.
-const MAX_BATCH_SEQUENCES: usize = 16;
-
-/// Generates `count` sequences of `length` tokens with the model, sampled at temperature 1.
-fn generate(
-    checkpoint: &Checkpoint,
-    tokenizer: &Tokenizer,
-    begin: &[u32],
-    [count, length]: [usize; 2],
-    seed: u64,
-    progress: &dyn Progress,
-) -> Result<Vec<u32>> {
-    let start = match (begin.last(), tokenizer.end_tokens().first()) {
-        (Some(_), _) => begin.to_vec(),
-        // A model without a first token was trained on texts that follow the end token of another text.
-        (None, Some(&end)) => vec![end],
-        (None, None) => vec![0],
-    };
-    // Sampling is random, so the error of 8-bit activations does not matter, and they are faster.
-    let cpu = CpuOptions { activations: ActivationType::I8, ..CpuOptions::default() };
-    let backend = Arc::new(Cpu::new(cpu)?);
-    let options = LoadOptions { mode: Mode::Cached, budget_bytes: None, free_bytes: None };
-    let model = Arc::new(Model::load(checkpoint, backend, options)?);
-    let batch = count.min(MAX_BATCH_SEQUENCES);
-    let kv = KvOptions { sequences: batch, positions: Some(batch * length), ..KvOptions::default() };
-    let executor = ExecutorOptions { kv, context: Some(length), ..ExecutorOptions::default() };
-    let mut engine = Engine::new(model, None, EngineOptions { executor, ..EngineOptions::default() })?;
-    let mut sequences = vec![start.clone(); count];
-    let mut sequence_of = HashMap::new();
-    progress.begin("writing", (count * length) as u64);
-    for i in 0..count {
-        let seed = seed.wrapping_add(i as u64);
-        let sampling = SampleOptions { temperature: 1.0, seed, ..SampleOptions::GREEDY };
-        let request = Request { sampling, ..Request::new(start.clone(), length - start.len()) };
-        sequence_of.insert(engine.submit(request)?, i);
-    }
-    while !engine.is_idle() {
-        check(progress)?;
-        for event in engine.step() {
-            match event.kind {
-                EventKind::Token { token, .. } => {
-                    if let Some(&i) = sequence_of.get(&event.request) {
-                        sequences[i].push(token);
-                    }
-                    progress.advance(1, "calibration text");
-                }
-                EventKind::Failed { error, .. } => {
-                    return Err(ecq_runtime::RuntimeError::Shared(error).into());
-                }
-                EventKind::PromptLogits { .. } | EventKind::Finished { .. } => {}
-            }
-        }
-    }
-    progress.end();
-    Ok(sequences.concat())
 }
 
 #[cfg(test)]
