@@ -34,12 +34,13 @@ pub struct QuantizeArgs {
     /// Entropy code the source without quantizing it again; every bit is kept
     #[arg(long, conflicts_with_all = ["bpw", "size", "grid", "embedding", "steps", "levels"])]
     pub lossless: bool,
-    /// Calibration text: default, self, off or a FILE (repeatable)
+    /// Calibration text: default, chat, self, off or a FILE (repeatable)
     ///
     /// Calibration runs the model on a text to measure how much each quantization error changes its output.
-    /// `default` is a mixed text included in ecq, `self` is text that the model writes (answers to prompts of
-    /// ecq in its chat template, or continuations if it has none), FILE is a text file in UTF-8, `off`
-    /// disables calibration. Files, `default` and `self` can be combined; `self` then takes half of the tokens.
+    /// `default` is a mixed text included in ecq, `chat` are conversations: the model answers prompts of ecq
+    /// in its chat template; `self` is text that the model writes without a prompt, FILE is a text file in
+    /// UTF-8, `off` disables calibration. Files, `default` and `chat` can be combined; `chat` then takes half
+    /// of the tokens.
     /// The default is `default` for targets below 4 bits per weight, and `off` otherwise.
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["lossless", "levels"])]
     pub calibrate: Vec<PathBuf>,

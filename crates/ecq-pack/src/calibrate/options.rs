@@ -5,12 +5,13 @@ use crate::grids::GridChoice;
 /// The text to calibrate on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CalibrationText {
-    /// Text that the model itself writes: answers to the prompts of ecq in its chat template, or, without a
-    /// template, continuations of nothing. No data are needed.
+    /// Text that the model itself writes, continuing nothing. No data are needed.
     SelfGenerated,
+    /// Conversations: the model answers the prompts of ecq in its chat template. No data are needed.
+    Conversations,
     /// Names and contents of texts; passages are taken from all of them in turn.
     Texts(Vec<(String, String)>),
-    /// Texts, and as many tokens of conversations that the model writes if it has a chat template.
+    /// Texts, and as many tokens of [`Conversations`](Self::Conversations).
     Mixed(Vec<(String, String)>),
 }
 
@@ -50,14 +51,15 @@ impl CalibrationOptions {
 
     /// Returns a description of text, tokens and seed. Files store it, and journals are keyed by it.
     pub(super) fn description(&self) -> String {
-        let own = format!("the model's own text ({})", hash([PROMPTS]));
+        let chat = format!("conversations ({})", hash([PROMPTS]));
         let named = |texts: &[(String, String)]| {
             format!("{} texts ({})", texts.len(), hash(texts.iter().map(|(_, text)| &text[..])))
         };
         let text = match &self.text {
-            CalibrationText::SelfGenerated => own,
+            CalibrationText::SelfGenerated => "the model's own text".to_owned(),
+            CalibrationText::Conversations => chat,
             CalibrationText::Texts(texts) => named(texts),
-            CalibrationText::Mixed(texts) => format!("{} and {own}", named(texts)),
+            CalibrationText::Mixed(texts) => format!("{} and {chat}", named(texts)),
         };
         let (tokens, length, seed) = (self.tokens, self.sequence_length, self.seed);
         format!("{tokens} tokens of {text} in windows of {length}, seed {seed}")

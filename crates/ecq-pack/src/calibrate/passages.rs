@@ -43,16 +43,14 @@ impl Sequences {
             }
             Ok(select(&passages, count, options.seed))
         };
-        let write = |writer: Writer, count: usize| writer.write([count, length], options.seed, progress);
+        let writer =
+            Writer { checkpoint, tokenizer: &tokenizer, begin: &begin, seed: options.seed, progress };
         let tokens = match &options.text {
-            CalibrationText::SelfGenerated => write(Writer::new(checkpoint, &tokenizer, &begin)?, count)?,
+            CalibrationText::SelfGenerated => writer.continuations([count, length])?,
+            CalibrationText::Conversations => writer.conversations([count, length])?,
             CalibrationText::Texts(texts) => passages(texts, count)?,
             CalibrationText::Mixed(texts) => {
-                let writer = Writer::new(checkpoint, &tokenizer, &begin)?;
-                match writer.writes_conversations() {
-                    true => in_turn(write(writer, count / 2)?, passages(texts, count - count / 2)?),
-                    false => passages(texts, count)?,
-                }
+                in_turn(writer.conversations([count / 2, length])?, passages(texts, count - count / 2)?)
             }
         };
         let tokens = tokens.concat();

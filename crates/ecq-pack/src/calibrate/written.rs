@@ -1,7 +1,7 @@
 //! Calibration text that the model writes: conversations in its chat template, or continuations.
 
 use super::options::PROMPTS;
-use crate::error::Result;
+use crate::error::{PackError, Result};
 use crate::progress::{Progress, check};
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_runtime::kv::KvOptions;
@@ -21,114 +21,70 @@ const STRIDE: usize = 61;
 
 /// Writes text with a model.
 pub(super) struct Writer<'a> {
-    checkpoint: &'a Checkpoint,
-    tokenizer: &'a Tokenizer,
+    pub(super) checkpoint: &'a Checkpoint,
+    pub(super) tokenizer: &'a Tokenizer,
     /// Tokens that begin a sequence.
-    begin: &'a [u32],
-    template: Option<ChatTemplate>,
+    pub(super) begin: &'a [u32],
+    pub(super) seed: u64,
+    pub(super) progress: &'a dyn Progress,
 }
 
-impl<'a> Writer<'a> {
-    /// Creates a writer.
-    ///
-    /// # Errors
-    /// If the model's chat template does not parse.
-    pub(super) fn new(
-        checkpoint: &'a Checkpoint,
-        tokenizer: &'a Tokenizer,
-        begin: &'a [u32],
-    ) -> Result<Self> {
-        let template = match checkpoint.chat_template()? {
-            Some(_) => Some(ChatTemplate::from_checkpoint(checkpoint)?),
-            None => None,
-        };
-        Ok(Self { checkpoint, tokenizer, begin, template })
-    }
-
-    /// Returns whether the model has a chat template.
-    pub(super) fn writes_conversations(&self) -> bool {
-        self.template.is_some()
-    }
-
-    /// Writes `count` sequences of `length` tokens.
-    ///
-    /// # Errors
-    /// If the model cannot run or its template rejects every conversation; [`PackError::Cancelled`].
-    ///
-    /// [`PackError::Cancelled`]: crate::PackError::Cancelled
-    pub(super) fn write(
-        &self,
-        [count, length]: [usize; 2],
-        seed: u64,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Vec<u32>>> {
-        let mut engine = self.engine([count, length])?;
-        progress.begin("writing", (count * length) as u64);
-        let written = match &self.template {
-            Some(template) => self.conversations(&mut engine, template, [count, length], seed, progress)?,
-            None => self.continuations(&mut engine, [count, length], seed, progress)?,
-        };
-        progress.end();
-        Ok(written)
-    }
-
-    fn engine(&self, [count, length]: [usize; 2]) -> Result<Engine> {
+impl Writer<'_> {
+    fn engine(&self, batch: usize, length: usize) -> Result<Engine> {
         // Sampling is random, so the error of 8-bit activations does not matter, and they are faster.
         let cpu = CpuOptions { activations: ActivationType::I8, ..CpuOptions::default() };
         let backend = Arc::new(Cpu::new(cpu)?);
         let options = LoadOptions { mode: Mode::Cached, budget_bytes: None, free_bytes: None };
         let model = Arc::new(Model::load(self.checkpoint, backend, options)?);
-        let batch = match self.template {
-            Some(_) => MAX_BATCH_SEQUENCES,
-            None => count.min(MAX_BATCH_SEQUENCES),
-        };
         let kv = KvOptions { sequences: batch, positions: Some(batch * length), ..KvOptions::default() };
         let executor = ExecutorOptions { kv, context: Some(length), ..ExecutorOptions::default() };
         Ok(Engine::new(model, None, EngineOptions { executor, ..EngineOptions::default() })?)
     }
 
-    /// Continues nothing, sampled at temperature 1.
-    fn continuations(
-        &self,
-        engine: &mut Engine,
-        [count, length]: [usize; 2],
-        seed: u64,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Vec<u32>>> {
+    /// Writes `count` sequences of `length` tokens that continue nothing, sampled at temperature 1.
+    ///
+    /// # Errors
+    /// If the model cannot run; [`PackError::Cancelled`].
+    pub(super) fn continuations(&self, [count, length]: [usize; 2]) -> Result<Vec<Vec<u32>>> {
         let start = match (self.begin.last(), self.tokenizer.end_tokens().first()) {
             (Some(_), _) => self.begin.to_vec(),
             // A model without a first token was trained on texts that follow the end token of another text.
             (None, Some(&end)) => vec![end],
             (None, None) => vec![0],
         };
-        let sampling = |i: usize| SampleOptions {
-            temperature: 1.0,
-            seed: seed.wrapping_add(i as u64),
-            ..SampleOptions::GREEDY
+        let request = |i: usize| {
+            let seed = self.seed.wrapping_add(i as u64);
+            let sampling = SampleOptions { temperature: 1.0, seed, ..SampleOptions::GREEDY };
+            Request { sampling, ..Request::new(start.clone(), length - start.len()) }
         };
-        let requests = (0..count)
-            .map(|i| Request { sampling: sampling(i), ..Request::new(start.clone(), length - start.len()) });
-        complete(engine, requests.collect(), progress)
+        let mut engine = self.engine(count.min(MAX_BATCH_SEQUENCES), length)?;
+        self.progress.begin("writing", (count * length) as u64);
+        let written = complete(&mut engine, (0..count).map(request).collect(), self.progress)?;
+        self.progress.end();
+        Ok(written)
     }
 
     /// Lets the model answer the prompts of ecq at temperature 1, and cuts the conversations, one after the
-    /// other, into sequences. Questions that follow see the model's earlier answers.
-    fn conversations(
-        &self,
-        engine: &mut Engine,
-        template: &ChatTemplate,
-        [count, length]: [usize; 2],
-        seed: u64,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Vec<u32>>> {
+    /// other, into `count` sequences of `length` tokens. Questions that follow see the earlier answers.
+    ///
+    /// # Errors
+    /// [`PackError::Calibration`] if the model has no chat template or it rejects every conversation, or as
+    /// [`continuations`](Self::continuations).
+    pub(super) fn conversations(&self, [count, length]: [usize; 2]) -> Result<Vec<Vec<u32>>> {
+        let template = ChatTemplate::from_checkpoint(self.checkpoint).map_err(|error| {
+            let why = format!("conversations need a chat template: {error}; `self` needs none");
+            PackError::Calibration(why)
+        })?;
+        let mut engine = self.engine(MAX_BATCH_SEQUENCES, length)?;
+        self.progress.begin("writing", (count * length) as u64);
         let prompts = prompts();
         let step = length - self.begin.len();
         let (mut tokens, mut rejected) = (Vec::new(), None);
         let mut conversations = (0..).map(|i| {
             let (system, questions) =
-                prompts[(seed as usize % prompts.len() + i) * STRIDE % prompts.len()].clone();
+                prompts[(self.seed as usize % prompts.len() + i) * STRIDE % prompts.len()].clone();
             Conversation {
-                seed: seed.wrapping_add(i as u64),
+                seed: self.seed.wrapping_add(i as u64),
                 questions: questions.into(),
                 ..Conversation::new(system)
             }
@@ -139,7 +95,7 @@ impl<'a> Writer<'a> {
             loop {
                 let (mut requests, mut asked) = (Vec::new(), Vec::new());
                 for conversation in &mut batch {
-                    match conversation.ask(template, self.tokenizer, length) {
+                    match conversation.ask(&template, self.tokenizer, length) {
                         Ok(Some(request)) => {
                             requests.push(request);
                             asked.push(conversation);
@@ -151,17 +107,20 @@ impl<'a> Writer<'a> {
                 if requests.is_empty() {
                     break;
                 }
-                for (conversation, written) in asked.into_iter().zip(complete(engine, requests, progress)?) {
+                for (conversation, written) in
+                    asked.into_iter().zip(complete(&mut engine, requests, self.progress)?)
+                {
                     conversation.answered(written, self.tokenizer)?;
                 }
             }
             let before = tokens.len();
             tokens.extend(batch.iter().flat_map(|conversation| &conversation.tokens));
             if tokens.len() == before {
-                let what = "prompt that the chat template accepts and that fits a sequence";
-                return Err(rejected.unwrap_or(RuntimeError::Missing { what }).into());
+                let why = rejected.map_or_else(|| "they do not fit a sequence".to_owned(), |e| e.to_string());
+                return Err(PackError::Calibration(format!("no prompt can be asked: {why}")));
             }
         }
+        self.progress.end();
         Ok(tokens.chunks_exact(step).take(count).map(|part| [self.begin, part].concat()).collect())
     }
 }
