@@ -14,6 +14,7 @@
 mod backend;
 mod commands;
 mod compiler;
+mod decode;
 mod error;
 mod experts;
 mod gpu;
@@ -26,7 +27,6 @@ mod packing;
 mod parameters;
 mod products;
 mod program;
-mod queues;
 mod sequences;
 mod tuples;
 mod weight;
