@@ -71,6 +71,10 @@ impl Cuda {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Returns the GPU.
     pub fn gpu(&self) -> &Gpu {
         &self.shared.gpu

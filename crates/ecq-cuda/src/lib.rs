@@ -33,6 +33,7 @@ mod weight;
 
 pub use backend::Cuda;
 pub use compiler::{Compiler, Cubin, Program, Source};
+pub use decode::DecodeSpeed;
 pub use error::CudaError;
 pub use gpu::{Gpu, Properties, driver_version, gpu_count};
 pub use kernels::{CheckedProgram, checked_programs};

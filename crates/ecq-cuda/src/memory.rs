@@ -59,6 +59,17 @@ impl DeviceMemory {
         Ok(memory)
     }
 
+    /// Fills the memory with zeros, after the earlier work of a stream.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`].
+    pub(crate) fn clear(&self, stream: &CudaStream) -> Result<()> {
+        self.context.bind_to_thread().during("selecting the GPU")?;
+        // SAFETY: the range is the whole memory.
+        unsafe { result::memset_d8_async(self.address, 0, self.bytes, stream.cu_stream()) }
+            .during("clearing GPU memory")
+    }
+
     /// Copies content to memory that nothing else uses yet.
     fn fill(&self, content: &[u8]) -> Result<()> {
         if content.is_empty() {

@@ -5,6 +5,7 @@
 //! between. Streams stay on the GPU as they are in the file.
 
 mod load;
+mod measure;
 mod parameters;
 mod prefix;
 mod rans;
@@ -28,6 +29,8 @@ use ecq_core::{
 use ecq_runtime::RuntimeError;
 use parameters::{LevelsJob, PackJob, Tiling, UnpackJob};
 use stage::{SharedBytes, Stage, Target};
+
+pub use measure::DecodeSpeed;
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 

@@ -1,0 +1,114 @@
+//! Speed of decoding, by events of the GPU.
+
+use super::stage::{Target, launches as stage_launches};
+use super::{Decoding, DeviceStreams, Result, launches, together};
+use crate::backend::Cuda;
+use crate::commands::Launch;
+use crate::error::DriverResult;
+use crate::memory::{DeviceMemory, PinnedMemory};
+use cudarc::driver::sys::CUevent_flags;
+use ecq_core::EncodedTensor;
+use std::sync::Arc;
+
+/// How long matrices take to decode.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DecodeSpeed {
+    /// Symbols of all matrices.
+    pub symbols: u64,
+    /// Bytes of the decoded matrices.
+    pub written_bytes: u64,
+    /// Seconds of decoding to the form that products read.
+    pub seconds: f64,
+    /// Seconds of the kernels among these that decode streams to bytes.
+    pub stream_seconds: f64,
+}
+
+/// Passes of which the median counts.
+const PASSES: usize = 5;
+/// Bytes that the write bandwidth is measured with.
+const WRITTEN: usize = 1 << 30;
+
+impl Cuda {
+    /// Decodes `copies` copies of a tensor, each with its own stream and destination, one after another.
+    ///
+    /// # Errors
+    /// If the tensor is corrupt, kernels do not decode its coding, or the GPU fails.
+    pub fn measure_decode(&self, tensor: &EncodedTensor, copies: usize) -> Result<DecodeSpeed> {
+        let shared = self.shared();
+        let gpu = &shared.gpu;
+        let mut all = Vec::new();
+        for _ in 0..copies {
+            let (streams, elements) = DeviceStreams::load(shared, tensor, true)?;
+            let elements = match elements {
+                Some(elements) => elements,
+                None => DeviceMemory::zeroed(gpu, streams.packed.shape.bytes())?,
+            };
+            all.push((streams, elements));
+        }
+        let decodings: Vec<Decoding> = all
+            .iter()
+            .map(|(streams, elements)| Decoding { streams, weight: 0, to: elements.address() })
+            .collect();
+        let (parts, scratch) = together(&decodings);
+        let scratch = DeviceMemory::zeroed(gpu, scratch)?;
+        let report = PinnedMemory::zeroed(gpu, 8)?;
+        let (mut whole, mut streams_only) = (Vec::new(), Vec::new());
+        for part in parts {
+            whole.extend(launches(gpu, &shared.modules, part, scratch.address(), report.address())?);
+            let mut at = scratch.address();
+            let mut stages = Vec::new();
+            for Decoding { streams, .. } in part {
+                let target = Target { weight: 0, bytes: at, stride: streams.stride() as u64 };
+                at += streams.scratch_bytes() as u64;
+                stages.extend(streams.stages.iter().map(|stage| (stage.clone(), target)));
+            }
+            streams_only.extend(stage_launches(gpu, &shared.modules, stages, report.address())?);
+        }
+        let [rows, cols] = tensor.shape();
+        Ok(DecodeSpeed {
+            symbols: (rows * cols * copies) as u64,
+            written_bytes: all.iter().map(|(streams, _)| streams.packed.shape.bytes() as u64).sum(),
+            seconds: self.seconds(&whole)?,
+            stream_seconds: self.seconds(&streams_only)?,
+        })
+    }
+
+    /// Returns the bytes per second that the GPU fills memory with.
+    ///
+    /// # Errors
+    /// If the GPU fails or has too little memory.
+    pub fn write_bandwidth(&self) -> Result<f64> {
+        let shared = self.shared();
+        let memory = DeviceMemory::zeroed(&shared.gpu, WRITTEN)?;
+        let seconds = self.median(|| Ok(memory.clear(&shared.stream)?))?;
+        Ok(WRITTEN as f64 / seconds)
+    }
+
+    fn seconds(&self, launches: &[Launch]) -> Result<f64> {
+        self.median(|| Ok(launches.iter().try_for_each(|launch| launch.run(&self.shared().stream))?))
+    }
+
+    /// Returns the median seconds of work that is enqueued several times, after one pass that is not counted.
+    fn median(&self, work: impl Fn() -> Result<()>) -> Result<f64> {
+        let shared: &Arc<_> = self.shared();
+        let _queue = shared.lock();
+        shared.gpu.bind()?;
+        let event = || {
+            let flags = Some(CUevent_flags::CU_EVENT_DEFAULT);
+            shared.stream.record_event(flags).during("recording an event")
+        };
+        let mut seconds = Vec::new();
+        for pass in 0..=PASSES {
+            let start = event()?;
+            work()?;
+            let end = event()?;
+            end.synchronize().during("waiting for the GPU")?;
+            if pass > 0 {
+                let milliseconds = start.elapsed_ms(&end).during("reading the time of the GPU")?;
+                seconds.push(f64::from(milliseconds) / 1e3);
+            }
+        }
+        seconds.sort_by(f64::total_cmp);
+        Ok(seconds[PASSES / 2])
+    }
+}
