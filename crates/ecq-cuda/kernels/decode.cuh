@@ -1,9 +1,11 @@
-// What the kernels that decode streams share. A launch decodes up to JOBS matrices to bytes, an element per
-// byte, in rows that are `stride` bytes apart; `decode_pack.cu` packs them as products read them.
+// What the kernels that decode streams share. A launch decodes up to JOBS matrices.
+//
+// Macro BITS: 0, and elements are written to bytes in rows that are `stride` bytes apart, which
+// `decode_pack.cu` packs; or the bits of an element, and whole rows are packed to units at once.
 //
 // The work of a job is divided among warps. Every job begins with a JobHead.
 
-#define JOBS 8u
+#define JOBS 16u
 #define BAD_STREAM 3
 
 struct JobHead {
@@ -11,6 +13,10 @@ struct JobHead {
     u32 weight;                  // what is reported if the stream is bad
     u8* bytes;                   // elements
     u64 stride;                  // a multiple of 16
+    u32* words;                  // packed elements
+    u32 units;                   // of a tile, or of a row: blocks, with those that pad its last chunk
+    u32 base;                    // subtracted from elements
+    u32 clamps, padding;         // whether elements may not fit BITS bits: they are clamped
 };
 
 template <class Job> struct Jobs {
@@ -55,3 +61,81 @@ struct Tiling {
         return {row, col, min(tile_rows, rows - row), min(tile_cols, cols - col)};
     }
 };
+
+#if BITS
+
+#define TILE_ROWS 16u
+#define UNIT_COLUMNS 256u
+#define BLOCK 32u
+
+// Four elements, packed from bytes: without the base, and clamped.
+__device__ __forceinline__ u32 elements_of(const JobHead& head, u32 bytes) {
+    if (!head.clamps && head.base == 0) return bytes;
+    u32 elements = 0;
+#pragma unroll
+    for (u32 i = 0; i < 4; i++) {
+        const u32 byte = bytes >> (8 * i) & 0xff;
+        elements |= min(byte - min(byte, head.base), (1u << BITS) - 1) << (8 * i);
+    }
+    return elements;
+}
+
+// Rows of a unit's bytes of a warp in shared memory, for two tiles of codes.cu. A thread that has a row and
+// writes four bytes of it, and a warp that reads what it packs, meet each bank once.
+#define STAGED_WORDS (2u * TILE_ROWS * UNIT_COLUMNS / 4)
+struct Staging {
+    u32* words;
+
+    __device__ __forceinline__ u32& quad(u32 row, u32 quad) const {
+        return words[row * (UNIT_COLUMNS / 4) + ((quad & ~3u) ^ 4 * (row % 8)) + (quad + row / 8) % 4];
+    }
+
+    __device__ __forceinline__ void clear(u32 row) const {
+#pragma unroll 4
+        for (u32 i = 0; i < UNIT_COLUMNS / 4; i++) quad(row, i) = 0;
+    }
+
+    // Packs a unit of tiles from `tile` on that are in the first `rows` rows; the layout is that of codes.cu.
+    __device__ __forceinline__ void
+    pack(const JobHead& head, u32 tile, u32 tiles, u32 unit) const {
+        const u32 lane = threadIdx.x % 32;
+        __syncwarp();
+        for (u32 half = 0; half < tiles; half++) {
+            u32 codes[8][4];
+#pragma unroll
+            for (u32 block = 0; block < 8; block++) {
+#pragma unroll
+                for (u32 word = 0; word < 4; word++) {
+                    const u32 row = half * TILE_ROWS + lane / 4 + word % 2 * 8;
+                    codes[block][word] =
+                        elements_of(head, quad(row, block * 8 + lane % 4 + word / 2 * 4));
+                }
+            }
+            uint4* const to =
+                (uint4*)head.words + ((u64)(tile + half) * head.units + unit) * BITS * 32 + lane;
+            u32 load = 0, shift = 0;
+#pragma unroll
+            for (u32 width = 8; width > 0; width /= 2) {
+                if (!(BITS & width)) continue;
+                const u32 mask = ((1u << width) - 1) * 0x01010101u;
+#pragma unroll
+                for (u32 i = 0; i < width; i++) {
+                    u32 all[4];
+#pragma unroll
+                    for (u32 word = 0; word < 4; word++) {
+                        all[word] = 0;
+#pragma unroll
+                        for (u32 block = 0; block < 8 / width; block++)
+                            all[word] |= (codes[i * (8 / width) + block][word] >> shift & mask)
+                                         << (width * block);
+                    }
+                    to[(load + i) * 32] = make_uint4(all[0], all[1], all[2], all[3]);
+                }
+                load += width, shift += width;
+            }
+        }
+        __syncwarp();
+    }
+};
+
+#endif

@@ -3,10 +3,6 @@
 // Macros:
 //   BITS         bits of an element
 
-#define TILE_ROWS 16u
-#define UNIT_COLUMNS 256u
-#define BLOCK 32u
-
 // Packed codes: rows of whole bytes, the least significant bit first.
 struct UnpackJob {
     JobHead head;
@@ -15,18 +11,26 @@ struct UnpackJob {
     u32 rows, cols;
 };
 
-// Writes codes of BITS bits to bytes, 32 columns per warp.
+// Writes codes of BITS bits to bytes, 8 columns per thread.
 extern "C" __global__ void __launch_bounds__(512) unpack(const __grid_constant__ Jobs<UnpackJob> all) {
     wait_for_previous();
     const UnpackJob& job = own_job(all);
-    const u32 per_row = (job.cols + 31) / 32, number = own_warp(job.head);
-    const u32 row = number / per_row, col = number % per_row * 32 + threadIdx.x % 32;
-    if (row >= job.rows || col >= job.cols) return;
-    const u64 bit = (u64)col * BITS;
-    const u8* const from = job.stream + row * job.row_bytes + bit / 8;
-    // A code that ends in its first byte may be in the last one.
-    const u32 both = from[0] | (bit % 8 + BITS > 8 ? (u32)from[1] << 8 : 0);
-    job.head.bytes[row * job.head.stride + col] = (u8)(both >> bit % 8 & ((1u << BITS) - 1));
+    const u32 per_row = (job.cols + 7) / 8;
+    const u64 number = (u64)own_warp(job.head) * 32 + threadIdx.x % 32;
+    const u32 row = (u32)(number / per_row), group = (u32)(number % per_row);
+    if (row >= job.rows) return;
+    // Eight codes are BITS bytes, of which the last ones of a row may not exist.
+    const u8* const from = job.stream + row * job.row_bytes + (u64)group * BITS;
+    const u64 left = job.row_bytes - (u64)group * BITS;
+    u64 bits = 0;
+#pragma unroll
+    for (u32 i = 0; i < BITS; i++)
+        if (i < left) bits |= (u64)from[i] << (8 * i);
+    u64 codes = 0;
+#pragma unroll
+    for (u32 i = 0; i < 8; i++) codes |= (bits >> (BITS * i) & ((1u << BITS) - 1)) << (8 * i);
+    // Rows are padded to whole vectors.
+    *(u64*)(job.head.bytes + row * job.head.stride + 8 * group) = codes;
 }
 
 // Codes of a trellis grid.
@@ -59,68 +63,47 @@ extern "C" __global__ void __launch_bounds__(512) levels(const __grid_constant__
     }
 }
 
-// Elements of a matrix: `base` is subtracted, and what does not fit BITS bits is clamped.
 struct PackJob {
     JobHead head;
-    u32* words;
-    u64 units;                   // of a tile, or of a row: blocks, with those that pad its last chunk
-    u32 rows, cols, base, lanes, chunks, padding;
+    u32 rows, cols, lanes, chunks;
 };
 
-__device__ __forceinline__ u32 element_of(u32 byte, u32 base) {
-    return min(byte - min(byte, base), (1u << BITS) - 1);
-}
-
-// Returns four elements of a row, of which those behind the last column are zero.
-__device__ __forceinline__ u32 quad(const PackJob& job, u32 row, u64 col) {
+// Returns four elements of a row as bytes, of which those behind the last column are zero.
+__device__ __forceinline__ u32 quad(const PackJob& job, u32 row, u32 col) {
     if (row >= job.rows || col >= job.cols) return 0;
-    u32 all = *(const u32*)(job.head.bytes + row * job.head.stride + col);
-    if (job.base > 0 || BITS < 8) {
-        u32 elements = 0;
-#pragma unroll
-        for (u32 i = 0; i < 4; i++) elements |= element_of(all >> (8 * i) & 0xff, job.base) << (8 * i);
-        all = elements;
-    }
-    return col + 4 <= job.cols ? all : all & ((1u << (8 * (job.cols - col))) - 1);
+    const u32 bytes = *(const u32*)(job.head.bytes + row * job.head.stride + col);
+    const u32 elements = elements_of(job.head, bytes);
+    return col + 4 <= job.cols ? elements : elements & ((1u << (8 * (job.cols - col))) - 1);
 }
 
 // Packs to the layout of codes.cu, a unit per warp.
-extern "C" __global__ void __launch_bounds__(512) pack_units(const __grid_constant__ Jobs<PackJob> all) {
+extern "C" __global__ void __launch_bounds__(128) pack_units(const __grid_constant__ Jobs<PackJob> all) {
+    __shared__ u32 staged[4][STAGED_WORDS / 2];
     wait_for_previous();
     const PackJob& job = own_job(all);
-    const u64 number = own_warp(job.head);
-    const u32 lane = threadIdx.x % 32, tile = (u32)(number / job.units);
-    if ((u64)tile * TILE_ROWS >= job.rows) return;
-    const u64 unit = number % job.units;
-    uint4* const to = (uint4*)job.words + number * BITS * 32 + lane;
-    const u32 row = tile * TILE_ROWS + lane / 4;
-    const u64 first = unit * UNIT_COLUMNS + lane % 4 * 4;
-    u32 codes[8][4];
+    const u32 number = own_warp(job.head), lane = threadIdx.x % 32;
+    const u32 tile = number / job.head.units, unit = number % job.head.units;
+    if (tile * TILE_ROWS >= job.rows) return;
+    const Staging staging = {staged[threadIdx.x / 32]};
+    // Half a row per load of 16 lanes.
 #pragma unroll
-    for (u32 block = 0; block < 8; block++) {
+    for (u32 i = 0; i < TILE_ROWS / 2; i++) {
+        const u32 in_tile = 2 * i + lane / 16, row = tile * TILE_ROWS + in_tile;
+        const u32 col = unit * UNIT_COLUMNS + lane % 16 * 16;
+        uint4 bytes = make_uint4(0, 0, 0, 0);
+        // Rows are padded to whole vectors.
+        if (row < job.rows && col < job.cols)
+            bytes = *(const uint4*)(job.head.bytes + row * job.head.stride + col);
+        const u32 words[4] = {bytes.x, bytes.y, bytes.z, bytes.w};
 #pragma unroll
-        for (u32 word = 0; word < 4; word++)
-            codes[block][word] = quad(job, row + word % 2 * 8, first + block * BLOCK + word / 2 * 16);
-    }
-    u32 load = 0, shift = 0;
-#pragma unroll
-    for (u32 width = 8; width > 0; width /= 2) {
-        if (!(BITS & width)) continue;
-        const u32 mask = ((1u << width) - 1) * 0x01010101u;
-#pragma unroll
-        for (u32 i = 0; i < width; i++) {
-            u32 words[4];
-#pragma unroll
-            for (u32 word = 0; word < 4; word++) {
-                words[word] = 0;
-#pragma unroll
-                for (u32 block = 0; block < 8 / width; block++)
-                    words[word] |= (codes[i * (8 / width) + block][word] >> shift & mask) << (width * block);
-            }
-            to[(load + i) * 32] = make_uint4(words[0], words[1], words[2], words[3]);
+        for (u32 word = 0; word < 4; word++) {
+            const u32 first = col + 4 * word;
+            const u32 kept = first >= job.cols ? 0 : job.cols - first;
+            const u32 mask = kept >= 4 ? 0xffffffffu : (1u << (8 * kept)) - 1;
+            staging.quad(in_tile, lane % 16 * 4 + word) = words[word] & mask;
         }
-        load += width, shift += width;
     }
+    staging.pack(job.head, tile, 1, unit);
 }
 
 // Packs to the layout of linear.cu: a block of 32 columns per thread.
@@ -128,15 +111,15 @@ extern "C" __global__ void __launch_bounds__(512) pack_lanes(const __grid_consta
     wait_for_previous();
     const PackJob& job = own_job(all);
     const u64 number = (u64)own_warp(job.head) * 32 + threadIdx.x % 32;
-    const u32 row = (u32)(number / job.units), block = (u32)(number % job.units);
+    const u32 row = (u32)(number / job.head.units), block = (u32)(number % job.head.units);
     if (row >= job.rows) return;
     const u32 chunk = block / job.lanes, lane = block % job.lanes;
-    u32* const to = job.words + ((u64)row * job.chunks + chunk) * job.lanes * BITS;
+    u32* const to = job.head.words + ((u64)row * job.chunks + chunk) * job.lanes * BITS;
     u64 pending = 0;
     u32 held = 0, word = 0;
 #pragma unroll
     for (u32 i = 0; i < 8; i++) {
-        const u32 elements = quad(job, row, (u64)block * BLOCK + 4 * i);
+        const u32 elements = quad(job, row, block * BLOCK + 4 * i);
 #pragma unroll
         for (u32 j = 0; j < 4; j++) {
             pending |= (u64)(elements >> (8 * j) & 0xff) << held;

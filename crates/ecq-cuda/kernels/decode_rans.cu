@@ -9,6 +9,7 @@
 //                trellis; 64: a longer lag, whose history is read back
 //   WIDE         whether entries of tables have 64 bits, for precisions above 12
 //   SHARED       whether tables are copied to shared memory
+//   BITS         above 0 only if 32 lanes have rows of whole tiles of codes.cu (ROWS_ORDER, GROUP 32, SETS 1)
 //
 // The lanes of a step take their words in ascending order: a ballot tells each how many lanes before it take
 // one. Words come through a ring in shared memory, filled one piece ahead, so that their latency is hidden.
@@ -19,6 +20,8 @@
 #define PIECE (4u * GROUP * SETS)         // words of a piece: 8 bytes per lane
 #define RING (2u * PIECE)                 // four steps take at most a piece
 #define LOWER 65536u
+// Columns that are written together: few where a thread has many lanes, whose code is long.
+#define COLUMNS (SETS > 2 ? 4u : 16u)
 #define LONG_LAG 64u
 
 struct RansJob {
@@ -104,7 +107,10 @@ __device__ __forceinline__ Entry step(const Entry* table, u32 first, u32 precisi
     const bool needs = x < lanes.limit[s];
     u32 all = __ballot_sync(0xffffffffu, needs);
     if (GROUP < 32) all = all >> shift & ((1u << (GROUP % 32)) - 1);
-    if (needs) x = x << 16 | words.ring[(words.taken + __popc(all & before)) % RING];
+    if (needs) {
+        const u32 place = 2 * (words.taken + __popc(all & before)) % (2 * RING);
+        x = x << 16 | *(const u16*)((const u8*)words.ring + place);
+    }
     words.taken += __popc(all);
     return entry;
 }
@@ -145,10 +151,13 @@ columns(const Context& c, const Tile& tile, u32 bound, u32 row, u32 col, Lanes& 
 #if LAG
         , History (&histories)[SETS]
 #endif
+#if BITS
+        , const Staging& staging
+#endif
 ) {
     const RansJob& job = c.job;
     u32 quads[SETS][COUNT / 4];
-#pragma unroll
+#pragma unroll WHOLE ? COUNT : 1
     for (u32 i = 0; i < COUNT; i++) {
         if (!WHOLE && col + i >= bound) break;
         if (i % 4 == 0) {
@@ -197,7 +206,12 @@ columns(const Context& c, const Tile& tile, u32 bound, u32 row, u32 col, Lanes& 
                 const u32 select = (0x3210 & ~(0xf << (4 * (i % 4)))) | (4 + place) << (4 * (i % 4));
                 quads[s][i / 4] = __byte_perm(i % 4 ? quads[s][i / 4] : 0, element, select);
             } else if (kept && inside) {
+#if BITS
+                const u32 in_unit = (col + i) % UNIT_COLUMNS;
+                ((u8*)&staging.quad(c.member, in_unit / 4))[in_unit % 4] = (u8)(element >> (8 * place));
+#else
                 to[col + i] = (u8)(element >> (8 * place));
+#endif
             }
             if (!inside) lanes.limit[s] = kept, lanes.x[s] = state;
         }
@@ -206,19 +220,31 @@ columns(const Context& c, const Tile& tile, u32 bound, u32 row, u32 col, Lanes& 
 #pragma unroll
         for (u32 s = 0; s < SETS; s++) {
             if (!lanes.limit[s]) continue;
+#if BITS
+#pragma unroll
+            for (u32 i = 0; i < COUNT / 4; i++)
+                staging.quad(c.member, col % UNIT_COLUMNS / 4 + i) = quads[s][i];
+#else
             u8* const to = job.head.bytes + (u64)(tile.row + row + 32 * s + c.member) * job.head.stride +
                            tile.col + col;
 #pragma unroll
             for (u32 i = 0; i < COUNT / 16; i++)
                 ((uint4*)to)[i] = make_uint4(quads[s][4 * i], quads[s][4 * i + 1], quads[s][4 * i + 2],
                                              quads[s][4 * i + 3]);
+#pragma unroll
+            for (u32 i = 0; i < COUNT % 16 / 4; i++) ((u32*)to)[i] = quads[s][i];
+#endif
         }
     }
 }
 
 // Decodes a tile. All tiles of a warp take the steps of a whole one, so that the warp stays together.
 __device__ __forceinline__ void
-decode_tile(const Context& c, const Tile& tile, bool valid, u32 first, Lanes& lanes, Words& words) {
+decode_tile(const Context& c, const Tile& tile, bool valid, u32 first, Lanes& lanes, Words& words
+#if BITS
+            , const Staging& staging
+#endif
+) {
     const RansJob& job = c.job;
     const u32 rows = GROUP == 32 ? tile.rows : min(job.tiling.tile_rows, job.tiling.rows);
     const u32 cols = GROUP == 32 ? tile.cols : min(job.tiling.tile_cols, job.tiling.cols);
@@ -249,12 +275,28 @@ decode_tile(const Context& c, const Tile& tile, bool valid, u32 first, Lanes& la
 #else
 #define HISTORIES
 #endif
-        u32 col = 0;
-        while (col < cols) {
-            const bool whole = __all_sync(0xffffffffu, aligned && (!valid || col + 16 <= tile.cols));
-            if (whole) columns<16, true>(c, tile, cols, row, col, own, words, first, selected HISTORIES);
-            else columns<16, false>(c, tile, cols, row, col, own, words, first, selected HISTORIES);
-            col += 16;
+#if BITS
+#define STAGED , staging
+        if (!own.limit[0]) staging.clear(c.member);
+#else
+#define STAGED
+#endif
+        for (u32 col = 0; col < cols; col += COLUMNS) {
+            const bool whole = __all_sync(0xffffffffu, aligned && (!valid || col + COLUMNS <= tile.cols));
+#if BITS
+            // Columns behind the last are zero.
+            if (col % UNIT_COLUMNS == 0 && col + UNIT_COLUMNS > cols) staging.clear(c.member);
+#endif
+            if (whole)
+                columns<COLUMNS, true>(c, tile, cols, row, col, own, words, first, selected HISTORIES STAGED);
+            else
+                columns<COLUMNS, false>(c, tile, cols, row, col, own, words, first, selected HISTORIES STAGED);
+#if BITS
+            if ((col + COLUMNS) % UNIT_COLUMNS == 0 || col + COLUMNS >= cols) {
+                const u32 tiles = (min(32u, tile.rows - row) + TILE_ROWS - 1) / TILE_ROWS;
+                staging.pack(job.head, (tile.row + row) / TILE_ROWS, tiles, col / UNIT_COLUMNS);
+            }
+#endif
         }
 #pragma unroll
         for (u32 s = 0; s < SETS; s++) lanes.x[s] = own.limit[s] ? own.x[s] : lanes.x[s];
@@ -317,7 +359,8 @@ decode_rans(const __grid_constant__ Jobs<RansJob> all) {
     wait_for_previous();
     __syncthreads();
     const u32 lane = threadIdx.x % 32, member = lane % GROUP, shift = lane - member;
-    u16* const rings = (u16*)((u8*)shared + (SHARED ? job.table_bytes : 0));
+    u8* const own_shared = (u8*)shared + (SHARED ? job.table_bytes : 0);
+    u16* const rings = (u16*)own_shared;
     const u32 group = threadIdx.x / GROUP;
     const u64 number = (u64)own_warp(job.head) * (32 / GROUP) + lane / GROUP;
     const bool exists = number < job.tiling.tiles;
@@ -350,7 +393,13 @@ decode_rans(const __grid_constant__ Jobs<RansJob> all) {
     const u32 place = job.firsts ? job.firsts[which] : job.precision;
     const Entry* const tables = SHARED ? (const Entry*)shared : (const Entry*)job.tables;
     const Context context = {job, tables, place % 16, (1u << member) - 1, shift, member};
+#if BITS
+    u8* const staged = own_shared + blockDim.x / GROUP * 2 * RING;
+    const Staging staging = {(u32*)staged + threadIdx.x / 32 * STAGED_WORDS};
+    decode_tile(context, tile, valid, place / 16, lanes, words, staging);
+#else
     decode_tile(context, tile, valid, place / 16, lanes, words);
+#endif
     bool bad = exists && (!long_enough || words.taken != last);
 #pragma unroll
     for (u32 s = 0; s < SETS; s++) bad |= exists && 32 * s + member < used && lanes.x[s] != LOWER;

@@ -7,7 +7,7 @@
 // A hostile stream leads a lane at most behind its rows, where all bits are zero. A segment is good if each
 // lane ends before it begins in the next segment, and within the reach of the index.
 
-#define TILE_ROWS 16u
+#define CODE_ROWS 16u
 
 struct TuplesJob {
     JobHead head;
@@ -57,7 +57,7 @@ decode_tuples(const __grid_constant__ Jobs<TuplesJob> all) {
     u64 end = first;
     const u32 first_group = segment * job.segment_groups;
     const u32 groups = segment + 1 < job.segment_count ? job.segment_groups : job.groups - first_group;
-    const u32 first_row = tile * TILE_ROWS, first_col = first_group * 8 * TUPLE;
+    const u32 first_row = tile * CODE_ROWS, first_col = first_group * 8 * TUPLE;
     for (u32 group = 0; group < groups; group++) {
 #pragma unroll
         for (u32 f = 0; f < 4; f++) {
@@ -84,7 +84,7 @@ decode_tuples(const __grid_constant__ Jobs<TuplesJob> all) {
     // Lane l adds the corrections of row l, in their order.
     for (u32 i = own.correction; i < next.correction; i++) {
         const u32 correction = job.corrections[i];
-        if (lane != correction % TILE_ROWS) continue;
+        if (lane != correction % CODE_ROWS) continue;
         const u32 in_segment = correction >> 4 & 511, to_row = first_row + lane;
         const u32 col = first_col + in_segment, select = correction >> 13 & 3;
         if (in_segment >= groups * 8 * TUPLE || col >= job.cols || to_row >= job.rows) {

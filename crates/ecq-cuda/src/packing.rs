@@ -64,6 +64,8 @@ pub(crate) struct PackedMatrix {
     pub(crate) shape: Shape,
     pub(crate) side: SideData,
     elements: Elements,
+    /// Bits that every element fits.
+    full_bits: usize,
     /// The least element, which is subtracted, so that elements of most weights take fewer bits.
     base: u32,
 }
@@ -79,7 +81,7 @@ impl PackedMatrix {
         let bits =
             (code_bits(alphabet) as usize + usize::from(matches!(elements, Elements::Levels { .. }))).max(2);
         let (kind, side) = side_data(grid, shape, bits)?;
-        Ok(Self { kind, shape: Shape::new(kind, shape), side, elements, base: 0 })
+        Ok(Self { kind, shape: Shape::new(kind, shape), side, elements, full_bits: bits, base: 0 })
     }
 
     /// Plans a matrix and packs its codes. On grids without groups the bits are those that take the fewest
@@ -143,6 +145,11 @@ impl PackedMatrix {
     /// Returns what is subtracted from elements.
     pub(crate) fn base(&self) -> u32 {
         self.base
+    }
+
+    /// Returns whether elements may not fit their bits.
+    pub(crate) fn clamps(&self) -> bool {
+        self.kind.bits < self.full_bits
     }
 
     /// Packs codes, row-major.

@@ -18,17 +18,19 @@ struct Measured {
     tile: String,
     shape: [usize; 2],
     entropy_bits: f64,
+    /// Matrices that are decoded at the same time.
+    together: usize,
     symbols_per_s: f64,
-    /// Without the kernel that packs.
-    stream_symbols_per_s: f64,
     written_bytes_per_s: f64,
 }
 
 /// Entropies of the codes in bits.
 const ENTROPIES: [f64; 3] = [1.2, 2.2, 3.8];
-const SHAPES: [[usize; 2]; 2] = [[4096, 4096], [16384, 4096]];
-/// Bytes of decoded matrices that are decoded one after another: more than any cache holds.
-const BYTES: usize = 192 << 20;
+const SHAPE: [usize; 2] = [4096, 4096];
+/// Matrices that are decoded at the same time: one, the matrices of a layer of 7 billion weights, and more.
+const TOGETHER: [usize; 3] = [1, 8, 16];
+/// Copies of a matrix: more than any cache holds.
+const COPIES: usize = 48;
 
 /// Codings and tiles; a whole matrix as a tile has one warp, so that a few copies suffice.
 fn variants() -> Vec<(Coding, TileChoice, Option<u16>)> {
@@ -65,29 +67,26 @@ pub fn run(device: &str, json: bool) -> anyhow::Result<ExitCode> {
     let cuda = Cuda::new(number)?;
     let bandwidth = cuda.write_bandwidth()?;
     let mut results = Vec::new();
-    for shape in SHAPES {
-        for bits in ENTROPIES {
-            let (codes, grid) = codes(shape, bits)?;
-            for (coding, tile, lanes) in variants() {
-                let whole = tile == TileChoice::Matrix;
-                if whole && shape != SHAPES[0] {
-                    continue;
-                }
-                let coding_choice = CodingChoice::Only(coding);
-                let options =
-                    EncodeOptions { coding: coding_choice, tile, lanes, hybrid_percent: 0.0, ..Default::default() };
-                let (tensor, _) = encode(TensorKind::Linear, &codes, &grid, &options)?;
-                let copies = if whole { 2 } else { 1 + 2 * BYTES / codes.symbols().len() };
-                let speed = cuda.measure_decode(&tensor, copies)?;
-                let DecodeSpeed { symbols, written_bytes, seconds, stream_seconds } = speed;
-                let lanes = lanes.map_or(String::new(), |lanes| format!(", {lanes} lanes"));
+    for bits in ENTROPIES {
+        let (codes, grid) = codes(SHAPE, bits)?;
+        for (coding, tile, lanes) in variants() {
+            let coding_choice = CodingChoice::Only(coding);
+            let options =
+                EncodeOptions { coding: coding_choice, tile, lanes, hybrid_percent: 0.0, ..Default::default() };
+            let (tensor, _) = encode(TensorKind::Linear, &codes, &grid, &options)?;
+            let lanes = lanes.map_or(String::new(), |lanes| format!(", {lanes} lanes"));
+            for together in TOGETHER {
+                // A tile that is a whole matrix takes long.
+                let copies = if tile == TileChoice::Matrix { together } else { COPIES };
+                let DecodeSpeed { symbols, written_bytes, seconds } =
+                    cuda.measure_decode(&tensor, copies, together)?;
                 results.push(Measured {
                     coding: coding.name(),
                     tile: format!("{tile:?}{lanes}").to_lowercase(),
-                    shape,
+                    together,
+                    shape: SHAPE,
                     entropy_bits: bits,
                     symbols_per_s: symbols as f64 / seconds,
-                    stream_symbols_per_s: symbols as f64 / stream_seconds,
                     written_bytes_per_s: written_bytes as f64 / seconds,
                 });
             }
@@ -101,24 +100,25 @@ pub fn run(device: &str, json: bool) -> anyhow::Result<ExitCode> {
         json::print(&results)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let head = ["coding", "tile", "matrix", "entropy", "G symbols/s", "streams only", "write bandwidth"];
-    let mut rows = table(&head, 3);
+    let head = ["coding", "tile", "bits", "together", "G symbols/s", "of writes"];
+    let mut rows = table(&head, 2);
     for result in &results {
-        let [matrix_rows, cols] = result.shape;
         rows.add_row([
             result.coding.to_owned(),
             result.tile.clone(),
-            format!("{matrix_rows} x {cols}"),
             format!("{:.1}", result.entropy_bits),
+            result.together.to_string(),
             three_digits(result.symbols_per_s / 1e9),
-            three_digits(result.stream_symbols_per_s / 1e9),
             format!("{:.1}%", 100.0 * result.written_bytes_per_s / bandwidth),
         ]);
     }
     outln!("{rows}");
     outln!(
-        "{device}, fills {} GB/s; matrices decoded one after another to packed codes, median of 5 passes",
-        three_digits(bandwidth / 1e9)
+        "{device}, fills {} GB/s; matrices of {} x {} decoded to packed codes, a number of them together, \
+         median of 5 passes",
+        three_digits(bandwidth / 1e9),
+        SHAPE[0],
+        SHAPE[1],
     );
     Ok(ExitCode::SUCCESS)
 }

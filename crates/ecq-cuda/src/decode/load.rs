@@ -36,10 +36,10 @@ impl DeviceStreams {
         let mut streams = Self::upload(&shared.gpu, tensor)?;
         let CodesEntry { alphabet, grid, .. } = CodesEntry::of(tensor)?;
         let per_code = if matches!(grid, GridEntry::TrellisRows { .. }) { 2 } else { 1 };
-        let bytes = DeviceMemory::zeroed(&shared.gpu, streams.scratch_bytes())?;
-        let target = Target { weight: 0, bytes: bytes.address(), stride: streams.stride() as u64 };
+        let bytes = DeviceMemory::zeroed(&shared.gpu, streams.unpacked_bytes())?;
+        let target = streams.target(0, bytes.address(), 0);
         let report = PinnedMemory::zeroed(&shared.gpu, 8)?;
-        let loading = Loading { shared, shape: streams.shape(), target, report, bytes };
+        let mut loading = Loading { shared, shape: streams.shape(), target, report, bytes };
         // Nothing else is enqueued meanwhile.
         let _queue = shared.lock();
         loading.run(streams.stages.clone())?;
@@ -65,7 +65,8 @@ impl DeviceStreams {
             return Ok((streams, None));
         }
         let elements = DeviceMemory::zeroed(&shared.gpu, streams.packed.shape.bytes())?;
-        loading.run(vec![streams.pack(elements.address())])?;
+        loading.target = streams.target(0, loading.target.bytes, elements.address());
+        loading.run(vec![streams.pack()])?;
         loading.wait()?;
         Ok((streams, Some(elements)))
     }

@@ -1,6 +1,5 @@
 //! Speed of decoding, by events of the GPU.
 
-use super::stage::{Target, launches as stage_launches};
 use super::{Decoding, DeviceStreams, Result, launches, together};
 use crate::backend::Cuda;
 use crate::commands::Launch;
@@ -19,8 +18,6 @@ pub struct DecodeSpeed {
     pub written_bytes: u64,
     /// Seconds of decoding to the form that products read.
     pub seconds: f64,
-    /// Seconds of the kernels among these that decode streams to bytes.
-    pub stream_seconds: f64,
 }
 
 /// Passes of which the median counts.
@@ -29,11 +26,12 @@ const PASSES: usize = 5;
 const WRITTEN: usize = 1 << 30;
 
 impl Cuda {
-    /// Decodes `copies` copies of a tensor, each with its own stream and destination, one after another.
+    /// Decodes `copies` copies of a tensor, each with its own stream and destination, `at_once` of them at a
+    /// time.
     ///
     /// # Errors
     /// If the tensor is corrupt, kernels do not decode its coding, or the GPU fails.
-    pub fn measure_decode(&self, tensor: &EncodedTensor, copies: usize) -> Result<DecodeSpeed> {
+    pub fn measure_decode(&self, tensor: &EncodedTensor, copies: usize, at_once: usize) -> Result<DecodeSpeed> {
         let shared = self.shared();
         let gpu = &shared.gpu;
         let mut all = Vec::new();
@@ -49,27 +47,20 @@ impl Cuda {
             .iter()
             .map(|(streams, elements)| Decoding { streams, weight: 0, to: elements.address() })
             .collect();
-        let (parts, scratch) = together(&decodings);
+        let parts: Vec<(Vec<&[Decoding]>, usize)> =
+            decodings.chunks(at_once.max(1)).map(together).collect();
+        let scratch = parts.iter().map(|(_, scratch)| *scratch).max().unwrap_or(0);
         let scratch = DeviceMemory::zeroed(gpu, scratch)?;
         let report = PinnedMemory::zeroed(gpu, 8)?;
-        let (mut whole, mut streams_only) = (Vec::new(), Vec::new());
-        for part in parts {
+        let mut whole = Vec::new();
+        for part in parts.into_iter().flat_map(|(parts, _)| parts) {
             whole.extend(launches(gpu, &shared.modules, part, scratch.address(), report.address())?);
-            let mut at = scratch.address();
-            let mut stages = Vec::new();
-            for Decoding { streams, .. } in part {
-                let target = Target { weight: 0, bytes: at, stride: streams.stride() as u64 };
-                at += streams.scratch_bytes() as u64;
-                stages.extend(streams.stages.iter().map(|stage| (stage.clone(), target)));
-            }
-            streams_only.extend(stage_launches(gpu, &shared.modules, stages, report.address())?);
         }
         let [rows, cols] = tensor.shape();
         Ok(DecodeSpeed {
             symbols: (rows * cols * copies) as u64,
             written_bytes: all.iter().map(|(streams, _)| streams.packed.shape.bytes() as u64).sum(),
             seconds: self.seconds(&whole)?,
-            stream_seconds: self.seconds(&streams_only)?,
         })
     }
 

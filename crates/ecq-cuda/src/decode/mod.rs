@@ -1,8 +1,9 @@
 //! Decoding of streams on the GPU, to the form that products read.
 //!
-//! The kernels of a coding write an element per byte to scratch memory; another kernel packs the bytes. Where
-//! the first kernel does not know the branch bits of a trellis grid, a third one replaces codes by levels in
-//! between. Streams stay on the GPU as they are in the file.
+//! Where lanes are rows of whole tiles of a product, the kernel of a coding packs elements itself. Otherwise it
+//! writes an element per byte to scratch memory, and another kernel packs the bytes; where the first one does
+//! not know the branch bits of a trellis grid, a third one replaces codes by levels in between. Streams stay
+//! on the GPU as they are in the file.
 
 mod load;
 mod measure;
@@ -17,7 +18,7 @@ use crate::compiler::{Program, Source};
 use crate::error::Result as CudaResult;
 use crate::gpu::Gpu;
 use crate::kernels::CheckedProgram;
-use crate::layout::Shape;
+use crate::layout::{Shape, TILE_ROWS};
 use crate::memory::DeviceMemory;
 use crate::module::Modules;
 use crate::packing::PackedMatrix;
@@ -28,7 +29,7 @@ use ecq_core::{
 };
 use ecq_runtime::RuntimeError;
 use parameters::{LevelsJob, PackJob, Tiling, UnpackJob};
-use stage::{SharedBytes, Stage, Target};
+use stage::{PackedForm, SharedBytes, Stage, Target};
 
 pub use measure::DecodeSpeed;
 
@@ -162,7 +163,8 @@ impl DeviceStreams {
                     rows: rows as u32,
                     cols: cols as u32,
                 };
-                let (program, warps) = (pack_program(code_bits(alphabet) as usize), rows * cols.div_ceil(32));
+                let warps = (rows * cols.div_ceil(8)).div_ceil(32);
+                let program = pack_program(code_bits(alphabet) as usize);
                 (vec![Stage::new(program, "unpack", warps, SharedBytes::default(), &job)], false)
             }
             Coding::Archive => {
@@ -204,9 +206,31 @@ impl DeviceStreams {
         self.shape()[1].next_multiple_of(ROW_ALIGNMENT)
     }
 
+    /// Returns the bytes of a matrix with an element per byte.
+    fn unpacked_bytes(&self) -> usize {
+        (self.shape()[0] * self.stride()).next_multiple_of(256)
+    }
+
+    /// Returns the stages that pack elements themselves, if kernels do.
+    fn packing(&self) -> Option<Vec<Stage>> {
+        let packs = self.levels.is_none() && matches!(self.packed.shape, Shape::Tiles(_));
+        let bits = self.packed.kind.bits;
+        if packs { self.stages.iter().map(|stage| stage.packing(bits)).collect() } else { None }
+    }
+
     /// Returns the scratch memory that decoding takes.
     pub(crate) fn scratch_bytes(&self) -> usize {
-        (self.shape()[0] * self.stride()).next_multiple_of(256)
+        if self.packing().is_some() { 0 } else { self.unpacked_bytes() }
+    }
+
+    /// Returns where elements are, packed and as bytes.
+    fn target(&self, weight: u32, bytes: u64, words: u64) -> Target {
+        let units = match self.packed.shape {
+            Shape::Tiles(shape) => shape.units,
+            Shape::Lanes(shape) => shape.lanes * shape.chunks,
+        };
+        let form = PackedForm { units, base: self.packed.base(), clamps: self.packed.clamps() };
+        Target { weight, bytes, stride: self.stride() as u64, words, form }
     }
 
     /// Returns why a stream that a kernel calls bad is bad.
@@ -214,27 +238,21 @@ impl DeviceStreams {
         bad_tensor(&self.tensor)
     }
 
-    fn pack(&self, to: u64) -> Stage {
+    /// Returns the stage that packs bytes.
+    fn pack(&self) -> Stage {
         let shape = self.packed.shape;
-        let (kernel, units, lanes, chunks, warps) = match shape {
-            Shape::Tiles(shape) => {
-                let tiles = shape.rows.div_ceil(crate::layout::TILE_ROWS);
-                ("pack_units", shape.units, 0, 0, tiles * shape.units)
-            }
+        let (kernel, lanes, chunks, warps) = match shape {
+            Shape::Tiles(shape) => ("pack_units", 0, 0, shape.rows.div_ceil(TILE_ROWS) * shape.units),
             Shape::Lanes(shape) => {
                 let blocks = shape.lanes * shape.chunks;
-                ("pack_lanes", blocks, shape.lanes, shape.chunks, (shape.rows * blocks).div_ceil(32))
+                ("pack_lanes", shape.lanes, shape.chunks, (shape.rows * blocks).div_ceil(32))
             }
         };
         let job = PackJob {
-            words: to,
-            units: units as u64,
             rows: shape.rows() as u32,
             cols: shape.cols() as u32,
-            base: self.packed.base(),
             lanes: lanes as u32,
             chunks: chunks as u32,
-            padding: 0,
         };
         Stage::new(pack_program(self.packed.kind.bits), kernel, warps, SharedBytes::default(), &job)
     }
@@ -275,17 +293,27 @@ pub(crate) fn launches(
     let mut at = scratch;
     let mut phases: [Vec<(Stage, Target)>; 3] = Default::default();
     for &Decoding { streams, weight, to } in decodings {
-        let target = Target { weight, bytes: at, stride: streams.stride() as u64 };
-        at += streams.scratch_bytes() as u64;
+        let target = streams.target(weight, at, to);
+        if let Some(stages) = streams.packing() {
+            phases[0].extend(stages.into_iter().map(|stage| (stage, target)));
+            continue;
+        }
+        at += streams.unpacked_bytes() as u64;
         phases[0].extend(streams.stages.iter().map(|stage| (stage.clone(), target)));
         phases[1].extend(streams.levels.iter().map(|stage| (stage.clone(), target)));
-        phases[2].push((streams.pack(to), target));
+        phases[2].push((streams.pack(), target));
     }
     let mut all = Vec::new();
     for stages in phases {
         all.extend(stage::launches(gpu, modules, stages, report)?);
     }
     Ok(all)
+}
+
+/// Returns whether the lanes of a warp have rows of whole tiles of a product.
+fn packs_tiles(tile: Tile, [rows, cols]: [usize; 2]) -> bool {
+    let whole_tiles = tile.rows >= rows || tile.rows.is_multiple_of(TILE_ROWS);
+    tile.lanes == 32 && tile.cols >= cols && whole_tiles
 }
 
 /// Returns the host's error of a tensor whose stream is bad.

@@ -4,7 +4,7 @@
 use bytemuck::{Pod, Zeroable};
 
 /// Most jobs of a launch.
-pub(super) const JOBS: usize = 8;
+pub(super) const JOBS: usize = 16;
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -13,6 +13,11 @@ pub(super) struct JobHead {
     pub(super) weight: u32,
     pub(super) bytes: u64,
     pub(super) stride: u64,
+    pub(super) words: u64,
+    pub(super) units: u32,
+    pub(super) base: u32,
+    pub(super) clamps: u32,
+    pub(super) padding: u32,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -57,7 +62,7 @@ pub(super) struct PrefixJob {
     pub(super) tiling: Tiling,
     pub(super) chosen_count: u32,
     pub(super) lane_count: u32,
-    pub(super) last_word: u32,
+    pub(super) last_piece: u32,
     pub(super) table_bytes: u32,
     pub(super) alphabet: u32,
     pub(super) raw_bits: u32,
@@ -107,14 +112,10 @@ pub(super) struct LevelsJob {
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct PackJob {
-    pub(super) words: u64,
-    pub(super) units: u64,
     pub(super) rows: u32,
     pub(super) cols: u32,
-    pub(super) base: u32,
     pub(super) lanes: u32,
     pub(super) chunks: u32,
-    pub(super) padding: u32,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]

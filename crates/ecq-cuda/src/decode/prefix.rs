@@ -2,7 +2,7 @@
 
 use super::parameters::{PrefixJob, Tiling};
 use super::stage::{SharedBytes, Stage};
-use super::{Result, Uploads, decode_source};
+use super::{Result, Uploads, decode_source, packs_tiles};
 use crate::compiler::{Program, Source};
 use crate::kernels::CheckedProgram;
 use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges};
@@ -15,17 +15,24 @@ const ESCAPE: u32 = 128;
 /// The length of an entry that begins no codeword.
 const NO_CODEWORD: u32 = 64;
 
-fn program(tuple: usize, rows_order: bool, shared: bool) -> Program {
-    let defines =
-        [("TUPLE", tuple), ("ROWS_ORDER", usize::from(rows_order)), ("SHARED", usize::from(shared))];
+/// Bytes of a warp's rings: eight pieces of 16 bytes per lane.
+const RING_BYTES: usize = 32 * 16 * 8;
+
+fn program(tuple: usize, rows_order: bool, shared: bool, bits: usize) -> Program {
+    let defines = [
+        ("TUPLE", tuple),
+        ("ROWS_ORDER", usize::from(rows_order)),
+        ("SHARED", usize::from(shared)),
+        ("BITS", bits),
+    ];
     Program::new(PREFIX, &defines)
 }
 
 /// Returns programs for the check of kernels.
 pub(super) fn checked() -> Vec<CheckedProgram> {
-    let all = [[1, 1, 1], [2, 1, 1], [3, 1, 1], [4, 1, 1], [3, 0, 0], [4, 0, 1]];
-    let checked = |[tuple, rows_order, shared]: [usize; 3]| {
-        let program = program(tuple, rows_order == 1, shared == 1);
+    let all = [[1, 1, 1, 5], [2, 1, 1, 4], [3, 1, 1, 3], [4, 1, 1, 2], [4, 1, 1, 0], [3, 0, 0, 0]];
+    let checked = |[tuple, rows_order, shared, bits]: [usize; 4]| {
+        let program = program(tuple, rows_order == 1, shared == 1, bits);
         CheckedProgram { program, hot: &["decode_prefix"] }
     };
     all.map(checked).into()
@@ -73,7 +80,7 @@ pub(super) fn stages(tensor: &EncodedTensor, uploads: &mut Uploads) -> Result<Ve
         .iter()
         .flat_map(|code| code.lookups().into_iter().map(|lookup| entry(code.tuple(), lookup)))
         .collect();
-    let mut shared = SharedBytes { block: 4 * entries.len(), warp: 0 };
+    let mut shared = SharedBytes { block: 4 * entries.len(), warp: RING_BYTES };
     let fits = shared.fits(uploads.gpu());
     if !fits {
         shared.block = 0;
@@ -88,15 +95,17 @@ pub(super) fn stages(tensor: &EncodedTensor, uploads: &mut Uploads) -> Result<Ve
         tiling,
         chosen_count: tiling.tiles,
         lane_count: lane_count as u32,
-        last_word: stream.len().div_ceil(4).saturating_sub(1) as u32,
+        last_piece: stream.len().div_ceil(16).saturating_sub(1) as u32,
         table_bytes: shared.block as u32,
         alphabet: alphabet.into(),
         raw_bits: tables.tables.first().map_or(0, PrefixCode::raw_bits),
     };
+    let rows_order = tile.order == LaneOrder::Rows;
+    let packs = rows_order && packs_tiles(tile, [rows, cols]);
     let stage = |tuple: usize, job: PrefixJob| {
         let warps = (job.chosen_count as usize * lane_count).div_ceil(32);
-        let program = program(tuple, tile.order == LaneOrder::Rows, fits);
-        Stage::new(program, "decode_prefix", warps, shared, &job)
+        let program = program(tuple, rows_order, fits, 0);
+        Stage::new(program, "decode_prefix", warps, shared, &job).that_packs(packs)
     };
     let tuple = |index: usize| tables.tables[tables.id(index)].tuple();
     if tables.tables.iter().all(|code| code.tuple() == tuple(0)) {

@@ -2,7 +2,7 @@
 
 use super::parameters::{RansJob, Tiling};
 use super::stage::{SharedBytes, Stage};
-use super::{Levels, Result, Uploads, bad_tensor, corrupt_table, decode_source};
+use super::{Levels, Result, Uploads, bad_tensor, corrupt_table, decode_source, packs_tiles};
 use crate::compiler::{Program, Source};
 use crate::kernels::CheckedProgram;
 use ecq_codec::{CodesEntry, Tables, tile_ranges};
@@ -45,7 +45,7 @@ impl Variant {
         2 * 2 * 4 * 32 * self.sets()
     }
 
-    fn program(self) -> Program {
+    fn program(self, bits: usize) -> Program {
         let defines = [
             ("ROWS_ORDER", usize::from(self.rows_order)),
             ("GROUP", self.group()),
@@ -54,6 +54,7 @@ impl Variant {
             ("LAG", self.lag),
             ("WIDE", usize::from(self.wide)),
             ("SHARED", usize::from(self.shared)),
+            ("BITS", bits),
         ];
         Program::new(RANS, &defines)
     }
@@ -71,8 +72,10 @@ pub(super) fn checked() -> Vec<CheckedProgram> {
         Variant { rows_order: false, lanes: 8, ..rows },
         Variant { rows_order: false, lanes: 64, classes: 1, ..rows },
     ];
-    let checked = |variant: &Variant| CheckedProgram { program: variant.program(), hot: &["decode_rans"] };
-    all.iter().map(checked).collect()
+    let checked =
+        |variant: &Variant, bits| CheckedProgram { program: variant.program(bits), hot: &["decode_rans"] };
+    let packing = all[..3].iter().flat_map(|variant| [3, 4, 5].map(|bits| checked(variant, bits)));
+    all.iter().map(|variant| checked(variant, 0)).chain(packing).collect()
 }
 
 /// Writes the entries of a table as the kernel reads them.
@@ -169,6 +172,7 @@ pub(super) fn stages(
         restart: levels.map_or(1, |levels| levels.restart),
     };
     let warps = (tiling.tiles as usize).div_ceil(32 / variant.group());
-    let stage = Stage::new(variant.program(), "decode_rans", warps, shared, &job);
+    let packs = rows_order && packs_tiles(tile, [rows, cols]) && variant.lag != LONG_LAG;
+    let stage = Stage::new(variant.program(0), "decode_rans", warps, shared, &job).that_packs(packs);
     Ok((vec![stage], levels.is_some()))
 }

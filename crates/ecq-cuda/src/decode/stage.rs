@@ -5,6 +5,7 @@ use crate::commands::Launch;
 use crate::compiler::Program;
 use crate::error::Result;
 use crate::gpu::Gpu;
+use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
 use crate::module::{Grid, Modules, words_of};
 use bytemuck::NoUninit;
 
@@ -16,9 +17,14 @@ pub(super) struct Stage {
     /// Warps of work.
     warps: usize,
     shared: SharedBytes,
+    /// Whether the kernel can also pack elements to units.
+    packs: bool,
     /// The parameters of the job behind its head.
     job: Vec<u64>,
 }
+
+/// Bytes that a warp holds of two tiles before it packs them.
+const STAGED_BYTES: usize = 2 * TILE_ROWS * UNIT_COLUMNS;
 
 /// Dynamic shared memory.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,13 +35,27 @@ pub(super) struct SharedBytes {
     pub(super) warp: usize,
 }
 
-/// The bytes of a matrix that a stage works on.
+/// Where the elements of a matrix are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target {
     /// What kernels report if the stream is bad.
     pub(super) weight: u32,
+    /// An element per byte.
     pub(super) bytes: u64,
     pub(super) stride: u64,
+    /// Packed.
+    pub(super) words: u64,
+    pub(super) form: PackedForm,
+}
+
+/// How elements are packed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PackedForm {
+    /// Units of a tile, or of a row: blocks, with those that pad its last chunk.
+    pub(super) units: usize,
+    pub(super) base: u32,
+    /// Whether elements may not fit.
+    pub(super) clamps: bool,
 }
 
 /// Most warps of a block: few, so that small matrices use all multiprocessors and blocks divide evenly; more
@@ -64,7 +84,25 @@ impl Stage {
         shared: SharedBytes,
         job: &T,
     ) -> Self {
-        Self { program, kernel, warps, shared, job: words_of(job) }
+        Self { program, kernel, warps, shared, packs: false, job: words_of(job) }
+    }
+
+    /// Returns the stage of a kernel with the macro `BITS`, which can pack if `packs` is true.
+    pub(super) fn that_packs(self, packs: bool) -> Self {
+        Self { packs, ..self }.with_bits(0)
+    }
+
+    /// Returns the stage that packs elements of `bits` bits itself, if the kernel can.
+    pub(super) fn packing(&self, bits: usize) -> Option<Self> {
+        let SharedBytes { block, warp } = self.shared;
+        let shared = SharedBytes { block, warp: warp + STAGED_BYTES };
+        self.packs.then(|| Self { shared, ..self.clone() }.with_bits(bits))
+    }
+
+    fn with_bits(mut self, bits: usize) -> Self {
+        self.program.defines.retain(|(name, _)| *name != "BITS");
+        self.program.defines.push(("BITS", bits));
+        self
     }
 
     fn runs_with(&self, other: &Self) -> bool {
@@ -97,7 +135,9 @@ fn launch(gpu: &Gpu, modules: &Modules, stages: &[(Stage, Target)], report: u64)
     let kernel = modules.kernel(gpu, &first.program, first.kernel)?;
     let tables = stages.iter().map(|(stage, _)| stage.shared.block).max().unwrap_or(0);
     let all_warps: usize = stages.iter().map(|(stage, _)| stage.warps).sum();
-    let warps = (all_warps / gpu.properties().multiprocessors.max(1)).clamp(1, most_warps(tables));
+    let room = gpu.properties().shared_bytes.saturating_sub(tables) / first.shared.warp.max(1);
+    let most = most_warps(tables).min(room).max(1);
+    let warps = (all_warps / gpu.properties().multiprocessors.max(1)).clamp(1, most);
     let shared_bytes = tables + warps * first.shared.warp;
     if shared_bytes > 48 << 10 {
         kernel.allow_shared(gpu)?;
@@ -109,6 +149,11 @@ fn launch(gpu: &Gpu, modules: &Modules, stages: &[(Stage, Target)], report: u64)
             weight: target.weight,
             bytes: target.bytes,
             stride: target.stride,
+            words: target.words,
+            units: target.form.units as u32,
+            base: target.form.base,
+            clamps: target.form.clamps.into(),
+            padding: 0,
         };
         parameters.extend(words_of(&head));
         parameters.extend(&stage.job);

@@ -13,7 +13,7 @@ const TUPLES: Source = decode_source!("decode_tuples.cu");
 const HEAD: u64 = 8;
 
 fn program(tuple: usize, width: usize) -> Program {
-    Program::new(TUPLES, &[("TUPLE", tuple), ("WIDTH", width)])
+    Program::new(TUPLES, &[("TUPLE", tuple), ("WIDTH", width), ("BITS", 0)])
 }
 
 /// Returns programs for the check of kernels.
