@@ -32,7 +32,7 @@ struct PrefixJob {
 #define PIECES 8u
 #define RING_BYTES (32u * 16 * PIECES)    // of a warp
 // Copies under way behind the piece that is needed first.
-#define BEHIND 5u
+#define BEHIND 4u
 #define MOST_WORDS (4u * PIECES)
 
 // The bits of a lane. They come through a ring that is filled ahead, so that no tuple waits for memory; a lane
@@ -41,8 +41,8 @@ struct Bits {
     const u8* pieces;            // from the first 16 bytes on that the lane touches
     u64 last;                    // of places in `pieces`
     u32 ring;                    // address in shared memory
-    u32 words, filled;           // words taken, and pieces copied, from `pieces` on
-    u32 low, high, at;           // the next bits are those of high:low from `at` (below 32) on
+    u32 words, filled;           // words in `low` and before, and pieces copied, from `pieces` on
+    u32 low, high, ahead, at;    // the next bits are those of high:low from `at` (below 32) on
 
     __device__ __forceinline__ void fetch() {
         const u64 place = min((u64)filled, last);
@@ -51,17 +51,18 @@ struct Bits {
         filled++;
     }
 
-    // Makes sure that the ring holds the bits of the next four tuples: at most four words.
+    // Makes sure that the ring holds the bits of the next four tuples: at most four words, and two ahead.
     __device__ __forceinline__ void refill() {
         if (4 * filled - words <= MOST_WORDS - 4) fetch();
         asm volatile("cp.async.commit_group;\ncp.async.wait_group %0;" ::"n"(BEHIND) : "memory");
     }
 
-    __device__ __forceinline__ u32 word() {
-        const u32 place = ring + words / 4 % PIECES * 512 + words % 4 * 4;
+    // Volatile, so that it is not moved behind the crossing of a word, where it would be waited for.
+    __device__ __forceinline__ u32 word(u32 i) const {
         u32 word;
-        asm volatile("ld.shared.u32 %0, [%1];" : "=r"(word) : "r"(place));
-        words++;
+        asm volatile("ld.shared.u32 %0, [%1];"
+                     : "=r"(word)
+                     : "r"(ring + i / 4 % PIECES * 512 + i % 4 * 4));
         return word;
     }
 
@@ -71,19 +72,22 @@ struct Bits {
         words = (u32)(first_byte % 16 / 4), at = 8 * (u32)(first_byte % 4);
         for (u32 i = 0; i < PIECES; i++) fetch();
         asm volatile("cp.async.commit_group;\ncp.async.wait_group 0;" ::: "memory");
-        low = word(), high = word();
+        low = word(words), high = word(words + 1), ahead = word(words + 2);
     }
 
     __device__ __forceinline__ u32 next() const { return __funnelshift_r(low, high, at); }
 
-    // Up to 32 bits are taken at a time.
+    // Takes up to 32 bits. Lanes cross words at different times, so that all do the same, without branches.
     __device__ __forceinline__ void take(u32 count) {
         at += count;
-        if (at >= 32) at -= 32, low = high, high = word();
+        const bool crosses = at >= 32;
+        low = crosses ? high : low, high = crosses ? ahead : high;
+        words += crosses, at %= 32;
+        ahead = word(words + 2);
     }
 
     __device__ __forceinline__ bool ends(const ulonglong2& range) const {
-        const u64 taken = 8 * (range.x / 16 * 16) + 32 * (u64)(words - 2) + at, left = 8 * range.y - taken;
+        const u64 taken = 8 * (range.x / 16 * 16) + 32 * (u64)words + at, left = 8 * range.y - taken;
         return left < 8 && (next() & ((1u << left) - 1)) == 0;
     }
 };

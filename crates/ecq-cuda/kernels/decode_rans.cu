@@ -19,6 +19,7 @@
 
 #define PIECE (4u * GROUP * SETS)         // words of a piece: 8 bytes per lane
 #define RING (2u * PIECE)                 // four steps take at most a piece
+#define RING_WORDS (3u * PIECE)           // the first piece is repeated behind the last
 #define LOWER 65536u
 // Columns that are written together: few where a thread has many lanes, whose code is long.
 #define COLUMNS (SETS > 2 ? 4u : 16u)
@@ -46,21 +47,20 @@ typedef uint2 Entry;             // frequency and rank, 16 bits each; symbol
 #define FREQUENCY(e) ((e).x & 0xffffu)
 #define RANK(e) ((e).x >> 16)
 #define SYMBOL(e) ((e).y)
-#define SYMBOL_BYTE 0u
 #else
-typedef u32 Entry;               // rank and frequency, 12 bits each; symbol, 8 bits
-#define FREQUENCY(e) ((e) >> 12 & 0xfffu)
+typedef u32 Entry;               // rank, symbol, frequency: 12, 8 and 12 bits
+#define FREQUENCY(e) ((e) >> 20)
 #define RANK(e) ((e) & 0xfffu)
-#define SYMBOL(e) ((e) >> 24)
-#define SYMBOL_BYTE 3u
+#define SYMBOL(e) ((e) >> 12 & 0xffu)
 #endif
 
-// The words of a tile.
+// The words of a tile. Those of four steps are in one run of the ring.
 struct Words {
     const uint2* pieces;         // from the first whole 8 bytes of the stream that the tile touches
     u64 limit;                   // of places in `pieces`
     u16* ring;
-    u32 taken, filled;           // words from `pieces` on
+    u32 taken, filled;           // words from `pieces` on; `taken` is that of the last refill
+    const u16* next_word;
     u32 member;
     uint2 next[SETS];
 
@@ -74,14 +74,31 @@ struct Words {
 
     __device__ __forceinline__ void push() {
 #pragma unroll
-        for (u32 s = 0; s < SETS; s++)
-            ((uint2*)ring)[(filled % RING) / 4 + s * GROUP + member] = next[s];
+        for (u32 s = 0; s < SETS; s++) {
+            uint2* const to = (uint2*)(ring + filled % RING) + s * GROUP + member;
+            *to = next[s];
+            if (filled % RING == 0) to[RING / 4] = next[s];
+        }
         filled += PIECE;
         fetch();
     }
 
+    __device__ __forceinline__ void open(u32 first) {
+        taken = first, filled = 0;
+        next_word = ring + taken;
+        fetch();
+        push();
+    }
+
+    // Counts the words that were taken.
+    __device__ __forceinline__ void count() {
+        taken += (u32)(next_word - ring) - taken % RING;
+        next_word = ring + taken % RING;
+    }
+
     // Makes sure that the ring holds the words of the next four steps.
     __device__ __forceinline__ void refill() {
+        count();
         __syncwarp();
         if (filled - taken < PIECE) push();
         __syncwarp();
@@ -94,10 +111,10 @@ struct Lanes {
 };
 
 // Decodes one symbol of each lane of set `s`.
-__device__ __forceinline__ Entry step(const Entry* table, u32 first, u32 precision, u32 before, u32 shift,
-                                      Lanes& lanes, u32 s, Words& words) {
+__device__ __forceinline__ Entry step(const Entry* table, u32 precision, u32 before, u32 shift, Lanes& lanes,
+                                      u32 s, Words& words) {
     u32& x = lanes.x[s];
-    const u32 at = first + (x & ((1u << precision) - 1));
+    const u32 at = x & ((1u << precision) - 1);
 #if SHARED
     const Entry entry = table[at];
 #else
@@ -107,11 +124,8 @@ __device__ __forceinline__ Entry step(const Entry* table, u32 first, u32 precisi
     const bool needs = x < lanes.limit[s];
     u32 all = __ballot_sync(0xffffffffu, needs);
     if (GROUP < 32) all = all >> shift & ((1u << (GROUP % 32)) - 1);
-    if (needs) {
-        const u32 place = 2 * (words.taken + __popc(all & before)) % (2 * RING);
-        x = x << 16 | *(const u16*)((const u8*)words.ring + place);
-    }
-    words.taken += __popc(all);
+    if (needs) x = x << 16 | words.next_word[__popc(all & before)];
+    words.next_word += __popc(all);
     return entry;
 }
 
@@ -173,7 +187,8 @@ columns(const Context& c, const Tile& tile, u32 bound, u32 row, u32 col, Lanes& 
         const u32 column_class = CLASSES && inside ? __ldg(job.col_classes + tile.col + col + i) : 0;
 #pragma unroll
         for (u32 s = 0; s < SETS; s++) {
-            u8* const to = job.head.bytes + (u64)(tile.row + row + 32 * s + c.member) * job.head.stride + tile.col;
+            u8* const to =
+                job.head.bytes + (u64)(tile.row + row + 32 * s + c.member) * job.head.stride + tile.col;
             const u32 kept = lanes.limit[s], state = lanes.x[s];
             if (!inside) lanes.limit[s] = 0;
             u32 from = first;
@@ -190,27 +205,24 @@ columns(const Context& c, const Tile& tile, u32 bound, u32 row, u32 col, Lanes& 
 #endif
             from = (__byte_perm(tables.x, tables.y, column_class) & 0xff) << c.precision;
 #endif
-            const Entry entry = step(c.tables, from, c.precision, c.before, c.shift, lanes, s, words);
+            const Entry entry = step(c.tables + from, c.precision, c.before, c.shift, lanes, s, words);
 #if LAG
             const u32 symbol = SYMBOL(entry);
             histories[s].push(symbol, job.zero);
             const u32 element = 2 * symbol + branch;
-#elif WIDE
-            const u32 element = entry.y;
 #else
-            const u32 element = entry;
+            const u32 element = SYMBOL(entry);
 #endif
-            const u32 place = (LAG || WIDE) ? 0 : SYMBOL_BYTE;
             if (WHOLE && (!LAG || LAG < LONG_LAG)) {
                 // Byte i % 4 of the quad becomes the element.
-                const u32 select = (0x3210 & ~(0xf << (4 * (i % 4)))) | (4 + place) << (4 * (i % 4));
+                const u32 select = (0x3210 & ~(0xf << (4 * (i % 4)))) | 4 << (4 * (i % 4));
                 quads[s][i / 4] = __byte_perm(i % 4 ? quads[s][i / 4] : 0, element, select);
             } else if (kept && inside) {
 #if BITS
                 const u32 in_unit = (col + i) % UNIT_COLUMNS;
-                ((u8*)&staging.quad(c.member, in_unit / 4))[in_unit % 4] = (u8)(element >> (8 * place));
+                ((u8*)&staging.quad(c.member, in_unit / 4))[in_unit % 4] = (u8)element;
 #else
-                to[col + i] = (u8)(element >> (8 * place));
+                to[col + i] = (u8)element;
 #endif
             }
             if (!inside) lanes.limit[s] = kept, lanes.x[s] = state;
@@ -335,7 +347,7 @@ decode_tile(const Context& c, const Tile& tile, bool valid, u32 first, Lanes& la
                 from = (u32)job.class_tables[row_class * 16 + col_class] << c.precision;
             }
 #endif
-            const Entry entry = step(c.tables, from, c.precision, c.before, c.shift, lanes, s, words);
+            const Entry entry = step(c.tables + from, c.precision, c.before, c.shift, lanes, s, words);
             if (on) {
                 const u64 row = tile.row + rows[s];
                 job.head.bytes[row * job.head.stride + tile.col + cols[s]] = (u8)SYMBOL(entry);
@@ -384,22 +396,21 @@ decode_rans(const __grid_constant__ Jobs<RansJob> all) {
     const u64 from = start + 4 * used;
     words.pieces = (const uint2*)(job.stream + from / 8 * 8);
     words.limit = from / 8 * 8 < job.stream_bytes ? (job.stream_bytes - from / 8 * 8) / 8 : 0;
-    words.ring = rings + group * RING;
+    words.ring = rings + group * RING_WORDS;
     words.member = member;
-    words.taken = from % 8 / 2, words.filled = 0;
-    words.fetch();
-    words.push();
-    const u32 last = valid ? words.taken + (u32)((end - from) / 2) : 0;
+    words.open(from % 8 / 2);
+    const u32 last = words.taken + (u32)((end - from) / 2);
     const u32 place = job.firsts ? job.firsts[which] : job.precision;
     const Entry* const tables = SHARED ? (const Entry*)shared : (const Entry*)job.tables;
     const Context context = {job, tables, place % 16, (1u << member) - 1, shift, member};
 #if BITS
-    u8* const staged = own_shared + blockDim.x / GROUP * 2 * RING;
+    u8* const staged = own_shared + blockDim.x / GROUP * 2 * RING_WORDS;
     const Staging staging = {(u32*)staged + threadIdx.x / 32 * STAGED_WORDS};
     decode_tile(context, tile, valid, place / 16, lanes, words, staging);
 #else
     decode_tile(context, tile, valid, place / 16, lanes, words);
 #endif
+    words.count();
     bool bad = exists && (!long_enough || words.taken != last);
 #pragma unroll
     for (u32 s = 0; s < SETS; s++) bad |= exists && 32 * s + member < used && lanes.x[s] != LOWER;

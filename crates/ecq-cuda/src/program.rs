@@ -96,7 +96,7 @@ impl Resources {
         queue: Queue,
         decodings: &[Decoding],
     ) -> Result<(Vec<Launch>, Arc<DeviceMemory>)> {
-        let (parts, bytes) = decode::together(decodings);
+        let (parts, bytes) = decode::divide(decodings);
         let scratch = self.shared.scratch(queue, bytes)?;
         let mut launches = Vec::new();
         for part in parts {
@@ -140,7 +140,8 @@ impl CudaProgram {
             let count = edges.len();
             match step {
                 Step::Run(queue, Command::Experts(experts)) => {
-                    schedule.push(*queue, Segment::Experts(Box::new(HostExperts::new(experts, &mut builder)?)));
+                    schedule
+                        .push(*queue, Segment::Experts(Box::new(HostExperts::new(experts, &mut builder)?)));
                 }
                 Step::Run(queue, command) => {
                     let following = rest.iter().map_while(|step| match step {

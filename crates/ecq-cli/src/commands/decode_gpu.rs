@@ -30,7 +30,7 @@ const SHAPE: [usize; 2] = [4096, 4096];
 /// Matrices that are decoded at the same time: one, the matrices of a layer of 7 billion weights, and more.
 const TOGETHER: [usize; 3] = [1, 8, 16];
 /// Copies of a matrix: more than any cache holds.
-const COPIES: usize = 48;
+const COPIES: usize = 16;
 
 /// Codings and tiles; a whole matrix as a tile has one warp, so that a few copies suffice.
 fn variants() -> Vec<(Coding, TileChoice, Option<u16>)> {
@@ -71,15 +71,20 @@ pub fn run(device: &str, json: bool) -> anyhow::Result<ExitCode> {
         let (codes, grid) = codes(SHAPE, bits)?;
         for (coding, tile, lanes) in variants() {
             let coding_choice = CodingChoice::Only(coding);
-            let options =
-                EncodeOptions { coding: coding_choice, tile, lanes, hybrid_percent: 0.0, ..Default::default() };
+            let options = EncodeOptions {
+                coding: coding_choice,
+                tile,
+                lanes,
+                hybrid_percent: 0.0,
+                ..Default::default()
+            };
             let (tensor, _) = encode(TensorKind::Linear, &codes, &grid, &options)?;
             let lanes = lanes.map_or(String::new(), |lanes| format!(", {lanes} lanes"));
-            for together in TOGETHER {
-                // A tile that is a whole matrix takes long.
-                let copies = if tile == TileChoice::Matrix { together } else { COPIES };
-                let DecodeSpeed { symbols, written_bytes, seconds } =
-                    cuda.measure_decode(&tensor, copies, together)?;
+            // A tile that is a whole matrix takes long.
+            let copies = if tile == TileChoice::Matrix { TOGETHER[2] } else { COPIES };
+            let speeds = cuda.measure_decode(&tensor, copies, &TOGETHER)?;
+            for (together, speed) in TOGETHER.into_iter().zip(speeds) {
+                let DecodeSpeed { symbols, written_bytes, seconds } = speed;
                 results.push(Measured {
                     coding: coding.name(),
                     tile: format!("{tile:?}{lanes}").to_lowercase(),

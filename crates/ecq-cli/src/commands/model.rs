@@ -218,7 +218,8 @@ pub fn print(rows: &[Measured]) {
             ("lru", uses) if uses > 0 => format!("{:.1}%", 100.0 * row.hits as f64 / uses as f64),
             _ => String::new(),
         };
-        let stall = row.stall_s.filter(|_| row.uses > 0).map_or(String::new(), |stall| format!("{stall:.3} s"));
+        let stall =
+            row.stall_s.filter(|_| row.uses > 0).map_or(String::new(), |stall| format!("{stall:.3} s"));
         out.add_row([
             row.mode.to_owned(),
             prefill,

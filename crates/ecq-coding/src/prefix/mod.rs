@@ -9,8 +9,8 @@ mod decode;
 mod encode;
 mod lookups;
 
-pub use code::{Lookup, PrefixCode};
 pub(crate) use code::package_merge;
+pub use code::{Lookup, PrefixCode};
 pub use decode::{Decoder, Reader, lane_ranges};
 pub use encode::Encoder;
 #[cfg(target_arch = "aarch64")]

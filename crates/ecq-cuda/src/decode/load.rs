@@ -120,8 +120,7 @@ impl Loading<'_> {
                 first: range.start,
                 end: range.end,
             };
-            let stage =
-                Stage::new(pack_program(8), "outside", self.shape[0], SharedBytes::default(), &job);
+            let stage = Stage::new(pack_program(8), "outside", self.shape[0], SharedBytes::default(), &job);
             self.run(vec![stage])
         };
         list(0)?;

@@ -1,6 +1,6 @@
 //! Speed of decoding, by events of the GPU.
 
-use super::{Decoding, DeviceStreams, Result, launches, together};
+use super::{Decoding, DeviceStreams, Result, divide, launches};
 use crate::backend::Cuda;
 use crate::commands::Launch;
 use crate::error::DriverResult;
@@ -26,42 +26,43 @@ const PASSES: usize = 5;
 const WRITTEN: usize = 1 << 30;
 
 impl Cuda {
-    /// Decodes `copies` copies of a tensor, each with its own stream and destination, `at_once` of them at a
-    /// time.
+    /// Decodes `copies` copies of a tensor, each with its own stream and destination, a number of them at a
+    /// time; returns the speed for each such number.
     ///
     /// # Errors
     /// If the tensor is corrupt, kernels do not decode its coding, or the GPU fails.
-    pub fn measure_decode(&self, tensor: &EncodedTensor, copies: usize, at_once: usize) -> Result<DecodeSpeed> {
+    pub fn measure_decode(
+        &self,
+        tensor: &EncodedTensor,
+        copies: usize,
+        together: &[usize],
+    ) -> Result<Vec<DecodeSpeed>> {
         let shared = self.shared();
-        let gpu = &shared.gpu;
         let mut all = Vec::new();
         for _ in 0..copies {
             let (streams, elements) = DeviceStreams::load(shared, tensor, true)?;
-            let elements = match elements {
-                Some(elements) => elements,
-                None => DeviceMemory::zeroed(gpu, streams.packed.shape.bytes())?,
-            };
-            all.push((streams, elements));
+            all.extend(elements.map(|elements| (streams, elements)));
         }
         let decodings: Vec<Decoding> = all
             .iter()
             .map(|(streams, elements)| Decoding { streams, weight: 0, to: elements.address() })
             .collect();
-        let parts: Vec<(Vec<&[Decoding]>, usize)> =
-            decodings.chunks(at_once.max(1)).map(together).collect();
-        let scratch = parts.iter().map(|(_, scratch)| *scratch).max().unwrap_or(0);
-        let scratch = DeviceMemory::zeroed(gpu, scratch)?;
-        let report = PinnedMemory::zeroed(gpu, 8)?;
-        let mut whole = Vec::new();
-        for part in parts.into_iter().flat_map(|(parts, _)| parts) {
-            whole.extend(launches(gpu, &shared.modules, part, scratch.address(), report.address())?);
-        }
         let [rows, cols] = tensor.shape();
-        Ok(DecodeSpeed {
-            symbols: (rows * cols * copies) as u64,
-            written_bytes: all.iter().map(|(streams, _)| streams.packed.shape.bytes() as u64).sum(),
-            seconds: self.seconds(&whole)?,
-        })
+        let written_bytes = all.iter().map(|(streams, _)| streams.packed.shape.bytes() as u64).sum();
+        let speed = |&at_once: &usize| -> Result<DecodeSpeed> {
+            let parts: Vec<_> = decodings.chunks(at_once.max(1)).map(divide).collect();
+            let scratch = parts.iter().map(|(_, scratch)| *scratch).max().unwrap_or(0);
+            let scratch = DeviceMemory::zeroed(&shared.gpu, scratch)?;
+            let report = PinnedMemory::zeroed(&shared.gpu, 8)?;
+            let mut whole = Vec::new();
+            for part in parts.into_iter().flat_map(|(parts, _)| parts) {
+                let (from, to) = (scratch.address(), report.address());
+                whole.extend(launches(&shared.gpu, &shared.modules, part, from, to)?);
+            }
+            let symbols = (rows * cols * copies) as u64;
+            Ok(DecodeSpeed { symbols, written_bytes, seconds: self.seconds(&whole)? })
+        };
+        together.iter().map(speed).collect()
     }
 
     /// Returns the bytes per second that the GPU fills memory with.

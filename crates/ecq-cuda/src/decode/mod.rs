@@ -24,9 +24,7 @@ use crate::module::Modules;
 use crate::packing::PackedMatrix;
 use ecq_codec::{CodecError, CodesEntry, decode_codes, decode_grid};
 use ecq_coding::{CodingError, MAX_SYMBOLS_PER_BYTE};
-use ecq_core::{
-    Coding, CoreError, EncodedTensor, GridEntry, TensorPart, Tile, code_bits, packed_row_bytes,
-};
+use ecq_core::{Coding, CoreError, EncodedTensor, GridEntry, TensorPart, Tile, code_bits, packed_row_bytes};
 use ecq_runtime::RuntimeError;
 use parameters::{LevelsJob, PackJob, Tiling, UnpackJob};
 use stage::{PackedForm, SharedBytes, Stage, Target};
@@ -174,8 +172,7 @@ impl DeviceStreams {
         };
         let levels = levels.filter(|_| !has_levels).map(|Levels { zero, lag, restart }| {
             let (rows, zero) = (rows as u32, zero.into());
-            let job =
-                LevelsJob { rows, cols: cols as u32, zero, lag: lag.into(), restart, padding: 0 };
+            let job = LevelsJob { rows, cols: cols as u32, zero, lag: lag.into(), restart, padding: 0 };
             let chains = cols.div_ceil(restart as usize) * usize::from(lag) / 4;
             let warps = (rows as usize * chains).div_ceil(32);
             Stage::new(pack_program(8), "levels", warps, SharedBytes::default(), &job)
@@ -260,9 +257,7 @@ impl DeviceStreams {
 
 /// Divides matrices that are decoded one after another into those that are decoded together; returns the
 /// scratch memory that the decoding of each part takes at most.
-pub(crate) fn together<'a, 'b>(
-    mut all: &'b [Decoding<'a>],
-) -> (Vec<&'b [Decoding<'a>]>, usize) {
+pub(crate) fn divide<'a, 'b>(mut all: &'b [Decoding<'a>]) -> (Vec<&'b [Decoding<'a>]>, usize) {
     let (mut parts, mut most) = (Vec::new(), 0);
     while !all.is_empty() {
         let mut bytes = 0;

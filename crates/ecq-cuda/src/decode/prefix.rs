@@ -69,8 +69,7 @@ pub(super) fn stages(tensor: &EncodedTensor, uploads: &mut Uploads) -> Result<Ve
         let layout = tile_layout(tile, tile_rows, tile_cols)?;
         let tuple = tables.tables[tables.id(index)].tuple();
         let found = lane_ranges(&stream[range.clone()], layout, tuple);
-        let found =
-            found.map_err(|source| CodecError::Tile { tile: index, offset: range.start, source })?;
+        let found = found.map_err(|source| CodecError::Tile { tile: index, offset: range.start, source })?;
         for (lane, bytes) in lanes.iter_mut().zip(found) {
             *lane = [range.start + bytes.start, range.start + bytes.end].map(|byte| byte as u64);
         }
@@ -113,8 +112,7 @@ pub(super) fn stages(tensor: &EncodedTensor, uploads: &mut Uploads) -> Result<Ve
     }
     let mut all = Vec::new();
     for symbols in 1..=4 {
-        let chosen: Vec<u32> =
-            (0..tiling.tiles).filter(|&index| tuple(index as usize) == symbols).collect();
+        let chosen: Vec<u32> = (0..tiling.tiles).filter(|&index| tuple(index as usize) == symbols).collect();
         if !chosen.is_empty() {
             let (count, list) = (chosen.len() as u32, uploads.add(bytemuck::cast_slice(&chosen))?);
             all.push(stage(symbols, PrefixJob { chosen: list, chosen_count: count, ..job }));

@@ -40,9 +40,9 @@ impl Variant {
         self.lanes.div_ceil(32).next_power_of_two()
     }
 
-    /// Bytes of a warp's rings: two pieces of four words per lane.
+    /// Bytes of a warp's rings: three pieces of four words per lane.
     fn ring_bytes(self) -> usize {
-        2 * 2 * 4 * 32 * self.sets()
+        3 * 2 * 4 * 32 * self.sets()
     }
 
     fn program(self, bits: usize) -> Program {
@@ -85,7 +85,7 @@ fn entries(table: &FrequencyTable, wide: bool, words: &mut Vec<u32>) {
             [u32::from(slot.symbol), u32::from(slot.frequency), u32::from(slot.rank)];
         match wide {
             true => words.extend([frequency | rank << 16, symbol]),
-            false => words.push(symbol << 24 | frequency << 12 | rank),
+            false => words.push(frequency << 20 | symbol << 12 | rank),
         }
     }
 }

@@ -149,7 +149,8 @@ fn rans_cases() -> Vec<Case> {
         all.push(Case { tables: 8, ..case(tile, None) });
     }
     let classes = ClassChoice::Only([2, 3]);
-    for (tile, lanes) in [(RowsOf(32), None), (RowsOf(9), Some(4)), (Matrix, None), (Block(20, 24), Some(40))] {
+    for (tile, lanes) in [(RowsOf(32), None), (RowsOf(9), Some(4)), (Matrix, None), (Block(20, 24), Some(40))]
+    {
         all.push(Case { classes, ..case(tile, lanes) });
     }
     for trellis in [[4, 8], [12, 24], [36, 72], [8, 96]] {
