@@ -44,7 +44,8 @@ template <class Job> __device__ __forceinline__ void report_bad(const Jobs<Job>&
 
 // Copies a table to shared memory, with all threads of the block; lengths are multiples of 16 bytes.
 __device__ __forceinline__ void copy_table(void* to, const void* from, u32 bytes) {
-    for (u32 i = threadIdx.x; i < bytes / 16; i += blockDim.x) ((uint4*)to)[i] = __ldg((const uint4*)from + i);
+    for (u32 i = threadIdx.x; i < bytes / 16; i += blockDim.x)
+        ((uint4*)to)[i] = __ldg((const uint4*)from + i);
 }
 
 // A tile of a matrix.
@@ -95,7 +96,7 @@ struct Staging {
         for (u32 i = 0; i < UNIT_COLUMNS / 4; i++) quad(row, i) = 0;
     }
 
-    // Packs a unit of tiles from `tile` on that are in the first `rows` rows; the layout is that of codes.cu.
+    // Packs a unit of `tiles` tiles from `tile` on; the layout is that of codes.cu.
     __device__ __forceinline__ void
     pack(const JobHead& head, u32 tile, u32 tiles, u32 unit) const {
         const u32 lane = threadIdx.x % 32;

@@ -183,7 +183,8 @@ extern "C" __global__ void __launch_bounds__(512) outside(const __grid_constant_
         const u32 col = start + lane, element = col < job.cols ? bytes[col] : job.first;
         const bool listed = element < job.first || element >= job.end;
         const u32 lanes = __ballot_sync(0xffffffffu, listed);
-        if (listed && job.entries) job.entries[at + __popc(lanes & ((1u << lane) - 1))] = make_uint2(col, element);
+        const u32 place = at + __popc(lanes & ((1u << lane) - 1));
+        if (listed && job.entries) job.entries[place] = make_uint2(col, element);
         at += __popc(lanes);
     }
     if (!job.entries && lane == 0) job.starts[row] = at;

@@ -35,8 +35,8 @@ struct PrefixJob {
 #define BEHIND 4u
 #define MOST_WORDS (4u * PIECES)
 
-// The bits of a lane. They come through a ring that is filled ahead, so that no tuple waits for memory; a lane
-// reads what it copied itself.
+// The bits of a lane. They come through a ring that is filled ahead, so that no tuple waits for memory; a
+// lane reads what it copied itself.
 struct Bits {
     const u8* pieces;            // from the first 16 bytes on that the lane touches
     u64 last;                    // of places in `pieces`
@@ -47,7 +47,8 @@ struct Bits {
     __device__ __forceinline__ void fetch() {
         const u64 place = min((u64)filled, last);
         const u32 to = ring + filled % PIECES * 512;
-        asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(to), "l"(pieces + 16 * place) : "memory");
+        const u8* const from = pieces + 16 * place;
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
         filled++;
     }
 

@@ -160,8 +160,8 @@ struct Context {
 // Decodes the columns from `col` on: COUNT of them, or fewer at the end of a row.
 template <u32 COUNT, bool WHOLE>
 __device__ __forceinline__ void
-columns(const Context& c, const Tile& tile, u32 bound, u32 row, u32 col, Lanes& lanes, Words& words, u32 first,
-        const uint2 (&selected)[SETS][2]
+columns(const Context& c, const Tile& tile, u32 bound, u32 row, u32 col, Lanes& lanes, Words& words,
+        u32 first, const uint2 (&selected)[SETS][2]
 #if LAG
         , History (&histories)[SETS]
 #endif
@@ -300,9 +300,11 @@ decode_tile(const Context& c, const Tile& tile, bool valid, u32 first, Lanes& la
             if (col % UNIT_COLUMNS == 0 && col + UNIT_COLUMNS > cols) staging.clear(c.member);
 #endif
             if (whole)
-                columns<COLUMNS, true>(c, tile, cols, row, col, own, words, first, selected HISTORIES STAGED);
+                columns<COLUMNS, true>(c, tile, cols, row, col, own, words, first,
+                                       selected HISTORIES STAGED);
             else
-                columns<COLUMNS, false>(c, tile, cols, row, col, own, words, first, selected HISTORIES STAGED);
+                columns<COLUMNS, false>(c, tile, cols, row, col, own, words, first,
+                                        selected HISTORIES STAGED);
 #if BITS
             if ((col + COLUMNS) % UNIT_COLUMNS == 0 || col + COLUMNS >= cols) {
                 const u32 tiles = (min(32u, tile.rows - row) + TILE_ROWS - 1) / TILE_ROWS;

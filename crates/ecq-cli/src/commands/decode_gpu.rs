@@ -27,12 +27,12 @@ struct Measured {
 /// Entropies of the codes in bits.
 const ENTROPIES: [f64; 3] = [1.2, 2.2, 3.8];
 const SHAPE: [usize; 2] = [4096, 4096];
-/// Matrices that are decoded at the same time: one, the matrices of a layer of 7 billion weights, and more.
+/// Matrices that are decoded at the same time: one, about those of a layer of Llama-2-7B, and more.
 const TOGETHER: [usize; 3] = [1, 8, 16];
 /// Copies of a matrix: more than any cache holds.
 const COPIES: usize = 16;
 
-/// Codings and tiles; a whole matrix as a tile has one warp, so that a few copies suffice.
+/// Codings, tiles and lanes.
 fn variants() -> Vec<(Coding, TileChoice, Option<u16>)> {
     vec![
         (Coding::Rans, TileChoice::Auto, None),
@@ -80,10 +80,10 @@ pub fn run(device: &str, json: bool) -> anyhow::Result<ExitCode> {
             };
             let (tensor, _) = encode(TensorKind::Linear, &codes, &grid, &options)?;
             let lanes = lanes.map_or(String::new(), |lanes| format!(", {lanes} lanes"));
-            // A tile that is a whole matrix takes long.
-            let copies = if tile == TileChoice::Matrix { TOGETHER[2] } else { COPIES };
-            let speeds = cuda.measure_decode(&tensor, copies, &TOGETHER)?;
-            for (together, speed) in TOGETHER.into_iter().zip(speeds) {
+            // A tile that is a whole matrix takes as long alone as among others.
+            let together = if tile == TileChoice::Matrix { &TOGETHER[2..] } else { &TOGETHER[..] };
+            let speeds = cuda.measure_decode(&tensor, COPIES, together)?;
+            for (&together, speed) in together.iter().zip(speeds) {
                 let DecodeSpeed { symbols, written_bytes, seconds } = speed;
                 results.push(Measured {
                     coding: coding.name(),

@@ -103,8 +103,8 @@ fn class_tables(classes: &Classes) -> Vec<u8> {
     all
 }
 
-/// Uploads a tensor and returns how it is decoded; `levels` are those of its trellis grid. Also returns whether
-/// the kernel writes levels.
+/// Uploads a tensor and returns how it is decoded; `levels` are those of its trellis grid. Also returns
+/// whether the kernel writes levels.
 ///
 /// # Errors
 /// If a part is corrupt, or memory is exhausted.
