@@ -39,7 +39,7 @@ pub struct TupleCode {
     zero: u8,
     even: bool,
     /// In the order of codewords.
-    items: Vec<Item>,
+    pub(super) items: Vec<Item>,
     by_symbols: HashMap<Tuple, u16>,
 }
 
