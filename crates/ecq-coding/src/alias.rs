@@ -28,6 +28,30 @@ pub(crate) struct Entry {
     pub(crate) symbol: u8,
 }
 
+/// What a slot of a table stands for: a rank of a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// The symbol.
+    pub symbol: u8,
+    /// The symbol's number of slots.
+    pub frequency: u16,
+    /// The slot's number among those of the symbol.
+    pub rank: u16,
+}
+
+impl FrequencyTable {
+    /// Returns what each of the `2^precision` slots stands for, for decoders on other devices.
+    pub fn slots(&self) -> Vec<Slot> {
+        let slots = Slots::new(self);
+        let mask = (1u32 << slots.precision) - 1;
+        let slot = |slot: u32| {
+            let Entry { frequency, bias, symbol } = slots.entry(slot);
+            Slot { symbol, frequency, rank: ((slot + u32::from(bias)) & mask) as u16 }
+        };
+        (0..1u32 << slots.precision).map(slot).collect()
+    }
+}
+
 impl Entry {
     /// Returns `frequency << 20 | symbol << 12 | bias`; for tables of at most 12 bits of precision.
     pub(crate) fn packed(self) -> u32 {

@@ -51,6 +51,7 @@ mod simd;
 mod table;
 pub mod tuples;
 
+pub use alias::Slot;
 pub use cluster::cluster;
 pub use error::CodingError;
 pub use layout::{Layout, Order};

@@ -12,7 +12,7 @@ use ecq_core::Element;
 use ecq_runtime::backend::{
     Backend, Bindings, Buffer, Compiled, DeviceInfo, Event, Inputs, Slot, Timing, Weight,
 };
-use ecq_runtime::program::Program;
+use ecq_runtime::program::{Program, Queue};
 use ecq_runtime::{Matrix, Residence, RuntimeError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,8 +21,7 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 
 /// The CUDA backend.
 ///
-/// Work runs on one stream, in the order of submission; weights that are decoded ahead are copied on a second
-/// one. A submission returns before the GPU is done, except where the host must know the choices of a router.
+/// Work runs on one stream, in the order of submission; weights are decoded ahead on a second one. A submission returns before the GPU is done, except where the host must know the choices of a router.
 pub struct Cuda {
     shared: Arc<Shared>,
 }
@@ -35,7 +34,9 @@ pub(crate) struct Shared {
     /// The compute queue.
     pub(crate) stream: Arc<CudaStream>,
     /// The decode queue.
-    pub(crate) copies: Arc<CudaStream>,
+    pub(crate) decodes: Arc<CudaStream>,
+    /// Memory that decoding on each queue goes through; programs that need more replace it.
+    scratch: Mutex<[Option<Arc<DeviceMemory>>; 2]>,
     /// Held while work is submitted.
     pub(crate) submissions: Mutex<()>,
     /// Memory for levels of tuples. Compiled programs have its address, so a larger one is added to it.
@@ -61,12 +62,17 @@ impl Cuda {
             number: OPENED.fetch_add(1, Ordering::Relaxed),
             modules: Modules::new(&gpu)?,
             stream: gpu.stream()?,
-            copies: gpu.stream()?,
+            decodes: gpu.stream()?,
+            scratch: Mutex::default(),
             submissions: Mutex::default(),
             levels: Mutex::default(),
             gpu,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Returns the GPU.
@@ -86,7 +92,7 @@ impl Backend for Cuda {
             ),
             kind: "cuda",
             threads: 1,
-            overlaps_decode: false,
+            overlaps_decode: true,
             batch_invariant: true,
             fused_codings: fused_codings(properties.capability),
             memory_bytes: self.shared.gpu.free_bytes().ok().map(|bytes| bytes as u64),
@@ -163,6 +169,27 @@ impl Shared {
 
     pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, ()> {
         self.submissions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the stream of a queue.
+    pub(crate) fn stream_of(&self, queue: Queue) -> &Arc<CudaStream> {
+        match queue {
+            Queue::Compute => &self.stream,
+            Queue::Decode => &self.decodes,
+        }
+    }
+
+    /// Returns memory that decoding on a queue goes through. All programs share it: a queue decodes in order.
+    pub(crate) fn scratch(&self, queue: Queue, bytes: usize) -> Result<Arc<DeviceMemory>> {
+        let mut all = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = &mut all[usize::from(queue == Queue::Decode)];
+        match own {
+            Some(memory) if memory.bytes() >= bytes => Ok(memory.clone()),
+            _ => {
+                let memory = Arc::new(DeviceMemory::zeroed(&self.gpu, bytes)?);
+                Ok(own.insert(memory).clone())
+            }
+        }
     }
 }
 

@@ -51,10 +51,20 @@ impl Launch {
         Self { kernel, grid, parameters: words_of(parameters), tuples: None }
     }
 
+    /// Creates a launch from the words of its parameter.
+    pub(crate) fn of_words(kernel: Kernel, grid: Grid, parameters: Vec<u64>) -> Self {
+        Self { kernel, grid, parameters, tuples: None }
+    }
+
     /// Creates the launch of a product with tuples.
     pub(crate) fn of_tuples(kernel: Kernel, grid: Grid, tuples: TupleLaunch) -> Self {
         let launch = Self::new(kernel, grid, &tuples.parameters);
         Self { tuples: Some(Box::new(tuples)), ..launch }
+    }
+
+    /// Returns the launch for the place behind an edge from another stream.
+    pub(crate) fn after_wait(self) -> Self {
+        Self { kernel: self.kernel.after_wait(), ..self }
     }
 
     /// Changes a product with tuples; returns whether it is one.

@@ -13,7 +13,7 @@ use cudarc::driver::CudaStream;
 use ecq_core::Activation;
 use ecq_runtime::RuntimeError;
 use ecq_runtime::backend::Timing;
-use ecq_runtime::program::{BufferId, ExpertWeights, Experts, Rows, SlotId, WeightId};
+use ecq_runtime::program::{BufferId, ExpertWeights, Experts, Queue, Rows, SlotId, WeightId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -190,11 +190,11 @@ impl HostExperts {
         timing: &mut Timing,
     ) -> Result<Option<&[SlotId]>> {
         static CLOCK: AtomicU64 = AtomicU64::new(1);
-        let coded: Vec<(&CudaWeight, usize)> = weights
+        let coded: Vec<(&CudaWeight, WeightId, usize)> = weights
             .all()
             .enumerate()
-            .map(|(index, id)| (resources.weight(id), index))
-            .filter(|(weight, _)| weight.needs_slot())
+            .map(|(index, id)| (resources.weight(id), id, index))
+            .filter(|(weight, ..)| weight.needs_slot())
             .collect();
         if coded.is_empty() {
             return Ok(None);
@@ -205,7 +205,7 @@ impl HostExperts {
             set.get(index).map(|&slot| resources.slot(slot))
         };
         let holds = |set: &&Vec<SlotId>| {
-            coded.iter().all(|&(weight, index)| slot(set, index).is_some_and(|slot| slot.holds(weight)))
+            coded.iter().all(|&(weight, _, index)| slot(set, index).is_some_and(|slot| slot.holds(weight)))
         };
         let used = |set: &&Vec<SlotId>| set.iter().map(|slot| resources.slot(*slot).last_use()).max();
         let set = match self.command.slots.iter().find(holds) {
@@ -215,9 +215,13 @@ impl HostExperts {
             }
             None => {
                 let set = self.command.slots.iter().min_by_key(used);
-                for &(weight, index) in &coded {
-                    if let Some(slot) = set.and_then(|set| slot(set, index)) {
-                        slot.decode(weight, stream)?;
+                if let Some(set) = set {
+                    let decodings = coded.iter().map(|&(_, id, index)| resources.decoding(id, set[index]));
+                    let decodings = decodings.collect::<Result<Vec<_>>>()?;
+                    let (launches, _) = resources.decode(Queue::Compute, &decodings)?;
+                    launches.iter().try_for_each(|launch| launch.run(stream))?;
+                    for &(weight, _, index) in &coded {
+                        resources.slot(set[index]).set_content(Some(weight.number));
                     }
                 }
                 set

@@ -108,6 +108,7 @@ pub fn checked_programs() -> Vec<CheckedProgram> {
         }
     }
     all.extend(crate::tuples::checked());
+    all.extend(crate::decode::checked());
     all
 }
 

@@ -14,6 +14,7 @@
 mod backend;
 mod commands;
 mod compiler;
+mod decode;
 mod error;
 mod experts;
 mod gpu;
@@ -26,13 +27,13 @@ mod packing;
 mod parameters;
 mod products;
 mod program;
-mod queues;
 mod sequences;
 mod tuples;
 mod weight;
 
 pub use backend::Cuda;
 pub use compiler::{Compiler, Cubin, Program, Source};
+pub use decode::DecodeSpeed;
 pub use error::CudaError;
 pub use gpu::{Gpu, Properties, driver_version, gpu_count};
 pub use kernels::{CheckedProgram, checked_programs};

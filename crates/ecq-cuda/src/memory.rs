@@ -45,12 +45,40 @@ impl DeviceMemory {
     /// As [`zeroed`](Self::zeroed).
     pub fn with(gpu: &Gpu, content: &[u8]) -> Result<Self> {
         let memory = Self::zeroed(gpu, content.len())?;
-        if !content.is_empty() {
-            // SAFETY: the memory has the length of the content, and nothing else uses it yet.
-            unsafe { result::memcpy_htod_sync(memory.address, content) }.during("copying to the GPU")?;
-            wait_for_default_stream()?;
-        }
+        memory.fill(content)?;
         Ok(memory)
+    }
+
+    /// Allocates memory with the given content and zeros up to a multiple of `alignment` bytes.
+    ///
+    /// # Errors
+    /// As [`zeroed`](Self::zeroed).
+    pub(crate) fn padded(gpu: &Gpu, content: &[u8], alignment: usize) -> Result<Self> {
+        let memory = Self::zeroed(gpu, content.len().next_multiple_of(alignment))?;
+        memory.fill(content)?;
+        Ok(memory)
+    }
+
+    /// Fills the memory with zeros, after the earlier work of a stream.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`].
+    pub(crate) fn clear(&self, stream: &CudaStream) -> Result<()> {
+        self.context.bind_to_thread().during("selecting the GPU")?;
+        // SAFETY: the range is the whole memory.
+        unsafe { result::memset_d8_async(self.address, 0, self.bytes, stream.cu_stream()) }
+            .during("clearing GPU memory")
+    }
+
+    /// Copies content to memory that nothing else uses yet.
+    fn fill(&self, content: &[u8]) -> Result<()> {
+        if content.is_empty() {
+            return Ok(());
+        }
+        assert!(content.len() <= self.bytes, "content fits");
+        // SAFETY: the memory has at least the length of the content.
+        unsafe { result::memcpy_htod_sync(self.address, content) }.during("copying to the GPU")?;
+        wait_for_default_stream()
     }
 
     /// Returns the address on the GPU.

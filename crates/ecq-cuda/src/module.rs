@@ -85,6 +85,12 @@ impl Kernel {
         self.name
     }
 
+    /// Returns the kernel for a launch behind an edge from another stream: it starts when all that it depends
+    /// on is done.
+    pub(crate) fn after_wait(self) -> Self {
+        Self { early: false, ..self }
+    }
+
     /// Allows launches with all of a block's shared memory; more than 48 KiB needs the permission, which all
     /// launches of the kernel share.
     ///

@@ -5,6 +5,8 @@ use ecq_core::{
     code_bits,
 };
 use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::kernels::{element, grid};
 use crate::layout::Shape;
@@ -62,6 +64,8 @@ pub(crate) struct PackedMatrix {
     pub(crate) shape: Shape,
     pub(crate) side: SideData,
     elements: Elements,
+    /// Bits that every element fits.
+    full_bits: usize,
     /// The least element, which is subtracted, so that elements of most weights take fewer bits.
     base: u32,
 }
@@ -71,13 +75,13 @@ impl PackedMatrix {
     ///
     /// # Errors
     /// If the grid does not fit.
-    fn fixed(grid: &Grid, shape: [usize; 2], alphabet: u16) -> Result<Self, CoreError> {
+    pub(crate) fn fixed(grid: &Grid, shape: [usize; 2], alphabet: u16) -> Result<Self, CoreError> {
         grid.check(shape[0], shape[1], alphabet)?;
         let elements = Elements::of(grid);
         let bits =
             (code_bits(alphabet) as usize + usize::from(matches!(elements, Elements::Levels { .. }))).max(2);
         let (kind, side) = side_data(grid, shape, bits)?;
-        Ok(Self { kind, shape: Shape::new(kind, shape), side, elements, base: 0 })
+        Ok(Self { kind, shape: Shape::new(kind, shape), side, elements, full_bits: bits, base: 0 })
     }
 
     /// Plans a matrix and packs its codes. On grids without groups the bits are those that take the fewest
@@ -86,34 +90,70 @@ impl PackedMatrix {
     /// # Errors
     /// If the grid does not fit.
     pub(crate) fn pack(codes: &Codes, grid: &Grid) -> Result<(Self, Vec<u32>), CoreError> {
-        let shape = [codes.rows(), codes.cols()];
-        let mut packed = Self::fixed(grid, shape, codes.alphabet())?;
-        if packed.kind.grid == grid::UNIFORM {
-            packed.narrow(codes);
+        let (rows, cols) = (codes.rows(), codes.cols());
+        let mut packed = Self::fixed(grid, [rows, cols], codes.alphabet())?;
+        let elements = packed.elements;
+        let row_elements = |row: usize, out: &mut [u32]| {
+            elements.row(&codes.symbols()[row * cols..(row + 1) * cols], out);
+        };
+        if packed.is_narrowed() {
+            let range = packed.narrow(&counts(rows, cols, row_elements));
+            let outside = |row: usize| -> Vec<[u32; 2]> {
+                let mut all = vec![0; cols];
+                row_elements(row, &mut all);
+                let all = (0..).zip(all).map(|(col, element)| [col, element]);
+                all.filter(|[_, element]| !range.contains(element)).collect()
+            };
+            packed.list(&(0..rows).into_par_iter().map(outside).collect::<Vec<_>>());
         }
-        if packed.kind.grid == grid::LEVELS {
-            packed.resolve_outliers(codes.symbols());
-        }
+        packed.resolve_outliers(|row, col| codes.symbols()[row * cols + col]);
         let words = packed.words(codes.symbols());
         Ok((packed, words))
     }
 
+    /// Takes the side data; returns kind and shape too.
+    pub(crate) fn take(&mut self) -> (MatrixKind, Shape, SideData) {
+        (self.kind, self.shape, std::mem::take(&mut self.side))
+    }
+
+    /// Returns whether bits and base depend on how often elements occur.
+    pub(crate) fn is_narrowed(&self) -> bool {
+        self.kind.grid == grid::UNIFORM
+    }
+
+    /// Returns whether outliers depend on codes.
+    pub(crate) fn has_relative_outliers(&self) -> bool {
+        self.kind.grid == grid::LEVELS && !self.side.outliers.is_empty()
+    }
+
     /// Makes outliers on a grid with levels relative to the levels of their codes: their integers are
     /// relative to the codes.
-    fn resolve_outliers(&mut self, symbols: &[u8]) {
-        let cols = self.shape.cols();
+    pub(crate) fn resolve_outliers(&mut self, code: impl Fn(usize, usize) -> u8) {
+        if !self.has_relative_outliers() {
+            return;
+        }
         let SideData { outlier_starts, outliers, levels, zero, .. } = &mut self.side;
         for (row, range) in outlier_starts.windows(2).enumerate() {
             for [col, bits] in &mut outliers[range[0] as usize..range[1] as usize] {
-                let code = symbols[row * cols + *col as usize];
+                let code = code(row, *col as usize);
                 let value = f64::from(code) + f64::from(f32::from_bits(*bits)) - f64::from(*zero);
                 *bits = ((value - f64::from(levels[usize::from(code)])) as f32).to_bits();
             }
         }
     }
 
+    /// Returns what is subtracted from elements.
+    pub(crate) fn base(&self) -> u32 {
+        self.base
+    }
+
+    /// Returns whether elements may not fit their bits.
+    pub(crate) fn clamps(&self) -> bool {
+        self.kind.bits < self.full_bits
+    }
+
     /// Packs codes, row-major.
-    pub(crate) fn words(&self, symbols: &[u8]) -> Vec<u32> {
+    fn words(&self, symbols: &[u8]) -> Vec<u32> {
         let cols = self.shape.cols();
         let last = (1u32 << self.kind.bits) - 1;
         self.shape.pack(|row, out| {
@@ -122,21 +162,8 @@ impl PackedMatrix {
         })
     }
 
-    /// Chooses bits and base, and adds the elements outside to the outliers.
-    fn narrow(&mut self, codes: &Codes) {
-        let (cols, elements) = (self.shape.cols(), self.elements);
-        let symbols = codes.symbols().par_chunks(cols);
-        let count = |mut counts: Vec<u64>, symbols: &[u8]| {
-            let mut row = vec![0; cols];
-            elements.row(symbols, &mut row);
-            row.iter().for_each(|&element| counts[element as usize] += 1);
-            counts
-        };
-        let add = |mut a: Vec<u64>, b: Vec<u64>| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-            a
-        };
-        let counts = symbols.fold(|| vec![0; 256], count).reduce(|| vec![0; 256], add);
+    /// Chooses bits and base from how often each element occurs; returns the elements that fit.
+    pub(crate) fn narrow(&mut self, counts: &[u64]) -> Range<u32> {
         let total: u64 = counts.iter().sum();
         let mut best = (u64::MAX, self.kind.bits, 0);
         for bits in 2..=self.kind.bits {
@@ -150,44 +177,62 @@ impl PackedMatrix {
         let (_, bits, base) = best;
         self.base = base as u32;
         self.kind.bits = bits;
-        let rows = self.shape.rows();
-        self.shape = Shape::new(self.kind, [rows, cols]);
-        let (first, end) = (self.base, self.base + (1 << bits));
-        // The grid's outliers have what is added to the element, which is now a clamped one.
-        let grid_outliers = std::mem::take(&mut self.side.outliers);
-        let starts = std::mem::take(&mut self.side.outlier_starts);
-        let row = |row: usize| -> Vec<[u32; 2]> {
-            let mut all = vec![0; cols];
-            elements.row(&codes.symbols()[row * cols..(row + 1) * cols], &mut all);
-            let listed =
-                if starts.is_empty() { 0..0 } else { starts[row] as usize..starts[row + 1] as usize };
-            let mut listed = grid_outliers[listed].iter().peekable();
-            let mut found = Vec::new();
-            for (col, &element) in all.iter().enumerate() {
-                let own = listed.next_if(|outlier| outlier[0] as usize == col);
-                let clamped = element.clamp(first, end - 1);
-                let beyond = f64::from(element) - f64::from(clamped);
-                let added = own.map_or(0.0, |outlier| f64::from(f32::from_bits(outlier[1])));
-                if own.is_some() || clamped != element {
-                    found.push([col as u32, ((beyond + added) as f32).to_bits()]);
-                }
-            }
-            found
-        };
-        let found: Vec<Vec<[u32; 2]>> = (0..rows).into_par_iter().map(row).collect();
+        self.shape = Shape::new(self.kind, [self.shape.rows(), self.shape.cols()]);
         self.side.zero -= self.base as i32;
-        if found.iter().any(|row| !row.is_empty()) {
-            self.side.outlier_starts = starts_of(found.iter().map(Vec::len));
-            self.side.outliers = found.concat();
-        }
+        self.range()
     }
+
+    /// Returns the elements that are not outliers.
+    fn range(&self) -> Range<u32> {
+        self.base..self.base + (1 << self.kind.bits)
+    }
+
+    /// Adds the elements outside the range, column and element of each in each row, to the outliers.
+    pub(crate) fn list(&mut self, outside: &[Vec<[u32; 2]>]) {
+        if outside.iter().all(Vec::is_empty) {
+            return;
+        }
+        let range = self.range();
+        // The grid's outliers have what is added to the element, which is now a clamped one.
+        let listed = std::mem::take(&mut self.side.outliers);
+        let starts = std::mem::take(&mut self.side.outlier_starts);
+        let row = |(row, outside): (usize, &Vec<[u32; 2]>)| -> Vec<[u32; 2]> {
+            let own = if starts.is_empty() { 0..0 } else { starts[row] as usize..starts[row + 1] as usize };
+            let mut added: BTreeMap<u32, f64> =
+                listed[own].iter().map(|&[col, bits]| (col, f64::from(f32::from_bits(bits)))).collect();
+            for &[col, element] in outside {
+                let clamped = element.clamp(range.start, range.end - 1);
+                *added.entry(col).or_default() += f64::from(element) - f64::from(clamped);
+            }
+            added.into_iter().map(|(col, added)| [col, (added as f32).to_bits()]).collect()
+        };
+        let found: Vec<Vec<[u32; 2]>> = outside.par_iter().enumerate().map(row).collect();
+        self.side.outlier_starts = starts_of(found.iter().map(Vec::len));
+        self.side.outliers = found.concat();
+    }
+}
+
+/// Returns how often each element occurs.
+fn counts(rows: usize, cols: usize, row_elements: impl Fn(usize, &mut [u32]) + Sync) -> Vec<u64> {
+    let count = |mut counts: Vec<u64>, row: usize| {
+        let mut elements = vec![0; cols];
+        row_elements(row, &mut elements);
+        elements.iter().for_each(|&element| counts[element as usize] += 1);
+        counts
+    };
+    let add = |mut a: Vec<u64>, b: Vec<u64>| {
+        a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        a
+    };
+    (0..rows).into_par_iter().fold(|| vec![0; 256], count).reduce(|| vec![0; 256], add)
 }
 
 /// Cost of an outlier when bits are chosen: its entry, and the time of reading it, which is that of more
 /// bytes because an entry's column is not that of its neighbour.
 const OUTLIER_BITS: u64 = 128;
 
-fn starts_of(lens: impl Iterator<Item = usize>) -> Vec<u32> {
+/// Returns the first entry of each row, and the number of all entries.
+pub(crate) fn starts_of(lens: impl Iterator<Item = usize>) -> Vec<u32> {
     let mut starts = vec![0u32];
     let mut sum = 0;
     starts.extend(lens.map(|len| {

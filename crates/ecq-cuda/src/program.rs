@@ -1,21 +1,19 @@
-//! Compiled programs. A program of kernels alone is captured as a graph at its first submission and replayed.
-//! Where the host takes part (decoding into slots, experts), commands are enqueued one by one.
+//! Compiled programs. A program of kernels alone, on one queue or two, is captured as a graph at its first
+//! submission and replayed. Where the host takes part (experts), commands are enqueued one by one.
 
 use crate::backend::{CudaBuffer, Shared, cuda_buffer};
 use crate::commands::{Builder, Launch};
+use crate::decode::{self, Decoding};
 use crate::error::{CudaError, DriverResult};
 use crate::experts::HostExperts;
 use crate::memory::{DeviceMemory, PinnedMemory};
-use crate::queues::Latch;
 use crate::weight::{CudaSlot, CudaWeight, cuda_slot, cuda_weight};
-use cudarc::driver::{CudaGraph, CudaStream, sys};
+use cudarc::driver::{CudaGraph, sys};
 use ecq_runtime::RuntimeError;
 use ecq_runtime::backend::{Bindings, Inputs, Timing};
 use ecq_runtime::program::{BufferId, Command, Program, Queue, SlotId, Step, WeightId};
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 
@@ -24,9 +22,11 @@ const LONGEST_SEQUENCE: usize = 4;
 
 /// A compiled program and the resources that it uses.
 pub(crate) struct CudaProgram {
-    compute: Vec<Segment>,
-    decode: Vec<Segment>,
-    edges: Vec<Latch>,
+    segments: Vec<(Queue, Segment)>,
+    /// Number of edges.
+    edges: usize,
+    /// Whether the decode queue is used.
+    forks: bool,
     /// Captured at the first submission.
     graph: Mutex<Option<Graph>>,
     /// Whether the host takes part in a submission.
@@ -34,6 +34,9 @@ pub(crate) struct CudaProgram {
     pub(crate) resources: Resources,
     /// Memory of commands; kept while the program exists.
     _scratch: Vec<DeviceMemory>,
+    _decode_scratch: Vec<Arc<DeviceMemory>>,
+    /// Slots that the program decodes into.
+    decoded: Vec<SlotId>,
 }
 
 /// A captured program.
@@ -80,28 +83,36 @@ impl Resources {
     pub(crate) fn slot(&self, id: SlotId) -> &CudaSlot {
         &self.slots[id.0 as usize]
     }
+
+    /// Returns what decodes a weight into a slot.
+    pub(crate) fn decoding(&self, weight: WeightId, slot: SlotId) -> Result<Decoding<'_>> {
+        let streams = self.weight(weight).streams()?;
+        Ok(Decoding { streams, weight: weight.0, to: self.slot(slot).address() })
+    }
+
+    /// Returns the launches that decode weights on a queue, and the memory that they go through.
+    pub(crate) fn decode(
+        &self,
+        queue: Queue,
+        decodings: &[Decoding],
+    ) -> Result<(Vec<Launch>, Arc<DeviceMemory>)> {
+        let (parts, bytes) = decode::divide(decodings);
+        let scratch = self.shared.scratch(queue, bytes)?;
+        let mut launches = Vec::new();
+        for part in parts {
+            let (gpu, modules) = (&self.shared.gpu, &self.shared.modules);
+            launches.extend(decode::launches(gpu, modules, part, scratch.address(), self.report.address())?);
+        }
+        Ok((launches, scratch))
+    }
 }
 
 /// A step of a queue.
 enum Segment {
     Launch(Launch),
-    Decode(WeightId, SlotId),
     Experts(Box<HostExperts>),
     Signal(usize),
     Wait(usize),
-}
-
-/// Reason why a queue stopped early.
-enum QueueError {
-    Error(RuntimeError),
-    /// The other queue failed and has the error.
-    OtherQueue,
-}
-
-impl<E: Into<RuntimeError>> From<E> for QueueError {
-    fn from(error: E) -> Self {
-        Self::Error(error.into())
-    }
 }
 
 impl CudaProgram {
@@ -120,57 +131,59 @@ impl CudaProgram {
             report,
             shared,
         };
-        let (mut compute, mut decode) = (Vec::new(), Vec::new());
+        let mut schedule = Schedule::default();
         let mut edges = HashMap::new();
         let mut builder = Builder::new(program, &resources);
         let mut steps = program.steps();
         while let [step, rest @ ..] = steps {
             steps = rest;
-            let (Step::Run(queue, _) | Step::Signal(queue, _) | Step::Wait(queue, _)) = step;
-            let segments = match queue {
-                Queue::Compute => &mut compute,
-                Queue::Decode => &mut decode,
-            };
             let count = edges.len();
             match step {
-                Step::Run(_, Command::Decode { weight, into }) => {
-                    segments.push(Segment::Decode(*weight, *into));
+                Step::Run(queue, Command::Experts(experts)) => {
+                    schedule
+                        .push(*queue, Segment::Experts(Box::new(HostExperts::new(experts, &mut builder)?)));
                 }
-                Step::Run(_, Command::Experts(experts)) => {
-                    segments.push(Segment::Experts(Box::new(HostExperts::new(experts, &mut builder)?)));
-                }
-                Step::Run(_, command) => {
+                Step::Run(queue, command) => {
                     let following = rest.iter().map_while(|step| match step {
                         Step::Run(own, command) if own == queue => Some(command),
                         _ => None,
                     });
-                    let commands: Vec<&Command> =
-                        std::iter::once(command).chain(following).take(LONGEST_SEQUENCE).collect();
-                    let launches = match builder.sequence(&commands)? {
-                        Some((count, launches)) => {
-                            steps = &rest[count - 1..];
-                            launches
+                    let commands = std::iter::once(command).chain(following);
+                    let (count, launches) = match command {
+                        Command::Decode { .. } => decodes(&resources, *queue, commands, &mut schedule)?,
+                        _ => {
+                            let commands: Vec<&Command> = commands.take(LONGEST_SEQUENCE).collect();
+                            match builder.sequence(&commands)? {
+                                Some(sequence) => sequence,
+                                None => (1, builder.command(command)?),
+                            }
                         }
-                        None => builder.command(command)?,
                     };
-                    segments.extend(launches.into_iter().map(Segment::Launch));
+                    steps = &rest[count - 1..];
+                    launches.into_iter().for_each(|launch| schedule.push(*queue, Segment::Launch(launch)));
                 }
-                Step::Signal(_, edge) => segments.push(Segment::Signal(*edges.entry(*edge).or_insert(count))),
-                Step::Wait(_, edge) => segments.push(Segment::Wait(*edges.entry(*edge).or_insert(count))),
+                Step::Signal(queue, edge) => {
+                    schedule.push(*queue, Segment::Signal(*edges.entry(*edge).or_insert(count)));
+                }
+                Step::Wait(queue, edge) => {
+                    schedule.push(*queue, Segment::Wait(*edges.entry(*edge).or_insert(count)));
+                }
             }
         }
         let scratch = builder.into_scratch();
-        fetch_ahead(&mut compute);
-        let launches = |segment: &Segment| matches!(segment, Segment::Launch(_));
+        let Schedule { mut segments, scratch: decode_scratch, decoded, .. } = schedule;
+        fetch_ahead(&mut segments);
+        let is_experts = |(_, segment): &(Queue, Segment)| matches!(segment, Segment::Experts(_));
         Ok(Self {
-            // Without a decode queue there is nothing to wait for, and the stream keeps the order.
-            host_driven: !decode.is_empty() || !compute.iter().all(launches),
-            edges: edges.iter().map(|_| Latch::default()).collect(),
-            compute,
-            decode,
+            host_driven: segments.iter().any(is_experts),
+            forks: segments.iter().any(|(queue, _)| *queue == Queue::Decode),
+            edges: edges.len(),
+            segments,
             graph: Mutex::new(None),
             resources,
             _scratch: scratch,
+            _decode_scratch: decode_scratch,
+            decoded,
         })
     }
 
@@ -197,9 +210,11 @@ impl CudaProgram {
         }
         let active = [inputs.rows as u32, inputs.logits_rows as u32];
         resources.active.write(&shared.stream, 0, bytemuck::cast_slice(&active))?;
+        // Experts look for the weights that they have decoded.
+        program.decoded.iter().for_each(|&slot| resources.slot(slot).set_content(None));
         let mut timing = Timing::default();
         if program.host_driven {
-            program.run(inputs.rows, &mut timing)?;
+            program.enqueue(inputs.rows, &mut timing)?;
         } else {
             program.replay()?;
         }
@@ -214,20 +229,16 @@ impl CudaProgram {
             return Ok(graph.0.launch().during("launching a graph")?);
         }
         let stream = &self.resources.shared.stream;
-        if self.compute.is_empty() {
+        if self.segments.is_empty() {
             return Ok(());
         }
         // Relaxed, because other threads allocate memory meanwhile.
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
         stream.begin_capture(mode).during("capturing a graph")?;
-        let launched: std::result::Result<(), CudaError> =
-            self.compute.iter().try_for_each(|segment| match segment {
-                Segment::Launch(launch) => launch.run(stream),
-                _ => Ok(()),
-            });
+        let enqueued = self.enqueue(0, &mut Timing::default());
         // Ended in any case, because the stream is unusable while it captures.
         let captured = stream.end_capture(sys::CUgraphInstantiate_flags(0)).during("capturing a graph");
-        launched?;
+        enqueued?;
         let captured = captured?.ok_or(CudaError::Driver {
             operation: "capturing a graph",
             why: "there is no graph".to_owned(),
@@ -237,88 +248,93 @@ impl CudaProgram {
         Ok(())
     }
 
-    /// Enqueues commands one by one, those of the decode queue on another thread.
-    fn run(&self, rows: usize, timing: &mut Timing) -> Result<()> {
+    /// Enqueues all segments, in an order in which every edge is signalled before it is awaited.
+    fn enqueue(&self, rows: usize, timing: &mut Timing) -> Result<()> {
         let shared = &self.resources.shared;
-        self.edges.iter().for_each(Latch::reset);
-        let compute = |timing: &mut Timing| self.queue(&self.compute, &shared.stream, rows, timing);
-        if self.decode.is_empty() {
-            return match compute(timing) {
-                Ok(()) => Ok(()),
-                Err(QueueError::Error(error)) => Err(error),
-                Err(QueueError::OtherQueue) => Err(other_queue_failed()),
-            };
+        let join = |to: Queue, from: Queue| {
+            shared.stream_of(to).join(shared.stream_of(from)).during("waiting for the other queue")
+        };
+        if self.forks {
+            // Slots are free when the earlier submissions are done.
+            join(Queue::Decode, Queue::Compute)?;
         }
-        // Slots are free when the earlier submissions are done.
-        shared.copies.join(&shared.stream).during("waiting for the other queue")?;
-        let (computed, decoded) = std::thread::scope(|scope| {
-            let decoding = scope.spawn(|| {
-                let mut waits = Timing::default();
-                let decoded = catch_unwind(AssertUnwindSafe(|| {
-                    self.queue(&self.decode, &shared.copies, 0, &mut waits)
-                }));
-                self.release_after(&decoded);
-                decoded
-            });
-            let computed = catch_unwind(AssertUnwindSafe(|| compute(timing)));
-            self.release_after(&computed);
-            (computed, decoding.join())
-        });
-        let decoded = decoded.unwrap_or_else(Err);
-        match (computed, decoded) {
-            (Err(panic), _) | (_, Err(panic)) => resume_unwind(panic),
-            (Ok(Err(QueueError::Error(error))), _) | (_, Ok(Err(QueueError::Error(error)))) => Err(error),
-            (Ok(Err(QueueError::OtherQueue)), _) | (_, Ok(Err(QueueError::OtherQueue))) => {
-                Err(other_queue_failed())
-            }
-            (Ok(Ok(())), Ok(Ok(()))) => Ok(()),
-        }
-    }
-
-    /// Releases the other queue if this one failed, because it may be waiting for edges.
-    fn release_after<P>(&self, result: &std::result::Result<std::result::Result<(), QueueError>, P>) {
-        if !matches!(result, Ok(Ok(()))) {
-            self.edges.iter().for_each(Latch::fail);
-        }
-    }
-
-    fn queue(
-        &self,
-        segments: &[Segment],
-        stream: &CudaStream,
-        rows: usize,
-        timing: &mut Timing,
-    ) -> std::result::Result<(), QueueError> {
-        let mut stalled = Duration::ZERO;
-        for segment in segments {
+        let mut events: Vec<Option<cudarc::driver::CudaEvent>> = (0..self.edges).map(|_| None).collect();
+        for (queue, segment) in &self.segments {
+            let stream = shared.stream_of(*queue);
             match segment {
                 Segment::Launch(launch) => launch.run(stream)?,
-                Segment::Decode(weight, slot) => {
-                    let start = Instant::now();
-                    self.resources.slot(*slot).decode(self.resources.weight(*weight), stream)?;
-                    stalled += start.elapsed();
-                }
                 Segment::Experts(experts) => experts.run(&self.resources, stream, rows, timing)?,
-                Segment::Signal(edge) => self.edges[*edge].signal(stream)?,
+                Segment::Signal(edge) => {
+                    events[*edge] = Some(stream.record_event(None).during("recording an event")?);
+                }
                 Segment::Wait(edge) => {
-                    let start = Instant::now();
-                    if !self.edges[*edge].wait(stream)? {
-                        return Err(QueueError::OtherQueue);
+                    if let Some(event) = &events[*edge] {
+                        stream.wait(event).during("waiting for the other queue")?;
                     }
-                    stalled += start.elapsed();
                 }
             }
         }
-        timing.stalled += stalled;
+        if self.forks {
+            join(Queue::Compute, Queue::Decode)?;
+        }
         Ok(())
     }
 }
 
+/// Segments in the order of a program's steps.
+#[derive(Default)]
+struct Schedule {
+    segments: Vec<(Queue, Segment)>,
+    /// Memory that decoding goes through.
+    scratch: Vec<Arc<DeviceMemory>>,
+    decoded: Vec<SlotId>,
+    /// Queues that have launched nothing since they waited for the other one.
+    launched: [bool; 2],
+}
+
+impl Schedule {
+    fn push(&mut self, queue: Queue, segment: Segment) {
+        let launched = &mut self.launched[usize::from(queue == Queue::Decode)];
+        let segment = match segment {
+            Segment::Wait(edge) => {
+                *launched = false;
+                Segment::Wait(edge)
+            }
+            Segment::Launch(launch) if !*launched => {
+                *launched = true;
+                Segment::Launch(launch.after_wait())
+            }
+            other => other,
+        };
+        self.segments.push((queue, segment));
+    }
+}
+
+/// Returns the launches of the decode commands with which `commands` begins, and their number.
+fn decodes<'a>(
+    resources: &Resources,
+    queue: Queue,
+    commands: impl Iterator<Item = &'a Command>,
+    schedule: &mut Schedule,
+) -> Result<(usize, Vec<Launch>)> {
+    let pairs = commands.map_while(|command| match command {
+        Command::Decode { weight, into } => Some((*weight, *into)),
+        _ => None,
+    });
+    let pairs: Vec<(WeightId, SlotId)> = pairs.collect();
+    let decodings = pairs.iter().map(|&(weight, slot)| resources.decoding(weight, slot));
+    let decodings = decodings.collect::<Result<Vec<_>>>()?;
+    schedule.decoded.extend(pairs.iter().map(|&(_, slot)| slot));
+    let (launches, scratch) = resources.decode(queue, &decodings)?;
+    schedule.scratch.push(scratch);
+    Ok((decodings.len(), launches))
+}
+
 /// Lets each product with tuples fetch what the next one reads.
-fn fetch_ahead(segments: &mut [Segment]) {
+fn fetch_ahead(segments: &mut [(Queue, Segment)]) {
     let mut previous: Option<usize> = None;
     for i in 0..segments.len() {
-        let Segment::Launch(launch) = &mut segments[i] else { continue };
+        let Segment::Launch(launch) = &mut segments[i].1 else { continue };
         if !launch.change_tuples(|tuples| {
             if previous.is_some() {
                 tuples.fetched_before()
@@ -328,16 +344,12 @@ fn fetch_ahead(segments: &mut [Segment]) {
         }
         let own = launch.tuples().cloned();
         if let (Some(before), Some(own)) = (previous, own)
-            && let Segment::Launch(before) = &mut segments[before]
+            && let Segment::Launch(before) = &mut segments[before].1
         {
             before.change_tuples(|tuples| tuples.fetch_for(&own));
         }
         previous = Some(i);
     }
-}
-
-fn other_queue_failed() -> RuntimeError {
-    RuntimeError::Threads("the other queue has failed".to_owned())
 }
 
 /// The completion of a submission.
@@ -370,6 +382,12 @@ impl CudaProgram {
                 RuntimeError::UnknownToken { token: value, vocabulary: vocabulary.unwrap_or(0) }
             }
             2 => RuntimeError::CacheRange { largest: f32::from_bits(value) },
+            3 => {
+                // Which slots the bad weight is in is not known.
+                self.resources.slots.iter().for_each(|slot| slot.set_content(None));
+                let weight = &self.resources.weights[value as usize];
+                weight.named(weight.streams().map_or_else(|error| error, |streams| streams.error()))
+            }
             _ => RuntimeError::Device { device: "cuda", why: format!("a kernel reports error {code}") },
         }
     }

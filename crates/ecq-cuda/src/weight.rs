@@ -1,14 +1,14 @@
 //! Weight matrices and slots on the GPU.
 
 use crate::backend::Shared;
+use crate::decode::DeviceStreams;
 use crate::error::Result as CudaResult;
 use crate::layout::Shape;
 use crate::memory::DeviceMemory;
 use crate::packing::{MatrixKind, PackedMatrix, SideData, pack_floats, side_of_rows};
 use crate::parameters::{CodesMatrix, MatrixParameters};
 use crate::tuples::TupleMatrix;
-use cudarc::driver::CudaStream;
-use ecq_codec::{CodesEntry, TupleLayout, decode_codes, decode_codes_into, decode_grid};
+use ecq_codec::{CodesEntry, TupleLayout, decode_codes, decode_grid};
 use ecq_core::{Coding, EncodedTensor, TensorPart};
 use ecq_runtime::backend::{Slot, Weight};
 use ecq_runtime::{Matrix, MatrixStorage, Mode, Residence, RuntimeError};
@@ -37,9 +37,9 @@ pub(crate) struct CudaWeight {
     matrix: DeviceMatrix,
     shape: [usize; 2],
     /// What is decoded into a slot before each use.
-    streams: Option<Streams>,
+    streams: Option<DeviceStreams>,
     /// Elements and side data.
-    _memory: Option<DeviceMemory>,
+    _memory: Vec<DeviceMemory>,
 }
 
 /// A matrix as kernels read it.
@@ -51,12 +51,6 @@ pub(crate) enum DeviceMatrix {
     Linear(MatrixKind, MatrixParameters),
     /// For `tuple_product.cu`.
     Tuples(Arc<TupleMatrix>),
-}
-
-/// A coded matrix on the host.
-struct Streams {
-    tensor: EncodedTensor,
-    packed: PackedMatrix,
 }
 
 /// Parts of an allocation, each at a multiple of 256 bytes.
@@ -87,7 +81,8 @@ impl CudaWeight {
                     return Err(ecq_core::CoreError::Length { what, found, expected }.into());
                 }
                 let (kind, shape, words) = pack_floats(matrix.shape, dtype, &bytes);
-                Self::upload(shared, matrix, kind, shape, SideData::default(), Some(&words), None)
+                let elements = DeviceMemory::with(&shared.gpu, bytemuck::cast_slice(&words))?;
+                Self::upload(shared, matrix, kind, shape, SideData::default(), Some(elements), None)
             }
             (Residence::Packed | Residence::Streams, MatrixStorage::Codes(tensor)) => {
                 let coding = CodesEntry::of(tensor)?.coding;
@@ -106,15 +101,19 @@ impl CudaWeight {
                         ),
                     });
                 }
-                let (codes, grid) = (decode_codes(tensor)?, decode_grid(tensor)?);
-                let (packed, words) = PackedMatrix::pack(&codes, &grid)?;
-                Self::upload(shared, matrix, packed.kind, packed.shape, packed.side, Some(&words), None)
+                if DeviceStreams::decodes(coding) {
+                    let (mut streams, elements) = DeviceStreams::load(shared, tensor, true)?;
+                    let (kind, shape, side) = streams.packed_mut().take();
+                    return Self::upload(shared, matrix, kind, shape, side, elements, None);
+                }
+                let (packed, words) = PackedMatrix::pack(&decode_codes(tensor)?, &decode_grid(tensor)?)?;
+                let elements = DeviceMemory::with(&shared.gpu, bytemuck::cast_slice(&words))?;
+                Self::upload(shared, matrix, packed.kind, packed.shape, packed.side, Some(elements), None)
             }
             (Residence::Slot, MatrixStorage::Codes(tensor)) => {
                 // Decoded once, so that bits and outliers, and with them the results, are those of `Packed`.
-                let (mut packed, _) = PackedMatrix::pack(&decode_codes(tensor)?, &decode_grid(tensor)?)?;
-                let (kind, shape, side) = (packed.kind, packed.shape, std::mem::take(&mut packed.side));
-                let streams = Streams { tensor: tensor.clone(), packed };
+                let (mut streams, _) = DeviceStreams::load(shared, tensor, false)?;
+                let (kind, shape, side) = streams.packed_mut().take();
                 Self::upload(shared, matrix, kind, shape, side, None, Some(streams))
             }
             _ => {
@@ -131,7 +130,7 @@ impl CudaWeight {
         let [index, stream] = parts.map(|part| &part[..]);
         let tuples = TupleMatrix::load(&shared.gpu, &layout.code, layout.shape, [index, stream], &side)?;
         let bytes = tuples.bytes() as u64;
-        let weight = Self::new(shared, matrix, DeviceMatrix::Tuples(Arc::new(tuples)), None, None);
+        let weight = Self::new(shared, matrix, DeviceMatrix::Tuples(Arc::new(tuples)), None, Vec::new());
         Ok(Weight::new(matrix.shape, bytes, 0, Arc::new(weight)))
     }
 
@@ -139,8 +138,8 @@ impl CudaWeight {
         shared: &Shared,
         matrix: &Matrix,
         parameters: DeviceMatrix,
-        streams: Option<Streams>,
-        memory: Option<DeviceMemory>,
+        streams: Option<DeviceStreams>,
+        memory: Vec<DeviceMemory>,
     ) -> Self {
         static LOADED: AtomicU64 = AtomicU64::new(0);
         Self {
@@ -160,16 +159,14 @@ impl CudaWeight {
         kind: MatrixKind,
         shape: Shape,
         mut side: SideData,
-        words: Option<&[u32]>,
-        streams: Option<Streams>,
+        elements: Option<DeviceMemory>,
+        streams: Option<DeviceStreams>,
     ) -> Result<Weight> {
         if let Shape::Tiles(tiles) = shape {
             tiles.arrange(kind, &mut side);
         }
         let mut arena = Arena::default();
-        let words = words.and_then(|words| arena.push(bytemuck::cast_slice(words)));
         let offsets = [
-            words,
             arena.push(&side.scales),
             arena.push(&side.biases),
             arena.push(&side.group_scales),
@@ -180,13 +177,14 @@ impl CudaWeight {
             arena.push(bytemuck::cast_slice(&side.outliers)),
         ];
         let memory = DeviceMemory::with(&shared.gpu, &arena.0)?;
-        let [elements, scales, biases, group_scales, group_minima, levels, col_scales, starts, outliers] =
+        let address = elements.as_ref().map_or(0, DeviceMemory::address);
+        let [scales, biases, group_scales, group_minima, levels, col_scales, starts, outliers] =
             offsets.map(|offset| offset.map_or(0, |offset| memory.address() + offset));
         let parameters = match shape {
             Shape::Tiles(shape) => DeviceMatrix::Codes(
                 kind,
                 CodesMatrix {
-                    units: elements,
+                    units: address,
                     scales,
                     group_scales,
                     group_minima,
@@ -204,7 +202,7 @@ impl CudaWeight {
             Shape::Lanes(shape) => DeviceMatrix::Linear(
                 kind,
                 MatrixParameters {
-                    words: elements,
+                    words: address,
                     scales,
                     biases,
                     levels,
@@ -223,9 +221,10 @@ impl CudaWeight {
             ),
         };
         let slot_bytes = if streams.is_some() { shape.bytes() } else { 0 };
-        let stored = streams.as_ref().map_or(0, |streams| streams.tensor.bytes());
-        let bytes = memory.bytes() as u64 + stored;
-        let weight = Self::new(shared, matrix, parameters, streams, Some(memory));
+        let stored = streams.as_ref().map_or(0, |streams| streams.bytes() as u64);
+        let memory: Vec<DeviceMemory> = elements.into_iter().chain([memory]).collect();
+        let bytes = memory.iter().map(|memory| memory.bytes() as u64).sum::<u64>() + stored;
+        let weight = Self::new(shared, matrix, parameters, streams, memory);
         Ok(Weight::new(matrix.shape, bytes.max(1), slot_bytes, Arc::new(weight)))
     }
 
@@ -265,6 +264,15 @@ impl CudaWeight {
         matrix.digits(rows).bytes(rows).next_multiple_of(256)
     }
 
+    /// Returns the coded matrix, if it is decoded into a slot before each use.
+    ///
+    /// # Errors
+    /// [`Binding`](RuntimeError::Binding) if it is not.
+    pub(crate) fn streams(&self) -> Result<&DeviceStreams> {
+        let error = || RuntimeError::Binding(format!("{} is not decoded into slots", self.name));
+        self.streams.as_ref().ok_or_else(error)
+    }
+
     /// Returns whether the matrix is decoded into a slot before each use.
     pub(crate) fn needs_slot(&self) -> bool {
         self.streams.is_some()
@@ -297,22 +305,13 @@ impl CudaSlot {
         Ok(Self { backend: shared.number, memory, state: Mutex::default() })
     }
 
-    /// Decodes a weight on the host and copies it to the slot, after the earlier work of a stream.
-    pub(crate) fn decode(&self, weight: &CudaWeight, stream: &CudaStream) -> Result<()> {
-        let Some(Streams { tensor, packed }) = &weight.streams else {
-            return Err(RuntimeError::Binding(format!("{} is not decoded into slots", weight.name)));
-        };
-        self.set_content(None);
-        let [rows, cols] = weight.shape();
-        let mut symbols = vec![0; rows * cols];
-        decode_codes_into(tensor, &mut symbols).map_err(|error| weight.named(error))?;
-        let words = packed.words(&symbols);
-        self.memory.write(stream, 0, bytemuck::cast_slice(&words))?;
-        self.set_content(Some(weight.number));
-        Ok(())
+    /// Returns the address of the elements.
+    pub(crate) fn address(&self) -> u64 {
+        self.memory.address()
     }
 
-    fn set_content(&self, content: Option<u64>) {
+    /// Records which weight is decoded in the slot.
+    pub(crate) fn set_content(&self, content: Option<u64>) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).content = content;
     }
 

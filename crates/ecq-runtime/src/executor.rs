@@ -45,8 +45,16 @@ pub struct DecodeStats {
     pub expert_hits: u64,
     /// Uses of an expert that is decoded before use, counted once per step and layer, not per row.
     pub expert_uses: u64,
-    /// Time that computation waited for decoding.
-    pub stall: Duration,
+    /// Time that computation waited for decoding; `None` if the device does not tell.
+    pub stall: Option<Duration>,
+}
+
+impl DecodeStats {
+    fn add_stall(&mut self, stalled: Option<Duration>) {
+        if let Some(stalled) = stalled {
+            *self.stall.get_or_insert_default() += stalled;
+        }
+    }
 }
 
 /// Runs batches of rows on a model.
@@ -421,13 +429,13 @@ impl Executor {
         if !slot_state.first_block_decoded && !model.block_slots.preloaded().is_empty() {
             let prime = self.compiled(Key::DecodeFirstBlock)?;
             let event = model.backend.submit(&prime, &Inputs { rows: 0, logits_rows: 0, writes: &[] })?;
-            self.decode_stats.stall += model.backend.wait(&event)?.stalled;
+            self.decode_stats.add_stall(model.backend.wait(&event)?.stalled);
         }
         slot_state.first_block_decoded = false;
         let event = model.backend.submit(&program, &inputs)?;
         let timing = model.backend.wait(&event)?;
         slot_state.first_block_decoded = true;
-        self.decode_stats.stall += timing.stalled;
+        self.decode_stats.add_stall(timing.stalled);
         self.decode_stats.expert_hits += timing.expert_hits;
         self.decode_stats.expert_uses += timing.expert_uses;
         self.decode_stats.hits += model.block_slots.pinned as u64;

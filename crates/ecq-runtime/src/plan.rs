@@ -18,7 +18,8 @@ pub enum Mode {
     /// As many layers as fit the memory budget stay decoded (they are pinned); the others are decoded at each
     /// use. The mode is not a least-recently-used cache, see [`pinned_blocks`].
     Lru,
-    /// Host threads decode the next layer while the current one computes.
+    /// The next layer is decoded while the current one computes, by host threads if the device has no second
+    /// queue.
     Prefetch,
     /// The device decodes the next layer on a second queue.
     Async,

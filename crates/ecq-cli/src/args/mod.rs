@@ -218,6 +218,9 @@ pub enum Bench {
         /// Seconds per measurement
         #[arg(long, default_value_t = 1.0)]
         seconds: f64,
+        /// Device: cpu, or cuda or cuda:N for the decode kernels of a GPU on synthetic codes
+        #[arg(long, default_value = "cpu", conflicts_with_all = ["model", "threads", "seconds"])]
+        device: String,
     },
     /// Tokens per second and memory of a model in each decode mode
     Model(Box<ModelBenchArgs>),

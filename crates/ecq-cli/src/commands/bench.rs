@@ -29,7 +29,10 @@ pub(super) const SYMBOLS: usize = 48 << 20;
 pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     match &args.benchmark {
         Bench::Codes { model, name, output, force } => codes(model, name, output, force.force, json),
-        Bench::Decode { model, threads, seconds } => decode(model.as_deref(), threads, *seconds, json),
+        Bench::Decode { model, threads, seconds, device } => match device.as_str() {
+            "cpu" => decode(model.as_deref(), threads, *seconds, json),
+            device => super::decode_gpu::run(device, json),
+        },
         Bench::Model(args) => super::model::run(args, json),
         Bench::Shape(args) => super::shape::run(args, json),
         Bench::Gemv(args) => super::gemv::run(args, json),

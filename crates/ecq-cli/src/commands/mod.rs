@@ -4,6 +4,7 @@ pub mod analyze;
 pub mod bench;
 pub mod chat;
 mod complete;
+mod decode_gpu;
 pub mod demo;
 pub mod doctor;
 mod engine;

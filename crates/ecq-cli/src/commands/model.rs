@@ -31,7 +31,7 @@ pub struct Measured {
     memory: Option<u64>,
     hits: u64,
     uses: u64,
-    stall_s: f64,
+    stall_s: Option<f64>,
     /// Tokens of the first sequence.
     #[serde(skip)]
     pub tokens: Vec<u32>,
@@ -113,7 +113,7 @@ pub fn measure(
         memory: loaded.budget,
         hits: residency.hits,
         uses: residency.uses,
-        stall_s: residency.stall.as_secs_f64(),
+        stall_s: residency.stall.map(|stall| stall.as_secs_f64()),
         tokens: passes.pop().map(|pass| pass.first).unwrap_or_default(),
     })
 }
@@ -218,7 +218,8 @@ pub fn print(rows: &[Measured]) {
             ("lru", uses) if uses > 0 => format!("{:.1}%", 100.0 * row.hits as f64 / uses as f64),
             _ => String::new(),
         };
-        let stall = if row.uses == 0 { String::new() } else { format!("{:.3} s", row.stall_s) };
+        let stall =
+            row.stall_s.filter(|_| row.uses > 0).map_or(String::new(), |stall| format!("{stall:.3} s"));
         out.add_row([
             row.mode.to_owned(),
             prefill,

@@ -107,7 +107,7 @@ fn object(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Complete
         "weight_bytes_stored": loaded.model.stored_bytes(),
         "cache_bytes": completed.cache_bytes,
         "peak_rss_bytes": ecq::peak_rss_bytes(),
-        "hits": residency.hits, "uses": residency.uses, "stall_s": residency.stall.as_secs_f64(),
+        "hits": residency.hits, "uses": residency.uses, "stall_s": residency.stall.map(|stall| stall.as_secs_f64()),
         "mode": loaded.model.mode().0.name(),
         "device": loaded.model.backend().info().kind,
     });
@@ -174,11 +174,11 @@ fn report(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Complete
     if residency.uses > 0 {
         let rate = 100.0 * residency.hits as f64 / residency.uses as f64;
         eprintln!(
-            "decoded layers: {} hits in {} uses ({}%), {:.3} s stalled",
+            "decoded layers: {} hits in {} uses ({}%){}",
             residency.hits,
             residency.uses,
             three_digits(rate),
-            residency.stall.as_secs_f64()
+            residency.stall.map_or(String::new(), |stall| format!(", {:.3} s stalled", stall.as_secs_f64()))
         );
     }
     if args.draft.draft.is_some() {

@@ -30,7 +30,29 @@ pub struct PrefixCode {
     pub(super) escape: Option<(u8, u16)>,
 }
 
+/// What a sequence of bits begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// The codeword of a tuple.
+    Tuple {
+        /// The tuple; symbols that it does not have are zero.
+        symbols: [u8; 4],
+        /// Bits of the codeword.
+        length: u8,
+    },
+    /// The escape, which the symbols of a tuple follow.
+    Escape {
+        /// Bits of the escape's codeword.
+        length: u8,
+    },
+    /// No codeword.
+    Nothing,
+}
+
 impl PrefixCode {
+    /// Longest codeword in bits.
+    pub const WIDTH: u32 = MAX_WIDTH;
+
     /// Returns the code over tuples of `tuple` symbols; tuples rarer than `2^-(12 + rarity)` are escaped.
     ///
     /// # Errors
@@ -168,8 +190,30 @@ impl PrefixCode {
         self.bits_per_symbol() * counts.total() as f64
     }
 
+    /// Returns what each sequence of [`WIDTH`](Self::WIDTH) bits begins with, the first bit least significant:
+    /// the decoder's table, for other devices.
+    pub fn lookups(&self) -> Vec<Lookup> {
+        let mut lookups = vec![Lookup::Nothing; 1 << MAX_WIDTH];
+        let mut fill = |length: u8, codeword: u16, lookup: Lookup| {
+            lookups[usize::from(codeword)..].iter_mut().step_by(1 << length).for_each(|at| *at = lookup);
+        };
+        for (index, (&length, &codeword)) in self.lengths.iter().zip(&self.codewords).enumerate() {
+            if length > 0 {
+                let symbol = |i: usize| match i < self.tuple {
+                    true => (index / self.table.alphabet().pow(i as u32) % self.table.alphabet()) as u8,
+                    false => 0,
+                };
+                fill(length, codeword, Lookup::Tuple { symbols: std::array::from_fn(symbol), length });
+            }
+        }
+        if let Some((length, codeword)) = self.escape {
+            fill(length, codeword, Lookup::Escape { length });
+        }
+        lookups
+    }
+
     /// Returns the width of an escaped symbol in bits.
-    pub(super) fn raw_bits(&self) -> u32 {
+    pub fn raw_bits(&self) -> u32 {
         (self.table.alphabet() as u32 - 1).ilog2() + 1
     }
 

@@ -59,7 +59,7 @@ impl Decoder {
     /// [`CodingError::Truncated`], [`CodingError::TrailingBytes`] or [`CodingError::InvalidBytes`] when the
     /// lengths of the lanes do not fit the bytes.
     pub fn open<'a>(&'a self, tile: &'a [u8], layout: Layout) -> Result<Reader<'a>> {
-        let lanes = read_header(tile, lanes_used(layout, self.tables.tuple))?;
+        let lanes = lane_ranges(tile, layout, self.tables.tuple)?;
         // A refill reads 8 bytes: a shorter tile is copied and padded.
         let bytes = match tile.len() {
             8.. => Cow::Borrowed(tile),
@@ -297,8 +297,13 @@ fn refill(bytes: &[u8], bit: usize, last: usize) -> u64 {
     word >> ((bit - 8 * byte) & 63)
 }
 
-/// Returns the bytes of each of the `count` lanes of a tile.
-fn read_header(tile: &[u8], count: usize) -> Result<Vec<Range<usize>>> {
+/// Returns the bytes of each lane of a tile that holds tuples of `tuple` symbols.
+///
+/// # Errors
+/// [`CodingError::Truncated`], [`CodingError::TrailingBytes`] or [`CodingError::InvalidBytes`] when the
+/// lengths of the lanes do not fit the bytes.
+pub fn lane_ranges(tile: &[u8], layout: Layout, tuple: usize) -> Result<Vec<Range<usize>>> {
+    let count = lanes_used(layout, tuple);
     let short =
         |needed: usize| CodingError::Truncated { what: "a prefix-coded tile", at: tile.len(), needed };
     let Some((head, rest)) = tile.split_at_checked(5) else {

@@ -9,9 +9,9 @@ mod decode;
 mod encode;
 mod lookups;
 
-pub use code::PrefixCode;
 pub(crate) use code::package_merge;
-pub use decode::{Decoder, Reader};
+pub use code::{Lookup, PrefixCode};
+pub use decode::{Decoder, Reader, lane_ranges};
 pub use encode::Encoder;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use lookups::place;

@@ -111,7 +111,10 @@ impl Classes {
 
     /// Checks that the tables of all pairs exist, that they are no more than the pairs, and that they have
     /// one precision.
-    pub(crate) fn check_tables(&self, tables: &[FrequencyTable]) -> Result<()> {
+    ///
+    /// # Errors
+    /// As [`Decoder::with_classes`](super::Decoder::with_classes).
+    pub fn check_tables(&self, tables: &[FrequencyTable]) -> Result<()> {
         if tables.len() > self.tables.len() {
             let (found, expected) = (tables.len() as u64, "at most one table for each pair of classes");
             return Err(CodingError::Parameter { what: "tables", found, expected });

@@ -39,7 +39,7 @@ pub struct TupleCode {
     zero: u8,
     even: bool,
     /// In the order of codewords.
-    items: Vec<Item>,
+    pub(super) items: Vec<Item>,
     by_symbols: HashMap<Tuple, u16>,
 }
 
@@ -175,9 +175,12 @@ impl TupleCode {
         self.items.iter().flat_map(|item| std::iter::repeat_n(register(item), repeat(item))).collect()
     }
 
-    /// Returns the tuples with codewords, in the order of codewords.
-    pub(super) fn items(&self) -> &[Item] {
-        &self.items
+    /// Returns symbols and length of the codeword that each sequence of `width` bits begins with, the first bit
+    /// most significant: the decoder's table.
+    pub fn lookups(&self) -> Vec<([u8; 4], u8)> {
+        let repeat = |length: u8| 1 << (self.width - u32::from(length));
+        let lookups = |item: &Item| std::iter::repeat_n((item.symbols, item.length), repeat(item.length));
+        self.items.iter().flat_map(lookups).collect()
     }
 
     /// Returns the codeword of a tuple whose first `real` symbols count, and of a similar one if it has none.
@@ -212,7 +215,7 @@ impl TupleCode {
     }
 
     /// Returns what a correction's magnitude counts.
-    pub(super) fn unit(&self) -> i32 {
+    pub fn unit(&self) -> i32 {
         if self.even { 2 } else { 1 }
     }
 

@@ -17,16 +17,12 @@ pub struct Decoder {
 impl Decoder {
     /// Returns a decoder for `code`.
     pub fn new(code: &TupleCode) -> Self {
-        let repeat = |length: u8| 1 << (code.width() - u32::from(length));
-        let items = code.items().iter();
-        let lookups =
-            items.flat_map(|item| std::iter::repeat_n((item.symbols, item.length), repeat(item.length)));
         Self {
             tuple: code.tuple(),
             width: code.width(),
             alphabet: code.table().alphabet(),
             unit: code.unit(),
-            lookups: lookups.collect(),
+            lookups: code.lookups(),
         }
     }
 

@@ -40,7 +40,7 @@ fn oracle(code: &TupleCode, encoded: &Encoded, shape: Shape, corrected: bool) ->
         word >> (31 - at % 32) & 1
     };
     let words: HashMap<(u8, u32), Tuple> =
-        code.items().iter().map(|item| ((item.length, item.codeword.into()), item.symbols)).collect();
+        code.items.iter().map(|item| ((item.length, item.codeword.into()), item.symbols)).collect();
     let mut out = vec![None; shape.rows() * shape.cols()];
     for tile in 0..shape.tiles() {
         for segment in 0..shape.segments() {
@@ -106,7 +106,7 @@ fn every_shape_and_parameter_round_trips_and_equals_the_oracle() {
                     let Ok(code) = TupleCode::best(&table, tuple, width, zero, even) else { continue };
                     let bytes = code.to_bytes();
                     let (again, used) = TupleCode::from_bytes(&bytes).unwrap();
-                    assert_eq!((used, again.items()), (bytes.len(), code.items()));
+                    assert_eq!((used, &again.items), (bytes.len(), &code.items));
                     let shape = Shape::new(rows, cols, tuple, segment_groups).unwrap();
                     let encoded = match Encoder::new(&code).encode(&symbols, shape) {
                         Ok(encoded) => encoded,
@@ -158,7 +158,7 @@ fn registers_hold_lengths_and_values() {
         let code = code_of(&symbols, 8, tuple, 10, even);
         let registers = code.registers();
         assert_eq!(registers.len(), 1 << 10);
-        for item in code.items() {
+        for item in &code.items {
             let index = usize::from(item.codeword) << (10 - item.length);
             let bytes = registers[index].to_le_bytes();
             assert_eq!(bytes[0] & 31, item.length);

@@ -125,8 +125,9 @@ pub struct Inputs<'a> {
 /// Measurements of one submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timing {
-    /// Time that the compute queue waited for decoding into slots.
-    pub stalled: Duration,
+    /// Time that the compute queue waited for decoding into slots; `None` if the device decodes without the
+    /// host, which then does not know.
+    pub stalled: Option<Duration>,
     /// Number of experts in slots that were used, counted once per command.
     pub expert_uses: u64,
     /// Number of these uses whose expert was already decoded in a slot.

@@ -15,6 +15,7 @@ mod adjacent;
 mod attention;
 mod bindings;
 mod blocks;
+mod decoding;
 mod experts;
 mod harness;
 mod invalid_commands;
@@ -34,6 +35,7 @@ pub use adjacent::adjacent_commands;
 pub use attention::attention;
 pub use bindings::{bindings, foreign_handles, transfers};
 pub use blocks::copy_blocks;
+pub use decoding::{damaged_streams, decoding, decoding_rans};
 pub use experts::{experts, routing};
 pub use invalid_commands::invalid_commands;
 pub use padding::padding;
@@ -61,6 +63,7 @@ macro_rules! backend_conformance {
             attention copy_blocks padding
             routing experts
             argmax sample advance
+            decoding decoding_rans damaged_streams
             slots queues failures replay two_programs threads
             invalid_commands queue_order bindings foreign_handles transfers truncated_streams);
     };

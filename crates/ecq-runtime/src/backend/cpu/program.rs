@@ -134,17 +134,14 @@ impl CpuProgram {
             })?;
         }
         let active = ActiveRows { rows: inputs.rows, logits_rows: inputs.logits_rows };
-        let mut timing = Timing::default();
+        let mut stalled = Duration::ZERO;
         if program.decode.is_empty() {
-            return program.outcome(
-                program.queue(&program.compute, active, &mut timing.stalled),
-                None,
-                timing,
-            );
+            let computed = program.queue(&program.compute, active, &mut stalled);
+            return program.outcome(computed, None, stalled);
         }
         program.edges.iter().chain([&program.decoded]).for_each(Latch::reset);
         decode_thread().send(program.clone())?;
-        let compute = AssertUnwindSafe(|| program.queue(&program.compute, active, &mut timing.stalled));
+        let compute = AssertUnwindSafe(|| program.queue(&program.compute, active, &mut stalled));
         let computed = catch_unwind(compute);
         if !matches!(computed, Ok(Ok(()))) {
             // Release the decode queue, which may be waiting for edges that will not be signalled.
@@ -153,7 +150,7 @@ impl CpuProgram {
         program.decoded.wait();
         let computed = computed.unwrap_or_else(|panic| resume_unwind(panic));
         let decoded = lock(&program.decode_error).take();
-        program.outcome(computed, decoded, timing)
+        program.outcome(computed, decoded, stalled)
     }
 
     /// Returns the timing, or the error of the queue that failed first.
@@ -161,10 +158,13 @@ impl CpuProgram {
         &self,
         computed: std::result::Result<(), QueueError>,
         decoded: Option<RuntimeError>,
-        mut timing: Timing,
+        stalled: Duration,
     ) -> Result<Timing> {
-        timing.expert_uses = self.resources.expert_uses.swap(0, Ordering::Relaxed);
-        timing.expert_hits = self.resources.expert_hits.swap(0, Ordering::Relaxed);
+        let timing = Timing {
+            stalled: Some(stalled),
+            expert_uses: self.resources.expert_uses.swap(0, Ordering::Relaxed),
+            expert_hits: self.resources.expert_hits.swap(0, Ordering::Relaxed),
+        };
         match (computed, decoded) {
             (Err(QueueError::Error(error)), _) | (_, Some(error)) => Err(error),
             (Err(QueueError::OtherQueue), None) => {

@@ -1,0 +1,106 @@
+//! Speed of decoding, by events of the GPU.
+
+use super::{Decoding, DeviceStreams, Result, divide, launches};
+use crate::backend::Cuda;
+use crate::commands::Launch;
+use crate::error::DriverResult;
+use crate::memory::{DeviceMemory, PinnedMemory};
+use cudarc::driver::sys::CUevent_flags;
+use ecq_core::EncodedTensor;
+use std::sync::Arc;
+
+/// How long matrices take to decode.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DecodeSpeed {
+    /// Symbols of all matrices.
+    pub symbols: u64,
+    /// Bytes of the decoded matrices.
+    pub written_bytes: u64,
+    /// Seconds of decoding to the form that products read.
+    pub seconds: f64,
+}
+
+/// Passes of which the median counts.
+const PASSES: usize = 5;
+/// Bytes that the write bandwidth is measured with.
+const WRITTEN: usize = 1 << 30;
+
+impl Cuda {
+    /// Decodes `copies` copies of a tensor, each with its own stream and destination, a number of them at a
+    /// time; returns the speed for each such number.
+    ///
+    /// # Errors
+    /// If the tensor is corrupt, kernels do not decode its coding, or the GPU fails.
+    pub fn measure_decode(
+        &self,
+        tensor: &EncodedTensor,
+        copies: usize,
+        together: &[usize],
+    ) -> Result<Vec<DecodeSpeed>> {
+        let shared = self.shared();
+        let mut all = Vec::new();
+        for _ in 0..copies {
+            let (streams, elements) = DeviceStreams::load(shared, tensor, true)?;
+            all.extend(elements.map(|elements| (streams, elements)));
+        }
+        let decodings: Vec<Decoding> = all
+            .iter()
+            .map(|(streams, elements)| Decoding { streams, weight: 0, to: elements.address() })
+            .collect();
+        let [rows, cols] = tensor.shape();
+        let written_bytes = all.iter().map(|(streams, _)| streams.packed.shape.bytes() as u64).sum();
+        let speed = |&at_once: &usize| -> Result<DecodeSpeed> {
+            let parts: Vec<_> = decodings.chunks(at_once.max(1)).map(divide).collect();
+            let scratch = parts.iter().map(|(_, scratch)| *scratch).max().unwrap_or(0);
+            let scratch = DeviceMemory::zeroed(&shared.gpu, scratch)?;
+            let report = PinnedMemory::zeroed(&shared.gpu, 8)?;
+            let mut whole = Vec::new();
+            for part in parts.into_iter().flat_map(|(parts, _)| parts) {
+                let (from, to) = (scratch.address(), report.address());
+                whole.extend(launches(&shared.gpu, &shared.modules, part, from, to)?);
+            }
+            let symbols = (rows * cols * copies) as u64;
+            Ok(DecodeSpeed { symbols, written_bytes, seconds: self.seconds(&whole)? })
+        };
+        together.iter().map(speed).collect()
+    }
+
+    /// Returns the bytes per second that the GPU fills memory with.
+    ///
+    /// # Errors
+    /// If the GPU fails or has too little memory.
+    pub fn write_bandwidth(&self) -> Result<f64> {
+        let shared = self.shared();
+        let memory = DeviceMemory::zeroed(&shared.gpu, WRITTEN)?;
+        let seconds = self.median(|| Ok(memory.clear(&shared.stream)?))?;
+        Ok(WRITTEN as f64 / seconds)
+    }
+
+    fn seconds(&self, launches: &[Launch]) -> Result<f64> {
+        self.median(|| Ok(launches.iter().try_for_each(|launch| launch.run(&self.shared().stream))?))
+    }
+
+    /// Returns the median seconds of work that is enqueued several times, after one pass that is not counted.
+    fn median(&self, work: impl Fn() -> Result<()>) -> Result<f64> {
+        let shared: &Arc<_> = self.shared();
+        let _queue = shared.lock();
+        shared.gpu.bind()?;
+        let event = || {
+            let flags = Some(CUevent_flags::CU_EVENT_DEFAULT);
+            shared.stream.record_event(flags).during("recording an event")
+        };
+        let mut seconds = Vec::new();
+        for pass in 0..=PASSES {
+            let start = event()?;
+            work()?;
+            let end = event()?;
+            end.synchronize().during("waiting for the GPU")?;
+            if pass > 0 {
+                let milliseconds = start.elapsed_ms(&end).during("reading the time of the GPU")?;
+                seconds.push(f64::from(milliseconds) / 1e3);
+            }
+        }
+        seconds.sort_by(f64::total_cmp);
+        Ok(seconds[PASSES / 2])
+    }
+}

@@ -1,0 +1,166 @@
+//! The work of a kernel for one matrix, and launches that do the work of several.
+
+use super::parameters::{JOBS, JobHead};
+use crate::commands::Launch;
+use crate::compiler::Program;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
+use crate::module::{Grid, Modules, words_of};
+use bytemuck::NoUninit;
+
+/// The work of one kernel for one matrix.
+#[derive(Debug, Clone)]
+pub(super) struct Stage {
+    program: Program,
+    kernel: &'static str,
+    /// Warps of work.
+    warps: usize,
+    shared: SharedBytes,
+    /// Whether the kernel can also pack elements to units.
+    packs: bool,
+    /// The parameters of the job behind its head.
+    job: Vec<u64>,
+}
+
+/// Bytes that a warp holds of two tiles before it packs them.
+const STAGED_BYTES: usize = 2 * TILE_ROWS * UNIT_COLUMNS;
+
+/// Dynamic shared memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct SharedBytes {
+    /// Of a block: tables.
+    pub(super) block: usize,
+    /// Of each warp.
+    pub(super) warp: usize,
+}
+
+/// Where the elements of a matrix are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    /// What kernels report if the stream is bad.
+    pub(super) weight: u32,
+    /// An element per byte.
+    pub(super) bytes: u64,
+    pub(super) stride: u64,
+    /// Packed.
+    pub(super) words: u64,
+    pub(super) form: PackedForm,
+}
+
+/// How elements are packed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PackedForm {
+    /// Units of a tile, or of a row: blocks, with those that pad its last chunk.
+    pub(super) units: usize,
+    pub(super) base: u32,
+    /// Whether elements may not fit.
+    pub(super) clamps: bool,
+}
+
+/// Most warps of a block: few, so that small matrices use all multiprocessors and blocks divide evenly; more
+/// where tables would leave room for few blocks.
+fn most_warps(table_bytes: usize) -> usize {
+    match table_bytes {
+        ..=0x8000 => 4,
+        0x8001..=0x1_0000 => 8,
+        _ => 16,
+    }
+}
+
+impl SharedBytes {
+    /// Returns whether tables fit shared memory beside what warps need.
+    pub(super) fn fits(self, gpu: &Gpu) -> bool {
+        let most = gpu.properties().shared_bytes;
+        self.block <= most / 2 && self.block + most_warps(self.block) * self.warp <= most
+    }
+}
+
+impl Stage {
+    pub(super) fn new<T: NoUninit>(
+        program: Program,
+        kernel: &'static str,
+        warps: usize,
+        shared: SharedBytes,
+        job: &T,
+    ) -> Self {
+        Self { program, kernel, warps, shared, packs: false, job: words_of(job) }
+    }
+
+    /// Returns the stage of a kernel with the macro `BITS`, which can pack if `packs` is true.
+    pub(super) fn that_packs(self, packs: bool) -> Self {
+        Self { packs, ..self }.with_bits(0)
+    }
+
+    /// Returns the stage that packs elements of `bits` bits itself, if the kernel can.
+    pub(super) fn packing(&self, bits: usize) -> Option<Self> {
+        let SharedBytes { block, warp } = self.shared;
+        let shared = SharedBytes { block, warp: warp + STAGED_BYTES };
+        self.packs.then(|| Self { shared, ..self.clone() }.with_bits(bits))
+    }
+
+    fn with_bits(mut self, bits: usize) -> Self {
+        self.program.defines.retain(|(name, _)| *name != "BITS");
+        self.program.defines.push(("BITS", bits));
+        self
+    }
+
+    fn runs_with(&self, other: &Self) -> bool {
+        self.program == other.program && self.kernel == other.kernel
+    }
+}
+
+/// Returns launches of stages that do not depend on each other: those of one kernel together.
+pub(super) fn launches(
+    gpu: &Gpu,
+    modules: &Modules,
+    mut stages: Vec<(Stage, Target)>,
+    report: u64,
+) -> Result<Vec<Launch>> {
+    let mut all = Vec::new();
+    while let Some((first, _)) = stages.first().cloned() {
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        for stage in stages {
+            if own.len() < JOBS && stage.0.runs_with(&first) { own.push(stage) } else { others.push(stage) }
+        }
+        stages = others;
+        all.push(launch(gpu, modules, &own, report)?);
+    }
+    Ok(all)
+}
+
+/// Returns the launch of stages of one kernel.
+fn launch(gpu: &Gpu, modules: &Modules, stages: &[(Stage, Target)], report: u64) -> Result<Launch> {
+    let (first, _) = &stages[0];
+    let kernel = modules.kernel(gpu, &first.program, first.kernel)?;
+    let tables = stages.iter().map(|(stage, _)| stage.shared.block).max().unwrap_or(0);
+    let all_warps: usize = stages.iter().map(|(stage, _)| stage.warps).sum();
+    let room = gpu.properties().shared_bytes.saturating_sub(tables) / first.shared.warp.max(1);
+    let most = most_warps(tables).min(room).max(1);
+    let warps = (all_warps / gpu.properties().multiprocessors.max(1)).clamp(1, most);
+    let shared_bytes = tables + warps * first.shared.warp;
+    if shared_bytes > 48 << 10 {
+        kernel.allow_shared(gpu)?;
+    }
+    let (mut parameters, mut blocks) = (Vec::new(), 0);
+    for (stage, target) in stages {
+        let head = JobHead {
+            first_block: blocks as u32,
+            weight: target.weight,
+            bytes: target.bytes,
+            stride: target.stride,
+            words: target.words,
+            units: target.form.units as u32,
+            base: target.form.base,
+            clamps: target.form.clamps.into(),
+            padding: 0,
+        };
+        parameters.extend(words_of(&head));
+        parameters.extend(&stage.job);
+        blocks += stage.warps.div_ceil(warps);
+    }
+    parameters.resize(JOBS * parameters.len() / stages.len(), 0);
+    parameters.extend([report, stages.len() as u64]);
+    let grid = Grid { blocks: [blocks, 1, 1], threads: 32 * warps, shared_bytes };
+    Ok(Launch::of_words(kernel, grid, parameters))
+}
