@@ -100,7 +100,7 @@ def ours(options, threads, which, prompt):
         "held": out["weight_bytes_resident"],
         "stored": out["weight_bytes_stored"],
         "hits": out.get("hits", 0) / max(out.get("uses", 0), 1),
-        "stall": out.get("stall_s", 0.0),
+        "stall": out.get("stall_s") or 0.0,
     }
 
 
