@@ -3,9 +3,9 @@
 // Macros: HEAD_DIM, and CACHE_ELEMENT, the element type of the cache.
 //
 // Positions are divided into splits of `split` positions, from position 0 on. A block computes a split of one
-// head of one row, or all splits of it one after the other. Where neighbouring rows are of one sequence, as in
-// a prompt, a block of `attend_shared` has all splits of several rows, which share what it loads of the cache.
-// All give the same bits: the result of a row depends only on its queries, its position and the cache.
+// head of one row, or all splits of it one after the other. Where neighbouring rows are of one sequence, as
+// in a prompt, a block of `attend_shared` has all splits of several rows, which share what it loads of the
+// cache. All give the same bits: the result of a row depends only on its queries, its position and the cache.
 
 #define WARPS 4u
 #define THREADS (32u * WARPS)
@@ -123,12 +123,12 @@ struct Range {
     u32 first, end;
 };
 
-// Computes a split of ROWS rows of one sequence; the results are in the lanes of every warp. Rows see different
-// positions of the split, or none.
+// Computes a split of ROWS rows of one sequence; the results are in the lanes of every warp. Rows see
+// different positions of the split, or none.
 template <u32 ROWS>
-__device__ __forceinline__ void one_split(const AttentionParameters& p, const float (&queries)[ROWS][HEAD_DIM],
-                                          const u32* table, u32 kv_head, const Range (&ranges)[ROWS],
-                                          Partial (&all)[ROWS]) {
+__device__ __forceinline__ void
+one_split(const AttentionParameters& p, const float (&queries)[ROWS][HEAD_DIM], const u32* table, u32 kv_head,
+          const Range (&ranges)[ROWS], Partial (&all)[ROWS]) {
     __shared__ Partial parts[WARPS][32];
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     Partial own[ROWS];
@@ -234,8 +234,8 @@ __device__ __forceinline__ bool share(const AttentionParameters& p, u32 row) {
 
 // Computes all splits of a head of ROWS rows of one sequence.
 template <u32 ROWS>
-__device__ __forceinline__ void all_splits(const AttentionParameters& p, const float (&queries)[ROWS][HEAD_DIM],
-                                           u32 row, u32 head) {
+__device__ __forceinline__ void
+all_splits(const AttentionParameters& p, const float (&queries)[ROWS][HEAD_DIM], u32 row, u32 head) {
     const u32 kv_head = head / (p.heads / p.kv_heads);
     const u32* const table = p.tables + (u64)p.sequences[row] * p.width;
     Range ranges[ROWS];

@@ -2,8 +2,8 @@
 //   TILES   tiles of four rows of activations of a block: 4, 8 or 16
 //   STAGES  stages of shared memory
 //
-// A block multiplies MATRIX_TILES tiles of the matrix; two warps share a tile, and each has half of the rows of
-// activations. A stage is a unit of each tile, with its activations. Sums have the order of codes.cu.
+// A block multiplies MATRIX_TILES tiles of the matrix; two warps share a tile, and each has half of the rows
+// of activations. A stage is a unit of each tile, with its activations. Sums have the order of codes.cu.
 
 #if __CUDA_ARCH__ >= 900
 
@@ -50,9 +50,9 @@ __device__ __forceinline__ u32 unit_of(u32 step, u32 units) {
 // Rows of activations of a lane where outliers are added.
 #define LANE_ROWS ((PASS_ROWS + 31) / 32)
 
-// Returns what outliers add to the results of a matrix row: `x` are the lane's activations of column 0. In the
-// order of codes.cu, lane i of 32 sums every 32nd outlier from i on, and lanes are added as a tree. This is the
-// part of lanes FIRST, FIRST + STEP, ...
+// Returns what outliers add to the results of a matrix row: `x` are the lane's activations of column 0. In
+// the order of codes.cu, lane i of 32 sums every 32nd outlier from i on, and lanes are added as a tree. This
+// is the part of lanes FIRST, FIRST + STEP, ...
 template <u32 FIRST, u32 STEP>
 __device__ __forceinline__ void outlier_sums(const CodesMatrix& m, const float* x, u32 start, u32 end,
                                              float (&sums)[LANE_ROWS]) {
@@ -157,7 +157,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) gemm(const __grid_const
         }
         __syncwarp();
         if (lane == 0)
-            asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(base + EMPTY + 8 * stage) : "memory");
+            asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(base + EMPTY + 8 * stage)
+                         : "memory");
         if (++stage == STAGES) stage = 0, parity ^= 1;
         if (unit + PARTS < units) continue;
         // The part is complete.

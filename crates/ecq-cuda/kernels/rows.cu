@@ -134,14 +134,16 @@ struct TransposeParameters {
 };
 
 // Transposes the activations of a pass: 32 columns (block x) of up to 32 rows (block y).
-extern "C" __global__ void __launch_bounds__(THREADS) transpose(const __grid_constant__ TransposeParameters p) {
+extern "C" __global__ void __launch_bounds__(THREADS)
+transpose(const __grid_constant__ TransposeParameters p) {
     __shared__ float tile[32][33];
     wait_for_previous();
     const u32 side = min(p.pass_rows, 32u), row0 = blockIdx.y * side, col0 = blockIdx.x * 32;
     const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32, rows = p.active->rows[p.which];
     if (row0 >= rows) return;
     for (u32 r = warp; r < side; r += THREADS / 32)
-        if (row0 + r < rows && col0 + lane < p.cols) tile[r][lane] = p.x[(u64)(row0 + r) * p.cols + col0 + lane];
+        if (row0 + r < rows && col0 + lane < p.cols)
+            tile[r][lane] = p.x[(u64)(row0 + r) * p.cols + col0 + lane];
     __syncthreads();
     const u32 pass = row0 / p.pass_rows, in_pass = row0 % p.pass_rows;
     for (u32 c = warp; c < 32; c += THREADS / 32)

@@ -28,8 +28,8 @@
 // A sum of levels times this is one of the registers that `tuple_product.cu` multiplies.
 #define SUM_SCALE (TUPLE == 4 ? (TRELLIS ? 16 : 32) : 1)
 
-// Returns the factor of sums of a segment whose exponent is so much above that of the fixed point's unit; if it
-// is below, minus the bits that sums lose.
+// Returns the factor of sums of a segment whose exponent is so much above that of the fixed point's unit; if
+// it is below, minus the bits that sums lose.
 __device__ __forceinline__ int factor_of(int above) {
     return above >= 0 ? SUM_SCALE << above : max(above, -31);
 }
@@ -47,7 +47,8 @@ __device__ __forceinline__ int digits_of(const u8* digits, u32 fragment, u32 vec
 __device__ __noinline__ long long shifted_sum(const Part& p, const u8* digits, u32 tile, u32 segment,
                                               u32 in_tile, u32 vector, u32 shift, int sum) {
     const uint2* const tiles = (const uint2*)p.index + 1 + tile;
-    const u32* const segments = (const u32*)((const uint2*)p.index + 2 + p.tiles) + tile * p.segments + segment;
+    const u32* const segments =
+        (const u32*)((const uint2*)p.index + 2 + p.tiles) + tile * p.segments + segment;
     const u32 first = tiles[0].y + (segments[0] >> 16);
     const u32 end = segment + 1 < p.segments ? tiles[0].y + (segments[1] >> 16) : tiles[1].y;
     long long exact = (long long)sum * SUM_SCALE, shifted = 0;
@@ -101,8 +102,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, BLOCKS_PER_SM)
         __syncwarp();
         if (own_bytes)
             asm volatile(
-                "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
-                    base + STAGE + stage * STAGE_BYTES + lane * TILE_BYTES),
+                "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, "
+                "[%3];" ::"r"(base + STAGE + stage * STAGE_BYTES + lane * TILE_BYTES),
                 "l"(from + (u64)step * own_bytes), "r"(own_bytes), "r"(full)
                 : "memory");
     };
@@ -197,7 +198,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, BLOCKS_PER_SM)
             const u32 row = tile * 16 + lane / 4 + 8 * h;
             if (row < p.first || row >= p.first + p.count) continue;
             const float step = ((const float*)p.steps)[p.per_row ? row : 0];
-            finish(p, row, first_vector + vector, ((const int*)(memory + GREATEST))[vector], sums[n][h], step);
+            const int greatest = ((const int*)(memory + GREATEST))[vector];
+            finish(p, row, first_vector + vector, greatest, sums[n][h], step);
         }
     }
 }

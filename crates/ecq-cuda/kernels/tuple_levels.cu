@@ -33,7 +33,8 @@ struct Stream {
     // Returns that of another lane, or one without rows, groups and corrections.
     __device__ __forceinline__ Stream of(u32 lane, bool valid) const {
         const auto from = [&](u32 value) { return __shfl_sync(0xffffffffu, value, lane); };
-        Stream found{from(row), from(rows), from(correction), from(corrections), from(groups), from(fragment)};
+        Stream found{from(row),         from(rows),   from(correction),
+                     from(corrections), from(groups), from(fragment)};
         if (!valid) found.rows = found.corrections = found.groups = 0;
         return found;
     }
@@ -72,7 +73,8 @@ __device__ __forceinline__ u32 levels_of(u32 a, u32 branches) {
     return TRELLIS ? (three ^ 0x08080808u) + 0x78787878u : (three ^ 0x04040404u) + 0x7c7c7c7cu;
 }
 
-extern "C" __global__ void __launch_bounds__(WARPS * 32, 1) tuple_levels(const __grid_constant__ Product all) {
+extern "C" __global__ void __launch_bounds__(WARPS * 32, 1)
+    tuple_levels(const __grid_constant__ Product all) {
     extern __shared__ __align__(1024) u8 memory[];
     const u32 thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
@@ -163,7 +165,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 1) tuple_levels(const _
 #pragma unroll
                     for (int s = 0; s < STREAMS; s++) {
 #if TRELLIS
-                        if (group + n == p.segment_groups) even[s][0] = even[s][1] = odd[s][0] = odd[s][1] = 0;
+                        if (group + n == p.segment_groups)
+                            even[s][0] = even[s][1] = odd[s][0] = odd[s][1] = 0;
                         odd[s][0] = (a[s][0] ^ odd[s][0]) & parity;
                         odd[s][1] = (a[s][1] ^ odd[s][1]) & parity;
                         const u32 branches[4] = {even[s][0], even[s][1], odd[s][0], odd[s][1]};

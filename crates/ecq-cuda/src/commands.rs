@@ -29,8 +29,8 @@ pub(crate) const THREADS: usize = 256;
 const MIN_SPLIT: usize = 128;
 /// Most splits of a row.
 const MAX_SPLITS: usize = 64;
-/// Rows of one sequence that share a block of attention, and the least rows of a program in which there may be
-/// such rows.
+/// Rows of one sequence that share a block of attention, and the least rows of a program in which there may
+/// be such rows.
 const SHARED_ROWS: usize = 4;
 const LEAST_PROMPT_ROWS: usize = 16;
 /// Threads of a block that looks up a row of a matrix of tuples.

@@ -107,7 +107,9 @@ fn object(args: &RunArgs, loaded: &Loaded, engine: &Engine, completed: &Complete
         "weight_bytes_stored": loaded.model.stored_bytes(),
         "cache_bytes": completed.cache_bytes,
         "peak_rss_bytes": ecq::peak_rss_bytes(),
-        "hits": residency.hits, "uses": residency.uses, "stall_s": residency.stall.map(|stall| stall.as_secs_f64()),
+        "hits": residency.hits,
+        "uses": residency.uses,
+        "stall_s": residency.stall.map(|stall| stall.as_secs_f64()),
         "mode": loaded.model.mode().0.name(),
         "device": loaded.model.backend().info().kind,
     });

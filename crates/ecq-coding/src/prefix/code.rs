@@ -190,8 +190,8 @@ impl PrefixCode {
         self.bits_per_symbol() * counts.total() as f64
     }
 
-    /// Returns what each sequence of [`WIDTH`](Self::WIDTH) bits begins with, the first bit least significant:
-    /// the decoder's table, for other devices.
+    /// Returns what each sequence of [`WIDTH`](Self::WIDTH) bits begins with, the first bit least
+    /// significant: the decoder's table, for other devices.
     pub fn lookups(&self) -> Vec<Lookup> {
         let mut lookups = vec![Lookup::Nothing; 1 << MAX_WIDTH];
         let mut fill = |length: u8, codeword: u16, lookup: Lookup| {

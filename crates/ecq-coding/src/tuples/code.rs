@@ -175,8 +175,8 @@ impl TupleCode {
         self.items.iter().flat_map(|item| std::iter::repeat_n(register(item), repeat(item))).collect()
     }
 
-    /// Returns symbols and length of the codeword that each sequence of `width` bits begins with, the first bit
-    /// most significant: the decoder's table.
+    /// Returns symbols and length of the codeword that each sequence of `width` bits begins with, the first
+    /// bit most significant: the decoder's table.
     pub fn lookups(&self) -> Vec<([u8; 4], u8)> {
         let repeat = |length: u8| 1 << (self.width - u32::from(length));
         let lookups = |item: &Item| std::iter::repeat_n((item.symbols, item.length), repeat(item.length));
