@@ -296,8 +296,7 @@ extern "C" __global__ void __launch_bounds__(THREADS + 64, 1)
         const u32 row = work.first * 16 + in_block;
         if (row < p.first || row >= p.first + p.count || first_row + vector >= rows) continue;
         const int greatest = ((const int*)(memory + GREATEST))[vector];
-        const u32 at = sum_index(tiles, vector, in_block);
-        const long long sum = ((long long)(int)sums[VECTORS * tiles * 16 + at] << LOW_BITS) + sums[at];
+        const long long sum = ((long long)(int)sums[2 * i + 1] << LOW_BITS) + sums[2 * i];
         finish(p, row, first_row + vector, greatest, sum, steps[in_block]);
     }
 }

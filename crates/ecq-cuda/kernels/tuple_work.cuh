@@ -98,21 +98,13 @@ __device__ __forceinline__ void release(u32 address, u32 value) {
     asm volatile("st.release.cta.shared.u32 [%0], %1;" ::"r"(address), "r"(value) : "memory");
 }
 
-// Vectors whose sums are neighbours in shared memory. A warp's lanes have eight rows of four vectors.
-#define NEIGHBOURS (VECTORS < 4 ? VECTORS : 4)
-
-// Returns the index of a sum's low word. High words are behind all low ones, so that lanes meet in few banks.
-__device__ __forceinline__ u32 sum_index(u32 tiles, u32 vector, u32 row) {
-    return (vector / NEIGHBOURS * tiles * 16 + row) * NEIGHBOURS + vector % NEIGHBOURS;
-}
-
 // Adds v times a power of two to a sum of two words.
 __device__ __forceinline__ void add(const Work& work, u32 vector, u32 row, int v, Power power) {
-    const u32 at = work.sums + sum_index(work.tiles, vector, row) * 4;
+    const u32 sum = work.sums + (vector * work.tiles * 16 + row) * 8;
     const long long wide = (long long)(v >> power.shift) * power.factor;
     const u32 low = (u32)wide & ((1u << LOW_BITS) - 1), high = (u32)(wide >> LOW_BITS);
-    asm volatile("red.shared.add.u32 [%0], %2; red.shared.add.u32 [%1], %3;" ::"r"(at),
-                 "r"(at + VECTORS * work.tiles * 64), "r"(low), "r"(high)
+    asm volatile("red.shared.add.u32 [%0], %1; red.shared.add.u32 [%0 + 4], %2;" ::"r"(sum), "r"(low),
+                 "r"(high)
                  : "memory");
 }
 
@@ -200,11 +192,9 @@ __device__ __forceinline__ void add_correction(const Part& p, const Work& work, 
     const int factor = correction_of(entry) * (TUPLE == 4 ? (TRELLIS ? 16 : 32) : 1);
     const u32 segment = work.by_tiles.quotient(stream),
               row = (stream - segment * work.tiles) * 16 + entry % 16;
-    // Several at a time, whose digits are loaded together; lanes begin with different ones, to meet in fewer
-    // banks.
+    // Several at a time, whose digits are loaded together.
 #pragma unroll 4
-    for (u32 i = 0; i < VECTORS; i++) {
-        const u32 vector = (i + threadIdx.x) % VECTORS;
+    for (u32 vector = 0; vector < VECTORS; vector++) {
         add(work, vector, row, factor * digits_of(p, work, segment, entry >> 4 & 511, vector),
             work.power(vector * p.segments + segment));
     }
