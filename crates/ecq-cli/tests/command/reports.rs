@@ -105,6 +105,31 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
 }
 
 #[test]
+fn models_with_a_chat_template_are_calibrated_on_conversations() {
+    let folder = Folder::new();
+    let (x, y, z) = (folder.name("x.ecq"), folder.name("y.ecq"), folder.name("z.ecq"));
+    let few = ["--calibration-tokens", "256", "--calibration-window", "128"];
+    let chat = ["--bpw", "3", "--calibrate", "chat"];
+    let refusal = refused(&[&["quantize", &embedded(), "-o", &x], &chat[..], &few].concat(), 5);
+    assert!(plain(&refusal).contains("conversations need a chat template"), "{refusal}");
+    assert!(!Path::new(&x).exists());
+    let model = folder.changed(|hf| {
+        let template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:";
+        std::fs::write(hf.join("chat_template.jinja"), template).unwrap();
+    });
+    let quantize = |texts: &[&str], file: &str| {
+        said(&[&["quantize", &model, "-o", file], &chat[..], texts, &few].concat());
+        plain(&said(&["inspect", file]).0)
+    };
+    assert!(quantize(&[], &x).contains("256 tokens of conversations"));
+    let mixed = quantize(&["--calibrate", "default"], &y);
+    assert!(mixed.contains("texts (") && mixed.contains("and conversations ("), "{mixed}");
+    // The same conversations for the same seed.
+    quantize(&[], &z);
+    assert!(std::fs::read(&x).unwrap() == std::fs::read(&z).unwrap(), "runs differ");
+}
+
+#[test]
 fn notes_are_printed_before_the_work() {
     let folder = Folder::new();
     let (hf, x) = (folder.checkpoint(), folder.name("x.ecq"));

@@ -39,7 +39,7 @@ impl Folder {
     }
 
     /// The embedded model as an `.ecq` file, after `change` has modified its checkpoint folder.
-    fn changed(&self, change: impl FnOnce(&Path)) -> String {
+    pub(super) fn changed(&self, change: impl FnOnce(&Path)) -> String {
         let (folder, file) = (self.name("hf"), self.name("changed.ecq"));
         object(&["export", &embedded(), "--format", "safetensors", "-o", &folder]);
         change(Path::new(&folder));
