@@ -90,7 +90,9 @@ impl Writer<'_> {
             }
         });
         while tokens.len() < count * step {
-            let mut batch: Vec<Conversation> = conversations.by_ref().take(MAX_BATCH_SEQUENCES).collect();
+            let missing = (count * step - tokens.len()).div_ceil(ANSWER_TOKENS);
+            let batch = conversations.by_ref().take(missing.min(MAX_BATCH_SEQUENCES));
+            let mut batch: Vec<Conversation> = batch.collect();
             // Each turn of all conversations is one batch of the engine.
             loop {
                 let (mut requests, mut asked) = (Vec::new(), Vec::new());
