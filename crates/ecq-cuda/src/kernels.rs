@@ -66,7 +66,7 @@ pub fn checked_programs() -> Vec<CheckedProgram> {
             let defines = [&base[..], &[("ROWS", rows), ("TILES", tiles)]].concat();
             all.push(CheckedProgram { program: Program::new(CODES, &defines), hot: &["product"] });
         }
-        for tiles in GEMM_TILES {
+        for tiles in GEMM_TILES.into_iter().filter(|tiles| *tiles <= most_gemm_tiles(group)) {
             let defines = [&base[..], &[("TILES", tiles), ("STAGES", gemm_stages(bits, tiles))]].concat();
             all.push(CheckedProgram { program: Program::new(CODES_GEMM, &defines), hot: &["gemm"] });
         }
@@ -118,6 +118,11 @@ pub(crate) const PASSES: [[usize; 2]; 5] = [[1, 1], [2, 1], [4, 1], [4, 2], [4, 
 /// Returns the most tiles for which the registers of a kernel suffice; groups of 16 columns need more.
 pub(crate) fn most_tiles(group: usize) -> usize {
     if group == 16 { 2 } else { 4 }
+}
+
+/// As [`most_tiles`], of `codes_gemm.cu`.
+pub(crate) fn most_gemm_tiles(group: usize) -> usize {
+    if group == 16 { 8 } else { 16 }
 }
 
 /// The most rows of a pass of `codes.cu`.

@@ -5,7 +5,7 @@ use crate::commands::{ActiveRows, Launch, THREADS};
 use crate::compiler::Program as KernelProgram;
 use crate::kernels::{
     CODES, CODES_GEMM, GEMM_MATRIX_TILES, GEMM_THREADS, GEMM_TILES, LINEAR, MOST_PASS_ROWS, PASSES,
-    ROWS_PER_PASS, element, gemm_bytes, gemm_stages, most_tiles, outputs_per_group,
+    ROWS_PER_PASS, element, gemm_bytes, gemm_stages, most_gemm_tiles, most_tiles, outputs_per_group,
 };
 use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
 use crate::module::{Grid, Kernel};
@@ -393,6 +393,9 @@ impl Resources {
                 all_blocks += if gemm { own.div_ceil(GEMM_MATRIX_TILES) } else { own };
             }
             if gemm {
+                // Kinds of which a block has fewer tiles have no outliers, so the transposed activations of
+                // larger passes do not matter.
+                let tiles = tiles.min(most_gemm_tiles(kind.group));
                 let kernel = self.codes_gemm(kind, tiles)?;
                 let grid = Grid {
                     blocks: [rows.most.div_ceil(rows_per_tile * tiles), all_blocks, 1],
