@@ -4,8 +4,8 @@ use crate::backend::Shared;
 use crate::commands::{ActiveRows, Launch, THREADS};
 use crate::compiler::Program as KernelProgram;
 use crate::kernels::{
-    CODES, CODES_GEMM, GEMM_MATRIX_TILES, GEMM_THREADS, GEMM_TILES, LINEAR, MOST_PASS_ROWS, PASSES,
-    ROWS_PER_PASS, element, gemm_bytes, gemm_stages, most_gemm_tiles, most_tiles, outputs_per_group,
+    CODES, CODES_GEMM, GEMM_MATRIX_TILES, GEMM_THREADS, GEMM_TILES, LINEAR, MOST_GEMM_ROWS, MOST_PASS_ROWS,
+    PASSES, ROWS_PER_PASS, element, gemm_bytes, gemm_stages, most_gemm_tiles, most_tiles, outputs_per_group,
 };
 use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
 use crate::module::{Grid, Kernel};
@@ -311,7 +311,12 @@ impl Resources {
     ) -> Result<(Activations, Vec<Launch>)> {
         let mut next: Activations = Zeroable::zeroed();
         let Some(&(_, _, matrix)) = products.first() else { return Ok((next, Vec::new())) };
-        let gemm = rows.most > MOST_PASS_ROWS && self.shared.gpu.properties().capability >= 90;
+        // Compute capability 12.0 has less than half of the shared memory of 9.0.
+        let properties = self.shared.gpu.properties();
+        let fits = |kind: MatrixKind| gemm_bytes(kind.bits, MOST_GEMM_ROWS / 4) <= properties.shared_bytes;
+        let gemm = rows.most > MOST_PASS_ROWS
+            && properties.capability >= 90
+            && products.iter().all(|(_, kind, _)| fits(*kind));
         let passes: Vec<[usize; 2]> =
             if gemm { GEMM_TILES.map(|tiles| [4, tiles]).to_vec() } else { PASSES.to_vec() };
         let enough = |[rows_per_tile, tiles]: &&[usize; 2]| rows_per_tile * tiles >= rows.most;
