@@ -24,21 +24,6 @@
 #define EMPTY 64u
 #define STAGE 128u
 
-__device__ __forceinline__ void wait(u32 barrier, u32 parity) {
-    asm volatile("{ .reg .pred done;\n"
-                 "again: mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-                 "@!done bra again; }" ::"r"(barrier),
-                 "r"(parity)
-                 : "memory");
-}
-
-__device__ __forceinline__ void copy(u32 to, const void* from, u32 bytes, u32 barrier) {
-    asm volatile(
-        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
-        "l"(from), "r"(bytes), "r"(barrier)
-        : "memory");
-}
-
 // Returns the unit of a step: those of a part follow each other.
 __device__ __forceinline__ u32 unit_of(u32 step, u32 units) {
     const u32 each = units / PARTS, more = units % PARTS, long_steps = more * (each + 1);
@@ -110,13 +95,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) gemm(const __grid_const
                          "r"(tiles * UNIT_BYTES + TILES * (DIGIT_BYTES + SUM_BYTES))
                          : "memory");
         __syncwarp();
-        if (lane < tiles)
-            copy(to + lane * UNIT_BYTES, m.units + ((first_tile + lane) * (u64)units + unit) * BITS * 32,
-                 UNIT_BYTES, full);
+        if (lane < tiles) {
+            const u64 from = (u64)(m.units + ((first_tile + lane) * (u64)units + unit) * BITS * 32);
+            bulk_copy(to + lane * UNIT_BYTES, from, UNIT_BYTES, full);
+        }
         if (lane < TILES) {
             const u64 tile = (u64)(blockIdx.x * TILES + lane) * units + unit;
-            copy(to + DIGITS + lane * DIGIT_BYTES, out.digits + tile * DIGIT_BYTES, DIGIT_BYTES, full);
-            copy(to + SUMS + lane * SUM_BYTES, (const u8*)out.sums + tile * SUM_BYTES, SUM_BYTES, full);
+            bulk_copy(to + DIGITS + lane * DIGIT_BYTES, (u64)out.digits + tile * DIGIT_BYTES, DIGIT_BYTES,
+                      full);
+            bulk_copy(to + SUMS + lane * SUM_BYTES, (u64)out.sums + tile * SUM_BYTES, SUM_BYTES, full);
         }
     };
     if (warp == 0)

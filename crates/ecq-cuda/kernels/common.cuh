@@ -106,6 +106,27 @@ __device__ __forceinline__ void wait_for_previous() {
 #endif
 }
 
+#if __CUDA_ARCH__ >= 900
+
+// Waits until a barrier of shared memory has completed the phase of a parity.
+__device__ __forceinline__ void wait(u32 barrier, u32 parity) {
+    asm volatile("{ .reg .pred done;\n"
+                 "again: mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
+                 "@!done bra again; }" ::"r"(barrier),
+                 "r"(parity)
+                 : "memory");
+}
+
+// Copies bytes, a multiple of 16, from global to shared memory; a barrier counts them when they are there.
+__device__ __forceinline__ void bulk_copy(u32 to, u64 from, u32 bytes, u32 barrier) {
+    asm volatile(
+        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
+        "l"(from), "r"(bytes), "r"(barrier)
+        : "memory");
+}
+
+#endif
+
 // A block of 32 activations of a row as integers: its scale, and sums of the first 16, of the others, of all.
 struct BlockSums {
     float scale;

@@ -101,11 +101,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, BLOCKS_PER_SM)
                          : "memory");
         __syncwarp();
         if (own_bytes)
-            asm volatile(
-                "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, "
-                "[%3];" ::"r"(base + STAGE + stage * STAGE_BYTES + lane * TILE_BYTES),
-                "l"(from + (u64)step * own_bytes), "r"(own_bytes), "r"(full)
-                : "memory");
+            bulk_copy(base + STAGE + stage * STAGE_BYTES + lane * TILE_BYTES, from + (u64)step * own_bytes,
+                      own_bytes, full);
     };
     if (warp == 0)
         for (u32 step = 0; step < min(STAGES, steps); step++) load(step);

@@ -123,12 +123,9 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 1)
 #pragma unroll
             for (int s = 0; s < STREAMS; s++)
                 if (unit.streams[s].rows)
-                    asm volatile(
-                        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, "
-                        "[%3];" ::"r"(slots + slot * slot_bytes + s * p.slot_rows * 128),
-                        "l"(p.stream + (u64)unit.streams[s].row * 128), "r"(unit.streams[s].rows * 128),
-                        "r"(barriers + 8 * slot)
-                        : "memory");
+                    bulk_copy(slots + slot * slot_bytes + s * p.slot_rows * 128,
+                              p.stream + (u64)unit.streams[s].row * 128, unit.streams[s].rows * 128,
+                              barriers + 8 * slot);
         }
     };
     Unit next;

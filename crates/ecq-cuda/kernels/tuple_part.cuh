@@ -57,14 +57,6 @@ __device__ __forceinline__ void multiply(int* sums, const u32* a, u32 b0, u32 b1
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-__device__ __forceinline__ void wait(u32 barrier, u32 parity) {
-    asm volatile("{ .reg .pred done;\n"
-                 "again: mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-                 "@!done bra again; }" ::"r"(barrier),
-                 "r"(parity)
-                 : "memory");
-}
-
 // Returns what the outliers of a row add, in units of the step.
 __device__ __forceinline__ float outlier_sum(const Part& p, u32 row, u64 vector) {
     const u32 start = ((const u32*)p.outlier_starts)[row], end = ((const u32*)p.outlier_starts)[row + 1];

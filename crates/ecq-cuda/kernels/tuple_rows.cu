@@ -91,7 +91,8 @@ embed_tuples(const __grid_constant__ EmbedTuples p) {
         const u32 end = segment + 1 < p.segments ? first + p.segment_groups * 8 * TUPLE : p.cols;
         for (u32 col = first + threadIdx.x % 32; col < end; col += 32) {
             float value = (float)levels[warp][col - first];
-            if (p.outlier_starts) value = __fadd_rn(value, outlier_at(p.outlier_starts, p.outliers, token, col));
+            if (p.outlier_starts)
+                value = __fadd_rn(value, outlier_at(p.outlier_starts, p.outliers, token, col));
             value = __fmul_rn(step, value);
             if (p.col_scales) value = __fmul_rn(value, p.col_scales[col]);
             value = __fmul_rn(value, p.scale);

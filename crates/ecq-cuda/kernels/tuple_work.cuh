@@ -254,11 +254,8 @@ __device__ __forceinline__ void fill(const Part& p, const Work& work, u32 unit, 
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
                  : "memory");
     if (bytes)
-        asm volatile(
-            "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
-                work.slots_at + number * work.slot_bytes + s * p.slot_rows * 128),
-            "l"(p.stream + (u64)entries.row() * 128), "r"(bytes), "r"(barrier)
-            : "memory");
+        bulk_copy(work.slots_at + number * work.slot_bytes + s * p.slot_rows * 128,
+                  p.stream + (u64)entries.row() * 128, bytes, barrier);
 }
 
 // Prepares a slot for its first unit.
