@@ -233,6 +233,24 @@ clear_digits(const TupleActivations& a, const TupleOutput& out, u32 row, u32 seg
         to[i / 16 * group_words + i % 16] = 0;
 }
 
+// Fragments are operands of the matrix instruction without the bytes that registers of tuples waste: so many
+// groups have the columns of so many fragments. A lane has the same columns in both, in one order.
+#define PACK_GROUPS_OF(tuple) ((tuple) == 2 ? 2 : (tuple) == 3 ? 4 : 1)
+#define PACK_FRAGMENTS_OF(tuple) ((tuple) == 3 ? 3 : 1)
+
+// Where a column of a segment is among fragments: the lane modulo 4, and the byte of the eight that a lane
+// has of a row in a fragment.
+struct FragmentPlace {
+    u32 lane, fragment, byte;
+    __device__ __forceinline__ FragmentPlace(u32 tuple, u32 col) {
+        const u32 group = col / (8 * tuple), in_group = col % (8 * tuple), in_lane = in_group / tuple;
+        const u32 at = (group % PACK_GROUPS_OF(tuple) * 2 + in_lane / 4) * tuple + in_group % tuple;
+        lane = in_lane % 4;
+        fragment = group / PACK_GROUPS_OF(tuple) * PACK_FRAGMENTS_OF(tuple) + at / 8;
+        byte = at % 8;
+    }
+};
+
 // Writes the digits of a scaled activation.
 __device__ __forceinline__ void write_digits(const TupleActivations& a, const TupleOutput& out, u32 row,
                                              u32 col, float value, u32 segment, int exponent) {
@@ -243,10 +261,9 @@ __device__ __forceinline__ void write_digits(const TupleActivations& a, const Tu
     const u32 in_tuple = in_group - in_lane * a.tuple;
     u32 block = group, byte = in_lane % 4 * 8 + in_lane / 4 * 4 + in_tuple + (a.tuple == 4 ? 0 : 1);
     if (a.packed) {
-        const u32 groups = a.tuple == 2 ? 2 : a.tuple == 3 ? 4 : 1, fragments = a.tuple == 3 ? 3 : 1;
-        const u32 at = (group % groups * 2 + in_lane / 4) * a.tuple + in_tuple;
-        block = group / groups * fragments + at / 8;
-        byte = in_lane % 4 * 8 + at % 8;
+        const FragmentPlace place(a.tuple, in_segment);
+        block = place.fragment;
+        byte = place.lane * 8 + place.byte;
     }
     u8* const to = out.digits + ((u64)pass * a.pass_words + segment * a.segment_words) * 4 +
                    (block * a.vectors + vector) * 64 + byte;

@@ -37,7 +37,7 @@ __device__ __forceinline__ int factor_of(int above) {
 // Returns a digit pair of a row of activations.
 __device__ __forceinline__ int digits_of(const u8* digits, u32 fragment, u32 vector, FragmentPlace place) {
     const i8* const at = (const i8*)digits + (u64)(fragment + place.fragment) * VECTORS * 64 + vector * 64 +
-                         place.lane * 8 + place.half * 4 + place.byte;
+                         place.lane * 8 + place.byte;
     return 256 * __ldcg(at) + __ldcg(at + 32);
 }
 
@@ -57,7 +57,7 @@ __device__ __noinline__ long long shifted_sum(const Part& p, const u8* digits, u
         if (entry % 16 != in_tile || col / (8 * TUPLE) >= groups_of(p, segment)) continue;
         const u32 fragment = segment * fragments_of(p.segment_groups);
         const int product =
-            correction_of(entry) * SUM_SCALE * digits_of(digits, fragment, vector, FragmentPlace(col));
+            correction_of(entry) * SUM_SCALE * digits_of(digits, fragment, vector, FragmentPlace(TUPLE, col));
         exact -= product, shifted += product >> shift;
     }
     return shifted + (exact >> shift);

@@ -197,12 +197,12 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 1)
                 const u32 entry =
                     c < 32 ? unit.entries[s] : ((const u16*)p.corrections)[stream.correction + c];
                 const u32 col = entry >> 4 & 511;
-                const FragmentPlace place(col);
+                const FragmentPlace place(TUPLE, col);
                 // A corrupt correction may be outside its segment.
                 if (col / (8 * TUPLE) >= unit.streams[s].groups) continue;
                 const u64 word = to[s] - lane * 16 + (u64)place.fragment * 512 +
-                                 (entry % 8 * 4 + place.lane) * 16 + (place.half * 2 + entry / 8 % 2) * 4;
-                atomicAdd((u32*)word, (u32)correction_of(entry) << 8 * place.byte);
+                                 (entry % 8 * 4 + place.lane) * 16 + (place.byte / 4 * 2 + entry / 8 % 2) * 4;
+                atomicAdd((u32*)word, (u32)correction_of(entry) << 8 * (place.byte % 4));
             }
         }
     }

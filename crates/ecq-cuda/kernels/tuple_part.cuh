@@ -102,11 +102,9 @@ __device__ __forceinline__ int correction_of(u32 entry) {
     return entry & 0x8000u ? -levels : levels;
 }
 
-// Fragments are operands of the matrix instruction without the bytes that registers of tuples waste: a
-// fragment is four registers of operand A or two of operand B with 32 columns, and PACK_GROUPS groups are
-// PACK_FRAGMENTS fragments. A lane has the same columns in groups and fragments, in one order.
-#define PACK_GROUPS (TUPLE == 2 ? 2 : TUPLE == 3 ? 4 : 1)
-#define PACK_FRAGMENTS (TUPLE == 3 ? 3 : 1)
+// A fragment (common.cuh) is four registers of operand A or two of operand B with 32 columns.
+#define PACK_GROUPS PACK_GROUPS_OF(TUPLE)
+#define PACK_FRAGMENTS PACK_FRAGMENTS_OF(TUPLE)
 // Segments are padded to a multiple of so many fragments, which are loaded together.
 #define STEP_FRAGMENTS 3
 
@@ -125,20 +123,5 @@ __device__ __forceinline__ u32 groups_of(const Part& p, u32 segment) {
 __device__ __forceinline__ u32 row_fragments(const Part& p) {
     return (p.segments - 1) * fragments_of(p.segment_groups) + fragments_of(groups_of(p, p.segments - 1));
 }
-
-// Where a column of a segment is among fragments: the lane modulo 4, the register of a row's (two a
-// fragment), and the byte.
-struct FragmentPlace {
-    u32 lane, fragment, half, byte;
-    __device__ __forceinline__ explicit FragmentPlace(u32 col) {
-        const u32 group = col / (8 * TUPLE), in_group = col % (8 * TUPLE), in_lane = in_group / TUPLE;
-        lane = in_lane % 4;
-        const u32 pack = group / PACK_GROUPS, tuple = group % PACK_GROUPS * 2 + in_lane / 4;
-        const u32 at = tuple * TUPLE + in_group % TUPLE;
-        fragment = pack * PACK_FRAGMENTS + at / 8;
-        half = at / 4 % 2;
-        byte = at % 4;
-    }
-};
 
 #endif

@@ -60,10 +60,12 @@ impl GemmOptions {
     /// multiprocessor.
     fn new(gpu: &Gpu, vectors: usize, blocks: impl Fn(usize) -> usize) -> Self {
         let all = gpu.properties().multiprocessors;
-        let [tiles, stages] = match () {
-            () if blocks(8) >= all - all / 8 => [8, 8],
-            () if blocks(4) > all => [4, 5],
-            () => [4, 10],
+        let [tiles, stages] = if blocks(8) >= all - all / 8 {
+            [8, 8]
+        } else if blocks(4) > all {
+            [4, 5]
+        } else {
+            [4, 10]
         };
         Self { vectors, tiles, stages }
     }

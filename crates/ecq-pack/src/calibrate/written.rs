@@ -83,11 +83,7 @@ impl Writer<'_> {
         let mut conversations = (0..).map(|i| {
             let (system, questions) =
                 prompts[(self.seed as usize % prompts.len() + i) * STRIDE % prompts.len()].clone();
-            Conversation {
-                seed: self.seed.wrapping_add(i as u64),
-                questions: questions.into(),
-                ..Conversation::new(system)
-            }
+            Conversation::new(self.seed.wrapping_add(i as u64), system, questions)
         });
         while tokens.len() < count * step {
             let missing = (count * step - tokens.len()).div_ceil(ANSWER_TOKENS);
@@ -138,9 +134,9 @@ struct Conversation {
 }
 
 impl Conversation {
-    fn new(system: Option<String>) -> Self {
+    fn new(seed: u64, system: Option<String>, questions: Vec<String>) -> Self {
         let messages = system.iter().map(|text| Message::system(text)).collect();
-        Self { messages, questions: VecDeque::new(), tokens: Vec::new(), seed: 0 }
+        Self { messages, questions: questions.into(), tokens: Vec::new(), seed }
     }
 
     /// Asks the next question; `None` if there is none or the conversation has become longer than `length`
