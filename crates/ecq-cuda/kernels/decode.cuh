@@ -81,6 +81,39 @@ __device__ __forceinline__ u32 elements_of(const JobHead& head, u32 bytes) {
     return elements;
 }
 
+// Packs a unit of a tile in the layout of codes.cu. `elements(block, word)` are four of the lane: of the row
+// lane / 4 + word % 2 * 8 and the columns from 4 * (lane % 4 + word / 2 * 4) on of the block.
+template <class Elements>
+__device__ __forceinline__ void pack_unit(const JobHead& head, u32 tile, u32 unit, Elements elements) {
+    u32 codes[UNIT_COLUMNS / BLOCK][4];
+#pragma unroll
+    for (u32 block = 0; block < UNIT_COLUMNS / BLOCK; block++) {
+#pragma unroll
+        for (u32 word = 0; word < 4; word++) codes[block][word] = elements(block, word);
+    }
+    uint4* const to =
+        (uint4*)head.words + ((u64)tile * head.units + unit) * BITS * 32 + threadIdx.x % 32;
+    u32 load = 0, shift = 0;
+#pragma unroll
+    for (u32 width = 8; width > 0; width /= 2) {
+        if (!(BITS & width)) continue;
+        const u32 mask = ((1u << width) - 1) * 0x01010101u;
+#pragma unroll
+        for (u32 i = 0; i < width; i++) {
+            u32 all[4];
+#pragma unroll
+            for (u32 word = 0; word < 4; word++) {
+                all[word] = 0;
+#pragma unroll
+                for (u32 block = 0; block < 8 / width; block++)
+                    all[word] |= (codes[i * (8 / width) + block][word] >> shift & mask) << (width * block);
+            }
+            to[(load + i) * 32] = make_uint4(all[0], all[1], all[2], all[3]);
+        }
+        load += width, shift += width;
+    }
+}
+
 // Rows of a unit's bytes of a warp in shared memory, for two tiles of codes.cu. A thread that has a row and
 // writes four bytes of it, and a warp that reads what it packs, meet each bank once.
 #define STAGED_WORDS (2u * TILE_ROWS * UNIT_COLUMNS / 4)
@@ -96,45 +129,16 @@ struct Staging {
         for (u32 i = 0; i < UNIT_COLUMNS / 4; i++) quad(row, i) = 0;
     }
 
-    // Packs a unit of `tiles` tiles from `tile` on; the layout is that of codes.cu.
+    // Packs a unit of `tiles` tiles from `tile` on.
     __device__ __forceinline__ void
     pack(const JobHead& head, u32 tile, u32 tiles, u32 unit) const {
         const u32 lane = threadIdx.x % 32;
         __syncwarp();
-        for (u32 half = 0; half < tiles; half++) {
-            u32 codes[8][4];
-#pragma unroll
-            for (u32 block = 0; block < 8; block++) {
-#pragma unroll
-                for (u32 word = 0; word < 4; word++) {
-                    const u32 row = half * TILE_ROWS + lane / 4 + word % 2 * 8;
-                    codes[block][word] =
-                        elements_of(head, quad(row, block * 8 + lane % 4 + word / 2 * 4));
-                }
-            }
-            uint4* const to =
-                (uint4*)head.words + ((u64)(tile + half) * head.units + unit) * BITS * 32 + lane;
-            u32 load = 0, shift = 0;
-#pragma unroll
-            for (u32 width = 8; width > 0; width /= 2) {
-                if (!(BITS & width)) continue;
-                const u32 mask = ((1u << width) - 1) * 0x01010101u;
-#pragma unroll
-                for (u32 i = 0; i < width; i++) {
-                    u32 all[4];
-#pragma unroll
-                    for (u32 word = 0; word < 4; word++) {
-                        all[word] = 0;
-#pragma unroll
-                        for (u32 block = 0; block < 8 / width; block++)
-                            all[word] |= (codes[i * (8 / width) + block][word] >> shift & mask)
-                                         << (width * block);
-                    }
-                    to[(load + i) * 32] = make_uint4(all[0], all[1], all[2], all[3]);
-                }
-                load += width, shift += width;
-            }
-        }
+        for (u32 half = 0; half < tiles; half++)
+            pack_unit(head, tile + half, unit, [&](u32 block, u32 word) {
+                const u32 row = half * TILE_ROWS + lane / 4 + word % 2 * 8;
+                return elements_of(head, quad(row, block * 8 + lane % 4 + word / 2 * 4));
+            });
         __syncwarp();
     }
 };

@@ -7,8 +7,6 @@
 #define PART 512
 #define TABLE 1024
 #define SLOTS (TABLE + TABLE_BYTES)
-// Levels are stored with an offset, so that corrections added to a word never carry into another byte.
-#define OFFSET 0x80808080u
 
 // A segment's stream: its rows, corrections, groups, and the first of its fragments from the first tile on.
 struct Stream {
@@ -64,13 +62,6 @@ __device__ __forceinline__ void pack(const u32 (&from)[PACK_GROUPS][4], u32 half
 #else
     to[0] = from[0][half], to[1] = from[0][half + 2];
 #endif
-}
-
-// Returns the levels of a register with an offset; `branches` are twice the branch bits, at its parities.
-__device__ __forceinline__ u32 levels_of(u32 a, u32 branches) {
-    if (TUPLE != 4) return (a | branches >> 1) ^ OFFSET;
-    const u32 three = TRELLIS ? (a >> 4 & 0x0e0e0e0eu) | (branches >> 5 & 0x01010101u) : a >> 5 & 0x07070707u;
-    return TRELLIS ? (three ^ 0x08080808u) + 0x78787878u : (three ^ 0x04040404u) + 0x7c7c7c7cu;
 }
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32, 1)

@@ -94,14 +94,6 @@ __device__ __forceinline__ void finish(const Part& p, u32 row, u32 vector, int g
     }
 }
 
-// Returns what a correction adds to a level: 1, 2, 4 or 16 units, each of which is two of k on a trellis, or
-// four levels.
-__device__ __forceinline__ int correction_of(u32 entry) {
-    const u32 magnitude = entry >> 13 & 3;
-    const int levels = (1 << (magnitude + magnitude / 3)) * (TRELLIS ? 4 : 1);
-    return entry & 0x8000u ? -levels : levels;
-}
-
 // A fragment (common.cuh) is four registers of operand A or two of operand B with 32 columns.
 #define PACK_GROUPS PACK_GROUPS_OF(TUPLE)
 #define PACK_FRAGMENTS PACK_FRAGMENTS_OF(TUPLE)

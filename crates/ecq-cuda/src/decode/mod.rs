@@ -1,6 +1,6 @@
 //! Decoding of streams on the GPU, to the form that products read.
 //!
-//! Where lanes are rows of whole tiles of a product, the kernel of a coding packs elements itself. Otherwise
+//! Where lanes are rows of whole tiles of a product, and for tuples, a kernel packs elements itself. Otherwise
 //! it writes an element per byte to scratch memory, and another kernel packs the bytes; where the first one
 //! does not know the branch bits of a trellis grid, a third one replaces codes by levels in between. Streams
 //! stay on the GPU as they are in the file.
@@ -152,8 +152,8 @@ impl DeviceStreams {
         let mut uploads = Uploads { gpu, memory: Vec::new() };
         let (stages, has_levels) = match coding {
             Coding::Rans => rans::stages(tensor, levels, &mut uploads)?,
-            Coding::Prefix => (prefix::stages(tensor, &mut uploads)?, false),
-            Coding::Tuples => (tuples::stages(tensor, &mut uploads)?, false),
+            Coding::Prefix => (prefix::stages(tensor, levels, &mut uploads)?, false),
+            Coding::Tuples => (vec![tuples::stage(tensor, &mut uploads)?], false),
             Coding::Packed => {
                 let job = UnpackJob {
                     stream: uploads.add(tensor.part(TensorPart::Stream)?)?,
@@ -210,7 +210,7 @@ impl DeviceStreams {
 
     /// Returns the stages that pack elements themselves, if kernels do.
     fn packing(&self) -> Option<Vec<Stage>> {
-        let packs = self.levels.is_none() && matches!(self.packed.shape, Shape::Tiles(_));
+        let packs = matches!(self.packed.shape, Shape::Tiles(_));
         let bits = self.packed.kind.bits;
         if packs { self.stages.iter().map(|stage| stage.packing(bits)).collect() } else { None }
     }

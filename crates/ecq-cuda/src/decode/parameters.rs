@@ -91,6 +91,31 @@ pub(super) struct TuplesJob {
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
+pub(super) struct TupleUnitsJob {
+    pub(super) stream: u64,
+    pub(super) registers: u64,
+    pub(super) tiles: u64,
+    pub(super) segments: u64,
+    pub(super) starts: u64,
+    pub(super) corrections: u64,
+    pub(super) rows: u32,
+    pub(super) cols: u32,
+    pub(super) tile_count: u32,
+    pub(super) segment_count: u32,
+    pub(super) segment_groups: u32,
+    pub(super) groups: u32,
+    pub(super) stream_rows: u32,
+    pub(super) reach: u32,
+    pub(super) slot_rows: u32,
+    pub(super) run_segments: u32,
+    pub(super) runs: u32,
+    pub(super) ring_blocks: u32,
+    pub(super) offset: u32,
+    pub(super) one: u32,
+}
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
 pub(super) struct UnpackJob {
     pub(super) stream: u64,
     pub(super) row_bytes: u64,

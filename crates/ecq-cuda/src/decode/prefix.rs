@@ -2,7 +2,7 @@
 
 use super::parameters::{PrefixJob, Tiling};
 use super::stage::{SharedBytes, Stage};
-use super::{Result, Uploads, decode_source, packs_tiles};
+use super::{Levels, Result, Uploads, decode_source, packs_tiles};
 use crate::compiler::{Program, Source};
 use crate::kernels::CheckedProgram;
 use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges};
@@ -52,11 +52,15 @@ fn entry(tuple: usize, lookup: Lookup) -> u32 {
     }
 }
 
-/// Uploads a tensor and returns how it is decoded.
+/// Uploads a tensor and returns how it is decoded to codes; `levels` are those of its trellis grid.
 ///
 /// # Errors
 /// If a part is corrupt, or memory is exhausted.
-pub(super) fn stages(tensor: &EncodedTensor, uploads: &mut Uploads) -> Result<Vec<Stage>> {
+pub(super) fn stages(
+    tensor: &EncodedTensor,
+    levels: Option<Levels>,
+    uploads: &mut Uploads,
+) -> Result<Vec<Stage>> {
     let CodesEntry { tile, alphabet, .. } = CodesEntry::of(tensor)?;
     let [rows, cols] = tensor.shape();
     let tables = Tables::prefix(tensor)?;
@@ -100,7 +104,7 @@ pub(super) fn stages(tensor: &EncodedTensor, uploads: &mut Uploads) -> Result<Ve
         raw_bits: tables.tables.first().map_or(0, PrefixCode::raw_bits),
     };
     let rows_order = tile.order == LaneOrder::Rows;
-    let packs = rows_order && packs_tiles(tile, [rows, cols]);
+    let packs = levels.is_none() && rows_order && packs_tiles(tile, [rows, cols]);
     let stage = |tuple: usize, job: PrefixJob| {
         let warps = (job.chosen_count as usize * lane_count).div_ceil(32);
         let program = program(tuple, rows_order, fits, 0);

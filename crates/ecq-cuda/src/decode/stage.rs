@@ -17,8 +17,8 @@ pub(super) struct Stage {
     /// Warps of work.
     warps: usize,
     shared: SharedBytes,
-    /// Whether the kernel can also pack elements to units.
-    packs: bool,
+    /// The stage that packs elements to units itself, without `BITS`, if there is one.
+    packing: Option<Box<Stage>>,
     /// The parameters of the job behind its head.
     job: Vec<u64>,
 }
@@ -84,19 +84,25 @@ impl Stage {
         shared: SharedBytes,
         job: &T,
     ) -> Self {
-        Self { program, kernel, warps, shared, packs: false, job: words_of(job) }
+        Self { program, kernel, warps, shared, packing: None, job: words_of(job) }
     }
 
-    /// Returns the stage of a kernel with the macro `BITS`, which can pack if `packs` is true.
+    /// Returns the stage of a kernel with the macro `BITS`, which can also pack if `packs` is true.
     pub(super) fn that_packs(self, packs: bool) -> Self {
-        Self { packs, ..self }.with_bits(0)
-    }
-
-    /// Returns the stage that packs elements of `bits` bits itself, if the kernel can.
-    pub(super) fn packing(&self, bits: usize) -> Option<Self> {
         let SharedBytes { block, warp } = self.shared;
         let shared = SharedBytes { block, warp: warp + STAGED_BYTES };
-        self.packs.then(|| Self { shared, ..self.clone() }.with_bits(bits))
+        let packing = packs.then(|| Self { shared, ..self.clone() });
+        self.with_bits(0).or_packing(packing)
+    }
+
+    /// Sets the stage that takes the place of this one and packs elements itself.
+    pub(super) fn or_packing(self, packing: Option<Self>) -> Self {
+        Self { packing: packing.map(Box::new), ..self }
+    }
+
+    /// Returns the stage that packs elements of `bits` bits itself, if there is one.
+    pub(super) fn packing(&self, bits: usize) -> Option<Self> {
+        Some(Self::clone(self.packing.as_ref()?).with_bits(bits))
     }
 
     fn with_bits(mut self, bits: usize) -> Self {
@@ -133,12 +139,15 @@ pub(super) fn launches(
 fn launch(gpu: &Gpu, modules: &Modules, stages: &[(Stage, Target)], report: u64) -> Result<Launch> {
     let (first, _) = &stages[0];
     let kernel = modules.kernel(gpu, &first.program, first.kernel)?;
-    let tables = stages.iter().map(|(stage, _)| stage.shared.block).max().unwrap_or(0);
+    let most_shared = |bytes: fn(SharedBytes) -> usize| {
+        stages.iter().map(|(stage, _)| bytes(stage.shared)).max().unwrap_or(0)
+    };
+    let [tables, warp_bytes] = [most_shared(|shared| shared.block), most_shared(|shared| shared.warp)];
     let all_warps: usize = stages.iter().map(|(stage, _)| stage.warps).sum();
-    let room = gpu.properties().shared_bytes.saturating_sub(tables) / first.shared.warp.max(1);
+    let room = gpu.properties().shared_bytes.saturating_sub(tables) / warp_bytes.max(1);
     let most = most_warps(tables).min(room).max(1);
     let warps = (all_warps / gpu.properties().multiprocessors.max(1)).clamp(1, most);
-    let shared_bytes = tables + warps * first.shared.warp;
+    let shared_bytes = tables + warps * warp_bytes;
     if shared_bytes > 48 << 10 {
         kernel.allow_shared(gpu)?;
     }

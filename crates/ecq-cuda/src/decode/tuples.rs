@@ -1,37 +1,60 @@
 //! The tuple coding.
 
-use super::parameters::TuplesJob;
+use super::parameters::{TupleUnitsJob, TuplesJob};
 use super::stage::{SharedBytes, Stage};
 use super::{Result, Uploads, decode_source};
 use crate::compiler::{Program, Source};
 use crate::kernels::CheckedProgram;
+use crate::layout::UNIT_COLUMNS;
+use crate::packing::BLOCK;
+use crate::tuples::{CAPABILITY, TupleKind, level_range};
 use ecq_codec::TupleLayout;
+use ecq_coding::tuples::{STREAM_ROW_BYTES, Shape, TILE_ROWS, TupleCode};
 use ecq_core::{EncodedTensor, TensorPart};
 
 const TUPLES: Source = decode_source!("decode_tuples.cu");
+const TUPLE_UNITS: Source = Source {
+    name: "decode_tuple_units.cu",
+    text: concat!(
+        include_str!("../../kernels/decode.cuh"),
+        include_str!("../../kernels/tuples.cuh"),
+        include_str!("../../kernels/tuple_levels.cuh"),
+        include_str!("../../kernels/decode_tuple_units.cu"),
+    ),
+};
 /// Bytes of the index before the entries of tiles, and of an entry.
 const HEAD: u64 = 8;
+/// Bytes of shared memory for barriers.
+const BARRIER_BYTES: usize = 256;
 
 fn program(tuple: usize, width: usize) -> Program {
     Program::new(TUPLES, &[("TUPLE", tuple), ("WIDTH", width), ("BITS", 0)])
 }
 
-/// Returns programs for the check of kernels.
-pub(super) fn checked() -> Vec<CheckedProgram> {
-    let checked = |[tuple, width]: [usize; 2]| {
-        let program = program(tuple, width);
-        CheckedProgram { program, hot: &[] }
-    };
-    [[2, 10], [3, 10], [4, 10]].map(checked).into()
+/// Returns the program that packs elements itself, without `BITS`.
+fn packing_program(kind: TupleKind) -> Program {
+    Program::new(TUPLE_UNITS, &[&kind.defines()[..], &[("STREAMS", 1)]].concat())
 }
 
-/// Uploads a tensor and returns how it is decoded.
+/// Returns programs for the check of kernels.
+pub(super) fn checked() -> Vec<CheckedProgram> {
+    let bytes = |[tuple, width]: [usize; 2]| CheckedProgram { program: program(tuple, width), hot: &[] };
+    let packing = |(tuple, trellis, bits): (usize, bool, usize)| {
+        let mut program = packing_program(TupleKind { tuple, width: 10, trellis });
+        program.defines.push(("BITS", bits));
+        CheckedProgram { program, hot: &["decode_tuple_units"] }
+    };
+    let all = [(2, false, 5), (3, false, 4), (3, true, 5), (4, false, 3), (4, true, 4)];
+    [[2, 10], [3, 10], [4, 10]].map(bytes).into_iter().chain(all.map(packing)).collect()
+}
+
+/// Uploads a tensor and returns how it is decoded to codes, or packed.
 ///
 /// # Errors
 /// If a part is corrupt, or memory is exhausted.
-pub(super) fn stages(tensor: &EncodedTensor, uploads: &mut Uploads) -> Result<Vec<Stage>> {
-    let TupleLayout { code, shape } = TupleLayout::of(tensor)?;
-    let index = TupleLayout { code: code.clone(), shape }.index(tensor)?;
+pub(super) fn stage(tensor: &EncodedTensor, uploads: &mut Uploads) -> Result<Stage> {
+    let layout = TupleLayout::of(tensor)?;
+    let (code, shape, index) = (&layout.code, layout.shape, layout.index(tensor)?);
     let entries: Vec<[u32; 2]> = code
         .lookups()
         .into_iter()
@@ -61,5 +84,67 @@ pub(super) fn stages(tensor: &EncodedTensor, uploads: &mut Uploads) -> Result<Ve
     };
     let warps = shape.tiles() * shape.segments();
     let program = program(code.tuple(), code.width() as usize);
-    Ok(vec![Stage::new(program, "decode_tuples", warps, shared, &job)])
+    let stage = Stage::new(program, "decode_tuples", warps, shared, &job);
+    let stream_rows = tensor.part(TensorPart::Stream)?.len() / STREAM_ROW_BYTES;
+    let packing = packing_stage(code, shape, [stream_rows, index.most_stream_rows()], job, uploads)?;
+    Ok(stage.or_packing(packing))
+}
+
+/// Returns the stage that packs elements itself; `None` if the GPU is too old, levels exceed signed bytes, or
+/// shared memory has no room for a warp.
+///
+/// # Errors
+/// If memory is exhausted.
+fn packing_stage(
+    code: &TupleCode,
+    shape: Shape,
+    [stream_rows, slot_rows]: [usize; 2],
+    job: TuplesJob,
+    uploads: &mut Uploads,
+) -> Result<Option<Stage>> {
+    let properties = uploads.gpu().properties();
+    let [least, greatest] = level_range(code);
+    let kind = TupleKind::of(code);
+    let (segment_cols, longest) =
+        (shape.segment_groups() * shape.group_cols(), shape.longest_segment() * shape.group_cols());
+    // Segments of a run that begins and ends where units do: at most 32, as groups have multiples of 8 columns.
+    let aligned = 1 << segment_cols.trailing_zeros().min(UNIT_COLUMNS.trailing_zeros());
+    let run_segments = UNIT_COLUMNS / aligned;
+    // A ring holds what is left of a unit and a segment.
+    let ring_blocks = (UNIT_COLUMNS - aligned + longest).max(UNIT_COLUMNS).div_ceil(BLOCK);
+    let shared = SharedBytes {
+        block: BARRIER_BYTES + (128 << kind.width) + kind.most_rows(shape, 1) * STREAM_ROW_BYTES,
+        warp: ring_blocks * TILE_ROWS * BLOCK + 2 * slot_rows * STREAM_ROW_BYTES,
+    };
+    let fits = shared.block + shared.warp <= properties.shared_bytes;
+    if properties.capability < CAPABILITY || least < i8::MIN.into() || greatest > i8::MAX.into() || !fits {
+        return Ok(None);
+    }
+    let runs = shape.segments().div_ceil(run_segments);
+    // Bytes are levels plus 128; the least level is that of element 0.
+    let offset = (128 + least) as u32 * 0x0101_0101;
+    let job = TupleUnitsJob {
+        stream: job.stream,
+        registers: uploads.add(bytemuck::cast_slice(&code.registers()))?,
+        tiles: job.tiles,
+        segments: job.segments,
+        starts: job.starts,
+        corrections: job.corrections,
+        rows: job.rows,
+        cols: job.cols,
+        tile_count: job.tile_count,
+        segment_count: job.segment_count,
+        segment_groups: job.segment_groups,
+        groups: job.groups,
+        stream_rows: stream_rows as u32,
+        reach: job.reach,
+        slot_rows: slot_rows as u32,
+        run_segments: run_segments as u32,
+        runs: runs as u32,
+        ring_blocks: ring_blocks as u32,
+        offset,
+        one: 1,
+    };
+    let warps = shape.tiles() * runs;
+    Ok(Some(Stage::new(packing_program(kind), "decode_tuple_units", warps, shared, &job)))
 }

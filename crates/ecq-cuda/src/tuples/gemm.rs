@@ -223,10 +223,7 @@ fn decode(gpu: &Gpu, modules: &Modules, kind: TupleKind, slice: &[Piece]) -> Res
         let of = |piece: &Piece| {
             let slot_rows = piece.operand.matrix.part().slot_rows as usize;
             let [pack_groups, _] = pack(kind.tuple);
-            let groups = piece.operand.matrix.shape.longest_segment();
-            // Lanes read behind their segment to the end of a batch, and a corrupt stream may lead them
-            // further.
-            let read = 4 * groups.next_multiple_of(pack_groups * kind.batch()) * kind.width / 32 + 12;
+            let read = kind.most_rows(piece.operand.matrix.shape, pack_groups);
             let slots = 2 * options.warps * options.streams * slot_rows;
             HEAD_BYTES + (128 << kind.width) + (slots + read) * STREAM_ROW_BYTES
         };

@@ -150,7 +150,7 @@ impl TupleMatrix {
             let (what, expected) = ("steps", "one, or one for each row");
             return Err(CodingError::Parameter { what, found: steps as u64, expected }.into());
         }
-        let kind = TupleKind { tuple: shape.tuple(), width: code.width() as usize, trellis: code.even() };
+        let kind = TupleKind::of(code);
         let registers: Vec<u8> = code.registers().iter().flat_map(|word| word.to_le_bytes()).collect();
         let mut bytes = Vec::new();
         let mut add = |part: &[u8]| {
@@ -341,7 +341,7 @@ impl TupleDigits {
 }
 
 /// Returns the least and the greatest level of a code's symbols.
-fn level_range(code: &TupleCode) -> [i32; 2] {
+pub(crate) fn level_range(code: &TupleCode) -> [i32; 2] {
     let (zero, symbols) = (i32::from(code.zero()), code.table().frequencies().len() as i32);
     let range = [-zero, symbols - 1 - zero];
     if code.even() { [2 * range[0], 2 * range[1] + 1] } else { range }

@@ -6,10 +6,11 @@ mod product;
 
 use crate::compiler::{Program, Source};
 use crate::kernels::CheckedProgram;
+use ecq_coding::tuples::{Shape, TupleCode};
 use gemm::{GemmOptions, LevelOptions};
 
 pub(crate) use gemm::LevelsRoom;
-pub(crate) use matrix::prepare;
+pub(crate) use matrix::{level_range, prepare};
 pub use matrix::{TupleDigits, TupleMatrix};
 pub use product::{TupleInput, TupleOptions, TupleProduct};
 pub(crate) use product::{TupleLaunch, TupleOperand};
@@ -20,6 +21,7 @@ pub const TUPLES: Source = Source {
     text: concat!(
         include_str!("../../kernels/tuple_part.cuh"),
         include_str!("../../kernels/tuples.cuh"),
+        include_str!("../../kernels/tuple_levels.cuh"),
         include_str!("../../kernels/tuple_work.cuh"),
         include_str!("../../kernels/tuple_product.cu"),
     ),
@@ -30,13 +32,18 @@ pub const TUPLE_LEVELS: Source = Source {
     text: concat!(
         include_str!("../../kernels/tuple_part.cuh"),
         include_str!("../../kernels/tuples.cuh"),
+        include_str!("../../kernels/tuple_levels.cuh"),
         include_str!("../../kernels/tuple_levels.cu"),
     ),
 };
 /// Products of levels with many rows of activations.
 pub const TUPLE_GEMM: Source = Source {
     name: "tuple_gemm.cu",
-    text: concat!(include_str!("../../kernels/tuple_part.cuh"), include_str!("../../kernels/tuple_gemm.cu"),),
+    text: concat!(
+        include_str!("../../kernels/tuple_part.cuh"),
+        include_str!("../../kernels/tuple_levels.cuh"),
+        include_str!("../../kernels/tuple_gemm.cu"),
+    ),
 };
 /// Lookups of rows.
 pub const TUPLE_ROWS: Source =
@@ -59,7 +66,18 @@ impl TupleKind {
         if matches!(self.width, 9 | 10) { 3 } else { 1 }
     }
 
-    fn defines(self) -> [(&'static str, usize); 3] {
+    /// Returns the kind of matrices with a code.
+    pub(crate) fn of(code: &TupleCode) -> Self {
+        Self { tuple: code.tuple(), width: code.width() as usize, trellis: code.even() }
+    }
+
+    /// Returns the stream rows that a lane reads of a segment at most if it is decoded in multiples of
+    /// `groups` groups and of whole windows, however corrupt the stream is.
+    pub(crate) fn most_rows(self, shape: Shape, groups: usize) -> usize {
+        4 * shape.longest_segment().next_multiple_of(groups * self.batch()) * self.width / 32 + 12
+    }
+
+    pub(crate) fn defines(self) -> [(&'static str, usize); 3] {
         [("TUPLE", self.tuple), ("WIDTH", self.width), ("TRELLIS", usize::from(self.trellis))]
     }
 

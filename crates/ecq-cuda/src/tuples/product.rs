@@ -216,9 +216,9 @@ impl<'a> Division<'a> {
                     + 8 * vectors * shape.segments()
                     + (4 + 8 * vectors) * most_tiles * TILE_ROWS
                     + 128;
-                // A corrupt stream may lead a lane behind its slot by the bits of a segment.
+                // A corrupt stream may lead a lane behind its slot.
                 let batch_groups = part.batch_groups as usize;
-                let behind = (4 * batch_groups * width / 32 + 12).saturating_sub(part.slot_rows as usize);
+                let behind = matrix.kind.most_rows(shape, 1).saturating_sub(part.slot_rows as usize);
                 let digit_bytes =
                     if digits { shape.segments() * batch_groups * 64 * vectors + 128 } else { 0 };
                 let fixed = fixed + behind * STREAM_ROW_BYTES + digit_bytes;

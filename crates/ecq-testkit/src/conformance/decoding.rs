@@ -195,6 +195,12 @@ fn other_cases() -> Vec<Case> {
             all.push(Case { trellis, alphabet: 8, shape, ..Case::new(Coding::Tuples, Auto, None) });
         }
     }
+    // Segments that begin within units, and more of them than units.
+    for trellis in [None, Some([12, 288]), Some([12, 216]), Some([8, 176]), Some([16, 160])] {
+        for shape in [[18, 1100], [40, 700]] {
+            all.push(Case { trellis, alphabet: 16, shape, ..Case::new(Coding::Tuples, Auto, None) });
+        }
+    }
     all
 }
 
