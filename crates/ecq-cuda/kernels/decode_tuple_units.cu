@@ -4,19 +4,17 @@
 // Macros: TUPLE, WIDTH, TRELLIS of the matrix; STREAMS, 1; BITS of an element.
 //
 // A warp decodes a run of consecutive segments of a tile, which begins where a unit begins. Levels go to a
-// ring of blocks of 16 rows and 32 columns in shared memory, where corrections are added; then whole units
-// are packed. Stream rows are copied to shared memory one segment ahead.
+// ring of columns in shared memory, where corrections are added; then whole units are packed. Stream rows are
+// copied to shared memory one segment ahead.
 
 #if __CUDA_ARCH__ >= 900
 
 // Shared memory: two barriers for each warp, the table, and for each warp its ring and two slots.
 #define TABLE 256
 #define WARPS_AT (TABLE + TABLE_BYTES)
-#define BLOCK_WORDS (TILE_ROWS * BLOCK / 4)
-// Quads of four columns.
+// Columns are counted in quads of four.
 #define UNIT_QUADS (UNIT_COLUMNS / 4)
-#define BLOCK_QUADS (BLOCK / 4)
-#define GROUP_COLUMNS (8u * TUPLE)
+#define GROUP_QUADS (2u * TUPLE)
 
 struct TupleUnitsJob {
     JobHead head;
@@ -29,8 +27,8 @@ struct TupleUnitsJob {
     u32 rows, cols, tile_count, segment_count, segment_groups, groups;
     u32 stream_rows, reach, slot_rows;
     u32 run_segments, runs;      // of a tile
-    u32 ring_blocks;
-    u32 offset;                  // of levels against elements, in each byte
+    u32 ring_quads, ring_stride; // columns of a ring, and words from row to row: 4 modulo 32
+    u32 offset;                  // of bytes of levels against elements, in each byte
     u32 one;
 };
 
@@ -56,43 +54,37 @@ struct Segment {
     }
 };
 
-// A warp's blocks of a tile. Its columns are counted from the start of the run.
+// A warp's levels of a tile, from a column on that lies at the start of a unit. Lanes that write neighbouring
+// quads of eight rows, or read four, meet each bank once.
 struct Ring {
-    u32 address, blocks;
+    u32 address;                 // of the row lane / 4
+    u32 quads;
+    u32 half;                    // bytes from the row lane / 4 to the row 8 + lane / 4
 
-    // The address of a quad of the row lane / 4; that of row 8 + lane / 4 is 8 * BLOCK bytes behind it. Lanes
-    // that write neighbouring quads, and lanes that read a word of each block, meet each bank once.
-    __device__ __forceinline__ u32 quad(u32 quad, u32 lane) const {
-        return address + (quad / BLOCK_QUADS * BLOCK_WORDS + lane / 4 * BLOCK_QUADS +
-                          (quad % BLOCK_QUADS ^ lane / 16 * 4)) *
-                             4;
-    }
-
+    // The place of a quad, which is less than twice `quads`.
     __device__ __forceinline__ u32 wrapped(u32 quad) const {
-        return quad < blocks * BLOCK_QUADS ? quad : quad - blocks * BLOCK_QUADS;
+        return min(quad, quad - quads);
     }
 };
 
-// Writes a tuple of each lane to the ring: `quad` is the first one of the four lanes' columns.
-__device__ __forceinline__ void write_tuples(const Ring& ring, u32 quad, u32 lane, const u32 (&levels)[2]) {
-    // Four bytes of the own tuple and the next lane's, for the lanes that have a quad.
-    const u32 t = lane % 4;
+// Writes two tuples of each lane to the ring, of two rows; `quad` is the first one of the four lanes' columns.
+__device__ __forceinline__ void write_tuples(const Ring& ring, u32 quad, u32 t, const u32 (&levels)[2]) {
     u32 words[2];
 #pragma unroll
     for (u32 i = 0; i < 2; i++) {
-        if (TUPLE == 4) {
-            words[i] = levels[i];
-            continue;
-        }
-        const u32 next = __shfl_down_sync(0xffffffffu, levels[i], 1);
-        const u32 select = TUPLE == 2 ? 0x6521 : t == 0 ? 0x5321 : t == 1 ? 0x6532 : 0x7653;
+        // Four bytes of the own tuple and the next lane's, for the lanes that have a quad.
+        const u32 next = TUPLE == 4 ? 0 : __shfl_down_sync(0xffffffffu, levels[i], 1);
+        const u32 select = TUPLE == 4   ? 0x3210
+                           : TUPLE == 2 ? 0x6521
+                           : t == 0     ? 0x5321
+                           : t == 1     ? 0x6532
+                                        : 0x7653;
         words[i] = __byte_perm(levels[i], next, select);
     }
     if (TUPLE == 2 ? t % 2 : TUPLE == 3 && t == 3) return;
-    const u32 to = ring.quad(ring.wrapped(quad + (TUPLE == 2 ? t / 2 : t)), lane);
-    asm volatile("st.shared.u32 [%0], %1; st.shared.u32 [%0 + 256], %2;" ::"r"(to), "r"(words[0]),
-                 "r"(words[1])
-                 : "memory");
+    const u32 to = ring.address + 4 * ring.wrapped(quad + (TUPLE == 2 ? t / 2 : t));
+    asm volatile("st.shared.u32 [%0], %1;" ::"r"(to), "r"(words[0]) : "memory");
+    asm volatile("st.shared.u32 [%0], %1;" ::"r"(to + ring.half), "r"(words[1]) : "memory");
 }
 
 // Decodes a segment to the ring from `quad` on.
@@ -119,12 +111,12 @@ decode_segment(const TupleUnitsJob& job, Positions& at, u32 table, const Ring& r
 #endif
             // Groups behind the last one are noise.
             if (group + n >= groups) return;
-            const u32 to = quad + (group + n) * (GROUP_COLUMNS / 4);
+            const u32 to = quad + (group + n) * GROUP_QUADS;
 #pragma unroll
             for (u32 half = 0; half < 2; half++) {
                 const u32 levels[2] = {levels_of(a[0][2 * half], branches[2 * half]),
                                        levels_of(a[0][2 * half + 1], branches[2 * half + 1])};
-                write_tuples(ring, ring.wrapped(to + half * TUPLE), lane, levels);
+                write_tuples(ring, to + half * TUPLE, lane % 4, levels);
             }
         });
 }
@@ -148,9 +140,10 @@ decode_tuple_units(const __grid_constant__ Jobs<TupleUnitsJob> all) {
     const u32 number = own_warp(job.head), tile = number / job.runs;
     const u32 begin = number % job.runs * job.run_segments;
     const u32 end = min(begin + job.run_segments, job.segment_count);
-    const u32 own = base + WARPS_AT + warp * (job.ring_blocks * BLOCK_WORDS * 4 + 2 * job.slot_rows * 128);
-    const Ring ring = {own, job.ring_blocks};
-    const u32 slots = own + job.ring_blocks * BLOCK_WORDS * 4, barriers = base + warp * 16;
+    const u32 row_bytes = 4 * job.ring_stride, ring_bytes = TILE_ROWS * row_bytes;
+    const u32 own = base + WARPS_AT + warp * (ring_bytes + 2 * job.slot_rows * 128);
+    const Ring ring = {own + lane / 4 * row_bytes, job.ring_quads, 8 * row_bytes};
+    const u32 slots = own + ring_bytes, barriers = base + warp * 16;
 
     // A run has at most 32 segments; each lane has one of them.
     Segment loaded = {}, next = {};
@@ -176,7 +169,9 @@ decode_tuple_units(const __grid_constant__ Jobs<TupleUnitsJob> all) {
     wait_for_previous();
     if (tile >= job.tile_count) return;
 
-    u32 quad = 0, unit = begin * job.segment_groups * GROUP_COLUMNS / UNIT_COLUMNS, unit_block = 0;
+    const u32 offset = job.offset + job.head.base * 0x01010101u;
+    // Where the next segment and the next unit are in the ring.
+    u32 quad = 0, unit_quad = 0, unit = begin * job.segment_groups * GROUP_QUADS / UNIT_QUADS;
     for (u32 segment = begin; segment < end; segment++) {
         const Segment current = next;
         const u32 start = next_start, first_correction = next_correction, turn = segment - begin;
@@ -190,38 +185,39 @@ decode_tuple_units(const __grid_constant__ Jobs<TupleUnitsJob> all) {
         __syncwarp();
         for (u32 c = lane; c < current.corrections; c += 32) {
             const u32 entry = c < 32 ? first_correction : job.corrections[current.correction + c];
-            const u32 row = entry % 16, col = entry >> 4 & 511;
-            const u32 word =
-                ring.quad(ring.wrapped(quad + col / 4), row % 8 * 4) + row / 8 * (8 * BLOCK);
+            const u32 col = entry >> 4 & 511;
+            const u32 word = own + entry % 16 * row_bytes + 4 * ring.wrapped(quad + col / 4);
             asm volatile("red.shared.add.u32 [%0], %1;" ::"r"(word),
                          "r"((u32)correction_of(entry) << 8 * (col % 4))
                          : "memory");
         }
         __syncwarp();
-        quad = ring.wrapped(quad + groups * (GROUP_COLUMNS / 4));
-        const u32 decoded = (segment * job.segment_groups + groups) * GROUP_COLUMNS;
+        quad = ring.wrapped(quad + groups * GROUP_QUADS);
+        const u32 decoded = (segment * job.segment_groups + groups) * (4 * GROUP_QUADS);
         for (; is_last ? unit * UNIT_COLUMNS < job.cols : (unit + 1) * UNIT_COLUMNS <= decoded; unit++) {
-            const bool whole = (unit + 1) * UNIT_COLUMNS <= job.cols && (tile + 1) * TILE_ROWS <= job.rows;
-            pack_unit(job.head, tile, unit, [&](u32 block, u32 word) {
-                u32 in_ring = unit_block + block;
-                if (in_ring >= job.ring_blocks) in_ring -= job.ring_blocks;
-                const u32 in_block = lane % 4 + word / 2 * 4;
+            const auto levels_at = [&](u32 block, u32 word) {
+                const u32 quad = ring.wrapped(unit_quad + block * 8 + lane % 4 + word / 2 * 4);
                 u32 levels;
                 asm volatile("ld.shared.u32 %0, [%1];"
                              : "=r"(levels)
-                             : "r"(ring.quad(in_ring * BLOCK_QUADS + in_block, lane) + word % 2 * (8 * BLOCK)));
-                if (!whole) {
-                    // Elements outside the matrix are zero.
+                             : "r"(ring.address + 4 * quad + word % 2 * ring.half));
+                return levels;
+            };
+            const bool inside = (unit + 1) * UNIT_COLUMNS <= job.cols && (tile + 1) * TILE_ROWS <= job.rows;
+            if (inside && !job.head.clamps) {
+                pack_unit(job.head, tile, unit,
+                          [&](u32 block, u32 word) { return levels_at(block, word) - offset; });
+            } else {
+                // Elements outside the matrix are zero.
+                pack_unit(job.head, tile, unit, [&](u32 block, u32 word) {
                     const u32 row = tile * TILE_ROWS + lane / 4 + word % 2 * 8;
-                    const u32 col = unit * UNIT_COLUMNS + block * BLOCK + in_block * 4;
+                    const u32 col = unit * UNIT_COLUMNS + block * BLOCK + lane % 4 * 4 + word / 2 * 16;
                     const u32 kept = row >= job.rows || col >= job.cols ? 0 : job.cols - col;
                     const u32 mask = kept >= 4 ? 0xffffffffu : (1u << (8 * kept)) - 1;
-                    return elements_of(job.head, (levels & mask) - (job.offset & mask));
-                }
-                return elements_of(job.head, levels - job.offset);
-            });
-            unit_block += UNIT_COLUMNS / BLOCK;
-            if (unit_block >= job.ring_blocks) unit_block -= job.ring_blocks;
+                    return elements_of(job.head, (levels_at(block, word) & mask) - (job.offset & mask));
+                });
+            }
+            unit_quad = ring.wrapped(unit_quad + UNIT_QUADS);
         }
         __syncwarp();
     }

@@ -109,7 +109,8 @@ pub(super) struct TupleUnitsJob {
     pub(super) slot_rows: u32,
     pub(super) run_segments: u32,
     pub(super) runs: u32,
-    pub(super) ring_blocks: u32,
+    pub(super) ring_quads: u32,
+    pub(super) ring_stride: u32,
     pub(super) offset: u32,
     pub(super) one: u32,
 }

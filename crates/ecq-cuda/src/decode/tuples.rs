@@ -6,7 +6,6 @@ use super::{Result, Uploads, decode_source};
 use crate::compiler::{Program, Source};
 use crate::kernels::CheckedProgram;
 use crate::layout::UNIT_COLUMNS;
-use crate::packing::BLOCK;
 use crate::tuples::{CAPABILITY, TupleKind, level_range};
 use ecq_codec::TupleLayout;
 use ecq_coding::tuples::{STREAM_ROW_BYTES, Shape, TILE_ROWS, TupleCode};
@@ -105,16 +104,19 @@ fn packing_stage(
     let properties = uploads.gpu().properties();
     let [least, greatest] = level_range(code);
     let kind = TupleKind::of(code);
-    let (segment_cols, longest) =
-        (shape.segment_groups() * shape.group_cols(), shape.longest_segment() * shape.group_cols());
+    let segment_cols = shape.segment_groups() * shape.group_cols();
     // Segments of a run that begins and ends where units do: at most 32, as groups have multiples of 8 columns.
     let aligned = 1 << segment_cols.trailing_zeros().min(UNIT_COLUMNS.trailing_zeros());
     let run_segments = UNIT_COLUMNS / aligned;
-    // A ring holds what is left of a unit and a segment.
-    let ring_blocks = (UNIT_COLUMNS - aligned + longest).max(UNIT_COLUMNS).div_ceil(BLOCK);
+    // A ring holds what is left of a unit and a segment. Rows are apart so that lanes meet in no bank.
+    let held = |segment: usize| {
+        shape.first_col(segment) % UNIT_COLUMNS + shape.groups_of(segment) * shape.group_cols()
+    };
+    let ring_cols = (0..shape.segments()).map(held).max().unwrap_or(0).max(UNIT_COLUMNS);
+    let ring_stride = (ring_cols / 4 + 28).next_multiple_of(32) + 4;
     let shared = SharedBytes {
         block: BARRIER_BYTES + (128 << kind.width) + kind.most_rows(shape, 1) * STREAM_ROW_BYTES,
-        warp: ring_blocks * TILE_ROWS * BLOCK + 2 * slot_rows * STREAM_ROW_BYTES,
+        warp: 4 * TILE_ROWS * ring_stride + 2 * slot_rows * STREAM_ROW_BYTES,
     };
     let fits = shared.block + shared.warp <= properties.shared_bytes;
     if properties.capability < CAPABILITY || least < i8::MIN.into() || greatest > i8::MAX.into() || !fits {
@@ -141,7 +143,8 @@ fn packing_stage(
         slot_rows: slot_rows as u32,
         run_segments: run_segments as u32,
         runs: runs as u32,
-        ring_blocks: ring_blocks as u32,
+        ring_quads: (ring_cols / 4) as u32,
+        ring_stride: ring_stride as u32,
         offset,
         one: 1,
     };
