@@ -29,7 +29,7 @@ struct TupleUnitsJob {
     u32 run_segments, runs;      // of a tile
     u32 ring_quads, ring_stride; // columns of a ring, and words from row to row: 4 modulo 32
     u32 offset;                  // of bytes of levels against elements, in each byte
-    u32 one;
+    u32 one, padding;
 };
 
 // Where a segment begins, and how much it has.

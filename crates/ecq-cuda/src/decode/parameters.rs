@@ -113,6 +113,7 @@ pub(super) struct TupleUnitsJob {
     pub(super) ring_stride: u32,
     pub(super) offset: u32,
     pub(super) one: u32,
+    pub(super) padding: u32,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]

@@ -147,6 +147,7 @@ fn packing_stage(
         ring_stride: ring_stride as u32,
         offset,
         one: 1,
+        padding: 0,
     };
     let warps = shape.tiles() * runs;
     Ok(Some(Stage::new(packing_program(kind), "decode_tuple_units", warps, shared, &job)))
