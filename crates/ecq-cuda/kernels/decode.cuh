@@ -15,8 +15,7 @@ struct JobHead {
     u64 stride;                  // a multiple of 16
     u32* words;                  // packed elements
     u32 units;                   // of a tile, or of a row: blocks, with those that pad its last chunk
-    u32 base;                    // subtracted from elements
-    u32 clamps, padding;         // whether elements may not fit BITS bits: they are clamped
+    u32 base;                    // subtracted from elements, the same in each byte
 };
 
 template <class Job> struct Jobs {
@@ -69,20 +68,15 @@ struct Tiling {
 #define UNIT_COLUMNS 256u
 #define BLOCK 32u
 
-// Four elements, packed from bytes: without the base, and clamped.
-__device__ __forceinline__ u32 elements_of(const JobHead& head, u32 bytes) {
-    if (!head.clamps && head.base == 0) return bytes;
-    u32 elements = 0;
-#pragma unroll
-    for (u32 i = 0; i < 4; i++) {
-        const u32 byte = bytes >> (8 * i) & 0xff;
-        elements |= min(byte - min(byte, head.base), (1u << BITS) - 1) << (8 * i);
-    }
-    return elements;
+// Returns each byte less that of `base`, modulo 256.
+__device__ __forceinline__ u32 less(u32 bytes, u32 base) {
+    const u32 high = 0x80808080u;
+    return ((bytes | high) - (base & ~high)) ^ ((bytes ^ ~base) & high);
 }
 
 // Packs a unit of a tile in the layout of codes.cu. `elements(block, word)` are four of the lane: of the row
-// lane / 4 + word % 2 * 8 and the columns from 4 * (lane % 4 + word / 2 * 4) on of the block.
+// lane / 4 + word % 2 * 8 and the columns from 4 * (lane % 4 + word / 2 * 4) on of the block. Of each the
+// lowest BITS bits are packed; what they lack is an outlier's.
 template <class Elements>
 __device__ __forceinline__ void pack_unit(const JobHead& head, u32 tile, u32 unit, Elements elements) {
     u32 codes[UNIT_COLUMNS / BLOCK][4];
@@ -114,7 +108,7 @@ __device__ __forceinline__ void pack_unit(const JobHead& head, u32 tile, u32 uni
     }
 }
 
-// Rows of a unit's bytes of a warp in shared memory, for two tiles of codes.cu. A thread that has a row and
+// Rows of a unit's elements, less the base, of a warp in shared memory, for two tiles of codes.cu. A thread that has a row and
 // writes four bytes of it, and a warp that reads what it packs, meet each bank once.
 #define STAGED_WORDS (2u * TILE_ROWS * UNIT_COLUMNS / 4)
 struct Staging {
@@ -137,7 +131,7 @@ struct Staging {
         for (u32 half = 0; half < tiles; half++)
             pack_unit(head, tile + half, unit, [&](u32 block, u32 word) {
                 const u32 row = half * TILE_ROWS + lane / 4 + word % 2 * 8;
-                return elements_of(head, quad(row, block * 8 + lane % 4 + word / 2 * 4));
+                return quad(row, block * 8 + lane % 4 + word / 2 * 4);
             });
         __syncwarp();
     }

@@ -72,7 +72,7 @@ struct PackJob {
 __device__ __forceinline__ u32 quad(const PackJob& job, u32 row, u32 col) {
     if (row >= job.rows || col >= job.cols) return 0;
     const u32 bytes = *(const u32*)(job.head.bytes + row * job.head.stride + col);
-    const u32 elements = elements_of(job.head, bytes);
+    const u32 elements = less(bytes, job.head.base);
     return col + 4 <= job.cols ? elements : elements & ((1u << (8 * (job.cols - col))) - 1);
 }
 
@@ -100,7 +100,7 @@ extern "C" __global__ void __launch_bounds__(128) pack_units(const __grid_consta
             const u32 first = col + 4 * word;
             const u32 kept = first >= job.cols ? 0 : job.cols - first;
             const u32 mask = kept >= 4 ? 0xffffffffu : (1u << (8 * kept)) - 1;
-            staging.quad(in_tile, lane % 16 * 4 + word) = words[word] & mask;
+            staging.quad(in_tile, lane % 16 * 4 + word) = less(words[word], job.head.base) & mask;
         }
     }
     staging.pack(job.head, tile, 1, unit);
@@ -122,7 +122,7 @@ extern "C" __global__ void __launch_bounds__(512) pack_lanes(const __grid_consta
         const u32 elements = quad(job, row, block * BLOCK + 4 * i);
 #pragma unroll
         for (u32 j = 0; j < 4; j++) {
-            pending |= (u64)(elements >> (8 * j) & 0xff) << held;
+            pending |= (u64)(elements >> (8 * j) & ((1u << BITS) - 1)) << held;
             held += BITS;
             if (held < 32) continue;
             // Words are in pieces of 4, then 2, then 1.

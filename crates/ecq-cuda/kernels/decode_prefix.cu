@@ -130,7 +130,7 @@ __device__ __forceinline__ void append(u32 (&words)[CHUNK / 4], u32 i, u32 symbo
     if (at % 4 + TUPLE > 4) words[at / 4 + 1] |= symbols >> (8 * (4 - at % 4) % 32);
 }
 
-extern "C" __global__ void __launch_bounds__(512)
+extern "C" __global__ void __launch_bounds__(512, 1)
 decode_prefix(const __grid_constant__ Jobs<PrefixJob> all) {
     extern __shared__ uint4 shared[];
     const PrefixJob& job = own_job(all);
@@ -183,7 +183,7 @@ decode_prefix(const __grid_constant__ Jobs<PrefixJob> all) {
                         // The last tuple may be padded.
                         const u32 left = tile.cols - min(tile.cols, first + 4 * j);
                         const u32 mask = left >= 4 ? 0xffffffffu : (1u << (8 * left)) - 1;
-                        staging.quad(lane, in_unit + j) = words[4 * i + j] & mask;
+                        staging.quad(lane, in_unit + j) = less(words[4 * i + j], job.head.base) & mask;
                     }
                 }
                 const bool last = first + 16 >= tile.cols;

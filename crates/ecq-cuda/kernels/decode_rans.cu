@@ -170,6 +170,7 @@ columns(const Context& c, const Tile& tile, u32 bound, u32 row, u32 col, Lanes& 
 #endif
 ) {
     const RansJob& job = c.job;
+    const u32 base = BITS ? job.head.base : 0;
     u32 quads[SETS][COUNT / 4];
 #pragma unroll WHOLE ? COUNT : 1
     for (u32 i = 0; i < COUNT; i++) {
@@ -209,9 +210,9 @@ columns(const Context& c, const Tile& tile, u32 bound, u32 row, u32 col, Lanes& 
 #if LAG
             const u32 symbol = SYMBOL(entry);
             histories[s].push(symbol, job.zero);
-            const u32 element = 2 * symbol + branch;
+            const u32 element = 2 * symbol + branch - base;
 #else
-            const u32 element = SYMBOL(entry);
+            const u32 element = SYMBOL(entry) - base;
 #endif
             if (WHOLE && (!LAG || LAG < LONG_LAG)) {
                 // Byte i % 4 of the quad becomes the element.
@@ -364,7 +365,7 @@ decode_tile(const Context& c, const Tile& tile, bool valid, u32 first, Lanes& la
 
 #endif
 
-extern "C" __global__ void __launch_bounds__(512)
+extern "C" __global__ void __launch_bounds__(512, 1)
 decode_rans(const __grid_constant__ Jobs<RansJob> all) {
     extern __shared__ uint4 shared[];
     const RansJob& job = own_job(all);

@@ -169,7 +169,7 @@ decode_tuple_units(const __grid_constant__ Jobs<TupleUnitsJob> all) {
     wait_for_previous();
     if (tile >= job.tile_count) return;
 
-    const u32 offset = job.offset + job.head.base * 0x01010101u;
+    const u32 offset = job.offset + job.head.base;
     // Where the next segment and the next unit are in the ring.
     u32 quad = 0, unit_quad = 0, unit = begin * job.segment_groups * GROUP_QUADS / UNIT_QUADS;
     for (u32 segment = begin; segment < end; segment++) {
@@ -204,9 +204,9 @@ decode_tuple_units(const __grid_constant__ Jobs<TupleUnitsJob> all) {
                 return levels;
             };
             const bool inside = (unit + 1) * UNIT_COLUMNS <= job.cols && (tile + 1) * TILE_ROWS <= job.rows;
-            if (inside && !job.head.clamps) {
+            if (inside) {
                 pack_unit(job.head, tile, unit,
-                          [&](u32 block, u32 word) { return levels_at(block, word) - offset; });
+                          [&](u32 block, u32 word) { return less(levels_at(block, word), offset); });
             } else {
                 // Elements outside the matrix are zero.
                 pack_unit(job.head, tile, unit, [&](u32 block, u32 word) {
@@ -214,7 +214,7 @@ decode_tuple_units(const __grid_constant__ Jobs<TupleUnitsJob> all) {
                     const u32 col = unit * UNIT_COLUMNS + block * BLOCK + lane % 4 * 4 + word / 2 * 16;
                     const u32 kept = row >= job.rows || col >= job.cols ? 0 : job.cols - col;
                     const u32 mask = kept >= 4 ? 0xffffffffu : (1u << (8 * kept)) - 1;
-                    return elements_of(job.head, (levels_at(block, word) & mask) - (job.offset & mask));
+                    return less(levels_at(block, word), offset) & mask;
                 });
             }
             unit_quad = ring.wrapped(unit_quad + UNIT_QUADS);

@@ -64,9 +64,8 @@ pub(crate) struct PackedMatrix {
     pub(crate) shape: Shape,
     pub(crate) side: SideData,
     elements: Elements,
-    /// Bits that every element fits.
-    full_bits: usize,
-    /// The least element, which is subtracted, so that elements of most weights take fewer bits.
+    /// What is subtracted from elements, so that those of most weights take fewer bits. Of the others the
+    /// lowest bits are kept, and outliers have the rest.
     base: u32,
 }
 
@@ -81,7 +80,7 @@ impl PackedMatrix {
         let bits =
             (code_bits(alphabet) as usize + usize::from(matches!(elements, Elements::Levels { .. }))).max(2);
         let (kind, side) = side_data(grid, shape, bits)?;
-        Ok(Self { kind, shape: Shape::new(kind, shape), side, elements, full_bits: bits, base: 0 })
+        Ok(Self { kind, shape: Shape::new(kind, shape), side, elements, base: 0 })
     }
 
     /// Plans a matrix and packs its codes. On grids without groups the bits are those that take the fewest
@@ -147,18 +146,12 @@ impl PackedMatrix {
         self.base
     }
 
-    /// Returns whether elements may not fit their bits.
-    pub(crate) fn clamps(&self) -> bool {
-        self.kind.bits < self.full_bits
-    }
-
     /// Packs codes, row-major.
     fn words(&self, symbols: &[u8]) -> Vec<u32> {
         let cols = self.shape.cols();
-        let last = (1u32 << self.kind.bits) - 1;
         self.shape.pack(|row, out| {
             self.elements.row(&symbols[row * cols..(row + 1) * cols], out);
-            out.iter_mut().for_each(|element| *element = element.saturating_sub(self.base).min(last));
+            out.iter_mut().for_each(|element| *element = self.kept(*element));
         })
     }
 
@@ -182,6 +175,11 @@ impl PackedMatrix {
         self.range()
     }
 
+    /// Returns what is packed of an element.
+    fn kept(&self, element: u32) -> u32 {
+        element.wrapping_sub(self.base) & ((1 << self.kind.bits) - 1)
+    }
+
     /// Returns the elements that are not outliers.
     fn range(&self) -> Range<u32> {
         self.base..self.base + (1 << self.kind.bits)
@@ -192,8 +190,7 @@ impl PackedMatrix {
         if outside.iter().all(Vec::is_empty) {
             return;
         }
-        let range = self.range();
-        // The grid's outliers have what is added to the element, which is now a clamped one.
+        // The grid's outliers have what is added to the element, of which a part is packed.
         let listed = std::mem::take(&mut self.side.outliers);
         let starts = std::mem::take(&mut self.side.outlier_starts);
         let row = |(row, outside): (usize, &Vec<[u32; 2]>)| -> Vec<[u32; 2]> {
@@ -201,8 +198,8 @@ impl PackedMatrix {
             let mut added: BTreeMap<u32, f64> =
                 listed[own].iter().map(|&[col, bits]| (col, f64::from(f32::from_bits(bits)))).collect();
             for &[col, element] in outside {
-                let clamped = element.clamp(range.start, range.end - 1);
-                *added.entry(col).or_default() += f64::from(element) - f64::from(clamped);
+                let packed = self.base + self.kept(element);
+                *added.entry(col).or_default() += f64::from(element) - f64::from(packed);
             }
             added.into_iter().map(|(col, added)| [col, (added as f32).to_bits()]).collect()
         };

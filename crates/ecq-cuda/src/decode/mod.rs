@@ -226,7 +226,7 @@ impl DeviceStreams {
             Shape::Tiles(shape) => shape.units,
             Shape::Lanes(shape) => shape.lanes * shape.chunks,
         };
-        let form = PackedForm { units, base: self.packed.base(), clamps: self.packed.clamps() };
+        let form = PackedForm { units, base: self.packed.base() };
         Target { weight, bytes, stride: self.stride() as u64, words, form }
     }
 

@@ -16,8 +16,6 @@ pub(super) struct JobHead {
     pub(super) words: u64,
     pub(super) units: u32,
     pub(super) base: u32,
-    pub(super) clamps: u32,
-    pub(super) padding: u32,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]

@@ -53,9 +53,8 @@ pub(super) struct Target {
 pub(super) struct PackedForm {
     /// Units of a tile, or of a row: blocks, with those that pad its last chunk.
     pub(super) units: usize,
+    /// What is subtracted from elements.
     pub(super) base: u32,
-    /// Whether elements may not fit.
-    pub(super) clamps: bool,
 }
 
 /// Most warps of a block: few, so that small matrices use all multiprocessors and blocks divide evenly; more
@@ -160,9 +159,7 @@ fn launch(gpu: &Gpu, modules: &Modules, stages: &[(Stage, Target)], report: u64)
             stride: target.stride,
             words: target.words,
             units: target.form.units as u32,
-            base: target.form.base,
-            clamps: target.form.clamps.into(),
-            padding: 0,
+            base: target.form.base * 0x0101_0101,
         };
         parameters.extend(words_of(&head));
         parameters.extend(&stage.job);
