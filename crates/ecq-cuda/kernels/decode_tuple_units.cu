@@ -1,7 +1,7 @@
 // Decodes the tuple coding to the units of codes.cu. The stream was checked when it was loaded, by
 // decode_tuples.cu.
 //
-// Macros: TUPLE, WIDTH, TRELLIS of the matrix; STREAMS, 1; BITS of an element.
+// Macros: TUPLE, WIDTH, TRELLIS of the matrix; STREAMS, TABLE_COPIES: 1; BITS of an element.
 //
 // A warp decodes a run of consecutive segments of a tile, which begins where a unit begins. Levels go to a
 // ring of columns in shared memory, where corrections are added; then whole units are packed. Stream rows are
@@ -129,12 +129,7 @@ decode_tuple_units(const __grid_constant__ Jobs<TupleUnitsJob> all) {
     if (lane < 2)
         asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(base + warp * 16 + lane * 8), "r"(1)
                      : "memory");
-    uint4* const table = (uint4*)(memory + TABLE);
-#pragma unroll 8
-    for (u32 quad = warp; quad < (1u << WIDTH) / 4; quad += blockDim.x / 32) {
-        const u32 word = __ldg(job.registers + quad * 4 + lane / 8);
-        table[quad * 32 + lane] = make_uint4(word, word, word, word);
-    }
+    copy_table(memory + TABLE, job.registers, TABLE_BYTES);
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
     __syncthreads();
     const u32 number = own_warp(job.head), tile = number / job.runs;
@@ -181,7 +176,7 @@ decode_tuple_units(const __grid_constant__ Jobs<TupleUnitsJob> all) {
         at.open(0, slots + turn % 2 * job.slot_rows * 128, start, lane);
         const bool is_last = segment + 1 == job.segment_count;
         const u32 groups = is_last ? job.groups - segment * job.segment_groups : job.segment_groups;
-        decode_segment(job, at, base + TABLE + lane * 4, ring, quad, groups, lane);
+        decode_segment(job, at, base + TABLE, ring, quad, groups, lane);
         __syncwarp();
         for (u32 c = lane; c < current.corrections; c += 32) {
             const u32 entry = c < 32 ? first_correction : job.corrections[current.correction + c];

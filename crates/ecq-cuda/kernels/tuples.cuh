@@ -2,9 +2,12 @@
 // for the stream. A warp decodes STREAMS segments at a time; TUPLE, WIDTH and TRELLIS are those of the
 // matrix.
 
-// The table has one copy for each lane: entry i of lane l is at byte 128 i + 4 l, so that lanes never meet in
-// a bank of shared memory.
-#define TABLE_BYTES (128u << WIDTH)
+// With 32 copies the table has one for each lane: entry i of lane l is at byte 128 i + 4 l, so that lanes never
+// meet in a bank of shared memory. With one, there is room for more warps.
+#ifndef TABLE_COPIES
+#define TABLE_COPIES 32
+#endif
+#define TABLE_BYTES (4u * TABLE_COPIES << WIDTH)
 // Lookups that one window of 32 bits always covers.
 #define WINDOW (WIDTH <= 8 ? 4 : WIDTH <= 10 ? 3 : 2)
 // Groups that take a whole number of windows.
@@ -69,7 +72,9 @@ __device__ __forceinline__ void decode_batch(Positions& at, u32 table, u32 one, 
 #pragma unroll
             for (int s = 0; s < STREAMS; s++) {
                 u32 address;
-                asm("mad.lo.u32 %0, %1, 128, %2;" : "=r"(address) : "r"(bits[s] >> (32 - WIDTH)), "r"(table));
+                asm("mad.lo.u32 %0, %1, %3, %2;"
+                    : "=r"(address)
+                    : "r"(bits[s] >> (32 - WIDTH)), "r"(table), "n"(4 * TABLE_COPIES));
                 const u32 entry = shared_word(address);
                 // Shifts take the low five bits of an entry, which are its length.
                 if (i + 1 < WINDOW) bits[s] = __funnelshift_l(0u, bits[s], entry);

@@ -57,21 +57,30 @@ pub(super) struct PackedForm {
     pub(super) base: u32,
 }
 
-/// Most warps of a block: few, so that small matrices use all multiprocessors and blocks divide evenly; more
-/// where tables would leave room for few blocks.
-fn most_warps(table_bytes: usize) -> usize {
-    match table_bytes {
-        ..=0x8000 => 4,
-        0x8001..=0x1_0000 => 8,
-        _ => 16,
-    }
-}
+/// Shared memory that the driver takes of each block.
+const RESERVED_BYTES: usize = 1 << 10;
+/// Warps of a multiprocessor for whose registers there is room, about.
+const SM_WARPS: usize = 24;
 
 impl SharedBytes {
     /// Returns whether tables fit shared memory beside what warps need.
     pub(super) fn fits(self, gpu: &Gpu) -> bool {
         let most = gpu.properties().shared_bytes;
-        self.block <= most / 2 && self.block + most_warps(self.block) * self.warp <= most
+        self.block <= most / 2 && self.of(self.most_warps(gpu)) <= most
+    }
+
+    /// Bytes of a block of so many warps.
+    fn of(self, warps: usize) -> usize {
+        self.block + warps * self.warp
+    }
+
+    /// Returns the most warps of a block: those with which a multiprocessor has the most warps, and few, so
+    /// that small matrices use all multiprocessors and blocks divide evenly.
+    fn most_warps(self, gpu: &Gpu) -> usize {
+        let all = gpu.properties().shared_bytes + RESERVED_BYTES;
+        let resident = |warps: usize| (all / (self.of(warps) + RESERVED_BYTES) * warps).min(SM_WARPS);
+        let sizes = [4, 8, 16, 3, 2, 1];
+        sizes.into_iter().rev().max_by_key(|&warps| resident(warps)).unwrap_or(1)
     }
 }
 
@@ -141,12 +150,12 @@ fn launch(gpu: &Gpu, modules: &Modules, stages: &[(Stage, Target)], report: u64)
     let most_shared = |bytes: fn(SharedBytes) -> usize| {
         stages.iter().map(|(stage, _)| bytes(stage.shared)).max().unwrap_or(0)
     };
-    let [tables, warp_bytes] = [most_shared(|shared| shared.block), most_shared(|shared| shared.warp)];
+    let shared =
+        SharedBytes { block: most_shared(|shared| shared.block), warp: most_shared(|shared| shared.warp) };
     let all_warps: usize = stages.iter().map(|(stage, _)| stage.warps).sum();
-    let room = gpu.properties().shared_bytes.saturating_sub(tables) / warp_bytes.max(1);
-    let most = most_warps(tables).min(room).max(1);
+    let most = shared.most_warps(gpu);
     let warps = (all_warps / gpu.properties().multiprocessors.max(1)).clamp(1, most);
-    let shared_bytes = tables + warps * warp_bytes;
+    let shared_bytes = shared.of(warps);
     if shared_bytes > 48 << 10 {
         kernel.allow_shared(gpu)?;
     }

@@ -32,7 +32,7 @@ fn program(tuple: usize, width: usize) -> Program {
 
 /// Returns the program that packs elements itself, without `BITS`.
 fn packing_program(kind: TupleKind) -> Program {
-    Program::new(TUPLE_UNITS, &[&kind.defines()[..], &[("STREAMS", 1)]].concat())
+    Program::new(TUPLE_UNITS, &[&kind.defines()[..], &[("STREAMS", 1), ("TABLE_COPIES", 1)]].concat())
 }
 
 /// Returns programs for the check of kernels.
@@ -115,7 +115,7 @@ fn packing_stage(
     let ring_cols = (0..shape.segments()).map(held).max().unwrap_or(0).max(UNIT_COLUMNS);
     let ring_stride = (ring_cols / 4 + 28).next_multiple_of(32) + 4;
     let shared = SharedBytes {
-        block: BARRIER_BYTES + (128 << kind.width) + kind.most_rows(shape, 1) * STREAM_ROW_BYTES,
+        block: BARRIER_BYTES + (4 << kind.width) + kind.most_rows(shape, 1) * STREAM_ROW_BYTES,
         warp: 4 * TILE_ROWS * ring_stride + 2 * slot_rows * STREAM_ROW_BYTES,
     };
     let fits = shared.block + shared.warp <= properties.shared_bytes;

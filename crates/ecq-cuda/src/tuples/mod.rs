@@ -10,8 +10,8 @@ use ecq_coding::tuples::{Shape, TupleCode};
 use gemm::{GemmOptions, LevelOptions};
 
 pub(crate) use gemm::LevelsRoom;
-pub(crate) use matrix::{level_range, prepare};
 pub use matrix::{TupleDigits, TupleMatrix};
+pub(crate) use matrix::{level_range, prepare};
 pub use product::{TupleInput, TupleOptions, TupleProduct};
 pub(crate) use product::{TupleLaunch, TupleOperand};
 
