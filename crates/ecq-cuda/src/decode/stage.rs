@@ -61,6 +61,8 @@ pub(super) struct PackedForm {
 const RESERVED_BYTES: usize = 1 << 10;
 /// Warps of a multiprocessor for whose registers there is room, about.
 const SM_WARPS: usize = 24;
+/// Most warps of a block, the launch bound of the kernels.
+const BLOCK_WARPS: usize = 16;
 
 impl SharedBytes {
     /// Returns whether tables fit shared memory beside what warps need.
@@ -74,13 +76,13 @@ impl SharedBytes {
         self.block + warps * self.warp
     }
 
-    /// Returns the most warps of a block: those with which a multiprocessor has the most warps, and few, so
-    /// that small matrices use all multiprocessors and blocks divide evenly.
+    /// Returns the most warps of a block: of the numbers with which a multiprocessor has the most warps the
+    /// least, so that small matrices use all multiprocessors and blocks divide evenly.
     fn most_warps(self, gpu: &Gpu) -> usize {
         let all = gpu.properties().shared_bytes + RESERVED_BYTES;
-        let resident = |warps: usize| (all / (self.of(warps) + RESERVED_BYTES) * warps).min(SM_WARPS);
-        let sizes = [4, 8, 16, 3, 2, 1];
-        sizes.into_iter().rev().max_by_key(|&warps| resident(warps)).unwrap_or(1)
+        let resident = |&warps: &usize| (all / (self.of(warps) + RESERVED_BYTES) * warps).min(SM_WARPS);
+        let best = (4..=BLOCK_WARPS).rev().max_by_key(resident).filter(|warps| resident(warps) > 0);
+        best.or_else(|| (1..4).rev().find(|warps| resident(warps) > 0)).unwrap_or(1)
     }
 }
 

@@ -113,7 +113,7 @@ fn packing_stage(
         shape.first_col(segment) % UNIT_COLUMNS + shape.groups_of(segment) * shape.group_cols()
     };
     let ring_cols = (0..shape.segments()).map(held).max().unwrap_or(0).max(UNIT_COLUMNS);
-    let ring_stride = (ring_cols / 4 + 28).next_multiple_of(32) + 4;
+    let ring_stride = (ring_cols / 4 - 4).next_multiple_of(32) + 4;
     let shared = SharedBytes {
         block: BARRIER_BYTES + (4 << kind.width) + kind.most_rows(shape, 1) * STREAM_ROW_BYTES,
         warp: 4 * TILE_ROWS * ring_stride + 2 * slot_rows * STREAM_ROW_BYTES,
