@@ -60,7 +60,8 @@ impl Cuda {
         let own = self.run_once(program, inputs)?;
         let _queue = self.shared().lock();
         self.shared().gpu.bind()?;
-        own.capture(&|_| true)?.launch()?;
+        let before = own.capture(&|_| true)?;
+        before.launch()?;
         let (start, spans) = own.trace()?;
         self.shared().stream.synchronize().during("waiting for the GPU")?;
         let seconds = |event: &CudaEvent| -> Result<f64> {

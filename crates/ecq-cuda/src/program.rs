@@ -237,8 +237,15 @@ impl CudaProgram {
         Ok(graph.as_ref().map_or(Ok(()), Graph::launch)?)
     }
 
+    /// Returns an error if the host takes part in the program, which then is no graph.
+    fn without_host(&self) -> Result<()> {
+        let why = "the host takes part in the program, whose times are not those of the GPU".to_owned();
+        if self.host_driven { Err(RuntimeError::Device { device: "cuda", why }) } else { Ok(()) }
+    }
+
     /// Captures the launches that `keep` chooses.
     pub(crate) fn capture(&self, keep: &dyn Fn(&Launch) -> bool) -> Result<Graph> {
+        self.without_host()?;
         let stream = &self.resources.shared.stream;
         // Relaxed, because other threads allocate memory meanwhile.
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
@@ -257,10 +264,7 @@ impl CudaProgram {
     /// Enqueues the program launch by launch and returns what each queue does between two edges, with an
     /// event before and one behind. The first event is that of the start.
     pub(crate) fn trace(&self) -> Result<(cudarc::driver::CudaEvent, Vec<TracedSpan>)> {
-        if self.host_driven {
-            let why = "the host takes part in the program, which has no timeline".to_owned();
-            return Err(RuntimeError::Device { device: "cuda", why });
-        }
+        self.without_host()?;
         let shared = &self.resources.shared;
         let start = timed_event(&shared.stream)?;
         let mut observer = Observer { keep: &|_| true, spans: Some(Vec::new()) };

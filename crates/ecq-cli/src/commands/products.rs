@@ -13,7 +13,7 @@ use ecq::runtime::{
 use ecq::{Codes, Coding, Element, EncodedTensor, Grid, TensorKind};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 /// The matrices of a layer: those with the same input together.
 pub type Layer = Vec<Vec<Matrix>>;
@@ -147,10 +147,11 @@ impl Products {
         Inputs { rows: self.rows, logits_rows: 0, writes: &[] }
     }
 
-    /// Returns how long the products of one pass wait for decoding; `None` if the host does not know.
-    pub fn stalled(&self, device: &Device) -> anyhow::Result<Option<Duration>> {
-        let backend = device.backend();
-        Ok(backend.wait(&backend.submit(&self.program, &self.inputs())?)?.stalled)
+    /// Returns the part of a pass that products wait for decoding; `None` if the host does not know.
+    pub fn waiting(&self, device: &Device) -> anyhow::Result<Option<f64>> {
+        let (backend, start) = (device.backend(), Instant::now());
+        let stalled = backend.wait(&backend.submit(&self.program, &self.inputs())?)?.stalled;
+        Ok(stalled.map(|stalled| stalled.as_secs_f64() / start.elapsed().as_secs_f64()))
     }
 }
 

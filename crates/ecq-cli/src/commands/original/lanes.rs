@@ -35,7 +35,8 @@ pub fn measure(setting: &Setting) -> anyhow::Result<Vec<Row>> {
     let one_tile =
         [64, 128, 256].map(|lanes| (Coding::Rans, TileChoice::Matrix, "whole matrix", Some(lanes)));
     let others = [
-        (Coding::Rans, TileChoice::Row, "row", None),
+        (Coding::Rans, TileChoice::Row, "row", Some(8)),
+        (Coding::Rans, TileChoice::Row, "row", Some(32)),
         (Coding::Rans, TileChoice::Auto, "default", None),
         (Coding::Prefix, TileChoice::Auto, "default", None),
         (Coding::Tuples, TileChoice::Auto, "segments", None),

@@ -7,7 +7,7 @@ use super::Setting;
 use super::matrices::{no_second_queue, refusal};
 use crate::out::{outln, paragraph};
 use crate::progress::Bar;
-use crate::table::{bytes, table};
+use crate::table::{bytes, table, three_digits};
 use ecq::Coding;
 use ecq::cuda::Span;
 use ecq::encode::EncodeOptions;
@@ -31,8 +31,8 @@ pub struct Row {
     slot_bytes: u64,
     published: &'static str,
     why: Option<String>,
-    /// Seconds that products of a token waited for decoding, if the host knows.
-    stalled_seconds: Option<f64>,
+    /// The part of a token's time that products waited for decoding, if the host knows.
+    waiting: Option<f64>,
     /// The part of the time of decoding during which products ran, by events.
     overlap: Option<f64>,
     /// Start and end of what each queue does, in seconds.
@@ -100,7 +100,7 @@ pub fn measure(setting: &Setting) -> anyhow::Result<Token> {
             slot_bytes: 0,
             published,
             why: None,
-            stalled_seconds: None,
+            waiting: None,
             overlap: None,
             timeline: Vec::new(),
         };
@@ -136,7 +136,7 @@ pub fn measure(setting: &Setting) -> anyhow::Result<Token> {
                 row.timeline = parts(&cuda.timeline(products.program(), &products.inputs())?);
                 row.overlap = overlap(&row.timeline);
             }
-            row.stalled_seconds = products.stalled(setting.device)?.map(|stalled| stalled.as_secs_f64());
+            row.waiting = products.waiting(setting.device)?;
         }
         rows.push(row);
     }
@@ -189,11 +189,10 @@ fn overlap(parts: &[Part]) -> Option<f64> {
 pub fn print(setting: &Setting, token: &Token) {
     let Token { shape, layers, weights, rows, .. } = token;
     outln!("The products of a token: {layers} layers of {shape}, {:.2} G weights", *weights as f64 / 1e9);
-    let headings = ["mode", "coding", "ms", "more than cached", "there", "hidden", "weights", "slots"];
+    let headings = ["mode", "coding", "ms", "over cached", "there", "hidden", "weights", "slots"];
     let (mut out, mut notes) = (table(&headings, 2), super::Notes::default());
     for row in rows {
-        let milliseconds =
-            |seconds: Option<f64>| seconds.map_or(String::new(), |s| format!("{:.2}", s * 1e3));
+        let milliseconds = |seconds: Option<f64>| seconds.map_or(String::new(), |s| three_digits(s * 1e3));
         out.add_row([
             row.mode.to_owned(),
             row.coding.to_owned(),
@@ -221,19 +220,20 @@ pub fn print(setting: &Setting, token: &Token) {
             let percent = 100.0 * overlap;
             outln!("{name}: products run during {percent:.0}% of the time of decoding (events)");
         }
-        if let Some(stalled) = row.stalled_seconds {
-            outln!("{name}: products wait {:.1} ms for decoding", stalled * 1e3);
+        if let Some(waiting) = row.waiting {
+            outln!("{name}: products wait for decoding {:.0}% of the time", 100.0 * waiting);
         }
     }
-    match token.break_even_tokens {
-        Some(tokens) => outln!(
-            "decoding once (cached) takes less time than fused after {:.1} tokens; there: about 430",
-            tokens.max(0.0)
+    paragraph(&match token.break_even_tokens {
+        Some(tokens) => format!(
+            "Decoding once (cached) takes less time than decoding in every product (fused) after {} tokens; \
+             there: about 430.",
+            three_digits(tokens.max(0.0))
         ),
-        None => outln!(
-            "fused is not slower than cached here, so that decoding once never pays; there: 430 tokens"
-        ),
-    }
+        None => "fused is not slower than cached here, so decoding once saves no time; there, it did after \
+                 about 430 tokens."
+            .to_owned(),
+    });
 }
 
 #[cfg(test)]
