@@ -68,7 +68,7 @@ fn tables_of_the_prototype_show_what_a_device_lacks() {
 
 #[test]
 fn benchmarks_refuse_options_of_other_devices() {
-    let said = refusal(&["bench", "original", "--timeline", "x.svg"], 4, "io");
+    let said = refusal(&["bench", "original", "--timeline", "x.svg"], 2, "option");
     assert!(said.contains("--device cuda"), "{said}");
     refusal(&["bench", "original", "--shape", "gpt-5", "--divide", "64", "--seconds", "0"], 4, "io");
     refusal(&["bench", "original", "--device", "tpu"], 2, "option");

@@ -31,7 +31,7 @@ const WARP: Option<u16> = Some(32);
 const FORMS: [(&str, Coding, TileChoice, Option<u16>, Mode); 6] = [
     (V1, Coding::Rans, TileChoice::Matrix, None, Mode::Fused),
     (V2, Coding::Rans, TileChoice::Row, None, Mode::Fused),
-    ("V2, 32 lanes", Coding::Rans, TileChoice::Row, WARP, Mode::Fused),
+    ("V2, 32", Coding::Rans, TileChoice::Row, WARP, Mode::Fused),
     ("rANS", Coding::Rans, TileChoice::Auto, None, Mode::Fused),
     ("tuples", Coding::Tuples, TileChoice::Auto, None, Mode::Fused),
     (CACHED, Coding::Rans, TileChoice::Auto, None, Mode::Cached),
@@ -142,13 +142,13 @@ pub fn measure(setting: &Setting) -> anyhow::Result<Vec<Row>> {
 
 pub fn print(setting: &Setting, rows: &[Row]) {
     outln!("Products of one matrix");
-    let headings = ["matrix", "form", "us", "V1 / it", "there", "it / cached", "there", "memory"];
+    let headings = ["matrix", "form", "us", "V1 / it", "there", "/ cached", "there", "memory"];
     let (mut out, mut notes, mut shape) = (table(&headings, 2), Notes::default(), [0, 0]);
     for row in rows {
         let first = std::mem::replace(&mut shape, row.shape) != row.shape;
         let mark = row.why.as_deref().map_or(String::new(), |why| format!(" {}", notes.mark(why)));
         out.add_row([
-            if first { format!("{} x {}", row.shape[0], row.shape[1]) } else { String::new() },
+            if first { format!("{}x{}", row.shape[0], row.shape[1]) } else { String::new() },
             format!("{}{mark}", row.form),
             three_digits(row.seconds * 1e6),
             three_digits(row.faster_than_v1),
@@ -161,8 +161,8 @@ pub fn print(setting: &Setting, rows: &[Row]) {
     outln!("{out}");
     notes.print();
     paragraph(
-        "V1: one set of streams for the matrix. V2: streams for each row, of 8 lanes if nothing else is said. \
-         rANS: the default tile, of several rows. V1 / it: how much faster than V1; it / cached: time over \
+        "V1: one set of streams for the matrix. V2: streams for each row, of 8 lanes, or of 32. \
+         rANS: the default tile, of several rows. V1 / it: how much faster than V1; / cached: time over \
          that of cached.",
     );
     paragraph(

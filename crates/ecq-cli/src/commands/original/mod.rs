@@ -9,6 +9,7 @@ mod token;
 pub use matrices::refusal;
 
 use super::device::Device;
+use super::engine::option;
 use super::products::encoded;
 use super::shape::projection;
 use crate::args::OriginalArgs;
@@ -72,10 +73,10 @@ impl Notes {
 pub fn run(args: &OriginalArgs, json: bool) -> anyhow::Result<ExitCode> {
     let device = Device::open(&args.device, args.threads)?;
     if let Some(path) = &args.timeline {
-        anyhow::ensure!(
-            device.cuda().is_some(),
-            "--timeline draws events of a GPU; add --device cuda, or leave it out"
-        );
+        if device.cuda().is_none() {
+            let why = "draws events of a GPU; add --device cuda, or leave it out".to_owned();
+            return Err(option("timeline", &path.display().to_string())(why).into());
+        }
         Destination::file(path).replacing(args.force.force).check(&[])?;
     }
     let setting = Setting { device: &device, args };
