@@ -2,7 +2,7 @@
 """Model of the time of a product that decodes tuples (`tuple_product.cu`), from published rates of GPUs.
 
     python3 bench/fused_model.py                      # the tables of docs/performance.md
-    python3 bench/fused_model.py --sass X.sass 3      # account of the loop: cuobjdump -sass, symbols of a tuple
+    python3 bench/fused_model.py --sass X.sass 3      # account of the loop; X.sass: cuobjdump -sass
 
 The account is of warp instructions times 32 lanes per weight. The pipe of an instruction is that of the CUDA
 profiler (Nsight Compute) for compute capability 9.0.
@@ -46,7 +46,7 @@ LOOP = {2: 3.25, 3: 2.15, 4: 2.04, "3, trellis": 2.67}
 # Instructions outside of the loop: 3.97 of the whole kernel (Nsight Compute) less the loop.
 OUTSIDE = 3.97 - LOOP[3]
 
-# Name: bandwidth (bytes/s), multiprocessors, clock (Hz), bytes of shared memory a block can have, tensor cores.
+# Name: bandwidth (bytes/s), multiprocessors, clock (Hz), KiB of shared memory of a block, tensor cores.
 GPUS = {
     "H100 SXM": (3.35e12, 132, 1.83e9, 227, True),
     "RTX 4090": (1.008e12, 128, 2.52e9, 99, True),
@@ -116,7 +116,8 @@ def main():
     errors.sort()
     print(f"\nmedian error {errors[len(errors) // 2]:.0f}%, largest {errors[-1]:.0f}%\n")
     rows, cols, bits = 16384, 4096, 2.408
-    print("| | issue | reads | model | 4 bits, reads alone | ratio | weights/s |\n|---|---|---|---|---|---|---|")
+    print("| | issue | reads | model | 4 bits, reads alone | ratio | weights/s |")
+    print("|---|---|---|---|---|---|---|")
     for gpu, (bandwidth, _, clock, *_) in GPUS.items():
         issue, read, all_ = predict(gpu, rows, cols, 3, bits, calibration)
         packed = rows * cols * PACKED_BITS / 8 / (READS * bandwidth) + calibration[0] / clock / 2

@@ -11,6 +11,7 @@ use crate::json;
 use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::{table, three_digits};
+use ecq::codec::CodesEntry;
 use ecq::cuda::Cuda;
 use ecq::encode::EncodeOptions;
 use ecq::runtime::backend::Backend;
@@ -160,12 +161,10 @@ fn matrices(
                     Err(error) => return Ok(Err(format!("{error:#}"))),
                 };
                 // Without a coding for the grid, another one is taken.
-                if !matches!(tensor.entry().content, ecq::TensorContent::Codes { coding: own, .. } if own == coding)
-                {
+                if CodesEntry::of(&tensor)?.coding != coding {
                     let name = coding.name();
-                    return Ok(Err(format!(
-                        "{name} cannot code this grid, or would take more bits than packed"
-                    )));
+                    let why = format!("{name} cannot code this grid, or would take more bits than packed");
+                    return Ok(Err(why));
                 }
                 matrix(tensor)
             }

@@ -166,8 +166,8 @@ pub fn print(setting: &Setting, rows: &[Row]) {
          that of cached.",
     );
     paragraph(
-        "The prototype's V1 decoded the whole matrix for each of its rows; here a product decodes it once, in \
-         one thread (CPU) or one warp (GPU), because lanes of a tile share one stream.",
+        "The prototype's V1 decoded the whole matrix for each of its rows; here a product decodes it once, \
+         in one thread (CPU) or one warp (GPU), because lanes of a tile share one stream.",
     );
     if setting.device.cuda().is_some() {
         paragraph("Matrices of these sizes stay in the second-level cache, as the prototype's did.");

@@ -1,5 +1,5 @@
-//! What each mode adds to the time of a token, over the matrix products of all layers of a model, and how much
-//! of decoding hides behind products.
+//! What each mode adds to the time of a token, over the matrix products of all layers of a model, and how
+//! much of decoding hides behind products.
 
 use super::super::products::{Activations, Layer, Products, encoded, matrix};
 use super::super::shape::{layers_of, projection};
@@ -210,9 +210,9 @@ pub fn print(setting: &Setting, token: &Token) {
     outln!("{out}");
     notes.print();
     paragraph(
-        "lru keeps no layer: each is decoded before its use. hidden: the part of that decoding by which a mode \
-         that decodes ahead is faster. The prototype also gives 179 s for decoding in Python, and 28 MB for \
-         the two layers of async.",
+        "lru keeps no layer: each is decoded before its use. hidden: the part of that decoding by which a \
+         mode that decodes ahead is faster. The prototype also gives 179 s for decoding in Python, and 28 MB \
+         for the two layers of async.",
     );
     for row in rows {
         let name = format!("{}, {}", row.mode, row.coding);
