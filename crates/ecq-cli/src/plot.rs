@@ -116,7 +116,8 @@ fn label(tensor: &TensorAnalysis) -> String {
     )
 }
 
-fn rect(svg: &mut String, x: f64, y: f64, width: f64, height: f64, colour: &str, title: &str) {
+/// Appends a rectangle with a title, which is shown when hovering over it.
+pub fn rect(svg: &mut String, x: f64, y: f64, width: f64, height: f64, colour: &str, title: &str) {
     let _ = writeln!(
         svg,
         "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\" fill=\"{colour}\">\

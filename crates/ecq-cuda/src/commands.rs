@@ -80,6 +80,11 @@ impl Launch {
         self.tuples.as_deref()
     }
 
+    /// Returns the name of the kernel.
+    pub(crate) fn name(&self) -> &'static str {
+        self.kernel.name()
+    }
+
     /// Enqueues the kernel.
     pub(crate) fn run(&self, stream: &CudaStream) -> CudaResult<()> {
         // SAFETY: parameters were built from a checked program, whose buffers, weights and slots the

@@ -8,7 +8,7 @@ use crate::error::{CudaError, DriverResult};
 use crate::experts::HostExperts;
 use crate::memory::{DeviceMemory, PinnedMemory};
 use crate::weight::{CudaSlot, CudaWeight, cuda_slot, cuda_weight};
-use cudarc::driver::{CudaGraph, sys};
+use cudarc::driver::{CudaGraph, CudaStream, sys};
 use ecq_runtime::RuntimeError;
 use ecq_runtime::backend::{Bindings, Inputs, Timing};
 use ecq_runtime::program::{BufferId, Command, Program, Queue, SlotId, Step, WeightId};
@@ -40,7 +40,13 @@ pub(crate) struct CudaProgram {
 }
 
 /// A captured program.
-struct Graph(CudaGraph);
+pub(crate) struct Graph(CudaGraph);
+
+impl Graph {
+    pub(crate) fn launch(&self) -> crate::error::Result<()> {
+        self.0.launch().during("launching a graph")
+    }
+}
 
 // SAFETY: a graph is not tied to a thread, and the mutex around it serializes its use.
 unsafe impl Send for Graph {}
@@ -214,7 +220,7 @@ impl CudaProgram {
         program.decoded.iter().for_each(|&slot| resources.slot(slot).set_content(None));
         let mut timing = Timing::default();
         if program.host_driven {
-            program.enqueue(inputs.rows, &mut timing)?;
+            program.enqueue(inputs.rows, &mut timing, &mut Observer { keep: &|_| true, spans: None })?;
         } else {
             program.replay()?;
         }
@@ -225,17 +231,26 @@ impl CudaProgram {
     /// Launches the graph, which is captured first if there is none.
     fn replay(&self) -> Result<()> {
         let mut graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(graph) = &*graph {
-            return Ok(graph.0.launch().during("launching a graph")?);
+        if graph.is_none() && !self.segments.is_empty() {
+            *graph = Some(self.capture(&|_| true)?);
         }
+        Ok(graph.as_ref().map_or(Ok(()), Graph::launch)?)
+    }
+
+    /// Returns an error if the host takes part in the program, which then is no graph.
+    fn without_host(&self) -> Result<()> {
+        let why = "the host takes part in the program, whose times are not those of the GPU".to_owned();
+        if self.host_driven { Err(RuntimeError::Device { device: "cuda", why }) } else { Ok(()) }
+    }
+
+    /// Captures the launches that `keep` chooses.
+    pub(crate) fn capture(&self, keep: &dyn Fn(&Launch) -> bool) -> Result<Graph> {
+        self.without_host()?;
         let stream = &self.resources.shared.stream;
-        if self.segments.is_empty() {
-            return Ok(());
-        }
         // Relaxed, because other threads allocate memory meanwhile.
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
         stream.begin_capture(mode).during("capturing a graph")?;
-        let enqueued = self.enqueue(0, &mut Timing::default());
+        let enqueued = self.enqueue(0, &mut Timing::default(), &mut Observer { keep, spans: None });
         // Ended in any case, because the stream is unusable while it captures.
         let captured = stream.end_capture(sys::CUgraphInstantiate_flags(0)).during("capturing a graph");
         enqueued?;
@@ -243,13 +258,22 @@ impl CudaProgram {
             operation: "capturing a graph",
             why: "there is no graph".to_owned(),
         })?;
-        captured.launch().during("launching a graph")?;
-        *graph = Some(Graph(captured));
-        Ok(())
+        Ok(Graph(captured))
+    }
+
+    /// Enqueues the program launch by launch and returns what each queue does between two edges, with an
+    /// event before and one behind. The first event is that of the start.
+    pub(crate) fn trace(&self) -> Result<(cudarc::driver::CudaEvent, Vec<TracedSpan>)> {
+        self.without_host()?;
+        let shared = &self.resources.shared;
+        let start = timed_event(&shared.stream)?;
+        let mut observer = Observer { keep: &|_| true, spans: Some(Vec::new()) };
+        self.enqueue(0, &mut Timing::default(), &mut observer)?;
+        Ok((start, observer.spans.unwrap_or_default()))
     }
 
     /// Enqueues all segments, in an order in which every edge is signalled before it is awaited.
-    fn enqueue(&self, rows: usize, timing: &mut Timing) -> Result<()> {
+    fn enqueue(&self, rows: usize, timing: &mut Timing, observer: &mut Observer) -> Result<()> {
         let shared = &self.resources.shared;
         let join = |to: Queue, from: Queue| {
             shared.stream_of(to).join(shared.stream_of(from)).during("waiting for the other queue")
@@ -262,20 +286,70 @@ impl CudaProgram {
         for (queue, segment) in &self.segments {
             let stream = shared.stream_of(*queue);
             match segment {
-                Segment::Launch(launch) => launch.run(stream)?,
+                Segment::Launch(launch) if (observer.keep)(launch) => {
+                    observer.begin(*queue, stream)?;
+                    launch.run(stream)?;
+                }
+                Segment::Launch(_) => {}
                 Segment::Experts(experts) => experts.run(&self.resources, stream, rows, timing)?,
                 Segment::Signal(edge) => {
+                    observer.end(*queue, stream)?;
                     events[*edge] = Some(stream.record_event(None).during("recording an event")?);
                 }
                 Segment::Wait(edge) => {
+                    observer.end(*queue, stream)?;
                     if let Some(event) = &events[*edge] {
                         stream.wait(event).during("waiting for the other queue")?;
                     }
                 }
             }
         }
+        for queue in [Queue::Compute, Queue::Decode] {
+            observer.end(queue, shared.stream_of(queue))?;
+        }
         if self.forks {
             join(Queue::Compute, Queue::Decode)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a measurement leaves out of a program, or records of it.
+struct Observer<'a> {
+    keep: &'a dyn Fn(&Launch) -> bool,
+    spans: Option<Vec<TracedSpan>>,
+}
+
+/// The work of a queue between two edges.
+pub(crate) struct TracedSpan {
+    pub(crate) queue: Queue,
+    pub(crate) start: cudarc::driver::CudaEvent,
+    pub(crate) end: Option<cudarc::driver::CudaEvent>,
+}
+
+fn timed_event(stream: &CudaStream) -> Result<cudarc::driver::CudaEvent> {
+    let flags = Some(sys::CUevent_flags::CU_EVENT_DEFAULT);
+    Ok(stream.record_event(flags).during("recording an event")?)
+}
+
+impl Observer<'_> {
+    /// Returns the span of a queue that has no end yet.
+    fn open(&mut self, queue: Queue) -> Option<&mut TracedSpan> {
+        self.spans.iter_mut().flatten().rfind(|span| span.queue == queue).filter(|span| span.end.is_none())
+    }
+
+    fn begin(&mut self, queue: Queue, stream: &CudaStream) -> Result<()> {
+        if self.open(queue).is_none()
+            && let Some(spans) = &mut self.spans
+        {
+            spans.push(TracedSpan { queue, start: timed_event(stream)?, end: None });
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, queue: Queue, stream: &CudaStream) -> Result<()> {
+        if let Some(span) = self.open(queue) {
+            span.end = Some(timed_event(stream)?);
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ pub use error::RuntimeError;
 pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate, evaluate_with_progress};
 pub use executor::{DecodeStats, Executor, ExecutorOptions, MAX_STEPS_AHEAD};
 pub use logprobs::{LogProbs, log_probabilities};
-pub use model::{LoadOptions, Model, PlannedTensor, free_bytes};
+pub use model::{BlockSlots, DecodeScheduler, LoadOptions, Model, PlannedTensor, free_bytes};
 pub use plan::{
     Consumption, Decision, DecodedSizes, MatrixInfo, MatrixLocation, Mode, Residence, consumption,
     pinned_blocks, residence, resolve,

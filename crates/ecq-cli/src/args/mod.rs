@@ -228,6 +228,39 @@ pub enum Bench {
     Shape(ShapeArgs),
     /// Weights per second of matrix products, per storage of the matrix
     Gemv(GemvArgs),
+    /// The tables of the prototype that ecq began as, measured beside the numbers published there
+    Original(OriginalArgs),
+}
+
+#[derive(Args)]
+pub struct OriginalArgs {
+    /// Device: cpu, cuda (the first NVIDIA GPU) or cuda:N
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Number of threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub threads: Option<usize>,
+    /// Entropy of the synthetic codes, in bits
+    #[arg(long, value_name = "BITS", default_value_t = 2.22)]
+    pub entropy: f64,
+    /// Shape of the layers of the last table: llama-2-7b, llama-3-8b or smollm2-135m
+    #[arg(long, default_value = "llama-2-7b")]
+    pub shape: String,
+    /// Number of layers of the last table [default: those of the model]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
+    pub layers: Option<usize>,
+    /// Seconds per measurement on the CPU; at least three passes are made
+    #[arg(long, default_value_t = 1.0)]
+    pub seconds: f64,
+    /// Draw what both queues of a GPU do during a token
+    #[arg(long, value_name = "SVG")]
+    pub timeline: Option<PathBuf>,
+    #[command(flatten)]
+    pub force: ForceArg,
+    /// Divide the sizes of the other tables by this, for a quick look
+    #[arg(long, value_name = "N", default_value = "1", hide = true,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
+    pub divide: usize,
 }
 
 #[derive(Args)]
@@ -290,9 +323,24 @@ pub struct GemvArgs {
     /// Measure only kernels whose name contains this
     #[arg(long, alias = "form")]
     pub kernel: Option<String>,
-    /// Seconds per measurement
+    /// Seconds per measurement on the CPU
     #[arg(long, default_value_t = 1.0)]
     pub seconds: f64,
+    /// Device: cpu, cuda (the first NVIDIA GPU) or cuda:N
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Rows and columns of Gaussian matrices on a GPU (repeatable) [default: 16384x4096]
+    #[arg(long, value_name = "RxC", value_parser = rows_and_columns, conflicts_with = "model")]
+    pub shape: Vec<[usize; 2]>,
+    /// On a GPU, also measure Gaussian codes on a trellis grid
+    #[arg(long, conflicts_with = "model")]
+    pub trellis: bool,
+}
+
+fn rows_and_columns(text: &str) -> Result<[usize; 2], String> {
+    let parts = text.split_once('x').and_then(|(rows, cols)| Some([rows.parse().ok()?, cols.parse().ok()?]));
+    let found = parts.filter(|shape: &[usize; 2]| shape.iter().all(|side| (32..=1 << 17).contains(side)));
+    found.ok_or_else(|| "expected ROWSxCOLUMNS, such as 16384x4096, each 32 to 131072".to_owned())
 }
 
 #[derive(Args)]

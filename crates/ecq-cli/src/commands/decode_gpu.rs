@@ -1,11 +1,12 @@
 //! Speed of the kernels that decode streams on a GPU.
 
 use super::bench::gaussian;
+use super::device::Device;
 use super::engine::option;
 use crate::json;
 use crate::out::outln;
 use crate::table::{table, three_digits};
-use ecq::cuda::{Cuda, DecodeSpeed};
+use ecq::cuda::DecodeSpeed;
 use ecq::encode::{CodingChoice, EncodeOptions, TileChoice, encode};
 use ecq::runtime::backend::Backend;
 use ecq::{Codes, Coding, FloatType, FloatVec, Grid, TensorKind, UniformRows};
@@ -60,11 +61,9 @@ fn codes(shape: [usize; 2], bits: f64) -> anyhow::Result<(Codes, Grid)> {
 }
 
 pub fn run(device: &str, json: bool) -> anyhow::Result<ExitCode> {
-    let (name, number) = device.split_once(':').unwrap_or((device, "0"));
-    let ("cuda", Ok(number)) = (name, number.parse()) else {
-        return Err(option("device", device)("expected cpu, cuda or cuda:N".to_owned()).into());
+    let Device::Cuda(cuda) = Device::open(device, None)? else {
+        return Err(option("device", device)("expected cuda or cuda:N".to_owned()).into());
     };
-    let cuda = Cuda::new(number)?;
     let bandwidth = cuda.write_bandwidth()?;
     let mut results = Vec::new();
     for bits in ENTROPIES {
@@ -120,7 +119,7 @@ pub fn run(device: &str, json: bool) -> anyhow::Result<ExitCode> {
     outln!("{rows}");
     outln!(
         "{device}, fills {} GB/s; matrices of {} x {} decoded to packed codes, a number of them together, \
-         median of 5 passes",
+         median of 3 passes, each behind another one",
         three_digits(bandwidth / 1e9),
         SHAPE[0],
         SHAPE[1],

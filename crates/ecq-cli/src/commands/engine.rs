@@ -1,5 +1,6 @@
 //! Loads a model and creates engines according to the options.
 
+use super::device::number;
 use crate::args::{ActivationsArg, DraftArgs, EngineArgs, SamplingArgs};
 use crate::progress::Bar;
 use crate::sources;
@@ -136,21 +137,17 @@ impl Loaded {
 }
 
 fn device(args: &EngineArgs) -> anyhow::Result<Arc<dyn Backend>> {
-    let refused = |why: &str| anyhow::Error::from(option("device", &args.device)(why.to_owned()));
-    let (name, number) = args.device.split_once(':').unwrap_or((&args.device, "0"));
-    match (name, number.parse::<usize>()) {
-        ("cpu", _) if args.device == "cpu" => {
-            let activations = match args.activations {
-                ActivationsArg::F32 => ActivationType::F32,
-                ActivationsArg::I8 => ActivationType::I8,
-            };
-            Ok(Arc::new(Cpu::new(CpuOptions { threads: args.threads.unwrap_or(0), activations })?))
+    let activations = match args.activations {
+        ActivationsArg::F32 => ActivationType::F32,
+        ActivationsArg::I8 => ActivationType::I8,
+    };
+    match number(&args.device)? {
+        Some(_) if args.activations == ActivationsArg::I8 => {
+            let why = "the CUDA device multiplies with activations in f32; leave out --activations i8";
+            Err(option("device", &args.device)(why.to_owned()).into())
         }
-        ("cuda", Ok(_)) if args.activations == ActivationsArg::I8 => {
-            Err(refused("the CUDA device multiplies with activations in f32; leave out --activations i8"))
-        }
-        ("cuda", Ok(number)) => Ok(Arc::new(Cuda::new(number)?)),
-        _ => Err(refused("expected cpu, cuda or cuda:N")),
+        Some(number) => Ok(Arc::new(Cuda::new(number)?)),
+        None => Ok(Arc::new(Cpu::new(CpuOptions { threads: args.threads.unwrap_or(0), activations })?)),
     }
 }
 

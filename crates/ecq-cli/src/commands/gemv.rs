@@ -1,6 +1,7 @@
 //! Speed of matrix-vector products of several kernels, compared with the memory bandwidth.
 
 use super::bench::{SYMBOLS, gaussian};
+use super::engine::option;
 use crate::args::GemvArgs;
 use crate::json;
 use crate::out::outln;
@@ -66,6 +67,13 @@ fn fused(
 }
 
 pub fn run(args: &GemvArgs, json: bool) -> anyhow::Result<ExitCode> {
+    if args.device != "cpu" {
+        return super::gemv_gpu::run(args, json);
+    }
+    if args.trellis || !args.shape.is_empty() {
+        let why = "--shape and --trellis are for products on a GPU; add --device cuda".to_owned();
+        return Err(option("device", &args.device)(why).into());
+    }
     let all = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = if args.threads.is_empty() { vec![1, all] } else { args.threads.clone() };
     let rows = if args.rows.is_empty() { vec![1] } else { args.rows.clone() };
@@ -222,7 +230,9 @@ fn read_rate(threads: usize) -> f64 {
     8.0 * data.len() as f64 / best
 }
 
-fn from_model(path: &Path, name: Option<&str>) -> anyhow::Result<Vec<(Codes, Grid)>> {
+/// Returns codes and grids of the matrices of a model whose names contain `name`; without it, those of its
+/// block projections.
+pub fn from_model(path: &Path, name: Option<&str>) -> anyhow::Result<Vec<(Codes, Grid)>> {
     let source = source::open(path, &Limits::default())?;
     let (mut matrices, mut weights) = (Vec::new(), 0);
     for (i, tensor) in source.tensors().iter().enumerate() {

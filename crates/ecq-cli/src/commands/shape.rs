@@ -5,7 +5,7 @@ use crate::args::ShapeArgs;
 use crate::json;
 use crate::out::outln;
 use crate::table::bytes;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use ecq::encode::{CodingChoice, EncodeOptions, encode};
 use ecq::format::container::{EcqFile, EcqWriter, ModelEntry, SourceRecord};
 use ecq::{
@@ -30,7 +30,7 @@ struct Shape {
 }
 
 /// Sizes from the models' `config.json`.
-const SHAPES: [Shape; 3] = [
+static SHAPES: [Shape; 3] = [
     Shape {
         name: "llama-2-7b",
         hidden: 4096,
@@ -69,10 +69,31 @@ const ALPHABET: u16 = 33;
 /// Standard deviation of the 8-bit codes of embedding and head, whose zero is 128.
 const EMBEDDING_DEVIATION: f64 = 32.0;
 
+/// Returns the sizes of a model.
+fn shape_of(name: &str) -> anyhow::Result<&'static Shape> {
+    let found = SHAPES.iter().find(|shape| shape.name == name);
+    found.with_context(|| {
+        format!("unknown shape {name:?}; shapes are {}", SHAPES.each_ref().map(|shape| shape.name).join(", "))
+    })
+}
+
+/// The number of layers of a model, and the rows and columns of the matrices of each: those with the same
+/// input together.
+pub fn layers_of(name: &str) -> anyhow::Result<(usize, Vec<Vec<[usize; 2]>>)> {
+    let shape = shape_of(name)?;
+    let (hidden, inner) = (shape.hidden, shape.intermediate);
+    let kv = hidden / shape.heads * shape.kv_heads;
+    let inputs = vec![
+        vec![[hidden, hidden], [kv, hidden], [kv, hidden]],
+        vec![[hidden, hidden]],
+        vec![[inner, hidden]; 2],
+        vec![[hidden, inner]],
+    ];
+    Ok((shape.layers, inputs))
+}
+
 pub fn run(args: &ShapeArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let Some(shape) = SHAPES.iter().find(|shape| shape.name == args.name) else {
-        bail!("unknown shape {:?}; shapes are {}", args.name, SHAPES.map(|shape| shape.name).join(", "));
-    };
+    let shape = shape_of(&args.name)?;
     let layers = args.layers.unwrap_or(shape.layers);
     Destination::file(&args.output).replacing(args.force.force).check(&[])?;
     let mut writer = EcqWriter::create(&args.output, "synthetic", false)?;
@@ -181,34 +202,10 @@ impl Made {
     }
 
     fn codes((rows, cols, embedding): (usize, usize, bool), args: &ShapeArgs) -> anyhow::Result<Self> {
-        // The entropy of a rounded Gaussian is about log2(deviation sqrt(2 pi e)).
-        let deviation =
-            if embedding { EMBEDDING_DEVIATION } else { args.entropy.exp2() / (2.0 * PI * E).sqrt() };
-        let (zero, alphabet) = if embedding { (128, 256) } else { (ZERO, ALPHABET) };
-        let symbols: Vec<u8> = (0..rows)
-            .into_par_iter()
-            .flat_map_iter(|row| {
-                let mut normals = Normals::new(row);
-                let last = f64::from(alphabet - 1);
-                (0..cols).map(move |_| {
-                    (f64::from(zero) + (normals.draw() * deviation).round()).clamp(0.0, last) as u8
-                })
-            })
-            .collect();
-        let codes = Codes::new(rows, cols, alphabet, symbols)?;
-        let trellis = args.trellis.filter(|_| !embedding);
-        let levels_per_code = if trellis.is_some() { 2.0 } else { 1.0 };
-        let step = 1.0 / (deviation * levels_per_code * (cols as f64).sqrt());
-        let uniform = UniformRows {
-            zero,
-            steps: FloatVec::from_f32(FloatType::F16, &vec![step as f32; rows]),
-            col_scales: None,
-            levels: None,
-            outliers: Vec::new(),
-        };
-        let grid = match trellis {
-            Some((lag, restart)) => Grid::TrellisRows(TrellisRows { uniform, lag, restart }),
-            None => Grid::UniformRows(uniform),
+        let (codes, grid) = match embedding {
+            // The entropy follows from the deviation.
+            true => gaussian_codes([rows, cols], EMBEDDING_DEVIATION, (128, 256), None)?,
+            false => projection([rows, cols], args.entropy, args.trellis)?,
         };
         let coding = if embedding { Coding::Packed } else { args.coding };
         let options = EncodeOptions { coding: CodingChoice::Only(coding), ..EncodeOptions::default() };
@@ -217,6 +214,49 @@ impl Made {
             .with_context(|| format!("a matrix of {rows} x {cols} in {}", coding.name()))?;
         Ok(Self::Codes(tensor))
     }
+}
+
+/// Makes a projection: rounded Gaussian codes of about `entropy` bits whose weights have the variance 1 / cols,
+/// on a uniform grid, or on a trellis grid of the given lag and restart.
+pub fn projection(
+    shape: [usize; 2],
+    entropy: f64,
+    trellis: Option<(u16, u32)>,
+) -> anyhow::Result<(Codes, Grid)> {
+    // The entropy of a rounded Gaussian is about log2(deviation sqrt(2 pi e)).
+    gaussian_codes(shape, entropy.exp2() / (2.0 * PI * E).sqrt(), (ZERO, ALPHABET), trellis)
+}
+
+fn gaussian_codes(
+    [rows, cols]: [usize; 2],
+    deviation: f64,
+    (zero, alphabet): (u8, u16),
+    trellis: Option<(u16, u32)>,
+) -> anyhow::Result<(Codes, Grid)> {
+    let symbols: Vec<u8> = (0..rows)
+        .into_par_iter()
+        .flat_map_iter(|row| {
+            let mut normals = Normals::new(row);
+            let last = f64::from(alphabet - 1);
+            (0..cols)
+                .map(move |_| (f64::from(zero) + (normals.draw() * deviation).round()).clamp(0.0, last) as u8)
+        })
+        .collect();
+    let codes = Codes::new(rows, cols, alphabet, symbols)?;
+    let levels_per_code = if trellis.is_some() { 2.0 } else { 1.0 };
+    let step = 1.0 / (deviation * levels_per_code * (cols as f64).sqrt());
+    let uniform = UniformRows {
+        zero,
+        steps: FloatVec::from_f32(FloatType::F16, &vec![step as f32; rows]),
+        col_scales: None,
+        levels: None,
+        outliers: Vec::new(),
+    };
+    let grid = match trellis {
+        Some((lag, restart)) => Grid::TrellisRows(TrellisRows { uniform, lag, restart }),
+        None => Grid::UniformRows(uniform),
+    };
+    Ok((codes, grid))
 }
 
 /// Normally distributed numbers (xorshift and the Box-Muller transform).

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
+mod bench;
 mod common;
 mod help;
 mod inputs;

@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-fn ecq(args: &[&str]) -> Output {
+pub fn ecq(args: &[&str]) -> Output {
     let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/cache");
     Command::new(env!("CARGO_BIN_EXE_ecq")).args(args).env("ECQ_CACHE", cache).output().unwrap()
 }
 
 /// Returns the JSON output of a command that succeeds.
-fn object(args: &[&str]) -> Value {
+pub fn object(args: &[&str]) -> Value {
     let output = ecq(&[args, &["--json"]].concat());
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{args:?}: {text}");
@@ -21,7 +21,7 @@ fn object(args: &[&str]) -> Value {
 }
 
 /// Returns the message of a command that fails with this exit code and kind.
-fn refusal(args: &[&str], code: i32, kind: &str) -> String {
+pub fn refusal(args: &[&str], code: i32, kind: &str) -> String {
     let output = ecq(&[args, &["--json"]].concat());
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");

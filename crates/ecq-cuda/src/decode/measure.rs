@@ -3,11 +3,8 @@
 use super::{Decoding, DeviceStreams, Result, divide, launches};
 use crate::backend::Cuda;
 use crate::commands::Launch;
-use crate::error::DriverResult;
 use crate::memory::{DeviceMemory, PinnedMemory};
-use cudarc::driver::sys::CUevent_flags;
 use ecq_core::EncodedTensor;
-use std::sync::Arc;
 
 /// How long matrices take to decode.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +18,7 @@ pub struct DecodeSpeed {
 }
 
 /// Passes of which the median counts.
-const PASSES: usize = 5;
+const PASSES: usize = 3;
 /// Bytes that the write bandwidth is measured with.
 const WRITTEN: usize = 1 << 30;
 
@@ -72,35 +69,11 @@ impl Cuda {
     pub fn write_bandwidth(&self) -> Result<f64> {
         let shared = self.shared();
         let memory = DeviceMemory::zeroed(&shared.gpu, WRITTEN)?;
-        let seconds = self.median(|| Ok(memory.clear(&shared.stream)?))?;
+        let seconds = self.median(PASSES, |_| Ok(memory.clear(&shared.stream)?))?;
         Ok(WRITTEN as f64 / seconds)
     }
 
     fn seconds(&self, launches: &[Launch]) -> Result<f64> {
-        self.median(|| Ok(launches.iter().try_for_each(|launch| launch.run(&self.shared().stream))?))
-    }
-
-    /// Returns the median seconds of work that is enqueued several times, after one pass that is not counted.
-    fn median(&self, work: impl Fn() -> Result<()>) -> Result<f64> {
-        let shared: &Arc<_> = self.shared();
-        let _queue = shared.lock();
-        shared.gpu.bind()?;
-        let event = || {
-            let flags = Some(CUevent_flags::CU_EVENT_DEFAULT);
-            shared.stream.record_event(flags).during("recording an event")
-        };
-        let mut seconds = Vec::new();
-        for pass in 0..=PASSES {
-            let start = event()?;
-            work()?;
-            let end = event()?;
-            end.synchronize().during("waiting for the GPU")?;
-            if pass > 0 {
-                let milliseconds = start.elapsed_ms(&end).during("reading the time of the GPU")?;
-                seconds.push(f64::from(milliseconds) / 1e3);
-            }
-        }
-        seconds.sort_by(f64::total_cmp);
-        Ok(seconds[PASSES / 2])
+        self.median(PASSES, |stream| Ok(launches.iter().try_for_each(|launch| launch.run(stream))?))
     }
 }

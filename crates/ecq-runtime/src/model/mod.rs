@@ -5,4 +5,5 @@ mod slots;
 mod steps;
 
 pub use load::{LoadOptions, Model, PlannedTensor, free_bytes};
+pub use slots::{BlockSlots, DecodeScheduler};
 pub(crate) use steps::{Builder, LogitsUse, StepBuffers};

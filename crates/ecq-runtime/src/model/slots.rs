@@ -5,7 +5,7 @@ use crate::program::{Command, Edge, Layout, Operand, Queue, SlotId, Step, Weight
 
 /// The streamed blocks (those decoded before each use) and the slots that they share.
 #[derive(Debug, Default)]
-pub(crate) struct BlockSlots {
+pub struct BlockSlots {
     /// For each block of the model, its matrices and their slots; `None` if the block is not streamed.
     blocks: Vec<Option<Vec<(SlotId, WeightId)>>>,
     /// Indices of the streamed blocks.
@@ -22,7 +22,7 @@ impl BlockSlots {
     /// Adds slots to the layout: one set, or two alternating sets if decoding overlaps computation. With an
     /// odd number of blocks, the last block then has a third set, so that the first block of the next step
     /// can be decoded at the same time.
-    pub(super) fn new(mode: Mode, blocks: &[Vec<WeightId>], pinned: &[bool], layout: &mut Layout) -> Self {
+    pub fn new(mode: Mode, blocks: &[Vec<WeightId>], pinned: &[bool], layout: &mut Layout) -> Self {
         let double_buffered = matches!(mode, Mode::Prefetch | Mode::Async);
         let uses_slot = |id: &&WeightId| layout.weights[id.0 as usize].residence == Residence::Slot;
         let matrices: Vec<Vec<WeightId>> =
@@ -70,8 +70,8 @@ impl BlockSlots {
         self.streamed.len()
     }
 
-    /// Returns the operand from which a product reads a matrix of a block.
-    pub(super) fn operand(&self, block: usize, weight: WeightId) -> Operand {
+    /// Returns the operand from which a product reads a matrix of a block, given by its index.
+    pub fn operand(&self, block: usize, weight: WeightId) -> Operand {
         let slots = self.blocks[block].iter().flatten();
         match slots.into_iter().find(|(_, id)| *id == weight) {
             Some(&(slot, _)) => Operand::Slot(slot, weight),
@@ -80,7 +80,7 @@ impl BlockSlots {
     }
 
     /// Returns the slots that the previous step has filled for this one.
-    pub(crate) fn preloaded(&self) -> &[(SlotId, WeightId)] {
+    pub fn preloaded(&self) -> &[(SlotId, WeightId)] {
         match self.streamed.first() {
             Some(&block) if self.double_buffered => self.blocks[block].as_deref().unwrap_or_default(),
             _ => &[],
@@ -94,7 +94,7 @@ impl BlockSlots {
     }
 
     /// Returns the steps that decode the first block into its slots.
-    pub(crate) fn decode_first_block(&self) -> Vec<Step> {
+    pub fn decode_first_block(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         if !self.preloaded().is_empty() {
             self.decode(Queue::Compute, 0, &mut steps);
@@ -103,8 +103,9 @@ impl BlockSlots {
     }
 }
 
-/// Inserts decode commands and edges between the compute steps of a program.
-pub(super) struct DecodeScheduler<'a> {
+/// Inserts decode commands and edges between the compute steps of a program: [`begin`](Self::begin), then
+/// [`before`](Self::before) and [`after`](Self::after) the commands of each block, then [`end`](Self::end).
+pub struct DecodeScheduler<'a> {
     block_slots: &'a BlockSlots,
     /// Next block to decode, in the order 1, 2, ..., n - 1, 0.
     next: usize,
@@ -116,7 +117,8 @@ pub(super) struct DecodeScheduler<'a> {
 }
 
 impl<'a> DecodeScheduler<'a> {
-    pub(super) fn new(block_slots: &'a BlockSlots) -> Self {
+    /// Creates a scheduler for one program.
+    pub fn new(block_slots: &'a BlockSlots) -> Self {
         let n = block_slots.streamed.len();
         Self { block_slots, next: 1, edges: 0, ready: vec![None; n], done: vec![None; n] }
     }
@@ -131,7 +133,8 @@ impl<'a> DecodeScheduler<'a> {
         self.block_slots.double_buffered && self.block_slots.streamed.len() > 1
     }
 
-    pub(super) fn begin(&mut self, steps: &mut Vec<Step>) {
+    /// Starts decoding the blocks whose slots are free.
+    pub fn begin(&mut self, steps: &mut Vec<Step>) {
         if self.runs_ahead() {
             let fork = self.edge();
             steps.extend([Step::Signal(Queue::Compute, fork), Step::Wait(Queue::Decode, fork)]);
@@ -139,7 +142,8 @@ impl<'a> DecodeScheduler<'a> {
         }
     }
 
-    pub(super) fn before(&mut self, block: usize, steps: &mut Vec<Step>) {
+    /// Decodes a block, or waits for its decoding.
+    pub fn before(&mut self, block: usize, steps: &mut Vec<Step>) {
         let Some(i) = self.block_slots.streamed.iter().position(|&streamed| streamed == block) else {
             return;
         };
@@ -150,7 +154,8 @@ impl<'a> DecodeScheduler<'a> {
         }
     }
 
-    pub(super) fn after(&mut self, block: usize, steps: &mut Vec<Step>) {
+    /// Starts decoding the blocks whose slots a block has left.
+    pub fn after(&mut self, block: usize, steps: &mut Vec<Step>) {
         let Some(i) = self.block_slots.streamed.iter().position(|&streamed| streamed == block) else {
             return;
         };
@@ -163,7 +168,7 @@ impl<'a> DecodeScheduler<'a> {
     }
 
     /// Makes the program wait for all decoding.
-    pub(super) fn end(&mut self, steps: &mut Vec<Step>) {
+    pub fn end(&mut self, steps: &mut Vec<Step>) {
         if self.runs_ahead()
             && let Some(edge) = self.ready[0]
         {

@@ -1,0 +1,75 @@
+//! The devices of benchmarks, and how each of them is timed.
+
+use super::engine::option;
+use ecq::cuda::Cuda;
+use ecq::runtime::backend::{Backend, Compiled, Cpu, CpuOptions, Inputs};
+use std::time::{Duration, Instant};
+
+/// A device of a benchmark.
+pub enum Device {
+    Cpu(Cpu),
+    Cuda(Cuda),
+}
+
+/// Returns the number of the GPU that `--device` names, none for the CPU.
+pub fn number(device: &str) -> anyhow::Result<Option<usize>> {
+    let (name, number) = device.split_once(':').unwrap_or((device, "0"));
+    match (name, number.parse()) {
+        ("cpu", _) if device == "cpu" => Ok(None),
+        ("cuda", Ok(number)) => Ok(Some(number)),
+        _ => Err(option("device", device)("expected cpu, cuda or cuda:N".to_owned()).into()),
+    }
+}
+
+impl Device {
+    /// Opens the device that `--device` names; the CPU with this many threads, by default one per core.
+    pub fn open(device: &str, threads: Option<usize>) -> anyhow::Result<Self> {
+        Ok(match number(device)? {
+            Some(number) => Self::Cuda(Cuda::new(number)?),
+            None => {
+                Self::Cpu(Cpu::new(CpuOptions { threads: threads.unwrap_or(0), ..CpuOptions::default() })?)
+            }
+        })
+    }
+
+    pub fn backend(&self) -> &dyn Backend {
+        match self {
+            Self::Cpu(cpu) => cpu,
+            Self::Cuda(cuda) => cuda,
+        }
+    }
+
+    pub fn cuda(&self) -> Option<&Cuda> {
+        match self {
+            Self::Cpu(_) => None,
+            Self::Cuda(cuda) => Some(cuda),
+        }
+    }
+
+    /// Returns the median seconds that a program takes: on the CPU by the clock, of at least three passes
+    /// and of as many as fit `most` seconds; on a GPU by its events.
+    pub fn seconds(&self, program: &Compiled, inputs: &Inputs, most: f64) -> anyhow::Result<f64> {
+        let cpu = match self {
+            Self::Cuda(cuda) => return Ok(cuda.measure_program(program, inputs, |_| true)?),
+            Self::Cpu(cpu) => cpu,
+        };
+        let pass = || cpu.wait(&cpu.submit(program, inputs)?);
+        pass()?;
+        median(Duration::from_secs_f64(most.clamp(0.0, 3600.0)), pass)
+    }
+}
+
+/// Returns the median seconds of at least three passes, and of as many as fit `most`.
+pub fn median<T, E>(most: Duration, mut pass: impl FnMut() -> Result<T, E>) -> anyhow::Result<f64>
+where
+    anyhow::Error: From<E>,
+{
+    let (begun, mut all) = (Instant::now(), Vec::new());
+    while all.len() < 3 || begun.elapsed() < most {
+        let start = Instant::now();
+        pass()?;
+        all.push(start.elapsed().as_secs_f64());
+    }
+    all.sort_by(f64::total_cmp);
+    Ok(all[all.len() / 2])
+}
