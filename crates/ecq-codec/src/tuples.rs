@@ -12,7 +12,7 @@ const CODES: [(usize, u32); 6] = [(2, 9), (2, 10), (3, 9), (3, 10), (4, 9), (4, 
 /// Columns that a segment has at most, unless a trellis grid prescribes them: longer segments cost less,
 /// shorter ones divide among more warps.
 const SEGMENT_COLS: usize = 288;
-/// What longer tuples, which need fewer lookups, may cost in bits, as a ratio.
+/// What longer tuples, which need fewer lookups, and shorter codewords may cost in bits, as a ratio.
 const TOLERANCE: f64 = 0.03;
 /// Tiles that a plan encodes with each code.
 const SAMPLE_TILES: usize = 4;
@@ -117,11 +117,13 @@ impl TupleLayout {
             }
         }
         let least = found.iter().map(|(bits, _)| *bits).fold(f64::INFINITY, f64::min);
-        // Of the codes that cost little more than the best one, the longest tuples, then the fewest bits.
+        // Of the codes that cost little more than the best one, the longest tuples, then the shortest
+        // codewords: a GPU keeps a table of all codewords in shared memory, which leaves room for fewer warps.
         found.retain(|(bits, _)| *bits <= least * (1.0 + TOLERANCE));
-        let best = found
-            .into_iter()
-            .min_by(|(a, left), (b, right)| right.code.tuple().cmp(&left.code.tuple()).then(a.total_cmp(b)));
+        let best = found.into_iter().min_by(|(_, left), (_, right)| {
+            let tuples = right.code.tuple().cmp(&left.code.tuple());
+            tuples.then(left.code.width().cmp(&right.code.width()))
+        });
         if !fits {
             return Err(CodecError::Option {
                 option: "coding tuples",
