@@ -13,7 +13,7 @@ const CODES: [(usize, u32); 6] = [(2, 9), (2, 10), (3, 9), (3, 10), (4, 9), (4, 
 /// shorter ones divide among more warps.
 const SEGMENT_COLS: usize = 288;
 /// What longer tuples, which need fewer lookups, and shorter codewords may cost in bits, as a ratio.
-const TOLERANCE: f64 = 0.03;
+const TOLERANCE: f64 = 0.04;
 /// Tiles that a plan encodes with each code.
 const SAMPLE_TILES: usize = 4;
 
