@@ -8,11 +8,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 /// Ratio of actual to estimated bits that is assumed before the first matrix.
-const INITIAL_OVERRUN: f64 = 1.05;
-/// Weight of the initial ratio: this fraction of all expected bits.
+const INITIAL_OVERRUN: f64 = 1.01;
+/// Weight of the initial ratio, for roles that have no matrix yet: this fraction of all expected bits.
 const INITIAL_WEIGHT: f64 = 0.05;
-/// Factor by which the weight of earlier matrices decays with each further one of the same role: a block is
-/// most similar to the block just before it.
+/// Factor by which the weight of earlier matrices of a role decays with each further one: a block is most
+/// similar to the block just before it.
 const DECAY: f64 = 0.5;
 /// Largest change of steps from their initial values, in octaves.
 const MAX_OCTAVES: f64 = 1.0;
@@ -43,7 +43,7 @@ pub(crate) struct Budget {
     spent: f64,
     /// Decaying sums of actual and of expected bits, by role.
     by_role: HashMap<String, [f64; 2]>,
-    /// The same sums over all roles.
+    /// Sums over all roles.
     overall: [f64; 2],
 }
 
@@ -103,9 +103,12 @@ impl Budget {
     pub(crate) fn record(&mut self, index: usize, factor: f64, bits: f64) {
         let Some(matrix) = self.remaining.remove(&index) else { return };
         let saved = matrix.bits_per_octave * (factor / matrix.factor).log2();
-        for [actual, expected] in [self.by_role.entry(matrix.role).or_default(), &mut self.overall] {
-            (*actual, *expected) =
-                (DECAY * *actual + bits, DECAY * *expected + (matrix.bits - saved).max(1.0));
+        let found = [bits, (matrix.bits - saved).max(1.0)];
+        let of_role = self.by_role.entry(matrix.role).or_default();
+        for i in 0..2 {
+            of_role[i] = DECAY * of_role[i] + found[i];
+            // All roles together do not decay: small matrices deviate the most and must not outweigh large ones.
+            self.overall[i] += found[i];
         }
         self.spent += bits;
     }

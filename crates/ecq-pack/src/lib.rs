@@ -24,7 +24,9 @@ mod weight_error;
 mod weights;
 
 pub use analyze::analyze;
-pub use calibrate::{Calibration, CalibrationOptions, CalibrationText, pack_calibrated};
+pub use calibrate::{
+    Calibration, CalibrationOptions, CalibrationSizes, CalibrationText, calibration_sizes, pack_calibrated,
+};
 pub use compare_grids::{GridComparison, GridRow, SAMPLE_WEIGHTS, compare_grids};
 pub use destination::Destination;
 pub use error::PackError;

@@ -59,9 +59,15 @@ struct EstimateCorrection {
 
 impl EstimateCorrection {
     const NONE: Self = Self { factor: 1.0, bits: 0.0 };
-    /// Calibrated matrices on the scalar grid and on the trellis grid, on average over all roles.
-    const FEEDBACK: Self = Self { factor: 1.0, ..Self::NONE };
-    const TRELLIS: Self = Self { factor: 1.0, ..Self::NONE };
+    /// Bits of the header for a calibrated matrix, and side data of a row.
+    const CALIBRATED: [f64; 2] = [8.0 * 700.0, 8.0];
+
+    /// Returns the expected correction of a calibrated matrix. The remaining error is a few percent, of which a
+    /// budget learns while matrices are quantized.
+    fn calibrated(rows: usize) -> Self {
+        let [header, row] = Self::CALIBRATED;
+        Self { bits: header + row * rows as f64, ..Self::NONE }
+    }
 
     fn new(actual: f64, estimate: f64) -> Self {
         match actual >= estimate {
@@ -164,6 +170,7 @@ pub(crate) fn solve_steps(
     let (mut steps, mut own_budgets) = (HashMap::new(), Vec::new());
     for (rate, bpw) in alone {
         let mut one = [rate];
+        unify_units(&mut one, choices);
         let target_bits = bpw * one[0].histogram.weights() as f64;
         let scale = solver.solve(&mut one, target_bits, &())?;
         own_budgets.push(solver.budget(&one, scale, target_bits));
@@ -262,10 +269,9 @@ impl Solver<'_> {
                 }
                 None => WeightHistogram::new(&*floats, steps),
             }?;
-            let correction = match (&relative_steps, self.choices[index].trellis()) {
-                (None, _) => EstimateCorrection::NONE,
-                (Some(_), Some(_)) => EstimateCorrection::TRELLIS,
-                (Some(_), None) => EstimateCorrection::FEEDBACK,
+            let correction = match relative_steps {
+                None => EstimateCorrection::NONE,
+                Some(_) => EstimateCorrection::calibrated(info.rows),
             };
             Ok(TensorRate { index, histogram, relative_steps, correction })
         };

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// Tokens whose logits are in memory together.
-const HEAD_TOKENS: usize = 128;
+pub(super) const HEAD_TOKENS: usize = 128;
 
 /// The state of a collection in its journal: the number of blocks that each pass has completed.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]

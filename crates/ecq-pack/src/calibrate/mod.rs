@@ -20,6 +20,7 @@ mod products;
 mod quantizer;
 mod row_file;
 mod sequential;
+mod size;
 mod statistics;
 mod survey;
 mod written;
@@ -27,6 +28,7 @@ mod written;
 pub use options::{CalibrationOptions, CalibrationText};
 pub use pack::pack_calibrated;
 pub use passages::Sequences;
+pub use size::{CalibrationSizes, calibration_sizes};
 
 use crate::error::{PackError, Result};
 use journal::JournalLocation;
