@@ -33,20 +33,10 @@ pub const CODING: &[Step] = &[
 /// The steps of quantizing with calibration.
 pub const CALIBRATING: &[Step] = &[
     Step { label: "loading the model", stages: &["packing", "assembling"], share: 0.03 },
-    Step { label: "calibrating", stages: &["writing", "calibrating"], share: 0.37 },
-    Step {
-        label: "searching step sizes",
-        stages: &[
-            "measuring the reference grid",
-            "matching the reference grid",
-            "measuring",
-            "probing",
-            "sizing the rest",
-        ],
-        share: 0.1,
-    },
-    Step { label: "quantizing", stages: &["quantizing sequentially"], share: 0.42 },
-    Step { label: "entropy coding", stages: &["estimating", "packing"], share: 0.06 },
+    Step { label: "calibrating", stages: &["writing", "calibrating"], share: 0.4 },
+    Step { label: "searching step sizes", stages: &["measuring", "probing", "sizing the rest"], share: 0.02 },
+    Step { label: "entropy coding", stages: &["packing"], share: 0.02 },
+    Step { label: "quantizing", stages: &["quantizing sequentially"], share: 0.51 },
     Step { label: "writing the file", stages: &["assembling"], share: 0.02 },
 ];
 

@@ -29,7 +29,7 @@ pub struct Destination<'a> {
 
 /// Suffixes of the work folders of an output, and the prefixes of the names in each.
 const WORK_FOLDERS: [(&str, &[&str]); 2] =
-    [(".partial", &["journal", "data", "out"]), (".calibration", &["model-", "seen-", "fitted-"])];
+    [(".partial", &["journal", "data", "out"]), (".calibration", &["model-", "seen-"])];
 
 impl<'a> Destination<'a> {
     /// Makes a destination that is a new file.

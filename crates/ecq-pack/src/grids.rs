@@ -3,11 +3,11 @@
 use crate::error::{PackError, Result};
 use crate::rates::CoderRates;
 use crate::steps::StepSizes;
-use crate::trellis::{self, TrellisChoice};
+use crate::trellis::TrellisChoice;
 use ecq_core::{Codes, Grid};
 use ecq_quant::{
-    Distortion, ErrorFeedback, Floats, Granularity, Levels, StepGranularity, Weights, quantize_absmax,
-    quantize_affine, quantize_uniform,
+    Distortion, Granularity, Levels, StepGranularity, Weights, quantize_absmax, quantize_affine,
+    quantize_uniform,
 };
 use std::fmt;
 
@@ -178,37 +178,23 @@ impl GridChoice {
         }
     }
 
-    /// Quantizes `weights`, and measures the error against them.
+    /// Quantizes `weights` without error feedback, and measures the error against them.
     ///
-    /// A uniform grid needs `steps`, from [`solve_steps`](crate::solve_steps::solve_steps). With column
-    /// scales and `feedback` it is rounded with error feedback; then `corrected` replaces the weights that
-    /// are rounded, but not those that the error is measured against.
+    /// A uniform grid needs `steps`, from [`solve_steps`](crate::solve_steps::solve_steps).
     ///
     /// # Errors
     /// [`PackError::UnknownGrid`] for [`Keep`](Self::Keep) and for a uniform grid without `steps`,
     /// [`PackError::Quant`] if the quantizer fails.
-    pub(crate) fn quantize(
-        &self,
-        weights: &dyn Weights,
-        corrected: Option<&Floats<'_>>,
-        steps: Option<&StepSizes>,
-        feedback: Option<&ErrorFeedback>,
-    ) -> Result<Requantized> {
+    pub(crate) fn quantize(&self, weights: &dyn Weights, steps: Option<&StepSizes>) -> Result<Requantized> {
         let (codes, grid) = match *self {
             Self::Keep => return Err(PackError::UnknownGrid),
             Self::Affine { bits, group_size } => quantize_affine(weights, bits, group_size)?,
             Self::Absmax { bits, granularity } => quantize_absmax(weights, bits, granularity)?,
             Self::Uniform { levels, trellis, .. } => {
-                let StepSizes { rows, col_scales, .. } = steps.ok_or(PackError::UnknownGrid)?;
-                match (col_scales, feedback, trellis) {
-                    (Some(scales), Some(feedback), _) => {
-                        let rounded = corrected.map_or(weights, |corrected| corrected as &dyn Weights);
-                        trellis::quantize_with_feedback(trellis, rounded, rows, scales, feedback)?
-                    }
-                    (scales, _, Some(trellis)) => trellis.quantize(weights, rows, scales.as_ref(), None)?,
-                    (scales, _, None) => {
-                        quantize_uniform(weights, rows, scales.as_ref(), levels, &CoderRates)?
-                    }
+                let StepSizes { rows, .. } = steps.ok_or(PackError::UnknownGrid)?;
+                match trellis {
+                    Some(trellis) => trellis.quantize(weights, rows, None, None)?,
+                    None => quantize_uniform(weights, rows, None, levels, &CoderRates)?,
                 }
             }
         };

@@ -9,9 +9,9 @@ mod destination;
 mod error;
 mod export;
 pub mod grids;
-mod match_reference;
 pub mod options;
 mod pack;
+mod predicted_kl;
 mod progress;
 mod rates;
 mod report;
@@ -24,7 +24,9 @@ mod weight_error;
 mod weights;
 
 pub use analyze::analyze;
-pub use calibrate::{Calibration, CalibrationOptions, CalibrationText, pack_calibrated};
+pub use calibrate::{
+    Calibration, CalibrationOptions, CalibrationSizes, CalibrationText, calibration_sizes, pack_calibrated,
+};
 pub use compare_grids::{GridComparison, GridRow, SAMPLE_WEIGHTS, compare_grids};
 pub use destination::Destination;
 pub use error::PackError;
@@ -36,7 +38,7 @@ pub use grids::GridChoice;
 pub use options::{PackOptions, Target};
 pub use pack::pack;
 pub use progress::Progress;
-pub use report::{PackReport, TensorReport, peak_rss_bytes};
+pub use report::{CalibrationWork, PackReport, TensorReport, peak_rss_bytes};
 pub use trellis::TrellisChoice;
 pub use verify::{KindErrors, Mismatch, QuantizedTensor, VerifyReport, diff, verify};
 pub use weight_error::WeightError;

@@ -20,8 +20,8 @@ pub enum Target {
     Bpw(f64),
     /// The largest size of the whole file in bytes.
     Size(u64),
-    /// With calibration: the factor between step sizes and the relative steps of
-    /// [`LayerStatistics`](crate::calibrate::LayerStatistics).
+    /// With calibration: the factor between step sizes and `1 / (sqrt(G[n]) R[k][k])`, where `G` are the second
+    /// moments of output gradients and `R R^T` those of inputs.
     Factor(f64),
 }
 
@@ -38,7 +38,7 @@ pub struct PackOptions {
     pub encode: EncodeOptions,
     /// Options, as pairs of key and value, for tensors whose name matches; later overrides take precedence.
     pub overrides: Vec<(Regex, Vec<(String, String)>)>,
-    /// Calibration statistics that the step sizes of uniform grids follow.
+    /// The calibration that the step sizes of uniform grids follow.
     pub calibration: Option<Arc<Calibration>>,
     /// Whether to continue an interrupted run with the same options.
     pub resume: bool,

@@ -8,13 +8,12 @@ use crate::progress::{Progress, check, map_tensors};
 use crate::report::{PackReport, TensorReport, finite};
 use crate::solve_steps::solve_steps;
 use crate::source::{Source, SourceTensor, Tensor, for_options};
-use crate::steps::{CorrectedWeights, StepSizes};
-use crate::trellis::error_feedback;
+use crate::steps::StepSizes;
 use crate::weights::weights;
 use ecq_codec::encode::{Plan, encode, encode_raw};
 use ecq_core::{EncodedTensor, TensorKind, TensorPart};
 use ecq_format::container::{EcqWriter, ModelEntry, TensorBytes};
-use ecq_quant::{Distortion, ErrorFeedback};
+use ecq_quant::Distortion;
 use safetensors::Dtype;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -46,6 +45,23 @@ struct PackSummary {
     note: Option<String>,
 }
 
+impl PackedTensor {
+    /// Makes a tensor from codes that were encoded as `plan` says; `distortion` is their error.
+    pub(crate) fn encoded(
+        tensor: EncodedTensor,
+        plan: Plan,
+        distortion: Distortion,
+        note: Option<String>,
+    ) -> Self {
+        let summary = PackSummary { plan: Some(plan), distortion: Some(distortion), note };
+        Self { payload: Payload::Encoded(tensor), summary }
+    }
+}
+
+impl PackSummary {
+    const NONE: Self = Self { plan: None, distortion: None, note: None };
+}
+
 /// Packs `source` into the file `dest`; without `dest`, only computes the report of that file.
 ///
 /// Tensors are read, quantized, coded and written in batches; the codes of at most one batch are in memory.
@@ -64,19 +80,7 @@ pub fn pack(
     options: &PackOptions,
     progress: &dyn Progress,
 ) -> Result<PackReport> {
-    pack_at(for_options(source, options)?, source_name, dest, None, options, progress)
-}
-
-/// Packs as [`pack`] does, with the step sizes `steps`, by tensor index, instead of solving for them.
-pub(crate) fn pack_at(
-    source: &dyn Source,
-    source_name: &str,
-    dest: Option<&Path>,
-    steps: Option<HashMap<usize, StepSizes>>,
-    options: &PackOptions,
-    progress: &dyn Progress,
-) -> Result<PackReport> {
-    let start = Instant::now();
+    let source = for_options(source, options)?;
     if let Some(dest) = dest {
         // The caller has decided whether an existing file may be replaced.
         Destination::file(dest).replacing(true).check(&source.files())?;
@@ -84,72 +88,143 @@ pub(crate) fn pack_at(
     let tensors = source.tensors();
     options.check(tensors)?;
     let choices = tensors.iter().map(|tensor| options.grid_of(tensor)).collect::<Result<Vec<_>>>()?;
-    let mut spool = match dest {
-        None => EcqWriter::counting(),
-        Some(dest) => {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(source.fingerprint().as_bytes());
-            hasher.update(options.fingerprint().as_bytes());
-            hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
-            EcqWriter::create(dest, &hasher.finalize().to_hex()[..32], options.resume)?
-        }
-    };
-    let remaining: Vec<usize> = (0..tensors.len()).filter(|&i| !spool.is_done(&tensors[i].name)).collect();
-    let mut report = PackReport::new(source.bytes(), tensors.len() - remaining.len());
-    report.dry_run = dest.is_none();
+    let mut output = Output::open(source, dest, &choices, options, "")?;
+    let all: Vec<usize> = (0..tensors.len()).collect();
     // The steps are solved for all tensors, including those that an interrupted run has packed.
-    let steps = match steps {
-        Some(steps) => steps,
-        None if remaining.is_empty() => HashMap::new(),
-        None => solve_steps(source, &choices, options, progress)?.steps,
+    let steps = match all.iter().all(|&index| output.is_done(index)) {
+        true => HashMap::new(),
+        false => solve_steps(source, &choices, options, progress)?.steps,
     };
+    output.pack(&all, &steps, progress)?;
+    output.finish(source_name, progress)
+}
 
-    let mut summaries = HashMap::new();
-    let pack = |i: usize| pack_tensor(source, i, choices[i], steps.get(&i), options);
-    let packed = map_tensors(source, &remaining, "packing", progress, pack, |i, packed| {
-        push(&mut spool, &tensors[i].name, &packed)?;
-        summaries.insert(i, packed.summary);
+/// An output file whose tensors are packed in any order.
+pub(crate) struct Output<'a> {
+    source: &'a dyn Source,
+    /// The grid of each tensor.
+    choices: &'a [GridChoice],
+    options: &'a PackOptions,
+    spool: EcqWriter,
+    /// By tensor index.
+    summaries: HashMap<usize, PackSummary>,
+    resumed_tensors: usize,
+    dry_run: bool,
+    start: Instant,
+}
+
+impl<'a> Output<'a> {
+    /// Opens the work folder of the file `dest`; without `dest`, sizes are only counted.
+    ///
+    /// `inputs` describes what the file depends on besides source and options.
+    ///
+    /// # Errors
+    /// [`Container`](crate::PackError::Container) if the folder cannot be written, is in use, or is to be
+    /// resumed with another source or other options.
+    pub(crate) fn open(
+        source: &'a dyn Source,
+        dest: Option<&Path>,
+        choices: &'a [GridChoice],
+        options: &'a PackOptions,
+        inputs: &str,
+    ) -> Result<Self> {
+        let spool = match dest {
+            None => EcqWriter::counting(),
+            Some(dest) => {
+                let mut hasher = blake3::Hasher::new();
+                hasher.update(source.fingerprint().as_bytes());
+                hasher.update(options.fingerprint().as_bytes());
+                hasher.update(inputs.as_bytes());
+                hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+                EcqWriter::create(dest, &hasher.finalize().to_hex()[..32], options.resume)?
+            }
+        };
+        let (dry_run, start) = (dest.is_none(), Instant::now());
+        let resumed_tensors = source.tensors().iter().filter(|tensor| spool.is_done(&tensor.name)).count();
+        let summaries = HashMap::new();
+        Ok(Self { source, choices, options, spool, summaries, resumed_tensors, dry_run, start })
+    }
+
+    /// Returns whether a tensor is packed.
+    pub(crate) fn is_done(&self, index: usize) -> bool {
+        self.spool.is_done(&self.source.tensors()[index].name)
+    }
+
+    /// Reads back a packed tensor; `None` if it is not packed or holds no codes, and in a dry run.
+    pub(crate) fn encoded(&mut self, index: usize) -> Result<Option<EncodedTensor>> {
+        Ok(self.spool.encoded(&self.source.tensors()[index].name)?)
+    }
+
+    /// Adds a tensor.
+    pub(crate) fn push(&mut self, index: usize, packed: PackedTensor) -> Result<()> {
+        push(&mut self.spool, &self.source.tensors()[index].name, &packed)?;
+        self.summaries.insert(index, packed.summary);
         Ok(())
-    })
-    .and_then(|()| check(progress));
-    if packed.is_err() {
-        // The packed tensors are kept for a run that resumes this one. An error of that is not reported,
-        // because the first error is the cause.
-        let _ = spool.commit();
     }
-    packed?;
 
-    for (name, bytes) in source.attached_files()? {
-        if !spool.is_done(&format!("ecq.file/{name}")) {
-            spool.push_file(&name, &bytes)?;
+    /// Synchronizes packed tensors to disk, so that a run that resumes this one finds them.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        Ok(self.spool.commit()?)
+    }
+
+    /// Packs those of the tensors `indices` that are not packed yet.
+    ///
+    /// # Errors
+    /// As [`pack`]; the tensors that are packed are kept for a run that resumes this one.
+    pub(crate) fn pack(
+        &mut self,
+        indices: &[usize],
+        steps: &HashMap<usize, StepSizes>,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let remaining: Vec<usize> = indices.iter().copied().filter(|&i| !self.is_done(i)).collect();
+        let (source, choices, options) = (self.source, self.choices, self.options);
+        let pack = |i: usize| pack_tensor(source, i, choices[i], steps.get(&i), options);
+        let packed =
+            map_tensors(source, &remaining, "packing", progress, pack, |i, packed| self.push(i, packed))
+                .and_then(|()| check(progress));
+        if packed.is_err() {
+            // An error of this is not reported, because the first error is the cause.
+            let _ = self.commit();
         }
+        packed
     }
-    progress.begin("assembling", 0);
-    check(progress)?;
-    let order = tensors.iter().map(|tensor| tensor.name.clone()).collect();
-    let lossless = choices.iter().all(|choice| *choice == GridChoice::Keep);
-    let recipe = (!lossless).then(|| options.recipe());
-    let summary = spool.finish(&model_entry(source, source_name, order, recipe))?;
-    progress.end();
-    report.file_bytes = summary.file_bytes;
-    for (i, tensor) in tensors.iter().enumerate() {
-        let bytes = summary.tensors.get(&tensor.name).cloned().unwrap_or_default();
-        report.tensors.push(tensor_report(
-            tensor,
-            &bytes,
-            summaries.get(&i).unwrap_or(&PackSummary::default()),
-        ));
+
+    /// Attaches the files of the source and assembles the output file.
+    pub(crate) fn finish(mut self, source_name: &str, progress: &dyn Progress) -> Result<PackReport> {
+        for (name, bytes) in self.source.attached_files()? {
+            if !self.spool.is_done(&format!("ecq.file/{name}")) {
+                self.spool.push_file(&name, &bytes)?;
+            }
+        }
+        progress.begin("assembling", 0);
+        check(progress)?;
+        let tensors = self.source.tensors();
+        let order = tensors.iter().map(|tensor| tensor.name.clone()).collect();
+        let lossless = self.choices.iter().all(|choice| *choice == GridChoice::Keep);
+        let recipe = (!lossless).then(|| self.options.recipe());
+        let summary = self.spool.finish(&model_entry(self.source, source_name, order, recipe))?;
+        progress.end();
+        let mut report = PackReport::new(self.source.bytes(), self.resumed_tensors);
+        report.dry_run = self.dry_run;
+        report.file_bytes = summary.file_bytes;
+        for (i, tensor) in tensors.iter().enumerate() {
+            let bytes = summary.tensors.get(&tensor.name).cloned().unwrap_or_default();
+            let packed = self.summaries.get(&i).unwrap_or(&PackSummary::NONE);
+            report.tensors.push(tensor_report(tensor, &bytes, packed));
+        }
+        let sqnr_db = |kind: TensorKind| {
+            let mut sum = Distortion::default();
+            let all = tensors.iter().enumerate().filter(|(_, tensor)| tensor.kind == kind);
+            let distortions = all.filter_map(|(i, _)| self.summaries.get(&i)?.distortion);
+            distortions.for_each(|distortion| sum.add(distortion));
+            finite(sum.sqnr_db())
+        };
+        (report.sqnr_linear_db, report.sqnr_embedding_db) =
+            (sqnr_db(TensorKind::Linear), sqnr_db(TensorKind::Embedding));
+        report.finish(self.start);
+        Ok(report)
     }
-    let sqnr_db = |kind: TensorKind| {
-        let mut sum = Distortion::default();
-        let all = tensors.iter().enumerate().filter(|(_, tensor)| tensor.kind == kind);
-        all.filter_map(|(i, _)| summaries.get(&i)?.distortion).for_each(|distortion| sum.add(distortion));
-        finite(sum.sqnr_db())
-    };
-    (report.sqnr_linear_db, report.sqnr_embedding_db) =
-        (sqnr_db(TensorKind::Linear), sqnr_db(TensorKind::Embedding));
-    report.finish(start);
-    Ok(report)
 }
 
 /// Returns the metadata entry of the whole file, whose tensors are those of `order`.
@@ -222,21 +297,6 @@ fn tensor_report(tensor: &SourceTensor, bytes: &TensorBytes, summary: &PackSumma
     }
 }
 
-/// Returns the error feedback of a matrix with column scales; `None` without calibration statistics.
-fn feedback_of(
-    info: &SourceTensor,
-    choice: GridChoice,
-    steps: Option<&StepSizes>,
-    options: &PackOptions,
-) -> Result<Option<ErrorFeedback>> {
-    let (Some(calibration), Some(StepSizes { col_scales: Some(_), .. })) = (&options.calibration, steps)
-    else {
-        return Ok(None);
-    };
-    let statistics = calibration.statistics(&info.name, [info.rows, info.cols])?;
-    statistics.map(|statistics| error_feedback(choice.trellis(), &statistics.hessian, info.cols)).transpose()
-}
-
 /// Loads tensor `index`, quantizes it to the grid `choice`, and codes it.
 ///
 /// # Errors
@@ -257,18 +317,9 @@ pub(crate) fn pack_tensor(
             (Some(why), _) => Some(why),
             (None, None) => Some(format!("kept: {} holds no weights", info.dtype)),
             (None, Some(weights)) => {
-                let feedback = feedback_of(info, choice, steps, options)?;
-                let inactive = feedback.as_ref().map_or(0, ErrorFeedback::inactive_inputs);
-                if inactive > 0 {
-                    note = Some(format!("{inactive} of {} inputs are inactive in calibration", info.cols));
-                }
-                let corrected = CorrectedWeights::load(options.calibration.as_deref(), info)?;
-                let corrected = corrected.as_ref().map(CorrectedWeights::floats).transpose()?;
-                let Requantized { codes, grid, distortion } =
-                    choice.quantize(&*weights, corrected.as_ref(), steps, feedback.as_ref())?;
+                let Requantized { codes, grid, distortion } = choice.quantize(&*weights, steps)?;
                 let (tensor, plan) = encode(info.kind, &codes, &grid, &encode_options)?;
-                let summary = PackSummary { plan: Some(plan), distortion: Some(distortion), note };
-                return Ok(PackedTensor { payload: Payload::Encoded(tensor), summary });
+                return Ok(PackedTensor::encoded(tensor, plan, distortion, note));
             }
         };
     }

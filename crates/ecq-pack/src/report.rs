@@ -38,6 +38,32 @@ pub struct TensorReport {
     pub reason: Option<String>,
 }
 
+/// The work of calibration, counted.
+///
+/// Each input (of queries, keys and values together, for example) is measured and factored twice, in the survey
+/// and before its matrices are quantized; each matrix is rounded and encoded once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CalibrationWork {
+    /// Inputs whose moments the survey measured; 0 if an earlier run has made the survey.
+    pub surveyed_inputs: usize,
+    /// Factorizations of these moments.
+    pub survey_factorizations: usize,
+    /// Inputs whose moments were measured before their matrices were quantized.
+    pub inputs: usize,
+    /// Factorizations of these moments.
+    pub factorizations: usize,
+    /// Matrices on calibrated grids.
+    pub matrices: usize,
+    /// Their weights.
+    pub weights: u64,
+    /// Weights that were rounded.
+    pub rounded_weights: u64,
+    /// Matrices that were encoded.
+    pub encoded: usize,
+    /// Matrices that an interrupted run had written.
+    pub resumed: usize,
+}
+
 /// The result of packing a model.
 #[derive(Debug, Clone, Serialize)]
 pub struct PackReport {
@@ -59,6 +85,9 @@ pub struct PackReport {
     /// divergence measured on other texts was two to three times as large.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_kl: Option<f64>,
+    /// The work of calibration; absent without calibration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationWork>,
     /// Bits of the whole file per weight.
     pub bpw_total: f64,
     /// Wall-clock seconds.
@@ -83,6 +112,7 @@ impl PackReport {
             sqnr_linear_db: None,
             sqnr_embedding_db: None,
             expected_kl: None,
+            calibration: None,
             bpw_total: 0.0,
             seconds: 0.0,
             peak_rss_bytes: None,

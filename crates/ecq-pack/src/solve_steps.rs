@@ -3,7 +3,8 @@
 //! A histogram of every tensor gives an estimate of its bits at any step size, without reading the weights
 //! again. Parts that the estimate does not contain (several frequency tables, start states, side data, the
 //! header) are measured: some tensors of each role are packed at the first solution, and the difference
-//! corrects the estimates of their role.
+//! corrects the estimates of their role. Calibrated matrices are not packed here: a budget compares their bits
+//! with the estimates while they are quantized.
 
 use crate::budget::{Budget, ExpectedBits};
 use crate::error::{PackError, Result};
@@ -13,12 +14,12 @@ use crate::pack::{model_entry, pack_tensor, push};
 use crate::progress::{Progress, map_tensors};
 use crate::rates::CoderRates;
 use crate::source::Source;
-use crate::steps::{CorrectedWeights, RelativeSteps, StepSizes};
+use crate::steps::{RelativeSteps, StepSizes};
 use crate::weights::weights;
 use ecq_codec::encode::CodingChoice;
 use ecq_core::{Coding, TensorKind};
 use ecq_format::container::{EcqWriter, SizeSummary};
-use ecq_quant::{Alphabet, StepGranularity, WeightHistogram, Weights, solve_step_scale};
+use ecq_quant::{Alphabet, StepGranularity, WeightHistogram, solve_step_scale};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
@@ -58,6 +59,15 @@ struct EstimateCorrection {
 
 impl EstimateCorrection {
     const NONE: Self = Self { factor: 1.0, bits: 0.0 };
+    /// Bits of the header for a calibrated matrix, and side data of a row.
+    const CALIBRATED: [f64; 2] = [8.0 * 700.0, 8.0];
+
+    /// Returns the expected correction of a calibrated matrix. The remaining error is a few percent, of which a
+    /// budget learns while matrices are quantized.
+    fn calibrated(rows: usize) -> Self {
+        let [header, row] = Self::CALIBRATED;
+        Self { bits: header + row * rows as f64, ..Self::NONE }
+    }
 
     fn new(actual: f64, estimate: f64) -> Self {
         match actual >= estimate {
@@ -77,7 +87,7 @@ impl TensorRate {
     /// Returns the step sizes at a scale, which is relative to the units of the histogram.
     fn steps(&self, scale: f64) -> Result<StepSizes> {
         Ok(match &self.relative_steps {
-            None => StepSizes { rows: self.histogram.steps(scale)?, col_scales: None, factor: None },
+            None => StepSizes { rows: self.histogram.steps(scale)?, factor: None },
             Some(relative) => relative.scaled(self.factor(scale, relative)),
         })
     }
@@ -160,6 +170,7 @@ pub(crate) fn solve_steps(
     let (mut steps, mut own_budgets) = (HashMap::new(), Vec::new());
     for (rate, bpw) in alone {
         let mut one = [rate];
+        unify_units(&mut one, choices);
         let target_bits = bpw * one[0].histogram.weights() as f64;
         let scale = solver.solve(&mut one, target_bits, &())?;
         own_budgets.push(solver.budget(&one, scale, target_bits));
@@ -227,7 +238,7 @@ fn unify_units(rates: &mut [TensorRate], choices: &[GridChoice]) {
 }
 
 /// Returns the role of a tensor in its block: its name without the block's number.
-fn role(name: &str) -> String {
+pub(crate) fn role(name: &str) -> String {
     name.replace(|c: char| c.is_ascii_digit(), "")
 }
 
@@ -249,20 +260,20 @@ impl Solver<'_> {
                 return Err(PackError::UnknownGrid);
             };
             let tensor = self.source.load(index)?;
-            let corrected = CorrectedWeights::load(calibration, info)?;
-            let floats = match &corrected {
-                Some(corrected) => Some(Box::new(corrected.floats()?) as Box<dyn Weights>),
-                None => weights(&tensor, info, self.source.format()),
-            };
-            let floats = floats.ok_or(PackError::UnknownGrid)?;
-            let relative_steps = RelativeSteps::of_tensor(calibration, info, self.choices[index].trellis())?;
+            let floats = weights(&tensor, info, self.source.format()).ok_or(PackError::UnknownGrid)?;
+            let survey = calibration.map(|c| c.survey(&info.name, [info.rows, info.cols])).transpose()?;
+            let relative_steps = survey.flatten().and_then(|survey| survey.steps);
             let histogram = match &relative_steps {
                 Some(relative) => {
                     WeightHistogram::with_units(&*floats, &relative.rows, &relative.col_scales.to_f32())
                 }
                 None => WeightHistogram::new(&*floats, steps),
             }?;
-            Ok(TensorRate { index, histogram, relative_steps, correction: EstimateCorrection::NONE })
+            let correction = match relative_steps {
+                None => EstimateCorrection::NONE,
+                Some(_) => EstimateCorrection::calibrated(info.rows),
+            };
+            Ok(TensorRate { index, histogram, relative_steps, correction })
         };
         let mut rates = Vec::new();
         map_tensors(self.source, indices, "measuring", progress, measure, |_, rate| {
@@ -273,10 +284,9 @@ impl Solver<'_> {
     }
 
     /// Returns the scale at which `rates` take `target_bits` together, with estimates corrected by packing
-    /// some of the tensors.
+    /// some of the tensors that are not calibrated.
     fn solve(&self, rates: &mut [TensorRate], target_bits: f64, progress: &dyn Progress) -> Result<f64> {
         let weights: f64 = rates.iter().map(|m| m.histogram.weights() as f64).sum();
-        let is_calibrated = rates.iter().any(|m| m.relative_steps.is_some());
         // Alphabets and tables change in jumps, so the middle of the tolerated interval is the target.
         let target_middle = target_bits * (1.0 - 0.5 * RATE_TOLERANCE);
         let solve_estimate = |rates: &[TensorRate]| {
@@ -285,7 +295,7 @@ impl Solver<'_> {
             solve_step_scale(bits, target_middle, weights).map_err(PackError::from)
         };
         let mut alike: BTreeMap<(String, [usize; 2]), Vec<usize>> = BTreeMap::new();
-        for (position, m) in rates.iter().enumerate() {
+        for (position, m) in rates.iter().enumerate().filter(|(_, m)| m.relative_steps.is_none()) {
             let role = role(&self.source.tensors()[m.index].name);
             alike.entry((role, m.histogram.shape())).or_default().push(position);
         }
@@ -299,6 +309,9 @@ impl Solver<'_> {
             })
             .collect();
         let mut scale = solve_estimate(rates)?;
+        if alike.is_empty() {
+            return Ok(scale);
+        }
         for _ in 0..MAX_ROUNDS {
             let flat: Vec<usize> = probed.iter().flatten().copied().collect();
             let all_probed = flat.len() == rates.len();
@@ -321,7 +334,7 @@ impl Solver<'_> {
                 }
             }
             scale = solve_estimate(rates)?;
-            if was_accurate && (is_calibrated || !all_probed) {
+            if was_accurate && !all_probed {
                 break;
             }
         }

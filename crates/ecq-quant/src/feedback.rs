@@ -14,6 +14,9 @@ use crate::weights::Weights;
 use ecq_core::FloatVec;
 use faer::linalg::cholesky::llt;
 use faer::linalg::matmul::matmul;
+use faer::linalg::triangular_solve::{
+    solve_unit_lower_triangular_in_place, solve_unit_upper_triangular_in_place,
+};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
@@ -132,6 +135,38 @@ impl ErrorFeedback {
         &self.propagation
     }
 
+    /// Returns `X` with `X (H + damping) = B` for rows `b` of `B`, `[rows, cols]`, in the order of the columns.
+    ///
+    /// `H + damping = U D U^T` with `U` the propagation factors and ones on the diagonal.
+    ///
+    /// # Errors
+    /// [`QuantError::Parameter`] if the length of `b` is not a multiple of the number of columns.
+    pub fn solve(&self, b: &[f32]) -> Result<Vec<f32>> {
+        let (cols, rows) = (self.cols, b.len() / self.cols);
+        if b.len() != rows * cols {
+            let (found, expected) = (b.len() as f64, "one element for each column in each row");
+            return Err(QuantError::Parameter { what: "right-hand side", found, expected });
+        }
+        let col = |position: usize| self.order[position] as usize;
+        let mut x = Mat::<f32>::from_fn(cols, rows, |position, row| b[row * cols + col(position)]);
+        let upper = MatRef::from_row_major_slice(&self.propagation, cols, cols);
+        solve_unit_upper_triangular_in_place(upper, x.as_mut(), Par::rayon(0));
+        for row in 0..rows {
+            for position in 0..cols {
+                let step = self.column_steps[col(position)];
+                x[(position, row)] *= step * step;
+            }
+        }
+        solve_unit_lower_triangular_in_place(upper.transpose(), x.as_mut(), Par::rayon(0));
+        let mut solution = vec![0f32; b.len()];
+        solution.par_chunks_mut(cols).enumerate().for_each(|(row, solution)| {
+            for position in 0..cols {
+                solution[col(position)] = x[(position, row)];
+            }
+        });
+        Ok(solution)
+    }
+
     /// Returns the number of inputs whose second moment is below 1e-4 of the median.
     pub fn inactive_inputs(&self) -> usize {
         self.inactive_inputs
@@ -159,18 +194,15 @@ pub fn quantize_with_feedback(
     if feedback.cols != cols || col_scales.len() != cols {
         return Err(bad("column scales", col_scales.len(), "one for each column"));
     }
-    if !feedback.order.is_sorted() {
-        let (found, expected) = (cols as f64, "factored in the order of the columns");
-        return Err(QuantError::Parameter { what: "error feedback", found, expected });
-    }
     if steps.len() != 1 && steps.len() != rows {
         return Err(bad("steps", steps.len(), "one, or one for each row"));
     }
+    let by_position = |by_col: Vec<f32>| feedback.order.iter().map(|&col| by_col[col as usize]).collect();
     let rounding = FeedbackRounding {
         weights,
         inverse_steps: reciprocals("step", steps)?,
-        inverse_scales: reciprocals("column scale", col_scales)?,
-        scales: col_scales.to_f32(),
+        inverse_scales: by_position(reciprocals("column scale", col_scales)?),
+        scales: by_position(col_scales.to_f32()),
         feedback,
     };
     let sample: Vec<usize> = (0..rows).step_by(rows.div_ceil(SAMPLE_ROWS)).collect();
@@ -193,6 +225,7 @@ pub fn quantize_with_feedback(
 struct FeedbackRounding<'a> {
     weights: &'a dyn Weights,
     inverse_steps: Vec<f32>,
+    /// By position in the order of the feedback, as `scales`.
     inverse_scales: Vec<f32>,
     scales: Vec<f32>,
     feedback: &'a ErrorFeedback,
@@ -206,15 +239,18 @@ impl FeedbackRounding<'_> {
     /// Returns the integers of `rows`, row-major; rounds to nearest without `bits`.
     fn round(&self, rows: &[usize], bits: Option<&IntegerBits>) -> Result<Vec<i32>> {
         let (cols, n) = (self.feedback.cols, rows.len());
-        // The values that are rounded, in units of the row's step: weights plus the feedback of errors.
+        // The values that are rounded, by position, in units of the row's step: weights plus the feedback of
+        // errors.
         let mut values = vec![0f32; n * cols];
+        let mut weights = vec![0f32; cols];
         for (&row, values) in rows.iter().zip(values.chunks_exact_mut(cols)) {
-            self.weights.read(row..row + 1, values)?;
-            if let Some(col) = values.iter().position(|w| !w.is_finite()) {
-                return Err(QuantError::NotFinite { row, col, value: values[col] });
+            self.weights.read(row..row + 1, &mut weights)?;
+            if let Some(col) = weights.iter().position(|w| !w.is_finite()) {
+                return Err(QuantError::NotFinite { row, col, value: weights[col] });
             }
             let inverse = self.inverse_step(row);
-            values.iter_mut().for_each(|w| *w *= inverse);
+            let by_position = self.feedback.order.iter().map(|&col| weights[col as usize] * inverse);
+            values.iter_mut().zip(by_position).for_each(|(value, w)| *value = w);
         }
         let weights = values.clone();
         let mut integers = vec![0i32; n * cols];
@@ -225,21 +261,21 @@ impl FeedbackRounding<'_> {
                 let values = &mut values[i * cols..(i + 1) * cols];
                 let errors = &mut errors[i * BLOCK_COLS..i * BLOCK_COLS + width];
                 for (offset, stored) in errors.iter_mut().enumerate() {
-                    let col = first + offset;
-                    let steps = f64::from(values[col]) * f64::from(self.inverse_scales[col]);
+                    let at = first + offset;
+                    let col = self.feedback.order[at] as usize;
+                    let steps = f64::from(values[at]) * f64::from(self.inverse_scales[at]);
                     if steps.abs() > f64::from(i32::MAX / 2) {
                         let inverse = self.inverse_step(row);
-                        let (value, step) = (values[col] / inverse, self.scales[col] / inverse);
+                        let (value, step) = (values[at] / inverse, self.scales[at] / inverse);
                         return Err(QuantError::TooManySteps { row, col, value, step });
                     }
                     let q = bits.map_or_else(|| steps.round_ties_even() as i32, |bits| bits.choose(steps));
                     integers[i * cols + col] = q;
                     // The error of the weight, without its feedback: the factor R already accounts for that.
-                    let error = weights[i * cols + col] - (f64::from(q) * f64::from(self.scales[col])) as f32;
+                    let error = weights[i * cols + at] - (f64::from(q) * f64::from(self.scales[at])) as f32;
                     *stored = error;
-                    let factors =
-                        &self.feedback.propagation[col * cols + col + 1..col * cols + first + width];
-                    let later = values[col + 1..first + width].iter_mut();
+                    let factors = &self.feedback.propagation[at * cols + at + 1..at * cols + first + width];
+                    let later = values[at + 1..first + width].iter_mut();
                     later.zip(factors).for_each(|(value, factor)| *value += error * factor);
                 }
             }
@@ -366,6 +402,24 @@ mod tests {
         let floats = Floats::new(FloatType::F32, [2, cols], &with_nan).unwrap();
         let error = quantize_with_feedback(&floats, &step, &scales, &feedback, &Entropy).unwrap_err();
         assert!(matches!(error, QuantError::NotFinite { row: 0, col: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn solutions_solve_the_damped_system() {
+        let cols = 9;
+        let mut hessian = correlated_hessian(cols);
+        let order = vec![4, 0, 8, 1, 2, 7, 3, 6, 5];
+        let feedback = ErrorFeedback::with_order(&hessian, order).unwrap();
+        (0..cols).for_each(|i| hessian[i * cols + i] *= 1.0 + DAMPING as f32);
+        let b = noise(2 * cols, 3);
+        let x = feedback.solve(&b).unwrap();
+        for (x, b) in x.chunks_exact(cols).zip(b.chunks_exact(cols)) {
+            for (k, b) in b.iter().enumerate() {
+                let product: f32 = (0..cols).map(|i| x[i] * hessian[i * cols + k]).sum();
+                assert!((product - b).abs() < 1e-4, "{product} instead of {b}");
+            }
+        }
+        assert!(feedback.solve(&b[1..]).is_err());
     }
 
     #[test]

@@ -134,9 +134,9 @@ pub use ecq_core::{
 pub use ecq_pack::{
     Calibration, CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, Destination,
     GgufOptions, GridChoice, GridComparison, GridRow, KindErrors, Mismatch, MlxGrid, PackError, PackOptions,
-    PackReport, SAMPLE_WEIGHTS, Target, WeightError, analyze, compare_grids, diff, expected_checkpoint_bytes,
-    expected_gguf_bytes, export_checkpoint, export_gguf, grids, options, pack, pack_calibrated,
-    peak_rss_bytes, source, verify,
+    PackReport, SAMPLE_WEIGHTS, Target, WeightError, analyze, calibration_sizes, compare_grids, diff,
+    expected_checkpoint_bytes, expected_gguf_bytes, export_checkpoint, export_gguf, grids, options, pack,
+    pack_calibrated, peak_rss_bytes, source, verify,
 };
 
 /// Runs the example of the README as a test.

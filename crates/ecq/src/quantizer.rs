@@ -186,7 +186,7 @@ impl Quantizer {
     /// Calibrates: runs the model on text to measure the cost of quantization errors, and rounds with error
     /// feedback.
     ///
-    /// Calibration statistics take about four bytes per weight on disk until the file is written; see
+    /// The model without loss and the activations of all tokens are on disk until the file is written; see
     /// [`calibration_folder`](Self::calibration_folder).
     #[must_use]
     pub fn calibrate(mut self, text: Text) -> Self {
@@ -391,7 +391,7 @@ impl Quantizer {
             let folder = tempfile::tempdir().map_err(|error| Error::of_io(&std::env::temp_dir(), error))?;
             return Ok(pack_calibrated(source, &name, None, folder.path(), options, &calibration, &tally)?);
         };
-        // Beside the output: statistics are as large as the model and must survive an interruption.
+        // Beside the output: the survey takes long and must survive an interruption.
         let mut folder = dest.as_os_str().to_owned();
         folder.push(".calibration");
         let folder = PathBuf::from(folder);

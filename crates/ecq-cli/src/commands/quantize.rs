@@ -10,7 +10,7 @@ use ecq::grids::parse_bpw;
 use ecq::source::{self, Source};
 use ecq::{
     CalibrationOptions, CalibrationText, Destination, GridChoice, Limits, PackError, PackOptions, PackReport,
-    Target, TensorKind, TensorReport, options, pack, pack_calibrated,
+    Target, TensorKind, TensorReport, calibration_sizes, options, pack, pack_calibrated,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ fn write(
 ) -> anyhow::Result<PackReport> {
     let name = args.model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let Some(calibration) = calibration else { return Ok(pack(model, &name, dest, &options, bar)?) };
-    // By default beside the output: statistics are as large as the model and must survive an interruption.
+    // By default beside the output: the survey takes long and must survive an interruption.
     let kept = args.calibration_folder.clone();
     let beside = dest.map(calibration_beside);
     let temporary = tempfile::tempdir()?;
@@ -182,14 +182,18 @@ fn warn(
         (_, Target::Factor(_)) => 0,
     };
     let expected = if args.lossless { model.bytes() } else { file };
-    let statistics = calibration.map_or(0, |_| model.bytes() + 4 * weights);
+    let sizes = calibration.map(|calibration| {
+        Ok::<_, anyhow::Error>(calibration_sizes(&sources::config_of(model)?, model.bytes(), calibration))
+    });
+    // A model that cannot be run is reported when it is calibrated.
+    let calibrating = sizes.and_then(Result::ok).map_or(0, |sizes| sizes.disk_bytes);
     let folder = dest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Tensors are stored in the work folder until the file is assembled from them.
     let done = if args.resume { length_of(&with_suffix(dest, ".partial")) } else { 0 };
     warnings::check_space(
         folder,
         (2 * file).saturating_sub(done),
-        (2 * expected + statistics).saturating_sub(done),
+        (2 * expected + calibrating).saturating_sub(done),
     )
 }
 

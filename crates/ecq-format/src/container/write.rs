@@ -152,6 +152,33 @@ impl EcqWriter {
         self.items.contains_key(name)
     }
 
+    /// Reads back an encoded tensor that was pushed in this run or in the run that it resumes; `None` if there
+    /// is none of this name or sizes are only counted.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] if the work folder cannot be read, [`ContainerError::Checksum`] if a part is
+    /// damaged, [`ContainerError::Entry`] if the entry does not describe the parts.
+    pub fn encoded(&mut self, name: &str) -> Result<Option<EncodedTensor>> {
+        let (Some(work), Some(item)) = (&mut self.work_folder, self.items.get(name)) else { return Ok(None) };
+        let ItemContent::Encoded { entry, lengths } = &item.content else { return Ok(None) };
+        work.data.seek(SeekFrom::Start(item.offset)).map_err(io(&work.dir))?;
+        let mut parts = TensorParts::new();
+        for part in TensorPart::ALL {
+            let Some(&length) = lengths.get(&part) else { continue };
+            let mut bytes = vec![0; length as usize];
+            work.data.read_exact(&mut bytes).map_err(io(&work.dir))?;
+            let (found, expected) = (checksum(&bytes), entry.checksums.get(&part).cloned());
+            if expected.as_ref() != Some(&found) {
+                let (name, expected) = (part_name(name, part), expected.unwrap_or_default());
+                return Err(ContainerError::Checksum { name, offset: item.offset, found, expected });
+            }
+            parts.insert(part, bytes.into());
+        }
+        EncodedTensor::new(entry.entry.clone(), parts)
+            .map(Some)
+            .map_err(|source| ContainerError::Entry { tensor: name.to_owned(), source })
+    }
+
     /// Adds an encoded tensor.
     ///
     /// # Errors

@@ -360,7 +360,7 @@ impl Block {
             observer.observe(gate.matrix, &t.mlp_normed, &[&d_gate])?;
             self.matrices[gate.matrix].backward(&d_gate, &gate.range, &mut d_mlp_normed);
         } else {
-            d_up.iter_mut().zip(&t.up).for_each(|(du, &u)| *du *= activation(self.activation, u).1);
+            d_up.par_iter_mut().zip(&t.up).for_each(|(du, &u)| *du *= activation(self.activation, u).1);
         }
         observer.observe(self.up.matrix, &t.mlp_normed, &[&d_up])?;
         self.matrices[self.up.matrix].backward(&d_up, &self.up.range, &mut d_mlp_normed);
@@ -406,11 +406,11 @@ impl Block {
 /// Returns `x + scale * norm(y)` for the output `y` of a sublayer.
 fn add_residual(x: &[f32], y: &[f32], norm: Option<&Norm>, scale: f32) -> Vec<f32> {
     let normed = norm.map(|norm| norm.forward(y));
-    x.iter().zip(normed.as_deref().unwrap_or(y)).map(|(x, y)| x + scale * y).collect()
+    x.par_iter().zip(normed.as_deref().unwrap_or(y)).map(|(x, y)| x + scale * y).collect()
 }
 
 fn scaled(x: &[f32], scale: f32) -> Vec<f32> {
-    x.iter().map(|x| scale * x).collect()
+    x.par_iter().map(|x| scale * x).collect()
 }
 
 /// Returns the gradient before a norm with inputs `x`; `dy` itself without a norm.

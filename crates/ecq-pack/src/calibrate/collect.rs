@@ -1,18 +1,23 @@
-//! Collection of calibration statistics: a forward and a backward pass over the calibration text.
+//! The survey of a model: a forward and a backward pass over the calibration text.
 
-use super::block::{Block, GradientObserver};
+use super::block::{Block, GradientObserver, Stage};
 use super::embedding::{EmbeddingAndHead, HeadSums};
+use super::input::Input;
 use super::journal::{Journal, JournalLocation};
 use super::row_file::RowFile;
-use super::statistics::{Gram, StatisticsSums};
-use super::{Calibration, STATISTICS, STREAM, Sequences, batches, file_of, remove};
+use super::statistics::{GradientSums, Gram};
+use super::survey::MatrixSurvey;
+use super::{Calibration, STATISTICS, STREAM, SURVEY, Sequences, batches, file_of, remove};
 use crate::error::{PackError, Result};
+use crate::grids::GridChoice;
 use crate::progress::{Progress, check};
 use ecq_runtime::Checkpoint;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::Path;
 
 /// Tokens whose logits are in memory together.
-const HEAD_TOKENS: usize = 128;
+pub(super) const HEAD_TOKENS: usize = 128;
 
 /// The state of a collection in its journal: the number of blocks that each pass has completed.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -21,19 +26,112 @@ struct CollectionState {
     backward: usize,
 }
 
+/// Inputs whose moments were measured, and factorizations of these.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct SurveyWork {
+    pub(super) inputs: usize,
+    pub(super) factorizations: usize,
+}
+
+impl SurveyWork {
+    /// Counts an input unless no matrix needs its factor.
+    pub(super) fn add(&mut self, input: &Input) {
+        self.inputs += usize::from(input.factorizations() > 0);
+        self.factorizations += input.factorizations();
+    }
+}
+
+/// The grids that matrices are surveyed on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SurveyGrids<'a> {
+    /// The grid of each tensor, by its name in the file.
+    pub(super) choices: &'a HashMap<&'a str, GridChoice>,
+    /// A grid whose predicted KL divergence is wanted as well.
+    pub(super) reference: Option<GridChoice>,
+}
+
+impl SurveyGrids<'_> {
+    /// Returns the grid of a tensor.
+    pub(super) fn of(&self, tensor: &str) -> GridChoice {
+        self.choices.get(tensor).copied().unwrap_or(GridChoice::Keep)
+    }
+
+    /// Returns the input of the tensors `names` with these moments.
+    pub(super) fn input<'b>(
+        &self,
+        cols: usize,
+        hessian: Vec<f32>,
+        names: impl IntoIterator<Item = &'b str>,
+    ) -> Input {
+        let uniform = names.into_iter().filter_map(|name| match self.of(name) {
+            GridChoice::Uniform { trellis, .. } => Some(trellis),
+            _ => None,
+        });
+        Input::new(cols, hessian, uniform)
+    }
+}
+
 /// The sums of the matrices of a block.
-struct BlockSums(Vec<StatisticsSums>);
+struct BlockSums {
+    /// For each stage, its matrices, and the moments of their input.
+    inputs: Vec<(Vec<usize>, Gram)>,
+    /// By matrix.
+    gradients: Vec<GradientSums>,
+}
+
+impl BlockSums {
+    fn new(block: &Block) -> Self {
+        let stages = Stage::ALL.into_iter().map(|stage| block.matrices_of(stage));
+        let inputs = stages.filter_map(|matrices| {
+            let cols = block.matrices[*matrices.first()?].shape[1];
+            Some((matrices, Gram::new(cols)))
+        });
+        let gradients = block.matrices.iter().map(|matrix| GradientSums::new(matrix.shape[0]));
+        Self { inputs: inputs.collect(), gradients: gradients.collect() }
+    }
+
+    /// Surveys the matrices of the block and writes the surveys to `folder`.
+    fn survey(
+        self,
+        block: &Block,
+        grids: SurveyGrids<'_>,
+        folder: &Path,
+        work: &mut SurveyWork,
+    ) -> Result<()> {
+        for (matrices, gram) in self.inputs {
+            let (tokens, first) = (gram.count(), &block.matrices[matrices[0]]);
+            let names = matrices.iter().map(|&index| block.matrices[index].name.as_str());
+            let mut input = grids.input(first.shape[1], gram.mean(), names);
+            for index in matrices {
+                let matrix = &block.matrices[index];
+                let moments = self.gradients[index].mean(tokens);
+                let (choice, reference) = (grids.of(&matrix.name), grids.reference);
+                MatrixSurvey::new(&mut input, matrix.shape, matrix.weights(), moments, choice, reference)
+                    .and_then(|survey| survey.save(&file_of(folder, &matrix.name, SURVEY)))
+                    .map_err(|error| error.with_tensor(&matrix.name))?;
+            }
+            work.add(&input);
+        }
+        Ok(())
+    }
+}
 
 impl GradientObserver for BlockSums {
     fn observe(&mut self, matrix: usize, x: &[f32], dy: &[&[f32]]) -> Result<()> {
-        self.0[matrix].add(x, dy);
+        // Matrices of a stage have the same inputs, which are added once.
+        let led = self.inputs.iter_mut().find(|(matrices, _)| matrices.first() == Some(&matrix));
+        let tokens = dy.iter().map(|dy| dy.len()).sum::<usize>() / self.gradients[matrix].rows();
+        if let Some((_, gram)) = led {
+            gram.add(x);
+        }
+        self.gradients[matrix].add(tokens, dy);
         Ok(())
     }
 }
 
 impl Calibration {
-    /// Runs a model on `sequences` and writes the statistics of its matrices to a folder; resumes an
-    /// interrupted run after its last block.
+    /// Runs a model on `sequences` and writes the surveys of its matrices to a folder; resumes an interrupted
+    /// run after its last block.
     ///
     /// # Errors
     /// [`PackError::Runtime`] if a tensor is missing or damaged or a token is not in the vocabulary,
@@ -42,12 +140,14 @@ impl Calibration {
     pub(super) fn collect(
         checkpoint: &Checkpoint,
         sequences: &Sequences,
+        grids: SurveyGrids<'_>,
         location: JournalLocation<'_>,
         progress: &dyn Progress,
-    ) -> Result<Self> {
+    ) -> Result<(Self, SurveyWork)> {
         let mut journal = Journal::<CollectionState>::open(location)?;
+        let mut work = SurveyWork::default();
         if journal.is_done() {
-            return Ok(Self::at(location));
+            return Ok((Self::at(location), work));
         }
         let config = checkpoint.config();
         let (hidden, layers, length) = (config.hidden, config.blocks.len(), sequences.length);
@@ -105,7 +205,7 @@ impl Calibration {
         drop(ends);
         for layer in (0..layers - backward).rev() {
             let block = Block::load(checkpoint, layer, length)?;
-            let mut sums = BlockSums(block.matrices.iter().map(|m| StatisticsSums::new(m.shape)).collect());
+            let mut sums = BlockSums::new(&block);
             for &(start, rows) in &batches {
                 let x = stream.read(layer, start, rows)?;
                 let dy = stream.read(gradients_before(layer + 1), start, rows)?;
@@ -113,9 +213,7 @@ impl Calibration {
                 check(progress)?;
                 progress.advance(2 * rows as u64, &format!("block {} of {layers} backward", layer + 1));
             }
-            for (matrix, sums) in block.matrices.iter().zip(sums.0) {
-                sums.statistics().save(&file_of(folder, &matrix.name, STATISTICS))?;
-            }
+            sums.survey(&block, grids, folder, &mut work)?;
             journal.update(CollectionState { forward: layers, backward: layers - layer })?;
         }
         let mut embedding_gradients = Gram::new(hidden);
@@ -131,7 +229,7 @@ impl Calibration {
         progress.end();
         journal.finish()?;
         remove(folder, STREAM)?;
-        Ok(Self::at(location))
+        Ok((Self::at(location), work))
     }
 }
 
@@ -144,7 +242,6 @@ mod tests {
     use ecq_runtime::kv::KvOptions;
     use ecq_runtime::{Batch, Executor, ExecutorOptions, LoadOptions, LogitsSelection, Mode, Model};
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::path::Path;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -241,7 +338,15 @@ mod tests {
         let location =
             |i: usize| JournalLocation { folder: folders[i].path(), description: "tiny", resume: true };
         let interruptions = Interruptions(AtomicUsize::new(0));
-        let interrupted = || Calibration::collect(&checkpoint, &sequences, location(1), &interruptions);
+        let linears = || checkpoint.config().blocks.iter().flat_map(|block| block.tensors());
+        let names: Vec<(String, [usize; 2])> = linears()
+            .map(|linear| (checkpoint.stored_name(&linear.weight()).unwrap().to_owned(), linear.shape))
+            .collect();
+        let choices = names.iter().map(|(name, _)| (name.as_str(), GridChoice::uniform(None))).collect();
+        let grids =
+            SurveyGrids { choices: &choices, reference: Some(GridChoice::parse("affine:4").unwrap()) };
+        let interrupted =
+            || Calibration::collect(&checkpoint, &sequences, grids, location(1), &interruptions);
         let mut second = catch_unwind(AssertUnwindSafe(interrupted));
         let mut runs = 1;
         while second.is_err() {
@@ -249,14 +354,17 @@ mod tests {
             runs += 1;
         }
         assert!(runs > 3, "{runs}");
-        let first = Calibration::collect(&checkpoint, &sequences, location(0), &()).unwrap();
-        let second = second.unwrap().unwrap();
-        for linear in checkpoint.config().blocks[0].tensors() {
-            let (name, shape) = (linear.weight(), linear.shape);
-            let name = checkpoint.stored_name(&name).unwrap();
-            let statistics = first.statistics(name, shape).unwrap().unwrap();
-            assert!(statistics.gradient_moments.iter().any(|&g| g > 0.0));
-            assert_eq!(Some(statistics), second.statistics(name, shape).unwrap());
+        let (first, work) = Calibration::collect(&checkpoint, &sequences, grids, location(0), &()).unwrap();
+        let inputs = 4 * checkpoint.config().blocks.len();
+        assert_eq!((work.inputs, work.factorizations), (inputs, inputs), "each input is factored once");
+        let (second, _) = second.unwrap().unwrap();
+        for (name, shape) in &names {
+            let survey = first.survey(name, *shape).unwrap().unwrap();
+            assert!(survey.gradient_moments.iter().any(|&g| g > 0.0));
+            assert!(survey.steps.is_some() && survey.reference_nats > Some(0.0) && survey.nats(0.1) > 0.0);
+            assert_eq!(Some(survey), second.survey(name, *shape).unwrap());
+            let other = [shape[0] + 1, shape[1]];
+            assert_eq!(first.survey(name, other).unwrap(), None);
         }
         assert!(Journal::<CollectionState>::open(location(0)).unwrap().is_done());
         let other = JournalLocation { description: "another", ..location(0) };
@@ -268,7 +376,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let location = JournalLocation { folder: folder.path(), description: "tiny", resume: false };
         let sequences = Sequences { length: 16, tokens: vec![u32::MAX], frequency_tokens: vec![7], seed: 4 };
-        let error = Calibration::collect(&tiny(), &sequences, location, &()).unwrap_err();
+        let grids = SurveyGrids { choices: &HashMap::new(), reference: None };
+        let error = Calibration::collect(&tiny(), &sequences, grids, location, &()).unwrap_err();
         assert!(
             matches!(error, PackError::Runtime(ecq_runtime::RuntimeError::UnknownToken { .. })),
             "{error}"

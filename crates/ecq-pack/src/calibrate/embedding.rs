@@ -8,6 +8,9 @@ use crate::error::Result;
 use ecq_runtime::Checkpoint;
 use rayon::prelude::*;
 
+/// Tokens of the vocabulary whose probabilities a thread adds.
+const TOKENS_PER_TASK: usize = 512;
+
 /// The matrices before the first block and after the last.
 pub(super) struct EmbeddingAndHead {
     /// `[vocabulary, hidden]`.
@@ -130,12 +133,19 @@ impl HeadSums {
     /// Adds final states `x`, `[rows, hidden]`, and probabilities, `[rows, vocabulary]`.
     fn add(&mut self, x: &[f32], probabilities: &[f32]) {
         self.states.add(x);
-        for row in probabilities.chunks_exact(self.probability.len()) {
-            for ((&p, sum), variance) in row.iter().zip(&mut self.probability).zip(&mut self.variance) {
-                *sum += f64::from(p);
-                *variance += f64::from(p) * (1.0 - f64::from(p));
-            }
-        }
+        let vocabulary = self.probability.len();
+        let sums = self.probability.par_chunks_mut(TOKENS_PER_TASK);
+        sums.zip(self.variance.par_chunks_mut(TOKENS_PER_TASK)).enumerate().for_each(
+            |(task, (sums, variances))| {
+                for row in probabilities.chunks_exact(vocabulary) {
+                    let row = &row[task * TOKENS_PER_TASK..];
+                    for ((&p, sum), variance) in row.iter().zip(&mut *sums).zip(&mut *variances) {
+                        *sum += f64::from(p);
+                        *variance += f64::from(p) * (1.0 - f64::from(p));
+                    }
+                }
+            },
+        );
     }
 
     /// Returns the statistics of the embedding, followed by those of the head unless they are `tied`.

@@ -55,10 +55,6 @@ impl<S: Serialize + DeserializeOwned + Default> Journal<S> {
         &self.entry.state
     }
 
-    pub(super) fn state_mut(&mut self) -> &mut S {
-        &mut self.entry.state
-    }
-
     /// Returns whether the run is complete.
     pub(super) fn is_done(&self) -> bool {
         self.entry.done

@@ -10,69 +10,74 @@
 mod block;
 mod collect;
 mod embedding;
+mod input;
 mod journal;
 mod layers;
 mod options;
 mod pack;
 mod passages;
 mod products;
+mod quantizer;
 mod row_file;
 mod sequential;
+mod size;
 mod statistics;
+mod survey;
 mod written;
 
 pub use options::{CalibrationOptions, CalibrationText};
 pub use pack::pack_calibrated;
 pub use passages::Sequences;
-pub use statistics::LayerStatistics;
+pub use size::{CalibrationSizes, calibration_sizes};
 
 use crate::error::{PackError, Result};
 use journal::JournalLocation;
+use statistics::LayerStatistics;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use survey::MatrixSurvey;
 
 /// Tokens that pass through a block together.
 const BATCH_TOKENS: usize = 1024;
 /// Name of the file that holds residual streams between blocks.
 const STREAM: &str = "stream";
-/// Extensions of the files of a matrix: its statistics, and its corrected weights.
+/// Extensions of the files of a matrix: its survey, and the moments of embedding and head.
+const SURVEY: &str = "survey";
 const STATISTICS: &str = "moments";
-const CORRECTED_WEIGHTS: &str = "weights";
 
-/// The calibration statistics of a model, and the corrected weights of its matrices, in the files of a
-/// folder.
+/// The calibration of a model: the surveys of its matrices, in the files of a folder.
 #[derive(Debug, Clone)]
 pub struct Calibration {
     folder: PathBuf,
     description: String,
+    /// Surveys of embedding and head, which are made anew from their moments in each run.
+    ends: HashMap<String, MatrixSurvey>,
 }
 
 impl Calibration {
     fn at(location: JournalLocation<'_>) -> Self {
-        Self { folder: location.folder.to_owned(), description: location.description.to_owned() }
+        let (folder, description) = (location.folder.to_owned(), location.description.to_owned());
+        Self { folder, description, ends: HashMap::new() }
     }
 
-    /// Returns the statistics of a tensor by its name in the file; `None` if it has none of this shape.
-    ///
-    /// # Errors
-    /// [`PackError::Io`] if the file cannot be read.
-    pub fn statistics(&self, tensor: &str, shape: [usize; 2]) -> Result<Option<LayerStatistics>> {
+    /// Returns the moments of embedding or head by its name in the file; `None` if there are none of this
+    /// shape.
+    fn statistics(&self, tensor: &str, shape: [usize; 2]) -> Result<Option<LayerStatistics>> {
         LayerStatistics::load(&file_of(&self.folder, tensor, STATISTICS), shape)
     }
 
-    /// Returns the corrected weights of a tensor, row-major; `None` if sequential quantization has not
-    /// written any.
+    /// Returns the survey of a tensor by its name in the file; `None` if it has none of this shape.
     ///
     /// # Errors
     /// [`PackError::Io`] if the file cannot be read.
-    pub(crate) fn corrected_weights(
-        &self,
-        tensor: &str,
-        [rows, cols]: [usize; 2],
-    ) -> Result<Option<Vec<f32>>> {
-        statistics::load(&file_of(&self.folder, tensor, CORRECTED_WEIGHTS), rows * cols)
+    pub(crate) fn survey(&self, tensor: &str, shape: [usize; 2]) -> Result<Option<MatrixSurvey>> {
+        match self.ends.get(tensor) {
+            Some(survey) => Ok(Some(survey.clone())),
+            None => MatrixSurvey::load(&file_of(&self.folder, tensor, SURVEY), shape),
+        }
     }
 
-    /// Returns a description of the text that the statistics come from.
+    /// Returns a description of the text that the model was run on.
     pub fn description(&self) -> &str {
         &self.description
     }

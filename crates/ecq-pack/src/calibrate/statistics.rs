@@ -2,26 +2,30 @@
 
 use super::products::add_gram;
 use crate::error::{PackError, Result};
+use rayon::prelude::*;
 use std::fs;
 use std::path::Path;
 
-/// The Kronecker-factored Fisher information of a matrix with a diagonal output factor (K-FAC, Martens and
-/// Grosse, arXiv 1503.05671).
+/// The Kronecker-factored Fisher information of embedding or head, with a diagonal output factor (K-FAC,
+/// Martens and Grosse, arXiv 1503.05671).
 ///
 /// An error `E` of the weights costs about `1/2 sum_n G[n] E[n] H E[n]^T` nats of KL divergence per token.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LayerStatistics {
+pub(super) struct LayerStatistics {
     /// `[rows, cols]`: outputs, inputs.
-    pub shape: [usize; 2],
+    pub(super) shape: [usize; 2],
     /// `H = E[x x^T]`, the mean over tokens with inputs `x`; `[cols, cols]`, symmetric.
-    pub hessian: Vec<f32>,
+    pub(super) hessian: Vec<f32>,
     /// `G = E[g^2]` of each output; `[rows]`. `g` is the gradient of the log-likelihood of a token that is
     /// drawn from the model's own distribution.
-    pub gradient_moments: Vec<f32>,
+    pub(super) gradient_moments: Vec<f32>,
 }
 
+/// Columns whose gradients a thread adds.
+const COLUMNS_PER_TASK: usize = 128;
+
 /// Writes floats to `path`, atomically.
-pub(super) fn save(path: &Path, parts: &[&[f32]]) -> Result<()> {
+fn save(path: &Path, parts: &[&[f32]]) -> Result<()> {
     let bytes: Vec<u8> =
         parts.iter().flat_map(|part| bytemuck::cast_slice::<f32, u8>(part)).copied().collect();
     save_bytes(path, &bytes)
@@ -36,7 +40,7 @@ pub(super) fn save_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Reads `count` floats; returns `None` if the file does not exist or has another length.
-pub(super) fn load(path: &Path, count: usize) -> Result<Option<Vec<f32>>> {
+fn load(path: &Path, count: usize) -> Result<Option<Vec<f32>>> {
     match fs::read(path) {
         Ok(bytes) if bytes.len() == 4 * count => {
             Ok(Some(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()))
@@ -101,38 +105,40 @@ impl Gram {
     }
 }
 
-/// Sums over tokens from which [`LayerStatistics`] follow.
-pub(super) struct StatisticsSums {
-    shape: [usize; 2],
-    inputs: Gram,
-    squared_gradients: Vec<f64>,
-}
+/// Second moments of the output gradients of a matrix, as sums over tokens that are added in batches.
+pub(super) struct GradientSums(Vec<f64>);
 
-impl StatisticsSums {
-    pub(super) fn new(shape: [usize; 2]) -> Self {
-        Self { shape, inputs: Gram::new(shape[1]), squared_gradients: vec![0.0; shape[0]] }
+impl GradientSums {
+    pub(super) fn new(rows: usize) -> Self {
+        Self(vec![0.0; rows])
     }
 
-    /// Adds tokens: inputs `x`, `[tokens, cols]`, and output gradients `dy`, given as consecutive ranges of
-    /// outputs, each `[tokens, outputs of the range]`.
-    pub(super) fn add(&mut self, x: &[f32], dy: &[&[f32]]) {
-        let tokens = x.len() / self.shape[1];
+    /// Returns the number of outputs.
+    pub(super) fn rows(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Adds output gradients `dy` of `tokens` tokens, given as consecutive ranges of outputs, each
+    /// `[tokens, outputs of the range]`.
+    pub(super) fn add(&mut self, tokens: usize, dy: &[&[f32]]) {
         let mut first = 0;
         for dy in dy {
             let width = dy.len() / tokens;
-            for dy in dy.chunks_exact(width) {
-                let sums = self.squared_gradients[first..].iter_mut().zip(dy);
-                sums.for_each(|(sum, &g)| *sum += f64::from(g) * f64::from(g));
-            }
+            let sums = &mut self.0[first..first + width];
+            // Columns are split over threads, so the sums do not depend on the number of threads.
+            sums.par_chunks_mut(COLUMNS_PER_TASK).enumerate().for_each(|(task, sums)| {
+                for dy in dy.chunks_exact(width) {
+                    let dy = &dy[task * COLUMNS_PER_TASK..];
+                    sums.iter_mut().zip(dy).for_each(|(sum, &g)| *sum += f64::from(g) * f64::from(g));
+                }
+            });
             first += width;
         }
-        self.inputs.add(x);
     }
 
-    pub(super) fn statistics(self) -> LayerStatistics {
-        let tokens = self.inputs.count();
-        let gradient_moments = self.squared_gradients.iter().map(|sum| (sum / tokens) as f32).collect();
-        LayerStatistics { shape: self.shape, hessian: self.inputs.mean(), gradient_moments }
+    /// Returns the means over tokens, of which there were `tokens`.
+    pub(super) fn mean(&self, tokens: f64) -> Vec<f32> {
+        self.0.iter().map(|sum| (sum / tokens) as f32).collect()
     }
 }
 
@@ -141,14 +147,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statistics_are_means_over_tokens() {
+    fn moments_are_means_over_tokens() {
         let (x, dy) = ([1.0, 2.0, -1.0, 0.0], [3.0, 1.0]);
-        let mut sums = StatisticsSums::new([2, 2]);
-        sums.add(&x, &[&dy, &[0.0, 2.0]]);
-        sums.add(&[2.0, 2.0], &[&[1.0], &[0.0]]);
-        let statistics = sums.statistics();
-        assert_eq!(statistics.hessian, [6.0, 6.0, 6.0, 8.0].map(|v| v / 3.0));
-        assert_eq!(statistics.gradient_moments, [11.0 / 3.0, 4.0 / 3.0]);
+        let (mut gram, mut gradients) = (Gram::new(2), GradientSums::new(2));
+        gram.add(&x);
+        gradients.add(2, &[&dy, &[0.0, 2.0]]);
+        gram.add(&[2.0, 2.0]);
+        gradients.add(1, &[&[1.0], &[0.0]]);
+        assert_eq!(gradients.mean(gram.count()), [11.0 / 3.0, 4.0 / 3.0]);
+        assert_eq!(gram.mean(), [6.0, 6.0, 6.0, 8.0].map(|v| v / 3.0));
     }
 
     #[test]
