@@ -61,6 +61,26 @@ pub enum ErrorKind {
     Internal,
 }
 
+impl ErrorKind {
+    /// Returns the name that the `ecq` command prints as `kind` with `--json`; some kinds share a name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotFound | Self::Io => "io",
+            Self::WrongFormat => "format",
+            Self::Damaged => "corrupt",
+            Self::Unsupported => "unsupported",
+            Self::UnknownTensor | Self::InvalidOption | Self::ContextFull => "option",
+            Self::OutOfMemory => "memory",
+            Self::Device => "device",
+            Self::Cancelled => "cancelled",
+            Self::Calibration => "calibration",
+            Self::Resume => "resume",
+            Self::Export => "export",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 impl Error {
     /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {

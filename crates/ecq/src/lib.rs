@@ -82,7 +82,7 @@ mod size;
 
 pub use ecq_core::{
     AffineGroups, Biases, Codes, Coding, CoreError, Element, FloatType, FloatVec, Grid, GridEntry, Outlier,
-    TensorKind, TrellisRows, UniformRows,
+    SuperBlocks, TensorKind, TrellisRows, UniformRows,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use file::{File, FileInfo, Tensor, TensorInfo, Verification};
@@ -92,6 +92,8 @@ pub use size::ByteSize;
 
 #[cfg(feature = "quantize")]
 pub use ecq_codec::encode::{ClassChoice, TileChoice};
+#[cfg(feature = "quantize")]
+pub use ecq_pack::source::ArrayInfo;
 #[cfg(feature = "quantize")]
 pub use ecq_pack::{
     ExportReport, GgufFileType, PackReport as QuantizationReport, Requantization, TensorReport, VerifyReport,
@@ -104,7 +106,9 @@ pub use export::{ExportFormat, ExportOptions};
 pub use quantizer::{Quantizer, Text};
 
 #[cfg(feature = "runtime")]
-pub use ecq_runtime::{Evaluation, FinishReason, Mean, Message, Mode, Usage, backend::ActivationType};
+pub use ecq_runtime::{
+    Evaluation, FinishReason, LogProbs, Mean, Message, Mode, Usage, backend::ActivationType,
+};
 #[cfg(feature = "runtime")]
 pub use model::{Generation, Model, ModelOptions};
 #[cfg(feature = "runtime")]
@@ -138,6 +142,9 @@ pub use ecq_pack::{
     expected_gguf_bytes, export_checkpoint, export_gguf, grids, options, pack, pack_calibrated,
     peak_rss_bytes, source, verify,
 };
+#[cfg(feature = "runtime")]
+#[doc(hidden)]
+pub use model::open_device;
 
 /// Runs the example of the README as a test.
 #[cfg(all(doctest, feature = "quantize", feature = "runtime"))]

@@ -5,12 +5,13 @@ use crate::progress::{Callback, ProgressUpdate, Tally};
 use crate::size::ByteSize;
 use ecq_codec::encode::{ClassChoice, CodingChoice, TileChoice};
 use ecq_core::{Coding, Limits};
-use ecq_pack::source::{self, Source};
+use ecq_pack::source::{self, ArrayInfo, MemorySource, Source};
 use ecq_pack::{
     CalibrationOptions, CalibrationText, Destination, GridChoice, PackError, PackOptions, PackReport, Target,
     TrellisChoice, pack, pack_calibrated,
 };
 use ecq_quant::{Levels, StepGranularity};
+use std::error::Error as StdError;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,8 @@ pub struct Quantizer {
     /// Encoding options, overrides, and whether to resume.
     base: PackOptions,
     text: Option<Text>,
+    /// Whether to calibrate on the default text below 4 bits per weight if there is no `text`.
+    by_default: bool,
     calibration: CalibrationOptions,
     folder: Option<PathBuf>,
     replace: bool,
@@ -78,6 +81,41 @@ pub struct Quantizer {
 }
 
 impl Quantizer {
+    /// Quantizes named arrays in memory: `read` returns the little-endian elements of the array with an index
+    /// in `arrays`. Names are those of a Hugging Face checkpoint.
+    ///
+    /// `files` are attached to the output. A model needs `config.json` and `tokenizer.json` to be calibrated
+    /// and to generate text.
+    ///
+    /// Every array is read at once to check it, and again when it is quantized; one array at a time is in
+    /// memory for each thread.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](ErrorKind::InvalidOption) if two arrays have one name, an element type is unknown,
+    /// or an array cannot be read or has another length than its shape says.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let dest = folder.path().join("model.ecq");
+    /// let name = "model.layers.0.mlp.up_proj.weight".to_owned();
+    /// let arrays = vec![ecq::ArrayInfo { name, dtype: "f32".to_owned(), shape: vec![64, 256] }];
+    /// let weights: Vec<u8> = (0..64 * 256u32).flat_map(|i| (i as f32 * 0.7).sin().to_le_bytes()).collect();
+    /// ecq::Quantizer::from_arrays(arrays, vec![], move |_| Ok(weights.clone()))?.bpw(3.0).write(&dest)?;
+    /// # assert_eq!(ecq::File::open(&dest)?.tensors()[0].shape, [64, 256]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_arrays(
+        arrays: Vec<ArrayInfo>,
+        files: Vec<(String, Vec<u8>)>,
+        read: impl Fn(usize) -> std::result::Result<Vec<u8>, Box<dyn StdError + Send + Sync>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<Self> {
+        let source = MemorySource::new(arrays, files, Box::new(read))?;
+        Ok(Self::of(PathBuf::new(), Box::new(source)))
+    }
+
     /// Opens a checkpoint: a GGUF, safetensors or `.ecq` file, or a folder of safetensors files (floats, MLX,
     /// GPTQ, AWQ). Tensors are not read.
     ///
@@ -87,9 +125,13 @@ impl Quantizer {
     /// its header is invalid.
     pub fn new(checkpoint: impl AsRef<Path>) -> Result<Self> {
         let path = checkpoint.as_ref();
-        Ok(Self {
-            source: source::open(path, &Limits::default())?,
-            path: path.to_owned(),
+        Ok(Self::of(path.to_owned(), source::open(path, &Limits::default())?))
+    }
+
+    fn of(path: PathBuf, source: Box<dyn Source>) -> Self {
+        Self {
+            source,
+            path,
             target: None,
             size: None,
             lossless: false,
@@ -100,6 +142,7 @@ impl Quantizer {
             trellis: None,
             base: PackOptions::default(),
             text: None,
+            by_default: false,
             calibration: CalibrationOptions {
                 text: CalibrationText::SelfGenerated,
                 tokens: 16384,
@@ -112,7 +155,7 @@ impl Quantizer {
             replace: false,
             progress: None,
             invalid: None,
-        })
+        }
     }
 
     /// Target bits per weight of the block projections, side data included: 0.1 to 8, 4 by default.
@@ -150,11 +193,11 @@ impl Quantizer {
         self
     }
 
-    /// Grid of embedding and head, in the syntax of [`grid`](Self::grid): by default `uniform` with
+    /// Grid of embedding and head: `BITS` (symmetric, one scale per row), or as [`grid`](Self::grid); by default `uniform` with
     /// calibration and `absmax:8:row` without.
     #[must_use]
     pub fn embedding(mut self, grid: &str) -> Self {
-        self.embedding = self.parse(GridChoice::parse(grid));
+        self.embedding = self.parse(GridChoice::parse_embedding(grid));
         self
     }
 
@@ -191,6 +234,14 @@ impl Quantizer {
     #[must_use]
     pub fn calibrate(mut self, text: Text) -> Self {
         self.text = Some(text);
+        self
+    }
+
+    /// Calibrates on [`Text::Default`] if the target is below 4 bits per weight, as the `ecq` command does, and
+    /// [`calibrate`](Self::calibrate) is not called.
+    #[must_use]
+    pub fn calibrate_by_default(mut self) -> Self {
+        self.by_default = true;
         self
     }
 
@@ -367,10 +418,14 @@ impl Quantizer {
     }
 
     fn run(&self, dest: Option<&Path>) -> Result<PackReport> {
-        let options = self.options()?;
+        let text = match self.calibrates_by_default()? {
+            true => Some(&Text::Default),
+            false => self.text.as_ref(),
+        };
+        let options = self.options(text.is_some())?;
         if let Some(dest) = dest {
             let mut inputs = self.source.files();
-            if let Some(Text::Files(files)) = &self.text {
+            if let Some(Text::Files(files)) = text {
                 inputs.extend_from_slice(files);
             }
             Destination::file(dest).replacing(self.replace).check(&inputs)?;
@@ -378,7 +433,7 @@ impl Quantizer {
         let tally = Tally::new(self.progress.as_deref());
         let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let source = &*self.source;
-        let Some(text) = &self.text else { return Ok(pack(source, &name, dest, &options, &tally)?) };
+        let Some(text) = text else { return Ok(pack(source, &name, dest, &options, &tally)?) };
         let calibration = CalibrationOptions {
             text: calibration_text(text)?,
             reuse: options.resume || self.folder.is_some(),
@@ -400,7 +455,15 @@ impl Quantizer {
         Ok(report)
     }
 
-    fn options(&self) -> Result<PackOptions> {
+    fn calibrates_by_default(&self) -> Result<bool> {
+        Ok(self.by_default
+            && self.text.is_none()
+            && !self.lossless
+            && (self.calibration.reference_grid.is_some()
+                || self.options(false)?.calibrates_by_default(&*self.source)))
+    }
+
+    fn options(&self, calibrated: bool) -> Result<PackOptions> {
         let invalid = |why: &str| Err(Error::of_kind(ErrorKind::InvalidOption, why));
         if let Some(why) = &self.invalid {
             return invalid(why);
@@ -408,7 +471,7 @@ impl Quantizer {
         if self.levels == Some(Levels::Centroid) && matches!(self.trellis, Some(Some(_))) {
             return invalid("centroids need the scalar grid: set trellis to off");
         }
-        if self.text.is_none() && self.calibration.reference_grid.is_some() {
+        if !calibrated && self.calibration.reference_grid.is_some() {
             return invalid("matching a grid requires calibration");
         }
         if self.lossless {
@@ -430,7 +493,7 @@ impl Quantizer {
             resume: self.base.resume,
             ..PackOptions::quantizing()
         };
-        if self.text.is_some() {
+        if calibrated {
             // Calibration measures the cost of errors in the embedding too.
             options.embedding = options.linear;
         }

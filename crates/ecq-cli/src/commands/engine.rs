@@ -5,8 +5,7 @@ use crate::progress::Bar;
 use crate::sources;
 use crate::table::bytes;
 use ecq::Element;
-use ecq::cuda::Cuda;
-use ecq::runtime::backend::{ActivationType, Backend, Cpu, CpuOptions};
+use ecq::runtime::backend::{ActivationType, Backend};
 use ecq::runtime::kv::KvOptions;
 use ecq::runtime::{
     Checkpoint, Engine, EngineOptions, ExecutorOptions, LoadOptions, Mode, Model, RuntimeError,
@@ -135,23 +134,12 @@ impl Loaded {
     }
 }
 
-fn device(args: &EngineArgs) -> anyhow::Result<Arc<dyn Backend>> {
-    let refused = |why: &str| anyhow::Error::from(option("device", &args.device)(why.to_owned()));
-    let (name, number) = args.device.split_once(':').unwrap_or((&args.device, "0"));
-    match (name, number.parse::<usize>()) {
-        ("cpu", _) if args.device == "cpu" => {
-            let activations = match args.activations {
-                ActivationsArg::F32 => ActivationType::F32,
-                ActivationsArg::I8 => ActivationType::I8,
-            };
-            Ok(Arc::new(Cpu::new(CpuOptions { threads: args.threads.unwrap_or(0), activations })?))
-        }
-        ("cuda", Ok(_)) if args.activations == ActivationsArg::I8 => {
-            Err(refused("the CUDA device multiplies with activations in f32; leave out --activations i8"))
-        }
-        ("cuda", Ok(number)) => Ok(Arc::new(Cuda::new(number)?)),
-        _ => Err(refused("expected cpu, cuda or cuda:N")),
-    }
+fn device(args: &EngineArgs) -> Result<Arc<dyn Backend>, RuntimeError> {
+    let activations = match args.activations {
+        ActivationsArg::F32 => ActivationType::F32,
+        ActivationsArg::I8 => ActivationType::I8,
+    };
+    ecq::open_device(&args.device, args.threads.unwrap_or(0), activations)
 }
 
 /// Creates an error about an option; the returned function takes the explanation.
