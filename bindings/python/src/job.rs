@@ -30,11 +30,17 @@ impl Progress {
     }
 }
 
-/// The side of an operation in its own thread.
+/// What an operation asks of the calling thread.
+enum Call {
+    Progress(Progress),
+    Python(Box<dyn FnOnce(Python<'_>) + Send>),
+}
+
+/// The side of an operation in its own threads.
 #[derive(Clone)]
 pub struct Job {
     cancelled: Arc<AtomicBool>,
-    updates: Sender<Progress>,
+    calls: Sender<Call>,
     reports: bool,
 }
 
@@ -45,9 +51,22 @@ impl Job {
             let (item, unit) = (update.item.to_owned(), update.unit.to_string());
             let update = Progress { step: update.step, item, done: update.done, total: update.total, unit };
             // Fails after a second Ctrl-C, when nobody listens any more.
-            let _ = self.updates.send(update);
+            let _ = self.calls.send(Call::Progress(update));
         }
         self.check()
+    }
+
+    /// Runs Python code in the calling thread, to which arrays of some libraries belong, and waits for it.
+    /// Returns `None` if the operation is to end.
+    pub fn python<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Python<'_>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, result) = channel();
+        // Both fail after an interruption, when the call is dropped.
+        let send = move |py: Python<'_>| drop(sender.send(work(py)));
+        self.calls.send(Call::Python(Box::new(send))).ok()?;
+        result.recv().ok()
     }
 
     /// Breaks if the operation is to end.
@@ -60,7 +79,7 @@ impl Job {
 }
 
 /// Runs `work` in a thread of its own, detached from the interpreter, and waits for it: signals arrive in the
-/// calling thread alone, which must not be busy. `progress` is called in the calling thread.
+/// calling thread alone, which must not be busy. All Python code runs in the calling thread.
 ///
 /// # Errors
 /// What a handler of signals (`KeyboardInterrupt`) or `progress` raises. It cancels the work and is raised when
@@ -70,16 +89,22 @@ pub fn run<T: Send + 'static>(
     progress: Option<&Bound<'_, PyAny>>,
     work: impl FnOnce(&Job) -> T + Send + 'static,
 ) -> PyResult<T> {
-    let (sender, updates) = channel();
+    let (sender, calls) = channel();
     let cancelled = Arc::new(AtomicBool::new(false));
-    let job = Job { cancelled: cancelled.clone(), updates: sender, reports: progress.is_some() };
+    let job = Job { cancelled: cancelled.clone(), calls: sender, reports: progress.is_some() };
     let worker = thread::Builder::new().name("ecq".to_owned()).spawn(move || work(&job))?;
-    let updates = Mutex::new(updates);
+    let calls = Mutex::new(calls);
     let mut raised: Option<PyErr> = None;
     loop {
-        let called = match next(py, &updates) {
-            Ok(update) if raised.is_none() => progress.map_or(Ok(()), |call| call.call1((update,)).map(drop)),
-            Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(()),
+        let called = match next(py, &calls) {
+            // The operation is to end.
+            Ok(_) if raised.is_some() => Ok(()),
+            Ok(Call::Progress(update)) => progress.map_or(Ok(()), |call| call.call1((update,)).map(drop)),
+            Ok(Call::Python(work)) => {
+                work(py);
+                Ok(())
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(()),
             // The job and its clones are dropped when the work ends.
             Err(RecvTimeoutError::Disconnected) => break,
         };
@@ -98,6 +123,6 @@ pub fn run<T: Send + 'static>(
     }
 }
 
-fn next(py: Python<'_>, updates: &Mutex<Receiver<Progress>>) -> Result<Progress, RecvTimeoutError> {
-    py.detach(|| updates.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(POLL))
+fn next(py: Python<'_>, calls: &Mutex<Receiver<Call>>) -> Result<Call, RecvTimeoutError> {
+    py.detach(|| calls.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(POLL))
 }

@@ -1,7 +1,7 @@
 //! Quantization of checkpoints and of arrays in memory.
 
 use crate::error::OrRaise;
-use crate::job;
+use crate::job::{self, Job};
 use crate::model::Size;
 use crate::named::named;
 use crate::report::QuantizationReport;
@@ -10,8 +10,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMapping};
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A path of a checkpoint, or arrays by name.
 #[derive(FromPyObject)]
@@ -75,7 +75,7 @@ pub fn quantize(
         overrides.into_iter().flatten().map(pair).collect::<PyResult<_>>()?;
     let open = open(model, files)?;
     let report = job::run(py, progress, move |job| {
-        let mut quantizer = open()?.replace(replace).resume(resume);
+        let mut quantizer = open(job)?.replace(replace).resume(resume);
         quantizer = match text {
             Calibrate::ByDefault => quantizer.calibrate_by_default(),
             Calibrate::Off => quantizer,
@@ -147,12 +147,12 @@ fn text(calibrate: Option<Texts>, documents: Option<Vec<String>>) -> PyResult<Ca
     })
 }
 
-type Open = Box<dyn FnOnce() -> ecq::Result<Quantizer> + Send>;
+type Open = Box<dyn FnOnce(&Job) -> ecq::Result<Quantizer> + Send>;
 
 /// Returns what opens the source, in the thread of the job: arrays are read at once.
 fn open(model: Source<'_>, files: Option<BTreeMap<String, Content>>) -> PyResult<Open> {
     let arrays = match (model, &files) {
-        (Source::Path(path), None) => return Ok(Box::new(|| Quantizer::new(path))),
+        (Source::Path(path), None) => return Ok(Box::new(|_| Quantizer::new(path))),
         (Source::Path(_), Some(_)) => {
             let why = "files are attached to arrays; a checkpoint brings its own";
             return Err(PyValueError::new_err(why));
@@ -172,13 +172,17 @@ fn open(model: Source<'_>, files: Option<BTreeMap<String, Content>>) -> PyResult
         Content::Bytes(bytes) => bytes,
     };
     let files = files.into_iter().flatten().map(|(name, file)| (name, content(file))).collect();
-    let read = module.getattr("elements")?.unbind();
-    Ok(Box::new(move || {
-        Quantizer::from_arrays(infos, files, move |index| -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-            Python::attach(|py| {
-                let bytes = read.call1(py, (&objects[index],))?;
-                Ok(bytes.bind(py).cast::<PyBytes>().map_err(PyErr::from)?.as_bytes().to_vec())
-            })
+    let (read, objects) = (Arc::new(module.getattr("elements")?.unbind()), Arc::new(objects));
+    Ok(Box::new(|job| {
+        let job = job.clone();
+        Quantizer::from_arrays(infos, files, move |index| {
+            let (read, objects) = (read.clone(), objects.clone());
+            let bytes = job.python(move |py| bytes(read.bind(py), objects[index].bind(py)));
+            Ok(bytes.ok_or("the operation was interrupted")??)
         })
     }))
+}
+
+fn bytes(read: &Bound<'_, PyAny>, array: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    Ok(read.call1((array,))?.cast_into::<PyBytes>().map_err(PyErr::from)?.as_bytes().to_vec())
 }

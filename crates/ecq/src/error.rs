@@ -109,8 +109,7 @@ impl Error {
         offset: Option<u64>,
         cause: impl StdError + Send + Sync + 'static,
     ) -> Self {
-        // Checksum errors name a part of a tensor: `<tensor>.ecq.<part>`.
-        let tensor = tensor.map(|name| name.split(".ecq.").next().unwrap_or(name).to_owned());
+        let tensor = tensor.map(str::to_owned);
         Self(Box::new(Inner { kind, message: None, tensor, offset, cause: Some(Box::new(cause)) }))
     }
 
@@ -212,13 +211,11 @@ fn container_kind(error: &ContainerError) -> ErrorKind {
 impl From<ContainerError> for Error {
     fn from(error: ContainerError) -> Self {
         let kind = container_kind(&error);
-        let (tensor, offset) = match &error {
-            ContainerError::Tensor { tensor, .. } | ContainerError::Entry { tensor, .. } => {
-                (Some(tensor.clone()), None)
-            }
-            ContainerError::Checksum { name, offset, .. } => (Some(name.clone()), Some(*offset)),
-            _ => (None, None),
+        let offset = match &error {
+            ContainerError::Checksum { offset, .. } => Some(*offset),
+            _ => None,
         };
+        let tensor = error.tensor().map(str::to_owned);
         Self::new(kind, tensor.as_deref(), offset, error)
     }
 }

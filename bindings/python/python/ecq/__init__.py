@@ -42,6 +42,7 @@ from ecq._errors import (
     UnsupportedError,
     WrongFormatError,
 )
+from ecq._types import Message, SamplingOptions
 
 __all__ = [
     "CalibrationError",
@@ -57,6 +58,7 @@ __all__ = [
     "InternalError",
     "InvalidOptionError",
     "IoError",
+    "Message",
     "Mismatch",
     "Model",
     "NotFoundError",
@@ -64,6 +66,7 @@ __all__ = [
     "Progress",
     "QuantizationReport",
     "ResumeError",
+    "SamplingOptions",
     "Stream",
     "Tensor",
     "TensorReport",
