@@ -28,7 +28,7 @@ def safetensors(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
 def dequantize(codes: NDArray[np.uint8], grid: ecq.Grid) -> NDArray[np.float32]:
     """The weights of codes on a grid, in single precision and in the order that the format defines."""
     parameters, arrays = grid.parameters, grid.arrays
-    rows, cols = codes.shape
+    rows = len(codes)
     if grid.kind == "affine_groups":
         size = int(parameters["group_size"])
         scales = arrays["scales"].repeat(size, axis=1)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Command
-from oracle import dequantize, safetensors
 
 import ecq
+from conftest import Command
+from oracle import dequantize, safetensors
 
 Array = np.ndarray[Any, Any]
 
@@ -58,20 +58,31 @@ def test_smollm2_equals_exported_weights(smollm2: Path, command: Command, tmp_pa
 def hugging_face_name(name: str) -> str:
     """The name of a tensor of a Llama in GGUF."""
     renamed = {
-        "token_embd": "embed_tokens", "output_norm": "norm", "blk": "layers",
-        "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
-        "attn_output": "self_attn.o_proj", "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
-        "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+        "token_embd": "embed_tokens",
+        "output_norm": "norm",
+        "blk": "layers",
+        "attn_q": "self_attn.q_proj",
+        "attn_k": "self_attn.k_proj",
+        "attn_v": "self_attn.v_proj",
+        "attn_output": "self_attn.o_proj",
+        "attn_norm": "input_layernorm",
+        "ffn_norm": "post_attention_layernorm",
+        "ffn_gate": "mlp.gate_proj",
+        "ffn_up": "mlp.up_proj",
+        "ffn_down": "mlp.down_proj",
     }
     return ".".join(["model", *(renamed.get(part, part) for part in name.split("."))])
 
 
-@pytest.mark.parametrize("options", [
-    {"bpw": 2.5, "calibrate": "off"},
-    {"bpw": 3.5, "calibrate": "off", "trellis": "off"},
-    {"grid": "affine:4:64", "embedding": "affine:3:32"},
-    {"grid": "absmax:5:tensor", "embedding": "4"},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bpw": 2.5, "calibrate": "off"},
+        {"bpw": 3.5, "calibrate": "off", "trellis": "off"},
+        {"grid": "affine:4:64", "embedding": "affine:3:32"},
+        {"grid": "absmax:5:tensor", "embedding": "4"},
+    ],
+)
 def test_codes_and_grid_give_the_weights(tiny: Path, tmp_path: Path, options: "dict[str, object]") -> None:
     """The weights follow from codes and grid."""
     out = tmp_path / "out.ecq"
@@ -96,7 +107,10 @@ def test_a_file_is_a_mapping(small: Path) -> None:
     assert NAME in file
     assert "nothing" not in file
     assert dict(file)[NAME].name == NAME
-    assert repr(file[NAME]) == f"<ecq.Tensor {NAME} [640, 256] rans, {file[NAME].bits_per_weight:.3f} bits per weight>"
+    assert (
+        repr(file[NAME])
+        == f"<ecq.Tensor {NAME} [640, 256] rans, {file[NAME].bits_per_weight:.3f} bits per weight>"
+    )
 
 
 def test_metadata(tiny: Path, small: Path) -> None:
@@ -151,7 +165,9 @@ def test_verify(tiny: Path, small: Path, tmp_path: Path) -> None:
     verified = ecq.verify(small)
     assert verified.ok
     assert verified.tensors == len(ecq.open(small))
-    assert verified.codes == sum(tensor.rows * tensor.cols for tensor in ecq.open(small).values() if tensor.coding)
+    assert verified.codes == sum(
+        tensor.rows * tensor.cols for tensor in ecq.open(small).values() if tensor.coding
+    )
     assert ecq.verify(small, tiny).ok
     other = tmp_path / "other.ecq"
     ecq.quantize({NAME: np.ones((640, 256), np.float32)}, other, lossless=True)

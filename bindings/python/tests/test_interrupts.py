@@ -77,8 +77,8 @@ def test_an_exception_of_a_callback_cancels(tiny: Path, tmp_path: Path) -> None:
         ecq.quantize(tiny, out, bpw=3, calibrate="off", progress=stop)
     assert len(seen) == 5
     assert not out.exists()
+    seen.clear()
     with pytest.raises(LookupError, match="enough"):
-        seen.clear()
         ecq.verify(tiny, progress=stop)
 
 
@@ -90,19 +90,25 @@ def test_progress_is_called_in_this_thread(tiny: Path) -> None:
     for step in {update.step for update, _ in updates}:
         done = [update.done for update, _ in updates if update.step == step]
         assert done == sorted(done)
-        assert done[-1] == next(update.total for update, _ in updates if update.step == step)
+        total = next(update.total for update, _ in updates if update.step == step)
+        assert total is not None
+        # The seal does not cover itself.
+        assert total - 32 <= done[-1] <= total
 
 
-@pytest.mark.parametrize("work", [
-    lambda file, _: file[NAME].codes(),
-    lambda file, _: file[NAME].grid(),
-    lambda file, _: file[NAME].dequantize(),
-    lambda _, model: model.generate("The", max_tokens=4),
-    lambda _, model: list(model.stream("The", max_tokens=4)),
-    lambda _, model: model.forward([5, 6]),
-    lambda file, _: ecq.verify(file.path),
-    lambda file, _: ecq.load(file.path),
-])
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda file, _: file[NAME].codes(),
+        lambda file, _: file[NAME].grid(),
+        lambda file, _: file[NAME].dequantize(),
+        lambda _, model: model.generate("The", max_tokens=4),
+        lambda _, model: list(model.stream("The", max_tokens=4)),
+        lambda _, model: model.forward([5, 6]),
+        lambda file, _: ecq.verify(file.path),
+        lambda file, _: ecq.load(file.path),
+    ],
+)
 @pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="no lock to release")
 def test_other_threads_run_meanwhile(
     work: Callable[[ecq.File, ecq.Model], object], small: Path, model: ecq.Model

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command
-from oracle import log_softmax
 
 import ecq
+from conftest import Command
+from oracle import log_softmax
 
 PROMPT = "The Debian project is"
 
@@ -41,7 +41,9 @@ def test_logits_equal_the_command(small: Path, model: ecq.Model, command: Comman
     for row, expected in zip(log_probs[len(prompt) - 1 :], run["log_probs"], strict=False):
         assert row.argmax() == expected["token"]
         tokens = [top["token"] for top in expected["top"]]
-        np.testing.assert_allclose(row[tokens], [top["logprob"] for top in expected["top"]], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(
+            row[tokens], [top["logprob"] for top in expected["top"]], rtol=0, atol=1e-5
+        )
     next_tokens = (prompt + run["tokens"])[1:]
     scores = model.log_probs(prompt + run["tokens"])
     np.testing.assert_allclose(scores, log_probs[np.arange(len(next_tokens)), next_tokens], rtol=0, atol=1e-5)

@@ -60,7 +60,9 @@ def test_ctrl_c_ends_the_command(tiny: Path, tmp_path: Path) -> None:
         ["analyze", tiny, "--grids"],
     ):
         process = subprocess.Popen(
-            [sys.executable, "-m", "ecq", *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "ecq", *map(str, args)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         time.sleep(1)
         process.send_signal(signal.SIGINT)
@@ -74,7 +76,7 @@ def test_stubs_match_the_module() -> None:
 
 
 def test_types_of_an_example() -> None:
-    """mypy and pyright accept the example and reject its wrong copy."""
+    """Mypy and pyright accept the example and reject its wrong copy."""
     pytest.importorskip("mypy")
     example = Path(__file__).with_name("typed_example.py")
     python("-m", "mypy", "--strict", example)

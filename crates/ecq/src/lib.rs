@@ -79,6 +79,8 @@ mod quantizer;
 mod sampling;
 #[cfg(any(feature = "quantize", feature = "runtime"))]
 mod size;
+#[cfg(feature = "quantize")]
+mod text;
 
 pub use ecq_core::{
     AffineGroups, Biases, Codes, Coding, CoreError, Element, FloatType, FloatVec, Grid, GridEntry, Outlier,
@@ -103,7 +105,7 @@ pub use ecq_quant::{Levels, StepGranularity};
 #[cfg(feature = "quantize")]
 pub use export::{ExportFormat, ExportOptions};
 #[cfg(feature = "quantize")]
-pub use quantizer::{Quantizer, Text};
+pub use quantizer::Quantizer;
 
 #[cfg(feature = "runtime")]
 pub use ecq_runtime::{
@@ -113,6 +115,8 @@ pub use ecq_runtime::{
 pub use model::{Generation, Model, ModelOptions};
 #[cfg(feature = "runtime")]
 pub use sampling::Sampling;
+#[cfg(feature = "quantize")]
+pub use text::Text;
 
 pub use ecq_codec as codec;
 pub use ecq_codec::encode;

@@ -26,8 +26,8 @@ _NAMES = {
 def describe(array: Any) -> tuple[str, list[int]]:
     """Returns the name of the element type in ecq and the shape."""
     array = _with_dtype(array)
-    # "float32" in NumPy, "torch.float32", "mlx.core.float32".
-    name = str(array.dtype).rpartition(".")[2]
+    # "torch.float32", "mlx.core.float32"; in NumPy "float32", but ">f4" if the bytes are swapped.
+    name = getattr(array.dtype, "name", None) or str(array.dtype).rpartition(".")[2]
     return _NAMES.get(name, name), list(array.shape)
 
 

@@ -79,7 +79,7 @@ class Grid:
 class Tensor:
     """A tensor of an open file. It is decoded when its values are asked for.
 
-    ``numpy.asarray``, ``torch.from_dlpack`` and ``mlx.core.from_dlpack`` accept it: they get ``dequantize()``.
+    ``numpy.asarray``, ``torch.from_dlpack`` and ``mlx.core.from_dlpack`` get ``dequantize()``.
     """
 
     @property
@@ -431,7 +431,7 @@ def load(
 
     device: ``cpu``, ``cuda`` (the first NVIDIA GPU) or ``cuda:N``.
     mode: ``fused``, ``cached``, ``lru``, ``prefetch``, ``async``, or ``auto``: what fits the memory.
-    memory: budget of decoded weights, in bytes or text such as ``"4GiB"``; half of the free memory by default.
+    memory: budget of decoded weights, bytes or text such as ``"4GiB"``; half of the free memory by default.
     threads: one per core by default.
     context: longest text in tokens, 8192 or the context of the model by default.
     sequences: number of texts that are generated at once, 4 by default; others wait.
@@ -489,9 +489,7 @@ def quantize(
     progress: is called with ``Progress``; an exception cancels the work.
     """
 
-def verify(
-    path: _Path, against: _Path | None = None, *, progress: _Callback | None = None
-) -> Verification:
+def verify(path: _Path, against: _Path | None = None, *, progress: _Callback | None = None) -> Verification:
     """Compares a file with its hash and decodes every tensor; compares it with the model it was made from.
 
     Raises DamagedError, with tensor and offset, if any bit of the file has changed.

@@ -37,7 +37,7 @@ class DamagedError(Error, ValueError):
 
 
 class UnsupportedError(Error, NotImplementedError):
-    """This version does not support the model or tensor."""
+    """The model or tensor is not supported by this version."""
 
 
 class UnknownTensorError(Error, KeyError):
