@@ -43,10 +43,10 @@ def elements(array: Any) -> bytes:
         array = numpy.array(array.reshape(-1).view(mlx.uint8))
     elif sys.byteorder == "big" or array.dtype.byteorder == ">":
         array = numpy.asarray(array).astype(array.dtype.newbyteorder("<"))
-    return array.tobytes()
+    return bytes(array.tobytes())
 
 
-def numpy_dtype(dtype: Any) -> "numpy.dtype[Any]":
+def numpy_dtype(dtype: Any) -> Any:
     """Returns a type of NumPy; "bfloat16" is that of the package ml_dtypes."""
     if str(dtype) != "bfloat16":
         return numpy.dtype(dtype)
