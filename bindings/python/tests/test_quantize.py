@@ -45,7 +45,7 @@ def test_a_rate_is_reached(tiny: Path, tmp_path: Path, command: Command) -> None
 def test_calibration_is_that_of_the_command(tiny: Path, tmp_path: Path, command: Command) -> None:
     """Below 4 bits the default is calibration on the default text, with the same result."""
     out, other = tmp_path / "python.ecq", tmp_path / "command.ecq"
-    few = {"calibration_tokens": 1024, "calibration_window": 128}
+    few = {"calibration_tokens": 512, "calibration_window": 128, "trellis": "off"}
     steps = set()
     report = ecq.quantize(
         tiny,
@@ -57,7 +57,7 @@ def test_calibration_is_that_of_the_command(tiny: Path, tmp_path: Path, command:
     )
     assert report.expected_kl is not None
     assert "calibrating" in steps
-    options = ["--calibration-tokens", 1024, "--calibration-window", 128, "--seed", 5]
+    options = ["--calibration-tokens", 512, "--calibration-window", 128, "--seed", 5, "--trellis", "off"]
     command("quantize", tiny, "--bpw", 2.5, *options, "-o", other)
     assert out.read_bytes() == other.read_bytes()
 
@@ -76,7 +76,7 @@ def test_calibration_texts(tiny: Path, tmp_path: Path, text: dict[str, Any]) -> 
     file.write_text("A text of its own about packages and kernels. " * 60)
     if text.get("calibrate") == ["FILE"]:
         text = {"calibrate": [file]}
-    options = {"calibration_tokens": 256, "calibration_window": 64, "replace": True, **text}
+    options = {"calibration_tokens": 256, "calibration_window": 64, "trellis": "off", **text}
     report = ecq.quantize(tiny, tmp_path / "out.ecq", bpw=3, **options)
     assert report.expected_kl is not None
 
@@ -85,8 +85,8 @@ def test_arrays_give_the_weights_of_a_file(tiny: Path, tmp_path: Path) -> None:
     """Arrays in memory are quantized as the same tensors in a file, and the result runs."""
     pytest.importorskip("ml_dtypes")
     from_file, from_arrays = tmp_path / "file.ecq", tmp_path / "arrays.ecq"
-    ecq.quantize(tiny, from_file, bpw=3, calibrate="off")
-    ecq.quantize(arrays(tiny), from_arrays, bpw=3, calibrate="off", files=attached(tiny))
+    ecq.quantize(tiny, from_file, bpw=3, calibrate="off", trellis="off")
+    ecq.quantize(arrays(tiny), from_arrays, bpw=3, calibrate="off", trellis="off", files=attached(tiny))
     assert tensor_bytes(from_arrays) == tensor_bytes(from_file)
     texts = [
         str(ecq.load(path).generate("The", temperature=0, max_tokens=8)) for path in (from_file, from_arrays)
@@ -97,7 +97,12 @@ def test_arrays_give_the_weights_of_a_file(tiny: Path, tmp_path: Path) -> None:
 def test_arrays_are_calibrated(tiny: Path, tmp_path: Path) -> None:
     """With a configuration and a tokenizer, the model in memory runs."""
     pytest.importorskip("ml_dtypes")
-    options: dict[str, Any] = {"bpw": 2.5, "calibration_tokens": 256, "calibration_window": 64}
+    options: dict[str, Any] = {
+        "bpw": 2.5,
+        "calibration_tokens": 256,
+        "calibration_window": 64,
+        "trellis": "off",
+    }
     out = tmp_path / "out.ecq"
     report = ecq.quantize(arrays(tiny), out, files=attached(tiny), **options)
     assert report.expected_kl is not None
@@ -148,16 +153,16 @@ def test_mlx_arrays(tmp_path: Path) -> None:
 def test_options(tiny: Path, tmp_path: Path) -> None:
     """Sizes, codings, overrides, dry runs, replacement."""
     out = tmp_path / "out.ecq"
-    dry = ecq.quantize(tiny, None, size="2.5MB", calibrate="off")
+    dry = ecq.quantize(tiny, None, size="2.5MB", calibrate="off", trellis="off")
     assert dry.dry_run
     assert dry.file_bytes == pytest.approx(2_500_000, rel=1e-3)
     assert not out.exists()
     overrides = {"down_proj": "grid:keep", "q_proj": "coding:packed"}
-    ecq.quantize(tiny, out, bpw=3.5, calibrate="off", coding="prefix", overrides=overrides)
+    ecq.quantize(tiny, out, bpw=3.5, calibrate="off", trellis="off", coding="prefix", overrides=overrides)
     file = ecq.open(out)
     assert file["model.layers.0.mlp.down_proj.weight"].coding is None
     assert file["model.layers.0.self_attn.q_proj.weight"].coding == "packed"
     assert file[NAME].coding == "prefix"
     with pytest.raises(ecq.InvalidOptionError, match=r"out\.ecq"):
         ecq.quantize(tiny, out, calibrate="off")
-    ecq.quantize(tiny, out, calibrate="off", replace=True)
+    ecq.quantize(tiny, out, calibrate="off", trellis="off", replace=True)
