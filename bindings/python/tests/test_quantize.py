@@ -157,11 +157,11 @@ def test_options(tiny: Path, tmp_path: Path) -> None:
     assert dry.dry_run
     assert dry.file_bytes == pytest.approx(2_500_000, rel=1e-3)
     assert not out.exists()
-    overrides = {"down_proj": "grid:keep", "q_proj": "coding:packed"}
+    overrides = {"down_proj": "grid:keep", "q_proj": "coding:rans"}
     ecq.quantize(tiny, out, bpw=3.5, calibrate="off", trellis="off", coding="prefix", overrides=overrides)
     file = ecq.open(out)
     assert file["model.layers.0.mlp.down_proj.weight"].coding is None
-    assert file["model.layers.0.self_attn.q_proj.weight"].coding == "packed"
+    assert file["model.layers.0.self_attn.q_proj.weight"].coding == "rans"
     assert file[NAME].coding == "prefix"
     with pytest.raises(ecq.InvalidOptionError, match=r"out\.ecq"):
         ecq.quantize(tiny, out, calibrate="off")

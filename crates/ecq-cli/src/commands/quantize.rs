@@ -47,6 +47,7 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
         // Calibration measures the cost of errors in the embedding too.
         options.embedding = GridChoice::parse("uniform")?;
         options.embedding.set_steps(&args.steps)?;
+        options.embedding.set_trellis(&args.trellis)?;
     }
     warn(args, &*model, &options, calibration.as_ref(), dest)?;
     interrupt::install_handler()?;
