@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
-use ecq::{ArrayInfo, Error, ErrorKind, File, Model, ProgressUpdate, Quantizer, Sampling, Tensor};
+use ecq::{ArrayInfo, Error, ErrorKind, File, Model, Quantizer, Sampling, Tensor};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -78,25 +78,12 @@ fn wrong_arrays_are_refused() {
 
 #[test]
 fn calibration_is_the_default_below_four_bits() {
-    let folder = tempfile::tempdir().unwrap();
-    let steps = |bpw: f64, lossless: bool| {
-        let (sender, steps) = std::sync::mpsc::channel();
-        let quantizer = Quantizer::new(TINY).unwrap().calibrate_by_default().calibration_tokens(64);
-        let quantizer = if lossless { quantizer.lossless() } else { quantizer.bpw(bpw) };
-        let quantizer = quantizer.progress(move |update: &ProgressUpdate<'_>| {
-            sender.send(update.step).unwrap();
-            match update.step {
-                "calibrating" | "packing" => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        });
-        assert_eq!(quantizer.write(folder.path().join("out")).unwrap_err().kind(), ErrorKind::Cancelled);
-        drop(quantizer);
-        steps.into_iter().last().unwrap()
-    };
-    assert_eq!(steps(3.9, false), "calibrating");
-    assert_eq!(steps(4.0, false), "packing");
-    assert_eq!(steps(4.0, true), "packing");
+    let new = || Quantizer::new(TINY).unwrap().calibrate_by_default().calibration_tokens(64).trellis("off");
+    let calibrated = |quantizer: Quantizer| quantizer.dry_run().unwrap().expected_kl.is_some();
+    assert!(calibrated(new().bpw(3.9)));
+    assert!(!calibrated(new().bpw(4.0)));
+    assert!(!calibrated(new().bpw(3.9).grid("affine:4:64")));
+    assert!(!calibrated(Quantizer::new(TINY).unwrap().calibrate_by_default().lossless()));
 }
 
 #[test]
