@@ -165,11 +165,7 @@ impl PackError {
         match self {
             Self::InTensor { tensor, .. } => Some(tensor),
             Self::InFile { source, .. } => source.tensor(),
-            Self::Container(
-                ContainerError::Tensor { tensor, .. }
-                | ContainerError::Entry { tensor, .. }
-                | ContainerError::Checksum { name: tensor, .. },
-            ) => Some(tensor),
+            Self::Container(error) => error.tensor(),
             Self::Checkpoint(error) => error.tensor(),
             Self::Gguf(
                 GgufError::Dimensions { tensor, .. }

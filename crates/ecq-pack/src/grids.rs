@@ -95,6 +95,17 @@ impl GridChoice {
         if parts.next().is_some() { Err(bad()) } else { Ok(choice) }
     }
 
+    /// Parses a grid of embedding and head: `BITS` (symmetric, one scale per row), or as [`parse`](Self::parse).
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_embedding(word: &str) -> Result<Self> {
+        match word.parse::<u8>() {
+            Ok(bits) => Self::parse(&format!("absmax:{bits}:row")),
+            Err(_) => Self::parse(word),
+        }
+    }
+
     /// Sets the granularity of step sizes of a uniform grid: `model`, `tensor` or `row`. Has no effect on
     /// other grids.
     ///

@@ -3,15 +3,18 @@
 use crate::calibrate::Calibration;
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
-use crate::source::SourceTensor;
+use crate::source::{Source, SourceTensor};
 use ecq_codec::encode::{ClassChoice, CodingChoice, EncodeOptions, TileChoice};
 use ecq_core::{Coding, TensorKind};
-use ecq_quant::Granularity;
+use ecq_quant::{Granularity, Levels};
 use regex::Regex;
 use std::sync::Arc;
 
 /// Matrices with fewer weights have the scalar grid: what a trellis saves is as small as its longer entry.
 const MIN_TRELLIS_WEIGHTS: u64 = 1 << 15;
+
+/// Bits per weight below which a model is calibrated by default.
+const CALIBRATED_BELOW: f64 = 4.0;
 
 /// The target of the tensors on uniform grids together.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +71,27 @@ impl PackOptions {
             embedding: GridChoice::Absmax { bits: 8, granularity: Granularity::Row },
             ..Self::default()
         }
+    }
+
+    /// Whether these options need calibration for good quality: the block projections are on uniform grids of
+    /// fewer than 4 bits per weight, with grid points as levels.
+    pub fn calibrates_by_default(&self, source: &dyn Source) -> bool {
+        // Centroids are computed without calibration statistics.
+        let GridChoice::Uniform { bpw, levels: Levels::Grid, .. } = self.linear else { return false };
+        let bits = match (bpw, self.target) {
+            (Some(bpw), _) => bpw,
+            (None, Target::Bpw(bpw)) => bpw,
+            (None, Target::Factor(_)) => return true,
+            (None, Target::Size(bytes)) => {
+                let weights = |kind: TensorKind| -> u64 {
+                    source.tensors().iter().filter(|t| t.kind == kind).map(SourceTensor::weights).sum()
+                };
+                // Embedding and head take up to eight bits per weight.
+                let rest = bytes.saturating_sub(weights(TensorKind::Embedding));
+                8.0 * rest as f64 / weights(TensorKind::Linear).max(1) as f64
+            }
+        };
+        bits < CALIBRATED_BELOW
     }
 
     /// Returns the grid of a tensor: that of its kind unless an override matches. Tensors other than block

@@ -295,7 +295,7 @@ impl RuntimeError {
             | Self::UnexpectedTensor { name, .. }
             | Self::Shape { name, .. }
             | Self::TensorType { name, .. } => Some(name),
-            Self::Container(ContainerError::Checksum { name, .. }) => Some(name),
+            Self::Container(error) => error.tensor(),
             Self::Shared(error) => error.tensor(),
             _ => None,
         }

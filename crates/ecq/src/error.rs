@@ -61,6 +61,26 @@ pub enum ErrorKind {
     Internal,
 }
 
+impl ErrorKind {
+    /// Returns the name that the `ecq` command prints as `kind` with `--json`; some kinds share a name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotFound | Self::Io => "io",
+            Self::WrongFormat => "format",
+            Self::Damaged => "corrupt",
+            Self::Unsupported => "unsupported",
+            Self::UnknownTensor | Self::InvalidOption | Self::ContextFull => "option",
+            Self::OutOfMemory => "memory",
+            Self::Device => "device",
+            Self::Cancelled => "cancelled",
+            Self::Calibration => "calibration",
+            Self::Resume => "resume",
+            Self::Export => "export",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 impl Error {
     /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
@@ -89,8 +109,7 @@ impl Error {
         offset: Option<u64>,
         cause: impl StdError + Send + Sync + 'static,
     ) -> Self {
-        // Checksum errors name a part of a tensor: `<tensor>.ecq.<part>`.
-        let tensor = tensor.map(|name| name.split(".ecq.").next().unwrap_or(name).to_owned());
+        let tensor = tensor.map(str::to_owned);
         Self(Box::new(Inner { kind, message: None, tensor, offset, cause: Some(Box::new(cause)) }))
     }
 
@@ -192,13 +211,11 @@ fn container_kind(error: &ContainerError) -> ErrorKind {
 impl From<ContainerError> for Error {
     fn from(error: ContainerError) -> Self {
         let kind = container_kind(&error);
-        let (tensor, offset) = match &error {
-            ContainerError::Tensor { tensor, .. } | ContainerError::Entry { tensor, .. } => {
-                (Some(tensor.clone()), None)
-            }
-            ContainerError::Checksum { name, offset, .. } => (Some(name.clone()), Some(*offset)),
-            _ => (None, None),
+        let offset = match &error {
+            ContainerError::Checksum { offset, .. } => Some(*offset),
+            _ => None,
         };
+        let tensor = error.tensor().map(str::to_owned);
         Self::new(kind, tensor.as_deref(), offset, error)
     }
 }

@@ -147,8 +147,25 @@ impl File {
     /// # Errors
     /// As [`verify`](Self::verify), and as [`Quantizer::new`](crate::Quantizer::new) for the checkpoint.
     pub fn verify_against(&self, checkpoint: impl AsRef<Path>) -> Result<VerifyReport> {
-        let limits = Limits::default();
-        let source = ecq_pack::source::open(checkpoint.as_ref(), &limits)?;
-        Ok(ecq_pack::verify(self.path(), Some(&*source), &limits, &())?)
+        self.verify_against_by(checkpoint.as_ref(), None)
+    }
+
+    /// As [`verify_against`](Self::verify_against), with a callback that receives the progress and can cancel
+    /// the operation.
+    ///
+    /// # Errors
+    /// As [`verify_against`](Self::verify_against), and [`Cancelled`](crate::ErrorKind::Cancelled).
+    pub fn verify_against_with(
+        &self,
+        checkpoint: impl AsRef<Path>,
+        progress: impl Fn(&ProgressUpdate<'_>) -> ControlFlow<()> + Send + Sync,
+    ) -> Result<VerifyReport> {
+        self.verify_against_by(checkpoint.as_ref(), Some(&progress))
+    }
+
+    fn verify_against_by(&self, checkpoint: &Path, callback: Option<&Callback<'_>>) -> Result<VerifyReport> {
+        let (tally, limits) = (Tally::new(callback), Limits::default());
+        let source = ecq_pack::source::open(checkpoint, &limits)?;
+        Ok(ecq_pack::verify(self.path(), Some(&*source), &limits, &tally)?)
     }
 }

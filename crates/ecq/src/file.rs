@@ -89,7 +89,7 @@ pub struct FileInfo {
     pub writer: String,
     /// Description of the quantization; `None` if the file is a lossless conversion.
     pub recipe: Option<String>,
-    /// Names and sizes in bytes of the attached files (config.json, tokenizer.json, ...).
+    /// Names of the attached files (config.json, tokenizer.json, ...), and their sizes in the file in bytes.
     pub attached: Vec<(String, u64)>,
 }
 

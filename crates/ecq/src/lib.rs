@@ -79,10 +79,12 @@ mod quantizer;
 mod sampling;
 #[cfg(any(feature = "quantize", feature = "runtime"))]
 mod size;
+#[cfg(feature = "quantize")]
+mod text;
 
 pub use ecq_core::{
     AffineGroups, Biases, Codes, Coding, CoreError, Element, FloatType, FloatVec, Grid, GridEntry, Outlier,
-    TensorKind, TrellisRows, UniformRows,
+    SuperBlocks, TensorKind, TrellisRows, UniformRows,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use file::{File, FileInfo, Tensor, TensorInfo, Verification};
@@ -93,6 +95,8 @@ pub use size::ByteSize;
 #[cfg(feature = "quantize")]
 pub use ecq_codec::encode::{ClassChoice, TileChoice};
 #[cfg(feature = "quantize")]
+pub use ecq_pack::source::ArrayInfo;
+#[cfg(feature = "quantize")]
 pub use ecq_pack::{
     ExportReport, GgufFileType, PackReport as QuantizationReport, Requantization, TensorReport, VerifyReport,
 };
@@ -101,14 +105,18 @@ pub use ecq_quant::{Levels, StepGranularity};
 #[cfg(feature = "quantize")]
 pub use export::{ExportFormat, ExportOptions};
 #[cfg(feature = "quantize")]
-pub use quantizer::{Quantizer, Text};
+pub use quantizer::Quantizer;
 
 #[cfg(feature = "runtime")]
-pub use ecq_runtime::{Evaluation, FinishReason, Mean, Message, Mode, Usage, backend::ActivationType};
+pub use ecq_runtime::{
+    Evaluation, FinishReason, LogProbs, Mean, Message, Mode, Usage, backend::ActivationType,
+};
 #[cfg(feature = "runtime")]
 pub use model::{Generation, Model, ModelOptions};
 #[cfg(feature = "runtime")]
 pub use sampling::Sampling;
+#[cfg(feature = "quantize")]
+pub use text::Text;
 
 pub use ecq_codec as codec;
 pub use ecq_codec::encode;
@@ -138,6 +146,9 @@ pub use ecq_pack::{
     expected_checkpoint_bytes, expected_gguf_bytes, export_checkpoint, export_gguf, grids, options, pack,
     pack_calibrated, peak_rss_bytes, source, verify,
 };
+#[cfg(feature = "runtime")]
+#[doc(hidden)]
+pub use model::{gpu_number, open_device};
 
 /// Runs the example of the README as a test.
 #[cfg(all(doctest, feature = "quantize", feature = "runtime"))]

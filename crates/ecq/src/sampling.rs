@@ -19,6 +19,7 @@ pub struct Sampling {
     max_tokens: Option<usize>,
     stop: Vec<String>,
     ignore_end: bool,
+    log_probs: Option<usize>,
 }
 
 impl Default for Sampling {
@@ -31,7 +32,14 @@ impl Sampling {
     /// Temperature 0.8, top-k 40, top-p 0.95, seed 0.
     pub fn new() -> Self {
         let options = SampleOptions { temperature: 0.8, top_k: 40, top_p: 0.95, ..SampleOptions::GREEDY };
-        Self { options, logit_bias: Vec::new(), max_tokens: None, stop: Vec::new(), ignore_end: false }
+        Self {
+            options,
+            logit_bias: Vec::new(),
+            max_tokens: None,
+            stop: Vec::new(),
+            ignore_end: false,
+            log_probs: None,
+        }
     }
 
     /// Greedy sampling: always the most likely token.
@@ -118,6 +126,14 @@ impl Sampling {
         self
     }
 
+    /// Reports the log-probability of each new token, and those of the `top` most likely tokens at its
+    /// position; see [`Generation::log_probs`](crate::Generation::log_probs).
+    #[must_use]
+    pub fn log_probs(mut self, top: usize) -> Self {
+        self.log_probs = Some(top);
+        self
+    }
+
     /// Creates a request to continue `prompt`.
     pub(crate) fn request(
         self,
@@ -142,6 +158,7 @@ impl Sampling {
             logit_bias: self.logit_bias,
             end_tokens: end_tokens.into(),
             stop: self.stop,
+            log_probs: self.log_probs,
             ..Request::new(prompt, self.max_tokens.unwrap_or(usize::MAX))
         })
     }

@@ -379,7 +379,7 @@ fn wrong_options_are_named_in_words() {
         new().size("small"),
         new().size(0),
         new().grid("affine:1"),
-        new().embedding("8"),
+        new().embedding("9"),
         new().lanes(0),
         new().tables(257),
         new().min_saving(f64::INFINITY),

@@ -38,10 +38,10 @@ impl Cli {
         numbers_as_values(Self::command().version(version::text()))
     }
 
-    /// Parses the arguments of the process, which need not be UTF-8.
-    pub fn read() -> Result<Self, clap::Error> {
+    /// Parses arguments, which need not be UTF-8. The first one is the name of the program.
+    pub fn read(args: &[OsString]) -> Result<Self, clap::Error> {
         let mut command = Self::definition();
-        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let matches = command.try_get_matches_from_mut(args)?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 }
@@ -49,11 +49,6 @@ impl Cli {
 /// Accepts `-1` after an option as its value instead of reading it as another option.
 fn numbers_as_values(command: ClapCommand) -> ClapCommand {
     command.allow_negative_numbers(true).mut_subcommands(numbers_as_values)
-}
-
-/// Whether `--json` is among the arguments, for errors in the arguments themselves.
-pub fn wants_json(mut args: impl Iterator<Item = OsString>) -> bool {
-    args.any(|arg| arg == "--json")
 }
 
 const EXIT_CODES: &str = "\

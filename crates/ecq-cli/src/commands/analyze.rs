@@ -1,11 +1,11 @@
 use crate::args::AnalyzeArgs;
+use crate::exit::ExitCode;
 use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::{bytes, list, table, thousands};
 use crate::{json, plot, texts};
 use ecq::encode::EncodeOptions;
 use ecq::{Destination, GridComparison, Limits, SAMPLE_WEIGHTS, analyze::analyze, compare_grids, source};
-use std::process::ExitCode;
 
 pub fn run(args: &AnalyzeArgs, json: bool) -> anyhow::Result<ExitCode> {
     let model = source::open(&args.model, &Limits::default())?;

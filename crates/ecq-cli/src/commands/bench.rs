@@ -1,4 +1,5 @@
 use crate::args::{Bench, BenchArgs};
+use crate::exit::ExitCode;
 use crate::out::outln;
 use crate::table::{table, three_digits};
 use crate::{json, texts};
@@ -12,7 +13,6 @@ use ecq::{
 };
 use serde::Serialize;
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Instant;
 
 #[derive(Serialize)]

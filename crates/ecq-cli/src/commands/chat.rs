@@ -2,6 +2,7 @@ use super::complete::complete;
 use super::engine::{Loaded, sampling};
 use super::input::{Entry, Input};
 use crate::args::ChatArgs;
+use crate::exit::ExitCode;
 use crate::out::{outln, write};
 use crate::table::three_digits;
 use crate::wrap::{Wrap, terminal_columns};
@@ -13,7 +14,6 @@ use ecq::runtime::{
 use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 const HELP: &str = "\
 /help         show this help

@@ -3,6 +3,7 @@
 use super::bench::gaussian;
 use super::device::Device;
 use super::engine::option;
+use crate::exit::ExitCode;
 use crate::json;
 use crate::out::outln;
 use crate::table::{table, three_digits};
@@ -11,7 +12,6 @@ use ecq::encode::{CodingChoice, EncodeOptions, TileChoice, encode};
 use ecq::runtime::backend::Backend;
 use ecq::{Codes, Coding, FloatType, FloatVec, Grid, TensorKind, UniformRows};
 use serde::Serialize;
-use std::process::ExitCode;
 
 #[derive(Serialize)]
 struct Measured {

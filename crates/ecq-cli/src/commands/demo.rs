@@ -1,6 +1,7 @@
 use super::engine::{Loaded, modes};
 use super::model::{self, Measured};
 use crate::args::{DemoArgs, EngineArgs};
+use crate::exit::ExitCode;
 use crate::json;
 use crate::out::{outln, paragraph};
 use crate::progress::Bar;
@@ -14,11 +15,10 @@ use ecq::{
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Instant;
 
 /// A small language model as a lossless `.ecq` file, trained by the scripts in `training/` of the repository.
-pub(super) static MODEL: &[u8] = include_bytes!("../../assets/tiny.ecq");
+pub static MODEL: &[u8] = include_bytes!("../../assets/tiny.ecq");
 
 /// The result for one grid.
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! The devices of benchmarks, and how each of them is timed.
 
-use super::engine::option;
 use ecq::cuda::Cuda;
+use ecq::gpu_number;
 use ecq::runtime::backend::{Backend, Compiled, Cpu, CpuOptions, Inputs};
 use std::time::{Duration, Instant};
 
@@ -11,20 +11,10 @@ pub enum Device {
     Cuda(Cuda),
 }
 
-/// Returns the number of the GPU that `--device` names, none for the CPU.
-pub fn number(device: &str) -> anyhow::Result<Option<usize>> {
-    let (name, number) = device.split_once(':').unwrap_or((device, "0"));
-    match (name, number.parse()) {
-        ("cpu", _) if device == "cpu" => Ok(None),
-        ("cuda", Ok(number)) => Ok(Some(number)),
-        _ => Err(option("device", device)("expected cpu, cuda or cuda:N".to_owned()).into()),
-    }
-}
-
 impl Device {
     /// Opens the device that `--device` names; the CPU with this many threads, by default one per core.
     pub fn open(device: &str, threads: Option<usize>) -> anyhow::Result<Self> {
-        Ok(match number(device)? {
+        Ok(match gpu_number(device)? {
             Some(number) => Self::Cuda(Cuda::new(number)?),
             None => {
                 Self::Cpu(Cpu::new(CpuOptions { threads: threads.unwrap_or(0), ..CpuOptions::default() })?)

@@ -1,10 +1,10 @@
+use crate::exit::ExitCode;
 use crate::json;
 use crate::out::outln;
 use crate::version;
 use ecq::coding::Isa;
 use ecq::cuda::{Cuda, driver_version, gpu_count, require_nvrtc};
 use serde_json::json;
-use std::process::ExitCode;
 
 /// A hardware feature: its name, whether it is used, and the reason.
 type Finding = (&'static str, bool, String);

@@ -1,13 +1,11 @@
 //! Loads a model and creates engines according to the options.
 
-use super::device::number;
 use crate::args::{ActivationsArg, DraftArgs, EngineArgs, SamplingArgs};
 use crate::progress::Bar;
 use crate::sources;
 use crate::table::bytes;
 use ecq::Element;
-use ecq::cuda::Cuda;
-use ecq::runtime::backend::{ActivationType, Backend, Cpu, CpuOptions};
+use ecq::runtime::backend::{ActivationType, Backend};
 use ecq::runtime::kv::KvOptions;
 use ecq::runtime::{
     Checkpoint, Engine, EngineOptions, ExecutorOptions, LoadOptions, Mode, Model, RuntimeError,
@@ -136,19 +134,12 @@ impl Loaded {
     }
 }
 
-fn device(args: &EngineArgs) -> anyhow::Result<Arc<dyn Backend>> {
+fn device(args: &EngineArgs) -> Result<Arc<dyn Backend>, RuntimeError> {
     let activations = match args.activations {
         ActivationsArg::F32 => ActivationType::F32,
         ActivationsArg::I8 => ActivationType::I8,
     };
-    match number(&args.device)? {
-        Some(_) if args.activations == ActivationsArg::I8 => {
-            let why = "the CUDA device multiplies with activations in f32; leave out --activations i8";
-            Err(option("device", &args.device)(why.to_owned()).into())
-        }
-        Some(number) => Ok(Arc::new(Cuda::new(number)?)),
-        None => Ok(Arc::new(Cpu::new(CpuOptions { threads: args.threads.unwrap_or(0), activations })?)),
-    }
+    ecq::open_device(&args.device, args.threads.unwrap_or(0), activations)
 }
 
 /// Creates an error about an option; the returned function takes the explanation.

@@ -1,5 +1,6 @@
 use super::engine::{Loaded, modes};
 use crate::args::{ActivationsArg, CacheArg, EngineArgs, EvalArgs};
+use crate::exit::ExitCode;
 use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::{bytes, table, three_digits};
@@ -9,7 +10,6 @@ use ecq::source::{self, SourceTensor};
 use ecq::{Limits, TensorKind, pack::Progress};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Instant;
 
 pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {

@@ -1,4 +1,5 @@
 use crate::args::{ExportArgs, ExportFloat, ExportFormat};
+use crate::exit::ExitCode;
 use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::bytes;
@@ -10,7 +11,6 @@ use ecq::{
     export_checkpoint, export_gguf,
 };
 use serde_json::json;
-use std::process::ExitCode;
 
 /// An output and how it is written.
 enum Output {

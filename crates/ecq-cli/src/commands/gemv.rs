@@ -3,6 +3,7 @@
 use super::bench::{SYMBOLS, gaussian};
 use super::engine::option;
 use crate::args::GemvArgs;
+use crate::exit::ExitCode;
 use crate::json;
 use crate::out::outln;
 use crate::table::{bytes, table, three_digits};
@@ -16,7 +17,6 @@ use ecq::{Codes, Coding, FloatType, FloatVec, Grid, Limits, TensorKind, options}
 use serde::Serialize;
 use std::ops::Range;
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Instant;
 
 #[derive(Serialize)]

@@ -19,7 +19,7 @@ use ecq::runtime::{Matrix, MatrixStorage, Mode};
 use ecq::{Codes, Coding, FloatType, FloatVec, Grid, options};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::process::ExitCode;
+use crate::exit::ExitCode;
 
 /// Entropies of Gaussian codes in bits.
 const ENTROPIES: [f64; 6] = [1.2, 1.8, 2.22, 2.8, 3.2, 3.6];

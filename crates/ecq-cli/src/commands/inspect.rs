@@ -1,5 +1,6 @@
 use super::engine::Loaded;
 use crate::args::{EngineArgs, InspectArgs};
+use crate::exit::ExitCode;
 use crate::out::{outln, paragraph};
 use crate::table::{bytes, list, table, thousands};
 use crate::wrap::COLUMNS;
@@ -10,7 +11,6 @@ use ecq::source::{self, EcqSource, Source, SourceTensor};
 use ecq::{GridEntry, Limits, TensorContent, TensorKind};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 
 pub fn run(args: &InspectArgs, json: bool) -> anyhow::Result<ExitCode> {
     let program = args.program.map(|rows| program(args, rows)).transpose()?;

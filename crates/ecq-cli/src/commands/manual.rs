@@ -1,12 +1,12 @@
 //! Completion scripts and man pages, generated from the definition of the command line.
 
 use crate::args::Cli;
+use crate::exit::ExitCode;
 use crate::out;
 use anyhow::{Context, ensure};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// Prints the completion script for a shell.
 pub fn completions(shell: Shell) -> anyhow::Result<ExitCode> {

@@ -2,6 +2,7 @@
 
 use super::engine::{Loaded, modes};
 use crate::args::ModelBenchArgs;
+use crate::exit::ExitCode;
 use crate::out::{outln, paragraph};
 use crate::table::{bytes, table, three_digits};
 use crate::{json, sources};
@@ -9,7 +10,6 @@ use anyhow::bail;
 use ecq::runtime::{Engine, EventKind, Request, RuntimeError};
 use serde::Serialize;
 use serde_json::json;
-use std::process::ExitCode;
 use std::time::Instant;
 
 /// The measurement of one mode for a number of concurrent sequences.

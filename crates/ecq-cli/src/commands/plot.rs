@@ -1,11 +1,11 @@
 use crate::args::{Plot, PlotArgs, Quality, Rate};
 use crate::chart::{Chart, Point, Series, draw};
+use crate::exit::ExitCode;
 use crate::out::outln;
 use crate::{json, texts};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
     let (svg, output, points, force, inputs) = match &args.plot {

@@ -1,4 +1,5 @@
 use crate::args::QuantizeArgs;
+use crate::exit::ExitCode;
 use crate::out::{outln, paragraph};
 use crate::progress::{Bar, CALIBRATING, CODING, QUANTIZING};
 use crate::table::{bytes, count, list, table};
@@ -14,7 +15,6 @@ use ecq::{
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
     let mut encode = EncodeOptions::default();
@@ -47,6 +47,7 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
         // Calibration measures the cost of errors in the embedding too.
         options.embedding = GridChoice::parse("uniform")?;
         options.embedding.set_steps(&args.steps)?;
+        options.embedding.set_trellis(&args.trellis)?;
     }
     warn(args, &*model, &options, calibration.as_ref(), dest)?;
     interrupt::install_handler()?;
@@ -197,9 +198,6 @@ fn warn(
     )
 }
 
-/// Bits per weight below which a model is calibrated by default.
-const CALIBRATED_BELOW: f64 = 4.0;
-
 /// The value of `--calibrate`.
 enum CalibrationRequest {
     /// The option is absent.
@@ -273,7 +271,7 @@ impl CalibrationRequest {
             Self::Texts(texts, _, true) => CalibrationText::Mixed(texts),
             Self::Texts(texts, _, false) => CalibrationText::Texts(texts),
             Self::Default => {
-                if args.lossless || like.is_none() && !calibrates_by_default(args, options, model) {
+                if args.lossless || like.is_none() && !options.calibrates_by_default(model) {
                     return Ok(None);
                 }
                 if let Err(error) = sources::config_of(model) {
@@ -295,29 +293,6 @@ impl CalibrationRequest {
             reuse: args.resume || args.calibration_folder.is_some(),
         }))
     }
-}
-
-/// Whether the target is below [`CALIBRATED_BELOW`] bits per weight of the block projections.
-fn calibrates_by_default(args: &QuantizeArgs, options: &PackOptions, model: &dyn Source) -> bool {
-    // Centroids are computed without calibration statistics.
-    if args.levels != "grid" {
-        return false;
-    }
-    let GridChoice::Uniform { bpw, .. } = options.linear else { return false };
-    let bits = match (bpw, options.target) {
-        (Some(bpw), _) => bpw,
-        (None, Target::Bpw(bpw)) => bpw,
-        (None, Target::Factor(_)) => return true,
-        (None, Target::Size(bytes)) => {
-            let weights = |kind: TensorKind| -> u64 {
-                model.tensors().iter().filter(|t| t.kind == kind).map(|t| t.weights()).sum()
-            };
-            // Embedding and head take up to eight bits per weight.
-            let rest = bytes.saturating_sub(weights(TensorKind::Embedding));
-            8.0 * rest as f64 / weights(TensorKind::Linear).max(1) as f64
-        }
-    };
-    bits < CALIBRATED_BELOW
 }
 
 /// The grid that `--match` names.
@@ -342,10 +317,7 @@ fn grids(args: &QuantizeArgs) -> anyhow::Result<PackOptions> {
     let mut options = PackOptions::quantizing();
     options.linear = GridChoice::parse(&args.grid)?;
     let embedding = args.embedding.as_deref().unwrap_or("8");
-    options.embedding = match embedding.parse::<u8>() {
-        Ok(bits) => GridChoice::parse(&format!("absmax:{bits}:row"))?,
-        Err(_) => GridChoice::parse(embedding)?,
-    };
+    options.embedding = GridChoice::parse_embedding(embedding)?;
     for choice in [&mut options.linear, &mut options.embedding] {
         choice.set_steps(&args.steps)?;
         choice.set_trellis(&args.trellis)?;

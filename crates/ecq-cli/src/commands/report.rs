@@ -1,10 +1,10 @@
 use crate::args::ReportArgs;
+use crate::exit::ExitCode;
 use crate::out::outln;
 use crate::progress::Bar;
 use crate::{json, page, texts};
 use ecq::encode::EncodeOptions;
 use ecq::{Destination, Limits, SAMPLE_WEIGHTS, analyze::analyze, compare_grids, source};
-use std::process::ExitCode;
 
 pub fn run(args: &ReportArgs, json: bool) -> anyhow::Result<ExitCode> {
     let model = source::open(&args.model, &Limits::default())?;

@@ -1,6 +1,7 @@
 use super::complete::{Completed, Sequence, complete};
 use super::engine::{Loaded, option, sampling};
 use crate::args::RunArgs;
+use crate::exit::ExitCode;
 use crate::out::{outln, write};
 use crate::table::{bytes, three_digits};
 use crate::wrap::{Wrap, terminal_columns};
@@ -8,7 +9,6 @@ use crate::{interrupt, json, texts, warnings};
 use ecq::runtime::{Engine, FinishReason, Request, Usage};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// Default maximum number of new tokens.

@@ -2,6 +2,7 @@
 
 use super::demo::MODEL;
 use crate::args::ShapeArgs;
+use crate::exit::ExitCode;
 use crate::json;
 use crate::out::outln;
 use crate::table::bytes;
@@ -15,7 +16,6 @@ use ecq::{
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::f64::consts::{E, PI, TAU};
-use std::process::ExitCode;
 
 /// The sizes of a Llama model.
 struct Shape {

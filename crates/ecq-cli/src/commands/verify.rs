@@ -1,4 +1,5 @@
 use crate::args::{DiffArgs, VerifyArgs};
+use crate::exit::ExitCode;
 use crate::json;
 use crate::out::{outln, paragraph};
 use crate::progress::Bar;
@@ -7,7 +8,6 @@ use ecq::format::container::SourceRecord;
 use ecq::source::{EcqSource, Source};
 use ecq::{KindErrors, Limits, TensorKind, VerifyReport, WeightError, source};
 use std::path::Path;
-use std::process::ExitCode;
 
 pub fn run(args: &VerifyArgs, json: bool) -> anyhow::Result<ExitCode> {
     let limits = Limits::default();

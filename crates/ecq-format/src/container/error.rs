@@ -142,3 +142,15 @@ pub enum ContainerError {
         why: &'static str,
     },
 }
+
+impl ContainerError {
+    /// Returns the name of the tensor that the error is about, without that of its part.
+    pub fn tensor(&self) -> Option<&str> {
+        match self {
+            Self::Tensor { tensor, .. } | Self::Entry { tensor, .. } => Some(tensor),
+            // Parts are `<tensor>.ecq.<part>`.
+            Self::Checksum { name, .. } => name.split(".ecq.").next(),
+            _ => None,
+        }
+    }
+}

@@ -3,12 +3,14 @@
 mod checkpoint;
 mod ecq;
 mod gguf;
+mod memory;
 
 pub use checkpoint::CheckpointSource;
 pub use ecq::EcqSource;
 pub(crate) use ecq::{dtype_name, fields};
 pub use gguf::GgufSource;
 pub(crate) use gguf::{GAPS_FILE, HEADER_FILE};
+pub use memory::{ArrayInfo, MemorySource, ReadArray};
 
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;

@@ -2,7 +2,7 @@
 
 use super::Model;
 use crate::error::{Error, Result};
-use ecq_runtime::{EventKind, FinishReason, Request, RequestId, RuntimeError, Usage};
+use ecq_runtime::{EventKind, FinishReason, LogProbs, Request, RequestId, RuntimeError, Usage};
 use std::fmt;
 use std::iter::FusedIterator;
 
@@ -28,6 +28,7 @@ pub struct Generation {
     model: Model,
     id: RequestId,
     tokens: Vec<u32>,
+    log_probs: Vec<LogProbs>,
     reason: Option<FinishReason>,
     usage: Usage,
     ended: bool,
@@ -37,12 +38,19 @@ impl Generation {
     pub(super) fn begin(model: Model, request: Request) -> Result<Self> {
         let usage = Usage { prompt_tokens: request.prompt.len(), ..Usage::default() };
         let id = model.0.queue.submit(request)?;
-        Ok(Self { model, id, tokens: Vec::new(), reason: None, usage, ended: false })
+        let (tokens, log_probs) = (Vec::new(), Vec::new());
+        Ok(Self { model, id, tokens, log_probs, reason: None, usage, ended: false })
     }
 
     /// The new tokens read so far, without an end token.
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    /// The log-probabilities of [`tokens`](Self::tokens); empty unless
+    /// [`Sampling::log_probs`](crate::Sampling::log_probs) requests them.
+    pub fn log_probs(&self) -> &[LogProbs] {
+        &self.log_probs
     }
 
     /// The reason why the text ended; `None` until its end is read, and after an error.
@@ -67,35 +75,59 @@ impl Generation {
         (self.ended, self.reason, self.usage) = (true, reason, usage);
         self.model.0.queue.remove(self.id);
     }
+
+    /// Returns what happens next; `None` after the end.
+    fn advance(&mut self) -> Result<Option<Item>> {
+        while !self.ended {
+            match self.model.0.queue.next(self.id) {
+                Some(EventKind::Token { token, text, log_probs }) => {
+                    self.tokens.push(token);
+                    self.log_probs.extend(log_probs);
+                    self.usage.new_tokens = self.tokens.len();
+                    return Ok(Some(Item::Text(text)));
+                }
+                Some(EventKind::PromptLogits { logits, .. }) => return Ok(Some(Item::PromptLogits(logits))),
+                Some(EventKind::Finished { reason, text, usage }) => {
+                    self.end(Some(reason), usage);
+                    return Ok((!text.is_empty()).then_some(Item::Text(text)));
+                }
+                Some(EventKind::Failed { error, usage }) => {
+                    self.end(None, usage);
+                    return Err(Error::from(RuntimeError::Shared(error)));
+                }
+                None => self.end(None, self.usage),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the logits of the next prompt tokens, `[tokens, vocabulary]`; `None` after the last.
+    pub(super) fn prompt_logits(&mut self) -> Result<Option<Vec<f32>>> {
+        while let Some(item) = self.advance()? {
+            if let Item::PromptLogits(logits) = item {
+                return Ok(Some(logits));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A step of a generation.
+enum Item {
+    Text(String),
+    PromptLogits(Vec<f32>),
 }
 
 impl Iterator for Generation {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Result<String>> {
-        if self.ended {
-            return None;
-        }
         loop {
-            match self.model.0.queue.next(self.id) {
-                Some(EventKind::Token { token, text, .. }) => {
-                    self.tokens.push(token);
-                    self.usage.new_tokens = self.tokens.len();
-                    return Some(Ok(text));
-                }
-                Some(EventKind::Finished { reason, text, usage }) => {
-                    self.end(Some(reason), usage);
-                    return Some(text).filter(|text| !text.is_empty()).map(Ok);
-                }
-                Some(EventKind::Failed { error, usage }) => {
-                    self.end(None, usage);
-                    return Some(Err(Error::from(RuntimeError::Shared(error))));
-                }
-                Some(EventKind::PromptLogits { .. }) => {}
-                None => {
-                    self.end(None, self.usage);
-                    return None;
-                }
+            match self.advance() {
+                Ok(Some(Item::Text(text))) => return Some(Ok(text)),
+                Ok(Some(Item::PromptLogits(_))) => {}
+                Ok(None) => return None,
+                Err(error) => return Some(Err(error)),
             }
         }
     }

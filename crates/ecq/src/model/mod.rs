@@ -1,9 +1,11 @@
 //! Models that generate text.
 
+mod device;
 mod generation;
 mod options;
 mod queue;
 
+pub use device::{gpu_number, open_device};
 pub use generation::Generation;
 pub use options::ModelOptions;
 
@@ -17,6 +19,7 @@ use ecq_runtime::{
 };
 use queue::Queue;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -128,6 +131,56 @@ impl Model {
         }
         let mut logits = logits.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(std::mem::take(&mut *logits))
+    }
+
+    /// Returns the logits after each of `tokens`, `[tokens, vocabulary]` row-major. No begin-of-text token is
+    /// added, and no cached keys and values are used.
+    ///
+    /// # Errors
+    /// As [`generate_tokens`](Self::generate_tokens).
+    pub fn forward(&self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let mut all = Vec::new();
+        self.forward_with(tokens, |logits| {
+            all.extend_from_slice(logits);
+            ControlFlow::Continue(())
+        })?;
+        Ok(all)
+    }
+
+    /// As [`forward`](Self::forward), with a callback that receives the logits of the next tokens, chunk by
+    /// chunk, and can cancel the operation.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and [`Cancelled`](ErrorKind::Cancelled).
+    pub fn forward_with(
+        &self,
+        tokens: &[u32],
+        mut take: impl FnMut(&[f32]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let request = Request { prompt_logits: true, ..Request::new(tokens.to_vec(), 0) };
+        let mut generation = Generation::begin(self.clone(), request)?;
+        while let Some(logits) = generation.prompt_logits()? {
+            if take(&logits).is_break() {
+                return Err(Error::of_kind(ErrorKind::Cancelled, "the operation was cancelled"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the natural log-probability of each of `tokens` after the first, given the tokens before it.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn log_probs(&self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let mut next = tokens.iter().skip(1);
+        let mut log_probs = Vec::new();
+        self.forward_with(tokens, |logits| {
+            for (row, &token) in logits.chunks(self.vocabulary()).zip(&mut next) {
+                log_probs.push(ecq_runtime::log_probabilities(row, token, 0).token);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(log_probs)
     }
 
     /// Measures the perplexity on a text, and the KL divergence from a reference model with the same

@@ -1,10 +1,11 @@
 //! Options for loading a model.
 
+use super::device::open_device;
 use super::{Loaded, Model, Queue};
 use crate::error::{Error, Result};
 use crate::size::ByteSize;
 use ecq_core::{Element, Limits};
-use ecq_runtime::backend::{ActivationType, Backend, Cpu, CpuOptions};
+use ecq_runtime::backend::{ActivationType, Backend};
 use ecq_runtime::kv::KvOptions;
 use ecq_runtime::{
     Checkpoint, Engine, EngineOptions, ExecutorOptions, LoadOptions, Mode, RuntimeError, Tokenizer,
@@ -27,6 +28,7 @@ const DEFAULT_CONTEXT: usize = 8192;
 /// ```
 #[derive(Debug, Clone)]
 pub struct ModelOptions {
+    device: String,
     memory: Option<ByteSize>,
     mode: Mode,
     threads: usize,
@@ -41,6 +43,7 @@ pub struct ModelOptions {
 impl Default for ModelOptions {
     fn default() -> Self {
         Self {
+            device: "cpu".to_owned(),
             memory: None,
             mode: Mode::Auto,
             threads: 0,
@@ -55,6 +58,13 @@ impl Default for ModelOptions {
 }
 
 impl ModelOptions {
+    /// Device: `cpu` (the default), `cuda` (the first NVIDIA GPU) or `cuda:N`.
+    #[must_use]
+    pub fn device(mut self, name: impl Into<String>) -> Self {
+        self.device = name.into();
+        self
+    }
+
     /// Memory budget of decoded weights in bytes, a `u64` or text such as `"4GiB"`: half of the free memory
     /// by default.
     #[must_use]
@@ -132,15 +142,15 @@ impl ModelOptions {
     /// [`Damaged`](crate::ErrorKind::Damaged) if a tensor does not match its checksums,
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if the architecture is not supported,
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if an option is out of range or the device does not
-    /// support the mode, [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
+    /// support the mode, [`Device`](crate::ErrorKind::Device) if it is missing or fails,
+    /// [`OutOfMemory`](crate::ErrorKind::OutOfMemory).
     pub fn open(self, path: impl AsRef<Path>) -> Result<Model> {
         let path = path.as_ref();
         let budget = self.memory.as_ref().map(|memory| memory.bytes("memory")).transpose()?;
         if self.cache == Element::U32 {
             return Err(Error::option("the type of the KV cache", "u32", "f32, f16, bf16 or i8"));
         }
-        let cpu = CpuOptions { threads: self.threads, activations: self.activations };
-        let backend: Arc<dyn Backend> = Arc::new(Cpu::new(cpu)?);
+        let backend = open_device(&self.device, self.threads, self.activations)?;
         let checkpoint = Checkpoint::open(path, &Limits::default())?;
         let longest = checkpoint.config().context;
         let context = self.context.unwrap_or(DEFAULT_CONTEXT.min(longest));

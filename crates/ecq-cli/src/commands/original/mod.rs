@@ -17,7 +17,7 @@ use crate::json;
 use crate::out::{outln, paragraph};
 use ecq::encode::{EncodeOptions, TileChoice};
 use ecq::{Coding, Destination, EncodedTensor};
-use std::process::ExitCode;
+use crate::exit::ExitCode;
 
 /// What all tables depend on.
 pub struct Setting<'a> {
