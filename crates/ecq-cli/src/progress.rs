@@ -35,8 +35,8 @@ pub const CALIBRATING: &[Step] = &[
     Step { label: "loading the model", stages: &["packing", "assembling"], share: 0.03 },
     Step { label: "calibrating", stages: &["writing", "calibrating"], share: 0.4 },
     Step { label: "searching step sizes", stages: &["measuring", "probing", "sizing the rest"], share: 0.02 },
-    Step { label: "entropy coding", stages: &["packing"], share: 0.02 },
     Step { label: "quantizing", stages: &["quantizing sequentially"], share: 0.51 },
+    Step { label: "entropy coding", stages: &["packing"], share: 0.02 },
     Step { label: "writing the file", stages: &["assembling"], share: 0.02 },
 ];
 

@@ -99,11 +99,11 @@ pub fn pack_calibrated(
     let mut output = Output::open(source, dest, &choices, &options, &inputs)?;
     let rest: Vec<usize> =
         (0..tensors.len()).filter(|i| steps.get(i).is_none_or(|steps| steps.factor.is_none())).collect();
-    output.pack(&rest, &steps, progress)?;
     let mut quantizer = BudgetedQuantizer::new(source, &survey, &choices, &options, solution, &mut output);
     quantize_sequentially(&checkpoint, &sequences, folder, grids, ends, &mut quantizer, progress)?;
     let (kl, work) = quantizer.result()?;
     drop(checkpoint);
+    output.pack(&rest, &steps, progress)?;
     let mut report = output.finish(source_name, progress)?;
     report.seconds = start.elapsed().as_secs_f64();
     report.expected_kl = Some(kl).filter(|nats| nats.is_finite());
