@@ -18,7 +18,7 @@ use crate::steps::{RelativeSteps, StepSizes};
 use crate::weights::weights;
 use ecq_codec::encode::CodingChoice;
 use ecq_core::{Coding, TensorKind};
-use ecq_format::container::{EcqWriter, SizeSummary};
+use ecq_format::container::{EcqWriter, ModelEntry, SizeSummary};
 use ecq_quant::{Alphabet, StepGranularity, WeightHistogram, solve_step_scale};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +30,8 @@ const MAX_PROBED: usize = 8;
 const PROBED_WEIGHTS: usize = 1 << 24;
 /// Most rounds of packing tensors and solving again.
 const MAX_ROUNDS: usize = 4;
+/// The same where all tensors are packed, so that bits are exact: alphabets and tables change in jumps.
+const MAX_EXACT_ROUNDS: usize = 8;
 /// Relative error of the estimates above which another round follows.
 const ROUND_TOLERANCE: f64 = 0.03;
 /// Relative difference from the target that counts as meeting it; the result is never above the target.
@@ -213,6 +215,12 @@ pub(crate) fn solve_steps(
     Ok(Solution { steps, budgets })
 }
 
+/// Returns the bytes of an entry in the header: JSON in a JSON string.
+fn header_bytes(entry: &ModelEntry) -> u64 {
+    let json = serde_json::to_string(entry).unwrap_or_default();
+    json.len() as u64 + json.matches('"').count() as u64
+}
+
 /// Makes the units of tensors that share a target comparable, so that one scale applies to all of them.
 fn unify_units(rates: &mut [TensorRate], choices: &[GridChoice]) {
     // The units of calibrated tensors keep their ratios, which reflect the cost of errors; their geometric
@@ -312,12 +320,17 @@ impl Solver<'_> {
         if alike.is_empty() {
             return Ok(scale);
         }
-        for _ in 0..MAX_ROUNDS {
-            let flat: Vec<usize> = probed.iter().flatten().copied().collect();
-            let all_probed = flat.len() == rates.len();
+        // The most bits that were measured of all tensors and do not exceed the target, and their scale.
+        let mut met: Option<(f64, f64)> = None;
+        let flat: Vec<usize> = probed.iter().flatten().copied().collect();
+        let all_probed = flat.len() == rates.len();
+        for _ in 0..if all_probed { MAX_EXACT_ROUNDS } else { MAX_ROUNDS } {
             let bits = self.probe(&flat.iter().map(|&i| &rates[i]).collect::<Vec<_>>(), scale, progress)?;
             let total: f64 = bits.values().sum();
             // If all tensors were packed, the total is exact.
+            if all_probed && total <= target_bits && met.is_none_or(|(most, _)| total > most) {
+                met = Some((total, scale));
+            }
             if all_probed && (1.0 - RATE_TOLERANCE..=1.0).contains(&(total / target_bits)) {
                 break;
             }
@@ -338,7 +351,7 @@ impl Solver<'_> {
                 break;
             }
         }
-        Ok(scale)
+        Ok(met.map_or(scale, |(_, scale)| scale))
     }
 
     /// Makes the budget of the calibrated tensors among `rates`, which take `target_bits` together at
@@ -378,7 +391,8 @@ impl Solver<'_> {
         Ok(indices.iter().map(bits).collect())
     }
 
-    /// Returns the bytes of a file that holds the tensors `indices` and all attached files.
+    /// Returns the bytes of a file that holds the tensors `indices`, the names and shapes of all tensors, and
+    /// all attached files.
     fn file_bytes_of(
         &self,
         indices: &[usize],
@@ -389,7 +403,11 @@ impl Solver<'_> {
         for (name, bytes) in self.source.attached_files()? {
             spool.push_file(&name, &bytes)?;
         }
-        Ok(self.finish(spool, order)?.file_bytes)
+        let all = self.source.tensors().iter().map(|tensor| tensor.name.clone()).collect();
+        let entry = |names| model_entry(self.source, "", names, Some(self.options.recipe()));
+        let [all, own] = [entry(all), entry(order)];
+        let missing = header_bytes(&all).saturating_sub(header_bytes(&own));
+        Ok(spool.finish(&own)?.file_bytes + missing)
     }
 
     /// Packs the tensors `indices` into a spool that only counts bytes; returns it with their names.

@@ -7,6 +7,7 @@ use super::original::Notes;
 use super::products::{Activations, Layer, Products, encoded, matrix};
 use super::shape::projection;
 use crate::args::GemvArgs;
+use crate::exit::ExitCode;
 use crate::json;
 use crate::out::{outln, paragraph};
 use crate::progress::Bar;
@@ -19,7 +20,6 @@ use ecq::runtime::{Matrix, MatrixStorage, Mode};
 use ecq::{Codes, Coding, FloatType, FloatVec, Grid, options};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use crate::exit::ExitCode;
 
 /// Entropies of Gaussian codes in bits.
 const ENTROPIES: [f64; 6] = [1.2, 1.8, 2.22, 2.8, 3.2, 3.6];

@@ -74,6 +74,19 @@ fn files_are_at_most_as_large_as_their_target_size_and_hardly_smaller() {
 }
 
 #[test]
+fn the_embedded_model_is_at_most_as_large_as_its_target_size() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecq-cli/assets/tiny.ecq");
+    let source = open(&path, &Limits::default()).unwrap();
+    // Its header is large for its size.
+    for bytes in [2_200_000, 2_500_000, 2_700_000] {
+        let mut options = at(Target::Size(bytes));
+        options.embedding = GridChoice::parse("absmax:8:row").unwrap();
+        let actual = pack(&*source, "tiny.ecq", None, &options, &()).unwrap().file_bytes;
+        assert!(actual <= bytes && actual as f64 > 0.995 * bytes as f64, "{actual} of {bytes}");
+    }
+}
+
+#[test]
 fn grids_are_chosen_by_kind_and_by_name() {
     let model = model();
     let mut options = PackOptions::quantizing();

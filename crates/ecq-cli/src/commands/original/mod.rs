@@ -13,11 +13,11 @@ use super::engine::option;
 use super::products::encoded;
 use super::shape::projection;
 use crate::args::OriginalArgs;
+use crate::exit::ExitCode;
 use crate::json;
 use crate::out::{outln, paragraph};
 use ecq::encode::{EncodeOptions, TileChoice};
 use ecq::{Coding, Destination, EncodedTensor};
-use crate::exit::ExitCode;
 
 /// What all tables depend on.
 pub struct Setting<'a> {
