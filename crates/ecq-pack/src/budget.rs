@@ -152,9 +152,13 @@ mod tests {
                 factors.push(factor);
                 assert!(!budget.contains(i));
             }
-            assert!((0.997 * max_bits..=max_bits).contains(&total), "{total} of {max_bits}");
-            let (least, largest) = factors.iter().fold((f64::MAX, 0f64), |(l, h), &f| (l.min(f), h.max(f)));
-            assert!(largest / least < 1.35, "{factors:?}");
+            // The margin of the last matrix matters if there are few.
+            let least = if count > 2 { 0.999 } else { (1.0 - LAST_MARGIN) * 0.999 };
+            assert!((least * max_bits..=max_bits).contains(&total), "{total} of {max_bits}");
+            // Nothing is known of a role before its first matrix, which is not quantized again.
+            let known = if count > 2 { &factors[2..] } else { &factors[..] };
+            let (least, largest) = known.iter().fold((f64::MAX, 0f64), |(l, h), &f| (l.min(f), h.max(f)));
+            assert!(largest / least < 1.3, "{factors:?}");
         }
     }
 
