@@ -18,6 +18,8 @@ NAME = "model.embed_tokens.weight"
 @contextmanager
 def ctrl_c(after: float) -> Iterator[None]:
     """Sends SIGINT to this process, which must raise KeyboardInterrupt."""
+    # A shell ignores SIGINT in what it starts in the background, and Python keeps that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(after, os.kill, [os.getpid(), signal.SIGINT])
     timer.start()
     try:
@@ -25,6 +27,7 @@ def ctrl_c(after: float) -> Iterator[None]:
             yield
     finally:
         timer.join()
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_ends_a_generation(tiny: Path) -> None:
