@@ -21,12 +21,12 @@ pub struct EngineArgs {
     /// Other formats than .ecq are first converted without loss. The result is kept in the user's cache
     /// folder (or $ECQ_CACHE) for later runs.
     pub model: PathBuf,
-    /// Decode mode: auto, cached, fused, lru, prefetch
+    /// Decode mode: auto, cached, fused, lru, prefetch, async
     ///
     /// cached decodes all weights at load (fast, most memory). fused decodes inside the matrix products
     /// (slow, least memory). lru keeps as many decoded layers as fit --memory; the others are decoded at each
-    /// use. prefetch decodes the next layer while the current one computes. auto selects the fastest mode
-    /// that fits.
+    /// use. prefetch decodes the next layer while the current one computes; async is the same on a second
+    /// queue, which GPUs have. auto selects the fastest mode that fits.
     #[arg(long, default_value = "auto", hide_short_help = true, help_heading = MEMORY)]
     pub mode: String,
     /// Device: cpu, cuda (the first NVIDIA GPU) or cuda:N
