@@ -82,8 +82,8 @@ impl Job {
 /// calling thread alone, which must not be busy. All Python code runs in the calling thread.
 ///
 /// # Errors
-/// What a handler of signals (`KeyboardInterrupt`) or `progress` raises. It cancels the work and is raised when
-/// the work has ended, or at a second signal.
+/// What a handler of signals (`KeyboardInterrupt`) or `progress` raises. It cancels the work and is raised
+/// when the work has ended, or at a second signal.
 pub fn run<T: Send + 'static>(
     py: Python<'_>,
     progress: Option<&Bound<'_, PyAny>>,

@@ -1,8 +1,8 @@
 //! The Python extension module `ecq._ecq`: classes and functions of the crate `ecq` for Python.
 //!
-//! This crate converts arguments and results, detaches from the interpreter while the library works, and turns
-//! errors into exceptions; everything else belongs into the library. `python/ecq/_ecq.pyi` documents the
-//! interface for users.
+//! This crate converts arguments and results, detaches from the interpreter while the library works, and
+//! turns errors into exceptions; everything else belongs into the library. `python/ecq/_ecq.pyi` documents
+//! the interface for users.
 
 mod array;
 mod command;

@@ -118,7 +118,8 @@ impl TupleLayout {
         }
         let least = found.iter().map(|(bits, _)| *bits).fold(f64::INFINITY, f64::min);
         // Of the codes that cost little more than the best one, the longest tuples, then the shortest
-        // codewords: a GPU keeps a table of all codewords in shared memory, which leaves room for fewer warps.
+        // codewords: a GPU keeps a table of all codewords in shared memory, which leaves room for fewer
+        // warps.
         found.retain(|(bits, _)| *bits <= least * (1.0 + TOLERANCE));
         let best = found.into_iter().min_by(|(_, left), (_, right)| {
             let tuples = right.code.tuple().cmp(&left.code.tuple());

@@ -1,6 +1,6 @@
-//! Tries forms and options of products with tuples on a GPU, while the kernel is developed. Codes are Gaussian;
-//! every output is compared with an exact product on the CPU. `ecq bench gemv --device cuda` measures the form
-//! that files have, with the options that the device chooses, beside other storages.
+//! Tries forms and options of products with tuples on a GPU, while the kernel is developed. Codes are
+//! Gaussian; every output is compared with an exact product on the CPU. `ecq bench gemv --device cuda`
+//! measures the form that files have, with the options that the device chooses, beside other storages.
 //!
 //! `cargo run --release -p ecq-cuda --example gemv -- CASE...`, a case being
 //! `ROWSxCOLS:DEVIATION:TUPLE:WIDTH:SEGMENT_COLUMNS:SPREAD:WARPS:STREAMS:VECTORS[:trellis]`.

@@ -108,8 +108,8 @@ __device__ __forceinline__ void pack_unit(const JobHead& head, u32 tile, u32 uni
     }
 }
 
-// Rows of a unit's elements, less the base, of a warp in shared memory, for two tiles of codes.cu. A thread that has a row and
-// writes four bytes of it, and a warp that reads what it packs, meet each bank once.
+// Rows of a unit's elements, less the base, of a warp in shared memory, for two tiles of codes.cu. A thread
+// that has a row and writes four bytes of it, and a warp that reads what it packs, meet each bank once.
 #define STAGED_WORDS (2u * TILE_ROWS * UNIT_COLUMNS / 4)
 struct Staging {
     u32* words;

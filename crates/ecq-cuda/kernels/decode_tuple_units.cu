@@ -67,7 +67,8 @@ struct Ring {
     }
 };
 
-// Writes two tuples of each lane to the ring, of two rows; `quad` is the first one of the four lanes' columns.
+// Writes two tuples of each lane to the ring, of two rows; `quad` is the first one of the four lanes'
+// columns.
 __device__ __forceinline__ void write_tuples(const Ring& ring, u32 quad, u32 t, const u32 (&levels)[2]) {
     u32 words[2];
 #pragma unroll
@@ -164,6 +165,7 @@ decode_tuple_units(const __grid_constant__ Jobs<TupleUnitsJob> all) {
     wait_for_previous();
     if (tile >= job.tile_count) return;
 
+    // Bytes do not carry: the base is an element of the matrix, whose level fits a signed byte.
     const u32 offset = job.offset + job.head.base;
     // Where the next segment and the next unit are in the ring.
     u32 quad = 0, unit_quad = 0, unit = begin * job.segment_groups * GROUP_QUADS / UNIT_QUADS;

@@ -2,8 +2,8 @@
 // for the stream. A warp decodes STREAMS segments at a time; TUPLE, WIDTH and TRELLIS are those of the
 // matrix.
 
-// With 32 copies the table has one for each lane: entry i of lane l is at byte 128 i + 4 l, so that lanes never
-// meet in a bank of shared memory. With one, there is room for more warps.
+// With 32 copies the table has one for each lane: entry i of lane l is at byte 128 i + 4 l, so that lanes
+// never meet in a bank of shared memory. With one, there is room for more warps.
 #ifndef TABLE_COPIES
 #define TABLE_COPIES 32
 #endif

@@ -21,8 +21,8 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 
 /// The CUDA backend.
 ///
-/// Work runs on one stream, in the order of submission; weights are decoded ahead on a second one. A submission
-/// returns before the GPU is done, except where the host must know the choices of a router.
+/// Work runs on one stream, in the order of submission; weights are decoded ahead on a second one. A
+/// submission returns before the GPU is done, except where the host must know the choices of a router.
 pub struct Cuda {
     shared: Arc<Shared>,
 }

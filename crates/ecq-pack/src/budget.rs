@@ -108,7 +108,8 @@ impl Budget {
         let of_role = self.by_role.entry(matrix.role).or_default();
         for i in 0..2 {
             of_role[i] = DECAY * of_role[i] + found[i];
-            // All roles together do not decay: small matrices deviate the most and must not outweigh large ones.
+            // All roles together do not decay: small matrices deviate the most and must not outweigh large
+            // ones.
             self.overall[i] += found[i];
         }
         self.spent += bits;

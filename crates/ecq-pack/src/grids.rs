@@ -95,7 +95,8 @@ impl GridChoice {
         if parts.next().is_some() { Err(bad()) } else { Ok(choice) }
     }
 
-    /// Parses a grid of embedding and head: `BITS` (symmetric, one scale per row), or as [`parse`](Self::parse).
+    /// Parses a grid of embedding and head: `BITS` (symmetric, one scale per row), or as
+    /// [`parse`](Self::parse).
     ///
     /// # Errors
     /// As [`parse`](Self::parse).

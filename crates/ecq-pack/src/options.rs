@@ -23,8 +23,8 @@ pub enum Target {
     Bpw(f64),
     /// The largest size of the whole file in bytes.
     Size(u64),
-    /// With calibration: the factor between step sizes and `1 / (sqrt(G[n]) R[k][k])`, where `G` are the second
-    /// moments of output gradients and `R R^T` those of inputs.
+    /// With calibration: the factor between step sizes and `1 / (sqrt(G[n]) R[k][k])`, where `G` are the
+    /// second moments of output gradients and `R R^T` those of inputs.
     Factor(f64),
 }
 

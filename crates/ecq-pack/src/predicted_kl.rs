@@ -90,7 +90,8 @@ pub(crate) fn kl_of_samples(
 /// Returns the predicted KL divergence of a matrix on a grid, in nats per token.
 ///
 /// # Errors
-/// [`PackError::Option`] if the grid does not fit the columns, [`PackError::Quant`] if weights are not finite.
+/// [`PackError::Option`] if the grid does not fit the columns, [`PackError::Quant`] if weights are not
+/// finite.
 pub(crate) fn kl_on_grid(
     grid: GridChoice,
     shape @ [rows, cols]: [usize; 2],

@@ -40,8 +40,8 @@ pub struct TensorReport {
 
 /// The work of calibration, counted.
 ///
-/// Each input (of queries, keys and values together, for example) is measured and factored twice, in the survey
-/// and before its matrices are quantized; each matrix is rounded and encoded once.
+/// Each input (of queries, keys and values together, for example) is measured and factored twice, in the
+/// survey and before its matrices are quantized; each matrix is rounded and encoded once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct CalibrationWork {
     /// Inputs whose moments the survey measured; 0 if an earlier run has made the survey.

@@ -3,8 +3,8 @@
 //! A histogram of every tensor gives an estimate of its bits at any step size, without reading the weights
 //! again. Parts that the estimate does not contain (several frequency tables, start states, side data, the
 //! header) are measured: some tensors of each role are packed at the first solution, and the difference
-//! corrects the estimates of their role. Calibrated matrices are not packed here: a budget compares their bits
-//! with the estimates while they are quantized.
+//! corrects the estimates of their role. Calibrated matrices are not packed here: a budget compares their
+//! bits with the estimates while they are quantized.
 
 use crate::budget::{Budget, ExpectedBits};
 use crate::error::{PackError, Result};
@@ -64,8 +64,8 @@ impl EstimateCorrection {
     /// Bits of the header for a calibrated matrix, and side data of a row.
     const CALIBRATED: [f64; 2] = [8.0 * 700.0, 8.0];
 
-    /// Returns the expected correction of a calibrated matrix. The remaining error is a few percent, of which a
-    /// budget learns while matrices are quantized.
+    /// Returns the expected correction of a calibrated matrix. The remaining error is a few percent, of which
+    /// a budget learns while matrices are quantized.
     fn calibrated(rows: usize) -> Self {
         let [header, row] = Self::CALIBRATED;
         Self { bits: header + row * rows as f64, ..Self::NONE }

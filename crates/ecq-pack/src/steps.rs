@@ -46,8 +46,8 @@ const VALUES_PER_OCTAVE: f64 = 4.0;
 const GRADIENT_DAMPING: f64 = 0.01;
 
 impl RelativeSteps {
-    /// Returns the steps of a matrix with these second moments of its output gradients, one per row; the moments
-    /// of its input are factored in `feedback`. `None` if all gradients are zero.
+    /// Returns the steps of a matrix with these second moments of its output gradients, one per row; the
+    /// moments of its input are factored in `feedback`. `None` if all gradients are zero.
     pub(crate) fn new(feedback: &ErrorFeedback, gradients: &[f32]) -> Option<Self> {
         let (rows, cols) = (gradients.len(), feedback.column_steps().len());
         let mean = gradients.iter().map(|&g| f64::from(g)).sum::<f64>() / rows as f64;

@@ -135,7 +135,8 @@ impl ErrorFeedback {
         &self.propagation
     }
 
-    /// Returns `X` with `X (H + damping) = B` for rows `b` of `B`, `[rows, cols]`, in the order of the columns.
+    /// Returns `X` with `X (H + damping) = B` for rows `b` of `B`, `[rows, cols]`, in the order of the
+    /// columns.
     ///
     /// `H + damping = U D U^T` with `U` the propagation factors and ones on the diagonal.
     ///

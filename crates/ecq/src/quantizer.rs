@@ -176,8 +176,8 @@ impl Quantizer {
         self
     }
 
-    /// Grid of embedding and head: `BITS` (symmetric, one scale per row), or as [`grid`](Self::grid); by default `uniform` with
-    /// calibration and `absmax:8:row` without.
+    /// Grid of embedding and head: `BITS` (symmetric, one scale per row), or as [`grid`](Self::grid); by
+    /// default `uniform` with calibration and `absmax:8:row` without.
     #[must_use]
     pub fn embedding(mut self, grid: &str) -> Self {
         self.embedding = self.parse(GridChoice::parse_embedding(grid));
@@ -220,8 +220,8 @@ impl Quantizer {
         self
     }
 
-    /// Calibrates on [`Text::Default`] if the target is below 4 bits per weight, as the `ecq` command does, and
-    /// [`calibrate`](Self::calibrate) is not called.
+    /// Calibrates on [`Text::Default`] if the target is below 4 bits per weight, as the `ecq` command does,
+    /// and [`calibrate`](Self::calibrate) is not called.
     #[must_use]
     pub fn calibrate_by_default(mut self) -> Self {
         self.by_default = true;

@@ -216,8 +216,8 @@ impl Made {
     }
 }
 
-/// Makes a projection: rounded Gaussian codes of about `entropy` bits whose weights have the variance 1 / cols,
-/// on a uniform grid, or on a trellis grid of the given lag and restart.
+/// Makes a projection: rounded Gaussian codes of about `entropy` bits whose weights have the variance 1 /
+/// cols, on a uniform grid, or on a trellis grid of the given lag and restart.
 pub fn projection(
     shape: [usize; 2],
     entropy: f64,

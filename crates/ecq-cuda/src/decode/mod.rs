@@ -1,9 +1,9 @@
 //! Decoding of streams on the GPU, to the form that products read.
 //!
-//! Where lanes are rows of whole tiles of a product, and for tuples, a kernel packs elements itself. Otherwise
-//! it writes an element per byte to scratch memory, and another kernel packs the bytes; where the first one
-//! does not know the branch bits of a trellis grid, a third one replaces codes by levels in between. Streams
-//! stay on the GPU as they are in the file.
+//! Where lanes are rows of whole tiles of a product, and for tuples, a kernel packs elements itself.
+//! Otherwise it writes an element per byte to scratch memory, and another kernel packs the bytes; where the
+//! first one does not know the branch bits of a trellis grid, a third one replaces codes by levels in
+//! between. Streams stay on the GPU as they are in the file.
 
 mod load;
 mod measure;

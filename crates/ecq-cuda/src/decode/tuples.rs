@@ -105,7 +105,8 @@ fn packing_stage(
     let [least, greatest] = level_range(code);
     let kind = TupleKind::of(code);
     let segment_cols = shape.segment_groups() * shape.group_cols();
-    // Segments of a run that begins and ends where units do: at most 32, as groups have multiples of 8 columns.
+    // Segments of a run that begins and ends where units do: at most 32, as groups have multiples of 8
+    // columns.
     let aligned = 1 << segment_cols.trailing_zeros().min(UNIT_COLUMNS.trailing_zeros());
     let run_segments = UNIT_COLUMNS / aligned;
     // A ring holds what is left of a unit and a segment. Rows are apart so that lanes meet in no bank.

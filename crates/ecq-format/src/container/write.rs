@@ -152,8 +152,8 @@ impl EcqWriter {
         self.items.contains_key(name)
     }
 
-    /// Reads back an encoded tensor that was pushed in this run or in the run that it resumes; `None` if there
-    /// is none of this name or sizes are only counted.
+    /// Reads back an encoded tensor that was pushed in this run or in the run that it resumes; `None` if
+    /// there is none of this name or sizes are only counted.
     ///
     /// # Errors
     /// [`ContainerError::Io`] if the work folder cannot be read, [`ContainerError::Checksum`] if a part is

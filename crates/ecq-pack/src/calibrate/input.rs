@@ -4,8 +4,8 @@ use crate::error::Result;
 use crate::trellis::{TrellisChoice, error_feedback};
 use ecq_quant::ErrorFeedback;
 
-/// The second moments of an input that several matrices may share (queries, keys and values; gate and up), and
-/// their factors.
+/// The second moments of an input that several matrices may share (queries, keys and values; gate and up),
+/// and their factors.
 ///
 /// Moments are factored when a matrix first needs it: once, unless matrices have trellises with different
 /// phases. Matrices on the scalar grid take the order of columns that the others need.

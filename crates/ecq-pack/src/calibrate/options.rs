@@ -27,8 +27,8 @@ pub struct CalibrationOptions {
     pub sequence_length: usize,
     /// Seed of the choice of passages and of all random numbers.
     pub seed: u64,
-    /// A grid that replaces the target: the model becomes as small as possible at a predicted KL divergence that
-    /// is no larger than on this grid.
+    /// A grid that replaces the target: the model becomes as small as possible at a predicted KL divergence
+    /// that is no larger than on this grid.
     pub reference_grid: Option<GridChoice>,
     /// Whether to reuse the files of earlier runs in the folder: of this run, interrupted, or of runs at
     /// other rates.

@@ -29,8 +29,8 @@ use std::time::Instant;
 /// Packs `source` as [`pack`](crate::pack()) does, with calibrated uniform grids: step sizes follow the cost
 /// of errors, rounding uses error feedback, and every matrix is corrected for the errors of those before it.
 ///
-/// `folder` holds intermediate results: the model as an `.ecq` file, activations, and the survey of the model,
-/// which stays there for runs at other rates.
+/// `folder` holds intermediate results: the model as an `.ecq` file, activations, and the survey of the
+/// model, which stays there for runs at other rates.
 ///
 /// # Errors
 /// As [`pack`](crate::pack()); [`PackError::Calibration`] if the model cannot be run or the texts are too
@@ -135,8 +135,8 @@ impl Calibration {
             };
             let weights = checkpoint.matrix(name, shape)?.to_f32()?;
             let mut input = grids.input(config.hidden, hessian, [stored]);
-            // The predicted KL divergence of these is too low by a factor of two to three, because other texts
-            // contain other tokens, so the reference grid does not include them.
+            // The predicted KL divergence of these is too low by a factor of two to three, because other
+            // texts contain other tokens, so the reference grid does not include them.
             let choice = grids.of(stored);
             let survey = MatrixSurvey::new(&mut input, shape, &weights, gradient_moments, choice, None)
                 .map_err(|error| error.with_tensor(stored))?;

@@ -129,8 +129,8 @@ fn a_run_interrupted_anywhere_resumes_to_the_same_bytes() {
     };
     model.pack(Some("whole.ecq"), of(false), false, &()).unwrap();
     let expected = std::fs::read(model.file("whole.ecq")).unwrap();
-    // One run that is interrupted again and again: in the survey, before and in each block, among tensors that
-    // are kept, and before the file is assembled.
+    // One run that is interrupted again and again: in the survey, before and in each block, among tensors
+    // that are kept, and before the file is assembled.
     let tokens = TOKENS as u64;
     let points = [
         ("calibrating", 1),
