@@ -10,7 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMapping};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A path of a checkpoint, or arrays by name.
@@ -136,15 +136,16 @@ fn text(calibrate: Option<Texts>, documents: Option<Vec<String>>) -> PyResult<Ca
         (Some(Texts::One(path)), None) => vec![path],
         (Some(Texts::Several(paths)), None) => paths,
     };
-    let names: Vec<&str> = paths.iter().map(|path| path.to_str().unwrap_or_default()).collect();
-    Ok(match names[..] {
-        ["off"] => Calibrate::Off,
-        ["default"] => Calibrate::On(Text::Default),
-        ["self"] => Calibrate::On(Text::SelfGenerated),
-        ["chat"] => Calibrate::On(Text::Conversations),
-        ["default", "chat"] | ["chat", "default"] => Calibrate::On(Text::DefaultAndConversations),
-        _ => Calibrate::On(Text::Files(paths)),
-    })
+    if paths == [Path::new("off")] {
+        return Ok(Calibrate::Off);
+    }
+    let text = |path: PathBuf| match path.to_str() {
+        Some("default") => Text::Default,
+        Some("text") => Text::Included,
+        Some("self") => Text::SelfGenerated,
+        _ => Text::Files(vec![path]),
+    };
+    Ok(Calibrate::On(Text::Mixture(paths.into_iter().map(text).collect())))
 }
 
 type Open = Box<dyn FnOnce(&Job) -> ecq::Result<Quantizer> + Send>;

@@ -12,6 +12,7 @@ pub mod grids;
 pub mod options;
 mod pack;
 mod predicted_kl;
+mod products;
 mod progress;
 mod rates;
 mod report;
@@ -25,7 +26,8 @@ mod weights;
 
 pub use analyze::analyze;
 pub use calibrate::{
-    Calibration, CalibrationOptions, CalibrationSizes, CalibrationText, calibration_sizes, pack_calibrated,
+    Calibration, CalibrationOptions, CalibrationSizes, CalibrationText, Document, OwnText, calibration_sizes,
+    pack_calibrated,
 };
 pub use compare_grids::{GridComparison, GridRow, SAMPLE_WEIGHTS, compare_grids};
 pub use destination::Destination;

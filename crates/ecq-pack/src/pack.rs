@@ -12,7 +12,7 @@ use crate::steps::StepSizes;
 use crate::weights::weights;
 use ecq_codec::encode::{Plan, encode, encode_raw};
 use ecq_core::{EncodedTensor, TensorKind, TensorPart};
-use ecq_format::container::{EcqWriter, ModelEntry, TensorBytes};
+use ecq_format::container::{EcqWriter, ModelEntry, TensorBytes, TextKl};
 use ecq_quant::Distortion;
 use safetensors::Dtype;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -96,7 +96,7 @@ pub fn pack(
         false => solve_steps(source, &choices, options, progress)?.steps,
     };
     output.pack(&all, &steps, progress)?;
-    output.finish(source_name, progress)
+    output.finish(source_name, Vec::new(), progress)
 }
 
 /// An output file whose tensors are packed in any order.
@@ -190,8 +190,13 @@ impl<'a> Output<'a> {
         packed
     }
 
-    /// Attaches the files of the source and assembles the output file.
-    pub(crate) fn finish(mut self, source_name: &str, progress: &dyn Progress) -> Result<PackReport> {
+    /// Attaches the files of the source and assembles the output file, which states `measured_kl`.
+    pub(crate) fn finish(
+        mut self,
+        source_name: &str,
+        measured_kl: Vec<TextKl>,
+        progress: &dyn Progress,
+    ) -> Result<PackReport> {
         for (name, bytes) in self.source.attached_files()? {
             if !self.spool.is_done(&format!("ecq.file/{name}")) {
                 self.spool.push_file(&name, &bytes)?;
@@ -203,10 +208,12 @@ impl<'a> Output<'a> {
         let order = tensors.iter().map(|tensor| tensor.name.clone()).collect();
         let lossless = self.choices.iter().all(|choice| *choice == GridChoice::Keep);
         let recipe = (!lossless).then(|| self.options.recipe());
-        let summary = self.spool.finish(&model_entry(self.source, source_name, order, recipe))?;
+        let entry = model_entry(self.source, source_name, order, recipe);
+        let summary = self.spool.finish(&ModelEntry { measured_kl: measured_kl.clone(), ..entry })?;
         progress.end();
         let mut report = PackReport::new(self.source.bytes(), self.resumed_tensors);
         report.dry_run = self.dry_run;
+        report.measured_kl = measured_kl;
         report.file_bytes = summary.file_bytes;
         for (i, tensor) in tensors.iter().enumerate() {
             let bytes = summary.tensors.get(&tensor.name).cloned().unwrap_or_default();
@@ -240,6 +247,7 @@ pub(crate) fn model_entry(
         order,
         writer: concat!("ecq ", env!("CARGO_PKG_VERSION")).to_owned(),
         recipe,
+        measured_kl: Vec::new(),
     }
 }
 

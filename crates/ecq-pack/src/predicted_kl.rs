@@ -2,13 +2,12 @@
 
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
+use crate::products::add_product;
 use crate::steps::RelativeSteps;
 use crate::trellis::{TrellisChoice, quantize_with_feedback};
 use bytemuck::cast_slice;
 use ecq_core::{Codes, FloatType, FloatVec, Grid};
 use ecq_quant::{ErrorFeedback, Floats, WeightHistogram};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -129,18 +128,8 @@ pub(crate) fn matching_factor(nats: impl Fn(f64) -> f64, reference_nats: f64) ->
 fn nats(weights: &[f32], quantized: &[f32], gradient_moments: &[f32], hessian: &[f32]) -> f64 {
     let cols = hessian.len().isqrt();
     let error: Vec<f32> = weights.iter().zip(quantized).map(|(w, q)| w - q).collect();
-    let rows = error.len() / cols;
     let mut product = vec![0f32; error.len()];
-    let e = MatRef::from_row_major_slice(&error, rows, cols);
-    let h = MatRef::from_row_major_slice(hessian, cols, cols);
-    matmul(
-        MatMut::from_row_major_slice_mut(&mut product, rows, cols),
-        Accum::Replace,
-        e,
-        h,
-        1.0,
-        Par::rayon(0),
-    );
+    add_product(&error, hessian, cols, &mut product);
     let dot =
         |(e, p): (&[f32], &[f32])| e.iter().zip(p).map(|(e, p)| f64::from(*e) * f64::from(*p)).sum::<f64>();
     let forms = error.chunks_exact(cols).zip(product.chunks_exact(cols)).map(dot);

@@ -1,6 +1,7 @@
 //! Reports of packing, as plain data. Field names are stable, because they are the keys of JSON output.
 
 use ecq_core::TensorKind;
+use ecq_format::container::TextKl;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -85,6 +86,10 @@ pub struct PackReport {
     /// divergence measured on other texts was two to three times as large.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_kl: Option<f64>,
+    /// KL divergences from the source on passages of each kind of calibration text that calibration did not
+    /// use; empty without calibration and in a dry run. The file states them too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub measured_kl: Vec<TextKl>,
     /// The work of calibration; absent without calibration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationWork>,
@@ -112,6 +117,7 @@ impl PackReport {
             sqnr_linear_db: None,
             sqnr_embedding_db: None,
             expected_kl: None,
+            measured_kl: Vec::new(),
             calibration: None,
             bpw_total: 0.0,
             seconds: 0.0,

@@ -404,7 +404,12 @@ impl Solver<'_> {
             spool.push_file(&name, &bytes)?;
         }
         let all = self.source.tensors().iter().map(|tensor| tensor.name.clone()).collect();
-        let entry = |names| model_entry(self.source, "", names, Some(self.options.recipe()));
+        let calibration = self.options.calibration.as_ref();
+        let measured_kl = calibration.map(|calibration| calibration.longest_measured_kl());
+        let entry = |names| ModelEntry {
+            measured_kl: measured_kl.clone().unwrap_or_default(),
+            ..model_entry(self.source, "", names, Some(self.options.recipe()))
+        };
         let [all, own] = [entry(all), entry(order)];
         let missing = header_bytes(&all).saturating_sub(header_bytes(&own));
         Ok(spool.finish(&own)?.file_bytes + missing)

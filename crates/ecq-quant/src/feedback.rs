@@ -20,6 +20,11 @@ use faer::linalg::triangular_solve::{
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
+/// Columns from which a factorization is split over threads.
+const MIN_PARALLEL_COLS: usize = 2048;
+/// Rows of right-hand sides that are solved for together.
+const SOLVED_ROWS: usize = 64;
+
 /// Fraction of each diagonal element of the Hessian that is added to it.
 const DAMPING: f64 = 0.05;
 /// Lower bound of diagonal elements of the Hessian, as a fraction of their median.
@@ -95,12 +100,14 @@ impl ErrorFeedback {
             let (i, k) = (cols - 1 - i, cols - 1 - k);
             if i == k { 1.0 + DAMPING } else { f64::from(element(i, k)) * scale[i] * scale[k] }
         });
-        let size = llt::factor::cholesky_in_place_scratch::<f64>(cols, Par::rayon(0), Default::default());
+        // In the parallel form, threads wait spinning; for smaller matrices that takes more time than it saves.
+        let par = if cols < MIN_PARALLEL_COLS { Par::Seq } else { Par::rayon(0) };
+        let size = llt::factor::cholesky_in_place_scratch::<f64>(cols, par, Default::default());
         let mut memory = faer::dyn_stack::MemBuffer::new(size);
         llt::factor::cholesky_in_place(
             factor.as_mut(),
             Default::default(),
-            Par::rayon(0),
+            par,
             faer::dyn_stack::MemStack::new(&mut memory),
             Default::default(),
         )
@@ -149,20 +156,24 @@ impl ErrorFeedback {
             return Err(QuantError::Parameter { what: "right-hand side", found, expected });
         }
         let col = |position: usize| self.order[position] as usize;
-        let mut x = Mat::<f32>::from_fn(cols, rows, |position, row| b[row * cols + col(position)]);
         let upper = MatRef::from_row_major_slice(&self.propagation, cols, cols);
-        solve_unit_upper_triangular_in_place(upper, x.as_mut(), Par::rayon(0));
-        for row in 0..rows {
-            for position in 0..cols {
-                let step = self.column_steps[col(position)];
-                x[(position, row)] *= step * step;
-            }
-        }
-        solve_unit_lower_triangular_in_place(upper.transpose(), x.as_mut(), Par::rayon(0));
         let mut solution = vec![0f32; b.len()];
-        solution.par_chunks_mut(cols).enumerate().for_each(|(row, solution)| {
-            for position in 0..cols {
-                solution[col(position)] = x[(position, row)];
+        let tasks = solution.par_chunks_mut(SOLVED_ROWS * cols).zip(b.par_chunks(SOLVED_ROWS * cols));
+        tasks.for_each(|(solution, b)| {
+            let rows = b.len() / cols;
+            let mut x = Mat::<f32>::from_fn(cols, rows, |position, row| b[row * cols + col(position)]);
+            solve_unit_upper_triangular_in_place(upper, x.as_mut(), Par::Seq);
+            for row in 0..rows {
+                for position in 0..cols {
+                    let step = self.column_steps[col(position)];
+                    x[(position, row)] *= step * step;
+                }
+            }
+            solve_unit_lower_triangular_in_place(upper.transpose(), x.as_mut(), Par::Seq);
+            for (row, solution) in solution.chunks_exact_mut(cols).enumerate() {
+                for position in 0..cols {
+                    solution[col(position)] = x[(position, row)];
+                }
             }
         });
         Ok(solution)

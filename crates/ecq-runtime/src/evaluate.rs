@@ -214,8 +214,43 @@ fn score_token(next: u32, model: &[f32], reference: Option<&[f32]>) -> TokenScor
     TokenScore { nll, kl: differences / sum - (reference_log_sum - model_log_sum), same }
 }
 
+/// KL divergence from a reference and agreement with it, over tokens whose logits are compared.
+#[derive(Debug, Default)]
+pub struct LogitsComparison {
+    kl: RunningMean,
+    top1: RunningMean,
+}
+
+impl LogitsComparison {
+    /// Adds the logits of tokens, `[tokens, vocabulary]` each.
+    pub fn add(&mut self, reference: &[f32], model: &[f32], vocabulary: usize) {
+        let rows = reference.par_chunks_exact(vocabulary).zip(model.par_chunks_exact(vocabulary));
+        let scores: Vec<TokenScore> =
+            rows.map(|(reference, model)| score_token(0, model, Some(reference))).collect();
+        for score in scores {
+            self.kl.add(score.kl);
+            self.top1.add(f64::from(u8::from(score.same)));
+        }
+    }
+
+    /// Number of compared tokens.
+    pub fn tokens(&self) -> usize {
+        self.kl.n
+    }
+
+    /// KL(reference || model) in nats per token.
+    pub fn kl(&self) -> Mean {
+        self.kl.mean()
+    }
+
+    /// Fraction of tokens for which both models have the same most likely token.
+    pub fn top1(&self) -> Mean {
+        self.top1.mean()
+    }
+}
+
 /// Running mean and variance (Welford, 1962).
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct RunningMean {
     n: usize,
     mean: f64,
@@ -254,5 +289,9 @@ mod tests {
         assert!((compared.kl - (3f64.ln() - 1.5 * 2f64.ln())).abs() < 1e-7);
         assert!(compared.same);
         assert!(!score_token(1, &[0.0, 1.0, 0.0], Some(&p)).same);
+        let mut comparison = LogitsComparison::default();
+        comparison.add(&[p, p].concat(), &[q, p].concat(), 3);
+        assert_eq!((comparison.tokens(), comparison.top1().mean), (2, 1.0));
+        assert!((comparison.kl().mean - compared.kl / 2.0).abs() < 1e-12);
     }
 }

@@ -32,7 +32,7 @@ pub use engine::{
     Completion, Engine, EngineOptions, Event, EventKind, FinishReason, Request, RequestId, Usage,
 };
 pub use error::RuntimeError;
-pub use evaluate::{EvalOptions, Evaluation, Mean, evaluate, evaluate_with_progress};
+pub use evaluate::{EvalOptions, Evaluation, LogitsComparison, Mean, evaluate, evaluate_with_progress};
 pub use executor::{DecodeStats, Executor, ExecutorOptions, MAX_STEPS_AHEAD};
 pub use logprobs::{LogProbs, log_probabilities};
 pub use model::{BlockSlots, DecodeScheduler, LoadOptions, Model, PlannedTensor, free_bytes};

@@ -141,10 +141,10 @@ pub use ecq_core::{
 #[doc(hidden)]
 pub use ecq_pack::{
     Calibration, CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, Destination,
-    GgufOptions, GridChoice, GridComparison, GridRow, KindErrors, Mismatch, MlxGrid, PackError, PackOptions,
-    PackReport, SAMPLE_WEIGHTS, Target, WeightError, analyze, calibration_sizes, compare_grids, diff,
-    expected_checkpoint_bytes, expected_gguf_bytes, export_checkpoint, export_gguf, grids, options, pack,
-    pack_calibrated, peak_rss_bytes, source, verify,
+    Document, GgufOptions, GridChoice, GridComparison, GridRow, KindErrors, Mismatch, MlxGrid, OwnText,
+    PackError, PackOptions, PackReport, SAMPLE_WEIGHTS, Target, WeightError, analyze, calibration_sizes,
+    compare_grids, diff, expected_checkpoint_bytes, expected_gguf_bytes, export_checkpoint, export_gguf,
+    grids, options, pack, pack_calibrated, peak_rss_bytes, source, verify,
 };
 #[cfg(feature = "runtime")]
 #[doc(hidden)]

@@ -127,9 +127,9 @@ impl Quantizer {
             text: None,
             by_default: false,
             calibration: CalibrationOptions {
-                text: CalibrationText::SelfGenerated,
-                tokens: 16384,
-                sequence_length: 512,
+                text: CalibrationText::mixture(),
+                tokens: CalibrationOptions::TOKENS,
+                sequence_length: CalibrationOptions::SEQUENCE_LENGTH,
                 seed: 0,
                 reference_grid: None,
                 reuse: false,

@@ -397,11 +397,6 @@ fn wrong_options_are_named_in_words() {
         assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
         assert!(!error.to_string().contains("--"), "{error}");
     }
-    for text in [Text::Conversations, Text::DefaultAndConversations] {
-        let error = fails(new().calibrate(text).dry_run());
-        assert_eq!(error.kind(), ErrorKind::Calibration, "{error}");
-        assert!(error.to_string().contains("chat template"), "{error}");
-    }
     let short = new().calibrate(Text::Documents(vec!["short".to_owned()])).dry_run();
     let error = fails(short);
     assert!(error.kind() == ErrorKind::Calibration && !error.to_string().contains("--"), "{error}");

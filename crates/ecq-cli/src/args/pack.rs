@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use ecq::GgufFileType;
+use ecq::{CalibrationOptions, GgufFileType};
 use std::path::PathBuf;
 
 const CALIBRATION: &str = "Calibration";
@@ -34,13 +34,13 @@ pub struct QuantizeArgs {
     /// Entropy code the source without quantizing it again; every bit is kept
     #[arg(long, conflicts_with_all = ["bpw", "size", "grid", "embedding", "steps", "levels"])]
     pub lossless: bool,
-    /// Calibration text: default, chat, self, off or a FILE (repeatable)
+    /// Calibration text: default, text, self, off or a FILE (repeatable)
     ///
     /// Calibration runs the model on a text to measure how much each quantization error changes its output.
-    /// `default` is a mixed text included in ecq, `chat` are conversations: the model answers prompts of ecq
-    /// in its chat template; `self` is text that the model writes without a prompt, FILE is a text file in
-    /// UTF-8, `off` disables calibration. Files, `default` and `chat` can be combined; `chat` then takes half
-    /// of the tokens.
+    /// `text` are literature, essays, manuals and source code included in ecq. `self` is text that the model writes: it
+    /// answers prompts of ecq in its chat template, or continues nothing if it has none. `default` is `text`
+    /// and, if there is a chat template, `self`. FILE is a text file in UTF-8. All of these can be combined;
+    /// `self` then takes a third of the tokens. `off` disables calibration.
     /// The default is `default` for targets below 4 bits per weight, and `off` otherwise.
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["lossless", "levels"])]
     pub calibrate: Vec<PathBuf>,
@@ -64,11 +64,11 @@ pub struct QuantizeArgs {
         help_heading = CALIBRATION)]
     pub r#match: Option<String>,
     /// Number of calibration tokens
-    #[arg(long, value_name = "N", default_value_t = 16384, hide_short_help = true,
+    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::TOKENS, hide_short_help = true,
         help_heading = CALIBRATION)]
     pub calibration_tokens: usize,
     /// Length of calibration sequences in tokens
-    #[arg(long, value_name = "N", default_value_t = 512, hide_short_help = true,
+    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::SEQUENCE_LENGTH, hide_short_help = true,
         help_heading = CALIBRATION)]
     pub calibration_window: usize,
     /// Keep calibration statistics in this folder and reuse them for other rates

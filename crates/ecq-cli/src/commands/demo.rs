@@ -9,10 +9,7 @@ use crate::table::{bytes, table, thousands};
 use anyhow::{Context, ensure};
 use ecq::runtime::{EvalOptions, evaluate};
 use ecq::source::{self, Source};
-use ecq::{
-    CalibrationOptions, CalibrationText, Destination, GridChoice, Limits, PackOptions, Target, TensorKind,
-    pack, verify,
-};
+use ecq::{CalibrationText, Destination, GridChoice, Limits, PackOptions, Target, TensorKind, pack, verify};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -171,9 +168,9 @@ const EVALUATION: EvalOptions = EvalOptions { window: 256, max_tokens: 1024 };
 
 /// Measures the KL divergence of every file from the original model.
 fn measure_kl(original: &Path, rows: &mut [Row]) -> anyhow::Result<()> {
-    let CalibrationText::Texts(texts) = CalibrationOptions::default_text() else { return Ok(()) };
+    let documents = CalibrationText::default_documents();
     let parts: String =
-        texts.iter().map(|(_, text)| text.chars().skip(2000).take(600).collect::<String>()).collect();
+        documents.iter().map(|d| d.text.chars().skip(2000).take(600).collect::<String>()).collect();
     let load = |file: &Path| Loaded::open_in(&EngineArgs::new(file), "cached");
     let reference = load(original)?;
     let begin = reference.tokenizer.encode("", true)?;

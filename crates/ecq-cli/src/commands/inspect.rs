@@ -5,7 +5,7 @@ use crate::out::{outln, paragraph};
 use crate::table::{bytes, list, table, thousands};
 use crate::wrap::COLUMNS;
 use crate::{json, sources};
-use ecq::format::container::TensorBytes;
+use ecq::format::container::{TensorBytes, TextKl};
 use ecq::runtime::arch::Config;
 use ecq::source::{self, EcqSource, Source, SourceTensor};
 use ecq::{GridEntry, Limits, TensorContent, TensorKind};
@@ -130,6 +130,10 @@ fn describe(args: &InspectArgs, source: &EcqSource, config: Option<&Config>) {
     print_field("quantization", recipe);
     if let Some(calibration) = calibration {
         print_field("calibration", calibration);
+    }
+    for TextKl { text, tokens, kl, stderr, .. } in &model.measured_kl {
+        let kl = format!("{kl:.3} ± {stderr:.3} nats per token, from {}", thousands(*tokens as u64));
+        print_field("KL divergence", &format!("{kl} tokens of {text}"));
     }
     print_field(
         "source",

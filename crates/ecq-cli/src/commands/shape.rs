@@ -135,6 +135,7 @@ pub fn run(args: &ShapeArgs, json: bool) -> anyhow::Result<ExitCode> {
         writer: concat!("ecq ", env!("CARGO_PKG_VERSION")).to_owned(),
         shapes: BTreeMap::new(),
         recipe: (!args.floats).then(|| format!("Gaussian codes of {} bits of entropy", args.entropy)),
+        measured_kl: Vec::new(),
     })?;
     let file_bytes = summary.file_bytes;
     if json {

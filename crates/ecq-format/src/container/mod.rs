@@ -11,7 +11,7 @@ mod write;
 pub use error::ContainerError;
 pub use read::{EcqFile, PlainTensor};
 pub use safetensors::Dtype;
-pub use schema::{ModelEntry, SourceRecord};
+pub use schema::{ModelEntry, SourceRecord, TextKl};
 pub use write::{EcqWriter, SizeSummary, TensorBytes};
 
 pub(crate) type Result<T> = std::result::Result<T, ContainerError>;

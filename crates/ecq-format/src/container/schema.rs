@@ -28,8 +28,23 @@ pub struct SourceRecord {
     pub bytes: u64,
 }
 
+/// The KL divergence from the source that was measured on one kind of text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextKl {
+    /// The kind of text: `essays`, `conversations`, the name of a file, ...
+    pub text: String,
+    /// Number of tokens.
+    pub tokens: usize,
+    /// KL divergence from the source in nats per token.
+    pub kl: f64,
+    /// Its standard error, computed as if tokens were independent.
+    pub stderr: f64,
+    /// Fraction of tokens for which the source has the same most likely token.
+    pub top1: f64,
+}
+
 /// Metadata of the whole file, stored as entry `ecq.model`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelEntry {
     /// Source of the model.
     pub source: SourceRecord,
@@ -43,6 +58,9 @@ pub struct ModelEntry {
     /// Description of the quantization; `None` if the codes and floats are those of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
+    /// KL divergences that were measured when the file was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measured_kl: Vec<TextKl>,
 }
 
 /// Entry of an encoded tensor, with the checksums of its parts.

@@ -57,6 +57,7 @@ fn model() -> ModelEntry {
         writer: "ecq test".to_owned(),
         shapes: std::collections::BTreeMap::new(),
         recipe: None,
+        measured_kl: Vec::new(),
     }
 }
 

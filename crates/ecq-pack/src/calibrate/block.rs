@@ -1,8 +1,8 @@
 //! A transformer block in f32 with a forward and a backward pass, for all architectures with dense blocks.
 
 use super::layers::{Attention, Norm, Rotation, activation};
-use super::products::{add_product, all_threads, by_transposed};
 use crate::error::{PackError, Result};
+use crate::products::{add_product, by_transposed};
 use ecq_runtime::Checkpoint;
 use ecq_runtime::arch::{
     AttentionSpec, BlockSpec, Config, LinearSpec, Mixer, NormKind, NormSpec, Rotary, Sublayer,
@@ -51,7 +51,7 @@ impl Matrix {
     fn forward(&self, x: &[f32], range: &Range<usize>) -> Vec<f32> {
         let rows = x.len() / self.shape[1];
         let mut y = vec![0.0; rows * range.len()];
-        by_transposed(x, self.rows(range), self.shape[1], &mut y, all_threads());
+        by_transposed(x, self.rows(range), self.shape[1], &mut y);
         if let Some(bias) = &self.bias {
             for row in y.chunks_exact_mut(range.len()) {
                 row.iter_mut().zip(&bias[range.clone()]).for_each(|(y, b)| *y += b);
@@ -62,7 +62,7 @@ impl Matrix {
 
     /// Adds the gradients of the inputs to `dx`, for gradients `dy` of the outputs `range`.
     fn backward(&self, dy: &[f32], range: &Range<usize>, dx: &mut [f32]) {
-        add_product(dy, self.rows(range), self.shape[1], dx, all_threads());
+        add_product(dy, self.rows(range), self.shape[1], dx);
     }
 }
 

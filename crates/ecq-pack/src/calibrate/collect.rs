@@ -7,7 +7,7 @@ use super::journal::{Journal, JournalLocation};
 use super::row_file::RowFile;
 use super::statistics::{GradientSums, Gram};
 use super::survey::MatrixSurvey;
-use super::{Calibration, STATISTICS, STREAM, SURVEY, Sequences, batches, file_of, remove};
+use super::{Calibration, STATISTICS, STREAM, SURVEY, Sequences, batches, file_of, for_batches, remove};
 use crate::error::{PackError, Result};
 use crate::grids::GridChoice;
 use crate::progress::{Progress, check};
@@ -161,7 +161,7 @@ impl Calibration {
         let batches = batches(tokens.len(), length);
         // Table `i` is the residual stream before block `i`. Two more tables, which alternate, hold the
         // gradients after and before a block.
-        let mut stream = RowFile::open(folder, STREAM, tokens.len(), hidden)?;
+        let stream = RowFile::open(folder, STREAM, tokens.len(), hidden)?;
         let gradients_before = |layer: usize| layers + 1 + layer % 2;
 
         progress.begin("calibrating", (tokens.len() * (3 * layers + 2)) as u64);
@@ -174,12 +174,15 @@ impl Calibration {
         }
         for layer in forward..layers {
             let block = Block::load(checkpoint, layer, length)?;
-            for &(start, rows) in &batches {
+            let label = format!("block {} of {layers} forward", layer + 1);
+            let forward = |start: usize, rows: usize| {
                 let x = stream.read(layer, start, rows)?;
-                stream.write(layer + 1, start, &block.forward(&x))?;
-                check(progress)?;
-                progress.advance(rows as u64, &format!("block {} of {layers} forward", layer + 1));
-            }
+                stream.write(layer + 1, start, &block.forward(&x))
+            };
+            for_batches(&batches, forward, |(_, rows), ()| {
+                progress.advance(rows as u64, &label);
+                check(progress)
+            })?;
             journal.update(CollectionState { forward: layer + 1, backward })?;
         }
         let mut head = HeadSums::new(config.vocabulary, hidden);
@@ -235,8 +238,8 @@ impl Calibration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::products::{all_threads, by_transposed};
     use super::*;
+    use crate::products::by_transposed;
     use ecq_core::Limits;
     use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
     use ecq_runtime::kv::KvOptions;
@@ -262,7 +265,7 @@ mod tests {
         let normed = ends.final_norm.forward(&x);
         let vocabulary = checkpoint.config().vocabulary;
         let mut logits = vec![0.0; tokens.len() * vocabulary];
-        by_transposed(&normed, &ends.embedding, ends.hidden, &mut logits, all_threads());
+        by_transposed(&normed, &ends.embedding, ends.hidden, &mut logits);
 
         let options = CpuOptions { activations: ActivationType::F32, ..CpuOptions::default() };
         let backend = Arc::new(Cpu::new(options).unwrap());
@@ -331,6 +334,7 @@ mod tests {
         let sequences = Sequences {
             length: 16,
             tokens: (0..64).map(|i| i * 31 % 900 + 3).collect(),
+            held_out: Vec::new(),
             frequency_tokens: vec![7, 7, 9],
             seed: 4,
         };
@@ -375,7 +379,8 @@ mod tests {
     fn tokens_outside_the_vocabulary_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let location = JournalLocation { folder: folder.path(), description: "tiny", resume: false };
-        let sequences = Sequences { length: 16, tokens: vec![u32::MAX], frequency_tokens: vec![7], seed: 4 };
+        let (tokens, held_out) = (vec![u32::MAX], Vec::new());
+        let sequences = Sequences { length: 16, tokens, held_out, frequency_tokens: vec![7], seed: 4 };
         let grids = SurveyGrids { choices: &HashMap::new(), reference: None };
         let error = Calibration::collect(&tiny(), &sequences, grids, location, &()).unwrap_err();
         assert!(

@@ -2,9 +2,9 @@
 
 use super::block::load_norm;
 use super::layers::Norm;
-use super::products::{add_product, all_threads, by_transposed};
 use super::statistics::{Gram, LayerStatistics};
 use crate::error::Result;
+use crate::products::{add_product, by_transposed};
 use ecq_runtime::Checkpoint;
 use rayon::prelude::*;
 
@@ -62,17 +62,30 @@ impl EmbeddingAndHead {
         x
     }
 
+    /// The matrix of the head, `[vocabulary, hidden]`.
+    pub(super) fn head(&self) -> &[f32] {
+        self.head.as_ref().unwrap_or(&self.embedding)
+    }
+
+    /// Returns the logits of a `head` at rows `x` of the residual stream after the last block,
+    /// `[rows, vocabulary]`.
+    pub(super) fn logits(&self, x: &[f32], head: &[f32]) -> Vec<f32> {
+        let mut logits = vec![0.0; x.len() / self.hidden * (head.len() / self.hidden)];
+        by_transposed(&self.final_norm.forward(x), head, self.hidden, &mut logits);
+        logits
+    }
+
     /// Returns the gradients of the negative log-likelihood at rows `x` of the residual stream after the last
     /// block, for one next token per row that is drawn from the model's own distribution.
     ///
     /// `random` is the state of the random number generator; final states and probabilities are added to
     /// `sums`.
     pub(super) fn backward(&self, x: &[f32], random: &mut u64, sums: &mut HeadSums) -> Vec<f32> {
-        let table = self.head.as_ref().unwrap_or(&self.embedding);
+        let table = self.head();
         let (vocabulary, rows) = (table.len() / self.hidden, x.len() / self.hidden);
         let normed = self.final_norm.forward(x);
         let mut logits = vec![0.0; rows * vocabulary];
-        by_transposed(&normed, table, self.hidden, &mut logits, all_threads());
+        by_transposed(&normed, table, self.hidden, &mut logits);
         let draws: Vec<f64> = (0..rows).map(|_| draw(random)).collect();
         // Replaces the logits by probabilities.
         let tokens = logits.par_chunks_mut(vocabulary).zip(draws).map(|(logits, draw)| {
@@ -91,7 +104,7 @@ impl EmbeddingAndHead {
         sums.add(&normed, &logits);
         logits.chunks_exact_mut(vocabulary).zip(tokens).for_each(|(p, token)| p[token] -= 1.0);
         let mut d_normed = vec![0.0; x.len()];
-        add_product(&logits, table, self.hidden, &mut d_normed, all_threads());
+        add_product(&logits, table, self.hidden, &mut d_normed);
         let mut dx = vec![0.0; x.len()];
         self.final_norm.backward(x, &d_normed, &mut dx);
         dx

@@ -1,10 +1,9 @@
 //! The layers of a block between its matrices, with forward and backward passes: norms, rotary embeddings,
 //! attention, activations.
 
-use super::products::{add_product, add_transposed, by_transposed};
+use crate::products::{add_product, add_transposed, by_transposed};
 use ecq_core::{Activation, RotaryPairs};
 use ecq_kernels::cpu::softmax;
-use faer::Par;
 use rayon::prelude::*;
 
 /// A layer norm or root mean square norm of rows.
@@ -156,7 +155,7 @@ impl Attention {
     fn weights(&self, q: &[f32], k: &[f32]) -> Vec<f32> {
         let n = q.len() / self.head_dim;
         let mut scores = vec![0.0; n * n];
-        by_transposed(q, k, self.head_dim, &mut scores, Par::Seq);
+        by_transposed(q, k, self.head_dim, &mut scores);
         for (row, scores) in scores.chunks_exact_mut(n).enumerate() {
             let first = self.window.map_or(0, |window| (row + 1).saturating_sub(window));
             let (past, future) = scores.split_at_mut(row + 1);
@@ -173,20 +172,21 @@ impl Attention {
         let (dim, group) = (self.head_dim, self.heads / self.kv_heads);
         let (qw, kw) = (self.q_width(), self.kv_width());
         let mut out = vec![0.0; q.len()];
-        let sequences = out.chunks_mut(self.length * qw).zip(q.chunks(self.length * qw));
-        for ((out, q), (k, v)) in sequences.zip(k.chunks(self.length * kw).zip(v.chunks(self.length * kw))) {
+        let sequences = out.par_chunks_mut(self.length * qw).zip(q.par_chunks(self.length * qw));
+        let keys_and_values = k.par_chunks(self.length * kw).zip(v.par_chunks(self.length * kw));
+        sequences.zip(keys_and_values).for_each(|((out, q), (k, v))| {
             let heads: Vec<Vec<f32>> = (0..self.heads)
                 .into_par_iter()
                 .map(|head| {
                     let (k, v) = (head_of(k, kw, head / group, dim), head_of(v, kw, head / group, dim));
                     let weights = self.weights(&head_of(q, qw, head, dim), &k);
                     let mut y = vec![0.0; q.len() / self.heads];
-                    add_product(&weights, &v, dim, &mut y, Par::Seq);
+                    add_product(&weights, &v, dim, &mut y);
                     y
                 })
                 .collect();
             heads.iter().enumerate().for_each(|(head, y)| put_head(out, qw, head, dim, y));
-        }
+        });
         out
     }
 
@@ -207,16 +207,16 @@ impl Attention {
                 for head in kv * group..(kv + 1) * group {
                     let (q, dy) = (head_of(q, qw, head, dim), head_of(dy, qw, head, dim));
                     let weights = self.weights(&q, &k);
-                    add_transposed(&weights, rows, &dy, dim, &mut dv, Par::Seq);
+                    add_transposed(&weights, rows, &dy, dim, &mut dv);
                     let mut scores = vec![0.0; rows * rows];
-                    by_transposed(&dy, &v, dim, &mut scores, Par::Seq);
+                    by_transposed(&dy, &v, dim, &mut scores);
                     for (ds, p) in scores.chunks_exact_mut(rows).zip(weights.chunks_exact(rows)) {
                         let along: f32 = ds.iter().zip(p).map(|(ds, p)| ds * p).sum();
                         ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - along) * self.scale);
                     }
                     let mut dq = vec![0.0; rows * dim];
-                    add_product(&scores, &k, dim, &mut dq, Par::Seq);
-                    add_transposed(&scores, rows, &q, dim, &mut dk, Par::Seq);
+                    add_product(&scores, &k, dim, &mut dq);
+                    add_transposed(&scores, rows, &q, dim, &mut dk);
                     dqs.push(dq);
                 }
                 (dqs, dk, dv)

@@ -10,13 +10,13 @@
 mod block;
 mod collect;
 mod embedding;
+mod held_out;
 mod input;
 mod journal;
 mod layers;
 mod options;
 mod pack;
 mod passages;
-mod products;
 mod quantizer;
 mod row_file;
 mod sequential;
@@ -25,13 +25,16 @@ mod statistics;
 mod survey;
 mod written;
 
-pub use options::{CalibrationOptions, CalibrationText};
+pub use options::{CalibrationOptions, CalibrationText, Document, OwnText};
 pub use pack::pack_calibrated;
-pub use passages::Sequences;
+pub use passages::{HeldOut, Sequences};
 pub use size::{CalibrationSizes, calibration_sizes};
 
 use crate::error::{PackError, Result};
+use ecq_format::container::TextKl;
 use journal::JournalLocation;
+use passages::HELD_OUT_TOKENS;
+use rayon::prelude::*;
 use statistics::LayerStatistics;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -39,6 +42,9 @@ use survey::MatrixSurvey;
 
 /// Tokens that pass through a block together.
 const BATCH_TOKENS: usize = 1024;
+/// Batches that pass through a block at the same time. Their number does not depend on the number of threads,
+/// so neither does the memory.
+const BATCHES_TOGETHER: usize = 4;
 /// Name of the file that holds residual streams between blocks.
 const STREAM: &str = "stream";
 /// Extensions of the files of a matrix: its survey, and the moments of embedding and head.
@@ -52,12 +58,14 @@ pub struct Calibration {
     description: String,
     /// Surveys of embedding and head, which are made anew from their moments in each run.
     ends: HashMap<String, MatrixSurvey>,
+    /// The kinds of text on which the result will be measured.
+    measured_kinds: Vec<String>,
 }
 
 impl Calibration {
     fn at(location: JournalLocation<'_>) -> Self {
         let (folder, description) = (location.folder.to_owned(), location.description.to_owned());
-        Self { folder, description, ends: HashMap::new() }
+        Self { folder, description, ends: HashMap::new(), measured_kinds: Vec::new() }
     }
 
     /// Returns the moments of embedding or head by its name in the file; `None` if there are none of this
@@ -75,6 +83,16 @@ impl Calibration {
             Some(survey) => Ok(Some(survey.clone())),
             None => MatrixSurvey::load(&file_of(&self.folder, tensor, SURVEY), shape),
         }
+    }
+
+    /// Returns what the file will state of the result, with the longest numbers: its size counts for the
+    /// target.
+    pub(crate) fn longest_measured_kl(&self) -> Vec<TextKl> {
+        let of_kind = |text: &String| {
+            let (kl, stderr, top1) = (99.9999, 9.9999, 0.9999);
+            TextKl { text: text.clone(), tokens: HELD_OUT_TOKENS, kl, stderr, top1 }
+        };
+        self.measured_kinds.iter().map(of_kind).collect()
     }
 
     /// Returns a description of the text that the model was run on.
@@ -99,4 +117,20 @@ fn file_of(folder: &Path, tensor: &str, extension: &str) -> PathBuf {
 fn batches(tokens: usize, length: usize) -> Vec<(usize, usize)> {
     let batch = length * (BATCH_TOKENS / length).max(1);
     (0..tokens).step_by(batch).map(|start| (start, batch.min(tokens - start))).collect()
+}
+
+/// Computes `each` of the batches, given by first token and number of tokens, several at the same time, and
+/// passes the results to `then` in order.
+fn for_batches<T: Send>(
+    batches: &[(usize, usize)],
+    each: impl Fn(usize, usize) -> Result<T> + Sync,
+    mut then: impl FnMut((usize, usize), T) -> Result<()>,
+) -> Result<()> {
+    for group in batches.chunks(BATCHES_TOGETHER) {
+        let computed: Vec<Result<T>> = group.par_iter().map(|&(start, rows)| each(start, rows)).collect();
+        for (&batch, computed) in group.iter().zip(computed) {
+            then(batch, computed?)?;
+        }
+    }
+    Ok(())
 }

@@ -2,17 +2,65 @@
 
 use crate::grids::GridChoice;
 
-/// The text to calibrate on.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CalibrationText {
-    /// Text that the model itself writes, continuing nothing. No data are needed.
-    SelfGenerated,
-    /// Conversations: the model answers the prompts of ecq in its chat template. No data are needed.
+/// A text to take passages from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The kind of text, or the name of a file. Every kind has the same share of the passages.
+    pub kind: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Whether the model writes a part of the calibration text, or all of it if there are no documents.
+///
+/// It answers the prompts of ecq in its chat template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OwnText {
+    /// Documents alone.
+    No,
+    /// Conversations if the model has a chat template; otherwise documents alone.
+    IfChat,
+    /// Conversations if the model has a chat template, otherwise text that continues nothing.
+    Yes,
+}
+
+/// What the model writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    Nothing,
     Conversations,
-    /// Names and contents of texts; passages are taken from all of them in turn.
-    Texts(Vec<(String, String)>),
-    /// Texts, and as many tokens of [`Conversations`](Self::Conversations).
-    Mixed(Vec<(String, String)>),
+    Continuations,
+}
+
+impl OwnText {
+    /// Returns what a model with or without a chat template writes.
+    pub(super) fn written(self, has_template: bool) -> Written {
+        match (self, has_template) {
+            (Self::No, _) | (Self::IfChat, false) => Written::Nothing,
+            (Self::IfChat | Self::Yes, true) => Written::Conversations,
+            (Self::Yes, false) => Written::Continuations,
+        }
+    }
+}
+
+impl Written {
+    /// Returns the kind of the text.
+    pub(super) fn kind(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Conversations => Some("conversations"),
+            Self::Continuations => Some("the model's own text"),
+        }
+    }
+}
+
+/// The text to calibrate on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalibrationText {
+    /// Texts to take passages from.
+    pub documents: Vec<Document>,
+    /// Text that the model writes.
+    pub own: OwnText,
 }
 
 /// Options of calibration.
@@ -35,32 +83,65 @@ pub struct CalibrationOptions {
     pub reuse: bool,
 }
 
-/// The default text: novels, speeches, scripture, physics, manuals of free software, and source code.
-pub(super) const DEFAULT_TEXT: &str = include_str!("../../assets/calibration.txt");
+/// The default documents: literature, essays and speeches, manuals of free software, and source code.
+const DOCUMENTS: &str = include_str!("../../assets/calibration.txt");
 /// Conversations for the model to answer, separated by empty lines. Messages begin with their role.
 pub(super) const PROMPTS: &str = include_str!("../../assets/prompts.txt");
-/// Separator of the documents of [`DEFAULT_TEXT`].
-const DOCUMENT_SEPARATOR: &str = "\n\n\u{c}\n";
+/// Begins each of the [`DOCUMENTS`], whose first line is its kind.
+const DOCUMENT_START: char = '\u{c}';
 
-impl CalibrationOptions {
-    /// Returns the default text, one text per document.
-    pub fn default_text() -> CalibrationText {
-        let documents = DEFAULT_TEXT.split(DOCUMENT_SEPARATOR).enumerate();
-        CalibrationText::Texts(documents.map(|(i, text)| (format!("default {i}"), text.to_owned())).collect())
+impl CalibrationText {
+    /// Returns the text of models without options: the documents of ecq, and conversations if the model has a
+    /// chat template.
+    pub fn mixture() -> Self {
+        Self { documents: Self::default_documents(), own: OwnText::IfChat }
     }
 
+    /// Adds the documents of another text, and what the model writes for it.
+    pub fn add(&mut self, other: Self) {
+        self.documents.extend(other.documents);
+        self.own = self.own.max(other.own);
+    }
+
+    /// Returns the documents that are part of ecq.
+    pub fn default_documents() -> Vec<Document> {
+        let document = |text: &str| {
+            let (kind, text) = text.split_once('\n')?;
+            Some(Document { kind: kind.to_owned(), text: text.trim_end().to_owned() })
+        };
+        DOCUMENTS.split(DOCUMENT_START).filter_map(document).collect()
+    }
+
+    /// Returns the kinds of documents, in the order of their first occurrence.
+    pub(super) fn kinds(&self) -> Vec<&str> {
+        let mut kinds: Vec<&str> = Vec::new();
+        for Document { kind, .. } in &self.documents {
+            if !kinds.contains(&kind.as_str()) {
+                kinds.push(kind);
+            }
+        }
+        kinds
+    }
+}
+
+impl CalibrationOptions {
+    /// The default number of tokens.
+    pub const TOKENS: usize = 24_576;
+    /// The default number of tokens per sequence.
+    pub const SEQUENCE_LENGTH: usize = 512;
+
     /// Returns a description of text, tokens and seed. Files store it, and journals are keyed by it.
-    pub(super) fn description(&self) -> String {
-        let chat = format!("conversations ({})", hash([PROMPTS]));
-        let named = |texts: &[(String, String)]| {
-            format!("{} texts ({})", texts.len(), hash(texts.iter().map(|(_, text)| &text[..])))
-        };
-        let text = match &self.text {
-            CalibrationText::SelfGenerated => "the model's own text".to_owned(),
-            CalibrationText::Conversations => chat,
-            CalibrationText::Texts(texts) => named(texts),
-            CalibrationText::Mixed(texts) => format!("{} and {chat}", named(texts)),
-        };
+    pub(super) fn description(&self, written: Written) -> String {
+        let documents = &self.text.documents;
+        let texts = (!documents.is_empty()).then(|| {
+            let hash = hash(documents.iter().map(|document| &document.text[..]));
+            format!("{} texts ({hash})", documents.len())
+        });
+        let own = written.kind().map(|kind| match written {
+            Written::Conversations => format!("{kind} ({})", hash([PROMPTS])),
+            _ => kind.to_owned(),
+        });
+        let text = texts.into_iter().chain(own).collect::<Vec<_>>().join(" and ");
         let (tokens, length, seed) = (self.tokens, self.sequence_length, self.seed);
         format!("{tokens} tokens of {text} in windows of {length}, seed {seed}")
     }
@@ -80,9 +161,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_text_has_many_documents() {
-        let CalibrationText::Texts(texts) = CalibrationOptions::default_text() else { panic!("texts") };
-        assert!(texts.len() >= 12 && DEFAULT_TEXT.len() <= 2 << 20);
-        assert!(texts.iter().all(|(_, text)| text.len() > 10_000));
+    fn the_default_text_has_documents_of_four_kinds() {
+        let text = CalibrationText::mixture();
+        assert_eq!(text.kinds(), ["literature", "manuals", "essays", "source code"]);
+        assert!(text.documents.len() >= 12 && DOCUMENTS.len() <= 2 << 20);
+        assert!(text.documents.iter().all(|document| document.text.len() > 10_000));
     }
 }

@@ -3,6 +3,7 @@
 use super::collect::{SurveyGrids, SurveyWork};
 use super::input::Input;
 use super::journal::JournalLocation;
+use super::passages::written;
 use super::quantizer::BudgetedQuantizer;
 use super::sequential::quantize_sequentially;
 use super::statistics::LayerStatistics;
@@ -63,7 +64,7 @@ pub fn pack_calibrated(
     pack_reference(source, &reference, calibration.reuse, progress)?;
     let checkpoint = Checkpoint::open(&reference, &Limits::default())?;
     let sequences = Sequences::new(&checkpoint, calibration, progress)?;
-    let description = calibration.description();
+    let description = calibration.description(written(&checkpoint, calibration));
     let quarter = sequences.quarter();
     // The tokens are part of the key, because other versions may choose other passages for the same options.
     let tokens = blake3::hash(bytemuck::cast_slice(&quarter.tokens)).to_hex();
@@ -87,6 +88,7 @@ pub fn pack_calibrated(
     let (mut survey, mut survey_work) =
         Calibration::collect(&checkpoint, &quarter, grids, location, progress)?;
     let ends = survey.survey_ends(&checkpoint, grids, &mut survey_work)?;
+    survey.measured_kinds = sequences.held_out.iter().map(|held_out| held_out.kind.clone()).collect();
     let survey = Arc::new(survey);
     options.calibration = Some(survey.clone());
     if let Some(reference) = calibration.reference_grid {
@@ -97,14 +99,25 @@ pub fn pack_calibrated(
     let steps = solution.steps.clone();
     let inputs = format!("{model} {tokens} {description}");
     let mut output = Output::open(source, dest, &choices, &options, &inputs)?;
+    // A dry run does not keep the quantized head, which a measurement needs.
+    let held_out = if dest.is_some() { &sequences.held_out[..] } else { &[] };
     let rest: Vec<usize> =
         (0..tensors.len()).filter(|i| steps.get(i).is_none_or(|steps| steps.factor.is_none())).collect();
     let mut quantizer = BudgetedQuantizer::new(source, &survey, &choices, &options, solution, &mut output);
-    quantize_sequentially(&checkpoint, &sequences, folder, grids, ends, &mut quantizer, progress)?;
+    let measured_kl = quantize_sequentially(
+        &checkpoint,
+        &sequences,
+        held_out,
+        folder,
+        grids,
+        ends,
+        &mut quantizer,
+        progress,
+    )?;
     let (kl, work) = quantizer.result()?;
     drop(checkpoint);
     output.pack(&rest, &steps, progress)?;
-    let mut report = output.finish(source_name, progress)?;
+    let mut report = output.finish(source_name, measured_kl, progress)?;
     report.seconds = start.elapsed().as_secs_f64();
     report.expected_kl = Some(kl).filter(|nats| nats.is_finite());
     report.calibration = Some(CalibrationWork {

@@ -187,6 +187,17 @@ impl<'a, 'o> BudgetedQuantizer<'a, 'o> {
         Ok(Some(dequantize_rows(&codes, &grid, 0..codes.rows())))
     }
 
+    /// Returns the dequantized weights of a tensor in the file; `None` if it is not quantized here.
+    ///
+    /// # Errors
+    /// [`PackError::InTensor`] if the file cannot be read.
+    pub(super) fn written(&mut self, name: &str) -> Result<Option<Vec<f32>>> {
+        let Some(&index) = self.indices.get(name) else { return Ok(None) };
+        let Some(tensor) = self.output.encoded(index)? else { return Ok(None) };
+        let (codes, grid) = (decode_codes(&tensor)?, decode_grid(&tensor)?);
+        Ok(Some(dequantize_rows(&codes, &grid, 0..codes.rows())))
+    }
+
     /// Quantizes and writes a matrix, unless an interrupted run has done so; returns its dequantized weights,
     /// or `None` if it is not quantized here.
     ///

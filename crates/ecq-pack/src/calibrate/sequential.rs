@@ -9,19 +9,18 @@
 use super::block::{Block, Stage};
 use super::collect::SurveyGrids;
 use super::embedding::EmbeddingAndHead;
+use super::held_out::measure;
 use super::input::Input;
-use super::products::{add_transposed, all_threads};
 use super::quantizer::{BudgetedQuantizer, CorrectedMatrix};
 use super::row_file::RowFile;
 use super::statistics::Gram;
-use super::{Sequences, batches};
+use super::{HeldOut, Sequences, batches, for_batches};
 use crate::error::{PackError, Result};
+use crate::products::{add_product, add_transposed};
 use crate::progress::{Progress, check};
+use ecq_format::container::TextKl;
 use ecq_runtime::Checkpoint;
 use ecq_runtime::arch::{BlockSpec, Config, Role};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef};
-use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -38,8 +37,10 @@ struct Activations {
     heads: [RowFile; 2],
     /// The inputs of the down projection.
     product: [RowFile; 2],
-    /// First token and number of tokens of each batch.
+    /// First token and number of tokens of each batch: those of calibration, then those that are held out.
     batches: Vec<(usize, usize)>,
+    /// Number of tokens of calibration.
+    calibration_tokens: usize,
 }
 
 /// A run of sequential quantization.
@@ -50,8 +51,8 @@ struct SequentialRun<'r, 'a, 'o> {
     progress: &'r dyn Progress,
 }
 
-/// Quantizes embedding and head, whose inputs are `ends` by name, and all blocks one after another; `folder`
-/// holds temporary files.
+/// Quantizes embedding and head, whose inputs are `ends` by name, and all blocks one after another, and
+/// measures the result on the sequences `held_out`; `folder` holds temporary files.
 ///
 /// # Errors
 /// [`PackError::Runtime`] if a tensor is missing or damaged, [`PackError::Calibration`] if inputs are not
@@ -60,14 +61,19 @@ struct SequentialRun<'r, 'a, 'o> {
 pub(super) fn quantize_sequentially(
     checkpoint: &Checkpoint,
     sequences: &Sequences,
+    held_out: &[HeldOut],
     folder: &Path,
     grids: SurveyGrids<'_>,
     ends: HashMap<String, Input>,
     quantizer: &mut BudgetedQuantizer<'_, '_>,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Vec<TextKl>> {
     let config = checkpoint.config();
-    let (length, tokens) = (sequences.length, &sequences.tokens);
+    let (length, calibration_tokens) = (sequences.length, sequences.tokens.len());
+    let mut tokens = sequences.tokens.clone();
+    held_out.iter().for_each(|held_out| tokens.extend(&held_out.tokens));
+    let of_held_out = batches(tokens.len() - calibration_tokens, length).into_iter();
+    let of_held_out = of_held_out.map(|(start, rows)| (calibration_tokens + start, rows));
     let files = |width: usize| -> Result<[RowFile; 2]> {
         let file = || RowFile::temporary(folder, tokens.len(), width);
         Ok([file()?, file()?])
@@ -76,18 +82,20 @@ pub(super) fn quantize_sequentially(
         residual: files(config.hidden)?,
         heads: files(max_inputs(config, Role::Output))?,
         product: files(max_inputs(config, Role::Down))?,
-        batches: batches(tokens.len(), length),
+        batches: batches(calibration_tokens, length).into_iter().chain(of_held_out).collect(),
+        calibration_tokens,
     };
     let mut run = SequentialRun { activations, grids, quantizer, progress };
     progress.begin("quantizing sequentially", (tokens.len() * config.blocks.len()) as u64);
     let quantize = || {
-        run.embed(checkpoint, sequences, ends)?;
+        run.embed(checkpoint, &tokens, length, ends)?;
         run.quantizer.commit()?;
         for layer in 0..config.blocks.len() {
             run.quantize_block(checkpoint, layer, length)?;
             run.quantizer.commit()?;
         }
-        Ok(())
+        let table = config.blocks.len() % 2;
+        measure(checkpoint, held_out, &run.activations.residual, table, calibration_tokens, run.quantizer)
     };
     let quantized = quantize();
     if quantized.is_err() {
@@ -104,13 +112,14 @@ impl SequentialRun<'_, '_, '_> {
     fn embed(
         &mut self,
         checkpoint: &Checkpoint,
-        sequences: &Sequences,
+        tokens: &[u32],
+        length: usize,
         mut inputs: HashMap<String, Input>,
     ) -> Result<()> {
         let mut ends = EmbeddingAndHead::load(checkpoint)?;
         for stream in 0..2 {
             for &(start, rows) in &self.activations.batches {
-                let x = ends.embed(&sequences.tokens[start..start + rows], sequences.length);
+                let x = ends.embed(&tokens[start..start + rows], length);
                 self.activations.residual[stream].write(0, start, &x)?;
             }
             if stream == 0 {
@@ -153,17 +162,16 @@ impl SequentialRun<'_, '_, '_> {
         for stage in Stage::ALL {
             self.quantize_stage(stage, tables, &block, &mut quantized)?;
         }
-        let Activations { residual, product, batches, .. } = &mut self.activations;
-        for &(start, rows) in &*batches {
-            check(self.progress)?;
+        let Activations { residual, product, .. } = &self.activations;
+        let after_down = |start: usize, rows: usize| {
             for (i, block) in [&block, &quantized].into_iter().enumerate() {
                 let middle = residual[i].read(tables[1], start, rows)?;
                 let product = product[i].read(0, start, rows)?;
                 residual[i].write(tables[1], start, &block.after_down(&middle, &product))?;
             }
-            self.progress.advance(rows as u64, &label);
-        }
-        Ok(())
+            Ok(())
+        };
+        self.run(&label, after_down)
     }
 
     /// Computes the residual streams after a block whose matrices the file holds.
@@ -180,16 +188,23 @@ impl SequentialRun<'_, '_, '_> {
                 quantized.matrices[index].set_weights(weights);
             }
         }
-        let Activations { residual, batches, .. } = &mut self.activations;
-        for &(start, rows) in &*batches {
-            check(self.progress)?;
-            for (i, block) in [block, &*quantized].into_iter().enumerate() {
+        let (residual, quantized) = (&self.activations.residual, &*quantized);
+        let forward = |start: usize, rows: usize| {
+            for (i, block) in [block, quantized].into_iter().enumerate() {
                 let x = residual[i].read(before, start, rows)?;
                 residual[i].write(after, start, &block.forward(&x))?;
             }
+            Ok(())
+        };
+        self.run(label, forward)
+    }
+
+    /// Runs the last step of a block for all batches.
+    fn run(&self, label: &str, each: impl Fn(usize, usize) -> Result<()> + Sync) -> Result<()> {
+        for_batches(&self.activations.batches, each, |(_, rows), ()| {
             self.progress.advance(rows as u64, label);
-        }
-        Ok(())
+            check(self.progress)
+        })
     }
 
     /// Computes the inputs of a stage's matrices in both models, and quantizes these matrices.
@@ -209,10 +224,11 @@ impl SequentialRun<'_, '_, '_> {
         // E[(x - x') x'^T] for original inputs x and inputs x' from quantized matrices.
         let mut deviation = vec![0f32; cols * cols];
         let mut tokens = 0;
-        let Activations { residual, heads, product, batches } = &mut self.activations;
-        for &(start, rows) in &*batches {
-            check(self.progress)?;
-            let [original, inputs] = [(0, block), (1, &*quantized)].map(|(i, block)| -> Result<Vec<f32>> {
+        let Activations { residual, heads, product, batches, calibration_tokens } = &self.activations;
+        let quantized_so_far = &*quantized;
+        let inputs = |start: usize, rows: usize| {
+            let of_models = [(0, block), (1, quantized_so_far)];
+            let [original, inputs] = of_models.map(|(i, block)| -> Result<Vec<f32>> {
                 Ok(match stage {
                     Stage::Attention => block.attention_inputs(&residual[i].read(before, start, rows)?),
                     Stage::Output => {
@@ -234,13 +250,17 @@ impl SequentialRun<'_, '_, '_> {
                 })
             });
             let (mut difference, inputs) = (original?, inputs?);
-            if is_needed {
-                difference.par_iter_mut().zip(&inputs).for_each(|(x, input)| *x -= input);
-                add_transposed(&difference, cols, &inputs, cols, &mut deviation, all_threads());
+            difference.iter_mut().zip(&inputs).for_each(|(x, input)| *x -= input);
+            Ok((difference, inputs))
+        };
+        for_batches(batches, inputs, |(start, rows), (difference, inputs)| {
+            if is_needed && start < *calibration_tokens {
+                add_transposed(&difference, cols, &inputs, cols, &mut deviation);
                 gram.add(&inputs);
                 tokens += rows;
             }
-        }
+            check(self.progress)
+        })?;
         deviation.iter_mut().for_each(|v| *v *= CORRECTION / tokens.max(1) as f32);
         let hessian = gram.mean();
         if !hessian.iter().chain(&deviation).all(|v| v.is_finite()) {
@@ -278,11 +298,7 @@ impl SequentialRun<'_, '_, '_> {
 /// Returns `W + W C` for weights `W`, `[rows, cols]`, and the correction `C`, `[cols, cols]`.
 fn corrected(weights: &[f32], cols: usize, correction: &[f32]) -> Vec<f32> {
     let mut corrected = weights.to_vec();
-    let rows = weights.len() / cols;
-    let out = MatMut::from_row_major_slice_mut(&mut corrected, rows, cols);
-    let w = MatRef::from_row_major_slice(weights, rows, cols);
-    let correction = MatRef::from_row_major_slice(correction, cols, cols);
-    matmul(out, Accum::Add, w, correction, 1.0, all_threads());
+    add_product(weights, correction, cols, &mut corrected);
     corrected
 }
 

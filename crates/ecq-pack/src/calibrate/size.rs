@@ -2,7 +2,8 @@
 
 use super::CalibrationOptions;
 use super::collect::HEAD_TOKENS;
-use super::{BATCH_TOKENS, batches};
+use super::passages::HELD_OUT_TOKENS;
+use super::{BATCH_TOKENS, BATCHES_TOGETHER, batches};
 use ecq_runtime::arch::{BlockSpec, Config, LinearSpec, Role};
 
 /// The most disk space and memory that calibration takes, in bytes, besides the output.
@@ -34,6 +35,8 @@ pub fn calibration_sizes(
     let length = options.sequence_length.clamp(1, config.context.max(1));
     let tokens = (options.tokens / length).max(1) * length;
     let quarter = tokens.div_ceil(4);
+    // Of each kind, what the model writes included.
+    let held_out = (options.text.kinds().len() + 1) * HELD_OUT_TOKENS;
     let linears = || config.blocks.iter().flat_map(BlockSpec::tensors);
     let largest = |value: &dyn Fn(&LinearSpec) -> usize| linears().map(value).max().unwrap_or(0);
     let inputs_of =
@@ -42,7 +45,7 @@ pub fn calibration_sizes(
     let head_count = if config.tied() { 1 } else { 2 };
 
     let survey_stream = (layers + 3) * quarter * hidden * F32;
-    let activations = 2 * tokens * (2 * hidden + heads + product) * F32;
+    let activations = 2 * (tokens + held_out) * (2 * hidden + heads + product) * F32;
     let surveys = SURVEY_BYTES * linears().map(|linear| linear.shape[0] + linear.shape[1]).sum::<usize>();
     let ends = head_count * (hidden * hidden + vocabulary) * F32;
     let disk = survey_stream.max(activations) + surveys + ends;
@@ -57,6 +60,8 @@ pub fn calibration_sizes(
     // The forward and backward pass of a batch: some eight rows of the residual stream, nine of heads and six
     // of the feed-forward layer for each token.
     let pass = batch * (8 * hidden + 9 * heads + 6 * product) * F32;
+    // A forward pass keeps less, for several batches.
+    let forward = BATCHES_TOGETHER * batch * (4 * hidden + 4 * heads + 3 * product) * F32;
     let squares = |factor: usize, cols: usize| factor * cols * cols;
     let largest_input = hidden.max(heads).max(product);
     // A factorization in f64 and its result in f32.
@@ -65,23 +70,25 @@ pub fn calibration_sizes(
     let survey = block + moments + factor.max(pass);
     // The moments and the deviation of one input.
     let quantizing =
-        2 * block + squares(2 * F32, largest_input) + factor.max(pass).max(QUANTIZED_BYTES * matrix);
+        2 * block + squares(2 * F32, largest_input) + factor.max(forward).max(QUANTIZED_BYTES * matrix);
     let table = vocabulary * hidden;
     let logits = HEAD_TOKENS * (vocabulary + 4 * hidden) * F32;
     let of_ends = head_count * table * F32 + squares(4 * F32, hidden) + logits.max(QUANTIZED_BYTES * table);
-    let memory = survey.max(quantizing).max(of_ends);
+    // The original embedding and head, the quantized head, and the logits of both.
+    let measuring = (head_count + 1) * table * F32 + 2 * logits;
+    let memory = survey.max(quantizing).max(of_ends).max(measuring);
     CalibrationSizes { disk_bytes: source_bytes + disk as u64, memory_bytes: memory as u64 }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::CalibrationOptions;
+    use super::super::{CalibrationOptions, CalibrationText};
     use super::*;
     use ecq_runtime::Checkpoint;
     use std::path::Path;
 
     fn options(tokens: usize) -> CalibrationOptions {
-        let text = CalibrationOptions::default_text();
+        let text = CalibrationText::mixture();
         CalibrationOptions { text, tokens, sequence_length: 512, seed: 0, reference_grid: None, reuse: false }
     }
 

@@ -1,7 +1,7 @@
 //! Calibration statistics of a matrix, their accumulation over tokens, and their files.
 
-use super::products::add_gram;
 use crate::error::{PackError, Result};
+use crate::products::add_gram;
 use rayon::prelude::*;
 use std::fs;
 use std::path::Path;

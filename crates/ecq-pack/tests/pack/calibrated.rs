@@ -3,8 +3,8 @@
 use ecq_core::Limits;
 use ecq_pack::source::{self, Source};
 use ecq_pack::{
-    CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, GridChoice, PackError,
-    PackOptions, PackReport, Progress, Target, export_checkpoint, pack_calibrated,
+    CalibrationOptions, CalibrationText, CheckpointFormat, CheckpointOptions, Document, GridChoice, OwnText,
+    PackError, PackOptions, PackReport, Progress, Target, export_checkpoint, pack_calibrated,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -74,7 +74,10 @@ impl Model {
     ) -> Result<PackReport, PackError> {
         let text = "A sentence about a ship, a storm and a lighthouse. ".repeat(100);
         let calibration = CalibrationOptions {
-            text: CalibrationText::Texts(vec![("text".to_owned(), text)]),
+            text: CalibrationText {
+                documents: vec![Document { kind: "text".to_owned(), text }],
+                own: OwnText::No,
+            },
             tokens: TOKENS,
             sequence_length: WINDOW,
             seed: 0,

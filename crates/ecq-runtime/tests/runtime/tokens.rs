@@ -17,7 +17,16 @@ fn with_files(files: &[(&str, Vec<u8>)], source_bytes: u64) -> Checkpoint {
     }
     let source = SourceRecord { format: "safetensors".to_owned(), file: "m".to_owned(), bytes: source_bytes };
     let (writer, shapes) = ("test".to_owned(), BTreeMap::new());
-    spool.finish(&ModelEntry { source, order: Vec::new(), writer, shapes, recipe: None }).unwrap();
+    spool
+        .finish(&ModelEntry {
+            source,
+            order: Vec::new(),
+            writer,
+            shapes,
+            recipe: None,
+            measured_kl: Vec::new(),
+        })
+        .unwrap();
     let file = EcqFile::parse(std::fs::read(&path).unwrap().into(), &Limits::default()).unwrap();
     Checkpoint::new(file, &Limits::default()).unwrap()
 }

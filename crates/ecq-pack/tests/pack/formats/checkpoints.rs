@@ -6,7 +6,9 @@ use super::models::{
 };
 use ecq_codec::encode::{CodingChoice, EncodeOptions};
 use ecq_core::{Coding, Limits};
-use ecq_pack::{CalibrationOptions, CalibrationText, CheckpointFormat, PackOptions, pack_calibrated, verify};
+use ecq_pack::{
+    CalibrationOptions, CalibrationText, CheckpointFormat, OwnText, PackOptions, pack_calibrated, verify,
+};
 use ecq_runtime::{Checkpoint, RuntimeError};
 use safetensors::Dtype;
 use std::fs;
@@ -93,7 +95,7 @@ fn a_folder_without_a_configuration_says_so_before_the_work() {
     let error = Checkpoint::open(&file, &Limits::default()).unwrap_err().to_string();
     assert!(error.contains("no config.json"), "{error}");
     let calibration = CalibrationOptions {
-        text: CalibrationText::SelfGenerated,
+        text: CalibrationText { documents: Vec::new(), own: OwnText::Yes },
         tokens: 64,
         sequence_length: 16,
         seed: 0,
