@@ -1,4 +1,5 @@
-//! Weights per second of the quantizers with error feedback, and the bits that the trellis saves.
+//! Weights per second of the quantizers with error feedback, the bits that the trellis saves, and the time of
+//! factorizations.
 //!
 //! Gaussian weights, inputs each of which correlates with the one before it. Speeds exclude the factorization
 //! of the Hessian. Bits are entropies, the trellis's by branch bit, and are compared at equal weighted error:
@@ -104,6 +105,15 @@ fn main() {
             }),
         ];
         println!("{rows} x {cols}, {} threads", rayon_threads());
+        let seconds = |work: &dyn Fn()| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64()
+        };
+        let factored = seconds(&|| drop(ErrorFeedback::with_order(&hessian, shape.order(cols)).unwrap()));
+        let sides = gaussian(cols * cols);
+        let solved = seconds(&|| drop(natural.solve(&sides).unwrap()));
+        println!("  factorization {factored:.3} s, solving for {cols} rows {solved:.3} s");
         let mut uniform = None;
         for (name, quantize) in quantizers {
             let mut best = f64::INFINITY;

@@ -14,9 +14,6 @@ use crate::weights::Weights;
 use ecq_core::FloatVec;
 use faer::linalg::cholesky::llt;
 use faer::linalg::matmul::matmul;
-use faer::linalg::triangular_solve::{
-    solve_unit_lower_triangular_in_place, solve_unit_upper_triangular_in_place,
-};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
@@ -156,27 +153,67 @@ impl ErrorFeedback {
             return Err(QuantError::Parameter { what: "right-hand side", found, expected });
         }
         let col = |position: usize| self.order[position] as usize;
-        let upper = MatRef::from_row_major_slice(&self.propagation, cols, cols);
         let mut solution = vec![0f32; b.len()];
         let tasks = solution.par_chunks_mut(SOLVED_ROWS * cols).zip(b.par_chunks(SOLVED_ROWS * cols));
         tasks.for_each(|(solution, b)| {
-            let rows = b.len() / cols;
-            let mut x = Mat::<f32>::from_fn(cols, rows, |position, row| b[row * cols + col(position)]);
-            solve_unit_upper_triangular_in_place(upper, x.as_mut(), Par::Seq);
-            for row in 0..rows {
-                for position in 0..cols {
+            let mut x: Vec<f32> = (0..b.len()).map(|i| b[i / cols * cols + col(i % cols)]).collect();
+            self.solve_transposed(&mut x);
+            for row in x.chunks_exact_mut(cols) {
+                for (position, x) in row.iter_mut().enumerate() {
                     let step = self.column_steps[col(position)];
-                    x[(position, row)] *= step * step;
+                    *x *= step * step;
                 }
             }
-            solve_unit_lower_triangular_in_place(upper.transpose(), x.as_mut(), Par::Seq);
-            for (row, solution) in solution.chunks_exact_mut(cols).enumerate() {
-                for position in 0..cols {
-                    solution[col(position)] = x[(position, row)];
-                }
+            self.solve_factors(&mut x);
+            for (row, x) in solution.chunks_exact_mut(cols).zip(x.chunks_exact(cols)) {
+                x.iter().enumerate().for_each(|(position, &x)| row[col(position)] = x);
             }
         });
         Ok(solution)
+    }
+
+    /// Replaces rows `b` by `y` with `y U^T = b`, for the propagation factors `U` with ones on the diagonal.
+    ///
+    /// Blocks of columns are solved for from last to first, and subtracted from all columns before them in one
+    /// product.
+    fn solve_transposed(&self, rows: &mut [f32]) {
+        let cols = self.cols;
+        for first in (0..cols).step_by(BLOCK_COLS).rev() {
+            let width = BLOCK_COLS.min(cols - first);
+            for row in rows.chunks_exact_mut(cols) {
+                for k in (first..first + width).rev() {
+                    let factors = &self.propagation[k * cols..(k + 1) * cols];
+                    let later = k + 1..first + width;
+                    let sum: f32 = row[later.clone()].iter().zip(&factors[later]).map(|(y, u)| y * u).sum();
+                    row[k] -= sum;
+                }
+            }
+            let n = rows.len() / cols;
+            let (earlier, rest) = MatMut::from_row_major_slice_mut(rows, n, cols).split_at_col_mut(first);
+            let factors = MatRef::from_row_major_slice(&self.propagation, cols, cols);
+            let factors = factors.submatrix(0, first, first, width).transpose();
+            matmul(earlier, Accum::Add, rest.as_ref().subcols(0, width), factors, -1.0, Par::Seq);
+        }
+    }
+
+    /// Replaces rows `z` by `x` with `x U = z`, in blocks of columns from first to last.
+    fn solve_factors(&self, rows: &mut [f32]) {
+        let cols = self.cols;
+        for first in (0..cols).step_by(BLOCK_COLS) {
+            let end = cols.min(first + BLOCK_COLS);
+            for row in rows.chunks_exact_mut(cols) {
+                for i in first..end {
+                    let factors = &self.propagation[i * cols..(i + 1) * cols];
+                    let x = row[i];
+                    row[i + 1..end].iter_mut().zip(&factors[i + 1..end]).for_each(|(z, u)| *z -= x * u);
+                }
+            }
+            let n = rows.len() / cols;
+            let (solved, later) = MatMut::from_row_major_slice_mut(rows, n, cols).split_at_col_mut(end);
+            let factors = MatRef::from_row_major_slice(&self.propagation, cols, cols);
+            let factors = factors.submatrix(first, end, end - first, cols - end);
+            matmul(later, Accum::Add, solved.as_ref().subcols(first, end - first), factors, -1.0, Par::Seq);
+        }
     }
 
     /// Returns the number of inputs whose second moment is below 1e-4 of the median.

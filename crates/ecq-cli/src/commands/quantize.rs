@@ -227,7 +227,7 @@ impl CalibrationRequest {
                 }
                 Some(value @ ("self" | "none")) => {
                     if value == "none" {
-                        warnings::note("--calibrate none is deprecated and means --calibrate self");
+                        warnings::note("`--calibrate none` is deprecated; it means `--calibrate self`");
                     }
                     CalibrationText { documents: Vec::new(), own: OwnText::Yes }
                 }

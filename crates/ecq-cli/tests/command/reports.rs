@@ -90,7 +90,11 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
     let z = folder.name("z.ecq");
     let few = ["--calibration-tokens", "64", "--calibration-window", "64"];
     said(&[&["quantize", "--calibrate", "default", &model, "--bpw", "3", "-o", &z], &few[..]].concat());
-    let said = refused(&["quantize", &model, "--bpw", "3", "--calibrate", "none", "-o", &z, "--force"], 2);
+    // The old name of `self`.
+    let none = ["quantize", &model, "--bpw", "3", "--calibrate", "none", "-o", &z, "--force"];
+    let (_, rest) = said(&[&none[..], &few].concat());
+    assert!(plain(&rest).contains("`--calibrate none` is deprecated"), "{rest}");
+    let said = refused(&["quantize", &model, "--bpw", "3", "--calibrate", "chat", "-o", &z, "--force"], 2);
     assert!(said.contains("was renamed to `self`"), "{said}");
     let said = refused(
         &["quantize", &model, "--bpw", "3", "--calibrate", "off", "--calibrate", "self", "-o", &z, "--force"],
@@ -108,24 +112,26 @@ fn below_four_bits_a_model_is_calibrated_unless_that_is_off() {
 fn models_with_a_chat_template_are_calibrated_on_conversations() {
     let folder = Folder::new();
     let (x, y, z) = (folder.name("x.ecq"), folder.name("y.ecq"), folder.name("z.ecq"));
-    let few = ["--calibration-tokens", "256", "--calibration-window", "128"];
-    let chat = ["--bpw", "3", "--calibrate", "chat"];
-    let refusal = refused(&[&["quantize", &embedded(), "-o", &x], &chat[..], &few].concat(), 5);
-    assert!(plain(&refusal).contains("conversations need a chat template"), "{refusal}");
-    assert!(!Path::new(&x).exists());
+    let few = ["--bpw", "3", "--calibration-tokens", "1024", "--calibration-window", "64"];
     let model = folder.changed(|hf| {
         let template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:";
         std::fs::write(hf.join("chat_template.jinja"), template).unwrap();
     });
     let quantize = |texts: &[&str], file: &str| {
-        said(&[&["quantize", &model, "-o", file], &chat[..], texts, &few].concat());
+        let (out, _) = said(&[&["quantize", &model, "-o", file], texts, &few].concat());
+        assert!(plain(&out).contains("KL divergence from the source, on passages"), "{out}");
         plain(&said(&["inspect", file]).0)
     };
-    assert!(quantize(&[], &x).contains("256 tokens of conversations"));
-    let mixed = quantize(&["--calibrate", "default"], &y);
+    let own = quantize(&["--calibrate", "self"], &x);
+    assert!(own.contains("1024 tokens of conversations"), "{own}");
+    assert!(own.contains("tokens of conversations"), "{own}");
+    let mixed = quantize(&[], &y);
     assert!(mixed.contains("texts (") && mixed.contains("and conversations ("), "{mixed}");
+    for kind in ["literature", "essays", "manuals", "source code"] {
+        assert!(mixed.contains(&format!("tokens of {kind}")), "{mixed}");
+    }
     // The same conversations for the same seed.
-    quantize(&[], &z);
+    quantize(&["--calibrate", "self"], &z);
     assert!(std::fs::read(&x).unwrap() == std::fs::read(&z).unwrap(), "runs differ");
 }
 

@@ -239,7 +239,6 @@ impl Calibration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::products::by_transposed;
     use ecq_core::Limits;
     use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
     use ecq_runtime::kv::KvOptions;
@@ -262,10 +261,8 @@ mod tests {
         for layer in 0..checkpoint.config().blocks.len() {
             x = Block::load(&checkpoint, layer, 12).unwrap().forward(&x);
         }
-        let normed = ends.final_norm.forward(&x);
         let vocabulary = checkpoint.config().vocabulary;
-        let mut logits = vec![0.0; tokens.len() * vocabulary];
-        by_transposed(&normed, &ends.embedding, ends.hidden, &mut logits);
+        let logits = ends.logits(&x, ends.head());
 
         let options = CpuOptions { activations: ActivationType::F32, ..CpuOptions::default() };
         let backend = Arc::new(Cpu::new(options).unwrap());

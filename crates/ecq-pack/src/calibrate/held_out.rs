@@ -61,3 +61,91 @@ pub(super) fn measure(
 fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CalibrationOptions, CalibrationText, Document, OwnText, Sequences, pack_calibrated};
+    use super::*;
+    use crate::source;
+    use crate::{GridChoice, PackOptions, Target};
+    use ecq_core::{Element, Limits};
+    use ecq_format::container::EcqFile;
+    use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
+    use ecq_runtime::kv::KvOptions;
+    use ecq_runtime::{Batch, Executor, ExecutorOptions, LoadOptions, LogitsSelection, Mode, Model};
+    use std::path::Path;
+    use std::sync::Arc;
+
+    /// The logits of all tokens of sequences, by the runtime.
+    fn logits(file: &Path, tokens: &[u32], length: usize) -> Vec<f32> {
+        let checkpoint = Checkpoint::open(file, &Limits::default()).unwrap();
+        let cpu = CpuOptions { activations: ActivationType::F32, ..CpuOptions::default() };
+        let load = LoadOptions { mode: Mode::Cached, budget_bytes: None, free_bytes: None };
+        let model = Arc::new(Model::load(&checkpoint, Arc::new(Cpu::new(cpu).unwrap()), load).unwrap());
+        let kv = KvOptions { element: Element::F32, ..KvOptions::default() };
+        let options = ExecutorOptions { kv, ..ExecutorOptions::default() };
+        let mut executor = Executor::new(model, options).unwrap();
+        let mut all = Vec::new();
+        for tokens in tokens.chunks(length) {
+            let (mut sequence, mut batch) = (executor.sequence(), Batch::new());
+            batch.push(&mut sequence, tokens, tokens.len(), LogitsSelection::All).unwrap();
+            executor.logits(&batch, |_, logits| all.extend_from_slice(logits)).unwrap();
+        }
+        all
+    }
+
+    #[test]
+    fn measured_kl_is_that_of_the_runtime() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecq-cli/assets/tiny.ecq");
+        let (whole, layers) = (folder.path().join("whole"), folder.path().join("layers"));
+        let export = crate::CheckpointOptions::new(crate::CheckpointFormat::Safetensors);
+        crate::export_checkpoint(&tiny, &whole, &export, &Limits::default(), &()).unwrap();
+        ecq_fixtures::checkpoint::first_layers(&whole, &layers, 2).unwrap();
+        let source = source::open(&layers, &Limits::default()).unwrap();
+        let document = |kind: &str, text: &str| Document { kind: kind.to_owned(), text: text.repeat(60) };
+        let documents = vec![
+            document("ships", "A sentence about a ship, a storm and a lighthouse. "),
+            document("numbers", "Seven and five are twelve, which is less than thirteen. "),
+        ];
+        let calibration = CalibrationOptions {
+            text: CalibrationText { documents, own: OwnText::No },
+            tokens: 512,
+            sequence_length: 32,
+            seed: 0,
+            reference_grid: None,
+            reuse: false,
+        };
+        let (work, out) = (folder.path().join("work"), folder.path().join("x.ecq"));
+        // The head is quantized too.
+        let options = PackOptions {
+            linear: GridChoice::uniform(None),
+            embedding: GridChoice::uniform(None),
+            target: Target::Bpw(2.5),
+            ..PackOptions::default()
+        };
+        let report =
+            pack_calibrated(&*source, "layers", Some(&out), &work, options, &calibration, &()).unwrap();
+        let kinds: Vec<&str> = report.measured_kl.iter().map(|measured| measured.text.as_str()).collect();
+        assert_eq!(kinds, ["ships", "numbers"]);
+        assert_eq!(EcqFile::open(&out, &Limits::default()).unwrap().model().measured_kl, report.measured_kl);
+
+        let reference = std::fs::read_dir(&work).unwrap().map(|entry| entry.unwrap().path());
+        let reference =
+            reference.into_iter().find(|path| path.extension().is_some_and(|e| e == "ecq")).unwrap();
+        let checkpoint = Checkpoint::open(&reference, &Limits::default()).unwrap();
+        let sequences = Sequences::new(&checkpoint, &calibration, &()).unwrap();
+        let vocabulary = checkpoint.config().vocabulary;
+        for (measured, HeldOut { kind, tokens }) in report.measured_kl.iter().zip(&sequences.held_out) {
+            let mut expected = LogitsComparison::default();
+            let [reference, quantized] =
+                [&reference, &out].map(|file| logits(file, tokens, sequences.length));
+            expected.add(&reference, &quantized, vocabulary);
+            assert_eq!((&measured.text, measured.tokens), (kind, expected.tokens()));
+            let kl = expected.kl();
+            assert!(kl.mean > 0.01, "{kl:?}");
+            assert!((measured.kl - kl.mean).abs() < 1e-4 + 1e-3 * kl.mean, "{measured:?}, {kl:?}");
+            assert!((measured.stderr - kl.stderr).abs() < 1e-4 + 1e-3 * kl.stderr, "{measured:?}, {kl:?}");
+        }
+    }
+}
