@@ -86,7 +86,7 @@ impl Linears {
 }
 
 /// A matrix that is ready for products on the CPU.
-#[pyclass(frozen, module = "ecq")]
+#[pyclass(frozen, weakref, module = "ecq")]
 pub struct Linear {
     linear: ecq::Linear,
 }
@@ -149,6 +149,15 @@ impl Linear {
         };
         let rows: Vec<u32> = indices.as_array().iter().map(row).collect::<PyResult<_>>()?;
         fill(py, out, [rows.len(), cols], |out| self.linear.rows(&rows, out))
+    }
+
+    /// A copy is the matrix itself, which cannot change.
+    fn __copy__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    fn __deepcopy__<'py>(this: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+        this
     }
 
     /// The weights as a float32 array.

@@ -1,0 +1,222 @@
+"""Models of transformers."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ecq
+
+torch = pytest.importorskip("torch", reason="SKIPPED: PyTorch is not installed")
+transformers = pytest.importorskip("transformers", reason="SKIPPED: transformers is not installed")
+
+import ecq.hf  # noqa: E402
+from ecq.torch import EcqEmbedding, EcqLinear  # noqa: E402
+
+PROMPT = "The Debian project is"
+
+
+@pytest.fixture(scope="module")
+def folder(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ecq.hf.export(small, tmp_path_factory.mktemp("hf") / "small")
+
+
+def from_pretrained(folder: Path, **options: Any) -> Any:
+    options.setdefault("dtype", torch.float32)
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, **options)
+
+
+def logits_of(model: Any, tokens: "list[int]") -> "np.ndarray[Any, Any]":
+    with torch.no_grad():
+        logits: np.ndarray[Any, Any] = model(torch.tensor([tokens])).logits[0].numpy()
+    return logits
+
+
+def greedy(model: Any, tokens: "list[int]", count: int) -> "list[int]":
+    options = {"max_new_tokens": count, "min_new_tokens": count, "do_sample": False, "pad_token_id": 0}
+    generated: list[int] = model.generate(torch.tensor([tokens]), **options)[0, len(tokens) :].tolist()
+    return generated
+
+
+def test_the_weights_of_a_folder_are_the_file(small: Path, folder: Path) -> None:
+    """A hard link; config and tokenizer are those that the file has attached."""
+    assert (folder / "model.safetensors").samefile(small)
+    config = json.loads((folder / "config.json").read_text())
+    assert config.pop("quantization_config") == {"quant_method": "ecq"}
+    assert config == json.loads(ecq.open(small).read_attached("config.json"))
+    with pytest.raises(FileExistsError, match="replace=True"):
+        ecq.hf.export(small, folder)
+    assert ecq.hf.export(small, folder, replace=True) == folder
+
+
+@pytest.mark.parametrize("mode", ["fused", "cached", "lru", "prefetch"])
+def test_logits_and_tokens_equal_those_of_ecq(small: Path, folder: Path, mode: str) -> None:
+    """In every decode mode."""
+    options = ecq.hf.EcqConfig(mode=mode, memory="200KiB" if mode == "lru" else None, threads=2)
+    model = from_pretrained(folder, quantization_config=options)
+    assert model.hf_quantizer.linears.mode == mode
+    reference = ecq.load(small, cache="f32")
+    tokens = reference.tokenize(PROMPT)
+    np.testing.assert_allclose(logits_of(model, tokens), reference.forward(tokens), rtol=0, atol=1e-3)
+    expected = reference.generate(tokens, max_tokens=24, temperature=0, ignore_end=True).tokens
+    assert greedy(model, tokens, 24) == expected
+
+
+def test_layers_are_coded(small: Path, folder: Path) -> None:
+    """All matrices with codes; a tied head shares the matrix; nothing else has random values."""
+    model = from_pretrained(folder)
+    coded = [name for name in (linears := ecq.linears(small)).names() if linears.is_coded(name)]
+    layers = dict(model.named_modules())
+    assert all(
+        isinstance(layers[name.removesuffix(".weight")], (EcqLinear, EcqEmbedding)) for name in coded
+    )
+    assert isinstance(model.lm_head, EcqLinear)
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), linears.values(name), name)
+    assert model.is_quantized
+
+
+def test_dequantize(small: Path, folder: Path) -> None:
+    """At load and later, into ordinary layers with the bits of the file."""
+    linears = ecq.linears(small)
+    options = ecq.hf.EcqConfig(dequantize=True)
+    loaded = from_pretrained(folder, quantization_config=options)
+    later = from_pretrained(folder).dequantize()
+    reference = ecq.load(small)
+    tokens = reference.tokenize(PROMPT)
+    for model in (loaded, later):
+        assert not any(isinstance(module, EcqLinear) for module in model.modules())
+        for name, value in model.state_dict().items():
+            stored = name if name in linears else "model.embed_tokens.weight"
+            np.testing.assert_array_equal(value.detach().numpy(), linears.values(stored), name)
+        np.testing.assert_allclose(logits_of(model, tokens), reference.forward(tokens), rtol=0, atol=1e-3)
+        assert "quantization_config" not in model.config.to_dict()
+
+
+def test_save_pretrained_round_trip(small: Path, folder: Path, tmp_path: Path) -> None:
+    """The saved folder has the same file and gives the same tokens."""
+    model = from_pretrained(folder)
+    model.save_pretrained(tmp_path / "saved")
+    assert (tmp_path / "saved" / "model.safetensors").read_bytes() == small.read_bytes()
+    config = json.loads((tmp_path / "saved" / "config.json").read_text())
+    assert config["quantization_config"] == {"quant_method": "ecq"}
+    again = from_pretrained(tmp_path / "saved")
+    tokens = ecq.load(small).tokenize(PROMPT)
+    assert greedy(again, tokens, 8) == greedy(model, tokens, 8)
+    with torch.no_grad():
+        again.model.norm.weight += 1
+    with pytest.raises(ValueError, match="model.norm.weight has changed"):
+        again.save_pretrained(tmp_path / "changed")
+    with pytest.raises(ValueError, match="push_to_hub"):
+        model.save_pretrained(tmp_path / "pushed", push_to_hub=True)
+
+
+def test_pipeline(small: Path, folder: Path) -> None:
+    """``pipeline`` generates text, with the tokenizer of the folder."""
+    generator = transformers.pipeline("text-generation", model=str(folder), dtype=torch.float32)
+    options = {"max_new_tokens": 12, "do_sample": False, "return_full_text": False}
+    [result] = generator(PROMPT, **options)
+    expected = ecq.load(small, cache="f32").generate(PROMPT, max_tokens=12, temperature=0)
+    assert result["generated_text"] == expected.text
+
+
+def test_load_takes_a_file(small: Path, tmp_path: Path) -> None:
+    """Without a folder; the model can be saved."""
+    model = ecq.hf.load(small, dtype=torch.float32)
+    tokens = ecq.load(small).tokenize(PROMPT)
+    assert greedy(model, tokens, 4) == greedy(ecq.hf.load(small, dtype=torch.float32), tokens, 4)
+    model.save_pretrained(tmp_path / "saved")
+    assert (tmp_path / "saved" / "model.safetensors").samefile(small)
+    base = ecq.hf.load(small, dtype=torch.float32, model_class=transformers.AutoModel)
+    assert isinstance(base.embed_tokens, EcqEmbedding)
+
+
+def test_types_and_compile(folder: Path) -> None:
+    """bfloat16 activations, and one graph for the whole model."""
+    model = from_pretrained(folder, dtype=torch.bfloat16)
+    tokens = torch.tensor([[1, 2, 3, 4]])
+    with torch.no_grad():
+        plain = model(tokens, use_cache=False).logits
+        compiled = torch.compile(model, backend="eager", fullgraph=True)(tokens, use_cache=False).logits
+    assert plain.dtype == torch.bfloat16
+    torch.testing.assert_close(compiled, plain)
+
+
+def test_missing_tensors_are_an_error(small: Path, folder: Path, tmp_path: Path) -> None:
+    """No parameter is left with random values."""
+    config = json.loads((folder / "config.json").read_text())
+    other = tmp_path / "other"
+    other.mkdir()
+    config["num_hidden_layers"] += 1
+    (other / "config.json").write_text(json.dumps(config))
+    (other / "model.safetensors").hardlink_to(small)
+    with pytest.raises(ValueError, match=r"the .ecq file lacks \d+ tensors of"):
+        from_pretrained(other)
+
+
+def test_experts_are_refused(tmp_path: Path) -> None:
+    """With the name of the model and its layer."""
+    config = transformers.MixtralConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, num_local_experts=2, architectures=["MixtralForCausalLM"],
+    )  # fmt: skip
+    weights = {"model.embed_tokens.weight": np.zeros((64, 32), np.float32)}
+    files = {"config.json": config.to_json_string(use_diff=False)}
+    ecq.quantize(weights, tmp_path / "moe.ecq", bpw=4, calibrate="off", files=files)
+    with pytest.raises(NotImplementedError, match=r"MixtralForCausalLM has experts \(.*mlp"):
+        ecq.hf.load(tmp_path / "moe.ecq")
+
+
+def test_a_file_without_configuration(tmp_path: Path) -> None:
+    """Cannot become a folder."""
+    ecq.quantize({"a.weight": np.ones((32, 64), np.float32)}, tmp_path / "a.ecq", lossless=True)
+    with pytest.raises(ecq.ExportError, match=r"config\.json"):
+        ecq.hf.export(tmp_path / "a.ecq", tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_registering_twice() -> None:
+    """A second import in the same process does nothing."""
+    code = "import importlib, ecq.hf; importlib.reload(ecq.hf)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+PROMPTS = [
+    "The capital of France is", "Once upon a time", "Water boils at", "The kernel of Linux",
+    "In 1969, humans", "A prime number is", "The quick brown fox", "My favourite book",
+    "To install a package,", "The theory of relativity", "Photosynthesis is", "Shakespeare wrote",
+    "The largest planet", "An algorithm is", "The Roman empire", "Music is", "The heart pumps",
+    "Entropy is", "A good teacher", "The year 2000",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lossless": True},
+        {"bpw": 2.45, "calibrate": "off", "trellis": "off"},
+        {"bpw": 4, "calibrate": "off"},
+    ],
+    ids=["lossless", "2.45 bits", "4 bits trellis"],
+)
+def test_smollm2(smollm2: Path, tmp_path: Path, options: "dict[str, Any]") -> None:
+    """A real model from a GGUF file: logits, and 64 greedy tokens after 20 prompts."""
+    path = smollm2
+    if "lossless" not in options:
+        path = tmp_path / "model.ecq"
+        ecq.quantize(smollm2, path, **options)
+    model = ecq.hf.load(path, dtype=torch.float32, quantization_config=ecq.hf.EcqConfig(mode="cached"))
+    reference = ecq.load(path, cache="f32", sequences=20)
+    prompts = [reference.tokenize(prompt) for prompt in PROMPTS]
+    worst = 0.0
+    for tokens in prompts[:3]:
+        worst = max(worst, float(np.abs(logits_of(model, tokens) - reference.forward(tokens)).max()))
+    print(f"largest difference of logits: {worst:.2e}")
+    assert worst <= 1e-3
+    expected = reference.generate_batch(prompts, max_tokens=64, temperature=0, ignore_end=True)
+    for tokens, completion in zip(prompts, expected, strict=True):
+        assert greedy(model, tokens, 64) == completion.tokens
