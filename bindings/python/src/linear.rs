@@ -129,7 +129,7 @@ impl Linear {
             let what = format!("x has {cols} columns, expected {inputs}, the input features of {name}");
             return Err(PyValueError::new_err(what));
         }
-        let x = x.as_slice().map_err(|_| not_contiguous("x"))?;
+        let x = x.as_slice().ok().filter(|_| x.is_c_contiguous()).ok_or_else(|| not_contiguous("x"))?;
         fill(py, out, [rows, outputs], |out| self.linear.multiply(x, out))
     }
 
@@ -186,11 +186,14 @@ fn fill<'py>(
         let what = format!("out has shape {:?}, expected {shape:?}", out.shape());
         return Err(PyValueError::new_err(what));
     }
+    if !out.is_c_contiguous() {
+        return Err(not_contiguous("out"));
+    }
     let values = writable.as_slice_mut().map_err(|_| not_contiguous("out"))?;
     py.detach(|| work(values)).or_raise()?;
     Ok(out)
 }
 
 fn not_contiguous(what: &str) -> PyErr {
-    PyValueError::new_err(format!("{what} is not contiguous"))
+    PyValueError::new_err(format!("{what} is not contiguous in row-major order"))
 }

@@ -29,6 +29,9 @@ def export(path: str | os.PathLike[str], folder: str | os.PathLike[str], *, repl
     if "model_type" not in config:
         message = f"{source} has no config.json with a model_type: attach one when quantizing (files=)"
         raise ecq.ExportError(message)
+    if not config.get("dtype") and not config.get("torch_dtype"):
+        # Otherwise transformers takes the type of the tensors, which are bytes.
+        config["dtype"] = "float32"
     config["quantization_config"] = {"quant_method": METHOD}
     if folder.exists() and any(folder.iterdir()) and not replace:
         message = f"{folder} has files; replace=True writes into it"
