@@ -37,7 +37,8 @@ def logits_of(model: Any, tokens: "list[int]") -> "np.ndarray[Any, Any]":
 
 
 def greedy(model: Any, tokens: "list[int]", count: int) -> "list[int]":
-    options = {"max_new_tokens": count, "min_new_tokens": count, "do_sample": False, "pad_token_id": 0}
+    # No token ends the text.
+    options = {"max_new_tokens": count, "do_sample": False, "pad_token_id": 0, "eos_token_id": -1}
     generated: list[int] = model.generate(torch.tensor([tokens]), **options)[0, len(tokens) :].tolist()
     return generated
 

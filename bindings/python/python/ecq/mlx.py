@@ -10,6 +10,8 @@ end there. On a GPU layers hold their weights decoded.
 from __future__ import annotations
 
 import inspect
+import runpy
+import sys
 import tempfile
 import warnings
 import weakref
@@ -341,3 +343,21 @@ _originals: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 def _original(function: Any) -> Any:
     return _originals.get(function, function)
+
+
+_PROGRAMS = ("benchmark", "cache_prompt", "chat", "evaluate", "fuse", "generate", "lora", "perplexity", "server")
+
+
+def _main() -> None:
+    """``python -m ecq.mlx PROGRAM ...`` runs ``python -m mlx_lm PROGRAM ...`` after ``patch_mlx_lm()``."""
+    program = sys.argv[1] if len(sys.argv) > 1 else ""
+    if program not in _PROGRAMS:
+        print(f"usage: python -m ecq.mlx {{{','.join(_PROGRAMS)}}} ...", file=sys.stderr)
+        raise SystemExit(2)
+    patch_mlx_lm()
+    del sys.argv[1]
+    runpy.run_module(f"mlx_lm.{program}", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _main()
