@@ -62,6 +62,25 @@ def test_logits_and_tokens_equal_those_of_ecq(small: Path, mode: str) -> None:
     assert greedy(model, tokens, 24) == expected
 
 
+def test_all_weights_of_smollm2_have_the_bits_of_the_file(smollm2: Path) -> None:
+    """Rows of coded layers, and parameters that are decoded at load; the model answers a question."""
+    model, tokenizer = ecq.mlx.load(smollm2, mode="cached", **FLOATS)
+    linears = ecq.linears(smollm2)
+    from mlx.utils import tree_flatten
+
+    modules, parameters = dict(model.named_modules()), dict(tree_flatten(model.parameters()))
+    for name in linears.names():
+        module = modules[name.removesuffix(".weight")]
+        if linears.is_coded(name):
+            found = module.matrix.rows(np.arange(module.matrix.shape[0]))
+        else:
+            found = np.array(parameters[name])
+        np.testing.assert_array_equal(found, linears.values(name), name)
+    messages = [{"role": "user", "content": "What is the capital of France?"}]
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+    assert "Paris" in mlx_lm.generate(model, tokenizer, prompt, max_tokens=16)
+
+
 def test_the_mode_async_needs_a_gpu(small: Path) -> None:
     """As on the CPU everywhere."""
     with pytest.raises(ecq.InvalidOptionError, match="async"):
@@ -182,9 +201,7 @@ def test_layers_alone(small: Path) -> None:
     table = ecq.mlx.EcqEmbedding(matrix, mx.float16)
     rows = table(mx.array([[1, 2], [0, 639]]))
     assert rows.dtype == mx.float16
-    np.testing.assert_array_equal(
-        np.array(rows), matrix.dequantize()[[[1, 2], [0, 639]]].astype(np.float16)
-    )
+    np.testing.assert_array_equal(np.array(rows), matrix.dequantize()[[[1, 2], [0, 639]]].astype(np.float16))
     np.testing.assert_allclose(np.array(table.as_linear(x)), expected, rtol=1e-4, atol=1e-4)
 
 

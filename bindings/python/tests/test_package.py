@@ -72,7 +72,10 @@ def test_ctrl_c_ends_the_command(tiny: Path, tmp_path: Path) -> None:
 def test_stubs_match_the_module() -> None:
     """Stubs name what the module has."""
     pytest.importorskip("mypy")
-    python("-m", "mypy.stubtest", "ecq", "--ignore-disjoint-bases")
+    configuration = ROOT / "bindings" / "python" / "pyproject.toml"
+    options = ["--ignore-disjoint-bases", "--mypy-config-file", configuration]
+    python("-m", "mypy.stubtest", "ecq._ecq", *options)
+    python("-m", "mypy", "--config-file", configuration, "-p", "ecq")
 
 
 def test_types_of_an_example() -> None:

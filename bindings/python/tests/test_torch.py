@@ -55,7 +55,7 @@ def test_outputs_that_are_not_contiguous(linears: ecq.Linears) -> None:
 def test_wrong_shapes(linears: ecq.Linears) -> None:
     """The error says what was expected."""
     matrix = linears[UP]
-    with pytest.raises(ValueError, match="x has 7 columns, but .* has 256 input features"):
+    with pytest.raises(ValueError, match=r"x has 7 columns, but .* has 256 input features"):
         linear(normal(2, 7), matrix)
     with pytest.raises(ValueError, match=r"out has shape \[2, 7\], expected \[2, 640\]"):
         linear_out(normal(2, 256), matrix, torch.empty(2, 7))
@@ -175,6 +175,19 @@ def test_other_devices_hold_decoded_weights(linears: ecq.Linears) -> None:
     assert layer.weight is None
     moved = copy.deepcopy(layer).to("meta")
     assert moved(normal(2, 256).to("meta")).shape == (2, 640)
+
+
+@pytest.mark.parametrize("which", ["small", "smollm2"])
+def test_all_weights_have_the_bits_of_the_file(which: str, request: pytest.FixtureRequest) -> None:
+    """Decoded by layers and through DLPack."""
+    path = request.getfixturevalue(which)
+    linears = ecq.linears(path, mode="fused")
+    for name in linears.names():
+        expected = torch.from_numpy(linears.values(name))
+        if linears.is_coded(name):
+            assert torch.equal(EcqLinear(linears[name]).dequantize(), expected), name
+    for tensor in list(ecq.open(path).values())[:20]:
+        assert torch.equal(torch.from_dlpack(tensor), torch.from_numpy(tensor.dequantize())), tensor.name
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="SKIPPED: no CUDA device")

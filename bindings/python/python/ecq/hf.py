@@ -33,7 +33,7 @@ __all__ = ["EcqConfig", "EcqQuantizer", "export", "load"]
 _logger = logging.get_logger(__name__)
 
 
-class EcqConfig(QuantizationConfigMixin):  # type: ignore[misc]
+class EcqConfig(QuantizationConfigMixin):
     """Options of ``from_pretrained(folder, quantization_config=...)``.
 
     mode: decode mode on the CPU: ``fused``, ``cached``, ``lru``, ``prefetch`` or ``auto``.
@@ -66,7 +66,7 @@ class EcqConfig(QuantizationConfigMixin):  # type: ignore[misc]
         return {"quant_method": METHOD}
 
 
-class EcqQuantizer(HfQuantizer):  # type: ignore[misc]
+class EcqQuantizer(HfQuantizer):
     """Loads models from ``.ecq`` files.
 
     Linear layers and embeddings become ``ecq.torch.EcqLinear`` and ``EcqEmbedding``. Every other parameter is
@@ -197,8 +197,8 @@ def refuse_experts(model: nn.Module) -> None:
     for path, module in model.named_modules():
         if re.search(r"(Experts|MoE|MoeBlock|SparseMoe\w*)$", type(module).__name__):
             message = (
-                f"{type(model).__name__} has experts ({path}: {type(module).__name__}), which ecq.hf does not "
-                "load yet; ecq.load runs Mixtral and Qwen3-MoE, and `ecq export --format safetensors` writes "
+                f"{type(model).__name__} has experts ({path}: {type(module).__name__}), which ecq.hf does "
+                "not load yet; ecq.load runs Mixtral and Qwen3-MoE, and `ecq export --format safetensors` writes "
                 "decoded weights"
             )
             raise NotImplementedError(message)

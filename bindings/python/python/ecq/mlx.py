@@ -1,7 +1,8 @@
 """Models of mlx-lm whose weights are entropy-coded.
 
-``load`` gives a model and a tokenizer as ``mlx_lm.load`` does. After ``patch_mlx_lm()`` the programs of mlx-lm
-take an ``.ecq`` file, or a folder made of one, where they take a model.
+``load`` gives a model and a tokenizer as ``mlx_lm.load`` does. After ``patch_mlx_lm()`` the functions of
+mlx-lm take an ``.ecq`` file, or a folder made of one, where they take a model; ``python -m ecq.mlx generate``
+and so on run its programs.
 
 On the CPU a layer computes with the codes, as the engine does: it evaluates its input, so the graphs of MLX
 end there. On a GPU layers hold their weights decoded.
@@ -221,7 +222,7 @@ def _sanitized(model: nn.Module, weights: dict[str, mx.array]) -> dict[str, mx.a
 def _places(
     model: nn.Module, marks: dict[str, mx.array], coded: list[str], modules: dict[str, Any]
 ) -> dict[str, list[str]]:
-    """Returns for each weight of the model that can stay coded the tensors of the file that it consists of."""
+    """Returns for each weight of the model that can stay coded the tensors that it consists of."""
     try:
         sanitized = _sanitized(model, dict(marks))
     except Exception as error:
@@ -294,8 +295,8 @@ def convert(
 ) -> ecq.QuantizationReport:
     """Writes a checkpoint of MLX or of Hugging Face as an ``.ecq`` file.
 
-    A quantized checkpoint keeps its codes without loss unless ``options`` name a rate; floats are quantized to
-    4 bits per weight by default. ``options`` are those of ``ecq.quantize``.
+    A quantized checkpoint keeps its codes without loss unless ``options`` name a rate; floats are quantized
+    to 4 bits per weight by default. ``options`` are those of ``ecq.quantize``.
     """
     config = mlx_lm.utils.load_config(Path(source)) if Path(source).is_dir() else {}
     rates = ("bpw", "size", "grid", "match_grid", "lossless")
@@ -304,19 +305,19 @@ def convert(
     return ecq.quantize(source, out, **options)
 
 
-def patch_mlx_lm(
-    *, mode: str = "auto", memory: int | str | None = None, threads: int | None = None
-) -> None:
+def patch_mlx_lm(*, mode: str = "auto", memory: int | str | None = None, threads: int | None = None) -> None:
     """Lets ``mlx_lm.load`` and the programs of mlx-lm take ``.ecq`` files and folders of ``export``.
 
-    Replaces ``load_model`` and ``_download`` in ``mlx_lm.utils``; other models load as before. Calling it again
-    changes the options. Raises RuntimeError if this mlx-lm has no such functions.
+    Replaces ``load_model`` and ``_download`` in ``mlx_lm.utils``; other models load as before. Calling it
+    again changes the options. Raises RuntimeError if this mlx-lm has no such functions.
     """
     utils = mlx_lm.utils
     for name, parameter in (("load_model", "model_path"), ("_download", "path_or_hf_repo")):
         function = getattr(utils, name, None)
         if function is None or parameter not in inspect.signature(_original(function)).parameters:
-            message = f"mlx_lm.utils.{name} is not the function that ecq.mlx knows; ecq.mlx.load needs no patch"
+            message = (
+                f"mlx_lm.utils.{name} is not the function that ecq.mlx knows; ecq.mlx.load needs no patch"
+            )
             raise RuntimeError(message)
     original_load, original_download = _original(utils.load_model), _original(utils._download)
 
@@ -345,7 +346,17 @@ def _original(function: Any) -> Any:
     return _originals.get(function, function)
 
 
-_PROGRAMS = ("benchmark", "cache_prompt", "chat", "evaluate", "fuse", "generate", "lora", "perplexity", "server")
+_PROGRAMS = (
+    "benchmark",
+    "cache_prompt",
+    "chat",
+    "evaluate",
+    "fuse",
+    "generate",
+    "lora",
+    "perplexity",
+    "server",
+)
 
 
 def _main() -> None:

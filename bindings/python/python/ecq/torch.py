@@ -134,12 +134,16 @@ class _Coded(nn.Module):
 
     weight: Tensor | None
 
-    def __init__(self, matrix: ecq.Linear, dtype: torch.dtype | None, device: torch.device | str | None) -> None:
+    def __init__(
+        self, matrix: ecq.Linear, dtype: torch.dtype | None, device: torch.device | str | None
+    ) -> None:
         super().__init__()
         self.matrix = matrix
         self._number = _number(matrix)
         # Follows the type and the device of the model.
-        self.register_buffer("_like", torch.empty(0, dtype=dtype or torch.get_default_dtype()), persistent=False)
+        self.register_buffer(
+            "_like", torch.empty(0, dtype=dtype or torch.get_default_dtype()), persistent=False
+        )
         self.register_buffer("weight", None, persistent=False)
         if device is not None:
             self.to(device)
@@ -191,7 +195,9 @@ class EcqLinear(_Coded):
     def extra_repr(self) -> str:
         """Describes the layer."""
         rows, cols = self.matrix.shape
-        return f"in_features={cols}, out_features={rows}, bias={self.bias is not None}, {self.matrix.residence}"
+        return (
+            f"in_features={cols}, out_features={rows}, bias={self.bias is not None}, {self.matrix.residence}"
+        )
 
 
 class EcqEmbedding(_Coded):

@@ -1,7 +1,7 @@
 """The vLLM plug-in: runs folders of ``ecq.hf.export`` with ``--load-format ecq``.
 
-vLLM finds it through the entry point ``vllm.general_plugins`` and calls ``register`` in each process. On a CPU
-without tensor parallelism linear layers compute with the codes. Elsewhere the loader decodes each tensor and
+vLLM finds it through the entry point ``vllm.general_plugins`` and calls ``register`` in each process. On a
+CPU without tensor parallelism linear layers compute with the codes. Elsewhere the loader decodes each tensor and
 vLLM gets the floats, cut for its ranks: the file is small, the memory of the device is that of floats.
 """
 
@@ -31,6 +31,7 @@ def _classes() -> tuple[type, type]:
     """Defines the classes, whose bases are known only when vLLM is imported."""
     import torch
     from torch import Tensor, nn
+    from vllm.config import get_current_vllm_config_or_none
     from vllm.distributed import get_tensor_model_parallel_world_size
     from vllm.model_executor.layers.linear import LinearBase, LinearMethodBase, UnquantizedLinearMethod
     from vllm.model_executor.layers.quantization.base_config import QuantizationConfig
@@ -46,7 +47,7 @@ def _classes() -> tuple[type, type]:
     from ecq._folder import WEIGHTS
     from ecq.torch import linear
 
-    class EcqLinearMethod(LinearMethodBase):  # type: ignore[misc]
+    class EcqLinearMethod(LinearMethodBase):
         """Products with codes. A layer that vLLM fuses of several has a matrix for each."""
 
         def __init__(self, names: list[str]) -> None:
@@ -66,19 +67,13 @@ def _classes() -> tuple[type, type]:
             layer.ecq_matrices = None
             layer.ecq_sizes = output_partition_sizes
 
-        def process_weights_after_loading(self, layer: nn.Module) -> None:
-            """Checks that ``EcqLoader`` has run."""
-            if layer.ecq_matrices is None:
-                message = "weights of ecq need its loader: start vLLM with --load-format ecq"
-                raise ValueError(message)
-
         def apply(self, layer: nn.Module, x: Tensor, bias: Tensor | None = None) -> Tensor:
             """Returns the products of all parts, side by side."""
             parts = [linear(x, matrix) for matrix in layer.ecq_matrices]
             y = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
             return y if bias is None else y + bias
 
-    class EcqConfig(QuantizationConfig):  # type: ignore[misc]
+    class EcqConfig(QuantizationConfig):
         """Chooses how layers hold their weights; it has no options."""
 
         def get_name(self) -> str:
@@ -101,6 +96,10 @@ def _classes() -> tuple[type, type]:
             return cls()
 
         def get_quant_method(self, layer: nn.Module, prefix: str) -> Any:
+            current = get_current_vllm_config_or_none()
+            if current is not None and current.load_config.load_format != METHOD:
+                message = "weights of ecq need their own loader: start vLLM with --load-format ecq"
+                raise ValueError(message)
             if isinstance(layer, LinearBase):
                 if not current_platform.is_cpu() or get_tensor_model_parallel_world_size() > 1:
                     return UnquantizedLinearMethod()
@@ -111,7 +110,7 @@ def _classes() -> tuple[type, type]:
                 return UnquantizedEmbeddingMethod()
             return None
 
-    class EcqLoader(BaseModelLoader):  # type: ignore[misc]
+    class EcqLoader(BaseModelLoader):
         """Reads the ``.ecq`` file of a folder."""
 
         def download_model(self, model_config: Any) -> None:
@@ -142,9 +141,7 @@ def _classes() -> tuple[type, type]:
             raise ValueError(message)
         return matrices
 
-    def _decoded(
-        linears: ecq.Linears, coded: set[str], dtype: torch.dtype
-    ) -> Iterator[tuple[str, Tensor]]:
+    def _decoded(linears: ecq.Linears, coded: set[str], dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
         for name in linears.names():
             if name not in coded:
                 yield name, torch.from_numpy(linears.values(name)).to(dtype)
