@@ -198,8 +198,8 @@ def refuse_experts(model: nn.Module) -> None:
         if re.search(r"(Experts|MoE|MoeBlock|SparseMoe\w*)$", type(module).__name__):
             message = (
                 f"{type(model).__name__} has experts ({path}: {type(module).__name__}), which ecq.hf does "
-                "not load yet; ecq.load runs Mixtral and Qwen3-MoE, and `ecq export --format safetensors` writes "
-                "decoded weights"
+                "not load yet; ecq.load runs Mixtral and Qwen3-MoE, and `ecq export --format safetensors` "
+                "writes decoded weights"
             )
             raise NotImplementedError(message)
 

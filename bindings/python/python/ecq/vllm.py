@@ -1,8 +1,9 @@
 """The vLLM plug-in: runs folders of ``ecq.hf.export`` with ``--load-format ecq``.
 
 vLLM finds it through the entry point ``vllm.general_plugins`` and calls ``register`` in each process. On a
-CPU without tensor parallelism linear layers compute with the codes. Elsewhere the loader decodes each tensor and
-vLLM gets the floats, cut for its ranks: the file is small, the memory of the device is that of floats.
+CPU without tensor parallelism linear layers compute with the codes. Elsewhere the loader decodes each tensor,
+and vLLM gets the floats and cuts them for its ranks: the file is small, the memory of the device is that of
+floats.
 """
 
 from __future__ import annotations
