@@ -208,7 +208,8 @@ impl Linears {
         let slots = self.slots.clone().filter(|_| choice == Residence::Slot);
         let name = name.to_owned();
         let (cpu, number) = (self.cpu.clone(), loaded.len());
-        let linear = Linear(Arc::new(Prepared { name, matrix, weight, row_order, slots, cpu, number, choice }));
+        let linear =
+            Linear(Arc::new(Prepared { name, matrix, weight, row_order, slots, cpu, number, choice }));
         loaded.insert(stored.name.clone(), linear.clone());
         Ok(linear)
     }
@@ -224,11 +225,8 @@ impl Linears {
     fn read(&self, name: &str, stored: &StoredTensor) -> Result<(Matrix, TensorKind)> {
         let (storage, shape) = MatrixStorage::read(&self.file, &stored.name)?;
         let cols = shape.last().copied().unwrap_or(1);
-        let matrix = Matrix {
-            name: name.to_owned(),
-            shape: [shape.iter().rev().skip(1).product(), cols],
-            storage,
-        };
+        let matrix =
+            Matrix { name: name.to_owned(), shape: [shape.iter().rev().skip(1).product(), cols], storage };
         let kind = self.file.entry(&stored.name).map_or(TensorKind::Other, |entry| entry.kind);
         Ok((matrix, kind))
     }

@@ -1,7 +1,7 @@
 //! Products of several matrices with the same activations, on all threads.
 
-use super::lock::{read, write};
 use super::Shared;
+use super::lock::{read, write};
 use super::program::Resources;
 use super::scratch::PoolGuard;
 use super::weight::{CpuSlot, CpuWeight, SlotLinear};
