@@ -205,6 +205,26 @@ def test_layers_alone(small: Path) -> None:
     np.testing.assert_allclose(np.array(table.as_linear(x)), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("bits", range(1, 17))
+def test_variable_quantization(bits: int) -> None:
+    """The bits of the function of the first plans, which has its own oracle."""
+    from ecq import compat
+
+    random = np.random.default_rng(bits)
+    steps = np.arange(-(2**8), 2**8) / np.float32(2**9)
+    values = np.concatenate([random.normal(size=2000), steps, [0.0, -0.0, 1, -1, np.inf, -np.inf, np.nan]])
+    values = values.astype(np.float32)
+    found, expected = np.array(ecq.mlx.quantize(mx.array(values), bits)), compat.quantize(values, bits)
+    np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
+
+
+@pytest.mark.parametrize("bits", [0, 17, 2.0, True])
+def test_wrong_numbers_of_bits(bits: int) -> None:
+    """Are refused."""
+    with pytest.raises(ValueError, match="expected an integer from 1 to 16"):
+        ecq.mlx.quantize(mx.zeros(1), bits)
+
+
 def test_experts(small: Path) -> None:
     """The products of ``SwitchLinear``, for tokens and for sorted ones."""
     from mlx_lm.models.switch_layers import SwitchLinear

@@ -41,6 +41,7 @@ __all__ = [
     "load",
     "load_model",
     "patch_mlx_lm",
+    "quantize",
 ]
 
 
@@ -272,6 +273,24 @@ def load(
         model.eval()
     eos = config.get("eos_token_id")
     return model, mlx_lm.utils.load_tokenizer(folder, tokenizer_config or {}, eos_token_ids=eos)
+
+
+def quantize(x: mx.array, bits: int) -> mx.array:
+    """Quantizes an array to ``bits`` bits and back, as ``ecq.compat.quantize`` does, in a lazy graph.
+
+    Raises ValueError for other bits than 1 to 16.
+    """
+    if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 16:
+        message = f"bits is {bits!r}, expected an integer from 1 to 16"
+        raise ValueError(message)
+    values = x.astype(mx.float32)
+    sign = mx.where(values < 0, mx.array(-1.0), mx.array(1.0))
+    levels = 2.0 ** (bits - 1) - 1
+    # Halves away from zero; `mx.round` rounds them to even.
+    scaled = mx.clip(values, -1.0, 1.0) * levels
+    below = mx.where(values < 0, mx.ceil(scaled), mx.floor(scaled))
+    rounded = mx.where(mx.abs(scaled - below) >= 0.5, below + sign, below)
+    return mx.where(mx.isnan(values), values, sign if bits == 1 else rounded / levels)
 
 
 # Folders of files that were loaded, until the process ends.
