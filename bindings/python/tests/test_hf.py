@@ -155,6 +155,32 @@ def test_types_and_compile(folder: Path) -> None:
     torch.testing.assert_close(compiled, plain)
 
 
+def test_adapters_are_trained(folder: Path, tmp_path: Path) -> None:
+    """LoRA on top of coded layers: gradients pass through them."""
+    peft = pytest.importorskip("peft", reason="SKIPPED: peft is not installed")
+    from peft.tuners.lora.layer import Linear
+
+    config = peft.LoraConfig(r=4, target_modules=["q_proj", "up_proj"], task_type="CAUSAL_LM")
+    config._register_custom_module({EcqLinear: Linear})
+    model = peft.get_peft_model(from_pretrained(folder), config)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-2)
+    tokens, losses = torch.arange(1, 9)[None], []
+    for _ in range(4):
+        loss = model(input_ids=tokens, labels=tokens).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0] / 2
+    model.save_pretrained(tmp_path / "adapter")
+    loaded = peft.PeftConfig.from_pretrained(tmp_path / "adapter")
+    loaded._register_custom_module({EcqLinear: Linear})
+    again = peft.PeftModel.from_pretrained(from_pretrained(folder), tmp_path / "adapter", config=loaded)
+    with torch.no_grad():
+        torch.testing.assert_close(again(tokens).logits, model(tokens).logits)
+
+
 def test_missing_tensors_are_an_error(small: Path, folder: Path, tmp_path: Path) -> None:
     """No parameter is left with random values."""
     config = json.loads((folder / "config.json").read_text())

@@ -140,9 +140,9 @@ class _Coded(nn.Module):
         super().__init__()
         self.matrix = matrix
         self._number = _number(matrix)
-        # Follows the type and the device of the model.
+        # Empty; follows the type and device of the model, which peft asks a tensor of this name for.
         self.register_buffer(
-            "_like", torch.empty(0, dtype=dtype or torch.get_default_dtype()), persistent=False
+            "qweight", torch.empty(0, dtype=dtype or torch.get_default_dtype()), persistent=False
         )
         self.register_buffer("weight", None, persistent=False)
         if device is not None:
@@ -150,15 +150,15 @@ class _Coded(nn.Module):
 
     def dequantize(self) -> Tensor:
         """Decodes the weights, ``[rows, cols]``, in the type and on the device of the layer."""
-        weight = torch.from_numpy(self.matrix.dequantize())
-        return weight.to(self._like.device if self._like.device.type != "meta" else "cpu", self._like.dtype)
+        device = self.qweight.device if self.qweight.device.type != "meta" else "cpu"
+        return torch.from_numpy(self.matrix.dequantize()).to(device, self.qweight.dtype)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Coded:
         super()._apply(fn, recurse)
-        device = self._like.device.type
+        device = self.qweight.device.type
         if device in ("cpu", "meta"):
             self.weight = None
-        elif self.weight is None or self.weight.device != self._like.device:
+        elif self.weight is None or self.weight.device != self.qweight.device:
             self.weight = self.dequantize()
         return self
 
@@ -225,7 +225,7 @@ class EcqEmbedding(_Coded):
         if self.weight is not None:
             rows = functional.embedding(indices, self.weight)
         else:
-            rows = torch.ops.ecq.embedding(indices, self._number, self.embedding_dim, self._like.dtype)
+            rows = torch.ops.ecq.embedding(indices, self._number, self.embedding_dim, self.qweight.dtype)
         if self.scale == 1.0:
             return rows
         # As models do: the factor has the type of the rows.
