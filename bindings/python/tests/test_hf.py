@@ -144,6 +144,21 @@ def test_load_takes_a_file(small: Path, tmp_path: Path) -> None:
     assert isinstance(base.embed_tokens, EcqEmbedding)
 
 
+def test_device_maps(small: Path, folder: Path) -> None:
+    """A map that is computed, and a given one."""
+    pytest.importorskip("accelerate", reason="SKIPPED: accelerate is not installed")
+    tokens = ecq.load(small).tokenize(PROMPT)
+    expected = logits_of(from_pretrained(folder), tokens)
+    for device_map in ({"": "cpu"}, "auto"):
+        model = from_pretrained(folder, device_map=device_map)
+        coded = [module for module in model.modules() if isinstance(module, EcqLinear)]
+        if not torch.cuda.is_available():
+            assert all(layer.weight is None for layer in coded)
+            np.testing.assert_array_equal(logits_of(model, tokens), expected)
+    with pytest.raises(ValueError, match="'disk'"):
+        from_pretrained(folder, device_map={"": "cpu", "lm_head": "disk"})
+
+
 def test_types_and_compile(folder: Path) -> None:
     """bfloat16 activations, and one graph for the whole model."""
     model = from_pretrained(folder, dtype=torch.bfloat16)
@@ -179,6 +194,26 @@ def test_adapters_are_trained(folder: Path, tmp_path: Path) -> None:
     again = peft.PeftModel.from_pretrained(from_pretrained(folder), tmp_path / "adapter", config=loaded)
     with torch.no_grad():
         torch.testing.assert_close(again(tokens).logits, model(tokens).logits)
+
+
+def test_an_embedding_with_a_factor(tmp_path: Path) -> None:
+    """Gemma multiplies the rows of its embedding, and its norms add one to their weights."""
+    config = transformers.Gemma3TextConfig(
+        vocab_size=64, hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=32, architectures=["Gemma3ForCausalLM"], dtype="float32",
+    )  # fmt: skip
+    torch.manual_seed(0)
+    plain = transformers.Gemma3ForCausalLM(config).eval()
+    weights = {name: value for name, value in plain.state_dict().items() if name != "lm_head.weight"}
+    files = {"config.json": config.to_json_string(use_diff=False)}
+    ecq.quantize(weights, tmp_path / "gemma.ecq", bpw=4, calibrate="off", files=files)
+    model = ecq.hf.load(tmp_path / "gemma.ecq")
+    assert isinstance(model.model.embed_tokens, EcqEmbedding)
+    linears = ecq.linears(tmp_path / "gemma.ecq")
+    state = {name: torch.from_numpy(linears.values(name)) for name in linears.names()}
+    plain.load_state_dict(state, strict=False)
+    tokens = [1, 5, 9, 33, 2]
+    np.testing.assert_allclose(logits_of(model, tokens), logits_of(plain, tokens), rtol=0, atol=1e-4)
 
 
 def test_missing_tensors_are_an_error(small: Path, folder: Path, tmp_path: Path) -> None:

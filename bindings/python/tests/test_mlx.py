@@ -1,5 +1,6 @@
 """Models of mlx-lm."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -247,6 +248,35 @@ def test_experts(small: Path) -> None:
         np.testing.assert_allclose(np.array(found), np.array(expected), rtol=1e-4, atol=1e-4)
 
 
+def test_a_model_that_changes_its_weights(tmp_path: Path) -> None:
+    """mlx-lm transposes the matrices of GPT-2, so they are decoded at load, with a warning."""
+    config = {
+        "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "n_ctx": 32, "n_embd": 64, "n_head": 2,
+        "n_layer": 1, "n_positions": 32, "layer_norm_epsilon": 1e-5, "vocab_size": 64, "dtype": "float32",
+    }  # fmt: skip
+    from mlx_lm.models import gpt2
+
+    random = np.random.default_rng(0)
+    shapes = {"wte.weight": (64, 64), "wpe.weight": (32, 64), "ln_f.weight": (64,), "ln_f.bias": (64,)}
+    for name, inputs, outputs in [
+        ("attn.c_attn", 64, 192), ("attn.c_proj", 64, 64), ("mlp.c_fc", 64, 256), ("mlp.c_proj", 256, 64),
+    ]:  # fmt: skip
+        shapes |= {f"h.0.{name}.weight": (inputs, outputs), f"h.0.{name}.bias": (outputs,)}
+    for norm in ("ln_1", "ln_2"):
+        shapes |= {f"h.0.{norm}.{part}": (64,) for part in ("weight", "bias")}
+    weights = {name: random.normal(size=shape).astype(np.float32) / 8 for name, shape in shapes.items()}
+    path = tmp_path / "gpt2.ecq"
+    ecq.quantize(weights, path, bpw=4, calibrate="off", files={"config.json": json.dumps(config)})
+    with pytest.warns(UserWarning, match="weights are decoded at load"):
+        model, _ = ecq.mlx.load_model(ecq.mlx.export(path, tmp_path / "folder"))
+    linears = ecq.linears(path)
+    assert linears.is_coded("h.0.mlp.c_fc.weight")
+    plain = gpt2.Model(gpt2.ModelArgs.from_dict(config))
+    decoded = {name: mx.array(linears.values(name)) for name in linears.names()}
+    plain.load_weights(list(plain.sanitize(decoded).items()))
+    np.testing.assert_array_equal(logits_of(model, [1, 5, 9]), logits_of(plain, [1, 5, 9]))
+
+
 def test_a_model_with_experts(tmp_path: Path) -> None:
     """Matrices of experts, which mlx-lm stacks, stay coded."""
     config = {
@@ -255,8 +285,6 @@ def test_a_model_with_experts(tmp_path: Path) -> None:
         "num_key_value_heads": 1, "num_local_experts": 4, "num_experts_per_tok": 2, "rms_norm_eps": 1e-5,
         "rope_theta": 10000.0, "dtype": "float32",
     }  # fmt: skip
-    import json
-
     from mlx_lm.models import mixtral
 
     random = np.random.default_rng(0)

@@ -93,8 +93,11 @@ class EcqQuantizer(HfQuantizer):
         self.names = _Names(model, self.linears)
         if not options.dequantize:
             replaced = replace_layers(model, self.linears, self.names.find, dtype=kwargs.get("dtype"))
-            gone = {f"{path}.weight" for path in replaced}
-            _untie(model, gone)
+            _untie(model, {f"{path}.weight" for path in replaced})
+            if isinstance(kwargs.get("device_map"), str):
+                # The map that is computed next needs the sizes that weights have on a GPU.
+                for layer in _coded_layers(model):
+                    layer.weight = torch.empty(layer.matrix.shape, dtype=layer.qweight.dtype, device="meta")
         # This class checks that every tensor has its place; loaders of transformers do not know the streams.
         self.unexpected = set(model._keys_to_ignore_on_load_unexpected or ())
         model._keys_to_ignore_on_load_missing = {"."}
@@ -102,6 +105,9 @@ class EcqQuantizer(HfQuantizer):
         return model
 
     def _process_model_after_weight_loading(self, model: Any, **kwargs: Any) -> Any:
+        for layer in _coded_layers(model):
+            layer.weight = None
+            layer.follow_device()
         self.names.load_parameters(model)
         self.names.warn_of_unused(self.unexpected)
         if not self.quantization_config.dequantize:
@@ -190,6 +196,10 @@ class _Names:
         unused = [name for name in self.linears.names() if name not in self.used and not pattern.search(name)]
         if unused:
             _logger.warning(f"{len(unused)} tensors of the .ecq file are not used: {unused[:8]}")
+
+
+def _coded_layers(model: nn.Module) -> list[EcqLinear | EcqEmbedding]:
+    return [module for module in model.modules() if isinstance(module, (EcqLinear, EcqEmbedding))]
 
 
 def refuse_experts(model: nn.Module) -> None:

@@ -167,9 +167,23 @@ def load_model(
     config.pop("quantization_config", None)
     classes = get_model_classes or mlx_lm.utils._get_classes
     model_class, arguments = classes(config=config)
-    model = model_class(arguments.from_dict(config))
     dtype = _float_type(config)
-    _fill(model, linears, dtype, decode=mx.default_device() != mx.Device(mx.cpu))
+
+    def build(decode: bool) -> nn.Module:
+        model: nn.Module = model_class(arguments.from_dict(config))
+        _fill(model, linears, dtype, decode=decode)
+        return model
+
+    on_gpu = mx.default_device() != mx.Device(mx.cpu)
+    try:
+        model = build(on_gpu)
+    except Exception as error:
+        if on_gpu:
+            raise
+        # Some models compute with weights before they become layers.
+        message = f"weights are decoded at load, because {model_class.__module__} changes them: {error}"
+        warnings.warn(message, stacklevel=2)
+        model = build(True)
     model.eval()
     if not lazy:
         mx.eval(model.parameters())
@@ -183,62 +197,44 @@ def _float_type(config: Mapping[str, Any]) -> mx.Dtype:
 
 
 def _fill(model: nn.Module, linears: ecq.Linears, dtype: mx.Dtype, *, decode: bool) -> None:
-    """Replaces layers whose weights have codes, and loads all other weights.
+    """Replaces layers whose weights have codes unless ``decode`` is set, and loads all other weights.
 
-    The model says where a tensor goes: its ``sanitize`` gets small arrays that hold the number of the tensor.
+    The model says where a tensor goes: its ``sanitize`` gets small arrays instead of coded tensors, each with
+    the number of its tensor. Raises ValueError if they do not come out as they are, or stacked.
     """
-    coded = [name for name in linears.names() if linears.is_coded(name)]
+    coded = [] if decode else [name for name in linears.names() if linears.is_coded(name)]
+    marks = {name: mx.full((1, 1), number, mx.float32) for number, name in enumerate(coded)}
+    names = {id(mark): name for name, mark in marks.items()}
+    floats = {name: _values(linears, name, dtype) for name in linears.names() if name not in marks}
+    weights = marks | floats
+    loaded = dict(model.sanitize(weights)) if hasattr(model, "sanitize") else weights
     modules = dict(model.named_modules())
-    placed: dict[str, list[str]] = {}
-    if not decode:
-        marks = {name: mx.full((1, 1), number, mx.float32) for number, name in enumerate(coded)}
-        placed = _places(model, marks, coded, modules)
-    replaced = {name for names in placed.values() for name in names}
-    weights = {
-        name: mx.array(linears.values(name)).astype(dtype) for name in linears.names() if name not in replaced
-    }
-    # Replaced tensors are in the dictionary too, because models look for some of them.
-    stand_ins = {name: mx.zeros((1, 1)) for name in replaced}
-    loaded = _sanitized(model, weights | stand_ins)
-    for path, names in placed.items():
+    for path, value in list(loaded.items()):
         layer = path.removesuffix(".weight")
-        module, matrices = modules[layer], [linears[name] for name in names]
+        module = modules.get(layer)
         bias = f"{layer}.bias" in loaded
         new: nn.Module
-        if isinstance(module, SwitchLinear):
-            new = EcqSwitchLinear(matrices, bias)
-        elif isinstance(module, nn.Embedding):
-            new = EcqEmbedding(matrices[0], dtype)
+        if id(value) in names:
+            name = names[id(value)]
+            if type(module) is nn.Embedding:
+                new = EcqEmbedding(linears[name], dtype)
+            elif type(module) is nn.Linear:
+                new = EcqLinear(linears[name], bias)
+            else:
+                loaded[path] = _values(linears, name, dtype)
+                continue
+        elif coded and type(module) is SwitchLinear and value.ndim == 3 and value.shape[1:] == (1, 1):
+            numbers = np.array(value.astype(mx.float32)).reshape(-1)
+            new = EcqSwitchLinear([linears[coded[int(number)]] for number in numbers], bias)
         else:
-            new = EcqLinear(matrices[0], bias)
+            continue
         _set_module(model, layer, new)
         loaded.pop(path)
     model.load_weights(list(loaded.items()), strict=True)
 
 
-def _sanitized(model: nn.Module, weights: dict[str, mx.array]) -> dict[str, mx.array]:
-    return dict(model.sanitize(weights)) if hasattr(model, "sanitize") else weights
-
-
-def _places(
-    model: nn.Module, marks: dict[str, mx.array], coded: list[str], modules: dict[str, Any]
-) -> dict[str, list[str]]:
-    """Returns for each weight of the model that can stay coded the tensors that it consists of."""
-    try:
-        sanitized = _sanitized(model, dict(marks))
-    except Exception as error:
-        message = f"weights are decoded at load: {type(model).__name__}.sanitize computes with them ({error})"
-        warnings.warn(message, stacklevel=5)
-        return {}
-    places = {}
-    for path, value in sanitized.items():
-        module = modules.get(path.removesuffix(".weight"))
-        single = value.shape == (1, 1) and type(module) in (nn.Linear, nn.Embedding)
-        stacked = value.ndim == 3 and value.shape[1:] == (1, 1) and type(module) is SwitchLinear
-        if path.endswith(".weight") and (single or stacked):
-            numbers = np.array(value.astype(mx.float32)).reshape(-1)
-            places[path] = [coded[int(number)] for number in numbers]
-    return places
+def _values(linears: ecq.Linears, name: str, dtype: mx.Dtype) -> mx.array:
+    return mx.array(linears.values(name)).astype(dtype)
 
 
 def _set_module(model: nn.Module, path: str, new: nn.Module) -> None:

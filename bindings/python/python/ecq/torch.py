@@ -155,12 +155,16 @@ class _Coded(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Coded:
         super()._apply(fn, recurse)
+        self.follow_device()
+        return self
+
+    def follow_device(self) -> None:
+        """Decodes the weights if the layer is on another device than the CPU, and drops them on the CPU."""
         device = self.qweight.device.type
         if device in ("cpu", "meta"):
             self.weight = None
         elif self.weight is None or self.weight.device != self.qweight.device:
             self.weight = self.dequantize()
-        return self
 
 
 class EcqLinear(_Coded):
