@@ -61,27 +61,32 @@ def test_the_engine_generates_the_tokens_of_ecq(small: Path, tmp_path: Path) -> 
     assert methods == ["EcqLinearMethod", "UnquantizedEmbeddingMethod"]
 
 
-def test_without_the_loader_there_is_an_error(small: Path, tmp_path: Path) -> None:
-    """The message says which option is missing."""
-    folder = export(small, tmp_path / "folder")
-    done = run({"model": str(folder)}, [[1]])
-    assert done.returncode != 0
-    assert "--load-format ecq" in done.stderr
+CLASSES = """
+import ecq.vllm
+ecq.vllm.register()
+ecq.vllm.register()
+from torch import nn
+from vllm.config import VllmConfig, set_current_vllm_config
+from vllm.config.load import LoadConfig
+from vllm.model_executor.layers.quantization import get_quantization_config
+from vllm.model_executor.model_loader import get_model_loader
+config = get_quantization_config("ecq").from_config({"quant_method": "ecq"})
+print(config.get_name(), type(get_model_loader(LoadConfig(load_format="ecq"))).__name__)
+with set_current_vllm_config(VllmConfig(load_config=LoadConfig(load_format="auto"))):
+    try:
+        config.get_quant_method(nn.Linear(1, 1), "model.layers.0.mlp.down_proj")
+    except ValueError as error:
+        print(error)
+"""
 
 
-def test_registering_twice() -> None:
-    """Registering again does nothing: vLLM does it several times."""
-    code = (
-        "import ecq.vllm; ecq.vllm.register(); ecq.vllm.register()\\n"
-        "from vllm.model_executor.layers.quantization import get_quantization_config as get\\n"
-        "from vllm.model_executor.model_loader import get_model_loader\\n"
-        "from vllm.config.load import LoadConfig\\n"
-        "config = get('ecq').from_config({'quant_method': 'ecq'})\\n"
-        "loader = get_model_loader(LoadConfig(load_format='ecq'))\\n"
-        "print(config.get_name(), type(loader).__name__)"
-    ).replace("\\n", "\n")
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.split()[-2:] == ["ecq", "EcqLoader"]
+def test_registration_and_the_wrong_loader() -> None:
+    """Registering again does nothing; without the loader, the error says which option is missing."""
+    done = subprocess.run([sys.executable, "-c", CLASSES], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    names, error = done.stdout.splitlines()[-2:]
+    assert names == "ecq EcqLoader"
+    assert error == "weights of ecq need their own loader: start vLLM with --load-format ecq"
 
 
 def test_importing_the_plug_in_is_light() -> None:
