@@ -57,6 +57,9 @@ def test_wrong_shapes(linears: ecq.Linears) -> None:
     matrix = linears[UP]
     with pytest.raises(ValueError, match=r"x has 7 columns, but .* has 256 input features"):
         linear(normal(2, 7), matrix)
+    if torch.cuda.is_available():
+        with pytest.raises(ValueError, match="x is on cuda"):
+            linear(normal(2, 256).to("cuda"), matrix)
     with pytest.raises(ValueError, match=r"out has shape \[2, 7\], expected \[2, 640\]"):
         linear_out(normal(2, 256), matrix, torch.empty(2, 7))
 

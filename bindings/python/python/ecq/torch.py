@@ -124,6 +124,9 @@ def linear_out(x: Tensor, matrix: ecq.Linear, out: Tensor) -> Tensor:
 
 
 def _check(x: Tensor, matrix: ecq.Linear) -> None:
+    if x.device.type not in ("cpu", "meta"):
+        message = f"x is on {x.device}, and products with codes are computed on the CPU: use EcqLinear there"
+        raise ValueError(message)
     if x.shape[-1] != matrix.shape[1]:
         message = f"x has {x.shape[-1]} columns, but {matrix.name} has {matrix.shape[1]} input features"
         raise ValueError(message)
