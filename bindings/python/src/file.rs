@@ -109,6 +109,14 @@ impl File {
         Ok(PyBytes::new(py, &bytes))
     }
 
+    fn checkpoint_files<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let files = PyDict::new(py);
+        for (name, bytes) in py.detach(|| self.file.checkpoint_files()).or_raise()? {
+            files.set_item(name, PyBytes::new(py, &bytes))?;
+        }
+        Ok(files)
+    }
+
     fn __repr__(&self) -> String {
         let (path, tensors) = (self.file.path().display(), self.file.tensors().len());
         format!("<ecq.File {path}: {tensors} tensors, {:.3} bits per weight>", self.bits_per_weight())

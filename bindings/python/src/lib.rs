@@ -11,6 +11,7 @@ mod file;
 mod generation;
 mod grid;
 mod job;
+mod linear;
 mod model;
 mod named;
 mod quantize;
@@ -32,6 +33,8 @@ mod _ecq {
     use crate::grid::Grid;
     #[pymodule_export]
     use crate::job::Progress;
+    #[pymodule_export]
+    use crate::linear::{Linear, Linears, linears};
     #[pymodule_export]
     use crate::model::{Model, load};
     #[pymodule_export]

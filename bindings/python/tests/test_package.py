@@ -72,7 +72,10 @@ def test_ctrl_c_ends_the_command(tiny: Path, tmp_path: Path) -> None:
 def test_stubs_match_the_module() -> None:
     """Stubs name what the module has."""
     pytest.importorskip("mypy")
-    python("-m", "mypy.stubtest", "ecq", "--ignore-disjoint-bases")
+    configuration = ROOT / "bindings" / "python" / "pyproject.toml"
+    options = ["--ignore-disjoint-bases", "--mypy-config-file", configuration]
+    python("-m", "mypy.stubtest", "ecq._ecq", *options)
+    python("-m", "mypy", "--config-file", configuration, "-p", "ecq")
 
 
 def test_types_of_an_example() -> None:
@@ -94,13 +97,14 @@ def test_all_names_are_documented() -> None:
             assert f"`{name}" in page or f"ecq.{name}" in page, name
 
 
-def test_examples_of_the_documentation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["docs/python.md", "bindings/python/README.md", "docs/python-libraries.md"])
+def test_examples_of_the_documentation(page: str, tmp_path: Path) -> None:
     """The examples of a page run, one after the other in one program."""
-    for page in (ROOT / "docs" / "python.md", ROOT / "bindings" / "python" / "README.md"):
-        blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
-        assert blocks, page
-        program = tmp_path / f"{page.stem}.py"
-        program.write_text("\n".join(blocks))
-        python(program, cwd=tmp_path)
-        for file in tmp_path.glob("*.ecq"):
-            file.unlink()
+    if page.endswith("libraries.md"):
+        for library in ("torch", "transformers", "mlx_lm"):
+            pytest.importorskip(library, reason=f"SKIPPED: {library} is not installed")
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
+    assert blocks
+    program = tmp_path / "program.py"
+    program.write_text("\n".join(blocks))
+    python(program, cwd=tmp_path)

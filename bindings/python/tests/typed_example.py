@@ -43,3 +43,9 @@ def read(path: str) -> NDArray[np.uint8]:
     except ecq.UnknownTensorError as error:
         print(error.kind, error.tensor, error.offset)
         return next(iter(dict(file).values())).codes()
+
+
+def multiply(path: str) -> NDArray[np.float32]:
+    """Multiplies with a matrix."""
+    matrix = ecq.linears(path, mode="fused", memory=1 << 30)["a"]
+    return matrix.multiply(np.zeros((1, matrix.shape[1]), np.float32))

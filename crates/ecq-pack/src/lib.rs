@@ -34,7 +34,7 @@ pub use destination::Destination;
 pub use error::PackError;
 pub use export::{
     CheckpointFormat, CheckpointOptions, ExportReport, GgufFileType, GgufOptions, MlxGrid, Requantization,
-    expected_checkpoint_bytes, expected_gguf_bytes, export_checkpoint, export_gguf,
+    checkpoint_files, expected_checkpoint_bytes, expected_gguf_bytes, export_checkpoint, export_gguf,
 };
 pub use grids::GridChoice;
 pub use options::{PackOptions, Target};

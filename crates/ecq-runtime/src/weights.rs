@@ -6,7 +6,9 @@ use ecq_codec::decode_raw;
 use ecq_core::{
     Coding, EncodedTensor, FloatType, FloatVec, TensorContent, TensorPart, code_bits, packed_row_bytes,
 };
+use ecq_format::container::{EcqFile, PlainTensor};
 use ecq_format::gguf::{GgmlType, dequantize};
+use safetensors::Dtype;
 
 /// A weight matrix in its stored form.
 #[derive(Debug, Clone)]
@@ -40,6 +42,35 @@ pub enum MatrixStorage {
     },
     /// The transpose of a stored matrix (GPT-2's Conv1D is stored input-major).
     Transposed(Box<Matrix>),
+}
+
+impl MatrixStorage {
+    /// Reads a tensor of a file, and its shape there. Does not decode it.
+    ///
+    /// # Errors
+    /// If the tensor is missing, fails its checksum, or has a type that is not supported.
+    pub fn read(file: &EcqFile, name: &str) -> Result<(Self, Vec<usize>)> {
+        let Some(entry) = file.entry(name) else {
+            let PlainTensor { dtype, shape, bytes } = file.plain(name)?;
+            let dtype = match dtype {
+                Dtype::F32 => FloatType::F32,
+                Dtype::F16 => FloatType::F16,
+                Dtype::BF16 => FloatType::Bf16,
+                other => {
+                    let dtype = format!("{other:?}").to_lowercase();
+                    return Err(RuntimeError::TensorType { name: name.to_owned(), dtype });
+                }
+            };
+            return Ok((Self::Plain { dtype, bytes }, shape));
+        };
+        file.check(name)?;
+        let tensor = file.encoded(name)?;
+        let storage = match &entry.content {
+            TensorContent::Codes { .. } => Self::Codes(tensor),
+            TensorContent::Raw(raw) => Self::Bytes { dtype: raw.dtype.clone(), tensor },
+        };
+        Ok((storage, entry.shape.to_vec()))
+    }
 }
 
 impl Matrix {

@@ -140,6 +140,17 @@ impl File {
         })
     }
 
+    /// Returns the files that [`ExportFormat::Safetensors`] writes beside the tensors, with names and
+    /// contents: `config.json`, tokenizer, chat template, as far as the file has them.
+    ///
+    /// # Errors
+    /// [`Export`](crate::ErrorKind::Export) when `config.json` cannot describe the model,
+    /// [`Damaged`](crate::ErrorKind::Damaged) when an attached file does not match its checksum.
+    pub fn checkpoint_files(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let options = CheckpointOptions::new(CheckpointFormat::Safetensors);
+        Ok(ecq_pack::checkpoint_files(self.path(), &options, &Limits::default())?)
+    }
+
     /// Verifies the file and compares every tensor with its source checkpoint.
     ///
     /// Differences are not an error; the report lists them.

@@ -351,7 +351,7 @@ impl fmt::Debug for Tensor<'_> {
 }
 
 /// Rejects files of other formats by their first bytes, for a clearer error.
-fn check_format(path: &Path) -> Result<()> {
+pub(crate) fn check_format(path: &Path) -> Result<()> {
     let io = |source| Error::of_io(path, source);
     let wrong = |what: &str| {
         let what = format!("{} is {what}; expected an .ecq file", path.display());

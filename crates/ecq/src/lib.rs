@@ -71,6 +71,8 @@ mod error;
 mod export;
 mod file;
 #[cfg(feature = "runtime")]
+mod linears;
+#[cfg(feature = "runtime")]
 mod model;
 mod progress;
 #[cfg(feature = "quantize")]
@@ -109,8 +111,10 @@ pub use quantizer::Quantizer;
 
 #[cfg(feature = "runtime")]
 pub use ecq_runtime::{
-    Evaluation, FinishReason, LogProbs, Mean, Message, Mode, Usage, backend::ActivationType,
+    Evaluation, FinishReason, LogProbs, Mean, Message, Mode, Residence, Usage, backend::ActivationType,
 };
+#[cfg(feature = "runtime")]
+pub use linears::{Linear, LinearOptions, Linears};
 #[cfg(feature = "runtime")]
 pub use model::{Generation, Model, ModelOptions};
 #[cfg(feature = "runtime")]

@@ -15,6 +15,8 @@ __all__ = [
     "Completion",
     "File",
     "Grid",
+    "Linear",
+    "Linears",
     "Mismatch",
     "Model",
     "Progress",
@@ -26,6 +28,7 @@ __all__ = [
     "Verification",
     "__version__",
     "demo_model",
+    "linears",
     "load",
     "main",
     "open",
@@ -188,6 +191,12 @@ class File:
         """Attached files (config.json, tokenizer.json, ...) and their sizes in the file in bytes."""
     def read_attached(self, name: str) -> bytes:
         """Returns the content of an attached file. Raises NotFoundError if there is none of this name."""
+    def checkpoint_files(self) -> dict[str, bytes]:
+        """Returns ``config.json``, tokenizer and other files of a checkpoint folder, without tensors.
+
+        They are the attached files, or those that describe the same model if it comes from a GGUF file.
+        Raises ExportError if ``config.json`` cannot describe the model.
+        """
 
 @final
 class Mismatch:
@@ -438,6 +447,86 @@ def load(
     activations: ``f32`` or ``i8``.
     cache: ``f32``, ``f16``, ``bf16`` or ``i8``, the type of the keys and values in memory.
     draft: a smaller model of the same tokenizer that proposes ``draft_tokens`` (4) tokens per step.
+    """
+
+@final
+class Linear:
+    """A matrix that is ready for products on the CPU. It belongs to the memory and threads of its file."""
+
+    @property
+    def name(self) -> str:
+        """Name in the Hugging Face checkpoint."""
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Output features and input features."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory, mapped bytes included."""
+    @property
+    def residence(self) -> Literal["streams", "packed", "dense", "slot"]:
+        """Where the weights are: as coded streams, packed codes, floats, or decoded before each use."""
+    def multiply(
+        self,
+        x: numpy.typing.NDArray[numpy.float32],
+        out: numpy.typing.NDArray[numpy.float32] | None = None,
+    ) -> numpy.typing.NDArray[numpy.float32]:
+        """Writes ``x @ W.T`` to ``out`` or to a new array ``[rows, outputs]``, and returns it.
+
+        ``x`` is ``[rows, inputs]``; both are contiguous and float32. A result does not depend on the mode,
+        the number of rows or threads. Raises ValueError if shapes do not match.
+        """
+    def rows(
+        self,
+        indices: numpy.typing.NDArray[numpy.int64],
+        out: numpy.typing.NDArray[numpy.float32] | None = None,
+    ) -> numpy.typing.NDArray[numpy.float32]:
+        """Writes the weights of rows (an embedding) to ``out`` or to a new array, and returns it.
+
+        Raises IndexError for a row that does not exist.
+        """
+    def dequantize(self) -> numpy.typing.NDArray[numpy.float32]:
+        """Decodes all weights, ``[outputs, inputs]``."""
+    def __copy__(self) -> Linear: ...
+    def __deepcopy__(self, _memo: Any, /) -> Linear: ...
+
+@final
+class Linears:
+    """The tensors of an ``.ecq`` file by the names and with the values of a Hugging Face checkpoint.
+
+    Layers of other libraries compute with its matrices; ``ecq.torch``, ``ecq.hf`` and ``ecq.mlx`` do.
+    """
+
+    def names(self) -> list[str]:
+        """Names of all tensors, sorted."""
+    def __contains__(self, name: str, /) -> bool: ...
+    def __getitem__(self, name: str, /) -> Linear:
+        """Prepares a matrix for products, once. Raises UnknownTensorError or DamagedError."""
+    def shape(self, name: str) -> list[int]:
+        """Shape in the Hugging Face checkpoint."""
+    def is_coded(self, name: str) -> bool:
+        """Whether a tensor is stored as codes on a grid."""
+    def values(self, name: str) -> numpy.typing.NDArray[numpy.float32]:
+        """Decodes any tensor."""
+    @property
+    def path(self) -> Path:
+        """Path of the file."""
+    @property
+    def mode(self) -> Literal["fused", "cached", "lru", "prefetch"]:
+        """The decode mode in use."""
+    @property
+    def mode_reason(self) -> str:
+        """Why this mode is in use."""
+
+def linears(
+    path: _Path, *, mode: str = "auto", memory: int | str | None = None, threads: int | None = None
+) -> Linears:
+    """Opens the matrices of an ``.ecq`` file for products on the CPU.
+
+    mode: ``fused``, ``cached``, ``lru``, ``prefetch``, or ``auto``: what fits the memory.
+    memory: budget of decoded weights, bytes or text such as ``"4GiB"``; half of the free memory by default.
+    threads: one per core by default.
+
+    Raises InvalidOptionError if the mode cannot run: ``async`` needs a GPU.
     """
 
 def quantize(

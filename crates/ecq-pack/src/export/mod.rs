@@ -8,7 +8,8 @@ mod requantize;
 mod rope;
 
 pub use checkpoint::{
-    CheckpointFormat, CheckpointOptions, MlxGrid, expected_checkpoint_bytes, export_checkpoint,
+    CheckpointFormat, CheckpointOptions, MlxGrid, checkpoint_files, expected_checkpoint_bytes,
+    export_checkpoint,
 };
 pub use file_type::GgufFileType;
 pub use gguf::{GgufOptions, expected_gguf_bytes, export_gguf};

@@ -5,12 +5,11 @@ mod tokenizer_files;
 use crate::arch::{Config, LinearSpec, NormSpec, Scaling};
 use crate::error::{Result, RuntimeError};
 use crate::weights::{Matrix, MatrixStorage};
+use ecq_core::Limits;
 use ecq_core::RotaryPairs;
-use ecq_core::{FloatType, Limits, TensorContent};
-use ecq_format::container::{ContainerError, EcqFile, PlainTensor};
+use ecq_format::container::{ContainerError, EcqFile};
 use ecq_format::gguf::{self, Gguf};
 use ecq_format::hf::{self, GgufTransform};
-use safetensors::Dtype;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -198,26 +197,11 @@ impl Checkpoint {
     }
 
     fn load_matrix(&self, name: &str, stored: &str, shape: [usize; 2]) -> Result<Matrix> {
-        let check = |found: &[usize]| match found == shape {
-            true => Ok(()),
-            false => {
-                let (found, expected) = (found.to_vec(), shape.to_vec());
-                Err(RuntimeError::Shape { name: stored.to_owned(), found, expected })
-            }
-        };
-        let storage = if let Some(entry) = self.file.entry(stored) {
-            check(&entry.shape)?;
-            self.file.check(stored)?;
-            let tensor = self.file.encoded(stored)?;
-            match &entry.content {
-                TensorContent::Codes { .. } => MatrixStorage::Codes(tensor),
-                TensorContent::Raw(raw) => MatrixStorage::Bytes { dtype: raw.dtype.clone(), tensor },
-            }
-        } else {
-            let PlainTensor { dtype, shape, bytes } = self.file.plain(stored)?;
-            check(&shape)?;
-            MatrixStorage::Plain { dtype: plain_type(stored, dtype)?, bytes }
-        };
+        let (storage, found) = MatrixStorage::read(&self.file, stored)?;
+        if found != shape {
+            let (name, expected) = (stored.to_owned(), shape.to_vec());
+            return Err(RuntimeError::Shape { name, found, expected });
+        }
         Ok(Matrix { name: name.to_owned(), shape, storage })
     }
 
@@ -230,13 +214,11 @@ impl Checkpoint {
         if self.file.entry(stored).is_some() {
             return self.load_matrix(name, stored, [1, len])?.to_f32();
         }
-        let PlainTensor { dtype, shape, bytes } = self.file.plain(stored)?;
+        let (storage, shape) = MatrixStorage::read(&self.file, stored)?;
         if shape.iter().product::<usize>() != len || shape.iter().any(|&n| n != 1 && n != len) {
             return Err(RuntimeError::Shape { name: stored.clone(), found: shape, expected: vec![len] });
         }
-        let dtype = plain_type(stored, dtype)?;
-        Matrix { name: name.to_owned(), shape: [1, len], storage: MatrixStorage::Plain { dtype, bytes } }
-            .to_f32()
+        Matrix { name: name.to_owned(), shape: [1, len], storage }.to_f32()
     }
 
     /// Reads the biases of the rows of a block's matrix; `None` if it has none.
@@ -301,32 +283,10 @@ impl Checkpoint {
         if elements == 0 || !name.ends_with(".bias") {
             return Ok(elements == 0);
         }
-        let PlainTensor { dtype, shape, bytes } = match self.file.entry(name) {
-            // Biases may be coded where that is shorter.
-            Some(_) => {
-                let values = self.load_matrix(name, name, [1, elements])?.to_f32()?;
-                return Ok(values.iter().all(|&value| value == 0.0));
-            }
-            None => self.file.plain(name)?,
-        };
-        let values = Matrix {
-            name: name.to_owned(),
-            shape: [1, shape.iter().product()],
-            storage: MatrixStorage::Plain { dtype: plain_type(name, dtype)?, bytes },
-        };
+        // Biases may be coded where that is shorter.
+        let (storage, _) = MatrixStorage::read(&self.file, name)?;
+        let values = Matrix { name: name.to_owned(), shape: [1, elements], storage };
         Ok(values.to_f32()?.iter().all(|&value| value == 0.0))
-    }
-}
-
-fn plain_type(name: &str, dtype: Dtype) -> Result<FloatType> {
-    match dtype {
-        Dtype::F32 => Ok(FloatType::F32),
-        Dtype::F16 => Ok(FloatType::F16),
-        Dtype::BF16 => Ok(FloatType::Bf16),
-        other => Err(RuntimeError::TensorType {
-            name: name.to_owned(),
-            dtype: format!("{other:?}").to_lowercase(),
-        }),
     }
 }
 

@@ -145,6 +145,19 @@ pub fn expected_checkpoint_bytes(file: &Path, options: &CheckpointOptions, limit
     Ok(tensors.sum::<u64>() + plan.files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>())
 }
 
+/// Returns the files of a checkpoint folder beside its tensors: `config.json`, tokenizer, and what else was
+/// attached, with names and contents.
+///
+/// # Errors
+/// As [`export_checkpoint`], before it writes.
+pub fn checkpoint_files(
+    file: &Path,
+    options: &CheckpointOptions,
+    limits: &Limits,
+) -> Result<Vec<(String, Vec<u8>)>> {
+    Ok(Plan::new(&EcqSource::open(file, limits)?, options, limits)?.files)
+}
+
 /// The content of a checkpoint folder before it is written.
 struct Plan {
     outgoing: Vec<Outgoing>,

@@ -48,7 +48,8 @@ pub(super) fn run(resources: &Resources, rows: usize, command: &Experts) -> Resu
     let mut y = write(resources.buffer(command.y).f32s()?);
     let y = &mut y[..rows * hidden];
     y.fill(0.0);
-    let mut scratch = resources.shared.scratch.experts.take();
+    let shared = &*resources.shared;
+    let mut scratch = shared.scratch.experts.take();
     let [gathered, gates, ups] = &mut *scratch;
     // In ascending order of experts, so that a row's sum does not depend on the other rows.
     for (expert, rows) in chosen {
@@ -71,18 +72,18 @@ pub(super) fn run(resources: &Resources, rows: usize, command: &Experts) -> Resu
                 gates.set_len(rows.len() * inner);
                 let sources = [source(gate, 0)?, up];
                 let (ranges, mut ys) = ([0..inner, 0..inner], [&mut gates[..], &mut ups[..]]);
-                multiply(resources, gathered, rows.len(), &sources, &ranges, &mut ys)?;
+                multiply(shared, gathered, rows.len(), &sources, &ranges, &mut ys)?;
                 glu(activation, gates, ups);
                 std::mem::swap(gates, ups);
             }
             None => {
-                multiply(resources, gathered, rows.len(), &[up], from_ref(&(0..inner)), &mut [&mut ups[..]])?;
+                multiply(shared, gathered, rows.len(), &[up], from_ref(&(0..inner)), &mut [&mut ups[..]])?;
                 activate(activation, ups);
             }
         }
         let down = source(weights.down, first_place + 1)?;
         gathered.set_len(rows.len() * hidden);
-        multiply(resources, ups, rows.len(), &[down], from_ref(&(0..hidden)), &mut [&mut gathered[..]])?;
+        multiply(shared, ups, rows.len(), &[down], from_ref(&(0..hidden)), &mut [&mut gathered[..]])?;
         for (&(row, weight), out) in rows.iter().zip(gathered.chunks_exact(hidden)) {
             let y = &mut y[row * hidden..(row + 1) * hidden];
             y.iter_mut().zip(out).for_each(|(y, out)| *y += weight * out);

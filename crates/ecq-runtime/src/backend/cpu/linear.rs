@@ -1,9 +1,10 @@
 //! Products of several matrices with the same activations, on all threads.
 
+use super::Shared;
 use super::lock::{read, write};
 use super::program::Resources;
 use super::scratch::PoolGuard;
-use super::weight::{CpuWeight, SlotLinear};
+use super::weight::{CpuSlot, CpuWeight, SlotLinear};
 use crate::error::Result;
 use crate::program::{BufferId, Operand, Output, SlotId, WeightId};
 use ecq_kernels::cpu::linear::{Activations, Linear};
@@ -23,8 +24,11 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(resources: &'a Resources, weight: WeightId, slot: Option<SlotId>) -> Result<Self> {
-        let slot = slot.map(|slot| resources.slot(slot).linear()).transpose()?;
-        Ok(Self { weight: resources.weight(weight), slot })
+        Self::of(resources.weight(weight), slot.map(|slot| resources.slot(slot)))
+    }
+
+    pub(super) fn of(weight: &'a CpuWeight, slot: Option<&'a CpuSlot>) -> Result<Self> {
+        Ok(Self { weight, slot: slot.map(CpuSlot::linear).transpose()? })
     }
 
     pub(super) fn linear(&self) -> Result<&dyn Linear> {
@@ -69,7 +73,7 @@ pub(super) fn run(resources: &Resources, rows: usize, x: BufferId, outputs: &[Ou
     let ranges: Vec<Range<usize>> = outputs.iter().map(|output| output.range.clone()).collect();
     let mut parts: Vec<&mut [f32]> =
         ys.iter_mut().zip(&ranges).map(|(y, range)| &mut y[..rows * range.len()]).collect();
-    multiply(resources, &x[..rows * cols], rows, &sources, &ranges, &mut parts)?;
+    multiply(&resources.shared, &x[..rows * cols], rows, &sources, &ranges, &mut parts)?;
     for (output, y) in outputs.iter().zip(&mut parts) {
         if let Some(bias) = output.bias {
             let bias = read(resources.buffer(bias).f32s()?);
@@ -84,16 +88,16 @@ pub(super) fn run(resources: &Resources, rows: usize, x: BufferId, outputs: &[Ou
 /// Computes the products of the rows of `x` with the rows `ranges` of matrices with equal columns. Results
 /// are `[rows of x, range]`.
 pub(super) fn multiply(
-    resources: &Resources,
+    shared: &Shared,
     x: &[f32],
     rows: usize,
     sources: &[Source],
     ranges: &[Range<usize>],
     ys: &mut [&mut [f32]],
 ) -> Result<()> {
-    let scratch = &resources.shared.scratch;
+    let scratch = &shared.scratch;
     let mut inputs = Vec::new();
-    let products = products(resources, x, rows, sources, ranges, &mut inputs)?;
+    let products = products(shared, x, rows, sources, ranges, &mut inputs)?;
     let multiply = |scratch: &mut _, task: Task| -> Result<()> {
         let Product { linear, weight, x, .. } = *task.product;
         linear.matmul(&inputs[x], task.rows, task.y, scratch).map_err(|error| weight.named(error))
@@ -130,7 +134,7 @@ pub(super) fn multiply(
 
 /// Plans the products and prepares their activations; matrices with column scales need their own.
 fn products<'a, 's>(
-    resources: &'s Resources,
+    shared: &'s Shared,
     x: &[f32],
     rows: usize,
     sources: &'a [Source],
@@ -139,9 +143,9 @@ fn products<'a, 's>(
 ) -> Result<Vec<Product<'a>>> {
     let total: usize = ranges.iter().map(Range::len).sum();
     let balanced = total / (TASKS_PER_THREAD * rayon::current_num_threads());
-    let (precision, mut plain) = (resources.shared.options.activations.precision(), None);
+    let (precision, mut plain) = (shared.options.activations.precision(), None);
     let set = |inputs: &mut Vec<PoolGuard<'s, Activations>>, cols, scales: Option<&[f32]>| {
-        let mut prepared = resources.shared.scratch.activations.take();
+        let mut prepared = shared.scratch.activations.take();
         prepared.set(precision, x, rows, cols, scales);
         inputs.push(prepared);
         inputs.len() - 1

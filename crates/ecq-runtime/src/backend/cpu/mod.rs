@@ -5,6 +5,7 @@ mod data;
 mod experts;
 mod linear;
 mod lock;
+mod product;
 mod program;
 mod run;
 mod scratch;
