@@ -67,6 +67,19 @@ impl TextStream {
         }
     }
 
+    /// As [`push`](Self::push), but the text of special tokens among `visible` is part of the output.
+    ///
+    /// # Errors
+    /// If the tokenizer fails.
+    pub fn push_visible(&mut self, token: u32, visible: &[u32]) -> Result<String> {
+        if !visible.contains(&token) || self.tokenizer.is_visible(token) {
+            return self.push(token);
+        }
+        // An incomplete character cannot continue after a special token.
+        let before = self.finish()?;
+        Ok(before + &self.tokenizer.token_text(token).unwrap_or_default())
+    }
+
     /// Ends the stream and returns the text held back.
     ///
     /// # Errors
