@@ -20,6 +20,7 @@ pub struct Run {
     /// Time of the request, then of the last token of each sequence.
     last: Vec<Instant>,
     first: bool,
+    prompt_tokens: usize,
     /// Keeps the model loaded.
     model: Arc<Loaded>,
     /// Place in the queue.
@@ -39,13 +40,19 @@ impl Run {
     ) -> Result<Self, ApiError> {
         let Prepared { request, failure, outputs } = prepared;
         let last = vec![Instant::now(); outputs.len()];
+        let prompt_tokens = request.prompt.len();
         let ticket = model.submit(request, failure).await?;
-        Ok(Self { ticket, outputs, metrics, last, first: true, model, _permit: permit })
+        Ok(Self { ticket, outputs, metrics, last, first: true, prompt_tokens, model, _permit: permit })
     }
 
     /// The model that runs.
     pub fn model(&self) -> &Loaded {
         &self.model
+    }
+
+    /// Number of tokens of the prompt.
+    pub fn prompt_tokens(&self) -> usize {
+        self.prompt_tokens
     }
 
     /// Waits for the next outputs of a sequence; `None` after the end of all sequences.

@@ -100,7 +100,15 @@ impl Loaded {
         let options =
             EngineOptions { draft_tokens: draft.draft_tokens, ..self.engine_options(sequences, longest) };
         let engine = Engine::new(self.model.clone(), Some(self.tokenizer.clone()), options)?;
-        let Some(path) = &draft.draft else { return Ok(engine) };
+        Ok(match self.draft(draft)? {
+            Some(model) => engine.with_draft(model)?,
+            None => engine,
+        })
+    }
+
+    /// Loads the draft model if one is given.
+    pub fn draft(&self, draft: &DraftArgs) -> anyhow::Result<Option<Arc<Model>>> {
+        let Some(path) = &draft.draft else { return Ok(None) };
         let checkpoint = sources::checkpoint(path)?;
         if !Tokenizer::from_checkpoint(&checkpoint)?.same_vocabulary(&self.tokenizer) {
             let why = format!("{} has another tokenizer than {}", path.display(), self.path.display());
@@ -108,10 +116,11 @@ impl Loaded {
         }
         // The draft model uses the same threads, because the two models run in turn.
         let model = Model::load(&checkpoint, self.backend.clone(), LoadOptions::default())?;
-        Ok(engine.with_draft(Arc::new(model))?)
+        Ok(Some(Arc::new(model)))
     }
 
-    fn engine_options(&self, sequences: usize, longest: usize) -> EngineOptions {
+    /// Options of an engine for this many sequences of up to `longest` tokens.
+    pub fn engine_options(&self, sequences: usize, longest: usize) -> EngineOptions {
         // A KV cache for the full context may exceed the memory, and most texts are shorter.
         let context = self.context.unwrap_or(usize::MAX).min(self.model.config().context);
         let positions = sequences.saturating_mul(context.min(longest));

@@ -2,17 +2,17 @@
 
 mod chat;
 mod completions;
-// mod messages;
+mod messages;
 mod models;
-// mod responses;
+mod responses;
 mod stream;
 mod tokens;
 
 pub use chat::chat;
 pub use completions::completions;
-// pub use messages::{count_tokens, messages};
+pub use messages::{count_tokens, messages};
 pub use models::{health, metrics, model, models};
-// pub use responses::responses;
+pub use responses::responses;
 pub use tokens::{detokenize, tokenize};
 
 use crate::app::App;

@@ -159,4 +159,18 @@ impl Answer {
             Output::Finish(finish) => self.finish = Some(finish),
         }
     }
+
+    /// The outputs whose fold is this answer.
+    pub fn outputs(&self) -> Vec<Output> {
+        let mut out = Outputs::default();
+        self.tokens.iter().cloned().for_each(|token| out.push(Output::Token(token)));
+        out.push(Output::Reasoning(self.reasoning.clone()));
+        out.push(Output::Text(self.text.clone()));
+        for (index, call) in self.calls.iter().enumerate() {
+            out.push(Output::ToolStart { index, id: call.id.clone(), name: call.name.clone() });
+            out.push(Output::ToolArguments { index, text: call.arguments.clone() });
+        }
+        self.finish.iter().cloned().for_each(|finish| out.push(Output::Finish(finish)));
+        out.into_vec()
+    }
 }
