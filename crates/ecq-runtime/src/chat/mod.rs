@@ -192,6 +192,23 @@ mod tests {
     }
 
     #[test]
+    fn templates_receive_tools_and_variables() {
+        let source = "{{ bos_token }}{% for t in tools or [] %}{{ t.name }}{% endfor %}|{{ mode }}|\
+            {{ messages[0].calls[0].args.items() | list }}{% if add_generation_prompt %}A:{% endif %}";
+        let template = ChatTemplate::new(source, "<s>".to_owned(), String::new()).unwrap();
+        assert_eq!(template.source(), source);
+        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let messages = [json(r#"{"calls": [{"args": {"b": 1, "a": [true]}}]}"#)];
+        let tools = [json(r#"{"name": "f"}"#), json(r#"{"name": "g"}"#)];
+        // Neither the messages nor the prompt can be replaced by variables.
+        let variables = json(r#"{"mode": "fast", "bos_token": "<t>", "messages": 5, "tools": 6}"#);
+        let text = template.render_values(&messages, &tools, variables.as_object().unwrap()).unwrap();
+        assert_eq!(text, "<t>fg|fast|[('b', 1), ('a', [True])]A:");
+        let none = template.render_values(&messages, &[], &serde_json::Map::new()).unwrap();
+        assert_eq!(none, "<s>||[('b', 1), ('a', [True])]A:");
+    }
+
+    #[test]
     fn endless_templates_are_stopped() {
         let message = |template: &str| render(template).unwrap_err().to_string();
         let loops = |inside: &str| {

@@ -4,6 +4,8 @@
 mod reasoning;
 mod seeker;
 mod sequence;
+#[cfg(test)]
+mod tests;
 mod tools;
 
 pub use reasoning::END as END_OF_REASONING;
