@@ -118,8 +118,10 @@ def check_openai(url):
     request = dict(model="tiny", input="Hello", max_output_tokens=20, temperature=0)
     whole = client.responses.create(**request)
     with client.responses.stream(**request) as stream:
-        deltas = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
-        final = stream.get_final_response()
+        events = list(stream)
+    deltas = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    final = events[-1].response
+    assert final.status == whole.status == "incomplete"
     assert deltas == whole.output_text == final.output_text and deltas
     tool = {"type": "function", "strict": True, **TOOL["function"]}
     called = client.responses.create(model="tiny", input="Hello", tools=[tool], tool_choice="required")
@@ -144,7 +146,8 @@ def check_openai(url):
 def check_anthropic(url):
     """Messages, streamed and not, with tools."""
     client = anthropic.Anthropic(base_url=url, api_key=KEY, max_retries=0)
-    request = dict(model="tiny", max_tokens=30, messages=HELLO, system="Be brief.", temperature=0)
+    request = dict(model="tiny", max_tokens=30, messages=HELLO, system="Be brief.")
+    request["extra_body"] = {"temperature": 0}
     whole = client.messages.create(**request)
     with client.messages.stream(**request) as stream:
         text = "".join(stream.text_stream)

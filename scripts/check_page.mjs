@@ -83,7 +83,7 @@ class Page {
   }
 }
 
-const arguments_ = [model ?? join(root, "crates/ecq-cli/assets/tiny.ecq"), "--port", "0", "--json"];
+const arguments_ = [model || join(root, "crates/ecq-cli/assets/tiny.ecq"), "--port", "0", "--json"];
 if (own) arguments_.push("--chat-template", join(root, "scripts/chatml.jinja"));
 const server = spawn(ecq, ["serve", ...arguments_], { stdio: ["ignore", "pipe", "inherit"] });
 const profile = mkdtempSync(join(tmpdir(), "ecq-page-"));

@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn local_hosts_are_names_and_addresses_of_this_machine() {
-        for host in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "::1", "a.localhost"] {
+        for host in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "[::1]", "a.localhost"] {
             assert!(is_local(host), "{host}");
         }
         for host in ["example.com", "localhost.example.com:8080", "127.0.0.1.example.com", ""] {

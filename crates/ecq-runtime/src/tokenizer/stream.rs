@@ -442,7 +442,10 @@ mod tests {
                 assert_eq!(tokenizer.token_bytes(bytes(&[byte])[0]), Some(vec![byte]));
             }
             let all = tokenizer.vocabulary_bytes(300);
-            assert_eq!(all[257..].iter().flatten().find(|bytes| **bytes == last).map(Vec::len), Some(last.len()));
+            assert_eq!(
+                all[257..].iter().flatten().find(|bytes| **bytes == last).map(Vec::len),
+                Some(last.len())
+            );
             assert!((0..300).all(|id| all[id as usize] == tokenizer.token_bytes(id)));
             assert_eq!(all[299], None);
         }

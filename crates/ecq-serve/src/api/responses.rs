@@ -143,6 +143,7 @@ struct Item {
     call_id: String,
     name: String,
     text: String,
+    status: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -160,18 +161,18 @@ impl Item {
             Kind::Call => "fc_",
         };
         let (call_id, name, text) = Default::default();
-        Self { kind, id: identifier(prefix), call_id, name, text }
+        Self { kind, id: identifier(prefix), call_id, name, text, status: "in_progress" }
     }
 
-    fn object(&self, status: &str) -> Value {
-        let Self { id, call_id, name, text, .. } = self;
+    fn object(&self) -> Value {
+        let Self { id, call_id, name, text, status, .. } = self;
         match self.kind {
             Kind::Reasoning => {
                 let content = json!([{ "type": "reasoning_text", "text": text }]);
                 json!({ "id": id, "type": "reasoning", "summary": [], "content": content, "status": status })
             }
             Kind::Message => {
-                let content = if status == "in_progress" { json!([]) } else { json!([self.part()]) };
+                let content = if *status == "in_progress" { json!([]) } else { json!([self.part()]) };
                 json!({ "id": id, "type": "message", "role": "assistant", "status": status, "content": content })
             }
             Kind::Call => json!({
@@ -225,7 +226,7 @@ impl Responses {
     }
 
     fn response(&self, status: &str) -> Value {
-        let output: Vec<Value> = self.done.iter().map(|item| item.object("completed")).collect();
+        let output: Vec<Value> = self.done.iter().map(Item::object).collect();
         let incomplete = (status == "incomplete").then(|| json!({ "reason": "max_output_tokens" }));
         let usage = self.finish.as_ref().map(|finish| {
             let mut total = Total::default();
@@ -247,6 +248,7 @@ impl Responses {
         response
     }
 
+    /// The status of the response at its end, and of its items when they end.
     fn status(&self) -> &'static str {
         match self.finish.as_ref().map(|finish| finish.reason) {
             Some(FinishKind::Length) => "incomplete",
@@ -256,7 +258,8 @@ impl Responses {
 
     /// Ends the open item.
     fn close(&mut self, frames: &mut Vec<Frame>) {
-        let Some(item) = self.open.take() else { return };
+        let Some(mut item) = self.open.take() else { return };
+        item.status = self.status();
         let (id, index) = (item.id.clone(), self.done.len());
         let place = json!({ "item_id": id, "output_index": index, "content_index": 0 });
         let and = |more: Value| merged(place.clone(), more);
@@ -276,7 +279,7 @@ impl Responses {
         if item.kind != Kind::Call {
             frames.push(self.frame("response.content_part.done", and(json!({ "part": item.part() }))));
         }
-        let event = json!({ "output_index": index, "item": item.object("completed") });
+        let event = json!({ "output_index": index, "item": item.object() });
         frames.push(self.frame("response.output_item.done", event));
         self.done.push(item);
     }
@@ -288,7 +291,7 @@ impl Responses {
         }
         self.close(frames);
         let index = self.done.len();
-        let event = json!({ "output_index": index, "item": item.object("in_progress") });
+        let event = json!({ "output_index": index, "item": item.object() });
         frames.push(self.frame("response.output_item.added", event));
         if item.kind != Kind::Call {
             let event = json!({
@@ -340,8 +343,8 @@ impl Adapter for Responses {
                 self.delta("response.function_call_arguments.delta", text, &mut frames);
             }
             Output::Finish(finish) => {
-                self.close(&mut frames);
                 self.finish = Some(finish);
+                self.close(&mut frames);
             }
         }
         frames

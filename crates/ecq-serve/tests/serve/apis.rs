@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 fn weather() -> Value {
     json!({ "type": "object", "properties": { "city": { "type": "string", "maxLength": 8 },
-        "days": { "type": "integer" } }, "required": ["city", "days"], "additionalProperties": false })
+        "days": { "type": "integer", "minimum": 0, "maximum": 99 } }, "required": ["city", "days"], "additionalProperties": false })
 }
 
 #[test]
 fn messages_stream_what_they_answer() {
     let server = Server::start(Options::default());
     let tools = json!([{ "name": "weather", "description": "d", "input_schema": weather() }]);
-    let base = json!({ "model": "tiny", "max_tokens": 60, "temperature": 0, "system": "Be brief.",
+    let base = json!({ "model": "tiny", "max_tokens": 100, "temperature": 0, "system": "Be brief.",
         "messages": [{ "role": "user", "content": [{ "type": "text", "text": "Hello" }] }] });
     let history = json!([
         { "role": "user", "content": "Weather?" },
@@ -110,12 +110,18 @@ fn responses_stream_what_they_answer() {
     for (more, status) in [
         // As n8n sends it.
         (json!({ "input": "Hello", "text": {} }), "incomplete"),
-        (json!({ "input": items, "tools": tools, "tool_choice": "none", "instructions": "Be brief." }), "incomplete"),
+        (
+            json!({ "input": items, "tools": tools, "tool_choice": "none", "instructions": "Be brief." }),
+            "incomplete",
+        ),
         (json!({ "input": "Hello", "tools": tools, "tool_choice": "required" }), "completed"),
-        (json!({ "input": "Hello", "text": { "format": { "type": "json_schema", "name": "w",
-            "schema": weather() } } }), "completed"),
+        (
+            json!({ "input": "Hello", "text": { "format": { "type": "json_schema", "name": "w",
+            "schema": weather() } } }),
+            "completed",
+        ),
     ] {
-        let mut body = json!({ "model": "tiny", "max_output_tokens": 50, "temperature": 0 });
+        let mut body = json!({ "model": "tiny", "max_output_tokens": 90, "temperature": 0 });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let whole = server.object("/v1/responses", &body);
         assert_eq!(whole["status"], status, "{whole}");

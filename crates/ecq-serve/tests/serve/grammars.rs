@@ -40,7 +40,9 @@ fn is_valid(value: &Value, schema: &Value) -> bool {
             let properties = schema["properties"].as_object().unwrap();
             let required = schema["required"].as_array().unwrap();
             required.iter().all(|name| object.contains_key(name.as_str().unwrap()))
-                && object.iter().all(|(name, value)| properties.get(name).is_some_and(|of| is_valid(value, of)))
+                && object
+                    .iter()
+                    .all(|(name, value)| properties.get(name).is_some_and(|of| is_valid(value, of)))
         }),
         other => panic!("{other}"),
     }
@@ -87,10 +89,12 @@ fn answers_satisfy_200_random_schemas() {
             let server = &server;
             scope.spawn(move || {
                 for schema in part {
-                    let format = json!({ "type": "json_schema", "json_schema": { "name": "s", "schema": schema } });
+                    let format =
+                        json!({ "type": "json_schema", "json_schema": { "name": "s", "schema": schema } });
                     let object = server.object(CHAT, &chat(json!({ "response_format": format })));
                     let text = object["choices"][0]["message"]["content"].as_str().unwrap();
-                    let value: Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("{schema}: {object}"));
+                    let value: Value =
+                        serde_json::from_str(text).unwrap_or_else(|_| panic!("{schema}: {object}"));
                     assert!(is_valid(&value, schema), "{schema}: {text}");
                     assert_eq!(object["choices"][0]["finish_reason"], "stop");
                 }
@@ -112,7 +116,8 @@ fn regular_expressions_lark_and_any_json_are_followed() {
     };
     let date = text(json!({ "response_format": { "type": "regex", "regex": "[0-9]{4}-[0-9]{2}" } }));
     assert!(date.len() == 7 && date.as_bytes()[4] == b'-', "{date}");
-    let either = text(json!({ "response_format": { "type": "lark", "lark": "start: \"yes 😀\" | \"no 世界\"" } }));
+    let either =
+        text(json!({ "response_format": { "type": "lark", "lark": "start: \"yes 😀\" | \"no 世界\"" } }));
     assert!(["yes 😀", "no 世界"].contains(&either.as_str()), "{either}");
     assert_eq!(text(json!({ "guided_regex": "ab*c", "logit_bias": {} }))[..1], *"a");
     // Each of several sequences has its own state.
@@ -131,10 +136,12 @@ fn required_tools_are_called() {
     let server = Server::start(Options::default());
     let parameters = json!({ "type": "object", "properties": { "city": { "type": "string", "maxLength": 9 },
         "unit": { "enum": ["C", "F"] } }, "required": ["city"], "additionalProperties": false });
-    let tool = |name: &str| json!({ "type": "function", "function": { "name": name, "parameters": parameters } });
+    let tool =
+        |name: &str| json!({ "type": "function", "function": { "name": name, "parameters": parameters } });
     for choice in [json!("required"), json!({ "type": "function", "function": { "name": "b" } })] {
         for seed in 0..3 {
-            let mut body = chat(json!({ "tools": [tool("a"), tool("b")], "tool_choice": choice, "seed": seed }));
+            let mut body =
+                chat(json!({ "tools": [tool("a"), tool("b")], "tool_choice": choice, "seed": seed }));
             let object = server.object(CHAT, &body);
             body["stream"] = true.into();
             assert_eq!(fold(&server.events(CHAT, &body)), whole(&object));
@@ -143,8 +150,14 @@ fn required_tools_are_called() {
             let call = &answer["calls"][0];
             assert!(call["name"] == "b" || choice == "required" && call["name"] == "a", "{call}");
             let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
-            assert!(is_valid(&arguments, &json!({ "type": "object", "properties": parameters["properties"],
-                "required": ["city"] })), "{arguments}");
+            assert!(
+                is_valid(
+                    &arguments,
+                    &json!({ "type": "object", "properties": parameters["properties"],
+                "required": ["city"] })
+                ),
+                "{arguments}"
+            );
             assert!(object["choices"][0]["message"]["content"].is_null());
         }
     }

@@ -354,3 +354,6 @@ impl Client {
         let _ = self.signals.send(Signal::Failed(error));
     }
 }
+
+#[cfg(test)]
+mod tests;
