@@ -56,7 +56,8 @@ impl TokenMask for Guarded {
     }
 
     fn fork(&self) -> Box<dyn TokenMask> {
-        let fork = |mask: &Box<dyn TokenMask>| catch_unwind(AssertUnwindSafe(|| mask.fork())).ok();
-        Box::new(Self { mask: self.mask.as_ref().and_then(fork), failure: self.failure.clone() })
+        let mask = self.mask.as_deref();
+        let mask = mask.and_then(|mask| catch_unwind(AssertUnwindSafe(|| mask.fork())).ok());
+        Box::new(Self { mask, failure: self.failure.clone() })
     }
 }

@@ -167,10 +167,8 @@ impl Messages {
     }
 
     fn message(&self, content: Value, finish: Option<&Finish>) -> Value {
-        let usage = finish.map_or_else(
-            || json!({ "input_tokens": self.prompt_tokens, "output_tokens": 0 }),
-            |finish| usage(finish),
-        );
+        let usage =
+            finish.map_or_else(|| json!({ "input_tokens": self.prompt_tokens, "output_tokens": 0 }), usage);
         json!({
             "id": self.id, "type": "message", "role": "assistant", "model": self.model, "content": content,
             "stop_reason": finish.map(reason), "stop_sequence": finish.and_then(|end| end.stop.clone()),

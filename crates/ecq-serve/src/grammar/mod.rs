@@ -128,7 +128,7 @@ impl TokenMask for GrammarMask {
             Ok(allowed) => {
                 let end = self.ends.first().is_some_and(|&end| allowed.is_allowed(end));
                 for (token, logit) in (0..).zip(logits.iter_mut()) {
-                    if !allowed.is_allowed(token) && !(end && self.ends.contains(&token)) {
+                    if !(allowed.is_allowed(token) || end && self.ends.contains(&token)) {
                         *logit = f32::NEG_INFINITY;
                     }
                 }
@@ -168,3 +168,6 @@ impl TokenMask for GrammarMask {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
