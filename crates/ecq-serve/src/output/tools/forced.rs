@@ -81,25 +81,26 @@ impl Forced {
 
 /// The parameters of a call in XML: the rule of all of them, and the rules that it uses.
 fn xml_fields(tool_index: usize, tool: &Tool) -> (String, Vec<String>) {
-    let mut rules = vec!["TEXT: /[^<]*/".to_owned()];
-    if tool_index > 0 {
-        rules.clear();
+    let mut rules = Vec::new();
+    if tool_index == 0 {
+        // With the end of the value: a text of its own would take the line break before it.
+        rules.push("TEXT: /[^<]*\\n<\\/parameter>\\n/".to_owned());
     }
     let required = tool.parameters["required"].as_array().cloned().unwrap_or_default();
     let properties = tool.parameters["properties"].as_object().cloned().unwrap_or_default();
     let mut fields = Vec::new();
     for (i, (key, of_value)) in properties.iter().enumerate() {
-        let rule = format!("value_{tool_index}_{i}");
         let value = match of_value["type"].as_str() {
             Some("string") if of_value.get("enum").is_none() => "TEXT".to_owned(),
             _ => {
+                let rule = format!("value_{tool_index}_{i}");
                 rules.push(format!("{rule}: %json {}", schema(of_value)));
-                rule
+                format!("{rule} {}", quoted("\n</parameter>\n"))
             }
         };
-        let (head, tail) = (quoted(&format!("<parameter={key}>\n")), quoted("\n</parameter>\n"));
+        let head = quoted(&format!("<parameter={key}>\n"));
         let optional = if required.iter().any(|name| name == key.as_str()) { "" } else { "?" };
-        fields.push(format!("({head} {value} {tail}){optional}"));
+        fields.push(format!("({head} {value}){optional}"));
     }
     (fields.join(" "), rules)
 }
