@@ -195,6 +195,7 @@ fn every_sample_matches_the_reference() {
                             repetition_penalty,
                             repetition_window,
                             seed,
+                            ..SampleOptions::GREEDY
                         };
                         let mut sampler = Sampler::new(options).unwrap();
                         let mut oracle = Oracle { options, state: seed };
