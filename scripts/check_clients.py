@@ -101,7 +101,8 @@ def check_openai(url):
         call = create(**request).choices[0].message.tool_calls[0]
         arguments = json.loads(call.function.arguments)
         assert call.function.name == "weather" and set(arguments) == {"city", "days"}
-        parts = [chunk.choices[0].delta.tool_calls for chunk in create(**request, stream=True) if chunk.choices]
+        chunks = [chunk for chunk in create(**request, stream=True) if chunk.choices]
+        parts = [chunk.choices[0].delta.tool_calls for chunk in chunks]
         streamed = "".join(part[0].function.arguments for part in parts if part)
         assert streamed == call.function.arguments
     history = [
@@ -112,7 +113,8 @@ def check_openai(url):
     assert create(model="tiny", messages=history, tools=[TOOL], max_tokens=5).choices[0].message.content
     parsed = client.chat.completions.parse(model="tiny", messages=HELLO, response_format=Person, seed=2)
     assert isinstance(parsed.choices[0].message.parsed, Person)
-    answer = create(model="tiny", messages=HELLO, response_format={"type": "json_object"}, seed=3, max_tokens=400)
+    request = dict(model="tiny", messages=HELLO, seed=3, max_tokens=400)
+    answer = create(**request, response_format={"type": "json_object"})
     if answer.choices[0].finish_reason == "stop":
         assert isinstance(json.loads(answer.choices[0].message.content), dict)
     request = dict(model="tiny", input="Hello", max_output_tokens=20, temperature=0)
@@ -164,7 +166,8 @@ def check_anthropic(url):
         final = stream.get_final_message()
     assert called.content[0].input == final.content[0].input and called.stop_reason == "tool_use"
     result = {"type": "tool_result", "tool_use_id": called.content[0].id, "content": "sunny"}
-    messages = [*HELLO, {"role": "assistant", "content": called.content}, {"role": "user", "content": [result]}]
+    call = {"role": "assistant", "content": called.content}
+    messages = [*HELLO, call, {"role": "user", "content": [result]}]
     assert client.messages.create(model="tiny", max_tokens=5, messages=messages, tools=tools).content
 
 

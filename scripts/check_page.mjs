@@ -2,8 +2,8 @@
 //
 //     node scripts/check_page.mjs ECQ FOLDER [MODEL] [AXE]
 //
-// Needs Node 22 (20 with --experimental-websocket) and Chromium. MODEL is the embedded one by default; AXE is the file axe.min.js of the npm package
-// axe-core, whose serious findings are errors.
+// Needs Node 22 (20 with --experimental-websocket) and Chromium. MODEL is the embedded one by default; AXE is
+// the file axe.min.js of the npm package axe-core, whose serious findings are errors.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -75,7 +75,8 @@ class Page {
     await this.send("Input.dispatchKeyEvent", { type: "keyUp", key, windowsVirtualKeyCode: code });
   }
   async screenshot(name, width, height, scheme) {
-    await this.send("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: false });
+    const size = { width, height, deviceScaleFactor: 1, mobile: false };
+    await this.send("Emulation.setDeviceMetricsOverride", size);
     await this.value(`theme(${JSON.stringify(scheme)})`);
     await sleep(200);
     const { data } = await this.send("Page.captureScreenshot", { format: "png" });
@@ -88,28 +89,32 @@ if (own) arguments_.push("--chat-template", join(root, "scripts/chatml.jinja"));
 const server = spawn(ecq, ["serve", ...arguments_], { stdio: ["ignore", "pipe", "inherit"] });
 const profile = mkdtempSync(join(tmpdir(), "ecq-page-"));
 const browser = spawn(process.env.CHROMIUM ?? "chromium", [
-  "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", `--user-data-dir=${profile}`, "about:blank",
+  "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", `--user-data-dir=${profile}`,
+  "about:blank",
 ], { stdio: ["ignore", "ignore", "pipe"] });
 try {
   const url = await line(server.stdout, /"url":"([^"]+)"/);
   const port = new URL(await line(browser.stderr, /listening on (ws:\S+)/)).port;
-  const [target] = (await (await fetch(`http://127.0.0.1:${port}/json/list`)).json()).filter((t) => t.type === "page");
+  const targets = await (await fetch(`http://127.0.0.1:${port}/json/list`)).json();
+  const target = targets.find((target) => target.type === "page");
   const socket = new WebSocket(target.webSocketDebuggerUrl);
   await new Promise((done) => { socket.onopen = done; });
   const page = new Page(socket);
   for (const domain of ["Page", "Runtime", "Log", "Network"]) await page.send(`${domain}.enable`);
   await page.send("Page.navigate", { url });
-  await page.until("document.readyState === 'complete' && document.querySelector('#model')?.value !== ''", "the page lists the model");
+  const listed = "document.readyState === 'complete' && $('model')?.value !== ''";
+  await page.until(listed, "the page lists the model");
+  await page.value("window.q = (selector) => document.querySelector(selector)");
   check(await page.value("document.activeElement.id") === "prompt", "the message has the focus");
-  check((await page.value("document.querySelector('#memory').textContent")).includes("Mode "), "mode and memory are shown");
+  check(await page.value("q('#memory').textContent.includes('Mode ')"), "mode and memory are shown");
 
-  await page.value("document.querySelector('#max_tokens').value = 40; document.querySelector('#seed').value = 1");
+  await page.value("q('#max_tokens').value = 40; q('#seed').value = 1");
   await page.type("Write a **list**.");
   await page.key("Enter", 13, "\r");
-  await page.until("!running && document.querySelectorAll('article').length === 2", "Enter sends, the answer ends");
-  check((await page.value("document.querySelector('.facts').textContent || document.querySelector('article .facts').textContent")).length > 0, "speed is shown");
-  check(await page.value("document.querySelector('.user strong').textContent") === "list", "markdown is shown");
-  check((await page.value("document.querySelector('#spoken').textContent")).startsWith("Answer: "), "the answer is announced");
+  await page.until("!running && messages.length === 2", "Enter sends, the answer ends");
+  check(await page.value("q('article .facts').textContent.includes('tokens')"), "speed is shown");
+  check(await page.value("q('.user strong').textContent") === "list", "markdown is shown");
+  check(await page.value("q('#spoken').textContent.startsWith('Answer: ')"), "the answer is announced");
 
   // A second turn has the first one in its messages.
   await page.type("And then?");
@@ -117,38 +122,47 @@ try {
   await page.until("!running && messages.length === 4", "a second turn");
 
   // Escape stops a long answer.
-  await page.value("document.querySelector('#max_tokens').value = 4000");
+  await page.value("q('#max_tokens').value = 4000");
   await page.type("More");
   await page.key("Enter", 13, "\r");
-  await page.until("running && document.querySelector('article:last-child .body').textContent.length > 20", "a long answer is written");
-  check(await page.value("!document.querySelector('#stop').hidden"), "the stop button is shown");
+  const writing = "running && q('article:last-child .body').textContent.length > 20";
+  await page.until(writing, "a long answer is written");
+  check(await page.value("!q('#stop').hidden"), "the stop button is shown");
   await page.key("Escape", 27);
   await page.until("!running", "Escape stops");
 
   // Text of models is never markup.
-  await page.value(`add("assistant", "# Title\\n<img src=x onerror=alert(1)> and <b>bold</b>\\n\\n1. one\\n2. two \`code\`\\n\\n\`\`\`rust\\nfn main() { println!(\\"<script>\\"); }\\n\`\`\`\\n*End*")`);
-  check(await page.value("!document.querySelector('#log img, #log b')"), "no markup of models is interpreted");
-  check(await page.value("document.querySelector('.code code').textContent.includes('<script>')"), "code is shown as it is");
+  const text = [
+    "# Title", "<img src=x onerror=alert(1)> and <b>bold</b>", "", "1. one", "2. two `code`", "", "```rust",
+    "fn main() { println!(\"<script>\"); }", "```", "*End*",
+  ];
+  await page.value(`add("assistant", ${JSON.stringify(text.join("\n"))})`);
+  check(await page.value("!q('#log img, #log b')"), "no markup of models is interpreted");
+  check(await page.value("q('.code code').textContent.includes('<script>')"), "code is shown as it is");
 
   if (axe) {
     await page.value(readFileSync(axe, "utf8"));
     for (const scheme of ["light", "dark"]) {
       await page.value(`theme("${scheme}")`);
-      const found = await page.value("axe.run().then((r) => r.violations.map((v) => `${v.impact}: ${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`))");
+      const describe = "(v) => `${v.impact}: ${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`";
+      const found = await page.value(`axe.run().then((r) => r.violations.map(${describe}))`);
       found.forEach((finding) => console.log(finding));
-      check(!found.some((finding) => /^(serious|critical)/.test(finding)), `axe has no serious findings (${scheme})`);
+      const serious = found.filter((finding) => /^(serious|critical)/.test(finding));
+      check(serious.length === 0, `axe has no serious findings (${scheme})`);
     }
   }
   await page.screenshot("light", 1200, 800, "light");
   await page.screenshot("dark", 1200, 800, "dark");
   await page.screenshot("narrow", 390, 800, "light");
-  check(await page.value("document.documentElement.scrollWidth <= 390"), "nothing is wider than a narrow window");
+  const fits = "document.documentElement.scrollWidth <= 390";
+  check(await page.value(fits), "nothing is wider than a narrow window");
 
   // An error is shown and announced.
-  await page.value("document.querySelector('#new').click(); document.querySelector('#temperature').value = -3");
+  await page.value("q('#new').click(); q('#temperature').value = -3");
   await page.type("Hi");
   await page.key("Enter", 13, "\r");
-  await page.until("document.querySelector('[role=alert]')?.textContent.includes('temperature is -3')", "errors are shown");
+  const shown = "q('[role=alert]')?.textContent.includes('temperature is -3')";
+  await page.until(shown, "errors are shown");
   const problems = page.problems.filter((text) => !text.includes("400"));
   check(problems.length === 0, `no errors on the console ${problems}`);
   check(page.last.startsWith(url), "no requests to other servers");

@@ -1,8 +1,8 @@
 //! A server for `.ecq` models with the interfaces of OpenAI and Anthropic.
 //!
 //! One thread owns the engines of all loaded models; requests reach it through channels and their events come
-//! back through others. A request is read into a common form, prepared (template, tokens, grammar) in a thread
-//! of its own, and submitted. One state machine turns its events into outputs (text, reasoning, tool calls,
+//! back through others. A request is read into a common form, prepared (template, tokens, grammar) in a
+//! thread of its own, and submitted. One state machine turns its events into outputs (text, reasoning, tool calls,
 //! end); adapters write them in the form of each API. An answer that is not streamed is the fold of the same
 //! outputs.
 //!
@@ -63,8 +63,8 @@ const CLOSING: Duration = Duration::from_secs(5);
 
 /// Runs a server until it is stopped. `ready` is called when the first model is loaded.
 ///
-/// When it is stopped, it refuses new requests, lets the others end for [`Options::grace`], and then ends them
-/// with an error.
+/// When it is stopped, it refuses new requests, lets the others end for [`Options::grace`], and then ends
+/// them with an error.
 ///
 /// # Errors
 /// [`ServeError::Model`] if the first model cannot be loaded.

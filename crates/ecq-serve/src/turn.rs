@@ -196,14 +196,14 @@ fn render(
     }
 }
 
-/// The conversation for a template without tools: definitions, calls and results as text (the form of Hermes).
+/// The conversation for a template without tools: definitions, calls and results as text, as in Hermes.
 fn described(messages: Vec<Value>, tools: &[Value]) -> Vec<Value> {
     let mut out = Vec::with_capacity(messages.len() + 1);
     if !tools.is_empty() {
         let list: Vec<String> = tools.iter().map(Value::to_string).collect();
         let text = format!(
-            "You may call functions. Their signatures are within <tools></tools>:\n<tools>\n{}\n</tools>\nTo call \
-             a function, answer with a JSON object within <tool_call></tool_call>:\n<tool_call>\n{{\"name\": \
+            "You may call functions. Their signatures are within <tools></tools>:\n<tools>\n{}\n</tools>\nTo \
+             call a function, answer with a JSON object within <tool_call></tool_call>:\n<tool_call>\n{{\"name\": \
              \"function\", \"arguments\": {{}}}}\n</tool_call>",
             list.join("\n")
         );
@@ -231,8 +231,8 @@ fn described(messages: Vec<Value>, tools: &[Value]) -> Vec<Value> {
     out
 }
 
-/// Checks a message and brings it into the form that templates expect: text as a string, arguments of calls as
-/// objects.
+/// Checks a message and brings it into the form that templates expect: text as a string, arguments of calls
+/// as objects.
 fn message(message: Value) -> Result<Value, ApiError> {
     let Value::Object(mut message) = message else {
         return Err(ApiError::field("messages", &message, "a list of objects"));

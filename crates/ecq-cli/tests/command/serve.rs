@@ -1,5 +1,5 @@
-//! Tests of `ecq serve` as a program: its start, its signals, its exit codes. Those of the server itself are in
-//! `ecq-serve`.
+//! Tests of `ecq serve` as a program: its start, its signals, its exit codes. Those of the server itself are
+//! in `ecq-serve`.
 
 use super::common::{Folder, embedded};
 use super::run::refusal;

@@ -133,7 +133,8 @@ struct Completions {
 impl Completions {
     fn object(&self, choices: Value) -> Value {
         let Self { id, created, model, .. } = self;
-        json!({ "id": id, "object": "text_completion", "created": created, "model": model, "choices": choices })
+        let object = "text_completion";
+        json!({ "id": id, "object": object, "created": created, "model": model, "choices": choices })
     }
 
     fn chunk(&mut self, sequence: usize, text: &str, finish: Option<&str>) -> Frame {

@@ -173,7 +173,8 @@ impl Item {
             }
             Kind::Message => {
                 let content = if *status == "in_progress" { json!([]) } else { json!([self.part()]) };
-                json!({ "id": id, "type": "message", "role": "assistant", "status": status, "content": content })
+                let role = "assistant";
+                json!({ "id": id, "type": "message", "role": role, "status": status, "content": content })
             }
             Kind::Call => json!({
                 "id": id, "type": "function_call", "call_id": call_id, "name": name, "arguments": text,
@@ -240,7 +241,8 @@ impl Responses {
         let mut response = json!({
             "id": self.id, "object": "response", "created_at": self.created, "model": self.model,
             "status": status, "output": output, "error": null, "incomplete_details": incomplete,
-            "usage": usage, "parallel_tool_calls": true, "tool_choice": "auto", "metadata": {}, "store": false,
+            "usage": usage, "parallel_tool_calls": true, "tool_choice": "auto", "metadata": {},
+            "store": false,
         });
         if let (Value::Object(response), Value::Object(echo)) = (&mut response, &self.echo) {
             response.extend(echo.clone());
@@ -272,7 +274,9 @@ impl Responses {
                 frames.push(self.frame("response.reasoning_text.done", and(json!({ "text": item.text }))));
             }
             Kind::Call => {
-                let event = json!({ "item_id": id, "output_index": index, "arguments": item.text, "name": item.name });
+                let event = json!({
+                    "item_id": id, "output_index": index, "arguments": item.text, "name": item.name,
+                });
                 frames.push(self.frame("response.function_call_arguments.done", event));
             }
         }

@@ -115,8 +115,8 @@ impl Driver {
         self.send(Command::Remove(model));
     }
 
-    /// Submits a request. The returned ticket receives its signals and cancels it when dropped. `failure` tells
-    /// why the mask of the request failed, if it did.
+    /// Submits a request. The returned ticket receives its signals and cancels it when dropped. `failure`
+    /// tells why the mask of the request failed, if it did.
     ///
     /// # Errors
     /// If the engine refuses the request.

@@ -29,7 +29,9 @@ fn tokenizer(special: &[&str]) -> Arc<Tokenizer> {
     let file = json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
         "pre_tokenizer": null, "post_processor": null,
-        "decoder": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+        "decoder": {
+            "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true,
+        },
         "model": { "type": "BPE", "vocab": vocabulary, "merges": [] },
     });
     Arc::new(Tokenizer::new(file.to_string().as_bytes(), 256 + special.len()).unwrap())
@@ -74,7 +76,8 @@ fn generate(
 #[test]
 fn forced_calls_of_all_families_are_calls() {
     let parameters = json!({ "type": "object", "properties": {
-        "city": { "type": "string", "maxLength": 6 }, "days": { "type": "integer", "minimum": 0, "maximum": 99 },
+        "city": { "type": "string", "maxLength": 6 },
+        "days": { "type": "integer", "minimum": 0, "maximum": 99 },
         "unit": { "enum": ["C", "F"] } }, "required": ["city", "days"], "additionalProperties": false });
     let tool = |name: &str, parameters: Value| Tool { name: name.to_owned(), parameters };
     let tools = [tool("weather", parameters), tool("say \"hi\"", Value::Null)];

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 fn weather() -> Value {
     json!({ "type": "object", "properties": { "city": { "type": "string", "maxLength": 8 },
-        "days": { "type": "integer", "minimum": 0, "maximum": 99 } }, "required": ["city", "days"], "additionalProperties": false })
+        "days": { "type": "integer", "minimum": 0, "maximum": 99 } },
+        "required": ["city", "days"], "additionalProperties": false })
 }
 
 #[test]
@@ -21,7 +22,8 @@ fn messages_stream_what_they_answer() {
             { "type": "thinking", "thinking": "hm", "signature": "" },
             { "type": "tool_use", "id": "abcdefghi", "name": "weather", "input": { "city": "Oslo" } } ] },
         { "role": "user", "content": [
-            { "type": "tool_result", "tool_use_id": "abcdefghi", "content": [{ "type": "text", "text": "5" }] },
+            { "type": "tool_result", "tool_use_id": "abcdefghi",
+              "content": [{ "type": "text", "text": "5" }] },
             { "type": "text", "text": "Thanks" } ] },
     ]);
     for (more, reason) in [

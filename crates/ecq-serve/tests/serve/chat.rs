@@ -61,7 +61,8 @@ pub fn whole(object: &Value) -> Vec<Value> {
         let message = &choice["message"];
         let calls = message["tool_calls"].as_array().into_iter().flatten();
         let calls: Vec<Value> = calls
-            .map(|call| json!({ "name": call["function"]["name"], "arguments": call["function"]["arguments"] }))
+            .map(|call| &call["function"])
+            .map(|call| json!({ "name": call["name"], "arguments": call["arguments"] }))
             .collect();
         json!({
             "index": choice["index"], "content": message["content"].as_str().unwrap_or_default(),

@@ -62,8 +62,8 @@ fn a_seeded_request_has_the_same_text_alone_and_among_64_others() {
     });
 }
 
-/// 64 clients and 2,000 requests: a third leave at random moments, some read slowly, and each client also sends
-/// malformed bodies, 10,000 altogether.
+/// 64 clients and 2,000 requests: a third leave at random moments, some read slowly, and each client also
+/// sends malformed bodies, 10,000 altogether.
 #[test]
 fn load_leaks_nothing_and_changes_no_answer() {
     const CLIENTS: usize = 64;
