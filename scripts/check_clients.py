@@ -207,8 +207,11 @@ def main():
             check(server.url)
             print(f"{check.__name__.removeprefix('check_')}: ok", flush=True)
         port = re.search(r":(\d+)$", server.url)[1]
-        used = subprocess.run([ecq, "serve", ROOT / "crates/ecq-cli/assets/tiny.ecq", "--port", port],
-                              capture_output=True, text=True)
+        used = subprocess.run(
+            [ecq, "serve", ROOT / "crates/ecq-cli/assets/tiny.ecq", "--port", port],
+            capture_output=True,
+            text=True,
+        )
         assert used.returncode == 4 and "another program uses this port" in used.stderr, used
     print("port in use, stop: ok")
 

@@ -30,8 +30,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/detokenize", post(api::detokenize))
         .route("/metrics", get(api::metrics))
         .route_layer(from_fn_with_state(app.clone(), authorize))
-        // Without a key: probes of containers, and the page, which asks for it.
+        // Without a key: probes of containers, the description, and the page, which asks for it.
         .route("/health", get(api::health))
+        .route("/openapi.json", get(api::openapi))
         .route("/", get(page::page))
         .method_not_allowed_fallback(async |method: Method| {
             ApiError::method(format!("the method {method} is not allowed here"))
@@ -68,8 +69,11 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 async fn same_origin(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let host = text(headers, header::HOST);
-    if app.local && host.is_some_and(|host| !is_local(host)) {
-        return ApiError::forbidden("this server answers to localhost only; see --host").into_response();
+    // With a key, such a page has nothing to send; a proxy may then use any name.
+    let open = app.options.api_keys.is_empty() && app.options.cors.is_empty();
+    if app.local && open && host.is_some_and(|host| !is_local(host)) {
+        let message = "this server has no key and answers to localhost only; set --api-key or --cors";
+        return ApiError::forbidden(message).into_response();
     }
     let origin = text(headers, header::ORIGIN).and_then(|origin| origin.split_once("://"));
     if let Some((_, origin)) = origin

@@ -4,6 +4,7 @@ mod chat;
 mod completions;
 mod messages;
 mod models;
+mod openapi;
 mod responses;
 mod stream;
 mod tokens;
@@ -12,6 +13,7 @@ pub use chat::chat;
 pub use completions::completions;
 pub use messages::{count_tokens, messages};
 pub use models::{health, metrics, model, models};
+pub use openapi::openapi;
 pub use responses::responses;
 pub use tokens::{detokenize, tokenize};
 

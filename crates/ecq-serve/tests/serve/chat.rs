@@ -211,5 +211,24 @@ fn models_health_and_metrics_are_reported() {
     ] {
         assert!(text.contains(line), "{line:?} in {text}");
     }
-    assert!(server.get("/").text().contains("<title>ecq"));
+    let page = server.get("/");
+    assert!(page.text().contains("<title>ecq") && page.body.len() < 60_000);
+    assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
+    // Every described route exists, and wants the fields that it is said to want.
+    let description = server.get("/openapi.json").json();
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let path = path.replace("{name}", "tiny");
+            let answer = server.request(&method.to_uppercase(), &path, "", b"{}");
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            match schema["required"].as_array() {
+                None => assert_eq!(answer.status, 200, "{path}"),
+                Some(required) => {
+                    assert_eq!(answer.status, 400, "{path}");
+                    let param = answer.json()["error"]["param"].clone();
+                    assert!(required.contains(&param), "{path}: {param}");
+                }
+            }
+        }
+    }
 }
