@@ -106,6 +106,12 @@ impl Fields {
         }
     }
 
+    /// A list that must be there.
+    pub fn required_list(&mut self, field: &str) -> Result<Vec<Value>, ApiError> {
+        let absent = self.map.get(field).is_none_or(Value::is_null);
+        if absent { Err(self.missing(field, "a list")) } else { self.list(field) }
+    }
+
     /// An object.
     pub fn object(&mut self, field: &str) -> Result<Option<Self>, ApiError> {
         let name = self.name(field);

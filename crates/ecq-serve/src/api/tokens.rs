@@ -38,7 +38,7 @@ pub async fn detokenize(State(app): State<Arc<App>>, Body(body): Body) -> Result
     let mut fields = Fields::parse(&body)?;
     let _permit = app.admit()?;
     let model = app.models.get(fields.text("model")?.as_deref()).await?;
-    let list = fields.list("tokens")?;
+    let list = fields.required_list("tokens")?;
     let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
     let ids = list.iter().map(|value| id(value).filter(|&id| (id as usize) < model.vocabulary));
     let Some(ids) = ids.collect::<Option<Vec<u32>>>() else {
