@@ -1,6 +1,7 @@
 //! Loads a model and creates engines according to the options.
 
 use crate::args::{ActivationsArg, DraftArgs, EngineArgs, SamplingArgs};
+use crate::out::errln;
 use crate::progress::Bar;
 use crate::sources;
 use crate::table::bytes;
@@ -133,12 +134,12 @@ impl Loaded {
     /// Prints on standard error where each tensor is stored, and why.
     fn explain(&self) {
         let (mode, reason) = self.model.mode();
-        eprintln!("{}, mode {mode}: {reason}", self.model.backend().info().name);
+        errln!("{}, mode {mode}: {reason}", self.model.backend().info().name);
         let stored = self.model.stored_bytes();
-        eprintln!("weights: {} in memory, {} in the file", bytes(self.model.weight_bytes()), bytes(stored));
+        errln!("weights: {} in memory, {} in the file", bytes(self.model.weight_bytes()), bytes(stored));
         for planned in self.model.plans() {
             let residence = format!("{:?}", planned.plan.choice).to_lowercase();
-            eprintln!("  {} {residence}: {}", planned.name, planned.plan.reason);
+            errln!("  {} {residence}: {}", planned.name, planned.plan.reason);
         }
     }
 }

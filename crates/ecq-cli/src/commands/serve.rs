@@ -1,6 +1,7 @@
 use super::engine::Loaded;
 use crate::args::{EngineArgs, ServeArgs};
 use crate::exit::ExitCode;
+use crate::out::errln;
 use crate::{json, sources, texts, warnings};
 use anyhow::Context;
 use ecq::runtime::{ChatTemplate, SampleOptions, Sampler};
@@ -38,12 +39,12 @@ pub fn run(args: &ServeArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     let url = format!("http://{address}");
     if !json {
-        eprintln!("loading {}; {url}/health tells when it is ready", names[0]);
+        errln!("loading {}; {url}/health tells when it is ready", names[0]);
     }
     let ready = || match json {
         // Nobody else could report that standard output is closed.
         true => drop(json::print(&json!({ "url": url, "models": names }))),
-        false => eprintln!("{} at {url} (chat page) and {url}/v1 (API); Ctrl-C stops", names.join(", ")),
+        false => errln!("{} at {url} (chat page) and {url}/v1 (API); Ctrl-C stops", names.join(", ")),
     };
     match serve(listener, models, options, Stop::Signals, ready) {
         Ok(()) => Ok(ExitCode::SUCCESS),

@@ -17,10 +17,16 @@ struct Server {
 
 impl Server {
     fn start(args: &[&str]) -> Self {
+        Self::start_with(args, Stdio::inherit())
+    }
+
+    /// As [`start`](Self::start), with this standard error.
+    fn start_with(args: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ecq"))
             .args(["serve", &embedded(), "--port", "0", "--json"])
             .args(args)
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -114,6 +120,16 @@ fn sigterm_during_16_streams_ends_them_and_the_server() {
         assert!(text.contains("data: [DONE]"), "{text}");
     }
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+/// Writing to the log fails as on a full disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_under_the_log_ends_nothing() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let server = Server::start_with(&["--verbose"], full.into());
+    let body = json!({ "prompt": "The", "max_tokens": 3 });
+    assert!(server.ask("POST /v1/completions", &body).starts_with("HTTP/1.1 200 "));
 }
 
 #[test]
