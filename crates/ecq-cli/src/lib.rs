@@ -55,6 +55,8 @@ fn run(cli: Cli) -> ExitCode {
         Command::Diff(args) => commands::verify::diff(&args, json),
         Command::Run(args) => commands::run::run(&args, json),
         Command::Chat(args) => commands::chat::run(&args, json),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => commands::serve::run(&args, json),
         Command::Eval(args) => commands::eval::run(&args, json),
         Command::Plot(args) => commands::plot::run(&args, json),
         Command::Bench(args) => commands::bench::run(&args, json),

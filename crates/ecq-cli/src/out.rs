@@ -16,6 +16,18 @@ macro_rules! outln {
 }
 pub(crate) use outln;
 
+/// Prints a line on standard error. A failure is ignored: it cannot be reported anywhere, and a server must not
+/// end because the disk under its log is full.
+pub fn message(args: Arguments) {
+    let _ = writeln!(io::stderr(), "{args}");
+}
+
+/// `eprintln!` that does not panic when standard error fails; see [`message`].
+macro_rules! errln {
+    ($($arg:tt)*) => { crate::out::message(format_args!($($arg)*)) };
+}
+pub(crate) use errln;
+
 /// Prints a text wrapped to the width of the terminal.
 pub fn paragraph(text: &str) {
     line(format_args!("{}", fill(text)));

@@ -1,5 +1,6 @@
 //! Opens models of any format for running; formats other than `.ecq` are converted first.
 
+use crate::out::errln;
 use crate::progress::{Bar, CODING};
 use crate::table::bytes;
 use anyhow::{Context, anyhow};
@@ -68,16 +69,16 @@ fn converted(path: &Path, source: &dyn Source) -> anyhow::Result<PathBuf> {
     let file = folder.join(format!("{prefix}{state_key}.ecq"));
     let length = |file: &Path| std::fs::metadata(file).map(|file| file.len());
     if let Ok(length) = length(&file) {
-        eprintln!("using {} ({}), converted from {}", file.display(), bytes(length), path.display());
+        errln!("using {} ({}), converted from {}", file.display(), bytes(length), path.display());
         return Ok(file);
     }
-    eprintln!("converting {} to .ecq without loss; later runs reuse the result", path.display());
+    errln!("converting {} to .ecq without loss; later runs reuse the result", path.display());
     // Packed codes are the fastest to write and to load.
     let encode = EncodeOptions { coding: CodingChoice::Only(Coding::Packed), ..EncodeOptions::default() };
     let options = PackOptions { encode, ..PackOptions::default() };
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     pack(source, &name, Some(&file), &options, &Bar::of_job(false, CODING))?;
-    eprintln!("wrote {} ({})", file.display(), bytes(length(&file).with_context(at_folder)?));
+    errln!("wrote {} ({})", file.display(), bytes(length(&file).with_context(at_folder)?));
     remove_outdated(&folder, &prefix, &file);
     Ok(file)
 }

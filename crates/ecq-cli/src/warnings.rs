@@ -1,6 +1,7 @@
 //! Notes on standard error before long work begins.
 
 use crate::args::ExportFormat;
+use crate::out::errln;
 use crate::progress::duration;
 use crate::table::bytes;
 use crate::wrap::COLUMNS;
@@ -11,7 +12,7 @@ use std::path::Path;
 
 /// Prints a note.
 pub fn note(text: &str) {
-    eprintln!(
+    errln!(
         "{}",
         textwrap::fill(&format!("note: {text}"), textwrap::Options::new(COLUMNS).subsequent_indent("  "))
     );

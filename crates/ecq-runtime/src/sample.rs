@@ -1,6 +1,7 @@
 //! Token sampling.
 
 use crate::error::{Result, RuntimeError};
+use std::collections::HashMap;
 use std::fmt;
 
 /// Sampling options of a request.
@@ -21,6 +22,11 @@ pub struct SampleOptions {
     pub repetition_penalty: f32,
     /// Number of most recent tokens that the penalty applies to.
     pub repetition_window: usize,
+    /// Subtracted from the logit of a generated token for each of its occurrences, -2 to 2; 0 means none. The
+    /// prompt does not count (`frequency_penalty` of the OpenAI API).
+    pub frequency_penalty: f32,
+    /// Subtracted once from the logit of every generated token, -2 to 2; 0 means none (`presence_penalty`).
+    pub presence_penalty: f32,
     /// Seed of the random numbers.
     pub seed: u64,
 }
@@ -34,6 +40,8 @@ impl SampleOptions {
         min_p: 0.0,
         repetition_penalty: 1.0,
         repetition_window: 64,
+        frequency_penalty: 0.0,
+        presence_penalty: 0.0,
         seed: 0,
     };
 
@@ -42,6 +50,8 @@ impl SampleOptions {
             ("temperature", self.temperature, self.temperature >= 0.0, "a number of 0 or more"),
             ("top-p", self.top_p, self.top_p > 0.0 && self.top_p <= 1.0, "above 0, at most 1"),
             ("min-p", self.min_p, (0.0..=1.0).contains(&self.min_p), "0 to 1"),
+            ("frequency penalty", self.frequency_penalty, self.frequency_penalty.abs() <= 2.0, "-2 to 2"),
+            ("presence penalty", self.presence_penalty, self.presence_penalty.abs() <= 2.0, "-2 to 2"),
             ("repetition penalty", self.repetition_penalty, self.repetition_penalty > 0.0, "above 0"),
         ];
         match checks.into_iter().find(|&(_, found, good, _)| !good || !found.is_finite()) {
@@ -200,13 +210,15 @@ impl fmt::Debug for Mask {
 
 /// Chooses tokens. The same seed gives the same tokens on every machine.
 ///
-/// The logit bias is applied first, then the repetition penalty, then the mask. Cloning forks the mask.
+/// The logit bias is applied first, then the penalties, then the mask. Cloning forks the mask.
 #[derive(Debug, Clone)]
 pub struct Sampler {
     options: SampleOptions,
     logit_bias: Vec<(u32, f32)>,
     mask: Option<Mask>,
     state: u64,
+    /// Occurrences of each chosen token; counted only for the penalties that need them.
+    chosen: HashMap<u32, u32>,
     // Scratch buffers of `sample`.
     candidates: Vec<(f32, u32)>,
     adjusted: Vec<f32>,
@@ -225,6 +237,7 @@ impl Sampler {
             logit_bias: Vec::new(),
             mask: None,
             state: options.seed,
+            chosen: HashMap::new(),
             candidates: Vec::new(),
             adjusted: Vec::new(),
             recent: Vec::new(),
@@ -259,9 +272,14 @@ impl Sampler {
     /// Returns whether the choice depends only on the logits and one random number, so that a device can
     /// sample.
     ///
-    /// That is, there is no repetition penalty, bias or mask.
+    /// That is, there is no penalty, bias or mask.
     pub fn is_plain(&self) -> bool {
-        self.options.repetition_penalty == 1.0 && self.logit_bias.is_empty() && self.mask.is_none()
+        let penalized = self.options.repetition_penalty != 1.0 || self.counts_tokens();
+        !penalized && self.logit_bias.is_empty() && self.mask.is_none()
+    }
+
+    fn counts_tokens(&self) -> bool {
+        self.options.frequency_penalty != 0.0 || self.options.presence_penalty != 0.0
     }
 
     /// Returns whether the sampler always takes the most likely token.
@@ -294,6 +312,11 @@ impl Sampler {
             self.adjust(logits, before);
             sample_token(&self.adjusted, &next, &mut self.candidates)
         };
+        if let Some(token) = token
+            && self.counts_tokens()
+        {
+            *self.chosen.entry(token).or_default() += 1;
+        }
         match (token, &mut self.mask) {
             (Some(token), Some(mask)) => mask.0.accept(token),
             (Some(_), None) => {}
@@ -303,7 +326,7 @@ impl Sampler {
         token
     }
 
-    /// Fills `adjusted` with the logits after bias, penalty and mask.
+    /// Fills `adjusted` with the logits after bias, penalties and mask.
     fn adjust(&mut self, logits: &[f32], before: &[u32]) {
         self.adjusted.clear();
         self.adjusted.extend_from_slice(logits);
@@ -323,6 +346,12 @@ impl Sampler {
                 if let Some(logit) = self.adjusted.get_mut(token as usize) {
                     *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
                 }
+            }
+        }
+        let SampleOptions { frequency_penalty: frequency, presence_penalty: presence, .. } = self.options;
+        for (&token, &count) in &self.chosen {
+            if let Some(logit) = self.adjusted.get_mut(token as usize) {
+                *logit -= frequency * count as f32 + presence;
             }
         }
         // The mask is applied last, so that neither bias nor penalty can undo it.

@@ -11,28 +11,29 @@ pub struct StopMatcher {
     stops: Vec<String>,
     /// Text not emitted yet: empty, or a proper prefix of a stop string.
     held: String,
-    stopped: bool,
+    /// Index of the stop string that ended the text.
+    matched: Option<usize>,
 }
 
 impl StopMatcher {
     /// Creates a matcher; empty strings are ignored.
     pub fn new(mut stops: Vec<String>) -> Self {
         stops.retain(|stop| !stop.is_empty());
-        Self { stops, held: String::new(), stopped: false }
+        Self { stops, held: String::new(), matched: None }
     }
 
     /// Adds a piece of text. Returns the text that can be emitted, and whether a stop string is complete.
     ///
     /// The stop string and the text after it are never emitted; later pieces return `("", true)`.
     pub fn push(&mut self, piece: &str) -> (String, bool) {
-        if self.stopped {
+        if self.matched.is_some() {
             return (String::new(), true);
         }
         self.held.push_str(piece);
         for (start, _) in self.held.char_indices() {
             let rest = &self.held[start..];
-            if self.stops.iter().any(|stop| rest.starts_with(stop.as_str())) {
-                self.stopped = true;
+            if let Some(stop) = self.stops.iter().position(|stop| rest.starts_with(stop.as_str())) {
+                self.matched = Some(stop);
                 self.held.truncate(start);
                 return (std::mem::take(&mut self.held), true);
             }
@@ -49,11 +50,18 @@ impl StopMatcher {
     /// It is cut before a stop string that was waiting for an earlier match.
     pub fn finish(&mut self) -> String {
         let mut held = std::mem::take(&mut self.held);
-        if let Some(start) = self.stops.iter().filter_map(|stop| held.find(stop.as_str())).min() {
-            self.stopped = true;
+        let found =
+            self.stops.iter().enumerate().filter_map(|(i, stop)| Some((held.find(stop.as_str())?, i)));
+        if let Some((start, stop)) = found.min() {
+            self.matched = Some(stop);
             held.truncate(start);
         }
         held
+    }
+
+    /// Returns the stop string that ended the text.
+    pub fn matched(&self) -> Option<&str> {
+        self.matched.map(|stop| self.stops[stop].as_str())
     }
 }
 
@@ -143,6 +151,9 @@ mod tests {
             (pushed, matcher.finish())
         };
         let shows = |text: &str, ended| (text.to_owned(), ended);
+        let mut matcher = StopMatcher::new(stops.clone());
+        assert_eq!((matcher.push("ab").1, matcher.matched()), (false, None));
+        assert_eq!((matcher.push("cd").1, matcher.matched()), (true, Some("abcd")));
         assert_eq!(run(&["abc", "d"]), (vec![shows("", false), shows("", true)], String::new()));
         assert_eq!(run(&["xabc", "x", "y"]).0, [shows("x", false), shows("a", true), shows("", true)]);
         assert_eq!(run(&["abc"]), (vec![shows("", false)], "a".to_owned()));

@@ -138,7 +138,7 @@ pub struct SamplingArgs {
 }
 
 /// Speculative decoding.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct DraftArgs {
     /// Draft model: a smaller .ecq file with the same tokenizer
     ///

@@ -8,10 +8,14 @@
 mod engine;
 mod numbers;
 mod pack;
+#[cfg(feature = "serve")]
+mod serve;
 
 pub use engine::{ActivationsArg, CacheArg, ChatArgs, DraftArgs, EngineArgs, RunArgs, SamplingArgs};
 use numbers::budget;
 pub use pack::{ExportArgs, ExportFloat, ExportFormat, ForceArg, QuantizeArgs};
+#[cfg(feature = "serve")]
+pub use serve::ServeArgs;
 
 use crate::version;
 use clap::builder::RangedU64ValueParser;
@@ -71,6 +75,9 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Chat with a model
     Chat(Box<ChatArgs>),
+    /// Serve models over HTTP, as OpenAI and Anthropic do, with a chat page
+    #[cfg(feature = "serve")]
+    Serve(Box<ServeArgs>),
     /// Measure perplexity on a text, and KL divergence from a reference model
     Eval(Box<EvalArgs>),
     /// Show architecture, quantization and size of a model file

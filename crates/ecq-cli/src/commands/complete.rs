@@ -53,7 +53,7 @@ pub fn complete(
                     sequence.text.push_str(&text);
                     sequence.log_probs.extend(log_probs);
                 }
-                EventKind::Finished { reason, text, usage } => {
+                EventKind::Finished { reason, text, usage, .. } => {
                     show(event.sequence, &text);
                     sequence.text.push_str(&text);
                     (sequence.reason, sequence.usage) = (reason, usage);

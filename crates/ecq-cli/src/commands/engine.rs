@@ -1,6 +1,7 @@
 //! Loads a model and creates engines according to the options.
 
 use crate::args::{ActivationsArg, DraftArgs, EngineArgs, SamplingArgs};
+use crate::out::errln;
 use crate::progress::Bar;
 use crate::sources;
 use crate::table::bytes;
@@ -100,7 +101,15 @@ impl Loaded {
         let options =
             EngineOptions { draft_tokens: draft.draft_tokens, ..self.engine_options(sequences, longest) };
         let engine = Engine::new(self.model.clone(), Some(self.tokenizer.clone()), options)?;
-        let Some(path) = &draft.draft else { return Ok(engine) };
+        Ok(match self.draft(draft)? {
+            Some(model) => engine.with_draft(model)?,
+            None => engine,
+        })
+    }
+
+    /// Loads the draft model if one is given.
+    pub fn draft(&self, draft: &DraftArgs) -> anyhow::Result<Option<Arc<Model>>> {
+        let Some(path) = &draft.draft else { return Ok(None) };
         let checkpoint = sources::checkpoint(path)?;
         if !Tokenizer::from_checkpoint(&checkpoint)?.same_vocabulary(&self.tokenizer) {
             let why = format!("{} has another tokenizer than {}", path.display(), self.path.display());
@@ -108,10 +117,11 @@ impl Loaded {
         }
         // The draft model uses the same threads, because the two models run in turn.
         let model = Model::load(&checkpoint, self.backend.clone(), LoadOptions::default())?;
-        Ok(engine.with_draft(Arc::new(model))?)
+        Ok(Some(Arc::new(model)))
     }
 
-    fn engine_options(&self, sequences: usize, longest: usize) -> EngineOptions {
+    /// Options of an engine for this many sequences of up to `longest` tokens.
+    pub fn engine_options(&self, sequences: usize, longest: usize) -> EngineOptions {
         // A KV cache for the full context may exceed the memory, and most texts are shorter.
         let context = self.context.unwrap_or(usize::MAX).min(self.model.config().context);
         let positions = sequences.saturating_mul(context.min(longest));
@@ -124,12 +134,12 @@ impl Loaded {
     /// Prints on standard error where each tensor is stored, and why.
     fn explain(&self) {
         let (mode, reason) = self.model.mode();
-        eprintln!("{}, mode {mode}: {reason}", self.model.backend().info().name);
+        errln!("{}, mode {mode}: {reason}", self.model.backend().info().name);
         let stored = self.model.stored_bytes();
-        eprintln!("weights: {} in memory, {} in the file", bytes(self.model.weight_bytes()), bytes(stored));
+        errln!("weights: {} in memory, {} in the file", bytes(self.model.weight_bytes()), bytes(stored));
         for planned in self.model.plans() {
             let residence = format!("{:?}", planned.plan.choice).to_lowercase();
-            eprintln!("  {} {residence}: {}", planned.name, planned.plan.reason);
+            errln!("  {} {residence}: {}", planned.name, planned.plan.reason);
         }
     }
 }

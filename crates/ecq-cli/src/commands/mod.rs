@@ -23,5 +23,7 @@ mod products;
 pub mod quantize;
 pub mod report;
 pub mod run;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod shape;
 pub mod verify;

@@ -11,4 +11,6 @@ mod outputs;
 mod quantize;
 mod reports;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 mod usage;

@@ -55,6 +55,7 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     /// Special tokens by name: `bos_token`, ...
     special_tokens: BTreeMap<String, Value>,
+    source: String,
 }
 
 /// Name of the only template of an environment.
@@ -93,7 +94,7 @@ impl ChatTemplate {
         let tokens = [("bos_token", bos), ("eos_token", eos)];
         let special_tokens =
             tokens.into_iter().map(|(name, token)| (name.to_owned(), token.into())).collect();
-        Ok(Self { environment, special_tokens })
+        Ok(Self { environment, special_tokens, source: template.to_owned() })
     }
 
     /// Adds a special token that the template can name, such as `pad_token`.
@@ -101,6 +102,39 @@ impl ChatTemplate {
     pub fn with_special_token(mut self, name: &str, text: &str) -> Self {
         self.special_tokens.insert(name.to_owned(), text.into());
         self
+    }
+
+    /// Returns the source of the template as it was given.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Renders a conversation of messages in the form of the OpenAI API, up to the start of the model's next
+    /// message.
+    ///
+    /// `tools` are definitions of functions; `variables` are further variables of the template, such as
+    /// `enable_thinking`.
+    ///
+    /// # Errors
+    /// If the template raises an error or exceeds a limit.
+    pub fn render_values(
+        &self,
+        messages: &[serde_json::Value],
+        tools: &[serde_json::Value],
+        variables: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<String> {
+        let mut values = self.special_tokens.clone();
+        values.extend(variables.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value)))));
+        let tools = if tools.is_empty() { Value::from(()) } else { Value::from(Serde(tools)) };
+        let fixed = [
+            ("messages", Value::from(Serde(messages))),
+            ("tools", tools),
+            ("documents", Value::from(())),
+            ("add_generation_prompt", Value::from(true)),
+        ];
+        values.extend(fixed.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        let template = self.environment.get_template(NAME).map_err(template_error)?;
+        template.render(Value::from(values)).map_err(template_error)
     }
 
     /// Renders a conversation as a prompt, up to the start of the model's next message.
@@ -155,6 +189,23 @@ mod tests {
         let message = |template| render(template).unwrap_err().to_string();
         assert!(message("{{ raise_exception('no system role') }}").contains("no system role"));
         assert!(message("{% for x in y").starts_with("chat template: "));
+    }
+
+    #[test]
+    fn templates_receive_tools_and_variables() {
+        let source = "{{ bos_token }}{% for t in tools or [] %}{{ t.name }}{% endfor %}|{{ mode }}|\
+            {{ messages[0].calls[0].args.items() | list }}{% if add_generation_prompt %}A:{% endif %}";
+        let template = ChatTemplate::new(source, "<s>".to_owned(), String::new()).unwrap();
+        assert_eq!(template.source(), source);
+        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let messages = [json(r#"{"calls": [{"args": {"b": 1, "a": [true]}}]}"#)];
+        let tools = [json(r#"{"name": "f"}"#), json(r#"{"name": "g"}"#)];
+        // Neither the messages nor the prompt can be replaced by variables.
+        let variables = json(r#"{"mode": "fast", "bos_token": "<t>", "messages": 5, "tools": 6}"#);
+        let text = template.render_values(&messages, &tools, variables.as_object().unwrap()).unwrap();
+        assert_eq!(text, "<t>fg|fast|[('b', 1), ('a', [True])]A:");
+        let none = template.render_values(&messages, &[], &serde_json::Map::new()).unwrap();
+        assert_eq!(none, "<s>||[('b', 1), ('a', [True])]A:");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Progress {
                 self.tokens.push(token);
                 self.text.push_str(&text);
             }
-            EventKind::Finished { reason, text, usage } => {
+            EventKind::Finished { reason, text, usage, .. } => {
                 self.text.push_str(&text);
                 self.ended = Some((reason, usage));
             }

@@ -24,6 +24,7 @@ pub(super) struct Job {
     pub(super) sampler: Sampler,
     pub(super) text: Option<TextOutput>,
     pub(super) end_tokens: Arc<[u32]>,
+    pub(super) visible_tokens: Arc<[u32]>,
     pub(super) max_tokens: usize,
     pub(super) log_probs: Option<usize>,
     pub(super) prompt_logits: bool,
@@ -101,7 +102,7 @@ impl Job {
         self.tokens.push(token);
         self.usage.new_tokens += 1;
         let (text, stopped) = match &mut self.text {
-            Some(text) => match text.stream.push(token) {
+            Some(text) => match text.stream.push_visible(token, &self.visible_tokens) {
                 Ok(piece) => text.stop.push(&piece),
                 Err(error) => return Some(JobOutcome::Failed(error)),
             },
@@ -133,8 +134,9 @@ impl Job {
             }
             _ => String::new(),
         };
+        let stop = self.text.as_ref().and_then(|text| text.stop.matched()).map(str::to_owned);
         let usage = self.end_usage();
-        self.event(EventKind::Finished { reason, text, usage })
+        self.event(EventKind::Finished { reason, text, stop, usage })
     }
 
     /// Ends a failed sequence and returns its last event.

@@ -25,6 +25,8 @@ pub struct Request {
     pub mask: Option<Box<dyn TokenMask>>,
     /// Tokens that end the text; they are not part of the result.
     pub end_tokens: Arc<[u32]>,
+    /// Special tokens whose text is part of the result, such as marks around tool calls. Others have no text.
+    pub visible_tokens: Arc<[u32]>,
     /// Strings that end the text; they are not part of the result. They require a tokenizer.
     pub stop: Vec<String>,
     /// Number of continuations; the prompt runs once.
@@ -48,6 +50,7 @@ impl Request {
             logit_bias: Vec::new(),
             mask: None,
             end_tokens: Arc::new([]),
+            visible_tokens: Arc::new([]),
             stop: Vec::new(),
             sequences: 1,
             log_probs: None,
@@ -93,6 +96,8 @@ pub enum EventKind {
         reason: FinishReason,
         /// Text that was held back until now.
         text: String,
+        /// The stop string that ended the text.
+        stop: Option<String>,
         /// Token counts and times.
         usage: Usage,
     },

@@ -1,5 +1,6 @@
 //! Tokenization and streaming detokenization.
 
+mod bytes;
 mod stream;
 
 pub use stream::TextStream;
@@ -156,6 +157,12 @@ impl Tokenizer {
     /// Returns the text of a token, special tokens included.
     pub fn token_text(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
+    }
+
+    /// Returns the special tokens, such as begin of text and marks of turns, with their texts.
+    pub fn special_tokens(&self) -> Vec<(u32, String)> {
+        let all = self.inner.get_added_tokens_decoder().into_iter();
+        all.filter(|(_, token)| token.special).map(|(id, token)| (id, token.content)).collect()
     }
 
     /// Returns whether a token has text: it is in the vocabulary and not special.

@@ -67,6 +67,19 @@ impl TextStream {
         }
     }
 
+    /// As [`push`](Self::push), but the text of special tokens among `visible` is part of the output.
+    ///
+    /// # Errors
+    /// If the tokenizer fails.
+    pub fn push_visible(&mut self, token: u32, visible: &[u32]) -> Result<String> {
+        if !visible.contains(&token) || self.tokenizer.is_visible(token) {
+            return self.push(token);
+        }
+        // An incomplete character cannot continue after a special token.
+        let before = self.finish()?;
+        Ok(before + &self.tokenizer.token_text(token).unwrap_or_default())
+    }
+
     /// Ends the stream and returns the text held back.
     ///
     /// # Errors
@@ -400,6 +413,41 @@ mod tests {
                     assert_eq!(start + &text, whole, "{before:?} {after:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn chosen_special_tokens_are_visible() {
+        for tokenizer in [byte_fallback(), byte_level()] {
+            let mut stream = tokenizer.stream();
+            let text = |stream: &mut TextStream, token, visible: &[u32]| {
+                stream.push_visible(token, visible).unwrap()
+            };
+            assert_eq!(text(&mut stream, 0, &[]), "");
+            assert_eq!(text(&mut stream, 0, &[0]), "<s>");
+            assert_eq!(text(&mut stream, bytes(b"a")[0], &[0]), "a");
+            // A character that is cut off comes before the special token.
+            assert_eq!(text(&mut stream, bytes(b"\xf0")[0], &[0]), "");
+            assert_eq!(text(&mut stream, 0, &[0]), "\u{fffd}<s>");
+            assert_eq!(text(&mut stream, bytes(b"b")[0], &[0]) + &stream.finish().unwrap(), "b");
+            assert_eq!(tokenizer.special_tokens(), [(0, "<s>".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn tokens_are_bytes() {
+        for (tokenizer, last) in [(byte_fallback(), "😀".as_bytes()), (byte_level(), b"\x98\x80 and")] {
+            assert_eq!(tokenizer.token_bytes(0), None);
+            for byte in 0..=255u8 {
+                assert_eq!(tokenizer.token_bytes(bytes(&[byte])[0]), Some(vec![byte]));
+            }
+            let all = tokenizer.vocabulary_bytes(300);
+            assert_eq!(
+                all[257..].iter().flatten().find(|bytes| **bytes == last).map(Vec::len),
+                Some(last.len())
+            );
+            assert!((0..300).all(|id| all[id as usize] == tokenizer.token_bytes(id)));
+            assert_eq!(all[299], None);
         }
     }
 

@@ -195,6 +195,7 @@ fn every_sample_matches_the_reference() {
                             repetition_penalty,
                             repetition_window,
                             seed,
+                            ..SampleOptions::GREEDY
                         };
                         let mut sampler = Sampler::new(options).unwrap();
                         let mut oracle = Oracle { options, state: seed };
@@ -392,4 +393,31 @@ fn masks_restrict_tokens() {
         before.push(token);
     }
     assert_eq!(before.last(), Some(&49));
+}
+
+#[test]
+fn generated_tokens_are_penalized_by_count_and_presence() {
+    let logits = [4.0, 3.5, 2.0];
+    let tokens = |frequency_penalty, presence_penalty, count: usize| {
+        let options = SampleOptions { frequency_penalty, presence_penalty, ..SampleOptions::GREEDY };
+        let mut sampler = Sampler::new(options).unwrap();
+        assert!(!sampler.is_plain());
+        // The prompt does not count.
+        (0..count).map(|_| sampler.sample(&logits, &[0, 0, 0]).unwrap()).collect::<Vec<u32>>()
+    };
+    // 4, 3.5 | 3, 3.5 | 3, 2.5 | 2, 2.5, 2 | 2, 1.5, 2 | 1, 1.5, 2
+    assert_eq!(tokens(1.0, 0.0, 6), [0, 1, 0, 1, 0, 2]);
+    // Once for each token: 4 and 3.5 become 2 and 1.5, then 2 becomes 0.
+    assert_eq!(tokens(0.0, 2.0, 5), [0, 1, 0, 0, 0]);
+    assert_eq!(tokens(0.0, -1.0, 3), [0, 0, 0]);
+    for (frequency_penalty, presence_penalty) in [(2.1, 0.0), (0.0, -2.1), (f32::NAN, 0.0)] {
+        let options = SampleOptions { frequency_penalty, presence_penalty, ..SampleOptions::GREEDY };
+        let refused = Sampler::new(options);
+        assert!(matches!(refused, Err(RuntimeError::OutOfRange { expected: "-2 to 2", .. })));
+    }
+    // A sequence that forks begins with the counts of its original.
+    let options = SampleOptions { frequency_penalty: 1.0, ..SampleOptions::GREEDY };
+    let mut sampler = Sampler::new(options).unwrap();
+    assert_eq!(sampler.sample(&logits, &[]), Some(0));
+    assert_eq!(sampler.clone().sample(&logits, &[]), Some(1));
 }

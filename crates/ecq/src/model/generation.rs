@@ -87,7 +87,7 @@ impl Generation {
                     return Ok(Some(Item::Text(text)));
                 }
                 Some(EventKind::PromptLogits { logits, .. }) => return Ok(Some(Item::PromptLogits(logits))),
-                Some(EventKind::Finished { reason, text, usage }) => {
+                Some(EventKind::Finished { reason, text, usage, .. }) => {
                     self.end(Some(reason), usage);
                     return Ok((!text.is_empty()).then_some(Item::Text(text)));
                 }
