@@ -1,10 +1,11 @@
 //! Conformance of the backends: of the CPU with one and several threads and both activation types, and of
-//! CUDA where there is a GPU.
+//! CUDA and wgpu where there is a GPU, or for wgpu a software driver.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_testkit::conformance::{ProductTolerance, Rounding, Subject};
+use std::sync::{Arc, OnceLock};
 
 fn cpu(threads: usize) -> Box<Cpu> {
     Box::new(Cpu::new(CpuOptions { threads, activations: ActivationType::F32 }).unwrap())
@@ -33,6 +34,28 @@ fn cuda() -> Subject {
         }
         Err(error) => Subject::skipped(error.to_string()),
     }
+}
+
+/// The adapter that `ECQ_WGPU` names, by default the first one; without one, all tests print why they are
+/// skipped. Products with codes round activations as on CUDA.
+fn wgpu() -> Subject {
+    static GPU: OnceLock<Result<Arc<ecq_wgpu::Gpu>, String>> = OnceLock::new();
+    let open = || {
+        let options = std::env::var("ECQ_WGPU").unwrap_or_default().parse();
+        options.and_then(|options| ecq_wgpu::Gpu::open(&options)).map_err(|error| error.to_string())
+    };
+    match GPU.get_or_init(open) {
+        Ok(gpu) => {
+            let mut subject = Subject::from(Box::new(ecq_wgpu::Wgpu::on(gpu.clone())));
+            subject.tolerances.product.rounding = Some(Rounding { columns: 32, largest: 32512.0 });
+            subject
+        }
+        Err(reason) => Subject::skipped(reason.clone()),
+    }
+}
+
+mod wgpu {
+    ecq_testkit::backend_conformance!(super::wgpu());
 }
 
 mod cuda {
