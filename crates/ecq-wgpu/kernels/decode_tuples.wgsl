@@ -67,7 +67,8 @@ fn decode_tuples(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     row += 2u;
     var used = start;
     let first_group = segment * p.segment_groups;
-    let groups = min(p.segment_groups, p.groups - first_group);
+    // The last segment of a row may be longer than the others.
+    let groups = select(p.groups - first_group, p.segment_groups, segment + 1u < p.segments);
     let first_row = tile * CODE_ROWS;
     let first_col = first_group * 8u * TUPLE;
     for (var g = 0u; g < groups; g++) {
