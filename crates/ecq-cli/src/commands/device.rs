@@ -1,7 +1,8 @@
 //! The devices of benchmarks, and how each of them is timed.
 
+use ecq::DeviceName;
 use ecq::cuda::Cuda;
-use ecq::gpu_number;
+use ecq::runtime::RuntimeError;
 use ecq::runtime::backend::{Backend, Compiled, Cpu, CpuOptions, Inputs};
 use std::time::{Duration, Instant};
 
@@ -14,12 +15,17 @@ pub enum Device {
 impl Device {
     /// Opens the device that `--device` names; the CPU with this many threads, by default one per core.
     pub fn open(device: &str, threads: Option<usize>) -> anyhow::Result<Self> {
-        Ok(match gpu_number(device)? {
-            Some(number) => Self::Cuda(Cuda::new(number)?),
-            None => {
-                Self::Cpu(Cpu::new(CpuOptions { threads: threads.unwrap_or(0), ..CpuOptions::default() })?)
+        match device.parse()? {
+            DeviceName::Cuda(number) => Ok(Self::Cuda(Cuda::new(number)?)),
+            DeviceName::Cpu => {
+                let options = CpuOptions { threads: threads.unwrap_or(0), ..CpuOptions::default() };
+                Ok(Self::Cpu(Cpu::new(options)?))
             }
-        })
+            DeviceName::Wgpu(_) => {
+                let why = "this benchmark runs on cpu and cuda; `bench model` also runs on wgpu";
+                Err(RuntimeError::InvalidInput(why).into())
+            }
+        }
     }
 
     pub fn backend(&self) -> &dyn Backend {

@@ -387,7 +387,7 @@ fn unsupported_modes_are_errors_with_reason_and_alternative() {
         "{refused}"
     );
     assert!(refused.ends_with("; use fused, which needs none (set it with `--memory BYTES`)"), "{refused}");
-    assert_eq!(run(&["--device", "tpu"], 2, "option"), "unknown device; expected cpu, cuda or cuda:N");
+    assert_eq!(run(&["--device", "tpu"], 2, "option"), "unknown device; expected cpu, cuda, cuda:N, wgpu, wgpu:N or wgpu:NAME");
     assert_eq!(run(&["--top-p", "0"], 2, "option"), "top-p is 0, expected above 0, at most 1");
     assert!(run(&["--memory", "12XB"], 2, "usage").contains("unknown unit \"XB\""));
     let long = "word ".repeat(40);
