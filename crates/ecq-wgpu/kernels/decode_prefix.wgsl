@@ -15,13 +15,6 @@ const ESCAPE: u32 = 128u;        // added to the length of the escape's codeword
 const NO_CODEWORD: u32 = 64u;
 const BAD_STREAM: u32 = 3u;
 
-struct Sink {
-    cols: u32,
-    blocks: u32,
-    stride: u32,                 // of rows of bytes
-    base: u32,                   // subtracted from elements
-}
-
 struct PrefixParameters {
     sink: Sink,
     rows: u32,
@@ -37,6 +30,7 @@ struct PrefixParameters {
     ids: u32,                    // table of each tile
     chosen: u32,                 // tiles with this number of symbols in a tuple
     chosen_count: u32,
+    tiles: u32,
     words: u32,                  // of the stream
     weight: u32,                 // what is reported
 }
@@ -109,12 +103,14 @@ fn next_tuple(table: u32) -> u32 {
 fn decode_prefix(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let number = id.x + id.y * groups.x * 64u;
     if (number / p.lanes >= p.chosen_count) { return; }
-    let which = data[p.chosen + number / p.lanes];
+    let which = tile_number(number / p.lanes);
+    if (which >= p.tiles) { return; }
     let lane = number % p.lanes;
     let row0 = which / p.across * p.tile_rows;
     let col0 = which % p.across * p.tile_cols;
     let rows = min(p.tile_rows, p.rows - row0);
     let cols = min(p.tile_cols, p.sink.cols - col0);
+    if (skips(row0, rows)) { return; }
     let per_row = (cols + TUPLE - 1u) / TUPLE;
     let begin = data[p.ranges + 2u * (which * p.lanes + lane)];
     let end = data[p.ranges + 2u * (which * p.lanes + lane) + 1u];

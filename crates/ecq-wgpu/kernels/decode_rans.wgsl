@@ -6,7 +6,6 @@
 //   CLASSES      0: one table per tile; 1: classes of rows and columns; 2: and branch bits (ROWS_ORDER only)
 //   WIDE         whether entries of tables have 64 bits, for precisions above 12
 //   LAG          as levels.wgsl has it; 0 unless ROWS_ORDER
-//   CHOSEN       whether tiles are those of rows in `chosen`
 //
 // The host adds `words_before`, with subgroups or without: the lanes of a step take their words in ascending
 // order, so that each must know how many lanes before it take one.
@@ -17,13 +16,6 @@
 
 const LOWER: u32 = 65536u;
 const BAD_STREAM: u32 = 3u;
-
-struct Sink {
-    cols: u32,
-    blocks: u32,
-    stride: u32,                 // of rows of bytes
-    base: u32,                   // subtracted from elements
-}
 
 struct RansParameters {
     sink: Sink,
@@ -92,12 +84,13 @@ fn table_of(row: u32, col: u32, branch: u32, table_bits: u32) -> u32 {
 
 @compute @workgroup_size(THREADS)
 fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let number = group.x + group.y * 65535u;
+    let number = tile_number(group.x + group.y * 65535u);
     if (number >= p.tiles) { return; }
     let row0 = number / p.across * p.tile_rows;
     let col0 = number % p.across * p.tile_cols;
     let rows = min(p.tile_rows, p.rows - row0);
     let cols = min(p.tile_cols, p.sink.cols - col0);
+    if (skips(row0, rows)) { return; }
     let start = data[p.starts + number];
     let end = data[p.starts + number + 1u];
     var used = min(p.lanes, rows);

@@ -10,13 +10,6 @@
 const CODE_ROWS: u32 = 16u;
 const BAD_STREAM: u32 = 3u;
 
-struct Sink {
-    cols: u32,
-    blocks: u32,
-    stride: u32,                 // of rows of bytes
-    base: u32,                   // subtracted from elements
-}
-
 struct TuplesParameters {
     sink: Sink,
     rows: u32,

@@ -1,13 +1,6 @@
 // Packs codes that are one per byte, or at the bits of their alphabet in rows of whole bytes (CODE_BITS > 0),
 // and replaces them by levels on a trellis grid.
 
-struct Sink {
-    cols: u32,
-    blocks: u32,
-    stride: u32,                 // of rows of bytes
-    base: u32,                   // subtracted from elements
-}
-
 struct PackParameters {
     sink: Sink,
     rows: u32,

@@ -13,6 +13,10 @@
 @group(0) @binding(6) var<storage, read> bias: array<f32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
+fn parameters() -> ProductParameters {
+    return p;
+}
+
 var<workgroup> parts: array<f32, 32u * SPLITS * ROWS>;
 
 // Returns column `i` of a block, in single precision; `codes` are those of the block, unless it is of floats.
@@ -33,7 +37,7 @@ fn product(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let row = (p.first / 32u + group.x) * 32u + lane;
     // Lanes behind the last row read its side data.
     let known = min(row, p.m.rows - 1u);
-    let range = range_of(split);
+    let range = range_of(p.m.blocks, split);
     var total: array<f32, ROWS>;
     for (var block = range.x; block < range.y; block++) {
         if (INTEGER != 0u) {

@@ -16,3 +16,7 @@ fn put(row: u32, col: u32, symbol: u32, branch: u32) {
         for (var j = 0u; j < 8u; j++) { pending[j] = 0u; }
     }
 }
+
+fn skips(first: u32, rows: u32) -> bool {
+    return false;
+}

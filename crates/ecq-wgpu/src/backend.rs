@@ -4,8 +4,8 @@ use crate::adapter::WgpuOptions;
 use crate::error::Result as WgpuResult;
 use crate::gpu::Gpu;
 use crate::program::{WgpuEvent, WgpuProgram};
-use crate::weight::{WgpuSlot, WgpuWeight};
-use ecq_core::{Coding, Element};
+use crate::weight::{FUSED_CODINGS, WgpuSlot, WgpuWeight};
+use ecq_core::Element;
 use ecq_runtime::backend::{
     Backend, Bindings, Buffer, Compiled, DeviceInfo, Event, Inputs, Slot, Timing, Weight,
 };
@@ -31,6 +31,9 @@ pub(crate) struct Shared {
     pub(crate) gpu: Arc<Gpu>,
     /// Held while work is submitted.
     submissions: Mutex<()>,
+    /// Memory for a matrix that is decoded for one product. Work runs in order, so that all programs share
+    /// it; those that need more replace it.
+    decoded: Mutex<Option<wgpu::Buffer>>,
 }
 
 /// Memory of a buffer.
@@ -53,7 +56,7 @@ impl Wgpu {
     pub fn on(gpu: Arc<Gpu>) -> Self {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        Self { shared: Arc::new(Shared { number, gpu, submissions: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { number, gpu, submissions: Mutex::default(), decoded: Mutex::default() }) }
     }
 
     /// Returns the adapter.
@@ -72,7 +75,7 @@ impl Backend for Wgpu {
             // There is one queue.
             overlaps_decode: false,
             batch_invariant: true,
-            fused_codings: &[Coding::Packed],
+            fused_codings: FUSED_CODINGS,
             // The interface reports no amount of memory.
             memory_bytes: None,
         }
@@ -130,6 +133,15 @@ impl Backend for Wgpu {
 }
 
 impl Shared {
+    /// Returns memory of at least the given bytes for a matrix that is decoded for one product.
+    pub(crate) fn decoded(&self, bytes: usize) -> WgpuResult<wgpu::Buffer> {
+        let mut own = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*own {
+            Some(buffer) if buffer.size() >= bytes as u64 => Ok(buffer.clone()),
+            _ => Ok(own.insert(self.gpu.buffer("a decoded matrix", bytes as u64)?).clone()),
+        }
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, ()> {
         self.submissions.lock().unwrap_or_else(PoisonError::into_inner)
     }

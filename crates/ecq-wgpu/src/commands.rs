@@ -1,10 +1,11 @@
 //! Translation of commands to dispatches of kernels.
 
+use crate::decode::Target;
 use crate::dispatch::{ActiveRows, Dispatch};
 use crate::kernel::{Kernel, source};
 use crate::products::{Product, ProductInput};
-use crate::program::Resources;
-use crate::weight::WgpuWeight;
+use crate::program::{Resources, Work};
+use crate::weight::{Operands, Part, WgpuWeight};
 use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_kernels::gpu::element;
 use ecq_runtime::RuntimeError;
@@ -71,7 +72,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the dispatches of a command.
-    pub(crate) fn command(&mut self, command: &Command) -> Result<Vec<Dispatch>> {
+    pub(crate) fn command(&mut self, command: &Command) -> Result<Vec<Work>> {
         let (batch, logits_rows) = (self.rows(Rows::Batch), self.rows(Rows::Logits));
         let resources = self.resources;
         let buffer = |id: BufferId| resources.buffer(id).clone();
@@ -86,24 +87,27 @@ impl<'a> Builder<'a> {
         let one = match *command {
             Command::Embed { table, index, scale, add, y } => {
                 let weight = resources.weight(table);
-                let tables = weight.operands(None)?;
                 let kernel = resources.matrix_kernel(weight.kind, "embed", &[source::EMBED], "rrrww");
-                let of_part = |operand: &crate::weight::Operand| {
-                    let part = operand.part;
+                let of_part = |part: &Part, words: &wgpu::Buffer| {
                     let mut parameters = part.side.matrix().to_vec();
                     parameters.extend([part.rows.start as u32, weight.shape()[0] as u32]);
                     parameters.extend([scale.to_bits(), u32::from(add)]);
-                    let report = resources.report.clone();
-                    let buffers = vec![
-                        operand.words.clone(),
-                        part.side.buffer.clone(),
-                        buffer(index),
-                        buffer(y),
-                        report,
-                    ];
-                    dispatch(kernel.clone(), parameters, buffers, [batch.most, 1, 1])
+                    let (side, report) = (part.side.buffer.clone(), resources.report.clone());
+                    let buffers = vec![words.clone(), side, buffer(index), buffer(y), report];
+                    Work::Dispatch(dispatch(kernel.clone(), parameters, buffers, [batch.most, 1, 1]))
                 };
-                return Ok(tables.iter().map(of_part).collect());
+                return match weight.operands(None)? {
+                    Operands::Packed(all) => {
+                        Ok(all.iter().map(|operand| of_part(operand.part, &operand.words)).collect())
+                    }
+                    Operands::Streams(streams, part) => {
+                        let words = resources.shared.decoded(streams.decoded_bytes())?;
+                        let target = Target::Rows(&words, resources.buffer(index), batch.most);
+                        let mut work = streams.work(resources.context(table, &batch.active), &target)?;
+                        work.push(of_part(part, &words));
+                        Ok(work)
+                    }
+                };
             }
             Command::Norm { ref norm, rows, heads, x, y } => {
                 let rows = self.rows(rows);
@@ -163,7 +167,7 @@ impl<'a> Builder<'a> {
             Command::Attention(ref attention) => self.attention(attention),
             Command::Activate { activation, x, up, width } => {
                 let up = up.map(buffer);
-                return Ok(vec![resources.activate(activation, buffer(x), up, width, &batch)]);
+                resources.activate(activation, buffer(x), up, width, &batch)
             }
             Command::Route { logits, experts, routing, choices, weights } => {
                 if experts > MAX_EXPERTS {
@@ -182,7 +186,7 @@ impl<'a> Builder<'a> {
                 dispatch(rows_kernel("add", "rw"), parameters, vec![buffer(x), buffer(y)], groups)
             }
             Command::Gather { x, index, width, y } => {
-                return Ok(vec![resources.gather(buffer(x), buffer(index), buffer(y), width, &logits_rows)]);
+                resources.gather(buffer(x), buffer(index), buffer(y), width, &logits_rows)
             }
             Command::Argmax { logits, width, y } => {
                 let kernel = Kernel::new("argmax", &[source::TOKENS], "rw");
@@ -209,7 +213,8 @@ impl<'a> Builder<'a> {
                     let bytes = block_positions * width * resources.element(data).bytes();
                     let kernel = Kernel::new("copy_blocks", &[source::CACHE], "rw");
                     let groups = [groups_of(bytes.div_ceil(4)), 1, 1];
-                    dispatch(kernel, vec![bytes as u32], vec![buffer(pairs), buffer(data)], groups)
+                    let buffers = vec![buffer(pairs), buffer(data)];
+                    Work::Dispatch(dispatch(kernel, vec![bytes as u32], buffers, groups))
                 };
                 let scales = cache.scales.map(|scales| copy(scales, heads));
                 return Ok([copy(cache.data, heads * head_dim)].into_iter().chain(scales).collect());
@@ -218,7 +223,7 @@ impl<'a> Builder<'a> {
                 unreachable!("a program has steps of its own for these")
             }
         };
-        Ok(vec![one])
+        Ok(vec![Work::Dispatch(one)])
     }
 
     fn weight_of(&self, output: &Output) -> &'a WgpuWeight {
@@ -233,6 +238,7 @@ impl<'a> Builder<'a> {
         let weight = self.weight_of(output);
         Ok(Product {
             weight,
+            id: output.operand.weight(),
             operands: weight.operands(slot)?,
             y: self.buffer(output.y),
             bias: output.bias.map(|bias| self.buffer(bias)),

@@ -117,38 +117,40 @@ impl HostExperts {
             let slot = set.filter(|_| weight.needs_slot()).map(|set| resources.slot(set[index]));
             let [outputs, cols] = weight.shape();
             let operands = weight.operands(slot)?;
-            let product = Product { weight, operands, y: y.clone(), bias: None, rows: 0..outputs };
+            let product = Product { weight, id, operands, y: y.clone(), bias: None, rows: 0..outputs };
             let input = ProductInput { x: x.clone(), cols, rows: rows.clone() };
             resources.products(&input, &[product], &mut integers)
         };
         let x = resources.buffer(self.command.x).clone();
         let (gathered, gates, ups) = (&self.gathered, &self.gates, &self.ups);
-        let mut all = vec![resources.gather(x, place.rows.clone(), gathered.clone(), hidden, rows)];
+        let gather = resources.gather(x, place.rows.clone(), gathered.clone(), hidden, rows);
+        work.push(Work::Dispatch(gather));
         let inner = resources.weight(weights.up).shape()[0];
         let first_place = usize::from(weights.gate.is_some());
-        all.extend(product(weights.up, first_place, gathered, ups)?);
+        work.extend(product(weights.up, first_place, gathered, ups)?);
         let activation = self.command.activation;
         let middle = match weights.gate {
             Some(gate) => {
-                all.extend(product(gate, 0, gathered, gates)?);
-                all.push(resources.activate(activation, gates.clone(), Some(ups.clone()), inner, rows));
+                work.extend(product(gate, 0, gathered, gates)?);
+                let ups = Some(ups.clone());
+                work.push(Work::Dispatch(resources.activate(activation, gates.clone(), ups, inner, rows)));
                 gates
             }
             None => {
-                all.push(resources.activate(activation, ups.clone(), None, inner, rows));
+                let activate = resources.activate(activation, ups.clone(), None, inner, rows);
+                work.push(Work::Dispatch(activate));
                 ups
             }
         };
-        all.extend(product(weights.down, first_place + 1, middle, gathered)?);
+        work.extend(product(weights.down, first_place + 1, middle, gathered)?);
         let y = resources.buffer(self.command.y).clone();
-        all.push(Dispatch {
+        work.push(Work::Dispatch(Dispatch {
             kernel: Kernel::new("scatter", &[source::ROWS], "rrw"),
             parameters: vec![rows.which, hidden as u32],
             buffers: vec![gathered.clone(), place.weighted.clone(), y],
             groups: [hidden.div_ceil(256), rows.most, 1],
             active: rows.active.clone(),
-        });
-        work.extend(all.into_iter().map(Work::Dispatch));
+        }));
         run_now(resources, work)
     }
 

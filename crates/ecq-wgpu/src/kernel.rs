@@ -51,6 +51,9 @@ pub(crate) mod source {
     pub(crate) const PRODUCT: &str = include_str!("../kernels/product.wgsl");
     pub(crate) const LEVELS: &str = include_str!("../kernels/levels.wgsl");
     pub(crate) const PACK: &str = include_str!("../kernels/pack.wgsl");
+    pub(crate) const ELEMENTS: &str = include_str!("../kernels/elements.wgsl");
+    pub(crate) const SINK: &str = include_str!("../kernels/sink.wgsl");
+    pub(crate) const SINK_PRODUCT: &str = include_str!("../kernels/sink_product.wgsl");
     pub(crate) const SINK_PACK: &str = include_str!("../kernels/sink_pack.wgsl");
     pub(crate) const SINK_BYTES: &str = include_str!("../kernels/sink_bytes.wgsl");
     pub(crate) const DECODE_RANS: &str = include_str!("../kernels/decode_rans.wgsl");
@@ -61,15 +64,22 @@ pub(crate) mod source {
 impl Kernel {
     /// Creates a kernel without constants; `access` has `r` or `w` for each storage buffer.
     pub(crate) fn new(entry: &'static str, sources: &[&'static str], access: &str) -> Self {
-        let access = access.chars().map(|c| if c == 'w' { Access::Write } else { Access::Read });
-        Self {
+        let mut kernel = Self {
             entry,
             sources: sources.to_vec(),
             constants: Vec::new(),
             generated: String::new(),
-            access: access.collect(),
+            access: Vec::new(),
             reads_files: false,
-        }
+        };
+        kernel.set_access(access);
+        kernel
+    }
+
+    /// Sets the use of storage buffers: `r` or `w` for each.
+    pub(crate) fn set_access(&mut self, access: &str) {
+        let access = access.chars().map(|c| if c == 'w' { Access::Write } else { Access::Read });
+        self.access = access.collect();
     }
 
     /// Adds constants.

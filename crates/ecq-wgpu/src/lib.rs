@@ -11,6 +11,7 @@
 
 mod adapter;
 mod backend;
+mod checked;
 mod commands;
 mod decode;
 mod dispatch;
@@ -26,8 +27,12 @@ mod weight;
 
 pub use adapter::{AdapterChoice, AdapterReport, WgpuOptions, adapters};
 pub use backend::Wgpu;
+#[doc(hidden)]
+pub use checked::checked_kernels;
 pub use error::WgpuError;
 pub use gpu::Gpu;
+#[doc(hidden)]
+pub use kernel::{Access, Kernel};
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

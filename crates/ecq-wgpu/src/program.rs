@@ -5,7 +5,8 @@
 
 use crate::backend::{Shared, WgpuBuffer, wgpu_buffer};
 use crate::commands::Builder;
-use crate::dispatch::{Dispatch, Encoded, PARAMETER_BYTES, encode};
+use crate::decode::{Context, Target};
+use crate::dispatch::{ActiveRows, Dispatch, Encoded, PARAMETER_BYTES, encode};
 use crate::error::{Result as WgpuResult, WgpuError};
 use crate::experts::HostExperts;
 use crate::gpu::Reading;
@@ -65,9 +66,14 @@ impl Resources {
 
     /// Returns the work that decodes a weight into a slot.
     pub(crate) fn decoding(&self, weight: WeightId, slot: SlotId) -> Result<Vec<Work>> {
+        let active = ActiveRows { buffer: self.active.clone(), at: 0 };
         let streams = self.weight(weight).streams()?;
-        let active = crate::dispatch::ActiveRows { buffer: self.active.clone(), at: 0 };
-        streams.work(&self.shared.gpu, weight.0, &self.slot(slot).words, &self.report, &active)
+        streams.work(self.context(weight, &active), &Target::Words(&self.slot(slot).words))
+    }
+
+    /// Returns what dispatches that decode a weight share.
+    pub(crate) fn context<'a>(&'a self, weight: WeightId, active: &'a ActiveRows) -> Context<'a> {
+        Context { gpu: &self.shared.gpu, weight: weight.0, report: &self.report, active }
     }
 }
 
@@ -138,7 +144,7 @@ impl WgpuProgram {
                     decoded.push(*into);
                     work.extend(resources.decoding(*weight, *into)?);
                 }
-                _ => work.extend(builder.command(command)?.into_iter().map(Work::Dispatch)),
+                _ => work.extend(builder.command(command)?),
             }
         }
         segments.extend(segments_of(&resources, work)?);

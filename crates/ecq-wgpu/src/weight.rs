@@ -7,7 +7,7 @@ use crate::gpu::Gpu;
 use crate::layout::{Shape, TILE_ROWS};
 use crate::side::Side;
 use ecq_codec::{CodesEntry, decode_codes, decode_grid};
-use ecq_core::{Coding, CoreError};
+use ecq_core::{Coding, CoreError, EncodedTensor};
 use ecq_kernels::gpu::{MatrixKind, PackedMatrix, SideData, float_elements, float_kind};
 use ecq_runtime::backend::{Slot, Weight};
 use ecq_runtime::{Matrix, MatrixStorage, Mode, Residence, RuntimeError};
@@ -16,6 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 type Result<T> = std::result::Result<T, RuntimeError>;
+
+/// Codings whose streams a product decodes.
+pub(crate) const FUSED_CODINGS: &[Coding] = &[Coding::Packed, Coding::Rans, Coding::Prefix];
 
 /// A weight matrix on the GPU.
 pub(crate) struct WgpuWeight {
@@ -28,8 +31,10 @@ pub(crate) struct WgpuWeight {
     shape: [usize; 2],
     /// Ranges of rows, each with elements and side data of its own; one, unless elements exceed a binding.
     parts: Vec<Part>,
-    /// What is decoded into a slot before each use.
+    /// What is decoded before each use, or in the product.
     streams: Option<Streams>,
+    /// Whether it is decoded into a slot.
+    in_slot: bool,
 }
 
 /// A range of rows of a matrix.
@@ -45,6 +50,14 @@ pub(crate) struct Part {
 pub(crate) struct Operand<'a> {
     pub(crate) part: &'a Part,
     pub(crate) words: wgpu::Buffer,
+}
+
+/// A matrix as products and lookups read it.
+pub(crate) enum Operands<'a> {
+    /// Packed elements.
+    Packed(Vec<Operand<'a>>),
+    /// Streams, which a product decodes.
+    Streams(&'a Streams, &'a Part),
 }
 
 impl WgpuWeight {
@@ -63,18 +76,22 @@ impl WgpuWeight {
                     float_elements(dtype, &bytes[row * row_bytes..(row + 1) * row_bytes], out);
                 };
                 let parts = upload(gpu, matrix, float_kind(dtype), &SideData::default(), &row)?;
-                Ok(Self::new(shared, matrix, float_kind(dtype), parts, None))
+                Ok(Self::new(shared, matrix, float_kind(dtype), parts, None, false))
             }
             (Residence::Packed | Residence::Streams, MatrixStorage::Codes(tensor)) => {
                 let coding = CodesEntry::of(tensor)?.coding;
                 if residence == Residence::Streams && coding != Coding::Packed {
-                    return Err(RuntimeError::Mode {
-                        mode: Mode::Fused.name(),
-                        why: format!(
-                            "the wgpu device decodes no {} streams inside a product; use cached",
-                            coding.name()
-                        ),
-                    });
+                    if !FUSED_CODINGS.contains(&coding) {
+                        return Err(RuntimeError::Mode {
+                            mode: Mode::Fused.name(),
+                            why: format!(
+                                "the wgpu device decodes rans and prefix streams for a product, not {} \
+                                 streams; use cached",
+                                coding.name()
+                            ),
+                        });
+                    }
+                    return Self::load_streams(shared, matrix, tensor, false);
                 }
                 let codes = decode_codes(tensor)?;
                 let packed = PackedMatrix::of(&codes, &decode_grid(tensor)?)?;
@@ -83,22 +100,10 @@ impl WgpuWeight {
                     packed.elements(&codes.symbols()[row * cols..(row + 1) * cols], out);
                 };
                 let parts = upload(gpu, matrix, packed.kind, &packed.side, &row)?;
-                Ok(Self::new(shared, matrix, packed.kind, parts, None))
+                Ok(Self::new(shared, matrix, packed.kind, parts, None, false))
             }
             (Residence::Slot, MatrixStorage::Codes(tensor)) => {
-                // Decoded once, so that bits and outliers, and with them the results, are those of `Packed`.
-                let packed = PackedMatrix::of(&decode_codes(tensor)?, &decode_grid(tensor)?)?;
-                let [rows, cols] = matrix.shape;
-                let shape = Shape { rows, cols, bits: packed.kind.bits };
-                let most = gpu.binding_bytes();
-                if shape.bytes() as u64 > most {
-                    let (what, bytes) = ("the decoded matrix".to_owned(), shape.bytes() as u64);
-                    return Err(WgpuError::Limit { what, bytes, limit: "the largest buffer", most }.into());
-                }
-                let streams = Streams::load(gpu, tensor, &packed)?;
-                let side = Side::new(gpu, packed.kind, &packed.side, shape, 0..rows)?;
-                let parts = vec![Part { rows: 0..rows, words: None, side }];
-                Ok(Self::new(shared, matrix, packed.kind, parts, Some(streams)))
+                Self::load_streams(shared, matrix, tensor, true)
             }
             _ => {
                 let what = format!("{} has no codes, which {residence:?} requires", matrix.name);
@@ -107,16 +112,38 @@ impl WgpuWeight {
         }
     }
 
+    fn load_streams(
+        shared: &Shared,
+        matrix: &Matrix,
+        tensor: &EncodedTensor,
+        in_slot: bool,
+    ) -> Result<Weight> {
+        let gpu = &shared.gpu;
+        // Decoded once, so that bits and outliers, and with them the results, are those of `Packed`.
+        let packed = PackedMatrix::of(&decode_codes(tensor)?, &decode_grid(tensor)?)?;
+        let [rows, cols] = matrix.shape;
+        let shape = Shape { rows, cols, bits: packed.kind.bits };
+        let most = gpu.binding_bytes();
+        if shape.bytes() as u64 > most {
+            let (what, bytes) = ("the decoded matrix".to_owned(), shape.bytes() as u64);
+            return Err(WgpuError::Limit { what, bytes, limit: "the largest buffer", most }.into());
+        }
+        let streams = Streams::load(gpu, tensor, &packed)?;
+        let side = Side::new(gpu, packed.kind, &packed.side, shape, 0..rows)?;
+        let parts = vec![Part { rows: 0..rows, words: None, side }];
+        Ok(Self::new(shared, matrix, packed.kind, parts, Some(streams), in_slot))
+    }
+
     fn new(
         shared: &Shared,
         matrix: &Matrix,
         kind: MatrixKind,
         parts: Vec<Part>,
         streams: Option<Streams>,
+        in_slot: bool,
     ) -> Weight {
         static LOADED: AtomicU64 = AtomicU64::new(0);
-        let [rows, cols] = matrix.shape;
-        let slot_bytes = streams.as_ref().map_or(0, |_| Shape { rows, cols, bits: kind.bits }.bytes());
+        let slot_bytes = streams.as_ref().filter(|_| in_slot).map_or(0, Streams::decoded_bytes);
         let of_part = |part: &Part| part.side.bytes() + part.words.as_ref().map_or(0, wgpu::Buffer::size);
         let stored: u64 = parts.iter().map(of_part).sum();
         let bytes = stored + streams.as_ref().map_or(0, Streams::bytes);
@@ -128,26 +155,28 @@ impl WgpuWeight {
             shape: matrix.shape,
             parts,
             streams,
+            in_slot,
         };
         Weight::new(matrix.shape, bytes, slot_bytes, Arc::new(weight))
     }
 
-    /// Returns the parts for products, read from a slot if the matrix needs one.
+    /// Returns the matrix for products, read from a slot if it needs one.
     ///
     /// # Errors
     /// [`Binding`](RuntimeError::Binding) if it needs a slot and there is none, or the reverse.
-    pub(crate) fn operands(&self, slot: Option<&WgpuSlot>) -> Result<Vec<Operand<'_>>> {
-        let words = |part: &Part| match (slot, &part.words) {
-            (Some(slot), None) => Ok(slot.words.clone()),
-            (None, Some(words)) => Ok(words.clone()),
-            (None, None) => {
-                Err(RuntimeError::Binding(format!("{} must be multiplied from a slot", self.name)))
+    pub(crate) fn operands(&self, slot: Option<&WgpuSlot>) -> Result<Operands<'_>> {
+        if slot.is_some() != self.in_slot {
+            let why = if self.in_slot { "must be multiplied from a slot" } else { "is not decoded into slots" };
+            return Err(RuntimeError::Binding(format!("{} {why}", self.name)));
+        }
+        let words = |part: &Part| slot.map(|slot| &slot.words).or(part.words.as_ref()).cloned();
+        match (&self.streams, &self.parts[..]) {
+            (Some(streams), [part]) if !self.in_slot => Ok(Operands::Streams(streams, part)),
+            (_, parts) => {
+                let all = parts.iter().filter_map(|part| Some(Operand { part, words: words(part)? }));
+                Ok(Operands::Packed(all.collect()))
             }
-            (Some(_), Some(_)) => {
-                Err(RuntimeError::Binding(format!("{} is not decoded into slots", self.name)))
-            }
-        };
-        self.parts.iter().map(|part| Ok(Operand { part, words: words(part)? })).collect()
+        }
     }
 
     /// Returns `[rows, cols]`.
@@ -155,18 +184,18 @@ impl WgpuWeight {
         self.shape
     }
 
-    /// Returns the coded matrix, if it is decoded into a slot before each use.
+    /// Returns the coded matrix, if it is decoded by kernels.
     ///
     /// # Errors
     /// [`Binding`](RuntimeError::Binding) if it is not.
     pub(crate) fn streams(&self) -> Result<&Streams> {
-        let error = || RuntimeError::Binding(format!("{} is not decoded into slots", self.name));
+        let error = || RuntimeError::Binding(format!("{} is not decoded by kernels", self.name));
         self.streams.as_ref().ok_or_else(error)
     }
 
     /// Returns whether the matrix is decoded into a slot before each use.
     pub(crate) fn needs_slot(&self) -> bool {
-        self.streams.is_some()
+        self.in_slot
     }
 
     /// Adds the tensor's name to an error.

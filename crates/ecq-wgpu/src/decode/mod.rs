@@ -11,13 +11,13 @@ mod tuples;
 use crate::dispatch::{ActiveRows, Dispatch};
 use crate::gpu::Gpu;
 use crate::kernel::{Kernel, source};
-use crate::layout::{Shape, store_text};
+use crate::layout::{Shape, constants, store_text};
 use crate::program::Work;
 use ecq_codec::{CodecError, CodesEntry, decode_codes};
 use ecq_core::{
     Coding, CoreError, EncodedTensor, GridEntry, LaneOrder, TensorPart, Tile, code_bits, packed_row_bytes,
 };
-use ecq_kernels::gpu::PackedMatrix;
+use ecq_kernels::gpu::{MatrixKind, PackedMatrix};
 use ecq_runtime::RuntimeError;
 
 type Result<T> = std::result::Result<T, RuntimeError>;
@@ -44,21 +44,61 @@ pub(crate) struct Streams {
     /// The host's decoder finds what is wrong with a bad stream.
     tensor: EncodedTensor,
     stages: Vec<Stage>,
-    /// The kernel that packs bytes, if the others do not pack themselves.
-    pack: Option<Stage>,
-    /// Bytes of a matrix with a code per byte.
-    unpacked_bytes: u64,
+    form: Form,
+    /// Codes at the bits of their alphabet in rows of bytes, which need no stage.
+    packed: Option<(wgpu::Buffer, usize, usize)>,
+    /// Whether each lane has whole rows, so that kernels can use elements where they decode them.
+    whole_rows: bool,
 }
 
-/// The work of one kernel for one matrix.
+/// The work of one kernel for one matrix, whatever becomes of the codes.
 struct Stage {
-    kernel: Kernel,
-    /// Parameters, with a word for the number of the weight.
+    text: StageText,
+    /// Parameters behind those of the sink, with a word for the number of the weight.
     parameters: Vec<u32>,
-    /// Place of that word; none if the kernel reports nothing.
-    weight: Option<usize>,
-    inputs: Vec<wgpu::Buffer>,
+    /// Place of that word.
+    weight: usize,
+    inputs: [wgpu::Buffer; 2],
     groups: [usize; 3],
+    /// Whether the kernel needs the branch bits of a trellis grid itself.
+    needs_branches: bool,
+    /// Whether lanes have rows, whose columns they decode in order.
+    in_rows: bool,
+    /// How the tiles of some rows are decoded; none if all are.
+    lookup: Option<Lookup>,
+}
+
+/// How a stage decodes the tiles of some rows.
+#[derive(Debug, Clone, Copy)]
+struct Lookup {
+    /// Threads of a tile, or a workgroup.
+    per_row: usize,
+    /// Whether threads are counted, not workgroups.
+    threads: bool,
+    /// Place of the number of tiles among the parameters, if the kernel counts them.
+    count: Option<usize>,
+}
+
+/// The form of elements.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    kind: MatrixKind,
+    shape: Shape,
+    /// What is subtracted from elements.
+    base: u32,
+    levels: Levels,
+}
+
+impl Form {
+    /// Returns the bytes of a row of codes at a byte each.
+    fn stride(&self) -> usize {
+        self.shape.cols.next_multiple_of(ROW_ALIGNMENT)
+    }
+
+    /// Returns the words of a sink for rows of `stride` bytes.
+    fn words(&self, stride: usize) -> [u32; 4] {
+        [self.shape.cols as u32, self.shape.blocks() as u32, stride as u32, self.base]
+    }
 }
 
 /// How a matrix is divided into tiles.
@@ -74,14 +114,35 @@ impl Tiling {
         [rows as u32, self.tile.rows.min(rows) as u32, self.tile.cols.min(cols) as u32, across as u32]
     }
 
-    fn in_rows_order(&self) -> bool {
+    fn in_rows(&self) -> bool {
         self.tile.order == LaneOrder::Rows
     }
 
     /// Returns whether each lane has whole rows.
     fn has_whole_rows(&self) -> bool {
-        self.in_rows_order() && self.tile.cols >= self.shape[1]
+        self.in_rows() && self.tile.cols >= self.shape[1]
     }
+}
+
+/// What becomes of decoded codes.
+pub(crate) enum Target<'a> {
+    /// All elements are packed.
+    Words(&'a wgpu::Buffer),
+    /// The elements of the tiles of some rows are packed, where kernels can; else all.
+    Rows(&'a wgpu::Buffer, &'a wgpu::Buffer, usize),
+    /// They are multiplied: number of rows of activations, parameters of the product, and the buffers digits,
+    /// side data, activations, biases and results.
+    Product(usize, &'a [u32], [&'a wgpu::Buffer; 5]),
+}
+
+/// What the dispatches of a program share.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) gpu: &'a Gpu,
+    /// What kernels report if a stream is bad, and where.
+    pub(crate) weight: u32,
+    pub(crate) report: &'a wgpu::Buffer,
+    pub(crate) active: &'a ActiveRows,
 }
 
 impl Streams {
@@ -100,77 +161,128 @@ impl Streams {
             let (found, expected) = (levels.lag.into(), "at most 1024 on the wgpu device");
             return Err(CoreError::Parameter { what: "trellis lag", found, expected }.into());
         }
-        let stride = cols.next_multiple_of(ROW_ALIGNMENT);
-        let unpacked_bytes = (rows * stride) as u64;
         let tiling = Tiling { tile, shape: [rows, cols] };
-        let whole = tiling.has_whole_rows() && matches!(coding, Coding::Rans | Coding::Prefix);
         let shape = Shape { rows, cols, bits: packed.kind.bits };
-        let sink = Sink { shape, stride, base: packed.base(), packs: whole, levels };
+        let form = Form { kind: packed.kind, shape, base: packed.base(), levels };
+        let mut whole_rows = tiling.has_whole_rows();
+        let mut codes = None;
         let stages = match coding {
-            Coding::Rans => vec![rans::stage(gpu, tensor, &tiling, &sink)?],
-            Coding::Prefix => prefix::stages(gpu, tensor, &tiling, &sink)?,
-            Coding::Tuples => vec![tuples::stage(gpu, tensor, &sink)?],
-            Coding::Packed => Vec::new(),
+            Coding::Rans => vec![rans::stage(gpu, tensor, &tiling, levels)?],
+            Coding::Prefix => prefix::stages(gpu, tensor, &tiling, levels)?,
+            Coding::Tuples => {
+                whole_rows = false;
+                vec![tuples::stage(gpu, tensor)?]
+            }
+            Coding::Packed => {
+                whole_rows = false;
+                let bits = code_bits(alphabet);
+                let stream = gpu.filled("the packed codes", &words_of(tensor.part(TensorPart::Stream)?))?;
+                codes = Some((stream, bits as usize, packed_row_bytes(cols, bits)));
+                Vec::new()
+            }
             Coding::Archive => {
                 let (found, expected) = (coding.name(), "a coding that decodes tile by tile");
                 return Err(CodecError::Content { found, expected }.into());
             }
         };
-        let pack = match coding {
-            Coding::Packed => {
-                let stream = gpu.filled("the packed codes", &words_of(tensor.part(TensorPart::Stream)?))?;
-                let bits = code_bits(alphabet);
-                Some(sink.pack(Some(stream), bits as usize, packed_row_bytes(cols, bits)))
-            }
-            _ if whole => None,
-            _ => Some(sink.pack(None, 0, stride)),
-        };
-        Ok(Self { tensor: tensor.clone(), stages, pack, unpacked_bytes })
+        Ok(Self { tensor: tensor.clone(), stages, form, packed: codes, whole_rows })
     }
 
     /// Returns the bytes of GPU memory.
     pub(crate) fn bytes(&self) -> u64 {
-        let all = self.stages.iter().chain(&self.pack).flat_map(|stage| &stage.inputs);
-        all.map(wgpu::Buffer::size).sum()
+        let stages = self.stages.first().into_iter().flat_map(|stage| &stage.inputs);
+        stages.chain(self.packed.as_ref().map(|(stream, ..)| stream)).map(wgpu::Buffer::size).sum()
     }
 
-    /// Returns the work that decodes the matrix to `words`; kernels report it as `weight` if it is bad.
+    /// Returns the bytes of the decoded matrix.
+    pub(crate) fn decoded_bytes(&self) -> usize {
+        self.form.shape.bytes()
+    }
+
+    /// Returns whether kernels multiply where they decode.
+    pub(crate) fn multiplies(&self) -> bool {
+        self.whole_rows && self.form.kind.is_integer()
+    }
+
+    /// Returns the work that decodes the matrix.
     ///
     /// # Errors
     /// If memory is exhausted.
-    pub(crate) fn work(
-        &self,
-        gpu: &Gpu,
-        weight: u32,
-        words: &wgpu::Buffer,
-        report: &wgpu::Buffer,
-        active: &ActiveRows,
-    ) -> Result<Vec<Work>> {
-        let dispatch = |stage: &Stage, inputs: Option<&wgpu::Buffer>, to: &wgpu::Buffer| {
-            let mut parameters = stage.parameters.clone();
-            if let Some(place) = stage.weight {
-                parameters[place] = weight;
+    pub(crate) fn work(&self, context: Context, target: &Target) -> Result<Vec<Work>> {
+        let words = match target {
+            Target::Words(words) | Target::Rows(words, ..) => *words,
+            Target::Product(..) => {
+                return Ok(self.stages.iter().map(|stage| self.dispatch(stage, context, target)).collect());
             }
-            let mut buffers = stage.inputs.clone();
-            buffers.extend(inputs.into_iter().flat_map(|bytes| [bytes.clone(), bytes.clone()]));
-            buffers.push(to.clone());
-            if stage.weight.is_some() {
-                buffers.push(report.clone());
-            }
-            let (kernel, groups) = (stage.kernel.clone(), stage.groups);
-            Work::Dispatch(Dispatch { kernel, parameters, buffers, groups, active: active.clone() })
         };
-        let Some(pack) = &self.pack else {
-            return Ok(self.stages.iter().map(|stage| dispatch(stage, None, words)).collect());
-        };
-        if self.stages.is_empty() {
-            return Ok(vec![dispatch(pack, None, words)]);
+        if let Some((stream, bits, row_bytes)) = &self.packed {
+            return Ok(vec![self.pack(context, stream, [*bits, *row_bytes], words)]);
         }
-        let bytes = gpu.buffer("decoded codes", self.unpacked_bytes)?;
+        if self.whole_rows {
+            return Ok(self.stages.iter().map(|stage| self.dispatch(stage, context, target)).collect());
+        }
+        let stride = self.form.stride();
+        let bytes = context.gpu.buffer("decoded codes", (self.form.shape.rows * stride) as u64)?;
         let mut all = vec![Work::Clear(bytes.clone())];
-        all.extend(self.stages.iter().map(|stage| dispatch(stage, None, &bytes)));
-        all.push(dispatch(pack, Some(&bytes), words));
+        all.extend(self.stages.iter().map(|stage| self.dispatch(stage, context, &Target::Words(&bytes))));
+        all.push(self.pack(context, &bytes, [0, stride], words));
         Ok(all)
+    }
+
+    /// Returns the dispatch of a stage, which writes codes to bytes unless lanes have whole rows.
+    fn dispatch(&self, stage: &Stage, context: Context, target: &Target) -> Work {
+        let Form { kind, levels, .. } = self.form;
+        let needs_branches = self.whole_rows || stage.needs_branches;
+        let lag = if stage.in_rows && needs_branches { usize::from(levels.lag) } else { 0 };
+        let mut parameters = self.form.words(self.form.stride()).to_vec();
+        let mut buffers = stage.inputs.to_vec();
+        let mut groups = stage.groups;
+        let sink = match *target {
+            Target::Product(rows, product, [digits, side, x, bias, y]) => {
+                parameters.extend(product);
+                buffers.extend([digits, context.report, side, x, bias, y].map(wgpu::Buffer::clone));
+                Sink::Product { rows }
+            }
+            Target::Words(to) | Target::Rows(to, ..) => {
+                buffers.extend([to.clone(), context.report.clone()]);
+                if self.whole_rows { Sink::Words { looked_up: false } } else { Sink::Bytes }
+            }
+        };
+        let sink = match (target, stage.lookup) {
+            (Target::Rows(_, rows, most), Some(lookup)) => {
+                buffers.push((*rows).clone());
+                let work = most * lookup.per_row;
+                groups = groups_of(if lookup.threads { work.div_ceil(THREADS) } else { work });
+                Sink::Words { looked_up: true }
+            }
+            _ => sink,
+        };
+        let kernel = stage.text.kernel(sink, kind, lag);
+        let mut own = stage.parameters.clone();
+        own[stage.weight] = context.weight;
+        if let (Target::Rows(_, _, most), Some(Lookup { count, .. })) = (target, stage.lookup) {
+            // A number of lanes, or of tiles behind which there is none.
+            count.into_iter().for_each(|place| own[place] = *most as u32);
+        }
+        parameters.extend(own);
+        Work::Dispatch(Dispatch { kernel, parameters, buffers, groups, active: context.active.clone() })
+    }
+
+    /// Returns the dispatch that packs codes of `bits` bits, or bytes (0), in rows of `row_bytes` bytes.
+    fn pack(&self, context: Context, bytes: &wgpu::Buffer, row: [usize; 2], words: &wgpu::Buffer) -> Work {
+        let Form { shape, levels: Levels { zero, lag, restart }, .. } = self.form;
+        let [code_bits, row_bytes] = row;
+        let kernel = pack_kernel(shape.bits, lag.into(), code_bits);
+        let mut parameters = self.form.words(row_bytes).to_vec();
+        parameters.extend([shape.rows as u32, zero.into(), restart]);
+        let blocks = if lag == 0 { shape.blocks() } else { 1 };
+        Work::Dispatch(Dispatch {
+            kernel,
+            parameters,
+            buffers: vec![bytes.clone(), bytes.clone(), words.clone()],
+            groups: [shape.rows.div_ceil(THREADS), blocks, 1],
+            active: context.active.clone(),
+        })
     }
 
     /// Returns why a stream that a kernel calls bad is bad.
@@ -185,62 +297,16 @@ impl Streams {
     }
 }
 
-/// Where kernels put what they decode.
-struct Sink {
-    shape: Shape,
-    stride: usize,
-    base: u32,
-    /// Whether elements are packed, not written as codes to bytes.
-    packs: bool,
-    levels: Levels,
-}
+/// The tile of a row that is looked up.
+const LOOKUP: &str = "@group(0) @binding(6) var<storage, read> looked_up: array<u32>;\n\n\
+    fn tile_number(i: u32) -> u32 {\n    if (i >= active_rows[0]) { return 0xffffffffu; }\n    \
+    return looked_up[i] / p.tile_rows;\n}\n\n";
+/// Tiles in order.
+const ALL_TILES: &str = "fn tile_number(i: u32) -> u32 {\n    return i;\n}\n\n";
 
-impl Sink {
-    fn words(&self) -> [u32; 4] {
-        let Shape { cols, .. } = self.shape;
-        [cols as u32, self.shape.blocks() as u32, self.stride as u32, self.base]
-    }
-
-    /// Returns workgroups in two directions.
-    fn groups(count: usize) -> [usize; 3] {
-        [count.min(MOST_GROUPS), count.div_ceil(MOST_GROUPS), 1]
-    }
-
-    /// Returns a kernel that decodes; `branches` tells whether it needs the branch bits of a trellis grid.
-    fn kernel(&self, entry: &'static str, text: &'static str, branches: bool) -> Kernel {
-        let lag = if branches { self.levels.lag } else { 0 };
-        let sink = if self.packs { source::SINK_PACK } else { source::SINK_BYTES };
-        let mut kernel = Kernel::new(entry, &[source::LEVELS, sink, text], "rrww");
-        kernel.constants = vec![("LAG", lag.into())];
-        kernel.reads_files = true;
-        if self.packs {
-            kernel.constants.push(("BITS", self.shape.bits));
-            kernel.generated = store_text(self.shape.bits);
-        }
-        kernel
-    }
-
-    /// Returns the stage that packs codes of `code_bits` bits, or bytes (0), in rows of `row_bytes` bytes.
-    fn pack(&self, stream: Option<wgpu::Buffer>, code_bits: usize, row_bytes: usize) -> Stage {
-        let Shape { rows, bits, .. } = self.shape;
-        let Levels { zero, lag, restart } = self.levels;
-        let sink = [source::LEVELS, source::SINK_PACK, source::PACK];
-        // Binding 3 is that of the tables of the kernels that decode.
-        let mut kernel = Kernel::new("pack", &sink, "rrw");
-        kernel.generated = store_text(bits);
-        kernel.constants = vec![("LAG", lag.into()), ("BITS", bits), ("CODE_BITS", code_bits)];
-        let blocks = if lag == 0 { self.shape.blocks() } else { 1 };
-        let mut parameters = self.words().to_vec();
-        parameters[2] = row_bytes as u32;
-        parameters.extend([rows as u32, zero.into(), restart]);
-        Stage {
-            kernel,
-            parameters,
-            weight: None,
-            inputs: stream.into_iter().flat_map(|stream| [stream.clone(), stream]).collect(),
-            groups: [rows.div_ceil(THREADS), blocks, 1],
-        }
-    }
+/// Returns workgroups in two directions.
+fn groups_of(count: usize) -> [usize; 3] {
+    [count.min(MOST_GROUPS), count.div_ceil(MOST_GROUPS), 1]
 }
 
 /// Returns bytes as words, with zeros behind the last.
@@ -257,4 +323,94 @@ fn push(data: &mut Vec<u32>, words: impl IntoIterator<Item = u32>) -> u32 {
     let at = data.len();
     data.extend(words);
     at as u32
+}
+
+/// Returns the kernel that packs codes to `bits` bits.
+fn pack_kernel(bits: usize, lag: usize, code_bits: usize) -> Kernel {
+    // Binding 3 is that of the tables of the kernels that decode.
+    let sources = [source::LEVELS, source::SINK, source::SINK_PACK, source::PACK];
+    let mut kernel = Kernel::new("pack", &sources, "rrw");
+    kernel.generated = store_text(bits);
+    kernel.constants = vec![("LAG", lag), ("BITS", bits), ("CODE_BITS", code_bits)];
+    kernel
+}
+
+/// As [`pack_kernel`], for the check of translations.
+pub(crate) fn checked_packing(bits: usize, lag: usize, code_bits: usize) -> Kernel {
+    pack_kernel(bits, lag, code_bits)
+}
+
+/// What becomes of codes, for the text of a kernel.
+#[derive(Debug, Clone, Copy)]
+enum Sink {
+    Bytes,
+    Words { looked_up: bool },
+    Product { rows: usize },
+}
+
+/// The text of a stage, whatever the matrix.
+#[derive(Debug, Clone)]
+struct StageText {
+    entry: &'static str,
+    text: &'static str,
+    constants: Vec<(&'static str, usize)>,
+    generated: String,
+    /// The function that tells which tile a number means.
+    listed: &'static str,
+}
+
+impl StageText {
+    /// Returns the kernel of a sink; `lag` is 0 where branch bits are not needed.
+    fn kernel(&self, sink: Sink, kind: MatrixKind, lag: usize) -> Kernel {
+        let (sources, access): (&[&'static str], &str) = match sink {
+            Sink::Bytes => (&[source::SINK, source::SINK_BYTES], "rrww"),
+            Sink::Words { looked_up: false } => (&[source::SINK, source::SINK_PACK], "rrww"),
+            Sink::Words { looked_up: true } => (&[source::SINK, source::SINK_PACK], "rrwwr"),
+            Sink::Product { .. } => {
+                (&[source::MATRIX, source::SUMS, source::SINK_PRODUCT], "rrrwrrrw")
+            }
+        };
+        let mut kernel = Kernel::new(self.entry, &[sources, &[source::LEVELS, self.text]].concat(), access);
+        kernel.reads_files = true;
+        kernel.constants = vec![("LAG", lag)];
+        kernel.constants.extend(&self.constants);
+        kernel.generated = self.generated.clone();
+        match sink {
+            Sink::Bytes => {}
+            Sink::Words { .. } => {
+                kernel.constants.push(("BITS", kind.bits));
+                kernel.generated += &store_text(kind.bits);
+            }
+            Sink::Product { rows } => {
+                kernel.constants.extend(constants(kind));
+                kernel.constants.push(("ROWS", rows));
+            }
+        }
+        let looked_up = matches!(sink, Sink::Words { looked_up: true });
+        kernel.generated += if looked_up { LOOKUP } else { self.listed };
+        kernel
+    }
+}
+
+/// Returns the kernels that decode, for the check of translations.
+pub(crate) fn checked_decoders(kind: MatrixKind) -> Vec<(String, Kernel)> {
+    let mut all = Vec::new();
+    let mut add = |name: &str, stage: &StageText, lag: usize| {
+        let sinks = [
+            ("bytes", Sink::Bytes),
+            ("words", Sink::Words { looked_up: false }),
+            ("lookup", Sink::Words { looked_up: true }),
+            ("product", Sink::Product { rows: 1 }),
+        ];
+        let sinks = sinks.into_iter().take(if stage.listed.is_empty() { 1 } else { 4 });
+        all.extend(sinks.map(|(sink, of)| (format!("{name}_{sink}"), stage.kernel(of, kind, lag))));
+    };
+    add("rans", &rans::text(32, true, 0, false, false), 0);
+    add("rans_subgroups", &rans::text(32, true, 0, false, true), 0);
+    add("rans_trellis", &rans::text(32, true, 2, false, false), 12);
+    add("rans_wide", &rans::text(64, true, 1, true, false), 0);
+    add("prefix", &prefix::text(3, true), 0);
+    add("prefix_trellis", &prefix::text(4, true), 12);
+    add("tuples", &tuples::text(4, 10), 0);
+    all
 }

@@ -1,10 +1,10 @@
 //! Tiles of prefix codes.
 
-use super::{Levels, Result, Sink, Stage, THREADS, Tiling, push, words_of};
+use super::{Levels, Lookup, Result, Stage, StageText, THREADS, Tiling, groups_of, push, words_of};
 use crate::gpu::Gpu;
 use crate::kernel::source;
 use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges};
-use ecq_coding::prefix::{Lookup, PrefixCode, lane_ranges};
+use ecq_coding::prefix::{self, PrefixCode, lane_ranges};
 use ecq_core::{EncodedTensor, TensorPart};
 
 /// Entries of the table of a code.
@@ -14,21 +14,21 @@ const ESCAPE: u32 = 128;
 const NO_CODEWORD: u32 = 64;
 
 /// Returns an entry as the kernel reads it.
-fn entry(tuple: usize, lookup: Lookup) -> u32 {
+fn entry(tuple: usize, lookup: prefix::Lookup) -> u32 {
     match lookup {
-        Lookup::Tuple { symbols, length } => {
+        prefix::Lookup::Tuple { symbols, length } => {
             // Four symbols have four bits each: there are at most 2^16 tuples.
             let bits = if tuple == 4 { 4 } else { 8 };
             let symbols = symbols.iter().rev().fold(0, |all, &symbol| all << bits | u32::from(symbol));
             u32::from(length) << 24 | symbols
         }
-        Lookup::Escape { length } => (ESCAPE + u32::from(length)) << 24,
-        Lookup::Nothing => NO_CODEWORD << 24,
+        prefix::Lookup::Escape { length } => (ESCAPE + u32::from(length)) << 24,
+        prefix::Lookup::Nothing => NO_CODEWORD << 24,
     }
 }
 
 /// Returns the stages that decode tiles of prefix codes: one for each number of symbols in a tuple.
-pub(super) fn stages(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, sink: &Sink) -> Result<Vec<Stage>> {
+pub(super) fn stages(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, levels: Levels) -> Result<Vec<Stage>> {
     let alphabet = CodesEntry::of(tensor)?.alphabet;
     let [rows, cols] = tiling.shape;
     let tables = Tables::prefix(tensor)?;
@@ -62,26 +62,45 @@ pub(super) fn stages(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, sink: &
         (tuple, tiles.len(), push(&mut data, tiles))
     });
     let stream_words = words_of(stream);
-    let inputs = vec![gpu.filled("the stream", &stream_words)?, gpu.filled("the tables", &data)?];
-    let Levels { zero, restart, .. } = sink.levels;
+    let inputs = [gpu.filled("the stream", &stream_words)?, gpu.filled("the tables", &data)?];
+    let Levels { zero, restart, .. } = levels;
     let [rows, tile_rows, tile_cols, across] = tiling.words();
-    let in_rows = tiling.in_rows_order();
+    let in_rows = tiling.in_rows();
+    let raw_bits = tables.tables.first().map_or(0, PrefixCode::raw_bits);
     let stage = |(tuple, count, list): (usize, usize, u32)| {
-        let mut kernel = sink.kernel("decode_prefix", source::DECODE_PREFIX, in_rows && sink.packs);
-        kernel.constants.extend([("TUPLE", tuple), ("ROWS_ORDER", usize::from(in_rows))]);
-        let raw_bits = tables.tables.first().map_or(0, PrefixCode::raw_bits);
-        let mut parameters = sink.words().to_vec();
-        parameters.extend([rows, tile_rows, tile_cols, across, lane_count as u32, alphabet.into(), raw_bits]);
-        parameters.extend([zero.into(), restart, lanes, ids, list, count as u32]);
+        let mut parameters = vec![rows, tile_rows, tile_cols, across];
+        parameters.extend([lane_count as u32, alphabet.into(), raw_bits]);
+        parameters.extend([zero.into(), restart, lanes, ids, list, count as u32, ranges.len() as u32]);
         parameters.extend([stream_words.len() as u32, 0]);
-        let groups = (count * lane_count).div_ceil(THREADS);
+        // A row's tile may have tuples of another number of symbols.
+        let lookup = Lookup { per_row: lane_count, threads: true, count: Some(COUNT_PLACE) };
         Stage {
-            kernel,
-            weight: Some(parameters.len() - 1),
+            text: text(tuple, in_rows),
+            weight: parameters.len() - 1,
             parameters,
             inputs: inputs.clone(),
-            groups: Sink::groups(groups),
+            groups: groups_of((count * lane_count).div_ceil(THREADS)),
+            needs_branches: false,
+            in_rows,
+            lookup: Some(lookup).filter(|_| count == ranges.len()),
         }
     };
     Ok(lists.into_iter().filter(|&(_, count, _)| count > 0).map(stage).collect())
 }
+
+/// Returns the text of the stage for a number of symbols in a tuple.
+pub(super) fn text(tuple: usize, in_rows: bool) -> StageText {
+    StageText {
+        entry: "decode_prefix",
+        text: source::DECODE_PREFIX,
+        constants: vec![("TUPLE", tuple), ("ROWS_ORDER", usize::from(in_rows))],
+        generated: String::new(),
+        listed: LISTED_TILES,
+    }
+}
+
+/// Tiles with one number of symbols in a tuple.
+const LISTED_TILES: &str =
+    "fn tile_number(i: u32) -> u32 {\n    return data[p.chosen + i];\n}\n\n";
+/// Place of the number of these tiles among the parameters.
+const COUNT_PLACE: usize = 12;

@@ -1,6 +1,6 @@
 //! rANS tiles.
 
-use super::{Levels, Result, Sink, Stage, Tiling, push, words_of};
+use super::{ALL_TILES, Levels, Lookup, Result, Stage, StageText, Tiling, groups_of, push, words_of};
 use crate::gpu::Gpu;
 use crate::kernel::source;
 use ecq_codec::{CodecError, Tables, decode_codes, tile_ranges};
@@ -13,7 +13,7 @@ use ecq_runtime::RuntimeError;
 const NARROW: u8 = 12;
 
 /// Returns the stage that decodes tiles of rANS.
-pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, sink: &Sink) -> Result<Stage> {
+pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, levels: Levels) -> Result<Stage> {
     let (tables, classes) = Tables::rans(tensor)?;
     if let Some(classes) = &classes {
         let corrupt = |source: CodingError| CodecError::Part { part: TensorPart::Table, source };
@@ -45,30 +45,42 @@ pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, sink: &S
     let branches = classes.as_ref().is_some_and(|classes| classes.branches().is_some());
     let lanes = usize::from(tiling.tile.lanes);
     let threads = lanes.next_power_of_two().max(32);
-    let in_rows = tiling.in_rows_order();
-    let mut kernel = sink.kernel("decode_rans", source::DECODE_RANS, in_rows && (sink.packs || branches));
-    kernel.constants.extend([
-        ("THREADS", threads),
-        ("ROWS_ORDER", usize::from(in_rows)),
-        ("CLASSES", classes.as_ref().map_or(0, |_| 1 + usize::from(branches))),
-        ("WIDE", usize::from(wide)),
-    ]);
-    kernel.generated += &words_before(threads, gpu.has_subgroups(threads as u32));
+    let in_rows = tiling.in_rows();
+    let class_constant = classes.as_ref().map_or(0, |_| 1 + usize::from(branches));
+    let text = text(threads, in_rows, class_constant, wide, gpu.has_subgroups(threads as u32));
     let [rows, tile_rows, tile_cols, across] = tiling.words();
     let tiles = ranges.len();
-    let Levels { zero, restart, .. } = sink.levels;
-    let mut parameters = sink.words().to_vec();
-    parameters.extend([rows, tile_rows, tile_cols, across, lanes as u32, places[0] % 16]);
+    let Levels { zero, restart, .. } = levels;
+    let mut parameters = vec![rows, tile_rows, tile_cols, across, lanes as u32, places[0] % 16];
     parameters.extend([zero.into(), restart, starts, firsts, u32::from(!tables.ids.is_empty())]);
     parameters.extend([row_classes, col_classes, class_tables, 0, tiles as u32]);
     let stream = gpu.filled("the stream", &words_of(tensor.part(TensorPart::Stream)?))?;
     Ok(Stage {
-        kernel,
-        weight: Some(parameters.len() - 2),
+        text,
+        weight: parameters.len() - 2,
         parameters,
-        inputs: vec![stream, gpu.filled("the tables", &data)?],
-        groups: Sink::groups(tiles),
+        inputs: [stream, gpu.filled("the tables", &data)?],
+        groups: groups_of(tiles),
+        needs_branches: branches,
+        in_rows,
+        lookup: Some(Lookup { per_row: 1, threads: false, count: None }),
     })
+}
+
+/// Returns the text of the stage for a number of threads and kinds of tables.
+pub(super) fn text(threads: usize, in_rows: bool, classes: usize, wide: bool, subgroups: bool) -> StageText {
+    StageText {
+        entry: "decode_rans",
+        text: source::DECODE_RANS,
+        constants: vec![
+            ("THREADS", threads),
+            ("ROWS_ORDER", usize::from(in_rows)),
+            ("CLASSES", classes),
+            ("WIDE", usize::from(wide)),
+        ],
+        generated: words_before(threads, subgroups),
+        listed: ALL_TILES,
+    }
 }
 
 /// Writes the entries of a table as the kernel reads them.

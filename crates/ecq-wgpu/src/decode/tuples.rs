@@ -1,16 +1,15 @@
 //! The tuple coding.
 
-use super::{Result, Sink, Stage, push, words_of};
+use super::{Result, Stage, StageText, groups_of, push, words_of};
 use crate::gpu::Gpu;
 use crate::kernel::source;
 use ecq_codec::TupleLayout;
+use ecq_coding::tuples::STREAM_ROW_BYTES;
 use ecq_core::{EncodedTensor, TensorPart};
 
-/// Bytes of a stream row.
-const STREAM_ROW_BYTES: usize = ecq_coding::tuples::STREAM_ROW_BYTES;
 
 /// Returns the stage that decodes the tuple coding to bytes.
-pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, sink: &Sink) -> Result<Stage> {
+pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor) -> Result<Stage> {
     let layout = TupleLayout::of(tensor)?;
     let (code, shape, index) = (&layout.code, layout.shape, layout.index(tensor)?);
     let mut data: Vec<u32> = code
@@ -31,19 +30,30 @@ pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, sink: &Sink) -> Result<St
     let corrections = push(&mut data, words_of(&bytes[corrections_at..]));
     let stream = tensor.part(TensorPart::Stream)?;
     let count = shape.tiles() * shape.segments();
-    let mut kernel = sink.kernel("decode_tuples", source::DECODE_TUPLES, false);
-    kernel.constants.extend([("TUPLE", code.tuple()), ("WIDTH", code.width() as usize)]);
-    let mut parameters = sink.words().to_vec();
     let facts = [shape.rows(), shape.segments(), shape.segment_groups(), shape.groups()];
-    parameters.extend(facts.map(|fact| fact as u32));
+    let mut parameters: Vec<u32> = facts.map(|fact| fact as u32).to_vec();
     parameters.extend([(stream.len() / STREAM_ROW_BYTES) as u32, index.reach().min(1 << 20) as u32]);
     parameters.extend([code.table().alphabet() as u32, code.unit() as u32]);
     parameters.extend([entries, starts, corrections, count as u32, 0]);
     Ok(Stage {
-        kernel,
-        weight: Some(parameters.len() - 1),
+        text: text(code.tuple(), code.width() as usize),
+        weight: parameters.len() - 1,
         parameters,
-        inputs: vec![gpu.filled("the stream", &words_of(stream))?, gpu.filled("the tables", &data)?],
-        groups: Sink::groups(count),
+        inputs: [gpu.filled("the stream", &words_of(stream))?, gpu.filled("the tables", &data)?],
+        groups: groups_of(count),
+        needs_branches: false,
+        in_rows: false,
+        lookup: None,
     })
+}
+
+/// Returns the text of the stage for a number of symbols in a tuple and the bits of the longest codeword.
+pub(super) fn text(tuple: usize, width: usize) -> StageText {
+    StageText {
+        entry: "decode_tuples",
+        text: source::DECODE_TUPLES,
+        constants: vec![("TUPLE", tuple), ("WIDTH", width)],
+        generated: String::new(),
+        listed: "",
+    }
 }
