@@ -276,7 +276,7 @@ pub fn resolve(
     let (largest, all) = (sizes.minimum(), sizes.total());
     match mode {
         Mode::Async if !device.overlaps_decode => refused(format!(
-            "{} has no second queue to decode on; use prefetch (host threads decode ahead)",
+            "{} has no second queue to decode on; use prefetch",
             device.name
         )),
         Mode::Lru => match budget {

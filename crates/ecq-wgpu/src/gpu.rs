@@ -3,6 +3,7 @@
 use crate::adapter::{AdapterReport, WgpuOptions, binding_bytes, check, choose};
 use crate::error::{Result, WgpuError};
 use crate::kernel::Pipelines;
+use crate::pipeline_cache::DiskCache;
 use std::sync::{Arc, Mutex, PoisonError};
 use wgpu::{BufferDescriptor, BufferUsages, Device, DeviceDescriptor, ErrorFilter, Features, Queue};
 
@@ -11,6 +12,7 @@ pub struct Gpu {
     pub(crate) device: Device,
     pub(crate) queue: Queue,
     pub(crate) pipelines: Pipelines,
+    pub(crate) disk_cache: Option<DiskCache>,
     report: AdapterReport,
     features: Features,
     limits: wgpu::Limits,
@@ -39,6 +41,7 @@ impl Gpu {
         let mut features = Features::empty();
         features.set(Features::SUBGROUP, report.subgroup.is_some());
         features.set(Features::TIMESTAMP_QUERY, report.timestamps);
+        features |= adapter.features() & Features::PIPELINE_CACHE;
         let descriptor = DeviceDescriptor {
             label: Some("ecq"),
             required_features: features,
@@ -47,6 +50,7 @@ impl Gpu {
         };
         let opened = pollster::block_on(adapter.request_device(&descriptor));
         let (device, queue) = opened.map_err(|error| WgpuError::Driver(error.to_string()))?;
+        let disk_cache = DiskCache::open(&device, &adapter.get_info());
         let problems = Arc::new(Mutex::new(Vec::new()));
         let (noted, lost) = (problems.clone(), problems.clone());
         let note = |problems: &Mutex<Vec<String>>, problem: String| {
@@ -63,6 +67,7 @@ impl Gpu {
             device,
             queue,
             pipelines: Pipelines::default(),
+            disk_cache,
             report,
             features,
             limits,

@@ -2,6 +2,7 @@
 
 use crate::error::{Result, WgpuError};
 use crate::gpu::Gpu;
+use crate::pipeline_cache::DiskCache;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,9 +92,6 @@ impl Kernel {
     /// Returns the text that is compiled.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        if self.generated.contains("subgroup") {
-            text += "enable subgroups;\n";
-        }
         for (name, value) in &self.constants {
             // Writing to a string does not fail.
             let _ = writeln!(text, "const {name}: u32 = {value}u;");
@@ -183,7 +181,7 @@ fn compile(gpu: &Gpu, kernel: &Kernel) -> Result<Pipeline> {
             zero_initialize_workgroup_memory: kernel.reads_files,
             ..Default::default()
         },
-        cache: None,
+        cache: gpu.disk_cache.as_ref().map(DiskCache::for_pipeline),
     });
     match pollster::block_on(scope.pop()) {
         None => Ok(Pipeline { pipeline, layout }),

@@ -20,6 +20,7 @@ mod experts;
 mod gpu;
 mod kernel;
 mod layout;
+mod pipeline_cache;
 mod products;
 mod program;
 mod side;
@@ -33,6 +34,7 @@ pub use error::WgpuError;
 pub use gpu::Gpu;
 #[doc(hidden)]
 pub use kernel::{Access, Kernel};
+pub use pipeline_cache::CACHE_VARIABLE;
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

@@ -374,7 +374,7 @@ fn unsupported_modes_are_errors_with_reason_and_alternative() {
     let refused = run(&["--mode", "async"], 2, "option");
     assert!(refused.starts_with("mode async: CPU, "), "{refused}");
     assert!(
-        refused.ends_with("has no second queue to decode on; use prefetch (host threads decode ahead)"),
+        refused.ends_with("has no second queue to decode on; use prefetch"),
         "{refused}"
     );
     assert_eq!(

@@ -1,0 +1,737 @@
+// language: metal2.4
+#include <metal_stdlib>
+#include <simd/simd.h>
+
+using metal::uint;
+
+struct _mslBufferSizes {
+    uint size0;
+    uint size2;
+    uint size7;
+    uint size8;
+    uint size9;
+};
+
+typedef uint type_3[1];
+struct type_4 {
+    uint inner[8];
+};
+struct Sink {
+    uint cols;
+    uint blocks;
+    uint stride;
+    uint base;
+};
+struct RansParameters {
+    Sink sink;
+    uint rows;
+    uint tile_rows;
+    uint tile_cols;
+    uint across;
+    uint lanes;
+    uint table_bits;
+    uint zero;
+    uint restart;
+    uint starts;
+    uint firsts;
+    uint listed;
+    uint row_classes;
+    uint col_classes;
+    uint class_tables;
+    uint weight;
+    uint tiles;
+};
+struct type_8 {
+    uint inner[1];
+};
+typedef metal::atomic_uint type_10[1];
+constant uint LAG = 0u;
+constant uint THREADS = 32u;
+constant uint ROWS_ORDER = 1u;
+constant uint CLASSES = 0u;
+constant uint WIDE = 0u;
+constant uint BITS = 3u;
+constant uint F32_ = 0u;
+constant uint F16_ = 1u;
+constant uint BF16_ = 2u;
+constant uint I8_ = 3u;
+constant float LEAST = -340282350000000000000000000000000000000.0;
+constant uint HISTORY_WORDS = 1u;
+constant uint LOWER = 65536u;
+constant uint BAD_STREAM = 3u;
+
+metal::uint2 words_before(
+    uint lane_1,
+    bool needs
+) {
+    metal::uint4 unnamed = metal::uint4((uint64_t)metal::simd_ballot(needs), 0, 0, 0);
+    uint all = unnamed.x;
+    return metal::uint2(metal::popcount(all & ((1u << lane_1) - 1u)), metal::popcount(all));
+}
+
+void store_block(
+    uint at_1,
+    device type_3& words,
+    thread type_4& pending,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e7 = pending.inner[0];
+    uint _e16 = pending.inner[1];
+    uint _e26 = pending.inner[2];
+    uint _e36 = pending.inner[3];
+    words[at_1 + 0u] = (((((_e7 >> 0u) & 50529027u) << 0u) | (((_e16 >> 0u) & 50529027u) << 2u)) | (((_e26 >> 0u) & 50529027u) << 4u)) | (((_e36 >> 0u) & 50529027u) << 6u);
+    uint _e50 = pending.inner[4];
+    uint _e59 = pending.inner[5];
+    uint _e69 = pending.inner[6];
+    uint _e79 = pending.inner[7];
+    words[at_1 + 32u] = (((((_e50 >> 0u) & 50529027u) << 0u) | (((_e59 >> 0u) & 50529027u) << 2u)) | (((_e69 >> 0u) & 50529027u) << 4u)) | (((_e79 >> 0u) & 50529027u) << 6u);
+    uint _e93 = pending.inner[0];
+    uint _e102 = pending.inner[1];
+    uint _e112 = pending.inner[2];
+    uint _e122 = pending.inner[3];
+    uint _e132 = pending.inner[4];
+    uint _e142 = pending.inner[5];
+    uint _e152 = pending.inner[6];
+    uint _e162 = pending.inner[7];
+    words[at_1 + 64u] = (((((((((_e93 >> 2u) & 16843009u) << 0u) | (((_e102 >> 2u) & 16843009u) << 1u)) | (((_e112 >> 2u) & 16843009u) << 2u)) | (((_e122 >> 2u) & 16843009u) << 3u)) | (((_e132 >> 2u) & 16843009u) << 4u)) | (((_e142 >> 2u) & 16843009u) << 5u)) | (((_e152 >> 2u) & 16843009u) << 6u)) | (((_e162 >> 2u) & 16843009u) << 7u);
+    return;
+}
+
+uint naga_div(uint lhs, uint rhs) {
+    return lhs / metal::select(rhs, 1u, rhs == 0u);
+}
+
+uint tile_number(
+    uint i,
+    device type_3 const& looked_up,
+    constant metal::uint4& active_rows,
+    constant RansParameters& p,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = active_rows.x;
+    if (i >= _e3) {
+        return 4294967295u;
+    }
+    uint _e8 = looked_up[i];
+    uint _e11 = p.tile_rows;
+    return naga_div(_e8, _e11);
+}
+
+bool is_finite(
+    float value
+) {
+    return (as_type<uint>(value) & 2139095040u) != 2139095040u;
+}
+
+bool is_nan(
+    float value_1
+) {
+    return (as_type<uint>(value_1) & 2147483647u) > 2139095040u;
+}
+
+int naga_f2i32(float value) {
+    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
+}
+
+float exponential(
+    float x
+) {
+    float y = 0.00019875691;
+    if (x < -87.0) {
+        return 0.0;
+    }
+    float clamped = (x > 88.0) ? 88.0 : x;
+    float n = metal::rint(clamped * 1.442695);
+    float r = metal::fma(n, 0.00021219444, metal::fma(n, -0.6933594, clamped));
+    float _e17 = y;
+    y = metal::fma(_e17, r, 0.0013981999);
+    float _e20 = y;
+    y = metal::fma(_e20, r, 0.008333452);
+    float _e23 = y;
+    y = metal::fma(_e23, r, 0.041665796);
+    float _e26 = y;
+    y = metal::fma(_e26, r, 0.16666666);
+    float _e29 = y;
+    y = metal::fma(_e29, r, 0.5);
+    float _e32 = y;
+    y = metal::fma(_e32 * r, r, r) + 1.0;
+    float _e37 = y;
+    return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n)) + as_type<uint>(127))) << 23u);
+}
+
+metal::uint2 wide_product(
+    uint a,
+    uint b
+) {
+    uint low = (a & 65535u) * (b & 65535u);
+    uint left = (a & 65535u) * (b >> 16u);
+    uint right = (a >> 16u) * (b & 65535u);
+    uint middle = ((low >> 16u) + (left & 65535u)) + (right & 65535u);
+    uint high = ((((a >> 16u) * (b >> 16u)) + (left >> 16u)) + (right >> 16u)) + (middle >> 16u);
+    return metal::uint2(high, (middle << 16u) | (low & 65535u));
+}
+
+metal::float2 cosine_and_sine(
+    float angle
+) {
+    uint turn = 0u;
+    uint bits = as_type<uint>(angle);
+    int exponent = metal::min(as_type<int>(as_type<uint>(static_cast<int>(bits >> 23u)) - as_type<uint>(127)), 23);
+    uint mantissa = (bits & 8388607u) | 8388608u;
+    metal::uint2 _e14 = wide_product(mantissa, 2475754826u);
+    metal::uint2 _e16 = wide_product(mantissa, 683565275u);
+    uint middle_1 = _e14.x + _e16.y;
+    uint top = _e16.x + ((middle_1 < _e14.x) ? 1u : 0u);
+    uint shift = static_cast<uint>(as_type<int>(as_type<uint>(23) - as_type<uint>(exponent)));
+    if (shift == 0u) {
+        turn = middle_1;
+    } else {
+        if (shift < 32u) {
+            turn = (middle_1 >> shift) | (top << (32u - shift));
+        } else {
+            if (shift < 64u) {
+                turn = top >> (shift - 32u);
+            }
+        }
+    }
+    uint _e46 = turn;
+    uint quadrant = (_e46 + 536870912u) >> 30u;
+    uint _e51 = turn;
+    float x_1 = static_cast<float>(as_type<int>(_e51 - (quadrant << 30u))) * 0.0000000014629181;
+    float z = x_1 * x_1;
+    float sine = metal::fma(x_1 * z, metal::fma(z, metal::fma(z, -0.00019515296, 0.008332161), -0.16666655), x_1);
+    float even = metal::fma(z, metal::fma(z, 0.000024433157, -0.0013887316), 0.041666646);
+    float cosine = metal::fma(z * z, even, metal::fma(z, -0.5, 1.0));
+    switch(quadrant & 3u) {
+        case 0u: {
+            return metal::float2(cosine, sine);
+        }
+        case 1u: {
+            return metal::float2(-(sine), cosine);
+        }
+        case 2u: {
+            return metal::float2(-(cosine), -(sine));
+        }
+        default: {
+            return metal::float2(sine, -(cosine));
+        }
+    }
+}
+
+uint half_bits(
+    float value_2
+) {
+    bool local_6 = {};
+    bool local_7 = {};
+    uint bits_1 = as_type<uint>(value_2);
+    uint sign = (bits_1 >> 16u) & 32768u;
+    uint size = bits_1 & 2147483647u;
+    if (size > 2139095040u) {
+        return sign | 32256u;
+    }
+    if (size >= 1199566848u) {
+        return sign | 31744u;
+    }
+    if (size >= 947912704u) {
+        return sign | ((((size + 4095u) + ((size >> 13u) & 1u)) - 939524096u) >> 13u);
+    }
+    uint exponent_1 = size >> 23u;
+    if (exponent_1 < 102u) {
+        return sign;
+    }
+    uint mantissa_1 = (size & 8388607u) | 8388608u;
+    uint shift_1 = 126u - exponent_1;
+    uint half_ = mantissa_1 >> shift_1;
+    uint rest = mantissa_1 & ((1u << shift_1) - 1u);
+    uint tie = 1u << (shift_1 - 1u);
+    if (!((rest > tie))) {
+        if (rest == tie) {
+            local_7 = (half_ & 1u) == 1u;
+        } else {
+            local_7 = false;
+        }
+        bool _e64 = local_7;
+        local_6 = _e64;
+    } else {
+        local_6 = true;
+    }
+    bool _e66 = local_6;
+    return sign | (half_ + (_e66 ? 1u : 0u));
+}
+
+uint bfloat_bits(
+    float value_3
+) {
+    uint bits_2 = as_type<uint>(value_3);
+    bool _e2 = is_nan(value_3);
+    if (_e2) {
+        return (bits_2 >> 16u) | 64u;
+    }
+    return ((bits_2 + 32767u) + ((bits_2 >> 16u) & 1u)) >> 16u;
+}
+
+float float_of_pair(
+    uint element,
+    uint word,
+    uint i_1
+) {
+    if (element == F16_) {
+        metal::float2 pair = float2(as_type<half2>(word));
+        return ((i_1 & 1u) == 1u) ? pair.y : pair.x;
+    }
+    return as_type<float>((word >> (16u * (i_1 & 1u))) << 16u);
+}
+
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+void put(
+    uint row_1,
+    uint col,
+    uint symbol,
+    uint branch,
+    device type_3& words,
+    thread type_4& pending,
+    constant RansParameters& p,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint element_1 = {};
+    bool local_8 = {};
+    uint j = 0u;
+    element_1 = symbol;
+    if (false) {
+        element_1 = (2u * symbol) + branch;
+    }
+    uint i_3 = naga_mod(col, 32u);
+    uint _e15 = pending.inner[naga_div(i_3, 4u)];
+    uint _e16 = element_1;
+    uint _e20 = p.sink.base;
+    pending.inner[naga_div(i_3, 4u)] = _e15 | (((_e16 - _e20) & 255u) << (8u * naga_mod(i_3, 4u)));
+    if (!((i_3 == 31u))) {
+        uint _e40 = p.sink.cols;
+        local_8 = (col + 1u) == _e40;
+    } else {
+        local_8 = true;
+    }
+    bool _e43 = local_8;
+    if (_e43) {
+        uint _e49 = p.sink.blocks;
+        store_block(((((naga_div(row_1, 32u) * _e49) + naga_div(col, 32u)) * BITS) * 32u) + naga_mod(row_1, 32u), words, pending, _buffer_sizes);
+        bool loop_init = true;
+        while(true) {
+            if (!loop_init) {
+                uint _e71 = j;
+                j = _e71 + 1u;
+            }
+            loop_init = false;
+            uint _e63 = j;
+            if (_e63 < 8u) {
+            } else {
+                break;
+            }
+            {
+                uint _e67 = j;
+                pending.inner[_e67] = 0u;
+            }
+        }
+        return;
+    } else {
+        return;
+    }
+}
+
+bool skips(
+    uint first_1,
+    uint rows
+) {
+    return false;
+}
+
+uint branch_bit(
+    uint col_1,
+    uint restart,
+    thread type_8& history,
+    thread uint& history_at
+) {
+    uint i_2 = 0u;
+    if (true) {
+        return 0u;
+    }
+    if (naga_mod(col_1, restart) == 0u) {
+        bool loop_init_1 = true;
+        while(true) {
+            if (!loop_init_1) {
+                uint _e17 = i_2;
+                i_2 = _e17 + 1u;
+            }
+            loop_init_1 = false;
+            uint _e9 = i_2;
+            if (_e9 < HISTORY_WORDS) {
+            } else {
+                break;
+            }
+            {
+                uint _e13 = i_2;
+                history.inner[_e13] = 0u;
+            }
+        }
+        history_at = 0u;
+    }
+    uint _e22 = history_at;
+    uint _e26 = history_at;
+    uint _e30 = history_at;
+    uint at_3 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
+    uint _e38 = history.inner[naga_div(at_3, 32u)];
+    return (_e38 >> naga_mod(at_3, 32u)) & 1u;
+}
+
+void push_code(
+    uint symbol_1,
+    uint zero,
+    thread type_8& history,
+    thread uint& history_at
+) {
+    if (true) {
+        return;
+    }
+    uint _e5 = history_at;
+    uint _e9 = history.inner[naga_div(_e5, 32u)];
+    uint _e14 = history_at;
+    history.inner[naga_div(_e5, 32u)] = _e9 ^ (((symbol_1 ^ zero) & 1u) << naga_mod(_e14, 32u));
+    uint _e21 = history_at;
+    uint _e26 = history_at;
+    history_at = ((_e26 + 1u) == 0u) ? 0u : (_e21 + 1u);
+    return;
+}
+
+uint stream_word(
+    uint at_2,
+    device type_3 const& stream,
+    thread uint& limit,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e2 = limit;
+    if (at_2 >= _e2) {
+        return 0u;
+    }
+    uint _e9 = stream[naga_div(at_2, 2u)];
+    return (_e9 >> (16u * naga_mod(at_2, 2u))) & 65535u;
+}
+
+uint decode_symbol(
+    uint lane_2,
+    bool on,
+    uint table_2,
+    uint table_bits_1,
+    device type_3 const& stream,
+    device type_3 const& data,
+    thread uint& state,
+    thread uint& taken,
+    thread uint& limit,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint symbol_2 = 0u;
+    uint next = {};
+    bool local_9 = {};
+    uint _e7 = state;
+    next = _e7;
+    if (on) {
+        uint _e10 = state;
+        uint slot = _e10 & ((1u << table_bits_1) - 1u);
+        if (false) {
+            uint entry = data[2u * (table_2 + slot)];
+            uint _e30 = data[(2u * (table_2 + slot)) + 1u];
+            symbol_2 = _e30;
+            uint _e34 = state;
+            next = ((entry & 65535u) * (_e34 >> table_bits_1)) + (entry >> 16u);
+        } else {
+            uint entry_1 = data[table_2 + slot];
+            symbol_2 = (entry_1 >> 12u) & 255u;
+            uint _e51 = state;
+            next = ((entry_1 >> 20u) * (_e51 >> table_bits_1)) + (entry_1 & 4095u);
+        }
+    }
+    if (on) {
+        uint _e59 = next;
+        local_9 = _e59 < LOWER;
+    } else {
+        local_9 = false;
+    }
+    bool needs_1 = local_9;
+    metal::uint2 _e64 = words_before(lane_2, needs_1);
+    if (needs_1) {
+        uint _e65 = next;
+        uint _e69 = taken;
+        uint _e72 = stream_word(_e69 + _e64.x, stream, limit, _buffer_sizes);
+        next = (_e65 << 16u) | _e72;
+    }
+    uint _e75 = taken;
+    taken = _e75 + _e64.y;
+    uint _e79 = next;
+    state = _e79;
+    uint _e80 = symbol_2;
+    return _e80;
+}
+
+uint table_of(
+    uint row_2,
+    uint col_2,
+    uint branch_1,
+    uint table_bits_2,
+    constant RansParameters& p,
+    device type_3 const& data,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e7 = p.row_classes;
+    uint _e10 = data[_e7 + row_2];
+    uint _e19 = p.col_classes;
+    uint _e22 = data[_e19 + col_2];
+    uint pair_1 = ((_e10 * 16u) + (branch_1 * 8u)) + _e22;
+    uint _e27 = p.class_tables;
+    uint _e30 = data[_e27 + pair_1];
+    return _e30 << table_bits_2;
+}
+
+void report_bad(
+    constant RansParameters& p,
+    device type_10& report,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e4 = p.weight;
+    metal::atomic_store_explicit(&report[1], _e4, metal::memory_order_relaxed);
+    metal::atomic_store_explicit(&report[0], BAD_STREAM, metal::memory_order_relaxed);
+    return;
+}
+
+struct decode_ransInput {
+};
+[[max_total_threads_per_threadgroup(32)]] kernel void decode_rans(
+  metal::uint3 group [[threadgroup_position_in_grid]]
+, uint lane [[thread_index_in_threadgroup]]
+, device type_3& words [[user(fake0)]]
+, device type_3 const& looked_up [[user(fake0)]]
+, constant metal::uint4& active_rows [[user(fake0)]]
+, constant RansParameters& p [[user(fake0)]]
+, device type_3 const& stream [[user(fake0)]]
+, device type_3 const& data [[user(fake0)]]
+, device type_10& report [[user(fake0)]]
+, constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
+) {
+    type_4 pending = {};
+    type_8 history = {};
+    uint history_at = {};
+    uint state = {};
+    uint taken = {};
+    uint limit = {};
+    uint used = {};
+    uint table_bits = {};
+    uint first = 0u;
+    uint row = 0u;
+    bool local = {};
+    uint c = {};
+    uint table = {};
+    bool local_1 = {};
+    uint at = 0u;
+    bool local_2 = {};
+    uint table_1 = {};
+    bool local_3 = {};
+    bool local_4 = {};
+    bool local_5 = {};
+    uint _e7 = tile_number(group.x + (group.y * 65535u), looked_up, active_rows, p, _buffer_sizes);
+    uint _e10 = p.tiles;
+    if (_e7 >= _e10) {
+        return;
+    }
+    uint _e14 = p.across;
+    uint _e18 = p.tile_rows;
+    uint row0_ = naga_div(_e7, _e14) * _e18;
+    uint _e22 = p.across;
+    uint _e26 = p.tile_cols;
+    uint col0_ = naga_mod(_e7, _e22) * _e26;
+    uint _e30 = p.tile_rows;
+    uint _e33 = p.rows;
+    uint rows_1 = metal::min(_e30, _e33 - row0_);
+    uint _e38 = p.tile_cols;
+    uint _e42 = p.sink.cols;
+    uint cols = metal::min(_e38, _e42 - col0_);
+    bool _e45 = skips(row0_, rows_1);
+    if (_e45) {
+        return;
+    }
+    uint _e49 = p.starts;
+    uint start = data[_e49 + _e7];
+    uint _e56 = p.starts;
+    uint end = data[(_e56 + _e7) + 1u];
+    uint _e64 = p.lanes;
+    used = metal::min(_e64, rows_1);
+    if (false) {
+        uint _e70 = p.lanes;
+        used = metal::min(_e70, rows_1 * cols);
+    }
+    uint _e75 = used;
+    if ((end - start) < (4u * _e75)) {
+        if (lane == 0u) {
+            report_bad(p, report, _buffer_sizes);
+        }
+        return;
+    }
+    limit = naga_div(end, 2u);
+    uint _e83 = used;
+    if (lane < _e83) {
+        uint _e91 = stream_word(naga_div(start, 2u) + (2u * lane), stream, limit, _buffer_sizes);
+        uint _e99 = stream_word((naga_div(start, 2u) + (2u * lane)) + 1u, stream, limit, _buffer_sizes);
+        state = _e91 | (_e99 << 16u);
+    }
+    uint _e107 = used;
+    taken = naga_div(start, 2u) + (2u * _e107);
+    uint _e112 = p.table_bits;
+    table_bits = _e112;
+    uint _e118 = p.listed;
+    if (_e118 != 0u) {
+        uint _e124 = p.firsts;
+        uint _e127 = data[_e124 + _e7];
+        table_bits = _e127 & 15u;
+        uint _e133 = p.firsts;
+        uint _e136 = data[_e133 + _e7];
+        first = _e136 >> 4u;
+    }
+    if (true) {
+        bool loop_init_2 = true;
+        while(true) {
+            if (!loop_init_2) {
+                uint _e189 = row;
+                uint _e192 = p.lanes;
+                row = _e189 + _e192;
+            }
+            loop_init_2 = false;
+            uint _e142 = row;
+            if (_e142 < rows_1) {
+            } else {
+                break;
+            }
+            {
+                uint _e146 = p.lanes;
+                if (lane < _e146) {
+                    uint _e150 = row;
+                    local = (_e150 + lane) < rows_1;
+                } else {
+                    local = false;
+                }
+                bool on_1 = local;
+                uint _e155 = row;
+                uint own = (row0_ + _e155) + lane;
+                c = 0u;
+                bool loop_init_3 = true;
+                while(true) {
+                    if (!loop_init_3) {
+                        uint _e187 = c;
+                        c = _e187 + 1u;
+                    }
+                    loop_init_3 = false;
+                    uint _e160 = c;
+                    if (_e160 < cols) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e162 = c;
+                        uint col_3 = col0_ + _e162;
+                        uint _e166 = p.restart;
+                        uint _e167 = branch_bit(col_3, _e166, history, history_at);
+                        uint _e168 = first;
+                        table = _e168;
+                        if (false) {
+                            local_1 = on_1;
+                        } else {
+                            local_1 = false;
+                        }
+                        bool _e174 = local_1;
+                        if (_e174) {
+                            uint _e178 = table_bits;
+                            uint _e179 = table_of(own, col_3, false ? _e167 : 0u, _e178, p, data, _buffer_sizes);
+                            table = _e179;
+                        }
+                        uint _e180 = table;
+                        uint _e181 = table_bits;
+                        uint _e182 = decode_symbol(lane, on_1, _e180, _e181, stream, data, state, taken, limit, _buffer_sizes);
+                        uint _e185 = p.zero;
+                        push_code(_e182, _e185, history, history_at);
+                        if (on_1) {
+                            put(own, col_3, _e182, _e167, words, pending, p, _buffer_sizes);
+                        }
+                    }
+                }
+            }
+        }
+    } else {
+        uint symbols = rows_1 * cols;
+        bool loop_init_4 = true;
+        while(true) {
+            if (!loop_init_4) {
+                uint _e228 = at;
+                uint _e231 = p.lanes;
+                at = _e228 + _e231;
+            }
+            loop_init_4 = false;
+            uint _e197 = at;
+            if (_e197 < symbols) {
+            } else {
+                break;
+            }
+            {
+                uint _e199 = at;
+                uint i_4 = _e199 + lane;
+                uint _e203 = p.lanes;
+                if (lane < _e203) {
+                    local_2 = i_4 < symbols;
+                } else {
+                    local_2 = false;
+                }
+                bool on_2 = local_2;
+                uint row_3 = row0_ + naga_div(i_4, cols);
+                uint col_4 = col0_ + naga_mod(i_4, cols);
+                uint _e214 = first;
+                table_1 = _e214;
+                if (false) {
+                    local_3 = on_2;
+                } else {
+                    local_3 = false;
+                }
+                bool _e220 = local_3;
+                if (_e220) {
+                    uint _e222 = table_bits;
+                    uint _e223 = table_of(row_3, col_4, 0u, _e222, p, data, _buffer_sizes);
+                    table_1 = _e223;
+                }
+                uint _e224 = table_1;
+                uint _e225 = table_bits;
+                uint _e226 = decode_symbol(lane, on_2, _e224, _e225, stream, data, state, taken, limit, _buffer_sizes);
+                if (on_2) {
+                    put(row_3, col_4, _e226, 0u, words, pending, p, _buffer_sizes);
+                }
+            }
+        }
+    }
+    uint _e233 = used;
+    if (lane < _e233) {
+        uint _e238 = state;
+        local_4 = _e238 != LOWER;
+    } else {
+        local_4 = false;
+    }
+    bool _e242 = local_4;
+    if (!(_e242)) {
+        uint _e247 = taken;
+        local_5 = _e247 != naga_div(end, 2u);
+    } else {
+        local_5 = true;
+    }
+    bool _e252 = local_5;
+    if (_e252) {
+        report_bad(p, report, _buffer_sizes);
+        return;
+    } else {
+        return;
+    }
+}
