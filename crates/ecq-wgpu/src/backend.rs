@@ -56,7 +56,14 @@ impl Wgpu {
     pub fn on(gpu: Arc<Gpu>) -> Self {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        Self { shared: Arc::new(Shared { number, gpu, submissions: Mutex::default(), decoded: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                number,
+                gpu,
+                submissions: Mutex::default(),
+                decoded: Mutex::default(),
+            }),
+        }
     }
 
     /// Returns the adapter.

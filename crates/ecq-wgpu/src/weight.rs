@@ -166,7 +166,8 @@ impl WgpuWeight {
     /// [`Binding`](RuntimeError::Binding) if it needs a slot and there is none, or the reverse.
     pub(crate) fn operands(&self, slot: Option<&WgpuSlot>) -> Result<Operands<'_>> {
         if slot.is_some() != self.in_slot {
-            let why = if self.in_slot { "must be multiplied from a slot" } else { "is not decoded into slots" };
+            let why =
+                if self.in_slot { "must be multiplied from a slot" } else { "is not decoded into slots" };
             return Err(RuntimeError::Binding(format!("{} {why}", self.name)));
         }
         let words = |part: &Part| slot.map(|slot| &slot.words).or(part.words.as_ref()).cloned();

@@ -10,9 +10,12 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, ShaderStage};
 use std::path::PathBuf;
 
-fn parse(name: &str, text: &str) -> (Module, ModuleInfo) {
-    let module = naga::front::wgsl::parse_str(text)
+/// Returns the module of a kernel alone: a source may have others.
+fn parse(name: &str, entry: &str, text: &str) -> (Module, ModuleInfo) {
+    let mut module = naga::front::wgsl::parse_str(text)
         .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
+    module.entry_points.retain(|point| point.name == entry);
+    naga::compact::compact(&mut module, naga::compact::KeepUnused::No);
     let info = Validator::new(ValidationFlags::all(), Capabilities::all())
         .validate(&module)
         .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
@@ -45,7 +48,9 @@ fn difference(name: &str, text: &str) -> Option<String> {
     let lines = expected.lines().zip(text.lines()).enumerate().find(|(_, (old, new))| old != new);
     Some(match lines {
         Some((i, (old, new))) => format!("{name}, line {}: {new:?}, in the golden file {old:?}", i + 1),
-        None => format!("{name}: {} lines, in the golden file {}", text.lines().count(), expected.lines().count()),
+        None => {
+            format!("{name}: {} lines, in the golden file {}", text.lines().count(), expected.lines().count())
+        }
     })
 }
 
@@ -55,7 +60,7 @@ fn msl_is_that_of_the_golden_files() {
     let kernels = checked_kernels();
     let mut differences = Vec::new();
     for (name, kernel) in &kernels {
-        let text = to_msl(kernel, &parse(name, &kernel.text()));
+        let text = to_msl(kernel, &parse(name, kernel.entry, &kernel.text()));
         if write {
             std::fs::write(golden(name), &text).unwrap();
         }
@@ -93,7 +98,7 @@ fn an_edit_is_noticed() {
         let (_, kernel) = kernels.iter().find(|(own, _)| own == name).unwrap();
         let text = kernel.text();
         assert!(text.contains(old), "{name} has {old:?}");
-        let edited = to_msl(kernel, &parse(name, &text.replace(old, new)));
+        let edited = to_msl(kernel, &parse(name, kernel.entry, &text.replace(old, new)));
         assert!(difference(name, &edited).is_some(), "{name}: {old:?} to {new:?} is not noticed");
     }
 }
@@ -102,7 +107,7 @@ fn an_edit_is_noticed() {
 fn spir_v_and_hlsl_translate() {
     let kernels = checked_kernels();
     for (name, kernel) in &kernels {
-        let (module, info) = parse(name, &kernel.text());
+        let (module, info) = parse(name, kernel.entry, &kernel.text());
         let options = spv::Options { lang_version: (1, 3), ..spv::Options::default() };
         let pipeline =
             spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: kernel.entry.to_owned() };

@@ -100,7 +100,8 @@ fn wgpu() -> Vec<Finding> {
                 ("wgpu subgroups", true, format!("{least} to {most} lanes: rANS lanes vote in registers"))
             }
             Some([least, most]) => {
-                let why = "less than 32, so that rANS lanes meet in workgroup memory: slower lru and prefetch";
+                let why =
+                    "less than 32, so that rANS lanes meet in workgroup memory: slower lru and prefetch";
                 ("wgpu subgroups", false, format!("{least} to {most} lanes, {why}"))
             }
             None => {

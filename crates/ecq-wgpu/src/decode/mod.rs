@@ -366,9 +366,7 @@ impl StageText {
             Sink::Bytes => (&[source::SINK, source::SINK_BYTES], "rrww"),
             Sink::Words { looked_up: false } => (&[source::SINK, source::SINK_PACK], "rrww"),
             Sink::Words { looked_up: true } => (&[source::SINK, source::SINK_PACK], "rrwwr"),
-            Sink::Product { .. } => {
-                (&[source::MATRIX, source::SUMS, source::SINK_PRODUCT], "rrrwrrrw")
-            }
+            Sink::Product { .. } => (&[source::MATRIX, source::SUMS, source::SINK_PRODUCT], "rrrwrrrw"),
         };
         let mut kernel = Kernel::new(self.entry, &[sources, &[source::LEVELS, self.text]].concat(), access);
         kernel.reads_files = true;

@@ -28,7 +28,12 @@ fn entry(tuple: usize, lookup: prefix::Lookup) -> u32 {
 }
 
 /// Returns the stages that decode tiles of prefix codes: one for each number of symbols in a tuple.
-pub(super) fn stages(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, levels: Levels) -> Result<Vec<Stage>> {
+pub(super) fn stages(
+    gpu: &Gpu,
+    tensor: &EncodedTensor,
+    tiling: &Tiling,
+    levels: Levels,
+) -> Result<Vec<Stage>> {
     let alphabet = CodesEntry::of(tensor)?.alphabet;
     let [rows, cols] = tiling.shape;
     let tables = Tables::prefix(tensor)?;
@@ -100,7 +105,6 @@ pub(super) fn text(tuple: usize, in_rows: bool) -> StageText {
 }
 
 /// Tiles with one number of symbols in a tuple.
-const LISTED_TILES: &str =
-    "fn tile_number(i: u32) -> u32 {\n    return data[p.chosen + i];\n}\n\n";
+const LISTED_TILES: &str = "fn tile_number(i: u32) -> u32 {\n    return data[p.chosen + i];\n}\n\n";
 /// Place of the number of these tiles among the parameters.
 const COUNT_PLACE: usize = 12;

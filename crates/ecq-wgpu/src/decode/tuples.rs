@@ -7,7 +7,6 @@ use ecq_codec::TupleLayout;
 use ecq_coding::tuples::STREAM_ROW_BYTES;
 use ecq_core::{EncodedTensor, TensorPart};
 
-
 /// Returns the stage that decodes the tuple coding to bytes.
 pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor) -> Result<Stage> {
     let layout = TupleLayout::of(tensor)?;

@@ -12,8 +12,6 @@ struct _mslBufferSizes {
     uint size6;
     uint size7;
     uint size8;
-    uint size10;
-    uint size11;
 };
 
 struct AppendParameters {
@@ -23,12 +21,9 @@ struct AppendParameters {
     uint block_positions;
     uint element;
 };
-typedef float type_6[1];
-typedef uint type_7[1];
-typedef metal::atomic_uint type_9[1];
-struct CopyParameters {
-    uint block_bytes;
-};
+typedef float type_4[1];
+typedef uint type_5[1];
+typedef metal::atomic_uint type_7[1];
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
@@ -48,103 +43,14 @@ bool is_nan(
     return (as_type<uint>(value_2) & 2147483647u) > 2139095040u;
 }
 
-int naga_f2i32(float value) {
-    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
-}
-
-float exponential(
-    float x
-) {
-    float y = 0.00019875691;
-    if (x < -87.0) {
-        return 0.0;
-    }
-    float clamped = (x > 88.0) ? 88.0 : x;
-    float n = metal::rint(clamped * 1.442695);
-    float r = metal::fma(n, 0.00021219444, metal::fma(n, -0.6933594, clamped));
-    float _e17 = y;
-    y = metal::fma(_e17, r, 0.0013981999);
-    float _e20 = y;
-    y = metal::fma(_e20, r, 0.008333452);
-    float _e23 = y;
-    y = metal::fma(_e23, r, 0.041665796);
-    float _e26 = y;
-    y = metal::fma(_e26, r, 0.16666666);
-    float _e29 = y;
-    y = metal::fma(_e29, r, 0.5);
-    float _e32 = y;
-    y = metal::fma(_e32 * r, r, r) + 1.0;
-    float _e37 = y;
-    return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n)) + as_type<uint>(127))) << 23u);
-}
-
-metal::uint2 wide_product(
-    uint a,
-    uint b
-) {
-    uint low = (a & 65535u) * (b & 65535u);
-    uint left = (a & 65535u) * (b >> 16u);
-    uint right = (a >> 16u) * (b & 65535u);
-    uint middle = ((low >> 16u) + (left & 65535u)) + (right & 65535u);
-    uint high = ((((a >> 16u) * (b >> 16u)) + (left >> 16u)) + (right >> 16u)) + (middle >> 16u);
-    return metal::uint2(high, (middle << 16u) | (low & 65535u));
-}
-
-metal::float2 cosine_and_sine(
-    float angle
-) {
-    uint turn = 0u;
-    uint bits = as_type<uint>(angle);
-    int exponent = metal::min(as_type<int>(as_type<uint>(static_cast<int>(bits >> 23u)) - as_type<uint>(127)), 23);
-    uint mantissa = (bits & 8388607u) | 8388608u;
-    metal::uint2 _e14 = wide_product(mantissa, 2475754826u);
-    metal::uint2 _e16 = wide_product(mantissa, 683565275u);
-    uint middle_1 = _e14.x + _e16.y;
-    uint top = _e16.x + ((middle_1 < _e14.x) ? 1u : 0u);
-    uint shift = static_cast<uint>(as_type<int>(as_type<uint>(23) - as_type<uint>(exponent)));
-    if (shift == 0u) {
-        turn = middle_1;
-    } else {
-        if (shift < 32u) {
-            turn = (middle_1 >> shift) | (top << (32u - shift));
-        } else {
-            if (shift < 64u) {
-                turn = top >> (shift - 32u);
-            }
-        }
-    }
-    uint _e46 = turn;
-    uint quadrant = (_e46 + 536870912u) >> 30u;
-    uint _e51 = turn;
-    float x_1 = static_cast<float>(as_type<int>(_e51 - (quadrant << 30u))) * 0.0000000014629181;
-    float z = x_1 * x_1;
-    float sine = metal::fma(x_1 * z, metal::fma(z, metal::fma(z, -0.00019515296, 0.008332161), -0.16666655), x_1);
-    float even = metal::fma(z, metal::fma(z, 0.000024433157, -0.0013887316), 0.041666646);
-    float cosine = metal::fma(z * z, even, metal::fma(z, -0.5, 1.0));
-    switch(quadrant & 3u) {
-        case 0u: {
-            return metal::float2(cosine, sine);
-        }
-        case 1u: {
-            return metal::float2(-(sine), cosine);
-        }
-        case 2u: {
-            return metal::float2(-(cosine), -(sine));
-        }
-        default: {
-            return metal::float2(sine, -(cosine));
-        }
-    }
-}
-
 uint half_bits(
     float value_3
 ) {
     bool local_2 = {};
     bool local_3 = {};
-    uint bits_1 = as_type<uint>(value_3);
-    uint sign = (bits_1 >> 16u) & 32768u;
-    uint size = bits_1 & 2147483647u;
+    uint bits = as_type<uint>(value_3);
+    uint sign = (bits >> 16u) & 32768u;
+    uint size = bits & 2147483647u;
     if (size > 2139095040u) {
         return sign | 32256u;
     }
@@ -154,15 +60,15 @@ uint half_bits(
     if (size >= 947912704u) {
         return sign | ((((size + 4095u) + ((size >> 13u) & 1u)) - 939524096u) >> 13u);
     }
-    uint exponent_1 = size >> 23u;
-    if (exponent_1 < 102u) {
+    uint exponent = size >> 23u;
+    if (exponent < 102u) {
         return sign;
     }
-    uint mantissa_1 = (size & 8388607u) | 8388608u;
-    uint shift_1 = 126u - exponent_1;
-    uint half_ = mantissa_1 >> shift_1;
-    uint rest = mantissa_1 & ((1u << shift_1) - 1u);
-    uint tie = 1u << (shift_1 - 1u);
+    uint mantissa = (size & 8388607u) | 8388608u;
+    uint shift = 126u - exponent;
+    uint half_ = mantissa >> shift;
+    uint rest = mantissa & ((1u << shift) - 1u);
+    uint tie = 1u << (shift - 1u);
     if (!((rest > tie))) {
         if (rest == tie) {
             local_3 = (half_ & 1u) == 1u;
@@ -181,24 +87,12 @@ uint half_bits(
 uint bfloat_bits(
     float value_4
 ) {
-    uint bits_2 = as_type<uint>(value_4);
+    uint bits_1 = as_type<uint>(value_4);
     bool _e2 = is_nan(value_4);
     if (_e2) {
-        return (bits_2 >> 16u) | 64u;
+        return (bits_1 >> 16u) | 64u;
     }
-    return ((bits_2 + 32767u) + ((bits_2 >> 16u) & 1u)) >> 16u;
-}
-
-float float_of_pair(
-    uint element_1,
-    uint word,
-    uint i_4
-) {
-    if (element_1 == F16_) {
-        metal::float2 pair_2 = float2(as_type<half2>(word));
-        return ((i_4 & 1u) == 1u) ? pair_2.y : pair_2.x;
-    }
-    return as_type<float>((word >> (16u * (i_4 & 1u))) << 16u);
+    return ((bits_1 + 32767u) + ((bits_1 >> 16u) & 1u)) >> 16u;
 }
 
 uint naga_div(uint lhs, uint rhs) {
@@ -212,9 +106,9 @@ uint naga_mod(uint lhs, uint rhs) {
 uint place_of(
     uint row,
     constant AppendParameters& append_p,
-    device type_7 const& append_positions,
-    device type_7 const& append_tables,
-    device type_7 const& append_sequences,
+    device type_5 const& append_positions,
+    device type_5 const& append_tables,
+    device type_5 const& append_sequences,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint position = append_positions[row];
@@ -227,6 +121,10 @@ uint place_of(
     uint _e25 = append_p.block_positions;
     return (block * _e21) + naga_mod(position, _e25);
 }
+int naga_f2i32(float value) {
+    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
+}
+
 
 struct appendInput {
 };
@@ -234,13 +132,13 @@ struct appendInput {
   metal::uint3 id [[thread_position_in_grid]]
 , constant metal::uint4& active_rows [[user(fake0)]]
 , constant AppendParameters& append_p [[user(fake0)]]
-, device type_6 const& append_x [[user(fake0)]]
-, device type_7 const& append_positions [[user(fake0)]]
-, device type_7 const& append_tables [[user(fake0)]]
-, device type_7 const& append_sequences [[user(fake0)]]
-, device type_9& append_data [[user(fake0)]]
-, device type_9& append_scales [[user(fake0)]]
-, device type_9& append_report [[user(fake0)]]
+, device type_4 const& append_x [[user(fake0)]]
+, device type_5 const& append_positions [[user(fake0)]]
+, device type_5 const& append_tables [[user(fake0)]]
+, device type_5 const& append_sequences [[user(fake0)]]
+, device type_7& append_data [[user(fake0)]]
+, device type_7& append_scales [[user(fake0)]]
+, device type_7& append_report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     float inverse = 0.0;
@@ -276,11 +174,11 @@ struct appendInput {
         return;
     }
     uint _e50 = append_p.element;
-    uint bits_3 = (_e50 == I8_) ? 8u : 16u;
-    uint per_word = naga_div(32u, bits_3);
-    uint word_1 = naga_div(to, per_word) + id.x;
+    uint bits_2 = (_e50 == I8_) ? 8u : 16u;
+    uint per_word = naga_div(32u, bits_2);
+    uint word = naga_div(to, per_word) + id.x;
     uint _e62 = append_p.head_dim;
-    if ((word_1 * per_word) >= (to + _e62)) {
+    if ((word * per_word) >= (to + _e62)) {
         return;
     }
     uint _e69 = append_p.element;
@@ -312,9 +210,9 @@ struct appendInput {
             inverse = 1.0 / scale;
         }
         if (id.x == 0u) {
-            uint shift_2 = 16u * (place & 1u);
-            uint _e117 = metal::atomic_fetch_and_explicit(&append_scales[naga_div(place, 2u)], ~((65535u << shift_2)), metal::memory_order_relaxed);
-            uint _e123 = metal::atomic_fetch_or_explicit(&append_scales[naga_div(place, 2u)], _e95 << shift_2, metal::memory_order_relaxed);
+            uint shift_1 = 16u * (place & 1u);
+            uint _e117 = metal::atomic_fetch_and_explicit(&append_scales[naga_div(place, 2u)], ~((65535u << shift_1)), metal::memory_order_relaxed);
+            uint _e123 = metal::atomic_fetch_or_explicit(&append_scales[naga_div(place, 2u)], _e95 << shift_1, metal::memory_order_relaxed);
         }
     }
     bool loop_init_1 = true;
@@ -331,7 +229,7 @@ struct appendInput {
         }
         {
             uint _e133 = i_1;
-            uint at = (word_1 * per_word) + _e133;
+            uint at = (word * per_word) + _e133;
             if (!((at < to))) {
                 uint _e141 = append_p.head_dim;
                 local = at >= (to + _e141);
@@ -342,55 +240,54 @@ struct appendInput {
             if (_e145) {
                 continue;
             }
-            float x_2 = append_x[(source + at) - to];
+            float x = append_x[(source + at) - to];
             element = 0u;
             uint _e155 = append_p.element;
             if (_e155 == I8_) {
                 float _e158 = inverse;
-                float scaled = x_2 * _e158;
+                float scaled = x * _e158;
                 float rounded = (scaled >= 0.0) ? metal::floor(scaled + 0.5) : metal::ceil(scaled - 0.5);
                 element = static_cast<uint>(naga_f2i32(metal::clamp(rounded, -128.0, 127.0))) & 255u;
             } else {
                 uint _e178 = append_p.element;
                 if (_e178 == BF16_) {
-                    uint _e181 = bfloat_bits(x_2);
+                    uint _e181 = bfloat_bits(x);
                     element = _e181;
                 } else {
-                    if (metal::abs(x_2) > 65504.0) {
-                        bool _e187 = is_finite(x_2);
+                    if (metal::abs(x) > 65504.0) {
+                        bool _e187 = is_finite(x);
                         local_1 = _e187;
                     } else {
                         local_1 = false;
                     }
                     bool _e189 = local_1;
                     if (_e189) {
-                        metal::atomic_store_explicit(&append_report[1], as_type<uint>(metal::abs(x_2)), metal::memory_order_relaxed);
+                        metal::atomic_store_explicit(&append_report[1], as_type<uint>(metal::abs(x)), metal::memory_order_relaxed);
                         metal::atomic_store_explicit(&append_report[0], CACHE_RANGE, metal::memory_order_relaxed);
                     }
-                    uint _e197 = half_bits(x_2);
+                    uint _e197 = half_bits(x);
                     element = _e197;
                 }
             }
             uint _e198 = mask;
             uint _e203 = i_1;
-            mask = _e198 | (((1u << bits_3) - 1u) << (bits_3 * _e203));
+            mask = _e198 | (((1u << bits_2) - 1u) << (bits_2 * _e203));
             uint _e207 = value;
             uint _e208 = element;
             uint _e209 = i_1;
-            value = _e207 | (_e208 << (bits_3 * _e209));
+            value = _e207 | (_e208 << (bits_2 * _e209));
         }
     }
     uint _e216 = mask;
     if (_e216 == 4294967295u) {
         uint _e221 = value;
-        metal::atomic_store_explicit(&append_data[word_1], _e221, metal::memory_order_relaxed);
+        metal::atomic_store_explicit(&append_data[word], _e221, metal::memory_order_relaxed);
         return;
     } else {
         uint _e224 = mask;
-        uint _e226 = metal::atomic_fetch_and_explicit(&append_data[word_1], ~(_e224), metal::memory_order_relaxed);
+        uint _e226 = metal::atomic_fetch_and_explicit(&append_data[word], ~(_e224), metal::memory_order_relaxed);
         uint _e229 = value;
-        uint _e230 = metal::atomic_fetch_or_explicit(&append_data[word_1], _e229, metal::memory_order_relaxed);
+        uint _e230 = metal::atomic_fetch_or_explicit(&append_data[word], _e229, metal::memory_order_relaxed);
         return;
     }
 }
-

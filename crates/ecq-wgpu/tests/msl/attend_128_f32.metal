@@ -22,18 +22,18 @@ struct AttentionParameters {
     uint window;
     float scale;
 };
-typedef float type_6[1];
-typedef uint type_7[1];
-struct type_8 {
+typedef float type_4[1];
+typedef uint type_5[1];
+struct type_6 {
     float inner[128];
 };
-struct type_9 {
+struct type_7 {
     float inner[64];
 };
-struct type_10 {
+struct type_8 {
     uint inner[64];
 };
-struct type_12 {
+struct type_10 {
     float inner[2];
 };
 constant uint HEAD_DIM = 128u;
@@ -56,18 +56,6 @@ float value_scale(
     uint at_1
 ) {
     return 1.0;
-}
-
-bool is_finite(
-    float value
-) {
-    return (as_type<uint>(value) & 2139095040u) != 2139095040u;
-}
-
-bool is_nan(
-    float value_1
-) {
-    return (as_type<uint>(value_1) & 2147483647u) > 2139095040u;
 }
 
 int naga_f2i32(float value) {
@@ -100,117 +88,6 @@ float exponential(
     return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n)) + as_type<uint>(127))) << 23u);
 }
 
-metal::uint2 wide_product(
-    uint a,
-    uint b
-) {
-    uint low = (a & 65535u) * (b & 65535u);
-    uint left = (a & 65535u) * (b >> 16u);
-    uint right = (a >> 16u) * (b & 65535u);
-    uint middle = ((low >> 16u) + (left & 65535u)) + (right & 65535u);
-    uint high = ((((a >> 16u) * (b >> 16u)) + (left >> 16u)) + (right >> 16u)) + (middle >> 16u);
-    return metal::uint2(high, (middle << 16u) | (low & 65535u));
-}
-
-metal::float2 cosine_and_sine(
-    float angle
-) {
-    uint turn = 0u;
-    uint bits = as_type<uint>(angle);
-    int exponent = metal::min(as_type<int>(as_type<uint>(static_cast<int>(bits >> 23u)) - as_type<uint>(127)), 23);
-    uint mantissa = (bits & 8388607u) | 8388608u;
-    metal::uint2 _e14 = wide_product(mantissa, 2475754826u);
-    metal::uint2 _e16 = wide_product(mantissa, 683565275u);
-    uint middle_1 = _e14.x + _e16.y;
-    uint top = _e16.x + ((middle_1 < _e14.x) ? 1u : 0u);
-    uint shift = static_cast<uint>(as_type<int>(as_type<uint>(23) - as_type<uint>(exponent)));
-    if (shift == 0u) {
-        turn = middle_1;
-    } else {
-        if (shift < 32u) {
-            turn = (middle_1 >> shift) | (top << (32u - shift));
-        } else {
-            if (shift < 64u) {
-                turn = top >> (shift - 32u);
-            }
-        }
-    }
-    uint _e46 = turn;
-    uint quadrant = (_e46 + 536870912u) >> 30u;
-    uint _e51 = turn;
-    float x_1 = static_cast<float>(as_type<int>(_e51 - (quadrant << 30u))) * 0.0000000014629181;
-    float z = x_1 * x_1;
-    float sine = metal::fma(x_1 * z, metal::fma(z, metal::fma(z, -0.00019515296, 0.008332161), -0.16666655), x_1);
-    float even = metal::fma(z, metal::fma(z, 0.000024433157, -0.0013887316), 0.041666646);
-    float cosine = metal::fma(z * z, even, metal::fma(z, -0.5, 1.0));
-    switch(quadrant & 3u) {
-        case 0u: {
-            return metal::float2(cosine, sine);
-        }
-        case 1u: {
-            return metal::float2(-(sine), cosine);
-        }
-        case 2u: {
-            return metal::float2(-(cosine), -(sine));
-        }
-        default: {
-            return metal::float2(sine, -(cosine));
-        }
-    }
-}
-
-uint half_bits(
-    float value_2
-) {
-    bool local_2 = {};
-    bool local_3 = {};
-    uint bits_1 = as_type<uint>(value_2);
-    uint sign = (bits_1 >> 16u) & 32768u;
-    uint size = bits_1 & 2147483647u;
-    if (size > 2139095040u) {
-        return sign | 32256u;
-    }
-    if (size >= 1199566848u) {
-        return sign | 31744u;
-    }
-    if (size >= 947912704u) {
-        return sign | ((((size + 4095u) + ((size >> 13u) & 1u)) - 939524096u) >> 13u);
-    }
-    uint exponent_1 = size >> 23u;
-    if (exponent_1 < 102u) {
-        return sign;
-    }
-    uint mantissa_1 = (size & 8388607u) | 8388608u;
-    uint shift_1 = 126u - exponent_1;
-    uint half_ = mantissa_1 >> shift_1;
-    uint rest = mantissa_1 & ((1u << shift_1) - 1u);
-    uint tie = 1u << (shift_1 - 1u);
-    if (!((rest > tie))) {
-        if (rest == tie) {
-            local_3 = (half_ & 1u) == 1u;
-        } else {
-            local_3 = false;
-        }
-        bool _e64 = local_3;
-        local_2 = _e64;
-    } else {
-        local_2 = true;
-    }
-    bool _e66 = local_2;
-    return sign | (half_ + (_e66 ? 1u : 0u));
-}
-
-uint bfloat_bits(
-    float value_3
-) {
-    uint bits_2 = as_type<uint>(value_3);
-    bool _e2 = is_nan(value_3);
-    if (_e2) {
-        return (bits_2 >> 16u) | 64u;
-    }
-    return ((bits_2 + 32767u) + ((bits_2 >> 16u) & 1u)) >> 16u;
-}
-
 float float_of_pair(
     uint element,
     uint word,
@@ -233,7 +110,7 @@ uint naga_mod(uint lhs, uint rhs) {
 
 float key_at(
     uint i_4,
-    device type_7 const& keys,
+    device type_5 const& keys,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (true) {
@@ -252,7 +129,7 @@ float key_at(
 
 float value_at(
     uint i_5,
-    device type_7 const& values,
+    device type_5 const& values,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (true) {
@@ -276,23 +153,23 @@ struct attendInput {
 , uint thread_ [[thread_index_in_threadgroup]]
 , constant metal::uint4& active_rows [[user(fake0)]]
 , constant AttentionParameters& p [[user(fake0)]]
-, device type_6 const& queries [[user(fake0)]]
-, device type_7 const& keys [[user(fake0)]]
-, device type_7 const& values [[user(fake0)]]
-, device type_7 const& tables [[user(fake0)]]
-, device type_7 const& sequences [[user(fake0)]]
-, device type_7 const& positions [[user(fake0)]]
-, device type_6& y_1 [[user(fake0)]]
-, threadgroup type_8& query
-, threadgroup type_9& scores
-, threadgroup type_10& places
+, device type_4 const& queries [[user(fake0)]]
+, device type_5 const& keys [[user(fake0)]]
+, device type_5 const& values [[user(fake0)]]
+, device type_5 const& tables [[user(fake0)]]
+, device type_5 const& sequences [[user(fake0)]]
+, device type_5 const& positions [[user(fake0)]]
+, device type_4& y_1 [[user(fake0)]]
+, threadgroup type_6& query
+, threadgroup type_7& scores
+, threadgroup type_8& places
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     bool local = {};
     uint i = {};
     float largest = LEAST;
     float sum = 0.0;
-    type_12 weighted = {};
+    type_10 weighted = {};
     uint start = {};
     bool local_1 = {};
     float score = {};

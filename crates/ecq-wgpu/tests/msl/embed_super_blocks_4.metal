@@ -30,7 +30,7 @@ struct Matrix {
     uint unused_b;
     uint unused_c;
 };
-typedef uint type_7[1];
+typedef uint type_6[1];
 struct EmbedParameters {
     Matrix m;
     uint first;
@@ -38,8 +38,8 @@ struct EmbedParameters {
     float scale;
     uint added;
 };
-typedef float type_8[1];
-typedef metal::atomic_uint type_10[1];
+typedef float type_7[1];
+typedef metal::atomic_uint type_9[1];
 constant uint BITS = 4u;
 constant uint GRID = 3u;
 constant uint SCALES = 1u;
@@ -59,159 +59,6 @@ constant uint LEVELS = 4u;
 constant uint DENSE = 5u;
 constant uint UNKNOWN_TOKEN = 1u;
 
-bool is_finite(
-    float value
-) {
-    return (as_type<uint>(value) & 2139095040u) != 2139095040u;
-}
-
-bool is_nan(
-    float value_1
-) {
-    return (as_type<uint>(value_1) & 2147483647u) > 2139095040u;
-}
-
-int naga_f2i32(float value) {
-    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
-}
-
-float exponential(
-    float x
-) {
-    float y = 0.00019875691;
-    if (x < -87.0) {
-        return 0.0;
-    }
-    float clamped = (x > 88.0) ? 88.0 : x;
-    float n = metal::rint(clamped * 1.442695);
-    float r = metal::fma(n, 0.00021219444, metal::fma(n, -0.6933594, clamped));
-    float _e17 = y;
-    y = metal::fma(_e17, r, 0.0013981999);
-    float _e20 = y;
-    y = metal::fma(_e20, r, 0.008333452);
-    float _e23 = y;
-    y = metal::fma(_e23, r, 0.041665796);
-    float _e26 = y;
-    y = metal::fma(_e26, r, 0.16666666);
-    float _e29 = y;
-    y = metal::fma(_e29, r, 0.5);
-    float _e32 = y;
-    y = metal::fma(_e32 * r, r, r) + 1.0;
-    float _e37 = y;
-    return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n)) + as_type<uint>(127))) << 23u);
-}
-
-metal::uint2 wide_product(
-    uint a,
-    uint b
-) {
-    uint low_1 = (a & 65535u) * (b & 65535u);
-    uint left = (a & 65535u) * (b >> 16u);
-    uint right = (a >> 16u) * (b & 65535u);
-    uint middle = ((low_1 >> 16u) + (left & 65535u)) + (right & 65535u);
-    uint high_1 = ((((a >> 16u) * (b >> 16u)) + (left >> 16u)) + (right >> 16u)) + (middle >> 16u);
-    return metal::uint2(high_1, (middle << 16u) | (low_1 & 65535u));
-}
-
-metal::float2 cosine_and_sine(
-    float angle
-) {
-    uint turn = 0u;
-    uint bits = as_type<uint>(angle);
-    int exponent = metal::min(as_type<int>(as_type<uint>(static_cast<int>(bits >> 23u)) - as_type<uint>(127)), 23);
-    uint mantissa = (bits & 8388607u) | 8388608u;
-    metal::uint2 _e14 = wide_product(mantissa, 2475754826u);
-    metal::uint2 _e16 = wide_product(mantissa, 683565275u);
-    uint middle_1 = _e14.x + _e16.y;
-    uint top = _e16.x + ((middle_1 < _e14.x) ? 1u : 0u);
-    uint shift_1 = static_cast<uint>(as_type<int>(as_type<uint>(23) - as_type<uint>(exponent)));
-    if (shift_1 == 0u) {
-        turn = middle_1;
-    } else {
-        if (shift_1 < 32u) {
-            turn = (middle_1 >> shift_1) | (top << (32u - shift_1));
-        } else {
-            if (shift_1 < 64u) {
-                turn = top >> (shift_1 - 32u);
-            }
-        }
-    }
-    uint _e46 = turn;
-    uint quadrant = (_e46 + 536870912u) >> 30u;
-    uint _e51 = turn;
-    float x_1 = static_cast<float>(as_type<int>(_e51 - (quadrant << 30u))) * 0.0000000014629181;
-    float z = x_1 * x_1;
-    float sine = metal::fma(x_1 * z, metal::fma(z, metal::fma(z, -0.00019515296, 0.008332161), -0.16666655), x_1);
-    float even = metal::fma(z, metal::fma(z, 0.000024433157, -0.0013887316), 0.041666646);
-    float cosine = metal::fma(z * z, even, metal::fma(z, -0.5, 1.0));
-    switch(quadrant & 3u) {
-        case 0u: {
-            return metal::float2(cosine, sine);
-        }
-        case 1u: {
-            return metal::float2(-(sine), cosine);
-        }
-        case 2u: {
-            return metal::float2(-(cosine), -(sine));
-        }
-        default: {
-            return metal::float2(sine, -(cosine));
-        }
-    }
-}
-
-uint half_bits(
-    float value_2
-) {
-    bool local_1 = {};
-    bool local_2 = {};
-    uint bits_1 = as_type<uint>(value_2);
-    uint sign = (bits_1 >> 16u) & 32768u;
-    uint size = bits_1 & 2147483647u;
-    if (size > 2139095040u) {
-        return sign | 32256u;
-    }
-    if (size >= 1199566848u) {
-        return sign | 31744u;
-    }
-    if (size >= 947912704u) {
-        return sign | ((((size + 4095u) + ((size >> 13u) & 1u)) - 939524096u) >> 13u);
-    }
-    uint exponent_1 = size >> 23u;
-    if (exponent_1 < 102u) {
-        return sign;
-    }
-    uint mantissa_1 = (size & 8388607u) | 8388608u;
-    uint shift_2 = 126u - exponent_1;
-    uint half_1 = mantissa_1 >> shift_2;
-    uint rest = mantissa_1 & ((1u << shift_2) - 1u);
-    uint tie = 1u << (shift_2 - 1u);
-    if (!((rest > tie))) {
-        if (rest == tie) {
-            local_2 = (half_1 & 1u) == 1u;
-        } else {
-            local_2 = false;
-        }
-        bool _e64 = local_2;
-        local_1 = _e64;
-    } else {
-        local_1 = true;
-    }
-    bool _e66 = local_1;
-    return sign | (half_1 + (_e66 ? 1u : 0u));
-}
-
-uint bfloat_bits(
-    float value_3
-) {
-    uint bits_2 = as_type<uint>(value_3);
-    bool _e2 = is_nan(value_3);
-    if (_e2) {
-        return (bits_2 >> 16u) | 64u;
-    }
-    return ((bits_2 + 32767u) + ((bits_2 >> 16u) & 1u)) >> 16u;
-}
-
 float float_of_pair(
     uint element,
     uint word,
@@ -226,7 +73,7 @@ float float_of_pair(
 
 float side_float(
     uint at,
-    device type_7 const& side,
+    device type_6 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e3 = side[at];
@@ -235,7 +82,7 @@ float side_float(
 
 uint side_word(
     uint at_1,
-    device type_7 const& side,
+    device type_6 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e3 = side[at_1];
@@ -244,7 +91,7 @@ uint side_word(
 
 metal::float2 scale_and_bias(
     uint at_2,
-    device type_7 const& side,
+    device type_6 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (false) {
@@ -279,7 +126,7 @@ metal::float2 scales_of(
     uint row_1,
     uint block,
     uint half_,
-    device type_7 const& side,
+    device type_6 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (false) {
@@ -302,16 +149,16 @@ metal::float2 scales_of(
 
 float scaled_activation(
     Matrix m_1,
-    float value_4,
+    float value,
     uint col_1,
-    device type_7 const& side,
+    device type_6 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (m_1.scaled == 0u) {
-        return value_4;
+        return value;
     }
     float _e8 = side_float(m_1.col_scales + col_1, side, _buffer_sizes);
-    return value_4 * _e8;
+    return value * _e8;
 }
 
 uint block_place(
@@ -326,7 +173,7 @@ uint single_code(
     Matrix m_3,
     uint row_3,
     uint col_2,
-    device type_7 const& words,
+    device type_6 const& words,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint code = 0u;
@@ -356,12 +203,12 @@ uint single_code(
             uint _e29 = width;
             uint per_word = naga_div(8u, _e29);
             uint _e32 = load;
-            uint bits_3 = words[_e5 + ((_e32 + naga_div(word_1, per_word)) * 32u)];
+            uint bits = words[_e5 + ((_e32 + naga_div(word_1, per_word)) * 32u)];
             uint _e40 = code;
             uint _e43 = width;
             uint _e49 = width;
             uint _e54 = shift;
-            code = _e40 | (((bits_3 >> ((8u * byte) + (_e43 * naga_mod(word_1, per_word)))) & ((1u << _e49) - 1u)) << _e54);
+            code = _e40 | (((bits >> ((8u * byte) + (_e43 * naga_mod(word_1, per_word)))) & ((1u << _e49) - 1u)) << _e54);
             uint _e57 = load;
             uint _e58 = width;
             load = _e57 + _e58;
@@ -378,12 +225,12 @@ float outlier_at(
     Matrix m_4,
     uint row_4,
     uint col_3,
-    device type_7 const& side,
+    device type_6 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint low = {};
     uint high = {};
-    bool local_3 = {};
+    bool local_1 = {};
     uint _e7 = side[m_4.starts + row_4];
     low = _e7;
     uint last = side[(m_4.starts + row_4) + 1u];
@@ -398,12 +245,12 @@ float outlier_at(
         {
             uint _e20 = low;
             uint _e21 = high;
-            uint middle_2 = naga_div(_e20 + _e21, 2u);
-            uint _e31 = side[m_4.outliers + (2u * middle_2)];
+            uint middle = naga_div(_e20 + _e21, 2u);
+            uint _e31 = side[m_4.outliers + (2u * middle)];
             if (_e31 < col_3) {
-                low = middle_2 + 1u;
+                low = middle + 1u;
             } else {
-                high = middle_2;
+                high = middle;
             }
         }
     }
@@ -411,11 +258,11 @@ float outlier_at(
     if (_e35 < last) {
         uint _e42 = low;
         uint _e46 = side[m_4.outliers + (2u * _e42)];
-        local_3 = _e46 == col_3;
+        local_1 = _e46 == col_3;
     } else {
-        local_3 = false;
+        local_1 = false;
     }
-    bool _e49 = local_3;
+    bool _e49 = local_1;
     if (_e49) {
         uint _e52 = low;
         float _e57 = side_float((m_4.outliers + (2u * _e52)) + 1u, side, _buffer_sizes);
@@ -428,7 +275,7 @@ float single_float(
     Matrix m_5,
     uint row_5,
     uint col_4,
-    device type_7 const& words,
+    device type_6 const& words,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e5 = block_place(m_5, row_5, naga_div(col_4, 32u));
@@ -445,12 +292,12 @@ float single_weight(
     Matrix m_6,
     uint row_6,
     uint col_5,
-    device type_7 const& side,
-    device type_7 const& words,
+    device type_6 const& side,
+    device type_6 const& words,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_4 = {};
-    float value_5 = {};
+    bool local_2 = {};
+    float value_1 = {};
     if (false) {
         float _e4 = single_float(m_6, row_6, col_5, words, _buffer_sizes);
         return _e4;
@@ -464,27 +311,27 @@ float single_weight(
         return metal::fma(_e20, code_1, _e23);
     }
     if (true) {
-        local_4 = true;
+        local_2 = true;
     } else {
-        local_4 = true;
+        local_2 = true;
     }
-    bool _e30 = local_4;
+    bool _e30 = local_2;
     if (_e30) {
         metal::float2 _e37 = scales_of(m_6, row_6, naga_div(col_5, 32u), naga_div(naga_mod(col_5, 32u), 16u), side, _buffer_sizes);
         return metal::fma(_e37.x, code_1, _e37.y);
     }
-    value_5 = code_1;
+    value_1 = code_1;
     if (false) {
         float _e45 = side_float(m_6.more + _e5, side, _buffer_sizes);
-        value_5 = _e45;
+        value_1 = _e45;
     }
     if (m_6.listed != 0u) {
-        float _e49 = value_5;
+        float _e49 = value_1;
         float _e50 = outlier_at(m_6, row_6, col_5, side, _buffer_sizes);
-        value_5 = _e49 + _e50;
+        value_1 = _e49 + _e50;
     }
     float _e54 = side_float(m_6.scales + row_6, side, _buffer_sizes);
-    float _e55 = value_5;
+    float _e55 = value_1;
     float _e57 = scaled_activation(m_6, _e54 * _e55, col_5, side, _buffer_sizes);
     return _e57;
 }
@@ -495,12 +342,12 @@ struct embedInput {
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint thread_ [[thread_index_in_threadgroup]]
 , constant metal::uint4& active_rows [[user(fake0)]]
-, device type_7 const& side [[user(fake0)]]
-, device type_7 const& words [[user(fake0)]]
+, device type_6 const& side [[user(fake0)]]
+, device type_6 const& words [[user(fake0)]]
 , constant EmbedParameters& p [[user(fake0)]]
-, device type_7 const& index [[user(fake0)]]
-, device type_8& y_1 [[user(fake0)]]
-, device type_10& report [[user(fake0)]]
+, device type_6 const& index [[user(fake0)]]
+, device type_7& y [[user(fake0)]]
+, device type_9& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     bool local = {};
@@ -556,11 +403,11 @@ struct embedInput {
             uint _e64 = p.added;
             if (_e64 != 0u) {
                 float _e71 = p.scale;
-                float _e74 = y_1[at_4];
-                y_1[at_4] = metal::fma(_e54, _e71, _e74);
+                float _e74 = y[at_4];
+                y[at_4] = metal::fma(_e54, _e71, _e74);
             } else {
                 float _e80 = p.scale;
-                y_1[at_4] = _e54 * _e80;
+                y[at_4] = _e54 * _e80;
             }
         }
     }

@@ -126,159 +126,6 @@ uint tile_number(
     return _e7;
 }
 
-bool is_finite(
-    float value
-) {
-    return (as_type<uint>(value) & 2139095040u) != 2139095040u;
-}
-
-bool is_nan(
-    float value_1
-) {
-    return (as_type<uint>(value_1) & 2147483647u) > 2139095040u;
-}
-
-int naga_f2i32(float value) {
-    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
-}
-
-float exponential(
-    float x
-) {
-    float y = 0.00019875691;
-    if (x < -87.0) {
-        return 0.0;
-    }
-    float clamped = (x > 88.0) ? 88.0 : x;
-    float n = metal::rint(clamped * 1.442695);
-    float r_5 = metal::fma(n, 0.00021219444, metal::fma(n, -0.6933594, clamped));
-    float _e17 = y;
-    y = metal::fma(_e17, r_5, 0.0013981999);
-    float _e20 = y;
-    y = metal::fma(_e20, r_5, 0.008333452);
-    float _e23 = y;
-    y = metal::fma(_e23, r_5, 0.041665796);
-    float _e26 = y;
-    y = metal::fma(_e26, r_5, 0.16666666);
-    float _e29 = y;
-    y = metal::fma(_e29, r_5, 0.5);
-    float _e32 = y;
-    y = metal::fma(_e32 * r_5, r_5, r_5) + 1.0;
-    float _e37 = y;
-    return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n)) + as_type<uint>(127))) << 23u);
-}
-
-metal::uint2 wide_product(
-    uint a,
-    uint b
-) {
-    uint low_1 = (a & 65535u) * (b & 65535u);
-    uint left = (a & 65535u) * (b >> 16u);
-    uint right = (a >> 16u) * (b & 65535u);
-    uint middle = ((low_1 >> 16u) + (left & 65535u)) + (right & 65535u);
-    uint high_1 = ((((a >> 16u) * (b >> 16u)) + (left >> 16u)) + (right >> 16u)) + (middle >> 16u);
-    return metal::uint2(high_1, (middle << 16u) | (low_1 & 65535u));
-}
-
-metal::float2 cosine_and_sine(
-    float angle
-) {
-    uint turn = 0u;
-    uint bits_1 = as_type<uint>(angle);
-    int exponent = metal::min(as_type<int>(as_type<uint>(static_cast<int>(bits_1 >> 23u)) - as_type<uint>(127)), 23);
-    uint mantissa = (bits_1 & 8388607u) | 8388608u;
-    metal::uint2 _e14 = wide_product(mantissa, 2475754826u);
-    metal::uint2 _e16 = wide_product(mantissa, 683565275u);
-    uint middle_1 = _e14.x + _e16.y;
-    uint top = _e16.x + ((middle_1 < _e14.x) ? 1u : 0u);
-    uint shift = static_cast<uint>(as_type<int>(as_type<uint>(23) - as_type<uint>(exponent)));
-    if (shift == 0u) {
-        turn = middle_1;
-    } else {
-        if (shift < 32u) {
-            turn = (middle_1 >> shift) | (top << (32u - shift));
-        } else {
-            if (shift < 64u) {
-                turn = top >> (shift - 32u);
-            }
-        }
-    }
-    uint _e46 = turn;
-    uint quadrant = (_e46 + 536870912u) >> 30u;
-    uint _e51 = turn;
-    float x_2 = static_cast<float>(as_type<int>(_e51 - (quadrant << 30u))) * 0.0000000014629181;
-    float z = x_2 * x_2;
-    float sine = metal::fma(x_2 * z, metal::fma(z, metal::fma(z, -0.00019515296, 0.008332161), -0.16666655), x_2);
-    float even = metal::fma(z, metal::fma(z, 0.000024433157, -0.0013887316), 0.041666646);
-    float cosine = metal::fma(z * z, even, metal::fma(z, -0.5, 1.0));
-    switch(quadrant & 3u) {
-        case 0u: {
-            return metal::float2(cosine, sine);
-        }
-        case 1u: {
-            return metal::float2(-(sine), cosine);
-        }
-        case 2u: {
-            return metal::float2(-(cosine), -(sine));
-        }
-        default: {
-            return metal::float2(sine, -(cosine));
-        }
-    }
-}
-
-uint half_bits(
-    float value_2
-) {
-    bool local_2 = {};
-    bool local_3 = {};
-    uint bits_2 = as_type<uint>(value_2);
-    uint sign = (bits_2 >> 16u) & 32768u;
-    uint size = bits_2 & 2147483647u;
-    if (size > 2139095040u) {
-        return sign | 32256u;
-    }
-    if (size >= 1199566848u) {
-        return sign | 31744u;
-    }
-    if (size >= 947912704u) {
-        return sign | ((((size + 4095u) + ((size >> 13u) & 1u)) - 939524096u) >> 13u);
-    }
-    uint exponent_1 = size >> 23u;
-    if (exponent_1 < 102u) {
-        return sign;
-    }
-    uint mantissa_1 = (size & 8388607u) | 8388608u;
-    uint shift_1 = 126u - exponent_1;
-    uint half_1 = mantissa_1 >> shift_1;
-    uint rest = mantissa_1 & ((1u << shift_1) - 1u);
-    uint tie = 1u << (shift_1 - 1u);
-    if (!((rest > tie))) {
-        if (rest == tie) {
-            local_3 = (half_1 & 1u) == 1u;
-        } else {
-            local_3 = false;
-        }
-        bool _e64 = local_3;
-        local_2 = _e64;
-    } else {
-        local_2 = true;
-    }
-    bool _e66 = local_2;
-    return sign | (half_1 + (_e66 ? 1u : 0u));
-}
-
-uint bfloat_bits(
-    float value_3
-) {
-    uint bits_3 = as_type<uint>(value_3);
-    bool _e2 = is_nan(value_3);
-    if (_e2) {
-        return (bits_3 >> 16u) | 64u;
-    }
-    return ((bits_3 + 32767u) + ((bits_3 >> 16u) & 1u)) >> 16u;
-}
-
 float float_of_pair(
     uint element,
     uint word,
@@ -369,36 +216,36 @@ metal::float2 scales_of(
 
 float scaled_activation(
     Matrix m_1,
-    float value_4,
+    float value,
     uint col,
     device type_1 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (m_1.scaled == 0u) {
-        return value_4;
+        return value;
     }
     float _e8 = side_float(m_1.col_scales + col, side, _buffer_sizes);
-    return value_4 * _e8;
+    return value * _e8;
 }
 
 int dot_half(
-    metal::uint4 a_1,
-    metal::uint4 b_1
+    metal::uint4 a,
+    metal::uint4 b
 ) {
-    uint _e2 = a_1.x;
-    uint _e3 = b_1.x;
+    uint _e2 = a.x;
+    uint _e3 = b.x;
     packed_char4 reinterpreted_packed_char4_e2 = as_type<packed_char4>(_e2);
     packed_char4 reinterpreted_packed_char4_e3 = as_type<packed_char4>(_e3);
-    uint _e5 = a_1.y;
-    uint _e6 = b_1.y;
+    uint _e5 = a.y;
+    uint _e6 = b.y;
     packed_char4 reinterpreted_packed_char4_e5 = as_type<packed_char4>(_e5);
     packed_char4 reinterpreted_packed_char4_e6 = as_type<packed_char4>(_e6);
-    uint _e9 = a_1.z;
-    uint _e10 = b_1.z;
+    uint _e9 = a.z;
+    uint _e10 = b.z;
     packed_char4 reinterpreted_packed_char4_e9 = as_type<packed_char4>(_e9);
     packed_char4 reinterpreted_packed_char4_e10 = as_type<packed_char4>(_e10);
-    uint _e13 = a_1.w;
-    uint _e14 = b_1.w;
+    uint _e13 = a.w;
+    uint _e14 = b.w;
     packed_char4 reinterpreted_packed_char4_e13 = as_type<packed_char4>(_e13);
     packed_char4 reinterpreted_packed_char4_e14 = as_type<packed_char4>(_e14);
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(( + reinterpreted_packed_char4_e2[0] * reinterpreted_packed_char4_e3[0] + reinterpreted_packed_char4_e2[1] * reinterpreted_packed_char4_e3[1] + reinterpreted_packed_char4_e2[2] * reinterpreted_packed_char4_e3[2] + reinterpreted_packed_char4_e2[3] * reinterpreted_packed_char4_e3[3])) + as_type<uint>(( + reinterpreted_packed_char4_e5[0] * reinterpreted_packed_char4_e6[0] + reinterpreted_packed_char4_e5[1] * reinterpreted_packed_char4_e6[1] + reinterpreted_packed_char4_e5[2] * reinterpreted_packed_char4_e6[2] + reinterpreted_packed_char4_e5[3] * reinterpreted_packed_char4_e6[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e9[0] * reinterpreted_packed_char4_e10[0] + reinterpreted_packed_char4_e9[1] * reinterpreted_packed_char4_e10[1] + reinterpreted_packed_char4_e9[2] * reinterpreted_packed_char4_e10[2] + reinterpreted_packed_char4_e9[3] * reinterpreted_packed_char4_e10[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e13[0] * reinterpreted_packed_char4_e14[0] + reinterpreted_packed_char4_e13[1] * reinterpreted_packed_char4_e14[1] + reinterpreted_packed_char4_e13[2] * reinterpreted_packed_char4_e14[2] + reinterpreted_packed_char4_e13[3] * reinterpreted_packed_char4_e14[3])));
@@ -421,7 +268,7 @@ float add_block(
     device type_8 const& digits,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_4 = {};
+    bool local_2 = {};
     float sum = {};
     float sum_1 = {};
     ProductParameters _e5 = parameters(p);
@@ -439,11 +286,11 @@ float add_block(
     int _e45 = dot_half(codes.b, _e44);
     int two = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e36))) + as_type<uint>(_e45));
     if (false) {
-        local_4 = false;
+        local_2 = false;
     } else {
-        local_4 = false;
+        local_2 = false;
     }
-    bool _e52 = local_4;
+    bool _e52 = local_2;
     if (_e52) {
         int of_first = as_type<int>(sums_1.y);
         int of_second = as_type<int>(sums_1.z);
@@ -492,7 +339,7 @@ void add_outliers(
     thread type_10& total_1,
     constant PrefixParameters& p,
     device type_1 const& side,
-    device type_9 const& x_1,
+    device type_9 const& x,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i_4 = {};
@@ -538,7 +385,7 @@ void add_outliers(
                         break;
                     }
                     uint _e48 = r;
-                    float _e54 = x_1[((row0_ + _e48) * _e5.m.cols) + col_3];
+                    float _e54 = x[((row0_ + _e48) * _e5.m.cols) + col_3];
                     float _e55 = scaled_activation(m_2, _e54, col_3, side, _buffer_sizes);
                     uint _e56 = r;
                     uint _e58 = r;
@@ -560,15 +407,15 @@ float result_of(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float step = 1.0;
-    bool local_5 = {};
+    bool local_3 = {};
     float offset = 0.0;
     ProductParameters _e2 = parameters(p);
     if (false) {
-        local_5 = false;
+        local_3 = false;
     } else {
-        local_5 = true;
+        local_3 = true;
     }
-    bool _e10 = local_5;
+    bool _e10 = local_3;
     if (_e10) {
         float _e14 = side_float(_e2.m.scales + row_4, side, _buffer_sizes);
         step = _e14;
@@ -587,16 +434,16 @@ bool skips(
     uint rows,
     constant PrefixParameters& p
 ) {
-    bool local_6 = {};
+    bool local_4 = {};
     uint _e7 = p.sink.product.first;
     if (!(((first_1 + rows) <= _e7))) {
         uint _e16 = p.sink.product.first;
         uint _e21 = p.sink.product.count;
-        local_6 = first_1 >= (_e16 + _e21);
+        local_4 = first_1 >= (_e16 + _e21);
     } else {
-        local_6 = true;
+        local_4 = true;
     }
-    bool _e25 = local_6;
+    bool _e25 = local_4;
     return _e25;
 }
 
@@ -605,7 +452,7 @@ void end_range(
     constant PrefixParameters& p,
     constant metal::uint4& active_rows,
     device type_1 const& side,
-    device type_9 const& x_1,
+    device type_9 const& x,
     thread type_10& total_2,
     thread type_10& before_total,
     thread uint& split_2,
@@ -620,7 +467,7 @@ void end_range(
     uint _e17 = p.sink.product.m.listed;
     if (_e17 != 0u) {
         uint _e21 = split_2;
-        add_outliers(row_5, _e21, 0u, rows_in_use_1, sums, p, side, x_1, _buffer_sizes);
+        add_outliers(row_5, _e21, 0u, rows_in_use_1, sums, p, side, x, _buffer_sizes);
     }
     bool loop_init_2 = true;
     while(true) {
@@ -666,9 +513,9 @@ void put(
     constant metal::uint4& active_rows,
     device type_1 const& side,
     device type_8 const& digits,
-    device type_9 const& x_1,
+    device type_9 const& x,
     device type_9 const& bias,
-    device type_9& y_1,
+    device type_9& y,
     thread type_12& pending,
     thread type_10& total_2,
     thread type_10& before_total,
@@ -677,14 +524,14 @@ void put(
 ) {
     uint r_2 = 0u;
     uint element_1 = {};
-    bool local_7 = {};
+    bool local_5 = {};
     Codes codes_1 = {};
     uint j = 0u;
     metal::float2 first_2 = metal::float2(0.0, 0.0);
     metal::float2 second_1 = {};
-    bool local_8 = {};
+    bool local_6 = {};
     uint r_3 = 0u;
-    bool local_9 = {};
+    bool local_7 = {};
     uint r_4 = 0u;
     Matrix m_3 = p.sink.product.m;
     if (col_1 == 0u) {
@@ -717,11 +564,11 @@ void put(
     uint _e41 = p.sink.base;
     pending.inner[naga_div(i_8, 4u)] = _e36 | (((_e37 - _e41) & 7u) << (8u * naga_mod(i_8, 4u)));
     if (i_8 < 31u) {
-        local_7 = (col_1 + 1u) < m_3.cols;
+        local_5 = (col_1 + 1u) < m_3.cols;
     } else {
-        local_7 = false;
+        local_5 = false;
     }
-    bool _e60 = local_7;
+    bool _e60 = local_5;
     if (_e60) {
         return;
     }
@@ -765,11 +612,11 @@ void put(
         first_2 = _e122;
     }
     if (false) {
-        local_8 = false;
+        local_6 = false;
     } else {
-        local_8 = false;
+        local_6 = false;
     }
-    bool _e128 = local_8;
+    bool _e128 = local_6;
     if (_e128) {
         metal::float2 _e130 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
         second_1 = _e130;
@@ -803,7 +650,7 @@ void put(
     if ((block_1 + 1u) < _e161.y) {
         return;
     }
-    end_range(row_6, p, active_rows, side, x_1, total_2, before_total, split_2, _buffer_sizes);
+    end_range(row_6, p, active_rows, side, x, total_2, before_total, split_2, _buffer_sizes);
     if ((col_1 + 1u) < m_3.cols) {
         return;
     }
@@ -814,7 +661,7 @@ void put(
             break;
         }
         {
-            end_range(row_6, p, active_rows, side, x_1, total_2, before_total, split_2, _buffer_sizes);
+            end_range(row_6, p, active_rows, side, x, total_2, before_total, split_2, _buffer_sizes);
         }
     }
     uint _e177 = p.sink.product.which;
@@ -823,11 +670,11 @@ void put(
     if (!((row_6 < _e184))) {
         uint _e193 = p.sink.product.first;
         uint _e198 = p.sink.product.count;
-        local_9 = row_6 >= (_e193 + _e198);
+        local_7 = row_6 >= (_e193 + _e198);
     } else {
-        local_9 = true;
+        local_7 = true;
     }
-    bool _e202 = local_9;
+    bool _e202 = local_7;
     if (_e202) {
         return;
     }
@@ -856,7 +703,7 @@ void put(
             uint _e233 = r_4;
             float _e235 = before_total.inner[_e233];
             float _e236 = result_of(row_6, _e235, p, side, bias, _buffer_sizes);
-            y_1[at_5] = _e236;
+            y[at_5] = _e236;
         }
     }
     return;
@@ -1069,9 +916,9 @@ struct decode_prefixInput {
 , constant metal::uint4& active_rows [[user(fake0)]]
 , device type_1 const& side [[user(fake0)]]
 , device type_8 const& digits [[user(fake0)]]
-, device type_9 const& x_1 [[user(fake0)]]
+, device type_9 const& x [[user(fake0)]]
 , device type_9 const& bias [[user(fake0)]]
-, device type_9& y_1 [[user(fake0)]]
+, device type_9& y [[user(fake0)]]
 , device type_1 const& stream [[user(fake0)]]
 , device type_15& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
@@ -1199,7 +1046,7 @@ struct decode_prefixInput {
                                 uint _e145 = row;
                                 uint _e147 = c;
                                 uint _e149 = i;
-                                put(row0_1 + _e145, (col0_ + _e147) + _e149, symbol_3, _e141, p, active_rows, side, digits, x_1, bias, y_1, pending, total_2, before_total, split_2, _buffer_sizes);
+                                put(row0_1 + _e145, (col0_ + _e147) + _e149, symbol_3, _e141, p, active_rows, side, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
                             }
                         }
                     }
@@ -1250,7 +1097,7 @@ struct decode_prefixInput {
                         uint _e180 = t;
                         uint _e184 = i_1;
                         uint _e187 = i_1;
-                        put(row0_1 + naga_div(_e180, per_row), (col0_ + c_1) + _e184, (_e167 >> (8u * _e187)) & 255u, 0u, p, active_rows, side, digits, x_1, bias, y_1, pending, total_2, before_total, split_2, _buffer_sizes);
+                        put(row0_1 + naga_div(_e180, per_row), (col0_ + c_1) + _e184, (_e167 >> (8u * _e187)) & 255u, 0u, p, active_rows, side, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
                     }
                 }
             }
@@ -1259,17 +1106,17 @@ struct decode_prefixInput {
     uint _e203 = next_word;
     uint _e208 = at_4;
     uint used = (32u * (_e203 - 2u)) + _e208;
-    uint left_1 = (8u * end) - used;
+    uint left = (8u * end) - used;
     bool _e214 = bad;
     if (!(_e214)) {
-        local = left_1 >= 8u;
+        local = left >= 8u;
     } else {
         local = true;
     }
     bool _e221 = local;
     if (!(_e221)) {
         uint _e225 = next_bits(low, high, at_4);
-        local_1 = (_e225 & ((1u << left_1) - 1u)) != 0u;
+        local_1 = (_e225 & ((1u << left) - 1u)) != 0u;
     } else {
         local_1 = true;
     }

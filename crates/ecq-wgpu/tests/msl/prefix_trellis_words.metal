@@ -7,8 +7,8 @@ using metal::uint;
 struct _mslBufferSizes {
     uint size0;
     uint size2;
+    uint size6;
     uint size7;
-    uint size8;
 };
 
 typedef uint type_1[1];
@@ -40,10 +40,10 @@ struct PrefixParameters {
     uint words;
     uint weight;
 };
-struct type_8 {
+struct type_5 {
     uint inner[1];
 };
-typedef metal::atomic_uint type_10[1];
+typedef metal::atomic_uint type_7[1];
 constant uint LAG = 12u;
 constant uint TUPLE = 4u;
 constant uint ROWS_ORDER = 1u;
@@ -98,171 +98,6 @@ uint tile_number(
     return _e7;
 }
 
-bool is_finite(
-    float value
-) {
-    return (as_type<uint>(value) & 2139095040u) != 2139095040u;
-}
-
-bool is_nan(
-    float value_1
-) {
-    return (as_type<uint>(value_1) & 2147483647u) > 2139095040u;
-}
-
-int naga_f2i32(float value) {
-    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
-}
-
-float exponential(
-    float x
-) {
-    float y = 0.00019875691;
-    if (x < -87.0) {
-        return 0.0;
-    }
-    float clamped = (x > 88.0) ? 88.0 : x;
-    float n = metal::rint(clamped * 1.442695);
-    float r = metal::fma(n, 0.00021219444, metal::fma(n, -0.6933594, clamped));
-    float _e17 = y;
-    y = metal::fma(_e17, r, 0.0013981999);
-    float _e20 = y;
-    y = metal::fma(_e20, r, 0.008333452);
-    float _e23 = y;
-    y = metal::fma(_e23, r, 0.041665796);
-    float _e26 = y;
-    y = metal::fma(_e26, r, 0.16666666);
-    float _e29 = y;
-    y = metal::fma(_e29, r, 0.5);
-    float _e32 = y;
-    y = metal::fma(_e32 * r, r, r) + 1.0;
-    float _e37 = y;
-    return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n)) + as_type<uint>(127))) << 23u);
-}
-
-metal::uint2 wide_product(
-    uint a,
-    uint b
-) {
-    uint low_1 = (a & 65535u) * (b & 65535u);
-    uint left = (a & 65535u) * (b >> 16u);
-    uint right = (a >> 16u) * (b & 65535u);
-    uint middle = ((low_1 >> 16u) + (left & 65535u)) + (right & 65535u);
-    uint high_1 = ((((a >> 16u) * (b >> 16u)) + (left >> 16u)) + (right >> 16u)) + (middle >> 16u);
-    return metal::uint2(high_1, (middle << 16u) | (low_1 & 65535u));
-}
-
-metal::float2 cosine_and_sine(
-    float angle
-) {
-    uint turn = 0u;
-    uint bits_1 = as_type<uint>(angle);
-    int exponent = metal::min(as_type<int>(as_type<uint>(static_cast<int>(bits_1 >> 23u)) - as_type<uint>(127)), 23);
-    uint mantissa = (bits_1 & 8388607u) | 8388608u;
-    metal::uint2 _e14 = wide_product(mantissa, 2475754826u);
-    metal::uint2 _e16 = wide_product(mantissa, 683565275u);
-    uint middle_1 = _e14.x + _e16.y;
-    uint top = _e16.x + ((middle_1 < _e14.x) ? 1u : 0u);
-    uint shift = static_cast<uint>(as_type<int>(as_type<uint>(23) - as_type<uint>(exponent)));
-    if (shift == 0u) {
-        turn = middle_1;
-    } else {
-        if (shift < 32u) {
-            turn = (middle_1 >> shift) | (top << (32u - shift));
-        } else {
-            if (shift < 64u) {
-                turn = top >> (shift - 32u);
-            }
-        }
-    }
-    uint _e46 = turn;
-    uint quadrant = (_e46 + 536870912u) >> 30u;
-    uint _e51 = turn;
-    float x_1 = static_cast<float>(as_type<int>(_e51 - (quadrant << 30u))) * 0.0000000014629181;
-    float z = x_1 * x_1;
-    float sine = metal::fma(x_1 * z, metal::fma(z, metal::fma(z, -0.00019515296, 0.008332161), -0.16666655), x_1);
-    float even = metal::fma(z, metal::fma(z, 0.000024433157, -0.0013887316), 0.041666646);
-    float cosine = metal::fma(z * z, even, metal::fma(z, -0.5, 1.0));
-    switch(quadrant & 3u) {
-        case 0u: {
-            return metal::float2(cosine, sine);
-        }
-        case 1u: {
-            return metal::float2(-(sine), cosine);
-        }
-        case 2u: {
-            return metal::float2(-(cosine), -(sine));
-        }
-        default: {
-            return metal::float2(sine, -(cosine));
-        }
-    }
-}
-
-uint half_bits(
-    float value_2
-) {
-    bool local_2 = {};
-    bool local_3 = {};
-    uint bits_2 = as_type<uint>(value_2);
-    uint sign = (bits_2 >> 16u) & 32768u;
-    uint size = bits_2 & 2147483647u;
-    if (size > 2139095040u) {
-        return sign | 32256u;
-    }
-    if (size >= 1199566848u) {
-        return sign | 31744u;
-    }
-    if (size >= 947912704u) {
-        return sign | ((((size + 4095u) + ((size >> 13u) & 1u)) - 939524096u) >> 13u);
-    }
-    uint exponent_1 = size >> 23u;
-    if (exponent_1 < 102u) {
-        return sign;
-    }
-    uint mantissa_1 = (size & 8388607u) | 8388608u;
-    uint shift_1 = 126u - exponent_1;
-    uint half_ = mantissa_1 >> shift_1;
-    uint rest = mantissa_1 & ((1u << shift_1) - 1u);
-    uint tie = 1u << (shift_1 - 1u);
-    if (!((rest > tie))) {
-        if (rest == tie) {
-            local_3 = (half_ & 1u) == 1u;
-        } else {
-            local_3 = false;
-        }
-        bool _e64 = local_3;
-        local_2 = _e64;
-    } else {
-        local_2 = true;
-    }
-    bool _e66 = local_2;
-    return sign | (half_ + (_e66 ? 1u : 0u));
-}
-
-uint bfloat_bits(
-    float value_3
-) {
-    uint bits_3 = as_type<uint>(value_3);
-    bool _e2 = is_nan(value_3);
-    if (_e2) {
-        return (bits_3 >> 16u) | 64u;
-    }
-    return ((bits_3 + 32767u) + ((bits_3 >> 16u) & 1u)) >> 16u;
-}
-
-float float_of_pair(
-    uint element,
-    uint word,
-    uint i_3
-) {
-    if (element == F16_) {
-        metal::float2 pair = float2(as_type<half2>(word));
-        return ((i_3 & 1u) == 1u) ? pair.y : pair.x;
-    }
-    return as_type<float>((word >> (16u * (i_3 & 1u))) << 16u);
-}
-
 uint naga_mod(uint lhs, uint rhs) {
     return lhs % metal::select(rhs, 1u, rhs == 0u);
 }
@@ -281,25 +116,25 @@ void put(
     constant PrefixParameters& p,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint element_1 = {};
-    bool local_4 = {};
+    uint element = {};
+    bool local_2 = {};
     uint j = 0u;
-    element_1 = symbol;
+    element = symbol;
     if (true) {
-        element_1 = (2u * symbol) + branch;
+        element = (2u * symbol) + branch;
     }
-    uint i_7 = naga_mod(col, 32u);
-    uint _e15 = pending.inner[naga_div(i_7, 4u)];
-    uint _e16 = element_1;
+    uint i_6 = naga_mod(col, 32u);
+    uint _e15 = pending.inner[naga_div(i_6, 4u)];
+    uint _e16 = element;
     uint _e20 = p.sink.base;
-    pending.inner[naga_div(i_7, 4u)] = _e15 | (((_e16 - _e20) & 255u) << (8u * naga_mod(i_7, 4u)));
-    if (!((i_7 == 31u))) {
+    pending.inner[naga_div(i_6, 4u)] = _e15 | (((_e16 - _e20) & 255u) << (8u * naga_mod(i_6, 4u)));
+    if (!((i_6 == 31u))) {
         uint _e40 = p.sink.cols;
-        local_4 = (col + 1u) == _e40;
+        local_2 = (col + 1u) == _e40;
     } else {
-        local_4 = true;
+        local_2 = true;
     }
-    bool _e43 = local_4;
+    bool _e43 = local_2;
     if (_e43) {
         uint _e49 = p.sink.blocks;
         store_block(((((naga_div(row_1, 32u) * _e49) + naga_div(col, 32u)) * BITS) * 32u) + naga_mod(row_1, 32u), words, pending, _buffer_sizes);
@@ -336,10 +171,10 @@ bool skips(
 uint branch_bit(
     uint col_1,
     uint restart,
-    thread type_8& history,
+    thread type_5& history,
     thread uint& history_at
 ) {
-    uint i_4 = 0u;
+    uint i_3 = 0u;
     if (false) {
         return 0u;
     }
@@ -347,17 +182,17 @@ uint branch_bit(
         bool loop_init_1 = true;
         while(true) {
             if (!loop_init_1) {
-                uint _e17 = i_4;
-                i_4 = _e17 + 1u;
+                uint _e17 = i_3;
+                i_3 = _e17 + 1u;
             }
             loop_init_1 = false;
-            uint _e9 = i_4;
+            uint _e9 = i_3;
             if (_e9 < HISTORY_WORDS) {
             } else {
                 break;
             }
             {
-                uint _e13 = i_4;
+                uint _e13 = i_3;
                 history.inner[_e13] = 0u;
             }
         }
@@ -374,7 +209,7 @@ uint branch_bit(
 void push_code(
     uint symbol_1,
     uint zero,
-    thread type_8& history,
+    thread type_5& history,
     thread uint& history_at
 ) {
     if (false) {
@@ -391,16 +226,16 @@ void push_code(
 }
 
 uint stream_word(
-    uint i_5,
+    uint i_4,
     constant PrefixParameters& p,
     device type_1 const& stream,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e3 = p.words;
-    if (i_5 >= _e3) {
+    if (i_4 >= _e3) {
         return 0u;
     }
-    uint _e8 = stream[i_5];
+    uint _e8 = stream[i_4];
     return _e8;
 }
 
@@ -414,12 +249,12 @@ void open(
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint word_1 = naga_div(first_byte, 4u);
-    uint _e4 = stream_word(word_1, p, stream, _buffer_sizes);
+    uint word = naga_div(first_byte, 4u);
+    uint _e4 = stream_word(word, p, stream, _buffer_sizes);
     low = _e4;
-    uint _e8 = stream_word(word_1 + 1u, p, stream, _buffer_sizes);
+    uint _e8 = stream_word(word + 1u, p, stream, _buffer_sizes);
     high = _e8;
-    next_word = word_1 + 2u;
+    next_word = word + 2u;
     at_1 = 8u * naga_mod(first_byte, 4u);
     return;
 }
@@ -483,7 +318,7 @@ uint next_tuple(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint symbols = 0u;
-    uint i_6 = 0u;
+    uint i_5 = 0u;
     uint _e2 = next_bits(low, high, at_1);
     uint entry = data[table + (_e2 & 4095u)];
     uint length = entry >> 24u;
@@ -495,11 +330,11 @@ uint next_tuple(
         bool loop_init_2 = true;
         while(true) {
             if (!loop_init_2) {
-                uint _e50 = i_6;
-                i_6 = _e50 + 1u;
+                uint _e50 = i_5;
+                i_5 = _e50 + 1u;
             }
             loop_init_2 = false;
-            uint _e22 = i_6;
+            uint _e22 = i_5;
             if (_e22 < TUPLE) {
             } else {
                 break;
@@ -515,7 +350,7 @@ uint next_tuple(
                 uint _e42 = p.raw_bits;
                 take(_e42, p, stream, low, high, at_1, next_word, _buffer_sizes);
                 uint _e43 = symbols;
-                uint _e45 = i_6;
+                uint _e45 = i_5;
                 symbols = _e43 | (symbol_2 << (8u * _e45));
             }
         }
@@ -539,11 +374,11 @@ struct decode_prefixInput {
 , device type_1 const& data [[user(fake0)]]
 , constant PrefixParameters& p [[user(fake0)]]
 , device type_1 const& stream [[user(fake0)]]
-, device type_10& report [[user(fake0)]]
+, device type_7& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     type_2 pending = {};
-    type_8 history = {};
+    type_5 history = {};
     uint history_at = {};
     uint low = {};
     uint high = {};
@@ -722,17 +557,17 @@ struct decode_prefixInput {
     uint _e203 = next_word;
     uint _e208 = at_1;
     uint used = (32u * (_e203 - 2u)) + _e208;
-    uint left_1 = (8u * end) - used;
+    uint left = (8u * end) - used;
     bool _e214 = bad;
     if (!(_e214)) {
-        local = left_1 >= 8u;
+        local = left >= 8u;
     } else {
         local = true;
     }
     bool _e221 = local;
     if (!(_e221)) {
         uint _e225 = next_bits(low, high, at_1);
-        local_1 = (_e225 & ((1u << left_1) - 1u)) != 0u;
+        local_1 = (_e225 & ((1u << left) - 1u)) != 0u;
     } else {
         local_1 = true;
     }

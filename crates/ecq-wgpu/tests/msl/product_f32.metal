@@ -94,162 +94,9 @@ uint code_at(
 Codes unpack(
     uint at
 ) {
-    metal::uint4 a_2 = metal::uint4(0u, 0u, 0u, 0u);
-    metal::uint4 b_2 = metal::uint4(0u, 0u, 0u, 0u);
-    return Codes {a_2, b_2};
-}
-
-bool is_finite(
-    float value
-) {
-    return (as_type<uint>(value) & 2139095040u) != 2139095040u;
-}
-
-bool is_nan(
-    float value_1
-) {
-    return (as_type<uint>(value_1) & 2147483647u) > 2139095040u;
-}
-
-int naga_f2i32(float value) {
-    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
-}
-
-float exponential(
-    float x
-) {
-    float y = 0.00019875691;
-    if (x < -87.0) {
-        return 0.0;
-    }
-    float clamped = (x > 88.0) ? 88.0 : x;
-    float n = metal::rint(clamped * 1.442695);
-    float r_4 = metal::fma(n, 0.00021219444, metal::fma(n, -0.6933594, clamped));
-    float _e17 = y;
-    y = metal::fma(_e17, r_4, 0.0013981999);
-    float _e20 = y;
-    y = metal::fma(_e20, r_4, 0.008333452);
-    float _e23 = y;
-    y = metal::fma(_e23, r_4, 0.041665796);
-    float _e26 = y;
-    y = metal::fma(_e26, r_4, 0.16666666);
-    float _e29 = y;
-    y = metal::fma(_e29, r_4, 0.5);
-    float _e32 = y;
-    y = metal::fma(_e32 * r_4, r_4, r_4) + 1.0;
-    float _e37 = y;
-    return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n)) + as_type<uint>(127))) << 23u);
-}
-
-metal::uint2 wide_product(
-    uint a,
-    uint b
-) {
-    uint low_1 = (a & 65535u) * (b & 65535u);
-    uint left = (a & 65535u) * (b >> 16u);
-    uint right = (a >> 16u) * (b & 65535u);
-    uint middle = ((low_1 >> 16u) + (left & 65535u)) + (right & 65535u);
-    uint high_1 = ((((a >> 16u) * (b >> 16u)) + (left >> 16u)) + (right >> 16u)) + (middle >> 16u);
-    return metal::uint2(high_1, (middle << 16u) | (low_1 & 65535u));
-}
-
-metal::float2 cosine_and_sine(
-    float angle
-) {
-    uint turn = 0u;
-    uint bits = as_type<uint>(angle);
-    int exponent = metal::min(as_type<int>(as_type<uint>(static_cast<int>(bits >> 23u)) - as_type<uint>(127)), 23);
-    uint mantissa = (bits & 8388607u) | 8388608u;
-    metal::uint2 _e14 = wide_product(mantissa, 2475754826u);
-    metal::uint2 _e16 = wide_product(mantissa, 683565275u);
-    uint middle_1 = _e14.x + _e16.y;
-    uint top = _e16.x + ((middle_1 < _e14.x) ? 1u : 0u);
-    uint shift_1 = static_cast<uint>(as_type<int>(as_type<uint>(23) - as_type<uint>(exponent)));
-    if (shift_1 == 0u) {
-        turn = middle_1;
-    } else {
-        if (shift_1 < 32u) {
-            turn = (middle_1 >> shift_1) | (top << (32u - shift_1));
-        } else {
-            if (shift_1 < 64u) {
-                turn = top >> (shift_1 - 32u);
-            }
-        }
-    }
-    uint _e46 = turn;
-    uint quadrant = (_e46 + 536870912u) >> 30u;
-    uint _e51 = turn;
-    float x_2 = static_cast<float>(as_type<int>(_e51 - (quadrant << 30u))) * 0.0000000014629181;
-    float z = x_2 * x_2;
-    float sine = metal::fma(x_2 * z, metal::fma(z, metal::fma(z, -0.00019515296, 0.008332161), -0.16666655), x_2);
-    float even = metal::fma(z, metal::fma(z, 0.000024433157, -0.0013887316), 0.041666646);
-    float cosine = metal::fma(z * z, even, metal::fma(z, -0.5, 1.0));
-    switch(quadrant & 3u) {
-        case 0u: {
-            return metal::float2(cosine, sine);
-        }
-        case 1u: {
-            return metal::float2(-(sine), cosine);
-        }
-        case 2u: {
-            return metal::float2(-(cosine), -(sine));
-        }
-        default: {
-            return metal::float2(sine, -(cosine));
-        }
-    }
-}
-
-uint half_bits(
-    float value_2
-) {
-    bool local_3 = {};
-    bool local_4 = {};
-    uint bits_1 = as_type<uint>(value_2);
-    uint sign = (bits_1 >> 16u) & 32768u;
-    uint size = bits_1 & 2147483647u;
-    if (size > 2139095040u) {
-        return sign | 32256u;
-    }
-    if (size >= 1199566848u) {
-        return sign | 31744u;
-    }
-    if (size >= 947912704u) {
-        return sign | ((((size + 4095u) + ((size >> 13u) & 1u)) - 939524096u) >> 13u);
-    }
-    uint exponent_1 = size >> 23u;
-    if (exponent_1 < 102u) {
-        return sign;
-    }
-    uint mantissa_1 = (size & 8388607u) | 8388608u;
-    uint shift_2 = 126u - exponent_1;
-    uint half_1 = mantissa_1 >> shift_2;
-    uint rest = mantissa_1 & ((1u << shift_2) - 1u);
-    uint tie = 1u << (shift_2 - 1u);
-    if (!((rest > tie))) {
-        if (rest == tie) {
-            local_4 = (half_1 & 1u) == 1u;
-        } else {
-            local_4 = false;
-        }
-        bool _e64 = local_4;
-        local_3 = _e64;
-    } else {
-        local_3 = true;
-    }
-    bool _e66 = local_3;
-    return sign | (half_1 + (_e66 ? 1u : 0u));
-}
-
-uint bfloat_bits(
-    float value_3
-) {
-    uint bits_2 = as_type<uint>(value_3);
-    bool _e2 = is_nan(value_3);
-    if (_e2) {
-        return (bits_2 >> 16u) | 64u;
-    }
-    return ((bits_2 + 32767u) + ((bits_2 >> 16u) & 1u)) >> 16u;
+    metal::uint4 a_1 = metal::uint4(0u, 0u, 0u, 0u);
+    metal::uint4 b_1 = metal::uint4(0u, 0u, 0u, 0u);
+    return Codes {a_1, b_1};
 }
 
 float float_of_pair(
@@ -334,16 +181,16 @@ metal::float2 scales_of(
 
 float scaled_activation(
     Matrix m_1,
-    float value_4,
+    float value,
     uint col,
     device type_7 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (m_1.scaled == 0u) {
-        return value_4;
+        return value;
     }
     float _e8 = side_float(m_1.col_scales + col, side, _buffer_sizes);
-    return value_4 * _e8;
+    return value * _e8;
 }
 
 uint block_place(
@@ -354,191 +201,41 @@ uint block_place(
     return ((((naga_div(row_2, 32u) * m_2.blocks) + block_2) * BITS) * 32u) + naga_mod(row_2, 32u);
 }
 
-uint single_code(
+float single_float(
     Matrix m_3,
     uint row_3,
     uint col_1,
     device type_7 const& words,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint code_1 = 0u;
-    uint load = 0u;
-    uint shift = 0u;
-    uint width = 8u;
     uint _e5 = block_place(m_3, row_3, naga_div(col_1, 32u));
-    uint byte = naga_mod(col_1, 4u);
-    uint word_1 = naga_div(naga_mod(col_1, 32u), 4u);
-    bool loop_init = true;
-    while(true) {
-        if (!loop_init) {
-            uint _e63 = width;
-            width = naga_div(_e63, 2u);
-        }
-        loop_init = false;
-        uint _e20 = width;
-        if (_e20 > 0u) {
-        } else {
-            break;
-        }
-        {
-            uint _e24 = width;
-            if ((BITS & _e24) == 0u) {
-                continue;
-            }
-            uint _e29 = width;
-            uint per_word = naga_div(8u, _e29);
-            uint _e32 = load;
-            uint bits_3 = words[_e5 + ((_e32 + naga_div(word_1, per_word)) * 32u)];
-            uint _e40 = code_1;
-            uint _e43 = width;
-            uint _e49 = width;
-            uint _e54 = shift;
-            code_1 = _e40 | (((bits_3 >> ((8u * byte) + (_e43 * naga_mod(word_1, per_word)))) & ((1u << _e49) - 1u)) << _e54);
-            uint _e57 = load;
-            uint _e58 = width;
-            load = _e57 + _e58;
-            uint _e60 = shift;
-            uint _e61 = width;
-            shift = _e60 + _e61;
-        }
-    }
-    uint _e66 = code_1;
-    return _e66;
-}
-
-float outlier_at(
-    Matrix m_4,
-    uint row_4,
-    uint col_2,
-    device type_7 const& side,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    uint low = {};
-    uint high = {};
-    bool local_5 = {};
-    uint _e7 = side[m_4.starts + row_4];
-    low = _e7;
-    uint last = side[(m_4.starts + row_4) + 1u];
-    high = last;
-    while(true) {
-        uint _e17 = low;
-        uint _e18 = high;
-        if (_e17 < _e18) {
-        } else {
-            break;
-        }
-        {
-            uint _e20 = low;
-            uint _e21 = high;
-            uint middle_2 = naga_div(_e20 + _e21, 2u);
-            uint _e31 = side[m_4.outliers + (2u * middle_2)];
-            if (_e31 < col_2) {
-                low = middle_2 + 1u;
-            } else {
-                high = middle_2;
-            }
-        }
-    }
-    uint _e35 = low;
-    if (_e35 < last) {
-        uint _e42 = low;
-        uint _e46 = side[m_4.outliers + (2u * _e42)];
-        local_5 = _e46 == col_2;
-    } else {
-        local_5 = false;
-    }
-    bool _e49 = local_5;
-    if (_e49) {
-        uint _e52 = low;
-        float _e57 = side_float((m_4.outliers + (2u * _e52)) + 1u, side, _buffer_sizes);
-        return _e57;
-    }
-    return 0.0;
-}
-
-float single_float(
-    Matrix m_5,
-    uint row_5,
-    uint col_3,
-    device type_7 const& words,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    uint _e5 = block_place(m_5, row_5, naga_div(col_3, 32u));
     if (true) {
-        uint _e14 = words[_e5 + (naga_mod(col_3, 32u) * 32u)];
+        uint _e14 = words[_e5 + (naga_mod(col_1, 32u) * 32u)];
         return as_type<float>(_e14);
     }
-    uint _e26 = words[_e5 + (naga_div(naga_mod(col_3, 32u), 2u) * 32u)];
-    float _e27 = float_of_pair(SCALES, _e26, col_3);
+    uint _e26 = words[_e5 + (naga_div(naga_mod(col_1, 32u), 2u) * 32u)];
+    float _e27 = float_of_pair(SCALES, _e26, col_1);
     return _e27;
 }
 
-float single_weight(
-    Matrix m_6,
-    uint row_6,
-    uint col_4,
-    device type_7 const& side,
-    device type_7 const& words,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    bool local_6 = {};
-    float value_5 = {};
-    if (true) {
-        float _e4 = single_float(m_6, row_6, col_4, words, _buffer_sizes);
-        return _e4;
-    }
-    uint _e5 = single_code(m_6, row_6, col_4, words, _buffer_sizes);
-    float code_3 = static_cast<float>(as_type<int>(as_type<uint>(as_type<int>(_e5)) - as_type<uint>(m_6.zero)));
-    if (false) {
-        uint at_5 = m_6.scales + (2u * ((row_6 * m_6.groups) + naga_div(col_4, m_6.group_size)));
-        float _e20 = side_float(at_5, side, _buffer_sizes);
-        float _e23 = side_float(at_5 + 1u, side, _buffer_sizes);
-        return metal::fma(_e20, code_3, _e23);
-    }
-    if (true) {
-        local_6 = false;
-    } else {
-        local_6 = true;
-    }
-    bool _e30 = local_6;
-    if (_e30) {
-        metal::float2 _e37 = scales_of(m_6, row_6, naga_div(col_4, 32u), naga_div(naga_mod(col_4, 32u), 16u), side, _buffer_sizes);
-        return metal::fma(_e37.x, code_3, _e37.y);
-    }
-    value_5 = code_3;
-    if (false) {
-        float _e45 = side_float(m_6.more + _e5, side, _buffer_sizes);
-        value_5 = _e45;
-    }
-    if (m_6.listed != 0u) {
-        float _e49 = value_5;
-        float _e50 = outlier_at(m_6, row_6, col_4, side, _buffer_sizes);
-        value_5 = _e49 + _e50;
-    }
-    float _e54 = side_float(m_6.scales + row_6, side, _buffer_sizes);
-    float _e55 = value_5;
-    float _e57 = scaled_activation(m_6, _e54 * _e55, col_4, side, _buffer_sizes);
-    return _e57;
-}
-
 int dot_half(
-    metal::uint4 a_1,
-    metal::uint4 b_1
+    metal::uint4 a,
+    metal::uint4 b
 ) {
-    uint _e2 = a_1.x;
-    uint _e3 = b_1.x;
+    uint _e2 = a.x;
+    uint _e3 = b.x;
     packed_char4 reinterpreted_packed_char4_e2 = as_type<packed_char4>(_e2);
     packed_char4 reinterpreted_packed_char4_e3 = as_type<packed_char4>(_e3);
-    uint _e5 = a_1.y;
-    uint _e6 = b_1.y;
+    uint _e5 = a.y;
+    uint _e6 = b.y;
     packed_char4 reinterpreted_packed_char4_e5 = as_type<packed_char4>(_e5);
     packed_char4 reinterpreted_packed_char4_e6 = as_type<packed_char4>(_e6);
-    uint _e9 = a_1.z;
-    uint _e10 = b_1.z;
+    uint _e9 = a.z;
+    uint _e10 = b.z;
     packed_char4 reinterpreted_packed_char4_e9 = as_type<packed_char4>(_e9);
     packed_char4 reinterpreted_packed_char4_e10 = as_type<packed_char4>(_e10);
-    uint _e13 = a_1.w;
-    uint _e14 = b_1.w;
+    uint _e13 = a.w;
+    uint _e14 = b.w;
     packed_char4 reinterpreted_packed_char4_e13 = as_type<packed_char4>(_e13);
     packed_char4 reinterpreted_packed_char4_e14 = as_type<packed_char4>(_e14);
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(( + reinterpreted_packed_char4_e2[0] * reinterpreted_packed_char4_e3[0] + reinterpreted_packed_char4_e2[1] * reinterpreted_packed_char4_e3[1] + reinterpreted_packed_char4_e2[2] * reinterpreted_packed_char4_e3[2] + reinterpreted_packed_char4_e2[3] * reinterpreted_packed_char4_e3[3])) + as_type<uint>(( + reinterpreted_packed_char4_e5[0] * reinterpreted_packed_char4_e6[0] + reinterpreted_packed_char4_e5[1] * reinterpreted_packed_char4_e6[1] + reinterpreted_packed_char4_e5[2] * reinterpreted_packed_char4_e6[2] + reinterpreted_packed_char4_e5[3] * reinterpreted_packed_char4_e6[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e9[0] * reinterpreted_packed_char4_e10[0] + reinterpreted_packed_char4_e9[1] * reinterpreted_packed_char4_e10[1] + reinterpreted_packed_char4_e9[2] * reinterpreted_packed_char4_e10[2] + reinterpreted_packed_char4_e9[3] * reinterpreted_packed_char4_e10[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e13[0] * reinterpreted_packed_char4_e14[0] + reinterpreted_packed_char4_e13[1] * reinterpreted_packed_char4_e14[1] + reinterpreted_packed_char4_e13[2] * reinterpreted_packed_char4_e14[2] + reinterpreted_packed_char4_e13[3] * reinterpreted_packed_char4_e14[3])));
@@ -561,7 +258,7 @@ float add_block(
     device type_8 const& digits,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_7 = {};
+    bool local_3 = {};
     float sum_1 = {};
     float sum_2 = {};
     ProductParameters _e5 = parameters(p);
@@ -579,11 +276,11 @@ float add_block(
     int _e45 = dot_half(codes_2.b, _e44);
     int two = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e36))) + as_type<uint>(_e45));
     if (false) {
-        local_7 = false;
+        local_3 = false;
     } else {
-        local_7 = false;
+        local_3 = false;
     }
-    bool _e52 = local_7;
+    bool _e52 = local_3;
     if (_e52) {
         int of_first = as_type<int>(sums.y);
         int of_second = as_type<int>(sums.z);
@@ -625,48 +322,48 @@ metal::uint2 range_of(
 }
 
 void add_outliers(
-    uint row_7,
+    uint row_4,
     uint split_1,
     uint row0_,
     uint rows_in_use,
     thread type_10& total_2,
     device type_7 const& side,
     constant ProductParameters& p,
-    device type_9 const& x_1,
+    device type_9 const& x,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i_4 = {};
     uint r_3 = {};
     ProductParameters _e5 = parameters(p);
-    Matrix m_7 = _e5.m;
-    uint _e11 = side[_e5.m.starts + row_7];
+    Matrix m_4 = _e5.m;
+    uint _e11 = side[_e5.m.starts + row_4];
     i_4 = _e11 + split_1;
-    bool loop_init_1 = true;
+    bool loop_init = true;
     while(true) {
-        if (!loop_init_1) {
+        if (!loop_init) {
             uint _e65 = i_4;
             i_4 = _e65 + SPLITS;
         }
-        loop_init_1 = false;
+        loop_init = false;
         uint _e14 = i_4;
-        uint _e21 = side[(_e5.m.starts + row_7) + 1u];
+        uint _e21 = side[(_e5.m.starts + row_4) + 1u];
         if (_e14 < _e21) {
         } else {
             break;
         }
         {
             uint _e26 = i_4;
-            uint col_5 = side[_e5.m.outliers + (2u * _e26)];
+            uint col_2 = side[_e5.m.outliers + (2u * _e26)];
             uint _e33 = i_4;
             float _e38 = side_float((_e5.m.outliers + (2u * _e33)) + 1u, side, _buffer_sizes);
             r_3 = 0u;
-            bool loop_init_2 = true;
+            bool loop_init_1 = true;
             while(true) {
-                if (!loop_init_2) {
+                if (!loop_init_1) {
                     uint _e63 = r_3;
                     r_3 = _e63 + 1u;
                 }
-                loop_init_2 = false;
+                loop_init_1 = false;
                 uint _e41 = r_3;
                 if (_e41 < ROWS) {
                 } else {
@@ -678,8 +375,8 @@ void add_outliers(
                         break;
                     }
                     uint _e48 = r_3;
-                    float _e54 = x_1[((row0_ + _e48) * _e5.m.cols) + col_5];
-                    float _e55 = scaled_activation(m_7, _e54, col_5, side, _buffer_sizes);
+                    float _e54 = x[((row0_ + _e48) * _e5.m.cols) + col_2];
+                    float _e55 = scaled_activation(m_4, _e54, col_2, side, _buffer_sizes);
                     uint _e56 = r_3;
                     uint _e58 = r_3;
                     float _e60 = total_2.inner[_e58];
@@ -692,7 +389,7 @@ void add_outliers(
 }
 
 float result_of(
-    uint row_8,
+    uint row_5,
     float sum_3,
     device type_7 const& side,
     constant ProductParameters& p,
@@ -700,21 +397,21 @@ float result_of(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float step = 1.0;
-    bool local_8 = {};
+    bool local_4 = {};
     float offset = 0.0;
     ProductParameters _e2 = parameters(p);
     if (true) {
-        local_8 = false;
+        local_4 = false;
     } else {
-        local_8 = true;
+        local_4 = true;
     }
-    bool _e10 = local_8;
+    bool _e10 = local_4;
     if (_e10) {
-        float _e14 = side_float(_e2.m.scales + row_8, side, _buffer_sizes);
+        float _e14 = side_float(_e2.m.scales + row_5, side, _buffer_sizes);
         step = _e14;
     }
     if (_e2.biased != 0u) {
-        float _e26 = bias[(_e2.y_first + row_8) - _e2.first];
+        float _e26 = bias[(_e2.y_first + row_5) - _e2.first];
         offset = _e26;
     }
     float _e27 = step;
@@ -723,10 +420,10 @@ float result_of(
 }
 
 float weight_at(
-    uint row_9,
+    uint row_6,
     uint block_3,
     uint i_5,
-    uint code_2,
+    uint code_1,
     device type_7 const& side,
     device type_7 const& words,
     constant ProductParameters& p,
@@ -734,22 +431,22 @@ float weight_at(
 ) {
     if (true) {
         Matrix _e7 = p.m;
-        float _e11 = single_float(_e7, row_9, (block_3 * 32u) + i_5, words, _buffer_sizes);
+        float _e11 = single_float(_e7, row_6, (block_3 * 32u) + i_5, words, _buffer_sizes);
         return _e11;
     }
     if (false) {
         uint _e16 = p.m.more;
-        float _e18 = side_float(_e16 + code_2, side, _buffer_sizes);
+        float _e18 = side_float(_e16 + code_1, side, _buffer_sizes);
         return _e18;
     }
     uint _e22 = p.m.scales;
     uint _e27 = p.m.groups;
     uint _e35 = p.m.group_size;
-    uint at_6 = _e22 + (2u * ((row_9 * _e27) + naga_div((block_3 * 32u) + i_5, _e35)));
-    float _e40 = side_float(at_6, side, _buffer_sizes);
+    uint at_5 = _e22 + (2u * ((row_6 * _e27) + naga_div((block_3 * 32u) + i_5, _e35)));
+    float _e40 = side_float(at_5, side, _buffer_sizes);
     int _e45 = p.m.zero;
-    float _e50 = side_float(at_6 + 1u, side, _buffer_sizes);
-    return metal::fma(_e40, static_cast<float>(as_type<int>(as_type<uint>(as_type<int>(code_2)) - as_type<uint>(_e45))), _e50);
+    float _e50 = side_float(at_5 + 1u, side, _buffer_sizes);
+    return metal::fma(_e40, static_cast<float>(as_type<int>(as_type<uint>(as_type<int>(code_1)) - as_type<uint>(_e45))), _e50);
 }
 
 struct productInput {
@@ -762,9 +459,9 @@ struct productInput {
 , device type_7 const& words [[user(fake0)]]
 , constant ProductParameters& p [[user(fake0)]]
 , device type_8 const& digits [[user(fake0)]]
-, device type_9 const& x_1 [[user(fake0)]]
+, device type_9 const& x [[user(fake0)]]
 , device type_9 const& bias [[user(fake0)]]
-, device type_9& y_1 [[user(fake0)]]
+, device type_9& y [[user(fake0)]]
 , threadgroup type_12& parts
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
@@ -793,19 +490,19 @@ struct productInput {
     uint lane = naga_mod(thread_, 32u);
     uint split_2 = naga_div(thread_, 32u);
     uint _e18 = p.first;
-    uint row_10 = ((naga_div(_e18, 32u) + group.x) * 32u) + lane;
+    uint row_7 = ((naga_div(_e18, 32u) + group.x) * 32u) + lane;
     uint _e29 = p.m.rows;
-    uint known = metal::min(row_10, _e29 - 1u);
+    uint known = metal::min(row_7, _e29 - 1u);
     uint _e36 = p.m.blocks;
     metal::uint2 _e37 = range_of(_e36, split_2);
     block = _e37.x;
-    bool loop_init_3 = true;
+    bool loop_init_2 = true;
     while(true) {
-        if (!loop_init_3) {
+        if (!loop_init_2) {
             uint _e177 = block;
             block = _e177 + 1u;
         }
-        loop_init_3 = false;
+        loop_init_2 = false;
         uint _e41 = block;
         if (_e41 < _e37.y) {
         } else {
@@ -815,7 +512,7 @@ struct productInput {
             if (false) {
                 Matrix _e47 = p.m;
                 uint _e48 = block;
-                uint _e49 = block_place(_e47, row_10, _e48);
+                uint _e49 = block_place(_e47, row_7, _e48);
                 Codes _e50 = unpack(_e49);
                 first = metal::float2(0.0, 0.0);
                 metal::float2 _e55 = first;
@@ -839,13 +536,13 @@ struct productInput {
                     second = _e75;
                 }
                 r = 0u;
-                bool loop_init_4 = true;
+                bool loop_init_3 = true;
                 while(true) {
-                    if (!loop_init_4) {
+                    if (!loop_init_3) {
                         uint _e101 = r;
                         r = _e101 + 1u;
                     }
-                    loop_init_4 = false;
+                    loop_init_3 = false;
                     uint _e78 = r;
                     if (_e78 < ROWS) {
                     } else {
@@ -869,7 +566,7 @@ struct productInput {
                 if (false) {
                     Matrix _e108 = p.m;
                     uint _e109 = block;
-                    uint _e110 = block_place(_e108, row_10, _e109);
+                    uint _e110 = block_place(_e108, row_7, _e109);
                     Codes _e111 = unpack(_e110);
                     codes = _e111;
                 }
@@ -877,13 +574,13 @@ struct productInput {
                 uint _e117 = block;
                 uint count = metal::min(32u, _e116 - (_e117 * 32u));
                 i = 0u;
-                bool loop_init_5 = true;
+                bool loop_init_4 = true;
                 while(true) {
-                    if (!loop_init_5) {
+                    if (!loop_init_4) {
                         uint _e174 = i;
                         i = _e174 + 1u;
                     }
-                    loop_init_5 = false;
+                    loop_init_4 = false;
                     uint _e124 = i;
                     if (_e124 < count) {
                     } else {
@@ -903,15 +600,15 @@ struct productInput {
                         float _e135 = weight_at(known, _e132, _e133, _e134, side, words, p, _buffer_sizes);
                         uint _e136 = block;
                         uint _e139 = i;
-                        uint col_6 = (_e136 * 32u) + _e139;
+                        uint col_3 = (_e136 * 32u) + _e139;
                         r_1 = 0u;
-                        bool loop_init_6 = true;
+                        bool loop_init_5 = true;
                         while(true) {
-                            if (!loop_init_6) {
+                            if (!loop_init_5) {
                                 uint _e171 = r_1;
                                 r_1 = _e171 + 1u;
                             }
-                            loop_init_6 = false;
+                            loop_init_5 = false;
                             uint _e143 = r_1;
                             if (_e143 < ROWS) {
                             } else {
@@ -925,8 +622,8 @@ struct productInput {
                                 Matrix _e151 = p.m;
                                 uint _e153 = r_1;
                                 uint _e158 = p.m.cols;
-                                float _e162 = x_1[((row0_1 + _e153) * _e158) + col_6];
-                                float _e163 = scaled_activation(_e151, _e162, col_6, side, _buffer_sizes);
+                                float _e162 = x[((row0_1 + _e153) * _e158) + col_3];
+                                float _e163 = scaled_activation(_e151, _e162, col_3, side, _buffer_sizes);
                                 uint _e164 = r_1;
                                 uint _e166 = r_1;
                                 float _e168 = total.inner[_e166];
@@ -940,15 +637,15 @@ struct productInput {
     }
     uint _e182 = p.m.listed;
     if (_e182 != 0u) {
-        add_outliers(known, split_2, row0_1, rows_in_use_1, total, side, p, x_1, _buffer_sizes);
+        add_outliers(known, split_2, row0_1, rows_in_use_1, total, side, p, x, _buffer_sizes);
     }
-    bool loop_init_7 = true;
+    bool loop_init_6 = true;
     while(true) {
-        if (!loop_init_7) {
+        if (!loop_init_6) {
             uint _e203 = r_2;
             r_2 = _e203 + 1u;
         }
-        loop_init_7 = false;
+        loop_init_6 = false;
         uint _e187 = r_2;
         if (_e187 < ROWS) {
         } else {
@@ -963,13 +660,13 @@ struct productInput {
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     i_1 = thread_;
-    bool loop_init_8 = true;
+    bool loop_init_7 = true;
     while(true) {
-        if (!loop_init_8) {
+        if (!loop_init_7) {
             uint _e292 = i_1;
             i_1 = _e292 + 256u;
         }
-        loop_init_8 = false;
+        loop_init_7 = false;
         uint _e206 = i_1;
         if (_e206 < 32u) {
         } else {
@@ -977,11 +674,11 @@ struct productInput {
         }
         {
             uint _e209 = i_1;
-            uint r_5 = naga_div(_e209, 32u);
+            uint r_4 = naga_div(_e209, 32u);
             uint _e214 = p.first;
             uint _e221 = i_1;
             uint out = ((naga_div(_e214, 32u) + group.x) * 32u) + naga_mod(_e221, 32u);
-            if (!(((row0_1 + r_5) >= rows_in_use_1))) {
+            if (!(((row0_1 + r_4) >= rows_in_use_1))) {
                 uint _e232 = p.first;
                 local_1 = out < _e232;
             } else {
@@ -1003,13 +700,13 @@ struct productInput {
             float _e252 = parts.inner[_e250];
             sum = _e252;
             other = 1u;
-            bool loop_init_9 = true;
+            bool loop_init_8 = true;
             while(true) {
-                if (!loop_init_9) {
+                if (!loop_init_8) {
                     uint _e272 = other;
                     other = _e272 + 1u;
                 }
-                loop_init_9 = false;
+                loop_init_8 = false;
                 uint _e256 = other;
                 if (_e256 < SPLITS) {
                 } else {
@@ -1028,7 +725,7 @@ struct productInput {
             uint _e287 = p.first;
             float _e290 = sum;
             float _e291 = result_of(out, _e290, side, p, bias, _buffer_sizes);
-            y_1[((((row0_1 + r_5) * _e278) + _e282) + out) - _e287] = _e291;
+            y[((((row0_1 + r_4) * _e278) + _e282) + out) - _e287] = _e291;
         }
     }
     return;

@@ -44,10 +44,10 @@ struct RansParameters {
     uint weight;
     uint tiles;
 };
-struct type_10 {
+struct type_9 {
     uint inner[1];
 };
-typedef metal::atomic_uint type_11[1];
+typedef metal::atomic_uint type_10[1];
 constant uint LAG = 12u;
 constant uint THREADS = 32u;
 constant uint ROWS_ORDER = 1u;
@@ -76,14 +76,14 @@ metal::uint2 words_before(
     uint lane_1,
     bool needs,
     threadgroup type_2& masks,
-    thread uint& turn_1
+    thread uint& turn
 ) {
     metal::uint2 counts = metal::uint2(0u, 0u);
     uint i = 0u;
-    uint _e3 = turn_1;
+    uint _e3 = turn;
     uint first_2 = naga_mod(_e3, 3u) * MASK_WORDS;
-    uint _e10 = turn_1;
-    turn_1 = _e10 + 1u;
+    uint _e10 = turn;
+    turn = _e10 + 1u;
     if (needs) {
         uint _e21 = metal::atomic_fetch_or_explicit(&masks.inner[first_2 + naga_div(lane_1, 32u)], 1u << naga_mod(lane_1, 32u), metal::memory_order_relaxed);
     }
@@ -118,7 +118,7 @@ metal::uint2 words_before(
         }
     }
     if (lane_1 < MASK_WORDS) {
-        uint _e70 = turn_1;
+        uint _e70 = turn;
         metal::atomic_store_explicit(&masks.inner[(naga_mod(_e70 + 1u, 3u) * MASK_WORDS) + lane_1], 0u, metal::memory_order_relaxed);
     }
     metal::uint2 _e80 = counts;
@@ -169,171 +169,6 @@ uint tile_number(
     return naga_div(_e8, _e11);
 }
 
-bool is_finite(
-    float value
-) {
-    return (as_type<uint>(value) & 2139095040u) != 2139095040u;
-}
-
-bool is_nan(
-    float value_1
-) {
-    return (as_type<uint>(value_1) & 2147483647u) > 2139095040u;
-}
-
-int naga_f2i32(float value) {
-    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
-}
-
-float exponential(
-    float x
-) {
-    float y = 0.00019875691;
-    if (x < -87.0) {
-        return 0.0;
-    }
-    float clamped = (x > 88.0) ? 88.0 : x;
-    float n = metal::rint(clamped * 1.442695);
-    float r = metal::fma(n, 0.00021219444, metal::fma(n, -0.6933594, clamped));
-    float _e17 = y;
-    y = metal::fma(_e17, r, 0.0013981999);
-    float _e20 = y;
-    y = metal::fma(_e20, r, 0.008333452);
-    float _e23 = y;
-    y = metal::fma(_e23, r, 0.041665796);
-    float _e26 = y;
-    y = metal::fma(_e26, r, 0.16666666);
-    float _e29 = y;
-    y = metal::fma(_e29, r, 0.5);
-    float _e32 = y;
-    y = metal::fma(_e32 * r, r, r) + 1.0;
-    float _e37 = y;
-    return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n)) + as_type<uint>(127))) << 23u);
-}
-
-metal::uint2 wide_product(
-    uint a,
-    uint b
-) {
-    uint low = (a & 65535u) * (b & 65535u);
-    uint left = (a & 65535u) * (b >> 16u);
-    uint right = (a >> 16u) * (b & 65535u);
-    uint middle = ((low >> 16u) + (left & 65535u)) + (right & 65535u);
-    uint high = ((((a >> 16u) * (b >> 16u)) + (left >> 16u)) + (right >> 16u)) + (middle >> 16u);
-    return metal::uint2(high, (middle << 16u) | (low & 65535u));
-}
-
-metal::float2 cosine_and_sine(
-    float angle
-) {
-    uint turn = 0u;
-    uint bits = as_type<uint>(angle);
-    int exponent = metal::min(as_type<int>(as_type<uint>(static_cast<int>(bits >> 23u)) - as_type<uint>(127)), 23);
-    uint mantissa = (bits & 8388607u) | 8388608u;
-    metal::uint2 _e14 = wide_product(mantissa, 2475754826u);
-    metal::uint2 _e16 = wide_product(mantissa, 683565275u);
-    uint middle_1 = _e14.x + _e16.y;
-    uint top = _e16.x + ((middle_1 < _e14.x) ? 1u : 0u);
-    uint shift = static_cast<uint>(as_type<int>(as_type<uint>(23) - as_type<uint>(exponent)));
-    if (shift == 0u) {
-        turn = middle_1;
-    } else {
-        if (shift < 32u) {
-            turn = (middle_1 >> shift) | (top << (32u - shift));
-        } else {
-            if (shift < 64u) {
-                turn = top >> (shift - 32u);
-            }
-        }
-    }
-    uint _e46 = turn;
-    uint quadrant = (_e46 + 536870912u) >> 30u;
-    uint _e51 = turn;
-    float x_1 = static_cast<float>(as_type<int>(_e51 - (quadrant << 30u))) * 0.0000000014629181;
-    float z = x_1 * x_1;
-    float sine = metal::fma(x_1 * z, metal::fma(z, metal::fma(z, -0.00019515296, 0.008332161), -0.16666655), x_1);
-    float even = metal::fma(z, metal::fma(z, 0.000024433157, -0.0013887316), 0.041666646);
-    float cosine = metal::fma(z * z, even, metal::fma(z, -0.5, 1.0));
-    switch(quadrant & 3u) {
-        case 0u: {
-            return metal::float2(cosine, sine);
-        }
-        case 1u: {
-            return metal::float2(-(sine), cosine);
-        }
-        case 2u: {
-            return metal::float2(-(cosine), -(sine));
-        }
-        default: {
-            return metal::float2(sine, -(cosine));
-        }
-    }
-}
-
-uint half_bits(
-    float value_2
-) {
-    bool local_6 = {};
-    bool local_7 = {};
-    uint bits_1 = as_type<uint>(value_2);
-    uint sign = (bits_1 >> 16u) & 32768u;
-    uint size = bits_1 & 2147483647u;
-    if (size > 2139095040u) {
-        return sign | 32256u;
-    }
-    if (size >= 1199566848u) {
-        return sign | 31744u;
-    }
-    if (size >= 947912704u) {
-        return sign | ((((size + 4095u) + ((size >> 13u) & 1u)) - 939524096u) >> 13u);
-    }
-    uint exponent_1 = size >> 23u;
-    if (exponent_1 < 102u) {
-        return sign;
-    }
-    uint mantissa_1 = (size & 8388607u) | 8388608u;
-    uint shift_1 = 126u - exponent_1;
-    uint half_ = mantissa_1 >> shift_1;
-    uint rest = mantissa_1 & ((1u << shift_1) - 1u);
-    uint tie = 1u << (shift_1 - 1u);
-    if (!((rest > tie))) {
-        if (rest == tie) {
-            local_7 = (half_ & 1u) == 1u;
-        } else {
-            local_7 = false;
-        }
-        bool _e64 = local_7;
-        local_6 = _e64;
-    } else {
-        local_6 = true;
-    }
-    bool _e66 = local_6;
-    return sign | (half_ + (_e66 ? 1u : 0u));
-}
-
-uint bfloat_bits(
-    float value_3
-) {
-    uint bits_2 = as_type<uint>(value_3);
-    bool _e2 = is_nan(value_3);
-    if (_e2) {
-        return (bits_2 >> 16u) | 64u;
-    }
-    return ((bits_2 + 32767u) + ((bits_2 >> 16u) & 1u)) >> 16u;
-}
-
-float float_of_pair(
-    uint element,
-    uint word,
-    uint i_2
-) {
-    if (element == F16_) {
-        metal::float2 pair = float2(as_type<half2>(word));
-        return ((i_2 & 1u) == 1u) ? pair.y : pair.x;
-    }
-    return as_type<float>((word >> (16u * (i_2 & 1u))) << 16u);
-}
-
 void put(
     uint row_1,
     uint col,
@@ -344,25 +179,25 @@ void put(
     constant RansParameters& p,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint element_1 = {};
-    bool local_8 = {};
+    uint element = {};
+    bool local_6 = {};
     uint j = 0u;
-    element_1 = symbol;
+    element = symbol;
     if (true) {
-        element_1 = (2u * symbol) + branch;
+        element = (2u * symbol) + branch;
     }
-    uint i_4 = naga_mod(col, 32u);
-    uint _e15 = pending.inner[naga_div(i_4, 4u)];
-    uint _e16 = element_1;
+    uint i_3 = naga_mod(col, 32u);
+    uint _e15 = pending.inner[naga_div(i_3, 4u)];
+    uint _e16 = element;
     uint _e20 = p.sink.base;
-    pending.inner[naga_div(i_4, 4u)] = _e15 | (((_e16 - _e20) & 255u) << (8u * naga_mod(i_4, 4u)));
-    if (!((i_4 == 31u))) {
+    pending.inner[naga_div(i_3, 4u)] = _e15 | (((_e16 - _e20) & 255u) << (8u * naga_mod(i_3, 4u)));
+    if (!((i_3 == 31u))) {
         uint _e40 = p.sink.cols;
-        local_8 = (col + 1u) == _e40;
+        local_6 = (col + 1u) == _e40;
     } else {
-        local_8 = true;
+        local_6 = true;
     }
-    bool _e43 = local_8;
+    bool _e43 = local_6;
     if (_e43) {
         uint _e49 = p.sink.blocks;
         store_block(((((naga_div(row_1, 32u) * _e49) + naga_div(col, 32u)) * BITS) * 32u) + naga_mod(row_1, 32u), words, pending, _buffer_sizes);
@@ -399,10 +234,10 @@ bool skips(
 uint branch_bit(
     uint col_1,
     uint restart,
-    thread type_10& history,
+    thread type_9& history,
     thread uint& history_at
 ) {
-    uint i_3 = 0u;
+    uint i_2 = 0u;
     if (false) {
         return 0u;
     }
@@ -410,17 +245,17 @@ uint branch_bit(
         bool loop_init_2 = true;
         while(true) {
             if (!loop_init_2) {
-                uint _e17 = i_3;
-                i_3 = _e17 + 1u;
+                uint _e17 = i_2;
+                i_2 = _e17 + 1u;
             }
             loop_init_2 = false;
-            uint _e9 = i_3;
+            uint _e9 = i_2;
             if (_e9 < HISTORY_WORDS) {
             } else {
                 break;
             }
             {
-                uint _e13 = i_3;
+                uint _e13 = i_2;
                 history.inner[_e13] = 0u;
             }
         }
@@ -437,7 +272,7 @@ uint branch_bit(
 void push_code(
     uint symbol_1,
     uint zero,
-    thread type_10& history,
+    thread type_9& history,
     thread uint& history_at
 ) {
     if (false) {
@@ -473,7 +308,7 @@ uint decode_symbol(
     uint table_2,
     uint table_bits_1,
     threadgroup type_2& masks,
-    thread uint& turn_1,
+    thread uint& turn,
     device type_5 const& stream,
     device type_5 const& data,
     thread uint& state,
@@ -483,7 +318,7 @@ uint decode_symbol(
 ) {
     uint symbol_2 = 0u;
     uint next = {};
-    bool local_9 = {};
+    bool local_7 = {};
     uint _e7 = state;
     next = _e7;
     if (on) {
@@ -504,12 +339,12 @@ uint decode_symbol(
     }
     if (on) {
         uint _e59 = next;
-        local_9 = _e59 < LOWER;
+        local_7 = _e59 < LOWER;
     } else {
-        local_9 = false;
+        local_7 = false;
     }
-    bool needs_1 = local_9;
-    metal::uint2 _e64 = words_before(lane_2, needs_1, masks, turn_1);
+    bool needs_1 = local_7;
+    metal::uint2 _e64 = words_before(lane_2, needs_1, masks, turn);
     if (needs_1) {
         uint _e65 = next;
         uint _e69 = taken;
@@ -537,15 +372,15 @@ uint table_of(
     uint _e10 = data[_e7 + row_2];
     uint _e19 = p.col_classes;
     uint _e22 = data[_e19 + col_2];
-    uint pair_1 = ((_e10 * 16u) + (branch_1 * 8u)) + _e22;
+    uint pair = ((_e10 * 16u) + (branch_1 * 8u)) + _e22;
     uint _e27 = p.class_tables;
-    uint _e30 = data[_e27 + pair_1];
+    uint _e30 = data[_e27 + pair];
     return _e30 << table_bits_2;
 }
 
 void report_bad(
     constant RansParameters& p,
-    device type_11& report,
+    device type_10& report,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e4 = p.weight;
@@ -566,12 +401,12 @@ struct decode_ransInput {
 , constant RansParameters& p [[user(fake0)]]
 , device type_5 const& stream [[user(fake0)]]
 , device type_5 const& data [[user(fake0)]]
-, device type_11& report [[user(fake0)]]
+, device type_10& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    uint turn_1 = {};
+    uint turn = {};
     type_6 pending = {};
-    type_10 history = {};
+    type_9 history = {};
     uint history_at = {};
     uint state = {};
     uint taken = {};
@@ -712,7 +547,7 @@ struct decode_ransInput {
                         }
                         uint _e180 = table;
                         uint _e181 = table_bits;
-                        uint _e182 = decode_symbol(lane, on_1, _e180, _e181, masks, turn_1, stream, data, state, taken, limit, _buffer_sizes);
+                        uint _e182 = decode_symbol(lane, on_1, _e180, _e181, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
                         uint _e185 = p.zero;
                         push_code(_e182, _e185, history, history_at);
                         if (on_1) {
@@ -739,16 +574,16 @@ struct decode_ransInput {
             }
             {
                 uint _e199 = at;
-                uint i_5 = _e199 + lane;
+                uint i_4 = _e199 + lane;
                 uint _e203 = p.lanes;
                 if (lane < _e203) {
-                    local_2 = i_5 < symbols;
+                    local_2 = i_4 < symbols;
                 } else {
                     local_2 = false;
                 }
                 bool on_2 = local_2;
-                uint row_3 = row0_ + naga_div(i_5, cols);
-                uint col_4 = col0_ + naga_mod(i_5, cols);
+                uint row_3 = row0_ + naga_div(i_4, cols);
+                uint col_4 = col0_ + naga_mod(i_4, cols);
                 uint _e214 = first;
                 table_1 = _e214;
                 if (true) {
@@ -764,7 +599,7 @@ struct decode_ransInput {
                 }
                 uint _e224 = table_1;
                 uint _e225 = table_bits;
-                uint _e226 = decode_symbol(lane, on_2, _e224, _e225, masks, turn_1, stream, data, state, taken, limit, _buffer_sizes);
+                uint _e226 = decode_symbol(lane, on_2, _e224, _e225, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
                 if (on_2) {
                     put(row_3, col_4, _e226, 0u, words, pending, p, _buffer_sizes);
                 }

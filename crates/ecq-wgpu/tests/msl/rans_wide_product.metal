@@ -131,14 +131,14 @@ metal::uint2 words_before(
     uint lane_1,
     bool needs,
     threadgroup type_2& masks,
-    thread uint& turn_1
+    thread uint& turn
 ) {
     metal::uint2 counts = metal::uint2(0u, 0u);
     uint i = 0u;
-    uint _e3 = turn_1;
+    uint _e3 = turn;
     uint first_4 = naga_mod(_e3, 3u) * MASK_WORDS;
-    uint _e10 = turn_1;
-    turn_1 = _e10 + 1u;
+    uint _e10 = turn;
+    turn = _e10 + 1u;
     if (needs) {
         uint _e21 = metal::atomic_fetch_or_explicit(&masks.inner[first_4 + naga_div(lane_1, 32u)], 1u << naga_mod(lane_1, 32u), metal::memory_order_relaxed);
     }
@@ -173,7 +173,7 @@ metal::uint2 words_before(
         }
     }
     if (lane_1 < MASK_WORDS) {
-        uint _e70 = turn_1;
+        uint _e70 = turn;
         metal::atomic_store_explicit(&masks.inner[(naga_mod(_e70 + 1u, 3u) * MASK_WORDS) + lane_1], 0u, metal::memory_order_relaxed);
     }
     metal::uint2 _e80 = counts;
@@ -184,159 +184,6 @@ uint tile_number(
     uint i_1
 ) {
     return i_1;
-}
-
-bool is_finite(
-    float value
-) {
-    return (as_type<uint>(value) & 2139095040u) != 2139095040u;
-}
-
-bool is_nan(
-    float value_1
-) {
-    return (as_type<uint>(value_1) & 2147483647u) > 2139095040u;
-}
-
-int naga_f2i32(float value) {
-    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
-}
-
-float exponential(
-    float x
-) {
-    float y = 0.00019875691;
-    if (x < -87.0) {
-        return 0.0;
-    }
-    float clamped = (x > 88.0) ? 88.0 : x;
-    float n = metal::rint(clamped * 1.442695);
-    float r_5 = metal::fma(n, 0.00021219444, metal::fma(n, -0.6933594, clamped));
-    float _e17 = y;
-    y = metal::fma(_e17, r_5, 0.0013981999);
-    float _e20 = y;
-    y = metal::fma(_e20, r_5, 0.008333452);
-    float _e23 = y;
-    y = metal::fma(_e23, r_5, 0.041665796);
-    float _e26 = y;
-    y = metal::fma(_e26, r_5, 0.16666666);
-    float _e29 = y;
-    y = metal::fma(_e29, r_5, 0.5);
-    float _e32 = y;
-    y = metal::fma(_e32 * r_5, r_5, r_5) + 1.0;
-    float _e37 = y;
-    return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n)) + as_type<uint>(127))) << 23u);
-}
-
-metal::uint2 wide_product(
-    uint a,
-    uint b
-) {
-    uint low = (a & 65535u) * (b & 65535u);
-    uint left = (a & 65535u) * (b >> 16u);
-    uint right = (a >> 16u) * (b & 65535u);
-    uint middle = ((low >> 16u) + (left & 65535u)) + (right & 65535u);
-    uint high = ((((a >> 16u) * (b >> 16u)) + (left >> 16u)) + (right >> 16u)) + (middle >> 16u);
-    return metal::uint2(high, (middle << 16u) | (low & 65535u));
-}
-
-metal::float2 cosine_and_sine(
-    float angle
-) {
-    uint turn = 0u;
-    uint bits = as_type<uint>(angle);
-    int exponent = metal::min(as_type<int>(as_type<uint>(static_cast<int>(bits >> 23u)) - as_type<uint>(127)), 23);
-    uint mantissa = (bits & 8388607u) | 8388608u;
-    metal::uint2 _e14 = wide_product(mantissa, 2475754826u);
-    metal::uint2 _e16 = wide_product(mantissa, 683565275u);
-    uint middle_1 = _e14.x + _e16.y;
-    uint top = _e16.x + ((middle_1 < _e14.x) ? 1u : 0u);
-    uint shift = static_cast<uint>(as_type<int>(as_type<uint>(23) - as_type<uint>(exponent)));
-    if (shift == 0u) {
-        turn = middle_1;
-    } else {
-        if (shift < 32u) {
-            turn = (middle_1 >> shift) | (top << (32u - shift));
-        } else {
-            if (shift < 64u) {
-                turn = top >> (shift - 32u);
-            }
-        }
-    }
-    uint _e46 = turn;
-    uint quadrant = (_e46 + 536870912u) >> 30u;
-    uint _e51 = turn;
-    float x_2 = static_cast<float>(as_type<int>(_e51 - (quadrant << 30u))) * 0.0000000014629181;
-    float z = x_2 * x_2;
-    float sine = metal::fma(x_2 * z, metal::fma(z, metal::fma(z, -0.00019515296, 0.008332161), -0.16666655), x_2);
-    float even = metal::fma(z, metal::fma(z, 0.000024433157, -0.0013887316), 0.041666646);
-    float cosine = metal::fma(z * z, even, metal::fma(z, -0.5, 1.0));
-    switch(quadrant & 3u) {
-        case 0u: {
-            return metal::float2(cosine, sine);
-        }
-        case 1u: {
-            return metal::float2(-(sine), cosine);
-        }
-        case 2u: {
-            return metal::float2(-(cosine), -(sine));
-        }
-        default: {
-            return metal::float2(sine, -(cosine));
-        }
-    }
-}
-
-uint half_bits(
-    float value_2
-) {
-    bool local_6 = {};
-    bool local_7 = {};
-    uint bits_1 = as_type<uint>(value_2);
-    uint sign = (bits_1 >> 16u) & 32768u;
-    uint size = bits_1 & 2147483647u;
-    if (size > 2139095040u) {
-        return sign | 32256u;
-    }
-    if (size >= 1199566848u) {
-        return sign | 31744u;
-    }
-    if (size >= 947912704u) {
-        return sign | ((((size + 4095u) + ((size >> 13u) & 1u)) - 939524096u) >> 13u);
-    }
-    uint exponent_1 = size >> 23u;
-    if (exponent_1 < 102u) {
-        return sign;
-    }
-    uint mantissa_1 = (size & 8388607u) | 8388608u;
-    uint shift_1 = 126u - exponent_1;
-    uint half_1 = mantissa_1 >> shift_1;
-    uint rest = mantissa_1 & ((1u << shift_1) - 1u);
-    uint tie = 1u << (shift_1 - 1u);
-    if (!((rest > tie))) {
-        if (rest == tie) {
-            local_7 = (half_1 & 1u) == 1u;
-        } else {
-            local_7 = false;
-        }
-        bool _e64 = local_7;
-        local_6 = _e64;
-    } else {
-        local_6 = true;
-    }
-    bool _e66 = local_6;
-    return sign | (half_1 + (_e66 ? 1u : 0u));
-}
-
-uint bfloat_bits(
-    float value_3
-) {
-    uint bits_2 = as_type<uint>(value_3);
-    bool _e2 = is_nan(value_3);
-    if (_e2) {
-        return (bits_2 >> 16u) | 64u;
-    }
-    return ((bits_2 + 32767u) + ((bits_2 >> 16u) & 1u)) >> 16u;
 }
 
 float float_of_pair(
@@ -421,36 +268,36 @@ metal::float2 scales_of(
 
 float scaled_activation(
     Matrix m_1,
-    float value_4,
+    float value,
     uint col,
     device type_9 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (m_1.scaled == 0u) {
-        return value_4;
+        return value;
     }
     float _e8 = side_float(m_1.col_scales + col, side, _buffer_sizes);
-    return value_4 * _e8;
+    return value * _e8;
 }
 
 int dot_half(
-    metal::uint4 a_1,
-    metal::uint4 b_1
+    metal::uint4 a,
+    metal::uint4 b
 ) {
-    uint _e2 = a_1.x;
-    uint _e3 = b_1.x;
+    uint _e2 = a.x;
+    uint _e3 = b.x;
     packed_char4 reinterpreted_packed_char4_e2 = as_type<packed_char4>(_e2);
     packed_char4 reinterpreted_packed_char4_e3 = as_type<packed_char4>(_e3);
-    uint _e5 = a_1.y;
-    uint _e6 = b_1.y;
+    uint _e5 = a.y;
+    uint _e6 = b.y;
     packed_char4 reinterpreted_packed_char4_e5 = as_type<packed_char4>(_e5);
     packed_char4 reinterpreted_packed_char4_e6 = as_type<packed_char4>(_e6);
-    uint _e9 = a_1.z;
-    uint _e10 = b_1.z;
+    uint _e9 = a.z;
+    uint _e10 = b.z;
     packed_char4 reinterpreted_packed_char4_e9 = as_type<packed_char4>(_e9);
     packed_char4 reinterpreted_packed_char4_e10 = as_type<packed_char4>(_e10);
-    uint _e13 = a_1.w;
-    uint _e14 = b_1.w;
+    uint _e13 = a.w;
+    uint _e14 = b.w;
     packed_char4 reinterpreted_packed_char4_e13 = as_type<packed_char4>(_e13);
     packed_char4 reinterpreted_packed_char4_e14 = as_type<packed_char4>(_e14);
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(( + reinterpreted_packed_char4_e2[0] * reinterpreted_packed_char4_e3[0] + reinterpreted_packed_char4_e2[1] * reinterpreted_packed_char4_e3[1] + reinterpreted_packed_char4_e2[2] * reinterpreted_packed_char4_e3[2] + reinterpreted_packed_char4_e2[3] * reinterpreted_packed_char4_e3[3])) + as_type<uint>(( + reinterpreted_packed_char4_e5[0] * reinterpreted_packed_char4_e6[0] + reinterpreted_packed_char4_e5[1] * reinterpreted_packed_char4_e6[1] + reinterpreted_packed_char4_e5[2] * reinterpreted_packed_char4_e6[2] + reinterpreted_packed_char4_e5[3] * reinterpreted_packed_char4_e6[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e9[0] * reinterpreted_packed_char4_e10[0] + reinterpreted_packed_char4_e9[1] * reinterpreted_packed_char4_e10[1] + reinterpreted_packed_char4_e9[2] * reinterpreted_packed_char4_e10[2] + reinterpreted_packed_char4_e9[3] * reinterpreted_packed_char4_e10[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e13[0] * reinterpreted_packed_char4_e14[0] + reinterpreted_packed_char4_e13[1] * reinterpreted_packed_char4_e14[1] + reinterpreted_packed_char4_e13[2] * reinterpreted_packed_char4_e14[2] + reinterpreted_packed_char4_e13[3] * reinterpreted_packed_char4_e14[3])));
@@ -473,7 +320,7 @@ float add_block(
     device type_10 const& digits,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_8 = {};
+    bool local_6 = {};
     float sum = {};
     float sum_1 = {};
     ProductParameters _e5 = parameters(p);
@@ -491,11 +338,11 @@ float add_block(
     int _e45 = dot_half(codes.b, _e44);
     int two = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e36))) + as_type<uint>(_e45));
     if (false) {
-        local_8 = false;
+        local_6 = false;
     } else {
-        local_8 = false;
+        local_6 = false;
     }
-    bool _e52 = local_8;
+    bool _e52 = local_6;
     if (_e52) {
         int of_first = as_type<int>(sums_1.y);
         int of_second = as_type<int>(sums_1.z);
@@ -544,7 +391,7 @@ void add_outliers(
     thread type_12& total_1,
     device type_9 const& side,
     constant RansParameters& p,
-    device type_11 const& x_1,
+    device type_11 const& x,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i_3 = {};
@@ -590,7 +437,7 @@ void add_outliers(
                         break;
                     }
                     uint _e48 = r;
-                    float _e54 = x_1[((row0_ + _e48) * _e5.m.cols) + col_4];
+                    float _e54 = x[((row0_ + _e48) * _e5.m.cols) + col_4];
                     float _e55 = scaled_activation(m_2, _e54, col_4, side, _buffer_sizes);
                     uint _e56 = r;
                     uint _e58 = r;
@@ -612,15 +459,15 @@ float result_of(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float step = 1.0;
-    bool local_9 = {};
+    bool local_7 = {};
     float offset = 0.0;
     ProductParameters _e2 = parameters(p);
     if (false) {
-        local_9 = false;
+        local_7 = false;
     } else {
-        local_9 = true;
+        local_7 = true;
     }
-    bool _e10 = local_9;
+    bool _e10 = local_7;
     if (_e10) {
         float _e14 = side_float(_e2.m.scales + row_4, side, _buffer_sizes);
         step = _e14;
@@ -639,16 +486,16 @@ bool skips(
     uint rows,
     constant RansParameters& p
 ) {
-    bool local_10 = {};
+    bool local_8 = {};
     uint _e7 = p.sink.product.first;
     if (!(((first_2 + rows) <= _e7))) {
         uint _e16 = p.sink.product.first;
         uint _e21 = p.sink.product.count;
-        local_10 = first_2 >= (_e16 + _e21);
+        local_8 = first_2 >= (_e16 + _e21);
     } else {
-        local_10 = true;
+        local_8 = true;
     }
-    bool _e25 = local_10;
+    bool _e25 = local_8;
     return _e25;
 }
 
@@ -657,7 +504,7 @@ void end_range(
     constant metal::uint4& active_rows,
     device type_9 const& side,
     constant RansParameters& p,
-    device type_11 const& x_1,
+    device type_11 const& x,
     thread type_12& total_2,
     thread type_12& before_total,
     thread uint& split_2,
@@ -672,7 +519,7 @@ void end_range(
     uint _e17 = p.sink.product.m.listed;
     if (_e17 != 0u) {
         uint _e21 = split_2;
-        add_outliers(row_5, _e21, 0u, rows_in_use_1, sums, side, p, x_1, _buffer_sizes);
+        add_outliers(row_5, _e21, 0u, rows_in_use_1, sums, side, p, x, _buffer_sizes);
     }
     bool loop_init_3 = true;
     while(true) {
@@ -718,9 +565,9 @@ void put(
     device type_9 const& side,
     constant RansParameters& p,
     device type_10 const& digits,
-    device type_11 const& x_1,
+    device type_11 const& x,
     device type_11 const& bias,
-    device type_11& y_1,
+    device type_11& y,
     thread type_14& pending,
     thread type_12& total_2,
     thread type_12& before_total,
@@ -729,14 +576,14 @@ void put(
 ) {
     uint r_2 = 0u;
     uint element_1 = {};
-    bool local_11 = {};
+    bool local_9 = {};
     Codes codes_1 = {};
     uint j = 0u;
     metal::float2 first_3 = metal::float2(0.0, 0.0);
     metal::float2 second_1 = {};
-    bool local_12 = {};
+    bool local_10 = {};
     uint r_3 = 0u;
-    bool local_13 = {};
+    bool local_11 = {};
     uint r_4 = 0u;
     Matrix m_3 = p.sink.product.m;
     if (col_1 == 0u) {
@@ -769,11 +616,11 @@ void put(
     uint _e41 = p.sink.base;
     pending.inner[naga_div(i_5, 4u)] = _e36 | (((_e37 - _e41) & 7u) << (8u * naga_mod(i_5, 4u)));
     if (i_5 < 31u) {
-        local_11 = (col_1 + 1u) < m_3.cols;
+        local_9 = (col_1 + 1u) < m_3.cols;
     } else {
-        local_11 = false;
+        local_9 = false;
     }
-    bool _e60 = local_11;
+    bool _e60 = local_9;
     if (_e60) {
         return;
     }
@@ -817,11 +664,11 @@ void put(
         first_3 = _e122;
     }
     if (false) {
-        local_12 = false;
+        local_10 = false;
     } else {
-        local_12 = false;
+        local_10 = false;
     }
-    bool _e128 = local_12;
+    bool _e128 = local_10;
     if (_e128) {
         metal::float2 _e130 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
         second_1 = _e130;
@@ -855,7 +702,7 @@ void put(
     if ((block_1 + 1u) < _e161.y) {
         return;
     }
-    end_range(row_6, active_rows, side, p, x_1, total_2, before_total, split_2, _buffer_sizes);
+    end_range(row_6, active_rows, side, p, x, total_2, before_total, split_2, _buffer_sizes);
     if ((col_1 + 1u) < m_3.cols) {
         return;
     }
@@ -866,7 +713,7 @@ void put(
             break;
         }
         {
-            end_range(row_6, active_rows, side, p, x_1, total_2, before_total, split_2, _buffer_sizes);
+            end_range(row_6, active_rows, side, p, x, total_2, before_total, split_2, _buffer_sizes);
         }
     }
     uint _e177 = p.sink.product.which;
@@ -875,11 +722,11 @@ void put(
     if (!((row_6 < _e184))) {
         uint _e193 = p.sink.product.first;
         uint _e198 = p.sink.product.count;
-        local_13 = row_6 >= (_e193 + _e198);
+        local_11 = row_6 >= (_e193 + _e198);
     } else {
-        local_13 = true;
+        local_11 = true;
     }
-    bool _e202 = local_13;
+    bool _e202 = local_11;
     if (_e202) {
         return;
     }
@@ -908,7 +755,7 @@ void put(
             uint _e233 = r_4;
             float _e235 = before_total.inner[_e233];
             float _e236 = result_of(row_6, _e235, side, p, bias, _buffer_sizes);
-            y_1[at_6] = _e236;
+            y[at_6] = _e236;
         }
     }
     return;
@@ -991,7 +838,7 @@ uint decode_symbol(
     uint table_2,
     uint table_bits_1,
     threadgroup type_2& masks,
-    thread uint& turn_1,
+    thread uint& turn,
     device type_9 const& stream,
     device type_9 const& data,
     thread uint& state,
@@ -1001,7 +848,7 @@ uint decode_symbol(
 ) {
     uint symbol_2 = 0u;
     uint next = {};
-    bool local_14 = {};
+    bool local_12 = {};
     uint _e7 = state;
     next = _e7;
     if (on) {
@@ -1022,12 +869,12 @@ uint decode_symbol(
     }
     if (on) {
         uint _e59 = next;
-        local_14 = _e59 < LOWER;
+        local_12 = _e59 < LOWER;
     } else {
-        local_14 = false;
+        local_12 = false;
     }
-    bool needs_1 = local_14;
-    metal::uint2 _e64 = words_before(lane_2, needs_1, masks, turn_1);
+    bool needs_1 = local_12;
+    metal::uint2 _e64 = words_before(lane_2, needs_1, masks, turn);
     if (needs_1) {
         uint _e65 = next;
         uint _e69 = taken;
@@ -1082,15 +929,15 @@ struct decode_ransInput {
 , device type_9 const& side [[user(fake0)]]
 , constant RansParameters& p [[user(fake0)]]
 , device type_10 const& digits [[user(fake0)]]
-, device type_11 const& x_1 [[user(fake0)]]
+, device type_11 const& x [[user(fake0)]]
 , device type_11 const& bias [[user(fake0)]]
-, device type_11& y_1 [[user(fake0)]]
+, device type_11& y [[user(fake0)]]
 , device type_9 const& stream [[user(fake0)]]
 , device type_9 const& data [[user(fake0)]]
 , device type_16& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    uint turn_1 = {};
+    uint turn = {};
     type_14 pending = {};
     type_12 total_2 = {};
     type_12 before_total = {};
@@ -1236,11 +1083,11 @@ struct decode_ransInput {
                         }
                         uint _e180 = table;
                         uint _e181 = table_bits;
-                        uint _e182 = decode_symbol(lane, on_1, _e180, _e181, masks, turn_1, stream, data, state, taken, limit, _buffer_sizes);
+                        uint _e182 = decode_symbol(lane, on_1, _e180, _e181, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
                         uint _e185 = p.zero;
                         push_code(_e182, _e185, history, history_at);
                         if (on_1) {
-                            put(own, col_5, _e182, _e167, active_rows, side, p, digits, x_1, bias, y_1, pending, total_2, before_total, split_2, _buffer_sizes);
+                            put(own, col_5, _e182, _e167, active_rows, side, p, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
                         }
                     }
                 }
@@ -1288,9 +1135,9 @@ struct decode_ransInput {
                 }
                 uint _e224 = table_1;
                 uint _e225 = table_bits;
-                uint _e226 = decode_symbol(lane, on_2, _e224, _e225, masks, turn_1, stream, data, state, taken, limit, _buffer_sizes);
+                uint _e226 = decode_symbol(lane, on_2, _e224, _e225, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
                 if (on_2) {
-                    put(row_8, col_6, _e226, 0u, active_rows, side, p, digits, x_1, bias, y_1, pending, total_2, before_total, split_2, _buffer_sizes);
+                    put(row_8, col_6, _e226, 0u, active_rows, side, p, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
                 }
             }
         }

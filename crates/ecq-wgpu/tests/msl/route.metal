@@ -5,30 +5,22 @@
 using metal::uint;
 
 struct _mslBufferSizes {
+    uint size2;
     uint size3;
-    uint size4;
     uint size5;
-    uint size6;
-    uint size7;
-    uint size10;
 };
 
-struct type_6 {
+struct type_5 {
     metal::uint2 inner[256];
 };
-struct ChoiceParameters {
-    uint width;
-    uint room;
-};
-typedef float type_7[1];
-typedef uint type_8[1];
-typedef metal::uint2 type_10[1];
+typedef float type_6[1];
+typedef uint type_7[1];
 struct RouteParameters {
     uint experts;
     uint top_k;
     uint renormalize;
 };
-struct type_12 {
+struct type_9 {
     uint inner[1024];
 };
 constant uint F32_ = 0u;
@@ -41,16 +33,10 @@ constant uint NONE = 4294967295u;
 constant uint LEAST_BITS = 4286578688u;
 constant uint MAX_EXPERTS = 1024u;
 
-bool is_finite(
+bool is_nan(
     float value
 ) {
-    return (as_type<uint>(value) & 2139095040u) != 2139095040u;
-}
-
-bool is_nan(
-    float value_1
-) {
-    return (as_type<uint>(value_1) & 2147483647u) > 2139095040u;
+    return (as_type<uint>(value) & 2147483647u) > 2139095040u;
 }
 
 int naga_f2i32(float value) {
@@ -65,8 +51,8 @@ float exponential(
         return 0.0;
     }
     float clamped = (x > 88.0) ? 88.0 : x;
-    float n_1 = metal::rint(clamped * 1.442695);
-    float r = metal::fma(n_1, 0.00021219444, metal::fma(n_1, -0.6933594, clamped));
+    float n = metal::rint(clamped * 1.442695);
+    float r = metal::fma(n, 0.00021219444, metal::fma(n, -0.6933594, clamped));
     float _e17 = y;
     y = metal::fma(_e17, r, 0.0013981999);
     float _e20 = y;
@@ -80,137 +66,14 @@ float exponential(
     float _e32 = y;
     y = metal::fma(_e32 * r, r, r) + 1.0;
     float _e37 = y;
-    return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n_1)) + as_type<uint>(127))) << 23u);
-}
-
-metal::uint2 wide_product(
-    uint a,
-    uint b
-) {
-    uint low = (a & 65535u) * (b & 65535u);
-    uint left_1 = (a & 65535u) * (b >> 16u);
-    uint right = (a >> 16u) * (b & 65535u);
-    uint middle = ((low >> 16u) + (left_1 & 65535u)) + (right & 65535u);
-    uint high = ((((a >> 16u) * (b >> 16u)) + (left_1 >> 16u)) + (right >> 16u)) + (middle >> 16u);
-    return metal::uint2(high, (middle << 16u) | (low & 65535u));
-}
-
-metal::float2 cosine_and_sine(
-    float angle
-) {
-    uint turn = 0u;
-    uint bits = as_type<uint>(angle);
-    int exponent = metal::min(as_type<int>(as_type<uint>(static_cast<int>(bits >> 23u)) - as_type<uint>(127)), 23);
-    uint mantissa = (bits & 8388607u) | 8388608u;
-    metal::uint2 _e14 = wide_product(mantissa, 2475754826u);
-    metal::uint2 _e16 = wide_product(mantissa, 683565275u);
-    uint middle_1 = _e14.x + _e16.y;
-    uint top = _e16.x + ((middle_1 < _e14.x) ? 1u : 0u);
-    uint shift = static_cast<uint>(as_type<int>(as_type<uint>(23) - as_type<uint>(exponent)));
-    if (shift == 0u) {
-        turn = middle_1;
-    } else {
-        if (shift < 32u) {
-            turn = (middle_1 >> shift) | (top << (32u - shift));
-        } else {
-            if (shift < 64u) {
-                turn = top >> (shift - 32u);
-            }
-        }
-    }
-    uint _e46 = turn;
-    uint quadrant = (_e46 + 536870912u) >> 30u;
-    uint _e51 = turn;
-    float x_1 = static_cast<float>(as_type<int>(_e51 - (quadrant << 30u))) * 0.0000000014629181;
-    float z = x_1 * x_1;
-    float sine = metal::fma(x_1 * z, metal::fma(z, metal::fma(z, -0.00019515296, 0.008332161), -0.16666655), x_1);
-    float even = metal::fma(z, metal::fma(z, 0.000024433157, -0.0013887316), 0.041666646);
-    float cosine = metal::fma(z * z, even, metal::fma(z, -0.5, 1.0));
-    switch(quadrant & 3u) {
-        case 0u: {
-            return metal::float2(cosine, sine);
-        }
-        case 1u: {
-            return metal::float2(-(sine), cosine);
-        }
-        case 2u: {
-            return metal::float2(-(cosine), -(sine));
-        }
-        default: {
-            return metal::float2(sine, -(cosine));
-        }
-    }
-}
-
-uint half_bits(
-    float value_2
-) {
-    bool local_7 = {};
-    bool local_8 = {};
-    uint bits_1 = as_type<uint>(value_2);
-    uint sign = (bits_1 >> 16u) & 32768u;
-    uint size_1 = bits_1 & 2147483647u;
-    if (size_1 > 2139095040u) {
-        return sign | 32256u;
-    }
-    if (size_1 >= 1199566848u) {
-        return sign | 31744u;
-    }
-    if (size_1 >= 947912704u) {
-        return sign | ((((size_1 + 4095u) + ((size_1 >> 13u) & 1u)) - 939524096u) >> 13u);
-    }
-    uint exponent_1 = size_1 >> 23u;
-    if (exponent_1 < 102u) {
-        return sign;
-    }
-    uint mantissa_1 = (size_1 & 8388607u) | 8388608u;
-    uint shift_1 = 126u - exponent_1;
-    uint half_ = mantissa_1 >> shift_1;
-    uint rest = mantissa_1 & ((1u << shift_1) - 1u);
-    uint tie = 1u << (shift_1 - 1u);
-    if (!((rest > tie))) {
-        if (rest == tie) {
-            local_8 = (half_ & 1u) == 1u;
-        } else {
-            local_8 = false;
-        }
-        bool _e64 = local_8;
-        local_7 = _e64;
-    } else {
-        local_7 = true;
-    }
-    bool _e66 = local_7;
-    return sign | (half_ + (_e66 ? 1u : 0u));
-}
-
-uint bfloat_bits(
-    float value_3
-) {
-    uint bits_2 = as_type<uint>(value_3);
-    bool _e2 = is_nan(value_3);
-    if (_e2) {
-        return (bits_2 >> 16u) | 64u;
-    }
-    return ((bits_2 + 32767u) + ((bits_2 >> 16u) & 1u)) >> 16u;
-}
-
-float float_of_pair(
-    uint element,
-    uint word,
-    uint i_10
-) {
-    if (element == F16_) {
-        metal::float2 pair = float2(as_type<half2>(word));
-        return ((i_10 & 1u) == 1u) ? pair.y : pair.x;
-    }
-    return as_type<float>((word >> (16u * (i_10 & 1u))) << 16u);
+    return _e37 * as_type<float>(static_cast<uint>(as_type<int>(as_type<uint>(naga_f2i32(n)) + as_type<uint>(127))) << 23u);
 }
 
 uint descending(
     float logit
 ) {
-    uint bits_3 = as_type<uint>(logit);
-    return ~((((bits_3 >> 31u) == 1u) ? ~(bits_3) : (bits_3 | 2147483648u)));
+    uint bits = as_type<uint>(logit);
+    return ~((((bits >> 31u) == 1u) ? ~(bits) : (bits | 2147483648u)));
 }
 
 float logit_of(
@@ -221,23 +84,23 @@ float logit_of(
 }
 
 bool before(
-    metal::uint2 a_1,
-    metal::uint2 b_1
+    metal::uint2 a,
+    metal::uint2 b
 ) {
-    bool local_9 = {};
-    bool local_10 = {};
-    if (!((a_1.x < b_1.x))) {
-        if (a_1.x == b_1.x) {
-            local_10 = a_1.y < b_1.y;
+    bool local_2 = {};
+    bool local_3 = {};
+    if (!((a.x < b.x))) {
+        if (a.x == b.x) {
+            local_3 = a.y < b.y;
         } else {
-            local_10 = false;
+            local_3 = false;
         }
-        bool _e17 = local_10;
-        local_9 = _e17;
+        bool _e17 = local_3;
+        local_2 = _e17;
     } else {
-        local_9 = true;
+        local_2 = true;
     }
-    bool _e19 = local_9;
+    bool _e19 = local_2;
     return _e19;
 }
 
@@ -246,43 +109,43 @@ uint naga_div(uint lhs, uint rhs) {
 }
 
 metal::uint2 first_key(
-    uint thread_3,
+    uint thread_1,
     metal::uint2 own_1,
-    threadgroup type_6& best
+    threadgroup type_5& best
 ) {
-    uint distance_1 = 128u;
-    bool local_11 = {};
+    uint distance = 128u;
+    bool local_4 = {};
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    best.inner[thread_3] = own_1;
+    best.inner[thread_1] = own_1;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e31 = distance_1;
-            distance_1 = naga_div(_e31, 2u);
+            uint _e31 = distance;
+            distance = naga_div(_e31, 2u);
         }
         loop_init = false;
-        uint _e6 = distance_1;
+        uint _e6 = distance;
         if (_e6 > 0u) {
         } else {
             break;
         }
         {
-            uint _e9 = distance_1;
-            if (thread_3 < _e9) {
-                uint _e14 = distance_1;
-                metal::uint2 _e17 = best.inner[thread_3 + _e14];
-                metal::uint2 _e20 = best.inner[thread_3];
+            uint _e9 = distance;
+            if (thread_1 < _e9) {
+                uint _e14 = distance;
+                metal::uint2 _e17 = best.inner[thread_1 + _e14];
+                metal::uint2 _e20 = best.inner[thread_1];
                 bool _e21 = before(_e17, _e20);
-                local_11 = _e21;
+                local_4 = _e21;
             } else {
-                local_11 = false;
+                local_4 = false;
             }
-            bool _e23 = local_11;
+            bool _e23 = local_4;
             if (_e23) {
-                uint _e27 = distance_1;
-                metal::uint2 _e30 = best.inner[thread_3 + _e27];
-                best.inner[thread_3] = _e30;
+                uint _e27 = distance;
+                metal::uint2 _e30 = best.inner[thread_1 + _e27];
+                best.inner[thread_1] = _e30;
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
@@ -301,109 +164,66 @@ float ranked(
     return (logit_1 == 0.0) ? 0.0 : logit_1;
 }
 
-metal::uint2 largest(
-    uint thread_4,
-    uint start,
-    threadgroup type_6& best,
-    constant ChoiceParameters& choice_p,
-    device type_7 const& logits,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    metal::uint2 own_2 = metal::uint2(4294967295u, 4294967295u);
-    uint i_11 = {};
-    i_11 = thread_4;
-    bool loop_init_1 = true;
-    while(true) {
-        if (!loop_init_1) {
-            uint _e23 = i_11;
-            i_11 = _e23 + THREADS;
-        }
-        loop_init_1 = false;
-        uint _e7 = i_11;
-        uint _e10 = choice_p.width;
-        if (_e7 < _e10) {
-        } else {
-            break;
-        }
-        {
-            uint _e13 = i_11;
-            float _e16 = logits[start + _e13];
-            float _e17 = ranked(_e16);
-            uint _e18 = descending(_e17);
-            uint _e19 = i_11;
-            metal::uint2 key_1 = metal::uint2(_e18, _e19);
-            metal::uint2 _e21 = own_2;
-            bool _e22 = before(key_1, _e21);
-            if (_e22) {
-                own_2 = key_1;
-            }
-        }
-    }
-    metal::uint2 _e26 = own_2;
-    metal::uint2 _e27 = first_key(thread_4, _e26, best);
-    return _e27;
-}
-
 struct routeInput {
 };
 [[max_total_threads_per_threadgroup(256)]] kernel void route(
-  metal::uint3 group_2 [[threadgroup_position_in_grid]]
-, uint thread_2 [[thread_index_in_threadgroup]]
+  metal::uint3 group [[threadgroup_position_in_grid]]
+, uint thread_ [[thread_index_in_threadgroup]]
 , constant metal::uint4& active_rows [[user(fake0)]]
-, threadgroup type_6& best
-, device type_7 const& logits [[user(fake0)]]
-, device type_8& chosen [[user(fake0)]]
+, threadgroup type_5& best
+, device type_6 const& logits [[user(fake0)]]
+, device type_7& chosen [[user(fake0)]]
 , constant RouteParameters& route_p [[user(fake0)]]
-, device type_7& route_weights [[user(fake0)]]
-, threadgroup type_12& taken
+, device type_6& route_weights [[user(fake0)]]
+, threadgroup type_9& taken
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    uint i_5 = {};
+    uint i = {};
     float most = {};
     uint k = 0u;
     metal::uint2 own = {};
-    uint i_6 = {};
-    bool local_5 = {};
-    bool local_6 = {};
+    uint i_1 = {};
+    bool local = {};
+    bool local_1 = {};
     float all = 0.0;
-    uint i_7 = 0u;
+    uint i_2 = 0u;
     float sum = 0.0;
     uint k_1 = {};
-    uint i_8 = 0u;
-    uint i_9 = {};
-    uint row = group_2.x;
+    uint i_3 = 0u;
+    uint i_4 = {};
+    uint row = group.x;
     uint _e5 = active_rows.x;
     if (row >= _e5) {
         return;
     }
     uint _e9 = route_p.experts;
-    uint start_1 = row * _e9;
-    i_5 = thread_2;
-    bool loop_init_2 = true;
+    uint start = row * _e9;
+    i = thread_;
+    bool loop_init_1 = true;
     while(true) {
-        if (!loop_init_2) {
-            uint _e19 = i_5;
-            i_5 = _e19 + THREADS;
+        if (!loop_init_1) {
+            uint _e19 = i;
+            i = _e19 + THREADS;
         }
-        loop_init_2 = false;
-        uint _e12 = i_5;
+        loop_init_1 = false;
+        uint _e12 = i;
         if (_e12 < MAX_EXPERTS) {
         } else {
             break;
         }
         {
-            uint _e16 = i_5;
+            uint _e16 = i;
             taken.inner[_e16] = 0u;
         }
     }
     most = as_type<float>(LEAST_BITS);
-    bool loop_init_3 = true;
+    bool loop_init_2 = true;
     while(true) {
-        if (!loop_init_3) {
+        if (!loop_init_2) {
             uint _e89 = k;
             k = _e89 + 1u;
         }
-        loop_init_3 = false;
+        loop_init_2 = false;
         uint _e27 = k;
         uint _e30 = route_p.top_k;
         if (_e27 < _e30) {
@@ -412,51 +232,51 @@ struct routeInput {
         }
         {
             own = metal::uint2(4294967295u, 4294967295u);
-            i_6 = thread_2;
-            bool loop_init_4 = true;
+            i_1 = thread_;
+            bool loop_init_3 = true;
             while(true) {
-                if (!loop_init_4) {
-                    uint _e63 = i_6;
-                    i_6 = _e63 + THREADS;
+                if (!loop_init_3) {
+                    uint _e63 = i_1;
+                    i_1 = _e63 + THREADS;
                 }
-                loop_init_4 = false;
-                uint _e37 = i_6;
+                loop_init_3 = false;
+                uint _e37 = i_1;
                 uint _e40 = route_p.experts;
                 if (_e37 < _e40) {
                 } else {
                     break;
                 }
                 {
-                    uint _e43 = i_6;
-                    float _e46 = logits[start_1 + _e43];
+                    uint _e43 = i_1;
+                    float _e46 = logits[start + _e43];
                     float _e47 = ranked(_e46);
                     uint _e48 = descending(_e47);
-                    uint _e49 = i_6;
-                    metal::uint2 key_2 = metal::uint2(_e48, _e49);
-                    uint _e52 = i_6;
+                    uint _e49 = i_1;
+                    metal::uint2 key_1 = metal::uint2(_e48, _e49);
+                    uint _e52 = i_1;
                     uint _e54 = taken.inner[_e52];
                     if (_e54 == 0u) {
                         metal::uint2 _e59 = own;
-                        bool _e60 = before(key_2, _e59);
-                        local_5 = _e60;
+                        bool _e60 = before(key_1, _e59);
+                        local = _e60;
                     } else {
-                        local_5 = false;
+                        local = false;
                     }
-                    bool _e62 = local_5;
+                    bool _e62 = local;
                     if (_e62) {
-                        own = key_2;
+                        own = key_1;
                     }
                 }
             }
             metal::uint2 _e66 = own;
-            metal::uint2 _e67 = first_key(thread_2, _e66, best);
-            if (thread_2 == 0u) {
+            metal::uint2 _e67 = first_key(thread_, _e66, best);
+            if (thread_ == 0u) {
                 uint _e75 = route_p.experts;
-                local_6 = _e67.y < _e75;
+                local_1 = _e67.y < _e75;
             } else {
-                local_6 = false;
+                local_1 = false;
             }
-            bool _e78 = local_6;
+            bool _e78 = local_1;
             if (_e78) {
                 taken.inner[_e67.y] = 1u;
             }
@@ -468,17 +288,17 @@ struct routeInput {
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }
-    if (thread_2 != 0u) {
+    if (thread_ != 0u) {
         return;
     }
-    bool loop_init_5 = true;
+    bool loop_init_4 = true;
     while(true) {
-        if (!loop_init_5) {
-            uint _e113 = i_7;
-            i_7 = _e113 + 1u;
+        if (!loop_init_4) {
+            uint _e113 = i_2;
+            i_2 = _e113 + 1u;
         }
-        loop_init_5 = false;
-        uint _e97 = i_7;
+        loop_init_4 = false;
+        uint _e97 = i_2;
         uint _e100 = route_p.experts;
         if (_e97 < _e100) {
         } else {
@@ -486,8 +306,8 @@ struct routeInput {
         }
         {
             float _e102 = all;
-            uint _e104 = i_7;
-            float _e107 = logits[start_1 + _e104];
+            uint _e104 = i_2;
+            float _e107 = logits[start + _e104];
             float _e108 = most;
             float _e110 = exponential(_e107 - _e108);
             all = _e102 + _e110;
@@ -495,33 +315,33 @@ struct routeInput {
     }
     uint _e119 = route_p.top_k;
     k_1 = row * _e119;
-    bool loop_init_6 = true;
+    bool loop_init_5 = true;
     while(true) {
-        if (!loop_init_6) {
-            uint _e158 = i_8;
-            i_8 = _e158 + 1u;
+        if (!loop_init_5) {
+            uint _e158 = i_3;
+            i_3 = _e158 + 1u;
         }
-        loop_init_6 = false;
-        uint _e124 = i_8;
+        loop_init_5 = false;
+        uint _e124 = i_3;
         uint _e127 = route_p.experts;
         if (_e124 < _e127) {
         } else {
             break;
         }
         {
-            uint _e130 = i_8;
+            uint _e130 = i_3;
             uint _e132 = taken.inner[_e130];
             if (_e132 == 0u) {
                 continue;
             }
-            uint _e136 = i_8;
-            float _e139 = logits[start_1 + _e136];
+            uint _e136 = i_3;
+            float _e139 = logits[start + _e136];
             float _e140 = most;
             float _e142 = exponential(_e139 - _e140);
             float _e143 = all;
             float weight = _e142 / _e143;
             uint _e146 = k_1;
-            uint _e148 = i_8;
+            uint _e148 = i_3;
             chosen[_e146] = _e148;
             uint _e150 = k_1;
             route_weights[_e150] = weight;
@@ -534,23 +354,23 @@ struct routeInput {
     uint _e162 = route_p.renormalize;
     if (_e162 != 0u) {
         uint _e167 = route_p.top_k;
-        i_9 = row * _e167;
-        bool loop_init_7 = true;
+        i_4 = row * _e167;
+        bool loop_init_6 = true;
         while(true) {
-            if (!loop_init_7) {
-                uint _e183 = i_9;
-                i_9 = _e183 + 1u;
+            if (!loop_init_6) {
+                uint _e183 = i_4;
+                i_4 = _e183 + 1u;
             }
-            loop_init_7 = false;
-            uint _e170 = i_9;
+            loop_init_6 = false;
+            uint _e170 = i_4;
             uint _e171 = k_1;
             if (_e170 < _e171) {
             } else {
                 break;
             }
             {
-                uint _e174 = i_9;
-                uint _e177 = i_9;
+                uint _e174 = i_4;
+                uint _e177 = i_4;
                 float _e179 = route_weights[_e177];
                 float _e180 = sum;
                 route_weights[_e174] = _e179 / _e180;
