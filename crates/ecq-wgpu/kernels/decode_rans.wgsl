@@ -100,7 +100,10 @@ fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
         return;
     }
     limit = end / 2u;
-    if (lane < used) { state = stream_word(start / 2u + 2u * lane) | stream_word(start / 2u + 2u * lane + 1u) << 16u; }
+    if (lane < used) {
+        let at = start / 2u + 2u * lane;
+        state = stream_word(at) | stream_word(at + 1u) << 16u;
+    }
     taken = start / 2u + 2u * used;
     var table_bits = p.table_bits;
     var first = 0u;
@@ -116,7 +119,9 @@ fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
                 let col = col0 + c;
                 let branch = branch_bit(col, p.restart);
                 var table = first;
-                if (CLASSES != 0u && on) { table = table_of(own, col, select(0u, branch, CLASSES == 2u), table_bits); }
+                if (CLASSES != 0u && on) {
+                    table = table_of(own, col, select(0u, branch, CLASSES == 2u), table_bits);
+                }
                 let symbol = decode_symbol(lane, on, table, table_bits);
                 push_code(symbol, p.zero);
                 if (on) { put(own, col, symbol, branch); }

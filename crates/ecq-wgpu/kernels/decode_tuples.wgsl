@@ -89,7 +89,9 @@ fn decode_tuples(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     }
     var limit = 32u * (next_row - own_row + p.reach);
     limit = min(limit, 32u * (p.stream_rows - min(own_row, p.stream_rows)));
-    if (segment + 1u < p.segments) { limit = min(limit, 32u * (next_row - own_row) + start_of(number + 1u, lane)); }
+    if (segment + 1u < p.segments) {
+        limit = min(limit, 32u * (next_row - own_row) + start_of(number + 1u, lane));
+    }
     var bad = used > limit;
     storageBarrier();
     workgroupBarrier();

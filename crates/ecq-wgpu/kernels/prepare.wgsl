@@ -61,5 +61,6 @@ fn prepare(@builtin(global_invocation_id) id: vec3<u32>) {
         let first = 4u * i;
         digits[at + i] = vec4<u32>(words[first], words[first + 1u], words[first + 2u], words[first + 3u]);
     }
-    digits[at + 4u] = vec4<u32>(scale, bitcast<u32>(sums.x), bitcast<u32>(sums.y), bitcast<u32>(sums.x + sums.y));
+    let both = vec2<u32>(bitcast<u32>(sums.x), bitcast<u32>(sums.y));
+    digits[at + 4u] = vec4<u32>(scale, both.x, both.y, both.x + both.y);
 }

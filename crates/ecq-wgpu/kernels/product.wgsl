@@ -2,8 +2,8 @@
 //
 // Constants: those of matrix.wgsl, and ROWS, the rows of activations that share unpacked codes.
 //
-// A workgroup has 32 rows of the matrix, one per lane, and divides their blocks into SPLITS ranges. Sums are in
-// the order of sums.wgsl.
+// A workgroup has 32 rows of the matrix, one per lane, and divides their blocks into SPLITS ranges. Sums are
+// in the order of sums.wgsl.
 
 @group(0) @binding(0) var<uniform> p: ProductParameters;
 @group(0) @binding(2) var<storage, read> words: array<u32>;

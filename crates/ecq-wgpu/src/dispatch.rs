@@ -32,6 +32,8 @@ pub(crate) struct ActiveRows {
 
 /// A dispatch that a pass can replay.
 pub(crate) struct Encoded {
+    /// Name of the kernel.
+    pub(crate) name: &'static str,
     pipeline: Arc<Pipeline>,
     bindings: wgpu::BindGroup,
     groups: [u32; 3],
@@ -77,7 +79,8 @@ pub(crate) fn encode(gpu: &Gpu, dispatches: &[Dispatch]) -> Result<Vec<Encoded>>
             layout: &pipeline.layout,
             entries: &entries,
         });
-        Ok(Encoded { pipeline, bindings, groups: dispatch.groups.map(|n| n as u32) })
+        let groups = dispatch.groups.map(|n| n as u32);
+        Ok(Encoded { name: dispatch.kernel.entry, pipeline, bindings, groups })
     });
     let all = all.collect::<Result<Vec<_>>>()?;
     gpu.check()?;

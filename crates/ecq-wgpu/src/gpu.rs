@@ -140,7 +140,7 @@ impl Gpu {
         Ok(buffer)
     }
 
-    fn allocate(&self, bytes: u64, usage: BufferUsages) -> Result<wgpu::Buffer> {
+    pub(crate) fn allocate(&self, bytes: u64, usage: BufferUsages) -> Result<wgpu::Buffer> {
         // The driver binds nothing of no bytes.
         let size = bytes.max(16).next_multiple_of(16);
         let scope = self.device.push_error_scope(ErrorFilter::OutOfMemory);
@@ -186,6 +186,16 @@ impl Gpu {
         Ok(Reading { staging, index: Some(index), bytes })
     }
 
+    /// Waits for a submission, or for all.
+    ///
+    /// # Errors
+    /// [`WgpuError::Driver`] if it has failed.
+    pub(crate) fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let waited = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+        waited.map_err(|error| WgpuError::Driver(format!("waiting for the GPU: {error}")))?;
+        self.check()
+    }
+
     /// Waits for a copy and passes its bytes on.
     ///
     /// # Errors
@@ -198,9 +208,7 @@ impl Gpu {
             // The receiver lives until the result is there.
             let _ = send.send(result);
         });
-        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: index, timeout: None });
-        waited.map_err(|error| WgpuError::Driver(format!("waiting for the GPU: {error}")))?;
-        self.check()?;
+        self.wait(index)?;
         let mapped = receive.recv().map_err(|error| WgpuError::Driver(error.to_string()))?;
         mapped.map_err(|error| WgpuError::Driver(format!("reading from the GPU: {error}")))?;
         let view = slice.get_mapped_range();

@@ -20,6 +20,7 @@ mod experts;
 mod gpu;
 mod kernel;
 mod layout;
+mod measure;
 mod pipeline_cache;
 mod products;
 mod program;

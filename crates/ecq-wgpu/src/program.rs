@@ -21,7 +21,7 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 
 /// A compiled program and the resources that it uses.
 pub(crate) struct WgpuProgram {
-    segments: Vec<Segment>,
+    pub(crate) segments: Vec<Segment>,
     pub(crate) resources: Resources,
     /// Slots that the program decodes into.
     decoded: Vec<SlotId>,
@@ -86,7 +86,7 @@ pub(crate) enum Work {
 }
 
 /// A part of a program.
-enum Segment {
+pub(crate) enum Segment {
     Pass(Vec<Encoded>),
     Clear(wgpu::Buffer),
     Experts(Box<HostExperts>),

@@ -76,7 +76,7 @@ impl WgpuWeight {
                     float_elements(dtype, &bytes[row * row_bytes..(row + 1) * row_bytes], out);
                 };
                 let parts = upload(gpu, matrix, float_kind(dtype), &SideData::default(), &row)?;
-                Ok(Self::new(shared, matrix, float_kind(dtype), parts, None, false))
+                Ok(Self::weight(shared, matrix, float_kind(dtype), parts, None, false))
             }
             (Residence::Packed | Residence::Streams, MatrixStorage::Codes(tensor)) => {
                 let coding = CodesEntry::of(tensor)?.coding;
@@ -100,7 +100,7 @@ impl WgpuWeight {
                     packed.elements(&codes.symbols()[row * cols..(row + 1) * cols], out);
                 };
                 let parts = upload(gpu, matrix, packed.kind, &packed.side, &row)?;
-                Ok(Self::new(shared, matrix, packed.kind, parts, None, false))
+                Ok(Self::weight(shared, matrix, packed.kind, parts, None, false))
             }
             (Residence::Slot, MatrixStorage::Codes(tensor)) => {
                 Self::load_streams(shared, matrix, tensor, true)
@@ -131,10 +131,10 @@ impl WgpuWeight {
         let streams = Streams::load(gpu, tensor, &packed)?;
         let side = Side::new(gpu, packed.kind, &packed.side, shape, 0..rows)?;
         let parts = vec![Part { rows: 0..rows, words: None, side }];
-        Ok(Self::new(shared, matrix, packed.kind, parts, Some(streams), in_slot))
+        Ok(Self::weight(shared, matrix, packed.kind, parts, Some(streams), in_slot))
     }
 
-    fn new(
+    fn weight(
         shared: &Shared,
         matrix: &Matrix,
         kind: MatrixKind,

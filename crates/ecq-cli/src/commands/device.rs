@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 pub enum Device {
     Cpu(Cpu),
     Cuda(Cuda),
+    #[cfg(feature = "wgpu")]
+    Wgpu(ecq::wgpu::Wgpu),
 }
 
 impl Device {
@@ -21,34 +23,54 @@ impl Device {
                 let options = CpuOptions { threads: threads.unwrap_or(0), ..CpuOptions::default() };
                 Ok(Self::Cpu(Cpu::new(options)?))
             }
-            DeviceName::Wgpu(_) => {
-                let why = "this benchmark runs on cpu and cuda; `bench model` also runs on wgpu";
-                Err(RuntimeError::InvalidInput(why).into())
-            }
+            DeviceName::Wgpu(choice) => Self::wgpu(&choice),
         }
+    }
+
+    #[cfg(feature = "wgpu")]
+    fn wgpu(choice: &str) -> anyhow::Result<Self> {
+        let options = choice.parse().map_err(RuntimeError::from)?;
+        Ok(Self::Wgpu(ecq::wgpu::Wgpu::new(&options)?))
+    }
+
+    #[cfg(not(feature = "wgpu"))]
+    fn wgpu(_: &str) -> anyhow::Result<Self> {
+        Err(RuntimeError::InvalidInput("this build has no wgpu device; its feature is wgpu").into())
     }
 
     pub fn backend(&self) -> &dyn Backend {
         match self {
             Self::Cpu(cpu) => cpu,
             Self::Cuda(cuda) => cuda,
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu(wgpu) => wgpu,
         }
     }
 
     pub fn cuda(&self) -> Option<&Cuda> {
+        if let Self::Cuda(cuda) = self { Some(cuda) } else { None }
+    }
+
+    /// Returns the median seconds that a GPU takes for the kernels of a program that `keep` chooses; an error
+    /// on the CPU.
+    pub fn gpu_seconds(
+        &self,
+        program: &Compiled,
+        inputs: &Inputs,
+        keep: &dyn Fn(&str) -> bool,
+    ) -> anyhow::Result<f64> {
         match self {
-            Self::Cpu(_) => None,
-            Self::Cuda(cuda) => Some(cuda),
+            Self::Cpu(_) => Err(RuntimeError::InvalidInput("the CPU has no kernels to choose").into()),
+            Self::Cuda(cuda) => Ok(cuda.measure_program(program, inputs, keep)?),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu(wgpu) => Ok(wgpu.measure_program(program, inputs, keep)?),
         }
     }
 
     /// Returns the median seconds that a program takes: on the CPU by the clock, of at least three passes
     /// and of as many as fit `most` seconds; on a GPU by its events.
     pub fn seconds(&self, program: &Compiled, inputs: &Inputs, most: f64) -> anyhow::Result<f64> {
-        let cpu = match self {
-            Self::Cuda(cuda) => return Ok(cuda.measure_program(program, inputs, |_| true)?),
-            Self::Cpu(cpu) => cpu,
-        };
+        let Self::Cpu(cpu) = self else { return self.gpu_seconds(program, inputs, &|_| true) };
         let pass = || cpu.wait(&cpu.submit(program, inputs)?);
         pass()?;
         median(Duration::from_secs_f64(most.clamp(0.0, 3600.0)), pass)

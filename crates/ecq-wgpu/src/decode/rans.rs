@@ -47,7 +47,9 @@ pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, levels: 
     let threads = lanes.next_power_of_two().max(32);
     let in_rows = tiling.in_rows();
     let class_constant = classes.as_ref().map_or(0, |_| 1 + usize::from(branches));
-    let text = text(threads, in_rows, class_constant, wide, gpu.has_subgroups(threads as u32));
+    // A ballot of 32 lanes is one word.
+    let subgroups = threads == 32 && gpu.has_subgroups(32);
+    let text = text(threads, in_rows, class_constant, wide, subgroups);
     let [rows, tile_rows, tile_cols, across] = tiling.words();
     let tiles = ranges.len();
     let Levels { zero, restart, .. } = levels;
