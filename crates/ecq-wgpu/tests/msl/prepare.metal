@@ -17,13 +17,13 @@ struct PrepareParameters {
     uint col_scales;
     uint scaled;
 };
-typedef float type_5[1];
-typedef uint type_6[1];
-typedef metal::uint4 type_7[1];
-struct type_9 {
+typedef float type_6[1];
+typedef uint type_7[1];
+typedef metal::uint4 type_8[1];
+struct type_10 {
     float inner[32];
 };
-struct type_10 {
+struct type_11 {
     uint inner[16];
 };
 constant uint F32_ = 0u;
@@ -43,8 +43,8 @@ float value_at(
     uint row,
     uint col,
     constant PrepareParameters& p,
-    device type_5 const& x,
-    device type_6 const& side,
+    device type_6 const& x,
+    device type_7 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e4 = p.cols;
@@ -80,20 +80,20 @@ struct prepareInput {
   metal::uint3 id [[thread_position_in_grid]]
 , constant metal::uint4& active_rows [[user(fake0)]]
 , constant PrepareParameters& p [[user(fake0)]]
-, device type_5 const& x [[user(fake0)]]
-, device type_6 const& side [[user(fake0)]]
-, device type_7& digits [[user(fake0)]]
+, device type_6 const& x [[user(fake0)]]
+, device type_7 const& side [[user(fake0)]]
+, device type_8& digits [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     bool local = {};
-    type_9 values = {};
+    type_10 values = {};
     float largest = 0.0;
     bool finite = true;
     uint i = 0u;
     bool local_1 = {};
     float inverse = 0.0;
     bool local_2 = {};
-    type_10 words = {};
+    type_11 words = {};
     metal::int2 sums = metal::int2(0, 0);
     uint i_1 = 0u;
     int number = {};
@@ -221,10 +221,9 @@ struct prepareInput {
             digits[at + _e160] = metal::uint4(_e164, _e168, _e172, _e176);
         }
     }
-    int _e186 = sums.x;
-    int _e189 = sums.y;
-    int _e192 = sums.x;
-    int _e194 = sums.y;
-    digits[at + 4u] = metal::uint4(scale, as_type<uint>(_e186), as_type<uint>(_e189), as_type<uint>(as_type<int>(as_type<uint>(_e192) + as_type<uint>(_e194))));
+    int _e182 = sums.x;
+    int _e185 = sums.y;
+    metal::uint2 both = metal::uint2(as_type<uint>(_e182), as_type<uint>(_e185));
+    digits[at + 4u] = metal::uint4(scale, both.x, both.y, both.x + both.y);
     return;
 }

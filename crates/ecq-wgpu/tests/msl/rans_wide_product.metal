@@ -1008,86 +1008,87 @@ struct decode_ransInput {
     limit = naga_div(end, 2u);
     uint _e83 = used;
     if (lane < _e83) {
-        uint _e91 = stream_word(naga_div(start, 2u) + (2u * lane), stream, limit, _buffer_sizes);
-        uint _e99 = stream_word((naga_div(start, 2u) + (2u * lane)) + 1u, stream, limit, _buffer_sizes);
-        state = _e91 | (_e99 << 16u);
+        uint at_8 = naga_div(start, 2u) + (2u * lane);
+        uint _e91 = stream_word(at_8, stream, limit, _buffer_sizes);
+        uint _e94 = stream_word(at_8 + 1u, stream, limit, _buffer_sizes);
+        state = _e91 | (_e94 << 16u);
     }
-    uint _e107 = used;
-    taken = naga_div(start, 2u) + (2u * _e107);
-    uint _e112 = p.table_bits;
-    table_bits = _e112;
-    uint _e118 = p.listed;
-    if (_e118 != 0u) {
-        uint _e124 = p.firsts;
-        uint _e127 = data[_e124 + _e7];
-        table_bits = _e127 & 15u;
-        uint _e133 = p.firsts;
-        uint _e136 = data[_e133 + _e7];
-        first = _e136 >> 4u;
+    uint _e102 = used;
+    taken = naga_div(start, 2u) + (2u * _e102);
+    uint _e107 = p.table_bits;
+    table_bits = _e107;
+    uint _e113 = p.listed;
+    if (_e113 != 0u) {
+        uint _e119 = p.firsts;
+        uint _e122 = data[_e119 + _e7];
+        table_bits = _e122 & 15u;
+        uint _e128 = p.firsts;
+        uint _e131 = data[_e128 + _e7];
+        first = _e131 >> 4u;
     }
     if (true) {
         bool loop_init_9 = true;
         while(true) {
             if (!loop_init_9) {
-                uint _e189 = row;
-                uint _e192 = p.lanes;
-                row = _e189 + _e192;
+                uint _e184 = row;
+                uint _e187 = p.lanes;
+                row = _e184 + _e187;
             }
             loop_init_9 = false;
-            uint _e142 = row;
-            if (_e142 < rows_1) {
+            uint _e137 = row;
+            if (_e137 < rows_1) {
             } else {
                 break;
             }
             {
-                uint _e146 = p.lanes;
-                if (lane < _e146) {
-                    uint _e150 = row;
-                    local = (_e150 + lane) < rows_1;
+                uint _e141 = p.lanes;
+                if (lane < _e141) {
+                    uint _e145 = row;
+                    local = (_e145 + lane) < rows_1;
                 } else {
                     local = false;
                 }
                 bool on_1 = local;
-                uint _e155 = row;
-                uint own = (row0_1 + _e155) + lane;
+                uint _e150 = row;
+                uint own = (row0_1 + _e150) + lane;
                 c = 0u;
                 bool loop_init_10 = true;
                 while(true) {
                     if (!loop_init_10) {
-                        uint _e187 = c;
-                        c = _e187 + 1u;
+                        uint _e182 = c;
+                        c = _e182 + 1u;
                     }
                     loop_init_10 = false;
-                    uint _e160 = c;
-                    if (_e160 < cols) {
+                    uint _e155 = c;
+                    if (_e155 < cols) {
                     } else {
                         break;
                     }
                     {
-                        uint _e162 = c;
-                        uint col_5 = col0_ + _e162;
-                        uint _e166 = p.restart;
-                        uint _e167 = branch_bit(col_5, _e166, history, history_at);
-                        uint _e168 = first;
-                        table = _e168;
+                        uint _e157 = c;
+                        uint col_5 = col0_ + _e157;
+                        uint _e161 = p.restart;
+                        uint _e162 = branch_bit(col_5, _e161, history, history_at);
+                        uint _e163 = first;
+                        table = _e163;
                         if (true) {
                             local_1 = on_1;
                         } else {
                             local_1 = false;
                         }
-                        bool _e174 = local_1;
-                        if (_e174) {
-                            uint _e178 = table_bits;
-                            uint _e179 = table_of(own, col_5, false ? _e167 : 0u, _e178, p, data, _buffer_sizes);
-                            table = _e179;
+                        bool _e169 = local_1;
+                        if (_e169) {
+                            uint _e173 = table_bits;
+                            uint _e174 = table_of(own, col_5, false ? _e162 : 0u, _e173, p, data, _buffer_sizes);
+                            table = _e174;
                         }
-                        uint _e180 = table;
-                        uint _e181 = table_bits;
-                        uint _e182 = decode_symbol(lane, on_1, _e180, _e181, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
-                        uint _e185 = p.zero;
-                        push_code(_e182, _e185, history, history_at);
+                        uint _e175 = table;
+                        uint _e176 = table_bits;
+                        uint _e177 = decode_symbol(lane, on_1, _e175, _e176, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
+                        uint _e180 = p.zero;
+                        push_code(_e177, _e180, history, history_at);
                         if (on_1) {
-                            put(own, col_5, _e182, _e167, active_rows, side, p, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
+                            put(own, col_5, _e177, _e162, active_rows, side, p, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
                         }
                     }
                 }
@@ -1098,21 +1099,21 @@ struct decode_ransInput {
         bool loop_init_11 = true;
         while(true) {
             if (!loop_init_11) {
-                uint _e228 = at;
-                uint _e231 = p.lanes;
-                at = _e228 + _e231;
+                uint _e223 = at;
+                uint _e226 = p.lanes;
+                at = _e223 + _e226;
             }
             loop_init_11 = false;
-            uint _e197 = at;
-            if (_e197 < symbols) {
+            uint _e192 = at;
+            if (_e192 < symbols) {
             } else {
                 break;
             }
             {
-                uint _e199 = at;
-                uint i_6 = _e199 + lane;
-                uint _e203 = p.lanes;
-                if (lane < _e203) {
+                uint _e194 = at;
+                uint i_6 = _e194 + lane;
+                uint _e198 = p.lanes;
+                if (lane < _e198) {
                     local_2 = i_6 < symbols;
                 } else {
                     local_2 = false;
@@ -1120,44 +1121,44 @@ struct decode_ransInput {
                 bool on_2 = local_2;
                 uint row_8 = row0_1 + naga_div(i_6, cols);
                 uint col_6 = col0_ + naga_mod(i_6, cols);
-                uint _e214 = first;
-                table_1 = _e214;
+                uint _e209 = first;
+                table_1 = _e209;
                 if (true) {
                     local_3 = on_2;
                 } else {
                     local_3 = false;
                 }
-                bool _e220 = local_3;
-                if (_e220) {
-                    uint _e222 = table_bits;
-                    uint _e223 = table_of(row_8, col_6, 0u, _e222, p, data, _buffer_sizes);
-                    table_1 = _e223;
+                bool _e215 = local_3;
+                if (_e215) {
+                    uint _e217 = table_bits;
+                    uint _e218 = table_of(row_8, col_6, 0u, _e217, p, data, _buffer_sizes);
+                    table_1 = _e218;
                 }
-                uint _e224 = table_1;
-                uint _e225 = table_bits;
-                uint _e226 = decode_symbol(lane, on_2, _e224, _e225, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
+                uint _e219 = table_1;
+                uint _e220 = table_bits;
+                uint _e221 = decode_symbol(lane, on_2, _e219, _e220, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
                 if (on_2) {
-                    put(row_8, col_6, _e226, 0u, active_rows, side, p, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
+                    put(row_8, col_6, _e221, 0u, active_rows, side, p, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
                 }
             }
         }
     }
-    uint _e233 = used;
-    if (lane < _e233) {
-        uint _e238 = state;
-        local_4 = _e238 != LOWER;
+    uint _e228 = used;
+    if (lane < _e228) {
+        uint _e233 = state;
+        local_4 = _e233 != LOWER;
     } else {
         local_4 = false;
     }
-    bool _e242 = local_4;
-    if (!(_e242)) {
-        uint _e247 = taken;
-        local_5 = _e247 != naga_div(end, 2u);
+    bool _e237 = local_4;
+    if (!(_e237)) {
+        uint _e242 = taken;
+        local_5 = _e242 != naga_div(end, 2u);
     } else {
         local_5 = true;
     }
-    bool _e252 = local_5;
-    if (_e252) {
+    bool _e247 = local_5;
+    if (_e247) {
         report_bad(p, report, _buffer_sizes);
         return;
     } else {
