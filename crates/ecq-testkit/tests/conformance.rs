@@ -40,11 +40,17 @@ fn cuda() -> Subject {
 /// skipped. Products with codes round activations as on CUDA.
 fn wgpu() -> Subject {
     static GPU: OnceLock<Result<Arc<ecq_wgpu::Gpu>, String>> = OnceLock::new();
-    let open = || {
-        let options = std::env::var("ECQ_WGPU").unwrap_or_default().parse();
-        options.and_then(|options| ecq_wgpu::Gpu::open(&options)).map_err(|error| error.to_string())
-    };
-    match GPU.get_or_init(open) {
+    on_wgpu(GPU.get_or_init(|| open_wgpu("")))
+}
+
+/// Opens the adapter with more options.
+fn open_wgpu(more: &str) -> Result<Arc<ecq_wgpu::Gpu>, String> {
+    let options = format!("{},{more}", std::env::var("ECQ_WGPU").unwrap_or_default()).parse();
+    options.and_then(|options| ecq_wgpu::Gpu::open(&options)).map_err(|error| error.to_string())
+}
+
+fn on_wgpu(gpu: &Result<Arc<ecq_wgpu::Gpu>, String>) -> Subject {
+    match gpu {
         Ok(gpu) => {
             let mut subject = Subject::from(Box::new(ecq_wgpu::Wgpu::on(gpu.clone())));
             subject.tolerances.product.rounding = Some(Rounding { columns: 32, largest: 32512.0 });
@@ -56,6 +62,17 @@ fn wgpu() -> Subject {
 
 mod wgpu {
     ecq_testkit::backend_conformance!(super::wgpu());
+
+    /// Matrices are divided into parts of one tile each, as those are that exceed a binding.
+    #[test]
+    fn matrices_in_parts() {
+        use ecq_testkit::conformance as suite;
+        let subject = || super::on_wgpu(&super::open_wgpu("parts-of=1"));
+        let (embeddings, experts) = ("embeddings in parts", "experts in parts");
+        suite::run(embeddings, &[embeddings], subject(), suite::embeddings);
+        suite::run(experts, &[experts], subject(), suite::experts);
+        suite::run("tokens in parts", &["tokens in parts"], subject(), suite::advance);
+    }
 }
 
 mod cuda {

@@ -8,7 +8,7 @@ use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor
 ///
 /// As text: the number or a part of the name of the adapter, then `without-` and the name of a feature for
 /// each that is not used, separated by commas. All parts may be absent: `0`, `radeon`,
-/// `llvmpipe,without-subgroups`.
+/// `llvmpipe,without-subgroups`. `parts-of=BYTES` sets [`part_bytes`](Self::part_bytes).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct WgpuOptions {
     /// The adapter.
@@ -19,6 +19,9 @@ pub struct WgpuOptions {
     pub without_timestamps: bool,
     /// Do not use half-precision arithmetic.
     pub without_f16: bool,
+    /// Divide matrices into parts of at most so many bytes, or one tile of rows, even if the adapter allows
+    /// more: for tests.
+    pub part_bytes: Option<u64>,
 }
 
 /// Names an adapter.
@@ -46,8 +49,13 @@ impl FromStr for WgpuOptions {
                 "without-subgroups" => options.without_subgroups = true,
                 "without-timestamps" => options.without_timestamps = true,
                 "without-f16" => options.without_f16 = true,
-                _ if part.starts_with("without-") => {
-                    let why = "features are without-subgroups, without-timestamps and without-f16".to_owned();
+                _ if part.starts_with("parts-of=") && part[9..].parse::<u64>().is_ok() => {
+                    options.part_bytes = part[9..].parse().ok();
+                }
+                _ if part.starts_with("without-") || part.starts_with("parts-of") => {
+                    let why = "options are without-subgroups, without-timestamps, without-f16 and \
+                               parts-of=BYTES"
+                        .to_owned();
                     return Err(WgpuError::Choice { choice: text.to_owned(), why });
                 }
                 _ => {
@@ -210,6 +218,8 @@ mod tests {
         let found = parse("llvmpipe,without-subgroups,without-f16").unwrap();
         assert_eq!(found.adapter, AdapterChoice::Name("llvmpipe".to_owned()));
         assert!(found.without_subgroups && found.without_f16 && !found.without_timestamps);
+        assert_eq!(parse("parts-of=4096").unwrap().part_bytes, Some(4096));
+        assert!(parse("parts-of=x").is_err());
         let error = parse("0,without-everything").unwrap_err().to_string();
         assert!(error.contains("without-everything") && error.contains("without-timestamps"), "{error}");
     }

@@ -16,6 +16,7 @@ pub struct Gpu {
     report: AdapterReport,
     features: Features,
     limits: wgpu::Limits,
+    part_bytes: u64,
     /// What the driver has complained about since it was last asked.
     problems: Arc<Mutex<Vec<String>>>,
     /// Buffers through which the host reads, for later reads.
@@ -70,6 +71,7 @@ impl Gpu {
             disk_cache,
             report,
             features,
+            part_bytes: options.part_bytes.unwrap_or(u64::MAX).min(binding_bytes(&limits)),
             limits,
             problems,
             staging: Mutex::default(),
@@ -95,6 +97,11 @@ impl Gpu {
     /// Returns the most bytes of a buffer that a kernel reads.
     pub(crate) fn binding_bytes(&self) -> u64 {
         binding_bytes(&self.limits)
+    }
+
+    /// Returns the most bytes of a part of a matrix.
+    pub(crate) fn part_bytes(&self) -> u64 {
+        self.part_bytes
     }
 
     /// Returns what the driver has complained about.

@@ -214,13 +214,14 @@ fn upload(
     row: &(dyn Fn(usize, &mut [u32]) + Sync),
 ) -> Result<Vec<Part>> {
     let [rows, cols] = matrix.shape;
-    let tile_bytes = 4 * Shape { rows: TILE_ROWS, cols, bits: kind.bits }.tile_words() as u64;
+    let bytes = 4 * Shape { rows: TILE_ROWS, cols, bits: kind.bits }.tile_words() as u64;
     let most = gpu.binding_bytes();
-    let tiles = (most / tile_bytes) as usize;
-    if tiles == 0 {
+    if bytes > most {
         let what = format!("{TILE_ROWS} rows");
-        return Err(WgpuError::Limit { what, bytes: tile_bytes, limit: "the largest buffer", most }.into());
+        return Err(WgpuError::Limit { what, bytes, limit: "the largest buffer", most }.into());
     }
+    // A part has one tile at least.
+    let tiles = (gpu.part_bytes() / bytes).max(1) as usize;
     let mut parts = Vec::new();
     for first in (0..rows).step_by(tiles * TILE_ROWS) {
         let range = first..rows.min(first + tiles * TILE_ROWS);

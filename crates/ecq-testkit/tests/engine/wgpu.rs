@@ -34,7 +34,13 @@ fn tokens(file: &Path, backend: Arc<dyn Backend>, mode: Mode, prompt: &[u32], to
     done[0].tokens.clone()
 }
 
-fn agrees(source: &dyn Source, prompt: Option<&str>, coding: Coding, options: PackOptions, count: usize) {
+fn agrees(
+    source: &dyn Source,
+    prompt: Option<&str>,
+    coding: Coding,
+    options: PackOptions,
+    (modes, count): (&[Mode], usize),
+) {
     let Some(gpu) = gpu() else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("m.ecq");
@@ -48,12 +54,12 @@ fn agrees(source: &dyn Source, prompt: Option<&str>, coding: Coding, options: Pa
     let cpu = Cpu::new(CpuOptions { threads: 2, ..CpuOptions::default() }).unwrap();
     let expected = tokens(&file, Arc::new(cpu), Mode::Cached, &prompt, count);
     assert_eq!(expected.len(), count);
-    for mode in MODES {
+    for &mode in modes {
         let wgpu = Arc::new(ecq_wgpu::Wgpu::on(gpu.clone()));
         let found = tokens(&file, wgpu, mode, &prompt, count);
         assert_eq!(found, expected, "{mode} {coding:?}");
     }
-    println!("{coding:?}: {count} tokens in {} modes are those of the CPU", MODES.len());
+    println!("{coding:?}: {count} tokens in {} modes are those of the CPU", modes.len());
 }
 
 fn on_grid(grid: &str) -> PackOptions {
@@ -65,7 +71,7 @@ fn on_grid(grid: &str) -> PackOptions {
 fn tokens_are_those_of_the_cpu() {
     let source = source::open(&embedded(), &Limits::default()).unwrap();
     for coding in [Coding::Rans, Coding::Prefix] {
-        agrees(&*source, Some("In the beginning"), coding, on_grid("affine:4:64"), 16);
+        agrees(&*source, Some("In the beginning"), coding, on_grid("affine:4:64"), (&MODES, 16));
     }
 }
 
@@ -73,7 +79,7 @@ fn tokens_are_those_of_the_cpu() {
 fn tokens_on_a_trellis_grid_are_those_of_the_cpu() {
     let source = source::open(&embedded(), &Limits::default()).unwrap();
     for coding in [Coding::Rans, Coding::Prefix] {
-        agrees(&*source, Some("In the beginning"), coding, on_grid("uniform:3.5"), 16);
+        agrees(&*source, Some("In the beginning"), coding, on_grid("uniform:3.5"), (&MODES, 16));
     }
 }
 
@@ -82,13 +88,15 @@ fn tokens_of_experts_are_those_of_the_cpu() {
     let folder = tempfile::tempdir().unwrap();
     ecq_fixtures::checkpoint::experts_model(folder.path()).unwrap();
     let source = source::open(folder.path(), &Limits::default()).unwrap();
-    agrees(&*source, None, Coding::Rans, on_grid("affine:4:32"), 12);
+    agrees(&*source, None, Coding::Rans, on_grid("affine:4:32"), (&MODES, 12));
 }
 
 #[test]
 fn tokens_of_a_real_model_are_those_of_the_cpu() {
     if let Some(path) = ecq_fixtures::installed("SmolLM2-135M-Instruct.Q4_1.gguf") {
         let source = source::open(&path, &Limits::default()).unwrap();
-        agrees(&*source, Some("The capital of France is"), Coding::Rans, on_grid("keep"), 3);
+        // The first two are those whose kernels differ; a software driver takes long.
+        let prompt = Some("The capital of France is");
+        agrees(&*source, prompt, Coding::Rans, on_grid("keep"), (&MODES[..2], 3));
     }
 }
