@@ -155,7 +155,7 @@ pub(crate) fn choose(choice: &AdapterChoice) -> Result<(Adapter, AdapterReport)>
     Ok(all.swap_remove(one))
 }
 
-/// Storage buffers that kernels bind; attention over an i8 cache binds two more.
+/// Storage buffers that kernels bind; attention over an i8 cache binds one more.
 pub(crate) const STORAGE_BUFFERS: u32 = 8;
 /// Threads of most workgroups.
 const INVOCATIONS: u32 = 256;
