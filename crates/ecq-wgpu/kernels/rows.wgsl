@@ -185,18 +185,21 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>) {
     gather_y[id.y * gather_p.width + id.x] = gather_x[gather_index[id.y] * gather_p.width + id.x];
 }
 
-// The index of a row, then its weight, as bits.
-@group(0) @binding(3) var<storage, read> scatter_index: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read> weigh_weights: array<f32>;
+@group(0) @binding(3) var<storage, read_write> weigh_x: array<f32>;
 
-// y[index[row]] += weight[row] * x[row], for rows with different indices.
+// x[row] *= weight[row]. A kernel of its own, so that no driver fuses the product with the sum of `scatter`.
+@compute @workgroup_size(256)
+fn weigh(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.y >= active_rows[gather_p.which] || id.x >= gather_p.width) { return; }
+    weigh_x[id.y * gather_p.width + id.x] *= weigh_weights[id.y];
+}
+
+// y[index[row]] += x[row], for rows with different indices.
 @compute @workgroup_size(256)
 fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
     if (id.y >= active_rows[gather_p.which] || id.x >= gather_p.width) { return; }
-    let to = scatter_index[id.y];
-    let at = to.x * gather_p.width + id.x;
-    // Rounded twice, as where a row has one expert: an integer operation keeps the compiler from fusing.
-    let weighted = bitcast<f32>(bitcast<u32>(bitcast<f32>(to.y) * gather_x[id.y * gather_p.width + id.x]));
-    gather_y[at] = gather_y[at] + weighted;
+    gather_y[gather_index[id.y] * gather_p.width + id.x] += gather_x[id.y * gather_p.width + id.x];
 }
 
 struct AdvanceParameters {

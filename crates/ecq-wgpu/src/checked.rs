@@ -19,6 +19,7 @@ pub fn checked_kernels() -> Vec<(String, Kernel)> {
         ("add", "rw"),
         ("clear", "w"),
         ("gather", "rrw"),
+        ("weigh", "rw"),
         ("scatter", "rrw"),
         ("advance", "rrwwww"),
     ] {

@@ -72,11 +72,11 @@ impl HostExperts {
                 return Err(RuntimeError::Device { device: "wgpu", why });
             };
             let indices: Vec<u32> = rows.iter().map(|&(row, _)| row).collect();
-            let weighted: Vec<u32> = rows.iter().flat_map(|&(row, w)| [row, w.to_bits()]).collect();
+            let row_weights: Vec<u32> = rows.iter().map(|&(_, weight)| weight.to_bits()).collect();
             let active = ActiveRows { buffer: counts.clone(), at: (index * PARAMETER_BYTES) as u64 };
             let place = Place {
                 rows: gpu.filled("rows of an expert", &indices)?,
-                weighted: gpu.filled("rows of an expert", &weighted)?,
+                weights: gpu.filled("weights of an expert", &row_weights)?,
                 in_use: RowsInUse { active, which: 0, most: rows.len() },
             };
             self.expert(resources, weights, &place, hidden, timing)?;
@@ -144,13 +144,17 @@ impl HostExperts {
         };
         work.extend(product(weights.down, first_place + 1, middle, gathered)?);
         let y = resources.buffer(self.command.y).clone();
-        work.push(Work::Dispatch(Dispatch {
-            kernel: Kernel::new("scatter", &[source::ROWS], "rrw"),
-            parameters: vec![rows.which, hidden as u32],
-            buffers: vec![gathered.clone(), place.weighted.clone(), y],
-            groups: [hidden.div_ceil(256), rows.most, 1],
-            active: rows.active.clone(),
-        }));
+        let last = |entry, access, buffers| {
+            Work::Dispatch(Dispatch {
+                kernel: Kernel::new(entry, &[source::ROWS], access),
+                parameters: vec![rows.which, hidden as u32],
+                buffers,
+                groups: [hidden.div_ceil(256), rows.most, 1],
+                active: rows.active.clone(),
+            })
+        };
+        work.push(last("weigh", "rw", vec![place.weights.clone(), gathered.clone()]));
+        work.push(last("scatter", "rrw", vec![gathered.clone(), place.rows.clone(), y]));
         run_now(resources, work)
     }
 
@@ -206,7 +210,6 @@ impl HostExperts {
 /// Where an expert's rows are listed.
 struct Place {
     rows: wgpu::Buffer,
-    /// Rows and their weights.
-    weighted: wgpu::Buffer,
+    weights: wgpu::Buffer,
     in_use: RowsInUse,
 }

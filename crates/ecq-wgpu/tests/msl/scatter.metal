@@ -10,12 +10,12 @@ struct _mslBufferSizes {
     uint size4;
 };
 
-typedef float type_5[1];
+typedef float type_4[1];
+typedef uint type_6[1];
 struct GatherParameters {
     uint which;
     uint width;
 };
-typedef metal::uint2 type_7[1];
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
@@ -29,9 +29,9 @@ struct scatterInput {
   metal::uint3 id [[thread_position_in_grid]]
 , constant metal::uint4& active_rows [[user(fake0)]]
 , constant GatherParameters& gather_p [[user(fake0)]]
-, device type_5 const& gather_x [[user(fake0)]]
-, device type_5& gather_y [[user(fake0)]]
-, device type_7 const& scatter_index [[user(fake0)]]
+, device type_4 const& gather_x [[user(fake0)]]
+, device type_6 const& gather_index [[user(fake0)]]
+, device type_4& gather_y [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     bool local = {};
@@ -47,13 +47,11 @@ struct scatterInput {
     if (_e18) {
         return;
     }
-    metal::uint2 to = scatter_index[id.y];
+    uint _e23 = gather_index[id.y];
     uint _e26 = gather_p.width;
-    uint at = (to.x * _e26) + id.x;
+    float _e31 = gather_y[(_e23 * _e26) + id.x];
     uint _e36 = gather_p.width;
     float _e41 = gather_x[(id.y * _e36) + id.x];
-    float weighted = as_type<float>(as_type<uint>(as_type<float>(to.y) * _e41));
-    float _e49 = gather_y[at];
-    gather_y[at] = _e49 + weighted;
+    gather_y[(_e23 * _e26) + id.x] = _e31 + _e41;
     return;
 }
