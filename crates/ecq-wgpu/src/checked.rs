@@ -1,7 +1,7 @@
 //! The kernels that the check of translations translates: each kernel, with the constants of common models.
 
 use crate::commands::attention_kernel;
-use crate::decode::{checked_decoders, checked_packing};
+use crate::decode::{checked_decoders, pack_kernel};
 use crate::kernel::{Kernel, source};
 use crate::products::{matrix_kernel, prepare_kernel, product_kernel};
 use ecq_core::Element;
@@ -54,8 +54,8 @@ pub fn checked_kernels() -> Vec<(String, Kernel)> {
         add(&format!("product_{name}"), product_kernel(kind, 1));
     }
     add("product_uniform_3_8_rows", product_kernel(kinds[0].1, 8));
-    add("pack_4", checked_packing(4, 0, 0));
-    add("pack_4_trellis", checked_packing(4, 12, 4));
+    add("pack_4", pack_kernel(4, 0, 0));
+    add("pack_4_trellis", pack_kernel(4, 12, 4));
     all.extend(checked_decoders(kinds[0].1));
     all
 }

@@ -37,7 +37,7 @@ fn measured_programs_run() {
             f32::from_le_bytes(bytes)
         };
         let seconds = wgpu.measure_program(&compiled, &inputs, |_| true).unwrap();
-        assert!(seconds >= 0.0 && seconds < 10.0, "{seconds}");
+        assert!((0.0..10.0).contains(&seconds), "{seconds}");
         // Once before and once after 15 passes.
         assert_eq!(sum(), 17.0);
         wgpu.measure_program(&compiled, &inputs, |name| name != "add").unwrap();

@@ -325,19 +325,14 @@ fn push(data: &mut Vec<u32>, words: impl IntoIterator<Item = u32>) -> u32 {
     at as u32
 }
 
-/// Returns the kernel that packs codes to `bits` bits.
-fn pack_kernel(bits: usize, lag: usize, code_bits: usize) -> Kernel {
+/// Returns the kernel that packs codes of `code_bits` bits, or bytes (0), to `bits` bits.
+pub(crate) fn pack_kernel(bits: usize, lag: usize, code_bits: usize) -> Kernel {
     // Binding 3 is that of the tables of the kernels that decode.
     let sources = [source::LEVELS, source::SINK, source::SINK_PACK, source::PACK];
     let mut kernel = Kernel::new("pack", &sources, "rrw");
     kernel.generated = store_text(bits);
     kernel.constants = vec![("LAG", lag), ("BITS", bits), ("CODE_BITS", code_bits)];
     kernel
-}
-
-/// As [`pack_kernel`], for the check of translations.
-pub(crate) fn checked_packing(bits: usize, lag: usize, code_bits: usize) -> Kernel {
-    pack_kernel(bits, lag, code_bits)
 }
 
 /// What becomes of codes, for the text of a kernel.
