@@ -1,7 +1,8 @@
-//! Runs the conformance suite on a GPU.
+//! Runs the conformance suite on GPUs.
 
 use anyhow::{Context, bail};
 use ecq_cuda::Cuda;
+use ecq_wgpu::Gpu;
 use std::process::Command;
 
 /// Runs the conformance tests of the CUDA device, and prints how many ran and how many cases they have.
@@ -9,15 +10,40 @@ use std::process::Command;
 /// # Errors
 /// If a test fails. Without a GPU the reason is printed instead.
 pub fn run() -> anyhow::Result<()> {
-    if let Err(error) = Cuda::new(0) {
-        println!("SKIPPED: {error}");
-        return Ok(());
+    match Cuda::new(0) {
+        Ok(_) => conformance("cuda::", "the GPU"),
+        Err(error) => {
+            println!("SKIPPED: {error}");
+            Ok(())
+        }
     }
+}
+
+/// As [`run`], of the wgpu device: on the adapter that `ECQ_WGPU` names, by default the first one.
+///
+/// # Errors
+/// If a test fails. Without an adapter the reason is printed instead.
+pub fn run_wgpu() -> anyhow::Result<()> {
+    let options = std::env::var("ECQ_WGPU").unwrap_or_default().parse();
+    match options.and_then(|options| Gpu::open(&options)) {
+        Ok(gpu) => {
+            let report = gpu.report();
+            conformance("wgpu::", &format!("{}, {}", report.name, report.driver))
+        }
+        Err(error) => {
+            println!("SKIPPED: {error}");
+            Ok(())
+        }
+    }
+}
+
+/// Runs the conformance tests whose names begin with `tests`.
+fn conformance(tests: &str, device: &str) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["test", "--quiet", "--package", "ecq-testkit", "--test", "conformance"])
         .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")])
-        .args(["--", "cuda::", "--nocapture"])
+        .args(["--", tests, "--nocapture"])
         .output()
         .context("cargo test")?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -26,7 +52,7 @@ pub fn run() -> anyhow::Result<()> {
     }
     let (ran, cases) = totals(&text);
     text.lines().filter(|line| line.starts_with("SKIPPED")).for_each(|line| println!("{line}"));
-    println!("{ran} tests of {cases} cases passed on the GPU");
+    println!("{ran} tests of {cases} cases passed on {device}");
     Ok(())
 }
 

@@ -68,6 +68,8 @@ enum Task {
     Arm,
     /// Run the conformance suite on the first NVIDIA GPU and print how many tests ran
     GpuCheck,
+    /// Run the conformance suite on an adapter of the wgpu device, which $ECQ_WGPU names
+    WgpuCheck,
     /// Compile the CUDA kernels with NVRTC; no GPU is needed
     Kernels {
         /// Architectures, such as sm_90 [default: sm_80, sm_89, sm_90, sm_120]
@@ -96,6 +98,7 @@ fn main() -> anyhow::Result<()> {
         Task::Cycles => cycles::run(),
         Task::Arm => arm::run(),
         Task::GpuCheck => gpu_check::run(),
+        Task::WgpuCheck => gpu_check::run_wgpu(),
         Task::Kernels { targets } => kernels::run(&targets),
     }
 }

@@ -1,6 +1,8 @@
 //! The sources of kernels, and the variants that the check of kernels compiles.
 
 use crate::compiler::{Program, Source};
+/// Values of the macro `GRID` of `linear.cu`, and of those for element types.
+pub(crate) use ecq_kernels::gpu::{element, grid};
 
 macro_rules! source {
     ($name:literal) => {
@@ -26,24 +28,6 @@ pub const ROWS: Source = source!("rows.cu");
 pub const TOKENS: Source = source!("tokens.cu");
 /// Attention.
 pub const ATTENTION: Source = source!("attention.cu");
-
-/// Values of the macro `GRID` of `linear.cu`.
-pub(crate) mod grid {
-    pub(crate) const UNIFORM: usize = 0;
-    pub(crate) const AFFINE: usize = 1;
-    pub(crate) const AFFINE_ANY: usize = 2;
-    pub(crate) const SUPER_BLOCKS: usize = 3;
-    pub(crate) const LEVELS: usize = 4;
-    pub(crate) const DENSE: usize = 5;
-}
-
-/// Values of the macros for element types.
-pub(crate) mod element {
-    pub(crate) const F32: usize = 0;
-    pub(crate) const F16: usize = 1;
-    pub(crate) const BF16: usize = 2;
-    pub(crate) const I8: usize = 3;
-}
 
 /// A program to compile without a GPU, and its kernels that must not spill registers.
 #[derive(Debug, Clone)]

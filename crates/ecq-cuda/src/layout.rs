@@ -1,6 +1,6 @@
 //! The two layouts of elements on the GPU, which `kernels/codes.cu` and `kernels/linear.cu` describe.
 
-use crate::packing::{BLOCK, MatrixKind, SideData};
+use ecq_kernels::gpu::{BLOCK, MatrixKind, PackedMatrix, SideData};
 use rayon::prelude::*;
 
 /// Rows of a tile.
@@ -19,11 +19,16 @@ pub(crate) enum Shape {
 
 impl Shape {
     pub(crate) fn new(kind: MatrixKind, shape: [usize; 2]) -> Self {
-        if kind.uses_tensor_cores() {
+        if kind.is_integer() {
             Self::Tiles(TileShape::new(shape, kind.bits))
         } else {
             Self::Lanes(LaneShape::new(shape, kind.bits))
         }
+    }
+
+    /// Returns the shape of a matrix whose bits are known.
+    pub(crate) fn of(packed: &PackedMatrix) -> Self {
+        Self::new(packed.kind, packed.shape)
     }
 
     pub(crate) fn rows(&self) -> usize {

@@ -24,7 +24,6 @@ mod library;
 mod measure;
 mod memory;
 mod module;
-mod packing;
 mod parameters;
 mod products;
 mod program;

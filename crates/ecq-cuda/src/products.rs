@@ -9,7 +9,6 @@ use crate::kernels::{
 };
 use crate::layout::{TILE_ROWS, UNIT_COLUMNS};
 use crate::module::{Grid, Kernel};
-use crate::packing::{BLOCK, MatrixKind};
 use crate::parameters::{
     Activations, CodesMatrix, CodesOutput, CodesParameters, MAX_OUTPUTS, MatrixParameters, PrepareOutput,
     PrepareParameters, ProductParameters, TransposeParameters, TupleActivations,
@@ -18,6 +17,7 @@ use crate::program::Resources;
 use crate::tuples::{self, TupleInput, TupleKind, TupleMatrix, TupleOperand, TupleProduct};
 use crate::weight::DeviceMatrix;
 use bytemuck::Zeroable;
+use ecq_kernels::gpu::{BLOCK, MatrixKind};
 use ecq_runtime::RuntimeError;
 
 type Result<T> = std::result::Result<T, RuntimeError>;

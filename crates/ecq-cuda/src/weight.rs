@@ -5,11 +5,11 @@ use crate::decode::DeviceStreams;
 use crate::error::Result as CudaResult;
 use crate::layout::Shape;
 use crate::memory::DeviceMemory;
-use crate::packing::{MatrixKind, PackedMatrix, SideData, pack_floats, side_of_rows};
 use crate::parameters::{CodesMatrix, MatrixParameters};
 use crate::tuples::TupleMatrix;
 use ecq_codec::{CodesEntry, TupleLayout, decode_codes, decode_grid};
 use ecq_core::{Coding, EncodedTensor, TensorPart};
+use ecq_kernels::gpu::{MatrixKind, PackedMatrix, SideData, float_elements, float_kind, side_of_rows};
 use ecq_runtime::backend::{Slot, Weight};
 use ecq_runtime::{Matrix, MatrixStorage, Mode, Residence, RuntimeError};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,7 +80,10 @@ impl CudaWeight {
                     let (what, found) = ("bytes of floats", bytes.len());
                     return Err(ecq_core::CoreError::Length { what, found, expected }.into());
                 }
-                let (kind, shape, words) = pack_floats(matrix.shape, dtype, &bytes);
+                let kind = float_kind(dtype);
+                let (shape, row_bytes) = (Shape::new(kind, matrix.shape), matrix.shape[1] * dtype.bytes());
+                let row = |row: usize| &bytes[row * row_bytes..(row + 1) * row_bytes];
+                let words = shape.pack(|i, out| float_elements(dtype, row(i), out));
                 let elements = DeviceMemory::with(&shared.gpu, bytemuck::cast_slice(&words))?;
                 Self::upload(shared, matrix, kind, shape, SideData::default(), Some(elements), None)
             }
@@ -103,17 +106,21 @@ impl CudaWeight {
                 }
                 if DeviceStreams::decodes(coding) {
                     let (mut streams, elements) = DeviceStreams::load(shared, tensor, true)?;
-                    let (kind, shape, side) = streams.packed_mut().take();
+                    let (kind, shape, side) = taken(streams.packed_mut());
                     return Self::upload(shared, matrix, kind, shape, side, elements, None);
                 }
-                let (packed, words) = PackedMatrix::pack(&decode_codes(tensor)?, &decode_grid(tensor)?)?;
+                let (codes, cols) = (decode_codes(tensor)?, matrix.shape[1]);
+                let mut packed = PackedMatrix::of(&codes, &decode_grid(tensor)?)?;
+                let row = |row: usize| &codes.symbols()[row * cols..(row + 1) * cols];
+                let words = Shape::of(&packed).pack(|i, out| packed.elements(row(i), out));
                 let elements = DeviceMemory::with(&shared.gpu, bytemuck::cast_slice(&words))?;
-                Self::upload(shared, matrix, packed.kind, packed.shape, packed.side, Some(elements), None)
+                let (kind, shape, side) = taken(&mut packed);
+                Self::upload(shared, matrix, kind, shape, side, Some(elements), None)
             }
             (Residence::Slot, MatrixStorage::Codes(tensor)) => {
                 // Decoded once, so that bits and outliers, and with them the results, are those of `Packed`.
                 let (mut streams, _) = DeviceStreams::load(shared, tensor, false)?;
-                let (kind, shape, side) = streams.packed_mut().take();
+                let (kind, shape, side) = taken(streams.packed_mut());
                 Self::upload(shared, matrix, kind, shape, side, None, Some(streams))
             }
             _ => {
@@ -282,6 +289,11 @@ impl CudaWeight {
     pub(crate) fn named(&self, error: impl Into<RuntimeError>) -> RuntimeError {
         RuntimeError::in_tensor(&self.name, error)
     }
+}
+
+/// Takes the side data of a matrix; returns kind and shape too.
+fn taken(packed: &mut PackedMatrix) -> (MatrixKind, Shape, SideData) {
+    (packed.kind, Shape::of(packed), packed.take_side())
 }
 
 /// Memory for one decoded matrix at a time.

@@ -275,10 +275,9 @@ pub fn resolve(
     let refused = |why: String| Err(RuntimeError::Mode { mode: mode.name(), why });
     let (largest, all) = (sizes.minimum(), sizes.total());
     match mode {
-        Mode::Async if !device.overlaps_decode => refused(format!(
-            "{} has no second queue to decode on; use prefetch (host threads decode ahead)",
-            device.name
-        )),
+        Mode::Async if !device.overlaps_decode => {
+            refused(format!("{} has no second queue to decode on; use prefetch", device.name))
+        }
         Mode::Lru => match budget {
             None => refused("needs a memory budget for decoded layers".to_owned()),
             Some(budget) if budget < largest => refused(format!(

@@ -1,10 +1,11 @@
 //! Conformance of the backends: of the CPU with one and several threads and both activation types, and of
-//! CUDA where there is a GPU.
+//! CUDA and wgpu where there is a GPU, or for wgpu a software driver.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_testkit::conformance::{ProductTolerance, Rounding, Subject};
+use std::sync::{Arc, OnceLock};
 
 fn cpu(threads: usize) -> Box<Cpu> {
     Box::new(Cpu::new(CpuOptions { threads, activations: ActivationType::F32 }).unwrap())
@@ -32,6 +33,45 @@ fn cuda() -> Subject {
             subject
         }
         Err(error) => Subject::skipped(error.to_string()),
+    }
+}
+
+/// The adapter that `ECQ_WGPU` names, by default the first one; without one, all tests print why they are
+/// skipped. Products with codes round activations as on CUDA.
+fn wgpu() -> Subject {
+    static GPU: OnceLock<Result<Arc<ecq_wgpu::Gpu>, String>> = OnceLock::new();
+    on_wgpu(GPU.get_or_init(|| open_wgpu("")))
+}
+
+/// Opens the adapter with more options.
+fn open_wgpu(more: &str) -> Result<Arc<ecq_wgpu::Gpu>, String> {
+    let options = format!("{},{more}", std::env::var("ECQ_WGPU").unwrap_or_default()).parse();
+    options.and_then(|options| ecq_wgpu::Gpu::open(&options)).map_err(|error| error.to_string())
+}
+
+fn on_wgpu(gpu: &Result<Arc<ecq_wgpu::Gpu>, String>) -> Subject {
+    match gpu {
+        Ok(gpu) => {
+            let mut subject = Subject::from(Box::new(ecq_wgpu::Wgpu::on(gpu.clone())));
+            subject.tolerances.product.rounding = Some(Rounding { columns: 32, largest: 32512.0 });
+            subject
+        }
+        Err(reason) => Subject::skipped(reason.clone()),
+    }
+}
+
+mod wgpu {
+    ecq_testkit::backend_conformance!(super::wgpu());
+
+    /// Matrices are divided into parts of one tile each, as those are that exceed a binding.
+    #[test]
+    fn matrices_in_parts() {
+        use ecq_testkit::conformance as suite;
+        let subject = || super::on_wgpu(&super::open_wgpu("parts-of=1"));
+        let (embeddings, experts) = ("embeddings in parts", "experts in parts");
+        suite::run(embeddings, &[embeddings], subject(), suite::embeddings);
+        suite::run(experts, &[experts], subject(), suite::experts);
+        suite::run("tokens in parts", &["tokens in parts"], subject(), suite::advance);
     }
 }
 

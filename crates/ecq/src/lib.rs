@@ -135,6 +135,8 @@ pub use ecq_pack as pack;
 pub use ecq_quant as quant;
 #[cfg(feature = "runtime")]
 pub use ecq_runtime as runtime;
+#[cfg(feature = "wgpu")]
+pub use ecq_wgpu as wgpu;
 
 // Used by the `ecq` command; not part of the public interface.
 #[doc(hidden)]
@@ -152,7 +154,7 @@ pub use ecq_pack::{
 };
 #[cfg(feature = "runtime")]
 #[doc(hidden)]
-pub use model::{gpu_number, open_device};
+pub use model::{DeviceName, open_device};
 
 /// Runs the example of the README as a test.
 #[cfg(all(doctest, feature = "quantize", feature = "runtime"))]

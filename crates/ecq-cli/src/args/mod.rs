@@ -328,7 +328,7 @@ pub struct GemvArgs {
     /// Seconds per measurement on the CPU
     #[arg(long, default_value_t = 1.0)]
     pub seconds: f64,
-    /// Device: cpu, cuda (the first NVIDIA GPU) or cuda:N
+    /// Device: cpu, cuda (the first NVIDIA GPU), cuda:N, wgpu, wgpu:N or wgpu:NAME
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Rows and columns of Gaussian matrices on a GPU (repeatable) [default: 16384x4096]

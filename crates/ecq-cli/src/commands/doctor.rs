@@ -41,7 +41,7 @@ fn findings() -> Vec<Finding> {
         findings.push(("avx512", false, why.to_owned()));
     }
     findings.extend(cuda());
-    findings.push(("wgpu", false, "not supported by this version".to_owned()));
+    findings.extend(wgpu());
     findings
 }
 
@@ -75,4 +75,54 @@ fn cuda() -> Vec<Finding> {
         Err(error) => ("cuda", false, format!("cuda:{number}: {error}")),
     }));
     findings
+}
+
+/// Looks for adapters of the wgpu device, and tells what the lack of a feature costs.
+#[cfg(feature = "wgpu")]
+fn wgpu() -> Vec<Finding> {
+    let all = ecq::wgpu::adapters();
+    if all.is_empty() {
+        return vec![("wgpu", false, ecq::wgpu::WgpuError::NoAdapter.to_string())];
+    }
+    let mut findings = Vec::new();
+    for found in all {
+        let device = format!("--device wgpu:{}: {}, {}", found.number, found.name, found.driver);
+        if let Some(why) = found.refused {
+            findings.push(("wgpu", false, format!("{device}: {why}")));
+            continue;
+        }
+        let speed = if found.is_software { "; in software, slower than --device cpu" } else { "" };
+        let most = found.binding_bytes as f64 / 1e9;
+        let limit = format!("matrices are divided at {most:.1} GB");
+        findings.push(("wgpu", true, format!("{device}, through {}; {limit}{speed}", found.interface)));
+        findings.push(match found.subgroup {
+            Some([least, most]) if least >= 32 => {
+                ("wgpu subgroups", true, format!("{least} to {most} lanes: rANS lanes vote in registers"))
+            }
+            Some([least, most]) => {
+                let why =
+                    "less than 32, so that rANS lanes meet in workgroup memory: slower lru and prefetch";
+                ("wgpu subgroups", false, format!("{least} to {most} lanes, {why}"))
+            }
+            None => {
+                let why = "none: rANS lanes meet in workgroup memory, which makes lru and prefetch slower";
+                ("wgpu subgroups", false, why.to_owned())
+            }
+        });
+        let f16 = if found.f16 { "there, but" } else { "missing;" };
+        findings.push(("wgpu f16", false, format!("{f16} kernels compute in f32 and integers: no cost")));
+        findings.push(match found.timestamps {
+            true => ("wgpu timestamps", true, "bench gemv counts the time of kernels alone".to_owned()),
+            false => {
+                let why = "missing: bench gemv counts the time of a submission, which is longer".to_owned();
+                ("wgpu timestamps", false, why)
+            }
+        });
+    }
+    findings
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu() -> Vec<Finding> {
+    vec![("wgpu", false, "not in this build, whose feature is wgpu".to_owned())]
 }

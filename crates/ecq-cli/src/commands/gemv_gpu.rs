@@ -13,9 +13,7 @@ use crate::out::{outln, paragraph};
 use crate::progress::Bar;
 use crate::table::{table, three_digits};
 use ecq::codec::CodesEntry;
-use ecq::cuda::Cuda;
 use ecq::encode::EncodeOptions;
-use ecq::runtime::backend::Backend;
 use ecq::runtime::{Matrix, MatrixStorage, Mode};
 use ecq::{Codes, Coding, FloatType, FloatVec, Grid, options};
 use serde::Serialize;
@@ -31,12 +29,25 @@ const MOST_PRODUCTS: usize = 256;
 const RESTART: u32 = 288;
 
 /// Storages of a matrix: name, coding (none for floats) and mode.
-const KERNELS: [(&str, Option<Coding>, Mode); 5] = [
+type Storage = (&'static str, Option<Coding>, Mode);
+
+/// Storages on CUDA.
+const CUDA: &[Storage] = &[
     ("f16", None, Mode::Cached),
     ("packed", Some(Coding::Packed), Mode::Cached),
     ("fused tuples", Some(Coding::Tuples), Mode::Fused),
     ("prefix, decoded ahead", Some(Coding::Prefix), Mode::Async),
     ("rans, decoded ahead", Some(Coding::Rans), Mode::Async),
+];
+
+/// Storages on wgpu, which decodes in turn.
+const WGPU: &[Storage] = &[
+    ("f16", None, Mode::Cached),
+    ("packed", Some(Coding::Packed), Mode::Cached),
+    ("fused prefix", Some(Coding::Prefix), Mode::Fused),
+    ("fused rans", Some(Coding::Rans), Mode::Fused),
+    ("prefix, decoded before", Some(Coding::Prefix), Mode::Prefetch),
+    ("rans, decoded before", Some(Coding::Rans), Mode::Prefetch),
 ];
 
 /// Matrices of one shape.
@@ -66,8 +77,14 @@ pub fn run(args: &GemvArgs, json: bool) -> anyhow::Result<ExitCode> {
         return Err(option("device", &args.device)(why).into());
     }
     let device = Device::open(&args.device, None)?;
-    let Some(cuda) = device.cuda() else {
-        return Err(option("device", &args.device)("expected cuda or cuda:N".to_owned()).into());
+    let storages = match &device {
+        Device::Cpu(_) => {
+            let expected = "expected cuda, cuda:N, wgpu, wgpu:N or wgpu:NAME".to_owned();
+            return Err(option("device", &args.device)(expected).into());
+        }
+        Device::Cuda(_) => CUDA,
+        #[cfg(feature = "wgpu")]
+        Device::Wgpu(_) => WGPU,
     };
     let mut tile = EncodeOptions::default();
     options::set(&mut tile, "tile", &args.tile)?;
@@ -75,26 +92,26 @@ pub fn run(args: &GemvArgs, json: bool) -> anyhow::Result<ExitCode> {
         options::set(&mut tile, "lanes", lanes)?;
     }
     let all_rows = if args.rows.is_empty() { vec![1] } else { args.rows.clone() };
-    let name = cuda.info().name;
+    let name = device.backend().info().name;
     if !json {
         paragraph(&format!(
-            "{name}; times by events, median of 15 replays of a graph whose matrices exceed the cache. us: a \
-             product, with activations that are integers already; with x: with their conversion, and with \
-             decoding where a kernel decodes ahead, as async does."
+            "{name}; times by events or timestamps, median of 15 replays of a program whose matrices exceed the \
+             cache. us: a product, with activations that are integers already; with x: with their conversion, \
+             and with decoding where another kernel decodes."
         ));
     }
     let mut results = Vec::new();
     for make in sets(args)? {
         let set = make()?;
         let mut own = Vec::new();
-        for (kernel, coding, mode) in KERNELS {
+        for &(kernel, coding, mode) in storages {
             if args.kernel.as_ref().is_some_and(|part| !kernel.contains(part.as_str())) {
                 continue;
             }
             let _bar = Bar::spinner("measuring");
             let matrices = matrices(&set, coding, &tile)?;
             for &rows in &all_rows {
-                own.push(measure(&device, cuda, &set, (kernel, mode, rows), &matrices)?);
+                own.push(measure(&device, &set, (kernel, mode, rows), &matrices)?);
             }
         }
         if !json {
@@ -187,7 +204,6 @@ fn floats(codes: &Codes, grid: &Grid) -> Matrix {
 
 fn measure(
     device: &Device,
-    cuda: &Cuda,
     set: &Set,
     (kernel, mode, rows): (&'static str, Mode, usize),
     layers: &Result<Vec<Layer>, String>,
@@ -227,10 +243,10 @@ fn measure(
     let weights = (shape[0] * shape[1] * count) as f64;
     row.bits_per_weight = 8.0 * products.weight_bytes as f64 / weights;
     let time = |keep: &dyn Fn(&str) -> bool| -> anyhow::Result<f64> {
-        Ok(cuda.measure_program(products.program(), &products.inputs(), keep)? / count as f64)
+        Ok(device.gpu_seconds(products.program(), &products.inputs(), keep)? / count as f64)
     };
     row.seconds = Some(time(&|_| true)?);
-    if mode != Mode::Async {
+    if !matches!(mode, Mode::Async | Mode::Prefetch) {
         row.product_seconds = Some(time(&|name| !name.starts_with("prepare"))?);
     }
     Ok(row)

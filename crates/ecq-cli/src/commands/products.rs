@@ -93,7 +93,7 @@ impl Products {
                 let residence = residence_of(matrix, mode, &info);
                 let weight = match device {
                     Device::Cpu(_) => backend.load(&copied(matrix)?, residence)?,
-                    Device::Cuda(_) => backend.load(matrix, residence)?,
+                    _ => backend.load(matrix, residence)?,
                 };
                 own.push(layout.weight(WeightInfo {
                     name: matrix.name.clone(),

@@ -4,10 +4,11 @@ use super::parameters::{CountJob, OutsideJob};
 use super::stage::{SharedBytes, Stage, Target, launches};
 use super::{DeviceStreams, Result, pack_program};
 use crate::backend::Shared;
+use crate::layout::Shape;
 use crate::memory::{DeviceMemory, PinnedMemory};
-use crate::packing::starts_of;
 use ecq_codec::CodesEntry;
 use ecq_core::{EncodedTensor, GridEntry};
+use ecq_kernels::gpu::starts_of;
 use std::ops::Range;
 
 /// Columns that a warp counts.
@@ -64,7 +65,7 @@ impl DeviceStreams {
         if !elements_stay {
             return Ok((streams, None));
         }
-        let elements = DeviceMemory::zeroed(&shared.gpu, streams.packed.shape.bytes())?;
+        let elements = DeviceMemory::zeroed(&shared.gpu, Shape::of(&streams.packed).bytes())?;
         loading.target = streams.target(0, loading.target.bytes, elements.address());
         loading.run(vec![streams.pack()])?;
         loading.wait()?;

@@ -3,6 +3,7 @@
 use super::{Decoding, DeviceStreams, Result, divide, launches};
 use crate::backend::Cuda;
 use crate::commands::Launch;
+use crate::layout::Shape;
 use crate::memory::{DeviceMemory, PinnedMemory};
 use ecq_core::EncodedTensor;
 
@@ -45,7 +46,7 @@ impl Cuda {
             .map(|(streams, elements)| Decoding { streams, weight: 0, to: elements.address() })
             .collect();
         let [rows, cols] = tensor.shape();
-        let written_bytes = all.iter().map(|(streams, _)| streams.packed.shape.bytes() as u64).sum();
+        let written_bytes = all.iter().map(|(streams, _)| Shape::of(&streams.packed).bytes() as u64).sum();
         let speed = |&at_once: &usize| -> Result<DecodeSpeed> {
             let parts: Vec<_> = decodings.chunks(at_once.max(1)).map(divide).collect();
             let scratch = parts.iter().map(|(_, scratch)| *scratch).max().unwrap_or(0);

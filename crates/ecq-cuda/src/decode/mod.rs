@@ -21,10 +21,10 @@ use crate::kernels::CheckedProgram;
 use crate::layout::{Shape, TILE_ROWS};
 use crate::memory::DeviceMemory;
 use crate::module::Modules;
-use crate::packing::PackedMatrix;
 use ecq_codec::{CodecError, CodesEntry, decode_codes, decode_grid};
 use ecq_coding::{CodingError, MAX_SYMBOLS_PER_BYTE};
 use ecq_core::{Coding, CoreError, EncodedTensor, GridEntry, TensorPart, Tile, code_bits, packed_row_bytes};
+use ecq_kernels::gpu::PackedMatrix;
 use ecq_runtime::RuntimeError;
 use parameters::{LevelsJob, PackJob, Tiling, UnpackJob};
 use stage::{PackedForm, SharedBytes, Stage, Target};
@@ -210,7 +210,7 @@ impl DeviceStreams {
 
     /// Returns the stages that pack elements themselves, if kernels do.
     fn packing(&self) -> Option<Vec<Stage>> {
-        let packs = matches!(self.packed.shape, Shape::Tiles(_));
+        let packs = matches!(Shape::of(&self.packed), Shape::Tiles(_));
         let bits = self.packed.kind.bits;
         if packs { self.stages.iter().map(|stage| stage.packing(bits)).collect() } else { None }
     }
@@ -222,7 +222,7 @@ impl DeviceStreams {
 
     /// Returns where elements are, packed and as bytes.
     fn target(&self, weight: u32, bytes: u64, words: u64) -> Target {
-        let units = match self.packed.shape {
+        let units = match Shape::of(&self.packed) {
             Shape::Tiles(shape) => shape.units,
             Shape::Lanes(shape) => shape.lanes * shape.chunks,
         };
@@ -237,7 +237,7 @@ impl DeviceStreams {
 
     /// Returns the stage that packs bytes.
     fn pack(&self) -> Stage {
-        let shape = self.packed.shape;
+        let shape = Shape::of(&self.packed);
         let (kernel, lanes, chunks, warps) = match shape {
             Shape::Tiles(shape) => ("pack_units", 0, 0, shape.rows.div_ceil(TILE_ROWS) * shape.units),
             Shape::Lanes(shape) => {

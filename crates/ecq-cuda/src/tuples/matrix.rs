@@ -9,7 +9,6 @@ use crate::gpu::Gpu;
 use crate::kernels::ROWS;
 use crate::memory::DeviceMemory;
 use crate::module::{Grid, Modules};
-use crate::packing::SideData;
 use crate::parameters::{
     EmbedTuplesParameters, Hint, MAX_OUTPUTS, PrepareTuplesParameters, TupleActivations, TupleOutput,
     TuplePart,
@@ -18,6 +17,7 @@ use bytemuck::Zeroable;
 use cudarc::driver::CudaStream;
 use ecq_coding::CodingError;
 use ecq_coding::tuples::{Encoded, Index, STREAM_ROW_BYTES, Shape, TupleCode};
+use ecq_kernels::gpu::SideData;
 
 /// Threads of a block that makes digits.
 const DIGIT_THREADS: usize = 256;

@@ -9,3 +9,4 @@ mod models;
 mod modes;
 mod schedules;
 mod threads;
+mod wgpu;

@@ -5,7 +5,7 @@ mod generation;
 mod options;
 mod queue;
 
-pub use device::{gpu_number, open_device};
+pub use device::{DeviceName, open_device};
 pub use generation::Generation;
 pub use options::ModelOptions;
 

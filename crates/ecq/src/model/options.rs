@@ -58,7 +58,8 @@ impl Default for ModelOptions {
 }
 
 impl ModelOptions {
-    /// Device: `cpu` (the default), `cuda` (the first NVIDIA GPU) or `cuda:N`.
+    /// Device: `cpu` (the default), `cuda` (the first NVIDIA GPU), `cuda:N`, `wgpu` (the first GPU of Metal,
+    /// Vulkan or DX12), `wgpu:N` or `wgpu:NAME`.
     #[must_use]
     pub fn device(mut self, name: impl Into<String>) -> Self {
         self.device = name.into();

@@ -17,7 +17,7 @@ use crate::exit::ExitCode;
 use crate::json;
 use crate::out::{outln, paragraph};
 use ecq::encode::{EncodeOptions, TileChoice};
-use ecq::{Coding, Destination, EncodedTensor};
+use ecq::{Coding, Destination, DeviceName, EncodedTensor};
 
 /// What all tables depend on.
 pub struct Setting<'a> {
@@ -71,6 +71,10 @@ impl Notes {
 }
 
 pub fn run(args: &OriginalArgs, json: bool) -> anyhow::Result<ExitCode> {
+    if let DeviceName::Wgpu(_) = args.device.parse()? {
+        let why = "the tables of the prototype are measured on cpu and cuda".to_owned();
+        return Err(option("device", &args.device)(why).into());
+    }
     let device = Device::open(&args.device, args.threads)?;
     if let Some(path) = &args.timeline {
         if device.cuda().is_none() {

@@ -1,4 +1,4 @@
-//! Matrices at a fixed number of bits per element, before their elements are laid out for the GPU.
+//! Matrices at a fixed number of bits per element, before their elements are laid out for a GPU.
 
 use ecq_core::{
     AffineGroups, Biases, Codes, CoreError, FloatType, FloatVec, Grid, SUPER_BLOCK, TrellisRows, UniformRows,
@@ -8,44 +8,59 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::kernels::{element, grid};
-use crate::layout::Shape;
+use super::{element, grid};
 
 /// Columns of a block of activations.
-pub(crate) const BLOCK: usize = 32;
+pub const BLOCK: usize = 32;
 
-/// The kernels that read a matrix, given by the values of macros.
+/// The form of a matrix, which selects kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct MatrixKind {
-    pub(crate) bits: usize,
-    pub(crate) grid: usize,
-    pub(crate) scales: usize,
-    pub(crate) biased: bool,
-    pub(crate) group: usize,
+pub struct MatrixKind {
+    /// Bits of an element.
+    pub bits: usize,
+    /// One of [`grid`].
+    pub grid: usize,
+    /// One of [`element`]: of scales, or of floats.
+    pub scales: usize,
+    /// Whether groups have biases or minima.
+    pub biased: bool,
+    /// Columns of a group on super-blocks.
+    pub group: usize,
 }
 
 impl MatrixKind {
-    /// Returns whether products run on tensor cores (`codes.cu`), not in f32 (`linear.cu`).
-    pub(crate) fn uses_tensor_cores(&self) -> bool {
+    /// Returns whether products sum integers exactly in blocks of columns, not floats.
+    pub fn is_integer(&self) -> bool {
         matches!(self.grid, grid::UNIFORM | grid::AFFINE | grid::SUPER_BLOCKS)
     }
 }
 
 /// What a matrix has beside its elements.
 #[derive(Debug, Default)]
-pub(crate) struct SideData {
-    pub(crate) scales: Vec<u8>,
-    pub(crate) biases: Vec<u8>,
-    pub(crate) group_scales: Vec<u8>,
-    pub(crate) group_minima: Vec<u8>,
-    pub(crate) levels: Vec<f32>,
-    pub(crate) col_scales: Vec<f32>,
-    pub(crate) outlier_starts: Vec<u32>,
+pub struct SideData {
+    /// Steps of rows in f32, or scales of groups, `[rows, groups]`, in the element type of the kind; steps of
+    /// super-blocks in f16.
+    pub scales: Vec<u8>,
+    /// As `scales`: biases of groups, or steps of minima; may be empty.
+    pub biases: Vec<u8>,
+    /// Signed scales of the groups of super-blocks.
+    pub group_scales: Vec<u8>,
+    /// Minima of the groups of super-blocks; may be empty.
+    pub group_minima: Vec<u8>,
+    /// 256 levels, or none.
+    pub levels: Vec<f32>,
+    /// Scales of columns, or none.
+    pub col_scales: Vec<f32>,
+    /// First outlier of each row, and the number of all; empty without outliers.
+    pub outlier_starts: Vec<u32>,
     /// Columns, and bits of the floats to add in units of the step.
-    pub(crate) outliers: Vec<[u32; 2]>,
-    pub(crate) groups: usize,
-    pub(crate) group_size: usize,
-    pub(crate) zero: i32,
+    pub outliers: Vec<[u32; 2]>,
+    /// Groups of a row.
+    pub groups: usize,
+    /// Columns of a group.
+    pub group_size: usize,
+    /// What is subtracted from elements.
+    pub zero: i32,
 }
 
 /// How codes become elements.
@@ -57,12 +72,15 @@ enum Elements {
     Levels { zero: u8, lag: u16, restart: u32 },
 }
 
-/// A matrix of codes in the form of the GPU, without its elements.
+/// A matrix of codes in the form of a GPU, without its elements.
 #[derive(Debug)]
-pub(crate) struct PackedMatrix {
-    pub(crate) kind: MatrixKind,
-    pub(crate) shape: Shape,
-    pub(crate) side: SideData,
+pub struct PackedMatrix {
+    /// The form.
+    pub kind: MatrixKind,
+    /// `[rows, cols]`.
+    pub shape: [usize; 2],
+    /// What belongs to the elements.
+    pub side: SideData,
     elements: Elements,
     /// What is subtracted from elements, so that those of most weights take fewer bits. Of the others the
     /// lowest bits are kept, and outliers have the rest.
@@ -74,21 +92,21 @@ impl PackedMatrix {
     ///
     /// # Errors
     /// If the grid does not fit.
-    pub(crate) fn fixed(grid: &Grid, shape: [usize; 2], alphabet: u16) -> Result<Self, CoreError> {
+    pub fn fixed(grid: &Grid, shape: [usize; 2], alphabet: u16) -> Result<Self, CoreError> {
         grid.check(shape[0], shape[1], alphabet)?;
         let elements = Elements::of(grid);
         let bits =
             (code_bits(alphabet) as usize + usize::from(matches!(elements, Elements::Levels { .. }))).max(2);
         let (kind, side) = side_data(grid, shape, bits)?;
-        Ok(Self { kind, shape: Shape::new(kind, shape), side, elements, base: 0 })
+        Ok(Self { kind, shape, side, elements, base: 0 })
     }
 
-    /// Plans a matrix and packs its codes. On grids without groups the bits are those that take the fewest
-    /// bytes; elements outside the range are listed as outliers.
+    /// Plans a matrix for its codes. On grids without groups the bits are those that take the fewest bytes;
+    /// elements outside the range are listed as outliers.
     ///
     /// # Errors
     /// If the grid does not fit.
-    pub(crate) fn pack(codes: &Codes, grid: &Grid) -> Result<(Self, Vec<u32>), CoreError> {
+    pub fn of(codes: &Codes, grid: &Grid) -> Result<Self, CoreError> {
         let (rows, cols) = (codes.rows(), codes.cols());
         let mut packed = Self::fixed(grid, [rows, cols], codes.alphabet())?;
         let elements = packed.elements;
@@ -106,28 +124,27 @@ impl PackedMatrix {
             packed.list(&(0..rows).into_par_iter().map(outside).collect::<Vec<_>>());
         }
         packed.resolve_outliers(|row, col| codes.symbols()[row * cols + col]);
-        let words = packed.words(codes.symbols());
-        Ok((packed, words))
+        Ok(packed)
     }
 
-    /// Takes the side data; returns kind and shape too.
-    pub(crate) fn take(&mut self) -> (MatrixKind, Shape, SideData) {
-        (self.kind, self.shape, std::mem::take(&mut self.side))
+    /// Takes the side data, which the device keeps in its own form.
+    pub fn take_side(&mut self) -> SideData {
+        std::mem::take(&mut self.side)
     }
 
     /// Returns whether bits and base depend on how often elements occur.
-    pub(crate) fn is_narrowed(&self) -> bool {
+    pub fn is_narrowed(&self) -> bool {
         self.kind.grid == grid::UNIFORM
     }
 
     /// Returns whether outliers depend on codes.
-    pub(crate) fn has_relative_outliers(&self) -> bool {
+    pub fn has_relative_outliers(&self) -> bool {
         self.kind.grid == grid::LEVELS && !self.side.outliers.is_empty()
     }
 
     /// Makes outliers on a grid with levels relative to the levels of their codes: their integers are
     /// relative to the codes.
-    pub(crate) fn resolve_outliers(&mut self, code: impl Fn(usize, usize) -> u8) {
+    pub fn resolve_outliers(&mut self, code: impl Fn(usize, usize) -> u8) {
         if !self.has_relative_outliers() {
             return;
         }
@@ -142,21 +159,18 @@ impl PackedMatrix {
     }
 
     /// Returns what is subtracted from elements.
-    pub(crate) fn base(&self) -> u32 {
+    pub fn base(&self) -> u32 {
         self.base
     }
 
-    /// Packs codes, row-major.
-    fn words(&self, symbols: &[u8]) -> Vec<u32> {
-        let cols = self.shape.cols();
-        self.shape.pack(|row, out| {
-            self.elements.row(&symbols[row * cols..(row + 1) * cols], out);
-            out.iter_mut().for_each(|element| *element = self.kept(*element));
-        })
+    /// Writes what is packed of the codes of a row.
+    pub fn elements(&self, symbols: &[u8], out: &mut [u32]) {
+        self.elements.row(symbols, out);
+        out.iter_mut().for_each(|element| *element = self.kept(*element));
     }
 
     /// Chooses bits and base from how often each element occurs; returns the elements that fit.
-    pub(crate) fn narrow(&mut self, counts: &[u64]) -> Range<u32> {
+    pub fn narrow(&mut self, counts: &[u64]) -> Range<u32> {
         let total: u64 = counts.iter().sum();
         let mut best = (u64::MAX, self.kind.bits, 0);
         for bits in 2..=self.kind.bits {
@@ -170,7 +184,6 @@ impl PackedMatrix {
         let (_, bits, base) = best;
         self.base = base as u32;
         self.kind.bits = bits;
-        self.shape = Shape::new(self.kind, [self.shape.rows(), self.shape.cols()]);
         self.side.zero -= self.base as i32;
         self.range()
     }
@@ -186,7 +199,7 @@ impl PackedMatrix {
     }
 
     /// Adds the elements outside the range, column and element of each in each row, to the outliers.
-    pub(crate) fn list(&mut self, outside: &[Vec<[u32; 2]>]) {
+    pub fn list(&mut self, outside: &[Vec<[u32; 2]>]) {
         if outside.iter().all(Vec::is_empty) {
             return;
         }
@@ -229,7 +242,7 @@ fn counts(rows: usize, cols: usize, row_elements: impl Fn(usize, &mut [u32]) + S
 const OUTLIER_BITS: u64 = 128;
 
 /// Returns the first entry of each row, and the number of all entries.
-pub(crate) fn starts_of(lens: impl Iterator<Item = usize>) -> Vec<u32> {
+pub fn starts_of(lens: impl Iterator<Item = usize>) -> Vec<u32> {
     let mut starts = vec![0u32];
     let mut sum = 0;
     starts.extend(lens.map(|len| {
@@ -348,7 +361,7 @@ fn affine(groups: &AffineGroups, [rows, cols]: [usize; 2], bits: usize) -> (Matr
 ///
 /// # Errors
 /// If the grid does not fit or is another one.
-pub(crate) fn side_of_rows(grid: &Grid, shape: [usize; 2]) -> Result<SideData, CoreError> {
+pub fn side_of_rows(grid: &Grid, shape: [usize; 2]) -> Result<SideData, CoreError> {
     let (uniform, levels_per_code) = match grid {
         Grid::UniformRows(uniform) if uniform.levels.is_none() => (uniform, 1),
         Grid::TrellisRows(trellis) => (&trellis.uniform, 2),
@@ -397,7 +410,7 @@ fn uniform_rows(
 }
 
 /// Returns the number of a float type in kernels.
-pub(crate) fn float_element(dtype: FloatType) -> usize {
+fn float_element(dtype: FloatType) -> usize {
     match dtype {
         FloatType::F32 => element::F32,
         FloatType::F16 => element::F16,
@@ -405,27 +418,14 @@ pub(crate) fn float_element(dtype: FloatType) -> usize {
     }
 }
 
-/// Packs floats, row-major little-endian.
-pub(crate) fn pack_floats(
-    shape: [usize; 2],
-    dtype: FloatType,
-    bytes: &[u8],
-) -> (MatrixKind, Shape, Vec<u32>) {
-    let size = dtype.bytes();
-    let kind = MatrixKind {
-        bits: 8 * size,
-        grid: grid::DENSE,
-        scales: float_element(dtype),
-        biased: false,
-        group: BLOCK,
-    };
-    let packed = Shape::new(kind, shape);
-    let row_bytes = shape[1] * size;
-    let words = packed.pack(|row, out| {
-        let row = bytes[row * row_bytes..(row + 1) * row_bytes].chunks_exact(size);
-        out.iter_mut().zip(row).for_each(|(element, bytes)| {
-            *element = bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte));
-        });
-    });
-    (kind, packed, words)
+/// Returns the form of a matrix of floats.
+pub fn float_kind(dtype: FloatType) -> MatrixKind {
+    let (bits, scales) = (8 * dtype.bytes(), float_element(dtype));
+    MatrixKind { bits, grid: grid::DENSE, scales, biased: false, group: BLOCK }
+}
+
+/// Writes the bits of the floats of a row, which are little-endian.
+pub fn float_elements(dtype: FloatType, row: &[u8], out: &mut [u32]) {
+    let bits = |bytes: &[u8]| bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte));
+    out.iter_mut().zip(row.chunks_exact(dtype.bytes())).for_each(|(out, bytes)| *out = bits(bytes));
 }

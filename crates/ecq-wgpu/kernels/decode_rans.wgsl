@@ -1,0 +1,149 @@
+// Decodes tiles of rANS: 32-bit states, 16-bit words. A workgroup per tile, a lane per thread.
+//
+// Constants:
+//   THREADS      threads of a workgroup, at least the lanes
+//   ROWS_ORDER   1: lane l has rows l, l + lanes, ...; 0: lane i mod lanes has symbol i
+//   CLASSES      0: one table per tile; 1: classes of rows and columns; 2: and branch bits (ROWS_ORDER only)
+//   WIDE         whether entries of tables have 64 bits, for precisions above 12
+//   LAG          as levels.wgsl has it; 0 unless ROWS_ORDER
+//
+// The host adds `words_before`, with subgroups or without: the lanes of a step take their words in ascending
+// order, so that each must know how many lanes before it take one.
+//
+// States and counters of a hostile stream run over its words but never over memory: the number of steps is
+// that of the layout, and places are checked. A stream is good if exactly its words are taken and all states
+// end where encoders start.
+
+const LOWER: u32 = 65536u;
+const BAD_STREAM: u32 = 3u;
+
+struct RansParameters {
+    sink: Sink,
+    rows: u32,
+    tile_rows: u32,
+    tile_cols: u32,
+    across: u32,                 // tiles beside each other
+    lanes: u32,
+    table_bits: u32,             // precision of all tables, if there is no list
+    zero: u32,
+    restart: u32,
+    starts: u32,                 // places in `data`: first byte of each tile, and of the end
+    firsts: u32,                 // first entry of each tile's table, 4 bits its precision
+    listed: u32,                 // whether there are such places
+    row_classes: u32,
+    col_classes: u32,
+    class_tables: u32,           // [row classes][branch bits][8]: table of each column class
+    weight: u32,                 // what is reported
+    tiles: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: RansParameters;
+@group(0) @binding(2) var<storage, read> stream: array<u32>;
+// Tables from the first word on, then lists.
+@group(0) @binding(3) var<storage, read> data: array<u32>;
+@group(0) @binding(5) var<storage, read_write> report: array<atomic<u32>>;
+
+// The state of this thread's lane, and the words that all lanes have taken.
+var<private> state: u32;
+var<private> taken: u32;
+var<private> limit: u32;
+
+fn stream_word(at: u32) -> u32 {
+    if (at >= limit) { return 0u; }
+    return stream[at / 2u] >> (16u * (at % 2u)) & 0xffffu;
+}
+
+// Decodes a symbol of each lane that is on.
+fn decode_symbol(lane: u32, on: bool, table: u32, table_bits: u32) -> u32 {
+    var symbol = 0u;
+    var next = state;
+    if (on) {
+        let slot = state & ((1u << table_bits) - 1u);
+        if (WIDE != 0u) {
+            let entry = data[2u * (table + slot)];
+            symbol = data[2u * (table + slot) + 1u];
+            next = (entry & 0xffffu) * (state >> table_bits) + (entry >> 16u);
+        } else {
+            let entry = data[table + slot];
+            symbol = entry >> 12u & 0xffu;
+            next = (entry >> 20u) * (state >> table_bits) + (entry & 0xfffu);
+        }
+    }
+    let needs = on && next < LOWER;
+    let counts = words_before(lane, needs);
+    if (needs) { next = next << 16u | stream_word(taken + counts.x); }
+    taken += counts.y;
+    state = next;
+    return symbol;
+}
+
+fn table_of(row: u32, col: u32, branch: u32, table_bits: u32) -> u32 {
+    let pair = data[p.row_classes + row] * 16u + branch * 8u + data[p.col_classes + col];
+    return data[p.class_tables + pair] << table_bits;
+}
+
+@compute @workgroup_size(THREADS)
+fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let number = tile_number(group.x + group.y * 65535u);
+    if (number >= p.tiles) { return; }
+    let row0 = number / p.across * p.tile_rows;
+    let col0 = number % p.across * p.tile_cols;
+    let rows = min(p.tile_rows, p.rows - row0);
+    let cols = min(p.tile_cols, p.sink.cols - col0);
+    if (skips(row0, rows)) { return; }
+    let start = data[p.starts + number];
+    let end = data[p.starts + number + 1u];
+    var used = min(p.lanes, rows);
+    if (ROWS_ORDER == 0u) { used = min(p.lanes, rows * cols); }
+    if (end - start < 4u * used) {
+        if (lane == 0u) { report_bad(); }
+        return;
+    }
+    limit = end / 2u;
+    if (lane < used) {
+        let at = start / 2u + 2u * lane;
+        state = stream_word(at) | stream_word(at + 1u) << 16u;
+    }
+    taken = start / 2u + 2u * used;
+    var table_bits = p.table_bits;
+    var first = 0u;
+    if (p.listed != 0u) {
+        table_bits = data[p.firsts + number] & 15u;
+        first = data[p.firsts + number] >> 4u;
+    }
+    if (ROWS_ORDER != 0u) {
+        for (var row = 0u; row < rows; row += p.lanes) {
+            let on = lane < p.lanes && row + lane < rows;
+            let own = row0 + row + lane;
+            for (var c = 0u; c < cols; c++) {
+                let col = col0 + c;
+                let branch = branch_bit(col, p.restart);
+                var table = first;
+                if (CLASSES != 0u && on) {
+                    table = table_of(own, col, select(0u, branch, CLASSES == 2u), table_bits);
+                }
+                let symbol = decode_symbol(lane, on, table, table_bits);
+                push_code(symbol, p.zero);
+                if (on) { put(own, col, symbol, branch); }
+            }
+        }
+    } else {
+        let symbols = rows * cols;
+        for (var at = 0u; at < symbols; at += p.lanes) {
+            let i = at + lane;
+            let on = lane < p.lanes && i < symbols;
+            let row = row0 + i / cols;
+            let col = col0 + i % cols;
+            var table = first;
+            if (CLASSES != 0u && on) { table = table_of(row, col, 0u, table_bits); }
+            let symbol = decode_symbol(lane, on, table, table_bits);
+            if (on) { put(row, col, symbol, 0u); }
+        }
+    }
+    if ((lane < used && state != LOWER) || taken != end / 2u) { report_bad(); }
+}
+
+fn report_bad() {
+    atomicStore(&report[1], p.weight);
+    atomicStore(&report[0], BAD_STREAM);
+}

@@ -1,0 +1,81 @@
+// Sums of products, which kernels that read packed codes and kernels that decode share.
+//
+// The blocks of a row are divided into SPLITS ranges. Order of sums: blocks of a range in ascending order,
+// then outliers SPLITS apart, then ranges in ascending order. It depends on the matrix alone, so that a row
+// has the same result beside any other rows, and in every mode.
+
+const SPLITS: u32 = 8u;
+
+struct ProductParameters {
+    m: Matrix,
+    which: u32,
+    first: u32,                  // rows of the matrix
+    count: u32,
+    y_stride: u32,
+    y_first: u32,
+    biased: u32,
+    unused_a: u32,
+    unused_b: u32,
+}
+
+// Kernels that use this have `parameters`, `side`, `digits`, `x` and `bias`.
+
+// Returns the products of eight bytes with as many digits.
+fn dot_half(a: vec4<u32>, b: vec4<u32>) -> i32 {
+    return dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
+}
+
+// Adds the products of a block of codes with a row of activations.
+fn add_block(total: f32, codes: Codes, at: u32, first: vec2<f32>, second: vec2<f32>) -> f32 {
+    let zero = parameters().m.zero;
+    let sums = digits[at + 4u];
+    let x_scale = bitcast<f32>(sums.x);
+    let one = 256 * dot_half(codes.a, digits[at]) + dot_half(codes.a, digits[at + 2u]);
+    let two = 256 * dot_half(codes.b, digits[at + 1u]) + dot_half(codes.b, digits[at + 3u]);
+    if (GRID == SUPER_BLOCKS && GROUP == 16u) {
+        let of_first = bitcast<i32>(sums.y);
+        let of_second = bitcast<i32>(sums.z);
+        var sum = fma(first.x * x_scale, f32(one - zero * of_first), total);
+        if (BIASED != 0u) { sum = fma(first.y * x_scale, f32(of_first), sum); }
+        sum = fma(second.x * x_scale, f32(two - zero * of_second), sum);
+        if (BIASED != 0u) { sum = fma(second.y * x_scale, f32(of_second), sum); }
+        return sum;
+    }
+    let of_x = bitcast<i32>(sums.w);
+    let product = f32(one + two - zero * of_x);
+    if (GRID == UNIFORM) { return fma(x_scale, product, total); }
+    var sum = fma(first.x * x_scale, product, total);
+    if (BIASED != 0u) { sum = fma(first.y * x_scale, f32(of_x), sum); }
+    return sum;
+}
+
+// Returns the blocks of a range: the first one, and the first one behind.
+fn range_of(blocks: u32, split: u32) -> vec2<u32> {
+    let per_split = (blocks + SPLITS - 1u) / SPLITS;
+    let begin = min(split * per_split, blocks);
+    return vec2<u32>(begin, min(begin + per_split, blocks));
+}
+
+// Adds the outliers of a range of a row.
+fn add_outliers(row: u32, split: u32, row0: u32, rows_in_use: u32, total: ptr<function, array<f32, ROWS>>) {
+    let m = parameters().m;
+    for (var i = side[m.starts + row] + split; i < side[m.starts + row + 1u]; i += SPLITS) {
+        let col = side[m.outliers + 2u * i];
+        let added = side_float(m.outliers + 2u * i + 1u);
+        for (var r = 0u; r < ROWS; r++) {
+            if (row0 + r >= rows_in_use) { break; }
+            let value = scaled_activation(m, x[(row0 + r) * m.cols + col], col);
+            (*total)[r] = fma(added, value, (*total)[r]);
+        }
+    }
+}
+
+// Returns the result of a row of the matrix from the sum over all ranges.
+fn result_of(row: u32, sum: f32) -> f32 {
+    let q = parameters();
+    var step = 1.0;
+    if (GRID == UNIFORM || GRID == LEVELS) { step = side_float(q.m.scales + row); }
+    var offset = 0.0;
+    if (q.biased != 0u) { offset = bias[q.y_first + row - q.first]; }
+    return fma(sum, step, offset);
+}

@@ -1,0 +1,61 @@
+//! The kernels that the check of translations translates: each kernel, with the constants of common models.
+
+use crate::commands::attention_kernel;
+use crate::decode::{checked_decoders, pack_kernel};
+use crate::kernel::{Kernel, source};
+use crate::products::{matrix_kernel, prepare_kernel, product_kernel};
+use ecq_core::Element;
+use ecq_kernels::gpu::{MatrixKind, element, grid};
+
+/// Returns each kernel with a name.
+pub fn checked_kernels() -> Vec<(String, Kernel)> {
+    let mut all = Vec::new();
+    let mut add = |name: &str, kernel: Kernel| all.push((name.to_owned(), kernel));
+    for (entry, access) in [
+        ("norm", "wrrw"),
+        ("angles", "rrw"),
+        ("rotate", "rw"),
+        ("activate", "rw"),
+        ("add", "rw"),
+        ("clear", "w"),
+        ("gather", "rrw"),
+        ("weigh", "rw"),
+        ("scatter", "rrw"),
+        ("advance", "rrwwww"),
+    ] {
+        add(entry, Kernel::new(entry, &[source::ROWS], access));
+    }
+    for (entry, access) in [("append", "rrrrwww"), ("copy_blocks", "rw")] {
+        add(entry, Kernel::new(entry, &[source::CACHE], access));
+    }
+    for (entry, access) in [("argmax", "rw"), ("sample", "rwrww"), ("route", "rww")] {
+        add(entry, Kernel::new(entry, &[source::TOKENS], access));
+    }
+    for (head_dim, element) in
+        [(64, Element::F16), (128, Element::F32), (80, Element::Bf16), (128, Element::I8)]
+    {
+        add(&format!("attend_{head_dim}_{element}"), attention_kernel(head_dim, element));
+    }
+    add("prepare", prepare_kernel());
+    let kind = |grid, bits, scales, biased, group| MatrixKind { bits, grid, scales, biased, group };
+    let kinds = [
+        ("uniform_3", kind(grid::UNIFORM, 3, element::F32, false, 32)),
+        ("uniform_8", kind(grid::UNIFORM, 8, element::F32, false, 32)),
+        ("affine_4", kind(grid::AFFINE, 4, element::F16, true, 32)),
+        ("affine_any_4", kind(grid::AFFINE_ANY, 4, element::F16, true, 32)),
+        ("super_blocks_4", kind(grid::SUPER_BLOCKS, 4, element::F16, true, 32)),
+        ("super_blocks_6", kind(grid::SUPER_BLOCKS, 6, element::F16, false, 16)),
+        ("levels_4", kind(grid::LEVELS, 4, element::F32, false, 32)),
+        ("f16", kind(grid::DENSE, 16, element::F16, false, 32)),
+        ("f32", kind(grid::DENSE, 32, element::F32, false, 32)),
+    ];
+    for (name, kind) in kinds {
+        add(&format!("embed_{name}"), matrix_kernel(kind, "embed", &[source::EMBED], "rrrww"));
+        add(&format!("product_{name}"), product_kernel(kind, 1));
+    }
+    add("product_uniform_3_8_rows", product_kernel(kinds[0].1, 8));
+    add("pack_4", pack_kernel(4, 0, 0));
+    add("pack_4_trellis", pack_kernel(4, 12, 4));
+    all.extend(checked_decoders(kinds[0].1));
+    all
+}

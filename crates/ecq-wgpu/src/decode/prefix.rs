@@ -1,0 +1,110 @@
+//! Tiles of prefix codes.
+
+use super::{Levels, Lookup, Result, Stage, StageText, THREADS, Tiling, groups_of, push, words_of};
+use crate::gpu::Gpu;
+use crate::kernel::source;
+use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges};
+use ecq_coding::prefix::{self, PrefixCode, lane_ranges};
+use ecq_core::{EncodedTensor, TensorPart};
+
+/// Entries of the table of a code.
+const ENTRIES: usize = 4096;
+/// What is added to the length of the escape's codeword, and the length of an entry that begins no codeword.
+const ESCAPE: u32 = 128;
+const NO_CODEWORD: u32 = 64;
+
+/// Returns an entry as the kernel reads it.
+fn entry(tuple: usize, lookup: prefix::Lookup) -> u32 {
+    match lookup {
+        prefix::Lookup::Tuple { symbols, length } => {
+            // Four symbols have four bits each: there are at most 2^16 tuples.
+            let bits = if tuple == 4 { 4 } else { 8 };
+            let symbols = symbols.iter().rev().fold(0, |all, &symbol| all << bits | u32::from(symbol));
+            u32::from(length) << 24 | symbols
+        }
+        prefix::Lookup::Escape { length } => (ESCAPE + u32::from(length)) << 24,
+        prefix::Lookup::Nothing => NO_CODEWORD << 24,
+    }
+}
+
+/// Returns the stages that decode tiles of prefix codes: one for each number of symbols in a tuple.
+pub(super) fn stages(
+    gpu: &Gpu,
+    tensor: &EncodedTensor,
+    tiling: &Tiling,
+    levels: Levels,
+) -> Result<Vec<Stage>> {
+    let alphabet = CodesEntry::of(tensor)?.alphabet;
+    let [rows, cols] = tiling.shape;
+    let tables = Tables::prefix(tensor)?;
+    let stream = tensor.part(TensorPart::Stream)?;
+    let lane_count = usize::from(tiling.tile.lanes);
+    let ranges = tile_ranges(tensor)?;
+    let mut data: Vec<u32> = tables
+        .tables
+        .iter()
+        .flat_map(|code| code.lookups().into_iter().map(|lookup| entry(code.tuple(), lookup)))
+        .collect();
+    debug_assert_eq!(data.len(), tables.tables.len() * ENTRIES);
+    let mut lanes = vec![0u32; 2 * ranges.len() * lane_count];
+    for (index, (range, lanes)) in ranges.iter().zip(lanes.chunks_mut(2 * lane_count)).enumerate() {
+        let (_, _, tile_rows, tile_cols) = tiling.tile.place(index, rows, cols);
+        let layout = tile_layout(tiling.tile, tile_rows, tile_cols)?;
+        let tuple = tables.tables[tables.id(index)].tuple();
+        let found = lane_ranges(&stream[range.clone()], layout, tuple);
+        let found = found.map_err(|source| CodecError::Tile { tile: index, offset: range.start, source })?;
+        for (lane, bytes) in lanes.chunks_exact_mut(2).zip(found) {
+            lane[0] = (range.start + bytes.start) as u32;
+            lane[1] = (range.start + bytes.end) as u32;
+        }
+    }
+    let lanes = push(&mut data, lanes);
+    let ids = push(&mut data, (0..ranges.len()).map(|tile| tables.id(tile) as u32));
+    let tuple_of = |tile: usize| tables.tables[tables.id(tile)].tuple();
+    let lists = [1, 2, 3, 4].map(|tuple| {
+        let tiles: Vec<u32> =
+            (0..ranges.len()).filter(|&tile| tuple_of(tile) == tuple).map(|tile| tile as u32).collect();
+        (tuple, tiles.len(), push(&mut data, tiles))
+    });
+    let stream_words = words_of(stream);
+    let inputs = [gpu.filled("the stream", &stream_words)?, gpu.filled("the tables", &data)?];
+    let Levels { zero, restart, .. } = levels;
+    let [rows, tile_rows, tile_cols, across] = tiling.words();
+    let in_rows = tiling.in_rows();
+    let raw_bits = tables.tables.first().map_or(0, PrefixCode::raw_bits);
+    let stage = |(tuple, count, list): (usize, usize, u32)| {
+        let mut parameters = vec![rows, tile_rows, tile_cols, across];
+        parameters.extend([lane_count as u32, alphabet.into(), raw_bits]);
+        parameters.extend([zero.into(), restart, lanes, ids, list, count as u32, ranges.len() as u32]);
+        parameters.extend([stream_words.len() as u32, 0]);
+        // A row's tile may have tuples of another number of symbols.
+        let lookup = Lookup { per_row: lane_count, threads: true, count: Some(COUNT_PLACE) };
+        Stage {
+            text: text(tuple, in_rows),
+            weight: parameters.len() - 1,
+            parameters,
+            inputs: inputs.clone(),
+            groups: groups_of((count * lane_count).div_ceil(THREADS)),
+            needs_branches: false,
+            in_rows,
+            lookup: Some(lookup).filter(|_| count == ranges.len()),
+        }
+    };
+    Ok(lists.into_iter().filter(|&(_, count, _)| count > 0).map(stage).collect())
+}
+
+/// Returns the text of the stage for a number of symbols in a tuple.
+pub(super) fn text(tuple: usize, in_rows: bool) -> StageText {
+    StageText {
+        entry: "decode_prefix",
+        text: source::DECODE_PREFIX,
+        constants: vec![("TUPLE", tuple), ("ROWS_ORDER", usize::from(in_rows))],
+        generated: String::new(),
+        listed: LISTED_TILES,
+    }
+}
+
+/// Tiles with one number of symbols in a tuple.
+const LISTED_TILES: &str = "fn tile_number(i: u32) -> u32 {\n    return data[p.chosen + i];\n}\n\n";
+/// Place of the number of these tiles among the parameters.
+const COUNT_PLACE: usize = 12;

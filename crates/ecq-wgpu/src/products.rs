@@ -1,0 +1,208 @@
+//! Dispatches of products.
+
+use crate::commands::{RowsInUse, Scratch};
+use crate::decode::{Streams, Target};
+use crate::dispatch::Dispatch;
+use crate::kernel::{Kernel, source};
+use crate::layout::{TILE_ROWS, constants, unpack_text};
+use crate::program::{Resources, Work};
+use crate::weight::{Operand, Operands, Part, WgpuWeight};
+use ecq_kernels::gpu::{BLOCK, MatrixKind};
+use ecq_runtime::RuntimeError;
+use ecq_runtime::program::WeightId;
+use std::ops::Range;
+
+type Result<T> = std::result::Result<T, RuntimeError>;
+
+/// Bytes of a block of activations as integers.
+const BLOCK_BYTES: usize = 80;
+/// Numbers of rows of activations that share unpacked codes.
+pub(crate) const ROWS_PER_PASS: [usize; 4] = [1, 2, 4, 8];
+const MOST_PASS_ROWS: usize = 8;
+/// Threads of a workgroup that writes activations as integers.
+const PREPARE_THREADS: usize = 64;
+
+/// A product with rows of one matrix.
+pub(crate) struct Product<'a> {
+    pub(crate) weight: &'a WgpuWeight,
+    pub(crate) id: WeightId,
+    pub(crate) operands: Operands<'a>,
+    pub(crate) y: wgpu::Buffer,
+    pub(crate) bias: Option<wgpu::Buffer>,
+    pub(crate) rows: Range<usize>,
+}
+
+/// The activations of products.
+pub(crate) struct ProductInput {
+    pub(crate) x: wgpu::Buffer,
+    pub(crate) cols: usize,
+    pub(crate) rows: RowsInUse,
+}
+
+/// Returns the kernel of products with a kind of matrix.
+pub(crate) fn product_kernel(kind: MatrixKind, rows: usize) -> Kernel {
+    let mut kernel = matrix_kernel(kind, "product", &[source::SUMS, source::PRODUCT], "rrrrrw");
+    kernel.constants.push(("ROWS", rows));
+    kernel.generated = unpack_text(kind);
+    kernel
+}
+
+/// Returns a kernel that reads a kind of matrix.
+pub(crate) fn matrix_kernel(
+    kind: MatrixKind,
+    entry: &'static str,
+    sources: &[&'static str],
+    access: &str,
+) -> Kernel {
+    let sources = [&[source::MATRIX, source::ELEMENTS], sources].concat();
+    Kernel::new(entry, &sources, access).with(&constants(kind))
+}
+
+impl Resources {
+    pub(crate) fn matrix_kernel(
+        &self,
+        kind: MatrixKind,
+        entry: &'static str,
+        sources: &[&'static str],
+        access: &str,
+    ) -> Kernel {
+        matrix_kernel(kind, entry, sources, access)
+    }
+
+    /// Returns the work of products with the same activations.
+    pub(crate) fn products(
+        &self,
+        input: &ProductInput,
+        products: &[Product],
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Work>> {
+        let blocks = input.cols.div_ceil(BLOCK);
+        let bytes = BLOCK_BYTES * blocks * input.rows.most.next_multiple_of(MOST_PASS_ROWS);
+        let mut all = Vec::new();
+        // Matrices without scales of columns share integers; the others write them again.
+        let mut prepared = false;
+        for product in products {
+            let mut digits = self.nothing.clone();
+            let first = match &product.operands {
+                Operands::Packed(operands) => operands.first().map(|operand| operand.part),
+                Operands::Streams(_, part) => Some(*part),
+            };
+            let Some(first) = first else { continue };
+            if product.weight.kind.is_integer() {
+                digits = scratch.at_least(self, bytes)?;
+                let [place, scaled] = first.side.col_scales();
+                if scaled != 0 || !prepared {
+                    all.push(Work::Dispatch(self.prepare(input, first, &digits, [place, scaled])));
+                }
+                prepared = scaled == 0;
+            }
+            match &product.operands {
+                Operands::Packed(operands) => {
+                    let of_part = |operand: &Operand| {
+                        self.product(input, product, operand.part, &operand.words, &digits)
+                    };
+                    all.extend(operands.iter().filter_map(of_part).map(Work::Dispatch));
+                }
+                Operands::Streams(streams, part) => {
+                    all.extend(self.streamed(input, product, (streams, part), &digits)?);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn prepare(
+        &self,
+        input: &ProductInput,
+        part: &Part,
+        digits: &wgpu::Buffer,
+        [place, scaled]: [u32; 2],
+    ) -> Dispatch {
+        let blocks = input.cols.div_ceil(BLOCK);
+        Dispatch {
+            kernel: prepare_kernel(),
+            parameters: vec![input.rows.which, input.cols as u32, blocks as u32, place, scaled],
+            buffers: vec![input.x.clone(), part.side.buffer.clone(), digits.clone()],
+            groups: [blocks.div_ceil(PREPARE_THREADS), input.rows.most, 1],
+            active: input.rows.active.clone(),
+        }
+    }
+
+    /// Returns the work of a product that reads streams. Few rows are multiplied where codes are decoded, if
+    /// each lane of a tile has whole rows; else the matrix is decoded to memory that all matrices share.
+    fn streamed(
+        &self,
+        input: &ProductInput,
+        product: &Product,
+        (streams, part): (&Streams, &Part),
+        digits: &wgpu::Buffer,
+    ) -> Result<Vec<Work>> {
+        let most = input.rows.most;
+        let context = self.context(product.id, &input.rows.active);
+        if streams.multiplies() && most <= MOST_PASS_ROWS {
+            let Some((parameters, _)) = parameters(input, product, part) else { return Ok(Vec::new()) };
+            let bias = product.bias.as_ref().unwrap_or(&self.nothing);
+            let buffers = [digits, &part.side.buffer, &input.x, bias, &product.y];
+            return streams.work(context, &Target::Product(pass_rows(most), &parameters, buffers));
+        }
+        let words = self.shared.decoded(streams.decoded_bytes())?;
+        let mut all = streams.work(context, &Target::Words(&words))?;
+        all.extend(self.product(input, product, part, &words, digits).map(Work::Dispatch));
+        Ok(all)
+    }
+
+    /// Returns the dispatch of a product with a part of a matrix; none if it has none of the rows.
+    fn product(
+        &self,
+        input: &ProductInput,
+        product: &Product,
+        part: &Part,
+        words: &wgpu::Buffer,
+        digits: &wgpu::Buffer,
+    ) -> Option<Dispatch> {
+        let most = input.rows.most;
+        let pass = pass_rows(most);
+        let (parameters, tiles) = parameters(input, product, part)?;
+        let bias = product.bias.clone().unwrap_or_else(|| self.nothing.clone());
+        let (side, x, y) = (part.side.buffer.clone(), input.x.clone(), product.y.clone());
+        Some(Dispatch {
+            kernel: product_kernel(product.weight.kind, pass),
+            parameters,
+            buffers: vec![words.clone(), side, digits.clone(), x, bias, y],
+            groups: [tiles, most.div_ceil(pass), 1],
+            active: input.rows.active.clone(),
+        })
+    }
+}
+
+/// Returns the kernel that writes activations as integers.
+pub(crate) fn prepare_kernel() -> Kernel {
+    Kernel::new("prepare", &[source::PREPARE], "rrw")
+}
+
+/// Returns the rows of activations of a pass.
+fn pass_rows(most: usize) -> usize {
+    ROWS_PER_PASS.into_iter().find(|&pass| pass >= most).unwrap_or(MOST_PASS_ROWS)
+}
+
+/// Returns `ProductParameters` of `sums.wgsl` and the tiles of the rows that a part has of a product; none if
+/// it has none of them.
+fn parameters(input: &ProductInput, product: &Product, part: &Part) -> Option<(Vec<u32>, usize)> {
+    let own = &part.rows;
+    let (first, end) = (product.rows.start.max(own.start), product.rows.end.min(own.end));
+    if first >= end {
+        return None;
+    }
+    let mut parameters = part.side.product_matrix(product.weight.kind).to_vec();
+    parameters.extend([
+        input.rows.which,
+        (first - own.start) as u32,
+        (end - first) as u32,
+        product.rows.len() as u32,
+        (first - product.rows.start) as u32,
+        u32::from(product.bias.is_some()),
+        0,
+        0,
+    ]);
+    Some((parameters, (end - own.start).div_ceil(TILE_ROWS) - (first - own.start) / TILE_ROWS))
+}

@@ -1,0 +1,56 @@
+// language: metal2.4
+#include <metal_stdlib>
+#include <simd/simd.h>
+
+using metal::uint;
+
+struct _mslBufferSizes {
+    uint size2;
+    uint size3;
+    uint size4;
+};
+
+typedef float type_4[1];
+typedef uint type_6[1];
+struct GatherParameters {
+    uint which;
+    uint width;
+};
+constant uint F32_ = 0u;
+constant uint F16_ = 1u;
+constant uint BF16_ = 2u;
+constant uint I8_ = 3u;
+constant float LEAST = -340282350000000000000000000000000000000.0;
+constant uint THREADS = 256u;
+
+struct gatherInput {
+};
+[[max_total_threads_per_threadgroup(256)]] kernel void gather(
+  metal::uint3 id [[thread_position_in_grid]]
+, constant metal::uint4& active_rows [[user(fake0)]]
+, constant GatherParameters& gather_p [[user(fake0)]]
+, device type_4 const& gather_x [[user(fake0)]]
+, device type_6 const& gather_index [[user(fake0)]]
+, device type_4& gather_y [[user(fake0)]]
+, constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
+) {
+    bool local = {};
+    uint _e5 = gather_p.which;
+    uint _e7 = active_rows[_e5];
+    if (!((id.y >= _e7))) {
+        uint _e15 = gather_p.width;
+        local = id.x >= _e15;
+    } else {
+        local = true;
+    }
+    bool _e18 = local;
+    if (_e18) {
+        return;
+    }
+    uint _e23 = gather_p.width;
+    uint _e32 = gather_index[id.y];
+    uint _e35 = gather_p.width;
+    float _e40 = gather_x[(_e32 * _e35) + id.x];
+    gather_y[(id.y * _e23) + id.x] = _e40;
+    return;
+}

@@ -1,0 +1,1132 @@
+// language: metal2.4
+#include <metal_stdlib>
+#include <simd/simd.h>
+
+using metal::uint;
+
+struct _mslBufferSizes {
+    uint size0;
+    uint size3;
+    uint size4;
+    uint size5;
+    uint size6;
+    uint size7;
+    uint size14;
+    uint size15;
+};
+
+typedef uint type_1[1];
+struct Matrix {
+    uint rows;
+    uint cols;
+    uint blocks;
+    uint groups;
+    uint group_size;
+    int zero;
+    uint scales;
+    uint more;
+    uint col_scales;
+    uint scaled;
+    uint starts;
+    uint outliers;
+    uint listed;
+    uint unused_a;
+    uint unused_b;
+    uint unused_c;
+};
+struct ProductParameters {
+    Matrix m;
+    uint which;
+    uint first;
+    uint count;
+    uint y_stride;
+    uint y_first;
+    uint biased;
+    uint unused_a;
+    uint unused_b;
+};
+struct Sink {
+    uint cols;
+    uint blocks;
+    uint stride;
+    uint base;
+    ProductParameters product;
+};
+struct PrefixParameters {
+    Sink sink;
+    uint rows;
+    uint tile_rows;
+    uint tile_cols;
+    uint across;
+    uint lanes;
+    uint alphabet;
+    uint raw_bits;
+    uint zero;
+    uint restart;
+    uint ranges;
+    uint ids;
+    uint chosen;
+    uint chosen_count;
+    uint tiles;
+    uint words;
+    uint weight;
+};
+struct Codes {
+    metal::uint4 a;
+    metal::uint4 b;
+};
+typedef metal::uint4 type_8[1];
+typedef float type_9[1];
+struct type_10 {
+    float inner[1];
+};
+struct type_12 {
+    uint inner[8];
+};
+struct type_13 {
+    uint inner[1];
+};
+typedef metal::atomic_uint type_15[1];
+constant uint LAG = 0u;
+constant uint TUPLE = 3u;
+constant uint ROWS_ORDER = 1u;
+constant uint BITS = 3u;
+constant uint GRID = 0u;
+constant uint SCALES = 0u;
+constant uint BIASED = 0u;
+constant uint GROUP = 32u;
+constant uint INTEGER = 1u;
+constant uint ROWS = 1u;
+constant uint F32_ = 0u;
+constant uint F16_ = 1u;
+constant uint BF16_ = 2u;
+constant uint I8_ = 3u;
+constant float LEAST = -340282350000000000000000000000000000000.0;
+constant uint UNIFORM = 0u;
+constant uint AFFINE = 1u;
+constant uint AFFINE_ANY = 2u;
+constant uint SUPER_BLOCKS = 3u;
+constant uint LEVELS = 4u;
+constant uint DENSE = 5u;
+constant uint SPLITS = 8u;
+constant uint HISTORY_WORDS = 1u;
+constant uint ENTRIES = 4096u;
+constant uint ESCAPE = 128u;
+constant uint NO_CODEWORD = 64u;
+constant uint BAD_STREAM = 3u;
+
+uint tile_number(
+    uint i_2,
+    device type_1 const& data,
+    constant PrefixParameters& p,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e4 = p.chosen;
+    uint _e7 = data[_e4 + i_2];
+    return _e7;
+}
+
+float float_of_pair(
+    uint element,
+    uint word,
+    uint i_3
+) {
+    if (element == F16_) {
+        metal::float2 pair = float2(as_type<half2>(word));
+        return ((i_3 & 1u) == 1u) ? pair.y : pair.x;
+    }
+    return as_type<float>((word >> (16u * (i_3 & 1u))) << 16u);
+}
+
+float side_float(
+    uint at,
+    device type_1 const& side,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = side[at];
+    return as_type<float>(_e3);
+}
+
+uint side_word(
+    uint at_1,
+    device type_1 const& side,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = side[at_1];
+    return _e3;
+}
+
+metal::float2 scale_and_bias(
+    uint at_2,
+    device type_1 const& side,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    if (true) {
+        float _e4 = side_float(2u * at_2, side, _buffer_sizes);
+        float _e9 = side_float((2u * at_2) + 1u, side, _buffer_sizes);
+        return metal::float2(_e4, _e9);
+    }
+    uint _e11 = side_word(at_2, side, _buffer_sizes);
+    float _e14 = float_of_pair(SCALES, _e11, 0u);
+    float _e17 = float_of_pair(SCALES, _e11, 1u);
+    return metal::float2(_e14, _e17);
+}
+
+uint naga_div(uint lhs, uint rhs) {
+    return lhs / metal::select(rhs, 1u, rhs == 0u);
+}
+
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+uint in_tiles(
+    uint row_1,
+    uint groups_1,
+    uint group
+) {
+    return (((naga_div(row_1, 32u) * groups_1) + group) * 32u) + naga_mod(row_1, 32u);
+}
+
+metal::float2 scales_of(
+    Matrix m,
+    uint row_2,
+    uint block,
+    uint half_,
+    device type_1 const& side,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    if (false) {
+        uint group_1 = metal::min(naga_div(block * 32u, m.group_size), m.groups - 1u);
+        uint _e17 = in_tiles(row_2, m.groups, group_1);
+        metal::float2 _e19 = scale_and_bias(naga_div(m.scales, 2u) + _e17, side, _buffer_sizes);
+        return _e19;
+    }
+    uint _e24 = in_tiles(row_2, m.groups, naga_div(block, 8u));
+    uint _e26 = side_word(m.scales + _e24, side, _buffer_sizes);
+    uint _e29 = in_tiles(row_2, m.blocks, block);
+    uint _e31 = side_word(m.more + _e29, side, _buffer_sizes);
+    uint bytes = _e31 >> (16u * half_);
+    float scale = static_cast<float>(metal::extract_bits(as_type<int>(bytes), metal::min(0u, 32u), metal::min(8u, 32u - metal::min(0u, 32u))));
+    float minimum = static_cast<float>(metal::extract_bits(bytes, metal::min(8u, 32u), metal::min(8u, 32u - metal::min(8u, 32u))));
+    float _e46 = float_of_pair(F16_, _e26, 0u);
+    float _e50 = float_of_pair(F16_, _e26, 1u);
+    return metal::float2(_e46 * scale, -((_e50 * minimum)));
+}
+
+float scaled_activation(
+    Matrix m_1,
+    float value,
+    uint col,
+    device type_1 const& side,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    if (m_1.scaled == 0u) {
+        return value;
+    }
+    float _e8 = side_float(m_1.col_scales + col, side, _buffer_sizes);
+    return value * _e8;
+}
+
+int dot_half(
+    metal::uint4 a,
+    metal::uint4 b
+) {
+    uint _e2 = a.x;
+    uint _e3 = b.x;
+    packed_char4 reinterpreted_packed_char4_e2 = as_type<packed_char4>(_e2);
+    packed_char4 reinterpreted_packed_char4_e3 = as_type<packed_char4>(_e3);
+    uint _e5 = a.y;
+    uint _e6 = b.y;
+    packed_char4 reinterpreted_packed_char4_e5 = as_type<packed_char4>(_e5);
+    packed_char4 reinterpreted_packed_char4_e6 = as_type<packed_char4>(_e6);
+    uint _e9 = a.z;
+    uint _e10 = b.z;
+    packed_char4 reinterpreted_packed_char4_e9 = as_type<packed_char4>(_e9);
+    packed_char4 reinterpreted_packed_char4_e10 = as_type<packed_char4>(_e10);
+    uint _e13 = a.w;
+    uint _e14 = b.w;
+    packed_char4 reinterpreted_packed_char4_e13 = as_type<packed_char4>(_e13);
+    packed_char4 reinterpreted_packed_char4_e14 = as_type<packed_char4>(_e14);
+    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(( + reinterpreted_packed_char4_e2[0] * reinterpreted_packed_char4_e3[0] + reinterpreted_packed_char4_e2[1] * reinterpreted_packed_char4_e3[1] + reinterpreted_packed_char4_e2[2] * reinterpreted_packed_char4_e3[2] + reinterpreted_packed_char4_e2[3] * reinterpreted_packed_char4_e3[3])) + as_type<uint>(( + reinterpreted_packed_char4_e5[0] * reinterpreted_packed_char4_e6[0] + reinterpreted_packed_char4_e5[1] * reinterpreted_packed_char4_e6[1] + reinterpreted_packed_char4_e5[2] * reinterpreted_packed_char4_e6[2] + reinterpreted_packed_char4_e5[3] * reinterpreted_packed_char4_e6[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e9[0] * reinterpreted_packed_char4_e10[0] + reinterpreted_packed_char4_e9[1] * reinterpreted_packed_char4_e10[1] + reinterpreted_packed_char4_e9[2] * reinterpreted_packed_char4_e10[2] + reinterpreted_packed_char4_e9[3] * reinterpreted_packed_char4_e10[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e13[0] * reinterpreted_packed_char4_e14[0] + reinterpreted_packed_char4_e13[1] * reinterpreted_packed_char4_e14[1] + reinterpreted_packed_char4_e13[2] * reinterpreted_packed_char4_e14[2] + reinterpreted_packed_char4_e13[3] * reinterpreted_packed_char4_e14[3])));
+}
+
+ProductParameters parameters(
+    constant PrefixParameters& p
+) {
+    ProductParameters _e3 = p.sink.product;
+    return _e3;
+}
+
+float add_block(
+    float total,
+    Codes codes,
+    uint at_3,
+    metal::float2 first,
+    metal::float2 second,
+    constant PrefixParameters& p,
+    device type_8 const& digits,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_2 = {};
+    float sum = {};
+    float sum_1 = {};
+    ProductParameters _e5 = parameters(p);
+    int zero_1 = _e5.m.zero;
+    metal::uint4 sums_1 = digits[at_3 + 4u];
+    float x_scale = as_type<float>(sums_1.x);
+    metal::uint4 _e18 = digits[at_3];
+    int _e19 = dot_half(codes.a, _e18);
+    metal::uint4 _e27 = digits[at_3 + 2u];
+    int _e28 = dot_half(codes.a, _e27);
+    int one = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e19))) + as_type<uint>(_e28));
+    metal::uint4 _e35 = digits[at_3 + 1u];
+    int _e36 = dot_half(codes.b, _e35);
+    metal::uint4 _e44 = digits[at_3 + 3u];
+    int _e45 = dot_half(codes.b, _e44);
+    int two = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e36))) + as_type<uint>(_e45));
+    if (false) {
+        local_2 = false;
+    } else {
+        local_2 = false;
+    }
+    bool _e52 = local_2;
+    if (_e52) {
+        int of_first = as_type<int>(sums_1.y);
+        int of_second = as_type<int>(sums_1.z);
+        sum = metal::fma(first.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(one) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_first))))), total);
+        if (false) {
+            float _e68 = sum;
+            sum = metal::fma(first.y * x_scale, static_cast<float>(of_first), _e68);
+        }
+        float _e75 = sum;
+        sum = metal::fma(second.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(two) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_second))))), _e75);
+        if (false) {
+            float _e81 = sum;
+            sum = metal::fma(second.y * x_scale, static_cast<float>(of_second), _e81);
+        }
+        float _e83 = sum;
+        return _e83;
+    }
+    int of_x = as_type<int>(sums_1.w);
+    float product = static_cast<float>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(one) + as_type<uint>(two))) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_x)))));
+    if (true) {
+        return metal::fma(x_scale, product, total);
+    }
+    sum_1 = metal::fma(first.x * x_scale, product, total);
+    if (false) {
+        float _e100 = sum_1;
+        sum_1 = metal::fma(first.y * x_scale, static_cast<float>(of_x), _e100);
+    }
+    float _e102 = sum_1;
+    return _e102;
+}
+
+metal::uint2 range_of(
+    uint blocks,
+    uint split
+) {
+    uint per_split = naga_div((blocks + SPLITS) - 1u, SPLITS);
+    uint begin = metal::min(split * per_split, blocks);
+    return metal::uint2(begin, metal::min(begin + per_split, blocks));
+}
+
+void add_outliers(
+    uint row_3,
+    uint split_1,
+    uint row0_,
+    uint rows_in_use,
+    thread type_10& total_1,
+    constant PrefixParameters& p,
+    device type_1 const& side,
+    device type_9 const& x,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint i_4 = {};
+    uint r = {};
+    ProductParameters _e5 = parameters(p);
+    Matrix m_2 = _e5.m;
+    uint _e11 = side[_e5.m.starts + row_3];
+    i_4 = _e11 + split_1;
+    bool loop_init = true;
+    while(true) {
+        if (!loop_init) {
+            uint _e65 = i_4;
+            i_4 = _e65 + SPLITS;
+        }
+        loop_init = false;
+        uint _e14 = i_4;
+        uint _e21 = side[(_e5.m.starts + row_3) + 1u];
+        if (_e14 < _e21) {
+        } else {
+            break;
+        }
+        {
+            uint _e26 = i_4;
+            uint col_3 = side[_e5.m.outliers + (2u * _e26)];
+            uint _e33 = i_4;
+            float _e38 = side_float((_e5.m.outliers + (2u * _e33)) + 1u, side, _buffer_sizes);
+            r = 0u;
+            bool loop_init_1 = true;
+            while(true) {
+                if (!loop_init_1) {
+                    uint _e63 = r;
+                    r = _e63 + 1u;
+                }
+                loop_init_1 = false;
+                uint _e41 = r;
+                if (_e41 < ROWS) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e44 = r;
+                    if ((row0_ + _e44) >= rows_in_use) {
+                        break;
+                    }
+                    uint _e48 = r;
+                    float _e54 = x[((row0_ + _e48) * _e5.m.cols) + col_3];
+                    float _e55 = scaled_activation(m_2, _e54, col_3, side, _buffer_sizes);
+                    uint _e56 = r;
+                    uint _e58 = r;
+                    float _e60 = total_1.inner[_e58];
+                    total_1.inner[_e56] = metal::fma(_e38, _e55, _e60);
+                }
+            }
+        }
+    }
+    return;
+}
+
+float result_of(
+    uint row_4,
+    float sum_2,
+    constant PrefixParameters& p,
+    device type_1 const& side,
+    device type_9 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float step = 1.0;
+    bool local_3 = {};
+    float offset = 0.0;
+    ProductParameters _e2 = parameters(p);
+    if (false) {
+        local_3 = false;
+    } else {
+        local_3 = true;
+    }
+    bool _e10 = local_3;
+    if (_e10) {
+        float _e14 = side_float(_e2.m.scales + row_4, side, _buffer_sizes);
+        step = _e14;
+    }
+    if (_e2.biased != 0u) {
+        float _e26 = bias[(_e2.y_first + row_4) - _e2.first];
+        offset = _e26;
+    }
+    float _e27 = step;
+    float _e28 = offset;
+    return metal::fma(sum_2, _e27, _e28);
+}
+
+bool skips(
+    uint first_1,
+    uint rows,
+    constant PrefixParameters& p
+) {
+    bool local_4 = {};
+    uint _e7 = p.sink.product.first;
+    if (!(((first_1 + rows) <= _e7))) {
+        uint _e16 = p.sink.product.first;
+        uint _e21 = p.sink.product.count;
+        local_4 = first_1 >= (_e16 + _e21);
+    } else {
+        local_4 = true;
+    }
+    bool _e25 = local_4;
+    return _e25;
+}
+
+void end_range(
+    uint row_5,
+    constant PrefixParameters& p,
+    constant metal::uint4& active_rows,
+    device type_1 const& side,
+    device type_9 const& x,
+    thread type_10& total_2,
+    thread type_10& before_total,
+    thread uint& split_2,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    type_10 sums = {};
+    uint r_1 = 0u;
+    uint _e6 = p.sink.product.which;
+    uint rows_in_use_1 = active_rows[_e6];
+    type_10 _e10 = total_2;
+    sums = _e10;
+    uint _e17 = p.sink.product.m.listed;
+    if (_e17 != 0u) {
+        uint _e21 = split_2;
+        add_outliers(row_5, _e21, 0u, rows_in_use_1, sums, p, side, x, _buffer_sizes);
+    }
+    bool loop_init_2 = true;
+    while(true) {
+        if (!loop_init_2) {
+            uint _e51 = r_1;
+            r_1 = _e51 + 1u;
+        }
+        loop_init_2 = false;
+        uint _e25 = r_1;
+        if (_e25 < ROWS) {
+        } else {
+            break;
+        }
+        {
+            uint _e29 = split_2;
+            if (_e29 == 0u) {
+                uint _e33 = r_1;
+                uint _e35 = r_1;
+                float _e37 = sums.inner[_e35];
+                before_total.inner[_e33] = _e37;
+            } else {
+                uint _e39 = r_1;
+                float _e41 = before_total.inner[_e39];
+                uint _e42 = r_1;
+                float _e44 = sums.inner[_e42];
+                before_total.inner[_e39] = _e41 + _e44;
+            }
+            uint _e47 = r_1;
+            total_2.inner[_e47] = 0.0;
+        }
+    }
+    uint _e55 = split_2;
+    split_2 = _e55 + 1u;
+    return;
+}
+
+void put(
+    uint row_6,
+    uint col_1,
+    uint symbol,
+    uint branch,
+    constant PrefixParameters& p,
+    constant metal::uint4& active_rows,
+    device type_1 const& side,
+    device type_8 const& digits,
+    device type_9 const& x,
+    device type_9 const& bias,
+    device type_9& y,
+    thread type_12& pending,
+    thread type_10& total_2,
+    thread type_10& before_total,
+    thread uint& split_2,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint r_2 = 0u;
+    uint element_1 = {};
+    bool local_5 = {};
+    Codes codes_1 = {};
+    uint j = 0u;
+    metal::float2 first_2 = metal::float2(0.0, 0.0);
+    metal::float2 second_1 = {};
+    bool local_6 = {};
+    uint r_3 = 0u;
+    bool local_7 = {};
+    uint r_4 = 0u;
+    Matrix m_3 = p.sink.product.m;
+    if (col_1 == 0u) {
+        split_2 = 0u;
+        bool loop_init_3 = true;
+        while(true) {
+            if (!loop_init_3) {
+                uint _e23 = r_2;
+                r_2 = _e23 + 1u;
+            }
+            loop_init_3 = false;
+            uint _e15 = r_2;
+            if (_e15 < ROWS) {
+            } else {
+                break;
+            }
+            {
+                uint _e19 = r_2;
+                total_2.inner[_e19] = 0.0;
+            }
+        }
+    }
+    element_1 = symbol;
+    if (false) {
+        element_1 = (2u * symbol) + branch;
+    }
+    uint i_8 = naga_mod(col_1, 32u);
+    uint _e36 = pending.inner[naga_div(i_8, 4u)];
+    uint _e37 = element_1;
+    uint _e41 = p.sink.base;
+    pending.inner[naga_div(i_8, 4u)] = _e36 | (((_e37 - _e41) & 7u) << (8u * naga_mod(i_8, 4u)));
+    if (i_8 < 31u) {
+        local_5 = (col_1 + 1u) < m_3.cols;
+    } else {
+        local_5 = false;
+    }
+    bool _e60 = local_5;
+    if (_e60) {
+        return;
+    }
+    uint block_1 = naga_div(col_1, 32u);
+    uint _e65 = pending.inner[0];
+    uint _e68 = pending.inner[1];
+    uint _e71 = pending.inner[2];
+    uint _e74 = pending.inner[3];
+    uint _e78 = pending.inner[4];
+    uint _e81 = pending.inner[5];
+    uint _e84 = pending.inner[6];
+    uint _e87 = pending.inner[7];
+    codes_1 = Codes {metal::uint4(_e65, _e68, _e71, _e74), metal::uint4(_e78, _e81, _e84, _e87)};
+    if (false) {
+        metal::uint4 _e93 = codes_1.a;
+        codes_1.a = _e93 ^ metal::uint4(2155905152u);
+        metal::uint4 _e98 = codes_1.b;
+        codes_1.b = _e98 ^ metal::uint4(2155905152u);
+    }
+    bool loop_init_4 = true;
+    while(true) {
+        if (!loop_init_4) {
+            uint _e112 = j;
+            j = _e112 + 1u;
+        }
+        loop_init_4 = false;
+        uint _e104 = j;
+        if (_e104 < 8u) {
+        } else {
+            break;
+        }
+        {
+            uint _e108 = j;
+            pending.inner[_e108] = 0u;
+        }
+    }
+    metal::float2 _e118 = first_2;
+    second_1 = _e118;
+    if (false) {
+        metal::float2 _e122 = scales_of(m_3, row_6, block_1, 0u, side, _buffer_sizes);
+        first_2 = _e122;
+    }
+    if (false) {
+        local_6 = false;
+    } else {
+        local_6 = false;
+    }
+    bool _e128 = local_6;
+    if (_e128) {
+        metal::float2 _e130 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
+        second_1 = _e130;
+    }
+    bool loop_init_5 = true;
+    while(true) {
+        if (!loop_init_5) {
+            uint _e154 = r_3;
+            r_3 = _e154 + 1u;
+        }
+        loop_init_5 = false;
+        uint _e133 = r_3;
+        if (_e133 < ROWS) {
+        } else {
+            break;
+        }
+        {
+            uint _e137 = r_3;
+            uint _e140 = r_3;
+            float _e142 = total_2.inner[_e140];
+            Codes _e143 = codes_1;
+            uint _e144 = r_3;
+            metal::float2 _e150 = first_2;
+            metal::float2 _e151 = second_1;
+            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * 5u, _e150, _e151, p, digits, _buffer_sizes);
+            total_2.inner[_e137] = _e152;
+        }
+    }
+    uint _e160 = split_2;
+    metal::uint2 _e161 = range_of(m_3.blocks, _e160);
+    if ((block_1 + 1u) < _e161.y) {
+        return;
+    }
+    end_range(row_6, p, active_rows, side, x, total_2, before_total, split_2, _buffer_sizes);
+    if ((col_1 + 1u) < m_3.cols) {
+        return;
+    }
+    while(true) {
+        uint _e169 = split_2;
+        if (_e169 < SPLITS) {
+        } else {
+            break;
+        }
+        {
+            end_range(row_6, p, active_rows, side, x, total_2, before_total, split_2, _buffer_sizes);
+        }
+    }
+    uint _e177 = p.sink.product.which;
+    uint rows_in_use_2 = active_rows[_e177];
+    uint _e184 = p.sink.product.first;
+    if (!((row_6 < _e184))) {
+        uint _e193 = p.sink.product.first;
+        uint _e198 = p.sink.product.count;
+        local_7 = row_6 >= (_e193 + _e198);
+    } else {
+        local_7 = true;
+    }
+    bool _e202 = local_7;
+    if (_e202) {
+        return;
+    }
+    bool loop_init_6 = true;
+    while(true) {
+        if (!loop_init_6) {
+            uint _e238 = r_4;
+            r_4 = _e238 + 1u;
+        }
+        loop_init_6 = false;
+        uint _e205 = r_4;
+        if (_e205 < ROWS) {
+        } else {
+            break;
+        }
+        {
+            uint _e208 = r_4;
+            if (_e208 >= rows_in_use_2) {
+                break;
+            }
+            uint _e210 = r_4;
+            uint _e215 = p.sink.product.y_stride;
+            uint _e221 = p.sink.product.y_first;
+            uint _e228 = p.sink.product.first;
+            uint at_5 = (((_e210 * _e215) + _e221) + row_6) - _e228;
+            uint _e233 = r_4;
+            float _e235 = before_total.inner[_e233];
+            float _e236 = result_of(row_6, _e235, p, side, bias, _buffer_sizes);
+            y[at_5] = _e236;
+        }
+    }
+    return;
+}
+
+uint branch_bit(
+    uint col_2,
+    uint restart,
+    thread type_13& history,
+    thread uint& history_at
+) {
+    uint i_5 = 0u;
+    if (true) {
+        return 0u;
+    }
+    if (naga_mod(col_2, restart) == 0u) {
+        bool loop_init_7 = true;
+        while(true) {
+            if (!loop_init_7) {
+                uint _e17 = i_5;
+                i_5 = _e17 + 1u;
+            }
+            loop_init_7 = false;
+            uint _e9 = i_5;
+            if (_e9 < HISTORY_WORDS) {
+            } else {
+                break;
+            }
+            {
+                uint _e13 = i_5;
+                history.inner[_e13] = 0u;
+            }
+        }
+        history_at = 0u;
+    }
+    uint _e22 = history_at;
+    uint _e26 = history_at;
+    uint _e30 = history_at;
+    uint at_6 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
+    uint _e38 = history.inner[naga_div(at_6, 32u)];
+    return (_e38 >> naga_mod(at_6, 32u)) & 1u;
+}
+
+void push_code(
+    uint symbol_1,
+    uint zero,
+    thread type_13& history,
+    thread uint& history_at
+) {
+    if (true) {
+        return;
+    }
+    uint _e5 = history_at;
+    uint _e9 = history.inner[naga_div(_e5, 32u)];
+    uint _e14 = history_at;
+    history.inner[naga_div(_e5, 32u)] = _e9 ^ (((symbol_1 ^ zero) & 1u) << naga_mod(_e14, 32u));
+    uint _e21 = history_at;
+    uint _e26 = history_at;
+    history_at = ((_e26 + 1u) == 0u) ? 0u : (_e21 + 1u);
+    return;
+}
+
+uint stream_word(
+    uint i_6,
+    constant PrefixParameters& p,
+    device type_1 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = p.words;
+    if (i_6 >= _e3) {
+        return 0u;
+    }
+    uint _e8 = stream[i_6];
+    return _e8;
+}
+
+void open(
+    uint first_byte,
+    constant PrefixParameters& p,
+    device type_1 const& stream,
+    thread uint& low,
+    thread uint& high,
+    thread uint& at_4,
+    thread uint& next_word,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint word_1 = naga_div(first_byte, 4u);
+    uint _e4 = stream_word(word_1, p, stream, _buffer_sizes);
+    low = _e4;
+    uint _e8 = stream_word(word_1 + 1u, p, stream, _buffer_sizes);
+    high = _e8;
+    next_word = word_1 + 2u;
+    at_4 = 8u * naga_mod(first_byte, 4u);
+    return;
+}
+
+uint next_bits(
+    thread uint& low,
+    thread uint& high,
+    thread uint& at_4
+) {
+    uint _e1 = at_4;
+    if (_e1 == 0u) {
+        uint _e5 = low;
+        return _e5;
+    }
+    uint _e7 = low;
+    uint _e9 = at_4;
+    uint _e12 = high;
+    uint _e15 = at_4;
+    return (_e7 >> _e9) | (_e12 << (32u - _e15));
+}
+
+void take(
+    uint bits,
+    constant PrefixParameters& p,
+    device type_1 const& stream,
+    thread uint& low,
+    thread uint& high,
+    thread uint& at_4,
+    thread uint& next_word,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e2 = at_4;
+    at_4 = _e2 + bits;
+    uint _e5 = at_4;
+    if (_e5 >= 32u) {
+        uint _e9 = at_4;
+        at_4 = _e9 - 32u;
+        uint _e14 = high;
+        low = _e14;
+        uint _e17 = next_word;
+        uint _e18 = stream_word(_e17, p, stream, _buffer_sizes);
+        high = _e18;
+        uint _e21 = next_word;
+        next_word = _e21 + 1u;
+        return;
+    } else {
+        return;
+    }
+}
+
+uint next_tuple(
+    uint table,
+    device type_1 const& data,
+    constant PrefixParameters& p,
+    device type_1 const& stream,
+    thread uint& low,
+    thread uint& high,
+    thread uint& at_4,
+    thread uint& next_word,
+    thread bool& bad,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint symbols = 0u;
+    uint i_7 = 0u;
+    uint _e2 = next_bits(low, high, at_4);
+    uint entry = data[table + (_e2 & 4095u)];
+    uint length = entry >> 24u;
+    if (length >= NO_CODEWORD) {
+        if (length == NO_CODEWORD) {
+            bad = true;
+        }
+        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, at_4, next_word, _buffer_sizes);
+        bool loop_init_8 = true;
+        while(true) {
+            if (!loop_init_8) {
+                uint _e50 = i_7;
+                i_7 = _e50 + 1u;
+            }
+            loop_init_8 = false;
+            uint _e22 = i_7;
+            if (_e22 < TUPLE) {
+            } else {
+                break;
+            }
+            {
+                uint _e25 = next_bits(low, high, at_4);
+                uint _e29 = p.raw_bits;
+                uint symbol_2 = _e25 & ((1u << _e29) - 1u);
+                uint _e36 = p.alphabet;
+                if (symbol_2 >= _e36) {
+                    bad = true;
+                }
+                uint _e42 = p.raw_bits;
+                take(_e42, p, stream, low, high, at_4, next_word, _buffer_sizes);
+                uint _e43 = symbols;
+                uint _e45 = i_7;
+                symbols = _e43 | (symbol_2 << (8u * _e45));
+            }
+        }
+        uint _e52 = symbols;
+        return _e52;
+    }
+    take(length, p, stream, low, high, at_4, next_word, _buffer_sizes);
+    if (true) {
+        return entry;
+    }
+    uint pairs = (entry | (entry << 8u)) & 16711935u;
+    return (pairs | (pairs << 4u)) & 252645135u;
+}
+
+struct decode_prefixInput {
+};
+[[max_total_threads_per_threadgroup(64)]] kernel void decode_prefix(
+  metal::uint3 id [[thread_position_in_grid]]
+, metal::uint3 groups [[threadgroups_per_grid]]
+, device type_1 const& data [[user(fake0)]]
+, constant PrefixParameters& p [[user(fake0)]]
+, constant metal::uint4& active_rows [[user(fake0)]]
+, device type_1 const& side [[user(fake0)]]
+, device type_8 const& digits [[user(fake0)]]
+, device type_9 const& x [[user(fake0)]]
+, device type_9 const& bias [[user(fake0)]]
+, device type_9& y [[user(fake0)]]
+, device type_1 const& stream [[user(fake0)]]
+, device type_15& report [[user(fake0)]]
+, constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
+) {
+    type_12 pending = {};
+    type_10 total_2 = {};
+    type_10 before_total = {};
+    uint split_2 = {};
+    type_13 history = {};
+    uint history_at = {};
+    uint low = {};
+    uint high = {};
+    uint at_4 = {};
+    uint next_word = {};
+    bool bad = {};
+    uint row = {};
+    uint c = {};
+    uint i = {};
+    uint t = {};
+    uint i_1 = {};
+    bool local = {};
+    bool local_1 = {};
+    uint number = id.x + ((id.y * groups.x) * 64u);
+    uint _e11 = p.lanes;
+    uint _e15 = p.chosen_count;
+    if (naga_div(number, _e11) >= _e15) {
+        return;
+    }
+    uint _e19 = p.lanes;
+    uint _e21 = tile_number(naga_div(number, _e19), data, p, _buffer_sizes);
+    uint _e24 = p.tiles;
+    if (_e21 >= _e24) {
+        return;
+    }
+    uint _e28 = p.lanes;
+    uint lane = naga_mod(number, _e28);
+    uint _e32 = p.across;
+    uint _e36 = p.tile_rows;
+    uint row0_1 = naga_div(_e21, _e32) * _e36;
+    uint _e40 = p.across;
+    uint _e44 = p.tile_cols;
+    uint col0_ = naga_mod(_e21, _e40) * _e44;
+    uint _e48 = p.tile_rows;
+    uint _e51 = p.rows;
+    uint rows_1 = metal::min(_e48, _e51 - row0_1);
+    uint _e56 = p.tile_cols;
+    uint _e60 = p.sink.cols;
+    uint cols = metal::min(_e56, _e60 - col0_);
+    bool _e63 = skips(row0_1, rows_1, p);
+    if (_e63) {
+        return;
+    }
+    uint per_row = naga_div((cols + TUPLE) - 1u, TUPLE);
+    uint _e73 = p.ranges;
+    uint _e77 = p.lanes;
+    uint begin_1 = data[_e73 + (2u * ((_e21 * _e77) + lane))];
+    uint _e87 = p.ranges;
+    uint _e91 = p.lanes;
+    uint end = data[(_e87 + (2u * ((_e21 * _e91) + lane))) + 1u];
+    uint _e103 = p.ids;
+    uint _e106 = data[_e103 + _e21];
+    uint table_1 = _e106 * ENTRIES;
+    open(begin_1, p, stream, low, high, at_4, next_word, _buffer_sizes);
+    if (true) {
+        if (lane >= rows_1) {
+            return;
+        }
+        row = lane;
+        bool loop_init_9 = true;
+        while(true) {
+            if (!loop_init_9) {
+                uint _e157 = row;
+                uint _e160 = p.lanes;
+                row = _e157 + _e160;
+            }
+            loop_init_9 = false;
+            uint _e112 = row;
+            if (_e112 < rows_1) {
+            } else {
+                break;
+            }
+            {
+                c = 0u;
+                bool loop_init_10 = true;
+                while(true) {
+                    if (!loop_init_10) {
+                        uint _e154 = c;
+                        c = _e154 + TUPLE;
+                    }
+                    loop_init_10 = false;
+                    uint _e116 = c;
+                    if (_e116 < cols) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e118 = next_tuple(table_1, data, p, stream, low, high, at_4, next_word, bad, _buffer_sizes);
+                        i = 0u;
+                        bool loop_init_11 = true;
+                        while(true) {
+                            if (!loop_init_11) {
+                                uint _e152 = i;
+                                i = _e152 + 1u;
+                            }
+                            loop_init_11 = false;
+                            uint _e121 = i;
+                            if (_e121 < TUPLE) {
+                            } else {
+                                break;
+                            }
+                            {
+                                uint _e124 = c;
+                                uint _e125 = i;
+                                if ((_e124 + _e125) >= cols) {
+                                    break;
+                                }
+                                uint _e129 = i;
+                                uint symbol_3 = (_e118 >> (8u * _e129)) & 255u;
+                                uint _e134 = c;
+                                uint _e136 = i;
+                                uint _e140 = p.restart;
+                                uint _e141 = branch_bit((col0_ + _e134) + _e136, _e140, history, history_at);
+                                uint _e144 = p.zero;
+                                push_code(symbol_3, _e144, history, history_at);
+                                uint _e145 = row;
+                                uint _e147 = c;
+                                uint _e149 = i;
+                                put(row0_1 + _e145, (col0_ + _e147) + _e149, symbol_3, _e141, p, active_rows, side, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    } else {
+        uint tuples = rows_1 * per_row;
+        if (lane >= tuples) {
+            return;
+        }
+        t = lane;
+        bool loop_init_12 = true;
+        while(true) {
+            if (!loop_init_12) {
+                uint _e196 = t;
+                uint _e199 = p.lanes;
+                t = _e196 + _e199;
+            }
+            loop_init_12 = false;
+            uint _e165 = t;
+            if (_e165 < tuples) {
+            } else {
+                break;
+            }
+            {
+                uint _e167 = next_tuple(table_1, data, p, stream, low, high, at_4, next_word, bad, _buffer_sizes);
+                uint _e168 = t;
+                uint c_1 = naga_mod(_e168, per_row) * TUPLE;
+                i_1 = 0u;
+                bool loop_init_13 = true;
+                while(true) {
+                    if (!loop_init_13) {
+                        uint _e194 = i_1;
+                        i_1 = _e194 + 1u;
+                    }
+                    loop_init_13 = false;
+                    uint _e174 = i_1;
+                    if (_e174 < TUPLE) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e177 = i_1;
+                        if ((c_1 + _e177) >= cols) {
+                            break;
+                        }
+                        uint _e180 = t;
+                        uint _e184 = i_1;
+                        uint _e187 = i_1;
+                        put(row0_1 + naga_div(_e180, per_row), (col0_ + c_1) + _e184, (_e167 >> (8u * _e187)) & 255u, 0u, p, active_rows, side, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
+                    }
+                }
+            }
+        }
+    }
+    uint _e203 = next_word;
+    uint _e208 = at_4;
+    uint used = (32u * (_e203 - 2u)) + _e208;
+    uint left = (8u * end) - used;
+    bool _e214 = bad;
+    if (!(_e214)) {
+        local = left >= 8u;
+    } else {
+        local = true;
+    }
+    bool _e221 = local;
+    if (!(_e221)) {
+        uint _e225 = next_bits(low, high, at_4);
+        local_1 = (_e225 & ((1u << left) - 1u)) != 0u;
+    } else {
+        local_1 = true;
+    }
+    bool _e234 = local_1;
+    if (_e234) {
+        uint _e239 = p.weight;
+        metal::atomic_store_explicit(&report[1], _e239, metal::memory_order_relaxed);
+        metal::atomic_store_explicit(&report[0], BAD_STREAM, metal::memory_order_relaxed);
+        return;
+    } else {
+        return;
+    }
+}
