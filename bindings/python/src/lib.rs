@@ -40,7 +40,7 @@ mod _ecq {
     #[pymodule_export]
     use crate::quantize::quantize;
     #[pymodule_export]
-    use crate::report::{QuantizationReport, TensorReport};
+    use crate::report::{QuantizationReport, TensorReport, TextKl};
     #[pymodule_export]
     use crate::verify::{Mismatch, Verification, verify};
 

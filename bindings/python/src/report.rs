@@ -42,6 +42,24 @@ impl From<ecq::TensorReport> for TensorReport {
     }
 }
 
+/// The KL divergence from the source that was measured on one kind of text.
+#[pyclass(frozen, get_all, module = "ecq")]
+#[derive(Clone)]
+pub struct TextKl {
+    text: String,
+    tokens: usize,
+    kl: f64,
+    stderr: f64,
+    top1: f64,
+}
+
+#[pymethods]
+impl TextKl {
+    fn __repr__(&self) -> String {
+        format!("<ecq.TextKl {}: {:.3} nats per token>", self.text, self.kl)
+    }
+}
+
 /// The result of quantizing a model.
 #[pyclass(frozen, get_all, module = "ecq")]
 pub struct QuantizationReport {
@@ -53,6 +71,7 @@ pub struct QuantizationReport {
     sqnr_linear_db: Option<f64>,
     sqnr_embedding_db: Option<f64>,
     expected_kl: Option<f64>,
+    measured_kl: Vec<TextKl>,
     seconds: f64,
     dry_run: bool,
     resumed_tensors: usize,
@@ -78,6 +97,17 @@ impl From<ecq::QuantizationReport> for QuantizationReport {
             sqnr_linear_db: report.sqnr_linear_db,
             sqnr_embedding_db: report.sqnr_embedding_db,
             expected_kl: report.expected_kl,
+            measured_kl: report
+                .measured_kl
+                .into_iter()
+                .map(|measured| TextKl {
+                    text: measured.text,
+                    tokens: measured.tokens,
+                    kl: measured.kl,
+                    stderr: measured.stderr,
+                    top1: measured.top1,
+                })
+                .collect(),
             seconds: report.seconds,
             dry_run: report.dry_run,
             resumed_tensors: report.resumed_tensors,

@@ -56,6 +56,8 @@ def test_calibration_is_that_of_the_command(tiny: Path, tmp_path: Path, command:
         **few,  # type: ignore[arg-type]
     )
     assert report.expected_kl is not None
+    assert [measured.text for measured in report.measured_kl] == ["prose", "manuals", "source code"]
+    assert all(0 < measured.kl < 2 and measured.tokens == 1024 for measured in report.measured_kl)
     assert "calibrating" in steps
     options = ["--calibration-tokens", 512, "--calibration-window", 128, "--seed", 5, "--trellis", "off"]
     command("quantize", tiny, "--bpw", 2.5, *options, "-o", other)

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
-    /// Documents included in the library (literature, essays, manuals, source code), and a third of the tokens written by
+    /// Documents included in the library (prose, manuals, source code), and a third of the tokens written by
     /// the model if it has a chat template.
     Default,
     /// The documents of [`Default`](Self::Default) alone.

@@ -124,7 +124,7 @@ fn devices_have_names() {
     for wrong in ["", "tpu", "cpu:0", "cuda:", "cuda:x", "cuda:-1"] {
         let error = Model::options().device(wrong).open(TINY).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidOption, "{wrong}");
-        assert!(error.to_string().contains("cpu, cuda or cuda:N"), "{error}");
+        assert!(error.to_string().contains("cpu, cuda, cuda:N, wgpu, wgpu:N or wgpu:NAME"), "{error}");
     }
     let model = Model::options().device("cpu").threads(1).open(TINY).unwrap();
     assert_eq!(model.logits("a").unwrap(), self::model().logits("a").unwrap());

@@ -24,6 +24,7 @@ __all__ = [
     "Stream",
     "Tensor",
     "TensorReport",
+    "TextKl",
     "TokenLogProbs",
     "Verification",
     "__version__",
@@ -262,6 +263,26 @@ class TensorReport:
         """Reason for the coding, or for another grid than the requested one."""
 
 @final
+class TextKl:
+    """The KL divergence from the source that was measured on one kind of text."""
+
+    @property
+    def text(self) -> str:
+        """Kind of text."""
+    @property
+    def tokens(self) -> int:
+        """Number of tokens."""
+    @property
+    def kl(self) -> float:
+        """KL divergence in nats per token."""
+    @property
+    def stderr(self) -> float:
+        """Its standard error, computed as if tokens were independent."""
+    @property
+    def top1(self) -> float:
+        """Fraction of tokens for which the source has the same most likely token."""
+
+@final
 class QuantizationReport:
     """The result of quantizing a model."""
 
@@ -289,6 +310,9 @@ class QuantizationReport:
     @property
     def expected_kl(self) -> float | None:
         """Expected KL divergence from the source in nats per token: a lower bound, with calibration only."""
+    @property
+    def measured_kl(self) -> list[TextKl]:
+        """KL divergences on passages that calibration did not use, one for each kind of text."""
     @property
     def seconds(self) -> float:
         """Wall-clock seconds."""
@@ -438,7 +462,7 @@ def load(
 ) -> Model:
     """Loads a model from an ``.ecq`` file.
 
-    device: ``cpu``, ``cuda`` (the first NVIDIA GPU) or ``cuda:N``.
+    device: ``cpu``, ``cuda`` (the first NVIDIA GPU), ``cuda:N``, ``wgpu``, ``wgpu:N`` or ``wgpu:NAME``.
     mode: ``fused``, ``cached``, ``lru``, ``prefetch``, ``async``, or ``auto``: what fits the memory.
     memory: budget of decoded weights, bytes or text such as ``"4GiB"``; half of the free memory by default.
     threads: one per core by default.
@@ -560,10 +584,11 @@ def quantize(
     bpw: bits per weight of the block projections, side data included; 4 by default.
     size: size of the whole file instead, in bytes or text such as ``"75MB"``.
     lossless: keeps codes and floats bit for bit.
-    calibrate: text on which the model is run to measure the cost of errors: ``default``, ``self``, ``chat``,
-        a path or several paths of text files, or ``off``. By default ``default`` below 4 bits per weight.
+    calibrate: text on which the model is run to measure the cost of errors: ``default``, ``text``
+        (the texts of ecq), ``self`` (text that the model writes), paths of text files, several of these, or
+        ``off``. By default ``default``, which is ``text`` and ``self``, below 4 bits per weight.
     calibration_texts: texts instead.
-    calibration_tokens, calibration_window: number of tokens (16384) and length of a sequence (512).
+    calibration_tokens, calibration_window: number of tokens (24576) and length of a sequence (512).
     calibration_folder: keeps statistics for other rates.
     match_grid: the smallest file with no larger expected error than this grid, such as ``affine:4:64``.
     grid, embedding: grids of block projections, and of embedding and head (see ``ecq quantize --help``).

@@ -37,7 +37,7 @@ pub struct QuantizeArgs {
     /// Calibration text: default, text, self, off or a FILE (repeatable)
     ///
     /// Calibration runs the model on a text to measure how much each quantization error changes its output.
-    /// `text` are literature, essays, manuals and source code included in ecq. `self` is text that the model writes: it
+    /// `text` are prose, manuals and source code included in ecq. `self` is text that the model writes: it
     /// answers prompts of ecq in its chat template, or continues nothing if it has none. `default` is `text`
     /// and, if there is a chat template, `self`. FILE is a text file in UTF-8. All of these can be combined;
     /// `self` then takes a third of the tokens. `off` disables calibration.

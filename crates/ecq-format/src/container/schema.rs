@@ -31,7 +31,7 @@ pub struct SourceRecord {
 /// The KL divergence from the source that was measured on one kind of text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TextKl {
-    /// The kind of text: `essays`, `conversations`, the name of a file, ...
+    /// The kind of text: `prose`, `conversations`, the name of a file, ...
     pub text: String,
     /// Number of tokens.
     pub tokens: usize,

@@ -103,11 +103,8 @@ mod tests {
         crate::export_checkpoint(&tiny, &whole, &export, &Limits::default(), &()).unwrap();
         ecq_fixtures::checkpoint::first_layers(&whole, &layers, 2).unwrap();
         let source = source::open(&layers, &Limits::default()).unwrap();
-        let document = |kind: &str, text: &str| Document { kind: kind.to_owned(), text: text.repeat(60) };
-        let documents = vec![
-            document("ships", "A sentence about a ship, a storm and a lighthouse. "),
-            document("numbers", "Seven and five are twelve, which is less than thirteen. "),
-        ];
+        let part = |document: Document| Document { text: document.text[..4000].to_owned(), ..document };
+        let documents = CalibrationText::default_documents().into_iter().take(2).map(part).collect();
         let calibration = CalibrationOptions {
             text: CalibrationText { documents, own: OwnText::No },
             tokens: 512,
@@ -127,7 +124,7 @@ mod tests {
         let report =
             pack_calibrated(&*source, "layers", Some(&out), &work, options, &calibration, &()).unwrap();
         let kinds: Vec<&str> = report.measured_kl.iter().map(|measured| measured.text.as_str()).collect();
-        assert_eq!(kinds, ["ships", "numbers"]);
+        assert_eq!(kinds, ["prose", "manuals"]);
         assert_eq!(EcqFile::open(&out, &Limits::default()).unwrap().model().measured_kl, report.measured_kl);
 
         let reference = std::fs::read_dir(&work).unwrap().map(|entry| entry.unwrap().path());

@@ -83,7 +83,7 @@ pub struct CalibrationOptions {
     pub reuse: bool,
 }
 
-/// The default documents: literature, essays and speeches, manuals of free software, and source code.
+/// The default documents: prose (literature, speeches, essays), manuals of free software, and source code.
 const DOCUMENTS: &str = include_str!("../../assets/calibration.txt");
 /// Conversations for the model to answer, separated by empty lines. Messages begin with their role.
 pub(super) const PROMPTS: &str = include_str!("../../assets/prompts.txt");
@@ -161,9 +161,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_text_has_documents_of_four_kinds() {
+    fn the_default_text_has_documents_of_three_kinds() {
         let text = CalibrationText::mixture();
-        assert_eq!(text.kinds(), ["literature", "manuals", "essays", "source code"]);
+        assert_eq!(text.kinds(), ["prose", "manuals", "source code"]);
         assert!(text.documents.len() >= 12 && DOCUMENTS.len() <= 2 << 20);
         assert!(text.documents.iter().all(|document| document.text.len() > 10_000));
     }
