@@ -145,6 +145,11 @@ impl<'a> Output<'a> {
         Ok(Self { source, choices, options, spool, summaries, resumed_tensors, dry_run, start })
     }
 
+    /// Returns whether nothing is written.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     /// Returns whether a tensor is packed.
     pub(crate) fn is_done(&self, index: usize) -> bool {
         self.spool.is_done(&self.source.tensors()[index].name)

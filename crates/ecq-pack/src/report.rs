@@ -87,7 +87,7 @@ pub struct PackReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_kl: Option<f64>,
     /// KL divergences from the source on passages of each kind of calibration text that calibration did not
-    /// use; empty without calibration and in a dry run. The file states them too.
+    /// use; empty without calibration. The file states them too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub measured_kl: Vec<TextKl>,
     /// The work of calibration; absent without calibration.

@@ -26,11 +26,17 @@ pub(super) struct EmbeddingAndHead {
     pub(super) hidden: usize,
 }
 
+/// Returns the name of the head in the file; that of the embedding if they are tied.
+pub(super) fn head_name(checkpoint: &Checkpoint) -> String {
+    let config = checkpoint.config();
+    let name = config.head.as_ref().unwrap_or(&config.embedding);
+    checkpoint.stored_name(name).unwrap_or(name).to_owned()
+}
+
 impl EmbeddingAndHead {
     pub(super) fn load(checkpoint: &Checkpoint) -> Result<Self> {
         let c = checkpoint.config();
         let table = |name: &str, rows: usize| checkpoint.matrix(name, [rows, c.hidden])?.to_f32();
-        let head_name = c.head.as_ref().unwrap_or(&c.embedding);
         let stored = |name: &str| checkpoint.stored_name(name).unwrap_or(name).to_owned();
         let mut final_norm = load_norm(checkpoint, &c.final_norm)?;
         final_norm.weight.iter_mut().for_each(|weight| *weight /= c.logits_divisor);
@@ -42,7 +48,7 @@ impl EmbeddingAndHead {
             final_norm,
             head: c.head.as_ref().map(|name| table(name, c.vocabulary)).transpose()?,
             embedding_name: stored(&c.embedding),
-            head_name: stored(head_name),
+            head_name: head_name(checkpoint),
             hidden: c.hidden,
         })
     }

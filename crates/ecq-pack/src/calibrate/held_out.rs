@@ -3,7 +3,6 @@
 use super::HeldOut;
 use super::collect::HEAD_TOKENS;
 use super::embedding::EmbeddingAndHead;
-use super::quantizer::BudgetedQuantizer;
 use super::row_file::RowFile;
 use crate::error::Result;
 use ecq_format::container::TextKl;
@@ -12,24 +11,23 @@ use ecq_runtime::{Checkpoint, LogitsComparison};
 /// Compares the models on each kind of text.
 ///
 /// `residual` are the residual streams of the original and of the quantized model; the rows of `table` from
-/// `first` on are those after the last block, of the tokens of `held_out`, one kind after another.
+/// `first` on are those after the last block, of the tokens of `held_out`, one kind after another. Without a
+/// quantized head, both models have the original one.
 ///
 /// # Errors
-/// Those of reading the checkpoint, the streams and the quantized head.
+/// Those of reading the checkpoint and the streams.
 pub(super) fn measure(
     checkpoint: &Checkpoint,
     held_out: &[HeldOut],
     residual: &[RowFile; 2],
-    table: usize,
-    first: usize,
-    quantizer: &mut BudgetedQuantizer<'_, '_>,
+    (table, first): (usize, usize),
+    quantized_head: Option<&[f32]>,
 ) -> Result<Vec<TextKl>> {
     if held_out.is_empty() {
         return Ok(Vec::new());
     }
     let ends = EmbeddingAndHead::load(checkpoint)?;
-    let quantized = quantizer.written(&ends.head_name)?;
-    let heads = [ends.head(), quantized.as_deref().unwrap_or(ends.head())];
+    let heads = [ends.head(), quantized_head.unwrap_or(ends.head())];
     let vocabulary = ends.head().len() / ends.hidden;
     let mut measured = Vec::new();
     let mut start = first;
@@ -122,10 +120,14 @@ mod tests {
             ..PackOptions::default()
         };
         let report =
-            pack_calibrated(&*source, "layers", Some(&out), &work, options, &calibration, &()).unwrap();
+            pack_calibrated(&*source, "layers", Some(&out), &work, options.clone(), &calibration, &())
+                .unwrap();
         let kinds: Vec<&str> = report.measured_kl.iter().map(|measured| measured.text.as_str()).collect();
         assert_eq!(kinds, ["prose", "manuals"]);
         assert_eq!(EcqFile::open(&out, &Limits::default()).unwrap().model().measured_kl, report.measured_kl);
+
+        let dry = pack_calibrated(&*source, "layers", None, &work, options, &calibration, &()).unwrap();
+        assert_eq!((dry.measured_kl, dry.file_bytes), (report.measured_kl.clone(), report.file_bytes));
 
         let reference = std::fs::read_dir(&work).unwrap().map(|entry| entry.unwrap().path());
         let reference =

@@ -99,21 +99,11 @@ pub fn pack_calibrated(
     let steps = solution.steps.clone();
     let inputs = format!("{model} {tokens} {description}");
     let mut output = Output::open(source, dest, &choices, &options, &inputs)?;
-    // A dry run does not keep the quantized head, which a measurement needs.
-    let held_out = if dest.is_some() { &sequences.held_out[..] } else { &[] };
     let rest: Vec<usize> =
         (0..tensors.len()).filter(|i| steps.get(i).is_none_or(|steps| steps.factor.is_none())).collect();
     let mut quantizer = BudgetedQuantizer::new(source, &survey, &choices, &options, solution, &mut output);
-    let measured_kl = quantize_sequentially(
-        &checkpoint,
-        &sequences,
-        held_out,
-        folder,
-        grids,
-        ends,
-        &mut quantizer,
-        progress,
-    )?;
+    let measured_kl =
+        quantize_sequentially(&checkpoint, &sequences, folder, grids, ends, &mut quantizer, progress)?;
     let (kl, work) = quantizer.result()?;
     drop(checkpoint);
     output.pack(&rest, &steps, progress)?;

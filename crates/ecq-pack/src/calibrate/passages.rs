@@ -213,25 +213,26 @@ fn gcd(a: u64, b: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// A document of a kind whose passages are pairs of its number and the passage's.
-    fn documents(of: &[(&str, u32)]) -> (Vec<Document>, impl Fn(&str) -> Result<Vec<Vec<u32>>>) {
+    /// Documents of a kind with a number of passages, which are pairs: the document and the passage.
+    fn documents(of: &[(&str, u32)]) -> Vec<Document> {
         let document = |(d, &(kind, n)): (usize, &(&str, u32))| Document {
             kind: kind.to_owned(),
             text: format!("{d} {n}"),
         };
-        let split = |text: &str| {
-            let (d, n) = text.split_once(' ').unwrap();
-            let (d, n): (u32, u32) = (d.parse().unwrap(), n.parse().unwrap());
-            Ok((0..n).map(|i| vec![d, i]).collect())
-        };
-        (of.iter().enumerate().map(document).collect(), split)
+        of.iter().enumerate().map(document).collect()
+    }
+
+    fn split(text: &str) -> Result<Vec<Vec<u32>>> {
+        let (d, n) = text.split_once(' ').unwrap();
+        let (d, n): (u32, u32) = (d.parse().unwrap(), n.parse().unwrap());
+        Ok((0..n).map(|i| vec![d, i]).collect())
     }
 
     #[test]
     fn passages_come_from_all_documents_without_repetition() {
-        let (documents, split) = documents(&[("a", 3), ("a", 0), ("a", 10)]);
+        let documents = documents(&[("a", 3), ("a", 0), ("a", 10)]);
         for seed in 0..5 {
-            let selected = Passages::new(&documents, seed, &split).unwrap().select(8);
+            let selected = Passages::new(&documents, seed, split).unwrap().select(8);
             assert_eq!(selected.len(), 8);
             assert_eq!(selected.iter().filter(|passage| passage[0] == 0).count(), 3);
             let mut sorted = selected.clone();
@@ -239,21 +240,21 @@ mod tests {
             sorted.dedup();
             assert_eq!(sorted.len(), 8, "{selected:?}");
         }
-        assert_eq!(Passages::new(&documents, 1, &split).unwrap().select(100).len(), 13);
+        assert_eq!(Passages::new(&documents, 1, split).unwrap().select(100).len(), 13);
     }
 
     #[test]
     fn every_kind_has_the_same_share() {
-        let (documents, split) = documents(&[("a", 20), ("a", 20), ("b", 20), ("a", 20)]);
-        let selected = Passages::new(&documents, 0, &split).unwrap().select(12);
+        let documents = documents(&[("a", 20), ("a", 20), ("b", 20), ("a", 20)]);
+        let selected = Passages::new(&documents, 0, split).unwrap().select(12);
         let of = |d: u32| selected.iter().filter(|passage| passage[0] == d).count();
         assert_eq!([of(0), of(1), of(2), of(3)], [2, 2, 6, 2]);
     }
 
     #[test]
     fn held_out_passages_are_not_selected() {
-        let (documents, split) = documents(&[("a", 10), ("a", 10), ("b", 7)]);
-        let mut passages = Passages::new(&documents, 3, &split).unwrap();
+        let documents = documents(&[("a", 10), ("a", 10), ("b", 7)]);
+        let mut passages = Passages::new(&documents, 3, split).unwrap();
         let held = passages.hold_out(|n| n / 8);
         assert_eq!(held.iter().map(|held| held.tokens.len()).collect::<Vec<_>>(), [4, 0]);
         let of_a: Vec<Vec<u32>> = held[0].tokens.chunks(2).map(<[u32]>::to_vec).collect();
@@ -265,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_first_passage_of_a_long_text_is_its_middle() {
-        let (documents, split) = documents(&[("a", 40)]);
+        let documents = documents(&[("a", 40)]);
         assert_eq!(Passages::new(&documents, 0, split).unwrap().select(40)[0], [0, 20]);
     }
 

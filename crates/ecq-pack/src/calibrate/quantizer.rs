@@ -129,6 +129,11 @@ impl<'a, 'o> BudgetedQuantizer<'a, 'o> {
         self.indices.get(name).is_some_and(|&index| self.output.is_done(index))
     }
 
+    /// Returns whether nothing is written.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.output.is_dry_run()
+    }
+
     /// Synchronizes the file to disk.
     pub(super) fn commit(&mut self) -> Result<()> {
         self.output.commit()

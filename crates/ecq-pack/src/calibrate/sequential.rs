@@ -8,13 +8,13 @@
 
 use super::block::{Block, Stage};
 use super::collect::SurveyGrids;
-use super::embedding::EmbeddingAndHead;
+use super::embedding::{EmbeddingAndHead, head_name};
 use super::held_out::measure;
 use super::input::Input;
 use super::quantizer::{BudgetedQuantizer, CorrectedMatrix};
 use super::row_file::RowFile;
 use super::statistics::Gram;
-use super::{HeldOut, Sequences, batches, for_batches};
+use super::{Sequences, batches, for_batches};
 use crate::error::{PackError, Result};
 use crate::products::{add_product, add_transposed};
 use crate::progress::{Progress, check};
@@ -48,11 +48,13 @@ struct SequentialRun<'r, 'a, 'o> {
     activations: Activations,
     grids: SurveyGrids<'r>,
     quantizer: &'r mut BudgetedQuantizer<'a, 'o>,
+    /// The quantized head of a dry run, which no file holds.
+    head: Option<Vec<f32>>,
     progress: &'r dyn Progress,
 }
 
 /// Quantizes embedding and head, whose inputs are `ends` by name, and all blocks one after another, and
-/// measures the result on the sequences `held_out`; `folder` holds temporary files.
+/// measures the result on the sequences that are held out; `folder` holds temporary files.
 ///
 /// # Errors
 /// [`PackError::Runtime`] if a tensor is missing or damaged, [`PackError::Calibration`] if inputs are not
@@ -61,7 +63,6 @@ struct SequentialRun<'r, 'a, 'o> {
 pub(super) fn quantize_sequentially(
     checkpoint: &Checkpoint,
     sequences: &Sequences,
-    held_out: &[HeldOut],
     folder: &Path,
     grids: SurveyGrids<'_>,
     ends: HashMap<String, Input>,
@@ -71,7 +72,7 @@ pub(super) fn quantize_sequentially(
     let config = checkpoint.config();
     let (length, calibration_tokens) = (sequences.length, sequences.tokens.len());
     let mut tokens = sequences.tokens.clone();
-    held_out.iter().for_each(|held_out| tokens.extend(&held_out.tokens));
+    sequences.held_out.iter().for_each(|held_out| tokens.extend(&held_out.tokens));
     let of_held_out = batches(tokens.len() - calibration_tokens, length).into_iter();
     let of_held_out = of_held_out.map(|(start, rows)| (calibration_tokens + start, rows));
     let files = |width: usize| -> Result<[RowFile; 2]> {
@@ -85,7 +86,7 @@ pub(super) fn quantize_sequentially(
         batches: batches(calibration_tokens, length).into_iter().chain(of_held_out).collect(),
         calibration_tokens,
     };
-    let mut run = SequentialRun { activations, grids, quantizer, progress };
+    let mut run = SequentialRun { activations, grids, quantizer, head: None, progress };
     progress.begin("quantizing sequentially", (tokens.len() * config.blocks.len()) as u64);
     let quantize = || {
         run.embed(checkpoint, &tokens, length, ends)?;
@@ -94,8 +95,12 @@ pub(super) fn quantize_sequentially(
             run.quantize_block(checkpoint, layer, length)?;
             run.quantizer.commit()?;
         }
-        let table = config.blocks.len() % 2;
-        measure(checkpoint, held_out, &run.activations.residual, table, calibration_tokens, run.quantizer)
+        let head = match run.head.take() {
+            Some(head) => Some(head),
+            None => run.quantizer.written(&head_name(checkpoint))?,
+        };
+        let first = (config.blocks.len() % 2, calibration_tokens);
+        measure(checkpoint, &sequences.held_out, &run.activations.residual, first, head.as_deref())
     };
     let quantized = quantize();
     if quantized.is_err() {
@@ -140,11 +145,13 @@ impl SequentialRun<'_, '_, '_> {
             let Some(input) = inputs.get_mut(name) else { return Ok(None) };
             self.quantizer.quantize(&CorrectedMatrix { name, original: weights, corrected: weights }, input)
         };
-        if let Some(embedding) = quantize(&ends.embedding_name, &ends.embedding)? {
-            ends.embedding = embedding;
+        let embedding = quantize(&ends.embedding_name, &ends.embedding)?;
+        let head = ends.head.as_ref().map(|head| quantize(&ends.head_name, head)).transpose()?;
+        if self.quantizer.is_dry_run() {
+            self.head = head.unwrap_or_else(|| embedding.clone());
         }
-        if let Some(head) = &ends.head {
-            quantize(&ends.head_name, head)?;
+        if let Some(embedding) = embedding {
+            ends.embedding = embedding;
         }
         Ok(())
     }
