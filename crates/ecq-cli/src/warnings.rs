@@ -58,11 +58,18 @@ pub fn no_config(source: &dyn Source, path: &Path) -> anyhow::Result<()> {
 /// million weights of SmolLM2-135M (bench/record/2026-11-21-calibration.md).
 const CORE_SECONDS: f64 = 8.0 * 60.0 / (16384.0 * 134.5e6);
 
+/// Returns how many times as fast calibration is with so many threads: four times as many threads halve the
+/// time (bench/record/2026-11-27-kinds-of-text.md).
+fn speedup(threads: usize) -> f64 {
+    let threads = threads as f64;
+    if threads <= 2.0 { threads } else { (2.0 * threads).sqrt() }
+}
+
 /// Notes the expected time of calibration.
 pub fn calibrating(source: &dyn Source, tokens: usize, by_default: bool) {
     let weights: u64 = source.tensors().iter().map(|t| t.weights()).sum();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let seconds = CORE_SECONDS * tokens as f64 * weights as f64 / threads as f64;
+    let seconds = CORE_SECONDS * tokens as f64 * weights as f64 / speedup(threads);
     let time =
         if seconds < 60.0 { "less than a minute".to_owned() } else { format!("about {}", duration(seconds)) };
     let why = match by_default {
