@@ -16,8 +16,8 @@ macro_rules! outln {
 }
 pub(crate) use outln;
 
-/// Prints a line on standard error. A failure is ignored: it cannot be reported anywhere, and a server must not
-/// end because the disk under its log is full.
+/// Prints a line on standard error. A failure is ignored: it cannot be reported anywhere, and a server must
+/// not end because the disk under its log is full.
 pub fn message(args: Arguments) {
     let _ = writeln!(io::stderr(), "{args}");
 }

@@ -97,7 +97,7 @@ impl ErrorFeedback {
             let (i, k) = (cols - 1 - i, cols - 1 - k);
             if i == k { 1.0 + DAMPING } else { f64::from(element(i, k)) * scale[i] * scale[k] }
         });
-        // In the parallel form, threads wait spinning; for smaller matrices that takes more time than it saves.
+        // In the parallel form, threads wait spinning; small matrices are faster without it.
         let par = if cols < MIN_PARALLEL_COLS { Par::Seq } else { Par::rayon(0) };
         let size = llt::factor::cholesky_in_place_scratch::<f64>(cols, par, Default::default());
         let mut memory = faer::dyn_stack::MemBuffer::new(size);
@@ -174,8 +174,8 @@ impl ErrorFeedback {
 
     /// Replaces rows `b` by `y` with `y U^T = b`, for the propagation factors `U` with ones on the diagonal.
     ///
-    /// Blocks of columns are solved for from last to first, and subtracted from all columns before them in one
-    /// product.
+    /// Blocks of columns are solved for from last to first, and subtracted from all columns before them in
+    /// one product.
     fn solve_transposed(&self, rows: &mut [f32]) {
         let cols = self.cols;
         for first in (0..cols).step_by(BLOCK_COLS).rev() {

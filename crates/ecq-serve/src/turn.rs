@@ -203,8 +203,8 @@ fn described(messages: Vec<Value>, tools: &[Value]) -> Vec<Value> {
         let list: Vec<String> = tools.iter().map(Value::to_string).collect();
         let text = format!(
             "You may call functions. Their signatures are within <tools></tools>:\n<tools>\n{}\n</tools>\nTo \
-             call a function, answer with a JSON object within <tool_call></tool_call>:\n<tool_call>\n{{\"name\": \
-             \"function\", \"arguments\": {{}}}}\n</tool_call>",
+             call a function, answer with a JSON object within <tool_call></tool_call>:\n<tool_call>\n\
+             {{\"name\": \"function\", \"arguments\": {{}}}}\n</tool_call>",
             list.join("\n")
         );
         out.push(json!({ "role": "system", "content": text }));

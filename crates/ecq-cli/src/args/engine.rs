@@ -29,7 +29,7 @@ pub struct EngineArgs {
     /// queue, which GPUs have. auto selects the fastest mode that fits.
     #[arg(long, default_value = "auto", hide_short_help = true, help_heading = MEMORY)]
     pub mode: String,
-    /// Device: cpu, cuda (the first NVIDIA GPU), cuda:N, wgpu (the first GPU of Metal, Vulkan or DX12), wgpu:N
+    /// Device: cpu, cuda (the first NVIDIA GPU), cuda:N, wgpu (the first GPU of Metal, Vulkan, DX12), wgpu:N
     /// or wgpu:NAME
     #[arg(long, default_value = "cpu", hide_short_help = true, help_heading = MEMORY)]
     pub device: String,

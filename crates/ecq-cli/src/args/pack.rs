@@ -68,8 +68,8 @@ pub struct QuantizeArgs {
         help_heading = CALIBRATION)]
     pub calibration_tokens: usize,
     /// Length of calibration sequences in tokens
-    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::SEQUENCE_LENGTH, hide_short_help = true,
-        help_heading = CALIBRATION)]
+    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::SEQUENCE_LENGTH,
+        hide_short_help = true, help_heading = CALIBRATION)]
     pub calibration_window: usize,
     /// Keep calibration statistics in this folder and reuse them for other rates
     ///

@@ -95,8 +95,9 @@ pub fn run(args: &GemvArgs, json: bool) -> anyhow::Result<ExitCode> {
     let name = device.backend().info().name;
     if !json {
         paragraph(&format!(
-            "{name}; times by events or timestamps, median of 15 replays of a program whose matrices exceed the \
-             cache. us: a product, with activations that are integers already; with x: with their conversion, \
+            "{name}; times by events or timestamps, median of 15 replays of a program whose matrices exceed \
+             the cache. us: a product, with activations that are integers already; with x: with their \
+             conversion, \
              and with decoding where another kernel decodes."
         ));
     }

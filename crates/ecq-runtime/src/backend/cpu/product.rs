@@ -8,8 +8,8 @@ use crate::error::{Result, RuntimeError};
 use std::slice::from_ref;
 
 impl Cpu {
-    /// Computes `y = x W^T` for rows `x` of `[rows, cols]`; `y` is `[rows, weight rows]`. The results have the
-    /// bits of the same product in a program. `slot` holds the decoded matrix, if the weight needs one.
+    /// Computes `y = x W^T` for rows `x` of `[rows, cols]`; `y` is `[rows, weight rows]`. The results have
+    /// the bits of the same product in a program. `slot` holds the decoded matrix, if the weight needs one.
     ///
     /// # Errors
     /// [`Binding`](RuntimeError::Binding) if lengths do not match, the slot is missing or empty, or weight or
@@ -33,7 +33,8 @@ impl Cpu {
         })
     }
 
-    /// Computes the weights of rows in f32 (an embedding), `[rows.len(), cols]`. Only their tiles are decoded.
+    /// Computes the weights of rows in f32 (an embedding), `[rows.len(), cols]`. Only their tiles are
+    /// decoded.
     ///
     /// # Errors
     /// As [`multiply`](Self::multiply), and [`UnknownToken`](RuntimeError::UnknownToken) for a row that does
