@@ -295,21 +295,15 @@ fn calibration_makes_a_model_better_at_equal_bits() {
     };
     // The statistics of the first calibrated run are reused by the others.
     let tokens = |count: &'static str| ["--calibration-tokens", count, "--calibration-window", "128"];
-    // Source code is a third of the default text. The embedded model was not trained on it.
-    let mut files: Vec<(String, String)> = Vec::new();
-    for Document { kind, text } in CalibrationText::default_documents() {
-        match files.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, texts)) => texts.push_str(&text),
-            None if kind == "source code" => {}
-            None => files.push((kind, text)),
-        }
-    }
-    let write = |(kind, text): (String, String)| {
-        let path = name(&kind);
-        std::fs::write(&path, text).unwrap();
+    // The default text without source code, on which the embedded model was not trained; a file a document, so
+    // that every document has the same share.
+    let documents = CalibrationText::default_documents().into_iter().filter(|d| d.kind != "source code");
+    let write = |(i, document): (usize, Document)| {
+        let path = name(&format!("{i}.txt"));
+        std::fs::write(&path, document.text).unwrap();
         path
     };
-    let paths: Vec<String> = files.into_iter().map(write).collect();
+    let paths: Vec<String> = documents.enumerate().map(write).collect();
     let mut default = vec!["--calibration-folder", statistics.as_str()];
     default.extend(paths.iter().flat_map(|path| ["--calibrate", path.as_str()]));
     default.extend(tokens("8192"));
