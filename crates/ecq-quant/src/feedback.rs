@@ -160,8 +160,10 @@ impl ErrorFeedback {
             self.solve_transposed(&mut x);
             for row in x.chunks_exact_mut(cols) {
                 for (position, x) in row.iter_mut().enumerate() {
-                    let step = self.column_steps[col(position)];
-                    *x *= step * step;
+                    // In f64: the square of the step of an input that is always zero exceeds f32, and zero times
+                    // infinity is no number.
+                    let step = f64::from(self.column_steps[col(position)]);
+                    *x = (f64::from(*x) * step * step) as f32;
                 }
             }
             self.solve_factors(&mut x);
@@ -376,6 +378,12 @@ mod tests {
     use crate::test_matrices::{Entropy, bytes, correlated_hessian, cost, entropy, noise};
     use crate::weights::Floats;
     use ecq_core::{FloatType, Grid};
+
+    #[test]
+    fn inputs_that_are_always_zero_need_no_correction() {
+        let feedback = ErrorFeedback::new(&[0.0; 64 * 64], 64).unwrap();
+        assert_eq!(feedback.solve(&[0.0; 64 * 64]).unwrap(), [0.0; 64 * 64]);
+    }
 
     #[test]
     fn feedback_reduces_the_cost_of_errors_at_equal_bits() {
