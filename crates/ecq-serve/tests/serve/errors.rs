@@ -118,7 +118,8 @@ fn keys_bodies_origins_and_the_queue_are_checked() {
         assert_eq!(answer.status, 413);
     }
     // Two places: one runs and one waits; a third request is refused.
-    let long = json!({ "prompt": "a", "max_tokens": 400, "ignore_eos": true, "stream": true }).to_string();
+    let long = json!({ "prompt": "a", "max_tokens": 400, "ignore_eos": true, "stream": true, "n": 16 });
+    let long = long.to_string();
     let start = || {
         let mut stream = server.send("POST", "/v1/completions", key, long.as_bytes());
         // Its head is there when it has its place.
