@@ -67,6 +67,13 @@ def check_openai(url):
     """Chat, completions and responses, streamed and not."""
     client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
     assert [model.id for model in client.models.list()] == ["tiny"]
+    # The package asks for base64 and decodes it.
+    embedded = client.embeddings.create(model="tiny", input=["Hello", "Hello 😀"])
+    plain = client.embeddings.create(model="tiny", input="Hello 😀", encoding_format="float")
+    assert [item.index for item in embedded.data] == [0, 1]
+    assert len(embedded.data[1].embedding) == 256
+    assert abs(sum(x * x for x in embedded.data[1].embedding) - 1) < 1e-5
+    assert max(abs(a - b) for a, b in zip(embedded.data[1].embedding, plain.data[0].embedding)) < 1e-6
     create = client.chat.completions.create
     for more in [
         {},

@@ -9,7 +9,8 @@ use ecq_core::{Element, Limits};
 use ecq_runtime::backend::{Cpu, CpuOptions};
 use ecq_runtime::kv::KvOptions;
 use ecq_runtime::{
-    Checkpoint, Engine, EngineOptions, EventKind, ExecutorOptions, LoadOptions, Mode, Model, Request,
+    Checkpoint, Engine, EngineOptions, EventKind, ExecutorOptions, LoadOptions, Mode, Model, PromptOutput,
+    Request,
 };
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -34,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut engine = Engine::new(model, None, EngineOptions { executor, ..EngineOptions::default() })?;
     let mut out = std::io::BufWriter::new(std::fs::File::create(out)?);
     for tokens in tokens {
-        let request = Request { prompt_logits: true, ..Request::new(tokens, 0) };
+        let request = Request { prompt_output: PromptOutput::Logits, ..Request::new(tokens, 0) };
         let mut written = Ok(());
         engine.complete(request, |event| {
             if let (Ok(()), EventKind::PromptLogits { logits, .. }) = (&written, &event.kind) {

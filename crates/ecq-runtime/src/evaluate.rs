@@ -1,6 +1,6 @@
 //! Perplexity of a model on a text, and KL divergence from a reference model.
 
-use crate::engine::{Engine, EventKind, Request};
+use crate::engine::{Engine, EventKind, PromptOutput, Request};
 use crate::error::{Result, RuntimeError};
 use rayon::prelude::*;
 
@@ -101,7 +101,7 @@ pub fn evaluate_with_progress(
         // The last token has no successor to predict.
         let inputs = &window[..window.len() - 1];
         for queue in &mut queues {
-            let request = Request { prompt_logits: true, ..Request::new(inputs.to_vec(), 0) };
+            let request = Request { prompt_output: PromptOutput::Logits, ..Request::new(inputs.to_vec(), 0) };
             queue.engine.submit(request)?;
         }
         let mut at = 0;
@@ -166,7 +166,8 @@ impl<'a> LogitsQueue<'a> {
                 match event.kind {
                     EventKind::PromptLogits { logits, .. } => self.logits.extend(logits),
                     EventKind::Failed { error, .. } => return Err(RuntimeError::from_shared(error)),
-                    EventKind::Token { .. } | EventKind::Finished { .. } => {}
+                    EventKind::PromptStates { .. } | EventKind::Token { .. } | EventKind::Finished { .. } => {
+                    }
                 }
             }
         }

@@ -206,6 +206,24 @@ impl Executor {
         Ok(tokens)
     }
 
+    /// Returns the hidden states after the last norm, `[rows, hidden size]`, of rows of the batch that ran
+    /// last in [`logits`](Self::logits) or [`tokens`](Self::tokens).
+    ///
+    /// # Errors
+    /// [`Batch`](RuntimeError::Batch) if there are no rows or more than the executor has.
+    pub fn states(&mut self, rows: Range<usize>) -> Result<Vec<f32>> {
+        if rows.is_empty() || rows.end > self.rows {
+            return Err(RuntimeError::Batch(format!("has no rows {rows:?}; at most {}", self.rows)));
+        }
+        let index: Vec<u32> = (rows.start as u32..rows.end as u32).collect();
+        let key = Key::Head { logits_rows: index.len().next_power_of_two(), logits_use: LogitsUse::None };
+        self.submit(key, rows.end, index.len(), &[(self.buffers.logits_rows, bytemuck::cast_slice(&index))])?;
+        let mut states = vec![0f32; index.len() * self.model.config.hidden];
+        let buffer = &self.bindings.buffers[self.buffers.states.0 as usize];
+        self.model.backend.download(buffer, 0, bytemuck::cast_slice_mut(&mut states))?;
+        Ok(states)
+    }
+
     /// Runs a batch in which every sequence has one row, and then more greedy steps without returning to the
     /// host (multi-step decoding). Returns a token per row for each step.
     ///
@@ -469,7 +487,7 @@ impl Executor {
             }
             Key::Head { logits_use, .. } => {
                 builder.head(logits_use, &mut steps);
-                "logits of the previous step".to_owned()
+                "head of the previous step".to_owned()
             }
             Key::CopyBlocks { group, .. } => {
                 steps = builder.copy_blocks(group);

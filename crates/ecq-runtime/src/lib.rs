@@ -29,7 +29,8 @@ pub use batch::{Batch, LogitsSelection};
 pub use chat::{ChatTemplate, Message};
 pub use checkpoint::Checkpoint;
 pub use engine::{
-    Completion, Engine, EngineOptions, Event, EventKind, FinishReason, Request, RequestId, Usage,
+    Completion, Engine, EngineOptions, Event, EventKind, FinishReason, PromptOutput, Request, RequestId,
+    Usage,
 };
 pub use error::RuntimeError;
 pub use evaluate::{EvalOptions, Evaluation, LogitsComparison, Mean, evaluate, evaluate_with_progress};

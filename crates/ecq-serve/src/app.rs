@@ -4,6 +4,7 @@ use crate::driver::Driver;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::models::Models;
+use crate::pooling::Pooling;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use ecq_runtime::SampleOptions;
@@ -20,6 +21,8 @@ pub struct Options {
     pub sampling: SampleOptions,
     /// Keys of which clients must send one; empty for no authentication.
     pub api_keys: Vec<String>,
+    /// Pooling of embeddings of requests that name none.
+    pub pooling: Pooling,
     /// Origins of web pages that may use the server: `*` for all; empty for none but its own page.
     pub cors: Vec<String>,
     /// Sequences that run at once in each model.
@@ -41,6 +44,7 @@ impl Default for Options {
         Self {
             sampling: SampleOptions { temperature: 0.8, top_k: 40, top_p: 0.95, ..SampleOptions::GREEDY },
             api_keys: Vec::new(),
+            pooling: Pooling::default(),
             cors: Vec::new(),
             parallel: 4,
             queue: 256,

@@ -21,6 +21,7 @@ mod metrics;
 mod models;
 mod output;
 mod page;
+mod pooling;
 mod run;
 mod sampling;
 mod turn;
@@ -28,6 +29,7 @@ mod turn;
 pub use app::Options;
 pub use error::ServeError;
 pub use models::{ModelParts, ModelSource, Open};
+pub use pooling::Pooling;
 
 use app::App;
 use driver::Driver;

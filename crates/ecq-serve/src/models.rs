@@ -60,6 +60,7 @@ pub struct Loaded {
     /// Context in tokens, prompt and answer together.
     pub(crate) context: usize,
     pub(crate) vocabulary: usize,
+    pub(crate) hidden: usize,
     pub(crate) dialect: Dialect,
     pub(crate) grammars: Grammars,
     pub(crate) weight_bytes: u64,
@@ -73,7 +74,7 @@ impl Loaded {
         let make = parts.engines();
         let engine = make().map_err(|error| error.to_string())?;
         let context = engine.executor().context().min(engine.executor().pool().positions());
-        let vocabulary = parts.model.config().vocabulary;
+        let (vocabulary, hidden) = (parts.model.config().vocabulary, parts.model.config().hidden);
         let template = parts.template.as_ref().map_or("", ChatTemplate::source);
         let loaded = Self {
             name: name.to_owned(),
@@ -81,6 +82,7 @@ impl Loaded {
             grammars: Grammars::new(parts.tokenizer.clone(), vocabulary),
             context,
             vocabulary,
+            hidden,
             weight_bytes: parts.model.weight_bytes(),
             mode: parts.model.mode().0.name(),
             tokenizer: parts.tokenizer,

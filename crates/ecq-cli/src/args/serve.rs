@@ -4,6 +4,7 @@ use super::engine::{DraftArgs, EngineArgs};
 use super::numbers::byte_count;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use ecq_serve::Pooling;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -46,6 +47,10 @@ pub struct ServeArgs {
     /// Chat template (Jinja) instead of the one in the model
     #[arg(long, value_name = "FILE", help_heading = SERVER)]
     pub chat_template: Option<PathBuf>,
+    /// How the hidden states of a text become its embedding, unless the request says it: last (token), mean
+    #[arg(long, default_value = "last", value_name = "POOLING", value_parser = pooling,
+        hide_short_help = true, help_heading = SERVER)]
+    pub pooling: Pooling,
     /// Origin of web pages that may use the server (repeatable), or * for all [default: none]
     #[arg(long, value_name = "ORIGIN", hide_short_help = true, help_heading = SERVER)]
     pub cors: Vec<String>,
@@ -68,4 +73,8 @@ pub struct ServeArgs {
     /// Drop tokens less likely than P times the most likely token: 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "P", hide_short_help = true, help_heading = DEFAULTS)]
     pub min_p: f32,
+}
+
+fn pooling(name: &str) -> Result<Pooling, String> {
+    Pooling::of_name(name).ok_or_else(|| "expected last or mean".to_owned())
 }

@@ -46,7 +46,7 @@ pub fn complete(
         for event in engine.step() {
             let sequence = &mut sequences[event.sequence];
             match event.kind {
-                EventKind::PromptLogits { .. } => {}
+                EventKind::PromptLogits { .. } | EventKind::PromptStates { .. } => {}
                 EventKind::Token { token, text, log_probs } => {
                     show(event.sequence, &text);
                     sequence.tokens.push(token);

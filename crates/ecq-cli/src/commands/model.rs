@@ -150,7 +150,7 @@ fn pass(engine: &mut Engine, prompts: &[Vec<u32>], tokens: usize, salt: u64) -> 
                 }
                 EventKind::Finished { .. } => finished += 1,
                 EventKind::Failed { error, .. } => return Err(RuntimeError::Shared(error).into()),
-                EventKind::PromptLogits { .. } => {}
+                EventKind::PromptLogits { .. } | EventKind::PromptStates { .. } => {}
             }
         }
         let all_have = |tokens: usize| generated.iter().all(|text| text.len() >= tokens);

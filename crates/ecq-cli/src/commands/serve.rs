@@ -80,6 +80,7 @@ fn options(args: &ServeArgs) -> anyhow::Result<Options> {
     Ok(Options {
         sampling,
         api_keys,
+        pooling: args.pooling,
         cors: args.cors.clone(),
         parallel: args.parallel,
         queue: args.queue,

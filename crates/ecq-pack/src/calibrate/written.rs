@@ -222,7 +222,9 @@ fn complete(engine: &mut Engine, requests: Vec<Request>, progress: &dyn Progress
                     progress.advance(1, "calibration text");
                 }
                 EventKind::Failed { error, .. } => return Err(RuntimeError::Shared(error).into()),
-                EventKind::PromptLogits { .. } | EventKind::Finished { .. } => {}
+                EventKind::PromptLogits { .. }
+                | EventKind::PromptStates { .. }
+                | EventKind::Finished { .. } => {}
             }
         }
     }

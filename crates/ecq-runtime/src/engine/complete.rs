@@ -61,7 +61,7 @@ struct Progress {
 impl Progress {
     fn apply(&mut self, kind: EventKind) -> Result<()> {
         match kind {
-            EventKind::PromptLogits { .. } => {}
+            EventKind::PromptLogits { .. } | EventKind::PromptStates { .. } => {}
             EventKind::Token { token, text, .. } => {
                 self.tokens.push(token);
                 self.text.push_str(&text);

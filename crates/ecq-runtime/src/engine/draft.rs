@@ -2,6 +2,7 @@
 
 use super::job::Job;
 use crate::batch::{Batch, LogitsSelection};
+use crate::engine::PromptOutput;
 use crate::executor::Executor;
 use crate::kv::Sequence;
 
@@ -24,7 +25,7 @@ impl Draft {
             max_tokens.min(left.saturating_sub(1)).min(context.saturating_sub(job.tokens.len()))
         };
         // Sequences fork right after the prompt, so they must not have draft tokens then.
-        let alone = |job: &Job| job.siblings.is_empty() && !job.prompt_logits;
+        let alone = |job: &Job| job.siblings.is_empty() && job.prompt_output == PromptOutput::Nothing;
         let writes = |job: &Job| job.pending() == 1 && proposals(job) > 0 && alone(job);
         for job in jobs.iter_mut().filter(|job| writes(job)) {
             job.drafted.clear();

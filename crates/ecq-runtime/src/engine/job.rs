@@ -1,12 +1,13 @@
 //! State of one sequence of a request.
 
-use super::request::{Event, EventKind, FinishReason, RequestId, Usage};
+use super::request::{Event, EventKind, FinishReason, PromptOutput, RequestId, Usage};
 use crate::error::RuntimeError;
 use crate::kv::Sequence;
 use crate::logprobs::log_probabilities;
 use crate::sample::Sampler;
 use crate::stop::StopMatcher;
 use crate::tokenizer::TextStream;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,7 +28,7 @@ pub(super) struct Job {
     pub(super) visible_tokens: Arc<[u32]>,
     pub(super) max_tokens: usize,
     pub(super) log_probs: Option<usize>,
-    pub(super) prompt_logits: bool,
+    pub(super) prompt_output: PromptOutput,
     pub(super) salt: u64,
     /// Further sequences of the request, which fork from this one after the prompt.
     pub(super) siblings: Vec<(Sampler, Option<TextOutput>)>,
@@ -71,7 +72,7 @@ impl Job {
 
     /// Returns whether the device can choose all tokens of the sequence, so that no logits are needed.
     pub(super) fn needs_only_token(&self) -> bool {
-        self.sampler.is_plain() && self.log_probs.is_none() && !self.prompt_logits
+        self.sampler.is_plain() && self.log_probs.is_none() && self.prompt_output != PromptOutput::Logits
     }
 
     fn event(&self, kind: EventKind) -> Event {
@@ -145,8 +146,13 @@ impl Job {
         self.event(EventKind::Failed { error, usage })
     }
 
-    pub(super) fn prompt_logits_event(&self, rows: std::ops::Range<usize>, logits: &[f32]) -> Event {
-        self.event(EventKind::PromptLogits { rows, logits: logits.to_vec() })
+    /// Returns the event that reports the rows of a step, if the request asked for one.
+    pub(super) fn prompt_event(&self, rows: Range<usize>, logits: &[f32], states: &[f32]) -> Option<Event> {
+        Some(self.event(match self.prompt_output {
+            PromptOutput::Nothing => return None,
+            PromptOutput::Logits => EventKind::PromptLogits { rows, logits: logits.to_vec() },
+            PromptOutput::States => EventKind::PromptStates { rows, states: states.to_vec() },
+        }))
     }
 
     fn end_usage(&mut self) -> Usage {

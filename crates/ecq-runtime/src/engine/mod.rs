@@ -12,7 +12,7 @@ mod request;
 mod schedule;
 
 pub use complete::Completion;
-pub use request::{Event, EventKind, FinishReason, Request, RequestId, Usage};
+pub use request::{Event, EventKind, FinishReason, PromptOutput, Request, RequestId, Usage};
 
 use crate::batch::Batch;
 use crate::error::{Result, RuntimeError};
@@ -185,7 +185,7 @@ impl Engine {
             visible_tokens: request.visible_tokens,
             max_tokens: request.max_tokens,
             log_probs: request.log_probs,
-            prompt_logits: request.prompt_logits,
+            prompt_output: request.prompt_output,
             salt,
             siblings,
             draft_cache: None,
@@ -273,7 +273,9 @@ impl Engine {
             });
             let chosen = self.executor.tokens(batch, params.as_deref())?;
             for part in parts {
-                let result = StepResult { chosen: Some(&chosen[part.logits_rows.clone()]), logits: &[] };
+                let states = self.states(part)?;
+                let chosen = Some(&chosen[part.logits_rows.clone()]);
+                let result = StepResult { chosen, logits: &[], states: &states };
                 self.apply_result(part, &result, events, &mut ended);
             }
             return Ok(ended);
@@ -284,7 +286,8 @@ impl Engine {
         self.executor.logits(batch, |_, rows| logits.extend_from_slice(rows))?;
         for part in parts {
             let Range { start, end } = part.logits_rows;
-            let result = StepResult { chosen: None, logits: &logits[start * width..end * width] };
+            let (logits, states) = (&logits[start * width..end * width], self.states(part)?);
+            let result = StepResult { chosen: None, logits, states: &states };
             self.apply_result(part, &result, events, &mut ended);
         }
         Ok(ended)
@@ -302,7 +305,8 @@ impl Engine {
         let mut ended = Vec::new();
         for part in parts {
             for (step, chosen) in chosen.iter().enumerate() {
-                let result = StepResult { chosen: Some(&chosen[part.logits_rows.clone()]), logits: &[] };
+                let chosen = Some(&chosen[part.logits_rows.clone()]);
+                let result = StepResult { chosen, logits: &[], states: &[] };
                 let before = ended.len();
                 self.apply_result(part, &result, events, &mut ended);
                 if ended.len() > before || step + 1 == steps {
@@ -311,6 +315,14 @@ impl Engine {
             }
         }
         Ok(ended)
+    }
+
+    /// Returns the hidden states of a part of the last batch, if its request asked for them.
+    fn states(&mut self, part: &BatchPart) -> Result<Vec<f32>> {
+        match self.running[part.job].prompt_output {
+            PromptOutput::States => self.executor.states(part.first..part.first + part.rows),
+            PromptOutput::Nothing | PromptOutput::Logits => Ok(Vec::new()),
+        }
     }
 
     /// Commits the rows of a part and appends the tokens of its logits rows.
@@ -329,8 +341,8 @@ impl Engine {
         let known = job.tokens[first..first + part.rows].to_vec();
         let drafted = std::mem::take(&mut job.drafted);
         commit(job, &known);
-        if job.prompt_logits && first < job.prompt {
-            events.push(job.prompt_logits_event(first..first + part.rows, result.logits));
+        if first < job.prompt {
+            events.extend(job.prompt_event(first..first + part.rows, result.logits, result.states));
         }
         if job.pending() > 0 {
             return;
@@ -398,10 +410,11 @@ impl Engine {
     }
 }
 
-/// Output of a step for the logits rows of a part: chosen tokens, or logits.
+/// Output of a step for the logits rows of a part, chosen tokens or logits, and the states of its rows.
 struct StepResult<'a> {
     chosen: Option<&'a [Option<u32>]>,
     logits: &'a [f32],
+    states: &'a [f32],
 }
 
 fn commit(job: &mut Job, tokens: &[u32]) {
@@ -425,7 +438,7 @@ fn sibling(job: &Job, number: usize, sampler: Sampler, text: Option<TextOutput>)
         visible_tokens: job.visible_tokens.clone(),
         max_tokens: job.max_tokens,
         log_probs: job.log_probs,
-        prompt_logits: false,
+        prompt_output: PromptOutput::Nothing,
         salt: job.salt,
         siblings: Vec::new(),
         draft_cache: None,

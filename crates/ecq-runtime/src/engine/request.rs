@@ -34,8 +34,8 @@ pub struct Request {
     /// Number of most likely tokens whose log-probabilities are reported with each token; `None` reports
     /// none.
     pub log_probs: Option<usize>,
-    /// Whether to report the logits after each prompt token. The prompt then uses no cached prefix.
-    pub prompt_logits: bool,
+    /// What is reported for each prompt token. Unless it is nothing, the prompt uses no cached prefix.
+    pub prompt_output: PromptOutput,
     /// Requests with different salts share no cached keys and values.
     pub salt: u64,
 }
@@ -54,10 +54,22 @@ impl Request {
             stop: Vec::new(),
             sequences: 1,
             log_probs: None,
-            prompt_logits: false,
+            prompt_output: PromptOutput::Nothing,
             salt: 0,
         }
     }
+}
+
+/// What a request reports for each prompt token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PromptOutput {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The logits of the next token.
+    Logits,
+    /// The hidden state after the last norm, which is the input of the head.
+    States,
 }
 
 /// An event of one sequence of a request.
@@ -74,12 +86,19 @@ pub struct Event {
 /// TensorKind of an event, with its data.
 #[derive(Debug)]
 pub enum EventKind {
-    /// Logits after a range of prompt tokens.
+    /// Logits after a range of prompt tokens. A preempted prompt begins again with the first token.
     PromptLogits {
         /// Indices of the prompt tokens.
         rows: Range<usize>,
         /// `[rows, vocabulary]`.
         logits: Vec<f32>,
+    },
+    /// Hidden states of a range of prompt tokens. A preempted prompt begins again with the first token.
+    PromptStates {
+        /// Indices of the prompt tokens.
+        rows: Range<usize>,
+        /// `[rows, hidden size]`.
+        states: Vec<f32>,
     },
     /// A generated token.
     Token {

@@ -1,7 +1,7 @@
 //! Scheduling: which sequences run, and the rows of the next batch.
 
 use super::job::Job;
-use super::{Engine, Event, FinishReason};
+use super::{Engine, Event, FinishReason, PromptOutput};
 use crate::batch::{Batch, LogitsSelection};
 use std::ops::Range;
 use std::time::Instant;
@@ -10,6 +10,8 @@ use std::time::Instant;
 pub(super) struct BatchPart {
     /// Index in `running`.
     pub(super) job: usize,
+    /// First row in the batch.
+    pub(super) first: usize,
     /// Number of pending tokens that run.
     pub(super) rows: usize,
     /// Range of the batch's logits rows.
@@ -24,9 +26,9 @@ impl Engine {
             && let Some(job) = self.waiting.front_mut()
         {
             let pool = self.executor.pool();
-            let cache = match job.prompt_logits {
-                true => pool.blocks().sequence(job.salt),
-                false => pool.blocks().sequence_with_prefix(job.salt, &job.tokens),
+            let cache = match job.prompt_output {
+                PromptOutput::Nothing => pool.blocks().sequence_with_prefix(job.salt, &job.tokens),
+                PromptOutput::Logits | PromptOutput::States => pool.blocks().sequence(job.salt),
             };
             let all = job.tokens.len() - cache.len();
             // Layers with a window need blocks for one step only, not for the whole prompt.
@@ -68,32 +70,33 @@ impl Engine {
                 left = left.max((budget - batch.rows()).div_ceil(4));
                 prompt = true;
             }
-            let rows = match (pending, job.prompt_logits) {
+            let rows = match (pending, job.prompt_output) {
                 (1, _) => 1,
                 // Bounds the logits held at a time.
-                (_, true) => pending.min(left).min(self.executor.max_logits_rows()),
-                (_, false) => pending.min(left),
+                (_, PromptOutput::Logits) => pending.min(left).min(self.executor.max_logits_rows()),
+                _ => pending.min(left),
             };
             if rows == 0 {
                 next += 1;
                 continue;
             }
-            let selection = match (job.prompt_logits, rows == pending) {
-                (true, _) => LogitsSelection::All,
-                (false, true) if job.max_tokens > 0 => LogitsSelection::Last,
+            let selection = match (job.prompt_output, rows == pending) {
+                (PromptOutput::Logits, _) => LogitsSelection::All,
+                (_, true) if job.max_tokens > 0 => LogitsSelection::Last,
                 _ => LogitsSelection::None,
             };
             // Draft tokens only use rows that no other sequence needs.
             job.drafted.truncate(if pending == 1 { left.saturating_sub(rows) } else { 0 });
             let Some(cache) = &mut job.cache else { break };
-            let first = cache.len();
-            let mut tokens = job.tokens[first..first + rows].to_vec();
+            let known = cache.len();
+            let mut tokens = job.tokens[known..known + rows].to_vec();
             tokens.extend(&job.drafted);
             let selection = if job.drafted.is_empty() { selection } else { LogitsSelection::All };
-            let before = batch.logits_row_count();
+            let (first, before) = (batch.rows(), batch.logits_row_count());
             match batch.push_ahead(cache, &tokens, job.prompt, selection, ahead - 1) {
                 Ok(()) => {
-                    parts.push(BatchPart { job: next, rows, logits_rows: before..batch.logits_row_count() });
+                    let logits_rows = before..batch.logits_row_count();
+                    parts.push(BatchPart { job: next, first, rows, logits_rows });
                     next += 1;
                 }
                 Err(_) if !job.drafted.is_empty() => job.drafted.clear(),

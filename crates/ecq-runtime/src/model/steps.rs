@@ -42,7 +42,8 @@ pub(crate) struct StepBuffers {
     pub(crate) local_rope: Option<RotaryAngles>,
     /// Indices of the rows whose logits are computed.
     pub(crate) logits_rows: BufferId,
-    gathered: BufferId,
+    /// Hidden states of the rows whose logits are computed, after the last norm.
+    pub(crate) states: BufferId,
     pub(crate) logits: BufferId,
     /// `[logits rows, 5]`.
     pub(crate) sampling_params: BufferId,
@@ -163,7 +164,7 @@ impl StepBuffers {
             rope,
             local_rope,
             logits_rows,
-            gathered: f32s("gathered", config.hidden),
+            states: f32s("states", config.hidden),
             sampling_params: f32s("sampling_params", crate::sample::SamplingParams::LEN),
             logits: layout.buffer("logits", Element::F32, max_logits_rows * config.vocabulary),
             chosen,
@@ -177,6 +178,8 @@ impl StepBuffers {
 /// Use of the logits of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum LogitsUse {
+    /// They are not computed; the host reads the hidden states that the head would get.
+    None,
     /// The host reads them.
     Logits,
     /// The most likely token of each row is chosen.
@@ -235,9 +238,12 @@ impl Builder<'_> {
     pub(crate) fn head(&self, logits_use: LogitsUse, steps: &mut Vec<Step>) {
         let (model, b) = (self.model, self.buffers);
         let (hidden, width) = (model.config.hidden, model.config.vocabulary);
-        compute(steps, Command::Gather { x: b.x, index: b.logits_rows, width: hidden, y: b.gathered });
-        let (norm, rows, x) = (self.norm(&model.config.final_norm), Rows::Logits, b.gathered);
+        compute(steps, Command::Gather { x: b.x, index: b.logits_rows, width: hidden, y: b.states });
+        let (norm, rows, x) = (self.norm(&model.config.final_norm), Rows::Logits, b.states);
         compute(steps, Command::Norm { norm, rows, heads: 1, x, y: x });
+        if logits_use == LogitsUse::None {
+            return;
+        }
         let head = model.config.head.as_ref().unwrap_or(&model.config.embedding);
         let operand = Operand::Weight(model.ids.weights[head]);
         let consumption = self.consumption(operand, self.logits_rows);
@@ -245,7 +251,7 @@ impl Builder<'_> {
         compute(steps, Command::Linear { rows, x, outputs: vec![output] });
         let (logits, params, y) = (b.logits, b.sampling_params, b.chosen);
         match logits_use {
-            LogitsUse::Logits => {}
+            LogitsUse::None | LogitsUse::Logits => {}
             LogitsUse::Argmax | LogitsUse::Advance => compute(steps, Command::Argmax { logits, width, y }),
             LogitsUse::Sample => compute(steps, Command::Sample { logits, width, params, y }),
         }

@@ -69,7 +69,7 @@ pub async fn completions(State(app): State<Arc<App>>, Body(body): Body) -> Resul
 
 /// A prompt as text or tokens.
 #[derive(Debug, Clone)]
-enum Prompt {
+pub(super) enum Prompt {
     Text(String),
     Tokens(Vec<u32>),
 }
@@ -84,7 +84,15 @@ impl Prompt {
         })
     }
 
-    fn of(value: &Value) -> Option<Self> {
+    /// Returns whether there is no text and no token.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(text) => text.is_empty(),
+            Self::Tokens(tokens) => tokens.is_empty(),
+        }
+    }
+
+    pub(super) fn of(value: &Value) -> Option<Self> {
         match value {
             Value::String(text) => Some(Self::Text(text.clone())),
             Value::Array(list) if list.len() == 1 && !list[0].is_number() => Self::of(&list[0]),
@@ -96,7 +104,7 @@ impl Prompt {
         }
     }
 
-    fn tokens(self, model: &Loaded) -> Result<Vec<u32>, ApiError> {
+    pub(super) fn tokens(self, model: &Loaded) -> Result<Vec<u32>, ApiError> {
         match self {
             Self::Text(text) => {
                 model.tokenizer.encode(&text, true).map_err(|error| ApiError::of_runtime(&error))

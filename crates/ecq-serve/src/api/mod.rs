@@ -2,6 +2,7 @@
 
 mod chat;
 mod completions;
+mod embeddings;
 mod messages;
 mod models;
 mod openapi;
@@ -11,6 +12,7 @@ mod tokens;
 
 pub use chat::chat;
 pub use completions::completions;
+pub use embeddings::embeddings;
 pub use messages::{count_tokens, messages};
 pub use models::{health, metrics, model, models};
 pub use openapi::openapi;

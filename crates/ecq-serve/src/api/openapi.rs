@@ -64,6 +64,12 @@ const MESSAGES: &[Field] = &[
     ("stop_sequences", "array", "Strings that end the text"),
     ("thinking", "object", "type: enabled or disabled"),
 ];
+const EMBEDDINGS: &[Field] = &[
+    ("input!", "", "Text or token ids, or a list of them"),
+    ("model", "string", "Name of the model; the first one by default"),
+    ("encoding_format", "string", "float or base64"),
+    ("pooling", "string", "last or mean; the option of the server by default"),
+];
 const LIMIT: &[Field] = &[("max_tokens!", "integer", "Maximum number of tokens")];
 
 const ROUTES: &[Route] = &[
@@ -72,6 +78,7 @@ const ROUTES: &[Route] = &[
     ("post", "/v1/responses", "Continues a conversation", &[RESPONSES, TOOLS, SAMPLING]),
     ("post", "/v1/messages", "Continues a conversation", &[MESSAGES, LIMIT, TOOLS, SAMPLING]),
     ("post", "/v1/messages/count_tokens", "Counts the tokens of a conversation", &[MESSAGES, TOOLS]),
+    ("post", "/v1/embeddings", "Returns a vector of length 1 for each text", &[EMBEDDINGS]),
     ("get", "/v1/models", "Lists the models", &[]),
     ("get", "/v1/models/{name}", "Describes a model", &[]),
     ("post", "/tokenize", "Returns the tokens of a text", &[&[("content!", "string", "The text")]]),

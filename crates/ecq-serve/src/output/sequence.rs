@@ -56,7 +56,7 @@ impl SequenceOutput {
                 self.ended = true;
                 out.push(Output::Finish(Finish { reason, stop, usage }));
             }
-            EventKind::PromptLogits { .. } | EventKind::Failed { .. } => {}
+            EventKind::PromptLogits { .. } | EventKind::PromptStates { .. } | EventKind::Failed { .. } => {}
         }
         let mut outputs = out.into_vec();
         if self.single_call {

@@ -5,6 +5,7 @@
 mod apis;
 mod chat;
 mod client;
+mod embeddings;
 mod errors;
 mod grammars;
 mod load;

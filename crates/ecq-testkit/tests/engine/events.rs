@@ -1,10 +1,11 @@
 //! Events and results of requests.
 
 use super::models::{embedded, engine, load, tokenizer};
+use ecq_core::Limits;
 use ecq_runtime::backend::ActivationType;
 use ecq_runtime::{
-    Completion, Engine, EngineOptions, EventKind, FinishReason, Mode, Model, Request, RuntimeError,
-    SampleOptions, TokenMask,
+    Checkpoint, Completion, Engine, EngineOptions, EventKind, FinishReason, Mode, Model, PromptOutput,
+    Request, RuntimeError, SampleOptions, TokenMask,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -148,7 +149,7 @@ fn prompt_logits_are_complete_and_in_order() {
     let mut engine = Engine::new(model.clone(), None, EngineOptions::default()).unwrap();
     let prompt: Vec<u32> = (0..300).map(|i| i * 17 % 900).collect();
     let (mut next, mut last) = (0, Vec::new());
-    let asked = Request { prompt_logits: true, ..Request::new(prompt.clone(), 0) };
+    let asked = Request { prompt_output: PromptOutput::Logits, ..Request::new(prompt.clone(), 0) };
     let done = engine.complete(asked, |event| {
         if let EventKind::PromptLogits { rows, logits } = &event.kind {
             assert_eq!((rows.start, logits.len()), (next, rows.len() * model.config().vocabulary));
@@ -160,6 +161,61 @@ fn prompt_logits_are_complete_and_in_order() {
     // The most likely token after the last row is the token that would be generated.
     let token = complete(&mut engine, Request::new(prompt, 1)).tokens[0];
     assert_eq!(ecq_runtime::argmax(&last), Some(token));
+}
+
+#[test]
+fn states_of_prompts_are_the_input_of_the_head() {
+    let model = model();
+    let (hidden, vocabulary) = (model.config().hidden, model.config().vocabulary);
+    let checkpoint = Checkpoint::open(&embedded(), &Limits::default()).unwrap();
+    // The embedded model has no head of its own.
+    let head = checkpoint.matrix(&model.config().embedding, [vocabulary, hidden]).unwrap().to_f32().unwrap();
+    // Longer than a step, so that it runs in chunks, beside a sequence that generates.
+    let prompt: Vec<u32> = (0..300).map(|i| i * 17 % 900).collect();
+    let mut engine = Engine::new(model.clone(), None, EngineOptions::default()).unwrap();
+    let expected = complete(&mut engine, request(20)).tokens;
+    let asked = |prompt_output| Request { prompt_output, ..Request::new(prompt.clone(), 0) };
+    let generating = engine.submit(request(20)).unwrap();
+    let states_of = engine.submit(asked(PromptOutput::States)).unwrap();
+    let logits_of = engine.submit(asked(PromptOutput::Logits)).unwrap();
+    let (mut states, mut logits, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
+    while !engine.is_idle() {
+        for event in engine.step() {
+            match event.kind {
+                EventKind::PromptStates { rows, states: new } => {
+                    assert_eq!((event.request, rows.start * hidden), (states_of, states.len()));
+                    assert_eq!(new.len(), rows.len() * hidden);
+                    states.extend(new);
+                }
+                EventKind::PromptLogits { logits: new, .. } => {
+                    assert_eq!(event.request, logits_of);
+                    logits.extend(new);
+                }
+                EventKind::Token { token, .. } => {
+                    assert_eq!(event.request, generating);
+                    tokens.push(token);
+                }
+                EventKind::Finished { .. } => {}
+                EventKind::Failed { error, .. } => panic!("{error}"),
+            }
+        }
+    }
+    assert_eq!(tokens, expected);
+    assert_eq!((states.len(), logits.len()), (300 * hidden, 300 * vocabulary));
+    for (row, (state, logits)) in states.chunks(hidden).zip(logits.chunks(vocabulary)).enumerate() {
+        // A part of the vocabulary, another one in each row.
+        for token in (row % 37..vocabulary).step_by(37) {
+            let weights = &head[token * hidden..(token + 1) * hidden];
+            let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
+            let (sum, size) = state
+                .iter()
+                .zip(weights)
+                .map(product)
+                .fold((0.0, 0.0), |(sum, size), term| (sum + term, size + f64::abs(term)));
+            let error = (sum - f64::from(logits[token])).abs();
+            assert!(error <= 1e-5 * size, "row {row}, token {token}: {sum}, {}", logits[token]);
+        }
+    }
 }
 
 #[test]

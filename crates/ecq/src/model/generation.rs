@@ -86,6 +86,8 @@ impl Generation {
                     self.usage.new_tokens = self.tokens.len();
                     return Ok(Some(Item::Text(text)));
                 }
+                // The requests of this crate do not ask for states.
+                Some(EventKind::PromptStates { .. }) => {}
                 Some(EventKind::PromptLogits { logits, .. }) => return Ok(Some(Item::PromptLogits(logits))),
                 Some(EventKind::Finished { reason, text, usage, .. }) => {
                     self.end(Some(reason), usage);

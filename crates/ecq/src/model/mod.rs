@@ -15,7 +15,7 @@ use ecq_core::Element;
 use ecq_runtime::kv::KvOptions;
 use ecq_runtime::{
     ChatTemplate, Checkpoint, Engine, EngineOptions, EvalOptions, Evaluation, ExecutorOptions, Message, Mode,
-    Request, RuntimeError, TokenMask, Tokenizer,
+    PromptOutput, Request, RuntimeError, TokenMask, Tokenizer,
 };
 use queue::Queue;
 use std::fmt;
@@ -157,7 +157,7 @@ impl Model {
         tokens: &[u32],
         mut take: impl FnMut(&[f32]) -> ControlFlow<()>,
     ) -> Result<()> {
-        let request = Request { prompt_logits: true, ..Request::new(tokens.to_vec(), 0) };
+        let request = Request { prompt_output: PromptOutput::Logits, ..Request::new(tokens.to_vec(), 0) };
         let mut generation = Generation::begin(self.clone(), request)?;
         while let Some(logits) = generation.prompt_logits()? {
             if take(&logits).is_break() {
