@@ -126,7 +126,9 @@ impl SoloRuns {
                 let text = texts.entry((event.request, event.sequence)).or_default();
                 let (mode, _) = model.mode();
                 match event.kind {
-                    EventKind::PromptLogits { .. } => panic!("prompt logits were not requested"),
+                    EventKind::PromptLogits { .. } | EventKind::PromptStates { .. } => {
+                        panic!("outputs of the prompt were not requested")
+                    }
                     EventKind::Token { token, log_probs, .. } => {
                         text.push((token, log_probs.map(|p| p.token.to_bits())));
                         coverage.forked += usize::from(event.sequence > 0);
