@@ -1,14 +1,18 @@
 //! A transformer block in f32 with a forward and a backward pass, for all architectures with dense blocks.
 
-use super::layers::{Attention, Norm, Rotation, activation};
+use super::layers::{Attention, Norm, Rotation};
 use crate::error::{PackError, Result};
 use crate::products::{add_product, by_transposed};
+use ecq_kernels::cpu::{activate, activation_gradient, glu, glu_gradients};
 use ecq_runtime::Checkpoint;
 use ecq_runtime::arch::{
     AttentionSpec, BlockSpec, Config, LinearSpec, Mixer, NormKind, NormSpec, Rotary, Sublayer,
 };
 use rayon::prelude::*;
 use std::ops::Range;
+
+/// Values of an activation that a thread computes together.
+const PART: usize = 1 << 14;
 
 /// A matrix of a block.
 #[derive(Clone)]
@@ -293,11 +297,11 @@ impl Block {
     fn gate_and_up(&self, normed: &[f32]) -> [Vec<f32>; 3] {
         let up = self.project(&self.up, normed);
         let gate = self.gate.as_ref().map_or(Vec::new(), |gate| self.project(gate, normed));
-        let value = |x: f32| activation(self.activation, x).0;
-        let mut product = up.clone();
+        let mut product = if self.gate.is_some() { gate.clone() } else { up.clone() };
+        let parts = product.par_chunks_mut(PART).zip(up.par_chunks(PART));
         match self.gate {
-            Some(_) => product.par_iter_mut().zip(&gate).for_each(|(u, &g)| *u *= value(g)),
-            None => product.par_iter_mut().for_each(|u| *u = value(*u)),
+            Some(_) => parts.for_each(|(product, up)| glu(self.activation, product, up)),
+            None => parts.for_each(|(product, _)| activate(self.activation, product)),
         }
         [gate, up, product]
     }
@@ -352,15 +356,16 @@ impl Block {
         let mut d_up = d_product;
         if let Some(gate) = &self.gate {
             let mut d_gate = vec![0.0; d_up.len()];
-            let each = d_gate.par_iter_mut().zip(&mut d_up).zip(&t.gate).zip(&t.up);
-            each.for_each(|(((dg, du), &g), &u)| {
-                let (value, slope) = activation(self.activation, g);
-                (*dg, *du) = (*du * u * slope, *du * value);
+            let gradients = d_gate.par_chunks_mut(PART).zip(d_up.par_chunks_mut(PART));
+            let parts = gradients.zip(t.gate.par_chunks(PART).zip(t.up.par_chunks(PART)));
+            parts.for_each(|((d_gate, d_up), (gate, up))| {
+                glu_gradients(self.activation, gate, up, d_gate, d_up);
             });
             observer.observe(gate.matrix, &t.mlp_normed, &[&d_gate])?;
             self.matrices[gate.matrix].backward(&d_gate, &gate.range, &mut d_mlp_normed);
         } else {
-            d_up.par_iter_mut().zip(&t.up).for_each(|(du, &u)| *du *= activation(self.activation, u).1);
+            let parts = d_up.par_chunks_mut(PART).zip(t.up.par_chunks(PART));
+            parts.for_each(|(d_up, up)| activation_gradient(self.activation, up, d_up));
         }
         observer.observe(self.up.matrix, &t.mlp_normed, &[&d_up])?;
         self.matrices[self.up.matrix].backward(&d_up, &self.up.range, &mut d_mlp_normed);

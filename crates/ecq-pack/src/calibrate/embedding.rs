@@ -5,6 +5,7 @@ use super::layers::Norm;
 use super::statistics::{Gram, LayerStatistics};
 use crate::error::Result;
 use crate::products::{add_product, by_transposed};
+use ecq_kernels::cpu::softmax;
 use ecq_runtime::Checkpoint;
 use rayon::prelude::*;
 
@@ -95,15 +96,12 @@ impl EmbeddingAndHead {
         let draws: Vec<f64> = (0..rows).map(|_| draw(random)).collect();
         // Replaces the logits by probabilities.
         let tokens = logits.par_chunks_mut(vocabulary).zip(draws).map(|(logits, draw)| {
-            let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            logits.iter_mut().for_each(|l| *l = (*l - max).exp());
-            let sum: f64 = logits.iter().map(|&p| f64::from(p)).sum();
-            let mut left = draw * sum;
+            softmax(logits, 1.0);
+            let mut left = draw;
             let token = logits.iter().position(|&p| {
                 left -= f64::from(p);
                 left < 0.0
             });
-            logits.iter_mut().for_each(|p| *p = (f64::from(*p) / sum) as f32);
             token.unwrap_or(0)
         });
         let tokens: Vec<usize> = tokens.collect();

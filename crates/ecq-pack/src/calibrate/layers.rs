@@ -1,8 +1,8 @@
 //! The layers of a block between its matrices, with forward and backward passes: norms, rotary embeddings,
-//! attention, activations.
+//! attention.
 
 use crate::products::{add_product, add_transposed, by_transposed};
-use ecq_core::{Activation, RotaryPairs};
+use ecq_core::RotaryPairs;
 use ecq_kernels::cpu::softmax;
 use rayon::prelude::*;
 
@@ -234,22 +234,6 @@ impl Attention {
     }
 }
 
-/// Returns the value and the derivative of an activation function.
-pub(super) fn activation(kind: Activation, x: f32) -> (f32, f32) {
-    match kind {
-        Activation::Silu => {
-            let s = 1.0 / (1.0 + (-x).exp());
-            (x * s, s * (1.0 + x * (1.0 - s)))
-        }
-        Activation::GeluTanh => {
-            const SQRT_2_OVER_PI: f32 = 0.797_884_6;
-            let t = (SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x)).tanh();
-            let inner = SQRT_2_OVER_PI * (1.0 + 3.0 * 0.044_715 * x * x);
-            (0.5 * x * (1.0 + t), 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * inner)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,16 +292,6 @@ mod tests {
                 rotation.forward(&mut y, 6, 5);
                 y
             });
-        }
-    }
-
-    #[test]
-    fn activation_derivatives_match_finite_differences() {
-        for kind in [Activation::Silu, Activation::GeluTanh] {
-            for x in [-3.0, -0.4, 0.0, 0.9, 4.0] {
-                let slope = (activation(kind, x + 1e-2).0 - activation(kind, x - 1e-2).0) / 2e-2;
-                assert!((activation(kind, x).1 - slope).abs() < 1e-3, "{kind:?} {x}");
-            }
         }
     }
 }
