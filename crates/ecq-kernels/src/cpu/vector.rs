@@ -150,7 +150,7 @@ pub(super) fn exp(x: f32) -> f32 {
 /// Returns `e^x` to about one unit in the last place; about `1e-308` below -708, `e^709` above 709. Without
 /// branches, so that loops vectorize.
 ///
-/// Range reduction by `ln 2` in two parts, as in fdlibm, and the Taylor polynomial, whose rest is less than 1e-17
+/// Range reduction by `ln 2` in two parts, as in fdlibm, and the Taylor polynomial, whose rest is below 1e-17
 /// for `|r| <= ln(2) / 2`.
 #[inline(always)]
 fn exp_f64(x: f64) -> f64 {
