@@ -1,0 +1,146 @@
+//! Quantization of arrays on the CPU.
+
+use super::array::{FakeQuantizer, Scheme};
+use super::levels::Levels;
+use super::symmetric::{Rounding, Symmetric, sign, uniform};
+use ecq_coding::{Isa, multiversion};
+use rayon::prelude::*;
+
+/// Values of a piece of work of a thread. Less than two are not divided.
+const PIECE: usize = 1 << 17;
+/// Values that are copied and then quantized where they are, in the first-level cache.
+const BLOCK: usize = 1 << 10;
+/// Least number of values that are stored past the caches: more than the caches of a core hold, so that the
+/// next reader would not find them there. A store into a cache reads the line first, which is a third of the
+/// traffic.
+const STREAMED: usize = 1 << 20;
+/// Values of a line of a cache.
+const LINE: usize = 16;
+
+/// Defines two functions: one quantizes in place, the other one from whole lines to lines past the caches.
+macro_rules! loops {
+    ($in_place:ident, $streamed:ident, $one:expr) => {
+        multiversion! {
+            fn $in_place(x: &mut [f32], limit: f32, multiplier: f32) {
+                x.iter_mut().for_each(|x| *x = $one(*x, limit, multiplier));
+            }
+        }
+        multiversion! {
+            fn $streamed(x: &[[f32; LINE]], y: &mut [Line], limit: f32, multiplier: f32) {
+                for (x, y) in x.iter().zip(y) {
+                    store_past_caches(y, x.map(|x| $one(x, limit, multiplier)));
+                }
+            }
+        }
+    };
+}
+
+loops!(signs, streamed_signs, |x, limit, _| sign(x, limit));
+loops!(half_away, streamed_half_away, uniform::<false, false>);
+loops!(half_even, streamed_half_even, uniform::<true, false>);
+loops!(fused_half_away, streamed_fused_half_away, uniform::<false, true>);
+loops!(fused_half_even, streamed_fused_half_even, uniform::<true, true>);
+
+/// A line of a cache.
+#[repr(C, align(64))]
+struct Line([f32; LINE]);
+
+/// Stores a line without reading it, where the processor has instructions for it.
+#[inline(always)]
+fn store_past_caches(to: &mut Line, line: [f32; LINE]) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64. An array of vectors has the layout of the line, which is aligned.
+    unsafe {
+        use std::arch::x86_64::{__m128, _mm_stream_ps};
+        let parts = std::mem::transmute::<[f32; LINE], [__m128; LINE / 4]>(line);
+        let to = to.0.as_mut_ptr();
+        parts.into_iter().enumerate().for_each(|(i, part)| _mm_stream_ps(to.add(4 * i), part));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    (to.0 = line);
+}
+
+/// Orders stores past the caches before everything after.
+fn end_stores_past_caches() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
+}
+
+fn symmetric(of: &Symmetric, x: &mut [f32]) {
+    // All sets but the portable one have fused multiply-add.
+    let fused = Isa::detect() != Isa::Portable;
+    let work = match (of.bits().get(), of.rounding(), fused) {
+        (1, ..) => signs,
+        (_, Rounding::HalfAway, false) => half_away,
+        (_, Rounding::HalfEven, false) => half_even,
+        (_, Rounding::HalfAway, true) => fused_half_away,
+        (_, Rounding::HalfEven, true) => fused_half_even,
+    };
+    work(x, of.limit(), of.multiplier());
+}
+
+/// Quantizes to places behind the caches but for the first and the last values, which fill no line.
+fn streamed(of: &Symmetric, x: &[f32], y: &mut [f32]) {
+    // SAFETY: a line is floats, whatever their values.
+    let (first, lines, last) = unsafe { y.align_to_mut::<Line>() };
+    let whole = first.len() + LINE * lines.len();
+    for (x, y) in [(&x[..first.len()], &mut *first), (&x[whole..], last)] {
+        y.copy_from_slice(x);
+        symmetric(of, y);
+    }
+    let (x, y) = (x[first.len()..whole].as_chunks().0, lines);
+    let work = match (of.bits().get(), of.rounding(), Isa::detect() != Isa::Portable) {
+        (1, ..) => streamed_signs,
+        (_, Rounding::HalfAway, false) => streamed_half_away,
+        (_, Rounding::HalfEven, false) => streamed_half_even,
+        (_, Rounding::HalfAway, true) => streamed_fused_half_away,
+        (_, Rounding::HalfEven, true) => streamed_fused_half_even,
+    };
+    work(x, y, of.limit(), of.multiplier());
+}
+
+fn levels(of: &Levels, x: &mut [f32]) {
+    x.iter_mut().for_each(|x| *x = of.quantize(*x));
+}
+
+/// Quantizes values from the value `start` of an array on.
+fn piece(quantizer: &FakeQuantizer, start: usize, x: &mut [f32]) {
+    let len = x.len();
+    quantizer.for_runs(start, len, |channel, run| match quantizer.scheme() {
+        Scheme::Symmetric(all) => symmetric(&all[channel], &mut x[run]),
+        Scheme::Levels(all) => levels(&all[channel], &mut x[run]),
+    });
+}
+
+pub(super) fn in_place(quantizer: &FakeQuantizer, x: &mut [f32]) {
+    if x.len() < 2 * PIECE {
+        return piece(quantizer, 0, x);
+    }
+    x.par_chunks_mut(PIECE).enumerate().for_each(|(i, x)| piece(quantizer, i * PIECE, x));
+}
+
+pub(super) fn copy(quantizer: &FakeQuantizer, x: &[f32], y: &mut [f32]) {
+    let past_caches = x.len() >= STREAMED;
+    let work = |start: usize, x: &[f32], y: &mut [f32]| match quantizer.scheme() {
+        Scheme::Symmetric(all) if past_caches && (all.len() == 1 || quantizer.run() >= BLOCK) => {
+            quantizer.for_runs(start, x.len(), |channel, run| {
+                streamed(&all[channel], &x[run.clone()], &mut y[run]);
+            });
+            end_stores_past_caches();
+        }
+        _ => {
+            for (i, (x, y)) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)).enumerate() {
+                y.copy_from_slice(x);
+                piece(quantizer, start + i * BLOCK, y);
+            }
+        }
+    };
+    if x.len() < 2 * PIECE {
+        return work(0, x, y);
+    }
+    let pieces = x.par_chunks(PIECE).zip(y.par_chunks_mut(PIECE)).enumerate();
+    pieces.for_each(|(i, (x, y))| work(i * PIECE, x, y));
+}
