@@ -8,7 +8,9 @@ use crate::Numbers;
 pub fn fake_quant_values(count: usize, seed: u64) -> Vec<f32> {
     let mut all = vec![0.0, 1.0, 0.5, 2.0, f32::MAX, f32::INFINITY, f32::MIN_POSITIVE, f32::EPSILON];
     // Subnormals, NaNs that are quiet and not, neighbours of one.
-    all.extend([1, 0x7f_ffff, 0x7fc0_0000, 0x7f80_0001, 0x7fff_ffff, 0x3f7f_ffff, 0x3f80_0001].map(f32::from_bits));
+    all.extend(
+        [1, 0x7f_ffff, 0x7fc0_0000, 0x7f80_0001, 0x7fff_ffff, 0x3f7f_ffff, 0x3f80_0001].map(f32::from_bits),
+    );
     all.extend((2..=16).flat_map(|bits| near_half(bits, 0)));
     let mut numbers = Numbers::new(seed);
     while all.len() < count {

@@ -1,10 +1,10 @@
 //! Quantizers of whole arrays.
 
+use super::Result;
 use super::cpu;
 use super::error::FakeQuantError;
 use super::levels::Levels;
 use super::symmetric::{Bits, Rounding, Symmetric};
-use super::Result;
 
 /// The quantizers of the channels of an array: one, or one per channel.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,9 +99,9 @@ impl FakeQuantizer {
         let scheme = match choice {
             LevelChoice::Uniform(RangeChoice::Limit(limit)) => return range(-limit, limit),
             LevelChoice::Uniform(RangeChoice::Between(low, high)) => return range(low, high),
-            LevelChoice::Uniform(RangeChoice::LargestMagnitude) => symmetric(&|channel| {
-                Ok(Symmetric::fitted(bits, values(channel).copied(), rounding))
-            })?,
+            LevelChoice::Uniform(RangeChoice::LargestMagnitude) => {
+                symmetric(&|channel| Ok(Symmetric::fitted(bits, values(channel).copied(), rounding)))?
+            }
             LevelChoice::Uniform(RangeChoice::LeastToLargest) => {
                 let levels = (0..channels).map(|channel| {
                     let finite = || values(channel).copied().filter(|x| x.is_finite());
@@ -175,7 +175,12 @@ impl FakeQuantizer {
     }
 
     /// Calls `work` with a channel and the values of each run, from the value `start` of an array on.
-    pub(super) fn for_runs(&self, start: usize, len: usize, mut work: impl FnMut(usize, std::ops::Range<usize>)) {
+    pub(super) fn for_runs(
+        &self,
+        start: usize,
+        len: usize,
+        mut work: impl FnMut(usize, std::ops::Range<usize>),
+    ) {
         let channels = self.channels();
         if channels == 1 {
             return work(0, 0..len);

@@ -1,8 +1,8 @@
 //! Gradients for training with fake quantization.
 
+use super::Result;
 use super::array::{FakeQuantizer, Scheme};
 use super::error::FakeQuantError;
-use super::Result;
 
 /// Gradients of a loss.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,8 @@
 //! Levels of any spacing.
 
+use super::Result;
 use super::error::FakeQuantError;
 use super::symmetric::{Bits, Rounding};
-use super::Result;
 
 /// Levels in ascending order; a value becomes the nearest one. Values outside of them become the first or
 /// the last one.

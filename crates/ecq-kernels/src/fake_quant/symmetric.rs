@@ -1,7 +1,7 @@
 //! Levels that are equally spaced and symmetric about zero.
 
-use super::error::FakeQuantError;
 use super::Result;
+use super::error::FakeQuantError;
 use std::fmt;
 use std::str::FromStr;
 
@@ -119,8 +119,7 @@ impl Symmetric {
     /// there is; for zeros alone it is 1.
     pub fn fitted(bits: Bits, values: impl Iterator<Item = f32>, rounding: Rounding) -> Self {
         let largest = values.map(f32::abs).filter(|x| x.is_finite()).fold(0.0, f32::max);
-        let limit =
-            if largest == 0.0 { 1.0 } else { largest.clamp(Self::LEAST_LIMIT, Self::LARGEST_LIMIT) };
+        let limit = if largest == 0.0 { 1.0 } else { largest.clamp(Self::LEAST_LIMIT, Self::LARGEST_LIMIT) };
         let multiplier = (f64::from(bits.largest()) / f64::from(limit)) as f32;
         Self { bits, rounding, limit, multiplier }
     }

@@ -62,7 +62,8 @@ fn values_become_the_nearest_level() {
 
 #[test]
 fn quantiles_are_used_equally_often() {
-    let x: Vec<f32> = (0..1 << 12).map(|i| (i as f32 / 4096.0).powi(3)).chain([f32::NAN, f32::INFINITY]).collect();
+    let x: Vec<f32> =
+        (0..1 << 12).map(|i| (i as f32 / 4096.0).powi(3)).chain([f32::NAN, f32::INFINITY]).collect();
     for bits in [1, 3, 6] {
         let bits = Bits::new(bits).unwrap();
         let levels = Levels::quantiles(bits, x.iter().copied(), Rounding::HalfAway);
@@ -85,7 +86,8 @@ fn quantiles_are_used_equally_often() {
 #[test]
 fn wrong_levels_are_refused() {
     let new = |levels: &[f32]| Levels::new(levels.to_vec(), Rounding::HalfAway);
-    for (levels, index) in [(&[][..], 0), (&[1.0, 1.0], 1), (&[0.0, f32::NAN], 1), (&[f32::NEG_INFINITY], 0)] {
+    for (levels, index) in [(&[][..], 0), (&[1.0, 1.0], 1), (&[0.0, f32::NAN], 1), (&[f32::NEG_INFINITY], 0)]
+    {
         assert!(matches!(new(levels), Err(FakeQuantError::Levels { index: i, .. }) if i == index));
     }
     let many: Vec<f32> = (0..=1 << 16).map(|i| i as f32).collect();
