@@ -1,5 +1,5 @@
-// Symmetric levels. A channel is the bits of its limit, of its multiplier (twice the multiplier if EVEN is
-// 0), of the reciprocal of the multiplier, and the mantissa of the multiplier.
+// Symmetric levels. A channel is the bits of its limit, of its multiplier and of the reciprocal of the
+// multiplier, and the mantissa of the multiplier.
 
 @group(0) @binding(3) var<storage, read> fake_channels: array<vec4<u32>>;
 
@@ -7,8 +7,8 @@
 //
 // - Magnitudes are compared as integers, and the sign is a bit, so that a driver may flush subnormals: they
 //   become zero anyway.
-// - The product is the only float operation before rounding, and a product is rounded correctly; there is no
-//   sum that a driver could fuse it with. The product with twice the multiplier is twice the product.
+// - Products are the only float operations before rounding, and they are rounded correctly; there is no sum
+//   that a driver could fuse them with. Twice a product is exact.
 // - The quotient n / m is that of a product with the reciprocal of m, corrected by one unit in the last
 //   place. With the mantissas a of the product and b of m, n is a b 2^-k with k of 32 or more, but for an
 //   error: n is below 2^15, a b at least 2^46. So the low word of a b is the remainder. It is at most
@@ -31,7 +31,7 @@ fn fake_value(bits: u32, channel: u32) -> u32 {
         n = u32(round(p));
     } else {
         // The integer part of twice the product and one, halved.
-        n = (u32(p) + 1u) >> 1u;
+        n = (u32(2.0 * p) + 1u) >> 1u;
     }
     if (n == 0u) { return sign; }
     let q = bitcast<u32>(f32(n) * bitcast<f32>(c.z));

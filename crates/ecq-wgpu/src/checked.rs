@@ -2,12 +2,12 @@
 
 use crate::commands::attention_kernel;
 use crate::decode::{checked_decoders, pack_kernel};
-use crate::fake_quant::{FakeQuantForm, kernel};
+use crate::fake_quant::kernel;
 use crate::kernel::{Kernel, source};
 use crate::products::{matrix_kernel, prepare_kernel, product_kernel};
 use ecq_core::Element;
 use ecq_kernels::fake_quant::{Bits, FakeQuantError, FakeQuantizer, Levels, Rounding, Symmetric};
-use ecq_kernels::gpu::{MatrixKind, element, grid};
+use ecq_kernels::gpu::{FakeQuantForm, MatrixKind, element, grid};
 
 /// Returns each kernel with a name.
 pub fn checked_kernels() -> Vec<(String, Kernel)> {

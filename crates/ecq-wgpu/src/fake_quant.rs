@@ -4,24 +4,11 @@ use crate::dispatch::{ActiveRows, Dispatch, Encoded, PARAMETER_BYTES, encode};
 use crate::error::{Result, WgpuError};
 use crate::gpu::Gpu;
 use crate::kernel::{Kernel, source};
-use ecq_kernels::fake_quant::{FakeQuantizer, Rounding, Scheme};
+use ecq_kernels::fake_quant::FakeQuantizer;
+use ecq_kernels::gpu::{FakeQuantForm, FakeQuantTables};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Which kernel quantizes; results are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum FakeQuantForm {
-    /// `Vector` for small arrays, `Block` for large ones.
-    #[default]
-    Auto,
-    /// Four values per thread.
-    Vector,
-    /// Sixteen values per thread, four at a time.
-    Block,
-}
-
-/// Least number of values for which `Auto` chooses blocks: fewer would leave multiprocessors without threads.
-const BLOCKS: usize = 1 << 20;
 /// Threads of a workgroup.
 const THREADS: usize = 256;
 /// Most workgroups of a dimension that every adapter has.
@@ -44,10 +31,10 @@ impl GpuFakeQuantizer {
     /// # Errors
     /// [`WgpuError::Driver`], [`WgpuError::Limit`] or [`WgpuError::OutOfMemory`].
     pub fn compile(gpu: &Arc<Gpu>, quantizer: &FakeQuantizer) -> Result<Self> {
-        let (channels, table) = parameters(quantizer.scheme());
-        let mut tables = vec![gpu.filled("parameters of channels", &channels)?];
-        if !table.is_empty() {
-            tables.push(gpu.filled("levels", &table)?);
+        let of = FakeQuantTables::new(quantizer);
+        let mut tables = vec![gpu.filled("parameters of channels", &of.channels)?];
+        if of.levels {
+            tables.push(gpu.filled("levels", &of.table)?);
         }
         let kernels = [FakeQuantForm::Vector, FakeQuantForm::Block].map(|form| kernel(quantizer, form));
         for kernel in &kernels {
@@ -136,13 +123,9 @@ impl GpuFakeQuantizer {
         start: usize,
         len: usize,
     ) -> Result<Vec<Encoded>> {
-        let block = match form {
-            FakeQuantForm::Auto => len >= BLOCKS,
-            FakeQuantForm::Vector => false,
-            FakeQuantForm::Block => true,
-        };
+        let block = form.is_block(len);
         let vectors = len.div_ceil(4);
-        let groups = vectors.div_ceil(THREADS * if block { 4 } else { 1 });
+        let groups = vectors.div_ceil(THREADS * if block { FakeQuantForm::BLOCK_VECTORS } else { 1 });
         // With one channel the numbers have no meaning.
         let first = if self.channels == 1 { 0 } else { start % (self.run * self.channels) };
         let run = if self.channels == 1 { 1 } else { self.run };
@@ -168,53 +151,14 @@ impl GpuFakeQuantizer {
     }
 }
 
-/// Returns the words of the channels and of the table of levels, which symmetric levels do not have.
-fn parameters(scheme: &Scheme) -> (Vec<u32>, Vec<u32>) {
-    match scheme {
-        Scheme::Symmetric(all) => {
-            let channel = |of: &ecq_kernels::fake_quant::Symmetric| {
-                let multiplier = of.multiplier();
-                let twice = if of.rounding() == Rounding::HalfEven { 1.0 } else { 2.0 };
-                [
-                    of.limit().to_bits(),
-                    (twice * multiplier).to_bits(),
-                    (1.0 / multiplier).to_bits(),
-                    (multiplier.to_bits() & 0x7f_ffff) | 0x80_0000,
-                ]
-            };
-            (all.iter().flat_map(channel).collect(), Vec::new())
-        }
-        Scheme::Levels(all) => {
-            let (mut channels, mut table) = (Vec::new(), Vec::new());
-            for of in all {
-                let keys = table.len();
-                table.extend(of.keys());
-                channels.extend([of.keys().len(), keys, table.len(), 0].map(|n| n as u32));
-                table.extend(of.levels().iter().map(|level| level.to_bits()));
-            }
-            (channels, table)
-        }
-    }
-}
-
 /// Returns the kernel of a quantizer.
 pub(crate) fn kernel(quantizer: &FakeQuantizer, form: FakeQuantForm) -> Kernel {
-    let vectors = if form == FakeQuantForm::Block { 4 } else { 1 };
-    let channels = if quantizer.channels() == 1 { 1 } else { 2 };
-    let constants = [("FORM", vectors), ("CHANNELS", channels)];
-    match quantizer.scheme() {
-        Scheme::Symmetric(all) => {
-            let is = |of: fn(&ecq_kernels::fake_quant::Symmetric) -> bool| {
-                usize::from(all.first().is_some_and(of))
-            };
-            let even = is(|of| of.rounding() == Rounding::HalfEven);
-            let one_bit = is(|of| of.bits().get() == 1);
-            Kernel::new("fake_quant", &[source::FAKE_QUANT, source::FAKE_SYMMETRIC], "rrw")
-                .with(&constants)
-                .with(&[("EVEN", even), ("ONE_BIT", one_bit)])
-        }
-        Scheme::Levels(_) => {
-            Kernel::new("fake_quant", &[source::FAKE_QUANT, source::FAKE_LEVELS], "rrwr").with(&constants)
-        }
-    }
+    let vectors = if form == FakeQuantForm::Block { FakeQuantForm::BLOCK_VECTORS } else { 1 };
+    let FakeQuantTables { levels, one_bit, even, .. } = FakeQuantTables::new(quantizer);
+    let kernel = match levels {
+        true => Kernel::new("fake_quant", &[source::FAKE_QUANT, source::FAKE_LEVELS], "rrwr"),
+        false => Kernel::new("fake_quant", &[source::FAKE_QUANT, source::FAKE_SYMMETRIC], "rrw")
+            .with(&[("EVEN", usize::from(even)), ("ONE_BIT", usize::from(one_bit))]),
+    };
+    kernel.with(&[("FORM", vectors), ("CHANNELS", quantizer.channels().clamp(1, 2))])
 }

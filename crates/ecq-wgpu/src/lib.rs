@@ -34,7 +34,7 @@ pub use backend::Wgpu;
 #[doc(hidden)]
 pub use checked::checked_kernels;
 pub use error::WgpuError;
-pub use fake_quant::{FakeQuantForm, GpuFakeQuantizer};
+pub use fake_quant::GpuFakeQuantizer;
 pub use gpu::Gpu;
 #[doc(hidden)]
 pub use kernel::{Access, Kernel};
