@@ -1,5 +1,5 @@
-// Fake quantization: the arithmetic of `ecq_kernels::fake_quant`, bit for bit. Products, quotients and
-// roundings are those of IEEE 754, which the compiler cannot fuse or approximate.
+// Fake quantization: the arithmetic of `ecq_kernels::fake_quant`, bit for bit. Products, fused products and
+// roundings are those of IEEE 754, which the compiler neither fuses nor approximates.
 //
 // VECTORS is the number of vectors of four values of a thread: 1 for small arrays, more for large ones, so
 // that a thread has several reads under way. A value is read and written once: nothing is gained by a copy in
@@ -35,7 +35,10 @@ __device__ __forceinline__ u32 fake_value(u32 bits, const uint4& c, const u32* t
     const float p = __fmul_rn(clipped, multiplier);
     // Twice the product is exact, and is below 2^16.
     const float n = EVEN ? rintf(p) : (float)(((u32)__fmul_rn(2.0f, p) + 1) >> 1);
-    return sign | __float_as_uint(__fdiv_rn(n, multiplier));
+    // The quotient, rounded correctly: see `fused_quotient` of the CPU. A division has a branch.
+    const float reciprocal = __uint_as_float(c.z), rough = __fmul_rn(n, reciprocal);
+    const float near = __fmaf_rn(__fmaf_rn(-rough, multiplier, n), reciprocal, rough);
+    return sign | __float_as_uint(__fmaf_rn(__fmaf_rn(-near, multiplier, n), reciprocal, near));
 #endif
 }
 

@@ -34,6 +34,8 @@ struct Row {
     bits: u32,
     values: usize,
     device: String,
+    /// Of the CPU.
+    threads: Option<usize>,
     kernel: &'static str,
     seconds: f64,
     values_per_s: f64,
@@ -149,6 +151,7 @@ fn row(args: &FakeQuantBenchArgs, device: &Device, bits: Bits, len: usize, times
         bits: bits.get(),
         values: len,
         device: device.name(),
+        threads: device.threads(),
         kernel: if args.kernel.is_block(len) { "block" } else { "vector" },
         seconds,
         values_per_s: len as f64 / seconds,
@@ -162,13 +165,12 @@ fn row(args: &FakeQuantBenchArgs, device: &Device, bits: Bits, len: usize, times
 }
 
 fn print(args: &FakeQuantBenchArgs, rows: &[Row]) {
-    let headings =
-        ["device", "bits", "values", "G values/s", "GB/s", "±%", "copy GB/s", "±%", "of copy", "[1]"];
-    let mut table = table(&headings, 1);
+    let headings = ["device", "bits", "values", "G values/s", "GB/s", "±%", "copy", "±%", "of copy", "[1]"];
+    let mut table = table(&headings, 0);
     for row in rows {
         let percent = |part: f64| format!("{:.0}", 50.0 * part);
         table.add_row([
-            row.device.clone(),
+            row.threads.map_or(String::new(), |threads| threads.to_string()),
             row.bits.to_string(),
             count(row.values as u64),
             three_digits(row.values_per_s / 1e9),
@@ -182,8 +184,9 @@ fn print(args: &FakeQuantBenchArgs, rows: &[Row]) {
     }
     outln!("{table}");
     paragraph(&format!(
-        "medians of {} measurements, quantizing and copying in turn; a value is read and written with 8 bytes; \
+        "{}; medians of {} measurements, quantizing and copying (GB/s) in turn; a value is read and written with 8 bytes; \
          ±%: half of the distance of the quartiles; rounding {}",
+        rows.last().map_or("", |row| &row.device),
         args.repeat,
         args.rounding.name()
     ));

@@ -48,10 +48,15 @@ impl Device {
         Err(RuntimeError::InvalidInput("this build has no wgpu device; its feature is wgpu").into())
     }
 
-    /// Returns the name and the number of threads of the CPU.
+    /// Returns the number of threads of the CPU.
+    pub fn threads(&self) -> Option<usize> {
+        if let Self::Cpu(pool) = self { Some(pool.current_num_threads()) } else { None }
+    }
+
+    /// Returns the name.
     pub fn name(&self) -> String {
         match self {
-            Self::Cpu(pool) => format!("CPU, {} threads", pool.current_num_threads()),
+            Self::Cpu(_) => format!("CPU, {}", ecq::coding::Isa::detect().name()),
             Self::Cuda(cuda) => cuda.info().name,
             #[cfg(feature = "wgpu")]
             Self::Wgpu(gpu) => format!("{}, {}", gpu.report().name, gpu.report().driver),

@@ -8,6 +8,10 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Prefix of the folder of a point that is being measured.
+pub const UNFINISHED: &str = ".point-";
 
 /// A journal, locked until it is dropped.
 pub struct Journal {
@@ -28,7 +32,16 @@ impl Journal {
         let mut options = OpenOptions::new();
         let mut file =
             options.read(true).write(true).create(true).truncate(false).open(&path).with_context(context)?;
-        match file.try_lock() {
+        // A sweep that was killed a moment ago may not be gone yet.
+        let mut locked = file.try_lock();
+        for _ in 0..20 {
+            if !matches!(locked, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(PackError::Option {
@@ -63,6 +76,7 @@ impl Journal {
                 }
             }
         }
+        remove_unfinished(folder)?;
         let mut journal = Self { path, file, records };
         // Points of other sweeps and half a line are left out, in one write.
         journal.rewrite(points)?;
@@ -120,4 +134,16 @@ impl Journal {
     pub fn records(&self, points: &[Point]) -> Vec<Value> {
         points.iter().filter_map(|point| self.records.get(&point.key).cloned()).collect()
     }
+}
+
+/// Removes what killed sweeps have left.
+fn remove_unfinished(folder: &Path) -> anyhow::Result<()> {
+    let context = || folder.display().to_string();
+    for entry in std::fs::read_dir(folder).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) && entry.path().is_dir() {
+            std::fs::remove_dir_all(entry.path()).with_context(|| entry.path().display().to_string())?;
+        }
+    }
+    Ok(())
 }

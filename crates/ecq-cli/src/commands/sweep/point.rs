@@ -1,14 +1,14 @@
 //! One point: quantize, evaluate, remove the file.
 
+use super::journal::UNFINISHED;
 use super::plan::{Plan, Point, options};
 use crate::args::{EngineArgs, EvalArgs};
 use crate::commands::engine::Loaded;
 use crate::commands::eval;
-use crate::interrupt;
 use crate::progress::{Bar, QUANTIZING};
 use anyhow::Context;
 use ecq::source;
-use ecq::{Limits, PackError, pack, peak_rss_bytes};
+use ecq::{Limits, pack, peak_rss_bytes};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use std::time::Instant;
 pub fn measure(plan: &Plan, point: &Point, folder: &Path, threads: Option<usize>) -> anyhow::Result<Value> {
     let start = Instant::now();
     // Removed with everything in it, whatever happens but a kill.
-    let work = tempfile::Builder::new().prefix(".point-").tempdir_in(folder);
+    let work = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(folder);
     let work = work.with_context(|| folder.display().to_string())?;
     let file = work.path().join(format!("{}-{}.ecq", point.grid.replace(':', "-"), point.bits));
     let options = options(&point.grid, point.bits, &plan.embedding)?;
@@ -45,9 +45,6 @@ pub fn measure(plan: &Plan, point: &Point, folder: &Path, threads: Option<usize>
         Some(&reference),
         &super::read(&plan.text)?,
     )?;
-    if interrupt::is_requested() && rows.is_empty() {
-        return Err(PackError::Cancelled.into());
-    }
     let row = rows.first().context("the evaluation has no result")?;
     let mut record = eval::object(row, &args);
     let more = json!({
