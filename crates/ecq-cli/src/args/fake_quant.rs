@@ -101,6 +101,9 @@ pub struct SweepArgs {
     /// Number of threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
     pub threads: Option<usize>,
+    /// Measure one point and print it: what the sweep runs in a process of its own
+    #[arg(long, value_name = "KEY", hide = true)]
+    pub point: Option<String>,
 }
 
 pub(super) fn bits(text: &str) -> Result<Bits, String> {

@@ -96,10 +96,13 @@ fn end_stores_past_caches() {
     }
 }
 
+/// Whether the processor has fused multiply-add: all sets but the portable one do.
+fn is_fused() -> bool {
+    Isa::detect() != Isa::Portable
+}
+
 fn symmetric(of: &Symmetric, x: &mut [f32]) {
-    // All sets but the portable one have fused multiply-add.
-    let fused = Isa::detect() != Isa::Portable;
-    let work = match (of.bits().get(), of.rounding(), fused) {
+    let work = match (of.bits().get(), of.rounding(), is_fused()) {
         (1, ..) => signs,
         (_, Rounding::HalfAway, false) => half_away,
         (_, Rounding::HalfEven, false) => half_even,
@@ -109,7 +112,7 @@ fn symmetric(of: &Symmetric, x: &mut [f32]) {
     work(x, of.limit(), of.multiplier());
 }
 
-/// Quantizes to places behind the caches but for the first and the last values, which fill no line.
+/// Quantizes past the caches, but for the first and the last values, which fill no line.
 fn streamed(of: &Symmetric, x: &[f32], y: &mut [f32]) {
     // SAFETY: a line is floats, whatever their values.
     let (first, lines, last) = unsafe { y.align_to_mut::<Line>() };
@@ -119,7 +122,7 @@ fn streamed(of: &Symmetric, x: &[f32], y: &mut [f32]) {
         symmetric(of, y);
     }
     let (x, y) = (x[first.len()..whole].as_chunks().0, lines);
-    let work = match (of.bits().get(), of.rounding(), Isa::detect() != Isa::Portable) {
+    let work = match (of.bits().get(), of.rounding(), is_fused()) {
         (1, ..) => streamed_signs,
         (_, Rounding::HalfAway, false) => streamed_half_away,
         (_, Rounding::HalfEven, false) => streamed_half_even,

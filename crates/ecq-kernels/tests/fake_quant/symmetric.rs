@@ -63,7 +63,7 @@ fn other_limits_have_the_bits_of_the_oracle() {
                 let what = format!("{bits} bits, limit {limit:e}, {}", rounding.name());
                 assert_bits(&x, &y, &what, |x| oracle(x, bits, limit, rounding));
                 let one = |x: &f32| quantizer.quantize(*x).to_bits();
-                assert!(x[..1000].iter().zip(&y).all(|(x, y)| one(x) == y.to_bits()), "{what}");
+                assert!(x.iter().zip(&y).all(|(x, y)| one(x) == y.to_bits()), "{what}");
             }
         }
     }

@@ -165,7 +165,7 @@ fn row(args: &FakeQuantBenchArgs, device: &Device, bits: Bits, len: usize, times
 }
 
 fn print(args: &FakeQuantBenchArgs, rows: &[Row]) {
-    let headings = ["device", "bits", "values", "G values/s", "GB/s", "±%", "copy", "±%", "of copy", "[1]"];
+    let headings = ["threads", "bits", "values", "G values/s", "GB/s", "±%", "copy", "±%", "of copy", "[1]"];
     let mut table = table(&headings, 0);
     for row in rows {
         let percent = |part: f64| format!("{:.0}", 50.0 * part);

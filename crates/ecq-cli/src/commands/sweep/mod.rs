@@ -3,13 +3,14 @@
 mod journal;
 mod plan;
 mod point;
+mod process;
 
 use crate::args::{Quality, Rate, SweepArgs};
 use crate::commands::plot;
 use crate::exit::ExitCode;
 use crate::out::{errln, outln, paragraph};
 use crate::progress::duration;
-use crate::table::{bytes, table};
+use crate::table::table;
 use crate::{interrupt, json, texts};
 use anyhow::Context;
 use ecq::PackError;
@@ -22,6 +23,12 @@ pub fn run(args: &SweepArgs, json: bool) -> anyhow::Result<ExitCode> {
     let plan = Plan::read(&args.sweep)?;
     let points = plan.points()?;
     interrupt::install_handler()?;
+    if let Some(key) = &args.point {
+        let point = points.iter().find(|point| point.key == *key);
+        let point = point.context("a file of the sweep has changed; start the sweep again")?;
+        json::print(&point::measure(&plan, point, &args.output, args.threads)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut journal = Journal::open(&args.output, &points)?;
     let reused = journal.len();
     if reused > 0 {
@@ -35,7 +42,7 @@ pub fn run(args: &SweepArgs, json: bool) -> anyhow::Result<ExitCode> {
             return Err(interrupted(&journal, points.len(), &args.output));
         }
         errln!("point {} of {}: {}", number + 1, points.len(), point.title());
-        match point::measure(&plan, point, &args.output, args.threads) {
+        match process::measure(args, point) {
             Ok(record) => journal.add(point, record)?,
             Err(error) if matches!(error.downcast_ref(), Some(PackError::Cancelled)) => {
                 return Err(interrupted(&journal, points.len(), &args.output));
@@ -68,12 +75,12 @@ fn interrupted(journal: &Journal, all: usize, folder: &Path) -> anyhow::Error {
         .context(format!("interrupted; {done}; the same command continues"))
 }
 
-const HEADINGS: [&str; 8] =
-    ["model", "grid", "bits", "bpw", "KL", "same top-1", "peak memory: quantizing, evaluating", "time"];
+const HEADINGS: [&str; 9] =
+    ["model", "grid", "bits", "bpw", "KL", "top-1", "quantize, MB", "evaluate, MB", "time"];
 
-fn cells(record: &Value) -> [String; 8] {
+fn cells(record: &Value) -> [String; 9] {
     let number = |key: &str| record[key].as_f64();
-    let memory = |key: &str| record[key].as_u64().map_or("-".to_owned(), bytes);
+    let megabytes = |key: &str| number(key).map_or("-".to_owned(), |bytes| format!("{:.0}", bytes / 1e6));
     let text = |key: &str| record[key].as_str().unwrap_or_default().to_owned();
     [
         text("model_name"),
@@ -81,10 +88,11 @@ fn cells(record: &Value) -> [String; 8] {
         number("bits").map_or(String::new(), |bits| bits.to_string()),
         number("bpw_linear").map_or(String::new(), |bpw| format!("{bpw:.3}")),
         number("kl").map_or(String::new(), |kl| {
-            format!("{kl:.4} ± {:.4}", record["stderrs"]["kl"].as_f64().unwrap_or(0.0))
+            format!("{kl:.3} ± {:.3}", record["stderrs"]["kl"].as_f64().unwrap_or(0.0))
         }),
         number("top1").map_or(String::new(), |part| format!("{:.1}%", 100.0 * part)),
-        format!("{}, {}", memory("quantize_peak_rss_bytes"), memory("evaluate_peak_rss_bytes")),
+        megabytes("quantize_peak_rss_bytes"),
+        megabytes("evaluate_peak_rss_bytes"),
         number("seconds").map_or(String::new(), duration),
     ]
 }
@@ -98,16 +106,19 @@ fn in_markdown(records: &[Value]) -> String {
 }
 
 fn print(plan: &Plan, records: &[Value]) {
-    let mut rows = table(&HEADINGS, 2);
+    // The model is a column only where it tells points apart.
+    let first = usize::from(plan.models.len() == 1);
+    let mut rows = table(&HEADINGS[first..], 2 - first);
     records.iter().for_each(|record| {
-        rows.add_row(cells(record));
+        rows.add_row(cells(record)[first..].to_vec());
     });
     outln!("{rows}");
     let tokens = records.first().and_then(|record| record["tokens"].as_u64()).unwrap_or(0);
     paragraph(&format!(
-        "{tokens} tokens of {}; bpw: bits per weight of the block projections, side data included; KL: KL \
-         divergence from the model before quantization in nats per token; peak memory of the process, while \
-         quantizing and while evaluating it beside the model before",
+        "{}; {tokens} tokens of {}. bpw: bits per weight of the block projections, side data included; KL: KL \
+         divergence from the model before quantization in nats per token; top-1: how often both agree on the \
+         most likely token; MB: peak memory, of evaluating beside the model before",
+        plan.models.iter().map(|model| model.display().to_string()).collect::<Vec<_>>().join(", "),
         plan.text.display(),
     ));
 }
