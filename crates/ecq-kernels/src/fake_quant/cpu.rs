@@ -1,34 +1,38 @@
 //! Quantization of arrays on the CPU.
 
 use super::array::{FakeQuantizer, Scheme};
-use super::levels::Levels;
 use super::symmetric::{Rounding, Symmetric, sign, uniform};
 use ecq_coding::{Isa, multiversion};
 use rayon::prelude::*;
 
 /// Values of a piece of work of a thread. Less than two are not divided.
 const PIECE: usize = 1 << 17;
-/// Values that are copied and then quantized where they are, in the first-level cache.
-const BLOCK: usize = 1 << 10;
 /// Least number of values that are stored past the caches: more than the caches of a core hold, so that the
 /// next reader would not find them there. A store into a cache reads the line first, which is a third of the
 /// traffic.
 const STREAMED: usize = 1 << 20;
+/// Least number of consecutive values of a channel that are stored past the caches.
+const STREAMED_RUN: usize = 1 << 10;
 /// Values of a line of a cache.
 const LINE: usize = 16;
-
 /// Parts of an array that are read in turn: a processor reads ahead within a page, so that one part leaves a
 /// third of the bandwidth unused.
 const PARTS: usize = 4;
 /// Lines that are fetched ahead.
 const AHEAD: usize = 16;
 
-/// Defines two functions: one quantizes in place, the other one from whole lines to lines past the caches.
+/// Defines three functions: one quantizes in place, one from an array to another, and one from whole lines to
+/// lines past the caches.
 macro_rules! loops {
-    ($in_place:ident, $streamed:ident, $one:expr) => {
+    ($in_place:ident, $into:ident, $streamed:ident, $one:expr) => {
         multiversion! {
             fn $in_place(x: &mut [f32], limit: f32, multiplier: f32) {
                 x.iter_mut().for_each(|x| *x = $one(*x, limit, multiplier));
+            }
+        }
+        multiversion! {
+            fn $into(x: &[f32], y: &mut [f32], limit: f32, multiplier: f32) {
+                x.iter().zip(y).for_each(|(x, y)| *y = $one(*x, limit, multiplier));
             }
         }
         multiversion! {
@@ -49,11 +53,11 @@ macro_rules! loops {
     };
 }
 
-loops!(signs, streamed_signs, |x, limit, _| sign(x, limit));
-loops!(half_away, streamed_half_away, uniform::<false, false>);
-loops!(half_even, streamed_half_even, uniform::<true, false>);
-loops!(fused_half_away, streamed_fused_half_away, uniform::<false, true>);
-loops!(fused_half_even, streamed_fused_half_even, uniform::<true, true>);
+loops!(signs, signs_into, signs_streamed, |x, limit, _| sign(x, limit));
+loops!(half_away, half_away_into, half_away_streamed, uniform::<false, false>);
+loops!(half_even, half_even_into, half_even_streamed, uniform::<true, false>);
+loops!(fused_half_away, fused_half_away_into, fused_half_away_streamed, uniform::<false, true>);
+loops!(fused_half_even, fused_half_even_into, fused_half_even_streamed, uniform::<true, true>);
 
 /// A line of a cache.
 #[repr(C, align(64))]
@@ -112,28 +116,34 @@ fn symmetric(of: &Symmetric, x: &mut [f32]) {
     work(x, of.limit(), of.multiplier());
 }
 
-/// Quantizes past the caches, but for the first and the last values, which fill no line.
-fn streamed(of: &Symmetric, x: &[f32], y: &mut [f32]) {
-    // SAFETY: a line is floats, whatever their values.
-    let (first, lines, last) = unsafe { y.align_to_mut::<Line>() };
-    let whole = first.len() + LINE * lines.len();
-    for (x, y) in [(&x[..first.len()], &mut *first), (&x[whole..], last)] {
-        y.copy_from_slice(x);
-        symmetric(of, y);
-    }
-    let (x, y) = (x[first.len()..whole].as_chunks().0, lines);
+fn symmetric_into(of: &Symmetric, x: &[f32], y: &mut [f32]) {
     let work = match (of.bits().get(), of.rounding(), is_fused()) {
-        (1, ..) => streamed_signs,
-        (_, Rounding::HalfAway, false) => streamed_half_away,
-        (_, Rounding::HalfEven, false) => streamed_half_even,
-        (_, Rounding::HalfAway, true) => streamed_fused_half_away,
-        (_, Rounding::HalfEven, true) => streamed_fused_half_even,
+        (1, ..) => signs_into,
+        (_, Rounding::HalfAway, false) => half_away_into,
+        (_, Rounding::HalfEven, false) => half_even_into,
+        (_, Rounding::HalfAway, true) => fused_half_away_into,
+        (_, Rounding::HalfEven, true) => fused_half_even_into,
     };
     work(x, y, of.limit(), of.multiplier());
 }
 
-fn levels(of: &Levels, x: &mut [f32]) {
-    x.iter_mut().for_each(|x| *x = of.quantize(*x));
+/// Quantizes past the caches, but for the first and the last values, which fill no line.
+fn symmetric_streamed(of: &Symmetric, x: &[f32], y: &mut [f32]) {
+    // SAFETY: a line is floats, whatever their values.
+    let (first, lines, last) = unsafe { y.align_to_mut::<Line>() };
+    let whole = first.len() + LINE * lines.len();
+    for (x, y) in [(&x[..first.len()], &mut *first), (&x[whole..], last)] {
+        symmetric_into(of, x, y);
+    }
+    let (x, y) = (x[first.len()..whole].as_chunks().0, lines);
+    let work = match (of.bits().get(), of.rounding(), is_fused()) {
+        (1, ..) => signs_streamed,
+        (_, Rounding::HalfAway, false) => half_away_streamed,
+        (_, Rounding::HalfEven, false) => half_even_streamed,
+        (_, Rounding::HalfAway, true) => fused_half_away_streamed,
+        (_, Rounding::HalfEven, true) => fused_half_even_streamed,
+    };
+    work(x, y, of.limit(), of.multiplier());
 }
 
 /// Quantizes values from the value `start` of an array on.
@@ -141,7 +151,7 @@ fn piece(quantizer: &FakeQuantizer, start: usize, x: &mut [f32]) {
     let len = x.len();
     quantizer.for_runs(start, len, |channel, run| match quantizer.scheme() {
         Scheme::Symmetric(all) => symmetric(&all[channel], &mut x[run]),
-        Scheme::Levels(all) => levels(&all[channel], &mut x[run]),
+        Scheme::Levels(all) => x[run].iter_mut().for_each(|x| *x = all[channel].quantize(*x)),
     });
 }
 
@@ -153,20 +163,18 @@ pub(super) fn in_place(quantizer: &FakeQuantizer, x: &mut [f32]) {
 }
 
 pub(super) fn copy(quantizer: &FakeQuantizer, x: &[f32], y: &mut [f32]) {
-    let past_caches = x.len() >= STREAMED;
-    let work = |start: usize, x: &[f32], y: &mut [f32]| match quantizer.scheme() {
-        Scheme::Symmetric(all) if past_caches && (all.len() == 1 || quantizer.run() >= BLOCK) => {
-            quantizer.for_runs(start, x.len(), |channel, run| {
-                streamed(&all[channel], &x[run.clone()], &mut y[run]);
-            });
-            end_stores_past_caches();
-        }
-        _ => {
-            for (i, (x, y)) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)).enumerate() {
-                y.copy_from_slice(x);
-                piece(quantizer, start + i * BLOCK, y);
+    let long = quantizer.channels() == 1 || quantizer.run() >= STREAMED_RUN;
+    let past_caches = x.len() >= STREAMED && long;
+    let work = |start: usize, x: &[f32], y: &mut [f32]| {
+        quantizer.for_runs(start, x.len(), |channel, run| {
+            let (x, y) = (&x[run.clone()], &mut y[run]);
+            match quantizer.scheme() {
+                Scheme::Symmetric(all) if past_caches => symmetric_streamed(&all[channel], x, y),
+                Scheme::Symmetric(all) => symmetric_into(&all[channel], x, y),
+                Scheme::Levels(all) => x.iter().zip(y).for_each(|(x, y)| *y = all[channel].quantize(*x)),
             }
-        }
+        });
+        end_stores_past_caches();
     };
     if x.len() < 2 * PIECE {
         return work(0, x, y);

@@ -11,7 +11,7 @@ fn gradients_pass_inside_of_the_range() {
     let found = FakeQuantizer::from(symmetric).straight_through(&x, &outer).unwrap();
     assert_eq!(found.values, [0.0, 2.0, 4.0, 8.0, 16.0, 32.0, 0.0, 0.0, 0.0]);
     // largest = 3, p = 1.5 x: n - p is -1 + 0.75 at -0.5, 3 - 2.85 at 1.9, 0 at -2, 0 and 2.
-    let expected = (-1.0 * 1.0) + 4.0 * (-0.25 / 3.0) + 16.0 * (0.15 / 3.0) + 64.0 + 256.0;
+    let expected = -1.0 + 4.0 * (-0.25 / 3.0) + 16.0 * (0.15 / 3.0) + 64.0 + 256.0;
     assert!((found.limits[0] - expected).abs() < 1e-5, "{:?}, {expected}", found.limits);
     let levels = Levels::range(bits, -0.5, 2.0, Rounding::HalfAway).unwrap();
     let found = FakeQuantizer::from(levels).straight_through(&x, &outer).unwrap();

@@ -4,26 +4,28 @@ use ecq_fixtures::floats::fake_quant_values;
 use ecq_kernels::fake_quant::{Bits, FakeQuantError, FakeQuantizer, Rounding, Symmetric};
 use rayon::prelude::*;
 
-/// Computes in f64, where every step but the last one of each line is exact, and rounds to f32 where the
-/// definition does.
-fn oracle(x: f32, bits: Bits, limit: f32, rounding: Rounding) -> f32 {
-    if x.is_nan() {
-        return x;
-    }
-    if bits.get() == 1 {
-        return if x < 0.0 { -limit } else { limit };
-    }
-    let multiplier = (f64::from(bits.largest()) / f64::from(limit)) as f32;
-    let clipped = f64::from(x).abs().min(f64::from(limit));
-    let p = f64::from((clipped * f64::from(multiplier)) as f32);
-    // Below 2^15.
-    let below = p as i32;
-    let rest = p - f64::from(below);
-    let up = rest > 0.5 || rest == 0.5 && (rounding == Rounding::HalfAway || below & 1 == 1);
-    let n = f64::from(below + i32::from(up));
+/// Returns the definition, computed in f64, where every step but the last one of each line is exact, and
+/// rounded to f32 where the definition is. Quotients of all integers are computed once.
+fn oracle(bits: Bits, limit: f32, rounding: Rounding) -> impl Fn(f32) -> f32 {
+    let multiplier = f64::from((f64::from(bits.largest()) / f64::from(limit)) as f32);
     // A quotient of floats that is rounded to f64 first is rounded correctly (Figueroa, 1995).
-    let y = (n / f64::from(multiplier)) as f32;
-    if x.is_sign_negative() { -y } else { y }
+    let quotients: Vec<f32> = (0..=bits.largest()).map(|n| (f64::from(n) / multiplier) as f32).collect();
+    move |x: f32| {
+        if x.is_nan() {
+            return x;
+        }
+        if bits.get() == 1 {
+            return if x < 0.0 { -limit } else { limit };
+        }
+        let clipped = f64::from(x.abs()).min(f64::from(limit));
+        let p = f64::from((clipped * multiplier) as f32);
+        // Below 2^15.
+        let below = p as u32;
+        let rest = p - f64::from(below);
+        let up = rest > 0.5 || rest == 0.5 && (rounding == Rounding::HalfAway || below & 1 == 1);
+        let y = quotients[(below + u32::from(up)) as usize];
+        if x.is_sign_negative() { -y } else { y }
+    }
 }
 
 fn assert_bits(x: &[f32], found: &[f32], what: &str, expected: impl Fn(f32) -> f32 + Sync) {
@@ -44,7 +46,7 @@ fn ten_million_values_have_the_bits_of_the_oracle() {
             let quantizer = FakeQuantizer::from(Symmetric::unit(bits, rounding));
             quantizer.quantize(&x, &mut y).unwrap();
             let what = format!("{bits} bits, {}", rounding.name());
-            assert_bits(&x, &y, &what, |x| oracle(x, bits, 1.0, rounding));
+            assert_bits(&x, &y, &what, oracle(bits, 1.0, rounding));
         }
     }
     println!("{} values, 16 numbers of bits, 2 roundings", x.len());
@@ -61,7 +63,7 @@ fn other_limits_have_the_bits_of_the_oracle() {
                 let mut y = x.clone();
                 FakeQuantizer::from(quantizer).quantize_in_place(&mut y);
                 let what = format!("{bits} bits, limit {limit:e}, {}", rounding.name());
-                assert_bits(&x, &y, &what, |x| oracle(x, bits, limit, rounding));
+                assert_bits(&x, &y, &what, oracle(bits, limit, rounding));
                 let one = |x: &f32| quantizer.quantize(*x).to_bits();
                 assert!(x.iter().zip(&y).all(|(x, y)| one(x) == y.to_bits()), "{what}");
             }

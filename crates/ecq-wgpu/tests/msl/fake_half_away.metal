@@ -17,10 +17,10 @@ struct FakeParameters {
     uint channels;
 };
 typedef metal::uint4 type_3[1];
-constant uint FORM = 1u;
-constant uint CHANNELS = 1u;
 constant uint EVEN = 0u;
 constant uint ONE_BIT = 0u;
+constant uint FORM = 1u;
+constant uint CHANNELS = 1u;
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
@@ -76,14 +76,14 @@ uint fake_value(
     if (false) {
         n = naga_f2u32(metal::rint(p));
     } else {
-        n = (naga_f2u32(p) + 1u) >> 1u;
+        n = (naga_f2u32(2.0 * p) + 1u) >> 1u;
     }
-    uint _e34 = n;
-    if (_e34 == 0u) {
+    uint _e36 = n;
+    if (_e36 == 0u) {
         return sign;
     }
-    uint _e37 = n;
-    uint q = as_type<uint>(static_cast<float>(_e37) * as_type<float>(c.z));
+    uint _e39 = n;
+    uint q = as_type<uint>(static_cast<float>(_e39) * as_type<float>(c.z));
     uint a = (q & 8388607u) | 8388608u;
     int twice = as_type<int>(as_type<uint>(as_type<int>(a * c.w)) * as_type<uint>(2));
     int unit = as_type<int>(c.w);

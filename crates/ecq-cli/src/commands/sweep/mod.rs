@@ -75,8 +75,7 @@ fn interrupted(journal: &Journal, all: usize, folder: &Path) -> anyhow::Error {
         .context(format!("interrupted; {done}; the same command continues"))
 }
 
-const HEADINGS: [&str; 9] =
-    ["model", "grid", "bits", "bpw", "KL", "top-1", "quantize, MB", "evaluate, MB", "time"];
+const HEADINGS: [&str; 9] = ["model", "grid", "bits", "bpw", "KL", "top-1", "MB [1]", "MB [2]", "time"];
 
 fn cells(record: &Value) -> [String; 9] {
     let number = |key: &str| record[key].as_f64();
@@ -117,7 +116,7 @@ fn print(plan: &Plan, records: &[Value]) {
     paragraph(&format!(
         "{}; {tokens} tokens of {}. bpw: bits per weight of the block projections, side data included; KL: KL \
          divergence from the model before quantization in nats per token; top-1: how often both agree on the \
-         most likely token; MB: peak memory, of evaluating beside the model before",
+         most likely token; [1], [2]: peak memory of quantizing, and of evaluating beside the model before",
         plan.models.iter().map(|model| model.display().to_string()).collect::<Vec<_>>().join(", "),
         plan.text.display(),
     ));
