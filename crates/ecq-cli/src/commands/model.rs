@@ -65,7 +65,7 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         "tokens per second on {}; file {}, activations {}; {} prompt tokens, {} new tokens; best of {}",
         device,
         bytes(file_bytes),
-        args.engine.activations.to_string(),
+        args.engine.activations,
         args.prompt_tokens,
         args.tokens,
         args.repeat
