@@ -138,7 +138,8 @@ fn a_sweep_continues() {
     let write = |bits: &str, tokens: usize| {
         let grids = r#"grids = ["uniform", "affine:32"]"#;
         let text = format!(
-            "models = [\"tiny.ecq\"]\n{grids}\nbits = {bits}\ntext = \"text\"\nmax-tokens = {tokens}\nwindow = 16\n"
+            "models = [\"tiny.ecq\"]\n{grids}\nbits = {bits}\ntext = \"text\"\nmax-tokens = {tokens}\n\
+             window = 16\n"
         );
         fs::write(folder.path("sweep.toml"), text).unwrap();
     };

@@ -1,4 +1,4 @@
-//! Fake quantization: values are rounded to few levels and stay floats, as an integer format would round them.
+//! Fake quantization: values are rounded to the levels of an integer format and stay floats.
 //!
 //! [`Symmetric`] has `2^bits - 1` levels from `-limit` to `limit`; [`Levels`] are any others: a range, or
 //! quantiles of data. A [`FakeQuantizer`] applies one of them to an array, or one to each channel.

@@ -184,7 +184,8 @@ fn print(args: &FakeQuantBenchArgs, rows: &[Row]) {
     }
     outln!("{table}");
     paragraph(&format!(
-        "{}; medians of {} measurements, quantizing and copying (GB/s) in turn; a value is read and written with 8 bytes; \
+        "{}; medians of {} measurements, quantizing and copying (GB/s) in turn; a value is read and written \
+         with 8 bytes; \
          ±%: half of the distance of the quartiles; rounding {}",
         rows.last().map_or("", |row| &row.device),
         args.repeat,
