@@ -45,8 +45,8 @@ class VariableQuantizationMLXKernel:
     def __call__(self, x: ArrayLike, bits: int) -> Floats:
         """Returns ``round(clip(x, -1, 1) * (2^(bits-1) - 1)) / (2^(bits-1) - 1)`` for 2 to 16 bits.
 
-        Halves round away from zero. One bit gives the sign, of both zeros 1. NaNs stay. The result is float32 of the shape of ``x``.
-        Raises ValueError for other bits.
+        Halves round away from zero. One bit gives the sign, of both zeros 1. NaNs stay as they are. The
+        result is float32 of the shape of ``x``. Raises ValueError for other bits.
         """
         return self.compile()(x, bits)
 
