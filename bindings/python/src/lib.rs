@@ -7,6 +7,7 @@
 mod array;
 mod command;
 mod error;
+mod fake_quant;
 mod file;
 mod generation;
 mod grid;
@@ -25,6 +26,8 @@ use pyo3::prelude::*;
 mod _ecq {
     #[pymodule_export]
     use crate::command::{demo_model, main};
+    #[pymodule_export]
+    use crate::fake_quant::fake_quantize;
     #[pymodule_export]
     use crate::file::{File, Tensor, open};
     #[pymodule_export]

@@ -55,11 +55,9 @@ pub fn load(
     draft_tokens: Option<usize>,
 ) -> PyResult<Model> {
     let elements = [Element::F32, Element::F16, Element::Bf16, Element::I8];
-    let activations = match activations {
-        "f32" => ActivationType::F32,
-        "i8" => ActivationType::I8,
-        _ => return Err(PyValueError::new_err(format!("activations is {activations:?}, expected f32, i8"))),
-    };
+    let unknown =
+        || format!("activations is {activations:?}, expected f32, i8 or fake:BITS with 1 to 16 bits");
+    let activations = activations.parse::<ActivationType>().map_err(|_| PyValueError::new_err(unknown()))?;
     let mut options = ecq::Model::options()
         .device(device)
         .mode(mode.parse::<Mode>().map_err(PyValueError::new_err)?)

@@ -59,6 +59,8 @@ fn run(cli: Cli) -> ExitCode {
         Command::Serve(args) => commands::serve::run(&args, json),
         Command::Eval(args) => commands::eval::run(&args, json),
         Command::Plot(args) => commands::plot::run(&args, json),
+        Command::FakeQuant(args) => commands::fake_quant::run(&args, json),
+        Command::Sweep(args) => commands::sweep::run(&args, json),
         Command::Bench(args) => commands::bench::run(&args, json),
         Command::Doctor => commands::doctor::run(json),
         Command::Completions { shell } => commands::manual::completions(shell),

@@ -91,6 +91,11 @@ pub fn checked_programs() -> Vec<CheckedProgram> {
             all.push(CheckedProgram { program, hot: &["attend", "attend_shared"] });
         }
     }
+    all.extend(
+        crate::fake_quant::checked()
+            .into_iter()
+            .map(|program| CheckedProgram { program, hot: &["fake_quant"] }),
+    );
     all.extend(crate::tuples::checked());
     all.extend(crate::decode::checked());
     all

@@ -1,6 +1,7 @@
 //! Test fixtures of ecq (unpublished): deterministic random numbers, GGUF files and checkpoints.
 
 pub mod checkpoint;
+pub mod floats;
 
 use ecq_format::gguf::{GgmlType, GgufError, TensorToWrite, Value, write};
 use half::f16;

@@ -5,6 +5,7 @@
 //! its [`CodecError`](ecq_codec::CodecError).
 
 pub mod cpu;
+pub mod fake_quant;
 pub mod gpu;
 
 pub(crate) type Result<T> = std::result::Result<T, ecq_codec::CodecError>;

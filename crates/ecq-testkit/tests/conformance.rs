@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
+use ecq_kernels::fake_quant::{Bits, FakeQuantizer, Rounding as HalfRounding, Symmetric};
 use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
 use ecq_testkit::conformance::{ProductTolerance, Rounding, Subject};
 use std::sync::{Arc, OnceLock};
@@ -60,7 +61,15 @@ fn on_wgpu(gpu: &Result<Arc<ecq_wgpu::Gpu>, String>) -> Subject {
     }
 }
 
+/// A quantizer to measure.
+fn fake_quantizer() -> FakeQuantizer {
+    Symmetric::unit(Bits::new(4).unwrap(), HalfRounding::HalfAway).into()
+}
+
 mod wgpu {
+    use ecq_kernels::gpu::FakeQuantForm;
+    use ecq_wgpu::GpuFakeQuantizer;
+
     ecq_testkit::backend_conformance!(super::wgpu());
 
     /// Matrices are divided into parts of one tile each, as those are that exceed a binding.
@@ -73,10 +82,46 @@ mod wgpu {
         suite::run(experts, &[experts], subject(), suite::experts);
         suite::run("tokens in parts", &["tokens in parts"], subject(), suite::advance);
     }
+
+    #[test]
+    fn fake_quantization() {
+        // Parts of an array that is larger than a buffer begin inside of a channel.
+        for (more, name) in [("", "fake quantization"), ("parts-of=65536", "fake quantization in parts")] {
+            let gpu = match super::open_wgpu(more) {
+                Ok(gpu) => gpu,
+                Err(reason) => return println!("SKIPPED {name}: {reason}"),
+            };
+            // Drivers that run on the CPU take seconds for all values; `ECQ_ALL_VALUES` asks for them.
+            let fewer = gpu.report().is_software && std::env::var_os("ECQ_ALL_VALUES").is_none();
+            let values = if fewer || !more.is_empty() { 500_000 } else { 10_000_000 };
+            ecq_testkit::fake_quant::check(name, values, &|quantizer, form, x| {
+                GpuFakeQuantizer::compile(&gpu, quantizer).unwrap().quantize(form, x).unwrap()
+            });
+            let compiled = GpuFakeQuantizer::compile(&gpu, &super::fake_quantizer()).unwrap();
+            let times = compiled.measure(FakeQuantForm::Auto, 1000, 3).unwrap();
+            assert!(times.len() == 3 && times.iter().flatten().all(|seconds| *seconds > 0.0), "{times:?}");
+        }
+    }
 }
 
 mod cuda {
+    use ecq_kernels::gpu::FakeQuantForm;
+
     ecq_testkit::backend_conformance!(super::cuda());
+
+    #[test]
+    fn fake_quantization() {
+        let cuda = match ecq_cuda::Cuda::new(0) {
+            Ok(cuda) => cuda,
+            Err(error) => return println!("SKIPPED fake quantization: {error}"),
+        };
+        ecq_testkit::fake_quant::check("fake quantization", 10_000_000, &|quantizer, form, x| {
+            cuda.fake_quantizer(quantizer).unwrap().quantize(form, x).unwrap()
+        });
+        let quantizer = super::fake_quantizer();
+        let times = cuda.fake_quantizer(&quantizer).unwrap().measure(FakeQuantForm::Auto, 1000, 3).unwrap();
+        assert!(times.len() == 3 && times.iter().flatten().all(|seconds| *seconds > 0.0), "{times:?}");
+    }
 }
 
 mod one_thread {

@@ -2,10 +2,12 @@
 
 use crate::commands::attention_kernel;
 use crate::decode::{checked_decoders, pack_kernel};
+use crate::fake_quant::kernel;
 use crate::kernel::{Kernel, source};
 use crate::products::{matrix_kernel, prepare_kernel, product_kernel};
 use ecq_core::Element;
-use ecq_kernels::gpu::{MatrixKind, element, grid};
+use ecq_kernels::fake_quant::{Bits, FakeQuantError, FakeQuantizer, Levels, Rounding, Symmetric};
+use ecq_kernels::gpu::{FakeQuantForm, MatrixKind, element, grid};
 
 /// Returns each kernel with a name.
 pub fn checked_kernels() -> Vec<(String, Kernel)> {
@@ -57,5 +59,24 @@ pub fn checked_kernels() -> Vec<(String, Kernel)> {
     add("pack_4", pack_kernel(4, 0, 0));
     add("pack_4_trellis", pack_kernel(4, 12, 4));
     all.extend(checked_decoders(kinds[0].1));
+    all.extend(checked_fake_quantizers());
     all
+}
+
+/// Returns the kernels of fake quantization.
+fn checked_fake_quantizers() -> Vec<(String, Kernel)> {
+    let quantizers = || -> Result<Vec<(&str, FakeQuantizer, FakeQuantForm)>, FakeQuantError> {
+        let bits = Bits::new(4)?;
+        let (away, even) = (Rounding::HalfAway, Rounding::HalfEven);
+        Ok(vec![
+            ("half_away", Symmetric::unit(bits, away).into(), FakeQuantForm::Vector),
+            ("half_even_block", Symmetric::unit(bits, even).into(), FakeQuantForm::Block),
+            ("sign", Symmetric::unit(Bits::new(1)?, away).into(), FakeQuantForm::Vector),
+            ("channels", FakeQuantizer::with_limits(bits, &[1.0, 2.0], 3, away)?, FakeQuantForm::Vector),
+            ("levels", Levels::range(bits, 0.0, 1.0, away)?.into(), FakeQuantForm::Vector),
+        ])
+    };
+    // These parameters are right.
+    let all = quantizers().unwrap_or_default();
+    all.into_iter().map(|(name, of, form)| (format!("fake_{name}"), kernel(&of, form))).collect()
 }

@@ -57,6 +57,9 @@ pub(crate) mod source {
     pub(crate) const SINK_PRODUCT: &str = include_str!("../kernels/sink_product.wgsl");
     pub(crate) const SINK_PACK: &str = include_str!("../kernels/sink_pack.wgsl");
     pub(crate) const SINK_BYTES: &str = include_str!("../kernels/sink_bytes.wgsl");
+    pub(crate) const FAKE_QUANT: &str = include_str!("../kernels/fake_quant.wgsl");
+    pub(crate) const FAKE_SYMMETRIC: &str = include_str!("../kernels/fake_symmetric.wgsl");
+    pub(crate) const FAKE_LEVELS: &str = include_str!("../kernels/fake_levels.wgsl");
     pub(crate) const DECODE_RANS: &str = include_str!("../kernels/decode_rans.wgsl");
     pub(crate) const DECODE_TUPLES: &str = include_str!("../kernels/decode_tuples.wgsl");
     pub(crate) const DECODE_PREFIX: &str = include_str!("../kernels/decode_prefix.wgsl");

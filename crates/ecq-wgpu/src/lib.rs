@@ -6,6 +6,7 @@
 //! - [`Wgpu`]: the backend.
 //! - [`adapters`], [`WgpuOptions`]: what drivers report, and the choice of an adapter.
 //! - [`Gpu`]: an opened adapter.
+//! - [`GpuFakeQuantizer`]: fake quantization of arrays.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
@@ -17,6 +18,7 @@ mod decode;
 mod dispatch;
 mod error;
 mod experts;
+mod fake_quant;
 mod gpu;
 mod kernel;
 mod layout;
@@ -32,6 +34,7 @@ pub use backend::Wgpu;
 #[doc(hidden)]
 pub use checked::checked_kernels;
 pub use error::WgpuError;
+pub use fake_quant::GpuFakeQuantizer;
 pub use gpu::Gpu;
 #[doc(hidden)]
 pub use kernel::{Access, Kernel};

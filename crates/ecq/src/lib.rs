@@ -57,7 +57,7 @@
 //!
 //! The modules re-export the crates that this crate is built on: [`format`](mod@format) (the container and
 //! checkpoint readers), [`codec`] (encoding and decoding of one weight matrix), [`coding`] (entropy coders),
-//! [`kernels`] (matrix products on the CPU), and depending on features `quant` (quantizers), `pack` (the
+//! [`kernels`] (matrix products on the CPU), [`fake_quant`] (rounding of arrays to few levels), and depending on features `quant` (quantizers), `pack` (the
 //! offline pipeline) and `runtime` (engine, programs, backends). Their interfaces change more often than the
 //! types above.
 
@@ -129,6 +129,7 @@ pub use ecq_coding as coding;
 pub use ecq_cuda as cuda;
 pub use ecq_format as format;
 pub use ecq_kernels as kernels;
+pub use ecq_kernels::fake_quant;
 #[cfg(feature = "quantize")]
 pub use ecq_pack as pack;
 #[cfg(feature = "quantize")]

@@ -29,6 +29,7 @@ __all__ = [
     "Verification",
     "__version__",
     "demo_model",
+    "fake_quantize",
     "linears",
     "load",
     "main",
@@ -468,7 +469,7 @@ def load(
     threads: one per core by default.
     context: longest text in tokens, 8192 or the context of the model by default.
     sequences: number of texts that are generated at once, 4 by default; others wait.
-    activations: ``f32`` or ``i8``.
+    activations: ``f32``, ``i8``, or ``fake:BITS`` to round the inputs of products to few levels.
     cache: ``f32``, ``f16``, ``bf16`` or ``i8``, the type of the keys and values in memory.
     draft: a smaller model of the same tokenizer that proposes ``draft_tokens`` (4) tokens per step.
     """
@@ -551,6 +552,18 @@ def linears(
     threads: one per core by default.
 
     Raises InvalidOptionError if the mode cannot run: ``async`` needs a GPU.
+    """
+
+def fake_quantize(
+    values: numpy.typing.NDArray[numpy.float32],
+    bits: int,
+    *,
+    rounding: Literal["half-away", "half-even"] = "half-away",
+) -> numpy.typing.NDArray[numpy.float32]:
+    """Rounds values, clipped to [-1, 1], to ``2^bits - 1`` levels: an array of one dimension.
+
+    One bit gives the sign. NaNs stay as they are. Raises ValueError for other bits than 1 to 16, and for
+    arrays that are not contiguous.
     """
 
 def quantize(

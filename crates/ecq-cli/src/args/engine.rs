@@ -3,7 +3,7 @@
 use super::numbers::{budget, token_limit};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use ecq::Element;
+use ecq::{ActivationType, Element};
 use std::path::{Path, PathBuf};
 
 const MEMORY: &str = "Memory and speed";
@@ -11,7 +11,7 @@ const SAMPLING: &str = "Sampling";
 const DRAFT: &str = "Speculative decoding";
 
 /// Maximum number of threads.
-const MAX_THREADS: u64 = 1024;
+pub(super) const MAX_THREADS: u64 = 1024;
 
 /// Options for loading and running a model.
 #[derive(Args, Clone)]
@@ -40,9 +40,13 @@ pub struct EngineArgs {
     #[arg(long, value_name = "N", help_heading = MEMORY,
         value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
     pub threads: Option<usize>,
-    /// Precision of activations in matrix products
-    #[arg(long, default_value = "f32", hide_short_help = true, help_heading = MEMORY)]
-    pub activations: ActivationsArg,
+    /// Activations in matrix products: f32, i8 or fake:BITS
+    ///
+    /// i8 are 8-bit integers with a scale for each 32 columns. fake:BITS rounds the inputs of products to
+    /// 2^BITS - 1 levels, up to the largest magnitude of a row, and multiplies floats: for studies.
+    #[arg(long, default_value = "f32", value_parser = activations, hide_short_help = true,
+        help_heading = MEMORY)]
+    pub activations: ActivationType,
     /// Type of the KV cache
     #[arg(long, default_value = "f16", hide_short_help = true, help_heading = MEMORY)]
     pub cache: CacheArg,
@@ -64,7 +68,7 @@ impl EngineArgs {
             device: "cpu".to_owned(),
             memory: None,
             threads: None,
-            activations: ActivationsArg::F32,
+            activations: ActivationType::F32,
             cache: CacheArg::F16,
             context: None,
             verbose: false,
@@ -72,23 +76,8 @@ impl EngineArgs {
     }
 }
 
-/// Precision of activations.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ActivationsArg {
-    /// 32-bit floats
-    F32,
-    /// 8-bit integers with a scale per group
-    I8,
-}
-
-impl ActivationsArg {
-    /// The value of the option.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::I8 => "i8",
-        }
-    }
+fn activations(text: &str) -> Result<ActivationType, String> {
+    text.parse().map_err(|_| "expected f32, i8 or fake:BITS with 1 to 16 bits".to_owned())
 }
 
 /// Type of the KV cache.

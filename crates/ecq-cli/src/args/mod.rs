@@ -6,12 +6,14 @@
 )]
 
 mod engine;
+mod fake_quant;
 mod numbers;
 mod pack;
 #[cfg(feature = "serve")]
 mod serve;
 
-pub use engine::{ActivationsArg, CacheArg, ChatArgs, DraftArgs, EngineArgs, RunArgs, SamplingArgs};
+pub use engine::{CacheArg, ChatArgs, DraftArgs, EngineArgs, RunArgs, SamplingArgs};
+pub use fake_quant::{FakeQuantArgs, FakeQuantBenchArgs, LevelsArg, SweepArgs};
 use numbers::budget;
 pub use pack::{ExportArgs, ExportFloat, ExportFormat, ForceArg, QuantizeArgs};
 #[cfg(feature = "serve")]
@@ -92,6 +94,10 @@ pub enum Command {
     Analyze(AnalyzeArgs),
     /// Write an HTML report: entropy, coded size, and error on several grids
     Report(ReportArgs),
+    /// Round the tensors of a safetensors file to few levels, as floats
+    FakeQuant(Box<FakeQuantArgs>),
+    /// Quantize and evaluate models on several grids and rates: one table and one plot
+    Sweep(SweepArgs),
     /// Benchmark decoding, matrix products and whole models
     Bench(BenchArgs),
     /// Plot recorded measurements as SVG
@@ -230,6 +236,8 @@ pub enum Bench {
     Shape(ShapeArgs),
     /// Weights per second of matrix products, per storage of the matrix
     Gemv(GemvArgs),
+    /// Values per second of fake quantization, beside a copy
+    FakeQuant(FakeQuantBenchArgs),
     /// The tables of the prototype that ecq began as, measured beside the numbers published there
     Original(OriginalArgs),
 }

@@ -36,6 +36,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         Bench::Model(args) => super::model::run(args, json),
         Bench::Shape(args) => super::shape::run(args, json),
         Bench::Gemv(args) => super::gemv::run(args, json),
+        Bench::FakeQuant(args) => super::fake_quant::bench(args, json),
         Bench::Original(args) => super::original::run(args, json),
     }
 }

@@ -1,12 +1,12 @@
 //! Loads a model and creates engines according to the options.
 
-use crate::args::{ActivationsArg, DraftArgs, EngineArgs, SamplingArgs};
+use crate::args::{DraftArgs, EngineArgs, SamplingArgs};
 use crate::out::errln;
 use crate::progress::Bar;
 use crate::sources;
 use crate::table::bytes;
 use ecq::Element;
-use ecq::runtime::backend::{ActivationType, Backend};
+use ecq::runtime::backend::Backend;
 use ecq::runtime::kv::KvOptions;
 use ecq::runtime::{
     Checkpoint, Engine, EngineOptions, ExecutorOptions, LoadOptions, Mode, Model, RuntimeError,
@@ -145,11 +145,7 @@ impl Loaded {
 }
 
 fn device(args: &EngineArgs) -> Result<Arc<dyn Backend>, RuntimeError> {
-    let activations = match args.activations {
-        ActivationsArg::F32 => ActivationType::F32,
-        ActivationsArg::I8 => ActivationType::I8,
-    };
-    ecq::open_device(&args.device, args.threads.unwrap_or(0), activations)
+    ecq::open_device(&args.device, args.threads.unwrap_or(0), args.activations)
 }
 
 /// Creates an error about an option; the returned function takes the explanation.

@@ -1,5 +1,5 @@
 use super::engine::{Loaded, modes};
-use crate::args::{ActivationsArg, CacheArg, EngineArgs, EvalArgs};
+use crate::args::{CacheArg, EngineArgs, EvalArgs};
 use crate::exit::ExitCode;
 use crate::out::{outln, paragraph};
 use crate::progress::Bar;
@@ -7,7 +7,7 @@ use crate::table::{bytes, table, three_digits};
 use crate::{json, texts};
 use ecq::runtime::{EvalOptions, Evaluation, Mean, Mode, RuntimeError, evaluate_with_progress};
 use ecq::source::{self, SourceTensor};
-use ecq::{Limits, TensorKind, pack::Progress};
+use ecq::{ActivationType, Limits, TensorKind, pack::Progress};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -50,7 +50,7 @@ pub fn run(args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// Evaluates models on the same text.
-fn evaluated(
+pub(super) fn evaluated(
     args: &EvalArgs,
     models: Vec<Loaded>,
     reference: Option<&Loaded>,
@@ -96,13 +96,13 @@ fn evaluated(
 }
 
 /// Loads the reference model.
-fn reference_of(path: &Path, args: &EngineArgs) -> anyhow::Result<Loaded> {
+pub(super) fn reference_of(path: &Path, args: &EngineArgs) -> anyhow::Result<Loaded> {
     // At the highest precision, and without the memory budget of the evaluated model.
     Loaded::open(&EngineArgs {
         model: path.to_owned(),
         mode: Mode::Cached.to_string(),
         memory: None,
-        activations: ActivationsArg::F32,
+        activations: ActivationType::F32,
         cache: CacheArg::F32,
         verbose: false,
         ..args.clone()
@@ -131,7 +131,7 @@ impl Rate {
 }
 
 /// The result of one model in one mode.
-struct Row {
+pub(super) struct Row {
     model: PathBuf,
     rate: Rate,
     mode: Mode,
@@ -140,7 +140,7 @@ struct Row {
     weight_bytes: u64,
 }
 
-fn object(row: &Row, args: &EvalArgs) -> Value {
+pub(super) fn object(row: &Row, args: &EvalArgs) -> Value {
     let (e, rate) = (&row.evaluation, &row.rate);
     let mean = |m: &Option<Mean>| m.map(|m| m.mean);
     let error = |m: &Option<Mean>| m.map(|m| m.stderr);
@@ -155,7 +155,7 @@ fn object(row: &Row, args: &EvalArgs) -> Value {
         "reference": args.reference.as_ref().map(|path| path.display().to_string()),
         "text": args.text.display().to_string(),
         "file_bytes": rate.file_bytes, "bpw_linear": rate.bpw_linear, "bpw_total": rate.bpw_total,
-        "mode": row.mode.name(), "activations": args.engine.activations.name(),
+        "mode": row.mode.name(), "activations": args.engine.activations.to_string(),
         "tokens_per_s": row.tokens_per_s, "weight_bytes_resident": row.weight_bytes,
     })
 }

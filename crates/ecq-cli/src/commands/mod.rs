@@ -11,6 +11,7 @@ pub mod doctor;
 mod engine;
 pub mod eval;
 pub mod export;
+pub mod fake_quant;
 mod gemv;
 mod gemv_gpu;
 mod input;
@@ -26,4 +27,5 @@ pub mod run;
 #[cfg(feature = "serve")]
 pub mod serve;
 mod shape;
+pub mod sweep;
 pub mod verify;

@@ -56,7 +56,7 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         return json::print(&json!({
             "model": args.engine.model.display().to_string(), "file_bytes": file_bytes, "device": device,
             "prompt_tokens": args.prompt_tokens, "tokens": args.tokens, "repeat": args.repeat,
-            "activations": args.engine.activations.name(), "results": rows,
+            "activations": args.engine.activations.to_string(), "results": rows,
         }))
         .map(|()| ExitCode::SUCCESS);
     }
@@ -65,7 +65,7 @@ pub fn run(args: &ModelBenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         "tokens per second on {}; file {}, activations {}; {} prompt tokens, {} new tokens; best of {}",
         device,
         bytes(file_bytes),
-        args.engine.activations.name(),
+        args.engine.activations,
         args.prompt_tokens,
         args.tokens,
         args.repeat

@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
     let (svg, output, points, force, inputs) = match &args.plot {
         Plot::Rd { records, output, x, y, force } => {
-            let series = series(records, |record| rate_and_quality(record, *x, *y))?;
-            let chart = Chart { title: "Rate against quality", x: x.axis(), y: y.axis(), joined: true };
-            (draw(&chart, &series), output, count(&series), force, paths(records))
+            let (svg, points) = rate_and_quality_of(records, *x, *y)?;
+            (svg, output, points, force, paths(records))
         }
         Plot::Modes { records, output, force } => {
             let series = series(records, memory_and_speed)?;
@@ -32,6 +31,13 @@ pub fn run(args: &PlotArgs, json: bool) -> anyhow::Result<ExitCode> {
         outln!("wrote {} with {points} points", output.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Draws the records of files; returns the chart and its number of points.
+pub fn rate_and_quality_of(records: &[String], x: Rate, y: Quality) -> anyhow::Result<(String, usize)> {
+    let series = series(records, |record| rate_and_quality(record, x, y))?;
+    let chart = Chart { title: "Rate against quality", x: x.axis(), y: y.axis(), joined: true };
+    Ok((draw(&chart, &series), count(&series)))
 }
 
 /// The paths of the record files.

@@ -5,6 +5,7 @@
 
 mod bench;
 mod common;
+mod fake_quant;
 mod help;
 mod inputs;
 mod outputs;

@@ -3,8 +3,10 @@
 //! A matrix is elements at a fixed number of bits ([`PackedMatrix`]) and what belongs to them
 //! ([`SideData`]). Each device lays both out for its kernels.
 
+mod fake_quant;
 mod packing;
 
+pub use fake_quant::{FakeQuantForm, FakeQuantTables};
 pub use packing::{
     BLOCK, MatrixKind, PackedMatrix, SideData, float_elements, float_kind, side_of_rows, starts_of,
 };

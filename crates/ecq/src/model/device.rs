@@ -45,8 +45,8 @@ pub fn open_device(
     activations: ActivationType,
 ) -> Result<Arc<dyn Backend>, RuntimeError> {
     let name = name.parse()?;
-    if name != DeviceName::Cpu && activations == ActivationType::I8 {
-        let why = "devices other than cpu multiply with activations in f32, not in i8";
+    if name != DeviceName::Cpu && activations != ActivationType::F32 {
+        let why = "devices other than cpu multiply with activations in f32, not in i8 or fake:BITS";
         return Err(RuntimeError::InvalidInput(why));
     }
     match name {

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ecq._ecq import fake_quantize
+
 Floats = NDArray[np.float32]
 
 
@@ -13,15 +15,7 @@ def _fake_quantize(x: ArrayLike, bits: int) -> Floats:
         message = f"bits is {bits!r}, expected an integer from 1 to 16"
         raise ValueError(message)
     values = np.asarray(x).astype(np.float32)
-    if bits == 1:
-        # One bit has two levels and no zero. The published formula divides by zero.
-        return np.where(np.isnan(values), values, np.where(values < 0, np.float32(-1), np.float32(1)))
-    levels = np.float32(2 ** (int(bits) - 1) - 1)
-    scaled = np.clip(values, np.float32(-1), np.float32(1)) * levels
-    # Halves away from zero, as Metal's round; NumPy rounds them to even. Exact: scaled is below 2^15.
-    below = np.trunc(scaled)
-    rounded = below + np.copysign((np.abs(scaled - below) >= np.float32(0.5)).astype(np.float32), scaled)
-    quantized: Floats = rounded / levels
+    quantized: Floats = fake_quantize(np.ravel(values), int(bits)).reshape(values.shape)
     return quantized
 
 
@@ -51,8 +45,8 @@ class VariableQuantizationMLXKernel:
     def __call__(self, x: ArrayLike, bits: int) -> Floats:
         """Returns ``round(clip(x, -1, 1) * (2^(bits-1) - 1)) / (2^(bits-1) - 1)`` for 2 to 16 bits.
 
-        Halves round away from zero. One bit gives the sign. The result is float32 of the shape of ``x``.
-        Raises ValueError for other bits.
+        Halves round away from zero. One bit gives the sign, of both zeros 1. NaNs stay as they are. The
+        result is float32 of the shape of ``x``. Raises ValueError for other bits.
         """
         return self.compile()(x, bits)
 

@@ -1,6 +1,7 @@
 //! Rows of activations, as floats or as blocks of eight-bit integers.
 
 use crate::cpu::AlignedVec;
+use crate::fake_quant::{Bits, FakeQuantizer, Rounding, Symmetric};
 use ecq_coding::multiversion;
 
 /// Columns that share a scale, and columns of a block of packed codes.
@@ -16,6 +17,9 @@ pub enum Precision {
     /// Activations as eight-bit integers in blocks of 32 columns with a scale each; exact integer sums with
     /// the codes within a block.
     I8,
+    /// As `F32`, with activations that are fake quantized: symmetric levels up to the largest magnitude of
+    /// their row, halves away from zero.
+    Fake(Bits),
 }
 
 /// Rows of activations, prepared once for all products that read them. Buffers are kept from one use to the
@@ -96,6 +100,12 @@ impl Activations {
         (self.precision, self.rows, self.cols) = (precision, rows, cols);
         self.floats.set_len(x.len());
         self.floats.copy_from_slice(x);
+        if let Precision::Fake(bits) = precision {
+            for row in self.floats.chunks_exact_mut(cols.max(1)) {
+                let of_row = Symmetric::fitted(bits, row.iter().copied(), Rounding::HalfAway);
+                FakeQuantizer::from(of_row).quantize_in_place(row);
+            }
+        }
         if let Some(scales) = col_scales {
             assert_eq!(scales.len(), cols, "a scale for each column");
             for row in self.floats.chunks_exact_mut(cols) {
@@ -103,7 +113,7 @@ impl Activations {
             }
         }
         let blocks = match precision {
-            Precision::F32 => 0,
+            Precision::F32 | Precision::Fake(_) => 0,
             Precision::I8 => cols.div_ceil(BLOCK),
         };
         self.integers.set_len(rows * blocks * BLOCK);
@@ -222,6 +232,21 @@ mod tests {
         let activations = Activations::i8(&x, 1, 96);
         assert!(activations.scales(0)[0].is_nan() && activations.scales(0)[1].is_infinite());
         assert_eq!((activations.scales(0)[2], activations.sums(0)[2]), (0.0, 0));
+    }
+
+    #[test]
+    fn rows_are_fake_quantized_before_columns_are_scaled() {
+        let mut activations = Activations::new();
+        let x = [0.3, -2.0, 1.4, 0.0, 30.0, -50.0];
+        let three_bits = Precision::Fake(Bits::new(3).unwrap());
+        activations.set(three_bits, &x, 2, 3, Some(&[1.0, 10.0, 1.0]));
+        // Multiples of a third of the largest magnitude of a row.
+        let expected = [[0.0, -20.0, 4.0 / 3.0], [0.0, 1000.0 / 3.0, -50.0]];
+        for (row, expected) in expected.iter().enumerate() {
+            let near = activations.floats(row).iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-4);
+            assert!(near, "{:?}", activations.floats(row));
+        }
+        assert_eq!(activations.blocks(), 0);
     }
 
     #[test]

@@ -19,7 +19,10 @@ use crate::weights::Matrix;
 use data::Data;
 use ecq_core::{Coding, Element};
 use ecq_kernels::cpu::linear::{Isa, Precision};
+use ecq_kernels::fake_quant::Bits;
 use program::{CpuProgram, DecodeThread};
+use std::fmt;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, OnceLock};
 use weight::{CpuSlot, CpuWeight};
 
@@ -30,6 +33,34 @@ pub enum ActivationType {
     F32,
     /// 8-bit integers in blocks of 32 columns with a scale each.
     I8,
+    /// f32, fake quantized to a number of bits: symmetric levels up to the largest magnitude of each row,
+    /// halves away from zero. For studies of activations.
+    Fake(Bits),
+}
+
+impl fmt::Display for ActivationType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::F32 => f.write_str("f32"),
+            Self::I8 => f.write_str("i8"),
+            Self::Fake(bits) => write!(f, "fake:{bits}"),
+        }
+    }
+}
+
+impl FromStr for ActivationType {
+    type Err = RuntimeError;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let bits = |text: &str| Bits::new(text.parse().ok()?).ok();
+        match text {
+            "f32" => Ok(Self::F32),
+            "i8" => Ok(Self::I8),
+            _ => text.strip_prefix("fake:").and_then(bits).map(Self::Fake).ok_or(RuntimeError::InvalidInput(
+                "unknown activations; expected f32, i8 or fake:BITS with 1 to 16 bits",
+            )),
+        }
+    }
 }
 
 impl ActivationType {
@@ -37,6 +68,7 @@ impl ActivationType {
         match self {
             Self::F32 => Precision::F32,
             Self::I8 => Precision::I8,
+            Self::Fake(bits) => Precision::Fake(bits),
         }
     }
 }
