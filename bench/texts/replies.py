@@ -1,9 +1,10 @@
 """Compares greedy replies: `python3 bench/texts/replies.py ECQ chatml|gemma OUT.md REFERENCE MODEL...`.
 
-Each model answers the lines of questions.txt in the chat template, up to 192 tokens of the highest probability.
-A reply loops if it ends with a text of at least four words that it repeats three times or more, or with a line
-that it repeats; it is broken if it has a replacement character. Prints how many replies of each model do, and
-of those in which the reference does not. OUT.md receives the replies to the first ten questions side by side.
+Each model answers the lines of questions.txt in the chat template, up to 192 tokens of the highest
+probability. A reply loops if it ends with a text of at least four words that it repeats three times or
+more, or with a line that it repeats; it is broken if it has a replacement character. Prints how many
+replies of each model do, and of those in which the reference does not. OUT.md receives the replies to the
+first ten questions side by side.
 """
 
 import json
