@@ -77,20 +77,20 @@ mod tests {
     fn chunks_are_pooled_like_the_whole() {
         // Three tokens of two values; the vectors are multiples of (3, 4).
         let states = [3.0, 0.0, 0.0, 1.0, 3.0, 7.0];
-        let pooled = |pooling, chunks: &[Range<usize>]| {
+        let pooled = |pooling, chunks: &[[usize; 2]]| {
             let mut pool = Pool::new(pooling);
-            chunks.iter().for_each(|rows| pool.push(rows, &states[2 * rows.start..2 * rows.end]));
+            chunks.iter().for_each(|&[start, end]| pool.push(&(start..end), &states[2 * start..2 * end]));
             pool.unit_vector()
         };
         let mean = [6.0f32 / 10.0, 8.0 / 10.0];
-        assert_eq!(pooled(Pooling::Mean, &[0..3]), mean);
-        assert_eq!(pooled(Pooling::Mean, &[0..1, 1..3]), mean);
+        assert_eq!(pooled(Pooling::Mean, &[[0, 3]]), mean);
+        assert_eq!(pooled(Pooling::Mean, &[[0, 1], [1, 3]]), mean);
         // A preempted prompt begins again.
-        assert_eq!(pooled(Pooling::Mean, &[0..2, 0..1, 1..3]), mean);
+        assert_eq!(pooled(Pooling::Mean, &[[0, 2], [0, 1], [1, 3]]), mean);
         let norm = 58f64.sqrt();
         let last = [(3.0 / norm) as f32, (7.0 / norm) as f32];
-        assert_eq!(pooled(Pooling::Last, &[0..3]), last);
-        assert_eq!(pooled(Pooling::Last, &[0..2, 2..3]), last);
+        assert_eq!(pooled(Pooling::Last, &[[0, 3]]), last);
+        assert_eq!(pooled(Pooling::Last, &[[0, 2], [2, 3]]), last);
         let mut zero = Pool::new(Pooling::Mean);
         zero.push(&(0..1), &[0.0, 0.0]);
         assert_eq!(zero.unit_vector(), [0.0, 0.0]);
