@@ -160,8 +160,8 @@ impl ErrorFeedback {
             self.solve_transposed(&mut x);
             for row in x.chunks_exact_mut(cols) {
                 for (position, x) in row.iter_mut().enumerate() {
-                    // In f64: the square of the step of an input that is always zero exceeds f32, and zero times
-                    // infinity is no number.
+                    // In f64: the square of the step of an input that is always zero exceeds f32, and zero
+                    // times infinity is no number.
                     let step = f64::from(self.column_steps[col(position)]);
                     *x = (f64::from(*x) * step * step) as f32;
                 }

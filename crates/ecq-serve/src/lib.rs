@@ -3,8 +3,8 @@
 //! One thread owns the engines of all loaded models; requests reach it through channels and their events come
 //! back through others. A request is read into a common form, prepared (template, tokens, grammar) in a
 //! thread of its own, and submitted. One state machine turns its events into outputs (text, reasoning, tool
-//! calls, end); adapters write them in the form of each API. An answer that is not streamed is the fold of the
-//! same outputs.
+//! calls, end); adapters write them in the form of each API. An answer that is not streamed is the fold of
+//! the same outputs.
 //!
 //! Dropping an answer cancels its request before the next step, whether it runs or waits. The tokens of a
 //! request with a seed do not depend on other requests.

@@ -295,8 +295,8 @@ fn calibration_makes_a_model_better_at_equal_bits() {
     };
     // The statistics of the first calibrated run are reused by the others.
     let tokens = |count: &'static str| ["--calibration-tokens", count, "--calibration-window", "128"];
-    // The default text without source code, on which the embedded model was not trained; a file a document, so
-    // that every document has the same share.
+    // The default text without source code, on which the embedded model was not trained; one file for each
+    // document, so that every document has the same share.
     let documents = CalibrationText::default_documents().into_iter().filter(|d| d.kind != "source code");
     let write = |(i, document): (usize, Document)| {
         let path = name(&format!("{i}.txt"));
