@@ -58,8 +58,8 @@
 //! The modules re-export the crates that this crate is built on: [`format`](mod@format) (the container and
 //! checkpoint readers), [`codec`] (encoding and decoding of one weight matrix), [`coding`] (entropy coders),
 //! [`kernels`] (matrix products on the CPU), [`fake_quant`] (rounding of arrays to few levels), and depending
-//! on features `quant` (quantizers), `pack` (the offline pipeline) and `runtime` (engine, programs, backends).
-//! Their interfaces change more often than the types above.
+//! on features `quant` (quantizers), `pack` (the offline pipeline) and `runtime` (engine, programs,
+//! backends). Their interfaces change more often than the types above.
 
 #![cfg_attr(
     not(all(feature = "quantize", feature = "runtime")),

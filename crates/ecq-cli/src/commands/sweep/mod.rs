@@ -116,7 +116,8 @@ fn print(plan: &Plan, records: &[Value]) {
     paragraph(&format!(
         "{}; {tokens} tokens of {}. bpw: bits per weight of the block projections, side data included; KL: \
          KL divergence from the model before quantization in nats per token; top-1: how often both agree on \
-         the most likely token; [1], [2]: peak memory of quantizing, and of evaluating beside the model before",
+         the most likely token; [1], [2]: peak memory of quantizing, and of evaluating beside the model \
+         before",
         plan.models.iter().map(|model| model.display().to_string()).collect::<Vec<_>>().join(", "),
         plan.text.display(),
     ));
