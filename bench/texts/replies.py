@@ -1,27 +1,55 @@
 """Compares greedy replies: `python3 bench/texts/replies.py ECQ chatml|gemma OUT.md REFERENCE MODEL...`.
 
 Each model answers the lines of questions.txt in the chat template, up to 192 tokens of the highest
-probability. A reply loops if it ends with a text of at least four words that it repeats three times or
-more, or with a line that it repeats; it is broken if it has a replacement character. Prints how many
-replies of each model do, and of those in which the reference does not. OUT.md receives the replies to the
+probability, through `ecq serve`; options of `ecq serve` follow after `--`. A template with a system message is
+used with four of them, so that there are four times as many replies. A reply loops if it ends with a
+text of at least four words that it repeats three times or more, or with a line that it repeats; it is broken
+if it has a replacement character; it ends if it has an end-of-text token within the 192. Prints how many
+replies of each model do, and how many loop where the reference does not. OUT.md receives the replies to the
 first ten questions side by side.
 """
 
+import concurrent.futures
 import json
 import pathlib
+import re
 import subprocess
 import sys
+import urllib.request
 
 from chat import TEMPLATES
 
 TOKENS = 192
+CLIENTS = 32
+SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+SYSTEMS = [
+    SYSTEM,
+    "You are a friendly assistant.",
+    "Answer clearly and in full sentences.",
+    "You are an expert. Explain your answer.",
+]
 
 
-def reply(ecq, model, prompt):
-    """Returns the model's greedy reply."""
-    command = [ecq, "run", model, "-p", prompt, "-n", str(TOKENS), "--temperature", "0"]
-    run = subprocess.run([*command, "--mode", "cached", "--json"], capture_output=True, text=True, check=True)
-    return json.loads(run.stdout)["text"].strip()
+def replies(ecq, model, prompts, options):
+    """Returns the model's greedy replies, and for each whether it ended."""
+    command = [ecq, "serve", model, "--port", "0", "--mode", "cached", *options]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        address = next(found.group() for line in server.stdout if (found := re.search(r"http://[\d.:]+", line)))
+
+        def ask(prompt):
+            body = {"prompt": prompt, "max_tokens": TOKENS, "temperature": 0}
+            headers = {"Content-Type": "application/json"}
+            request = urllib.request.Request(f"{address}/v1/completions", json.dumps(body).encode(), headers)
+            with urllib.request.urlopen(request) as answer:
+                choice = json.load(answer)["choices"][0]
+            return choice["text"].strip(), choice["finish_reason"] == "stop"
+
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+            return list(pool.map(ask, prompts))
+    finally:
+        server.terminate()
+        server.communicate()
 
 
 def loops(text):
@@ -38,21 +66,28 @@ def loops(text):
 
 
 def main():
-    ecq, template, out, *models = sys.argv[1:]
+    arguments, options = sys.argv[1:], []
+    if "--" in arguments:
+        at = arguments.index("--")
+        arguments, options = arguments[:at], arguments[at + 1 :]
+    ecq, template, out, *models = arguments
     questions = (pathlib.Path(__file__).parent / "questions.txt").read_text(encoding="utf-8").splitlines()
-    prompts = [TEMPLATES[template].split("{answer}")[0].format(question=question) for question in questions]
-    replies = {model: [reply(ecq, model, prompt) for prompt in prompts] for model in models}
-    print(f"{len(questions)} questions | loops | loops where the reference has none | broken characters")
-    clean = [not loops(text) for text in replies[models[0]]]
-    for model, texts in replies.items():
-        looping = [loops(text) for text in texts]
-        more = sum(loop and fine for loop, fine in zip(looping, clean, strict=True))
-        broken = sum("\ufffd" in text for text in texts)
-        print(f"{pathlib.Path(model).name} | {sum(looping)} | {more} | {broken}")
+    form = TEMPLATES[template].split("{answer}")[0]
+    forms = [form.replace(SYSTEM, system) for system in SYSTEMS] if SYSTEM in form else [form]
+    prompts = [form.format(question=question) for form in forms for question in questions]
+    print(f"{len(prompts)} replies | loops | loops where the reference has none | ends | broken characters")
+    of_models = {}
+    for model in models:
+        of_models[model] = replies(ecq, model, prompts, options)
+        looping = [[loops(text) for text, _ in of_models[name]] for name in (models[0], model)]
+        more = sum(loop and not reference for reference, loop in zip(*looping, strict=True))
+        ends = sum(ended for _, ended in of_models[model])
+        broken = sum("\ufffd" in text for text, _ in of_models[model])
+        print(f"{pathlib.Path(model).name} | {sum(looping[1])} | {more} | {ends} | {broken}", flush=True)
     parts = []
     for number, question in enumerate(questions[:10]):
         parts.append(f"## {question}\n")
-        parts += [f"**{pathlib.Path(model).name}**: {texts[number]}\n" for model, texts in replies.items()]
+        parts += [f"**{pathlib.Path(model).name}**: {texts[number][0]}\n" for model, texts in of_models.items()]
     pathlib.Path(out).write_text("\n".join(parts), encoding="utf-8")
 
 
