@@ -37,8 +37,8 @@ pub enum Content {
 /// Quantizes a checkpoint, or arrays in memory, and writes it as an `.ecq` file.
 #[pyfunction]
 #[pyo3(signature = (model, out, *, bpw=None, size=None, lossless=false, calibrate=None,
-    calibration_texts=None, calibration_tokens=None, calibration_window=None, calibration_folder=None,
-    match_grid=None, grid=None, embedding=None, trellis=None, coding=None, overrides=None, seed=None,
+    calibration_texts=None, calibration_tokens=None, distillation_tokens=None, calibration_window=None,
+    calibration_folder=None, match_grid=None, grid=None, embedding=None, trellis=None, coding=None, overrides=None, seed=None,
     files=None, resume=false, replace=false, progress=None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
 pub fn quantize(
@@ -51,6 +51,7 @@ pub fn quantize(
     calibrate: Option<Texts>,
     calibration_texts: Option<Vec<String>>,
     calibration_tokens: Option<usize>,
+    distillation_tokens: Option<usize>,
     calibration_window: Option<usize>,
     calibration_folder: Option<PathBuf>,
     match_grid: Option<String>,
@@ -87,6 +88,7 @@ pub fn quantize(
         quantizer = set(quantizer, bpw, Quantizer::bpw);
         quantizer = set(quantizer, size, Quantizer::size);
         quantizer = set(quantizer, calibration_tokens, Quantizer::calibration_tokens);
+        quantizer = set(quantizer, distillation_tokens, Quantizer::distillation_tokens);
         quantizer = set(quantizer, calibration_window, Quantizer::calibration_window);
         quantizer = set(quantizer, calibration_folder, Quantizer::calibration_folder);
         quantizer = set(quantizer, match_grid.as_deref(), Quantizer::match_grid);

@@ -32,10 +32,11 @@ pub const CODING: &[Step] = &[
 
 /// The steps of quantizing with calibration.
 pub const CALIBRATING: &[Step] = &[
-    Step { label: "loading the model", stages: &["packing", "assembling"], share: 0.03 },
-    Step { label: "calibrating", stages: &["writing", "calibrating"], share: 0.4 },
+    Step { label: "loading the model", stages: &["packing", "assembling"], share: 0.02 },
+    Step { label: "calibrating", stages: &["writing", "calibrating"], share: 0.3 },
     Step { label: "searching step sizes", stages: &["measuring", "probing", "sizing the rest"], share: 0.02 },
-    Step { label: "quantizing", stages: &["quantizing sequentially"], share: 0.51 },
+    Step { label: "quantizing", stages: &["quantizing sequentially"], share: 0.4 },
+    Step { label: "distilling", stages: &["distilling"], share: 0.22 },
     Step { label: "entropy coding", stages: &["packing"], share: 0.02 },
     Step { label: "writing the file", stages: &["assembling"], share: 0.02 },
 ];
@@ -225,20 +226,20 @@ mod tests {
         for stage in ["packing", "assembling", "calibrating", "measuring", "probing"] {
             state.enter(stage, CALIBRATING);
         }
-        assert_eq!(state.line(CALIBRATING), "step 3 of 6: searching step sizes");
+        assert_eq!(state.line(CALIBRATING), "step 3 of 7: searching step sizes");
         state.enter("quantizing sequentially", CALIBRATING);
         (state.done, state.total, state.item) = (6, 30, "block 7 of 30".to_owned());
         state.begun = Instant::now() - Duration::from_secs(240);
         state.show(CALIBRATING);
         let line = state.line(CALIBRATING);
         assert!(
-            line.starts_with("step 4 of 6: quantizing block 7 of 30, ") && line.ends_with("left"),
+            line.starts_with("step 4 of 7: quantizing block 7 of 30, ") && line.ends_with("left"),
             "{line}"
         );
-        assert!((0.5..0.6).contains(&state.fraction), "{}", state.fraction);
-        // "packing" is the name of a stage in two steps.
+        assert!((0.4..0.5).contains(&state.fraction), "{}", state.fraction);
+        // "packing" is the name of a stage in two steps. Distillation may be off.
         state.enter("packing", CALIBRATING);
-        assert!(state.line(CALIBRATING).starts_with("step 5 of 6: entropy coding"));
+        assert!(state.line(CALIBRATING).starts_with("step 6 of 7: entropy coding"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::solve_steps::solve_steps;
 use crate::source::{Source, SourceTensor, Tensor, for_options};
 use crate::steps::StepSizes;
 use crate::weights::weights;
+use bytes::Bytes;
 use ecq_codec::encode::{Plan, encode, encode_raw};
 use ecq_core::{EncodedTensor, TensorKind, TensorPart};
 use ecq_format::container::{EcqWriter, ModelEntry, TensorBytes, TextKl};
@@ -145,11 +146,6 @@ impl<'a> Output<'a> {
         Ok(Self { source, choices, options, spool, summaries, resumed_tensors, dry_run, start })
     }
 
-    /// Returns whether nothing is written.
-    pub(crate) fn is_dry_run(&self) -> bool {
-        self.dry_run
-    }
-
     /// Returns whether a tensor is packed.
     pub(crate) fn is_done(&self, index: usize) -> bool {
         self.spool.is_done(&self.source.tensors()[index].name)
@@ -164,6 +160,21 @@ impl<'a> Output<'a> {
     pub(crate) fn push(&mut self, index: usize, packed: PackedTensor) -> Result<()> {
         push(&mut self.spool, &self.source.tensors()[index].name, &packed)?;
         self.summaries.insert(index, packed.summary);
+        Ok(())
+    }
+
+    /// Replaces the encoded steps of a packed tensor in the file; `distortion` is its error with them.
+    pub(crate) fn replace_steps(
+        &mut self,
+        index: usize,
+        steps: Bytes,
+        distortion: Distortion,
+    ) -> Result<()> {
+        let name = &self.source.tensors()[index].name;
+        self.spool.replace_part(name, TensorPart::Scales, steps)?;
+        if let Some(summary) = self.summaries.get_mut(&index) {
+            summary.distortion = Some(distortion);
+        }
         Ok(())
     }
 

@@ -67,7 +67,7 @@ impl<'a> Tally<'a> {
     pub(crate) fn begin(&self, step: &'static str, total: u64) {
         // Calibration counts tokens; all other steps count bytes.
         let unit = match step {
-            "writing" | "calibrating" | "quantizing sequentially" => Unit::Tokens,
+            "writing" | "calibrating" | "quantizing sequentially" | "distilling" => Unit::Tokens,
             _ => Unit::Bytes,
         };
         let total = Some(total).filter(|&total| total > 0);

@@ -129,6 +129,7 @@ impl Quantizer {
             calibration: CalibrationOptions {
                 text: CalibrationText::mixture(),
                 tokens: CalibrationOptions::TOKENS,
+                distillation_tokens: CalibrationOptions::DISTILLATION_TOKENS,
                 sequence_length: CalibrationOptions::SEQUENCE_LENGTH,
                 seed: 0,
                 reference_grid: None,
@@ -228,13 +229,21 @@ impl Quantizer {
         self
     }
 
-    /// Number of calibration tokens, 16384 by default.
+    /// Number of calibration tokens, 24576 by default.
     #[must_use]
     pub fn calibration_tokens(mut self, tokens: usize) -> Self {
         self.calibration.tokens = tokens;
         if tokens == 0 {
             self.set_invalid("calibration tokens is 0, expected 1 or more".to_owned());
         }
+        self
+    }
+
+    /// Number of calibration tokens on which the row steps of the quantized model are trained at the end,
+    /// 12288 by default; 0 for none.
+    #[must_use]
+    pub fn distillation_tokens(mut self, tokens: usize) -> Self {
+        self.calibration.distillation_tokens = tokens;
         self
     }
 

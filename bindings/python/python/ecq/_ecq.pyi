@@ -576,6 +576,7 @@ def quantize(
     calibrate: _Calibration | Sequence[_Calibration] | None = None,
     calibration_texts: Sequence[str] | None = None,
     calibration_tokens: int | None = None,
+    distillation_tokens: int | None = None,
     calibration_window: int | None = None,
     calibration_folder: _Path | None = None,
     match_grid: str | None = None,
@@ -602,6 +603,7 @@ def quantize(
         ``off``. By default ``default``, which is ``text`` and ``self``, below 4 bits per weight.
     calibration_texts: texts instead.
     calibration_tokens, calibration_window: number of tokens (24576) and length of a sequence (512).
+    distillation_tokens: number of these tokens on which row steps are trained at the end (12288).
     calibration_folder: keeps statistics for other rates.
     match_grid: the smallest file with no larger expected error than this grid, such as ``affine:4:64``.
     grid, embedding: grids of block projections, and of embedding and head (see ``ecq quantize --help``).

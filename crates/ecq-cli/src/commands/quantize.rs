@@ -281,6 +281,7 @@ impl CalibrationRequest {
             text,
             reference_grid: like,
             tokens: args.calibration_tokens,
+            distillation_tokens: args.distillation_tokens,
             sequence_length: args.calibration_window,
             seed: args.seed,
             reuse: args.resume || args.calibration_folder.is_some(),

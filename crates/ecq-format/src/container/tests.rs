@@ -136,6 +136,40 @@ fn pushed_tensors_and_files_are_read_back() {
 }
 
 #[test]
+fn a_replaced_part_is_in_the_file_and_not_in_a_run_that_resumes() {
+    let folder = Folder::new();
+    let dest = folder.path("x.ecq");
+    let mut writer = EcqWriter::create(&dest, "key", false).unwrap();
+    push(&mut writer, &ALL);
+    writer.push_encoded("v", &valid(Coding::Rans)).unwrap();
+    // The new part is shorter; what follows it in the file moves.
+    let replacement = Bytes::from_static(b"new");
+    writer.replace_part("a.weight", TensorPart::Scales, replacement.clone()).unwrap();
+    writer.replace_part("v", TensorPart::Table, replacement.clone()).unwrap();
+    assert_eq!(writer.encoded("v").unwrap().unwrap(), valid(Coding::Rans), "as it was pushed");
+    for (name, part) in [("a.weight", TensorPart::Outliers), ("norm.weight", TensorPart::Scales)] {
+        let error = writer.replace_part(name, part, Bytes::new()).unwrap_err();
+        assert!(matches!(&error, ContainerError::Missing { name: found, .. } if found.contains(name)), "{error}");
+    }
+    writer.commit().unwrap();
+    drop(writer);
+    let mut writer = EcqWriter::create(&dest, "key", true).unwrap();
+    assert_eq!(writer.encoded("v").unwrap().unwrap(), valid(Coding::Rans), "as it was pushed");
+    writer.replace_part("a.weight", TensorPart::Scales, replacement.clone()).unwrap();
+    let order = [&model().order[..], &["v".to_owned()]].concat();
+    let summary = writer.finish(&ModelEntry { order, ..model() }).unwrap();
+    let file = EcqFile::open(&dest, &Limits::default()).unwrap();
+    file.verify_seal(|_| {}).unwrap();
+    let (entry, mut parts) = encoded(1, Coding::Rans);
+    parts.insert(TensorPart::Scales, replacement);
+    assert_eq!(parts_of(&file, "a.weight").unwrap(), (entry, parts));
+    assert_eq!(file.encoded("v").unwrap(), valid(Coding::Rans));
+    ["a.weight", "b.weight", "k.weight", "v"].iter().for_each(|name| file.check(name).unwrap());
+    assert_eq!(file.summary(), summary);
+    assert_eq!(summary.file_bytes, std::fs::metadata(&dest).unwrap().len());
+}
+
+#[test]
 fn part_lengths_that_do_not_match_the_entry_are_refused() {
     let folder = Folder::new();
     let dest = folder.path("x.ecq");

@@ -7,6 +7,7 @@ use super::schema::{
     ALIGNMENT, ChecksummedEntry, Compression, FILE_PREFIX, FileEntry, ModelEntry, SEAL, SEAL_BYTES, VERSION,
     check_name, entry_key, part_name, to_json,
 };
+use bytes::Bytes;
 use ecq_core::{EncodedTensor, TensorEntry, TensorPart, TensorParts};
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub struct EcqWriter {
     work_folder: Option<WorkFolder>,
     data_bytes: u64,
     items: BTreeMap<String, Item>,
+    /// Parts whose bytes take the place of those that were pushed, by tensor.
+    replaced: BTreeMap<String, TensorParts>,
 }
 
 /// The work folder and its two files.
@@ -71,8 +74,24 @@ impl ItemContent {
     }
 }
 
-/// Offset (in the data file of the work folder) and length of each tensor, in the order of the `.ecq` file.
-type Layout = Vec<(u64, u64)>;
+/// The data of a tensor of the `.ecq` file.
+enum Data {
+    /// A range of the data file of the work folder.
+    Stored { offset: u64, bytes: u64 },
+    Replaced(Bytes),
+}
+
+impl Data {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Stored { bytes, .. } => *bytes,
+            Self::Replaced(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+/// The data of each tensor, in the order of the `.ecq` file.
+type Layout = Vec<Data>;
 
 /// Sizes of an `.ecq` file and its contents, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -139,12 +158,12 @@ impl EcqWriter {
             let line = journal_line(&json!({ "ecq_journal": 1, "key": key }).to_string());
             work_folder.journal.write_all(line.as_bytes()).map_err(io(&work_folder.dir))?;
         }
-        Ok(Self { work_folder: Some(work_folder), data_bytes, items })
+        Ok(Self { work_folder: Some(work_folder), data_bytes, items, replaced: BTreeMap::new() })
     }
 
     /// Creates a writer that writes nothing; [`finish`](Self::finish) returns the exact sizes of the file.
     pub fn counting() -> Self {
-        Self { work_folder: None, data_bytes: 0, items: BTreeMap::new() }
+        Self { work_folder: None, data_bytes: 0, items: BTreeMap::new(), replaced: BTreeMap::new() }
     }
 
     /// Returns whether this tensor was already pushed, in this run or in the run that it resumes.
@@ -177,6 +196,24 @@ impl EcqWriter {
         EncodedTensor::new(entry.entry.clone(), parts)
             .map(Some)
             .map_err(|source| ContainerError::Entry { tensor: name.to_owned(), source })
+    }
+
+    /// Replaces a part of a pushed tensor in the file that [`finish`](Self::finish) makes.
+    ///
+    /// The bytes stay in memory: a run that resumes this one finds the part as it was pushed, as
+    /// [`encoded`](Self::encoded) does.
+    ///
+    /// # Errors
+    /// [`ContainerError::Missing`] if no encoded tensor of this name with this part was pushed.
+    pub fn replace_part(&mut self, name: &str, part: TensorPart, bytes: Bytes) -> Result<()> {
+        let has_part = |item: &Item| {
+            matches!(&item.content, ItemContent::Encoded { lengths, .. } if lengths.contains_key(&part))
+        };
+        if !self.items.get(name).is_some_and(has_part) {
+            return Err(missing("tensor part", &part_name(name, part)));
+        }
+        self.replaced.entry(name.to_owned()).or_default().insert(part, bytes);
+        Ok(())
     }
 
     /// Adds an encoded tensor.
@@ -299,28 +336,39 @@ impl EcqWriter {
         });
         for item in plain {
             if let ItemContent::Plain { dtype, shape, bytes } = &item.content {
-                let header_bytes = header.tensor(&item.name, *dtype, shape, item.offset, *bytes);
+                let data = Data::Stored { offset: item.offset, bytes: *bytes };
+                let header_bytes = header.tensor(&item.name, *dtype, shape, data);
                 let parts = BTreeMap::from([("data", *bytes)]);
                 summary.tensors.insert(item.name.clone(), TensorBytes { parts, header_bytes });
             }
         }
         for item in &tensors {
             let ItemContent::Encoded { entry, lengths } = &item.content else { continue };
-            let mut header_bytes = header.metadata(&entry_key(&item.name), &to_json(entry));
-            let mut offset = item.offset;
+            let replaced = self.replaced.get(&item.name);
+            let mut entry = entry.clone();
+            for (&part, bytes) in replaced.into_iter().flatten() {
+                entry.checksums.insert(part, checksum(bytes));
+            }
+            let mut header_bytes = header.metadata(&entry_key(&item.name), &to_json(&entry));
+            let (mut offset, mut parts) = (item.offset, BTreeMap::new());
             for part in TensorPart::ALL {
                 let Some(&bytes) = lengths.get(&part) else { continue };
-                let name = part_name(&item.name, part);
-                header_bytes += header.tensor(&name, Dtype::U8, &[bytes as usize], offset, bytes);
+                let data = match replaced.and_then(|parts| parts.get(&part)) {
+                    Some(bytes) => Data::Replaced(bytes.clone()),
+                    None => Data::Stored { offset, bytes },
+                };
                 offset += bytes;
+                parts.insert(part.name(), data.bytes());
+                let shape = [data.bytes() as usize];
+                header_bytes += header.tensor(&part_name(&item.name, part), Dtype::U8, &shape, data);
             }
-            let parts = lengths.iter().map(|(part, &bytes)| (part.name(), bytes)).collect();
             summary.tensors.insert(item.name.clone(), TensorBytes { parts, header_bytes });
         }
         for item in files {
             let ItemContent::File { entry, bytes } = &item.content else { continue };
             header.metadata(&item.name, &to_json(entry));
-            header.tensor(&item.name, Dtype::U8, &[*bytes as usize], item.offset, *bytes);
+            let data = Data::Stored { offset: item.offset, bytes: *bytes };
+            header.tensor(&item.name, Dtype::U8, &[*bytes as usize], data);
             summary.files.insert(item.name[FILE_PREFIX.len()..].to_owned(), *bytes);
         }
         let (bytes, layout, data_bytes) = header.finish();
@@ -407,7 +455,14 @@ impl WorkFolder {
         };
         put(header)?;
         let mut buffer = vec![0u8; 1 << 20];
-        for (mut offset, mut left) in layout {
+        for data in layout {
+            let (mut offset, mut left) = match data {
+                Data::Stored { offset, bytes } => (offset, bytes),
+                Data::Replaced(bytes) => {
+                    put(&bytes)?;
+                    continue;
+                }
+            };
             while left > 0 {
                 let take = left.min(buffer.len() as u64) as usize;
                 self.data.seek(SeekFrom::Start(offset)).map_err(io(&self.dir))?;
@@ -441,12 +496,12 @@ struct HeaderWriter {
 
 impl HeaderWriter {
     /// Adds a tensor and returns the bytes that it takes in the header.
-    fn tensor(&mut self, name: &str, dtype: Dtype, shape: &[usize], offset: u64, bytes: u64) -> u64 {
-        let end = self.data_bytes + bytes;
+    fn tensor(&mut self, name: &str, dtype: Dtype, shape: &[usize], data: Data) -> u64 {
+        let end = self.data_bytes + data.bytes();
         let value = json!({ "dtype": dtype, "shape": shape, "data_offsets": [self.data_bytes, end] });
         let header_bytes = (to_json(&name).len() + to_json(&value).len() + 2) as u64;
         self.tensors.push((name.to_owned(), value));
-        self.layout.push((offset, bytes));
+        self.layout.push(data);
         self.data_bytes = end;
         header_bytes
     }
@@ -460,7 +515,8 @@ impl HeaderWriter {
     /// Returns the bytes of the header, the layout, and the length of the data without the seal.
     fn finish(mut self) -> (Vec<u8>, Layout, u64) {
         let data_bytes = self.data_bytes;
-        self.tensor(SEAL, Dtype::U8, &[SEAL_BYTES], 0, SEAL_BYTES as u64);
+        let seal = Data::Stored { offset: 0, bytes: SEAL_BYTES as u64 };
+        self.tensor(SEAL, Dtype::U8, &[SEAL_BYTES], seal);
         self.layout.pop();
         // A JSON map would sort the tensors by name, but they are listed in the order of their data.
         let mut json = format!("{{\"__metadata__\":{}", Value::Object(self.metadata));

@@ -28,13 +28,25 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    /// Loads all rows of the tensor that `spec` is a part of.
-    fn load(checkpoint: &Checkpoint, spec: &LinearSpec) -> Result<Self> {
+    /// Loads all rows of the tensor that `spec` is a part of, unless `replaced` has other weights of it.
+    fn load(
+        checkpoint: &Checkpoint,
+        spec: &LinearSpec,
+        replaced: &mut dyn FnMut(&str) -> Result<Option<Vec<f32>>>,
+    ) -> Result<Self> {
         let (name, shape) = (spec.weight(), spec.shape);
-        let weight = checkpoint.linear(spec)?.to_f32()?;
-        let bias = spec.bias.then(|| checkpoint.vector(&spec.bias_name(), shape[0])).transpose()?;
         let name = checkpoint.stored_name(&name).unwrap_or(&name).to_owned();
+        let weight = match replaced(&name)? {
+            Some(weight) => weight,
+            None => checkpoint.linear(spec)?.to_f32()?,
+        };
+        let bias = spec.bias.then(|| checkpoint.vector(&spec.bias_name(), shape[0])).transpose()?;
         Ok(Self { name, shape, weight, bias })
+    }
+
+    /// Returns the bias, one element per row.
+    pub(super) fn bias(&self) -> Option<&[f32]> {
+        self.bias.as_deref()
     }
 
     /// Returns all weights, row-major.
@@ -78,11 +90,22 @@ struct Projection {
     range: Range<usize>,
 }
 
-/// Receives the inputs and the output gradients of matrices during a backward pass.
+/// A product with a matrix, as a backward pass meets it.
+#[derive(Clone, Copy)]
+pub(super) struct Observation<'a> {
+    /// Index into [`Block::matrices`].
+    pub(super) matrix: usize,
+    /// Inputs, `[tokens, cols]`.
+    pub(super) x: &'a [f32],
+    /// Outputs, bias included, as consecutive ranges, each `[tokens, outputs of the range]`.
+    pub(super) y: &'a [&'a [f32]],
+    /// Gradients of the outputs, as `y`.
+    pub(super) dy: &'a [&'a [f32]],
+}
+
+/// Receives the products of matrices during a backward pass.
 pub(super) trait GradientObserver {
-    /// Receives inputs `x`, `[tokens, cols]`, of matrix `matrix` of the block, and the gradients of its
-    /// outputs as consecutive ranges, each `[tokens, outputs of the range]`.
-    fn observe(&mut self, matrix: usize, x: &[f32], dy: &[&[f32]]) -> Result<()>;
+    fn observe(&mut self, product: Observation<'_>) -> Result<()>;
 }
 
 /// The matrices of a block that share their inputs, in order of execution.
@@ -162,6 +185,17 @@ impl Block {
     /// [`PackError::Calibration`] if the block has experts, [`PackError::Runtime`] if a tensor is missing or
     /// damaged.
     pub(super) fn load(checkpoint: &Checkpoint, layer: usize, length: usize) -> Result<Self> {
+        Self::load_replaced(checkpoint, layer, length, &mut |_| Ok(None))
+    }
+
+    /// As [`load`](Self::load), with other weights for the matrices that `replaced` returns weights for, by
+    /// name.
+    pub(super) fn load_replaced(
+        checkpoint: &Checkpoint,
+        layer: usize,
+        length: usize,
+        replaced: &mut dyn FnMut(&str) -> Result<Option<Vec<f32>>>,
+    ) -> Result<Self> {
         let c = checkpoint.config();
         let [first, second] = c.blocks[layer].sublayers.as_slice() else { return Err(unsupported(c)) };
         let (Mixer::Attention(heads), Mixer::Dense(dense)) = (&first.mixer, &second.mixer) else {
@@ -174,7 +208,7 @@ impl Block {
         for spec in linears {
             if !names.contains(&spec.name.as_str()) {
                 names.push(&spec.name);
-                matrices.push(Matrix::load(checkpoint, spec)?);
+                matrices.push(Matrix::load(checkpoint, spec, replaced)?);
             }
         }
         let projection = |spec: &LinearSpec| {
@@ -349,7 +383,10 @@ impl Block {
 
         let [attention_scale, mlp_scale] = self.residual_scales;
         let d_mlp = norm_backward(self.mlp_output_norm.as_ref(), &t.mlp_output, &scaled(dy, mlp_scale));
-        observer.observe(self.down.matrix, &t.product, &[&d_mlp])?;
+        let mut observe = |matrix: usize, x: &[f32], y: &[&[f32]], dy: &[&[f32]]| {
+            observer.observe(Observation { matrix, x, y, dy })
+        };
+        observe(self.down.matrix, &t.product, &[&t.mlp_output], &[&d_mlp])?;
         let mut d_product = vec![0.0; t.product.len()];
         self.matrices[self.down.matrix].backward(&d_mlp, &self.down.range, &mut d_product);
         let mut d_mlp_normed = vec![0.0; x.len()];
@@ -361,13 +398,13 @@ impl Block {
             parts.for_each(|((d_gate, d_up), (gate, up))| {
                 glu_gradients(self.activation, gate, up, d_gate, d_up);
             });
-            observer.observe(gate.matrix, &t.mlp_normed, &[&d_gate])?;
+            observe(gate.matrix, &t.mlp_normed, &[&t.gate], &[&d_gate])?;
             self.matrices[gate.matrix].backward(&d_gate, &gate.range, &mut d_mlp_normed);
         } else {
             let parts = d_up.par_chunks_mut(PART).zip(t.up.par_chunks(PART));
             parts.for_each(|(d_up, up)| activation_gradient(self.activation, up, d_up));
         }
-        observer.observe(self.up.matrix, &t.mlp_normed, &[&d_up])?;
+        observe(self.up.matrix, &t.mlp_normed, &[&t.up], &[&d_up])?;
         self.matrices[self.up.matrix].backward(&d_up, &self.up.range, &mut d_mlp_normed);
         let mut d_middle = dy.to_vec();
         self.mlp_norm.backward(&t.middle, &d_mlp_normed, &mut d_middle);
@@ -377,7 +414,7 @@ impl Block {
             &t.attention_output,
             &scaled(&d_middle, attention_scale),
         );
-        observer.observe(self.o.matrix, &t.attention.heads, &[&d_attention])?;
+        observe(self.o.matrix, &t.attention.heads, &[&t.attention_output], &[&d_attention])?;
         let mut d_heads = vec![0.0; t.attention.heads.len()];
         self.matrices[self.o.matrix].backward(&d_attention, &self.o.range, &mut d_heads);
         let [mut dq, mut dk, dv] =
@@ -391,15 +428,17 @@ impl Block {
             *d = norm_backward(norm.as_ref(), raw, d);
         }
         let mut d_normed = vec![0.0; x.len()];
-        let projections = [(&self.q, &dq), (&self.k, &dk), (&self.v, &dv)];
+        let AttentionTrace { raw_q, raw_k, v, .. } = &t.attention;
+        let projections = [(&self.q, raw_q, &dq), (&self.k, raw_k, &dk), (&self.v, v, &dv)];
         if self.q.matrix == self.k.matrix {
-            observer.observe(self.q.matrix, &t.normed, &projections.map(|(_, d)| d.as_slice()))?;
+            let [y, dy] = [projections.map(|(_, y, _)| y.as_slice()), projections.map(|(_, _, d)| d.as_slice())];
+            observe(self.q.matrix, &t.normed, &y, &dy)?;
         } else {
-            for (projection, d) in projections {
-                observer.observe(projection.matrix, &t.normed, &[d])?;
+            for (projection, y, d) in projections {
+                observe(projection.matrix, &t.normed, &[y], &[d])?;
             }
         }
-        for (projection, d) in projections {
+        for (projection, _, d) in projections {
             self.matrices[projection.matrix].backward(d, &projection.range, &mut d_normed);
         }
         let mut dx = d_middle;

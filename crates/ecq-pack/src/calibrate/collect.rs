@@ -1,6 +1,6 @@
 //! The survey of a model: a forward and a backward pass over the calibration text.
 
-use super::block::{Block, GradientObserver, Stage};
+use super::block::{Block, GradientObserver, Observation, Stage};
 use super::embedding::{EmbeddingAndHead, HeadSums};
 use super::input::Input;
 use super::journal::{Journal, JournalLocation};
@@ -117,7 +117,7 @@ impl BlockSums {
 }
 
 impl GradientObserver for BlockSums {
-    fn observe(&mut self, matrix: usize, x: &[f32], dy: &[&[f32]]) -> Result<()> {
+    fn observe(&mut self, Observation { matrix, x, dy, .. }: Observation<'_>) -> Result<()> {
         // Matrices of a stage have the same inputs, which are added once.
         let led = self.inputs.iter_mut().find(|(matrices, _)| matrices.first() == Some(&matrix));
         let tokens = dy.iter().map(|dy| dy.len()).sum::<usize>() / self.gradients[matrix].rows();
@@ -285,7 +285,7 @@ mod tests {
     struct NoObserver;
 
     impl GradientObserver for NoObserver {
-        fn observe(&mut self, _: usize, _: &[f32], _: &[&[f32]]) -> Result<()> {
+        fn observe(&mut self, _: Observation<'_>) -> Result<()> {
             Ok(())
         }
     }

@@ -1,6 +1,7 @@
 //! The embedding and the head of a model: their forward and backward passes, and their statistics.
 
 use super::block::load_norm;
+use super::collect::HEAD_TOKENS;
 use super::layers::Norm;
 use super::statistics::{Gram, LayerStatistics};
 use crate::error::Result;
@@ -112,6 +113,38 @@ impl EmbeddingAndHead {
         let mut dx = vec![0.0; x.len()];
         self.final_norm.backward(x, &d_normed, &mut dx);
         dx
+    }
+}
+
+impl EmbeddingAndHead {
+    /// Returns the gradients of the mean KL divergence of the original model from a quantized one, at rows
+    /// `quantized` of the residual stream after the last block, where the original one has the rows
+    /// `original`; `heads` are those of the two models.
+    pub(super) fn divergence_gradients(
+        &self,
+        [original, quantized]: [&[f32]; 2],
+        [original_head, head]: [&[f32]; 2],
+    ) -> Vec<f32> {
+        let vocabulary = head.len() / self.hidden;
+        let scale = self.hidden as f32 / quantized.len() as f32;
+        let mut gradients = vec![0.0; quantized.len()];
+        let rows = HEAD_TOKENS * self.hidden;
+        let parts = original.chunks(rows).zip(quantized.chunks(rows)).zip(gradients.chunks_mut(rows));
+        for ((original, quantized), gradients) in parts {
+            let probabilities = self.logits(original, original_head);
+            let mut d_logits = self.logits(quantized, head);
+            let rows = d_logits.par_chunks_mut(vocabulary).zip(probabilities.par_chunks(vocabulary));
+            rows.for_each(|(d_logits, original)| {
+                let mut original = original.to_vec();
+                softmax(&mut original, 1.0);
+                softmax(d_logits, 1.0);
+                d_logits.iter_mut().zip(&original).for_each(|(d, p)| *d = scale * (*d - p));
+            });
+            let mut d_normed = vec![0.0; quantized.len()];
+            add_product(&d_logits, head, self.hidden, &mut d_normed);
+            self.final_norm.backward(quantized, &d_normed, gradients);
+        }
+        gradients
     }
 }
 

@@ -6,7 +6,7 @@ use super::embedding::EmbeddingAndHead;
 use super::row_file::RowFile;
 use crate::error::Result;
 use ecq_format::container::TextKl;
-use ecq_runtime::{Checkpoint, LogitsComparison};
+use ecq_runtime::LogitsComparison;
 
 /// Compares the models on each kind of text.
 ///
@@ -17,16 +17,12 @@ use ecq_runtime::{Checkpoint, LogitsComparison};
 /// # Errors
 /// Those of reading the checkpoint and the streams.
 pub(super) fn measure(
-    checkpoint: &Checkpoint,
+    ends: &EmbeddingAndHead,
     held_out: &[HeldOut],
     residual: &[RowFile; 2],
     (table, first): (usize, usize),
     quantized_head: Option<&[f32]>,
 ) -> Result<Vec<TextKl>> {
-    if held_out.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ends = EmbeddingAndHead::load(checkpoint)?;
     let heads = [ends.head(), quantized_head.unwrap_or(ends.head())];
     let vocabulary = ends.head().len() / ends.hidden;
     let mut measured = Vec::new();
@@ -70,7 +66,9 @@ mod tests {
     use ecq_format::container::EcqFile;
     use ecq_runtime::backend::{ActivationType, Cpu, CpuOptions};
     use ecq_runtime::kv::KvOptions;
-    use ecq_runtime::{Batch, Executor, ExecutorOptions, LoadOptions, LogitsSelection, Mode, Model};
+    use ecq_runtime::{
+        Batch, Checkpoint, Executor, ExecutorOptions, LoadOptions, LogitsSelection, Mode, Model,
+    };
     use std::path::Path;
     use std::sync::Arc;
 
@@ -106,6 +104,7 @@ mod tests {
         let calibration = CalibrationOptions {
             text: CalibrationText { documents, own: OwnText::No },
             tokens: 512,
+            distillation_tokens: 256,
             sequence_length: 32,
             seed: 0,
             reference_grid: None,

@@ -9,6 +9,7 @@
 
 mod block;
 mod collect;
+mod distill;
 mod embedding;
 mod held_out;
 mod input;
@@ -60,12 +61,14 @@ pub struct Calibration {
     ends: HashMap<String, MatrixSurvey>,
     /// The kinds of text on which the result will be measured.
     measured_kinds: Vec<String>,
+    /// Tokens that the row steps are distilled on.
+    distilled_tokens: usize,
 }
 
 impl Calibration {
     fn at(location: JournalLocation<'_>) -> Self {
         let (folder, description) = (location.folder.to_owned(), location.description.to_owned());
-        Self { folder, description, ends: HashMap::new(), measured_kinds: Vec::new() }
+        Self { folder, description, ends: HashMap::new(), measured_kinds: Vec::new(), distilled_tokens: 0 }
     }
 
     /// Returns the moments of embedding or head by its name in the file; `None` if there are none of this
@@ -96,8 +99,11 @@ impl Calibration {
     }
 
     /// Returns a description of the text that the model was run on.
-    pub fn description(&self) -> &str {
-        &self.description
+    pub fn description(&self) -> String {
+        match self.distilled_tokens {
+            0 => self.description.clone(),
+            tokens => format!("{}, row steps distilled on {tokens} of them", self.description),
+        }
     }
 }
 

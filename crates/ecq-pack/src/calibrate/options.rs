@@ -71,6 +71,9 @@ pub struct CalibrationOptions {
     /// Number of tokens for the Hessians of sequential quantization; a quarter of them serve to collect
     /// gradients.
     pub tokens: usize,
+    /// Number of these tokens on which row steps are distilled at the end, in steps of one sequence; 0 for
+    /// none.
+    pub distillation_tokens: usize,
     /// Tokens per sequence; limited to the context of the model.
     pub sequence_length: usize,
     /// Seed of the choice of passages and of all random numbers.
@@ -127,6 +130,8 @@ impl CalibrationText {
 impl CalibrationOptions {
     /// The default number of tokens.
     pub const TOKENS: usize = 24_576;
+    /// The default number of tokens that row steps are distilled on.
+    pub const DISTILLATION_TOKENS: usize = 12_288;
     /// The default number of tokens per sequence.
     pub const SEQUENCE_LENGTH: usize = 512;
 

@@ -89,6 +89,8 @@ pub fn pack_calibrated(
         Calibration::collect(&checkpoint, &quarter, grids, location, progress)?;
     let ends = survey.survey_ends(&checkpoint, grids, &mut survey_work)?;
     survey.measured_kinds = sequences.held_out.iter().map(|held_out| held_out.kind.clone()).collect();
+    let distillation_steps = sequences.distillation_steps(calibration.distillation_tokens);
+    survey.distilled_tokens = distillation_steps * sequences.length;
     let survey = Arc::new(survey);
     options.calibration = Some(survey.clone());
     if let Some(reference) = calibration.reference_grid {
@@ -98,16 +100,30 @@ pub fn pack_calibrated(
     let solution = solve_steps(source, &choices, &options, progress)?;
     let steps = solution.steps.clone();
     let inputs = format!("{model} {tokens} {description}");
-    let mut output = Output::open(source, dest, &choices, &options, &inputs)?;
+    // A dry run writes a file, too, because distillation reads the matrices again.
+    let scratch = dest.is_none().then(|| tempfile::tempdir_in(folder)).transpose();
+    let scratch = scratch.map_err(|source| PackError::Io { path: folder.to_owned(), source })?;
+    let scratch_file = scratch.as_ref().map(|folder| folder.path().join("model.ecq"));
+    let mut output =
+        Output::open(source, dest.or(scratch_file.as_deref()), &choices, &options, &inputs)?;
     let rest: Vec<usize> =
         (0..tensors.len()).filter(|i| steps.get(i).is_none_or(|steps| steps.factor.is_none())).collect();
-    let mut quantizer = BudgetedQuantizer::new(source, &survey, &choices, &options, solution, &mut output);
+    let mut quantizer = BudgetedQuantizer::new(
+        source,
+        &survey,
+        &choices,
+        &options,
+        solution,
+        distillation_steps,
+        &mut output,
+    );
     let measured_kl =
         quantize_sequentially(&checkpoint, &sequences, folder, grids, ends, &mut quantizer, progress)?;
     let (kl, work) = quantizer.result()?;
     drop(checkpoint);
     output.pack(&rest, &steps, progress)?;
     let mut report = output.finish(source_name, measured_kl, progress)?;
+    report.dry_run = dest.is_none();
     report.seconds = start.elapsed().as_secs_f64();
     report.expected_kl = Some(kl).filter(|nats| nats.is_finite());
     report.calibration = Some(CalibrationWork {

@@ -91,6 +91,11 @@ impl Sequences {
         Ok(Self { length, frequency_tokens: tokens.clone(), tokens, held_out: held, seed: options.seed })
     }
 
+    /// Returns the number of sequences that have `tokens` tokens: at most all, and one unless `tokens` is 0.
+    pub(super) fn distillation_steps(&self, tokens: usize) -> usize {
+        tokens.div_ceil(self.length).min(self.tokens.len() / self.length)
+    }
+
     /// Returns a quarter of the sequences, which contains sequences of all texts.
     ///
     /// Texts alternate from sequence to sequence, so a different one of every four is taken each time.

@@ -8,6 +8,7 @@
 
 use super::block::{Block, Stage};
 use super::collect::SurveyGrids;
+use super::distill::Distillation;
 use super::embedding::{EmbeddingAndHead, head_name};
 use super::held_out::measure;
 use super::input::Input;
@@ -48,13 +49,12 @@ struct SequentialRun<'r, 'a, 'o> {
     activations: Activations,
     grids: SurveyGrids<'r>,
     quantizer: &'r mut BudgetedQuantizer<'a, 'o>,
-    /// The quantized head of a dry run, which no file holds.
-    head: Option<Vec<f32>>,
     progress: &'r dyn Progress,
 }
 
-/// Quantizes embedding and head, whose inputs are `ends` by name, and all blocks one after another, and
-/// measures the result on the sequences that are held out; `folder` holds temporary files.
+/// Quantizes embedding and head, whose inputs are `ends` by name, and all blocks one after another, distills
+/// their row steps, and measures the result on the sequences that are held out; `folder` holds temporary
+/// files.
 ///
 /// # Errors
 /// [`PackError::Runtime`] if a tensor is missing or damaged, [`PackError::Calibration`] if inputs are not
@@ -86,7 +86,7 @@ pub(super) fn quantize_sequentially(
         batches: batches(calibration_tokens, length).into_iter().chain(of_held_out).collect(),
         calibration_tokens,
     };
-    let mut run = SequentialRun { activations, grids, quantizer, head: None, progress };
+    let mut run = SequentialRun { activations, grids, quantizer, progress };
     progress.begin("quantizing sequentially", (tokens.len() * config.blocks.len()) as u64);
     let quantize = || {
         run.embed(checkpoint, &tokens, length, ends)?;
@@ -95,19 +95,26 @@ pub(super) fn quantize_sequentially(
             run.quantize_block(checkpoint, layer, length)?;
             run.quantizer.commit()?;
         }
-        let head = match run.head.take() {
-            Some(head) => Some(head),
-            None => run.quantizer.written(&head_name(checkpoint))?,
-        };
+        progress.end();
+        let mut ends = EmbeddingAndHead::load(checkpoint)?;
+        let head = run.quantizer.written(&head_name(checkpoint))?;
+        if run.quantizer.distillation_steps() > 0 {
+            if let Some(embedding) = run.quantizer.written(&ends.embedding_name)? {
+                // The original head remains, also if it is the embedding.
+                let original = std::mem::replace(&mut ends.embedding, embedding);
+                ends.head.get_or_insert(original);
+            }
+            run.distill(checkpoint, (&ends, head.as_deref()), (&tokens, length), folder)?;
+        }
         let first = (config.blocks.len() % 2, calibration_tokens);
-        measure(checkpoint, &sequences.held_out, &run.activations.residual, first, head.as_deref())
+        measure(&ends, &sequences.held_out, &run.activations.residual, first, head.as_deref())
     };
     let quantized = quantize();
     if quantized.is_err() {
+        progress.end();
         // An error of this is not reported, because the first error is the cause.
         let _ = quantizer.commit();
     }
-    progress.end();
     quantized
 }
 
@@ -146,12 +153,52 @@ impl SequentialRun<'_, '_, '_> {
             self.quantizer.quantize(&CorrectedMatrix { name, original: weights, corrected: weights }, input)
         };
         let embedding = quantize(&ends.embedding_name, &ends.embedding)?;
-        let head = ends.head.as_ref().map(|head| quantize(&ends.head_name, head)).transpose()?;
-        if self.quantizer.is_dry_run() {
-            self.head = head.unwrap_or_else(|| embedding.clone());
-        }
+        ends.head.as_ref().map(|head| quantize(&ends.head_name, head)).transpose()?;
         if let Some(embedding) = embedding {
             ends.embedding = embedding;
+        }
+        Ok(())
+    }
+
+    /// Distills the row steps, and computes the residual stream of the sequences that are held out with the
+    /// new steps; `ends` has the embedding of the quantized model and the head of the original one.
+    fn distill(
+        &mut self,
+        checkpoint: &Checkpoint,
+        (ends, head): (&EmbeddingAndHead, Option<&[f32]>),
+        (tokens, length): (&[u32], usize),
+        folder: &Path,
+    ) -> Result<()> {
+        let layers = checkpoint.config().blocks.len();
+        let Activations { residual, batches, calibration_tokens, .. } = &self.activations;
+        let distillation = Distillation {
+            checkpoint,
+            length,
+            tokens: &tokens[..*calibration_tokens],
+            original: &residual[0],
+            table: layers % 2,
+            folder,
+            progress: self.progress,
+        };
+        let factors = distillation.run(ends, head, self.quantizer)?;
+        let held_out: Vec<(usize, usize)> =
+            batches.iter().copied().filter(|(start, _)| start >= calibration_tokens).collect();
+        for &(start, rows) in &held_out {
+            residual[1].write(0, start, &ends.embed(&tokens[start..start + rows], length))?;
+        }
+        for layer in 0..layers {
+            let mut block = Block::load(checkpoint, layer, length)?;
+            for matrix in &mut block.matrices {
+                let Some(factors) = factors.get(&matrix.name) else { continue };
+                if let Some(weights) = self.quantizer.distill(&matrix.name, matrix.weights(), factors)? {
+                    matrix.set_weights(weights);
+                }
+            }
+            let forward = |start: usize, rows: usize| {
+                let x = residual[1].read(layer % 2, start, rows)?;
+                residual[1].write((layer + 1) % 2, start, &block.forward(&x))
+            };
+            for_batches(&held_out, forward, |_, ()| check(self.progress))?;
         }
         Ok(())
     }

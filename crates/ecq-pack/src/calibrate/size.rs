@@ -89,7 +89,15 @@ mod tests {
 
     fn options(tokens: usize) -> CalibrationOptions {
         let text = CalibrationText::mixture();
-        CalibrationOptions { text, tokens, sequence_length: 512, seed: 0, reference_grid: None, reuse: false }
+        CalibrationOptions {
+            text,
+            tokens,
+            distillation_tokens: 12_288,
+            sequence_length: 512,
+            seed: 0,
+            reference_grid: None,
+            reuse: false,
+        }
     }
 
     #[test]

@@ -142,9 +142,36 @@ impl GradientSums {
     }
 }
 
+/// Returns the sums over tokens of `y * dy` for each row of a matrix: outputs and their gradients, given as
+/// consecutive ranges of outputs, each `[tokens, outputs of the range]`, of `tokens` tokens.
+///
+/// Columns are split over threads, so the sums do not depend on the number of threads.
+pub(super) fn sums_of_products(tokens: usize, y: &[&[f32]], dy: &[&[f32]]) -> Vec<f32> {
+    let of_range = |(y, dy): (&&[f32], &&[f32])| {
+        let width = dy.len() / tokens;
+        let mut sums = vec![0f32; width];
+        sums.par_chunks_mut(COLUMNS_PER_TASK).enumerate().for_each(|(task, sums)| {
+            let first = task * COLUMNS_PER_TASK;
+            for (y, dy) in y.chunks_exact(width).zip(dy.chunks_exact(width)) {
+                let products = y[first..].iter().zip(&dy[first..]);
+                sums.iter_mut().zip(products).for_each(|(sum, (y, dy))| *sum += y * dy);
+            }
+        });
+        sums
+    };
+    y.iter().zip(dy).flat_map(of_range).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_of_products_are_those_of_each_row() {
+        let (y, dy) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]);
+        let last = [1.0, -1.0];
+        assert_eq!(sums_of_products(2, &[&y, &last], &[&dy, &last]), [26.0, 44.0, 2.0]);
+    }
 
     #[test]
     fn moments_are_means_over_tokens() {

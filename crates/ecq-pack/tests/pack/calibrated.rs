@@ -79,6 +79,7 @@ impl Model {
                 own: OwnText::No,
             },
             tokens: TOKENS,
+            distillation_tokens: TOKENS,
             sequence_length: WINDOW,
             seed: 0,
             reference_grid: None,
@@ -146,6 +147,7 @@ fn a_run_interrupted_anywhere_resumes_to_the_same_bytes() {
         ("quantizing sequentially", tokens),
         ("quantizing sequentially", tokens + 1),
         ("quantizing sequentially", 2 * tokens),
+        ("distilling", tokens),
         ("packing", 1),
         ("assembling", 0),
     ];
@@ -162,7 +164,7 @@ fn a_run_interrupted_anywhere_resumes_to_the_same_bytes() {
     assert!(std::fs::read(model.file("parts.ecq")).unwrap() == expected, "other bytes");
     assert_eq!((report.calibration.unwrap().resumed, report.calibration.unwrap().encoded), (15, 0));
     // Each of these points alone, so that part of the work is new.
-    for (number, (stage, done)) in points.into_iter().enumerate().filter(|(i, _)| (2..8).contains(i)) {
+    for (number, (stage, done)) in points.into_iter().enumerate().filter(|(i, _)| (2..9).contains(i)) {
         let name = format!("{number}.ecq");
         model.pack(Some(&name), of(true), true, &CancelsAt::new(stage, done)).unwrap_err();
         let report = model.pack(Some(&name), of(true), true, &()).unwrap();

@@ -97,6 +97,7 @@ fn a_folder_without_a_configuration_says_so_before_the_work() {
     let calibration = CalibrationOptions {
         text: CalibrationText { documents: Vec::new(), own: OwnText::Yes },
         tokens: 64,
+        distillation_tokens: 0,
         sequence_length: 16,
         seed: 0,
         reference_grid: None,
