@@ -79,6 +79,8 @@ mod progress;
 mod quantizer;
 #[cfg(feature = "runtime")]
 mod sampling;
+#[cfg(feature = "runtime")]
+pub mod self_test;
 #[cfg(any(feature = "quantize", feature = "runtime"))]
 mod size;
 #[cfg(feature = "quantize")]
