@@ -1,3 +1,5 @@
+use super::self_test;
+use crate::args::DoctorArgs;
 use crate::exit::ExitCode;
 use crate::json;
 use crate::out::outln;
@@ -9,7 +11,10 @@ use serde_json::json;
 /// A hardware feature: its name, whether it is used, and the reason.
 type Finding = (&'static str, bool, String);
 
-pub fn run(json: bool) -> anyhow::Result<ExitCode> {
+pub fn run(args: &DoctorArgs, json: bool) -> anyhow::Result<ExitCode> {
+    if args.self_test {
+        return self_test::run(&args.device, json);
+    }
     let findings = findings();
     if json {
         let list = findings.iter().map(|(name, used, why)| json!({ "name": name, "used": used, "why": why }));

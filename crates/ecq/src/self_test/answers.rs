@@ -132,3 +132,51 @@ impl Answers {
         (kernels, verdict)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(expected: Expected, found: f64) -> Option<Wrong> {
+        let mut answers = Answers::default();
+        answers.compare("numbers", 2, [1.0, 1.0, 1.0, found], [1.0, 1.0, 1.0].map(Expected::exactly));
+        answers.compare("a number", 1, [found], [expected]);
+        match answers.judge().1 {
+            Verdict::Wrong(wrong) => Some(wrong),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn floats_are_compared_by_bits_or_within_a_bound() {
+        let (exactly, within) = (Expected::exactly, Expected::within);
+        for (expected, found) in [
+            (exactly(0.5), 0.5),
+            (exactly(f32::NAN), f64::NAN),
+            (exactly(-0.0), -0.0),
+            (within(1.0, 0.1), 1.05),
+        ] {
+            assert_eq!(wrong(expected, found), None, "{expected:?} {found}");
+        }
+        for (expected, found) in [
+            (exactly(0.0), -0.0),
+            (exactly(1.0), f64::NAN),
+            (within(1.0, 0.1), 1.2),
+            (within(1.0, 0.1), f64::NAN),
+        ] {
+            let wrong = wrong(expected, found).expect("a wrong value");
+            assert_eq!((wrong.differing, wrong.values), (1, 4), "{wrong:?}");
+            assert_eq!(wrong.place, "a number, row 0, column 0");
+        }
+    }
+
+    #[test]
+    fn results_that_lack_are_wrong() {
+        let mut answers = Answers::default();
+        answers.compare("numbers", 2, [1.0, 1.0, 1.0], [1.0; 5].map(Expected::exactly));
+        let Verdict::Wrong(wrong) = answers.judge().1 else { panic!("two values lack") };
+        assert_eq!((wrong.place.as_str(), wrong.differing), ("numbers, row 1, column 1", 2));
+        let said = wrong.to_string();
+        assert_eq!(said, "2 of 5 values are wrong; the first, numbers, row 1, column 1, is NaN, not 1.0");
+    }
+}

@@ -6,6 +6,7 @@
 use super::Device;
 use super::answers::{Answers, Expected};
 use super::commands::{floats, noise, read, run};
+use ecq_codec::CodesEntry;
 use ecq_codec::encode::{CodingChoice, EncodeOptions, encode};
 use ecq_core::{
     AffineGroups, Biases, Codes, Coding, FloatType, FloatVec, Grid, Outlier, TensorKind, TrellisRows,
@@ -80,7 +81,10 @@ impl Coded {
         let options =
             EncodeOptions { coding: CodingChoice::Only(coding), hybrid_percent: 0.0, ..Default::default() };
         let (tensor, _) = encode(TensorKind::Linear, &self.codes, &self.grid, &options)?;
-        let name = format!("{} on a {}", coding.name(), self.name);
+        if CodesEntry::of(&tensor)?.coding != coding {
+            return Err(RuntimeError::InvalidInput("the coding does not hold the codes of the check"));
+        }
+        let name = format!("{}, {}", coding.name(), self.name);
         Ok(Matrix { name, shape: SHAPE, storage: MatrixStorage::Codes(tensor) })
     }
 

@@ -21,8 +21,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-/// Time limit of a check: a software driver compiles kernels for seconds.
-const LIMIT: Duration = Duration::from_secs(120);
+/// A time limit of a check that slow devices keep: software drivers compile kernels for seconds.
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,8 +81,13 @@ fn checks(device: &Device) -> Vec<(&'static str, Answer)> {
 }
 
 /// Runs all checks, and calls `begin` before each one and `end` with what it found. After a check that does
-/// not end, no more run: the device may still be busy.
-pub fn run(device: &Arc<Device>, mut begin: impl FnMut(&'static str), mut end: impl FnMut(Finding)) {
+/// not end within `limit`, no more run: the device may still be busy.
+pub fn run(
+    device: &Arc<Device>,
+    limit: Duration,
+    mut begin: impl FnMut(&'static str),
+    mut end: impl FnMut(Finding),
+) {
     for (check, answer) in checks(device) {
         begin(check);
         let (done, finished) = channel();
@@ -94,8 +99,8 @@ pub fn run(device: &Arc<Device>, mut begin: impl FnMut(&'static str), mut end: i
             let _ = done.send(answers);
         });
         let failed = |why: String| Finding { check, kernels: Vec::new(), verdict: Verdict::Failed(why) };
-        let hangs = || failed(format!("it did not end within {} seconds", LIMIT.as_secs()));
-        let (finding, ended) = match started.map(|_| finished.recv_timeout(LIMIT)) {
+        let hangs = || failed(format!("it did not end within {} seconds", limit.as_secs_f32()));
+        let (finding, ended) = match started.map(|_| finished.recv_timeout(limit)) {
             Err(error) => (failed(error.to_string()), true),
             Ok(Err(_)) => (hangs(), false),
             Ok(Ok(Err(_))) => (failed("it panicked; the message is above".to_owned()), true),
