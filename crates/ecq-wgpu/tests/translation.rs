@@ -1,7 +1,7 @@
 //! Translation of every kernel to the languages of the native interfaces, and golden files of MSL.
 //!
 //! `ECQ_WRITE_MSL=1 cargo test -p ecq-wgpu --test translation` writes the golden files anew;
-//! `ECQ_WRITE_SPIRV=FOLDER` writes SPIR-V as wgpu gives it to drivers.
+//! `ECQ_WRITE_SPIRV=FOLDER` writes SPIR-V, which `bench/wgsl_instructions.py` reads.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
@@ -109,9 +109,17 @@ fn spir_v_and_hlsl_translate() {
     let kernels = checked_kernels();
     for (name, kernel) in &kernels {
         let (module, info) = parse(name, kernel.entry, &kernel.text());
-        // Without checks, as wgpu translates modules that read no files.
-        let force_loop_bounding = kernel.reads_files;
-        let options = spv::Options { lang_version: (1, 3), force_loop_bounding, ..spv::Options::default() };
+        let zero = if kernel.reads_files {
+            spv::ZeroInitializeWorkgroupMemoryMode::Polyfill
+        } else {
+            spv::ZeroInitializeWorkgroupMemoryMode::None
+        };
+        let options = spv::Options {
+            lang_version: (1, 3),
+            zero_initialize_workgroup_memory: zero,
+            force_loop_bounding: false,
+            ..spv::Options::default()
+        };
         let pipeline =
             spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: kernel.entry.to_owned() };
         let words = spv::write_vec(&module, &info, &options, Some(&pipeline));

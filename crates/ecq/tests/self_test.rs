@@ -15,16 +15,19 @@ use std::time::Duration;
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 
+/// Tells whether a fault concerns a command.
+type Concerns = fn(&Command) -> bool;
+
 /// What is wrong with a device.
 #[derive(Clone, Copy)]
 enum Fault {
     None,
     /// The third result of programs with a command is a little off.
-    Result(fn(&Command) -> bool),
+    Result(Concerns),
     /// Programs with a command fail.
-    Error(fn(&Command) -> bool),
+    Error(Concerns),
     /// Programs with a command panic.
-    Panic(fn(&Command) -> bool),
+    Panic(Concerns),
     /// Transfers never end.
     Hang,
 }
@@ -54,8 +57,10 @@ impl Backend for Faulty {
     }
 
     fn upload(&self, buffer: &Buffer, at: usize, bytes: &[u8]) -> Result<()> {
-        while matches!(self.fault, Fault::Hang) {
-            std::thread::park();
+        if matches!(self.fault, Fault::Hang) {
+            loop {
+                std::thread::park();
+            }
         }
         self.cpu.upload(buffer, at, bytes)
     }
@@ -78,7 +83,7 @@ impl Backend for Faulty {
     }
 
     fn compile(&self, program: &Program, bindings: &Bindings) -> Result<Compiled> {
-        let has = |concerns: fn(&Command) -> bool| {
+        let has = |concerns: Concerns| {
             program.steps().iter().any(|step| matches!(step, Step::Run(_, command) if concerns(command)))
         };
         let concerned = match self.fault {
@@ -146,7 +151,7 @@ fn a_sound_device_has_right_answers() {
 
 #[test]
 fn a_wrong_result_is_reported_where_it_is() {
-    let cases: [(fn(&Command) -> bool, &[&str]); 8] = [
+    let cases: [(Concerns, &[&str]); 8] = [
         (|command| matches!(command, Command::Embed { .. }), &["embedding"]),
         (|command| matches!(command, Command::Linear { .. }), &PRODUCTS),
         (|command| matches!(command, Command::Decode { .. }), &PRODUCTS[2..5]),
@@ -175,7 +180,7 @@ fn a_wrong_result_is_reported_where_it_is() {
 
 #[test]
 fn errors_and_panics_are_findings() {
-    let concerns: fn(&Command) -> bool = |command| matches!(command, Command::Attention(_));
+    let concerns: Concerns = |command| matches!(command, Command::Attention(_));
     for (fault, words) in
         [(Fault::Error(concerns), "the device is lost"), (Fault::Panic(concerns), "panicked")]
     {
