@@ -24,6 +24,9 @@ KERNELS = [
     ("product_uniform_8", "product", 1, {32: "loop"}),
     ("product_uniform_3_8_rows", "product", 8, {32: "loop"}),
     ("product_f16", "product", 1, {1: "inner"}),
+    # A thread has two rows of the matrix, and 4 or 2 rows of activations.
+    ("tiled_product_bytes_4_rows", "tiled_product", 8, {32: "tile"}),
+    ("tiled_product_floats_uniform_3", "tiled_product", 4, {32: "tile"}),
     ("prefix_product", "decode_prefix", 1, {1: "inner", 3: "middle", 32: "dots"}),
     ("rans_subgroups_product", "decode_rans", 1, {1: "inner", 32: "dots"}),
 ]
@@ -102,6 +105,10 @@ def groups_of(blocks, kernel):
     products = {n: sum("dot" in name or "mul_lo" in name for name, _ in ins) for n, ins in blocks}
     inside = lambda loop: [n for n in numbers if loop[0] <= n <= loop[1]]
     loops = loops_of(blocks)
+    if kernel.startswith("tiled"):
+        # The loop with barriers: fetching and multiplying a block. Most threads fetch digits, once or twice.
+        barriers = lambda loop: [n for n in inside(loop) if any(i[0] == "s_barrier" for i in dict(blocks)[n])]
+        return {"tile": inside(next(loop for loop in loops if len(barriers(loop)) > 1))}
     if kernel.startswith("product"):
         inner = next(loop for loop in loops if kernel.endswith("f16") or max(map(products.get, inside(loop))) >= 16)
         return {"loop": inside(inner), "inner": inside(inner)}

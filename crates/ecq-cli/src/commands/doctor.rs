@@ -116,6 +116,8 @@ fn wgpu() -> Vec<Finding> {
         });
         let f16 = if found.f16 { "there, but" } else { "missing;" };
         findings.push(("wgpu f16", false, format!("{f16} kernels compute in f32 and integers: no cost")));
+        let dots = if found.dots { "bytes" } else { "floats: Metal has no dot products of bytes" };
+        findings.push(("wgpu dot products", found.dots, format!("prompts multiply {dots}")));
         findings.push(match found.timestamps {
             true => ("wgpu timestamps", true, "bench gemv counts the time of kernels alone".to_owned()),
             false => {
