@@ -23,10 +23,15 @@ pub fn run(args: &DoctorArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     outln!("ecq {}", version::text());
     for (name, used, why) in findings {
-        let why = textwrap::fill(&why, textwrap::Options::new(56).subsequent_indent(&" ".repeat(23)));
-        outln!("  {} {name:<18} {why}", if used { "+" } else { "-" });
+        line(used, name, &why);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a name, whether all is well with it, and the reason in a column of its own.
+pub fn line(good: bool, name: &str, why: &str) {
+    let why = textwrap::wrap(why, 57).join(&format!("\n{}", " ".repeat(23)));
+    outln!("  {} {name:<18} {why}", if good { "+" } else { "-" });
 }
 
 fn findings() -> Vec<Finding> {

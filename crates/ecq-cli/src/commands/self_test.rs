@@ -1,5 +1,6 @@
 //! `ecq doctor --self-test`: what devices compute, beside known answers.
 
+use super::doctor::line;
 use crate::exit::ExitCode;
 use crate::json;
 use crate::out::{outln, paragraph};
@@ -103,11 +104,6 @@ fn test(device: Arc<Device>, json: bool) -> Tested {
         },
     );
     Tested { name, description, findings: Ok(findings) }
-}
-
-fn line(right: bool, check: &str, what: &str) {
-    let what = textwrap::fill(what, textwrap::Options::new(56).subsequent_indent(&" ".repeat(23)));
-    outln!("  {} {check:<18} {what}", if right { "+" } else { "-" });
 }
 
 fn said(finding: &Finding) -> String {

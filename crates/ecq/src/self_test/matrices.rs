@@ -21,8 +21,8 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 /// Rows that fill no tile, columns that fill blocks of 32.
 const SHAPE: [usize; 2] = [70, 288];
 const ALPHABET: u16 = 16;
-/// One row, and as many as take kernels of several rows and of one.
-const ROWS: [usize; 2] = [1, 9];
+/// One row, as many as take kernels of several rows and of one, and those of a prompt.
+const ROWS: [usize; 3] = [1, 9, 40];
 /// Error of a product, relative to the sum of the magnitudes of its terms.
 const PRODUCT: f64 = 1e-5;
 

@@ -1,7 +1,7 @@
 //! Known answers, which tell whether the driver of a device computes what the kernels say.
 //!
-//! Each check runs a small program on the device and compares every result with formulas in f64, which share
-//! no code with any device. Integers must be equal; floats may differ as the conformance suite of backends
+//! Each check runs a small program on the device and compares every result with formulas in f64, of weights
+//! that were never encoded. Integers must be equal; floats may differ as the conformance suite of backends
 //! allows.
 
 mod answers;
