@@ -4,9 +4,9 @@
     python3 bench/astc.py MODEL.gguf [--tensors REGEX] [--quality 98] [--verify X.json ...]
 
 Each weight is a luminance texel, or, with two weights per texel, luminance and alpha. A block takes 128 bits
-whatever its size. X.json is what `ecq verify X.ecq --against MODEL.gguf --json` prints: its errors on the same
-tensors are listed beside those of ASTC. SQNR is the energy of the weights by that of the errors, of all tensors
-together, in dB.
+whatever its size. X.json is what `ecq verify X.ecq --against MODEL.gguf --json` prints: its errors on the
+same tensors are listed beside those of ASTC. SQNR is the energy of the weights by that of the errors, of all
+tensors together, in dB.
 """
 
 import argparse
@@ -64,7 +64,7 @@ PAIRS = ("two weights per texel, scale: largest of row", 2, True, "largest", "LD
 
 
 def scales(weights, kind):
-    """Returns the magnitude that becomes 0 and 1, [rows, 1] or [1, 1], rounded to f16, and its bits in all."""
+    """Returns the magnitude that becomes 0 and 1, [rows, 1] or [1, 1], rounded to f16, and all its bits."""
     if kind == "tensor":
         return np.abs(weights).max(keepdims=True).astype(np.float16).astype(np.float64), 16
     size = {"largest": np.abs(weights).max(1, keepdims=True),
@@ -94,8 +94,8 @@ def measure(matrices, block, mapping, quality):
 
 
 def affine(matrices, group, levels):
-    """Returns the SQNR of `levels` equal steps for each group, whose ends are the best of 100 pairs between the
-    middle and the least and the largest weight: what a block could have if its ends took no bits."""
+    """Returns the SQNR of `levels` equal steps for each group, whose ends take no bits and are the best of
+    100 pairs between the middle and the least and the largest weight."""
     signal = noise = 0.0
     for weights in matrices:
         groups = as_strips(weights.astype(np.float32), (group, 1), 1).reshape(-1, group)
@@ -121,7 +121,8 @@ def verified(path, energies):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    raw = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("model")
     parser.add_argument("--tensors", default=r"blk\.(0|14|29)\.(attn|ffn).*\.weight")
     parser.add_argument("--quality", type=float, default=98, help="0 to 100; 98: thorough, 100: exhaustive")
@@ -131,7 +132,8 @@ def main():
     matrices = list(named.values())
     weights = sum(matrix.size for matrix in matrices)
     print(f"{len(matrices)} tensors, {weights / 1e6:.1f} M weights, quality {args.quality:g}\n")
-    print("| block | mapping | profile | bits per weight | SQNR dB | M weights/s |\n|---|---|---|---|---|---|")
+    print("| block | mapping | profile | bits per weight | SQNR dB | M weights/s |")
+    print("|---|---|---|---|---|---|")
 
     def row(block, mapping):
         bits, sqnr, speed = measure(matrices, block, mapping, args.quality)

@@ -60,11 +60,13 @@ def main():
     print("Instructions of a weight that reading hides:\n")
     print("| | 1.23 bits | 2.25 | 3.08 | 4.5 | 16 |\n|---|---|---|---|---|---|")
     for gpu in GPUS:
-        print(f"| {gpu} | " + " | ".join(f"{budget(gpu, b, used):.1f}" for b in [1.23, 2.25, 3.08, 4.5, 16]) + " |")
+        cells = [f"{budget(gpu, bits, used):.1f}" for bits in [1.23, 2.25, 3.08, 4.5, 16]]
+        print(f"| {gpu} | " + " | ".join(cells) + " |")
     print("\nMilliseconds of the projections of a 7B model for a token, greater of issuing and reading:\n")
     kinds = [("packed", 3.08), ("fused prefix", 2.25), ("fused rans", 2.25), ("f16", 16)]
     kinds.append(("prompt, tiles of floats", 3.08))
-    print("| | " + " | ".join(f"{kind}, {bits} bits" for kind, bits in kinds) + " | tuples, 2.4 bits, no kernel |")
+    names = [f"{kind}, {bits} bits" for kind, bits in kinds] + ["tuples, 2.4 bits, no kernel"]
+    print("| | " + " | ".join(names) + " |")
     print("|---" * (len(kinds) + 2) + "|")
     for gpu in GPUS:
         cells = []

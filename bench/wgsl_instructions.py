@@ -6,18 +6,19 @@
     python3 bench/wgsl_instructions.py FOLDER             # the table of docs/roofline.md
     python3 bench/wgsl_instructions.py FOLDER --blocks prefix_product     # basic blocks, to group them anew
 
-RADV compiles for a GPU that is not there (RADV_FORCE_FAMILY). `navi21` has an instruction for dot products of
-four bytes, as NVIDIA's GPUs have; `navi10` has none, as Apple's, so that each byte is extracted and multiplied.
+RADV compiles for a GPU that is not there (RADV_FORCE_FAMILY). `navi21` has an instruction for dot products
+of four bytes, as NVIDIA's GPUs have; `navi10` has none, as Apple's, so that each byte is extracted and
+multiplied.
 """
 import os
 import re
 import subprocess
 import sys
 
-# Kernel, entry point, rows of activations, blocks by how often they run: {weights per run: ranges of blocks}.
-# Blocks are those of Mesa 22.3.6. What runs once for an eighth of a row (the end of a range), for outliers or
-# for escapes of prefix codes is left out. A test of 32 or 64 lanes passes if one lane does, so that both sides
-# of a branch between lanes are counted.
+# Kernel, entry point, rows of activations (or times of the matrix), and groups of basic blocks, found by
+# groups_of, by how many weights they run for: {weights: group}. What runs once for an eighth of a row (the
+# end of a range), for outliers or for escapes of prefix codes is left out. A test of 32 or 64 lanes passes if
+# one lane does, so that both sides of a branch between lanes are counted.
 KERNELS = [
     ("product_uniform_3", "product", 1, {32: "loop"}),
     ("product_affine_4", "product", 1, {32: "loop"}),
@@ -40,10 +41,11 @@ def compile_one(spirv, entry):
     code = open(spirv, "rb").read()
     version = vk.VkApplicationInfo(apiVersion=vk.VK_MAKE_VERSION(1, 2, 0))
     instance = vk.vkCreateInstance(vk.VkInstanceCreateInfo(pApplicationInfo=version), None)
-    names = {vk.vkGetPhysicalDeviceProperties(gpu).deviceName: gpu for gpu in vk.vkEnumeratePhysicalDevices(instance)}
-    gpu = next(gpu for name, gpu in names.items() if "RADV" in name)
+    all_gpus = vk.vkEnumeratePhysicalDevices(instance)
+    gpu = next(gpu for gpu in all_gpus if "RADV" in vk.vkGetPhysicalDeviceProperties(gpu).deviceName)
     queue = vk.VkDeviceQueueCreateInfo(queueFamilyIndex=0, queueCount=1, pQueuePriorities=[1.0])
-    device = vk.vkCreateDevice(gpu, vk.VkDeviceCreateInfo(pQueueCreateInfos=[queue], queueCreateInfoCount=1), None)
+    device = vk.VkDeviceCreateInfo(pQueueCreateInfos=[queue], queueCreateInfoCount=1)
+    device = vk.vkCreateDevice(gpu, device, None)
     kinds = [vk.VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER] * 2 + [vk.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER] * 10
     bindings = [
         vk.VkDescriptorSetLayoutBinding(
@@ -89,7 +91,7 @@ def count(instructions):
 
 
 def loops_of(blocks):
-    """Returns (header, last block) of each loop: a branch back ends it."""
+    """Returns (header, last block) of each loop, short ones first: a branch back ends a loop."""
     back = {}
     for number, instructions in blocks:
         for name, target in instructions:
@@ -110,7 +112,8 @@ def groups_of(blocks, kernel):
         barriers = lambda loop: [n for n in inside(loop) if any(i[0] == "s_barrier" for i in dict(blocks)[n])]
         return {"tile": inside(next(loop for loop in loops if len(barriers(loop)) > 1))}
     if kernel.startswith("product"):
-        inner = next(loop for loop in loops if kernel.endswith("f16") or max(map(products.get, inside(loop))) >= 16)
+        most = lambda loop: max(products[number] for number in inside(loop))
+        inner = next(loop for loop in loops if kernel.endswith("f16") or most(loop) >= 16)
         return {"loop": inside(inner), "inner": inside(inner)}
     # The block of most products ends 32 columns; the smallest loop around it is that of symbols.
     dots = max(numbers, key=products.get)
@@ -144,7 +147,8 @@ def main():
             jumps = [target for name, target in instructions if "branch" in name]
             print(number, *count(instructions), *jumps)
         return None
-    print("| kernel | GPU | vector and memory | products of integers among them | all |\n|---|---|---|---|---|")
+    print("| kernel | GPU | vector and memory | products of integers among them | all |")
+    print("|---|---|---|---|---|")
     for kernel, entry, rows, weights in KERNELS:
         for family in ["navi10", "navi21"]:
             blocks = dict(blocks_of(folder, kernel, entry, family))

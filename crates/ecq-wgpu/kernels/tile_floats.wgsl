@@ -1,6 +1,6 @@
 // Blocks in workgroup memory as floats, for adapters without dot products of bytes: a fused multiply-add in
-// place of two extractions, a product and a sum. Sums of 16 products of bytes are integers below 2^24, so that
-// they are exact in any order.
+// place of two extractions, a product and a sum. Sums of 16 products of bytes are integers below 2^24, so
+// that they are exact in any order.
 
 const TILE: u32 = 16u * ROWS;
 // Vectors of a row: one is unused, so that rows are in different banks.

@@ -44,7 +44,8 @@ impl Finding {
 
 type Answer = fn(&Device) -> Result<Answers, RuntimeError>;
 
-/// A check by its name. Later checks use kernels of earlier ones, so that the first one that fails tells most.
+/// Returns the checks by name. Later ones use kernels of earlier ones, so that the first one that fails tells
+/// most.
 fn checks(device: &Device) -> Vec<(&'static str, Answer)> {
     let fused = device.backend().info().fused_codings;
     let mut all: Vec<(&'static str, Answer)> = vec![
