@@ -60,6 +60,8 @@
 //! [`kernels`] (matrix products on the CPU), [`fake_quant`] (rounding of arrays to few levels), and depending
 //! on features `quant` (quantizers), `pack` (the offline pipeline) and `runtime` (engine, programs,
 //! backends). Their interfaces change more often than the types above.
+//!
+//! `self_test` runs every kind of kernel of a device and compares the results with known answers.
 
 #![cfg_attr(
     not(all(feature = "quantize", feature = "runtime")),
