@@ -62,7 +62,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::FakeQuant(args) => commands::fake_quant::run(&args, json),
         Command::Sweep(args) => commands::sweep::run(&args, json),
         Command::Bench(args) => commands::bench::run(&args, json),
-        Command::Doctor => commands::doctor::run(json),
+        Command::Doctor(args) => commands::doctor::run(&args, json),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { folder } => commands::manual::pages(&folder),
     };

@@ -151,6 +151,10 @@ impl Backend for Cuda {
         let foreign = || RuntimeError::Binding("an event of another backend".to_owned());
         event.inner::<CudaEvent>().ok_or_else(foreign)?.wait()
     }
+
+    fn kernels(&self, program: &Compiled) -> Vec<&'static str> {
+        program.inner::<CudaProgram>().map_or(Vec::new(), |program| program.kernels())
+    }
 }
 
 impl Shared {

@@ -198,6 +198,15 @@ impl CudaProgram {
         self.resources.shared.number
     }
 
+    /// Returns the names of the kernels in the order in which they are launched, without those of experts.
+    pub(crate) fn kernels(&self) -> Vec<&'static str> {
+        let launches = self.segments.iter().filter_map(|(_, segment)| match segment {
+            Segment::Launch(launch) => Some(launch.name()),
+            _ => None,
+        });
+        launches.collect()
+    }
+
     /// Enqueues the program.
     pub(crate) fn submit(program: &Arc<Self>, inputs: &Inputs) -> Result<CudaEvent> {
         let resources = &program.resources;

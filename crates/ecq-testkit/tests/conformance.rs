@@ -83,6 +83,16 @@ mod wgpu {
         suite::run("tokens in parts", &["tokens in parts"], subject(), suite::advance);
     }
 
+    /// Products of many rows multiply floats in place of bytes, as on Metal.
+    #[test]
+    fn products_of_floats() {
+        use ecq_testkit::conformance as suite;
+        let subject = || super::on_wgpu(&super::open_wgpu("without-dots"));
+        let (products, experts) = ("products without dot products", "experts without dot products");
+        suite::run(products, &[products], subject(), suite::products_of_many_rows);
+        suite::run(experts, &[experts], subject(), suite::experts);
+    }
+
     #[test]
     fn fake_quantization() {
         // Parts of an array that is larger than a buffer begin inside of a channel.

@@ -66,7 +66,7 @@ fn product(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             }
         }
     }
-    if (p.m.listed != 0u) { add_outliers(known, split, row0, rows_in_use, &total); }
+    if (p.m.listed != 0u) { add_outliers(known, split, row0, 1u, rows_in_use, &total); }
     for (var r = 0u; r < ROWS; r++) { parts[(split * ROWS + r) * 32u + lane] = total[r]; }
     workgroupBarrier();
     for (var i = thread; i < 32u * ROWS; i += 256u) {

@@ -39,7 +39,7 @@ fn skips(first: u32, rows: u32) -> bool {
 fn end_range(row: u32) {
     let rows_in_use = active_rows[p.sink.product.which];
     var sums = total;
-    if (p.sink.product.m.listed != 0u) { add_outliers(row, split, 0u, rows_in_use, &sums); }
+    if (p.sink.product.m.listed != 0u) { add_outliers(row, split, 0u, 1u, rows_in_use, &sums); }
     for (var r = 0u; r < ROWS; r++) {
         if (split == 0u) { before_total[r] = sums[r]; } else { before_total[r] += sums[r]; }
         total[r] = 0.0;

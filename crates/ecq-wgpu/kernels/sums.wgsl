@@ -27,11 +27,16 @@ fn dot_half(a: vec4<u32>, b: vec4<u32>) -> i32 {
 
 // Adds the products of a block of codes with a row of activations.
 fn add_block(total: f32, codes: Codes, at: u32, first: vec2<f32>, second: vec2<f32>) -> f32 {
-    let zero = parameters().m.zero;
-    let sums = digits[at + 4u];
-    let x_scale = bitcast<f32>(sums.x);
     let one = 256 * dot_half(codes.a, digits[at]) + dot_half(codes.a, digits[at + 2u]);
     let two = 256 * dot_half(codes.b, digits[at + 1u]) + dot_half(codes.b, digits[at + 3u]);
+    return add_sums(total, one, two, digits[at + 4u], first, second);
+}
+
+// Adds a block whose first 16 codes have the product `one` with the digits of a row of activations, and the
+// others `two`; `sums` has the scale of the digits and their sums.
+fn add_sums(total: f32, one: i32, two: i32, sums: vec4<u32>, first: vec2<f32>, second: vec2<f32>) -> f32 {
+    let zero = parameters().m.zero;
+    let x_scale = bitcast<f32>(sums.x);
     if (GRID == SUPER_BLOCKS && GROUP == 16u) {
         let of_first = bitcast<i32>(sums.y);
         let of_second = bitcast<i32>(sums.z);
@@ -56,15 +61,18 @@ fn range_of(blocks: u32, split: u32) -> vec2<u32> {
     return vec2<u32>(begin, min(begin + per_split, blocks));
 }
 
-// Adds the outliers of a range of a row.
-fn add_outliers(row: u32, split: u32, row0: u32, rows_in_use: u32, total: ptr<function, array<f32, ROWS>>) {
+// Adds the outliers of a range of a row to products with ROWS rows of activations, `step` apart.
+fn add_outliers(
+    row: u32, split: u32, row0: u32, step: u32, rows_in_use: u32, total: ptr<function, array<f32, ROWS>>
+) {
     let m = parameters().m;
     for (var i = side[m.starts + row] + split; i < side[m.starts + row + 1u]; i += SPLITS) {
         let col = side[m.outliers + 2u * i];
         let added = side_float(m.outliers + 2u * i + 1u);
         for (var r = 0u; r < ROWS; r++) {
-            if (row0 + r >= rows_in_use) { break; }
-            let value = scaled_activation(m, x[(row0 + r) * m.cols + col], col);
+            let own = row0 + r * step;
+            if (own >= rows_in_use) { break; }
+            let value = scaled_activation(m, x[own * m.cols + col], col);
             (*total)[r] = fma(added, value, (*total)[r]);
         }
     }

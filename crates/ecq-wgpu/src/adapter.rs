@@ -19,6 +19,8 @@ pub struct WgpuOptions {
     pub without_timestamps: bool,
     /// Do not use half-precision arithmetic.
     pub without_f16: bool,
+    /// Do not use dot products of bytes in products of many rows.
+    pub without_dots: bool,
     /// Divide matrices into parts of at most so many bytes, or one tile of rows, even if the adapter allows
     /// more: for tests.
     pub part_bytes: Option<u64>,
@@ -49,12 +51,13 @@ impl FromStr for WgpuOptions {
                 "without-subgroups" => options.without_subgroups = true,
                 "without-timestamps" => options.without_timestamps = true,
                 "without-f16" => options.without_f16 = true,
+                "without-dots" => options.without_dots = true,
                 _ if part.starts_with("parts-of=") && part[9..].parse::<u64>().is_ok() => {
                     options.part_bytes = part[9..].parse().ok();
                 }
                 _ if part.starts_with("without-") || part.starts_with("parts-of") => {
-                    let why = "options are without-subgroups, without-timestamps, without-f16 and \
-                               parts-of=BYTES"
+                    let why = "options are without-subgroups, without-timestamps, without-f16, \
+                               without-dots and parts-of=BYTES"
                         .to_owned();
                     return Err(WgpuError::Choice { choice: text.to_owned(), why });
                 }
@@ -89,6 +92,9 @@ pub struct AdapterReport {
     pub timestamps: bool,
     /// Whether it computes with half-precision floats.
     pub f16: bool,
+    /// Whether products of many rows use dot products of bytes. Metal has none; the other interfaces do not
+    /// tell whether the adapter has an instruction for them.
+    pub dots: bool,
     /// Largest bytes of a matrix or a buffer that a kernel reads.
     pub binding_bytes: u64,
     /// Why it cannot run the kernels, if it cannot.
@@ -193,6 +199,7 @@ impl AdapterReport {
             subgroup: features.contains(Features::SUBGROUP).then_some(subgroup),
             timestamps: features.contains(Features::TIMESTAMP_QUERY),
             f16: features.contains(Features::SHADER_F16),
+            dots: info.backend != wgpu::Backend::Metal,
             binding_bytes: binding_bytes(&limits),
             refused: None,
         };
@@ -218,6 +225,7 @@ mod tests {
         let found = parse("llvmpipe,without-subgroups,without-f16").unwrap();
         assert_eq!(found.adapter, AdapterChoice::Name("llvmpipe".to_owned()));
         assert!(found.without_subgroups && found.without_f16 && !found.without_timestamps);
+        assert!(!found.without_dots && parse("0,without-dots").unwrap().without_dots);
         assert_eq!(parse("parts-of=4096").unwrap().part_bytes, Some(4096));
         assert!(parse("parts-of=x").is_err());
         let error = parse("0,without-everything").unwrap_err().to_string();

@@ -137,6 +137,10 @@ impl Backend for Wgpu {
         let foreign = || RuntimeError::Binding("an event of another backend".to_owned());
         event.inner::<WgpuEvent>().ok_or_else(foreign)?.wait()
     }
+
+    fn kernels(&self, program: &Compiled) -> Vec<&'static str> {
+        program.inner::<WgpuProgram>().map_or(Vec::new(), |program| program.kernels())
+    }
 }
 
 impl Shared {

@@ -4,7 +4,7 @@ use crate::commands::attention_kernel;
 use crate::decode::{checked_decoders, pack_kernel};
 use crate::fake_quant::kernel;
 use crate::kernel::{Kernel, source};
-use crate::products::{matrix_kernel, prepare_kernel, product_kernel};
+use crate::products::{matrix_kernel, prepare_kernel, product_kernel, tiled_kernel};
 use ecq_core::Element;
 use ecq_kernels::fake_quant::{Bits, FakeQuantError, FakeQuantizer, Levels, Rounding, Symmetric};
 use ecq_kernels::gpu::{FakeQuantForm, MatrixKind, element, grid};
@@ -56,6 +56,12 @@ pub fn checked_kernels() -> Vec<(String, Kernel)> {
         add(&format!("product_{name}"), product_kernel(kind, 1));
     }
     add("product_uniform_3_8_rows", product_kernel(kinds[0].1, 8));
+    for (form, dots) in [("bytes", true), ("floats", false)] {
+        for (name, kind) in kinds.iter().filter(|(_, kind)| kind.is_integer()).step_by(2) {
+            add(&format!("tiled_product_{form}_{name}"), tiled_kernel(*kind, 2, dots));
+        }
+    }
+    add("tiled_product_bytes_4_rows", tiled_kernel(kinds[0].1, 4, true));
     add("pack_4", pack_kernel(4, 0, 0));
     add("pack_4_trellis", pack_kernel(4, 12, 4));
     all.extend(checked_decoders(kinds[0].1));

@@ -39,6 +39,7 @@ impl Gpu {
         report.subgroup = report.subgroup.filter(|_| !options.without_subgroups);
         report.timestamps &= !options.without_timestamps;
         report.f16 &= !options.without_f16;
+        report.dots &= !options.without_dots;
         let mut features = Features::empty();
         features.set(Features::SUBGROUP, report.subgroup.is_some());
         features.set(Features::TIMESTAMP_QUERY, report.timestamps);

@@ -50,6 +50,9 @@ pub(crate) mod source {
     pub(crate) const EMBED: &str = include_str!("../kernels/embed.wgsl");
     pub(crate) const SUMS: &str = include_str!("../kernels/sums.wgsl");
     pub(crate) const PRODUCT: &str = include_str!("../kernels/product.wgsl");
+    pub(crate) const TILED_PRODUCT: &str = include_str!("../kernels/tiled_product.wgsl");
+    pub(crate) const TILE_BYTES: &str = include_str!("../kernels/tile_bytes.wgsl");
+    pub(crate) const TILE_FLOATS: &str = include_str!("../kernels/tile_floats.wgsl");
     pub(crate) const LEVELS: &str = include_str!("../kernels/levels.wgsl");
     pub(crate) const PACK: &str = include_str!("../kernels/pack.wgsl");
     pub(crate) const ELEMENTS: &str = include_str!("../kernels/elements.wgsl");

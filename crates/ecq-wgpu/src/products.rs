@@ -19,6 +19,10 @@ const BLOCK_BYTES: usize = 80;
 /// Numbers of rows of activations that share unpacked codes.
 pub(crate) const ROWS_PER_PASS: [usize; 4] = [1, 2, 4, 8];
 const MOST_PASS_ROWS: usize = 8;
+/// Least number of rows of activations for tiles: a tile of floats has as many.
+const TILED_ROWS: usize = 32;
+/// Threads of a tile that have different rows of activations.
+const TILE_THREADS: usize = 16;
 /// Threads of a workgroup that writes activations as integers.
 const PREPARE_THREADS: usize = 64;
 
@@ -42,6 +46,17 @@ pub(crate) struct ProductInput {
 /// Returns the kernel of products with a kind of matrix.
 pub(crate) fn product_kernel(kind: MatrixKind, rows: usize) -> Kernel {
     let mut kernel = matrix_kernel(kind, "product", &[source::SUMS, source::PRODUCT], "rrrrrw");
+    kernel.constants.push(("ROWS", rows));
+    kernel.generated = unpack_text(kind);
+    kernel
+}
+
+/// Returns the kernel of products with a kind of matrix whose blocks are summed in integers, for many rows:
+/// `rows` of a thread. Bytes are multiplied where the adapter has dot products of them, otherwise floats.
+pub(crate) fn tiled_kernel(kind: MatrixKind, rows: usize, dots: bool) -> Kernel {
+    let tile = if dots { source::TILE_BYTES } else { source::TILE_FLOATS };
+    let sources = [source::SUMS, tile, source::TILED_PRODUCT];
+    let mut kernel = matrix_kernel(kind, "tiled_product", &sources, "rrrrrw");
     kernel.constants.push(("ROWS", rows));
     kernel.generated = unpack_text(kind);
     kernel
@@ -160,13 +175,21 @@ impl Resources {
         words: &wgpu::Buffer,
         digits: &wgpu::Buffer,
     ) -> Option<Dispatch> {
-        let most = input.rows.most;
-        let pass = pass_rows(most);
+        let (most, kind) = (input.rows.most, product.weight.kind);
+        let (kernel, pass) = match most {
+            TILED_ROWS.. if kind.is_integer() => {
+                let dots = self.shared.gpu.report().dots;
+                // Floats of more rows would exceed the workgroup memory that every adapter has.
+                let rows = if dots && most > TILED_ROWS { 4 } else { 2 };
+                (tiled_kernel(kind, rows, dots), TILE_THREADS * rows)
+            }
+            _ => (product_kernel(kind, pass_rows(most)), pass_rows(most)),
+        };
         let (parameters, tiles) = parameters(input, product, part)?;
         let bias = product.bias.clone().unwrap_or_else(|| self.nothing.clone());
         let (side, x, y) = (part.side.buffer.clone(), input.x.clone(), product.y.clone());
         Some(Dispatch {
-            kernel: product_kernel(product.weight.kind, pass),
+            kernel,
             parameters,
             buffers: vec![words.clone(), side, digits.clone(), x, bias, y],
             groups: [tiles, most.div_ceil(pass), 1],

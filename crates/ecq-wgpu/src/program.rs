@@ -156,6 +156,15 @@ impl WgpuProgram {
         self.resources.shared.number
     }
 
+    /// Returns the names of the kernels in the order in which they run, without those of experts.
+    pub(crate) fn kernels(&self) -> Vec<&'static str> {
+        let dispatches = self.segments.iter().filter_map(|segment| match segment {
+            Segment::Pass(dispatches) => Some(dispatches),
+            _ => None,
+        });
+        dispatches.flatten().map(|dispatch| dispatch.name).collect()
+    }
+
     /// Enqueues the program.
     pub(crate) fn submit(program: &Arc<Self>, inputs: &Inputs) -> Result<WgpuEvent> {
         let resources = &program.resources;

@@ -1,6 +1,7 @@
 //! Translation of every kernel to the languages of the native interfaces, and golden files of MSL.
 //!
-//! `ECQ_WRITE_MSL=1 cargo test -p ecq-wgpu --test translation` writes the golden files anew.
+//! `ECQ_WRITE_MSL=1 cargo test -p ecq-wgpu --test translation` writes the golden files anew;
+//! `ECQ_WRITE_SPIRV=FOLDER` writes SPIR-V, which `bench/wgsl_instructions.py` reads.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helper functions of tests")]
 
@@ -108,12 +109,26 @@ fn spir_v_and_hlsl_translate() {
     let kernels = checked_kernels();
     for (name, kernel) in &kernels {
         let (module, info) = parse(name, kernel.entry, &kernel.text());
-        let options = spv::Options { lang_version: (1, 3), ..spv::Options::default() };
+        let zero = if kernel.reads_files {
+            spv::ZeroInitializeWorkgroupMemoryMode::Polyfill
+        } else {
+            spv::ZeroInitializeWorkgroupMemoryMode::None
+        };
+        let options = spv::Options {
+            lang_version: (1, 3),
+            zero_initialize_workgroup_memory: zero,
+            force_loop_bounding: false,
+            ..spv::Options::default()
+        };
         let pipeline =
             spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: kernel.entry.to_owned() };
         let words = spv::write_vec(&module, &info, &options, Some(&pipeline));
         let words = words.unwrap_or_else(|error| panic!("{name}: SPIR-V: {error}"));
         assert_eq!(words[0], 0x0723_0203, "{name}");
+        if let Some(folder) = std::env::var_os("ECQ_WRITE_SPIRV") {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            std::fs::write(PathBuf::from(folder).join(format!("{name}.spv")), bytes).unwrap();
+        }
         let options = hlsl::Options { shader_model: hlsl::ShaderModel::V6_4, ..hlsl::Options::default() };
         let entry_point = Some((ShaderStage::Compute, kernel.entry.to_owned()));
         let pipeline = hlsl::PipelineOptions { entry_point };

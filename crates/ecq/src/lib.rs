@@ -60,6 +60,8 @@
 //! [`kernels`] (matrix products on the CPU), [`fake_quant`] (rounding of arrays to few levels), and depending
 //! on features `quant` (quantizers), `pack` (the offline pipeline) and `runtime` (engine, programs,
 //! backends). Their interfaces change more often than the types above.
+//!
+//! `self_test` runs every kind of kernel of a device and compares the results with known answers.
 
 #![cfg_attr(
     not(all(feature = "quantize", feature = "runtime")),
@@ -79,6 +81,8 @@ mod progress;
 mod quantizer;
 #[cfg(feature = "runtime")]
 mod sampling;
+#[cfg(feature = "runtime")]
+pub mod self_test;
 #[cfg(any(feature = "quantize", feature = "runtime"))]
 mod size;
 #[cfg(feature = "quantize")]

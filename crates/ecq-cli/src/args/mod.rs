@@ -60,7 +60,7 @@ fn numbers_as_values(command: ClapCommand) -> ClapCommand {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  success
-  1  models differ (verify --against, diff)
+  1  models differ (verify --against, diff), or a device computes wrong (doctor --self-test)
   2  invalid arguments or options
   3  a file is damaged or of an unknown format
   4  reading or writing failed
@@ -102,8 +102,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Plot recorded measurements as SVG
     Plot(PlotArgs),
-    /// Show which hardware features are available and used
-    Doctor,
+    /// Show which hardware features are available and used; test what devices compute
+    Doctor(DoctorArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -115,6 +115,16 @@ pub enum Command {
         /// The folder, which must exist
         folder: PathBuf,
     },
+}
+
+#[derive(Args)]
+pub struct DoctorArgs {
+    /// Run every kind of kernel on every device and compare with known answers; exit code 1 if one is wrong
+    #[arg(long)]
+    pub self_test: bool,
+    /// Test this device alone: cpu, cuda, cuda:N, wgpu, wgpu:N or wgpu:NAME; may be repeated
+    #[arg(long, requires = "self_test")]
+    pub device: Vec<String>,
 }
 
 #[derive(Args)]

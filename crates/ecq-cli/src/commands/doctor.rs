@@ -1,3 +1,5 @@
+use super::self_test;
+use crate::args::DoctorArgs;
 use crate::exit::ExitCode;
 use crate::json;
 use crate::out::outln;
@@ -9,7 +11,10 @@ use serde_json::json;
 /// A hardware feature: its name, whether it is used, and the reason.
 type Finding = (&'static str, bool, String);
 
-pub fn run(json: bool) -> anyhow::Result<ExitCode> {
+pub fn run(args: &DoctorArgs, json: bool) -> anyhow::Result<ExitCode> {
+    if args.self_test {
+        return self_test::run(&args.device, json);
+    }
     let findings = findings();
     if json {
         let list = findings.iter().map(|(name, used, why)| json!({ "name": name, "used": used, "why": why }));
@@ -18,10 +23,15 @@ pub fn run(json: bool) -> anyhow::Result<ExitCode> {
     }
     outln!("ecq {}", version::text());
     for (name, used, why) in findings {
-        let why = textwrap::fill(&why, textwrap::Options::new(56).subsequent_indent(&" ".repeat(23)));
-        outln!("  {} {name:<18} {why}", if used { "+" } else { "-" });
+        line(used, name, &why);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a name, whether all is well with it, and the reason in a column of its own.
+pub fn line(good: bool, name: &str, why: &str) {
+    let why = textwrap::wrap(why, 57).join(&format!("\n{}", " ".repeat(23)));
+    outln!("  {} {name:<18} {why}", if good { "+" } else { "-" });
 }
 
 fn findings() -> Vec<Finding> {
@@ -111,6 +121,8 @@ fn wgpu() -> Vec<Finding> {
         });
         let f16 = if found.f16 { "there, but" } else { "missing;" };
         findings.push(("wgpu f16", false, format!("{f16} kernels compute in f32 and integers: no cost")));
+        let dots = if found.dots { "bytes" } else { "floats: Metal has no dot products of bytes" };
+        findings.push(("wgpu dot products", found.dots, format!("prompts multiply {dots}")));
         findings.push(match found.timestamps {
             true => ("wgpu timestamps", true, "bench gemv counts the time of kernels alone".to_owned()),
             false => {

@@ -24,6 +24,7 @@ mod products;
 pub mod quantize;
 pub mod report;
 pub mod run;
+mod self_test;
 #[cfg(feature = "serve")]
 pub mod serve;
 mod shape;

@@ -185,3 +185,30 @@ fn damaged_files_are_errors_with_a_reason() {
         assert!(said.contains("txt.bin is not a model") && said.contains(expected), "{said}");
     }
 }
+
+#[test]
+fn doctor_tests_every_device() {
+    let output = ecq(&["doctor", "--self-test", "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &said["ok"]), (Some(0), &true.into()), "{said}");
+    let devices = said["devices"].as_array().unwrap();
+    assert_eq!(devices[0]["device"], "cpu");
+    for device in devices {
+        let checks = device["checks"].as_array().map_or(0, Vec::len);
+        assert!(checks >= 15 || device["not_tested"].is_string(), "{device}");
+    }
+    match devices.iter().find(|device| device["device"] == "wgpu:0") {
+        None => println!("SKIPPED the wgpu device: no driver reports an adapter"),
+        Some(device) => {
+            let checks = device["checks"].as_array().unwrap();
+            let fused = checks.iter().find(|check| check["check"] == "fused rans").unwrap();
+            let kernels = fused["kernels"].as_array().unwrap();
+            assert!(kernels.contains(&"decode_rans".into()), "{fused}");
+        }
+    }
+    let (out, _) = usage::said(&["doctor", "--self-test", "--device", "cpu"]);
+    assert!(out.contains("cpu with --activations i8") && out.contains("checks are right"), "{out}");
+    assert!(out.lines().skip(1).all(|line| line.chars().count() <= 80), "{out}");
+    assert!(refused(&["doctor", "--self-test", "--device", "tpu"], 2).contains("unknown device"));
+    assert!(refused(&["doctor", "--device", "cpu"], 2).contains("--self-test"));
+}

@@ -10,8 +10,10 @@
 //! rows, positions and block tables in a submission; [`Batch`](crate::Batch) produces them.
 
 mod cpu;
+mod workspace;
 
 pub use cpu::{ActivationType, Cpu, CpuOptions};
+pub use workspace::{LoadedMatrix, Workspace};
 
 use crate::error::{Result, RuntimeError};
 use crate::plan::Residence;
@@ -80,6 +82,12 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// The error of the submission, if it failed.
     fn wait(&self, event: &Event) -> Result<Timing>;
+
+    /// Returns the names of the kernels that a compiled program runs, in order, for reports; none on a device
+    /// without kernels.
+    fn kernels(&self, _program: &Compiled) -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 /// Properties of a device.

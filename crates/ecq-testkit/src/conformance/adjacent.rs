@@ -1,11 +1,12 @@
 //! Commands that a device may run as one.
 
-use super::harness::{Harness, LoadedMatrix, compute};
+use super::harness::{Harness, compute};
 use super::matrices::{TestMatrix, matrices};
 use super::{Subject, random};
 use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_fixtures::Numbers;
 use ecq_runtime::Residence;
+use ecq_runtime::backend::LoadedMatrix;
 use ecq_runtime::program::{BlockTables, BufferId, CacheView, Command, Norm, Rows};
 
 const OUTPUTS: usize = 50;

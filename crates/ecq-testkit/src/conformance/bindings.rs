@@ -1,12 +1,12 @@
 //! Invalid bindings, handles of other backends, and transfers.
 
 use super::Subject;
-use super::harness::{Harness, Item, LoadedMatrix, compute};
+use super::harness::{Harness, Item, compute};
 use super::matrices::{coded, matrices};
 use ecq_codec::encode::TileChoice;
 use ecq_core::{Coding, Element};
 use ecq_fixtures::Numbers;
-use ecq_runtime::backend::{Bindings, Buffer, Compiled, Event, Inputs, Slot, Weight};
+use ecq_runtime::backend::{Bindings, Buffer, Compiled, Event, Inputs, LoadedMatrix, Slot, Weight};
 use ecq_runtime::program::{BufferId, Command, Program, Rows};
 use ecq_runtime::{Residence, RuntimeError};
 use half::{bf16, f16};

@@ -1,12 +1,13 @@
 //! Mixture-of-experts layers.
 
-use super::harness::{Harness, LoadedMatrix};
+use super::harness::Harness;
 use super::matrices::{TestMatrix, matrices};
 use super::{Subject, bits, random};
 use ecq_core::{Activation, Element};
 use ecq_fixtures::Numbers;
 use ecq_runtime::Residence;
 use ecq_runtime::arch::Routing;
+use ecq_runtime::backend::LoadedMatrix;
 use ecq_runtime::program::{BufferId, Command, ExpertWeights, Experts, Rows, SlotId};
 
 /// Tests routing: the largest logits, ascending indices, and a softmax over all logits.

@@ -40,7 +40,7 @@ pub use experts::{experts, routing};
 pub use invalid_commands::invalid_commands;
 pub use padding::padding;
 pub use pointwise::{elementwise, gather, norms, rotations};
-pub use products::{embeddings, products};
+pub use products::{embeddings, products, products_of_many_rows};
 pub use queue_order::queue_order;
 pub use queues::{failures, queues, slots};
 pub use submissions::{replay, threads, two_programs};

@@ -10,7 +10,7 @@ use ecq_runtime::program::{Command, Output, Rows};
 use std::ops::Range;
 
 /// Numbers of activation rows, and the index of the first one.
-const PLACES: [(usize, usize); 6] = [(256, 0), (1, 255), (2, 77), (8, 200), (17, 3), (33, 100)];
+const PLACES: [(usize, usize); 7] = [(256, 0), (1, 255), (2, 77), (8, 200), (17, 3), (32, 51), (33, 100)];
 
 /// Tests products for every storage kind, coding and tile, odd shapes, many rows, parts of a matrix, and
 /// biases. On batch-invariant backends a row must be bit-identical for every residence and number of rows.
@@ -39,6 +39,17 @@ pub fn products(subject: &Subject) -> usize {
         cases += one(subject, &case, &[(33, 0), (1, 7), (8, 25)], &mut numbers);
     }
     cases
+}
+
+/// Tests products with many rows of activations, with every third matrix: of kernels that the device does not
+/// choose by itself. Compares them bit for bit with those of few rows, as [`products`] does.
+pub fn products_of_many_rows(subject: &Subject) -> usize {
+    let places = [(70, 0), (1, 69), (32, 20), (33, 3)];
+    let mut numbers = Numbers::new(37);
+    let mut all = every_nth_matrix(&mut numbers, 17, 33, 3);
+    all.extend(every_nth_matrix(&mut numbers, 130, 96, 3));
+    all.extend(super_block_matrices(&mut numbers, 50, 512));
+    all.iter().map(|case| one(subject, case, &places, &mut numbers)).sum()
 }
 
 /// Returns the tolerance of products with a matrix, and whether it is that of tuples.

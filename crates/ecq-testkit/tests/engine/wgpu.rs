@@ -75,6 +75,16 @@ fn tokens_are_those_of_the_cpu() {
     }
 }
 
+/// A prompt that takes tiles of many rows: of 64, of 32, and what is left.
+#[test]
+fn tokens_after_a_long_prompt_are_those_of_the_cpu() {
+    let source = source::open(&embedded(), &Limits::default()).unwrap();
+    let prompt = "In the beginning there was a small house, and in it lived an old woman. ".repeat(6);
+    for (coding, grid) in [(Coding::Rans, "affine:4:64"), (Coding::Prefix, "uniform:3.5")] {
+        agrees(&*source, Some(&prompt), coding, on_grid(grid), (&MODES, 8));
+    }
+}
+
 #[test]
 fn tokens_on_a_trellis_grid_are_those_of_the_cpu() {
     let source = source::open(&embedded(), &Limits::default()).unwrap();

@@ -7,7 +7,7 @@ using metal::uint;
 struct _mslBufferSizes {
     uint size0;
     uint size2;
-    uint size4;
+    uint size3;
     uint size5;
     uint size6;
     uint size7;
@@ -253,55 +253,43 @@ ProductParameters parameters(
     return _e1;
 }
 
-float add_block(
+float add_sums(
     float total_1,
-    Codes codes_2,
-    uint at_4,
+    int one,
+    int two,
+    metal::uint4 sums,
     metal::float2 first_1,
     metal::float2 second_1,
-    constant ProductParameters& p,
-    device type_8 const& digits,
-    constant _mslBufferSizes& _buffer_sizes
+    constant ProductParameters& p
 ) {
     bool local_3 = {};
     float sum_1 = {};
     float sum_2 = {};
-    ProductParameters _e5 = parameters(p);
-    int zero = _e5.m.zero;
-    metal::uint4 sums = digits[at_4 + 4u];
+    ProductParameters _e6 = parameters(p);
+    int zero = _e6.m.zero;
     float x_scale = as_type<float>(sums.x);
-    metal::uint4 _e18 = digits[at_4];
-    int _e19 = dot_half(codes_2.a, _e18);
-    metal::uint4 _e27 = digits[at_4 + 2u];
-    int _e28 = dot_half(codes_2.a, _e27);
-    int one = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e19))) + as_type<uint>(_e28));
-    metal::uint4 _e35 = digits[at_4 + 1u];
-    int _e36 = dot_half(codes_2.b, _e35);
-    metal::uint4 _e44 = digits[at_4 + 3u];
-    int _e45 = dot_half(codes_2.b, _e44);
-    int two = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e36))) + as_type<uint>(_e45));
     if (false) {
         local_3 = false;
     } else {
         local_3 = false;
     }
-    bool _e52 = local_3;
-    if (_e52) {
+    bool _e16 = local_3;
+    if (_e16) {
         int of_first = as_type<int>(sums.y);
         int of_second = as_type<int>(sums.z);
         sum_1 = metal::fma(first_1.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(one) - as_type<uint>(as_type<int>(as_type<uint>(zero) * as_type<uint>(of_first))))), total_1);
         if (false) {
-            float _e68 = sum_1;
-            sum_1 = metal::fma(first_1.y * x_scale, static_cast<float>(of_first), _e68);
+            float _e32 = sum_1;
+            sum_1 = metal::fma(first_1.y * x_scale, static_cast<float>(of_first), _e32);
         }
-        float _e75 = sum_1;
-        sum_1 = metal::fma(second_1.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(two) - as_type<uint>(as_type<int>(as_type<uint>(zero) * as_type<uint>(of_second))))), _e75);
+        float _e39 = sum_1;
+        sum_1 = metal::fma(second_1.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(two) - as_type<uint>(as_type<int>(as_type<uint>(zero) * as_type<uint>(of_second))))), _e39);
         if (false) {
-            float _e81 = sum_1;
-            sum_1 = metal::fma(second_1.y * x_scale, static_cast<float>(of_second), _e81);
+            float _e45 = sum_1;
+            sum_1 = metal::fma(second_1.y * x_scale, static_cast<float>(of_second), _e45);
         }
-        float _e83 = sum_1;
-        return _e83;
+        float _e47 = sum_1;
+        return _e47;
     }
     int of_x = as_type<int>(sums.w);
     float product_1 = static_cast<float>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(one) + as_type<uint>(two))) - as_type<uint>(as_type<int>(as_type<uint>(zero) * as_type<uint>(of_x)))));
@@ -310,11 +298,36 @@ float add_block(
     }
     sum_2 = metal::fma(first_1.x * x_scale, product_1, total_1);
     if (false) {
-        float _e100 = sum_2;
-        sum_2 = metal::fma(first_1.y * x_scale, static_cast<float>(of_x), _e100);
+        float _e64 = sum_2;
+        sum_2 = metal::fma(first_1.y * x_scale, static_cast<float>(of_x), _e64);
     }
-    float _e102 = sum_2;
-    return _e102;
+    float _e66 = sum_2;
+    return _e66;
+}
+
+float add_block(
+    float total_2,
+    Codes codes_2,
+    uint at_4,
+    metal::float2 first_2,
+    metal::float2 second_2,
+    device type_8 const& digits,
+    constant ProductParameters& p,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e8 = digits[at_4];
+    int _e9 = dot_half(codes_2.a, _e8);
+    metal::uint4 _e17 = digits[at_4 + 2u];
+    int _e18 = dot_half(codes_2.a, _e17);
+    int one_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e9))) + as_type<uint>(_e18));
+    metal::uint4 _e25 = digits[at_4 + 1u];
+    int _e26 = dot_half(codes_2.b, _e25);
+    metal::uint4 _e34 = digits[at_4 + 3u];
+    int _e35 = dot_half(codes_2.b, _e34);
+    int two_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e26))) + as_type<uint>(_e35));
+    metal::uint4 _e41 = digits[at_4 + 4u];
+    float _e42 = add_sums(total_2, one_1, two_1, _e41, first_2, second_2, p);
+    return _e42;
 }
 
 metal::uint2 range_of(
@@ -330,8 +343,9 @@ void add_outliers(
     uint row_4,
     uint split_1,
     uint row0_,
+    uint step,
     uint rows_in_use,
-    thread type_10& total_2,
+    thread type_10& total_3,
     device type_2 const& side,
     constant ProductParameters& p,
     device type_9 const& x,
@@ -339,10 +353,10 @@ void add_outliers(
 ) {
     uint i_4 = {};
     uint r_3 = {};
-    ProductParameters _e5 = parameters(p);
-    Matrix m_4 = _e5.m;
-    uint _e11 = side[_e5.m.starts + row_4];
-    i_4 = _e11 + split_1;
+    ProductParameters _e6 = parameters(p);
+    Matrix m_4 = _e6.m;
+    uint _e12 = side[_e6.m.starts + row_4];
+    i_4 = _e12 + split_1;
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
@@ -350,17 +364,17 @@ void add_outliers(
             i_4 = _e65 + SPLITS;
         }
         loop_init = false;
-        uint _e14 = i_4;
-        uint _e21 = side[(_e5.m.starts + row_4) + 1u];
-        if (_e14 < _e21) {
+        uint _e15 = i_4;
+        uint _e22 = side[(_e6.m.starts + row_4) + 1u];
+        if (_e15 < _e22) {
         } else {
             break;
         }
         {
-            uint _e26 = i_4;
-            uint col_2 = side[_e5.m.outliers + (2u * _e26)];
-            uint _e33 = i_4;
-            float _e38 = side_float((_e5.m.outliers + (2u * _e33)) + 1u, side, _buffer_sizes);
+            uint _e27 = i_4;
+            uint col_2 = side[_e6.m.outliers + (2u * _e27)];
+            uint _e34 = i_4;
+            float _e39 = side_float((_e6.m.outliers + (2u * _e34)) + 1u, side, _buffer_sizes);
             r_3 = 0u;
             bool loop_init_1 = true;
             while(true) {
@@ -369,23 +383,23 @@ void add_outliers(
                     r_3 = _e63 + 1u;
                 }
                 loop_init_1 = false;
-                uint _e41 = r_3;
-                if (_e41 < ROWS) {
+                uint _e42 = r_3;
+                if (_e42 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e44 = r_3;
-                    if ((row0_ + _e44) >= rows_in_use) {
+                    uint _e45 = r_3;
+                    uint own = row0_ + (_e45 * step);
+                    if (own >= rows_in_use) {
                         break;
                     }
-                    uint _e48 = r_3;
-                    float _e54 = x[((row0_ + _e48) * _e5.m.cols) + col_2];
+                    float _e54 = x[(own * _e6.m.cols) + col_2];
                     float _e55 = scaled_activation(m_4, _e54, col_2, side, _buffer_sizes);
                     uint _e56 = r_3;
                     uint _e58 = r_3;
-                    float _e60 = total_2.inner[_e58];
-                    total_2.inner[_e56] = metal::fma(_e38, _e55, _e60);
+                    float _e60 = total_3.inner[_e58];
+                    total_3.inner[_e56] = metal::fma(_e39, _e55, _e60);
                 }
             }
         }
@@ -401,7 +415,7 @@ float result_of(
     device type_9 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float step = 1.0;
+    float step_1 = 1.0;
     bool local_4 = {};
     float offset = 0.0;
     ProductParameters _e2 = parameters(p);
@@ -413,13 +427,13 @@ float result_of(
     bool _e10 = local_4;
     if (_e10) {
         float _e14 = side_float(_e2.m.scales + row_5, side, _buffer_sizes);
-        step = _e14;
+        step_1 = _e14;
     }
     if (_e2.biased != 0u) {
         float _e26 = bias[(_e2.y_first + row_5) - _e2.first];
         offset = _e26;
     }
-    float _e27 = step;
+    float _e27 = step_1;
     float _e28 = offset;
     return metal::fma(sum_3, _e27, _e28);
 }
@@ -462,8 +476,8 @@ struct productInput {
 , device type_2 const& words [[user(fake0)]]
 , constant metal::uint4& active_rows [[user(fake0)]]
 , device type_2 const& side [[user(fake0)]]
-, constant ProductParameters& p [[user(fake0)]]
 , device type_8 const& digits [[user(fake0)]]
+, constant ProductParameters& p [[user(fake0)]]
 , device type_9 const& x [[user(fake0)]]
 , device type_9 const& bias [[user(fake0)]]
 , device type_9& y [[user(fake0)]]
@@ -562,7 +576,7 @@ struct productInput {
                         uint _e93 = block;
                         metal::float2 _e97 = first;
                         metal::float2 _e98 = second;
-                        float _e99 = add_block(_e85, _e50, (((row0_1 + _e86) * _e91) + _e93) * 5u, _e97, _e98, p, digits, _buffer_sizes);
+                        float _e99 = add_block(_e85, _e50, (((row0_1 + _e86) * _e91) + _e93) * 5u, _e97, _e98, digits, p, _buffer_sizes);
                         total.inner[_e81] = _e99;
                     }
                 }
@@ -642,25 +656,25 @@ struct productInput {
     }
     uint _e182 = p.m.listed;
     if (_e182 != 0u) {
-        add_outliers(known, split_2, row0_1, rows_in_use_1, total, side, p, x, _buffer_sizes);
+        add_outliers(known, split_2, row0_1, 1u, rows_in_use_1, total, side, p, x, _buffer_sizes);
     }
     bool loop_init_6 = true;
     while(true) {
         if (!loop_init_6) {
-            uint _e203 = r_2;
-            r_2 = _e203 + 1u;
+            uint _e204 = r_2;
+            r_2 = _e204 + 1u;
         }
         loop_init_6 = false;
-        uint _e187 = r_2;
-        if (_e187 < ROWS) {
+        uint _e188 = r_2;
+        if (_e188 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e193 = r_2;
-            uint _e199 = r_2;
-            float _e201 = total.inner[_e199];
-            parts.inner[(((split_2 * ROWS) + _e193) * 32u) + lane] = _e201;
+            uint _e194 = r_2;
+            uint _e200 = r_2;
+            float _e202 = total.inner[_e200];
+            parts.inner[(((split_2 * ROWS) + _e194) * 32u) + lane] = _e202;
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -668,69 +682,69 @@ struct productInput {
     bool loop_init_7 = true;
     while(true) {
         if (!loop_init_7) {
-            uint _e292 = i_1;
-            i_1 = _e292 + 256u;
+            uint _e293 = i_1;
+            i_1 = _e293 + 256u;
         }
         loop_init_7 = false;
-        uint _e206 = i_1;
-        if (_e206 < 256u) {
+        uint _e207 = i_1;
+        if (_e207 < 256u) {
         } else {
             break;
         }
         {
-            uint _e209 = i_1;
-            uint r_4 = naga_div(_e209, 32u);
-            uint _e214 = p.first;
-            uint _e221 = i_1;
-            uint out = ((naga_div(_e214, 32u) + group.x) * 32u) + naga_mod(_e221, 32u);
+            uint _e210 = i_1;
+            uint r_4 = naga_div(_e210, 32u);
+            uint _e215 = p.first;
+            uint _e222 = i_1;
+            uint out = ((naga_div(_e215, 32u) + group.x) * 32u) + naga_mod(_e222, 32u);
             if (!(((row0_1 + r_4) >= rows_in_use_1))) {
-                uint _e232 = p.first;
-                local_1 = out < _e232;
+                uint _e233 = p.first;
+                local_1 = out < _e233;
             } else {
                 local_1 = true;
             }
-            bool _e235 = local_1;
-            if (!(_e235)) {
-                uint _e241 = p.first;
-                uint _e244 = p.count;
-                local_2 = out >= (_e241 + _e244);
+            bool _e236 = local_1;
+            if (!(_e236)) {
+                uint _e242 = p.first;
+                uint _e245 = p.count;
+                local_2 = out >= (_e242 + _e245);
             } else {
                 local_2 = true;
             }
-            bool _e248 = local_2;
-            if (_e248) {
+            bool _e249 = local_2;
+            if (_e249) {
                 continue;
             }
-            uint _e250 = i_1;
-            float _e252 = parts.inner[_e250];
-            sum = _e252;
+            uint _e251 = i_1;
+            float _e253 = parts.inner[_e251];
+            sum = _e253;
             other = 1u;
             bool loop_init_8 = true;
             while(true) {
                 if (!loop_init_8) {
-                    uint _e272 = other;
-                    other = _e272 + 1u;
+                    uint _e273 = other;
+                    other = _e273 + 1u;
                 }
                 loop_init_8 = false;
-                uint _e256 = other;
-                if (_e256 < SPLITS) {
+                uint _e257 = other;
+                if (_e257 < SPLITS) {
                 } else {
                     break;
                 }
                 {
-                    float _e259 = sum;
-                    uint _e261 = other;
-                    uint _e266 = i_1;
-                    float _e269 = parts.inner[((_e261 * ROWS) * 32u) + _e266];
-                    sum = _e259 + _e269;
+                    float _e260 = sum;
+                    uint _e262 = other;
+                    uint _e267 = i_1;
+                    float _e270 = parts.inner[((_e262 * ROWS) * 32u) + _e267];
+                    sum = _e260 + _e270;
                 }
             }
-            uint _e278 = p.y_stride;
-            uint _e282 = p.y_first;
-            uint _e287 = p.first;
-            float _e290 = sum;
-            float _e291 = result_of(out, _e290, side, p, bias, _buffer_sizes);
-            y[((((row0_1 + r_4) * _e278) + _e282) + out) - _e287] = _e291;
+            uint _e279 = p.y_stride;
+            uint _e283 = p.y_first;
+            uint _e288 = p.first;
+            float _e291 = sum;
+            float _e292 = result_of(out, _e291, side, p, bias, _buffer_sizes);
+            y[((((row0_1 + r_4) * _e279) + _e283) + out) - _e288] = _e292;
         }
     }
     return;

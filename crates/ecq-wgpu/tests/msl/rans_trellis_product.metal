@@ -6,7 +6,7 @@ using metal::uint;
 
 struct _mslBufferSizes {
     uint size3;
-    uint size5;
+    uint size4;
     uint size6;
     uint size7;
     uint size8;
@@ -52,6 +52,7 @@ struct Codes {
     metal::uint4 a;
     metal::uint4 b;
 };
+typedef metal::uint4 type_10[1];
 struct Sink {
     uint cols;
     uint blocks;
@@ -78,7 +79,6 @@ struct RansParameters {
     uint weight;
     uint tiles;
 };
-typedef metal::uint4 type_10[1];
 typedef float type_11[1];
 struct type_12 {
     float inner[1];
@@ -136,11 +136,11 @@ metal::uint2 words_before(
     metal::uint2 counts = metal::uint2(0u, 0u);
     uint i = 0u;
     uint _e3 = turn;
-    uint first_4 = naga_mod(_e3, 3u) * MASK_WORDS;
+    uint first_5 = naga_mod(_e3, 3u) * MASK_WORDS;
     uint _e10 = turn;
     turn = _e10 + 1u;
     if (needs) {
-        uint _e21 = metal::atomic_fetch_or_explicit(&masks.inner[first_4 + naga_div(lane_1, 32u)], 1u << naga_mod(lane_1, 32u), metal::memory_order_relaxed);
+        uint _e21 = metal::atomic_fetch_or_explicit(&masks.inner[first_5 + naga_div(lane_1, 32u)], 1u << naga_mod(lane_1, 32u), metal::memory_order_relaxed);
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     bool loop_init = true;
@@ -157,7 +157,7 @@ metal::uint2 words_before(
         }
         {
             uint _e32 = i;
-            uint mask = metal::atomic_load_explicit(&masks.inner[first_4 + _e32], metal::memory_order_relaxed);
+            uint mask = metal::atomic_load_explicit(&masks.inner[first_5 + _e32], metal::memory_order_relaxed);
             uint _e37 = counts.y;
             counts.y = _e37 + metal::popcount(mask);
             uint _e40 = i;
@@ -310,68 +310,81 @@ ProductParameters parameters(
     return _e3;
 }
 
-float add_block(
+float add_sums(
     float total,
-    Codes codes,
-    uint at_4,
+    int one,
+    int two,
+    metal::uint4 sums,
     metal::float2 first_1,
     metal::float2 second,
-    constant RansParameters& p,
-    device type_10 const& digits,
-    constant _mslBufferSizes& _buffer_sizes
+    constant RansParameters& p
 ) {
     bool local_6 = {};
     float sum = {};
     float sum_1 = {};
-    ProductParameters _e5 = parameters(p);
-    int zero_1 = _e5.m.zero;
-    metal::uint4 sums_1 = digits[at_4 + 4u];
-    float x_scale = as_type<float>(sums_1.x);
-    metal::uint4 _e18 = digits[at_4];
-    int _e19 = dot_half(codes.a, _e18);
-    metal::uint4 _e27 = digits[at_4 + 2u];
-    int _e28 = dot_half(codes.a, _e27);
-    int one = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e19))) + as_type<uint>(_e28));
-    metal::uint4 _e35 = digits[at_4 + 1u];
-    int _e36 = dot_half(codes.b, _e35);
-    metal::uint4 _e44 = digits[at_4 + 3u];
-    int _e45 = dot_half(codes.b, _e44);
-    int two = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e36))) + as_type<uint>(_e45));
+    ProductParameters _e6 = parameters(p);
+    int zero_1 = _e6.m.zero;
+    float x_scale = as_type<float>(sums.x);
     if (false) {
         local_6 = false;
     } else {
         local_6 = false;
     }
-    bool _e52 = local_6;
-    if (_e52) {
-        int of_first = as_type<int>(sums_1.y);
-        int of_second = as_type<int>(sums_1.z);
+    bool _e16 = local_6;
+    if (_e16) {
+        int of_first = as_type<int>(sums.y);
+        int of_second = as_type<int>(sums.z);
         sum = metal::fma(first_1.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(one) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_first))))), total);
         if (false) {
-            float _e68 = sum;
-            sum = metal::fma(first_1.y * x_scale, static_cast<float>(of_first), _e68);
+            float _e32 = sum;
+            sum = metal::fma(first_1.y * x_scale, static_cast<float>(of_first), _e32);
         }
-        float _e75 = sum;
-        sum = metal::fma(second.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(two) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_second))))), _e75);
+        float _e39 = sum;
+        sum = metal::fma(second.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(two) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_second))))), _e39);
         if (false) {
-            float _e81 = sum;
-            sum = metal::fma(second.y * x_scale, static_cast<float>(of_second), _e81);
+            float _e45 = sum;
+            sum = metal::fma(second.y * x_scale, static_cast<float>(of_second), _e45);
         }
-        float _e83 = sum;
-        return _e83;
+        float _e47 = sum;
+        return _e47;
     }
-    int of_x = as_type<int>(sums_1.w);
+    int of_x = as_type<int>(sums.w);
     float product = static_cast<float>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(one) + as_type<uint>(two))) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_x)))));
     if (true) {
         return metal::fma(x_scale, product, total);
     }
     sum_1 = metal::fma(first_1.x * x_scale, product, total);
     if (false) {
-        float _e100 = sum_1;
-        sum_1 = metal::fma(first_1.y * x_scale, static_cast<float>(of_x), _e100);
+        float _e64 = sum_1;
+        sum_1 = metal::fma(first_1.y * x_scale, static_cast<float>(of_x), _e64);
     }
-    float _e102 = sum_1;
-    return _e102;
+    float _e66 = sum_1;
+    return _e66;
+}
+
+float add_block(
+    float total_1,
+    Codes codes,
+    uint at_4,
+    metal::float2 first_2,
+    metal::float2 second_1,
+    device type_10 const& digits,
+    constant RansParameters& p,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e8 = digits[at_4];
+    int _e9 = dot_half(codes.a, _e8);
+    metal::uint4 _e17 = digits[at_4 + 2u];
+    int _e18 = dot_half(codes.a, _e17);
+    int one_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e9))) + as_type<uint>(_e18));
+    metal::uint4 _e25 = digits[at_4 + 1u];
+    int _e26 = dot_half(codes.b, _e25);
+    metal::uint4 _e34 = digits[at_4 + 3u];
+    int _e35 = dot_half(codes.b, _e34);
+    int two_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e26))) + as_type<uint>(_e35));
+    metal::uint4 _e41 = digits[at_4 + 4u];
+    float _e42 = add_sums(total_1, one_1, two_1, _e41, first_2, second_1, p);
+    return _e42;
 }
 
 metal::uint2 range_of(
@@ -387,8 +400,9 @@ void add_outliers(
     uint row_3,
     uint split_1,
     uint row0_,
+    uint step,
     uint rows_in_use,
-    thread type_12& total_1,
+    thread type_12& total_2,
     device type_9 const& side,
     constant RansParameters& p,
     device type_11 const& x,
@@ -396,10 +410,10 @@ void add_outliers(
 ) {
     uint i_3 = {};
     uint r = {};
-    ProductParameters _e5 = parameters(p);
-    Matrix m_2 = _e5.m;
-    uint _e11 = side[_e5.m.starts + row_3];
-    i_3 = _e11 + split_1;
+    ProductParameters _e6 = parameters(p);
+    Matrix m_2 = _e6.m;
+    uint _e12 = side[_e6.m.starts + row_3];
+    i_3 = _e12 + split_1;
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
@@ -407,17 +421,17 @@ void add_outliers(
             i_3 = _e65 + SPLITS;
         }
         loop_init_1 = false;
-        uint _e14 = i_3;
-        uint _e21 = side[(_e5.m.starts + row_3) + 1u];
-        if (_e14 < _e21) {
+        uint _e15 = i_3;
+        uint _e22 = side[(_e6.m.starts + row_3) + 1u];
+        if (_e15 < _e22) {
         } else {
             break;
         }
         {
-            uint _e26 = i_3;
-            uint col_4 = side[_e5.m.outliers + (2u * _e26)];
-            uint _e33 = i_3;
-            float _e38 = side_float((_e5.m.outliers + (2u * _e33)) + 1u, side, _buffer_sizes);
+            uint _e27 = i_3;
+            uint col_4 = side[_e6.m.outliers + (2u * _e27)];
+            uint _e34 = i_3;
+            float _e39 = side_float((_e6.m.outliers + (2u * _e34)) + 1u, side, _buffer_sizes);
             r = 0u;
             bool loop_init_2 = true;
             while(true) {
@@ -426,23 +440,23 @@ void add_outliers(
                     r = _e63 + 1u;
                 }
                 loop_init_2 = false;
-                uint _e41 = r;
-                if (_e41 < ROWS) {
+                uint _e42 = r;
+                if (_e42 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e44 = r;
-                    if ((row0_ + _e44) >= rows_in_use) {
+                    uint _e45 = r;
+                    uint own = row0_ + (_e45 * step);
+                    if (own >= rows_in_use) {
                         break;
                     }
-                    uint _e48 = r;
-                    float _e54 = x[((row0_ + _e48) * _e5.m.cols) + col_4];
+                    float _e54 = x[(own * _e6.m.cols) + col_4];
                     float _e55 = scaled_activation(m_2, _e54, col_4, side, _buffer_sizes);
                     uint _e56 = r;
                     uint _e58 = r;
-                    float _e60 = total_1.inner[_e58];
-                    total_1.inner[_e56] = metal::fma(_e38, _e55, _e60);
+                    float _e60 = total_2.inner[_e58];
+                    total_2.inner[_e56] = metal::fma(_e39, _e55, _e60);
                 }
             }
         }
@@ -458,7 +472,7 @@ float result_of(
     device type_11 const& bias,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float step = 1.0;
+    float step_1 = 1.0;
     bool local_7 = {};
     float offset = 0.0;
     ProductParameters _e2 = parameters(p);
@@ -470,28 +484,28 @@ float result_of(
     bool _e10 = local_7;
     if (_e10) {
         float _e14 = side_float(_e2.m.scales + row_4, side, _buffer_sizes);
-        step = _e14;
+        step_1 = _e14;
     }
     if (_e2.biased != 0u) {
         float _e26 = bias[(_e2.y_first + row_4) - _e2.first];
         offset = _e26;
     }
-    float _e27 = step;
+    float _e27 = step_1;
     float _e28 = offset;
     return metal::fma(sum_2, _e27, _e28);
 }
 
 bool skips(
-    uint first_2,
+    uint first_3,
     uint rows,
     constant RansParameters& p
 ) {
     bool local_8 = {};
     uint _e7 = p.sink.product.first;
-    if (!(((first_2 + rows) <= _e7))) {
+    if (!(((first_3 + rows) <= _e7))) {
         uint _e16 = p.sink.product.first;
         uint _e21 = p.sink.product.count;
-        local_8 = first_2 >= (_e16 + _e21);
+        local_8 = first_3 >= (_e16 + _e21);
     } else {
         local_8 = true;
     }
@@ -505,54 +519,54 @@ void end_range(
     device type_9 const& side,
     constant RansParameters& p,
     device type_11 const& x,
-    thread type_12& total_2,
+    thread type_12& total_3,
     thread type_12& before_total,
     thread uint& split_2,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    type_12 sums = {};
+    type_12 sums_1 = {};
     uint r_1 = 0u;
     uint _e6 = p.sink.product.which;
     uint rows_in_use_1 = active_rows[_e6];
-    type_12 _e10 = total_2;
-    sums = _e10;
+    type_12 _e10 = total_3;
+    sums_1 = _e10;
     uint _e17 = p.sink.product.m.listed;
     if (_e17 != 0u) {
         uint _e21 = split_2;
-        add_outliers(row_5, _e21, 0u, rows_in_use_1, sums, side, p, x, _buffer_sizes);
+        add_outliers(row_5, _e21, 0u, 1u, rows_in_use_1, sums_1, side, p, x, _buffer_sizes);
     }
     bool loop_init_3 = true;
     while(true) {
         if (!loop_init_3) {
-            uint _e51 = r_1;
-            r_1 = _e51 + 1u;
+            uint _e52 = r_1;
+            r_1 = _e52 + 1u;
         }
         loop_init_3 = false;
-        uint _e25 = r_1;
-        if (_e25 < ROWS) {
+        uint _e26 = r_1;
+        if (_e26 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e29 = split_2;
-            if (_e29 == 0u) {
-                uint _e33 = r_1;
-                uint _e35 = r_1;
-                float _e37 = sums.inner[_e35];
-                before_total.inner[_e33] = _e37;
+            uint _e30 = split_2;
+            if (_e30 == 0u) {
+                uint _e34 = r_1;
+                uint _e36 = r_1;
+                float _e38 = sums_1.inner[_e36];
+                before_total.inner[_e34] = _e38;
             } else {
-                uint _e39 = r_1;
-                float _e41 = before_total.inner[_e39];
-                uint _e42 = r_1;
-                float _e44 = sums.inner[_e42];
-                before_total.inner[_e39] = _e41 + _e44;
+                uint _e40 = r_1;
+                float _e42 = before_total.inner[_e40];
+                uint _e43 = r_1;
+                float _e45 = sums_1.inner[_e43];
+                before_total.inner[_e40] = _e42 + _e45;
             }
-            uint _e47 = r_1;
-            total_2.inner[_e47] = 0.0;
+            uint _e48 = r_1;
+            total_3.inner[_e48] = 0.0;
         }
     }
-    uint _e55 = split_2;
-    split_2 = _e55 + 1u;
+    uint _e56 = split_2;
+    split_2 = _e56 + 1u;
     return;
 }
 
@@ -563,13 +577,13 @@ void put(
     uint branch,
     constant metal::uint4& active_rows,
     device type_9 const& side,
-    constant RansParameters& p,
     device type_10 const& digits,
+    constant RansParameters& p,
     device type_11 const& x,
     device type_11 const& bias,
     device type_11& y,
     thread type_14& pending,
-    thread type_12& total_2,
+    thread type_12& total_3,
     thread type_12& before_total,
     thread uint& split_2,
     constant _mslBufferSizes& _buffer_sizes
@@ -579,8 +593,8 @@ void put(
     bool local_9 = {};
     Codes codes_1 = {};
     uint j = 0u;
-    metal::float2 first_3 = metal::float2(0.0, 0.0);
-    metal::float2 second_1 = {};
+    metal::float2 first_4 = metal::float2(0.0, 0.0);
+    metal::float2 second_2 = {};
     bool local_10 = {};
     uint r_3 = 0u;
     bool local_11 = {};
@@ -602,7 +616,7 @@ void put(
             }
             {
                 uint _e19 = r_2;
-                total_2.inner[_e19] = 0.0;
+                total_3.inner[_e19] = 0.0;
             }
         }
     }
@@ -657,11 +671,11 @@ void put(
             pending.inner[_e108] = 0u;
         }
     }
-    metal::float2 _e118 = first_3;
-    second_1 = _e118;
+    metal::float2 _e118 = first_4;
+    second_2 = _e118;
     if (false) {
         metal::float2 _e122 = scales_of(m_3, row_6, block_1, 0u, side, _buffer_sizes);
-        first_3 = _e122;
+        first_4 = _e122;
     }
     if (false) {
         local_10 = false;
@@ -671,7 +685,7 @@ void put(
     bool _e128 = local_10;
     if (_e128) {
         metal::float2 _e130 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
-        second_1 = _e130;
+        second_2 = _e130;
     }
     bool loop_init_6 = true;
     while(true) {
@@ -688,13 +702,13 @@ void put(
         {
             uint _e137 = r_3;
             uint _e140 = r_3;
-            float _e142 = total_2.inner[_e140];
+            float _e142 = total_3.inner[_e140];
             Codes _e143 = codes_1;
             uint _e144 = r_3;
-            metal::float2 _e150 = first_3;
-            metal::float2 _e151 = second_1;
-            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * 5u, _e150, _e151, p, digits, _buffer_sizes);
-            total_2.inner[_e137] = _e152;
+            metal::float2 _e150 = first_4;
+            metal::float2 _e151 = second_2;
+            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * 5u, _e150, _e151, digits, p, _buffer_sizes);
+            total_3.inner[_e137] = _e152;
         }
     }
     uint _e160 = split_2;
@@ -702,7 +716,7 @@ void put(
     if ((block_1 + 1u) < _e161.y) {
         return;
     }
-    end_range(row_6, active_rows, side, p, x, total_2, before_total, split_2, _buffer_sizes);
+    end_range(row_6, active_rows, side, p, x, total_3, before_total, split_2, _buffer_sizes);
     if ((col_1 + 1u) < m_3.cols) {
         return;
     }
@@ -713,7 +727,7 @@ void put(
             break;
         }
         {
-            end_range(row_6, active_rows, side, p, x, total_2, before_total, split_2, _buffer_sizes);
+            end_range(row_6, active_rows, side, p, x, total_3, before_total, split_2, _buffer_sizes);
         }
     }
     uint _e177 = p.sink.product.which;
@@ -927,8 +941,8 @@ struct decode_ransInput {
 , threadgroup type_2& masks
 , constant metal::uint4& active_rows [[user(fake0)]]
 , device type_9 const& side [[user(fake0)]]
-, constant RansParameters& p [[user(fake0)]]
 , device type_10 const& digits [[user(fake0)]]
+, constant RansParameters& p [[user(fake0)]]
 , device type_11 const& x [[user(fake0)]]
 , device type_11 const& bias [[user(fake0)]]
 , device type_11& y [[user(fake0)]]
@@ -939,7 +953,7 @@ struct decode_ransInput {
 ) {
     uint turn = {};
     type_14 pending = {};
-    type_12 total_2 = {};
+    type_12 total_3 = {};
     type_12 before_total = {};
     uint split_2 = {};
     type_15 history = {};
@@ -1050,7 +1064,7 @@ struct decode_ransInput {
                 }
                 bool on_1 = local;
                 uint _e150 = row;
-                uint own = (row0_1 + _e150) + lane;
+                uint own_1 = (row0_1 + _e150) + lane;
                 c = 0u;
                 bool loop_init_10 = true;
                 while(true) {
@@ -1079,7 +1093,7 @@ struct decode_ransInput {
                         bool _e169 = local_1;
                         if (_e169) {
                             uint _e173 = table_bits;
-                            uint _e174 = table_of(own, col_5, true ? _e162 : 0u, _e173, p, data, _buffer_sizes);
+                            uint _e174 = table_of(own_1, col_5, true ? _e162 : 0u, _e173, p, data, _buffer_sizes);
                             table = _e174;
                         }
                         uint _e175 = table;
@@ -1088,7 +1102,7 @@ struct decode_ransInput {
                         uint _e180 = p.zero;
                         push_code(_e177, _e180, history, history_at);
                         if (on_1) {
-                            put(own, col_5, _e177, _e162, active_rows, side, p, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
+                            put(own_1, col_5, _e177, _e162, active_rows, side, digits, p, x, bias, y, pending, total_3, before_total, split_2, _buffer_sizes);
                         }
                     }
                 }
@@ -1138,7 +1152,7 @@ struct decode_ransInput {
                 uint _e220 = table_bits;
                 uint _e221 = decode_symbol(lane, on_2, _e219, _e220, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
                 if (on_2) {
-                    put(row_8, col_6, _e221, 0u, active_rows, side, p, digits, x, bias, y, pending, total_2, before_total, split_2, _buffer_sizes);
+                    put(row_8, col_6, _e221, 0u, active_rows, side, digits, p, x, bias, y, pending, total_3, before_total, split_2, _buffer_sizes);
                 }
             }
         }
