@@ -164,12 +164,7 @@ impl<'a> Output<'a> {
     }
 
     /// Replaces the encoded steps of a packed tensor in the file; `distortion` is its error with them.
-    pub(crate) fn replace_steps(
-        &mut self,
-        index: usize,
-        steps: Bytes,
-        distortion: Distortion,
-    ) -> Result<()> {
+    pub(crate) fn replace_steps(&mut self, index: usize, steps: Bytes, distortion: Distortion) -> Result<()> {
         let name = &self.source.tensors()[index].name;
         self.spool.replace_part(name, TensorPart::Scales, steps)?;
         if let Some(summary) = self.summaries.get_mut(&index) {

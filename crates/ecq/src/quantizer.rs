@@ -240,7 +240,7 @@ impl Quantizer {
     }
 
     /// Number of calibration tokens on which the row steps of the quantized model are trained at the end,
-    /// 12288 by default; 0 for none.
+    /// 6144 by default; 0 for none.
     #[must_use]
     pub fn distillation_tokens(mut self, tokens: usize) -> Self {
         self.calibration.distillation_tokens = tokens;

@@ -603,7 +603,7 @@ def quantize(
         ``off``. By default ``default``, which is ``text`` and ``self``, below 4 bits per weight.
     calibration_texts: texts instead.
     calibration_tokens, calibration_window: number of tokens (24576) and length of a sequence (512).
-    distillation_tokens: number of these tokens on which row steps are trained at the end (12288).
+    distillation_tokens: number of these tokens on which row steps are trained at the end (6144).
     calibration_folder: keeps statistics for other rates.
     match_grid: the smallest file with no larger expected error than this grid, such as ``affine:4:64``.
     grid, embedding: grids of block projections, and of embedding and head (see ``ecq quantize --help``).

@@ -149,7 +149,10 @@ fn a_replaced_part_is_in_the_file_and_not_in_a_run_that_resumes() {
     assert_eq!(writer.encoded("v").unwrap().unwrap(), valid(Coding::Rans), "as it was pushed");
     for (name, part) in [("a.weight", TensorPart::Outliers), ("norm.weight", TensorPart::Scales)] {
         let error = writer.replace_part(name, part, Bytes::new()).unwrap_err();
-        assert!(matches!(&error, ContainerError::Missing { name: found, .. } if found.contains(name)), "{error}");
+        assert!(
+            matches!(&error, ContainerError::Missing { name: found, .. } if found.contains(name)),
+            "{error}"
+        );
     }
     writer.commit().unwrap();
     drop(writer);

@@ -77,7 +77,10 @@ impl ItemContent {
 /// The data of a tensor of the `.ecq` file.
 enum Data {
     /// A range of the data file of the work folder.
-    Stored { offset: u64, bytes: u64 },
+    Stored {
+        offset: u64,
+        bytes: u64,
+    },
     Replaced(Bytes),
 }
 
@@ -206,9 +209,7 @@ impl EcqWriter {
     /// # Errors
     /// [`ContainerError::Missing`] if no encoded tensor of this name with this part was pushed.
     pub fn replace_part(&mut self, name: &str, part: TensorPart, bytes: Bytes) -> Result<()> {
-        let has_part = |item: &Item| {
-            matches!(&item.content, ItemContent::Encoded { lengths, .. } if lengths.contains_key(&part))
-        };
+        let has_part = |item: &Item| matches!(&item.content, ItemContent::Encoded { lengths, .. } if lengths.contains_key(&part));
         if !self.items.get(name).is_some_and(has_part) {
             return Err(missing("tensor part", &part_name(name, part)));
         }

@@ -431,7 +431,8 @@ impl Block {
         let AttentionTrace { raw_q, raw_k, v, .. } = &t.attention;
         let projections = [(&self.q, raw_q, &dq), (&self.k, raw_k, &dk), (&self.v, v, &dv)];
         if self.q.matrix == self.k.matrix {
-            let [y, dy] = [projections.map(|(_, y, _)| y.as_slice()), projections.map(|(_, _, d)| d.as_slice())];
+            let [y, dy] =
+                [projections.map(|(_, y, _)| y.as_slice()), projections.map(|(_, _, d)| d.as_slice())];
             observe(self.q.matrix, &t.normed, &y, &dy)?;
         } else {
             for (projection, y, d) in projections {

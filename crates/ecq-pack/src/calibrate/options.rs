@@ -131,7 +131,7 @@ impl CalibrationOptions {
     /// The default number of tokens.
     pub const TOKENS: usize = 24_576;
     /// The default number of tokens that row steps are distilled on.
-    pub const DISTILLATION_TOKENS: usize = 12_288;
+    pub const DISTILLATION_TOKENS: usize = 6144;
     /// The default number of tokens per sequence.
     pub const SEQUENCE_LENGTH: usize = 512;
 

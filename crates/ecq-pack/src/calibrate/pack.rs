@@ -104,8 +104,7 @@ pub fn pack_calibrated(
     let scratch = dest.is_none().then(|| tempfile::tempdir_in(folder)).transpose();
     let scratch = scratch.map_err(|source| PackError::Io { path: folder.to_owned(), source })?;
     let scratch_file = scratch.as_ref().map(|folder| folder.path().join("model.ecq"));
-    let mut output =
-        Output::open(source, dest.or(scratch_file.as_deref()), &choices, &options, &inputs)?;
+    let mut output = Output::open(source, dest.or(scratch_file.as_deref()), &choices, &options, &inputs)?;
     let rest: Vec<usize> =
         (0..tensors.len()).filter(|i| steps.get(i).is_none_or(|steps| steps.factor.is_none())).collect();
     let mut quantizer = BudgetedQuantizer::new(

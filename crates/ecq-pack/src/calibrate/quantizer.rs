@@ -153,7 +153,11 @@ impl<'a, 'o> BudgetedQuantizer<'a, 'o> {
     /// Returns the bits that are kept for the distilled steps of a tensor.
     fn kept_bits(&self, index: usize) -> f64 {
         let SourceTensor { kind, rows, .. } = self.source.tensors()[index];
-        if self.distillation_steps > 0 && kind == TensorKind::Linear { DISTILLED_BITS * rows as f64 } else { 0.0 }
+        if self.distillation_steps > 0 && kind == TensorKind::Linear {
+            DISTILLED_BITS * rows as f64
+        } else {
+            0.0
+        }
     }
 
     /// Synchronizes the file to disk.

@@ -48,7 +48,9 @@ pub fn calibration_sizes(
     let activations = 2 * (tokens + held_out) * (2 * hidden + heads + product) * F32;
     let surveys = SURVEY_BYTES * linears().map(|linear| linear.shape[0] + linear.shape[1]).sum::<usize>();
     let ends = head_count * (hidden * hidden + vocabulary) * F32;
-    let disk = survey_stream.max(activations) + surveys + ends;
+    // Residual streams of the sequence of a distillation step.
+    let distilled_stream = (layers + 1) * length * hidden * F32;
+    let disk = survey_stream.max(activations + distilled_stream) + surveys + ends;
 
     let block = config.blocks.iter().map(|block| {
         let weights: usize = block.tensors().iter().map(|linear| linear.shape[0] * linear.shape[1]).sum();
@@ -74,9 +76,10 @@ pub fn calibration_sizes(
     let table = vocabulary * hidden;
     let logits = HEAD_TOKENS * (vocabulary + 4 * hidden) * F32;
     let of_ends = head_count * table * F32 + squares(4 * F32, hidden) + logits.max(QUANTIZED_BYTES * table);
-    // The original embedding and head, the quantized head, and the logits of both.
-    let measuring = (head_count + 1) * table * F32 + 2 * logits;
-    let memory = survey.max(quantizing).max(of_ends).max(measuring);
+    // The quantized embedding, the heads of both models, and their logits.
+    let measuring = 3 * table * F32 + 2 * logits;
+    let distilling = 3 * table * F32 + (block + pass).max(2 * logits);
+    let memory = survey.max(quantizing).max(of_ends).max(measuring).max(distilling);
     CalibrationSizes { disk_bytes: source_bytes + disk as u64, memory_bytes: memory as u64 }
 }
 
@@ -92,7 +95,7 @@ mod tests {
         CalibrationOptions {
             text,
             tokens,
-            distillation_tokens: 12_288,
+            distillation_tokens: CalibrationOptions::DISTILLATION_TOKENS,
             sequence_length: 512,
             seed: 0,
             reference_grid: None,
