@@ -1,8 +1,8 @@
 """Compares greedy replies: `python3 bench/texts/replies.py ECQ chatml|gemma OUT.md REFERENCE MODEL...`.
 
 Each model answers the lines of questions.txt in the chat template, up to 192 tokens of the highest
-probability, through `ecq serve`; options of `ecq serve` follow after `--`. A template with a system message is
-used with four of them, so that there are four times as many replies. A reply loops if it ends with a
+probability, through `ecq serve`; options of `ecq serve` follow after `--`. A template with a system message
+is used with four of them, so that there are four times as many replies. A reply loops if it ends with a
 text of at least four words that it repeats three times or more, or with a line that it repeats; it is broken
 if it has a replacement character; it ends if it has an end-of-text token within the 192. Prints how many
 replies of each model do, and how many loop where the reference does not. OUT.md receives the replies to the
@@ -35,7 +35,8 @@ def replies(ecq, model, prompts, options):
     command = [ecq, "serve", model, "--port", "0", "--mode", "cached", *options]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        address = next(found.group() for line in server.stdout if (found := re.search(r"http://[\d.:]+", line)))
+        found = (re.search(r"http://[\d.:]+", line) for line in server.stdout)
+        address = next(match.group() for match in found if match)
 
         def ask(prompt):
             body = {"prompt": prompt, "max_tokens": TOKENS, "temperature": 0}
@@ -87,7 +88,8 @@ def main():
     parts = []
     for number, question in enumerate(questions[:10]):
         parts.append(f"## {question}\n")
-        parts += [f"**{pathlib.Path(model).name}**: {texts[number][0]}\n" for model, texts in of_models.items()]
+        for model, texts in of_models.items():
+            parts.append(f"**{pathlib.Path(model).name}**: {texts[number][0]}\n")
     pathlib.Path(out).write_text("\n".join(parts), encoding="utf-8")
 
 

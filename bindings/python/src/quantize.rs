@@ -38,8 +38,8 @@ pub enum Content {
 #[pyfunction]
 #[pyo3(signature = (model, out, *, bpw=None, size=None, lossless=false, calibrate=None,
     calibration_texts=None, calibration_tokens=None, distillation_tokens=None, calibration_window=None,
-    calibration_folder=None, match_grid=None, grid=None, embedding=None, trellis=None, coding=None, overrides=None, seed=None,
-    files=None, resume=false, replace=false, progress=None))]
+    calibration_folder=None, match_grid=None, grid=None, embedding=None, trellis=None, coding=None,
+    overrides=None, seed=None, files=None, resume=false, replace=false, progress=None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
 pub fn quantize(
     py: Python<'_>,

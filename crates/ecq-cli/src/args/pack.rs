@@ -67,9 +67,10 @@ pub struct QuantizeArgs {
     #[arg(long, value_name = "N", default_value_t = CalibrationOptions::TOKENS, hide_short_help = true,
         help_heading = CALIBRATION)]
     pub calibration_tokens: usize,
-    /// Number of these tokens on which the row steps of the quantized model are trained at the end; 0 for none
+    /// Number of these tokens on which row steps are distilled at the end; 0 for none
     ///
-    /// The steps are trained to predict what the original model predicts; codes stay as they are.
+    /// The row steps of the quantized model are trained to predict what the original model predicts; codes
+    /// stay as they are.
     #[arg(long, value_name = "N", default_value_t = CalibrationOptions::DISTILLATION_TOKENS,
         hide_short_help = true, help_heading = CALIBRATION)]
     pub distillation_tokens: usize,

@@ -209,7 +209,10 @@ impl EcqWriter {
     /// # Errors
     /// [`ContainerError::Missing`] if no encoded tensor of this name with this part was pushed.
     pub fn replace_part(&mut self, name: &str, part: TensorPart, bytes: Bytes) -> Result<()> {
-        let has_part = |item: &Item| matches!(&item.content, ItemContent::Encoded { lengths, .. } if lengths.contains_key(&part));
+        let has_part = |item: &Item| match &item.content {
+            ItemContent::Encoded { lengths, .. } => lengths.contains_key(&part),
+            _ => false,
+        };
         if !self.items.get(name).is_some_and(has_part) {
             return Err(missing("tensor part", &part_name(name, part)));
         }
