@@ -90,6 +90,10 @@ pub struct PackReport {
     /// use; empty without calibration. The file states them too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub measured_kl: Vec<TextKl>,
+    /// The mean of these before row steps were distilled; absent without distillation. If distillation did not
+    /// lower it, the file has the steps before, and `measured_kl` is theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl_before_distillation: Option<f64>,
     /// The work of calibration; absent without calibration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationWork>,
@@ -118,6 +122,7 @@ impl PackReport {
             sqnr_embedding_db: None,
             expected_kl: None,
             measured_kl: Vec::new(),
+            kl_before_distillation: None,
             calibration: None,
             bpw_total: 0.0,
             seconds: 0.0,

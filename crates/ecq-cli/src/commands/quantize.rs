@@ -416,6 +416,9 @@ fn print_summary(report: &PackReport, args: &QuantizeArgs) {
             outln!("predicted KL divergence (on calibration text, lower bound): {kl:.2} nats/token");
         } else {
             print_measured_kl(&report.measured_kl);
+            if let Some(before) = report.kl_before_distillation {
+                outln!("before distillation of row steps, on average: {before:.3}");
+            }
         }
         paragraph(&format!(
             "measure on your own text with: ecq eval {output} --reference {} --text FILE",

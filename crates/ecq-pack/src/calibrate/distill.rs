@@ -18,8 +18,11 @@ use std::collections::BTreeMap;
 use std::f32::consts::PI;
 use std::path::Path;
 
-/// Step size of Adam for the logarithm of a factor.
+/// Step size of Adam for the logarithm of a factor, of matrices with at most [`FULL_RATE_BITS`].
 const LEARNING_RATE: f32 = 3e-3;
+/// Bits per weight above which the step size halves with each bit, as the error of codes does. Otherwise the
+/// noise of factors would exceed that error at high rates.
+const FULL_RATE_BITS: f64 = 2.5;
 /// Decay of the means of gradients and of their squares (Adam: Kingma and Ba, arXiv 1412.6980).
 const DECAYS: [f32; 2] = [0.9, 0.95];
 /// Added to the root of the mean square.
@@ -34,19 +37,24 @@ struct RowFactors {
     logarithms: Vec<f32>,
     /// Decaying means of the gradients and of their squares.
     means: [Vec<f32>; 2],
+    /// Step size at its highest.
+    rate: f32,
 }
 
 impl RowFactors {
-    fn new(rows: usize) -> Self {
-        Self { logarithms: vec![0.0; rows], means: [vec![0.0; rows], vec![0.0; rows]] }
+    /// Makes factors of one for a matrix with so many rows and bits per weight.
+    fn new(rows: usize, bits: f64) -> Self {
+        let rate = LEARNING_RATE * (FULL_RATE_BITS - bits).min(0.0).exp2() as f32;
+        Self { logarithms: vec![0.0; rows], means: [vec![0.0; rows], vec![0.0; rows]], rate }
     }
 
     fn factors(&self) -> Vec<f32> {
         self.logarithms.iter().map(|logarithm| logarithm.exp()).collect()
     }
 
-    /// Takes step `step` (from zero) of Adam.
-    fn update(&mut self, gradients: &[f32], step: usize, learning_rate: f32) {
+    /// Takes step `step` (from zero) of `steps` of Adam.
+    fn update(&mut self, gradients: &[f32], step: usize, steps: usize) {
+        let rate = self.rate * schedule(step, steps);
         let corrections = DECAYS.map(|decay| 1.0 - decay.powi(step as i32 + 1));
         let [means, squares] = &mut self.means;
         let means = means.iter_mut().zip(squares);
@@ -54,15 +62,15 @@ impl RowFactors {
             *mean = DECAYS[0] * *mean + (1.0 - DECAYS[0]) * g;
             *square = DECAYS[1] * *square + (1.0 - DECAYS[1]) * g * g;
             let root = (*square / corrections[1]).sqrt() + EPSILON;
-            *logarithm -= learning_rate * *mean / corrections[0] / root;
+            *logarithm -= rate * *mean / corrections[0] / root;
         }
     }
 }
 
-/// Returns the step size of step `step` of `steps`.
-fn learning_rate(step: usize, steps: usize) -> f32 {
+/// Returns the step size of step `step` of `steps`, as a fraction of the highest.
+fn schedule(step: usize, steps: usize) -> f32 {
     let rising = ((step + 1) as f32 / WARM_UP as f32).min(1.0);
-    LEARNING_RATE * rising * (0.5 + 0.5 * (PI * step as f32 / steps as f32).cos())
+    rising * (0.5 + 0.5 * (PI * step as f32 / steps as f32).cos())
 }
 
 /// The gradients of the factors of a block, by the name of the matrix.
@@ -157,11 +165,9 @@ impl Distillation<'_> {
                 let mut observer = FactorGradients { block: &block, gradients: BTreeMap::new() };
                 dy = block.backward(&stream.read(layer, 0, self.length)?, &dy, &mut observer)?;
                 for (name, gradients) in observer.gradients {
-                    if quantizer.quantizes(&name) {
-                        let new = || RowFactors::new(gradients.len());
-                        let factors = trained.entry(name).or_insert_with(new);
-                        factors.update(&gradients, step, learning_rate(step, steps));
-                    }
+                    let Some(bits) = quantizer.bits(&name) else { continue };
+                    let new = || RowFactors::new(gradients.len(), bits);
+                    trained.entry(name).or_insert_with(new).update(&gradients, step, steps);
                 }
                 check(self.progress)?;
                 self.progress.advance(self.length as u64, &label);
@@ -275,7 +281,7 @@ mod tests {
     #[test]
     fn factors_approach_the_minimum_of_a_quadratic() {
         let wanted = [0.9f32, 1.0, 1.05];
-        let mut factors = RowFactors::new(3);
+        let mut factors = RowFactors::new(3, 2.0);
         let error = |factors: &RowFactors| -> f32 {
             factors.factors().iter().zip(wanted).map(|(factor, wanted)| (factor - wanted).powi(2)).sum()
         };
@@ -283,12 +289,19 @@ mod tests {
         for step in 0..128 {
             let gradients: Vec<f32> =
                 factors.factors().iter().zip(wanted).map(|(f, wanted)| 2.0 * (f - wanted) * f).collect();
-            factors.update(&gradients, step, learning_rate(step, 128));
+            factors.update(&gradients, step, 128);
         }
         assert!(error(&factors) < 0.02 * first, "{} of {first}", error(&factors));
         // A factor without a gradient stays.
-        let mut still = RowFactors::new(1);
-        still.update(&[0.0], 0, LEARNING_RATE);
+        let mut still = RowFactors::new(1, 2.0);
+        still.update(&[0.0], 0, 8);
         assert_eq!(still.factors(), [1.0]);
+        // Two bits more, a quarter of the step.
+        let [few, many] = [2.5, 4.5].map(|bits| {
+            let mut factors = RowFactors::new(1, bits);
+            factors.update(&[1.0], 0, 8);
+            factors.logarithms[0]
+        });
+        assert!(few < 0.0 && (few / many - 4.0).abs() < 1e-3, "{few} {many}");
     }
 }

@@ -102,7 +102,7 @@ impl Calibration {
     pub fn description(&self) -> String {
         match self.distilled_tokens {
             0 => self.description.clone(),
-            tokens => format!("{}, row steps distilled on {tokens} of them", self.description),
+            tokens => format!("{}, distillation on {tokens} of them", self.description),
         }
     }
 }

@@ -116,12 +116,13 @@ pub fn pack_calibrated(
         distillation_steps,
         &mut output,
     );
-    let measured_kl =
+    let measured =
         quantize_sequentially(&checkpoint, &sequences, folder, grids, ends, &mut quantizer, progress)?;
     let (kl, work) = quantizer.result()?;
     drop(checkpoint);
     output.pack(&rest, &steps, progress)?;
-    let mut report = output.finish(source_name, measured_kl, progress)?;
+    let mut report = output.finish(source_name, measured.kl, progress)?;
+    report.kl_before_distillation = measured.kl_before_distillation;
     report.dry_run = dest.is_none();
     report.seconds = start.elapsed().as_secs_f64();
     report.expected_kl = Some(kl).filter(|nats| nats.is_finite());

@@ -15,6 +15,7 @@ use crate::source::{Source, SourceTensor};
 use crate::steps::{RelativeSteps, StepSizes};
 use crate::trellis::{TrellisChoice, quantize_with_feedback};
 use bytemuck::cast_slice;
+use bytes::Bytes;
 use ecq_codec::encode::{EncodeOptions, Plan, encode, plan, side_data};
 use ecq_codec::{CodesEntry, decode_codes, decode_grid};
 use ecq_core::{EncodedTensor, FloatType, FloatVec, Grid, TensorKind, TensorPart};
@@ -73,6 +74,16 @@ fn code_bits(plan: &Plan) -> f64 {
         .map_or(0.0, |estimate| estimate.bits)
 }
 
+/// The row steps of a tensor after distillation.
+struct DistilledSteps {
+    /// Index of the tensor.
+    index: usize,
+    /// As the file has them.
+    steps: Bytes,
+    /// The error of the tensor with them.
+    distortion: Distortion,
+}
+
 /// A quantizer of matrices to uniform grids, with step sizes that keep budgets, which writes them to a file.
 pub(super) struct BudgetedQuantizer<'a, 'o> {
     source: &'a dyn Source,
@@ -89,6 +100,10 @@ pub(super) struct BudgetedQuantizer<'a, 'o> {
     overheads: BTreeMap<String, CodingOverhead>,
     /// The factor of each quantized tensor.
     factors: BTreeMap<usize, f64>,
+    /// Bits per weight of each quantized tensor.
+    bits: BTreeMap<usize, f64>,
+    /// Distilled row steps that are not in the file yet.
+    distilled: Vec<DistilledSteps>,
     /// Steps of the distillation of row steps that follows.
     distillation_steps: usize,
     work: CalibrationWork,
@@ -112,7 +127,8 @@ impl<'a, 'o> BudgetedQuantizer<'a, 'o> {
             initial.keys().map(|&index| (tensors[index].name.as_str(), index)).collect();
         let weights = initial.keys().map(|&index| tensors[index].weights()).sum();
         let work = CalibrationWork { matrices: initial.len(), weights, ..CalibrationWork::default() };
-        let (budgets, overheads, factors) = (solution.budgets, BTreeMap::new(), BTreeMap::new());
+        let (budgets, overheads) = (solution.budgets, BTreeMap::new());
+        let (factors, bits) = (BTreeMap::new(), BTreeMap::new());
         Self {
             source,
             calibration,
@@ -124,6 +140,8 @@ impl<'a, 'o> BudgetedQuantizer<'a, 'o> {
             budgets,
             overheads,
             factors,
+            bits,
+            distilled: Vec::new(),
             distillation_steps,
             work,
         }
@@ -137,6 +155,11 @@ impl<'a, 'o> BudgetedQuantizer<'a, 'o> {
     /// Returns whether a tensor is quantized here.
     pub(super) fn quantizes(&self, name: &str) -> bool {
         self.indices.contains_key(name)
+    }
+
+    /// Returns the bits per weight of a tensor that was quantized here.
+    pub(super) fn bits(&self, name: &str) -> Option<f64> {
+        self.bits.get(self.indices.get(name)?).copied()
     }
 
     /// Returns whether a tensor that is quantized here is in the file.
@@ -198,6 +221,7 @@ impl<'a, 'o> BudgetedQuantizer<'a, 'o> {
 
     fn record(&mut self, index: usize, factor: f64, budget: Option<usize>, bits: f64) {
         self.factors.insert(index, factor);
+        self.bits.insert(index, bits / self.source.tensors()[index].weights() as f64);
         if let Some(budget) = budget {
             self.budgets[budget].record(index, factor, bits);
         }
@@ -230,9 +254,10 @@ impl<'a, 'o> BudgetedQuantizer<'a, 'o> {
         Ok(Some(dequantize_rows(&codes, &grid, 0..codes.rows())))
     }
 
-    /// Multiplies the row steps of a quantized matrix by `factors` in the file, as far as steps of few bits
-    /// allow; returns the multiplied weights, or `None` if the matrix is not quantized here or has no row
-    /// steps.
+    /// Multiplies the row steps of a quantized matrix by `factors`, as far as steps of few bits allow; returns
+    /// the multiplied weights, or `None` if the matrix is not quantized here or has no row steps.
+    ///
+    /// The file has the new steps after [`keep_distilled`](Self::keep_distilled).
     ///
     /// # Errors
     /// [`PackError::InTensor`] if the file cannot be read.
@@ -254,11 +279,19 @@ impl<'a, 'o> BudgetedQuantizer<'a, 'o> {
             if steps.len() <= kept_bytes {
                 let original = Floats::new(FloatType::F32, shape, cast_slice(original))?;
                 let distortion = Distortion::of(&original, &codes, &distilled)?;
-                self.output.replace_steps(index, steps, distortion)?;
+                self.distilled.push(DistilledSteps { index, steps, distortion });
                 return Ok(Some(dequantize_rows(&codes, &distilled, 0..shape[0])));
             }
         }
         Ok(Some(dequantize_rows(&codes, &grid, 0..shape[0])))
+    }
+
+    /// Replaces the row steps in the file by the distilled ones.
+    pub(super) fn keep_distilled(&mut self) -> Result<()> {
+        for DistilledSteps { index, steps, distortion } in std::mem::take(&mut self.distilled) {
+            self.output.replace_steps(index, steps, distortion)?;
+        }
+        Ok(())
     }
 
     /// Quantizes and writes a matrix, unless an interrupted run has done so; returns its dequantized weights,
@@ -332,7 +365,9 @@ fn with_row_factors(grid: &Grid, factors: &[f32], resolution: f64) -> Option<Gri
     }
     let rounded = |(step, &factor): (f32, &f32)| {
         let octaves = (f64::from(step) * f64::from(factor)).log2();
-        ((octaves * resolution).round() / resolution).exp2() as f32
+        let rounded = ((octaves * resolution).round() / resolution).exp2() as f32;
+        // Gradients that are no numbers leave a step as it is.
+        if rounded.is_normal() { rounded } else { step }
     };
     let multiplied: Vec<f32> = steps.to_f32().into_iter().zip(factors).map(rounded).collect();
     *steps = FloatVec::from_f32(steps.dtype(), &multiplied);

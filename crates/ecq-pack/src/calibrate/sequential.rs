@@ -52,9 +52,17 @@ struct SequentialRun<'r, 'a, 'o> {
     progress: &'r dyn Progress,
 }
 
+/// The KL divergences of the quantized model on the sequences that are held out.
+pub(super) struct MeasuredModel {
+    /// By kind of text.
+    pub(super) kl: Vec<TextKl>,
+    /// Their mean before distillation, if there was any.
+    pub(super) kl_before_distillation: Option<f64>,
+}
+
 /// Quantizes embedding and head, whose inputs are `ends` by name, and all blocks one after another, distills
 /// their row steps, and measures the result on the sequences that are held out; `folder` holds temporary
-/// files.
+/// files. Distilled steps are kept if they lower the mean KL divergence there.
 ///
 /// # Errors
 /// [`PackError::Runtime`] if a tensor is missing or damaged, [`PackError::Calibration`] if inputs are not
@@ -68,7 +76,7 @@ pub(super) fn quantize_sequentially(
     ends: HashMap<String, Input>,
     quantizer: &mut BudgetedQuantizer<'_, '_>,
     progress: &dyn Progress,
-) -> Result<Vec<TextKl>> {
+) -> Result<MeasuredModel> {
     let config = checkpoint.config();
     let (length, calibration_tokens) = (sequences.length, sequences.tokens.len());
     let mut tokens = sequences.tokens.clone();
@@ -98,6 +106,12 @@ pub(super) fn quantize_sequentially(
         progress.end();
         let mut ends = EmbeddingAndHead::load(checkpoint)?;
         let head = run.quantizer.written(&head_name(checkpoint))?;
+        let first = (config.blocks.len() % 2, calibration_tokens);
+        let measured = |run: &SequentialRun<'_, '_, '_>, ends: &EmbeddingAndHead| {
+            measure(ends, &sequences.held_out, &run.activations.residual, first, head.as_deref())
+        };
+        let mut kl = measured(&run, &ends)?;
+        let mut kl_before_distillation = None;
         if run.quantizer.distillation_steps() > 0 {
             if let Some(embedding) = run.quantizer.written(&ends.embedding_name)? {
                 // The original head remains, also if it is the embedding.
@@ -105,9 +119,14 @@ pub(super) fn quantize_sequentially(
                 ends.head.get_or_insert(original);
             }
             run.distill(checkpoint, (&ends, head.as_deref()), (&tokens, length), folder)?;
+            let distilled = measured(&run, &ends)?;
+            kl_before_distillation = mean_kl(&kl);
+            if mean_kl(&distilled) <= kl_before_distillation {
+                run.quantizer.keep_distilled()?;
+                kl = distilled;
+            }
         }
-        let first = (config.blocks.len() % 2, calibration_tokens);
-        measure(&ends, &sequences.held_out, &run.activations.residual, first, head.as_deref())
+        Ok(MeasuredModel { kl, kl_before_distillation })
     };
     let quantized = quantize();
     if quantized.is_err() {
@@ -347,6 +366,13 @@ impl SequentialRun<'_, '_, '_> {
         self.quantizer.count(&input);
         Ok(())
     }
+}
+
+/// Returns the mean over all tokens; `None` without tokens.
+fn mean_kl(measured: &[TextKl]) -> Option<f64> {
+    let tokens: usize = measured.iter().map(|text| text.tokens).sum();
+    let sum: f64 = measured.iter().map(|text| text.kl * text.tokens as f64).sum();
+    (tokens > 0).then(|| sum / tokens as f64)
 }
 
 /// Returns `W + W C` for weights `W`, `[rows, cols]`, and the correction `C`, `[cols, cols]`.

@@ -114,6 +114,9 @@ fn each_input_is_factored_once_and_each_matrix_rounded_and_encoded_once() {
     // An eighth of the passages of the text is held out.
     let measured: Vec<_> = report.measured_kl.iter().map(|kl| (kl.text.as_str(), kl.tokens)).collect();
     assert_eq!(measured, [("text", 2 * WINDOW)]);
+    // Distilled steps are kept only if they are better.
+    let before = report.kl_before_distillation.unwrap();
+    assert!(report.measured_kl[0].kl <= before, "{:?} {before}", report.measured_kl);
     // The embedding's moments are factored in the survey, and the factor is used again.
     let uniform = options(Target::Bpw(2.5), GridChoice::uniform(None), false);
     let report = model.pack(None, uniform, true, &()).unwrap();
