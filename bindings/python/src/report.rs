@@ -72,6 +72,7 @@ pub struct QuantizationReport {
     sqnr_embedding_db: Option<f64>,
     expected_kl: Option<f64>,
     measured_kl: Vec<TextKl>,
+    kl_before_distillation: Option<f64>,
     seconds: f64,
     dry_run: bool,
     resumed_tensors: usize,
@@ -108,6 +109,7 @@ impl From<ecq::QuantizationReport> for QuantizationReport {
                     top1: measured.top1,
                 })
                 .collect(),
+            kl_before_distillation: report.kl_before_distillation,
             seconds: report.seconds,
             dry_run: report.dry_run,
             resumed_tensors: report.resumed_tensors,

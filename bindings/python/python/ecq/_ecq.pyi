@@ -315,6 +315,9 @@ class QuantizationReport:
     def measured_kl(self) -> list[TextKl]:
         """KL divergences on passages that calibration did not use, one for each kind of text."""
     @property
+    def kl_before_distillation(self) -> float | None:
+        """The mean of these before row steps were distilled."""
+    @property
     def seconds(self) -> float:
         """Wall-clock seconds."""
     @property
