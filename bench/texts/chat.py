@@ -8,9 +8,9 @@ import pathlib
 import subprocess
 import sys
 
+SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 TEMPLATES = {
-    "chatml": "<|im_start|>system\n"
-    "You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+    "chatml": f"<|im_start|>system\n{SYSTEM}<|im_end|>\n"
     "<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n",
     "gemma": "<start_of_turn>user\n{question}<end_of_turn>\n<start_of_turn>model\n{answer}<end_of_turn>\n",
 }

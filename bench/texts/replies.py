@@ -17,11 +17,10 @@ import subprocess
 import sys
 import urllib.request
 
-from chat import TEMPLATES
+from chat import SYSTEM, TEMPLATES
 
 TOKENS = 192
 CLIENTS = 32
-SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 SYSTEMS = [
     SYSTEM,
     "You are a friendly assistant.",
@@ -36,7 +35,9 @@ def replies(ecq, model, prompts, options):
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         found = (re.search(r"http://[\d.:]+", line) for line in server.stdout)
-        address = next(match.group() for match in found if match)
+        address = next((match.group() for match in found if match), None)
+        if address is None:
+            sys.exit(f"the server of {model} ended: run {' '.join(command)}")
 
         def ask(prompt):
             body = {"prompt": prompt, "max_tokens": TOKENS, "temperature": 0}

@@ -54,6 +54,12 @@ impl Matrix {
         &self.weight
     }
 
+    /// Replaces the bias.
+    #[cfg(test)]
+    pub(super) fn set_bias(&mut self, bias: Vec<f32>) {
+        self.bias = Some(bias);
+    }
+
     /// Replaces all weights.
     pub(super) fn set_weights(&mut self, weights: Vec<f32>) {
         self.weight = weights;

@@ -108,15 +108,18 @@ impl EmbeddingAndHead {
         let tokens: Vec<usize> = tokens.collect();
         sums.add(&normed, &logits);
         logits.chunks_exact_mut(vocabulary).zip(tokens).for_each(|(p, token)| p[token] -= 1.0);
-        let mut d_normed = vec![0.0; x.len()];
-        add_product(&logits, table, self.hidden, &mut d_normed);
         let mut dx = vec![0.0; x.len()];
-        self.final_norm.backward(x, &d_normed, &mut dx);
+        self.add_before_head(&logits, table, x, &mut dx);
         dx
     }
-}
 
-impl EmbeddingAndHead {
+    /// Adds the gradients of rows `x` of the residual stream to `dx`, for gradients of the logits of `head`.
+    fn add_before_head(&self, d_logits: &[f32], head: &[f32], x: &[f32], dx: &mut [f32]) {
+        let mut d_normed = vec![0.0; x.len()];
+        add_product(d_logits, head, self.hidden, &mut d_normed);
+        self.final_norm.backward(x, &d_normed, dx);
+    }
+
     /// Returns the gradients of the mean KL divergence of the original model from a quantized one, at rows
     /// `quantized` of the residual stream after the last block, where the original one has the rows
     /// `original`; `heads` are those of the two models.
@@ -140,9 +143,7 @@ impl EmbeddingAndHead {
                 softmax(d_logits, 1.0);
                 d_logits.iter_mut().zip(&original).for_each(|(d, p)| *d = scale * (*d - p));
             });
-            let mut d_normed = vec![0.0; quantized.len()];
-            add_product(&d_logits, head, self.hidden, &mut d_normed);
-            self.final_norm.backward(quantized, &d_normed, gradients);
+            self.add_before_head(&d_logits, head, quantized, gradients);
         }
         gradients
     }

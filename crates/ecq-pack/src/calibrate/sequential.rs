@@ -121,7 +121,9 @@ pub(super) fn quantize_sequentially(
             run.distill(checkpoint, (&ends, head.as_deref()), (&tokens, length), folder)?;
             let distilled = measured(&run, &ends)?;
             kl_before_distillation = mean_kl(&kl);
-            if mean_kl(&distilled) <= kl_before_distillation {
+            // Without sequences that are held out nothing speaks against the new steps.
+            let is_better = |before| mean_kl(&distilled).is_some_and(|after| after < before);
+            if kl_before_distillation.is_none_or(is_better) {
                 run.quantizer.keep_distilled()?;
                 kl = distilled;
             }
