@@ -38,7 +38,8 @@ fn cuda() -> Subject {
 }
 
 /// The adapter that `ECQ_WGPU` names, by default the first one; without one, all tests print why they are
-/// skipped. Products with codes round activations as on CUDA.
+/// skipped. Products with codes round activations as on CUDA; products that decode tuples round to multiples
+/// of 1/32512 of the largest magnitude in a segment.
 fn wgpu() -> Subject {
     static GPU: OnceLock<Result<Arc<ecq_wgpu::Gpu>, String>> = OnceLock::new();
     on_wgpu(GPU.get_or_init(|| open_wgpu("")))
@@ -54,7 +55,10 @@ fn on_wgpu(gpu: &Result<Arc<ecq_wgpu::Gpu>, String>) -> Subject {
     match gpu {
         Ok(gpu) => {
             let mut subject = Subject::from(Box::new(ecq_wgpu::Wgpu::on(gpu.clone())));
+            let rounded = subject.tolerances.product;
             subject.tolerances.product.rounding = Some(Rounding { columns: 32, largest: 32512.0 });
+            let rounding = Some(Rounding { columns: usize::MAX, largest: 32512.0 });
+            subject.tolerances.tuples = Some(ProductTolerance { rounding, ..rounded });
             subject
         }
         Err(reason) => Subject::skipped(reason.clone()),

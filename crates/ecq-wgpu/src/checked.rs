@@ -5,6 +5,7 @@ use crate::decode::{checked_decoders, pack_kernel};
 use crate::fake_quant::kernel;
 use crate::kernel::{Kernel, source};
 use crate::products::{matrix_kernel, prepare_kernel, product_kernel, tiled_kernel};
+use crate::tuples::TupleKind;
 use ecq_core::Element;
 use ecq_kernels::fake_quant::{Bits, FakeQuantError, FakeQuantizer, Levels, Rounding, Symmetric};
 use ecq_kernels::gpu::{FakeQuantForm, MatrixKind, element, grid};
@@ -62,6 +63,18 @@ pub fn checked_kernels() -> Vec<(String, Kernel)> {
         }
     }
     add("tiled_product_bytes_4_rows", tiled_kernel(kinds[0].1, 4, true));
+    for tuple in 2..=4 {
+        add(&format!("prepare_tuples_{tuple}"), crate::tuples::prepare_kernel(tuple));
+    }
+    for (name, tuple, width, trellis, rows) in [
+        ("tuple_product_3", 3, 9, false, 1),
+        ("tuple_product_3_trellis", 3, 9, true, 1),
+        ("tuple_product_2_trellis_8_rows", 2, 10, true, 8),
+        ("tuple_product_4_trellis", 4, 8, true, 1),
+    ] {
+        let kind = TupleKind { tuple, width, trellis, teams: 8, whole_batches: true };
+        add(name, kind.product_kernel(rows));
+    }
     add("pack_4", pack_kernel(4, 0, 0));
     add("pack_4_trellis", pack_kernel(4, 12, 4));
     all.extend(checked_decoders(kinds[0].1));

@@ -48,8 +48,11 @@ pub(crate) mod source {
     pub(crate) const PREPARE: &str = include_str!("../kernels/prepare.wgsl");
     pub(crate) const MATRIX: &str = include_str!("../kernels/matrix.wgsl");
     pub(crate) const EMBED: &str = include_str!("../kernels/embed.wgsl");
+    pub(crate) const RESULTS: &str = include_str!("../kernels/results.wgsl");
     pub(crate) const SUMS: &str = include_str!("../kernels/sums.wgsl");
     pub(crate) const PRODUCT: &str = include_str!("../kernels/product.wgsl");
+    pub(crate) const PREPARE_TUPLES: &str = include_str!("../kernels/prepare_tuples.wgsl");
+    pub(crate) const TUPLE_PRODUCT: &str = include_str!("../kernels/tuple_product.wgsl");
     pub(crate) const TILED_PRODUCT: &str = include_str!("../kernels/tiled_product.wgsl");
     pub(crate) const TILE_BYTES: &str = include_str!("../kernels/tile_bytes.wgsl");
     pub(crate) const TILE_FLOATS: &str = include_str!("../kernels/tile_floats.wgsl");

@@ -27,6 +27,7 @@ mod pipeline_cache;
 mod products;
 mod program;
 mod side;
+mod tuples;
 mod weight;
 
 pub use adapter::{AdapterChoice, AdapterReport, WgpuOptions, adapters};

@@ -45,7 +45,7 @@ pub(crate) struct ProductInput {
 
 /// Returns the kernel of products with a kind of matrix.
 pub(crate) fn product_kernel(kind: MatrixKind, rows: usize) -> Kernel {
-    let mut kernel = matrix_kernel(kind, "product", &[source::SUMS, source::PRODUCT], "rrrrrw");
+    let mut kernel = matrix_kernel(kind, "product", &[source::RESULTS, source::SUMS, source::PRODUCT], "rrrrrw");
     kernel.constants.push(("ROWS", rows));
     kernel.generated = unpack_text(kind);
     kernel
@@ -55,7 +55,7 @@ pub(crate) fn product_kernel(kind: MatrixKind, rows: usize) -> Kernel {
 /// `rows` of a thread. Bytes are multiplied where the adapter has dot products of them, otherwise floats.
 pub(crate) fn tiled_kernel(kind: MatrixKind, rows: usize, dots: bool) -> Kernel {
     let tile = if dots { source::TILE_BYTES } else { source::TILE_FLOATS };
-    let sources = [source::SUMS, tile, source::TILED_PRODUCT];
+    let sources = [source::RESULTS, source::SUMS, tile, source::TILED_PRODUCT];
     let mut kernel = matrix_kernel(kind, "tiled_product", &sources, "rrrrrw");
     kernel.constants.push(("ROWS", rows));
     kernel.generated = unpack_text(kind);
@@ -103,6 +103,14 @@ impl Resources {
                 Operands::Streams(_, part) => Some(*part),
             };
             let Some(first) = first else { continue };
+            if let Operands::Streams(streams, _) = &product.operands
+                && let Some(tuples) = streams.tuples()
+            {
+                // The digits of these have another form.
+                prepared = false;
+                all.extend(tuples.product(self, input, product, scratch)?.map(Work::Dispatch));
+                continue;
+            }
             if product.weight.kind.is_integer() {
                 digits = scratch.at_least(self, bytes)?;
                 let [place, scaled] = first.side.col_scales();
@@ -204,7 +212,7 @@ pub(crate) fn prepare_kernel() -> Kernel {
 }
 
 /// Returns the rows of activations of a pass.
-fn pass_rows(most: usize) -> usize {
+pub(crate) fn pass_rows(most: usize) -> usize {
     ROWS_PER_PASS.into_iter().find(|&pass| pass >= most).unwrap_or(MOST_PASS_ROWS)
 }
 

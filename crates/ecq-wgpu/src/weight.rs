@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 type Result<T> = std::result::Result<T, RuntimeError>;
 
 /// Codings whose streams a product decodes.
-pub(crate) const FUSED_CODINGS: &[Coding] = &[Coding::Packed, Coding::Rans, Coding::Prefix];
+pub(crate) const FUSED_CODINGS: &[Coding] = &[Coding::Packed, Coding::Rans, Coding::Prefix, Coding::Tuples];
 
 /// A weight matrix on the GPU.
 pub(crate) struct WgpuWeight {
@@ -85,7 +85,7 @@ impl WgpuWeight {
                         return Err(RuntimeError::Mode {
                             mode: Mode::Fused.name(),
                             why: format!(
-                                "the wgpu device decodes rans and prefix streams for a product, not {} \
+                                "the wgpu device decodes rans, prefix and tuples streams for a product, not {} \
                                  streams; use cached",
                                 coding.name()
                             ),
@@ -128,7 +128,7 @@ impl WgpuWeight {
             let (what, bytes) = ("the decoded matrix".to_owned(), shape.bytes() as u64);
             return Err(WgpuError::Limit { what, bytes, limit: "the largest buffer", most }.into());
         }
-        let streams = Streams::load(gpu, tensor, &packed)?;
+        let streams = Streams::load(gpu, tensor, &packed, !in_slot)?;
         let side = Side::new(gpu, packed.kind, &packed.side, shape, 0..rows)?;
         let parts = vec![Part { rows: 0..rows, words: None, side }];
         Ok(Self::weight(shared, matrix, packed.kind, parts, Some(streams), in_slot))

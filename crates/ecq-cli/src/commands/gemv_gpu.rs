@@ -44,6 +44,7 @@ const CUDA: &[Storage] = &[
 const WGPU: &[Storage] = &[
     ("f16", None, Mode::Cached),
     ("packed", Some(Coding::Packed), Mode::Cached),
+    ("fused tuples", Some(Coding::Tuples), Mode::Fused),
     ("fused prefix", Some(Coding::Prefix), Mode::Fused),
     ("fused rans", Some(Coding::Rans), Mode::Fused),
     ("prefix, decoded before", Some(Coding::Prefix), Mode::Prefetch),

@@ -13,6 +13,7 @@ use crate::gpu::Gpu;
 use crate::kernel::{Kernel, source};
 use crate::layout::{Shape, constants, store_text};
 use crate::program::Work;
+use crate::tuples::TupleStream;
 use ecq_codec::{CodecError, CodesEntry, decode_codes};
 use ecq_core::{
     Coding, CoreError, EncodedTensor, GridEntry, LaneOrder, TensorPart, Tile, code_bits, packed_row_bytes,
@@ -49,6 +50,8 @@ pub(crate) struct Streams {
     packed: Option<(wgpu::Buffer, usize, usize)>,
     /// Whether each lane has whole rows, so that kernels can use elements where they decode them.
     whole_rows: bool,
+    /// What products that decode tuples know of them.
+    tuples: Option<TupleStream>,
 }
 
 /// The work of one kernel for one matrix, whatever becomes of the codes.
@@ -146,11 +149,17 @@ pub(crate) struct Context<'a> {
 }
 
 impl Streams {
-    /// Copies a tensor to the GPU; `packed` is the form to which it is decoded.
+    /// Copies a tensor to the GPU; `packed` is the form to which it is decoded. `products` says whether
+    /// products may decode it, too.
     ///
     /// # Errors
     /// If a part other than the stream is corrupt, or the device cannot hold or decode it.
-    pub(crate) fn load(gpu: &Gpu, tensor: &EncodedTensor, packed: &PackedMatrix) -> Result<Self> {
+    pub(crate) fn load(
+        gpu: &Gpu,
+        tensor: &EncodedTensor,
+        packed: &PackedMatrix,
+        products: bool,
+    ) -> Result<Self> {
         let CodesEntry { coding, alphabet, tile, grid, .. } = CodesEntry::of(tensor)?;
         let [rows, cols] = packed.shape;
         let levels = match grid {
@@ -165,13 +174,15 @@ impl Streams {
         let shape = Shape { rows, cols, bits: packed.kind.bits };
         let form = Form { kind: packed.kind, shape, base: packed.base(), levels };
         let mut whole_rows = tiling.has_whole_rows();
-        let mut codes = None;
+        let (mut codes, mut of_tuples) = (None, None);
         let stages = match coding {
             Coding::Rans => vec![rans::stage(gpu, tensor, &tiling, levels)?],
             Coding::Prefix => prefix::stages(gpu, tensor, &tiling, levels)?,
             Coding::Tuples => {
                 whole_rows = false;
-                vec![tuples::stage(gpu, tensor)?]
+                let (stage, stream) = tuples::stage(gpu, tensor, products)?;
+                of_tuples = stream;
+                vec![stage]
             }
             Coding::Packed => {
                 whole_rows = false;
@@ -185,18 +196,24 @@ impl Streams {
                 return Err(CodecError::Content { found, expected }.into());
             }
         };
-        Ok(Self { tensor: tensor.clone(), stages, form, packed: codes, whole_rows })
+        Ok(Self { tensor: tensor.clone(), stages, form, packed: codes, whole_rows, tuples: of_tuples })
     }
 
     /// Returns the bytes of GPU memory.
     pub(crate) fn bytes(&self) -> u64 {
         let stages = self.stages.first().into_iter().flat_map(|stage| &stage.inputs);
-        stages.chain(self.packed.as_ref().map(|(stream, ..)| stream)).map(wgpu::Buffer::size).sum()
+        let streams = stages.chain(self.packed.as_ref().map(|(stream, ..)| stream));
+        streams.map(wgpu::Buffer::size).sum::<u64>() + self.tuples.as_ref().map_or(0, TupleStream::bytes)
     }
 
     /// Returns the bytes of the decoded matrix.
     pub(crate) fn decoded_bytes(&self) -> usize {
         self.form.shape.bytes()
+    }
+
+    /// Returns the tuples, if products decode them.
+    pub(crate) fn tuples(&self) -> Option<&TupleStream> {
+        self.tuples.as_ref()
     }
 
     /// Returns whether kernels multiply where they decode.
@@ -361,7 +378,9 @@ impl StageText {
             Sink::Bytes => (&[source::SINK, source::SINK_BYTES], "rrww"),
             Sink::Words { looked_up: false } => (&[source::SINK, source::SINK_PACK], "rrww"),
             Sink::Words { looked_up: true } => (&[source::SINK, source::SINK_PACK], "rrwwr"),
-            Sink::Product { .. } => (&[source::MATRIX, source::SUMS, source::SINK_PRODUCT], "rrrwrrrw"),
+            Sink::Product { .. } => {
+                (&[source::MATRIX, source::RESULTS, source::SUMS, source::SINK_PRODUCT], "rrrwrrrw")
+            }
         };
         let mut kernel = Kernel::new(self.entry, &[sources, &[source::LEVELS, self.text]].concat(), access);
         kernel.reads_files = true;

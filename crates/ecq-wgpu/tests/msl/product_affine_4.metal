@@ -7,7 +7,7 @@ using metal::uint;
 struct _mslBufferSizes {
     uint size0;
     uint size2;
-    uint size3;
+    uint size4;
     uint size5;
     uint size6;
     uint size7;
@@ -47,8 +47,8 @@ struct ProductParameters {
     uint unused_a;
     uint unused_b;
 };
-typedef metal::uint4 type_8[1];
-typedef float type_9[1];
+typedef float type_8[1];
+typedef metal::uint4 type_9[1];
 struct type_10 {
     float inner[1];
 };
@@ -224,6 +224,44 @@ float single_float(
     return _e27;
 }
 
+ProductParameters parameters(
+    constant ProductParameters& p
+) {
+    ProductParameters _e1 = p;
+    return _e1;
+}
+
+float result_of(
+    uint row_4,
+    float sum_1,
+    device type_2 const& side,
+    constant ProductParameters& p,
+    device type_8 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float step = 1.0;
+    bool local_3 = {};
+    float offset = 0.0;
+    ProductParameters _e2 = parameters(p);
+    if (true) {
+        local_3 = false;
+    } else {
+        local_3 = true;
+    }
+    bool _e10 = local_3;
+    if (_e10) {
+        float _e14 = side_float(_e2.m.scales + row_4, side, _buffer_sizes);
+        step = _e14;
+    }
+    if (_e2.biased != 0u) {
+        float _e26 = bias[(_e2.y_first + row_4) - _e2.first];
+        offset = _e26;
+    }
+    float _e27 = step;
+    float _e28 = offset;
+    return metal::fma(sum_1, _e27, _e28);
+}
+
 int dot_half(
     metal::uint4 a,
     metal::uint4 b
@@ -247,13 +285,6 @@ int dot_half(
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(( + reinterpreted_packed_char4_e2[0] * reinterpreted_packed_char4_e3[0] + reinterpreted_packed_char4_e2[1] * reinterpreted_packed_char4_e3[1] + reinterpreted_packed_char4_e2[2] * reinterpreted_packed_char4_e3[2] + reinterpreted_packed_char4_e2[3] * reinterpreted_packed_char4_e3[3])) + as_type<uint>(( + reinterpreted_packed_char4_e5[0] * reinterpreted_packed_char4_e6[0] + reinterpreted_packed_char4_e5[1] * reinterpreted_packed_char4_e6[1] + reinterpreted_packed_char4_e5[2] * reinterpreted_packed_char4_e6[2] + reinterpreted_packed_char4_e5[3] * reinterpreted_packed_char4_e6[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e9[0] * reinterpreted_packed_char4_e10[0] + reinterpreted_packed_char4_e9[1] * reinterpreted_packed_char4_e10[1] + reinterpreted_packed_char4_e9[2] * reinterpreted_packed_char4_e10[2] + reinterpreted_packed_char4_e9[3] * reinterpreted_packed_char4_e10[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e13[0] * reinterpreted_packed_char4_e14[0] + reinterpreted_packed_char4_e13[1] * reinterpreted_packed_char4_e14[1] + reinterpreted_packed_char4_e13[2] * reinterpreted_packed_char4_e14[2] + reinterpreted_packed_char4_e13[3] * reinterpreted_packed_char4_e14[3])));
 }
 
-ProductParameters parameters(
-    constant ProductParameters& p
-) {
-    ProductParameters _e1 = p;
-    return _e1;
-}
-
 float add_sums(
     float total_1,
     int one,
@@ -263,33 +294,33 @@ float add_sums(
     metal::float2 second_1,
     constant ProductParameters& p
 ) {
-    bool local_3 = {};
-    float sum_1 = {};
+    bool local_4 = {};
     float sum_2 = {};
+    float sum_3 = {};
     ProductParameters _e6 = parameters(p);
     int zero = _e6.m.zero;
     float x_scale = as_type<float>(sums.x);
     if (false) {
-        local_3 = false;
+        local_4 = false;
     } else {
-        local_3 = false;
+        local_4 = false;
     }
-    bool _e16 = local_3;
+    bool _e16 = local_4;
     if (_e16) {
         int of_first = as_type<int>(sums.y);
         int of_second = as_type<int>(sums.z);
-        sum_1 = metal::fma(first_1.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(one) - as_type<uint>(as_type<int>(as_type<uint>(zero) * as_type<uint>(of_first))))), total_1);
+        sum_2 = metal::fma(first_1.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(one) - as_type<uint>(as_type<int>(as_type<uint>(zero) * as_type<uint>(of_first))))), total_1);
         if (true) {
-            float _e32 = sum_1;
-            sum_1 = metal::fma(first_1.y * x_scale, static_cast<float>(of_first), _e32);
+            float _e32 = sum_2;
+            sum_2 = metal::fma(first_1.y * x_scale, static_cast<float>(of_first), _e32);
         }
-        float _e39 = sum_1;
-        sum_1 = metal::fma(second_1.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(two) - as_type<uint>(as_type<int>(as_type<uint>(zero) * as_type<uint>(of_second))))), _e39);
+        float _e39 = sum_2;
+        sum_2 = metal::fma(second_1.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(two) - as_type<uint>(as_type<int>(as_type<uint>(zero) * as_type<uint>(of_second))))), _e39);
         if (true) {
-            float _e45 = sum_1;
-            sum_1 = metal::fma(second_1.y * x_scale, static_cast<float>(of_second), _e45);
+            float _e45 = sum_2;
+            sum_2 = metal::fma(second_1.y * x_scale, static_cast<float>(of_second), _e45);
         }
-        float _e47 = sum_1;
+        float _e47 = sum_2;
         return _e47;
     }
     int of_x = as_type<int>(sums.w);
@@ -297,12 +328,12 @@ float add_sums(
     if (false) {
         return metal::fma(x_scale, product_1, total_1);
     }
-    sum_2 = metal::fma(first_1.x * x_scale, product_1, total_1);
+    sum_3 = metal::fma(first_1.x * x_scale, product_1, total_1);
     if (true) {
-        float _e64 = sum_2;
-        sum_2 = metal::fma(first_1.y * x_scale, static_cast<float>(of_x), _e64);
+        float _e64 = sum_3;
+        sum_3 = metal::fma(first_1.y * x_scale, static_cast<float>(of_x), _e64);
     }
-    float _e66 = sum_2;
+    float _e66 = sum_3;
     return _e66;
 }
 
@@ -312,8 +343,8 @@ float add_block(
     uint at_4,
     metal::float2 first_2,
     metal::float2 second_2,
-    device type_8 const& digits,
     constant ProductParameters& p,
+    device type_9 const& digits,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::uint4 _e8 = digits[at_4];
@@ -341,22 +372,22 @@ metal::uint2 range_of(
 }
 
 void add_outliers(
-    uint row_4,
+    uint row_5,
     uint split_1,
     uint row0_,
-    uint step,
+    uint step_1,
     uint rows_in_use,
     thread type_10& total_3,
     device type_2 const& side,
     constant ProductParameters& p,
-    device type_9 const& x,
+    device type_8 const& x,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i_4 = {};
     uint r_3 = {};
     ProductParameters _e6 = parameters(p);
     Matrix m_4 = _e6.m;
-    uint _e12 = side[_e6.m.starts + row_4];
+    uint _e12 = side[_e6.m.starts + row_5];
     i_4 = _e12 + split_1;
     bool loop_init = true;
     while(true) {
@@ -366,7 +397,7 @@ void add_outliers(
         }
         loop_init = false;
         uint _e15 = i_4;
-        uint _e22 = side[(_e6.m.starts + row_4) + 1u];
+        uint _e22 = side[(_e6.m.starts + row_5) + 1u];
         if (_e15 < _e22) {
         } else {
             break;
@@ -391,7 +422,7 @@ void add_outliers(
                 }
                 {
                     uint _e45 = r_3;
-                    uint own = row0_ + (_e45 * step);
+                    uint own = row0_ + (_e45 * step_1);
                     if (own >= rows_in_use) {
                         break;
                     }
@@ -406,37 +437,6 @@ void add_outliers(
         }
     }
     return;
-}
-
-float result_of(
-    uint row_5,
-    float sum_3,
-    device type_2 const& side,
-    constant ProductParameters& p,
-    device type_9 const& bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    float step_1 = 1.0;
-    bool local_4 = {};
-    float offset = 0.0;
-    ProductParameters _e2 = parameters(p);
-    if (true) {
-        local_4 = false;
-    } else {
-        local_4 = true;
-    }
-    bool _e10 = local_4;
-    if (_e10) {
-        float _e14 = side_float(_e2.m.scales + row_5, side, _buffer_sizes);
-        step_1 = _e14;
-    }
-    if (_e2.biased != 0u) {
-        float _e26 = bias[(_e2.y_first + row_5) - _e2.first];
-        offset = _e26;
-    }
-    float _e27 = step_1;
-    float _e28 = offset;
-    return metal::fma(sum_3, _e27, _e28);
 }
 
 float weight_at(
@@ -477,11 +477,11 @@ struct productInput {
 , device type_2 const& words [[user(fake0)]]
 , constant metal::uint4& active_rows [[user(fake0)]]
 , device type_2 const& side [[user(fake0)]]
-, device type_8 const& digits [[user(fake0)]]
 , constant ProductParameters& p [[user(fake0)]]
-, device type_9 const& x [[user(fake0)]]
-, device type_9 const& bias [[user(fake0)]]
-, device type_9& y [[user(fake0)]]
+, device type_8 const& bias [[user(fake0)]]
+, device type_9 const& digits [[user(fake0)]]
+, device type_8 const& x [[user(fake0)]]
+, device type_8& y [[user(fake0)]]
 , threadgroup type_12& parts
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
@@ -577,7 +577,7 @@ struct productInput {
                         uint _e93 = block;
                         metal::float2 _e97 = first;
                         metal::float2 _e98 = second;
-                        float _e99 = add_block(_e85, _e50, (((row0_1 + _e86) * _e91) + _e93) * 5u, _e97, _e98, digits, p, _buffer_sizes);
+                        float _e99 = add_block(_e85, _e50, (((row0_1 + _e86) * _e91) + _e93) * 5u, _e97, _e98, p, digits, _buffer_sizes);
                         total.inner[_e81] = _e99;
                     }
                 }

@@ -6,7 +6,7 @@ using metal::uint;
 
 struct _mslBufferSizes {
     uint size3;
-    uint size4;
+    uint size5;
     uint size6;
     uint size7;
     uint size8;
@@ -48,11 +48,6 @@ struct ProductParameters {
     uint unused_a;
     uint unused_b;
 };
-struct Codes {
-    metal::uint4 a;
-    metal::uint4 b;
-};
-typedef metal::uint4 type_10[1];
 struct Sink {
     uint cols;
     uint blocks;
@@ -79,7 +74,12 @@ struct RansParameters {
     uint weight;
     uint tiles;
 };
-typedef float type_11[1];
+typedef float type_10[1];
+struct Codes {
+    metal::uint4 a;
+    metal::uint4 b;
+};
+typedef metal::uint4 type_11[1];
 struct type_12 {
     float inner[1];
 };
@@ -280,6 +280,44 @@ float scaled_activation(
     return value * _e8;
 }
 
+ProductParameters parameters(
+    constant RansParameters& p
+) {
+    ProductParameters _e3 = p.sink.product;
+    return _e3;
+}
+
+float result_of(
+    uint row_3,
+    float sum,
+    device type_9 const& side,
+    constant RansParameters& p,
+    device type_10 const& bias,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float step = 1.0;
+    bool local_6 = {};
+    float offset = 0.0;
+    ProductParameters _e2 = parameters(p);
+    if (false) {
+        local_6 = false;
+    } else {
+        local_6 = true;
+    }
+    bool _e10 = local_6;
+    if (_e10) {
+        float _e14 = side_float(_e2.m.scales + row_3, side, _buffer_sizes);
+        step = _e14;
+    }
+    if (_e2.biased != 0u) {
+        float _e26 = bias[(_e2.y_first + row_3) - _e2.first];
+        offset = _e26;
+    }
+    float _e27 = step;
+    float _e28 = offset;
+    return metal::fma(sum, _e27, _e28);
+}
+
 int dot_half(
     metal::uint4 a,
     metal::uint4 b
@@ -303,13 +341,6 @@ int dot_half(
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(( + reinterpreted_packed_char4_e2[0] * reinterpreted_packed_char4_e3[0] + reinterpreted_packed_char4_e2[1] * reinterpreted_packed_char4_e3[1] + reinterpreted_packed_char4_e2[2] * reinterpreted_packed_char4_e3[2] + reinterpreted_packed_char4_e2[3] * reinterpreted_packed_char4_e3[3])) + as_type<uint>(( + reinterpreted_packed_char4_e5[0] * reinterpreted_packed_char4_e6[0] + reinterpreted_packed_char4_e5[1] * reinterpreted_packed_char4_e6[1] + reinterpreted_packed_char4_e5[2] * reinterpreted_packed_char4_e6[2] + reinterpreted_packed_char4_e5[3] * reinterpreted_packed_char4_e6[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e9[0] * reinterpreted_packed_char4_e10[0] + reinterpreted_packed_char4_e9[1] * reinterpreted_packed_char4_e10[1] + reinterpreted_packed_char4_e9[2] * reinterpreted_packed_char4_e10[2] + reinterpreted_packed_char4_e9[3] * reinterpreted_packed_char4_e10[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e13[0] * reinterpreted_packed_char4_e14[0] + reinterpreted_packed_char4_e13[1] * reinterpreted_packed_char4_e14[1] + reinterpreted_packed_char4_e13[2] * reinterpreted_packed_char4_e14[2] + reinterpreted_packed_char4_e13[3] * reinterpreted_packed_char4_e14[3])));
 }
 
-ProductParameters parameters(
-    constant RansParameters& p
-) {
-    ProductParameters _e3 = p.sink.product;
-    return _e3;
-}
-
 float add_sums(
     float total,
     int one,
@@ -319,33 +350,33 @@ float add_sums(
     metal::float2 second,
     constant RansParameters& p
 ) {
-    bool local_6 = {};
-    float sum = {};
+    bool local_7 = {};
     float sum_1 = {};
+    float sum_2 = {};
     ProductParameters _e6 = parameters(p);
     int zero_1 = _e6.m.zero;
     float x_scale = as_type<float>(sums.x);
     if (false) {
-        local_6 = false;
+        local_7 = false;
     } else {
-        local_6 = false;
+        local_7 = false;
     }
-    bool _e16 = local_6;
+    bool _e16 = local_7;
     if (_e16) {
         int of_first = as_type<int>(sums.y);
         int of_second = as_type<int>(sums.z);
-        sum = metal::fma(first_1.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(one) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_first))))), total);
+        sum_1 = metal::fma(first_1.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(one) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_first))))), total);
         if (false) {
-            float _e32 = sum;
-            sum = metal::fma(first_1.y * x_scale, static_cast<float>(of_first), _e32);
+            float _e32 = sum_1;
+            sum_1 = metal::fma(first_1.y * x_scale, static_cast<float>(of_first), _e32);
         }
-        float _e39 = sum;
-        sum = metal::fma(second.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(two) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_second))))), _e39);
+        float _e39 = sum_1;
+        sum_1 = metal::fma(second.x * x_scale, static_cast<float>(as_type<int>(as_type<uint>(two) - as_type<uint>(as_type<int>(as_type<uint>(zero_1) * as_type<uint>(of_second))))), _e39);
         if (false) {
-            float _e45 = sum;
-            sum = metal::fma(second.y * x_scale, static_cast<float>(of_second), _e45);
+            float _e45 = sum_1;
+            sum_1 = metal::fma(second.y * x_scale, static_cast<float>(of_second), _e45);
         }
-        float _e47 = sum;
+        float _e47 = sum_1;
         return _e47;
     }
     int of_x = as_type<int>(sums.w);
@@ -353,12 +384,12 @@ float add_sums(
     if (true) {
         return metal::fma(x_scale, product, total);
     }
-    sum_1 = metal::fma(first_1.x * x_scale, product, total);
+    sum_2 = metal::fma(first_1.x * x_scale, product, total);
     if (false) {
-        float _e64 = sum_1;
-        sum_1 = metal::fma(first_1.y * x_scale, static_cast<float>(of_x), _e64);
+        float _e64 = sum_2;
+        sum_2 = metal::fma(first_1.y * x_scale, static_cast<float>(of_x), _e64);
     }
-    float _e66 = sum_1;
+    float _e66 = sum_2;
     return _e66;
 }
 
@@ -368,8 +399,8 @@ float add_block(
     uint at_4,
     metal::float2 first_2,
     metal::float2 second_1,
-    device type_10 const& digits,
     constant RansParameters& p,
+    device type_11 const& digits,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::uint4 _e8 = digits[at_4];
@@ -397,22 +428,22 @@ metal::uint2 range_of(
 }
 
 void add_outliers(
-    uint row_3,
+    uint row_4,
     uint split_1,
     uint row0_,
-    uint step,
+    uint step_1,
     uint rows_in_use,
     thread type_12& total_2,
     device type_9 const& side,
     constant RansParameters& p,
-    device type_11 const& x,
+    device type_10 const& x,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i_3 = {};
     uint r = {};
     ProductParameters _e6 = parameters(p);
     Matrix m_2 = _e6.m;
-    uint _e12 = side[_e6.m.starts + row_3];
+    uint _e12 = side[_e6.m.starts + row_4];
     i_3 = _e12 + split_1;
     bool loop_init_1 = true;
     while(true) {
@@ -422,7 +453,7 @@ void add_outliers(
         }
         loop_init_1 = false;
         uint _e15 = i_3;
-        uint _e22 = side[(_e6.m.starts + row_3) + 1u];
+        uint _e22 = side[(_e6.m.starts + row_4) + 1u];
         if (_e15 < _e22) {
         } else {
             break;
@@ -447,7 +478,7 @@ void add_outliers(
                 }
                 {
                     uint _e45 = r;
-                    uint own = row0_ + (_e45 * step);
+                    uint own = row0_ + (_e45 * step_1);
                     if (own >= rows_in_use) {
                         break;
                     }
@@ -462,37 +493,6 @@ void add_outliers(
         }
     }
     return;
-}
-
-float result_of(
-    uint row_4,
-    float sum_2,
-    device type_9 const& side,
-    constant RansParameters& p,
-    device type_11 const& bias,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    float step_1 = 1.0;
-    bool local_7 = {};
-    float offset = 0.0;
-    ProductParameters _e2 = parameters(p);
-    if (false) {
-        local_7 = false;
-    } else {
-        local_7 = true;
-    }
-    bool _e10 = local_7;
-    if (_e10) {
-        float _e14 = side_float(_e2.m.scales + row_4, side, _buffer_sizes);
-        step_1 = _e14;
-    }
-    if (_e2.biased != 0u) {
-        float _e26 = bias[(_e2.y_first + row_4) - _e2.first];
-        offset = _e26;
-    }
-    float _e27 = step_1;
-    float _e28 = offset;
-    return metal::fma(sum_2, _e27, _e28);
 }
 
 bool skips(
@@ -518,7 +518,7 @@ void end_range(
     constant metal::uint4& active_rows,
     device type_9 const& side,
     constant RansParameters& p,
-    device type_11 const& x,
+    device type_10 const& x,
     thread type_12& total_3,
     thread type_12& before_total,
     thread uint& split_2,
@@ -577,11 +577,11 @@ void put(
     uint branch,
     constant metal::uint4& active_rows,
     device type_9 const& side,
-    device type_10 const& digits,
     constant RansParameters& p,
-    device type_11 const& x,
-    device type_11 const& bias,
-    device type_11& y,
+    device type_10 const& bias,
+    device type_11 const& digits,
+    device type_10 const& x,
+    device type_10& y,
     thread type_14& pending,
     thread type_12& total_3,
     thread type_12& before_total,
@@ -707,7 +707,7 @@ void put(
             uint _e144 = r_3;
             metal::float2 _e150 = first_4;
             metal::float2 _e151 = second_2;
-            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * 5u, _e150, _e151, digits, p, _buffer_sizes);
+            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * 5u, _e150, _e151, p, digits, _buffer_sizes);
             total_3.inner[_e137] = _e152;
         }
     }
@@ -941,11 +941,11 @@ struct decode_ransInput {
 , threadgroup type_2& masks
 , constant metal::uint4& active_rows [[user(fake0)]]
 , device type_9 const& side [[user(fake0)]]
-, device type_10 const& digits [[user(fake0)]]
 , constant RansParameters& p [[user(fake0)]]
-, device type_11 const& x [[user(fake0)]]
-, device type_11 const& bias [[user(fake0)]]
-, device type_11& y [[user(fake0)]]
+, device type_10 const& bias [[user(fake0)]]
+, device type_11 const& digits [[user(fake0)]]
+, device type_10 const& x [[user(fake0)]]
+, device type_10& y [[user(fake0)]]
 , device type_9 const& stream [[user(fake0)]]
 , device type_9 const& data [[user(fake0)]]
 , device type_16& report [[user(fake0)]]
@@ -1102,7 +1102,7 @@ struct decode_ransInput {
                         uint _e180 = p.zero;
                         push_code(_e177, _e180, history, history_at);
                         if (on_1) {
-                            put(own_1, col_5, _e177, _e162, active_rows, side, digits, p, x, bias, y, pending, total_3, before_total, split_2, _buffer_sizes);
+                            put(own_1, col_5, _e177, _e162, active_rows, side, p, bias, digits, x, y, pending, total_3, before_total, split_2, _buffer_sizes);
                         }
                     }
                 }
@@ -1152,7 +1152,7 @@ struct decode_ransInput {
                 uint _e220 = table_bits;
                 uint _e221 = decode_symbol(lane, on_2, _e219, _e220, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
                 if (on_2) {
-                    put(row_8, col_6, _e221, 0u, active_rows, side, digits, p, x, bias, y, pending, total_3, before_total, split_2, _buffer_sizes);
+                    put(row_8, col_6, _e221, 0u, active_rows, side, p, bias, digits, x, y, pending, total_3, before_total, split_2, _buffer_sizes);
                 }
             }
         }
