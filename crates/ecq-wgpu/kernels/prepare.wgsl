@@ -17,7 +17,15 @@ struct PrepareParameters {
 @group(0) @binding(0) var<uniform> p: PrepareParameters;
 @group(0) @binding(2) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read> side: array<u32>;
-@group(0) @binding(4) var<storage, read_write> digits: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read_write> digits: array<u32>;
+
+// Threads of a workgroup, and of a block: each has four columns.
+const THREADS: u32 = 64u;
+const BLOCK_THREADS: u32 = 8u;
+
+var<workgroup> largest: array<f32, THREADS>;
+var<workgroup> finite: array<u32, THREADS>;
+var<workgroup> sums: array<i32, THREADS>;
 
 fn value_at(row: u32, col: u32) -> f32 {
     if (col >= p.cols) { return 0.0; }
@@ -26,41 +34,54 @@ fn value_at(row: u32, col: u32) -> f32 {
     return value * bitcast<f32>(side[p.col_scales + col]);
 }
 
-// A block of a row per thread.
-@compute @workgroup_size(64)
-fn prepare(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.y;
-    let block = id.x;
-    if (row >= active_rows[p.which] || block >= p.blocks) { return; }
-    var values: array<f32, 32>;
-    var largest = 0.0;
-    var finite = true;
-    for (var i = 0u; i < 32u; i++) {
-        let value = value_at(row, block * 32u + i);
+@compute @workgroup_size(THREADS)
+fn prepare(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let row = group.y;
+    if (row >= active_rows[p.which]) { return; }
+    let block = group.x * (THREADS / BLOCK_THREADS) + thread / BLOCK_THREADS;
+    let part = thread % BLOCK_THREADS;
+    let first = thread - part;
+    var values: array<f32, 4>;
+    var most = 0.0;
+    var all_finite = 1u;
+    for (var i = 0u; i < 4u; i++) {
+        let value = value_at(row, block * 32u + part * 4u + i);
         values[i] = value;
-        finite = finite && is_finite(value);
-        largest = max(largest, abs(value));
+        if (!is_finite(value)) { all_finite = 0u; }
+        most = max(most, abs(value));
+    }
+    largest[thread] = most;
+    finite[thread] = all_finite;
+    workgroupBarrier();
+    for (var i = 0u; i < BLOCK_THREADS; i++) {
+        most = max(most, largest[first + i]);
+        all_finite &= finite[first + i];
     }
     // Denormal magnitudes would have no finite reciprocal.
     var inverse = 0.0;
-    if (finite && largest >= 1e-30) { inverse = LARGEST / largest; }
-    var words: array<u32, 16>;
-    var sums = vec2<i32>(0, 0);
-    for (var i = 0u; i < 32u; i++) {
+    if (all_finite == 1u && most >= 1e-30) { inverse = LARGEST / most; }
+    var words = vec2<u32>(0u, 0u);
+    var sum = 0;
+    for (var i = 0u; i < 4u; i++) {
         var number = 0;
         if (inverse > 0.0) { number = clamp(i32(round(values[i] * inverse)), -32512, 32512); }
         let high = (number + 128) >> 8u;
         let low = number - high * 256;
-        words[i / 4u] |= (bitcast<u32>(high) & 0xffu) << (8u * (i % 4u));
-        words[8u + i / 4u] |= (bitcast<u32>(low) & 0xffu) << (8u * (i % 4u));
-        sums[i / 16u] += number;
+        words |= (vec2<u32>(bitcast<u32>(high), bitcast<u32>(low)) & vec2<u32>(0xffu)) << vec2<u32>(8u * i);
+        sum += number;
     }
-    let scale = select(0x7fc00000u, bitcast<u32>(largest / LARGEST), finite);
-    let at = (row * p.blocks + block) * 5u;
-    for (var i = 0u; i < 4u; i++) {
-        let first = 4u * i;
-        digits[at + i] = vec4<u32>(words[first], words[first + 1u], words[first + 2u], words[first + 3u]);
+    sums[thread] = sum;
+    workgroupBarrier();
+    if (block >= p.blocks) { return; }
+    let at = (row * p.blocks + block) * 20u;
+    digits[at + part] = words.x;
+    digits[at + 8u + part] = words.y;
+    if (part == 0u) {
+        var half = vec2<i32>(0, 0);
+        for (var i = 0u; i < BLOCK_THREADS; i++) { half[i / 4u] += sums[first + i]; }
+        digits[at + 16u] = select(0x7fc00000u, bitcast<u32>(most / LARGEST), all_finite == 1u);
+        digits[at + 17u] = bitcast<u32>(half.x);
+        digits[at + 18u] = bitcast<u32>(half.y);
+        digits[at + 19u] = bitcast<u32>(half.x + half.y);
     }
-    let both = vec2<u32>(bitcast<u32>(sums.x), bitcast<u32>(sums.y));
-    digits[at + 4u] = vec4<u32>(scale, both.x, both.y, both.x + both.y);
 }

@@ -6,12 +6,15 @@ use crate::error::{Result as WgpuResult, WgpuError};
 use crate::program::{Segment, WgpuProgram};
 use ecq_runtime::RuntimeError;
 use ecq_runtime::backend::{Backend, Compiled, Inputs};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 
 /// Passes of which the median counts.
 const PASSES: usize = 15;
+/// Work before the first of them: GPUs lower their clocks when they are idle (an H100 to a sixth) and raise
+/// them only after a while.
+const WARM_UP: Duration = Duration::from_millis(500);
 
 impl Wgpu {
     /// Returns the median seconds of a program: from the start of its first kernel to the end of its last one
@@ -31,6 +34,10 @@ impl Wgpu {
         run()?;
         let foreign = || RuntimeError::Binding("a program of another backend".to_owned());
         let own = program.inner::<WgpuProgram>().ok_or_else(foreign)?;
+        let begun = Instant::now();
+        while begun.elapsed() < WARM_UP {
+            self.pass(&own, &keep)?;
+        }
         let mut all = Vec::new();
         for _ in 0..PASSES {
             all.push(self.pass(&own, &keep)?);

@@ -23,8 +23,8 @@ const MOST_PASS_ROWS: usize = 8;
 const TILED_ROWS: usize = 32;
 /// Threads of a tile that have different rows of activations.
 const TILE_THREADS: usize = 16;
-/// Threads of a workgroup that writes activations as integers.
-const PREPARE_THREADS: usize = 64;
+/// Blocks of a workgroup that writes activations as integers.
+const PREPARE_BLOCKS: usize = 8;
 
 /// A product with rows of one matrix.
 pub(crate) struct Product<'a> {
@@ -146,7 +146,7 @@ impl Resources {
             kernel: prepare_kernel(),
             parameters: vec![input.rows.which, input.cols as u32, blocks as u32, place, scaled],
             buffers: vec![input.x.clone(), part.side.buffer.clone(), digits.clone()],
-            groups: [blocks.div_ceil(PREPARE_THREADS), input.rows.most, 1],
+            groups: [blocks.div_ceil(PREPARE_BLOCKS), input.rows.most, 1],
             active: input.rows.active.clone(),
         }
     }

@@ -38,10 +38,11 @@ fn measured_programs_run() {
         };
         let seconds = wgpu.measure_program(&compiled, &inputs, |_| true).unwrap();
         assert!((0.0..10.0).contains(&seconds), "{seconds}");
-        // Once before and once after 15 passes.
-        assert_eq!(sum(), 17.0);
+        // Once before and once after 15 passes, and in passes that warm the GPU up.
+        let before = sum();
+        assert!(before > 17.0, "{before}");
         wgpu.measure_program(&compiled, &inputs, |name| name != "add").unwrap();
-        assert_eq!(sum(), 19.0);
+        assert_eq!(sum(), before + 2.0);
         println!("{seconds:e} seconds, {text:?}");
     }
 }

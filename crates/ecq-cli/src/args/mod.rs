@@ -352,6 +352,9 @@ pub struct GemvArgs {
     /// Rows and columns of Gaussian matrices on a GPU (repeatable) [default: 16384x4096]
     #[arg(long, value_name = "RxC", value_parser = rows_and_columns, conflicts_with = "model")]
     pub shape: Vec<[usize; 2]>,
+    /// Entropy of Gaussian codes on a GPU in bits (repeatable) [default: six from 1.2 to 3.6]
+    #[arg(long, value_name = "BITS", value_parser = entropy, conflicts_with = "model")]
+    pub entropy: Vec<f64>,
     /// On a GPU, also measure Gaussian codes on a trellis grid
     #[arg(long, conflicts_with = "model")]
     pub trellis: bool,
@@ -361,6 +364,11 @@ fn rows_and_columns(text: &str) -> Result<[usize; 2], String> {
     let parts = text.split_once('x').and_then(|(rows, cols)| Some([rows.parse().ok()?, cols.parse().ok()?]));
     let found = parts.filter(|shape: &[usize; 2]| shape.iter().all(|side| (32..=1 << 17).contains(side)));
     found.ok_or_else(|| "expected ROWSxCOLUMNS, such as 16384x4096, each 32 to 131072".to_owned())
+}
+
+fn entropy(text: &str) -> Result<f64, String> {
+    let found = text.parse().ok().filter(|bits| (0.5..=6.0).contains(bits));
+    found.ok_or_else(|| "expected bits, from 0.5 to 6".to_owned())
 }
 
 #[derive(Args)]

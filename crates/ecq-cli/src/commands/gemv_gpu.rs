@@ -143,8 +143,9 @@ fn sets(args: &GemvArgs) -> anyhow::Result<Vec<MakeSet<'_>>> {
     }
     let mut all: Vec<MakeSet<'_>> = Vec::new();
     let shapes = if args.shape.is_empty() { vec![[16384, 4096]] } else { args.shape.clone() };
+    let entropies = if args.entropy.is_empty() { &ENTROPIES[..] } else { &args.entropy };
     for shape in shapes {
-        for entropy in ENTROPIES {
+        for &entropy in entropies {
             for trellis in if args.trellis { &[false, true][..] } else { &[false] } {
                 all.push(Box::new(move || {
                     // The lag is four tuples, which are longer the fewer bits a code has.

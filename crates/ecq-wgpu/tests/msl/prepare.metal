@@ -19,12 +19,17 @@ struct PrepareParameters {
 };
 typedef float type_6[1];
 typedef uint type_7[1];
-typedef metal::uint4 type_8[1];
-struct type_10 {
-    float inner[32];
+struct type_8 {
+    float inner[64];
 };
-struct type_11 {
-    uint inner[16];
+struct type_9 {
+    uint inner[64];
+};
+struct type_10 {
+    int inner[64];
+};
+struct type_12 {
+    float inner[4];
 };
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
@@ -32,6 +37,8 @@ constant uint BF16_ = 2u;
 constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
 constant float LARGEST = 32512.0;
+constant uint THREADS = 64u;
+constant uint BLOCK_THREADS = 8u;
 
 bool is_finite(
     float value
@@ -61,10 +68,6 @@ float value_at(
     uint _e26 = side[_e23 + col];
     return value_1 * as_type<float>(_e26);
 }
-int naga_f2i32(float value) {
-    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
-}
-
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
 }
@@ -73,45 +76,48 @@ uint naga_mod(uint lhs, uint rhs) {
     return lhs % metal::select(rhs, 1u, rhs == 0u);
 }
 
+int naga_f2i32(float value) {
+    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
+}
+
 
 struct prepareInput {
 };
 [[max_total_threads_per_threadgroup(64)]] kernel void prepare(
-  metal::uint3 id [[thread_position_in_grid]]
+  metal::uint3 group [[threadgroup_position_in_grid]]
+, uint thread_ [[thread_index_in_threadgroup]]
 , constant metal::uint4& active_rows [[user(fake0)]]
 , constant PrepareParameters& p [[user(fake0)]]
 , device type_6 const& x [[user(fake0)]]
 , device type_7 const& side [[user(fake0)]]
-, device type_8& digits [[user(fake0)]]
+, device type_7& digits [[user(fake0)]]
+, threadgroup type_8& largest
+, threadgroup type_9& finite
+, threadgroup type_10& sums
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    bool local = {};
-    type_10 values = {};
-    float largest = 0.0;
-    bool finite = true;
+    type_12 values = {};
+    float most = 0.0;
+    uint all_finite = 1u;
     uint i = 0u;
-    bool local_1 = {};
-    float inverse = 0.0;
-    bool local_2 = {};
-    type_11 words = {};
-    metal::int2 sums = metal::int2(0, 0);
     uint i_1 = 0u;
-    int number = {};
+    float inverse = 0.0;
+    bool local = {};
+    metal::uint2 words = metal::uint2(0u, 0u);
+    int sum = 0;
     uint i_2 = 0u;
-    uint row_1 = id.y;
-    uint block = id.x;
+    int number = {};
+    metal::int2 half_ = metal::int2(0, 0);
+    uint i_3 = 0u;
+    uint row_1 = group.y;
     uint _e6 = p.which;
     uint _e8 = active_rows[_e6];
-    if (!((row_1 >= _e8))) {
-        uint _e15 = p.blocks;
-        local = block >= _e15;
-    } else {
-        local = true;
-    }
-    bool _e18 = local;
-    if (_e18) {
+    if (row_1 >= _e8) {
         return;
     }
+    uint block = (group.x * 8u) + naga_div(thread_, BLOCK_THREADS);
+    uint part = naga_mod(thread_, BLOCK_THREADS);
+    uint first = thread_ - part;
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
@@ -120,110 +126,142 @@ struct prepareInput {
         }
         loop_init = false;
         uint _e26 = i;
-        if (_e26 < 32u) {
+        if (_e26 < 4u) {
         } else {
             break;
         }
         {
-            uint _e31 = i;
-            float _e33 = value_at(row_1, (block * 32u) + _e31, p, x, side, _buffer_sizes);
             uint _e34 = i;
-            values.inner[_e34] = _e33;
-            bool _e36 = finite;
-            if (_e36) {
-                bool _e39 = is_finite(_e33);
-                local_1 = _e39;
-            } else {
-                local_1 = false;
+            float _e36 = value_at(row_1, ((block * 32u) + (part * 4u)) + _e34, p, x, side, _buffer_sizes);
+            uint _e37 = i;
+            values.inner[_e37] = _e36;
+            bool _e39 = is_finite(_e36);
+            if (!(_e39)) {
+                all_finite = 0u;
             }
-            bool _e41 = local_1;
-            finite = _e41;
-            float _e42 = largest;
-            largest = metal::max(_e42, metal::abs(_e33));
+            float _e42 = most;
+            most = metal::max(_e42, metal::abs(_e36));
         }
     }
-    bool _e50 = finite;
-    if (_e50) {
-        float _e53 = largest;
-        local_2 = _e53 >= 0.000000000000000000000000000001;
-    } else {
-        local_2 = false;
-    }
-    bool _e57 = local_2;
-    if (_e57) {
-        float _e59 = largest;
-        inverse = LARGEST / _e59;
-    }
+    float _e50 = most;
+    largest.inner[thread_] = _e50;
+    uint _e53 = all_finite;
+    finite.inner[thread_] = _e53;
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e135 = i_1;
-            i_1 = _e135 + 1u;
+            uint _e74 = i_1;
+            i_1 = _e74 + 1u;
         }
         loop_init_1 = false;
-        uint _e68 = i_1;
-        if (_e68 < 32u) {
+        uint _e56 = i_1;
+        if (_e56 < BLOCK_THREADS) {
+        } else {
+            break;
+        }
+        {
+            float _e59 = most;
+            uint _e61 = i_1;
+            float _e64 = largest.inner[first + _e61];
+            most = metal::max(_e59, _e64);
+            uint _e66 = all_finite;
+            uint _e68 = i_1;
+            uint _e71 = finite.inner[first + _e68];
+            all_finite = _e66 & _e71;
+        }
+    }
+    uint _e78 = all_finite;
+    if (_e78 == 1u) {
+        float _e83 = most;
+        local = _e83 >= 0.000000000000000000000000000001;
+    } else {
+        local = false;
+    }
+    bool _e87 = local;
+    if (_e87) {
+        float _e89 = most;
+        inverse = LARGEST / _e89;
+    }
+    bool loop_init_2 = true;
+    while(true) {
+        if (!loop_init_2) {
+            uint _e143 = i_2;
+            i_2 = _e143 + 1u;
+        }
+        loop_init_2 = false;
+        uint _e99 = i_2;
+        if (_e99 < 4u) {
         } else {
             break;
         }
         {
             number = 0;
-            float _e73 = inverse;
-            if (_e73 > 0.0) {
-                uint _e76 = i_1;
-                float _e78 = values.inner[_e76];
-                float _e79 = inverse;
-                number = metal::clamp(naga_f2i32(metal::rint(_e78 * _e79)), -32512, 32512);
+            float _e104 = inverse;
+            if (_e104 > 0.0) {
+                uint _e107 = i_2;
+                float _e109 = values.inner[_e107];
+                float _e110 = inverse;
+                number = metal::clamp(naga_f2i32(metal::rint(_e109 * _e110)), -32512, 32512);
             }
-            int _e86 = number;
-            int high = as_type<int>(as_type<uint>(_e86) + as_type<uint>(128)) >> 8u;
-            int _e91 = number;
-            int low = as_type<int>(as_type<uint>(_e91) - as_type<uint>(as_type<int>(as_type<uint>(high) * as_type<uint>(256))));
-            uint _e95 = i_1;
-            uint _e99 = words.inner[naga_div(_e95, 4u)];
-            uint _e104 = i_1;
-            words.inner[naga_div(_e95, 4u)] = _e99 | ((as_type<uint>(high) & 255u) << (8u * naga_mod(_e104, 4u)));
-            uint _e111 = i_1;
-            uint _e116 = words.inner[8u + naga_div(_e111, 4u)];
-            uint _e121 = i_1;
-            words.inner[8u + naga_div(_e111, 4u)] = _e116 | ((as_type<uint>(low) & 255u) << (8u * naga_mod(_e121, 4u)));
-            uint _e127 = i_1;
-            int _e131 = sums[naga_div(_e127, 16u)];
-            int _e132 = number;
-            sums[naga_div(_e127, 16u)] = as_type<int>(as_type<uint>(_e131) + as_type<uint>(_e132));
+            int _e117 = number;
+            int high = as_type<int>(as_type<uint>(_e117) + as_type<uint>(128)) >> 8u;
+            int _e122 = number;
+            int low = as_type<int>(as_type<uint>(_e122) - as_type<uint>(as_type<int>(as_type<uint>(high) * as_type<uint>(256))));
+            metal::uint2 _e126 = words;
+            uint _e134 = i_2;
+            words = _e126 | ((metal::uint2(as_type<uint>(high), as_type<uint>(low)) & metal::uint2(255u)) << metal::uint2(8u * _e134));
+            int _e139 = sum;
+            int _e140 = number;
+            sum = as_type<int>(as_type<uint>(_e139) + as_type<uint>(_e140));
         }
     }
-    float _e138 = largest;
-    bool _e142 = finite;
-    uint scale = _e142 ? as_type<uint>(_e138 / LARGEST) : 2143289344u;
-    uint _e146 = p.blocks;
-    uint at = ((row_1 * _e146) + block) * 5u;
-    bool loop_init_2 = true;
-    while(true) {
-        if (!loop_init_2) {
-            uint _e179 = i_2;
-            i_2 = _e179 + 1u;
-        }
-        loop_init_2 = false;
-        uint _e153 = i_2;
-        if (_e153 < 4u) {
-        } else {
-            break;
-        }
-        {
-            uint _e157 = i_2;
-            uint first = 4u * _e157;
-            uint _e160 = i_2;
-            uint _e164 = words.inner[first];
-            uint _e168 = words.inner[first + 1u];
-            uint _e172 = words.inner[first + 2u];
-            uint _e176 = words.inner[first + 3u];
-            digits[at + _e160] = metal::uint4(_e164, _e168, _e172, _e176);
-        }
+    int _e147 = sum;
+    sums.inner[thread_] = _e147;
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    uint _e150 = p.blocks;
+    if (block >= _e150) {
+        return;
     }
-    int _e182 = sums.x;
-    int _e185 = sums.y;
-    metal::uint2 both = metal::uint2(as_type<uint>(_e182), as_type<uint>(_e185));
-    digits[at + 4u] = metal::uint4(scale, both.x, both.y, both.x + both.y);
-    return;
+    uint _e154 = p.blocks;
+    uint at = ((row_1 * _e154) + block) * 20u;
+    uint _e163 = words.x;
+    digits[at + part] = _e163;
+    uint _e170 = words.y;
+    digits[(at + 8u) + part] = _e170;
+    if (part == 0u) {
+        bool loop_init_3 = true;
+        while(true) {
+            if (!loop_init_3) {
+                uint _e194 = i_3;
+                i_3 = _e194 + 1u;
+            }
+            loop_init_3 = false;
+            uint _e179 = i_3;
+            if (_e179 < BLOCK_THREADS) {
+            } else {
+                break;
+            }
+            {
+                uint _e182 = i_3;
+                int _e186 = half_[naga_div(_e182, 4u)];
+                uint _e188 = i_3;
+                int _e191 = sums.inner[first + _e188];
+                half_[naga_div(_e182, 4u)] = as_type<int>(as_type<uint>(_e186) + as_type<uint>(_e191));
+            }
+        }
+        float _e201 = most;
+        uint _e205 = all_finite;
+        digits[at + 16u] = (_e205 == 1u) ? as_type<uint>(_e201 / LARGEST) : 2143289344u;
+        int _e214 = half_.x;
+        digits[at + 17u] = as_type<uint>(_e214);
+        int _e221 = half_.y;
+        digits[at + 18u] = as_type<uint>(_e221);
+        int _e228 = half_.x;
+        int _e230 = half_.y;
+        digits[at + 19u] = as_type<uint>(as_type<int>(as_type<uint>(_e228) + as_type<uint>(_e230)));
+        return;
+    } else {
+        return;
+    }
 }
