@@ -37,8 +37,8 @@ struct TupleProductParameters {
     entries: u32,                // of each segment its first stream row and correction, and the next ones'
     starts: u32,                 // [segments][32], in bytes: first bit, relative to the segment's stream row
     corrections: u32,            // two in a word
+    zero: u32,                   // 0, which compilers do not know
     unused_a: u32,
-    unused_b: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: TupleProductParameters;
@@ -77,18 +77,43 @@ fn digit_at(row: u32, segment: u32, col: u32) -> i32 {
     return 256 * both.x + both.y;
 }
 
-// Adds the corrections of a segment to the sums of a team, one per thread.
-fn add_corrections(number: u32, segment: u32, first_sum: u32, lane: u32, row0: u32) {
-    let last = data[p.entries + 4u * number + 3u];
-    for (var i = data[p.entries + 4u * number + 1u] + lane; i < last; i += 32u) {
-        let correction = data[p.corrections + i / 2u] >> (16u * (i % 2u)) & 0xffffu;
-        let size_bits = correction >> 13u & 3u;
-        var size = i32(select(1u << size_bits, 16u, size_bits == 3u)) * p.unit;
-        if (correction >> 15u == 1u) { size = -size; }
-        for (var r = 0u; r < ROWS; r++) {
-            let value = digit_at(row0 + r, segment, correction >> 4u & 511u);
-            atomicAdd(&corrected[first_sum + r * CODE_ROWS + correction % CODE_ROWS], size * value);
-        }
+// What a thread knows of a segment before it decodes it.
+struct Ahead {
+    place: u32,                  // of the first word in the stream
+    start: u32,                  // bits before the first codeword
+    correction: u32,             // the thread's first one, and the end of those of the segment
+    corrections_end: u32,
+    touched: u32,                // some words of the segment, so that the cache has the others
+}
+
+fn ahead_of(number: u32, lane: u32) -> Ahead {
+    let start = data[p.starts + number * 8u + lane / 4u] >> (8u * (lane % 4u)) & 0xffu;
+    let at = p.entries + 4u * number;
+    let row = data[at];
+    // A stream row is a line of the cache with four sectors. Each lane touches one row: those behind the
+    // segment belong to the next one or to the slack.
+    var touched = 0u;
+    if (lane < data[at + 2u] - row + 2u) {
+        let line = (row + lane) * 32u;
+        touched = stream[line] ^ stream[line + 8u] ^ stream[line + 16u] ^ stream[line + 24u];
+    }
+    let place = (row + start / 32u) * 32u + lane;
+    return Ahead(place, start % 32u, data[at + 1u] + lane, data[at + 3u], touched);
+}
+
+// Returns a correction; number `i` is at most that behind the last one of the matrix.
+fn correction_at(i: u32) -> u32 {
+    return data[p.corrections + i / 2u] >> (16u * (i % 2u)) & 0xffffu;
+}
+
+// Adds a correction of a segment to the sums of a team.
+fn add_correction(correction: u32, segment: u32, first_sum: u32, row0: u32) {
+    let size_bits = correction >> 13u & 3u;
+    var size = i32(select(1u << size_bits, 16u, size_bits == 3u)) * p.unit;
+    if (correction >> 15u == 1u) { size = -size; }
+    for (var r = 0u; r < ROWS; r++) {
+        let value = digit_at(row0 + r, segment, correction >> 4u & 511u);
+        atomicAdd(&corrected[first_sum + r * CODE_ROWS + correction % CODE_ROWS], size * value);
     }
 }
 
@@ -97,33 +122,44 @@ fn tuple_product(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     let row0 = group.y * ROWS;
     let rows_in_use = active_rows[p.product.which];
     if (row0 >= rows_in_use) { return; }
+    let lane = thread % 32u;
+    let team = thread / 32u;
+    let tile = p.product.first / CODE_ROWS + group.x;
+    let per_team = (p.segments + TEAMS - 1u) / TEAMS;
+    // What a segment needs is loaded before the one before it is decoded.
+    let last_segment = p.segments - 1u;
+    var next = ahead_of(tile * p.segments + min(team * per_team, last_segment), lane);
     for (var i = thread; i < 1u << WIDTH; i += THREADS) { table[i] = data[p.registers + i]; }
     for (var i = thread; i < TEAMS * TEAM_SUMS; i += THREADS) {
         atomicStore(&sums[i], 0);
         atomicStore(&corrected[i], 0);
     }
     workgroupBarrier();
-    let lane = thread % 32u;
-    let team = thread / 32u;
-    let tile = p.product.first / CODE_ROWS + group.x;
-    let per_team = (p.segments + TEAMS - 1u) / TEAMS;
     let first_sum = team * TEAM_SUMS;
     var total: array<f32, SUMS_PER_THREAD>;
     for (var s = 0u; s < per_team; s++) {
         let segment = team * per_team + s;
-        let number = tile * p.segments + segment;
         if (segment < p.segments) {
-            let start = data[p.starts + number * 8u + lane / 4u] >> (8u * (lane % 4u)) & 0xffu;
-            let word = (data[p.entries + 4u * number] + start / 32u) * 32u + lane;
+            let own = next;
+            next = ahead_of(tile * p.segments + min(segment + 1u, last_segment), lane);
+            let correction = correction_at(min(own.correction, own.corrections_end));
+            // Without a use words would not be touched.
+            let place = own.place + (own.touched & p.zero);
             let step = p.segments * p.padded_groups * 4u;
             let first = (row0 * p.segments + segment) * p.padded_groups * 4u + lane % 4u;
-            let own = segment_sums(word, start % 32u, first, step, groups_of(segment), p.segment_groups);
+            let added =
+                segment_sums(place, own.start, first, step, groups_of(segment), p.segment_groups);
             for (var r = 0u; r < ROWS; r++) {
                 let sum = first_sum + r * CODE_ROWS + lane / 4u;
-                atomicAdd(&sums[sum], own[r].x);
-                atomicAdd(&sums[sum + 8u], own[r].y);
+                atomicAdd(&sums[sum], added[r].x);
+                atomicAdd(&sums[sum + 8u], added[r].y);
             }
-            add_corrections(number, segment, first_sum, lane, row0);
+            if (own.correction < own.corrections_end) {
+                add_correction(correction, segment, first_sum, row0);
+            }
+            for (var i = own.correction + 32u; i < own.corrections_end; i += 32u) {
+                add_correction(correction_at(i), segment, first_sum, row0);
+            }
         }
         workgroupBarrier();
         for (var i = 0u; i < SUMS_PER_THREAD; i++) {

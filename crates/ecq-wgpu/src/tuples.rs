@@ -20,8 +20,9 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 const LONGEST_WIDTH: usize = 10;
 /// Most teams of 32 threads in a workgroup.
 const MOST_TEAMS: usize = 8;
-/// Words behind a stream that a product may read ahead: of the groups of a batch, and of a lane's window.
-pub(crate) const SLACK_WORDS: usize = 16 * 32;
+/// Words behind a stream that a product may read: ahead of a lane's window, those of the groups of a batch, and
+/// those of the rows that lanes touch.
+pub(crate) const SLACK_WORDS: usize = 48 * 32;
 /// The kind of matrices whose steps of rows, scales of columns and outliers those with tuples have.
 const CODE_KIND: MatrixKind =
     MatrixKind { bits: 8, grid: grid::UNIFORM, scales: element::F32, biased: false, group: BLOCK };
@@ -117,9 +118,10 @@ impl TupleKind {
     fn segment_sums(self, rows: usize) -> String {
         let mut text = format!(
             "fn segment_sums(place: u32, start: u32, first: u32, step: u32, groups: u32, restart: u32)\n    \
-             -> array<vec2<i32>, {rows}> {{\n    var at = place + 96u;\n    var word = stream[place];\n    \
-             var next = stream[place + 32u];\n    var ahead = stream[place + 64u];\n    var taken = start;\n    \
-             var bits = 0u;\n    var entry = 0u;\n    var total = 0u;\n    var level = 0u;\n"
+             -> array<vec2<i32>, {rows}> {{\n    var at = place + 64u;\n    var word = stream[place];\n    \
+             var next = stream[place + 32u];\n    var ahead = stream[at];\n    var taken = start;\n    \
+             var crossed = false;\n    var bits = 0u;\n    var entry = 0u;\n    var total = 0u;\n    \
+             var level = 0u;\n"
         );
         for half in 0..2 {
             for row in 0..rows {
@@ -201,9 +203,13 @@ impl TupleKind {
         }
         if last {
             line(if of_four { "taken += total;" } else { "taken += total & 0xffu;" });
-            line("if (taken >= 32u) {");
-            line("    taken -= 32u; word = next; next = ahead; ahead = stream[at]; at += 32u;");
-            line("}");
+            // Without a branch: lanes differ, and the word that follows is there already.
+            line("crossed = taken >= 32u;");
+            line("taken &= 31u;");
+            line("word = select(word, next, crossed);");
+            line("next = select(next, ahead, crossed);");
+            line("at = select(at, at + 32u, crossed);");
+            line("ahead = stream[at];");
         }
     }
 }

@@ -63,12 +63,19 @@ struct TupleProductParameters {
     uint entries;
     uint starts;
     uint corrections;
+    uint zero;
     uint unused_a;
-    uint unused_b;
 };
 typedef float type_10[1];
 struct type_12 {
     metal::atomic_int inner[128];
+};
+struct Ahead {
+    uint place;
+    uint start;
+    uint correction;
+    uint corrections_end;
+    uint touched;
 };
 struct type_14 {
     float inner[1];
@@ -117,9 +124,10 @@ type_7 segment_sums(
 ) {
     uint at = {};
     uint word = {};
-    uint next = {};
+    uint next_1 = {};
     uint ahead = {};
     uint taken = {};
+    bool crossed = false;
     uint bits = 0u;
     uint entry = 0u;
     uint total_1 = 0u;
@@ -129,388 +137,409 @@ type_7 segment_sums(
     int high_1_0_ = 0;
     int low_1_0_ = 0;
     uint group_1 = 0u;
-    at = place + 96u;
+    at = place + 64u;
     uint _e11 = stream[place];
     word = _e11;
     uint _e17 = stream[place + 32u];
-    next = _e17;
-    uint _e23 = stream[place + 64u];
-    ahead = _e23;
+    next_1 = _e17;
+    uint _e20 = at;
+    uint _e22 = stream[_e20];
+    ahead = _e22;
     taken = start;
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e478 = group_1;
-            group_1 = _e478 + 3u;
+            uint _e515 = group_1;
+            group_1 = _e515 + 3u;
         }
         loop_init = false;
-        uint _e44 = group_1;
-        if (_e44 < groups) {
+        uint _e45 = group_1;
+        if (_e45 < groups) {
         } else {
             break;
         }
         {
-            uint _e46 = word;
-            uint _e47 = taken;
-            uint _e49 = next;
-            uint _e53 = taken;
-            bits = (_e46 << _e47) | ((_e49 >> 1u) >> (31u - _e53));
-            uint _e62 = group_1;
-            metal::uint4 x_0_0_ = digits[(first + (0u * step)) + (4u * (_e62 + 0u))];
-            uint _e70 = bits;
-            uint _e74 = table.inner[_e70 >> 23u];
-            entry = _e74;
-            uint _e75 = entry;
-            total_1 = _e75;
-            uint _e76 = bits;
-            uint _e77 = entry;
-            bits = _e76 << (_e77 & 15u);
-            uint _e81 = entry;
-            level = _e81;
-            int _e82 = high_0_0_;
-            uint _e83 = level;
-            uint _e84 = x_0_0_.x;
-            packed_char4 reinterpreted_packed_char4_e83 = as_type<packed_char4>(_e83);
+            uint _e47 = word;
+            uint _e48 = taken;
+            uint _e50 = next_1;
+            uint _e54 = taken;
+            bits = (_e47 << _e48) | ((_e50 >> 1u) >> (31u - _e54));
+            uint _e63 = group_1;
+            metal::uint4 x_0_0_ = digits[(first + (0u * step)) + (4u * (_e63 + 0u))];
+            uint _e71 = bits;
+            uint _e75 = table.inner[_e71 >> 23u];
+            entry = _e75;
+            uint _e76 = entry;
+            total_1 = _e76;
+            uint _e77 = bits;
+            uint _e78 = entry;
+            bits = _e77 << (_e78 & 15u);
+            uint _e82 = entry;
+            level = _e82;
+            int _e83 = high_0_0_;
+            uint _e84 = level;
+            uint _e85 = x_0_0_.x;
             packed_char4 reinterpreted_packed_char4_e84 = as_type<packed_char4>(_e84);
-            high_0_0_ = as_type<int>(as_type<uint>(_e82) + as_type<uint>(( + reinterpreted_packed_char4_e83[0] * reinterpreted_packed_char4_e84[0] + reinterpreted_packed_char4_e83[1] * reinterpreted_packed_char4_e84[1] + reinterpreted_packed_char4_e83[2] * reinterpreted_packed_char4_e84[2] + reinterpreted_packed_char4_e83[3] * reinterpreted_packed_char4_e84[3])));
-            int _e87 = low_0_0_;
-            uint _e88 = level;
-            uint _e89 = x_0_0_.y;
-            packed_char4 reinterpreted_packed_char4_e88 = as_type<packed_char4>(_e88);
+            packed_char4 reinterpreted_packed_char4_e85 = as_type<packed_char4>(_e85);
+            high_0_0_ = as_type<int>(as_type<uint>(_e83) + as_type<uint>(( + reinterpreted_packed_char4_e84[0] * reinterpreted_packed_char4_e85[0] + reinterpreted_packed_char4_e84[1] * reinterpreted_packed_char4_e85[1] + reinterpreted_packed_char4_e84[2] * reinterpreted_packed_char4_e85[2] + reinterpreted_packed_char4_e84[3] * reinterpreted_packed_char4_e85[3])));
+            int _e88 = low_0_0_;
+            uint _e89 = level;
+            uint _e90 = x_0_0_.y;
             packed_char4 reinterpreted_packed_char4_e89 = as_type<packed_char4>(_e89);
-            low_0_0_ = as_type<int>(as_type<uint>(_e87) + as_type<uint>(( + reinterpreted_packed_char4_e88[0] * reinterpreted_packed_char4_e89[0] + reinterpreted_packed_char4_e88[1] * reinterpreted_packed_char4_e89[1] + reinterpreted_packed_char4_e88[2] * reinterpreted_packed_char4_e89[2] + reinterpreted_packed_char4_e88[3] * reinterpreted_packed_char4_e89[3])));
-            uint _e93 = bits;
-            uint _e97 = table.inner[_e93 >> 23u];
-            entry = _e97;
-            uint _e98 = total_1;
-            uint _e99 = entry;
-            total_1 = _e98 + _e99;
-            uint _e101 = bits;
-            uint _e102 = entry;
-            bits = _e101 << (_e102 & 15u);
-            uint _e106 = entry;
-            level = _e106;
-            int _e107 = high_1_0_;
-            uint _e108 = level;
-            uint _e109 = x_0_0_.x;
-            packed_char4 reinterpreted_packed_char4_e108 = as_type<packed_char4>(_e108);
+            packed_char4 reinterpreted_packed_char4_e90 = as_type<packed_char4>(_e90);
+            low_0_0_ = as_type<int>(as_type<uint>(_e88) + as_type<uint>(( + reinterpreted_packed_char4_e89[0] * reinterpreted_packed_char4_e90[0] + reinterpreted_packed_char4_e89[1] * reinterpreted_packed_char4_e90[1] + reinterpreted_packed_char4_e89[2] * reinterpreted_packed_char4_e90[2] + reinterpreted_packed_char4_e89[3] * reinterpreted_packed_char4_e90[3])));
+            uint _e94 = bits;
+            uint _e98 = table.inner[_e94 >> 23u];
+            entry = _e98;
+            uint _e99 = total_1;
+            uint _e100 = entry;
+            total_1 = _e99 + _e100;
+            uint _e102 = bits;
+            uint _e103 = entry;
+            bits = _e102 << (_e103 & 15u);
+            uint _e107 = entry;
+            level = _e107;
+            int _e108 = high_1_0_;
+            uint _e109 = level;
+            uint _e110 = x_0_0_.x;
             packed_char4 reinterpreted_packed_char4_e109 = as_type<packed_char4>(_e109);
-            high_1_0_ = as_type<int>(as_type<uint>(_e107) + as_type<uint>(( + reinterpreted_packed_char4_e108[0] * reinterpreted_packed_char4_e109[0] + reinterpreted_packed_char4_e108[1] * reinterpreted_packed_char4_e109[1] + reinterpreted_packed_char4_e108[2] * reinterpreted_packed_char4_e109[2] + reinterpreted_packed_char4_e108[3] * reinterpreted_packed_char4_e109[3])));
-            int _e112 = low_1_0_;
-            uint _e113 = level;
-            uint _e114 = x_0_0_.y;
-            packed_char4 reinterpreted_packed_char4_e113 = as_type<packed_char4>(_e113);
+            packed_char4 reinterpreted_packed_char4_e110 = as_type<packed_char4>(_e110);
+            high_1_0_ = as_type<int>(as_type<uint>(_e108) + as_type<uint>(( + reinterpreted_packed_char4_e109[0] * reinterpreted_packed_char4_e110[0] + reinterpreted_packed_char4_e109[1] * reinterpreted_packed_char4_e110[1] + reinterpreted_packed_char4_e109[2] * reinterpreted_packed_char4_e110[2] + reinterpreted_packed_char4_e109[3] * reinterpreted_packed_char4_e110[3])));
+            int _e113 = low_1_0_;
+            uint _e114 = level;
+            uint _e115 = x_0_0_.y;
             packed_char4 reinterpreted_packed_char4_e114 = as_type<packed_char4>(_e114);
-            low_1_0_ = as_type<int>(as_type<uint>(_e112) + as_type<uint>(( + reinterpreted_packed_char4_e113[0] * reinterpreted_packed_char4_e114[0] + reinterpreted_packed_char4_e113[1] * reinterpreted_packed_char4_e114[1] + reinterpreted_packed_char4_e113[2] * reinterpreted_packed_char4_e114[2] + reinterpreted_packed_char4_e113[3] * reinterpreted_packed_char4_e114[3])));
-            uint _e118 = bits;
-            uint _e122 = table.inner[_e118 >> 23u];
-            entry = _e122;
-            uint _e123 = total_1;
-            uint _e124 = entry;
-            total_1 = _e123 + _e124;
-            uint _e126 = entry;
-            level = _e126;
-            int _e127 = high_0_0_;
-            uint _e128 = level;
-            uint _e129 = x_0_0_.z;
-            packed_char4 reinterpreted_packed_char4_e128 = as_type<packed_char4>(_e128);
+            packed_char4 reinterpreted_packed_char4_e115 = as_type<packed_char4>(_e115);
+            low_1_0_ = as_type<int>(as_type<uint>(_e113) + as_type<uint>(( + reinterpreted_packed_char4_e114[0] * reinterpreted_packed_char4_e115[0] + reinterpreted_packed_char4_e114[1] * reinterpreted_packed_char4_e115[1] + reinterpreted_packed_char4_e114[2] * reinterpreted_packed_char4_e115[2] + reinterpreted_packed_char4_e114[3] * reinterpreted_packed_char4_e115[3])));
+            uint _e119 = bits;
+            uint _e123 = table.inner[_e119 >> 23u];
+            entry = _e123;
+            uint _e124 = total_1;
+            uint _e125 = entry;
+            total_1 = _e124 + _e125;
+            uint _e127 = entry;
+            level = _e127;
+            int _e128 = high_0_0_;
+            uint _e129 = level;
+            uint _e130 = x_0_0_.z;
             packed_char4 reinterpreted_packed_char4_e129 = as_type<packed_char4>(_e129);
-            high_0_0_ = as_type<int>(as_type<uint>(_e127) + as_type<uint>(( + reinterpreted_packed_char4_e128[0] * reinterpreted_packed_char4_e129[0] + reinterpreted_packed_char4_e128[1] * reinterpreted_packed_char4_e129[1] + reinterpreted_packed_char4_e128[2] * reinterpreted_packed_char4_e129[2] + reinterpreted_packed_char4_e128[3] * reinterpreted_packed_char4_e129[3])));
-            int _e132 = low_0_0_;
-            uint _e133 = level;
-            uint _e134 = x_0_0_.w;
-            packed_char4 reinterpreted_packed_char4_e133 = as_type<packed_char4>(_e133);
+            packed_char4 reinterpreted_packed_char4_e130 = as_type<packed_char4>(_e130);
+            high_0_0_ = as_type<int>(as_type<uint>(_e128) + as_type<uint>(( + reinterpreted_packed_char4_e129[0] * reinterpreted_packed_char4_e130[0] + reinterpreted_packed_char4_e129[1] * reinterpreted_packed_char4_e130[1] + reinterpreted_packed_char4_e129[2] * reinterpreted_packed_char4_e130[2] + reinterpreted_packed_char4_e129[3] * reinterpreted_packed_char4_e130[3])));
+            int _e133 = low_0_0_;
+            uint _e134 = level;
+            uint _e135 = x_0_0_.w;
             packed_char4 reinterpreted_packed_char4_e134 = as_type<packed_char4>(_e134);
-            low_0_0_ = as_type<int>(as_type<uint>(_e132) + as_type<uint>(( + reinterpreted_packed_char4_e133[0] * reinterpreted_packed_char4_e134[0] + reinterpreted_packed_char4_e133[1] * reinterpreted_packed_char4_e134[1] + reinterpreted_packed_char4_e133[2] * reinterpreted_packed_char4_e134[2] + reinterpreted_packed_char4_e133[3] * reinterpreted_packed_char4_e134[3])));
-            uint _e137 = taken;
-            uint _e138 = total_1;
-            taken = _e137 + (_e138 & 255u);
-            uint _e142 = taken;
-            if (_e142 >= 32u) {
-                uint _e145 = taken;
-                taken = _e145 - 32u;
-                uint _e148 = next;
-                word = _e148;
-                uint _e149 = ahead;
-                next = _e149;
-                uint _e151 = at;
-                uint _e153 = stream[_e151];
-                ahead = _e153;
-                uint _e154 = at;
-                at = _e154 + 32u;
-            }
-            uint _e157 = word;
-            uint _e158 = taken;
-            uint _e160 = next;
-            uint _e164 = taken;
-            bits = (_e157 << _e158) | ((_e160 >> 1u) >> (31u - _e164));
-            uint _e169 = bits;
-            uint _e173 = table.inner[_e169 >> 23u];
-            entry = _e173;
-            uint _e174 = entry;
-            total_1 = _e174;
-            uint _e175 = bits;
-            uint _e176 = entry;
-            bits = _e175 << (_e176 & 15u);
-            uint _e180 = entry;
-            level = _e180;
-            int _e181 = high_1_0_;
-            uint _e182 = level;
-            uint _e183 = x_0_0_.z;
-            packed_char4 reinterpreted_packed_char4_e182 = as_type<packed_char4>(_e182);
-            packed_char4 reinterpreted_packed_char4_e183 = as_type<packed_char4>(_e183);
-            high_1_0_ = as_type<int>(as_type<uint>(_e181) + as_type<uint>(( + reinterpreted_packed_char4_e182[0] * reinterpreted_packed_char4_e183[0] + reinterpreted_packed_char4_e182[1] * reinterpreted_packed_char4_e183[1] + reinterpreted_packed_char4_e182[2] * reinterpreted_packed_char4_e183[2] + reinterpreted_packed_char4_e182[3] * reinterpreted_packed_char4_e183[3])));
-            int _e186 = low_1_0_;
-            uint _e187 = level;
-            uint _e188 = x_0_0_.w;
-            packed_char4 reinterpreted_packed_char4_e187 = as_type<packed_char4>(_e187);
-            packed_char4 reinterpreted_packed_char4_e188 = as_type<packed_char4>(_e188);
-            low_1_0_ = as_type<int>(as_type<uint>(_e186) + as_type<uint>(( + reinterpreted_packed_char4_e187[0] * reinterpreted_packed_char4_e188[0] + reinterpreted_packed_char4_e187[1] * reinterpreted_packed_char4_e188[1] + reinterpreted_packed_char4_e187[2] * reinterpreted_packed_char4_e188[2] + reinterpreted_packed_char4_e187[3] * reinterpreted_packed_char4_e188[3])));
-            uint _e196 = group_1;
-            metal::uint4 x_1_0_ = digits[(first + (0u * step)) + (4u * (_e196 + 1u))];
-            uint _e204 = bits;
-            uint _e208 = table.inner[_e204 >> 23u];
-            entry = _e208;
-            uint _e209 = total_1;
-            uint _e210 = entry;
-            total_1 = _e209 + _e210;
-            uint _e212 = bits;
-            uint _e213 = entry;
-            bits = _e212 << (_e213 & 15u);
-            uint _e217 = entry;
-            level = _e217;
-            int _e218 = high_0_0_;
-            uint _e219 = level;
-            uint _e220 = x_1_0_.x;
-            packed_char4 reinterpreted_packed_char4_e219 = as_type<packed_char4>(_e219);
-            packed_char4 reinterpreted_packed_char4_e220 = as_type<packed_char4>(_e220);
-            high_0_0_ = as_type<int>(as_type<uint>(_e218) + as_type<uint>(( + reinterpreted_packed_char4_e219[0] * reinterpreted_packed_char4_e220[0] + reinterpreted_packed_char4_e219[1] * reinterpreted_packed_char4_e220[1] + reinterpreted_packed_char4_e219[2] * reinterpreted_packed_char4_e220[2] + reinterpreted_packed_char4_e219[3] * reinterpreted_packed_char4_e220[3])));
-            int _e223 = low_0_0_;
-            uint _e224 = level;
-            uint _e225 = x_1_0_.y;
-            packed_char4 reinterpreted_packed_char4_e224 = as_type<packed_char4>(_e224);
-            packed_char4 reinterpreted_packed_char4_e225 = as_type<packed_char4>(_e225);
-            low_0_0_ = as_type<int>(as_type<uint>(_e223) + as_type<uint>(( + reinterpreted_packed_char4_e224[0] * reinterpreted_packed_char4_e225[0] + reinterpreted_packed_char4_e224[1] * reinterpreted_packed_char4_e225[1] + reinterpreted_packed_char4_e224[2] * reinterpreted_packed_char4_e225[2] + reinterpreted_packed_char4_e224[3] * reinterpreted_packed_char4_e225[3])));
-            uint _e229 = bits;
-            uint _e233 = table.inner[_e229 >> 23u];
-            entry = _e233;
-            uint _e234 = total_1;
-            uint _e235 = entry;
-            total_1 = _e234 + _e235;
-            uint _e237 = entry;
-            level = _e237;
-            int _e238 = high_1_0_;
-            uint _e239 = level;
-            uint _e240 = x_1_0_.x;
-            packed_char4 reinterpreted_packed_char4_e239 = as_type<packed_char4>(_e239);
-            packed_char4 reinterpreted_packed_char4_e240 = as_type<packed_char4>(_e240);
-            high_1_0_ = as_type<int>(as_type<uint>(_e238) + as_type<uint>(( + reinterpreted_packed_char4_e239[0] * reinterpreted_packed_char4_e240[0] + reinterpreted_packed_char4_e239[1] * reinterpreted_packed_char4_e240[1] + reinterpreted_packed_char4_e239[2] * reinterpreted_packed_char4_e240[2] + reinterpreted_packed_char4_e239[3] * reinterpreted_packed_char4_e240[3])));
-            int _e243 = low_1_0_;
-            uint _e244 = level;
-            uint _e245 = x_1_0_.y;
-            packed_char4 reinterpreted_packed_char4_e244 = as_type<packed_char4>(_e244);
-            packed_char4 reinterpreted_packed_char4_e245 = as_type<packed_char4>(_e245);
-            low_1_0_ = as_type<int>(as_type<uint>(_e243) + as_type<uint>(( + reinterpreted_packed_char4_e244[0] * reinterpreted_packed_char4_e245[0] + reinterpreted_packed_char4_e244[1] * reinterpreted_packed_char4_e245[1] + reinterpreted_packed_char4_e244[2] * reinterpreted_packed_char4_e245[2] + reinterpreted_packed_char4_e244[3] * reinterpreted_packed_char4_e245[3])));
-            uint _e248 = taken;
-            uint _e249 = total_1;
-            taken = _e248 + (_e249 & 255u);
-            uint _e253 = taken;
-            if (_e253 >= 32u) {
-                uint _e256 = taken;
-                taken = _e256 - 32u;
-                uint _e259 = next;
-                word = _e259;
-                uint _e260 = ahead;
-                next = _e260;
-                uint _e262 = at;
-                uint _e264 = stream[_e262];
-                ahead = _e264;
-                uint _e265 = at;
-                at = _e265 + 32u;
-            }
-            uint _e268 = word;
-            uint _e269 = taken;
-            uint _e271 = next;
-            uint _e275 = taken;
-            bits = (_e268 << _e269) | ((_e271 >> 1u) >> (31u - _e275));
-            uint _e280 = bits;
-            uint _e284 = table.inner[_e280 >> 23u];
-            entry = _e284;
-            uint _e285 = entry;
-            total_1 = _e285;
-            uint _e286 = bits;
-            uint _e287 = entry;
-            bits = _e286 << (_e287 & 15u);
-            uint _e291 = entry;
-            level = _e291;
-            int _e292 = high_0_0_;
-            uint _e293 = level;
-            uint _e294 = x_1_0_.z;
-            packed_char4 reinterpreted_packed_char4_e293 = as_type<packed_char4>(_e293);
-            packed_char4 reinterpreted_packed_char4_e294 = as_type<packed_char4>(_e294);
-            high_0_0_ = as_type<int>(as_type<uint>(_e292) + as_type<uint>(( + reinterpreted_packed_char4_e293[0] * reinterpreted_packed_char4_e294[0] + reinterpreted_packed_char4_e293[1] * reinterpreted_packed_char4_e294[1] + reinterpreted_packed_char4_e293[2] * reinterpreted_packed_char4_e294[2] + reinterpreted_packed_char4_e293[3] * reinterpreted_packed_char4_e294[3])));
-            int _e297 = low_0_0_;
-            uint _e298 = level;
-            uint _e299 = x_1_0_.w;
-            packed_char4 reinterpreted_packed_char4_e298 = as_type<packed_char4>(_e298);
-            packed_char4 reinterpreted_packed_char4_e299 = as_type<packed_char4>(_e299);
-            low_0_0_ = as_type<int>(as_type<uint>(_e297) + as_type<uint>(( + reinterpreted_packed_char4_e298[0] * reinterpreted_packed_char4_e299[0] + reinterpreted_packed_char4_e298[1] * reinterpreted_packed_char4_e299[1] + reinterpreted_packed_char4_e298[2] * reinterpreted_packed_char4_e299[2] + reinterpreted_packed_char4_e298[3] * reinterpreted_packed_char4_e299[3])));
-            uint _e303 = bits;
-            uint _e307 = table.inner[_e303 >> 23u];
-            entry = _e307;
-            uint _e308 = total_1;
-            uint _e309 = entry;
-            total_1 = _e308 + _e309;
-            uint _e311 = bits;
-            uint _e312 = entry;
-            bits = _e311 << (_e312 & 15u);
-            uint _e316 = entry;
-            level = _e316;
-            int _e317 = high_1_0_;
-            uint _e318 = level;
-            uint _e319 = x_1_0_.z;
+            packed_char4 reinterpreted_packed_char4_e135 = as_type<packed_char4>(_e135);
+            low_0_0_ = as_type<int>(as_type<uint>(_e133) + as_type<uint>(( + reinterpreted_packed_char4_e134[0] * reinterpreted_packed_char4_e135[0] + reinterpreted_packed_char4_e134[1] * reinterpreted_packed_char4_e135[1] + reinterpreted_packed_char4_e134[2] * reinterpreted_packed_char4_e135[2] + reinterpreted_packed_char4_e134[3] * reinterpreted_packed_char4_e135[3])));
+            uint _e138 = taken;
+            uint _e139 = total_1;
+            taken = _e138 + (_e139 & 255u);
+            uint _e143 = taken;
+            crossed = _e143 >= 32u;
+            uint _e146 = taken;
+            taken = _e146 & 31u;
+            uint _e149 = word;
+            uint _e150 = next_1;
+            bool _e151 = crossed;
+            word = _e151 ? _e150 : _e149;
+            uint _e153 = next_1;
+            uint _e154 = ahead;
+            bool _e155 = crossed;
+            next_1 = _e155 ? _e154 : _e153;
+            uint _e157 = at;
+            uint _e158 = at;
+            bool _e161 = crossed;
+            at = _e161 ? (_e158 + 32u) : _e157;
+            uint _e164 = at;
+            uint _e166 = stream[_e164];
+            ahead = _e166;
+            uint _e167 = word;
+            uint _e168 = taken;
+            uint _e170 = next_1;
+            uint _e174 = taken;
+            bits = (_e167 << _e168) | ((_e170 >> 1u) >> (31u - _e174));
+            uint _e179 = bits;
+            uint _e183 = table.inner[_e179 >> 23u];
+            entry = _e183;
+            uint _e184 = entry;
+            total_1 = _e184;
+            uint _e185 = bits;
+            uint _e186 = entry;
+            bits = _e185 << (_e186 & 15u);
+            uint _e190 = entry;
+            level = _e190;
+            int _e191 = high_1_0_;
+            uint _e192 = level;
+            uint _e193 = x_0_0_.z;
+            packed_char4 reinterpreted_packed_char4_e192 = as_type<packed_char4>(_e192);
+            packed_char4 reinterpreted_packed_char4_e193 = as_type<packed_char4>(_e193);
+            high_1_0_ = as_type<int>(as_type<uint>(_e191) + as_type<uint>(( + reinterpreted_packed_char4_e192[0] * reinterpreted_packed_char4_e193[0] + reinterpreted_packed_char4_e192[1] * reinterpreted_packed_char4_e193[1] + reinterpreted_packed_char4_e192[2] * reinterpreted_packed_char4_e193[2] + reinterpreted_packed_char4_e192[3] * reinterpreted_packed_char4_e193[3])));
+            int _e196 = low_1_0_;
+            uint _e197 = level;
+            uint _e198 = x_0_0_.w;
+            packed_char4 reinterpreted_packed_char4_e197 = as_type<packed_char4>(_e197);
+            packed_char4 reinterpreted_packed_char4_e198 = as_type<packed_char4>(_e198);
+            low_1_0_ = as_type<int>(as_type<uint>(_e196) + as_type<uint>(( + reinterpreted_packed_char4_e197[0] * reinterpreted_packed_char4_e198[0] + reinterpreted_packed_char4_e197[1] * reinterpreted_packed_char4_e198[1] + reinterpreted_packed_char4_e197[2] * reinterpreted_packed_char4_e198[2] + reinterpreted_packed_char4_e197[3] * reinterpreted_packed_char4_e198[3])));
+            uint _e206 = group_1;
+            metal::uint4 x_1_0_ = digits[(first + (0u * step)) + (4u * (_e206 + 1u))];
+            uint _e214 = bits;
+            uint _e218 = table.inner[_e214 >> 23u];
+            entry = _e218;
+            uint _e219 = total_1;
+            uint _e220 = entry;
+            total_1 = _e219 + _e220;
+            uint _e222 = bits;
+            uint _e223 = entry;
+            bits = _e222 << (_e223 & 15u);
+            uint _e227 = entry;
+            level = _e227;
+            int _e228 = high_0_0_;
+            uint _e229 = level;
+            uint _e230 = x_1_0_.x;
+            packed_char4 reinterpreted_packed_char4_e229 = as_type<packed_char4>(_e229);
+            packed_char4 reinterpreted_packed_char4_e230 = as_type<packed_char4>(_e230);
+            high_0_0_ = as_type<int>(as_type<uint>(_e228) + as_type<uint>(( + reinterpreted_packed_char4_e229[0] * reinterpreted_packed_char4_e230[0] + reinterpreted_packed_char4_e229[1] * reinterpreted_packed_char4_e230[1] + reinterpreted_packed_char4_e229[2] * reinterpreted_packed_char4_e230[2] + reinterpreted_packed_char4_e229[3] * reinterpreted_packed_char4_e230[3])));
+            int _e233 = low_0_0_;
+            uint _e234 = level;
+            uint _e235 = x_1_0_.y;
+            packed_char4 reinterpreted_packed_char4_e234 = as_type<packed_char4>(_e234);
+            packed_char4 reinterpreted_packed_char4_e235 = as_type<packed_char4>(_e235);
+            low_0_0_ = as_type<int>(as_type<uint>(_e233) + as_type<uint>(( + reinterpreted_packed_char4_e234[0] * reinterpreted_packed_char4_e235[0] + reinterpreted_packed_char4_e234[1] * reinterpreted_packed_char4_e235[1] + reinterpreted_packed_char4_e234[2] * reinterpreted_packed_char4_e235[2] + reinterpreted_packed_char4_e234[3] * reinterpreted_packed_char4_e235[3])));
+            uint _e239 = bits;
+            uint _e243 = table.inner[_e239 >> 23u];
+            entry = _e243;
+            uint _e244 = total_1;
+            uint _e245 = entry;
+            total_1 = _e244 + _e245;
+            uint _e247 = entry;
+            level = _e247;
+            int _e248 = high_1_0_;
+            uint _e249 = level;
+            uint _e250 = x_1_0_.x;
+            packed_char4 reinterpreted_packed_char4_e249 = as_type<packed_char4>(_e249);
+            packed_char4 reinterpreted_packed_char4_e250 = as_type<packed_char4>(_e250);
+            high_1_0_ = as_type<int>(as_type<uint>(_e248) + as_type<uint>(( + reinterpreted_packed_char4_e249[0] * reinterpreted_packed_char4_e250[0] + reinterpreted_packed_char4_e249[1] * reinterpreted_packed_char4_e250[1] + reinterpreted_packed_char4_e249[2] * reinterpreted_packed_char4_e250[2] + reinterpreted_packed_char4_e249[3] * reinterpreted_packed_char4_e250[3])));
+            int _e253 = low_1_0_;
+            uint _e254 = level;
+            uint _e255 = x_1_0_.y;
+            packed_char4 reinterpreted_packed_char4_e254 = as_type<packed_char4>(_e254);
+            packed_char4 reinterpreted_packed_char4_e255 = as_type<packed_char4>(_e255);
+            low_1_0_ = as_type<int>(as_type<uint>(_e253) + as_type<uint>(( + reinterpreted_packed_char4_e254[0] * reinterpreted_packed_char4_e255[0] + reinterpreted_packed_char4_e254[1] * reinterpreted_packed_char4_e255[1] + reinterpreted_packed_char4_e254[2] * reinterpreted_packed_char4_e255[2] + reinterpreted_packed_char4_e254[3] * reinterpreted_packed_char4_e255[3])));
+            uint _e258 = taken;
+            uint _e259 = total_1;
+            taken = _e258 + (_e259 & 255u);
+            uint _e263 = taken;
+            crossed = _e263 >= 32u;
+            uint _e266 = taken;
+            taken = _e266 & 31u;
+            uint _e269 = word;
+            uint _e270 = next_1;
+            bool _e271 = crossed;
+            word = _e271 ? _e270 : _e269;
+            uint _e273 = next_1;
+            uint _e274 = ahead;
+            bool _e275 = crossed;
+            next_1 = _e275 ? _e274 : _e273;
+            uint _e277 = at;
+            uint _e278 = at;
+            bool _e281 = crossed;
+            at = _e281 ? (_e278 + 32u) : _e277;
+            uint _e284 = at;
+            uint _e286 = stream[_e284];
+            ahead = _e286;
+            uint _e287 = word;
+            uint _e288 = taken;
+            uint _e290 = next_1;
+            uint _e294 = taken;
+            bits = (_e287 << _e288) | ((_e290 >> 1u) >> (31u - _e294));
+            uint _e299 = bits;
+            uint _e303 = table.inner[_e299 >> 23u];
+            entry = _e303;
+            uint _e304 = entry;
+            total_1 = _e304;
+            uint _e305 = bits;
+            uint _e306 = entry;
+            bits = _e305 << (_e306 & 15u);
+            uint _e310 = entry;
+            level = _e310;
+            int _e311 = high_0_0_;
+            uint _e312 = level;
+            uint _e313 = x_1_0_.z;
+            packed_char4 reinterpreted_packed_char4_e312 = as_type<packed_char4>(_e312);
+            packed_char4 reinterpreted_packed_char4_e313 = as_type<packed_char4>(_e313);
+            high_0_0_ = as_type<int>(as_type<uint>(_e311) + as_type<uint>(( + reinterpreted_packed_char4_e312[0] * reinterpreted_packed_char4_e313[0] + reinterpreted_packed_char4_e312[1] * reinterpreted_packed_char4_e313[1] + reinterpreted_packed_char4_e312[2] * reinterpreted_packed_char4_e313[2] + reinterpreted_packed_char4_e312[3] * reinterpreted_packed_char4_e313[3])));
+            int _e316 = low_0_0_;
+            uint _e317 = level;
+            uint _e318 = x_1_0_.w;
+            packed_char4 reinterpreted_packed_char4_e317 = as_type<packed_char4>(_e317);
             packed_char4 reinterpreted_packed_char4_e318 = as_type<packed_char4>(_e318);
-            packed_char4 reinterpreted_packed_char4_e319 = as_type<packed_char4>(_e319);
-            high_1_0_ = as_type<int>(as_type<uint>(_e317) + as_type<uint>(( + reinterpreted_packed_char4_e318[0] * reinterpreted_packed_char4_e319[0] + reinterpreted_packed_char4_e318[1] * reinterpreted_packed_char4_e319[1] + reinterpreted_packed_char4_e318[2] * reinterpreted_packed_char4_e319[2] + reinterpreted_packed_char4_e318[3] * reinterpreted_packed_char4_e319[3])));
-            int _e322 = low_1_0_;
-            uint _e323 = level;
-            uint _e324 = x_1_0_.w;
-            packed_char4 reinterpreted_packed_char4_e323 = as_type<packed_char4>(_e323);
-            packed_char4 reinterpreted_packed_char4_e324 = as_type<packed_char4>(_e324);
-            low_1_0_ = as_type<int>(as_type<uint>(_e322) + as_type<uint>(( + reinterpreted_packed_char4_e323[0] * reinterpreted_packed_char4_e324[0] + reinterpreted_packed_char4_e323[1] * reinterpreted_packed_char4_e324[1] + reinterpreted_packed_char4_e323[2] * reinterpreted_packed_char4_e324[2] + reinterpreted_packed_char4_e323[3] * reinterpreted_packed_char4_e324[3])));
-            uint _e332 = group_1;
-            metal::uint4 x_2_0_ = digits[(first + (0u * step)) + (4u * (_e332 + 2u))];
-            uint _e340 = bits;
-            uint _e344 = table.inner[_e340 >> 23u];
-            entry = _e344;
-            uint _e345 = total_1;
-            uint _e346 = entry;
-            total_1 = _e345 + _e346;
-            uint _e348 = entry;
-            level = _e348;
-            int _e349 = high_0_0_;
-            uint _e350 = level;
-            uint _e351 = x_2_0_.x;
-            packed_char4 reinterpreted_packed_char4_e350 = as_type<packed_char4>(_e350);
-            packed_char4 reinterpreted_packed_char4_e351 = as_type<packed_char4>(_e351);
-            high_0_0_ = as_type<int>(as_type<uint>(_e349) + as_type<uint>(( + reinterpreted_packed_char4_e350[0] * reinterpreted_packed_char4_e351[0] + reinterpreted_packed_char4_e350[1] * reinterpreted_packed_char4_e351[1] + reinterpreted_packed_char4_e350[2] * reinterpreted_packed_char4_e351[2] + reinterpreted_packed_char4_e350[3] * reinterpreted_packed_char4_e351[3])));
-            int _e354 = low_0_0_;
-            uint _e355 = level;
-            uint _e356 = x_2_0_.y;
-            packed_char4 reinterpreted_packed_char4_e355 = as_type<packed_char4>(_e355);
-            packed_char4 reinterpreted_packed_char4_e356 = as_type<packed_char4>(_e356);
-            low_0_0_ = as_type<int>(as_type<uint>(_e354) + as_type<uint>(( + reinterpreted_packed_char4_e355[0] * reinterpreted_packed_char4_e356[0] + reinterpreted_packed_char4_e355[1] * reinterpreted_packed_char4_e356[1] + reinterpreted_packed_char4_e355[2] * reinterpreted_packed_char4_e356[2] + reinterpreted_packed_char4_e355[3] * reinterpreted_packed_char4_e356[3])));
-            uint _e359 = taken;
-            uint _e360 = total_1;
-            taken = _e359 + (_e360 & 255u);
-            uint _e364 = taken;
-            if (_e364 >= 32u) {
-                uint _e367 = taken;
-                taken = _e367 - 32u;
-                uint _e370 = next;
-                word = _e370;
-                uint _e371 = ahead;
-                next = _e371;
-                uint _e373 = at;
-                uint _e375 = stream[_e373];
-                ahead = _e375;
-                uint _e376 = at;
-                at = _e376 + 32u;
-            }
-            uint _e379 = word;
-            uint _e380 = taken;
-            uint _e382 = next;
+            low_0_0_ = as_type<int>(as_type<uint>(_e316) + as_type<uint>(( + reinterpreted_packed_char4_e317[0] * reinterpreted_packed_char4_e318[0] + reinterpreted_packed_char4_e317[1] * reinterpreted_packed_char4_e318[1] + reinterpreted_packed_char4_e317[2] * reinterpreted_packed_char4_e318[2] + reinterpreted_packed_char4_e317[3] * reinterpreted_packed_char4_e318[3])));
+            uint _e322 = bits;
+            uint _e326 = table.inner[_e322 >> 23u];
+            entry = _e326;
+            uint _e327 = total_1;
+            uint _e328 = entry;
+            total_1 = _e327 + _e328;
+            uint _e330 = bits;
+            uint _e331 = entry;
+            bits = _e330 << (_e331 & 15u);
+            uint _e335 = entry;
+            level = _e335;
+            int _e336 = high_1_0_;
+            uint _e337 = level;
+            uint _e338 = x_1_0_.z;
+            packed_char4 reinterpreted_packed_char4_e337 = as_type<packed_char4>(_e337);
+            packed_char4 reinterpreted_packed_char4_e338 = as_type<packed_char4>(_e338);
+            high_1_0_ = as_type<int>(as_type<uint>(_e336) + as_type<uint>(( + reinterpreted_packed_char4_e337[0] * reinterpreted_packed_char4_e338[0] + reinterpreted_packed_char4_e337[1] * reinterpreted_packed_char4_e338[1] + reinterpreted_packed_char4_e337[2] * reinterpreted_packed_char4_e338[2] + reinterpreted_packed_char4_e337[3] * reinterpreted_packed_char4_e338[3])));
+            int _e341 = low_1_0_;
+            uint _e342 = level;
+            uint _e343 = x_1_0_.w;
+            packed_char4 reinterpreted_packed_char4_e342 = as_type<packed_char4>(_e342);
+            packed_char4 reinterpreted_packed_char4_e343 = as_type<packed_char4>(_e343);
+            low_1_0_ = as_type<int>(as_type<uint>(_e341) + as_type<uint>(( + reinterpreted_packed_char4_e342[0] * reinterpreted_packed_char4_e343[0] + reinterpreted_packed_char4_e342[1] * reinterpreted_packed_char4_e343[1] + reinterpreted_packed_char4_e342[2] * reinterpreted_packed_char4_e343[2] + reinterpreted_packed_char4_e342[3] * reinterpreted_packed_char4_e343[3])));
+            uint _e351 = group_1;
+            metal::uint4 x_2_0_ = digits[(first + (0u * step)) + (4u * (_e351 + 2u))];
+            uint _e359 = bits;
+            uint _e363 = table.inner[_e359 >> 23u];
+            entry = _e363;
+            uint _e364 = total_1;
+            uint _e365 = entry;
+            total_1 = _e364 + _e365;
+            uint _e367 = entry;
+            level = _e367;
+            int _e368 = high_0_0_;
+            uint _e369 = level;
+            uint _e370 = x_2_0_.x;
+            packed_char4 reinterpreted_packed_char4_e369 = as_type<packed_char4>(_e369);
+            packed_char4 reinterpreted_packed_char4_e370 = as_type<packed_char4>(_e370);
+            high_0_0_ = as_type<int>(as_type<uint>(_e368) + as_type<uint>(( + reinterpreted_packed_char4_e369[0] * reinterpreted_packed_char4_e370[0] + reinterpreted_packed_char4_e369[1] * reinterpreted_packed_char4_e370[1] + reinterpreted_packed_char4_e369[2] * reinterpreted_packed_char4_e370[2] + reinterpreted_packed_char4_e369[3] * reinterpreted_packed_char4_e370[3])));
+            int _e373 = low_0_0_;
+            uint _e374 = level;
+            uint _e375 = x_2_0_.y;
+            packed_char4 reinterpreted_packed_char4_e374 = as_type<packed_char4>(_e374);
+            packed_char4 reinterpreted_packed_char4_e375 = as_type<packed_char4>(_e375);
+            low_0_0_ = as_type<int>(as_type<uint>(_e373) + as_type<uint>(( + reinterpreted_packed_char4_e374[0] * reinterpreted_packed_char4_e375[0] + reinterpreted_packed_char4_e374[1] * reinterpreted_packed_char4_e375[1] + reinterpreted_packed_char4_e374[2] * reinterpreted_packed_char4_e375[2] + reinterpreted_packed_char4_e374[3] * reinterpreted_packed_char4_e375[3])));
+            uint _e378 = taken;
+            uint _e379 = total_1;
+            taken = _e378 + (_e379 & 255u);
+            uint _e383 = taken;
+            crossed = _e383 >= 32u;
             uint _e386 = taken;
-            bits = (_e379 << _e380) | ((_e382 >> 1u) >> (31u - _e386));
-            uint _e391 = bits;
-            uint _e395 = table.inner[_e391 >> 23u];
-            entry = _e395;
-            uint _e396 = entry;
-            total_1 = _e396;
-            uint _e397 = bits;
-            uint _e398 = entry;
-            bits = _e397 << (_e398 & 15u);
-            uint _e402 = entry;
-            level = _e402;
-            int _e403 = high_1_0_;
-            uint _e404 = level;
-            uint _e405 = x_2_0_.x;
-            packed_char4 reinterpreted_packed_char4_e404 = as_type<packed_char4>(_e404);
-            packed_char4 reinterpreted_packed_char4_e405 = as_type<packed_char4>(_e405);
-            high_1_0_ = as_type<int>(as_type<uint>(_e403) + as_type<uint>(( + reinterpreted_packed_char4_e404[0] * reinterpreted_packed_char4_e405[0] + reinterpreted_packed_char4_e404[1] * reinterpreted_packed_char4_e405[1] + reinterpreted_packed_char4_e404[2] * reinterpreted_packed_char4_e405[2] + reinterpreted_packed_char4_e404[3] * reinterpreted_packed_char4_e405[3])));
-            int _e408 = low_1_0_;
-            uint _e409 = level;
-            uint _e410 = x_2_0_.y;
-            packed_char4 reinterpreted_packed_char4_e409 = as_type<packed_char4>(_e409);
-            packed_char4 reinterpreted_packed_char4_e410 = as_type<packed_char4>(_e410);
-            low_1_0_ = as_type<int>(as_type<uint>(_e408) + as_type<uint>(( + reinterpreted_packed_char4_e409[0] * reinterpreted_packed_char4_e410[0] + reinterpreted_packed_char4_e409[1] * reinterpreted_packed_char4_e410[1] + reinterpreted_packed_char4_e409[2] * reinterpreted_packed_char4_e410[2] + reinterpreted_packed_char4_e409[3] * reinterpreted_packed_char4_e410[3])));
-            uint _e414 = bits;
-            uint _e418 = table.inner[_e414 >> 23u];
-            entry = _e418;
-            uint _e419 = total_1;
-            uint _e420 = entry;
-            total_1 = _e419 + _e420;
-            uint _e422 = bits;
-            uint _e423 = entry;
-            bits = _e422 << (_e423 & 15u);
-            uint _e427 = entry;
-            level = _e427;
-            int _e428 = high_0_0_;
-            uint _e429 = level;
-            uint _e430 = x_2_0_.z;
-            packed_char4 reinterpreted_packed_char4_e429 = as_type<packed_char4>(_e429);
-            packed_char4 reinterpreted_packed_char4_e430 = as_type<packed_char4>(_e430);
-            high_0_0_ = as_type<int>(as_type<uint>(_e428) + as_type<uint>(( + reinterpreted_packed_char4_e429[0] * reinterpreted_packed_char4_e430[0] + reinterpreted_packed_char4_e429[1] * reinterpreted_packed_char4_e430[1] + reinterpreted_packed_char4_e429[2] * reinterpreted_packed_char4_e430[2] + reinterpreted_packed_char4_e429[3] * reinterpreted_packed_char4_e430[3])));
-            int _e433 = low_0_0_;
-            uint _e434 = level;
-            uint _e435 = x_2_0_.w;
-            packed_char4 reinterpreted_packed_char4_e434 = as_type<packed_char4>(_e434);
-            packed_char4 reinterpreted_packed_char4_e435 = as_type<packed_char4>(_e435);
-            low_0_0_ = as_type<int>(as_type<uint>(_e433) + as_type<uint>(( + reinterpreted_packed_char4_e434[0] * reinterpreted_packed_char4_e435[0] + reinterpreted_packed_char4_e434[1] * reinterpreted_packed_char4_e435[1] + reinterpreted_packed_char4_e434[2] * reinterpreted_packed_char4_e435[2] + reinterpreted_packed_char4_e434[3] * reinterpreted_packed_char4_e435[3])));
-            uint _e439 = bits;
-            uint _e443 = table.inner[_e439 >> 23u];
-            entry = _e443;
-            uint _e444 = total_1;
-            uint _e445 = entry;
-            total_1 = _e444 + _e445;
-            uint _e447 = entry;
-            level = _e447;
-            int _e448 = high_1_0_;
-            uint _e449 = level;
-            uint _e450 = x_2_0_.z;
-            packed_char4 reinterpreted_packed_char4_e449 = as_type<packed_char4>(_e449);
-            packed_char4 reinterpreted_packed_char4_e450 = as_type<packed_char4>(_e450);
-            high_1_0_ = as_type<int>(as_type<uint>(_e448) + as_type<uint>(( + reinterpreted_packed_char4_e449[0] * reinterpreted_packed_char4_e450[0] + reinterpreted_packed_char4_e449[1] * reinterpreted_packed_char4_e450[1] + reinterpreted_packed_char4_e449[2] * reinterpreted_packed_char4_e450[2] + reinterpreted_packed_char4_e449[3] * reinterpreted_packed_char4_e450[3])));
-            int _e453 = low_1_0_;
-            uint _e454 = level;
-            uint _e455 = x_2_0_.w;
-            packed_char4 reinterpreted_packed_char4_e454 = as_type<packed_char4>(_e454);
-            packed_char4 reinterpreted_packed_char4_e455 = as_type<packed_char4>(_e455);
-            low_1_0_ = as_type<int>(as_type<uint>(_e453) + as_type<uint>(( + reinterpreted_packed_char4_e454[0] * reinterpreted_packed_char4_e455[0] + reinterpreted_packed_char4_e454[1] * reinterpreted_packed_char4_e455[1] + reinterpreted_packed_char4_e454[2] * reinterpreted_packed_char4_e455[2] + reinterpreted_packed_char4_e454[3] * reinterpreted_packed_char4_e455[3])));
-            uint _e458 = taken;
-            uint _e459 = total_1;
-            taken = _e458 + (_e459 & 255u);
-            uint _e463 = taken;
-            if (_e463 >= 32u) {
-                uint _e466 = taken;
-                taken = _e466 - 32u;
-                uint _e469 = next;
-                word = _e469;
-                uint _e470 = ahead;
-                next = _e470;
-                uint _e472 = at;
-                uint _e474 = stream[_e472];
-                ahead = _e474;
-                uint _e475 = at;
-                at = _e475 + 32u;
-            }
+            taken = _e386 & 31u;
+            uint _e389 = word;
+            uint _e390 = next_1;
+            bool _e391 = crossed;
+            word = _e391 ? _e390 : _e389;
+            uint _e393 = next_1;
+            uint _e394 = ahead;
+            bool _e395 = crossed;
+            next_1 = _e395 ? _e394 : _e393;
+            uint _e397 = at;
+            uint _e398 = at;
+            bool _e401 = crossed;
+            at = _e401 ? (_e398 + 32u) : _e397;
+            uint _e404 = at;
+            uint _e406 = stream[_e404];
+            ahead = _e406;
+            uint _e407 = word;
+            uint _e408 = taken;
+            uint _e410 = next_1;
+            uint _e414 = taken;
+            bits = (_e407 << _e408) | ((_e410 >> 1u) >> (31u - _e414));
+            uint _e419 = bits;
+            uint _e423 = table.inner[_e419 >> 23u];
+            entry = _e423;
+            uint _e424 = entry;
+            total_1 = _e424;
+            uint _e425 = bits;
+            uint _e426 = entry;
+            bits = _e425 << (_e426 & 15u);
+            uint _e430 = entry;
+            level = _e430;
+            int _e431 = high_1_0_;
+            uint _e432 = level;
+            uint _e433 = x_2_0_.x;
+            packed_char4 reinterpreted_packed_char4_e432 = as_type<packed_char4>(_e432);
+            packed_char4 reinterpreted_packed_char4_e433 = as_type<packed_char4>(_e433);
+            high_1_0_ = as_type<int>(as_type<uint>(_e431) + as_type<uint>(( + reinterpreted_packed_char4_e432[0] * reinterpreted_packed_char4_e433[0] + reinterpreted_packed_char4_e432[1] * reinterpreted_packed_char4_e433[1] + reinterpreted_packed_char4_e432[2] * reinterpreted_packed_char4_e433[2] + reinterpreted_packed_char4_e432[3] * reinterpreted_packed_char4_e433[3])));
+            int _e436 = low_1_0_;
+            uint _e437 = level;
+            uint _e438 = x_2_0_.y;
+            packed_char4 reinterpreted_packed_char4_e437 = as_type<packed_char4>(_e437);
+            packed_char4 reinterpreted_packed_char4_e438 = as_type<packed_char4>(_e438);
+            low_1_0_ = as_type<int>(as_type<uint>(_e436) + as_type<uint>(( + reinterpreted_packed_char4_e437[0] * reinterpreted_packed_char4_e438[0] + reinterpreted_packed_char4_e437[1] * reinterpreted_packed_char4_e438[1] + reinterpreted_packed_char4_e437[2] * reinterpreted_packed_char4_e438[2] + reinterpreted_packed_char4_e437[3] * reinterpreted_packed_char4_e438[3])));
+            uint _e442 = bits;
+            uint _e446 = table.inner[_e442 >> 23u];
+            entry = _e446;
+            uint _e447 = total_1;
+            uint _e448 = entry;
+            total_1 = _e447 + _e448;
+            uint _e450 = bits;
+            uint _e451 = entry;
+            bits = _e450 << (_e451 & 15u);
+            uint _e455 = entry;
+            level = _e455;
+            int _e456 = high_0_0_;
+            uint _e457 = level;
+            uint _e458 = x_2_0_.z;
+            packed_char4 reinterpreted_packed_char4_e457 = as_type<packed_char4>(_e457);
+            packed_char4 reinterpreted_packed_char4_e458 = as_type<packed_char4>(_e458);
+            high_0_0_ = as_type<int>(as_type<uint>(_e456) + as_type<uint>(( + reinterpreted_packed_char4_e457[0] * reinterpreted_packed_char4_e458[0] + reinterpreted_packed_char4_e457[1] * reinterpreted_packed_char4_e458[1] + reinterpreted_packed_char4_e457[2] * reinterpreted_packed_char4_e458[2] + reinterpreted_packed_char4_e457[3] * reinterpreted_packed_char4_e458[3])));
+            int _e461 = low_0_0_;
+            uint _e462 = level;
+            uint _e463 = x_2_0_.w;
+            packed_char4 reinterpreted_packed_char4_e462 = as_type<packed_char4>(_e462);
+            packed_char4 reinterpreted_packed_char4_e463 = as_type<packed_char4>(_e463);
+            low_0_0_ = as_type<int>(as_type<uint>(_e461) + as_type<uint>(( + reinterpreted_packed_char4_e462[0] * reinterpreted_packed_char4_e463[0] + reinterpreted_packed_char4_e462[1] * reinterpreted_packed_char4_e463[1] + reinterpreted_packed_char4_e462[2] * reinterpreted_packed_char4_e463[2] + reinterpreted_packed_char4_e462[3] * reinterpreted_packed_char4_e463[3])));
+            uint _e467 = bits;
+            uint _e471 = table.inner[_e467 >> 23u];
+            entry = _e471;
+            uint _e472 = total_1;
+            uint _e473 = entry;
+            total_1 = _e472 + _e473;
+            uint _e475 = entry;
+            level = _e475;
+            int _e476 = high_1_0_;
+            uint _e477 = level;
+            uint _e478 = x_2_0_.z;
+            packed_char4 reinterpreted_packed_char4_e477 = as_type<packed_char4>(_e477);
+            packed_char4 reinterpreted_packed_char4_e478 = as_type<packed_char4>(_e478);
+            high_1_0_ = as_type<int>(as_type<uint>(_e476) + as_type<uint>(( + reinterpreted_packed_char4_e477[0] * reinterpreted_packed_char4_e478[0] + reinterpreted_packed_char4_e477[1] * reinterpreted_packed_char4_e478[1] + reinterpreted_packed_char4_e477[2] * reinterpreted_packed_char4_e478[2] + reinterpreted_packed_char4_e477[3] * reinterpreted_packed_char4_e478[3])));
+            int _e481 = low_1_0_;
+            uint _e482 = level;
+            uint _e483 = x_2_0_.w;
+            packed_char4 reinterpreted_packed_char4_e482 = as_type<packed_char4>(_e482);
+            packed_char4 reinterpreted_packed_char4_e483 = as_type<packed_char4>(_e483);
+            low_1_0_ = as_type<int>(as_type<uint>(_e481) + as_type<uint>(( + reinterpreted_packed_char4_e482[0] * reinterpreted_packed_char4_e483[0] + reinterpreted_packed_char4_e482[1] * reinterpreted_packed_char4_e483[1] + reinterpreted_packed_char4_e482[2] * reinterpreted_packed_char4_e483[2] + reinterpreted_packed_char4_e482[3] * reinterpreted_packed_char4_e483[3])));
+            uint _e486 = taken;
+            uint _e487 = total_1;
+            taken = _e486 + (_e487 & 255u);
+            uint _e491 = taken;
+            crossed = _e491 >= 32u;
+            uint _e494 = taken;
+            taken = _e494 & 31u;
+            uint _e497 = word;
+            uint _e498 = next_1;
+            bool _e499 = crossed;
+            word = _e499 ? _e498 : _e497;
+            uint _e501 = next_1;
+            uint _e502 = ahead;
+            bool _e503 = crossed;
+            next_1 = _e503 ? _e502 : _e501;
+            uint _e505 = at;
+            uint _e506 = at;
+            bool _e509 = crossed;
+            at = _e509 ? (_e506 + 32u) : _e505;
+            uint _e512 = at;
+            uint _e514 = stream[_e512];
+            ahead = _e514;
         }
     }
-    int _e481 = high_0_0_;
-    int _e484 = low_0_0_;
-    int _e486 = high_1_0_;
-    int _e489 = low_1_0_;
-    return type_7 {{metal::int2(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e481))) + as_type<uint>(_e484)), as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e486))) + as_type<uint>(_e489)))}};
+    int _e518 = high_0_0_;
+    int _e521 = low_0_0_;
+    int _e523 = high_1_0_;
+    int _e526 = low_1_0_;
+    return type_7 {{metal::int2(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e518))) + as_type<uint>(_e521)), as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e523))) + as_type<uint>(_e526)))}};
 }
 
 float side_float(
@@ -613,76 +642,89 @@ int digit_at(
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(both.x))) + as_type<uint>(both.y));
 }
 
+Ahead ahead_of(
+    uint number,
+    uint lane,
+    device type_1 const& stream,
+    constant TupleProductParameters& p,
+    device type_1 const& data,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint touched = 0u;
+    uint _e5 = p.starts;
+    uint _e13 = data[(_e5 + (number * 8u)) + naga_div(lane, 4u)];
+    uint start_1 = (_e13 >> (8u * naga_mod(lane, 4u))) & 255u;
+    uint _e23 = p.entries;
+    uint at_3 = _e23 + (4u * number);
+    uint row_3 = data[at_3];
+    uint _e36 = data[at_3 + 2u];
+    if (lane < ((_e36 - row_3) + 2u)) {
+        uint line = (row_3 + lane) * 32u;
+        uint _e46 = stream[line];
+        uint _e51 = stream[line + 8u];
+        uint _e57 = stream[line + 16u];
+        uint _e63 = stream[line + 24u];
+        touched = ((_e46 ^ _e51) ^ _e57) ^ _e63;
+    }
+    uint place_1 = ((row_3 + naga_div(start_1, 32u)) * 32u) + lane;
+    uint _e77 = data[at_3 + 1u];
+    uint _e83 = data[at_3 + 3u];
+    uint _e84 = touched;
+    return Ahead {place_1, naga_mod(start_1, 32u), _e77 + lane, _e83, _e84};
+}
+
+uint correction_at(
+    uint i_6,
+    constant TupleProductParameters& p,
+    device type_1 const& data,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e4 = p.corrections;
+    uint _e9 = data[_e4 + naga_div(i_6, 2u)];
+    return (_e9 >> (16u * naga_mod(i_6, 2u))) & 65535u;
+}
+
 int naga_neg(int val) {
     return as_type<int>(-as_type<uint>(val));
 }
 
-void add_corrections(
-    uint number,
+void add_correction(
+    uint correction,
     uint segment_2,
     uint first_sum,
-    uint lane,
     uint row0_,
     device type_3 const& digits,
     constant TupleProductParameters& p,
-    device type_1 const& data,
     threadgroup type_12& corrected,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint i_5 = {};
     int size = {};
-    uint r_1 = {};
-    uint _e8 = p.entries;
-    uint last = data[(_e8 + (4u * number)) + 3u];
-    uint _e19 = p.entries;
-    uint _e26 = data[(_e19 + (4u * number)) + 1u];
-    i_5 = _e26 + lane;
+    uint r_1 = 0u;
+    uint size_bits = (correction >> 13u) & 3u;
+    int _e17 = p.unit;
+    size = as_type<int>(as_type<uint>(static_cast<int>((size_bits == 3u) ? 16u : (1u << size_bits))) * as_type<uint>(_e17));
+    if ((correction >> 15u) == 1u) {
+        int _e24 = size;
+        size = naga_neg(_e24);
+    }
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e98 = i_5;
-            i_5 = _e98 + 32u;
+            uint _e51 = r_1;
+            r_1 = _e51 + 1u;
         }
         loop_init_1 = false;
-        uint _e29 = i_5;
-        if (_e29 < last) {
+        uint _e28 = r_1;
+        if (_e28 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e34 = p.corrections;
-            uint _e35 = i_5;
-            uint _e40 = data[_e34 + naga_div(_e35, 2u)];
-            uint _e42 = i_5;
-            uint correction = (_e40 >> (16u * naga_mod(_e42, 2u))) & 65535u;
-            uint size_bits = (correction >> 13u) & 3u;
-            int _e62 = p.unit;
-            size = as_type<int>(as_type<uint>(static_cast<int>((size_bits == 3u) ? 16u : (1u << size_bits))) * as_type<uint>(_e62));
-            if ((correction >> 15u) == 1u) {
-                int _e69 = size;
-                size = naga_neg(_e69);
-            }
-            r_1 = 0u;
-            bool loop_init_2 = true;
-            while(true) {
-                if (!loop_init_2) {
-                    uint _e96 = r_1;
-                    r_1 = _e96 + 1u;
-                }
-                loop_init_2 = false;
-                uint _e73 = r_1;
-                if (_e73 < ROWS) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e76 = r_1;
-                    int _e82 = digit_at(row0_ + _e76, segment_2, (correction >> 4u) & 511u, digits, p, _buffer_sizes);
-                    uint _e84 = r_1;
-                    int _e92 = size;
-                    int _e94 = metal::atomic_fetch_add_explicit(&corrected.inner[(first_sum + (_e84 * CODE_ROWS)) + naga_mod(correction, CODE_ROWS)], as_type<int>(as_type<uint>(_e92) * as_type<uint>(_e82)), metal::memory_order_relaxed);
-                }
-            }
+            uint _e31 = r_1;
+            int _e37 = digit_at(row0_ + _e31, segment_2, (correction >> 4u) & 511u, digits, p, _buffer_sizes);
+            uint _e39 = r_1;
+            int _e47 = size;
+            int _e49 = metal::atomic_fetch_add_explicit(&corrected.inner[(first_sum + (_e39 * CODE_ROWS)) + naga_mod(correction, CODE_ROWS)], as_type<int>(as_type<uint>(_e47) * as_type<uint>(_e37)), metal::memory_order_relaxed);
         }
     }
     return;
@@ -697,28 +739,28 @@ float outlier_sum(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float sum_2 = 0.0;
-    uint i_6 = {};
+    uint i_7 = {};
     ProductParameters _e2 = parameters(p);
     Matrix m_1 = _e2.m;
     uint _e10 = side[_e2.m.starts + row_2];
-    i_6 = _e10;
-    bool loop_init_3 = true;
+    i_7 = _e10;
+    bool loop_init_2 = true;
     while(true) {
-        if (!loop_init_3) {
-            uint _e47 = i_6;
-            i_6 = _e47 + 1u;
+        if (!loop_init_2) {
+            uint _e47 = i_7;
+            i_7 = _e47 + 1u;
         }
-        loop_init_3 = false;
-        uint _e12 = i_6;
+        loop_init_2 = false;
+        uint _e12 = i_7;
         uint _e19 = side[(_e2.m.starts + row_2) + 1u];
         if (_e12 < _e19) {
         } else {
             break;
         }
         {
-            uint _e24 = i_6;
+            uint _e24 = i_7;
             uint col_2 = side[_e2.m.outliers + (2u * _e24)];
-            uint _e31 = i_6;
+            uint _e31 = i_7;
             float _e36 = side_float((_e2.m.outliers + (2u * _e31)) + 1u, side, _buffer_sizes);
             float _e42 = x[(x_row * _e2.m.cols) + col_2];
             float _e43 = scaled_activation(m_1, _e42, col_2, side, _buffer_sizes);
@@ -749,15 +791,17 @@ struct tuple_productInput {
 , threadgroup type_12& corrected
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
+    Ahead next = {};
     uint i = {};
     uint i_1 = {};
     type_14 total = {};
     uint s = 0u;
     uint r = {};
     uint i_2 = {};
+    uint i_3 = {};
     bool local = {};
-    uint i_3 = 0u;
-    uint i_4 = {};
+    uint i_4 = 0u;
+    uint i_5 = {};
     bool local_1 = {};
     bool local_2 = {};
     float sum = {};
@@ -768,153 +812,178 @@ struct tuple_productInput {
     if (row0_1 >= rows_in_use) {
         return;
     }
+    uint lane_2 = naga_mod(thread_, 32u);
+    uint team = naga_div(thread_, 32u);
+    uint _e20 = p.product.first;
+    uint tile = naga_div(_e20, CODE_ROWS) + group.x;
+    uint _e27 = p.segments;
+    uint per_team = naga_div((_e27 + TEAMS) - 1u, TEAMS);
+    uint _e36 = p.segments;
+    uint last_segment = _e36 - 1u;
+    uint _e41 = p.segments;
+    Ahead _e46 = ahead_of((tile * _e41) + metal::min(team * per_team, last_segment), lane_2, stream, p, data, _buffer_sizes);
+    next = _e46;
     i = thread_;
-    bool loop_init_4 = true;
+    bool loop_init_3 = true;
     while(true) {
-        if (!loop_init_4) {
-            uint _e28 = i;
-            i = _e28 + THREADS;
+        if (!loop_init_3) {
+            uint _e63 = i;
+            i = _e63 + THREADS;
         }
-        loop_init_4 = false;
-        uint _e14 = i;
-        if (_e14 < 512u) {
+        loop_init_3 = false;
+        uint _e49 = i;
+        if (_e49 < 512u) {
         } else {
             break;
         }
         {
-            uint _e18 = i;
-            uint _e23 = p.registers;
-            uint _e24 = i;
-            uint _e27 = data[_e23 + _e24];
-            table.inner[_e18] = _e27;
+            uint _e53 = i;
+            uint _e58 = p.registers;
+            uint _e59 = i;
+            uint _e62 = data[_e58 + _e59];
+            table.inner[_e53] = _e62;
         }
     }
     i_1 = thread_;
-    bool loop_init_5 = true;
+    bool loop_init_4 = true;
     while(true) {
-        if (!loop_init_5) {
-            uint _e43 = i_1;
-            i_1 = _e43 + THREADS;
+        if (!loop_init_4) {
+            uint _e78 = i_1;
+            i_1 = _e78 + THREADS;
         }
-        loop_init_5 = false;
-        uint _e32 = i_1;
-        if (_e32 < 128u) {
+        loop_init_4 = false;
+        uint _e67 = i_1;
+        if (_e67 < 128u) {
         } else {
             break;
         }
         {
-            uint _e36 = i_1;
-            metal::atomic_store_explicit(&sums.inner[_e36], 0, metal::memory_order_relaxed);
-            uint _e40 = i_1;
-            metal::atomic_store_explicit(&corrected.inner[_e40], 0, metal::memory_order_relaxed);
+            uint _e71 = i_1;
+            metal::atomic_store_explicit(&sums.inner[_e71], 0, metal::memory_order_relaxed);
+            uint _e75 = i_1;
+            metal::atomic_store_explicit(&corrected.inner[_e75], 0, metal::memory_order_relaxed);
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint lane_2 = naga_mod(thread_, 32u);
-    uint team = naga_div(thread_, 32u);
-    uint _e53 = p.product.first;
-    uint tile = naga_div(_e53, CODE_ROWS) + group.x;
-    uint _e60 = p.segments;
-    uint per_team = naga_div((_e60 + TEAMS) - 1u, TEAMS);
     uint first_sum_1 = team * TEAM_SUMS;
-    bool loop_init_6 = true;
+    bool loop_init_5 = true;
     while(true) {
-        if (!loop_init_6) {
-            uint _e240 = s;
-            s = _e240 + 1u;
+        if (!loop_init_5) {
+            uint _e250 = s;
+            s = _e250 + 1u;
         }
-        loop_init_6 = false;
-        uint _e72 = s;
-        if (_e72 < per_team) {
+        loop_init_5 = false;
+        uint _e86 = s;
+        if (_e86 < per_team) {
         } else {
             break;
         }
         {
-            uint _e75 = s;
-            uint segment_3 = (team * per_team) + _e75;
-            uint _e79 = p.segments;
-            uint number_1 = (tile * _e79) + segment_3;
-            uint _e84 = p.segments;
-            if (segment_3 < _e84) {
-                uint _e89 = p.starts;
-                uint _e97 = data[(_e89 + (number_1 * 8u)) + naga_div(lane_2, 4u)];
-                uint start_1 = (_e97 >> (8u * naga_mod(lane_2, 4u))) & 255u;
-                uint _e108 = p.entries;
-                uint _e113 = data[_e108 + (4u * number_1)];
-                uint word_1 = ((_e113 + naga_div(start_1, 32u)) * 32u) + lane_2;
-                uint _e122 = p.segments;
-                uint _e125 = p.padded_groups;
-                uint step_2 = (_e122 * _e125) * 4u;
-                uint _e131 = p.segments;
-                uint _e136 = p.padded_groups;
-                uint first_1 = ((((row0_1 * _e131) + segment_3) * _e136) * 4u) + naga_mod(lane_2, 4u);
-                uint _e145 = groups_of(segment_3, p);
-                uint _e148 = p.segment_groups;
-                type_7 _e149 = segment_sums(word_1, naga_mod(start_1, 32u), first_1, step_2, _e145, _e148, stream, digits, table, _buffer_sizes);
+            uint _e89 = s;
+            uint segment_3 = (team * per_team) + _e89;
+            uint _e93 = p.segments;
+            if (segment_3 < _e93) {
+                Ahead own = next;
+                uint _e98 = p.segments;
+                Ahead _e104 = ahead_of((tile * _e98) + metal::min(segment_3 + 1u, last_segment), lane_2, stream, p, data, _buffer_sizes);
+                next = _e104;
+                uint _e108 = correction_at(metal::min(own.correction, own.corrections_end), p, data, _buffer_sizes);
+                uint _e113 = p.zero;
+                uint place_2 = own.place + (own.touched & _e113);
+                uint _e118 = p.segments;
+                uint _e121 = p.padded_groups;
+                uint step_2 = (_e118 * _e121) * 4u;
+                uint _e127 = p.segments;
+                uint _e132 = p.padded_groups;
+                uint first_1 = ((((row0_1 * _e127) + segment_3) * _e132) * 4u) + naga_mod(lane_2, 4u);
+                uint _e140 = groups_of(segment_3, p);
+                uint _e143 = p.segment_groups;
+                type_7 _e144 = segment_sums(place_2, own.start, first_1, step_2, _e140, _e143, stream, digits, table, _buffer_sizes);
                 r = 0u;
-                bool loop_init_7 = true;
+                bool loop_init_6 = true;
                 while(true) {
-                    if (!loop_init_7) {
-                        uint _e177 = r;
-                        r = _e177 + 1u;
+                    if (!loop_init_6) {
+                        uint _e172 = r;
+                        r = _e172 + 1u;
                     }
-                    loop_init_7 = false;
-                    uint _e152 = r;
-                    if (_e152 < ROWS) {
+                    loop_init_6 = false;
+                    uint _e147 = r;
+                    if (_e147 < ROWS) {
                     } else {
                         break;
                     }
                     {
-                        uint _e155 = r;
-                        uint sum_3 = (first_sum_1 + (_e155 * CODE_ROWS)) + naga_div(lane_2, 4u);
-                        uint _e164 = r;
-                        int _e167 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3], _e149.inner[_e164].x, metal::memory_order_relaxed);
-                        uint _e172 = r;
-                        int _e175 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3 + 8u], _e149.inner[_e172].y, metal::memory_order_relaxed);
+                        uint _e150 = r;
+                        uint sum_3 = (first_sum_1 + (_e150 * CODE_ROWS)) + naga_div(lane_2, 4u);
+                        uint _e159 = r;
+                        int _e162 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3], _e144.inner[_e159].x, metal::memory_order_relaxed);
+                        uint _e167 = r;
+                        int _e170 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3 + 8u], _e144.inner[_e167].y, metal::memory_order_relaxed);
                     }
                 }
-                add_corrections(number_1, segment_3, first_sum_1, lane_2, row0_1, digits, p, data, corrected, _buffer_sizes);
+                if (own.correction < own.corrections_end) {
+                    add_correction(_e108, segment_3, first_sum_1, row0_1, digits, p, corrected, _buffer_sizes);
+                }
+                i_2 = own.correction + 32u;
+                bool loop_init_7 = true;
+                while(true) {
+                    if (!loop_init_7) {
+                        uint _e186 = i_2;
+                        i_2 = _e186 + 32u;
+                    }
+                    loop_init_7 = false;
+                    uint _e181 = i_2;
+                    if (_e181 < own.corrections_end) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e184 = i_2;
+                        uint _e185 = correction_at(_e184, p, data, _buffer_sizes);
+                        add_correction(_e185, segment_3, first_sum_1, row0_1, digits, p, corrected, _buffer_sizes);
+                    }
+                }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            i_2 = 0u;
+            i_3 = 0u;
             bool loop_init_8 = true;
             while(true) {
                 if (!loop_init_8) {
-                    uint _e237 = i_2;
-                    i_2 = _e237 + 1u;
+                    uint _e247 = i_3;
+                    i_3 = _e247 + 1u;
                 }
                 loop_init_8 = false;
-                uint _e181 = i_2;
-                if (_e181 < SUMS_PER_THREAD) {
+                uint _e191 = i_3;
+                if (_e191 < SUMS_PER_THREAD) {
                 } else {
                     break;
                 }
                 {
-                    uint _e184 = i_2;
-                    uint sum_4 = (_e184 * 32u) + lane_2;
-                    uint _e190 = p.segments;
-                    if (!((segment_3 >= _e190))) {
+                    uint _e194 = i_3;
+                    uint sum_4 = (_e194 * 32u) + lane_2;
+                    uint _e200 = p.segments;
+                    if (!((segment_3 >= _e200))) {
                         local = sum_4 >= TEAM_SUMS;
                     } else {
                         local = true;
                     }
-                    bool _e198 = local;
-                    if (_e198) {
+                    bool _e208 = local;
+                    if (_e208) {
                         continue;
                     }
-                    uint row_3 = row0_1 + naga_div(sum_4, CODE_ROWS);
-                    uint _e205 = p.scales;
-                    uint _e208 = p.segments;
-                    uint _e214 = digits[(_e205 + (row_3 * _e208)) + segment_3].x;
-                    float scale = as_type<float>(_e214);
-                    int _e220 = metal::atomic_exchange_explicit(&sums.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
-                    float of_codes = static_cast<float>(_e220);
-                    int _e226 = metal::atomic_exchange_explicit(&corrected.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
-                    float of_corrections = static_cast<float>(_e226);
-                    uint _e228 = i_2;
-                    uint _e232 = i_2;
-                    float _e234 = total.inner[_e232];
-                    total.inner[_e228] = metal::fma(scale, metal::fma(of_corrections, 1.0, of_codes), _e234);
+                    uint row_4 = row0_1 + naga_div(sum_4, CODE_ROWS);
+                    uint _e215 = p.scales;
+                    uint _e218 = p.segments;
+                    uint _e224 = digits[(_e215 + (row_4 * _e218)) + segment_3].x;
+                    float scale = as_type<float>(_e224);
+                    int _e230 = metal::atomic_exchange_explicit(&sums.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
+                    float of_codes = static_cast<float>(_e230);
+                    int _e236 = metal::atomic_exchange_explicit(&corrected.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
+                    float of_corrections = static_cast<float>(_e236);
+                    uint _e238 = i_3;
+                    uint _e242 = i_3;
+                    float _e244 = total.inner[_e242];
+                    total.inner[_e238] = metal::fma(scale, metal::fma(of_corrections, 1.0, of_codes), _e244);
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -923,58 +992,58 @@ struct tuple_productInput {
     bool loop_init_9 = true;
     while(true) {
         if (!loop_init_9) {
-            uint _e261 = i_3;
-            i_3 = _e261 + 1u;
+            uint _e271 = i_4;
+            i_4 = _e271 + 1u;
         }
         loop_init_9 = false;
-        uint _e244 = i_3;
-        if (_e244 < SUMS_PER_THREAD) {
+        uint _e254 = i_4;
+        if (_e254 < SUMS_PER_THREAD) {
         } else {
             break;
         }
         {
-            uint _e247 = i_3;
-            uint sum_5 = (_e247 * 32u) + lane_2;
+            uint _e257 = i_4;
+            uint sum_5 = (_e257 * 32u) + lane_2;
             if (sum_5 < TEAM_SUMS) {
-                uint _e256 = i_3;
-                float _e258 = total.inner[_e256];
-                metal::atomic_store_explicit(&sums.inner[first_sum_1 + sum_5], as_type<int>(_e258), metal::memory_order_relaxed);
+                uint _e266 = i_4;
+                float _e268 = total.inner[_e266];
+                metal::atomic_store_explicit(&sums.inner[first_sum_1 + sum_5], as_type<int>(_e268), metal::memory_order_relaxed);
             }
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    i_4 = thread_;
+    i_5 = thread_;
     bool loop_init_10 = true;
     while(true) {
         if (!loop_init_10) {
-            uint _e339 = i_4;
-            i_4 = _e339 + THREADS;
+            uint _e349 = i_5;
+            i_5 = _e349 + THREADS;
         }
         loop_init_10 = false;
-        uint _e264 = i_4;
-        if (_e264 < TEAM_SUMS) {
+        uint _e274 = i_5;
+        if (_e274 < TEAM_SUMS) {
         } else {
             break;
         }
         {
-            uint _e267 = i_4;
-            uint r_2 = naga_div(_e267, CODE_ROWS);
-            uint _e272 = i_4;
-            uint row_4 = (tile * CODE_ROWS) + naga_mod(_e272, CODE_ROWS);
-            ProductParameters _e276 = parameters(p);
+            uint _e277 = i_5;
+            uint r_2 = naga_div(_e277, CODE_ROWS);
+            uint _e282 = i_5;
+            uint row_5 = (tile * CODE_ROWS) + naga_mod(_e282, CODE_ROWS);
+            ProductParameters _e286 = parameters(p);
             if (!(((row0_1 + r_2) >= rows_in_use))) {
-                local_1 = row_4 < _e276.first;
+                local_1 = row_5 < _e286.first;
             } else {
                 local_1 = true;
             }
-            bool _e285 = local_1;
-            if (!(_e285)) {
-                local_2 = row_4 >= (_e276.first + _e276.count);
+            bool _e295 = local_1;
+            if (!(_e295)) {
+                local_2 = row_5 >= (_e286.first + _e286.count);
             } else {
                 local_2 = true;
             }
-            bool _e294 = local_2;
-            if (_e294) {
+            bool _e304 = local_2;
+            if (_e304) {
                 continue;
             }
             sum = 0.0;
@@ -982,33 +1051,33 @@ struct tuple_productInput {
             bool loop_init_11 = true;
             while(true) {
                 if (!loop_init_11) {
-                    uint _e314 = other;
-                    other = _e314 + 1u;
+                    uint _e324 = other;
+                    other = _e324 + 1u;
                 }
                 loop_init_11 = false;
-                uint _e299 = other;
-                if (_e299 < TEAMS) {
+                uint _e309 = other;
+                if (_e309 < TEAMS) {
                 } else {
                     break;
                 }
                 {
-                    float _e302 = sum;
-                    uint _e304 = other;
-                    uint _e307 = i_4;
-                    int _e310 = metal::atomic_load_explicit(&sums.inner[(_e304 * TEAM_SUMS) + _e307], metal::memory_order_relaxed);
-                    sum = _e302 + as_type<float>(_e310);
+                    float _e312 = sum;
+                    uint _e314 = other;
+                    uint _e317 = i_5;
+                    int _e320 = metal::atomic_load_explicit(&sums.inner[(_e314 * TEAM_SUMS) + _e317], metal::memory_order_relaxed);
+                    sum = _e312 + as_type<float>(_e320);
                 }
             }
-            float _e316 = sum;
-            sum = _e316 * 1.0;
-            if (_e276.m.listed != 0u) {
-                float _e323 = sum;
-                float _e325 = outlier_sum(row_4, row0_1 + r_2, side, p, x, _buffer_sizes);
-                sum = _e323 + _e325;
+            float _e326 = sum;
+            sum = _e326 * 1.0;
+            if (_e286.m.listed != 0u) {
+                float _e333 = sum;
+                float _e335 = outlier_sum(row_5, row0_1 + r_2, side, p, x, _buffer_sizes);
+                sum = _e333 + _e335;
             }
-            float _e337 = sum;
-            float _e338 = result_of(row_4, _e337, side, p, bias, _buffer_sizes);
-            y[((((row0_1 + r_2) * _e276.y_stride) + _e276.y_first) + row_4) - _e276.first] = _e338;
+            float _e347 = sum;
+            float _e348 = result_of(row_5, _e347, side, p, bias, _buffer_sizes);
+            y[((((row0_1 + r_2) * _e286.y_stride) + _e286.y_first) + row_5) - _e286.first] = _e348;
         }
     }
     return;

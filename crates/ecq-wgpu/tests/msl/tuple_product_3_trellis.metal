@@ -63,12 +63,19 @@ struct TupleProductParameters {
     uint entries;
     uint starts;
     uint corrections;
+    uint zero;
     uint unused_a;
-    uint unused_b;
 };
 typedef float type_10[1];
 struct type_12 {
     metal::atomic_int inner[128];
+};
+struct Ahead {
+    uint place;
+    uint start;
+    uint correction;
+    uint corrections_end;
+    uint touched;
 };
 struct type_14 {
     float inner[1];
@@ -117,9 +124,10 @@ type_7 segment_sums(
 ) {
     uint at = {};
     uint word = {};
-    uint next = {};
+    uint next_1 = {};
     uint ahead = {};
     uint taken = {};
+    bool crossed = false;
     uint bits = 0u;
     uint entry = 0u;
     uint total_1 = 0u;
@@ -135,29 +143,30 @@ type_7 segment_sums(
     uint even_1_ = 0u;
     uint odd_1_ = 0u;
     uint group_1 = 0u;
-    at = place + 96u;
+    at = place + 64u;
     uint _e11 = stream[place];
     word = _e11;
     uint _e17 = stream[place + 32u];
-    next = _e17;
-    uint _e23 = stream[place + 64u];
-    ahead = _e23;
+    next_1 = _e17;
+    uint _e20 = at;
+    uint _e22 = stream[_e20];
+    ahead = _e22;
     taken = start;
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e618 = group_1;
-            group_1 = _e618 + 3u;
+            uint _e655 = group_1;
+            group_1 = _e655 + 3u;
         }
         loop_init = false;
-        uint _e56 = group_1;
-        if (_e56 < groups) {
+        uint _e57 = group_1;
+        if (_e57 < groups) {
         } else {
             break;
         }
         {
-            uint _e58 = group_1;
-            if (_e58 == restart) {
+            uint _e59 = group_1;
+            if (_e59 == restart) {
                 last_0_ = 0u;
                 even_0_ = 0u;
                 odd_0_ = 0u;
@@ -165,439 +174,459 @@ type_7 segment_sums(
                 even_1_ = 0u;
                 odd_1_ = 0u;
             }
-            uint _e66 = word;
-            uint _e67 = taken;
-            uint _e69 = next;
-            uint _e73 = taken;
-            bits = (_e66 << _e67) | ((_e69 >> 1u) >> (31u - _e73));
-            uint _e82 = group_1;
-            metal::uint4 x_0_0_ = digits[(first + (0u * step)) + (4u * (_e82 + 0u))];
-            uint _e90 = bits;
-            uint _e94 = table.inner[_e90 >> 23u];
-            entry = _e94;
-            uint _e95 = entry;
-            total_1 = _e95;
-            uint _e96 = bits;
-            uint _e97 = entry;
-            bits = _e96 << (_e97 & 15u);
-            uint _e101 = even_0_;
-            uint _e102 = last_0_;
-            even_0_ = _e101 ^ (_e102 & 16843008u);
-            uint _e106 = entry;
-            last_0_ = _e106;
+            uint _e67 = word;
+            uint _e68 = taken;
+            uint _e70 = next_1;
+            uint _e74 = taken;
+            bits = (_e67 << _e68) | ((_e70 >> 1u) >> (31u - _e74));
+            uint _e83 = group_1;
+            metal::uint4 x_0_0_ = digits[(first + (0u * step)) + (4u * (_e83 + 0u))];
+            uint _e91 = bits;
+            uint _e95 = table.inner[_e91 >> 23u];
+            entry = _e95;
+            uint _e96 = entry;
+            total_1 = _e96;
+            uint _e97 = bits;
+            uint _e98 = entry;
+            bits = _e97 << (_e98 & 15u);
+            uint _e102 = even_0_;
+            uint _e103 = last_0_;
+            even_0_ = _e102 ^ (_e103 & 16843008u);
             uint _e107 = entry;
-            uint _e110 = even_0_;
-            level = (_e107 & 4278124287u) | _e110;
-            int _e112 = high_0_0_;
-            uint _e113 = level;
-            uint _e114 = x_0_0_.x;
-            packed_char4 reinterpreted_packed_char4_e113 = as_type<packed_char4>(_e113);
+            last_0_ = _e107;
+            uint _e108 = entry;
+            uint _e111 = even_0_;
+            level = (_e108 & 4278124287u) | _e111;
+            int _e113 = high_0_0_;
+            uint _e114 = level;
+            uint _e115 = x_0_0_.x;
             packed_char4 reinterpreted_packed_char4_e114 = as_type<packed_char4>(_e114);
-            high_0_0_ = as_type<int>(as_type<uint>(_e112) + as_type<uint>(( + reinterpreted_packed_char4_e113[0] * reinterpreted_packed_char4_e114[0] + reinterpreted_packed_char4_e113[1] * reinterpreted_packed_char4_e114[1] + reinterpreted_packed_char4_e113[2] * reinterpreted_packed_char4_e114[2] + reinterpreted_packed_char4_e113[3] * reinterpreted_packed_char4_e114[3])));
-            int _e117 = low_0_0_;
-            uint _e118 = level;
-            uint _e119 = x_0_0_.y;
-            packed_char4 reinterpreted_packed_char4_e118 = as_type<packed_char4>(_e118);
+            packed_char4 reinterpreted_packed_char4_e115 = as_type<packed_char4>(_e115);
+            high_0_0_ = as_type<int>(as_type<uint>(_e113) + as_type<uint>(( + reinterpreted_packed_char4_e114[0] * reinterpreted_packed_char4_e115[0] + reinterpreted_packed_char4_e114[1] * reinterpreted_packed_char4_e115[1] + reinterpreted_packed_char4_e114[2] * reinterpreted_packed_char4_e115[2] + reinterpreted_packed_char4_e114[3] * reinterpreted_packed_char4_e115[3])));
+            int _e118 = low_0_0_;
+            uint _e119 = level;
+            uint _e120 = x_0_0_.y;
             packed_char4 reinterpreted_packed_char4_e119 = as_type<packed_char4>(_e119);
-            low_0_0_ = as_type<int>(as_type<uint>(_e117) + as_type<uint>(( + reinterpreted_packed_char4_e118[0] * reinterpreted_packed_char4_e119[0] + reinterpreted_packed_char4_e118[1] * reinterpreted_packed_char4_e119[1] + reinterpreted_packed_char4_e118[2] * reinterpreted_packed_char4_e119[2] + reinterpreted_packed_char4_e118[3] * reinterpreted_packed_char4_e119[3])));
-            uint _e123 = bits;
-            uint _e127 = table.inner[_e123 >> 23u];
-            entry = _e127;
-            uint _e128 = total_1;
-            uint _e129 = entry;
-            total_1 = _e128 + _e129;
-            uint _e131 = bits;
-            uint _e132 = entry;
-            bits = _e131 << (_e132 & 15u);
-            uint _e136 = even_1_;
-            uint _e137 = last_1_;
-            even_1_ = _e136 ^ (_e137 & 16843008u);
-            uint _e141 = entry;
-            last_1_ = _e141;
+            packed_char4 reinterpreted_packed_char4_e120 = as_type<packed_char4>(_e120);
+            low_0_0_ = as_type<int>(as_type<uint>(_e118) + as_type<uint>(( + reinterpreted_packed_char4_e119[0] * reinterpreted_packed_char4_e120[0] + reinterpreted_packed_char4_e119[1] * reinterpreted_packed_char4_e120[1] + reinterpreted_packed_char4_e119[2] * reinterpreted_packed_char4_e120[2] + reinterpreted_packed_char4_e119[3] * reinterpreted_packed_char4_e120[3])));
+            uint _e124 = bits;
+            uint _e128 = table.inner[_e124 >> 23u];
+            entry = _e128;
+            uint _e129 = total_1;
+            uint _e130 = entry;
+            total_1 = _e129 + _e130;
+            uint _e132 = bits;
+            uint _e133 = entry;
+            bits = _e132 << (_e133 & 15u);
+            uint _e137 = even_1_;
+            uint _e138 = last_1_;
+            even_1_ = _e137 ^ (_e138 & 16843008u);
             uint _e142 = entry;
-            uint _e145 = even_1_;
-            level = (_e142 & 4278124287u) | _e145;
-            int _e147 = high_1_0_;
-            uint _e148 = level;
-            uint _e149 = x_0_0_.x;
-            packed_char4 reinterpreted_packed_char4_e148 = as_type<packed_char4>(_e148);
+            last_1_ = _e142;
+            uint _e143 = entry;
+            uint _e146 = even_1_;
+            level = (_e143 & 4278124287u) | _e146;
+            int _e148 = high_1_0_;
+            uint _e149 = level;
+            uint _e150 = x_0_0_.x;
             packed_char4 reinterpreted_packed_char4_e149 = as_type<packed_char4>(_e149);
-            high_1_0_ = as_type<int>(as_type<uint>(_e147) + as_type<uint>(( + reinterpreted_packed_char4_e148[0] * reinterpreted_packed_char4_e149[0] + reinterpreted_packed_char4_e148[1] * reinterpreted_packed_char4_e149[1] + reinterpreted_packed_char4_e148[2] * reinterpreted_packed_char4_e149[2] + reinterpreted_packed_char4_e148[3] * reinterpreted_packed_char4_e149[3])));
-            int _e152 = low_1_0_;
-            uint _e153 = level;
-            uint _e154 = x_0_0_.y;
-            packed_char4 reinterpreted_packed_char4_e153 = as_type<packed_char4>(_e153);
+            packed_char4 reinterpreted_packed_char4_e150 = as_type<packed_char4>(_e150);
+            high_1_0_ = as_type<int>(as_type<uint>(_e148) + as_type<uint>(( + reinterpreted_packed_char4_e149[0] * reinterpreted_packed_char4_e150[0] + reinterpreted_packed_char4_e149[1] * reinterpreted_packed_char4_e150[1] + reinterpreted_packed_char4_e149[2] * reinterpreted_packed_char4_e150[2] + reinterpreted_packed_char4_e149[3] * reinterpreted_packed_char4_e150[3])));
+            int _e153 = low_1_0_;
+            uint _e154 = level;
+            uint _e155 = x_0_0_.y;
             packed_char4 reinterpreted_packed_char4_e154 = as_type<packed_char4>(_e154);
-            low_1_0_ = as_type<int>(as_type<uint>(_e152) + as_type<uint>(( + reinterpreted_packed_char4_e153[0] * reinterpreted_packed_char4_e154[0] + reinterpreted_packed_char4_e153[1] * reinterpreted_packed_char4_e154[1] + reinterpreted_packed_char4_e153[2] * reinterpreted_packed_char4_e154[2] + reinterpreted_packed_char4_e153[3] * reinterpreted_packed_char4_e154[3])));
-            uint _e158 = bits;
-            uint _e162 = table.inner[_e158 >> 23u];
-            entry = _e162;
-            uint _e163 = total_1;
-            uint _e164 = entry;
-            total_1 = _e163 + _e164;
-            uint _e166 = odd_0_;
-            uint _e167 = last_0_;
-            odd_0_ = _e166 ^ (_e167 & 16843008u);
-            uint _e171 = entry;
-            last_0_ = _e171;
+            packed_char4 reinterpreted_packed_char4_e155 = as_type<packed_char4>(_e155);
+            low_1_0_ = as_type<int>(as_type<uint>(_e153) + as_type<uint>(( + reinterpreted_packed_char4_e154[0] * reinterpreted_packed_char4_e155[0] + reinterpreted_packed_char4_e154[1] * reinterpreted_packed_char4_e155[1] + reinterpreted_packed_char4_e154[2] * reinterpreted_packed_char4_e155[2] + reinterpreted_packed_char4_e154[3] * reinterpreted_packed_char4_e155[3])));
+            uint _e159 = bits;
+            uint _e163 = table.inner[_e159 >> 23u];
+            entry = _e163;
+            uint _e164 = total_1;
+            uint _e165 = entry;
+            total_1 = _e164 + _e165;
+            uint _e167 = odd_0_;
+            uint _e168 = last_0_;
+            odd_0_ = _e167 ^ (_e168 & 16843008u);
             uint _e172 = entry;
-            uint _e175 = odd_0_;
-            level = (_e172 & 4278124287u) | _e175;
-            int _e177 = high_0_0_;
-            uint _e178 = level;
-            uint _e179 = x_0_0_.z;
-            packed_char4 reinterpreted_packed_char4_e178 = as_type<packed_char4>(_e178);
+            last_0_ = _e172;
+            uint _e173 = entry;
+            uint _e176 = odd_0_;
+            level = (_e173 & 4278124287u) | _e176;
+            int _e178 = high_0_0_;
+            uint _e179 = level;
+            uint _e180 = x_0_0_.z;
             packed_char4 reinterpreted_packed_char4_e179 = as_type<packed_char4>(_e179);
-            high_0_0_ = as_type<int>(as_type<uint>(_e177) + as_type<uint>(( + reinterpreted_packed_char4_e178[0] * reinterpreted_packed_char4_e179[0] + reinterpreted_packed_char4_e178[1] * reinterpreted_packed_char4_e179[1] + reinterpreted_packed_char4_e178[2] * reinterpreted_packed_char4_e179[2] + reinterpreted_packed_char4_e178[3] * reinterpreted_packed_char4_e179[3])));
-            int _e182 = low_0_0_;
-            uint _e183 = level;
-            uint _e184 = x_0_0_.w;
-            packed_char4 reinterpreted_packed_char4_e183 = as_type<packed_char4>(_e183);
+            packed_char4 reinterpreted_packed_char4_e180 = as_type<packed_char4>(_e180);
+            high_0_0_ = as_type<int>(as_type<uint>(_e178) + as_type<uint>(( + reinterpreted_packed_char4_e179[0] * reinterpreted_packed_char4_e180[0] + reinterpreted_packed_char4_e179[1] * reinterpreted_packed_char4_e180[1] + reinterpreted_packed_char4_e179[2] * reinterpreted_packed_char4_e180[2] + reinterpreted_packed_char4_e179[3] * reinterpreted_packed_char4_e180[3])));
+            int _e183 = low_0_0_;
+            uint _e184 = level;
+            uint _e185 = x_0_0_.w;
             packed_char4 reinterpreted_packed_char4_e184 = as_type<packed_char4>(_e184);
-            low_0_0_ = as_type<int>(as_type<uint>(_e182) + as_type<uint>(( + reinterpreted_packed_char4_e183[0] * reinterpreted_packed_char4_e184[0] + reinterpreted_packed_char4_e183[1] * reinterpreted_packed_char4_e184[1] + reinterpreted_packed_char4_e183[2] * reinterpreted_packed_char4_e184[2] + reinterpreted_packed_char4_e183[3] * reinterpreted_packed_char4_e184[3])));
-            uint _e187 = taken;
-            uint _e188 = total_1;
-            taken = _e187 + (_e188 & 255u);
-            uint _e192 = taken;
-            if (_e192 >= 32u) {
-                uint _e195 = taken;
-                taken = _e195 - 32u;
-                uint _e198 = next;
-                word = _e198;
-                uint _e199 = ahead;
-                next = _e199;
-                uint _e201 = at;
-                uint _e203 = stream[_e201];
-                ahead = _e203;
-                uint _e204 = at;
-                at = _e204 + 32u;
-            }
-            uint _e207 = word;
-            uint _e208 = taken;
-            uint _e210 = next;
-            uint _e214 = taken;
-            bits = (_e207 << _e208) | ((_e210 >> 1u) >> (31u - _e214));
-            uint _e219 = bits;
-            uint _e223 = table.inner[_e219 >> 23u];
-            entry = _e223;
-            uint _e224 = entry;
-            total_1 = _e224;
-            uint _e225 = bits;
-            uint _e226 = entry;
-            bits = _e225 << (_e226 & 15u);
-            uint _e230 = odd_1_;
-            uint _e231 = last_1_;
-            odd_1_ = _e230 ^ (_e231 & 16843008u);
-            uint _e235 = entry;
-            last_1_ = _e235;
+            packed_char4 reinterpreted_packed_char4_e185 = as_type<packed_char4>(_e185);
+            low_0_0_ = as_type<int>(as_type<uint>(_e183) + as_type<uint>(( + reinterpreted_packed_char4_e184[0] * reinterpreted_packed_char4_e185[0] + reinterpreted_packed_char4_e184[1] * reinterpreted_packed_char4_e185[1] + reinterpreted_packed_char4_e184[2] * reinterpreted_packed_char4_e185[2] + reinterpreted_packed_char4_e184[3] * reinterpreted_packed_char4_e185[3])));
+            uint _e188 = taken;
+            uint _e189 = total_1;
+            taken = _e188 + (_e189 & 255u);
+            uint _e193 = taken;
+            crossed = _e193 >= 32u;
+            uint _e196 = taken;
+            taken = _e196 & 31u;
+            uint _e199 = word;
+            uint _e200 = next_1;
+            bool _e201 = crossed;
+            word = _e201 ? _e200 : _e199;
+            uint _e203 = next_1;
+            uint _e204 = ahead;
+            bool _e205 = crossed;
+            next_1 = _e205 ? _e204 : _e203;
+            uint _e207 = at;
+            uint _e208 = at;
+            bool _e211 = crossed;
+            at = _e211 ? (_e208 + 32u) : _e207;
+            uint _e214 = at;
+            uint _e216 = stream[_e214];
+            ahead = _e216;
+            uint _e217 = word;
+            uint _e218 = taken;
+            uint _e220 = next_1;
+            uint _e224 = taken;
+            bits = (_e217 << _e218) | ((_e220 >> 1u) >> (31u - _e224));
+            uint _e229 = bits;
+            uint _e233 = table.inner[_e229 >> 23u];
+            entry = _e233;
+            uint _e234 = entry;
+            total_1 = _e234;
+            uint _e235 = bits;
             uint _e236 = entry;
-            uint _e239 = odd_1_;
-            level = (_e236 & 4278124287u) | _e239;
-            int _e241 = high_1_0_;
-            uint _e242 = level;
-            uint _e243 = x_0_0_.z;
-            packed_char4 reinterpreted_packed_char4_e242 = as_type<packed_char4>(_e242);
-            packed_char4 reinterpreted_packed_char4_e243 = as_type<packed_char4>(_e243);
-            high_1_0_ = as_type<int>(as_type<uint>(_e241) + as_type<uint>(( + reinterpreted_packed_char4_e242[0] * reinterpreted_packed_char4_e243[0] + reinterpreted_packed_char4_e242[1] * reinterpreted_packed_char4_e243[1] + reinterpreted_packed_char4_e242[2] * reinterpreted_packed_char4_e243[2] + reinterpreted_packed_char4_e242[3] * reinterpreted_packed_char4_e243[3])));
-            int _e246 = low_1_0_;
-            uint _e247 = level;
-            uint _e248 = x_0_0_.w;
-            packed_char4 reinterpreted_packed_char4_e247 = as_type<packed_char4>(_e247);
-            packed_char4 reinterpreted_packed_char4_e248 = as_type<packed_char4>(_e248);
-            low_1_0_ = as_type<int>(as_type<uint>(_e246) + as_type<uint>(( + reinterpreted_packed_char4_e247[0] * reinterpreted_packed_char4_e248[0] + reinterpreted_packed_char4_e247[1] * reinterpreted_packed_char4_e248[1] + reinterpreted_packed_char4_e247[2] * reinterpreted_packed_char4_e248[2] + reinterpreted_packed_char4_e247[3] * reinterpreted_packed_char4_e248[3])));
-            uint _e256 = group_1;
-            metal::uint4 x_1_0_ = digits[(first + (0u * step)) + (4u * (_e256 + 1u))];
-            uint _e264 = bits;
-            uint _e268 = table.inner[_e264 >> 23u];
-            entry = _e268;
-            uint _e269 = total_1;
-            uint _e270 = entry;
-            total_1 = _e269 + _e270;
-            uint _e272 = bits;
-            uint _e273 = entry;
-            bits = _e272 << (_e273 & 15u);
-            uint _e277 = even_0_;
-            uint _e278 = last_0_;
-            even_0_ = _e277 ^ (_e278 & 16843008u);
-            uint _e282 = entry;
-            last_0_ = _e282;
+            bits = _e235 << (_e236 & 15u);
+            uint _e240 = odd_1_;
+            uint _e241 = last_1_;
+            odd_1_ = _e240 ^ (_e241 & 16843008u);
+            uint _e245 = entry;
+            last_1_ = _e245;
+            uint _e246 = entry;
+            uint _e249 = odd_1_;
+            level = (_e246 & 4278124287u) | _e249;
+            int _e251 = high_1_0_;
+            uint _e252 = level;
+            uint _e253 = x_0_0_.z;
+            packed_char4 reinterpreted_packed_char4_e252 = as_type<packed_char4>(_e252);
+            packed_char4 reinterpreted_packed_char4_e253 = as_type<packed_char4>(_e253);
+            high_1_0_ = as_type<int>(as_type<uint>(_e251) + as_type<uint>(( + reinterpreted_packed_char4_e252[0] * reinterpreted_packed_char4_e253[0] + reinterpreted_packed_char4_e252[1] * reinterpreted_packed_char4_e253[1] + reinterpreted_packed_char4_e252[2] * reinterpreted_packed_char4_e253[2] + reinterpreted_packed_char4_e252[3] * reinterpreted_packed_char4_e253[3])));
+            int _e256 = low_1_0_;
+            uint _e257 = level;
+            uint _e258 = x_0_0_.w;
+            packed_char4 reinterpreted_packed_char4_e257 = as_type<packed_char4>(_e257);
+            packed_char4 reinterpreted_packed_char4_e258 = as_type<packed_char4>(_e258);
+            low_1_0_ = as_type<int>(as_type<uint>(_e256) + as_type<uint>(( + reinterpreted_packed_char4_e257[0] * reinterpreted_packed_char4_e258[0] + reinterpreted_packed_char4_e257[1] * reinterpreted_packed_char4_e258[1] + reinterpreted_packed_char4_e257[2] * reinterpreted_packed_char4_e258[2] + reinterpreted_packed_char4_e257[3] * reinterpreted_packed_char4_e258[3])));
+            uint _e266 = group_1;
+            metal::uint4 x_1_0_ = digits[(first + (0u * step)) + (4u * (_e266 + 1u))];
+            uint _e274 = bits;
+            uint _e278 = table.inner[_e274 >> 23u];
+            entry = _e278;
+            uint _e279 = total_1;
+            uint _e280 = entry;
+            total_1 = _e279 + _e280;
+            uint _e282 = bits;
             uint _e283 = entry;
-            uint _e286 = even_0_;
-            level = (_e283 & 4278124287u) | _e286;
-            int _e288 = high_0_0_;
-            uint _e289 = level;
-            uint _e290 = x_1_0_.x;
-            packed_char4 reinterpreted_packed_char4_e289 = as_type<packed_char4>(_e289);
-            packed_char4 reinterpreted_packed_char4_e290 = as_type<packed_char4>(_e290);
-            high_0_0_ = as_type<int>(as_type<uint>(_e288) + as_type<uint>(( + reinterpreted_packed_char4_e289[0] * reinterpreted_packed_char4_e290[0] + reinterpreted_packed_char4_e289[1] * reinterpreted_packed_char4_e290[1] + reinterpreted_packed_char4_e289[2] * reinterpreted_packed_char4_e290[2] + reinterpreted_packed_char4_e289[3] * reinterpreted_packed_char4_e290[3])));
-            int _e293 = low_0_0_;
-            uint _e294 = level;
-            uint _e295 = x_1_0_.y;
-            packed_char4 reinterpreted_packed_char4_e294 = as_type<packed_char4>(_e294);
-            packed_char4 reinterpreted_packed_char4_e295 = as_type<packed_char4>(_e295);
-            low_0_0_ = as_type<int>(as_type<uint>(_e293) + as_type<uint>(( + reinterpreted_packed_char4_e294[0] * reinterpreted_packed_char4_e295[0] + reinterpreted_packed_char4_e294[1] * reinterpreted_packed_char4_e295[1] + reinterpreted_packed_char4_e294[2] * reinterpreted_packed_char4_e295[2] + reinterpreted_packed_char4_e294[3] * reinterpreted_packed_char4_e295[3])));
-            uint _e299 = bits;
-            uint _e303 = table.inner[_e299 >> 23u];
-            entry = _e303;
-            uint _e304 = total_1;
-            uint _e305 = entry;
-            total_1 = _e304 + _e305;
-            uint _e307 = even_1_;
-            uint _e308 = last_1_;
-            even_1_ = _e307 ^ (_e308 & 16843008u);
-            uint _e312 = entry;
-            last_1_ = _e312;
-            uint _e313 = entry;
-            uint _e316 = even_1_;
-            level = (_e313 & 4278124287u) | _e316;
-            int _e318 = high_1_0_;
-            uint _e319 = level;
-            uint _e320 = x_1_0_.x;
-            packed_char4 reinterpreted_packed_char4_e319 = as_type<packed_char4>(_e319);
-            packed_char4 reinterpreted_packed_char4_e320 = as_type<packed_char4>(_e320);
-            high_1_0_ = as_type<int>(as_type<uint>(_e318) + as_type<uint>(( + reinterpreted_packed_char4_e319[0] * reinterpreted_packed_char4_e320[0] + reinterpreted_packed_char4_e319[1] * reinterpreted_packed_char4_e320[1] + reinterpreted_packed_char4_e319[2] * reinterpreted_packed_char4_e320[2] + reinterpreted_packed_char4_e319[3] * reinterpreted_packed_char4_e320[3])));
-            int _e323 = low_1_0_;
-            uint _e324 = level;
-            uint _e325 = x_1_0_.y;
-            packed_char4 reinterpreted_packed_char4_e324 = as_type<packed_char4>(_e324);
-            packed_char4 reinterpreted_packed_char4_e325 = as_type<packed_char4>(_e325);
-            low_1_0_ = as_type<int>(as_type<uint>(_e323) + as_type<uint>(( + reinterpreted_packed_char4_e324[0] * reinterpreted_packed_char4_e325[0] + reinterpreted_packed_char4_e324[1] * reinterpreted_packed_char4_e325[1] + reinterpreted_packed_char4_e324[2] * reinterpreted_packed_char4_e325[2] + reinterpreted_packed_char4_e324[3] * reinterpreted_packed_char4_e325[3])));
-            uint _e328 = taken;
-            uint _e329 = total_1;
-            taken = _e328 + (_e329 & 255u);
-            uint _e333 = taken;
-            if (_e333 >= 32u) {
-                uint _e336 = taken;
-                taken = _e336 - 32u;
-                uint _e339 = next;
-                word = _e339;
-                uint _e340 = ahead;
-                next = _e340;
-                uint _e342 = at;
-                uint _e344 = stream[_e342];
-                ahead = _e344;
-                uint _e345 = at;
-                at = _e345 + 32u;
-            }
-            uint _e348 = word;
-            uint _e349 = taken;
-            uint _e351 = next;
-            uint _e355 = taken;
-            bits = (_e348 << _e349) | ((_e351 >> 1u) >> (31u - _e355));
-            uint _e360 = bits;
-            uint _e364 = table.inner[_e360 >> 23u];
-            entry = _e364;
-            uint _e365 = entry;
-            total_1 = _e365;
-            uint _e366 = bits;
-            uint _e367 = entry;
-            bits = _e366 << (_e367 & 15u);
-            uint _e371 = odd_0_;
-            uint _e372 = last_0_;
-            odd_0_ = _e371 ^ (_e372 & 16843008u);
-            uint _e376 = entry;
-            last_0_ = _e376;
-            uint _e377 = entry;
-            uint _e380 = odd_0_;
-            level = (_e377 & 4278124287u) | _e380;
-            int _e382 = high_0_0_;
-            uint _e383 = level;
-            uint _e384 = x_1_0_.z;
-            packed_char4 reinterpreted_packed_char4_e383 = as_type<packed_char4>(_e383);
-            packed_char4 reinterpreted_packed_char4_e384 = as_type<packed_char4>(_e384);
-            high_0_0_ = as_type<int>(as_type<uint>(_e382) + as_type<uint>(( + reinterpreted_packed_char4_e383[0] * reinterpreted_packed_char4_e384[0] + reinterpreted_packed_char4_e383[1] * reinterpreted_packed_char4_e384[1] + reinterpreted_packed_char4_e383[2] * reinterpreted_packed_char4_e384[2] + reinterpreted_packed_char4_e383[3] * reinterpreted_packed_char4_e384[3])));
-            int _e387 = low_0_0_;
-            uint _e388 = level;
-            uint _e389 = x_1_0_.w;
-            packed_char4 reinterpreted_packed_char4_e388 = as_type<packed_char4>(_e388);
-            packed_char4 reinterpreted_packed_char4_e389 = as_type<packed_char4>(_e389);
-            low_0_0_ = as_type<int>(as_type<uint>(_e387) + as_type<uint>(( + reinterpreted_packed_char4_e388[0] * reinterpreted_packed_char4_e389[0] + reinterpreted_packed_char4_e388[1] * reinterpreted_packed_char4_e389[1] + reinterpreted_packed_char4_e388[2] * reinterpreted_packed_char4_e389[2] + reinterpreted_packed_char4_e388[3] * reinterpreted_packed_char4_e389[3])));
-            uint _e393 = bits;
-            uint _e397 = table.inner[_e393 >> 23u];
-            entry = _e397;
-            uint _e398 = total_1;
-            uint _e399 = entry;
-            total_1 = _e398 + _e399;
-            uint _e401 = bits;
-            uint _e402 = entry;
-            bits = _e401 << (_e402 & 15u);
-            uint _e406 = odd_1_;
-            uint _e407 = last_1_;
-            odd_1_ = _e406 ^ (_e407 & 16843008u);
-            uint _e411 = entry;
-            last_1_ = _e411;
-            uint _e412 = entry;
-            uint _e415 = odd_1_;
-            level = (_e412 & 4278124287u) | _e415;
-            int _e417 = high_1_0_;
-            uint _e418 = level;
-            uint _e419 = x_1_0_.z;
-            packed_char4 reinterpreted_packed_char4_e418 = as_type<packed_char4>(_e418);
-            packed_char4 reinterpreted_packed_char4_e419 = as_type<packed_char4>(_e419);
-            high_1_0_ = as_type<int>(as_type<uint>(_e417) + as_type<uint>(( + reinterpreted_packed_char4_e418[0] * reinterpreted_packed_char4_e419[0] + reinterpreted_packed_char4_e418[1] * reinterpreted_packed_char4_e419[1] + reinterpreted_packed_char4_e418[2] * reinterpreted_packed_char4_e419[2] + reinterpreted_packed_char4_e418[3] * reinterpreted_packed_char4_e419[3])));
-            int _e422 = low_1_0_;
-            uint _e423 = level;
-            uint _e424 = x_1_0_.w;
-            packed_char4 reinterpreted_packed_char4_e423 = as_type<packed_char4>(_e423);
-            packed_char4 reinterpreted_packed_char4_e424 = as_type<packed_char4>(_e424);
-            low_1_0_ = as_type<int>(as_type<uint>(_e422) + as_type<uint>(( + reinterpreted_packed_char4_e423[0] * reinterpreted_packed_char4_e424[0] + reinterpreted_packed_char4_e423[1] * reinterpreted_packed_char4_e424[1] + reinterpreted_packed_char4_e423[2] * reinterpreted_packed_char4_e424[2] + reinterpreted_packed_char4_e423[3] * reinterpreted_packed_char4_e424[3])));
-            uint _e432 = group_1;
-            metal::uint4 x_2_0_ = digits[(first + (0u * step)) + (4u * (_e432 + 2u))];
-            uint _e440 = bits;
-            uint _e444 = table.inner[_e440 >> 23u];
-            entry = _e444;
-            uint _e445 = total_1;
-            uint _e446 = entry;
-            total_1 = _e445 + _e446;
-            uint _e448 = even_0_;
-            uint _e449 = last_0_;
-            even_0_ = _e448 ^ (_e449 & 16843008u);
-            uint _e453 = entry;
-            last_0_ = _e453;
-            uint _e454 = entry;
-            uint _e457 = even_0_;
-            level = (_e454 & 4278124287u) | _e457;
-            int _e459 = high_0_0_;
-            uint _e460 = level;
-            uint _e461 = x_2_0_.x;
-            packed_char4 reinterpreted_packed_char4_e460 = as_type<packed_char4>(_e460);
-            packed_char4 reinterpreted_packed_char4_e461 = as_type<packed_char4>(_e461);
-            high_0_0_ = as_type<int>(as_type<uint>(_e459) + as_type<uint>(( + reinterpreted_packed_char4_e460[0] * reinterpreted_packed_char4_e461[0] + reinterpreted_packed_char4_e460[1] * reinterpreted_packed_char4_e461[1] + reinterpreted_packed_char4_e460[2] * reinterpreted_packed_char4_e461[2] + reinterpreted_packed_char4_e460[3] * reinterpreted_packed_char4_e461[3])));
-            int _e464 = low_0_0_;
-            uint _e465 = level;
-            uint _e466 = x_2_0_.y;
-            packed_char4 reinterpreted_packed_char4_e465 = as_type<packed_char4>(_e465);
-            packed_char4 reinterpreted_packed_char4_e466 = as_type<packed_char4>(_e466);
-            low_0_0_ = as_type<int>(as_type<uint>(_e464) + as_type<uint>(( + reinterpreted_packed_char4_e465[0] * reinterpreted_packed_char4_e466[0] + reinterpreted_packed_char4_e465[1] * reinterpreted_packed_char4_e466[1] + reinterpreted_packed_char4_e465[2] * reinterpreted_packed_char4_e466[2] + reinterpreted_packed_char4_e465[3] * reinterpreted_packed_char4_e466[3])));
-            uint _e469 = taken;
-            uint _e470 = total_1;
-            taken = _e469 + (_e470 & 255u);
-            uint _e474 = taken;
-            if (_e474 >= 32u) {
-                uint _e477 = taken;
-                taken = _e477 - 32u;
-                uint _e480 = next;
-                word = _e480;
-                uint _e481 = ahead;
-                next = _e481;
-                uint _e483 = at;
-                uint _e485 = stream[_e483];
-                ahead = _e485;
-                uint _e486 = at;
-                at = _e486 + 32u;
-            }
-            uint _e489 = word;
-            uint _e490 = taken;
-            uint _e492 = next;
+            bits = _e282 << (_e283 & 15u);
+            uint _e287 = even_0_;
+            uint _e288 = last_0_;
+            even_0_ = _e287 ^ (_e288 & 16843008u);
+            uint _e292 = entry;
+            last_0_ = _e292;
+            uint _e293 = entry;
+            uint _e296 = even_0_;
+            level = (_e293 & 4278124287u) | _e296;
+            int _e298 = high_0_0_;
+            uint _e299 = level;
+            uint _e300 = x_1_0_.x;
+            packed_char4 reinterpreted_packed_char4_e299 = as_type<packed_char4>(_e299);
+            packed_char4 reinterpreted_packed_char4_e300 = as_type<packed_char4>(_e300);
+            high_0_0_ = as_type<int>(as_type<uint>(_e298) + as_type<uint>(( + reinterpreted_packed_char4_e299[0] * reinterpreted_packed_char4_e300[0] + reinterpreted_packed_char4_e299[1] * reinterpreted_packed_char4_e300[1] + reinterpreted_packed_char4_e299[2] * reinterpreted_packed_char4_e300[2] + reinterpreted_packed_char4_e299[3] * reinterpreted_packed_char4_e300[3])));
+            int _e303 = low_0_0_;
+            uint _e304 = level;
+            uint _e305 = x_1_0_.y;
+            packed_char4 reinterpreted_packed_char4_e304 = as_type<packed_char4>(_e304);
+            packed_char4 reinterpreted_packed_char4_e305 = as_type<packed_char4>(_e305);
+            low_0_0_ = as_type<int>(as_type<uint>(_e303) + as_type<uint>(( + reinterpreted_packed_char4_e304[0] * reinterpreted_packed_char4_e305[0] + reinterpreted_packed_char4_e304[1] * reinterpreted_packed_char4_e305[1] + reinterpreted_packed_char4_e304[2] * reinterpreted_packed_char4_e305[2] + reinterpreted_packed_char4_e304[3] * reinterpreted_packed_char4_e305[3])));
+            uint _e309 = bits;
+            uint _e313 = table.inner[_e309 >> 23u];
+            entry = _e313;
+            uint _e314 = total_1;
+            uint _e315 = entry;
+            total_1 = _e314 + _e315;
+            uint _e317 = even_1_;
+            uint _e318 = last_1_;
+            even_1_ = _e317 ^ (_e318 & 16843008u);
+            uint _e322 = entry;
+            last_1_ = _e322;
+            uint _e323 = entry;
+            uint _e326 = even_1_;
+            level = (_e323 & 4278124287u) | _e326;
+            int _e328 = high_1_0_;
+            uint _e329 = level;
+            uint _e330 = x_1_0_.x;
+            packed_char4 reinterpreted_packed_char4_e329 = as_type<packed_char4>(_e329);
+            packed_char4 reinterpreted_packed_char4_e330 = as_type<packed_char4>(_e330);
+            high_1_0_ = as_type<int>(as_type<uint>(_e328) + as_type<uint>(( + reinterpreted_packed_char4_e329[0] * reinterpreted_packed_char4_e330[0] + reinterpreted_packed_char4_e329[1] * reinterpreted_packed_char4_e330[1] + reinterpreted_packed_char4_e329[2] * reinterpreted_packed_char4_e330[2] + reinterpreted_packed_char4_e329[3] * reinterpreted_packed_char4_e330[3])));
+            int _e333 = low_1_0_;
+            uint _e334 = level;
+            uint _e335 = x_1_0_.y;
+            packed_char4 reinterpreted_packed_char4_e334 = as_type<packed_char4>(_e334);
+            packed_char4 reinterpreted_packed_char4_e335 = as_type<packed_char4>(_e335);
+            low_1_0_ = as_type<int>(as_type<uint>(_e333) + as_type<uint>(( + reinterpreted_packed_char4_e334[0] * reinterpreted_packed_char4_e335[0] + reinterpreted_packed_char4_e334[1] * reinterpreted_packed_char4_e335[1] + reinterpreted_packed_char4_e334[2] * reinterpreted_packed_char4_e335[2] + reinterpreted_packed_char4_e334[3] * reinterpreted_packed_char4_e335[3])));
+            uint _e338 = taken;
+            uint _e339 = total_1;
+            taken = _e338 + (_e339 & 255u);
+            uint _e343 = taken;
+            crossed = _e343 >= 32u;
+            uint _e346 = taken;
+            taken = _e346 & 31u;
+            uint _e349 = word;
+            uint _e350 = next_1;
+            bool _e351 = crossed;
+            word = _e351 ? _e350 : _e349;
+            uint _e353 = next_1;
+            uint _e354 = ahead;
+            bool _e355 = crossed;
+            next_1 = _e355 ? _e354 : _e353;
+            uint _e357 = at;
+            uint _e358 = at;
+            bool _e361 = crossed;
+            at = _e361 ? (_e358 + 32u) : _e357;
+            uint _e364 = at;
+            uint _e366 = stream[_e364];
+            ahead = _e366;
+            uint _e367 = word;
+            uint _e368 = taken;
+            uint _e370 = next_1;
+            uint _e374 = taken;
+            bits = (_e367 << _e368) | ((_e370 >> 1u) >> (31u - _e374));
+            uint _e379 = bits;
+            uint _e383 = table.inner[_e379 >> 23u];
+            entry = _e383;
+            uint _e384 = entry;
+            total_1 = _e384;
+            uint _e385 = bits;
+            uint _e386 = entry;
+            bits = _e385 << (_e386 & 15u);
+            uint _e390 = odd_0_;
+            uint _e391 = last_0_;
+            odd_0_ = _e390 ^ (_e391 & 16843008u);
+            uint _e395 = entry;
+            last_0_ = _e395;
+            uint _e396 = entry;
+            uint _e399 = odd_0_;
+            level = (_e396 & 4278124287u) | _e399;
+            int _e401 = high_0_0_;
+            uint _e402 = level;
+            uint _e403 = x_1_0_.z;
+            packed_char4 reinterpreted_packed_char4_e402 = as_type<packed_char4>(_e402);
+            packed_char4 reinterpreted_packed_char4_e403 = as_type<packed_char4>(_e403);
+            high_0_0_ = as_type<int>(as_type<uint>(_e401) + as_type<uint>(( + reinterpreted_packed_char4_e402[0] * reinterpreted_packed_char4_e403[0] + reinterpreted_packed_char4_e402[1] * reinterpreted_packed_char4_e403[1] + reinterpreted_packed_char4_e402[2] * reinterpreted_packed_char4_e403[2] + reinterpreted_packed_char4_e402[3] * reinterpreted_packed_char4_e403[3])));
+            int _e406 = low_0_0_;
+            uint _e407 = level;
+            uint _e408 = x_1_0_.w;
+            packed_char4 reinterpreted_packed_char4_e407 = as_type<packed_char4>(_e407);
+            packed_char4 reinterpreted_packed_char4_e408 = as_type<packed_char4>(_e408);
+            low_0_0_ = as_type<int>(as_type<uint>(_e406) + as_type<uint>(( + reinterpreted_packed_char4_e407[0] * reinterpreted_packed_char4_e408[0] + reinterpreted_packed_char4_e407[1] * reinterpreted_packed_char4_e408[1] + reinterpreted_packed_char4_e407[2] * reinterpreted_packed_char4_e408[2] + reinterpreted_packed_char4_e407[3] * reinterpreted_packed_char4_e408[3])));
+            uint _e412 = bits;
+            uint _e416 = table.inner[_e412 >> 23u];
+            entry = _e416;
+            uint _e417 = total_1;
+            uint _e418 = entry;
+            total_1 = _e417 + _e418;
+            uint _e420 = bits;
+            uint _e421 = entry;
+            bits = _e420 << (_e421 & 15u);
+            uint _e425 = odd_1_;
+            uint _e426 = last_1_;
+            odd_1_ = _e425 ^ (_e426 & 16843008u);
+            uint _e430 = entry;
+            last_1_ = _e430;
+            uint _e431 = entry;
+            uint _e434 = odd_1_;
+            level = (_e431 & 4278124287u) | _e434;
+            int _e436 = high_1_0_;
+            uint _e437 = level;
+            uint _e438 = x_1_0_.z;
+            packed_char4 reinterpreted_packed_char4_e437 = as_type<packed_char4>(_e437);
+            packed_char4 reinterpreted_packed_char4_e438 = as_type<packed_char4>(_e438);
+            high_1_0_ = as_type<int>(as_type<uint>(_e436) + as_type<uint>(( + reinterpreted_packed_char4_e437[0] * reinterpreted_packed_char4_e438[0] + reinterpreted_packed_char4_e437[1] * reinterpreted_packed_char4_e438[1] + reinterpreted_packed_char4_e437[2] * reinterpreted_packed_char4_e438[2] + reinterpreted_packed_char4_e437[3] * reinterpreted_packed_char4_e438[3])));
+            int _e441 = low_1_0_;
+            uint _e442 = level;
+            uint _e443 = x_1_0_.w;
+            packed_char4 reinterpreted_packed_char4_e442 = as_type<packed_char4>(_e442);
+            packed_char4 reinterpreted_packed_char4_e443 = as_type<packed_char4>(_e443);
+            low_1_0_ = as_type<int>(as_type<uint>(_e441) + as_type<uint>(( + reinterpreted_packed_char4_e442[0] * reinterpreted_packed_char4_e443[0] + reinterpreted_packed_char4_e442[1] * reinterpreted_packed_char4_e443[1] + reinterpreted_packed_char4_e442[2] * reinterpreted_packed_char4_e443[2] + reinterpreted_packed_char4_e442[3] * reinterpreted_packed_char4_e443[3])));
+            uint _e451 = group_1;
+            metal::uint4 x_2_0_ = digits[(first + (0u * step)) + (4u * (_e451 + 2u))];
+            uint _e459 = bits;
+            uint _e463 = table.inner[_e459 >> 23u];
+            entry = _e463;
+            uint _e464 = total_1;
+            uint _e465 = entry;
+            total_1 = _e464 + _e465;
+            uint _e467 = even_0_;
+            uint _e468 = last_0_;
+            even_0_ = _e467 ^ (_e468 & 16843008u);
+            uint _e472 = entry;
+            last_0_ = _e472;
+            uint _e473 = entry;
+            uint _e476 = even_0_;
+            level = (_e473 & 4278124287u) | _e476;
+            int _e478 = high_0_0_;
+            uint _e479 = level;
+            uint _e480 = x_2_0_.x;
+            packed_char4 reinterpreted_packed_char4_e479 = as_type<packed_char4>(_e479);
+            packed_char4 reinterpreted_packed_char4_e480 = as_type<packed_char4>(_e480);
+            high_0_0_ = as_type<int>(as_type<uint>(_e478) + as_type<uint>(( + reinterpreted_packed_char4_e479[0] * reinterpreted_packed_char4_e480[0] + reinterpreted_packed_char4_e479[1] * reinterpreted_packed_char4_e480[1] + reinterpreted_packed_char4_e479[2] * reinterpreted_packed_char4_e480[2] + reinterpreted_packed_char4_e479[3] * reinterpreted_packed_char4_e480[3])));
+            int _e483 = low_0_0_;
+            uint _e484 = level;
+            uint _e485 = x_2_0_.y;
+            packed_char4 reinterpreted_packed_char4_e484 = as_type<packed_char4>(_e484);
+            packed_char4 reinterpreted_packed_char4_e485 = as_type<packed_char4>(_e485);
+            low_0_0_ = as_type<int>(as_type<uint>(_e483) + as_type<uint>(( + reinterpreted_packed_char4_e484[0] * reinterpreted_packed_char4_e485[0] + reinterpreted_packed_char4_e484[1] * reinterpreted_packed_char4_e485[1] + reinterpreted_packed_char4_e484[2] * reinterpreted_packed_char4_e485[2] + reinterpreted_packed_char4_e484[3] * reinterpreted_packed_char4_e485[3])));
+            uint _e488 = taken;
+            uint _e489 = total_1;
+            taken = _e488 + (_e489 & 255u);
+            uint _e493 = taken;
+            crossed = _e493 >= 32u;
             uint _e496 = taken;
-            bits = (_e489 << _e490) | ((_e492 >> 1u) >> (31u - _e496));
-            uint _e501 = bits;
-            uint _e505 = table.inner[_e501 >> 23u];
-            entry = _e505;
-            uint _e506 = entry;
-            total_1 = _e506;
-            uint _e507 = bits;
-            uint _e508 = entry;
-            bits = _e507 << (_e508 & 15u);
-            uint _e512 = even_1_;
-            uint _e513 = last_1_;
-            even_1_ = _e512 ^ (_e513 & 16843008u);
-            uint _e517 = entry;
-            last_1_ = _e517;
-            uint _e518 = entry;
-            uint _e521 = even_1_;
-            level = (_e518 & 4278124287u) | _e521;
-            int _e523 = high_1_0_;
-            uint _e524 = level;
-            uint _e525 = x_2_0_.x;
-            packed_char4 reinterpreted_packed_char4_e524 = as_type<packed_char4>(_e524);
-            packed_char4 reinterpreted_packed_char4_e525 = as_type<packed_char4>(_e525);
-            high_1_0_ = as_type<int>(as_type<uint>(_e523) + as_type<uint>(( + reinterpreted_packed_char4_e524[0] * reinterpreted_packed_char4_e525[0] + reinterpreted_packed_char4_e524[1] * reinterpreted_packed_char4_e525[1] + reinterpreted_packed_char4_e524[2] * reinterpreted_packed_char4_e525[2] + reinterpreted_packed_char4_e524[3] * reinterpreted_packed_char4_e525[3])));
-            int _e528 = low_1_0_;
-            uint _e529 = level;
-            uint _e530 = x_2_0_.y;
-            packed_char4 reinterpreted_packed_char4_e529 = as_type<packed_char4>(_e529);
-            packed_char4 reinterpreted_packed_char4_e530 = as_type<packed_char4>(_e530);
-            low_1_0_ = as_type<int>(as_type<uint>(_e528) + as_type<uint>(( + reinterpreted_packed_char4_e529[0] * reinterpreted_packed_char4_e530[0] + reinterpreted_packed_char4_e529[1] * reinterpreted_packed_char4_e530[1] + reinterpreted_packed_char4_e529[2] * reinterpreted_packed_char4_e530[2] + reinterpreted_packed_char4_e529[3] * reinterpreted_packed_char4_e530[3])));
-            uint _e534 = bits;
-            uint _e538 = table.inner[_e534 >> 23u];
-            entry = _e538;
-            uint _e539 = total_1;
-            uint _e540 = entry;
-            total_1 = _e539 + _e540;
-            uint _e542 = bits;
-            uint _e543 = entry;
-            bits = _e542 << (_e543 & 15u);
-            uint _e547 = odd_0_;
-            uint _e548 = last_0_;
-            odd_0_ = _e547 ^ (_e548 & 16843008u);
-            uint _e552 = entry;
-            last_0_ = _e552;
-            uint _e553 = entry;
-            uint _e556 = odd_0_;
-            level = (_e553 & 4278124287u) | _e556;
-            int _e558 = high_0_0_;
-            uint _e559 = level;
-            uint _e560 = x_2_0_.z;
-            packed_char4 reinterpreted_packed_char4_e559 = as_type<packed_char4>(_e559);
-            packed_char4 reinterpreted_packed_char4_e560 = as_type<packed_char4>(_e560);
-            high_0_0_ = as_type<int>(as_type<uint>(_e558) + as_type<uint>(( + reinterpreted_packed_char4_e559[0] * reinterpreted_packed_char4_e560[0] + reinterpreted_packed_char4_e559[1] * reinterpreted_packed_char4_e560[1] + reinterpreted_packed_char4_e559[2] * reinterpreted_packed_char4_e560[2] + reinterpreted_packed_char4_e559[3] * reinterpreted_packed_char4_e560[3])));
-            int _e563 = low_0_0_;
-            uint _e564 = level;
-            uint _e565 = x_2_0_.w;
-            packed_char4 reinterpreted_packed_char4_e564 = as_type<packed_char4>(_e564);
-            packed_char4 reinterpreted_packed_char4_e565 = as_type<packed_char4>(_e565);
-            low_0_0_ = as_type<int>(as_type<uint>(_e563) + as_type<uint>(( + reinterpreted_packed_char4_e564[0] * reinterpreted_packed_char4_e565[0] + reinterpreted_packed_char4_e564[1] * reinterpreted_packed_char4_e565[1] + reinterpreted_packed_char4_e564[2] * reinterpreted_packed_char4_e565[2] + reinterpreted_packed_char4_e564[3] * reinterpreted_packed_char4_e565[3])));
-            uint _e569 = bits;
-            uint _e573 = table.inner[_e569 >> 23u];
-            entry = _e573;
-            uint _e574 = total_1;
-            uint _e575 = entry;
-            total_1 = _e574 + _e575;
-            uint _e577 = odd_1_;
-            uint _e578 = last_1_;
-            odd_1_ = _e577 ^ (_e578 & 16843008u);
-            uint _e582 = entry;
-            last_1_ = _e582;
-            uint _e583 = entry;
-            uint _e586 = odd_1_;
-            level = (_e583 & 4278124287u) | _e586;
-            int _e588 = high_1_0_;
-            uint _e589 = level;
-            uint _e590 = x_2_0_.z;
-            packed_char4 reinterpreted_packed_char4_e589 = as_type<packed_char4>(_e589);
-            packed_char4 reinterpreted_packed_char4_e590 = as_type<packed_char4>(_e590);
-            high_1_0_ = as_type<int>(as_type<uint>(_e588) + as_type<uint>(( + reinterpreted_packed_char4_e589[0] * reinterpreted_packed_char4_e590[0] + reinterpreted_packed_char4_e589[1] * reinterpreted_packed_char4_e590[1] + reinterpreted_packed_char4_e589[2] * reinterpreted_packed_char4_e590[2] + reinterpreted_packed_char4_e589[3] * reinterpreted_packed_char4_e590[3])));
-            int _e593 = low_1_0_;
-            uint _e594 = level;
-            uint _e595 = x_2_0_.w;
-            packed_char4 reinterpreted_packed_char4_e594 = as_type<packed_char4>(_e594);
-            packed_char4 reinterpreted_packed_char4_e595 = as_type<packed_char4>(_e595);
-            low_1_0_ = as_type<int>(as_type<uint>(_e593) + as_type<uint>(( + reinterpreted_packed_char4_e594[0] * reinterpreted_packed_char4_e595[0] + reinterpreted_packed_char4_e594[1] * reinterpreted_packed_char4_e595[1] + reinterpreted_packed_char4_e594[2] * reinterpreted_packed_char4_e595[2] + reinterpreted_packed_char4_e594[3] * reinterpreted_packed_char4_e595[3])));
-            uint _e598 = taken;
-            uint _e599 = total_1;
-            taken = _e598 + (_e599 & 255u);
-            uint _e603 = taken;
-            if (_e603 >= 32u) {
-                uint _e606 = taken;
-                taken = _e606 - 32u;
-                uint _e609 = next;
-                word = _e609;
-                uint _e610 = ahead;
-                next = _e610;
-                uint _e612 = at;
-                uint _e614 = stream[_e612];
-                ahead = _e614;
-                uint _e615 = at;
-                at = _e615 + 32u;
-            }
+            taken = _e496 & 31u;
+            uint _e499 = word;
+            uint _e500 = next_1;
+            bool _e501 = crossed;
+            word = _e501 ? _e500 : _e499;
+            uint _e503 = next_1;
+            uint _e504 = ahead;
+            bool _e505 = crossed;
+            next_1 = _e505 ? _e504 : _e503;
+            uint _e507 = at;
+            uint _e508 = at;
+            bool _e511 = crossed;
+            at = _e511 ? (_e508 + 32u) : _e507;
+            uint _e514 = at;
+            uint _e516 = stream[_e514];
+            ahead = _e516;
+            uint _e517 = word;
+            uint _e518 = taken;
+            uint _e520 = next_1;
+            uint _e524 = taken;
+            bits = (_e517 << _e518) | ((_e520 >> 1u) >> (31u - _e524));
+            uint _e529 = bits;
+            uint _e533 = table.inner[_e529 >> 23u];
+            entry = _e533;
+            uint _e534 = entry;
+            total_1 = _e534;
+            uint _e535 = bits;
+            uint _e536 = entry;
+            bits = _e535 << (_e536 & 15u);
+            uint _e540 = even_1_;
+            uint _e541 = last_1_;
+            even_1_ = _e540 ^ (_e541 & 16843008u);
+            uint _e545 = entry;
+            last_1_ = _e545;
+            uint _e546 = entry;
+            uint _e549 = even_1_;
+            level = (_e546 & 4278124287u) | _e549;
+            int _e551 = high_1_0_;
+            uint _e552 = level;
+            uint _e553 = x_2_0_.x;
+            packed_char4 reinterpreted_packed_char4_e552 = as_type<packed_char4>(_e552);
+            packed_char4 reinterpreted_packed_char4_e553 = as_type<packed_char4>(_e553);
+            high_1_0_ = as_type<int>(as_type<uint>(_e551) + as_type<uint>(( + reinterpreted_packed_char4_e552[0] * reinterpreted_packed_char4_e553[0] + reinterpreted_packed_char4_e552[1] * reinterpreted_packed_char4_e553[1] + reinterpreted_packed_char4_e552[2] * reinterpreted_packed_char4_e553[2] + reinterpreted_packed_char4_e552[3] * reinterpreted_packed_char4_e553[3])));
+            int _e556 = low_1_0_;
+            uint _e557 = level;
+            uint _e558 = x_2_0_.y;
+            packed_char4 reinterpreted_packed_char4_e557 = as_type<packed_char4>(_e557);
+            packed_char4 reinterpreted_packed_char4_e558 = as_type<packed_char4>(_e558);
+            low_1_0_ = as_type<int>(as_type<uint>(_e556) + as_type<uint>(( + reinterpreted_packed_char4_e557[0] * reinterpreted_packed_char4_e558[0] + reinterpreted_packed_char4_e557[1] * reinterpreted_packed_char4_e558[1] + reinterpreted_packed_char4_e557[2] * reinterpreted_packed_char4_e558[2] + reinterpreted_packed_char4_e557[3] * reinterpreted_packed_char4_e558[3])));
+            uint _e562 = bits;
+            uint _e566 = table.inner[_e562 >> 23u];
+            entry = _e566;
+            uint _e567 = total_1;
+            uint _e568 = entry;
+            total_1 = _e567 + _e568;
+            uint _e570 = bits;
+            uint _e571 = entry;
+            bits = _e570 << (_e571 & 15u);
+            uint _e575 = odd_0_;
+            uint _e576 = last_0_;
+            odd_0_ = _e575 ^ (_e576 & 16843008u);
+            uint _e580 = entry;
+            last_0_ = _e580;
+            uint _e581 = entry;
+            uint _e584 = odd_0_;
+            level = (_e581 & 4278124287u) | _e584;
+            int _e586 = high_0_0_;
+            uint _e587 = level;
+            uint _e588 = x_2_0_.z;
+            packed_char4 reinterpreted_packed_char4_e587 = as_type<packed_char4>(_e587);
+            packed_char4 reinterpreted_packed_char4_e588 = as_type<packed_char4>(_e588);
+            high_0_0_ = as_type<int>(as_type<uint>(_e586) + as_type<uint>(( + reinterpreted_packed_char4_e587[0] * reinterpreted_packed_char4_e588[0] + reinterpreted_packed_char4_e587[1] * reinterpreted_packed_char4_e588[1] + reinterpreted_packed_char4_e587[2] * reinterpreted_packed_char4_e588[2] + reinterpreted_packed_char4_e587[3] * reinterpreted_packed_char4_e588[3])));
+            int _e591 = low_0_0_;
+            uint _e592 = level;
+            uint _e593 = x_2_0_.w;
+            packed_char4 reinterpreted_packed_char4_e592 = as_type<packed_char4>(_e592);
+            packed_char4 reinterpreted_packed_char4_e593 = as_type<packed_char4>(_e593);
+            low_0_0_ = as_type<int>(as_type<uint>(_e591) + as_type<uint>(( + reinterpreted_packed_char4_e592[0] * reinterpreted_packed_char4_e593[0] + reinterpreted_packed_char4_e592[1] * reinterpreted_packed_char4_e593[1] + reinterpreted_packed_char4_e592[2] * reinterpreted_packed_char4_e593[2] + reinterpreted_packed_char4_e592[3] * reinterpreted_packed_char4_e593[3])));
+            uint _e597 = bits;
+            uint _e601 = table.inner[_e597 >> 23u];
+            entry = _e601;
+            uint _e602 = total_1;
+            uint _e603 = entry;
+            total_1 = _e602 + _e603;
+            uint _e605 = odd_1_;
+            uint _e606 = last_1_;
+            odd_1_ = _e605 ^ (_e606 & 16843008u);
+            uint _e610 = entry;
+            last_1_ = _e610;
+            uint _e611 = entry;
+            uint _e614 = odd_1_;
+            level = (_e611 & 4278124287u) | _e614;
+            int _e616 = high_1_0_;
+            uint _e617 = level;
+            uint _e618 = x_2_0_.z;
+            packed_char4 reinterpreted_packed_char4_e617 = as_type<packed_char4>(_e617);
+            packed_char4 reinterpreted_packed_char4_e618 = as_type<packed_char4>(_e618);
+            high_1_0_ = as_type<int>(as_type<uint>(_e616) + as_type<uint>(( + reinterpreted_packed_char4_e617[0] * reinterpreted_packed_char4_e618[0] + reinterpreted_packed_char4_e617[1] * reinterpreted_packed_char4_e618[1] + reinterpreted_packed_char4_e617[2] * reinterpreted_packed_char4_e618[2] + reinterpreted_packed_char4_e617[3] * reinterpreted_packed_char4_e618[3])));
+            int _e621 = low_1_0_;
+            uint _e622 = level;
+            uint _e623 = x_2_0_.w;
+            packed_char4 reinterpreted_packed_char4_e622 = as_type<packed_char4>(_e622);
+            packed_char4 reinterpreted_packed_char4_e623 = as_type<packed_char4>(_e623);
+            low_1_0_ = as_type<int>(as_type<uint>(_e621) + as_type<uint>(( + reinterpreted_packed_char4_e622[0] * reinterpreted_packed_char4_e623[0] + reinterpreted_packed_char4_e622[1] * reinterpreted_packed_char4_e623[1] + reinterpreted_packed_char4_e622[2] * reinterpreted_packed_char4_e623[2] + reinterpreted_packed_char4_e622[3] * reinterpreted_packed_char4_e623[3])));
+            uint _e626 = taken;
+            uint _e627 = total_1;
+            taken = _e626 + (_e627 & 255u);
+            uint _e631 = taken;
+            crossed = _e631 >= 32u;
+            uint _e634 = taken;
+            taken = _e634 & 31u;
+            uint _e637 = word;
+            uint _e638 = next_1;
+            bool _e639 = crossed;
+            word = _e639 ? _e638 : _e637;
+            uint _e641 = next_1;
+            uint _e642 = ahead;
+            bool _e643 = crossed;
+            next_1 = _e643 ? _e642 : _e641;
+            uint _e645 = at;
+            uint _e646 = at;
+            bool _e649 = crossed;
+            at = _e649 ? (_e646 + 32u) : _e645;
+            uint _e652 = at;
+            uint _e654 = stream[_e652];
+            ahead = _e654;
         }
     }
-    int _e621 = high_0_0_;
-    int _e624 = low_0_0_;
-    int _e626 = high_1_0_;
-    int _e629 = low_1_0_;
-    return type_7 {{metal::int2(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e621))) + as_type<uint>(_e624)), as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e626))) + as_type<uint>(_e629)))}};
+    int _e658 = high_0_0_;
+    int _e661 = low_0_0_;
+    int _e663 = high_1_0_;
+    int _e666 = low_1_0_;
+    return type_7 {{metal::int2(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e658))) + as_type<uint>(_e661)), as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e663))) + as_type<uint>(_e666)))}};
 }
 
 float side_float(
@@ -700,76 +729,89 @@ int digit_at(
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(both.x))) + as_type<uint>(both.y));
 }
 
+Ahead ahead_of(
+    uint number,
+    uint lane,
+    device type_1 const& stream,
+    constant TupleProductParameters& p,
+    device type_1 const& data,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint touched = 0u;
+    uint _e5 = p.starts;
+    uint _e13 = data[(_e5 + (number * 8u)) + naga_div(lane, 4u)];
+    uint start_1 = (_e13 >> (8u * naga_mod(lane, 4u))) & 255u;
+    uint _e23 = p.entries;
+    uint at_3 = _e23 + (4u * number);
+    uint row_3 = data[at_3];
+    uint _e36 = data[at_3 + 2u];
+    if (lane < ((_e36 - row_3) + 2u)) {
+        uint line = (row_3 + lane) * 32u;
+        uint _e46 = stream[line];
+        uint _e51 = stream[line + 8u];
+        uint _e57 = stream[line + 16u];
+        uint _e63 = stream[line + 24u];
+        touched = ((_e46 ^ _e51) ^ _e57) ^ _e63;
+    }
+    uint place_1 = ((row_3 + naga_div(start_1, 32u)) * 32u) + lane;
+    uint _e77 = data[at_3 + 1u];
+    uint _e83 = data[at_3 + 3u];
+    uint _e84 = touched;
+    return Ahead {place_1, naga_mod(start_1, 32u), _e77 + lane, _e83, _e84};
+}
+
+uint correction_at(
+    uint i_6,
+    constant TupleProductParameters& p,
+    device type_1 const& data,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e4 = p.corrections;
+    uint _e9 = data[_e4 + naga_div(i_6, 2u)];
+    return (_e9 >> (16u * naga_mod(i_6, 2u))) & 65535u;
+}
+
 int naga_neg(int val) {
     return as_type<int>(-as_type<uint>(val));
 }
 
-void add_corrections(
-    uint number,
+void add_correction(
+    uint correction,
     uint segment_2,
     uint first_sum,
-    uint lane,
     uint row0_,
     device type_3 const& digits,
     constant TupleProductParameters& p,
-    device type_1 const& data,
     threadgroup type_12& corrected,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint i_5 = {};
     int size = {};
-    uint r_1 = {};
-    uint _e8 = p.entries;
-    uint last = data[(_e8 + (4u * number)) + 3u];
-    uint _e19 = p.entries;
-    uint _e26 = data[(_e19 + (4u * number)) + 1u];
-    i_5 = _e26 + lane;
+    uint r_1 = 0u;
+    uint size_bits = (correction >> 13u) & 3u;
+    int _e17 = p.unit;
+    size = as_type<int>(as_type<uint>(static_cast<int>((size_bits == 3u) ? 16u : (1u << size_bits))) * as_type<uint>(_e17));
+    if ((correction >> 15u) == 1u) {
+        int _e24 = size;
+        size = naga_neg(_e24);
+    }
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e98 = i_5;
-            i_5 = _e98 + 32u;
+            uint _e51 = r_1;
+            r_1 = _e51 + 1u;
         }
         loop_init_1 = false;
-        uint _e29 = i_5;
-        if (_e29 < last) {
+        uint _e28 = r_1;
+        if (_e28 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e34 = p.corrections;
-            uint _e35 = i_5;
-            uint _e40 = data[_e34 + naga_div(_e35, 2u)];
-            uint _e42 = i_5;
-            uint correction = (_e40 >> (16u * naga_mod(_e42, 2u))) & 65535u;
-            uint size_bits = (correction >> 13u) & 3u;
-            int _e62 = p.unit;
-            size = as_type<int>(as_type<uint>(static_cast<int>((size_bits == 3u) ? 16u : (1u << size_bits))) * as_type<uint>(_e62));
-            if ((correction >> 15u) == 1u) {
-                int _e69 = size;
-                size = naga_neg(_e69);
-            }
-            r_1 = 0u;
-            bool loop_init_2 = true;
-            while(true) {
-                if (!loop_init_2) {
-                    uint _e96 = r_1;
-                    r_1 = _e96 + 1u;
-                }
-                loop_init_2 = false;
-                uint _e73 = r_1;
-                if (_e73 < ROWS) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e76 = r_1;
-                    int _e82 = digit_at(row0_ + _e76, segment_2, (correction >> 4u) & 511u, digits, p, _buffer_sizes);
-                    uint _e84 = r_1;
-                    int _e92 = size;
-                    int _e94 = metal::atomic_fetch_add_explicit(&corrected.inner[(first_sum + (_e84 * CODE_ROWS)) + naga_mod(correction, CODE_ROWS)], as_type<int>(as_type<uint>(_e92) * as_type<uint>(_e82)), metal::memory_order_relaxed);
-                }
-            }
+            uint _e31 = r_1;
+            int _e37 = digit_at(row0_ + _e31, segment_2, (correction >> 4u) & 511u, digits, p, _buffer_sizes);
+            uint _e39 = r_1;
+            int _e47 = size;
+            int _e49 = metal::atomic_fetch_add_explicit(&corrected.inner[(first_sum + (_e39 * CODE_ROWS)) + naga_mod(correction, CODE_ROWS)], as_type<int>(as_type<uint>(_e47) * as_type<uint>(_e37)), metal::memory_order_relaxed);
         }
     }
     return;
@@ -784,28 +826,28 @@ float outlier_sum(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float sum_2 = 0.0;
-    uint i_6 = {};
+    uint i_7 = {};
     ProductParameters _e2 = parameters(p);
     Matrix m_1 = _e2.m;
     uint _e10 = side[_e2.m.starts + row_2];
-    i_6 = _e10;
-    bool loop_init_3 = true;
+    i_7 = _e10;
+    bool loop_init_2 = true;
     while(true) {
-        if (!loop_init_3) {
-            uint _e47 = i_6;
-            i_6 = _e47 + 1u;
+        if (!loop_init_2) {
+            uint _e47 = i_7;
+            i_7 = _e47 + 1u;
         }
-        loop_init_3 = false;
-        uint _e12 = i_6;
+        loop_init_2 = false;
+        uint _e12 = i_7;
         uint _e19 = side[(_e2.m.starts + row_2) + 1u];
         if (_e12 < _e19) {
         } else {
             break;
         }
         {
-            uint _e24 = i_6;
+            uint _e24 = i_7;
             uint col_2 = side[_e2.m.outliers + (2u * _e24)];
-            uint _e31 = i_6;
+            uint _e31 = i_7;
             float _e36 = side_float((_e2.m.outliers + (2u * _e31)) + 1u, side, _buffer_sizes);
             float _e42 = x[(x_row * _e2.m.cols) + col_2];
             float _e43 = scaled_activation(m_1, _e42, col_2, side, _buffer_sizes);
@@ -836,15 +878,17 @@ struct tuple_productInput {
 , threadgroup type_12& corrected
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
+    Ahead next = {};
     uint i = {};
     uint i_1 = {};
     type_14 total = {};
     uint s = 0u;
     uint r = {};
     uint i_2 = {};
+    uint i_3 = {};
     bool local = {};
-    uint i_3 = 0u;
-    uint i_4 = {};
+    uint i_4 = 0u;
+    uint i_5 = {};
     bool local_1 = {};
     bool local_2 = {};
     float sum = {};
@@ -855,153 +899,178 @@ struct tuple_productInput {
     if (row0_1 >= rows_in_use) {
         return;
     }
+    uint lane_2 = naga_mod(thread_, 32u);
+    uint team = naga_div(thread_, 32u);
+    uint _e20 = p.product.first;
+    uint tile = naga_div(_e20, CODE_ROWS) + group.x;
+    uint _e27 = p.segments;
+    uint per_team = naga_div((_e27 + TEAMS) - 1u, TEAMS);
+    uint _e36 = p.segments;
+    uint last_segment = _e36 - 1u;
+    uint _e41 = p.segments;
+    Ahead _e46 = ahead_of((tile * _e41) + metal::min(team * per_team, last_segment), lane_2, stream, p, data, _buffer_sizes);
+    next = _e46;
     i = thread_;
-    bool loop_init_4 = true;
+    bool loop_init_3 = true;
     while(true) {
-        if (!loop_init_4) {
-            uint _e28 = i;
-            i = _e28 + THREADS;
+        if (!loop_init_3) {
+            uint _e63 = i;
+            i = _e63 + THREADS;
         }
-        loop_init_4 = false;
-        uint _e14 = i;
-        if (_e14 < 512u) {
+        loop_init_3 = false;
+        uint _e49 = i;
+        if (_e49 < 512u) {
         } else {
             break;
         }
         {
-            uint _e18 = i;
-            uint _e23 = p.registers;
-            uint _e24 = i;
-            uint _e27 = data[_e23 + _e24];
-            table.inner[_e18] = _e27;
+            uint _e53 = i;
+            uint _e58 = p.registers;
+            uint _e59 = i;
+            uint _e62 = data[_e58 + _e59];
+            table.inner[_e53] = _e62;
         }
     }
     i_1 = thread_;
-    bool loop_init_5 = true;
+    bool loop_init_4 = true;
     while(true) {
-        if (!loop_init_5) {
-            uint _e43 = i_1;
-            i_1 = _e43 + THREADS;
+        if (!loop_init_4) {
+            uint _e78 = i_1;
+            i_1 = _e78 + THREADS;
         }
-        loop_init_5 = false;
-        uint _e32 = i_1;
-        if (_e32 < 128u) {
+        loop_init_4 = false;
+        uint _e67 = i_1;
+        if (_e67 < 128u) {
         } else {
             break;
         }
         {
-            uint _e36 = i_1;
-            metal::atomic_store_explicit(&sums.inner[_e36], 0, metal::memory_order_relaxed);
-            uint _e40 = i_1;
-            metal::atomic_store_explicit(&corrected.inner[_e40], 0, metal::memory_order_relaxed);
+            uint _e71 = i_1;
+            metal::atomic_store_explicit(&sums.inner[_e71], 0, metal::memory_order_relaxed);
+            uint _e75 = i_1;
+            metal::atomic_store_explicit(&corrected.inner[_e75], 0, metal::memory_order_relaxed);
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint lane_2 = naga_mod(thread_, 32u);
-    uint team = naga_div(thread_, 32u);
-    uint _e53 = p.product.first;
-    uint tile = naga_div(_e53, CODE_ROWS) + group.x;
-    uint _e60 = p.segments;
-    uint per_team = naga_div((_e60 + TEAMS) - 1u, TEAMS);
     uint first_sum_1 = team * TEAM_SUMS;
-    bool loop_init_6 = true;
+    bool loop_init_5 = true;
     while(true) {
-        if (!loop_init_6) {
-            uint _e240 = s;
-            s = _e240 + 1u;
+        if (!loop_init_5) {
+            uint _e250 = s;
+            s = _e250 + 1u;
         }
-        loop_init_6 = false;
-        uint _e72 = s;
-        if (_e72 < per_team) {
+        loop_init_5 = false;
+        uint _e86 = s;
+        if (_e86 < per_team) {
         } else {
             break;
         }
         {
-            uint _e75 = s;
-            uint segment_3 = (team * per_team) + _e75;
-            uint _e79 = p.segments;
-            uint number_1 = (tile * _e79) + segment_3;
-            uint _e84 = p.segments;
-            if (segment_3 < _e84) {
-                uint _e89 = p.starts;
-                uint _e97 = data[(_e89 + (number_1 * 8u)) + naga_div(lane_2, 4u)];
-                uint start_1 = (_e97 >> (8u * naga_mod(lane_2, 4u))) & 255u;
-                uint _e108 = p.entries;
-                uint _e113 = data[_e108 + (4u * number_1)];
-                uint word_1 = ((_e113 + naga_div(start_1, 32u)) * 32u) + lane_2;
-                uint _e122 = p.segments;
-                uint _e125 = p.padded_groups;
-                uint step_2 = (_e122 * _e125) * 4u;
-                uint _e131 = p.segments;
-                uint _e136 = p.padded_groups;
-                uint first_1 = ((((row0_1 * _e131) + segment_3) * _e136) * 4u) + naga_mod(lane_2, 4u);
-                uint _e145 = groups_of(segment_3, p);
-                uint _e148 = p.segment_groups;
-                type_7 _e149 = segment_sums(word_1, naga_mod(start_1, 32u), first_1, step_2, _e145, _e148, stream, digits, table, _buffer_sizes);
+            uint _e89 = s;
+            uint segment_3 = (team * per_team) + _e89;
+            uint _e93 = p.segments;
+            if (segment_3 < _e93) {
+                Ahead own = next;
+                uint _e98 = p.segments;
+                Ahead _e104 = ahead_of((tile * _e98) + metal::min(segment_3 + 1u, last_segment), lane_2, stream, p, data, _buffer_sizes);
+                next = _e104;
+                uint _e108 = correction_at(metal::min(own.correction, own.corrections_end), p, data, _buffer_sizes);
+                uint _e113 = p.zero;
+                uint place_2 = own.place + (own.touched & _e113);
+                uint _e118 = p.segments;
+                uint _e121 = p.padded_groups;
+                uint step_2 = (_e118 * _e121) * 4u;
+                uint _e127 = p.segments;
+                uint _e132 = p.padded_groups;
+                uint first_1 = ((((row0_1 * _e127) + segment_3) * _e132) * 4u) + naga_mod(lane_2, 4u);
+                uint _e140 = groups_of(segment_3, p);
+                uint _e143 = p.segment_groups;
+                type_7 _e144 = segment_sums(place_2, own.start, first_1, step_2, _e140, _e143, stream, digits, table, _buffer_sizes);
                 r = 0u;
-                bool loop_init_7 = true;
+                bool loop_init_6 = true;
                 while(true) {
-                    if (!loop_init_7) {
-                        uint _e177 = r;
-                        r = _e177 + 1u;
+                    if (!loop_init_6) {
+                        uint _e172 = r;
+                        r = _e172 + 1u;
                     }
-                    loop_init_7 = false;
-                    uint _e152 = r;
-                    if (_e152 < ROWS) {
+                    loop_init_6 = false;
+                    uint _e147 = r;
+                    if (_e147 < ROWS) {
                     } else {
                         break;
                     }
                     {
-                        uint _e155 = r;
-                        uint sum_3 = (first_sum_1 + (_e155 * CODE_ROWS)) + naga_div(lane_2, 4u);
-                        uint _e164 = r;
-                        int _e167 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3], _e149.inner[_e164].x, metal::memory_order_relaxed);
-                        uint _e172 = r;
-                        int _e175 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3 + 8u], _e149.inner[_e172].y, metal::memory_order_relaxed);
+                        uint _e150 = r;
+                        uint sum_3 = (first_sum_1 + (_e150 * CODE_ROWS)) + naga_div(lane_2, 4u);
+                        uint _e159 = r;
+                        int _e162 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3], _e144.inner[_e159].x, metal::memory_order_relaxed);
+                        uint _e167 = r;
+                        int _e170 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3 + 8u], _e144.inner[_e167].y, metal::memory_order_relaxed);
                     }
                 }
-                add_corrections(number_1, segment_3, first_sum_1, lane_2, row0_1, digits, p, data, corrected, _buffer_sizes);
+                if (own.correction < own.corrections_end) {
+                    add_correction(_e108, segment_3, first_sum_1, row0_1, digits, p, corrected, _buffer_sizes);
+                }
+                i_2 = own.correction + 32u;
+                bool loop_init_7 = true;
+                while(true) {
+                    if (!loop_init_7) {
+                        uint _e186 = i_2;
+                        i_2 = _e186 + 32u;
+                    }
+                    loop_init_7 = false;
+                    uint _e181 = i_2;
+                    if (_e181 < own.corrections_end) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e184 = i_2;
+                        uint _e185 = correction_at(_e184, p, data, _buffer_sizes);
+                        add_correction(_e185, segment_3, first_sum_1, row0_1, digits, p, corrected, _buffer_sizes);
+                    }
+                }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            i_2 = 0u;
+            i_3 = 0u;
             bool loop_init_8 = true;
             while(true) {
                 if (!loop_init_8) {
-                    uint _e237 = i_2;
-                    i_2 = _e237 + 1u;
+                    uint _e247 = i_3;
+                    i_3 = _e247 + 1u;
                 }
                 loop_init_8 = false;
-                uint _e181 = i_2;
-                if (_e181 < SUMS_PER_THREAD) {
+                uint _e191 = i_3;
+                if (_e191 < SUMS_PER_THREAD) {
                 } else {
                     break;
                 }
                 {
-                    uint _e184 = i_2;
-                    uint sum_4 = (_e184 * 32u) + lane_2;
-                    uint _e190 = p.segments;
-                    if (!((segment_3 >= _e190))) {
+                    uint _e194 = i_3;
+                    uint sum_4 = (_e194 * 32u) + lane_2;
+                    uint _e200 = p.segments;
+                    if (!((segment_3 >= _e200))) {
                         local = sum_4 >= TEAM_SUMS;
                     } else {
                         local = true;
                     }
-                    bool _e198 = local;
-                    if (_e198) {
+                    bool _e208 = local;
+                    if (_e208) {
                         continue;
                     }
-                    uint row_3 = row0_1 + naga_div(sum_4, CODE_ROWS);
-                    uint _e205 = p.scales;
-                    uint _e208 = p.segments;
-                    uint _e214 = digits[(_e205 + (row_3 * _e208)) + segment_3].x;
-                    float scale = as_type<float>(_e214);
-                    int _e220 = metal::atomic_exchange_explicit(&sums.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
-                    float of_codes = static_cast<float>(_e220);
-                    int _e226 = metal::atomic_exchange_explicit(&corrected.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
-                    float of_corrections = static_cast<float>(_e226);
-                    uint _e228 = i_2;
-                    uint _e232 = i_2;
-                    float _e234 = total.inner[_e232];
-                    total.inner[_e228] = metal::fma(scale, metal::fma(of_corrections, 2.0, of_codes), _e234);
+                    uint row_4 = row0_1 + naga_div(sum_4, CODE_ROWS);
+                    uint _e215 = p.scales;
+                    uint _e218 = p.segments;
+                    uint _e224 = digits[(_e215 + (row_4 * _e218)) + segment_3].x;
+                    float scale = as_type<float>(_e224);
+                    int _e230 = metal::atomic_exchange_explicit(&sums.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
+                    float of_codes = static_cast<float>(_e230);
+                    int _e236 = metal::atomic_exchange_explicit(&corrected.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
+                    float of_corrections = static_cast<float>(_e236);
+                    uint _e238 = i_3;
+                    uint _e242 = i_3;
+                    float _e244 = total.inner[_e242];
+                    total.inner[_e238] = metal::fma(scale, metal::fma(of_corrections, 2.0, of_codes), _e244);
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -1010,58 +1079,58 @@ struct tuple_productInput {
     bool loop_init_9 = true;
     while(true) {
         if (!loop_init_9) {
-            uint _e261 = i_3;
-            i_3 = _e261 + 1u;
+            uint _e271 = i_4;
+            i_4 = _e271 + 1u;
         }
         loop_init_9 = false;
-        uint _e244 = i_3;
-        if (_e244 < SUMS_PER_THREAD) {
+        uint _e254 = i_4;
+        if (_e254 < SUMS_PER_THREAD) {
         } else {
             break;
         }
         {
-            uint _e247 = i_3;
-            uint sum_5 = (_e247 * 32u) + lane_2;
+            uint _e257 = i_4;
+            uint sum_5 = (_e257 * 32u) + lane_2;
             if (sum_5 < TEAM_SUMS) {
-                uint _e256 = i_3;
-                float _e258 = total.inner[_e256];
-                metal::atomic_store_explicit(&sums.inner[first_sum_1 + sum_5], as_type<int>(_e258), metal::memory_order_relaxed);
+                uint _e266 = i_4;
+                float _e268 = total.inner[_e266];
+                metal::atomic_store_explicit(&sums.inner[first_sum_1 + sum_5], as_type<int>(_e268), metal::memory_order_relaxed);
             }
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    i_4 = thread_;
+    i_5 = thread_;
     bool loop_init_10 = true;
     while(true) {
         if (!loop_init_10) {
-            uint _e339 = i_4;
-            i_4 = _e339 + THREADS;
+            uint _e349 = i_5;
+            i_5 = _e349 + THREADS;
         }
         loop_init_10 = false;
-        uint _e264 = i_4;
-        if (_e264 < TEAM_SUMS) {
+        uint _e274 = i_5;
+        if (_e274 < TEAM_SUMS) {
         } else {
             break;
         }
         {
-            uint _e267 = i_4;
-            uint r_2 = naga_div(_e267, CODE_ROWS);
-            uint _e272 = i_4;
-            uint row_4 = (tile * CODE_ROWS) + naga_mod(_e272, CODE_ROWS);
-            ProductParameters _e276 = parameters(p);
+            uint _e277 = i_5;
+            uint r_2 = naga_div(_e277, CODE_ROWS);
+            uint _e282 = i_5;
+            uint row_5 = (tile * CODE_ROWS) + naga_mod(_e282, CODE_ROWS);
+            ProductParameters _e286 = parameters(p);
             if (!(((row0_1 + r_2) >= rows_in_use))) {
-                local_1 = row_4 < _e276.first;
+                local_1 = row_5 < _e286.first;
             } else {
                 local_1 = true;
             }
-            bool _e285 = local_1;
-            if (!(_e285)) {
-                local_2 = row_4 >= (_e276.first + _e276.count);
+            bool _e295 = local_1;
+            if (!(_e295)) {
+                local_2 = row_5 >= (_e286.first + _e286.count);
             } else {
                 local_2 = true;
             }
-            bool _e294 = local_2;
-            if (_e294) {
+            bool _e304 = local_2;
+            if (_e304) {
                 continue;
             }
             sum = 0.0;
@@ -1069,33 +1138,33 @@ struct tuple_productInput {
             bool loop_init_11 = true;
             while(true) {
                 if (!loop_init_11) {
-                    uint _e314 = other;
-                    other = _e314 + 1u;
+                    uint _e324 = other;
+                    other = _e324 + 1u;
                 }
                 loop_init_11 = false;
-                uint _e299 = other;
-                if (_e299 < TEAMS) {
+                uint _e309 = other;
+                if (_e309 < TEAMS) {
                 } else {
                     break;
                 }
                 {
-                    float _e302 = sum;
-                    uint _e304 = other;
-                    uint _e307 = i_4;
-                    int _e310 = metal::atomic_load_explicit(&sums.inner[(_e304 * TEAM_SUMS) + _e307], metal::memory_order_relaxed);
-                    sum = _e302 + as_type<float>(_e310);
+                    float _e312 = sum;
+                    uint _e314 = other;
+                    uint _e317 = i_5;
+                    int _e320 = metal::atomic_load_explicit(&sums.inner[(_e314 * TEAM_SUMS) + _e317], metal::memory_order_relaxed);
+                    sum = _e312 + as_type<float>(_e320);
                 }
             }
-            float _e316 = sum;
-            sum = _e316 * 1.0;
-            if (_e276.m.listed != 0u) {
-                float _e323 = sum;
-                float _e325 = outlier_sum(row_4, row0_1 + r_2, side, p, x, _buffer_sizes);
-                sum = _e323 + _e325;
+            float _e326 = sum;
+            sum = _e326 * 1.0;
+            if (_e286.m.listed != 0u) {
+                float _e333 = sum;
+                float _e335 = outlier_sum(row_5, row0_1 + r_2, side, p, x, _buffer_sizes);
+                sum = _e333 + _e335;
             }
-            float _e337 = sum;
-            float _e338 = result_of(row_4, _e337, side, p, bias, _buffer_sizes);
-            y[((((row0_1 + r_2) * _e276.y_stride) + _e276.y_first) + row_4) - _e276.first] = _e338;
+            float _e347 = sum;
+            float _e348 = result_of(row_5, _e347, side, p, bias, _buffer_sizes);
+            y[((((row0_1 + r_2) * _e286.y_stride) + _e286.y_first) + row_5) - _e286.first] = _e348;
         }
     }
     return;

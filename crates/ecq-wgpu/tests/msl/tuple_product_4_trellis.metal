@@ -63,12 +63,19 @@ struct TupleProductParameters {
     uint entries;
     uint starts;
     uint corrections;
+    uint zero;
     uint unused_a;
-    uint unused_b;
 };
 typedef float type_10[1];
 struct type_12 {
     metal::atomic_int inner[128];
+};
+struct Ahead {
+    uint place;
+    uint start;
+    uint correction;
+    uint corrections_end;
+    uint touched;
 };
 struct type_14 {
     float inner[1];
@@ -117,9 +124,10 @@ type_7 segment_sums(
 ) {
     uint at = {};
     uint word = {};
-    uint next = {};
+    uint next_1 = {};
     uint ahead = {};
     uint taken = {};
+    bool crossed = false;
     uint bits = 0u;
     uint entry = 0u;
     uint total_1 = 0u;
@@ -135,29 +143,30 @@ type_7 segment_sums(
     uint even_1_ = 0u;
     uint odd_1_ = 0u;
     uint group_1 = 0u;
-    at = place + 96u;
+    at = place + 64u;
     uint _e11 = stream[place];
     word = _e11;
     uint _e17 = stream[place + 32u];
-    next = _e17;
-    uint _e23 = stream[place + 64u];
-    ahead = _e23;
+    next_1 = _e17;
+    uint _e20 = at;
+    uint _e22 = stream[_e20];
+    ahead = _e22;
     taken = start;
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e248 = group_1;
-            group_1 = _e248 + 1u;
+            uint _e258 = group_1;
+            group_1 = _e258 + 1u;
         }
         loop_init = false;
-        uint _e56 = group_1;
-        if (_e56 < groups) {
+        uint _e57 = group_1;
+        if (_e57 < groups) {
         } else {
             break;
         }
         {
-            uint _e58 = group_1;
-            if (_e58 == restart) {
+            uint _e59 = group_1;
+            if (_e59 == restart) {
                 last_0_ = 0u;
                 even_0_ = 0u;
                 odd_0_ = 0u;
@@ -165,149 +174,154 @@ type_7 segment_sums(
                 even_1_ = 0u;
                 odd_1_ = 0u;
             }
-            uint _e66 = word;
-            uint _e67 = taken;
-            uint _e69 = next;
-            uint _e73 = taken;
-            bits = (_e66 << _e67) | ((_e69 >> 1u) >> (31u - _e73));
-            uint _e82 = group_1;
-            metal::uint4 x_0_0_ = digits[(first + (0u * step)) + (4u * (_e82 + 0u))];
-            uint _e90 = bits;
-            uint _e94 = table.inner[_e90 >> 24u];
-            entry = _e94;
-            uint _e95 = entry;
-            total_1 = _e95 & 15u;
-            uint _e98 = bits;
-            uint _e99 = entry;
-            bits = _e98 << (_e99 & 15u);
-            uint _e103 = even_0_;
-            uint _e104 = last_0_;
-            even_0_ = _e103 ^ (_e104 & 269488144u);
-            uint _e108 = entry;
-            last_0_ = _e108;
+            uint _e67 = word;
+            uint _e68 = taken;
+            uint _e70 = next_1;
+            uint _e74 = taken;
+            bits = (_e67 << _e68) | ((_e70 >> 1u) >> (31u - _e74));
+            uint _e83 = group_1;
+            metal::uint4 x_0_0_ = digits[(first + (0u * step)) + (4u * (_e83 + 0u))];
+            uint _e91 = bits;
+            uint _e95 = table.inner[_e91 >> 24u];
+            entry = _e95;
+            uint _e96 = entry;
+            total_1 = _e96 & 15u;
+            uint _e99 = bits;
+            uint _e100 = entry;
+            bits = _e99 << (_e100 & 15u);
+            uint _e104 = even_0_;
+            uint _e105 = last_0_;
+            even_0_ = _e104 ^ (_e105 & 269488144u);
             uint _e109 = entry;
-            uint _e112 = even_0_;
-            level = (_e109 & 3772834016u) | _e112;
-            int _e114 = high_0_0_;
-            uint _e115 = level;
-            uint _e116 = x_0_0_.x;
-            packed_char4 reinterpreted_packed_char4_e115 = as_type<packed_char4>(_e115);
+            last_0_ = _e109;
+            uint _e110 = entry;
+            uint _e113 = even_0_;
+            level = (_e110 & 3772834016u) | _e113;
+            int _e115 = high_0_0_;
+            uint _e116 = level;
+            uint _e117 = x_0_0_.x;
             packed_char4 reinterpreted_packed_char4_e116 = as_type<packed_char4>(_e116);
-            high_0_0_ = as_type<int>(as_type<uint>(_e114) + as_type<uint>(( + reinterpreted_packed_char4_e115[0] * reinterpreted_packed_char4_e116[0] + reinterpreted_packed_char4_e115[1] * reinterpreted_packed_char4_e116[1] + reinterpreted_packed_char4_e115[2] * reinterpreted_packed_char4_e116[2] + reinterpreted_packed_char4_e115[3] * reinterpreted_packed_char4_e116[3])));
-            int _e119 = low_0_0_;
-            uint _e120 = level;
-            uint _e121 = x_0_0_.y;
-            packed_char4 reinterpreted_packed_char4_e120 = as_type<packed_char4>(_e120);
+            packed_char4 reinterpreted_packed_char4_e117 = as_type<packed_char4>(_e117);
+            high_0_0_ = as_type<int>(as_type<uint>(_e115) + as_type<uint>(( + reinterpreted_packed_char4_e116[0] * reinterpreted_packed_char4_e117[0] + reinterpreted_packed_char4_e116[1] * reinterpreted_packed_char4_e117[1] + reinterpreted_packed_char4_e116[2] * reinterpreted_packed_char4_e117[2] + reinterpreted_packed_char4_e116[3] * reinterpreted_packed_char4_e117[3])));
+            int _e120 = low_0_0_;
+            uint _e121 = level;
+            uint _e122 = x_0_0_.y;
             packed_char4 reinterpreted_packed_char4_e121 = as_type<packed_char4>(_e121);
-            low_0_0_ = as_type<int>(as_type<uint>(_e119) + as_type<uint>(( + reinterpreted_packed_char4_e120[0] * reinterpreted_packed_char4_e121[0] + reinterpreted_packed_char4_e120[1] * reinterpreted_packed_char4_e121[1] + reinterpreted_packed_char4_e120[2] * reinterpreted_packed_char4_e121[2] + reinterpreted_packed_char4_e120[3] * reinterpreted_packed_char4_e121[3])));
-            uint _e125 = bits;
-            uint _e129 = table.inner[_e125 >> 24u];
-            entry = _e129;
-            uint _e130 = total_1;
-            uint _e131 = entry;
-            total_1 = _e130 + (_e131 & 15u);
-            uint _e135 = bits;
-            uint _e136 = entry;
-            bits = _e135 << (_e136 & 15u);
-            uint _e140 = even_1_;
-            uint _e141 = last_1_;
-            even_1_ = _e140 ^ (_e141 & 269488144u);
-            uint _e145 = entry;
-            last_1_ = _e145;
+            packed_char4 reinterpreted_packed_char4_e122 = as_type<packed_char4>(_e122);
+            low_0_0_ = as_type<int>(as_type<uint>(_e120) + as_type<uint>(( + reinterpreted_packed_char4_e121[0] * reinterpreted_packed_char4_e122[0] + reinterpreted_packed_char4_e121[1] * reinterpreted_packed_char4_e122[1] + reinterpreted_packed_char4_e121[2] * reinterpreted_packed_char4_e122[2] + reinterpreted_packed_char4_e121[3] * reinterpreted_packed_char4_e122[3])));
+            uint _e126 = bits;
+            uint _e130 = table.inner[_e126 >> 24u];
+            entry = _e130;
+            uint _e131 = total_1;
+            uint _e132 = entry;
+            total_1 = _e131 + (_e132 & 15u);
+            uint _e136 = bits;
+            uint _e137 = entry;
+            bits = _e136 << (_e137 & 15u);
+            uint _e141 = even_1_;
+            uint _e142 = last_1_;
+            even_1_ = _e141 ^ (_e142 & 269488144u);
             uint _e146 = entry;
-            uint _e149 = even_1_;
-            level = (_e146 & 3772834016u) | _e149;
-            int _e151 = high_1_0_;
-            uint _e152 = level;
-            uint _e153 = x_0_0_.x;
-            packed_char4 reinterpreted_packed_char4_e152 = as_type<packed_char4>(_e152);
+            last_1_ = _e146;
+            uint _e147 = entry;
+            uint _e150 = even_1_;
+            level = (_e147 & 3772834016u) | _e150;
+            int _e152 = high_1_0_;
+            uint _e153 = level;
+            uint _e154 = x_0_0_.x;
             packed_char4 reinterpreted_packed_char4_e153 = as_type<packed_char4>(_e153);
-            high_1_0_ = as_type<int>(as_type<uint>(_e151) + as_type<uint>(( + reinterpreted_packed_char4_e152[0] * reinterpreted_packed_char4_e153[0] + reinterpreted_packed_char4_e152[1] * reinterpreted_packed_char4_e153[1] + reinterpreted_packed_char4_e152[2] * reinterpreted_packed_char4_e153[2] + reinterpreted_packed_char4_e152[3] * reinterpreted_packed_char4_e153[3])));
-            int _e156 = low_1_0_;
-            uint _e157 = level;
-            uint _e158 = x_0_0_.y;
-            packed_char4 reinterpreted_packed_char4_e157 = as_type<packed_char4>(_e157);
+            packed_char4 reinterpreted_packed_char4_e154 = as_type<packed_char4>(_e154);
+            high_1_0_ = as_type<int>(as_type<uint>(_e152) + as_type<uint>(( + reinterpreted_packed_char4_e153[0] * reinterpreted_packed_char4_e154[0] + reinterpreted_packed_char4_e153[1] * reinterpreted_packed_char4_e154[1] + reinterpreted_packed_char4_e153[2] * reinterpreted_packed_char4_e154[2] + reinterpreted_packed_char4_e153[3] * reinterpreted_packed_char4_e154[3])));
+            int _e157 = low_1_0_;
+            uint _e158 = level;
+            uint _e159 = x_0_0_.y;
             packed_char4 reinterpreted_packed_char4_e158 = as_type<packed_char4>(_e158);
-            low_1_0_ = as_type<int>(as_type<uint>(_e156) + as_type<uint>(( + reinterpreted_packed_char4_e157[0] * reinterpreted_packed_char4_e158[0] + reinterpreted_packed_char4_e157[1] * reinterpreted_packed_char4_e158[1] + reinterpreted_packed_char4_e157[2] * reinterpreted_packed_char4_e158[2] + reinterpreted_packed_char4_e157[3] * reinterpreted_packed_char4_e158[3])));
-            uint _e162 = bits;
-            uint _e166 = table.inner[_e162 >> 24u];
-            entry = _e166;
-            uint _e167 = total_1;
-            uint _e168 = entry;
-            total_1 = _e167 + (_e168 & 15u);
-            uint _e172 = bits;
-            uint _e173 = entry;
-            bits = _e172 << (_e173 & 15u);
-            uint _e177 = odd_0_;
-            uint _e178 = last_0_;
-            odd_0_ = _e177 ^ (_e178 & 269488144u);
-            uint _e182 = entry;
-            last_0_ = _e182;
+            packed_char4 reinterpreted_packed_char4_e159 = as_type<packed_char4>(_e159);
+            low_1_0_ = as_type<int>(as_type<uint>(_e157) + as_type<uint>(( + reinterpreted_packed_char4_e158[0] * reinterpreted_packed_char4_e159[0] + reinterpreted_packed_char4_e158[1] * reinterpreted_packed_char4_e159[1] + reinterpreted_packed_char4_e158[2] * reinterpreted_packed_char4_e159[2] + reinterpreted_packed_char4_e158[3] * reinterpreted_packed_char4_e159[3])));
+            uint _e163 = bits;
+            uint _e167 = table.inner[_e163 >> 24u];
+            entry = _e167;
+            uint _e168 = total_1;
+            uint _e169 = entry;
+            total_1 = _e168 + (_e169 & 15u);
+            uint _e173 = bits;
+            uint _e174 = entry;
+            bits = _e173 << (_e174 & 15u);
+            uint _e178 = odd_0_;
+            uint _e179 = last_0_;
+            odd_0_ = _e178 ^ (_e179 & 269488144u);
             uint _e183 = entry;
-            uint _e186 = odd_0_;
-            level = (_e183 & 3772834016u) | _e186;
-            int _e188 = high_0_0_;
-            uint _e189 = level;
-            uint _e190 = x_0_0_.z;
-            packed_char4 reinterpreted_packed_char4_e189 = as_type<packed_char4>(_e189);
+            last_0_ = _e183;
+            uint _e184 = entry;
+            uint _e187 = odd_0_;
+            level = (_e184 & 3772834016u) | _e187;
+            int _e189 = high_0_0_;
+            uint _e190 = level;
+            uint _e191 = x_0_0_.z;
             packed_char4 reinterpreted_packed_char4_e190 = as_type<packed_char4>(_e190);
-            high_0_0_ = as_type<int>(as_type<uint>(_e188) + as_type<uint>(( + reinterpreted_packed_char4_e189[0] * reinterpreted_packed_char4_e190[0] + reinterpreted_packed_char4_e189[1] * reinterpreted_packed_char4_e190[1] + reinterpreted_packed_char4_e189[2] * reinterpreted_packed_char4_e190[2] + reinterpreted_packed_char4_e189[3] * reinterpreted_packed_char4_e190[3])));
-            int _e193 = low_0_0_;
-            uint _e194 = level;
-            uint _e195 = x_0_0_.w;
-            packed_char4 reinterpreted_packed_char4_e194 = as_type<packed_char4>(_e194);
+            packed_char4 reinterpreted_packed_char4_e191 = as_type<packed_char4>(_e191);
+            high_0_0_ = as_type<int>(as_type<uint>(_e189) + as_type<uint>(( + reinterpreted_packed_char4_e190[0] * reinterpreted_packed_char4_e191[0] + reinterpreted_packed_char4_e190[1] * reinterpreted_packed_char4_e191[1] + reinterpreted_packed_char4_e190[2] * reinterpreted_packed_char4_e191[2] + reinterpreted_packed_char4_e190[3] * reinterpreted_packed_char4_e191[3])));
+            int _e194 = low_0_0_;
+            uint _e195 = level;
+            uint _e196 = x_0_0_.w;
             packed_char4 reinterpreted_packed_char4_e195 = as_type<packed_char4>(_e195);
-            low_0_0_ = as_type<int>(as_type<uint>(_e193) + as_type<uint>(( + reinterpreted_packed_char4_e194[0] * reinterpreted_packed_char4_e195[0] + reinterpreted_packed_char4_e194[1] * reinterpreted_packed_char4_e195[1] + reinterpreted_packed_char4_e194[2] * reinterpreted_packed_char4_e195[2] + reinterpreted_packed_char4_e194[3] * reinterpreted_packed_char4_e195[3])));
-            uint _e199 = bits;
-            uint _e203 = table.inner[_e199 >> 24u];
-            entry = _e203;
-            uint _e204 = total_1;
-            uint _e205 = entry;
-            total_1 = _e204 + (_e205 & 15u);
-            uint _e209 = odd_1_;
-            uint _e210 = last_1_;
-            odd_1_ = _e209 ^ (_e210 & 269488144u);
-            uint _e214 = entry;
-            last_1_ = _e214;
+            packed_char4 reinterpreted_packed_char4_e196 = as_type<packed_char4>(_e196);
+            low_0_0_ = as_type<int>(as_type<uint>(_e194) + as_type<uint>(( + reinterpreted_packed_char4_e195[0] * reinterpreted_packed_char4_e196[0] + reinterpreted_packed_char4_e195[1] * reinterpreted_packed_char4_e196[1] + reinterpreted_packed_char4_e195[2] * reinterpreted_packed_char4_e196[2] + reinterpreted_packed_char4_e195[3] * reinterpreted_packed_char4_e196[3])));
+            uint _e200 = bits;
+            uint _e204 = table.inner[_e200 >> 24u];
+            entry = _e204;
+            uint _e205 = total_1;
+            uint _e206 = entry;
+            total_1 = _e205 + (_e206 & 15u);
+            uint _e210 = odd_1_;
+            uint _e211 = last_1_;
+            odd_1_ = _e210 ^ (_e211 & 269488144u);
             uint _e215 = entry;
-            uint _e218 = odd_1_;
-            level = (_e215 & 3772834016u) | _e218;
-            int _e220 = high_1_0_;
-            uint _e221 = level;
-            uint _e222 = x_0_0_.z;
-            packed_char4 reinterpreted_packed_char4_e221 = as_type<packed_char4>(_e221);
+            last_1_ = _e215;
+            uint _e216 = entry;
+            uint _e219 = odd_1_;
+            level = (_e216 & 3772834016u) | _e219;
+            int _e221 = high_1_0_;
+            uint _e222 = level;
+            uint _e223 = x_0_0_.z;
             packed_char4 reinterpreted_packed_char4_e222 = as_type<packed_char4>(_e222);
-            high_1_0_ = as_type<int>(as_type<uint>(_e220) + as_type<uint>(( + reinterpreted_packed_char4_e221[0] * reinterpreted_packed_char4_e222[0] + reinterpreted_packed_char4_e221[1] * reinterpreted_packed_char4_e222[1] + reinterpreted_packed_char4_e221[2] * reinterpreted_packed_char4_e222[2] + reinterpreted_packed_char4_e221[3] * reinterpreted_packed_char4_e222[3])));
-            int _e225 = low_1_0_;
-            uint _e226 = level;
-            uint _e227 = x_0_0_.w;
-            packed_char4 reinterpreted_packed_char4_e226 = as_type<packed_char4>(_e226);
+            packed_char4 reinterpreted_packed_char4_e223 = as_type<packed_char4>(_e223);
+            high_1_0_ = as_type<int>(as_type<uint>(_e221) + as_type<uint>(( + reinterpreted_packed_char4_e222[0] * reinterpreted_packed_char4_e223[0] + reinterpreted_packed_char4_e222[1] * reinterpreted_packed_char4_e223[1] + reinterpreted_packed_char4_e222[2] * reinterpreted_packed_char4_e223[2] + reinterpreted_packed_char4_e222[3] * reinterpreted_packed_char4_e223[3])));
+            int _e226 = low_1_0_;
+            uint _e227 = level;
+            uint _e228 = x_0_0_.w;
             packed_char4 reinterpreted_packed_char4_e227 = as_type<packed_char4>(_e227);
-            low_1_0_ = as_type<int>(as_type<uint>(_e225) + as_type<uint>(( + reinterpreted_packed_char4_e226[0] * reinterpreted_packed_char4_e227[0] + reinterpreted_packed_char4_e226[1] * reinterpreted_packed_char4_e227[1] + reinterpreted_packed_char4_e226[2] * reinterpreted_packed_char4_e227[2] + reinterpreted_packed_char4_e226[3] * reinterpreted_packed_char4_e227[3])));
-            uint _e230 = taken;
-            uint _e231 = total_1;
-            taken = _e230 + _e231;
-            uint _e233 = taken;
-            if (_e233 >= 32u) {
-                uint _e236 = taken;
-                taken = _e236 - 32u;
-                uint _e239 = next;
-                word = _e239;
-                uint _e240 = ahead;
-                next = _e240;
-                uint _e242 = at;
-                uint _e244 = stream[_e242];
-                ahead = _e244;
-                uint _e245 = at;
-                at = _e245 + 32u;
-            }
+            packed_char4 reinterpreted_packed_char4_e228 = as_type<packed_char4>(_e228);
+            low_1_0_ = as_type<int>(as_type<uint>(_e226) + as_type<uint>(( + reinterpreted_packed_char4_e227[0] * reinterpreted_packed_char4_e228[0] + reinterpreted_packed_char4_e227[1] * reinterpreted_packed_char4_e228[1] + reinterpreted_packed_char4_e227[2] * reinterpreted_packed_char4_e228[2] + reinterpreted_packed_char4_e227[3] * reinterpreted_packed_char4_e228[3])));
+            uint _e231 = taken;
+            uint _e232 = total_1;
+            taken = _e231 + _e232;
+            uint _e234 = taken;
+            crossed = _e234 >= 32u;
+            uint _e237 = taken;
+            taken = _e237 & 31u;
+            uint _e240 = word;
+            uint _e241 = next_1;
+            bool _e242 = crossed;
+            word = _e242 ? _e241 : _e240;
+            uint _e244 = next_1;
+            uint _e245 = ahead;
+            bool _e246 = crossed;
+            next_1 = _e246 ? _e245 : _e244;
+            uint _e248 = at;
+            uint _e249 = at;
+            bool _e252 = crossed;
+            at = _e252 ? (_e249 + 32u) : _e248;
+            uint _e255 = at;
+            uint _e257 = stream[_e255];
+            ahead = _e257;
         }
     }
-    int _e251 = high_0_0_;
-    int _e254 = low_0_0_;
-    int _e256 = high_1_0_;
-    int _e259 = low_1_0_;
-    return type_7 {{metal::int2(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e251))) + as_type<uint>(_e254)), as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e256))) + as_type<uint>(_e259)))}};
+    int _e261 = high_0_0_;
+    int _e264 = low_0_0_;
+    int _e266 = high_1_0_;
+    int _e269 = low_1_0_;
+    return type_7 {{metal::int2(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e261))) + as_type<uint>(_e264)), as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e266))) + as_type<uint>(_e269)))}};
 }
 
 float side_float(
@@ -410,76 +424,89 @@ int digit_at(
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(both.x))) + as_type<uint>(both.y));
 }
 
+Ahead ahead_of(
+    uint number,
+    uint lane,
+    device type_1 const& stream,
+    constant TupleProductParameters& p,
+    device type_1 const& data,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint touched = 0u;
+    uint _e5 = p.starts;
+    uint _e13 = data[(_e5 + (number * 8u)) + naga_div(lane, 4u)];
+    uint start_1 = (_e13 >> (8u * naga_mod(lane, 4u))) & 255u;
+    uint _e23 = p.entries;
+    uint at_3 = _e23 + (4u * number);
+    uint row_3 = data[at_3];
+    uint _e36 = data[at_3 + 2u];
+    if (lane < ((_e36 - row_3) + 2u)) {
+        uint line = (row_3 + lane) * 32u;
+        uint _e46 = stream[line];
+        uint _e51 = stream[line + 8u];
+        uint _e57 = stream[line + 16u];
+        uint _e63 = stream[line + 24u];
+        touched = ((_e46 ^ _e51) ^ _e57) ^ _e63;
+    }
+    uint place_1 = ((row_3 + naga_div(start_1, 32u)) * 32u) + lane;
+    uint _e77 = data[at_3 + 1u];
+    uint _e83 = data[at_3 + 3u];
+    uint _e84 = touched;
+    return Ahead {place_1, naga_mod(start_1, 32u), _e77 + lane, _e83, _e84};
+}
+
+uint correction_at(
+    uint i_6,
+    constant TupleProductParameters& p,
+    device type_1 const& data,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e4 = p.corrections;
+    uint _e9 = data[_e4 + naga_div(i_6, 2u)];
+    return (_e9 >> (16u * naga_mod(i_6, 2u))) & 65535u;
+}
+
 int naga_neg(int val) {
     return as_type<int>(-as_type<uint>(val));
 }
 
-void add_corrections(
-    uint number,
+void add_correction(
+    uint correction,
     uint segment_2,
     uint first_sum,
-    uint lane,
     uint row0_,
     device type_3 const& digits,
     constant TupleProductParameters& p,
-    device type_1 const& data,
     threadgroup type_12& corrected,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint i_5 = {};
     int size = {};
-    uint r_1 = {};
-    uint _e8 = p.entries;
-    uint last = data[(_e8 + (4u * number)) + 3u];
-    uint _e19 = p.entries;
-    uint _e26 = data[(_e19 + (4u * number)) + 1u];
-    i_5 = _e26 + lane;
+    uint r_1 = 0u;
+    uint size_bits = (correction >> 13u) & 3u;
+    int _e17 = p.unit;
+    size = as_type<int>(as_type<uint>(static_cast<int>((size_bits == 3u) ? 16u : (1u << size_bits))) * as_type<uint>(_e17));
+    if ((correction >> 15u) == 1u) {
+        int _e24 = size;
+        size = naga_neg(_e24);
+    }
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e98 = i_5;
-            i_5 = _e98 + 32u;
+            uint _e51 = r_1;
+            r_1 = _e51 + 1u;
         }
         loop_init_1 = false;
-        uint _e29 = i_5;
-        if (_e29 < last) {
+        uint _e28 = r_1;
+        if (_e28 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e34 = p.corrections;
-            uint _e35 = i_5;
-            uint _e40 = data[_e34 + naga_div(_e35, 2u)];
-            uint _e42 = i_5;
-            uint correction = (_e40 >> (16u * naga_mod(_e42, 2u))) & 65535u;
-            uint size_bits = (correction >> 13u) & 3u;
-            int _e62 = p.unit;
-            size = as_type<int>(as_type<uint>(static_cast<int>((size_bits == 3u) ? 16u : (1u << size_bits))) * as_type<uint>(_e62));
-            if ((correction >> 15u) == 1u) {
-                int _e69 = size;
-                size = naga_neg(_e69);
-            }
-            r_1 = 0u;
-            bool loop_init_2 = true;
-            while(true) {
-                if (!loop_init_2) {
-                    uint _e96 = r_1;
-                    r_1 = _e96 + 1u;
-                }
-                loop_init_2 = false;
-                uint _e73 = r_1;
-                if (_e73 < ROWS) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e76 = r_1;
-                    int _e82 = digit_at(row0_ + _e76, segment_2, (correction >> 4u) & 511u, digits, p, _buffer_sizes);
-                    uint _e84 = r_1;
-                    int _e92 = size;
-                    int _e94 = metal::atomic_fetch_add_explicit(&corrected.inner[(first_sum + (_e84 * CODE_ROWS)) + naga_mod(correction, CODE_ROWS)], as_type<int>(as_type<uint>(_e92) * as_type<uint>(_e82)), metal::memory_order_relaxed);
-                }
-            }
+            uint _e31 = r_1;
+            int _e37 = digit_at(row0_ + _e31, segment_2, (correction >> 4u) & 511u, digits, p, _buffer_sizes);
+            uint _e39 = r_1;
+            int _e47 = size;
+            int _e49 = metal::atomic_fetch_add_explicit(&corrected.inner[(first_sum + (_e39 * CODE_ROWS)) + naga_mod(correction, CODE_ROWS)], as_type<int>(as_type<uint>(_e47) * as_type<uint>(_e37)), metal::memory_order_relaxed);
         }
     }
     return;
@@ -494,28 +521,28 @@ float outlier_sum(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float sum_2 = 0.0;
-    uint i_6 = {};
+    uint i_7 = {};
     ProductParameters _e2 = parameters(p);
     Matrix m_1 = _e2.m;
     uint _e10 = side[_e2.m.starts + row_2];
-    i_6 = _e10;
-    bool loop_init_3 = true;
+    i_7 = _e10;
+    bool loop_init_2 = true;
     while(true) {
-        if (!loop_init_3) {
-            uint _e47 = i_6;
-            i_6 = _e47 + 1u;
+        if (!loop_init_2) {
+            uint _e47 = i_7;
+            i_7 = _e47 + 1u;
         }
-        loop_init_3 = false;
-        uint _e12 = i_6;
+        loop_init_2 = false;
+        uint _e12 = i_7;
         uint _e19 = side[(_e2.m.starts + row_2) + 1u];
         if (_e12 < _e19) {
         } else {
             break;
         }
         {
-            uint _e24 = i_6;
+            uint _e24 = i_7;
             uint col_2 = side[_e2.m.outliers + (2u * _e24)];
-            uint _e31 = i_6;
+            uint _e31 = i_7;
             float _e36 = side_float((_e2.m.outliers + (2u * _e31)) + 1u, side, _buffer_sizes);
             float _e42 = x[(x_row * _e2.m.cols) + col_2];
             float _e43 = scaled_activation(m_1, _e42, col_2, side, _buffer_sizes);
@@ -546,15 +573,17 @@ struct tuple_productInput {
 , threadgroup type_12& corrected
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
+    Ahead next = {};
     uint i = {};
     uint i_1 = {};
     type_14 total = {};
     uint s = 0u;
     uint r = {};
     uint i_2 = {};
+    uint i_3 = {};
     bool local = {};
-    uint i_3 = 0u;
-    uint i_4 = {};
+    uint i_4 = 0u;
+    uint i_5 = {};
     bool local_1 = {};
     bool local_2 = {};
     float sum = {};
@@ -565,153 +594,178 @@ struct tuple_productInput {
     if (row0_1 >= rows_in_use) {
         return;
     }
+    uint lane_2 = naga_mod(thread_, 32u);
+    uint team = naga_div(thread_, 32u);
+    uint _e20 = p.product.first;
+    uint tile = naga_div(_e20, CODE_ROWS) + group.x;
+    uint _e27 = p.segments;
+    uint per_team = naga_div((_e27 + TEAMS) - 1u, TEAMS);
+    uint _e36 = p.segments;
+    uint last_segment = _e36 - 1u;
+    uint _e41 = p.segments;
+    Ahead _e46 = ahead_of((tile * _e41) + metal::min(team * per_team, last_segment), lane_2, stream, p, data, _buffer_sizes);
+    next = _e46;
     i = thread_;
-    bool loop_init_4 = true;
+    bool loop_init_3 = true;
     while(true) {
-        if (!loop_init_4) {
-            uint _e28 = i;
-            i = _e28 + THREADS;
+        if (!loop_init_3) {
+            uint _e63 = i;
+            i = _e63 + THREADS;
         }
-        loop_init_4 = false;
-        uint _e14 = i;
-        if (_e14 < 256u) {
+        loop_init_3 = false;
+        uint _e49 = i;
+        if (_e49 < 256u) {
         } else {
             break;
         }
         {
-            uint _e18 = i;
-            uint _e23 = p.registers;
-            uint _e24 = i;
-            uint _e27 = data[_e23 + _e24];
-            table.inner[_e18] = _e27;
+            uint _e53 = i;
+            uint _e58 = p.registers;
+            uint _e59 = i;
+            uint _e62 = data[_e58 + _e59];
+            table.inner[_e53] = _e62;
         }
     }
     i_1 = thread_;
-    bool loop_init_5 = true;
+    bool loop_init_4 = true;
     while(true) {
-        if (!loop_init_5) {
-            uint _e43 = i_1;
-            i_1 = _e43 + THREADS;
+        if (!loop_init_4) {
+            uint _e78 = i_1;
+            i_1 = _e78 + THREADS;
         }
-        loop_init_5 = false;
-        uint _e32 = i_1;
-        if (_e32 < 128u) {
+        loop_init_4 = false;
+        uint _e67 = i_1;
+        if (_e67 < 128u) {
         } else {
             break;
         }
         {
-            uint _e36 = i_1;
-            metal::atomic_store_explicit(&sums.inner[_e36], 0, metal::memory_order_relaxed);
-            uint _e40 = i_1;
-            metal::atomic_store_explicit(&corrected.inner[_e40], 0, metal::memory_order_relaxed);
+            uint _e71 = i_1;
+            metal::atomic_store_explicit(&sums.inner[_e71], 0, metal::memory_order_relaxed);
+            uint _e75 = i_1;
+            metal::atomic_store_explicit(&corrected.inner[_e75], 0, metal::memory_order_relaxed);
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint lane_2 = naga_mod(thread_, 32u);
-    uint team = naga_div(thread_, 32u);
-    uint _e53 = p.product.first;
-    uint tile = naga_div(_e53, CODE_ROWS) + group.x;
-    uint _e60 = p.segments;
-    uint per_team = naga_div((_e60 + TEAMS) - 1u, TEAMS);
     uint first_sum_1 = team * TEAM_SUMS;
-    bool loop_init_6 = true;
+    bool loop_init_5 = true;
     while(true) {
-        if (!loop_init_6) {
-            uint _e240 = s;
-            s = _e240 + 1u;
+        if (!loop_init_5) {
+            uint _e250 = s;
+            s = _e250 + 1u;
         }
-        loop_init_6 = false;
-        uint _e72 = s;
-        if (_e72 < per_team) {
+        loop_init_5 = false;
+        uint _e86 = s;
+        if (_e86 < per_team) {
         } else {
             break;
         }
         {
-            uint _e75 = s;
-            uint segment_3 = (team * per_team) + _e75;
-            uint _e79 = p.segments;
-            uint number_1 = (tile * _e79) + segment_3;
-            uint _e84 = p.segments;
-            if (segment_3 < _e84) {
-                uint _e89 = p.starts;
-                uint _e97 = data[(_e89 + (number_1 * 8u)) + naga_div(lane_2, 4u)];
-                uint start_1 = (_e97 >> (8u * naga_mod(lane_2, 4u))) & 255u;
-                uint _e108 = p.entries;
-                uint _e113 = data[_e108 + (4u * number_1)];
-                uint word_1 = ((_e113 + naga_div(start_1, 32u)) * 32u) + lane_2;
-                uint _e122 = p.segments;
-                uint _e125 = p.padded_groups;
-                uint step_2 = (_e122 * _e125) * 4u;
-                uint _e131 = p.segments;
-                uint _e136 = p.padded_groups;
-                uint first_1 = ((((row0_1 * _e131) + segment_3) * _e136) * 4u) + naga_mod(lane_2, 4u);
-                uint _e145 = groups_of(segment_3, p);
-                uint _e148 = p.segment_groups;
-                type_7 _e149 = segment_sums(word_1, naga_mod(start_1, 32u), first_1, step_2, _e145, _e148, stream, digits, table, _buffer_sizes);
+            uint _e89 = s;
+            uint segment_3 = (team * per_team) + _e89;
+            uint _e93 = p.segments;
+            if (segment_3 < _e93) {
+                Ahead own = next;
+                uint _e98 = p.segments;
+                Ahead _e104 = ahead_of((tile * _e98) + metal::min(segment_3 + 1u, last_segment), lane_2, stream, p, data, _buffer_sizes);
+                next = _e104;
+                uint _e108 = correction_at(metal::min(own.correction, own.corrections_end), p, data, _buffer_sizes);
+                uint _e113 = p.zero;
+                uint place_2 = own.place + (own.touched & _e113);
+                uint _e118 = p.segments;
+                uint _e121 = p.padded_groups;
+                uint step_2 = (_e118 * _e121) * 4u;
+                uint _e127 = p.segments;
+                uint _e132 = p.padded_groups;
+                uint first_1 = ((((row0_1 * _e127) + segment_3) * _e132) * 4u) + naga_mod(lane_2, 4u);
+                uint _e140 = groups_of(segment_3, p);
+                uint _e143 = p.segment_groups;
+                type_7 _e144 = segment_sums(place_2, own.start, first_1, step_2, _e140, _e143, stream, digits, table, _buffer_sizes);
                 r = 0u;
-                bool loop_init_7 = true;
+                bool loop_init_6 = true;
                 while(true) {
-                    if (!loop_init_7) {
-                        uint _e177 = r;
-                        r = _e177 + 1u;
+                    if (!loop_init_6) {
+                        uint _e172 = r;
+                        r = _e172 + 1u;
                     }
-                    loop_init_7 = false;
-                    uint _e152 = r;
-                    if (_e152 < ROWS) {
+                    loop_init_6 = false;
+                    uint _e147 = r;
+                    if (_e147 < ROWS) {
                     } else {
                         break;
                     }
                     {
-                        uint _e155 = r;
-                        uint sum_3 = (first_sum_1 + (_e155 * CODE_ROWS)) + naga_div(lane_2, 4u);
-                        uint _e164 = r;
-                        int _e167 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3], _e149.inner[_e164].x, metal::memory_order_relaxed);
-                        uint _e172 = r;
-                        int _e175 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3 + 8u], _e149.inner[_e172].y, metal::memory_order_relaxed);
+                        uint _e150 = r;
+                        uint sum_3 = (first_sum_1 + (_e150 * CODE_ROWS)) + naga_div(lane_2, 4u);
+                        uint _e159 = r;
+                        int _e162 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3], _e144.inner[_e159].x, metal::memory_order_relaxed);
+                        uint _e167 = r;
+                        int _e170 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3 + 8u], _e144.inner[_e167].y, metal::memory_order_relaxed);
                     }
                 }
-                add_corrections(number_1, segment_3, first_sum_1, lane_2, row0_1, digits, p, data, corrected, _buffer_sizes);
+                if (own.correction < own.corrections_end) {
+                    add_correction(_e108, segment_3, first_sum_1, row0_1, digits, p, corrected, _buffer_sizes);
+                }
+                i_2 = own.correction + 32u;
+                bool loop_init_7 = true;
+                while(true) {
+                    if (!loop_init_7) {
+                        uint _e186 = i_2;
+                        i_2 = _e186 + 32u;
+                    }
+                    loop_init_7 = false;
+                    uint _e181 = i_2;
+                    if (_e181 < own.corrections_end) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e184 = i_2;
+                        uint _e185 = correction_at(_e184, p, data, _buffer_sizes);
+                        add_correction(_e185, segment_3, first_sum_1, row0_1, digits, p, corrected, _buffer_sizes);
+                    }
+                }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            i_2 = 0u;
+            i_3 = 0u;
             bool loop_init_8 = true;
             while(true) {
                 if (!loop_init_8) {
-                    uint _e237 = i_2;
-                    i_2 = _e237 + 1u;
+                    uint _e247 = i_3;
+                    i_3 = _e247 + 1u;
                 }
                 loop_init_8 = false;
-                uint _e181 = i_2;
-                if (_e181 < SUMS_PER_THREAD) {
+                uint _e191 = i_3;
+                if (_e191 < SUMS_PER_THREAD) {
                 } else {
                     break;
                 }
                 {
-                    uint _e184 = i_2;
-                    uint sum_4 = (_e184 * 32u) + lane_2;
-                    uint _e190 = p.segments;
-                    if (!((segment_3 >= _e190))) {
+                    uint _e194 = i_3;
+                    uint sum_4 = (_e194 * 32u) + lane_2;
+                    uint _e200 = p.segments;
+                    if (!((segment_3 >= _e200))) {
                         local = sum_4 >= TEAM_SUMS;
                     } else {
                         local = true;
                     }
-                    bool _e198 = local;
-                    if (_e198) {
+                    bool _e208 = local;
+                    if (_e208) {
                         continue;
                     }
-                    uint row_3 = row0_1 + naga_div(sum_4, CODE_ROWS);
-                    uint _e205 = p.scales;
-                    uint _e208 = p.segments;
-                    uint _e214 = digits[(_e205 + (row_3 * _e208)) + segment_3].x;
-                    float scale = as_type<float>(_e214);
-                    int _e220 = metal::atomic_exchange_explicit(&sums.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
-                    float of_codes = static_cast<float>(_e220);
-                    int _e226 = metal::atomic_exchange_explicit(&corrected.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
-                    float of_corrections = static_cast<float>(_e226);
-                    uint _e228 = i_2;
-                    uint _e232 = i_2;
-                    float _e234 = total.inner[_e232];
-                    total.inner[_e228] = metal::fma(scale, metal::fma(of_corrections, 32.0, of_codes), _e234);
+                    uint row_4 = row0_1 + naga_div(sum_4, CODE_ROWS);
+                    uint _e215 = p.scales;
+                    uint _e218 = p.segments;
+                    uint _e224 = digits[(_e215 + (row_4 * _e218)) + segment_3].x;
+                    float scale = as_type<float>(_e224);
+                    int _e230 = metal::atomic_exchange_explicit(&sums.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
+                    float of_codes = static_cast<float>(_e230);
+                    int _e236 = metal::atomic_exchange_explicit(&corrected.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
+                    float of_corrections = static_cast<float>(_e236);
+                    uint _e238 = i_3;
+                    uint _e242 = i_3;
+                    float _e244 = total.inner[_e242];
+                    total.inner[_e238] = metal::fma(scale, metal::fma(of_corrections, 32.0, of_codes), _e244);
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -720,58 +774,58 @@ struct tuple_productInput {
     bool loop_init_9 = true;
     while(true) {
         if (!loop_init_9) {
-            uint _e261 = i_3;
-            i_3 = _e261 + 1u;
+            uint _e271 = i_4;
+            i_4 = _e271 + 1u;
         }
         loop_init_9 = false;
-        uint _e244 = i_3;
-        if (_e244 < SUMS_PER_THREAD) {
+        uint _e254 = i_4;
+        if (_e254 < SUMS_PER_THREAD) {
         } else {
             break;
         }
         {
-            uint _e247 = i_3;
-            uint sum_5 = (_e247 * 32u) + lane_2;
+            uint _e257 = i_4;
+            uint sum_5 = (_e257 * 32u) + lane_2;
             if (sum_5 < TEAM_SUMS) {
-                uint _e256 = i_3;
-                float _e258 = total.inner[_e256];
-                metal::atomic_store_explicit(&sums.inner[first_sum_1 + sum_5], as_type<int>(_e258), metal::memory_order_relaxed);
+                uint _e266 = i_4;
+                float _e268 = total.inner[_e266];
+                metal::atomic_store_explicit(&sums.inner[first_sum_1 + sum_5], as_type<int>(_e268), metal::memory_order_relaxed);
             }
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    i_4 = thread_;
+    i_5 = thread_;
     bool loop_init_10 = true;
     while(true) {
         if (!loop_init_10) {
-            uint _e339 = i_4;
-            i_4 = _e339 + THREADS;
+            uint _e349 = i_5;
+            i_5 = _e349 + THREADS;
         }
         loop_init_10 = false;
-        uint _e264 = i_4;
-        if (_e264 < TEAM_SUMS) {
+        uint _e274 = i_5;
+        if (_e274 < TEAM_SUMS) {
         } else {
             break;
         }
         {
-            uint _e267 = i_4;
-            uint r_2 = naga_div(_e267, CODE_ROWS);
-            uint _e272 = i_4;
-            uint row_4 = (tile * CODE_ROWS) + naga_mod(_e272, CODE_ROWS);
-            ProductParameters _e276 = parameters(p);
+            uint _e277 = i_5;
+            uint r_2 = naga_div(_e277, CODE_ROWS);
+            uint _e282 = i_5;
+            uint row_5 = (tile * CODE_ROWS) + naga_mod(_e282, CODE_ROWS);
+            ProductParameters _e286 = parameters(p);
             if (!(((row0_1 + r_2) >= rows_in_use))) {
-                local_1 = row_4 < _e276.first;
+                local_1 = row_5 < _e286.first;
             } else {
                 local_1 = true;
             }
-            bool _e285 = local_1;
-            if (!(_e285)) {
-                local_2 = row_4 >= (_e276.first + _e276.count);
+            bool _e295 = local_1;
+            if (!(_e295)) {
+                local_2 = row_5 >= (_e286.first + _e286.count);
             } else {
                 local_2 = true;
             }
-            bool _e294 = local_2;
-            if (_e294) {
+            bool _e304 = local_2;
+            if (_e304) {
                 continue;
             }
             sum = 0.0;
@@ -779,33 +833,33 @@ struct tuple_productInput {
             bool loop_init_11 = true;
             while(true) {
                 if (!loop_init_11) {
-                    uint _e314 = other;
-                    other = _e314 + 1u;
+                    uint _e324 = other;
+                    other = _e324 + 1u;
                 }
                 loop_init_11 = false;
-                uint _e299 = other;
-                if (_e299 < TEAMS) {
+                uint _e309 = other;
+                if (_e309 < TEAMS) {
                 } else {
                     break;
                 }
                 {
-                    float _e302 = sum;
-                    uint _e304 = other;
-                    uint _e307 = i_4;
-                    int _e310 = metal::atomic_load_explicit(&sums.inner[(_e304 * TEAM_SUMS) + _e307], metal::memory_order_relaxed);
-                    sum = _e302 + as_type<float>(_e310);
+                    float _e312 = sum;
+                    uint _e314 = other;
+                    uint _e317 = i_5;
+                    int _e320 = metal::atomic_load_explicit(&sums.inner[(_e314 * TEAM_SUMS) + _e317], metal::memory_order_relaxed);
+                    sum = _e312 + as_type<float>(_e320);
                 }
             }
-            float _e316 = sum;
-            sum = _e316 * 0.0625;
-            if (_e276.m.listed != 0u) {
-                float _e323 = sum;
-                float _e325 = outlier_sum(row_4, row0_1 + r_2, side, p, x, _buffer_sizes);
-                sum = _e323 + _e325;
+            float _e326 = sum;
+            sum = _e326 * 0.0625;
+            if (_e286.m.listed != 0u) {
+                float _e333 = sum;
+                float _e335 = outlier_sum(row_5, row0_1 + r_2, side, p, x, _buffer_sizes);
+                sum = _e333 + _e335;
             }
-            float _e337 = sum;
-            float _e338 = result_of(row_4, _e337, side, p, bias, _buffer_sizes);
-            y[((((row0_1 + r_2) * _e276.y_stride) + _e276.y_first) + row_4) - _e276.first] = _e338;
+            float _e347 = sum;
+            float _e348 = result_of(row_5, _e347, side, p, bias, _buffer_sizes);
+            y[((((row0_1 + r_2) * _e286.y_stride) + _e286.y_first) + row_5) - _e286.first] = _e348;
         }
     }
     return;
