@@ -112,6 +112,23 @@ impl Kernel {
     /// must be memory of the kernel's GPU, with the length that the kernel uses, until the launch is
     /// complete. Other work on that memory must be ordered by the stream or by events.
     pub unsafe fn launch(&self, stream: &CudaStream, grid: Grid, parameters: &[u64]) -> Result<()> {
+        // SAFETY: the caller's conditions.
+        unsafe { self.launch_on(stream.cu_stream(), grid, parameters) }
+    }
+
+    /// Launches the kernel on a stream of another library.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`].
+    ///
+    /// # Safety
+    /// As [`launch`](Self::launch); the stream must be one of the kernel's GPU.
+    pub(crate) unsafe fn launch_on(
+        &self,
+        stream: sys::CUstream,
+        grid: Grid,
+        parameters: &[u64],
+    ) -> Result<()> {
         let Some((x, y, z)) = dimensions(grid.blocks) else { return Ok(()) };
         let mut pointers = [parameters.as_ptr().cast_mut().cast::<c_void>()];
         let mut early = sys::CUlaunchAttribute {
@@ -127,7 +144,7 @@ impl Kernel {
             blockDimY: 1,
             blockDimZ: 1,
             sharedMemBytes: grid.shared_bytes as u32,
-            hStream: stream.cu_stream(),
+            hStream: stream,
             attrs: &raw mut early,
             numAttrs: u32::from(self.early),
         };
