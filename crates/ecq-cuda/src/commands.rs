@@ -466,7 +466,8 @@ impl Shared {
             }
             DeviceMatrix::Tuples(matrix) => {
                 let own = matrix.lookup();
-                let parameters = EmbedTuplesParameters { tokens: index, y, active, report, scale, add, ..own };
+                let parameters =
+                    EmbedTuplesParameters { tokens: index, y, active, report, scale, add, ..own };
                 let kernel = self.kernel(&matrix.kind.lookup(), "embed_tuples")?;
                 Launch::new(kernel, Grid { threads: EMBED_THREADS, ..grid }, &parameters)
             }

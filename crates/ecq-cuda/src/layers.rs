@@ -140,7 +140,8 @@ impl LayerMatrix {
     /// If kernels do not compile.
     pub fn scratch_bytes(&self, rows: usize) -> Result<usize> {
         let _state = ThreadState::keep();
-        let product = LayerProduct { x: 0, y: 0, scratch: 0, rows: rows.min(MOST_ROWS), element: Element::F32 };
+        let product =
+            LayerProduct { x: 0, y: 0, scratch: 0, rows: rows.min(MOST_ROWS), element: Element::F32 };
         Ok(self.launches(product)?.1)
     }
 

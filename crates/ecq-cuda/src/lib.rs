@@ -37,6 +37,7 @@ mod weight;
 pub use backend::Cuda;
 pub use compiler::{Compiler, Cubin, Program, Source};
 pub use decode::DecodeSpeed;
+pub use ecq_core::Element;
 pub use error::CudaError;
 pub use fake_quant::CudaFakeQuantizer;
 pub use gpu::{Gpu, Properties, driver_version, gpu_count};

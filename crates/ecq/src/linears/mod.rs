@@ -1,7 +1,12 @@
 //! Matrices for products in layers of other libraries.
 
+#[cfg(feature = "cuda")]
+mod cuda;
 mod names;
 mod slots;
+
+#[cfg(feature = "cuda")]
+pub use cuda::CudaLinear;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::size::ByteSize;
@@ -98,7 +103,8 @@ impl LinearOptions {
         let pinned = if mode == Mode::Lru { pinned.collect() } else { HashSet::new() };
         let slots = Slots::new(mode, sizes.minimum() as usize, cpu.clone())?;
         let slots = slots.map(Arc::new);
-        Ok(Linears { file, tensors, cpu, mode, reason, pinned, slots, loaded: Mutex::default() })
+        let requested = self.mode;
+        Ok(Linears { file, tensors, cpu, requested, mode, reason, pinned, slots, loaded: Mutex::default() })
     }
 }
 
@@ -118,6 +124,8 @@ pub struct Linears {
     file: EcqFile,
     tensors: BTreeMap<String, StoredTensor>,
     cpu: Arc<Cpu>,
+    /// The mode of the options, which decides for GPUs.
+    requested: Mode,
     mode: Mode,
     reason: String,
     /// Names of the matrices that stay decoded in the mode `lru`.
@@ -208,8 +216,18 @@ impl Linears {
         let slots = self.slots.clone().filter(|_| choice == Residence::Slot);
         let name = name.to_owned();
         let (cpu, number) = (self.cpu.clone(), loaded.len());
-        let linear =
-            Linear(Arc::new(Prepared { name, matrix, weight, row_order, slots, cpu, number, choice }));
+        let linear = Linear(Arc::new(Prepared {
+            name,
+            matrix,
+            weight,
+            row_order,
+            slots,
+            cpu,
+            number,
+            choice,
+            #[cfg(feature = "cuda")]
+            gpus: cuda::OnGpus::new(self.requested, info),
+        }));
         loaded.insert(stored.name.clone(), linear.clone());
         Ok(linear)
     }
@@ -254,6 +272,8 @@ struct Prepared {
     /// Identifies the matrix among those of its file.
     number: usize,
     choice: Residence,
+    #[cfg(feature = "cuda")]
+    gpus: cuda::OnGpus,
 }
 
 impl Linear {
@@ -270,6 +290,12 @@ impl Linear {
     /// Bytes held for this matrix, mapped bytes included, without shared slots.
     pub fn bytes(&self) -> u64 {
         self.0.weight.bytes()
+    }
+
+    /// Bytes with the codes packed at their full width, the most that the matrix takes on a GPU; 0 without
+    /// codes.
+    pub fn packed_bytes(&self) -> u64 {
+        self.0.matrix.packed_bytes()
     }
 
     /// Where the matrix is: as streams, packed, as floats, or decoded into a slot before each use.
