@@ -91,16 +91,21 @@ impl Launch {
     pub(crate) fn run(&self, stream: &CudaStream) -> CudaResult<()> {
         // SAFETY: parameters were built from a checked program, whose buffers, weights and slots the
         // program keeps; submissions are ordered by their stream and by edges.
-        unsafe { self.run_on(stream.cu_stream()) }
+        unsafe { self.kernel.launch(stream, self.grid, &self.parameters) }
     }
 
-    /// Enqueues the kernel on a stream of the kernel's GPU.
+    /// Returns the words of the parameter.
+    pub(crate) fn parameters(&self) -> &[u64] {
+        &self.parameters
+    }
+
+    /// Enqueues the kernel on a stream of another library, with other addresses in its parameter.
     ///
     /// # Safety
-    /// The stream must exist, and memory that the parameters refer to must exist until the kernel is done.
-    pub(crate) unsafe fn run_on(&self, stream: CUstream) -> CudaResult<()> {
-        // SAFETY: the caller's conditions; the parameters are those of the kernel.
-        unsafe { self.kernel.launch_on(stream, self.grid, &self.parameters) }
+    /// As [`Kernel::launch_on`].
+    pub(crate) unsafe fn run_with(&self, stream: CUstream, parameters: &[u64]) -> CudaResult<()> {
+        // SAFETY: the caller's conditions.
+        unsafe { self.kernel.launch_on(stream, self.grid, parameters) }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Matrices of layers of other libraries, whose products run on the streams and in the memory of those.
 
+mod plan;
+
 use crate::backend::{Cuda, Shared};
 use crate::commands::{ActiveRows, Launch, Lookup};
-use crate::error::CudaError;
 use crate::gpu::ThreadState;
 use crate::kernels::element;
 use crate::library::require_driver;
@@ -10,10 +11,10 @@ use crate::memory::{DeviceMemory, PinnedMemory};
 use crate::products::{Product, ProductInput};
 use crate::tuples::{self, LevelsRoom, TupleInput, TupleMatrix, TupleOperand, TupleProduct};
 use crate::weight::{CudaWeight, DeviceMatrix, cuda_weight};
-use cudarc::driver::sys::CUstream;
 use ecq_core::Element;
 use ecq_runtime::backend::{Backend, DeviceInfo};
 use ecq_runtime::{Matrix, Residence, RuntimeError};
+use plan::{Operands, Plan, run, stream_of};
 use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, RuntimeError>;
@@ -22,6 +23,8 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 const MOST_ROWS: usize = 4096;
 /// Rows of activations from which on the kernels depend on how many passes of so many rows there are.
 const PASS_ROWS: usize = 64;
+/// Rows of steps of generation.
+const PLANNED_ROWS: usize = 8;
 
 /// A GPU with the matrices of layers.
 ///
@@ -72,14 +75,19 @@ impl Layers {
         let weight = CudaWeight::load(&self.shared.backend, matrix, residence).map_err(named)?;
         let bytes = weight.bytes();
         let weight = cuda_weight(&weight, self.shared.backend.number)?;
-        let loaded = LayerMatrix {
+        let mut loaded = LayerMatrix {
             matrix: weight.matrix(None)?,
             shape: matrix.shape,
             bytes,
             residence,
+            plans: Vec::new(),
             held: Some((weight, self.shared.clone())),
         };
         loaded.compile()?;
+        let types =
+            || [Element::F32, Element::F16, Element::Bf16].into_iter().filter(|&own| loaded.takes(own));
+        let plan = |rows| Plan::new(types(), |operands| loaded.launches(rows, operands));
+        loaded.plans = (1..=PLANNED_ROWS).map(plan).collect::<Result<_>>()?;
         Ok(loaded)
     }
 }
@@ -90,6 +98,8 @@ pub struct LayerMatrix {
     shape: [usize; 2],
     bytes: u64,
     residence: Residence,
+    /// Those of the numbers of rows up to [`PLANNED_ROWS`], with which the host's time matters.
+    plans: Vec<Plan>,
     /// Taken when dropped.
     held: Option<(Arc<CudaWeight>, Arc<LayersShared>)>,
 }
@@ -139,10 +149,11 @@ impl LayerMatrix {
     /// # Errors
     /// If kernels do not compile.
     pub fn scratch_bytes(&self, rows: usize) -> Result<usize> {
+        if let Some(plan) = self.plan(rows) {
+            return Ok(plan.scratch_bytes);
+        }
         let _state = ThreadState::keep();
-        let product =
-            LayerProduct { x: 0, y: 0, scratch: 0, rows: rows.min(MOST_ROWS), element: Element::F32 };
-        Ok(self.launches(product)?.1)
+        Ok(self.launches(rows.min(MOST_ROWS), Operands::default())?.1)
     }
 
     /// Enqueues a product on a stream, 0 for the default one. Neither waits, allocates nor compiles, so a
@@ -156,24 +167,29 @@ impl LayerMatrix {
     /// [`LayerProduct`] names, and exist, with this matrix, until the product is complete. Other work on them
     /// must be ordered by the stream.
     pub unsafe fn multiply(&self, stream: u64, product: LayerProduct) -> Result<()> {
-        let LayerProduct { x, y, rows, element, .. } = product;
+        let LayerProduct { x, y, scratch, rows, element } = product;
         if !self.takes(element) {
             let what = format!("products with {:?} of this matrix take f32, not {element:?}", self.residence);
             return Err(RuntimeError::Binding(what));
         }
         let _state = ThreadState::keep();
-        let (shared, [outputs, inputs]) = (self.shared(), self.shape);
-        shared.backend.gpu.bind()?;
+        let (stream, [outputs, inputs]) = (stream_of(stream), self.shape);
+        self.shared().backend.gpu.bind()?;
         for first in (0..rows).step_by(MOST_ROWS) {
-            let part = LayerProduct {
+            let operands = Operands {
                 x: x + (first * inputs * element.bytes()) as u64,
                 y: y + (first * outputs * element.bytes()) as u64,
-                rows: (rows - first).min(MOST_ROWS),
-                ..product
+                scratch,
+                element,
             };
-            let (launches, _) = self.launches(part)?;
+            let rows = (rows - first).min(MOST_ROWS);
             // SAFETY: the caller's conditions.
-            unsafe { run(launches, stream)? };
+            unsafe {
+                match self.plan(rows) {
+                    Some(plan) => plan.run(stream, operands)?,
+                    None => run(&self.launches(rows, operands)?.0, stream)?,
+                }
+            }
         }
         Ok(())
     }
@@ -202,7 +218,7 @@ impl LayerMatrix {
             };
             let launch = shared.backend.lookup(&self.matrix, lookup, most)?;
             // SAFETY: the caller's conditions.
-            unsafe { run(vec![launch], stream)? };
+            unsafe { run(&[launch.after_wait()], stream_of(stream))? };
         }
         Ok(())
     }
@@ -212,37 +228,46 @@ impl LayerMatrix {
         shared
     }
 
+    fn plan(&self, rows: usize) -> Option<&Plan> {
+        self.plans.get(rows.checked_sub(1)?)
+    }
+
     /// Compiles what products with any number of rows, and lookups, launch.
     fn compile(&self) -> Result<()> {
         let few = [1, 2, 4, 8, 16, 32].into_iter();
         for rows in few.chain((PASS_ROWS..=MOST_ROWS).step_by(PASS_ROWS)) {
-            self.scratch_bytes(rows)?;
+            self.launches(rows, Operands::default())?;
         }
         let lookup = Lookup { index: 0, y: 0, active: 0, report: 0, scale: 1.0, add: 0 };
         self.shared().backend.lookup(&self.matrix, lookup, 1)?;
         Ok(())
     }
 
-    /// Returns the launches of a product of up to [`MOST_ROWS`] rows, and the bytes of its scratch memory.
-    fn launches(&self, product: LayerProduct) -> Result<(Vec<Launch>, usize)> {
-        let LayerProduct { x, y, scratch, rows, .. } = product;
+    /// Returns the launches of a product of up to [`MOST_ROWS`] rows, and the bytes of its scratch memory. The
+    /// first one waits for everything that the stream waits for, of whatever kind it is.
+    fn launches(&self, rows: usize, operands: Operands) -> Result<(Vec<Launch>, usize)> {
         if rows == 0 {
             return Ok((Vec::new(), 0));
         }
         let (shared, [outputs, inputs]) = (self.shared(), self.shape);
-        let matrix = match &self.matrix {
-            DeviceMatrix::Tuples(matrix) => return tuple_launches(&shared.backend, matrix, product),
-            matrix => matrix.clone(),
+        let (launches, bytes) = match &self.matrix {
+            DeviceMatrix::Tuples(matrix) => tuple_launches(&shared.backend, matrix, rows, operands)?,
+            matrix => {
+                let Operands { x, y, scratch, .. } = operands;
+                let rows = ActiveRows { address: shared.count(rows), which: 0, most: rows };
+                let input = ProductInput { x, cols: inputs, rows };
+                let matrix = matrix.clone();
+                let own = Product { matrix, in_slot: false, y, bias: 0, sum: None, first: 0, count: outputs };
+                let mut bytes = 0;
+                let launches = shared.backend.products(input, &[own], &mut |room| {
+                    bytes = bytes.max(room);
+                    Ok(scratch)
+                })?;
+                (launches, bytes)
+            }
         };
-        let rows = ActiveRows { address: shared.count(rows), which: 0, most: rows };
-        let input = ProductInput { x, cols: inputs, rows };
-        let own = Product { matrix, in_slot: false, y, bias: 0, sum: None, first: 0, count: outputs };
-        let mut bytes = 0;
-        let launches = shared.backend.products(input, &[own], &mut |room| {
-            bytes = bytes.max(room);
-            Ok(scratch)
-        })?;
-        Ok((launches, bytes))
+        let ordered = |(i, launch): (usize, Launch)| if i == 0 { launch.after_wait() } else { launch };
+        Ok((launches.into_iter().enumerate().map(ordered).collect(), bytes))
     }
 }
 
@@ -265,9 +290,9 @@ impl LayersShared {
 fn tuple_launches(
     shared: &Shared,
     matrix: &TupleMatrix,
-    product: LayerProduct,
+    rows: usize,
+    Operands { x, y, scratch, element }: Operands,
 ) -> Result<(Vec<Launch>, usize)> {
-    let LayerProduct { x, y, scratch, rows, element } = product;
     let [outputs, inputs] = [matrix.shape().rows(), matrix.shape().cols()];
     let element = match element {
         Element::F16 => element::F16,
@@ -297,19 +322,4 @@ fn tuple_launches(
     let room = (level_bytes > 0).then_some(room);
     let product = TupleProduct::of(gpu, modules, &[operand], input, (None, room))?;
     Ok(([vec![digits], product.into_launches()].concat(), digit_bytes + level_bytes))
-}
-
-/// Enqueues launches that follow each other. The first one waits for everything that the stream waits for,
-/// of whatever kind it is.
-///
-/// # Safety
-/// As [`Launch::run_on`].
-unsafe fn run(launches: Vec<Launch>, stream: u64) -> std::result::Result<(), CudaError> {
-    let stream = std::ptr::with_exposed_provenance_mut::<()>(stream as usize) as CUstream;
-    for (i, launch) in launches.into_iter().enumerate() {
-        let launch = if i == 0 { launch.after_wait() } else { launch };
-        // SAFETY: the caller's conditions.
-        unsafe { launch.run_on(stream)? };
-    }
-    Ok(())
 }
