@@ -81,7 +81,8 @@ impl Layers {
             bytes,
             residence,
             plans: Vec::new(),
-            held: Some((weight, self.shared.clone())),
+            _weight: weight,
+            shared: self.shared.clone(),
         };
         loaded.compile()?;
         let types =
@@ -100,8 +101,8 @@ pub struct LayerMatrix {
     residence: Residence,
     /// Those of the numbers of rows up to [`PLANNED_ROWS`], with which the host's time matters.
     plans: Vec<Plan>,
-    /// Taken when dropped.
-    held: Option<(Arc<CudaWeight>, Arc<LayersShared>)>,
+    _weight: Arc<CudaWeight>,
+    shared: Arc<LayersShared>,
 }
 
 /// The operands of a product `y = x W^T`, by their addresses on the GPU. Rows follow each other.
@@ -174,7 +175,7 @@ impl LayerMatrix {
         }
         let _state = ThreadState::keep();
         let (stream, [outputs, inputs]) = (stream_of(stream), self.shape);
-        self.shared().backend.gpu.bind()?;
+        self.shared.backend.gpu.bind()?;
         for first in (0..rows).step_by(MOST_ROWS) {
             let operands = Operands {
                 x: x + (first * inputs * element.bytes()) as u64,
@@ -204,7 +205,7 @@ impl LayerMatrix {
     /// As [`multiply`](Self::multiply).
     pub unsafe fn rows(&self, stream: u64, index: u64, rows: usize, y: u64) -> Result<()> {
         let _state = ThreadState::keep();
-        let shared = self.shared();
+        let shared = &self.shared;
         shared.backend.gpu.bind()?;
         for first in (0..rows).step_by(MOST_ROWS) {
             let most = (rows - first).min(MOST_ROWS);
@@ -223,11 +224,6 @@ impl LayerMatrix {
         Ok(())
     }
 
-    fn shared(&self) -> &LayersShared {
-        let (_, shared) = self.held.as_ref().expect("held until dropped");
-        shared
-    }
-
     fn plan(&self, rows: usize) -> Option<&Plan> {
         self.plans.get(rows.checked_sub(1)?)
     }
@@ -239,7 +235,7 @@ impl LayerMatrix {
             self.launches(rows, Operands::default())?;
         }
         let lookup = Lookup { index: 0, y: 0, active: 0, report: 0, scale: 1.0, add: 0 };
-        self.shared().backend.lookup(&self.matrix, lookup, 1)?;
+        self.shared.backend.lookup(&self.matrix, lookup, 1)?;
         Ok(())
     }
 
@@ -249,7 +245,7 @@ impl LayerMatrix {
         if rows == 0 {
             return Ok((Vec::new(), 0));
         }
-        let (shared, [outputs, inputs]) = (self.shared(), self.shape);
+        let (shared, [outputs, inputs]) = (&self.shared, self.shape);
         let (launches, bytes) = match &self.matrix {
             DeviceMatrix::Tuples(matrix) => tuple_launches(&shared.backend, matrix, rows, operands)?,
             matrix => {
@@ -268,13 +264,6 @@ impl LayerMatrix {
         };
         let ordered = |(i, launch): (usize, Launch)| if i == 0 { launch.after_wait() } else { launch };
         Ok((launches.into_iter().enumerate().map(ordered).collect(), bytes))
-    }
-}
-
-impl Drop for LayerMatrix {
-    fn drop(&mut self) {
-        let _state = ThreadState::keep();
-        drop(self.held.take());
     }
 }
 
