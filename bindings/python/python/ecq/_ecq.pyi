@@ -575,15 +575,15 @@ class CudaLinear:
         """Enqueues ``y = x @ W.T`` on a ``CUstream`` of the GPU. It neither waits nor allocates.
 
         The others are addresses on the GPU, which are not checked: ``x`` of ``[rows, inputs]`` and ``y`` of
-        ``[rows, outputs]``, contiguous and of ``dtype``, and scratch memory at a multiple of 256. They and this
-        object must exist until the product is complete. Products on several streams need scratch memory of
-        their own. Raises DeviceError.
+        ``[rows, outputs]``, contiguous and of ``dtype``, and scratch memory at a multiple of 256. They and
+        this object must exist until the product is complete. Products on several streams need scratch
+        memory of their own. Raises DeviceError.
         """
     def rows(self, index: int, y: int, rows: int, *, stream: int) -> None:
         """Enqueues the decoding of rows (an embedding) as ``multiply`` does.
 
-        ``index`` is the address of their numbers in 32 bits, ``y`` that of ``[rows, inputs]`` in float32. Rows
-        that do not exist are left as they are.
+        ``index`` is the address of their numbers in 32 bits, ``y`` that of ``[rows, inputs]`` in float32.
+        Rows that do not exist are left as they are.
         """
 
 @final

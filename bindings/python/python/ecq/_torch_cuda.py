@@ -86,7 +86,7 @@ class OnGpu:
         return y.to(x.dtype) if out is None else out.copy_(y)
 
     def rows(self, indices: Tensor) -> Tensor:
-        """Returns the rows of ``indices`` in float32, ``[len(indices), inputs]``: NaN for one that is none."""
+        """Returns the rows of ``indices`` in float32, ``[len(indices), inputs]``; NaN if there is no such."""
         index = indices.to(torch.int32).contiguous()
         if self._order is not None:
             index = self._order.index_select(0, index)

@@ -144,7 +144,8 @@ def linear(x: Tensor, matrix: ecq.Linear) -> Tensor:
     """Returns ``x @ W.T``, of the type of ``x``, which is on the CPU or an NVIDIA GPU.
 
     Sums are computed in float32. The first product on a GPU loads the matrix there, where it stays as long as
-    ``matrix`` exists; a layer that has moved there has loaded it. The gradient flows to ``x``, through the decoded weights; the weights have none.
+    ``matrix`` exists; a layer that has moved there has loaded it. The gradient flows to ``x``, through the
+    decoded weights; the weights have none.
     """
     _check(x, matrix)
     y: Tensor = torch.ops.ecq.linear(x, _number(matrix), matrix.shape[0])
@@ -237,7 +238,7 @@ class _Coded(nn.Module):
             self.weight = self.dequantize()
 
     def _check_device(self, x: Tensor) -> None:
-        if x.is_cuda and x.device != self.qweight.device:
+        if x.device != self.qweight.device and "meta" not in (x.device.type, self.qweight.device.type):
             message = f"the input is on {x.device}, and the layer on {self.qweight.device}"
             raise RuntimeError(message)
 
@@ -246,9 +247,9 @@ class EcqLinear(_Coded):
     """``torch.nn.Linear`` with a coded matrix. A bias is a parameter; the matrix is not, and has no gradient.
 
     On the CPU the matrix stays as it is in the file, or as the mode says. On an NVIDIA GPU products read its
-    codes: as tuples if the file has them and the GPU decodes them inside products, packed otherwise and in the
-    mode ``cached``. On another device, with ``dequantize``, and if it has no codes, ``weight`` holds it decoded.
-    ``residence`` says which it is. The matrix is not in the state dictionary.
+    codes: as tuples if the file has them and the GPU decodes them inside products, packed otherwise and in
+    the mode ``cached``. On another device, with ``dequantize``, and if it has no codes, ``weight`` holds it
+    decoded. ``residence`` says which it is. The matrix is not in the state dictionary.
     """
 
     def __init__(
@@ -364,9 +365,7 @@ def replace_layers(
     return replaced
 
 
-def _layer(
-    module: nn.Module, matrix: ecq.Linear, dtype: torch.dtype, dequantize: bool
-) -> nn.Module | None:
+def _layer(module: nn.Module, matrix: ecq.Linear, dtype: torch.dtype, dequantize: bool) -> nn.Module | None:
     if isinstance(module, nn.Linear):
         return EcqLinear(matrix, module.bias, dtype=dtype, dequantize=dequantize)
     if type(module) is nn.Embedding:
