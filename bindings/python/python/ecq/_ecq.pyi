@@ -13,6 +13,7 @@ from ecq._types import Message, SamplingOptions
 
 __all__ = [
     "Completion",
+    "CudaLinear",
     "File",
     "Grid",
     "Linear",
