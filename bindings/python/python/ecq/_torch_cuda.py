@@ -7,7 +7,7 @@ import importlib.util
 import os
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     import ecq
 
-_NAMES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
+_Name = Literal["float32", "float16", "bfloat16"]
+_NAMES: dict[torch.dtype, _Name] = {
+    torch.float32: "float32",
+    torch.float16: "float16",
+    torch.bfloat16: "bfloat16",
+}
 # Rows that are decoded together.
 _BLOCK = 2048
 
