@@ -99,13 +99,19 @@ impl Launch {
         &self.parameters
     }
 
-    /// Enqueues the kernel on a stream of another library, with other addresses in its parameter.
+    /// Enqueues the kernel on a stream of another library, with other addresses in its parameter; `early`
+    /// before the previous kernel is done.
     ///
     /// # Safety
     /// As [`Kernel::launch_on`].
-    pub(crate) unsafe fn run_with(&self, stream: CUstream, parameters: &[u64]) -> CudaResult<()> {
+    pub(crate) unsafe fn run_with(
+        &self,
+        stream: CUstream,
+        parameters: &[u64],
+        early: bool,
+    ) -> CudaResult<()> {
         // SAFETY: the caller's conditions.
-        unsafe { self.kernel.launch_on(stream, self.grid, parameters) }
+        unsafe { self.kernel.launch_on(stream, self.grid, parameters, early) }
     }
 }
 

@@ -219,7 +219,7 @@ impl LayerMatrix {
             };
             let launch = shared.backend.lookup(&self.matrix, lookup, most)?;
             // SAFETY: the caller's conditions.
-            unsafe { run(&[launch.after_wait()], stream_of(stream))? };
+            unsafe { run(&[launch], stream_of(stream))? };
         }
         Ok(())
     }
@@ -239,15 +239,14 @@ impl LayerMatrix {
         Ok(())
     }
 
-    /// Returns the launches of a product of up to [`MOST_ROWS`] rows, and the bytes of its scratch memory. The
-    /// first one waits for everything that the stream waits for, of whatever kind it is.
+    /// Returns the launches of a product of up to [`MOST_ROWS`] rows, and the bytes of its scratch memory.
     fn launches(&self, rows: usize, operands: Operands) -> Result<(Vec<Launch>, usize)> {
         if rows == 0 {
             return Ok((Vec::new(), 0));
         }
         let (shared, [outputs, inputs]) = (&self.shared, self.shape);
-        let (launches, bytes) = match &self.matrix {
-            DeviceMatrix::Tuples(matrix) => tuple_launches(&shared.backend, matrix, rows, operands)?,
+        match &self.matrix {
+            DeviceMatrix::Tuples(matrix) => tuple_launches(&shared.backend, matrix, rows, operands),
             matrix => {
                 let Operands { x, y, scratch, .. } = operands;
                 let rows = ActiveRows { address: shared.count(rows), which: 0, most: rows };
@@ -259,11 +258,9 @@ impl LayerMatrix {
                     bytes = bytes.max(room);
                     Ok(scratch)
                 })?;
-                (launches, bytes)
+                Ok((launches, bytes))
             }
-        };
-        let ordered = |(i, launch): (usize, Launch)| if i == 0 { launch.after_wait() } else { launch };
-        Ok((launches.into_iter().enumerate().map(ordered).collect(), bytes))
+        }
     }
 }
 

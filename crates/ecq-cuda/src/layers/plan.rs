@@ -3,8 +3,11 @@
 use super::Result;
 use crate::commands::Launch;
 use crate::error::Result as CudaResult;
-use cudarc::driver::sys::CUstream;
+use crate::gpu::driver_version;
+use cudarc::driver::sys::{self, CUstream};
 use ecq_core::Element;
+use std::ptr;
+use std::sync::OnceLock;
 
 /// Where a product finds its operands.
 #[derive(Debug, Clone, Copy)]
@@ -79,13 +82,16 @@ impl Plan {
     pub(super) unsafe fn run(&self, stream: CUstream, operands: Operands) -> CudaResult<()> {
         let Operands { x, y, scratch, element } = operands;
         let own = self.types.iter().find(|(own, _)| *own == element);
+        // SAFETY: the caller's conditions.
+        let mut early = unsafe { follows_one_kernel(stream) };
         for Prepared { launch, addresses } in own.iter().flat_map(|(_, all)| all) {
             let mut parameters = launch.parameters().to_vec();
             for &(word, operand) in addresses {
                 parameters[word] += [x, y, scratch][operand];
             }
             // SAFETY: the caller's conditions; the parameter is that of the launch with these operands.
-            unsafe { launch.run_with(stream, &parameters)? };
+            unsafe { launch.run_with(stream, &parameters, early)? };
+            early = true;
         }
         Ok(())
     }
@@ -97,10 +103,52 @@ impl Plan {
 /// As [`Plan::run`].
 pub(super) unsafe fn run(launches: &[Launch], stream: CUstream) -> CudaResult<()> {
     // SAFETY: the caller's conditions.
-    launches.iter().try_for_each(|launch| unsafe { launch.run_with(stream, launch.parameters()) })
+    let mut early = unsafe { follows_one_kernel(stream) };
+    for launch in launches {
+        // SAFETY: the caller's conditions.
+        unsafe { launch.run_with(stream, launch.parameters(), early)? };
+        early = true;
+    }
+    Ok(())
+}
+
+/// Returns whether what is enqueued next follows one kernel and nothing else, so that it may be launched
+/// before that kernel is done. Of streams that are not captured this is not known; there the host's time
+/// counts.
+///
+/// # Safety
+/// The stream must be one of the current context.
+unsafe fn follows_one_kernel(stream: CUstream) -> bool {
+    // Older drivers do not have the function.
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    if !*KNOWN.get_or_init(|| driver_version().is_ok_and(|version| version >= 12_030)) {
+        return false;
+    }
+    let mut status = sys::CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE;
+    let (mut nodes, mut count) = (ptr::null(), 0);
+    // SAFETY: pointers are valid or may be null. Edges that cannot be told without their data are an error.
+    let result = unsafe {
+        sys::cuStreamGetCaptureInfo_v3(
+            stream,
+            &raw mut status,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &raw mut nodes,
+            ptr::null_mut(),
+            &raw mut count,
+        )
+    };
+    let active = status == sys::CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_ACTIVE;
+    if result.result().is_err() || !active || count != 1 || nodes.is_null() {
+        return false;
+    }
+    let mut kind = sys::CUgraphNodeType::CU_GRAPH_NODE_TYPE_EMPTY;
+    // SAFETY: there is one node, which exists while the stream is captured; the pointer is valid.
+    let result = unsafe { sys::cuGraphNodeGetType(*nodes, &raw mut kind) };
+    result.result().is_ok() && kind == sys::CUgraphNodeType::CU_GRAPH_NODE_TYPE_KERNEL
 }
 
 /// Returns the stream of a number, as other libraries pass it.
 pub(super) fn stream_of(number: u64) -> CUstream {
-    std::ptr::with_exposed_provenance_mut::<()>(number as usize).cast()
+    ptr::with_exposed_provenance_mut::<()>(number as usize).cast()
 }
