@@ -194,3 +194,57 @@ impl fmt::Debug for CudaLinear {
         write!(f, "CudaLinear({:?} on cuda:{}, {:?})", self.linear, self.ordinal, self.residence())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ecq_core::Coding;
+    use ecq_runtime::MatrixLocation;
+
+    fn choices(mode: Mode, storage: StorageKind, fused: &'static [Coding]) -> Vec<(Residence, String)> {
+        let info = MatrixInfo {
+            shape: [64, 64],
+            storage,
+            location: MatrixLocation::Block,
+            stored_bytes: 1000,
+            packed_bytes: 2000,
+        };
+        let device = DeviceInfo {
+            name: "a GPU".to_owned(),
+            kind: "cuda",
+            threads: 1,
+            overlaps_decode: true,
+            batch_invariant: true,
+            fused_codings: fused,
+            memory_bytes: None,
+        };
+        let none = |reason| vec![(Residence::Dense, reason)];
+        OnGpus::new(mode, info).choices(&device).unwrap_or_else(none)
+    }
+
+    #[test]
+    fn the_mode_the_coding_and_the_gpu_decide() {
+        use Residence::{Dense, Packed, Streams};
+        const HOPPER: &[Coding] = &[Coding::Packed, Coding::Tuples];
+        const AMPERE: &[Coding] = &[Coding::Packed];
+        let codes = |coding| StorageKind::Codes { coding, alphabet: 16 };
+        let tuples = codes(Coding::Tuples);
+        let cases: [(Mode, StorageKind, &[Coding], &[Residence], &str); 9] = [
+            (Mode::Auto, tuples, HOPPER, &[Streams, Packed], "decoded inside the product"),
+            (Mode::Fused, tuples, HOPPER, &[Streams, Packed], "decoded inside the product"),
+            (Mode::Fused, tuples, AMPERE, &[Packed], "do not decode tuples streams"),
+            (Mode::Cached, tuples, HOPPER, &[Packed], "decoded once at load"),
+            (Mode::Lru, tuples, HOPPER, &[Streams, Packed], "no slots for lru"),
+            (Mode::Prefetch, codes(Coding::Rans), HOPPER, &[Packed], "do not decode rans streams"),
+            (Mode::Fused, codes(Coding::Archive), HOPPER, &[Packed], "archive coding"),
+            (Mode::Auto, codes(Coding::Packed), AMPERE, &[Streams, Packed], "stored packed"),
+            (Mode::Cached, StorageKind::Floats, HOPPER, &[Dense], "it has no codes"),
+        ];
+        for (mode, storage, fused, expected, reason) in cases {
+            let found = choices(mode, storage, fused);
+            let residences: Vec<Residence> = found.iter().map(|(residence, _)| *residence).collect();
+            assert_eq!(residences, expected, "{mode} {storage:?}");
+            assert!(found[0].1.contains(reason), "{mode} {storage:?}: {}", found[0].1);
+        }
+    }
+}

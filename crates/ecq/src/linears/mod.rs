@@ -103,8 +103,18 @@ impl LinearOptions {
         let pinned = if mode == Mode::Lru { pinned.collect() } else { HashSet::new() };
         let slots = Slots::new(mode, sizes.minimum() as usize, cpu.clone())?;
         let slots = slots.map(Arc::new);
-        let requested = self.mode;
-        Ok(Linears { file, tensors, cpu, requested, mode, reason, pinned, slots, loaded: Mutex::default() })
+        Ok(Linears {
+            file,
+            tensors,
+            cpu,
+            #[cfg(feature = "cuda")]
+            requested: self.mode,
+            mode,
+            reason,
+            pinned,
+            slots,
+            loaded: Mutex::default(),
+        })
     }
 }
 
@@ -125,6 +135,7 @@ pub struct Linears {
     tensors: BTreeMap<String, StoredTensor>,
     cpu: Arc<Cpu>,
     /// The mode of the options, which decides for GPUs.
+    #[cfg(feature = "cuda")]
     requested: Mode,
     mode: Mode,
     reason: String,
