@@ -293,7 +293,7 @@ def compiled_models_have_one_graph() -> None:
                     indices = torch.arange(2 * count, device=CUDA).reshape(2, count)
                     for _ in range(3):
                         found = compiled(indices).clone()
-                    torch.testing.assert_close(found, model(indices), rtol=1e-5, atol=1e-5)
+                    torch.testing.assert_close(found, model(indices), rtol=1e-4, atol=1e-4)
 
 
 @check
@@ -404,7 +404,9 @@ def memory_is_returned() -> None:
 
     linears = ecq.linears(file(form), mode="fused")
     layer = EcqLinear(linears[name(3)], device=CUDA)
-    layer(normal(1, layer.in_features))
+    x = normal(1, layer.in_features)
+    exact = expected(layer.matrix, x)
+    assert_close(layer(x), exact, "before it moves")
     layer.to("cpu")
     before = free()
     layer.to(CUDA)
@@ -416,13 +418,12 @@ def memory_is_returned() -> None:
     assert nbytes <= loaded < nbytes + (8 << 20), (nbytes, loaded)
     other, copied = EcqLinear(linears[name(3)], device=CUDA), copy.deepcopy(layer)
     assert before - free() == loaded
-    assert torch.equal(copied(normal(1, 4096)), other(normal(1, 4096)))
+    assert torch.equal(copied(x), other(x))
     del other, copied
     assert before - free() == loaded
     layer.to("cpu")
     assert before - free() == 0
-    x = normal(1, 4096)
-    assert_close(layer(x.cpu()).to(CUDA), expected(layer.matrix, x), "back on the CPU")
+    assert_close(layer(x.cpu()).to(CUDA), exact, "back on the CPU")
     layer.to(CUDA)
     del layer
     assert before - free() == 0

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+import ecq
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-    import ecq
 
 _Name = Literal["float32", "float16", "bfloat16"]
 _NAMES: dict[torch.dtype, _Name] = {
@@ -38,7 +38,12 @@ class OnGpu:
             )
             raise RuntimeError(message)
         _offer_compiler()
-        self.matrix = matrix.to_cuda(device.index)
+        try:
+            self.matrix = matrix.to_cuda(device.index)
+        except ecq.OutOfMemoryError:
+            # PyTorch keeps memory that it does not use.
+            torch.cuda.empty_cache()
+            self.matrix = matrix.to_cuda(device.index)
         self.device = device
         self.outputs, self.inputs = matrix.shape
         # Types that kernels read and write.
@@ -113,6 +118,16 @@ class OnGpu:
 _loaded: weakref.WeakValueDictionary[tuple[int, int], OnGpu] = weakref.WeakValueDictionary()
 # What functions have loaded, which lives as long as the matrix.
 _kept: weakref.WeakKeyDictionary[ecq.Linear, list[OnGpu]] = weakref.WeakKeyDictionary()
+
+
+def missing(device: torch.device) -> str | None:
+    """Returns why a device has no kernels, or ``None``."""
+    if torch.version.hip is not None:
+        return "kernels need an NVIDIA GPU"
+    capability = torch.cuda.get_device_capability(device)
+    if capability < (8, 0):
+        return f"kernels need compute capability 8.0 or newer, found {capability[0]}.{capability[1]}"
+    return None
 
 
 def load(matrix: ecq.Linear, number: int, device: torch.device) -> OnGpu:

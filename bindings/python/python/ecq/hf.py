@@ -107,6 +107,7 @@ class EcqQuantizer(HfQuantizer):
     def _process_model_after_weight_loading(self, model: Any, **kwargs: Any) -> Any:
         for layer in _coded_layers(model):
             layer.weight = None
+        for layer in _coded_layers(model):
             layer.follow_device()
         self.names.load_parameters(model)
         self.names.warn_of_unused(self.unexpected)

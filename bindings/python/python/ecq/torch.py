@@ -212,7 +212,7 @@ class _Coded(nn.Module):
             found = self._on_gpu.matrix
             return f"{found.residence} on cuda:{found.device}, {found.reason}"
         if self.weight is not None:
-            why = self._refused or ("as demanded" if self.dequantized else "no kernels for this device")
+            why = self._refused or ("as asked for" if self.dequantized else "no kernels for this device")
             return f"decoded to {self.weight.dtype} on {self.weight.device}, {why}"
         return self.matrix.residence
 
@@ -228,10 +228,12 @@ class _Coded(nn.Module):
             return
         self._on_gpu = self._refused = None
         if device.type == "cuda" and not self.dequantized:
-            try:
-                self._on_gpu = _torch_cuda.load(self.matrix, self._number, device)
-            except ecq.UnsupportedError as error:
-                self._refused = str(error)
+            self._refused = _torch_cuda.missing(device)
+            if self._refused is None:
+                try:
+                    self._on_gpu = _torch_cuda.load(self.matrix, self._number, device)
+                except ecq.UnsupportedError as error:
+                    self._refused = str(error)
         if device.type in ("cpu", "meta") or self._on_gpu is not None:
             self.weight = None
         elif self.weight is None or self.weight.device != device:
