@@ -72,10 +72,8 @@ def main():
                 ],
             }
             for name, own in kinds.items():
-                bits = ""
-                if isinstance(own[0], EcqLinear) and own[0].weight is None:
-                    bits = f"{own[0]._on_gpu.matrix.nbytes * 8 / n / k:.3f} bits, {own[0].residence}"
-                print(f"{name} {n}x{k}: {len(own)} copies, {bits or '16 bits'}", flush=True)
+                what = f"{own[0].nbytes * 8 / n / k:.3f} bits, {own[0].residence}" if name[0] == "e" else ""
+                print(f"{name} {n}x{k}: {len(own)} copies {what}", flush=True)
             packed, scales = [], []
             for _ in range(copies(n * k // 2)):
                 codes = torch.randint(0, 256, (n, k // 2), device="cuda", dtype=torch.uint8)

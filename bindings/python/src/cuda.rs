@@ -57,19 +57,29 @@ impl CudaLinear {
         self.linear.scratch_bytes(rows).or_raise()
     }
 
-    /// Enqueues a product.
+    /// Enqueues a product. The stream may be full, so that this waits.
     #[pyo3(signature = (x, y, scratch, rows, *, dtype, stream))]
-    fn multiply(&self, x: u64, y: u64, scratch: u64, rows: usize, dtype: &str, stream: u64) -> PyResult<()> {
+    #[expect(clippy::too_many_arguments, reason = "the operands of a product")]
+    fn multiply(
+        &self,
+        py: Python<'_>,
+        x: u64,
+        y: u64,
+        scratch: u64,
+        rows: usize,
+        dtype: &str,
+        stream: u64,
+    ) -> PyResult<()> {
         let product = LayerProduct { x, y, scratch, rows, element: element(dtype)? };
         // SAFETY: what `_ecq.pyi` demands of callers.
-        unsafe { self.linear.multiply(stream, product) }.or_raise()
+        py.detach(|| unsafe { self.linear.multiply(stream, product) }).or_raise()
     }
 
     /// Enqueues the decoding of rows.
     #[pyo3(signature = (index, y, rows, *, stream))]
-    fn rows(&self, index: u64, y: u64, rows: usize, stream: u64) -> PyResult<()> {
+    fn rows(&self, py: Python<'_>, index: u64, y: u64, rows: usize, stream: u64) -> PyResult<()> {
         // SAFETY: as above.
-        unsafe { self.linear.rows(stream, index, rows, y) }.or_raise()
+        py.detach(|| unsafe { self.linear.rows(stream, index, rows, y) }).or_raise()
     }
 
     fn __repr__(&self) -> String {

@@ -129,9 +129,8 @@ def products(form: str) -> None:
     for matrix in matrices(form):
         layer = EcqLinear(matrix, device=CUDA)
         assert layer.weight is None
-        assert layer._on_gpu is not None
         wanted = FORMS[form][1] if fused or "tuples" not in form else "packed"
-        assert layer._on_gpu.matrix.residence == wanted, layer.residence
+        assert layer.residence.startswith(f"{wanted} on cuda:0, "), layer.residence
         for dtype in TOLERANCES:
             all_rows = normal(max(ROWS), matrix.shape[1], dtype=dtype)
             exact = expected(matrix, all_rows)
@@ -410,8 +409,7 @@ def memory_is_returned() -> None:
     layer.to("cpu")
     before = free()
     layer.to(CUDA)
-    assert layer._on_gpu is not None
-    nbytes = layer._on_gpu.matrix.nbytes
+    nbytes = layer.nbytes
     assert nbytes >= layer.matrix.shape[0] * layer.matrix.shape[1] * 2 // 8
     assert nbytes < layer.matrix.shape[0] * layer.matrix.shape[1]
     loaded = before - free()

@@ -181,6 +181,7 @@ def test_other_devices_hold_decoded_weights(linears: ecq.Linears) -> None:
     layer = EcqLinear(linears[UP])
     assert layer.weight is None
     assert layer.residence == "streams"
+    assert layer.nbytes == layer.matrix.nbytes
     moved = copy.deepcopy(layer).to("meta")
     assert moved(normal(2, 256).to("meta")).shape == (2, 640)
 

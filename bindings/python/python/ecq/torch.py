@@ -206,6 +206,13 @@ class _Coded(nn.Module):
         return torch.from_numpy(self.matrix.dequantize()).to(device, self.qweight.dtype)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the matrix where it is, mapped bytes of a file included."""
+        if self._on_gpu is not None:
+            return self._on_gpu.matrix.nbytes
+        return self.matrix.nbytes if self.weight is None else self.weight.nbytes
+
+    @property
     def residence(self) -> str:
         """Where the weights are, and on GPUs why."""
         if self._on_gpu is not None:
