@@ -229,22 +229,20 @@ mod tests {
         const AMPERE: &[Coding] = &[Coding::Packed];
         let codes = |coding| StorageKind::Codes { coding, alphabet: 16 };
         let tuples = codes(Coding::Tuples);
-        let cases: [(Mode, StorageKind, &[Coding], &[Residence], &str); 9] = [
-            (Mode::Auto, tuples, HOPPER, &[Streams, Packed], "decoded inside the product"),
-            (Mode::Fused, tuples, HOPPER, &[Streams, Packed], "decoded inside the product"),
-            (Mode::Fused, tuples, AMPERE, &[Packed], "do not decode tuples streams"),
-            (Mode::Cached, tuples, HOPPER, &[Packed], "decoded once at load"),
-            (Mode::Lru, tuples, HOPPER, &[Streams, Packed], "no slots for lru"),
-            (Mode::Prefetch, codes(Coding::Rans), HOPPER, &[Packed], "do not decode rans streams"),
-            (Mode::Fused, codes(Coding::Archive), HOPPER, &[Packed], "archive coding"),
-            (Mode::Auto, codes(Coding::Packed), AMPERE, &[Streams, Packed], "stored packed"),
-            (Mode::Cached, StorageKind::Floats, HOPPER, &[Dense], "it has no codes"),
-        ];
-        for (mode, storage, fused, expected, reason) in cases {
+        let check = |mode, storage, fused, expected: &[Residence], reason: &str| {
             let found = choices(mode, storage, fused);
             let residences: Vec<Residence> = found.iter().map(|(residence, _)| *residence).collect();
             assert_eq!(residences, expected, "{mode} {storage:?}");
             assert!(found[0].1.contains(reason), "{mode} {storage:?}: {}", found[0].1);
-        }
+        };
+        check(Mode::Auto, tuples, HOPPER, &[Streams, Packed], "decoded inside the product");
+        check(Mode::Fused, tuples, HOPPER, &[Streams, Packed], "decoded inside the product");
+        check(Mode::Fused, tuples, AMPERE, &[Packed], "do not decode tuples streams");
+        check(Mode::Cached, tuples, HOPPER, &[Packed], "decoded once at load");
+        check(Mode::Lru, tuples, HOPPER, &[Streams, Packed], "no slots for lru");
+        check(Mode::Prefetch, codes(Coding::Rans), HOPPER, &[Packed], "do not decode rans streams");
+        check(Mode::Fused, codes(Coding::Archive), HOPPER, &[Packed], "archive coding");
+        check(Mode::Auto, codes(Coding::Packed), AMPERE, &[Streams, Packed], "stored packed");
+        check(Mode::Cached, StorageKind::Floats, HOPPER, &[Dense], "it has no codes");
     }
 }
