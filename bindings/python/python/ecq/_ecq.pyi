@@ -490,7 +490,7 @@ class Linear:
         """Output features and input features."""
     @property
     def nbytes(self) -> int:
-        """Bytes in memory, mapped bytes included."""
+        """Bytes in memory, mapped bytes included; before the first product those in the file."""
     @property
     def packed_nbytes(self) -> int:
         """Bytes with packed codes, the most that the matrix takes on a GPU; 0 without codes."""
@@ -598,7 +598,7 @@ class Linears:
         """Names of all tensors, sorted."""
     def __contains__(self, name: str, /) -> bool: ...
     def __getitem__(self, name: str, /) -> Linear:
-        """Prepares a matrix for products, once. Raises UnknownTensorError or DamagedError."""
+        """Returns a matrix, once; its first product prepares it. Raises UnknownTensorError, DamagedError."""
     def shape(self, name: str) -> list[int]:
         """Shape in the Hugging Face checkpoint."""
     def is_coded(self, name: str) -> bool:
