@@ -1,10 +1,11 @@
-"""Times `ecq.torch.EcqLinear` on a CUDA device beside layers of bfloat16 and 4-bit codes of PyTorch.
+"""Times `ecq.torch.EcqLinear` on an NVIDIA GPU beside layers of bfloat16 and 4-bit codes of PyTorch.
 
     python3 bench/torch_linear.py [ROWS...]
 
-Needs the package ecq[torch]. A layer of ecq holds its weights decoded on a GPU, so it has the memory of
-bfloat16; this program shows whether it has its speed too, in CUDA graphs and compiled. Times as in
-gemv_torch.py. ROWS are numbers of rows of activations (default: 1 and 8).
+Needs the package ecq[torch]. Rows: a layer at about 2.4 bits whose tuples the product decodes, the same
+matrix with packed codes, the same decoded to bfloat16, `nn.Linear` in bfloat16, and PyTorch's 4-bit codes.
+Columns are microseconds in a CUDA graph, compiled in a CUDA graph, and one call after the other without
+either; times in graphs as in gemv_torch.py. ROWS are numbers of rows of activations (default: 1 and 8).
 """
 
 import sys
@@ -13,21 +14,46 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gemv_torch import copies, time_us
+from gemv_torch import PRODUCTS, REPLAYS, copies, time_us
 
 import ecq
 from ecq.torch import EcqLinear
 
 SHAPES = [(4096, 4096), (4096, 14336)]
 NAME = "model.layers.0.mlp.up_proj.weight"
+# Copies that are compiled: enough to exceed the L2 cache.
+COMPILED = 16
+torch._dynamo.config.recompile_limit = 2 * COMPILED
 
 
 def coded(n, k, folder):
-    """Returns a matrix of normally distributed weights at 2.45 bits."""
+    """Writes a matrix of normally distributed weights at about 2.4 bits and returns the path."""
     path = Path(folder) / f"{k}.ecq"
     weights = np.random.default_rng(0).normal(size=(n, k)).astype(np.float32)
-    ecq.quantize({NAME: weights}, path, bpw=2.45, calibrate="off")
-    return ecq.linears(path)[NAME]
+    ecq.quantize({NAME: weights}, path, bpw=2.4, calibrate="off", coding="tuples", trellis="12x288")
+    return path
+
+
+def layers(path, mode, count, **options):
+    """Returns copies of a layer that share no memory on the GPU."""
+    return [
+        EcqLinear(ecq.linears(path, mode=mode)[NAME], dtype=torch.bfloat16, device="cuda", **options)
+        for _ in range(count)
+    ]
+
+
+def called_us(product):
+    """Returns the median time of a product without graphs: that of the host, if it is the longer one."""
+    times = []
+    for _ in range(REPLAYS):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        for i in range(PRODUCTS):
+            product(i)
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end) * 1e3 / PRODUCTS)
+    return sorted(times)[len(times) // 2]
 
 
 def main():
@@ -35,18 +61,19 @@ def main():
     print(torch.cuda.get_device_name(0), "PyTorch", torch.__version__, "ecq", ecq.__version__)
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         for n, k in SHAPES:
-            matrix, count = coded(n, k, folder), copies(2 * n * k)
-            first = EcqLinear(matrix, dtype=torch.bfloat16, device="cuda")
-            layers, plain = [first], []
-            for _ in range(count):
-                layer = torch.nn.Linear(k, n, bias=False, device="cuda", dtype=torch.bfloat16)
-                layer.weight.copy_(first.weight)
-                plain.append(layer)
-            for _ in range(count - 1):
-                layer = EcqLinear(matrix, dtype=torch.bfloat16)
-                layer.register_buffer("weight", first.weight.clone(), persistent=False)
-                layers.append(layer)
-            compiled = [torch.compile(layer, fullgraph=True) for layer in layers]
+            path = coded(n, k, folder)
+            kinds = {
+                "ecq, tuples": layers(path, "fused", copies(n * k * 5 // 16)),
+                "ecq, packed": layers(path, "cached", copies(n * k // 4)),
+                "ecq, decoded": layers(path, "fused", copies(2 * n * k), dequantize=True),
+                "nn.Linear bfloat16": [
+                    torch.nn.Linear(k, n, bias=False, device="cuda", dtype=torch.bfloat16)
+                    for _ in range(copies(2 * n * k))
+                ],
+            }
+            for name, own in kinds.items():
+                what = f"{own[0].nbytes * 8 / n / k:.3f} bits, {own[0].residence}" if name[0] == "e" else ""
+                print(f"{name} {n}x{k}: {len(own)} copies {what}", flush=True)
             packed, scales = [], []
             for _ in range(copies(n * k // 2)):
                 codes = torch.randint(0, 256, (n, k // 2), device="cuda", dtype=torch.uint8)
@@ -54,21 +81,29 @@ def main():
                 scales.append(torch.randn(k // 64, n, 2, device="cuda", dtype=torch.bfloat16))
             for m in rows:
                 x = torch.randn(m, k, device="cuda", dtype=torch.bfloat16)
-                assert torch.equal(first(x), plain[0](x)), "both have the same weights"
-                for layer in compiled:
-                    layer(x)
-                products = {
-                    "ecq": lambda i: layers[i % count](x),
-                    "ecq, compiled": lambda i: compiled[i % count](x),
-                    "nn.Linear bfloat16": lambda i: plain[i % count](x),
-                    "int4, groups of 64": lambda i: torch._weight_int4pack_mm(
+                for name, own in kinds.items():
+                    torch._dynamo.reset()
+                    compiled = [torch.compile(layer, fullgraph=True) for layer in own[:COMPILED]]
+                    for layer in compiled:
+                        layer(x)
+                    report(
+                        f"{name} {n}x{k}, {m} rows",
+                        lambda i: own[i % len(own)](x),
+                        lambda i: compiled[i % len(compiled)](x),
+                    )
+                report(
+                    f"int4, groups of 64 {n}x{k}, {m} rows",
+                    lambda i: torch._weight_int4pack_mm(
                         x, packed[i % len(packed)], 64, scales[i % len(packed)]
                     ),
-                }
-                for name, product in products.items():
-                    us = time_us(product)
-                    print(f"{name} {n}x{k}, {m} rows: {us:.2f} us, {n * k / us * 1e-6:.2f} Tw/s")
-            del layers, compiled, plain, packed, scales
+                )
+            del kinds, packed, scales
+
+
+def report(name, *products):
+    """Prints the times of a product, and of its compiled form if there is one."""
+    graphs = ", ".join(f"{time_us(product):.2f}" for product in products)
+    print(f"{name}: {graphs} us in graphs, {called_us(products[0]):.1f} us called", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 
 mod array;
 mod command;
+mod cuda;
 mod error;
 mod fake_quant;
 mod file;
@@ -26,6 +27,8 @@ use pyo3::prelude::*;
 mod _ecq {
     #[pymodule_export]
     use crate::command::{demo_model, main};
+    #[pymodule_export]
+    use crate::cuda::CudaLinear;
     #[pymodule_export]
     use crate::fake_quant::fake_quantize;
     #[pymodule_export]

@@ -1,6 +1,7 @@
 //! Matrices for products in layers of other libraries.
 
 use crate::array::array;
+use crate::cuda::CudaLinear;
 use crate::error::OrRaise;
 use crate::model::Size;
 use numpy::{PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
@@ -110,8 +111,18 @@ impl Linear {
     }
 
     #[getter]
+    fn packed_nbytes(&self) -> u64 {
+        self.linear.packed_bytes()
+    }
+
+    #[getter]
     fn residence(&self) -> String {
         format!("{:?}", self.linear.residence()).to_lowercase()
+    }
+
+    /// Loads the matrix to a GPU.
+    fn to_cuda(&self, py: Python<'_>, device: usize) -> PyResult<CudaLinear> {
+        Ok(CudaLinear { linear: py.detach(|| self.linear.to_cuda(device)).or_raise()? })
     }
 
     /// Writes the products of the rows of `x` with the rows of the matrix to `out`, or to a new array.

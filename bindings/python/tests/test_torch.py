@@ -57,9 +57,13 @@ def test_wrong_shapes(linears: ecq.Linears) -> None:
     matrix = linears[UP]
     with pytest.raises(ValueError, match=r"x has 7 columns, but .* has 256 input features"):
         linear(normal(2, 7), matrix)
-    if torch.cuda.is_available():
-        with pytest.raises(ValueError, match="x is on cuda"):
-            linear(normal(2, 256).to("cuda"), matrix)
+    with pytest.raises(ValueError, match=r"x has 7 columns, but .* has 256 input features"):
+        EcqLinear(matrix)(normal(2, 7))
+    for call in (EcqLinear(matrix), lambda x: linear(x, matrix)):
+        with pytest.raises(TypeError, match=r"x has the type torch.int32, expected floats"):
+            call(normal(2, 256).to(torch.int32))
+    with pytest.raises(ValueError, match="out is on meta, and x on cpu"):
+        linear_out(normal(2, 256), matrix, torch.empty(2, 640, device="meta"))
     with pytest.raises(ValueError, match=r"out has shape \[2, 7\], expected \[2, 640\]"):
         linear_out(normal(2, 256), matrix, torch.empty(2, 7))
 
@@ -173,9 +177,11 @@ def test_layers_follow_the_type_of_a_model(linears: ecq.Linears) -> None:
 
 
 def test_other_devices_hold_decoded_weights(linears: ecq.Linears) -> None:
-    """On the device ``meta``, which has no data, shapes follow; a GPU would get the weights."""
+    """On the device ``meta``, which has no data, shapes follow."""
     layer = EcqLinear(linears[UP])
     assert layer.weight is None
+    assert layer.residence == "streams"
+    assert layer.nbytes == layer.matrix.nbytes
     moved = copy.deepcopy(layer).to("meta")
     assert moved(normal(2, 256).to("meta")).shape == (2, 640)
 
@@ -193,16 +199,8 @@ def test_all_weights_have_the_bits_of_the_file(which: str, request: pytest.Fixtu
         assert torch.equal(torch.from_dlpack(tensor), torch.from_numpy(tensor.dequantize())), tensor.name
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="SKIPPED: no CUDA device")
-def test_cuda(linears: ecq.Linears) -> None:
-    """Products with decoded weights on a GPU, in a graph too."""
-    plain, coded = block(linears)
-    indices = torch.arange(6).reshape(2, 3)
-    moved, there = coded.to("cuda"), indices.to("cuda")
-    torch.testing.assert_close(moved(there).cpu(), plain(indices), rtol=1e-3, atol=1e-3)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        out = moved(there)
-    graph.replay()
-    torch.testing.assert_close(out.cpu(), plain(indices), rtol=1e-3, atol=1e-3)
-    assert torch.equal(moved.to("cpu")(indices), coded(indices))
+def test_a_gpu_that_is_not_there(linears: ecq.Linears) -> None:
+    """Says what is missing: the driver, or the GPU."""
+    with pytest.raises(ecq.DeviceError, match=r"driver|there is no GPU 999"):
+        linears[UP].to_cuda(999)
+    assert linears[UP].packed_nbytes > linears[UP].nbytes

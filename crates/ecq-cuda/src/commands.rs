@@ -1,5 +1,6 @@
 //! Translation of commands to launches of kernels.
 
+use crate::backend::Shared;
 use crate::compiler::Program as KernelProgram;
 use crate::error::Result as CudaResult;
 use crate::kernels::{ATTENTION, ROWS, TOKENS, element};
@@ -17,6 +18,7 @@ use crate::tuples::TupleLaunch;
 use crate::weight::{CudaWeight, DeviceMatrix};
 use bytemuck::{NoUninit, Zeroable};
 use cudarc::driver::CudaStream;
+use cudarc::driver::sys::CUstream;
 use ecq_core::{Activation, Element, RotaryPairs};
 use ecq_runtime::RuntimeError;
 use ecq_runtime::program::{Attention, BufferId, CacheView, Command, Operand, Output, Program, Rows};
@@ -91,6 +93,26 @@ impl Launch {
         // program keeps; submissions are ordered by their stream and by edges.
         unsafe { self.kernel.launch(stream, self.grid, &self.parameters) }
     }
+
+    /// Returns the words of the parameter.
+    pub(crate) fn parameters(&self) -> &[u64] {
+        &self.parameters
+    }
+
+    /// Enqueues the kernel on a stream of another library, with other addresses in its parameter; `early`
+    /// before the previous kernel is done.
+    ///
+    /// # Safety
+    /// As [`Kernel::launch_on`].
+    pub(crate) unsafe fn run_with(
+        &self,
+        stream: CUstream,
+        parameters: &[u64],
+        early: bool,
+    ) -> CudaResult<()> {
+        // SAFETY: the caller's conditions.
+        unsafe { self.kernel.launch_on(stream, self.grid, parameters, early) }
+    }
 }
 
 /// Where kernels find the number of rows in use.
@@ -102,6 +124,23 @@ pub(crate) struct ActiveRows {
     pub(crate) which: u32,
     /// Most rows.
     pub(crate) most: usize,
+}
+
+/// What a lookup of rows reads and writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lookup {
+    /// Address of the numbers of rows.
+    pub(crate) index: u64,
+    /// Address of the results in f32.
+    pub(crate) y: u64,
+    /// Address of the number of rows in use.
+    pub(crate) active: u64,
+    /// Where a number that is no row is reported.
+    pub(crate) report: u64,
+    /// Factor of the results.
+    pub(crate) scale: f32,
+    /// Whether results are added (1) or stored (0).
+    pub(crate) add: u32,
 }
 
 /// Translates the commands of a program.
@@ -158,34 +197,11 @@ impl<'a> Builder<'a> {
         let active = batch.address;
         let launch = match *command {
             Command::Embed { table, index, scale, add, y } => {
-                let weight = self.resources.weight(table);
-                let (index, y, add) = (self.address(index), self.address(y), u32::from(add));
-                let report = self.resources.report.address();
-                let grid = Grid::new([batch.most, 1, 1], THREADS);
-                match weight.matrix(None)? {
-                    DeviceMatrix::Codes(kind, matrix) => {
-                        let parameters =
-                            EmbedCodesParameters { matrix, index, y, active, report, scale, add };
-                        Launch::new(self.resources.codes(kind, None, "embed")?, grid, &parameters)
-                    }
-                    DeviceMatrix::Linear(kind, matrix) => {
-                        let parameters = EmbedParameters { matrix, index, y, active, report, scale, add };
-                        Launch::new(self.resources.linear(kind, None, "embed")?, grid, &parameters)
-                    }
-                    DeviceMatrix::Tuples(matrix) => {
-                        let parameters = EmbedTuplesParameters {
-                            tokens: index,
-                            y,
-                            active,
-                            report,
-                            scale,
-                            add,
-                            ..matrix.lookup()
-                        };
-                        let kernel = self.resources.kernel(&matrix.kind.lookup(), "embed_tuples")?;
-                        Launch::new(kernel, Grid::new([batch.most, 1, 1], EMBED_THREADS), &parameters)
-                    }
-                }
+                let matrix = self.resources.weight(table).matrix(None)?;
+                let (report, add) = (self.resources.report.address(), u32::from(add));
+                let (index, y) = (self.address(index), self.address(y));
+                let lookup = Lookup { index, y, active, report, scale, add };
+                self.resources.shared.lookup(&matrix, lookup, batch.most)?
             }
             Command::Norm { .. } => self.norm(command, None, Prepared::None)?,
             Command::Linear { rows, x, ref outputs } => {
@@ -194,7 +210,7 @@ impl<'a> Builder<'a> {
                 let (resources, rows, x) = (self.resources, self.rows(rows), self.address(x));
                 let [_, cols] = outputs.first().map_or([0, 0], |output| self.weight_of(output).shape());
                 let input = ProductInput { x, cols, rows };
-                return resources.products(input, &products, &mut |bytes| self.shared_scratch(bytes));
+                return resources.shared.products(input, &products, &mut |bytes| self.shared_scratch(bytes));
             }
             Command::RotaryAngles { positions, frequencies, count, per_row, scale, table } => {
                 let parameters = AnglesParameters {
@@ -207,16 +223,16 @@ impl<'a> Builder<'a> {
                     scale,
                     padding: 0,
                 };
-                self.resources.rows_kernel("angles", [batch.most, 1], &parameters)?
+                self.resources.shared.rows_kernel("angles", [batch.most, 1], &parameters)?
             }
             Command::Rotate { heads, frequencies, .. } => {
                 let parameters = self.rotation(command);
                 let blocks = [(heads * frequencies).div_ceil(THREADS), batch.most];
-                self.resources.rows_kernel("rotate", blocks, &parameters)?
+                self.resources.shared.rows_kernel("rotate", blocks, &parameters)?
             }
             Command::Append { heads, .. } => {
                 let blocks = [heads.div_ceil(THREADS / 32), batch.most];
-                self.resources.rows_kernel("append", blocks, &self.append(command))?
+                self.resources.shared.rows_kernel("append", blocks, &self.append(command))?
             }
             Command::Attention(ref attention) => return self.attention(attention),
             Command::Activate { activation, x, up, width } => {
@@ -243,7 +259,7 @@ impl<'a> Builder<'a> {
             Command::Add { x, scale, y, width } => {
                 let (x, y) = (self.address(x), self.address(y));
                 let parameters = AddParameters { x, y, active, width: width as u32, scale };
-                self.resources.rows_kernel("add", [blocks_of(batch.most * width), 1], &parameters)?
+                self.resources.shared.rows_kernel("add", [blocks_of(batch.most * width), 1], &parameters)?
             }
             Command::Gather { x, index, width, y } => {
                 let (x, index, y) = (self.address(x), self.address(index), self.address(y));
@@ -283,7 +299,7 @@ impl<'a> Builder<'a> {
                     capacity: self.resources.len(chosen) as u32,
                     padding: 0,
                 };
-                self.resources.rows_kernel("advance", [1, 1], &parameters)?
+                self.resources.shared.rows_kernel("advance", [1, 1], &parameters)?
             }
             Command::CopyBlocks { pairs, block_positions, heads, head_dim, cache } => {
                 let copy = |data: BufferId, width: usize| {
@@ -294,7 +310,7 @@ impl<'a> Builder<'a> {
                         active,
                         block_bytes: block_bytes as u64,
                     };
-                    self.resources.rows_kernel("copy_blocks", [blocks_of(block_bytes), 1], &parameters)
+                    self.resources.shared.rows_kernel("copy_blocks", [blocks_of(block_bytes), 1], &parameters)
                 };
                 let mut launches = vec![copy(cache.data, heads * head_dim)?];
                 if let Some(scales) = cache.scales {
@@ -413,14 +429,14 @@ impl<'a> Builder<'a> {
         let kind = element_of(self.resources.element(attention.keys.data));
         let program = KernelProgram::new(ATTENTION, &[("HEAD_DIM", head_dim), ("CACHE_ELEMENT", kind)]);
         let blocks = [heads, rows.most, if parallel { splits } else { 1 }];
-        let attend = self.resources.kernel(&program, "attend")?;
+        let attend = self.resources.shared.kernel(&program, "attend")?;
         let mut launches = vec![Launch::new(attend, Grid::new(blocks, 128), &parameters)];
         if parallel {
-            let combine = self.resources.kernel(&program, "combine")?;
+            let combine = self.resources.shared.kernel(&program, "combine")?;
             launches.push(Launch::new(combine, Grid::new([heads, rows.most, 1], 32), &parameters));
         }
         if shared {
-            let attend_shared = self.resources.kernel(&program, "attend_shared")?;
+            let attend_shared = self.resources.shared.kernel(&program, "attend_shared")?;
             let blocks = [heads, rows.most.div_ceil(SHARED_ROWS), 1];
             launches.push(Launch::new(attend_shared, Grid::new(blocks, 128), &parameters));
         }
@@ -431,9 +447,9 @@ impl<'a> Builder<'a> {
 /// Most experts of a router.
 const MAX_EXPERTS: usize = 1024;
 
-impl Resources {
+impl Shared {
     pub(crate) fn kernel(&self, program: &KernelProgram, name: &'static str) -> Result<Kernel> {
-        Ok(self.shared.modules.kernel(&self.shared.gpu, program, name)?)
+        Ok(self.modules.kernel(&self.gpu, program, name)?)
     }
 
     pub(crate) fn rows_kernel<T: NoUninit>(
@@ -446,6 +462,31 @@ impl Resources {
         Ok(Launch::new(kernel, Grid::new([x, y, 1], THREADS), parameters))
     }
 
+    /// Returns the launch that looks up to `most` rows of a matrix up.
+    pub(crate) fn lookup(&self, matrix: &DeviceMatrix, lookup: Lookup, most: usize) -> Result<Launch> {
+        let Lookup { index, y, active, report, scale, add } = lookup;
+        let grid = Grid::new([most, 1, 1], THREADS);
+        Ok(match matrix {
+            &DeviceMatrix::Codes(kind, matrix) => {
+                let parameters = EmbedCodesParameters { matrix, index, y, active, report, scale, add };
+                Launch::new(self.codes(kind, None, "embed")?, grid, &parameters)
+            }
+            &DeviceMatrix::Linear(kind, matrix) => {
+                let parameters = EmbedParameters { matrix, index, y, active, report, scale, add };
+                Launch::new(self.linear(kind, None, "embed")?, grid, &parameters)
+            }
+            DeviceMatrix::Tuples(matrix) => {
+                let own = matrix.lookup();
+                let parameters =
+                    EmbedTuplesParameters { tokens: index, y, active, report, scale, add, ..own };
+                let kernel = self.kernel(&matrix.kind.lookup(), "embed_tuples")?;
+                Launch::new(kernel, Grid { threads: EMBED_THREADS, ..grid }, &parameters)
+            }
+        })
+    }
+}
+
+impl Resources {
     fn tokens_kernel<T: NoUninit>(
         &self,
         name: &'static str,
@@ -453,7 +494,7 @@ impl Resources {
         threads: usize,
         parameters: &T,
     ) -> Result<Launch> {
-        let kernel = self.kernel(&KernelProgram::new(TOKENS, &[]), name)?;
+        let kernel = self.shared.kernel(&KernelProgram::new(TOKENS, &[]), name)?;
         Ok(Launch::new(kernel, Grid::new([blocks, 1, 1], threads), parameters))
     }
 
@@ -468,7 +509,7 @@ impl Resources {
     ) -> Result<Launch> {
         let (active, width_u32, function) = (rows.address, width as u32, function_of(activation));
         let parameters = ActivateParameters { x, up, active, width: width_u32, function };
-        self.rows_kernel("activate", [blocks_of(rows.most * width), 1], &parameters)
+        self.shared.rows_kernel("activate", [blocks_of(rows.most * width), 1], &parameters)
     }
 
     /// Returns the launch of an activation function that also writes what the products after it read.
@@ -486,7 +527,7 @@ impl Resources {
             Prepared::Blocks(next) => {
                 let parameters = ActivateProductParameters { x, up, active, function, padding: 0, next };
                 let blocks = [(next.blocks as usize).div_ceil(THREADS / 32), rows.most];
-                self.rows_kernel("activate_for_product", blocks, &parameters)
+                self.shared.rows_kernel("activate_for_product", blocks, &parameters)
             }
             Prepared::Tuples(next) => {
                 let parameters = PrepareTuplesParameters {
@@ -502,7 +543,7 @@ impl Resources {
                     padding: 0,
                     next,
                 };
-                self.rows_kernel("prepare_tuples", [next.segments as usize, rows.most], &parameters)
+                self.shared.rows_kernel("prepare_tuples", [next.segments as usize, rows.most], &parameters)
             }
         }
     }
@@ -521,13 +562,13 @@ impl Resources {
     ) -> Result<Launch> {
         let (active, which, width_u32) = (rows.address, rows.which, width as u32);
         let parameters = GatherParameters { x, index, y, active, weights, which, width: width_u32 };
-        self.rows_kernel(name, [width.div_ceil(THREADS), rows.most], &parameters)
+        self.shared.rows_kernel(name, [width.div_ceil(THREADS), rows.most], &parameters)
     }
 
     /// Returns the launch that sets rows to zero.
     pub(crate) fn clear(&self, y: u64, width: usize, rows: ActiveRows) -> Result<Launch> {
         let parameters = AddParameters { x: 0, y, active: rows.address, width: width as u32, scale: 0.0 };
-        self.rows_kernel("clear", [blocks_of(rows.most * width), 1], &parameters)
+        self.shared.rows_kernel("clear", [blocks_of(rows.most * width), 1], &parameters)
     }
 }
 

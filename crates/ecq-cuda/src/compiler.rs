@@ -5,6 +5,7 @@ use crate::library::require_nvrtc;
 use cudarc::nvrtc::{result as nvrtc, sys};
 use std::ffi::{CStr, CString, c_char};
 use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -12,12 +13,19 @@ use std::path::PathBuf;
 const COMMON: &str = include_str!("../kernels/common.cuh");
 
 /// A CUDA C++ source of this crate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {
     /// File name.
     pub name: &'static str,
     /// Content.
     pub text: &'static str,
+}
+
+/// Programs are looked up at every product that other libraries start, and texts are long.
+impl Hash for Source {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
 }
 
 /// A source and the values of its macros.

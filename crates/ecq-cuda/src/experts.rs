@@ -142,7 +142,7 @@ impl HostExperts {
                 count: weight.shape()[0],
             };
             let input = ProductInput { x, cols: weight.shape()[1], rows };
-            let launches = resources.products(input, &[product], &mut |bytes| self.room(bytes))?;
+            let launches = resources.shared.products(input, &[product], &mut |bytes| self.room(bytes))?;
             Ok(launches.iter().try_for_each(|launch| launch.run(stream))?)
         };
         let activate = |activation: Activation, x: u64, up: u64, width: usize| -> Result<()> {

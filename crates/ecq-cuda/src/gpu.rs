@@ -3,7 +3,7 @@
 use crate::error::{CudaError, DriverResult, Result};
 use crate::library::require_driver;
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
-use cudarc::driver::{CudaContext, CudaStream};
+use cudarc::driver::{CudaContext, CudaStream, result, sys};
 use std::sync::Arc;
 
 /// A GPU with its primary context.
@@ -49,7 +49,7 @@ pub fn driver_version() -> Result<i32> {
     require_driver()?;
     let mut version = 0;
     // SAFETY: the pointer is valid, and the driver is present.
-    let result = unsafe { cudarc::driver::sys::cuDriverGetVersion(&raw mut version) };
+    let result = unsafe { sys::cuDriverGetVersion(&raw mut version) };
     result.result().during("reading the driver's version")?;
     Ok(version)
 }
@@ -110,6 +110,34 @@ impl Gpu {
     pub fn free_bytes(&self) -> Result<usize> {
         self.bind()?;
         Ok(self.context.mem_get_info().during("reading the free memory")?.0)
+    }
+}
+
+/// While it exists, the calling thread may work with any GPU, and allocate while other threads capture graphs.
+/// Then the thread has its own context again, by which other libraries know their current GPU.
+#[derive(Debug)]
+pub(crate) struct ThreadState {
+    context: Option<sys::CUcontext>,
+    mode: sys::CUstreamCaptureMode,
+}
+
+impl ThreadState {
+    /// Remembers the state of the thread. The driver must be present.
+    pub(crate) fn keep() -> Self {
+        let mut mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+        // SAFETY: the pointer is valid; the call exchanges the mode of this thread.
+        let _ = unsafe { sys::cuThreadExchangeStreamCaptureMode(&raw mut mode) };
+        Self { context: result::ctx::get_current().ok().flatten(), mode }
+    }
+}
+
+impl Drop for ThreadState {
+    fn drop(&mut self) {
+        // Failures would have no one to report to, and the next call of the driver meets them again.
+        // SAFETY: as above.
+        let _ = unsafe { sys::cuThreadExchangeStreamCaptureMode(&raw mut self.mode) };
+        // SAFETY: the context was current before; none is too.
+        let _ = unsafe { result::ctx::set_current(self.context.unwrap_or(std::ptr::null_mut())) };
     }
 }
 

@@ -5,6 +5,7 @@
 //! disk.
 //!
 //! - [`Cuda`]: the backend.
+//! - [`Layers`]: matrices for layers of other libraries.
 //! - [`Gpu`]: context, properties, streams.
 //! - [`DeviceMemory`], [`PinnedMemory`]: allocations and copies.
 //! - [`Compiler`], [`Modules`], [`Kernel`]: compilation, loading, launches.
@@ -20,6 +21,7 @@ mod experts;
 mod fake_quant;
 mod gpu;
 mod kernels;
+mod layers;
 mod layout;
 mod library;
 mod measure;
@@ -35,10 +37,12 @@ mod weight;
 pub use backend::Cuda;
 pub use compiler::{Compiler, Cubin, Program, Source};
 pub use decode::DecodeSpeed;
+pub use ecq_core::Element;
 pub use error::CudaError;
 pub use fake_quant::CudaFakeQuantizer;
 pub use gpu::{Gpu, Properties, driver_version, gpu_count};
 pub use kernels::{CheckedProgram, checked_programs};
+pub use layers::{LayerMatrix, LayerProduct, Layers};
 pub use library::{NVRTC_VARIABLE, require_driver, require_nvrtc};
 pub use measure::Span;
 pub use memory::{DeviceMemory, PinnedMemory};

@@ -1,7 +1,7 @@
 //! Memory of a GPU, and pinned memory of the host.
 
 use crate::error::{CudaError, DriverResult, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, ThreadState};
 use cudarc::driver::{CudaContext, CudaEvent, CudaStream, result, sys};
 use std::sync::Arc;
 
@@ -145,6 +145,7 @@ impl DeviceMemory {
 
 impl Drop for DeviceMemory {
     fn drop(&mut self) {
+        let _state = ThreadState::keep();
         // A failure would have no one to report to; memory of a failed context is gone anyway.
         let _ = self.context.bind_to_thread();
         // SAFETY: the address comes from the allocator and is freed once. Freeing waits for the work that
@@ -234,6 +235,7 @@ impl PinnedMemory {
 
 impl Drop for PinnedMemory {
     fn drop(&mut self) {
+        let _state = ThreadState::keep();
         let _ = self.context.bind_to_thread();
         // SAFETY: the address comes from `malloc_host` and is freed once.
         let _ = unsafe { result::free_host(self.address.cast()) };

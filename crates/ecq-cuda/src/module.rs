@@ -112,9 +112,27 @@ impl Kernel {
     /// must be memory of the kernel's GPU, with the length that the kernel uses, until the launch is
     /// complete. Other work on that memory must be ordered by the stream or by events.
     pub unsafe fn launch(&self, stream: &CudaStream, grid: Grid, parameters: &[u64]) -> Result<()> {
+        // SAFETY: the caller's conditions.
+        unsafe { self.launch_on(stream.cu_stream(), grid, parameters, self.early) }
+    }
+
+    /// Launches the kernel on a stream of another library, `early` if the GPU can do that.
+    ///
+    /// # Errors
+    /// [`CudaError::Driver`].
+    ///
+    /// # Safety
+    /// As [`launch`](Self::launch); the stream must be one of the kernel's GPU.
+    pub(crate) unsafe fn launch_on(
+        &self,
+        stream: sys::CUstream,
+        grid: Grid,
+        parameters: &[u64],
+        early: bool,
+    ) -> Result<()> {
         let Some((x, y, z)) = dimensions(grid.blocks) else { return Ok(()) };
         let mut pointers = [parameters.as_ptr().cast_mut().cast::<c_void>()];
-        let mut early = sys::CUlaunchAttribute {
+        let mut attribute = sys::CUlaunchAttribute {
             id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
             pad: [0; 4],
             value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
@@ -127,9 +145,9 @@ impl Kernel {
             blockDimY: 1,
             blockDimZ: 1,
             sharedMemBytes: grid.shared_bytes as u32,
-            hStream: stream.cu_stream(),
-            attrs: &raw mut early,
-            numAttrs: u32::from(self.early),
+            hStream: stream,
+            attrs: &raw mut attribute,
+            numAttrs: u32::from(self.early && early),
         };
         // SAFETY: the caller's conditions; the driver copies configuration and parameter before it returns.
         let launched = unsafe {

@@ -13,7 +13,6 @@ use crate::parameters::{
     Activations, CodesMatrix, CodesOutput, CodesParameters, MAX_OUTPUTS, MatrixParameters, PrepareOutput,
     PrepareParameters, ProductParameters, TransposeParameters, TupleActivations,
 };
-use crate::program::Resources;
 use crate::tuples::{self, TupleInput, TupleKind, TupleMatrix, TupleOperand, TupleProduct};
 use crate::weight::DeviceMatrix;
 use bytemuck::Zeroable;
@@ -73,7 +72,7 @@ impl Prepared {
 /// Memory of at least the given bytes, which later launches may use too.
 type Scratch<'a> = &'a mut dyn FnMut(usize) -> Result<u64>;
 
-impl Resources {
+impl Shared {
     /// Returns a kernel of `codes.cu`; `pass` are the rows of a tile and the tiles of a product.
     pub(crate) fn codes(
         &self,
@@ -94,7 +93,7 @@ impl Resources {
         let mut defines = defines_of(kind);
         defines.extend([("GROUP", kind.group), ("TILES", tiles), ("STAGES", gemm_stages(kind.bits, tiles))]);
         let kernel = self.kernel(&KernelProgram::new(CODES_GEMM, &defines), "gemm")?;
-        kernel.allow_shared(&self.shared.gpu)?;
+        kernel.allow_shared(&self.gpu)?;
         Ok(kernel)
     }
 
@@ -146,7 +145,7 @@ impl Resources {
             tuples = others;
             for own in own.chunks(MAX_OUTPUTS) {
                 let (next, products) = self.tuple_products(input, own, scratch)?;
-                let Shared { gpu, modules, .. } = &*self.shared;
+                let Shared { gpu, modules, .. } = self;
                 launches.push(tuples::prepare(gpu, modules, self.tuple_input(input), next)?);
                 launches.extend(products);
             }
@@ -249,11 +248,11 @@ impl Resources {
                     }
                 })
                 .collect();
-            let Shared { gpu, modules, .. } = &*self.shared;
+            let Shared { gpu, modules, .. } = self;
             let room = match first.decodes_to_levels(input.rows.most) {
                 true => {
-                    let bytes = products.iter().map(|(_, matrix)| matrix.level_bytes()).max();
-                    Some(self.shared.levels(bytes.unwrap_or(0))?)
+                    let bytes = products.iter().map(|(_, matrix)| matrix.level_bytes(MAX_OUTPUTS)).max();
+                    Some(self.levels(bytes.unwrap_or(0))?)
                 }
                 false => None,
             };
@@ -312,7 +311,7 @@ impl Resources {
         let mut next: Activations = Zeroable::zeroed();
         let Some(&(_, _, matrix)) = products.first() else { return Ok((next, Vec::new())) };
         // Compute capability 12.0 has less than half of the shared memory of 9.0.
-        let properties = self.shared.gpu.properties();
+        let properties = self.gpu.properties();
         let fits = |kind: MatrixKind| gemm_bytes(kind.bits, MOST_GEMM_ROWS / 4) <= properties.shared_bytes;
         let gemm = rows.most > MOST_PASS_ROWS
             && properties.capability >= 90

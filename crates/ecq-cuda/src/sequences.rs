@@ -39,7 +39,7 @@ impl Builder<'_> {
                 let [_, cols] = self.weight_of(&outputs[0]).shape();
                 let (resources, rows) = (self.resources, self.rows(Rows::Batch));
                 let input = ProductInput { x: resources.address(*x), cols, rows };
-                (2, resources.products(input, &[product], &mut |bytes| self.shared_scratch(bytes))?)
+                (2, resources.shared.products(input, &[product], &mut |bytes| self.shared_scratch(bytes))?)
             }
             [
                 queries @ Command::Rotate { head_dim, .. },
@@ -56,7 +56,7 @@ impl Builder<'_> {
                 };
                 let all = parameters.queries.heads as usize + heads + values;
                 let blocks = [all.div_ceil(THREADS / 32), self.rows(Rows::Batch).most];
-                (4, vec![self.resources.rows_kernel("rotate_append", blocks, &parameters)?])
+                (4, vec![self.resources.shared.rows_kernel("rotate_append", blocks, &parameters)?])
             }
             _ => return Ok(None),
         };
@@ -111,7 +111,7 @@ impl Builder<'_> {
         let (resources, rows) = (self.resources, self.rows(rows));
         let input = ProductInput { x: resources.address(x), cols: width, rows };
         let scratch = &mut |bytes| self.shared_scratch(bytes);
-        let found = resources.prepared_products(input, &products, scratch)?;
+        let found = resources.shared.prepared_products(input, &products, scratch)?;
         let Some((next, products)) = found else { return Ok(None) };
         let launch = match *first {
             Command::Activate { activation, x, up, .. } => {
@@ -158,7 +158,7 @@ impl Builder<'_> {
             next,
         };
         let blocks = [next.segments as usize, rows.most];
-        Ok(Some(self.resources.rows_kernel("norm_tuples", blocks, &parameters)?))
+        Ok(Some(self.resources.shared.rows_kernel("norm_tuples", blocks, &parameters)?))
     }
 
     pub(crate) fn norm(&self, command: &Command, added: Option<&Command>, next: Prepared) -> Result<Launch> {
@@ -188,7 +188,7 @@ impl Builder<'_> {
             added_scale,
             next: next.blocks(),
         };
-        let kernel = self.resources.kernel(&KernelProgram::new(ROWS, &[]), "norm_rows")?;
+        let kernel = self.resources.shared.kernel(&KernelProgram::new(ROWS, &[]), "norm_rows")?;
         let grid = Grid::new([rows.most * heads, 1, 1], norm_threads(width));
         Ok(Launch::new(kernel, grid, &parameters))
     }

@@ -119,9 +119,56 @@ mod wgpu {
 }
 
 mod cuda {
+    use ecq_cuda::{DeviceMemory, Element, Gpu, LayerProduct, Layers};
     use ecq_kernels::gpu::FakeQuantForm;
+    use ecq_runtime::{Matrix, Residence};
+    use ecq_testkit::conformance as suite;
+    use std::sync::Arc;
 
     ecq_testkit::backend_conformance!(super::cuda());
+
+    /// Products in memory and on a stream of the test.
+    #[test]
+    fn layers() {
+        suite::run("layers", &["layers"], super::cuda(), |subject| {
+            let gpu = Arc::new(Gpu::new(0).unwrap());
+            let layers = Layers::new(0).unwrap();
+            suite::layers(subject, &|matrix, residence| layer(&gpu, &layers, matrix, residence))
+        });
+    }
+
+    fn layer(gpu: &Arc<Gpu>, layers: &Layers, matrix: &Matrix, residence: Residence) -> suite::LayerProduct {
+        let matrix = layers.load(matrix, residence).unwrap();
+        let (gpu, stream) = (gpu.clone(), gpu.stream().unwrap());
+        assert!(matrix.bytes() > 0 && matrix.residence() == residence);
+        Box::new(move |x, rows| {
+            let mut y = vec![f32::NAN; rows * matrix.shape()[0]];
+            let memory = |bytes| DeviceMemory::with(&gpu, bytes).unwrap();
+            let (from, to) = (memory(bytemuck::cast_slice(x)), memory(bytemuck::cast_slice(&y)));
+            let scratch = DeviceMemory::zeroed(&gpu, matrix.scratch_bytes(rows).unwrap()).unwrap();
+            let product = LayerProduct {
+                x: from.address(),
+                y: to.address(),
+                scratch: scratch.address(),
+                rows,
+                element: Element::F32,
+            };
+            let number = stream.cu_stream().expose_provenance() as u64;
+            // SAFETY: the stream is one of the GPU, and memory has the lengths of the product until it is read.
+            unsafe { matrix.multiply(number, product) }.unwrap();
+            to.read(&stream, 0, bytemuck::cast_slice_mut(&mut y)).unwrap();
+            y
+        })
+    }
+
+    /// A GPU that does not exist, and a type that no product takes.
+    #[test]
+    fn layers_without_a_gpu() {
+        let Err(error) = Layers::new(999) else { panic!("there is a GPU 999") };
+        let text = error.to_string();
+        let expected = ["there is no GPU 999", "cannot be loaded", "starting the driver"];
+        assert!(expected.iter().any(|expected| text.contains(expected)), "{text}");
+    }
 
     #[test]
     fn fake_quantization() {

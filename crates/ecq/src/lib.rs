@@ -117,6 +117,8 @@ pub use quantizer::Quantizer;
 pub use ecq_runtime::{
     Evaluation, FinishReason, LogProbs, Mean, Message, Mode, Residence, Usage, backend::ActivationType,
 };
+#[cfg(feature = "cuda")]
+pub use linears::CudaLinear;
 #[cfg(feature = "runtime")]
 pub use linears::{Linear, LinearOptions, Linears};
 #[cfg(feature = "runtime")]

@@ -118,6 +118,19 @@ fn values_and_rows_are_those_of_the_file() {
     assert_eq!(error.kind(), ErrorKind::InvalidOption);
 }
 
+/// Where there is a GPU, `bindings/python/tests/cuda_checks.py` tests products.
+#[cfg(feature = "cuda")]
+#[test]
+fn a_gpu_that_is_not_there_is_an_error() {
+    let up = open(Mode::Fused).linear(UP).unwrap();
+    let error = up.to_cuda(999).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Device);
+    let text = error.to_string();
+    let expected = ["there is no GPU 999", "driver", "NVRTC"];
+    assert!(expected.iter().any(|expected| text.contains(expected)), "{text}");
+    assert!(up.packed_bytes() > 0);
+}
+
 #[test]
 fn errors_have_their_kinds() {
     let linears = open(Mode::Fused);

@@ -6,6 +6,7 @@ tensors, and ``verify`` checks it. NumPy is imported when an array is asked for.
 
 from ecq._ecq import (
     Completion,
+    CudaLinear,
     File,
     Grid,
     Linear,
@@ -53,6 +54,7 @@ __all__ = [
     "CancelledError",
     "Completion",
     "ContextFullError",
+    "CudaLinear",
     "DamagedError",
     "DeviceError",
     "Error",

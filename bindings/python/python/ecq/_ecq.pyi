@@ -13,6 +13,7 @@ from ecq._types import Message, SamplingOptions
 
 __all__ = [
     "Completion",
+    "CudaLinear",
     "File",
     "Grid",
     "Linear",
@@ -489,10 +490,23 @@ class Linear:
         """Output features and input features."""
     @property
     def nbytes(self) -> int:
-        """Bytes in memory, mapped bytes included."""
+        """Bytes in memory, mapped bytes included; before the first product those in the file."""
+    @property
+    def packed_nbytes(self) -> int:
+        """Bytes with packed codes, the most that the matrix takes on a GPU; 0 without codes."""
     @property
     def residence(self) -> Literal["streams", "packed", "dense", "slot"]:
         """Where the weights are: as coded streams, packed codes, floats, or decoded before each use."""
+    def to_cuda(self, device: int) -> CudaLinear:
+        """Loads the matrix to an NVIDIA GPU, where products read its codes, and compiles their kernels.
+
+        With the mode ``cached`` of ``ecq.linears`` codes are packed. With others they stay streams where
+        products on the GPU decode these (tuples on compute capability 9.x and newer), and are packed where
+        they do not: a GPU has no slots for ``lru`` and ``prefetch``. A matrix is on a GPU once.
+
+        Raises UnsupportedError with the reason if the matrix has no codes, DeviceError without a driver, GPU
+        or compiler, OutOfMemoryError or DamagedError.
+        """
     def multiply(
         self,
         x: numpy.typing.NDArray[numpy.float32],
@@ -518,6 +532,62 @@ class Linear:
     def __deepcopy__(self, _memo: Any, /) -> Linear: ...
 
 @final
+class CudaLinear:
+    """A matrix on an NVIDIA GPU, for products in the memory and on the streams of other libraries.
+
+    Its memory is freed with the last object of the matrix on that GPU. ``ecq.torch`` computes with it.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name in the Hugging Face checkpoint."""
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Output features and input features."""
+    @property
+    def device(self) -> int:
+        """Number of the GPU."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes on the GPU."""
+    @property
+    def residence(self) -> Literal["streams", "packed"]:
+        """Where the weights are: as coded streams or packed codes."""
+    @property
+    def reason(self) -> str:
+        """Why they are there."""
+    @property
+    def row_order(self) -> list[int] | None:
+        """For each row of the checkpoint, its row here; None if the order is the same."""
+    def takes(self, dtype: Literal["float32", "float16", "bfloat16"]) -> bool:
+        """Whether products take activations and give results of a type; all take float32."""
+    def scratch_nbytes(self, rows: int) -> int:
+        """Bytes of scratch memory of a product with so many rows."""
+    def multiply(
+        self,
+        x: int,
+        y: int,
+        scratch: int,
+        rows: int,
+        *,
+        dtype: Literal["float32", "float16", "bfloat16"],
+        stream: int,
+    ) -> None:
+        """Enqueues ``y = x @ W.T`` on a ``CUstream`` of the GPU. It neither waits nor allocates.
+
+        The others are addresses on the GPU, which are not checked: ``x`` of ``[rows, inputs]`` and ``y`` of
+        ``[rows, outputs]``, contiguous and of ``dtype``, and scratch memory at a multiple of 256. They and
+        this object must exist until the product is complete. Products on several streams need scratch
+        memory of their own. Raises DeviceError.
+        """
+    def rows(self, index: int, y: int, rows: int, *, stream: int) -> None:
+        """Enqueues the decoding of rows (an embedding) as ``multiply`` does.
+
+        ``index`` is the address of their numbers in 32 bits, ``y`` that of ``[rows, inputs]`` in float32.
+        Rows that do not exist are left as they are.
+        """
+
+@final
 class Linears:
     """The tensors of an ``.ecq`` file by the names and with the values of a Hugging Face checkpoint.
 
@@ -528,7 +598,7 @@ class Linears:
         """Names of all tensors, sorted."""
     def __contains__(self, name: str, /) -> bool: ...
     def __getitem__(self, name: str, /) -> Linear:
-        """Prepares a matrix for products, once. Raises UnknownTensorError or DamagedError."""
+        """Returns a matrix, once; its first product prepares it. Raises UnknownTensorError, DamagedError."""
     def shape(self, name: str) -> list[int]:
         """Shape in the Hugging Face checkpoint."""
     def is_coded(self, name: str) -> bool:

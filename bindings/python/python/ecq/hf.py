@@ -95,9 +95,9 @@ class EcqQuantizer(HfQuantizer):
             replaced = replace_layers(model, self.linears, self.names.find, dtype=kwargs.get("dtype"))
             _untie(model, {f"{path}.weight" for path in replaced})
             if isinstance(kwargs.get("device_map"), str):
-                # The map that is computed next needs the sizes that weights have on a GPU.
+                # The map that is computed next needs the most bytes that matrices have on a GPU.
                 for layer in _coded_layers(model):
-                    layer.weight = torch.empty(layer.matrix.shape, dtype=layer.qweight.dtype, device="meta")
+                    layer.weight = torch.empty(layer.matrix.packed_nbytes, dtype=torch.uint8, device="meta")
         # This class checks that every tensor has its place; loaders of transformers do not know the streams.
         self.unexpected = set(model._keys_to_ignore_on_load_unexpected or ())
         model._keys_to_ignore_on_load_missing = {"."}
@@ -107,6 +107,7 @@ class EcqQuantizer(HfQuantizer):
     def _process_model_after_weight_loading(self, model: Any, **kwargs: Any) -> Any:
         for layer in _coded_layers(model):
             layer.weight = None
+        for layer in _coded_layers(model):
             layer.follow_device()
         self.names.load_parameters(model)
         self.names.warn_of_unused(self.unexpected)

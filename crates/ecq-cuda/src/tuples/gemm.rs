@@ -8,7 +8,7 @@ use crate::commands::Launch;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::module::{Grid, Modules};
-use crate::parameters::{MAX_OUTPUTS, TuplePart, TupleProductParameters};
+use crate::parameters::{TuplePart, TupleProductParameters};
 use bytemuck::Zeroable;
 use ecq_coding::tuples::{STREAM_ROW_BYTES, Shape};
 
@@ -38,9 +38,9 @@ impl LevelsRoom {
     /// that wait for latencies, which takes longer.
     const MOST_BYTES: usize = 128 << 20;
 
-    /// Returns the bytes of a product with matrices of which the largest has the shape.
-    pub(super) fn bytes_for(shape: Shape) -> usize {
-        (MAX_OUTPUTS * shape.tiles() * fragments(shape)[1] * FRAGMENT_BYTES).min(Self::MOST_BYTES)
+    /// Returns the bytes of a product with so many matrices of which the largest has the shape.
+    pub(super) fn bytes_for(shape: Shape, matrices: usize) -> usize {
+        (matrices * shape.tiles() * fragments(shape)[1] * FRAGMENT_BYTES).min(Self::MOST_BYTES)
     }
 }
 

@@ -198,9 +198,10 @@ impl TupleMatrix {
         Self { kind, shape, memory, coded, part, row_corrections, levels }.checked(gpu)
     }
 
-    /// Returns the bytes of scratch memory for products with many rows of activations and matrices like this.
-    pub(crate) fn level_bytes(&self) -> usize {
-        if self.levels { gemm::LevelsRoom::bytes_for(self.shape) } else { 0 }
+    /// Returns the bytes of scratch memory for products with many rows of activations and up to `matrices`
+    /// matrices like this.
+    pub(crate) fn level_bytes(&self, matrices: usize) -> usize {
+        if self.levels { gemm::LevelsRoom::bytes_for(self.shape, matrices) } else { 0 }
     }
 
     /// Returns the bytes on the GPU.

@@ -299,7 +299,7 @@ impl TupleProduct {
             count: matrix.shape.rows(),
         };
         let levels = match layout.packed {
-            true => Some(Arc::new(DeviceMemory::zeroed(gpu, matrix.level_bytes())?)),
+            true => Some(Arc::new(DeviceMemory::zeroed(gpu, matrix.level_bytes(1))?)),
             false => None,
         };
         let room =

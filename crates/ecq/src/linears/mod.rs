@@ -1,7 +1,12 @@
 //! Matrices for products in layers of other libraries.
 
+#[cfg(feature = "cuda")]
+mod cuda;
 mod names;
 mod slots;
+
+#[cfg(feature = "cuda")]
+pub use cuda::CudaLinear;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::size::ByteSize;
@@ -17,7 +22,7 @@ use slots::Slots;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Options for opening [`Linears`].
 #[derive(Debug, Clone)]
@@ -98,7 +103,18 @@ impl LinearOptions {
         let pinned = if mode == Mode::Lru { pinned.collect() } else { HashSet::new() };
         let slots = Slots::new(mode, sizes.minimum() as usize, cpu.clone())?;
         let slots = slots.map(Arc::new);
-        Ok(Linears { file, tensors, cpu, mode, reason, pinned, slots, loaded: Mutex::default() })
+        Ok(Linears {
+            file,
+            tensors,
+            cpu,
+            #[cfg(feature = "cuda")]
+            requested: self.mode,
+            mode,
+            reason,
+            pinned,
+            slots,
+            loaded: Mutex::default(),
+        })
     }
 }
 
@@ -118,6 +134,9 @@ pub struct Linears {
     file: EcqFile,
     tensors: BTreeMap<String, StoredTensor>,
     cpu: Arc<Cpu>,
+    /// The mode of the options, which decides for GPUs.
+    #[cfg(feature = "cuda")]
+    requested: Mode,
     mode: Mode,
     reason: String,
     /// Names of the matrices that stay decoded in the mode `lru`.
@@ -180,10 +199,10 @@ impl Linears {
         stored.values(matrix.to_f32()?, matrix.shape)
     }
 
-    /// Prepares a matrix for products. The same matrix is prepared once.
+    /// Returns a matrix, which is prepared at its first product on the CPU, once. The same matrix is read once.
     ///
     /// # Errors
-    /// [`UnknownTensor`](ErrorKind::UnknownTensor), [`Damaged`](ErrorKind::Damaged), or
+    /// [`UnknownTensor`](ErrorKind::UnknownTensor), [`Damaged`](ErrorKind::Damaged) by its checksum, or
     /// [`Unsupported`](ErrorKind::Unsupported) if the tensor is not a matrix `[outputs, inputs]`.
     pub fn linear(&self, name: &str) -> Result<Linear> {
         let stored = self.find(name)?;
@@ -204,12 +223,22 @@ impl Linears {
             packed_bytes: matrix.packed_bytes(),
         };
         let choice = residence(&info, self.mode, self.pinned.contains(name), &self.cpu.info()).choice;
-        let weight = self.cpu.load(&matrix, choice)?;
         let slots = self.slots.clone().filter(|_| choice == Residence::Slot);
         let name = name.to_owned();
         let (cpu, number) = (self.cpu.clone(), loaded.len());
-        let linear =
-            Linear(Arc::new(Prepared { name, matrix, weight, row_order, slots, cpu, number, choice }));
+        let linear = Linear(Arc::new(Prepared {
+            name,
+            matrix,
+            weight: OnceLock::new(),
+            loading: Mutex::default(),
+            row_order,
+            slots,
+            cpu,
+            number,
+            choice,
+            #[cfg(feature = "cuda")]
+            gpus: cuda::OnGpus::new(self.requested, info),
+        }));
         loaded.insert(stored.name.clone(), linear.clone());
         Ok(linear)
     }
@@ -245,7 +274,10 @@ pub struct Linear(Arc<Prepared>);
 struct Prepared {
     name: String,
     matrix: Matrix,
-    weight: Weight,
+    /// Prepared at the first use: a matrix on a GPU needs no other form.
+    weight: OnceLock<Weight>,
+    /// Held while it is prepared.
+    loading: Mutex<()>,
     /// For each row, its row in the stored matrix.
     row_order: Option<Vec<usize>>,
     /// Where the matrix is decoded before each use, if it is.
@@ -254,6 +286,8 @@ struct Prepared {
     /// Identifies the matrix among those of its file.
     number: usize,
     choice: Residence,
+    #[cfg(feature = "cuda")]
+    gpus: cuda::OnGpus,
 }
 
 impl Linear {
@@ -264,12 +298,19 @@ impl Linear {
 
     /// `[rows, cols]` (output features, input features).
     pub fn shape(&self) -> [usize; 2] {
-        self.0.weight.shape()
+        self.0.matrix.shape
     }
 
-    /// Bytes held for this matrix, mapped bytes included, without shared slots.
+    /// Bytes held for this matrix, mapped bytes included, without shared slots; before its first use on the
+    /// CPU those in the file.
     pub fn bytes(&self) -> u64 {
-        self.0.weight.bytes()
+        self.0.weight.get().map_or_else(|| self.0.matrix.stored_bytes(), Weight::bytes)
+    }
+
+    /// Bytes with the codes packed at their full width, the most that the matrix takes on a GPU; 0 without
+    /// codes.
+    pub fn packed_bytes(&self) -> u64 {
+        self.0.matrix.packed_bytes()
     }
 
     /// Where the matrix is: as streams, packed, as floats, or decoded into a slot before each use.
@@ -284,12 +325,12 @@ impl Linear {
     /// [`Internal`](ErrorKind::Internal) if lengths do not match, [`Damaged`](ErrorKind::Damaged) if the
     /// stream is corrupt.
     pub fn multiply(&self, x: &[f32], y: &mut [f32]) -> Result<()> {
-        let Prepared { weight, cpu, row_order, .. } = &*self.0;
+        let Prepared { cpu, row_order, .. } = &*self.0;
         let Some(order) = row_order else {
-            return self.with_slot(|slot| Ok(cpu.multiply(weight, slot, x, y)?));
+            return self.with_weight(|weight, slot| Ok(cpu.multiply(weight, slot, x, y)?));
         };
         let mut stored = vec![0.0; y.len()];
-        self.with_slot(|slot| Ok(cpu.multiply(weight, slot, x, &mut stored)?))?;
+        self.with_weight(|weight, slot| Ok(cpu.multiply(weight, slot, x, &mut stored)?))?;
         for (y, stored) in y.chunks_exact_mut(order.len()).zip(stored.chunks_exact(order.len())) {
             y.iter_mut().zip(order).for_each(|(y, &row)| *y = stored[row]);
         }
@@ -302,7 +343,7 @@ impl Linear {
     /// As [`multiply`](Self::multiply), and [`InvalidOption`](ErrorKind::InvalidOption) for a row that does
     /// not exist.
     pub fn rows(&self, rows: &[u32], y: &mut [f32]) -> Result<()> {
-        let Prepared { weight, cpu, row_order, .. } = &*self.0;
+        let Prepared { cpu, row_order, .. } = &*self.0;
         let ordered: Vec<u32>;
         let rows = match row_order {
             None => rows,
@@ -313,7 +354,7 @@ impl Linear {
                 &ordered
             }
         };
-        self.with_slot(|slot| Ok(cpu.rows(weight, slot, rows, y)?))
+        self.with_weight(|weight, slot| Ok(cpu.rows(weight, slot, rows, y)?))
     }
 
     /// Decodes all weights to f32, `[outputs, inputs]`.
@@ -328,11 +369,27 @@ impl Linear {
         })
     }
 
-    fn with_slot<T>(&self, work: impl FnOnce(Option<&Slot>) -> Result<T>) -> Result<T> {
+    /// Runs `work` with the prepared matrix, and the slot that holds it if it needs one.
+    fn with_weight<T>(&self, work: impl FnOnce(&Weight, Option<&Slot>) -> Result<T>) -> Result<T> {
+        let weight = self.0.weight()?;
         match &self.0.slots {
-            None => work(None),
-            Some(slots) => slots.with(self.0.number, &self.0.weight, |slot| work(Some(slot))),
+            None => work(weight, None),
+            Some(slots) => slots.with(self.0.number, weight, |slot| work(weight, Some(slot))),
         }
+    }
+}
+
+impl Prepared {
+    fn weight(&self) -> Result<&Weight> {
+        if let Some(weight) = self.weight.get() {
+            return Ok(weight);
+        }
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(weight) = self.weight.get() {
+            return Ok(weight);
+        }
+        let weight = self.cpu.load(&self.matrix, self.choice)?;
+        Ok(self.weight.get_or_init(|| weight))
     }
 }
 
