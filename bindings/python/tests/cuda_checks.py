@@ -413,7 +413,8 @@ def memory_is_returned() -> None:
     assert nbytes >= layer.matrix.shape[0] * layer.matrix.shape[1] * 2 // 8
     assert nbytes < layer.matrix.shape[0] * layer.matrix.shape[1]
     loaded = before - free()
-    assert nbytes <= loaded < nbytes + (8 << 20), (nbytes, loaded)
+    # The driver hands out pages of 2 MiB, one of which may have had room before.
+    assert nbytes - (2 << 20) < loaded < nbytes + (8 << 20), (nbytes, loaded)
     other, copied = EcqLinear(linears[name(3)], device=CUDA), copy.deepcopy(layer)
     assert before - free() == loaded
     assert torch.equal(copied(x), other(x))
@@ -441,7 +442,7 @@ def errors_are_clear() -> None:
     fails(RuntimeError, "and the layer on cuda:0", lambda: layer(normal(2, 256).cpu()))
     fails(ecq.DeviceError, "there is no GPU 99", lambda: matrix.to_cuda(99))
     found = matrix.to_cuda(0)
-    fails(ValueError, "unknown dtype 'int8'", lambda: found.takes("int8"))  # type: ignore[arg-type]
+    fails(ValueError, 'unknown dtype "int8"', lambda: found.takes("int8"))  # type: ignore[arg-type]
 
 
 @check

@@ -8,6 +8,7 @@
 //   UNIT         of values in a register: 32 or 16 with tuples of four, else 1
 //   ROWS         rows of activations
 //   TEAMS        teams of 32 threads of a workgroup
+//   TOUCHES      whether words of the next segment are read ahead
 //
 // A workgroup has a tile of 16 rows of the matrix. Its segments are divided among teams in ranges. A thread
 // is a lane of the stream: lane (g, t) has rows g and g + 8. The host writes `segment_sums`, which decodes a
@@ -93,7 +94,7 @@ fn ahead_of(number: u32, lane: u32) -> Ahead {
     // A stream row is a line of the cache with four sectors. Each lane touches one row: those behind the
     // segment belong to the next one or to the slack.
     var touched = 0u;
-    if (lane < data[at + 2u] - row + 2u) {
+    if (TOUCHES != 0u && lane < data[at + 2u] - row + 2u) {
         let line = (row + lane) * 32u;
         touched = stream[line] ^ stream[line + 8u] ^ stream[line + 16u] ^ stream[line + 24u];
     }

@@ -72,7 +72,8 @@ pub fn checked_kernels() -> Vec<(String, Kernel)> {
         ("tuple_product_2_trellis_8_rows", 2, 10, true, 8),
         ("tuple_product_4_trellis", 4, 8, true, 1),
     ] {
-        let kind = TupleKind { tuple, width, trellis, teams: 8, whole_batches: true };
+        let touches = rows == 1;
+        let kind = TupleKind { tuple, width, trellis, teams: 8, whole_batches: true, touches };
         add(name, kind.product_kernel(rows));
     }
     add("pack_4", pack_kernel(4, 0, 0));

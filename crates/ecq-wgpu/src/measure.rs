@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 const PASSES: usize = 15;
 /// Work before the first of them: GPUs lower their clocks when they are idle (an H100 to a sixth) and raise
 /// them only after a while.
-const WARM_UP: Duration = Duration::from_millis(500);
+const WARM_UP: Duration = Duration::from_millis(1000);
 
 impl Wgpu {
     /// Returns the median seconds of a program: from the start of its first kernel to the end of its last one

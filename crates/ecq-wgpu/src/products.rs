@@ -45,7 +45,8 @@ pub(crate) struct ProductInput {
 
 /// Returns the kernel of products with a kind of matrix.
 pub(crate) fn product_kernel(kind: MatrixKind, rows: usize) -> Kernel {
-    let mut kernel = matrix_kernel(kind, "product", &[source::RESULTS, source::SUMS, source::PRODUCT], "rrrrrw");
+    let mut kernel =
+        matrix_kernel(kind, "product", &[source::RESULTS, source::SUMS, source::PRODUCT], "rrrrrw");
     kernel.constants.push(("ROWS", rows));
     kernel.generated = unpack_text(kind);
     kernel

@@ -34,6 +34,10 @@ pub fn products(subject: &Subject) -> usize {
             cases += one(subject, &case, &PLACES, &mut numbers);
         }
     }
+    // More segments of tuples than workgroups of some devices have teams for.
+    for case in matrices(&mut numbers, 40, 300).iter().filter(|case| case.name().starts_with("tuples")) {
+        cases += one(subject, case, &[(33, 0), (1, 7), (8, 25)], &mut numbers);
+    }
     // Enough outputs that several threads share a row of activations.
     for case in every_nth_matrix(&mut numbers, 1030, 96, 5) {
         cases += one(subject, &case, &[(33, 0), (1, 7), (8, 25)], &mut numbers);

@@ -91,6 +91,10 @@ fn tokens_on_a_trellis_grid_are_those_of_the_cpu() {
     for coding in [Coding::Rans, Coding::Prefix] {
         agrees(&*source, Some("In the beginning"), coding, on_grid("uniform:3.5"), (&MODES, 16));
     }
+    let mut grid = GridChoice::parse("uniform:3.5").unwrap();
+    grid.set_trellis("12x288").unwrap();
+    let options = PackOptions { linear: grid, embedding: grid, ..PackOptions::quantizing() };
+    agrees(&*source, Some("In the beginning"), Coding::Tuples, options, (&MODES, 16));
 }
 
 #[test]

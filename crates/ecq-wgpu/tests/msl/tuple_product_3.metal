@@ -92,6 +92,7 @@ constant uint TRELLIS = 0u;
 constant uint UNIT = 1u;
 constant uint ROWS = 1u;
 constant uint TEAMS = 8u;
+constant uint TOUCHES = 1u;
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
@@ -651,26 +652,33 @@ Ahead ahead_of(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint touched = 0u;
+    bool local_4 = {};
     uint _e5 = p.starts;
     uint _e13 = data[(_e5 + (number * 8u)) + naga_div(lane, 4u)];
     uint start_1 = (_e13 >> (8u * naga_mod(lane, 4u))) & 255u;
     uint _e23 = p.entries;
     uint at_3 = _e23 + (4u * number);
     uint row_3 = data[at_3];
-    uint _e36 = data[at_3 + 2u];
-    if (lane < ((_e36 - row_3) + 2u)) {
+    if (true) {
+        uint _e39 = data[at_3 + 2u];
+        local_4 = lane < ((_e39 - row_3) + 2u);
+    } else {
+        local_4 = false;
+    }
+    bool _e45 = local_4;
+    if (_e45) {
         uint line = (row_3 + lane) * 32u;
-        uint _e46 = stream[line];
-        uint _e51 = stream[line + 8u];
-        uint _e57 = stream[line + 16u];
-        uint _e63 = stream[line + 24u];
-        touched = ((_e46 ^ _e51) ^ _e57) ^ _e63;
+        uint _e51 = stream[line];
+        uint _e56 = stream[line + 8u];
+        uint _e62 = stream[line + 16u];
+        uint _e68 = stream[line + 24u];
+        touched = ((_e51 ^ _e56) ^ _e62) ^ _e68;
     }
     uint place_1 = ((row_3 + naga_div(start_1, 32u)) * 32u) + lane;
-    uint _e77 = data[at_3 + 1u];
-    uint _e83 = data[at_3 + 3u];
-    uint _e84 = touched;
-    return Ahead {place_1, naga_mod(start_1, 32u), _e77 + lane, _e83, _e84};
+    uint _e82 = data[at_3 + 1u];
+    uint _e88 = data[at_3 + 3u];
+    uint _e89 = touched;
+    return Ahead {place_1, naga_mod(start_1, 32u), _e82 + lane, _e88, _e89};
 }
 
 uint correction_at(
