@@ -113,8 +113,8 @@ impl Gpu {
     }
 }
 
-/// While it exists, the calling thread may work with any GPU, and allocate while other threads capture graphs.
-/// Then the thread has its own context again, by which other libraries know their current GPU.
+/// While it exists, the calling thread may work with any GPU, and allocate while other threads capture
+/// graphs. Then the thread has its own context again, by which other libraries know their current GPU.
 #[derive(Debug)]
 pub(crate) struct ThreadState {
     context: Option<sys::CUcontext>,

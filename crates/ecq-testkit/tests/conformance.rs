@@ -154,7 +154,7 @@ mod cuda {
                 element: Element::F32,
             };
             let number = stream.cu_stream().expose_provenance() as u64;
-            // SAFETY: the stream is one of the GPU, and memory has the lengths of the product until it is read.
+            // SAFETY: the stream is one of the GPU; memory has the lengths of the product until it is read.
             unsafe { matrix.multiply(number, product) }.unwrap();
             to.read(&stream, 0, bytemuck::cast_slice_mut(&mut y)).unwrap();
             y

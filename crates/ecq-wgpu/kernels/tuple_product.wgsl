@@ -200,7 +200,8 @@ fn outlier_sum(row: u32, x_row: u32) -> f32 {
     var sum = 0.0;
     for (var i = side[m.starts + row]; i < side[m.starts + row + 1u]; i++) {
         let col = side[m.outliers + 2u * i];
-        sum = fma(side_float(m.outliers + 2u * i + 1u), scaled_activation(m, x[x_row * m.cols + col], col), sum);
+        let value = scaled_activation(m, x[x_row * m.cols + col], col);
+        sum = fma(side_float(m.outliers + 2u * i + 1u), value, sum);
     }
     return sum;
 }

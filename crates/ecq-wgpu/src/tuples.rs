@@ -23,8 +23,8 @@ const MOST_TEAMS: usize = 8;
 /// Tiles up to which words are read ahead. More workgroups hide the latency of memory themselves, and the
 /// cache does not hold the words of all of them (an H100: 4096 rows 20.3 to 15.3 us, 16384 rows 27 to 31).
 const MOST_TOUCHED_TILES: usize = 512;
-/// Words behind a stream that a product may read: ahead of a lane's window, those of the groups of a batch, and
-/// those of the rows that lanes touch.
+/// Words behind a stream that a product may read: ahead of a lane's window, those of the groups of a batch,
+/// and those of the rows that lanes touch.
 pub(crate) const SLACK_WORDS: usize = 48 * 32;
 /// The kind of matrices whose steps of rows, scales of columns and outliers those with tuples have.
 const CODE_KIND: MatrixKind =
@@ -59,8 +59,8 @@ pub(crate) struct TupleStream {
     side: Side,
 }
 
-/// Returns the registers of all sequences of `width` bits, as the kernel reads them. On a trellis grid a value
-/// `2k` has the parity of `k` in the bit below, which branch bits replace.
+/// Returns the registers of all sequences of `width` bits, as the kernel reads them. On a trellis grid a
+/// value `2k` has the parity of `k` in the bit below, which branch bits replace.
 pub(crate) fn registers(code: &TupleCode) -> Vec<u32> {
     let below = branch_mask(code.tuple());
     let with_parity = |register: u32| if code.even() { register | register >> 1 & below } else { register };
@@ -119,8 +119,8 @@ impl TupleKind {
 
     /// Writes `segment_sums`, which decodes and multiplies a segment, without loops over what registers hold.
     ///
-    /// `place` is the lane's first word in the stream and `start` the bits before its first codeword, `first` and
-    /// `step` are the places of the digits of the first row of activations and between rows.
+    /// `place` is the lane's first word in the stream and `start` the bits before its first codeword, `first`
+    /// and `step` are the places of the digits of the first row of activations and between rows.
     fn segment_sums(self, rows: usize) -> String {
         let mut text = format!(
             "fn segment_sums(place: u32, start: u32, first: u32, step: u32, groups: u32, restart: u32)\n    \

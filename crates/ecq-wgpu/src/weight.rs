@@ -85,8 +85,8 @@ impl WgpuWeight {
                         return Err(RuntimeError::Mode {
                             mode: Mode::Fused.name(),
                             why: format!(
-                                "the wgpu device decodes rans, prefix and tuples streams for a product, not {} \
-                                 streams; use cached",
+                                "the wgpu device decodes rans, prefix and tuples streams for a product, not \
+                                 {} streams; use cached",
                                 coding.name()
                             ),
                         });

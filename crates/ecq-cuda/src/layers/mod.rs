@@ -271,8 +271,8 @@ impl LayersShared {
     }
 }
 
-/// Returns the launches of a product with a matrix of tuples, and the bytes of its scratch memory: digits, and
-/// levels behind them.
+/// Returns the launches of a product with a matrix of tuples, and the bytes of its scratch memory: digits,
+/// and levels behind them.
 fn tuple_launches(
     shared: &Shared,
     matrix: &TupleMatrix,

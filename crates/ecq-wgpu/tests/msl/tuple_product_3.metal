@@ -768,12 +768,12 @@ float outlier_sum(
         {
             uint _e24 = i_7;
             uint col_2 = side[_e2.m.outliers + (2u * _e24)];
-            uint _e31 = i_7;
-            float _e36 = side_float((_e2.m.outliers + (2u * _e31)) + 1u, side, _buffer_sizes);
-            float _e42 = x[(x_row * _e2.m.cols) + col_2];
-            float _e43 = scaled_activation(m_1, _e42, col_2, side, _buffer_sizes);
+            float _e34 = x[(x_row * _e2.m.cols) + col_2];
+            float _e35 = scaled_activation(m_1, _e34, col_2, side, _buffer_sizes);
+            uint _e38 = i_7;
+            float _e43 = side_float((_e2.m.outliers + (2u * _e38)) + 1u, side, _buffer_sizes);
             float _e44 = sum_2;
-            sum_2 = metal::fma(_e36, _e43, _e44);
+            sum_2 = metal::fma(_e43, _e35, _e44);
         }
     }
     float _e49 = sum_2;

@@ -199,7 +199,7 @@ impl Linears {
         stored.values(matrix.to_f32()?, matrix.shape)
     }
 
-    /// Returns a matrix, which is prepared at its first product on the CPU, once. The same matrix is read once.
+    /// Returns a matrix, which is prepared at its first product on the CPU, once, and read once.
     ///
     /// # Errors
     /// [`UnknownTensor`](ErrorKind::UnknownTensor), [`Damaged`](ErrorKind::Damaged) by its checksum, or
