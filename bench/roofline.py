@@ -21,13 +21,12 @@ PRODUCT_CYCLES = 1.0
 # has no dot product of bytes): docs/roofline.md.
 KERNELS = {
     "packed": (8.16, 2.12),
+    "fused tuples": (10.42, 2.67),
     "prompt, tiles of floats": (4.37, 0.05),
     "fused prefix": (61.48, 2.09),
     "fused rans": (49.53, 3.03),
     "f16": (24.00, 1.00),
 }
-# The CUDA product that decodes tuples, without tensor cores (bench/fused_model.py); no WGSL kernel.
-TUPLES = 4.97
 
 # Weights of the projections of Llama-2-7B.
 WEIGHTS = 6.61e9
@@ -63,18 +62,16 @@ def main():
         cells = [f"{budget(gpu, bits, used):.1f}" for bits in [1.23, 2.25, 3.08, 4.5, 16]]
         print(f"| {gpu} | " + " | ".join(cells) + " |")
     print("\nMilliseconds of the projections of a 7B model for a token, greater of issuing and reading:\n")
-    kinds = [("packed", 3.08), ("fused prefix", 2.25), ("fused rans", 2.25), ("f16", 16)]
-    kinds.append(("prompt, tiles of floats", 3.08))
-    names = [f"{kind}, {bits} bits" for kind, bits in kinds] + ["tuples, 2.4 bits, no kernel"]
-    print("| | " + " | ".join(names) + " |")
-    print("|---" * (len(kinds) + 2) + "|")
+    kinds = [("packed", 3.08), ("fused tuples", 2.4), ("fused prefix", 2.25), ("fused rans", 2.25)]
+    kinds += [("f16", 16), ("prompt, tiles of floats", 3.08)]
+    print("| | " + " | ".join(f"{kind}, {bits} bits" for kind, bits in kinds) + " |")
+    print("|---" * (len(kinds) + 1) + "|")
     for gpu in GPUS:
         cells = []
         for kind, bits in kinds:
             # The 32 rows of a tile share what is read.
             reads = read(gpu, bits) / (32 if "tiles" in kind else 1)
             cells.append(said(issue(gpu, cycles(kind), used), reads))
-        cells.append(said(issue(gpu, TUPLES, used), read(gpu, 2.4)))
         print(f"| {gpu} | " + " | ".join(cells) + " |")
     print(f"\nReading {PACKED_BITS} bits of a weight and nothing else:")
     print(", ".join(f"{gpu}: {1e3 * read(gpu, PACKED_BITS):.1f} ms" for gpu in GPUS))

@@ -21,13 +21,19 @@ import sys
 # one lane does, so that both sides of a branch between lanes are counted.
 KERNELS = [
     ("product_uniform_3", "product", 1, {32: "loop"}),
+    ("product_uniform_3_values", "product", 1, {32: "loop"}),
     ("product_affine_4", "product", 1, {32: "loop"}),
+    ("product_affine_4_values", "product", 1, {32: "loop"}),
     ("product_uniform_8", "product", 1, {32: "loop"}),
     ("product_uniform_3_8_rows", "product", 8, {32: "loop"}),
     ("product_f16", "product", 1, {1: "inner"}),
     # A thread has two rows of the matrix, and 4 or 2 rows of activations.
     ("tiled_product_bytes_4_rows", "tiled_product", 8, {32: "tile"}),
     ("tiled_product_floats_uniform_3", "tiled_product", 4, {32: "tile"}),
+    # Three groups of four codewords for three weights each.
+    ("tuple_product_3", "tuple_product", 1, {36: "loop"}),
+    ("tuple_product_3_trellis", "tuple_product", 1, {36: "loop"}),
+    ("tuple_product_3_values", "tuple_product", 1, {36: "loop"}),
     ("prefix_product", "decode_prefix", 1, {1: "inner", 3: "middle", 32: "dots"}),
     ("rans_subgroups_product", "decode_rans", 1, {1: "inner", 32: "dots"}),
 ]
@@ -111,7 +117,7 @@ def groups_of(blocks, kernel):
         # The loop with barriers: fetching and multiplying a block. Most threads fetch digits, once or twice.
         barriers = lambda loop: [n for n in inside(loop) if any(i[0] == "s_barrier" for i in dict(blocks)[n])]
         return {"tile": inside(next(loop for loop in loops if len(barriers(loop)) > 1))}
-    if kernel.startswith("product"):
+    if kernel.startswith(("product", "tuple_product")):
         most = lambda loop: max(products[number] for number in inside(loop))
         inner = next(loop for loop in loops if kernel.endswith("f16") or most(loop) >= 16)
         return {"loop": inside(inner), "inner": inside(inner)}

@@ -2,7 +2,11 @@
 //
 // In blocks of 32 columns, a value is a multiple of 1/32512 of the block's largest magnitude. It is two
 // signed bytes, 256 * high + low, so that the sum of a block is exact. A block is five vectors: 32 high
-// bytes, 32 low bytes, and the scale with the sums of the first 16 columns, of the others, and of all.
+// bytes, 32 low bytes, and the scale with the sums of the first 16 columns, of the others, and of all. Where
+// the adapter has no dot products of bytes, one product of a value replaces two of bytes: a block is then
+// nine vectors, 32 values, and the last one as before.
+//
+// Constants: VALUES, whether there are values.
 
 const LARGEST: f32 = 32512.0;
 
@@ -61,6 +65,7 @@ fn prepare(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     var inverse = 0.0;
     if (all_finite == 1u && most >= 1e-30) { inverse = LARGEST / most; }
     var words = vec2<u32>(0u, 0u);
+    var numbers: array<i32, 4>;
     var sum = 0;
     for (var i = 0u; i < 4u; i++) {
         var number = 0;
@@ -68,14 +73,21 @@ fn prepare(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         let high = (number + 128) >> 8u;
         let low = number - high * 256;
         words |= (vec2<u32>(bitcast<u32>(high), bitcast<u32>(low)) & vec2<u32>(0xffu)) << vec2<u32>(8u * i);
+        numbers[i] = number;
         sum += number;
     }
     sums[thread] = sum;
     workgroupBarrier();
     if (block >= p.blocks) { return; }
-    let at = (row * p.blocks + block) * 20u;
-    digits[at + part] = words.x;
-    digits[at + 8u + part] = words.y;
+    var at = (row * p.blocks + block) * 20u;
+    if (VALUES == 1u) {
+        at = (row * p.blocks + block) * 36u;
+        for (var i = 0u; i < 4u; i++) { digits[at + 4u * part + i] = bitcast<u32>(numbers[i]); }
+        at += 16u;
+    } else {
+        digits[at + part] = words.x;
+        digits[at + 8u + part] = words.y;
+    }
     if (part == 0u) {
         var half = vec2<i32>(0, 0);
         for (var i = 0u; i < BLOCK_THREADS; i++) { half[i / 4u] += sums[first + i]; }

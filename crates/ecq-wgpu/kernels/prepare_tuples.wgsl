@@ -3,13 +3,17 @@
 // In a segment, a value is a multiple of 1/32512 of the segment's largest magnitude, as in `prepare.wgsl` in
 // blocks of 32 columns: two signed bytes, 256 * high + low. A vector has the digits of one lane for a group:
 // high and low bytes of its columns in the first half of the group, then of those in the second half. They
-// lie where a register has the values of these columns; the byte of the codeword's length is zero.
+// lie where a register has the values of these columns; the byte of the codeword's length is zero. Without
+// dot products of bytes there are two vectors, with a value where these have a byte.
 //
-// Constants: TUPLE, the columns of a tuple; FIRST_BYTE, that of its first value.
+// Constants: TUPLE, the columns of a tuple; FIRST_BYTE, that of its first value; VALUES, whether there are
+// values.
 
 const LARGEST: f32 = 32512.0;
 const THREADS: u32 = 64u;
 const GROUP_COLS: u32 = 8u * TUPLE;
+// Vectors of a lane for a group.
+const LANE_VECTORS: u32 = 1u + VALUES;
 
 struct PrepareTuplesParameters {
     which: u32,
@@ -38,14 +42,26 @@ fn value_at(row: u32, col: u32) -> f32 {
     return value * bitcast<f32>(side[p.col_scales + col]);
 }
 
+// Returns the activation of a column as an integer.
+fn number_at(row: u32, col: u32, inverse: f32) -> i32 {
+    if (inverse == 0.0) { return 0; }
+    return clamp(i32(round(value_at(row, col) * inverse)), -32512, 32512);
+}
+
+// Returns the values of the columns of a tuple.
+fn values_of(row: u32, col: u32, inverse: f32) -> vec4<u32> {
+    var words = vec4<u32>(0u, 0u, 0u, 0u);
+    for (var k = 0u; k < TUPLE; k++) {
+        words[FIRST_BYTE + k] = bitcast<u32>(number_at(row, col + k, inverse));
+    }
+    return words;
+}
+
 // Returns the high and the low digits of the columns of a tuple.
 fn digits_of(row: u32, col: u32, inverse: f32) -> vec2<u32> {
     var words = vec2<u32>(0u, 0u);
     for (var k = 0u; k < TUPLE; k++) {
-        var number = 0;
-        if (inverse > 0.0) {
-            number = clamp(i32(round(value_at(row, col + k) * inverse)), -32512, 32512);
-        }
+        let number = number_at(row, col + k, inverse);
         let high = (number + 128) >> 8u;
         let low = number - high * 256;
         let both = vec2<u32>(bitcast<u32>(high) & 0xffu, bitcast<u32>(low) & 0xffu);
@@ -81,14 +97,20 @@ fn prepare_tuples(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     var inverse = 0.0;
     if (all_finite == 1u && most >= 1e-30) { inverse = LARGEST / most; }
     let place = row * p.segments + segment;
-    for (var i = thread; i < 4u * p.padded_groups; i += THREADS) {
-        let in_segment = i / 4u;
+    let vectors = 4u * LANE_VECTORS * p.padded_groups;
+    for (var i = thread; i < vectors; i += THREADS) {
+        let lane = i / LANE_VECTORS;
+        let in_segment = lane / 4u;
         var vector = vec4<u32>(0u, 0u, 0u, 0u);
         if (in_segment < groups) {
-            let col = first_col + in_segment * GROUP_COLS + i % 4u * TUPLE;
-            vector = vec4<u32>(digits_of(row, col, inverse), digits_of(row, col + 4u * TUPLE, inverse));
+            let col = first_col + in_segment * GROUP_COLS + lane % 4u * TUPLE;
+            if (VALUES == 1u) {
+                vector = values_of(row, col + i % LANE_VECTORS * 4u * TUPLE, inverse);
+            } else {
+                vector = vec4<u32>(digits_of(row, col, inverse), digits_of(row, col + 4u * TUPLE, inverse));
+            }
         }
-        digits[place * 4u * p.padded_groups + i] = vector;
+        digits[place * vectors + i] = vector;
     }
     if (thread == 0u) {
         let scale = select(0x7fc00000u, bitcast<u32>(most / LARGEST), all_finite == 1u);

@@ -72,7 +72,7 @@ fn put(row: u32, col: u32, symbol: u32, branch: u32) {
     if (GRID != UNIFORM) { first = scales_of(m, row, block, 0u); }
     if (GRID == SUPER_BLOCKS && GROUP == 16u) { second = scales_of(m, row, block, 1u); }
     for (var r = 0u; r < ROWS; r++) {
-        total[r] = add_block(total[r], codes, (r * m.blocks + block) * 5u, first, second);
+        total[r] = add_block(total[r], codes, (r * m.blocks + block) * BLOCK_VECTORS, first, second);
     }
     if (block + 1u < range_of(m.blocks, split).y) { return; }
     end_range(row);

@@ -4,7 +4,11 @@
 // then outliers SPLITS apart, then ranges in ascending order. It depends on the matrix alone, so that a row
 // has the same result beside any other rows, and in every mode.
 
+// Constants: those of matrix.wgsl, and VALUES, whether activations are values or bytes (prepare.wgsl).
+
 const SPLITS: u32 = 8u;
+// Vectors of a block of activations.
+const BLOCK_VECTORS: u32 = select(5u, 9u, VALUES == 1u);
 
 // Kernels that use this have `digits` and `x`.
 
@@ -13,8 +17,25 @@ fn dot_half(a: vec4<u32>, b: vec4<u32>) -> i32 {
     return dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
 }
 
+// Returns the product of four bytes with as many values.
+fn dot_values(bytes: u32, values: vec4<u32>) -> i32 {
+    let products = unpack4xI8(bytes) * bitcast<vec4<i32>>(values);
+    return products.x + products.y + products.z + products.w;
+}
+
+// Returns the product of 16 bytes with as many values.
+fn half_of_values(a: vec4<u32>, at: u32) -> i32 {
+    let first = dot_values(a.x, digits[at]) + dot_values(a.y, digits[at + 1u]);
+    return first + dot_values(a.z, digits[at + 2u]) + dot_values(a.w, digits[at + 3u]);
+}
+
 // Adds the products of a block of codes with a row of activations.
 fn add_block(total: f32, codes: Codes, at: u32, first: vec2<f32>, second: vec2<f32>) -> f32 {
+    if (VALUES == 1u) {
+        let of_a = half_of_values(codes.a, at);
+        let of_b = half_of_values(codes.b, at + 4u);
+        return add_sums(total, of_a, of_b, digits[at + 8u], first, second);
+    }
     let one = 256 * dot_half(codes.a, digits[at]) + dot_half(codes.a, digits[at + 2u]);
     let two = 256 * dot_half(codes.b, digits[at + 1u]) + dot_half(codes.b, digits[at + 3u]);
     return add_sums(total, one, two, digits[at + 4u], first, second);

@@ -28,10 +28,10 @@ fn fetch(thread: u32, tile_row: u32, row0: u32, last: u32, block: u32) {
         keep_codes(thread, unpack(block_place(p.m, tile_row + thread, block)));
         return;
     }
-    for (var i = thread - 32u; i < 5u * TILE; i += 224u) {
-        let row = i / 5u;
-        let part = i % 5u;
-        let digit = digits[(min(row0 + row, last) * p.m.blocks + block) * 5u + part];
+    for (var i = thread - 32u; i < BLOCK_VECTORS * TILE; i += 224u) {
+        let row = i / BLOCK_VECTORS;
+        let part = i % BLOCK_VECTORS;
+        let digit = digits[(min(row0 + row, last) * p.m.blocks + block) * BLOCK_VECTORS + part];
         if (part < 4u) { keep_digits(row, part, digit); } else { tile_sums[row] = digit; }
     }
 }

@@ -9,6 +9,7 @@
 //   ROWS         rows of activations
 //   TEAMS        teams of 32 threads of a workgroup
 //   TOUCHES      whether words of the next segment are read ahead
+//   VALUES       whether activations are values or bytes (prepare_tuples.wgsl)
 //
 // A workgroup has a tile of 16 rows of the matrix. Its segments are divided among teams in ranges. A thread
 // is a lane of the stream: lane (g, t) has rows g and g + 8. The host writes `segment_sums`, which decodes a
@@ -25,6 +26,8 @@ const TEAM_SUMS: u32 = CODE_ROWS * ROWS;
 const SUMS_PER_THREAD: u32 = (TEAM_SUMS + 31u) / 32u;
 const GROUP_COLS: u32 = 8u * TUPLE;
 const FIRST_BYTE: u32 = select(1u, 0u, TUPLE == 4u);
+// Vectors of a lane for a group.
+const LANE_VECTORS: u32 = 1u + VALUES;
 
 struct TupleProductParameters {
     product: ProductParameters,
@@ -71,7 +74,11 @@ fn groups_of(segment: u32) -> u32 {
 fn digit_at(row: u32, segment: u32, col: u32) -> i32 {
     let in_group = col % GROUP_COLS;
     let lane = in_group % (4u * TUPLE) / TUPLE;
-    let at = ((row * p.segments + segment) * p.padded_groups + col / GROUP_COLS) * 4u + lane;
+    let group = (row * p.segments + segment) * p.padded_groups + col / GROUP_COLS;
+    let at = (group * 4u + lane) * LANE_VECTORS;
+    if (VALUES == 1u) {
+        return bitcast<i32>(digits[at + in_group / (4u * TUPLE)][FIRST_BYTE + in_group % TUPLE]);
+    }
     let vector = digits[at];
     let pair = select(vector.xy, vector.zw, in_group >= 4u * TUPLE);
     let both = extractBits(bitcast<vec2<i32>>(pair), 8u * (FIRST_BYTE + in_group % TUPLE), 8u);
@@ -146,8 +153,9 @@ fn tuple_product(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             let correction = correction_at(min(own.correction, own.corrections_end));
             // Without a use words would not be touched.
             let place = own.place + (own.touched & p.zero);
-            let step = p.segments * p.padded_groups * 4u;
-            let first = (row0 * p.segments + segment) * p.padded_groups * 4u + lane % 4u;
+            let vectors = p.padded_groups * 4u * LANE_VECTORS;
+            let step = p.segments * vectors;
+            let first = (row0 * p.segments + segment) * vectors + lane % 4u * LANE_VECTORS;
             let added =
                 segment_sums(place, own.start, first, step, groups_of(segment), p.segment_groups);
             for (var r = 0u; r < ROWS; r++) {

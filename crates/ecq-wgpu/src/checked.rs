@@ -39,7 +39,8 @@ pub fn checked_kernels() -> Vec<(String, Kernel)> {
     {
         add(&format!("attend_{head_dim}_{element}"), attention_kernel(head_dim, element));
     }
-    add("prepare", prepare_kernel());
+    add("prepare", prepare_kernel(false));
+    add("prepare_values", prepare_kernel(true));
     let kind = |grid, bits, scales, biased, group| MatrixKind { bits, grid, scales, biased, group };
     let kinds = [
         ("uniform_3", kind(grid::UNIFORM, 3, element::F32, false, 32)),
@@ -54,9 +55,11 @@ pub fn checked_kernels() -> Vec<(String, Kernel)> {
     ];
     for (name, kind) in kinds {
         add(&format!("embed_{name}"), matrix_kernel(kind, "embed", &[source::EMBED], "rrrww"));
-        add(&format!("product_{name}"), product_kernel(kind, 1));
+        add(&format!("product_{name}"), product_kernel(kind, 1, false));
     }
-    add("product_uniform_3_8_rows", product_kernel(kinds[0].1, 8));
+    add("product_uniform_3_8_rows", product_kernel(kinds[0].1, 8, false));
+    add("product_uniform_3_values", product_kernel(kinds[0].1, 1, true));
+    add("product_affine_4_values", product_kernel(kinds[2].1, 1, true));
     for (form, dots) in [("bytes", true), ("floats", false)] {
         for (name, kind) in kinds.iter().filter(|(_, kind)| kind.is_integer()).step_by(2) {
             add(&format!("tiled_product_{form}_{name}"), tiled_kernel(*kind, 2, dots));
@@ -64,16 +67,19 @@ pub fn checked_kernels() -> Vec<(String, Kernel)> {
     }
     add("tiled_product_bytes_4_rows", tiled_kernel(kinds[0].1, 4, true));
     for tuple in 2..=4 {
-        add(&format!("prepare_tuples_{tuple}"), crate::tuples::prepare_kernel(tuple));
+        add(&format!("prepare_tuples_{tuple}"), crate::tuples::prepare_kernel(tuple, false));
     }
-    for (name, tuple, width, trellis, rows) in [
-        ("tuple_product_3", 3, 9, false, 1),
-        ("tuple_product_3_trellis", 3, 9, true, 1),
-        ("tuple_product_2_trellis_8_rows", 2, 10, true, 8),
-        ("tuple_product_4_trellis", 4, 8, true, 1),
+    add("prepare_tuples_3_values", crate::tuples::prepare_kernel(3, true));
+    for (name, tuple, width, trellis, rows, values) in [
+        ("tuple_product_3", 3, 9, false, 1, false),
+        ("tuple_product_3_values", 3, 9, false, 1, true),
+        ("tuple_product_3_trellis", 3, 9, true, 1, false),
+        ("tuple_product_2_trellis_8_rows", 2, 10, true, 8, false),
+        ("tuple_product_4_trellis", 4, 8, true, 1, false),
+        ("tuple_product_4_trellis_values", 4, 8, true, 1, true),
     ] {
         let touches = rows == 1;
-        let kind = TupleKind { tuple, width, trellis, teams: 8, whole_batches: true, touches };
+        let kind = TupleKind { tuple, width, trellis, teams: 8, whole_batches: true, touches, values };
         add(name, kind.product_kernel(rows));
     }
     add("pack_4", pack_kernel(4, 0, 0));

@@ -14,8 +14,11 @@ use std::ops::Range;
 
 type Result<T> = std::result::Result<T, RuntimeError>;
 
-/// Bytes of a block of activations as integers.
-const BLOCK_BYTES: usize = 80;
+/// Returns the bytes of a block of activations as integers.
+fn block_bytes(values: bool) -> usize {
+    if values { 144 } else { 80 }
+}
+
 /// Numbers of rows of activations that share unpacked codes.
 pub(crate) const ROWS_PER_PASS: [usize; 4] = [1, 2, 4, 8];
 const MOST_PASS_ROWS: usize = 8;
@@ -43,11 +46,11 @@ pub(crate) struct ProductInput {
     pub(crate) rows: RowsInUse,
 }
 
-/// Returns the kernel of products with a kind of matrix.
-pub(crate) fn product_kernel(kind: MatrixKind, rows: usize) -> Kernel {
+/// Returns the kernel of products with a kind of matrix; `values` says whether activations are values or bytes.
+pub(crate) fn product_kernel(kind: MatrixKind, rows: usize, values: bool) -> Kernel {
     let mut kernel =
         matrix_kernel(kind, "product", &[source::RESULTS, source::SUMS, source::PRODUCT], "rrrrrw");
-    kernel.constants.push(("ROWS", rows));
+    kernel.constants.extend([("ROWS", rows), ("VALUES", usize::from(values))]);
     kernel.generated = unpack_text(kind);
     kernel
 }
@@ -58,7 +61,7 @@ pub(crate) fn tiled_kernel(kind: MatrixKind, rows: usize, dots: bool) -> Kernel 
     let tile = if dots { source::TILE_BYTES } else { source::TILE_FLOATS };
     let sources = [source::RESULTS, source::SUMS, tile, source::TILED_PRODUCT];
     let mut kernel = matrix_kernel(kind, "tiled_product", &sources, "rrrrrw");
-    kernel.constants.push(("ROWS", rows));
+    kernel.constants.extend([("ROWS", rows), ("VALUES", 0)]);
     kernel.generated = unpack_text(kind);
     kernel
 }
@@ -93,7 +96,8 @@ impl Resources {
         scratch: &mut Scratch,
     ) -> Result<Vec<Work>> {
         let blocks = input.cols.div_ceil(BLOCK);
-        let bytes = BLOCK_BYTES * blocks * input.rows.most.next_multiple_of(MOST_PASS_ROWS);
+        let values = self.values(input.rows.most);
+        let bytes = block_bytes(values) * blocks * input.rows.most.next_multiple_of(MOST_PASS_ROWS);
         let mut all = Vec::new();
         // Matrices without scales of columns share integers; the others write them again.
         let mut prepared = false;
@@ -135,6 +139,12 @@ impl Resources {
         Ok(all)
     }
 
+    /// Returns whether products of up to `most` rows read activations as values: where the adapter has no dot
+    /// products of bytes, but for tiles, which have a form of their own.
+    fn values(&self, most: usize) -> bool {
+        !self.shared.gpu.report().dots && most < TILED_ROWS
+    }
+
     fn prepare(
         &self,
         input: &ProductInput,
@@ -144,7 +154,7 @@ impl Resources {
     ) -> Dispatch {
         let blocks = input.cols.div_ceil(BLOCK);
         Dispatch {
-            kernel: prepare_kernel(),
+            kernel: prepare_kernel(self.values(input.rows.most)),
             parameters: vec![input.rows.which, input.cols as u32, blocks as u32, place, scaled],
             buffers: vec![input.x.clone(), part.side.buffer.clone(), digits.clone()],
             groups: [blocks.div_ceil(PREPARE_BLOCKS), input.rows.most, 1],
@@ -192,7 +202,7 @@ impl Resources {
                 let rows = if dots && most > TILED_ROWS { 4 } else { 2 };
                 (tiled_kernel(kind, rows, dots), TILE_THREADS * rows)
             }
-            _ => (product_kernel(kind, pass_rows(most)), pass_rows(most)),
+            _ => (product_kernel(kind, pass_rows(most), self.values(most)), pass_rows(most)),
         };
         let (parameters, tiles) = parameters(input, product, part)?;
         let bias = product.bias.clone().unwrap_or_else(|| self.nothing.clone());
@@ -208,8 +218,8 @@ impl Resources {
 }
 
 /// Returns the kernel that writes activations as integers.
-pub(crate) fn prepare_kernel() -> Kernel {
-    Kernel::new("prepare", &[source::PREPARE], "rrw")
+pub(crate) fn prepare_kernel(values: bool) -> Kernel {
+    Kernel::new("prepare", &[source::PREPARE], "rrw").with(&[("VALUES", usize::from(values))])
 }
 
 /// Returns the rows of activations of a pass.

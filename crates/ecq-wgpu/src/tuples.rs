@@ -44,6 +44,8 @@ pub(crate) struct TupleKind {
     pub(crate) whole_batches: bool,
     /// Whether words of the next segment are read ahead.
     pub(crate) touches: bool,
+    /// Whether activations are values, because the adapter has no dot products of bytes.
+    pub(crate) values: bool,
 }
 
 /// A matrix in the tuple coding on the GPU, for products.
@@ -112,6 +114,7 @@ impl TupleKind {
             ("ROWS", rows),
             ("TEAMS", self.teams),
             ("TOUCHES", usize::from(self.touches)),
+            ("VALUES", usize::from(self.values)),
         ]);
         kernel.generated = self.segment_sums(rows);
         kernel
@@ -138,6 +141,9 @@ impl TupleKind {
                     "    var last_{half} = 0u;\n    var even_{half} = 0u;\n    var odd_{half} = 0u;\n"
                 );
             }
+        }
+        for k in (0..self.tuple).filter(|_| self.values) {
+            text += &format!("    var value_{k} = 0;\n");
         }
         let batch = self.batch();
         text += &format!("    for (var group = 0u; group < groups; group += {batch}u) {{\n");
@@ -176,8 +182,12 @@ impl TupleKind {
         }
         if in_group == 0 {
             for row in 0..rows {
-                let at = format!("first + {row}u * step + 4u * (group + {group}u)");
+                let lane_vectors = 1 + usize::from(self.values);
+                let at = format!("first + {row}u * step + {}u * (group + {group}u)", 4 * lane_vectors);
                 line(&format!("let x_{group}_{row} = digits[{at}];"));
+                if self.values {
+                    line(&format!("let more_{group}_{row} = digits[{at} + 1u];"));
+                }
             }
         }
         let of_four = self.tuple == 4;
@@ -203,8 +213,22 @@ impl TupleKind {
         } else {
             line(if of_four { "level = entry & 0xe0e0e0e0u;" } else { "level = entry;" });
         }
+        if self.values {
+            let first = usize::from(!of_four);
+            let vector = if right == 0 { "x" } else { "more" };
+            for k in 0..self.tuple {
+                let at = 8 * (first + k);
+                line(&format!("value_{k} = extractBits(bitcast<i32>(level), {at}u, 8u);"));
+            }
+            for row in 0..rows {
+                let value =
+                    |k: usize| format!("value_{k} * bitcast<i32>({vector}_{group}_{row}[{}])", first + k);
+                let all: Vec<String> = (0..self.tuple).map(value).collect();
+                line(&format!("low_{half}_{row} += {};", all.join(" + ")));
+            }
+        }
         let [high, low] = if right == 0 { ["x", "y"] } else { ["z", "w"] };
-        for row in 0..rows {
+        for row in (0..rows).filter(|_| !self.values) {
             for (sum, digit) in [("high", high), ("low", low)] {
                 line(&format!("{sum}_{half}_{row} += dot4I8Packed(level, x_{group}_{row}.{digit});"));
             }
@@ -223,8 +247,9 @@ impl TupleKind {
 }
 
 /// Returns the kernel that writes activations as integers for products with tuples.
-pub(crate) fn prepare_kernel(tuple: usize) -> Kernel {
-    let constants = [("TUPLE", tuple), ("FIRST_BYTE", usize::from(tuple < 4))];
+pub(crate) fn prepare_kernel(tuple: usize, values: bool) -> Kernel {
+    let first_byte = usize::from(tuple < 4);
+    let constants = [("TUPLE", tuple), ("FIRST_BYTE", first_byte), ("VALUES", usize::from(values))];
     Kernel::new("prepare_tuples", &[source::PREPARE_TUPLES], "rrw").with(&constants)
 }
 
@@ -250,6 +275,7 @@ impl TupleStream {
             teams: shape.segments().next_power_of_two().min(MOST_TEAMS),
             whole_batches: true,
             touches: shape.tiles() <= MOST_TOUCHED_TILES,
+            values: !gpu.report().dots,
         };
         kind.whole_batches = !kind.trellis || shape.segment_groups().is_multiple_of(kind.batch());
         let (rows, cols) = (shape.rows(), shape.cols());
@@ -271,7 +297,8 @@ impl TupleStream {
 
     /// Returns the place of the scales of segments among the vectors of digits, for up to `rows` rows.
     fn scales(&self, rows: usize) -> usize {
-        4 * rows * self.shape.segments() * self.padded_groups()
+        let lane_vectors = 1 + usize::from(self.kind.values);
+        4 * lane_vectors * rows * self.shape.segments() * self.padded_groups()
     }
 
     /// Returns the dispatches of a product: digits of activations, and the product.
@@ -292,7 +319,7 @@ impl TupleStream {
         let mut parameters = vec![input.rows.which, input.cols as u32, col_scales, scaled];
         parameters.extend(facts);
         let prepare = Dispatch {
-            kernel: prepare_kernel(self.kind.tuple),
+            kernel: prepare_kernel(self.kind.tuple, self.kind.values),
             parameters,
             buffers: vec![input.x.clone(), self.side.buffer.clone(), digits.clone()],
             groups: [shape.segments(), input.rows.most, 1],

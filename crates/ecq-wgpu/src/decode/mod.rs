@@ -258,7 +258,7 @@ impl Streams {
             Target::Product(rows, product, [digits, side, x, bias, y]) => {
                 parameters.extend(product);
                 buffers.extend([digits, context.report, side, x, bias, y].map(wgpu::Buffer::clone));
-                Sink::Product { rows }
+                Sink::Product { rows, values: !context.gpu.report().dots }
             }
             Target::Words(to) | Target::Rows(to, ..) => {
                 buffers.extend([to.clone(), context.report.clone()]);
@@ -356,8 +356,14 @@ pub(crate) fn pack_kernel(bits: usize, lag: usize, code_bits: usize) -> Kernel {
 #[derive(Debug, Clone, Copy)]
 enum Sink {
     Bytes,
-    Words { looked_up: bool },
-    Product { rows: usize },
+    Words {
+        looked_up: bool,
+    },
+    /// `values` says whether activations are values or bytes.
+    Product {
+        rows: usize,
+        values: bool,
+    },
 }
 
 /// The text of a stage, whatever the matrix.
@@ -393,9 +399,9 @@ impl StageText {
                 kernel.constants.push(("BITS", kind.bits));
                 kernel.generated += &store_text(kind.bits);
             }
-            Sink::Product { rows } => {
+            Sink::Product { rows, values } => {
                 kernel.constants.extend(constants(kind));
-                kernel.constants.push(("ROWS", rows));
+                kernel.constants.extend([("ROWS", rows), ("VALUES", usize::from(values))]);
             }
         }
         let looked_up = matches!(sink, Sink::Words { looked_up: true });
@@ -412,7 +418,7 @@ pub(crate) fn checked_decoders(kind: MatrixKind) -> Vec<(String, Kernel)> {
             ("bytes", Sink::Bytes),
             ("words", Sink::Words { looked_up: false }),
             ("lookup", Sink::Words { looked_up: true }),
-            ("product", Sink::Product { rows: 1 }),
+            ("product", Sink::Product { rows: 1, values: false }),
         ];
         let sinks = sinks.into_iter().take(if stage.listed.is_empty() { 1 } else { 4 });
         all.extend(sinks.map(|(sink, of)| (format!("{name}_{sink}"), stage.kernel(of, kind, lag))));

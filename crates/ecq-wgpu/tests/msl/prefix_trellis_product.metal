@@ -72,11 +72,11 @@ struct PrefixParameters {
     uint weight;
 };
 typedef float type_8[1];
+typedef metal::uint4 type_9[1];
 struct Codes {
     metal::uint4 a;
     metal::uint4 b;
 };
-typedef metal::uint4 type_9[1];
 struct type_10 {
     float inner[1];
 };
@@ -97,6 +97,7 @@ constant uint BIASED = 0u;
 constant uint GROUP = 32u;
 constant uint INTEGER = 1u;
 constant uint ROWS = 1u;
+constant uint VALUES = 0u;
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
@@ -109,6 +110,7 @@ constant uint SUPER_BLOCKS = 3u;
 constant uint LEVELS = 4u;
 constant uint DENSE = 5u;
 constant uint SPLITS = 8u;
+constant uint BLOCK_VECTORS = 5u;
 constant uint HISTORY_WORDS = 1u;
 constant uint ENTRIES = 4096u;
 constant uint ESCAPE = 128u;
@@ -206,9 +208,9 @@ metal::float2 scales_of(
     uint _e26 = side_word(m.scales + _e24, side, _buffer_sizes);
     uint _e29 = in_tiles(row_2, m.blocks, block);
     uint _e31 = side_word(m.more + _e29, side, _buffer_sizes);
-    uint bytes = _e31 >> (16u * half_);
-    float scale = static_cast<float>(metal::extract_bits(as_type<int>(bytes), metal::min(0u, 32u), metal::min(8u, 32u - metal::min(0u, 32u))));
-    float minimum = static_cast<float>(metal::extract_bits(bytes, metal::min(8u, 32u), metal::min(8u, 32u - metal::min(8u, 32u))));
+    uint bytes_1 = _e31 >> (16u * half_);
+    float scale = static_cast<float>(metal::extract_bits(as_type<int>(bytes_1), metal::min(0u, 32u), metal::min(8u, 32u - metal::min(0u, 32u))));
+    float minimum = static_cast<float>(metal::extract_bits(bytes_1, metal::min(8u, 32u), metal::min(8u, 32u - metal::min(8u, 32u))));
     float _e46 = float_of_pair(F16_, _e26, 0u);
     float _e50 = float_of_pair(F16_, _e26, 1u);
     return metal::float2(_e46 * scale, -((_e50 * minimum)));
@@ -289,6 +291,32 @@ int dot_half(
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(( + reinterpreted_packed_char4_e2[0] * reinterpreted_packed_char4_e3[0] + reinterpreted_packed_char4_e2[1] * reinterpreted_packed_char4_e3[1] + reinterpreted_packed_char4_e2[2] * reinterpreted_packed_char4_e3[2] + reinterpreted_packed_char4_e2[3] * reinterpreted_packed_char4_e3[3])) + as_type<uint>(( + reinterpreted_packed_char4_e5[0] * reinterpreted_packed_char4_e6[0] + reinterpreted_packed_char4_e5[1] * reinterpreted_packed_char4_e6[1] + reinterpreted_packed_char4_e5[2] * reinterpreted_packed_char4_e6[2] + reinterpreted_packed_char4_e5[3] * reinterpreted_packed_char4_e6[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e9[0] * reinterpreted_packed_char4_e10[0] + reinterpreted_packed_char4_e9[1] * reinterpreted_packed_char4_e10[1] + reinterpreted_packed_char4_e9[2] * reinterpreted_packed_char4_e10[2] + reinterpreted_packed_char4_e9[3] * reinterpreted_packed_char4_e10[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e13[0] * reinterpreted_packed_char4_e14[0] + reinterpreted_packed_char4_e13[1] * reinterpreted_packed_char4_e14[1] + reinterpreted_packed_char4_e13[2] * reinterpreted_packed_char4_e14[2] + reinterpreted_packed_char4_e13[3] * reinterpreted_packed_char4_e14[3])));
 }
 
+int dot_values(
+    uint bytes,
+    metal::uint4 values
+) {
+    metal::int4 products = as_type<metal::int4>(as_type<metal::uint4>(int4(as_type<packed_char4>(bytes))) * as_type<metal::uint4>(as_type<metal::int4>(values)));
+    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(products.x) + as_type<uint>(products.y))) + as_type<uint>(products.z))) + as_type<uint>(products.w));
+}
+
+int half_of_values(
+    metal::uint4 a_1,
+    uint at_3,
+    device type_9 const& digits,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e5 = digits[at_3];
+    int _e6 = dot_values(a_1.x, _e5);
+    metal::uint4 _e12 = digits[at_3 + 1u];
+    int _e13 = dot_values(a_1.y, _e12);
+    int first_4 = as_type<int>(as_type<uint>(_e6) + as_type<uint>(_e13));
+    metal::uint4 _e20 = digits[at_3 + 2u];
+    int _e21 = dot_values(a_1.z, _e20);
+    metal::uint4 _e28 = digits[at_3 + 3u];
+    int _e29 = dot_values(a_1.w, _e28);
+    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(first_4) + as_type<uint>(_e21))) + as_type<uint>(_e29));
+}
+
 float add_sums(
     float total,
     int one,
@@ -344,26 +372,33 @@ float add_sums(
 float add_block(
     float total_1,
     Codes codes,
-    uint at_3,
+    uint at_4,
     metal::float2 first_1,
     metal::float2 second_1,
     constant PrefixParameters& p,
     device type_9 const& digits,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::uint4 _e8 = digits[at_3];
-    int _e9 = dot_half(codes.a, _e8);
-    metal::uint4 _e17 = digits[at_3 + 2u];
-    int _e18 = dot_half(codes.a, _e17);
-    int one_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e9))) + as_type<uint>(_e18));
-    metal::uint4 _e25 = digits[at_3 + 1u];
-    int _e26 = dot_half(codes.b, _e25);
-    metal::uint4 _e34 = digits[at_3 + 3u];
-    int _e35 = dot_half(codes.b, _e34);
-    int two_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e26))) + as_type<uint>(_e35));
-    metal::uint4 _e41 = digits[at_3 + 4u];
-    float _e42 = add_sums(total_1, one_1, two_1, _e41, first_1, second_1, p);
-    return _e42;
+    if (false) {
+        int _e7 = half_of_values(codes.a, at_4, digits, _buffer_sizes);
+        int _e11 = half_of_values(codes.b, at_4 + 4u, digits, _buffer_sizes);
+        metal::uint4 _e16 = digits[at_4 + 8u];
+        float _e17 = add_sums(total_1, _e7, _e11, _e16, first_1, second_1, p);
+        return _e17;
+    }
+    metal::uint4 _e21 = digits[at_4];
+    int _e22 = dot_half(codes.a, _e21);
+    metal::uint4 _e30 = digits[at_4 + 2u];
+    int _e31 = dot_half(codes.a, _e30);
+    int one_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e22))) + as_type<uint>(_e31));
+    metal::uint4 _e38 = digits[at_4 + 1u];
+    int _e39 = dot_half(codes.b, _e38);
+    metal::uint4 _e47 = digits[at_4 + 3u];
+    int _e48 = dot_half(codes.b, _e47);
+    int two_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e39))) + as_type<uint>(_e48));
+    metal::uint4 _e54 = digits[at_4 + 4u];
+    float _e55 = add_sums(total_1, one_1, two_1, _e54, first_1, second_1, p);
+    return _e55;
 }
 
 metal::uint2 range_of(
@@ -655,7 +690,7 @@ void put(
             uint _e144 = r_3;
             metal::float2 _e150 = first_3;
             metal::float2 _e151 = second_2;
-            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * 5u, _e150, _e151, p, digits, _buffer_sizes);
+            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * BLOCK_VECTORS, _e150, _e151, p, digits, _buffer_sizes);
             total_3.inner[_e137] = _e152;
         }
     }
@@ -713,11 +748,11 @@ void put(
             uint _e215 = p.sink.product.y_stride;
             uint _e221 = p.sink.product.y_first;
             uint _e228 = p.sink.product.first;
-            uint at_5 = (((_e210 * _e215) + _e221) + row_6) - _e228;
+            uint at_6 = (((_e210 * _e215) + _e221) + row_6) - _e228;
             uint _e233 = r_4;
             float _e235 = before_total.inner[_e233];
             float _e236 = result_of(row_6, _e235, p, side, bias, _buffer_sizes);
-            y[at_5] = _e236;
+            y[at_6] = _e236;
         }
     }
     return;
@@ -756,9 +791,9 @@ uint branch_bit(
     uint _e22 = history_at;
     uint _e26 = history_at;
     uint _e30 = history_at;
-    uint at_6 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
-    uint _e38 = history.inner[naga_div(at_6, 32u)];
-    return (_e38 >> naga_mod(at_6, 32u)) & 1u;
+    uint at_7 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
+    uint _e38 = history.inner[naga_div(at_7, 32u)];
+    return (_e38 >> naga_mod(at_7, 32u)) & 1u;
 }
 
 void push_code(
@@ -800,7 +835,7 @@ void open(
     device type_1 const& stream,
     thread uint& low,
     thread uint& high,
-    thread uint& at_4,
+    thread uint& at_5,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -810,24 +845,24 @@ void open(
     uint _e8 = stream_word(word_1 + 1u, p, stream, _buffer_sizes);
     high = _e8;
     next_word = word_1 + 2u;
-    at_4 = 8u * naga_mod(first_byte, 4u);
+    at_5 = 8u * naga_mod(first_byte, 4u);
     return;
 }
 
 uint next_bits(
     thread uint& low,
     thread uint& high,
-    thread uint& at_4
+    thread uint& at_5
 ) {
-    uint _e1 = at_4;
+    uint _e1 = at_5;
     if (_e1 == 0u) {
         uint _e5 = low;
         return _e5;
     }
     uint _e7 = low;
-    uint _e9 = at_4;
+    uint _e9 = at_5;
     uint _e12 = high;
-    uint _e15 = at_4;
+    uint _e15 = at_5;
     return (_e7 >> _e9) | (_e12 << (32u - _e15));
 }
 
@@ -837,16 +872,16 @@ void take(
     device type_1 const& stream,
     thread uint& low,
     thread uint& high,
-    thread uint& at_4,
+    thread uint& at_5,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e2 = at_4;
-    at_4 = _e2 + bits;
-    uint _e5 = at_4;
+    uint _e2 = at_5;
+    at_5 = _e2 + bits;
+    uint _e5 = at_5;
     if (_e5 >= 32u) {
-        uint _e9 = at_4;
-        at_4 = _e9 - 32u;
+        uint _e9 = at_5;
+        at_5 = _e9 - 32u;
         uint _e14 = high;
         low = _e14;
         uint _e17 = next_word;
@@ -867,21 +902,21 @@ uint next_tuple(
     device type_1 const& stream,
     thread uint& low,
     thread uint& high,
-    thread uint& at_4,
+    thread uint& at_5,
     thread uint& next_word,
     thread bool& bad,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint symbols = 0u;
     uint i_7 = 0u;
-    uint _e2 = next_bits(low, high, at_4);
+    uint _e2 = next_bits(low, high, at_5);
     uint entry = data[table + (_e2 & 4095u)];
     uint length = entry >> 24u;
     if (length >= NO_CODEWORD) {
         if (length == NO_CODEWORD) {
             bad = true;
         }
-        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, at_4, next_word, _buffer_sizes);
+        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, at_5, next_word, _buffer_sizes);
         bool loop_init_8 = true;
         while(true) {
             if (!loop_init_8) {
@@ -895,7 +930,7 @@ uint next_tuple(
                 break;
             }
             {
-                uint _e25 = next_bits(low, high, at_4);
+                uint _e25 = next_bits(low, high, at_5);
                 uint _e29 = p.raw_bits;
                 uint symbol_2 = _e25 & ((1u << _e29) - 1u);
                 uint _e36 = p.alphabet;
@@ -903,7 +938,7 @@ uint next_tuple(
                     bad = true;
                 }
                 uint _e42 = p.raw_bits;
-                take(_e42, p, stream, low, high, at_4, next_word, _buffer_sizes);
+                take(_e42, p, stream, low, high, at_5, next_word, _buffer_sizes);
                 uint _e43 = symbols;
                 uint _e45 = i_7;
                 symbols = _e43 | (symbol_2 << (8u * _e45));
@@ -912,7 +947,7 @@ uint next_tuple(
         uint _e52 = symbols;
         return _e52;
     }
-    take(length, p, stream, low, high, at_4, next_word, _buffer_sizes);
+    take(length, p, stream, low, high, at_5, next_word, _buffer_sizes);
     if (false) {
         return entry;
     }
@@ -945,7 +980,7 @@ struct decode_prefixInput {
     uint history_at = {};
     uint low = {};
     uint high = {};
-    uint at_4 = {};
+    uint at_5 = {};
     uint next_word = {};
     bool bad = {};
     uint row = {};
@@ -995,7 +1030,7 @@ struct decode_prefixInput {
     uint _e103 = p.ids;
     uint _e106 = data[_e103 + _e21];
     uint table_1 = _e106 * ENTRIES;
-    open(begin_1, p, stream, low, high, at_4, next_word, _buffer_sizes);
+    open(begin_1, p, stream, low, high, at_5, next_word, _buffer_sizes);
     if (true) {
         if (lane >= rows_1) {
             return;
@@ -1029,7 +1064,7 @@ struct decode_prefixInput {
                         break;
                     }
                     {
-                        uint _e118 = next_tuple(table_1, data, p, stream, low, high, at_4, next_word, bad, _buffer_sizes);
+                        uint _e118 = next_tuple(table_1, data, p, stream, low, high, at_5, next_word, bad, _buffer_sizes);
                         i = 0u;
                         bool loop_init_11 = true;
                         while(true) {
@@ -1087,7 +1122,7 @@ struct decode_prefixInput {
                 break;
             }
             {
-                uint _e167 = next_tuple(table_1, data, p, stream, low, high, at_4, next_word, bad, _buffer_sizes);
+                uint _e167 = next_tuple(table_1, data, p, stream, low, high, at_5, next_word, bad, _buffer_sizes);
                 uint _e168 = t;
                 uint c_1 = naga_mod(_e168, per_row) * TUPLE;
                 i_1 = 0u;
@@ -1118,7 +1153,7 @@ struct decode_prefixInput {
         }
     }
     uint _e203 = next_word;
-    uint _e208 = at_4;
+    uint _e208 = at_5;
     uint used = (32u * (_e203 - 2u)) + _e208;
     uint left = (8u * end) - used;
     bool _e214 = bad;
@@ -1129,7 +1164,7 @@ struct decode_prefixInput {
     }
     bool _e221 = local;
     if (!(_e221)) {
-        uint _e225 = next_bits(low, high, at_4);
+        uint _e225 = next_bits(low, high, at_5);
         local_1 = (_e225 & ((1u << left) - 1u)) != 0u;
     } else {
         local_1 = true;

@@ -31,6 +31,10 @@ struct type_10 {
 struct type_12 {
     float inner[4];
 };
+struct type_13 {
+    int inner[4];
+};
+constant uint VALUES = 0u;
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
@@ -104,11 +108,14 @@ struct prepareInput {
     float inverse = 0.0;
     bool local = {};
     metal::uint2 words = metal::uint2(0u, 0u);
+    type_13 numbers = {};
     int sum = 0;
     uint i_2 = 0u;
     int number = {};
-    metal::int2 half_ = metal::int2(0, 0);
+    uint at = {};
     uint i_3 = 0u;
+    metal::int2 half_ = metal::int2(0, 0);
+    uint i_4 = 0u;
     uint row_1 = group.y;
     uint _e6 = p.which;
     uint _e8 = active_rows[_e6];
@@ -186,80 +193,116 @@ struct prepareInput {
     bool loop_init_2 = true;
     while(true) {
         if (!loop_init_2) {
-            uint _e143 = i_2;
-            i_2 = _e143 + 1u;
+            uint _e147 = i_2;
+            i_2 = _e147 + 1u;
         }
         loop_init_2 = false;
-        uint _e99 = i_2;
-        if (_e99 < 4u) {
+        uint _e100 = i_2;
+        if (_e100 < 4u) {
         } else {
             break;
         }
         {
             number = 0;
-            float _e104 = inverse;
-            if (_e104 > 0.0) {
-                uint _e107 = i_2;
-                float _e109 = values.inner[_e107];
-                float _e110 = inverse;
-                number = metal::clamp(naga_f2i32(metal::rint(_e109 * _e110)), -32512, 32512);
+            float _e105 = inverse;
+            if (_e105 > 0.0) {
+                uint _e108 = i_2;
+                float _e110 = values.inner[_e108];
+                float _e111 = inverse;
+                number = metal::clamp(naga_f2i32(metal::rint(_e110 * _e111)), -32512, 32512);
             }
-            int _e117 = number;
-            int high = as_type<int>(as_type<uint>(_e117) + as_type<uint>(128)) >> 8u;
-            int _e122 = number;
-            int low = as_type<int>(as_type<uint>(_e122) - as_type<uint>(as_type<int>(as_type<uint>(high) * as_type<uint>(256))));
-            metal::uint2 _e126 = words;
-            uint _e134 = i_2;
-            words = _e126 | ((metal::uint2(as_type<uint>(high), as_type<uint>(low)) & metal::uint2(255u)) << metal::uint2(8u * _e134));
-            int _e139 = sum;
-            int _e140 = number;
-            sum = as_type<int>(as_type<uint>(_e139) + as_type<uint>(_e140));
+            int _e118 = number;
+            int high = as_type<int>(as_type<uint>(_e118) + as_type<uint>(128)) >> 8u;
+            int _e123 = number;
+            int low = as_type<int>(as_type<uint>(_e123) - as_type<uint>(as_type<int>(as_type<uint>(high) * as_type<uint>(256))));
+            metal::uint2 _e127 = words;
+            uint _e135 = i_2;
+            words = _e127 | ((metal::uint2(as_type<uint>(high), as_type<uint>(low)) & metal::uint2(255u)) << metal::uint2(8u * _e135));
+            uint _e140 = i_2;
+            int _e142 = number;
+            numbers.inner[_e140] = _e142;
+            int _e143 = sum;
+            int _e144 = number;
+            sum = as_type<int>(as_type<uint>(_e143) + as_type<uint>(_e144));
         }
     }
-    int _e147 = sum;
-    sums.inner[thread_] = _e147;
+    int _e151 = sum;
+    sums.inner[thread_] = _e151;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint _e150 = p.blocks;
-    if (block >= _e150) {
+    uint _e154 = p.blocks;
+    if (block >= _e154) {
         return;
     }
-    uint _e154 = p.blocks;
-    uint at = ((row_1 * _e154) + block) * 20u;
-    uint _e163 = words.x;
-    digits[at + part] = _e163;
-    uint _e170 = words.y;
-    digits[(at + 8u) + part] = _e170;
-    if (part == 0u) {
+    uint _e158 = p.blocks;
+    at = ((row_1 * _e158) + block) * 20u;
+    if (false) {
+        uint _e167 = p.blocks;
+        at = ((row_1 * _e167) + block) * 36u;
         bool loop_init_3 = true;
         while(true) {
             if (!loop_init_3) {
-                uint _e194 = i_3;
-                i_3 = _e194 + 1u;
+                uint _e190 = i_3;
+                i_3 = _e190 + 1u;
             }
             loop_init_3 = false;
-            uint _e179 = i_3;
-            if (_e179 < BLOCK_THREADS) {
+            uint _e174 = i_3;
+            if (_e174 < 4u) {
             } else {
                 break;
             }
             {
+                uint _e178 = at;
                 uint _e182 = i_3;
-                int _e186 = half_[naga_div(_e182, 4u)];
-                uint _e188 = i_3;
-                int _e191 = sums.inner[first + _e188];
-                half_[naga_div(_e182, 4u)] = as_type<int>(as_type<uint>(_e186) + as_type<uint>(_e191));
+                uint _e185 = i_3;
+                int _e187 = numbers.inner[_e185];
+                digits[(_e178 + (4u * part)) + _e182] = as_type<uint>(_e187);
             }
         }
-        float _e201 = most;
-        uint _e205 = all_finite;
-        digits[at + 16u] = (_e205 == 1u) ? as_type<uint>(_e201 / LARGEST) : 2143289344u;
-        int _e214 = half_.x;
-        digits[at + 17u] = as_type<uint>(_e214);
-        int _e221 = half_.y;
-        digits[at + 18u] = as_type<uint>(_e221);
-        int _e228 = half_.x;
-        int _e230 = half_.y;
-        digits[at + 19u] = as_type<uint>(as_type<int>(as_type<uint>(_e228) + as_type<uint>(_e230)));
+        uint _e192 = at;
+        at = _e192 + 16u;
+    } else {
+        uint _e196 = at;
+        uint _e200 = words.x;
+        digits[_e196 + part] = _e200;
+        uint _e202 = at;
+        uint _e208 = words.y;
+        digits[(_e202 + 8u) + part] = _e208;
+    }
+    if (part == 0u) {
+        bool loop_init_4 = true;
+        while(true) {
+            if (!loop_init_4) {
+                uint _e232 = i_4;
+                i_4 = _e232 + 1u;
+            }
+            loop_init_4 = false;
+            uint _e217 = i_4;
+            if (_e217 < BLOCK_THREADS) {
+            } else {
+                break;
+            }
+            {
+                uint _e220 = i_4;
+                int _e224 = half_[naga_div(_e220, 4u)];
+                uint _e226 = i_4;
+                int _e229 = sums.inner[first + _e226];
+                half_[naga_div(_e220, 4u)] = as_type<int>(as_type<uint>(_e224) + as_type<uint>(_e229));
+            }
+        }
+        uint _e235 = at;
+        float _e240 = most;
+        uint _e244 = all_finite;
+        digits[_e235 + 16u] = (_e244 == 1u) ? as_type<uint>(_e240 / LARGEST) : 2143289344u;
+        uint _e249 = at;
+        int _e254 = half_.x;
+        digits[_e249 + 17u] = as_type<uint>(_e254);
+        uint _e257 = at;
+        int _e262 = half_.y;
+        digits[_e257 + 18u] = as_type<uint>(_e262);
+        uint _e265 = at;
+        int _e270 = half_.x;
+        int _e272 = half_.y;
+        digits[_e265 + 19u] = as_type<uint>(as_type<int>(as_type<uint>(_e270) + as_type<uint>(_e272)));
         return;
     } else {
         return;

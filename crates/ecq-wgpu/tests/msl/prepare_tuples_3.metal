@@ -32,6 +32,7 @@ struct type_10 {
 };
 constant uint TUPLE = 3u;
 constant uint FIRST_BYTE = 1u;
+constant uint VALUES = 0u;
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
@@ -40,6 +41,7 @@ constant float LEAST = -340282350000000000000000000000000000000.0;
 constant float LARGEST = 32512.0;
 constant uint THREADS = 64u;
 constant uint GROUP_COLS = 24u;
+constant uint LANE_VECTORS = 1u;
 
 bool is_finite(
     float value
@@ -74,7 +76,7 @@ int naga_f2i32(float value) {
     return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
 }
 
-metal::uint2 digits_of(
+int number_at(
     uint row_1,
     uint col_1,
     float inverse_1,
@@ -83,40 +85,83 @@ metal::uint2 digits_of(
     device type_7 const& side,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::uint2 words = metal::uint2(0u, 0u);
+    if (inverse_1 == 0.0) {
+        return 0;
+    }
+    float _e6 = value_at(row_1, col_1, p, x, side, _buffer_sizes);
+    return metal::clamp(naga_f2i32(metal::rint(_e6 * inverse_1)), -32512, 32512);
+}
+
+metal::uint4 values_of(
+    uint row_2,
+    uint col_2,
+    float inverse_2,
+    constant PrepareTuplesParameters& p,
+    device type_6 const& x,
+    device type_7 const& side,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 words = metal::uint4(0u, 0u, 0u, 0u);
     uint k = 0u;
-    int number = {};
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e51 = k;
-            k = _e51 + 1u;
+            uint _e23 = k;
+            k = _e23 + 1u;
         }
         loop_init = false;
-        uint _e9 = k;
+        uint _e11 = k;
+        if (_e11 < TUPLE) {
+        } else {
+            break;
+        }
+        {
+            uint _e15 = k;
+            uint _e18 = k;
+            int _e20 = number_at(row_2, col_2 + _e18, inverse_2, p, x, side, _buffer_sizes);
+            words[FIRST_BYTE + _e15] = as_type<uint>(_e20);
+        }
+    }
+    metal::uint4 _e25 = words;
+    return _e25;
+}
+
+metal::uint2 digits_of(
+    uint row_3,
+    uint col_3,
+    float inverse_3,
+    constant PrepareTuplesParameters& p,
+    device type_6 const& x,
+    device type_7 const& side,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint2 words_1 = metal::uint2(0u, 0u);
+    uint k_1 = 0u;
+    bool loop_init_1 = true;
+    while(true) {
+        if (!loop_init_1) {
+            uint _e39 = k_1;
+            k_1 = _e39 + 1u;
+        }
+        loop_init_1 = false;
+        uint _e9 = k_1;
         if (_e9 < TUPLE) {
         } else {
             break;
         }
         {
-            number = 0;
-            if (inverse_1 > 0.0) {
-                uint _e16 = k;
-                float _e18 = value_at(row_1, col_1 + _e16, p, x, side, _buffer_sizes);
-                number = metal::clamp(naga_f2i32(metal::rint(_e18 * inverse_1)), -32512, 32512);
-            }
-            int _e25 = number;
-            int high = as_type<int>(as_type<uint>(_e25) + as_type<uint>(128)) >> 8u;
-            int _e30 = number;
-            int low = as_type<int>(as_type<uint>(_e30) - as_type<uint>(as_type<int>(as_type<uint>(high) * as_type<uint>(256))));
+            uint _e12 = k_1;
+            int _e14 = number_at(row_3, col_3 + _e12, inverse_3, p, x, side, _buffer_sizes);
+            int high = as_type<int>(as_type<uint>(_e14) + as_type<uint>(128)) >> 8u;
+            int low = as_type<int>(as_type<uint>(_e14) - as_type<uint>(as_type<int>(as_type<uint>(high) * as_type<uint>(256))));
             metal::uint2 both = metal::uint2(as_type<uint>(high) & 255u, as_type<uint>(low) & 255u);
-            metal::uint2 _e41 = words;
-            uint _e44 = k;
-            words = _e41 | (both << metal::uint2(8u * (FIRST_BYTE + _e44)));
+            metal::uint2 _e29 = words_1;
+            uint _e32 = k_1;
+            words_1 = _e29 | (both << metal::uint2(8u * (FIRST_BYTE + _e32)));
         }
     }
-    metal::uint2 _e53 = words;
-    return _e53;
+    metal::uint2 _e41 = words_1;
+    return _e41;
 }
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
@@ -150,10 +195,10 @@ struct prepare_tuplesInput {
     uint i_2 = {};
     metal::uint4 vector = {};
     uint segment = group.x;
-    uint row_2 = group.y;
+    uint row_4 = group.y;
     uint _e7 = p.which;
     uint _e9 = active_rows[_e7];
-    if (row_2 >= _e9) {
+    if (row_4 >= _e9) {
         return;
     }
     uint _e13 = p.segment_groups;
@@ -164,13 +209,13 @@ struct prepare_tuplesInput {
     uint groups = ((segment + 1u) < _e26) ? _e21 : (_e17 - first_group);
     uint first_col = first_group * GROUP_COLS;
     i = thread_;
-    bool loop_init_1 = true;
+    bool loop_init_2 = true;
     while(true) {
-        if (!loop_init_1) {
+        if (!loop_init_2) {
             uint _e49 = i;
             i = _e49 + THREADS;
         }
-        loop_init_1 = false;
+        loop_init_2 = false;
         uint _e36 = i;
         if (_e36 < (groups * GROUP_COLS)) {
         } else {
@@ -178,7 +223,7 @@ struct prepare_tuplesInput {
         }
         {
             uint _e40 = i;
-            float _e42 = value_at(row_2, first_col + _e40, p, x, side, _buffer_sizes);
+            float _e42 = value_at(row_4, first_col + _e40, p, x, side, _buffer_sizes);
             bool _e43 = is_finite(_e42);
             if (!(_e43)) {
                 all_finite = 0u;
@@ -192,13 +237,13 @@ struct prepare_tuplesInput {
     uint _e57 = all_finite;
     finite.inner[thread_] = _e57;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    bool loop_init_2 = true;
+    bool loop_init_3 = true;
     while(true) {
-        if (!loop_init_2) {
+        if (!loop_init_3) {
             uint _e76 = i_1;
             i_1 = _e76 + 1u;
         }
-        loop_init_2 = false;
+        loop_init_3 = false;
         uint _e60 = i_1;
         if (_e60 < THREADS) {
         } else {
@@ -228,46 +273,53 @@ struct prepare_tuplesInput {
         inverse = LARGEST / _e91;
     }
     uint _e95 = p.segments;
-    uint place = (row_2 * _e95) + segment;
+    uint place = (row_4 * _e95) + segment;
+    uint _e101 = p.padded_groups;
+    uint vectors = 4u * _e101;
     i_2 = thread_;
-    bool loop_init_3 = true;
+    bool loop_init_4 = true;
     while(true) {
-        if (!loop_init_3) {
-            uint _e143 = i_2;
-            i_2 = _e143 + THREADS;
+        if (!loop_init_4) {
+            uint _e150 = i_2;
+            i_2 = _e150 + THREADS;
         }
-        loop_init_3 = false;
-        uint _e99 = i_2;
-        uint _e103 = p.padded_groups;
-        if (_e99 < (4u * _e103)) {
+        loop_init_4 = false;
+        uint _e104 = i_2;
+        if (_e104 < vectors) {
         } else {
             break;
         }
         {
             uint _e106 = i_2;
-            uint in_segment = naga_div(_e106, 4u);
+            uint lane = naga_div(_e106, LANE_VECTORS);
+            uint in_segment = naga_div(lane, 4u);
             vector = metal::uint4(0u, 0u, 0u, 0u);
             if (in_segment < groups) {
-                uint _e119 = i_2;
-                uint col_2 = (first_col + (in_segment * GROUP_COLS)) + (naga_mod(_e119, 4u) * TUPLE);
-                float _e125 = inverse;
-                metal::uint2 _e126 = digits_of(row_2, col_2, _e125, p, x, side, _buffer_sizes);
-                float _e129 = inverse;
-                metal::uint2 _e130 = digits_of(row_2, col_2 + 12u, _e129, p, x, side, _buffer_sizes);
-                vector = metal::uint4(_e126, _e130);
+                uint col_4 = (first_col + (in_segment * GROUP_COLS)) + (naga_mod(lane, 4u) * TUPLE);
+                if (false) {
+                    uint _e127 = i_2;
+                    float _e135 = inverse;
+                    metal::uint4 _e136 = values_of(row_4, col_4 + ((naga_mod(_e127, LANE_VECTORS) * 4u) * TUPLE), _e135, p, x, side, _buffer_sizes);
+                    vector = _e136;
+                } else {
+                    float _e137 = inverse;
+                    metal::uint2 _e138 = digits_of(row_4, col_4, _e137, p, x, side, _buffer_sizes);
+                    float _e141 = inverse;
+                    metal::uint2 _e142 = digits_of(row_4, col_4 + 12u, _e141, p, x, side, _buffer_sizes);
+                    vector = metal::uint4(_e138, _e142);
+                }
             }
-            uint _e137 = p.padded_groups;
-            uint _e139 = i_2;
-            metal::uint4 _e142 = vector;
-            digits[((place * 4u) * _e137) + _e139] = _e142;
+            uint _e146 = i_2;
+            metal::uint4 _e149 = vector;
+            digits[(place * vectors) + _e146] = _e149;
         }
     }
     if (thread_ == 0u) {
-        float _e149 = most;
-        uint _e153 = all_finite;
-        uint scale = (_e153 == 1u) ? as_type<uint>(_e149 / LARGEST) : 2143289344u;
-        uint _e160 = p.scales;
-        digits[_e160 + place] = metal::uint4(scale, 0u, 0u, 0u);
+        float _e156 = most;
+        uint _e160 = all_finite;
+        uint scale = (_e160 == 1u) ? as_type<uint>(_e156 / LARGEST) : 2143289344u;
+        uint _e167 = p.scales;
+        digits[_e167 + place] = metal::uint4(scale, 0u, 0u, 0u);
         return;
     } else {
         return;

@@ -62,6 +62,7 @@ constant uint BIASED = 0u;
 constant uint GROUP = 32u;
 constant uint INTEGER = 1u;
 constant uint ROWS = 8u;
+constant uint VALUES = 0u;
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
@@ -74,6 +75,7 @@ constant uint SUPER_BLOCKS = 3u;
 constant uint LEVELS = 4u;
 constant uint DENSE = 5u;
 constant uint SPLITS = 8u;
+constant uint BLOCK_VECTORS = 5u;
 
 uint naga_mod(uint lhs, uint rhs) {
     return lhs % metal::select(rhs, 1u, rhs == 0u);
@@ -99,9 +101,9 @@ Codes unpack(
     uint w0_ = words[at + 0u];
     uint w1_ = words[at + 32u];
     uint w2_ = words[at + 64u];
-    metal::uint4 a_1 = metal::uint4((((w0_ >> 0u) & 50529027u) << 0u) | (((w2_ >> 0u) & 16843009u) << 2u), (((w0_ >> 2u) & 50529027u) << 0u) | (((w2_ >> 1u) & 16843009u) << 2u), (((w0_ >> 4u) & 50529027u) << 0u) | (((w2_ >> 2u) & 16843009u) << 2u), (((w0_ >> 6u) & 50529027u) << 0u) | (((w2_ >> 3u) & 16843009u) << 2u));
+    metal::uint4 a_2 = metal::uint4((((w0_ >> 0u) & 50529027u) << 0u) | (((w2_ >> 0u) & 16843009u) << 2u), (((w0_ >> 2u) & 50529027u) << 0u) | (((w2_ >> 1u) & 16843009u) << 2u), (((w0_ >> 4u) & 50529027u) << 0u) | (((w2_ >> 2u) & 16843009u) << 2u), (((w0_ >> 6u) & 50529027u) << 0u) | (((w2_ >> 3u) & 16843009u) << 2u));
     metal::uint4 b_1 = metal::uint4((((w1_ >> 0u) & 50529027u) << 0u) | (((w2_ >> 4u) & 16843009u) << 2u), (((w1_ >> 2u) & 50529027u) << 0u) | (((w2_ >> 5u) & 16843009u) << 2u), (((w1_ >> 4u) & 50529027u) << 0u) | (((w2_ >> 6u) & 16843009u) << 2u), (((w1_ >> 6u) & 50529027u) << 0u) | (((w2_ >> 7u) & 16843009u) << 2u));
-    return Codes {a_1, b_1};
+    return Codes {a_2, b_1};
 }
 
 float float_of_pair(
@@ -176,9 +178,9 @@ metal::float2 scales_of(
     uint _e26 = side_word(m.scales + _e24, side, _buffer_sizes);
     uint _e29 = in_tiles(row_1, m.blocks, block_1);
     uint _e31 = side_word(m.more + _e29, side, _buffer_sizes);
-    uint bytes = _e31 >> (16u * half_);
-    float scale = static_cast<float>(metal::extract_bits(as_type<int>(bytes), metal::min(0u, 32u), metal::min(8u, 32u - metal::min(0u, 32u))));
-    float minimum = static_cast<float>(metal::extract_bits(bytes, metal::min(8u, 32u), metal::min(8u, 32u - metal::min(8u, 32u))));
+    uint bytes_1 = _e31 >> (16u * half_);
+    float scale = static_cast<float>(metal::extract_bits(as_type<int>(bytes_1), metal::min(0u, 32u), metal::min(8u, 32u - metal::min(0u, 32u))));
+    float minimum = static_cast<float>(metal::extract_bits(bytes_1, metal::min(8u, 32u), metal::min(8u, 32u - metal::min(8u, 32u))));
     float _e46 = float_of_pair(F16_, _e26, 0u);
     float _e50 = float_of_pair(F16_, _e26, 1u);
     return metal::float2(_e46 * scale, -((_e50 * minimum)));
@@ -284,6 +286,32 @@ int dot_half(
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(( + reinterpreted_packed_char4_e2[0] * reinterpreted_packed_char4_e3[0] + reinterpreted_packed_char4_e2[1] * reinterpreted_packed_char4_e3[1] + reinterpreted_packed_char4_e2[2] * reinterpreted_packed_char4_e3[2] + reinterpreted_packed_char4_e2[3] * reinterpreted_packed_char4_e3[3])) + as_type<uint>(( + reinterpreted_packed_char4_e5[0] * reinterpreted_packed_char4_e6[0] + reinterpreted_packed_char4_e5[1] * reinterpreted_packed_char4_e6[1] + reinterpreted_packed_char4_e5[2] * reinterpreted_packed_char4_e6[2] + reinterpreted_packed_char4_e5[3] * reinterpreted_packed_char4_e6[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e9[0] * reinterpreted_packed_char4_e10[0] + reinterpreted_packed_char4_e9[1] * reinterpreted_packed_char4_e10[1] + reinterpreted_packed_char4_e9[2] * reinterpreted_packed_char4_e10[2] + reinterpreted_packed_char4_e9[3] * reinterpreted_packed_char4_e10[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e13[0] * reinterpreted_packed_char4_e14[0] + reinterpreted_packed_char4_e13[1] * reinterpreted_packed_char4_e14[1] + reinterpreted_packed_char4_e13[2] * reinterpreted_packed_char4_e14[2] + reinterpreted_packed_char4_e13[3] * reinterpreted_packed_char4_e14[3])));
 }
 
+int dot_values(
+    uint bytes,
+    metal::uint4 values
+) {
+    metal::int4 products = as_type<metal::int4>(as_type<metal::uint4>(int4(as_type<packed_char4>(bytes))) * as_type<metal::uint4>(as_type<metal::int4>(values)));
+    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(products.x) + as_type<uint>(products.y))) + as_type<uint>(products.z))) + as_type<uint>(products.w));
+}
+
+int half_of_values(
+    metal::uint4 a_1,
+    uint at_4,
+    device type_9 const& digits,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e5 = digits[at_4];
+    int _e6 = dot_values(a_1.x, _e5);
+    metal::uint4 _e12 = digits[at_4 + 1u];
+    int _e13 = dot_values(a_1.y, _e12);
+    int first_3 = as_type<int>(as_type<uint>(_e6) + as_type<uint>(_e13));
+    metal::uint4 _e20 = digits[at_4 + 2u];
+    int _e21 = dot_values(a_1.z, _e20);
+    metal::uint4 _e28 = digits[at_4 + 3u];
+    int _e29 = dot_values(a_1.w, _e28);
+    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(first_3) + as_type<uint>(_e21))) + as_type<uint>(_e29));
+}
+
 float add_sums(
     float total_1,
     int one,
@@ -339,26 +367,33 @@ float add_sums(
 float add_block(
     float total_2,
     Codes codes_2,
-    uint at_4,
+    uint at_5,
     metal::float2 first_2,
     metal::float2 second_2,
     constant ProductParameters& p,
     device type_9 const& digits,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::uint4 _e8 = digits[at_4];
-    int _e9 = dot_half(codes_2.a, _e8);
-    metal::uint4 _e17 = digits[at_4 + 2u];
-    int _e18 = dot_half(codes_2.a, _e17);
-    int one_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e9))) + as_type<uint>(_e18));
-    metal::uint4 _e25 = digits[at_4 + 1u];
-    int _e26 = dot_half(codes_2.b, _e25);
-    metal::uint4 _e34 = digits[at_4 + 3u];
-    int _e35 = dot_half(codes_2.b, _e34);
-    int two_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e26))) + as_type<uint>(_e35));
-    metal::uint4 _e41 = digits[at_4 + 4u];
-    float _e42 = add_sums(total_2, one_1, two_1, _e41, first_2, second_2, p);
-    return _e42;
+    if (false) {
+        int _e7 = half_of_values(codes_2.a, at_5, digits, _buffer_sizes);
+        int _e11 = half_of_values(codes_2.b, at_5 + 4u, digits, _buffer_sizes);
+        metal::uint4 _e16 = digits[at_5 + 8u];
+        float _e17 = add_sums(total_2, _e7, _e11, _e16, first_2, second_2, p);
+        return _e17;
+    }
+    metal::uint4 _e21 = digits[at_5];
+    int _e22 = dot_half(codes_2.a, _e21);
+    metal::uint4 _e30 = digits[at_5 + 2u];
+    int _e31 = dot_half(codes_2.a, _e30);
+    int one_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e22))) + as_type<uint>(_e31));
+    metal::uint4 _e38 = digits[at_5 + 1u];
+    int _e39 = dot_half(codes_2.b, _e38);
+    metal::uint4 _e47 = digits[at_5 + 3u];
+    int _e48 = dot_half(codes_2.b, _e47);
+    int two_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e39))) + as_type<uint>(_e48));
+    metal::uint4 _e54 = digits[at_5 + 4u];
+    float _e55 = add_sums(total_2, one_1, two_1, _e54, first_2, second_2, p);
+    return _e55;
 }
 
 metal::uint2 range_of(
@@ -461,10 +496,10 @@ float weight_at(
     uint _e22 = p.m.scales;
     uint _e27 = p.m.groups;
     uint _e35 = p.m.group_size;
-    uint at_5 = _e22 + (2u * ((row_6 * _e27) + naga_div((block_3 * 32u) + i_5, _e35)));
-    float _e40 = side_float(at_5, side, _buffer_sizes);
+    uint at_6 = _e22 + (2u * ((row_6 * _e27) + naga_div((block_3 * 32u) + i_5, _e35)));
+    float _e40 = side_float(at_6, side, _buffer_sizes);
     int _e45 = p.m.zero;
-    float _e50 = side_float(at_5 + 1u, side, _buffer_sizes);
+    float _e50 = side_float(at_6 + 1u, side, _buffer_sizes);
     return metal::fma(_e40, static_cast<float>(as_type<int>(as_type<uint>(as_type<int>(code_1)) - as_type<uint>(_e45))), _e50);
 }
 
@@ -576,7 +611,7 @@ struct productInput {
                         uint _e93 = block;
                         metal::float2 _e97 = first;
                         metal::float2 _e98 = second;
-                        float _e99 = add_block(_e85, _e50, (((row0_1 + _e86) * _e91) + _e93) * 5u, _e97, _e98, p, digits, _buffer_sizes);
+                        float _e99 = add_block(_e85, _e50, (((row0_1 + _e86) * _e91) + _e93) * BLOCK_VECTORS, _e97, _e98, p, digits, _buffer_sizes);
                         total.inner[_e81] = _e99;
                     }
                 }

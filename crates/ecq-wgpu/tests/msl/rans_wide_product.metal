@@ -75,11 +75,11 @@ struct RansParameters {
     uint tiles;
 };
 typedef float type_10[1];
+typedef metal::uint4 type_11[1];
 struct Codes {
     metal::uint4 a;
     metal::uint4 b;
 };
-typedef metal::uint4 type_11[1];
 struct type_12 {
     float inner[1];
 };
@@ -102,6 +102,7 @@ constant uint BIASED = 0u;
 constant uint GROUP = 32u;
 constant uint INTEGER = 1u;
 constant uint ROWS = 1u;
+constant uint VALUES = 0u;
 constant uint MASK_WORDS = 2u;
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
@@ -115,6 +116,7 @@ constant uint SUPER_BLOCKS = 3u;
 constant uint LEVELS = 4u;
 constant uint DENSE = 5u;
 constant uint SPLITS = 8u;
+constant uint BLOCK_VECTORS = 5u;
 constant uint HISTORY_WORDS = 1u;
 constant uint LOWER = 65536u;
 constant uint BAD_STREAM = 3u;
@@ -258,9 +260,9 @@ metal::float2 scales_of(
     uint _e26 = side_word(m.scales + _e24, side, _buffer_sizes);
     uint _e29 = in_tiles(row_2, m.blocks, block);
     uint _e31 = side_word(m.more + _e29, side, _buffer_sizes);
-    uint bytes = _e31 >> (16u * half_);
-    float scale = static_cast<float>(metal::extract_bits(as_type<int>(bytes), metal::min(0u, 32u), metal::min(8u, 32u - metal::min(0u, 32u))));
-    float minimum = static_cast<float>(metal::extract_bits(bytes, metal::min(8u, 32u), metal::min(8u, 32u - metal::min(8u, 32u))));
+    uint bytes_1 = _e31 >> (16u * half_);
+    float scale = static_cast<float>(metal::extract_bits(as_type<int>(bytes_1), metal::min(0u, 32u), metal::min(8u, 32u - metal::min(0u, 32u))));
+    float minimum = static_cast<float>(metal::extract_bits(bytes_1, metal::min(8u, 32u), metal::min(8u, 32u - metal::min(8u, 32u))));
     float _e46 = float_of_pair(F16_, _e26, 0u);
     float _e50 = float_of_pair(F16_, _e26, 1u);
     return metal::float2(_e46 * scale, -((_e50 * minimum)));
@@ -341,6 +343,32 @@ int dot_half(
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(( + reinterpreted_packed_char4_e2[0] * reinterpreted_packed_char4_e3[0] + reinterpreted_packed_char4_e2[1] * reinterpreted_packed_char4_e3[1] + reinterpreted_packed_char4_e2[2] * reinterpreted_packed_char4_e3[2] + reinterpreted_packed_char4_e2[3] * reinterpreted_packed_char4_e3[3])) + as_type<uint>(( + reinterpreted_packed_char4_e5[0] * reinterpreted_packed_char4_e6[0] + reinterpreted_packed_char4_e5[1] * reinterpreted_packed_char4_e6[1] + reinterpreted_packed_char4_e5[2] * reinterpreted_packed_char4_e6[2] + reinterpreted_packed_char4_e5[3] * reinterpreted_packed_char4_e6[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e9[0] * reinterpreted_packed_char4_e10[0] + reinterpreted_packed_char4_e9[1] * reinterpreted_packed_char4_e10[1] + reinterpreted_packed_char4_e9[2] * reinterpreted_packed_char4_e10[2] + reinterpreted_packed_char4_e9[3] * reinterpreted_packed_char4_e10[3])))) + as_type<uint>(( + reinterpreted_packed_char4_e13[0] * reinterpreted_packed_char4_e14[0] + reinterpreted_packed_char4_e13[1] * reinterpreted_packed_char4_e14[1] + reinterpreted_packed_char4_e13[2] * reinterpreted_packed_char4_e14[2] + reinterpreted_packed_char4_e13[3] * reinterpreted_packed_char4_e14[3])));
 }
 
+int dot_values(
+    uint bytes,
+    metal::uint4 values
+) {
+    metal::int4 products = as_type<metal::int4>(as_type<metal::uint4>(int4(as_type<packed_char4>(bytes))) * as_type<metal::uint4>(as_type<metal::int4>(values)));
+    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(products.x) + as_type<uint>(products.y))) + as_type<uint>(products.z))) + as_type<uint>(products.w));
+}
+
+int half_of_values(
+    metal::uint4 a_1,
+    uint at_4,
+    device type_11 const& digits,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 _e5 = digits[at_4];
+    int _e6 = dot_values(a_1.x, _e5);
+    metal::uint4 _e12 = digits[at_4 + 1u];
+    int _e13 = dot_values(a_1.y, _e12);
+    int first_6 = as_type<int>(as_type<uint>(_e6) + as_type<uint>(_e13));
+    metal::uint4 _e20 = digits[at_4 + 2u];
+    int _e21 = dot_values(a_1.z, _e20);
+    metal::uint4 _e28 = digits[at_4 + 3u];
+    int _e29 = dot_values(a_1.w, _e28);
+    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(first_6) + as_type<uint>(_e21))) + as_type<uint>(_e29));
+}
+
 float add_sums(
     float total,
     int one,
@@ -396,26 +424,33 @@ float add_sums(
 float add_block(
     float total_1,
     Codes codes,
-    uint at_4,
+    uint at_5,
     metal::float2 first_2,
     metal::float2 second_1,
     constant RansParameters& p,
     device type_11 const& digits,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    metal::uint4 _e8 = digits[at_4];
-    int _e9 = dot_half(codes.a, _e8);
-    metal::uint4 _e17 = digits[at_4 + 2u];
-    int _e18 = dot_half(codes.a, _e17);
-    int one_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e9))) + as_type<uint>(_e18));
-    metal::uint4 _e25 = digits[at_4 + 1u];
-    int _e26 = dot_half(codes.b, _e25);
-    metal::uint4 _e34 = digits[at_4 + 3u];
-    int _e35 = dot_half(codes.b, _e34);
-    int two_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e26))) + as_type<uint>(_e35));
-    metal::uint4 _e41 = digits[at_4 + 4u];
-    float _e42 = add_sums(total_1, one_1, two_1, _e41, first_2, second_1, p);
-    return _e42;
+    if (false) {
+        int _e7 = half_of_values(codes.a, at_5, digits, _buffer_sizes);
+        int _e11 = half_of_values(codes.b, at_5 + 4u, digits, _buffer_sizes);
+        metal::uint4 _e16 = digits[at_5 + 8u];
+        float _e17 = add_sums(total_1, _e7, _e11, _e16, first_2, second_1, p);
+        return _e17;
+    }
+    metal::uint4 _e21 = digits[at_5];
+    int _e22 = dot_half(codes.a, _e21);
+    metal::uint4 _e30 = digits[at_5 + 2u];
+    int _e31 = dot_half(codes.a, _e30);
+    int one_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e22))) + as_type<uint>(_e31));
+    metal::uint4 _e38 = digits[at_5 + 1u];
+    int _e39 = dot_half(codes.b, _e38);
+    metal::uint4 _e47 = digits[at_5 + 3u];
+    int _e48 = dot_half(codes.b, _e47);
+    int two_1 = as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(_e39))) + as_type<uint>(_e48));
+    metal::uint4 _e54 = digits[at_5 + 4u];
+    float _e55 = add_sums(total_1, one_1, two_1, _e54, first_2, second_1, p);
+    return _e55;
 }
 
 metal::uint2 range_of(
@@ -707,7 +742,7 @@ void put(
             uint _e144 = r_3;
             metal::float2 _e150 = first_4;
             metal::float2 _e151 = second_2;
-            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * 5u, _e150, _e151, p, digits, _buffer_sizes);
+            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * BLOCK_VECTORS, _e150, _e151, p, digits, _buffer_sizes);
             total_3.inner[_e137] = _e152;
         }
     }
@@ -765,11 +800,11 @@ void put(
             uint _e215 = p.sink.product.y_stride;
             uint _e221 = p.sink.product.y_first;
             uint _e228 = p.sink.product.first;
-            uint at_6 = (((_e210 * _e215) + _e221) + row_6) - _e228;
+            uint at_7 = (((_e210 * _e215) + _e221) + row_6) - _e228;
             uint _e233 = r_4;
             float _e235 = before_total.inner[_e233];
             float _e236 = result_of(row_6, _e235, side, p, bias, _buffer_sizes);
-            y[at_6] = _e236;
+            y[at_7] = _e236;
         }
     }
     return;
@@ -808,9 +843,9 @@ uint branch_bit(
     uint _e22 = history_at;
     uint _e26 = history_at;
     uint _e30 = history_at;
-    uint at_7 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
-    uint _e38 = history.inner[naga_div(at_7, 32u)];
-    return (_e38 >> naga_mod(at_7, 32u)) & 1u;
+    uint at_8 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
+    uint _e38 = history.inner[naga_div(at_8, 32u)];
+    return (_e38 >> naga_mod(at_8, 32u)) & 1u;
 }
 
 void push_code(
@@ -833,17 +868,17 @@ void push_code(
 }
 
 uint stream_word(
-    uint at_5,
+    uint at_6,
     device type_9 const& stream,
     thread uint& limit,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e2 = limit;
-    if (at_5 >= _e2) {
+    if (at_6 >= _e2) {
         return 0u;
     }
-    uint _e9 = stream[naga_div(at_5, 2u)];
-    return (_e9 >> (16u * naga_mod(at_5, 2u))) & 65535u;
+    uint _e9 = stream[naga_div(at_6, 2u)];
+    return (_e9 >> (16u * naga_mod(at_6, 2u))) & 65535u;
 }
 
 uint decode_symbol(
@@ -1022,9 +1057,9 @@ struct decode_ransInput {
     limit = naga_div(end, 2u);
     uint _e83 = used;
     if (lane < _e83) {
-        uint at_8 = naga_div(start, 2u) + (2u * lane);
-        uint _e91 = stream_word(at_8, stream, limit, _buffer_sizes);
-        uint _e94 = stream_word(at_8 + 1u, stream, limit, _buffer_sizes);
+        uint at_9 = naga_div(start, 2u) + (2u * lane);
+        uint _e91 = stream_word(at_9, stream, limit, _buffer_sizes);
+        uint _e94 = stream_word(at_9 + 1u, stream, limit, _buffer_sizes);
         state = _e91 | (_e94 << 16u);
     }
     uint _e102 = used;

@@ -75,6 +75,7 @@ constant uint BIASED = 0u;
 constant uint GROUP = 16u;
 constant uint INTEGER = 1u;
 constant uint ROWS = 2u;
+constant uint VALUES = 0u;
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
@@ -87,6 +88,7 @@ constant uint SUPER_BLOCKS = 3u;
 constant uint LEVELS = 4u;
 constant uint DENSE = 5u;
 constant uint SPLITS = 8u;
+constant uint BLOCK_VECTORS = 5u;
 constant uint TILE = 32u;
 constant uint CODE_STRIDE = 3u;
 
@@ -505,11 +507,11 @@ void fetch(
         }
         {
             uint _e19 = i_2;
-            uint row_8 = naga_div(_e19, 5u);
+            uint row_8 = naga_div(_e19, BLOCK_VECTORS);
             uint _e22 = i_2;
-            uint part_1 = naga_mod(_e22, 5u);
+            uint part_1 = naga_mod(_e22, BLOCK_VECTORS);
             uint _e31 = p.m.blocks;
-            metal::uint4 digit = digits[(((metal::min(row0_1 + row_8, last) * _e31) + block_3) * 5u) + part_1];
+            metal::uint4 digit = digits[(((metal::min(row0_1 + row_8, last) * _e31) + block_3) * BLOCK_VECTORS) + part_1];
             if (part_1 < 4u) {
                 keep_digits(row_8, part_1, digit, tile_digits);
             } else {

@@ -93,6 +93,7 @@ constant uint UNIT = 1u;
 constant uint ROWS = 1u;
 constant uint TEAMS = 8u;
 constant uint TOUCHES = 1u;
+constant uint VALUES = 0u;
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
@@ -110,6 +111,7 @@ constant uint TEAM_SUMS = 16u;
 constant uint SUMS_PER_THREAD = 1u;
 constant uint GROUP_COLS = 24u;
 constant uint FIRST_BYTE = 1u;
+constant uint LANE_VECTORS = 1u;
 
 type_7 segment_sums(
     uint place,
@@ -635,11 +637,16 @@ int digit_at(
     uint lane_1 = naga_div(naga_mod(in_group, 12u), TUPLE);
     uint _e11 = p.segments;
     uint _e16 = p.padded_groups;
-    uint at_2 = (((((row_1 * _e11) + segment_1) * _e16) + naga_div(col_1, GROUP_COLS)) * 4u) + lane_1;
+    uint group_2 = (((row_1 * _e11) + segment_1) * _e16) + naga_div(col_1, GROUP_COLS);
+    uint at_2 = ((group_2 * 4u) + lane_1) * LANE_VECTORS;
+    if (false) {
+        uint _e37 = digits[at_2 + naga_div(in_group, 12u)][FIRST_BYTE + naga_mod(in_group, TUPLE)];
+        return as_type<int>(_e37);
+    }
     metal::uint4 vector = digits[at_2];
     metal::uint2 pair = (in_group >= 12u) ? vector.zw : vector.xy;
-    uint _e38 = 8u * (FIRST_BYTE + naga_mod(in_group, TUPLE));
-    metal::int2 both = metal::extract_bits(as_type<metal::int2>(pair), metal::min(_e38, 32u), metal::min(8u, 32u - metal::min(_e38, 32u)));
+    uint _e53 = 8u * (FIRST_BYTE + naga_mod(in_group, TUPLE));
+    metal::int2 both = metal::extract_bits(as_type<metal::int2>(pair), metal::min(_e53, 32u), metal::min(8u, 32u - metal::min(_e53, 32u)));
     return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(256) * as_type<uint>(both.x))) + as_type<uint>(both.y));
 }
 
@@ -877,8 +884,8 @@ struct tuple_productInput {
     bool loop_init_5 = true;
     while(true) {
         if (!loop_init_5) {
-            uint _e250 = s;
-            s = _e250 + 1u;
+            uint _e249 = s;
+            s = _e249 + 1u;
         }
         loop_init_5 = false;
         uint _e86 = s;
@@ -898,35 +905,35 @@ struct tuple_productInput {
                 uint _e108 = correction_at(metal::min(own.correction, own.corrections_end), p, data, _buffer_sizes);
                 uint _e113 = p.zero;
                 uint place_2 = own.place + (own.touched & _e113);
-                uint _e118 = p.segments;
-                uint _e121 = p.padded_groups;
-                uint step_2 = (_e118 * _e121) * 4u;
-                uint _e127 = p.segments;
-                uint _e132 = p.padded_groups;
-                uint first_1 = ((((row0_1 * _e127) + segment_3) * _e132) * 4u) + naga_mod(lane_2, 4u);
-                uint _e140 = groups_of(segment_3, p);
-                uint _e143 = p.segment_groups;
-                type_7 _e144 = segment_sums(place_2, own.start, first_1, step_2, _e140, _e143, stream, digits, table, _buffer_sizes);
+                uint _e118 = p.padded_groups;
+                uint vectors = (_e118 * 4u) * LANE_VECTORS;
+                uint _e125 = p.segments;
+                uint step_2 = _e125 * vectors;
+                uint _e129 = p.segments;
+                uint first_1 = (((row0_1 * _e129) + segment_3) * vectors) + (naga_mod(lane_2, 4u) * LANE_VECTORS);
+                uint _e139 = groups_of(segment_3, p);
+                uint _e142 = p.segment_groups;
+                type_7 _e143 = segment_sums(place_2, own.start, first_1, step_2, _e139, _e142, stream, digits, table, _buffer_sizes);
                 r = 0u;
                 bool loop_init_6 = true;
                 while(true) {
                     if (!loop_init_6) {
-                        uint _e172 = r;
-                        r = _e172 + 1u;
+                        uint _e171 = r;
+                        r = _e171 + 1u;
                     }
                     loop_init_6 = false;
-                    uint _e147 = r;
-                    if (_e147 < ROWS) {
+                    uint _e146 = r;
+                    if (_e146 < ROWS) {
                     } else {
                         break;
                     }
                     {
-                        uint _e150 = r;
-                        uint sum_3 = (first_sum_1 + (_e150 * CODE_ROWS)) + naga_div(lane_2, 4u);
-                        uint _e159 = r;
-                        int _e162 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3], _e144.inner[_e159].x, metal::memory_order_relaxed);
-                        uint _e167 = r;
-                        int _e170 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3 + 8u], _e144.inner[_e167].y, metal::memory_order_relaxed);
+                        uint _e149 = r;
+                        uint sum_3 = (first_sum_1 + (_e149 * CODE_ROWS)) + naga_div(lane_2, 4u);
+                        uint _e158 = r;
+                        int _e161 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3], _e143.inner[_e158].x, metal::memory_order_relaxed);
+                        uint _e166 = r;
+                        int _e169 = metal::atomic_fetch_add_explicit(&sums.inner[sum_3 + 8u], _e143.inner[_e166].y, metal::memory_order_relaxed);
                     }
                 }
                 if (own.correction < own.corrections_end) {
@@ -936,19 +943,19 @@ struct tuple_productInput {
                 bool loop_init_7 = true;
                 while(true) {
                     if (!loop_init_7) {
-                        uint _e186 = i_2;
-                        i_2 = _e186 + 32u;
+                        uint _e185 = i_2;
+                        i_2 = _e185 + 32u;
                     }
                     loop_init_7 = false;
-                    uint _e181 = i_2;
-                    if (_e181 < own.corrections_end) {
+                    uint _e180 = i_2;
+                    if (_e180 < own.corrections_end) {
                     } else {
                         break;
                     }
                     {
-                        uint _e184 = i_2;
-                        uint _e185 = correction_at(_e184, p, data, _buffer_sizes);
-                        add_correction(_e185, segment_3, first_sum_1, row0_1, digits, p, corrected, _buffer_sizes);
+                        uint _e183 = i_2;
+                        uint _e184 = correction_at(_e183, p, data, _buffer_sizes);
+                        add_correction(_e184, segment_3, first_sum_1, row0_1, digits, p, corrected, _buffer_sizes);
                     }
                 }
             }
@@ -957,41 +964,41 @@ struct tuple_productInput {
             bool loop_init_8 = true;
             while(true) {
                 if (!loop_init_8) {
-                    uint _e247 = i_3;
-                    i_3 = _e247 + 1u;
+                    uint _e246 = i_3;
+                    i_3 = _e246 + 1u;
                 }
                 loop_init_8 = false;
-                uint _e191 = i_3;
-                if (_e191 < SUMS_PER_THREAD) {
+                uint _e190 = i_3;
+                if (_e190 < SUMS_PER_THREAD) {
                 } else {
                     break;
                 }
                 {
-                    uint _e194 = i_3;
-                    uint sum_4 = (_e194 * 32u) + lane_2;
-                    uint _e200 = p.segments;
-                    if (!((segment_3 >= _e200))) {
+                    uint _e193 = i_3;
+                    uint sum_4 = (_e193 * 32u) + lane_2;
+                    uint _e199 = p.segments;
+                    if (!((segment_3 >= _e199))) {
                         local = sum_4 >= TEAM_SUMS;
                     } else {
                         local = true;
                     }
-                    bool _e208 = local;
-                    if (_e208) {
+                    bool _e207 = local;
+                    if (_e207) {
                         continue;
                     }
                     uint row_4 = row0_1 + naga_div(sum_4, CODE_ROWS);
-                    uint _e215 = p.scales;
-                    uint _e218 = p.segments;
-                    uint _e224 = digits[(_e215 + (row_4 * _e218)) + segment_3].x;
-                    float scale = as_type<float>(_e224);
-                    int _e230 = metal::atomic_exchange_explicit(&sums.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
-                    float of_codes = static_cast<float>(_e230);
-                    int _e236 = metal::atomic_exchange_explicit(&corrected.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
-                    float of_corrections = static_cast<float>(_e236);
-                    uint _e238 = i_3;
-                    uint _e242 = i_3;
-                    float _e244 = total.inner[_e242];
-                    total.inner[_e238] = metal::fma(scale, metal::fma(of_corrections, 1.0, of_codes), _e244);
+                    uint _e214 = p.scales;
+                    uint _e217 = p.segments;
+                    uint _e223 = digits[(_e214 + (row_4 * _e217)) + segment_3].x;
+                    float scale = as_type<float>(_e223);
+                    int _e229 = metal::atomic_exchange_explicit(&sums.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
+                    float of_codes = static_cast<float>(_e229);
+                    int _e235 = metal::atomic_exchange_explicit(&corrected.inner[first_sum_1 + sum_4], 0, metal::memory_order_relaxed);
+                    float of_corrections = static_cast<float>(_e235);
+                    uint _e237 = i_3;
+                    uint _e241 = i_3;
+                    float _e243 = total.inner[_e241];
+                    total.inner[_e237] = metal::fma(scale, metal::fma(of_corrections, 1.0, of_codes), _e243);
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -1000,22 +1007,22 @@ struct tuple_productInput {
     bool loop_init_9 = true;
     while(true) {
         if (!loop_init_9) {
-            uint _e271 = i_4;
-            i_4 = _e271 + 1u;
+            uint _e270 = i_4;
+            i_4 = _e270 + 1u;
         }
         loop_init_9 = false;
-        uint _e254 = i_4;
-        if (_e254 < SUMS_PER_THREAD) {
+        uint _e253 = i_4;
+        if (_e253 < SUMS_PER_THREAD) {
         } else {
             break;
         }
         {
-            uint _e257 = i_4;
-            uint sum_5 = (_e257 * 32u) + lane_2;
+            uint _e256 = i_4;
+            uint sum_5 = (_e256 * 32u) + lane_2;
             if (sum_5 < TEAM_SUMS) {
-                uint _e266 = i_4;
-                float _e268 = total.inner[_e266];
-                metal::atomic_store_explicit(&sums.inner[first_sum_1 + sum_5], as_type<int>(_e268), metal::memory_order_relaxed);
+                uint _e265 = i_4;
+                float _e267 = total.inner[_e265];
+                metal::atomic_store_explicit(&sums.inner[first_sum_1 + sum_5], as_type<int>(_e267), metal::memory_order_relaxed);
             }
         }
     }
@@ -1024,34 +1031,34 @@ struct tuple_productInput {
     bool loop_init_10 = true;
     while(true) {
         if (!loop_init_10) {
-            uint _e349 = i_5;
-            i_5 = _e349 + THREADS;
+            uint _e348 = i_5;
+            i_5 = _e348 + THREADS;
         }
         loop_init_10 = false;
-        uint _e274 = i_5;
-        if (_e274 < TEAM_SUMS) {
+        uint _e273 = i_5;
+        if (_e273 < TEAM_SUMS) {
         } else {
             break;
         }
         {
-            uint _e277 = i_5;
-            uint r_2 = naga_div(_e277, CODE_ROWS);
-            uint _e282 = i_5;
-            uint row_5 = (tile * CODE_ROWS) + naga_mod(_e282, CODE_ROWS);
-            ProductParameters _e286 = parameters(p);
+            uint _e276 = i_5;
+            uint r_2 = naga_div(_e276, CODE_ROWS);
+            uint _e281 = i_5;
+            uint row_5 = (tile * CODE_ROWS) + naga_mod(_e281, CODE_ROWS);
+            ProductParameters _e285 = parameters(p);
             if (!(((row0_1 + r_2) >= rows_in_use))) {
-                local_1 = row_5 < _e286.first;
+                local_1 = row_5 < _e285.first;
             } else {
                 local_1 = true;
             }
-            bool _e295 = local_1;
-            if (!(_e295)) {
-                local_2 = row_5 >= (_e286.first + _e286.count);
+            bool _e294 = local_1;
+            if (!(_e294)) {
+                local_2 = row_5 >= (_e285.first + _e285.count);
             } else {
                 local_2 = true;
             }
-            bool _e304 = local_2;
-            if (_e304) {
+            bool _e303 = local_2;
+            if (_e303) {
                 continue;
             }
             sum = 0.0;
@@ -1059,33 +1066,33 @@ struct tuple_productInput {
             bool loop_init_11 = true;
             while(true) {
                 if (!loop_init_11) {
-                    uint _e324 = other;
-                    other = _e324 + 1u;
+                    uint _e323 = other;
+                    other = _e323 + 1u;
                 }
                 loop_init_11 = false;
-                uint _e309 = other;
-                if (_e309 < TEAMS) {
+                uint _e308 = other;
+                if (_e308 < TEAMS) {
                 } else {
                     break;
                 }
                 {
-                    float _e312 = sum;
-                    uint _e314 = other;
-                    uint _e317 = i_5;
-                    int _e320 = metal::atomic_load_explicit(&sums.inner[(_e314 * TEAM_SUMS) + _e317], metal::memory_order_relaxed);
-                    sum = _e312 + as_type<float>(_e320);
+                    float _e311 = sum;
+                    uint _e313 = other;
+                    uint _e316 = i_5;
+                    int _e319 = metal::atomic_load_explicit(&sums.inner[(_e313 * TEAM_SUMS) + _e316], metal::memory_order_relaxed);
+                    sum = _e311 + as_type<float>(_e319);
                 }
             }
-            float _e326 = sum;
-            sum = _e326 * 1.0;
-            if (_e286.m.listed != 0u) {
-                float _e333 = sum;
-                float _e335 = outlier_sum(row_5, row0_1 + r_2, side, p, x, _buffer_sizes);
-                sum = _e333 + _e335;
+            float _e325 = sum;
+            sum = _e325 * 1.0;
+            if (_e285.m.listed != 0u) {
+                float _e332 = sum;
+                float _e334 = outlier_sum(row_5, row0_1 + r_2, side, p, x, _buffer_sizes);
+                sum = _e332 + _e334;
             }
-            float _e347 = sum;
-            float _e348 = result_of(row_5, _e347, side, p, bias, _buffer_sizes);
-            y[((((row0_1 + r_2) * _e286.y_stride) + _e286.y_first) + row_5) - _e286.first] = _e348;
+            float _e346 = sum;
+            float _e347 = result_of(row_5, _e346, side, p, bias, _buffer_sizes);
+            y[((((row0_1 + r_2) * _e285.y_stride) + _e285.y_first) + row_5) - _e285.first] = _e347;
         }
     }
     return;
