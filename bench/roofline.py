@@ -20,8 +20,8 @@ PRODUCT_CYCLES = 1.0
 # Vector and memory instructions of a weight, and the multiplications of integers among them (`navi10`, which
 # has no dot product of bytes): docs/roofline.md.
 KERNELS = {
-    "packed": (8.16, 2.12),
-    "fused tuples": (10.42, 2.67),
+    "packed": (4.56, 1.12),
+    "fused tuples": (6.00, 1.00),
     "prompt, tiles of floats": (4.37, 0.05),
     "fused prefix": (61.48, 2.09),
     "fused rans": (49.53, 3.03),
