@@ -8,8 +8,6 @@
 //
 // Constants: VALUES, whether there are values.
 
-const LARGEST: f32 = 32512.0;
-
 struct PrepareParameters {
     which: u32,
     cols: u32,
@@ -30,13 +28,6 @@ const BLOCK_THREADS: u32 = 8u;
 var<workgroup> largest: array<f32, THREADS>;
 var<workgroup> finite: array<u32, THREADS>;
 var<workgroup> sums: array<i32, THREADS>;
-
-fn value_at(row: u32, col: u32) -> f32 {
-    if (col >= p.cols) { return 0.0; }
-    let value = x[row * p.cols + col];
-    if (p.scaled == 0u) { return value; }
-    return value * bitcast<f32>(side[p.col_scales + col]);
-}
 
 @compute @workgroup_size(THREADS)
 fn prepare(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
@@ -61,18 +52,13 @@ fn prepare(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         most = max(most, largest[first + i]);
         all_finite &= finite[first + i];
     }
-    // Denormal magnitudes would have no finite reciprocal.
-    var inverse = 0.0;
-    if (all_finite == 1u && most >= 1e-30) { inverse = LARGEST / most; }
+    let inverse = inverse_of(most, all_finite);
     var words = vec2<u32>(0u, 0u);
     var numbers: array<i32, 4>;
     var sum = 0;
     for (var i = 0u; i < 4u; i++) {
-        var number = 0;
-        if (inverse > 0.0) { number = clamp(i32(round(values[i] * inverse)), -32512, 32512); }
-        let high = (number + 128) >> 8u;
-        let low = number - high * 256;
-        words |= (vec2<u32>(bitcast<u32>(high), bitcast<u32>(low)) & vec2<u32>(0xffu)) << vec2<u32>(8u * i);
+        let number = integer_of(values[i], inverse);
+        words |= digits_of(number) << vec2<u32>(8u * i);
         numbers[i] = number;
         sum += number;
     }
@@ -91,7 +77,7 @@ fn prepare(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     if (part == 0u) {
         var half = vec2<i32>(0, 0);
         for (var i = 0u; i < BLOCK_THREADS; i++) { half[i / 4u] += sums[first + i]; }
-        digits[at + 16u] = select(0x7fc00000u, bitcast<u32>(most / LARGEST), all_finite == 1u);
+        digits[at + 16u] = scale_bits(most, all_finite);
         digits[at + 17u] = bitcast<u32>(half.x);
         digits[at + 18u] = bitcast<u32>(half.y);
         digits[at + 19u] = bitcast<u32>(half.x + half.y);

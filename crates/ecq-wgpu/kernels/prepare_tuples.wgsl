@@ -9,7 +9,6 @@
 // Constants: TUPLE, the columns of a tuple; FIRST_BYTE, that of its first value; VALUES, whether there are
 // values.
 
-const LARGEST: f32 = 32512.0;
 const THREADS: u32 = 64u;
 const GROUP_COLS: u32 = 8u * TUPLE;
 // Vectors of a lane for a group.
@@ -35,36 +34,20 @@ struct PrepareTuplesParameters {
 var<workgroup> largest: array<f32, THREADS>;
 var<workgroup> finite: array<u32, THREADS>;
 
-fn value_at(row: u32, col: u32) -> f32 {
-    if (col >= p.cols) { return 0.0; }
-    let value = x[row * p.cols + col];
-    if (p.scaled == 0u) { return value; }
-    return value * bitcast<f32>(side[p.col_scales + col]);
-}
-
-// Returns the activation of a column as an integer.
-fn number_at(row: u32, col: u32, inverse: f32) -> i32 {
-    if (inverse == 0.0) { return 0; }
-    return clamp(i32(round(value_at(row, col) * inverse)), -32512, 32512);
-}
-
 // Returns the values of the columns of a tuple.
 fn values_of(row: u32, col: u32, inverse: f32) -> vec4<u32> {
     var words = vec4<u32>(0u, 0u, 0u, 0u);
     for (var k = 0u; k < TUPLE; k++) {
-        words[FIRST_BYTE + k] = bitcast<u32>(number_at(row, col + k, inverse));
+        words[FIRST_BYTE + k] = bitcast<u32>(integer_of(value_at(row, col + k), inverse));
     }
     return words;
 }
 
 // Returns the high and the low digits of the columns of a tuple.
-fn digits_of(row: u32, col: u32, inverse: f32) -> vec2<u32> {
+fn bytes_of(row: u32, col: u32, inverse: f32) -> vec2<u32> {
     var words = vec2<u32>(0u, 0u);
     for (var k = 0u; k < TUPLE; k++) {
-        let number = number_at(row, col + k, inverse);
-        let high = (number + 128) >> 8u;
-        let low = number - high * 256;
-        let both = vec2<u32>(bitcast<u32>(high) & 0xffu, bitcast<u32>(low) & 0xffu);
+        let both = digits_of(integer_of(value_at(row, col + k), inverse));
         words |= both << vec2<u32>(8u * (FIRST_BYTE + k));
     }
     return words;
@@ -93,9 +76,7 @@ fn prepare_tuples(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
         most = max(most, largest[i]);
         all_finite &= finite[i];
     }
-    // Denormal magnitudes would have no finite reciprocal.
-    var inverse = 0.0;
-    if (all_finite == 1u && most >= 1e-30) { inverse = LARGEST / most; }
+    let inverse = inverse_of(most, all_finite);
     let place = row * p.segments + segment;
     let vectors = 4u * LANE_VECTORS * p.padded_groups;
     for (var i = thread; i < vectors; i += THREADS) {
@@ -107,13 +88,12 @@ fn prepare_tuples(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
             if (VALUES == 1u) {
                 vector = values_of(row, col + i % LANE_VECTORS * 4u * TUPLE, inverse);
             } else {
-                vector = vec4<u32>(digits_of(row, col, inverse), digits_of(row, col + 4u * TUPLE, inverse));
+                vector = vec4<u32>(bytes_of(row, col, inverse), bytes_of(row, col + 4u * TUPLE, inverse));
             }
         }
         digits[place * vectors + i] = vector;
     }
     if (thread == 0u) {
-        let scale = select(0x7fc00000u, bitcast<u32>(most / LARGEST), all_finite == 1u);
-        digits[p.scales + place] = vec4<u32>(scale, 0u, 0u, 0u);
+        digits[p.scales + place] = vec4<u32>(scale_bits(most, all_finite), 0u, 0u, 0u);
     }
 }

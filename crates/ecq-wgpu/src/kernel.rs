@@ -45,6 +45,7 @@ pub(crate) mod source {
     pub(crate) const CACHE: &str = include_str!("../kernels/cache.wgsl");
     pub(crate) const ATTENTION: &str = include_str!("../kernels/attention.wgsl");
     pub(crate) const TOKENS: &str = include_str!("../kernels/tokens.wgsl");
+    pub(crate) const ACTIVATIONS: &str = include_str!("../kernels/activations.wgsl");
     pub(crate) const PREPARE: &str = include_str!("../kernels/prepare.wgsl");
     pub(crate) const MATRIX: &str = include_str!("../kernels/matrix.wgsl");
     pub(crate) const EMBED: &str = include_str!("../kernels/embed.wgsl");

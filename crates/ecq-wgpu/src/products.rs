@@ -219,7 +219,8 @@ impl Resources {
 
 /// Returns the kernel that writes activations as integers.
 pub(crate) fn prepare_kernel(values: bool) -> Kernel {
-    Kernel::new("prepare", &[source::PREPARE], "rrw").with(&[("VALUES", usize::from(values))])
+    Kernel::new("prepare", &[source::ACTIVATIONS, source::PREPARE], "rrw")
+        .with(&[("VALUES", usize::from(values))])
 }
 
 /// Returns the rows of activations of a pass.

@@ -250,7 +250,7 @@ impl TupleKind {
 pub(crate) fn prepare_kernel(tuple: usize, values: bool) -> Kernel {
     let first_byte = usize::from(tuple < 4);
     let constants = [("TUPLE", tuple), ("FIRST_BYTE", first_byte), ("VALUES", usize::from(values))];
-    Kernel::new("prepare_tuples", &[source::PREPARE_TUPLES], "rrw").with(&constants)
+    Kernel::new("prepare_tuples", &[source::ACTIVATIONS, source::PREPARE_TUPLES], "rrw").with(&constants)
 }
 
 impl TupleStream {

@@ -62,40 +62,66 @@ float value_at(
         return 0.0;
     }
     uint _e10 = p.cols;
-    float value_1 = x[(row * _e10) + col];
+    float value_2 = x[(row * _e10) + col];
     uint _e17 = p.scaled;
     if (_e17 == 0u) {
-        return value_1;
+        return value_2;
     }
     uint _e23 = p.col_scales;
     uint _e26 = side[_e23 + col];
-    return value_1 * as_type<float>(_e26);
+    return value_2 * as_type<float>(_e26);
+}
+
+float inverse_of(
+    float largest,
+    uint all_finite_1
+) {
+    bool local = {};
+    if (all_finite_1 == 1u) {
+        local = largest >= 0.000000000000000000000000000001;
+    } else {
+        local = false;
+    }
+    bool _e9 = local;
+    if (_e9) {
+        return LARGEST / largest;
+    }
+    return 0.0;
 }
 
 int naga_f2i32(float value) {
     return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
 }
 
-int number_at(
-    uint row_1,
-    uint col_1,
-    float inverse_1,
-    constant PrepareTuplesParameters& p,
-    device type_6 const& x,
-    device type_7 const& side,
-    constant _mslBufferSizes& _buffer_sizes
+int integer_of(
+    float value_1,
+    float inverse
 ) {
-    if (inverse_1 == 0.0) {
+    if (inverse == 0.0) {
         return 0;
     }
-    float _e6 = value_at(row_1, col_1, p, x, side, _buffer_sizes);
-    return metal::clamp(naga_f2i32(metal::rint(_e6 * inverse_1)), -32512, 32512);
+    return metal::clamp(naga_f2i32(metal::rint(value_1 * inverse)), -32512, 32512);
+}
+
+metal::uint2 digits_of(
+    int number
+) {
+    int high = as_type<int>(as_type<uint>(number) + as_type<uint>(128)) >> 8u;
+    int low = as_type<int>(as_type<uint>(number) - as_type<uint>(as_type<int>(as_type<uint>(high) * as_type<uint>(256))));
+    return metal::uint2(as_type<uint>(high), as_type<uint>(low)) & metal::uint2(255u);
+}
+
+uint scale_bits(
+    float largest_1,
+    uint all_finite_2
+) {
+    return (all_finite_2 == 1u) ? as_type<uint>(largest_1 / LARGEST) : 2143289344u;
 }
 
 metal::uint4 values_of(
-    uint row_2,
-    uint col_2,
-    float inverse_2,
+    uint row_1,
+    uint col_1,
+    float inverse_1,
     constant PrepareTuplesParameters& p,
     device type_6 const& x,
     device type_7 const& side,
@@ -106,8 +132,8 @@ metal::uint4 values_of(
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e23 = k;
-            k = _e23 + 1u;
+            uint _e24 = k;
+            k = _e24 + 1u;
         }
         loop_init = false;
         uint _e11 = k;
@@ -118,18 +144,19 @@ metal::uint4 values_of(
         {
             uint _e15 = k;
             uint _e18 = k;
-            int _e20 = number_at(row_2, col_2 + _e18, inverse_2, p, x, side, _buffer_sizes);
-            words[FIRST_BYTE + _e15] = as_type<uint>(_e20);
+            float _e20 = value_at(row_1, col_1 + _e18, p, x, side, _buffer_sizes);
+            int _e21 = integer_of(_e20, inverse_1);
+            words[FIRST_BYTE + _e15] = as_type<uint>(_e21);
         }
     }
-    metal::uint4 _e25 = words;
-    return _e25;
+    metal::uint4 _e26 = words;
+    return _e26;
 }
 
-metal::uint2 digits_of(
-    uint row_3,
-    uint col_3,
-    float inverse_3,
+metal::uint2 bytes_of(
+    uint row_2,
+    uint col_2,
+    float inverse_2,
     constant PrepareTuplesParameters& p,
     device type_6 const& x,
     device type_7 const& side,
@@ -140,8 +167,8 @@ metal::uint2 digits_of(
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e39 = k_1;
-            k_1 = _e39 + 1u;
+            uint _e27 = k_1;
+            k_1 = _e27 + 1u;
         }
         loop_init_1 = false;
         uint _e9 = k_1;
@@ -151,17 +178,16 @@ metal::uint2 digits_of(
         }
         {
             uint _e12 = k_1;
-            int _e14 = number_at(row_3, col_3 + _e12, inverse_3, p, x, side, _buffer_sizes);
-            int high = as_type<int>(as_type<uint>(_e14) + as_type<uint>(128)) >> 8u;
-            int low = as_type<int>(as_type<uint>(_e14) - as_type<uint>(as_type<int>(as_type<uint>(high) * as_type<uint>(256))));
-            metal::uint2 both = metal::uint2(as_type<uint>(high) & 255u, as_type<uint>(low) & 255u);
-            metal::uint2 _e29 = words_1;
-            uint _e32 = k_1;
-            words_1 = _e29 | (both << metal::uint2(8u * (FIRST_BYTE + _e32)));
+            float _e14 = value_at(row_2, col_2 + _e12, p, x, side, _buffer_sizes);
+            int _e15 = integer_of(_e14, inverse_2);
+            metal::uint2 _e16 = digits_of(_e15);
+            metal::uint2 _e17 = words_1;
+            uint _e20 = k_1;
+            words_1 = _e17 | (_e16 << metal::uint2(8u * (FIRST_BYTE + _e20)));
         }
     }
-    metal::uint2 _e41 = words_1;
-    return _e41;
+    metal::uint2 _e29 = words_1;
+    return _e29;
 }
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
@@ -182,7 +208,7 @@ struct prepare_tuplesInput {
 , device type_6 const& x [[user(fake0)]]
 , device type_7 const& side [[user(fake0)]]
 , device type_8& digits [[user(fake0)]]
-, threadgroup type_9& largest
+, threadgroup type_9& largest_2
 , threadgroup type_10& finite
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
@@ -190,15 +216,13 @@ struct prepare_tuplesInput {
     uint all_finite = 1u;
     uint i = {};
     uint i_1 = 0u;
-    float inverse = 0.0;
-    bool local = {};
     uint i_2 = {};
     metal::uint4 vector = {};
     uint segment = group.x;
-    uint row_4 = group.y;
+    uint row_3 = group.y;
     uint _e7 = p.which;
     uint _e9 = active_rows[_e7];
-    if (row_4 >= _e9) {
+    if (row_3 >= _e9) {
         return;
     }
     uint _e13 = p.segment_groups;
@@ -223,7 +247,7 @@ struct prepare_tuplesInput {
         }
         {
             uint _e40 = i;
-            float _e42 = value_at(row_4, first_col + _e40, p, x, side, _buffer_sizes);
+            float _e42 = value_at(row_3, first_col + _e40, p, x, side, _buffer_sizes);
             bool _e43 = is_finite(_e42);
             if (!(_e43)) {
                 all_finite = 0u;
@@ -233,7 +257,7 @@ struct prepare_tuplesInput {
         }
     }
     float _e54 = most;
-    largest.inner[thread_] = _e54;
+    largest_2.inner[thread_] = _e54;
     uint _e57 = all_finite;
     finite.inner[thread_] = _e57;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -252,7 +276,7 @@ struct prepare_tuplesInput {
         {
             float _e63 = most;
             uint _e65 = i_1;
-            float _e67 = largest.inner[_e65];
+            float _e67 = largest_2.inner[_e65];
             most = metal::max(_e63, _e67);
             uint _e69 = all_finite;
             uint _e71 = i_1;
@@ -260,66 +284,54 @@ struct prepare_tuplesInput {
             all_finite = _e69 & _e73;
         }
     }
-    uint _e80 = all_finite;
-    if (_e80 == 1u) {
-        float _e85 = most;
-        local = _e85 >= 0.000000000000000000000000000001;
-    } else {
-        local = false;
-    }
-    bool _e89 = local;
-    if (_e89) {
-        float _e91 = most;
-        inverse = LARGEST / _e91;
-    }
-    uint _e95 = p.segments;
-    uint place = (row_4 * _e95) + segment;
-    uint _e101 = p.padded_groups;
-    uint vectors = 4u * _e101;
+    float _e78 = most;
+    uint _e79 = all_finite;
+    float _e80 = inverse_of(_e78, _e79);
+    uint _e83 = p.segments;
+    uint place = (row_3 * _e83) + segment;
+    uint _e89 = p.padded_groups;
+    uint vectors = 4u * _e89;
     i_2 = thread_;
     bool loop_init_4 = true;
     while(true) {
         if (!loop_init_4) {
-            uint _e150 = i_2;
-            i_2 = _e150 + THREADS;
+            uint _e135 = i_2;
+            i_2 = _e135 + THREADS;
         }
         loop_init_4 = false;
-        uint _e104 = i_2;
-        if (_e104 < vectors) {
+        uint _e92 = i_2;
+        if (_e92 < vectors) {
         } else {
             break;
         }
         {
-            uint _e106 = i_2;
-            uint lane = naga_div(_e106, LANE_VECTORS);
+            uint _e94 = i_2;
+            uint lane = naga_div(_e94, LANE_VECTORS);
             uint in_segment = naga_div(lane, 4u);
             vector = metal::uint4(0u, 0u, 0u, 0u);
             if (in_segment < groups) {
-                uint col_4 = (first_col + (in_segment * GROUP_COLS)) + (naga_mod(lane, 4u) * TUPLE);
+                uint col_3 = (first_col + (in_segment * GROUP_COLS)) + (naga_mod(lane, 4u) * TUPLE);
                 if (false) {
-                    uint _e127 = i_2;
-                    float _e135 = inverse;
-                    metal::uint4 _e136 = values_of(row_4, col_4 + ((naga_mod(_e127, LANE_VECTORS) * 4u) * TUPLE), _e135, p, x, side, _buffer_sizes);
-                    vector = _e136;
+                    uint _e115 = i_2;
+                    metal::uint4 _e123 = values_of(row_3, col_3 + ((naga_mod(_e115, LANE_VECTORS) * 4u) * TUPLE), _e80, p, x, side, _buffer_sizes);
+                    vector = _e123;
                 } else {
-                    float _e137 = inverse;
-                    metal::uint2 _e138 = digits_of(row_4, col_4, _e137, p, x, side, _buffer_sizes);
-                    float _e141 = inverse;
-                    metal::uint2 _e142 = digits_of(row_4, col_4 + 8u, _e141, p, x, side, _buffer_sizes);
-                    vector = metal::uint4(_e138, _e142);
+                    metal::uint2 _e124 = bytes_of(row_3, col_3, _e80, p, x, side, _buffer_sizes);
+                    metal::uint2 _e127 = bytes_of(row_3, col_3 + 8u, _e80, p, x, side, _buffer_sizes);
+                    vector = metal::uint4(_e124, _e127);
                 }
             }
-            uint _e146 = i_2;
-            metal::uint4 _e149 = vector;
-            digits[(place * vectors) + _e146] = _e149;
+            uint _e131 = i_2;
+            metal::uint4 _e134 = vector;
+            digits[(place * vectors) + _e131] = _e134;
         }
     }
     if (thread_ == 0u) {
-        float _e156 = most;
-        uint _e160 = all_finite;
-        uint scale = (_e160 == 1u) ? as_type<uint>(_e156 / LARGEST) : 2143289344u;
-        uint _e167 = p.scales;
-        digits[_e167 + place] = metal::uint4(scale, 0u, 0u, 0u);
+        uint _e143 = p.scales;
+        float _e146 = most;
+        uint _e147 = all_finite;
+        uint _e148 = scale_bits(_e146, _e147);
+        digits[_e143 + place] = metal::uint4(_e148, 0u, 0u, 0u);
         return;
     } else {
         return;

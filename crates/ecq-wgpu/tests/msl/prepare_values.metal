@@ -63,14 +63,60 @@ float value_at(
         return 0.0;
     }
     uint _e10 = p.cols;
-    float value_1 = x[(row * _e10) + col];
+    float value_2 = x[(row * _e10) + col];
     uint _e17 = p.scaled;
     if (_e17 == 0u) {
-        return value_1;
+        return value_2;
     }
     uint _e23 = p.col_scales;
     uint _e26 = side[_e23 + col];
-    return value_1 * as_type<float>(_e26);
+    return value_2 * as_type<float>(_e26);
+}
+
+float inverse_of(
+    float largest,
+    uint all_finite_1
+) {
+    bool local = {};
+    if (all_finite_1 == 1u) {
+        local = largest >= 0.000000000000000000000000000001;
+    } else {
+        local = false;
+    }
+    bool _e9 = local;
+    if (_e9) {
+        return LARGEST / largest;
+    }
+    return 0.0;
+}
+
+int naga_f2i32(float value) {
+    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
+}
+
+int integer_of(
+    float value_1,
+    float inverse
+) {
+    if (inverse == 0.0) {
+        return 0;
+    }
+    return metal::clamp(naga_f2i32(metal::rint(value_1 * inverse)), -32512, 32512);
+}
+
+metal::uint2 digits_of(
+    int number
+) {
+    int high = as_type<int>(as_type<uint>(number) + as_type<uint>(128)) >> 8u;
+    int low = as_type<int>(as_type<uint>(number) - as_type<uint>(as_type<int>(as_type<uint>(high) * as_type<uint>(256))));
+    return metal::uint2(as_type<uint>(high), as_type<uint>(low)) & metal::uint2(255u);
+}
+
+uint scale_bits(
+    float largest_1,
+    uint all_finite_2
+) {
+    return (all_finite_2 == 1u) ? as_type<uint>(largest_1 / LARGEST) : 2143289344u;
 }
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
@@ -78,10 +124,6 @@ uint naga_div(uint lhs, uint rhs) {
 
 uint naga_mod(uint lhs, uint rhs) {
     return lhs % metal::select(rhs, 1u, rhs == 0u);
-}
-
-int naga_f2i32(float value) {
-    return static_cast<int>(metal::clamp(value, -2147483600.0, 2147483500.0));
 }
 
 
@@ -95,7 +137,7 @@ struct prepareInput {
 , device type_6 const& x [[user(fake0)]]
 , device type_7 const& side [[user(fake0)]]
 , device type_7& digits [[user(fake0)]]
-, threadgroup type_8& largest
+, threadgroup type_8& largest_2
 , threadgroup type_9& finite
 , threadgroup type_10& sums
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
@@ -105,13 +147,10 @@ struct prepareInput {
     uint all_finite = 1u;
     uint i = 0u;
     uint i_1 = 0u;
-    float inverse = 0.0;
-    bool local = {};
     metal::uint2 words = metal::uint2(0u, 0u);
     type_13 numbers = {};
     int sum = 0;
     uint i_2 = 0u;
-    int number = {};
     uint at = {};
     uint i_3 = 0u;
     metal::int2 half_ = metal::int2(0, 0);
@@ -151,7 +190,7 @@ struct prepareInput {
         }
     }
     float _e50 = most;
-    largest.inner[thread_] = _e50;
+    largest_2.inner[thread_] = _e50;
     uint _e53 = all_finite;
     finite.inner[thread_] = _e53;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -170,7 +209,7 @@ struct prepareInput {
         {
             float _e59 = most;
             uint _e61 = i_1;
-            float _e64 = largest.inner[first + _e61];
+            float _e64 = largest_2.inner[first + _e61];
             most = metal::max(_e59, _e64);
             uint _e66 = all_finite;
             uint _e68 = i_1;
@@ -178,131 +217,113 @@ struct prepareInput {
             all_finite = _e66 & _e71;
         }
     }
-    uint _e78 = all_finite;
-    if (_e78 == 1u) {
-        float _e83 = most;
-        local = _e83 >= 0.000000000000000000000000000001;
-    } else {
-        local = false;
-    }
-    bool _e87 = local;
-    if (_e87) {
-        float _e89 = most;
-        inverse = LARGEST / _e89;
-    }
+    float _e76 = most;
+    uint _e77 = all_finite;
+    float _e78 = inverse_of(_e76, _e77);
     bool loop_init_2 = true;
     while(true) {
         if (!loop_init_2) {
-            uint _e147 = i_2;
-            i_2 = _e147 + 1u;
+            uint _e108 = i_2;
+            i_2 = _e108 + 1u;
         }
         loop_init_2 = false;
-        uint _e100 = i_2;
-        if (_e100 < 4u) {
+        uint _e88 = i_2;
+        if (_e88 < 4u) {
         } else {
             break;
         }
         {
-            number = 0;
-            float _e105 = inverse;
-            if (_e105 > 0.0) {
-                uint _e108 = i_2;
-                float _e110 = values.inner[_e108];
-                float _e111 = inverse;
-                number = metal::clamp(naga_f2i32(metal::rint(_e110 * _e111)), -32512, 32512);
-            }
-            int _e118 = number;
-            int high = as_type<int>(as_type<uint>(_e118) + as_type<uint>(128)) >> 8u;
-            int _e123 = number;
-            int low = as_type<int>(as_type<uint>(_e123) - as_type<uint>(as_type<int>(as_type<uint>(high) * as_type<uint>(256))));
-            metal::uint2 _e127 = words;
-            uint _e135 = i_2;
-            words = _e127 | ((metal::uint2(as_type<uint>(high), as_type<uint>(low)) & metal::uint2(255u)) << metal::uint2(8u * _e135));
-            uint _e140 = i_2;
-            int _e142 = number;
-            numbers.inner[_e140] = _e142;
-            int _e143 = sum;
-            int _e144 = number;
-            sum = as_type<int>(as_type<uint>(_e143) + as_type<uint>(_e144));
+            uint _e91 = i_2;
+            float _e93 = values.inner[_e91];
+            int _e94 = integer_of(_e93, _e78);
+            metal::uint2 _e95 = words;
+            metal::uint2 _e96 = digits_of(_e94);
+            uint _e98 = i_2;
+            words = _e95 | (_e96 << metal::uint2(8u * _e98));
+            uint _e103 = i_2;
+            numbers.inner[_e103] = _e94;
+            int _e105 = sum;
+            sum = as_type<int>(as_type<uint>(_e105) + as_type<uint>(_e94));
         }
     }
-    int _e151 = sum;
-    sums.inner[thread_] = _e151;
+    int _e112 = sum;
+    sums.inner[thread_] = _e112;
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint _e154 = p.blocks;
-    if (block >= _e154) {
+    uint _e115 = p.blocks;
+    if (block >= _e115) {
         return;
     }
-    uint _e158 = p.blocks;
-    at = ((row_1 * _e158) + block) * 20u;
+    uint _e119 = p.blocks;
+    at = ((row_1 * _e119) + block) * 20u;
     if (true) {
-        uint _e167 = p.blocks;
-        at = ((row_1 * _e167) + block) * 36u;
+        uint _e128 = p.blocks;
+        at = ((row_1 * _e128) + block) * 36u;
         bool loop_init_3 = true;
         while(true) {
             if (!loop_init_3) {
-                uint _e190 = i_3;
-                i_3 = _e190 + 1u;
+                uint _e151 = i_3;
+                i_3 = _e151 + 1u;
             }
             loop_init_3 = false;
-            uint _e174 = i_3;
-            if (_e174 < 4u) {
+            uint _e135 = i_3;
+            if (_e135 < 4u) {
             } else {
                 break;
             }
             {
-                uint _e178 = at;
-                uint _e182 = i_3;
-                uint _e185 = i_3;
-                int _e187 = numbers.inner[_e185];
-                digits[(_e178 + (4u * part)) + _e182] = as_type<uint>(_e187);
+                uint _e139 = at;
+                uint _e143 = i_3;
+                uint _e146 = i_3;
+                int _e148 = numbers.inner[_e146];
+                digits[(_e139 + (4u * part)) + _e143] = as_type<uint>(_e148);
             }
         }
-        uint _e192 = at;
-        at = _e192 + 16u;
+        uint _e153 = at;
+        at = _e153 + 16u;
     } else {
-        uint _e196 = at;
-        uint _e200 = words.x;
-        digits[_e196 + part] = _e200;
-        uint _e202 = at;
-        uint _e208 = words.y;
-        digits[(_e202 + 8u) + part] = _e208;
+        uint _e157 = at;
+        uint _e161 = words.x;
+        digits[_e157 + part] = _e161;
+        uint _e163 = at;
+        uint _e169 = words.y;
+        digits[(_e163 + 8u) + part] = _e169;
     }
     if (part == 0u) {
         bool loop_init_4 = true;
         while(true) {
             if (!loop_init_4) {
-                uint _e232 = i_4;
-                i_4 = _e232 + 1u;
+                uint _e193 = i_4;
+                i_4 = _e193 + 1u;
             }
             loop_init_4 = false;
-            uint _e217 = i_4;
-            if (_e217 < BLOCK_THREADS) {
+            uint _e178 = i_4;
+            if (_e178 < BLOCK_THREADS) {
             } else {
                 break;
             }
             {
-                uint _e220 = i_4;
-                int _e224 = half_[naga_div(_e220, 4u)];
-                uint _e226 = i_4;
-                int _e229 = sums.inner[first + _e226];
-                half_[naga_div(_e220, 4u)] = as_type<int>(as_type<uint>(_e224) + as_type<uint>(_e229));
+                uint _e181 = i_4;
+                int _e185 = half_[naga_div(_e181, 4u)];
+                uint _e187 = i_4;
+                int _e190 = sums.inner[first + _e187];
+                half_[naga_div(_e181, 4u)] = as_type<int>(as_type<uint>(_e185) + as_type<uint>(_e190));
             }
         }
-        uint _e235 = at;
-        float _e240 = most;
-        uint _e244 = all_finite;
-        digits[_e235 + 16u] = (_e244 == 1u) ? as_type<uint>(_e240 / LARGEST) : 2143289344u;
-        uint _e249 = at;
-        int _e254 = half_.x;
-        digits[_e249 + 17u] = as_type<uint>(_e254);
-        uint _e257 = at;
-        int _e262 = half_.y;
-        digits[_e257 + 18u] = as_type<uint>(_e262);
-        uint _e265 = at;
-        int _e270 = half_.x;
-        int _e272 = half_.y;
-        digits[_e265 + 19u] = as_type<uint>(as_type<int>(as_type<uint>(_e270) + as_type<uint>(_e272)));
+        uint _e196 = at;
+        float _e200 = most;
+        uint _e201 = all_finite;
+        uint _e202 = scale_bits(_e200, _e201);
+        digits[_e196 + 16u] = _e202;
+        uint _e204 = at;
+        int _e209 = half_.x;
+        digits[_e204 + 17u] = as_type<uint>(_e209);
+        uint _e212 = at;
+        int _e217 = half_.y;
+        digits[_e212 + 18u] = as_type<uint>(_e217);
+        uint _e220 = at;
+        int _e225 = half_.x;
+        int _e227 = half_.y;
+        digits[_e220 + 19u] = as_type<uint>(as_type<int>(as_type<uint>(_e225) + as_type<uint>(_e227)));
         return;
     } else {
         return;
