@@ -81,11 +81,7 @@ fn branch_mask(tuple: usize) -> u32 {
 impl TupleKind {
     /// Returns the lookups that one window of 32 bits always covers.
     fn window(self) -> usize {
-        match self.width {
-            ..=8 => 4,
-            9 | 10 => 3,
-            _ => 2,
-        }
+        if self.width <= 8 { 4 } else { 3 }
     }
 
     /// Returns the groups that are decoded together: a whole number of windows, unless segments end within.
@@ -191,16 +187,12 @@ impl TupleKind {
             }
         }
         let of_four = self.tuple == 4;
-        let (length, sum) = match (of_four, from_window) {
-            (true, 0) => ("entry & 15u", "total = entry & 15u;"),
-            (true, _) => ("entry & 15u", "total += entry & 15u;"),
-            (false, 0) => ("entry & 15u", "total = entry;"),
-            (false, _) => ("entry & 15u", "total += entry;"),
-        };
         line(&format!("entry = table[bits >> {}u];", 32 - self.width));
-        line(sum);
+        // Lengths are below 16. Without tuples of four their sum has a byte of its own.
+        let length = if of_four { "entry & 15u" } else { "entry" };
+        line(&format!("total {}= {length};", if from_window == 0 { "" } else { "+" }));
         if !last {
-            line(&format!("bits <<= {length};"));
+            line("bits <<= entry & 15u;");
         }
         let below = branch_mask(self.tuple);
         if self.trellis {
