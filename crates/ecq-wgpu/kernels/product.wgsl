@@ -47,7 +47,8 @@ fn product(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             if (GRID != UNIFORM) { first = scales_of(p.m, known, block, 0u); }
             if (GRID == SUPER_BLOCKS && GROUP == 16u) { second = scales_of(p.m, known, block, 1u); }
             for (var r = 0u; r < ROWS; r++) {
-                total[r] = add_block(total[r], codes, ((row0 + r) * p.m.blocks + block) * BLOCK_VECTORS, first, second);
+                let at = ((row0 + r) * p.m.blocks + block) * BLOCK_VECTORS;
+                total[r] = add_block(total[r], codes, at, first, second);
             }
         } else {
             var codes: Codes;

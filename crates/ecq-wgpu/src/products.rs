@@ -46,7 +46,8 @@ pub(crate) struct ProductInput {
     pub(crate) rows: RowsInUse,
 }
 
-/// Returns the kernel of products with a kind of matrix; `values` says whether activations are values or bytes.
+/// Returns the kernel of products with a kind of matrix; `values` says whether activations are values or
+/// bytes.
 pub(crate) fn product_kernel(kind: MatrixKind, rows: usize, values: bool) -> Kernel {
     let mut kernel =
         matrix_kernel(kind, "product", &[source::RESULTS, source::SUMS, source::PRODUCT], "rrrrrw");

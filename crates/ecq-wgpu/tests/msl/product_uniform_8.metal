@@ -609,15 +609,16 @@ struct productInput {
                     }
                     {
                         uint _e81 = r;
-                        uint _e83 = r;
-                        float _e85 = total.inner[_e83];
-                        uint _e86 = r;
-                        uint _e91 = p.m.blocks;
-                        uint _e93 = block;
+                        uint _e86 = p.m.blocks;
+                        uint _e88 = block;
+                        uint at_7 = (((row0_1 + _e81) * _e86) + _e88) * BLOCK_VECTORS;
+                        uint _e92 = r;
+                        uint _e94 = r;
+                        float _e96 = total.inner[_e94];
                         metal::float2 _e97 = first;
                         metal::float2 _e98 = second;
-                        float _e99 = add_block(_e85, _e50, (((row0_1 + _e86) * _e91) + _e93) * BLOCK_VECTORS, _e97, _e98, p, digits, _buffer_sizes);
-                        total.inner[_e81] = _e99;
+                        float _e99 = add_block(_e96, _e50, at_7, _e97, _e98, p, digits, _buffer_sizes);
+                        total.inner[_e92] = _e99;
                     }
                 }
             } else {
