@@ -101,6 +101,43 @@ pub(super) fn coded(
     TestMatrix::codes(name, &codes, &Grid::UniformRows(grid), coding, tile)
 }
 
+fn uniform_rows(numbers: &mut Numbers, rows: usize, cols: usize) -> UniformRows {
+    UniformRows {
+        zero: 6,
+        steps: halves(numbers, rows, 0.05),
+        col_scales: Some(halves(numbers, cols, 0.7)),
+        levels: None,
+        outliers: vec![Outlier { index: (rows * cols / 2) as u64, delta: 900 }],
+    }
+}
+
+fn on_trellis(uniform: &UniformRows, zero: u8, lag: u16, restart: u32) -> Grid {
+    let uniform = UniformRows { zero, ..uniform.clone() };
+    Grid::TrellisRows(TrellisRows { uniform, lag, restart })
+}
+
+/// Returns grids for every tuple; the last segment of a row is as long as the others, longer or shorter.
+fn tuple_grids(uniform: &UniformRows) -> [Grid; 5] {
+    let narrow = Grid::UniformRows(UniformRows { zero: 4, ..uniform.clone() });
+    let trellis = |lag, restart| on_trellis(uniform, 4, lag, restart);
+    [narrow, trellis(8, 48), trellis(12, 24), trellis(12, 72), trellis(16, 96)]
+}
+
+fn tuple_matrix(numbers: &mut Numbers, [rows, cols]: [usize; 2], grid: &Grid) -> TestMatrix {
+    let codes = Codes::new(rows, cols, 8, symbols(numbers, rows * cols, 8)).unwrap();
+    let lag = if let Grid::TrellisRows(grid) = grid { grid.lag } else { 0 };
+    let name = format!("tuples lag {lag}, {rows} x {cols}");
+    let case = TestMatrix::codes(name, &codes, grid, Coding::Tuples, TileChoice::Auto);
+    assert_eq!(case.coding(), Some(Coding::Tuples), "{}", case.name());
+    case
+}
+
+/// Creates matrices of `rows x cols` in the tuple coding.
+pub(super) fn tuple_matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<TestMatrix> {
+    let grids = tuple_grids(&uniform_rows(numbers, rows, cols));
+    grids.iter().map(|grid| tuple_matrix(numbers, [rows, cols], grid)).collect()
+}
+
 /// Creates matrices of `rows x cols` of every storage kind.
 pub(super) fn matrices(numbers: &mut Numbers, rows: usize, cols: usize) -> Vec<TestMatrix> {
     every_nth_matrix(numbers, rows, cols, 1)
@@ -121,20 +158,10 @@ pub(super) fn every_nth_matrix(numbers: &mut Numbers, rows: usize, cols: usize, 
         scales: halves(numbers, groups, 0.02),
         biases: Biases::PerGroup(halves(numbers, groups, -0.1)),
     });
-    let uniform = UniformRows {
-        zero: 6,
-        steps: halves(numbers, rows, 0.05),
-        col_scales: Some(halves(numbers, cols, 0.7)),
-        levels: None,
-        outliers: vec![Outlier { index: (rows * cols / 2) as u64, delta: 900 }],
-    };
-    // The restart divides the columns of every tile below.
-    let trellis = |zero, lag, restart| {
-        let uniform = UniformRows { zero, ..uniform.clone() };
-        Grid::TrellisRows(TrellisRows { uniform, lag, restart })
-    };
-    // Weights with a mean near zero: the test of errors takes those of outputs as independent.
-    let (short, long) = (trellis(6, 4, 8), trellis(64, 12, 24));
+    let uniform = uniform_rows(numbers, rows, cols);
+    // The restart divides the columns of every tile below. Weights have a mean near zero: the test of errors
+    // takes those of outputs as independent.
+    let (short, long) = (on_trellis(&uniform, 6, 4, 8), on_trellis(&uniform, 64, 12, 24));
     let tiles = [
         TileChoice::Auto,
         TileChoice::Matrix,
@@ -166,16 +193,8 @@ pub(super) fn every_nth_matrix(numbers: &mut Numbers, rows: usize, cols: usize, 
             }
         }
     }
-    // Every tuple; the last segment of a row is as long as the others, longer or shorter.
-    let narrow = Grid::UniformRows(UniformRows { zero: 4, ..uniform.clone() });
-    let tuples = [narrow, trellis(4, 8, 48), trellis(4, 12, 24), trellis(4, 12, 72), trellis(4, 16, 96)];
-    for grid in tuples.into_iter().filter(|_| chosen()) {
-        let codes = Codes::new(rows, cols, 8, symbols(numbers, rows * cols, 8)).unwrap();
-        let lag = if let Grid::TrellisRows(grid) = &grid { grid.lag } else { 0 };
-        let name = format!("tuples lag {lag}, {rows} x {cols}");
-        let case = TestMatrix::codes(name, &codes, &grid, Coding::Tuples, TileChoice::Auto);
-        assert_eq!(case.coding(), Some(Coding::Tuples), "{}", case.name());
-        all.push(case);
+    for grid in tuple_grids(&uniform).into_iter().filter(|_| chosen()) {
+        all.push(tuple_matrix(numbers, [rows, cols], &grid));
     }
     for alphabet in [3, 200].into_iter().filter(|_| chosen()) {
         all.push(coded(numbers, [rows, cols], alphabet, Coding::Rans, TileChoice::Auto));

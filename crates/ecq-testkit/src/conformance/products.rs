@@ -1,7 +1,9 @@
 //! Products and embedding lookups for every residence.
 
 use super::harness::Harness;
-use super::matrices::{Reference, TestMatrix, every_nth_matrix, matrices, super_block_matrices};
+use super::matrices::{
+    Reference, TestMatrix, every_nth_matrix, matrices, super_block_matrices, tuple_matrices,
+};
 use super::{ProductTolerance, Subject, bits, random};
 use ecq_core::Coding;
 use ecq_fixtures::Numbers;
@@ -35,7 +37,7 @@ pub fn products(subject: &Subject) -> usize {
         }
     }
     // More segments of tuples than workgroups of some devices have teams for.
-    for case in &tuple_matrices(&mut numbers) {
+    for case in &tuple_matrices(&mut numbers, 40, 300) {
         cases += one(subject, case, &[(33, 0), (1, 7), (8, 25)], &mut numbers);
     }
     // Enough outputs that several threads share a row of activations.
@@ -53,14 +55,8 @@ pub fn products_of_many_rows(subject: &Subject) -> usize {
     let mut all = every_nth_matrix(&mut numbers, 17, 33, 3);
     all.extend(every_nth_matrix(&mut numbers, 130, 96, 3));
     all.extend(super_block_matrices(&mut numbers, 50, 512));
-    all.extend(tuple_matrices(&mut numbers));
+    all.extend(tuple_matrices(&mut numbers, 40, 300));
     all.iter().map(|case| one(subject, case, &places, &mut numbers)).sum()
-}
-
-/// Returns matrices of up to twelve segments in the tuple coding.
-fn tuple_matrices(numbers: &mut Numbers) -> Vec<TestMatrix> {
-    let all = matrices(numbers, 40, 300);
-    all.into_iter().filter(|case| case.coding() == Some(Coding::Tuples)).collect()
 }
 
 /// Returns the tolerance of products with a matrix, and whether it is that of tuples.
