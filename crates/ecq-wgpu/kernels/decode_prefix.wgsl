@@ -41,9 +41,11 @@ struct PrefixParameters {
 @group(0) @binding(3) var<storage, read> data: array<u32>;
 @group(0) @binding(5) var<storage, read_write> report: array<atomic<u32>>;
 
-// The bits of this thread's lane: the next ones are those of high:low from `at` (below 32) on.
+// The bits of this thread's lane: the next ones are those of high:low from `at` (below 32) on. `ahead` is the
+// word behind them, with the number `next_word`.
 var<private> low: u32;
 var<private> high: u32;
+var<private> ahead: u32;
 var<private> at: u32;
 var<private> next_word: u32;
 var<private> bad: bool;
@@ -57,23 +59,24 @@ fn open(first_byte: u32) {
     let word = first_byte / 4u;
     low = stream_word(word);
     high = stream_word(word + 1u);
+    ahead = stream_word(word + 2u);
     next_word = word + 2u;
     at = 8u * (first_byte % 4u);
 }
 
 fn next_bits() -> u32 {
-    if (at == 0u) { return low; }
-    return low >> at | high << (32u - at);
+    return (low >> at) | ((high << 1u) << (31u - at));
 }
 
+// Without a branch: lanes differ, and the word that follows is there already.
 fn take(bits: u32) {
     at += bits;
-    if (at >= 32u) {
-        at -= 32u;
-        low = high;
-        high = stream_word(next_word);
-        next_word++;
-    }
+    let crossed = at >= 32u;
+    at &= 31u;
+    low = select(low, high, crossed);
+    high = select(high, ahead, crossed);
+    next_word += select(0u, 1u, crossed);
+    ahead = stream_word(next_word);
 }
 
 // Returns the symbols of the next tuple, a byte each.
@@ -119,12 +122,13 @@ fn decode_prefix(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_work
     if (ROWS_ORDER != 0u) {
         if (lane >= rows) { return; }
         for (var row = lane; row < rows; row += p.lanes) {
+            begin_branches();
             for (var c = 0u; c < cols; c += TUPLE) {
                 let symbols = next_tuple(table);
                 for (var i = 0u; i < TUPLE; i++) {
                     if (c + i >= cols) { break; }
                     let symbol = symbols >> (8u * i) & 0xffu;
-                    let branch = branch_bit(col0 + c + i, p.restart);
+                    let branch = branch_bit(p.restart);
                     push_code(symbol, p.zero);
                     put(row0 + row, col0 + c + i, symbol, branch);
                 }

@@ -36,9 +36,10 @@ fn pack(@builtin(global_invocation_id) id: vec3<u32>) {
         first = id.y * 32u;
         end = min(first + 32u, end);
     }
+    begin_branches();
     for (var col = first; col < end; col++) {
         let symbol = code_at(row, col);
-        let branch = branch_bit(col, p.restart);
+        let branch = branch_bit(p.restart);
         push_code(symbol, p.zero);
         put(row, col, symbol, branch);
     }

@@ -1,5 +1,5 @@
-// Multiplies what kernels decode with up to ROWS rows of activations: a product that reads streams. Elements
-// of a row come in ascending order of columns, to one thread. Sums are in the order of sums.wgsl.
+// Multiplies the blocks of rows that kernels decode with up to ROWS rows of activations: a product that reads
+// streams. A row belongs to one thread. Sums are in the order of sums.wgsl.
 
 @group(0) @binding(4) var<storage, read> digits: array<vec4<u32>>;
 @group(0) @binding(6) var<storage, read> side: array<u32>;
@@ -15,17 +15,10 @@ struct Sink {
     product: ProductParameters,
 }
 
-struct Codes {
-    a: vec4<u32>,
-    b: vec4<u32>,
-}
-
 fn parameters() -> ProductParameters {
     return p.sink.product;
 }
 
-// Elements of a block of 32 columns, four in a word.
-var<private> pending: array<u32, 8>;
 // Sums of this range of blocks, and of the ranges before it.
 var<private> total: array<f32, ROWS>;
 var<private> before_total: array<f32, ROWS>;
@@ -47,26 +40,20 @@ fn end_range(row: u32) {
     split++;
 }
 
-fn put(row: u32, col: u32, symbol: u32, branch: u32) {
+fn put_block(row: u32, block: u32, gathered: Codes) {
     let m = p.sink.product.m;
-    if (col == 0u) {
+    if (block == 0u) {
         split = 0u;
         for (var r = 0u; r < ROWS; r++) { total[r] = 0.0; }
     }
-    var element = symbol;
-    if (LAG > 0u) { element = 2u * symbol + branch; }
-    let i = col % 32u;
-    pending[i / 4u] |= ((element - p.sink.base) & ((1u << BITS) - 1u)) << (8u * (i % 4u));
-    if (i < 31u && col + 1u < m.cols) { return; }
-    let block = col / 32u;
-    var codes = Codes(vec4<u32>(pending[0], pending[1], pending[2], pending[3]),
-                      vec4<u32>(pending[4], pending[5], pending[6], pending[7]));
+    // Elements of a stream that is bad may have more bits.
+    let mask = vec4<u32>(((1u << BITS) - 1u) * 0x01010101u);
+    var codes = Codes(gathered.a & mask, gathered.b & mask);
     // Codes of eight bits are less 128, so that they are signed.
     if (BITS == 8u) {
         codes.a ^= vec4<u32>(0x80808080u);
         codes.b ^= vec4<u32>(0x80808080u);
     }
-    for (var j = 0u; j < 8u; j++) { pending[j] = 0u; }
     var first = vec2<f32>(0.0, 0.0);
     var second = first;
     if (GRID != UNIFORM) { first = scales_of(m, row, block, 0u); }
@@ -76,7 +63,7 @@ fn put(row: u32, col: u32, symbol: u32, branch: u32) {
     }
     if (block + 1u < range_of(m.blocks, split).y) { return; }
     end_range(row);
-    if (col + 1u < m.cols) { return; }
+    if (block + 1u < m.blocks) { return; }
     while (split < SPLITS) { end_range(row); }
     let rows_in_use = active_rows[p.sink.product.which];
     if (row < p.sink.product.first || row >= p.sink.product.first + p.sink.product.count) { return; }

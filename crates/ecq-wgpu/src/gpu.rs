@@ -95,6 +95,13 @@ impl Gpu {
         self.limits.max_storage_buffers_per_shader_stage
     }
 
+    /// Returns the most threads of a workgroup in one direction, and the most bytes of its memory.
+    pub(crate) fn workgroup(&self) -> [usize; 2] {
+        let limits = &self.limits;
+        let threads = limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x);
+        [threads as usize, limits.max_compute_workgroup_storage_size as usize]
+    }
+
     /// Returns the most bytes of a buffer that a kernel reads.
     pub(crate) fn binding_bytes(&self) -> u64 {
         binding_bytes(&self.limits)

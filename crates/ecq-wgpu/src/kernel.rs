@@ -61,6 +61,7 @@ pub(crate) mod source {
     pub(crate) const PACK: &str = include_str!("../kernels/pack.wgsl");
     pub(crate) const ELEMENTS: &str = include_str!("../kernels/elements.wgsl");
     pub(crate) const SINK: &str = include_str!("../kernels/sink.wgsl");
+    pub(crate) const SINK_BLOCKS: &str = include_str!("../kernels/sink_blocks.wgsl");
     pub(crate) const SINK_PRODUCT: &str = include_str!("../kernels/sink_product.wgsl");
     pub(crate) const SINK_PACK: &str = include_str!("../kernels/sink_pack.wgsl");
     pub(crate) const SINK_BYTES: &str = include_str!("../kernels/sink_bytes.wgsl");

@@ -125,14 +125,15 @@ pub(crate) fn unpack_text(kind: MatrixKind) -> String {
 
 /// Writes `store_block`, which packs the bytes of a block.
 pub(crate) fn store_text(bits: usize) -> String {
-    let mut text = "fn store_block(at: u32) {\n".to_owned();
+    let mut text = "fn store_block(at: u32, codes: Codes) {\n".to_owned();
     let mut load = 0;
     for (width, shift) in planes(bits) {
         let (per_word, mask) = (8 / width, ((1u32 << width) - 1) * 0x0101_0101);
         for i in 0..width {
             let code = |k: usize| {
-                let at = i * per_word + k;
-                format!("(((pending[{at}] >> {shift}u) & {mask:#x}u) << {}u)", width * k)
+                let (at, half) = (i * per_word + k, ["a", "b"]);
+                let quad = format!("codes.{}[{}]", half[at / 4], at % 4);
+                format!("((({quad} >> {shift}u) & {mask:#x}u) << {}u)", width * k)
             };
             let all: Vec<String> = (0..per_word).map(code).collect();
             let _ = writeln!(text, "    words[at + {}u] = {};", (load + i) * TILE_ROWS, all.join(" | "));

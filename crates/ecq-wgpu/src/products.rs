@@ -20,8 +20,8 @@ fn block_bytes(values: bool) -> usize {
 }
 
 /// Numbers of rows of activations that share unpacked codes.
-pub(crate) const ROWS_PER_PASS: [usize; 4] = [1, 2, 4, 8];
-const MOST_PASS_ROWS: usize = 8;
+const ROWS_PER_PASS: [usize; 4] = [1, 2, 4, 8];
+pub(crate) const MOST_PASS_ROWS: usize = 8;
 /// Least number of rows of activations for tiles: a tile of floats has as many.
 const TILED_ROWS: usize = 32;
 /// Threads of a tile that have different rows of activations.

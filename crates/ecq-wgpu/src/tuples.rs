@@ -5,7 +5,7 @@ use crate::dispatch::Dispatch;
 use crate::gpu::Gpu;
 use crate::kernel::{Kernel, source};
 use crate::layout;
-use crate::products::{Product, ProductInput, pass_rows};
+use crate::products::{MOST_PASS_ROWS, Product, ProductInput, pass_rows};
 use crate::program::Resources;
 use crate::side::Side;
 use ecq_coding::tuples::{Shape, TILE_ROWS, TupleCode};
@@ -18,11 +18,13 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 
 /// The longest codewords whose table fits the workgroup memory that every adapter has, beside sums.
 const LONGEST_WIDTH: usize = 10;
-/// Most teams of 32 threads in a workgroup.
-const MOST_TEAMS: usize = 8;
-/// Tiles up to which words are read ahead. More workgroups hide the latency of memory themselves, and the
-/// cache does not hold the words of all of them (an H100: 4096 rows 20.3 to 15.3 us, 16384 rows 27 to 31).
-const MOST_TOUCHED_TILES: usize = 512;
+/// Teams of 32 threads in a workgroup, which every adapter has, and those of few tiles.
+const TEAMS: usize = 8;
+const TEAMS_OF_FEW_TILES: usize = 16;
+/// Tiles up to which more teams share a tile and read words ahead. More workgroups hide the latency of memory
+/// themselves, and the cache does not hold the words of all of them (an H100, one row: with reading ahead 4096
+/// rows 20.3 to 15.3 us, 16384 rows 27 to 31; with 16 teams 15.3 to 12.6 and 27.1 to 28.3).
+const FEW_TILES: usize = 512;
 /// Words behind a stream that a product may read: ahead of a lane's window, those of the groups of a batch,
 /// and those of the rows that lanes touch.
 pub(crate) const SLACK_WORDS: usize = 48 * 32;
@@ -238,6 +240,15 @@ impl TupleKind {
     }
 }
 
+/// Returns the most teams of a workgroup for a table of codewords of up to `width` bits.
+fn most_teams(gpu: &Gpu, width: usize, tiles: usize) -> usize {
+    // The table, and two sums for each row of the tile and of activations of a team.
+    let bytes = 4 * ((1 << width) + 2 * TEAMS_OF_FEW_TILES * TILE_ROWS * MOST_PASS_ROWS);
+    let [most_threads, most_bytes] = gpu.workgroup();
+    let fits = 32 * TEAMS_OF_FEW_TILES <= most_threads && bytes <= most_bytes;
+    if fits && tiles <= FEW_TILES { TEAMS_OF_FEW_TILES } else { TEAMS }
+}
+
 /// Returns the kernel that writes activations as integers for products with tuples.
 pub(crate) fn prepare_kernel(tuple: usize, values: bool) -> Kernel {
     let first_byte = usize::from(tuple < 4);
@@ -264,9 +275,9 @@ impl TupleStream {
             tuple: code.tuple(),
             width,
             trellis: code.even(),
-            teams: shape.segments().next_power_of_two().min(MOST_TEAMS),
+            teams: shape.segments().next_power_of_two().min(most_teams(gpu, width, shape.tiles())),
             whole_batches: true,
-            touches: shape.tiles() <= MOST_TOUCHED_TILES,
+            touches: shape.tiles() <= FEW_TILES,
             values: !gpu.report().dots,
         };
         kind.whole_batches = !kind.trellis || shape.segment_groups().is_multiple_of(kind.batch());

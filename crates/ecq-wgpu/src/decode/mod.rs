@@ -345,7 +345,7 @@ fn push(data: &mut Vec<u32>, words: impl IntoIterator<Item = u32>) -> u32 {
 /// Returns the kernel that packs codes of `code_bits` bits, or bytes (0), to `bits` bits.
 pub(crate) fn pack_kernel(bits: usize, lag: usize, code_bits: usize) -> Kernel {
     // Binding 3 is that of the tables of the kernels that decode.
-    let sources = [source::LEVELS, source::SINK, source::SINK_PACK, source::PACK];
+    let sources = [source::LEVELS, source::SINK, source::SINK_BLOCKS, source::SINK_PACK, source::PACK];
     let mut kernel = Kernel::new("pack", &sources, "rrw");
     kernel.generated = store_text(bits);
     kernel.constants = vec![("LAG", lag), ("BITS", bits), ("CODE_BITS", code_bits)];
@@ -382,10 +382,21 @@ impl StageText {
     fn kernel(&self, sink: Sink, kind: MatrixKind, lag: usize) -> Kernel {
         let (sources, access): (&[&'static str], &str) = match sink {
             Sink::Bytes => (&[source::SINK, source::SINK_BYTES], "rrww"),
-            Sink::Words { looked_up: false } => (&[source::SINK, source::SINK_PACK], "rrww"),
-            Sink::Words { looked_up: true } => (&[source::SINK, source::SINK_PACK], "rrwwr"),
+            Sink::Words { looked_up: false } => {
+                (&[source::SINK, source::SINK_BLOCKS, source::SINK_PACK], "rrww")
+            }
+            Sink::Words { looked_up: true } => {
+                (&[source::SINK, source::SINK_BLOCKS, source::SINK_PACK], "rrwwr")
+            }
             Sink::Product { .. } => {
-                (&[source::MATRIX, source::RESULTS, source::SUMS, source::SINK_PRODUCT], "rrrwrrrw")
+                let product = &[
+                    source::MATRIX,
+                    source::RESULTS,
+                    source::SUMS,
+                    source::SINK_BLOCKS,
+                    source::SINK_PRODUCT,
+                ];
+                (product, "rrrwrrrw")
             }
         };
         let mut kernel = Kernel::new(self.entry, &[sources, &[source::LEVELS, self.text]].concat(), access);

@@ -55,11 +55,11 @@ pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, levels: 
     let Levels { zero, restart, .. } = levels;
     let mut parameters = vec![rows, tile_rows, tile_cols, across, lanes as u32, places[0] % 16];
     parameters.extend([zero.into(), restart, starts, firsts, u32::from(!tables.ids.is_empty())]);
-    parameters.extend([row_classes, col_classes, class_tables, 0, tiles as u32]);
+    parameters.extend([row_classes, col_classes, class_tables, 0, tiles as u32, 0]);
     let stream = gpu.filled("the stream", &words_of(tensor.part(TensorPart::Stream)?))?;
     Ok(Stage {
         text,
-        weight: parameters.len() - 2,
+        weight: parameters.len() - 3,
         parameters,
         inputs: [stream, gpu.filled("the tables", &data)?],
         groups: groups_of(tiles),

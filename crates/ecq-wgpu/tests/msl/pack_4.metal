@@ -6,13 +6,14 @@ using metal::uint;
 
 struct _mslBufferSizes {
     uint size0;
-    uint size5;
+    uint size7;
 };
 
-typedef uint type_1[1];
-struct type_2 {
-    uint inner[8];
+struct Codes {
+    metal::uint4 a;
+    metal::uint4 b;
 };
+typedef uint type_2[1];
 struct type_5 {
     uint inner[1];
 };
@@ -36,48 +37,49 @@ constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
 constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
+constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 
 void store_block(
     uint at,
-    device type_1& words,
-    thread type_2& pending,
+    Codes codes,
+    device type_2& words,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e7 = pending.inner[0];
-    uint _e16 = pending.inner[1];
-    words[at + 0u] = (((_e7 >> 0u) & 252645135u) << 0u) | (((_e16 >> 0u) & 252645135u) << 4u);
-    uint _e30 = pending.inner[2];
-    uint _e39 = pending.inner[3];
-    words[at + 32u] = (((_e30 >> 0u) & 252645135u) << 0u) | (((_e39 >> 0u) & 252645135u) << 4u);
-    uint _e53 = pending.inner[4];
-    uint _e62 = pending.inner[5];
-    words[at + 64u] = (((_e53 >> 0u) & 252645135u) << 0u) | (((_e62 >> 0u) & 252645135u) << 4u);
-    uint _e76 = pending.inner[6];
-    uint _e85 = pending.inner[7];
-    words[at + 96u] = (((_e76 >> 0u) & 252645135u) << 0u) | (((_e85 >> 0u) & 252645135u) << 4u);
+    words[at + 0u] = (((codes.a.x >> 0u) & 252645135u) << 0u) | (((codes.a.y >> 0u) & 252645135u) << 4u);
+    words[at + 32u] = (((codes.a.z >> 0u) & 252645135u) << 0u) | (((codes.a.w >> 0u) & 252645135u) << 4u);
+    words[at + 64u] = (((codes.b.x >> 0u) & 252645135u) << 0u) | (((codes.b.y >> 0u) & 252645135u) << 4u);
+    words[at + 96u] = (((codes.b.z >> 0u) & 252645135u) << 0u) | (((codes.b.w >> 0u) & 252645135u) << 4u);
     return;
 }
 
-uint naga_mod(uint lhs, uint rhs) {
-    return lhs % metal::select(rhs, 1u, rhs == 0u);
+void begin_branches(
+    thread uint& until_restart
+) {
+    until_restart = 0u;
+    return;
 }
 
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
 }
 
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
 uint branch_bit(
-    uint col_1,
     uint restart,
     thread type_5& history,
-    thread uint& history_at
+    thread uint& history_at,
+    thread uint& until_restart
 ) {
     uint i = 0u;
     if (true) {
         return 0u;
     }
-    if (naga_mod(col_1, restart) == 0u) {
+    uint _e4 = until_restart;
+    if (_e4 == 0u) {
         bool loop_init = true;
         while(true) {
             if (!loop_init) {
@@ -96,13 +98,20 @@ uint branch_bit(
             }
         }
         history_at = 0u;
+        until_restart = restart;
     }
-    uint _e22 = history_at;
-    uint _e26 = history_at;
-    uint _e30 = history_at;
-    uint at_1 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
-    uint _e38 = history.inner[naga_div(at_1, 32u)];
-    return (_e38 >> naga_mod(at_1, 32u)) & 1u;
+    uint _e24 = until_restart;
+    until_restart = _e24 - 1u;
+    if (ONE_WORD) {
+        uint _e29 = history.inner[0];
+        return (_e29 >> 31u) & 1u;
+    }
+    uint _e35 = history_at;
+    uint _e39 = history_at;
+    uint _e43 = history_at;
+    uint at_1 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
+    uint _e51 = history.inner[naga_div(at_1, 32u)];
+    return (_e51 >> naga_mod(at_1, 32u)) & 1u;
 }
 
 void push_code(
@@ -114,87 +123,131 @@ void push_code(
     if (true) {
         return;
     }
-    uint _e5 = history_at;
-    uint _e9 = history.inner[naga_div(_e5, 32u)];
-    uint _e14 = history_at;
-    history.inner[naga_div(_e5, 32u)] = _e9 ^ (((symbol ^ zero) & 1u) << naga_mod(_e14, 32u));
-    uint _e21 = history_at;
-    uint _e26 = history_at;
-    history_at = ((_e26 + 1u) == 0u) ? 0u : (_e21 + 1u);
+    uint parity = (symbol ^ zero) & 1u;
+    if (ONE_WORD) {
+        uint _e11 = history.inner[0];
+        uint _e16 = history.inner[0];
+        history.inner[0] = (_e11 << 1u) | (parity ^ ((_e16 >> 31u) & 1u));
+        return;
+    }
+    uint _e25 = history_at;
+    uint _e29 = history.inner[naga_div(_e25, 32u)];
+    uint _e31 = history_at;
+    history.inner[naga_div(_e25, 32u)] = _e29 ^ (parity << naga_mod(_e31, 32u));
+    uint _e38 = history_at;
+    uint _e43 = history_at;
+    history_at = ((_e43 + 1u) == 0u) ? 0u : (_e38 + 1u);
+    return;
+}
+
+void push_quad(
+    uint last,
+    thread Codes& gathered
+) {
+    metal::uint4 _e5 = gathered.a;
+    uint _e10 = gathered.b.x;
+    gathered.a = metal::uint4(_e5.yzw, _e10);
+    metal::uint4 _e16 = gathered.b;
+    gathered.b = metal::uint4(_e16.yzw, last);
+    return;
+}
+
+void put_block(
+    uint row,
+    uint block,
+    Codes codes_1,
+    device type_2& words,
+    constant PackParameters& p,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e8 = p.sink.blocks;
+    store_block(((((naga_div(row, 32u) * _e8) + block) * BITS) * 32u) + naga_mod(row, 32u), codes_1, words, _buffer_sizes);
     return;
 }
 
 void put(
-    uint row,
-    uint col_2,
+    uint row_1,
+    uint col_1,
     uint symbol_1,
     uint branch,
-    device type_1& words,
-    thread type_2& pending,
+    device type_2& words,
+    thread uint& quad_,
+    thread Codes& gathered,
     constant PackParameters& p,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint element = {};
     bool local = {};
-    uint j = 0u;
+    bool local_1 = {};
+    uint i_1 = {};
     element = symbol_1;
     if (false) {
         element = (2u * symbol_1) + branch;
     }
-    uint i_1 = naga_mod(col_2, 32u);
-    uint _e15 = pending.inner[naga_div(i_1, 4u)];
-    uint _e16 = element;
-    uint _e20 = p.sink.base;
-    pending.inner[naga_div(i_1, 4u)] = _e15 | (((_e16 - _e20) & 255u) << (8u * naga_mod(i_1, 4u)));
-    if (!((i_1 == 31u))) {
-        uint _e40 = p.sink.cols;
-        local = (col_2 + 1u) == _e40;
+    uint _e11 = quad_;
+    uint _e14 = element;
+    uint _e18 = p.sink.base;
+    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
+    uint _e28 = p.sink.cols;
+    bool is_last = (col_1 + 1u) == _e28;
+    if (naga_mod(col_1, 4u) < 3u) {
+        local = !(is_last);
     } else {
-        local = true;
+        local = false;
     }
-    bool _e43 = local;
-    if (_e43) {
-        uint _e49 = p.sink.blocks;
-        store_block(((((naga_div(row, 32u) * _e49) + naga_div(col_2, 32u)) * BITS) * 32u) + naga_mod(row, 32u), words, pending, _buffer_sizes);
-        bool loop_init_1 = true;
-        while(true) {
-            if (!loop_init_1) {
-                uint _e71 = j;
-                j = _e71 + 1u;
-            }
-            loop_init_1 = false;
-            uint _e63 = j;
-            if (_e63 < 8u) {
-            } else {
-                break;
-            }
-            {
-                uint _e67 = j;
-                pending.inner[_e67] = 0u;
-            }
+    bool _e38 = local;
+    if (_e38) {
+        return;
+    }
+    uint _e40 = quad_;
+    push_quad(_e40 >> (8u * (3u - naga_mod(col_1, 4u))), gathered);
+    if (naga_mod(col_1, 32u) < 28u) {
+        local_1 = !(is_last);
+    } else {
+        local_1 = false;
+    }
+    bool _e56 = local_1;
+    if (_e56) {
+        return;
+    }
+    i_1 = naga_div(naga_mod(col_1, 32u), 4u);
+    bool loop_init_1 = true;
+    while(true) {
+        if (!loop_init_1) {
+            uint _e67 = i_1;
+            i_1 = _e67 + 1u;
         }
-        return;
-    } else {
-        return;
+        loop_init_1 = false;
+        uint _e62 = i_1;
+        if (_e62 < 7u) {
+        } else {
+            break;
+        }
+        {
+            push_quad(0u, gathered);
+        }
     }
+    Codes _e72 = gathered;
+    put_block(row_1, naga_div(col_1, 32u), _e72, words, p, _buffer_sizes);
+    return;
 }
 
 uint code_at(
-    uint row_1,
-    uint col_3,
+    uint row_2,
+    uint col_2,
     constant PackParameters& p,
-    device type_1 const& bytes,
+    device type_2 const& bytes,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint bits = {};
     uint _e5 = p.sink.stride;
-    uint start = row_1 * _e5;
+    uint start = row_2 * _e5;
     if (true) {
-        uint at_2 = start + col_3;
+        uint at_2 = start + col_2;
         uint _e13 = bytes[naga_div(at_2, 4u)];
         return (_e13 >> (8u * naga_mod(at_2, 4u))) & 255u;
     }
-    uint bit = (8u * naga_mod(start, 4u)) + (col_3 * CODE_BITS);
+    uint bit = (8u * naga_mod(start, 4u)) + (col_2 * CODE_BITS);
     uint word = naga_div(start, 4u) + naga_div(bit, 32u);
     uint _e35 = bytes[word];
     bits = _e35 >> naga_mod(bit, 32u);
@@ -211,20 +264,22 @@ struct packInput {
 };
 [[max_total_threads_per_threadgroup(64)]] kernel void pack(
   metal::uint3 id [[thread_position_in_grid]]
-, device type_1& words [[user(fake0)]]
+, device type_2& words [[user(fake0)]]
 , constant PackParameters& p [[user(fake0)]]
-, device type_1 const& bytes [[user(fake0)]]
+, device type_2 const& bytes [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    type_2 pending = {};
     type_5 history = {};
     uint history_at = {};
+    uint until_restart = {};
+    uint quad_ = {};
+    Codes gathered = {};
     uint first = 0u;
     uint end = {};
     uint col = {};
-    uint row_2 = id.x;
+    uint row_3 = id.x;
     uint _e4 = p.rows;
-    if (row_2 >= _e4) {
+    if (row_3 >= _e4) {
         return;
     }
     uint _e11 = p.sink.cols;
@@ -235,13 +290,14 @@ struct packInput {
         uint _e20 = end;
         end = metal::min(_e17 + 32u, _e20);
     }
+    begin_branches(until_restart);
     uint _e22 = first;
     col = _e22;
     bool loop_init_2 = true;
     while(true) {
         if (!loop_init_2) {
-            uint _e39 = col;
-            col = _e39 + 1u;
+            uint _e38 = col;
+            col = _e38 + 1u;
         }
         loop_init_2 = false;
         uint _e24 = col;
@@ -252,14 +308,13 @@ struct packInput {
         }
         {
             uint _e27 = col;
-            uint _e28 = code_at(row_2, _e27, p, bytes, _buffer_sizes);
-            uint _e29 = col;
-            uint _e32 = p.restart;
-            uint _e33 = branch_bit(_e29, _e32, history, history_at);
-            uint _e36 = p.zero;
-            push_code(_e28, _e36, history, history_at);
-            uint _e37 = col;
-            put(row_2, _e37, _e28, _e33, words, pending, p, _buffer_sizes);
+            uint _e28 = code_at(row_3, _e27, p, bytes, _buffer_sizes);
+            uint _e31 = p.restart;
+            uint _e32 = branch_bit(_e31, history, history_at, until_restart);
+            uint _e35 = p.zero;
+            push_code(_e28, _e35, history, history_at);
+            uint _e36 = col;
+            put(row_3, _e36, _e28, _e32, words, quad_, gathered, p, _buffer_sizes);
         }
     }
     return;

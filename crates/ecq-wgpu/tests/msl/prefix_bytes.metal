@@ -7,8 +7,8 @@ using metal::uint;
 struct _mslBufferSizes {
     uint size0;
     uint size2;
-    uint size5;
     uint size6;
+    uint size7;
 };
 
 typedef uint type_1[1];
@@ -49,6 +49,7 @@ constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
 constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
+constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint ENTRIES = 4096u;
 constant uint ESCAPE = 128u;
@@ -96,17 +97,25 @@ bool skips(
     return false;
 }
 
+void begin_branches(
+    thread uint& until_restart
+) {
+    until_restart = 0u;
+    return;
+}
+
 uint branch_bit(
-    uint col_1,
     uint restart,
     thread type_6& history,
-    thread uint& history_at
+    thread uint& history_at,
+    thread uint& until_restart
 ) {
     uint i_3 = 0u;
     if (true) {
         return 0u;
     }
-    if (naga_mod(col_1, restart) == 0u) {
+    uint _e4 = until_restart;
+    if (_e4 == 0u) {
         bool loop_init = true;
         while(true) {
             if (!loop_init) {
@@ -125,13 +134,20 @@ uint branch_bit(
             }
         }
         history_at = 0u;
+        until_restart = restart;
     }
-    uint _e22 = history_at;
-    uint _e26 = history_at;
-    uint _e30 = history_at;
-    uint at_2 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
-    uint _e38 = history.inner[naga_div(at_2, 32u)];
-    return (_e38 >> naga_mod(at_2, 32u)) & 1u;
+    uint _e24 = until_restart;
+    until_restart = _e24 - 1u;
+    if (ONE_WORD) {
+        uint _e29 = history.inner[0];
+        return (_e29 >> 31u) & 1u;
+    }
+    uint _e35 = history_at;
+    uint _e39 = history_at;
+    uint _e43 = history_at;
+    uint at_2 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
+    uint _e51 = history.inner[naga_div(at_2, 32u)];
+    return (_e51 >> naga_mod(at_2, 32u)) & 1u;
 }
 
 void push_code(
@@ -143,13 +159,20 @@ void push_code(
     if (true) {
         return;
     }
-    uint _e5 = history_at;
-    uint _e9 = history.inner[naga_div(_e5, 32u)];
-    uint _e14 = history_at;
-    history.inner[naga_div(_e5, 32u)] = _e9 ^ (((symbol_1 ^ zero) & 1u) << naga_mod(_e14, 32u));
-    uint _e21 = history_at;
-    uint _e26 = history_at;
-    history_at = ((_e26 + 1u) == 0u) ? 0u : (_e21 + 1u);
+    uint parity = (symbol_1 ^ zero) & 1u;
+    if (ONE_WORD) {
+        uint _e11 = history.inner[0];
+        uint _e16 = history.inner[0];
+        history.inner[0] = (_e11 << 1u) | (parity ^ ((_e16 >> 31u) & 1u));
+        return;
+    }
+    uint _e25 = history_at;
+    uint _e29 = history.inner[naga_div(_e25, 32u)];
+    uint _e31 = history_at;
+    history.inner[naga_div(_e25, 32u)] = _e29 ^ (parity << naga_mod(_e31, 32u));
+    uint _e38 = history_at;
+    uint _e43 = history_at;
+    history_at = ((_e43 + 1u) == 0u) ? 0u : (_e38 + 1u);
     return;
 }
 
@@ -173,6 +196,7 @@ void open(
     device type_1 const& stream,
     thread uint& low,
     thread uint& high,
+    thread uint& ahead,
     thread uint& at,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
@@ -182,6 +206,8 @@ void open(
     low = _e4;
     uint _e8 = stream_word(word + 1u, p, stream, _buffer_sizes);
     high = _e8;
+    uint _e12 = stream_word(word + 2u, p, stream, _buffer_sizes);
+    ahead = _e12;
     next_word = word + 2u;
     at = 8u * naga_mod(first_byte, 4u);
     return;
@@ -192,16 +218,11 @@ uint next_bits(
     thread uint& high,
     thread uint& at
 ) {
-    uint _e1 = at;
-    if (_e1 == 0u) {
-        uint _e5 = low;
-        return _e5;
-    }
-    uint _e7 = low;
-    uint _e9 = at;
-    uint _e12 = high;
-    uint _e15 = at;
-    return (_e7 >> _e9) | (_e12 << (32u - _e15));
+    uint _e1 = low;
+    uint _e3 = at;
+    uint _e6 = high;
+    uint _e11 = at;
+    return (_e1 >> _e3) | ((_e6 << 1u) << (31u - _e11));
 }
 
 void take(
@@ -210,6 +231,7 @@ void take(
     device type_1 const& stream,
     thread uint& low,
     thread uint& high,
+    thread uint& ahead,
     thread uint& at,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
@@ -217,20 +239,21 @@ void take(
     uint _e2 = at;
     at = _e2 + bits;
     uint _e5 = at;
-    if (_e5 >= 32u) {
-        uint _e9 = at;
-        at = _e9 - 32u;
-        uint _e14 = high;
-        low = _e14;
-        uint _e17 = next_word;
-        uint _e18 = stream_word(_e17, p, stream, _buffer_sizes);
-        high = _e18;
-        uint _e21 = next_word;
-        next_word = _e21 + 1u;
-        return;
-    } else {
-        return;
-    }
+    bool crossed = _e5 >= 32u;
+    uint _e9 = at;
+    at = _e9 & 31u;
+    uint _e14 = low;
+    uint _e16 = high;
+    low = crossed ? _e16 : _e14;
+    uint _e20 = high;
+    uint _e22 = ahead;
+    high = crossed ? _e22 : _e20;
+    uint _e25 = next_word;
+    next_word = _e25 + (crossed ? 1u : 0u);
+    uint _e32 = next_word;
+    uint _e33 = stream_word(_e32, p, stream, _buffer_sizes);
+    ahead = _e33;
+    return;
 }
 
 uint next_tuple(
@@ -240,6 +263,7 @@ uint next_tuple(
     device type_1 const& stream,
     thread uint& low,
     thread uint& high,
+    thread uint& ahead,
     thread uint& at,
     thread uint& next_word,
     thread bool& bad,
@@ -254,7 +278,7 @@ uint next_tuple(
         if (length == NO_CODEWORD) {
             bad = true;
         }
-        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, at, next_word, _buffer_sizes);
+        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, ahead, at, next_word, _buffer_sizes);
         bool loop_init_1 = true;
         while(true) {
             if (!loop_init_1) {
@@ -276,7 +300,7 @@ uint next_tuple(
                     bad = true;
                 }
                 uint _e42 = p.raw_bits;
-                take(_e42, p, stream, low, high, at, next_word, _buffer_sizes);
+                take(_e42, p, stream, low, high, ahead, at, next_word, _buffer_sizes);
                 uint _e43 = symbols;
                 uint _e45 = i_5;
                 symbols = _e43 | (symbol_2 << (8u * _e45));
@@ -285,7 +309,7 @@ uint next_tuple(
         uint _e52 = symbols;
         return _e52;
     }
-    take(length, p, stream, low, high, at, next_word, _buffer_sizes);
+    take(length, p, stream, low, high, ahead, at, next_word, _buffer_sizes);
     if (true) {
         return entry;
     }
@@ -307,8 +331,10 @@ struct decode_prefixInput {
 ) {
     type_6 history = {};
     uint history_at = {};
+    uint until_restart = {};
     uint low = {};
     uint high = {};
+    uint ahead = {};
     uint at = {};
     uint next_word = {};
     bool bad = {};
@@ -359,7 +385,7 @@ struct decode_prefixInput {
     uint _e103 = p.ids;
     uint _e106 = data[_e103 + _e21];
     uint table_1 = _e106 * ENTRIES;
-    open(begin, p, stream, low, high, at, next_word, _buffer_sizes);
+    open(begin, p, stream, low, high, ahead, at, next_word, _buffer_sizes);
     if (true) {
         if (lane >= rows_1) {
             return;
@@ -368,9 +394,9 @@ struct decode_prefixInput {
         bool loop_init_2 = true;
         while(true) {
             if (!loop_init_2) {
-                uint _e157 = row;
-                uint _e160 = p.lanes;
-                row = _e157 + _e160;
+                uint _e153 = row;
+                uint _e156 = p.lanes;
+                row = _e153 + _e156;
             }
             loop_init_2 = false;
             uint _e112 = row;
@@ -379,12 +405,13 @@ struct decode_prefixInput {
                 break;
             }
             {
+                begin_branches(until_restart);
                 c = 0u;
                 bool loop_init_3 = true;
                 while(true) {
                     if (!loop_init_3) {
-                        uint _e154 = c;
-                        c = _e154 + TUPLE;
+                        uint _e150 = c;
+                        c = _e150 + TUPLE;
                     }
                     loop_init_3 = false;
                     uint _e116 = c;
@@ -393,13 +420,13 @@ struct decode_prefixInput {
                         break;
                     }
                     {
-                        uint _e118 = next_tuple(table_1, data, p, stream, low, high, at, next_word, bad, _buffer_sizes);
+                        uint _e118 = next_tuple(table_1, data, p, stream, low, high, ahead, at, next_word, bad, _buffer_sizes);
                         i = 0u;
                         bool loop_init_4 = true;
                         while(true) {
                             if (!loop_init_4) {
-                                uint _e152 = i;
-                                i = _e152 + 1u;
+                                uint _e148 = i;
+                                i = _e148 + 1u;
                             }
                             loop_init_4 = false;
                             uint _e121 = i;
@@ -415,16 +442,14 @@ struct decode_prefixInput {
                                 }
                                 uint _e129 = i;
                                 uint symbol_3 = (_e118 >> (8u * _e129)) & 255u;
-                                uint _e134 = c;
-                                uint _e136 = i;
-                                uint _e140 = p.restart;
-                                uint _e141 = branch_bit((col0_ + _e134) + _e136, _e140, history, history_at);
-                                uint _e144 = p.zero;
-                                push_code(symbol_3, _e144, history, history_at);
-                                uint _e145 = row;
-                                uint _e147 = c;
-                                uint _e149 = i;
-                                put(row0_ + _e145, (col0_ + _e147) + _e149, symbol_3, _e141, p, bytes, _buffer_sizes);
+                                uint _e136 = p.restart;
+                                uint _e137 = branch_bit(_e136, history, history_at, until_restart);
+                                uint _e140 = p.zero;
+                                push_code(symbol_3, _e140, history, history_at);
+                                uint _e141 = row;
+                                uint _e143 = c;
+                                uint _e145 = i;
+                                put(row0_ + _e141, (col0_ + _e143) + _e145, symbol_3, _e137, p, bytes, _buffer_sizes);
                             }
                         }
                     }
@@ -440,68 +465,68 @@ struct decode_prefixInput {
         bool loop_init_5 = true;
         while(true) {
             if (!loop_init_5) {
-                uint _e196 = t;
-                uint _e199 = p.lanes;
-                t = _e196 + _e199;
+                uint _e192 = t;
+                uint _e195 = p.lanes;
+                t = _e192 + _e195;
             }
             loop_init_5 = false;
-            uint _e165 = t;
-            if (_e165 < tuples) {
+            uint _e161 = t;
+            if (_e161 < tuples) {
             } else {
                 break;
             }
             {
-                uint _e167 = next_tuple(table_1, data, p, stream, low, high, at, next_word, bad, _buffer_sizes);
-                uint _e168 = t;
-                uint c_1 = naga_mod(_e168, per_row) * TUPLE;
+                uint _e163 = next_tuple(table_1, data, p, stream, low, high, ahead, at, next_word, bad, _buffer_sizes);
+                uint _e164 = t;
+                uint c_1 = naga_mod(_e164, per_row) * TUPLE;
                 i_1 = 0u;
                 bool loop_init_6 = true;
                 while(true) {
                     if (!loop_init_6) {
-                        uint _e194 = i_1;
-                        i_1 = _e194 + 1u;
+                        uint _e190 = i_1;
+                        i_1 = _e190 + 1u;
                     }
                     loop_init_6 = false;
-                    uint _e174 = i_1;
-                    if (_e174 < TUPLE) {
+                    uint _e170 = i_1;
+                    if (_e170 < TUPLE) {
                     } else {
                         break;
                     }
                     {
-                        uint _e177 = i_1;
-                        if ((c_1 + _e177) >= cols) {
+                        uint _e173 = i_1;
+                        if ((c_1 + _e173) >= cols) {
                             break;
                         }
-                        uint _e180 = t;
-                        uint _e184 = i_1;
-                        uint _e187 = i_1;
-                        put(row0_ + naga_div(_e180, per_row), (col0_ + c_1) + _e184, (_e167 >> (8u * _e187)) & 255u, 0u, p, bytes, _buffer_sizes);
+                        uint _e176 = t;
+                        uint _e180 = i_1;
+                        uint _e183 = i_1;
+                        put(row0_ + naga_div(_e176, per_row), (col0_ + c_1) + _e180, (_e163 >> (8u * _e183)) & 255u, 0u, p, bytes, _buffer_sizes);
                     }
                 }
             }
         }
     }
-    uint _e203 = next_word;
-    uint _e208 = at;
-    uint used = (32u * (_e203 - 2u)) + _e208;
+    uint _e199 = next_word;
+    uint _e204 = at;
+    uint used = (32u * (_e199 - 2u)) + _e204;
     uint left = (8u * end) - used;
-    bool _e214 = bad;
-    if (!(_e214)) {
+    bool _e210 = bad;
+    if (!(_e210)) {
         local = left >= 8u;
     } else {
         local = true;
     }
-    bool _e221 = local;
-    if (!(_e221)) {
-        uint _e225 = next_bits(low, high, at);
-        local_1 = (_e225 & ((1u << left) - 1u)) != 0u;
+    bool _e217 = local;
+    if (!(_e217)) {
+        uint _e221 = next_bits(low, high, at);
+        local_1 = (_e221 & ((1u << left) - 1u)) != 0u;
     } else {
         local_1 = true;
     }
-    bool _e234 = local_1;
-    if (_e234) {
-        uint _e239 = p.weight;
-        metal::atomic_store_explicit(&report[1], _e239, metal::memory_order_relaxed);
+    bool _e230 = local_1;
+    if (_e230) {
+        uint _e235 = p.weight;
+        metal::atomic_store_explicit(&report[1], _e235, metal::memory_order_relaxed);
         metal::atomic_store_explicit(&report[0], BAD_STREAM, metal::memory_order_relaxed);
         return;
     } else {

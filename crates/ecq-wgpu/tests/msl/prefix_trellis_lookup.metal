@@ -6,16 +6,17 @@ using metal::uint;
 
 struct _mslBufferSizes {
     uint size0;
-    uint size2;
-    uint size7;
-    uint size8;
+    uint size1;
     uint size9;
+    uint size10;
+    uint size11;
 };
 
-typedef uint type_1[1];
-struct type_2 {
-    uint inner[8];
+struct Codes {
+    metal::uint4 a;
+    metal::uint4 b;
 };
+typedef uint type_2[1];
 struct Sink {
     uint cols;
     uint blocks;
@@ -41,10 +42,10 @@ struct PrefixParameters {
     uint words;
     uint weight;
 };
-struct type_6 {
+struct type_5 {
     uint inner[1];
 };
-typedef metal::atomic_uint type_8[1];
+typedef metal::atomic_uint type_7[1];
 constant uint LAG = 12u;
 constant uint TUPLE = 4u;
 constant uint ROWS_ORDER = 1u;
@@ -54,6 +55,7 @@ constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
 constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
+constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint ENTRIES = 4096u;
 constant uint ESCAPE = 128u;
@@ -62,29 +64,13 @@ constant uint BAD_STREAM = 3u;
 
 void store_block(
     uint at,
-    device type_1& words,
-    thread type_2& pending,
+    Codes codes,
+    device type_2& words,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e7 = pending.inner[0];
-    uint _e16 = pending.inner[1];
-    uint _e26 = pending.inner[2];
-    uint _e36 = pending.inner[3];
-    words[at + 0u] = (((((_e7 >> 0u) & 50529027u) << 0u) | (((_e16 >> 0u) & 50529027u) << 2u)) | (((_e26 >> 0u) & 50529027u) << 4u)) | (((_e36 >> 0u) & 50529027u) << 6u);
-    uint _e50 = pending.inner[4];
-    uint _e59 = pending.inner[5];
-    uint _e69 = pending.inner[6];
-    uint _e79 = pending.inner[7];
-    words[at + 32u] = (((((_e50 >> 0u) & 50529027u) << 0u) | (((_e59 >> 0u) & 50529027u) << 2u)) | (((_e69 >> 0u) & 50529027u) << 4u)) | (((_e79 >> 0u) & 50529027u) << 6u);
-    uint _e93 = pending.inner[0];
-    uint _e102 = pending.inner[1];
-    uint _e112 = pending.inner[2];
-    uint _e122 = pending.inner[3];
-    uint _e132 = pending.inner[4];
-    uint _e142 = pending.inner[5];
-    uint _e152 = pending.inner[6];
-    uint _e162 = pending.inner[7];
-    words[at + 64u] = (((((((((_e93 >> 2u) & 16843009u) << 0u) | (((_e102 >> 2u) & 16843009u) << 1u)) | (((_e112 >> 2u) & 16843009u) << 2u)) | (((_e122 >> 2u) & 16843009u) << 3u)) | (((_e132 >> 2u) & 16843009u) << 4u)) | (((_e142 >> 2u) & 16843009u) << 5u)) | (((_e152 >> 2u) & 16843009u) << 6u)) | (((_e162 >> 2u) & 16843009u) << 7u);
+    words[at + 0u] = (((((codes.a.x >> 0u) & 50529027u) << 0u) | (((codes.a.y >> 0u) & 50529027u) << 2u)) | (((codes.a.z >> 0u) & 50529027u) << 4u)) | (((codes.a.w >> 0u) & 50529027u) << 6u);
+    words[at + 32u] = (((((codes.b.x >> 0u) & 50529027u) << 0u) | (((codes.b.y >> 0u) & 50529027u) << 2u)) | (((codes.b.z >> 0u) & 50529027u) << 4u)) | (((codes.b.w >> 0u) & 50529027u) << 6u);
+    words[at + 64u] = (((((((((codes.a.x >> 2u) & 16843009u) << 0u) | (((codes.a.y >> 2u) & 16843009u) << 1u)) | (((codes.a.z >> 2u) & 16843009u) << 2u)) | (((codes.a.w >> 2u) & 16843009u) << 3u)) | (((codes.b.x >> 2u) & 16843009u) << 4u)) | (((codes.b.y >> 2u) & 16843009u) << 5u)) | (((codes.b.z >> 2u) & 16843009u) << 6u)) | (((codes.b.w >> 2u) & 16843009u) << 7u);
     return;
 }
 
@@ -94,7 +80,7 @@ uint naga_div(uint lhs, uint rhs) {
 
 uint tile_number(
     uint i_2,
-    device type_1 const& looked_up,
+    device type_2 const& looked_up,
     constant metal::uint4& active_rows,
     constant PrefixParameters& p,
     constant _mslBufferSizes& _buffer_sizes
@@ -108,63 +94,100 @@ uint tile_number(
     return naga_div(_e8, _e11);
 }
 
+void push_quad(
+    uint last,
+    thread Codes& gathered
+) {
+    metal::uint4 _e5 = gathered.a;
+    uint _e10 = gathered.b.x;
+    gathered.a = metal::uint4(_e5.yzw, _e10);
+    metal::uint4 _e16 = gathered.b;
+    gathered.b = metal::uint4(_e16.yzw, last);
+    return;
+}
+
 uint naga_mod(uint lhs, uint rhs) {
     return lhs % metal::select(rhs, 1u, rhs == 0u);
 }
 
-void put(
+void put_block(
     uint row_1,
+    uint block,
+    Codes codes_1,
+    device type_2& words,
+    constant PrefixParameters& p,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e8 = p.sink.blocks;
+    store_block(((((naga_div(row_1, 32u) * _e8) + block) * BITS) * 32u) + naga_mod(row_1, 32u), codes_1, words, _buffer_sizes);
+    return;
+}
+
+void put(
+    uint row_2,
     uint col,
     uint symbol,
     uint branch,
-    device type_1& words,
-    thread type_2& pending,
+    device type_2& words,
     constant PrefixParameters& p,
+    thread uint& quad_,
+    thread Codes& gathered,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint element = {};
     bool local_2 = {};
-    uint j = 0u;
+    bool local_3 = {};
+    uint i_3 = {};
     element = symbol;
     if (true) {
         element = (2u * symbol) + branch;
     }
-    uint i_6 = naga_mod(col, 32u);
-    uint _e15 = pending.inner[naga_div(i_6, 4u)];
-    uint _e16 = element;
-    uint _e20 = p.sink.base;
-    pending.inner[naga_div(i_6, 4u)] = _e15 | (((_e16 - _e20) & 255u) << (8u * naga_mod(i_6, 4u)));
-    if (!((i_6 == 31u))) {
-        uint _e40 = p.sink.cols;
-        local_2 = (col + 1u) == _e40;
+    uint _e11 = quad_;
+    uint _e14 = element;
+    uint _e18 = p.sink.base;
+    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
+    uint _e28 = p.sink.cols;
+    bool is_last = (col + 1u) == _e28;
+    if (naga_mod(col, 4u) < 3u) {
+        local_2 = !(is_last);
     } else {
-        local_2 = true;
+        local_2 = false;
     }
-    bool _e43 = local_2;
-    if (_e43) {
-        uint _e49 = p.sink.blocks;
-        store_block(((((naga_div(row_1, 32u) * _e49) + naga_div(col, 32u)) * BITS) * 32u) + naga_mod(row_1, 32u), words, pending, _buffer_sizes);
-        bool loop_init = true;
-        while(true) {
-            if (!loop_init) {
-                uint _e71 = j;
-                j = _e71 + 1u;
-            }
-            loop_init = false;
-            uint _e63 = j;
-            if (_e63 < 8u) {
-            } else {
-                break;
-            }
-            {
-                uint _e67 = j;
-                pending.inner[_e67] = 0u;
-            }
+    bool _e38 = local_2;
+    if (_e38) {
+        return;
+    }
+    uint _e40 = quad_;
+    push_quad(_e40 >> (8u * (3u - naga_mod(col, 4u))), gathered);
+    if (naga_mod(col, 32u) < 28u) {
+        local_3 = !(is_last);
+    } else {
+        local_3 = false;
+    }
+    bool _e56 = local_3;
+    if (_e56) {
+        return;
+    }
+    i_3 = naga_div(naga_mod(col, 32u), 4u);
+    bool loop_init = true;
+    while(true) {
+        if (!loop_init) {
+            uint _e67 = i_3;
+            i_3 = _e67 + 1u;
         }
-        return;
-    } else {
-        return;
+        loop_init = false;
+        uint _e62 = i_3;
+        if (_e62 < 7u) {
+        } else {
+            break;
+        }
+        {
+            push_quad(0u, gathered);
+        }
     }
+    Codes _e72 = gathered;
+    put_block(row_2, naga_div(col, 32u), _e72, words, p, _buffer_sizes);
+    return;
 }
 
 bool skips(
@@ -174,83 +197,106 @@ bool skips(
     return false;
 }
 
-uint branch_bit(
-    uint col_1,
-    uint restart,
-    thread type_6& history,
-    thread uint& history_at
+void begin_branches(
+    thread uint& until_restart
 ) {
-    uint i_3 = 0u;
+    until_restart = 0u;
+    return;
+}
+
+uint branch_bit(
+    uint restart,
+    thread type_5& history,
+    thread uint& history_at,
+    thread uint& until_restart
+) {
+    uint i_4 = 0u;
     if (false) {
         return 0u;
     }
-    if (naga_mod(col_1, restart) == 0u) {
+    uint _e4 = until_restart;
+    if (_e4 == 0u) {
         bool loop_init_1 = true;
         while(true) {
             if (!loop_init_1) {
-                uint _e17 = i_3;
-                i_3 = _e17 + 1u;
+                uint _e17 = i_4;
+                i_4 = _e17 + 1u;
             }
             loop_init_1 = false;
-            uint _e9 = i_3;
+            uint _e9 = i_4;
             if (_e9 < HISTORY_WORDS) {
             } else {
                 break;
             }
             {
-                uint _e13 = i_3;
+                uint _e13 = i_4;
                 history.inner[_e13] = 0u;
             }
         }
         history_at = 0u;
+        until_restart = restart;
     }
-    uint _e22 = history_at;
-    uint _e26 = history_at;
-    uint _e30 = history_at;
-    uint at_2 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
-    uint _e38 = history.inner[naga_div(at_2, 32u)];
-    return (_e38 >> naga_mod(at_2, 32u)) & 1u;
+    uint _e24 = until_restart;
+    until_restart = _e24 - 1u;
+    if (ONE_WORD) {
+        uint _e29 = history.inner[0];
+        return (_e29 >> 11u) & 1u;
+    }
+    uint _e35 = history_at;
+    uint _e39 = history_at;
+    uint _e43 = history_at;
+    uint at_2 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
+    uint _e51 = history.inner[naga_div(at_2, 32u)];
+    return (_e51 >> naga_mod(at_2, 32u)) & 1u;
 }
 
 void push_code(
     uint symbol_1,
     uint zero,
-    thread type_6& history,
+    thread type_5& history,
     thread uint& history_at
 ) {
     if (false) {
         return;
     }
-    uint _e5 = history_at;
-    uint _e9 = history.inner[naga_div(_e5, 32u)];
-    uint _e14 = history_at;
-    history.inner[naga_div(_e5, 32u)] = _e9 ^ (((symbol_1 ^ zero) & 1u) << naga_mod(_e14, 32u));
-    uint _e21 = history_at;
-    uint _e26 = history_at;
-    history_at = ((_e26 + 1u) == 24u) ? 0u : (_e21 + 1u);
+    uint parity = (symbol_1 ^ zero) & 1u;
+    if (ONE_WORD) {
+        uint _e11 = history.inner[0];
+        uint _e16 = history.inner[0];
+        history.inner[0] = (_e11 << 1u) | (parity ^ ((_e16 >> 23u) & 1u));
+        return;
+    }
+    uint _e25 = history_at;
+    uint _e29 = history.inner[naga_div(_e25, 32u)];
+    uint _e31 = history_at;
+    history.inner[naga_div(_e25, 32u)] = _e29 ^ (parity << naga_mod(_e31, 32u));
+    uint _e38 = history_at;
+    uint _e43 = history_at;
+    history_at = ((_e43 + 1u) == 24u) ? 0u : (_e38 + 1u);
     return;
 }
 
 uint stream_word(
-    uint i_4,
+    uint i_5,
     constant PrefixParameters& p,
-    device type_1 const& stream,
+    device type_2 const& stream,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e3 = p.words;
-    if (i_4 >= _e3) {
+    if (i_5 >= _e3) {
         return 0u;
     }
-    uint _e8 = stream[i_4];
+    uint _e8 = stream[i_5];
     return _e8;
 }
 
 void open(
     uint first_byte,
     constant PrefixParameters& p,
-    device type_1 const& stream,
+    device type_2 const& stream,
     thread uint& low,
     thread uint& high,
+    thread uint& ahead,
     thread uint& at_1,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
@@ -260,6 +306,8 @@ void open(
     low = _e4;
     uint _e8 = stream_word(word + 1u, p, stream, _buffer_sizes);
     high = _e8;
+    uint _e12 = stream_word(word + 2u, p, stream, _buffer_sizes);
+    ahead = _e12;
     next_word = word + 2u;
     at_1 = 8u * naga_mod(first_byte, 4u);
     return;
@@ -270,24 +318,20 @@ uint next_bits(
     thread uint& high,
     thread uint& at_1
 ) {
-    uint _e1 = at_1;
-    if (_e1 == 0u) {
-        uint _e5 = low;
-        return _e5;
-    }
-    uint _e7 = low;
-    uint _e9 = at_1;
-    uint _e12 = high;
-    uint _e15 = at_1;
-    return (_e7 >> _e9) | (_e12 << (32u - _e15));
+    uint _e1 = low;
+    uint _e3 = at_1;
+    uint _e6 = high;
+    uint _e11 = at_1;
+    return (_e1 >> _e3) | ((_e6 << 1u) << (31u - _e11));
 }
 
 void take(
     uint bits,
     constant PrefixParameters& p,
-    device type_1 const& stream,
+    device type_2 const& stream,
     thread uint& low,
     thread uint& high,
+    thread uint& ahead,
     thread uint& at_1,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
@@ -295,36 +339,38 @@ void take(
     uint _e2 = at_1;
     at_1 = _e2 + bits;
     uint _e5 = at_1;
-    if (_e5 >= 32u) {
-        uint _e9 = at_1;
-        at_1 = _e9 - 32u;
-        uint _e14 = high;
-        low = _e14;
-        uint _e17 = next_word;
-        uint _e18 = stream_word(_e17, p, stream, _buffer_sizes);
-        high = _e18;
-        uint _e21 = next_word;
-        next_word = _e21 + 1u;
-        return;
-    } else {
-        return;
-    }
+    bool crossed = _e5 >= 32u;
+    uint _e9 = at_1;
+    at_1 = _e9 & 31u;
+    uint _e14 = low;
+    uint _e16 = high;
+    low = crossed ? _e16 : _e14;
+    uint _e20 = high;
+    uint _e22 = ahead;
+    high = crossed ? _e22 : _e20;
+    uint _e25 = next_word;
+    next_word = _e25 + (crossed ? 1u : 0u);
+    uint _e32 = next_word;
+    uint _e33 = stream_word(_e32, p, stream, _buffer_sizes);
+    ahead = _e33;
+    return;
 }
 
 uint next_tuple(
     uint table,
     constant PrefixParameters& p,
-    device type_1 const& stream,
-    device type_1 const& data,
+    device type_2 const& stream,
+    device type_2 const& data,
     thread uint& low,
     thread uint& high,
+    thread uint& ahead,
     thread uint& at_1,
     thread uint& next_word,
     thread bool& bad,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint symbols = 0u;
-    uint i_5 = 0u;
+    uint i_6 = 0u;
     uint _e2 = next_bits(low, high, at_1);
     uint entry = data[table + (_e2 & 4095u)];
     uint length = entry >> 24u;
@@ -332,15 +378,15 @@ uint next_tuple(
         if (length == NO_CODEWORD) {
             bad = true;
         }
-        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, at_1, next_word, _buffer_sizes);
+        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, ahead, at_1, next_word, _buffer_sizes);
         bool loop_init_2 = true;
         while(true) {
             if (!loop_init_2) {
-                uint _e50 = i_5;
-                i_5 = _e50 + 1u;
+                uint _e50 = i_6;
+                i_6 = _e50 + 1u;
             }
             loop_init_2 = false;
-            uint _e22 = i_5;
+            uint _e22 = i_6;
             if (_e22 < TUPLE) {
             } else {
                 break;
@@ -354,16 +400,16 @@ uint next_tuple(
                     bad = true;
                 }
                 uint _e42 = p.raw_bits;
-                take(_e42, p, stream, low, high, at_1, next_word, _buffer_sizes);
+                take(_e42, p, stream, low, high, ahead, at_1, next_word, _buffer_sizes);
                 uint _e43 = symbols;
-                uint _e45 = i_5;
+                uint _e45 = i_6;
                 symbols = _e43 | (symbol_2 << (8u * _e45));
             }
         }
         uint _e52 = symbols;
         return _e52;
     }
-    take(length, p, stream, low, high, at_1, next_word, _buffer_sizes);
+    take(length, p, stream, low, high, ahead, at_1, next_word, _buffer_sizes);
     if (false) {
         return entry;
     }
@@ -376,20 +422,23 @@ struct decode_prefixInput {
 [[max_total_threads_per_threadgroup(64)]] kernel void decode_prefix(
   metal::uint3 id [[thread_position_in_grid]]
 , metal::uint3 groups [[threadgroups_per_grid]]
-, device type_1& words [[user(fake0)]]
-, device type_1 const& looked_up [[user(fake0)]]
+, device type_2& words [[user(fake0)]]
+, device type_2 const& looked_up [[user(fake0)]]
 , constant metal::uint4& active_rows [[user(fake0)]]
 , constant PrefixParameters& p [[user(fake0)]]
-, device type_1 const& stream [[user(fake0)]]
-, device type_1 const& data [[user(fake0)]]
-, device type_8& report [[user(fake0)]]
+, device type_2 const& stream [[user(fake0)]]
+, device type_2 const& data [[user(fake0)]]
+, device type_7& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    type_2 pending = {};
-    type_6 history = {};
+    uint quad_ = {};
+    Codes gathered = {};
+    type_5 history = {};
     uint history_at = {};
+    uint until_restart = {};
     uint low = {};
     uint high = {};
+    uint ahead = {};
     uint at_1 = {};
     uint next_word = {};
     bool bad = {};
@@ -440,7 +489,7 @@ struct decode_prefixInput {
     uint _e103 = p.ids;
     uint _e106 = data[_e103 + _e21];
     uint table_1 = _e106 * ENTRIES;
-    open(begin, p, stream, low, high, at_1, next_word, _buffer_sizes);
+    open(begin, p, stream, low, high, ahead, at_1, next_word, _buffer_sizes);
     if (true) {
         if (lane >= rows_1) {
             return;
@@ -449,9 +498,9 @@ struct decode_prefixInput {
         bool loop_init_3 = true;
         while(true) {
             if (!loop_init_3) {
-                uint _e157 = row;
-                uint _e160 = p.lanes;
-                row = _e157 + _e160;
+                uint _e153 = row;
+                uint _e156 = p.lanes;
+                row = _e153 + _e156;
             }
             loop_init_3 = false;
             uint _e112 = row;
@@ -460,12 +509,13 @@ struct decode_prefixInput {
                 break;
             }
             {
+                begin_branches(until_restart);
                 c = 0u;
                 bool loop_init_4 = true;
                 while(true) {
                     if (!loop_init_4) {
-                        uint _e154 = c;
-                        c = _e154 + TUPLE;
+                        uint _e150 = c;
+                        c = _e150 + TUPLE;
                     }
                     loop_init_4 = false;
                     uint _e116 = c;
@@ -474,13 +524,13 @@ struct decode_prefixInput {
                         break;
                     }
                     {
-                        uint _e118 = next_tuple(table_1, p, stream, data, low, high, at_1, next_word, bad, _buffer_sizes);
+                        uint _e118 = next_tuple(table_1, p, stream, data, low, high, ahead, at_1, next_word, bad, _buffer_sizes);
                         i = 0u;
                         bool loop_init_5 = true;
                         while(true) {
                             if (!loop_init_5) {
-                                uint _e152 = i;
-                                i = _e152 + 1u;
+                                uint _e148 = i;
+                                i = _e148 + 1u;
                             }
                             loop_init_5 = false;
                             uint _e121 = i;
@@ -496,16 +546,14 @@ struct decode_prefixInput {
                                 }
                                 uint _e129 = i;
                                 uint symbol_3 = (_e118 >> (8u * _e129)) & 255u;
-                                uint _e134 = c;
-                                uint _e136 = i;
-                                uint _e140 = p.restart;
-                                uint _e141 = branch_bit((col0_ + _e134) + _e136, _e140, history, history_at);
-                                uint _e144 = p.zero;
-                                push_code(symbol_3, _e144, history, history_at);
-                                uint _e145 = row;
-                                uint _e147 = c;
-                                uint _e149 = i;
-                                put(row0_ + _e145, (col0_ + _e147) + _e149, symbol_3, _e141, words, pending, p, _buffer_sizes);
+                                uint _e136 = p.restart;
+                                uint _e137 = branch_bit(_e136, history, history_at, until_restart);
+                                uint _e140 = p.zero;
+                                push_code(symbol_3, _e140, history, history_at);
+                                uint _e141 = row;
+                                uint _e143 = c;
+                                uint _e145 = i;
+                                put(row0_ + _e141, (col0_ + _e143) + _e145, symbol_3, _e137, words, p, quad_, gathered, _buffer_sizes);
                             }
                         }
                     }
@@ -521,68 +569,68 @@ struct decode_prefixInput {
         bool loop_init_6 = true;
         while(true) {
             if (!loop_init_6) {
-                uint _e196 = t;
-                uint _e199 = p.lanes;
-                t = _e196 + _e199;
+                uint _e192 = t;
+                uint _e195 = p.lanes;
+                t = _e192 + _e195;
             }
             loop_init_6 = false;
-            uint _e165 = t;
-            if (_e165 < tuples) {
+            uint _e161 = t;
+            if (_e161 < tuples) {
             } else {
                 break;
             }
             {
-                uint _e167 = next_tuple(table_1, p, stream, data, low, high, at_1, next_word, bad, _buffer_sizes);
-                uint _e168 = t;
-                uint c_1 = naga_mod(_e168, per_row) * TUPLE;
+                uint _e163 = next_tuple(table_1, p, stream, data, low, high, ahead, at_1, next_word, bad, _buffer_sizes);
+                uint _e164 = t;
+                uint c_1 = naga_mod(_e164, per_row) * TUPLE;
                 i_1 = 0u;
                 bool loop_init_7 = true;
                 while(true) {
                     if (!loop_init_7) {
-                        uint _e194 = i_1;
-                        i_1 = _e194 + 1u;
+                        uint _e190 = i_1;
+                        i_1 = _e190 + 1u;
                     }
                     loop_init_7 = false;
-                    uint _e174 = i_1;
-                    if (_e174 < TUPLE) {
+                    uint _e170 = i_1;
+                    if (_e170 < TUPLE) {
                     } else {
                         break;
                     }
                     {
-                        uint _e177 = i_1;
-                        if ((c_1 + _e177) >= cols) {
+                        uint _e173 = i_1;
+                        if ((c_1 + _e173) >= cols) {
                             break;
                         }
-                        uint _e180 = t;
-                        uint _e184 = i_1;
-                        uint _e187 = i_1;
-                        put(row0_ + naga_div(_e180, per_row), (col0_ + c_1) + _e184, (_e167 >> (8u * _e187)) & 255u, 0u, words, pending, p, _buffer_sizes);
+                        uint _e176 = t;
+                        uint _e180 = i_1;
+                        uint _e183 = i_1;
+                        put(row0_ + naga_div(_e176, per_row), (col0_ + c_1) + _e180, (_e163 >> (8u * _e183)) & 255u, 0u, words, p, quad_, gathered, _buffer_sizes);
                     }
                 }
             }
         }
     }
-    uint _e203 = next_word;
-    uint _e208 = at_1;
-    uint used = (32u * (_e203 - 2u)) + _e208;
+    uint _e199 = next_word;
+    uint _e204 = at_1;
+    uint used = (32u * (_e199 - 2u)) + _e204;
     uint left = (8u * end) - used;
-    bool _e214 = bad;
-    if (!(_e214)) {
+    bool _e210 = bad;
+    if (!(_e210)) {
         local = left >= 8u;
     } else {
         local = true;
     }
-    bool _e221 = local;
-    if (!(_e221)) {
-        uint _e225 = next_bits(low, high, at_1);
-        local_1 = (_e225 & ((1u << left) - 1u)) != 0u;
+    bool _e217 = local;
+    if (!(_e217)) {
+        uint _e221 = next_bits(low, high, at_1);
+        local_1 = (_e221 & ((1u << left) - 1u)) != 0u;
     } else {
         local_1 = true;
     }
-    bool _e234 = local_1;
-    if (_e234) {
-        uint _e239 = p.weight;
-        metal::atomic_store_explicit(&report[1], _e239, metal::memory_order_relaxed);
+    bool _e230 = local_1;
+    if (_e230) {
+        uint _e235 = p.weight;
+        metal::atomic_store_explicit(&report[1], _e235, metal::memory_order_relaxed);
         metal::atomic_store_explicit(&report[0], BAD_STREAM, metal::memory_order_relaxed);
         return;
     } else {

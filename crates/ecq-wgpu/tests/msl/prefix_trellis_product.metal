@@ -10,9 +10,9 @@ struct _mslBufferSizes {
     uint size4;
     uint size5;
     uint size6;
-    uint size7;
-    uint size14;
-    uint size15;
+    uint size12;
+    uint size16;
+    uint size17;
 };
 
 typedef uint type_1[1];
@@ -81,12 +81,9 @@ struct type_10 {
     float inner[1];
 };
 struct type_12 {
-    uint inner[8];
-};
-struct type_13 {
     uint inner[1];
 };
-typedef metal::atomic_uint type_15[1];
+typedef metal::atomic_uint type_14[1];
 constant uint LAG = 12u;
 constant uint TUPLE = 4u;
 constant uint ROWS_ORDER = 1u;
@@ -111,6 +108,7 @@ constant uint LEVELS = 4u;
 constant uint DENSE = 5u;
 constant uint SPLITS = 8u;
 constant uint BLOCK_VECTORS = 5u;
+constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint ENTRIES = 4096u;
 constant uint ESCAPE = 128u;
@@ -443,7 +441,7 @@ void add_outliers(
         }
         {
             uint _e27 = i_4;
-            uint col_3 = side[_e6.m.outliers + (2u * _e27)];
+            uint col_2 = side[_e6.m.outliers + (2u * _e27)];
             uint _e34 = i_4;
             float _e39 = side_float((_e6.m.outliers + (2u * _e34)) + 1u, side, _buffer_sizes);
             r = 0u;
@@ -465,8 +463,8 @@ void add_outliers(
                     if (own >= rows_in_use) {
                         break;
                     }
-                    float _e54 = x[(own * _e6.m.cols) + col_3];
-                    float _e55 = scaled_activation(m_2, _e54, col_3, side, _buffer_sizes);
+                    float _e54 = x[(own * _e6.m.cols) + col_2];
+                    float _e55 = scaled_activation(m_2, _e54, col_2, side, _buffer_sizes);
                     uint _e56 = r;
                     uint _e58 = r;
                     float _e60 = total_2.inner[_e58];
@@ -478,22 +476,16 @@ void add_outliers(
     return;
 }
 
-bool skips(
-    uint first_2,
-    uint rows,
-    constant PrefixParameters& p
+void push_quad(
+    uint last,
+    thread Codes& gathered_1
 ) {
-    bool local_4 = {};
-    uint _e7 = p.sink.product.first;
-    if (!(((first_2 + rows) <= _e7))) {
-        uint _e16 = p.sink.product.first;
-        uint _e21 = p.sink.product.count;
-        local_4 = first_2 >= (_e16 + _e21);
-    } else {
-        local_4 = true;
-    }
-    bool _e25 = local_4;
-    return _e25;
+    metal::uint4 _e5 = gathered_1.a;
+    uint _e10 = gathered_1.b.x;
+    gathered_1.a = metal::uint4(_e5.yzw, _e10);
+    metal::uint4 _e16 = gathered_1.b;
+    gathered_1.b = metal::uint4(_e16.yzw, last);
+    return;
 }
 
 void end_range(
@@ -502,9 +494,9 @@ void end_range(
     constant metal::uint4& active_rows,
     device type_1 const& side,
     device type_8 const& x,
+    thread uint& split_2,
     thread type_10& total_3,
     thread type_10& before_total,
-    thread uint& split_2,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     type_10 sums_1 = {};
@@ -553,8 +545,165 @@ void end_range(
     return;
 }
 
-void put(
+void put_block(
     uint row_6,
+    uint block_1,
+    Codes gathered,
+    constant PrefixParameters& p,
+    constant metal::uint4& active_rows,
+    device type_1 const& side,
+    device type_8 const& bias,
+    device type_9 const& digits,
+    device type_8 const& x,
+    thread uint& split_2,
+    thread type_10& total_3,
+    thread type_10& before_total,
+    device type_8& y,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint r_2 = 0u;
+    Codes codes_1 = {};
+    metal::float2 first_2 = metal::float2(0.0, 0.0);
+    metal::float2 second_2 = {};
+    bool local_4 = {};
+    uint r_3 = 0u;
+    bool local_5 = {};
+    uint r_4 = 0u;
+    Matrix m_3 = p.sink.product.m;
+    if (block_1 == 0u) {
+        split_2 = 0u;
+        bool loop_init_3 = true;
+        while(true) {
+            if (!loop_init_3) {
+                uint _e22 = r_2;
+                r_2 = _e22 + 1u;
+            }
+            loop_init_3 = false;
+            uint _e14 = r_2;
+            if (_e14 < ROWS) {
+            } else {
+                break;
+            }
+            {
+                uint _e18 = r_2;
+                total_3.inner[_e18] = 0.0;
+            }
+        }
+    }
+    metal::uint4 mask = metal::uint4(117901063u);
+    codes_1 = Codes {gathered.a & mask, gathered.b & mask};
+    if (false) {
+        metal::uint4 _e34 = codes_1.a;
+        codes_1.a = _e34 ^ metal::uint4(2155905152u);
+        metal::uint4 _e39 = codes_1.b;
+        codes_1.b = _e39 ^ metal::uint4(2155905152u);
+    }
+    metal::float2 _e47 = first_2;
+    second_2 = _e47;
+    if (false) {
+        metal::float2 _e51 = scales_of(m_3, row_6, block_1, 0u, side, _buffer_sizes);
+        first_2 = _e51;
+    }
+    if (false) {
+        local_4 = false;
+    } else {
+        local_4 = false;
+    }
+    bool _e57 = local_4;
+    if (_e57) {
+        metal::float2 _e59 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
+        second_2 = _e59;
+    }
+    bool loop_init_4 = true;
+    while(true) {
+        if (!loop_init_4) {
+            uint _e83 = r_3;
+            r_3 = _e83 + 1u;
+        }
+        loop_init_4 = false;
+        uint _e62 = r_3;
+        if (_e62 < ROWS) {
+        } else {
+            break;
+        }
+        {
+            uint _e66 = r_3;
+            uint _e69 = r_3;
+            float _e71 = total_3.inner[_e69];
+            Codes _e72 = codes_1;
+            uint _e73 = r_3;
+            metal::float2 _e79 = first_2;
+            metal::float2 _e80 = second_2;
+            float _e81 = add_block(_e71, _e72, ((_e73 * m_3.blocks) + block_1) * BLOCK_VECTORS, _e79, _e80, p, digits, _buffer_sizes);
+            total_3.inner[_e66] = _e81;
+        }
+    }
+    uint _e89 = split_2;
+    metal::uint2 _e90 = range_of(m_3.blocks, _e89);
+    if ((block_1 + 1u) < _e90.y) {
+        return;
+    }
+    end_range(row_6, p, active_rows, side, x, split_2, total_3, before_total, _buffer_sizes);
+    if ((block_1 + 1u) < m_3.blocks) {
+        return;
+    }
+    while(true) {
+        uint _e98 = split_2;
+        if (_e98 < SPLITS) {
+        } else {
+            break;
+        }
+        {
+            end_range(row_6, p, active_rows, side, x, split_2, total_3, before_total, _buffer_sizes);
+        }
+    }
+    uint _e106 = p.sink.product.which;
+    uint rows_in_use_2 = active_rows[_e106];
+    uint _e113 = p.sink.product.first;
+    if (!((row_6 < _e113))) {
+        uint _e122 = p.sink.product.first;
+        uint _e127 = p.sink.product.count;
+        local_5 = row_6 >= (_e122 + _e127);
+    } else {
+        local_5 = true;
+    }
+    bool _e131 = local_5;
+    if (_e131) {
+        return;
+    }
+    bool loop_init_5 = true;
+    while(true) {
+        if (!loop_init_5) {
+            uint _e167 = r_4;
+            r_4 = _e167 + 1u;
+        }
+        loop_init_5 = false;
+        uint _e134 = r_4;
+        if (_e134 < ROWS) {
+        } else {
+            break;
+        }
+        {
+            uint _e137 = r_4;
+            if (_e137 >= rows_in_use_2) {
+                break;
+            }
+            uint _e139 = r_4;
+            uint _e144 = p.sink.product.y_stride;
+            uint _e150 = p.sink.product.y_first;
+            uint _e157 = p.sink.product.first;
+            uint at_6 = (((_e139 * _e144) + _e150) + row_6) - _e157;
+            uint _e162 = r_4;
+            float _e164 = before_total.inner[_e162];
+            float _e165 = result_of(row_6, _e164, p, side, bias, _buffer_sizes);
+            y[at_6] = _e165;
+        }
+    }
+    return;
+}
+
+void put(
+    uint row_7,
     uint col_1,
     uint symbol,
     uint branch,
@@ -564,268 +713,178 @@ void put(
     device type_8 const& bias,
     device type_9 const& digits,
     device type_8 const& x,
-    device type_8& y,
-    thread type_12& pending,
+    thread uint& quad_,
+    thread Codes& gathered_1,
+    thread uint& split_2,
     thread type_10& total_3,
     thread type_10& before_total,
-    thread uint& split_2,
+    device type_8& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint r_2 = 0u;
     uint element_1 = {};
-    bool local_5 = {};
-    Codes codes_1 = {};
-    uint j = 0u;
-    metal::float2 first_3 = metal::float2(0.0, 0.0);
-    metal::float2 second_2 = {};
     bool local_6 = {};
-    uint r_3 = 0u;
     bool local_7 = {};
-    uint r_4 = 0u;
-    Matrix m_3 = p.sink.product.m;
-    if (col_1 == 0u) {
-        split_2 = 0u;
-        bool loop_init_3 = true;
-        while(true) {
-            if (!loop_init_3) {
-                uint _e23 = r_2;
-                r_2 = _e23 + 1u;
-            }
-            loop_init_3 = false;
-            uint _e15 = r_2;
-            if (_e15 < ROWS) {
-            } else {
-                break;
-            }
-            {
-                uint _e19 = r_2;
-                total_3.inner[_e19] = 0.0;
-            }
-        }
-    }
+    uint i_5 = {};
     element_1 = symbol;
     if (true) {
         element_1 = (2u * symbol) + branch;
     }
-    uint i_8 = naga_mod(col_1, 32u);
-    uint _e36 = pending.inner[naga_div(i_8, 4u)];
-    uint _e37 = element_1;
-    uint _e41 = p.sink.base;
-    pending.inner[naga_div(i_8, 4u)] = _e36 | (((_e37 - _e41) & 7u) << (8u * naga_mod(i_8, 4u)));
-    if (i_8 < 31u) {
-        local_5 = (col_1 + 1u) < m_3.cols;
-    } else {
-        local_5 = false;
-    }
-    bool _e60 = local_5;
-    if (_e60) {
-        return;
-    }
-    uint block_1 = naga_div(col_1, 32u);
-    uint _e65 = pending.inner[0];
-    uint _e68 = pending.inner[1];
-    uint _e71 = pending.inner[2];
-    uint _e74 = pending.inner[3];
-    uint _e78 = pending.inner[4];
-    uint _e81 = pending.inner[5];
-    uint _e84 = pending.inner[6];
-    uint _e87 = pending.inner[7];
-    codes_1 = Codes {metal::uint4(_e65, _e68, _e71, _e74), metal::uint4(_e78, _e81, _e84, _e87)};
-    if (false) {
-        metal::uint4 _e93 = codes_1.a;
-        codes_1.a = _e93 ^ metal::uint4(2155905152u);
-        metal::uint4 _e98 = codes_1.b;
-        codes_1.b = _e98 ^ metal::uint4(2155905152u);
-    }
-    bool loop_init_4 = true;
-    while(true) {
-        if (!loop_init_4) {
-            uint _e112 = j;
-            j = _e112 + 1u;
-        }
-        loop_init_4 = false;
-        uint _e104 = j;
-        if (_e104 < 8u) {
-        } else {
-            break;
-        }
-        {
-            uint _e108 = j;
-            pending.inner[_e108] = 0u;
-        }
-    }
-    metal::float2 _e118 = first_3;
-    second_2 = _e118;
-    if (false) {
-        metal::float2 _e122 = scales_of(m_3, row_6, block_1, 0u, side, _buffer_sizes);
-        first_3 = _e122;
-    }
-    if (false) {
-        local_6 = false;
+    uint _e11 = quad_;
+    uint _e14 = element_1;
+    uint _e18 = p.sink.base;
+    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
+    uint _e28 = p.sink.cols;
+    bool is_last = (col_1 + 1u) == _e28;
+    if (naga_mod(col_1, 4u) < 3u) {
+        local_6 = !(is_last);
     } else {
         local_6 = false;
     }
-    bool _e128 = local_6;
-    if (_e128) {
-        metal::float2 _e130 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
-        second_2 = _e130;
-    }
-    bool loop_init_5 = true;
-    while(true) {
-        if (!loop_init_5) {
-            uint _e154 = r_3;
-            r_3 = _e154 + 1u;
-        }
-        loop_init_5 = false;
-        uint _e133 = r_3;
-        if (_e133 < ROWS) {
-        } else {
-            break;
-        }
-        {
-            uint _e137 = r_3;
-            uint _e140 = r_3;
-            float _e142 = total_3.inner[_e140];
-            Codes _e143 = codes_1;
-            uint _e144 = r_3;
-            metal::float2 _e150 = first_3;
-            metal::float2 _e151 = second_2;
-            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * BLOCK_VECTORS, _e150, _e151, p, digits, _buffer_sizes);
-            total_3.inner[_e137] = _e152;
-        }
-    }
-    uint _e160 = split_2;
-    metal::uint2 _e161 = range_of(m_3.blocks, _e160);
-    if ((block_1 + 1u) < _e161.y) {
+    bool _e38 = local_6;
+    if (_e38) {
         return;
     }
-    end_range(row_6, p, active_rows, side, x, total_3, before_total, split_2, _buffer_sizes);
-    if ((col_1 + 1u) < m_3.cols) {
-        return;
-    }
-    while(true) {
-        uint _e169 = split_2;
-        if (_e169 < SPLITS) {
-        } else {
-            break;
-        }
-        {
-            end_range(row_6, p, active_rows, side, x, total_3, before_total, split_2, _buffer_sizes);
-        }
-    }
-    uint _e177 = p.sink.product.which;
-    uint rows_in_use_2 = active_rows[_e177];
-    uint _e184 = p.sink.product.first;
-    if (!((row_6 < _e184))) {
-        uint _e193 = p.sink.product.first;
-        uint _e198 = p.sink.product.count;
-        local_7 = row_6 >= (_e193 + _e198);
+    uint _e40 = quad_;
+    push_quad(_e40 >> (8u * (3u - naga_mod(col_1, 4u))), gathered_1);
+    if (naga_mod(col_1, 32u) < 28u) {
+        local_7 = !(is_last);
     } else {
-        local_7 = true;
+        local_7 = false;
     }
-    bool _e202 = local_7;
-    if (_e202) {
+    bool _e56 = local_7;
+    if (_e56) {
         return;
     }
+    i_5 = naga_div(naga_mod(col_1, 32u), 4u);
     bool loop_init_6 = true;
     while(true) {
         if (!loop_init_6) {
-            uint _e238 = r_4;
-            r_4 = _e238 + 1u;
+            uint _e67 = i_5;
+            i_5 = _e67 + 1u;
         }
         loop_init_6 = false;
-        uint _e205 = r_4;
-        if (_e205 < ROWS) {
+        uint _e62 = i_5;
+        if (_e62 < 7u) {
         } else {
             break;
         }
         {
-            uint _e208 = r_4;
-            if (_e208 >= rows_in_use_2) {
-                break;
-            }
-            uint _e210 = r_4;
-            uint _e215 = p.sink.product.y_stride;
-            uint _e221 = p.sink.product.y_first;
-            uint _e228 = p.sink.product.first;
-            uint at_6 = (((_e210 * _e215) + _e221) + row_6) - _e228;
-            uint _e233 = r_4;
-            float _e235 = before_total.inner[_e233];
-            float _e236 = result_of(row_6, _e235, p, side, bias, _buffer_sizes);
-            y[at_6] = _e236;
+            push_quad(0u, gathered_1);
         }
     }
+    Codes _e72 = gathered_1;
+    put_block(row_7, naga_div(col_1, 32u), _e72, p, active_rows, side, bias, digits, x, split_2, total_3, before_total, y, _buffer_sizes);
+    return;
+}
+
+bool skips(
+    uint first_3,
+    uint rows,
+    constant PrefixParameters& p
+) {
+    bool local_8 = {};
+    uint _e7 = p.sink.product.first;
+    if (!(((first_3 + rows) <= _e7))) {
+        uint _e16 = p.sink.product.first;
+        uint _e21 = p.sink.product.count;
+        local_8 = first_3 >= (_e16 + _e21);
+    } else {
+        local_8 = true;
+    }
+    bool _e25 = local_8;
+    return _e25;
+}
+
+void begin_branches(
+    thread uint& until_restart
+) {
+    until_restart = 0u;
     return;
 }
 
 uint branch_bit(
-    uint col_2,
     uint restart,
-    thread type_13& history,
-    thread uint& history_at
+    thread type_12& history,
+    thread uint& history_at,
+    thread uint& until_restart
 ) {
-    uint i_5 = 0u;
+    uint i_6 = 0u;
     if (false) {
         return 0u;
     }
-    if (naga_mod(col_2, restart) == 0u) {
+    uint _e4 = until_restart;
+    if (_e4 == 0u) {
         bool loop_init_7 = true;
         while(true) {
             if (!loop_init_7) {
-                uint _e17 = i_5;
-                i_5 = _e17 + 1u;
+                uint _e17 = i_6;
+                i_6 = _e17 + 1u;
             }
             loop_init_7 = false;
-            uint _e9 = i_5;
+            uint _e9 = i_6;
             if (_e9 < HISTORY_WORDS) {
             } else {
                 break;
             }
             {
-                uint _e13 = i_5;
+                uint _e13 = i_6;
                 history.inner[_e13] = 0u;
             }
         }
         history_at = 0u;
+        until_restart = restart;
     }
-    uint _e22 = history_at;
-    uint _e26 = history_at;
-    uint _e30 = history_at;
-    uint at_7 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
-    uint _e38 = history.inner[naga_div(at_7, 32u)];
-    return (_e38 >> naga_mod(at_7, 32u)) & 1u;
+    uint _e24 = until_restart;
+    until_restart = _e24 - 1u;
+    if (ONE_WORD) {
+        uint _e29 = history.inner[0];
+        return (_e29 >> 11u) & 1u;
+    }
+    uint _e35 = history_at;
+    uint _e39 = history_at;
+    uint _e43 = history_at;
+    uint at_7 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
+    uint _e51 = history.inner[naga_div(at_7, 32u)];
+    return (_e51 >> naga_mod(at_7, 32u)) & 1u;
 }
 
 void push_code(
     uint symbol_1,
     uint zero,
-    thread type_13& history,
+    thread type_12& history,
     thread uint& history_at
 ) {
     if (false) {
         return;
     }
-    uint _e5 = history_at;
-    uint _e9 = history.inner[naga_div(_e5, 32u)];
-    uint _e14 = history_at;
-    history.inner[naga_div(_e5, 32u)] = _e9 ^ (((symbol_1 ^ zero) & 1u) << naga_mod(_e14, 32u));
-    uint _e21 = history_at;
-    uint _e26 = history_at;
-    history_at = ((_e26 + 1u) == 24u) ? 0u : (_e21 + 1u);
+    uint parity = (symbol_1 ^ zero) & 1u;
+    if (ONE_WORD) {
+        uint _e11 = history.inner[0];
+        uint _e16 = history.inner[0];
+        history.inner[0] = (_e11 << 1u) | (parity ^ ((_e16 >> 23u) & 1u));
+        return;
+    }
+    uint _e25 = history_at;
+    uint _e29 = history.inner[naga_div(_e25, 32u)];
+    uint _e31 = history_at;
+    history.inner[naga_div(_e25, 32u)] = _e29 ^ (parity << naga_mod(_e31, 32u));
+    uint _e38 = history_at;
+    uint _e43 = history_at;
+    history_at = ((_e43 + 1u) == 24u) ? 0u : (_e38 + 1u);
     return;
 }
 
 uint stream_word(
-    uint i_6,
+    uint i_7,
     constant PrefixParameters& p,
     device type_1 const& stream,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e3 = p.words;
-    if (i_6 >= _e3) {
+    if (i_7 >= _e3) {
         return 0u;
     }
-    uint _e8 = stream[i_6];
+    uint _e8 = stream[i_7];
     return _e8;
 }
 
@@ -835,6 +894,7 @@ void open(
     device type_1 const& stream,
     thread uint& low,
     thread uint& high,
+    thread uint& ahead,
     thread uint& at_5,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
@@ -844,6 +904,8 @@ void open(
     low = _e4;
     uint _e8 = stream_word(word_1 + 1u, p, stream, _buffer_sizes);
     high = _e8;
+    uint _e12 = stream_word(word_1 + 2u, p, stream, _buffer_sizes);
+    ahead = _e12;
     next_word = word_1 + 2u;
     at_5 = 8u * naga_mod(first_byte, 4u);
     return;
@@ -854,16 +916,11 @@ uint next_bits(
     thread uint& high,
     thread uint& at_5
 ) {
-    uint _e1 = at_5;
-    if (_e1 == 0u) {
-        uint _e5 = low;
-        return _e5;
-    }
-    uint _e7 = low;
-    uint _e9 = at_5;
-    uint _e12 = high;
-    uint _e15 = at_5;
-    return (_e7 >> _e9) | (_e12 << (32u - _e15));
+    uint _e1 = low;
+    uint _e3 = at_5;
+    uint _e6 = high;
+    uint _e11 = at_5;
+    return (_e1 >> _e3) | ((_e6 << 1u) << (31u - _e11));
 }
 
 void take(
@@ -872,6 +929,7 @@ void take(
     device type_1 const& stream,
     thread uint& low,
     thread uint& high,
+    thread uint& ahead,
     thread uint& at_5,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
@@ -879,20 +937,21 @@ void take(
     uint _e2 = at_5;
     at_5 = _e2 + bits;
     uint _e5 = at_5;
-    if (_e5 >= 32u) {
-        uint _e9 = at_5;
-        at_5 = _e9 - 32u;
-        uint _e14 = high;
-        low = _e14;
-        uint _e17 = next_word;
-        uint _e18 = stream_word(_e17, p, stream, _buffer_sizes);
-        high = _e18;
-        uint _e21 = next_word;
-        next_word = _e21 + 1u;
-        return;
-    } else {
-        return;
-    }
+    bool crossed = _e5 >= 32u;
+    uint _e9 = at_5;
+    at_5 = _e9 & 31u;
+    uint _e14 = low;
+    uint _e16 = high;
+    low = crossed ? _e16 : _e14;
+    uint _e20 = high;
+    uint _e22 = ahead;
+    high = crossed ? _e22 : _e20;
+    uint _e25 = next_word;
+    next_word = _e25 + (crossed ? 1u : 0u);
+    uint _e32 = next_word;
+    uint _e33 = stream_word(_e32, p, stream, _buffer_sizes);
+    ahead = _e33;
+    return;
 }
 
 uint next_tuple(
@@ -902,13 +961,14 @@ uint next_tuple(
     device type_1 const& stream,
     thread uint& low,
     thread uint& high,
+    thread uint& ahead,
     thread uint& at_5,
     thread uint& next_word,
     thread bool& bad,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint symbols = 0u;
-    uint i_7 = 0u;
+    uint i_8 = 0u;
     uint _e2 = next_bits(low, high, at_5);
     uint entry = data[table + (_e2 & 4095u)];
     uint length = entry >> 24u;
@@ -916,15 +976,15 @@ uint next_tuple(
         if (length == NO_CODEWORD) {
             bad = true;
         }
-        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, at_5, next_word, _buffer_sizes);
+        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, ahead, at_5, next_word, _buffer_sizes);
         bool loop_init_8 = true;
         while(true) {
             if (!loop_init_8) {
-                uint _e50 = i_7;
-                i_7 = _e50 + 1u;
+                uint _e50 = i_8;
+                i_8 = _e50 + 1u;
             }
             loop_init_8 = false;
-            uint _e22 = i_7;
+            uint _e22 = i_8;
             if (_e22 < TUPLE) {
             } else {
                 break;
@@ -938,16 +998,16 @@ uint next_tuple(
                     bad = true;
                 }
                 uint _e42 = p.raw_bits;
-                take(_e42, p, stream, low, high, at_5, next_word, _buffer_sizes);
+                take(_e42, p, stream, low, high, ahead, at_5, next_word, _buffer_sizes);
                 uint _e43 = symbols;
-                uint _e45 = i_7;
+                uint _e45 = i_8;
                 symbols = _e43 | (symbol_2 << (8u * _e45));
             }
         }
         uint _e52 = symbols;
         return _e52;
     }
-    take(length, p, stream, low, high, at_5, next_word, _buffer_sizes);
+    take(length, p, stream, low, high, ahead, at_5, next_word, _buffer_sizes);
     if (false) {
         return entry;
     }
@@ -969,17 +1029,20 @@ struct decode_prefixInput {
 , device type_8 const& x [[user(fake0)]]
 , device type_8& y [[user(fake0)]]
 , device type_1 const& stream [[user(fake0)]]
-, device type_15& report [[user(fake0)]]
+, device type_14& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    type_12 pending = {};
+    uint quad_ = {};
+    Codes gathered_1 = {};
+    uint split_2 = {};
     type_10 total_3 = {};
     type_10 before_total = {};
-    uint split_2 = {};
-    type_13 history = {};
+    type_12 history = {};
     uint history_at = {};
+    uint until_restart = {};
     uint low = {};
     uint high = {};
+    uint ahead = {};
     uint at_5 = {};
     uint next_word = {};
     bool bad = {};
@@ -1030,7 +1093,7 @@ struct decode_prefixInput {
     uint _e103 = p.ids;
     uint _e106 = data[_e103 + _e21];
     uint table_1 = _e106 * ENTRIES;
-    open(begin_1, p, stream, low, high, at_5, next_word, _buffer_sizes);
+    open(begin_1, p, stream, low, high, ahead, at_5, next_word, _buffer_sizes);
     if (true) {
         if (lane >= rows_1) {
             return;
@@ -1039,9 +1102,9 @@ struct decode_prefixInput {
         bool loop_init_9 = true;
         while(true) {
             if (!loop_init_9) {
-                uint _e157 = row;
-                uint _e160 = p.lanes;
-                row = _e157 + _e160;
+                uint _e153 = row;
+                uint _e156 = p.lanes;
+                row = _e153 + _e156;
             }
             loop_init_9 = false;
             uint _e112 = row;
@@ -1050,12 +1113,13 @@ struct decode_prefixInput {
                 break;
             }
             {
+                begin_branches(until_restart);
                 c = 0u;
                 bool loop_init_10 = true;
                 while(true) {
                     if (!loop_init_10) {
-                        uint _e154 = c;
-                        c = _e154 + TUPLE;
+                        uint _e150 = c;
+                        c = _e150 + TUPLE;
                     }
                     loop_init_10 = false;
                     uint _e116 = c;
@@ -1064,13 +1128,13 @@ struct decode_prefixInput {
                         break;
                     }
                     {
-                        uint _e118 = next_tuple(table_1, data, p, stream, low, high, at_5, next_word, bad, _buffer_sizes);
+                        uint _e118 = next_tuple(table_1, data, p, stream, low, high, ahead, at_5, next_word, bad, _buffer_sizes);
                         i = 0u;
                         bool loop_init_11 = true;
                         while(true) {
                             if (!loop_init_11) {
-                                uint _e152 = i;
-                                i = _e152 + 1u;
+                                uint _e148 = i;
+                                i = _e148 + 1u;
                             }
                             loop_init_11 = false;
                             uint _e121 = i;
@@ -1086,16 +1150,14 @@ struct decode_prefixInput {
                                 }
                                 uint _e129 = i;
                                 uint symbol_3 = (_e118 >> (8u * _e129)) & 255u;
-                                uint _e134 = c;
-                                uint _e136 = i;
-                                uint _e140 = p.restart;
-                                uint _e141 = branch_bit((col0_ + _e134) + _e136, _e140, history, history_at);
-                                uint _e144 = p.zero;
-                                push_code(symbol_3, _e144, history, history_at);
-                                uint _e145 = row;
-                                uint _e147 = c;
-                                uint _e149 = i;
-                                put(row0_1 + _e145, (col0_ + _e147) + _e149, symbol_3, _e141, p, active_rows, side, bias, digits, x, y, pending, total_3, before_total, split_2, _buffer_sizes);
+                                uint _e136 = p.restart;
+                                uint _e137 = branch_bit(_e136, history, history_at, until_restart);
+                                uint _e140 = p.zero;
+                                push_code(symbol_3, _e140, history, history_at);
+                                uint _e141 = row;
+                                uint _e143 = c;
+                                uint _e145 = i;
+                                put(row0_1 + _e141, (col0_ + _e143) + _e145, symbol_3, _e137, p, active_rows, side, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
                             }
                         }
                     }
@@ -1111,68 +1173,68 @@ struct decode_prefixInput {
         bool loop_init_12 = true;
         while(true) {
             if (!loop_init_12) {
-                uint _e196 = t;
-                uint _e199 = p.lanes;
-                t = _e196 + _e199;
+                uint _e192 = t;
+                uint _e195 = p.lanes;
+                t = _e192 + _e195;
             }
             loop_init_12 = false;
-            uint _e165 = t;
-            if (_e165 < tuples) {
+            uint _e161 = t;
+            if (_e161 < tuples) {
             } else {
                 break;
             }
             {
-                uint _e167 = next_tuple(table_1, data, p, stream, low, high, at_5, next_word, bad, _buffer_sizes);
-                uint _e168 = t;
-                uint c_1 = naga_mod(_e168, per_row) * TUPLE;
+                uint _e163 = next_tuple(table_1, data, p, stream, low, high, ahead, at_5, next_word, bad, _buffer_sizes);
+                uint _e164 = t;
+                uint c_1 = naga_mod(_e164, per_row) * TUPLE;
                 i_1 = 0u;
                 bool loop_init_13 = true;
                 while(true) {
                     if (!loop_init_13) {
-                        uint _e194 = i_1;
-                        i_1 = _e194 + 1u;
+                        uint _e190 = i_1;
+                        i_1 = _e190 + 1u;
                     }
                     loop_init_13 = false;
-                    uint _e174 = i_1;
-                    if (_e174 < TUPLE) {
+                    uint _e170 = i_1;
+                    if (_e170 < TUPLE) {
                     } else {
                         break;
                     }
                     {
-                        uint _e177 = i_1;
-                        if ((c_1 + _e177) >= cols) {
+                        uint _e173 = i_1;
+                        if ((c_1 + _e173) >= cols) {
                             break;
                         }
-                        uint _e180 = t;
-                        uint _e184 = i_1;
-                        uint _e187 = i_1;
-                        put(row0_1 + naga_div(_e180, per_row), (col0_ + c_1) + _e184, (_e167 >> (8u * _e187)) & 255u, 0u, p, active_rows, side, bias, digits, x, y, pending, total_3, before_total, split_2, _buffer_sizes);
+                        uint _e176 = t;
+                        uint _e180 = i_1;
+                        uint _e183 = i_1;
+                        put(row0_1 + naga_div(_e176, per_row), (col0_ + c_1) + _e180, (_e163 >> (8u * _e183)) & 255u, 0u, p, active_rows, side, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
                     }
                 }
             }
         }
     }
-    uint _e203 = next_word;
-    uint _e208 = at_5;
-    uint used = (32u * (_e203 - 2u)) + _e208;
+    uint _e199 = next_word;
+    uint _e204 = at_5;
+    uint used = (32u * (_e199 - 2u)) + _e204;
     uint left = (8u * end) - used;
-    bool _e214 = bad;
-    if (!(_e214)) {
+    bool _e210 = bad;
+    if (!(_e210)) {
         local = left >= 8u;
     } else {
         local = true;
     }
-    bool _e221 = local;
-    if (!(_e221)) {
-        uint _e225 = next_bits(low, high, at_5);
-        local_1 = (_e225 & ((1u << left) - 1u)) != 0u;
+    bool _e217 = local;
+    if (!(_e217)) {
+        uint _e221 = next_bits(low, high, at_5);
+        local_1 = (_e221 & ((1u << left) - 1u)) != 0u;
     } else {
         local_1 = true;
     }
-    bool _e234 = local_1;
-    if (_e234) {
-        uint _e239 = p.weight;
-        metal::atomic_store_explicit(&report[1], _e239, metal::memory_order_relaxed);
+    bool _e230 = local_1;
+    if (_e230) {
+        uint _e235 = p.weight;
+        metal::atomic_store_explicit(&report[1], _e235, metal::memory_order_relaxed);
         metal::atomic_store_explicit(&report[0], BAD_STREAM, metal::memory_order_relaxed);
         return;
     } else {

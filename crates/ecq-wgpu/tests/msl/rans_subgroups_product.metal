@@ -9,10 +9,10 @@ struct _mslBufferSizes {
     uint size3;
     uint size4;
     uint size5;
-    uint size6;
-    uint size13;
-    uint size14;
+    uint size11;
     uint size15;
+    uint size16;
+    uint size17;
 };
 
 struct Matrix {
@@ -70,6 +70,7 @@ struct RansParameters {
     uint class_tables;
     uint weight;
     uint tiles;
+    uint nothing;
 };
 typedef float type_8[1];
 typedef metal::uint4 type_9[1];
@@ -81,12 +82,13 @@ struct type_10 {
     float inner[1];
 };
 struct type_12 {
-    uint inner[8];
-};
-struct type_13 {
     uint inner[1];
 };
-typedef metal::atomic_uint type_15[1];
+typedef metal::atomic_uint type_14[1];
+struct Step {
+    uint symbol;
+    uint state;
+};
 constant uint LAG = 0u;
 constant uint THREADS = 32u;
 constant uint ROWS_ORDER = 1u;
@@ -113,9 +115,13 @@ constant uint LEVELS = 4u;
 constant uint DENSE = 5u;
 constant uint SPLITS = 8u;
 constant uint BLOCK_VECTORS = 5u;
+constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint LOWER = 65536u;
 constant uint BAD_STREAM = 3u;
+constant uint BRANCH_TABLES = 0u;
+constant uint TOUCH_COLS = 8u;
+constant uint TOUCH_WORDS = 128u;
 
 metal::uint2 words_before(
     uint lane_1,
@@ -447,7 +453,7 @@ void add_outliers(
         }
         {
             uint _e27 = i_2;
-            uint col_4 = side[_e6.m.outliers + (2u * _e27)];
+            uint col_3 = side[_e6.m.outliers + (2u * _e27)];
             uint _e34 = i_2;
             float _e39 = side_float((_e6.m.outliers + (2u * _e34)) + 1u, side, _buffer_sizes);
             r = 0u;
@@ -469,8 +475,8 @@ void add_outliers(
                     if (own >= rows_in_use) {
                         break;
                     }
-                    float _e54 = x[(own * _e6.m.cols) + col_4];
-                    float _e55 = scaled_activation(m_2, _e54, col_4, side, _buffer_sizes);
+                    float _e54 = x[(own * _e6.m.cols) + col_3];
+                    float _e55 = scaled_activation(m_2, _e54, col_3, side, _buffer_sizes);
                     uint _e56 = r;
                     uint _e58 = r;
                     float _e60 = total_2.inner[_e58];
@@ -482,22 +488,16 @@ void add_outliers(
     return;
 }
 
-bool skips(
-    uint first_3,
-    uint rows,
-    constant RansParameters& p
+void push_quad(
+    uint last,
+    thread Codes& gathered_1
 ) {
-    bool local_8 = {};
-    uint _e7 = p.sink.product.first;
-    if (!(((first_3 + rows) <= _e7))) {
-        uint _e16 = p.sink.product.first;
-        uint _e21 = p.sink.product.count;
-        local_8 = first_3 >= (_e16 + _e21);
-    } else {
-        local_8 = true;
-    }
-    bool _e25 = local_8;
-    return _e25;
+    metal::uint4 _e5 = gathered_1.a;
+    uint _e10 = gathered_1.b.x;
+    gathered_1.a = metal::uint4(_e5.yzw, _e10);
+    metal::uint4 _e16 = gathered_1.b;
+    gathered_1.b = metal::uint4(_e16.yzw, last);
+    return;
 }
 
 void end_range(
@@ -506,9 +506,9 @@ void end_range(
     device type_7 const& side,
     constant RansParameters& p,
     device type_8 const& x,
+    thread uint& split_2,
     thread type_10& total_3,
     thread type_10& before_total,
-    thread uint& split_2,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     type_10 sums_1 = {};
@@ -557,265 +557,332 @@ void end_range(
     return;
 }
 
-void put(
+void put_block(
     uint row_6,
-    uint col_1,
-    uint symbol,
-    uint branch,
+    uint block_1,
+    Codes gathered,
     constant metal::uint4& active_rows,
     device type_7 const& side,
     constant RansParameters& p,
     device type_8 const& bias,
     device type_9 const& digits,
     device type_8 const& x,
-    device type_8& y,
-    thread type_12& pending,
+    thread uint& split_2,
     thread type_10& total_3,
     thread type_10& before_total,
-    thread uint& split_2,
+    device type_8& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint r_2 = 0u;
-    uint element_1 = {};
-    bool local_9 = {};
     Codes codes_1 = {};
-    uint j = 0u;
-    metal::float2 first_4 = metal::float2(0.0, 0.0);
+    metal::float2 first_3 = metal::float2(0.0, 0.0);
     metal::float2 second_2 = {};
-    bool local_10 = {};
+    bool local_8 = {};
     uint r_3 = 0u;
-    bool local_11 = {};
+    bool local_9 = {};
     uint r_4 = 0u;
     Matrix m_3 = p.sink.product.m;
-    if (col_1 == 0u) {
+    if (block_1 == 0u) {
         split_2 = 0u;
         bool loop_init_3 = true;
         while(true) {
             if (!loop_init_3) {
-                uint _e23 = r_2;
-                r_2 = _e23 + 1u;
+                uint _e22 = r_2;
+                r_2 = _e22 + 1u;
             }
             loop_init_3 = false;
-            uint _e15 = r_2;
-            if (_e15 < ROWS) {
+            uint _e14 = r_2;
+            if (_e14 < ROWS) {
             } else {
                 break;
             }
             {
-                uint _e19 = r_2;
-                total_3.inner[_e19] = 0.0;
+                uint _e18 = r_2;
+                total_3.inner[_e18] = 0.0;
             }
         }
     }
-    element_1 = symbol;
+    metal::uint4 mask = metal::uint4(117901063u);
+    codes_1 = Codes {gathered.a & mask, gathered.b & mask};
     if (false) {
-        element_1 = (2u * symbol) + branch;
+        metal::uint4 _e34 = codes_1.a;
+        codes_1.a = _e34 ^ metal::uint4(2155905152u);
+        metal::uint4 _e39 = codes_1.b;
+        codes_1.b = _e39 ^ metal::uint4(2155905152u);
     }
-    uint i_4 = naga_mod(col_1, 32u);
-    uint _e36 = pending.inner[naga_div(i_4, 4u)];
-    uint _e37 = element_1;
-    uint _e41 = p.sink.base;
-    pending.inner[naga_div(i_4, 4u)] = _e36 | (((_e37 - _e41) & 7u) << (8u * naga_mod(i_4, 4u)));
-    if (i_4 < 31u) {
-        local_9 = (col_1 + 1u) < m_3.cols;
+    metal::float2 _e47 = first_3;
+    second_2 = _e47;
+    if (false) {
+        metal::float2 _e51 = scales_of(m_3, row_6, block_1, 0u, side, _buffer_sizes);
+        first_3 = _e51;
+    }
+    if (false) {
+        local_8 = false;
     } else {
-        local_9 = false;
+        local_8 = false;
     }
-    bool _e60 = local_9;
-    if (_e60) {
-        return;
-    }
-    uint block_1 = naga_div(col_1, 32u);
-    uint _e65 = pending.inner[0];
-    uint _e68 = pending.inner[1];
-    uint _e71 = pending.inner[2];
-    uint _e74 = pending.inner[3];
-    uint _e78 = pending.inner[4];
-    uint _e81 = pending.inner[5];
-    uint _e84 = pending.inner[6];
-    uint _e87 = pending.inner[7];
-    codes_1 = Codes {metal::uint4(_e65, _e68, _e71, _e74), metal::uint4(_e78, _e81, _e84, _e87)};
-    if (false) {
-        metal::uint4 _e93 = codes_1.a;
-        codes_1.a = _e93 ^ metal::uint4(2155905152u);
-        metal::uint4 _e98 = codes_1.b;
-        codes_1.b = _e98 ^ metal::uint4(2155905152u);
+    bool _e57 = local_8;
+    if (_e57) {
+        metal::float2 _e59 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
+        second_2 = _e59;
     }
     bool loop_init_4 = true;
     while(true) {
         if (!loop_init_4) {
-            uint _e112 = j;
-            j = _e112 + 1u;
+            uint _e83 = r_3;
+            r_3 = _e83 + 1u;
         }
         loop_init_4 = false;
-        uint _e104 = j;
-        if (_e104 < 8u) {
+        uint _e62 = r_3;
+        if (_e62 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e108 = j;
-            pending.inner[_e108] = 0u;
+            uint _e66 = r_3;
+            uint _e69 = r_3;
+            float _e71 = total_3.inner[_e69];
+            Codes _e72 = codes_1;
+            uint _e73 = r_3;
+            metal::float2 _e79 = first_3;
+            metal::float2 _e80 = second_2;
+            float _e81 = add_block(_e71, _e72, ((_e73 * m_3.blocks) + block_1) * BLOCK_VECTORS, _e79, _e80, p, digits, _buffer_sizes);
+            total_3.inner[_e66] = _e81;
         }
     }
-    metal::float2 _e118 = first_4;
-    second_2 = _e118;
-    if (false) {
-        metal::float2 _e122 = scales_of(m_3, row_6, block_1, 0u, side, _buffer_sizes);
-        first_4 = _e122;
+    uint _e89 = split_2;
+    metal::uint2 _e90 = range_of(m_3.blocks, _e89);
+    if ((block_1 + 1u) < _e90.y) {
+        return;
     }
-    if (false) {
-        local_10 = false;
+    end_range(row_6, active_rows, side, p, x, split_2, total_3, before_total, _buffer_sizes);
+    if ((block_1 + 1u) < m_3.blocks) {
+        return;
+    }
+    while(true) {
+        uint _e98 = split_2;
+        if (_e98 < SPLITS) {
+        } else {
+            break;
+        }
+        {
+            end_range(row_6, active_rows, side, p, x, split_2, total_3, before_total, _buffer_sizes);
+        }
+    }
+    uint _e106 = p.sink.product.which;
+    uint rows_in_use_2 = active_rows[_e106];
+    uint _e113 = p.sink.product.first;
+    if (!((row_6 < _e113))) {
+        uint _e122 = p.sink.product.first;
+        uint _e127 = p.sink.product.count;
+        local_9 = row_6 >= (_e122 + _e127);
     } else {
-        local_10 = false;
+        local_9 = true;
     }
-    bool _e128 = local_10;
-    if (_e128) {
-        metal::float2 _e130 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
-        second_2 = _e130;
+    bool _e131 = local_9;
+    if (_e131) {
+        return;
     }
     bool loop_init_5 = true;
     while(true) {
         if (!loop_init_5) {
-            uint _e154 = r_3;
-            r_3 = _e154 + 1u;
+            uint _e167 = r_4;
+            r_4 = _e167 + 1u;
         }
         loop_init_5 = false;
-        uint _e133 = r_3;
-        if (_e133 < ROWS) {
+        uint _e134 = r_4;
+        if (_e134 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e137 = r_3;
-            uint _e140 = r_3;
-            float _e142 = total_3.inner[_e140];
-            Codes _e143 = codes_1;
-            uint _e144 = r_3;
-            metal::float2 _e150 = first_4;
-            metal::float2 _e151 = second_2;
-            float _e152 = add_block(_e142, _e143, ((_e144 * m_3.blocks) + block_1) * BLOCK_VECTORS, _e150, _e151, p, digits, _buffer_sizes);
-            total_3.inner[_e137] = _e152;
-        }
-    }
-    uint _e160 = split_2;
-    metal::uint2 _e161 = range_of(m_3.blocks, _e160);
-    if ((block_1 + 1u) < _e161.y) {
-        return;
-    }
-    end_range(row_6, active_rows, side, p, x, total_3, before_total, split_2, _buffer_sizes);
-    if ((col_1 + 1u) < m_3.cols) {
-        return;
-    }
-    while(true) {
-        uint _e169 = split_2;
-        if (_e169 < SPLITS) {
-        } else {
-            break;
-        }
-        {
-            end_range(row_6, active_rows, side, p, x, total_3, before_total, split_2, _buffer_sizes);
-        }
-    }
-    uint _e177 = p.sink.product.which;
-    uint rows_in_use_2 = active_rows[_e177];
-    uint _e184 = p.sink.product.first;
-    if (!((row_6 < _e184))) {
-        uint _e193 = p.sink.product.first;
-        uint _e198 = p.sink.product.count;
-        local_11 = row_6 >= (_e193 + _e198);
-    } else {
-        local_11 = true;
-    }
-    bool _e202 = local_11;
-    if (_e202) {
-        return;
-    }
-    bool loop_init_6 = true;
-    while(true) {
-        if (!loop_init_6) {
-            uint _e238 = r_4;
-            r_4 = _e238 + 1u;
-        }
-        loop_init_6 = false;
-        uint _e205 = r_4;
-        if (_e205 < ROWS) {
-        } else {
-            break;
-        }
-        {
-            uint _e208 = r_4;
-            if (_e208 >= rows_in_use_2) {
+            uint _e137 = r_4;
+            if (_e137 >= rows_in_use_2) {
                 break;
             }
-            uint _e210 = r_4;
-            uint _e215 = p.sink.product.y_stride;
-            uint _e221 = p.sink.product.y_first;
-            uint _e228 = p.sink.product.first;
-            uint at_7 = (((_e210 * _e215) + _e221) + row_6) - _e228;
-            uint _e233 = r_4;
-            float _e235 = before_total.inner[_e233];
-            float _e236 = result_of(row_6, _e235, side, p, bias, _buffer_sizes);
-            y[at_7] = _e236;
+            uint _e139 = r_4;
+            uint _e144 = p.sink.product.y_stride;
+            uint _e150 = p.sink.product.y_first;
+            uint _e157 = p.sink.product.first;
+            uint at_7 = (((_e139 * _e144) + _e150) + row_6) - _e157;
+            uint _e162 = r_4;
+            float _e164 = before_total.inner[_e162];
+            float _e165 = result_of(row_6, _e164, side, p, bias, _buffer_sizes);
+            y[at_7] = _e165;
         }
     }
     return;
 }
 
-uint branch_bit(
-    uint col_2,
-    uint restart,
-    thread type_13& history,
-    thread uint& history_at
+void put(
+    uint row_7,
+    uint col_1,
+    uint symbol,
+    uint branch_1,
+    constant metal::uint4& active_rows,
+    device type_7 const& side,
+    constant RansParameters& p,
+    device type_8 const& bias,
+    device type_9 const& digits,
+    device type_8 const& x,
+    thread uint& quad_,
+    thread Codes& gathered_1,
+    thread uint& split_2,
+    thread type_10& total_3,
+    thread type_10& before_total,
+    device type_8& y,
+    constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint i_3 = 0u;
+    uint element_1 = {};
+    bool local_10 = {};
+    bool local_11 = {};
+    uint i_3 = {};
+    element_1 = symbol;
+    if (false) {
+        element_1 = (2u * symbol) + branch_1;
+    }
+    uint _e11 = quad_;
+    uint _e14 = element_1;
+    uint _e18 = p.sink.base;
+    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
+    uint _e28 = p.sink.cols;
+    bool is_last = (col_1 + 1u) == _e28;
+    if (naga_mod(col_1, 4u) < 3u) {
+        local_10 = !(is_last);
+    } else {
+        local_10 = false;
+    }
+    bool _e38 = local_10;
+    if (_e38) {
+        return;
+    }
+    uint _e40 = quad_;
+    push_quad(_e40 >> (8u * (3u - naga_mod(col_1, 4u))), gathered_1);
+    if (naga_mod(col_1, 32u) < 28u) {
+        local_11 = !(is_last);
+    } else {
+        local_11 = false;
+    }
+    bool _e56 = local_11;
+    if (_e56) {
+        return;
+    }
+    i_3 = naga_div(naga_mod(col_1, 32u), 4u);
+    bool loop_init_6 = true;
+    while(true) {
+        if (!loop_init_6) {
+            uint _e67 = i_3;
+            i_3 = _e67 + 1u;
+        }
+        loop_init_6 = false;
+        uint _e62 = i_3;
+        if (_e62 < 7u) {
+        } else {
+            break;
+        }
+        {
+            push_quad(0u, gathered_1);
+        }
+    }
+    Codes _e72 = gathered_1;
+    put_block(row_7, naga_div(col_1, 32u), _e72, active_rows, side, p, bias, digits, x, split_2, total_3, before_total, y, _buffer_sizes);
+    return;
+}
+
+bool skips(
+    uint first_4,
+    uint rows,
+    constant RansParameters& p
+) {
+    bool local_12 = {};
+    uint _e7 = p.sink.product.first;
+    if (!(((first_4 + rows) <= _e7))) {
+        uint _e16 = p.sink.product.first;
+        uint _e21 = p.sink.product.count;
+        local_12 = first_4 >= (_e16 + _e21);
+    } else {
+        local_12 = true;
+    }
+    bool _e25 = local_12;
+    return _e25;
+}
+
+void begin_branches(
+    thread uint& until_restart
+) {
+    until_restart = 0u;
+    return;
+}
+
+uint branch_bit(
+    uint restart,
+    thread type_12& history,
+    thread uint& history_at,
+    thread uint& until_restart
+) {
+    uint i_4 = 0u;
     if (true) {
         return 0u;
     }
-    if (naga_mod(col_2, restart) == 0u) {
+    uint _e4 = until_restart;
+    if (_e4 == 0u) {
         bool loop_init_7 = true;
         while(true) {
             if (!loop_init_7) {
-                uint _e17 = i_3;
-                i_3 = _e17 + 1u;
+                uint _e17 = i_4;
+                i_4 = _e17 + 1u;
             }
             loop_init_7 = false;
-            uint _e9 = i_3;
+            uint _e9 = i_4;
             if (_e9 < HISTORY_WORDS) {
             } else {
                 break;
             }
             {
-                uint _e13 = i_3;
+                uint _e13 = i_4;
                 history.inner[_e13] = 0u;
             }
         }
         history_at = 0u;
+        until_restart = restart;
     }
-    uint _e22 = history_at;
-    uint _e26 = history_at;
-    uint _e30 = history_at;
-    uint at_8 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
-    uint _e38 = history.inner[naga_div(at_8, 32u)];
-    return (_e38 >> naga_mod(at_8, 32u)) & 1u;
+    uint _e24 = until_restart;
+    until_restart = _e24 - 1u;
+    if (ONE_WORD) {
+        uint _e29 = history.inner[0];
+        return (_e29 >> 31u) & 1u;
+    }
+    uint _e35 = history_at;
+    uint _e39 = history_at;
+    uint _e43 = history_at;
+    uint at_8 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
+    uint _e51 = history.inner[naga_div(at_8, 32u)];
+    return (_e51 >> naga_mod(at_8, 32u)) & 1u;
 }
 
 void push_code(
     uint symbol_1,
     uint zero,
-    thread type_13& history,
+    thread type_12& history,
     thread uint& history_at
 ) {
     if (true) {
         return;
     }
-    uint _e5 = history_at;
-    uint _e9 = history.inner[naga_div(_e5, 32u)];
-    uint _e14 = history_at;
-    history.inner[naga_div(_e5, 32u)] = _e9 ^ (((symbol_1 ^ zero) & 1u) << naga_mod(_e14, 32u));
-    uint _e21 = history_at;
-    uint _e26 = history_at;
-    history_at = ((_e26 + 1u) == 0u) ? 0u : (_e21 + 1u);
+    uint parity = (symbol_1 ^ zero) & 1u;
+    if (ONE_WORD) {
+        uint _e11 = history.inner[0];
+        uint _e16 = history.inner[0];
+        history.inner[0] = (_e11 << 1u) | (parity ^ ((_e16 >> 31u) & 1u));
+        return;
+    }
+    uint _e25 = history_at;
+    uint _e29 = history.inner[naga_div(_e25, 32u)];
+    uint _e31 = history_at;
+    history.inner[naga_div(_e25, 32u)] = _e29 ^ (parity << naga_mod(_e31, 32u));
+    uint _e38 = history_at;
+    uint _e43 = history_at;
+    history_at = ((_e43 + 1u) == 0u) ? 0u : (_e38 + 1u);
     return;
 }
 
@@ -833,83 +900,77 @@ uint stream_word(
     return (_e9 >> (16u * naga_mod(at_6, 2u))) & 65535u;
 }
 
-uint decode_symbol(
-    uint lane_2,
-    bool on,
+Step next_step(
     uint table_2,
     uint table_bits_1,
-    device type_7 const& stream,
     device type_7 const& data,
+    thread uint& state,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = state;
+    uint slot = table_2 + (_e3 & ((1u << table_bits_1) - 1u));
+    if (false) {
+        uint entry = data[2u * slot];
+        uint _e22 = data[(2u * slot) + 1u];
+        uint _e26 = state;
+        return Step {_e22, ((entry & 65535u) * (_e26 >> table_bits_1)) + (entry >> 16u)};
+    }
+    uint entry_1 = data[slot];
+    uint _e43 = state;
+    return Step {(entry_1 >> 12u) & 255u, ((entry_1 >> 20u) * (_e43 >> table_bits_1)) + (entry_1 & 4095u)};
+}
+
+void finish_step(
+    uint lane_2,
+    bool on,
+    uint next,
+    device type_7 const& stream,
     thread uint& state,
     thread uint& taken,
     thread uint& limit,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint symbol_2 = 0u;
-    uint next = {};
-    bool local_12 = {};
-    uint _e7 = state;
-    next = _e7;
+    bool local_13 = {};
     if (on) {
-        uint _e10 = state;
-        uint slot = _e10 & ((1u << table_bits_1) - 1u);
-        if (false) {
-            uint entry = data[2u * (table_2 + slot)];
-            uint _e30 = data[(2u * (table_2 + slot)) + 1u];
-            symbol_2 = _e30;
-            uint _e34 = state;
-            next = ((entry & 65535u) * (_e34 >> table_bits_1)) + (entry >> 16u);
-        } else {
-            uint entry_1 = data[table_2 + slot];
-            symbol_2 = (entry_1 >> 12u) & 255u;
-            uint _e51 = state;
-            next = ((entry_1 >> 20u) * (_e51 >> table_bits_1)) + (entry_1 & 4095u);
-        }
-    }
-    if (on) {
-        uint _e59 = next;
-        local_12 = _e59 < LOWER;
+        local_13 = next < LOWER;
     } else {
-        local_12 = false;
+        local_13 = false;
     }
-    bool needs_1 = local_12;
-    metal::uint2 _e64 = words_before(lane_2, needs_1);
+    bool needs_1 = local_13;
+    metal::uint2 _e9 = words_before(lane_2, needs_1);
+    if (on) {
+        state = next;
+    }
     if (needs_1) {
-        uint _e65 = next;
-        uint _e69 = taken;
-        uint _e72 = stream_word(_e69 + _e64.x, stream, limit, _buffer_sizes);
-        next = (_e65 << 16u) | _e72;
+        uint _e15 = taken;
+        uint _e18 = stream_word(_e15 + _e9.x, stream, limit, _buffer_sizes);
+        state = (next << 16u) | _e18;
     }
-    uint _e75 = taken;
-    taken = _e75 + _e64.y;
-    uint _e79 = next;
-    state = _e79;
-    uint _e80 = symbol_2;
-    return _e80;
+    uint _e21 = taken;
+    taken = _e21 + _e9.y;
+    return;
 }
 
-uint table_of(
-    uint row_7,
-    uint col_3,
-    uint branch_1,
+uint class_table(
+    uint row_class_1,
+    uint col_2,
+    uint branch_2,
     uint table_bits_2,
     constant RansParameters& p,
     device type_7 const& data,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e7 = p.row_classes;
-    uint _e10 = data[_e7 + row_7];
-    uint _e19 = p.col_classes;
-    uint _e22 = data[_e19 + col_3];
-    uint pair_1 = ((_e10 * 16u) + (branch_1 * 8u)) + _e22;
-    uint _e27 = p.class_tables;
-    uint _e30 = data[_e27 + pair_1];
-    return _e30 << table_bits_2;
+    uint _e12 = p.col_classes;
+    uint _e15 = data[_e12 + col_2];
+    uint pair_1 = ((row_class_1 * 16u) + (branch_2 * 8u)) + _e15;
+    uint _e20 = p.class_tables;
+    uint _e23 = data[_e20 + pair_1];
+    return _e23 << table_bits_2;
 }
 
 void report_bad(
     constant RansParameters& p,
-    device type_15& report,
+    device type_14& report,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e4 = p.weight;
@@ -932,15 +993,17 @@ struct decode_ransInput {
 , device type_8& y [[user(fake0)]]
 , device type_7 const& stream [[user(fake0)]]
 , device type_7 const& data [[user(fake0)]]
-, device type_15& report [[user(fake0)]]
+, device type_14& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    type_12 pending = {};
+    uint quad_ = {};
+    Codes gathered_1 = {};
+    uint split_2 = {};
     type_10 total_3 = {};
     type_10 before_total = {};
-    uint split_2 = {};
-    type_13 history = {};
+    type_12 history = {};
     uint history_at = {};
+    uint until_restart = {};
     uint state = {};
     uint taken = {};
     uint limit = {};
@@ -949,9 +1012,12 @@ struct decode_ransInput {
     uint first = 0u;
     uint row = 0u;
     bool local = {};
-    uint c = {};
-    uint table = {};
+    uint row_class = {};
     bool local_1 = {};
+    uint branch = {};
+    uint table = {};
+    uint touched = {};
+    uint c = {};
     uint at = 0u;
     bool local_2 = {};
     uint table_1 = {};
@@ -1021,9 +1087,9 @@ struct decode_ransInput {
         bool loop_init_8 = true;
         while(true) {
             if (!loop_init_8) {
-                uint _e184 = row;
-                uint _e187 = p.lanes;
-                row = _e184 + _e187;
+                uint _e245 = row;
+                uint _e248 = p.lanes;
+                row = _e245 + _e248;
             }
             loop_init_8 = false;
             uint _e137 = row;
@@ -1042,44 +1108,79 @@ struct decode_ransInput {
                 bool on_1 = local;
                 uint _e150 = row;
                 uint own_1 = (row0_1 + _e150) + lane;
+                row_class = 0u;
+                if (false) {
+                    local_1 = on_1;
+                } else {
+                    local_1 = false;
+                }
+                bool _e159 = local_1;
+                if (_e159) {
+                    uint _e163 = p.row_classes;
+                    uint _e166 = data[_e163 + own_1];
+                    row_class = _e166;
+                }
+                begin_branches(until_restart);
+                uint _e169 = p.restart;
+                uint _e170 = branch_bit(_e169, history, history_at, until_restart);
+                branch = _e170;
+                uint _e172 = first;
+                table = _e172;
+                if (false) {
+                    uint _e175 = row_class;
+                    uint _e176 = branch;
+                    uint _e179 = table_bits;
+                    uint _e180 = class_table(_e175, col0_, _e176 * BRANCH_TABLES, _e179, p, data, _buffer_sizes);
+                    table = _e180;
+                }
+                touched = 0u;
                 c = 0u;
                 bool loop_init_9 = true;
                 while(true) {
                     if (!loop_init_9) {
-                        uint _e182 = c;
-                        c = _e182 + 1u;
+                        uint _e243 = c;
+                        c = _e243 + 1u;
                     }
                     loop_init_9 = false;
-                    uint _e155 = c;
-                    if (_e155 < cols) {
+                    uint _e185 = c;
+                    if (_e185 < cols) {
                     } else {
                         break;
                     }
                     {
-                        uint _e157 = c;
-                        uint col_5 = col0_ + _e157;
-                        uint _e161 = p.restart;
-                        uint _e162 = branch_bit(col_5, _e161, history, history_at);
-                        uint _e163 = first;
-                        table = _e163;
+                        uint _e187 = c;
+                        if (naga_mod(_e187, TOUCH_COLS) == 0u) {
+                            uint _e193 = taken;
+                            uint _e194 = touched;
+                            uint _e197 = p.nothing;
+                            taken = _e193 + (_e194 & _e197);
+                            uint _e201 = taken;
+                            uint _e207 = stream_word((_e201 + TOUCH_WORDS) + (4u * lane), stream, limit, _buffer_sizes);
+                            touched = _e207;
+                        }
+                        uint _e208 = table;
+                        uint _e209 = table_bits;
+                        Step _e210 = next_step(_e208, _e209, data, state, _buffer_sizes);
+                        uint own_branch = branch;
+                        uint _e215 = p.zero;
+                        push_code(_e210.symbol, _e215, history, history_at);
+                        uint _e218 = p.restart;
+                        uint _e219 = branch_bit(_e218, history, history_at, until_restart);
+                        branch = _e219;
                         if (false) {
-                            local_1 = on_1;
-                        } else {
-                            local_1 = false;
+                            uint _e221 = c;
+                            uint _e228 = p.sink.cols;
+                            uint next_col = metal::min((col0_ + _e221) + 1u, _e228 - 1u);
+                            uint _e232 = row_class;
+                            uint _e233 = branch;
+                            uint _e236 = table_bits;
+                            uint _e237 = class_table(_e232, next_col, _e233 * BRANCH_TABLES, _e236, p, data, _buffer_sizes);
+                            table = _e237;
                         }
-                        bool _e169 = local_1;
-                        if (_e169) {
-                            uint _e173 = table_bits;
-                            uint _e174 = table_of(own_1, col_5, false ? _e162 : 0u, _e173, p, data, _buffer_sizes);
-                            table = _e174;
-                        }
-                        uint _e175 = table;
-                        uint _e176 = table_bits;
-                        uint _e177 = decode_symbol(lane, on_1, _e175, _e176, stream, data, state, taken, limit, _buffer_sizes);
-                        uint _e180 = p.zero;
-                        push_code(_e177, _e180, history, history_at);
+                        finish_step(lane, on_1, _e210.state, stream, state, taken, limit, _buffer_sizes);
                         if (on_1) {
-                            put(own_1, col_5, _e177, _e162, active_rows, side, p, bias, digits, x, y, pending, total_3, before_total, split_2, _buffer_sizes);
+                            uint _e239 = c;
+                            put(own_1, col0_ + _e239, _e210.symbol, own_branch, active_rows, side, p, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
                         }
                     }
                 }
@@ -1090,66 +1191,69 @@ struct decode_ransInput {
         bool loop_init_10 = true;
         while(true) {
             if (!loop_init_10) {
-                uint _e223 = at;
-                uint _e226 = p.lanes;
-                at = _e223 + _e226;
+                uint _e293 = at;
+                uint _e296 = p.lanes;
+                at = _e293 + _e296;
             }
             loop_init_10 = false;
-            uint _e192 = at;
-            if (_e192 < symbols) {
+            uint _e253 = at;
+            if (_e253 < symbols) {
             } else {
                 break;
             }
             {
-                uint _e194 = at;
-                uint i_5 = _e194 + lane;
-                uint _e198 = p.lanes;
-                if (lane < _e198) {
+                uint _e255 = at;
+                uint i_5 = _e255 + lane;
+                uint _e259 = p.lanes;
+                if (lane < _e259) {
                     local_2 = i_5 < symbols;
                 } else {
                     local_2 = false;
                 }
                 bool on_2 = local_2;
                 uint row_8 = row0_1 + naga_div(i_5, cols);
-                uint col_6 = col0_ + naga_mod(i_5, cols);
-                uint _e209 = first;
-                table_1 = _e209;
+                uint col_4 = col0_ + naga_mod(i_5, cols);
+                uint _e270 = first;
+                table_1 = _e270;
                 if (false) {
                     local_3 = on_2;
                 } else {
                     local_3 = false;
                 }
-                bool _e215 = local_3;
-                if (_e215) {
-                    uint _e217 = table_bits;
-                    uint _e218 = table_of(row_8, col_6, 0u, _e217, p, data, _buffer_sizes);
-                    table_1 = _e218;
+                bool _e276 = local_3;
+                if (_e276) {
+                    uint _e280 = p.row_classes;
+                    uint _e283 = data[_e280 + row_8];
+                    uint _e285 = table_bits;
+                    uint _e286 = class_table(_e283, col_4, 0u, _e285, p, data, _buffer_sizes);
+                    table_1 = _e286;
                 }
-                uint _e219 = table_1;
-                uint _e220 = table_bits;
-                uint _e221 = decode_symbol(lane, on_2, _e219, _e220, stream, data, state, taken, limit, _buffer_sizes);
+                uint _e287 = table_1;
+                uint _e288 = table_bits;
+                Step _e289 = next_step(_e287, _e288, data, state, _buffer_sizes);
+                finish_step(lane, on_2, _e289.state, stream, state, taken, limit, _buffer_sizes);
                 if (on_2) {
-                    put(row_8, col_6, _e221, 0u, active_rows, side, p, bias, digits, x, y, pending, total_3, before_total, split_2, _buffer_sizes);
+                    put(row_8, col_4, _e289.symbol, 0u, active_rows, side, p, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
                 }
             }
         }
     }
-    uint _e228 = used;
-    if (lane < _e228) {
-        uint _e233 = state;
-        local_4 = _e233 != LOWER;
+    uint _e298 = used;
+    if (lane < _e298) {
+        uint _e303 = state;
+        local_4 = _e303 != LOWER;
     } else {
         local_4 = false;
     }
-    bool _e237 = local_4;
-    if (!(_e237)) {
-        uint _e242 = taken;
-        local_5 = _e242 != naga_div(end, 2u);
+    bool _e307 = local_4;
+    if (!(_e307)) {
+        uint _e312 = taken;
+        local_5 = _e312 != naga_div(end, 2u);
     } else {
         local_5 = true;
     }
-    bool _e247 = local_5;
-    if (_e247) {
+    bool _e317 = local_5;
+    if (_e317) {
         report_bad(p, report, _buffer_sizes);
         return;
     } else {

@@ -6,18 +6,19 @@ using metal::uint;
 
 struct _mslBufferSizes {
     uint size2;
-    uint size7;
-    uint size8;
     uint size9;
+    uint size10;
+    uint size11;
 };
 
 struct type_2 {
     metal::atomic_uint inner[6];
 };
-typedef uint type_5[1];
-struct type_6 {
-    uint inner[8];
+struct Codes {
+    metal::uint4 a;
+    metal::uint4 b;
 };
+typedef uint type_6[1];
 struct Sink {
     uint cols;
     uint blocks;
@@ -42,11 +43,16 @@ struct RansParameters {
     uint class_tables;
     uint weight;
     uint tiles;
+    uint nothing;
 };
 struct type_8 {
     uint inner[1];
 };
 typedef metal::atomic_uint type_9[1];
+struct Step {
+    uint symbol;
+    uint state;
+};
 constant uint LAG = 0u;
 constant uint THREADS = 64u;
 constant uint ROWS_ORDER = 1u;
@@ -59,9 +65,13 @@ constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
 constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
+constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint LOWER = 65536u;
 constant uint BAD_STREAM = 3u;
+constant uint BRANCH_TABLES = 0u;
+constant uint TOUCH_COLS = 8u;
+constant uint TOUCH_WORDS = 128u;
 
 uint naga_mod(uint lhs, uint rhs) {
     return lhs % metal::select(rhs, 1u, rhs == 0u);
@@ -126,29 +136,13 @@ metal::uint2 words_before(
 
 void store_block(
     uint at_1,
-    device type_5& words,
-    thread type_6& pending,
+    Codes codes,
+    device type_6& words,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e7 = pending.inner[0];
-    uint _e16 = pending.inner[1];
-    uint _e26 = pending.inner[2];
-    uint _e36 = pending.inner[3];
-    words[at_1 + 0u] = (((((_e7 >> 0u) & 50529027u) << 0u) | (((_e16 >> 0u) & 50529027u) << 2u)) | (((_e26 >> 0u) & 50529027u) << 4u)) | (((_e36 >> 0u) & 50529027u) << 6u);
-    uint _e50 = pending.inner[4];
-    uint _e59 = pending.inner[5];
-    uint _e69 = pending.inner[6];
-    uint _e79 = pending.inner[7];
-    words[at_1 + 32u] = (((((_e50 >> 0u) & 50529027u) << 0u) | (((_e59 >> 0u) & 50529027u) << 2u)) | (((_e69 >> 0u) & 50529027u) << 4u)) | (((_e79 >> 0u) & 50529027u) << 6u);
-    uint _e93 = pending.inner[0];
-    uint _e102 = pending.inner[1];
-    uint _e112 = pending.inner[2];
-    uint _e122 = pending.inner[3];
-    uint _e132 = pending.inner[4];
-    uint _e142 = pending.inner[5];
-    uint _e152 = pending.inner[6];
-    uint _e162 = pending.inner[7];
-    words[at_1 + 64u] = (((((((((_e93 >> 2u) & 16843009u) << 0u) | (((_e102 >> 2u) & 16843009u) << 1u)) | (((_e112 >> 2u) & 16843009u) << 2u)) | (((_e122 >> 2u) & 16843009u) << 3u)) | (((_e132 >> 2u) & 16843009u) << 4u)) | (((_e142 >> 2u) & 16843009u) << 5u)) | (((_e152 >> 2u) & 16843009u) << 6u)) | (((_e162 >> 2u) & 16843009u) << 7u);
+    words[at_1 + 0u] = (((((codes.a.x >> 0u) & 50529027u) << 0u) | (((codes.a.y >> 0u) & 50529027u) << 2u)) | (((codes.a.z >> 0u) & 50529027u) << 4u)) | (((codes.a.w >> 0u) & 50529027u) << 6u);
+    words[at_1 + 32u] = (((((codes.b.x >> 0u) & 50529027u) << 0u) | (((codes.b.y >> 0u) & 50529027u) << 2u)) | (((codes.b.z >> 0u) & 50529027u) << 4u)) | (((codes.b.w >> 0u) & 50529027u) << 6u);
+    words[at_1 + 64u] = (((((((((codes.a.x >> 2u) & 16843009u) << 0u) | (((codes.a.y >> 2u) & 16843009u) << 1u)) | (((codes.a.z >> 2u) & 16843009u) << 2u)) | (((codes.a.w >> 2u) & 16843009u) << 3u)) | (((codes.b.x >> 2u) & 16843009u) << 4u)) | (((codes.b.y >> 2u) & 16843009u) << 5u)) | (((codes.b.z >> 2u) & 16843009u) << 6u)) | (((codes.b.w >> 2u) & 16843009u) << 7u);
     return;
 }
 
@@ -158,59 +152,96 @@ uint tile_number(
     return i_1;
 }
 
-void put(
+void push_quad(
+    uint last,
+    thread Codes& gathered
+) {
+    metal::uint4 _e5 = gathered.a;
+    uint _e10 = gathered.b.x;
+    gathered.a = metal::uint4(_e5.yzw, _e10);
+    metal::uint4 _e16 = gathered.b;
+    gathered.b = metal::uint4(_e16.yzw, last);
+    return;
+}
+
+void put_block(
     uint row_1,
+    uint block,
+    Codes codes_1,
+    device type_6& words,
+    constant RansParameters& p,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e8 = p.sink.blocks;
+    store_block(((((naga_div(row_1, 32u) * _e8) + block) * BITS) * 32u) + naga_mod(row_1, 32u), codes_1, words, _buffer_sizes);
+    return;
+}
+
+void put(
+    uint row_2,
     uint col,
     uint symbol,
-    uint branch,
-    device type_5& words,
-    thread type_6& pending,
+    uint branch_1,
+    device type_6& words,
+    thread uint& quad_,
+    thread Codes& gathered,
     constant RansParameters& p,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint element = {};
     bool local_6 = {};
-    uint j = 0u;
+    bool local_7 = {};
+    uint i_2 = {};
     element = symbol;
     if (false) {
-        element = (2u * symbol) + branch;
+        element = (2u * symbol) + branch_1;
     }
-    uint i_3 = naga_mod(col, 32u);
-    uint _e15 = pending.inner[naga_div(i_3, 4u)];
-    uint _e16 = element;
-    uint _e20 = p.sink.base;
-    pending.inner[naga_div(i_3, 4u)] = _e15 | (((_e16 - _e20) & 255u) << (8u * naga_mod(i_3, 4u)));
-    if (!((i_3 == 31u))) {
-        uint _e40 = p.sink.cols;
-        local_6 = (col + 1u) == _e40;
+    uint _e11 = quad_;
+    uint _e14 = element;
+    uint _e18 = p.sink.base;
+    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
+    uint _e28 = p.sink.cols;
+    bool is_last = (col + 1u) == _e28;
+    if (naga_mod(col, 4u) < 3u) {
+        local_6 = !(is_last);
     } else {
-        local_6 = true;
+        local_6 = false;
     }
-    bool _e43 = local_6;
-    if (_e43) {
-        uint _e49 = p.sink.blocks;
-        store_block(((((naga_div(row_1, 32u) * _e49) + naga_div(col, 32u)) * BITS) * 32u) + naga_mod(row_1, 32u), words, pending, _buffer_sizes);
-        bool loop_init_1 = true;
-        while(true) {
-            if (!loop_init_1) {
-                uint _e71 = j;
-                j = _e71 + 1u;
-            }
-            loop_init_1 = false;
-            uint _e63 = j;
-            if (_e63 < 8u) {
-            } else {
-                break;
-            }
-            {
-                uint _e67 = j;
-                pending.inner[_e67] = 0u;
-            }
+    bool _e38 = local_6;
+    if (_e38) {
+        return;
+    }
+    uint _e40 = quad_;
+    push_quad(_e40 >> (8u * (3u - naga_mod(col, 4u))), gathered);
+    if (naga_mod(col, 32u) < 28u) {
+        local_7 = !(is_last);
+    } else {
+        local_7 = false;
+    }
+    bool _e56 = local_7;
+    if (_e56) {
+        return;
+    }
+    i_2 = naga_div(naga_mod(col, 32u), 4u);
+    bool loop_init_1 = true;
+    while(true) {
+        if (!loop_init_1) {
+            uint _e67 = i_2;
+            i_2 = _e67 + 1u;
         }
-        return;
-    } else {
-        return;
+        loop_init_1 = false;
+        uint _e62 = i_2;
+        if (_e62 < 7u) {
+        } else {
+            break;
+        }
+        {
+            push_quad(0u, gathered);
+        }
     }
+    Codes _e72 = gathered;
+    put_block(row_2, naga_div(col, 32u), _e72, words, p, _buffer_sizes);
+    return;
 }
 
 bool skips(
@@ -220,42 +251,57 @@ bool skips(
     return false;
 }
 
+void begin_branches(
+    thread uint& until_restart
+) {
+    until_restart = 0u;
+    return;
+}
+
 uint branch_bit(
-    uint col_1,
     uint restart,
     thread type_8& history,
-    thread uint& history_at
+    thread uint& history_at,
+    thread uint& until_restart
 ) {
-    uint i_2 = 0u;
+    uint i_3 = 0u;
     if (true) {
         return 0u;
     }
-    if (naga_mod(col_1, restart) == 0u) {
+    uint _e4 = until_restart;
+    if (_e4 == 0u) {
         bool loop_init_2 = true;
         while(true) {
             if (!loop_init_2) {
-                uint _e17 = i_2;
-                i_2 = _e17 + 1u;
+                uint _e17 = i_3;
+                i_3 = _e17 + 1u;
             }
             loop_init_2 = false;
-            uint _e9 = i_2;
+            uint _e9 = i_3;
             if (_e9 < HISTORY_WORDS) {
             } else {
                 break;
             }
             {
-                uint _e13 = i_2;
+                uint _e13 = i_3;
                 history.inner[_e13] = 0u;
             }
         }
         history_at = 0u;
+        until_restart = restart;
     }
-    uint _e22 = history_at;
-    uint _e26 = history_at;
-    uint _e30 = history_at;
-    uint at_3 = (_e30 >= LAG) ? (_e26 - LAG) : (_e22 + LAG);
-    uint _e38 = history.inner[naga_div(at_3, 32u)];
-    return (_e38 >> naga_mod(at_3, 32u)) & 1u;
+    uint _e24 = until_restart;
+    until_restart = _e24 - 1u;
+    if (ONE_WORD) {
+        uint _e29 = history.inner[0];
+        return (_e29 >> 31u) & 1u;
+    }
+    uint _e35 = history_at;
+    uint _e39 = history_at;
+    uint _e43 = history_at;
+    uint at_3 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
+    uint _e51 = history.inner[naga_div(at_3, 32u)];
+    return (_e51 >> naga_mod(at_3, 32u)) & 1u;
 }
 
 void push_code(
@@ -267,19 +313,26 @@ void push_code(
     if (true) {
         return;
     }
-    uint _e5 = history_at;
-    uint _e9 = history.inner[naga_div(_e5, 32u)];
-    uint _e14 = history_at;
-    history.inner[naga_div(_e5, 32u)] = _e9 ^ (((symbol_1 ^ zero) & 1u) << naga_mod(_e14, 32u));
-    uint _e21 = history_at;
-    uint _e26 = history_at;
-    history_at = ((_e26 + 1u) == 0u) ? 0u : (_e21 + 1u);
+    uint parity = (symbol_1 ^ zero) & 1u;
+    if (ONE_WORD) {
+        uint _e11 = history.inner[0];
+        uint _e16 = history.inner[0];
+        history.inner[0] = (_e11 << 1u) | (parity ^ ((_e16 >> 31u) & 1u));
+        return;
+    }
+    uint _e25 = history_at;
+    uint _e29 = history.inner[naga_div(_e25, 32u)];
+    uint _e31 = history_at;
+    history.inner[naga_div(_e25, 32u)] = _e29 ^ (parity << naga_mod(_e31, 32u));
+    uint _e38 = history_at;
+    uint _e43 = history_at;
+    history_at = ((_e43 + 1u) == 0u) ? 0u : (_e38 + 1u);
     return;
 }
 
 uint stream_word(
     uint at_2,
-    device type_5 const& stream,
+    device type_6 const& stream,
     thread uint& limit,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -291,80 +344,74 @@ uint stream_word(
     return (_e9 >> (16u * naga_mod(at_2, 2u))) & 65535u;
 }
 
-uint decode_symbol(
-    uint lane_2,
-    bool on,
+Step next_step(
     uint table_2,
     uint table_bits_1,
+    device type_6 const& data,
+    thread uint& state,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = state;
+    uint slot = table_2 + (_e3 & ((1u << table_bits_1) - 1u));
+    if (true) {
+        uint entry = data[2u * slot];
+        uint _e22 = data[(2u * slot) + 1u];
+        uint _e26 = state;
+        return Step {_e22, ((entry & 65535u) * (_e26 >> table_bits_1)) + (entry >> 16u)};
+    }
+    uint entry_1 = data[slot];
+    uint _e43 = state;
+    return Step {(entry_1 >> 12u) & 255u, ((entry_1 >> 20u) * (_e43 >> table_bits_1)) + (entry_1 & 4095u)};
+}
+
+void finish_step(
+    uint lane_2,
+    bool on,
+    uint next,
     threadgroup type_2& masks,
     thread uint& turn,
-    device type_5 const& stream,
-    device type_5 const& data,
+    device type_6 const& stream,
     thread uint& state,
     thread uint& taken,
     thread uint& limit,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint symbol_2 = 0u;
-    uint next = {};
-    bool local_7 = {};
-    uint _e7 = state;
-    next = _e7;
+    bool local_8 = {};
     if (on) {
-        uint _e10 = state;
-        uint slot = _e10 & ((1u << table_bits_1) - 1u);
-        if (true) {
-            uint entry = data[2u * (table_2 + slot)];
-            uint _e30 = data[(2u * (table_2 + slot)) + 1u];
-            symbol_2 = _e30;
-            uint _e34 = state;
-            next = ((entry & 65535u) * (_e34 >> table_bits_1)) + (entry >> 16u);
-        } else {
-            uint entry_1 = data[table_2 + slot];
-            symbol_2 = (entry_1 >> 12u) & 255u;
-            uint _e51 = state;
-            next = ((entry_1 >> 20u) * (_e51 >> table_bits_1)) + (entry_1 & 4095u);
-        }
-    }
-    if (on) {
-        uint _e59 = next;
-        local_7 = _e59 < LOWER;
+        local_8 = next < LOWER;
     } else {
-        local_7 = false;
+        local_8 = false;
     }
-    bool needs_1 = local_7;
-    metal::uint2 _e64 = words_before(lane_2, needs_1, masks, turn);
+    bool needs_1 = local_8;
+    metal::uint2 _e9 = words_before(lane_2, needs_1, masks, turn);
+    if (on) {
+        state = next;
+    }
     if (needs_1) {
-        uint _e65 = next;
-        uint _e69 = taken;
-        uint _e72 = stream_word(_e69 + _e64.x, stream, limit, _buffer_sizes);
-        next = (_e65 << 16u) | _e72;
+        uint _e15 = taken;
+        uint _e18 = stream_word(_e15 + _e9.x, stream, limit, _buffer_sizes);
+        state = (next << 16u) | _e18;
     }
-    uint _e75 = taken;
-    taken = _e75 + _e64.y;
-    uint _e79 = next;
-    state = _e79;
-    uint _e80 = symbol_2;
-    return _e80;
+    uint _e21 = taken;
+    taken = _e21 + _e9.y;
+    return;
 }
 
-uint table_of(
-    uint row_2,
-    uint col_2,
-    uint branch_1,
+uint class_table(
+    uint row_class_1,
+    uint col_1,
+    uint branch_2,
     uint table_bits_2,
     constant RansParameters& p,
-    device type_5 const& data,
+    device type_6 const& data,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e7 = p.row_classes;
-    uint _e10 = data[_e7 + row_2];
-    uint _e19 = p.col_classes;
-    uint _e22 = data[_e19 + col_2];
-    uint pair = ((_e10 * 16u) + (branch_1 * 8u)) + _e22;
-    uint _e27 = p.class_tables;
-    uint _e30 = data[_e27 + pair];
-    return _e30 << table_bits_2;
+    uint _e12 = p.col_classes;
+    uint _e15 = data[_e12 + col_1];
+    uint pair = ((row_class_1 * 16u) + (branch_2 * 8u)) + _e15;
+    uint _e20 = p.class_tables;
+    uint _e23 = data[_e20 + pair];
+    return _e23 << table_bits_2;
 }
 
 void report_bad(
@@ -384,17 +431,19 @@ struct decode_ransInput {
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint lane [[thread_index_in_threadgroup]]
 , threadgroup type_2& masks
-, device type_5& words [[user(fake0)]]
+, device type_6& words [[user(fake0)]]
 , constant RansParameters& p [[user(fake0)]]
-, device type_5 const& stream [[user(fake0)]]
-, device type_5 const& data [[user(fake0)]]
+, device type_6 const& stream [[user(fake0)]]
+, device type_6 const& data [[user(fake0)]]
 , device type_9& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     uint turn = {};
-    type_6 pending = {};
+    uint quad_ = {};
+    Codes gathered = {};
     type_8 history = {};
     uint history_at = {};
+    uint until_restart = {};
     uint state = {};
     uint taken = {};
     uint limit = {};
@@ -409,9 +458,12 @@ struct decode_ransInput {
     uint first = 0u;
     uint row = 0u;
     bool local = {};
-    uint c = {};
-    uint table = {};
+    uint row_class = {};
     bool local_1 = {};
+    uint branch = {};
+    uint table = {};
+    uint touched = {};
+    uint c = {};
     uint at = 0u;
     bool local_2 = {};
     uint table_1 = {};
@@ -481,9 +533,9 @@ struct decode_ransInput {
         bool loop_init_3 = true;
         while(true) {
             if (!loop_init_3) {
-                uint _e184 = row;
-                uint _e187 = p.lanes;
-                row = _e184 + _e187;
+                uint _e245 = row;
+                uint _e248 = p.lanes;
+                row = _e245 + _e248;
             }
             loop_init_3 = false;
             uint _e137 = row;
@@ -502,44 +554,79 @@ struct decode_ransInput {
                 bool on_1 = local;
                 uint _e150 = row;
                 uint own = (row0_ + _e150) + lane;
+                row_class = 0u;
+                if (true) {
+                    local_1 = on_1;
+                } else {
+                    local_1 = false;
+                }
+                bool _e159 = local_1;
+                if (_e159) {
+                    uint _e163 = p.row_classes;
+                    uint _e166 = data[_e163 + own];
+                    row_class = _e166;
+                }
+                begin_branches(until_restart);
+                uint _e169 = p.restart;
+                uint _e170 = branch_bit(_e169, history, history_at, until_restart);
+                branch = _e170;
+                uint _e172 = first;
+                table = _e172;
+                if (true) {
+                    uint _e175 = row_class;
+                    uint _e176 = branch;
+                    uint _e179 = table_bits;
+                    uint _e180 = class_table(_e175, col0_, _e176 * BRANCH_TABLES, _e179, p, data, _buffer_sizes);
+                    table = _e180;
+                }
+                touched = 0u;
                 c = 0u;
                 bool loop_init_4 = true;
                 while(true) {
                     if (!loop_init_4) {
-                        uint _e182 = c;
-                        c = _e182 + 1u;
+                        uint _e243 = c;
+                        c = _e243 + 1u;
                     }
                     loop_init_4 = false;
-                    uint _e155 = c;
-                    if (_e155 < cols) {
+                    uint _e185 = c;
+                    if (_e185 < cols) {
                     } else {
                         break;
                     }
                     {
-                        uint _e157 = c;
-                        uint col_3 = col0_ + _e157;
-                        uint _e161 = p.restart;
-                        uint _e162 = branch_bit(col_3, _e161, history, history_at);
-                        uint _e163 = first;
-                        table = _e163;
+                        uint _e187 = c;
+                        if (naga_mod(_e187, TOUCH_COLS) == 0u) {
+                            uint _e193 = taken;
+                            uint _e194 = touched;
+                            uint _e197 = p.nothing;
+                            taken = _e193 + (_e194 & _e197);
+                            uint _e201 = taken;
+                            uint _e207 = stream_word((_e201 + TOUCH_WORDS) + (4u * lane), stream, limit, _buffer_sizes);
+                            touched = _e207;
+                        }
+                        uint _e208 = table;
+                        uint _e209 = table_bits;
+                        Step _e210 = next_step(_e208, _e209, data, state, _buffer_sizes);
+                        uint own_branch = branch;
+                        uint _e215 = p.zero;
+                        push_code(_e210.symbol, _e215, history, history_at);
+                        uint _e218 = p.restart;
+                        uint _e219 = branch_bit(_e218, history, history_at, until_restart);
+                        branch = _e219;
                         if (true) {
-                            local_1 = on_1;
-                        } else {
-                            local_1 = false;
+                            uint _e221 = c;
+                            uint _e228 = p.sink.cols;
+                            uint next_col = metal::min((col0_ + _e221) + 1u, _e228 - 1u);
+                            uint _e232 = row_class;
+                            uint _e233 = branch;
+                            uint _e236 = table_bits;
+                            uint _e237 = class_table(_e232, next_col, _e233 * BRANCH_TABLES, _e236, p, data, _buffer_sizes);
+                            table = _e237;
                         }
-                        bool _e169 = local_1;
-                        if (_e169) {
-                            uint _e173 = table_bits;
-                            uint _e174 = table_of(own, col_3, false ? _e162 : 0u, _e173, p, data, _buffer_sizes);
-                            table = _e174;
-                        }
-                        uint _e175 = table;
-                        uint _e176 = table_bits;
-                        uint _e177 = decode_symbol(lane, on_1, _e175, _e176, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
-                        uint _e180 = p.zero;
-                        push_code(_e177, _e180, history, history_at);
+                        finish_step(lane, on_1, _e210.state, masks, turn, stream, state, taken, limit, _buffer_sizes);
                         if (on_1) {
-                            put(own, col_3, _e177, _e162, words, pending, p, _buffer_sizes);
+                            uint _e239 = c;
+                            put(own, col0_ + _e239, _e210.symbol, own_branch, words, quad_, gathered, p, _buffer_sizes);
                         }
                     }
                 }
@@ -550,66 +637,69 @@ struct decode_ransInput {
         bool loop_init_5 = true;
         while(true) {
             if (!loop_init_5) {
-                uint _e223 = at;
-                uint _e226 = p.lanes;
-                at = _e223 + _e226;
+                uint _e293 = at;
+                uint _e296 = p.lanes;
+                at = _e293 + _e296;
             }
             loop_init_5 = false;
-            uint _e192 = at;
-            if (_e192 < symbols) {
+            uint _e253 = at;
+            if (_e253 < symbols) {
             } else {
                 break;
             }
             {
-                uint _e194 = at;
-                uint i_4 = _e194 + lane;
-                uint _e198 = p.lanes;
-                if (lane < _e198) {
+                uint _e255 = at;
+                uint i_4 = _e255 + lane;
+                uint _e259 = p.lanes;
+                if (lane < _e259) {
                     local_2 = i_4 < symbols;
                 } else {
                     local_2 = false;
                 }
                 bool on_2 = local_2;
                 uint row_3 = row0_ + naga_div(i_4, cols);
-                uint col_4 = col0_ + naga_mod(i_4, cols);
-                uint _e209 = first;
-                table_1 = _e209;
+                uint col_2 = col0_ + naga_mod(i_4, cols);
+                uint _e270 = first;
+                table_1 = _e270;
                 if (true) {
                     local_3 = on_2;
                 } else {
                     local_3 = false;
                 }
-                bool _e215 = local_3;
-                if (_e215) {
-                    uint _e217 = table_bits;
-                    uint _e218 = table_of(row_3, col_4, 0u, _e217, p, data, _buffer_sizes);
-                    table_1 = _e218;
+                bool _e276 = local_3;
+                if (_e276) {
+                    uint _e280 = p.row_classes;
+                    uint _e283 = data[_e280 + row_3];
+                    uint _e285 = table_bits;
+                    uint _e286 = class_table(_e283, col_2, 0u, _e285, p, data, _buffer_sizes);
+                    table_1 = _e286;
                 }
-                uint _e219 = table_1;
-                uint _e220 = table_bits;
-                uint _e221 = decode_symbol(lane, on_2, _e219, _e220, masks, turn, stream, data, state, taken, limit, _buffer_sizes);
+                uint _e287 = table_1;
+                uint _e288 = table_bits;
+                Step _e289 = next_step(_e287, _e288, data, state, _buffer_sizes);
+                finish_step(lane, on_2, _e289.state, masks, turn, stream, state, taken, limit, _buffer_sizes);
                 if (on_2) {
-                    put(row_3, col_4, _e221, 0u, words, pending, p, _buffer_sizes);
+                    put(row_3, col_2, _e289.symbol, 0u, words, quad_, gathered, p, _buffer_sizes);
                 }
             }
         }
     }
-    uint _e228 = used;
-    if (lane < _e228) {
-        uint _e233 = state;
-        local_4 = _e233 != LOWER;
+    uint _e298 = used;
+    if (lane < _e298) {
+        uint _e303 = state;
+        local_4 = _e303 != LOWER;
     } else {
         local_4 = false;
     }
-    bool _e237 = local_4;
-    if (!(_e237)) {
-        uint _e242 = taken;
-        local_5 = _e242 != naga_div(end, 2u);
+    bool _e307 = local_4;
+    if (!(_e307)) {
+        uint _e312 = taken;
+        local_5 = _e312 != naga_div(end, 2u);
     } else {
         local_5 = true;
     }
-    bool _e247 = local_5;
-    if (_e247) {
+    bool _e317 = local_5;
+    if (_e317) {
         report_bad(p, report, _buffer_sizes);
         return;
     } else {

@@ -43,6 +43,7 @@ constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
 constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
+constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint CODE_ROWS = 16u;
 constant uint BAD_STREAM = 3u;
