@@ -3,6 +3,7 @@
 use crate::interrupt;
 use ecq::pack::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,6 +42,15 @@ pub const CALIBRATING: &[Step] = &[
     Step { label: "writing the file", stages: &["assembling"], share: 0.02 },
 ];
 
+/// A stage of an operation and its time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StageTime {
+    /// Name of the stage, with that of several in a row.
+    pub stage: &'static str,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+}
+
 /// A line with the step, its progress and the remaining time; hidden if standard error is not a terminal.
 pub struct Bar {
     state: Mutex<State>,
@@ -62,6 +72,10 @@ struct State {
     item: String,
     /// Completed fraction of the whole job; never decreases.
     fraction: f64,
+    /// When the current stage began.
+    stage_begun: Instant,
+    /// Stages that ended.
+    times: Vec<StageTime>,
 }
 
 impl Bar {
@@ -80,6 +94,11 @@ impl Bar {
         let bar = Self::new(false);
         bar.begin(label, 0);
         bar
+    }
+
+    /// Returns the times of the stages that ended, in order.
+    pub fn times(&self) -> Vec<StageTime> {
+        self.state().times.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,6 +120,17 @@ impl State {
             total: 0,
             item: String::new(),
             fraction: 0.0,
+            stage_begun: Instant::now(),
+            times: Vec::new(),
+        }
+    }
+
+    /// Adds the time of the current stage.
+    fn end_stage(&mut self) {
+        let seconds = self.stage_begun.elapsed().as_secs_f64();
+        match self.times.last_mut() {
+            Some(last) if last.stage == self.stage => last.seconds += seconds,
+            _ => self.times.push(StageTime { stage: self.stage, seconds }),
         }
     }
 
@@ -163,10 +193,11 @@ pub fn duration(seconds: f64) -> String {
 
 impl Progress for Bar {
     fn begin(&self, stage: &'static str, total: u64) {
+        let mut state = self.state();
+        (state.stage, state.stage_begun) = (stage, Instant::now());
         if !self.visible {
             return;
         }
-        let mut state = self.state();
         if state.bar.is_hidden() || state.bar.is_finished() {
             let style = ProgressStyle::with_template("{spinner} {wide_msg}");
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
@@ -179,7 +210,7 @@ impl Progress for Bar {
             (state.begun, state.fraction) = (Instant::now(), 0.0);
         }
         state.enter(stage, self.steps);
-        (state.stage, state.done, state.total) = (stage, 0, total);
+        (state.done, state.total) = (0, total);
         state.item.clear();
         state.show(self.steps);
     }
@@ -199,7 +230,8 @@ impl Progress for Bar {
     }
 
     fn end(&self) {
-        let state = self.state();
+        let mut state = self.state();
+        state.end_stage();
         if self.steps.is_empty() {
             state.bar.finish_and_clear();
         }
@@ -240,6 +272,17 @@ mod tests {
         // "packing" is the name of a stage in two steps. Distillation may be off.
         state.enter("packing", CALIBRATING);
         assert!(state.line(CALIBRATING).starts_with("step 6 of 7: entropy coding"));
+    }
+
+    #[test]
+    fn times_are_those_of_stages_in_order() {
+        let bar = Bar::new(true);
+        for stage in ["packing", "calibrating", "calibrating", "packing"] {
+            bar.begin(stage, 1);
+            bar.end();
+        }
+        let stages: Vec<&str> = bar.times().iter().map(|time| time.stage).collect();
+        assert_eq!(stages, ["packing", "calibrating", "packing"]);
     }
 
     #[test]

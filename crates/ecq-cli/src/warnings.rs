@@ -58,11 +58,11 @@ pub fn no_config(source: &dyn Source, path: &Path) -> anyhow::Result<()> {
 /// million weights of SmolLM2-135M (bench/record/2026-11-28-distillation.md).
 const CORE_SECONDS: f64 = 9.6 * 60.0 / (24576.0 * 134.5e6);
 
-/// Returns how many times as fast calibration is with so many threads: four times as many threads halve the
-/// time (bench/record/2026-11-27-kinds-of-text.md).
+/// Returns how many times as fast calibration is with so many threads: twice as many are 1.29 times as fast
+/// (bench/record/2026-11-28-kinds-of-text.md).
 fn speedup(threads: usize) -> f64 {
     let threads = threads as f64;
-    if threads <= 2.0 { threads } else { (2.0 * threads).sqrt() }
+    if threads <= 2.0 { threads } else { 2.0 * (threads / 2.0).powf(0.37) }
 }
 
 /// Notes the expected time of calibration.

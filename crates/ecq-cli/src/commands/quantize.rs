@@ -1,7 +1,7 @@
 use crate::args::QuantizeArgs;
 use crate::exit::ExitCode;
 use crate::out::{outln, paragraph};
-use crate::progress::{Bar, CALIBRATING, CODING, QUANTIZING};
+use crate::progress::{Bar, CALIBRATING, CODING, QUANTIZING, StageTime};
 use crate::table::{bytes, count, list, table};
 use crate::{interrupt, json, sources, texts, warnings};
 use anyhow::Context;
@@ -15,8 +15,18 @@ use ecq::{
     PackOptions, PackReport, Target, TensorKind, TensorReport, calibration_sizes, options, pack,
     pack_calibrated,
 };
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Quantized<'a> {
+    #[serde(flatten)]
+    report: &'a PackReport,
+    /// Where the time went.
+    stages: Vec<StageTime>,
+}
 
 pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
     let mut encode = EncodeOptions::default();
@@ -60,13 +70,14 @@ pub fn run(args: &QuantizeArgs, json: bool) -> anyhow::Result<ExitCode> {
     };
     let bar = Bar::of_job(json, steps);
     let report = write(args, &*model, dest, options, calibration.as_ref(), &bar);
+    let stages = bar.times();
     drop(bar);
     let report = match report {
         Err(error) if is_cancelled(&error) => return Err(error.context(how_to_resume(args, dest))),
         other => other?,
     };
     if json {
-        json::print(&report)?;
+        json::print(&Quantized { report: &report, stages })?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.verbose {
