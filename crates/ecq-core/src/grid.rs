@@ -197,7 +197,7 @@ impl UniformRows {
             weights[col] = step * value as f32;
         }
         if let Some(scales) = &self.col_scales {
-            weights.iter_mut().enumerate().for_each(|(col, weight)| *weight *= scales.get(col));
+            scales.multiply(weights);
         }
     }
 
@@ -279,28 +279,39 @@ impl TrellisRows {
     pub fn branches(&self, symbols: &[u8], branches: &mut [u8]) {
         assert_eq!(symbols.len(), branches.len(), "a branch bit for each code");
         let (lag, restart) = (usize::from(self.lag), self.restart as usize);
-        for j in 0..symbols.len() {
-            let at = j % restart;
-            let parity = if at >= lag { (symbols[j - lag] ^ self.uniform.zero) & 1 } else { 0 };
-            branches[j] = parity ^ if at >= 2 * lag { branches[j - 2 * lag] } else { 0 };
+        let parity = |symbol: u8| (symbol ^ self.uniform.zero) & 1;
+        for (symbols, branches) in symbols.chunks(restart).zip(branches.chunks_mut(restart)) {
+            let cols = symbols.len();
+            branches[..lag.min(cols)].fill(0);
+            for (branch, &symbol) in branches.iter_mut().take(2 * lag).skip(lag).zip(symbols) {
+                *branch = parity(symbol);
+            }
+            // Steps of two lags, so that those of one are independent of each other.
+            for at in (2 * lag..cols).step_by(2 * lag) {
+                let (before, rest) = branches.split_at_mut(at);
+                let codes_and_branches = symbols[at - lag..].iter().zip(&before[at - 2 * lag..]);
+                for (branch, (&symbol, &earlier)) in rest.iter_mut().zip(codes_and_branches) {
+                    *branch = parity(symbol) ^ earlier;
+                }
+            }
         }
     }
 
     fn dequantize_row(&self, row: usize, symbols: &[u8], weights: &mut [f32]) {
         let (step, cols) = (self.uniform.step(row), symbols.len());
+        let zero = i32::from(self.uniform.zero);
         let mut branches = vec![0; cols];
         self.branches(symbols, &mut branches);
-        let level = |col: usize, delta: i32| {
-            let k = i64::from(symbols[col]) + i64::from(delta) - i64::from(self.uniform.zero);
-            (2 * k + i64::from(branches[col])) as f32
-        };
-        weights.iter_mut().enumerate().for_each(|(col, weight)| *weight = step * level(col, 0));
+        for (weight, (&symbol, &branch)) in weights.iter_mut().zip(symbols.iter().zip(&branches)) {
+            *weight = step * (2 * (i32::from(symbol) - zero) + i32::from(branch)) as f32;
+        }
         for outlier in self.uniform.row_outliers(row..row + 1, cols) {
             let col = (outlier.index % cols as u64) as usize;
-            weights[col] = step * level(col, outlier.delta);
+            let k = i64::from(symbols[col]) + i64::from(outlier.delta) - i64::from(zero);
+            weights[col] = step * (2 * k + i64::from(branches[col])) as f32;
         }
         if let Some(scales) = &self.uniform.col_scales {
-            weights.iter_mut().enumerate().for_each(|(col, weight)| *weight *= scales.get(col));
+            scales.multiply(weights);
         }
     }
 
@@ -382,6 +393,19 @@ impl FloatVec {
         (0..self.len()).map(|i| self.get(i)).collect()
     }
 
+    /// Multiplies each of `values` by the element with its index.
+    pub fn multiply(&self, values: &mut [f32]) {
+        fn by<const N: usize>(values: &mut [f32], bytes: &[u8], float: impl Fn([u8; N]) -> f32) {
+            let elements = bytes.as_chunks().0.iter().map(|&bytes| float(bytes));
+            values.iter_mut().zip(elements).for_each(|(value, element)| *value *= element);
+        }
+        match self.dtype {
+            FloatType::F16 => by(values, &self.bytes, |bytes| half::f16::from_le_bytes(bytes).to_f32()),
+            FloatType::Bf16 => by(values, &self.bytes, |bytes| half::bf16::from_le_bytes(bytes).to_f32()),
+            FloatType::F32 => by(values, &self.bytes, f32::from_le_bytes),
+        }
+    }
+
     /// Returns the element type.
     pub fn dtype(&self) -> FloatType {
         self.dtype
@@ -417,6 +441,52 @@ impl FloatVec {
                 self.bytes[at + 2],
                 self.bytes[at + 3],
             ]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trellis(lag: u16, restart: u32) -> TrellisRows {
+        let uniform = UniformRows {
+            zero: 3,
+            steps: FloatVec::from_f32(FloatType::F32, &[0.5]),
+            col_scales: None,
+            levels: None,
+            outliers: Vec::new(),
+        };
+        TrellisRows { uniform, lag, restart }
+    }
+
+    #[test]
+    fn branch_bits_follow_the_rule_at_every_length() {
+        for (lag, restart) in [(4, 4), (4, 8), (4, 12), (8, 24), (12, 24), (12, 48), (12, 288)] {
+            let grid = trellis(lag, restart);
+            let lag = usize::from(lag);
+            for cols in (1..60).chain([287, 288, 289, 600]) {
+                let symbols: Vec<u8> = (0..cols).map(|col| (col * col * 7 + col / 3) as u8 % 128).collect();
+                let mut branches = vec![9; cols];
+                grid.branches(&symbols, &mut branches);
+                for col in 0..cols {
+                    let at = col % restart as usize;
+                    let parity = if at >= lag { (symbols[col - lag] ^ 3) & 1 } else { 0 };
+                    let earlier = if at >= 2 * lag { branches[col - 2 * lag] } else { 0 };
+                    assert_eq!(branches[col], parity ^ earlier, "lag {lag}, restart {restart}, column {col}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_multiplied_by_elements_of_each_type() {
+        for dtype in [FloatType::F16, FloatType::Bf16, FloatType::F32] {
+            let elements = FloatVec::from_f32(dtype, &[0.5, -1.1, 3e-5, 1000.3]);
+            let mut values = [2.0, 3.0, -4.0, 0.1];
+            elements.multiply(&mut values);
+            let expected = [2.0, 3.0, -4.0, 0.1].iter().enumerate().map(|(i, v)| v * elements.get(i));
+            assert_eq!(values.to_vec(), expected.collect::<Vec<f32>>(), "{dtype:?}");
         }
     }
 }

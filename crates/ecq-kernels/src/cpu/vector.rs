@@ -36,6 +36,29 @@ impl Half {
     }
 }
 
+/// Returns the largest of some numbers, of which NaNs do not count; negative infinity if there are none.
+#[inline(always)]
+fn largest(x: &[f32]) -> f32 {
+    // `f32::max` in one lane is a chain of instructions that wait for each other.
+    let larger = |most: f32, x: f32| if x > most { x } else { most };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let mut at = 0;
+    while at + LANES <= x.len() {
+        for i in 0..LANES {
+            lanes[i] = larger(lanes[i], x[at + i]);
+        }
+        at += LANES;
+    }
+    let mut most = f32::NEG_INFINITY;
+    for i in at..x.len() {
+        most = larger(most, x[i]);
+    }
+    for lane in lanes {
+        most = larger(most, lane);
+    }
+    most
+}
+
 /// Returns the sum of `f(a, b)` over pairs in a fixed order: lane by lane, then the upper half of the lanes
 /// is added to the lower half until one lane is left.
 #[inline(always)]
@@ -71,10 +94,7 @@ multiversion! {
 multiversion! {
     /// Computes `x = softmax(x * scale)`.
     pub fn softmax(x: &mut [f32], scale: f32) {
-        let mut most = f32::NEG_INFINITY;
-        for &x in x.iter() {
-            most = most.max(x);
-        }
+        let most = largest(x);
         x.iter_mut().for_each(|x| *x = exp((*x - most) * scale));
         let inverse = 1.0 / sum(x);
         x.iter_mut().for_each(|x| *x *= inverse);
@@ -133,16 +153,18 @@ pub(super) fn sum(a: &[f32]) -> f32 {
 /// Range reduction by `ln 2` in two parts and the polynomial of Cephes' `expf`.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    // Adding and taking away 1.5 * 2^23 rounds to the nearest whole number.
+    // Adding and taking away 1.5 * 2^23 rounds to the nearest whole number, which the lowest bits then hold.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.clamp(-87.0, 88.0);
-    let n = (clamped * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let rounded = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = (clamped - n * 0.693_359_4) - n * -2.121_944_4e-4;
     let mut p = 1.987_569_1e-4;
     for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
         p = p * r + c;
     }
-    let two_to_n = f32::from_bits((((n as i32) + 127) as u32) << 23);
+    // Conversions to integers saturate in Rust, which keeps loops from being vectorized.
+    let two_to_n = f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23));
     let value = (p * r * r + r + 1.0) * two_to_n;
     if x < -87.0 { 0.0 } else { value }
 }

@@ -3,8 +3,9 @@
 
 use crate::products::{add_product, add_transposed, by_transposed};
 use ecq_core::RotaryPairs;
-use ecq_kernels::cpu::softmax;
+use ecq_kernels::cpu::{dot, softmax};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// A layer norm or root mean square norm of rows.
 #[derive(Debug, Clone)]
@@ -116,6 +117,9 @@ impl Rotation {
     }
 }
 
+/// Queries of a block, whose attention weights stay in the caches.
+const QUERIES: usize = 64;
+
 /// Causal attention within sequences.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attention {
@@ -151,20 +155,38 @@ impl Attention {
         self.kv_heads * self.head_dim
     }
 
-    /// Returns the attention weights of a head, `[length, length]`; zero outside the causal window.
-    fn weights(&self, q: &[f32], k: &[f32]) -> Vec<f32> {
-        let n = q.len() / self.head_dim;
-        let mut scores = vec![0.0; n * n];
-        by_transposed(q, k, self.head_dim, &mut scores);
-        for (row, scores) in scores.chunks_exact_mut(n).enumerate() {
+    /// Returns the blocks of queries of a sequence of `n` tokens, each with the keys that it attends to.
+    fn blocks(&self, n: usize) -> impl Iterator<Item = [Range<usize>; 2]> {
+        let window = self.window.unwrap_or(n);
+        (0..n).step_by(QUERIES).map(move |first| {
+            let end = (first + QUERIES).min(n);
+            [first..end, (first + 1).saturating_sub(window)..end]
+        })
+    }
+
+    /// Writes the attention weights of a block of a head to `scores`, `[queries, keys]`; zero outside the
+    /// causal window.
+    fn weights(&self, q: &[f32], k: &[f32], block: &[Range<usize>; 2], scores: &mut Vec<f32>) {
+        let [queries, keys] = block;
+        scores.resize(queries.len() * keys.len(), 0.0);
+        by_transposed(self.rows(q, queries), self.rows(k, keys), self.head_dim, scores);
+        for (row, scores) in queries.clone().zip(scores.chunks_exact_mut(keys.len())) {
             let first = self.window.map_or(0, |window| (row + 1).saturating_sub(window));
-            let (past, future) = scores.split_at_mut(row + 1);
+            let (past, future) = scores.split_at_mut(row + 1 - keys.start);
             future.fill(0.0);
-            let (outside, inside) = past.split_at_mut(first);
+            let (outside, inside) = past.split_at_mut(first - keys.start);
             outside.fill(0.0);
             softmax(inside, self.scale);
         }
-        scores
+    }
+
+    /// Returns some rows of a head.
+    fn rows<'a>(&self, x: &'a [f32], rows: &Range<usize>) -> &'a [f32] {
+        &x[rows.start * self.head_dim..rows.end * self.head_dim]
+    }
+
+    fn rows_mut<'a>(&self, x: &'a mut [f32], rows: &Range<usize>) -> &'a mut [f32] {
+        &mut x[rows.start * self.head_dim..rows.end * self.head_dim]
     }
 
     /// Returns the outputs of all heads, `[tokens, heads * head_dim]`.
@@ -175,16 +197,19 @@ impl Attention {
         let sequences = out.par_chunks_mut(self.length * qw).zip(q.par_chunks(self.length * qw));
         let keys_and_values = k.par_chunks(self.length * kw).zip(v.par_chunks(self.length * kw));
         sequences.zip(keys_and_values).for_each(|((out, q), (k, v))| {
-            let heads: Vec<Vec<f32>> = (0..self.heads)
-                .into_par_iter()
-                .map(|head| {
-                    let (k, v) = (head_of(k, kw, head / group, dim), head_of(v, kw, head / group, dim));
-                    let weights = self.weights(&head_of(q, qw, head, dim), &k);
-                    let mut y = vec![0.0; q.len() / self.heads];
-                    add_product(&weights, &v, dim, &mut y);
-                    y
-                })
-                .collect();
+            let of_head = |head: usize| {
+                let (k, v) = (head_of(k, kw, head / group, dim), head_of(v, kw, head / group, dim));
+                let q = head_of(q, qw, head, dim);
+                let mut y = vec![0.0; q.len()];
+                let mut weights = Vec::new();
+                for block in self.blocks(q.len() / dim) {
+                    self.weights(&q, &k, &block, &mut weights);
+                    let [queries, keys] = &block;
+                    add_product(&weights, self.rows(&v, keys), dim, self.rows_mut(&mut y, queries));
+                }
+                y
+            };
+            let heads: Vec<Vec<f32>> = (0..self.heads).into_par_iter().map(of_head).collect();
             heads.iter().enumerate().for_each(|(head, y)| put_head(out, qw, head, dim, y));
         });
         out
@@ -200,35 +225,48 @@ impl Attention {
             let (of_q, of_kv) = (first * qw..(first + rows) * qw, first * kw..(first + rows) * kw);
             let (q, dy) = (&q[of_q.clone()], &dy[of_q.clone()]);
             let (k, v) = (&k[of_kv.clone()], &v[of_kv.clone()]);
-            let of_head = |kv: usize| {
-                let (k, v) = (head_of(k, kw, kv, dim), head_of(v, kw, kv, dim));
-                let (mut dk, mut dv) = (vec![0.0; rows * dim], vec![0.0; rows * dim]);
-                let mut dqs = Vec::new();
-                for head in kv * group..(kv + 1) * group {
-                    let (q, dy) = (head_of(q, qw, head, dim), head_of(dy, qw, head, dim));
-                    let weights = self.weights(&q, &k);
-                    add_transposed(&weights, rows, &dy, dim, &mut dv);
-                    let mut scores = vec![0.0; rows * rows];
-                    by_transposed(&dy, &v, dim, &mut scores);
-                    for (ds, p) in scores.chunks_exact_mut(rows).zip(weights.chunks_exact(rows)) {
-                        let along: f32 = ds.iter().zip(p).map(|(ds, p)| ds * p).sum();
-                        ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - along) * self.scale);
-                    }
-                    let mut dq = vec![0.0; rows * dim];
-                    add_product(&scores, &k, dim, &mut dq);
-                    add_transposed(&scores, rows, &q, dim, &mut dk);
-                    dqs.push(dq);
-                }
-                (dqs, dk, dv)
+            let of_head = |head: usize| {
+                let (k, v) = (head_of(k, kw, head / group, dim), head_of(v, kw, head / group, dim));
+                let (q, dy) = (head_of(q, qw, head, dim), head_of(dy, qw, head, dim));
+                self.head_gradients([&q, &k, &v], &dy)
             };
-            let parts: Vec<_> = (0..self.kv_heads).into_par_iter().map(of_head).collect();
-            for (kv, (dqs, dk_head, dv_head)) in parts.into_iter().enumerate() {
-                put_head(&mut dk[of_kv.clone()], kw, kv, dim, &dk_head);
-                put_head(&mut dv[of_kv.clone()], kw, kv, dim, &dv_head);
-                for (i, dq_head) in dqs.iter().enumerate() {
+            let heads: Vec<_> = (0..self.heads).into_par_iter().map(of_head).collect();
+            for (kv, heads) in heads.chunks_exact(group).enumerate() {
+                let sum = |which: usize| {
+                    let mut sum = heads[0][which].clone();
+                    for head in &heads[1..] {
+                        sum.iter_mut().zip(&head[which]).for_each(|(sum, d)| *sum += d);
+                    }
+                    sum
+                };
+                put_head(&mut dk[of_kv.clone()], kw, kv, dim, &sum(1));
+                put_head(&mut dv[of_kv.clone()], kw, kv, dim, &sum(2));
+                for (i, [dq_head, ..]) in heads.iter().enumerate() {
                     put_head(&mut dq[of_q.clone()], qw, kv * group + i, dim, dq_head);
                 }
             }
+        }
+        [dq, dk, dv]
+    }
+
+    /// Returns the gradients of queries, keys and values of one head, for the gradient `dy` of its outputs.
+    fn head_gradients(&self, [q, k, v]: [&[f32]; 3], dy: &[f32]) -> [Vec<f32>; 3] {
+        let dim = self.head_dim;
+        let [mut dq, mut dk, mut dv] = [(); 3].map(|()| vec![0.0; q.len()]);
+        let (mut weights, mut scores) = (Vec::new(), Vec::new());
+        for block in self.blocks(q.len() / dim) {
+            self.weights(q, k, &block, &mut weights);
+            let [queries, keys] = &block;
+            let (n, dy) = (keys.len(), self.rows(dy, queries));
+            add_transposed(&weights, n, dy, dim, self.rows_mut(&mut dv, keys));
+            scores.resize(weights.len(), 0.0);
+            by_transposed(dy, self.rows(v, keys), dim, &mut scores);
+            for (ds, p) in scores.chunks_exact_mut(n).zip(weights.chunks_exact(n)) {
+                let along = dot(ds, p);
+                ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - along) * self.scale);
+            }
+            add_product(&scores, self.rows(k, keys), dim, self.rows_mut(&mut dq, queries));
+            add_transposed(&scores, n, self.rows(q, queries), dim, self.rows_mut(&mut dk, keys));
         }
         [dq, dk, dv]
     }
@@ -269,14 +307,49 @@ mod tests {
 
     #[test]
     fn attention_gradients_match_finite_differences() {
-        for window in [None, Some(2)] {
-            let attention = Attention { length: 5, heads: 4, kv_heads: 2, head_dim: 3, window, scale: 0.7 };
-            // Two sequences, of which the second one is shorter.
-            let (q, k, v, dy) = (values(8 * 12, 1), values(8 * 6, 2), values(8 * 6, 3), values(8 * 12, 4));
+        // Two sequences, of which the second one is shorter; in the last cases of several blocks of queries.
+        for (length, window) in
+            [(5, None), (5, Some(2)), (2 * QUERIES + 3, None), (2 * QUERIES + 3, Some(70))]
+        {
+            let attention = Attention { length, heads: 4, kv_heads: 2, head_dim: 3, window, scale: 0.7 };
+            let n = length + 3;
+            let (q, k, v, dy) = (values(n * 12, 1), values(n * 6, 2), values(n * 6, 3), values(n * 12, 4));
             let [dq, dk, dv] = attention.backward(&q, &k, &v, &dy);
             check(&q, &dy, &dq, &|q| attention.forward(q, &k, &v));
             check(&k, &dy, &dk, &|k| attention.forward(&q, k, &v));
             check(&v, &dy, &dv, &|v| attention.forward(&q, &k, v));
+        }
+    }
+
+    #[test]
+    fn attention_is_its_formula() {
+        for (length, window) in
+            [(QUERIES, None), (QUERIES + 1, None), (3 * QUERIES, Some(QUERIES)), (150, Some(9))]
+        {
+            let attention = Attention { length, heads: 2, kv_heads: 1, head_dim: 4, window, scale: 0.5 };
+            let (q, k, v) = (values(length * 8, 1), values(length * 4, 2), values(length * 4, 3));
+            let found = attention.forward(&q, &k, &v);
+            for token in 0..length {
+                for head in 0..2 {
+                    let q = &q[token * 8 + head * 4..][..4];
+                    let score = |key: usize| -> f64 {
+                        let k = &k[key * 4..][..4];
+                        q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>() * 0.5
+                    };
+                    let first = window.map_or(0, |window| (token + 1).saturating_sub(window));
+                    let weights: Vec<f64> = (first..=token).map(|key| score(key).exp()).collect();
+                    for i in 0..4 {
+                        let values =
+                            weights.iter().zip(first..).map(|(w, key)| w * f64::from(v[key * 4 + i]));
+                        let expected = values.sum::<f64>() / weights.iter().sum::<f64>();
+                        let found = f64::from(found[token * 8 + head * 4 + i]);
+                        assert!(
+                            (found - expected).abs() < 1e-5,
+                            "{length}, {window:?}, {token}: {found} {expected}"
+                        );
+                    }
+                }
+            }
         }
     }
 
